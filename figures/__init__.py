@@ -1,0 +1,1 @@
+"""The papers' figures, redrawn: theory as lines over simulation as points. `python -m figures --help`."""

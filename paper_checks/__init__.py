@@ -1,0 +1,1 @@
+"""The trial: claims, the decision procedures that judge them, and the ledger of verdicts."""

@@ -1,0 +1,15 @@
+"""The one sentence a float64 computation says when it is asked to run in float32."""
+
+import jax
+
+
+def require_float64(what: str) -> None:
+    """Raise `TypeError` unless JAX computes in float64 (`jax.config.update("jax_enable_x64", True)`).
+
+    `what` names the computation in the message. Simulators that are valid in either precision do not call this.
+    """
+    if not jax.config.jax_enable_x64:
+        raise TypeError(
+            f'{what} needs float64: call jax.config.update("jax_enable_x64", True) first, '
+            "or run it inside jax.enable_x64(True)"
+        )

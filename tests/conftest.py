@@ -1,0 +1,12 @@
+"""Settings of the test run: float64, one BLAS thread per process, and jaxtyping's shapes checked as the tests run."""
+
+import os
+
+# OpenBLAS reads it once, when it is loaded: two test processes on two cores must not start four threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import jax
+from jaxtyping import install_import_hook
+
+jax.config.update("jax_enable_x64", True)
+install_import_hook(["theory", "sims", "tools"], "beartype.beartype")
