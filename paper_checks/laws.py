@@ -1,0 +1,334 @@
+"""Confidence intervals for a mean (or a variance, a ratio, a distance between laws), one class per law of the data.
+
+Every law turns the samples drawn so far into an interval whose chance of missing the truth is a number chosen in
+advance. `time_uniform` laws may be asked at any moment; for the others the chance is per look, and the caller divides
+its budget by the number of planned looks. Samples arrive in batches of shape `(n_j, *shape)`; the interval has shape
+`shape`, `error` being the chance of missing any *one* coordinate. Quantiles are taken with `isf`: `ppf(1 - 1e-8)`
+would lose eight digits.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+Batches = Sequence[np.ndarray]
+
+
+class Interval(NamedTuple):
+    """An interval `[low, high]` for an unknown value, with its point estimate.
+
+    Attributes:
+        estimate: the point estimate, any shape; `low` and `high` have the same shape and the unit of the value.
+        error: a bound on the chance that any coordinate of the truth lies outside, in [0, 1]; 0 if proved.
+        guarantee: what the bound rests on: "exact", "finite-n", "finite-n (normal)", "asymptotic", "extrapolated", …
+        n: the number of samples (or instances, sizes, runs) behind it.
+    """
+
+    estimate: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    error: float
+    guarantee: str
+    n: int
+
+
+class Law(Protocol):
+    """What a decision procedure needs to know about the law of its samples."""
+
+    @property
+    def time_uniform(self) -> bool:
+        """Whether the interval is valid at all looks at once."""
+
+    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+        """Return the interval; `resolution` (margin minus slack) only tunes its power, never its validity."""
+
+
+def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard error along the first axis; infinite below two samples."""
+    n = len(x)
+    spread = np.std(x, axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(x.shape[1:], np.inf)
+    return np.mean(x, axis=0), spread
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Events: samples are 0 or 1. Clopper-Pearson (1934) at planned looks: exact for every probability and every n."""
+
+    time_uniform: bool = False
+
+    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+        """Return the Clopper-Pearson interval. Raises `ValueError` for a sample other than 0 or 1."""
+        from scipy import stats
+
+        x = np.concatenate(batches)
+        if not np.isin(x, (0, 1)).all():
+            raise ValueError("Bernoulli() needs samples that are 0 or 1")
+        n, k = len(x), x.sum(axis=0, dtype=float)
+        low = np.where(k > 0, stats.beta.ppf(error / 2, np.maximum(k, 1), n - k + 1), 0.0)
+        high = np.where(k < n, stats.beta.isf(error / 2, k + 1, np.maximum(n - k, 1)), 1.0)
+        return Interval(k / n, low, high, error, "finite-n", n)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Exactly normal samples (linear functionals of Gaussian noise): Student's interval at planned looks."""
+
+    time_uniform: bool = False
+
+    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+        """Return Student's interval; infinite below two samples."""
+        from scipy import stats
+
+        x = np.concatenate(batches)
+        mean, spread = _moments(x)
+        half = stats.t.isf(error / 2, max(len(x) - 1, 1)) * spread
+        return Interval(mean, mean - half, mean + half, error, "finite-n (normal)", len(x))
+
+
+@dataclass(frozen=True)
+class NormalVariance:
+    """The variance of normal samples: chi-square interval at planned looks.
+
+    `asymptotic=True` is for statistics that are normal only in a limit: the interval is widened by the measured
+    kurtosis k, as (k + 2) / 2 in the number of degrees of freedom, and the guarantee says "asymptotic".
+    """
+
+    asymptotic: bool = False
+    time_uniform: bool = False
+
+    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+        """Return the interval for the variance; infinite below two samples."""
+        from scipy import stats
+
+        x = np.concatenate(batches)
+        n = len(x)
+        if n < 2:
+            nothing = np.full(x.shape[1:], np.nan)
+            return Interval(nothing, nothing * 0 - np.inf, nothing * 0 + np.inf, error, "finite-n (normal)", n)
+        variance = np.var(x, axis=0, ddof=1)
+        freedom = np.full(variance.shape, n - 1.0)
+        if self.asymptotic:
+            freedom = freedom / np.maximum(stats.kurtosis(x, axis=0) / 2 + 1, 1)
+        low = variance * freedom / stats.chi2.isf(error / 2, freedom)
+        high = variance * freedom / stats.chi2.ppf(error / 2, freedom)
+        return Interval(variance, low, high, error, "asymptotic" if self.asymptotic else "finite-n (normal)", n)
+
+
+@dataclass(frozen=True)
+class SubGaussian:
+    """Samples with log E exp(t (X - EX)) <= t^2 sigma^2 / 2 for a *proved* sigma: Chernoff at planned looks."""
+
+    sigma: float
+    time_uniform: bool = False
+
+    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+        """Return mean -+ sigma sqrt(2 log(2 / error) / n)."""
+        x = np.concatenate(batches)
+        mean = np.mean(x, axis=0)
+        half = self.sigma * np.sqrt(2 * np.log(2 / error) / len(x))
+        return Interval(mean, mean - half, mean + half, error, "finite-n", len(x))
+
+
+@dataclass(frozen=True)
+class Symmetric:
+    """Samples symmetric about their centre, any tails, no moments needed; time-uniform.
+
+    Self-normalised normal mixture (de la Pena 1999): with V the sum of squares about the candidate centre, exp(lambda
+    S - lambda^2 V / 2) is a supermartingale; mixing lambda ~ N(0, 1 / precision) gives the closed form used here. The
+    main use is the paired difference of two routes that should have the same law.
+    """
+
+    precision: float = 1.0
+    time_uniform: bool = True
+
+    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+        """Return all centres that the mixture does not reject, found by bisection on either side of the mean."""
+        x = np.concatenate(batches)
+        mean, n = np.mean(x, axis=0), len(x)
+        second = np.mean((x - mean) ** 2, axis=0)
+
+        def log_evidence(centre: np.ndarray) -> np.ndarray:
+            total, squares = n * (mean - centre), n * (second + (mean - centre) ** 2)
+            return np.log(self.precision / (squares + self.precision)) / 2 + total**2 / (squares + self.precision) / 2
+
+        threshold = np.log(1 / error)
+        reach = np.sqrt(second) + 1 / np.sqrt(n * self.precision)
+        # Evidence against a far centre grows only to (n - log n) / 2: with few samples nothing can be excluded.
+        low, high = mean - 1e3 * reach, mean + 1e3 * reach
+        low = np.where(log_evidence(low) < threshold, -np.inf, _bisect(log_evidence, threshold, low, mean))
+        high = np.where(log_evidence(high) < threshold, np.inf, _bisect(log_evidence, threshold, high, mean))
+        return Interval(mean, low, high, error, "finite-n (symmetric)", n)
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Samples proved to lie in `[a, b]`, variance unknown: betting with predictable bets; time-uniform.
+
+    The wealth of a bet on "the mean exceeds m" is bounded below through Fan, Grama and Liu (2015), so that a batch
+    enters by three sums; Ville (1939) bounds the chance that it ever reaches 1 / error. The bets aim at `resolution`
+    (the idea
+    of betting on means: Waudby-Smith and Ramdas 2024). Tell it the tightest range that can be *proved*.
+    """
+
+    a: float
+    b: float
+    time_uniform: bool = True
+
+    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+        """Return all means that neither bettor rejects. Raises `ValueError` for a sample outside `[a, b]`."""
+        x = np.concatenate(batches)
+        if x.min() < self.a or x.max() > self.b:
+            raise ValueError(f"Bounded({self.a}, {self.b}) got a sample of {x.min():.6g} … {x.max():.6g}")
+        mean = np.mean(x, axis=0)
+        threshold = np.log(2 / error)
+        sums = self._sums(batches)
+        mirrored = self._sums([self.a + self.b - batch for batch in batches])
+
+        def above(m: np.ndarray) -> np.ndarray:  # evidence against "the mean is at most m"
+            return self._log_wealth(sums, m, resolution)
+
+        def below(m: np.ndarray) -> np.ndarray:  # evidence against "the mean is at least m"
+            return self._log_wealth(mirrored, self.a + self.b - m, resolution)
+
+        edge = 1e-12 * (self.b - self.a)
+        bottom, top = np.full(mean.shape, self.a + edge), np.full(mean.shape, self.b - edge)
+        low = np.where(above(bottom) < threshold, self.a, _bisect(above, threshold, bottom, mean))
+        high = np.where(below(top) < threshold, self.b, _bisect(below, threshold, top, mean))
+        return Interval(mean, low, high, error, "finite-n", len(x))
+
+    def _sums(self, batches: Batches) -> tuple[np.ndarray, ...]:
+        """Per batch: n, sum, sum of squares, and variance and mean of all earlier batches (NaN before the first)."""
+        shape = (len(batches), *batches[0].shape[1:])
+        n = np.array([len(batch) for batch in batches], float).reshape(-1, *(1 for _ in shape[1:]))
+        first = np.stack([batch.sum(axis=0) for batch in batches])
+        second = np.stack([np.square(batch).sum(axis=0) for batch in batches])
+        n_before, first_before, second_before = (np.cumsum(s, axis=0) - s for s in (n, first, second))
+        width = self.b - self.a
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean_before = first_before / n_before
+            scatter = np.maximum(second_before - n_before * mean_before**2, 0)
+        # Four pseudo-samples of spread width / 4 keep early bets moderate; the very first bet assumes the worst spread.
+        variance = np.where(n_before > 0, (np.nan_to_num(scatter) + width**2 / 4) / (n_before + 4), width**2 / 4)
+        return np.broadcast_to(n, shape), first, second, variance, np.broadcast_to(mean_before, shape)
+
+    def _log_wealth(self, sums: tuple[np.ndarray, ...], m: np.ndarray, resolution: np.ndarray) -> np.ndarray:
+        n, first, second, variance, mean = sums
+        room = m - self.a
+        distance = np.fmax(resolution, mean - m)
+        gain, risk = (first - n * m) / room, (second - 2 * m * first + n * m * m) / room**2
+        bets = np.minimum(room * distance / (variance + distance**2) * _BET_SCALES.reshape(-1, *(1,) * gain.ndim), 0.9)
+        wealth = np.sum(bets * gain + (np.log1p(-bets) + bets) * risk, axis=1)
+        weights = np.log(_BET_WEIGHTS).reshape(-1, *(1,) * (wealth.ndim - 1))
+        return np.logaddexp.reduce(wealth + weights, axis=0)
+
+
+_BET_SCALES = np.array([1.0, 0.5])
+_BET_WEIGHTS = np.array([0.7, 0.3])
+
+
+@dataclass(frozen=True)
+class Asymptotic:
+    """Finite variance and nothing else: no finite-sample interval exists (Bahadur and Savage 1956); this one says so.
+
+    Student's interval is off by about exp(|skewness| z^3 / (3 sqrt(n))) in one tail. Nothing is concluded before
+    twice the measured skewness keeps that factor below two, and the reported error is multiplied by it.
+    """
+
+    time_uniform: bool = False
+
+    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+        """Return Student's interval with the inflated error; infinite while n is too small for the skewness."""
+        from scipy import stats
+
+        x = np.concatenate(batches)
+        n = len(x)
+        mean, spread = _moments(x)
+        z = stats.norm.isf(error / 2)
+        skewness = 2 * np.abs(stats.skew(x, axis=0)) if n > 2 else np.full(mean.shape, np.inf)
+        exponent = skewness * z**3 / (3 * np.sqrt(n))
+        half = np.where(exponent <= np.log(2), stats.t.isf(error / 2, max(n - 1, 1)) * spread, np.inf)
+        inflated = error * float(np.exp(min(np.max(exponent), np.log(2))))
+        return Interval(mean, mean - half, mean + half, inflated, "asymptotic", n)
+
+
+@dataclass(frozen=True)
+class RatioOfMeans:
+    """The ratio E A / E B from samples `(A, B)` along the last axis, E B > 0, by Fieller (1954) on A - r B.
+
+    The delta method would be wrong at small n. Exact for jointly normal pairs (`normal=True`), otherwise
+    "asymptotic". Note that E[A / B] is another number.
+    """
+
+    normal: bool = False
+    time_uniform: bool = False
+
+    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+        """Return all r for which Student does not reject E[A - r B] = 0; infinite while E B is not separated from 0."""
+        from scipy import stats
+
+        x = np.concatenate(batches)
+        n = len(x)
+        (a, b), centred = np.moveaxis(x.mean(axis=0), -1, 0), x - x.mean(axis=0)
+        if n < 3:
+            return Interval(a / b, np.full(a.shape, -np.inf), np.full(a.shape, np.inf), error, "asymptotic", n)
+        scale = stats.t.isf(error / 2, n - 1) ** 2 / (n * (n - 1))
+        aa, bb = np.moveaxis(scale * np.square(centred).sum(axis=0), -1, 0)
+        ab = scale * (centred[..., 0] * centred[..., 1]).sum(axis=0)
+        # r with (a - r b)^2 <= aa - 2 r ab + r^2 bb: a quadratic; its leading coefficient says if E B is clear of 0.
+        lead, half, constant = b * b - bb, a * b - ab, a * a - aa
+        root = np.sqrt(np.maximum(half * half - lead * constant, 0))
+        clear = (lead > 0) & (b > 0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            low, high = np.where(clear, (half - root) / lead, -np.inf), np.where(clear, (half + root) / lead, np.inf)
+        return Interval(a / b, low, high, error, "finite-n (normal)" if self.normal else "asymptotic", n)
+
+
+@dataclass(frozen=True)
+class SupDistance:
+    """The distance sup |F - F0| between the law of scalar samples and a known `cdf`, at planned looks.
+
+    Dvoretzky, Kiefer and Wolfowitz (1956) with Massart's (1990) constant: valid for every law. No parameter of `cdf`
+    may come from the same samples.
+    """
+
+    cdf: Callable[[np.ndarray], np.ndarray]
+    time_uniform: bool = False
+
+    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+        """Return [max(0, D - e), D + e] with D the Kolmogorov distance and e = sqrt(log(2 / error) / (2 n))."""
+        x = np.sort(np.concatenate(batches))
+        n = len(x)
+        below, steps = np.asarray(self.cdf(x), float), np.arange(n + 1) / n
+        distance = np.max(np.maximum(steps[1:] - below, below - steps[:-1]))
+        band = np.sqrt(np.log(2 / error) / (2 * n))
+        return Interval(distance, np.maximum(distance - band, 0.0), distance + band, error, "finite-n", n)
+
+
+@dataclass(frozen=True)
+class TwoSampleDistance:
+    """The distance sup |F - G| between the laws of the samples' two columns: two Massart bands at planned looks."""
+
+    time_uniform: bool = False
+
+    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+        """Return [max(0, D - 2 e), D + 2 e] with D the two-sample Kolmogorov distance and e as in `SupDistance`."""
+        x, y = np.sort(np.concatenate(batches), axis=0).T
+        n = len(x)
+        points = np.concatenate([x, y])
+        gaps = np.searchsorted(x, points, side="right") - np.searchsorted(y, points, side="right")
+        distance = np.max(np.abs(gaps)) / n
+        bands = 2 * np.sqrt(np.log(4 / error) / (2 * n))
+        return Interval(distance, np.maximum(distance - bands, 0.0), distance + bands, error, "finite-n", n)
+
+
+def _bisect(
+    evidence: Callable[[np.ndarray], np.ndarray], threshold: float, rejected: np.ndarray, accepted: np.ndarray
+) -> np.ndarray:
+    """Return, per coordinate, the rejected end of a bracket whose `evidence` crosses `threshold`, halved 48 times."""
+    for _ in range(48):
+        middle = (rejected + accepted) / 2
+        reject = evidence(middle) >= threshold
+        rejected, accepted = np.where(reject, middle, rejected), np.where(reject, accepted, middle)
+    return rejected

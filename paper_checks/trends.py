@@ -1,0 +1,163 @@
+"""Decision procedures for what happens along a sequence of sizes: limits, orders of convergence, growth laws."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from paper_checks.decision import Control, Finding, Outcome, Prediction, check_controls, judge
+from paper_checks.laws import Interval
+
+
+def limit(
+    values: Any,
+    sizes: Any,
+    prediction: Prediction,
+    controls: Mapping[str, Any],
+    *,
+    remainder: Any = None,
+    order: float | None = None,
+    printed: Any = None,
+) -> Finding:
+    """Decide the limit of exactly computed values f(n_1), …, f(n_K), shape `(K, *shape)`, at increasing sizes n_k.
+
+    With `remainder` (shape `shape`, computed by the theory for the last size) the limit lies in f(n_K) -+ remainder.
+    With `order=a` instead, f(n) = l + c n^-a + smaller terms is assumed, sizes must double, and Richardson's bracket
+    is used: the ratios of successive differences must have settled near 2^a, and twice their last deviation bounds
+    what follows (guarantee "extrapolated"). Exactly one of the two.
+    """
+    check_controls(prediction, controls)
+    values, sizes = np.asarray(values, float), np.asarray(sizes, float)
+    if remainder is not None and order is None:
+        last, width = values[-1], np.asarray(remainder, float)
+        interval = Interval(last, last - width, last + width, 0.0, "exact (computed remainder)", len(sizes))
+    elif order is not None and remainder is None:
+        interval = _richardson(values, sizes, order)
+    else:
+        raise ValueError("a limit needs either the remainder of the last size or the order of convergence")
+    return judge(interval, prediction, controls, printed)
+
+
+def _richardson(values: np.ndarray, sizes: np.ndarray, order: float) -> Interval:
+    if len(sizes) < 4 or np.any(sizes[1:] != 2 * sizes[:-1]):
+        raise ValueError("an extrapolated limit needs at least four sizes, each twice the one before")
+    differences = np.diff(values, axis=0)
+    factor = 2.0**order
+    off = np.abs(differences[:-1] / differences[1:] / factor - 1)
+    deviation = 2 * np.max(off[-2:], axis=0)
+    ends = [values[-1] + differences[-1] / (factor * (1 + sign * deviation) - 1) for sign in (-1, 1)]
+    # Ratios of differences that wander off, or might reach 1, bound nothing.
+    settled = (off[-1] <= off[-2]) & (factor * (1 - deviation) > 1)
+    low = np.where(settled, np.minimum(*ends), -np.inf)
+    high = np.where(settled, np.maximum(*ends), np.inf)
+    estimate = values[-1] + differences[-1] / (factor - 1)
+    return Interval(estimate, low, high, 0.0, "extrapolated", len(sizes))
+
+
+def convergence_order(errors: Any, sizes: Any, rounding: Any) -> Interval:
+    """Return an interval for the exponent s of errors ~ n^s from exactly computed errors, shape (K,), K >= 4.
+
+    Local slopes between successive sizes must approach their limit with differences that at least halve; what is left
+    is then no more than the last difference. `rounding` bounds the float error of each error term. Infinite if the
+    slopes have not settled. Guarantee "extrapolated".
+    """
+    errors, sizes, rounding = (np.asarray(v, float) for v in (errors, sizes, rounding))
+    if len(errors) < 4:
+        raise ValueError(f"an order of convergence needs at least four sizes, got {len(errors)}")
+    relative = np.broadcast_to(rounding, errors.shape) / errors
+    steps = np.diff(np.log(sizes))
+    slopes = np.diff(np.log(errors)) / steps
+    blur = (relative[1:] + relative[:-1]) / steps
+    moves = np.abs(np.diff(slopes))
+    settled = np.all(moves[1:] <= moves[:-1] / 2 + 2 * (blur[2:] + blur[1:-1]))
+    width = moves[-1] + blur[-1] if settled else np.inf
+    return Interval(slopes[-1], slopes[-1] - width, slopes[-1] + width, 0.0, "extrapolated", len(errors))
+
+
+GROWTH_LAWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "const": np.ones_like,
+    "log n": np.log,
+    "sqrt n": np.sqrt,
+    "n": lambda n: n,
+    "n log n": lambda n: n * np.log(n),
+    "n^2": np.square,
+}
+
+
+def survives(law: Callable[[np.ndarray], np.ndarray], n: np.ndarray, low: np.ndarray, high: np.ndarray) -> bool:
+    """Tell whether some a, b >= 0 put a + b law(n) into every box [low, high] (arrays over the design, low >= 0).
+
+    Closed form over all pairs of boxes, so no grid over b / a can miss a member.
+    """
+    g = np.asarray(law(np.asarray(n, float)), float)
+    g = g / np.max(np.abs(g))
+    rise, fall = g[:, None] - g[None, :], low[:, None] - high[None, :]
+    if np.any(fall[rise == 0] > 0):
+        return False
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = fall / rise
+        least = max(0.0, np.max(slope, initial=0.0, where=rise > 0))
+        most = min(np.min(slope, initial=np.inf, where=rise < 0), np.min(high / g, initial=np.inf, where=g > 0))
+    return bool(least <= most)
+
+
+def growth(
+    n: Any,
+    low: Any,
+    high: Any,
+    claimed: str,
+    *,
+    error: float,
+    slack_log: float,
+    controls: Sequence[str],
+    laws: Mapping[str, Callable[[np.ndarray], np.ndarray]] = GROWTH_LAWS,
+    printed: str | None = None,
+) -> Finding:
+    """Decide which growth law the boxes around m(n_j) admit: VERIFIED iff `claimed` is the only survivor.
+
+    The boxes [low_j, high_j] hold the truth at all design points with chance >= 1 - `error`; `slack_log` (>= 0)
+    widens them to allow that relative deviation from a pure law a + b g(n). REFUTED iff `claimed` does not survive,
+    INCONCLUSIVE ("undecided") if a rival survives too. Verified *among the listed laws*. Guarantee: the true law is
+    rejected with chance <= `error`, by the union bound alone. `controls` are laws that must be REFUTED as claims.
+    """
+    n, low, high = (np.asarray(v, float) for v in (n, low, high))
+    if np.any(low > high) or np.any(low < 0) or np.any(n < 1):
+        raise ValueError("growth needs n >= 1 and boxes with 0 <= low <= high")
+    wide_low, wide_high = low * np.exp(-slack_log), high * np.exp(slack_log)
+    alive = [name for name, law in laws.items() if survives(law, n, wide_low, wide_high)]
+
+    def verdict(name: str) -> Outcome:
+        if name not in laws:
+            raise ValueError(f"unknown growth law {name!r}; the list has {', '.join(laws)}")
+        return "REFUTED" if name not in alive else "VERIFIED" if alive == [name] else "INCONCLUSIVE"
+
+    interval = Interval(np.asarray(", ".join(alive) or "none"), low, high, error, "finite-n (union)", len(n))
+    return Finding(
+        verdict(claimed),
+        Prediction(claimed, slack=slack_log),
+        interval,
+        tuple(Control(name, name, verdict(name)) for name in controls),
+        printed=None if printed is None else verdict(printed),
+        printed_value=printed,
+    )
+
+
+def _power(n: np.ndarray, exponent: float) -> np.ndarray:
+    return n**exponent
+
+
+def exponent_interval(n: Any, low: Any, high: Any, *, error: float, exponents: Any = None) -> Interval:
+    """Return the interval of exponents s for which a + b n^s (a, b >= 0) passes through every box; immune to offsets.
+
+    `exponents` is the grid that is searched (default 0.01 … 4 in steps of 0.01); the interval is widened by one step.
+    Empty survivors raise `ValueError`: no power law with an offset fits.
+    """
+    n, low, high = (np.asarray(v, float) for v in (n, low, high))
+    grid = np.arange(0.01, 4.0, 0.01) if exponents is None else np.asarray(exponents, float)
+    alive = grid[[survives(partial(_power, exponent=s), n, low, high) for s in grid]]
+    if not len(alive):
+        raise ValueError("no exponent on the grid fits: the boxes do not come from a power law with an offset")
+    step = float(np.max(np.diff(grid)))
+    centre = (alive[0] + alive[-1]) / 2
+    return Interval(centre, alive[0] - step, alive[-1] + step, error, "finite-n (union)", len(n))
