@@ -251,3 +251,17 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         outcome,
         tuple(Control(name, 0.5, decide(interval(wrong), prediction)) for name, wrong in controls.items()),
     )
+
+
+def enclosed(
+    value: Any, error: Any, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None
+) -> Finding:
+    """Decide a prediction for a deterministic value known to within `error` >= 0 (same shape or scalar).
+
+    `error` comes from rounding analysis, a residual or a truncation bound, never from taste. Guarantee: error 0.
+    """
+    check_controls(prediction, controls)
+    value, error = np.asarray(value, float), np.asarray(error, float)
+    if not np.all(np.isfinite(value)) or np.any(error < 0):
+        raise ValueError("an enclosed value must be finite and its error bound must not be negative")
+    return judge(Interval(value, value - error, value + error, 0.0, "exact", value.size), prediction, controls, printed)

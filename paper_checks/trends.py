@@ -161,3 +161,9 @@ def exponent_interval(n: Any, low: Any, high: Any, *, error: float, exponents: A
     step = float(np.max(np.diff(grid)))
     centre = (alive[0] + alive[-1]) / 2
     return Interval(centre, alive[0] - step, alive[-1] + step, error, "finite-n (union)", len(n))
+
+
+def order(exponent: Interval, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None) -> Finding:
+    """Decide a predicted order of convergence on the interval from `convergence_order`."""
+    check_controls(prediction, controls)
+    return judge(exponent, prediction, controls, printed)

@@ -1,0 +1,338 @@
+"""The ledger: one row per claim, as a terminal table and as JSON."""
+
+import json
+import math
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paper_checks.decision import Finding, Outcome
+
+SCHEMA = "theory-on-trial/ledger/1"
+WIDTH = 120
+_LISTED = 8  # vectors up to this length are written out; of longer ones the least favourable coordinate is
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the ledger says about one claim; JSON-ready (numbers, lists, strings, None), units as in the statement.
+
+    `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding; vectors of up to 8
+    coordinates are lists, of longer ones the least favourable coordinate is shown (the note says which). `parts` holds
+    the same fields for every finding of a claim that made several decisions.
+    """
+
+    id: str
+    paper: str
+    source: str
+    statement: str
+    kind: str
+    tier: str
+    expected: Outcome
+    verdict: Outcome
+    predicted: Any = None
+    measured: Any = None
+    interval: Any = None
+    margin: Any = None
+    slack: Any = None
+    error_probability: float | None = None
+    guarantee: str | None = None
+    controls: list[dict[str, Any]] = field(default_factory=list)
+    samples: int | None = None
+    looks: int | None = None
+    seconds: float = 0.0
+    tightness: float | None = None
+    note: str = ""
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    command: str = ""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the expected one (an erratum's printed form is expected to be REFUTED)."""
+        return self.verdict == self.expected
+
+    def failure(self) -> str:
+        """Return the sentence that a failing test prints."""
+        controls = "; ".join(f"control {c['name']!r}: {c['verdict']}" for c in self.controls)
+        return (
+            f"{self.id}: {self.verdict}, expected {self.expected}. {self.statement} — predicted "
+            f"{brief(self.predicted)}, measured {brief(self.measured)}, interval {brief_interval(self.interval)}, margin "
+            f"{brief(self.margin)}, slack {brief(self.slack)}. {controls}. {self.note}"
+        )
+
+    def __str__(self) -> str:
+        """Return the row as plain text, one field per line."""
+        shown = {name: value for name, value in asdict(self).items() if value not in (None, "", [])}
+        return "\n".join(f"{name:>18}  {value}" for name, value in shown.items())
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "claim": f"<b>{escape(self.id)}</b> ({escape(self.kind)}; {escape(self.source)})",
+            "statement": escape(self.statement),
+            "verdict": f"<b>{self.verdict}</b>" + ("" if self.as_expected else f" (expected {self.expected})"),
+            "predicted": escape(brief(self.predicted, 8)),
+            "measured": escape(f"{brief(self.measured, 8)} in {brief_interval(self.interval)}"),
+            "margin / slack": escape(f"{brief(self.margin)} / {brief(self.slack)}"),
+            "chance of error": escape(f"{brief(self.error_probability)} ({self.guarantee})"),
+            "controls": "<br>".join(
+                f"{escape(c['name'])}: {escape(brief(c['predicted']))} → {c['verdict']}" for c in self.controls
+            ),
+            "cost": f"{self.samples} samples, {self.looks} looks, {self.seconds:.2f} s",
+            "note": escape(self.note),
+        }
+        cells = "".join(f"<tr><th align=left>{name}</th><td align=left>{text}</td></tr>" for name, text in rows.items())
+        return f"<table>{cells}</table>"
+
+
+# ----------------------------------------------------------------------------------------------- findings become rows
+
+
+def rows_of(
+    claim: Any, findings: Sequence[Finding], seconds: float, command: str, error: BaseException | None = None
+) -> list[Row]:
+    """Turn the findings of one trial into the claim's row, and a second one for its printed form if it has one."""
+    about = {
+        "paper": claim.paper,
+        "source": claim.source,
+        "kind": claim.kind,
+        "tier": claim.tier,
+        "seconds": round(seconds, 4),
+        "command": command,
+    }
+    controls = [
+        {"name": control.name, "predicted": _plain(control.predicted), "verdict": control.outcome}
+        for finding in findings
+        for control in finding.controls
+    ]
+    verdict, note = _verdict(findings, error)
+    if not findings:
+        return [Row(id=claim.id, statement=claim.statement, expected="VERIFIED", verdict=verdict, note=note, **about)]
+    decisive = next((finding for finding in findings if finding.outcome == verdict), findings[0])
+    parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
+    shared = {
+        "error_probability": float(sum(finding.interval.error for finding in findings)),
+        "samples": sum(finding.interval.n for finding in findings),
+        "looks": max(finding.looks for finding in findings),
+        **about,
+    }
+    fields = _fields(decisive)
+    note = "; ".join(filter(None, [note, fields.pop("note")]))
+    row = Row(
+        id=claim.id,
+        statement=claim.statement,
+        expected="VERIFIED",
+        verdict=verdict,
+        controls=controls,
+        note=note,
+        parts=parts,
+        **fields,
+        **shared,
+    )
+    if claim.as_printed is None:
+        return [row]
+    printed = next((finding for finding in findings if finding.printed is not None), None)
+    if printed is None:
+        raise ValueError(f"{claim.id} announces a printed form, but no decision was given as_printed=")
+    fields = {**_fields(printed), "predicted": _plain(printed.printed_value), "note": ""}
+    about_printed = Row(
+        id=f"{claim.id}-as-printed",
+        statement=claim.as_printed,
+        expected="REFUTED",
+        verdict=printed.printed or "INCONCLUSIVE",
+        controls=[{"name": "as corrected", "predicted": _plain(printed.prediction.value), "verdict": printed.outcome}],
+        **{**fields, "note": f"judged on the measurement of {claim.id}"},
+        **shared,
+    )
+    return [row, about_printed]
+
+
+def _verdict(findings: Sequence[Finding], error: BaseException | None) -> tuple[Outcome, str]:
+    if error is not None:
+        return "INCONCLUSIVE", f"{type(error).__name__}: {error}"
+    outcomes = [finding.outcome for finding in findings]
+    if "REFUTED" in outcomes:
+        return "REFUTED", ""
+    if not outcomes or "INCONCLUSIVE" in outcomes:
+        return "INCONCLUSIVE", "" if outcomes else "the check made no decision"
+    survivors = [c.name for finding in findings for c in finding.controls if c.outcome != "REFUTED"]
+    if survivors:
+        return "INCONCLUSIVE", f"control survived: {', '.join(survivors)}"
+    if not any(finding.controls for finding in findings):
+        return "INCONCLUSIVE", "the check has no control that could have failed"
+    return "VERIFIED", ""
+
+
+def _fields(finding: Finding) -> dict[str, Any]:
+    interval, prediction = finding.interval, finding.prediction
+    note = finding.note
+    worst: tuple[Any, ...] | None = None
+    shape = np.shape(interval.estimate)
+    if math.prod(shape) > _LISTED:
+        distance = np.abs(np.asarray(interval.estimate - prediction.value, float))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.nan_to_num(distance / np.broadcast_to(prediction.margin, shape))
+        worst = tuple(np.unravel_index(int(np.argmax(relative)), shape))
+        where = ", ".join(str(int(i)) for i in worst)
+        note = "; ".join(filter(None, [note, f"coordinate [{where}] of {' x '.join(map(str, shape))}, the worst"]))
+
+    def shown(value: Any) -> Any:
+        whole = np.asarray(value)
+        if worst is None or whole.ndim == 0:
+            return _plain(value)
+        return _plain(np.broadcast_to(whole, shape)[worst])
+
+    return {
+        "predicted": shown(prediction.value),
+        "measured": shown(interval.estimate),
+        "interval": [shown(interval.low), shown(interval.high)],
+        "margin": shown(prediction.margin),
+        "slack": shown(prediction.slack),
+        "guarantee": interval.guarantee,
+        "tightness": finding.tightness,
+        "note": note,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers, strings and short lists for JSON; infinities and NaN become strings, long arrays a summary."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind in "US":
+        return str(array)
+    if array.ndim == 0:
+        number = float(array)
+        return number if math.isfinite(number) else str(number)
+    if array.size > _LISTED:
+        return f"{' x '.join(map(str, array.shape))} values"
+    return [_plain(entry) for entry in array.tolist()]
+
+
+# ------------------------------------------------------------------------------------------------- the ledger's faces
+
+
+def platform_facts() -> dict[str, Any]:
+    """Return what the numbers depend on: versions, backend, device, precision."""
+    import jax
+    import jaxlib
+
+    return {
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.__version__,
+        "numpy": np.__version__,
+        "backend": jax.default_backend(),
+        "device": jax.devices()[0].device_kind,
+        "x64": True,  # every trial runs inside jax.enable_x64(True)
+    }
+
+
+def write_json(path: Path, rows: Iterable[Row], not_run: Sequence[dict[str, str]], seed: int, tier: str) -> None:
+    """Write the whole ledger as one JSON object; strict JSON (no NaN)."""
+    ledger = {
+        "schema": SCHEMA,
+        "seed": seed,
+        "tier": tier,
+        "platform": platform_facts(),
+        "claims": [asdict(row) for row in rows],
+        "not_run": list(not_run),
+    }
+    path.write_text(json.dumps(ledger, indent=1, allow_nan=False) + "\n")
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """Return the ledger as lines of at most 120 columns, grouped by paper, then the sums of the error bounds."""
+    heads = ("claim", "verdict", "predicted", "measured", "interval", "margin", "P(error)", "n", "s")
+    lines = [_line(" ", *heads)]
+    for paper in dict.fromkeys(row.paper for row in rows):
+        lines.append(paper)
+        for row in (row for row in rows if row.paper == paper):
+            lines.append(
+                _line(
+                    "+" if row.as_expected else "!",
+                    row.id.removeprefix(f"{paper}."),
+                    row.verdict,
+                    brief(row.predicted),
+                    brief(row.measured),
+                    brief_interval(row.interval),
+                    brief(row.margin, 2),
+                    brief(row.error_probability, 2),
+                    brief(row.samples, 3),
+                    f"{row.seconds:.1f}",
+                )
+            )
+    return [*lines, *_totals(rows)]
+
+
+def _line(mark: str, name: str, *cells: str) -> str:
+    widths = (12, 10, 10, 23, 8, 8, 7, 4)
+    aligned = [
+        cells[0].ljust(widths[0])[: widths[0]],
+        *(c.rjust(w)[:w] for c, w in zip(cells[1:], widths[1:], strict=True)),
+    ]
+    room = WIDTH - sum(widths) - len(widths) - 2
+    name = name if len(name) <= room else name[: room - 1] + "…"
+    return f"{mark} {name.ljust(room)} {' '.join(aligned)}".rstrip()
+
+
+def _totals(rows: Sequence[Row]) -> list[str]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        guarantee = row.guarantee or "none"
+        name = (
+            "exact"
+            if guarantee.startswith("exact") and not row.error_probability
+            else "Monte-Carlo"
+            if guarantee.startswith("finite-n")
+            else guarantee.split(",")[0].split(" (")[0]
+        )
+        groups.setdefault(name, []).append(row)
+    parts = []
+    for name, members in sorted(groups.items()):
+        # A printed form shares its claim's measurement, and so its chance of error.
+        total = sum(row.error_probability or 0 for row in members if not row.id.endswith("-as-printed"))
+        bound = "" if not total else f" (sum of error {'levels' if name == 'exact' else 'bounds'} {total:.1e})"
+        parts.append(f"{name}: {len(members)}{bound}")
+    controls = [control for row in rows if row.expected == "VERIFIED" for control in row.controls]
+    refuted = sum(control["verdict"] == "REFUTED" for control in controls)
+    expected = sum(row.as_expected for row in rows)
+    return [
+        f"{expected} of {len(rows)} verdicts as expected; {refuted} of {len(controls)} controls REFUTED",
+        *_wrapped(" · ".join(parts)),
+    ]
+
+
+def _wrapped(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, WIDTH)
+
+
+def brief(value: Any, digits: int = 5) -> str:
+    """Return a number with a few digits, the first entries of a list, or the string itself."""
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return f"{brief(value[0], digits)}…" if len(value) > 1 else brief(value[0], digits)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and abs(value) < 100_000:
+        return str(value)
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
+
+
+def brief_interval(interval: Any) -> str:
+    """Return `[low, high]`, or `± half` where the ends agree in four digits; of a vector the first coordinate."""
+    if interval is None:
+        return "–"
+    low, high = (end[0] if isinstance(end, list) else end for end in interval)
+    if isinstance(low, str) or isinstance(high, str):
+        return f"[{brief(low)}, {brief(high)}]"
+    if high - low < 1e-4 * max(abs(low), abs(high)):
+        return f"± {brief((high - low) / 2, 2)}"
+    return f"[{brief(low)}, {brief(high)}]"
