@@ -59,11 +59,12 @@ class Row:
     def failure(self) -> str:
         """Return the sentence that a failing test prints."""
         controls = "; ".join(f"control {c['name']!r}: {c['verdict']}" for c in self.controls)
-        return (
-            f"{self.id}: {self.verdict}, expected {self.expected}. {self.statement} — predicted "
-            f"{brief(self.predicted)}, measured {brief(self.measured)}, interval {brief_interval(self.interval)}, margin "
-            f"{brief(self.margin)}, slack {brief(self.slack)}. {controls}. {self.note}"
+        numbers = (
+            f"predicted {brief(self.predicted)}, measured {brief(self.measured)}, interval "
+            f"{brief_interval(self.interval)}, margin {brief(self.margin)}, slack {brief(self.slack)}"
         )
+        about = ". ".join(filter(None, [self.statement.rstrip("."), numbers, controls, self.note]))
+        return f"{self.id}: {self.verdict}, expected {self.expected}. {about}"
 
     def __str__(self) -> str:
         """Return the row as plain text, one field per line."""
@@ -270,7 +271,7 @@ def table(rows: Sequence[Row]) -> list[str]:
 
 
 def _line(mark: str, name: str, *cells: str) -> str:
-    widths = (12, 10, 10, 23, 8, 8, 7, 4)
+    widths = (12, 9, 9, 21, 7, 8, 7, 5)
     aligned = [
         cells[0].ljust(widths[0])[: widths[0]],
         *(c.rjust(w)[:w] for c, w in zip(cells[1:], widths[1:], strict=True)),

@@ -200,8 +200,8 @@ class Trial:
 
         `measure` is jittable and returns one sample, any shape, for one key. Samples come in looks of `first` (the
         size of the one compiled program), growing by 1.4 up to about `most`, until the interval decides. Without a
-        margin the distance to the nearest control is taken. `vectorised=True` draws the samples by `vmap` on a CPU too: right for
-        tiny samples without linear algebra.
+        margin the distance to the nearest control is taken. `vectorised=True` draws the samples by `vmap` on a CPU
+        too: right for tiny samples without linear algebra.
         """
         controls = controls or {}
         prediction = self._prediction(predict, margin, slack, side, controls)
@@ -215,7 +215,7 @@ class Trial:
                 law=law,
                 looks=looks,
                 alpha=alpha,
-                printed=as_printed,
+                printed=None if name else as_printed,
                 progress=self._progress,
             )
 

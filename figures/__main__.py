@@ -1,0 +1,45 @@
+"""Redraw the papers' figures: `python -m figures [PAPER | PAPER.FIGURE …] [--list] [--out DIR] [--quick]`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+# OpenBLAS reads it once, when it is loaded; the eigenproblems here are small, and two threads slow each other down.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from figures.drawing import figures
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Draw what was asked for; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m figures", description="Redraw the papers' figures.")
+    parser.add_argument("selection", nargs="*", metavar="PAPER[.FIGURE]", help="default: all figures of all papers")
+    parser.add_argument("--list", action="store_true", help="list the figures and stop")
+    parser.add_argument("--out", type=Path, default=Path("figures/out"), metavar="DIR", help="default: figures/out")
+    parser.add_argument("--quick", action="store_true", help="reduced sizes: a minute instead of many")
+    options = parser.parse_args(arguments)
+    try:
+        chosen = [figure for selection in options.selection or [None] for figure in figures(selection)]
+    except ValueError as error:
+        parser.error(str(error))
+    if options.list:
+        for figure in chosen:
+            print(f"{figure.paper}.{figure.name}  {figure.title}")
+        return 0
+
+    import jax
+    from sims.compilation_cache import enable_compilation_cache
+    from tqdm.auto import tqdm
+
+    jax.config.update("jax_enable_x64", True)
+    enable_compilation_cache()
+    for figure in (bar := tqdm(chosen, unit="figure", file=sys.stderr)):
+        bar.set_postfix_str(f"{figure.paper}.{figure.name}")
+        paths = figure.save(options.out, options.quick)
+        tqdm.write(", ".join(str(path) for path in paths))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""What every figure shares: how it is registered, how it looks, and the files it leaves."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's colours, told apart with every kind of colour vision."""
+
+_STYLE: dict[Any, Any] = {
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 150,
+    "savefig.dpi": 200,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "errorbar.capsize": 1.5,
+    "pdf.fonttype": 42,
+}
+
+_REGISTERED: dict[str, "Figure"] = {}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a paper: `draw(**settings)` returns a matplotlib figure; its docstring is the caption.
+
+    Attributes:
+        paper, name: the module's and the figure's name, e.g. "random_walk_pca", "F1".
+        draw: the function; its parameters are the settings, with the published ones as defaults.
+        quick: settings of the reduced version (`--quick`).
+    """
+
+    paper: str
+    name: str
+    draw: Callable[..., "MatplotlibFigure"]
+    quick: dict[str, Any]
+
+    @property
+    def file_name(self) -> str:
+        """The stem of the files, e.g. "F1_tableau"."""
+        return f"{self.name}_{self.draw.__name__}"
+
+    @property
+    def title(self) -> str:
+        """The first sentence of the caption."""
+        return inspect.getdoc(self.draw).split("\n\n")[0].replace("\n", " ")  # type: ignore[union-attr]
+
+    def settings(self, quick: bool) -> dict[str, Any]:
+        """Return the settings of the full or the reduced version."""
+        defaults = {name: p.default for name, p in inspect.signature(self.draw).parameters.items()}
+        return {**defaults, **(self.quick if quick else {})}
+
+    def save(self, folder: Path, quick: bool) -> list[Path]:
+        """Draw the figure and write PNG, PDF and the caption with its settings and the command; return the paths."""
+        import matplotlib.pyplot as plt
+
+        settings = self.settings(quick)
+        with style():
+            drawn = self.draw(**settings)
+        folder = folder / self.paper
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{self.file_name}.{suffix}" for suffix in ("png", "pdf", "txt")]
+        for path in paths[:2]:
+            drawn.savefig(path)
+        plt.close(drawn)
+        command = f"python -m figures {self.paper}.{self.name}{' --quick' if quick else ''}"
+        listed = ", ".join(f"{name} = {value}" for name, value in settings.items())
+        caption = " ".join(inspect.getdoc(self.draw).split())  # type: ignore[union-attr]
+        paths[2].write_text(f"{self.name}. {caption}\nSettings: {listed}.\nCommand: {command}\n", encoding="utf-8")
+        return paths
+
+
+@contextmanager
+def style() -> Any:
+    """Apply the house style, on a canvas that needs no display."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    matplotlib.use("Agg")
+    with plt.rc_context(_STYLE):
+        yield
+
+
+def figure(name: str, *, quick: dict[str, Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a drawing function as figure `name` of the paper its module is named after.
+
+    `quick` overrides its settings for the reduced version. Raises `ValueError` for a missing caption (docstring), a
+    setting without a default, or a quick setting that it does not have.
+    """
+
+    def register(draw: Callable[..., Any]) -> Callable[..., Any]:
+        parameters = inspect.signature(draw).parameters
+        if not draw.__doc__:
+            raise ValueError(f"figure {name} needs a docstring: its caption")
+        if any(p.default is inspect.Parameter.empty for p in parameters.values()) or set(quick) - set(parameters):
+            raise ValueError(f"figure {name}: every setting needs a default, and quick settings must be among them")
+        paper = draw.__module__.removeprefix("figures.").split(".")[0]
+        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, quick)
+        return draw
+
+    return register
+
+
+def figures(selection: str | None = None) -> list[Figure]:
+    """Return all figures, those of a paper ("random_walk_pca"), or one ("random_walk_pca.F3").
+
+    Raises `ValueError` for a selection that matches nothing.
+    """
+    import figures as package
+
+    papers = [
+        module.name for module in pkgutil.iter_modules(package.__path__) if module.name not in ("__main__", "drawing")
+    ]
+    wanted = None if selection is None else selection.replace("-", "_")
+    for paper in papers:
+        if wanted is None or wanted.split(".")[0] == paper:
+            importlib.import_module(f"figures.{paper}")
+    found = [f for key, f in _REGISTERED.items() if wanted in (None, f.paper, key)]
+    if not found:
+        raise ValueError(f"no figure {selection!r}; papers with figures: {', '.join(sorted(papers))}")
+    return found
