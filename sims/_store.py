@@ -1,0 +1,91 @@
+"""Finished chunks on disk: each one a file that is there completely or not at all, in a folder per simulation."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+_DAY = 24 * 3600.0
+
+
+class ChunkStore:
+    """The chunks of one simulation: a folder named after it and a digest of everything on which its numbers depend."""
+
+    def __init__(self, cache: str | os.PathLike[str], name: str, identity: Mapping[str, Any]):
+        text = json.dumps(identity, indent=1, sort_keys=True)
+        self.folder = Path(cache).expanduser() / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / "identity.json").exists():
+            _write_atomically(self.folder / "identity.json", text.encode())
+        for orphan in self.folder.glob("*.tmp"):  # of a writer that was killed; a living one needs seconds
+            with contextlib.suppress(FileNotFoundError):
+                if orphan.stat().st_mtime < time.time() - _DAY:
+                    orphan.unlink()
+
+    def save(self, labels: Mapping[str, Shaped[np.ndarray, "..."]], outputs: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
+        """Keep a chunk: the labels of its cells and their outputs, arrays of one length."""
+        cells = hashlib.sha256(b"".join(column.tobytes() for column in labels.values())).hexdigest()[:32]
+        arrays = {f"label/{name}": column for name, column in labels.items()}
+        _save(self.folder / f"{cells}.chunk", arrays | {f"output/{name}": array for name, array in outputs.items()})
+
+    def chunks(self) -> Iterator[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
+        """Yield the labels and the outputs of every undamaged chunk."""
+        for path in sorted(self.folder.glob("*.chunk")):
+            arrays = _load(path)
+            if arrays is not None:
+                yield tuple(
+                    {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
+                    for kind in ("label/", "output/")
+                )
+
+    def chunk_size(self, found: Callable[[], int]) -> int:
+        """Return the chunk size kept here at first use, or else find one and keep it."""
+        path = self.folder / "chunk_size"
+        if _load(path) is None:
+            _save(path, {"chunk_size": np.int64(found())})
+        return int(_load(path)["chunk_size"])
+
+
+def _save(path: Path, arrays: Mapping[str, Any]) -> None:
+    payload = io.BytesIO()
+    np.savez(payload, **arrays)
+    _write_atomically(path, hashlib.sha256(payload.getbuffer()).digest() + payload.getbuffer())
+
+
+def _load(path: Path) -> dict[str, np.ndarray] | None:
+    """Return the arrays of a file, None if it is missing or damaged."""
+    with contextlib.suppress(FileNotFoundError):
+        content = path.read_bytes()
+        if hashlib.sha256(content[32:]).digest() == content[:32]:
+            with np.load(io.BytesIO(content[32:]), allow_pickle=False) as arrays:
+                return dict(arrays)
+    return None
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a kill, or the loss of power, leaves the old one or the new one and never a part."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

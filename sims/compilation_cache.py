@@ -1,0 +1,87 @@
+"""Where the workbench keeps what it need not compute twice: compiled programs, and the sweeps of the figures."""
+
+import contextlib
+import hashlib
+import importlib
+import os
+import platform
+import sys
+import zlib
+from pathlib import Path
+
+import jax
+import platformdirs
+
+
+def cache_folder() -> Path:
+    """Return the folder of the workbench's caches, created for the user alone (mode 0700) if it is not there.
+
+    It is the one that the environment variable THEORY_ON_TRIAL_CACHE names, or else the platform's place for a user's
+    caches. Compiled programs are code: nobody else may be able to write here.
+    """
+    named = os.environ.get("THEORY_ON_TRIAL_CACHE")
+    folder = Path(named).expanduser().absolute() if named else platformdirs.user_cache_path("theory-on-trial")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def enable_compilation_cache() -> None:
+    """Keep compiled programs in `cache_folder()`, for this process and the next, and remove the broken ones there.
+
+    Call it before the first compilation. It does nothing if a folder is set already, by JAX's own configuration or by
+    its environment variable.
+    """
+    if jax.config.jax_compilation_cache_dir is None:
+        folder = cache_folder() / f"compiled-{_processor()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        remove_broken_entries(folder)
+        use_compilation_cache(str(folder))
+
+
+def use_compilation_cache(folder: str) -> None:
+    """Keep every compiled program in `folder`, however small and quickly compiled, unless a folder is set already."""
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def remove_broken_entries(folder: str | os.PathLike[str]) -> list[Path]:
+    """Remove the entries of a compilation cache that do not decompress, and return their paths.
+
+    JAX writes entries in place: a process killed meanwhile leaves a part, which JAX warns of for ever and never
+    replaces. (Removing what another process is just writing costs a compilation, no more.) Only entries written since
+    the last call are looked at.
+    """
+    marker = Path(folder) / "checked"
+    last_check = marker.stat().st_mtime_ns if marker.exists() else 0
+    marker.touch(mode=0o600)
+    broken = []
+    for entry in Path(folder).glob("*-cache"):
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            if entry.stat().st_mtime_ns >= last_check and not _decompresses(entry.read_bytes()):
+                entry.unlink()
+                broken.append(entry)
+    return broken
+
+
+def _decompresses(content: bytes) -> bool:
+    """Tell whether this is a whole zlib stream or, where JAX has found a library for it, a whole zstd frame."""
+    codec, error = zlib, zlib.error
+    if content.startswith(b"\x28\xb5\x2f\xfd"):
+        codec = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "zstandard")
+        error = codec.ZstdError
+    try:
+        codec.decompress(content)
+    except error:
+        return False
+    return True
+
+
+def _processor() -> str:
+    """Name this kind of processor: a program compiled for one may hold instructions that another lacks."""
+    features = platform.processor()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        features = next((line for line in lines if line.startswith(("flags", "Features"))), features)
+    return f"{platform.machine()}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"

@@ -1,0 +1,126 @@
+"""Noise rows: independent steps of a given law, and the few columns that stand for isotropic Gaussian ones."""
+
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, Key, ScalarLike
+
+from sims.random_walk_pca.domain import AnyArray, is_traced, require_above, require_count, require_points
+
+Law = Literal["gaussian", "rademacher", "uniform", "laplace", "student", "cauchy"]
+
+
+def noise(
+    key: Key[Array, ""],
+    n_points: int,
+    dim: int,
+    *,
+    law: Law = "gaussian",
+    scales: Float[AnyArray, "dim"] | None = None,
+    degrees_of_freedom: ScalarLike = 5.0,
+    dtype: type = float,
+) -> Float[Array, "points dim"]:
+    """The steps ξ_1..ξ_T, one per row, with independent coordinates of mean 0 and tr Σ = 1.
+
+    Coordinate i has standard deviation scales[i] / |scales| (equal scales where none are given), so that
+    E[R Rᵀ] is the identity. Cauchy steps have no variance: there the scale is that of the law's median deviation.
+
+    Args:
+        key: of the draw.
+        n_points: T, recorded points, at least 2.
+        dim: d, coordinates, at least 1.
+        law: of one coordinate: gaussian, rademacher (±1), uniform, laplace, student or cauchy.
+        scales: relative standard deviations of the coordinates, none negative, not all zero (anisotropic Σ).
+        degrees_of_freedom: of the student law, above 2.
+        dtype: float (the default precision), or an explicit floating dtype.
+
+    Raises ValueError for sizes, a law or scales outside these ranges.
+    Source: the noise of Antognini & Sohl-Dickstein 2018; the laws beside the Gaussian one: derived here.
+    """
+    require_points(n_points)
+    require_count("dim", dim, 1, "need at least one coordinate")
+    require_law(law, degrees_of_freedom)
+    return unit_noise(key, (n_points, dim), law, degrees_of_freedom, dtype) * relative_scales(dim, scales).astype(dtype)
+
+
+def require_law(law: str, degrees_of_freedom: ScalarLike) -> None:
+    """Raise `ValueError` for an unknown law, or a Student law whose variance is infinite."""
+    if law not in get_args(Law):
+        raise ValueError(f"law must be one of {', '.join(get_args(Law))}, got {law!r}")
+    if law == "student":
+        require_above("degrees_of_freedom", degrees_of_freedom, 2, "the variance is infinite otherwise")
+
+
+def relative_scales(dim: int, scales: Float[AnyArray, "dim"] | None) -> Float[Array, "dim"]:
+    """Standard deviations per coordinate with squares that sum to one; equal ones where `scales` is None."""
+    if scales is None:
+        return jnp.full(dim, dim**-0.5)
+    if scales.shape[0] != dim:
+        raise ValueError(f"scales must have one entry per coordinate, got {scales.shape[0]} for dim={dim}")
+    if not is_traced(scales):
+        values = np.asarray(scales)
+        if not (np.isfinite(values).all() and (values >= 0).all()):
+            raise ValueError(
+                f"scales must be finite and not negative, got values from {values.min()} to {values.max()}"
+            )
+        if not values.any():
+            raise ValueError(
+                "scales must not all be zero: zero total variance, explained variance ratios are undefined"
+            )
+    largest = jnp.max(jnp.asarray(scales))
+    return (scales / largest) / jnp.linalg.norm(scales / largest)
+
+
+def unit_noise(
+    key: Key[Array, ""], shape: tuple[int, ...], law: str, degrees_of_freedom: ScalarLike, dtype: type
+) -> Float[Array, "..."]:
+    """Independent draws of unit variance (of unit scale for the Cauchy law)."""
+    match law:
+        case "gaussian":
+            return jax.random.normal(key, shape, dtype)
+        case "rademacher":
+            return jax.random.rademacher(key, shape, dtype)
+        case "uniform":
+            return jax.random.uniform(key, shape, dtype, -(3**0.5), 3**0.5)
+        case "laplace":
+            return jax.random.laplace(key, shape, dtype) / 2**0.5
+        case "cauchy":
+            return jax.random.cauchy(key, shape, dtype)
+        case _:
+            freedom = jnp.asarray(degrees_of_freedom, dtype)
+            return jax.random.t(key, freedom, shape, dtype) * jnp.sqrt((freedom - 2) / freedom)
+
+
+def equivalent_gaussian_noise(
+    key: Key[Array, ""], n_points: int, dim: int, *, dtype: type = float
+) -> Float[Array, "points columns"]:
+    """Isotropic Gaussian steps in `dim` dimensions, exact in law up to a rotation of the space, in few columns.
+
+    A rotation that keeps the first axis turns T Gaussian rows in d dimensions into the first coordinate followed by a
+    lower triangular T x T matrix: normals below the diagonal, and on it χ variables with d-1, d-2, ..., d-T degrees of
+    freedom (Bartlett). Everything a rotation leaves alone (Gram matrix, spectrum, scores, and a drift along the first
+    axis) has the same law as in d dimensions, at a cost that does not depend on d.
+    Returns T x (T+1), scaled so that E[R Rᵀ] = 1; where d <= T the rows are small already and are returned as they are.
+
+    Raises ValueError for n_points < 2 or dim < 1.
+    Source: Bartlett 1933 for the Wishart law; the fixed axis: derived here.
+    """
+    require_points(n_points)
+    require_count("dim", dim, 1, "need at least one coordinate")
+    if dim <= n_points:
+        return jax.random.normal(key, (n_points, dim), dtype) * dim**-0.5
+    first_key, triangle_key = jax.random.split(key)
+    first_axis = jax.random.normal(first_key, (n_points, 1), dtype)
+    return jnp.concatenate([first_axis, bartlett_factor(triangle_key, n_points, dim - 1, dtype)], axis=1) * dim**-0.5
+
+
+def bartlett_factor(key: Key[Array, ""], n_rows: int, dim: int, dtype: type = float) -> Float[Array, "rows rows"]:
+    """Lower triangular L with L Lᵀ ~ Wishart(dim, identity), for dim >= n_rows. Source: Bartlett 1933."""
+    require_count("dim", dim, n_rows, "Bartlett's factor needs at least as many dimensions as rows")
+    normal_key, chi_key = jax.random.split(key)
+    below = jnp.tril(jax.random.normal(normal_key, (n_rows, n_rows), dtype), -1)
+    freedom = dim - jnp.arange(n_rows, dtype=dtype)
+    return below + jnp.diag(jnp.sqrt(jax.random.chisquare(chi_key, freedom, dtype=dtype)))

@@ -1,0 +1,196 @@
+"""Principal component analysis over time: explained variance, scores, and overlap with given time courses."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
+
+from sims.random_walk_pca.domain import AnyArray, require_count, require_finite_rows, require_points, require_variance
+from sims.random_walk_pca.processes import centre, centre_gram
+
+
+class PrincipalComponents(NamedTuple):
+    """The leading principal components of a trajectory.
+
+    variances : ℓ_k, decreasing: squared singular values of the centred trajectory (no division by T or T-1).
+    time_courses : û_k, unit vectors over time, one per column, each positive at the first point.
+    scores : p_k(t) = sqrt(ℓ_k) û_k(t), the centred trajectory in the principal axes.
+    total_variance : sum of all ℓ_k, the trace of the centred Gram matrix.
+    """
+
+    variances: Float[Array, "components"]
+    time_courses: Float[Array, "points components"]
+    scores: Float[Array, "points components"]
+    total_variance: Float[Array, ""]
+
+
+def variance_ratios(trajectory: Float[AnyArray, "points dim"]) -> Float[Array, "components"]:
+    """ρ̂_k = ℓ_k / Σ_j ℓ_j of all min(T-1, d) components, decreasing, from the Gram matrix of the smaller side.
+
+    The ratios of a trajectory of T points in d dimensions, centred over time.
+    Raises ValueError for fewer than two points, a point that is not finite (named) or zero total variance; within a
+    jitted caller, where nothing can be raised, the ratios of zero variance are NaN.
+    Source: Antognini & Sohl-Dickstein 2018; their 1/(T-1) factor cancels.
+    """
+    require_points(trajectory.shape[0])
+    require_finite_rows("trajectory", trajectory)
+    variances = gram_variances(trajectory)
+    require_variance(variances.sum())
+    return variances / variances.sum()
+
+
+def gram_variances(trajectory: Float[AnyArray, "points dim"]) -> Float[Array, "components"]:
+    """ℓ_k, all min(T-1, d) eigenvalues of the centred Gram matrix of the trajectory, decreasing, none negative."""
+    points, dim = trajectory.shape
+    return decreasing_eigenvalues(_smaller_gram(trajectory), min(points - 1, dim))
+
+
+@jax.jit
+def _smaller_gram(trajectory):
+    rows = centre(trajectory)
+    return rows @ rows.T if rows.shape[0] <= rows.shape[1] else rows.T @ rows
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def decreasing_eigenvalues(gram: Float[AnyArray, "side side"], count: int) -> Float[Array, "{count}"]:
+    """The `count` largest eigenvalues of a positive semidefinite matrix; those rounded below zero are zero."""
+    return jnp.maximum(jnp.linalg.eigvalsh(gram)[::-1][:count], 0)
+
+
+def variance_ratios_of_gram(gram: Float[AnyArray, "points points"]) -> Float[Array, "components"]:
+    """ρ̂_k, k = 1..T-1, from the Gram matrix X Xᵀ of the trajectory (not yet centred), as `variance_ratios`."""
+    require_points(gram.shape[0])
+    require_finite_rows("gram", gram)
+    variances = decreasing_eigenvalues(centre_gram(gram), gram.shape[0] - 1)
+    require_variance(variances.sum())
+    return variances / variances.sum()
+
+
+class LeadingRatios(NamedTuple):
+    """The largest explained variance ratios, decreasing, and how far each can be from a true one.
+
+    error : |G y - ℓ y| / tr G of each computed pair: a true ratio lies within it (Weyl's residual bound).
+    """
+
+    ratios: Float[Array, "components"]
+    error: Float[Array, "components"]
+
+
+def leading_variance_ratios(trajectory: Float[AnyArray, "points dim"], count: int, *, rounds: int = 4) -> LeadingRatios:
+    """The `count` largest ρ̂_k of a trajectory, without the rest of the spectrum, as `leading_variance_ratios_of_gram`.
+
+    Raises ValueError as `variance_ratios`, and for a count outside 1..min(T-1, d) or fewer than one round.
+    """
+    require_points(trajectory.shape[0])
+    require_finite_rows("trajectory", trajectory)
+    require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
+    return _leading_ratios(_smaller_gram(trajectory), count, rounds)
+
+
+def leading_variance_ratios_of_gram(
+    gram: Float[AnyArray, "points points"], count: int, *, rounds: int = 4
+) -> LeadingRatios:
+    """The `count` largest ρ̂_k from the Gram matrix X Xᵀ of the trajectory (not yet centred), by block power iteration.
+
+    Each round multiplies a block of count + 8 vectors twice by the matrix. On spectra that fall like a walk's, k^-2, a
+    round gains three digits and more; on flat ones (an Ornstein-Uhlenbeck process that reverts at once) it gains next
+    to nothing, which the returned error shows: use `variance_ratios_of_gram` there.
+    Raises ValueError as `variance_ratios_of_gram`, and for a count outside 1..T-1 or fewer than one round.
+    Derived here.
+    """
+    require_points(gram.shape[0])
+    require_finite_rows("gram", gram)
+    require_components(count, gram.shape[0] - 1)
+    return _leading_ratios(centre_gram(gram), count, rounds)
+
+
+def require_components(count: int, available: int) -> None:
+    """Raise `ValueError` unless `count` components can be had."""
+    require_count("count", count, 1, "need at least one component")
+    if count > available:
+        raise ValueError(f"count must be at most min(n_points - 1, dim) = {available}, got {count}")
+
+
+def _leading_ratios(gram, count, rounds):
+    require_count("rounds", rounds, 1, "rounds of block power iteration")
+    require_variance(jnp.trace(gram))
+    return _block_power(gram, count, rounds)
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _block_power(gram, count, rounds):
+    side = gram.shape[0]
+    block = jax.random.normal(jax.random.key(0), (side, min(count + 8, side)), gram.dtype)
+    for _ in range(rounds):
+        block = jnp.linalg.qr(gram @ (gram @ block))[0]
+    image = gram @ block
+    values, rotation = jnp.linalg.eigh(block.T @ image)
+    values, rotation = values[::-1][:count], rotation[:, ::-1][:, :count]
+    residual = jnp.linalg.norm(image @ rotation - (block @ rotation) * values, axis=0)
+    return LeadingRatios(values / jnp.trace(gram), residual / jnp.trace(gram))
+
+
+def principal_components(trajectory: Float[AnyArray, "points dim"], count: int) -> PrincipalComponents:
+    """The `count` leading principal components of a trajectory, with their scores.
+
+    Raises ValueError for fewer than two points, a point that is not finite (named), zero total variance, or a count
+    outside 1..min(T-1, d). Components of zero variance have no time course of their own: an arbitrary unit vector.
+    Source: Antognini & Sohl-Dickstein 2018, the scores drawn in their figures.
+    """
+    require_points(trajectory.shape[0])
+    require_finite_rows("trajectory", trajectory)
+    require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
+    components = _principal_components(trajectory, count)
+    require_variance(components.total_variance)
+    return components
+
+
+def principal_components_of_gram(gram: Float[AnyArray, "points points"], count: int) -> PrincipalComponents:
+    """The `count` leading principal components from the Gram matrix X Xᵀ of a trajectory (not yet centred).
+
+    As `principal_components`, with at most T-1 components.
+    """
+    require_points(gram.shape[0])
+    require_finite_rows("gram", gram)
+    require_components(count, gram.shape[0] - 1)
+    components = _components_of_centred_gram(centre_gram(gram), count)
+    require_variance(components.total_variance)
+    return components
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _principal_components(trajectory, count):
+    rows = centre(trajectory)
+    if rows.shape[0] <= rows.shape[1]:
+        return _components_of_centred_gram(rows @ rows.T, count)
+    variances, axes = jnp.linalg.eigh(rows.T @ rows)
+    courses = jnp.linalg.qr(rows @ axes[:, ::-1][:, :count])[0]
+    return _with_signs(variances[::-1][:count], courses, jnp.sum(rows**2))
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _components_of_centred_gram(gram, count):
+    variances, courses = jnp.linalg.eigh(gram)
+    return _with_signs(variances[::-1][:count], courses[:, ::-1][:, :count], jnp.trace(gram))
+
+
+def _with_signs(variances, courses, total_variance):
+    courses = courses * jnp.where(courses[0] < 0, -1, 1)
+    variances = jnp.maximum(variances, 0)
+    return PrincipalComponents(variances, courses, courses * jnp.sqrt(variances), total_variance)
+
+
+def squared_overlaps(
+    time_courses: Float[AnyArray, "points components"], references: Float[AnyArray, "points components"]
+) -> Float[Array, "components"]:
+    """cos² of the angle between each time course and the reference in the same column, in [0, 1].
+
+    With half-cosines as references this is the "cosine content" of a component: 1 for a high dimensional walk.
+    Neither side needs unit length; a zero column has overlap 0. Source: Hess 2000 (cosine content), Phys. Rev. E 62.
+    """
+    products = jnp.sum(time_courses * references, axis=0) ** 2
+    lengths = jnp.sum(time_courses**2, axis=0) * jnp.sum(references**2, axis=0)
+    return jnp.where(lengths > 0, jnp.minimum(products / jnp.where(lengths > 0, lengths, 1), 1), 0)

@@ -1,0 +1,119 @@
+"""The infinite dimensional trajectory: any process run on unit impulses, so that no randomness is left."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, ScalarLike
+
+from sims.precision import require_float64
+from sims.random_walk_pca.domain import require_count, require_points
+from sims.random_walk_pca.processes import (
+    State,
+    centre,
+    require_process,
+    step_coefficients,
+    time_step,
+    trajectory,
+)
+
+
+class LeadingSpectrum(NamedTuple):
+    """The largest eigenvalues of a population covariance, decreasing, with their eigenvectors and its trace."""
+
+    eigenvalues: Float[np.ndarray, "components"]
+    time_courses: Float[np.ndarray, "points components"]
+    total_variance: float
+
+
+def population_covariance(
+    n_points: int, *, drift: ScalarLike = 0.0, **process: ScalarLike
+) -> Float[Array, "points points"]:
+    """K = C A Aᵀ C, the expected Gram matrix of the centred trajectory, exact for every noise with tr Σ = 1.
+
+    The columns of A are the process's responses to a unit step at each time. A drift of length |μ| = `drift`, which
+    high dimensional noise does not see, adds the outer product of its own centred response: an axis of its own.
+    `process` takes the other parameters of `trajectory`. Raises ValueError for n_points < 2 or such a parameter out of
+    its range, TypeError without float64.
+    Source: the limit of many dimensions in Antognini & Sohl-Dickstein 2018, here for every T: derived here.
+    """
+    require_points(n_points)
+    require_float64("population_covariance")
+    responses = centre(trajectory(jnp.eye(n_points), **process))
+    drift_response = centre(trajectory(jnp.zeros((n_points, 1)), drift=drift, **process))
+    return responses @ responses.T + drift_response @ drift_response.T
+
+
+def population_spectrum(n_points: int, *, drift: ScalarLike = 0.0, **process: ScalarLike) -> Float[Array, "components"]:
+    """λ_k, k = 1..T-1: the eigenvalues of `population_covariance`, decreasing, absolute error about T 2^-53 λ_1."""
+    covariance = population_covariance(n_points, drift=drift, **process)
+    return jnp.linalg.eigvalsh(covariance)[::-1][: n_points - 1]
+
+
+def population_eigenvectors(
+    n_points: int, *, drift: ScalarLike = 0.0, **process: ScalarLike
+) -> Float[Array, "points components"]:
+    """u_k, k = 1..T-1: unit eigenvectors of `population_covariance` in that order, positive at the first point."""
+    vectors = jnp.linalg.eigh(population_covariance(n_points, drift=drift, **process))[1][:, ::-1][:, : n_points - 1]
+    return vectors * jnp.where(vectors[0] < 0, -1, 1)
+
+
+def expected_squared_norms(n_points: int, **process: ScalarLike) -> Float[Array, "points"]:
+    """E|x_t|², t = 1..T, of a process driven by steps with tr Σ = 1, in O(T): the covariance of its state step by step.
+
+    `process` takes the parameters of `trajectory` except the drift. Raises ValueError as `trajectory`. Derived here:
+    the step is linear, so that its matrix is its action on unit states and on a unit noise.
+    """
+    require_points(n_points)
+    if "drift" in process:
+        raise ValueError("drift is not part of the noise: add its squared response to the expected squared norms")
+    require_process(**process)
+    units = jnp.eye(4)
+
+    def step(covariance, coefficient):
+        action = jnp.stack(time_step(State(*units[:3]), units[3], coefficient, jnp.zeros(())))
+        covariance = action[:, :3] @ covariance @ action[:, :3].T + jnp.outer(action[:, 3], action[:, 3])
+        return covariance, covariance[2, 2]
+
+    coefficients = step_coefficients(n_points, units.dtype, **process)
+    return jax.lax.scan(step, jnp.zeros((3, 3)), coefficients)[1]
+
+
+def leading_population_spectrum(n_points: int, count: int, **process: ScalarLike) -> LeadingSpectrum:
+    """The `count` largest λ_k and their u_k for many points (T up to 1e5), by Lanczos without any T x T matrix.
+
+    Each product with K runs the recursion once backwards (its transpose) and once forwards: O(T). The total variance
+    tr K = Σ_t E|x_t|² - T E|x̄|² takes one more run of each.
+    `process` takes the parameters of `trajectory` except the drift. Not jittable: SciPy's ARPACK drives it.
+    Raises ValueError for n_points < 2, a count outside 1..n_points-2, or a parameter out of its range; TypeError
+    without float64. Derived here.
+    """
+    require_points(n_points)
+    require_count("count", count, 1, "need at least one component")
+    if count > n_points - 2:
+        raise ValueError(f"count must be at most n_points - 2 = {n_points - 2}, got {count}")
+    if "drift" in process:
+        raise ValueError("drift is not linear in the noise: use population_spectrum for a drifting process")
+    require_process(**process)
+    require_float64("leading_population_spectrum")
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
+    def respond(impulses):
+        return centre(trajectory(impulses[:, None], **process))[:, 0]
+
+    example = jax.ShapeDtypeStruct((n_points,), jnp.float64)
+    transpose = jax.linear_transpose(respond, example)
+    times_covariance = jax.jit(lambda vector: respond(transpose(vector)[0]))
+    operator = LinearOperator(
+        (n_points, n_points), matvec=lambda vector: np.asarray(times_covariance(vector)), dtype=np.float64
+    )
+    start = np.random.default_rng(0).standard_normal(n_points)
+    eigenvalues, vectors = eigsh(operator, k=count, which="LA", v0=start - start.mean())
+    total_of_squares = float(expected_squared_norms(n_points, **process).sum())
+    mean_response = jax.linear_transpose(lambda noise: trajectory(noise[:, None], **process).sum(), example)(1.0)[0]
+    total_variance = total_of_squares - float(jnp.sum(mean_response**2)) / n_points
+    order = np.argsort(eigenvalues)[::-1]
+    signs = np.where(vectors[0] < 0, -1, 1)
+    return LeadingSpectrum(eigenvalues[order], (vectors * signs)[:, order], total_variance)

@@ -1,0 +1,71 @@
+"""A few outliers turn the leading component of plain PCA; dropping the points that stick out turns it back."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Bool, Float, Key, ScalarLike
+
+from sims.random_walk_pca.domain import AnyArray, require_above, require_count, require_finite_rows
+
+MEDIAN_OF_SQUARED_NORMAL = 0.45493642311957283
+"""The median of a χ² variable with one degree of freedom: a robust variance is the median square divided by it."""
+
+
+def corrupted_points(
+    key: Key[Array, ""], n_points: int, dim: int, n_outliers: int, *, spike: ScalarLike, outlier_length: ScalarLike
+) -> Float[Array, "points dim"]:
+    """Points from N(0, I + β e_1 e_1ᵀ), the first `n_outliers` replaced by ±s e_2, as many plus as minus.
+
+    β is `spike` > 0, s is `outlier_length` > 0. The count is exact and even: with a random count, or unequal signs,
+    the size at which plain PCA flips is random too.
+    Raises ValueError for dim < 2, an odd count or one outside 0..n_points - 1, or lengths that are not positive.
+    Source: the setting of robust PCA, Diakonikolas et al. 2023 (arXiv 2305.02544); this instance: derived here.
+    """
+    require_count("dim", dim, 2, "one axis for the spike, one for the outliers")
+    require_count("n_outliers", n_outliers, 0, "how many points to replace")
+    if n_outliers % 2 or n_outliers >= n_points:
+        raise ValueError(f"n_outliers must be even and below n_points = {n_points}, got {n_outliers}")
+    require_above("spike", spike, 0, "the clean points have no leading direction otherwise")
+    require_above("outlier_length", outlier_length, 0, "an outlier at the origin is none")
+    points = jax.random.normal(key, (n_points, dim))
+    points = points.at[:, 0].multiply(jnp.sqrt(1 + jnp.asarray(spike, points.dtype)))
+    signs = jnp.where(jnp.arange(n_outliers) % 2 == 0, 1.0, -1.0)
+    return points.at[:n_outliers].set(0.0).at[:n_outliers, 1].set(outlier_length * signs)
+
+
+def leading_direction(
+    points: Float[AnyArray, "points dim"], kept: Bool[Array, "points"] | None = None
+) -> Float[Array, "dim"]:
+    """The top unit eigenvector of the covariance of the points that are kept (all where `kept` is None).
+
+    Raises ValueError for fewer than two points or a point that is not finite (named).
+    """
+    require_count("the number of points", points.shape[0], 2, "one point has no variance")
+    require_finite_rows("points", points)
+    weights = jnp.ones(points.shape[0]) if kept is None else kept.astype(points.dtype)
+    weights = weights / weights.sum()
+    centred = points - weights @ points
+    return jnp.linalg.eigh(centred.T @ (centred * weights[:, None]))[1][:, -1]
+
+
+def filtered_direction(
+    points: Float[AnyArray, "points dim"], *, rounds: int = 5, cutoff: ScalarLike = 12.0
+) -> Float[Array, "dim"]:
+    """The leading direction after dropping, round by round, the points that stick out along the current one.
+
+    A point goes when its squared projection on the current leading direction exceeds `cutoff` times a robust variance,
+    the median squared projection of the kept points over that of a normal variable. The number of rounds is fixed.
+    Raises ValueError as `leading_direction`, for fewer than one round or a cutoff that is not positive.
+    Source: the filter idea of robust PCA (arXiv 2305.02544), in its simplest form: derived here.
+    """
+    require_count("rounds", rounds, 1, "rounds of dropping points")
+    require_above("cutoff", cutoff, 0, "every point would go")
+    require_finite_rows("points", points)
+
+    def drop(_, kept):
+        squares = ((points - points.mean(axis=0, where=kept[:, None])) @ leading_direction(points, kept)) ** 2
+        robust_variance = jnp.nanmedian(jnp.where(kept, squares, jnp.nan)) / MEDIAN_OF_SQUARED_NORMAL
+        return kept & (squares <= cutoff * robust_variance)
+
+    kept = lax.fori_loop(0, rounds, drop, jnp.ones(points.shape[0], bool))
+    return leading_direction(points, kept)

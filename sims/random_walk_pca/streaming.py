@@ -1,0 +1,118 @@
+"""The noise Gram matrix in one pass over blocks of coordinates: memory does not grow with the dimension."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Float, Key, ScalarLike
+
+from sims.random_walk_pca.domain import AnyArray, require_count, require_points
+from sims.random_walk_pca.noise_rows import Law, relative_scales, require_law, unit_noise
+from sims.random_walk_pca.processes import require_process, trajectory
+
+
+def noise_gram(
+    key: Key[Array, ""],
+    n_points: int,
+    dim: int,
+    *,
+    law: Law = "gaussian",
+    scales: Float[AnyArray, "dim"] | None = None,
+    degrees_of_freedom: ScalarLike = 5.0,
+    block: int = 1000,
+    dtype: type = jnp.float32,
+) -> Float[Array, "points points"]:
+    """W = R Rᵀ of T steps in `dim` coordinates, accumulated over blocks of coordinates; E W = 1.
+
+    Noise and block products are in `dtype` (float32 by default), the running sum is in the default precision, so that
+    float32 rounding stays at the size of one block's. Memory: T² + T `block` numbers, and `scales` where given.
+    Law, scales and degrees of freedom as in `noise`; another block size is another draw of the same law.
+
+    Raises ValueError as `noise`, and for a block below 1.
+    Source: every linear process of Antognini & Sohl-Dickstein 2018 from one Gram matrix: derived here.
+    """
+
+    def add_block(gram, rows):
+        return gram + (rows @ rows.T).astype(gram.dtype)
+
+    total = jnp.zeros((n_points, n_points))
+    return _over_coordinates(add_block, total, key, n_points, dim, law, scales, degrees_of_freedom, block, dtype)
+
+
+def squared_norms(
+    key: Key[Array, ""],
+    n_points: int,
+    dim: int,
+    *,
+    law: Law = "gaussian",
+    scales: Float[AnyArray, "dim"] | None = None,
+    degrees_of_freedom: ScalarLike = 5.0,
+    block: int = 1000,
+    dtype: type = float,
+    **process: ScalarLike,
+) -> Float[Array, "points"]:
+    """|x_t|², t = 1..T, of a process driven by steps with tr Σ = 1, one block of coordinates at a time.
+
+    `process` takes the parameters of `trajectory`; a drift is added to every coordinate alike. Rest as `noise_gram`.
+    With a reversion this is the sphere that traps the walker (Antognini & Sohl-Dickstein 2018, Ornstein-Uhlenbeck).
+    """
+    require_process(**{name: value for name, value in process.items() if name != "drift"})
+
+    def add_block(squares, rows):
+        return squares + jnp.sum(trajectory(rows, **process).astype(squares.dtype) ** 2, axis=1)
+
+    total = jnp.zeros(n_points)
+    return _over_coordinates(add_block, total, key, n_points, dim, law, scales, degrees_of_freedom, block, dtype)
+
+
+def projected_noise(
+    key: Key[Array, ""], n_points: int, dim: int, target_dim: int, *, block: int = 1000, dtype: type = float
+) -> Float[Array, "points target_dim"]:
+    """R P / sqrt(m): isotropic Gaussian steps seen through a random Gaussian projection P of d = dim to m = target_dim.
+
+    Every process is linear in its noise, so that the recursion on these rows is the projected trajectory. The steps
+    and the projection are both drawn block by block: neither is stored. Raises ValueError as `noise_gram`.
+    Source: the random projection of the ResNet-50 trajectories in Antognini & Sohl-Dickstein 2018.
+    """
+    require_count("target_dim", target_dim, 1, "need at least one coordinate")
+    noise_key, projection_key = jax.random.split(key)
+
+    def add_block(state, rows):
+        projected, index = state
+        projection = jax.random.normal(jax.random.fold_in(projection_key, index), (rows.shape[1], target_dim), dtype)
+        return projected + rows @ projection, index + 1
+
+    total = (jnp.zeros((n_points, target_dim), dtype), 0)
+    projected, _ = _over_coordinates(add_block, total, noise_key, n_points, dim, "gaussian", None, 5.0, block, dtype)
+    return projected * target_dim**-0.5
+
+
+def random_projection(
+    key: Key[Array, ""], trajectory: Float[AnyArray, "points dim"], target_dim: int
+) -> Float[Array, "points target_dim"]:
+    """X P / sqrt(m) of a recorded trajectory X, with P a d x m matrix of independent standard normals.
+
+    Raises ValueError for target_dim < 1. Source: as `projected_noise`.
+    """
+    require_count("target_dim", target_dim, 1, "need at least one coordinate")
+    projection = jax.random.normal(key, (trajectory.shape[1], target_dim), trajectory.dtype)
+    return trajectory @ projection * target_dim**-0.5
+
+
+def _over_coordinates(add_block, total, key, n_points, dim, law, scales, degrees_of_freedom, block, dtype):
+    """Fold `add_block` over the noise rows, one block of coordinates after the other, each from a key of its own."""
+    require_points(n_points)
+    require_count("dim", dim, 1, "need at least one coordinate")
+    require_count("block", block, 1, "coordinates per block")
+    require_law(law, degrees_of_freedom)
+    width = min(block, dim)
+    n_blocks = math.ceil(dim / width)
+    block_scales = jnp.zeros(n_blocks * width, dtype).at[:dim].set(relative_scales(dim, scales).astype(dtype))
+
+    def next_block(carried, block_input):
+        index, scale = block_input
+        rows = unit_noise(jax.random.fold_in(key, index), (n_points, width), law, degrees_of_freedom, dtype) * scale
+        return add_block(carried, rows), None
+
+    return lax.scan(next_block, total, (jnp.arange(n_blocks), block_scales.reshape(n_blocks, width)))[0]

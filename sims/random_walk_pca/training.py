@@ -1,0 +1,131 @@
+"""Small networks trained by SGD with momentum: the trajectories the paper compares with random walks."""
+
+from typing import Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Float, Key, ScalarLike
+
+from sims.random_walk_pca.domain import AnyArray, require_count, require_finite, require_in_range
+
+Loss = Literal["squared", "cross_entropy"]
+
+
+class TrainingRun(NamedTuple):
+    """One run: the flat parameters after each step, each batch's loss before it, and the final accuracy."""
+
+    parameters: Float[Array, "steps parameters"]
+    losses: Float[Array, "steps"]
+    accuracy: Float[Array, ""]
+
+
+class TrainingGram(NamedTuple):
+    """One run without its parameters: their Gram matrix, from the first recorded point on, losses and accuracy."""
+
+    gram: Float[Array, "steps steps"]
+    losses: Float[Array, "steps"]
+    accuracy: Float[Array, ""]
+
+
+def digits() -> tuple[Float[np.ndarray, "examples pixels"], Float[np.ndarray, "examples classes"]]:
+    """Scikit-learn's handwritten digits: 1797 images of 64 pixels scaled to [0, 1], and their classes one-hot."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    return images / 16.0, np.eye(10)[labels]
+
+
+def train(
+    key: Key[Array, ""],
+    inputs: Float[AnyArray, "examples features"],
+    targets: Float[AnyArray, "examples outputs"],
+    *,
+    hidden: tuple[int, ...] = (),
+    loss: Loss = "squared",
+    n_steps: int = 2000,
+    batch: int = 32,
+    learning_rate: ScalarLike = 0.02,
+    momentum: ScalarLike = 0.0,
+) -> TrainingRun:
+    """Train a ReLU network by SGD with heavy-ball momentum and record its parameters after every step.
+
+    Batches are drawn with replacement; weights start as N(0, 1/fan-in), biases at 0; the loss is the mean over the
+    batch of half the squared error, or of the cross entropy of a softmax.
+
+    Args:
+        key: of the start and the batches.
+        inputs: the training set, one example per row.
+        targets: what to predict, one-hot for the cross entropy.
+        hidden: widths of the hidden layers; none is a linear model.
+        loss: squared or cross_entropy.
+        n_steps: T, steps taken and recorded.
+        batch: examples per step.
+        learning_rate: any finite number.
+        momentum: in [0, 1).
+
+    Raises ValueError for parameters outside these ranges or sizes below one.
+    Source: section on trained networks of Antognini & Sohl-Dickstein 2018; data set and sizes: chosen here.
+    """
+    if loss not in get_args(Loss):
+        raise ValueError(f"loss must be one of {', '.join(get_args(Loss))}, got {loss!r}")
+    for name, count in {"n_steps": n_steps, "batch": batch, "examples": inputs.shape[0]}.items():
+        require_count(name, count, 1, "nothing to train on otherwise")
+    for width in hidden:
+        require_count("a hidden width", width, 1, "a layer without units passes nothing on")
+    require_finite("learning_rate", learning_rate)
+    require_in_range("momentum", momentum, 0, 1, includes_high=False)
+    inputs, targets = jnp.asarray(inputs), jnp.asarray(targets)
+    start_key, batch_key = jax.random.split(key)
+    start, unravel = ravel_pytree(_initial_layers(start_key, (inputs.shape[1], *hidden, targets.shape[1])))
+
+    def batch_loss(flat, examples):
+        outputs = _outputs(unravel(flat), inputs[examples])
+        if loss == "squared":
+            return 0.5 * jnp.sum((outputs - targets[examples]) ** 2) / batch
+        return -jnp.sum(targets[examples] * jax.nn.log_softmax(outputs)) / batch
+
+    def step(state, index):
+        flat, velocity = state
+        examples = jax.random.randint(jax.random.fold_in(batch_key, index), (batch,), 0, inputs.shape[0])
+        value, gradient = jax.value_and_grad(batch_loss)(flat, examples)
+        velocity = momentum * velocity - learning_rate * gradient
+        flat = flat + velocity
+        return (flat, velocity), (flat, value)
+
+    (final, _), (parameters, losses) = lax.scan(step, (start, jnp.zeros_like(start)), jnp.arange(n_steps))
+    guesses = jnp.argmax(_outputs(unravel(final), inputs), axis=1)
+    return TrainingRun(parameters, losses, jnp.mean(guesses == jnp.argmax(targets, axis=1), dtype=start.dtype))
+
+
+def training_gram(
+    key: Key[Array, ""],
+    inputs: Float[AnyArray, "examples features"],
+    targets: Float[AnyArray, "examples outputs"],
+    **options: object,
+) -> TrainingGram:
+    """Train as `train` (same options) and keep only the Gram matrix of the recorded parameters, T x T.
+
+    The first recorded point is taken as origin. A window of steps is a diagonal block of the matrix; `shuffle_points`,
+    `shuffle_steps` and `principal_components_of_gram` take it as it is.
+    """
+    run = train(key, inputs, targets, **options)  # type: ignore[arg-type]
+    from_start = run.parameters - run.parameters[0]
+    return TrainingGram(from_start @ from_start.T, run.losses, run.accuracy)
+
+
+def _initial_layers(key, widths):
+    keys = jax.random.split(key, len(widths) - 1)
+    return [
+        (jax.random.normal(layer_key, (fan_in, fan_out)) * fan_in**-0.5, jnp.zeros(fan_out))
+        for layer_key, fan_in, fan_out in zip(keys, widths[:-1], widths[1:], strict=True)
+    ]
+
+
+def _outputs(layers, inputs):
+    *hidden, (last_weights, last_biases) = layers
+    for weights, biases in hidden:
+        inputs = jax.nn.relu(inputs @ weights + biases)
+    return inputs @ last_weights + last_biases

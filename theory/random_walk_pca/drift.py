@@ -1,0 +1,70 @@
+"""PCA of a walk with drift, x_t = mu + x_{t-1} + xi_t, in infinite dimension.
+
+Derived here, as the model behind the comparison with network training of Antognini & Sohl-Dickstein 2018 (arXiv
+1806.08805). The drift adds the rank-one term |mu|^2 tau tau^T, tau_t = t - (T + 1)/2, to the walk's covariance. It is
+odd under time reversal, so the even cosines and their eigenvalues stay and the odd ones mix.
+
+`drift_ratio` is |mu|^2 / tr(Sigma) per step, >= 0. Spectra are indexed by mode k = 1, ..., T - 1 at index k - 1, not by
+rank, and in units of the step variance. Values out of range raise `ValueError`.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.random_walk_pca._roots import bisect
+from theory.random_walk_pca._validation import check_points
+from theory.random_walk_pca.spectrum import eigenvalues, laplacian_eigenvalues, total_variance
+
+
+def drift_coefficients(n_points: int) -> Float[np.ndarray, " components"]:
+    """Coefficients of the centred time tau in the cosines, up to sign: r_k = sqrt(2/T) cot(pi k/2T) / (2 sin(pi k/2T)).
+
+    That is for odd k; they are zero for even k. Their squares sum to T (T^2 - 1) / 12.
+    """
+    check_points(n_points)
+    index = np.arange(1, n_points)
+    cosine = np.sin(np.pi * (n_points - index) / (2 * n_points))
+    return np.where(index % 2 == 1, np.sqrt(2 / n_points) * 2 * cosine / laplacian_eigenvalues(n_points), 0.0)
+
+
+def drift_eigenvalues(n_points: int, drift_ratio: float | int) -> Float[np.ndarray, " components"]:
+    """Population eigenvalues by mode: 1 / theta_k for even k, and for odd k the root above 1 / theta_k of
+    (|mu|^2 / tr Sigma) sum_{j odd} r_j^2 / (lambda - 1 / theta_j) = 1.
+    """
+    _check_drift(drift_ratio)
+    spectrum = eigenvalues(n_points)
+    poles = spectrum[::2]
+    weights = drift_ratio * drift_coefficients(n_points)[::2] ** 2
+    pole_differences = np.subtract.outer(poles, poles)
+
+    def secular(shift: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
+        return np.sum(weights / (shift[:, None] + pole_differences), axis=1) - 1
+
+    gap_above = np.concatenate([[max(weights.sum(), np.finfo(float).tiny)], -np.diff(poles)])
+    spectrum[::2] += bisect(secular, np.zeros(poles.size), gap_above, np.ones(poles.size))
+    return spectrum
+
+
+def drift_explained_variance_ratio(n_points: int, drift_ratio: float | int) -> Float[np.ndarray, " components"]:
+    """Population explained variance ratios by mode; the total variance is (T^2 - 1)/6 + drift_ratio T (T^2 - 1)/12."""
+    drift_variance = drift_ratio * n_points * (n_points**2 - 1) / 12
+    return drift_eigenvalues(n_points, drift_ratio) / (total_variance(n_points) + drift_variance)
+
+
+def drift_strength(n_points: int, drift_ratio: float | int) -> float:
+    """Control parameter g = |mu|^2 T / tr(Sigma); drift dominates the first component when it is far above
+    `drift_dominance_threshold`.
+    """
+    check_points(n_points)
+    _check_drift(drift_ratio)
+    return float(drift_ratio * n_points)
+
+
+def drift_dominance_threshold(n_points: int) -> float:
+    """The g at which the variance of the drift alone, |mu|^2 sum tau_t^2, equals lambda_1 of the walk; to 12 / pi^2."""
+    return float(12 * eigenvalues(n_points)[0] / (n_points**2 - 1))
+
+
+def _check_drift(drift_ratio: float | int) -> None:
+    if not (np.isfinite(drift_ratio) and drift_ratio >= 0):
+        raise ValueError(f"drift_ratio must be finite and non-negative, got {drift_ratio}")

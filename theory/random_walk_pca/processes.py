@@ -1,0 +1,48 @@
+"""Linear processes X = A R of the same noise R: from the impulse response to the population spectrum.
+
+A process whose response does not change in time has a lower-triangular Toeplitz A with first column h_1, ..., h_T. As
+the dimension grows the covariance over time of the centred trajectory tends to K = C A A^T C, with C = I - 11^T / T
+(the route of arXiv 1806.08805). The sum over lags of the trace is derived here. Units of the step variance.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+
+def toeplitz_covariance(impulse_response: Float[np.ndarray, " points"]) -> Float[np.ndarray, "points points"]:
+    """Population covariance over time K = C A A^T C of the centred process with impulse response h_1, ..., h_T.
+
+    `ValueError` if there are fewer than two points or a value is not finite.
+    """
+    from scipy.linalg import toeplitz
+
+    _check_response(impulse_response)
+    response = np.tril(toeplitz(impulse_response))
+    centred = response - response.mean(axis=0)
+    return centred @ centred.T
+
+
+def toeplitz_eigenvalues(impulse_response: Float[np.ndarray, " points"]) -> Float[np.ndarray, " components"]:
+    """The T - 1 largest eigenvalues of K, decreasing, to an absolute accuracy of about T epsilon lambda_1.
+
+    Computed numerically, for processes without a closed spectrum. `ValueError` as for `toeplitz_covariance`.
+    """
+    return np.linalg.eigvalsh(toeplitz_covariance(impulse_response))[:0:-1]
+
+
+def toeplitz_total_variance(impulse_response: Float[np.ndarray, " points"]) -> float:
+    """Total variance tr K = sum_m (T - m + 1) h_m^2 - (1/T) sum_m H_m^2, where H_m = h_1 + ... + h_m.
+
+    `ValueError` as for `toeplitz_covariance`.
+    """
+    _check_response(impulse_response)
+    n_points = impulse_response.size
+    uncentred = np.sum(np.arange(n_points, 0, -1) * impulse_response**2)
+    return float(uncentred - np.sum(np.cumsum(impulse_response) ** 2) / n_points)
+
+
+def _check_response(impulse_response: Float[np.ndarray, " points"]) -> None:
+    if impulse_response.size < 2:
+        raise ValueError(f"impulse_response must hold at least two recorded points, got {impulse_response.size}")
+    if not np.all(np.isfinite(impulse_response)):
+        raise ValueError(f"impulse_response must be finite, got {impulse_response}")
