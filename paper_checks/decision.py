@@ -82,15 +82,16 @@ def decide(interval: Interval, prediction: Prediction) -> Outcome:
     """
     low, high = np.asarray(interval.low), np.asarray(interval.high)
     p, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
-    if any(np.any(v != v) for v in (low, high, p, margin, slack)):
-        raise ValueError("a NaN among interval, prediction, margin and slack: nothing can be decided")
+    if any(np.any(v != v) for v in (low, high)):
+        raise ValueError("a NaN in the interval: nothing can be decided")
     if np.any(low > high):
         raise ValueError("empty interval: an assumption of the procedure is violated")
     exact = bool(np.all(low == high)) and bool(np.all(margin == 0)) and bool(np.all(slack == 0))
-    one_sided = prediction.side != "two"
-    if not exact and (np.any(slack < 0) or np.any((margin < slack) | ((margin == slack) & (not one_sided)))):
-        raise ValueError(f"the margin must exceed the slack, got margin={margin} and slack={slack}")
-    if exact and not one_sided:
+    if not exact:
+        check_margin(prediction)
+    if np.any(p != p):
+        raise ValueError("a NaN in the prediction: nothing can be decided")
+    if exact and prediction.side == "two":
         return "VERIFIED" if bool(np.all(low == p)) else "REFUTED"
     if prediction.side == "at most":
         inside, outside = _below(high, p + margin, exact), low > p + slack
@@ -106,6 +107,16 @@ def decide(interval: Interval, prediction: Prediction) -> Outcome:
 
 def _below(x: np.ndarray, y: np.ndarray, exact: bool) -> np.ndarray:
     return x <= y if exact else x < y
+
+
+def check_margin(prediction: Prediction) -> None:
+    """Raise `ValueError` unless value, margin and slack are numbers and margin > slack >= 0 (one-sided: >= slack)."""
+    p, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
+    if any(np.any(v != v) for v in (p, margin, slack)):
+        raise ValueError("a NaN among prediction, margin and slack: nothing can be decided")
+    enough = margin > slack if prediction.side == "two" else margin >= slack
+    if np.any(slack < 0) or not np.all(enough):
+        raise ValueError(f"the margin must exceed the slack, got margin={margin} and slack={slack}")
 
 
 def admissible_margin(value: Any, slack: Any, controls: Mapping[str, Any]) -> np.ndarray:

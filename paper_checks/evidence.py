@@ -10,7 +10,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from paper_checks.decision import Control, ControlTooClose, Finding, Prediction, check_controls, decide, judge
+from paper_checks.decision import (
+    Control,
+    ControlTooClose,
+    Finding,
+    Prediction,
+    check_controls,
+    check_margin,
+    decide,
+    judge,
+)
 from paper_checks.laws import Bernoulli, Interval, Law, SupDistance, TwoSampleDistance
 
 UNIT_ROUNDOFF = 2.0**-53
@@ -35,10 +44,12 @@ def identity(
     to within 2 E.
     Guarantee: error 0, given that E bounds the rounding.
 
-    Raises `ControlTooClose` for a control nearer than 10 E on every coordinate, `TypeError` for float32 input.
+    Raises `ControlTooClose` for a control nearer than 10 E on every coordinate, `TypeError` for any other precision
+    than float64 (float32, complex), `ValueError` for a value that is not finite or an E that is not positive.
     """
-    if any(np.asarray(v).dtype in (np.float32, np.complex64, np.float16) for v in (value, reference)):
-        raise TypeError("an identity is decided in float64, got a lower precision")
+    for dtype in (np.asarray(value).dtype, np.asarray(reference).dtype):
+        if dtype != np.float64 and dtype.kind not in "biuO":
+            raise TypeError(f"an identity is decided in float64, got {dtype}")
     if ops == 0:
         value = np.asarray(value)
         prediction = Prediction(np.asarray(reference))
@@ -50,6 +61,8 @@ def identity(
     bound = np.broadcast_to(c * ops * UNIT_ROUNDOFF * np.asarray(scale, float), np.broadcast(value, reference).shape)
     if not np.all(np.isfinite(value)):
         raise ValueError("the value of an identity must be finite")
+    if not np.all(bound > 0):
+        raise ValueError(f"an identity needs ops > 0 and scale > 0 (or ops=0: exact), got ops={ops}, scale={scale}")
     for name, wrong in controls.items():
         if not np.any(np.abs(np.asarray(wrong, float) - reference) >= 10 * bound):
             raise ControlTooClose(
@@ -74,13 +87,16 @@ def bound(
 ) -> Finding:
     """Decide lhs <= rhs on every instance (arrays over instances), up to rounding E = 4 ops u scale.
 
-    `scale` is |lhs| + |rhs| unless given. A control is a wrong right-hand side that must be violated somewhere. One
-    violated instance REFUTES for good. What VERIFIED means depends on where the instances came from, and the
-    guarantee says which: "draws" (independent draws: the chance of a violation under that law is at most
-    1 - alpha^(1/n), printed in the note), "search" (no violation found by an optimiser: no probability attached),
-    "all" (exhaustive over a finite set).
+    `scale` is |lhs| + |rhs| unless given; `ops=0` means exact arithmetic. A control is a wrong right-hand side that
+    must be violated somewhere. One violated instance REFUTES for good. What VERIFIED means depends on where the
+    instances came from, and the guarantee says which: "draws" (independent draws: the chance of a violation under that
+    law is at most 1 - alpha^(1/n), printed in the note), "search" (no violation found by an optimiser: no probability
+    attached), "all" (exhaustive over a finite set). Raises `ValueError` for sides that are not finite and
+    `ControlTooClose` for a control that is nowhere below `rhs`.
     """
     lhs, rhs = np.asarray(lhs, float), np.asarray(rhs, float)
+    if not (np.all(np.isfinite(lhs)) and np.all(np.isfinite(rhs))):
+        raise ValueError("both sides of a bound must be finite on every instance")
     size = np.abs(lhs) + np.abs(rhs) if scale is None else np.asarray(scale, float)
     rounding = np.broadcast_to(4 * ops * UNIT_ROUNDOFF * size, np.broadcast(lhs, rhs).shape)
     for name, wrong in controls.items():
@@ -92,9 +108,11 @@ def bound(
     n = rounding.size
     note = f"P(violation under the sampling law) <= {-np.expm1(np.log(alpha) / n):.2g}" if found_by == "draws" else ""
     interval = Interval(lhs, lhs - rounding, lhs + rounding, alpha if found_by == "draws" else 0.0, guarantee, n)
-    prediction = Prediction(rhs, 2 * rounding + np.finfo(float).tiny, 0.0, "at most")
+    # The tiny number lets 0 <= 0 hold among rounded instances.
+    prediction = Prediction(rhs, 2 * rounding + np.finfo(float).tiny if ops > 0 else 0.0, 0.0, "at most")
     with np.errstate(divide="ignore", invalid="ignore"):
-        tightness = float(np.nanmax(np.where(rhs != 0, lhs / rhs, np.nan)))
+        ratio = lhs / rhs
+    tightness = float(np.max(ratio, where=rhs > 0, initial=-np.inf)) if np.any(rhs > 0) else None
     return judge(interval, prediction, controls, printed, tightness=tightness, note=note)
 
 
@@ -131,19 +149,25 @@ def mean(
     law's parameter: a mean, a probability, a variance, a ratio of means, a distance between laws. `control_laws`
     replaces the law for controls that are another statistic of the same samples.
 
-    Raises `ControlTooClose` before any sampling, `ValueError` for samples that are not finite or of the wrong shape.
+    Raises `ControlTooClose`, or `ValueError` for a margin that does not exceed the slack and for looks that do not
+    grow, before any sampling; later `ValueError` for samples that are not finite or of the wrong shape.
     """
+    check_margin(prediction)
+    if len(looks) == 0 or np.any(np.diff([0, *looks]) <= 0):
+        raise ValueError(f"looks must be growing sample sizes, got {tuple(looks)}")
     value = np.asarray(prediction.value, float)
     if control_laws is None:
         check_controls(prediction, controls)
     resolution = np.broadcast_to(np.asarray(prediction.margin, float) - prediction.slack, value.shape)
     coordinates = max(value.size, 1)
+    inflation: dict[int, float] = {}
 
     def interval(which: Law) -> Interval:
         share = alpha / coordinates / (1 if which.time_uniform else len(looks))
         found = which.interval(batches, share, resolution)
-        # The law multiplies its share where it must; so does the total.
-        return found._replace(error=alpha * found.error / share)
+        # The law multiplies its share where it must; the worst look so far stands for the total.
+        inflation[id(which)] = max(inflation.get(id(which), 0.0), found.error / share)
+        return found._replace(error=alpha * inflation[id(which)])
 
     batches: list[np.ndarray] = []
     drawn = 0
@@ -155,17 +179,17 @@ def mean(
             )
         batches.append(batch)
         drawn = total
-        finding = judge(interval(law), prediction, controls, printed, looks=look)
+        measured = interval(law) if batch.shape[1 : 1 + value.ndim] == value.shape else None
+        if measured is None or np.shape(measured.estimate) != value.shape:
+            shape = batch.shape[1:] if measured is None else np.shape(measured.estimate)
+            raise ValueError(f"the measurement has shape {shape}, the prediction {value.shape}")
+        finding = judge(measured, prediction, controls, printed, looks=look)
         if control_laws is not None:
             others = (
                 Control(name, prediction.value, decide(interval(other), prediction))
                 for name, other in control_laws.items()
             )
             finding = Finding(**{**vars(finding), "controls": (*finding.controls, *others)})
-        if np.shape(finding.interval.estimate) != value.shape:
-            raise ValueError(
-                f"the measurement has shape {np.shape(finding.interval.estimate)}, the prediction {value.shape}"
-            )
         if progress is not None:
             progress(total, looks[-1])
         undecided = [finding.outcome, finding.printed, *(control.outcome for control in finding.controls)]
@@ -198,6 +222,8 @@ def distribution(
     DKW-Massart bands at planned looks, P(wrong verdict) <= alpha for every law. "Not significantly different" is
     never VERIFIED: the distance plus its band must be below the margin.
     """
+    if cdf is None and controls:
+        raise ValueError("controls are wrong cdfs: between two routes (cdf=None) there is none to replace")
     law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
     prediction = Prediction(0.0, margin, slack, "at most")
     wrong = {name: SupDistance(other) for name, other in controls.items()}
@@ -233,14 +259,17 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
     """Decide "more often positive than not" from one signed outcome per independent training run: the exact sign test.
 
     The interval is Clopper-Pearson's for P(outcome > 0); ties count against the claim. VERIFIED iff it lies above
-    1/2, so S runs on one side reach the level alpha = 2^(1-S) at best: declare the level that S can carry. Controls
+    1/2, so S runs on one side carry the level alpha = 2^(1-S) and no smaller one: declare what S can carry. Controls
     are outcomes of runs in which the effect is absent or reversed; they must be REFUTED. Guarantee: exact at `alpha`,
     which is reported as it is; nothing here claims 1e-6 for a handful of runs.
     """
 
     def interval(signs: Any) -> Interval:
         events = (np.asarray(signs, float) > 0).astype(float)
-        found = Bernoulli().interval([events], alpha, np.asarray(0.0))
+        if events.ndim != 1 or events.size == 0:
+            raise ValueError(f"runs needs one outcome per run, shape (runs,) with runs >= 1, got {events.shape}")
+        # A hair above alpha: at alpha = 2^(1-S) itself the interval of S equal signs would only touch 1/2.
+        found = Bernoulli().interval([events], alpha * (1 + 1e-12), np.asarray(0.0))
         return found._replace(guarantee=f"exact, {len(events)} runs")
 
     prediction = Prediction(0.5, 0.0, 0.0, "at least")

@@ -4,14 +4,14 @@ import json
 import math
 import platform
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from paper_checks.decision import Finding, Outcome
+from paper_checks.decision import Finding, Outcome, Prediction
 
 SCHEMA = "theory-on-trial/ledger/1"
 WIDTH = 120
@@ -106,7 +106,11 @@ def rows_of(
         "command": command,
     }
     controls = [
-        {"name": control.name, "predicted": _plain(control.predicted), "verdict": control.outcome}
+        {
+            "name": control.name,
+            "predicted": _plain(control.predicted, _worst(control.predicted, finding.prediction)),
+            "verdict": control.outcome,
+        }
         for finding in findings
         for control in finding.controls
     ]
@@ -139,14 +143,21 @@ def rows_of(
     printed = next((finding for finding in findings if finding.printed is not None), None)
     if printed is None:
         raise ValueError(f"{claim.id} announces a printed form, but no decision was given as_printed=")
-    fields = {**_fields(printed), "predicted": _plain(printed.printed_value), "note": ""}
+    as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))
+    fields = _fields(replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}"))
     about_printed = Row(
         id=f"{claim.id}-as-printed",
         statement=claim.as_printed,
         expected="REFUTED",
         verdict=printed.printed or "INCONCLUSIVE",
-        controls=[{"name": "as corrected", "predicted": _plain(printed.prediction.value), "verdict": printed.outcome}],
-        **{**fields, "note": f"judged on the measurement of {claim.id}"},
+        controls=[
+            {
+                "name": "as corrected",
+                "predicted": _plain(printed.prediction.value, _worst(printed.interval.estimate, as_stated)),
+                "verdict": printed.outcome,
+            }
+        ],
+        **fields,
         **shared,
     )
     return [row, about_printed]
@@ -154,7 +165,7 @@ def rows_of(
 
 def _verdict(findings: Sequence[Finding], error: BaseException | None) -> tuple[Outcome, str]:
     if error is not None:
-        return "INCONCLUSIVE", f"{type(error).__name__}: {error}"
+        return "INCONCLUSIVE", f"{type(error).__name__}: {error}".split("\n")[0][:300]
     outcomes = [finding.outcome for finding in findings]
     if "REFUTED" in outcomes:
         return "REFUTED", ""
@@ -170,47 +181,46 @@ def _verdict(findings: Sequence[Finding], error: BaseException | None) -> tuple[
 
 def _fields(finding: Finding) -> dict[str, Any]:
     interval, prediction = finding.interval, finding.prediction
-    note = finding.note
-    worst: tuple[Any, ...] | None = None
-    shape = np.shape(interval.estimate)
-    if math.prod(shape) > _LISTED:
-        distance = np.abs(np.asarray(interval.estimate - prediction.value, float))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            relative = np.nan_to_num(distance / np.broadcast_to(prediction.margin, shape))
-        worst = tuple(np.unravel_index(int(np.argmax(relative)), shape))
-        where = ", ".join(str(int(i)) for i in worst)
-        note = "; ".join(filter(None, [note, f"coordinate [{where}] of {' x '.join(map(str, shape))}, the worst"]))
-
-    def shown(value: Any) -> Any:
-        whole = np.asarray(value)
-        if worst is None or whole.ndim == 0:
-            return _plain(value)
-        return _plain(np.broadcast_to(whole, shape)[worst])
-
+    note, at = finding.note, _worst(interval.estimate, prediction)
+    if at is not None:
+        shape = " x ".join(map(str, np.shape(interval.estimate)))
+        note = "; ".join(filter(None, [note, f"coordinate [{', '.join(map(str, at))}] of {shape}, the worst"]))
     return {
-        "predicted": shown(prediction.value),
-        "measured": shown(interval.estimate),
-        "interval": [shown(interval.low), shown(interval.high)],
-        "margin": shown(prediction.margin),
-        "slack": shown(prediction.slack),
+        "predicted": _plain(prediction.value, at),
+        "measured": _plain(interval.estimate, at),
+        "interval": [_plain(interval.low, at), _plain(interval.high, at)],
+        "margin": _plain(prediction.margin, at),
+        "slack": _plain(prediction.slack, at),
         "guarantee": interval.guarantee,
         "tightness": finding.tightness,
         "note": note,
     }
 
 
-def _plain(value: Any) -> Any:
-    """Return numbers, strings and short lists for JSON; infinities and NaN become strings, long arrays a summary."""
+def _worst(measured: Any, prediction: Prediction) -> tuple[int, ...] | None:
+    """Return the index at which `measured` is least in favour of the prediction; None for what is written out whole."""
+    shape = np.shape(measured)
+    if math.prod(shape) <= _LISTED:
+        return None
+    excess = np.asarray(measured - prediction.value, float)
+    excess = {"two": np.abs(excess), "at most": excess, "at least": -excess}[prediction.side]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = np.nan_to_num(excess / np.broadcast_to(prediction.margin, shape))
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), shape))
+
+
+def _plain(value: Any, at: tuple[int, ...] | None = None) -> Any:
+    """Return numbers, strings and lists for JSON (of an array its entry `at`); infinities and NaN become strings."""
     if value is None or isinstance(value, str | bool):
         return value
     array = np.asarray(value)
     if array.dtype.kind in "US":
         return str(array)
+    if at is not None and array.ndim:
+        array = np.asarray(array[tuple(i % n for i, n in zip(at[-array.ndim :], array.shape, strict=True))])
     if array.ndim == 0:
         number = float(array)
         return number if math.isfinite(number) else str(number)
-    if array.size > _LISTED:
-        return f"{' x '.join(map(str, array.shape))} values"
     return [_plain(entry) for entry in array.tolist()]
 
 

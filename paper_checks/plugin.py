@@ -129,9 +129,6 @@ class Ledger:
             return
         if not self.rows and not self.not_run:
             return
-        from sims.compilation_cache import remove_broken_entries
-
-        remove_broken_entries()
         self.rows.sort(key=lambda row: row.paper)
         ledger, report = self.config.getoption("ledger"), self.config.getoption("report")
         seed, tier = self.config.getoption("seed"), self.config.getoption("tier")

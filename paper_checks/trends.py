@@ -17,7 +17,7 @@ def limit(
     controls: Mapping[str, Any],
     *,
     remainder: Any = None,
-    order: float | None = None,
+    order: float | Sequence[float] | None = None,
     printed: Any = None,
 ) -> Finding:
     """Decide the limit of exactly computed values f(n_1), …, f(n_K), shape `(K, *shape)`, at increasing sizes n_k.
@@ -25,7 +25,8 @@ def limit(
     With `remainder` (shape `shape`, computed by the theory for the last size) the limit lies in f(n_K) -+ remainder.
     With `order=a` instead, f(n) = l + c n^-a + smaller terms is assumed, sizes must double, and Richardson's bracket
     is used: the ratios of successive differences must have settled near 2^a, and twice their last deviation bounds
-    what follows (guarantee "extrapolated"). Exactly one of the two.
+    what follows (guarantee "extrapolated"). `order=(a, b)` eliminates c n^-a first and brackets what is left with b.
+    Exactly one of `remainder` and `order`.
     """
     check_controls(prediction, controls)
     values, sizes = np.asarray(values, float), np.asarray(sizes, float)
@@ -33,22 +34,27 @@ def limit(
         last, width = values[-1], np.asarray(remainder, float)
         interval = Interval(last, last - width, last + width, 0.0, "exact (computed remainder)", len(sizes))
     elif order is not None and remainder is None:
-        interval = _richardson(values, sizes, order)
+        interval = _richardson(values, sizes, tuple(np.atleast_1d(np.asarray(order, float))))
     else:
         raise ValueError("a limit needs either the remainder of the last size or the order of convergence")
     return judge(interval, prediction, controls, printed)
 
 
-def _richardson(values: np.ndarray, sizes: np.ndarray, order: float) -> Interval:
+def _richardson(values: np.ndarray, sizes: np.ndarray, orders: tuple[float, ...]) -> Interval:
     if len(sizes) < 4 or np.any(sizes[1:] != 2 * sizes[:-1]):
         raise ValueError("an extrapolated limit needs at least four sizes, each twice the one before")
+    for factor in 2.0 ** np.array(orders[:-1]):
+        values = (factor * values[1:] - values[:-1]) / (factor - 1)
     differences = np.diff(values, axis=0)
-    factor = 2.0**order
-    off = np.abs(differences[:-1] / differences[1:] / factor - 1)
-    deviation = 2 * np.max(off[-2:], axis=0)
-    ends = [values[-1] + differences[-1] / (factor * (1 + sign * deviation) - 1) for sign in (-1, 1)]
-    # Ratios of differences that wander off, or might reach 1, bound nothing.
-    settled = (off[-1] <= off[-2]) & (factor * (1 - deviation) > 1)
+    if len(differences) < 3:
+        raise ValueError(f"{len(sizes)} sizes are too few to eliminate {len(orders) - 1} orders and bracket the rest")
+    factor = 2.0 ** orders[-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        off = np.abs(differences[:-1] / differences[1:] / factor - 1)
+        deviation = 2 * np.max(off[-2:], axis=0)
+        ends = [values[-1] + differences[-1] / (factor * (1 + sign * deviation) - 1) for sign in (-1, 1)]
+    # Ratios of differences that might reach 1, or are 0 / 0, bound nothing.
+    settled = factor * (1 - deviation) > 1
     low = np.where(settled, np.minimum(*ends), -np.inf)
     high = np.where(settled, np.maximum(*ends), np.inf)
     estimate = values[-1] + differences[-1] / (factor - 1)
@@ -58,20 +64,23 @@ def _richardson(values: np.ndarray, sizes: np.ndarray, order: float) -> Interval
 def convergence_order(errors: Any, sizes: Any, rounding: Any) -> Interval:
     """Return an interval for the exponent s of errors ~ n^s from exactly computed errors, shape (K,), K >= 4.
 
-    Local slopes between successive sizes must approach their limit with differences that at least halve; what is left
-    is then no more than the last difference. `rounding` bounds the float error of each error term. Infinite if the
-    slopes have not settled. Guarantee "extrapolated".
+    Local slopes between successive sizes, each at least twice the one before, must approach their limit with
+    differences that at least halve; what is left is then no more than the last difference. `rounding` bounds the float
+    error of each error term. Infinite if the slopes have not settled. Guarantee "extrapolated".
+    Raises `ValueError` for fewer sizes, sizes that do not double, and errors that do not exceed their rounding.
     """
     errors, sizes, rounding = (np.asarray(v, float) for v in (errors, sizes, rounding))
-    if len(errors) < 4:
-        raise ValueError(f"an order of convergence needs at least four sizes, got {len(errors)}")
-    relative = np.broadcast_to(rounding, errors.shape) / errors
+    if len(errors) < 4 or np.any(sizes[1:] < 2 * sizes[:-1]):
+        raise ValueError("an order of convergence needs at least four sizes, each at least twice the one before")
+    if not np.all(errors > rounding):
+        raise ValueError("every error must be positive and exceed its rounding: smaller ones tell nothing of an order")
+    relative = np.broadcast_to(-np.log1p(-rounding / errors), errors.shape)
     steps = np.diff(np.log(sizes))
     slopes = np.diff(np.log(errors)) / steps
     blur = (relative[1:] + relative[:-1]) / steps
     moves = np.abs(np.diff(slopes))
     settled = np.all(moves[1:] <= moves[:-1] / 2 + 2 * (blur[2:] + blur[1:-1]))
-    width = moves[-1] + blur[-1] if settled else np.inf
+    width = moves[-1] + 2 * blur[-1] + blur[-2] if settled else np.inf
     return Interval(slopes[-1], slopes[-1] - width, slopes[-1] + width, 0.0, "extrapolated", len(errors))
 
 
@@ -119,11 +128,14 @@ def growth(
     The boxes [low_j, high_j] hold the truth at all design points with chance >= 1 - `error`; `slack_log` (>= 0)
     widens them to allow that relative deviation from a pure law a + b g(n). REFUTED iff `claimed` does not survive,
     INCONCLUSIVE ("undecided") if a rival survives too. Verified *among the listed laws*. Guarantee: the true law is
-    rejected with chance <= `error`, by the union bound alone. `controls` are laws that must be REFUTED as claims.
+    rejected with chance <= `error`, by the union bound alone. A constant is a member of every law (b = 0), so "const"
+    can be refuted but never verified. `controls` are laws that must be REFUTED as claims.
     """
     n, low, high = (np.asarray(v, float) for v in (n, low, high))
-    if np.any(low > high) or np.any(low < 0) or np.any(n < 1):
-        raise ValueError("growth needs n >= 1 and boxes with 0 <= low <= high")
+    if not (np.all(low <= high) and np.all(low >= 0) and np.all(n >= 1) and np.ptp(n) > 0):
+        raise ValueError("growth needs different sizes n >= 1 and boxes with 0 <= low <= high")
+    if not slack_log >= 0:
+        raise ValueError(f"slack_log must not be negative, got {slack_log}")
     wide_low, wide_high = low * np.exp(-slack_log), high * np.exp(slack_log)
     alive = [name for name, law in laws.items() if survives(law, n, wide_low, wide_high)]
 
@@ -150,17 +162,19 @@ def _power(n: np.ndarray, exponent: float) -> np.ndarray:
 def exponent_interval(n: Any, low: Any, high: Any, *, error: float, exponents: Any = None) -> Interval:
     """Return the interval of exponents s for which a + b n^s (a, b >= 0) passes through every box; immune to offsets.
 
-    `exponents` is the grid that is searched (default 0.01 … 4 in steps of 0.01); the interval is widened by one step.
-    Empty survivors raise `ValueError`: no power law with an offset fits.
+    `exponents` is the growing grid that is searched (default 0.01 … 4 in steps of 0.01); the interval is widened by
+    one step, and has no end where the grid's end survives.
+    No survivor raises `ValueError`: no power law with an offset fits, or the boxes are narrower than the grid resolves.
     """
     n, low, high = (np.asarray(v, float) for v in (n, low, high))
     grid = np.arange(0.01, 4.0, 0.01) if exponents is None else np.asarray(exponents, float)
     alive = grid[[survives(partial(_power, exponent=s), n, low, high) for s in grid]]
     if not len(alive):
-        raise ValueError("no exponent on the grid fits: the boxes do not come from a power law with an offset")
+        raise ValueError("no exponent on the grid fits: no power law with an offset, or the grid is too coarse")
     step = float(np.max(np.diff(grid)))
-    centre = (alive[0] + alive[-1]) / 2
-    return Interval(centre, alive[0] - step, alive[-1] + step, error, "finite-n (union)", len(n))
+    least = np.where(alive[0] == grid[0], -np.inf, alive[0] - step)
+    most = np.where(alive[-1] == grid[-1], np.inf, alive[-1] + step)
+    return Interval((alive[0] + alive[-1]) / 2, least, most, error, "finite-n (union)", len(n))
 
 
 def order(exponent: Interval, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None) -> Finding:

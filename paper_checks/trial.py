@@ -111,7 +111,7 @@ class Trial:
         predict: Any,
         *,
         remainder: Any = None,
-        order: float | None = None,
+        order: float | Sequence[float] | None = None,
         margin: Any = None,
         slack: Any = 0.0,
         controls: Mapping[str, Any] | None = None,
@@ -133,11 +133,16 @@ class Trial:
         rounding: Any,
         margin: float,
         controls: Mapping[str, Any],
+        wrong_processes: Mapping[str, Any] | None = None,
         as_printed: Any = None,
     ) -> None:
         """Exactly computed errors behave like n^predict (see `trends.convergence_order`)."""
         prediction = Prediction(predict, margin)
-        self._record(trends.order(trends.convergence_order(errors, sizes, rounding), prediction, controls, as_printed))
+
+        def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
+            return trends.order(trends.convergence_order(measured, sizes, rounding), prediction, wrong, as_printed)
+
+        self._record(judged(errors, controls), wrong_processes, lambda measured: judged(measured, {}))
 
     def growth(
         self,

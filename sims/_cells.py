@@ -1,4 +1,4 @@
-"""The cells of a sweep: every combination of parameter values and seeds, numbered, each with a random stream of its own."""
+"""The cells of a sweep: all combinations of parameter values and seeds, numbered, each with its own random stream."""
 
 import functools
 import hashlib
@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float, Int, Integer, Shaped, UInt32
+from jaxtyping import Int, Integer, Shaped, UInt32
 
 
-def parameter_values(name: str, values: Any) -> Bool[np.ndarray, "*axis"] | Shaped[np.ndarray, "*axis"]:
+def parameter_values(name: str, values: Any) -> Shaped[np.ndarray, "*axis"]:
     """Return the values of a traced parameter as an array of zero dimensions (one value) or one (an axis of the grid).
 
     Raises TypeError for anything but real numbers, ValueError for an axis that is empty, nested or repeats a value, for
@@ -68,7 +68,10 @@ def _plain_static(name: str, value: Any) -> Any:
 
 
 def seed_values(seeds: int | Sequence[int] | Integer[np.ndarray, " seeds"]) -> Int[np.ndarray, " seeds"]:
-    """Return the seeds as an array: `range(seeds)` for an int. Raises ValueError unless all differ and lie in [0, 2³²)."""
+    """Return the seeds as an array, `range(seeds)` for an int.
+
+    Raises ValueError unless there is at least one and all are different integers in [0, 2³²).
+    """
     array = np.asarray(range(seeds) if isinstance(seeds, int) else seeds)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
         raise ValueError(f"seeds must be a positive int or a list of ints, got {seeds!r}")
@@ -140,7 +143,5 @@ class Cells:
 
 def _spelling(value: Any) -> str:
     """Spell equal numbers equally, so that 1 and 1.0, traced or static, are one parameter value with one stream."""
-    return repr(int(value)) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else repr(value)
-
-
-__all__ = ["Batch", "Cells", "Float", "as_traced", "is_axis", "parameter_values", "seed_values", "static_values"]
+    is_whole = isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
+    return repr(int(value) if is_whole else value)

@@ -1,4 +1,4 @@
-"""Running the cells of a sweep: one compiled program per shape, on the local devices or wherever an executor sends it."""
+"""Running the cells of a sweep: one compiled program per shape, on the local devices or where an executor sends it."""
 
 import contextlib
 import dataclasses
@@ -13,13 +13,14 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Key, Shaped, UInt32
+from jaxtyping import Int, Shaped, UInt32
 
 from sims._cells import Batch
-from sims.compilation_cache import use_compilation_cache
+from sims.compilation_cache import compilation_cache_in_use, use_compilation_cache
 from sims.mapping import map_cells
 
 Outputs = dict[str, Shaped[np.ndarray, "cells ..."]]
+OutputShapes = tuple[tuple[str, tuple[int, ...], str], ...]  # name, shape and dtype of each output
 
 
 class SimulationError(RuntimeError):
@@ -30,16 +31,16 @@ class SimulationError(RuntimeError):
 class Program:
     """What is compiled: a simulator with its static parameters, over up to `capacity` cells.
 
-    `simulator` is the function itself, or "module:name" of one that a worker can import.
+    `simulator` is the function itself or, on its way to a worker that can import it, "module:name".
     """
 
     simulator: Callable[..., Any] | str
     static: tuple[tuple[str, Any], ...]
     static_text: str  # 1 == 1.0 == True, yet they make different programs
-    outputs: tuple[tuple[str, tuple[int, ...], str], ...]  # name, shape, dtype
+    outputs: OutputShapes
     key_impl: str
     mode: Literal["map", "vmap"]
-    capacity: int
+    capacity: int = 1
 
 
 class Task(NamedTuple):
@@ -51,6 +52,11 @@ class Task(NamedTuple):
     settings: Mapping[str, Any]
     compilation_cache: str | None
 
+    @staticmethod
+    def of(program: Program, base_key: UInt32[np.ndarray, "..."], batch: Batch) -> "Task":
+        """Return the task of running these cells as this process would."""
+        return Task(program, base_key, batch, current_settings(), compilation_cache_in_use())
+
 
 def current_settings() -> dict[str, Any]:
     """Return those settings of JAX on which a simulator's numbers depend, by the names of their context managers."""
@@ -58,30 +64,9 @@ def current_settings() -> dict[str, Any]:
     return {name: getattr(jax.config, f"jax_{name}") for name in names}
 
 
-def reference(simulator: Callable[..., Any]) -> Callable[..., Any] | str:
-    """Return "module:name" for a function that other processes can import, and the function itself for any other.
-
-    (A jitted function cannot be pickled, but it can be imported.)
-    """
-    name = f"{simulator.__module__}:{simulator.__qualname__}"
-    if simulator.__module__ != "__main__" and "<" not in simulator.__qualname__:
-        if pkgutil.resolve_name(name) is simulator:
-            return name
-    return simulator
-
-
-def named_outputs(default: str, outputs: Any) -> dict[str, Any]:
-    """Flatten what a simulator returns: dict keys and field names name the arrays, `out0`, ... the items of a tuple."""
-    named = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(outputs):
-        name = jax.tree_util.keystr(path, simple=True, separator="_") or default
-        named[f"out{name}" if name[0].isdigit() else name] = leaf
-    return named
-
-
-def base_key_of(data: Any, impl: str) -> Key[Array, ""]:
-    """Return the key with this key data, or made from this seed."""
-    return jax.random.key(data, impl=impl) if data.ndim == 0 else jax.random.wrap_key_data(data, impl=impl)
+def device_memory() -> int:
+    """Return the bytes of an accelerator that JAX may use; 4 GiB on a CPU, whose free memory changes by the moment."""
+    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 2**32)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -91,12 +76,13 @@ def _simulate(program: Program, base_key: Any, count: Any, batch: Any) -> dict[s
     The number of cells is traced, so that chunks of all sizes, the last one too, share one compilation.
     """
     simulator = pkgutil.resolve_name(program.simulator) if isinstance(program.simulator, str) else program.simulator
-    root = base_key_of(base_key, program.key_impl)
+    make_key = jax.random.key if base_key.ndim == 0 else jax.random.wrap_key_data  # of a seed, or of a key's data
+    root = make_key(base_key, impl=program.key_impl)
 
     def simulate(stream: Any, seed: Any, parameters: Any) -> dict[str, Any]:
         key = jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(root, stream[0]), stream[1]), seed)
-        named = named_outputs(program.outputs[0][0], simulator(key, **dict(program.static), **parameters))
-        return {name: jnp.asarray(named[name], dtype) for name, _, dtype in program.outputs}
+        arrays = jax.tree.leaves(simulator(key, **dict(program.static), **parameters))
+        return {name: jnp.asarray(a, dtype) for a, (name, _, dtype) in zip(arrays, program.outputs, strict=True)}
 
     def blank(*_: Any) -> dict[str, Any]:
         return {name: jnp.zeros(shape, dtype) for name, shape, dtype in program.outputs}
@@ -108,13 +94,11 @@ def _simulate(program: Program, base_key: Any, count: Any, batch: Any) -> dict[s
 
 
 def bytes_per_cell(program: Program, base_key: UInt32[np.ndarray, "..."], batch: Batch) -> int:
-    """Estimate the memory of one vmapped cell from a compilation for a single one, without running it.
+    """Estimate the memory of one vmapped cell, from the compilation of a program of capacity 1 that is not run.
 
     The compiler's figure leaves out the work space of library calls and was measured to be low by up to 2.1 times.
     """
-    alone = dataclasses.replace(program, capacity=1)
-    first = jax.tree.map(lambda array: array[:1], batch)
-    analysis = _simulate.lower(alone, base_key, np.int32(1), first).compile().memory_analysis()
+    analysis: Any = _simulate.lower(program, base_key, np.int32(1), batch).compile().memory_analysis()
     return int(2.2 * (analysis.temp_size_in_bytes + analysis.output_size_in_bytes))
 
 
@@ -146,25 +130,24 @@ class Running:
 
     @contextlib.contextmanager
     def _naming_the_cell(self) -> Iterator[None]:
-        """Turn an exception of the simulator into a `SimulationError`, after running the cells one by one to find it."""
+        """Turn an exception of the simulator into a `SimulationError`, and find its cell by running them one by one."""
         try:
             yield
-        except Exception as error:
-            program, _, batch, _, _ = self.task
-            culprit, cause = None, error
+        except Exception as failure:
+            error = failure
+            batch = self.task.batch
+            where = f"one of {len(batch.seeds)} cells, each of which runs well alone"
             for row in range(len(batch.seeds)):
                 try:
                     jax.block_until_ready(self._dispatch(np.array([row])))
                 except Exception as alone:
-                    culprit, cause = row, alone
+                    where, error = _cell_name(self.task.program, batch, row), alone
                     break
-            where = "a cell that runs well alone" if culprit is None else cell_name(program, batch, culprit)
-            what = f"{type(cause).__name__}: {str(cause).strip().splitlines()[-1]}"
-            raise SimulationError(f"the simulator failed at {where}: {what}") from error
+            reason = f"{type(error).__name__}: {error}".strip().splitlines()[-1]
+            raise SimulationError(f"the simulator failed at {where}: {reason}") from error
 
 
-def cell_name(program: Program, batch: Batch, row: int) -> str:
-    """Return the parameter values and the seed of a cell, for a message."""
+def _cell_name(program: Program, batch: Batch, row: int) -> str:
     values = dict(program.static) | {name: column[row] for name, column in batch.parameters.items()}
     return ", ".join(f"{name}={value}" for name, value in (values | {"seed": batch.seeds[row]}).items())
 
@@ -177,13 +160,13 @@ def run_chunk(task: Task) -> tuple[Outputs, float]:
 
 
 class LocalDevices:
-    """The devices of this process as something to submit to: each chunk goes to the next of them, asynchronously."""
+    """The devices of this process as workers: each chunk is dispatched, without waiting, to the next of them."""
 
     def __init__(self, mode: Literal["map", "vmap"]):
         devices = jax.local_devices()
         if mode == "vmap" and devices[0].platform == "cpu":
             devices = devices[:1]  # batched LAPACK calls on two CPU devices wait for each other's threads for ever
-        self.workers = self.slots = len(devices)
+        self.count = self.slots = len(devices)
         self._next = itertools.cycle(devices)
 
     def submit(self, task: Task) -> Running:
@@ -191,30 +174,47 @@ class LocalDevices:
         return Running(task, next(self._next))
 
     def wait(self, pending: Iterable[Running]) -> list[Running]:
-        """Return the chunk dispatched first: it ends first, and its device is the next in turn."""
+        """Return the chunk dispatched first: its device is the next in turn."""
         return [next(iter(pending))]
+
+    def result(self, running: Running) -> tuple[Outputs, float]:
+        """Wait for a chunk and return its outputs and the seconds it took."""
+        return running.result()
+
+    def cancel(self, running: Running) -> None:
+        """Leave a dispatched chunk to itself."""
+
+
+class WorkerDied(RuntimeError):
+    """An executor did not return a chunk, for another reason than the simulator."""
 
 
 class Executor:
-    """Anything with `submit(function, argument)` whose results have `done()`, `result()` and perhaps `cancel()`."""
+    """Anything with `submit(function, argument)` whose results have `done()`, `result()` and `cancel()`, as workers."""
 
     def __init__(self, executor: Any, mode: Literal["map", "vmap"]):
         if not callable(getattr(executor, "submit", None)):
             raise TypeError(f"executor must have a method submit(function, argument), got {executor!r}")
         if isinstance(executor, ThreadPoolExecutor) and mode == "vmap":
             raise ValueError('executor must not be a thread pool in mode "vmap": batched LAPACK calls dead-lock there')
-        if isinstance(executor, ProcessPoolExecutor) and executor._mp_context.get_start_method() == "fork":
+        context: Any = getattr(executor, "_mp_context", None)
+        if isinstance(executor, ProcessPoolExecutor) and context.get_start_method() == "fork":
             raise ValueError(
                 "executor must not fork, which JAX does not survive: "
                 'use ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))'
             )
         self._executor = executor
-        self.workers = getattr(executor, "_max_workers", 16)  # a foreign executor does not tell: 64 chunks at a time
-        self.slots = 4 * self.workers
+        self.count = getattr(executor, "_max_workers", 16)  # other executors than the standard library's do not tell
+        self.slots = 4 * self.count
 
     def submit(self, task: Task) -> Any:
-        """Send a chunk to a worker."""
-        return self._executor.submit(run_chunk, task)
+        """Send a chunk to a worker, its simulator by name where possible: a jitted function cannot be pickled."""
+        simulator: Any = task.program.simulator
+        name = f"{simulator.__module__}:{simulator.__qualname__}"
+        if simulator.__module__ != "__main__" and "<" not in name and pkgutil.resolve_name(name) is simulator:
+            task = task._replace(program=dataclasses.replace(task.program, simulator=name))
+        with _reporting_death():
+            return self._executor.submit(run_chunk, task)
 
     def wait(self, pending: Iterable[Any]) -> list[Any]:
         """Return those of the chunks that have ended, at least one."""
@@ -224,3 +224,22 @@ class Executor:
         while not (done := [future for future in pending if future.done()]):
             time.sleep(0.05)
         return done
+
+    def result(self, future: Any) -> tuple[Outputs, float]:
+        """Return the outputs of a chunk that has ended and the seconds it took."""
+        with _reporting_death():
+            return future.result()
+
+    def cancel(self, future: Any) -> None:
+        """Take back a chunk that no worker has begun."""
+        future.cancel()
+
+
+@contextlib.contextmanager
+def _reporting_death() -> Iterator[None]:
+    try:
+        yield
+    except SimulationError:
+        raise
+    except Exception as error:
+        raise WorkerDied(f"{type(error).__name__}: {error}") from error

@@ -26,9 +26,9 @@ def source_digest(simulator: Callable[..., Any]) -> str:
     function = inspect.unwrap(simulator)
     module = sys.modules.get(getattr(function, "__module__", ""))
     if module is None or getattr(module, "__file__", None) is None or not inspect.isfunction(function):
-        raise ValueError(f"cache needs a simulator that is a function in a file (changes are seen there), got {simulator!r}")
+        raise ValueError(f"cache needs a simulator that is a function in a file, got {simulator!r}")
     if function.__closure__:
-        raise ValueError(f"cache needs a simulator without bound values (static= takes them), got the closure {simulator!r}")
+        raise ValueError(f"cache needs a simulator without bound values (static= takes them), got {simulator!r}")
     first = module.__name__ if module.__spec__ is None else module.__spec__.name  # `python -m name` calls it __main__
     packages = {first.partition(".")[0], __name__.partition(".")[0]}
     sources: dict[str, bytes] = {}

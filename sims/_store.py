@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
+Rows = Shaped[np.ndarray, "..."]
 _DAY = 24 * 3600.0
 
 
@@ -31,28 +32,33 @@ class ChunkStore:
                 if orphan.stat().st_mtime < time.time() - _DAY:
                     orphan.unlink()
 
-    def save(self, labels: Mapping[str, Shaped[np.ndarray, "..."]], outputs: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
+    def save(self, labels: Mapping[str, Rows], outputs: Mapping[str, Rows]) -> None:
         """Keep a chunk: the labels of its cells and their outputs, arrays of one length."""
         cells = hashlib.sha256(b"".join(column.tobytes() for column in labels.values())).hexdigest()[:32]
         arrays = {f"label/{name}": column for name, column in labels.items()}
-        _save(self.folder / f"{cells}.chunk", arrays | {f"output/{name}": array for name, array in outputs.items()})
+        _save(self.folder / f"{cells}.chunk", arrays | {f"output/{name}": rows for name, rows in outputs.items()})
 
-    def chunks(self) -> Iterator[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
+    def chunks(self) -> Iterator[tuple[dict[str, Rows], dict[str, Rows]]]:
         """Yield the labels and the outputs of every undamaged chunk."""
         for path in sorted(self.folder.glob("*.chunk")):
             arrays = _load(path)
             if arrays is not None:
-                yield tuple(
-                    {name.removeprefix(kind): array for name, array in arrays.items() if name.startswith(kind)}
-                    for kind in ("label/", "output/")
-                )
+                labels = {name[6:]: column for name, column in arrays.items() if name.startswith("label/")}
+                yield labels, {name[7:]: rows for name, rows in arrays.items() if name.startswith("output/")}
 
-    def chunk_size(self, found: Callable[[], int]) -> int:
-        """Return the chunk size kept here at first use, or else find one and keep it."""
+    def count(self) -> int:
+        """Return the number of chunks, damaged ones included."""
+        return len(list(self.folder.glob("*.chunk")))
+
+    def chunk_size(self, find: Callable[[], int]) -> int:
+        """Return the chunk size that was kept here at first use; if this is the first use, find one and keep it."""
         path = self.folder / "chunk_size"
-        if _load(path) is None:
-            _save(path, {"chunk_size": np.int64(found())})
-        return int(_load(path)["chunk_size"])
+        kept = _load(path)
+        if kept is not None:
+            return int(kept["chunk_size"])
+        size = find()
+        _save(path, {"chunk_size": np.int64(size)})
+        return size
 
 
 def _save(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -61,7 +67,7 @@ def _save(path: Path, arrays: Mapping[str, Any]) -> None:
     _write_atomically(path, hashlib.sha256(payload.getbuffer()).digest() + payload.getbuffer())
 
 
-def _load(path: Path) -> dict[str, np.ndarray] | None:
+def _load(path: Path) -> dict[str, Rows] | None:
     """Return the arrays of a file, None if it is missing or damaged."""
     with contextlib.suppress(FileNotFoundError):
         content = path.read_bytes()

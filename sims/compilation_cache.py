@@ -8,6 +8,7 @@ import platform
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import jax
 import platformdirs
@@ -31,16 +32,21 @@ def enable_compilation_cache() -> None:
     Call it before the first compilation. It does nothing if a folder is set already, by JAX's own configuration or by
     its environment variable.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if compilation_cache_in_use() is None:
         folder = cache_folder() / f"compiled-{_processor()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         remove_broken_entries(folder)
         use_compilation_cache(str(folder))
 
 
+def compilation_cache_in_use() -> str | None:
+    """Return the folder in which JAX keeps compiled programs now, None if it keeps none."""
+    return jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+
+
 def use_compilation_cache(folder: str) -> None:
     """Keep every compiled program in `folder`, however small and quickly compiled, unless a folder is set already."""
-    if jax.config.jax_compilation_cache_dir is None:
+    if compilation_cache_in_use() is None:
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
@@ -66,13 +72,17 @@ def remove_broken_entries(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def _decompresses(content: bytes) -> bool:
-    """Tell whether this is a whole zlib stream or, where JAX has found a library for it, a whole zstd frame."""
-    codec, error = zlib, zlib.error
-    if content.startswith(b"\x28\xb5\x2f\xfd"):
-        codec = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "zstandard")
-        error = codec.ZstdError
+    """Tell whether this is a whole zlib stream, or a whole zstd frame (what JAX writes where it finds that library)."""
+    if not content.startswith(b"\x28\xb5\x2f\xfd"):
+        decompress, error = zlib.decompress, zlib.error
+    else:
+        try:
+            zstd: Any = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "zstandard")
+        except ImportError:
+            return True  # of another environment, where JAX finds it
+        decompress, error = zstd.decompress, zstd.ZstdError
     try:
-        codec.decompress(content)
+        decompress(content)
     except error:
         return False
     return True

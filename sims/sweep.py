@@ -1,12 +1,12 @@
 """A simulator over a grid of parameters and seeds: compiled once, run on all devices, resumed after an interruption."""
 
 import contextlib
-import inspect
+import dataclasses
 import itertools
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jaxlib
@@ -15,17 +15,18 @@ import xarray as xr
 from jaxtyping import Array, Int, Integer, Key, Shaped, UInt32
 from tqdm import tqdm
 
-from sims._cells import Cells, as_traced, is_axis, parameter_values, seed_values, static_values
+from sims._cells import Cells, as_traced, parameter_values, seed_values, static_values
+from sims._labels import check_parameters, empty_dataset, output_shapes
 from sims._run import (
     Executor,
     LocalDevices,
     Program,
     SimulationError,
     Task,
-    base_key_of,
+    WorkerDied,
     bytes_per_cell,
     current_settings,
-    named_outputs,
+    device_memory,
 )
 from sims._source import source_digest
 from sims._store import ChunkStore
@@ -34,6 +35,7 @@ from sims.mapping import Mode, resolve_mode
 __all__ = ["SimulationError", "sweep"]
 
 _SECONDS_PER_CHUNK = 2.0
+_GROWTH = 8  # of the next chunk over the last: the first holds one cell, whose time includes the compilation
 _CAPACITY = 1024  # cells per call of a program that runs them one after the other
 
 
@@ -48,10 +50,237 @@ def sweep(
     dims: Mapping[str, Sequence[str]] | None = None,
     units: Mapping[str, str] | None = None,
     mode: Mode = "auto",
-    memory: int | None = None,
+    memory: int | float | None = None,
     chunk: int | None = None,
     executor: Any = None,
     cache: str | os.PathLike[str] | None = None,
-    progress: bool | Callable[[int, int, float], None] | None = None,
+    progress: bool | Literal["auto"] | Callable[[int, int, float], None] = "auto",
 ) -> xr.Dataset:
-    ...
+    """Run `simulator(key, **parameters)` for every combination of parameter values and every seed.
+
+    The random stream of a cell (a combination and a seed) is `fold_in(fold_in(key, hash), seed)` with a 64-bit hash of
+    the names and values of its parameters. It depends on nothing else, so that the order and the extent of the grid,
+    the chunks, the devices and the executor change no number: to the last bit in mode "map", to rounding in mode
+    "vmap", where the size of the batch shows in the last digits. Numbers are computed in JAX's present precision.
+
+    There is one compilation for each combination of static values (and for each device or worker process; in mode
+    "vmap" another one measures the memory of a cell). Processes that share the cores of a machine should be started
+    with OMP_NUM_THREADS=1 in their environment.
+
+    Args:
+        simulator: a function of a key and named parameters that JAX can trace and that returns an array or a tuple,
+            dict or NamedTuple of arrays; jitted or not. For `cache` it must be defined in a file; for executors that
+            use plain pickle, it must be importable.
+        grid: traced parameters, real numbers. A list is a dimension of the result, a number is the same for all cells.
+        seeds: the seeds, or how many of them: 64 means 0, ..., 63. A later run with more keeps the ones it has.
+        key: the seed, or the key, from which all streams are derived.
+        static: parameters that fix shapes or choose branches (numbers, strings, None and tuples of such). A list is a
+            dimension of the result; each of its values is compiled, and all must give outputs of one shape.
+        common: parameters left out of the hash: cells that differ in these only share their random numbers.
+        dims: names of the dimensions of outputs, such as `{"spectrum": ["component"]}`; `spectrum_dim0` if not given.
+        units: units of parameters and outputs, kept as their attribute "units".
+        mode: "map" runs the cells of a chunk one after the other, "vmap" all at once; "auto" is "map" on a CPU and
+            "vmap" on an accelerator.
+        memory: bytes per device that a chunk may use; a quarter of an accelerator's memory or 1 GiB if not given.
+        chunk: cells per chunk, the unit in which work is handed out and kept. If not given: about two seconds of work
+            in mode "map"; in mode "vmap" what `memory` holds, decided when `cache` is first used for this simulation.
+        executor: where the chunks are run: anything with `submit(function, argument)`, such as a process pool (not
+            one that forks) or Dask's `client.get_executor()` with one thread per worker. If not given: on all local
+            devices. The chunks are written to `cache` by this process.
+        cache: folder in which finished chunks are kept, and where a later run finds those of its cells that were
+            computed from the same source, parameters, key, precision and kind of device by the same version of JAX. A
+            damaged file counts as absent. Nothing is kept if not given.
+        progress: a bar on a terminal if "auto", always or never if True or False; or a function to be called with the
+            cells done, all cells and the seconds since the start whenever a chunk is done.
+
+    Returns:
+        A dataset with one variable for each output, named by its dict key or field, `out0`, ... for the items of a
+        tuple, or like the simulator for a single array. Its dimensions are the static lists, the lists of the grid, the
+        seed and the output's own. Coordinates hold the parameters' values.
+
+    Raises:
+        TypeError: for a parameter that the simulator does not take or lacks, or one that is no number.
+        ValueError: for an axis that is empty, repeats a value or contains NaN, for names that clash or are unknown, for
+            outputs without arrays or whose shape depends on a static axis, for a cell that does not fit into `memory`,
+            for an executor that forks, and for a thread pool in mode "vmap". All before the first cell runs.
+        SimulationError: when the simulator fails while it runs. The message names the cell; finished chunks are kept.
+        RuntimeError: when a worker dies. Finished chunks are kept, and the same call resumes.
+    """
+    check_parameters(simulator, grid, static or {}, common)
+    axes = {name: parameter_values(name, values) for name, values in grid.items()}
+    choices = {name: static_values(name, values) for name, values in (static or {}).items()}
+    seed_axis = seed_values(seeds)
+    base_key, key_impl = _key_data(key)
+    for name, value in (("memory", memory), ("chunk", chunk)):
+        if value is not None and not (value >= 1 and value == int(value)):
+            raise ValueError(f"{name} must be a positive whole number, got {value!r}")
+    if progress not in (True, False, "auto") and not callable(progress):
+        raise ValueError(f'progress must be True, False, "auto" or a function, got {progress!r}')
+    plan = resolve_mode(mode)
+    workers = LocalDevices(plan) if executor is None else Executor(executor, plan)
+    combinations = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+    outputs = output_shapes(simulator, axes, combinations, key_impl)
+    provenance = {
+        "simulator": f"{simulator.__module__}:{simulator.__qualname__}",
+        "key": f"{key_impl}:{base_key.tolist()}",
+        "common": ", ".join(sorted(common)),
+        "mode": plan,
+        "device": jax.local_devices()[0].device_kind,
+        "jax": f"{jax.__version__}, jaxlib {jaxlib.__version__}",
+    } | {name: str(value) for name, value in current_settings().items()}
+    dataset = empty_dataset(static or {}, choices, axes, seed_axis, outputs, dims or {}, units or {}, provenance)
+    source = "" if cache is None else source_digest(simulator)
+
+    parts = []
+    for row, values in enumerate(combinations):
+        program = Program(simulator, tuple(values.items()), repr(values), outputs, key_impl, plan)
+        cells = Cells(axes, seed_axis, values, common)
+        identity = provenance | {
+            "source": source,
+            "static": repr(sorted(values.items())),
+            "parameters": {name: str(as_traced(axis).dtype) for name, axis in sorted(axes.items())},
+            "outputs": outputs,
+            "batch": (chunk or "automatic") if plan == "vmap" else "free",
+        }
+        store = None if cache is None else ChunkStore(cache, simulator.__name__, identity)
+        flat = {name: dataset[name].values.reshape(len(combinations), len(cells), *shape) for name, shape, _ in outputs}
+        parts.append(_Part(program, cells, {name: array[row] for name, array in flat.items()}, store))
+
+    total = sum(len(part.cells) for part in parts)
+    done = total - sum(int(part.missing.sum()) for part in parts)
+    with _progress(progress, simulator.__name__, total, done) as advance:
+        for part in parts:
+            if part.missing.any():
+                for finished in part.run(base_key, workers, chunk, memory):
+                    advance(finished)
+    return dataset
+
+
+class _Part:
+    """The cells of a sweep that share a program, those of one combination of static values, and their results."""
+
+    def __init__(
+        self,
+        program: Program,
+        cells: Cells,
+        results: Mapping[str, Shaped[np.ndarray, "cells ..."]],
+        store: ChunkStore | None,
+    ):
+        self.program, self.cells, self.results, self.store = program, cells, results, store
+        self.missing = np.ones(len(cells), bool)
+        if store is not None:
+            for labels, outputs in store.chunks():
+                self._fill(labels, outputs)
+
+    def _fill(self, labels: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+        numbers = self.cells.numbers(labels)
+        ours = numbers >= 0
+        for name, rows in outputs.items():
+            self.results[name][numbers[ours]] = rows[ours]
+        self.missing[numbers[ours]] = False
+
+    def run(
+        self,
+        base_key: UInt32[np.ndarray, "..."],
+        workers: LocalDevices | Executor,
+        chunk: int | None,
+        memory: int | float | None,
+    ) -> Iterator[int]:
+        """Run the missing cells, keep each chunk as soon as it is finished, and yield how many cells it had."""
+        capacity = self._capacity(base_key, workers, chunk, memory)
+        program = dataclasses.replace(self.program, capacity=capacity)
+        fixed = chunk is not None or program.mode == "vmap"
+        size = capacity if fixed else 1
+        waiting = np.flatnonzero(self.missing)
+        pending: dict[Any, Int[np.ndarray, " cells"]] = {}
+        try:
+            while waiting.size or pending:
+                while waiting.size and len(pending) < workers.slots:
+                    share = -(-waiting.size // workers.count)
+                    numbers, waiting = np.split(waiting, [size if fixed else min(size, share)])
+                    pending[workers.submit(Task.of(program, base_key, self.cells.batch(numbers)))] = numbers
+                failures = []
+                for future in workers.wait(pending):
+                    numbers = pending.pop(future)
+                    try:
+                        outputs, seconds = workers.result(future)
+                    except (SimulationError, WorkerDied) as error:
+                        failures.append(error)  # once the other finished chunks are kept
+                        continue
+                    self._keep(numbers, outputs)
+                    if not fixed:
+                        growth = min(_SECONDS_PER_CHUNK / seconds, _GROWTH)
+                        size = min(max(int(growth * numbers.size), 1), capacity)
+                    yield numbers.size
+                if failures:
+                    raise failures[0]
+        except WorkerDied as error:
+            raise RuntimeError(f"a worker died ({error}); {self._kept()}") from error
+        finally:
+            for future in pending:
+                workers.cancel(future)
+
+    def _keep(self, numbers: Int[np.ndarray, " cells"], outputs: Mapping[str, Any]) -> None:
+        labels = self.cells.labels(numbers)
+        if self.store is not None:
+            self.store.save(labels, outputs)
+        self._fill(labels, outputs)
+
+    def _kept(self) -> str:
+        if self.store is None:
+            return "nothing was kept, because no cache was given"
+        done = len(self.cells) - self.missing.sum()
+        kept = f"{self.store.count()} finished chunks with {done} of {len(self.cells)} cells"
+        return f"{kept} are kept in {self.store.folder}: run the same sweep again to resume"
+
+    def _capacity(self, base_key: Any, workers: LocalDevices | Executor, chunk: int | None, memory: Any) -> int:
+        """Return how many cells a call of the program takes: in mode "vmap" that is the size of every chunk."""
+
+        def find() -> int:
+            if self.program.mode == "vmap":
+                cell_bytes = bytes_per_cell(self.program, base_key, self.cells.batch(np.arange(1)))
+                most = -(-len(self.cells) // workers.count)
+            else:
+                cell_bytes = sum(array[:1].nbytes for array in self.results.values())
+                most = min(len(self.cells), _CAPACITY)
+            budget = device_memory() // 4 if memory is None else int(memory)
+            if cell_bytes > budget:
+                raise ValueError(f"memory must hold a cell, which needs about {cell_bytes} bytes, got {budget}")
+            # powers of two: few shapes, few compilations
+            fitting = 1 << (budget // max(cell_bytes, 1)).bit_length() - 1
+            enough = 1 << ((len(self.cells) if chunk else most) - 1).bit_length()
+            return min(fitting, enough, chunk or fitting)
+
+        return self.store.chunk_size(find) if self.program.mode == "vmap" and self.store is not None else find()
+
+
+def _key_data(key: int | Key[Array, ""]) -> tuple[UInt32[np.ndarray, "..."], str]:
+    """Return a seed, or the data of a key, as an array, and the name of the random generator."""
+    if isinstance(key, int):
+        if not 0 <= key < 2**32:
+            raise ValueError(f"key must be a key or a seed in [0, 2**32), got {key!r}")
+        return np.array(key, np.uint32), str(jax.config.jax_default_prng_impl)  # type: ignore[attr-defined]
+    if not (isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
+        raise TypeError(f"key must be an int or one key made by jax.random.key, got {key!r}")
+    return np.asarray(jax.random.key_data(key)), str(jax.random.key_impl(key))
+
+
+@contextlib.contextmanager
+def _progress(
+    setting: bool | Literal["auto"] | Callable[[int, int, float], None], what: str, total: int, done: int
+) -> Iterator[Callable[[int], Any]]:
+    """Yield a function that takes the number of cells just finished; the bar's rate leaves out the `done` ones."""
+    if callable(setting):
+        started = time.perf_counter()
+
+        def report(finished: int) -> None:
+            nonlocal done
+            done += finished
+            setting(done, total, time.perf_counter() - started)
+
+        yield report
+    else:
+        silent = bool(os.environ.get("PYTEST_XDIST_WORKER")) or None  # None: silent unless there is a terminal
+        disable = silent if setting == "auto" else not setting
+        with tqdm(total=total, initial=done, desc=what, unit="cell", mininterval=0.5, disable=disable) as bar:
+            yield bar.update

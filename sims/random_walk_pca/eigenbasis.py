@@ -10,22 +10,27 @@ from jaxtyping import Float, Key
 
 from sims.random_walk_pca.domain import AnyArray, is_traced, require_count
 from sims.random_walk_pca.noise_rows import bartlett_factor
+from sims.random_walk_pca.pca import block_power, require_components
 
 
 class EigenbasisSample(NamedTuple):
     """One sample spectrum, with the noise that made it.
 
-    variances : ℓ_k, decreasing, min(T-1, d) of them, in the units of the population eigenvalues.
+    variances : ℓ_k, decreasing, in the units of the population eigenvalues: min(T-1, d) of them, or as many as asked.
+    total_variance : the sum of all ℓ_k.
     noise_variances : W'_kk, k = 1..T-1, of mean exactly 1: the variance of the noise along each population axis.
         ℓ_k/λ_k - (W'_kk - 1) has the mean of ℓ_k/λ_k and far less scatter (a control variate).
+    error : how far each ℓ_k can be from an eigenvalue (residual bound); 0 where the whole spectrum is computed.
     """
 
     variances: Float[Array, "components"]
+    total_variance: Float[Array, ""]
     noise_variances: Float[Array, "axes"]
+    error: Float[Array, "components"]
 
 
 def eigenbasis_sample(
-    key: Key[Array, ""], population_eigenvalues: Float[AnyArray, "axes"], dim: int
+    key: Key[Array, ""], population_eigenvalues: Float[AnyArray, "axes"], dim: int, *, count: int | None = None
 ) -> EigenbasisSample:
     """The spectrum of one trajectory with isotropic Gaussian noise in `dim` dimensions, exact in law.
 
@@ -33,12 +38,22 @@ def eigenbasis_sample(
     eigenvalues of Λ^{1/2} W' Λ^{1/2}, W' = Vᵀ W V: a Wishart matrix with `dim` degrees of freedom, divided by `dim`.
     No trajectory, no centring and no cancellation; ℓ_k are squared singular values of Λ^{1/2} times a factor of W'.
     The population eigenvalues, all T-1 and decreasing, are those of any process, for example `population_spectrum`.
+    Only the `count` largest ℓ_k, where given, cost half the time: two rounds of block power iteration from the leading
+    population axes, good to eleven digits on spectra that fall like a walk's; the returned error tells for any other.
 
-    Raises ValueError for dim < 1, no eigenvalues, or eigenvalues that are negative, not finite or all zero.
+    Raises ValueError for dim < 1, a count outside 1..min(T-1, dim), no eigenvalues, or eigenvalues that are negative,
+    not finite or all zero.
     Source: derived here, from the separable form C A W Aᵀ C.
     """
     rows, noise_variances = _scaled_factor(key, population_eigenvalues, dim)
-    return EigenbasisSample(jnp.linalg.svd(rows, compute_uv=False) ** 2, noise_variances)
+    total_variance = jnp.sum(rows**2)
+    if count is None:
+        variances = jnp.linalg.svd(rows, compute_uv=False) ** 2
+        return EigenbasisSample(variances, total_variance, noise_variances, jnp.zeros_like(variances))
+    require_components(count, min(rows.shape))
+    leading_axes = jnp.eye(rows.shape[0], min(count + 5, rows.shape[0]), dtype=rows.dtype)
+    variances, error = block_power(rows @ rows.T, leading_axes, count, 2)
+    return EigenbasisSample(variances, total_variance, noise_variances, error)
 
 
 def eigenbasis_overlaps(
@@ -49,10 +64,7 @@ def eigenbasis_overlaps(
     In this basis the entries of the k-th sample eigenvector are its overlaps with all population ones.
     Raises ValueError as `eigenbasis_sample`, and for a count outside 1..min(T-1, dim). Source: as there.
     """
-    available = min(population_eigenvalues.shape[0], dim)
-    require_count("count", count, 1, "need at least one component")
-    if count > available:
-        raise ValueError(f"count must be at most min(n_points - 1, dim) = {available}, got {count}")
+    require_components(count, min(population_eigenvalues.shape[0], dim))
     rows, _ = _scaled_factor(key, population_eigenvalues, dim)
     vectors = jnp.linalg.eigh(rows @ rows.T)[1][:, ::-1]
     return jnp.diagonal(vectors)[:count] ** 2

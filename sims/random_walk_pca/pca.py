@@ -79,7 +79,7 @@ class LeadingRatios(NamedTuple):
     error: Float[Array, "components"]
 
 
-def leading_variance_ratios(trajectory: Float[AnyArray, "points dim"], count: int, *, rounds: int = 4) -> LeadingRatios:
+def leading_variance_ratios(trajectory: Float[AnyArray, "points dim"], count: int, *, rounds: int = 3) -> LeadingRatios:
     """The `count` largest ρ̂_k of a trajectory, without the rest of the spectrum, as `leading_variance_ratios_of_gram`.
 
     Raises ValueError as `variance_ratios`, and for a count outside 1..min(T-1, d) or fewer than one round.
@@ -91,12 +91,12 @@ def leading_variance_ratios(trajectory: Float[AnyArray, "points dim"], count: in
 
 
 def leading_variance_ratios_of_gram(
-    gram: Float[AnyArray, "points points"], count: int, *, rounds: int = 4
+    gram: Float[AnyArray, "points points"], count: int, *, rounds: int = 3
 ) -> LeadingRatios:
     """The `count` largest ρ̂_k from the Gram matrix X Xᵀ of the trajectory (not yet centred), by block power iteration.
 
-    Each round multiplies a block of count + 8 vectors twice by the matrix. On spectra that fall like a walk's, k^-2, a
-    round gains three digits and more; on flat ones (an Ornstein-Uhlenbeck process that reverts at once) it gains next
+    Each round multiplies a block of count + 8 vectors three times by the matrix. On spectra that fall like a walk's,
+    k^-2, a round gains several digits; on flat ones (an Ornstein-Uhlenbeck process that reverts at once) it gains next
     to nothing, which the returned error shows: use `variance_ratios_of_gram` there.
     Raises ValueError as `variance_ratios_of_gram`, and for a count outside 1..T-1 or fewer than one round.
     Derived here.
@@ -117,20 +117,25 @@ def require_components(count: int, available: int) -> None:
 def _leading_ratios(gram, count, rounds):
     require_count("rounds", rounds, 1, "rounds of block power iteration")
     require_variance(jnp.trace(gram))
-    return _block_power(gram, count, rounds)
-
-
-@functools.partial(jax.jit, static_argnums=(1, 2))
-def _block_power(gram, count, rounds):
     side = gram.shape[0]
-    block = jax.random.normal(jax.random.key(0), (side, min(count + 8, side)), gram.dtype)
+    start = jax.random.normal(jax.random.key(0), (side, min(count + 8, side)), gram.dtype)
+    eigenvalues, error = block_power(gram, start, count, rounds)
+    return LeadingRatios(eigenvalues / jnp.trace(gram), error / jnp.trace(gram))
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def block_power(
+    gram: Float[Array, "side side"], start: Float[Array, "side width"], count: int, rounds: int
+) -> tuple[Float[Array, "{count}"], Float[Array, "{count}"]]:
+    """The `count` largest eigenvalues by block power iteration from `start`, decreasing, and their residual norms."""
+    block = start
     for _ in range(rounds):
-        block = jnp.linalg.qr(gram @ (gram @ block))[0]
+        block = jnp.linalg.qr(gram @ (gram @ (gram @ block)))[0]
     image = gram @ block
     values, rotation = jnp.linalg.eigh(block.T @ image)
     values, rotation = values[::-1][:count], rotation[:, ::-1][:, :count]
     residual = jnp.linalg.norm(image @ rotation - (block @ rotation) * values, axis=0)
-    return LeadingRatios(values / jnp.trace(gram), residual / jnp.trace(gram))
+    return values, residual
 
 
 def principal_components(trajectory: Float[AnyArray, "points dim"], count: int) -> PrincipalComponents:

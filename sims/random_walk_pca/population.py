@@ -10,6 +10,7 @@ from jaxtyping import Float, ScalarLike
 
 from sims.precision import require_float64
 from sims.random_walk_pca.domain import require_count, require_points
+from sims.random_walk_pca.pca import decreasing_eigenvalues
 from sims.random_walk_pca.processes import (
     State,
     centre,
@@ -47,9 +48,9 @@ def population_covariance(
 
 
 def population_spectrum(n_points: int, *, drift: ScalarLike = 0.0, **process: ScalarLike) -> Float[Array, "components"]:
-    """λ_k, k = 1..T-1: the eigenvalues of `population_covariance`, decreasing, absolute error about T 2^-53 λ_1."""
+    """λ_k, k = 1..T-1: the eigenvalues of `population_covariance`, decreasing, exact to about T 2^-53 λ_1."""
     covariance = population_covariance(n_points, drift=drift, **process)
-    return jnp.linalg.eigvalsh(covariance)[::-1][: n_points - 1]
+    return decreasing_eigenvalues(covariance, n_points - 1)
 
 
 def population_eigenvectors(

@@ -25,8 +25,8 @@ def eigenvalue_bias(
 ) -> Float[np.ndarray, " components"]:
     """First-order relative bias E[l_k] / lambda_k - 1 = (1/d) sum_{j != k} lambda_j / (lambda_k - lambda_j).
 
-    This is also the bias that a Gaussian random projection to `dim` dimensions adds to a recorded trajectory with Gram
-    eigenvalues `eigenvalues`, and then it is exact in the conditional law. Source: Lawley 1956.
+    A Gaussian random projection to `dim` dimensions biases a recorded trajectory, of any law, in the same way: then
+    `eigenvalues` are those of its own Gram matrix. Source: Lawley 1956.
     """
     check_positive("dim", dim)
     ratio, gain = _relative_gaps(eigenvalues, n_components)
@@ -157,7 +157,7 @@ def overlap_deficit_second_order(
 ) -> Float[np.ndarray, " components"]:
     """Term of order 1/d^2 that `overlap_deficit` leaves out, signed.
 
-    It is (3 m_4 - 2 m_3 + m_2 - m_1 m_2) / d^2, with m_q = sum_{j != k} lambda_j lambda_k^(q-1) / (lambda_k - lambda_j)^q.
+    It is (3 m_4 - 2 m_3 + m_2 - m_1 m_2) / d^2, m_q = sum_{j != k} lambda_j lambda_k^(q-1) / (lambda_k - lambda_j)^q.
     Source: derived here, as the derivative of the mean eigenvalue by lambda_k inside the gaps alone.
     """
     check_positive("dim", dim)

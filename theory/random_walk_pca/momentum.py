@@ -33,7 +33,7 @@ def momentum_explained_variance_ratio(n_points: int, momentum: float | int) -> F
 def momentum_circulant_eigenvalues(n_points: int, momentum: float | int) -> Float[np.ndarray, " components"]:
     """Circulant approximation 1 / (theta_k ((1 - gamma)^2 + gamma theta_k)) of the eigenvalues, with cosines unchanged.
 
-    Its relative error is O(T^-3) for fixed k and gamma < 1, O(1/T) over the whole spectrum; it needs T (1 - gamma) >> 1.
+    Its relative error is O(T^-3) for fixed k and gamma < 1, O(1/T) over all k; it needs T (1 - gamma) >> 1.
     """
     check_momentum(momentum)
     laplacian = laplacian_eigenvalues(n_points)

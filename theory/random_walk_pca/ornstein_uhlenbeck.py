@@ -1,8 +1,8 @@
 """PCA of the discrete Ornstein-Uhlenbeck process x_t = (1 - alpha) x_{t-1} + xi_t, exactly at every alpha and T.
 
 The circulant formula is that of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805). The exact spectra are derived here:
-every eigenvalue is 1 / (alpha^2 + a theta(omega)) with a = 1 - alpha, theta = 2 - 2 cos omega and omega in (0, pi) a root
-of a trigonometric equation. Uncentred roots are bracketed by multiples of pi / T, and centring interlaces one root
+every eigenvalue is 1 / (alpha^2 + a theta) with a = 1 - alpha, theta = 2 - 2 cos omega and omega in (0, pi) a root of a
+trigonometric equation. Uncentred roots are bracketed by multiples of pi / T, and centring interlaces one root
 between each neighbouring pair, so none can be missed.
 
 `rate` is alpha in [0, 2), with alpha = 0 the plain walk and alpha = 1 independent points; another value, or

@@ -27,7 +27,7 @@ def contaminated_variances(fraction: float, spike: float | int, squared_length: 
 
 
 def vanilla_quality(fraction: float, spike: float | int, squared_length: float | int) -> float:
-    """Share u^T Sigma u / |Sigma| of vanilla PCA's top direction u in the clean covariance: 1, or 1 / (1 + beta) flipped.
+    """Clean variance u^T Sigma u / |Sigma| along vanilla PCA's top direction u: 1, and 1 / (1 + beta) once it flips.
 
     `ValueError` also at the threshold itself, where the direction is not defined.
     """

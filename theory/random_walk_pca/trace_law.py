@@ -48,11 +48,12 @@ def trace_relative_variance(eigenvalues: Float[np.ndarray, " spectrum"], dim: fl
 def trace_cdf(
     total: Float[np.ndarray, " totals"], eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int
 ) -> Float[np.ndarray, " totals"]:
-    """P(sum_k lambda_k chi^2_d <= total) for independent chi-squares of `dim` degrees of freedom, to about 1e-13.
+    """P(sum_k lambda_k chi^2_d <= total) for independent chi-squares of `dim` degrees of freedom.
 
-    The inverse Laplace transform of prod_k (1 + 2 s lambda_k)^(-d/2) / s, by the trapezoidal rule on a hyperbola
-    through the saddle point, which bends away from the branch points on the negative axis; the integrand is analytic in a strip
-    about it, so the rule converges exponentially (Imhof 1961 integrates along the imaginary axis instead).
+    The absolute error is rounding alone, about 1e-17 (10 + n d) for n eigenvalues. Computed as the inverse Laplace
+    transform of prod_k (1 + 2 s lambda_k)^(-d/2) / s, by the trapezoidal rule on a hyperbola through the saddle point
+    that bends away from the branch points on the negative axis; the integrand is analytic in a strip about it, so the
+    rule converges exponentially (Imhof 1961 integrates along the imaginary axis instead).
     `ValueError` if `total` is not finite, the spectrum is empty, negative, not finite or all zero, or `dim` is not
     positive.
     """

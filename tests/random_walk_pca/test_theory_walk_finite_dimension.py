@@ -1,0 +1,335 @@
+"""Finite-dimension laws: closed forms against sums, first and second order against quadrature over the Wishart law."""
+
+import itertools
+import warnings
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import roots_hermite
+from theory import random_walk_pca as predicted
+from walks_by_hand import UNIT_ROUNDOFF
+
+spectra = st.lists(st.integers(1, 400), min_size=2, max_size=12, unique=True).map(
+    lambda values: np.sort(np.array(values, dtype=float))[::-1]
+)
+
+
+def chi_quadrature(n_nodes, degrees_of_freedom):
+    """Gauss quadrature over a chi-square law by its Jacobi matrix; the nodes are those of its square root."""
+    index = np.arange(1, n_nodes)
+    off_diagonal = np.diag(np.sqrt(index * (index + degrees_of_freedom / 2 - 1)), 1)
+    jacobi = np.diag(2 * np.arange(n_nodes) + degrees_of_freedom / 2) + off_diagonal + off_diagonal.T
+    half_squares, vectors = np.linalg.eigh(jacobi)
+    return np.sqrt(2 * half_squares), vectors[0] ** 2
+
+
+def wishart_means(eigenvalues, dim):
+    """Means over Lambda^(1/2) W Lambda^(1/2), W Wishart of three components, by Gauss quadrature over Bartlett's factor.
+
+    Returns E[l_k]/lambda_k - 1, E[l_k^2]/lambda_k^2 - (E l_k/lambda_k)^2, E[ratio_k]/rho_k - 1, E[sum of the first two
+    ratios], variances of ratio_k/rho_k, and E[1 - overlap_k^2].
+    """
+    n_nodes = 7
+    normal_nodes, normal_weights = roots_hermite(n_nodes)
+    axes = [(np.sqrt(2) * normal_nodes, normal_weights / normal_weights.sum())] * 3
+    for row in range(3):
+        axes.append(chi_quadrature(n_nodes, dim - row))
+    nodes = np.array(list(itertools.product(*(axis[0] for axis in axes))))
+    weights = np.prod(np.array(list(itertools.product(*(axis[1] for axis in axes)))), axis=1)
+    factor = np.zeros((weights.size, 3, 3))
+    factor[:, [1, 2, 2], [0, 0, 1]] = nodes[:, :3]
+    factor[:, [0, 1, 2], [0, 1, 2]] = nodes[:, 3:]
+    rows = np.sqrt(eigenvalues / dim)[:, None] * factor
+    sample, vectors = np.linalg.eigh(rows @ rows.transpose(0, 2, 1))
+    sample, vectors = sample[:, ::-1], vectors[:, :, ::-1]
+    overlaps = np.einsum("nkk->nk", vectors) ** 2
+    relative = sample / eigenvalues
+    ratios = sample / sample.sum(axis=1, keepdims=True) / (eigenvalues / eigenvalues.sum())
+    mean, ratio_mean = weights @ relative, weights @ ratios
+    return {
+        "bias": mean - 1,
+        "variance": weights @ (relative - mean) ** 2,
+        "ratio bias": ratio_mean - 1,
+        "ratio variance": weights @ (ratios - ratio_mean) ** 2,
+        "first two": weights @ (sample[:, :2].sum(axis=1) / sample.sum(axis=1)) ** 2
+        - (weights @ (sample[:, :2].sum(axis=1) / sample.sum(axis=1))) ** 2,
+        "deficit": weights @ (1 - overlaps),
+    }
+
+
+@pytest.mark.parametrize("eigenvalues", [np.array([5.0, 2.0, 1.0]), np.array([9.0, 4.0, 0.5])])
+def test_first_and_second_order_are_those_of_the_wishart_law(eigenvalues):
+    dims = (1600, 3200, 6400)
+    measured = [wishart_means(eigenvalues, dim) for dim in dims]
+    laws = {
+        "bias": (predicted.eigenvalue_bias, predicted.eigenvalue_bias_second_order),
+        "deficit": (predicted.overlap_deficit, predicted.overlap_deficit_second_order),
+        "ratio bias": (
+            lambda *a: predicted.mean_explained_variance_ratio(*a) / (eigenvalues / eigenvalues.sum()) - 1,
+            lambda *a: predicted.explained_variance_ratio_second_order(*a) / (eigenvalues / eigenvalues.sum()),
+        ),
+        "variance": (
+            lambda values, dim, n: np.full(n, 2 / dim),
+            lambda values, dim, n: predicted.eigenvalue_variance(values, dim, n) - 2 / dim,
+        ),
+    }
+    for name, (first, second) in laws.items():
+        remainders = [
+            dim**2 * (means[name] - first(eigenvalues, dim, 3)) for dim, means in zip(dims, measured, strict=True)
+        ]
+        # d^2 (mean - first order) = second order + c/d + O(d^-2): two extrapolations whose difference exceeds the error
+        # of the finer one, plus the rounding of means of order one, magnified by d^2 and by the smallest relative gap.
+        coarse, fine = 2 * remainders[1] - remainders[0], 2 * remainders[2] - remainders[1]
+        rounding = 3 * dims[-1] ** 2 * 64 * UNIT_ROUNDOFF
+        assert np.all(np.abs(fine - second(eigenvalues, 1, 3)) <= np.abs(fine - coarse) + rounding), name
+        assert np.all(np.abs(fine - coarse) <= 0.02 * np.abs(fine).max()), (
+            f"{name}: the extrapolation has not converged"
+        )
+    with_std = predicted.explained_variance_ratio_std(eigenvalues, 6400) / (eigenvalues / eigenvalues.sum())
+    halved = [dim * means["ratio variance"] for dim, means in zip(dims, measured, strict=True)]
+    extrapolated = 2 * halved[2] - halved[1]
+    assert np.all(
+        np.abs(extrapolated - 6400 * with_std**2) <= np.abs(extrapolated - (2 * halved[1] - halved[0])) + 1e-9
+    )
+    two = [dim * means["first two"] for dim, means in zip(dims, measured, strict=True)]
+    extrapolated = 2 * two[2] - two[1]
+    pair = predicted.explained_variance_sum_std(eigenvalues, 6400, [1, 2])
+    assert abs(extrapolated - 6400 * pair**2) <= abs(extrapolated - (2 * two[1] - two[0])) + 1e-9
+
+
+@given(spectra, st.floats(0.01, 100), st.integers(30, 10_000))
+def test_laws_do_not_know_the_unit_of_variance(eigenvalues, unit, dim):
+    n_components = min(eigenvalues.size, int(np.sqrt(dim)))
+    for law in (
+        predicted.eigenvalue_bias,
+        predicted.eigenvalue_bias_second_order,
+        predicted.eigenvalue_variance,
+        predicted.mean_explained_variance_ratio,
+        predicted.explained_variance_ratio_second_order,
+        predicted.overlap_deficit,
+        predicted.overlap_deficit_second_order,
+    ):
+        in_one, in_other = law(eigenvalues, dim, n_components), law(unit * eigenvalues, dim, n_components)
+        # Gaps of at least 1 / 400 lose three digits per power, at most four powers and twelve terms.
+        scale = np.max(np.abs(eigenvalues)) ** 4 / dim
+        assert np.abs(in_one - in_other).max() <= 1000 * UNIT_ROUNDOFF * scale
+    stds = predicted.explained_variance_ratio_std(eigenvalues, dim)
+    assert stds == pytest.approx(predicted.explained_variance_ratio_std(unit * eigenvalues, dim), rel=1e-13)
+
+
+@given(spectra, st.integers(30, 10_000))
+def test_biases_conserve_the_trace_and_scatter_of_everything_is_zero(eigenvalues, dim):
+    count = eigenvalues.size
+    bias = predicted.eigenvalue_bias(eigenvalues, dim, count)
+    # Pairs cancel exactly; each term is below lambda_1 * 400 / d and carries four roundings.
+    assert abs(np.sum(eigenvalues * bias)) <= count**2 * 8 * UNIT_ROUNDOFF * 400 * eigenvalues[0] / dim
+    ratio_mean = predicted.mean_explained_variance_ratio(eigenvalues, dim, count)
+    assert ratio_mean.sum() == pytest.approx(1, abs=count**2 * 8 * UNIT_ROUNDOFF * 400)
+    second = predicted.explained_variance_ratio_second_order(eigenvalues, 1, count)
+    assert abs(second.sum()) <= count**2 * 64 * UNIT_ROUNDOFF * 400**3
+    everything = list(range(1, count + 1))
+    assert predicted.explained_variance_sum_std(eigenvalues, dim, everything) <= 8 * count * UNIT_ROUNDOFF
+    stds = predicted.explained_variance_ratio_std(eigenvalues, dim)
+    for component in everything:
+        alone = predicted.explained_variance_sum_std(eigenvalues, dim, [component])
+        assert alone == pytest.approx(stds[component - 1], rel=1e-12)
+        others = [other for other in everything if other != component]
+        complement = predicted.explained_variance_sum_std(eigenvalues, dim, others)
+        assert complement == pytest.approx(alone, rel=1e-9)
+
+
+@given(spectra, st.integers(30, 10_000), st.data())
+def test_scatter_has_the_textbook_form(eigenvalues, dim, data):
+    ratios = eigenvalues / eigenvalues.sum()
+    q = np.sum(ratios**2)
+    # 1 - 2 rho + q may cancel to rounding when one component has everything: an absolute statement on the variance.
+    variance = predicted.explained_variance_ratio_std(eigenvalues, dim) ** 2
+    assert np.abs(variance - 2 / dim * ratios**2 * (1 - 2 * ratios + q)).max() <= 32 * UNIT_ROUNDOFF * 2 / dim
+    chosen = data.draw(st.lists(st.integers(1, eigenvalues.size), min_size=1, unique=True))
+    share, squares = ratios[np.array(chosen) - 1].sum(), np.sum(ratios[np.array(chosen) - 1] ** 2)
+    pair_variance = predicted.explained_variance_sum_std(eigenvalues, dim, chosen) ** 2
+    expected = 2 / dim * (squares - 2 * share * squares + share**2 * q)
+    assert abs(pair_variance - expected) <= 64 * UNIT_ROUNDOFF * 2 / dim
+
+
+def test_one_component_has_no_scatter_and_no_bias():
+    alone = predicted.eigenvalues(2)
+    assert predicted.explained_variance_ratio_std(alone, 30) == pytest.approx([0], abs=0)
+    assert predicted.mean_explained_variance_ratio(alone, 30, 1) == pytest.approx([1], abs=0)
+    assert predicted.explained_variance_ratio_second_order(alone, 30, 1) == pytest.approx([0], abs=0)
+    assert predicted.overlap_deficit(alone, 30, 1) == pytest.approx([0], abs=0)
+
+
+@pytest.mark.parametrize("n_points", [2, 3, 5, 17, 50])
+def test_closed_sums_of_the_walk_to_thirty_digits(n_points):
+    with mpmath.workdps(40):
+        theta = [2 - 2 * mpmath.cos(mpmath.pi * k / n_points) for k in range(1, n_points)]
+        bias = [sum(t / (u - t) for u in theta if u is not t) for t in theta]
+        deficit = [sum(t * u / (u - t) ** 2 for u in theta if u is not t) for t in theta]
+    coefficient = predicted.eigenvalue_bias_coefficient(n_points)
+    # 3/2 - 3/4 / sin^2 cancels near x = 0; its terms are at most |b| + 3/2, and the sine is good to four roundings.
+    tolerance = 16 * UNIT_ROUNDOFF * (np.abs(coefficient) + 1.5)
+    assert np.all(np.abs(coefficient - np.array(bias, dtype=float)) <= tolerance)
+    coefficient = predicted.overlap_deficit_coefficient(n_points)
+    # Same, with terms below (T^2 / 3 + 3) / cos^4(pi k / 2T); the cosine of an angle up to pi keeps 4 absolute roundings.
+    terms = (n_points**2 / 3 + 3) / np.sin(np.pi * np.arange(n_points - 1, 0, -1) / (2 * n_points)) ** 4
+    assert np.all(np.abs(coefficient - np.array(deficit, dtype=float)) <= 64 * UNIT_ROUNDOFF * terms)
+
+
+@given(st.integers(2, 300))
+def test_walk_biases_conserve_its_trace(n_points):
+    spectrum, bias = predicted.eigenvalues(n_points), predicted.eigenvalue_bias_coefficient(n_points)
+    # b_k is a difference of terms of at most |b_k| + 3/2, and the sum has T terms.
+    assert abs(np.sum(spectrum * bias)) <= 16 * n_points * UNIT_ROUNDOFF * np.sum(spectrum * (np.abs(bias) + 1.5))
+
+
+@given(st.integers(3, 60))
+def test_closed_forms_of_the_walk_are_the_general_laws(n_points):
+    spectrum, count = predicted.eigenvalues(n_points), n_points - 1
+    dim = 10_000
+    general_bias = dim * predicted.eigenvalue_bias(spectrum, dim, count)
+    # Neighbouring eigenvalues differ relatively by at least 1 / T^2 (near k = T), so a term loses a factor T^2.
+    assert predicted.eigenvalue_bias_coefficient(n_points) == pytest.approx(
+        general_bias, abs=64 * n_points**4 * UNIT_ROUNDOFF
+    )
+    general_deficit = dim * predicted.overlap_deficit(spectrum, dim, count)
+    assert predicted.overlap_deficit_coefficient(n_points) == pytest.approx(
+        general_deficit, rel=64 * n_points**2 * UNIT_ROUNDOFF
+    )
+
+
+def test_walk_coefficients_tend_to_their_limits():
+    n_points, index = 20_000, np.arange(1, 4)
+    bias = predicted.eigenvalue_bias_coefficient(n_points)[:3]
+    # b_k = 3/2 - 3/4 / cos^2 y = 3/4 - 3/4 tan^2 y with y = pi k / 2T.
+    assert bias == pytest.approx(0.75 - 0.75 * np.tan(np.pi * index / (2 * n_points)) ** 2, rel=1e-14)
+    deficit = predicted.overlap_deficit_coefficient(n_points)[:3]
+    limit = predicted.overlap_deficit_coefficient_limit(3)
+    assert np.abs(deficit - limit).max() <= (np.pi * 3) ** 4 / n_points**2 + 64 * n_points**2 * UNIT_ROUNDOFF / 3
+    assert limit == pytest.approx([0.884967033424113, 3.352368133696452, 7.464703300817017], rel=1e-14)
+
+
+@pytest.mark.parametrize("n_points", [2, 3, 4, 5, 8, 21, 60])
+@pytest.mark.parametrize("excess_kurtosis", [-2, -1.2, 0, 3, 6.0])
+def test_kurtosis_factors_are_those_of_the_sine_modes(n_points, excess_kurtosis):
+    squares = predicted.sine_modes(n_points, n_points - 1) ** 2
+    covariance = 2 * np.eye(n_points - 1) + excess_kurtosis * squares.T @ squares  # d Cov(W_jj, W_kk)
+    factor = predicted.kurtosis_factor_eigenvalue(n_points, excess_kurtosis)
+    tolerance = 100 * n_points * UNIT_ROUNDOFF
+    assert factor == pytest.approx(np.diag(covariance) / 2, abs=tolerance)
+    if n_points == 2:
+        assert predicted.kurtosis_factor_ratio(n_points, excess_kurtosis) == pytest.approx([1], abs=0)
+        return
+    ratios = predicted.explained_variance_ratio(n_points)
+    contrasts = np.eye(n_points - 1) - ratios
+    expected = np.einsum("kj,ji,ki->k", contrasts, covariance, contrasts) / (2 * np.sum(contrasts**2, axis=1))
+    assert predicted.kurtosis_factor_ratio(n_points, excess_kurtosis) == pytest.approx(expected, abs=10 * tolerance)
+
+
+@given(
+    st.lists(st.floats(0, 1e6), min_size=1, max_size=20).filter(lambda values: max(values) > 1e-3), st.floats(1e-9, 1e9)
+)
+def test_effective_dimension_counts_equal_directions(values, unit):
+    spectrum = np.array(values)
+    dimension = predicted.effective_dimension(spectrum)
+    rounding = 8 * spectrum.size * UNIT_ROUNDOFF
+    assert 1 - rounding <= dimension <= np.count_nonzero(spectrum) * (1 + rounding)
+    assert predicted.effective_dimension(unit * spectrum) == pytest.approx(dimension, rel=rounding)
+    assert predicted.effective_dimension(np.repeat(spectrum, 3)) == pytest.approx(3 * dimension, rel=3 * rounding)
+    assert predicted.effective_dimension(np.full(7, unit)) == pytest.approx(7, rel=rounding)
+    direct = np.sum(spectrum) ** 2 / np.sum(spectrum**2)
+    assert dimension == pytest.approx(direct, rel=rounding)
+
+
+@given(st.lists(st.floats(0.5, 1e6), min_size=1, max_size=5))
+def test_combined_dimension_is_harmonic(dimensions):
+    combined = predicted.combined_dimension(*dimensions)
+    assert combined <= min(dimensions) * (1 + 8 * UNIT_ROUNDOFF)
+    assert 1 / combined == pytest.approx(sum(1 / value for value in dimensions), rel=16 * UNIT_ROUNDOFF)
+    assert predicted.combined_dimension(*[dimensions[0]] * 4) == pytest.approx(dimensions[0] / 4, rel=1e-15)
+
+
+@given(st.integers(3, 50), st.floats(1e-4, 0.1), st.floats(0.5, 8))
+def test_required_dimension_meets_its_tolerance(n_points, tolerance, standard_errors):
+    spectrum = predicted.eigenvalues(n_points)
+    required = predicted.required_dimension(spectrum, tolerance, standard_errors)
+    for component, dim in enumerate(required):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            achieved = standard_errors * predicted.explained_variance_ratio_std(spectrum, dim)[component]
+        assert achieved == pytest.approx(tolerance, rel=1e-14)
+
+
+def test_required_dimension_defaults_to_five_standard_errors():
+    required = predicted.required_dimension(predicted.eigenvalues(1000), 0.01)
+    assert required == pytest.approx(predicted.required_dimension(predicted.eigenvalues(1000), 0.01, 5), abs=0)
+    # Infinitely long walk: 5 sqrt(2 rho^2 (1 - 2 rho + 2/5)), rho = 6 / pi^2, in units of the tolerance; 1000 points.
+    rho = 6 / np.pi**2
+    assert required[0] == pytest.approx(25 * 2 * rho**2 * (1.4 - 2 * rho) / 1e-4, rel=1e-4)
+
+
+def test_small_dimensions_warn():
+    spectrum = predicted.eigenvalues(10)
+    for law in (
+        lambda dim: predicted.mean_explained_variance_ratio(spectrum, dim, 1),
+        lambda dim: predicted.explained_variance_ratio_std(spectrum, dim),
+        lambda dim: predicted.explained_variance_sum_std(spectrum, dim, [1, 2]),
+    ):
+        with pytest.warns(UserWarning, match=r"dim = 29.9 is below 30: .*7 %"):
+            law(29.9)
+        law(30)  # a warning would be an error
+    with pytest.warns(UserWarning, match="PC 6 is not expected to be a cosine"):
+        predicted.overlap_deficit(spectrum, 35, 6)
+    predicted.overlap_deficit(spectrum, 36, 6)
+
+
+SPECTRUM = predicted.eigenvalues(5)
+HOSTILE = [
+    (lambda: predicted.eigenvalue_bias(SPECTRUM, 0, 1), "dim must be finite and positive, got 0"),
+    (lambda: predicted.eigenvalue_bias(SPECTRUM, np.nan, 1), "dim must be finite and positive"),
+    (lambda: predicted.eigenvalue_bias(SPECTRUM, 10, 5), "n_components must be between 1 and 4, got 5"),
+    (lambda: predicted.eigenvalue_bias(np.array([2.0, 2.0, 1.0]), 10, 2), "must differ from all others"),
+    (lambda: predicted.eigenvalue_bias(np.array([2.0, 1.0, 0.0]), 10, 3), "must be positive"),
+    (lambda: predicted.eigenvalue_bias(np.array([2.0, -1.0]), 10, 1), "non-negative"),
+    (lambda: predicted.eigenvalue_bias(np.array([np.inf, 1.0]), 10, 1), "finite"),
+    (lambda: predicted.eigenvalue_bias(np.zeros(3), 10, 1), "zero total variance: ratios are undefined"),
+    (lambda: predicted.eigenvalue_bias(np.zeros(0), 10, 1), "at least one variance"),
+    (lambda: predicted.eigenvalue_bias_second_order(SPECTRUM, -1, 1), "dim"),
+    (lambda: predicted.eigenvalue_variance(SPECTRUM, -1, 1), "dim"),
+    (lambda: predicted.mean_explained_variance_ratio(SPECTRUM, np.inf, 1), "dim"),
+    (lambda: predicted.explained_variance_ratio_second_order(SPECTRUM, -1, 1), "dim"),
+    (lambda: predicted.explained_variance_ratio_std(np.zeros(3), 100), "zero total variance"),
+    (lambda: predicted.explained_variance_ratio_std(SPECTRUM, np.inf), "dim"),
+    (lambda: predicted.explained_variance_sum_std(SPECTRUM, np.inf, [1]), "dim"),
+    (lambda: predicted.explained_variance_sum_std(np.zeros(3), 100, [1]), "zero total variance"),
+    (lambda: predicted.explained_variance_sum_std(SPECTRUM, 100, [1, 1]), "components must be distinct"),
+    (lambda: predicted.explained_variance_sum_std(SPECTRUM, 100, [0]), "between 1 and 4, got 0"),
+    (lambda: predicted.explained_variance_sum_std(SPECTRUM, 100, [5]), "between 1 and 4, got 5"),
+    (lambda: predicted.overlap_deficit(SPECTRUM, 0, 1), "dim"),
+    (lambda: predicted.overlap_deficit(np.array([2.0, 2.0]), 100, 1), "must differ from all others"),
+    (lambda: predicted.overlap_deficit_second_order(SPECTRUM, 0, 1), "dim"),
+    (lambda: predicted.required_dimension(SPECTRUM, 0.0), "tolerance must be finite and positive"),
+    (lambda: predicted.required_dimension(SPECTRUM, 0.1, 0), "standard_errors must be finite and positive"),
+    (lambda: predicted.required_dimension(np.zeros(2), 0.1), "zero total variance"),
+    (lambda: predicted.eigenvalue_bias_coefficient(1), "n_points"),
+    (lambda: predicted.overlap_deficit_coefficient(1), "n_points"),
+    (lambda: predicted.overlap_deficit_coefficient_limit(0), "n_components"),
+    (lambda: predicted.kurtosis_factor_eigenvalue(1, 0), "n_points"),
+    (lambda: predicted.kurtosis_factor_eigenvalue(5, -2.5), "excess_kurtosis must be finite and at least -2"),
+    (lambda: predicted.kurtosis_factor_ratio(1, 0), "n_points"),
+    (lambda: predicted.kurtosis_factor_ratio(5, np.inf), "excess_kurtosis must be finite and at least -2"),
+    (lambda: predicted.effective_dimension(np.zeros(3)), "noise_spectrum must not be all zero"),
+    (lambda: predicted.effective_dimension(np.array([1.0, -1.0])), "noise_spectrum must hold finite, non-negative"),
+    (lambda: predicted.combined_dimension(), "dimensions must hold at least one value"),
+    (lambda: predicted.combined_dimension(3, 0), "every dimension must be finite and positive, got 0"),
+]
+
+
+@pytest.mark.parametrize(("call", "sentence"), HOSTILE)
+def test_hostile_input_gets_one_sentence(call, sentence):
+    with pytest.raises(ValueError, match=sentence) as raised:
+        call()
+    assert "\n" not in str(raised.value)

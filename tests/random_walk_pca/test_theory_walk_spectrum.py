@@ -1,0 +1,264 @@
+"""Exact spectrum, modes and neighbours of the plain walk against the walk run by hand and against exact arithmetic."""
+
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from theory import random_walk_pca as predicted
+from walks_by_hand import UNIT_ROUNDOFF, centred_covariance, response_matrix, spectrum_by_hand, spectrum_error, walk
+
+n_points_general = st.integers(2, 60)
+
+
+@given(n_points_general)
+def test_spectrum_is_that_of_the_walk_run_by_hand(n_points):
+    response = response_matrix(walk, n_points)
+    error = np.abs(predicted.eigenvalues(n_points) - spectrum_by_hand(response))
+    assert error.max() <= spectrum_error(response)
+
+
+@given(n_points_general)
+def test_cosines_are_the_eigenvectors_and_the_constant_has_none(n_points):
+    response = response_matrix(walk, n_points)
+    modes = predicted.cosine_modes(n_points, n_points - 1)
+    spectrum = predicted.eigenvalues(n_points)
+    residual = centred_covariance(response) @ modes - modes * spectrum
+    # Entries of the modes carry the rounding of a phase of up to pi T, which the covariance amplifies by lambda_1.
+    phase_error = 4 * np.pi * n_points * UNIT_ROUNDOFF * spectrum[0] * np.sqrt(n_points)
+    assert np.abs(residual).max() <= spectrum_error(response) + phase_error
+    orthonormality = modes.T @ modes - np.eye(n_points - 1)
+    assert np.abs(orthonormality).max() <= 16 * np.pi * n_points * UNIT_ROUNDOFF
+
+
+@pytest.mark.parametrize("n_points", [2, 3, 7, 50, 1000, 10**6])
+def test_eigenvalues_are_relatively_exact(n_points):
+    index = np.unique(np.array([1, 2, n_points // 2, n_points - 1]).clip(1, n_points - 1))
+    with mpmath.workdps(40):
+        exact = [1 / (2 - 2 * mpmath.cos(mpmath.pi * int(k) / n_points)) for k in index]
+    relative = predicted.eigenvalues(n_points)[index - 1] / np.array(exact, dtype=float) - 1
+    # pi, the quotient, the sine (whose argument error it at most keeps) and its square: 2 (1 + 1 + 1 + 1) + 4 roundings.
+    assert np.abs(relative).max() <= 12 * UNIT_ROUNDOFF
+
+
+@pytest.mark.parametrize("n_points", range(2, 31))
+def test_totals_are_exact_rationals(n_points):
+    covariance = [
+        [
+            Fraction(min(s, t))
+            - Fraction(t * (2 * n_points + 1 - t), 2 * n_points)
+            - Fraction(s * (2 * n_points + 1 - s), 2 * n_points)
+            + Fraction((n_points + 1) * (2 * n_points + 1), 6 * n_points)
+            for t in range(1, n_points + 1)
+        ]
+        for s in range(1, n_points + 1)
+    ]
+    total = sum(covariance[t][t] for t in range(n_points))
+    squares = sum(entry**2 for row in covariance for entry in row)
+    assert predicted.total_variance(n_points) == float(total)
+    assert predicted.squared_eigenvalue_sum(n_points) == float(squares)
+    assert predicted.participation_ratio(n_points) == float(total**2 / squares)
+    closed = predicted.trajectory_covariance(n_points)
+    exact = np.array(covariance, dtype=float)
+    assert np.abs(closed - exact).max() <= 8 * n_points * UNIT_ROUNDOFF  # four terms of at most T, each rounded
+
+
+@given(n_points_general)
+def test_covariance_is_that_of_the_walk_run_by_hand(n_points):
+    response = response_matrix(walk, n_points)
+    error = np.abs(predicted.trajectory_covariance(n_points) - centred_covariance(response))
+    assert error.max() <= spectrum_error(response) + 8 * n_points * UNIT_ROUNDOFF
+
+
+@given(st.integers(2, 400))
+def test_ratios_are_a_decreasing_distribution_above_their_limit(n_points):
+    ratios = predicted.explained_variance_ratio(n_points)
+    assert ratios.sum() == pytest.approx(1, abs=20 * n_points * UNIT_ROUNDOFF)
+    assert np.all(np.diff(ratios) < 0)
+    assert ratios[0] > predicted.explained_variance_ratio(n_points + 1)[0] > 6 / np.pi**2
+    assert 1 <= predicted.participation_ratio(n_points) < 2.5
+    assert predicted.explained_variance_ratio(n_points)[0] == pytest.approx(
+        3 / ((n_points**2 - 1) * (1 - np.cos(np.pi / n_points))), rel=4 * n_points**2 * UNIT_ROUNDOFF
+    )
+
+
+def test_ratio_limits_are_those_of_the_basel_sum():
+    assert predicted.explained_variance_ratio_limit(3) == pytest.approx(
+        [0.6079271018540267, 0.1519817754635067, 6 / (9 * np.pi**2)], rel=1e-15
+    )
+    tail = 6 / np.pi**2 / 10_000  # sum beyond n is between 6 / (pi^2 (n + 1)) and 6 / (pi^2 n)
+    assert 0 < 1 - predicted.explained_variance_ratio_limit(10_000).sum() < tail
+
+
+@pytest.mark.parametrize("n_points", [50, 200, 1600])
+def test_limit_relative_error_is_the_leading_term(n_points):
+    n_components = 3
+    with mpmath.workdps(40):
+        exact = [
+            6 / ((n_points**2 - 1) * (2 - 2 * mpmath.cos(mpmath.pi * k / n_points))) * (mpmath.pi * k) ** 2 / 6 - 1
+            for k in range(1, n_components + 1)
+        ]
+    leading = predicted.limit_relative_error(n_points, n_components)
+    index = np.arange(1, n_components + 1)
+    # The next term is (1 + y + 3 y^2 / 5) / T^4 with y = pi^2 k^2 / 12; twice it bounds all that follow at pi k < T.
+    y = (np.pi * index) ** 2 / 12
+    assert np.all(np.abs(np.array(exact, dtype=float) - leading) <= 2 * (1 + y + 0.6 * y**2) / n_points**4)
+
+
+@given(n_points_general)
+def test_distances_are_reproduced_by_the_scores(n_points):
+    positions = predicted.scores(n_points, n_points - 1)
+    distances = np.sum((positions[:, None] - positions) ** 2, axis=2)
+    error = np.abs(distances - predicted.squared_distances(n_points))
+    # T squared differences of scores below sqrt(T), with a phase rounding of 4 pi T each.
+    assert error.max() <= 32 * np.pi * n_points**3 * UNIT_ROUNDOFF
+
+
+@given(n_points_general)
+def test_scores_are_amplitudes_times_chebyshev_polynomials(n_points):
+    n_components = min(n_points - 1, 8)
+    normalised = predicted.scores(n_points, n_components) / predicted.score_amplitudes(n_points, n_components)
+    curves = predicted.chebyshev_scores(normalised[:, 0].clip(-1, 1), n_components)
+    # T_k' <= k^2, and the first score is wrong by the rounding of its phase, below pi, and of four operations.
+    assert np.abs(curves - normalised).max() <= 16 * n_components**2 * UNIT_ROUNDOFF * np.pi
+    x = np.linspace(-1, 1, 7)
+    second_and_third = predicted.chebyshev_scores(x, 3)[:, 1:]
+    assert np.abs(second_and_third - np.stack([2 * x**2 - 1, 4 * x**3 - 3 * x], axis=1)).max() <= 100 * UNIT_ROUNDOFF
+
+
+def test_score_amplitudes_tend_to_their_limit():
+    n_points, index = 10_000, np.arange(1, 4)
+    limit = np.sqrt(2 * n_points) / (np.pi * index)
+    relative = predicted.score_amplitudes(n_points, 3) / limit - 1
+    assert np.all(
+        (0 < relative) & (relative < (np.pi * index / n_points) ** 2)
+    )  # x / sin x - 1 < x^2 with x = pi k / 2T
+
+
+@given(n_points_general)
+def test_steps_see_sines(n_points):
+    differences = np.diff(predicted.cosine_modes(n_points, n_points - 1), axis=0)
+    sines = predicted.sine_modes(n_points, n_points - 1)
+    expected = -np.sqrt(predicted.laplacian_eigenvalues(n_points)) * sines
+    assert np.abs(differences - expected).max() <= 16 * np.pi * n_points * UNIT_ROUNDOFF
+    assert np.abs(sines.T @ sines - np.eye(n_points - 1)).max() <= 16 * np.pi * n_points * UNIT_ROUNDOFF
+
+
+@given(n_points_general)
+def test_time_reversal_gives_every_mode_a_parity(n_points):
+    modes = predicted.cosine_modes(n_points, n_points - 1)
+    parity = (-1.0) ** np.arange(1, n_points)
+    assert np.abs(modes[::-1] - modes * parity).max() <= 8 * np.pi * n_points * UNIT_ROUNDOFF
+    covariance = predicted.trajectory_covariance(n_points)
+    assert np.abs(covariance[::-1, ::-1] - covariance).max() <= 16 * n_points * UNIT_ROUNDOFF
+
+
+@given(n_points_general, st.floats(-1e3, 1e3).filter(lambda scale: abs(scale) > 1e-3))
+def test_cosine_content_ignores_scale_and_finds_only_cosines(n_points, scale):
+    modes = predicted.cosine_modes(n_points, n_points - 1)
+    rounding = 32 * np.pi * n_points * UNIT_ROUNDOFF
+    assert predicted.cosine_content(scale * modes) == pytest.approx(np.ones(n_points - 1), abs=rounding)
+    assert predicted.cosine_content(modes + 1)[0] == pytest.approx(1 / (1 + n_points), abs=rounding)
+    shifted = np.roll(modes, 1, axis=1) if n_points > 2 else np.ones((2, 1))
+    assert predicted.cosine_content(shifted) == pytest.approx(np.zeros(n_points - 1), abs=rounding)
+
+
+@given(n_points_general)
+def test_uncentred_walk(n_points):
+    response = response_matrix(walk, n_points)
+    gram = response @ response.T
+    spectrum, modes = predicted.uncentred_eigenvalues(n_points), predicted.uncentred_modes(n_points)
+    assert np.abs(spectrum - np.linalg.eigvalsh(gram)[::-1]).max() <= spectrum_error(response)
+    phase_error = 8 * np.pi * n_points**1.5 * UNIT_ROUNDOFF * spectrum[0]
+    assert np.abs(gram @ modes - modes * spectrum).max() <= spectrum_error(response) + phase_error
+    assert np.abs(modes.T @ modes - np.eye(n_points)).max() <= 16 * np.pi * n_points * UNIT_ROUNDOFF
+    assert spectrum.sum() == pytest.approx(n_points * (n_points + 1) / 2, rel=4 * n_points * UNIT_ROUNDOFF)
+
+
+def test_uncentred_limit_is_approached_from_the_spectrum():
+    n_points = 20_000
+    spectrum = predicted.uncentred_eigenvalues(n_points)
+    ratios = spectrum[:3] / (n_points * (n_points + 1) / 2)
+    limit = predicted.uncentred_explained_variance_ratio_limit(3)
+    # x_k = pi (2k - 1) / (4T + 2): relative error x_k^2 / 3 + 1 / (4 T^2) to leading order, so 10 / T^2 is above it.
+    assert ratios == pytest.approx(limit, rel=(2 * np.pi) ** 2 / n_points**2)
+    assert limit[:2].sum() == pytest.approx(0.9006327434874468, rel=1e-15)
+
+
+@given(n_points_general)
+def test_neighbours_invert_their_matrices(n_points):
+    tolerance = (
+        64 * n_points**2 * UNIT_ROUNDOFF
+    )  # eigenvalue solver on a matrix of norm 4, then differences of order one
+    dirichlet = 2 * np.eye(n_points) - np.eye(n_points, k=1) - np.eye(n_points, k=-1)
+    assert 1 / predicted.dirichlet_eigenvalues(n_points) == pytest.approx(np.linalg.eigvalsh(dirichlet), abs=tolerance)
+    circulant = 2 * np.eye(n_points) - np.roll(np.eye(n_points), 1, axis=0) - np.roll(np.eye(n_points), -1, axis=0)
+    on_circle = predicted.circulant_eigenvalues(n_points)
+    assert np.sort(1 / on_circle) == pytest.approx(np.linalg.eigvalsh(circulant)[1:], abs=tolerance)
+    assert on_circle == pytest.approx(on_circle[::-1], rel=16 * n_points * UNIT_ROUNDOFF)  # sine and cosine pairs
+
+
+def test_neighbours_are_not_the_walk():
+    n_points = 300
+    first = predicted.eigenvalues(n_points)[0]
+    assert first / predicted.circulant_eigenvalues(n_points)[0] == pytest.approx(4, rel=1e-3)
+    assert predicted.dirichlet_eigenvalues(n_points)[0] / first - 1 == pytest.approx(2 / n_points, rel=0.01)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=2, max_size=30).filter(lambda h: max(map(abs, h)) > 1e-3))
+def test_toeplitz_processes_from_their_impulse_response(impulse_response):
+    values = np.array(impulse_response)
+    response = response_matrix(lambda steps, n_points: np.convolve(steps, values)[:n_points], values.size)
+    tolerance = 2 * spectrum_error(response)
+    covariance = predicted.toeplitz_covariance(values)
+    assert np.abs(covariance - centred_covariance(response)).max() <= tolerance
+    spectrum = predicted.toeplitz_eigenvalues(values)
+    assert spectrum.shape == (values.size - 1,)
+    assert np.abs(spectrum - spectrum_by_hand(response)).max() <= tolerance
+    assert abs(predicted.toeplitz_total_variance(values) - np.trace(covariance)) <= tolerance * values.size
+
+
+HOSTILE = [
+    (lambda: predicted.eigenvalues(1), ValueError, "n_points must be at least 2 .*at least two recorded points.*got 1"),
+    (lambda: predicted.eigenvalues(-5), ValueError, "n_points"),
+    (lambda: predicted.eigenvalues(True), TypeError, "n_points must be an integer, got True"),
+    (lambda: predicted.explained_variance_ratio(0), ValueError, "n_points"),
+    (lambda: predicted.total_variance(1), ValueError, "n_points"),
+    (lambda: predicted.squared_eigenvalue_sum(1), ValueError, "n_points"),
+    (lambda: predicted.participation_ratio(1), ValueError, "n_points"),
+    (lambda: predicted.explained_variance_ratio_limit(0), ValueError, "n_components must be at least 1, got 0"),
+    (lambda: predicted.limit_relative_error(5, 5), ValueError, "n_components must be between 1 and 4, got 5"),
+    (lambda: predicted.limit_relative_error(1, 1), ValueError, "n_points"),
+    (lambda: predicted.cosine_modes(1, 1), ValueError, "n_points"),
+    (lambda: predicted.cosine_modes(5, 5), ValueError, "n_components"),
+    (lambda: predicted.cosine_modes(5, True), TypeError, "n_components must be an integer"),
+    (lambda: predicted.sine_modes(1, 1), ValueError, "n_points"),
+    (lambda: predicted.sine_modes(5, 0), ValueError, "n_components"),
+    (lambda: predicted.scores(5, 9), ValueError, "n_components"),
+    (lambda: predicted.score_amplitudes(1, 1), ValueError, "n_points"),
+    (lambda: predicted.score_amplitudes(5, 9), ValueError, "n_components"),
+    (lambda: predicted.chebyshev_scores(np.array([1.5]), 2), ValueError, "first_score must lie in"),
+    (lambda: predicted.chebyshev_scores(np.array([np.nan]), 2), ValueError, "first_score must lie in"),
+    (lambda: predicted.chebyshev_scores(np.array([0.5]), 0), ValueError, "n_components"),
+    (lambda: predicted.trajectory_covariance(1), ValueError, "n_points"),
+    (lambda: predicted.squared_distances(1), ValueError, "n_points"),
+    (lambda: predicted.cosine_content(np.zeros((4, 2))), ValueError, "modes must have finite, non-zero columns"),
+    (lambda: predicted.cosine_content(np.full((4, 2), np.nan)), ValueError, "modes must have finite, non-zero columns"),
+    (lambda: predicted.cosine_content(np.ones((4, 4))), ValueError, "n_components"),
+    (lambda: predicted.uncentred_eigenvalues(1), ValueError, "n_points"),
+    (lambda: predicted.uncentred_modes(1), ValueError, "n_points"),
+    (lambda: predicted.uncentred_explained_variance_ratio_limit(0), ValueError, "n_components"),
+    (lambda: predicted.circulant_eigenvalues(1), ValueError, "n_points"),
+    (lambda: predicted.dirichlet_eigenvalues(1), ValueError, "n_points"),
+    (lambda: predicted.toeplitz_covariance(np.ones(1)), ValueError, "impulse_response must hold at least two"),
+    (lambda: predicted.toeplitz_total_variance(np.array([1, np.inf])), ValueError, "impulse_response must be finite"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "sentence"), HOSTILE)
+def test_hostile_input_gets_one_sentence(call, error, sentence):
+    with pytest.raises(error, match=sentence) as raised:
+        call()
+    assert "\n" not in str(raised.value)
