@@ -66,7 +66,7 @@ class Finding:
     note: str = ""
 
 
-def decide(interval: Interval, prediction: Prediction) -> Outcome:
+def decide(interval: Interval, prediction: Prediction, *, refute_first: bool = False) -> Outcome:
     """Compare an interval with a prediction p (margin d, slack d0), the one rule for all procedures.
 
     VERIFIED iff the whole interval lies inside (p - d, p + d); REFUTED iff not, and it is disjoint from [p - d0, p +
@@ -76,6 +76,9 @@ def decide(interval: Interval, prediction: Prediction) -> Outcome:
     Guarantee: each wrong verdict (VERIFIED though |truth - p| >= d, REFUTED though |truth - p| <= d0) needs the truth
     outside the interval, so its chance is at most `interval.error`. Termination: an interval no wider than d - d0
     always decides.
+
+    An interval between the two zones (beyond d0, within d) makes both verdicts true; VERIFIED is then given to a claim,
+    REFUTED to a control (`refute_first=True`), or a control between d + d0 and 2 d away could be VERIFIED too.
 
     Raises `ValueError` for margin <= slack (margin 0 is allowed one-sided, and for an interval of width 0 from exact
     arithmetic), a NaN, or an empty interval (which proves that an assumption of the procedure failed).
@@ -91,22 +94,19 @@ def decide(interval: Interval, prediction: Prediction) -> Outcome:
         check_margin(prediction)
     if np.any(p != p):
         raise ValueError("a NaN in the prediction: nothing can be decided")
-    if exact and prediction.side == "two":
-        return "VERIFIED" if bool(np.all(low == p)) else "REFUTED"
+    if exact:  # nothing is added to p, which may be a Fraction
+        holds = low == p if prediction.side == "two" else low <= p if prediction.side == "at most" else low >= p
+        return "VERIFIED" if bool(np.all(holds)) else "REFUTED"
     if prediction.side == "at most":
-        inside, outside = _below(high, p + margin, exact), low > p + slack
+        inside, outside = high < p + margin, low > p + slack
     elif prediction.side == "at least":
-        inside, outside = _below(p - margin, low, exact), high < p - slack
+        inside, outside = p - margin < low, high < p - slack
     else:
         inside = (p - margin < low) & (high < p + margin)
         outside = (high < p - slack) | (low > p + slack)
-    if np.all(inside):
+    if np.all(inside) and not (refute_first and np.any(outside)):
         return "VERIFIED"
-    return "REFUTED" if np.any(outside & ~np.asarray(inside)) else "INCONCLUSIVE"
-
-
-def _below(x: np.ndarray, y: np.ndarray, exact: bool) -> np.ndarray:
-    return x <= y if exact else x < y
+    return "REFUTED" if np.any(outside & (refute_first | ~inside)) else "INCONCLUSIVE"
 
 
 def check_margin(prediction: Prediction) -> None:
@@ -170,7 +170,10 @@ def judge(
         outcome=decide(interval, prediction),
         prediction=prediction,
         interval=interval,
-        controls=tuple(Control(name, wrong, decide(interval, with_value(wrong))) for name, wrong in controls.items()),
+        controls=tuple(
+            Control(name, wrong, decide(interval, with_value(wrong), refute_first=True))
+            for name, wrong in controls.items()
+        ),
         printed=None if printed is None else decide(interval, with_value(printed)),
         printed_value=printed,
         **about,

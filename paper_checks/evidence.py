@@ -186,7 +186,7 @@ def mean(
         finding = judge(measured, prediction, controls, printed, looks=look)
         if control_laws is not None:
             others = (
-                Control(name, prediction.value, decide(interval(other), prediction))
+                Control(name, prediction.value, decide(interval(other), prediction, refute_first=True))
                 for name, other in control_laws.items()
             )
             finding = Finding(**{**vars(finding), "controls": (*finding.controls, *others)})

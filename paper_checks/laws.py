@@ -73,8 +73,12 @@ class Bernoulli:
 
 @dataclass(frozen=True)
 class Normal:
-    """Exactly normal samples (linear functionals of Gaussian noise): Student's interval at planned looks."""
+    """Exactly normal samples (linear functionals of Gaussian noise): Student's interval at planned looks.
 
+    `asymptotic=True` is for statistics that are normal only in a limit that the claim names; the guarantee says so.
+    """
+
+    asymptotic: bool = False
     time_uniform: bool = False
 
     def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
@@ -84,7 +88,8 @@ class Normal:
         x = np.concatenate(batches)
         mean, spread = _moments(x)
         half = stats.t.isf(error / 2, max(len(x) - 1, 1)) * spread
-        return Interval(mean, mean - half, mean + half, error, "finite-n (normal)", len(x))
+        guarantee = "asymptotic" if self.asymptotic else "finite-n (normal)"
+        return Interval(mean, mean - half, mean + half, error, guarantee, len(x))
 
 
 @dataclass(frozen=True)
@@ -105,8 +110,8 @@ class NormalVariance:
         x = np.concatenate(batches)
         n = len(x)
         if n < 2:
-            nothing = np.full(x.shape[1:], np.nan)
-            return Interval(nothing, nothing * 0 - np.inf, nothing * 0 + np.inf, error, "finite-n (normal)", n)
+            nothing, wide = np.full(x.shape[1:], np.nan), np.full(x.shape[1:], np.inf)
+            return Interval(nothing, -wide, wide, error, "finite-n (normal)", n)
         variance = np.var(x, axis=0, ddof=1)
         freedom = np.full(variance.shape, n - 1.0)
         if self.asymptotic:
@@ -226,7 +231,9 @@ class Bounded:
         n, first, second, variance, mean = sums
         distance = np.fmax(resolution, mean - m)
         gain, risk = first / m - n, second / m**2 - 2 * first / m + n
-        bets = np.minimum(m * distance / (variance + distance**2) * _BET_SCALES.reshape(-1, *(1,) * gain.ndim), 0.9)
+        # The bet that maximises bet * gain - (-log(1 - bet) - bet) * risk is odds / (1 + odds), odds = gain / risk.
+        odds = m * distance / (variance + distance**2) * _BET_SCALES.reshape(-1, *(1,) * gain.ndim)
+        bets = odds / (1 + odds)
         wealth = np.sum(bets * gain + (np.log1p(-bets) + bets) * risk, axis=1)
         weights = np.log(_BET_WEIGHTS).reshape(-1, *(1,) * (wealth.ndim - 1))
         return np.logaddexp.reduce(wealth + weights, axis=0)

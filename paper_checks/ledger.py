@@ -117,7 +117,8 @@ def rows_of(
     verdict, note = _verdict(findings, error)
     if not findings:
         return [Row(id=claim.id, statement=claim.statement, expected="VERIFIED", verdict=verdict, note=note, **about)]
-    decisive = next((finding for finding in findings if finding.outcome == verdict), findings[0])
+    # The decision that made the verdict; among several that would do, the least certain one.
+    decisive = max(findings, key=lambda finding: (finding.outcome == verdict, finding.interval.error))
     parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
     shared = {
         "error_probability": float(sum(finding.interval.error for finding in findings)),

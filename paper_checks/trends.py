@@ -65,8 +65,9 @@ def convergence_order(errors: Any, sizes: Any, rounding: Any) -> Interval:
     """Return an interval for the exponent s of errors ~ n^s from exactly computed errors, shape (K,), K >= 4.
 
     Local slopes between successive sizes, each at least twice the one before, must approach their limit with
-    differences that at least halve; what is left is then no more than the last difference. `rounding` bounds the float
-    error of each error term. Infinite if the slopes have not settled. Guarantee "extrapolated".
+    differences that shrink to two thirds or less (a correction of relative order 1/n about halves them); what is left
+    is then no more than twice the last difference. `rounding` bounds the float error of each error term. Infinite if
+    the slopes have not settled. Guarantee "extrapolated".
     Raises `ValueError` for fewer sizes, sizes that do not double, and errors that do not exceed their rounding.
     """
     errors, sizes, rounding = (np.asarray(v, float) for v in (errors, sizes, rounding))
@@ -79,8 +80,8 @@ def convergence_order(errors: Any, sizes: Any, rounding: Any) -> Interval:
     slopes = np.diff(np.log(errors)) / steps
     blur = (relative[1:] + relative[:-1]) / steps
     moves = np.abs(np.diff(slopes))
-    settled = np.all(moves[1:] <= moves[:-1] / 2 + 2 * (blur[2:] + blur[1:-1]))
-    width = moves[-1] + 2 * blur[-1] + blur[-2] if settled else np.inf
+    settled = np.all(moves[1:] <= moves[:-1] * 2 / 3 + 2 * (blur[2:] + blur[1:-1]))
+    width = 2 * (moves[-1] + blur[-1] + blur[-2]) + blur[-1] if settled else np.inf
     return Interval(slopes[-1], slopes[-1] - width, slopes[-1] + width, 0.0, "extrapolated", len(errors))
 
 

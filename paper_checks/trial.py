@@ -282,7 +282,7 @@ class Trial:
 
     def _prediction(self, predict: Any, margin: Any, slack: Any, side: Side, controls: Mapping[str, Any]) -> Prediction:
         if margin is None:
-            margin = admissible_margin(predict, slack, controls)
+            margin = admissible_margin(predict, slack, controls) if side == "two" else slack
         return Prediction(np.asarray(predict, float), margin, slack, side)
 
     def _sampler(self, name: str, measure: Measure, batch: int, vectorised: bool) -> Callable[[int], np.ndarray]:

@@ -39,6 +39,11 @@ def ridge(key, penalty):
     return jnp.linalg.solve(gram, design.T @ design[:, 0])
 
 
+def gram_trace(key, scale):
+    design = scale * jax.random.normal(key, (30, 10))
+    return jnp.sum((design @ design.T) ** 2)
+
+
 def draw(key, scale):
     return scale * jax.random.normal(key)
 
@@ -128,9 +133,12 @@ class QueueSystem:
         return LateResult(self, function, argument)
 
 
+KILLABLE_CHUNKS = 200
+
+
 def killable_sweep(cache, report=None):
-    """The sweep of the kill test: 400 cells in 100 chunks."""
-    grid = {"noise": np.linspace(0.5, 1.5, 20)}
+    """The sweep of the kill test, in chunks of four cells."""
+    grid = {"noise": np.linspace(0.5, 1.5, KILLABLE_CHUNKS // 5)}
     static = {"n_points": 40, "dim": 60}
     return sweep(walk_spectrum, grid, 20, static=static, chunk=4, cache=cache, progress=report or False)
 

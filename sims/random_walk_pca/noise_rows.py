@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
 from sims.random_walk_pca.domain import AnyArray, is_traced, require_above, require_count, require_points
@@ -21,7 +22,7 @@ def noise(
     law: Law = "gaussian",
     scales: Float[AnyArray, "dim"] | None = None,
     degrees_of_freedom: ScalarLike = 5.0,
-    dtype: type = float,
+    dtype: DTypeLike = float,
 ) -> Float[Array, "points dim"]:
     """The steps ξ_1..ξ_T, one per row, with independent coordinates of mean 0 and tr Σ = 1.
 
@@ -75,7 +76,7 @@ def relative_scales(dim: int, scales: Float[AnyArray, "dim"] | None) -> Float[Ar
 
 
 def unit_noise(
-    key: Key[Array, ""], shape: tuple[int, ...], law: str, degrees_of_freedom: ScalarLike, dtype: type
+    key: Key[Array, ""], shape: tuple[int, ...], law: str, degrees_of_freedom: ScalarLike, dtype: DTypeLike
 ) -> Float[Array, "..."]:
     """Independent draws of unit variance (of unit scale for the Cauchy law)."""
     match law:
@@ -102,7 +103,7 @@ def _unit_student(key, shape, freedom):
 
 
 def equivalent_gaussian_noise(
-    key: Key[Array, ""], n_points: int, dim: int, *, dtype: type = float
+    key: Key[Array, ""], n_points: int, dim: int, *, dtype: DTypeLike = float
 ) -> Float[Array, "points columns"]:
     """Isotropic Gaussian steps in `dim` dimensions, exact in law up to a rotation of the space, in few columns.
 
@@ -124,7 +125,7 @@ def equivalent_gaussian_noise(
     return jnp.concatenate([first_axis, bartlett_factor(triangle_key, n_points, dim - 1, dtype)], axis=1) * dim**-0.5
 
 
-def bartlett_factor(key: Key[Array, ""], n_rows: int, dim: int, dtype: type = float) -> Float[Array, "rows rows"]:
+def bartlett_factor(key: Key[Array, ""], n_rows: int, dim: int, dtype: DTypeLike = float) -> Float[Array, "rows rows"]:
     """Lower triangular L with L Lᵀ ~ Wishart(dim, identity), for dim >= n_rows. Source: Bartlett 1933."""
     require_count("dim", dim, n_rows, "Bartlett's factor needs at least as many dimensions as rows")
     normal_key, chi_key = jax.random.split(key)

@@ -71,6 +71,11 @@ def expected_squared_norms(n_points: int, **process: ScalarLike) -> Float[Array,
     if "drift" in process:
         raise ValueError("drift is not part of the noise: add its squared response to the expected squared norms")
     require_process(**process)
+    return _expected_squares(step_coefficients(n_points, jnp.zeros(()).dtype, **process))
+
+
+@jax.jit
+def _expected_squares(coefficients):
     units = jnp.eye(4)
 
     def step(covariance, coefficient):
@@ -78,7 +83,6 @@ def expected_squared_norms(n_points: int, **process: ScalarLike) -> Float[Array,
         covariance = action[:, :3] @ covariance @ action[:, :3].T + jnp.outer(action[:, 3], action[:, 3])
         return covariance, covariance[2, 2]
 
-    coefficients = step_coefficients(n_points, units.dtype, **process)
     return jax.lax.scan(step, jnp.zeros((3, 3)), coefficients)[1]
 
 
@@ -101,20 +105,27 @@ def leading_population_spectrum(n_points: int, count: int, **process: ScalarLike
     require_float64("leading_population_spectrum")
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    def respond(impulses):
-        return centre(trajectory(impulses[:, None], **process))[:, 0]
-
-    example = jax.ShapeDtypeStruct((n_points,), jnp.float64)
-    transpose = jax.linear_transpose(respond, example)
-    times_covariance = jax.jit(lambda vector: respond(transpose(vector)[0]))
     operator = LinearOperator(
-        (n_points, n_points), matvec=lambda vector: np.asarray(times_covariance(vector)), dtype=np.float64
+        (n_points, n_points), matvec=lambda vector: np.asarray(_times_covariance(vector, process)), dtype=np.float64
     )
     start = np.random.default_rng(0).standard_normal(n_points)
     eigenvalues, vectors = eigsh(operator, k=count, which="LA", v0=start - start.mean())
     total_of_squares = float(expected_squared_norms(n_points, **process).sum())
-    mean_response = jax.linear_transpose(lambda noise: trajectory(noise[:, None], **process).sum(), example)(1.0)[0]
-    total_variance = total_of_squares - float(jnp.sum(mean_response**2)) / n_points
+    sum_response = _transposed_recursion(jnp.ones(n_points), process)
+    total_variance = total_of_squares - float(jnp.sum(sum_response**2)) / n_points
     order = np.argsort(eigenvalues)[::-1]
     signs = np.where(vectors[0] < 0, -1, 1)
     return LeadingSpectrum(eigenvalues[order], (vectors * signs)[:, order], total_variance)
+
+
+@jax.jit
+def _times_covariance(vector, process):
+    """K v = C A Aᵀ C v, by one run of the recursion backwards and one forwards."""
+    response = trajectory(_transposed_recursion(vector - vector.mean(), process)[:, None], **process)[:, 0]
+    return response - response.mean()
+
+
+@jax.jit
+def _transposed_recursion(vector, process):
+    recursion = jax.linear_transpose(lambda noise: trajectory(noise[:, None], **process)[:, 0], vector)
+    return recursion(vector)[0]

@@ -1,10 +1,11 @@
 """Every process of the paper, walk to averaged iterate, as one linear recursion over time."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import DTypeLike
 from jaxtyping import Float, ScalarLike
 
 from sims.random_walk_pca.domain import (
@@ -110,7 +111,7 @@ class Coefficients(NamedTuple):
 
 def step_coefficients(
     n_points: int,
-    dtype: Any,
+    dtype: DTypeLike,
     momentum: ScalarLike = 0.0,
     reversion: ScalarLike = 0.0,
     decay: ScalarLike = 0.0,

@@ -38,7 +38,7 @@ def effective_dimension(step_gram: Float[AnyArray, "steps steps"]) -> Float[Arra
 def shuffle_points(key: Key[Array, ""], gram: Float[AnyArray, "points points"]) -> Float[Array, "points points"]:
     """The Gram matrix of the same points in random order: its spectrum stays, its time courses are destroyed."""
     order = jax.random.permutation(key, gram.shape[0])
-    return gram[order][:, order]
+    return jnp.asarray(gram)[order][:, order]
 
 
 def shuffle_steps(key: Key[Array, ""], gram: Float[AnyArray, "points points"]) -> Float[Array, "points points"]:

@@ -6,6 +6,7 @@ import math
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
 from sims.random_walk_pca.domain import AnyArray, require_count, require_points
@@ -22,7 +23,7 @@ def noise_gram(
     scales: Float[AnyArray, "dim"] | None = None,
     degrees_of_freedom: ScalarLike = 5.0,
     block: int = 1000,
-    dtype: type = jnp.float32,
+    dtype: DTypeLike = jnp.float32,
 ) -> Float[Array, "points points"]:
     """W = R Rᵀ of T steps in `dim` coordinates, accumulated over blocks of coordinates; E W = 1.
 
@@ -58,7 +59,7 @@ def squared_norms(
     scales: Float[AnyArray, "dim"] | None = None,
     degrees_of_freedom: ScalarLike = 5.0,
     block: int = 1000,
-    dtype: type = float,
+    dtype: DTypeLike = float,
     **process: ScalarLike,
 ) -> Float[Array, "points"]:
     """|x_t|², t = 1..T, of a process driven by steps with tr Σ = 1, one block of coordinates at a time.
@@ -76,7 +77,7 @@ def squared_norms(
 
 
 def projected_noise(
-    key: Key[Array, ""], n_points: int, dim: int, target_dim: int, *, block: int = 1000, dtype: type = float
+    key: Key[Array, ""], n_points: int, dim: int, target_dim: int, *, block: int = 1000, dtype: DTypeLike = float
 ) -> Float[Array, "points target_dim"]:
     """R P / sqrt(m): isotropic Gaussian steps seen through a random Gaussian projection P of d = dim to m = target_dim.
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import roots_hermite
+from walks_by_hand import UNIT_ROUNDOFF, general
+
 from theory import random_walk_pca as predicted
-from walks_by_hand import UNIT_ROUNDOFF
 
 spectra = st.lists(st.integers(1, 400), min_size=2, max_size=12, unique=True).map(
     lambda values: np.sort(np.array(values, dtype=float))[::-1]
@@ -27,10 +28,9 @@ def chi_quadrature(n_nodes, degrees_of_freedom):
 
 
 def wishart_means(eigenvalues, dim):
-    """Means over Lambda^(1/2) W Lambda^(1/2), W Wishart of three components, by Gauss quadrature over Bartlett's factor.
+    """Moments over Lambda^(1/2) W Lambda^(1/2), W Wishart of three components, by quadrature over Bartlett's factor.
 
-    Returns E[l_k]/lambda_k - 1, E[l_k^2]/lambda_k^2 - (E l_k/lambda_k)^2, E[ratio_k]/rho_k - 1, E[sum of the first two
-    ratios], variances of ratio_k/rho_k, and E[1 - overlap_k^2].
+    Eigenvalues and ratios are relative to those of the population; "first two" is the variance of their share.
     """
     n_nodes = 7
     normal_nodes, normal_weights = roots_hermite(n_nodes)
@@ -100,6 +100,7 @@ def test_first_and_second_order_are_those_of_the_wishart_law(eigenvalues):
     assert abs(extrapolated - 6400 * pair**2) <= abs(extrapolated - (2 * two[1] - two[0])) + 1e-9
 
 
+@general
 @given(spectra, st.floats(0.01, 100), st.integers(30, 10_000))
 def test_laws_do_not_know_the_unit_of_variance(eigenvalues, unit, dim):
     n_components = min(eigenvalues.size, int(np.sqrt(dim)))
@@ -120,6 +121,7 @@ def test_laws_do_not_know_the_unit_of_variance(eigenvalues, unit, dim):
     assert stds == pytest.approx(predicted.explained_variance_ratio_std(unit * eigenvalues, dim), rel=1e-13)
 
 
+@general
 @given(spectra, st.integers(30, 10_000))
 def test_biases_conserve_the_trace_and_scatter_of_everything_is_zero(eigenvalues, dim):
     count = eigenvalues.size
@@ -141,6 +143,7 @@ def test_biases_conserve_the_trace_and_scatter_of_everything_is_zero(eigenvalues
         assert complement == pytest.approx(alone, rel=1e-9)
 
 
+@general
 @given(spectra, st.integers(30, 10_000), st.data())
 def test_scatter_has_the_textbook_form(eigenvalues, dim, data):
     ratios = eigenvalues / eigenvalues.sum()
@@ -174,11 +177,12 @@ def test_closed_sums_of_the_walk_to_thirty_digits(n_points):
     tolerance = 16 * UNIT_ROUNDOFF * (np.abs(coefficient) + 1.5)
     assert np.all(np.abs(coefficient - np.array(bias, dtype=float)) <= tolerance)
     coefficient = predicted.overlap_deficit_coefficient(n_points)
-    # Same, with terms below (T^2 / 3 + 3) / cos^4(pi k / 2T); the cosine of an angle up to pi keeps 4 absolute roundings.
+    # Same, with terms below (T^2 / 3 + 3) / cos^4(pi k / 2T); the cosine of an angle up to pi has 4 absolute roundings.
     terms = (n_points**2 / 3 + 3) / np.sin(np.pi * np.arange(n_points - 1, 0, -1) / (2 * n_points)) ** 4
     assert np.all(np.abs(coefficient - np.array(deficit, dtype=float)) <= 64 * UNIT_ROUNDOFF * terms)
 
 
+@general
 @given(st.integers(2, 300))
 def test_walk_biases_conserve_its_trace(n_points):
     spectrum, bias = predicted.eigenvalues(n_points), predicted.eigenvalue_bias_coefficient(n_points)
@@ -186,6 +190,7 @@ def test_walk_biases_conserve_its_trace(n_points):
     assert abs(np.sum(spectrum * bias)) <= 16 * n_points * UNIT_ROUNDOFF * np.sum(spectrum * (np.abs(bias) + 1.5))
 
 
+@general
 @given(st.integers(3, 60))
 def test_closed_forms_of_the_walk_are_the_general_laws(n_points):
     spectrum, count = predicted.eigenvalues(n_points), n_points - 1
@@ -229,6 +234,7 @@ def test_kurtosis_factors_are_those_of_the_sine_modes(n_points, excess_kurtosis)
     assert predicted.kurtosis_factor_ratio(n_points, excess_kurtosis) == pytest.approx(expected, abs=10 * tolerance)
 
 
+@general
 @given(
     st.lists(st.floats(0, 1e6), min_size=1, max_size=20).filter(lambda values: max(values) > 1e-3), st.floats(1e-9, 1e9)
 )
@@ -244,6 +250,7 @@ def test_effective_dimension_counts_equal_directions(values, unit):
     assert dimension == pytest.approx(direct, rel=rounding)
 
 
+@general
 @given(st.lists(st.floats(0.5, 1e6), min_size=1, max_size=5))
 def test_combined_dimension_is_harmonic(dimensions):
     combined = predicted.combined_dimension(*dimensions)
@@ -252,6 +259,7 @@ def test_combined_dimension_is_harmonic(dimensions):
     assert predicted.combined_dimension(*[dimensions[0]] * 4) == pytest.approx(dimensions[0] / 4, rel=1e-15)
 
 
+@general
 @given(st.integers(3, 50), st.floats(1e-4, 0.1), st.floats(0.5, 8))
 def test_required_dimension_meets_its_tolerance(n_points, tolerance, standard_errors):
     spectrum = predicted.eigenvalues(n_points)

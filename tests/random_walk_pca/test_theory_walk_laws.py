@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
+from walks_by_hand import UNIT_ROUNDOFF, general, response_matrix, spectrum_by_hand, spectrum_error, walk
+
 from theory import random_walk_pca as predicted
-from walks_by_hand import UNIT_ROUNDOFF, response_matrix, spectrum_by_hand, spectrum_error, walk
 
 arguments = st.floats(0, 50)
 
 
+@general
 @given(st.integers(2, 40), arguments, st.floats(0.5, 20))
 def test_laplace_transform_is_the_determinant_of_the_walk(n_points, argument, dim):
     response = response_matrix(walk, n_points)
@@ -32,6 +34,7 @@ def test_laplace_transform_is_chebyshevs_to_thirty_digits(n_points, argument):
     assert computed == pytest.approx(float(exact), rel=32 * UNIT_ROUNDOFF, abs=20 * UNIT_ROUNDOFF)
 
 
+@general
 @given(st.integers(2, 2000), st.floats(0.5, 100))
 def test_laplace_transform_starts_at_one_with_the_mean(n_points, dim):
     assert predicted.trace_laplace(0, n_points, dim) == 1
@@ -60,6 +63,7 @@ def test_laplace_limit_is_cramer_von_mises(argument):
     )
 
 
+@general
 @given(st.integers(2, 500), st.floats(1, 1e4))
 def test_relative_variance_of_the_walk(n_points, dim):
     computed = predicted.trace_relative_variance(predicted.eigenvalues(n_points), dim)
@@ -96,6 +100,7 @@ def test_trace_law_agrees_with_imhof(n_points, dim):
         assert abs(computed - (0.5 - integral / np.pi)) <= error + truncation + 1e-14
 
 
+@general
 @given(st.lists(st.floats(0.01, 10), min_size=1, max_size=6), st.floats(0.5, 50), st.floats(0.01, 100))
 def test_trace_law_is_a_scale_free_distribution_function(weights, dim, unit):
     spectrum = np.array(weights)
@@ -120,6 +125,7 @@ def test_resolvent_trace_is_the_sum_over_the_path(n_points, shift):
     assert predicted.laplacian_resolvent_trace(shift, n_points) == pytest.approx(float(exact), rel=64 * UNIT_ROUNDOFF)
 
 
+@general
 @given(st.floats(1e-6, 10), st.integers(2, 500), st.floats(1, 1000))
 def test_companion_equation_is_silversteins(companion, n_points, dim):
     theta = predicted.laplacian_eigenvalues(n_points)
@@ -130,6 +136,7 @@ def test_companion_equation_is_silversteins(companion, n_points, dim):
     )
 
 
+@general
 @given(st.floats(-1e6, -1e-6), st.integers(2, 2000), st.floats(0.5, 2000))
 def test_companion_transform_inverts_its_equation(z, n_points, dim):
     companion = predicted.companion_stieltjes(z, n_points, dim)
@@ -149,8 +156,8 @@ def test_companion_limit_is_approached(companion):
     with mpmath.workdps(30):
         exact = -1 / mpmath.mpf(companion) + (root * mpmath.coth(root) - 1) / (2 * dim * mpmath.mpf(companion))
     assert limit == pytest.approx(float(exact), rel=1e-12)
-    # phi^2 = m (1 - m / 12 + ...) and sinh(phi) at m / T^2 change each term by less than (1 + m) / T^2; -1/m and the sum
-    # cancel at most ninefold here.
+    # phi^2 = m (1 - m / 12 + ...) and sinh(phi) at m / T^2 change each term by less than (1 + m) / T^2; -1/m and the
+    # sum cancel at most ninefold here.
     assert finite == pytest.approx(limit, rel=(1 + companion) / n_points**2 * 10)
 
 
@@ -170,6 +177,7 @@ def test_lower_edge_is_the_maximum_of_the_limiting_equation(dim):
 spectra = st.lists(st.floats(0, 50), min_size=1, max_size=15).filter(lambda values: max(values) > 0.1)
 
 
+@general
 @given(st.floats(-1e4, -1e-3), spectra, spectra)
 def test_separable_equivalent_solves_both_equations(z, process, noise):
     eigenvalues, noise_spectrum = np.array(process), np.array(noise)
@@ -184,6 +192,7 @@ def test_separable_equivalent_solves_both_equations(z, process, noise):
     assert unit_free == pytest.approx(trace, rel=1e-13)
 
 
+@general
 @given(st.floats(-1e4, -1e-2), st.integers(2, 80), st.integers(1, 80))
 def test_isotropic_separable_equivalent_is_the_companion_transform(z, n_points, dim):
     _, delta_tilde = predicted.separable_equivalent(z, predicted.eigenvalues(n_points), np.ones(dim))
@@ -191,6 +200,7 @@ def test_isotropic_separable_equivalent_is_the_companion_transform(z, n_points, 
     assert delta_tilde == pytest.approx(companion, rel=256 * n_points * UNIT_ROUNDOFF)
 
 
+@general
 @given(spectra, spectra)
 def test_separable_equivalent_has_the_planar_moments(process, noise):
     eigenvalues, noise_spectrum = np.array(process), np.array(noise)

@@ -5,16 +5,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from theory import random_walk_pca as predicted
 from walks_by_hand import (
     UNIT_ROUNDOFF,
     centred_covariance,
+    general,
     momentum_walk,
     response_matrix,
     spectrum_by_hand,
     spectrum_error,
     walk,
 )
+
+from theory import random_walk_pca as predicted
 
 n_points_general = st.integers(2, 40)
 momenta = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.5, 0.99, 1 - 1e-12, 1.0]))
@@ -25,6 +27,7 @@ def gauss_legendre(n_nodes, lower=0.0, upper=1.0):
     return lower + (upper - lower) * (nodes + 1) / 2, (upper - lower) / 2 * weights
 
 
+@general
 @given(n_points_general, momenta)
 def test_momentum_response_is_the_process_run_by_hand(n_points, momentum):
     response = response_matrix(momentum_walk(momentum), n_points)
@@ -36,6 +39,7 @@ def test_momentum_response_is_the_process_run_by_hand(n_points, momentum):
     assert np.abs(ratios - by_hand / by_hand.sum()).max() <= 8 * n_points * spectrum_error(response) / by_hand[0]
 
 
+@general
 @given(n_points_general)
 def test_momentum_limits_are_the_walk_and_the_integrated_walk(n_points):
     assert np.array_equal(predicted.momentum_impulse_response(n_points, 0), np.ones(n_points))
@@ -45,6 +49,7 @@ def test_momentum_limits_are_the_walk_and_the_integrated_walk(n_points):
     assert predicted.momentum_circulant_eigenvalues(n_points, 1) == pytest.approx(spectrum**2, rel=1e-15)
 
 
+@general
 @given(st.integers(2, 200), momenta)
 def test_circulant_momentum_is_a_squared_transfer_function(n_points, momentum):
     on_circle = np.exp(1j * np.pi * np.arange(1, n_points) / n_points)
@@ -76,10 +81,11 @@ def test_rate_of_the_momentum_ratios(momentum):
     ]
     predicted_slope = 400 * (predicted.momentum_explained_variance_ratio_rate(400, momentum, n_components) / limit - 1)
     coarse, fine = 2 * slopes[1] - slopes[0], 2 * slopes[2] - slopes[1]
-    # The extrapolation leaves O(1/T^2), so it differs from the coarser one by three times its own error.
-    assert np.all(np.abs(fine - predicted_slope) <= np.abs(fine - coarse) + 1e-9)
+    # The extrapolation leaves O(1/T^2), so in norm it differs from the coarser one by three times its own error.
+    assert np.abs(fine - predicted_slope).max() <= np.abs(fine - coarse).max()
 
 
+@general
 @given(st.integers(2, 1000), st.floats(0.01, 0.99))
 def test_crossover_index_balances_the_circulant_formula(n_points, momentum):
     index = predicted.momentum_crossover_index(n_points, momentum)
@@ -131,6 +137,7 @@ def test_momentum_concentrates_the_variance():
     )
 
 
+@general
 @given(n_points_general, st.floats(0, 0.999))
 def test_exponential_average_is_momentum(n_points, decay):
     def averaged(steps, count):
@@ -149,7 +156,7 @@ def test_exponential_average_is_momentum(n_points, decay):
 
 
 def test_running_mean_wavenumbers_to_thirty_digits():
-    computed = predicted.running_mean_wavenumbers(10)
+    computed = predicted.running_mean_wavenumbers(5)
 
     def secular(z):
         j, i, y, k = mpmath.besselj, mpmath.besseli, mpmath.bessely, mpmath.besselk
@@ -170,7 +177,9 @@ def test_running_mean_law_is_the_limit_of_the_process_run_by_hand():
     ratios, totals = [], []
     sizes = (100, 200, 400)
     for n_points in sizes:
-        response = response_matrix(lambda steps, count: walk(steps, count) / np.arange(1, count + 1), n_points)
+        response = response_matrix(
+            lambda steps, count: np.cumsum(walk(steps, count)) / np.arange(1, count + 1), n_points
+        )
         spectrum = spectrum_by_hand(response)
         ratios.append(spectrum[:3] / spectrum.sum())
         totals.append(spectrum.sum() / n_points**2)
@@ -184,6 +193,7 @@ def test_running_mean_law_is_the_limit_of_the_process_run_by_hand():
     assert total == pytest.approx(1 / 27, rel=1e-9)
 
 
+@general
 @given(st.integers(2, 60), st.integers(1, 10))
 def test_subsampled_walk_is_a_walk(n_points, stride):
     kept = slice(stride - 1, None, stride)
@@ -198,6 +208,7 @@ def test_subsampled_walk_is_a_walk(n_points, stride):
     assert error.max() <= 5 * n_points**2 * UNIT_ROUNDOFF * np.sum(response**2)
 
 
+@general
 @given(n_points_general, st.floats(0, 100))
 def test_drift_spectrum_is_that_of_a_rank_one_addition(n_points, drift_ratio):
     response = response_matrix(walk, n_points)
@@ -213,7 +224,8 @@ def test_drift_spectrum_is_that_of_a_rank_one_addition(n_points, drift_ratio):
     assert ratios * by_hand.sum() == pytest.approx(modes, abs=n_points * rounding)
 
 
-@given(st.integers(2, 200))
+@general
+@given(st.integers(2, 80))
 def test_drift_coefficients_expand_time_in_cosines(n_points):
     time = np.arange(1, n_points + 1) - (n_points + 1) / 2
     expansion = predicted.cosine_modes(n_points, n_points - 1).T @ time
@@ -254,6 +266,7 @@ def test_drift_strength_and_its_threshold():
     assert predicted.drift_dominance_threshold(10**5) == pytest.approx(12 / np.pi**2, rel=1e-8)
 
 
+@general
 @given(n_points_general, st.floats(-3, 3))
 def test_decaying_noise_covariance_is_the_process_run_by_hand(n_points, exponent):
     deviations = np.arange(1.0, n_points + 1) ** (-exponent / 2)
@@ -274,14 +287,16 @@ def test_bessel_zeros_to_thirty_digits(order):
         assert computed == pytest.approx([float(mpmath.besseljzero(order, k)) for k in range(1, 5)], rel=1e-14)
 
 
+@general
 @given(st.floats(0.05, 50))
 def test_no_bessel_zero_is_missing(order):
-    zeros = predicted.bessel_zeros(order, 300)
+    zeros = predicted.bessel_zeros(order, 60)
     missing = 1 / (4 * (order + 1)) - np.sum(zeros**-2)  # Rayleigh's sum
     # The zeros beyond n lie above (n + 1/2) pi for order >= 0 less a quarter period, and below (n + nu/2) pi.
-    assert 1 / ((301 + order / 2) * np.pi**2) < missing < 1 / (299 * np.pi**2)
+    assert 1 / ((61 + order / 2) * np.pi**2) < missing < 1 / (59 * np.pi**2)
 
 
+@general
 @given(st.floats(-8, 1.9))
 def test_decaying_noise_laws_share_the_total(exponent):
     order = predicted.bessel_order(exponent)
@@ -318,9 +333,9 @@ def test_decaying_noise_modes_are_orthonormal_and_those_of_the_process(exponent)
             n_points
         )
         overlaps.append(1 - np.sum(vectors[:, ::-1][:, :3] * sampled, axis=0) ** 2)
-    # Corrections fall as T^-(2 - p) or T^-1, whichever is slower: at least this factor over two doublings.
-    assert errors[2] <= 1.2 * errors[0] / 4 ** min(1, 2 - exponent)
-    assert np.all(overlaps[2] <= 1e-3 + overlaps[0] / 2)
+    # Corrections fall at least as T^-(2 - p), with p up to 1.2 and terms T^-1 beside it: by half over two doublings.
+    assert errors[2] <= errors[0] / 2
+    assert np.all(overlaps[2] <= overlaps[0] / 2)
 
 
 HOSTILE = [

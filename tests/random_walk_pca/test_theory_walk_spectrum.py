@@ -7,12 +7,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from walks_by_hand import (
+    UNIT_ROUNDOFF,
+    centred_covariance,
+    general,
+    response_matrix,
+    spectrum_by_hand,
+    spectrum_error,
+    walk,
+)
+
 from theory import random_walk_pca as predicted
-from walks_by_hand import UNIT_ROUNDOFF, centred_covariance, response_matrix, spectrum_by_hand, spectrum_error, walk
 
 n_points_general = st.integers(2, 60)
 
 
+@general
 @given(n_points_general)
 def test_spectrum_is_that_of_the_walk_run_by_hand(n_points):
     response = response_matrix(walk, n_points)
@@ -20,6 +30,7 @@ def test_spectrum_is_that_of_the_walk_run_by_hand(n_points):
     assert error.max() <= spectrum_error(response)
 
 
+@general
 @given(n_points_general)
 def test_cosines_are_the_eigenvectors_and_the_constant_has_none(n_points):
     response = response_matrix(walk, n_points)
@@ -39,7 +50,7 @@ def test_eigenvalues_are_relatively_exact(n_points):
     with mpmath.workdps(40):
         exact = [1 / (2 - 2 * mpmath.cos(mpmath.pi * int(k) / n_points)) for k in index]
     relative = predicted.eigenvalues(n_points)[index - 1] / np.array(exact, dtype=float) - 1
-    # pi, the quotient, the sine (whose argument error it at most keeps) and its square: 2 (1 + 1 + 1 + 1) + 4 roundings.
+    # pi, product, quotient and the sine (which at most keeps its argument's error), squared: 2 * 4 + 4 roundings.
     assert np.abs(relative).max() <= 12 * UNIT_ROUNDOFF
 
 
@@ -65,6 +76,7 @@ def test_totals_are_exact_rationals(n_points):
     assert np.abs(closed - exact).max() <= 8 * n_points * UNIT_ROUNDOFF  # four terms of at most T, each rounded
 
 
+@general
 @given(n_points_general)
 def test_covariance_is_that_of_the_walk_run_by_hand(n_points):
     response = response_matrix(walk, n_points)
@@ -72,6 +84,7 @@ def test_covariance_is_that_of_the_walk_run_by_hand(n_points):
     assert error.max() <= spectrum_error(response) + 8 * n_points * UNIT_ROUNDOFF
 
 
+@general
 @given(st.integers(2, 400))
 def test_ratios_are_a_decreasing_distribution_above_their_limit(n_points):
     ratios = predicted.explained_variance_ratio(n_points)
@@ -107,6 +120,7 @@ def test_limit_relative_error_is_the_leading_term(n_points):
     assert np.all(np.abs(np.array(exact, dtype=float) - leading) <= 2 * (1 + y + 0.6 * y**2) / n_points**4)
 
 
+@general
 @given(n_points_general)
 def test_distances_are_reproduced_by_the_scores(n_points):
     positions = predicted.scores(n_points, n_points - 1)
@@ -116,6 +130,7 @@ def test_distances_are_reproduced_by_the_scores(n_points):
     assert error.max() <= 32 * np.pi * n_points**3 * UNIT_ROUNDOFF
 
 
+@general
 @given(n_points_general)
 def test_scores_are_amplitudes_times_chebyshev_polynomials(n_points):
     n_components = min(n_points - 1, 8)
@@ -133,10 +148,11 @@ def test_score_amplitudes_tend_to_their_limit():
     limit = np.sqrt(2 * n_points) / (np.pi * index)
     relative = predicted.score_amplitudes(n_points, 3) / limit - 1
     assert np.all(
-        (0 < relative) & (relative < (np.pi * index / n_points) ** 2)
+        (relative > 0) & (relative < (np.pi * index / n_points) ** 2)
     )  # x / sin x - 1 < x^2 with x = pi k / 2T
 
 
+@general
 @given(n_points_general)
 def test_steps_see_sines(n_points):
     differences = np.diff(predicted.cosine_modes(n_points, n_points - 1), axis=0)
@@ -146,6 +162,7 @@ def test_steps_see_sines(n_points):
     assert np.abs(sines.T @ sines - np.eye(n_points - 1)).max() <= 16 * np.pi * n_points * UNIT_ROUNDOFF
 
 
+@general
 @given(n_points_general)
 def test_time_reversal_gives_every_mode_a_parity(n_points):
     modes = predicted.cosine_modes(n_points, n_points - 1)
@@ -155,6 +172,7 @@ def test_time_reversal_gives_every_mode_a_parity(n_points):
     assert np.abs(covariance[::-1, ::-1] - covariance).max() <= 16 * n_points * UNIT_ROUNDOFF
 
 
+@general
 @given(n_points_general, st.floats(-1e3, 1e3).filter(lambda scale: abs(scale) > 1e-3))
 def test_cosine_content_ignores_scale_and_finds_only_cosines(n_points, scale):
     modes = predicted.cosine_modes(n_points, n_points - 1)
@@ -165,6 +183,7 @@ def test_cosine_content_ignores_scale_and_finds_only_cosines(n_points, scale):
     assert predicted.cosine_content(shifted) == pytest.approx(np.zeros(n_points - 1), abs=rounding)
 
 
+@general
 @given(n_points_general)
 def test_uncentred_walk(n_points):
     response = response_matrix(walk, n_points)
@@ -187,6 +206,7 @@ def test_uncentred_limit_is_approached_from_the_spectrum():
     assert limit[:2].sum() == pytest.approx(0.9006327434874468, rel=1e-15)
 
 
+@general
 @given(n_points_general)
 def test_neighbours_invert_their_matrices(n_points):
     tolerance = (
@@ -207,6 +227,7 @@ def test_neighbours_are_not_the_walk():
     assert predicted.dirichlet_eigenvalues(n_points)[0] / first - 1 == pytest.approx(2 / n_points, rel=0.01)
 
 
+@general
 @given(st.lists(st.floats(-3, 3), min_size=2, max_size=30).filter(lambda h: max(map(abs, h)) > 1e-3))
 def test_toeplitz_processes_from_their_impulse_response(impulse_response):
     values = np.array(impulse_response)

@@ -1,10 +1,13 @@
 """The processes by their definition, run on unit impulses: the brute force that closed forms are held against."""
 
+import os
 from collections.abc import Callable
 
 import numpy as np
+from hypothesis import settings
 
 UNIT_ROUNDOFF = 2.0**-53
+general = settings(deadline=None, derandomize=False, max_examples=int(os.environ.get("EX", "40")))
 
 
 def response_matrix(step: Callable[[np.ndarray, int], np.ndarray], n_points: int) -> np.ndarray:
@@ -62,7 +65,7 @@ def spectrum_by_hand(response: np.ndarray) -> np.ndarray:
 def spectrum_error(response: np.ndarray) -> float:
     """Bound on the absolute error of `spectrum_by_hand`.
 
-    Four products of T terms each round by at most T u relative to the products of absolute values, whose norm is at most
+    Four products of T terms each round by at most T u relative to the products of absolute values, of norm at most
     |C|_F^2 |A|_F^2 <= T |A|_F^2; the symmetric eigenvalue solver adds about T u |K|.
     """
     n_points = response.shape[0]

@@ -40,7 +40,7 @@ def drift_eigenvalues(n_points: int, drift_ratio: float | int) -> Float[np.ndarr
     def secular(shift: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
         return np.sum(weights / (shift[:, None] + pole_differences), axis=1) - 1
 
-    gap_above = np.concatenate([[max(weights.sum(), np.finfo(float).tiny)], -np.diff(poles)])
+    gap_above = np.concatenate([[weights.sum() + poles[0]], -np.diff(poles)])
     spectrum[::2] += bisect(secular, np.zeros(poles.size), gap_above, np.ones(poles.size))
     return spectrum
 

@@ -1,0 +1,134 @@
+"""What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw its data away."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import xarray as xr
+from jaxtyping import Array, Float, Key
+
+from sims import random_walk_pca as observed
+from sims.compilation_cache import cache_folder
+from sims.sweep import sweep
+
+WINDOWS = ("whole run", "beginning", "middle", "end")
+
+
+def replicates(
+    simulator: Any, runs: int, static: dict[str, Any], *, common: Sequence[str] = (), **grid: Any
+) -> xr.Dataset:
+    """Run a simulator `runs` times for each combination of the lists in `static` and `grid`, or read it from the cache."""
+    return sweep(simulator, grid, runs, static=static, common=common, cache=cache_folder() / "figures")
+
+
+def linear_process(
+    key: Key[Array, ""],
+    n_points: int,
+    dim: int,
+    n_scores: int,
+    momentum: float = 0.0,
+    reversion: float = 0.0,
+    decay: float = 0.0,
+    averaging: float = 0.0,
+    running_mean: float = 0.0,
+) -> dict[str, Float[Array, "..."]]:
+    """PCA of one trajectory: ℓ_k, ρ̂_k, the leading scores in units of their amplitude sqrt(2 ℓ_k / T), and |x_t|."""
+    points = observed.trajectory(
+        observed.equivalent_gaussian_noise(key, n_points, dim),
+        momentum=momentum,
+        reversion=reversion,
+        decay=decay,
+        averaging=averaging,
+        running_mean=running_mean,
+    )
+    components = observed.principal_components(points, min(n_points - 1, dim))
+    return {
+        "variance": components.variances,
+        "ratio": components.variances / components.total_variance,
+        "score": components.time_courses[:, :n_scores] * jnp.sqrt(n_points / 2),
+        "distance": jnp.linalg.norm(points, axis=1),
+    }
+
+
+def leading_ratios(key: Key[Array, ""], n_points: int, dim: int, count: int) -> Float[Array, "count"]:
+    """The `count` largest ρ̂_k of one walk."""
+    return observed.explained_variance_ratio(key, n_points, dim)[:count]
+
+
+def distance_from_start(key: Key[Array, ""], n_points: int, dim: int, reversion: float) -> Float[Array, "points"]:
+    """|x_t| of one Ornstein-Uhlenbeck process that starts at the origin."""
+    points = observed.trajectory(observed.equivalent_gaussian_noise(key, n_points, dim), reversion=reversion)
+    return jnp.linalg.norm(points, axis=1)
+
+
+def training_windows(
+    key: Key[Array, ""],
+    hidden: tuple[int, ...],
+    loss: observed.training.Loss,
+    batch: int,
+    n_steps: int,
+    window: int,
+    n_components: int,
+    target_dim: int | None,
+    learning_rate: float,
+    momentum: float = 0.0,
+) -> dict[str, Float[Array, "..."]]:
+    """PCA of four windows (`WINDOWS`) of a run on the digits: ρ̂_k and the scores in units of their amplitude.
+
+    The whole run is thinned to the length of a window. The same comes out once more, "projected", after a random
+    projection of the parameters to `target_dim` dimensions, if that is given.
+    """
+    run_key, projection_key = jax.random.split(key)
+    run = observed.train(
+        run_key,
+        *observed.digits(),
+        hidden=hidden,
+        loss=loss,
+        batch=batch,
+        n_steps=n_steps,
+        learning_rate=learning_rate,
+        momentum=momentum,
+    )
+    middle = (n_steps - window) // 2
+    windows = [run.parameters[:: n_steps // window][:window]]
+    windows += [run.parameters[start : start + window] for start in (0, middle, n_steps - window)]
+    results = {"accuracy": run.accuracy, **_components_of_each(windows, n_components)}
+    if target_dim is not None:
+        projected = [observed.random_projection(projection_key, points - points[0], target_dim) for points in windows]
+        of_projected = _components_of_each(projected, n_components)
+        results |= {f"projected_{name}": values for name, values in of_projected.items()}
+    return results
+
+
+def _components_of_each(trajectories: list[Array], count: int) -> dict[str, Float[Array, "trajectories ..."]]:
+    found = [observed.principal_components(points, count) for points in trajectories]
+    return {
+        "ratio": jnp.stack([components.variances / components.total_variance for components in found]),
+        "score": jnp.stack([components.time_courses * jnp.sqrt(len(components.time_courses) / 2) for components in found]),
+    }
+
+
+def gaussian_regression(
+    key: Key[Array, ""],
+    n_examples: int,
+    n_features: int,
+    n_outputs: int,
+    n_steps: int,
+    n_scores: int,
+    learning_rate: float,
+) -> dict[str, Float[Array, "..."]]:
+    """PCA of a linear model that learns a random linear map from Gaussian inputs by SGD, one example per step.
+
+    Returned are ρ̂_k, the leading scores in units of their amplitude, and |x_t - x_{t-1}|² for t = 2..T.
+    """
+    input_key, teacher_key, run_key = jax.random.split(key, 3)
+    inputs = jax.random.normal(input_key, (n_examples, n_features))
+    teacher = jax.random.normal(teacher_key, (n_features, n_outputs)) * n_features**-0.5
+    run = observed.train(run_key, inputs, inputs @ teacher, n_steps=n_steps, batch=1, learning_rate=learning_rate)
+    components = observed.principal_components(run.parameters, n_steps - 1)
+    return {
+        "ratio": components.variances / components.total_variance,
+        "score": components.time_courses[:, :n_scores] * jnp.sqrt(n_steps / 2),
+        "squared_step": jnp.sum(jnp.diff(run.parameters, axis=0) ** 2, axis=1),
+    }

@@ -1,0 +1,132 @@
+"""The plain walk, and the walk with momentum: F1 to F3."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from figures.drawing import COLOURS, figure
+from figures.random_walk_pca.panels import aligned, label, log_spaced, points_with_intervals, student_interval, tableau
+from figures.random_walk_pca.simulations import linear_process, replicates
+from theory import random_walk_pca as predicted
+
+_SMALL = {"n_points": 200, "dim": 2000, "runs": 4}
+
+
+@figure("F1", quick=_SMALL)
+def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
+    """Principal components of a high-dimensional random walk are cosines, and draw Lissajous curves against each other.
+
+    (a) The first five components of one simulated walk of T = n_points points in d = dim dimensions, each against every
+    other, and against time on the diagonal. (b) The exact population components cos(πk(t - ½)/T) in the same places.
+    (c) Each score p_k in units of its amplitude b_k = (2ℓ_k/T)^½ against the step: points are means over the runs with
+    99 % Student intervals, lines are theory. Above: d times the missing overlap 1 - (û_k·u_k)², mean over the runs with its
+    interval, and its first-order law. Antognini & Sohl-Dickstein 2018.
+    """
+    scores = replicates(linear_process, runs, {"n_points": n_points, "dim": dim, "n_scores": 5})["score"].values
+    theory = predicted.cosine_modes(n_points, 5) * np.sqrt(n_points / 2)
+    scores = aligned(scores, theory)
+    drawn = plt.figure(figsize=(8.4, 6.6))
+    top, bottom = drawn.subfigures(2, 1, height_ratios=(2.55, 1))
+    left, right = top.subfigures(1, 2)
+    tableau(left, f"(a)  simulation, T = {n_points}, d = {dim}", points=scores[0])
+    tableau(right, "(b)  theory, d → ∞", lines=theory)
+    deficits = dim * np.array([1 - predicted.cosine_content(run) for run in scores])
+    expected = dim * predicted.overlap_deficit(predicted.eigenvalues(n_points), dim, 5)
+    mean, half_width = student_interval(deficits)
+    time = np.arange(1, n_points + 1)
+    shown = np.linspace(0, n_points - 1, 21).astype(int)
+    panels = bottom.subplots(1, 5, sharey=True)
+    for k, axes in enumerate(panels):
+        axes.plot(time, theory[:, k], color=COLOURS[6])
+        points_with_intervals(axes, time[shown], scores[:, shown, k], COLOURS[0])
+        axes.set_title(f"k = {k + 1}\n{mean[k]:.2f} ± {half_width[k]:.2f}  (law {expected[k]:.2f})", fontsize=7.5)
+        axes.set(xlabel="step t", ylim=(-1.3, 1.3), xlim=(0, n_points))
+    panels[0].set_ylabel("score  $p_k/b_k$")
+    label(panels[0], "c", x=-0.28)
+    return drawn
+
+
+@figure("F2", quick=_SMALL)
+def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
+    """The explained variance ratios of a walk fall as k⁻², with 61 % in the first component at every length.
+
+    (a) Lines: the exact ratios ρ_k of T = n_points points as d → ∞, and the limit 6/(πk)² as T → ∞ also, from which they
+    bend off towards 3/(2(T² - 1)) at k = T - 1. Points: means over the runs in d = dim dimensions, with 99 % Student
+    intervals. (b) The same relative to ρ_k; the line is the first-order law in 1/d, drawn up to k = d^½, where it ends to
+    be valid: beyond, the spread of the noise's own eigenvalues takes over, as T/d is not small (the axis is linear
+    within ± .02, logarithmic outside). Antognini & Sohl-Dickstein 2018.
+    """
+    ratios = replicates(linear_process, runs, {"n_points": n_points, "dim": dim, "n_scores": 5})["ratio"].values
+    population = predicted.explained_variance_ratio(n_points)
+    index = np.arange(1, n_points)
+    shown = log_spaced(n_points - 1, 40)
+    drawn, (above, below) = plt.subplots(2, 1, figsize=(4.6, 5.2), sharex=True, height_ratios=(2.2, 1))
+    above.loglog(index, predicted.explained_variance_ratio_limit(n_points - 1), "--", color=COLOURS[4], label="6/(πk)²")
+    above.loglog(index, population, color=COLOURS[6], label=f"exact $ρ_k$, T = {n_points}, d → ∞")
+    points_with_intervals(above, shown, ratios[:, shown - 1], COLOURS[0], label=f"simulation, d = {dim}")
+    above.set(ylabel="explained variance ratio  $ρ_k$")
+    above.legend(loc="lower left")
+    valid = min(int(np.sqrt(dim)), n_points - 1)
+    law = predicted.mean_explained_variance_ratio(predicted.eigenvalues(n_points), dim, valid)
+    points_with_intervals(below, shown, ratios[:, shown - 1] / population[shown - 1] - 1, COLOURS[0])
+    below.plot(index[:valid], law / population[:valid] - 1, color=COLOURS[6])
+    below.axhline(0, color="0.7", linewidth=0.6, zorder=0)
+    below.set(xlabel="component  k", ylabel=r"$\hat{ρ}_k / ρ_k - 1$", xscale="log")
+    below.set_yscale("symlog", linthresh=0.02, linscale=2)
+    below.set_yticks([-0.4, -0.1, -0.02, 0, 0.02], ["-0.4", "-0.1", "-0.02", "0", "0.02"])
+    label(above, "a", x=-0.12)
+    label(below, "b", x=-0.12)
+    return drawn
+
+
+@figure("F3", quick={**_SMALL, "sweep_runs": 10})
+def momentum(
+    n_points: int = 1000,
+    dim: int = 10_000,
+    runs: int = 6,
+    momenta: Sequence[float] = (0.0, 0.5, 0.9, 0.99),
+    sweep_points: int = 200,
+    sweep_runs: int = 20,
+) -> Figure:
+    """Momentum takes variance from the high components; the low ones notice only once 1/(1 - γ) nears the length T.
+
+    (a) Ratios ρ_k of T = n_points points, each curve for one momentum γ. Thin lines: exact, d → ∞. Pale bands: the circulant
+    formula, with k⁻² below and k⁻⁴ beyond the crossover k* = T(1 - γ)/(πγ^½), marked by triangles. (b) The first three
+    ratios at T = sweep_points; dotted lines are their limits at γ = 0 (cosines) and γ → 1 (the integrated walk, where the
+    scores are beam modes), .608 and .959 for the first. Points: means over runs in d = dim dimensions with 99 % Student
+    intervals. Antognini & Sohl-Dickstein 2018; the limit γ → 1 is new.
+    """
+    sizes = {"n_points": n_points, "dim": dim, "n_scores": 1}
+    ratios = replicates(linear_process, runs, sizes, momentum=list(momenta))["ratio"]
+    index, shown = np.arange(1, n_points), log_spaced(n_points - 1)
+    drawn, (left, right) = plt.subplots(1, 2, figsize=(8, 3.9), width_ratios=(1.25, 1))
+    for value, colour in zip(momenta, COLOURS, strict=False):
+        exact = predicted.momentum_explained_variance_ratio(n_points, value)
+        circulant = predicted.momentum_circulant_eigenvalues(n_points, value)
+        left.loglog(index, exact, color=colour)
+        left.loglog(index, circulant / circulant.sum(), color=colour, linewidth=5, alpha=0.25)
+        points_with_intervals(left, shown, ratios.sel(momentum=value).values[:, shown - 1], colour, label=f"γ = {value:g}")
+        crossover = predicted.momentum_crossover_index(n_points, value)
+        if crossover < n_points:
+            at = np.interp(crossover, index, exact)
+            left.plot(crossover, at * 3, "v", color=colour, markersize=6)
+    left.legend(loc="lower left", title=f"T = {n_points}, d = {dim}", title_fontsize=8)
+    left.set(xlabel="component  k", ylabel="explained variance ratio  $ρ_k$", ylim=(exact[-1] / 5, 2))
+
+    swept = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999])
+    sizes |= {"n_points": sweep_points}
+    observed = replicates(linear_process, sweep_runs, sizes, momentum=list(swept))["ratio"]
+    fine = 1 - np.geomspace(1, 5e-4, 60)
+    curve = np.array([predicted.momentum_explained_variance_ratio(sweep_points, value)[:3] for value in fine])
+    for k, colour in enumerate((COLOURS[0], COLOURS[1], COLOURS[2])):
+        right.plot(1 - fine, curve[:, k], color=COLOURS[6])
+        points_with_intervals(right, 1 - swept, observed.values[:, :, k].T, colour, label=f"$ρ_{k + 1}$")
+        for limit in (predicted.explained_variance_ratio_limit(3)[k], predicted.integrated_walk_explained_variance_ratio(3)[k]):
+            right.axhline(limit, color=colour, linestyle=":", linewidth=0.9)
+    right.set(xlabel="1 - γ", ylabel="explained variance ratio  $ρ_k$", xscale="log", xlim=(1.3, 4e-4), ylim=(0, 1.02))
+    right.legend(loc="center right", bbox_to_anchor=(1, 0.45), title=f"T = {sweep_points}, d = {dim}", title_fontsize=8)
+    label(left, "a", x=-0.1)
+    label(right, "b", x=-0.1)
+    return drawn

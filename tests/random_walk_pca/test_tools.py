@@ -1,0 +1,329 @@
+"""The tools for a user's own trajectory: calibration and power of the test, coverage of the intervals, the recorder.
+
+Counts over n simulated runs are judged at DEVIATIONS standard deviations of the binomial (or normal) law: a correct tool
+fails such a comparison with probability below 1e-6.
+"""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sims import random_walk_pca as observed
+from theory import random_walk_pca as predicted
+from tools import random_walk_pca as tool
+
+DEVIATIONS = 4.9
+ESTIMATORS = [
+    tool.estimate_drift_ratio,
+    tool.estimate_momentum,
+    tool.estimate_noise_decay,
+    tool.estimate_reversion,
+]
+
+
+def runs(n_runs, n_points, dim, *, scales=None, drift_ratio=0.0, **process):
+    """Step Gram matrices of independent runs."""
+
+    def one(key):
+        if scales is None:
+            rows = observed.equivalent_gaussian_noise(key, n_points, dim)
+        else:
+            rows = observed.noise(key, n_points, dim, scales=scales)
+        drift = jnp.zeros(rows.shape[1]).at[0].set(drift_ratio**0.5)
+        steps = jnp.diff(observed.trajectory(rows, drift=drift, **process), axis=0)
+        return steps @ steps.T
+
+    keys = jax.random.split(jax.random.key(n_points * dim), n_runs)
+    return np.asarray(jax.jit(lambda keys: jax.lax.map(one, keys))(keys))
+
+
+def trajectory(seed, n_points=40, dim=200):
+    return np.cumsum(np.random.default_rng(seed).standard_normal((n_points, dim)), axis=0)
+
+
+@pytest.mark.parametrize(
+    ("n_runs", "n_points", "dim", "exponent", "n_components"),
+    [(7000, 16, 300, 0.0, 1), (1500, 30, 200, 0.0, 3), (750, 30, 40, 0.0, 3), (150, 100, 60, 0.0, 3), (600, 16, 1000, 0.5, 3)],
+)
+def test_null_is_calibrated(n_runs, n_points, dim, exponent, n_components):
+    """The docstring's promise: 3 to 6 % false alarms at the 5 % level; scores of mean within .2 and variance .75 to 1.2."""
+    scales = None if exponent == 0 else np.arange(1.0, dim + 1) ** (-exponent / 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        grams = runs(n_runs, n_points, dim, scales=scales)
+        results = [tool.random_walk_test(step_gram=gram, n_components=n_components) for gram in grams]
+    scores = np.array([np.concatenate([result.ratio_z, result.content_z]) for result in results])
+    mean_slack, variance_slack = DEVIATIONS / np.sqrt(n_runs), 1.2 * DEVIATIONS * np.sqrt(2 / n_runs)
+    assert np.all(np.abs(scores.mean(axis=0)) <= 0.2 + mean_slack)
+    assert np.all(scores.var(axis=0) <= 1.2 + variance_slack)
+    assert np.all(scores.var(axis=0) >= 0.75 - variance_slack)
+    for level, low, high in ((0.05, 0.03, 0.06), (0.01, 0.005, 0.018)):
+        alarms = np.mean([result.p_value <= level for result in results])
+        assert alarms <= high + DEVIATIONS * np.sqrt(high * (1 - high) / n_runs)
+        assert alarms >= low - DEVIATIONS * np.sqrt(low * (1 - low) / n_runs)
+
+
+@pytest.mark.parametrize(
+    "cause", [{"drift_ratio": 0.01}, {"momentum": 0.95}, {"reversion": 0.01}, {"decay": 0.5}], ids=str
+)
+def test_power(cause):
+    """The cause moves a score by far more than its spread at d = 5000, so that no run may pass for a walk."""
+    assert all(tool.random_walk_test(step_gram=gram).p_value < 1e-4 for gram in runs(10, 200, 5000, **cause))
+
+
+def test_more_noise_dimensions_than_points_are_not_needed():
+    """T = 400 points in 60 dimensions are judged as a walk with the same cosine law; T > d."""
+    result = tool.random_walk_test(trajectory(3, 400, 60))
+    assert result.p_value > 1e-6
+    expected = observed.variance_ratios(trajectory(3, 400, 60))[:3]
+    # Two routes of O(T d) operations each to ratios of size one.
+    np.testing.assert_allclose(result.variance_ratios, expected, atol=400 * 60 * 2**-53 * 8)
+
+
+def test_contents_are_those_of_the_principal_components():
+    points = trajectory(5)
+    components = observed.principal_components(points, 3)
+    contents = predicted.cosine_content(np.asarray(components.time_courses))
+    # An eigenvector is known to rounding over its relative gap, here above 1 / 20.
+    np.testing.assert_allclose(tool.random_walk_test(points).cosine_contents, contents, atol=20 * 40 * 2**-53 * 100)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    scale=st.floats(1e-3, 1e3),
+    shift=st.floats(-10, 10),
+    points=st.integers(10, 60),
+    jax_array=st.booleans(),
+)
+def test_invariances(seed, scale, shift, points, jax_array):
+    """Translation, scale and permuted coordinates do not matter; blocks and the whole give the same matrix."""
+    walk = trajectory(seed, points, 300)
+    moved = scale * walk[:, np.random.default_rng(seed).permutation(300)] + shift
+    first, second = tool.random_walk_test(walk), tool.random_walk_test(jnp.asarray(moved) if jax_array else moved)
+    # Differences of points of size |scale x| + |shift| lose that many units in the last place of a step.
+    relative = 2**-53 * (np.abs(walk).max() + abs(shift) / scale) * 300 * points
+    np.testing.assert_allclose(second.effective_dimension, first.effective_dimension, rtol=100 * relative)
+    np.testing.assert_allclose(second.variance_ratios, first.variance_ratios, atol=100 * relative)
+    whole, halves = tool.step_gram(walk), tool.step_gram(walk[:, :77], walk[:, 77:])
+    np.testing.assert_allclose(halves, whole, atol=300 * 2**-53 * np.trace(whole))
+
+
+def test_low_precision_trajectories_are_read():
+    points = trajectory(1)
+    for dtype in (jnp.float16, jnp.bfloat16, jnp.float32):
+        low = jnp.asarray(points, dtype)
+        assert tool.step_gram(low).dtype == np.float64
+        np.testing.assert_array_equal(tool.step_gram(low), tool.step_gram(np.asarray(low).astype(float)))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "true", "cause"),
+    [
+        (tool.estimate_drift_ratio, 0.002, {"drift_ratio": 0.002}),
+        (tool.estimate_drift_ratio, 0.5, {"drift_ratio": 0.5}),
+        (tool.estimate_momentum, 0.7, {"momentum": 0.7}),
+        (tool.estimate_noise_decay, 0.5, {"decay": 0.5}),
+        (tool.estimate_noise_decay, 0.0, {}),
+        (tool.estimate_reversion, 0.02, {"reversion": 0.02}),
+        (tool.estimate_reversion, 0.3, {"reversion": 0.3}),
+        (tool.estimate_reversion, 1.2, {"reversion": 1.2}),
+    ],
+    ids=str,
+)
+def test_interval_coverage(estimator, true, cause):
+    """95 % intervals hold the truth in 95 % of 300 runs, give or take 2 % for the effective dimension being estimated."""
+    grams = runs(300, 60, 500, **cause)
+    estimates = [estimator(step_gram=gram) for gram in grams]
+    coverage = np.mean([estimate.low <= true <= estimate.high for estimate in estimates])
+    assert 0.93 - DEVIATIONS * np.sqrt(0.93 * 0.07 / 300) <= coverage <= 0.97 + DEVIATIONS * np.sqrt(0.97 * 0.03 / 300)
+    values = np.array([estimate.value for estimate in estimates])
+    assert abs(values.mean() - true) <= DEVIATIONS * values.std() / np.sqrt(300) + 0.1 * values.std()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_walk_has_no_cause(estimator):
+    """At the boundary of the range the interval must hold zero at least as often as it says."""
+    grams = runs(100, 40, 300)
+    estimates = [estimator(step_gram=gram) for gram in grams]
+    held = np.mean([estimate.low <= 0 <= estimate.high for estimate in estimates])
+    assert held >= 0.93 - DEVIATIONS * np.sqrt(0.93 * 0.07 / 100)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31), confidence=st.floats(0.5, 0.99))
+def test_intervals_hold_their_value_and_grow_with_confidence(seed, confidence):
+    walk = trajectory(seed)
+    for estimator in ESTIMATORS:
+        narrow, wide = estimator(walk, confidence=confidence), estimator(walk, confidence=0.995)
+        assert wide.low <= narrow.low <= narrow.value <= narrow.high <= wide.high
+        assert narrow.value == wide.value
+        assert str(narrow).startswith(f"{narrow.value:.4g} [")
+
+
+@settings(max_examples=30, deadline=None)
+@given(points=st.integers(10, 300), rate=st.floats(0, 1.99))
+def test_reversion_is_read_from_the_population(points, rate):
+    """The population's own step Gram matrix gives the rate back, however many points there are."""
+    response = predicted.ornstein_uhlenbeck_impulse_response(points, rate)
+    population = np.diff(np.diff(_uncentred_covariance(response), axis=0), axis=1)
+    # A little noise in the inner products, of effective dimension 1e12: there must be one.
+    noise = 1e-6 * np.random.default_rng(points).standard_normal(population.shape)
+    estimate = tool.estimate_reversion(step_gram=population + noise + noise.T)
+    assert estimate.low <= estimate.value <= estimate.high
+    assert abs(estimate.value - rate) <= 1e-3
+
+
+def _uncentred_covariance(response):
+    size = response.size
+    process = np.array([[response[t - s] if s <= t else 0.0 for s in range(size)] for t in range(size)])
+    return process @ process.T
+
+
+def test_effective_dimension_ignores_drift_momentum_and_reversion():
+    """Within 10 % in the mean of 40 runs, where a run's own error is about 2 / T = 2 %."""
+    for cause in ({}, {"drift_ratio": 0.01}, {"momentum": 0.5}, {"reversion": 0.02}):
+        dimensions = [tool.effective_dimension(gram) for gram in runs(40, 100, 1000, **cause)]
+        assert abs(np.mean(dimensions) / 1000 - 1) < 0.1
+
+
+def test_recorder_sketch_law():
+    """Mean and variance of a sketched inner product over 1500 seeds, against the docstring's exact law."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 50)) * np.arange(1, 51)
+    size, seeds = 7, 1500
+    points = [np.zeros(50), x, x + y]
+    grams = []
+    for seed in range(seeds):
+        recorder = tool.StepGramRecorder(2, sketch_size=size, seed=seed)
+        for point in points:
+            recorder.record(point)
+        grams.append(recorder.step_gram)
+    for (s, t), (first, second) in {(0, 1): (x, y), (0, 0): (x, x)}.items():
+        products = np.array([gram[s, t] for gram in grams])
+        product, squares = first @ second, (first @ first) * (second @ second)
+        variance = (squares + product**2 - 2 * np.sum(first**2 * second**2)) / size
+        assert abs(products.mean() - product) <= DEVIATIONS * np.sqrt(variance / seeds)
+        kurtosis = np.mean((products - products.mean()) ** 4) / products.var() ** 2
+        assert abs(products.var() / variance - 1) <= DEVIATIONS * np.sqrt((kurtosis - 1) / seeds)
+
+
+def test_recorded_run_is_judged_with_the_combined_dimension():
+    """A pytree in float32, updated in place: 1 / d_eff + 1 / m, within its relative error of 2 / T, five-fold."""
+    points = trajectory(11, 120, 1500).astype(np.float32)
+    recorder = tool.StepGramRecorder(119, sketch_size=500, seed=3)
+    buffer = {"weights": np.zeros((30, 40), np.float32), "bias": np.zeros(300, np.float32)}
+    for point in points:
+        buffer["weights"][:], buffer["bias"][:] = point[:1200].reshape(30, 40), point[1200:]
+        recorder.record(buffer)
+    result = tool.random_walk_test(step_gram=recorder.step_gram)
+    assert abs(result.effective_dimension / predicted.combined_dimension(1500, 500) - 1) <= 5 * 2 / 120
+    assert result.p_value > 1e-6
+
+
+def test_recorder_is_linear_in_the_steps():
+    """Equal steps have equal sketches, so that a straight line has a constant Gram matrix; also before it is full."""
+    recorder = tool.StepGramRecorder(50, sketch_size=10)
+    for time in range(5):
+        recorder.record({"a": jnp.arange(8.0) * time, "b": jnp.ones((2, 2)) * time})
+    gram = recorder.step_gram
+    assert gram.shape == (4, 4)
+    assert np.all(gram == gram[0, 0])
+    assert gram[0, 0] > 0
+
+
+def test_results_are_readable():
+    result = tool.random_walk_test(trajectory(2))
+    assert "random walk (p = " in str(result)
+    assert len(str(result).splitlines()) == 5
+    html = result._repr_html_()
+    assert html.count("<tr>") == 4
+    assert f"{result.variance_ratios[0]:.4f}" in html
+
+
+def test_few_dimensions_are_warned_of():
+    with pytest.warns(UserWarning, match="effective dimension .* is below 30"):
+        tool.random_walk_test(trajectory(0, 60, 12))
+    with pytest.warns(UserWarning, match="PC 8 of a walk is not expected to be a cosine"):
+        tool.random_walk_test(trajectory(0, 60, 50), n_components=8)
+
+
+def _spoilt(row):
+    points = trajectory(0)
+    points[row, 3] = np.nan
+    return points
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "sentence"),
+    [
+        ({}, ValueError, "either a trajectory or a step_gram"),
+        ({"trajectory": trajectory(0), "step_gram": np.eye(30)}, ValueError, "either a trajectory or a step_gram"),
+        ({"trajectory": trajectory(0)[0]}, ValueError, r"matrix, one row per recorded point, got shape \(200,\)"),
+        ({"trajectory": trajectory(0)[:1]}, ValueError, "at least two recorded points, got 1"),
+        ({"trajectory": trajectory(0)[:9]}, ValueError, "at least 10 recorded points to judge it, got 9"),
+        ({"trajectory": np.arange(60).reshape(20, 3)}, TypeError, "floating point, got int64"),
+        ({"trajectory": _spoilt(6)}, ValueError, "first non-finite row is row 7"),
+        ({"trajectory": np.ones((20, 5))}, ValueError, "zero total variance"),
+        ({"trajectory": np.arange(20.0)[:, None] * np.ones(5)}, ValueError, "steps without noise"),
+        ({"step_gram": np.eye(30)}, ValueError, "steps without noise"),
+        ({"step_gram": np.ones((30, 20))}, ValueError, r"square matrix, one row per step, got shape \(30, 20\)"),
+        ({"step_gram": np.triu(np.ones((30, 30)))}, ValueError, "must be symmetric"),
+        ({"step_gram": -np.eye(30)}, ValueError, "diagonal of squared step lengths"),
+        ({"step_gram": np.full((30, 30), np.inf)}, ValueError, "first non-finite row is row 1"),
+    ],
+)
+def test_hostile_input(arguments, error, sentence):
+    for function in (tool.random_walk_test, *ESTIMATORS):
+        if sentence == "steps without noise" and function is tool.estimate_noise_decay:
+            assert function(**arguments).value == pytest.approx(0, abs=100 * 2**-53)  # equal steps: that is its answer
+            continue
+        with pytest.raises(error, match=sentence):
+            function(**arguments)
+
+
+def test_hostile_options():
+    points = trajectory(0)
+    with pytest.raises(ValueError, match="n_components must be between 1 and 38 for 40 points, got 39"):
+        tool.random_walk_test(points, n_components=39)
+    with (
+        pytest.raises(ValueError, match="n_components must be below the 2 directions of the trajectory, got 3"),
+        pytest.warns(UserWarning, match="below 30"),
+    ):
+        tool.random_walk_test(points[:, :2])
+    for estimator in ESTIMATORS:
+        with pytest.raises(ValueError, match="confidence must be between 0 and 1, got 1"):
+            estimator(points, confidence=1.0)
+    with pytest.raises(ValueError, match="every step must move to have a noise decay, step 5 does not"):
+        tool.estimate_noise_decay(np.insert(points, 5, points[4], axis=0))
+    with pytest.raises(ValueError, match="at least one block"):
+        tool.step_gram()
+    with pytest.raises(ValueError, match="same recorded points, got 40 and 39"):
+        tool.step_gram(points, points[1:])
+    with pytest.raises(ValueError, match="at least three steps, got 2"):
+        tool.effective_dimension(np.eye(2))
+
+
+def test_hostile_recordings():
+    for options, sentence in (({"max_steps": 0}, "max_steps"), ({"max_steps": 3, "sketch_size": 0}, "sketch_size")):
+        with pytest.raises(ValueError, match=f"{sentence} must be at least 1, got 0"):
+            tool.StepGramRecorder(**options)
+    recorder = tool.StepGramRecorder(2)
+    with pytest.raises(ValueError, match="at least one array, got none"):
+        recorder.record({})
+    with pytest.raises(TypeError, match="floating-point arrays, got int64"):
+        recorder.record(np.arange(3))
+    assert recorder.step_gram.shape == (0, 0)
+    recorder.record(np.zeros(3))
+    with pytest.raises(ValueError, match="must keep structure and shapes"):
+        recorder.record(np.zeros(4))
+    with pytest.raises(ValueError, match="the first step that is not is step 1"):
+        recorder.record(np.array([0.0, np.nan, 0.0]))
+    recorder.record(np.ones(3))
+    recorder.record(np.zeros(3))
+    with pytest.raises(ValueError, match="max_steps is 2"):
+        recorder.record(np.ones(3))
