@@ -83,6 +83,7 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     An exception is recorded as INCONCLUSIVE and raised again.
     """
     import jax
+
     from sims.compilation_cache import enable_compilation_cache
 
     enable_compilation_cache()
@@ -108,9 +109,10 @@ def claim(source: str) -> Claim: ...
 def claim(source: str, *, kind: Kind | None = None, tier: Tier = "fast", as_printed: str | None = None) -> Any:
     """Register a check as a claim, or look a claim up by its id.
 
-    As a decorator, `@claim("Theorem 2", kind="identity")`: the paper is the module's name without `test_`, the claim's
-    name the function's without `test_` (a double underscore becomes a hyphen), the statement its docstring's first
-    paragraph. As a look-up, `claim("random_walk_pca.sim_evr")`: returns the registered `Claim`, ready to `run`.
+    As a decorator, `@claim("Theorem 2", kind="identity")`: the paper is the name without `test_` of the module (or of
+    the package of such modules), the claim's name is the function's without `test_` (a double underscore becomes a
+    hyphen), the statement its docstring's first paragraph. As a look-up, `claim("random_walk_pca.sim_evr")`: returns
+    the registered `Claim`, ready to `run`.
 
     Raises `ValueError` for an unknown kind, tier or id, for a check without docstring or without a `trial` parameter.
     """
@@ -126,7 +128,8 @@ def claim(source: str, *, kind: Kind | None = None, tier: Tier = "fast", as_prin
             raise ValueError(f"{function.__name__} needs a docstring: the claim's statement")
         if "trial" not in function.__code__.co_varnames[:1]:
             raise ValueError(f"{function.__name__} needs `trial` as its first parameter")
-        paper = function.__module__.rsplit(".", 1)[-1].removeprefix("test_")
+        parts = function.__module__.split(".")
+        paper = next((part for part in parts if part.startswith("test_")), parts[-1]).removeprefix("test_")
         name = function.__name__.removeprefix("test_").replace("__", "-")
         statement = " ".join(function.__doc__.strip().split("\n\n")[0].split())
         registered = Claim(f"{paper}.{name}", source, statement, kind, tier, function, as_printed)
@@ -181,4 +184,6 @@ def _load(paper: str | None) -> None:
 
     for module in pkgutil.iter_modules(paper_checks.__path__):
         if module.name.startswith("test_") and paper in (None, module.name.removeprefix("test_"), _normal(paper or "")):
-            importlib.import_module(f"paper_checks.{module.name}")
+            loaded = importlib.import_module(f"paper_checks.{module.name}")
+            for part in pkgutil.iter_modules(getattr(loaded, "__path__", [])):
+                importlib.import_module(f"paper_checks.{module.name}.{part.name}")

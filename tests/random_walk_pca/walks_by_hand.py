@@ -1,13 +1,12 @@
 """The processes by their definition, run on unit impulses: the brute force that closed forms are held against."""
 
-import os
 from collections.abc import Callable
 
 import numpy as np
 from hypothesis import settings
 
 UNIT_ROUNDOFF = 2.0**-53
-general = settings(deadline=None, derandomize=False, max_examples=int(os.environ.get("EX", "40")))
+general = settings(deadline=None, derandomize=True, max_examples=40)
 
 
 def response_matrix(step: Callable[[np.ndarray, int], np.ndarray], n_points: int) -> np.ndarray:
