@@ -179,6 +179,7 @@ class Bounded:
     The wealth of a bet on "the mean exceeds m" is bounded below through Fan, Grama and Liu (2015), so that a batch
     enters by three sums; Ville (1939) bounds the chance that it ever reaches 1 / error. The bets aim at `resolution`
     (the idea of betting on means: Waudby-Smith and Ramdas 2024). Tell it the tightest range that can be *proved*.
+    Samples must be identically distributed: batches that drift can leave accepted means outside the interval.
     """
 
     a: float

@@ -64,8 +64,8 @@ class Claim:
         `parameters` override the defaults in the check's signature. Raises `TypeError` for a parameter it lacks.
         """
         trial = Trial(self.id.removesuffix("-as-printed"), seed)
-        settings = ", ".join(f", {name}={value!r}" for name, value in {"seed": seed, **parameters}.items())
-        with recorded(self, trial, f'claim("{self.id}").run({settings.lstrip(", ")})') as rows:
+        settings = ", ".join(f"{name}={value!r}" for name, value in {"seed": seed, **parameters}.items())
+        with recorded(self, trial, f'claim("{self.id}").run({settings})') as rows:
             self.function(trial, **parameters)
         return rows[-1] if self.printed_form else rows[0]
 

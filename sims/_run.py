@@ -60,7 +60,7 @@ class Task(NamedTuple):
 
 def current_settings() -> dict[str, Any]:
     """Return those settings of JAX on which a simulator's numbers depend, by the names of their context managers."""
-    names = ("enable_x64", "default_matmul_precision", "threefry_partitionable")
+    names = ("enable_x64", "default_matmul_precision", "default_prng_impl", "threefry_partitionable")
     return {name: getattr(jax.config, f"jax_{name}") for name in names}
 
 

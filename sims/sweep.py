@@ -81,12 +81,14 @@ def sweep(
         units: units of parameters and outputs, kept as their attribute "units".
         mode: "map" runs the cells of a chunk one after the other, "vmap" all at once; "auto" is "map" on a CPU and
             "vmap" on an accelerator.
-        memory: bytes per device that a chunk may use; a quarter of an accelerator's memory or 1 GiB if not given.
+        memory: bytes per device that a chunk may use: its outputs and, in mode "vmap", all that its cells need at once.
+            A quarter of an accelerator's memory or, on a CPU, 1 GiB if not given.
         chunk: cells per chunk, the unit in which work is handed out and kept. If not given: about two seconds of work
             in mode "map"; in mode "vmap" what `memory` holds, decided when `cache` is first used for this simulation.
         executor: where the chunks are run: anything with `submit(function, argument)`, such as a process pool (not
             one that forks) or Dask's `client.get_executor()` with one thread per worker. If not given: on all local
-            devices. The chunks are written to `cache` by this process.
+            devices. Workers must have the kind of devices and the source that this process has; the chunks are
+            written to `cache` by this process.
         cache: folder in which finished chunks are kept, and where a later run finds those of its cells that were
             computed from the same source, parameters, key, precision and kind of device by the same version of JAX. A
             damaged file counts as absent. Nothing is kept if not given.
@@ -259,7 +261,7 @@ def _key_data(key: int | Key[Array, ""]) -> tuple[UInt32[np.ndarray, "..."], str
     if isinstance(key, int):
         if not 0 <= key < 2**32:
             raise ValueError(f"key must be a key or a seed in [0, 2**32), got {key!r}")
-        return np.array(key, np.uint32), str(jax.config.jax_default_prng_impl)  # type: ignore[attr-defined]
+        return np.array(key, np.uint32), current_settings()["default_prng_impl"]
     if not (isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
         raise TypeError(f"key must be an int or one key made by jax.random.key, got {key!r}")
     return np.asarray(jax.random.key_data(key)), str(jax.random.key_impl(key))

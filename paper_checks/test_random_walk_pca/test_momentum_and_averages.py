@@ -55,7 +55,7 @@ def test_momentum_long_memory(trial, n_points=100, momentum=0.99):
 
 @claim("momentum concentrates the variance", kind="limit")
 def test_momentum_concentrates(trial, n_points=200, sizes=(500, 1000, 2000, 4000), momentum=0.5):
-    """At fixed T rho_1 grows with gamma, up to 30 / mu_1^4 = 0.9589 at gamma = 1; at fixed gamma it tends to 6 / pi^2."""
+    """At fixed T rho_1 grows with gamma, up to 30 / mu_1^4 = 0.9589 at gamma = 1; as T grows it tends to 6 / pi^2."""
     grid = np.array([0.0, 0.2, 0.5, 0.8, 0.9, 0.97, 0.99, 0.999])
 
     def ratio(n, gamma):

@@ -63,7 +63,7 @@ def test_first_step_irrelevant(trial, n_points=40, dim=60, first_step=1e6):
 
 @claim("section 3 (trace); closed forms derived", kind="identity")
 def test_total_variance(trial, sizes=tuple(range(3, 31))):
-    """Total variance (T^2 - 1) / 6, squares (T^2 - 1)(2 T^2 + 7) / 180, participation ratio 5 (T^2 - 1) / (2 T^2 + 7)."""
+    """Total variance (T^2 - 1)/6, sum of squares (T^2 - 1)(2 T^2 + 7)/180, participation 5 (T^2 - 1)/(2 T^2 + 7)."""
 
     def exact(n):
         walk = [[Fraction(int(s <= t)) for s in range(n)] for t in range(n)]

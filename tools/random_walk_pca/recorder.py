@@ -19,16 +19,18 @@ class StepGramRecorder:
             recorder.record(parameters)
         print(random_walk_test(step_gram=recorder.step_gram))
 
-    An exact inner product of two steps needs both of them, so that the exact matrix cannot be had without all steps. Kept
-    instead is a random linear sketch of each: every coordinate is added, with a random sign, to one of `sketch_size`
-    cells (a count sketch), the same sign and cell at every step. For fixed steps x and y the sketched inner product has
-    mean <x, y> and, over the seeds, variance (|x|^2 |y|^2 + <x, y>^2 - 2 sum_i x_i^2 y_i^2) / sketch_size. It acts on the
-    laws of the walk like noise of lower dimension: 1 / effective dimension + 1 / sketch_size in place of 1 / effective
-    dimension, which the effective dimension estimated from `step_gram` already is. Momentum, drift, decay and reversion
-    pass through, because the sketch is linear.
+    An exact inner product of two steps needs both of them, so that the exact matrix cannot be had without all steps.
+    Kept instead is a random linear sketch of each: every coordinate is added, with a random sign, to one of
+    `sketch_size` cells (a count sketch), the same sign and cell at every step. For fixed steps x and y the sketched
+    inner product has mean <x, y> and, over the seeds, variance (|x|^2 |y|^2 + <x, y>^2 - 2 sum_i x_i^2 y_i^2) /
+    sketch_size. It acts on the laws of the walk like noise of lower dimension: to first order 1 / effective dimension +
+    1 / sketch_size in place of 1 / effective dimension, and the effective dimension estimated from `step_gram` has both
+    parts in it. Drift, momentum, decay and reversion pass through, because the sketch is linear. Where all weights can
+    be kept, on disk or in memory, `tools.random_walk_pca.step_gram` computes the exact matrix.
 
-    Memory: 4 (or 8) bytes times max_steps times sketch_size, one copy of the last parameters, and while recording one
-    random number per coordinate of the largest array. Time: linear in the number of coordinates.
+    Memory: max_steps times sketch_size numbers, one copy of the last parameters (a step is a difference, and taking it
+    first keeps its digits), and while recording one random number per coordinate of the largest array. Time: linear in
+    the number of coordinates.
 
     Args:
         max_steps: steps that can be recorded, one fewer than recorded points; at least 1.
@@ -53,8 +55,9 @@ class StepGramRecorder:
     def record(self, parameters: Any) -> None:
         """Take the parameters after a step: an array, or any pytree of arrays (NumPy or JAX, floating point).
 
-        The first call gives the starting point. Raises ValueError for more than `max_steps` steps, parameters of another
-        structure or shape than before, or a step that is not finite (it is named); TypeError for other than floats.
+        The first call gives the starting point. Raises ValueError for more than `max_steps` steps, parameters of
+        another structure or shape than before, or a step that is not finite (it is named); TypeError for other than
+        floats.
         """
         leaves, structure = jax.tree.flatten(parameters)
         description = (structure, tuple(np.shape(leaf) for leaf in leaves))
@@ -80,7 +83,7 @@ class StepGramRecorder:
 
     @property
     def step_gram(self) -> Float[np.ndarray, "steps steps"]:
-        """Sketched inner products of the steps recorded so far, in float64, for `random_walk_test` and the estimators."""
+        """Sketched inner products of the steps recorded so far, in float64."""
         rows = self._sketches[: max(0, self._recorded_steps)].astype(float)
         return rows @ rows.T
 

@@ -68,10 +68,7 @@ def checked_step_gram(trajectory: AnyArray | None, given: AnyArray | None) -> Fl
     """Return the step Gram matrix of whichever argument is given, after everything that can be wrong with it."""
     if (trajectory is None) == (given is None):
         raise ValueError("give either a trajectory or a step_gram, and not both")
-    if trajectory is not None:
-        gram = step_gram(trajectory)
-    else:
-        gram = _checked_gram(given)
+    gram = _checked_gram(given) if trajectory is None else step_gram(trajectory)
     if len(gram) + 1 < FEWEST_POINTS:
         raise ValueError(
             f"the trajectory must have at least {FEWEST_POINTS} recorded points to judge it, got {len(gram) + 1}"
