@@ -1,27 +1,17 @@
 """CONTRIBUTING.md, followed to the letter: its toy paper must work in a copy of the workbench."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
+from mutants import ROOT, copy_workbench, run_in
 
 
 @pytest.fixture(scope="module")
 def workbench(tmp_path_factory):
     """A copy of the workbench with the files of CONTRIBUTING.md added, and a way to run commands in it."""
     folder = tmp_path_factory.mktemp("workbench")
-    for package in ("theory", "sims", "paper_checks", "figures", "tools"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "out"))
-    (folder / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "conftest.py", folder / "tests")
-    shutil.copy(ROOT / "pyproject.toml", folder)
+    copy_workbench(folder)
     guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python (\S+)\n(.*?)^```", guide, flags=re.DOTALL | re.MULTILINE)
     added = {path: text for path, text in blocks}
@@ -31,10 +21,7 @@ def workbench(tmp_path_factory):
         (folder / path).write_text(text, encoding="utf-8")
 
     def run(*command):
-        environment = {**os.environ, "PYTHONPATH": str(folder), "THEORY_ON_TRIAL_CACHE": str(folder / "cache")}
-        return subprocess.run(
-            [sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
-        )
+        return run_in(folder, *command)
 
     run.folder, run.added = folder, list(added)
     return run

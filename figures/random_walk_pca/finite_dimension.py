@@ -17,9 +17,9 @@ def finite_dimension(
     n_points: int = 100,
     dim: int = 50,
     runs: int = 5000,
-    lengths: Sequence[int] = (10, 30, 100, 300, 1000, 3000),
-    dims: Sequence[int] = (30, 50, 100, 200, 500, 1000),
-    swept_runs: int = 500,
+    lengths: Sequence[int] = (10, 50, 200, 1000, 3000),
+    dims: Sequence[int] = (30, 100, 300, 1000),
+    swept_runs: int = 300,
 ) -> Figure:
     """In finite dimension the first ratio scatters around .608 by .37/d^½, at every number of points T.
 

@@ -70,7 +70,7 @@ def linear_regression(
 
 @figure("F7", quick={"runs": 2, "n_steps": 1000, "window": 250})
 def neural_networks(
-    runs: int = 6,
+    runs: int = 5,
     n_steps: int = 2000,
     window: int = 500,
     batch: int = 64,

@@ -84,7 +84,8 @@ def test_first_and_second_order_are_those_of_the_wishart_law(eigenvalues):
         # of the finer one, plus the rounding of means of order one, magnified by d^2 and by the smallest relative gap.
         coarse, fine = 2 * remainders[1] - remainders[0], 2 * remainders[2] - remainders[1]
         rounding = 3 * dims[-1] ** 2 * 64 * UNIT_ROUNDOFF
-        assert np.all(np.abs(fine - second(eigenvalues, 1, 3)) <= np.abs(fine - coarse) + rounding), name
+        coefficient = dims[-1] ** 2 * second(eigenvalues, dims[-1], 3)
+        assert np.all(np.abs(fine - coefficient) <= np.abs(fine - coarse) + rounding), name
         assert np.all(np.abs(fine - coarse) <= 0.02 * np.abs(fine).max()), (
             f"{name}: the extrapolation has not converged"
         )
@@ -246,6 +247,7 @@ def test_effective_dimension_counts_equal_directions(values, unit):
     assert predicted.effective_dimension(unit * spectrum) == pytest.approx(dimension, rel=rounding)
     assert predicted.effective_dimension(np.repeat(spectrum, 3)) == pytest.approx(3 * dimension, rel=3 * rounding)
     assert predicted.effective_dimension(np.full(7, unit)) == pytest.approx(7, rel=rounding)
+    assert predicted.effective_dimension(1e200 * spectrum) == pytest.approx(dimension, rel=rounding)  # no overflow
     direct = np.sum(spectrum) ** 2 / np.sum(spectrum**2)
     assert dimension == pytest.approx(direct, rel=rounding)
 

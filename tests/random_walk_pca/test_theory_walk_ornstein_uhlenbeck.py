@@ -125,8 +125,8 @@ def test_stationary_spectrum_is_that_of_the_stationary_covariance(n_points, rate
     by_hand = np.linalg.eigvalsh(centre @ covariance @ centre)[:0:-1]
     spectrum = predicted.ornstein_uhlenbeck_stationary_eigenvalues(n_points, rate)
     assert spectrum.shape == by_hand.shape
-    # By hand: entries of at most the stationary variance with 4 roundings and a power, two centrings of T terms; ours: a
-    # root with some four roundings of T omega, which theta magnifies by two at small omega and by T at pi.
+    # By hand: entries of at most the stationary variance with 4 roundings and a power, two centrings of T terms. Ours:
+    # a root with some four roundings of T omega, which theta magnifies by two at small omega and by T at pi.
     error = 16 * n_points**2 * UNIT_ROUNDOFF / (rate * (2 - rate)) + 64 * n_points * UNIT_ROUNDOFF * spectrum[0]
     assert np.abs(spectrum - by_hand).max() <= error
 
