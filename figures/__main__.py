@@ -27,10 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
         for figure in chosen:
             print(f"{figure.paper}.{figure.name}  {figure.title}")
         return 0
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out must be a folder that can be written, got {options.out} ({error.strerror})")
 
     import jax
-    from sims.compilation_cache import enable_compilation_cache
     from tqdm.auto import tqdm
+
+    from sims.compilation_cache import enable_compilation_cache
 
     jax.config.update("jax_enable_x64", True)
     enable_compilation_cache()

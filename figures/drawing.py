@@ -3,7 +3,8 @@
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +117,7 @@ def figure(name: str, *, quick: dict[str, Any]) -> Callable[[Callable[..., Any]]
 
 
 def figures(selection: str | None = None) -> list[Figure]:
-    """Return all figures, those of a paper ("random_walk_pca"), or one ("random_walk_pca.F3").
+    """Return all figures, those of a paper ("random_walk_pca"), or one ("random_walk_pca.F3"), in their order.
 
     Raises `ValueError` for a selection that matches nothing.
     """
@@ -131,5 +132,12 @@ def figures(selection: str | None = None) -> list[Figure]:
             importlib.import_module(f"figures.{paper}")
     found = [f for key, f in _REGISTERED.items() if wanted in (None, f.paper, key)]
     if not found:
-        raise ValueError(f"no figure {selection!r}; papers with figures: {', '.join(sorted(papers))}")
-    return found
+        there = [f.name for f in _in_order(_REGISTERED.values()) if f.paper == str(wanted).split(".")[0]]
+        names = f"its figures are {', '.join(there)}" if there else f"papers with figures: {', '.join(sorted(papers))}"
+        raise ValueError(f"no figure {selection!r}; {names}")
+    return _in_order(found)
+
+
+def _in_order(unordered: Iterable[Figure]) -> list[Figure]:
+    """Sort by paper and number: F2 comes before F10."""
+    return sorted(unordered, key=lambda f: (f.paper, [int(part) for part in re.findall(r"\d+", f.name)], f.name))

@@ -71,7 +71,7 @@ def output_shapes(
 
 
 def _output_names(simulator: str, outputs: Any) -> list[str]:
-    """Name outputs by their dict keys and field names, the items of a tuple `out0`, ..., one array like its simulator."""
+    """Name outputs by dict keys and field names, items of a tuple `out0`, ..., a single array like its simulator."""
     names = []
     for path, _ in jax.tree_util.tree_leaves_with_path(outputs):
         alone = simulator if simulator.isidentifier() else "output"

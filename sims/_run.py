@@ -165,7 +165,7 @@ class LocalDevices:
     def __init__(self, mode: Literal["map", "vmap"]):
         devices = jax.local_devices()
         if mode == "vmap" and devices[0].platform == "cpu":
-            devices = devices[:1]  # batched LAPACK calls on two CPU devices wait for each other's threads for ever
+            devices = devices[:1]  # batched LAPACK calls on two CPU devices may wait for each other for ever
         self.count = self.slots = len(devices)
         self._next = itertools.cycle(devices)
 

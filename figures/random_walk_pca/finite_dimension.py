@@ -1,6 +1,7 @@
 """What a finite dimension adds: F10."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +13,7 @@ from figures.random_walk_pca.simulations import leading_ratios, replicates
 from theory import random_walk_pca as predicted
 
 
-@figure("F10", quick={"runs": 500, "swept_runs": 100})
+@figure("F10", quick={"runs": 500, "lengths": (10, 100, 1000), "dims": (30, 100, 300), "swept_runs": 100})
 def finite_dimension(
     n_points: int = 100,
     dim: int = 50,
@@ -23,15 +24,16 @@ def finite_dimension(
 ) -> Figure:
     """In finite dimension the first ratio scatters around .608 by .37/d^½, at every number of points T.
 
-    (a) Density of ρ̂_1 over the runs, T = n_points and d = dim: points with 99 % binomial intervals, and the normal law with
-    the first-order mean and standard deviation (line). (b) Mean (points, with 99 % Student intervals) and standard
-    deviation (grey bars) of ρ̂_1 against T at d = dim; line and band are the first-order mean and standard deviation, which
-    do not depend on T. (c) Standard deviations of the first three ratios against d at T = n_points, with 99 % chi-square
-    intervals; lines are first order, .369, .225 and .107 times d^-½ for long walks. New.
+    (a) Density of ρ̂_1 over the runs, T = n_points and d = dim: points with 99 % binomial intervals, and the normal law
+    with the first-order mean and standard deviation (line). (b) Mean (points, with 99 % Student intervals) and standard
+    deviation (grey bars) of ρ̂_1 against T at d = dim; line and band are the first-order mean and standard deviation,
+    which hardly depend on T. (c) Standard deviations of the first three ratios against d at T = n_points, with 99 %
+    chi-square intervals; lines are first order, .369, .225 and .107 times d^-½ for long walks. New.
     """
     from scipy.stats import chi2, norm
 
-    first = replicates(leading_ratios, runs, {"n_points": n_points, "dim": dim, "count": 1})["leading_ratios"].values[:, 0]
+    static: dict[str, Any] = {"n_points": n_points, "dim": dim, "count": 1}
+    first = replicates(leading_ratios, runs, static, {})["leading_ratios"].values[:, 0]
     drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.3))
     counts, edges = np.histogram(first, bins=30)
     width = edges[1] - edges[0]
@@ -46,22 +48,27 @@ def finite_dimension(
     )
     mean, std = _first_order(n_points, dim)
     grid = np.linspace(edges[0], edges[-1], 200)
-    left.plot(grid, norm.pdf(grid, mean[0], std[0]), color=COLOURS[6], label=f"normal law: {mean[0]:.4f} ± {std[0]:.4f}")
+    left.plot(
+        grid, norm.pdf(grid, mean[0], std[0]), color=COLOURS[6], label=f"normal law: {mean[0]:.4f} ± {std[0]:.4f}"
+    )
     left.set(xlabel=r"first ratio  $\hat{ρ}_1$", ylabel="density", title=f"T = {n_points}, d = {dim}")
     left.set_ylim(0, 1.35 * share.max() / width)
     left.legend(loc="upper left")
 
     static = {"n_points": list(lengths), "dim": dim, "count": 1}
-    swept = replicates(leading_ratios, swept_runs, static)["leading_ratios"].values[:, :, 0].T
-    laws = np.array([[law[0] for law in _first_order(length, dim)] for length in lengths])
-    middle.fill_between(lengths, laws[:, 0] - laws[:, 1], laws[:, 0] + laws[:, 1], color="0.9")
-    middle.plot(lengths, laws[:, 0], color=COLOURS[6])
+    swept = replicates(leading_ratios, swept_runs, static, {})["leading_ratios"].values[:, :, 0].T
+    every_length = np.geomspace(lengths[0], lengths[-1], 40).round().astype(int).tolist()
+    laws = np.array([[law[0] for law in _first_order(length, dim)] for length in every_length])
+    middle.fill_between(every_length, laws[:, 0] - laws[:, 1], laws[:, 0] + laws[:, 1], color="0.9")
+    middle.plot(every_length, laws[:, 0], color=COLOURS[6])
     middle.errorbar(lengths, swept.mean(axis=0), swept.std(axis=0, ddof=1), fmt="none", ecolor="0.55", elinewidth=0.8)
     points_with_intervals(middle, lengths, swept, COLOURS[0], elinewidth=2, capsize=0)
-    middle.set(xlabel="points  T", ylabel=r"first ratio  $\hat{ρ}_1$", xscale="log", ylim=(0.5, 0.72), title=f"d = {dim}")
+    middle.set(
+        xlabel="points  T", ylabel=r"first ratio  $\hat{ρ}_1$", xscale="log", ylim=(0.5, 0.72), title=f"d = {dim}"
+    )
 
     static = {"n_points": n_points, "dim": list(dims), "count": 3}
-    swept = replicates(leading_ratios, swept_runs, static)["leading_ratios"].values
+    swept = replicates(leading_ratios, swept_runs, static, {})["leading_ratios"].values
     spread = swept.std(axis=1, ddof=1)
     bounds = np.sqrt((swept_runs - 1) / chi2.ppf([0.995, 0.005], swept_runs - 1))
     laws = np.array([_first_order(n_points, value)[1] for value in dims])

@@ -25,10 +25,11 @@ def circulant_formula(
 ) -> Figure:
     """Where reversion acts over times of the order of the trajectory, the circulant formula misses half of λ_1.
 
-    (a) First ratio ρ_1 of a walk with reversion α and momentum γ, T = n_points: exact as d → ∞ (background, contours) and
-    simulated in d = dim dimensions (discs, means over the runs; both in the same colours). (b) Exact λ_1 over the formula
-    1/[(α² + (1 - α)θ_1)((1 - γ)² + γθ_1)], less one: the ridge lies at αT near 2. (c) Cuts through (b) at the momenta of the
-    discs: exact (lines), and the mean of ℓ_1 over the formula with its 99 % Student interval (points). New.
+    (a) First ratio ρ_1 of a walk with reversion α and momentum γ, T = n_points: exact as d → ∞ (background, contours)
+    and simulated in d = dim dimensions (discs, means over the runs; both in the same colours). (b) Exact λ_1 over the
+    formula 1/[(α² + (1 - α)θ_1)((1 - γ)² + γθ_1)], less one: the ridge lies at αT near 2. (c) Cuts through (b) at the
+    momenta of the discs: exact (lines), and the mean of ℓ_1 over the formula with its 99 % Student interval (points).
+    New.
     """
     crossover_grid = np.geomspace(0.05, min(0.5 * n_points, 80), cells)
     inverse_grid = np.geomspace(1, 100, cells)
@@ -36,12 +37,14 @@ def circulant_formula(
         [[_exact(n_points, c / n_points, 1 - 1 / inverse) for c in crossover_grid] for inverse in inverse_grid]
     ).transpose(2, 0, 1)
     rates = [c / n_points for c in crossovers]
-    static = {"n_points": n_points, "dim": dim, "n_scores": 1}
-    data = replicates(linear_process, runs, static, momentum=list(momenta), reversion=rates)
+    static = {"n_points": n_points, "dim": dim}
+    data = replicates(linear_process, runs, static, {"momentum": list(momenta), "reversion": rates})
     drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.5))
     shades: dict[str, Any] = {"cmap": "cividis", "vmin": 0, "vmax": 1}
     background = left.pcolormesh(crossover_grid, inverse_grid, ratio, shading="gouraud", rasterized=True, **shades)
-    contours = left.contour(crossover_grid, inverse_grid, ratio, levels=[0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.8], colors="white", linewidths=0.6)
+    contours = left.contour(
+        crossover_grid, inverse_grid, ratio, levels=[0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.8], colors="white", linewidths=0.6
+    )
     left.clabel(contours, fontsize=6, fmt="%.1f")
     discs = np.meshgrid(crossovers, 1 / (1 - np.array(momenta)))
     means, _ = student_interval(data["ratio"].values[..., 0].transpose(2, 0, 1))

@@ -1,6 +1,7 @@
 """Trained models seen as walks: F6 and F7."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,13 +24,13 @@ def linear_regression(
 ) -> Figure:
     """Trained by SGD, a linear model leaves its start like an exponential and then walks at random with a drift.
 
-    A linear model of scikit-learn's 8 x 8 digits (650 parameters, half the squared error over ten outputs), in place of the
-    paper's CIFAR-10, n_steps of SGD recorded. PCA of the whole run (thinned to `window` points) and of windows at its
-    beginning, middle and end. (a) Ratios ρ_k: means over the runs with 99 % Student intervals; the walk's exact ratios
-    (black), and those of a walk with the straight drift that explains the first one (lines, in the points' colours).
-    (b) The first three scores of one run in each window (dots) and the walk's cosines (lines); the numbers are the
-    component's squared overlap with the cosine, median over the runs (the first few points of the left columns lie above the
-    panels). Antognini & Sohl-Dickstein 2018.
+    A linear model of scikit-learn's 8 x 8 digits (650 parameters, half the squared error over ten outputs), in place of
+    the paper's CIFAR-10, n_steps of SGD recorded. PCA of the whole run (thinned to `window` points) and of windows at
+    its beginning, middle and end. (a) Ratios ρ_k: means over the runs with 99 % Student intervals; the walk's exact
+    ratios (black), and those of a walk with the straight drift that explains the first one (lines, in the points'
+    colours). (b) The first three scores of one run in each window (dots) and the walk's cosines (lines); the numbers
+    are the component's squared overlap with the cosine, median over the runs (the first few points of the left columns
+    lie above the panels). Antognini & Sohl-Dickstein 2018.
     """
     static = {
         "hidden": (),
@@ -40,10 +41,10 @@ def linear_regression(
         "n_components": 8,
         "target_dim": None,
     }
-    data = replicates(training_windows, runs, static, learning_rate=learning_rate)
+    data = replicates(training_windows, runs, static, {"learning_rate": learning_rate})
     drawn = plt.figure(figsize=(9.6, 4.4))
-    left, right = drawn.subfigures(1, 2, width_ratios=(1, 1.55))
-    axes = left.subplots()
+    parts: Any = drawn.subfigures(1, 2, width_ratios=(1, 1.55))
+    axes = parts[0].subplots()
     _ratio_panel(axes, data["ratio"].values, window, drifting=True)
     axes.set_title(f"linear model of digits, accuracy {float(data['accuracy'].mean()):.2f}")
     label(axes, "a", x=-0.12)
@@ -51,7 +52,7 @@ def linear_regression(
     cosines = predicted.cosine_modes(window, 3) * np.sqrt(window / 2)
     contents = np.median([[predicted.cosine_content(part) for part in run] for run in scores], axis=0)
     time = np.arange(window)
-    panels = right.subplots(3, 4, sharex=True, sharey="row")
+    panels = parts[1].subplots(3, 4, sharex=True, sharey="row")
     for column, name in enumerate(WINDOWS):
         part = aligned(scores[0, column], cosines)
         for row in range(3):
@@ -68,7 +69,7 @@ def linear_regression(
     return drawn
 
 
-@figure("F7", quick={"runs": 2, "n_steps": 1000, "window": 250})
+@figure("F7", quick={"runs": 2, "n_steps": 600, "window": 150, "target_dim": 200})
 def neural_networks(
     runs: int = 5,
     n_steps: int = 2000,
@@ -81,17 +82,18 @@ def neural_networks(
 ) -> Figure:
     """The components of training trajectories of neural networks are the walk's Lissajous curves, bent by a drift.
 
-    Scikit-learn's digits with the cross entropy, in place of the paper's MNIST and ImageNet: (a-d) a network with one hidden
-    layer (the first of `widths`) by plain SGD, (e-h) one with all hidden layers of `widths` and momentum, as the substitute for
-    ResNet-50. (a, e) Ratios ρ_k of the whole run and of windows of it: means over the runs with 99 % Student intervals;
-    open symbols (shifted to the right) are the same after a random projection to target_dim dimensions, the paper's
-    device; lines are the exact ratios of a walk. (b-d, f-h) The first three components in three windows of one run (dots)
-    against each other, and against time on the diagonal, with the walk's cosines (lines); above each, the least of their
-    squared overlaps with the components after the projection. Antognini & Sohl-Dickstein 2018.
+    Scikit-learn's digits with the cross entropy, in place of the paper's MNIST and ImageNet: (a-d) a network with one
+    hidden layer (the first of `widths`) by plain SGD, (e-h) one with all hidden layers of `widths` and momentum, as the
+    substitute for ResNet-50. (a, e) Ratios ρ_k of the whole run and of windows of it: means over the runs with 99 %
+    Student intervals; open symbols (shifted to the right) are the same after a random projection to target_dim
+    dimensions, the paper's device; lines are the exact ratios of a walk. (b-d, f-h) The first three components in three
+    windows of one run (dots) against each other, and against time on the diagonal, with the walk's cosines (lines);
+    above each, the least of their squared overlaps with the components after the projection. Antognini & Sohl-Dickstein
+    2018.
     """
     cosines = predicted.cosine_modes(window, 3) * np.sqrt(window / 2)
     drawn = plt.figure(figsize=(11, 5.9))
-    rows = drawn.subfigures(2, 1)
+    rows: Any = drawn.subfigures(2, 1)
     models = ((tuple(widths[:1]), learning_rates[0], 0.0), (tuple(widths), learning_rates[1], momentum))
     for (hidden, learning_rate, velocity), row, letters in zip(models, rows, ("abcd", "efgh"), strict=True):
         static = {
@@ -104,7 +106,7 @@ def neural_networks(
             "target_dim": target_dim,
         }
         process = {"learning_rate": learning_rate, "momentum": velocity}
-        data = replicates(training_windows, runs, static, **process)
+        data = replicates(training_windows, runs, static, process)
         areas = row.subfigures(1, 4, width_ratios=(1.15, 1, 1, 1))
         axes = areas[0].subplots()
         _ratio_panel(axes, data["ratio"].values, window, projected=data["projected_ratio"].values)
@@ -147,7 +149,9 @@ def _ratio_panel(
 
 
 def _matching_drift(first_ratio: float, n_points: int) -> float:
-    """Return the drift |μ|² per step variance at which a walk's first ratio is the one seen; 0 if the walk's is larger."""
+    """Return the drift |μ|² per step variance at which a walk's first ratio is the one seen; 0 if the walk's is
+    larger.
+    """
     from scipy.optimize import brentq
 
     def excess(log_drift: float) -> float:

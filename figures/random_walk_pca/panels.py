@@ -55,7 +55,8 @@ def tableau(
     lines: Float[np.ndarray, "times components"] | None = None,
     colour: str = COLOURS[0],
 ) -> None:
-    """Draw every component against every other one (simulation as points, theory as lines), each against time on the diagonal.
+    """Draw every component against every other one (simulation as points, theory as lines), each against time on the
+    diagonal.
 
     Scores are in units of their own amplitude, so the panels carry no ticks.
     """

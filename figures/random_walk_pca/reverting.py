@@ -1,6 +1,7 @@
 """The Ornstein-Uhlenbeck process: F4."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,20 +24,21 @@ def ornstein_uhlenbeck(
 ) -> Figure:
     """An Ornstein-Uhlenbeck walker is trapped on a sphere; its components are cosines only while αT is small.
 
-    (a) Distance from the origin in d = dim dimensions: E|x_t|² is exact (lines), rises as t and stops at r_c² = 1/(α(2 - α))
-    (dotted), in units of the step's standard deviation. (b) One run for each d at α = trapped_rate, in units of r_c:
-    in two dimensions it keeps coming back to the origin, in many never; line and bands are E|x_t|² and two standard deviations on both
-    sides of it (not drawn for d = 2).
-    (c) Ratios ρ_k, exact (lines) and from the circulant formula (pale bands). Points in (a, c) are means over the runs with
-    99 % Student intervals; where λ_k is flat, the noise's own eigenvalues spread them (T/d is not small). (d) First score and (e) second against first, one run (points) and exact, d → ∞ (lines; for
-    α = 1 none is defined); dotted, the cosines of the walk. The half-cosine becomes a full sine as αT grows, until close
-    eigenvalues let the noise mix the components. Antognini & Sohl-Dickstein 2018; the exact spectrum and modes are new.
+    (a) Distance from the origin in d = dim dimensions: E|x_t|² is exact (lines), rises as t and stops at r_c² = 1/(α(2
+    - α)) (dotted), in units of the step's standard deviation. (b) One run for each d at α = trapped_rate, in units of
+    r_c: in two dimensions it keeps coming back to the origin, in many never; line and bands are E|x_t|² and two
+    standard deviations on both sides of it (not drawn for d = 2). (c) Ratios ρ_k, exact (lines) and from the circulant
+    formula (pale bands). Points in (a, c) are means over the runs with 99 % Student intervals; where λ_k is flat, the
+    noise's own eigenvalues spread them (T/d is not small). (d) First score and (e) second against first, one run
+    (points) and exact, d → ∞ (lines; for α = 1 none is defined); dotted, the cosines of the walk. The half-cosine
+    becomes a full sine as αT grows, until close eigenvalues let the noise mix the components. Antognini &
+    Sohl-Dickstein 2018; the exact spectrum and modes are new.
     """
-    static = {"n_points": n_points, "dim": dim, "n_scores": 2}
-    data = replicates(linear_process, runs, static, reversion=list(rates))
+    static = {"n_points": n_points, "dim": dim}
+    data = replicates(linear_process, runs, static, {"reversion": list(rates)})
     drawn = plt.figure(figsize=(9.4, 7.8))
-    top, bottom = drawn.subfigures(2, 1, height_ratios=(1, 1.15))
-    distance_axes, trapped_axes, ratio_axes = top.subplots(1, 3)
+    parts: Any = drawn.subfigures(2, 1, height_ratios=(1, 1.15))
+    distance_axes, trapped_axes, ratio_axes = parts[0].subplots(1, 3)
     time, index = np.arange(1, n_points + 1), np.arange(1, n_points)
     shown, shown_index = log_spaced(n_points, 16), log_spaced(n_points - 1, 22)
     for rate, colour in zip(rates, COLOURS, strict=False):
@@ -58,9 +60,8 @@ def ornstein_uhlenbeck(
     norm = np.sqrt(predicted.mean_squared_norm(time, trapped_rate)) / radius
     trapped_axes.plot(time, norm, color=COLOURS[6])
     for trapped_dim, colour in zip(trapped_dims, (COLOURS[1], COLOURS[2], COLOURS[0]), strict=False):
-        path = replicates(
-            distance_from_start, 1, {"n_points": n_points, "dim": trapped_dim}, reversion=trapped_rate
-        )["distance_from_start"].values[0]
+        static = {"n_points": n_points, "dim": trapped_dim}
+        path = replicates(distance_from_start, 1, static, {"reversion": trapped_rate})["distance_from_start"].values[0]
         trapped_axes.plot(time, path / radius, color=colour, linewidth=0.7, label=f"d = {trapped_dim}")
         if trapped_dim > 10:
             spread = 1 + 2 * np.array([-1, 1])[:, None] * predicted.squared_norm_relative_std(trapped_dim)
@@ -68,12 +69,12 @@ def ornstein_uhlenbeck(
     trapped_axes.set(xlabel="step  t", ylabel="distance  $|x_t|/r_c$", ylim=(0, 3.1), title=f"α = {trapped_rate:g}")
     trapped_axes.legend(loc="upper center", ncols=3, columnspacing=0.8, handlelength=1.2)
 
-    panels = bottom.subplots(2, len(rates), squeeze=False)
+    panels = parts[1].subplots(2, len(rates), squeeze=False)
     cosines = predicted.cosine_modes(n_points, 2) * np.sqrt(n_points / 2)
     for rate, (course, curve), colour in zip(rates, panels.T, COLOURS, strict=False):
         modes = predicted.ornstein_uhlenbeck_modes(n_points, rate, 2) if rate != 1 else None
         lines = cosines if modes is None else modes * np.sqrt(n_points / 2)
-        scores = aligned(data.sel(reversion=rate)["score"].values[0], lines)
+        scores = aligned(data.sel(reversion=rate)["score"].values[0, :, :2], lines)
         dots = {"marker": ".", "linestyle": "", "markersize": 2.2, "markeredgewidth": 0, "color": colour}
         course.plot(time, scores[:, 0], **dots)
         curve.plot(scores[:, 0], scores[:, 1], **dots)

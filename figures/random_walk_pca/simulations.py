@@ -1,6 +1,6 @@
 """What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw its data away."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,13 +12,18 @@ from sims import random_walk_pca as observed
 from sims.compilation_cache import cache_folder
 from sims.sweep import sweep
 
+N_SCORES = 5
 WINDOWS = ("whole run", "beginning", "middle", "end")
 
 
 def replicates(
-    simulator: Any, runs: int, static: dict[str, Any], *, common: Sequence[str] = (), **grid: Any
+    simulator: Any, runs: int, static: Mapping[str, Any], grid: Mapping[str, Any], common: Sequence[str] = ()
 ) -> xr.Dataset:
-    """Run a simulator `runs` times for each combination of the lists in `static` and `grid`, or read it from the cache."""
+    """Run a simulator `runs` times for each combination of parameter lists, or read what was run before from the cache.
+
+    `static` parameters fix shapes, `grid` ones are real numbers; those in `common` leave the random numbers as they
+    are.
+    """
     return sweep(simulator, grid, runs, static=static, common=common, cache=cache_folder() / "figures")
 
 
@@ -26,7 +31,6 @@ def linear_process(
     key: Key[Array, ""],
     n_points: int,
     dim: int,
-    n_scores: int,
     momentum: float = 0.0,
     reversion: float = 0.0,
     decay: float = 0.0,
@@ -46,7 +50,7 @@ def linear_process(
     return {
         "variance": components.variances,
         "ratio": components.variances / components.total_variance,
-        "score": components.time_courses[:, :n_scores] * jnp.sqrt(n_points / 2),
+        "score": components.time_courses[:, :N_SCORES] * jnp.sqrt(n_points / 2),
         "distance": jnp.linalg.norm(points, axis=1),
     }
 
@@ -105,7 +109,9 @@ def _components_of_each(trajectories: list[Array], count: int) -> dict[str, Floa
     found = [observed.principal_components(points, count) for points in trajectories]
     return {
         "ratio": jnp.stack([components.variances / components.total_variance for components in found]),
-        "score": jnp.stack([components.time_courses * jnp.sqrt(len(components.time_courses) / 2) for components in found]),
+        "score": jnp.stack(
+            [components.time_courses * jnp.sqrt(len(components.time_courses) / 2) for components in found]
+        ),
     }
 
 
@@ -115,7 +121,6 @@ def gaussian_regression(
     n_features: int,
     n_outputs: int,
     n_steps: int,
-    n_scores: int,
     learning_rate: float,
 ) -> dict[str, Float[Array, "..."]]:
     """PCA of a linear model that learns a random linear map from Gaussian inputs by SGD, one example per step.
@@ -129,6 +134,6 @@ def gaussian_regression(
     components = observed.principal_components(run.parameters, n_steps - 1)
     return {
         "ratio": components.variances / components.total_variance,
-        "score": components.time_courses[:, :n_scores] * jnp.sqrt(n_steps / 2),
+        "score": components.time_courses[:, :N_SCORES] * jnp.sqrt(n_steps / 2),
         "squared_step": jnp.sum(jnp.diff(run.parameters, axis=0) ** 2, axis=1),
     }

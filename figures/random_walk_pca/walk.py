@@ -1,6 +1,7 @@
 """The plain walk, and the walk with momentum: F1 to F3."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,15 +22,15 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     (a) The first five components of one simulated walk of T = n_points points in d = dim dimensions, each against every
     other, and against time on the diagonal. (b) The exact population components cos(πk(t - ½)/T) in the same places.
     (c) Each score p_k in units of its amplitude b_k = (2ℓ_k/T)^½ against the step: points are means over the runs with
-    99 % Student intervals, lines are theory. Above: d times the missing overlap 1 - (û_k·u_k)², mean over the runs with its
-    interval, and its first-order law. Antognini & Sohl-Dickstein 2018.
+    99 % Student intervals, lines are theory. Above: d times the missing overlap 1 - (û_k·u_k)², mean over the runs with
+    its interval, and its first-order law. Antognini & Sohl-Dickstein 2018.
     """
-    scores = replicates(linear_process, runs, {"n_points": n_points, "dim": dim, "n_scores": 5})["score"].values
+    scores = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})["score"].values
     theory = predicted.cosine_modes(n_points, 5) * np.sqrt(n_points / 2)
     scores = aligned(scores, theory)
     drawn = plt.figure(figsize=(8.4, 6.6))
-    top, bottom = drawn.subfigures(2, 1, height_ratios=(2.55, 1))
-    left, right = top.subfigures(1, 2)
+    parts: Any = drawn.subfigures(2, 1, height_ratios=(2.55, 1))
+    left, right = parts[0].subfigures(1, 2)
     tableau(left, f"(a)  simulation, T = {n_points}, d = {dim}", points=scores[0])
     tableau(right, "(b)  theory, d → ∞", lines=theory)
     deficits = dim * np.array([1 - predicted.cosine_content(run) for run in scores])
@@ -37,7 +38,7 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     mean, half_width = student_interval(deficits)
     time = np.arange(1, n_points + 1)
     shown = np.linspace(0, n_points - 1, 21).astype(int)
-    panels = bottom.subplots(1, 5, sharey=True)
+    panels = parts[1].subplots(1, 5, sharey=True)
     for k, axes in enumerate(panels):
         axes.plot(time, theory[:, k], color=COLOURS[6])
         points_with_intervals(axes, time[shown], scores[:, shown, k], COLOURS[0])
@@ -52,13 +53,13 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
 def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     """The explained variance ratios of a walk fall as k⁻², with 61 % in the first component at every length.
 
-    (a) Lines: the exact ratios ρ_k of T = n_points points as d → ∞, and the limit 6/(πk)² as T → ∞ also, from which they
-    bend off towards 3/(2(T² - 1)) at k = T - 1. Points: means over the runs in d = dim dimensions, with 99 % Student
-    intervals. (b) The same relative to ρ_k; the line is the first-order law in 1/d, drawn up to k = d^½, where it ends to
-    be valid: beyond, the spread of the noise's own eigenvalues takes over, as T/d is not small (the axis is linear
-    within ± .02, logarithmic outside). Antognini & Sohl-Dickstein 2018.
+    (a) Lines: the exact ratios ρ_k of T = n_points points as d → ∞, and the limit 6/(πk)² as T → ∞ also, from which
+    they bend off towards 3/(2(T² - 1)) at k = T - 1. Points: means over the runs in d = dim dimensions, with 99 %
+    Student intervals. (b) The same relative to ρ_k; the line is the first-order law in 1/d, drawn up to k = d^½, where
+    it ends to be valid: beyond, the spread of the noise's own eigenvalues takes over, as T/d is not small (the axis is
+    linear within ± .02, logarithmic outside). Antognini & Sohl-Dickstein 2018.
     """
-    ratios = replicates(linear_process, runs, {"n_points": n_points, "dim": dim, "n_scores": 5})["ratio"].values
+    ratios = replicates(linear_process, runs, {"n_points": n_points, "dim": dim}, {})["ratio"].values
     population = predicted.explained_variance_ratio(n_points)
     index = np.arange(1, n_points)
     shown = log_spaced(n_points - 1, 40)
@@ -75,6 +76,7 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     below.axhline(0, color="0.7", linewidth=0.6, zorder=0)
     below.set(xlabel="component  k", ylabel=r"$\hat{ρ}_k / ρ_k - 1$", xscale="log")
     below.set_yscale("symlog", linthresh=0.02, linscale=2)
+    below.set_ylim(-0.6, 0.03)
     below.set_yticks([-0.4, -0.1, -0.02, 0, 0.02], ["-0.4", "-0.1", "-0.02", "0", "0.02"])
     label(above, "a", x=-0.12)
     label(below, "b", x=-0.12)
@@ -92,14 +94,14 @@ def momentum(
 ) -> Figure:
     """Momentum takes variance from the high components; the low ones notice only once 1/(1 - γ) nears the length T.
 
-    (a) Ratios ρ_k of T = n_points points, each curve for one momentum γ. Thin lines: exact, d → ∞. Pale bands: the circulant
-    formula, with k⁻² below and k⁻⁴ beyond the crossover k* = T(1 - γ)/(πγ^½), marked by triangles. (b) The first three
-    ratios at T = sweep_points; dotted lines are their limits at γ = 0 (cosines) and γ → 1 (the integrated walk, where the
-    scores are beam modes), .608 and .959 for the first. Points: means over runs in d = dim dimensions with 99 % Student
-    intervals. Antognini & Sohl-Dickstein 2018; the limit γ → 1 is new.
+    (a) Ratios ρ_k of T = n_points points, each curve for one momentum γ. Thin lines: exact, d → ∞. Pale bands: the
+    circulant formula, with k⁻² below and k⁻⁴ beyond the crossover k* = T(1 - γ)/(πγ^½), marked by triangles. (b) The
+    first three ratios at T = sweep_points; dotted lines are their limits at γ = 0 (cosines) and γ → 1 (the integrated
+    walk, where the scores are beam modes), .608 and .959 for the first. Points: means over runs in d = dim dimensions
+    with 99 % Student intervals. Antognini & Sohl-Dickstein 2018; the limit γ → 1 is new.
     """
-    sizes = {"n_points": n_points, "dim": dim, "n_scores": 1}
-    ratios = replicates(linear_process, runs, sizes, momentum=list(momenta))["ratio"]
+    sizes = {"n_points": n_points, "dim": dim}
+    ratios = replicates(linear_process, runs, sizes, {"momentum": list(momenta)})["ratio"]
     index, shown = np.arange(1, n_points), log_spaced(n_points - 1)
     drawn, (left, right) = plt.subplots(1, 2, figsize=(8, 3.9), width_ratios=(1.25, 1))
     for value, colour in zip(momenta, COLOURS, strict=False):
@@ -107,7 +109,9 @@ def momentum(
         circulant = predicted.momentum_circulant_eigenvalues(n_points, value)
         left.loglog(index, exact, color=colour)
         left.loglog(index, circulant / circulant.sum(), color=colour, linewidth=5, alpha=0.25)
-        points_with_intervals(left, shown, ratios.sel(momentum=value).values[:, shown - 1], colour, label=f"γ = {value:g}")
+        points_with_intervals(
+            left, shown, ratios.sel(momentum=value).values[:, shown - 1], colour, label=f"γ = {value:g}"
+        )
         crossover = predicted.momentum_crossover_index(n_points, value)
         if crossover < n_points:
             at = np.interp(crossover, index, exact)
@@ -117,13 +121,16 @@ def momentum(
 
     swept = np.array([0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999])
     sizes |= {"n_points": sweep_points}
-    observed = replicates(linear_process, sweep_runs, sizes, momentum=list(swept))["ratio"]
+    observed = replicates(linear_process, sweep_runs, sizes, {"momentum": list(swept)})["ratio"]
     fine = 1 - np.geomspace(1, 5e-4, 60)
     curve = np.array([predicted.momentum_explained_variance_ratio(sweep_points, value)[:3] for value in fine])
     for k, colour in enumerate((COLOURS[0], COLOURS[1], COLOURS[2])):
         right.plot(1 - fine, curve[:, k], color=COLOURS[6])
         points_with_intervals(right, 1 - swept, observed.values[:, :, k].T, colour, label=f"$ρ_{k + 1}$")
-        for limit in (predicted.explained_variance_ratio_limit(3)[k], predicted.integrated_walk_explained_variance_ratio(3)[k]):
+        for limit in (
+            predicted.explained_variance_ratio_limit(3)[k],
+            predicted.integrated_walk_explained_variance_ratio(3)[k],
+        ):
             right.axhline(limit, color=colour, linestyle=":", linewidth=0.9)
     right.set(xlabel="1 - γ", ylabel="explained variance ratio  $ρ_k$", xscale="log", xlim=(1.3, 4e-4), ylim=(0, 1.02))
     right.legend(loc="center right", bbox_to_anchor=(1, 0.45), title=f"T = {sweep_points}, d = {dim}", title_fontsize=8)

@@ -34,7 +34,7 @@ def test_first_two_fraction(trial, n_points=60, dim=1000):
 
 
 @claim("simulated explained variance ratios; finite-d law derived", kind="distribution")
-def test_sim_evr(trial, n_points=30, dim=50, scatter_points=60, scatter_dim=200):
+def test_sim_evr(trial, n_points=24, dim=50, scatter_points=60, scatter_dim=200):
     """Ratio k has mean rho_k (1 + (b_k - 2 rho_k + 2 q) / d) and variance 2 rho_k^2 (1 - 2 rho_k + q) / d."""
     variances = predicted.eigenvalues(n_points)
     population = observed.population_spectrum(n_points)

@@ -103,7 +103,7 @@ def test_ou_sine_not_cosine(trial, n_points=1500, crossovers=(20, 60, 150)):
     kind="distribution",
     as_printed="The trapped process does not revert: successive positions keep their direction.",
 )
-def test_ou_trapping(trial, n_points=120, dim=200, rate=0.05, lag=20):
+def test_ou_trapping(trial, n_points=80, dim=100, rate=0.05, lag=20):
     """The squared norm settles at 1 / (alpha (2 - alpha)), relative spread sqrt(2 / d); directions decay as a^lag."""
     settled = predicted.mean_squared_norm(np.array([n_points]), rate)[0]
 

@@ -52,7 +52,8 @@ def eigenbasis_sample(
         return EigenbasisSample(variances, total_variance, noise_variances, jnp.zeros_like(variances))
     require_components(count, min(rows.shape))
     leading_axes = jnp.eye(rows.shape[0], min(count + 5, rows.shape[0]), dtype=rows.dtype)
-    variances, error = block_power(rows @ rows.T, leading_axes, count, 2)
+    gram = rows @ rows.T
+    variances, error = block_power(lambda block: gram @ block, leading_axes, count, 2)
     return EigenbasisSample(variances, total_variance, noise_variances, error)
 
 

@@ -1,6 +1,7 @@
 """Principal component analysis over time: explained variance, scores, and overlap with given time courses."""
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -87,7 +88,8 @@ def leading_variance_ratios(trajectory: Float[AnyArray, "points dim"], count: in
     require_points(trajectory.shape[0])
     require_finite_rows("trajectory", trajectory)
     require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
-    return _leading_ratios(_smaller_gram(trajectory), count, rounds)
+    require_count("rounds", rounds, 1, "rounds of block power iteration")
+    return _as_ratios(*_leading_of_rows(trajectory, count, rounds))
 
 
 def leading_variance_ratios_of_gram(
@@ -104,7 +106,8 @@ def leading_variance_ratios_of_gram(
     require_points(gram.shape[0])
     require_finite_rows("gram", gram)
     require_components(count, gram.shape[0] - 1)
-    return _leading_ratios(centre_gram(gram), count, rounds)
+    require_count("rounds", rounds, 1, "rounds of block power iteration")
+    return _as_ratios(*_leading_of_gram(gram, count, rounds))
 
 
 def require_components(count: int, available: int) -> None:
@@ -114,28 +117,44 @@ def require_components(count: int, available: int) -> None:
         raise ValueError(f"count must be at most min(n_points - 1, dim) = {available}, got {count}")
 
 
-def _leading_ratios(gram, count, rounds):
-    require_count("rounds", rounds, 1, "rounds of block power iteration")
-    require_variance(jnp.trace(gram))
-    side = gram.shape[0]
-    start = jax.random.normal(jax.random.key(0), (side, min(count + 8, side)), gram.dtype)
-    eigenvalues, error = block_power(gram, start, count, rounds)
-    return LeadingRatios(eigenvalues / jnp.trace(gram), error / jnp.trace(gram))
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _leading_of_rows(trajectory, count, rounds):
+    rows = centre(trajectory)
+    rows = rows if rows.shape[0] <= rows.shape[1] else rows.T
+    return _leading(lambda block: rows @ (rows.T @ block), rows, count, rounds), jnp.sum(rows**2)
 
 
-@functools.partial(jax.jit, static_argnums=(2, 3))
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _leading_of_gram(gram, count, rounds):
+    gram = centre_gram(gram)
+    return _leading(lambda block: gram @ block, gram, count, rounds), jnp.trace(gram)
+
+
+def _leading(multiply, rows, count, rounds):
+    side = rows.shape[0]
+    start = jax.random.normal(jax.random.key(0), (side, min(count + 8, side)), rows.dtype)
+    return block_power(multiply, start, count, rounds)
+
+
+def _as_ratios(pairs, total_variance):
+    require_variance(total_variance)
+    return LeadingRatios(*(part / total_variance for part in pairs))
+
+
 def block_power(
-    gram: Float[Array, "side side"], start: Float[Array, "side width"], count: int, rounds: int
+    multiply: Callable[[Array], Array], start: Float[Array, "side width"], count: int, rounds: int
 ) -> tuple[Float[Array, "{count}"], Float[Array, "{count}"]]:
-    """The `count` largest eigenvalues by block power iteration from `start`, decreasing, and their residual norms."""
+    """The `count` largest eigenvalues of a positive semidefinite matrix, decreasing, and the residual norm of each.
+
+    `multiply` is the product of the matrix with a block of vectors; each round takes three, then an orthonormal basis.
+    """
     block = start
     for _ in range(rounds):
-        block = jnp.linalg.qr(gram @ (gram @ (gram @ block)))[0]
-    image = gram @ block
+        block = jnp.linalg.qr(multiply(multiply(multiply(block))))[0]
+    image = multiply(block)
     values, rotation = jnp.linalg.eigh(block.T @ image)
     values, rotation = values[::-1][:count], rotation[:, ::-1][:, :count]
-    residual = jnp.linalg.norm(image @ rotation - (block @ rotation) * values, axis=0)
-    return values, residual
+    return values, jnp.linalg.norm(image @ rotation - (block @ rotation) * values, axis=0)
 
 
 def principal_components(trajectory: Float[AnyArray, "points dim"], count: int) -> PrincipalComponents:

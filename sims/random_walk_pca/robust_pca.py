@@ -43,7 +43,7 @@ def leading_direction(
     require_count("the number of points", points.shape[0], 2, "one point has no variance")
     require_finite_rows("points", points)
     weights = jnp.ones(points.shape[0]) if kept is None else kept.astype(points.dtype)
-    weights = weights / weights.sum()
+    weights, points = weights / weights.sum(), jnp.asarray(points)
     centred = points - weights @ points
     return jnp.linalg.eigh(centred.T @ (centred * weights[:, None]))[1][:, -1]
 
@@ -61,6 +61,7 @@ def filtered_direction(
     require_count("rounds", rounds, 1, "rounds of dropping points")
     require_above("cutoff", cutoff, 0, "every point would go")
     require_finite_rows("points", points)
+    points = jnp.asarray(points)
 
     def drop(_, kept):
         squares = ((points - points.mean(axis=0, where=kept[:, None])) @ leading_direction(points, kept)) ** 2

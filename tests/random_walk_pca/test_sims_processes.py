@@ -20,7 +20,7 @@ processes = st.fixed_dictionaries(
     }
 )
 # Every shape is a compilation: few shapes, with every relation between points and dimensions among them.
-shapes = st.sampled_from([(2, 1), (2, 5), (7, 3), (5, 8), (11, 11)])
+shapes = st.sampled_from([(2, 1), (7, 3), (5, 8)])
 sizes = st.builds(lambda shape, seed: (*shape, seed), shapes, st.integers(0, 2**32 - 1))
 
 

@@ -21,7 +21,9 @@ KS_LEVEL = 1e-7
 
 
 def sample(simulator, seed, n):
-    return jax.jit(lambda keys: map_cells(simulator, keys))(jax.random.split(jax.random.key(seed), n))
+    """`n` draws in one program, compiled without optimisation: compiling is most of what these tests cost."""
+    program = jax.jit(lambda keys: map_cells(simulator, keys), compiler_options={"xla_backend_optimization_level": 0})
+    return program(jax.random.split(jax.random.key(seed), n))
 
 
 def response_matrix(n_points, *, momentum=0.0, reversion=0.0, decay=0.0, averaging=0.0, running_mean=False):
@@ -109,7 +111,7 @@ def test_float32_blocks_change_the_ratios_by_float32_rounding_only():
     assert np.all(np.abs(gram - noise @ noise.T) <= (100 + 4) * 2.0**-24 * magnitude)
 
 
-@pytest.mark.parametrize(("n_rows", "dim"), [(1, 1), (4, 4), (5, 9), (8, 1000)])
+@pytest.mark.parametrize(("n_rows", "dim"), [(1, 1), (4, 4), (7, 1000)])
 def test_bartlett_factor_has_wishart_moments(n_rows, dim):
     factors = np.asarray(sample(lambda key: observed.bartlett_factor(key, n_rows, dim), seed=10, n=6000))
     np.testing.assert_array_equal(factors, np.tril(factors))
@@ -126,7 +128,7 @@ def test_bartlett_factor_has_wishart_moments(n_rows, dim):
 
 @pytest.mark.parametrize(
     ("n_points", "dim", "process"),
-    [(12, 30, {}), (12, 13, {"momentum": 0.8}), (12, 5, {"reversion": 0.3}), (10, 40, {"drift": 0.4, "decay": 0.5})],
+    [(12, 13, {"momentum": 0.8}), (12, 5, {"reversion": 0.3}), (10, 40, {"drift": 0.4, "decay": 0.5})],
 )
 def test_equivalent_noise_has_the_law_of_the_stored_walk(n_points, dim, process):
     def stored(key):
@@ -145,7 +147,7 @@ def test_equivalent_noise_has_the_law_of_the_stored_walk(n_points, dim, process)
         assert stats.ks_2samp(cheap[:, k], direct[:, k]).pvalue > KS_LEVEL
 
 
-@pytest.mark.parametrize("dim", [4, 11, 60])
+@pytest.mark.parametrize("dim", [4, 11])
 def test_eigenbasis_sample_has_the_law_of_the_stored_walk(dim):
     n_points, reversion = 12, 0.1
     eigenvalues = observed.population_spectrum(n_points, reversion=reversion)
@@ -169,11 +171,17 @@ def test_eigenbasis_sample_has_the_law_of_the_stored_walk(dim):
     assert np.all(np.abs(np.asarray(spectra.total_variance) / total - 1) <= 40 * n_points * ULP)
 
 
-@pytest.mark.parametrize(("n_points", "dim", "count"), [(2, 1, 1), (3, 1, 1), (8, 20, 7), (40, 100, 3), (40, 6, 4)])
+@pytest.mark.parametrize(("n_points", "dim", "count"), [(2, 1, 1), (40, 100, 3), (40, 6, 4)])
 def test_leading_eigenbasis_variances_stay_within_their_error(n_points, dim, count):
     eigenvalues = observed.population_spectrum(n_points)
-    whole = sample(lambda key: observed.eigenbasis_sample(key, eigenvalues, dim), seed=15, n=50)
-    leading = sample(lambda key: observed.eigenbasis_sample(key, eigenvalues, dim, count=count), seed=15, n=50)
+
+    def both(key):
+        return (
+            observed.eigenbasis_sample(key, eigenvalues, dim),
+            observed.eigenbasis_sample(key, eigenvalues, dim, count=count),
+        )
+
+    whole, leading = sample(both, seed=15, n=50)
     slack = np.asarray(leading.error) + 40 * n_points * ULP * np.asarray(whole.total_variance)[:, None]
     assert np.all(np.abs(leading.variances - whole.variances[:, :count]) <= slack)
     # The same draw, whose squares two programs may add in another order.

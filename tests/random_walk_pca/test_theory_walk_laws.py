@@ -3,7 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from walks_by_hand import UNIT_ROUNDOFF, general, response_matrix, spectrum_by_hand, spectrum_error, walk
@@ -138,6 +138,8 @@ def test_companion_equation_is_silversteins(companion, n_points, dim):
 
 @general
 @given(st.floats(-1e6, -1e-6), st.integers(2, 2000), st.floats(0.5, 2000))
+@example(-1e-6, 300, 20.0)
+@example(-1e-3, 2, 1.0)
 def test_companion_transform_inverts_its_equation(z, n_points, dim):
     companion = predicted.companion_stieltjes(z, n_points, dim)
     assert 0 < companion <= -1 / z * (1 + 1e-14)

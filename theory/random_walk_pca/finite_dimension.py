@@ -84,10 +84,9 @@ def explained_variance_ratio_second_order(
     ratios = eigenvalues / eigenvalues.sum()
     leading = ratios[:n_components]
     squares, cubes = np.sum(ratios**2), np.sum(ratios**3)
-    with_trace = (
-        2 * leading * np.sum(ratio * gain - ratio * gain**2, axis=1)
-        + 2 * np.sum(ratios * (ratio * gain + (ratio * gain) ** 2), axis=1)
-    )  # fmt: skip
+    own_trace = leading * np.sum(ratio * gain - ratio * gain**2, axis=1)
+    other_traces = np.sum(ratios * (ratio * gain + (ratio * gain) ** 2), axis=1)
+    with_trace = 2 * (own_trace + other_traces)
     with_trace_squared = 8 * leading**2 + 2 * squares * bias
     of_trace = 12 * squares**2 - 8 * cubes - 12 * leading * squares
     return leading * (eigenvalue_term - with_trace + with_trace_squared + of_trace) / dim**2

@@ -3,8 +3,8 @@
 Each estimator takes a trajectory or the Gram matrix of its steps as `random_walk_test` does, raises the same errors
 (and ValueError for a `confidence` outside (0, 1)), and believes that its cause is the only departure from a random walk
 with Gaussian steps. Intervals are two-sided with the given `confidence`, to first order in 1 / effective dimension, and
-cut to the parameter's range. Derived here, for the processes of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805), with
-recorded points t = 1, ..., T. A trajectory without noise has no interval and raises, except for the noise decay.
+cut to the parameter's range. A trajectory without noise has no interval and raises, except for the noise decay. Derived
+here, for the processes of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) with recorded points t = 1, ..., T.
 """
 
 from typing import NamedTuple
