@@ -32,7 +32,7 @@ def finite_dimension(
     """
     from scipy.stats import chi2, norm
 
-    static: dict[str, Any] = {"n_points": n_points, "dim": dim, "count": 1}
+    static: dict[str, Any] = {"n_points": n_points, "dim": dim}
     first = replicates(leading_ratios, runs, static, {})["leading_ratios"].values[:, 0]
     drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.3))
     counts, edges = np.histogram(first, bins=30)
@@ -55,7 +55,7 @@ def finite_dimension(
     left.set_ylim(0, 1.35 * share.max() / width)
     left.legend(loc="upper left")
 
-    static = {"n_points": list(lengths), "dim": dim, "count": 1}
+    static = {"n_points": list(lengths), "dim": dim}
     swept = replicates(leading_ratios, swept_runs, static, {})["leading_ratios"].values[:, :, 0].T
     every_length = np.geomspace(lengths[0], lengths[-1], 40).round().astype(int).tolist()
     laws = np.array([[law[0] for law in _first_order(length, dim)] for length in every_length])
@@ -67,7 +67,7 @@ def finite_dimension(
         xlabel="points  T", ylabel=r"first ratio  $\hat{ρ}_1$", xscale="log", ylim=(0.5, 0.72), title=f"d = {dim}"
     )
 
-    static = {"n_points": n_points, "dim": list(dims), "count": 3}
+    static = {"n_points": n_points, "dim": list(dims)}
     swept = replicates(leading_ratios, swept_runs, static, {})["leading_ratios"].values
     spread = swept.std(axis=1, ddof=1)
     bounds = np.sqrt((swept_runs - 1) / chi2.ppf([0.995, 0.005], swept_runs - 1))

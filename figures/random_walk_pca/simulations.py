@@ -55,9 +55,9 @@ def linear_process(
     }
 
 
-def leading_ratios(key: Key[Array, ""], n_points: int, dim: int, count: int) -> Float[Array, "count"]:
-    """The `count` largest ρ̂_k of one walk."""
-    return observed.explained_variance_ratio(key, n_points, dim)[:count]
+def leading_ratios(key: Key[Array, ""], n_points: int, dim: int) -> Float[Array, "3"]:
+    """The three largest ρ̂_k of one walk."""
+    return observed.explained_variance_ratio(key, n_points, dim)[:3]
 
 
 def distance_from_start(key: Key[Array, ""], n_points: int, dim: int, reversion: float) -> Float[Array, "points"]:
@@ -97,21 +97,24 @@ def training_windows(
     middle = (n_steps - window) // 2
     windows = [run.parameters[:: n_steps // window][:window]]
     windows += [run.parameters[start : start + window] for start in (0, middle, n_steps - window)]
-    results = {"accuracy": run.accuracy, **_components_of_each(windows, n_components)}
+    results = {"accuracy": run.accuracy, **_components_of_each(jnp.stack(windows), n_components)}
     if target_dim is not None:
-        projected = [observed.random_projection(projection_key, points - points[0], target_dim) for points in windows]
+        projected = jax.lax.map(
+            lambda points: observed.random_projection(projection_key, points - points[0], target_dim),
+            jnp.stack(windows),
+        )
         of_projected = _components_of_each(projected, n_components)
         results |= {f"projected_{name}": values for name, values in of_projected.items()}
     return results
 
 
-def _components_of_each(trajectories: list[Array], count: int) -> dict[str, Float[Array, "trajectories ..."]]:
-    found = [observed.principal_components(points, count) for points in trajectories]
+def _components_of_each(
+    trajectories: Float[Array, "trajectories points dim"], count: int
+) -> dict[str, Float[Array, "trajectories ..."]]:
+    components = jax.lax.map(lambda points: observed.principal_components(points, count), trajectories)
     return {
-        "ratio": jnp.stack([components.variances / components.total_variance for components in found]),
-        "score": jnp.stack(
-            [components.time_courses * jnp.sqrt(len(components.time_courses) / 2) for components in found]
-        ),
+        "ratio": components.variances / components.total_variance[:, None],
+        "score": components.time_courses * jnp.sqrt(trajectories.shape[1] / 2),
     }
 
 

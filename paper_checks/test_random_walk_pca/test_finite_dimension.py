@@ -39,7 +39,7 @@ def test_sim_evr(trial, n_points=24, dim=50, scatter_points=60, scatter_dim=200)
     variances = predicted.eigenvalues(n_points)
     population = observed.population_spectrum(n_points)
     trial.mean(
-        lambda key: _ratios(observed.eigenbasis_sample(key, population, dim).variances)[:3],
+        lambda key: _leading_ratios(observed.eigenbasis_sample(key, population, dim, count=3)),
         predicted.mean_explained_variance_ratio(variances, dim, 3),
         law=Bounded(0, 1),
         slack=np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3)),
@@ -61,19 +61,19 @@ def test_sim_evr(trial, n_points=24, dim=50, scatter_points=60, scatter_dim=200)
     )
 
 
-def _ratios(variances):
-    return variances / jnp.sum(variances)
+def _leading_ratios(sample):
+    return sample.variances / sample.total_variance
 
 
 @claim("bias of sample eigenvalues (Lawley 1956); closed sum derived", kind="rate", tier="full")
-def test_eig_bias_three_quarters(trial, n_points=50, dim=200):
+def test_eig_bias_three_quarters(trial, n_points=20, dim=200):
     """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(pi k / T): 3/4 for every k."""
     population = observed.population_spectrum(n_points)
     variances = predicted.eigenvalues(n_points)
     expected = predicted.eigenvalue_bias_coefficient(n_points)[:3]
 
     def scaled_bias(key):
-        sample = observed.eigenbasis_sample(key, population, dim)
+        sample = observed.eigenbasis_sample(key, population, dim, count=3)
         # The noise along each population axis has mean exactly one: a control variate with a known mean.
         return dim * (sample.variances[:3] / population[:3] - sample.noise_variances[:3])
 
@@ -82,9 +82,10 @@ def test_eig_bias_three_quarters(trial, n_points=50, dim=200):
         expected,
         law=Asymptotic(),
         slack=dim * np.abs(predicted.eigenvalue_bias_second_order(variances, dim, 3)),
-        margin=np.array([0.1, 0.12, 0.2]),
+        margin=np.array([0.05, 0.1, 0.1]),
         controls={"3 k / 4": 0.75 * np.arange(1, 4), "one half": np.full(3, 0.5), "no bias": np.zeros(3)},
-        first=1024,
+        first=8192,
+        most=400_000,
     )
 
 

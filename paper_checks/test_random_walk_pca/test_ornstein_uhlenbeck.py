@@ -145,22 +145,38 @@ def test_ou_trapping(trial, n_points=80, dim=100, rate=0.05, lag=20):
 
 
 @claim("the trapped process stays away from the minimum", kind="bound")
-def test_ou_not_mean_reverting(trial, n_points=2000, burn_in=200, dim=100, rate=0.05):
-    """In high dimension the trapped norm never comes near the minimum: P(|x_t| < r_c / 2) <= exp(-0.318 d) per step."""
+def test_ou_not_mean_reverting(trial, n_points=600, burn_in=200, dims=(100, 1000), rate=0.05):
+    """The trapped norm stays off the minimum, P(|x_t| < r_c / 2) <= exp(-0.318 d), and never leaves r_c as d grows."""
 
-    def comes_close(dimension):
-        def event(key):
-            norms = observed.squared_norms(key, n_points, dimension, reversion=rate)[burn_in:]
-            return jnp.min(norms) < predicted.trapping_radius(rate) ** 2 / 4
+    def closest(dim):
+        def squared_ratio(key):
+            norms = observed.squared_norms(key, n_points, dim, reversion=rate)[burn_in:]
+            return jnp.min(norms) / predicted.trapping_radius(rate) ** 2
 
-        return event
+        return squared_ratio
 
+    def comes_close(dim):
+        return lambda key: closest(dim)(key) < 0.25
+
+    def stays(dim):
+        return lambda key: closest(dim)(key) > 0.85**2
+
+    some, many = dims
     trial.probability(
-        comes_close(dim),
-        (n_points - burn_in) * predicted.escape_probability_bound(0.25, dim),
+        comes_close(some),
+        (n_points - burn_in) * predicted.escape_probability_bound(0.25, some),
         side="at most",
         margin=0.1,
         wrong_processes={"two dimensions": comes_close(2)},
         first=128,
+        most=1000,
+    )
+    trial.probability(
+        stays(many),
+        1 - (n_points - burn_in) * predicted.escape_probability_bound(0.85**2, many),
+        side="at least",
+        margin=0.1,
+        wrong_processes={f"{some} dimensions": stays(some)},
+        first=192,
         most=1000,
     )

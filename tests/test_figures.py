@@ -1,0 +1,99 @@
+"""The figures' framework: registration, settings, captions, files, and the command."""
+
+import matplotlib.pyplot as plt
+import pytest
+
+from figures.__main__ import main
+from figures.drawing import COLOURS, Figure, figure, figures
+
+
+def parabola(width: int = 3, height: float = 2.0):
+    """A parabola, for the test.
+
+    Its second paragraph.
+    """
+    drawn, axes = plt.subplots()
+    axes.plot(range(width), [height * x**2 for x in range(width)])
+    return drawn
+
+
+def test_settings_are_the_defaults_and_quick_ones_override_them():
+    drawing = Figure("paper", "F1", parabola, {"width": 2})
+    assert drawing.settings(quick=False) == {"width": 3, "height": 2.0}
+    assert drawing.settings(quick=True) == {"width": 2, "height": 2.0}
+    assert drawing.title == "A parabola, for the test."
+
+
+@pytest.mark.parametrize(
+    ("quick", "width", "command"),
+    [(False, 3, "python -m figures paper.F1"), (True, 2, "python -m figures paper.F1 --quick")],
+)
+def test_a_saved_figure_leaves_an_image_a_vector_file_and_a_caption(tmp_path, quick, width, command):
+    paths = Figure("paper", "F1", parabola, {"width": 2}).save(tmp_path, quick)
+    assert [path.name for path in paths] == ["F1_parabola.png", "F1_parabola.pdf", "F1_parabola.txt"]
+    assert {path.parent for path in paths} == {tmp_path / "paper"}
+    assert paths[0].read_bytes().startswith(b"\x89PNG")
+    assert paths[1].read_bytes().startswith(b"%PDF")
+    assert paths[2].read_text(encoding="utf-8").splitlines() == [
+        "F1. A parabola, for the test. Its second paragraph.",
+        f"Settings: width = {width}, height = 2.0.",
+        f"Command: {command}",
+    ]
+    assert not plt.get_fignums()  # closed again
+
+
+def without_caption(width: int = 1):
+    return plt.figure()
+
+
+def without_default(width):
+    """A caption."""
+    return plt.figure()
+
+
+@pytest.mark.parametrize(
+    ("draw", "quick", "message"),
+    [
+        (without_caption, {}, "figure F1 needs a docstring"),
+        (without_default, {}, "every setting needs a default"),
+        (parabola, {"depth": 1}, "quick settings must be among them"),
+    ],
+)
+def test_a_figure_without_caption_or_defaults_is_refused(draw, quick, message):
+    with pytest.raises(ValueError, match=message):
+        figure("F1", quick=quick)(draw)
+
+
+def test_figures_come_in_the_order_of_their_numbers():
+    names = [found.name for found in figures("random_walk_pca")]
+    assert names == [f"F{number}" for number in range(1, len(names) + 1)]
+    assert len(names) >= 10
+    assert [found.name for found in figures("random-walk-pca.F3")] == ["F3"]
+    assert {found.paper for found in figures()} >= {"random_walk_pca"}
+
+
+def test_colours_are_distinct():
+    assert len(set(COLOURS)) == len(COLOURS)
+
+
+def test_list_names_every_figure_with_the_first_sentence_of_its_caption(capsys):
+    assert main(["random_walk_pca", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == [f"random_walk_pca.F{n}" for n in range(1, len(lines) + 1)]
+    assert all(line.endswith(".") and len(line.split("  ")[1]) > 20 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["no_paper"], "no figure 'no_paper'; papers with figures: "),
+        (["random_walk_pca.F99"], "no figure 'random_walk_pca.F99'; its figures are F1, F2, "),
+        (["random_walk_pca.F1", "--out", __file__], "--out must be a folder that can be written, got "),
+    ],
+)
+def test_a_wrong_argument_gets_one_sentence_and_status_2(capsys, arguments, sentence):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"python -m figures: error: {sentence}")
