@@ -1,0 +1,29 @@
+"""README.md: its Python runs, and what continuous integration takes from it is what it says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_first_python_example_runs():
+    example = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)[0]
+    done = subprocess.run([sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_commands_run_in_integration():
+    script = ROOT / ".ci" / "readme_commands"
+    printed = subprocess.run([sys.executable, script, ROOT / "README.md"], capture_output=True, text=True, check=True)
+    commands = printed.stdout.splitlines()
+    assert commands[:2] == ["pip install -e . && pytest paper_checks/", 'pip install -e ".[test]" && pytest tests/']
+    assert "python -m figures --quick" in commands
+    assert not any("#" in command for command in commands)
+
+
+def test_every_local_link_leads_somewhere():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
