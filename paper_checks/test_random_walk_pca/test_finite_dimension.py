@@ -90,7 +90,7 @@ def test_eig_bias_three_quarters(trial, n_points=20, dim=200):
 
 
 @claim("Lissajous curves at finite d; overlap law derived", kind="rate")
-def test_lissajous(trial, n_points=16, dims=(40, 100)):
+def test_lissajous(trial, n_points=16, dims=(40, 80)):
     """Component k misses its cosine by (1/d) sum_{j != k} theta_j theta_k / (theta_j - theta_k)^2, about k^2 / d."""
     variances = predicted.eigenvalues(n_points)
     first, second = (
@@ -166,7 +166,7 @@ def test_trace_laplace(trial, n_points=12, arguments=(0.01, 0.05, 0.2)):
 
 
 @claim("spectrum at finite d; companion equation derived", kind="limit")
-def test_mp_equation(trial, n_points=200, dim=100, arguments=(-0.5, -5.0, -100.0)):
+def test_mp_equation(trial, n_points=120, dim=60, arguments=(-0.5, -5.0, -100.0)):
     """The spectrum's Stieltjes transform m(z) solves z = -1/m + (1/d) sum_k 1 / (theta_k + m), a closed form in m."""
     shifts = np.logspace(-6, 1, 15)
     inverse_variances = 1 / np.asarray(observed.population_spectrum(n_points))
@@ -193,7 +193,7 @@ def test_mp_equation(trial, n_points=200, dim=100, arguments=(-0.5, -5.0, -100.0
         exact,
         law=Asymptotic(),
         slack=exact / dim,  # the first correction is of relative order 1 / d
-        margin=0.025 * exact,
+        margin=0.04 * exact,
         controls={"Marchenko-Pastur": _marchenko_pastur(z, n_points, dim)},
         first=256,
         most=4000,

@@ -190,7 +190,7 @@ def test_bartlett_equals_walk(trial, n_points=12, dim=16):
 
     trial.distribution(
         pair(lambda key: observed.bartlett_factor(key, n_points, dim)),
-        margin=0.08,
+        margin=0.1,
         wrong_processes={"chi-square for chi on the diagonal": pair(squared_diagonal)},
         first=2048,
     )

@@ -103,12 +103,12 @@ def test_ou_sine_not_cosine(trial, n_points=1500, crossovers=(20, 60, 150)):
     kind="distribution",
     as_printed="The trapped process does not revert: successive positions keep their direction.",
 )
-def test_ou_trapping(trial, n_points=80, dim=100, rate=0.05, lag=20):
+def test_ou_trapping(trial, n_points=64, dim=400, rate=0.05, lag=20):
     """The squared norm settles at 1 / (alpha (2 - alpha)), relative spread sqrt(2 / d); directions decay as a^lag."""
     settled = predicted.mean_squared_norm(np.array([n_points]), rate)[0]
 
     def squared_norm(key):
-        return observed.squared_norms(key, n_points, dim, reversion=rate)[-1]
+        return observed.squared_norms(key, n_points, dim, reversion=rate, dtype=jnp.float32)[-1]
 
     trial.mean(
         squared_norm,
@@ -145,12 +145,12 @@ def test_ou_trapping(trial, n_points=80, dim=100, rate=0.05, lag=20):
 
 
 @claim("the trapped process stays away from the minimum", kind="bound")
-def test_ou_not_mean_reverting(trial, n_points=600, burn_in=200, dims=(100, 1000), rate=0.05):
+def test_ou_not_mean_reverting(trial, n_points=300, burn_in=100, dims=(100, 1000), rate=0.05):
     """The trapped norm stays off the minimum, P(|x_t| < r_c / 2) <= exp(-0.318 d), and never leaves r_c as d grows."""
 
     def closest(dim):
         def squared_ratio(key):
-            norms = observed.squared_norms(key, n_points, dim, reversion=rate)[burn_in:]
+            norms = observed.squared_norms(key, n_points, dim, reversion=rate, dtype=jnp.float32)[burn_in:]
             return jnp.min(norms) / predicted.trapping_radius(rate) ** 2
 
         return squared_ratio

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -34,11 +35,13 @@ PANELS = {"F1": 55, "F2": 2, "F3": 2, "F4": 13, "F5": 49, "F6": 13, "F7": 56, "F
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    """All figures at tiny settings, by name."""
+    """All figures at tiny settings, by name. Nearly all of the time is compilation, so the compiler need not try hard."""
+    jax.config.update("jax_disable_most_optimizations", True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path_factory.mktemp("cache")))
         with style():
             found = {drawing.name: drawing.draw(**TINY[drawing.name]) for drawing in figures("random_walk_pca")}
+    jax.config.update("jax_disable_most_optimizations", False)
     yield found
     plt.close("all")
 
