@@ -621,7 +621,8 @@ def test_worker_processes_change_no_bit_and_their_death_loses_no_finished_chunk(
 
 
 def test_a_dask_cluster_changes_no_bit(serial_spectra, monkeypatch):
-    distributed = pytest.importorskip("distributed")
+    import distributed
+
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,

@@ -71,6 +71,6 @@ def decaying_noise(
         points_with_intervals(ratio_axes, shown, ratios[:, shown - 1], colour, fmt=marker, label=text)
     ratio_axes.set(xlabel="component  k", ylabel="explained variance ratio  $ρ_k$")
     ratio_axes.legend(loc="lower left")
-    label(step_axes, "c", x=-0.1)
+    label(step_axes, "c", x=-0.16)
     label(ratio_axes, "d", x=-0.1)
     return drawn
