@@ -3,7 +3,7 @@
 import json
 import math
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -269,27 +269,26 @@ def table(rows: Sequence[Row]) -> list[str]:
                     "+" if row.as_expected else "!",
                     row.id.removeprefix(f"{paper}."),
                     row.verdict,
-                    brief(row.predicted),
-                    brief(row.measured),
-                    brief_interval(row.interval),
-                    brief(row.margin, 2),
-                    brief(row.error_probability, 2),
-                    brief(row.samples, 3),
+                    _fitted(row.predicted, 1),
+                    _fitted(row.measured, 2),
+                    _fitted(row.interval, 3, shown=brief_interval),
+                    _fitted(row.margin, 4, digits=2),
+                    _fitted(row.error_probability, 5, digits=2),
+                    _fitted(row.samples, 6, digits=2),
                     f"{row.seconds:.1f}",
                 )
             )
     return [*lines, *_totals(rows)]
 
 
-def _line(mark: str, name: str, *cells: str) -> str:
-    widths = (12, 9, 9, 21, 7, 8, 7, 5)
-    aligned = [
-        cells[0].ljust(widths[0])[: widths[0]],
-        *(c.rjust(w)[:w] for c, w in zip(cells[1:], widths[1:], strict=True)),
-    ]
-    room = WIDTH - sum(widths) - len(widths) - 2
+_WIDTHS = (12, 9, 9, 21, 7, 8, 7, 5)
+
+
+def _line(mark: str, name: str, verdict: str, *numbers: str) -> str:
+    room = WIDTH - sum(_WIDTHS) - len(_WIDTHS) - 2
     name = name if len(name) <= room else name[: room - 1] + "…"
-    return f"{mark} {name.ljust(room)} {' '.join(aligned)}".rstrip()
+    aligned = " ".join(number.rjust(width) for number, width in zip(numbers, _WIDTHS[1:], strict=True))
+    return f"{mark} {name.ljust(room)} {verdict.ljust(_WIDTHS[0])} {aligned}".rstrip()
 
 
 def _totals(rows: Sequence[Row]) -> list[str]:
@@ -325,6 +324,12 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH)
 
 
+def _fitted(value: Any, column: int, digits: int = 5, shown: Callable[..., str] | None = None) -> str:
+    """Return `value` with as many digits as fit in the column; digits are dropped, an exponent never is."""
+    texts = [(shown or brief)(value, fewer) for fewer in range(digits, 0, -1)]
+    return next((text for text in texts if len(text) <= _WIDTHS[column]), texts[-1])
+
+
 def brief(value: Any, digits: int = 5) -> str:
     """Return a number with a few digits, the first entries of a list, or the string itself."""
     if value is None:
@@ -338,13 +343,13 @@ def brief(value: Any, digits: int = 5) -> str:
     return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
-def brief_interval(interval: Any) -> str:
+def brief_interval(interval: Any, digits: int = 5) -> str:
     """Return `[low, high]`, or `± half` where the ends agree in four digits; of a vector the first coordinate."""
     if interval is None:
         return "–"
     low, high = (end[0] if isinstance(end, list) else end for end in interval)
     if isinstance(low, str) or isinstance(high, str):
-        return f"[{brief(low)}, {brief(high)}]"
+        return f"[{brief(low, digits)}, {brief(high, digits)}]"
     if high - low < 1e-4 * max(abs(low), abs(high)):
         return f"± {brief((high - low) / 2, 2)}"
-    return f"[{brief(low)}, {brief(high)}]"
+    return f"[{brief(low, digits)}, {brief(high, digits)}]"

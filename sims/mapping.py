@@ -22,7 +22,7 @@ def resolve_mode(mode: Mode = "auto") -> Literal["map", "vmap"]:
 
 
 def map_cells(function: Callable[..., Any], *cells: Any, mode: Mode = "auto") -> Any:
-    """Apply `function(*cell)` to every cell along the leading axis of the arrays in `cells` (pytrees of equal length)."""
+    """Apply `function(*cell)` to every cell along the leading axis of the arrays in `cells` (pytrees, one length)."""
     if resolve_mode(mode) == "vmap":
         return jax.vmap(function)(*cells)
     return jax.lax.map(lambda cell: function(*cell), cells)

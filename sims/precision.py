@@ -1,6 +1,7 @@
 """The one sentence a float64 computation says when it is asked to run in float32."""
 
-import jax
+import jax.numpy as jnp
+import numpy as np
 
 
 def require_float64(what: str) -> None:
@@ -8,7 +9,7 @@ def require_float64(what: str) -> None:
 
     `what` names the computation in the message. Simulators that are valid in either precision do not call this.
     """
-    if not jax.config.jax_enable_x64:
+    if jnp.result_type(float) != np.float64:
         raise TypeError(
             f'{what} needs float64: call jax.config.update("jax_enable_x64", True) first, '
             "or run it inside jax.enable_x64(True)"

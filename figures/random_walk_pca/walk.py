@@ -98,7 +98,8 @@ def momentum(
     circulant formula, with k⁻² below and k⁻⁴ beyond the crossover k* = T(1 - γ)/(πγ^½), marked by triangles. (b) The
     first three ratios at T = sweep_points; dotted lines are their limits at γ = 0 (cosines) and γ → 1 (the integrated
     walk, where the scores are beam modes), .608 and .959 for the first. Points: means over runs in d = dim dimensions
-    with 99 % Student intervals. Antognini & Sohl-Dickstein 2018; the limit γ → 1 is new.
+    with 99 % Student intervals; at finite d the last components fall below the exact line, as without momentum.
+    Antognini & Sohl-Dickstein 2018; the limit γ → 1 is new.
     """
     sizes = {"n_points": n_points, "dim": dim}
     ratios = replicates(linear_process, runs, sizes, {"momentum": list(momenta)})["ratio"]

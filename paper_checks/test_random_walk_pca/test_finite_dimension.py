@@ -43,9 +43,9 @@ def test_sim_evr(trial, n_points=24, dim=50, scatter_points=60, scatter_dim=200)
         predicted.mean_explained_variance_ratio(variances, dim, 3),
         law=Bounded(0, 1),
         slack=np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3)),
-        margin=np.array([0.006, 0.003, 0.0016]),
         controls={"no bias": predicted.explained_variance_ratio(n_points)[:3]},
         first=1024,
+        most=1_000_000,
     )
     variances = predicted.eigenvalues(scatter_points)
     expected = predicted.explained_variance_ratio_std(variances, scatter_dim)[:3] ** 2

@@ -71,12 +71,14 @@ def trace_cdf(
 def _invert(value: float, weights: Float[np.ndarray, " spectrum"], dim: float | int) -> float:
     from scipy.optimize import brentq
 
-    def slope(point: float) -> float:
-        """Derivative of the log integrand times `point`: negative at 1 / value, positive once every term is bounded."""
-        weighted = weights * point
-        return float(value * point - 1 - dim / 2 * np.sum(weighted / (1 + weighted)))
-
-    saddle = brentq(slope, 1 / value, (1 + dim / 2 * weights.size) / value, xtol=1e-300, rtol=1e-6)
+    # Derivative of the log integrand times `point`: negative at 1 / value, positive once every term is bounded.
+    saddle = brentq(
+        lambda point: float(value * point - 1 - dim / 2 * np.sum(weights * point / (1 + weights * point))),
+        1 / value,
+        (1 + dim / 2 * weights.size) / value,
+        xtol=1e-300,
+        rtol=1e-6,
+    )
     curvature = dim / 2 * np.sum((weights / (1 + weights * saddle)) ** 2) + saddle**-2
     width = 1 / np.sqrt(curvature)
     step = 1 / 16
