@@ -47,10 +47,8 @@ def ornstein_uhlenbeck_modes(
     inverse = _inverse_eigenvalue(frequency, rate)
     numerator, denominator = _boundary_terms(frequency, n_points, rate)
     phase = np.outer(np.arange(1, n_points + 1), frequency)
-    modes = inverse * (numerator * np.sin(phase) - denominator * np.cos(phase)) + denominator * rate**2
-    modes -= modes.mean(
-        axis=0
-    )  # zero already, but for the rounding that a near-degenerate spectrum (alpha ~ 1) amplifies
+    modes = inverse * (numerator * np.sin(phase) - denominator * np.cos(phase))
+    modes -= modes.mean(axis=0)  # adds den alpha^2, free of the rounding that a near-degenerate spectrum amplifies
     return modes / np.linalg.norm(modes, axis=0) * np.sign(modes[0])
 
 
