@@ -113,9 +113,9 @@ def test_nn_walk_with_drift(trial, n_runs=15, n_steps=2000, window=500):
         controls={"the plain walk": np.full(n_runs, predicted.explained_variance_ratio(window)[0] - 0.8)},
     )
     trial.runs(
-        0.2 - np.abs(np.asarray(ratio["noisy momentum"]["last"]) - 0.6),
+        0.15 - np.abs(np.asarray(ratio["noisy momentum"]["last"]) - 0.6),
         alpha=alpha,
-        controls={"the whole run": 0.2 - np.abs(np.asarray(ratio["noisy momentum"]["whole"]) - 0.6)},
+        controls={"the whole run": 0.15 - np.abs(np.asarray(ratio["noisy momentum"]["whole"]) - 0.6)},
     )
     trial.runs(
         np.median([content[name]["steps shuffled"][:, 1] - content[name]["whole"][:, 1] for name in settings], axis=0),
