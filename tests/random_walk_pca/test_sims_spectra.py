@@ -14,6 +14,7 @@ from scipy import stats
 
 import sims.random_walk_pca as observed
 from sims.mapping import map_cells
+from sims.random_walk_pca.noise_rows import chi_square
 
 ULP = 2.0**-53
 SIGMAS = 6.0
@@ -109,6 +110,18 @@ def test_float32_blocks_change_the_ratios_by_float32_rounding_only():
     noise = np.concatenate(rows, axis=1) * scales / np.linalg.norm(scales)
     magnitude = np.abs(noise) @ np.abs(noise).T
     assert np.all(np.abs(gram - noise @ noise.T) <= (100 + 4) * 2.0**-24 * magnitude)
+
+
+def test_chi_square_has_its_law():
+    """Massart's band at 1e-6 for all five laws together: any law further off than 0.013 would fail."""
+    freedom = np.array([1.0, 2.0, 3.0, 10.0, 999.0])
+    draws = np.sort(np.asarray(sample(lambda key: chi_square(key, jnp.asarray(freedom)), seed=3, n=50_000)), axis=0)
+    band = np.sqrt(np.log(2 * len(freedom) / 1e-6) / (2 * len(draws)))
+    for column, degrees in zip(draws.T, freedom, strict=True):
+        cdf, steps = stats.chi2.cdf(column, degrees), np.arange(len(column) + 1) / len(column)
+        assert max(np.max(steps[1:] - cdf), np.max(cdf - steps[:-1])) < band
+        wrong = stats.chi2.cdf(column, degrees + max(0.1, 0.1 * degrees))
+        assert max(np.max(steps[1:] - wrong), np.max(wrong - steps[:-1])) > band
 
 
 @pytest.mark.parametrize(("n_rows", "dim"), [(1, 1), (4, 4), (7, 1000)])
