@@ -75,7 +75,7 @@ def test_ou_crossover(trial, sizes=(200, 400, 800, 1600, 3200), crossovers=(0.05
     kind="limit",
     as_printed="The components of the trapped process are cosines (cosine content 1).",
 )
-def test_ou_sine_not_cosine(trial, n_points=1500, crossovers=(20, 60, 150)):
+def test_ou_sine_not_cosine(trial, n_points=1600, crossovers=(20, 60, 150)):
     """For alpha T >> 1 the first component is a full sine, not a half cosine: its cosine content falls to 0.72."""
 
     def content(crossover):
