@@ -60,7 +60,8 @@ def _progress(config: pytest.Config, claim_id: str) -> Any:
     def show(drawn: int, most: int) -> None:
         if time.monotonic() - started > 2:
             with capture.global_and_fixture_disabled():
-                sys.stderr.write(f"\r{claim_id}: {drawn} samples (at most {most}) ")
+                # Ends at the start of the line, so that pytest's next output takes its place.
+                sys.stderr.write(f"{claim_id}: {drawn} samples, at most {most}".ljust(78) + "\r")
                 sys.stderr.flush()
 
     return show

@@ -71,6 +71,15 @@ def test_a_claim_runs_in_float64_whatever_the_process_has_set():
     assert seen == [np.float64]
 
 
+def test_sampling_reports_its_progress():
+    seen = []
+    trial = Trial("registry.shift", progress=lambda drawn, most: seen.append((drawn, most)))
+    test_shift(trial)
+    assert [drawn for drawn, _ in seen] == sorted({drawn for drawn, _ in seen})
+    assert seen[-1][0] == trial.findings[0].interval.n
+    assert all(drawn <= most for drawn, most in seen)
+
+
 def test_the_workbench_lists_its_own_papers():
     ids = {c.id for c in claims("random-walk-pca")}
     assert {"random_walk_pca.exact_spectrum", "random_walk_pca.first_two_fraction-as-printed"} <= ids
