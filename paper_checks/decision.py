@@ -6,7 +6,7 @@ has refuted its controls on the same data, without another sample and without an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -162,19 +162,15 @@ def judge(
     interval: Interval, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None, **about: Any
 ) -> Finding:
     """Decide the prediction, every control and the value as printed (if any) on one interval."""
-
-    def with_value(value: Any) -> Prediction:
-        return Prediction(value, prediction.margin, prediction.slack, prediction.side)
-
     return Finding(
         outcome=decide(interval, prediction),
         prediction=prediction,
         interval=interval,
         controls=tuple(
-            Control(name, wrong, decide(interval, with_value(wrong), refute_first=True))
+            Control(name, wrong, decide(interval, replace(prediction, value=wrong), refute_first=True))
             for name, wrong in controls.items()
         ),
-        printed=None if printed is None else decide(interval, with_value(printed)),
+        printed=None if printed is None else decide(interval, replace(prediction, value=printed)),
         printed_value=printed,
         **about,
     )

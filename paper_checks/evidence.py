@@ -6,6 +6,7 @@ are in `trends`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -189,7 +190,7 @@ def mean(
                 Control(name, prediction.value, decide(interval(other), prediction, refute_first=True))
                 for name, other in control_laws.items()
             )
-            finding = Finding(**{**vars(finding), "controls": (*finding.controls, *others)})
+            finding = replace(finding, controls=(*finding.controls, *others))
         if progress is not None:
             progress(total, looks[-1])
         undecided = [finding.outcome, finding.printed, *(control.outcome for control in finding.controls)]

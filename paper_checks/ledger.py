@@ -3,6 +3,7 @@
 import json
 import math
 import platform
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
@@ -314,14 +315,8 @@ def _totals(rows: Sequence[Row]) -> list[str]:
     expected = sum(row.as_expected for row in rows)
     return [
         f"{expected} of {len(rows)} verdicts as expected; {refuted} of {len(controls)} controls REFUTED",
-        *_wrapped(" · ".join(parts)),
+        *textwrap.wrap(" · ".join(parts), WIDTH),
     ]
-
-
-def _wrapped(text: str) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, WIDTH)
 
 
 def _fitted(value: Any, column: int, digits: int = 5, shown: Callable[..., str] | None = None) -> str:

@@ -8,6 +8,7 @@ paper prints where the claim corrects it.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -332,4 +333,4 @@ class Trial:
             for name, process in (wrong_processes or {}).items()
             if judged is not None
         )
-        self.findings.append(Finding(**{**vars(finding), "controls": (*finding.controls, *others)}))
+        self.findings.append(replace(finding, controls=(*finding.controls, *others)))
