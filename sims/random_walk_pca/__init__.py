@@ -10,7 +10,7 @@ and three neighbours: plain PCA of a cloud of points, robust PCA, PCA with a gen
 
 from sims.random_walk_pca.eigenbasis import EigenbasisSample, eigenbasis_overlaps, eigenbasis_sample
 from sims.random_walk_pca.generative_pca import SpikeErrors, spike_errors
-from sims.random_walk_pca.noise_rows import bartlett_factor, equivalent_gaussian_noise, noise
+from sims.random_walk_pca.noise_rows import equivalent_gaussian_noise, noise
 from sims.random_walk_pca.pca import (
     LeadingRatios,
     PrincipalComponents,
@@ -56,7 +56,6 @@ __all__ = [
     "TrainingRun",
     "axes_from_covariance",
     "axes_from_singular_values",
-    "bartlett_factor",
     "centre",
     "centre_gram",
     "corrupted_points",

@@ -8,9 +8,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.random_walk_pca.domain import AnyArray, is_traced, require_count
-from sims.random_walk_pca.noise_rows import bartlett_factor
+from sims.domain import AnyArray, is_traced, require_count
 from sims.random_walk_pca.pca import block_power, require_components
+from sims.wishart import bartlett_factor
 
 
 class EigenbasisSample(NamedTuple):

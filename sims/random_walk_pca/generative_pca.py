@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.random_walk_pca.domain import require_above, require_count
+from sims.domain import require_above, require_count
 
 
 class SpikeErrors(NamedTuple):

@@ -5,11 +5,13 @@ from typing import Literal, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.random_walk_pca.domain import AnyArray, is_traced, require_above, require_count, require_points
+from sims.domain import AnyArray, is_traced, require_above, require_count
+from sims.random_walk_pca.domain import require_points
+from sims.wishart import bartlett_factor
 
 Law = Literal["gaussian", "rademacher", "uniform", "laplace", "student", "cauchy"]
 
@@ -123,46 +125,3 @@ def equivalent_gaussian_noise(
     first_key, triangle_key = jax.random.split(key)
     first_axis = jax.random.normal(first_key, (n_points, 1), dtype)
     return jnp.concatenate([first_axis, bartlett_factor(triangle_key, n_points, dim - 1, dtype)], axis=1) * dim**-0.5
-
-
-def bartlett_factor(key: Key[Array, ""], n_rows: int, dim: int, dtype: DTypeLike = float) -> Float[Array, "rows rows"]:
-    """Lower triangular L with L Lᵀ ~ Wishart(dim, identity), for dim >= n_rows. Source: Bartlett 1933."""
-    require_count("dim", dim, n_rows, "Bartlett's factor needs at least as many dimensions as rows")
-    normal_key, chi_key = jax.random.split(key)
-    odd_row = n_rows % 2
-    width = n_rows - 1 + odd_row
-    normals = jax.random.normal(normal_key, (n_rows // 2, width), dtype)
-    # The triangle's rows are taken in pairs, a short and a long one from one row of normals, so that none is wasted.
-    square = jnp.concatenate([jnp.zeros((odd_row, width), dtype), normals, normals[::-1, ::-1]])
-    below = jnp.tril(jnp.pad(square, ((0, 0), (0, n_rows - width))), -1)
-    freedom = dim - jnp.arange(n_rows, dtype=dtype)
-    return below + jnp.diag(jnp.sqrt(chi_square(chi_key, freedom)))
-
-
-def chi_square(key: Key[Array, ""], freedom: Float[Array, "draws"]) -> Float[Array, "draws"]:
-    """Independent chi-square variables, one for each number of degrees of freedom (at least 1).
-
-    Twice a gamma variable, by the rejection of Marsaglia and Tsang (2000) with all draws in one loop: a third of the
-    time of `jax.random.chisquare`, and half of its compilation. Below shape one a gamma variable is one of shape s + 1
-    times U^(1/s).
-    """
-    shape = freedom / 2
-    root_key, loop_key = jax.random.split(key)
-    raised = jnp.where(shape < 1, shape + 1, shape)
-    centre = raised - 1 / 3
-    width = (9 * centre) ** -0.5
-
-    def attempt(state):
-        index, accepted, waiting = state
-        normal_key, uniform_key = jax.random.split(jax.random.fold_in(loop_key, index))
-        normal = jax.random.normal(normal_key, shape.shape, shape.dtype)
-        uniform = jax.random.uniform(uniform_key, shape.shape, shape.dtype)
-        cube = (1 + width * normal) ** 3
-        log_cube = jnp.log(jnp.where(cube > 0, cube, 1))
-        accept = (cube > 0) & (jnp.log(uniform) < normal**2 / 2 + centre * (1 - cube + log_cube))
-        return index + 1, jnp.where(waiting & accept, centre * cube, accepted), waiting & ~accept
-
-    start = (0, jnp.zeros_like(shape), jnp.ones(shape.shape, bool))
-    gamma = lax.while_loop(lambda state: jnp.any(state[2]), attempt, start)[1]
-    root = jax.random.uniform(root_key, shape.shape, shape.dtype) ** (1 / shape)
-    return 2 * jnp.where(shape < 1, gamma * root, gamma)

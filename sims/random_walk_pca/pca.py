@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from sims.random_walk_pca.domain import AnyArray, require_count, require_finite_rows, require_points, require_variance
+from sims.domain import AnyArray, require_count
+from sims.random_walk_pca.domain import require_finite_rows, require_points, require_variance
 from sims.random_walk_pca.processes import centre, centre_gram
 
 

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from sims.random_walk_pca.domain import AnyArray, require_count, require_finite_rows
+from sims.domain import AnyArray, require_count
+from sims.random_walk_pca.domain import require_finite_rows
 
 
 class PrincipalAxes(NamedTuple):

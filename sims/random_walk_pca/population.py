@@ -8,8 +8,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
+from sims.domain import require_count
 from sims.precision import require_float64
-from sims.random_walk_pca.domain import require_count, require_points
+from sims.random_walk_pca.domain import require_points
 from sims.random_walk_pca.pca import decreasing_eigenvalues
 from sims.random_walk_pca.processes import (
     State,

@@ -8,14 +8,8 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, ScalarLike
 
-from sims.random_walk_pca.domain import (
-    AnyArray,
-    is_traced,
-    require_count,
-    require_finite,
-    require_finite_rows,
-    require_in_range,
-)
+from sims.domain import AnyArray, is_traced, require_count, require_finite, require_in_range
+from sims.random_walk_pca.domain import require_finite_rows
 
 
 def trajectory(

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float, Key, ScalarLike
 
-from sims.random_walk_pca.domain import AnyArray, require_above, require_count, require_finite_rows
+from sims.domain import AnyArray, require_above, require_count
+from sims.random_walk_pca.domain import require_finite_rows
 
 MEDIAN_OF_SQUARED_NORMAL = 0.45493642311957283
 """The median of a χ² variable with one degree of freedom: a robust variance is the median square divided by it."""

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.random_walk_pca.domain import AnyArray, require_finite
+from sims.domain import AnyArray, require_finite
 from sims.random_walk_pca.noise_rows import Law, equivalent_gaussian_noise, noise
 from sims.random_walk_pca.pca import variance_ratios
 from sims.random_walk_pca.processes import require_process, trajectory

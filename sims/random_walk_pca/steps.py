@@ -5,7 +5,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.random_walk_pca.domain import AnyArray, is_traced, require_finite_rows, require_points
+from sims.domain import AnyArray, is_traced
+from sims.random_walk_pca.domain import require_finite_rows, require_points
 from sims.random_walk_pca.processes import trajectory_gram
 
 

@@ -9,7 +9,8 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.random_walk_pca.domain import AnyArray, require_count, require_points
+from sims.domain import AnyArray, require_count
+from sims.random_walk_pca.domain import require_points
 from sims.random_walk_pca.noise_rows import Law, relative_scales, require_law, unit_noise
 from sims.random_walk_pca.processes import require_process, trajectory
 

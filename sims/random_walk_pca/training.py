@@ -9,7 +9,7 @@ from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.random_walk_pca.domain import AnyArray, require_count, require_finite, require_in_range
+from sims.domain import AnyArray, require_count, require_finite, require_in_range
 
 Loss = Literal["squared", "cross_entropy"]
 

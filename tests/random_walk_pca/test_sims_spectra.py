@@ -14,7 +14,7 @@ from scipy import stats
 
 import sims.random_walk_pca as observed
 from sims.mapping import map_cells
-from sims.random_walk_pca.noise_rows import chi_square
+from sims.wishart import bartlett_factor, chi_square
 
 ULP = 2.0**-53
 SIGMAS = 6.0
@@ -126,7 +126,7 @@ def test_chi_square_has_its_law():
 
 @pytest.mark.parametrize(("n_rows", "dim"), [(1, 1), (4, 4), (7, 1000)])
 def test_bartlett_factor_has_wishart_moments(n_rows, dim):
-    factors = np.asarray(sample(lambda key: observed.bartlett_factor(key, n_rows, dim), seed=10, n=6000))
+    factors = np.asarray(sample(lambda key: bartlett_factor(key, n_rows, dim), seed=10, n=6000))
     np.testing.assert_array_equal(factors, np.tril(factors))
     wishart = factors @ factors.transpose(0, 2, 1)
     deviation = np.sqrt(dim * (1 + np.eye(n_rows)) / len(wishart))
@@ -353,7 +353,7 @@ KEY = jax.random.key(0)
         (lambda: observed.projected_noise(KEY, 3, 3, 0), "target_dim must be at least 1"),
         (lambda: observed.equivalent_gaussian_noise(KEY, 1, 3), "two recorded points"),
         (lambda: observed.equivalent_gaussian_noise(KEY, 3, 0), "dim must be at least 1"),
-        (lambda: observed.bartlett_factor(KEY, 3, 2), "at least as many dimensions as rows"),
+        (lambda: bartlett_factor(KEY, 3, 2), "at least as many dimensions as rows"),
         (lambda: observed.eigenbasis_sample(KEY, np.zeros(3), 5), "not all zero"),
         (lambda: observed.eigenbasis_sample(KEY, np.array([1.0, -1.0]), 5), "not negative"),
         (lambda: observed.eigenbasis_sample(KEY, np.zeros(0), 5), "two recorded points"),

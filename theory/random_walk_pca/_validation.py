@@ -1,30 +1,24 @@
 """The sentences that hostile input gets, before anything is computed."""
 
-from numbers import Integral
-
 import numpy as np
 from jaxtyping import Float
+
+from theory.domain import check_integer
 
 
 def check_points(n_points: int) -> None:
     """Raise unless `n_points` is an integer of at least two: centring removes one point, and PCA needs a direction."""
-    _check_integer("n_points", n_points)
+    check_integer("n_points", n_points)
     if n_points < 2:
         raise ValueError(f"n_points must be at least 2 (PCA needs at least two recorded points), got {n_points}")
 
 
 def check_components(n_components: int, most: int | None = None) -> None:
     """Raise unless `n_components` is an integer of at least one and, where there are only `most`, at most that."""
-    _check_integer("n_components", n_components)
+    check_integer("n_components", n_components)
     if n_components < 1 or (most is not None and n_components > most):
         allowed = "at least 1" if most is None else f"between 1 and {most}"
         raise ValueError(f"n_components must be {allowed}, got {n_components}")
-
-
-def check_positive(name: str, value: float | int) -> None:
-    """Raise unless the scalar `value` is finite and above zero."""
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"{name} must be finite and positive, got {value}")
 
 
 def check_momentum(momentum: float | int) -> None:
@@ -53,8 +47,3 @@ def check_spectrum(name: str, spectrum: Float[np.ndarray, " spectrum"]) -> None:
         raise ValueError(f"{name} must hold finite, non-negative variances, got {spectrum}")
     if not np.any(spectrum > 0):
         raise ValueError(f"{name} must not be all zero (zero total variance: ratios are undefined)")
-
-
-def _check_integer(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r}")

@@ -9,7 +9,8 @@ dimension only.
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._validation import check_points, check_positive, check_spectrum
+from theory.domain import check_positive
+from theory.random_walk_pca._validation import check_points, check_spectrum
 
 
 def laplacian_resolvent_trace(shift: float | int, n_points: int) -> float:

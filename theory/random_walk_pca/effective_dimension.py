@@ -7,7 +7,8 @@ the number of steps; what the leading components feel is the effective dimension
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._validation import check_positive, check_spectrum
+from theory.domain import check_positive
+from theory.random_walk_pca._validation import check_spectrum
 
 
 def effective_dimension(noise_spectrum: Float[np.ndarray, " dimensions"]) -> float:

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._validation import check_components, check_positive, check_spectrum
+from theory.domain import check_positive
+from theory.random_walk_pca._validation import check_components, check_spectrum
 
 
 def eigenvalue_bias(

@@ -7,7 +7,7 @@ is beta > 0; sizes out of range raise `ValueError`.
 
 import numpy as np
 
-from theory.random_walk_pca._validation import check_positive
+from theory.domain import check_positive
 
 
 def spiked_direction_error(subspace_dim: int, n_samples: int, spike: float | int) -> float:

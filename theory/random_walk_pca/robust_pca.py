@@ -5,7 +5,7 @@ and equally many of both signs. Threshold derived here; the goal for robust esti
 `fraction` is epsilon in (0, 1), `spike` is beta > 0; other values raise `ValueError`.
 """
 
-from theory.random_walk_pca._validation import check_positive
+from theory.domain import check_positive
 
 
 def outlier_flip_threshold(fraction: float, spike: float | int) -> float:

@@ -8,7 +8,8 @@ law. Derived here; arXiv 1806.08805 treats the infinite dimension only.
 import numpy as np
 from jaxtyping import Complex, Float
 
-from theory.random_walk_pca._validation import check_points, check_positive, check_spectrum
+from theory.domain import check_positive
+from theory.random_walk_pca._validation import check_points, check_spectrum
 
 
 def trace_laplace(argument: float | int, n_points: int, dim: float | int) -> float:

@@ -8,7 +8,8 @@ the bound on visits to the centre are derived here. Lengths are in units of the 
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.random_walk_pca._validation import check_positive, check_rate, check_stationary_rate
+from theory.domain import check_positive
+from theory.random_walk_pca._validation import check_rate, check_stationary_rate
 
 
 def trapping_radius(rate: float | int) -> float:

@@ -1,0 +1,1 @@
+"""Revisiting discriminative vs. generative classifiers: the simulators."""

@@ -1,0 +1,1 @@
+"""Naive Bayes against logistic regression: the exact theory."""
