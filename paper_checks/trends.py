@@ -1,13 +1,14 @@
 """Decision procedures for what happens along a sequence of sizes: limits, orders of convergence, growth laws."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from paper_checks.decision import Control, Finding, Outcome, Prediction, check_controls, judge
-from paper_checks.laws import Interval
+from paper_checks.laws import Interval, Law
 
 
 def limit(
@@ -121,6 +122,7 @@ def growth(
     error: float,
     slack_log: float,
     controls: Sequence[str],
+    guarantee: str = "finite-n (union)",
     laws: Mapping[str, Callable[[np.ndarray], np.ndarray]] = GROWTH_LAWS,
     printed: str | None = None,
 ) -> Finding:
@@ -130,11 +132,10 @@ def growth(
     widens them to allow that relative deviation from a pure law a + b g(n). REFUTED iff `claimed` does not survive,
     INCONCLUSIVE ("undecided") if a rival survives too. Verified *among the listed laws*. Guarantee: the true law is
     rejected with chance <= `error`, by the union bound alone. A constant is a member of every law (b = 0), so "const"
-    can be refuted but never verified. `controls` are laws that must be REFUTED as claims.
+    can be refuted but never verified. `controls` are laws that must be REFUTED as claims; `guarantee` is what the
+    boxes themselves rest on.
     """
-    n, low, high = (np.asarray(v, float) for v in (n, low, high))
-    if not (np.all(low <= high) and np.all(low >= 0) and np.all(n >= 1) and np.ptp(n) > 0):
-        raise ValueError("growth needs different sizes n >= 1 and boxes with 0 <= low <= high")
+    n, low, high = _boxes(n, low, high)
     if not slack_log >= 0:
         raise ValueError(f"slack_log must not be negative, got {slack_log}")
     wide_low, wide_high = low * np.exp(-slack_log), high * np.exp(slack_log)
@@ -145,7 +146,7 @@ def growth(
             raise ValueError(f"unknown growth law {name!r}; the list has {', '.join(laws)}")
         return "REFUTED" if name not in alive else "VERIFIED" if alive == [name] else "INCONCLUSIVE"
 
-    interval = Interval(np.asarray(", ".join(alive) or "none"), low, high, error, "finite-n (union)", len(n))
+    interval = Interval(np.asarray(", ".join(alive) or "none"), low, high, error, guarantee, len(n))
     return Finding(
         verdict(claimed),
         Prediction(claimed, slack=slack_log),
@@ -154,6 +155,85 @@ def growth(
         printed=None if printed is None else verdict(printed),
         printed_value=printed,
     )
+
+
+def growth_at_most(
+    n: Any,
+    low: Any,
+    high: Any,
+    claimed: str,
+    *,
+    error: float,
+    guarantee: str = "finite-n (union)",
+    printed: str | None = None,
+) -> Finding:
+    """Decide whether m(n) grows at most like a law g on the design: m(n_j) / m(n_1) <= g(n_j) / g(n_1) for every j.
+
+    `claimed` is a name from `GROWTH_LAWS`; "const" says that m never rises above its first value. The boxes hold the
+    truth at all design points with chance >= 1 - `error`. VERIFIED iff they leave no other possibility, REFUTED iff
+    they exclude it. A statement about the tested range only. The measured value is the largest m(n_j) / m(n_1) in
+    units of g(n_j) / g(n_1), predicted to be at most one. `printed` is a law whose exact form a + b g(n), a, b >= 0,
+    was claimed instead: REFUTED iff no member passes through the boxes.
+    """
+    n, low, high = _boxes(n, low, high)
+    if not (np.all(np.diff(n) > 0) and np.all(low[0] > 0) and np.isfinite(high[0])):
+        raise ValueError("growth_at_most needs increasing sizes and a first box with 0 < low <= high < inf")
+    g = np.asarray(GROWTH_LAWS[claimed](n), float)
+    if not np.all(g > 0):
+        raise ValueError(f"the law {claimed!r} must be positive on the design, which starts at n = {n[0]:g}")
+    scale = g[1:] / g[0]
+    least, most = low[1:] / high[0] / scale, high[1:] / low[0] / scale
+    middle = np.sqrt(np.maximum(low, np.finfo(float).tiny) * high)
+    interval = Interval(np.max(middle[1:] / middle[0] / scale), np.max(least), np.max(most), error, guarantee, len(n))
+    outcome = None
+    if printed is not None:
+        outcome = "INCONCLUSIVE" if survives(GROWTH_LAWS[printed], n, low, high) else "REFUTED"
+    finding = judge(interval, Prediction(np.asarray(1.0), 0.0, 0.0, "at most"), {}, None)
+    return replace(finding, printed=outcome, printed_value=printed)
+
+
+def _boxes(n: Any, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    n, low, high = (np.asarray(v, float) for v in (n, low, high))
+    if not (np.all(low <= high) and np.all(low >= 0) and np.all(n >= 1) and np.ptp(n) > 0):
+        raise ValueError("growth needs different sizes n >= 1 and boxes with 0 <= low <= high")
+    return n, low, high
+
+
+def crossing(sizes: Any, samples: Any, level: float, *, law: Law, error: float) -> Interval:
+    """Return an interval for the size at which a decreasing mean curve falls to `level`, from samples along the curve.
+
+    `samples`, shape `(runs, sizes)`, holds one curve per run at the increasing `sizes`; the columns may depend on each
+    other (nested designs), the runs may not. Each column's mean gets the interval of `law` at `error` / sizes; the
+    upper and the lower band, made monotone, are interpolated (log of the mean against log of the size) and cut at
+    `level`. Between neighbouring sizes the curve is taken to be that interpolation: choose them close.
+    Where the band does not bracket the level the interval says so: it starts at 0 or ends at infinity.
+    Raises `ValueError` unless the sizes increase, every sample is finite and `level` > 0.
+    """
+    sizes, samples = np.asarray(sizes, float), np.asarray(samples, float)
+    if sizes.ndim != 1 or len(sizes) < 2 or np.any(np.diff(sizes) <= 0) or sizes[0] <= 0:
+        raise ValueError("crossing needs at least two increasing positive sizes")
+    if samples.shape[1:] != sizes.shape or not np.all(np.isfinite(samples)) or not level > 0:
+        raise ValueError("crossing needs finite samples of shape (runs, sizes) and a positive level")
+    band = law.interval([samples], error / len(sizes), np.full(len(sizes), level / 10))
+    lower = np.maximum.accumulate(band.low[::-1])[::-1]
+    upper = np.minimum.accumulate(band.high)
+    middle = np.minimum.accumulate(band.estimate)
+    low, estimate, high = (_falls_to(sizes, curve, level) for curve in (lower, middle, upper))
+    return Interval(estimate, low, high, error, band.guarantee, len(samples))
+
+
+def _falls_to(sizes: np.ndarray, curve: np.ndarray, level: float) -> np.ndarray:
+    """Where a decreasing curve reaches the level: 0 if before the first size, infinity if after the last."""
+    below = curve <= level
+    if not below.any():
+        return np.asarray(np.inf)
+    j = int(np.argmax(below))
+    if j == 0:
+        return np.asarray(0.0)
+    # A band may reach zero: any positive number below the level keeps the interpolation between the neighbours.
+    before, after = np.log(np.maximum(curve[j - 1 : j + 1], level * 1e-12))
+    share = (before - np.log(level)) / (before - after)
+    return np.asarray(sizes[j - 1] * (sizes[j] / sizes[j - 1]) ** share)
 
 
 def _power(n: np.ndarray, exponent: float) -> np.ndarray:

@@ -155,14 +155,42 @@ class Trial:
         error: float,
         slack_log: float,
         controls: Sequence[str],
+        guarantee: str = "finite-n (union)",
         as_printed: str | None = None,
     ) -> None:
         """The boxes around a growing quantity admit the claimed law and no other (see `trends.growth`)."""
         self._record(
             trends.growth(
-                n, low, high, claimed, error=error, slack_log=slack_log, controls=controls, printed=as_printed
+                n,
+                low,
+                high,
+                claimed,
+                error=error,
+                slack_log=slack_log,
+                controls=controls,
+                guarantee=guarantee,
+                printed=as_printed,
             )
         )
+
+    def growth_at_most(
+        self,
+        n: Any,
+        boxes: tuple[Any, Any],
+        claimed: str,
+        *,
+        error: float,
+        wrong_processes: Mapping[str, tuple[Any, Any]],
+        guarantee: str = "finite-n (union)",
+        as_printed: str | None = None,
+    ) -> None:
+        """The quantity in the boxes (low, high) grows at most like the claimed law (see `trends.growth_at_most`)."""
+
+        def judged(measured: tuple[Any, Any]) -> Finding:
+            low, high = measured
+            return trends.growth_at_most(n, low, high, claimed, error=error, guarantee=guarantee, printed=as_printed)
+
+        self._record(judged(boxes), wrong_processes, judged)
 
     def gap(
         self,
