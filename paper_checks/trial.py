@@ -298,11 +298,18 @@ class Trial:
         """Return the JAX key of a named stream of this claim under this seed."""
         import jax
 
-        digest = hashlib.sha256(f"{self.claim_id}/{name}".encode()).digest()
+        digest = self._digest(name)
         key = jax.random.key(self.seed)
         for part in (digest[:4], digest[4:8]):
             key = jax.random.fold_in(key, int.from_bytes(part, "big"))
         return key
+
+    def generator(self, name: str = "") -> np.random.Generator:
+        """Return a NumPy generator on a named stream of this claim under this seed, for draws that need no program."""
+        return np.random.default_rng([self.seed % 2**64, int.from_bytes(self._digest(name)[:16], "big")])
+
+    def _digest(self, name: str) -> bytes:
+        return hashlib.sha256(f"{self.claim_id}/{name}".encode()).digest()
 
     def _alpha(self) -> float:
         """The share of the next decision: alpha / (j (j + 1)), which sums to alpha over any number of decisions."""

@@ -1,1 +1,63 @@
-"""Revisiting discriminative vs. generative classifiers: the simulators."""
+"""Revisiting discriminative vs. generative classifiers: the simulators.
+
+labels and data -> a fitted `LinearRule` -> its exact `conditional_error`. Naive Bayes needs no data matrix where the
+features are independent: `sample_statistics` draws what it would compute from one. The learning curves
+(`naive_bayes_errors`, `logistic_errors`, `paired_errors`, `split_errors`) put the three together, one key per seed;
+`official_scan` is the protocol of the paper's released code. Beside them linear discriminant analysis, generative
+without being naive, and a test whether the unpenalised fit exists.
+"""
+
+from sims.naive_bayes_vs_logistic.data import binary_statistics, covariance_factor, gaussian_classes
+from sims.naive_bayes_vs_logistic.errors import conditional_error, monte_carlo_error, quasi_random_points
+from sims.naive_bayes_vs_logistic.labels import (
+    balanced_counts,
+    balanced_labels,
+    equal_priors,
+    random_counts,
+    random_labels,
+)
+from sims.naive_bayes_vs_logistic.lda import efron_pair, lda, lda_error
+from sims.naive_bayes_vs_logistic.learning_curves import (
+    logistic_errors,
+    naive_bayes_errors,
+    nested_naive_bayes_errors,
+    paired_errors,
+    split_errors,
+)
+from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
+from sims.naive_bayes_vs_logistic.logistic import LogisticFit, ridge_logistic
+from sims.naive_bayes_vs_logistic.naive_bayes import naive_bayes, naive_bayes_rule, prefix_naive_bayes
+from sims.naive_bayes_vs_logistic.protocol import official_logistic_scan, official_scan
+from sims.naive_bayes_vs_logistic.statistics import sample_statistics, sample_statistics_correlated
+
+__all__ = [
+    "LinearRule",
+    "LogisticFit",
+    "balanced_counts",
+    "balanced_labels",
+    "binary_statistics",
+    "conditional_error",
+    "covariance_factor",
+    "efron_pair",
+    "equal_priors",
+    "gaussian_classes",
+    "lda",
+    "lda_error",
+    "logistic_errors",
+    "monte_carlo_error",
+    "naive_bayes",
+    "naive_bayes_errors",
+    "naive_bayes_rule",
+    "nested_naive_bayes_errors",
+    "official_logistic_scan",
+    "official_scan",
+    "paired_errors",
+    "prefix_naive_bayes",
+    "quasi_random_points",
+    "random_counts",
+    "random_labels",
+    "ridge_logistic",
+    "sample_statistics",
+    "sample_statistics_correlated",
+    "split_errors",
+]

@@ -6,6 +6,10 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
+from sims.domain import AnyArray
+
+Number = float | int | Float[AnyArray, ""]  # a scalar that may be traced
+
 
 class LinearRule(NamedTuple):
     """Predicts argmax_k w_k·x + b_k, the first class among equals.

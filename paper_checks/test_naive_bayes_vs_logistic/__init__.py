@@ -1,0 +1,29 @@
+"""Zheng et al. 2023, "Revisiting Discriminative vs. Generative Classifiers: Theory and Implications", arXiv 2302.02334.
+
+Only its abstract and its released code could be read, so no claim bears a theorem number of it: what is on trial are
+the abstract's statements, the released simulation, and sharper laws derived here. n is the number of features, m the
+number of samples, K the number of classes, Delta the Mahalanobis distance between two classes.
+"""
+
+import numpy as np
+
+ABSTRACT = "abstract; explicit form derived here"
+CODE = "released code"
+DERIVED = "derived here"
+
+
+def equicorrelated(n_features: int, correlation: float) -> np.ndarray:
+    """Return the covariance matrix with unit variances and one common correlation."""
+    return (1 - correlation) * np.eye(n_features) + correlation
+
+
+def two_classes(n_features: int, squared_distance: float) -> np.ndarray:
+    """Return the means of two classes with unit variances whose distance lies along every feature alike."""
+    half = np.sqrt(squared_distance / n_features) / 2
+    return np.stack([np.full(n_features, -half), np.full(n_features, half)])
+
+
+def half_informative(n_features: int = 20, gap: float = 0.8) -> np.ndarray:
+    """Return the means of two classes that differ by `gap` in the first half of the features only."""
+    difference = np.where(np.arange(n_features) < n_features // 2, gap, 0.0)
+    return np.stack([-difference / 2, difference / 2])

@@ -1,0 +1,242 @@
+"""How the number of samples grows with the number of features: m*(n, epsilon) and its law."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from paper_checks import claim
+from paper_checks.laws import Normal
+from paper_checks.test_naive_bayes_vs_logistic import ABSTRACT, CODE, DERIVED, equicorrelated, two_classes
+from paper_checks.trends import crossing
+from sims import naive_bayes_vs_logistic as observed
+from sims.mapping import map_cells
+from sims.sample_complexity import bisect_sizes, geometric_sizes
+from theory import naive_bayes_vs_logistic as predicted
+
+ERROR = 1e-7
+"""Chance, for each design, that any of its boxes misses its m*; a claim decides on a few designs."""
+
+
+def boxes_of(curves):
+    """Low and high ends of m* from one (sizes, samples, level, candidates) per design point.
+
+    Where the sizes were chosen by bisection among `candidates`, each candidate has its share of the error.
+    """
+    law, shares = Normal(asymptotic=True), [len(sizes) / candidates for sizes, _, _, candidates in curves]
+    found = [
+        crossing(*curve[:3], law=law, error=ERROR / len(curves) * share)
+        for curve, share in zip(curves, shares, strict=True)
+    ]
+    return np.array([box.low for box in found]), np.array([box.high for box in found])
+
+
+def naive_bayes_curves(trial, designs, sizes, level, *, n_runs, labels="balanced"):
+    """Learning curves of naive Bayes at the same sizes for every (means, variances), at floor + level."""
+
+    def runs(name, means, variances):
+        @jax.jit
+        def draw(keys):
+            return map_cells(
+                lambda key: observed.naive_bayes_errors(key, sizes, means, variances, labels=labels), keys, mode="map"
+            )
+
+        return np.asarray(draw(jax.random.split(trial.key(name), n_runs)))
+
+    curves = []
+    for means, variances in designs:
+        floor = predicted.naive_bayes_asymptotic_error(means, variances)
+        curves.append(
+            (sizes, runs(f"{labels} {means.shape} {means[0, 0]}", means, variances), floor + level, len(sizes))
+        )
+    return curves
+
+
+def logistic_curves(trial, designs, level, *, n_runs, widest, ratio=1.1):
+    """Learning curves of ridge logistic regression around the crossing, found by bisection, one program per design."""
+    curves = []
+    for (means, variances), runs, (low, high) in zip(designs, n_runs, widest, strict=True):
+        n_classes = len(means)
+        floor = predicted.naive_bayes_asymptotic_error(means, variances)
+        keys = jax.random.split(trial.key(f"logistic {means.shape}"), runs)
+        sizes = geometric_sizes(low, high, ratio, n_classes)
+        simulate = partial(
+            observed.logistic_errors, means=means, covariance=variances, max_samples=int(sizes[-1]), tolerance=1e-6
+        )
+        draw = jax.jit(lambda size, keys, simulate=simulate: map_cells(lambda key: simulate(key, size[None])[0], keys))
+        evaluated, errors = bisect_sizes(
+            lambda size, draw=draw, keys=keys: draw(jnp.asarray(size), keys), sizes, floor + level
+        )
+        curves.append((evaluated, errors, floor + level, len(sizes)))
+    return curves
+
+
+def official(sizes, n_classes):
+    """Return the released design for every n."""
+    return [predicted.official_design(n, n_classes) for n in sizes]
+
+
+@claim(
+    f"{ABSTRACT}; {CODE}: simulation, K = 2",
+    kind="rate",
+    as_printed="In the simulation the number of samples of naive Bayes grows like log n.",
+)
+def test_nb_growth_upper(trial, sizes=(25, 100, 400, 1600), samples=(4, 6, 8, 10, 12), level=0.01, n_runs=400):
+    """In the official design with two classes naive Bayes needs no more samples in more dimensions."""
+    low, high = boxes_of(naive_bayes_curves(trial, official(sizes, 2), samples, level, n_runs=n_runs))
+    weak = np.array([predicted.naive_bayes_samples(n, 4.0, level) for n in sizes])
+    trial.growth_at_most(
+        sizes,
+        (low, high),
+        "const",
+        error=ERROR,
+        guarantee="asymptotic (union)",
+        wrong_processes={"fixed distance between the classes": (weak, weak)},
+        as_printed="log n",
+    )
+
+
+@claim(f"{ABSTRACT}; {CODE}: simulation, all K", kind="rate", tier="full")
+def test_nb_growth_upper__classes(trial, sizes=(100, 200, 400, 800, 1600), level=0.01, n_runs=2000):
+    """In the official design naive Bayes needs no more samples in more dimensions, for K = 2, 3, 5, 7."""
+    ladders = {
+        2: tuple(range(4, 13, 2)),
+        3: tuple(range(6, 37, 3)),
+        5: tuple(range(10, 51, 5)),
+        7: tuple(range(14, 64, 7)),
+    }
+    for n_classes, samples in ladders.items():
+        for labels in ("balanced", "random"):
+            curves = naive_bayes_curves(trial, official(sizes, n_classes), samples, level, n_runs=n_runs, labels=labels)
+            low, high = boxes_of(curves)
+            low = np.maximum(
+                low, 2 * n_classes
+            )  # the official protocol starts at 2 K: a smaller m* reads as this floor
+            high = np.maximum(high, 2 * n_classes)
+            trial.growth_at_most(
+                sizes,
+                (low, high),
+                "const",
+                error=ERROR,
+                guarantee="asymptotic (union)",
+                wrong_processes={"log n times the first": (low[0] * np.log(sizes) / np.log(sizes[0]),) * 2},
+            )
+
+
+@claim(f"{ABSTRACT}; {CODE}: simulation, K = 2", kind="rate", tier="full")
+def test_lr_growth_linear(
+    trial, sizes=(25, 50, 100, 200, 400, 800), level=0.01, n_runs=(6000, 3000, 1500, 800, 500, 200)
+):
+    """In the official design with two classes ridge logistic regression needs a number of samples affine in n."""
+    widest = [(20, 120), (36, 160), (70, 240), (130, 400), (260, 680), (520, 1200)]
+    curves = logistic_curves(trial, official(sizes, 2), level, n_runs=n_runs, widest=widest[: len(sizes)])
+    low, high = boxes_of(curves)
+    trial.growth(
+        sizes,
+        low,
+        high,
+        "n",
+        error=ERROR,
+        slack_log=0.01,
+        guarantee="asymptotic (union)",
+        controls=["const", "log n", "sqrt n", "n log n"],
+    )
+
+
+@claim(f"{CODE}: simulation, K = 3", kind="rate", tier="full", as_printed="m is affine in n from n = 25 on.")
+def test_lr_growth__three_classes(trial, sizes=(25, 50, 100), level=0.01, n_runs=(400, 300, 200)):
+    """With three classes the official design gets easier in n at first: fewer samples are needed at 100 than at 25."""
+    widest = [(210, 900), (180, 600), (180, 540)]
+    low, high = boxes_of(logistic_curves(trial, official(sizes, 3), level, n_runs=n_runs, widest=widest))
+    linear = low[0] * np.array(sizes) / sizes[0]
+    trial.growth_at_most(
+        sizes,
+        (low, high),
+        "const",
+        error=ERROR,
+        guarantee="asymptotic (union)",
+        wrong_processes={"proportional to n": (linear, linear)},
+        as_printed="n",
+    )
+
+
+@claim(DERIVED, kind="rate", tier="full", as_printed="O(log n) samples suffice for naive Bayes, whatever the signal.")
+def test_nb_linear_when_weak__simulated(trial, sizes=(20, 40, 80, 160, 320, 640), level=0.02, n_runs=4000):
+    """With a fixed distance, or a fixed number of informative features, trained variances too, m grows like n."""
+    ratios = np.geomspace(4.2, 9, 8)
+    for informative in (None, 4):
+        designs = []
+        for n in sizes:
+            means = two_classes(n, 4.0)
+            if informative is not None:
+                means = np.where(np.arange(n) < informative, two_classes(informative, 4.0)[:, :1], 0.0)
+            designs.append((means, np.ones(n)))
+        curves = []
+        for design in designs:
+            n = design[0].shape[1]
+            samples = tuple(int(2 * round(n * r / 2 + 8)) for r in ratios)
+            curves += naive_bayes_curves(trial, [design], samples, level, n_runs=n_runs)
+        low, high = boxes_of(curves)
+        trial.growth(
+            sizes,
+            low,
+            high,
+            "n",
+            error=ERROR,
+            slack_log=0.01,
+            guarantee="asymptotic (union)",
+            controls=["const", "log n", "sqrt n", "n log n"],
+            as_printed="log n",
+        )
+
+
+@claim(f"{DERIVED}: conditions behind O(log n)", kind="bound")
+def test_nb_never(trial, sizes=(10, 20, 50, 100, 200), correlation=0.5, level=0.01):
+    """Under a common factor no number of samples brings naive Bayes near Bayes, and its margins do not concentrate."""
+    floors, best, spread = [], [], []
+    for n in sizes:
+        means = np.stack([-np.ones(n), np.ones(n)]) * np.linspace(0.05, 0.4, n)
+        sigma = equicorrelated(n, correlation)
+        floors.append(predicted.naive_bayes_asymptotic_error(means, sigma))
+        best.append(predicted.bayes_error(means, sigma))
+        rule = observed.naive_bayes_rule(means, np.ones(n), observed.equal_priors(2))
+        along = np.asarray(rule.weights)[1] - np.asarray(rule.weights)[0]
+        spread.append(along @ sigma @ along)
+    floors, best, spread = map(np.array, (floors, best, spread))
+    trial.bound(best + level, floors, found_by="all", ops=1e4, controls={"the Bayes error": best})
+    # alpha, the variance of the margin over n, is of order n, where the theorem asks for a constant.
+    n = np.array(sizes)
+    trial.growth(n, spread, spread, "n^2", error=0.0, slack_log=0.15, guarantee="exact", controls=["n", "const"])
+
+
+@claim(f"{CODE}: the scan that reads off m", kind="distribution")
+def test_first_passage(
+    trial, n_features=1000, n_classes=3, level=0.01, ladder=(13, 14, 15, 16, 17, 18, 20), n_averaged=40
+):
+    """The official scan mostly stops before the mean error has reached its target: a first passage on a coarse grid."""
+    means, variances = predicted.official_design(n_features, n_classes)
+    curve = naive_bayes_curves(trial, [(means, variances)], ladder, level, n_runs=1500, labels="random")
+    (needed,), _ = boxes_of(curve)
+    target = curve[0][2]
+    grid = np.arange(2 * n_classes, ladder[-1] + 8, np.ceil(np.log(n_features)).astype(int))
+
+    def stops_early(key):
+        m = observed.official_scan(key, means, variances, n_classes, target, most=int(grid[-1]))
+        return (m < needed).astype(float)
+
+    def averaged_stops_early(key):
+        runs = map_cells(
+            lambda one: observed.naive_bayes_errors(one, tuple(grid), means, variances, labels="random"),
+            jax.random.split(key, n_averaged),
+        )
+        return (jnp.mean(runs, axis=0)[grid < needed].min() < target).astype(float)
+
+    trial.probability(
+        stops_early,
+        0.5,
+        side="at least",
+        wrong_processes={f"the mean of {n_averaged} runs": averaged_stops_early},
+        first=64,
+        most=2000,
+    )

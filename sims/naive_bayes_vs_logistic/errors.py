@@ -1,0 +1,125 @@
+"""The error of a linear rule under Gaussian classes: exact given the rule, without a test set."""
+
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.special import ndtr
+from jaxtyping import Float, Key
+
+from sims.domain import AnyArray, require_count
+from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, gaussian_classes
+from sims.naive_bayes_vs_logistic.domain import require_classes, require_priors
+from sims.naive_bayes_vs_logistic.labels import equal_priors
+from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
+
+
+def conditional_error(
+    rule: LinearRule,
+    means: Float[AnyArray, "classes features"],
+    covariance: DiagonalOrMatrix,
+    *,
+    priors: Float[AnyArray, "classes"] | None = None,
+    points: Float[AnyArray, "points axes"] | None = None,
+) -> Float[Array, "..."]:
+    """P(rule(x) ≠ y) for y ~ `priors` (equal by default) and x | y ~ N(μ_y, Σ); Σ a matrix or n variances.
+
+    Given the class the K scores are Gaussian, N(Wμ_y + b, W Σ Wᵀ), so n does not enter beyond these products. For two
+    classes the error is Φ of one margin each. For more, the scores are straight lines along the leading axis of their
+    covariance, the class is right on an interval of it, and the two tails of the interval are averaged over the other
+    K - 2 axes with the fixed normal `points` (default: `quasi_random_points(1024, K)`): smooth in the rule up to
+    kinks, accurate in the tails, and exact where the scores move along one axis only (collinear means).
+    A rule with leading axes gives an error for each. A rule that is not finite has the error NaN.
+
+    Raises ValueError for priors that are not positive or do not sum to 1, and for points of another number of axes.
+    Source: derived here.
+    """
+    n_classes = means.shape[0]
+    require_classes(n_classes)
+    shares = equal_priors(n_classes) if priors is None else priors
+    require_priors(shares)
+    if n_classes > 2:
+        points = quasi_random_points(1024, n_classes) if points is None else points
+        if points.shape[1] != n_classes - 2:
+            raise ValueError(f"points must have K - 2 = {n_classes - 2} axes, got {points.shape[1]}")
+
+    def error_of_one(one: LinearRule):
+        # A common shift of all scores decides nothing: without it differences of scores keep their digits.
+        weights = one.weights - jnp.mean(one.weights, axis=0)
+        intercepts = one.intercepts - jnp.mean(one.intercepts)
+        spread = weights * covariance if covariance.ndim == 1 else weights @ covariance
+        centres = means @ weights.T + intercepts
+        wrong = _two_class_errors if n_classes == 2 else _class_errors
+        error = jnp.asarray(shares) @ wrong(centres, spread @ weights.T, points)
+        finite = jnp.all(jnp.isfinite(one.weights)) & jnp.all(jnp.isfinite(one.intercepts))
+        return jnp.where(finite, error, jnp.nan)
+
+    for _ in range(rule.intercepts.ndim - 1):
+        error_of_one = jax.vmap(error_of_one)
+    return error_of_one(rule)
+
+
+@lru_cache(maxsize=8)
+def quasi_random_points(n_points: int, n_classes: int) -> Float[np.ndarray, "points axes"]:
+    """Fixed normal points for the K - 2 lesser axes of K scores: a scrambled Sobol sequence through Φ⁻¹.
+
+    Raises ValueError for K < 3 or a number of points that is not a power of two (the sequence is balanced there only).
+    """
+    from scipy.special import ndtri
+    from scipy.stats import qmc
+
+    require_count("n_classes", n_classes, 3, "the error of two classes needs no points")
+    if n_points < 1 or n_points & (n_points - 1):
+        raise ValueError(f"n_points must be a power of two, got {n_points}")
+    return ndtri(qmc.Sobol(n_classes - 2, rng=0).random(n_points))
+
+
+def monte_carlo_error(
+    key: Key[Array, ""],
+    rule: LinearRule,
+    means: Float[AnyArray, "classes features"],
+    factor: DiagonalOrMatrix,
+    n_points: int,
+) -> Float[Array, ""]:
+    """Share of `n_points` fresh test points, of equally likely classes, that the rule gets wrong.
+
+    The draws are n-dimensional, so n_points times this is binomial with the probability `conditional_error`.
+    Raises ValueError for n_points < 1. Source: the test set of Zheng et al. 2023 (released code), with random labels.
+    """
+    require_count("n_points", n_points, 1, "there is no share of no points")
+    labels_key, points_key = jax.random.split(key)
+    labels = jax.random.randint(labels_key, (n_points,), 0, means.shape[0])
+    return jnp.mean(rule.predict(gaussian_classes(points_key, labels, means, factor)) != labels)
+
+
+def _two_class_errors(centres, covariance, _):
+    """Error of each class from the law of s_1 - s_0; a rule without weights predicts one class for all."""
+    margins = jnp.array([centres[0, 0] - centres[0, 1], centres[1, 1] - centres[1, 0]])
+    deviation = jnp.sqrt(jnp.maximum(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0))
+    constant = jnp.where((margins > 0) | ((margins == 0) & (jnp.arange(2) == 0)), -jnp.inf, jnp.inf)
+    return ndtr(jnp.where(deviation > 0, -margins / jnp.where(deviation > 0, deviation, 1), constant))
+
+
+def _class_errors(centres, covariance, points):
+    """Error of each class, from the interval of the leading axis on which its score is the largest."""
+    variances, axes = jnp.linalg.eigh(covariance)
+    loadings = axes[:, ::-1] * jnp.sqrt(jnp.maximum(variances[::-1], 0))
+    # The last axis is the common shift, of variance zero.
+    scores = centres[:, None, :] + jnp.asarray(points) @ loadings[:, 1:-1].T
+    classes = jnp.arange(centres.shape[0])
+
+    def error_of_class(own, own_scores):
+        lead = own_scores[:, own, None] - own_scores
+        slope = loadings[own, 0] - loadings[:, 0]
+        crossing = -lead / jnp.where(slope == 0, 1, slope)
+        ahead = (lead > 0) | ((lead == 0) & (own < classes))
+        never = (slope == 0) & ~ahead
+        # The class itself is masked by name: fused arithmetic need not give exact zeros for x - x.
+        other = classes != own
+        low = jnp.max(jnp.where(other & never, jnp.inf, jnp.where(other & (slope > 0), crossing, -jnp.inf)), axis=1)
+        high = jnp.min(jnp.where(other & (slope < 0), crossing, jnp.inf), axis=1)
+        return jnp.mean(jnp.where(low < high, ndtr(low) + ndtr(-high), 1))
+
+    return jax.vmap(error_of_class)(classes, scores)

@@ -1,0 +1,224 @@
+"""Errors of naive Bayes and of ridge logistic regression against the number of training samples."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Float, Int, Key
+
+from sims.domain import AnyArray, require_count
+from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, covariance_factor, gaussian_classes
+from sims.naive_bayes_vs_logistic.domain import require_every_class, require_labels, require_sizes
+from sims.naive_bayes_vs_logistic.errors import conditional_error
+from sims.naive_bayes_vs_logistic.labels import LabelScheme, draw_counts, draw_labels
+from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number
+from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
+from sims.naive_bayes_vs_logistic.naive_bayes import naive_bayes, naive_bayes_rule, prefix_naive_bayes
+from sims.naive_bayes_vs_logistic.statistics import sample_statistics
+
+Sizes = tuple[int, ...] | Int[AnyArray, "sizes"]
+
+
+def naive_bayes_errors(
+    key: Key[Array, ""],
+    sizes: Sizes,
+    means: Float[AnyArray, "classes features"],
+    variances: Float[AnyArray, "features"],
+    *,
+    labels: LabelScheme = "balanced",
+    var_floor: Number = 1e-9,
+    points: Float[AnyArray, "points axes"] | None = None,
+) -> Float[Array, "sizes"]:
+    """Error of naive Bayes trained on m samples of independent Gaussian features, for every m in `sizes`.
+
+    Class counts, then sufficient statistics from their exact laws, then the exact conditional error: no data, and a
+    cost that does not depend on m. Sizes are independent of each other. `sizes` may be traced (one program for all);
+    a traced size below K has the error NaN. `points` are those of `conditional_error`.
+
+    Raises ValueError for sizes that do not rise strictly from K, an unknown scheme, or variances that are not positive.
+    Source: the simulation of Zheng et al. 2023 (released code), its data replaced by their sufficient statistics.
+    """
+    n_classes = means.shape[0]
+    require_sizes(sizes, n_classes)
+
+    def error_at(size, size_key):
+        counts_key, statistics_key = jax.random.split(size_key)
+        counts = draw_counts(counts_key, size, n_classes, labels)
+        class_means, pooled = sample_statistics(statistics_key, counts, means, variances)
+        rule = naive_bayes_rule(class_means, pooled + var_floor, counts / size)
+        return conditional_error(rule, means, variances, points=points)
+
+    return jax.vmap(error_at)(jnp.asarray(sizes), jax.random.split(key, len(sizes)))
+
+
+def logistic_errors(
+    key: Key[Array, ""],
+    sizes: Sizes,
+    means: Float[AnyArray, "classes features"],
+    covariance: DiagonalOrMatrix,
+    *,
+    max_samples: int,
+    inverse_ridge: Number = 1.0,
+    tolerance: Number = 1e-7,
+    labels: LabelScheme = "balanced",
+    points: Float[AnyArray, "points axes"] | None = None,
+) -> Float[Array, "sizes"]:
+    """Error of ridge logistic regression trained on the first m rows of one data set, for every m in `sizes`.
+
+    One data set of `max_samples` rows per key; a prefix is a weight of zeros and ones, and each fit starts from the
+    one before, so that one program serves all sizes of one n. Sizes within a key are correlated, keys are independent.
+    Random labels are drawn again until the first prefix has every class. A fit whose gradient stays above `tolerance`
+    has the error NaN.
+
+    Raises ValueError for sizes that do not rise strictly within K..max_samples, an unknown scheme, or a covariance
+    that `covariance_factor` refuses.
+    Source: the simulation of Zheng et al. 2023 (released code; C = `inverse_ridge` = 1); prefixes: derived here.
+    """
+    features, drawn = _data_set(key, sizes, means, covariance, max_samples, labels)
+    rules = _prefix_logistic(features, drawn, means.shape[0], sizes, inverse_ridge, tolerance)
+    return conditional_error(rules, means, covariance, points=points)
+
+
+def nested_naive_bayes_errors(
+    key: Key[Array, ""],
+    sizes: Sizes,
+    means: Float[AnyArray, "classes features"],
+    covariance: DiagonalOrMatrix,
+    *,
+    max_samples: int,
+    labels: LabelScheme = "balanced",
+    var_floor: Number = 1e-9,
+    points: Float[AnyArray, "points axes"] | None = None,
+) -> Float[Array, "sizes"]:
+    """Error of naive Bayes trained on the first m rows of the data set of `logistic_errors`, for every m in `sizes`.
+
+    For features that are correlated (which naive Bayes ignores), and where sizes shall share their noise.
+    Raises TypeError without float64, ValueError as `logistic_errors`. Source: as there.
+    """
+    features, drawn = _data_set(key, sizes, means, covariance, max_samples, labels)
+    rules = prefix_naive_bayes(features, drawn, means.shape[0], jnp.asarray(sizes), var_floor=var_floor)
+    return conditional_error(rules, means, covariance, points=points)
+
+
+def paired_errors(
+    key: Key[Array, ""],
+    sizes: Sizes,
+    means: Float[AnyArray, "classes features"],
+    covariance: DiagonalOrMatrix,
+    *,
+    max_samples: int,
+    inverse_ridge: Number = 1.0,
+    tolerance: Number = 1e-7,
+    labels: LabelScheme = "balanced",
+    var_floor: Number = 1e-9,
+    points: Float[AnyArray, "points axes"] | None = None,
+) -> Float[Array, "sizes 2"]:
+    """Errors of (naive Bayes, logistic regression) trained on the same prefixes of one data set.
+
+    The columns are `nested_naive_bayes_errors` and `logistic_errors` of the same key.
+    Raises as these. Source: as there.
+    """
+    features, drawn = _data_set(key, sizes, means, covariance, max_samples, labels)
+    generative = prefix_naive_bayes(features, drawn, means.shape[0], jnp.asarray(sizes), var_floor=var_floor)
+    discriminative = _prefix_logistic(features, drawn, means.shape[0], sizes, inverse_ridge, tolerance)
+    both = [conditional_error(rules, means, covariance, points=points) for rules in (generative, discriminative)]
+    return jnp.stack(both, axis=1)
+
+
+def split_errors(
+    key: Key[Array, ""],
+    features: Float[AnyArray, "samples features"],
+    labels: Int[AnyArray, "samples"],
+    n_classes: int,
+    sizes: Sizes,
+    *,
+    max_samples: int,
+    inverse_ridge: Number = 1.0,
+    tolerance: Number = 1e-7,
+    var_floor: Number = 1e-9,
+) -> Float[Array, "sizes 2"]:
+    """Test errors of (naive Bayes, logistic regression) on random splits of a data set, a split for every m in `sizes`.
+
+    m rows without replacement train, drawn again until every class is among them, and all other rows test. Features
+    are scaled to [0, 1] by their range in the training rows (test rows may fall outside; a feature constant there is
+    only shifted), so that `var_floor` is in units of that range. The error of a fit that did not converge is NaN.
+    `max_samples`, at least the largest size, fixes the shape of the training set: one program for all sizes.
+
+    Raises TypeError for labels that are not integers; ValueError for labels outside 0..K-1, a class without samples,
+    and sizes that do not rise strictly within K..max_samples, or max_samples not below the number of rows.
+    Source: the experiments of Zheng et al. 2023 on given features (released code).
+    """
+    require_labels(labels, n_classes)
+    n_samples = labels.shape[0]
+    require_count("the number of samples", n_samples, max_samples + 1, "at least one must be left to test")
+    require_sizes(sizes, n_classes, max_samples)
+    features, labels = jnp.asarray(features), jnp.asarray(labels)
+    require_every_class(jnp.bincount(labels, length=n_classes))
+
+    def errors_at(size_and_key):
+        size, size_key = size_and_key
+        order = _complete_order(size_key, labels, n_classes, size)
+        train, is_train = order[:max_samples], jnp.arange(n_samples) < size
+        low = jnp.min(jnp.where(is_train[:, None], features[order], jnp.inf), axis=0)
+        high = jnp.max(jnp.where(is_train[:, None], features[order], -jnp.inf), axis=0)
+        scaled = (features - low) / jnp.where(high > low, high - low, 1)
+        weight = is_train[:max_samples].astype(features.dtype)
+        generative = naive_bayes(scaled[train], labels[train], n_classes, sample_weight=weight, var_floor=var_floor)
+        fit = ridge_logistic(
+            scaled[train],
+            labels[train],
+            n_classes,
+            sample_weight=weight,
+            inverse_ridge=inverse_ridge,
+            tolerance=tolerance,
+        )
+        is_test = ~jnp.zeros(n_samples, bool).at[order].set(is_train)
+
+        def test_error(rule):
+            return jnp.sum(is_test & (rule.predict(scaled) != labels)) / jnp.sum(is_test)
+
+        converged = jnp.where(fit.gradient <= tolerance, test_error(fit.rule), jnp.nan)
+        return jnp.stack([test_error(generative), converged])
+
+    return lax.map(errors_at, (jnp.asarray(sizes), jax.random.split(key, len(sizes))))
+
+
+def _data_set(key, sizes, means, covariance, max_samples, scheme):
+    require_sizes(sizes, means.shape[0], max_samples)
+    labels_key, features_key = jax.random.split(key)
+    drawn = draw_labels(labels_key, max_samples, means.shape[0], scheme, complete_prefix=sizes[0])
+    return gaussian_classes(features_key, drawn, means, covariance_factor(covariance)), jnp.asarray(drawn)
+
+
+def _prefix_logistic(features, labels, n_classes, sizes, inverse_ridge, tolerance):
+    """Rules for all prefixes, each fit started from the one before; NaN where a fit did not converge."""
+    n_samples, n_features = features.shape
+    zero = LinearRule(jnp.zeros((n_classes, n_features), features.dtype), jnp.zeros(n_classes, features.dtype))
+
+    def fit_prefix(start, size):
+        weight = (jnp.arange(n_samples) < size).astype(features.dtype)
+        fit = ridge_logistic(
+            features,
+            labels,
+            n_classes,
+            sample_weight=weight,
+            inverse_ridge=inverse_ridge,
+            tolerance=tolerance,
+            start=start,
+        )
+        return fit.rule, jax.tree.map(lambda leaf: jnp.where(fit.gradient <= tolerance, leaf, jnp.nan), fit.rule)
+
+    return lax.scan(fit_prefix, zero, jnp.asarray(sizes))[1]
+
+
+def _complete_order(key, labels, n_classes, size):
+    """A random order of the samples whose first `size` have every class."""
+    n_samples = labels.shape[0]
+
+    def draw(attempt):
+        return attempt + 1, jax.random.permutation(jax.random.fold_in(key, attempt), n_samples)
+
+    def incomplete(state):
+        counts = jax.ops.segment_sum((jnp.arange(n_samples) < size).astype(int), labels[state[1]], n_classes)
+        return jnp.any(counts == 0) & (size >= n_classes)
+
+    return lax.while_loop(incomplete, lambda state: draw(state[0]), draw(0))[1]

@@ -1,0 +1,75 @@
+"""Sufficient statistics of Gaussian classes, drawn from their exact laws: no data matrix is made."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, Int, Key
+
+from sims.domain import AnyArray, is_traced
+from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, coloured
+from sims.naive_bayes_vs_logistic.domain import require_every_class, require_variances
+from sims.wishart import bartlett_factor, chi_square
+
+
+def sample_statistics(
+    key: Key[Array, ""],
+    counts: Int[AnyArray, "classes"],
+    means: Float[AnyArray, "classes features"],
+    variances: Float[AnyArray, "features"],
+) -> tuple[Float[Array, "classes features"], Float[Array, "features"]]:
+    """Class means μ̂ [K, n] and pooled maximum-likelihood variances σ̂² [n] of independent Gaussian features.
+
+    μ̂_ki ~ N(μ_ki, σ_i²/m_k) and m σ̂_i²/σ_i² ~ χ² with m - K degrees of freedom, all independent. Counts may be traced.
+    A traced count of zero gives a mean that is not finite; m = K gives variances of zero.
+
+    Raises ValueError for a class without samples or variances that are not positive and finite.
+    Source: the classical law of normal samples (Fisher 1925); the estimator is the released code's (Zheng et al. 2023).
+    """
+    require_every_class(counts)
+    require_variances(variances)
+    means_key, variances_key = jax.random.split(key)
+    n_samples = counts.sum()
+    freedom = jnp.broadcast_to(jnp.asarray(n_samples - means.shape[0], means.dtype), variances.shape)
+    normals = jax.random.normal(means_key, means.shape, means.dtype)
+    class_means = normals * jnp.sqrt(variances / counts[:, None]) + means
+    return class_means, chi_square(variances_key, freedom) * variances / n_samples
+
+
+def sample_statistics_correlated(
+    key: Key[Array, ""],
+    counts: Int[AnyArray, "classes"],
+    means: Float[AnyArray, "classes features"],
+    factor: DiagonalOrMatrix,
+    *,
+    n_samples: int | None = None,
+) -> tuple[Float[Array, "classes features"], Float[Array, "features features"]]:
+    """Class means μ̂ [K, n] and pooled maximum-likelihood covariance Σ̂ [n, n] of correlated Gaussian features.
+
+    μ̂_k ~ N(μ_k, Σ/m_k) and m Σ̂ ~ Wishart(m - K, Σ), independent; Σ = `factor` `factor`ᵀ, or its standard deviations.
+    m is static: where the counts are traced, `n_samples` must say it.
+
+    Raises ValueError for a class without samples, or traced counts without `n_samples`.
+    Source: the classical law of normal samples (Wishart 1928, Bartlett 1933).
+    """
+    require_every_class(counts)
+    total = _total(counts, n_samples)
+    means_key, scatter_key = jax.random.split(key)
+    n_classes, n_features = means.shape
+    freedom = total - n_classes
+    if freedom >= n_features:
+        root = bartlett_factor(scatter_key, n_features, freedom, means.dtype)
+    else:
+        root = jax.random.normal(scatter_key, (n_features, freedom), means.dtype)
+    coloured_root = coloured(factor, root.T)
+    normals = jax.random.normal(means_key, means.shape, means.dtype)
+    class_means = coloured(factor, normals) / jnp.sqrt(counts)[:, None] + means
+    return class_means, coloured_root.T @ coloured_root / total
+
+
+def _total(counts, n_samples):
+    if n_samples is not None:
+        return n_samples
+    if is_traced(counts):
+        raise ValueError("n_samples must be given where the counts are traced: the size of the draw depends on it")
+    return int(np.sum(counts))

@@ -1,0 +1,71 @@
+"""Where a learning curve falls to a target: errors on a geometric grid of sample sizes, found by bisection."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sims.domain import AnyArray, require_above, require_count
+
+
+def geometric_sizes(low: int, high: int, ratio: float | int = 1.1, multiple_of: int = 1) -> Int[np.ndarray, "sizes"]:
+    """Sample sizes from `low` to at least `high`, each at most `ratio` times the one before, or the next possible one.
+
+    All are multiples of `multiple_of` (`low` and `high` are rounded up to one) and rise strictly.
+    Raises ValueError for low < 1, high < low, ratio ≤ 1 or multiple_of < 1. Source: derived here.
+    """
+    require_count("low", low, 1, "a sample size")
+    require_count("high", high, low, "the grid rises from low")
+    require_count("multiple_of", multiple_of, 1, "sizes are multiples of it")
+    require_above("ratio", ratio, 1, "the grid would not rise otherwise")
+    sizes = [-(-low // multiple_of)]
+    while sizes[-1] * multiple_of < high:
+        sizes.append(max(int(sizes[-1] * ratio), sizes[-1] + 1))
+    return np.array(sizes) * multiple_of
+
+
+def bisect_sizes(
+    errors_at: Callable[[int], Float[AnyArray, "seeds"]],
+    sizes: Int[np.ndarray, "sizes"],
+    target: float | int,
+) -> tuple[Int[np.ndarray, "evaluated"], Float[np.ndarray, "seeds evaluated"]]:
+    """Evaluate a learning curve where it falls to `target`: the sizes evaluated, rising, and their errors.
+
+    `errors_at(m)` are the errors of R seeds at m samples. Bisection on the grid `sizes` finds neighbours between which
+    the mean error falls from above `target` to it or below, about log2 of the grid's length evaluations, and then
+    evaluates one further neighbour on each side (where the grid has one), so that an interpolation has support.
+
+    Raises ValueError for a grid that does not rise or has fewer than two sizes, an error that is NaN, and a curve
+    that does not cross the target on the grid (below it at the first size, or above it at the last).
+    Source: derived here.
+    """
+    require_count("the number of sizes", len(sizes), 2, "there is nothing to bisect otherwise")
+    if not (np.diff(sizes) > 0).all():
+        raise ValueError(f"sizes must rise strictly, got {sizes.tolist()}")
+    errors: dict[int, np.ndarray] = {}
+
+    def evaluate(index: int) -> float:
+        if index not in errors:
+            errors[index] = np.asarray(errors_at(int(sizes[index])))
+            if np.isnan(errors[index]).any():
+                raise ValueError(f"errors at {sizes[index]} samples must be numbers, got NaN for at least one seed")
+        return float(errors[index].mean())
+
+    above, below = -1, len(sizes)
+    while below - above > 1:
+        middle = (above + below) // 2
+        if evaluate(middle) > target:
+            above = middle
+        else:
+            below = middle
+    if above < 0:
+        mean = evaluate(0)
+        raise ValueError(f"sizes must begin above the target {target:g}, got a mean error of {mean:g} at {sizes[0]}")
+    if below == len(sizes):
+        mean = evaluate(above)
+        raise ValueError(f"sizes must end below the target {target:g}, got a mean error of {mean:g} at {sizes[-1]}")
+    for neighbour in (above - 1, below + 1):
+        if 0 <= neighbour < len(sizes):
+            evaluate(neighbour)
+    order = sorted(errors)
+    return sizes[order], np.stack([errors[index] for index in order], axis=1)

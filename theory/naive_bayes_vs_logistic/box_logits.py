@@ -1,0 +1,100 @@
+"""The best logits in a box: where the logistic loss cannot tell classes apart.
+
+Linear scores of bounded norm take every value of the box |h_k| <= Lambda = `logit_bound` at a point, class by class.
+The minimiser of the conditional log loss there is exact, from its Karush-Kuhn-Tucker conditions; derived here. It ties
+the two most probable classes whenever their gap is small and a third class exists. Probabilities that do not sum to one
+and a bound that is not positive and finite raise `ValueError`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.domain import check_positive
+from theory.naive_bayes_vs_logistic._validation import check_classes, check_distributions
+
+_HALVINGS = 64
+
+
+class BoxMinimum(NamedTuple):
+    """Minimiser of -sum_k p_k log softmax_k(h) over the box, and its certificate.
+
+    The multipliers u, l >= 0 of h_k <= Lambda and h_k >= -Lambda are positive only where h is at that bound, and
+    softmax(h) - p + u - l = 0; the loss is convex, so these conditions prove that `loss` is the minimum.
+    """
+
+    logits: Float[np.ndarray, "*points classes"]
+    loss: Float[np.ndarray, "*points"]
+    upper_multipliers: Float[np.ndarray, "*points classes"]
+    lower_multipliers: Float[np.ndarray, "*points classes"]
+
+
+def box_minimiser(probabilities: Float[np.ndarray, "*points classes"], logit_bound: float | int) -> BoxMinimum:
+    """The minimum over |h_k| <= Lambda for any number of classes; probabilities may be zero.
+
+    h_k = log p_k + L clipped to the box, where L solves sum_k exp(h_k) = exp(L). Where the ratio condition holds every
+    L in an interval does (softmax(h) = p), and the logits are centred in the box.
+    """
+    check_positive("logit_bound", logit_bound)
+    check_distributions("probabilities", probabilities)
+    bound = float(logit_bound)
+    with np.errstate(divide="ignore"):
+        log_p = np.log(probabilities)
+    highest, lowest = log_p.max(axis=-1), log_p.min(axis=-1)
+    reached = highest - lowest <= 2 * bound
+    lower = np.full(highest.shape, np.log(probabilities.shape[-1]) - bound)
+    upper = lower + 2 * bound
+    for _ in range(_HALVINGS):
+        middle = (lower + upper) / 2
+        clipped = np.clip(log_p + middle[..., None], -bound, bound)
+        root_is_above = np.sum(np.exp(clipped - middle[..., None]), axis=-1) > 1
+        lower, upper = np.where(root_is_above, middle, lower), np.where(root_is_above, upper, middle)
+    shift = np.where(reached, -(highest + np.where(reached, lowest, 0)) / 2, (lower + upper) / 2)
+    logits = np.clip(log_p + shift[..., None], -bound, bound)
+    excess = probabilities - np.exp(_log_softmax(logits))
+    clipped_class = ~reached[..., None]
+    return BoxMinimum(
+        logits,
+        _loss(logits, probabilities),
+        np.where(clipped_class & (logits >= bound), np.maximum(excess, 0), 0),
+        np.where(clipped_class & (logits <= -bound), np.maximum(-excess, 0), 0),
+    )
+
+
+def box_tie_threshold(n_classes: int, logit_bound: float | int) -> float:
+    """Gap t up to which p = ((1 + t)/2, (1 - t)/2, 0, ...) has its two top classes tied at the upper bound.
+
+    It is rho / (2 + rho) with rho = (K - 2) exp(-2 Lambda): zero for two classes, positive for more.
+    """
+    check_classes(n_classes)
+    check_positive("logit_bound", logit_bound)
+    rho = (n_classes - 2) * np.exp(-2 * float(logit_bound))
+    return float(rho / (2 + rho))
+
+
+def conditional_regret(
+    logits: Float[np.ndarray, "*points classes"],
+    probabilities: Float[np.ndarray, "*points classes"],
+    logit_bound: float | int,
+) -> Float[np.ndarray, "*points"]:
+    """Log loss of the logits less the least in the box; never negative but for rounding, about 1e-16 of the loss.
+
+    `ValueError` also if a logit is outside the box.
+    """
+    minimum = box_minimiser(probabilities, logit_bound)
+    if not np.all(np.abs(logits) <= logit_bound):
+        raise ValueError(f"logits must be in [-logit_bound, logit_bound] = [-{logit_bound}, {logit_bound}]")
+    return np.asarray(_loss(logits, probabilities) - minimum.loss)
+
+
+def _loss(
+    logits: Float[np.ndarray, "*points classes"], probabilities: Float[np.ndarray, "*points classes"]
+) -> Float[np.ndarray, "*points"]:
+    return np.asarray(-np.sum(probabilities * _log_softmax(logits), axis=-1))
+
+
+def _log_softmax(logits: Float[np.ndarray, "*points classes"]) -> Float[np.ndarray, "*points classes"]:
+    from scipy.special import log_softmax
+
+    return log_softmax(logits, axis=-1)

@@ -1,0 +1,46 @@
+"""How much of the sample logistic regression wastes where linear discriminant analysis is right.
+
+Two Gaussian classes of equal priors at Mahalanobis distance Delta; the efficiency is the limit, as m grows, of the
+ratio of the two excess errors, LDA over maximum-likelihood logistic regression.
+"""
+
+import numpy as np
+
+from theory.domain import check_positive
+from theory.naive_bayes_vs_logistic._validation import check_features, check_non_negative
+
+
+def logistic_relative_efficiency(distance: float | int) -> float:
+    """(1 + Delta^2 / 4) A(Delta), A = exp(-Delta^2 / 8) E 1 / cosh(Delta X / 2) with X ~ N(0, 1), for i.i.d. labels.
+
+    Delta = `distance`, from 0, where it is one; it does not depend on the number of features. LDA must estimate the
+    prior. Source: Efron 1975. Relative error about 1e-15. `ValueError` if `distance` is negative or not finite.
+    """
+    check_non_negative("distance", distance)
+    return float((1 + distance**2 / 4) * _overlap(distance)[0])
+
+
+def logistic_relative_efficiency_balanced(distance: float | int, n_features: int) -> float:
+    """The same ratio where the labels are balanced by design, (Delta^2 + (n-1)(4 + Delta^2)) / (4 n / A - 4).
+
+    Both rules lose the variance 4 of the estimated log odds of the priors, so that the ratio depends on n =
+    `n_features`; as n grows it tends to that for i.i.d. labels. Derived here from Efron 1975. `ValueError` if
+    `distance` is not positive and finite or `n_features` < 1.
+    """
+    check_positive("distance", distance)
+    check_features(n_features)
+    overlap, deficit = _overlap(distance)
+    lda = distance**2 + (n_features - 1) * (4 + distance**2)
+    return float(lda * overlap / (4 * (n_features - 1 + deficit)))
+
+
+def _overlap(distance: float | int) -> tuple[float, float]:
+    """A = 4 E[p (1 - p)], p the posterior of a class, and 1 - A, each without cancellation."""
+    half_width = 9.0  # beyond, the normal density is below 1e-18
+    step = 1 / (2 * (1 + distance))  # the poles of 1 / cosh are at distance pi / Delta from the real axis
+    points = np.arange(-np.ceil(half_width / step), np.ceil(half_width / step) + 1) * step
+    weights = step * np.exp(-(points**2) / 2) / np.sqrt(2 * np.pi)
+    half_logits = np.abs(distance * points / 2)
+    log_cosh = half_logits + np.log1p(np.expm1(-2 * half_logits) / 2)
+    log_ratio = -(distance**2) / 8 - log_cosh
+    return float(weights @ np.exp(log_ratio)), float(weights @ -np.expm1(log_ratio))
