@@ -123,9 +123,8 @@ def figures(selection: str | None = None) -> list[Figure]:
     """
     import figures as package
 
-    papers = [
-        module.name for module in pkgutil.iter_modules(package.__path__) if module.name not in ("__main__", "drawing")
-    ]
+    shared = ("__main__", "drawing", "panels", "replicates")
+    papers = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name not in shared]
     wanted = None if selection is None else selection.replace("-", "_")
     for paper in papers:
         if wanted is None or wanted.split(".")[0] == paper:

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures.drawing import COLOURS, figure
-from figures.random_walk_pca.panels import label, points_with_intervals
-from figures.random_walk_pca.simulations import leading_ratios, replicates
+from figures.panels import label, points_with_intervals
+from figures.random_walk_pca.simulations import leading_ratios
+from figures.replicates import replicates
 from theory import random_walk_pca as predicted
 
 

@@ -9,8 +9,9 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from figures.drawing import COLOURS, figure
-from figures.random_walk_pca.panels import label, points_with_intervals, student_interval
-from figures.random_walk_pca.simulations import linear_process, replicates
+from figures.panels import label, points_with_intervals, student_interval
+from figures.random_walk_pca.simulations import linear_process
+from figures.replicates import replicates
 from theory import random_walk_pca as predicted
 
 

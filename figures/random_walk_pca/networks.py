@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.drawing import COLOURS, figure
-from figures.random_walk_pca.panels import aligned, label, points_with_intervals, tableau
-from figures.random_walk_pca.simulations import WINDOWS, replicates, training_windows
+from figures.panels import label, points_with_intervals
+from figures.random_walk_pca.panels import aligned, tableau
+from figures.random_walk_pca.simulations import WINDOWS, training_windows
+from figures.replicates import replicates
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 

@@ -1,38 +1,12 @@
-"""Panels that several figures of random walks share: intervals, spectra, and tableaus of scores."""
+"""Panels that several figures of random walks share: tableaus of scores."""
 
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
-from matplotlib.axes import Axes
+from jaxtyping import Float
 from matplotlib.figure import SubFigure
 
 from figures.drawing import COLOURS
-
-_LEVEL = 0.99
-
-
-def student_interval(
-    runs: Float[np.ndarray, "runs *shape"],
-) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """Return the mean over the runs and the half width of its 99 % Student interval."""
-    from scipy.stats import t
-
-    count = len(runs)
-    return runs.mean(axis=0), t.ppf((1 + _LEVEL) / 2, count - 1) * runs.std(axis=0, ddof=1) / np.sqrt(count)
-
-
-def points_with_intervals(
-    axes: Axes, x: Any, runs: Float[np.ndarray, "runs points"], colour: str, **style: Any
-) -> None:
-    """Draw the mean over the runs as points with its 99 % Student interval."""
-    mean, half_width = student_interval(runs)
-    axes.errorbar(x, mean, half_width, **{"fmt": "o", "color": colour, "elinewidth": 0.8, **style})
-
-
-def log_spaced(last: int, count: int = 25) -> Int[np.ndarray, "indices"]:
-    """Return up to `count` different integers from 1 to `last`, evenly on a logarithmic axis."""
-    return np.unique(np.geomspace(1, last, count).round().astype(int))
 
 
 def aligned(
@@ -40,11 +14,6 @@ def aligned(
 ) -> Float[np.ndarray, "*runs points components"]:
     """Give every component the sign with which it runs along its reference."""
     return scores * np.sign(np.sum(scores * reference, axis=-2, keepdims=True))
-
-
-def label(axes: Axes, letter: str, x: float = -0.02) -> None:
-    """Write "(a)" above the upper left corner of a panel."""
-    axes.text(x, 1.02, f"({letter})", transform=axes.transAxes, fontweight="bold", ha="right", va="bottom")
 
 
 def tableau(

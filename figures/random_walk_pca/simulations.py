@@ -1,30 +1,13 @@
 """What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw its data away."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import jax
 import jax.numpy as jnp
-import xarray as xr
 from jaxtyping import Array, Float, Key
 
 from sims import random_walk_pca as observed
-from sims.compilation_cache import cache_folder
-from sims.sweep import sweep
 
 N_SCORES = 5
 WINDOWS = ("whole run", "beginning", "middle", "end")
-
-
-def replicates(
-    simulator: Any, runs: int, static: Mapping[str, Any], grid: Mapping[str, Any], common: Sequence[str] = ()
-) -> xr.Dataset:
-    """Run a simulator `runs` times for each combination of parameter lists, or read what was run before from the cache.
-
-    `static` parameters fix shapes, `grid` ones are real numbers; those in `common` leave the random numbers as they
-    are.
-    """
-    return sweep(simulator, grid, runs, static=static, common=common, cache=cache_folder() / "figures")
 
 
 def linear_process(

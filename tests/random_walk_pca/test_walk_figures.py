@@ -12,8 +12,9 @@ from scipy import stats
 
 from figures.__main__ import main
 from figures.drawing import figures, style
+from figures.panels import log_spaced, points_with_intervals, student_interval
 from figures.random_walk_pca import networks
-from figures.random_walk_pca.panels import aligned, log_spaced, points_with_intervals, student_interval, tableau
+from figures.random_walk_pca.panels import aligned, tableau
 from theory import random_walk_pca as predicted
 
 WALK = {"n_points": 30, "dim": 300, "runs": 3}
