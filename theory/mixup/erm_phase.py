@@ -1,0 +1,137 @@
+"""The curse of separability, sharply: the direction found without augmentation when log n = nu kappa.
+
+Separable data give the hard-margin direction, the shortest point of the hull of S_i = (2 y_i - 1) x_i ~
+N(mu, Sigma / kappa). With log n = nu kappa the hull tends to an ellipsoid of radius sqrt(2 nu), so the direction walks
+from mu to b along the path of ridge LDA and arrives only at nu = m^2 / 2. Oh & Yun 2023 (arXiv 2306.00267) prove that
+the sample size grows exponentially in kappa; the exponent and the path are derived here.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.mixup._validation import check_non_negative
+from theory.mixup.gaussian_pair import GaussianPair, one_minus_cosine
+
+_LOG_ROUNDING = 40.0  # a ridge e^40 away from every variance is none, or all there is
+_LEAST_EPSILON = 1e-20
+
+
+def ridge_lda_direction(pair: GaussianPair, tau: float | int) -> Float[np.ndarray, " dim"]:
+    """w_tau = (tau I + Sigma)^-1 mu, from b at tau = 0 towards mu; `ValueError` if tau is negative or not finite."""
+    check_non_negative("tau", tau)
+    return np.linalg.solve(tau * np.eye(pair.dim) + pair.covariance, pair.mean)
+
+
+def phase_direction(pair: GaussianPair, nu: float | int) -> Float[np.ndarray, " dim"]:
+    """The unit vector to which the direction tends as kappa grows with log n / kappa = nu.
+
+    It is that of w_tau with |Sigma^(1/2) w_tau|^2 / 2 = nu where nu < m^2 / 2, of b from there on and of mu at nu = 0.
+    Equivalently it maximises w . mu - sqrt(2 nu) |Sigma^(1/2) w| on the unit ball. `ValueError` if nu is negative or
+    not finite.
+    """
+    from scipy.optimize import brentq
+
+    check_non_negative("nu", nu)
+    if nu == 0:
+        return pair.mean / np.linalg.norm(pair.mean)
+    if nu >= pair.signal / 2:
+        return pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
+    variances, axes = np.linalg.eigh(pair.covariance)
+    mean = axes.T @ pair.mean
+
+    def excess(log_tau: float) -> float:
+        return float(np.log(np.sum(variances * (mean / (np.exp(log_tau) + variances)) ** 2) / (2 * nu)))
+
+    lowest = np.log(variances[0]) - _LOG_ROUNDING
+    if excess(lowest) <= 0:  # nu is m^2 / 2 to rounding
+        return pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
+    highest = np.log(np.sum(variances * mean**2) / (2 * nu)) / 2 + 1  # dropping Sigma from tau I + Sigma raises nu(tau)
+    tau = np.exp(brentq(excess, lowest, highest, xtol=1e-15, rtol=8.9e-16))
+    direction = axes @ (mean / (tau + variances))
+    return direction / np.linalg.norm(direction)
+
+
+def phase_cosine(pair: GaussianPair, nu: float | int) -> float:
+    """Cos of the angle between `phase_direction` and b, increasing in nu from cos(mu, b) to one at m^2 / 2."""
+    return 1 - pair.misalignment(phase_direction(pair, nu))
+
+
+def phase_direction_cone_program(pair: GaussianPair, nu: float | int) -> Float[np.ndarray, " dim"]:
+    """`phase_direction` as the second-order cone program max w . mu - sqrt(2 nu) |Sigma^(1/2) w|, |w| <= 1.
+
+    A second route to it, by an interior-point solver whose cosines are good to about 1e-8; needs cvxpy. `ValueError`
+    unless 0 <= nu < m^2 / 2: from there on the maximum is zero.
+    """
+    import cvxpy
+
+    check_non_negative("nu", nu)
+    if nu >= pair.signal / 2:
+        raise ValueError(f"nu must be below m^2 / 2 = {pair.signal / 2:.6g} for a positive maximum, got {nu}")
+    weights = cvxpy.Variable(pair.dim)
+    spread = cvxpy.norm(np.linalg.cholesky(pair.covariance).T @ weights)
+    margin = cvxpy.Maximize(pair.mean @ weights - np.sqrt(2 * nu) * spread)
+    cvxpy.Problem(margin, [cvxpy.norm(weights) <= 1]).solve(solver=cvxpy.CLARABEL)
+    return np.asarray(weights.value)
+
+
+def critical_exponent(pair: GaussianPair, epsilon: float) -> float:
+    """nu_epsilon, below m^2 / 2: 1 - cos of the direction reaches epsilon when log n / kappa does nu_epsilon.
+
+    It is |Sigma^(1/2) w_tau|^2 / 2 at the tau where 1 - cos(w_tau, b) = epsilon. `ValueError` unless
+    1e-20 < epsilon < 1 - cos(mu, b): there is no exponential law beyond, nor any when mu is an eigenvector of Sigma.
+    """
+    from scipy.optimize import brentq
+
+    largest = pair.misalignment(pair.mean)
+    if not _LEAST_EPSILON < epsilon < largest * (1 - 1e-9):
+        raise ValueError(f"epsilon must be in ({_LEAST_EPSILON}, 1 - cos(mu, b) = {largest:.3g}), got {epsilon}")
+
+    def excess(log_tau: float) -> float:
+        direction = ridge_lda_direction(pair, float(np.exp(log_tau)))
+        return one_minus_cosine(direction, pair.bayes_direction) / epsilon - 1
+
+    variances = np.linalg.eigvalsh(pair.covariance)
+    lowest, highest = np.log(variances[0]) - _LOG_ROUNDING, np.log(variances[-1]) + _LOG_ROUNDING
+    direction = ridge_lda_direction(pair, float(np.exp(brentq(excess, lowest, highest, xtol=1e-15, rtol=8.9e-16))))
+    return float(direction @ pair.covariance @ direction) / 2
+
+
+def finite_sample_radius(
+    pair: GaussianPair, n: float | int | None = None, *, log_n: float | int | None = None
+) -> float:
+    """r_n = Phi^-1(1 - 1/n) / sqrt(kappa), what sqrt(2 nu) is at a finite sample size n >= 2.
+
+    Give either `n` or its natural logarithm `log_n`, which may exceed that of any float. `ValueError` otherwise.
+    """
+    from scipy.special import ndtri_exp
+
+    if n is not None and log_n is None:
+        logarithm = np.log(n) if n > 0 else np.nan
+    elif log_n is not None and n is None:
+        logarithm = log_n
+    else:
+        raise ValueError(f"exactly one of n and log_n must be given, got n = {n} and log_n = {log_n}")
+    if not (np.isfinite(logarithm) and logarithm >= np.log(2)):
+        raise ValueError(f"the sample size must be finite and at least 2, got n = {n}, log_n = {log_n}")
+    return float(max(-ndtri_exp(-float(logarithm)), 0.0) / np.sqrt(pair.separability))
+
+
+def erm_direction_at(
+    pair: GaussianPair, n: float | int | None = None, *, log_n: float | int | None = None
+) -> Float[np.ndarray, " dim"]:
+    """The unit vector predicted at a finite sample size: `phase_direction` with r_n in place of sqrt(2 nu).
+
+    `ValueError` as in `finite_sample_radius`.
+    """
+    return phase_direction(pair, finite_sample_radius(pair, n, log_n=log_n) ** 2 / 2)
+
+
+def erm_samples(pair: GaussianPair, epsilon: float) -> float:
+    """Log n_epsilon = -log Q(sqrt(2 kappa nu_epsilon)), Q = 1 - Phi: the natural logarithm of the sample size without
+    augmentation at which 1 - cos falls to epsilon, up to a bounded factor.
+
+    `ValueError` as in `critical_exponent`.
+    """
+    from scipy.special import log_ndtr
+
+    return float(-log_ndtr(-np.sqrt(2 * pair.separability * critical_exponent(pair, epsilon))))

@@ -1,0 +1,140 @@
+"""Mixup at large separability and fixed sample size: laws of 1 - cos that do not grow exponentially.
+
+Write x = (2y - 1) mu + z / sqrt(kappa). The leading loss fixes the scores +-u_infinity of the class means; what is left
+is quadratic, and its minimiser is a modified LDA, with E[1 - cos] = C / n free of kappa. Unequal class counts p n and
+(1 - p) n, and one lambda drawn per pair, leave a pull on the noise that the weak curvature amplifies: B kappa / n^2.
+Oh & Yun 2023 (arXiv 2306.00267) prove that Mixup needs far fewer samples; all laws of this file are derived here.
+"""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.domain import check_positive
+from theory.mixup.gaussian_pair import GaussianPair
+from theory.mixup.mixing import MixingLaw
+from theory.mixup.scale import limit_curvatures, limit_residual, limit_scale
+
+_EIGENVECTOR = 1e-9  # how far Sigma mu / (mu' Sigma mu / |mu|^2) may be from mu, relative to it
+
+
+def lda_rate(pair: GaussianPair, n: float | int | None = None) -> float:
+    """N E[1 - cos] of Mixup with balanced classes and lambda averaged: C = m^2 T / (2 |b|^2), free of kappa and law.
+
+    With `n` given, C n / (n - d - 2), which corrects for the inverse of a Wishart matrix; `ValueError` unless
+    n > d + 2 there.
+    """
+    rate = pair.signal * pair.projected_precision_trace / (2 * float(pair.bayes_direction @ pair.bayes_direction))
+    if n is None:
+        return rate
+    if not (np.isfinite(n) and n > pair.dim + 2):
+        raise ValueError(f"n must be finite and above dim + 2 = {pair.dim + 2}, got {n}")
+    return rate * n / (n - pair.dim - 2)
+
+
+def imbalance_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
+    """B_i: labels drawn at random add B_i kappa / n^2 to E[1 - cos], B_i = T m^4 A^2 / (2 h^2 u^2 |b|^2).
+
+    Here u = u_infinity, A = s(u) - 1 and h is the noise curvature. `ValueError` if u_infinity is infinite.
+    """
+    return _amplification(pair, law) * _own_residual(law) ** 2
+
+
+def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
+    """B_s: one lambda drawn for each ordered pair adds B_s kappa / n^2 to E[1 - cos], balanced classes or not.
+
+    It is B_i with A^2 replaced by A^2 Var g + (Var(rho g) + Var(rho (1 - g))) / 2, rho = s((2g - 1) u) - lambda.
+    `ValueError` if u_infinity is infinite.
+    """
+    amplification = _amplification(pair, law)
+    share = law.input_weights
+    residual = limit_residual(law, limit_scale(law))
+    mixed = (_variance(law, residual * share) + _variance(law, residual * (1 - share))) / 2
+    return amplification * (_own_residual(law) ** 2 * _variance(law, share) + mixed)
+
+
+def imbalance_angle(
+    pair: GaussianPair,
+    law: MixingLaw,
+    class_means: Float[np.ndarray, "2 dim"],
+    class_counts: tuple[int, int],
+) -> float:
+    """v_p = n (1 - cos(w_p, b)) that the imbalance of one data set alone gives it, averaging B_i kappa / n.
+
+    w_p = (u / m^2) b - sqrt(kappa) (A (p - q) / 2h) (Sigma^-1 - b b' / m^2)(z_1 + z_0) with u = u_infinity, z_c the
+    class means of the standardised noise and p = n_1 / n = 1 - q. `class_means` are those of the features and
+    `class_counts` (n_0, n_1), both for class 0 first. `ValueError` if a count is below one or u_infinity is infinite.
+    """
+    if min(class_counts) < 1:
+        raise ValueError(f"class_counts must both be at least 1, got {class_counts}")
+    n = sum(class_counts)
+    noise = np.sqrt(pair.separability) * class_means.sum(axis=0)
+    imbalance = (class_counts[1] - class_counts[0]) / n
+    bayes = pair.bayes_direction
+    across = np.linalg.solve(pair.covariance, noise) - bayes * (bayes @ noise) / pair.signal
+    pull = _own_residual(law) * imbalance / (2 * limit_curvatures(law).noise)
+    return n * pair.misalignment(limit_scale(law) / pair.signal * bayes - np.sqrt(pair.separability) * pull * across)
+
+
+def mixup_samples(
+    pair: GaussianPair,
+    epsilon: float,
+    law: MixingLaw,
+    mode: Literal["expected", "sampled"] = "expected",
+    balanced: bool = True,
+) -> float:
+    """n_epsilon, not rounded: the root n > d + 2 of C / (n - d - 2) + B kappa / n^2 = epsilon.
+
+    B adds up `imbalance_coefficient` unless the classes are `balanced` and `sampled_lambda_coefficient` if `mode` is
+    "sampled" (one lambda per ordered pair) and not "expected" (lambda averaged). For small epsilon it is
+    (C + sqrt(C^2 + 4 epsilon B kappa)) / (2 epsilon): free of kappa at first, growing as sqrt(kappa) in the end, never
+    faster. `ValueError` if epsilon is not positive, the mode is another, or u_infinity is infinite.
+    """
+    from scipy.optimize import brentq
+
+    check_positive("epsilon", epsilon)
+    if mode not in ("expected", "sampled"):
+        raise ValueError(f'mode must be "expected" or "sampled", got {mode!r}')
+    coefficient = 0.0 if balanced else imbalance_coefficient(pair, law)
+    if mode == "sampled":
+        coefficient += sampled_lambda_coefficient(pair, law)
+    rate, noise, least = lda_rate(pair), coefficient * pair.separability, pair.dim + 2
+    lower = rate / epsilon
+    upper = (rate + np.sqrt(rate**2 + 4 * epsilon * noise)) / (2 * epsilon)
+    if noise == 0:
+        return least + lower
+    excess = brentq(lambda x: rate / x + noise / (x + least) ** 2 - epsilon, lower, upper, xtol=1e-300, rtol=8.9e-16)
+    return float(least + excess)
+
+
+def isotropic_angle(pair: GaussianPair) -> float:
+    """E[1 - cos] without augmentation as kappa grows at fixed n, tr(P Sigma) / (2 kappa |mu|^2), free of n.
+
+    P projects across mu. It holds when mu is an eigenvector of Sigma, where a single point supports the margin and
+    there is no curse. `ValueError` if mu is not.
+    """
+    squared_length = float(pair.mean @ pair.mean)
+    variance = float(pair.mean @ pair.covariance @ pair.mean) / squared_length
+    rotated = np.linalg.norm(pair.covariance @ pair.mean - variance * pair.mean)
+    if rotated > _EIGENVECTOR * variance * np.sqrt(squared_length):
+        raise ValueError("mean must be an eigenvector of the covariance: the direction does not tend to b otherwise")
+    return (float(np.trace(pair.covariance)) - variance) / (2 * pair.separability * squared_length)
+
+
+def _amplification(pair: GaussianPair, law: MixingLaw) -> float:
+    """T m^4 / (2 h^2 u^2 |b|^2), from the variance of a pull on the noise to 1 - cos."""
+    squared_length = float(pair.bayes_direction @ pair.bayes_direction)
+    reach = (limit_curvatures(law).noise * limit_scale(law) / pair.signal) ** 2
+    return pair.projected_precision_trace / (2 * reach * squared_length)
+
+
+def _own_residual(law: MixingLaw) -> float:
+    """A = s(u_infinity) - 1, the residual of a pair of one class."""
+    from scipy.special import expit
+
+    return -float(expit(-limit_scale(law)))
+
+
+def _variance(law: MixingLaw, values: Float[np.ndarray, " atoms"]) -> float:
+    return law.mean((values - law.mean(values)) ** 2)

@@ -1,0 +1,193 @@
+"""Identities about Mixup from neighbouring papers.
+
+Zhang, Deng, Kawaguchi, Ghorbani & Zou 2021 (arXiv 2010.04819): Mixup as data-dependent regularisation. Carratino,
+Cisse, Jenatton & Vert 2022 (arXiv 2006.06049): Mixup as random perturbation of shrunk data. Guo, Mao & Zhang 2019
+(arXiv 1809.02499): manifold intrusion. Entropies and losses are in nats.
+"""
+
+from collections import defaultdict
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.domain import check_positive
+from theory.mixup._validation import check_dimension, check_finite, check_in_unit_interval, check_same_length
+from theory.mixup.mixing import MixingLaw
+
+
+class ExpansionTerms(NamedTuple):
+    """Mixup's loss to second order in the spread of the data: the sum of the three terms, in nats."""
+
+    standard: float
+    """The loss without augmentation."""
+    first: float
+    """R_1 = E[1 - lambda] mean_i (s(f_i) - y_i)(mean f - f_i)."""
+    second: float
+    """R_2 = E[(1 - lambda)^2] / 2 mean_i s'(f_i) mean_j (f_j - f_i)^2."""
+
+
+class FoldedMoments(NamedTuple):
+    """Moments of theta = max(lambda, 1 - lambda), which keeps the larger share of the first point."""
+
+    mean: float
+    """theta_bar = E theta, in (1/2, 1)."""
+    variance: float
+    """sigma^2 = Var theta."""
+    partner: float
+    """gamma^2 = sigma^2 + (1 - theta_bar)^2 = E (1 - theta)^2, the weight of the other points."""
+
+
+def soft_label_cross_entropy(
+    logits: Float[np.ndarray, "*points classes"], labels: Float[np.ndarray, "*points classes"]
+) -> Float[np.ndarray, " *points"] | float:
+    """Cross-entropy log sum exp(f) - y . f of each point; affine in the label wherever the labels sum to one.
+
+    Hence the loss at a mixed label is the mixture of the losses, at any logits. `ValueError` if the labels of a point
+    are negative or do not sum to one (to 1e-9).
+    """
+    from scipy.special import logsumexp
+
+    if not (np.all(labels >= 0) and np.all(np.abs(labels.sum(axis=-1) - 1) <= 1e-9)):
+        raise ValueError(f"labels must be non-negative and sum to one over the last axis, got {labels}")
+    return logsumexp(logits, axis=-1) - np.sum(labels * logits, axis=-1)
+
+
+def squared_loss_mixing_gap(mixing_weight: float | int, first_label: float | int, second_label: float | int) -> float:
+    """What the squared loss lacks to be affine in the label: lambda (1 - lambda)(y_i - y_j)^2, at any prediction.
+
+    It is the mixture of the losses minus the loss at the mixed label.
+    """
+    return mixing_weight * (1 - mixing_weight) * float(first_label - second_label) ** 2
+
+
+def zhang_mixing_law(alpha: float | int, beta: float | int, n_nodes: int = 32) -> MixingLaw:
+    """The law of lambda under which Mixup's loss over Beta(alpha, beta) keeps the label of the first point unmixed.
+
+    It is (alpha Beta(alpha + 1, beta) + beta Beta(beta + 1, alpha)) / (alpha + beta), inputs being mixed as
+    lambda x_i + (1 - lambda) x_j. Exact for integrands that are polynomials in lambda up to degree 2 n_nodes - 1.
+    `ValueError` if a parameter is not positive. Source: arXiv 2010.04819; checked here for every f.
+    """
+    check_positive("alpha", alpha)
+    check_positive("beta", beta)
+    first = MixingLaw.beta(alpha + 1, n_nodes, beta=beta)
+    second = MixingLaw.beta(beta + 1, n_nodes, beta=alpha)
+    weights = np.concatenate([alpha * first.weights, beta * second.weights]) / (alpha + beta)
+    return MixingLaw.atoms(np.concatenate([first.nodes, second.nodes]), weights)
+
+
+def zhang_expansion_terms(
+    weights: Float[np.ndarray, " weights"],
+    features: Float[np.ndarray, "points dim"],
+    labels: Float[np.ndarray, " labels"],
+    alpha: float | int,
+) -> ExpansionTerms:
+    """The expansion of Mixup's logistic loss, lambda ~ Beta(alpha, alpha), for scores f = w . x and all ordered pairs.
+
+    What is left out is of third order in the spread of the scores. `ValueError` if labels are outside [0, 1], lengths
+    differ or alpha is not positive. Source: arXiv 2010.04819.
+    """
+    from scipy.special import expit
+
+    check_positive("alpha", alpha)
+    check_finite("features", features)
+    check_in_unit_interval("labels", labels)
+    check_same_length("labels", labels, "features", features)
+    check_dimension("weights", weights.size, features.shape[1])
+    scores = features @ weights
+    upper, lower = expit(scores), expit(-scores)
+    squared_distances = (scores - scores.mean()) ** 2 + scores.var()
+    return ExpansionTerms(
+        standard=float(np.mean(np.logaddexp(0, scores) - labels * scores)),
+        first=float(alpha / (2 * alpha + 1) * np.mean((upper - labels) * (scores.mean() - scores))),
+        second=float(alpha / (4 * (2 * alpha + 1)) * np.mean(upper * lower * squared_distances)),
+    )
+
+
+def carratino_moments(alpha: float | int) -> FoldedMoments:
+    """Moments of theta = max(lambda, 1 - lambda), lambda ~ Beta(alpha, alpha), that is Beta conditioned on [1/2, 1].
+
+    theta_bar = 1/2 + 4^-alpha / (alpha B(alpha, alpha)) and E (theta - 1/2)^2 = 1 / (4 (2 alpha + 1)). `ValueError` if
+    alpha is not positive. Source: arXiv 2006.06049; closed forms derived here.
+    """
+    from scipy.special import betaln
+
+    check_positive("alpha", alpha)
+    excess = float(np.exp(-alpha * np.log(4) - betaln(alpha, alpha)) / alpha)
+    variance = 1 / (4 * (2 * alpha + 1)) - excess**2
+    return FoldedMoments(1 / 2 + excess, variance, variance + (1 / 2 - excess) ** 2)
+
+
+def carratino_points(points: Float[np.ndarray, "points dim"], alpha: float | int) -> Float[np.ndarray, "points dim"]:
+    """The shrunk points x_bar + theta_bar (x_i - x_bar), about which Mixup perturbs with mean zero.
+
+    `ValueError` if alpha is not positive or a point is not finite. Source: arXiv 2006.06049.
+    """
+    check_finite("points", points)
+    centre = points.mean(axis=0)
+    return centre + carratino_moments(alpha).mean * (points - centre)
+
+
+def carratino_covariance(
+    points: Float[np.ndarray, "points dim"], alpha: float | int
+) -> Float[np.ndarray, "points dim dim"]:
+    """Covariance of Mixup's perturbation of each shrunk point, over theta and the uniform partner.
+
+    With deviations r_i of the shrunk points from their mean it is (sigma^2 r_i r_i' + gamma^2 mean_j r_j r_j') /
+    theta_bar^2. Labels obey the same law: append them to the points as coordinates for cross-covariances. `ValueError`
+    as in `carratino_points`. Source: arXiv 2006.06049.
+    """
+    moments = carratino_moments(alpha)
+    shrunk = carratino_points(points, alpha)
+    deviations = shrunk - shrunk.mean(axis=0)
+    own = deviations[:, :, None] * deviations[:, None, :]
+    return (moments.variance * own + moments.partner * own.mean(axis=0)) / moments.mean**2
+
+
+def label_entropy_floor(labels: Float[np.ndarray, " points"], lambdas: Float[np.ndarray, " atoms"]) -> float:
+    """E[H(y)] of the mixed labels over all ordered pairs and equally likely `lambdas`: no function has a lower loss.
+
+    `ValueError` if labels or lambdas are outside [0, 1].
+    """
+    from scipy.special import entr
+
+    _check_mixtures(labels, lambdas)
+    mixed = lambdas[:, None, None] * labels[:, None] + (1 - lambdas[:, None, None]) * labels
+    return float(np.mean(entr(mixed) + entr(1 - mixed)))
+
+
+def intrusion_gap(
+    points: Float[np.ndarray, "points dim"], labels: Float[np.ndarray, " labels"], lambdas: Float[np.ndarray, " atoms"]
+) -> float:
+    """Least Mixup cross-entropy over all functions, minus `label_entropy_floor`: E KL(y | mean of y at that input).
+
+    Mixtures run over all ordered pairs and equally likely `lambdas`. It is positive exactly if two mixtures coincide
+    with different soft labels; whether they coincide is decided in rational arithmetic on the given floats.
+    `ValueError` if labels or lambdas are outside [0, 1], or lengths differ. Source: arXiv 1809.02499 for the
+    phenomenon; the gap is derived here.
+    """
+    from scipy.special import rel_entr
+
+    check_finite("points", points)
+    _check_mixtures(labels, lambdas)
+    check_same_length("labels", labels, "points", points)
+    exact_points = [[Fraction(float(coordinate)) for coordinate in point] for point in points]
+    exact_labels = [Fraction(float(label)) for label in labels]
+    at_input: dict[tuple[Fraction, ...], list[Fraction]] = defaultdict(list)
+    for share in (Fraction(float(weight)) for weight in lambdas):
+        for first, first_label in zip(exact_points, exact_labels, strict=True):
+            for second, second_label in zip(exact_points, exact_labels, strict=True):
+                mixture = tuple(share * x + (1 - share) * y for x, y in zip(first, second, strict=True))
+                at_input[mixture].append(share * first_label + (1 - share) * second_label)
+    divergence = 0.0
+    for mixed_labels in at_input.values():
+        centre = float(sum(mixed_labels) / len(mixed_labels))
+        for label in map(float, mixed_labels):
+            divergence += float(rel_entr(label, centre) + rel_entr(1 - label, 1 - centre))
+    return divergence / (len(lambdas) * len(labels) ** 2)
+
+
+def _check_mixtures(labels: Float[np.ndarray, " points"], lambdas: Float[np.ndarray, " atoms"]) -> None:
+    check_in_unit_interval("labels", labels)
+    check_in_unit_interval("lambda", lambdas)
