@@ -1,0 +1,90 @@
+"""The global minimum at depth 1 from a convex program, with a lower bound that needs no trust in the solver."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from sims.domain import AnyArray
+from sims.neural_collapse.objectives import Loss, Problem
+
+
+class ConvexOptimum(NamedTuple):
+    """The optimum of the convex program in class-mean coordinates.
+
+    `value` is the objective, `logits` the K x K matrix W H̄ (column k: of class k, without the bias), `bias` is b, and
+    `dual` is minus the gradient of the loss with respect to X = W H̄ D^(1/2).
+    """
+
+    value: float
+    logits: Float[np.ndarray, "classes classes"]
+    bias: Float[np.ndarray, "classes"]
+    dual: Float[np.ndarray, "classes classes"]
+
+
+def nuclear_norm_optimum(
+    class_sizes: tuple[int, ...],
+    weight_decay: float | int,
+    feature_decay: float | int,
+    *,
+    loss: Loss = "mse",
+    bias: bool = False,
+) -> ConvexOptimum:
+    """Minimise the loss plus √(λ_W λ_H) ‖X‖_* over the K x K matrix X = W H̄ D^(1/2) and the free bias.
+
+    At depth 1 and width at least K this is the global minimum of the objective: for a given product the least decay of
+    its factors is that multiple of the nuclear norm. Solved by an interior-point method (Clarabel), to about 1e-8 in
+    the value. Raises ValueError as `Problem`, and RuntimeError where the solver fails. Source: derived here.
+    """
+    import cvxpy
+
+    Problem(class_sizes, (weight_decay,), feature_decay, bias, loss=loss)
+    sizes, n_classes, n_samples = np.array(class_sizes, float), len(class_sizes), sum(class_sizes)
+    roots = np.sqrt(sizes)
+    matrix = cvxpy.Variable((n_classes, n_classes))
+    offset: Any = cvxpy.Variable(n_classes) if bias else np.zeros(n_classes)
+    shifts = cvxpy.reshape(offset, (n_classes, 1), order="F") @ np.ones((1, n_classes))
+    logits = matrix @ np.diag(1 / roots) + shifts
+    if loss == "mse":
+        data_loss = cvxpy.sum_squares((logits - np.eye(n_classes)) @ np.diag(roots)) / (2 * n_samples)
+    else:
+        data_loss = sizes @ (cvxpy.log_sum_exp(logits, axis=0) - cvxpy.diag(logits)) / n_samples
+    decay = np.sqrt(weight_decay * feature_decay) * cvxpy.normNuc(matrix)
+    program = cvxpy.Problem(cvxpy.Minimize(data_loss + decay))
+    program.solve(solver=cvxpy.CLARABEL)
+    if program.status != cvxpy.OPTIMAL:
+        raise RuntimeError(f"the convex program was not solved: {program.status}")
+    found_bias = offset.value if bias else offset
+    found = matrix.value / roots
+    outputs = found + found_bias[:, None]
+    if loss == "ce":
+        exponentials = np.exp(outputs - outputs.max(axis=0))
+        outputs = exponentials / exponentials.sum(axis=0)
+    dual = (np.eye(n_classes) - outputs) * roots / n_samples
+    return ConvexOptimum(float(program.value), found, found_bias, dual)
+
+
+def dual_value(
+    dual: Float[AnyArray, "classes classes"],
+    class_sizes: tuple[int, ...],
+    weight_decay: float | int,
+    feature_decay: float | int,
+    *,
+    bias: bool = False,
+) -> float:
+    """⟨A, D^(1/2)⟩ - N/2 ‖A‖²: a lower bound on the MSE objective at depth 1, for any matrix A.
+
+    A is `dual` made feasible: with a bias projected on A D^(1/2) 1 = 0, then shrunk to spectral norm √(λ_W λ_H). The
+    residual (D^(1/2) - X - b √nᵀ) / N of a global minimiser gives the minimum itself; no width can go below.
+    Raises ValueError as `Problem`, or for a matrix that is not K x K or not finite. Source: derived here (Fenchel
+    duality of the nuclear and the spectral norm).
+    """
+    problem = Problem(class_sizes, (weight_decay,), feature_decay, bias)
+    matrix, roots = np.array(dual, float), np.sqrt(np.array(class_sizes, float))
+    if matrix.shape != (problem.n_classes, problem.n_classes) or not np.isfinite(matrix).all():
+        raise ValueError(f"dual must be a finite {problem.n_classes} x {problem.n_classes} matrix, got {matrix}")
+    if bias:
+        matrix -= np.outer(matrix @ roots, roots) / problem.n_samples
+    radius = np.sqrt(weight_decay * feature_decay)
+    matrix *= radius / max(radius, float(np.linalg.norm(matrix, 2)))
+    return float(np.diag(matrix) @ roots - problem.n_samples / 2 * np.sum(matrix**2))

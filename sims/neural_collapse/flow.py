@@ -1,0 +1,127 @@
+"""Gradient flow, on which layer imbalances decay at an exact rate, and slow ramps of the decay."""
+
+import itertools
+from dataclasses import replace
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jaxtyping import Float, Key, ScalarLike
+
+from sims.domain import AnyArray, is_traced, require_above, require_count, require_in_range
+from sims.neural_collapse.descent import at_rest, heavy_ball
+from sims.neural_collapse.domain import require_records
+from sims.neural_collapse.objectives import Problem, objective, product
+from sims.neural_collapse.parameters import Head
+
+
+class Flow(NamedTuple):
+    """A recorded gradient flow: times, D_0..D_{M-1} at each (leading axis of records), and the head at the end."""
+
+    times: Float[Array, "records"]
+    imbalances: tuple[Float[Array, "records width width"], ...]
+    head: Head
+
+
+class Ramp(NamedTuple):
+    """Singular values of W_M..W_1 X (descending), and the objective, at the end of each level of decay."""
+
+    singular_values: Float[Array, "levels directions"]
+    objective: Float[Array, "levels"]
+
+
+def layer_imbalances(head: Head) -> tuple[Float[Array, "_ _"], ...]:
+    """D_0 = W_1ᵀW_1 - H Hᵀ and D_m = W_{m+1}ᵀW_{m+1} - W_m W_mᵀ, m = 1..M-1; D_m is d_{m+1} x d_{m+1}."""
+    factors = (head.features, *head.weights)
+    return tuple(later.T @ later - earlier @ earlier.T for earlier, later in itertools.pairwise(factors))
+
+
+def gradient_flow(start: Head, problem: Problem, *, time_step: ScalarLike, steps: int, every: int) -> Flow:
+    """Follow dθ/dt = -∇f(θ) from `start` by the classical Runge-Kutta method, recording every `every` steps.
+
+    The start itself is the first record, so that there are 1 + steps / every.
+    Raises ValueError for a time step that is not positive, or steps that are not a positive multiple of `every`.
+    Source: derived here (layer imbalances decay as exp(-2 λ t) where all decays are λ).
+    """
+    require_above("time_step", time_step, 0, "time runs forward")
+    require_records(steps, every)
+    slope = jax.grad(objective)
+
+    def moved(head, direction, time):
+        return jax.tree.map(lambda value, speed: value - time * speed, head, direction)
+
+    def step(_, head):
+        first = slope(head, problem)
+        second = slope(moved(head, first, time_step / 2), problem)
+        third = slope(moved(head, second, time_step / 2), problem)
+        fourth = slope(moved(head, third, time_step), problem)
+        mean = jax.tree.map(lambda a, b, c, d: (a + 2 * b + 2 * c + d) / 6, first, second, third, fourth)
+        return moved(head, mean, time_step)
+
+    def record(head, _):
+        head = lax.fori_loop(0, every, step, head)
+        return head, layer_imbalances(head)
+
+    final, recorded = lax.scan(record, start, length=steps // every)
+    imbalances = jax.tree.map(
+        lambda first, later: jnp.concatenate([first[None], later]), layer_imbalances(start), recorded
+    )
+    return Flow(jnp.arange(1 + steps // every) * every * time_step, imbalances, final)
+
+
+def ramp(
+    key: Key[Array, ""],
+    start: Head,
+    problem: Problem,
+    factors: Float[AnyArray, "levels"],
+    *,
+    steps: int,
+    learning_rate: ScalarLike,
+    momentum: ScalarLike,
+    noise: ScalarLike,
+) -> Ramp:
+    """Change all decays of weights and features level by level, descending at each from where the last one ended.
+
+    Raised and lowered again, the decay draws a hysteresis loop. At the start of each level every number of the head
+    is perturbed, so that it does not stay on a point that has become unstable, and the velocity is set to zero.
+
+    Args:
+        key: of the perturbations.
+        start: the head before the first level.
+        problem: its weight and feature decays are multiplied by the factors; a decay of the bias is not.
+        factors: one per level, in the order in which they are visited, all positive.
+        steps: of heavy-ball descent at each level.
+        learning_rate: η > 0.
+        momentum: μ in [0, 1).
+        noise: standard deviation of the perturbation, at least 0.
+
+    Raises ValueError for arguments outside these ranges. Source: derived here.
+    """
+    require_count("steps", steps, 1, "steps at each level")
+    require_in_range("noise", noise, 0, float("inf"), includes_high=False)
+    require_count("the number of factors", factors.shape[0], 1, "one per level")
+    if not is_traced(factors):
+        require_above("the smallest factor", np.min(factors), 0, "no minimiser exists otherwise")
+
+    def level(head, setting):
+        level_key, factor = setting
+        scaled = replace(
+            problem,
+            weight_decays=tuple(factor * decay for decay in problem.weight_decays),
+            feature_decay=factor * problem.feature_decay,
+        )
+        leaves, structure = jax.tree.flatten(head)
+        leaf_keys = jax.random.split(level_key, len(leaves))
+        perturbed = [
+            leaf + noise * jax.random.normal(leaf_key, leaf.shape)
+            for leaf, leaf_key in zip(leaves, leaf_keys, strict=True)
+        ]
+        state = at_rest(jax.tree.unflatten(structure, perturbed))
+        head, _ = heavy_ball(state, scaled, steps=steps, learning_rate=learning_rate, momentum=momentum)
+        singular_values = jnp.linalg.svd(product(head.weights) @ head.features, compute_uv=False)
+        return head, (singular_values, objective(head, scaled))
+
+    factors = jnp.asarray(factors)
+    return Ramp(*lax.scan(level, start, (jax.random.split(key, factors.shape[0]), factors))[1])

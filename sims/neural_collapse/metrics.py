@@ -1,0 +1,116 @@
+"""How far features and weights are from collapse: scale-free distances to target frames.
+
+Metrics of a head that has died out (zero weights or zero class means) are NaN: nothing is divided by a zero norm.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from sims.domain import AnyArray
+from sims.neural_collapse.objectives import Problem, product
+from sims.neural_collapse.parameters import Head
+
+
+class Targets(NamedTuple):
+    """The frames to which distances are taken, each K x K up to a positive factor.
+
+    `weight_grams` are those of V Vᵀ with V = W_M..W_m, one for each m = 1..M; `feature_gram` of H̄ᵀH̄; `logits` of
+    W_M..W_1 H̄; `alignment` is the A for which W_M..W_1 ∝ A H̄ᵀ.
+    """
+
+    weight_grams: Float[AnyArray, "layers classes classes"]
+    feature_gram: Float[AnyArray, "classes classes"]
+    logits: Float[AnyArray, "classes classes"]
+    alignment: Float[AnyArray, "classes classes"]
+
+
+class Collapse(NamedTuple):
+    """NC1 (within-class variability), NC2 of W_M..W_m for m = 1..M, NC2 of H̄, NC3 of W_M..W_1 H̄ and of W with H̄ᵀ."""
+
+    within_class: Float[Array, ""]
+    weights: Float[Array, "layers"]
+    features: Float[Array, ""]
+    logits: Float[Array, ""]
+    alignment: Float[Array, ""]
+
+
+def balanced_targets(n_classes: int, depth: int, *, bias: bool) -> Targets:
+    """The frames of equal classes: the orthogonal frame I, or with a bias the simplex ETF I - 1 1ᵀ / K.
+
+    Source: Dang et al. 2023 (balanced case).
+    """
+    frame = np.eye(n_classes) - (1 / n_classes if bias else 0.0)
+    return Targets(np.broadcast_to(frame, (depth, n_classes, n_classes)), frame, frame, np.eye(n_classes))
+
+
+def class_means(features: Float[AnyArray, "dim samples"], class_sizes: tuple[int, ...]) -> Float[Array, "dim classes"]:
+    """H̄: the mean column of each class; samples are ordered by class."""
+    return jnp.asarray(features) @ _averaging(class_sizes)
+
+
+def within_class_collapse(
+    features: Float[AnyArray, "dim samples"], class_sizes: tuple[int, ...], *, cutoff: float | None = None
+) -> Float[Array, ""]:
+    """NC1 = tr(Σ_W Σ_B⁺) / K, within-class covariance measured by the between-class covariance of the class means.
+
+    Σ_W is the average over samples, Σ_B over classes, about the mean of all samples. The pseudo-inverse leaves out
+    eigenvalues of Σ_B up to `cutoff` times the largest: collapsed classes would blow up the ratio. By default it is
+    1e-10, and 1e-6 K in float32. Computed from a symmetric K x K eigenproblem. NaN where all class means coincide.
+    Source: the released code of Dang et al. 2023; the K x K form: derived here.
+    """
+    features = jnp.asarray(features)
+    if cutoff is None:
+        cutoff = 1e-10 if features.dtype == np.float64 else 1e-6 * len(class_sizes)
+    means = class_means(features, class_sizes)
+    centred = means - jnp.mean(features, axis=1, keepdims=True)
+    deviations = features - jnp.repeat(means, np.array(class_sizes), axis=1, total_repeat_length=features.shape[1])
+    squares, directions = jnp.linalg.eigh(centred.T @ centred)
+    kept = squares > cutoff * squares[-1]
+    projections = jnp.sum((deviations.T @ (centred @ directions)) ** 2, axis=0)
+    ratio = jnp.sum(jnp.where(kept, projections / jnp.where(kept, squares, 1) ** 2, 0)) / features.shape[1]
+    return jnp.where(squares[-1] > 0, ratio, jnp.nan)
+
+
+def gram_distance(gram: Float[AnyArray, "rows columns"], target: Float[AnyArray, "rows columns"]) -> Float[Array, ""]:
+    """‖G/‖G‖ - T/‖T‖‖ in Frobenius norm, in [0, 2]; NaN where either matrix is zero.
+
+    Source: the metrics NC2 and NC3 of the released code of Dang et al. 2023.
+    """
+    gram, target = jnp.asarray(gram), jnp.asarray(target)
+    return jnp.linalg.norm(gram / jnp.linalg.norm(gram) - target / jnp.linalg.norm(target))
+
+
+def collapse(head: Head, problem: Problem, targets: Targets) -> Collapse:
+    """All metrics of `head` in the full form or the class-mean reduction (there NC1 is 0 by construction).
+
+    With a bias the class means are taken about the mean of all samples. Raises ValueError as `Problem.columns`, and
+    where the targets do not fit K and M. Source: the released code of Dang et al. 2023.
+    """
+    shape = (problem.depth, problem.n_classes, problem.n_classes)
+    if targets.weight_grams.shape != shape:
+        raise ValueError(f"targets.weight_grams must be of shape (M, K, K) = {shape}, got {targets.weight_grams.shape}")
+    classes, sample_weights = problem.columns(head.features.shape[1])
+    features = head.features / jnp.sqrt(sample_weights)
+    sizes = tuple(np.bincount(classes).tolist())
+    means = class_means(features, sizes)
+    if problem.bias:
+        means = means - (means @ np.array(problem.class_sizes, float) / problem.n_samples)[:, None]
+    tails = [product(head.weights[layer:]) for layer in range(problem.depth)]
+    return Collapse(
+        within_class=within_class_collapse(features, sizes),
+        weights=jnp.stack(
+            [gram_distance(tail @ tail.T, gram) for tail, gram in zip(tails, targets.weight_grams, strict=True)]
+        ),
+        features=gram_distance(means.T @ means, targets.feature_gram),
+        logits=gram_distance(tails[0] @ means, targets.logits),
+        alignment=gram_distance(tails[0], jnp.asarray(targets.alignment) @ means.T),
+    )
+
+
+def _averaging(class_sizes):
+    """The samples x classes matrix whose column k averages over class k."""
+    return np.repeat(np.diag(1 / np.array(class_sizes, dtype=float)), class_sizes, axis=0)
