@@ -5,8 +5,8 @@
 keeping its weights, and `step_gram` reads a trajectory that is kept on disk one block of coordinates at a time.
 """
 
+from tools.estimate import Estimate
 from tools.random_walk_pca.estimators import (
-    Estimate,
     estimate_drift_ratio,
     estimate_momentum,
     estimate_noise_decay,

@@ -7,25 +7,12 @@ cut to the parameter's range. A trajectory without noise has no interval and rai
 here, for the processes of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) with recorded points t = 1, ..., T.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from jaxtyping import Float
 
 from theory import random_walk_pca as predicted
+from tools.estimate import Estimate
 from tools.random_walk_pca.steps import AnyArray, checked_step_gram, effective_dimension
-
-
-class Estimate(NamedTuple):
-    """A parameter's value and its interval [low, high]."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """Return the value with its interval."""
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
 def estimate_drift_ratio(
