@@ -28,6 +28,7 @@ from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
 from sims.naive_bayes_vs_logistic.logistic import LogisticFit, ridge_logistic
 from sims.naive_bayes_vs_logistic.naive_bayes import naive_bayes, naive_bayes_rule, prefix_naive_bayes
 from sims.naive_bayes_vs_logistic.protocol import official_logistic_scan, official_scan
+from sims.naive_bayes_vs_logistic.separability import linearly_separable, maximum_likelihood
 from sims.naive_bayes_vs_logistic.statistics import sample_statistics, sample_statistics_correlated
 
 __all__ = [
@@ -43,7 +44,9 @@ __all__ = [
     "gaussian_classes",
     "lda",
     "lda_error",
+    "linearly_separable",
     "logistic_errors",
+    "maximum_likelihood",
     "monte_carlo_error",
     "naive_bayes",
     "naive_bayes_errors",

@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Int, Key, ScalarLike
+from jaxtyping import Float, Int, Key
 
 from sims.domain import AnyArray, is_traced, require_count, require_finite
 from sims.naive_bayes_vs_logistic.domain import require_labels, require_variances
-from sims.naive_bayes_vs_logistic.labels import random_counts
+from sims.naive_bayes_vs_logistic.labels import Size, random_counts
 
 DiagonalOrMatrix = Float[AnyArray, "features"] | Float[AnyArray, "features features"]
 
@@ -60,7 +60,7 @@ def gaussian_classes(
 
 def binary_statistics(
     key: Key[Array, ""],
-    n_samples: ScalarLike,
+    n_samples: Size,
     means: Float[AnyArray, "classes features"],
     priors: Float[AnyArray, "classes"],
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features"], Float[Array, "classes"]]:

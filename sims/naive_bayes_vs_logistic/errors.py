@@ -27,10 +27,10 @@ def conditional_error(
     """P(rule(x) ≠ y) for y ~ `priors` (equal by default) and x | y ~ N(μ_y, Σ); Σ a matrix or n variances.
 
     Given the class the K scores are Gaussian, N(Wμ_y + b, W Σ Wᵀ), so n does not enter beyond these products. For two
-    classes the error is Φ of one margin each. For more, the scores are straight lines along the leading axis of their
-    covariance, the class is right on an interval of it, and the two tails of the interval are averaged over the other
-    K - 2 axes with the fixed normal `points` (default: `quasi_random_points(1024, K)`): smooth in the rule up to
-    kinks, accurate in the tails, and exact where the scores move along one axis only (collinear means).
+    classes the error is Φ of one margin each. For more, it is the sum of the probabilities of the other predictions:
+    each is an interval of the normal law along the direction that parts the two classes, averaged over the other K - 2
+    directions with the fixed normal `points` (default: `quasi_random_points(1024, K)`). Continuous in the rule, exact
+    where the scores move along one direction only, and good to 2e-5 for errors up to .01 and K up to 7.
     A rule with leading axes gives an error for each. A rule that is not finite has the error NaN.
 
     Raises ValueError for priors that are not positive or do not sum to 1, and for points of another number of axes.
@@ -103,23 +103,34 @@ def _two_class_errors(centres, covariance, _):
 
 
 def _class_errors(centres, covariance, points):
-    """Error of each class, from the interval of the leading axis on which its score is the largest."""
+    """Error of each class: the probabilities of all others being predicted, each by lines that part it from the class.
+
+    With the scores centre + loadings z of a unit normal z, class j is the largest on one interval of every line. The
+    lines run along the direction in which j gains on the class fastest, through `points` in its orthogonal complement.
+    """
+    n_classes = centres.shape[0]
     variances, axes = jnp.linalg.eigh(covariance)
-    loadings = axes[:, ::-1] * jnp.sqrt(jnp.maximum(variances[::-1], 0))
-    # The last axis is the common shift, of variance zero.
-    scores = centres[:, None, :] + jnp.asarray(points) @ loadings[:, 1:-1].T
-    classes = jnp.arange(centres.shape[0])
+    # The first axis is the common shift of all scores: of variance zero, and of no consequence.
+    loadings = (axes * jnp.sqrt(jnp.maximum(variances, 0)))[:, :0:-1]
 
-    def error_of_class(own, own_scores):
-        lead = own_scores[:, own, None] - own_scores
-        slope = loadings[own, 0] - loadings[:, 0]
+    def probability(own, winner):
+        apart = loadings[winner] - loadings[own]
+        distance = jnp.linalg.norm(apart)
+        first = jnp.zeros(n_classes - 1).at[0].set(1)
+        direction = jnp.where(distance > 0, apart / jnp.where(distance > 0, distance, 1), first)
+        # Householder's reflection swaps the first axis and the direction: the other axes become the complement.
+        normal = direction + jnp.where(direction[0] > 0, 1, -1) * first
+        gains = loadings[winner] - loadings
+        across = (gains - jnp.outer(gains @ normal, normal) * (2 / (normal @ normal)))[:, 1:]
+        lead = centres[own, winner] - centres[own] + jnp.asarray(points) @ across.T
+        slope = gains @ direction
         crossing = -lead / jnp.where(slope == 0, 1, slope)
-        ahead = (lead > 0) | ((lead == 0) & (own < classes))
-        never = (slope == 0) & ~ahead
-        # The class itself is masked by name: fused arithmetic need not give exact zeros for x - x.
-        other = classes != own
-        low = jnp.max(jnp.where(other & never, jnp.inf, jnp.where(other & (slope > 0), crossing, -jnp.inf)), axis=1)
+        behind = (slope == 0) & ((lead < 0) | ((lead == 0) & (jnp.arange(n_classes) < winner)))
+        # The winner itself is masked by name: fused arithmetic need not give exact zeros for x - x.
+        other = jnp.arange(n_classes) != winner
+        low = jnp.max(jnp.where(other & behind, jnp.inf, jnp.where(other & (slope > 0), crossing, -jnp.inf)), axis=1)
         high = jnp.min(jnp.where(other & (slope < 0), crossing, jnp.inf), axis=1)
-        return jnp.mean(jnp.where(low < high, ndtr(low) + ndtr(-high), 1))
+        return jnp.mean(jnp.where(low < high, ndtr(-low) - ndtr(-high), 0))
 
-    return jax.vmap(error_of_class)(classes, scores)
+    own, winner = np.nonzero(~np.eye(n_classes, dtype=bool))
+    return jax.vmap(probability)(own, winner).reshape(n_classes, -1).sum(axis=1)

@@ -6,11 +6,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 from jaxtyping import Float, Int
 
-from sims.domain import AnyArray, is_traced, require_count, require_in_range
-from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
+from sims.domain import AnyArray, is_traced, require_above, require_count
+from sims.naive_bayes_vs_logistic.domain import require_labels
+from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number
 from sims.naive_bayes_vs_logistic.logistic_solver import LogisticProblem, minimise
 
 
@@ -62,10 +63,10 @@ def ridge_logistic(
     n_classes: int,
     *,
     sample_weight: Float[AnyArray, "rows"] | None = None,
-    inverse_ridge: float | int | Float[AnyArray, ""] = 1.0,
-    tolerance: float | int | Float[AnyArray, ""] = 1e-7,
+    inverse_ridge: Number = 1.0,
+    tolerance: Number = 1e-7,
     start: LinearRule | None = None,
-    max_iterations: int | Int[AnyArray, ""] = 10_000,
+    max_iterations: int | Int[AnyArray, ""] = 5000,
 ) -> LogisticFit:
     """Minimise ½|W|² + C Σ_j s_j log-loss_j over weights W and free intercepts b; C is `inverse_ridge`.
 
@@ -86,7 +87,7 @@ def ridge_logistic(
     in float32.
     Source: the learner of Zheng et al. 2023 in their released code (C = 1); solver derived here.
     """
-    _require_problem(features, labels, n_classes, sample_weight)
+    require_problem(features, labels, n_classes, sample_weight)
     _require_settings(features, n_classes, inverse_ridge, tolerance, start, max_iterations)
     features = jnp.asarray(features)
     dtype = features.dtype
@@ -109,8 +110,7 @@ def _fit(features, labels, n_classes, weight, ridge, tolerance, start, max_itera
     else:
         parameters -= parameters.mean(axis=0)
     penalty = jnp.full(design.shape[1], ridge).at[-1].set(0)
-    # Without the barrier XLA would read the design across its rows instead of storing it a second time.
-    problem = LogisticProblem(design, lax.optimization_barrier(design.T), targets, weight, penalty)
+    problem = LogisticProblem(design, design.T, targets, weight, penalty)
 
     def largest_derivative(gradient):
         by_weight, by_intercept = gradient[:, :-1] + gradient[:, -1:] * centre, gradient[:, -1]
@@ -125,36 +125,34 @@ def _fit(features, labels, n_classes, weight, ridge, tolerance, start, max_itera
     return LogisticFit(rule, largest_derivative(last.gradient), last.iterations)
 
 
-def _require_problem(features, labels, n_classes, sample_weight):
-    require_count("n_classes", n_classes, 2, "a classification")
+def require_problem(
+    features: AnyArray, labels: AnyArray, n_classes: int, sample_weight: AnyArray | None = None
+) -> None:
+    """Raise `ValueError` or `TypeError` unless there is a classification to learn; traced values pass."""
+    require_labels(labels, n_classes)
     if not jnp.issubdtype(features.dtype, jnp.floating):
-        raise TypeError(f"features must be floats, got {features.dtype}")
-    if not jnp.issubdtype(labels.dtype, jnp.integer):
-        raise TypeError(f"labels must be integers, got {labels.dtype}")
+        raise TypeError(f"features must be floats, got dtype {features.dtype}")
     if features.ndim != 2 or len(features) == 0:
         raise ValueError(f"features must be rows x features with at least one row, got shape {features.shape}")
     if labels.shape != features.shape[:1]:
-        raise ValueError(f"labels must be one per row, {len(features)}, got shape {labels.shape}")
+        raise ValueError(f"labels must be one for each of {len(features)} rows, got shape {labels.shape}")
     if sample_weight is not None and sample_weight.shape != labels.shape:
-        raise ValueError(f"sample_weight must be one per row, {len(features)}, got shape {sample_weight.shape}")
+        raise ValueError(f"sample_weight must be one for each of {len(features)} rows, got shape {sample_weight.shape}")
     if not is_traced(features) and not np.isfinite(features).all():
         raise ValueError(f"features must be finite, row {np.argwhere(~np.isfinite(features))[0, 0]} is not")
     if is_traced(labels) or is_traced(sample_weight):
         return
-    outside = np.asarray(labels)[(np.asarray(labels) < 0) | (np.asarray(labels) >= n_classes)]
-    if outside.size:
-        raise ValueError(f"labels must be in 0..{n_classes - 1}, got {outside[0]}")
     weight = np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight)
     if not (np.isfinite(weight) & (weight >= 0)).all():
         raise ValueError("sample_weight must be finite and not negative")
-    empty = np.flatnonzero(np.bincount(labels, weight, n_classes) == 0)
-    if empty.size:
-        raise ValueError(f"labels must contain every class with positive weight, class {empty[0]} has none")
+    absent = np.flatnonzero(np.bincount(labels, weight, n_classes) == 0)
+    if absent.size:
+        raise ValueError(f"class {absent[0]} has no samples: its intercept is not defined")
 
 
 def _require_settings(features, n_classes, inverse_ridge, tolerance, start, max_iterations):
-    require_in_range("inverse_ridge", inverse_ridge, np.finfo(float).tiny, np.inf, includes_high=True)
-    require_in_range("tolerance", tolerance, np.finfo(float).tiny, 1.0, includes_high=False)
+    require_above("inverse_ridge", inverse_ridge, 0, "the penalty is divided by it")
+    require_above("tolerance", tolerance, 0, "no derivative is brought to exactly zero")
     if not is_traced(max_iterations):
         require_count("max_iterations", max_iterations, 1, "steps of the solver")
     if features.dtype == np.float32 and not is_traced(tolerance) and tolerance < 1e-5:

@@ -1,5 +1,6 @@
 """L-BFGS for the logistic loss, with feature variances as the initial metric and a line search among the logits."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -71,7 +72,7 @@ def minimise(
     start: Float[Array, "vectors parameters"],
     tolerance: ScalarLike,
     max_iterations: ScalarLike,
-    largest_derivative,
+    largest_derivative: Callable[[Array], Array],
 ) -> SolverState:
     """Step from `start` until `largest_derivative(gradient)` is at most `tolerance` or NaN.
 
@@ -100,7 +101,7 @@ def minimise(
 
 
 def _descent_direction(state, metric):
-    """-H g, H = (I - S R⁻ᵀ Yᵀ) γ M⁻¹ (I - Y R⁻¹ Sᵀ) + S R⁻ᵀ diag(R) R⁻¹ Sᵀ, M the metric, γ the scale of the last pair."""
+    """-H g, H = (I - S R⁻ᵀ Yᵀ) γ M⁻¹ (I - Y R⁻¹ Sᵀ) + S R⁻ᵀ diag(R) R⁻¹ Sᵀ: M the metric, γ fitted to the last pair."""
     gradient, steps, changes, triangle = state.gradient, state.steps, state.changes, state.triangle
     last_change = changes[-1].reshape(gradient.shape)
     squared_change = (last_change**2 / metric).sum()
@@ -127,9 +128,7 @@ def _advance(problem, state, direction):
     changes = jnp.concatenate([state.changes[1:], jnp.where(is_curved, change, 0).reshape(1, -1)])
     products = jnp.where(is_curved, steps @ change.ravel(), jnp.zeros(MEMORY, step.dtype).at[-1].set(1))
     triangle = jnp.zeros_like(state.triangle).at[:-1, :-1].set(state.triangle[1:, 1:]).at[:, -1].set(products)
-    return SolverState(
-        parameters, logits, probabilities, gradient, steps, changes, triangle, state.iterations + 1
-    )
+    return SolverState(parameters, logits, probabilities, gradient, steps, changes, triangle, state.iterations + 1)
 
 
 def _line_search(problem, state, direction):
