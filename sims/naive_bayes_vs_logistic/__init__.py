@@ -25,7 +25,7 @@ from sims.naive_bayes_vs_logistic.learning_curves import (
     split_errors,
 )
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
-from sims.naive_bayes_vs_logistic.logistic import LogisticFit, ridge_logistic
+from sims.naive_bayes_vs_logistic.logistic import LogisticFit, Rotation, ridge_logistic, rotate
 from sims.naive_bayes_vs_logistic.naive_bayes import naive_bayes, naive_bayes_rule, prefix_naive_bayes
 from sims.naive_bayes_vs_logistic.protocol import official_logistic_scan, official_scan
 from sims.naive_bayes_vs_logistic.separability import linearly_separable, maximum_likelihood
@@ -34,6 +34,7 @@ from sims.naive_bayes_vs_logistic.statistics import sample_statistics, sample_st
 __all__ = [
     "LinearRule",
     "LogisticFit",
+    "Rotation",
     "balanced_counts",
     "balanced_labels",
     "binary_statistics",
@@ -60,6 +61,7 @@ __all__ = [
     "random_counts",
     "random_labels",
     "ridge_logistic",
+    "rotate",
     "sample_statistics",
     "sample_statistics_correlated",
     "split_errors",

@@ -1,0 +1,83 @@
+"""Mixup and the curse of separability, simulated: how well do training-loss minimisers find the Bayes direction?
+
+sample -> fit -> angle: `pair_sample`, one of the fits, `angle_deficit`; `angle_curve` is all three for many cells. The
+fits: `fit_erm` (no augmentation; where the points are separable, the `hard_margin`), `fit_mixup` (the mixing weight
+averaged), `fit_mixup_sampled` (one weight per pair), `fit_masks` and `fit_affine`. The hard margin of up to e^600
+points comes from `certified_tail_directions`. Second routes: a linear program and two convex programs. The rest: a test
+whether any affine augmentation is aligned with the Bayes direction, and augmentation on small images.
+"""
+
+from sims.mixup.affine_fit import fit_affine, fit_masks
+from sims.mixup.alignment import Alignment, check_alignment
+from sims.mixup.angles import (
+    angle_curve,
+    angle_deficit,
+    erm_weights,
+    fitted_weights,
+    mask_weights,
+    mixup_weights,
+    sampled_mixup_weights,
+)
+from sims.mixup.data import PairSample, covariance_factor, pair_sample, signed_points
+from sims.mixup.erm_fit import ErmFit, HardMargin, fit_erm, hard_margin
+from sims.mixup.mixup_fit import fit_mixup, fit_mixup_pairs, fit_mixup_sampled
+from sims.mixup.newton import Fit
+from sims.mixup.separability import (
+    MixedRows,
+    hard_margin_program,
+    has_one_minimiser,
+    is_separable,
+    mixed_rows,
+    mixup_program,
+)
+from sims.mixup.small_data import Accuracies, Digits, augmentation_accuracies, digit_pair
+from sims.mixup.tail_sampler import (
+    CertifiedDirections,
+    TailDirection,
+    TailSample,
+    certified_tail_directions,
+    tail_direction,
+    tail_sample,
+)
+
+__all__ = [
+    "Accuracies",
+    "Alignment",
+    "CertifiedDirections",
+    "Digits",
+    "ErmFit",
+    "Fit",
+    "HardMargin",
+    "MixedRows",
+    "PairSample",
+    "TailDirection",
+    "TailSample",
+    "angle_curve",
+    "angle_deficit",
+    "augmentation_accuracies",
+    "certified_tail_directions",
+    "check_alignment",
+    "covariance_factor",
+    "digit_pair",
+    "erm_weights",
+    "fit_affine",
+    "fit_erm",
+    "fit_masks",
+    "fit_mixup",
+    "fit_mixup_pairs",
+    "fit_mixup_sampled",
+    "fitted_weights",
+    "hard_margin",
+    "hard_margin_program",
+    "has_one_minimiser",
+    "is_separable",
+    "mask_weights",
+    "mixed_rows",
+    "mixup_program",
+    "mixup_weights",
+    "pair_sample",
+    "sampled_mixup_weights",
+    "signed_points",
+    "tail_direction",
+    "tail_sample",
+]

@@ -1,0 +1,170 @@
+"""Does a pairwise affine augmentation learn the Bayes direction? A test with a stated error, from random operators."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, Key, ScalarLike
+
+from sims.domain import AnyArray, require_above, require_count, require_in_range
+from sims.mapping import map_cells
+from sims.mixup.data import covariance_factor
+from sims.mixup.domain import require_pair
+from sims.precision import require_float64
+
+OperatorSampler = Callable[[Array], tuple[Array, Array, Array]]
+NORMALS = np.linspace(-9.5, 9.5, 401)
+NORMAL_WEIGHTS = np.exp(-(NORMALS**2) / 2) / np.exp(-(NORMALS**2) / 2).sum()
+LARGEST_SPREAD = 12.0  # standard deviation of the scores for which these nodes are exact to rounding
+
+
+class Alignment(NamedTuple):
+    """The verdict on "the expected loss of the augmentation has its minimiser along the Bayes direction b".
+
+    refuted : whether it is rejected. If the sentence is true, that happens with probability `error` (see below).
+    p_value : of the test.
+    scale : the best multiple t of b, w = t b.
+    displacement : estimated distance of the minimiser from the ray of b, relative to |t b|: one Newton step from t b,
+        so about the tangent of the angle while that is small.
+    displacement_limit : what the test rules out: displacements above it, at confidence 1 - `error`.
+    """
+
+    refuted: bool
+    p_value: float
+    scale: float
+    displacement: float
+    displacement_limit: float
+
+
+def check_alignment(
+    sample_operators: OperatorSampler,
+    mean: Float[AnyArray, "dim"],
+    covariance: Float[AnyArray, "dim dim"],
+    separability: ScalarLike,
+    key: Key[Array, ""],
+    *,
+    draws: int = 4096,
+    error: float = 1e-6,
+) -> Alignment:
+    """Test whether mixtures x~ = A x_i + B x_j, y~ = λ y_i + (1-λ) y_j leave the Bayes direction b = Σ⁻¹μ optimal.
+
+    `sample_operators(key)` draws (A, B, λ). With `draws` of them the gradient of the expected loss is averaged at the
+    best multiple t b; the points are integrated out by quadrature, so that A, B, λ are the only randomness. Aligned
+    means that the mean gradient vanishes beside b too, in whitened coordinates: Hotelling's test, with the error of t
+    propagated. Where every single draw has that gradient zero (scalar A and B), or every one the same, the test is
+    exact; otherwise it rests on the central limit theorem for the mean of the draws, so that `error` is asymptotic.
+    A verdict that is not refuted excludes displacements above `displacement_limit`, no smaller ones; the limit is to
+    first order.
+
+    Raises ValueError for a covariance that is not positive definite, a mean of zero, κ not above 0, one dimension
+    only, fewer draws than max(100, 10 d), an error outside (0, 1), operators that are not finite or of other shape,
+    λ outside [0, 1], and an augmentation whose loss along b has no minimum at a positive multiple of b, or only one
+    where the scores of its points have a standard deviation above 12.
+    Source: derived here.
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import f as f_law
+
+    require_float64("the alignment test")
+    factor = np.asarray(covariance_factor(covariance))
+    require_pair(mean, factor)
+    require_above("separability", separability, 0, "the noise has variance 1 / separability")
+    dim = len(factor)
+    require_count("the dimension", dim, 2, "every direction is aligned in one dimension")
+    require_count("draws", draws, max(100, 10 * dim), "the test uses the law of large numbers")
+    require_in_range("error", error, np.finfo(float).tiny, 1, includes_high=False)
+    operators = _drawn(sample_operators, jax.random.split(key, draws))
+    first, second, mixing = _require_operators(operators, draws, dim)
+
+    # Whitened: w = F⁻ᵀθ turns Σ into the identity, and both μ and b into the same direction.
+    first, second = (np.linalg.solve(factor, values @ factor) for values in (first, second))
+    whitened_mean = np.linalg.solve(factor, np.asarray(mean))
+    signal = np.linalg.norm(whitened_mean)
+    direction = whitened_mean / signal
+    beside = np.linalg.svd(direction[None])[2][1:]
+    law = (jnp.asarray(first), jnp.asarray(second), jnp.asarray(mixing), jnp.asarray(whitened_mean), separability)
+
+    carried = (direction @ first) ** 2 + (direction @ second) ** 2
+    longest = LARGEST_SPREAD * np.sqrt(
+        float(np.asarray(separability)) / max(carried.sum(axis=1).max(), np.finfo(float).tiny)
+    )
+    ends = [float(_mean_slope(law, direction, end)) for end in (0.0, longest)]
+    if not ends[0] < 0 < ends[1]:
+        raise ValueError(
+            "sample_operators must have a loss with a minimum at a positive multiple of the Bayes direction (scores of "
+            f"standard deviation up to {LARGEST_SPREAD:g}), got slopes of {ends[0]:g} and {ends[1]:g} at both ends"
+        )
+    length = brentq(lambda value: float(_mean_slope(law, direction, value)), 0.0, longest, xtol=1e-15, rtol=1e-14)
+    gradients, hessian = (np.asarray(value) for value in _gradients(law, length * jnp.asarray(direction)))
+    # The best length is estimated too: what an error of it does beside b is taken off every draw.
+    leakage = beside @ hessian @ direction / (direction @ hessian @ direction)
+    scores = gradients @ beside.T - np.outer(gradients @ direction, leakage)
+    average = scores.mean(axis=0)
+    rounding = 64 * len(NORMALS) * 2.0**-53 * np.sqrt((gradients**2).sum(axis=1).mean())
+    variance = np.cov(scores.T).reshape(dim - 1, dim - 1) / draws + rounding**2 * np.eye(dim - 1)
+    freedom = dim - 1
+    statistic = float(average @ np.linalg.solve(variance, average)) * (draws - freedom) / ((draws - 1) * freedom)
+    p_value = float(f_law.sf(statistic, freedom, draws - freedom))
+
+    # One Newton step away from b, and the same for the confidence ellipsoid, in the coordinates of w.
+    to_weights = np.linalg.solve(factor.T, np.eye(dim))
+    bayes = to_weights @ direction
+    across = np.eye(dim) - np.outer(bayes, bayes) / (bayes @ bayes)
+    response = across @ to_weights @ np.linalg.solve(hessian, beside.T) / (length * np.linalg.norm(bayes))
+    displacement = float(np.linalg.norm(response @ average))
+    quantile = f_law.isf(error, freedom, draws - freedom) * (draws - 1) * freedom / (draws - freedom)
+    widest = float(np.linalg.norm(response @ np.linalg.cholesky(variance), 2) * np.sqrt(quantile))
+    return Alignment(p_value < error, p_value, float(length / signal), displacement, displacement + widest)
+
+
+def _require_operators(operators, draws, dim):
+    first, second, mixing = (np.asarray(values, float) for values in operators)
+    if first.shape != (draws, dim, dim) or second.shape != (draws, dim, dim) or mixing.shape != (draws,):
+        raise ValueError(
+            f"sample_operators must return two {dim} x {dim} matrices and a number, got shapes "
+            f"{first.shape[1:]}, {second.shape[1:]} and {mixing.shape[1:]}"
+        )
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("sample_operators must return finite matrices, got one that is not")
+    if not ((mixing >= 0) & (mixing <= 1)).all():
+        raise ValueError(f"sample_operators must return λ in [0, 1], got from {mixing.min()} to {mixing.max()}")
+    return first, second, mixing
+
+
+def _loss(theta, first, second, mixing, mean, separability):
+    """The expected loss of one (A, B, λ): half the pairs have equal labels, half different ones."""
+    variance = (jnp.sum((first.T @ theta) ** 2) + jnp.sum((second.T @ theta) ** 2)) / separability
+    spread = jnp.sqrt(jnp.maximum(variance, jnp.finfo(float).tiny)) * NORMALS
+    same = theta @ (first + second) @ mean
+    different = theta @ (first - second) @ mean
+    equal = NORMAL_WEIGHTS @ jax.nn.softplus(-same - spread)
+    unequal = NORMAL_WEIGHTS @ jax.nn.softplus(different + spread) - mixing * different
+    return (equal + unequal) / 2
+
+
+@partial(jax.jit, static_argnums=0)
+def _drawn(sample_operators, keys):
+    return map_cells(sample_operators, keys)
+
+
+@jax.jit
+def _mean_slope(law, direction, length):
+    *operators, mean, separability = law
+
+    def slope(first, second, mixing):
+        return jax.grad(lambda value: _loss(value * direction, first, second, mixing, mean, separability))(length)
+
+    return map_cells(slope, *operators).mean()
+
+
+@jax.jit
+def _gradients(law, theta):
+    """The gradient of every draw and the mean Hessian."""
+    *operators, mean, separability = law
+    gradients = map_cells(lambda *draw: jax.grad(_loss)(theta, *draw, mean, separability), *operators)
+    hessians = map_cells(lambda *draw: jax.hessian(_loss)(theta, *draw, mean, separability), *operators)
+    return gradients, hessians.mean(axis=0)

@@ -1,0 +1,125 @@
+"""Second routes, by solvers that share nothing with the fits: a linear program and two convex programs, on the host."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from sims.domain import AnyArray
+from sims.mixup.domain import require_probabilities, require_rows, require_sample, require_unit_interval
+
+
+class MixedRows(NamedTuple):
+    """All n² K mixtures as plain weighted rows: the expansion that the fits avoid."""
+
+    rows: Float[np.ndarray, "mixtures dim"]
+    labels: Float[np.ndarray, "mixtures"]
+    weights: Float[np.ndarray, "mixtures"]
+
+
+def mixed_rows(
+    features: Float[AnyArray, "n dim"],
+    labels: Float[AnyArray, "n"],
+    nodes: Float[AnyArray, "nodes"],
+    weights: Float[AnyArray, "nodes"],
+    input_weights: Float[AnyArray, "nodes"],
+) -> MixedRows:
+    """g_k x_i + (1-g_k) x_j with label λ_k y_i + (1-λ_k) y_j and weight p_k / n², all ordered pairs and nodes.
+
+    Raises ValueError as `fit_mixup`.
+    """
+    require_sample(features, labels)
+    require_unit_interval("nodes", nodes)
+    require_probabilities("weights", weights)
+    points, ones = np.asarray(features), np.asarray(labels)
+    lam, g = np.asarray(nodes)[:, None, None], np.asarray(input_weights)[:, None, None]
+    n, dim = points.shape
+    rows = g[..., None] * points[:, None] + (1 - g[..., None]) * points
+    mixed_labels = lam * ones[:, None] + (1 - lam) * ones
+    return MixedRows(rows.reshape(-1, dim), mixed_labels.ravel(), np.repeat(np.asarray(weights) / n**2, n**2))
+
+
+def is_separable(signed_points: Float[AnyArray, "n dim"]) -> bool:
+    """Whether some w has w·S_i >= 1 for all i, by HiGHS.
+
+    Raises ValueError for points that are not finite or none.
+    """
+    from scipy.optimize import linprog
+
+    require_rows("signed_points", signed_points)
+    points = np.asarray(signed_points)
+    n, dim = points.shape
+    answer = linprog(np.zeros(dim), A_ub=-points, b_ub=-np.ones(n), bounds=(None, None), method="highs")
+    return answer.status == 0
+
+
+def has_one_minimiser(rows: Float[AnyArray, "n dim"], labels: Float[AnyArray, "n"]) -> bool:
+    """Whether the logistic loss with soft labels has exactly one, finite minimiser: no direction of recession.
+
+    Along w the loss of a row z = w·x never falls back: only z >= 0 (label 1), z <= 0 (label 0) or z = 0 (soft label)
+    keep it bounded. HiGHS looks for such a w that moves some hard-labelled row; if there is none, only w with Xw = 0
+    remain, and the rank decides.
+
+    Raises ValueError for rows that are not finite or none and labels outside [0, 1].
+    """
+    from scipy.optimize import linprog
+
+    require_rows("rows", rows)
+    require_unit_interval("labels", labels)
+    points, ones = np.asarray(rows), np.asarray(labels)
+    hard = (ones == 0) | (ones == 1)
+    signed = (2 * ones[hard, None] - 1) * points[hard]
+    soft = points[~hard]
+    answer = linprog(
+        -signed.sum(axis=0),
+        A_ub=-signed if hard.any() else None,
+        b_ub=np.zeros(len(signed)) if hard.any() else None,
+        A_eq=soft if len(soft) else None,
+        b_eq=np.zeros(len(soft)) if len(soft) else None,
+        bounds=(-1, 1),
+        method="highs",
+    )
+    # HiGHS meets every constraint to 1e-7 only, so that rows may add up to that much each.
+    moves = -answer.fun > 1e-6 * len(points)
+    return not moves and bool(np.linalg.matrix_rank(points) == points.shape[1])
+
+
+def hard_margin_program(signed_points: Float[AnyArray, "n dim"]) -> Float[np.ndarray, "dim"]:
+    """The w of least norm with w·S_i >= 1 for all i, by CLARABEL; its margin is 1/|w|.
+
+    Raises ValueError for points that are not finite or none, and for points that are not separable.
+    """
+    import cvxpy as cp
+
+    require_rows("signed_points", signed_points)
+    points = np.asarray(signed_points)
+    weights = cp.Variable(points.shape[1])
+    problem = cp.Problem(cp.Minimize(cp.sum_squares(weights)), [points @ weights >= 1])
+    problem.solve(solver=cp.CLARABEL)
+    if problem.status != cp.OPTIMAL:
+        raise ValueError(f"signed_points must be separable, the solver says {problem.status}")
+    return np.asarray(weights.value)
+
+
+def mixup_program(
+    features: Float[AnyArray, "n dim"],
+    labels: Float[AnyArray, "n"],
+    nodes: Float[AnyArray, "nodes"],
+    weights: Float[AnyArray, "nodes"],
+    input_weights: Float[AnyArray, "nodes"],
+) -> Float[np.ndarray, "dim"]:
+    """The minimiser of `fit_mixup`, by CLARABEL on the expanded rows (small samples only).
+
+    Raises ValueError as `fit_mixup`, and where the solver finds no finite minimiser.
+    """
+    import cvxpy as cp
+
+    expanded = mixed_rows(features, labels, nodes, weights, input_weights)
+    parameters = cp.Variable(expanded.rows.shape[1])
+    scores = expanded.rows @ parameters
+    loss = expanded.weights @ (cp.logistic(scores) - cp.multiply(expanded.labels, scores))
+    problem = cp.Problem(cp.Minimize(loss))
+    problem.solve(solver=cp.CLARABEL)
+    if problem.status != cp.OPTIMAL:
+        raise ValueError(f"the loss must have a finite minimiser, the solver says {problem.status}")
+    return np.asarray(parameters.value)

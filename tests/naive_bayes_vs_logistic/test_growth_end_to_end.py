@@ -1,0 +1,73 @@
+"""From seeds to the sample size m* to the growth law: how often the whole procedure says something wrong."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from paper_checks.laws import Normal
+from paper_checks.trends import crossing, growth
+from sims.sample_complexity import bisect_sizes, geometric_sizes
+
+DESIGN = np.array([25, 50, 100, 200, 400, 800])
+TARGET = 0.01
+PROCESSES = {  # the law of m*(n), as it was measured for the learners of this paper, or with their offsets
+    "n": lambda n: 26.9 + 0.925 * n,
+    "n log n": lambda n: 20 + 0.2 * n * np.log(n),
+    "sqrt n": lambda n: 20 + 20 * np.sqrt(n),
+    "log n": lambda n: 20 + 40 * np.log(n),
+}
+
+
+def boxes(rng, needed, runs, error):
+    """The interval for each m*, by bisection on nested curves whose error falls as exp(-2 (m / m* - 1)).
+
+    Errors are skewed (gamma of shape 4, as the errors of trained rules near their target) and share a part of their
+    noise along the curve, as prefixes of one data set do.
+    """
+    low, high = [], []
+    for truth in needed:
+        shared, sizes = rng.gamma(4, 1 / 4, runs), geometric_sizes(int(truth / 3), int(truth * 3))
+
+        def errors_at(m, truth=truth, shared=shared):
+            mean = TARGET * np.exp(-2 * (m / truth - 1))
+            return mean * (0.7 * shared + 0.3 * rng.gamma(4, 1 / 4, runs))
+
+        evaluated, errors = bisect_sizes(errors_at, sizes, TARGET)
+        share = error / len(needed) * len(evaluated) / len(sizes)
+        box = crossing(evaluated, errors, TARGET, law=Normal(asymptotic=True), error=share)
+        low.append(box.low)
+        high.append(box.high)
+    return np.array(low), np.array(high)
+
+
+@pytest.mark.parametrize("law", PROCESSES)
+def test_the_true_law_is_hardly_ever_rejected(law):
+    rng, alpha, repetitions = np.random.default_rng(sorted(PROCESSES).index(law)), 0.01, 150
+    needed = PROCESSES[law](DESIGN)
+    rejected = 0
+    for _ in range(repetitions):
+        low, high = boxes(rng, needed, 60, alpha)
+        found = growth(DESIGN, low, high, law, error=alpha, slack_log=0.01, controls=[])
+        rejected += found.outcome == "REFUTED"
+    # A chance at most alpha by the union bound, up to Student's own error for skewed samples.
+    assert rejected <= stats.binom.isf(1e-6, repetitions, alpha)
+
+
+def test_with_enough_runs_only_the_true_law_survives():
+    rng, verified = np.random.default_rng(9), 0
+    for _ in range(10):
+        low, high = boxes(rng, PROCESSES["n"](DESIGN), 4000, 1e-6)
+        rivals = ["const", "log n", "sqrt n", "n log n"]
+        found = growth(DESIGN, low, high, "n", error=1e-6, slack_log=0.01, controls=rivals)
+        verified += found.outcome == "VERIFIED" and all(control.outcome == "REFUTED" for control in found.controls)
+    assert verified == 10
+
+
+def test_a_wrong_law_is_never_verified():
+    rng = np.random.default_rng(10)
+    for law, curve in PROCESSES.items():
+        for _ in range(10):
+            low, high = boxes(rng, curve(DESIGN), 300, 1e-6)
+            for claimed in PROCESSES:
+                found = growth(DESIGN, low, high, claimed, error=1e-6, slack_log=0.01, controls=[])
+                assert claimed == law or found.outcome != "VERIFIED"
