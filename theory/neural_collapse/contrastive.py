@@ -1,0 +1,110 @@
+"""Supervised contrastive loss on non-negative unit features: its minimum, and which batchings enforce the frame.
+
+Kini et al. 2024 show that with non-negative features the minimiser is an orthogonal frame under any imbalance, and give
+conditions on the batches; values, and the restriction to batches where a class has a positive pair, are derived here.
+The loss is sum_i (1 / (n_i - 1)) sum_(j != i, same class) log sum_(l != i) exp((h_i . h_l - h_i . h_j) / t), n_i the
+size of the class of i; in a batch, all sums and sizes are those of the batch, and a sample without a positive in it
+contributes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from theory.domain import check_positive
+from theory.neural_collapse._validation import checked_class_sizes
+
+
+@dataclass(frozen=True)
+class BatchConditions:
+    """What the batches enforce: connected[c], whether class c must collapse to a point; joined[c, c'], whether the two
+    classes must be orthogonal (true on the diagonal).
+    """
+
+    connected: Bool[np.ndarray, " classes"]
+    joined: Bool[np.ndarray, "classes classes"]
+
+    @property
+    def orthogonal_frame_is_unique(self) -> bool:
+        """Whether every class is connected and every pair joined, so that only orthogonal frames are minimisers."""
+        return bool(np.all(self.connected) and np.all(self.joined))
+
+
+def scl_minimum(class_sizes: Sequence[int] | Int[np.ndarray, " classes"], temperature: float | int = 1.0) -> float:
+    """Full-batch minimum sum_c n_c log(n_c - 1 + (N - n_c) exp(-1/t)) over non-negative features of norm one.
+
+    Attained exactly by collapsed orthogonal frames, in at least K dimensions. `ValueError` if a class has fewer than
+    two samples (it has no positive pair) or the temperature is not positive.
+    """
+    sizes = checked_class_sizes(class_sizes)
+    check_positive("temperature", temperature)
+    if sizes.min() < 2:
+        raise ValueError(f"class_sizes must all be at least 2 (a single sample has no positive), got {sizes.tolist()}")
+    return _minimum(sizes, temperature)
+
+
+def scl_batch_minimum(
+    labels: Int[np.ndarray, " samples"], batches: Sequence[Sequence[int]], temperature: float | int = 1.0
+) -> float:
+    """Minimum of the sum of the losses of fixed batches, each a list of indices into `labels`.
+
+    Classes with a single sample in a batch contribute nothing there; orthogonal frames attain it in at least K
+    dimensions, and other features may (see `batch_conditions`). `ValueError` for a bad index or temperature.
+    """
+    check_positive("temperature", temperature)
+    counts = _class_counts(labels, _checked_batches(labels, batches))
+    return float(sum(_minimum(count, temperature) for count in counts))
+
+
+def batch_conditions(labels: Int[np.ndarray, " samples"], batches: Sequence[Sequence[int]]) -> BatchConditions:
+    """Which classes the batches tie together, and which pairs they push apart.
+
+    A class is connected if its samples are, by sharing batches. A pair is joined if some batch holds both, one of them
+    at least twice: two single samples exert no force on each other. Both together suffice for the orthogonal frame to
+    be the only minimiser; joined pairs are also necessary, connected classes only in more than K dimensions.
+    `labels` are 0, ..., K - 1, each present. `ValueError` for a bad index or label.
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    members = _checked_batches(labels, batches)
+    counts = _class_counts(labels, members)
+    together = (members.T.astype(int) @ members.astype(int)) > 0
+    connected = [
+        connected_components(csr_array(together[np.ix_(labels == c, labels == c)]), directed=False)[0] == 1
+        for c in range(counts.shape[1])
+    ]
+    present, paired = (counts >= 1).astype(int), (counts >= 2).astype(int)
+    force = present.T @ paired
+    joined = (force + force.T > 0) | np.eye(counts.shape[1], dtype=bool)
+    return BatchConditions(np.array(connected, dtype=bool), joined)
+
+
+def _minimum(sizes: Int[np.ndarray, " classes"], temperature: float | int) -> float:
+    anchors = sizes[sizes >= 2]
+    negatives = (sizes.sum() - anchors) * np.exp(-1 / temperature)
+    return float(np.sum(anchors * np.log(anchors - 1 + negatives)))
+
+
+def _class_counts(
+    labels: Int[np.ndarray, " samples"], members: Bool[np.ndarray, "batches samples"]
+) -> Int[np.ndarray, "batches classes"]:
+    return members.astype(int) @ np.eye(labels.max() + 1, dtype=int)[labels]
+
+
+def _checked_batches(
+    labels: Int[np.ndarray, " samples"], batches: Sequence[Sequence[int]]
+) -> Bool[np.ndarray, "batches samples"]:
+    """Membership of every sample in every batch."""
+    if labels.size == 0 or labels.min() != 0 or np.unique(labels).size != labels.max() + 1:
+        raise ValueError(f"labels must be 0, ..., K - 1, each present, got {labels.tolist()}")
+    if len(batches) == 0:
+        raise ValueError("batches must hold at least one batch, got none")
+    members = np.zeros((len(batches), labels.size), dtype=bool)
+    for row, batch in zip(members, batches, strict=True):
+        if any(not 0 <= index < labels.size for index in batch) or len(set(batch)) != len(batch):
+            raise ValueError(f"batches must hold distinct indices in 0, ..., {labels.size - 1}, got {list(batch)}")
+        row[list(batch)] = True
+    return members

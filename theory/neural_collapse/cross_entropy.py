@@ -1,0 +1,179 @@
+"""Cross-entropy with balanced classes: collapse to the simplex frame, and the frames of lower rank that beat it.
+
+Minimised is the mean cross-entropy of the logits W_M ... W_1 H (+ b) plus (1/2)(sum_m lambda_Wm |W_m|^2 + lambda_H
+|H|^2), n samples in each of K classes. At depth one the simplex frame is the global minimiser (closed form derived
+here). Dang et al. 2023 (arXiv 2301.00437) claim the same in deep linear nets in their abstract; from depth two on it
+fails for enough classes, as antipodal pairs of classes need fewer directions (derived here, in agreement with Garrod &
+Keating 2025). Arguments out of range raise `ValueError`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.domain import check_positive
+from theory.neural_collapse._validation import check_at_least, checked_decays
+from theory.neural_collapse.schatten import schatten_penalty
+
+_SCALES = 512  # points at which the derivative in the scale is looked at for sign changes
+
+
+@dataclass(frozen=True)
+class ShallowCrossEntropyOptimum:
+    """Global minimum at depth one: logits `scale` (I - 1 1^T / K), f* = `value`, `trivial` if the scale is zero."""
+
+    scale: float
+    value: float
+    trivial: bool
+
+
+def ce_optimum_shallow(
+    n_classes: int, samples_per_class: int, weight_decay: float | int, feature_decay: float | int
+) -> ShallowCrossEntropyOptimum:
+    """The global minimum at depth one, with or without a bias, for widths of at least K - 1.
+
+    With s = sqrt(n lambda_W lambda_H): sigma* = log(1/s - (K - 1)) if s < 1/K, else zero, and
+    f* = log(1 + (K - 1) exp(-sigma*)) + (K - 1) s sigma*.
+    """
+    check_at_least("n_classes", n_classes, 2)
+    check_at_least("samples_per_class", samples_per_class, 1)
+    check_positive("weight_decay", weight_decay)
+    check_positive("feature_decay", feature_decay)
+    threshold = np.sqrt(samples_per_class) * np.sqrt(weight_decay) * np.sqrt(feature_decay)
+    trivial = bool(threshold * n_classes >= 1)
+    # 1/s - (K - 1) = 1 + (1/s - K), whose logarithm keeps its digits near the threshold.
+    scale = 0.0 if trivial else float(np.log1p(1 / threshold - n_classes))
+    value = np.log1p((n_classes - 1) * np.exp(-scale)) + (n_classes - 1) * threshold * scale
+    return ShallowCrossEntropyOptimum(scale, float(value), trivial)
+
+
+def frame_value(
+    pattern: Float[np.ndarray, "classes classes"],
+    samples_per_class: int,
+    weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
+    feature_decay: float | int,
+) -> tuple[float, float]:
+    """Best scale rho >= 0 of the logits rho * `pattern`, and the objective there, at any depth; scale zero is log K.
+
+    Column k of the pattern is the logits of class k, whose entry k must be the largest. The objective is the mean
+    cross-entropy plus `schatten_penalty` of the logits of all samples; widths must be at least the pattern's rank.
+    """
+    minima = _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay)
+    return min([*minima.local_minima(), (0.0, float(np.log(pattern.shape[0])))], key=lambda minimum: minimum[1])
+
+
+def etf_stationary(
+    n_classes: int,
+    samples_per_class: int,
+    weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
+    feature_decay: float | int,
+) -> tuple[float, float]:
+    """Largest stationary scale sigma of the logits sigma (I - 1 1^T / K), and the objective there, at any depth.
+
+    It minimises log(1 + (K - 1) exp(-sigma)) + (L/2) Lambda^(1/L) (K - 1)(n sigma^2)^(1/L), L = M + 1, along the scale,
+    and is a critical point of the objective. (0, log K) if there is none.
+    """
+    check_at_least("n_classes", n_classes, 2)
+    pattern = np.eye(n_classes) - 1 / n_classes
+    return _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay).largest_stationary()
+
+
+def cross_polytope_stationary(
+    n_classes: int,
+    samples_per_class: int,
+    weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
+    feature_decay: float | int,
+) -> tuple[float, float]:
+    """Largest stationary scale rho of logits rho B^T B whose class vectors B are antipodal pairs, and the objective.
+
+    B = (e_1, -e_1, e_2, -e_2, ...), with one more orthogonal vector if K is odd. A critical point if K is even.
+    (0, log K) if there is none.
+    """
+    pattern = cross_polytope_pattern(n_classes)
+    return _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay).largest_stationary()
+
+
+def cross_polytope_pattern(n_classes: int) -> Float[np.ndarray, "classes classes"]:
+    """Gram matrix B^T B of the class vectors (e_1, -e_1, e_2, -e_2, ...), the last one single if K is odd."""
+    check_at_least("n_classes", n_classes, 2)
+    vectors = np.zeros(((n_classes + 1) // 2, n_classes))
+    vectors[np.arange(n_classes) // 2, np.arange(n_classes)] = (-1.0) ** np.arange(n_classes)
+    return vectors.T @ vectors
+
+
+def etf_beaten_by_cross_polytope(n_classes: int, depth: int) -> bool:
+    """Whether antipodal pairs have the lower objective than the simplex frame as the decays vanish.
+
+    With L = depth + 1: floor(K/2) 2^(2/L) + (K mod 2) < K - 1. Never at depth one; from K = 6 or 7 at depth two, and
+    from K = 4 or 5 at depth three. Convergence is slow, in 1 / log(1 / Lambda).
+    """
+    check_at_least("n_classes", n_classes, 2)
+    check_at_least("depth", depth, 1)
+    return n_classes // 2 * 2 ** (2 / (depth + 1)) + n_classes % 2 < n_classes - 1
+
+
+class _LogitPattern:
+    """The objective F(rho) = phi(rho) + (L/2) c rho^(2/L) of scaled logits, and its stationary points."""
+
+    def __init__(
+        self,
+        pattern: Float[np.ndarray, "classes classes"],
+        samples_per_class: int,
+        weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
+        feature_decay: float | int,
+    ) -> None:
+        check_at_least("samples_per_class", samples_per_class, 1)
+        decays = checked_decays(weight_decays, feature_decay)
+        n_classes = pattern.shape[0]
+        if pattern.shape != (n_classes, n_classes) or n_classes < 2 or not np.all(np.isfinite(pattern)):
+            raise ValueError(f"pattern must be a square of finite numbers, at least 2 x 2, got {pattern}")
+        margins = (np.diagonal(pattern) - pattern).T
+        self.margins = margins[~np.eye(n_classes, dtype=bool)].reshape(n_classes, n_classes - 1)
+        if self.margins.min() <= 0:
+            raise ValueError(f"pattern must have the largest entry of every column k in row k, got {pattern.tolist()}")
+        self.n_factors = decays.size + 1
+        penalty = schatten_penalty(np.sqrt(samples_per_class) * pattern, decays, feature_decay)
+        self.log_penalty_slope = np.log(2 * penalty / self.n_factors)
+
+    def value(self, scale: float) -> float:
+        """F at the scale."""
+        loss = np.mean(np.log1p(np.sum(np.exp(-scale * self.margins), axis=1)))
+        exponent = 2 / self.n_factors
+        return float(loss + np.exp(self.log_penalty_slope + exponent * np.log(scale)) / exponent)
+
+    def log_slope_ratio(self, scale: Float[np.ndarray, " scales"]) -> Float[np.ndarray, " scales"]:
+        """Log of the slope of the penalty over minus the slope of the loss: negative where F falls."""
+        from scipy.special import xlogy
+
+        exponents = -scale[:, None, None] * self.margins
+        log_normaliser = np.logaddexp(0, np.logaddexp.reduce(exponents, axis=2))
+        log_loss_slopes = np.logaddexp.reduce(exponents + np.log(self.margins), axis=2) - log_normaliser
+        log_loss_slope = np.logaddexp.reduce(log_loss_slopes, axis=1) - np.log(self.margins.shape[0])
+        return self.log_penalty_slope + xlogy(2 / self.n_factors - 1, scale) - log_loss_slope
+
+    def log_slope_ratio_at(self, scale: float) -> float:
+        """`log_slope_ratio` of a single scale."""
+        return float(self.log_slope_ratio(np.array([scale]))[0])
+
+    def local_minima(self) -> list[tuple[float, float]]:
+        """All (scale, value) with positive scale where F turns from falling to rising, by growing scale."""
+        from scipy.optimize import brentq
+
+        # F can turn upwards only beyond `lower`, as log(-phi') falls no faster than the largest margin, and not beyond
+        # `upper`, as -phi' is below sum(margins) exp(-rho margin) and x - log(x) above x / 2.
+        power, margin = 2 / self.n_factors - 1, self.margins.min()
+        lower = -power / self.margins.max()
+        excess = np.log(np.mean(np.sum(self.margins, axis=1))) - self.log_penalty_slope + power * np.log(margin)
+        upper = max(1, 2 * excess) / margin
+        scales = np.linspace(lower, upper, _SCALES)
+        ratios = self.log_slope_ratio(scales)
+        turns = np.flatnonzero((ratios[:-1] < 0) & (ratios[1:] >= 0))
+        roots = [brentq(self.log_slope_ratio_at, *scales[i : i + 2], xtol=1e-300, rtol=1e-15) for i in turns]
+        return [(float(root), self.value(root)) for root in roots]
+
+    def largest_stationary(self) -> tuple[float, float]:
+        """The last local minimum, (0, log K) if there is none."""
+        minima = self.local_minima()
+        return minima[-1] if minima else (0.0, float(np.log(self.margins.shape[0])))

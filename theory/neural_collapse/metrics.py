@@ -1,0 +1,140 @@
+"""How collapsed a head and its features are: NC1, NC2 and NC3, scale-free, zero at collapse.
+
+Conventions of the code published with Dang et al. 2023 (arXiv 2301.00437): balanced heads against one frame, imbalanced
+ones against the geometry of their optimum. Every metric but NC1 is a `frame_distance` in [0, 2], NaN where all is zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from theory.domain import check_positive
+from theory.neural_collapse._validation import check_at_least, check_chain
+from theory.neural_collapse.frames import frame_distance
+from theory.neural_collapse.mse_optimum import MseOptimum
+
+
+@dataclass(frozen=True)
+class CollapseTargets:
+    """What a head should collapse to, each up to scale, for weights W_1, ..., W_M and class means Hbar.
+
+    suffix_grams [M, K, K]: the Gram matrix V V^T of V = W_M ... W_m for m = 1, ..., M. feature_gram: Hbar^T Hbar.
+    logits: W_M ... W_1 Hbar. duality: the matrix T in W_M ... W_1 = T Hbar^T.
+    """
+
+    suffix_grams: Float[np.ndarray, "depth classes classes"]
+    feature_gram: Float[np.ndarray, "classes classes"]
+    logits: Float[np.ndarray, "classes classes"]
+    duality: Float[np.ndarray, "classes classes"]
+
+
+@dataclass(frozen=True)
+class CollapseMetrics:
+    """within_class: NC1. suffix_frames [M]: NC2 of W_M ... W_m for m = 1, ..., M, the first that of the whole head.
+
+    feature_frame: NC2 of the class means. logit_frame: NC3, of W_M ... W_1 Hbar. duality: NC3, between head and means.
+    """
+
+    within_class: float
+    suffix_frames: Float[np.ndarray, " depth"]
+    feature_frame: float
+    logit_frame: float
+    duality: float
+
+
+def frame_targets(frame: Float[np.ndarray, "classes classes"], depth: int) -> CollapseTargets:
+    """Targets of balanced classes: one frame, `simplex_etf` with bias or `orthogonal_frame` without, everywhere."""
+    check_at_least("depth", depth, 1)
+    return CollapseTargets(np.stack([frame] * depth), frame, frame, np.eye(frame.shape[0]))
+
+
+def optimum_targets(optimum: MseOptimum) -> CollapseTargets:
+    """Targets of the square loss, balanced or not, with or without bias: the geometry of its global minimum.
+
+    W_M ... W_m has the squared singular values prod_(j >= m) tau_i / lambda_Wj. The duality W = (W W^T + N lambda_H I)
+    Hbar^T without bias follows from the features being a ridge regression on the weights; an undecayed bias centres the
+    class means by their plain average, a decayed bias beta 1 divides by I - beta 1 1^T.
+    """
+    squares = np.cumprod((optimum.layer_singular_values**2)[::-1], axis=0)[::-1]
+    suffix_grams = np.stack([(optimum.left_directions * square) @ optimum.left_directions.T for square in squares])
+    n_classes = optimum.class_sizes.size
+    ridge = optimum.product_gram + optimum.class_sizes.sum() * optimum.feature_decay * np.eye(n_classes)
+    if optimum.bias is None:
+        centring = np.eye(n_classes)
+    elif optimum.bias_decay == 0:
+        centring = np.eye(n_classes) - 1 / n_classes
+    else:
+        centring = np.linalg.inv(np.eye(n_classes) - optimum.bias[0])
+    return CollapseTargets(suffix_grams, optimum.feature_gram, optimum.logits, ridge @ centring)
+
+
+def within_class_collapse(
+    features: Float[np.ndarray, "inputs samples"], labels: Int[np.ndarray, " samples"], rcond: float | int = 1e-10
+) -> float:
+    """NC1 = tr(Sigma_W Sigma_B^+) / K: spread of the features within classes relative to that of the class means.
+
+    Sigma_W averages over samples, Sigma_B over classes about the global mean of all samples. Directions in which
+    Sigma_B is below `rcond` times its largest eigenvalue are left out: take 1e-6 K for float32 features. NaN if the
+    class means coincide. `labels` are 0, ..., K - 1, each present. `ValueError` for bad labels, features or rcond.
+    """
+    check_positive("rcond", rcond)
+    means, counts = _class_means(features, labels)
+    within = features - means[:, labels]
+    between = means - features.mean(axis=1, keepdims=True)
+    eigenvalues, directions = np.linalg.eigh(between @ between.T / counts.size)
+    kept = eigenvalues > rcond * eigenvalues[-1]
+    if eigenvalues[-1] <= 0:
+        return float("nan")
+    spreads = np.mean((directions[:, kept].T @ within) ** 2, axis=1)
+    return float(np.sum(spreads / eigenvalues[kept]) / counts.size)
+
+
+def nc_metrics(
+    weights: Sequence[Float[np.ndarray, "_ _"]],
+    features: Float[np.ndarray, "_ samples"],
+    labels: Int[np.ndarray, " samples"],
+    targets: CollapseTargets,
+    *,
+    centred: bool = False,
+    rcond: float | int = 1e-10,
+) -> CollapseMetrics:
+    """NC1, NC2 and NC3 of a head W_1, ..., W_M (the last with a row per class) and the features entering it.
+
+    `targets` come from `frame_targets` or `optimum_targets`; `centred` subtracts the global mean of the features from
+    the class means, the convention for heads with a bias that is not decayed. `rcond` as for `within_class_collapse`.
+    `ValueError` if shapes do not fit or a class has no sample.
+    """
+    check_chain(weights, features)
+    means, counts = _class_means(features, labels)
+    n_classes = counts.size
+    if weights[-1].shape[0] != n_classes or targets.suffix_grams.shape != (len(weights), n_classes, n_classes):
+        raise ValueError(
+            f"weights, labels and targets must agree on depth and classes, got {len(weights)} layers of "
+            f"{weights[-1].shape[0]} outputs, {n_classes} classes and targets {targets.suffix_grams.shape}"
+        )
+    if centred:
+        means = means - features.mean(axis=1, keepdims=True)
+    suffix, distances = np.eye(n_classes), np.zeros(len(weights))
+    for layer in reversed(range(len(weights))):
+        suffix = suffix @ weights[layer]
+        distances[layer] = frame_distance(suffix @ suffix.T, targets.suffix_grams[layer])
+    return CollapseMetrics(
+        within_class=within_class_collapse(features, labels, rcond),
+        suffix_frames=distances,
+        feature_frame=frame_distance(means.T @ means, targets.feature_gram),
+        logit_frame=frame_distance(suffix @ means, targets.logits),
+        duality=frame_distance(suffix, targets.duality @ means.T),
+    )
+
+
+def _class_means(
+    features: Float[np.ndarray, "inputs samples"], labels: Int[np.ndarray, " samples"]
+) -> tuple[Float[np.ndarray, "inputs classes"], Int[np.ndarray, " classes"]]:
+    if features.size == 0 or not np.all(np.isfinite(features)):
+        raise ValueError(f"features must hold finite numbers, at least one, got an array of shape {features.shape}")
+    if labels.min() < 0 or np.bincount(labels).min() == 0:
+        raise ValueError(f"labels must be 0, ..., K - 1 with each class present, got {labels.tolist()}")
+    counts = np.bincount(labels)
+    return features @ np.eye(counts.size)[labels] / counts, counts

@@ -1,0 +1,34 @@
+"""The two critical regularisation strengths of a direction of the data: where it may live, and where it does.
+
+Derived here; the code published with Dang et al. 2023 (arXiv 2301.00437) takes the existence of a root for its global
+optimality, which is right at depth one only. Both are values of beta = M N (N Lambda)^(1/M) / n, with M the depth,
+Lambda the product of all weight decays and n the size of the class (or the squared singular value of the data).
+"""
+
+import numpy as np
+
+from theory.neural_collapse._validation import check_at_least
+
+
+def global_threshold(depth: int) -> float:
+    """beta_gl = (M - 1)^((M - 1)/M) / M: below it the non-zero solution is the global one; at it, zero ties.
+
+    One at depth M = 1 (where 0^0 = 1), 1/2 at M = 2, and tending to one from there as M grows. `TypeError` or
+    `ValueError` unless `depth` is a positive integer.
+    """
+    from scipy.special import xlogy
+
+    check_at_least("depth", depth, 1)
+    return float(np.exp(xlogy(1 - 1 / depth, depth - 1) - np.log(depth)))
+
+
+def existence_threshold(depth: int) -> float:
+    """beta_ex = (M + 1)^2 / (4 M) ((M - 1)/(M + 1))^((M - 1)/M): beyond it zero is the only stationary point.
+
+    One at depth M = 1, above `global_threshold` at every larger depth, and growing as M / 4. `TypeError` or
+    `ValueError` unless `depth` is a positive integer.
+    """
+    from scipy.special import xlog1py
+
+    check_at_least("depth", depth, 1)
+    return float((depth + 1) ** 2 / (4 * depth) * np.exp(xlog1py(1 - 1 / depth, -2 / (depth + 1))))
