@@ -20,7 +20,7 @@ def classified_wrongly(key, rule, means, factor):
 
 
 @claim("asymptotic naive Bayes error; closed forms derived here", kind="identity")
-def test_asym_nb_error(trial, n_features=20, class_counts=(3, 7), correlations=(0.2, 0.8)):
+def test_asym_nb_error(trial, n_features=20, class_counts=(3, 7), correlations=(0.5,)):
     """Naive Bayes with the true means and variances errs as predicted, with collinear classes and under correlation."""
     cells, errors, no_factor, no_correlation = [], [], [], []
     for n_classes in class_counts:
@@ -133,7 +133,7 @@ def test_nb_correlated_floor(trial, n_features=20, correlation=0.5, n_samples=10
 @claim(
     f"{CODE}: table of Bayes errors, K = 2", kind="identity", as_printed="The errors .06655, .02924, .00483, .00037."
 )
-def test_official_bayes_errors(trial, sizes=(2, 4, 10, 20), sampled=3):
+def test_official_bayes_errors(trial, sizes=(2, 4, 10, 20), sampled=(0, 2)):
     """The released design with K = 2 has the Bayes error Phi(-sqrt((n + 1) / 2)), three times what its table says."""
     from scipy.special import ndtr
 
@@ -147,22 +147,23 @@ def test_official_bayes_errors(trial, sizes=(2, 4, 10, 20), sampled=3):
         controls={"variance n everywhere": ndtr(-np.ones(len(sizes)))},
         as_printed=printed,
     )
-    rules = [observed.naive_bayes_rule(*design, observed.equal_priors(2)) for design in designs[:sampled]]
+    rules = [observed.naive_bayes_rule(*design, observed.equal_priors(2)) for design in designs]
 
     def measure(key):
         return jnp.stack(
             [
-                classified_wrongly(jax.random.fold_in(key, i), rule, design[0], np.sqrt(design[1]))
-                for i, (rule, design) in enumerate(zip(rules, designs, strict=False))
+                classified_wrongly(jax.random.fold_in(key, i), rules[i], designs[i][0], np.sqrt(designs[i][1]))
+                for i in sampled
             ]
         )
 
+    shown = exact[list(sampled)]
     trial.probability(
         measure,
-        exact[:sampled],
-        margin=0.2 * exact[:sampled],
-        controls={"half": exact[:sampled] / 2},
-        as_printed=printed[:sampled],
+        shown,
+        margin=0.2 * shown,
+        controls={"half": shown / 2},
+        as_printed=printed[list(sampled)],
         first=8192,
         most=400_000,
         vectorised=True,
@@ -201,7 +202,7 @@ def _autoregressive_smallest(sizes, correlation=0.5):
 
 
 @claim(DERIVED, kind="identity")
-def test_conditional_error(trial, n_features=8, class_counts=(2, 4), n_samples=40):
+def test_conditional_error(trial, n_features=8, class_counts=(4,), n_samples=40):
     """The exact error of a trained rule, computed in K dimensions, is the frequency of its mistakes in n."""
     rng = trial.generator("designs")
     cells = []

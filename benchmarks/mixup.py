@@ -1,0 +1,236 @@
+"""Mixup fits side by side with scikit-learn and PyTorch: `python -m benchmarks.mixup [--quick]`.
+
+Everybody minimises the same empirical Mixup losses, the mixing weight averaged by a rule of six nodes for U[0, 1], on
+the same samples of two Gaussian classes at seven separabilities. Ours keeps the pairs factorised; the others get all
+mixtures as rows, each unordered pair once. Gradient descent stops where its weights are within 1e-6 of the minimum,
+which it is told, or after 10 000 steps, so that its seconds may be too few. Ours fits 1000 seeds, the others 20 or
+fewer; their time for the whole grid is extrapolated and marked by ~.
+
+Each contender runs in a process of its own that is bound to one core; the contenders take turns, round by round, so
+that all see the same machine. Seconds are those of the processor, because other programs on the machine would lengthen
+those of the clock; what the first run takes beyond a later one (compilation) has its own column.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+SEPARABILITIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+NODES = 6
+GRID_SEEDS = 1000
+TOLERANCE = 1e-6  # of gradient descent, relative to the weights
+MOST_STEPS, CHECK_EVERY = 10_000, 50
+CHECKED = 28  # fits of a round whose error is computed
+
+OURS, LBFGS, CHOLESKY, DESCENT = "ours", "sklearn lbfgs", "sklearn newton-cholesky", "PyTorch gradient descent"
+WORKLOADS = [  # n, d, rounds, seeds of a round
+    (20, 2, 4, {OURS: 250, LBFGS: 5, CHOLESKY: 5, DESCENT: 5}),
+    (40, 2, 4, {OURS: 250, LBFGS: 5, CHOLESKY: 5, DESCENT: 5}),
+    (80, 2, 4, {OURS: 250, LBFGS: 5, CHOLESKY: 5, DESCENT: 1}),
+    (100, 20, 2, {OURS: 500, LBFGS: 10, CHOLESKY: 10, DESCENT: 1}),
+]
+QUICK = [(40, 2, 1, {OURS: 200, LBFGS: 1, CHOLESKY: 1, DESCENT: 1})]
+
+Fit = Callable[[Any, Any, Any], Any]  # all samples, labels, minimisers (for the one who is told) -> weights
+
+
+def draw(round_: int, n: int, d: int, seeds: int):
+    """Samples [cells, n, d], a cell being a separability and a seed, and their common labels."""
+    import numpy as np
+
+    rng = np.random.default_rng((round_, n, d))
+    labels = (np.arange(n) < n // 2).astype(float)
+    noise = rng.standard_normal((seeds, len(SEPARABILITIES), n, d)) * np.sqrt(np.geomspace(0.2, 1.8, d))
+    noise /= np.sqrt(SEPARABILITIES)[:, None, None]
+    samples = (2 * labels[:, None] - 1) * np.sqrt(2 / d) + noise
+    return samples.reshape(-1, n, d), labels
+
+
+def mixtures(features, labels):
+    """All mixtures as rows, their labels and weights: unordered pairs, as both orders have the same loss."""
+    import numpy as np
+
+    from theory.mixup import MixingLaw
+
+    law = MixingLaw.beta(1.0, NODES)
+    first, second = np.triu_indices(len(labels))
+    share = law.nodes[:, None]
+    rows = share[..., None] * features[first] + (1 - share[..., None]) * features[second]
+    mixed = share * labels[first] + (1 - share) * labels[second]
+    weights = np.where(first == second, 1, 2) * law.weights[:, None] / len(labels) ** 2
+    return rows.reshape(-1, features.shape[1]), mixed.ravel(), weights.ravel()
+
+
+def newton_step(features, labels, parameters):
+    """The step from the weights to the minimum, to first order, by the expanded rows."""
+    import numpy as np
+    from scipy.special import expit
+
+    rows, mixed, weights = mixtures(features, labels)
+    probabilities = expit(rows @ parameters)
+    hessian = (rows.T * (weights * probabilities * (1 - probabilities))) @ rows
+    return np.linalg.solve(hessian, rows.T @ (weights * (probabilities - mixed)))
+
+
+def ours() -> Fit:
+    import jax
+    import numpy as np
+
+    from sims.mapping import map_cells
+    from sims.mixup import fit_mixup
+    from theory.mixup import MixingLaw
+
+    jax.config.update("jax_enable_x64", True)
+    law = MixingLaw.beta(1.0, NODES)
+    half = law.nodes < 0.5
+    nodes, weights = law.nodes[half], 2 * law.weights[half]
+
+    @jax.jit
+    def fit_all(samples, labels):
+        return map_cells(lambda features: fit_mixup(features, labels, nodes, weights, nodes).weights, samples)
+
+    return lambda samples, labels, _: np.asarray(fit_all(samples, labels))
+
+
+def sklearn(solver: str) -> Fit:
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    def fit(features, labels):
+        rows, mixed, weights = mixtures(features, labels)
+        # A soft label is a row of either class; those without weight are left out.
+        classes = np.repeat([1, 0], len(rows))
+        shares = np.concatenate([weights * mixed, weights * (1 - mixed)]) * len(rows)
+        kept = shares > 0
+        peer = LogisticRegression(C=np.inf, fit_intercept=False, solver=solver, tol=1e-8, max_iter=10_000)
+        return peer.fit(np.tile(rows, (2, 1))[kept], classes[kept], shares[kept]).coef_[0]
+
+    return lambda samples, labels, _: np.array([fit(features, labels) for features in samples])
+
+
+def gradient_descent() -> Fit:
+    import numpy as np
+    import torch
+
+    torch.set_num_threads(1)
+
+    def fit(features, labels, minimiser):
+        rows, mixed, weights = map(torch.tensor, mixtures(features, labels))
+        parameters = torch.zeros(rows.shape[1], dtype=rows.dtype, requires_grad=True)
+        curvature = torch.linalg.eigvalsh((rows.T * weights) @ rows)[-1] / 4
+        optimiser = torch.optim.SGD([parameters], lr=1 / float(curvature))
+        loss = torch.nn.BCEWithLogitsLoss(weight=weights, reduction="sum")
+        target = torch.tensor(minimiser)
+        for step in range(MOST_STEPS):
+            optimiser.zero_grad()
+            loss(rows @ parameters, mixed).backward()
+            optimiser.step()
+            if step % CHECK_EVERY == 0 and torch.linalg.norm(parameters - target) <= TOLERANCE * target.norm():
+                break
+        return parameters.detach().numpy()
+
+    return lambda samples, labels, minimisers: np.array(
+        [fit(features, labels, best) for features, best in zip(samples, minimisers, strict=True)]
+    )
+
+
+def serve(name: str, n: int, d: int, seeds: int) -> None:
+    """Answer each round on standard input with the processor seconds per fit and the errors left."""
+    import numpy as np
+
+    build = {OURS: ours, DESCENT: gradient_descent}
+    fit = build[name]() if name in build else sklearn(name.split()[1])
+    reference = ours() if name == DESCENT else None
+    for line in sys.stdin:
+        samples, labels = draw(int(line), n, d, seeds)
+        minimisers = None if reference is None else reference(samples, labels, None)
+        start = time.process_time()
+        parameters = fit(samples, labels, minimisers)
+        seconds = (time.process_time() - start) / len(samples)
+        errors = [
+            float(np.linalg.norm(newton_step(features, labels, w)) / np.linalg.norm(w))
+            for features, w in zip(samples[:CHECKED], parameters[:CHECKED], strict=True)
+        ]
+        print(json.dumps({"seconds": seconds, "errors": errors}), flush=True)
+
+
+class Worker:
+    """One contender in a process of its own, on one core."""
+
+    def __init__(self, name: str, n: int, d: int, seeds: int):
+        threads = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
+        command = [sys.executable, "-m", "benchmarks.mixup", "--serve", name, str(n), str(d), str(seeds)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | threads
+        )
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(self.process.pid, {max(os.sched_getaffinity(0))})
+
+    def ask(self, round_: int) -> Any:
+        """Run one round."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(round_, file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())
+
+    def end(self) -> None:
+        """Let the process finish."""
+        self.process.communicate()
+
+
+def compare(n: int, d: int, rounds: int, seeds: dict[str, int]) -> None:
+    """Run one workload and print its table."""
+    names = [name for name in seeds if name != DESCENT or importlib.util.find_spec("torch")]
+    workers = {name: Worker(name, n, d, seeds[name]) for name in names}
+    # Gradient descent compiles nothing, and would double the time of the benchmark.
+    first = {name: worker.ask(0) for name, worker in workers.items() if name != DESCENT}
+    answers: dict[str, list[Any]] = {name: [] for name in names}
+    for round_ in range(1, rounds + 1):
+        for name, worker in workers.items():
+            answers[name].append(worker.ask(round_))
+    for worker in workers.values():
+        worker.end()
+    cells = len(SEPARABILITIES)
+    print(f"\n### n = {n}, d = {d}, {cells} separabilities, {rounds} round{'s' if rounds > 1 else ''}\n")
+    print("| contender | seeds | ms per fit | 7 x 1000 fits, s | first run, s | worst error | ours is faster by |")
+    print("|---|---|---|---|---|---|---|")
+    for name in names:
+        seconds = [answer["seconds"] for answer in answers[name]]
+        steady = statistics.median(seconds)
+        extra = f"+{max(0.0, (first[name]['seconds'] - steady) * cells * seeds[name]):.2f}" if name in first else "-"
+        errors = [error for answer in answers[name] for error in answer["errors"]]
+        own = [answer["seconds"] for answer in answers[OURS]]
+        factor = statistics.median(peer / mine for peer, mine in zip(seconds, own, strict=True))
+        ran = rounds * seeds[name]
+        mark = "" if ran >= GRID_SEEDS else "~"
+        print(
+            f"| {name} | {ran} | {steady * 1e3:.3g} | {mark}{steady * cells * GRID_SEEDS:.3g} | {extra} "
+            f"| {max(errors):.1e} | {factor:.1f} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one small workload, about half a minute")
+    parser.add_argument("--serve", nargs=4, metavar=("NAME", "N", "D", "SEEDS"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        name, *sizes = arguments.serve
+        serve(name, *map(int, sizes))
+        return
+    if not importlib.util.find_spec("torch"):
+        print("PyTorch is not installed, gradient descent is left out: pip install torch")
+    for workload in QUICK if arguments.quick else WORKLOADS:
+        compare(*workload)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,334 @@
+"""Training deep linear heads from many seeds, and the value of their optimum, side by side with what users would run.
+
+`python -m benchmarks.neural_collapse [--quick | --device SEEDS]`
+
+Heavy-ball descent on the square loss with free features, as in the released code of Dang et al. 2023: a loop over
+seeds in NumPy and in PyTorch, all seeds at once in NumPy, and ours, with a column of features per sample or per class.
+Each contender runs in a process of its own that is bound to one core; within a workload the contenders take turns,
+round by round, so that all see the same machine. Seconds are those of the processor, because other programs on the
+machine would lengthen those of the clock; what the first run takes beyond a later one (compilation) has its own column.
+Slow contenders run one seed or a few steps only: they are extrapolated, and marked with a star.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Run = Callable[[int], float]  # seed -> the figure that says what was computed
+
+LEARNING_RATE, MOMENTUM = 0.1, 0.9
+DEPTH = 3
+GROUP = 64  # seeds that our program trains at once: more do not fit the cache
+SHALLOW = ((20, 10, 5, 5), 0.01, 0.02)  # class sizes and decays of the optima at depth one
+
+
+class Workload(NamedTuple):
+    """One network from every seed: class sizes, width of all layers, all decays, start, steps and seeds."""
+
+    class_sizes: tuple[int, ...]
+    width: int
+    decay: float
+    std: float
+    steps: int
+    seeds: int
+
+    def optimum(self) -> float:
+        """The least objective."""
+        from theory.neural_collapse import mse_optimum
+
+        return mse_optimum(self.class_sizes, [self.decay] * DEPTH, self.decay).value
+
+
+WORKLOADS = {
+    "ensemble": Workload((20, 10, 5, 5), width=8, decay=5e-3, std=0.3, steps=5000, seeds=256),
+    "quick ensemble": Workload((20, 10, 5, 5), width=8, decay=5e-3, std=0.3, steps=5000, seeds=64),
+    "paper size": Workload((200, 100, 50, 50), width=64, decay=5e-4, std=0.1, steps=30_000, seeds=1),
+}
+PEERS = ["NumPy, seed by seed", "PyTorch, seed by seed", "NumPy, all seeds"]
+OURS = ["ours", "ours, class means"]
+OPTIMA = ["L-BFGS, best of 8", "convex program", "closed form"]
+TABLES = [
+    ("ensemble", PEERS + OURS, 3),
+    ("paper size", PEERS[:2] + OURS, 3),
+    ("optimum", OPTIMA, 5),
+]
+QUICK = [("quick ensemble", PEERS + OURS, 1), ("optimum", OPTIMA[1:], 2)]
+
+
+def work(name: str, workload: Workload) -> tuple[int, int]:
+    """Seeds and steps that a contender really runs."""
+    if workload.width > 8:
+        return 1, workload.steps if name == "ours, class means" else 300
+    return (1 if name.endswith("seed by seed") else workload.seeds), workload.steps
+
+
+def numpy_trainer(workload: Workload, seeds: int, steps: int) -> Run:
+    import numpy as np
+
+    labels = np.repeat(np.arange(len(workload.class_sizes)), workload.class_sizes)
+    targets, n_samples = np.eye(len(workload.class_sizes))[:, labels], len(labels)
+    shapes = [(workload.width,) * 2] * (DEPTH - 1) + [(len(targets), workload.width), (workload.width, n_samples)]
+
+    optimum = workload.optimum()
+
+    def run(seed):
+        rng = np.random.default_rng(seed)
+        batch = (seeds,) if seeds > 1 else ()
+        *weights, features = (workload.std * rng.standard_normal(batch + shape) for shape in shapes)
+        velocities = [np.zeros_like(part) for part in (*weights, features)]
+        for _ in range(steps):
+            inputs = [features]
+            for layer in weights:
+                inputs.append(layer @ inputs[-1])
+            backward = (inputs.pop() - targets) / n_samples
+            gradients = []
+            for layer, entering in zip(reversed(weights), reversed(inputs), strict=True):
+                gradients.append(backward @ entering.mT)
+                backward = layer.mT @ backward
+            gradients = [*reversed(gradients), backward]
+            for part, velocity, gradient in zip((*weights, features), velocities, gradients, strict=True):
+                velocity *= MOMENTUM
+                velocity += gradient
+                velocity += workload.decay * part
+                part -= LEARNING_RATE * velocity
+        outputs = features
+        for layer in weights:
+            outputs = layer @ outputs
+        squares = sum((part**2).sum(axis=(-2, -1)) for part in (*weights, features))
+        values = ((outputs - targets) ** 2).sum(axis=(-2, -1)) / (2 * n_samples) + workload.decay / 2 * squares
+        return float(np.mean(np.abs(values - optimum) < 1e-6))
+
+    return run
+
+
+def torch_trainer(workload: Workload, seeds: int, steps: int) -> Run:
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    labels = torch.repeat_interleave(torch.arange(len(workload.class_sizes)), torch.tensor(workload.class_sizes))
+    targets, n_samples = torch.eye(len(workload.class_sizes))[:, labels], len(labels)
+    shapes = [(workload.width,) * 2] * (DEPTH - 1) + [(len(targets), workload.width), (workload.width, n_samples)]
+
+    optimum = workload.optimum()
+
+    def run(seed):
+        torch.manual_seed(seed)
+        parts = [(workload.std * torch.randn(shape)).requires_grad_() for shape in shapes]
+        optimiser = torch.optim.SGD(parts, lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=workload.decay)
+
+        def loss():
+            outputs = parts[-1]
+            for layer in parts[:-1]:
+                outputs = layer @ outputs
+            return ((outputs - targets) ** 2).sum() / (2 * n_samples)
+
+        for _ in range(steps):
+            optimiser.zero_grad()
+            loss().backward()
+            optimiser.step()
+        with torch.no_grad():
+            value = loss() + workload.decay / 2 * sum((part**2).sum() for part in parts)
+        return float(abs(value.item() - optimum) < 1e-6)
+
+    return run
+
+
+def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool, group: int = GROUP) -> Run:
+    import jax
+    import numpy as np
+
+    from sims import neural_collapse as observed
+    from sims.mapping import map_cells
+
+    problem = observed.Problem(workload.class_sizes, (workload.decay,) * DEPTH, workload.decay)
+
+    def value(key):
+        run = observed.train(
+            key,
+            problem,
+            (workload.width,) * DEPTH,
+            learning_rate=LEARNING_RATE,
+            momentum=MOMENTUM,
+            steps=steps,
+            every=steps,
+            weight_std=workload.std,
+            feature_std=workload.std,
+            reduced=reduced,
+        )
+        return run.objective[-1]
+
+    values = jax.jit(lambda keys: map_cells(value, keys, mode="vmap"))
+
+    optimum = workload.optimum()
+
+    def run(seed):
+        keys = jax.random.split(jax.random.key(seed), seeds)
+        found = [np.asarray(values(keys[first : first + group])) for first in range(0, seeds, group)]
+        return float(np.mean(np.abs(np.concatenate(found) - optimum) < 1e-6))
+
+    return run
+
+
+def optimum_finder(name: str) -> tuple[Run, int]:
+    """The error of the value of a head's global minimum at depth one, and how many minima one run computes."""
+    from theory.neural_collapse import mse_optimum
+
+    sizes, weight_decay, feature_decay = SHALLOW
+    exact = mse_optimum(sizes, [weight_decay], feature_decay).value
+    repeats = 1000 if name == "closed form" else 10
+    if name == "closed form":
+
+        def find(seed):
+            return mse_optimum(sizes, [weight_decay], feature_decay).value
+
+    else:
+        import jax
+
+        from sims import neural_collapse as observed
+
+        problem = observed.Problem(sizes, (weight_decay,), feature_decay)
+
+        def find(seed):
+            if name == "convex program":
+                return observed.nuclear_norm_optimum(sizes, weight_decay, feature_decay).value
+            return observed.best_of(problem, jax.random.key(seed), 8, widths=(8,)).value
+
+    def run(seed):
+        return max(abs(find(seed * repeats + i) - exact) for i in range(repeats))
+
+    return run, repeats
+
+
+def serve(kind: str, name: str) -> None:
+    """Answer each seed on standard input with the processor seconds of one run and the figure it found."""
+    if kind == "optimum":
+        run, repeats = optimum_finder(name)
+        per_unit = 1 / repeats
+    else:
+        workload = WORKLOADS[kind]
+        seeds, steps = work(name, workload)
+        per_unit = workload.seeds * workload.steps / (seeds * steps)
+        if name.startswith("ours"):
+            run = our_trainer(workload, seeds, steps, reduced=name == "ours, class means")
+        else:
+            run = (torch_trainer if name.startswith("PyTorch") else numpy_trainer)(workload, seeds, steps)
+    for line in sys.stdin:
+        start = time.process_time()
+        figure = run(int(line))
+        print(json.dumps({"run": time.process_time() - start, "per_unit": per_unit, "figure": figure}), flush=True)
+
+
+class Worker:
+    """One contender in a process of its own, on one core."""
+
+    def __init__(self, kind: str, name: str):
+        threads = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_ENABLE_X64": "1"}
+        command = [sys.executable, "-m", "benchmarks.neural_collapse", "--serve", kind, name]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | threads
+        )
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(self.process.pid, {max(os.sched_getaffinity(0))})
+
+    def ask(self, seed: int) -> Any:
+        """Run with one seed."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(seed, file=self.process.stdin, flush=True)
+        return json.loads(self.process.stdout.readline())
+
+    def end(self) -> None:
+        """Let the process finish."""
+        self.process.communicate()
+
+
+def compare(kind: str, names: list[str], rounds: int) -> None:
+    """Run one workload and print its table."""
+    if importlib.util.find_spec("torch") is None and any(name.startswith("PyTorch") for name in names):
+        names = [name for name in names if not name.startswith("PyTorch")]
+        print("\nPyTorch is not installed and left out; `pip install torch` adds it.")
+    workers = {name: Worker(kind, name) for name in names}
+    first = {name: worker.ask(0) for name, worker in workers.items()}
+    answers: dict[str, list[Any]] = {name: [] for name in workers}
+    for seed in range(1, rounds + 1):
+        for name, worker in workers.items():
+            answers[name].append(worker.ask(seed))
+    for worker in workers.values():
+        worker.end()
+    plural = "s" if rounds > 1 else ""
+    if kind == "optimum":
+        print(f"\n### value of the optimum, n = {SHALLOW[0]}, M = 1, {rounds} round{plural}\n")
+        figure_title = "largest error"
+    else:
+        workload = WORKLOADS[kind]
+        print(
+            f"\n### {kind}: n = {workload.class_sizes}, width {workload.width}, M = {DEPTH}, {workload.steps} steps, "
+            f"{workload.seeds} seed{'s' if workload.seeds > 1 else ''}, {rounds} round{plural}\n"
+        )
+        figure_title = "share at the optimum"
+    ours = [name for name in names if name in [*OURS, "closed form"]]
+    titles = " | ".join(f"{name} is faster by" for name in ours)
+    print(f"| contender | seconds | first run | {figure_title} | {titles} |")
+    print("|" + "---|" * (4 + len(ours)))
+    seconds = {name: [answer["run"] * answer["per_unit"] for answer in answers[name]] for name in names}
+    for name in names:
+        is_cut = kind != "optimum" and work(name, workload)[1] < workload.steps
+        star = "*" if first[name]["per_unit"] > 1 else ""
+        steady = statistics.median(answer["run"] for answer in answers[name])
+        figures = [answer["figure"] for answer in [first[name], *answers[name]]]
+        figure = "" if is_cut else f"{max(figures) if kind == 'optimum' else statistics.mean(figures):.3g}"
+        factors = " | ".join(
+            f"{statistics.median(theirs / mine for theirs, mine in zip(seconds[name], seconds[our], strict=True)):.3g}"
+            for our in ours
+        )
+        print(
+            f"| {name} | {statistics.median(seconds[name]):.3g}{star} | +{max(0.0, first[name]['run'] - steady):.2f} "
+            f"| {figure} | {factors} |",
+            flush=True,
+        )
+
+
+def train_on_device(seeds: int) -> None:
+    """Train that many seeds of the ensemble at once on JAX's default device, and print seconds of the clock."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    print(f"\n### {seeds} seeds at once on {jax.devices()[0].device_kind}\n")
+    print("| contender | seconds | first run | share at the optimum |\n|---|---|---|---|")
+    workload = WORKLOADS["ensemble"]
+    for name in OURS:
+        run = our_trainer(workload, seeds, workload.steps, reduced=name == "ours, class means", group=seeds)
+        ends = [time.perf_counter()]
+        for seed in range(2):
+            share = run(seed)
+            ends.append(time.perf_counter())
+        first, second = ends[1] - ends[0], ends[2] - ends[1]
+        print(f"| {name} | {second:.3g} | +{max(0.0, first - second):.2f} | {share:.3g} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="two small tables, about half a minute")
+    parser.add_argument("--device", type=int, metavar="SEEDS", help="only ours, that many seeds at once, on any device")
+    parser.add_argument("--serve", nargs=2, metavar=("KIND", "NAME"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(*arguments.serve)
+        return
+    if arguments.device:
+        train_on_device(arguments.device)
+        return
+    for table in QUICK if arguments.quick else TABLES:
+        compare(*table)
+
+
+if __name__ == "__main__":
+    main()
