@@ -27,12 +27,18 @@ def copy_workbench(folder: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", folder)
 
 
-def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess:
-    """Run `python -m command` in a copy of the workbench, which hides the installed one."""
+def passes(folder: Path, *command: str) -> bool:
+    """Tell whether `python -m command` succeeds in a copy of the workbench, which hides the installed one.
+
+    A mutant may loop for ever: twenty minutes count as a failure.
+    """
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    return subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    command = (sys.executable, "-m", *command)
+    try:
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, timeout=1200)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
 
 
 def sites(tree: ast.Module) -> list[ast.expr]:
@@ -94,7 +100,7 @@ def main() -> int:
             ]
             checks = next(folder.glob(f"paper_checks/test_{options.paper}*"))
             for noticed, targets in (("tests", tests), ("claims", [checks])):
-                if run_in(folder, "pytest", "-x", "-q", "-p", "no:cacheprovider", *map(str, targets)).returncode:
+                if not passes(folder, "pytest", "-x", "-q", "-p", "no:cacheprovider", *map(str, targets)):
                     print(f"{number:3d} noticed by its {noticed}: {change}", flush=True)
                     break
             else:
