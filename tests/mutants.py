@@ -27,18 +27,26 @@ def copy_workbench(folder: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", folder)
 
 
-def passes(folder: Path, *command: str) -> bool:
-    """Tell whether `python -m command` succeeds in a copy of the workbench, which hides the installed one.
-
-    A mutant may loop for ever: twenty minutes count as a failure.
-    """
+def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess:
+    """Run `python -m command` in a copy of the workbench, which hides the installed one; stop it after 20 minutes."""
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    command = (sys.executable, "-m", *command)
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
+    )
+
+
+def passes(folder: Path, *command: str) -> bool:
+    """Tell whether a command succeeds; one that does not end (a mutant may loop for ever) has failed."""
     try:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, timeout=1200)
+        return run_in(folder, *command).returncode == 0
     except subprocess.TimeoutExpired:
         return False
-    return done.returncode == 0
 
 
 def sites(tree: ast.Module) -> list[ast.expr]:

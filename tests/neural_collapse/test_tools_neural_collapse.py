@@ -1,0 +1,344 @@
+"""The certificate of a trained head: invariances, planted optima and local minima, convex programs, hostile input."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from heads_by_hand import UNIT_ROUNDOFF, rounding_of_gradient
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from sims import neural_collapse as observed
+from theory import neural_collapse as predicted
+from tools.neural_collapse import certify_head
+
+general = settings(deadline=None, derandomize=True, max_examples=25)
+seeds = st.integers(0, 2**32 - 1)
+decays_of_layers = st.lists(st.floats(-3, -1).map(lambda exponent: 10.0**exponent), min_size=2, max_size=4)
+sizes_of_classes = st.lists(st.integers(1, 6), min_size=2, max_size=4)
+
+
+def rounding(certificate, weights, labels, decays):
+    """64 u (operations) times the objective; the closed form takes powers of the decays."""
+    operations = (len(weights) * max(max(layer.shape) for layer in weights) + len(labels)) * (
+        1 + np.abs(np.log(decays)).sum()
+    )
+    return 64 * operations * UNIT_ROUNDOFF * (1 + abs(certificate.value))
+
+
+def random_head(seed, sizes, depth, *, std=0.7):
+    rng = np.random.default_rng(seed)
+    widths = rng.integers(1, 6, depth).tolist()
+    outputs = [*widths[1:], len(sizes)]
+    weights = [std * rng.standard_normal(shape) for shape in zip(outputs, widths, strict=True)]
+    labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    return weights, std * rng.standard_normal((len(labels), widths[0])), labels, std * rng.standard_normal(len(sizes))
+
+
+def expanded(weights, class_means, bias, sizes):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    return weights, class_means.T[labels], labels, bias
+
+
+def numbers(certificate):
+    metrics = dataclasses.asdict(certificate.metrics).values()
+    scalars = (certificate.value, certificate.lower_bound, certificate.gap, certificate.imbalance)
+    return np.hstack([*scalars, certificate.gradient_norm, *metrics])
+
+
+@general
+@given(seeds, sizes_of_classes, decays_of_layers, st.booleans(), st.floats(0.1, 10))
+def test_gap_of_random_heads(seed, sizes, decays, with_bias, alpha):
+    """The gap is that of the theory, its parts are not negative, and a factor before the loss scales everything."""
+    weights, features, labels, bias = random_head(seed, sizes, len(decays) - 1)
+    bias = bias if with_bias else None
+    found = certify_head(weights, features, labels, decays, bias=bias)
+    tolerance = rounding(found, weights, labels, decays)
+    expected = predicted.optimality_gap(weights, features.T, labels, decays[:-1], decays[-1], bias)
+    assert abs(found.gap - expected) <= tolerance
+    assert -tolerance <= found.imbalance <= found.gap + tolerance
+    scaled = [alpha * decay for decay in decays]
+    again = certify_head(weights, features, labels, scaled, bias=bias, normalisation=alpha)
+    np.testing.assert_allclose(numbers(again)[:4], alpha * numbers(found)[:4], rtol=0, atol=(1 + alpha) * tolerance)
+    np.testing.assert_allclose(again.gradient_norm, alpha * found.gradient_norm, rtol=1e3 * UNIT_ROUNDOFF)
+    by_name = certify_head(weights, features, labels, decays, bias=bias, normalisation="mean_over_entries")
+    by_number = certify_head(weights, features, labels, decays, bias=bias, normalisation=2 / len(sizes))
+    assert str(by_name) == str(by_number)
+
+
+@general
+@given(seeds, sizes_of_classes, decays_of_layers, st.booleans(), st.sampled_from(["mse", "ce"]))
+def test_samples_classes_and_rotations_do_not_matter(seed, sizes, decays, with_bias, loss):
+    weights, features, labels, bias = random_head(seed, sizes, len(decays) - 1)
+    found = certify_head(weights, features, labels, decays, bias=bias if with_bias else None, loss=loss)
+    rng = np.random.default_rng(seed + 1)
+    turned = [layer.copy() for layer in weights]
+    rotated = features
+    for index, layer in enumerate(weights):
+        rotation = np.linalg.qr(rng.standard_normal((layer.shape[1],) * 2))[0]
+        turned[index] = turned[index] @ rotation.T
+        if index == 0:
+            rotated = features @ rotation.T
+        else:
+            turned[index - 1] = rotation @ turned[index - 1]
+    order, classes = rng.permutation(len(labels)), rng.permutation(len(sizes))
+    turned[-1] = turned[-1][classes]
+    renamed = np.argsort(classes)[labels]
+    again = certify_head(
+        turned, rotated[order], renamed[order], decays, bias=bias[classes] if with_bias else None, loss=loss
+    )
+    means = np.stack([features[labels == k].mean(axis=0) for k in range(len(sizes))])
+    spread = np.linalg.svd(means - features.mean(axis=0), compute_uv=False)
+    # NC1 divides by the squared spread of the class means, where it is not cut off as null.
+    kept = spread[spread**2 > 1e-10 * spread[0] ** 2]
+    assume(np.all(np.abs(spread**2 / spread[0] ** 2 / 1e-10 - 1) > 1e-3))
+    condition = (np.abs(features).max() / kept[-1]) ** 2 * (1 + found.metrics.within_class)
+    tolerance = rounding(found, weights, labels, decays)
+    np.testing.assert_allclose(numbers(again)[:5], numbers(found)[:5], rtol=0, atol=tolerance * 10)
+    np.testing.assert_allclose(
+        again.metrics.within_class, found.metrics.within_class, rtol=0, atol=tolerance * condition
+    )
+    if loss == "ce" or "tie" not in str(found):
+        # Each distance divides by the norm of one matrix: the logits have the least.
+        scale = 1 / min(np.linalg.norm(np.linalg.multi_dot([*weights[::-1], means.T])), 1)
+        np.testing.assert_allclose(
+            numbers(again)[6:], numbers(found)[6:], rtol=0, atol=tolerance * 10 * scale**2, equal_nan=True
+        )
+
+
+@general
+@given(sizes_of_classes, decays_of_layers, st.booleans(), st.integers(2, 5))
+def test_planted_optima_are_certified(sizes, decays, with_bias, width):
+    optimum = predicted.mse_optimum(sizes, decays[:-1], decays[-1], widths=[width] * (len(decays) - 1), bias=with_bias)
+    alive = optimum.roots[optimum.alive]
+    assume(alive.size and alive.min() > 0.1 and not optimum.cut_is_tied and "tie" not in optimum.regimes)
+    weights, class_means, bias = predicted.optimal_parameters(optimum)
+    head = expanded(weights, class_means, bias, sizes)
+    found = certify_head(*head[:3], decays, bias=bias)
+    tolerance = rounding(found, weights, head[2], decays)
+    assert abs(found.gap) <= tolerance
+    assert abs(found.imbalance) <= tolerance
+    slope = rounding_of_gradient([*weights, class_means, bias], np.array(sizes), decays[:-1], decays[-1])
+    assert found.gradient_norm <= slope * np.sqrt(sum(layer.size for layer in weights) + class_means.size)
+    distances = np.hstack([found.metrics.suffix_frames, numbers(found)[-3:]])
+    assert distances.max() <= 10 * tolerance / alive.min()
+    assert found.metrics.within_class <= (64 * UNIT_ROUNDOFF) ** 2 * sum(sizes) * 1e10
+    assert all("the optimum itself keeps" in sentence for sentence in found.missing)
+    assert bool(found.missing) == bool(alive.size < optimum.alive.size)
+
+
+@general
+@given(seeds, sizes_of_classes, decays_of_layers, st.floats(1.1, 3))
+def test_rescaled_layers_cost_exactly_the_imbalance(seed, sizes, decays, factor):
+    optimum = predicted.mse_optimum(sizes, decays[:-1], decays[-1])
+    assume(optimum.alive.any())
+    weights, class_means, _ = predicted.optimal_parameters(optimum)
+    balanced = np.sum(optimum.balances)
+    weights[0], class_means = weights[0] * factor, class_means / factor
+    weights, features, labels, _ = expanded(weights, class_means, None, sizes)
+    found = certify_head(weights, features, labels, decays)
+    tolerance = rounding(found, weights, labels, decays)
+    # Of the M + 1 equal shares of the decay, one is multiplied by factor^2 and one divided by it.
+    assert found.imbalance == pytest.approx(balanced / 2 * (factor - 1 / factor) ** 2, abs=factor**2 * tolerance)
+    assert found.gap == pytest.approx(found.imbalance, abs=factor**2 * tolerance)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_local_minima_are_recognised(kept):
+    """The head that keeps the largest classes only is stationary, and its gap is that of the theory."""
+    sizes, decays = (6, 4, 3, 2), [0.02, 0.03, 0.01]
+    optimum = predicted.mse_optimum(sizes, decays[:2], decays[2])
+    assert optimum.alive.sum() == 4
+    weights, class_means, _ = predicted.optimal_parameters(optimum)
+    weights[-1] = weights[-1] * (np.arange(4) < kept)[:, None]
+    weights[0] = weights[0] * (np.arange(4) < kept)[:, None]
+    class_means = class_means * (np.arange(4) < kept)
+    weights, features, labels, _ = expanded(weights, class_means, None, sizes)
+    found = certify_head(weights, features, labels, decays)
+    values = predicted.local_minimum_values(sizes, decays[:2], decays[2])
+    assert abs(found.gap - (values[kept] - values[4])) <= rounding(found, weights, labels, decays)
+    assert f"{4 - kept} of the 4 directions alive at the optimum" in found.missing[0]
+    assert "local minimum" in found.missing[1]
+    assert np.isnan(found.metrics.logit_frame) == (kept == 0)
+
+
+def test_descent_ends_at_a_certified_optimum_or_a_named_local_minimum():
+    problem = observed.Problem((6, 4, 2, 1), (0.05, 0.03), 0.04)
+    labels = np.repeat(range(4), (6, 4, 2, 1))
+    certified = 0
+    for end in observed.optima(problem, jax.random.key(1), 6, widths=(5, 5), weight_std=0.3, reduced=False):
+        found = certify_head(end.head.weights, end.head.features.T, labels, [0.05, 0.03, 0.04])
+        assert found.value == pytest.approx(end.value, rel=64 * UNIT_ROUNDOFF * len(labels))
+        assert found.missing[0].startswith("the optimum itself keeps 3 of 4 directions, not those of classes [3]")
+        reached = found.gap <= 1e-12
+        certified += reached
+        assert len(found.missing) == (1 if reached else 3)
+    assert 0 < certified < 6
+
+
+def test_trivial_optimum_is_named():
+    weights, features, labels, _ = random_head(0, (2, 2), 2)
+    found = certify_head(weights, features, labels, [1.0, 1.0, 1.0])
+    assert found.lower_bound == pytest.approx(0.5, rel=4 * UNIT_ROUNDOFF)
+    assert "keeps 0 of 2 directions" in found.missing[0]
+    assert "distances to frames are NaN" in found.missing[1]
+    assert np.isnan(found.metrics.logit_frame)
+    assert np.isnan(found.metrics.suffix_frames).all()
+
+
+def test_a_tie_is_named():
+    """Width 2 cuts among three equal classes; beta at the threshold, 1 at depth one, ties with zero."""
+    weights, features, labels, _ = random_head(0, (3, 3, 3), 1)
+    weights, features = [np.ones((3, 2))], np.ones((9, 2))
+    assert "a tie" in certify_head(weights, features, labels, [0.01, 0.01]).missing[-2]
+    assert "a tie" in str(certify_head([np.ones((2, 2))], np.ones((4, 2)), [0, 1, 0, 1], [0.5, 0.25]))
+
+
+@general
+@given(st.integers(2, 5), st.integers(1, 6), st.floats(-3, -1), st.floats(-3, -1), st.booleans())
+def test_cross_entropy_of_equal_classes(n_classes, per_class, log_weight_decay, log_feature_decay, with_bias):
+    decays = [10.0**log_weight_decay, 10.0**log_feature_decay]
+    optimum = predicted.ce_optimum_shallow(n_classes, per_class, *decays)
+    assume(optimum.scale > 0.1)
+    frame = np.eye(n_classes) - 1 / n_classes
+    labels = np.repeat(np.arange(n_classes), per_class)
+    (weight,), columns = predicted.balanced_factorisation(optimum.scale * frame[:, labels], decays[:1], decays[1])
+    bias = np.ones(n_classes) if with_bias else None
+    found = certify_head([weight], columns.T, labels, decays, bias=bias, loss="ce")
+    tolerance = rounding(found, [weight], labels, decays) * (1 + optimum.scale)
+    assert abs(found.gap) <= tolerance
+    assert found.missing == ()
+    distances = np.hstack([found.metrics.suffix_frames, numbers(found)[-3:]])
+    assert distances.max() <= 10 * tolerance / optimum.scale
+    weaker = certify_head([0.9 * weight], columns.T / 0.9, labels, decays, bias=bias, loss="ce")
+    assert weaker.gap == pytest.approx(weaker.imbalance, abs=tolerance)
+    assert weaker.imbalance > tolerance
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_cross_entropy_of_unequal_classes_by_duality(with_bias):
+    """Converged, the gap closes to 1e-9; anywhere else the bound stays below the convex program (solved to 1e-7)."""
+    sizes, decays = (6, 4, 2), [0.01, 0.02]
+    labels = np.repeat(range(3), sizes)
+    problem = observed.Problem(sizes, (0.01,), 0.02, with_bias, loss="ce")
+    exact = observed.nuclear_norm_optimum(sizes, *decays, loss="ce", bias=with_bias).value
+    end = observed.best_of(problem, jax.random.key(0), 2, widths=(3,), reduced=False).head
+    weight, features, offset = np.asarray(end.weights[0]), np.asarray(end.features).T, np.asarray(end.bias)
+    bias = offset if with_bias else None
+    found = certify_head([weight], features, labels, decays, bias=bias, loss="ce")
+    assert found.lower_bound == pytest.approx(exact, abs=1e-7)
+    assert -1e-12 <= found.gap <= 1e-9
+    assert "upper bound" in found.missing[0]
+    rng = np.random.default_rng(0)
+    for noise in (1e-6, 1e-3, 0.1, 1.0, 30.0):
+        shaken = features + noise * rng.standard_normal(features.shape)
+        bias = offset + noise * rng.standard_normal(3) if with_bias else None
+        elsewhere = certify_head([weight], shaken, labels, decays, bias=bias, loss="ce")
+        assert 0 <= elsewhere.lower_bound <= exact + 1e-7
+        assert elsewhere.gap >= elsewhere.imbalance - 1e-12
+    assert certify_head([weight], features, labels, decays, bias=bias, loss="ce").gap < np.inf
+
+
+def test_deep_cross_entropy_has_no_bound():
+    weights, features, labels, _ = random_head(2, (3, 3, 3), 2)
+    found = certify_head(weights, features, labels, [0.01] * 3, loss="ce")
+    assert np.isnan(found.gap)
+    assert np.isnan(found.lower_bound)
+    assert np.isfinite(found.value)
+    assert found.missing[0].startswith("a lower bound: with cross-entropy from depth 2 on")
+
+
+def test_narrow_and_trivial_cross_entropy_are_named():
+    labels = np.arange(4)
+    narrow = certify_head([np.ones((4, 2))], np.ones((4, 2)), labels, [0.01, 0.01], loss="ce")
+    assert "a width of at least 3" in narrow.missing[0]
+    trivial = certify_head([np.zeros((4, 3))], np.zeros((4, 3)), labels, [0.5, 0.5], loss="ce")
+    assert trivial.gap == pytest.approx(0, abs=64 * UNIT_ROUNDOFF)
+    assert "all is zero" in trivial.missing[0]
+
+
+def test_single_precision_raises_the_cut_off():
+    """Four of five classes at one point up to noise of 4e-5 in their means, squared between the two cut-offs."""
+    rng = np.random.default_rng(0)
+    means = np.where(np.arange(5)[:, None] == 0, 1.0, 0.0) * rng.standard_normal(8) + 1.0
+    labels = np.repeat(np.arange(5), 20)
+    features = (means[labels] + 2e-4 * rng.standard_normal((100, 8))).astype(np.float32)
+    weights, decays = [np.ones((5, 8))], [1e-3, 1e-3]
+    single = certify_head(weights, features, labels, decays)
+    double = certify_head(weights, features.astype(float), labels, decays)
+    assert single.metrics.within_class < 1e-6 < 1 < double.metrics.within_class
+    assert single.value == double.value
+
+
+def test_containers_do_not_matter():
+    weights, features, labels, bias = random_head(3, (4, 2, 3), 2)
+    found = str(certify_head(weights, features, labels, [0.01, 0.02, 0.03], bias=bias))
+    for convert in (lambda a: a.tolist(), jax.numpy.asarray, np.asfortranarray):
+        converted = [convert(layer) for layer in weights]
+        again = certify_head(converted, convert(features), convert(labels), (0.01, 0.02, 0.03), bias=convert(bias))
+        assert str(again) == found
+
+
+def test_certificates_are_readable():
+    found = certify_head([np.ones((2, 2))], np.ones((2, 2)), [0, 1], [1, 1])
+    assert len(str(found).splitlines()) == 10 + len(found.missing)
+    assert found._repr_html_().count("<tr>") == 10
+    assert found._repr_html_().count("<li>") == len(found.missing)
+
+
+LAYERS, FEATURES, LABELS = [np.ones((3, 2)), np.ones((2, 3))], np.ones((4, 2)), np.array([0, 1, 0, 1])
+
+
+def _spoilt(value):
+    spoilt = FEATURES.copy()
+    spoilt[2, 1] = value
+    return spoilt
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "sentence"),
+    [
+        ({"weights": []}, ValueError, "weights must hold at least one layer, got none"),
+        ({"weights": [np.ones((3, 2)), np.ones((2, 4))]}, ValueError, r"weights\[1\] must have a column for each of 3"),
+        ({"weights": [np.ones((3, 4)), np.ones((2, 3))]}, ValueError, r"weights\[0\] must have a column .* got 4"),
+        ({"weights": [np.ones((0, 2)), np.ones((2, 0))]}, ValueError, r"weights\[0\] must be a matrix with at least"),
+        ({"weights": [np.ones((3, 2)), np.ones(2)]}, ValueError, r"weights\[1\] must be a matrix .*got shape \(2,\)"),
+        (
+            {"weights": [np.full((3, 2), np.inf), LAYERS[1]]},
+            ValueError,
+            r"weights\[0\] must hold finite numbers, got i",
+        ),
+        ({"weights": [[["a", "b"]], LAYERS[1]]}, TypeError, r"weights\[0\] must be a matrix of numbers, got list"),
+        ({"weights": [1e200 * LAYERS[0], 1e200 * LAYERS[1]]}, ValueError, "small enough for a finite objective"),
+        ({"features": _spoilt(np.nan)}, ValueError, "features must hold finite numbers, got nan"),
+        (
+            {"features": FEATURES.T},
+            ValueError,
+            r"labels must be one for each of the 2 rows of features, got shape \(4,",
+        ),
+        ({"features": np.ones((4, 0))}, ValueError, r"features must be a matrix .* got shape \(4, 0\)"),
+        ({"labels": LABELS[:-1]}, ValueError, r"labels must be one for each of the 4 rows of features, got shape \(3,"),
+        ({"labels": LABELS + 1}, ValueError, r"labels must be in 0 .. 1, got 1 .. 2"),
+        ({"labels": LABELS - 1}, ValueError, r"labels must be in 0 .. 1, got -1 .. 0"),
+        ({"labels": 0 * LABELS}, ValueError, "labels must have samples of every class, got none of class 1"),
+        ({"labels": LABELS.astype(float)}, TypeError, "labels must be integers, got float64"),
+        ({"labels": ["a", "b", "a", "b"]}, TypeError, "labels must be integers, got <U1"),
+        ({"decays": [0.1, 0.1]}, ValueError, "decays must be 3 positive numbers"),
+        ({"decays": [0.1, 0.0, 0.1]}, ValueError, "decays must be 3 positive numbers"),
+        ({"decays": [0.1, -1.0, 0.1]}, ValueError, "decays must be 3 positive numbers"),
+        ({"decays": [0.1, np.nan, 0.1]}, ValueError, "decays must be 3 positive numbers"),
+        ({"bias": np.ones(3)}, ValueError, "bias must be 2 finite numbers, one per class"),
+        ({"bias": [np.inf, 0]}, ValueError, "bias must be 2 finite numbers, one per class"),
+        ({"weights": [np.ones((1, 2))], "labels": 0 * LABELS, "decays": [1, 1], "bias": [0.0]}, ValueError, "bias mus"),
+        ({"weights": [np.ones((1, 2))], "labels": 0 * LABELS, "decays": [1, 1], "loss": "ce"}, ValueError, "n_classes"),
+        ({"loss": "hinge"}, ValueError, 'loss must be "mse" or "ce", got \'hinge\''),
+        ({"normalisation": "sum"}, ValueError, "normalisation must be a number or one of .*, got 'sum'"),
+        ({"normalisation": 0.0}, ValueError, "normalisation must be finite and positive, got 0.0"),
+        ({"loss": "ce", "normalisation": "mean_over_entries"}, ValueError, 'a number for the loss "ce"'),
+    ],
+)
+def test_hostile_input(changed, error, sentence):
+    head = {"weights": LAYERS, "features": FEATURES, "labels": LABELS, "decays": [0.1, 0.1, 0.1]}
+    with pytest.raises(error, match=sentence):
+        certify_head(**(head | changed))
