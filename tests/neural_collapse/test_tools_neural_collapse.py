@@ -311,6 +311,11 @@ def _spoilt(value):
         ),
         ({"weights": [[["a", "b"]], LAYERS[1]]}, TypeError, r"weights\[0\] must be a matrix of numbers, got list"),
         ({"weights": [1e200 * LAYERS[0], 1e200 * LAYERS[1]]}, ValueError, "small enough for a finite objective"),
+        (
+            {"weights": [np.diag([1e200, 1.0])], "features": 1e200 * FEATURES, "decays": [1, 1], "loss": "ce"},
+            ValueError,
+            "small enough for a finite objective",
+        ),
         ({"features": _spoilt(np.nan)}, ValueError, "features must hold finite numbers, got nan"),
         (
             {"features": FEATURES.T},
