@@ -6,6 +6,7 @@ import pytest
 
 from paper_checks import Trial, claim, claims
 from paper_checks.laws import Normal
+from paper_checks.ledger import brief_interval
 
 
 @claim("Section 1", kind="distribution", as_printed="The mean is 3.")
@@ -105,3 +106,11 @@ def test_what_registration_refuses():
         claims("nobody")
     with pytest.raises(TypeError, match="unexpected keyword"):
         claim("registry.shift").run(speed=1)
+
+
+@pytest.mark.parametrize("nesting", [0, 1, 2])
+def test_an_interval_is_shown_by_its_first_coordinate(nesting):
+    low, high = 1.0, 2.0
+    for _ in range(nesting):
+        low, high = [low, 7.0], [high, 9.0]
+    assert brief_interval([low, high]) == "[1, 2]"
