@@ -115,10 +115,11 @@ def test_direct_experiments_fall_at_the_predicted_rates_through_a_simulated_poin
 
 
 def test_nc1_of_the_direct_experiment_ends_at_its_predicted_rate(drawn):
-    """Over the last third of 1200 steps, where faster modes have faded: 10 %, as printed in the claim on full runs."""
-    points = points_of(drawn["F1"].axes[0])[0]
-    found = np.log(points.get_ydata()[8] / points.get_ydata()[11]) / 300
-    assert found == pytest.approx(predicted.nc1_rate(DECAY, LEARNING_RATE, MOMENTUM), rel=0.1)
+    """Faster modes still fade: the change between two windows is larger than what is left of them in the second."""
+    logs = np.log(points_of(drawn["F1"].axes[0])[0].get_ydata())
+    first, second = (logs[2] - logs[5]) / 300, (logs[5] - logs[8]) / 300
+    exact = predicted.nc1_rate(DECAY, LEARNING_RATE, MOMENTUM)
+    assert abs(second - exact) <= abs(second - first) < 0.03 * exact
 
 
 def test_wrong_frames_are_where_theory_puts_them(drawn):
@@ -178,8 +179,8 @@ def test_hysteresis_follows_the_largest_root_up_and_stays_at_zero_down(drawn):
     optimum = predicted.mse_optimum((3, 3, 3), [decay] * 2, decay)
     slowest = min(decay, predicted.radial_eigenvalues(optimum.roots[:1], decay, 2)[0])
     left = np.exp(-LOOP["steps"] * predicted.heavy_ball_rate(slowest, LEARNING_RATE, MOMENTUM))
-    # A hundred times what is left of a unit displacement.
-    assert share == pytest.approx(predicted.shrinkage(optimum.roots[0], 2), abs=100 * left)
+    # A hundred times what is left of a unit displacement, and the rounding of products of three small matrices.
+    assert abs(share - predicted.shrinkage(optimum.roots[0], 2)) <= 100 * left + 1000 * EPS
     # Three factors of a head that is perturbed by 1e-4 in each of at most 64 numbers.
     assert np.all(lowered.get_ydata() < (64 * 1e-4) ** 3)
     branch, minimum = (np.asarray(line.get_ydata()) for line in axes.lines if len(line.get_ydata()) > 300)
@@ -194,9 +195,11 @@ def test_minority_lines_are_the_optimum_of_all_classes(drawn):
         optimum = predicted.mse_optimum(sizes, [decay] * depth, decay)
         expected = [np.diagonal(matrix) for matrix in (optimum.logits, optimum.product_gram, optimum.feature_gram)]
         for axes, values in zip(panels, expected, strict=True):
-            line = next(line for line in axes.lines if list(line.get_xdata()) == [2, 4])
+            line = axes.lines[-1 if depth == 1 else -2]
+            shown = dict(zip(line.get_xdata(), line.get_ydata(), strict=True))
             # Exponentials and logarithms of some ten numbers, a few roundings each.
-            assert line.get_ydata() == pytest.approx(values[[2, 1]], rel=1000 * EPS, abs=1000 * EPS)
+            found = [shown[size] for size in sizes]
+            assert found == pytest.approx(list(values), rel=1000 * EPS, abs=1000 * EPS)
 
 
 def test_command_draws_one_figure_into_the_folder_it_is_given(tmp_path, monkeypatch, capsys):

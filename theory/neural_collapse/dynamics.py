@@ -31,10 +31,12 @@ def heavy_ball_rate(curvature: float | int, step: float | int, momentum: float |
 
 
 def nc2_rate(decay: float | int, step: float | int, momentum: float | int = 0, smallest_root: float | int = 1) -> float:
-    """Final rate of NC2 and NC3 near a global minimum with equal decays: that of Hessian eigenvalue 2 lambda min(1, x).
+    """Final rate of NC2 near a global minimum with equal decays: that of Hessian eigenvalue 2 lambda min(1, x).
 
     `smallest_root` x is the smallest non-zero root of the optimum: it can be below one at depth one only, where it then
-    slows the approach. Independent of depth, width and class sizes otherwise. `ValueError` for values out of range.
+    slows the approach. Independent of depth, width and class sizes otherwise. The alignment of weights and means (NC3)
+    has the same rate, except at depth one beside an undecayed bias: what the rows of the classifier have in common is
+    idle there, and only its decay, eigenvalue lambda, removes it. `ValueError` for values out of range.
     """
     check_positive("decay", decay)
     check_positive("smallest_root", smallest_root)

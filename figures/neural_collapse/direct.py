@@ -1,0 +1,144 @@
+"""The direct experiments at the settings of the released code: F1 and F2."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.drawing import COLOURS, figure
+from figures.neural_collapse.panels import falling_points
+from figures.neural_collapse.simulations import LEARNING_RATE, MOMENTUM, START, direct_experiment
+from figures.panels import label
+from figures.replicates import replicates
+from theory import neural_collapse as predicted
+
+_NAMES = {
+    "within_class": "NC1",
+    "weights": "NC2, weights",
+    "features": "NC2, class means",
+    "logits": "NC3, logits",
+    "alignment": "NC3, weights and means",
+    "gap": "$f - f^*$",
+}
+_LIMITS = (1e-17, 9.0)
+
+
+@figure("F1", quick={"depths": (1,), "steps": 6000})
+def direct_balanced(
+    per_class: int = 100,
+    n_classes: int = 4,
+    depths: Sequence[int] = (1, 3, 6),
+    width: int = 64,
+    decay: float = 5e-4,
+    steps: int = 30_000,
+    every: int = 1000,
+    runs: int = 3,
+) -> Figure:
+    """From a small random start, deep linear heads on balanced classes collapse to their frame at every depth M.
+
+    Full-batch gradient descent on weights and free features of all K n samples, square loss, η = 0.1, momentum 0.9,
+    start N(0, 0.1²). Points: geometric means over the runs with 99 % Student intervals of the mean logarithm. (a-d)
+    Without a bias, towards orthogonal frames. (e-h) With one that is not decayed, towards simplex frames. NC2 is the
+    largest distance over all W_M..W_m; dotted: where it would stay if the heads had collapsed to the other of the two
+    frames. f - f* is the distance to the minimum in closed form. Lines: the predicted last phase, which depends on the
+    decay λ alone: with r(h) the heavy-ball rate of curvature h, NC1 falls at 2 r(λ) + 2 r(2λ), NC2 and NC3 at r(2λ),
+    f - f* at 2 r(λ), where weight decay removes the parts of the features that no weight reads; their heights go
+    through the last point above rounding. (g) At M = 1 NC3 falls at r(λ) in the end: the part of the classifier that
+    is common to all classes is idle beside a bias, and decay alone removes it. Dang et al. 2023; intervals, the
+    minimum and the rates are new.
+    """
+    shown = ("within_class", "weights", "alignment", "gap")
+    drawn, axes = plt.subplots(2, 4, figsize=(10, 5), sharex=True, sharey="row")
+    frames = predicted.orthogonal_frame(n_classes), predicted.simplex_etf(n_classes)
+    other = predicted.frame_distance(*frames)
+    for row, bias in zip(axes, (False, True), strict=True):
+        settings = (width, decay, steps, every, runs)
+        _trajectories(dict(zip(shown, row, strict=True)), (per_class,) * n_classes, bias, depths, *settings)
+        row[1].axhline(other, color="0.4", linestyle=":")
+        row[0].set_ylabel("simplex frame, bias" if bias else "orthogonal frame, no bias")
+    _finish(drawn, axes, shown)
+    return drawn
+
+
+@figure("F2", quick={"depths": (3,), "steps": 6000})
+def direct_imbalanced(
+    class_sizes: Sequence[int] = (200, 100, 50, 50),
+    depths: Sequence[int] = (1, 3, 6),
+    width: int = 64,
+    decay: float = 5e-4,
+    steps: int = 30_000,
+    every: int = 1000,
+    runs: int = 3,
+) -> Figure:
+    """Imbalanced classes without a bias collapse to a general orthogonal frame whose lengths follow the class sizes.
+
+    As F1 with n_k = class_sizes; the metrics are distances to the predicted optimum. Points: geometric means over the
+    runs with 99 % Student intervals of the mean logarithm. (a) Within-class spread. (b) Products W_M..W_m of the
+    weights, the largest distance over m. (c) Class means. (d) Logits. (e) Weights against class means. (f) Objective
+    above the minimum in closed form. Lines: predicted rates as in F1, twice that of NC2 in (d), as the slowest modes
+    leave the product unchanged to first order. Dotted: where (b, c) would stay if the heads had collapsed to the
+    orthogonal frame of equal lengths, in the colour of the depth M. Dang et al. 2023; intervals, the minimum and the
+    rates are new.
+    """
+    drawn, axes = plt.subplots(2, 3, figsize=(8.6, 5.2), sharex=True, sharey=True)
+    panels = dict(zip(_NAMES, axes.flat, strict=True))
+    _trajectories(panels, tuple(class_sizes), False, depths, width, decay, steps, every, runs)
+    equal = predicted.orthogonal_frame(len(class_sizes))
+    for depth, colour in zip(depths, COLOURS, strict=False):
+        optimum = predicted.mse_optimum(class_sizes, [decay] * depth, decay)
+        for name, gram in (("weights", optimum.product_gram), ("features", optimum.feature_gram)):
+            panels[name].axhline(predicted.frame_distance(gram, equal), color=colour, linestyle=":")
+    for row in axes:
+        row[0].set_ylabel("distance from collapse")
+    _finish(drawn, axes, tuple(_NAMES))
+    return drawn
+
+
+def _trajectories(
+    panels: dict[str, Axes],
+    class_sizes: tuple[int, ...],
+    bias: bool,
+    depths: Sequence[int],
+    width: int,
+    decay: float,
+    steps: int,
+    every: int,
+    runs: int,
+) -> None:
+    times = np.arange(every, steps + 1, every)
+    for depth, colour in zip(depths, COLOURS, strict=False):
+        static: dict[str, Any] = {"class_sizes": class_sizes, "depth": depth, "width": width, "decay": decay}
+        static |= {"bias": bias, "steps": steps, "every": every, "reduced": False}
+        start = {"learning_rate": LEARNING_RATE, "start_std": START}
+        data = replicates(direct_experiment, runs, static, start)
+        rates = _last_phase(decay, idle_mean=bias and depth == 1)
+        for name, axes in panels.items():
+            falling_points(axes, times, data[name].values, colour, rates[name], label=f"M = {depth}")
+
+
+def _last_phase(decay: float, idle_mean: bool) -> dict[str, float]:
+    """Rates per step at which the metrics fall in the end; `idle_mean`: the classifier has a part that nothing uses."""
+    frame = predicted.nc2_rate(decay, LEARNING_RATE, MOMENTUM)
+    idle = predicted.heavy_ball_rate(decay, LEARNING_RATE, MOMENTUM)
+    return {
+        "within_class": predicted.nc1_rate(decay, LEARNING_RATE, MOMENTUM),
+        "weights": frame,
+        "features": frame,
+        "logits": 2 * frame,
+        "alignment": idle if idle_mean else frame,
+        "gap": 2 * idle,
+    }
+
+
+def _finish(drawn: Figure, axes: Any, shown: Sequence[str]) -> None:
+    for panel, name in zip(axes.flat, shown, strict=False):
+        panel.set_title(_NAMES[name])
+    for panel, letter in zip(axes.flat, "abcdefgh", strict=False):
+        panel.set(yscale="log", ylim=_LIMITS)
+        label(panel, letter)
+    for panel in axes[-1]:
+        panel.set_xlabel("steps")
+    axes[-1, -1].legend(loc="upper right")

@@ -1,0 +1,121 @@
+"""What the figures simulate. Apart from the drawing, so that a change to a drawing does not throw its data away."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key, ScalarLike
+
+from sims import neural_collapse as observed
+from theory import neural_collapse as predicted
+
+LEARNING_RATE, MOMENTUM, START = 0.1, 0.9, 0.1
+"""Of the released code; START is the standard deviation of all weights and features before training."""
+
+_NOISE = 1e-4
+"""Of every parameter at each new decay: it leaves a point that is no longer stable, but not the basin of zero."""
+
+
+def direct_experiment(
+    key: Key[Array, ""],
+    class_sizes: tuple[int, ...],
+    depth: int,
+    width: int,
+    decay: float,
+    bias: bool,
+    steps: int,
+    every: int,
+    reduced: bool,
+    learning_rate: ScalarLike,
+    start_std: ScalarLike,
+) -> dict[str, Float[Array, "..."]]:
+    """Gap to the optimum and collapse metrics of one descent every `every` steps, and the geometry at its end.
+
+    The metrics are distances to the predicted optimum, as in the released code; "weights" is the largest over m of
+    those of W_M..W_m. All decays are equal.
+    """
+    optimum = predicted.mse_optimum(class_sizes, [decay] * depth, decay, bias=bias)
+    frames = predicted.optimum_targets(optimum)
+    run = observed.train(
+        key,
+        observed.Problem(class_sizes, (decay,) * depth, decay, bias=bias),
+        (width,) * depth,
+        learning_rate=learning_rate,
+        momentum=MOMENTUM,
+        steps=steps,
+        every=every,
+        weight_std=start_std,
+        feature_std=start_std,
+        reduced=reduced,
+        targets=observed.Targets(frames.suffix_grams, frames.feature_gram, frames.logits, frames.duality),
+    )
+    whole = observed.product(run.head.weights)
+    if reduced:
+        means = run.head.features / np.sqrt(np.array(class_sizes, float))
+    else:
+        means = observed.class_means(run.head.features, class_sizes)
+    return {
+        "gap": run.objective - optimum.value,
+        "within_class": run.collapse.within_class,
+        "weights": run.collapse.weights.max(axis=1),
+        "features": run.collapse.features,
+        "logits": run.collapse.logits,
+        "alignment": run.collapse.alignment,
+        "feature_lengths": jnp.sum(means**2, axis=0),
+        "weight_lengths": jnp.sum(whole**2, axis=1),
+        "own_logits": jnp.diagonal(whole @ means),
+    }
+
+
+def final_objective(
+    key: Key[Array, ""],
+    class_sizes: tuple[int, ...],
+    depth: int,
+    width: int,
+    steps: int,
+    start_std: ScalarLike,
+    decay: ScalarLike,
+) -> Float[Array, ""]:
+    """Objective in the class-mean reduction after `steps` steps, all decays equal."""
+    return observed.train(
+        key,
+        observed.Problem(class_sizes, (decay,) * depth, decay),
+        (width,) * depth,
+        learning_rate=LEARNING_RATE,
+        momentum=MOMENTUM,
+        steps=steps,
+        every=steps,
+        weight_std=start_std,
+        feature_std=start_std,
+        reduced=True,
+    ).objective[-1]
+
+
+def decay_loop(
+    key: Key[Array, ""],
+    class_sizes: tuple[int, ...],
+    decays: tuple[float, ...],
+    depth: int,
+    width: int,
+    steps: int,
+    start_std: ScalarLike,
+) -> Float[Array, "levels classes"]:
+    """Shares σ_k / √n of the K largest singular values of W_M..W_1 H at the end of each decay, visited in order.
+
+    The classes are equal; each decay starts where the last one ended, the first one from a random head.
+    """
+    start_key, ramp_key = jax.random.split(key)
+    n_classes = len(class_sizes)
+    start = observed.initial_head(
+        start_key, (width,) * depth, n_classes, n_classes, weight_std=start_std, feature_std=start_std
+    )
+    ramped = observed.ramp(
+        ramp_key,
+        start,
+        observed.Problem(class_sizes, (1.0,) * depth, 1.0),
+        np.array(decays),
+        steps=steps,
+        learning_rate=LEARNING_RATE,
+        momentum=MOMENTUM,
+        noise=_NOISE,
+    )
+    return ramped.singular_values[:, :n_classes] / np.sqrt(class_sizes[0])
