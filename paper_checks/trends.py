@@ -185,7 +185,7 @@ def growth_at_most(
     least, most = low[1:] / high[0] / scale, high[1:] / low[0] / scale
     middle = np.sqrt(np.maximum(low, np.finfo(float).tiny) * high)
     interval = Interval(np.max(middle[1:] / middle[0] / scale), np.max(least), np.max(most), error, guarantee, len(n))
-    outcome = None
+    outcome: Outcome | None = None
     if printed is not None:
         outcome = "INCONCLUSIVE" if survives(GROWTH_LAWS[printed], n, low, high) else "REFUTED"
     finding = judge(interval, Prediction(np.asarray(1.0), 0.0, 0.0, "at most"), {}, None)

@@ -215,10 +215,9 @@ def test_conditional_error(trial, n_features=8, class_counts=(4,), n_samples=40)
         cells.append((rule, means, sigma, observed.covariance_factor(sigma)))
     exact_error = jax.jit(observed.conditional_error)
     exact = np.array([float(exact_error(rule, means, sigma)) for rule, means, sigma, _ in cells])
-    second = [predicted.linear_rule_error(*map(np.asarray, rule), means, sigma) for rule, means, sigma, _ in cells]
-    uncorrelated = [
-        predicted.linear_rule_error(*map(np.asarray, rule), means, np.diag(sigma)) for rule, means, sigma, _ in cells
-    ]
+    fitted = [(np.asarray(rule.weights), np.asarray(rule.intercepts), means, sigma) for rule, means, sigma, _ in cells]
+    second = [predicted.linear_rule_error(*cell) for cell in fitted]
+    uncorrelated = [predicted.linear_rule_error(w, b, means, np.diag(sigma)) for w, b, means, sigma in fitted]
     # Quasi-random points in K - 2 dimensions on one side, adaptive orthant probabilities on the other.
     trial.value(exact, np.array(second), error=1e-4, margin=1e-3, controls={"only variances": np.array(uncorrelated)})
 

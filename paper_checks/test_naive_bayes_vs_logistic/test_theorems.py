@@ -162,7 +162,7 @@ def test_nb_log_odds(trial, sizes=(5, 20, 80), fractions=(0.2, 0.5, 1.0), gap=0.
                 rule = observed.naive_bayes_rule(np.stack([-gaps / 2, gaps / 2]), variances, observed.equal_priors(2))
                 scores = np.asarray(rule.weights) @ (gaps / 2) + np.asarray(rule.intercepts)
                 odds.append(scores[1] - scores[0])
-                bounds.append(predicted.informative_log_odds_bound(n, np.mean(informative), gap, 1.0))
+                bounds.append(predicted.informative_log_odds_bound(n, float(np.mean(informative)), gap, 1.0))
     # As an upper bound: the theory's floor lies below the log-odds of the population rule.
     trial.bound(
         np.array(bounds), np.array(odds), found_by="draws", ops=20 * max(sizes), controls={"half": np.array(odds) / 2}
