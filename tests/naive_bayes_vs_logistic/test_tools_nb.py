@@ -14,8 +14,8 @@ from scipy.stats import t
 from sims import naive_bayes_vs_logistic as observed
 from sims.mapping import map_cells
 from theory import naive_bayes_vs_logistic as predicted
+from tools.jackknife import GROUPS, jackknife, share, stratified_groups
 from tools.naive_bayes_vs_logistic import assumption_diagnostics, learning_curves
-from tools.naive_bayes_vs_logistic.jackknife import GROUPS, jackknife, share, stratified_groups
 
 WITHOUT_NOISE = 10**12
 ROUNDING = 2**-53

@@ -1,6 +1,7 @@
 """The sample sizes at which three ways of training come within a target cosine of the Bayes direction."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,8 @@ import numpy as np
 from theory.mixup import GaussianPair, MixingLaw
 from tools.mixup.curves import AngleCurves, Mode
 
-_SCANNED = 60  # sample sizes; the curve rises over several e-folds if at all
+_LARGEST_IN_FULL = np.log(1e6)
+_SCANNED = 25  # sample sizes; where the curve rises, it does so over many of them
 
 
 class SampleSizes(NamedTuple):
@@ -59,11 +61,9 @@ def samples_needed(
 
 def count(log_n: float) -> str:
     """A sample size in digits, given its natural logarithm, however large."""
-    decades = log_n / np.log(10)
-    if decades < 6:
+    if log_n < _LARGEST_IN_FULL:
         return f"{np.ceil(np.exp(log_n) - 1e-9):.0f}"
-    exponent = np.floor(decades)
-    return f"{10 ** (decades - exponent):.1f}e+{exponent:.0f}"
+    return f"{Decimal(log_n).exp():.1e}"
 
 
 def _erm_size(curves: AngleCurves, target: float) -> float:

@@ -54,9 +54,9 @@ class AngleCurves:
         the hull bends (the limit of many dimensions and more samples), 1 for fewer, K_erm / n once data are not
         separable, and at least that of the efficient rule, (a + 1) / n.
 
-        An interpolation: exact as n grows, and in its leading order as kappa grows with log n. Simulated means (300
-        runs; 18 pairs in 2 to 10 dimensions, a from 1 to 220, n of 32 to 1024; an equicorrelated margin up to n = e^200)
-        were PLACEHOLDER times as large. It mostly falls with n, but not everywhere, as the truth.
+        An interpolation: exact as n grows, and in its leading order as kappa grows with log n. Simulated means of 60 to
+        300 runs (21 pairs in 2 to 20 dimensions, 1 <= a <= 220, n from 32 to 1024, in the plane up to n = e^200) were
+        0.5 to 1.7 times as large, mostly 0.8 to 1.3. Where the law rises with n, so may the truth.
         ValueError as `theory.mixup.finite_sample_radius`.
         """
         pair = self.pair
@@ -85,7 +85,9 @@ class AngleCurves:
     def mixup(self, n: float | int) -> float:
         """Mean 1 - cos of Mixup for real n > d + 2: x = T K_mix / (2 kappa |b|^2 (n - d - 2)) + B kappa / n^2.
 
-        B is the sum of what random labels and sampled mixing weights add, zero without both.
+        B is the sum of what random labels and sampled mixing weights add, zero without both. Simulated means of 200
+        runs of such pairs, weights averaged and classes balanced, were 0.7 to 1.5 times as large at n = d + 6 and 0.86
+        to 1.05 at n = 64.
         """
         spare = self._spare(n)
         return _deficit(self._mixup_rate / spare + self._mixup_noise / n**2)

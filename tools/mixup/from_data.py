@@ -8,10 +8,10 @@ from jaxtyping import Bool, Float, Int
 
 from theory.mixup import GaussianPair, MixingLaw
 from tools.estimate import Estimate
+from tools.features import checked_features
+from tools.jackknife import GROUPS, at_least, jackknife, share, stratified_groups
 from tools.mixup.calculator import count, samples_needed
 from tools.mixup.curves import Mode
-from tools.naive_bayes_vs_logistic.features import checked_features
-from tools.naive_bayes_vs_logistic.jackknife import GROUPS, at_least, jackknife, share, stratified_groups
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,10 +66,11 @@ def samples_needed_on(
     """`samples_needed` for Gaussian classes with the means and the pooled covariance of the data (X, y).
 
     The origin is put midway between the class means and kappa is 1, the covariance being Sigma / kappa. Cosines, and so
-    all sizes but those of the errors, depend on the units of the features, as plain training and Mixup themselves do.
+    the sizes, depend on the units of the features, as plain training and Mixup themselves do.
 
     Intervals are those of the grouped jackknife (20 random groups, stratified, fixed seed) with Student's quantile,
-    each at `confidence` on its own: asymptotic in n for fixed d. The measured error has Wilson's.
+    each at `confidence` on its own: asymptotic in n for fixed d. The measured error has Wilson's. Measured coverage at
+    95 %, Gaussian classes, n = 200, d = 5, a = 3.2, 60 data sets: 95 to 100 % for the three sizes and the Bayes error.
 
     Args:
         X: n rows of d >= 2 numbers, a matrix or a data frame.

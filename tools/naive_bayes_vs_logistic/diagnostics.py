@@ -8,9 +8,9 @@ from jaxtyping import Float, Int
 
 from theory import naive_bayes_vs_logistic as predicted
 from tools.estimate import Estimate
-from tools.naive_bayes_vs_logistic.features import checked_features
+from tools.features import checked_features
+from tools.jackknife import GROUPS, Scale, at_least, jackknife, share, stratified_groups
 from tools.naive_bayes_vs_logistic.fits import Fit, fit, limits
-from tools.naive_bayes_vs_logistic.jackknife import GROUPS, Scale, at_least, jackknife, share, stratified_groups
 from tools.naive_bayes_vs_logistic.result import AssumptionDiagnostics, Regime
 
 _SIZES = np.geomspace(4, 1e7, 60)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from tools.naive_bayes_vs_logistic.jackknife import GROUPS, stratified_groups
+from tools.jackknife import GROUPS, stratified_groups
 
 
 def checked_features(
