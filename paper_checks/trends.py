@@ -183,7 +183,7 @@ def growth_at_most(
         raise ValueError(f"the law {claimed!r} must be positive on the design, which starts at n = {n[0]:g}")
     scale = g[1:] / g[0]
     least, most = low[1:] / high[0] / scale, high[1:] / low[0] / scale
-    middle = np.sqrt(np.maximum(low, np.finfo(float).tiny) * high)
+    middle = np.sqrt(np.maximum(low, np.finfo(float).tiny)) * np.sqrt(high)
     interval = Interval(np.max(middle[1:] / middle[0] / scale), np.max(least), np.max(most), error, guarantee, len(n))
     outcome: Outcome | None = None
     if printed is not None:

@@ -44,7 +44,7 @@ def growth(
     logistic_sizes: Sequence[Sequence[int]] = ((100, 200, 400, 1000), (100, 200, 400), (100, 200), (100,)),
     scanned_sizes: Sequence[int] = (100, 1000),
     logistic_scanned_sizes: Sequence[int] = (100, 200),
-    runs: int = 300,
+    runs: int = 1000,
     logistic_runs: int = 8,
     scans: int = 20,
     logistic_scans: int = 5,

@@ -85,8 +85,9 @@ def zhang_expansion_terms(
 ) -> ExpansionTerms:
     """The expansion of Mixup's logistic loss, lambda ~ Beta(alpha, alpha), for scores f = w . x and all ordered pairs.
 
-    What is left out is of third order in the spread of the scores. `ValueError` if labels are outside [0, 1], lengths
-    differ or alpha is not positive. Source: arXiv 2010.04819.
+    What is left out is of fourth order in the spread of the scores: the third cancels between (i, j) and (j, i).
+    `ValueError` if labels are outside [0, 1], lengths differ or alpha is not positive. Source: arXiv 2010.04819; that
+    the third order cancels is derived here.
     """
     from scipy.special import expit
 

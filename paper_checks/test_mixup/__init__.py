@@ -1,0 +1,53 @@
+"""Oh & Yun 2023, "Provable Benefit of Mixup for Finding Optimal Decision Boundaries", arXiv 2306.00267.
+
+Only its abstract could be read, so no claim bears a theorem number or constant of it: on trial are the abstract's
+statements, in the sharper forms derived here, and identities of neighbouring papers. Labels are fair coins, points
+N(+-mu, Sigma / kappa), b = Sigma^-1 mu the Bayes direction, m^2 = mu' b, a = kappa m^2, epsilon a target for 1 - cos.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sims.mixup import fit_mixup_sampled
+from theory.mixup import GaussianPair, MixingLaw
+
+ABSTRACT = "abstract; explicit form derived here"
+DERIVED = "derived here"
+
+
+def reference_pair(separability: float = 1.0) -> GaussianPair:
+    """Return two classes in the plane whose mean is far from an eigenvector: cos(mu, b) = .78."""
+    return GaussianPair(np.ones(2), np.diag([0.2, 1.8]), separability)
+
+
+def random_pair(rng: np.random.Generator, dim: int, separability: float) -> GaussianPair:
+    """Return two classes with a random mean and a random noise shape of moderate condition."""
+    root = rng.standard_normal((dim, dim + 2))
+    return GaussianPair(rng.standard_normal(dim), root @ root.T / dim + 0.1 * np.eye(dim), separability)
+
+
+def mixture_pair() -> GaussianPair:
+    """Return two classes in space, correlated, whose mean has coordinates of either sign."""
+    covariance = np.array([[1.0, 0.3, 0.0], [0.3, 0.5, 0.1], [0.0, 0.1, 0.3]])
+    return GaussianPair(np.array([1.0, 0.5, -0.8]), covariance, 1.0)
+
+
+def folded(law: MixingLaw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return nodes, weights and input weights of a symmetric law's half below 1/2: the same loss at half the cost."""
+    half = law.nodes < 0.5
+    return law.nodes[half], 2 * law.weights[half], law.input_weights[half]
+
+
+def random_chord(key, deficit):
+    """Chord sqrt(2 (1 - cos)) between two directions with a random sign: its variance is 2 E[1 - cos], bias included.
+
+    In the plane it is about normal, where 1 - cos itself has the heavy tail of a squared normal.
+    """
+    return jax.random.rademacher(jax.random.fold_in(key, 1), deficit.shape) * jnp.sqrt(2 * deficit)
+
+
+def uniform_lambdas(key, features, labels):
+    """Mixup's learner with one uniform lambda for each ordered pair, NaN where it did not converge."""
+    fit = fit_mixup_sampled(key, features, labels, jax.random.uniform)
+    return jnp.where(fit.converged, fit.weights, jnp.nan)
