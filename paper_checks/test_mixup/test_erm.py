@@ -36,8 +36,8 @@ def test_erm_separable_limit(trial, n=24, dim=3, n_samples=40, ridges=(1e-3, 1e-
         gaps = float(fit.residual) + max(1 - margins[1] / margins[0], 0) + 1e-14
         errors.append(2 * np.sqrt(gaps))
         for ridge in ridges:
-            fit = observed.fit_mixup(sides[:, None] * points, (1 + sides) / 2, one, one, one, ridge=ridge)
-            weights = np.asarray(fit.weights)
+            shrunk = observed.fit_mixup(sides[:, None] * points, (1 + sides) / 2, one, one, one, ridge=ridge)
+            weights = np.asarray(shrunk.weights)
             length = np.linalg.norm(weights)
             lost.append(margins[0] - (points @ weights).min() / length)
             # (1/n) log(1 + e^(-B m)) is at most the loss, which at length B is at most that of the hard margin.

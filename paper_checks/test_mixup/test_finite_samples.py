@@ -1,5 +1,7 @@
 """Mixup with n points: how fast the angle to b closes, and what unequal classes and sampled lambdas cost."""
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -172,7 +174,11 @@ def test_n_eps_formula(trial, separability=640.0, epsilon=0.002):
     pair = reference_pair(separability)
     imbalance = predicted.imbalance_coefficient(pair, LAW) * separability
     sampling = predicted.sampled_lambda_coefficient(pair, LAW) * separability
-    modes = [("balanced", "expected", 0.0), ("random", "expected", imbalance), ("balanced", "sampled", sampling)]
+    modes: list[tuple[str, Literal["expected", "sampled"], float]] = [
+        ("balanced", "expected", 0.0),
+        ("random", "expected", imbalance),
+        ("balanced", "sampled", sampling),
+    ]
     roots = np.array(
         [predicted.mixup_samples(pair, epsilon, LAW, lambdas, labels == "balanced") for labels, lambdas, _ in modes]
     )

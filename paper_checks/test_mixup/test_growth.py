@@ -71,7 +71,7 @@ def mixup_boxes(trial, epsilon, separabilities, sizes, runs, labels, lambdas):
         )
         events.append(np.asarray(deficits).reshape(runs, -1) <= epsilon)
     error = ERROR / len(separabilities)
-    columns = np.moveaxis(events, -1, 0)
+    columns = np.moveaxis(np.array(events), -1, 0)
     return np.transpose([encloses(np.array(sizes, float), column.T, error) for column in columns])
 
 

@@ -27,7 +27,7 @@ def fit_on_grid(pair, masks, probabilities, labels):
     The noise of M x_i + (1 - M) x_j is normal with covariance M S M + (1 - M) S (1 - M), S = Sigma / kappa: any root R
     of it and a node z make A = diag(M) + (R z) mu' / |mu|^2, which adds +-R z to the points.
     """
-    first, second, nodes = GRID[:, None].repeat(len(GRID), 1).ravel(), np.tile(GRID, len(GRID)), []
+    first, second = GRID[:, None].repeat(len(GRID), 1).ravel(), np.tile(GRID, len(GRID))
     nodes = np.stack([first, second], axis=1)
     density = np.exp(-(nodes**2).sum(axis=1) / 2)
     maps, partners = [], []
@@ -61,11 +61,11 @@ def test_mask_expected_minimiser(trial, separabilities=(0.1, 1.0, 10.0)):
         errors.append(length * (GRID_ERROR + 2 * float(fit.newton_step)))
         closed.append(predicted.mask_minimiser(pair, masks, probabilities, shares))
         aligned.append(length * pair.bayes_direction / np.linalg.norm(pair.bayes_direction))
-    closed = np.array(closed)
+    exact = np.array(closed)
     trial.value(
         np.array(measured),
-        closed,
-        margin=1e-5 * np.linalg.norm(closed, axis=1, keepdims=True),
+        exact,
+        margin=1e-5 * np.linalg.norm(exact, axis=1, keepdims=True),
         error=np.array(errors)[:, None],
         controls={"along b": np.array(aligned)},
     )
@@ -89,15 +89,15 @@ def test_mask_limit_inverse_mean(trial, separabilities=(400, 1600, 6400, 25600, 
         errors.append(np.full(len(mean), 2 * float(fit.newton_step) * (np.linalg.norm(fit.weights) + 1) + 1e-12))
         closed.append(predicted.mask_limit_scale(len(mean), sizes) * direction)
         along_mean.append(mean * np.linalg.norm(closed[-1]) / np.linalg.norm(mean))
-    closed = np.concatenate(closed)
+    exact = np.concatenate(closed)
     trial.value(
         np.concatenate(measured),
-        closed,
+        exact,
         margin=1e-7,
         error=np.concatenate(errors),
         controls={
             "along mu": np.concatenate(along_mean),
-            "c_d = 1": closed / np.abs(closed * np.concatenate([mean for mean, *_ in designs])),
+            "c_d = 1": exact / np.abs(exact * np.concatenate([mean for mean, *_ in designs])),
         },
     )
     shape = mixture_pair()

@@ -120,15 +120,15 @@ def test_erm_expected_minimiser(trial, effective=(0.3, 1.5, 4.0, 8.0, 12.0)):
         measured.append((found.scale, found.displacement))
         errors.append((QUADRATURE * found.scale, found.displacement_limit - found.displacement))
         closed.append((2 * pair.separability, 0.0))
-    closed = np.array(closed)
+    exact = np.array(closed)
     cosine = 1 - shape.misalignment(shape.mean)
-    half, along_mean, without = closed.copy(), closed.copy(), closed.copy()
+    half, along_mean, without = exact.copy(), exact.copy(), exact.copy()
     half[:, 0] /= 2
     along_mean[:, 1] = np.sqrt(1 - cosine**2) / cosine
     without[:, 0] = 2
     trial.value(
         np.array(measured),
-        closed,
+        exact,
         margin=1e-6,
         error=np.array(errors),
         controls={"kappa b": half, "2 kappa mu": along_mean, "2 b": without},
@@ -181,10 +181,10 @@ def test_mixup_expected_minimiser(
     scores, closed, without_map = [], [], []
     for a in fixed_effective:
         for shape in (mixture_pair(), random_pair(rng, 3, 1.0)):
-            found = observed.check_alignment(
+            alignment = observed.check_alignment(
                 fixed_mixup, shape.mean, shape.covariance, a / shape.signal, trial.key("operators"), draws=DRAWS
             )
-            scores.append(found.scale * shape.signal)
+            scores.append(alignment.scale * shape.signal)
             closed.append(predicted.scalar_minimiser(a, law))
             without_map.append(predicted.scalar_minimiser(a, predicted.MixingLaw.atoms(plain, once)))
     trial.value(
