@@ -125,7 +125,7 @@ def test_phases_hold_the_path_and_cells_between_no_and_full_misalignment(drawn):
     assert np.all((cells > 0) & (cells < 2))
 
 
-def test_boundaries_of_one_sample_include_that_of_bayes_and_separate_no_class_from_itself(drawn):
+def test_boundaries_are_across_the_weights_and_the_sample_is_balanced(drawn):
     axes = drawn["F4"].axes[0]
     slopes = {line.get_label(): line.get_xydata()[1] for line in axes.lines}
     assert np.isclose(
@@ -143,18 +143,17 @@ def test_efficiencies_and_scales_hold_their_curves(drawn):
     plain = np.array([predicted.erm_efficiency(a) for a in grid])
     assert holds(left, plain)
     assert holds(right, plain / (grid + 1))
-    for alpha in (0.2, 1.0, 5.0):
-        law = predicted.MixingLaw.beta(alpha, 12)
-        assert holds(left, [predicted.mixup_efficiency(a, law) for a in grid])
-        law = predicted.MixingLaw.beta(alpha)
-        scores = [predicted.scalar_minimiser(a, law) for a in abscissas(drawn["F6"].axes[0], 60)]
-        assert holds(drawn["F6"].axes[0], scores)
+    law = predicted.MixingLaw.beta(0.2, 12)
+    assert holds(left, [predicted.mixup_efficiency(a, law) for a in grid])
+    law = predicted.MixingLaw.beta(5.0)
+    scores = [predicted.scalar_minimiser(a, law) for a in abscissas(drawn["F6"].axes[0], 60)]
+    assert holds(drawn["F6"].axes[0], scores)
     limits = [predicted.limit_scale(predicted.MixingLaw.beta(alpha)) for alpha in np.geomspace(0.1, 30, 80)]
     assert holds(drawn["F6"].axes[1], limits)
 
 
 def test_points_of_masks_lie_on_the_limit_where_noise_has_gone(drawn):
-    """At κ = 1000 twelve samples of ten points leave 1 - cos to 1/μ below 1/(nκ) times a hundred: Markov, 99 %."""
+    """At κ = 1000: 1 - cos to 1/μ averages at most 1/(nκ), so that Markov's inequality gives 100 times that 99 %."""
     axes = drawn["F7"].axes[1]
     points = [container.lines[0].get_ydata()[-1] for container in axes.containers]
     assert len(points) == 3
