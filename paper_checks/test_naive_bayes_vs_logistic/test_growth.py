@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from paper_checks import claim
-from paper_checks.laws import Normal
+from paper_checks.laws import Bounded, Normal
 from paper_checks.test_naive_bayes_vs_logistic import ABSTRACT, CODE, DERIVED, equicorrelated, two_classes
 from paper_checks.trends import crossing
 from sims import naive_bayes_vs_logistic as observed
@@ -211,32 +211,31 @@ def test_nb_never(trial, sizes=(10, 20, 50, 100, 200), correlation=0.5, level=0.
 
 
 @claim(f"{CODE}: the scan that reads off m", kind="distribution")
-def test_first_passage(trial, n_features=1000, n_classes=3, level=0.01, ladder=(13, 16, 20), n_averaged=20):
+def test_first_passage(trial, n_features=1000, n_classes=3, level=0.01, steps=1):
     """The official scan mostly stops before the mean error has reached its target: a first passage on a coarse grid."""
     means, variances = predicted.official_design(n_features, n_classes)
-    curve = naive_bayes_curves(trial, [(means, variances)], ladder, level, n_runs=1500, labels="random")
-    (needed,), _ = boxes_of(curve)
-    target = curve[0][2]
-    grid = np.arange(2 * n_classes, ladder[-1] + 8, np.ceil(np.log(n_features)).astype(int))
-
-    def stops_early(key):
-        m = observed.official_scan(key, means, variances, n_classes, target, most=int(grid[-1]))
-        return (m < needed).astype(float)
-
-    def averaged_stops_early(key):
-        runs = map_cells(
-            lambda one: observed.naive_bayes_errors(one, tuple(grid), means, variances, labels="random"),
-            jax.random.split(key, n_averaged),
-        )
-        return (jnp.mean(runs, axis=0)[grid < needed].min() < target).astype(float)
-
+    target = predicted.naive_bayes_asymptotic_error(means, variances) + level
+    step = int(np.ceil(np.log(n_features)))
+    early = 2 * n_classes + steps * step
+    points = observed.quasi_random_points(256, n_classes)
+    trial.mean(
+        lambda key: observed.naive_bayes_errors(key, (early,), means, variances, labels="random", points=points)[0],
+        target,
+        law=Bounded(0, 1),
+        side="at least",
+        controls={"six times the target": 6 * target},
+        first=256,
+        most=20_000,
+    )
     trial.probability(
-        stops_early,
+        lambda key: (
+            observed.official_scan(key, means, variances, n_classes, target, most=early + step) <= early
+        ).astype(float),
         0.5,
         side="at least",
-        wrong_processes={f"the mean of {n_averaged} runs": averaged_stops_early},
-        first=64,
-        most=2000,
+        controls={"always": 1.0},
+        first=256,
+        most=4000,
     )
 
 
