@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from jaxtyping import Float
 
 
 def check_integer(name: str, value: int) -> None:
@@ -15,3 +16,28 @@ def check_positive(name: str, value: float | int) -> None:
     """Raise unless the scalar `value` is finite and above zero."""
     if not (np.isfinite(value) and value > 0):
         raise ValueError(f"{name} must be finite and positive, got {value}")
+
+
+def check_at_least(name: str, value: int, least: int) -> None:
+    """Raise unless `value` is an integer of at least `least`."""
+    check_integer(name, value)
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def check_finite(name: str, values: Float[np.ndarray, "..."]) -> None:
+    """Raise unless the array is non-empty and finite."""
+    if values.size == 0 or not np.all(np.isfinite(values)):
+        raise ValueError(f"{name} must be non-empty and finite, got {values}")
+
+
+def check_non_negative(name: str, value: float | int) -> None:
+    """Raise unless the scalar is finite and at least zero."""
+    if not (np.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} must be finite and non-negative, got {value}")
+
+
+def check_open_fraction(name: str, value: float | int) -> None:
+    """Raise unless the scalar is strictly between zero and one."""
+    if not 0 < value < 1:
+        raise ValueError(f"{name} must be strictly between 0 and 1, got {value}")

@@ -6,7 +6,8 @@ Both are for lambda averaged within each pair and derived here. Class 0 comes fi
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.mixup._validation import check_finite, check_hard_labels, check_open_fraction, check_same_length
+from theory.domain import check_finite, check_open_fraction
+from theory.mixup._validation import check_hard_labels, check_same_length
 from theory.mixup.mixing import MixingLaw
 from theory.mixup.scale import limit_curvatures
 

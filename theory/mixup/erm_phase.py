@@ -9,7 +9,7 @@ the sample size grows exponentially in kappa; the exponent and the path are deri
 import numpy as np
 from jaxtyping import Float
 
-from theory.mixup._validation import check_non_negative
+from theory.domain import check_non_negative
 from theory.mixup.gaussian_pair import GaussianPair, one_minus_cosine
 
 _LOG_ROUNDING = 40.0  # a ridge e^40 away from every variance is none, or all there is

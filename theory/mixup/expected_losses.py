@@ -12,13 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.mixup._validation import (
-    check_dimension,
-    check_finite,
-    check_in_unit_interval,
-    check_probabilities,
-    check_same_length,
-)
+from theory.domain import check_finite
+from theory.mixup._validation import check_dimension, check_in_unit_interval, check_probabilities, check_same_length
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
 

@@ -8,7 +8,8 @@ Oh & Yun 2023 (arXiv 2306.00267) prove that masking converges to a suboptimal cl
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.mixup._validation import check_at_least, check_finite, check_probabilities
+from theory.domain import check_at_least, check_finite
+from theory.mixup._validation import check_probabilities
 from theory.mixup.gaussian_pair import GaussianPair
 
 _MOST_COORDINATES = 14

@@ -17,6 +17,7 @@ from theory.mixup.expected_losses import (
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
 
+_TOO_FLAT = "the expected loss is too flat for float64: its Hessian is singular to rounding"
 _MOST_STEPS = 200
 _MOST_HALVINGS = 60
 _QUADRATIC = 2.0**-27  # once a step is this small the next one, of its square, ends at rounding
@@ -81,9 +82,9 @@ def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
                     position, value = position - step, trial
                     break
                 step = step / 2
-    except np.linalg.LinAlgError:
-        pass
-    raise RuntimeError("the expected loss is too flat for float64: its Hessian is singular to rounding")
+    except np.linalg.LinAlgError as error:
+        raise RuntimeError(_TOO_FLAT) from error
+    raise RuntimeError(_TOO_FLAT)
 
 
 def relative_newton_step(loss: ExpectedLoss, weights: Float[np.ndarray, " dim"]) -> float:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.domain import check_positive
-from theory.mixup._validation import check_at_least, check_finite, check_in_unit_interval, check_probabilities
+from theory.domain import check_at_least, check_finite, check_positive
+from theory.mixup._validation import check_in_unit_interval, check_probabilities
 
 InputWeight = Callable[[Float[np.ndarray, " atoms"]], Float[np.ndarray, " atoms"]]
 

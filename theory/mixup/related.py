@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_positive
-from theory.mixup._validation import check_dimension, check_finite, check_in_unit_interval, check_same_length
+from theory.domain import check_finite, check_positive
+from theory.mixup._validation import check_dimension, check_in_unit_interval, check_same_length
 from theory.mixup.mixing import MixingLaw
 
 

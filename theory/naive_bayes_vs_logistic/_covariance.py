@@ -3,7 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.naive_bayes_vs_logistic._validation import Covariance, check_finite
+from theory.domain import check_finite
+from theory.naive_bayes_vs_logistic._validation import Covariance
 
 
 def check_covariance(covariance: Covariance, n_features: int, name: str = "covariance") -> None:

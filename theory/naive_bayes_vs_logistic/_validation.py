@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_integer
+from theory.domain import check_finite, check_integer
 
 Covariance = Float[np.ndarray, "features features"] | Float[np.ndarray, " features"]
 
@@ -22,28 +22,10 @@ def check_classes(n_classes: int) -> None:
         raise ValueError(f"n_classes must be at least 2, got {n_classes}")
 
 
-def check_non_negative(name: str, value: float | int) -> None:
-    """Raise unless the scalar `value` is finite and at least zero."""
-    if not (np.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be finite and non-negative, got {value}")
-
-
-def check_probability(name: str, value: float | int) -> None:
-    """Raise unless the scalar `value` is strictly between zero and one."""
-    if not 0 < value < 1:
-        raise ValueError(f"{name} must be strictly between 0 and 1, got {value}")
-
-
 def check_training_size(n_samples: float | int) -> None:
     """Raise unless the (real) training size gives each of two balanced classes at least one sample."""
     if not (np.isfinite(n_samples) and n_samples >= 2):
         raise ValueError(f"n_samples must be finite and at least 2 (one sample per class), got {n_samples}")
-
-
-def check_finite(name: str, values: Float[np.ndarray, "..."]) -> None:
-    """Raise unless the array is non-empty and finite."""
-    if values.size == 0 or not np.all(np.isfinite(values)):
-        raise ValueError(f"{name} must be non-empty and finite, got {values}")
 
 
 def check_means(means: Float[np.ndarray, "classes features"]) -> None:

@@ -9,8 +9,9 @@ positive variances, and numbers that are not finite, raise `ValueError`.
 import numpy as np
 from jaxtyping import Float
 
+from theory.domain import check_finite
 from theory.naive_bayes_vs_logistic._covariance import between, check_covariance, solve, variances_of
-from theory.naive_bayes_vs_logistic._validation import Covariance, check_finite
+from theory.naive_bayes_vs_logistic._validation import Covariance
 from theory.naive_bayes_vs_logistic.linear_rules import linear_rule_error, naive_bayes_rule
 
 

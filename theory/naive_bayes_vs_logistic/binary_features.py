@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from theory.naive_bayes_vs_logistic._validation import check_means, check_non_negative, equal_unless_given
+from theory.domain import check_non_negative
+from theory.naive_bayes_vs_logistic._validation import check_means, equal_unless_given
 
 _MOST_FEATURES = 14
 

@@ -6,8 +6,8 @@ ratio of the two excess errors, LDA over maximum-likelihood logistic regression.
 
 import numpy as np
 
-from theory.domain import check_positive
-from theory.naive_bayes_vs_logistic._validation import check_features, check_non_negative
+from theory.domain import check_non_negative, check_positive
+from theory.naive_bayes_vs_logistic._validation import check_features
 
 
 def logistic_relative_efficiency(distance: float | int) -> float:

@@ -8,7 +8,8 @@ released with arXiv 2302.02334. Values out of range raise `ValueError`.
 
 import numpy as np
 
-from theory.naive_bayes_vs_logistic._validation import check_features, check_non_negative, check_training_size
+from theory.domain import check_non_negative
+from theory.naive_bayes_vs_logistic._validation import check_features, check_training_size
 
 _STEP = 1 / 8
 _NODES = 336  # the integrand has fallen below 1e-17 of its peak after 42 units even for one feature

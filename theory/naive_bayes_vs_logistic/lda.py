@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from theory.naive_bayes_vs_logistic._validation import check_non_negative
+from theory.domain import check_non_negative
 
 
 def lda_expected_error(squared_distance: float | int, aspect_ratio: float | int) -> float:

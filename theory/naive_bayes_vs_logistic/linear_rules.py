@@ -9,8 +9,9 @@ positive variances raise `ValueError`.
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.domain import check_finite
 from theory.naive_bayes_vs_logistic._covariance import between, check_covariance, solve, variances_of
-from theory.naive_bayes_vs_logistic._validation import Covariance, check_finite, check_means, equal_unless_given
+from theory.naive_bayes_vs_logistic._validation import Covariance, check_means, equal_unless_given
 
 
 def naive_bayes_rule(

@@ -7,8 +7,8 @@ real number, `deviation` = epsilon and `noise` are in the units of the features.
 
 import numpy as np
 
-from theory.domain import check_positive
-from theory.naive_bayes_vs_logistic._validation import check_classes, check_features, check_probability
+from theory.domain import check_open_fraction, check_positive
+from theory.naive_bayes_vs_logistic._validation import check_classes, check_features
 
 
 def sup_norm_coverage(
@@ -34,7 +34,7 @@ def sup_norm_samples(
     """
     from scipy.special import erfcinv
 
-    check_probability("failure", failure)
+    check_open_fraction("failure", failure)
     _check_problem(n_features, n_classes, deviation, noise)
     failure_of_one = -np.expm1(np.log1p(-failure) / (n_features * n_classes))
     return float(2 * n_classes * (noise / deviation * erfcinv(failure_of_one)) ** 2)
@@ -44,7 +44,7 @@ def sup_norm_samples_leading(
     n_features: int, n_classes: int, deviation: float | int, failure: float, noise: float | int = 1.0
 ) -> float:
     """2 K sigma^2 / epsilon^2 log(n K / delta): the growth of `sup_norm_samples`, which stays below it."""
-    check_probability("failure", failure)
+    check_open_fraction("failure", failure)
     _check_problem(n_features, n_classes, deviation, noise)
     return float(2 * n_classes * (noise / deviation) ** 2 * np.log(n_features * n_classes / failure))
 

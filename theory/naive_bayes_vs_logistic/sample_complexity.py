@@ -8,8 +8,8 @@ range raise `ValueError`.
 
 import numpy as np
 
-from theory.domain import check_positive
-from theory.naive_bayes_vs_logistic._validation import check_features, check_non_negative, check_probability
+from theory.domain import check_non_negative, check_open_fraction, check_positive
+from theory.naive_bayes_vs_logistic._validation import check_features
 from theory.naive_bayes_vs_logistic.expected_error import naive_bayes_expected_error
 
 _MINIMUM = 2.0
@@ -82,8 +82,8 @@ def rare_class_samples(prior: float, failure: float) -> float:
     log(1 / failure) / prior to leading order, so a prior of order 1 / n needs order n samples just to see its class.
     Both arguments are strictly between 0 and 1.
     """
-    check_probability("prior", prior)
-    check_probability("failure", failure)
+    check_open_fraction("prior", prior)
+    check_open_fraction("failure", failure)
     return float(np.log(failure) / np.log1p(-prior))
 
 

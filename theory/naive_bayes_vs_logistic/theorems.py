@@ -11,13 +11,8 @@ constants here are derived here. n = `n_features`, K = `n_classes`, m = `n_sampl
 
 import numpy as np
 
-from theory.domain import check_positive
-from theory.naive_bayes_vs_logistic._validation import (
-    check_classes,
-    check_features,
-    check_non_negative,
-    check_probability,
-)
+from theory.domain import check_non_negative, check_open_fraction, check_positive
+from theory.naive_bayes_vs_logistic._validation import check_classes, check_features
 
 
 def score_deviation_bound(n_features: int, deviation: float | int, floor: float) -> float:
@@ -76,7 +71,7 @@ def sufficient_samples(n_features: int, n_classes: int, deviation: float | int, 
 
     delta = `failure`, strictly between 0 and 1. It grows with log n.
     """
-    check_probability("failure", failure)
+    check_open_fraction("failure", failure)
     _check_problem(n_features, n_classes, deviation, floor)
     return float((n_classes + 3) ** 2 / (floor * deviation**2) * np.log(6 * n_features * n_classes / failure))
 

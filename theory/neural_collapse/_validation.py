@@ -5,14 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.domain import check_integer, check_positive
-
-
-def check_at_least(name: str, value: int, least: int) -> None:
-    """Raise unless `value` is an integer of at least `least`."""
-    check_integer(name, value)
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
+from theory.domain import check_positive
 
 
 def checked_class_sizes(class_sizes: Sequence[int] | Int[np.ndarray, " classes"]) -> Int[np.ndarray, " classes"]:

@@ -6,7 +6,7 @@ equiangular vectors as classifiers and are judged by the second. Counts below on
 
 import numpy as np
 
-from theory.neural_collapse._validation import check_at_least
+from theory.domain import check_at_least
 
 
 def simplex_bound(n_vectors: int, dim: int) -> float:

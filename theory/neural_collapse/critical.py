@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.domain import check_positive
-from theory.neural_collapse._validation import check_at_least, checked_class_sizes, checked_decays
+from theory.domain import check_at_least, check_positive
+from theory.neural_collapse._validation import checked_class_sizes, checked_decays
 from theory.neural_collapse.mse_optimum import direction_betas
 from theory.neural_collapse.thresholds import global_threshold
 

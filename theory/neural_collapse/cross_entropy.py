@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_positive
-from theory.neural_collapse._validation import check_at_least, checked_decays
+from theory.domain import check_at_least, check_positive
+from theory.neural_collapse._validation import checked_decays
 from theory.neural_collapse.schatten import schatten_penalty
 
 _SCALES = 512  # points at which the derivative in the scale is looked at for sign changes

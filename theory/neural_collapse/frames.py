@@ -7,7 +7,7 @@ of Dang et al. 2023 (arXiv 2301.00437).
 import numpy as np
 from jaxtyping import Float
 
-from theory.neural_collapse._validation import check_at_least
+from theory.domain import check_at_least
 
 
 def simplex_etf(n_classes: int) -> Float[np.ndarray, "classes classes"]:

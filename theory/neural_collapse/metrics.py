@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.domain import check_positive
-from theory.neural_collapse._validation import check_at_least, check_chain
+from theory.domain import check_at_least, check_positive
+from theory.neural_collapse._validation import check_chain
 from theory.neural_collapse.frames import frame_distance
 from theory.neural_collapse.mse_optimum import MseOptimum
 

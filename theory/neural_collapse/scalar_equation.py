@@ -9,7 +9,7 @@ may be infinite (a direction without data). Results have the shape of the argume
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from theory.neural_collapse._validation import check_at_least
+from theory.domain import check_at_least
 from theory.neural_collapse.thresholds import existence_threshold, global_threshold
 
 _HALVINGS = 64  # a bracket of log(x^M), below 2^11 wide, shrinks below its last place

@@ -7,7 +7,7 @@ Lambda the product of all weight decays and n the size of the class (or the squa
 
 import numpy as np
 
-from theory.neural_collapse._validation import check_at_least
+from theory.domain import check_at_least
 
 
 def global_threshold(depth: int) -> float:
