@@ -12,15 +12,22 @@ those of the clock; what the first run takes beyond a later one (compilation) ha
 """
 
 import argparse
-import importlib.util
-import json
-import os
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from typing import Any
+
+from benchmarks.side_by_side import (
+    Answer,
+    first_run_extra,
+    print_header,
+    print_row,
+    serve,
+    speedup,
+    steady_seconds,
+    take_turns,
+    timed,
+    without_torch,
+)
 
 SEPARABILITIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 NODES = 6
@@ -141,79 +148,50 @@ def gradient_descent() -> Fit:
     )
 
 
-def serve(name: str, n: int, d: int, seeds: int) -> None:
-    """Answer each round on standard input with the processor seconds per fit and the errors left."""
+def answer_round(name: str, n: int, d: int, seeds: int) -> Callable[[int], Answer]:
+    """The processor seconds per fit of a round, and the errors left."""
     import numpy as np
 
     build = {OURS: ours, DESCENT: gradient_descent}
     fit = build[name]() if name in build else sklearn(name.split()[1])
     reference = ours() if name == DESCENT else None
-    for line in sys.stdin:
-        samples, labels = draw(int(line), n, d, seeds)
+
+    def answer(round_: int) -> Answer:
+        samples, labels = draw(round_, n, d, seeds)
+        if name == DESCENT and round_ == 0:  # it compiles nothing, and would double the time of the benchmark
+            return {"seconds": 0.0, "errors": []}
         minimisers = None if reference is None else reference(samples, labels, None)
-        start = time.process_time()
-        parameters = fit(samples, labels, minimisers)
-        seconds = (time.process_time() - start) / len(samples)
+        seconds, parameters = timed(fit, samples, labels, minimisers)
         errors = [
             float(np.linalg.norm(newton_step(features, labels, w)) / np.linalg.norm(w))
             for features, w in zip(samples[:CHECKED], parameters[:CHECKED], strict=True)
         ]
-        print(json.dumps({"seconds": seconds, "errors": errors}), flush=True)
+        return {"seconds": seconds / len(samples), "errors": errors}
 
-
-class Worker:
-    """One contender in a process of its own, on one core."""
-
-    def __init__(self, name: str, n: int, d: int, seeds: int):
-        threads = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
-        command = [sys.executable, "-m", "benchmarks.mixup", "--serve", name, str(n), str(d), str(seeds)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | threads
-        )
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(self.process.pid, {max(os.sched_getaffinity(0))})
-
-    def ask(self, round_: int) -> Any:
-        """Run one round."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(round_, file=self.process.stdin, flush=True)
-        return json.loads(self.process.stdout.readline())
-
-    def end(self) -> None:
-        """Let the process finish."""
-        self.process.communicate()
+    return answer
 
 
 def compare(n: int, d: int, rounds: int, seeds: dict[str, int]) -> None:
     """Run one workload and print its table."""
-    names = [name for name in seeds if name != DESCENT or importlib.util.find_spec("torch")]
-    workers = {name: Worker(name, n, d, seeds[name]) for name in names}
-    # Gradient descent compiles nothing, and would double the time of the benchmark.
-    first = {name: worker.ask(0) for name, worker in workers.items() if name != DESCENT}
-    answers: dict[str, list[Any]] = {name: [] for name in names}
-    for round_ in range(1, rounds + 1):
-        for name, worker in workers.items():
-            answers[name].append(worker.ask(round_))
-    for worker in workers.values():
-        worker.end()
+    names = without_torch(seeds)
+    answers = take_turns("benchmarks.mixup", {name: (name, n, d, seeds[name]) for name in names}, rounds)
     cells = len(SEPARABILITIES)
     print(f"\n### n = {n}, d = {d}, {cells} separabilities, {rounds} round{'s' if rounds > 1 else ''}\n")
-    print("| contender | seeds | ms per fit | 7 x 1000 fits, s | first run, s | worst error | ours is faster by |")
-    print("|---|---|---|---|---|---|---|")
+    print_header(
+        *("contender", "seeds", "ms per fit", "7 x 1000 fits, s", "first run, s", "worst error", "ours is faster by")
+    )
+    seconds = {name: steady_seconds(answers[name]) for name in names}
     for name in names:
-        seconds = [answer["seconds"] for answer in answers[name]]
-        steady = statistics.median(seconds)
-        extra = f"+{max(0.0, (first[name]['seconds'] - steady) * cells * seeds[name]):.2f}" if name in first else "-"
-        errors = [error for answer in answers[name] for error in answer["errors"]]
-        own = [answer["seconds"] for answer in answers[OURS]]
-        factor = statistics.median(peer / mine for peer, mine in zip(seconds, own, strict=True))
+        steady = statistics.median(seconds[name])
         ran = rounds * seeds[name]
-        mark = "" if ran >= GRID_SEEDS else "~"
-        print(
-            f"| {name} | {ran} | {steady * 1e3:.3g} | {mark}{steady * cells * GRID_SEEDS:.3g} | {extra} "
-            f"| {max(errors):.1e} | {factor:.1f} |",
-            flush=True,
+        print_row(
+            name,
+            ran,
+            f"{steady * 1e3:.3g}",
+            f"{'' if ran >= GRID_SEEDS else '~'}{steady * cells * GRID_SEEDS:.3g}",
+            "-" if name == DESCENT else f"+{first_run_extra(answers[name]) * cells * seeds[name]:.2f}",
+            f"{max(error for answer in answers[name][1:] for error in answer['errors']):.1e}",
+            f"{speedup(seconds[name], seconds[OURS]):.1f}",
         )
 
 
@@ -224,10 +202,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.serve:
         name, *sizes = arguments.serve
-        serve(name, *map(int, sizes))
+        serve(answer_round(name, *map(int, sizes)))
         return
-    if not importlib.util.find_spec("torch"):
-        print("PyTorch is not installed, gradient descent is left out: pip install torch")
     for workload in QUICK if arguments.quick else WORKLOADS:
         compare(*workload)
 

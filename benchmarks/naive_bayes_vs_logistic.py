@@ -2,22 +2,26 @@
 
 `python -m benchmarks.naive_bayes_vs_logistic [--quick]`
 
-Everything is done on the synthetic problem of the released code of Zheng et al. 2023. Each contender runs in a process
-of its own that is bound to one core; within a workload the contenders take turns, round by round, so that all see the
-same machine. Seconds are those of the processor, because other programs on the machine would lengthen those of the
-clock; what the first run takes beyond a later one (compilation) has its own column.
+Everything is done on the synthetic problem of the released code of Zheng et al. 2023. What the first run takes beyond a
+later one (compilation) has its own column. Processes, turns and seconds are those of `benchmarks.side_by_side`.
 """
 
 import argparse
-import json
 import math
-import os
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from typing import Any
+
+from benchmarks.side_by_side import (
+    Answer,
+    first_run_extra,
+    print_header,
+    print_row,
+    serve,
+    speedup,
+    steady_seconds,
+    take_turns,
+    timed,
+)
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -232,70 +236,36 @@ def search(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, int]:
     return run, 1
 
 
-def serve(kind: str, name: str, *sizes: int) -> None:
-    """Answer each seed on standard input with the processor seconds per unit of one run and the figure it found."""
-    import jax
+def answer_seed(kind: str, name: str, *sizes: int) -> Callable[[int], Answer]:
+    """The processor seconds per unit of one run, and the figure it found."""
+    run, units = {"naive Bayes": naive_bayes, "ridge": ridge, "search": search}[kind](name, *sizes)
 
-    jax.config.update("jax_enable_x64", True)
-    build = {"naive Bayes": naive_bayes, "ridge": ridge, "search": search}[kind]
-    run, units = build(name, *sizes)
-    for line in sys.stdin:
-        start = time.process_time()
-        figure = run(int(line))
-        print(
-            json.dumps({"seconds": (time.process_time() - start) / units, "units": units, "figure": figure}), flush=True
-        )
+    def answer(seed: int) -> Answer:
+        seconds, figure = timed(run, seed)
+        return {"seconds": seconds / units, "units": units, "figure": figure}
 
-
-class Worker:
-    """One contender in a process of its own, on one core."""
-
-    def __init__(self, kind: str, name: str, sizes: tuple[int, ...]):
-        threads = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
-        command = [sys.executable, "-m", "benchmarks.naive_bayes_vs_logistic", "--serve", kind, name, *map(str, sizes)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | threads
-        )
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(self.process.pid, {max(os.sched_getaffinity(0))})
-
-    def ask(self, seed: int) -> Any:
-        """Run with one seed."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(seed, file=self.process.stdin, flush=True)
-        return json.loads(self.process.stdout.readline())
-
-    def end(self) -> None:
-        """Let the process finish."""
-        self.process.communicate()
+    return answer
 
 
 def compare(kind: str, sizes: tuple[int, int, int], rounds: int) -> None:
     """Run one workload and print its table."""
-    workers = {name: Worker(kind, name, sizes) for name in CONTENDERS[kind]}
-    first = {name: worker.ask(0) for name, worker in workers.items()}
-    answers: dict[str, list[Any]] = {name: [] for name in workers}
-    for seed in range(1, rounds + 1):
-        for name, worker in workers.items():
-            answers[name].append(worker.ask(seed))
-    for worker in workers.values():
-        worker.end()
-    seconds = {name: [answer["seconds"] for answer in answers[name]] for name in workers}
+    names = CONTENDERS[kind]
+    answers = take_turns("benchmarks.naive_bayes_vs_logistic", {name: (kind, name, *sizes) for name in names}, rounds)
     n, m, n_classes = sizes
     unit, figure = UNITS[kind]
     print(f"\n### {kind}, n = {n}, m {'=' if kind == 'ridge' else 'up to'} {m}, K = {n_classes}, {rounds} rounds\n")
-    print(f"| contender | ms per {unit} | {unit}s per run | first run, s | {figure} | ours is faster by |")
-    print("|---|---|---|---|---|---|")
-    for name in workers:
-        steady = statistics.median(seconds[name])
-        units = first[name]["units"]
-        figures = [answer["figure"] for answer in [first[name], *answers[name]] if not math.isnan(answer["figure"])]
-        factor = statistics.median(peer / own for peer, own in zip(seconds[name], seconds["ours"], strict=True))
-        print(
-            f"| {name} | {steady * 1e3:.3g} | {units} | +{max(0.0, (first[name]['seconds'] - steady) * units):.2f} "
-            f"| {statistics.mean(figures):.3g} | {factor:.1f} |",
-            flush=True,
+    print_header("contender", f"ms per {unit}", f"{unit}s per run", "first run, s", figure, "ours is faster by")
+    seconds = {name: steady_seconds(answers[name]) for name in names}
+    for name in names:
+        units = answers[name][0]["units"]
+        figures = [answer["figure"] for answer in answers[name] if not math.isnan(answer["figure"])]
+        print_row(
+            name,
+            f"{statistics.median(seconds[name]) * 1e3:.3g}",
+            units,
+            f"+{first_run_extra(answers[name]) * units:.2f}",
+            f"{statistics.mean(figures):.3g}",
+            f"{speedup(seconds[name], seconds['ours']):.1f}",
         )
 
 
@@ -306,7 +276,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.serve:
         kind, name, *sizes = arguments.serve
-        serve(kind, name, *map(int, sizes))
+        serve(answer_seed(kind, name, *map(int, sizes)))
         return
     for workload in QUICK if arguments.quick else WORKLOADS:
         compare(*workload)

@@ -4,22 +4,29 @@
 
 Heavy-ball descent on the square loss with free features, as in the released code of Dang et al. 2023: a loop over
 seeds in NumPy and in PyTorch, all seeds at once in NumPy, and ours, with a column of features per sample or per class.
-Each contender runs in a process of its own that is bound to one core; within a workload the contenders take turns,
-round by round, so that all see the same machine. Seconds are those of the processor, because other programs on the
-machine would lengthen those of the clock; what the first run takes beyond a later one (compilation) has its own column.
-Slow contenders run one seed or a few steps only: they are extrapolated, and marked with a star.
+What the first run takes beyond a later one (compilation) has its own column. Slow contenders run one seed or a few
+steps only: they are extrapolated, and marked with a star. Processes, turns and seconds are those of
+`benchmarks.side_by_side`.
 """
 
 import argparse
-import importlib.util
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from benchmarks.side_by_side import (
+    Answer,
+    first_run_extra,
+    print_header,
+    print_row,
+    serve,
+    speedup,
+    steady_seconds,
+    take_turns,
+    timed,
+    without_torch,
+)
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -207,8 +214,8 @@ def optimum_finder(name: str) -> tuple[Run, int]:
     return run, repeats
 
 
-def serve(kind: str, name: str) -> None:
-    """Answer each seed on standard input with the processor seconds of one run and the figure it found."""
+def answer_seed(kind: str, name: str) -> Callable[[int], Answer]:
+    """The processor seconds of one run, how many of them the whole workload takes, and the figure it found."""
     if kind == "optimum":
         run, repeats = optimum_finder(name)
         per_unit = 1 / repeats
@@ -220,49 +227,18 @@ def serve(kind: str, name: str) -> None:
             run = our_trainer(workload, seeds, steps, reduced=name == "ours, class means")
         else:
             run = (torch_trainer if name.startswith("PyTorch") else numpy_trainer)(workload, seeds, steps)
-    for line in sys.stdin:
-        start = time.process_time()
-        figure = run(int(line))
-        print(json.dumps({"run": time.process_time() - start, "per_unit": per_unit, "figure": figure}), flush=True)
 
+    def answer(seed: int) -> Answer:
+        seconds, figure = timed(run, seed)
+        return {"seconds": seconds, "per_unit": per_unit, "figure": figure}
 
-class Worker:
-    """One contender in a process of its own, on one core."""
-
-    def __init__(self, kind: str, name: str):
-        threads = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_ENABLE_X64": "1"}
-        command = [sys.executable, "-m", "benchmarks.neural_collapse", "--serve", kind, name]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | threads
-        )
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(self.process.pid, {max(os.sched_getaffinity(0))})
-
-    def ask(self, seed: int) -> Any:
-        """Run with one seed."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(seed, file=self.process.stdin, flush=True)
-        return json.loads(self.process.stdout.readline())
-
-    def end(self) -> None:
-        """Let the process finish."""
-        self.process.communicate()
+    return answer
 
 
 def compare(kind: str, names: list[str], rounds: int) -> None:
     """Run one workload and print its table."""
-    if importlib.util.find_spec("torch") is None and any(name.startswith("PyTorch") for name in names):
-        names = [name for name in names if not name.startswith("PyTorch")]
-        print("\nPyTorch is not installed and left out; `pip install torch` adds it.")
-    workers = {name: Worker(kind, name) for name in names}
-    first = {name: worker.ask(0) for name, worker in workers.items()}
-    answers: dict[str, list[Any]] = {name: [] for name in workers}
-    for seed in range(1, rounds + 1):
-        for name, worker in workers.items():
-            answers[name].append(worker.ask(seed))
-    for worker in workers.values():
-        worker.end()
+    names = without_torch(names)
+    answers = take_turns("benchmarks.neural_collapse", {name: (kind, name) for name in names}, rounds)
     plural = "s" if rounds > 1 else ""
     if kind == "optimum":
         print(f"\n### value of the optimum, n = {SHALLOW[0]}, M = 1, {rounds} round{plural}\n")
@@ -275,24 +251,18 @@ def compare(kind: str, names: list[str], rounds: int) -> None:
         )
         figure_title = "share at the optimum"
     ours = [name for name in names if name in [*OURS, "closed form"]]
-    titles = " | ".join(f"{name} is faster by" for name in ours)
-    print(f"| contender | seconds | first run | {figure_title} | {titles} |")
-    print("|" + "---|" * (4 + len(ours)))
-    seconds = {name: [answer["run"] * answer["per_unit"] for answer in answers[name]] for name in names}
+    print_header("contender", "seconds", "first run", figure_title, *(f"{name} is faster by" for name in ours))
+    per_unit = {name: answers[name][0]["per_unit"] for name in names}
+    seconds = {name: [run * per_unit[name] for run in steady_seconds(answers[name])] for name in names}
     for name in names:
         is_cut = kind != "optimum" and work(name, workload)[1] < workload.steps
-        star = "*" if first[name]["per_unit"] > 1 else ""
-        steady = statistics.median(answer["run"] for answer in answers[name])
-        figures = [answer["figure"] for answer in [first[name], *answers[name]]]
-        figure = "" if is_cut else f"{max(figures) if kind == 'optimum' else statistics.mean(figures):.3g}"
-        factors = " | ".join(
-            f"{statistics.median(theirs / mine for theirs, mine in zip(seconds[name], seconds[our], strict=True)):.3g}"
-            for our in ours
-        )
-        print(
-            f"| {name} | {statistics.median(seconds[name]):.3g}{star} | +{max(0.0, first[name]['run'] - steady):.2f} "
-            f"| {figure} | {factors} |",
-            flush=True,
+        figures = [answer["figure"] for answer in answers[name]]
+        print_row(
+            name,
+            f"{statistics.median(seconds[name]):.3g}{'*' if per_unit[name] > 1 else ''}",
+            f"+{first_run_extra(answers[name]):.2f}",
+            "" if is_cut else f"{max(figures) if kind == 'optimum' else statistics.mean(figures):.3g}",
+            *(f"{speedup(seconds[name], seconds[our]):.3g}" for our in ours),
         )
 
 
@@ -321,7 +291,7 @@ def main() -> None:
     parser.add_argument("--serve", nargs=2, metavar=("KIND", "NAME"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        serve(*arguments.serve)
+        serve(answer_seed(*arguments.serve))
         return
     if arguments.device:
         train_on_device(arguments.device)

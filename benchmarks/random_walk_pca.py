@@ -1,23 +1,28 @@
 """PCA of a random walk side by side with scikit-learn: `python -m benchmarks.random_walk_pca [--quick]`.
 
-Each contender draws a walk and computes its leading explained variance ratios (or scores), generation included, in a
-process of its own that is bound to one core; within a workload the contenders take turns, round by round, so that all
-see the same machine. Seconds are those of the processor, because other programs on the machine would lengthen those of
-the clock; on an idle machine the two are equal for a process on one core. Ours comes by two routes: streaming (the
-noise Gram matrix in blocks of coordinates) and Bartlett (a few columns that have exactly the law of the whole walk).
-Where the stored walk alone would take gigabytes, scikit-learn is not attempted.
+Each contender draws a walk and computes its leading explained variance ratios (or scores), generation included. Ours
+comes by two routes: streaming (the noise Gram matrix in blocks of coordinates) and Bartlett (a few columns that have
+exactly the law of the whole walk). Where the stored walk alone would take gigabytes, scikit-learn is not attempted.
+Processes, turns and seconds are those of `benchmarks.side_by_side`.
 """
 
 import argparse
-import json
-import os
 import resource
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from typing import Any
+
+from benchmarks.side_by_side import (
+    Answer,
+    first_run_extra,
+    print_header,
+    print_row,
+    serve,
+    speedup,
+    steady_seconds,
+    take_turns,
+    timed,
+)
 
 COMPONENTS = 5
 PEERS = ["sklearn auto", "sklearn full", "sklearn randomized f32"]
@@ -94,65 +99,40 @@ def our_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], A
     return run, error
 
 
-def serve(name: str, n_points: int, dim: int) -> None:
-    """Answer each seed on standard input with the processor seconds of one run, and "end" with memory and error."""
+def answer_seed(name: str, n_points: int, dim: int) -> Callable[[int], Answer]:
+    """The seconds of one run; of the first one also peak memory, and the error of the ratios."""
     contender = sklearn_contender if name.startswith("sklearn") else our_contender
     run, error = contender(name, n_points, dim)
-    for line in sys.stdin:
-        if line.strip() == "end":
-            megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(json.dumps({"megabytes": megabytes, "error": error(0)}), flush=True)
-            return
-        start = time.process_time()
-        run(int(line))
-        print(json.dumps(time.process_time() - start), flush=True)
 
+    def answer(seed: int) -> Answer:
+        seconds, _ = timed(run, seed)
+        if seed > 0:
+            return {"seconds": seconds}
+        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return {"seconds": seconds, "megabytes": megabytes, "error": error(seed)}
 
-class Worker:
-    """One contender in a process of its own, on one core."""
-
-    def __init__(self, name: str, n_points: int, dim: int):
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
-        command = [sys.executable, "-m", "benchmarks.random_walk_pca", "--serve", name, str(n_points), str(dim)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(self.process.pid, {max(os.sched_getaffinity(0))})
-
-    def ask(self, question: object) -> Any:
-        """Send one line and return the answer."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(question, file=self.process.stdin, flush=True)
-        return json.loads(self.process.stdout.readline())
+    return answer
 
 
 def compare(n_points: int, dim: int, names: list[str], rounds: int) -> None:
     """Run one workload and print its table."""
-    workers = {name: Worker(name, n_points, dim) for name in names}
-    first = {name: worker.ask(1) for name, worker in workers.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for seed in range(2, rounds + 2):
-        for name, worker in workers.items():
-            seconds[name].append(worker.ask(seed))
+    answers = take_turns("benchmarks.random_walk_pca", {name: (name, n_points, dim) for name in names}, rounds)
     ours = [name for name in names if not name.startswith("sklearn")]
-    titles = " | ".join(f"{name} is faster by" for name in ours)
     print(f"\nT = {n_points}, d = {dim}, {rounds} rounds\n")
-    print(f"| contender | seconds | first call | peak memory, MB | error of ratios | {titles} |")
-    print("|" + "---|" * (5 + len(ours)))
-    for name, worker in workers.items():
-        end = worker.ask("end")
-        worker.process.wait()
-        steady = statistics.median(seconds[name])
-        factors = " | ".join(
-            f"{statistics.median(theirs / mine for theirs, mine in zip(seconds[name], seconds[our], strict=True)):.1f}"
-            for our in ours
-        )
-        print(
-            f"| {name} | {steady:.3f} | +{max(0.0, first[name] - steady):.2f} | {end['megabytes']:.0f} "
-            f"| {end['error']:.1e} | {factors} |",
-            flush=True,
+    print_header(
+        *("contender", "seconds", "first call", "peak memory, MB", "error of ratios"),
+        *(f"{name} is faster by" for name in ours),
+    )
+    seconds = {name: steady_seconds(answers[name]) for name in names}
+    for name in names:
+        first = answers[name][0]
+        print_row(
+            name,
+            f"{statistics.median(seconds[name]):.3f}",
+            f"+{first_run_extra(answers[name]):.2f}",
+            f"{first['megabytes']:.0f}",
+            f"{first['error']:.1e}",
+            *(f"{speedup(seconds[name], seconds[our]):.1f}" for our in ours),
         )
 
 
@@ -162,7 +142,7 @@ def main() -> None:
     parser.add_argument("--serve", nargs=3, metavar=("NAME", "POINTS", "DIM"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        serve(arguments.serve[0], int(arguments.serve[1]), int(arguments.serve[2]))
+        serve(answer_seed(arguments.serve[0], int(arguments.serve[1]), int(arguments.serve[2])))
         return
     for workload in QUICK if arguments.quick else WORKLOADS:
         compare(*workload)
