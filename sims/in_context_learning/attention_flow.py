@@ -1,0 +1,166 @@
+"""Gradient flow of a linear self-attention layer on its exact expected loss."""
+
+from typing import Any, NamedTuple
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from sims.domain import AnyArray, require_count, require_finite, require_in_range
+from sims.in_context_learning.prompts import require_covariance
+from sims.precision import require_float64
+
+RELATIVE_TOLERANCE = 1e-12
+_MOST_DIMENSIONS = 3  # the quadrature below has 27^d nodes
+
+
+class FullWeights(NamedTuple):
+    """All entries of the layer, W_PV and W_KQ."""
+
+    value_projection: Float[AnyArray, "*times width width"]
+    key_query: Float[AnyArray, "*times width width"]
+
+    def product(self) -> Float[Array, "features"]:
+        """What the loss depends on: the last row of W_PV times W_KQ without its last column."""
+        return jnp.einsum("a,bc->abc", self.value_projection[-1], self.key_query[:, :-1]).ravel()
+
+
+class ReducedWeights(NamedTuple):
+    """The entries that move from Zhang's start: u, the last of W_PV, and U, the input block of W_KQ."""
+
+    value: Float[AnyArray, "*times"]
+    key_query: Float[AnyArray, "*times dimension dimension"]
+
+    def product(self) -> Float[Array, "features"]:
+        """What the loss depends on: u U."""
+        return (self.value * self.key_query).ravel()
+
+
+class ExpectedLoss(eqx.Module):
+    """½ E(ŷ - wᵀx)² as the exact quadratic form θᵀMθ/2 - mᵀθ + c of the product θ of a layer's weights."""
+
+    quadratic: Float[Array, "features features"]
+    linear: Float[Array, "features"]
+    constant: Float[Array, ""]
+
+    def __call__(self, weights: FullWeights | ReducedWeights) -> Float[Array, ""]:
+        """The expected loss at `weights`."""
+        product = weights.product()
+        return product @ self.quadratic @ product / 2 - self.linear @ product + self.constant
+
+
+def full_loss(input_covariance: Float[AnyArray, "dimension dimension"], context: int) -> ExpectedLoss:
+    """The expected loss of `attention_prediction` as a function of `FullWeights`.
+
+    x_i, x ~ N(0, Λ), w ~ N(0, I), y_i = wᵀx_i, N = `context` examples. The moments that it takes are polynomials,
+    and exact by Gauss-Hermite quadrature: the N examples are exchangeable, so that pairs of them are enough.
+    Raises TypeError in float32, ValueError for a Λ that is no covariance or has more than 3 dimensions and for less
+    than one example. Source: the loss of Zhang, Frei & Bartlett 2024; its computation: derived here.
+    """
+    dimension = input_covariance.shape[0]
+    require_float64("the expected loss")
+    require_in_range("the dimension", dimension, 1, _MOST_DIMENSIONS, includes_high=True)
+    require_covariance("input_covariance", input_covariance, dimension)
+    require_count("context", context, 1, "there is no example otherwise")
+    eigenvalues, vectors = np.linalg.eigh(np.asarray(input_covariance, float))
+    root = vectors * np.sqrt(np.maximum(eigenvalues, 0))
+
+    nodes, probabilities = _gauss_hermite(3, 3 * dimension)
+    first, second, weights = np.split(nodes, 3, axis=1)
+    # A feature is an entry of Σ e eᵀ over the tokens e = (x_i, y_i) and (x, 0), times an entry of the query x.
+    of_first, of_second = (_token_products(inputs @ root.T, weights) for inputs in (first, second))
+    mean = probabilities @ of_first
+    same = (of_first.T * probabilities) @ of_first
+    other = (of_first.T * probabilities) @ of_second
+    with_weights = (of_first.T * probabilities) @ weights
+
+    nodes, probabilities = _gauss_hermite(4, dimension)
+    query = nodes @ root.T
+    of_query = _token_products(query, np.zeros_like(query))
+    query_features = (of_query[:, :, None] * query[:, None, :]).reshape(len(query), -1)
+    cross = np.einsum("n,nc,nf->cf", probabilities, query, query_features)
+    examples_query = np.einsum("p,cf->pcf", context * mean, cross).reshape(query_features.shape[1], -1)
+    covariance = (query.T * probabilities) @ query
+
+    quadratic = np.kron(context * same + context * (context - 1) * other, covariance)
+    quadratic += examples_query + examples_query.T + (query_features.T * probabilities) @ query_features
+    linear = context * (with_weights @ covariance).ravel()
+    return ExpectedLoss(
+        jnp.asarray(quadratic / context**2), jnp.asarray(linear / context), jnp.asarray(np.trace(covariance) / 2)
+    )
+
+
+def reduced_loss(input_covariance: Float[AnyArray, "dimension dimension"], context: int) -> ExpectedLoss:
+    """The expected loss as a function of `ReducedWeights`: `full_loss` (which says what is refused) where all else is 0."""
+    dimension = input_covariance.shape[0]
+    full = full_loss(input_covariance, context)
+    features = np.arange((dimension + 1) ** 2 * dimension).reshape(dimension + 1, dimension + 1, dimension)
+    kept = features[-1, :-1].ravel()
+    return ExpectedLoss(full.quadratic[np.ix_(kept, kept)], full.linear[kept], full.constant)
+
+
+def balanced_start(scale: float | int, factor: Float[AnyArray, "dimension dimension"]) -> FullWeights:
+    """The start W_PV = s e eᵀ of the last row, W_KQ = s diag(ΘΘᵀ, 0) with `factor` Θ, for which |ΘΘᵀ|_F = 1.
+
+    Raises ValueError for s that is not above 0 and Θ of another norm. Source: theorem 4.1 of Zhang et al. 2024.
+    """
+    require_in_range("scale", scale, np.finfo(float).tiny, np.inf, includes_high=False)
+    block = np.asarray(factor) @ np.asarray(factor).T
+    if not abs(np.linalg.norm(block) - 1) <= 1e-9:
+        raise ValueError(f"factor must have a norm of 1 for its product ΘΘᵀ, got {np.linalg.norm(block):g}")
+    last = np.zeros((len(block) + 1, len(block) + 1))
+    last[-1, -1] = scale
+    return FullWeights(jnp.asarray(last), jnp.asarray(np.pad(scale * block, (0, 1))))
+
+
+def gradient_flow(loss: ExpectedLoss, start: Any, times: Float[AnyArray, "times"]) -> Any:
+    """The solution of dθ/dt = -∇loss(θ), θ(0) = `start`, at increasing `times` > 0.
+
+    `start` is `FullWeights` or `ReducedWeights`, whichever `loss` is of; so is the result, with a leading axis of
+    times. By an explicit Runge-Kutta method of order 8 with relative and absolute tolerance 1e-12 per step.
+    Raises TypeError in float32 and ValueError for times that do not increase from above 0.
+    """
+    require_float64("gradient flow")
+    require_finite("times", times)
+    if not (times[0] > 0 and (np.diff(times) > 0).all()):
+        raise ValueError(f"times must increase from above 0, got {np.asarray(times)}")
+    return _solve(loss, jax.tree.map(lambda entry: jnp.asarray(entry, float), start), jnp.asarray(times, float))
+
+
+@eqx.filter_jit
+def _solve(loss, start, times):
+    def slope(time, weights, loss):
+        return jax.tree.map(jnp.negative, jax.grad(loss)(weights))
+
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(slope),
+        diffrax.Dopri8(),
+        t0=0.0,
+        t1=times[-1],
+        dt0=None,
+        y0=start,
+        args=loss,
+        saveat=diffrax.SaveAt(ts=times),
+        stepsize_controller=diffrax.PIDController(rtol=RELATIVE_TOLERANCE, atol=RELATIVE_TOLERANCE),
+        max_steps=1_000_000,
+        adjoint=diffrax.ForwardMode(),
+    )
+    return solution.ys
+
+
+def _gauss_hermite(nodes_per_variable, variables):
+    """Nodes [nodes, variables] and probabilities of the tensor rule for independent standard normal variables."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(nodes_per_variable)
+    grids = np.meshgrid(*[nodes] * variables, indexing="ij")
+    products = np.meshgrid(*[weights / weights.sum()] * variables, indexing="ij")
+    return np.stack(grids, axis=-1).reshape(-1, variables), np.prod(products, axis=0).ravel()
+
+
+def _token_products(inputs, weights):
+    """Entries of e eᵀ for tokens e = (x, wᵀx), one row per node."""
+    tokens = np.column_stack([inputs, np.sum(inputs * weights, axis=1)])
+    return (tokens[:, :, None] * tokens[:, None, :]).reshape(len(tokens), -1)

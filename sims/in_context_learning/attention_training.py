@@ -1,0 +1,125 @@
+"""A layer of linear self-attention trained by Adam on all its entries."""
+
+from functools import partial
+from typing import Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array, lax
+from jaxtyping import Float, Key, ScalarLike
+
+from sims.domain import AnyArray, require_above, require_count, require_in_range
+from sims.in_context_learning.linear_attention import attention_prediction
+from sims.in_context_learning.prompts import covariance_root, draw_prompts, require_covariance
+
+Start = Literal["positive", "random"]
+
+
+class TrainedAttention(NamedTuple):
+    """W_PV and W_KQ from each start, and the mean squared error of each step's batch before that step."""
+
+    value_projection: Float[Array, "starts width width"]
+    key_query: Float[Array, "starts width width"]
+    losses: Float[Array, "starts steps"]
+
+
+def train_linear_attention(
+    key: Key[Array, ""],
+    starts: int,
+    *,
+    dimension: int,
+    context: int,
+    noise_std: ScalarLike = 0.0,
+    input_covariance: Float[AnyArray, "dimension dimension"] | None = None,
+    weight_covariance: Float[AnyArray, "dimension dimension"] | None = None,
+    start: Start = "positive",
+    steps: int = 3000,
+    batch: int = 512,
+    learning_rate: ScalarLike = 1e-2,
+) -> TrainedAttention:
+    """Train the layer of `attention_prediction` for wᵀx from several starts, each on fresh prompts of its own.
+
+    Adam in float32, with a learning rate that falls to 0 along a cosine. A "positive" start has ½ as last entry of W_PV and
+    ½ I / √d as input block of W_KQ, plus N(0, 0.02²) everywhere: near the start of theorem 4.1 of Zhang, Frei &
+    Bartlett 2024. A "random" one is N(0, 0.3²) everywhere. The rows of W_PV but the last, and the last column of W_KQ,
+    do not reach the prediction and stay as they start.
+
+    Args:
+        key: of starts and prompts.
+        starts: independent runs, the leading axis of what is returned.
+        dimension: d.
+        context: N, labelled examples per prompt.
+        noise_std: σ >= 0, of the examples' labels; the target has no noise.
+        input_covariance: Λ, the identity if not given.
+        weight_covariance: Σ_w, the identity if not given.
+        start: "positive" or "random".
+        steps: of Adam.
+        batch: prompts per step.
+        learning_rate: of the first step, above 0.
+
+    Raises ValueError for parameters outside these ranges.
+    """
+    if start not in get_args(Start):
+        raise ValueError(f"start must be one of {', '.join(get_args(Start))}, got {start!r}")
+    sizes = {"starts": starts, "dimension": dimension, "context": context, "steps": steps, "batch": batch}
+    for name, size in sizes.items():
+        require_count(name, size, 1, "there is nothing to train on otherwise")
+    require_in_range("noise_std", noise_std, 0, np.inf, includes_high=False)
+    require_above("learning_rate", learning_rate, 0, "nothing is learned otherwise")
+    require_covariance("input_covariance", input_covariance, dimension)
+    require_covariance("weight_covariance", weight_covariance, dimension)
+    law = (noise_std, covariance_root(input_covariance), covariance_root(weight_covariance))
+    return _train(jax.random.split(key, starts), dimension, context, start, steps, batch, learning_rate, law)
+
+
+def effective_map(
+    value_projection: Float[AnyArray, "*starts width width"], key_query: Float[AnyArray, "*starts width width"]
+) -> Float[Array, "*starts dimension dimension"]:
+    """The A with which a layer predicts xᵀA (1/N) Σ y_i x_i once all else in its matrices is 0.
+
+    That is the last entry of W_PV times the input block of W_KQ, transposed. Source: derived here.
+    """
+    return value_projection[..., -1:, -1:] * jnp.swapaxes(key_query[..., :-1, :-1], -1, -2)
+
+
+@partial(jax.jit, static_argnums=(1, 2, 3, 4, 5))
+def _train(keys, dimension, context, start, steps, batch, learning_rate, law):
+    noise_std, *roots = law
+    sizes = batch, context + 1, dimension
+    adam = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
+
+    def loss(matrices, prompts):
+        def prediction(inputs, labels):
+            return attention_prediction(*matrices, inputs[:-1], labels[:-1], inputs[-1])
+
+        targets = jnp.sum(prompts.weights * prompts.inputs[:, -1], axis=-1)
+        return jnp.mean((jax.vmap(prediction)(prompts.inputs, prompts.labels) - targets) ** 2)
+
+    def from_one_start(key):
+        start_key, data_key = jax.random.split(key)
+
+        def descend(state, index):
+            matrices, moments = state
+            prompts = draw_prompts(
+                jax.random.fold_in(data_key, index), sizes, noise_std, 1.0, 0.0, 1.0, *roots, jnp.float32
+            )
+            value, gradient = jax.value_and_grad(loss)(matrices, prompts)
+            updates, moments = adam.update(gradient, moments)
+            return (optax.apply_updates(matrices, updates), moments), value
+
+        matrices = _start(start_key, dimension, start)
+        (matrices, _), losses = lax.scan(descend, (matrices, adam.init(matrices)), jnp.arange(steps))
+        return TrainedAttention(*matrices, losses)
+
+    return jax.vmap(from_one_start)(keys)
+
+
+def _start(key, dimension, start):
+    normals = jax.random.normal(key, (2, dimension + 1, dimension + 1), jnp.float32)
+    if start == "random":
+        return tuple(0.3 * normals)
+    value_projection = jnp.zeros_like(normals[0]).at[-1, -1].set(0.5)
+    key_query = jnp.diag(jnp.append(jnp.full(dimension, 0.5 / dimension**0.5, jnp.float32), 0))
+    return value_projection + 0.02 * normals[0], key_query + 0.02 * normals[1]

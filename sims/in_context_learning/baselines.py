@@ -1,0 +1,246 @@
+"""The textbook learners that an in-context learner may be: each at every prefix of every prompt, in one pass."""
+
+from functools import partial
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jaxtyping import Float
+
+from sims.domain import AnyArray, require_above, require_finite, require_in_range
+from sims.in_context_learning.prompts import Prompts
+from sims.precision import require_float64
+
+Kind = Literal["ridge", "gradient_step", "sgd", "nearest_neighbours", "weighted_neighbours"]
+
+
+class Rule(NamedTuple):
+    """A learner and its one number: λ, α, or how many neighbours. Made by the functions below."""
+
+    kind: Kind
+    parameter: float | int
+
+
+def ols() -> Rule:
+    """Ordinary least squares; the solution of least norm where the examples do not determine one."""
+    return Rule("ridge", 0.0)
+
+
+def ridge(regulariser: float | int) -> Rule:
+    """Ridge regression, w = argmin Σ (wᵀx_i - y_i)² + λ|w|² with λ >= 0; λ = 0 is `ols`.
+
+    Raises ValueError for λ that is negative or not finite.
+    Source: equations 9 and 10 of Akyürek et al. 2023.
+    """
+    require_in_range("regulariser", regulariser, 0, np.inf, includes_high=False)
+    return Rule("ridge", regulariser)
+
+
+def gradient_step(step: float | int) -> Rule:
+    """One step of gradient descent from 0 on the sum of squares: w = 2α Σ x_i y_i.
+
+    Raises ValueError for α that is not finite. Source: the baseline GD(α) of Akyürek et al. 2023.
+    """
+    require_finite("step", step)
+    return Rule("gradient_step", step)
+
+
+def sgd(step: float | int) -> Rule:
+    """One pass of gradient descent from 0, one example at a time: w ← w - 2α x_i (wᵀx_i - y_i).
+
+    Raises ValueError for α that is not finite. Source: the baseline SGD(α) of Akyürek et al. 2023.
+    """
+    require_finite("step", step)
+    return Rule("sgd", step)
+
+
+def nearest_neighbours(neighbours: int = 3, *, weighted: bool = False) -> Rule:
+    """The mean label of the nearest examples, or the mean with weights |x_i - x|⁻².
+
+    Fewer examples than `neighbours` are all used, and none predict 0. Examples at distance 0 share the weight between
+    them. Raises ValueError for less than one neighbour.
+    Source: the two 3-nearest-neighbour baselines of Akyürek et al. 2023.
+    """
+    require_above("neighbours", neighbours, 0, "a mean of labels needs one")
+    return Rule("weighted_neighbours" if weighted else "nearest_neighbours", neighbours)
+
+
+def predict_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes"]:
+    """What each rule predicts for every example of every prompt from the examples before it.
+
+    `prompts` have one leading axis. One program for all rules of these kinds, whatever their numbers are.
+
+    Raises TypeError in float32, ValueError for prompts without that axis or with numbers that are not finite.
+    """
+    inputs, labels = _require_prompts(prompts, rules)
+    return _predict_all(inputs, labels, *_split(rules))
+
+
+def weights_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes dimension"]:
+    """The weights ŵ of each linear rule after k = 0, ..., n - 1 examples, so that it predicts ŵᵀx.
+
+    Raises as `predict_all`, and ValueError for neighbours, which have no weights.
+    """
+    inputs, labels = _require_prompts(prompts, rules)
+    for rule in rules:
+        if rule.kind not in _WEIGHTS:
+            raise ValueError(f"rules must be linear in the query to have weights, got {rule}")
+    return _weights_all(inputs, labels, *_split(rules))
+
+
+def label_weights(
+    inputs: Float[AnyArray, "count examples dimension"], rules: list[Rule]
+) -> Float[Array, "rules count prefixes examples"]:
+    """The a with which each rule predicts aᵀY after k examples: all of them are linear in the labels.
+
+    Found by asking the rule about unit labels; entries from k on are 0. Given the inputs, the risk of a prediction
+    aᵀY is exact. Raises as `predict_all`.
+    """
+    prompts = Prompts(inputs, np.zeros(inputs.shape[:2]), np.zeros((inputs.shape[0], inputs.shape[2])))
+    inputs, _ = _require_prompts(prompts, rules)
+    return _label_weights(inputs, *_split(rules))
+
+
+def _least_squares(inputs, labels, regulariser):
+    """Recursive least squares by orthogonal transformations: as accurate as a factorisation of each prefix.
+
+    The rows seen so far have an orthonormal `basis` of their span, built by Gram-Schmidt, in which their coordinates
+    have full column rank; Givens rotations keep the triangular factor of those coordinates. Solutions thus lie in the
+    span: without a regulariser that is the one of least norm. No Gram matrix is formed, so that no digits are lost.
+    """
+    examples, dimension = inputs.shape
+    tolerance = 8 * dimension * jnp.finfo(inputs.dtype).eps
+    column = jnp.arange(dimension)
+
+    def add(state, example):
+        basis, rank, triangle = state
+        row, label = example
+        residual = row - (basis @ row) @ basis
+        residual = residual - (basis @ residual) @ basis  # the first leaves rounding errors inside the span
+        length = jnp.linalg.norm(residual)
+        is_new = (length > tolerance * jnp.linalg.norm(row)) & (rank < dimension)
+        direction = residual / jnp.where(is_new, length, 1)
+        basis = jnp.where(is_new & (column == rank)[:, None], direction, basis)
+
+        def rotate(incoming, row):
+            at, ours = row
+            radius = jnp.hypot(ours[at], incoming[at])
+            safe = jnp.where(radius > 0, radius, 1)
+            cosine, sine = jnp.where(radius > 0, ours[at] / safe, 1), incoming[at] / safe
+            return cosine * incoming - sine * ours, cosine * ours + sine * incoming
+
+        _, triangle = lax.scan(rotate, jnp.append(basis @ row, label), (column, triangle))
+        return (basis, rank + is_new, triangle), (state[0], state[2])
+
+    triangle = jnp.pad(jnp.sqrt(regulariser) * jnp.eye(dimension), ((0, 0), (0, 1)))
+    start = (jnp.zeros((dimension, dimension)), 0, triangle)
+    _, (bases, triangles) = lax.scan(add, start, (inputs, labels))
+
+    def substitute(index, coordinates):
+        at = dimension - 1 - index
+        pivot = triangles[:, at, at]
+        rest = triangles[:, at, -1] - jnp.sum(triangles[:, at, :-1] * coordinates, axis=1)
+        return coordinates.at[:, at].set(rest / jnp.where(pivot > 0, pivot, 1))
+
+    coordinates = lax.fori_loop(0, dimension, substitute, jnp.zeros((examples, dimension)))
+    return jnp.sum(coordinates[:, :, None] * bases, axis=1)
+
+
+def _gradient_step(inputs, labels, step):
+    return _before(2 * step * jnp.cumsum(inputs * labels[:, None], axis=0))
+
+
+def _sgd(inputs, labels, step):
+    def descend(weights, example):
+        row, label = example
+        return weights - 2 * step * row * (jnp.sum(row * weights) - label), weights
+
+    return lax.scan(descend, jnp.zeros(inputs.shape[1]), (inputs, labels))[1]
+
+
+def _neighbours(inputs, labels, neighbours, weighted):
+    positions = jnp.arange(len(labels))
+    is_before = positions < positions[:, None]
+    distances = jnp.where(is_before, jnp.sum((inputs[:, None] - inputs) ** 2, axis=-1), jnp.inf)
+
+    def choose_next(_, chosen):
+        nearest = jnp.argmin(jnp.where(chosen, jnp.inf, distances), axis=1)
+        return chosen | (is_before & (positions == nearest[:, None]))
+
+    chosen = lax.fori_loop(0, neighbours.astype(int), choose_next, jnp.zeros_like(is_before))
+    if weighted:
+        hits = chosen & (distances == 0)
+        inverses = chosen / jnp.where(chosen & ~hits, distances, 1)
+        shares = jnp.where(jnp.any(hits, axis=1, keepdims=True), hits, inverses)
+    else:
+        shares = chosen.astype(inputs.dtype)
+    total = jnp.sum(shares, axis=1)
+    return jnp.sum(shares * labels, axis=1) / jnp.where(total > 0, total, 1)
+
+
+def _before(after_each):
+    return jnp.concatenate([jnp.zeros_like(after_each[:1]), after_each[:-1]])
+
+
+def _linear(weights):
+    return lambda inputs, labels, parameter: jnp.sum(weights(inputs, labels, parameter) * inputs, axis=-1)
+
+
+_WEIGHTS = {"ridge": _least_squares, "gradient_step": _gradient_step, "sgd": _sgd}
+_PREDICTIONS = {kind: _linear(weights) for kind, weights in _WEIGHTS.items()} | {
+    "nearest_neighbours": partial(_neighbours, weighted=False),
+    "weighted_neighbours": partial(_neighbours, weighted=True),
+}
+
+
+def _require_prompts(prompts, rules):
+    require_float64("the comparison with textbook learners")
+    if not rules:
+        raise ValueError("rules must hold at least one rule, got none")
+    if prompts.inputs.ndim != 3 or prompts.labels.shape != prompts.inputs.shape[:2]:
+        raise ValueError(
+            "prompts must have inputs [count, examples, dimension] and labels [count, examples], "
+            f"got shapes {prompts.inputs.shape} and {prompts.labels.shape}"
+        )
+    require_finite("inputs", prompts.inputs)
+    require_finite("labels", prompts.labels)
+    return jnp.asarray(prompts.inputs, float), jnp.asarray(prompts.labels, float)
+
+
+def _split(rules):
+    return tuple(rule.kind for rule in rules), jnp.array([rule.parameter for rule in rules], float)
+
+
+def _apply(functions, inputs, labels, kinds, parameters):
+    """Rules of one kind are one program over their parameters; the results stand in the order of the rules."""
+
+    def of_prompt(inputs, labels):
+        found = {}
+        for kind in dict.fromkeys(kinds):
+            members = [index for index, other in enumerate(kinds) if other == kind]
+            outputs = jax.vmap(partial(functions[kind], inputs, labels))(parameters[np.array(members)])
+            found |= dict(zip(members, outputs, strict=True))
+        return jnp.stack([found[index] for index in range(len(kinds))])
+
+    return jax.vmap(of_prompt, out_axes=1)(inputs, labels)
+
+
+@partial(jax.jit, static_argnames="kinds")
+def _predict_all(inputs, labels, kinds, parameters):
+    return _apply(_PREDICTIONS, inputs, labels, kinds, parameters)
+
+
+@partial(jax.jit, static_argnames="kinds")
+def _weights_all(inputs, labels, kinds, parameters):
+    return _apply(_WEIGHTS, inputs, labels, kinds, parameters)
+
+
+@partial(jax.jit, static_argnames="kinds")
+def _label_weights(inputs, kinds, parameters):
+    def with_label(unit):
+        labels = jnp.broadcast_to(unit, inputs.shape[:2])
+        return _apply(_PREDICTIONS, inputs, labels, kinds, parameters)
+
+    return jax.vmap(with_label, out_axes=-1)(jnp.eye(inputs.shape[1]))

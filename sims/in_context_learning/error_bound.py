@@ -1,0 +1,134 @@
+"""How far a compiled program can be from what it means: the errors of all layers, propagated to the answer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from sims.domain import AnyArray
+from sims.in_context_learning.compiler import register_bounds, scales_per_layer
+from sims.in_context_learning.layer_error import Construction, layer_error, no_leftover
+from sims.in_context_learning.magnitudes import Bounds, LayerBounds, layer_bounds, magnitudes_of, program_bounds
+from sims.in_context_learning.network import Scales
+from sims.in_context_learning.raw import Division, Instruction, Raw, State, operands, reference
+
+
+def a_priori_error(
+    instructions: Sequence[Instruction],
+    input_bound: Float[AnyArray, "registers positions"],
+    construction: Construction,
+) -> Float[np.ndarray, "registers positions"]:
+    """A bound on the error of every register after the last layer, for every prompt within `input_bound`.
+
+    The numbers of a prompt count as exact in the precision of the weights. Worst cases are added register by register
+    through all layers: nothing cancels, so that repeated Sherman-Morrison updates multiply them up (`prompt_error`
+    does not).
+
+    Raises ValueError as `program_bounds`, and for scales out of range. Source: derived here.
+    """
+    bounds = register_bounds(input_bound, *input_bound.shape)
+    layers = program_bounds(instructions, bounds)
+    error, leftover = np.zeros_like(bounds), no_leftover(bounds)
+    for instruction, exact, scales in zip(instructions, layers, _layer_scales(instructions, construction), strict=True):
+        least = exact.least_divisor
+        if isinstance(instruction, Division):
+            least = np.maximum(least - error[instruction.divisor_row], 0)
+        computed = layer_bounds(instruction, exact.before + error, least)
+        added, leftover = layer_error(instruction, computed, leftover, scales, construction)
+        rows = list(instruction.write_rows)
+        inherited = np.where(_writes(instruction, error), _inherited(instruction, exact, error, least), error[rows])
+        error = error.copy()
+        error[rows] = inherited + added
+    return error
+
+
+def prompt_error(
+    instructions: Sequence[Instruction],
+    state: State,
+    answer: tuple[int, int],
+    construction: Construction,
+) -> Float[np.ndarray, "*batch"]:
+    """A bound on the error of the answer to given prompts, to first order in the errors of the layers.
+
+    `state` holds all registers at the start, of one prompt or a batch; `answer` is (row, column). What a layer can add
+    at this prompt counts with the derivative of the answer in that register, so that errors which the program damps are
+    damped; products of the errors of two layers are left out.
+
+    Raises ValueError for scales out of range. Source: derived here.
+    """
+    befores, added, leftover = [], [], no_leftover(state)
+    for instruction, scales in zip(instructions, _layer_scales(instructions, construction), strict=True):
+        sizes = np.abs(state)
+        least = sizes[..., instruction.divisor_row, :] if isinstance(instruction, Division) else None
+        errors, leftover = layer_error(
+            instruction, layer_bounds(instruction, sizes, least), leftover, scales, construction
+        )
+        befores.append(state)
+        added.append(errors)
+        state = reference(instruction, state)
+    sensitivity = np.zeros_like(state)
+    sensitivity[..., answer[0], answer[1]] = 1
+    total = np.zeros(state.shape[:-2])
+    for instruction, before, errors in zip(reversed(instructions), reversed(befores), reversed(added), strict=True):
+        total += (np.abs(sensitivity[..., list(instruction.write_rows), :]) * errors).sum(axis=(-2, -1))
+        sensitivity = pull_back(instruction, before, sensitivity)
+    return total
+
+
+def pull_back(instruction: Instruction, before: State, sensitivity: State) -> State:
+    """The gradient in the state before an instruction, from that in the state after it.
+
+    A division counts as adding to its rows, which it does if they are not quite zero.
+    """
+    after = sensitivity[..., list(instruction.write_rows), :] * _writes(instruction, before)
+    pulled = sensitivity.copy()
+    if isinstance(instruction, Division):
+        divisor = before[..., [instruction.divisor_row], :]
+        numerators = list(instruction.numerator_rows)
+        slopes = after * before[..., numerators, :]
+        pulled[..., numerators, :] += after / np.abs(divisor)
+        pulled[..., instruction.divisor_row, :] -= (slopes / (divisor * np.abs(divisor))).sum(axis=-2)
+        return pulled
+    pulled[..., list(instruction.write_rows), :] -= after
+    read, own = operands(instruction, before)
+    combined = instruction.out_matrix.T @ after
+    to_read, to_own = (combined, combined) if instruction.star == "+" else (combined * own, combined * read)
+    pulled[..., list(instruction.own_rows), :] += instruction.own_matrix.T @ to_own
+    gathered = instruction.read_matrix.T @ to_read
+    sources = np.eye(before.shape[-1])
+    for position, read_positions in instruction.reads.items():
+        sources[position] = np.isin(np.arange(before.shape[-1]), read_positions) / len(read_positions)
+    pulled[..., list(instruction.read_rows), :] += gathered @ sources
+    return pulled
+
+
+def _layer_scales(instructions: Sequence[Instruction], construction: Construction) -> list[Scales]:
+    scales = scales_per_layer(construction.scales, len(instructions), construction.dtype)
+    return [
+        scales._replace(product=float(product), bypass=float(bypass))
+        for product, bypass in zip(scales.product, scales.bypass, strict=True)
+    ]
+
+
+def _writes(instruction: Instruction, state: State) -> Float[np.ndarray, " positions"]:
+    """One where the instruction writes and zero at the positions that it leaves alone."""
+    only_at = instruction.only_at if isinstance(instruction, Raw) else None
+    positions = np.arange(state.shape[-1])
+    return np.ones(len(positions)) if only_at is None else (positions == only_at).astype(float)
+
+
+def _inherited(
+    instruction: Instruction, exact: LayerBounds, error: Bounds, least: Float[np.ndarray, " positions"]
+) -> Bounds:
+    """What errors of the registers before an instruction do to its results."""
+    rows = list(instruction.write_rows)
+    if isinstance(instruction, Division):
+        numerator = error[list(instruction.numerator_rows)] + exact.after[rows] * error[instruction.divisor_row]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            quotient = np.where(numerator > 0, numerator / least, 0)
+        return quotient + error[rows]
+    absolute = magnitudes_of(instruction)
+    read_error, own_error = operands(absolute, error)
+    if instruction.star == "+":
+        return absolute.out_matrix @ (read_error + own_error)
+    return absolute.out_matrix @ (exact.read * own_error + (exact.own + own_error) * read_error)

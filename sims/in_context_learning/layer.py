@@ -1,0 +1,96 @@
+"""The paper's decoder layer: causal softmax heads, a residual that is never normalised, layer norm in the MLP only."""
+
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Int
+
+from sims.in_context_learning.activations import GeluForm, gelu, layer_norm
+
+LayerNormMode = Literal["ideal", "realised"]
+
+
+class LayerWeights(NamedTuple):
+    """The weights of one decoder layer, or of a stack of equally large ones (a leading axis of layers).
+
+    `keys`, `queries`, `values` are W^K, W^Q, W^V of every head, `mix` is W^F, `inner` and `inner_bias` W_2 and b_2,
+    `outer` and `outer_bias` W_1 and b_1. `gain` is a factor N √(2/L) of W_2, kept apart from it because only a layer
+    norm that is realised needs it; an ideal one divides by the row on which `divisor` is 1. `gate` says what the unit
+    of the MLP is built for at each position: to pass its input on unclipped (1), to stay shut (-1), or neither (0).
+    """
+
+    keys: Float[Array, "*layers heads keys rows"]
+    queries: Float[Array, "*layers heads keys rows"]
+    values: Float[Array, "*layers heads values rows"]
+    mix: Float[Array, "*layers rows heads values"]
+    inner: Float[Array, "*layers units rows"]
+    inner_bias: Float[Array, "*layers units"]
+    outer: Float[Array, "*layers rows units"]
+    outer_bias: Float[Array, "*layers rows"]
+    gain: Float[Array, "*layers"]
+    divisor: Float[Array, "*layers rows"]
+    gate: Int[Array, "*layers units positions"]
+
+
+class LayerOutput(NamedTuple):
+    """The hidden states after a layer, and the least pre-activation (signed by `gate`) of its gated units.
+
+    A unit that passes x on as GeLU(N + x) - N clips x where its pre-activation N + x is not well above zero.
+    """
+
+    hidden: Float[Array, "rows positions"]
+    headroom: Float[Array, ""]
+
+
+def decoder_layer(
+    weights: LayerWeights,
+    hidden: Float[Array, "rows positions"],
+    layer_norm: LayerNormMode = "ideal",
+    form: GeluForm = "erf",
+) -> LayerOutput:
+    """One layer: a = W^F [b_1; ...; b_m], then h' = W_1 GeLU(W_2 λ(a + h) + b_2) + b_1 + a + h.
+
+    b_j = W^V_j H softmax((W^K_j H)ᵀ W^Q_j h_i), the softmax over positions up to i. A `layer_norm` that is "realised"
+    is the λ of the paper; an "ideal" one is what the constructions want of it, the limit of infinite pads: the
+    identity, or a division by the absolute value of one row. One prompt; `vmap` over more.
+
+    Raises ValueError for another mode or form. Source: Akyürek et al. 2023 (arXiv 2211.15661), equations (1)-(6).
+    """
+    stream = hidden + attention(weights, hidden)
+    normalised = normalise(weights, stream, layer_norm)
+    activated = matmul(weights.inner, normalised) + weights.inner_bias[:, None]
+    change = matmul(weights.outer, gelu(activated, form)) + weights.outer_bias[:, None]
+    # An infinity (a division by zero) is as good as clipped: it is NaN in the next sum.
+    signed = jnp.where(jnp.isfinite(activated), weights.gate * activated, -jnp.inf)
+    return LayerOutput(stream + change, jnp.min(signed, initial=jnp.inf, where=weights.gate != 0))
+
+
+def attention(weights: LayerWeights, hidden: Float[Array, "rows positions"]) -> Float[Array, "rows positions"]:
+    """W^F [b_1; ...; b_m] of the causal softmax heads."""
+    keys, queries, values = (
+        jnp.einsum("hvr,rp->hvp", projection, hidden, precision="highest")
+        for projection in (weights.keys, weights.queries, weights.values)
+    )
+    scores = jnp.einsum("hkj,hki->hij", keys, queries, precision="highest")
+    causal = jnp.tril(jnp.ones(scores.shape[1:], bool))
+    weighting = jax.nn.softmax(scores, axis=-1, where=causal)
+    read = jnp.einsum("hvj,hij->hvi", values, weighting, precision="highest")
+    return jnp.einsum("rhv,hvi->ri", weights.mix, read, precision="highest")
+
+
+def normalise(
+    weights: LayerWeights, stream: Float[Array, "rows positions"], mode: LayerNormMode
+) -> Float[Array, "rows positions"]:
+    """What the MLP reads: the layer norm of the residual stream times the gain, or the ideal of it."""
+    if mode not in ("ideal", "realised"):
+        raise ValueError(f'layer_norm must be "ideal" or "realised", got {mode!r}')
+    if mode == "ideal":
+        return stream / jnp.abs(matmul(weights.divisor, stream))
+    return weights.gain * layer_norm(stream)
+
+
+def matmul(left: Float[Array, "*rows inner"], right: Float[Array, "inner columns"]) -> Float[Array, "*rows columns"]:
+    """The product in full precision on every device."""
+    return jnp.matmul(left, right, precision="highest")

@@ -1,0 +1,98 @@
+"""The transformer that learns in context: a small decoder with an un-normalised residual stream."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Float, Key
+
+from sims.domain import require_count
+
+
+class Layer(eqx.Module):
+    """One decoder layer, h ← h + Attention(LN(h)), h ← h + MLP(LN(h)), with an MLP of width 4H and GeLU (erf)."""
+
+    attention_norm: eqx.nn.LayerNorm
+    queries_keys_values: eqx.nn.Linear
+    heads_out: eqx.nn.Linear
+    mlp_norm: eqx.nn.LayerNorm
+    widen: eqx.nn.Linear
+    narrow: eqx.nn.Linear
+    heads: int = eqx.field(static=True)
+
+    def __init__(self, key: Key[Array, ""], width: int, heads: int, dtype: DTypeLike):
+        keys = jax.random.split(key, 4)
+        self.attention_norm = eqx.nn.LayerNorm(width, dtype=dtype)
+        self.queries_keys_values = eqx.nn.Linear(width, 3 * width, dtype=dtype, key=keys[0])
+        self.heads_out = eqx.nn.Linear(width, width, dtype=dtype, key=keys[1])
+        self.mlp_norm = eqx.nn.LayerNorm(width, dtype=dtype)
+        self.widen = eqx.nn.Linear(width, 4 * width, dtype=dtype, key=keys[2])
+        self.narrow = eqx.nn.Linear(4 * width, width, dtype=dtype, key=keys[3])
+        self.heads = heads
+
+    def __call__(self, hidden: Float[Array, "positions width"]) -> Float[Array, "positions width"]:
+        """Pass one prompt's hidden states through the layer; a position sees itself and those before it."""
+        projected = jax.vmap(self.queries_keys_values)(jax.vmap(self.attention_norm)(hidden))
+        queries, keys, values = jnp.moveaxis(projected.reshape(len(hidden), 3, self.heads, -1), 1, 0)
+        attended = jax.nn.dot_product_attention(queries, keys, values, is_causal=True)
+        hidden = hidden + jax.vmap(self.heads_out)(attended.reshape(hidden.shape))
+        inner = jax.nn.gelu(jax.vmap(self.widen)(jax.vmap(self.mlp_norm)(hidden)), approximate=False)
+        return hidden + jax.vmap(self.narrow)(inner)
+
+
+class Transformer(eqx.Module):
+    """Linear embedding, learned positions, layers, and a linear read-out without a last layer norm.
+
+    The text of Akyürek et al. 2023 has no layer norm before the attention; with it, as here, small models train better.
+    """
+
+    embedding: eqx.nn.Linear
+    positions: Float[Array, "positions width"]
+    layers: tuple[Layer, ...]
+    readout: eqx.nn.Linear
+
+    def __init__(
+        self,
+        key: Key[Array, ""],
+        *,
+        dimension: int,
+        examples: int,
+        layers: int,
+        width: int,
+        heads: int,
+        dtype: DTypeLike = jnp.float32,
+    ):
+        """Draw the start: Equinox's own, U(±1/√fan-in), and positions N(0, 0.02²).
+
+        Raises ValueError for sizes below one and a width that is no multiple of the number of heads.
+        """
+        sizes = {"dimension": dimension, "examples": examples, "layers": layers, "width": width, "heads": heads}
+        for name, size in sizes.items():
+            require_count(name, size, 1, "there is no transformer otherwise")
+        if width % heads:
+            raise ValueError(f"width must be a multiple of the {heads} heads, got {width}")
+        embedding_key, position_key, layer_key, readout_key = jax.random.split(key, 4)
+        self.embedding = eqx.nn.Linear(dimension + 1, width, dtype=dtype, key=embedding_key)
+        self.positions = 0.02 * jax.random.normal(position_key, (2 * examples, width), dtype)
+        self.layers = tuple(Layer(key, width, heads, dtype) for key in jax.random.split(layer_key, layers))
+        self.readout = eqx.nn.Linear(width, 1, dtype=dtype, key=readout_key)
+
+    def hidden_states(self, tokens: Float[Array, "positions token"]) -> Float[Array, "states positions width"]:
+        """The residual stream of one prompt: the embedded tokens and then the stream after each layer.
+
+        A prompt may be shorter than those the model was made for.
+        """
+        states = [jax.vmap(self.embedding)(tokens) + self.positions[: len(tokens)]]
+        for layer in self.layers:
+            states.append(layer(states[-1]))
+        return jnp.stack(states)
+
+    def predictions(self, tokens: Float[Array, "positions token"]) -> Float[Array, "prefixes"]:
+        """The predicted label at every x position of one prompt's tokens: after k = 0, 1, ... examples."""
+        return jax.vmap(self.readout)(self.hidden_states(tokens)[-1, ::2])[:, 0]
+
+
+def parameter_count(model: Transformer) -> int:
+    """The number of trained numbers in a model."""
+    return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_array)))

@@ -1,0 +1,130 @@
+"""Linear self-attention on joined tokens (x_j, y_j), in the three notations of the papers that study it."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Float, ScalarLike
+
+from sims.domain import AnyArray, require_count
+
+
+class AttentionLayer(NamedTuple):
+    """The matrices of one layer, e ← e + P W_V C Cᵀ W_Kᵀ W_Q e with the context tokens as the columns of C.
+
+    Several layers are one of these with a leading axis. Source: von Oswald et al. 2023.
+    """
+
+    keys: Float[AnyArray, "*layers width width"]
+    queries: Float[AnyArray, "*layers width width"]
+    values: Float[AnyArray, "*layers width width"]
+    projection: Float[AnyArray, "*layers width width"]
+
+
+def joined_tokens(
+    inputs: Float[AnyArray, "examples dimension"],
+    labels: Float[AnyArray, "examples"],
+    queries: Float[AnyArray, "queries dimension"],
+    query_labels: Float[AnyArray, "queries"],
+) -> Float[Array, "positions width"]:
+    """Tokens (x_j, y_j), the context first and then the queries with what stands in their label's place."""
+    rows = jnp.concatenate([jnp.asarray(inputs), jnp.asarray(queries)])
+    return jnp.column_stack([rows, jnp.concatenate([jnp.asarray(labels), jnp.asarray(query_labels)])])
+
+
+def attend(
+    layers: AttentionLayer, tokens: Float[AnyArray, "positions width"], context: int
+) -> Float[Array, "positions width"]:
+    """Pass the tokens (rows) through stacked layers; the first `context` of them give the keys and the values.
+
+    Raises ValueError for a context of no tokens or more than there are.
+    """
+    if not 1 <= context <= len(tokens):
+        raise ValueError(f"context must be from 1 to the {len(tokens)} tokens, got {context}")
+
+    def pass_through(tokens, layer):
+        seen = tokens[:context]
+        scores = (tokens @ layer.queries.T) @ (seen @ layer.keys.T).T
+        return tokens + scores @ (seen @ layer.values.T) @ layer.projection.T, None
+
+    return lax.scan(pass_through, jnp.asarray(tokens), layers)[0]
+
+
+def descent_layers(
+    start_weights: Float[AnyArray, "dimension"], step: ScalarLike, layers: int, context: int
+) -> AttentionLayer:
+    """The layers that take one step each of gradient descent on (1/2N) Σ (wᵀx_i - y_i)², N = `context`.
+
+    Context tokens become (x_j, y_j - Δwᵀx_j). A query (x, -w_0ᵀx) ends as (x, -wᵀx).
+    Raises ValueError for less than one layer or context token. Source: proposition 1 of von Oswald et al. 2023.
+    """
+    require_count("layers", layers, 1, "there is no step otherwise")
+    require_count("context", context, 1, "there is no gradient otherwise")
+    start_weights = jnp.asarray(start_weights)
+    dimension = len(start_weights)
+    inputs_only = jnp.diag(jnp.append(jnp.ones(dimension), 0))
+    values = jnp.zeros((dimension + 1, dimension + 1)).at[-1].set(jnp.append(start_weights, -1))
+    projection = step / context * jnp.eye(dimension + 1)
+    return AttentionLayer(*(jnp.stack([matrix] * layers) for matrix in (inputs_only, inputs_only, values, projection)))
+
+
+def contracting_layers(
+    steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "layers"], dimension: int, context: int
+) -> AttentionLayer:
+    """The layers of GD++: a gradient step of size η_l from w = 0, and x_j ← (I - γ_l Σ x_i x_iᵀ) x_j for every token.
+
+    Queries start as (x, 0) and end with minus the prediction. γ = 0 is plain gradient descent.
+    Raises ValueError for less than one context token and counts of η and γ that differ.
+    Source: GD++ of von Oswald et al. 2023.
+    """
+    require_count("context", context, 1, "there is no gradient otherwise")
+    steps, contractions = jnp.asarray(steps), jnp.asarray(contractions)
+    if steps.shape != contractions.shape:
+        raise ValueError(f"steps and contractions must be as many, got {len(steps)} and {len(contractions)}")
+    on_inputs = jnp.append(jnp.ones(dimension), 0)
+    per_row = -(contractions[:, None] * on_inputs + steps[:, None] / context * (1 - on_inputs))
+    inputs_only = jnp.broadcast_to(jnp.diag(on_inputs), (len(steps), dimension + 1, dimension + 1))
+    identity = jnp.broadcast_to(jnp.eye(dimension + 1), inputs_only.shape)
+    return AttentionLayer(inputs_only, inputs_only, per_row[:, :, None] * identity, identity)
+
+
+def preconditioned_prediction(
+    projections: Float[AnyArray, "layers width width"],
+    forms: Float[AnyArray, "layers width width"],
+    inputs: Float[AnyArray, "examples dimension"],
+    labels: Float[AnyArray, "examples"],
+    query: Float[AnyArray, "dimension"],
+) -> Float[Array, ""]:
+    """What L layers Z ← Z + (1/n) P Z M Zᵀ Q Z predict: minus the last entry of the last column of Z.
+
+    The columns of Z are (x_i, y_i) and (x, 0); M leaves the query out of keys and values. With P = e e ᵀ of the last
+    row and Q = -diag(A, 0) a layer is a step of descent preconditioned by Aᵀ. P are the `projections`, Q the `forms`.
+    Source: lemma 1 of Ahn et al. 2023; the transpose: derived here.
+    """
+    examples = len(labels)
+    tokens = joined_tokens(inputs, labels, query[None], jnp.zeros(1)).T
+    mask = jnp.append(jnp.ones(examples), 0)
+
+    def pass_through(tokens, layer):
+        projection, form = layer
+        return tokens + projection @ (tokens * mask) @ (tokens.T @ form @ tokens) / examples, None
+
+    layers = jnp.asarray(projections), jnp.asarray(forms)
+    return -lax.scan(pass_through, tokens, layers)[0][-1, -1]
+
+
+def attention_prediction(
+    value_projection: Float[AnyArray, "width width"],
+    key_query: Float[AnyArray, "width width"],
+    inputs: Float[AnyArray, "examples dimension"],
+    labels: Float[AnyArray, "examples"],
+    query: Float[AnyArray, "dimension"],
+) -> Float[Array, ""]:
+    """What the layer E + W_PV E (Eᵀ W_KQ E) / N predicts: the last entry of its last column.
+
+    The columns of E are the N examples (x_i, y_i) and the query (x, 0), which is among keys and values here.
+    Source: Zhang, Frei & Bartlett 2024.
+    """
+    embedding = joined_tokens(inputs, labels, query[None], jnp.zeros(1, labels.dtype)).T
+    asked = embedding.T @ (key_query @ embedding[:, -1])
+    return value_projection[-1] @ (embedding @ asked) / len(labels)

@@ -1,0 +1,134 @@
+"""How far two learners are apart: in their predictions, in their errors, and in the weights behind them."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Float
+
+from sims.domain import AnyArray, require_count, require_finite
+from sims.in_context_learning.prompts import Prompts
+
+Predictor = Callable[[Prompts], AnyArray]
+"""From prompts of n examples, one leading axis, to predictions [count, n]: the label of each from those before it."""
+
+
+class Estimate(NamedTuple):
+    """A mean over prompts and the standard error of that mean, at each prefix k = 0, ..., n - 1."""
+
+    mean: Float[Array, "prefixes"]
+    standard_error: Float[Array, "prefixes"]
+
+
+class LinearFit(NamedTuple):
+    """For each prompt, the weights of the best linear fit to a learner, and the share of its outputs they explain."""
+
+    weights: Float[Array, "count dimension"]
+    r_squared: Float[Array, "count"]
+
+
+def squared_prediction_difference(
+    first: Float[AnyArray, "count prefixes"], second: Float[AnyArray, "count prefixes"]
+) -> Estimate:
+    """SPD: the mean squared difference between two learners' predictions for the same queries.
+
+    To the Bayes predictor it is the excess risk. Raises ValueError for fewer than two prompts.
+    Source: equation 15 of Akyürek et al. 2023.
+    """
+    return _estimate((first - second) ** 2)
+
+
+def excess_error(
+    first: Float[AnyArray, "count prefixes"],
+    second: Float[AnyArray, "count prefixes"],
+    labels: Float[AnyArray, "count prefixes"],
+) -> Estimate:
+    """By how much the mean squared error of the first learner exceeds that of the second, paired prompt by prompt.
+
+    What the two have in common, the label's noise above all, cancels in each difference.
+    Raises ValueError for fewer than two prompts.
+    """
+    return _estimate((first - labels) ** 2 - (second - labels) ** 2)
+
+
+def implicit_fit(
+    predict: Predictor, prompts: Prompts, prefix: int, test_inputs: Float[AnyArray, "tests dimension"]
+) -> LinearFit:
+    """The weights a learner acts by after `prefix` examples: a least squares fit to its answers on test inputs.
+
+    R² = 1 - Σ (ŷ' - ŵᵀx')² / Σ ŷ'² has no mean taken out, as the fit has no intercept; it is 1 for a learner that
+    is linear in the query, and 1 too where it answers 0 throughout.
+
+    Args:
+        predict: the learner; it is given prompts of `prefix + 1` examples, the last one with label 0.
+        prompts: the problems, of which the first `prefix` examples are shown.
+        prefix: k, from 0 to n.
+        test_inputs: x', at least d of them and of rank d.
+
+    Raises ValueError for a prefix out of range and fewer test inputs than dimensions.
+    Source: equation 16 of Akyürek et al. 2023, and the R² of its figure 6.
+    """
+    answers = answer_queries(predict, prompts, prefix, test_inputs)
+    tests, dimension = test_inputs.shape
+    require_count("the number of test_inputs", tests, dimension, "the weights are not determined otherwise")
+    test_inputs = jnp.asarray(test_inputs)
+    weights = jnp.linalg.lstsq(test_inputs, answers.T)[0].T
+    missed = jnp.sum((answers - weights @ test_inputs.T) ** 2, axis=1)
+    total = jnp.sum(answers**2, axis=1)
+    return LinearFit(weights, 1 - missed / jnp.where(total > 0, total, 1))
+
+
+def answer_queries(
+    predict: Predictor, prompts: Prompts, prefix: int, test_inputs: Float[AnyArray, "tests dimension"]
+) -> Float[Array, "count tests"]:
+    """What a learner answers to each test input after the first `prefix` examples of each prompt.
+
+    The arguments are those of `implicit_fit`; there may be any number of test inputs.
+    """
+    count, examples, dimension = prompts.inputs.shape
+    tests = len(test_inputs)
+    if not 0 <= prefix <= examples:
+        raise ValueError(f"prefix must be from 0 to the {examples} examples, got {prefix}")
+    require_finite("test_inputs", test_inputs)
+    shown = jnp.broadcast_to(prompts.inputs[:, None, :prefix], (count, tests, prefix, dimension))
+    queries = jnp.broadcast_to(test_inputs[None, :, None], (count, tests, 1, dimension))
+    labels = jnp.broadcast_to(prompts.labels[:, None, :prefix], (count, tests, prefix))
+    asked = Prompts(
+        jnp.concatenate([shown, queries], axis=2).reshape(count * tests, prefix + 1, dimension),
+        jnp.pad(labels, ((0, 0), (0, 0), (0, 1))).reshape(count * tests, prefix + 1),
+        jnp.repeat(jnp.asarray(prompts.weights), tests, axis=0),
+    )
+    return jnp.asarray(predict(asked))[:, -1].reshape(count, tests)
+
+
+def ilwd(
+    first: Float[AnyArray, "count prefixes dimension"], second: Float[AnyArray, "count prefixes dimension"]
+) -> Estimate:
+    """ILWD: the mean squared distance between the weights behind two learners, from `implicit_fit` or the rules.
+
+    Raises ValueError for fewer than two prompts. Source: equation 17 of Akyürek et al. 2023.
+    """
+    return _estimate(jnp.sum((first - second) ** 2, axis=-1))
+
+
+def gram_eigenvalues(inputs: Float[AnyArray, "count examples dimension"]) -> Float[Array, "count rank"]:
+    """The min(k, d) eigenvalues of XᵀX that can differ from 0, in ascending order, for each sample X of k inputs.
+
+    Given the inputs, the risk of ridge regression is a function of these: Monte Carlo need not draw labels.
+    """
+    require_count("the number of inputs", inputs.shape[1], 1, "there is no Gram matrix otherwise")
+
+    def of_sample(sample):
+        smaller = sample @ sample.T if sample.shape[0] < sample.shape[1] else sample.T @ sample
+        return jnp.maximum(jnp.linalg.eigvalsh(smaller), 0)
+
+    return lax.map(of_sample, jnp.asarray(inputs))
+
+
+def _estimate(samples) -> Estimate:
+    require_count("the number of prompts", samples.shape[0], 2, "one has no standard error")
+    samples = jnp.asarray(samples)
+    return Estimate(jnp.mean(samples, axis=0), jnp.std(samples, axis=0, ddof=1) / samples.shape[0] ** 0.5)
+
+

@@ -1,0 +1,296 @@
+"""The paper's two theorems as programs, and what follows from repeating them: SGD and ridge over all examples.
+
+A prompt of n examples has 2n + 1 positions: x_1, y_1, x_2, ..., y_n and the query. Register 0 holds y, registers 1 to d
+hold x, all others start at zero.
+"""
+
+import itertools
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Float
+
+from sims.domain import AnyArray, require_above, require_count, require_finite
+from sims.in_context_learning.activations import GeluForm
+from sims.in_context_learning.layer import LayerNormMode
+from sims.in_context_learning.network import Network, embed, run
+from sims.in_context_learning.primitives import Rows, aff, div, mov, mul
+from sims.in_context_learning.raw import Instruction
+
+
+class Program(NamedTuple):
+    """Instructions, the registers and positions that they need, and the (row, column) in which the answer stands.
+
+    `dimension` is that of the inputs.
+    """
+
+    instructions: tuple[Instruction, ...]
+    dimension: int
+    register_rows: int
+    positions: int
+    answer: tuple[int, int]
+
+    @property
+    def layers(self) -> int:
+        """Decoder layers of the compiled program: one per instruction."""
+        return len(self.instructions)
+
+
+def gradient_step_program(
+    dimension: int,
+    step: float | int,
+    regulariser: float | int,
+    start_weights: Float[AnyArray, "dim"],
+    *,
+    printed_sign: bool = False,
+) -> Program:
+    """Theorem 1: one SGD step on the ridge loss of one example, applied to the query, in 9 layers and 4d + 3 registers.
+
+    The answer is w' · x_2 with w' = w - 2α (x_1 x_1ᵀ w - x_1 y_1 + λ w). `step` is α, `regulariser` λ,
+    `start_weights` w. With `printed_sign` the λ w is subtracted within the brackets, as the chain in the paper's
+    appendix does: the step for -λ.
+
+    Raises ValueError for a dimension below 1, or a parameter that is not finite or of the wrong length.
+    Source: Akyürek et al. 2023 (arXiv 2211.15661), Theorem 1, equation (11) and Appendix A.
+    """
+    start = np.asarray(start_weights, float)
+    _require_sizes(dimension, 1)
+    if start.shape != (dimension,):
+        raise ValueError(f"start_weights must hold {dimension} numbers, got shape {start.shape}")
+    for name, value in (("step", step), ("regulariser", regulariser), ("start_weights", start)):
+        require_finite(name, value)
+    r = _GradientRegisters(dimension)
+    decay = -regulariser if printed_sign else regulariser
+    identity, nothing = np.eye(dimension), (0, 0)
+    instructions = (
+        mov(0, 1, r.x),
+        aff(r.x, nothing, r.dot, start[None], np.zeros((1, 0))),
+        r.subtract_label(),
+        r.multiply_by_input(),
+        aff(nothing, nothing, r.weights, np.zeros((dimension, 0)), np.zeros((dimension, 0)), start),
+        aff(r.product, r.weights, r.gradient, identity, decay * identity),
+        aff(r.weights, r.gradient, r.weights, identity, -2 * step * identity),
+        mov(1, 2, r.weights),
+        r.apply(r.gradient[0]),
+    )
+    return Program(instructions, dimension, r.number, 3, (r.gradient[0], 2))
+
+
+def sgd_program(dimension: int, examples: int, step: float | int, regulariser: float | int) -> Program:
+    """One pass of SGD from w = 0 over n examples, batches of one, applied to the query: 8n layers, 4d + 3 registers.
+
+    Each example does w <- w - 2α (x xᵀ w - x y + λ w), with α = `step`, λ = `regulariser`.
+
+    Raises ValueError for a dimension or number of examples below 1, or a parameter that is not finite.
+    Source: the stack that Akyürek et al. 2023 indicate after Theorem 1; its layers: derived here.
+    """
+    _require_sizes(dimension, examples)
+    require_finite("step", step)
+    require_finite("regulariser", regulariser)
+    r = _GradientRegisters(dimension)
+    identity = np.eye(dimension)
+    instructions: list[Instruction] = []
+    for example in range(examples):
+        input_column, label_column = 2 * example, 2 * example + 1
+        instructions.append(mov(input_column, label_column, r.x))
+        if example > 0:
+            instructions.append(mov(input_column, label_column, r.weights))
+        instructions += [
+            r.apply(r.dot[0]),
+            r.subtract_label(),
+            r.multiply_by_input(),
+            aff(r.product, r.weights, r.gradient, identity, regulariser * identity),
+            aff(r.weights, r.gradient, r.weights, identity, -2 * step * identity),
+            mov(label_column, label_column + 1, r.weights),
+        ]
+    instructions.append(r.apply(r.gradient[0]))
+    return Program(tuple(instructions), dimension, r.number, 2 * examples + 1, (r.gradient[0], 2 * examples))
+
+
+class _GradientRegisters:
+    """Where a gradient step keeps its numbers, and the instructions that all its forms share."""
+
+    def __init__(self, dimension: int):
+        self.dimension = dimension
+        self.y, self.x, self.dot, self.residual, self.product, self.weights, self.gradient = _consecutive(
+            1, dimension, 1, 1, dimension, dimension, dimension
+        )
+        self.number = self.gradient[1]
+
+    def subtract_label(self) -> Instruction:
+        return aff(self.dot, self.y, self.residual, np.eye(1), -np.eye(1))
+
+    def multiply_by_input(self) -> Instruction:
+        return mul(self.dimension, 1, 1, self.x, self.residual, self.product)
+
+    def apply(self, row: int) -> Instruction:
+        return mul(1, self.dimension, 1, self.weights, self.x, (row, row + 1))
+
+
+def ridge_update_program(dimension: int, regulariser: float | int) -> Program:
+    """Theorem 2: ridge regression on one example by one Sherman-Morrison update: 14 layers, 3d² + 5d + 3 registers.
+
+    The answer is w' · x_2 with w' = (λ I + x_1 x_1ᵀ)⁻¹ x_1 y_1, λ = `regulariser`. Layer 2 computes x_1 y_1, which is
+    never used: it is in the paper's chain.
+
+    Raises ValueError for a dimension below 1 or a regulariser that is not positive and finite.
+    Source: Akyürek et al. 2023, Theorem 2, equations (13) and (14) and Appendix B.
+    """
+    _require_sizes(dimension, 1)
+    _require_regulariser(regulariser)
+    d, square = dimension, dimension**2
+    y, x, xy, inverse, left, right, outer, denominator, quotient, weights, answer = _consecutive(
+        1, d, d, square, d, d, square, 1, square, d, 1
+    )
+    nothing = (0, 0)
+    instructions = (
+        mov(0, 1, x),
+        mul(d, 1, 1, x, y, xy),
+        _constant(inverse, np.eye(d).ravel() / regulariser),
+        mul(d, d, 1, inverse, x, left),
+        mul(1, d, d, x, inverse, right),
+        mul(d, 1, d, left, right, outer),
+        mul(1, d, 1, x, left, denominator),
+        aff(denominator, nothing, denominator, np.eye(1), np.zeros((1, 0)), np.ones(1)),
+        div(outer, denominator[0], quotient, least_divisor=1.0, bound=1 / regulariser),
+        _difference(inverse, quotient, 1 / regulariser),
+        # x / (λ + |x|²) is longest at |x|² = λ.
+        mul(d, d, 1, inverse, x, weights, bound=0.5 * regulariser**-0.5),
+        mul(d, 1, 1, weights, y, weights),
+        mov(1, 2, weights),
+        mul(1, d, 1, weights, x, answer),
+    )
+    return Program(instructions, dimension, answer[1], 3, (answer[0], 2))
+
+
+def recursive_ridge_program(dimension: int, examples: int, regulariser: float | int) -> Program:
+    """Ridge regression on n examples, one Sherman-Morrison update each: 11n + 3 layers, 3d² + 5d + 3 registers.
+
+    The answer is x · (XᵀX + λ I)⁻¹ XᵀY at the query x, λ = `regulariser`. Every column updates its own inverse with its
+    own input in every round; only what `mov` carries on matters, and all of them stay inverses of matrices above λ I.
+
+    Raises ValueError for a dimension or number of examples below 1, or a regulariser that is not positive and finite.
+    Source: Akyürek et al. 2023 state one update (Theorem 2); the recursion, which must carry A⁻¹ and Σ x y on: derived
+    here.
+    """
+    _require_sizes(dimension, examples)
+    _require_regulariser(regulariser)
+    d, square = dimension, dimension**2
+    y, x, inverse, moment, direction, outer, denominator, quotient, xy, weights, answer = _consecutive(
+        1, d, square, d, d, square, 1, square, d, d, 1
+    )
+    nothing, largest = (0, 0), 1 / regulariser
+    instructions: list[Instruction] = [_constant(inverse, np.eye(d).ravel() / regulariser)]
+    for example in range(examples):
+        input_column, label_column = 2 * example, 2 * example + 1
+        instructions += [
+            mov(input_column, label_column, x if example == 0 else (x[0], moment[1])),
+            mul(d, d, 1, inverse, x, direction),
+            mul(d, 1, d, direction, direction, outer),
+            mul(1, d, 1, x, direction, denominator),
+            aff(denominator, nothing, denominator, np.eye(1), np.zeros((1, 0)), np.ones(1)),
+            _constant(quotient, np.zeros(square)),
+            div(outer, denominator[0], quotient, least_divisor=1.0, bound=largest),
+            _difference(inverse, quotient, largest),
+            mul(d, 1, 1, x, y, xy),
+            aff(moment, xy, moment, np.eye(d), np.eye(d)),
+            mov(label_column, label_column + 1, (inverse[0], moment[1])),
+        ]
+    instructions += [mul(d, d, 1, inverse, moment, weights), mul(1, d, 1, weights, x, answer)]
+    return Program(tuple(instructions), dimension, answer[1], 2 * examples + 1, (answer[0], 2 * examples))
+
+
+def _constant(rows: Rows, values: Float[np.ndarray, " rows"]) -> Instruction:
+    nothing = np.zeros((len(values), 0))
+    return aff((0, 0), (0, 0), rows, nothing, nothing, values)
+
+
+def _difference(inverse: Rows, quotient: Rows, bound: float) -> Instruction:
+    """A⁻¹ minus the quotient: both are at most 1/λ in every entry, since 0 <= (A + u uᵀ)⁻¹ <= A⁻¹ <= I/λ."""
+    identity = np.eye(inverse[1] - inverse[0])
+    return aff(inverse, quotient, inverse, identity, -identity, bound=bound)
+
+
+def _consecutive(*sizes: int) -> list[Rows]:
+    """Ranges of rows of these sizes, one after the other."""
+    ends = [0, *np.cumsum(sizes).tolist()]
+    return list(itertools.pairwise(ends))
+
+
+def _require_sizes(dimension: int, examples: int) -> None:
+    require_count("dimension", dimension, 1, "inputs need a coordinate")
+    require_count("examples", examples, 1, "nothing to learn from otherwise")
+
+
+def _require_regulariser(regulariser: float | int) -> None:
+    require_above("regulariser", regulariser, 0, "the Sherman-Morrison recursion starts from I / regulariser")
+    require_finite("regulariser", regulariser)
+
+
+def prompt_bound(
+    program: Program, inputs: float | int, labels: float | int
+) -> Float[np.ndarray, "registers positions"]:
+    """Bounds on the registers at the start, for `compile_program`, from bounds on |x| entry by entry and on |y|.
+
+    Raises ValueError for a bound that is negative or not finite.
+    """
+    for name, value in (("inputs", inputs), ("labels", labels)):
+        require_finite(name, value)
+        if not value >= 0:
+            raise ValueError(f"{name} must be a bound on absolute values and not negative, got {value}")
+    bounds = np.zeros((program.register_rows, program.positions))
+    bounds[1 : 1 + program.dimension, ::2] = inputs
+    bounds[0, 1::2] = labels
+    return bounds
+
+
+def prompt_state(
+    inputs: Float[AnyArray, "*prompts examples dim"],
+    labels: Float[AnyArray, "*prompts examples"],
+    query: Float[AnyArray, "*prompts dim"],
+) -> Float[Array, "*prompts rows positions"]:
+    """The tokens of a prompt as columns: [0, x_1], [y_1, 0], [0, x_2], ..., [y_n, 0], [0, query].
+
+    Source: Akyürek et al. 2023, the encoding of Section 3.
+    """
+    asked = jnp.concatenate([jnp.asarray(inputs), jnp.asarray(query)[..., None, :]], axis=-2)
+    answered = jnp.pad(jnp.asarray(labels), [(0, 0)] * (labels.ndim - 1) + [(0, 1)])
+    in_tokens = jnp.pad(asked, [(0, 0)] * (asked.ndim - 1) + [(1, 0)])
+    out_tokens = jnp.pad(answered[..., None], [(0, 0)] * answered.ndim + [(0, asked.shape[-1])])
+    interleaved = jnp.stack([in_tokens, out_tokens], axis=-2)
+    columns = interleaved.reshape(*asked.shape[:-2], -1, asked.shape[-1] + 1)
+    return jnp.swapaxes(columns[..., :-1, :], -1, -2)
+
+
+class Prediction(NamedTuple):
+    """What the network answers to every prompt, and whether something was clipped on the way (see `Run`)."""
+
+    value: Float[Array, "prompts"]
+    overflow: Bool[Array, "prompts"]
+
+
+@partial(jax.jit, static_argnames=("layer_norm", "form"))
+def predict(
+    network: Network,
+    inputs: Float[AnyArray, "prompts examples dim"],
+    labels: Float[AnyArray, "prompts examples"],
+    query: Float[AnyArray, "prompts dim"],
+    *,
+    layer_norm: LayerNormMode = "ideal",
+    form: GeluForm = "erf",
+) -> Prediction:
+    """The answers of a compiled program: what its last instruction has written at the query.
+
+    Raises ValueError for prompts that are not as long as those that the network was compiled for, and as `run`.
+    """
+    answer_row = network.layout.output_rows[0]
+
+    def answer(tokens):
+        finished = run(network, embed(network, tokens), layer_norm=layer_norm, form=form)
+        return finished.hidden[answer_row, -1], finished.overflow
+
+    return Prediction(*jax.vmap(answer)(prompt_state(inputs, labels, query)))

@@ -1,0 +1,128 @@
+"""Linear regression problems as prompts: examples, their labels, and the tokens a transformer reads."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import DTypeLike
+from jaxtyping import Float, Key, ScalarLike
+
+from sims.domain import AnyArray, is_traced, require_count, require_finite, require_in_range
+
+
+class Prompts(NamedTuple):
+    """Examples x_i and labels y_i = wᵀx_i + ε_i of one problem, or of several along leading axes.
+
+    After k examples, k = 0, ..., n - 1, a learner is asked for the label of the next: what it may see is
+    `inputs[:k]`, `labels[:k]` and the query `inputs[k]`.
+    """
+
+    inputs: Float[AnyArray, "*batch examples dimension"]
+    labels: Float[AnyArray, "*batch examples"]
+    weights: Float[AnyArray, "*batch dimension"]
+
+
+def sample_prompts(
+    key: Key[Array, ""],
+    count: int,
+    examples: int,
+    dimension: int,
+    *,
+    noise_std: ScalarLike = 0.0,
+    weight_std: ScalarLike = 1.0,
+    weight_mean: ScalarLike = 0.0,
+    input_scale: ScalarLike = 1.0,
+    input_covariance: Float[AnyArray, "dimension dimension"] | None = None,
+    weight_covariance: Float[AnyArray, "dimension dimension"] | None = None,
+    dtype: DTypeLike = float,
+) -> Prompts:
+    """Draw `count` independent problems of `examples` labelled examples each, all Gaussian.
+
+    Args:
+        key: of everything.
+        count: prompts, the leading axis of all that is returned.
+        examples: n, at least 1.
+        dimension: d, at least 1.
+        noise_std: σ >= 0, of the labels.
+        weight_std: τ >= 0, which multiplies the weights' own law N(0, `weight_covariance`).
+        weight_mean: of every entry of w; with τ = 0 all prompts have the same weights.
+        input_scale: finite; multiplies the inputs, which are N(0, `input_covariance`), before the labels are computed.
+        input_covariance: Λ, positive semidefinite; the identity if not given.
+        weight_covariance: Σ_w, positive semidefinite; the identity if not given.
+        dtype: in which all is drawn.
+
+    Raises ValueError for parameters outside these ranges.
+    Source: the setting of Akyürek et al. 2023 (σ = 0, τ = 1 unless stated); covariances: Zhang et al. 2024.
+    """
+    for name, size in {"count": count, "examples": examples, "dimension": dimension}.items():
+        require_count(name, size, 1, "there is nothing to draw otherwise")
+    for name, deviation in {"noise_std": noise_std, "weight_std": weight_std}.items():
+        require_in_range(name, deviation, 0, jnp.inf, includes_high=False)
+    for name, number in {"weight_mean": weight_mean, "input_scale": input_scale}.items():
+        require_finite(name, number)
+    for name, covariance in {"input_covariance": input_covariance, "weight_covariance": weight_covariance}.items():
+        require_covariance(name, covariance, dimension)
+    factors = covariance_root(input_covariance), covariance_root(weight_covariance)
+    return draw_prompts(
+        key, (count, examples, dimension), noise_std, weight_std, weight_mean, input_scale, *factors, dtype
+    )
+
+
+def draw_prompts(
+    key, sizes, noise_std, weight_std, weight_mean, input_scale, input_root, weight_root, dtype
+) -> Prompts:
+    """The draw itself, for loops: `sizes` are count, n and d, and roots of the covariances take their place."""
+    count, examples, dimension = sizes
+    input_key, weight_key, noise_key = jax.random.split(key, 3)
+    inputs = jax.random.normal(input_key, sizes, dtype)
+    weights = jax.random.normal(weight_key, (count, dimension), dtype)
+    noise = jax.random.normal(noise_key, (count, examples), dtype)
+    if input_root is not None:
+        inputs = inputs @ input_root.astype(dtype)
+    if weight_root is not None:
+        weights = weights @ weight_root.astype(dtype)
+    inputs = (input_scale * inputs).astype(dtype)
+    weights = (weight_mean + weight_std * weights).astype(dtype)
+    labels = jnp.sum(inputs * weights[:, None, :], axis=-1) + noise_std * noise
+    return Prompts(inputs, labels.astype(dtype), weights)
+
+
+def tokens(prompts: Prompts) -> Float[Array, "*batch positions width"]:
+    """The 2n tokens of width d + 1 that a transformer reads: [0, x_1], [y_1, 0], [0, x_2], [y_2, 0], ...
+
+    The label y_i is predicted at the position of x_i, 2i - 2 counted from 0. The last token is never needed for that.
+    Source: the encoding of Akyürek et al. 2023.
+    """
+    inputs, labels = jnp.asarray(prompts.inputs), jnp.asarray(prompts.labels)
+    input_tokens = jnp.pad(inputs, [(0, 0)] * (inputs.ndim - 1) + [(1, 0)])
+    label_tokens = jnp.pad(labels[..., None], [(0, 0)] * labels.ndim + [(0, inputs.shape[-1])])
+    pairs = jnp.stack([input_tokens, label_tokens], axis=-2)
+    return pairs.reshape(*labels.shape[:-1], 2 * labels.shape[-1], inputs.shape[-1] + 1)
+
+
+def require_covariance(name: str, covariance: Any, dimension: int) -> None:
+    """Raise `ValueError` unless `covariance` is None, or finite, d x d, symmetric and positive semidefinite.
+
+    Traced values pass once their shape fits.
+    """
+    if covariance is None:
+        return
+    if covariance.shape != (dimension, dimension):
+        raise ValueError(f"{name} must have shape {(dimension, dimension)}, got {covariance.shape}")
+    if is_traced(covariance):
+        return
+    matrix = np.asarray(covariance)
+    require_finite(name, matrix)
+    rounding = 8 * dimension * np.finfo(matrix.dtype).eps * np.abs(matrix).max()
+    if np.abs(matrix - matrix.T).max() > rounding or np.linalg.eigvalsh(matrix).min() < -rounding:
+        raise ValueError(f"{name} must be symmetric and positive semidefinite, got {matrix.tolist()}")
+
+
+def covariance_root(covariance: Float[AnyArray, "dimension dimension"] | None) -> Array | None:
+    """The symmetric root of a covariance, None for None."""
+    if covariance is None:
+        return None
+    eigenvalues, vectors = jnp.linalg.eigh(jnp.asarray(covariance))
+    return (vectors * jnp.sqrt(jnp.maximum(eigenvalues, 0))) @ vectors.T

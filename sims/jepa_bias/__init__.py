@@ -1,0 +1,113 @@
+"""JEPA and MAE in deep linear networks: one feature's scalar equation, and everything that the whole network does.
+
+Scalar: `simulate_flow` steps equations (7) and (8) through time, `trajectory_by_quadrature` integrates them over
+strengths (thousands at once, any number of decades), `simulate_factors` keeps encoder and predictor apart. Whole
+network: `Parameters` from `aligned_init` or one of its misaligned relatives, moved by `gradient_flow` or
+`gradient_descent` on two covariance matrices; `up_crossings` reads off what is learned when; `flow_eigenvalues` at a
+`saddle_state` tells what comes next. Covariances come from `data`. Neighbouring papers: stepwise self-supervision,
+deep linear nets, pretext tasks, contrastive losses, VICReg.
+"""
+
+from sims.jepa_bias.contrastive import mean_classifier_loss, random_classes, unsupervised_loss
+from sims.jepa_bias.crossings import Crossings, up_crossings
+from sims.jepa_bias.data import (
+    Covariances,
+    Views,
+    empirical_covariances,
+    gaussian_views,
+    masked_views,
+    rotated_covariance,
+    static_views,
+    temporal_views,
+)
+from sims.jepa_bias.domain import Clock, Objective
+from sims.jepa_bias.factor_flow import Factors, simulate_factors
+from sims.jepa_bias.linearisation import flow_eigenvalues, flow_jacobian, saddle_state
+from sims.jepa_bias.matrix_flow import (
+    Run,
+    gradient_descent,
+    gradient_flow,
+    largest_stable_step,
+    require_stable_step,
+)
+from sims.jepa_bias.neighbour_flows import (
+    deep_linear_flow,
+    random_embedding,
+    stepwise_flow,
+    stepwise_loss,
+    views_moment,
+)
+from sims.jepa_bias.networks import (
+    Parameters,
+    aligned_init,
+    balance,
+    diagonal_network,
+    encoder,
+    misaligned_init,
+    random_predictor_init,
+    random_rotation,
+    small_rotation,
+    unbalanced_init,
+)
+from sims.jepa_bias.objectives import autodiff_gradients, gradients, jepa_loss, mae_loss, sampled_loss
+from sims.jepa_bias.pretext import Pretext, Triplet, learn_pretext, random_triplet
+from sims.jepa_bias.quadrature import hitting_time_by_quadrature, trajectory_by_quadrature
+from sims.jepa_bias.scalar_flow import hitting_time, simulate_flow
+from sims.jepa_bias.vicreg import vicreg_loss
+
+__all__ = [
+    "Clock",
+    "Covariances",
+    "Crossings",
+    "Factors",
+    "Objective",
+    "Parameters",
+    "Pretext",
+    "Run",
+    "Triplet",
+    "Views",
+    "aligned_init",
+    "autodiff_gradients",
+    "balance",
+    "deep_linear_flow",
+    "diagonal_network",
+    "empirical_covariances",
+    "encoder",
+    "flow_eigenvalues",
+    "flow_jacobian",
+    "gaussian_views",
+    "gradient_descent",
+    "gradient_flow",
+    "gradients",
+    "hitting_time",
+    "hitting_time_by_quadrature",
+    "jepa_loss",
+    "largest_stable_step",
+    "learn_pretext",
+    "mae_loss",
+    "masked_views",
+    "mean_classifier_loss",
+    "misaligned_init",
+    "random_classes",
+    "random_embedding",
+    "random_predictor_init",
+    "random_rotation",
+    "random_triplet",
+    "require_stable_step",
+    "rotated_covariance",
+    "saddle_state",
+    "sampled_loss",
+    "simulate_factors",
+    "simulate_flow",
+    "small_rotation",
+    "static_views",
+    "stepwise_flow",
+    "stepwise_loss",
+    "temporal_views",
+    "trajectory_by_quadrature",
+    "unbalanced_init",
+    "unsupervised_loss",
+    "up_crossings",
+    "vicreg_loss",
+    "views_moment",
+]

@@ -1,0 +1,114 @@
+"""Two neighbouring papers' gradient flows, each of its own loss by autodiff: stepwise self-supervision, deep nets."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Key, ScalarLike
+
+from sims.domain import AnyArray, require_above, require_count, require_finite
+from sims.jepa_bias.domain import require_covariances
+from sims.jepa_bias.scalar_flow import MAX_STEPS, TOLERANCE, require_times
+from sims.precision import require_float64
+
+
+def views_moment(X: Float[AnyArray, "samples dim"], Y: Float[AnyArray, "samples dim"]) -> Float[Array, "dim dim"]:
+    """Γ = Σ (x yᵀ + y xᵀ) / 2n over n pairs of views, one pair per row; symmetric, and not always positive.
+
+    Raises ValueError for entries that are not finite. Source: Simon et al. 2023.
+    """
+    require_finite("X", X)
+    require_finite("Y", Y)
+    cross = jnp.asarray(X).T @ jnp.asarray(Y) / X.shape[0]
+    return (cross + cross.T) / 2
+
+
+def stepwise_loss(W: Float[AnyArray, "outputs dim"], moment: Float[AnyArray, "dim dim"]) -> Float[Array, ""]:
+    """‖W Γ Wᵀ - I‖_F². Source: the linear Barlow Twins loss of Simon et al. 2023."""
+    W = jnp.asarray(W)
+    return jnp.sum((W @ moment @ W.T - jnp.eye(W.shape[0])) ** 2)
+
+
+def random_embedding(key: Key[Array, ""], outputs: int, dimension: int, scale: ScalarLike) -> Float[Array, "outputs d"]:
+    """A start W(0) with independent entries N(0, scale²); raises ValueError for a scale that is not positive."""
+    require_count("outputs", outputs, 1, "need at least one")
+    require_above("scale", scale, 0, "0 is a saddle, where nothing moves")
+    return jnp.asarray(scale) * jax.random.normal(key, (outputs, dimension))
+
+
+def stepwise_flow(
+    start: Float[AnyArray, "outputs dim"], moment: Float[AnyArray, "dim dim"], times: Float[AnyArray, "times"]
+) -> Float[Array, "times outputs dim"]:
+    """W at the given times under dW/dt = -∇ `stepwise_loss`, from W(0) = `start`; Γ = `moment` is symmetric.
+
+    Runge-Kutta of order 8 with adaptive steps. NaN where it did not finish. Raises ValueError for a Γ that is not
+    finite or not of W's dimension, or times that are not increasing from 0 or later; TypeError without float64.
+    Source: Simon et al. 2023.
+    """
+    require_float64("a flow away from a small start")
+    require_finite("moment", moment)
+    if moment.shape != (start.shape[1], start.shape[1]):
+        raise ValueError(f"moment must be {start.shape[1]} x {start.shape[1]} as W has columns, got {moment.shape}")
+    require_times(times)
+    return _stepwise_flow(jnp.asarray(start, float), jnp.asarray(moment, float), jnp.asarray(times, float))
+
+
+def deep_linear_flow(
+    layers: Float[AnyArray, "depth dim dim"],
+    Sigma_xx: Float[AnyArray, "dim dim"],
+    Sigma_yx: Float[AnyArray, "dim dim"],
+    times: Float[AnyArray, "times"],
+) -> Float[Array, "times dim dim"]:
+    """W_D ... W_1 at the given times under gradient flow of ½ E|W_D ... W_1 x - y|², from the given layers.
+
+    Runge-Kutta of order 8 with adaptive steps on all D layers. NaN where it did not finish. Raises ValueError for
+    degenerate covariances or times that are not increasing from 0 or later; TypeError without float64.
+    Source: Saxe et al. 2013.
+    """
+    require_float64("a flow away from a small start")
+    require_covariances(Sigma_xx, Sigma_yx, layers.shape[1])
+    require_times(times)
+    return _deep_linear_flow(
+        jnp.asarray(layers, float),
+        jnp.asarray(Sigma_xx, float),
+        jnp.asarray(Sigma_yx, float),
+        jnp.asarray(times, float),
+    )
+
+
+@jax.jit
+def _stepwise_flow(start, moment, times):
+    return _descend(lambda W: stepwise_loss(W, moment), start, times)
+
+
+@jax.jit
+def _deep_linear_flow(layers, Sigma_xx, Sigma_yx, times):
+    def product(layers):
+        return jnp.linalg.multi_dot(list(layers[::-1])) if len(layers) > 1 else layers[0]
+
+    def loss(layers):
+        # Up to the constant ½ E|y|².
+        return jnp.sum(product(layers) * (product(layers) @ Sigma_xx / 2 - Sigma_yx))
+
+    return jax.vmap(product)(_descend(loss, layers, times))
+
+
+def _descend(loss: Callable[[Array], Array], start: Array, times: Array) -> Array:
+    import diffrax
+
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(lambda time, state, _: -jax.grad(loss)(state)),
+        diffrax.Dopri8(),
+        t0=0.0,
+        t1=times[-1],
+        dt0=None,
+        y0=start,
+        saveat=diffrax.SaveAt(ts=times),
+        # Small starts grow by e-folds: only a relative tolerance sees them.
+        stepsize_controller=diffrax.PIDController(rtol=TOLERANCE, atol=TOLERANCE * jnp.max(jnp.abs(start))),
+        max_steps=MAX_STEPS,
+        adjoint=diffrax.ForwardMode(),
+        throw=False,
+    )
+    return jnp.where(solution.result == diffrax.RESULTS.successful, solution.ys, jnp.nan)

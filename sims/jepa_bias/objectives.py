@@ -1,0 +1,149 @@
+"""The two losses on covariances and on data, and their gradients: by hand, and by autodiff through a stop-gradient.
+
+The hand-written gradient is what the flows follow (a third of the compilation, and it may be differentiated again: a
+stop-gradient would freeze the target in a Jacobian too). Autodiff of the losses is what people run.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Float
+
+from sims.domain import AnyArray
+from sims.jepa_bias.domain import Objective, require_choice
+from sims.jepa_bias.networks import Parameters, encoder
+
+
+def jepa_loss(
+    parameters: Parameters,
+    Sigma_xx: Float[AnyArray, "dim dim"],
+    Sigma_yx: Float[AnyArray, "dim dim"],
+    Sigma_yy: Float[AnyArray, "dim dim"],
+    *,
+    stop_gradient: bool = True,
+    target_encoder: Float[AnyArray, "dim dim"] | None = None,
+) -> Float[Array, ""]:
+    """½ E|V W̄ x - SG(T y)|², with T = W̄ or, where given, the target encoder (such as a moving average of W̄).
+
+    Args:
+        parameters: W_1..W_L and V.
+        Sigma_xx: E[x xᵀ].
+        Sigma_yx: E[y xᵀ].
+        Sigma_yy: E[y yᵀ].
+        stop_gradient: whether the target counts as a constant in derivatives, as JEPA says.
+        target_encoder: T, if it is not W̄ itself.
+
+    Source: the JEPA loss of Littwin et al. 2024.
+    """
+    target = encoder(parameters) if target_encoder is None else jnp.asarray(target_encoder)
+    if stop_gradient:
+        target = lax.stop_gradient(target)
+    prediction = parameters.predictor @ encoder(parameters)
+    return _half_squared_error(prediction, target, Sigma_xx, Sigma_yx, Sigma_yy)
+
+
+def mae_loss(
+    parameters: Parameters,
+    Sigma_xx: Float[AnyArray, "dim dim"],
+    Sigma_yx: Float[AnyArray, "dim dim"],
+    Sigma_yy: Float[AnyArray, "dim dim"],
+) -> Float[Array, ""]:
+    """½ E|V W̄ x - y|², the loss of reconstruction; arguments as `jepa_loss`. Source: Littwin et al. 2024."""
+    prediction = parameters.predictor @ encoder(parameters)
+    return _half_squared_error(prediction, jnp.eye(prediction.shape[0]), Sigma_xx, Sigma_yx, Sigma_yy)
+
+
+def sampled_loss(
+    parameters: Parameters,
+    X: Float[AnyArray, "samples dim"],
+    Y: Float[AnyArray, "samples dim"],
+    objective: Objective,
+    *,
+    stop_gradient: bool = True,
+    target_encoder: Float[AnyArray, "dim dim"] | None = None,
+) -> Float[Array, ""]:
+    """Half the mean squared error over pairs of views, one pair per row: what a training loop computes.
+
+    Other arguments as `jepa_loss`; MAE has no target encoder. Raises ValueError for another objective.
+    Source: the losses of Littwin et al. 2024.
+    """
+    require_choice("objective", objective, Objective)
+    X, targets = jnp.asarray(X), jnp.asarray(Y)
+    latents = X @ encoder(parameters).T
+    if objective == "jepa":
+        targets = targets @ (encoder(parameters) if target_encoder is None else jnp.asarray(target_encoder)).T
+        targets = lax.stop_gradient(targets) if stop_gradient else targets
+    return jnp.mean(jnp.sum((latents @ parameters.predictor.T - targets) ** 2, axis=1)) / 2
+
+
+def gradients(
+    parameters: Parameters,
+    Sigma_xx: Float[AnyArray, "dim dim"],
+    Sigma_yx: Float[AnyArray, "dim dim"],
+    objective: Objective,
+    *,
+    stop_gradient: bool = True,
+    Sigma_yy: Float[AnyArray, "dim dim"] | None = None,
+    target_encoder: Float[AnyArray, "dim dim"] | None = None,
+) -> Parameters:
+    """The gradient of the loss by hand: E W̄ᵀ for V, and (W_L..W_{a+1})ᵀ Vᵀ E (W_{a-1}..W_1)ᵀ for W_a.
+
+    E = V W̄ Σ_xx - T Σ_yx, where T is W̄ or the target encoder for JEPA and I for MAE. Without the stop-gradient the
+    target adds W̄ Σ_yy - V W̄ Σ_yxᵀ to the gradient for W̄, and `Sigma_yy` must be given.
+    Raises ValueError for another objective, or no `Sigma_yy` where it is needed.
+    Source: equations (4) and (5) of Littwin et al. 2024 as quoted by a public formalisation.
+    """
+    require_choice("objective", objective, Objective)
+    layers, predictor = parameters
+    inputs = [layers[0]]
+    for layer in layers[1:]:
+        inputs.append(layer @ inputs[-1])
+    product = inputs.pop()
+    target = jnp.asarray(Sigma_yx)
+    if objective == "jepa":
+        target = (product if target_encoder is None else jnp.asarray(target_encoder)) @ Sigma_yx
+    prediction = predictor @ product
+    error = prediction @ Sigma_xx - target
+    backward = predictor.T @ error
+    if objective == "jepa" and target_encoder is None and not stop_gradient:
+        if Sigma_yy is None:
+            raise ValueError("Sigma_yy must be given for stop_gradient=False: the target is differentiated too")
+        backward = backward + product @ Sigma_yy - prediction @ jnp.asarray(Sigma_yx).T
+    slopes = []
+    for layer, layer_input in zip(layers[:0:-1], reversed(inputs), strict=True):
+        slopes.append(backward @ layer_input.T)
+        backward = layer.T @ backward
+    slopes.append(backward)
+    return Parameters(layers=jnp.stack(slopes[::-1]), predictor=error @ product.T)
+
+
+def autodiff_gradients(
+    parameters: Parameters,
+    Sigma_xx: Float[AnyArray, "dim dim"],
+    Sigma_yx: Float[AnyArray, "dim dim"],
+    Sigma_yy: Float[AnyArray, "dim dim"],
+    objective: Objective,
+    *,
+    stop_gradient: bool = True,
+    target_encoder: Float[AnyArray, "dim dim"] | None = None,
+) -> Parameters:
+    """The gradient of `jepa_loss` or `mae_loss` by reverse-mode autodiff, through a real stop-gradient.
+
+    Arguments as `jepa_loss`. Raises ValueError for another objective.
+    """
+    require_choice("objective", objective, Objective)
+    if objective == "mae":
+        return jax.grad(mae_loss)(parameters, Sigma_xx, Sigma_yx, Sigma_yy)
+    slope = jax.grad(
+        lambda at: jepa_loss(
+            at, Sigma_xx, Sigma_yx, Sigma_yy, stop_gradient=stop_gradient, target_encoder=target_encoder
+        )
+    )
+    return slope(parameters)
+
+
+def _half_squared_error(prediction, target, Sigma_xx, Sigma_yx, Sigma_yy):
+    """½ E|P x - T y|²."""
+    predicted = jnp.sum(prediction * (prediction @ Sigma_xx))
+    explained = jnp.sum(prediction * (target @ Sigma_yx))
+    return (predicted - 2 * explained + jnp.sum(target * (target @ Sigma_yy))) / 2

@@ -1,0 +1,1 @@
+"""Predictive multiplicity: exact solvers, enumeration, ad-hoc pools, and integer-programming neighbours."""

@@ -1,0 +1,159 @@
+"""Certificates: weights whose signs are exact, or a circuit that no weights can label."""
+
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Real
+
+from sims.predictive_multiplicity.circuits import Circuit
+from sims.predictive_multiplicity.highs import NO_LIMIT, LinearProgram
+from sims.predictive_multiplicity.mip import Program
+from sims.predictive_multiplicity.table import Table
+
+_UNIT = 2**52
+_SUPPORT = 1e-9
+
+
+class Weights(NamedTuple):
+    """A linear classifier on the features as given, and its margin on features scaled to [0, 1].
+
+    weights : intercept first, Σ |w_j| = 1 up to D 2^-53; every w_j is a multiple of 2^-52. margin : the largest
+    min_u |<w, u>| of its dichotomy with Σ |w_j| <= 1, to the solver's 1e-9; scaled : the weights that have it.
+    """
+
+    weights: Float[np.ndarray, "dims"]
+    margin: float
+    scaled: Float[np.ndarray, "dims"]
+
+
+def exact_signs(table: Table, weights: Float[np.ndarray, "dims"]) -> Int[np.ndarray, "rows"]:
+    """sign <w, (1, u)> of every row, in {-1, 0, 1}, in exact rational arithmetic: floats are rationals."""
+    ratios = [weight.as_integer_ratio() for weight in weights.tolist()]
+    scale = max(denominator for _, denominator in ratios)
+    numerators = np.array([numerator * (scale // denominator) for numerator, denominator in ratios], object)
+    return np.sign(table.exact_design @ numerators).astype(int)
+
+
+class GordanProgram:
+    """The linear program that tells linear dichotomies from others; it stays in memory and changes with the dichotomy.
+
+    Minimise τ over λ >= 0, Σ λ = 1 with |Σ_u λ_u s_u (1, u)_j| <= τ for all j. The optimum is the largest margin of
+    weights with Σ |w_j| <= 1 (the dual), and the multipliers are these weights; at τ = 0 the support of a basic λ is a
+    circuit.
+    """
+
+    def __init__(self, table: Table):
+        from scipy.sparse import csr_array
+
+        self._table = table
+        design = table.unit_design
+        self._n_rows, n_dims = design.shape
+        sums = np.hstack([design.T, -design.T])
+        tau = np.ones((n_dims, 1))
+        ones = np.append(np.ones(2 * self._n_rows), 0.0)
+        rows = csr_array(np.vstack([np.hstack([sums, -tau]), np.hstack([sums, tau]), ones]))
+        none = np.full(n_dims, NO_LIMIT)
+        cost = np.zeros(2 * self._n_rows + 1)
+        cost[-1] = 1.0
+        self._tau_only = cost
+        self._columns = np.arange(2 * self._n_rows + 1)
+        self._program = LinearProgram(
+            Program(
+                cost,
+                np.zeros(len(cost)),
+                np.ones(len(cost)),
+                np.zeros(len(cost), bool),
+                rows,
+                np.concatenate([-none, np.zeros(n_dims), [1.0]]),
+                np.concatenate([np.zeros(n_dims), none, [1.0]]),
+            )
+        )
+
+    def _set(self, cost: Float[np.ndarray, "columns"], upper: Float[np.ndarray, "columns"]) -> None:
+        self._program.set_costs(self._columns, cost)
+        self._program.set_bounds(self._columns, np.zeros(len(upper)), upper)
+
+    def weights(self, dichotomy: Real[np.ndarray, "rows"]) -> Weights | None:
+        """Weights of the largest margin with exactly these signs; None if the solver finds no margin above rounding."""
+        positive = dichotomy == 1
+        self._set(self._tau_only, np.concatenate([positive, ~positive, [True]]).astype(float))
+        if self._program.run() != "optimal":
+            raise RuntimeError("the program of the largest margin was not solved")
+        margin = self._program.objective
+        n_dims = self._table.unit_design.shape[1]
+        multipliers = self._program.row_duals
+        scaled = -(multipliers[:n_dims] + multipliers[n_dims : 2 * n_dims])
+        low = self._table.rows.min(axis=0)
+        slopes = scaled[1:] / (self._table.rows.max(axis=0) - low)
+        weights = np.concatenate([[scaled[0] - slopes @ low], slopes])
+        norm = np.abs(weights).sum()
+        if margin <= 0 or norm == 0:
+            return None
+        weights = np.round(weights / norm * _UNIT) / _UNIT
+        if not np.array_equal(exact_signs(self._table, weights), np.where(positive, 1, -1)):
+            return None
+        return Weights(weights, margin, scaled)
+
+    def circuits(
+        self, costs: Float[np.ndarray, "draws columns"], upper: Float[np.ndarray, "columns"]
+    ) -> list[tuple[Circuit, float]]:
+        """For each row of costs the cheapest circuit (λ₊, then λ₋) with λ <= upper, and its residual.
+
+        The residual max_j |Σ λ_u s_u (1, u)_j| is 0 where λ could be made rational and the sum vanishes exactly. The
+        rows of a circuit hold for every dichotomy whose margin exceeds its residual.
+        """
+        found = []
+        for cost in costs:
+            self._set(np.append(cost, 0.0), np.append(upper, 0.0))
+            if self._program.run() != "optimal":
+                break
+            weights = self._program.values[:-1]
+            support = np.flatnonzero(weights > _SUPPORT)
+            rows, signs = support % self._n_rows, np.where(support < self._n_rows, 1, -1)
+            if len(np.unique(rows)) == len(rows):
+                circuit = Circuit(tuple(rows.tolist()), tuple(signs.tolist()))
+                found.append((circuit, self._residual(circuit, weights[support])))
+        return found
+
+    def _residual(self, circuit: Circuit, weights: Float[np.ndarray, "support"]) -> float:
+        ratios = [Fraction(weight).limit_denominator(10**6) for weight in (weights / weights.max()).tolist()]
+        members = list(circuit.members)
+        scale = np.lcm.reduce(np.array([ratio.denominator for ratio in ratios], object))
+        whole = np.array([int(ratio * scale) * sign for ratio, sign in zip(ratios, circuit.signs, strict=True)], object)
+        if not (whole @ self._table.exact_design[members]).any() and all(whole):
+            return 0.0
+        return float(np.abs((weights * circuit.signs) @ self._table.unit_design[members]).max())
+
+    def refuting(self, dichotomy: Real[np.ndarray, "rows"], draws: int, seed: int) -> list[tuple[Circuit, float]]:
+        """Circuits that show a dichotomy not to be linear, of random costs; none if it is."""
+        costs = np.random.default_rng(seed).random((draws, 2 * self._n_rows))
+        return self.circuits(costs, np.concatenate([dichotomy == 1, dichotomy == 0]).astype(float))
+
+    def cheapest(self, b: Float[np.ndarray, "rows"]) -> list[tuple[Circuit, float]]:
+        """The circuit of least Σ λ_u [b_u away from s_u] at a fractional b: a candidate for a violated row."""
+        return self.circuits(np.concatenate([1 - b, b])[None], np.ones(2 * self._n_rows))
+
+
+class Solution(NamedTuple):
+    """A linear classifier with its certificates.
+
+    dichotomy : b, 1 where the prediction is +1, [m]; weights : as `Weights`; margin : of the dichotomy.
+    errors : E(b), recounted from the exact signs of the weights.
+    value, bound : the optimised number (errors, or disagreement) and what was proved of the optimum: for a minimum
+    bound <= optimum <= value, for a maximum value <= optimum <= bound.
+    status : "optimal" if bound and value meet, "time limit" if not.
+    certificate : over which classifiers the bound holds: "exact" for all linear ones, "margin >= g" for those of such a
+    margin.
+    recounted : the exact signs of the weights are the dichotomy and its counts those reported; never False.
+    """
+
+    dichotomy: Int[np.ndarray, "rows"]
+    weights: Float[np.ndarray, "dims"]
+    errors: int | float
+    bound: int | float
+    status: str
+    certificate: str
+    recounted: bool
+    value: int | float
+    margin: float

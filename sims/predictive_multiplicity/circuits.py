@@ -1,0 +1,102 @@
+"""Circuits: the smallest sets of rows that a linear classifier cannot label in all ways, as rows of a 0/1 program.
+
+A circuit is a set C of rows u with signs s and weights λ > 0 such that Σ λ_u s_u (1, u) = 0. No hyperplane has the rows
+of sign + on one side and those of sign - on the other (Gordan), nor the reverse, so that every linear dichotomy b has
+1 <= Σ_{u in C} [b_u = s_u] <= |C| - 1. With n₋ negative signs that is 1 - n₋ <= Σ s_u b_u <= |C| - 1 - n₋. The shortest
+circuits of lattice data are parallelograms, u1 + u2 = u3 + u4, and midpoints, u1 + u2 = 2 u3. Derived here.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sims.predictive_multiplicity.table import Table
+
+_VIOLATION = 1e-6
+
+
+class Circuit(NamedTuple):
+    """Rows C and signs s of a circuit."""
+
+    members: tuple[int, ...]
+    signs: tuple[int, ...]
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Least and largest Σ s_u b_u of a linear dichotomy b."""
+        negatives = self.signs.count(-1)
+        return 1 - negatives, len(self.members) - 1 - negatives
+
+
+def as_rows(circuits: list[Circuit], n_columns: int) -> tuple[Any, Float[np.ndarray, "c"], Float[np.ndarray, "c"]]:
+    """The circuits' rows as a sparse matrix with `n_columns` columns, and their lower and upper bounds."""
+    from scipy.sparse import csr_array
+
+    lengths = [len(circuit.members) for circuit in circuits]
+    members = np.array([member for circuit in circuits for member in circuit.members], np.int32)
+    signs = np.array([sign for circuit in circuits for sign in circuit.signs], float)
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    bounds = np.array([circuit.bounds for circuit in circuits], float).reshape(-1, 2)
+    return csr_array((signs, members, starts), shape=(len(circuits), n_columns)), bounds[:, 0], bounds[:, 1]
+
+
+class Parallelograms:
+    """All parallelograms and midpoints of a table, found by sorting its pairs of rows by their exact sum.
+
+    The m(m+1)/2 pairs are kept, their quadruples never listed.
+    """
+
+    def __init__(self, table: Table):
+        n_rows = len(table.rows)
+        first, second = np.triu_indices(n_rows)
+        key, size = np.zeros(len(first), int), 1
+        for column in table.exact_design[:, 1:].T:
+            values, code = np.unique(column, return_inverse=True)
+            sums, sum_code = np.unique(np.add.outer(values, values), return_inverse=True)
+            if size * len(sums) >= 2**62:
+                key = np.unique(key, return_inverse=True)[1]
+                size = int(key.max()) + 1
+            key = key * len(sums) + sum_code.reshape(len(values), len(values))[code[first], code[second]]
+            size *= len(sums)
+        order = np.argsort(key, kind="stable")
+        starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+        lengths = np.diff(starts, append=len(order))
+        shared = np.repeat(lengths > 1, lengths)
+        self.first, self.second = first[order[shared]], second[order[shared]]
+        self.lengths = lengths[lengths > 1]
+        self.starts = np.cumsum(self.lengths) - self.lengths
+        self.middles = np.flatnonzero(self.first == self.second)
+        self.bucket_of_middle = np.searchsorted(self.starts, self.middles, side="right") - 1
+
+    def violated(self, b: Float[np.ndarray, "rows"], most: int) -> list[Circuit]:
+        """The `most` most violated rows at a fractional dichotomy b: of each sum, its widest parallelogram."""
+        if not len(self.starts):
+            return []
+        values = b[self.first] + b[self.second]
+        highest = np.maximum.reduceat(values, self.starts)
+        lowest = np.minimum.reduceat(values, self.starts)
+        middle = b[self.first[self.middles]]
+        # of each midpoint u1 + u2 = 2 u3: b_3 <= b_1 + b_2 <= b_3 + 1
+        excess = np.concatenate(
+            [
+                highest - lowest - 1,
+                highest[self.bucket_of_middle] - middle - 1,
+                middle - lowest[self.bucket_of_middle],
+            ]
+        )
+        worst = np.argsort(-excess, kind="stable")[:most]
+        return [self._row(int(which), values) for which in worst[excess[worst] > _VIOLATION]]
+
+    def _row(self, which: int, values: Float[np.ndarray, "pairs"]) -> Circuit:
+        n_sums, n_middles = len(self.starts), len(self.middles)
+        bucket = which if which < n_sums else int(self.bucket_of_middle[(which - n_sums) % n_middles])
+        part = slice(self.starts[bucket], self.starts[bucket] + self.lengths[bucket])
+        high, low = part.start + values[part].argmax(), part.start + values[part].argmin()
+        if which < n_sums:
+            coefficients = {self.first[high]: 1, self.second[high]: 1, self.first[low]: -1, self.second[low]: -1}
+        else:
+            outer = high if which < n_sums + n_middles else low
+            centre = self.first[self.middles[(which - n_sums) % n_middles]]
+            coefficients = {self.first[outer]: 1, self.second[outer]: 1, centre: -1}
+        return Circuit(tuple(int(row) for row in coefficients), tuple(coefficients.values()))

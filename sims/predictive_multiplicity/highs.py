@@ -1,0 +1,123 @@
+"""HiGHS: mixed-integer programs, and linear programs that stay in memory while rows and bounds change."""
+
+import time
+from typing import Any
+
+import highspy
+import numpy as np
+from jaxtyping import Float, Int
+
+from sims.predictive_multiplicity.mip import Limits, Outcome, Program, Watch
+
+_STATUS = {
+    highspy.HighsModelStatus.kOptimal: "optimal",
+    highspy.HighsModelStatus.kInfeasible: "infeasible",
+    highspy.HighsModelStatus.kTimeLimit: "time limit",
+}
+NO_LIMIT = highspy.kHighsInf
+
+
+def _quiet_highs(feasibility: float | int) -> Any:
+    highs = highspy.Highs()
+    options = {"output_flag": False, "threads": 1, "primal_feasibility_tolerance": float(feasibility)}
+    for option, value in options.items():
+        highs.setOptionValue(option, value)
+    return highs
+
+
+def _pass(highs: Any, program: Program) -> None:
+    model = highspy.HighsLp()
+    model.num_row_, model.num_col_ = program.rows.shape
+    model.col_cost_, model.col_lower_, model.col_upper_ = program.cost, program.lower, program.upper
+    model.row_lower_, model.row_upper_ = program.row_lower, program.row_upper
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    model.a_matrix_.start_ = program.rows.indptr
+    model.a_matrix_.index_ = program.rows.indices
+    model.a_matrix_.value_ = program.rows.data
+    if program.integral.any():
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        model.integrality_ = [kinds[whole] for whole in program.integral.tolist()]
+    highs.passModel(model)
+
+
+def solve_with_highs(
+    program: Program, limits: Limits, start: Float[np.ndarray, "variables"] | None, watch: Watch | None
+) -> Outcome:
+    """As `mip.solve`."""
+    highs = _quiet_highs(limits.feasibility)
+    highs.setOptionValue("mip_feasibility_tolerance", float(limits.feasibility))
+    highs.setOptionValue("mip_abs_gap", float(limits.gap))
+    highs.setOptionValue("mip_rel_gap", 0.0)
+    if limits.seconds is not None:
+        highs.setOptionValue("time_limit", max(float(limits.seconds), 1e-3))
+    _pass(highs, program)
+    if start is not None:
+        solution = highspy.HighsSolution()
+        solution.col_value = start.tolist()
+        highs.setSolution(solution)
+    if watch is not None:
+        highs.cbMipLogging.subscribe(
+            lambda event: watch(event.data_out.mip_primal_bound, event.data_out.mip_dual_bound)
+        )
+    highs.run()
+    status = _STATUS.get(highs.getModelStatus())
+    if status is None:
+        raise RuntimeError(f"HiGHS gave up: {highs.modelStatusToString(highs.getModelStatus())}")
+    info = highs.getInfo()
+    found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    values = np.array(highs.getSolution().col_value) if found else None
+    return Outcome(values, float(info.mip_dual_bound if program.integral.any() else info.objective_function_value), status)
+
+
+class LinearProgram:
+    """A linear program in memory: costs, bounds and rows change, and each solve starts from the last basis."""
+
+    def __init__(self, program: Program, feasibility: float | int = 1e-9):
+        self._highs = _quiet_highs(feasibility)
+        self._highs.setOptionValue("dual_feasibility_tolerance", 1e-9)
+        _pass(self._highs, program)
+
+    def set_costs(self, columns: Int[np.ndarray, "changed"], costs: Float[np.ndarray, "changed"]) -> None:
+        """Replace the costs of some variables."""
+        self._highs.changeColsCost(len(columns), columns.astype(np.int32), costs)
+
+    def set_bounds(
+        self, columns: Int[np.ndarray, "changed"], lower: Float[np.ndarray, "changed"], upper: Float[np.ndarray, "changed"]
+    ) -> None:
+        """Replace the bounds of some variables."""
+        self._highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper)
+
+    def set_row_bounds(self, row: int, lower: float, upper: float) -> None:
+        """Replace the bounds of one row."""
+        self._highs.changeRowBounds(row, lower, upper)
+
+    def add_rows(self, rows: Any, lower: Float[np.ndarray, "added"], upper: Float[np.ndarray, "added"]) -> None:
+        """Add rows, a SciPy matrix in CSR format with their bounds."""
+        self._highs.addRows(
+            rows.shape[0], lower, upper, rows.nnz, rows.indptr.astype(np.int32), rows.indices.astype(np.int32), rows.data
+        )
+
+    def run(self, seconds: float | None = None) -> str:
+        """Solve and return "optimal", "infeasible" or "time limit"."""
+        if seconds is not None:  # HiGHS counts the time of all solves
+            self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(seconds, 1e-3))
+        self._highs.run()
+        status = _STATUS.get(self._highs.getModelStatus())
+        if status is None:
+            raise RuntimeError(f"HiGHS gave up: {self._highs.modelStatusToString(self._highs.getModelStatus())}")
+        return status
+
+    @property
+    def objective(self) -> float:
+        """The optimum of the last solve."""
+        return float(self._highs.getInfo().objective_function_value)
+
+    @property
+    def values(self) -> Float[np.ndarray, "variables"]:
+        """The solution of the last solve."""
+        return np.array(self._highs.getSolution().col_value)
+
+    @property
+    def row_duals(self) -> Float[np.ndarray, "constraints"]:
+        """The multipliers of the rows at the last solve: d objective / d right side."""
+        return np.array(self._highs.getSolution().row_dual)

@@ -1,0 +1,98 @@
+"""A mixed-integer linear program as arrays, and what a solver says about it."""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+Solver = Literal["highs", "scip"]
+Watch = Callable[[float, float], None]  # is told the best objective so far and the proved bound, both to be minimised
+
+
+class Program(NamedTuple):
+    """Minimise `cost @ x` over `lower <= x <= upper`, x whole where `integral`, `row_lower <= rows @ x <= row_upper`.
+
+    rows : a SciPy sparse matrix in CSR format.
+    """
+
+    cost: Float[np.ndarray, "variables"]
+    lower: Float[np.ndarray, "variables"]
+    upper: Float[np.ndarray, "variables"]
+    integral: Bool[np.ndarray, "variables"]
+    rows: Any
+    row_lower: Float[np.ndarray, "constraints"]
+    row_upper: Float[np.ndarray, "constraints"]
+
+
+class Outcome(NamedTuple):
+    """What a solver found: `values` x (None: nothing), `bound` <= every feasible objective, and why it stopped.
+
+    status : "optimal", "infeasible" or "time limit".
+    """
+
+    values: Float[np.ndarray, "variables"] | None
+    bound: float
+    status: str
+
+
+class Limits(NamedTuple):
+    """When a solver may stop and how exactly it must meet the rows.
+
+    seconds : None for no limit. gap : the search ends when objective - bound <= gap. feasibility : each row and each
+    whole number is met to this tolerance.
+    """
+
+    seconds: float | int | None = None
+    gap: float | int = 0.0
+    feasibility: float | int = 1e-7
+
+
+class Deadline:
+    """Seconds left of a time limit that runs from now; None for ever."""
+
+    def __init__(self, seconds: float | int | None):
+        if seconds is not None and not seconds > 0:
+            raise ValueError(f"time_limit must be a positive number of seconds or None, got {seconds!r}")
+        self._end = None if seconds is None else time.perf_counter() + seconds
+
+    def left(self) -> float | None:
+        """Seconds left, not negative."""
+        return None if self._end is None else max(self._end - time.perf_counter(), 0.0)
+
+    def passed(self) -> bool:
+        """Whether no time is left."""
+        return self.left() == 0.0
+
+
+def solve(
+    program: Program,
+    solver: Solver = "highs",
+    *,
+    limits: Limits = Limits(),
+    start: Float[np.ndarray, "variables"] | None = None,
+    watch: Watch | None = None,
+) -> Outcome:
+    """Solve a mixed-integer program on one core with HiGHS or SCIP.
+
+    `start` is a feasible x to begin with (an infeasible one is ignored by the solver). On the time limit the outcome
+    holds the best x so far and a valid bound.
+    Raises ValueError for another solver, ImportError (with the command that installs it) for one that is missing, and
+    RuntimeError if the solver gives up for another reason.
+    """
+    if solver not in ("highs", "scip"):
+        raise ValueError(f'solver must be "highs" or "scip", got {solver!r}')
+    return _backend(solver)(program, limits, start, watch)
+
+
+@functools.cache
+def _backend(solver: Solver) -> Callable[..., Outcome]:
+    if solver == "highs":
+        from sims.predictive_multiplicity.highs import solve_with_highs
+
+        return solve_with_highs
+    from sims.predictive_multiplicity.scip import solve_with_scip
+
+    return solve_with_scip

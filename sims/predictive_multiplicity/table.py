@@ -1,0 +1,183 @@
+"""A sample as a table: distinct feature rows with the weight of their positive and negative labels."""
+
+import csv
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Real
+
+_COMPAS = Path(__file__).parent / "data" / "compas_counts.csv"
+_RACES = ("race_is_causasian", "race_is_african_american", "race_is_hispanic", "race_is_other")  # the source's spelling
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """Distinct feature rows u = 1..m with the weights n⁺_u and n⁻_u of their labels.
+
+    rows : [m, d], distinct, in lexicographic order; no column is a linear function of the others and the constant.
+    positives, negatives : n⁺, n⁻, [m], counts (int) or, if some weight is not whole, sums of weights (float).
+    columns, dropped : the names of the d columns, and of those left out because they depend linearly on these.
+    row_of_sample : which row each of the n samples has, [n].
+    """
+
+    rows: Float[np.ndarray, "rows features"]
+    positives: Real[np.ndarray, "rows"]
+    negatives: Real[np.ndarray, "rows"]
+    columns: tuple[str, ...]
+    dropped: tuple[str, ...]
+    row_of_sample: Int[np.ndarray, "samples"]
+
+    @property
+    def totals(self) -> Real[np.ndarray, "rows"]:
+        """t_u = n⁺_u + n⁻_u."""
+        return self.positives + self.negatives
+
+    @property
+    def n(self) -> int | float:
+        """The weight of the whole sample, Σ t_u."""
+        return self.totals.sum().item()
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether all weights are whole, so that errors are integers."""
+        return self.positives.dtype.kind == "i"
+
+    @functools.cached_property
+    def exact_design(self) -> np.ndarray:
+        """[1, rows] times a power of two, as Python's unbounded integers: no rounding."""
+        ratios = [[(1, 1), *(value.as_integer_ratio() for value in row)] for row in self.rows.tolist()]
+        scale = max((denominator for row in ratios for _, denominator in row), default=1)
+        return np.array([[numerator * (scale // divisor) for numerator, divisor in row] for row in ratios], object)
+
+    @functools.cached_property
+    def unit_design(self) -> Float[np.ndarray, "rows dims"]:
+        """[1, features], every feature moved and scaled to span [0, 1]: the same dichotomies."""
+        low, high = self.rows.min(axis=0), self.rows.max(axis=0)
+        return np.column_stack([np.ones(len(self.rows)), (self.rows - low) / (high - low)])
+
+    def errors(self, dichotomy: Real[np.ndarray, "rows"]) -> int | float:
+        """E(b): the weight of the labels that b in {0, 1}^m gets wrong."""
+        return np.where(dichotomy == 1, self.negatives, self.positives).sum().item()
+
+    def disagreement(self, dichotomy: Real[np.ndarray, "rows"], other: Real[np.ndarray, "rows"]) -> int | float:
+        """The weight of the samples on which two dichotomies differ."""
+        return self.totals[dichotomy != other].sum().item()
+
+
+def aggregate(X: Any, y: Any, sample_weight: Any = None, columns: Sequence[str] | None = None) -> Table:
+    """Merge equal feature rows and drop columns that depend linearly on the constant and the columns before them.
+
+    Neither step changes the error rate, the discrepancy or the ambiguity of linear classifiers. A column counts as
+    dependent if the others explain it to a relative 1e-9.
+
+    Args:
+        X: features, [n, d], an array or a data frame, without a column for the intercept.
+        y: labels -1 or +1, [n].
+        sample_weight: how often each sample counts, [n], non-negative; once each if not given.
+        columns: names of the features; those of the data frame, or x1, x2, ..., if not given.
+
+    Raises:
+        ValueError: for an X that is no table with rows, entries that are not finite (named), other labels or lengths,
+            weights that are negative, not finite or all zero, and names that are not one for each feature.
+    """
+    given = getattr(X, "columns", ()) if columns is None else columns
+    names = tuple(str(name) for name in given)
+    features = np.asarray(X, float) + 0.0  # no negative zeros
+    if features.ndim != 2 or len(features) == 0:
+        raise ValueError(f"X must be a table with at least one row, got the shape {features.shape}")
+    n_samples, n_features = features.shape
+    if not np.isfinite(features).all():
+        row, column = np.argwhere(~np.isfinite(features))[0].tolist()
+        raise ValueError(f"X must be finite, got {features[row, column]} in row {row}, column {column}")
+    names = names or tuple(f"x{column}" for column in range(1, n_features + 1))
+    if len(names) != n_features:
+        raise ValueError(f"columns must name each of the {n_features} features, got {len(names)} names")
+    labels = np.asarray(y)
+    if labels.shape != (n_samples,) or not np.isin(labels, (-1, 1)).all():
+        strange = labels[~np.isin(labels, (-1, 1))] if labels.shape == (n_samples,) else labels.shape
+        raise ValueError(f"y must be {n_samples} labels -1 or +1, got {np.ravel(strange)[:1].tolist()}")
+    weights = np.ones(n_samples, int) if sample_weight is None else np.asarray(sample_weight)
+    if weights.shape != (n_samples,) or not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(f"sample_weight must be {n_samples} finite numbers, none negative and not all zero")
+
+    kept = _independent_columns(features)
+    rows, row_of_sample = np.unique(features[:, kept], axis=0, return_inverse=True)
+    row_of_sample = row_of_sample.reshape(n_samples)
+    sums = [np.bincount(row_of_sample, weights * (labels == sign), len(rows)) for sign in (1, -1)]
+    if (weights == np.round(weights)).all():
+        sums = [column.astype(int) for column in sums]
+    dropped = tuple(name for column, name in enumerate(names) if column not in kept)
+    return Table(rows, *sums, tuple(names[column] for column in kept), dropped, row_of_sample)
+
+
+def _independent_columns(features: Float[np.ndarray, "n features"]) -> list[int]:
+    basis = [np.full(len(features), len(features) ** -0.5)]
+    kept = []
+    for column, values in enumerate(features.T):
+        scaled = values / max(np.abs(values).max(), np.finfo(float).tiny)
+        rest = scaled
+        for _ in range(2):  # the second pass removes what rounding left of the first
+            rest = rest - np.array(basis).T @ (np.array(basis) @ rest)
+        if np.linalg.norm(rest) > 1e-9 * np.linalg.norm(scaled):
+            kept.append(column)
+            basis.append(rest / np.linalg.norm(rest))
+    return kept
+
+
+class Compas(NamedTuple):
+    """COMPAS as weighted samples: one for each distinct feature row and label that occurs.
+
+    features : 0/1, [k, 21], in `columns`; labels : -1 or +1; counts : how many people; race : of each, a name.
+    """
+
+    features: Float[np.ndarray, "samples features"]
+    labels: Int[np.ndarray, "samples"]
+    counts: Int[np.ndarray, "samples"]
+    race: np.ndarray
+    columns: tuple[str, ...]
+
+
+def compas_samples(target: Literal["arrest", "violent"] = "arrest", *, oversampled: bool = False) -> Compas:
+    """The binarised COMPAS records of 6172 people in Broward County, labelled by what happened within two years.
+
+    `oversampled` adds people of the rarer label, drawn with replacement by `numpy.random.default_rng(1337).choice`,
+    until both labels are equally frequent (6726 and 10960 records). The table that is shipped holds the outcome of the
+    draw; `derive_compas` makes it. Source: ProPublica's records as binarised by Marx, Calmon & Ustun 2020; see
+    `data/ATTRIBUTION.md` for the licence.
+    Raises ValueError for another target.
+    """
+    if target not in ("arrest", "violent"):
+        raise ValueError(f'target must be "arrest" or "violent", got {target!r}')
+    with _COMPAS.open(newline="") as file:
+        header, *lines = csv.reader(file)
+    table = np.array(lines, int)
+    columns = tuple(name for name in header if ":" not in name)
+    features = table[:, : len(columns)]
+    positives, negatives, drawn = (
+        table[:, header.index(f"{target}:{what}")] for what in ("positives", "negatives", "drawn")
+    )
+    if oversampled:  # the positives are the rarer label of both targets
+        positives = positives + drawn
+    counts = np.concatenate([positives, negatives])
+    there = counts > 0
+    labels = np.repeat([1, -1], len(features))[there]
+    features = np.tile(features, (2, 1))[there]
+    race = np.array([name.removeprefix("race_is_") for name in _RACES])[features[:, : len(_RACES)].argmax(axis=1)]
+    return Compas(features.astype(float), labels, counts[there], race, columns)
+
+
+def compas(
+    target: Literal["arrest", "violent"] = "arrest", *, race: bool = False, oversampled: bool = False
+) -> Table:
+    """COMPAS as a table: 137 distinct rows of 13 independent features, with race 329 rows of 16.
+
+    Arguments as `compas_samples`; without `race` its four columns are left out.
+    """
+    samples = compas_samples(target, oversampled=oversampled)
+    kept = [column for column, name in enumerate(samples.columns) if race or name not in _RACES]
+    names = [samples.columns[column] for column in kept]
+    return aggregate(samples.features[:, kept], samples.labels, samples.counts, names)

@@ -1,0 +1,64 @@
+"""The optimisation problems of predictive multiplicity, as linear objectives over dichotomies."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Real
+
+from sims.predictive_multiplicity.table import Table
+
+_COUNT_TOLERANCE = 1e-9  # by which a product such as 0.05 * 20 may miss a whole number
+
+
+class Task(NamedTuple):
+    """Minimise cost @ b + constant over linear dichotomies b with b_u = `fixed[u]` and at most `most_errors` errors.
+
+    baseline : h_0 where the disagreement with it is maximised (the objective is its negative), None where errors are
+    minimised. integral : whether the objective takes whole values only.
+    """
+
+    cost: Float[np.ndarray, "rows"]
+    constant: float
+    fixed: dict[int, int]
+    most_errors: float
+    baseline: Int[np.ndarray, "rows"] | None
+    integral: bool
+
+    def value(self, dichotomies: Real[np.ndarray, "*pool rows"]) -> Float[np.ndarray, "*pool"]:
+        """The objective of dichotomies, to be minimised."""
+        return dichotomies @ self.cost + self.constant
+
+    def proved(self, bound: float) -> float:
+        """The bound that follows from a solver's: the next whole value, or a little less for the solver's tolerance."""
+        slack = 1e-6 * max(1.0, abs(bound))
+        return float(np.ceil(bound - slack)) if self.integral else bound - slack
+
+
+def least_errors(table: Table, fixed: dict[int, int] | None = None) -> Task:
+    """Minimise E(b), with some predictions fixed (none: the baseline; one: a flip)."""
+    cost = (table.negatives - table.positives).astype(float)
+    return Task(cost, float(table.positives.sum()), fixed or {}, np.inf, None, table.has_counts)
+
+
+def most_disagreement(
+    table: Table,
+    baseline: Int[np.ndarray, "rows"],
+    tolerance: int | float,
+    weights: Real[np.ndarray, "rows"] | None = None,
+) -> Task:
+    """Maximise the weight of the samples on which b differs from the baseline, with E(b) <= E(h_0) + tolerance."""
+    counted = (table.totals if weights is None else weights).astype(float)
+    cost = np.where(baseline == 1, counted, -counted)
+    most_errors = float(table.errors(baseline) + tolerance)
+    integral = table.has_counts and bool((counted == np.round(counted)).all())
+    return Task(cost, -float(counted[baseline == 1].sum()), {}, most_errors, baseline, integral)
+
+
+def tolerance_of(table: Table, epsilon: float | int) -> int | float:
+    """The admitted increase of the error count, e: the tolerance ε of the error rate times n, whole for counts.
+
+    floor(ε n + 1e-9) for counts. Raises ValueError for an ε outside [0, 1].
+    """
+    if not 0 <= epsilon <= 1:
+        raise ValueError(f"tolerances must be shares of the sample in [0, 1], got {epsilon!r}")
+    return int(np.floor(epsilon * table.n + _COUNT_TOLERANCE)) if table.has_counts else float(epsilon * table.n)

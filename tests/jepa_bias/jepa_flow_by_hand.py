@@ -1,0 +1,102 @@
+"""The scalar and matrix flows by their definition: the brute force that closed forms are held against."""
+
+from functools import reduce
+
+import mpmath
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+
+UNIT_ROUNDOFF = 2.0**-53
+general = settings(deadline=None, derandomize=True, max_examples=30)
+few = settings(deadline=None, derandomize=True, max_examples=10)
+
+objectives = st.sampled_from(["jepa", "mae"])
+depths = st.integers(1, 8)
+regressions = st.floats(0.3, 2)
+covariances = st.floats(0.3, 3)
+fractions = st.floats(0.05, 0.99)
+shares = st.floats(1e-6, 0.9)  # of the target at which a feature starts
+
+
+def exact_asymptote(depth, regression, objective, predictor_depth=1):
+    """w-bar(infinity) in the working precision of mpmath."""
+    resistance = predictor_depth if objective == "jepa" else depth + predictor_depth
+    return mpmath.mpf(regression) ** (mpmath.mpf(depth) / resistance)
+
+
+def exact_velocity(strength, depth, covariance, regression, objective):
+    """Equations (7) and (8), paper clock, as they stand."""
+    power = (3 if objective == "jepa" else 2) - 1 / mpmath.mpf(depth)
+    return covariance * strength**power - covariance / mpmath.mpf(regression) * strength**3
+
+
+def quadrature_time(strength, init, depth, covariance, regression, objective):
+    """Paper-clock time between two float64 strengths, the integral of 1 / velocity, good to 1e-30.
+
+    The strength is moved along the logit of (w-bar / asymptote)^(b/L), or of its inverse, in which nothing is singular.
+    """
+    limit = exact_asymptote(depth, regression, objective)
+    ratio = mpmath.mpf(1 if objective == "jepa" else depth + 1) / depth
+    side = 1 if strength < limit else -1
+
+    def logit(value):
+        s = (mpmath.mpf(value) / limit) ** (side * ratio)
+        return mpmath.log(s / (1 - s))
+
+    def integrand(x):
+        s = 1 / (1 + mpmath.exp(-x))
+        value = limit * s ** (side / ratio)
+        step = value * side / ratio * (1 - s)
+        return step / exact_velocity(value, depth, mpmath.mpf(covariance), regression, objective)
+
+    start, end = logit(init), logit(strength)
+    panels = mpmath.linspace(start, end, int(abs(end - start) / 2) + 2)
+    value, error = mpmath.quad(integrand, panels, error=True, method="gauss-legendre")
+    assert error < mpmath.mpf(10) ** -30 * abs(value)
+    return value
+
+
+def product(factors, dim):
+    return reduce(lambda right, left: left @ right, factors, np.eye(dim, dtype=factors[0].dtype if factors else float))
+
+
+def gradients(layers, predictor, Sigma_xx, Sigma_yx, objective, transpose=np.transpose):
+    """Gradients of both losses with respect to W_1, ..., W_L and V, stop-gradient included, by the chain rule."""
+    dim = len(Sigma_xx)
+    encoder = product(layers, dim)
+    target = encoder @ Sigma_yx if objective == "jepa" else Sigma_yx
+    residual = predictor @ encoder @ Sigma_xx - target
+    of_layers = [
+        transpose(predictor @ product(layers[a + 1 :], dim)) @ residual @ transpose(product(layers[:a], dim))
+        for a in range(len(layers))
+    ]
+    return [*of_layers, residual @ transpose(encoder)]
+
+
+def _dual(value, direction):
+    """Matrix [[A, dA], [0, A]], whose products carry the product rule; of the same number type as `value`."""
+    return np.block([[value, direction], [np.zeros_like(value), value]])
+
+
+def _dual_transpose(matrix):
+    half = len(matrix) // 2
+    return _dual(matrix[:half, :half].T, matrix[:half, half:].T)
+
+
+def flow_jacobian(layers, predictor, Sigma_xx, Sigma_yx, objective):
+    """Jacobian of the gradient flow in all entries of W_1, ..., W_L, V; exact if the entries are Fractions."""
+    factors = [*layers, predictor]
+    dim = len(Sigma_xx)
+    still = np.zeros_like(Sigma_xx)
+    columns = []
+    for moved in range(len(factors)):
+        for entry in range(dim * dim):
+            direction = np.zeros_like(Sigma_xx)
+            direction.flat[entry] += 1
+            duals = [_dual(factor, direction if a == moved else still) for a, factor in enumerate(factors)]
+            change = gradients(
+                duals[:-1], duals[-1], _dual(Sigma_xx, still), _dual(Sigma_yx, still), objective, _dual_transpose
+            )
+            columns.append(np.concatenate([-part[:dim, dim:].ravel() for part in change]))
+    return np.array(columns).T

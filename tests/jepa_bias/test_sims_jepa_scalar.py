@@ -1,0 +1,269 @@
+"""The scalar equation: stepped through time against SciPy, integrated over strengths against adaptive quadrature."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad, solve_ivp
+
+import sims.jepa_bias as observed
+
+ULP = 2.0**-53
+objectives = st.sampled_from(["jepa", "mae"])
+clocks = st.sampled_from(["paper", "flow"])
+depths = st.integers(1, 8)
+strengths = st.floats(0.3, 3)
+gaps = st.floats(0.1, 9)  # decades of w̄ from the start to the asymptote
+
+
+def rate(log_strength, depth, lambda_, rho, objective, clock):
+    """ds/dt of s = ln w̄, as printed."""
+    exponent = {"jepa": 3, "mae": 2}[objective] - 1 / depth
+    bracket = math.exp((exponent - 1) * log_strength) - math.exp(2 * log_strength) / rho
+    return (depth if clock == "flow" else 1) * lambda_ * bracket
+
+
+def asymptote(depth, rho, objective):
+    return rho ** (depth if objective == "jepa" else depth / (depth + 1))
+
+
+def elapsed(start, end, *problem):
+    """∫ ds / (ds/dt) from w̄ = start to end, over pieces of about one e-fold of the time."""
+    ends = np.linspace(math.log(start), math.log(end), 64)
+    pieces = zip(ends[:-1], ends[1:], strict=True)
+    return sum(quad(lambda s: 1 / rate(s, *problem), a, b, epsabs=0, epsrel=1e-13)[0] for a, b in pieces)
+
+
+@settings(max_examples=25, deadline=None)
+@given(depths, gaps, strengths, strengths, objectives, clocks)
+def test_quadrature_reaches_every_strength_when_it_should(depth, gap, lambda_, rho, objective, clock):
+    top = asymptote(depth, rho, objective)
+    init = top * 10.0**-gap
+    problem = (depth, lambda_, rho, objective, clock)
+    keywords = {"objective": objective, "clock": clock}
+    levels = init ** (1 - np.array([0.02, 0.3, 0.6, 0.9])) * (0.99 * top) ** np.array([0.02, 0.3, 0.6, 0.9])
+    levels = np.array([*levels, 0.99 * top, (1 - 1e-6) * top])
+    times = np.array([elapsed(init, level, *problem) for level in levels])
+    found = np.asarray(observed.trajectory_by_quadrature(depth, init, lambda_, rho, times, **keywords))
+    # 64 roundings of the time (a sum of 176 panels, and the reference's own) move ln w̄ by that times t ds/dt; the
+    # asymptote's power and the logarithms cost a few roundings per unit of their logarithm.
+    sensitivity = np.array([t * rate(math.log(level), *problem) for t, level in zip(times, levels, strict=True)])
+    bound = 64 * ULP * sensitivity + 64 * ULP * (1 + depth * abs(math.log(init)))
+    assert np.all(np.abs(np.log(found / levels)) <= bound)
+    for level, time in zip(levels[:-1], times[:-1], strict=True):
+        hit = observed.hitting_time_by_quadrature(level / top, depth, init, lambda_, rho, **keywords)
+        # The level is itself rounded, which counts most where w̄ stands almost still.
+        slowness = 1 / (time * rate(math.log(level), *problem))
+        assert abs(hit / time - 1) <= (64 + 64 * depth * abs(math.log(init)) + 64 * slowness) * ULP
+
+
+@pytest.mark.parametrize(
+    ("depth", "init", "lambda_", "rho", "objective", "clock"),
+    [
+        (2, 0.005, 1.6, 0.5, "jepa", "flow"),
+        (1, 0.01, 1.0, 1.0, "mae", "paper"),
+        (3, 1e-3, 1.2, 0.7, "jepa", "paper"),
+        (5, 1e-4, 0.8, 1.3, "mae", "flow"),
+        (4, 1e-3, 1.0, 0.2, "jepa", "flow"),
+        (5, 1e-3, 1.0, 0.2, "jepa", "flow"),
+    ],
+)
+def test_stepping_agrees_with_radau(depth, init, lambda_, rho, objective, clock):
+    """The last two start below and above the asymptote 0.2^L: one rises, one falls."""
+    problem = (depth, lambda_, rho, objective, clock)
+    keywords = {"objective": objective, "clock": clock}
+    top = asymptote(depth, rho, objective)
+    rises = init < 0.8 * top
+    horizon = 1.5 * elapsed(init, 0.8 * top, *problem) if rises else 1e4
+    times = horizon * np.array([0.1, 0.5, 0.65, 0.7, 1.0])
+    reference = solve_ivp(
+        lambda _, s: [rate(s[0], *problem)],
+        (0, horizon),
+        [math.log(init)],
+        t_eval=times,
+        method="Radau",
+        rtol=1e-10,
+        atol=1e-10,
+    ).y[0]
+    found = np.log(observed.simulate_flow(depth, init, lambda_, rho, times, **keywords))
+    # Each solver keeps s to its tolerance per step: about 1e-8 of the time in all, and t ds/dt times that in s. Radau
+    # interpolates between steps on top of that, at a lower order.
+    sensitivity = np.array([t * abs(rate(s, *problem)) for t, s in zip(times, reference, strict=True)])
+    assert np.all(np.abs(found - reference) <= 1e-8 * (1 + sensitivity))
+    assert np.all(np.diff(found) * (1 if init < top else -1) > 0)
+    if rises:
+        hit = float(observed.hitting_time(0.8, depth, init, lambda_, rho, **keywords))
+        assert abs(hit / elapsed(init, 0.8 * top, *problem) - 1) <= 1e-8
+        quadrature = observed.hitting_time_by_quadrature(0.8, depth, init, lambda_, rho, **keywords)
+        assert abs(hit / quadrature - 1) <= 1e-8
+
+
+@settings(max_examples=25, deadline=None)
+@given(depths, gaps, strengths, strengths, st.floats(0.05, 0.9), st.floats(0.1, 10), objectives)
+def test_times_scale_and_add_up(depth, gap, lambda_, rho, fraction, factor, objective):
+    def time(fraction, init, lambda_=lambda_, rho=rho, clock="paper"):
+        return float(
+            observed.hitting_time_by_quadrature(fraction, depth, init, lambda_, rho, objective=objective, clock=clock)
+        )
+
+    top = asymptote(depth, rho, objective)
+    init = 0.9 * fraction * top * 10.0**-gap
+    whole = time(fraction, init)
+    # Powers of ε up to 2L - 1, each carrying the roundings of depth * ln ε and of ln ρ.
+    bound = 64 * ULP * (2 + 2 * depth * (1 + abs(math.log(init)) + depth * abs(math.log(rho))))
+    assert abs(time(fraction, init, clock="flow") * depth / whole - 1) <= bound
+    assert abs(time(fraction, init, lambda_=factor * lambda_) * factor / whole - 1) <= bound
+    unit = time(fraction, init / top, rho=1.0)
+    exponent = -(2 * depth - 1) if objective == "jepa" else -(depth - 1) / (depth + 1)
+    assert abs(rho**exponent * unit / whole - 1) <= bound
+    middle = math.sqrt(init * fraction * top)
+    assert abs((time(middle / top, init) + time(fraction, middle)) / whole - 1) <= bound
+    assert time(fraction, init) < time(0.5 + fraction / 2, init)
+    assert time(fraction, init / 2) > whole
+
+
+def test_twenty_decades_of_time_and_thousands_of_problems_in_one_program():
+    size = 64
+    rng = np.random.default_rng(0)
+    depth = rng.integers(1, 9, size).astype(float)
+    lambda_, rho = rng.uniform(0.5, 2, (2, size))
+    init = rho**depth * 10.0 ** -rng.uniform(1, 12, size)
+
+    def reach(*problem):
+        return observed.hitting_time_by_quadrature(0.5, *problem, objective="jepa", clock="paper")
+
+    def follow(*problem):
+        return observed.trajectory_by_quadrature(*problem, objective="jepa", clock="paper")
+
+    hits = jax.vmap(reach)(depth, init, lambda_, rho)
+    assert np.max(hits) / np.min(hits) > 1e18
+    times = np.asarray(hits)[:, None] * np.array([0.25, 0.5, 0.75, 0.9, 2.0, 4.0])
+    paths = np.asarray(jax.vmap(follow)(depth, init, lambda_, rho, times))
+    assert np.all(np.diff(paths, axis=1) >= 0)
+    assert np.all(paths[:, :4] < 0.5 * (rho**depth)[:, None])
+    assert np.all(paths[:, 4:] > 0.5 * (rho**depth)[:, None])
+    assert np.all(paths <= (rho**depth)[:, None] * (1 + 64 * ULP * (1 + depth * np.abs(np.log(rho))))[:, None])
+
+
+def test_traced_starts_above_the_target_are_nan():
+    hit = jax.jit(
+        lambda init: observed.hitting_time_by_quadrature(0.5, 2, init, 1.0, 1.0, objective="jepa", clock="paper")
+    )
+    assert np.isnan(hit(0.6))
+    assert hit(0.4) > 0
+    path = jax.jit(
+        lambda init: observed.trajectory_by_quadrature(
+            2, init, 1.0, 1.0, jnp.array([0.0, 1.0]), objective="jepa", clock="paper"
+        )
+    )
+    assert np.isnan(path(1.5)).all()
+    assert abs(path(0.5)[0] - 0.5) <= 64 * ULP
+
+
+SCALAR = {"objective": "jepa", "clock": "paper"}
+REFUSALS = [
+    (dict(depth=0), "depth must be in"),
+    (dict(depth=float("nan")), "depth must be in"),
+    (dict(init=0.0), "init must be above 0"),
+    (dict(init=-1.0), "init must be in"),
+    (dict(init=float("nan")), "init must be in"),
+    (dict(lambda_=0.0), "lambda_ must be above 0"),
+    (dict(lambda_=-1.0), "never learned"),
+    (dict(lambda_=float("inf")), "lambda_ must be finite"),
+    (dict(rho=0.0), "rho must be above 0"),
+    (dict(rho=float("nan")), "rho must be finite"),
+    (dict(objective="simclr"), "objective must be one of jepa, mae"),
+    (dict(clock="wall"), "clock must be one of paper, flow"),
+]
+
+
+@pytest.mark.parametrize(("bad", "sentence"), REFUSALS)
+def test_hostile_problems_are_refused(bad, sentence):
+    problem = dict(depth=2, init=0.01, lambda_=1.0, rho=1.0) | SCALAR | bad
+    # Outside the type checker that the tests install, as a user would call it.
+    for call in (
+        lambda: observed.simulate_flow(times=np.array([1.0]), **problem),
+        lambda: observed.trajectory_by_quadrature(times=np.array([1.0]), **problem),
+        lambda: observed.hitting_time(0.5, **problem),
+        lambda: observed.hitting_time_by_quadrature(0.5, **problem),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            call()
+
+
+def test_hostile_targets_and_times_are_refused():
+    for hit in (observed.hitting_time, observed.hitting_time_by_quadrature):
+        for fraction, sentence in ((1.0, "never reached"), (0.0, "fraction must be above 0"), (-0.1, "fraction must")):
+            with pytest.raises(ValueError, match=sentence):
+                hit(fraction, 2, 0.01, 1.0, 1.0, **SCALAR)
+        # 0.5 * 0.2^4 = 0.0008: too deep for this start.
+        with pytest.raises(ValueError, match=r"init must be below the target .* 0.0008, got 0.001"):
+            hit(0.5, 4, 1e-3, 1.0, 0.2, **SCALAR)
+    with pytest.raises(ValueError, match="init must be below"):
+        observed.trajectory_by_quadrature(5, 1e-3, 1.0, 0.2, np.array([1.0]), **SCALAR)
+    for times in ([], [1.0, 1.0], [-1.0, 1.0], [2.0, 1.0], [float("nan")]):
+        for follow in (observed.simulate_flow, observed.trajectory_by_quadrature):
+            with pytest.raises(ValueError, match="times must be"):
+                follow(2, 0.01, 1.0, 1.0, np.array(times), **SCALAR)
+    with jax.enable_x64(False), pytest.raises(TypeError, match="float64"):
+        observed.hitting_time_by_quadrature(0.5, 2, 0.01, 1.0, 1.0, **SCALAR)
+
+
+class TestFactors:
+    TIMES = np.array([1.0, 1e2, 1e4, 1e6, 1e8])
+
+    def factors(self, depth, layer, predictor, lambda_, rho, **options):
+        return observed.simulate_factors(depth, layer, predictor, lambda_, rho, self.TIMES, **options)
+
+    @pytest.mark.parametrize(("layer", "predictor"), [(0.2, 0.05), (0.05, 0.2), (0.3, -0.2)])
+    def test_imbalance_is_conserved_and_the_predictor_ends_at_rho(self, layer, predictor):
+        for depth in (1, 2):
+            found = self.factors(depth, layer, predictor, 1.3, 0.5)
+            # A thousand steps, each within 1e-11 of numbers below 1.
+            assert np.all(np.abs(found.layer**2 - found.predictor**2 - (layer**2 - predictor**2)) <= 2e-8)
+            assert abs(found.predictor[-1] - 0.5) <= 1e-8
+
+    def test_without_the_stop_gradient_the_encoder_collapses(self):
+        """σ_x² = 2, σ_y² = 1.5, λ = 1.2, so that even the best predictor leaves an error."""
+        lambda_, rho, start = 1.2, 0.6, 0.9
+        for depth in (1, 2, 3):
+            kept = self.factors(depth, start, start, lambda_, rho)
+            assert abs(kept.layer[-1] - rho) <= 1e-8
+            lost = self.factors(depth, start, start, lambda_, rho, target_variance=1.5)
+            assert np.all(np.diff(lost.layer) <= 0)
+            v = float(lost.predictor[-1])
+            excess = v**2 * lambda_ / rho - 2 * v * lambda_ + 1.5
+            if depth == 1:
+                # dw/dt = -m w in the end: nothing is left of it, in a logarithm or out.
+                assert lost.layer[2] == 0
+                continue
+            slope = np.log(lost.layer[-1] / lost.layer[-2]) / np.log(100)
+            # w^-(2L-2) = (2L - 2) m t + constant: the constant is below 10 of 10^6 and more.
+            assert abs(slope + 1 / (2 * depth - 2)) <= 1e-5
+            assert abs(lost.layer[-1] * ((2 * depth - 2) * excess * 1e8) ** (1 / (2 * depth - 2)) - 1) <= 1e-5
+
+    def test_against_radau(self):
+        def velocity(_, state):
+            w, v = state
+            return -(w**3) * (v**2 * 2 - 2 * v * 1.2 + 1.5), -(w**4) * (v * 2 - 1.2)
+
+        times = self.TIMES[:3]
+        reference = solve_ivp(velocity, (0, 1e4), [0.9, 0.3], t_eval=times, method="Radau", rtol=1e-11, atol=1e-13).y
+        found = observed.simulate_factors(2, 0.9, 0.3, 1.2, 0.6, self.TIMES, target_variance=1.5)
+        assert np.all(np.abs(np.stack(found)[:, :3] - reference) <= 1e-8)
+
+    def test_refusals(self):
+        for bad, sentence in (
+            (dict(layer=0.0), "layer_init must be above 0"),
+            (dict(layer=-1.0), "layer_init must be in"),
+            (dict(predictor=float("nan")), "predictor_init must be finite"),
+            (dict(depth=0), "depth must be in"),
+            (dict(lambda_=-1.0), "lambda_ must be above 0"),
+            (dict(target_variance=0.5), "target_variance must be in"),
+        ):
+            with pytest.raises(ValueError, match=sentence):
+                self.factors(**dict(depth=2, layer=0.1, predictor=0.1, lambda_=1.0, rho=1.0) | bad)

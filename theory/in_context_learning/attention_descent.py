@@ -1,0 +1,106 @@
+"""What several layers of linear self-attention compute: gradient descent, preconditioned, and GD++.
+
+von Oswald et al. 2023 (arXiv 2212.07677): one layer of linear attention with set weights is one step of gradient
+descent on |X w - Y|^2 / (2N), and layers that also contract the inputs are GD++. Ahn et al. 2023 (arXiv 2306.00297):
+layers with free key-query blocks are preconditioned steps. X is N x d, Y the N labels; means, not sums, over examples.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.domain import check_at_least, check_finite, check_positive
+from theory.in_context_learning._validation import check_length, check_prompt, check_real
+
+
+def preconditioned_descent_weights(
+    X: Float[np.ndarray, "examples dimension"],
+    Y: Float[np.ndarray, " labels"],
+    preconditioners: Float[np.ndarray, "layers rows columns"],
+    start: Float[np.ndarray, " start"] | None = None,
+) -> Float[np.ndarray, " dimension"]:
+    """Weights after the steps w - A_l^T X^T (X w - Y) / N, one per layer, from `start` (zero if None).
+
+    A_l = `preconditioners`[l] are the d x d blocks of layers with Q_l = -diag(A_l, 0) and P_l = e e^T; the transpose
+    matters where they are not symmetric. `ValueError` if there is no example, an argument is not finite, or sizes
+    differ. Source: Ahn et al. 2023, Lemma 1, with the transpose derived here.
+    """
+    check_prompt(X, Y)
+    examples, dimension = X.shape
+    check_at_least("number of examples", examples, 1)
+    if preconditioners.shape[1:] != (dimension, dimension):
+        raise ValueError(f"preconditioners must be {dimension} x {dimension} each, got shape {preconditioners.shape}")
+    check_real("preconditioners", preconditioners)
+    weights = np.zeros(dimension)
+    if start is not None:
+        check_length("start", start, dimension, "column of X")
+        check_real("start", start)
+        weights = start
+    for preconditioner in preconditioners:
+        weights = weights - preconditioner.T @ (X.T @ (X @ weights - Y)) / examples
+    return weights
+
+
+def descent_weights(
+    X: Float[np.ndarray, "examples dimension"],
+    Y: Float[np.ndarray, " labels"],
+    step: float | int,
+    layers: int = 1,
+    start: Float[np.ndarray, " start"] | None = None,
+) -> Float[np.ndarray, " dimension"]:
+    """Weights after `layers` steps w - (eta / N) X^T (X w - Y) of plain gradient descent, eta = `step` > 0.
+
+    `ValueError` as for `preconditioned_descent_weights`, and if the step is not positive and finite or `layers` < 1.
+    Source: von Oswald et al. 2023, Proposition 1.
+    """
+    check_positive("step", step)
+    check_at_least("layers", layers, 1)
+    plain = np.broadcast_to(step * np.eye(X.shape[1]), (layers, X.shape[1], X.shape[1]))
+    return preconditioned_descent_weights(X, Y, plain, start)
+
+
+def residual_polynomial(
+    eigenvalues: Float[np.ndarray, "*spectra"],
+    steps: Sequence[float | int] | Float[np.ndarray, " layers"],
+    contractions: Sequence[float | int] | Float[np.ndarray, " layers"],
+    context_length: int,
+) -> Float[np.ndarray, "*spectra"]:
+    """Residual factor q_L(mu) of GD++ at each eigenvalue mu of X^T X, whose prediction is w^T (I - q_L(X^T X)) x_q.
+
+    q_(l+1) = q_l (1 - (eta_l / N) mu a_l^2), a_(l+1) = a_l (1 - gamma_l mu a_l^2), q_0 = a_0 = 1, for noiseless labels
+    and a query that is contracted with the examples. eta = `steps`, gamma = `contractions` (zero: plain gradient
+    descent; the last one has no effect), one each per layer. `ValueError` if they differ in length or an argument is
+    not finite, or N < 1. Source: the algorithm is von Oswald et al. 2023's, the recursion is derived here.
+    """
+    check_finite("eigenvalues", eigenvalues)
+    check_at_least("context_length", context_length, 1)
+    etas, gammas = np.asarray(steps, dtype=float), np.asarray(contractions, dtype=float)
+    if etas.shape != gammas.shape or etas.ndim != 1:
+        raise ValueError(f"steps and contractions must have one entry per layer, got {etas.shape} and {gammas.shape}")
+    check_real("steps", etas)
+    check_real("contractions", gammas)
+    residual, contraction = np.ones_like(eigenvalues), np.ones_like(eigenvalues)
+    for eta, gamma in zip(etas, gammas, strict=True):
+        contracted = eigenvalues * contraction**2
+        residual = residual * (1 - eta / context_length * contracted)
+        contraction = contraction * (1 - gamma * contracted)
+    return residual
+
+
+def gdpp_loss(
+    eigenvalues: Float[np.ndarray, "tasks dimension"],
+    steps: Sequence[float | int] | Float[np.ndarray, " layers"],
+    contractions: Sequence[float | int] | Float[np.ndarray, " layers"],
+    context_length: int,
+    input_variance: float | int = 1 / 3,
+) -> float:
+    """Expected squared error Var(x) E sum_i q_L(mu_i)^2 of GD++, the mean being over the rows of `eigenvalues`.
+
+    Each row is the spectrum of one task's X^T X (all d eigenvalues, zeros too); w ~ N(0, I) and the coordinates of the
+    query have mean zero and variance `input_variance`, 1/3 for U(-1, 1). `ValueError` as for `residual_polynomial`, and
+    if the variance is not positive and finite. Source: derived here.
+    """
+    check_positive("input_variance", input_variance)
+    residual = residual_polynomial(eigenvalues, steps, contractions, context_length)
+    return float(input_variance * np.mean(np.sum(residual**2, axis=1)))

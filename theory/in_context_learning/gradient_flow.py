@@ -1,0 +1,109 @@
+"""Gradient flow of one linear self-attention layer: its limit, its rate, and how the limit generalises.
+
+Zhang, Frei & Bartlett 2024 (arXiv 2306.09927): f(E) = E + W^PV E (E^T W^KQ E) / N on columns (x_i, y_i), x ~ N(0,
+Lambda), w ~ N(0, I), no noise, trained on prompts of N pairs and tested on prompts of M pairs of any law. From a
+balanced start only the last entry u of W^PV and the upper left block U of W^KQ are not zero.
+
+`input_covariance` is Lambda. `ValueError` unless it is symmetric positive definite and lengths are integers >= 1.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.domain import check_at_least, check_finite, check_non_negative
+from theory.in_context_learning._validation import check_covariance, check_length, check_real, check_square
+
+Covariance = Float[np.ndarray, "dimension dimension"]
+
+
+def zhang_gamma(input_covariance: Covariance, context_length: int) -> Covariance:
+    """Gamma = (1 + 1/N) Lambda + tr(Lambda) / N I. Its inverse is the optimal A of `linear_attention`. Theorem 4.1."""
+    check_covariance("input_covariance", input_covariance, definite=True)
+    check_at_least("context_length", context_length, 1)
+    identity = np.eye(input_covariance.shape[0])
+    return (1 + 1 / context_length) * input_covariance + np.trace(input_covariance) / context_length * identity
+
+
+def zhang_limit(input_covariance: Covariance, context_length: int) -> tuple[float, Covariance]:
+    """Where the flow ends: u = [tr Gamma^-2]^(1/4) and U = [tr Gamma^-2]^(-1/4) Gamma^-1. Source: Theorem 4.1.
+
+    Their product is Gamma^-1 whatever the start; the norms hold for a balanced one, u^2 = |U|_F^2.
+    """
+    inverse = np.linalg.inv(zhang_gamma(input_covariance, context_length))
+    value = np.sum(inverse**2) ** 0.25
+    return float(value), inverse / value
+
+
+def zhang_rate(input_covariance: Covariance, context_length: int) -> float:
+    """Rate of the slowest decay exp(-rate t) of the flow to its limit, for the loss E (y_hat - w^T x_q)^2 / 2.
+
+    The smallest nonzero eigenvalue of the linearised flow. With lambda_i and gamma_i the eigenvalues of Lambda and
+    Gamma and u^2 = sqrt(tr Gamma^-2): u^2 lambda_i lambda_j gamma_j for the entries i != j of U in the eigenbasis,
+    which only a start that is not diagonal there has, and the eigenvalues of (u^2 I + U U^T) diag(lambda_i^2 gamma_i)
+    on its diagonal. At least u^2 min_i lambda_i^2 gamma_i, and twice that at d = 1. Source: derived here.
+    """
+    gamma = zhang_gamma(input_covariance, context_length)
+    variances, values = np.linalg.eigvalsh(input_covariance), np.linalg.eigvalsh(gamma)
+    squared_value = np.sqrt(np.sum(values**-2.0))
+    off_diagonal = squared_value * np.outer(variances, variances * values)
+    np.fill_diagonal(off_diagonal, np.inf)
+    key_query = 1 / (values * np.sqrt(squared_value))
+    weight = variances * np.sqrt(values)
+    diagonal = np.outer(weight, weight) * (squared_value * np.eye(values.size) + np.outer(key_query, key_query))
+    return float(min(np.linalg.eigvalsh(diagonal)[0], off_diagonal.min()))
+
+
+def zhang_risk(
+    slope: Float[np.ndarray, " slope"],
+    product_covariance: Float[np.ndarray, "rows columns"],
+    input_covariance: Covariance,
+    training_length: int,
+    test_length: int,
+    linear_error: float | int = 0.0,
+) -> float:
+    """Squared error E (y_hat - y_q)^2 of the limit on test prompts of any law with x ~ N(0, Lambda). Theorem 4.2.
+
+    a = `slope` = Lambda^-1 E[x y], Sigma = `product_covariance` = Cov(x y), and `linear_error` is the error
+    min_w E (w^T x - y)^2 that no linear rule avoids. It is linear_error + tr(Sigma Gamma^-2 Lambda) / M + the squared
+    bias (a^T C a) / N^2 with C = (Lambda + tr(Lambda) I)^2 Gamma^-2 Lambda, Gamma at the training length N and M =
+    `test_length`. `ValueError` also if `slope` or `product_covariance` is not finite or not of the size of Lambda.
+    """
+    gamma = zhang_gamma(input_covariance, training_length)
+    dimension = gamma.shape[0]
+    check_at_least("test_length", test_length, 1)
+    check_length("slope", slope, dimension, "column of input_covariance")
+    check_real("slope", slope)
+    check_square("product_covariance", product_covariance, dimension)
+    check_non_negative("linear_error", linear_error)
+    scatter = np.trace(np.linalg.solve(gamma, product_covariance) @ np.linalg.solve(gamma, input_covariance))
+    widened = input_covariance @ slope + np.trace(input_covariance) * slope
+    bias = np.linalg.solve(gamma, widened) / training_length
+    return float(linear_error + scatter / test_length + bias @ input_covariance @ bias)
+
+
+def linear_label_moments(
+    weights: Float[np.ndarray, " weights"], input_covariance: Covariance, noise_variance: float | int = 0.0
+) -> tuple[Float[np.ndarray, " weights"], Covariance, float]:
+    """The moments (a, Sigma, linear_error) of `zhang_risk` for labels w^T x + noise: w, Cov(x y) and sigma^2.
+
+    Cov(x y) = (w^T Lambda w + sigma^2) Lambda + Lambda w w^T Lambda. `ValueError` also if w is not finite or has not d
+    entries, or the noise variance is negative or not finite.
+    """
+    check_covariance("input_covariance", input_covariance, definite=True)
+    check_length("weights", weights, input_covariance.shape[0], "column of input_covariance")
+    check_finite("weights", weights)
+    check_non_negative("noise_variance", noise_variance)
+    image = input_covariance @ weights
+    covariance = (weights @ image + noise_variance) * input_covariance + np.outer(image, image)
+    return weights, covariance, float(noise_variance)
+
+
+def covariate_shift_ratio(scale: float | int) -> float:
+    """Factor c^2 on prediction over truth when all test inputs, context and query, are multiplied by c = `scale`.
+
+    The labels w^T x scale by c and the prediction by c^3; least squares would have the ratio one. `ValueError` if c is
+    not finite. Source: Zhang, Frei & Bartlett 2024 say that covariate shift is not tolerated; exact factor derived
+    here.
+    """
+    check_real("scale", np.array(float(scale)))
+    return float(scale**2)

@@ -1,0 +1,111 @@
+"""One layer of linear self-attention as an in-context learner: its exact loss and its optimum, in general.
+
+Context of N pairs, x ~ N(0, Lambda), w ~ N(0, Sigma_w), y = w^T x + noise of variance sigma^2, and the prediction
+x_q^T A b, b = (1/N) sum_i y_i x_i, which is all that one layer of linear attention with joined tokens (x_i, y_i) can
+add up; A is d x d. The loss is E (x_q^T A b - w^T x_q)^2, against the noise-free target. Derived here; it contains
+Ahn et al. 2023 (arXiv 2306.00297, Theorem 1), Mahankali et al. 2023 (arXiv 2307.03576) and the limit of Zhang, Frei &
+Bartlett 2024 (arXiv 2306.09927). To evaluate a trained A at another context length, covariance, prior or noise, pass
+those of the test prompts.
+
+`input_covariance` is Lambda, `prior_covariance` Sigma_w, `noise_variance` sigma^2, `context_length` N. `ValueError`
+unless the covariances are symmetric positive semi-definite (d x d), sigma^2 >= 0 and N >= 1.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.domain import check_at_least, check_non_negative
+from theory.in_context_learning._validation import check_covariance, check_square
+
+Covariance = Float[np.ndarray, "dimension dimension"]
+
+
+def optimal_map(
+    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
+) -> Covariance:
+    """The minimiser A* = Sigma_w [(1 + 1/N) Lambda Sigma_w + (tr(Lambda Sigma_w) + sigma^2) / N I]^-1 of the loss.
+
+    N / (N + 1 + d + sigma^2) I for Lambda = Sigma_w = I. Unique where Lambda is definite. `ValueError` also if the
+    labels are all zero (tr(Lambda Sigma_w) + sigma^2 = 0).
+    """
+    _check_law(input_covariance, prior_covariance, noise_variance, context_length)
+    label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
+    if label_variance == 0:
+        raise ValueError("the labels must have some variance: tr(Lambda Sigma_w) + sigma^2 must be positive, got 0")
+    signal = input_covariance @ prior_covariance
+    bracket = (1 + 1 / context_length) * signal + label_variance / context_length * np.eye(signal.shape[0])
+    return np.linalg.solve(bracket.T, prior_covariance.T).T
+
+
+def linear_attention_loss(
+    A: Covariance,
+    input_covariance: Covariance,
+    prior_covariance: Covariance,
+    noise_variance: float | int,
+    context_length: int,
+) -> float:
+    """Loss tr(Lambda A B A^T) - 2 tr(Lambda A Lambda Sigma_w) + tr(Lambda Sigma_w) of any A, B = E b b^T."""
+    _check_law(input_covariance, prior_covariance, noise_variance, context_length)
+    check_square("A", A, input_covariance.shape[0])
+    second_moment = _second_moment(input_covariance, prior_covariance, noise_variance, context_length)
+    signal = input_covariance @ prior_covariance
+    quadratic = np.trace(input_covariance @ A @ second_moment @ A.T)
+    return float(quadratic - 2 * np.trace(input_covariance @ A @ signal) + np.trace(signal))
+
+
+def optimal_loss(
+    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
+) -> float:
+    """Least loss tr(Lambda Sigma_w) - tr(Lambda A* Lambda Sigma_w). `ValueError` as for `optimal_map`."""
+    best = optimal_map(input_covariance, prior_covariance, noise_variance, context_length)
+    signal = input_covariance @ prior_covariance
+    return float(np.trace(signal) - np.trace(input_covariance @ best @ signal))
+
+
+def loss_gradient(
+    A: Covariance,
+    input_covariance: Covariance,
+    prior_covariance: Covariance,
+    noise_variance: float | int,
+    context_length: int,
+) -> Covariance:
+    """Gradient 2 Lambda A B - 2 Lambda Sigma_w Lambda of the loss by A, B = E b b^T."""
+    _check_law(input_covariance, prior_covariance, noise_variance, context_length)
+    check_square("A", A, input_covariance.shape[0])
+    second_moment = _second_moment(input_covariance, prior_covariance, noise_variance, context_length)
+    return 2 * input_covariance @ (A @ second_moment - prior_covariance @ input_covariance)
+
+
+def loss_hessian(
+    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
+) -> Float[np.ndarray, "entries entries"]:
+    """Hessian 2 Lambda (x) B of the loss by the d^2 entries of A in row-major order, the same at every A.
+
+    Positive semi-definite, so the loss is convex and `optimal_map` its global minimum.
+    """
+    _check_law(input_covariance, prior_covariance, noise_variance, context_length)
+    second_moment = _second_moment(input_covariance, prior_covariance, noise_variance, context_length)
+    return 2 * np.kron(input_covariance, second_moment)
+
+
+def _label_variance(input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int) -> float:
+    return float(np.trace(input_covariance @ prior_covariance) + noise_variance)
+
+
+def _second_moment(
+    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
+) -> Covariance:
+    """B = E b b^T = (1 + 1/N) Lambda Sigma_w Lambda + (tr(Lambda Sigma_w) + sigma^2) / N Lambda."""
+    label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
+    signal = input_covariance @ prior_covariance @ input_covariance
+    return (1 + 1 / context_length) * signal + label_variance / context_length * input_covariance
+
+
+def _check_law(
+    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
+) -> None:
+    check_covariance("input_covariance", input_covariance)
+    check_covariance("prior_covariance", prior_covariance)
+    check_square("prior_covariance", prior_covariance, input_covariance.shape[0])
+    check_non_negative("noise_variance", noise_variance)
+    check_at_least("context_length", context_length, 1)

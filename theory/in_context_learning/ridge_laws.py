@@ -1,0 +1,97 @@
+"""Expected risks over the prompt of ridge regression and of the Bayes predictor, exact at every size.
+
+The setting and the units are those of `risk_laws`. The expectation over X is a sum over the spectrum of X^T X, so every
+law here is one quadrature (`expected_spectral_sum`, whose range of d and k holds). The Bayes predictor is ridge
+regression with lambda* = sigma^2 / tau^2 (Akyurek et al. 2023, arXiv 2211.15661, equation 19); the laws are derived
+here. `ValueError` if d < 1, k < 0, or `regulariser`, tau or sigma is negative or not finite.
+"""
+
+import numpy as np
+
+from theory.domain import check_at_least, check_non_negative
+from theory.in_context_learning._validation import check_sizes, check_stds
+from theory.in_context_learning.risk_laws import ols_risk
+from theory.in_context_learning.wishart_functionals import expected_spectral_sum
+
+
+def bayes_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+    """Least risk of any predictor, E tr (I / tau^2 + X^T X / sigma^2)^-1, the mean posterior variance of w.
+
+    tau^2 (d - k)_+ without noise, zero for tau = 0.
+    """
+    check_sizes(d, k)
+    check_stds(weight_std, noise_std)
+    unseen = weight_std**2 * max(d - k, 0)
+    if noise_std == 0 or weight_std == 0:
+        return float(unseen)
+    ratio = noise_std**2 / weight_std**2
+    return unseen + noise_std**2 * expected_spectral_sum(lambda s: 1 / (s + ratio), d, k)
+
+
+def ridge_expected_risk(
+    regulariser: float | int, d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
+) -> float:
+    """Risk tau^2 (d - k)_+ + E sum_i (tau^2 lambda^2 + sigma^2 s_i) / (s_i + lambda)^2 of ridge regression.
+
+    lambda = `regulariser`; at zero it is `ols_risk`, which can be infinite.
+    """
+    check_non_negative("regulariser", regulariser)
+    if regulariser == 0:
+        return ols_risk(d, k, weight_std, noise_std)
+    check_sizes(d, k)
+    check_stds(weight_std, noise_std)
+    weight_part, noise_part = weight_std**2 * regulariser**2, noise_std**2
+    seen = expected_spectral_sum(lambda s: (weight_part + noise_part * s) / (s + regulariser) ** 2, d, k)
+    return float(weight_std**2 * max(d - k, 0) + seen)
+
+
+def spd_ridge_to_ols(
+    regulariser: float | int, d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
+) -> float:
+    """E |w_ridge - w_OLS|^2 = E sum_i lambda^2 (tau^2 + sigma^2 / s_i) / (s_i + lambda)^2.
+
+    Infinite where the noise makes the risk of least squares infinite and lambda > 0.
+    """
+    check_non_negative("regulariser", regulariser)
+    check_sizes(d, k)
+    check_stds(weight_std, noise_std)
+    if regulariser == 0:
+        return 0.0
+    if np.isinf(ols_risk(d, k, weight_std, noise_std)):
+        return np.inf
+    weight_part, noise_part = weight_std**2, noise_std**2
+    return expected_spectral_sum(
+        lambda s: (regulariser / (s + regulariser)) ** 2 * (weight_part + noise_part / s), d, k
+    )
+
+
+def spd_ridge_to_bayes(
+    regulariser: float | int, d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
+) -> float:
+    """E |w_ridge - w_Bayes|^2, the excess risk: E sum_i s_i (lambda tau^2 - sigma^2)^2 / ((s_i + lambda)^2 v_i).
+
+    v_i = tau^2 s_i + sigma^2. Equal to `ridge_expected_risk` - `bayes_risk` without the cancellation; infinite where
+    the risk is. Figure 2 of Akyurek et al. 2023 shows it over lambda and sigma^2 / tau^2, divided by d.
+    """
+    check_non_negative("regulariser", regulariser)
+    check_sizes(d, k)
+    check_stds(weight_std, noise_std)
+    misfit = (regulariser * weight_std**2 - noise_std**2) ** 2
+    if misfit == 0:
+        return 0.0
+    if regulariser == 0 and np.isinf(ols_risk(d, k, weight_std, noise_std)):
+        return np.inf
+
+    def excess(s):
+        return misfit * (s / (s + regulariser)) / ((s + regulariser) * (weight_std**2 * s + noise_std**2))
+
+    return expected_spectral_sum(excess, d, k)
+
+
+def mean_bayes_error(d: int, n: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+    """Squared error of the Bayes predictor on noisy targets, averaged over the prefixes k = 1, ..., n - 1.
+
+    It is the mean of `bayes_risk` + sigma^2: what a perfectly trained transformer reaches. `ValueError` also if n < 2.
+    """
+    check_at_least("n", n, 2)
+    return float(noise_std**2 + np.mean([bayes_risk(d, k, weight_std, noise_std) for k in range(1, n)]))

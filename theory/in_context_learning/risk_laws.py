@@ -1,0 +1,143 @@
+"""Expected risks over the prompt of least squares, one gradient step and one pass of SGD: elementary at every size.
+
+Examples x ~ N(0, I_d), weights w ~ N(0, tau^2 I_d), labels y = w^T x + noise of standard deviation sigma; k examples.
+A risk is E |w_hat - w|^2, which is the excess prediction risk at a fresh x. tau = `weight_std`, sigma = `noise_std`,
+alpha = `step`; gradients are sums over the examples of the squared error, as in Akyurek et al. 2023 (arXiv 2211.15661).
+All laws are derived here. `ValueError` if d < 1, k < 0, or a standard deviation is negative or not finite.
+"""
+
+import numpy as np
+
+from theory.domain import check_at_least, check_non_negative
+from theory.in_context_learning._validation import check_sizes, check_stds
+
+
+def zero_predictor_risk(d: int, weight_std: float | int = 1.0) -> float:
+    """Risk tau^2 d of predicting zero."""
+    check_sizes(d, 0)
+    check_non_negative("weight_std", weight_std)
+    return float(weight_std**2 * d)
+
+
+def expected_inverse_trace(d: int, k: int) -> float:
+    """E tr of the pseudo-inverse of X^T X: k / (d - k - 1) if k < d - 1, d / (k - d - 1) if k > d + 1.
+
+    Infinite for k in {d - 1, d, d + 1}, except that it is zero for k = 0 in any dimension.
+    """
+    check_sizes(d, k)
+    if k == 0:
+        return 0.0
+    return min(d, k) / (abs(d - k) - 1) if abs(d - k) > 1 else np.inf
+
+
+def ols_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+    """Risk tau^2 (d - k)_+ + sigma^2 E tr (X^T X)^+ of minimum-norm least squares.
+
+    Infinite for k in {d - 1, d, d + 1} where there is noise: there look at the median, or at ridge regression.
+    """
+    check_sizes(d, k)
+    check_stds(weight_std, noise_std)
+    noise_part = noise_std**2 * expected_inverse_trace(d, k) if noise_std > 0 else 0.0
+    return float(weight_std**2 * max(d - k, 0) + noise_part)
+
+
+def spd_labels(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+    """Squared difference of the least-squares prediction and the (noisy) label: `ols_risk` + sigma^2.
+
+    Noiseless it is tau^2 (d - k)_+, the curve (OLS, Y) of Figure 1 of Akyurek et al. 2023.
+    """
+    return ols_risk(d, k, weight_std, noise_std) + float(noise_std**2)
+
+
+def gradient_step_risk(
+    d: int, k: int, step: float | int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
+) -> float:
+    """Risk of one batch step from zero, w_hat = 2 alpha X^T Y.
+
+    It is tau^2 d (1 - 4 alpha k) + 4 alpha^2 k d [(k + d + 1) tau^2 + sigma^2]. `ValueError` also if the step is
+    negative or not finite.
+    """
+    check_sizes(d, k)
+    check_stds(weight_std, noise_std)
+    check_non_negative("step", step)
+    square = (k + d + 1) * weight_std**2 + noise_std**2
+    return float(weight_std**2 * d * (1 - 4 * step * k) + 4 * step**2 * k * d * square)
+
+
+def best_step(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+    """Step 1 / (2 (k + d + 1 + sigma^2 / tau^2)) of least `gradient_step_risk`.
+
+    2 k alpha is then the optimal scalar map of linear self-attention. `ValueError` also if tau and sigma are both zero,
+    where every step is as good.
+    """
+    check_sizes(d, k)
+    check_stds(weight_std, noise_std)
+    if weight_std == 0 and noise_std == 0:
+        raise ValueError("weight_std and noise_std must not both be 0: all data are zero and no step is the best")
+    return float(weight_std**2 / (2 * ((k + d + 1) * weight_std**2 + noise_std**2)))
+
+
+def best_step_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+    """Risk tau^2 d (1 - k / (k + d + 1 + sigma^2 / tau^2)) of one gradient step of the best size.
+
+    `ValueError` also if tau and sigma are both zero.
+    """
+    return zero_predictor_risk(d, weight_std) * (1 - 2 * k * best_step(d, k, weight_std, noise_std))
+
+
+def spd_gradient_step_to_ols(d: int, k: int, step: float | int, weight_std: float | int = 1.0) -> float:
+    """E |w_GD - w_OLS|^2 on noiseless labels: `gradient_step_risk` - tau^2 (d - k)_+.
+
+    Both estimates lie in the row space of X, outside of which nothing is known. The same holds for every such rule.
+    """
+    return gradient_step_risk(d, k, step, weight_std) - ols_risk(d, k, weight_std)
+
+
+def sgd_contraction(d: int, step: float | int) -> float:
+    """Factor rho = 1 - 4 alpha + 4 alpha^2 (d + 2) of the risk per noiseless example of SGD."""
+    check_sizes(d, 0)
+    check_non_negative("step", step)
+    return float(1 - 4 * step + 4 * step**2 * (d + 2))
+
+
+def sgd_stability_limit(d: int) -> float:
+    """Step 1 / (d + 2) at which the factor of the risk is one: below it the risk stays bounded, beyond it explodes.
+
+    At the limit itself the noiseless risk is constant and the noisy one grows by 4 alpha^2 sigma^2 d per example.
+    """
+    check_sizes(d, 0)
+    return 1 / (d + 2)
+
+
+def sgd_next_risk(risk: float | int, d: int, step: float | int, noise_std: float | int = 0.0) -> float:
+    """Risk rho r + 4 alpha^2 sigma^2 d after one more example of SGD, r = `risk` being that before it, r >= 0."""
+    check_non_negative("risk", risk)
+    check_non_negative("noise_std", noise_std)
+    return float(sgd_contraction(d, step) * risk + 4 * step**2 * noise_std**2 * d)
+
+
+def sgd_risk(d: int, k: int, step: float | int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+    """Risk rho^k tau^2 d + 4 alpha^2 sigma^2 d (1 + rho + ... + rho^(k-1)) of one pass of SGD over k examples from 0.
+
+    Each step is w - 2 alpha x (x^T w - y). `ValueError` also if the step is negative or not finite.
+    """
+    check_sizes(d, k)
+    check_stds(weight_std, noise_std)
+    powers = sgd_contraction(d, step) ** np.arange(k + 1)
+    return float(d * (weight_std**2 * powers[k] + 4 * step**2 * noise_std**2 * powers[:k].sum()))
+
+
+def spd_sgd_to_ols(d: int, k: int, step: float | int, weight_std: float | int = 1.0) -> float:
+    """E |w_SGD - w_OLS|^2 on noiseless labels, tau^2 [d rho^k - (d - k)_+]."""
+    return sgd_risk(d, k, step, weight_std) - ols_risk(d, k, weight_std)
+
+
+def fourth_moment_factor(d: int, step: float | int) -> float:
+    """Factor f_4 of E |w_hat - w|^4 per noiseless example of SGD: f_4 / rho^2 > 1 is how the scatter of runs grows.
+
+    f_4 = E (1 - 4 alpha z^2 + 4 alpha^2 z^2 |x|^2)^2 with z one coordinate of x, by the moments of |x|^2 and z.
+    """
+    check_at_least("d", d, 1)
+    check_non_negative("step", step)
+    through_second = 1 - 8 * step + (8 * (d + 2) + 48) * step**2
+    return float(through_second - 96 * (d + 4) * step**3 + 48 * (d + 4) * (d + 6) * step**4)

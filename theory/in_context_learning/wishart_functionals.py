@@ -1,0 +1,90 @@
+"""Expected functions of the eigenvalues of X^T X, X with independent standard normal entries, at every size.
+
+The n = min(d, k) nonzero eigenvalues have the joint density prod |s_i - s_j| prod s_i^((alpha-1)/2) exp(-s_i/2) with
+alpha = |d - k|. De Bruijn's integration turns its mean densities into skew inner products of the weight. In the basis
+L_j^(alpha)(s) of Laguerre polynomials these are so sparse that the one-point density is explicit: the sum of n - 1
+squared orthonormal Laguerre functions (that of complex data) plus one product. Derived here from
+d/ds [s^((alpha+1)/2) exp(-s/2) L_j] = [(j + 1) L_(j+1) - (j + alpha) L_(j-1)] s^((alpha-1)/2) exp(-s/2) / 2;
+the density is classical in random matrix theory.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.domain import check_at_least, check_finite
+from theory.in_context_learning._validation import check_sizes
+
+_LARGEST_EDGE = 1000  # of (sqrt d + sqrt k)^2: far beyond it exp(-s/2) underflows inside the spectrum
+_TAIL = 10  # sqrt of the largest eigenvalue exceeds sqrt d + sqrt k + t with a probability below exp(-t^2 / 2)
+_LOWEST_LOG = -87  # the integrand vanishes at least as sqrt(s), which is 1e-19 there
+
+
+def spectral_density(eigenvalues: Float[np.ndarray, " points"], d: int, k: int) -> Float[np.ndarray, " points"]:
+    """Mean number of nonzero eigenvalues of X^T X per unit length at each s > 0; it integrates to min(d, k).
+
+    X is k x d standard normal, d, k >= 1; s = `eigenvalues`. The relative error is a few 1e-16 times max(d, k).
+    `ValueError` if (sqrt d + sqrt k)^2 > 1000, an eigenvalue is not positive and finite, or d or k is below one.
+    Source: derived here.
+    """
+    from scipy.special import gammainc, gammaln
+
+    check_at_least("d", d, 1)
+    check_at_least("k", k, 1)
+    _check_edge(d, k)
+    check_finite("eigenvalues", eigenvalues)
+    if np.any(eigenvalues <= 0):
+        raise ValueError(f"eigenvalues must be positive, got {eigenvalues}")
+    n, alpha = min(d, k), abs(d - k)
+    root = np.sqrt(eigenvalues)
+    # Orthonormal psi_j = sqrt(j! / Gamma(j+alpha+1)) s^(alpha/2) exp(-s/2) L_j, and the integral of psi_j / sqrt(s)
+    # from 0 to s and to infinity.
+    function = np.exp(alpha / 2 * np.log(eigenvalues) - eigenvalues / 2 - gammaln(alpha + 1) / 2)
+    total = np.exp((alpha + 1) / 2 * np.log(2) + gammaln((alpha + 1) / 2) - gammaln(alpha + 1) / 2)
+    integral = total * gammainc((alpha + 1) / 2, eigenvalues / 2)
+    function_before, integral_before, total_before = np.zeros_like(root), np.zeros_like(root), 0.0
+    squares, coupling = np.zeros_like(root), 0.0
+    for j in range(n - 1):
+        squares += function**2
+        next_coupling = np.sqrt((j + 1) * (j + 1 + alpha))
+        next_integral = (coupling * integral_before + 2 * root * function) / next_coupling
+        next_function = ((2 * j + 1 + alpha - eigenvalues) * function - coupling * function_before) / next_coupling
+        total_before, total = total, coupling * total_before / next_coupling
+        integral_before, integral = integral, next_integral
+        function_before, function = function, next_function
+        coupling = next_coupling
+    constant = 1 / total if n % 2 == 1 else coupling * total_before / 4
+    return squares + function / root * (constant - coupling * integral_before / 2)
+
+
+def expected_spectral_sum(
+    function: Callable[[Float[np.ndarray, " points"]], Float[np.ndarray, " points"]], d: int, k: int
+) -> float:
+    """E sum_i f(s_i) over the min(d, k) nonzero eigenvalues s_i of X^T X, X standard normal with k rows, d columns.
+
+    `function` maps an array of eigenvalues in (1e-38, (sqrt d + sqrt k + 10)^2] to as many finite numbers. It must be
+    analytic in the right half-plane (as rational functions with poles at s <= 0, powers and log s are), grow at most
+    polynomially, and be no more singular at zero than s^(-|d-k|/2); then the error is rounding alone, a few 1e-16
+    times max(d, k) relative to E sum_i |f(s_i)|. It is the trapezoidal rule in log s, whose error falls exponentially
+    with the number of nodes, equally for poles at any distance from the origin. Zero for k = 0.
+    `ValueError` if (sqrt d + sqrt k)^2 > 1000, a value of `function` is not finite, d < 1 or k < 0.
+    Source: derived here.
+    """
+    check_sizes(d, k)
+    if k == 0:
+        return 0.0
+    _check_edge(d, k)
+    highest_log = 2 * np.log(np.sqrt(d) + np.sqrt(k) + _TAIL)
+    # psi_j^2 has a wave number of at most 2 max(d, k) in log s; more than twice as many nodes resolve it.
+    step = 1 / (20 + max(d, k) / 2)
+    eigenvalues = np.exp(highest_log - step * np.arange((highest_log - _LOWEST_LOG) // step + 1))
+    values = function(eigenvalues)
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"function must be finite on the positive axis, got {values[~np.isfinite(values)][0]}")
+    return float(step * np.sum(values * eigenvalues * spectral_density(eigenvalues, d, k)))
+
+
+def _check_edge(d: int, k: int) -> None:
+    if (np.sqrt(d) + np.sqrt(k)) ** 2 > _LARGEST_EDGE:
+        raise ValueError(f"(sqrt d + sqrt k)^2 must be at most {_LARGEST_EDGE} for the density, got d = {d}, k = {k}")

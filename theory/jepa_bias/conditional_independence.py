@@ -1,0 +1,56 @@
+"""Predicting what you already know helps (Lee et al. 2021): a linear map on the pretext predictor gives the label.
+
+X_1 is the input, X_2 the pretext target, Y the label, jointly Gaussian with mean zero. If X_1 and X_2 are independent
+given Y, then E[Y | X_1] is a linear map of E[X_2 | X_1]; the error without independence is derived here. `ValueError`
+where a matrix is not finite, or is singular where it must be inverted.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.domain import check_finite
+
+
+def pretext_to_label(
+    Sigma_YY: Float[np.ndarray, "labels labels"], Sigma_2Y: Float[np.ndarray, "targets labels"]
+) -> Float[np.ndarray, "labels targets"]:
+    """A = Sigma_YY Sigma_2Y^+, for which E[Y | X_1] = A E[X_2 | X_1] under conditional independence.
+
+    `ValueError` unless Sigma_2Y = Cov(X_2, Y) has full column rank: else the target does not reveal the label.
+    """
+    check_finite("Sigma_YY", Sigma_YY)
+    check_finite("Sigma_2Y", Sigma_2Y)
+    rank = int(np.linalg.matrix_rank(Sigma_2Y))
+    if rank < Sigma_2Y.shape[1]:
+        raise ValueError(f"Sigma_2Y must have full column rank {Sigma_2Y.shape[1]}, got rank {rank}")
+    return Sigma_YY @ np.linalg.pinv(Sigma_2Y)
+
+
+def conditional_covariance(
+    Sigma_21: Float[np.ndarray, "targets inputs"],
+    Sigma_2Y: Float[np.ndarray, "targets labels"],
+    Sigma_YY: Float[np.ndarray, "labels labels"],
+    Sigma_Y1: Float[np.ndarray, "labels inputs"],
+) -> Float[np.ndarray, "targets inputs"]:
+    """Cov(X_2, X_1 | Y) = Sigma_21 - Sigma_2Y Sigma_YY^(-1) Sigma_Y1, zero iff X_1 and X_2 are independent given Y."""
+    return Sigma_21 - Sigma_2Y @ _solved("Sigma_YY", Sigma_YY, Sigma_Y1)
+
+
+def pretext_label_error(
+    Sigma_11: Float[np.ndarray, "inputs inputs"],
+    Sigma_21: Float[np.ndarray, "targets inputs"],
+    Sigma_2Y: Float[np.ndarray, "targets labels"],
+    Sigma_YY: Float[np.ndarray, "labels labels"],
+    Sigma_Y1: Float[np.ndarray, "labels inputs"],
+) -> Float[np.ndarray, "labels inputs"]:
+    """B with A E[X_2 | X_1] - E[Y | X_1] = B X_1: A Cov(X_2, X_1 | Y) Sigma_11^(-1), what dependence costs."""
+    dependence = conditional_covariance(Sigma_21, Sigma_2Y, Sigma_YY, Sigma_Y1)
+    return _solved("Sigma_11", Sigma_11, (pretext_to_label(Sigma_YY, Sigma_2Y) @ dependence).T).T
+
+
+def _solved(name: str, matrix: Float[np.ndarray, "size size"], right: Float[np.ndarray, "size _"]) -> np.ndarray:
+    check_finite(name, matrix)
+    rank = int(np.linalg.matrix_rank(matrix))
+    if rank < len(matrix):
+        raise ValueError(f"{name} must be invertible, got rank {rank} of {len(matrix)}")
+    return np.linalg.solve(matrix, right)

@@ -1,0 +1,247 @@
+"""When a feature reaches a given strength, exactly, and how strong it is at a given time.
+
+Theorem 4.4 of Littwin et al. 2024 (arXiv 2407.03475), as quoted by a public formalisation, is the partial-fraction form
+for JEPA; the common form of both objectives and of deeper predictors (a hypergeometric function for MAE), the decay
+from above and the bound on rounding are derived here. Arguments as in `scalar`, and `init` is epsilon = w-bar(0) > 0.
+All broadcast, and results are arrays of the common shape. Values out of range raise `ValueError`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from theory.jepa_bias._reduced_time import ELEMENTARY, ROUNDINGS, falling, rising
+from theory.jepa_bias._validation import (
+    Clock,
+    Integers,
+    Objective,
+    Values,
+    broadcast,
+    checked_covariance,
+    checked_depth,
+    checked_non_negative,
+    checked_positive,
+    checked_regression,
+    clock_factor,
+)
+from theory.jepa_bias.scalar import asymptote, exponents
+
+UNIT_ROUNDOFF = 2.0**-53
+_MOST_NEWTON_STEPS = 4000  # while time accelerates a step gains an e-fold of it, of which float64 has 1400
+
+
+class Passage(NamedTuple):
+    """A stretch of a trajectory in log s, s = (w-bar / w-bar(infinity))^(b/L); below zero the feature grows."""
+
+    log_start: Float[np.ndarray, "..."]
+    log_end: Float[np.ndarray, "..."]
+    gap: Float[np.ndarray, "..."]
+    """|log_end - log_start|, without cancellation where the caller could avoid it."""
+    end_error: Float[np.ndarray, "..."]
+    """Bound on the error of `log_end`, in units of 2^-53."""
+    gap_error: Float[np.ndarray, "..."]
+    """Bound on the error of `gap`, in units of 2^-53."""
+
+
+class Timed(NamedTuple):
+    """Times and the bounds on their rounding errors."""
+
+    time: Float[np.ndarray, "..."]
+    error: Float[np.ndarray, "..."]
+
+
+def flow_time(
+    passage: Passage,
+    weakest: Float[np.ndarray, "..."],
+    depth: Int[np.ndarray, "..."],
+    gradient: Int[np.ndarray, "..."],
+    resistance: Int[np.ndarray, "..."],
+    covariance: Float[np.ndarray, "..."],
+) -> Timed:
+    """Time of a passage on the flow clock, infinite if it never happens; `weakest` is the lowest w-bar in it."""
+    arrived = passage.log_start == passage.log_end
+    value, error = np.where(arrived, 0, np.inf), np.where(arrived, 0, np.inf)
+    grows = (passage.log_start < passage.log_end) & (passage.log_end < 0)
+    decays = (passage.log_start > passage.log_end) & (passage.log_end > 0)
+    log_scale = -(gradient - 1) / depth * np.log(weakest)
+    for moves, integral in ((grows, rising), (decays, falling)):
+        if not np.any(moves):
+            continue
+        gap = np.where(moves, passage.gap, 1)
+        log_end = np.where(moves, -np.abs(passage.log_end), -1)
+        rest = -np.expm1(log_end)
+        reduced = integral(gradient, resistance, log_end, np.log(rest), gap)
+        # The derivatives of the integral in log s and in the gap, at most.
+        inherited = reduced.value * passage.end_error
+        inherited = (inherited + np.exp(-(gradient - 1) / resistance * gap) * passage.gap_error) / rest
+        bound = reduced.error + inherited + reduced.value * ROUNDINGS * (1 + np.abs(log_scale))
+        # The derivatives change by at most 8/7 while the end moves by an eighth of its distance from the asymptote.
+        known = (passage.end_error + passage.gap_error) * UNIT_ROUNDOFF < rest / 8
+        with np.errstate(over="ignore"):
+            scale = weakest ** (-(gradient - 1) / depth) / (resistance * covariance)
+            value = np.where(moves, scale * reduced.value, value)
+            error = np.where(moves, np.where(known, 8 / 7 * UNIT_ROUNDOFF * scale * bound, np.inf), error)
+    return Timed(value, error)
+
+
+def time_to_reach(
+    strength: Values,
+    init: Values,
+    depth: Integers,
+    covariance: Values,
+    regression: Values,
+    *,
+    objective: Objective,
+    clock: Clock,
+    predictor_depth: Integers = 1,
+) -> Float[np.ndarray, "..."]:
+    """Time t(w-bar) from w-bar(0) = `init` to w-bar = `strength`, growing below the asymptote or decaying above it.
+
+    Zero at the start itself; infinite where the strength lies behind the start, at the asymptote or beyond it, and
+    where the time exceeds float64.
+    """
+    return _timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).time
+
+
+def time_error_bound(
+    strength: Values,
+    init: Values,
+    depth: Integers,
+    covariance: Values,
+    regression: Values,
+    *,
+    objective: Objective,
+    clock: Clock,
+    predictor_depth: Integers = 1,
+) -> Float[np.ndarray, "..."]:
+    """Bound on |`time_to_reach` - exact time for these very float64 arguments|, from the roundings it makes.
+
+    It grows as the target nears the asymptote, where the time is ill-conditioned, and is infinite where rounding may
+    put the target beyond it, or the time is infinite.
+    """
+    return _timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).error
+
+
+def strength_at(
+    time: Values,
+    init: Values,
+    depth: Integers,
+    covariance: Values,
+    regression: Values,
+    *,
+    objective: Objective,
+    clock: Clock,
+    predictor_depth: Integers = 1,
+) -> Float[np.ndarray, "..."]:
+    """w-bar(t) from w-bar(0) = `init` at `time` >= 0, the inverse of `time_to_reach`; the asymptote at infinity.
+
+    Solved in the logit x of s (of 1 / s above the asymptote), in which the time is concave, and its logarithm above
+    the asymptote: Newton's method then approaches the solution from below and never passes it.
+    """
+    layers = checked_depth(depth)
+    gradient, resistance = exponents(layers, objective=objective, predictor_depth=predictor_depth)
+    limit = asymptote(layers, regression, objective=objective, predictor_depth=predictor_depth)
+    elapsed = checked_non_negative("time", time) / clock_factor(clock, layers)
+    elapsed, start, layers, gradient, resistance, limit, strength, rho = broadcast(
+        time=elapsed,
+        init=checked_positive("init", init),
+        depth=layers,
+        gradient=gradient,
+        resistance=resistance,
+        limit=limit,
+        covariance=checked_covariance(covariance),
+        regression=checked_regression(regression),
+    )
+    log_start = resistance / layers * np.log(start) - np.log(rho)
+    moves = (start != limit) & (log_start != 0) & (elapsed > 0)
+    grows = moves & (log_start < 0)
+    result = np.where(moves, limit, start)
+    for moving, rises in ((grows, True), (moves & ~grows, False)):
+        with np.errstate(over="ignore"):
+            anchor = np.where(rises, start ** ((gradient - 1) / layers), limit ** ((gradient - 1) / layers))
+            target = np.where(moving, elapsed * resistance * strength * anchor, 1)
+        moving = moving & np.isfinite(target)
+        if not np.any(moving):
+            continue
+        climbed, log_end = _invert(
+            np.where(moving, target, 1),
+            np.where(moving, -np.abs(log_start), -1),
+            gradient,
+            resistance,
+            rises=rises,
+        )
+        sign = 1 if rises else -1
+        near_start = start * np.exp(sign * layers / resistance * climbed)
+        near_limit = limit * np.exp(sign * layers / resistance * log_end)
+        result = np.where(moving, np.where(log_end < -1, near_start, near_limit), result)
+    return np.asarray(result)
+
+
+def _timed(
+    strength: Values,
+    init: Values,
+    depth: Integers,
+    covariance: Values,
+    regression: Values,
+    objective: Objective,
+    clock: Clock,
+    predictor_depth: Integers,
+) -> Timed:
+    layers = checked_depth(depth)
+    gradient, resistance = exponents(layers, objective=objective, predictor_depth=predictor_depth)
+    limit = asymptote(layers, regression, objective=objective, predictor_depth=predictor_depth)
+    end, start, layers, gradient, resistance, limit, feature, rho = broadcast(
+        strength=checked_positive("strength", strength),
+        init=checked_positive("init", init),
+        depth=layers,
+        gradient=gradient,
+        resistance=resistance,
+        limit=limit,
+        covariance=checked_covariance(covariance),
+        regression=checked_regression(regression),
+    )
+    power = resistance / layers
+    log_end = np.where(end == limit, 0, power * np.log(end) - np.log(rho))
+    log_start = np.where(start == limit, 0, power * np.log(start) - np.log(rho))
+    log_start = np.where(start == end, log_end, log_start)
+    near = np.abs(end - start) < start / 2
+    gap = power * np.abs(np.where(near, np.log1p(np.where(near, (end - start) / start, 0)), np.log(end / start)))
+    end_error = 2 * ELEMENTARY * (np.abs(power * np.log(end)) + np.abs(np.log(rho)))
+    passage = Passage(log_start, log_end, gap, end_error, ROUNDINGS * gap)
+    flow = flow_time(passage, np.minimum(start, end), layers, gradient, resistance, feature)
+    factor = clock_factor(clock, layers)
+    return Timed(np.asarray(flow.time * factor), np.asarray(flow.error * factor))
+
+
+def _invert(
+    target: Float[np.ndarray, "..."],
+    log_start: Float[np.ndarray, "..."],
+    gradient: Int[np.ndarray, "..."],
+    resistance: Int[np.ndarray, "..."],
+    *,
+    rises: bool,
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    """(|log s - log s_0|, -|log s|) at which the reduced time is `target` > 0, from -|log s_0| = `log_start` < 0."""
+    power = (gradient - 1) / resistance
+    log_start_rest = np.log(-np.expm1(log_start))
+    logit_start = log_start - log_start_rest
+    advance = np.zeros(target.shape) if rises else target.copy()  # above the asymptote time passes slower than logits
+    gap, log_end = np.zeros(target.shape), log_start
+    unfinished = np.ones(target.shape, dtype=bool)
+    for _ in range(_MOST_NEWTON_STEPS):
+        small = -np.log1p(np.exp(log_start_rest) * np.expm1(-np.minimum(advance, 0.5)))
+        gap = np.where(advance < 0.5, small, -np.logaddexp(log_start, log_start_rest - advance))
+        log_end = -np.logaddexp(0, -(logit_start + advance))
+        log_rest = -np.logaddexp(0, logit_start + advance)
+        if rises:
+            time = rising(gradient, resistance, log_end, log_rest, gap).value
+            step = (target - time) * np.exp(power * gap)
+        else:
+            time = falling(gradient, resistance, log_end, log_rest, gap).value * np.exp(power * log_end)
+            step = np.log(target / time) * time * np.exp(-(power + 1) * log_end)
+        unfinished = unfinished & (step > 4 * UNIT_ROUNDOFF * advance) & (time < target)
+        if not np.any(unfinished):
+            return gap, log_end
+        advance = np.where(unfinished, advance + step, advance)
+    raise RuntimeError("strength_at did not converge: this is a defect, not bad input")

@@ -1,0 +1,108 @@
+"""The itinerary of a run that is not perfectly aligned: what it learns, unlearns and relearns.
+
+Two mechanisms, derived here: the amplitude with which the latent unit of a learned feature j reads an unlearned i grows
+at the `saddle_rate` of the pair, until the unit reads i instead of j; and j is then left to the unit that was to learn
+i, at the strength that i had reached there, from which it is learned again by the scalar dynamics.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from theory.domain import check_open_fraction, check_positive
+from theory.jepa_bias._validation import Clock, Objective, check_objective, checked_features, checked_finite
+from theory.jepa_bias.implicit_time import strength_at, time_to_reach
+from theory.jepa_bias.scalar import asymptote
+from theory.jepa_bias.stability import saddle_rates
+
+
+class Event(NamedTuple):
+    """One crossing of the fraction p of its asymptote by a feature."""
+
+    time: float
+    feature: int
+    kind: Literal["learned", "unlearned", "relearned"]
+
+
+def permanent_order(
+    covariance: Float[np.ndarray, " features"],
+    regression: Float[np.ndarray, " features"],
+    *,
+    objective: Objective,
+) -> Int[np.ndarray, " features"]:
+    """Indices in the order in which features are learned for good, epsilon -> 0 at fixed misalignment.
+
+    By decreasing rho for JEPA and lambda rho for MAE: each is displaced by whatever it is not stable against. A
+    conjecture, from the stability of the partial states and simulations; undefined for equal values.
+    """
+    check_objective(objective)
+    strength, rho = checked_features(covariance, regression)
+    return np.argsort(-(rho if objective == "jepa" else strength * rho), kind="stable")
+
+
+def itinerary(
+    covariance: Float[np.ndarray, " features"],
+    regression: Float[np.ndarray, " features"],
+    depth: int,
+    init: float | int,
+    fraction: float | int,
+    misalignment: float | int,
+    *,
+    objective: Objective,
+    clock: Clock,
+    offset: float | int = 0.0,
+) -> list[Event]:
+    """What is learned, unlearned and relearned, and when, from an aligned start but for a misalignment delta in (0, 1).
+
+    An approximation: every feature follows the scalar dynamics in a latent unit of its own; the amplitude with which
+    the unit of a learned feature reads an unlearned one starts at delta e^(-c), grows at the `saddle_rate` of the pair
+    while this lasts, and at one the two units exchange their features. Crossings of p = `fraction` of the asymptotes
+    are listed in order of time; a displaced feature and its successor cross at the same instant.
+    """
+    strength, rho = checked_features(covariance, regression)
+    check_positive("init", init)
+    check_open_fraction("fraction", fraction)
+    check_open_fraction("misalignment", misalignment)
+    lowest = min(0.0, np.log(misalignment) - float(checked_finite("offset", offset)))
+    targets = fraction * asymptote(depth, rho, objective=objective)
+    n_features = strength.size
+    log_reading = np.full((n_features, n_features), lowest)  # amplitude of each latent unit (row) on each feature
+    unit_of = np.arange(n_features)
+    learned, learned_before = np.zeros(n_features, dtype=bool), np.zeros(n_features, dtype=bool)
+    since, carried = np.zeros(n_features), np.full(n_features, float(init))  # where each scalar trajectory starts
+    now = 0.0
+    events: list[Event] = []
+
+    def learn(feature: int) -> None:
+        events.append(Event(now, feature, "relearned" if learned_before[feature] else "learned"))
+        learned[feature] = learned_before[feature] = True
+
+    while not np.all(learned):
+        waits = time_to_reach(targets, carried, depth, strength, rho, objective=objective, clock=clock)
+        due = np.where(learned, np.inf, since + np.where(carried < targets, waits, 0))
+        rates = np.nan_to_num(saddle_rates(learned, strength, rho, depth, objective=objective, clock=clock))
+        leaks = now - log_reading[unit_of] / np.where(rates > 0, rates, np.nan)
+        following = min(float(due.min()), float(np.nanmin(leaks, initial=np.inf)))
+        log_reading[unit_of] = np.maximum(log_reading[unit_of] + rates * (following - now), lowest)
+        now = following
+        if due.min() <= now:
+            learn(int(due.argmin()))
+            continue
+        loser, winner = (int(index) for index in np.unravel_index(np.nanargmin(leaks), leaks.shape))
+        reached = strength_at(
+            now - since[winner],
+            carried[winner],
+            depth,
+            strength[winner],
+            rho[winner],
+            objective=objective,
+            clock=clock,
+        )
+        events.append(Event(now, loser, "unlearned"))
+        learned[loser] = False
+        since[loser], carried[loser] = now, float(reached)
+        log_reading[unit_of[loser], [loser, winner]] = 0
+        unit_of[[loser, winner]] = unit_of[[winner, loser]]
+        learn(winner)
+    return events

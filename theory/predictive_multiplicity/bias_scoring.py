@@ -1,0 +1,197 @@
+"""Post-hoc bias scoring: which decisions of an accurate classifier to flip so that two groups are treated alike.
+
+Chen, Klochkov & Liu 2024 (arXiv 2310.05725), in a discrete world: `joint[x, a, y]` = P(X = x, A = a, Y = y) for atoms
+x, groups a in {0, 1} and labels y in {0, 1}. The rule to mend is Yhat(x) = 1[p(Y = 1 | x) > 1/2]; kappa(x) in [0, 1] is
+the chance of flipping it, known to nobody's group. Flipping all of x costs the accuracy P(x) eta(x) and takes
+P(x) f(x) off the disparity; s = f / eta is the bias score. That thresholds of s are optimal up to one randomised atom,
+and linear rules up to two for equalised odds, is derived here for atoms. `ValueError` unless `joint` is
+`[atoms, 2, 2]`, non-negative and sums to one, and every group (for odds: every group of either label) has positive
+probability.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from theory.domain import check_non_negative
+
+Joint = Float[np.ndarray, "atoms 2 2"]
+Atoms = Float[np.ndarray, " atoms"]
+PerLabel = Float[np.ndarray, "2 atoms"]
+
+_NORMALISATION = 1e-9  # how far the sum of `joint` may be from one
+_TIE = 1e-9  # relative distance to the boundary within which the linear program decides instead of the linear rule
+
+
+class OddsRule(NamedTuple):
+    """Flip chances kappa, and the multipliers z of the linear rule 1[z . f > eta] they follow off its boundary."""
+
+    flips: Float[np.ndarray, " atoms"]
+    multipliers: Float[np.ndarray, "2"]
+
+
+def accurate_rule(joint: Joint) -> Bool[np.ndarray, " atoms"]:
+    """Yhat(x) = 1[p(Y = 1 | x) > 1/2], the most accurate rule; a tie is refused."""
+    _check_joint(joint)
+    by_label = joint.sum(axis=1)
+    return by_label[:, 1] > by_label[:, 0]
+
+
+def flip_losses(joint: Joint) -> Atoms:
+    """P(x) eta(x) = |P(x, Y = 1) - P(x, Y = 0)|, the accuracy lost by flipping the decision at x."""
+    _check_joint(joint)
+    by_label = joint.sum(axis=1)
+    return np.abs(by_label[:, 1] - by_label[:, 0])
+
+
+def parity_gap(joint: Joint, acceptance: Atoms) -> float:
+    """P(Yhat = 1 | A = 0) - P(Yhat = 1 | A = 1) of a rule that accepts x with the chance `acceptance`, in [0, 1]."""
+    _check_joint(joint)
+    _check_chances("acceptance", acceptance, joint)
+    return float(_parity_contrast(joint) @ acceptance)
+
+
+def odds_gaps(joint: Joint, acceptance: Atoms) -> Float[np.ndarray, "2"]:
+    """P(Yhat = 1 | A = 0, Y = y) - P(Yhat = 1 | A = 1, Y = y) for y = 0 and 1."""
+    _check_joint(joint)
+    _check_chances("acceptance", acceptance, joint)
+    return _odds_contrasts(joint) @ acceptance
+
+
+def flipped_acceptance(joint: Joint, flips: Atoms) -> Atoms:
+    """Chance of acceptance Yhat (1 - kappa) + (1 - Yhat) kappa after flipping with chance kappa = `flips`."""
+    _check_chances("flips", flips, joint)
+    return np.where(accurate_rule(joint), 1 - flips, flips)
+
+
+def parity_influences(joint: Joint) -> Atoms:
+    """P(x) f(x), f = (2 Yhat - 1)(p(A=0|x)/P(A=0) - p(A=1|x)/P(A=1)): what flipping x takes off `parity_gap`."""
+    return np.where(accurate_rule(joint), 1, -1) * _parity_contrast(joint)
+
+
+def odds_influences(joint: Joint) -> PerLabel:
+    """What flipping x takes off each of the two `odds_gaps`."""
+    return np.where(accurate_rule(joint), 1, -1) * _odds_contrasts(joint)
+
+
+def bias_scores(joint: Joint) -> Atoms:
+    """S = f / eta of every atom; infinite where a flip is free and matters, zero where it does not matter."""
+    influences, losses = parity_influences(joint), flip_losses(joint)
+    free = np.copysign(np.inf, influences, where=influences != 0, out=np.zeros_like(influences))
+    return np.divide(influences, losses, where=losses > 0, out=free)
+
+
+def optimal_parity_flips(joint: Joint, tolerance: float | int) -> Atoms:
+    """Kappa of least accuracy loss with |parity_gap| <= `tolerance`: a threshold of the bias score on the gap's side.
+
+    A fractional knapsack: the atoms whose flip narrows the gap in falling order of score, the last one in part, until
+    the gap is the tolerance. It always exists. `ValueError` if the tolerance is negative.
+    """
+    check_non_negative("tolerance", tolerance)
+    gap = parity_gap(joint, accurate_rule(joint).astype(np.float64))
+    helps = np.sign(gap) * parity_influences(joint)
+    excess = abs(gap) - tolerance
+    flips = np.zeros(len(joint))
+    candidates = np.flatnonzero(helps > 0)
+    for atom in candidates[np.argsort(-np.abs(bias_scores(joint)[candidates]), kind="stable")]:
+        if excess <= 0:
+            break
+        flips[atom] = min(excess / helps[atom], 1)
+        excess -= helps[atom]
+    return flips
+
+
+def optimal_odds_flips(joint: Joint, tolerance: float | int) -> OddsRule:
+    """Kappa of least accuracy loss with both |odds_gaps| <= `tolerance`, and the multipliers that prove it optimal.
+
+    The dual z . gap - tolerance |z|_1 - sum_x max(z . P f - P eta, 0) is concave and piecewise linear in z, so it is
+    largest where two of its kinks meet: all meetings are tried. Atoms on the boundary of 1[z . f > eta] are then given
+    the chances that complete the rule, at most two of them in part; the gaps are met to about 1e-10. `ValueError` if
+    the tolerance is negative.
+    """
+    from scipy.optimize import linprog
+
+    check_non_negative("tolerance", tolerance)
+    gaps = odds_gaps(joint, accurate_rule(joint).astype(np.float64))
+    influences, losses = odds_influences(joint), flip_losses(joint)
+    vertices = _kink_vertices(influences, losses)
+    best = vertices[np.argmax(_dual_values(vertices, gaps, influences, losses, tolerance))]
+    net = best @ influences - losses
+    tied = np.abs(net) <= _TIE * (losses + np.abs(best) @ np.abs(influences))
+    flips = np.where(tied, 0.0, net > 0)
+    if np.any(tied):
+        left = gaps - influences @ flips
+        on_boundary = influences[:, tied]
+        flips[tied] = linprog(
+            losses[tied],
+            A_ub=np.vstack([on_boundary, -on_boundary]),
+            b_ub=tolerance + np.append(left, -left),
+            bounds=(0, 1),
+            method="highs",
+            options={"primal_feasibility_tolerance": 1e-10},
+        ).x
+    return OddsRule(flips, best)
+
+
+def odds_dual_value(joint: Joint, tolerance: float | int, multipliers: Float[np.ndarray, "2"]) -> float:
+    """Accuracy that any flips with both |odds_gaps| <= `tolerance` must lose, proved by any real multipliers z.
+
+    z . gap - tolerance |z|_1 - sum_x max(z . P f - P eta, 0); equal to the loss of `optimal_odds_flips` at its own z.
+    """
+    check_non_negative("tolerance", tolerance)
+    gaps = odds_gaps(joint, accurate_rule(joint).astype(np.float64))
+    influences, losses = odds_influences(joint), flip_losses(joint)
+    return float(_dual_values(multipliers[np.newaxis], gaps, influences, losses, tolerance)[0])
+
+
+def _dual_values(
+    multipliers: Float[np.ndarray, "vertices 2"],
+    gaps: Float[np.ndarray, "2"],
+    influences: PerLabel,
+    losses: Atoms,
+    tolerance: float | int,
+) -> Float[np.ndarray, " vertices"]:
+    paid = np.maximum(multipliers @ influences - losses, 0).sum(axis=1)
+    return multipliers @ gaps - tolerance * np.abs(multipliers).sum(axis=1) - paid
+
+
+def _kink_vertices(influences: PerLabel, losses: Atoms) -> Float[np.ndarray, "vertices 2"]:
+    """Meetings of any two of the lines z . P f = P eta (one per atom) and the axes z_0 = 0 and z_1 = 0."""
+    normals = np.hstack([influences, np.eye(2)])
+    offsets = np.append(losses, [0.0, 0.0])
+    first, second = np.triu_indices(len(offsets), 1)
+    (a, b), (c, d) = normals[:, first], normals[:, second]
+    determinant = a * d - b * c
+    meet = determinant != 0
+    cramer = np.stack([offsets[first] * d - offsets[second] * b, a * offsets[second] - c * offsets[first]], axis=1)
+    return cramer[meet] / determinant[meet, np.newaxis]
+
+
+def _parity_contrast(joint: Joint) -> Atoms:
+    """P(x | A = 0) - P(x | A = 1)."""
+    by_group = joint.sum(axis=2)
+    groups = by_group.sum(axis=0)
+    if np.any(groups <= 0):
+        raise ValueError(f"both groups must have positive probability, got {groups}")
+    return by_group[:, 0] / groups[0] - by_group[:, 1] / groups[1]
+
+
+def _odds_contrasts(joint: Joint) -> PerLabel:
+    """P(x | A = 0, Y = y) - P(x | A = 1, Y = y) for y = 0 and 1."""
+    cells = joint.sum(axis=0)
+    if np.any(cells <= 0):
+        raise ValueError(f"every group of either label must have positive probability, got {cells}")
+    return (joint[:, 0] / cells[0] - joint[:, 1] / cells[1]).T
+
+
+def _check_joint(joint: Joint) -> None:
+    if joint.ndim != 3 or joint.shape[1:] != (2, 2):
+        raise ValueError(f"joint must have the shape [atoms, 2 groups, 2 labels], got {joint.shape}")
+    if not (np.all(joint >= 0) and abs(joint.sum() - 1) <= _NORMALISATION):
+        raise ValueError(f"joint must be non-negative and sum to one, got {joint}")
+
+
+def _check_chances(name: str, chances: Atoms, joint: Joint) -> None:
+    if chances.shape != joint.shape[:1] or not np.all((chances >= 0) & (chances <= 1)):
+        raise ValueError(f"{name} must be a chance in [0, 1] for each of the {len(joint)} atoms, got {chances}")
