@@ -69,7 +69,7 @@ def compile_program(
         bounds = register_bounds(input_bound, registers, positions)
         chosen = automatic_scales(instructions, bounds, dtype=weight_dtype, richardson=richardson, balanced=balanced)
     else:
-        chosen = scales_per_layer(scales, len(instructions), weight_dtype)
+        chosen = scales
     raws = [instruction for instruction in instructions if isinstance(instruction, Raw)]
     layout = Layout(
         registers=registers,
@@ -77,9 +77,10 @@ def compile_program(
         positions=positions,
         output_rows=instructions[-1].write_rows,
     )
+    per_layer = scales_per_layer(chosen, len(instructions), weight_dtype)
     layers = [
-        _layer(instruction, layout, Scales(s, n, chosen.pad, chosen.sharpness), balanced, richardson)
-        for instruction, s, n in zip(instructions, chosen.product, chosen.bypass, strict=True)
+        _layer(instruction, layout, at_layer, balanced, richardson)
+        for instruction, at_layer in zip(instructions, per_layer, strict=True)
     ]
     units = max(len(layer.inner) for layer in layers)
     stacked = jax.tree.map(lambda *arrays: np.stack(arrays), *(_with_idle_units(layer, units) for layer in layers))
@@ -214,27 +215,33 @@ def _with_idle_units(layer, units):
     )
 
 
-def scales_per_layer(scales: Scales, layers: int, dtype: np.dtype) -> Scales:
-    """The scales as one number for each layer; ValueError where one of them cannot work."""
+def scales_per_layer(scales: Scales, layers: int, dtype: DTypeLike) -> list[Scales]:
+    """The scales of each layer; ValueError where one of them is out of range."""
     product, bypass = (np.broadcast_to(np.asarray(value, float), layers) for value in (scales.product, scales.bypass))
-    require_product_scale(product.min(), dtype)
-    require_finite("the product scale", product)
-    require_above("the bypass shift", bypass.min(), 0, "a limit of large values")
-    require_finite("the bypass shift", bypass)
-    for name, value in (("the pad", scales.pad), ("the sharpness", scales.sharpness)):
+    for scale in (product.min(), product.max()):
+        require_product_scale(scale, np.dtype(dtype))
+    for name, value in (
+        ("the bypass shift", bypass.min()),
+        ("the pad", scales.pad),
+        ("the sharpness", scales.sharpness),
+    ):
         require_above(name, value, 0, "a limit of large values")
+    for name, value in (("the bypass shift", bypass), ("the pad", scales.pad), ("the sharpness", scales.sharpness)):
         require_finite(name, value)
-    return Scales(product, bypass, float(scales.pad), float(scales.sharpness))
+    return [
+        scales._replace(product=float(one_product), bypass=float(one_bypass))
+        for one_product, one_bypass in zip(product, bypass, strict=True)
+    ]
 
 
 def _require_fits(instruction: Instruction, registers: int, positions: int) -> None:
     """Raise `ValueError` for a row that is no register, or a position that the prompt does not have."""
     if isinstance(instruction, Division):
         rows = {*instruction.numerator_rows, instruction.divisor_row, *instruction.write_rows}
-        used = set()
+        used: set[int] = set()
     else:
         rows = {*instruction.read_rows, *instruction.own_rows, *instruction.write_rows}
-        used = set(instruction.reads) | ({instruction.only_at} - {None})
+        used = set(instruction.reads) | (set() if instruction.only_at is None else {instruction.only_at})
     for name, indices, size in (("row", rows, registers), ("position", used, positions)):
         outside = [index for index in indices if not 0 <= index < size]
         if outside:

@@ -1,12 +1,14 @@
 """How far a compiled program can be from what it means: the errors of all layers, propagated to the answer."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from sims.domain import AnyArray
-from sims.in_context_learning.compiler import register_bounds, scales_per_layer
+from sims.in_context_learning.compiler import register_bounds
 from sims.in_context_learning.layer_error import Construction, layer_error, no_leftover
 from sims.in_context_learning.magnitudes import Bounds, LayerBounds, layer_bounds, magnitudes_of, program_bounds
 from sims.in_context_learning.network import Scales
@@ -16,29 +18,34 @@ from sims.in_context_learning.raw import Division, Instruction, Raw, State, oper
 def a_priori_error(
     instructions: Sequence[Instruction],
     input_bound: Float[AnyArray, "registers positions"],
-    construction: Construction,
+    scales: Scales,
+    dtype: DTypeLike = np.float64,
+    **options: Any,
 ) -> Float[np.ndarray, "registers positions"]:
     """A bound on the error of every register after the last layer, for every prompt within `input_bound`.
 
     The numbers of a prompt count as exact in the precision of the weights. Worst cases are added register by register
-    through all layers: nothing cancels, so that repeated Sherman-Morrison updates multiply them up (`prompt_error`
-    does not).
+    through all layers: nothing cancels, so that repeated Sherman-Morrison updates multiply them up, to infinity if need
+    be (`prompt_error` does not). `options` are those of `Construction`.
 
     Raises ValueError as `program_bounds`, and for scales out of range. Source: derived here.
     """
+    construction = Construction(scales, dtype, **options)
     bounds = register_bounds(input_bound, *input_bound.shape)
     layers = program_bounds(instructions, bounds)
     error, leftover = np.zeros_like(bounds), no_leftover(bounds)
-    for instruction, exact, scales in zip(instructions, layers, _layer_scales(instructions, construction), strict=True):
+    for instruction, exact, at_layer in zip(instructions, layers, construction.per_layer(len(layers)), strict=True):
         least = exact.least_divisor
         if isinstance(instruction, Division):
             least = np.maximum(least - error[instruction.divisor_row], 0)
-        computed = layer_bounds(instruction, exact.before + error, least)
-        added, leftover = layer_error(instruction, computed, leftover, scales, construction)
-        rows = list(instruction.write_rows)
-        inherited = np.where(_writes(instruction, error), _inherited(instruction, exact, error, least), error[rows])
+        with np.errstate(over="ignore", invalid="ignore"):
+            computed = layer_bounds(instruction, exact.before + error, least)
+            added, leftover = layer_error(instruction, computed, leftover, at_layer)
+            inherited = _inherited(instruction, exact, error, least)
         error = error.copy()
-        error[rows] = inherited + added
+        rows = list(instruction.write_rows)
+        error[rows] = np.where(_writes(instruction, error), inherited, error[rows]) + added
+        error[np.isnan(error)] = np.inf
     return error
 
 
@@ -46,23 +53,24 @@ def prompt_error(
     instructions: Sequence[Instruction],
     state: State,
     answer: tuple[int, int],
-    construction: Construction,
+    scales: Scales,
+    dtype: DTypeLike = np.float64,
+    **options: Any,
 ) -> Float[np.ndarray, "*batch"]:
     """A bound on the error of the answer to given prompts, to first order in the errors of the layers.
 
     `state` holds all registers at the start, of one prompt or a batch; `answer` is (row, column). What a layer can add
     at this prompt counts with the derivative of the answer in that register, so that errors which the program damps are
-    damped; products of the errors of two layers are left out.
+    damped; products of the errors of two layers are left out. `options` are those of `Construction`.
 
     Raises ValueError for scales out of range. Source: derived here.
     """
+    construction = Construction(scales, dtype, **options)
     befores, added, leftover = [], [], no_leftover(state)
-    for instruction, scales in zip(instructions, _layer_scales(instructions, construction), strict=True):
-        sizes = np.abs(state)
-        least = sizes[..., instruction.divisor_row, :] if isinstance(instruction, Division) else None
-        errors, leftover = layer_error(
-            instruction, layer_bounds(instruction, sizes, least), leftover, scales, construction
-        )
+    for instruction, at_layer in zip(instructions, construction.per_layer(len(instructions)), strict=True):
+        least = np.abs(state[..., instruction.divisor_row, :]) if isinstance(instruction, Division) else None
+        sizes = layer_bounds(instruction, np.abs(state), least)
+        errors, leftover = layer_error(instruction, sizes, leftover, at_layer)
         befores.append(state)
         added.append(errors)
         state = reference(instruction, state)
@@ -100,14 +108,6 @@ def pull_back(instruction: Instruction, before: State, sensitivity: State) -> St
         sources[position] = np.isin(np.arange(before.shape[-1]), read_positions) / len(read_positions)
     pulled[..., list(instruction.read_rows), :] += gathered @ sources
     return pulled
-
-
-def _layer_scales(instructions: Sequence[Instruction], construction: Construction) -> list[Scales]:
-    scales = scales_per_layer(construction.scales, len(instructions), construction.dtype)
-    return [
-        scales._replace(product=float(product), bypass=float(bypass))
-        for product, bypass in zip(scales.product, scales.bypass, strict=True)
-    ]
 
 
 def _writes(instruction: Instruction, state: State) -> Float[np.ndarray, " positions"]:

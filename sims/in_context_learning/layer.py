@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
+from sims.domain import AnyArray
 from sims.in_context_learning.activations import GeluForm, gelu, layer_norm
 
 LayerNormMode = Literal["ideal", "realised"]
@@ -21,17 +22,17 @@ class LayerWeights(NamedTuple):
     of the MLP is built for at each position: to pass its input on unclipped (1), to stay shut (-1), or neither (0).
     """
 
-    keys: Float[Array, "*layers heads keys rows"]
-    queries: Float[Array, "*layers heads keys rows"]
-    values: Float[Array, "*layers heads values rows"]
-    mix: Float[Array, "*layers rows heads values"]
-    inner: Float[Array, "*layers units rows"]
-    inner_bias: Float[Array, "*layers units"]
-    outer: Float[Array, "*layers rows units"]
-    outer_bias: Float[Array, "*layers rows"]
-    gain: Float[Array, "*layers"]
-    divisor: Float[Array, "*layers rows"]
-    gate: Int[Array, "*layers units positions"]
+    keys: Float[AnyArray, "*layers heads keys rows"]
+    queries: Float[AnyArray, "*layers heads keys rows"]
+    values: Float[AnyArray, "*layers heads values rows"]
+    mix: Float[AnyArray, "*layers rows heads values"]
+    inner: Float[AnyArray, "*layers units rows"]
+    inner_bias: Float[AnyArray, "*layers units"]
+    outer: Float[AnyArray, "*layers rows units"]
+    outer_bias: Float[AnyArray, "*layers rows"]
+    gain: Float[AnyArray, "*layers"]
+    divisor: Float[AnyArray, "*layers rows"]
+    gate: Int[AnyArray, "*layers units positions"]
 
 
 class LayerOutput(NamedTuple):
@@ -88,9 +89,9 @@ def normalise(
         raise ValueError(f'layer_norm must be "ideal" or "realised", got {mode!r}')
     if mode == "ideal":
         return stream / jnp.abs(matmul(weights.divisor, stream))
-    return weights.gain * layer_norm(stream)
+    return jnp.asarray(weights.gain) * layer_norm(stream)
 
 
-def matmul(left: Float[Array, "*rows inner"], right: Float[Array, "inner columns"]) -> Float[Array, "*rows columns"]:
+def matmul(left: Float[AnyArray, "*rows inner"], right: Float[Array, "inner columns"]) -> Float[Array, "*rows columns"]:
     """The product in full precision on every device."""
     return jnp.matmul(left, right, precision="highest")

@@ -12,7 +12,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from sims.in_context_learning.activations import GeluForm
-from sims.in_context_learning.compiler import GATE
+from sims.in_context_learning.compiler import GATE, scales_per_layer
 from sims.in_context_learning.layer import LayerNormMode
 from sims.in_context_learning.magnitudes import LayerBounds, magnitudes_of
 from sims.in_context_learning.network import Scales
@@ -31,7 +31,10 @@ Cut after z² or z⁴, the series is off by at most κ z⁴ or μ z⁶, at every
 
 
 class Construction(NamedTuple):
-    """How a program is compiled and run: the choices of `compile_program` and `run` that its error depends on."""
+    """How a program is compiled and run: the choices of `compile_program` and `run` that its error depends on.
+
+    `scales` are those of all layers, or of one of them.
+    """
 
     scales: Scales
     dtype: DTypeLike = np.float64
@@ -44,6 +47,10 @@ class Construction(NamedTuple):
     def unit(self) -> float:
         """The unit of rounding, 2^-53 in float64."""
         return float(jnp.finfo(self.dtype).eps) / 2
+
+    def per_layer(self, layers: int) -> list["Construction"]:
+        """The construction of each layer; ValueError for scales that `compile_program` refuses."""
+        return [self._replace(scales=scales) for scales in scales_per_layer(self.scales, layers, self.dtype)]
 
 
 class Leftover(NamedTuple):
@@ -59,14 +66,14 @@ def no_leftover(state: State) -> Leftover:
 
 
 def layer_error(
-    instruction: Instruction, sizes: LayerBounds, before: Leftover, scales: Scales, construction: Construction
+    instruction: Instruction, sizes: LayerBounds, before: Leftover, construction: Construction
 ) -> tuple[Float[np.ndarray, "*batch write positions"], Leftover]:
     """A bound on what a layer adds to the error of the rows that it writes, for numbers of the given sizes.
 
-    `scales` are those of this layer.
+    `construction` has the scales of this layer.
     """
-    unit = construction.unit
-    norm, pads = _norm(sizes, before, scales, construction)
+    unit, scales = construction.unit, construction.scales
+    norm, pads = _norm(sizes, before, construction)
     if isinstance(instruction, Division):
         error = _passing(sizes.passed, 1, 1, norm, scales, unit) + 3 * unit * sizes.result
         return error, Leftover(before.scratch, pads)
@@ -74,7 +81,7 @@ def layer_error(
     if instruction.star == "+":
         error = _sum_error(instruction, sizes, read_error, norm, scales, unit)
     else:
-        error = _product_error(instruction, sizes, read_error, norm, scales, construction)
+        error = _product_error(instruction, sizes, read_error, norm, construction)
     if instruction.only_at is not None:
         # Elsewhere the units are shut, and N is put back by a unit that passes N itself.
         shut = scales.bypass * (8 * unit + norm.relative + 2 * norm.absolute)
@@ -90,12 +97,12 @@ class _Noise(NamedTuple):
     absolute: Float[np.ndarray, "*batch 1 positions"]
 
 
-def _norm(sizes, before, scales, construction):
+def _norm(sizes, before, construction):
     """The noise of the layer norm, and the size of the pads that make it."""
     zeros = np.zeros_like(before.pads)[..., None, :]
     if construction.layer_norm == "ideal":
         return _Noise(zeros, zeros), before.pads
-    unit = construction.unit
+    unit, scales = construction.unit, construction.scales
     # The position unit and the one are rows too; the number of rows cancels but for the leading terms.
     total = sizes.before.sum(axis=-2) + sizes.read.sum(axis=-2) + 2
     squares = (sizes.before**2).sum(axis=-2) + (sizes.read**2).sum(axis=-2) + 2
@@ -144,9 +151,9 @@ def _sum_error(raw, sizes, read_error, norm, scales, unit):
     return weights.out_matrix @ read_error + _passing(sizes.passed, weight_sums, terms, norm, scales, unit, gate)
 
 
-def _product_error(raw, sizes, read_error, norm, scales, construction):
+def _product_error(raw, sizes, read_error, norm, construction):
     """Error of W_o (p * q), three or six GeLUs for each entry, and of b - old, which passes."""
-    unit, weights = construction.unit, magnitudes_of(raw)
+    unit, scales, weights = construction.unit, construction.scales, magnitudes_of(raw)
     own_sums = weights.own_matrix.sum(axis=1, keepdims=True)
     read_error = read_error + norm.relative * sizes.read + norm.absolute
     own_error = unit * _terms(raw.own_matrix) * sizes.own + norm.relative * sizes.own + norm.absolute * own_sums

@@ -8,6 +8,7 @@ import numpy as np
 from jax import numpy as jnp
 from jaxtyping import Float
 
+from sims.in_context_learning.activations import least_product_scale
 from sims.in_context_learning.network import HEADROOM, Scales
 from sims.in_context_learning.raw import Division, Instruction, Raw, operands, written
 
@@ -108,10 +109,12 @@ def automatic_scales(
 ) -> Scales:
     """Scales at the bottom of their U-shaped error curves, for magnitudes up to those of `program_bounds`.
 
-    With u = 2^-53 (float64) and a, b at most A = |a| + |b|: the product scale of a layer balances the remainder of the
-    GeLU product, s² A⁴ / 12 (s⁴ A⁶ / 12 with `richardson`), with its rounding, about 5 u A / s, and is a power of two,
-    so that scaling rounds nothing. The bypass shift exceeds all that passes by 16. The pad N balances the factor of the
-    layer norm, 1 + O(S² / N²) or 1 + O(S / N), with rounding, about 8 u N. Raises ValueError as `program_bounds`.
+    With u = 2^-53 (float64) and factors a, b with |a| + |b| <= A: the product scale of a layer balances the remainder
+    of the GeLU product, s² A⁴ / 12 (s⁴ A⁶ / 12 with `richardson`), with its rounding, about 5 u A / s. It is a power of
+    two, so that scaling rounds nothing, and never below `least_product_scale`. The bypass shift exceeds all that passes
+    by 16. The pad N balances the factor of the layer norm, 1 + O(S² / N²) or 1 + O(S / N), with rounding, about 8 u N.
+
+    Raises ValueError as `program_bounds`.
     Source: derived here.
     """
     layers = program_bounds(instructions, input_bound)
@@ -120,12 +123,12 @@ def automatic_scales(
     for layer in layers:
         size = max(float((layer.read + layer.own).max(initial=0)), 1e-3)
         relative = (15 * unit) ** 0.2 if richardson else (30 * unit) ** (1 / 3)
-        product.append(2.0 ** round(np.log2(relative / size)))
+        product.append(2.0 ** max(round(np.log2(relative / size)), np.ceil(np.log2(least_product_scale(dtype)))))
         bypass.append(max(layer.passed.max(), layer.read.max(initial=0)) + HEADROOM + 7)
-    entries = [np.concatenate([layer.after, layer.read, np.ones((2, layer.after.shape[1]))]) for layer in layers]
+    # The pads work on sums over all registers, which are never all at their bounds: a quarter, of random signs.
+    entries = [0.25 * np.concatenate([layer.after, layer.read, np.ones((2, layer.after.shape[1]))]) for layer in layers]
     largest = max(entry.max() for entry in entries)
     squares = max((entry**2).sum(axis=0).max() for entry in entries)
-    # S is a sum of many signs, so that its square is taken as the sum of the squares: the largest S never occurs.
     if balanced:
         pad = (0.75 * squares * largest / (8 * unit)) ** (1 / 3)
     else:

@@ -80,10 +80,14 @@ def gradient_step_program(
     return Program(instructions, dimension, r.number, 3, (r.gradient[0], 2))
 
 
-def sgd_program(dimension: int, examples: int, step: float | int, regulariser: float | int) -> Program:
+def sgd_program(
+    dimension: int, examples: int, step: float | int, regulariser: float | int, *, weight_bound: float = np.inf
+) -> Program:
     """One pass of SGD from w = 0 over n examples, batches of one, applied to the query: 8n layers, 4d + 3 registers.
 
-    Each example does w <- w - 2α (x xᵀ w - x y + λ w), with α = `step`, λ = `regulariser`.
+    Each example does w <- w - 2α (x xᵀ w - x y + λ w), with α = `step`, λ = `regulariser`. `weight_bound` is a size
+    that no weight is known ever to exceed, in any column (all of them step along with what they hold): without it
+    automatic scales must allow for weights that grow by 1 + 2α (d |x|² + λ) a step.
 
     Raises ValueError for a dimension or number of examples below 1, or a parameter that is not finite.
     Source: the stack that Akyürek et al. 2023 indicate after Theorem 1; its layers: derived here.
@@ -104,7 +108,7 @@ def sgd_program(dimension: int, examples: int, step: float | int, regulariser: f
             r.subtract_label(),
             r.multiply_by_input(),
             aff(r.product, r.weights, r.gradient, identity, regulariser * identity),
-            aff(r.weights, r.gradient, r.weights, identity, -2 * step * identity),
+            aff(r.weights, r.gradient, r.weights, identity, -2 * step * identity, bound=weight_bound),
             mov(label_column, label_column + 1, r.weights),
         ]
     instructions.append(r.apply(r.gradient[0]))
@@ -167,11 +171,14 @@ def ridge_update_program(dimension: int, regulariser: float | int) -> Program:
     return Program(instructions, dimension, answer[1], 3, (answer[0], 2))
 
 
-def recursive_ridge_program(dimension: int, examples: int, regulariser: float | int) -> Program:
+def recursive_ridge_program(
+    dimension: int, examples: int, regulariser: float | int, *, weight_bound: float = np.inf
+) -> Program:
     """Ridge regression on n examples, one Sherman-Morrison update each: 11n + 3 layers, 3d² + 5d + 3 registers.
 
     The answer is x · (XᵀX + λ I)⁻¹ XᵀY at the query x, λ = `regulariser`. Every column updates its own inverse with its
     own input in every round; only what `mov` carries on matters, and all of them stay inverses of matrices above λ I.
+    `weight_bound` is a size that no weight is known ever to exceed, as in `sgd_program`.
 
     Raises ValueError for a dimension or number of examples below 1, or a regulariser that is not positive and finite.
     Source: Akyürek et al. 2023 state one update (Theorem 2); the recursion, which must carry A⁻¹ and Σ x y on: derived
@@ -200,7 +207,7 @@ def recursive_ridge_program(dimension: int, examples: int, regulariser: float | 
             aff(moment, xy, moment, np.eye(d), np.eye(d)),
             mov(label_column, label_column + 1, (inverse[0], moment[1])),
         ]
-    instructions += [mul(d, d, 1, inverse, moment, weights), mul(1, d, 1, weights, x, answer)]
+    instructions += [mul(d, d, 1, inverse, moment, weights, bound=weight_bound), mul(1, d, 1, weights, x, answer)]
     return Program(tuple(instructions), dimension, answer[1], 2 * examples + 1, (answer[0], 2 * examples))
 
 

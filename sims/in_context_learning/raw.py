@@ -53,9 +53,7 @@ class Raw:
         if self.star not in ("+", "*"):
             raise ValueError(f'star must be "+" or "*", got {self.star!r}')
         if self.star == "*" and self.only_at is not None:
-            raise ValueError(
-                f'only_at needs star "+": a gate would drown the small units of a product, got {self.only_at}'
-            )
+            raise ValueError(f'only_at must be None with star "*" (a gate would drown a product), got {self.only_at}')
         inner = self.read_matrix.shape[0]
         sizes = {
             "read_matrix": (inner, len(self.read_rows)),

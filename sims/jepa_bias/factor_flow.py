@@ -10,7 +10,8 @@ from jaxtyping import Float, ScalarLike
 
 from sims.domain import AnyArray, is_traced, require_above, require_finite, require_in_range
 from sims.jepa_bias.domain import require_feature
-from sims.jepa_bias.scalar_flow import MAX_STEPS, TOLERANCE, require_times
+from sims.jepa_bias.integrate import states_at
+from sims.jepa_bias.scalar_flow import require_times
 from sims.precision import require_float64
 
 
@@ -69,29 +70,13 @@ def simulate_factors(
 
 @jax.jit
 def _factors(start, problem, times):
-    import diffrax
-
     depth, lambda_, rho, target_variance, differentiated = problem
 
-    def velocity(time, state, _):
+    def velocity(state):
         log_layer, predictor = state
         residual = predictor * lambda_ / rho - lambda_
         pull = predictor * residual + differentiated * (target_variance - predictor * lambda_)
         return -jnp.exp((2 * depth - 2) * log_layer) * pull, -jnp.exp(2 * depth * log_layer) * residual
 
-    solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(velocity),
-        diffrax.Kvaerno5(),
-        t0=0.0,
-        t1=times[-1],
-        dt0=None,
-        y0=start,
-        saveat=diffrax.SaveAt(ts=times),
-        stepsize_controller=diffrax.PIDController(rtol=TOLERANCE, atol=TOLERANCE),
-        max_steps=MAX_STEPS,
-        adjoint=diffrax.ForwardMode(),
-        throw=False,
-    )
-    solved = solution.result == diffrax.RESULTS.successful
-    log_layer, predictor = solution.ys
-    return Factors(jnp.where(solved, jnp.exp(log_layer), jnp.nan), jnp.where(solved, predictor, jnp.nan))
+    log_layer, predictor = states_at(velocity, start, times, method="implicit")
+    return Factors(jnp.exp(log_layer), predictor)

@@ -47,7 +47,7 @@ def trajectory_by_quadrature(
     """w̄ at the given times, as `simulate_flow` (same arguments), for a start below the asymptote.
 
     The time at the ends of 168 panels by Gauss and Legendre's rule, inside a panel by Newton's method: relative error
-    below 1e-10, or what the rounding of the times themselves leaves (late in a plateau of length T a strength grows by
+    below 1e-11, and what some 64 roundings of the time itself do to it (after a plateau of length T a strength grows by
     the factor e in far less than T). NaN for a traced start at or above the asymptote; ValueError for a concrete one,
     and as `simulate_flow`. Derived here from equations (7) and (8) of Littwin et al. 2024.
     """

@@ -197,15 +197,14 @@ def _cell(lifted, flags, size, rows):
         signs = jnp.where(index == rows[j], (sides[j] > 0) == (volume > 0), signs)
 
     # Each determinant is a sum of products with one entry of each row, rounded at most dim (dim + 1) times.
-    lengths = jnp.stack([jnp.abs(row).sum() for row in meeting])
-    rounding = dim * (dim + 1) * 2.0**-53 * jnp.prod(lengths)
+    lengths = [jnp.abs(row).sum() for row in meeting]
+    rounding = dim * (dim + 1) * 2.0**-53 * math.prod(lengths)
     is_settled = jnp.any(index[:, None] == rows, axis=1) | (index == 0)
+    side_rounding = rounding * jnp.abs(lower).sum() * jnp.abs(cut).sum() / jnp.stack(lengths)
     in_doubt = (
         jnp.any((jnp.abs(scores) <= rounding * jnp.abs(lifted).sum(axis=1)) & ~is_settled)
         | (jnp.abs(volume) <= rounding * jnp.abs(cut).sum())
-        | jnp.any(
-            (jnp.abs(sides) * lengths <= rounding * jnp.abs(lower).sum() * jnp.abs(cut).sum()) & (rows < n_points)
-        )
+        | jnp.any((jnp.abs(sides) <= side_rounding) & (rows < n_points))
     )
     return signs | (index == 0), in_doubt
 
@@ -244,7 +243,7 @@ def _subsets(ranks, n_points, dim):
 def _flags(lifted):
     """f_0 = a_1, then generic directions."""
     dim = lifted.shape[1]
-    return jnp.concatenate([lifted[:1], jax.random.normal(jax.random.key(0), (dim - 1, dim))])
+    return jnp.concatenate([lifted[:1], np.random.default_rng(0).standard_normal((dim - 1, dim))])
 
 
 def _half_size(n_points, dim):

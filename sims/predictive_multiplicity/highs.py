@@ -97,6 +97,20 @@ class LinearProgram:
             rows.shape[0], lower, upper, rows.nnz, rows.indptr.astype(np.int32), rows.indices.astype(np.int32), rows.data
         )
 
+    def delete_rows(self, rows: Int[np.ndarray, "deleted"]) -> None:
+        """Remove rows; the basis stays if they were slack."""
+        basis = self._highs.getBasis()
+        gone = set(rows.tolist())
+        basis.row_status = [status for row, status in enumerate(basis.row_status) if row not in gone]
+        self._highs.deleteRows(len(rows), rows.astype(np.int32))
+        self._highs.setBasis(basis)
+
+    @property
+    def slacks(self) -> Float[np.ndarray, "constraints"]:
+        """How far each row is from its nearer bound at the last solve."""
+        lp, activity = self._highs.getLp(), np.array(self._highs.getSolution().row_value)
+        return np.minimum(activity - np.array(lp.row_lower_), np.array(lp.row_upper_) - activity)
+
     def run(self, seconds: float | None = None) -> str:
         """Solve and return "optimal", "infeasible" or "time limit"."""
         if seconds is not None:  # HiGHS counts the time of all solves

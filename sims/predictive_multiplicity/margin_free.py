@@ -1,196 +1,177 @@
-"""The margin-free formulation: 0/1 programs over dichotomies, with rows for circuits added where they are violated."""
+"""The margin-free formulation: 0/1 programs over dichotomies by branch and cut, with rows for circuits where needed."""
 
-from typing import Any
+import heapq
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity.big_m import weight_block
-from sims.predictive_multiplicity.certificates import GordanProgram
-from sims.predictive_multiplicity.circuits import Circuit, Parallelograms, as_rows
-from sims.predictive_multiplicity.highs import NO_LIMIT, LinearProgram
+from sims.predictive_multiplicity.certificates import GordanProgram, margin_certificate
+from sims.predictive_multiplicity.circuits import Circuit, Parallelograms, as_rows, violation
 from sims.predictive_multiplicity.incumbents import Incumbents
-from sims.predictive_multiplicity.mip import Deadline, Limits, Program, Solver, Watch, solve
+from sims.predictive_multiplicity.mip import Deadline, Program, Solver, Watch, linear_program
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task, least_errors
 
 _ROWS_PER_ROUND = 300
 _CIRCUITS_PER_ROUND = 8
 _WHOLE = 1e-6
+_GROWTH = 2  # rows added, in multiples of m, after which the slack ones are removed
+_GUESS = 0.3  # share of |cost| that a branch is expected to add to the bound before any was seen
+_LEAST_GAIN = 1e-3
+
+
+class _Node(NamedTuple):
+    """A part of the search space, lower <= b <= upper, with its bound and the optimum b of its relaxation."""
+
+    bound: float
+    number: int
+    lower: Float[np.ndarray, "rows"]
+    upper: Float[np.ndarray, "rows"]
+    b: Float[np.ndarray, "rows"]
 
 
 class MarginFree:
-    """One linear relaxation for all tasks on a table; the rows that a task needed stay for the next.
+    """One linear relaxation for all tasks on a table: the rows that one task needed serve the next.
 
-    The relaxation over b in [0, 1]^m is tightened by violated parallelograms; a whole b is tested by the Gordan program
-    and, if no weights have its signs, cut off by circuits. Where b stays fractional a mixed-integer program takes over,
-    which has the weights in it and so only sees dichotomies of margin >= `margin` on features scaled to [0, 1]; with
-    `exact` it is followed by a pure 0/1 program for a better dichotomy of any margin, cut until there is none.
-    The linear programs are HiGHS's, `solver` is for the mixed-integer ones. Derived here.
+    The relaxation over b in [0, 1]^m is tightened by violated parallelograms, then by other violated circuits. A whole
+    b is tested by the Gordan program: it is a linear dichotomy, or circuits cut it off. A fractional one is branched
+    on, by pseudo-costs, best bound first. No weights, norm or margin enter; the proof covers all linear classifiers
+    unless a circuit could not be made rational, which happens with features that are no small integers only: then it
+    covers those of margin >= `margin`. Dichotomies in `excluded` do not count. Derived here.
     """
 
-    def __init__(self, table: Table, gordan: GordanProgram, solver: Solver, margin: float | int, exact: bool):
+    def __init__(self, table: Table, gordan: GordanProgram, solver: Solver = "highs", margin: float | int = 1e-4):
         from scipy.sparse import csr_array
 
-        self._table, self._gordan = table, gordan
-        self._solver, self._margin, self._exact = solver, margin, exact
+        n_rows = len(table.rows)
+        self._gordan, self._margin = gordan, margin
         self._parallelograms = Parallelograms(table)
-        self.circuits: list[Circuit] = []
-        self._residual = 0.0
-        self._n = len(table.rows)
         self._errors = least_errors(table)
-        self._columns = np.arange(self._n)
-        self._lp = LinearProgram(
+        self._columns = np.arange(n_rows)
+        self._exact = True
+        self._n_kept = 0
+        self._gain_sums, self._gain_counts = np.zeros((2, n_rows)), np.zeros((2, n_rows))
+        self.excluded: set[bytes] = set()
+        self.n_nodes = 0
+        self._relaxation = linear_program(
             Program(
                 self._errors.cost,
-                np.zeros(self._n),
-                np.ones(self._n),
-                np.zeros(self._n, bool),
+                np.zeros(n_rows),
+                np.ones(n_rows),
+                np.zeros(n_rows, bool),
                 csr_array(self._errors.cost[None]),
-                np.array([-NO_LIMIT]),
-                np.array([NO_LIMIT]),
-            )
+                np.array([-np.inf]),
+                np.array([np.inf]),
+            ),
+            solver,
         )
-
-    def add(self, circuits: list[Circuit]) -> None:
-        """Add the rows of circuits to all programs to come."""
-        self.circuits += circuits
-        self._lp.add_rows(*as_rows(circuits, self._n))
 
     def solve(self, task: Task, incumbents: Incumbents, deadline: Deadline, watch: Watch | None) -> tuple[float, str]:
         """Add the best dichotomies found to `incumbents`; return the proved bound of the objective and its certificate."""
-        lower, upper = self._bounds(task)
-        self._lp.set_costs(self._columns, task.cost)
-        self._lp.set_bounds(self._columns, lower, upper)
-        self._lp.set_row_bounds(0, -NO_LIMIT, task.most_errors - self._errors.constant)
-        bound = -np.inf
-        while not deadline.passed() and self._lp.run(deadline.left()) == "optimal":
-            bound = max(bound, task.proved(self._lp.objective + task.constant))
-            b = self._lp.values
-            if watch is not None:
-                watch(incumbents.best_value(task), bound)
-            if incumbents.best_value(task) <= bound:
-                break
+        self._relaxation.set_costs(self._columns, task.cost)
+        self._relaxation.set_row_bounds(0, -np.inf, task.most_errors - self._errors.constant)
+        lower, upper = task.box
+        waiting: list[_Node] = []
+        bound = task.value(np.where(task.cost > 0, lower, upper)).item()
+        try:
+            self._explore(task, lower, upper, incumbents, deadline, waiting)
+            while waiting and task.proved(waiting[0].bound) < incumbents.best_value(task):
+                node = waiting[0]
+                bound = max(bound, node.bound)
+                if watch is not None:
+                    watch(incumbents.best_value(task), task.proved(bound))
+                row = self._branching_row(task, node.b)
+                children = []
+                for value in (0, 1):
+                    lower, upper = node.lower.copy(), node.upper.copy()
+                    lower[row] = upper[row] = value
+                    child_bound = self._explore(task, lower, upper, incumbents, deadline, children)
+                    if np.isfinite(child_bound):
+                        self._gain_sums[value, row] += max(child_bound - node.bound, 0) / abs(value - node.b[row])
+                        self._gain_counts[value, row] += 1
+                heapq.heappop(waiting)
+                for child in children:
+                    heapq.heappush(waiting, child)
+            bound = incumbents.best_value(task)
+        except TimeoutError:
+            bound = min(task.proved(bound), incumbents.best_value(task))
+        return bound, "exact" if self._exact else margin_certificate(self._margin)
+
+    def _explore(
+        self,
+        task: Task,
+        lower: Float[np.ndarray, "rows"],
+        upper: Float[np.ndarray, "rows"],
+        incumbents: Incumbents,
+        deadline: Deadline,
+        waiting: list[_Node],
+    ) -> float:
+        """Tighten the relaxation of a node; add it to `waiting` if it must be branched on. Return its bound."""
+        self.n_nodes += 1
+        if self._relaxation.n_rows > self._n_kept + _GROWTH * len(lower):
+            self._remove_slack_rows()
+        self._relaxation.set_bounds(self._columns, lower, upper)
+        while True:
+            if deadline.passed():
+                raise TimeoutError
+            status = self._relaxation.run(deadline.left())
+            if status == "time limit":
+                raise TimeoutError
+            if status == "infeasible":
+                return np.inf
+            bound = self._relaxation.objective + task.constant
+            if task.proved(bound) >= incumbents.best_value(task):
+                return bound
+            b = self._relaxation.values
             cuts = self._parallelograms.violated(b, _ROWS_PER_ROUND) or self._circuits(b, incumbents)
-            if not cuts:
-                break
-            self.add(cuts)
-        if incumbents.best_value(task) <= bound or deadline.passed():
-            return bound, self._certificate(0.0)
-        bound = max(bound, self._with_weights(task, incumbents, deadline, watch))
-        if not self._exact:
-            return bound, self._certificate(self._margin)
-        return self._any_margin(task, incumbents, deadline, watch), self._certificate(0.0)
+            if cuts:
+                self._relaxation.add_rows(*as_rows(cuts, len(b)))
+            elif task.proved(bound) >= incumbents.best_value(task):
+                return bound
+            else:
+                heapq.heappush(waiting, _Node(bound, self.n_nodes, lower, upper, b))
+                return bound
 
-    def _certificate(self, margin: float | int) -> str:
-        margin = max(margin, self._residual)
-        return f"margin >= {margin:g}" if margin else "exact"
+    def _remove_slack_rows(self) -> None:
+        slack = np.flatnonzero(self._relaxation.slacks > _WHOLE)
+        self._relaxation.delete_rows(slack[slack > 0])  # the first row bounds the errors
+        self._n_kept = self._relaxation.n_rows
 
-    def _bounds(self, task: Task) -> tuple[Float[np.ndarray, "rows"], Float[np.ndarray, "rows"]]:
-        lower, upper = np.zeros(self._n), np.ones(self._n)
-        for row, value in task.fixed.items():
-            lower[row] = upper[row] = value
-        return lower, upper
+    def _branching_row(self, task: Task, b: Float[np.ndarray, "rows"]) -> int:
+        fractional = np.flatnonzero(np.abs(b - np.round(b)) > _WHOLE)
+        if not len(fractional):
+            raise RuntimeError("a dichotomy could neither be realised nor excluded: its margin is below the rounding")
+        seen = self._gain_counts[:, fractional]
+        guess = _GUESS * np.abs(task.cost[fractional])
+        down, up = np.where(seen > 0, self._gain_sums[:, fractional] / np.maximum(seen, 1), guess)
+        share = b[fractional]
+        scores = np.maximum(down * share, _LEAST_GAIN) * np.maximum(up * (1 - share), _LEAST_GAIN)
+        return int(fractional[scores.argmax()])
 
     def _circuits(self, b: Float[np.ndarray, "rows"], incumbents: Incumbents) -> list[Circuit]:
-        """Circuits whose rows a b violates that satisfies all parallelograms; a linear dichotomy is kept instead."""
-        whole = np.round(b)
-        if np.abs(b - whole).max() > _WHOLE:
-            return self._valid(self._gordan.cheapest(b), b)
-        dichotomy = whole.astype(int)
+        """Circuits violated by a b that satisfies all parallelograms; a linear dichotomy is kept instead."""
+        dichotomy = np.round(b).astype(int)
+        if np.abs(b - dichotomy).max() > _WHOLE:
+            return self._violated(self._gordan.cheapest(b), b)
+        if dichotomy.astype(np.int8).tobytes() in self.excluded:
+            return [no_good(dichotomy)]
         weights = self._gordan.weights(dichotomy)
         if weights is not None:
             incumbents.add(dichotomy, weights)
             return []
-        return self._valid(self._gordan.refuting(dichotomy, _CIRCUITS_PER_ROUND, len(self.circuits)), b)
+        return self._violated(self._gordan.refuting(dichotomy, _CIRCUITS_PER_ROUND, self.n_nodes), b)
 
-    def _valid(self, found: list[tuple[Circuit, float]], b: Float[np.ndarray, "rows"]) -> list[Circuit]:
-        chosen = {}
-        for circuit, residual in found:
-            low, high = circuit.bounds
-            value = float(np.array(circuit.signs) @ b[list(circuit.members)])
-            if residual < self._margin and not low - _WHOLE <= value <= high + _WHOLE:
-                chosen[circuit] = residual
-        self._residual = max(self._residual, *chosen.values(), 0.0)
+    def _violated(self, found: list[tuple[Circuit, float]], b: Float[np.ndarray, "rows"]) -> list[Circuit]:
+        chosen = {
+            circuit: residual
+            for circuit, residual in found
+            if residual < self._margin and violation(circuit, b) > _WHOLE
+        }
+        self._exact &= not any(chosen.values())
         return list(chosen)
 
-    def _pool(self, task: Task) -> tuple[Any, Float[np.ndarray, "rows"], Float[np.ndarray, "rows"]]:
-        from scipy.sparse import csr_array, vstack
 
-        rows, low, high = as_rows(self.circuits, self._n)
-        rows = vstack([csr_array(self._errors.cost[None]), rows], format="csr")
-        return rows, np.append(-NO_LIMIT, low), np.append(task.most_errors - self._errors.constant, high)
-
-    def _with_weights(self, task: Task, incumbents: Incumbents, deadline: Deadline, watch: Watch | None) -> float:
-        from scipy.sparse import csr_array, hstack, vstack
-
-        rows, low, high = self._pool(task)
-        block = weight_block(self._table.unit_design, self._margin)
-        padding = csr_array((rows.shape[0], block.rows.shape[1] - self._n))
-        lower, upper = self._bounds(task)
-        program = block._replace(
-            cost=np.concatenate([task.cost, np.zeros(padding.shape[1])]),
-            lower=np.concatenate([lower, block.lower[self._n :]]),
-            upper=np.concatenate([upper, block.upper[self._n :]]),
-            rows=vstack([block.rows, hstack([rows, padding])], format="csr"),
-            row_lower=np.concatenate([block.row_lower, low]),
-            row_upper=np.concatenate([block.row_upper, high]),
-        )
-        start = None
-        known = incumbents.best(task)
-        if known is not None and known[1].margin >= self._margin:
-            start = np.concatenate([known[0], np.maximum(known[1].scaled, 0), np.maximum(-known[1].scaled, 0)])
-        return self._mip(task, program, incumbents, deadline, watch, start)[0]
-
-    def _any_margin(self, task: Task, incumbents: Incumbents, deadline: Deadline, watch: Watch | None) -> float:
-        """Search for dichotomies better than the best one known until a 0/1 program over circuits has no solution."""
-        from scipy.sparse import csr_array, vstack
-
-        lower, upper = self._bounds(task)
-        bound = -np.inf
-        while not deadline.passed():
-            rows, low, high = self._pool(task)
-            best = incumbents.best_value(task)
-            better = best - (1.0 if task.integral else 1e-6 * max(1.0, abs(best)))
-            program = Program(
-                task.cost,
-                lower,
-                upper,
-                np.ones(self._n, bool),
-                vstack([rows, csr_array(task.cost[None])], format="csr"),
-                np.append(low, -NO_LIMIT),
-                np.append(high, better - task.constant),
-            )
-            proved, found = self._mip(task, program, incumbents, deadline, watch, None)
-            bound = max(bound, min(proved, best))
-            if bound >= incumbents.best_value(task):
-                break
-            if found is not None:
-                cuts = self._circuits(found, incumbents)
-                if cuts:
-                    self.add(cuts)
-        return bound
-
-    def _mip(
-        self,
-        task: Task,
-        program: Program,
-        incumbents: Incumbents,
-        deadline: Deadline,
-        watch: Watch | None,
-        start: Float[np.ndarray, "variables"] | None,
-    ) -> tuple[float, Float[np.ndarray, "rows"] | None]:
-        def shifted(best: float, bound: float) -> None:
-            assert watch is not None
-            watch(best + task.constant, bound + task.constant)
-
-        limits = Limits(deadline.left(), gap=0.99 if task.integral else 1e-7)
-        outcome = solve(program, self._solver, limits=limits, start=start, watch=None if watch is None else shifted)
-        bound = np.inf if outcome.status == "infeasible" else task.proved(outcome.bound + task.constant)
-        if outcome.values is None:
-            return bound, None
-        b = np.round(outcome.values[: self._n])
-        weights = self._gordan.weights(b)
-        if weights is not None:
-            incumbents.add(b.astype(int), weights)
-        return bound, b
+def no_good(dichotomy: Int[np.ndarray, "rows"]) -> Circuit:
+    """The row that excludes a dichotomy (and its opposite): at least one of its predictions must differ."""
+    return Circuit(tuple(range(len(dichotomy))), tuple(np.where(dichotomy == 1, 1, -1).tolist()))

@@ -28,9 +28,9 @@ def ahn_prediction(X, Y, query, maps):
 
 
 def oswald_prediction(X, Y, query, start, steps, contractions):
-    """Tokens (x, y) and the query (x_q, -w_0^T x_q), keys and values from the context only, values (-g x, h (w_0 x - y)).
+    """Tokens (x, y) and the query (x_q, -w_0^T x_q), with keys and values from the context only.
 
-    h = eta / N; without the contractions g it is Proposition 1, and with them GD++.
+    Values are (-g x, h (w_0^T x - y)), h = eta / N; without the contractions g it is Proposition 1, and with them GD++.
     """
     n, d = X.shape
     tokens = np.vstack([np.vstack([X, query]).T, np.append(Y, -start @ query)])

@@ -84,7 +84,7 @@ def test_the_optimum_is_stationary_and_best(seed, d, length, noise):
 @general
 @given(seeds, dimensions, lengths, noises)
 def test_special_cases(seed, d, length, noise):
-    inputs, prior, _ = law(seed, d)
+    inputs, _, _ = law(seed, d)
     identity = np.eye(d)
     scalar = length / (length + 1 + d + noise)
     tolerance = rounding(16 * d, 30 * 30)  # condition of the covariances
@@ -182,5 +182,11 @@ def test_maps_must_be_finite_and_matrices_square():
         check_covariance("L", np.ones((2, 3)))
     with pytest.raises(ValueError, match="L must be positive definite, got the eigenvalue 0"):
         check_covariance("L", np.diag([1.0, 0.0]), definite=True)
+    # Rounding of 1e-12 of the largest entry is forgiven, and no more.
+    check_covariance("L", np.array([[2.0, 1.9e-12], [0.0, -1.9e-12]]))
+    with pytest.raises(ValueError, match="L must be symmetric"):
+        check_covariance("L", np.array([[2.0, 2.1e-12], [0.0, 1.0]]))
+    with pytest.raises(ValueError, match=r"L must be positive semi-definite, got the eigenvalue -2\.1e-12"):
+        check_covariance("L", np.diag([2.0, -2.1e-12]))
     with pytest.raises(ValueError, match=r"A must be 3 x 3, got shape \(2, 2\)"):
         check_square("A", IDENTITY, 3)

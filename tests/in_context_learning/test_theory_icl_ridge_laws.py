@@ -108,10 +108,22 @@ def test_degenerate_laws():
     assert predicted.spd_ridge_to_bayes(0.5, 3, 5, 0.0, 2.0) == pytest.approx(noise_only, rel=PRECISION)
 
 
+def test_the_paper_s_setting_is_the_default():
+    assert predicted.bayes_risk(3, 2) == predicted.bayes_risk(3, 2, 1.0, 0.0) == 1
+    assert predicted.mean_bayes_error(3, 3) == predicted.mean_bayes_error(3, 3, 1.0, 0.0) == 1.5
+    for law in (predicted.ridge_expected_risk, predicted.spd_ridge_to_ols, predicted.spd_ridge_to_bayes):
+        assert law(0.3, 3, 2) == law(0.3, 3, 2, 1.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("setting", "error"),
-    [((1, 6, 1.0, 0.5), 0.445294), ((1, 6, 1.0, 1.0), 1.389858), ((1, 4, 1.0, 0.5), 0.519528)]
-    + [((2, 6, 1.0, 0.5), 0.802275), ((2, 6, 1.0, 1.0), 1.895538)],
+    [
+        ((1, 6, 1.0, 0.5), 0.445294),
+        ((1, 6, 1.0, 1.0), 1.389858),
+        ((1, 4, 1.0, 0.5), 0.519528),
+        ((2, 6, 1.0, 0.5), 0.802275),
+        ((2, 6, 1.0, 1.0), 1.895538),
+    ],
 )
 def test_mean_error_of_a_perfectly_trained_model(setting, error):
     # Six decimals; those of d = 2 from the joint density at twenty digits.

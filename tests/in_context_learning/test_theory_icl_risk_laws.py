@@ -102,7 +102,9 @@ def test_the_best_step(d, k, weight_std, noise_std):
         options={"xatol": 1e-9 * best},
     )
     size = d * (k + 1) * (weight_std**2 + noise_std**2)
-    assert predicted.gradient_step_risk(d, k, best, weight_std, noise_std) == pytest.approx(least, abs=rounding(8, size))
+    assert predicted.gradient_step_risk(d, k, best, weight_std, noise_std) == pytest.approx(
+        least, abs=rounding(8, size)
+    )
     # A quadratic found to within rounding of its value is found to the root of that in its argument.
     assert searched.x == pytest.approx(best, rel=np.sqrt(rounding(8, size) / (weight_std**2 * d - least)) + 1e-8)
     attention = predicted.optimal_map(np.eye(d), weight_std**2 * np.eye(d), noise_std**2, k)
@@ -164,6 +166,17 @@ def test_noiseless_differences_to_least_squares(d, k, step, weight_std):
     assert online == pytest.approx(weight_std**2 * (d * factor**k - max(d - k, 0)), abs=tolerance)
     if k == 1:
         assert batch == pytest.approx(online, abs=rounding(8, size))
+
+
+def test_the_paper_s_setting_is_the_default():
+    assert predicted.zero_predictor_risk(3) == 3
+    for law in (predicted.ols_risk, predicted.spd_labels, predicted.best_step, predicted.best_step_risk):
+        assert law(5, 2) == law(5, 2, 1.0, 0.0)
+    for law in (predicted.gradient_step_risk, predicted.sgd_risk):
+        assert law(5, 2, 0.03) == law(5, 2, 0.03, 1.0, 0.0)
+    for law in (predicted.spd_gradient_step_to_ols, predicted.spd_sgd_to_ols):
+        assert law(5, 2, 0.03) == law(5, 2, 0.03, 1.0)
+    assert predicted.sgd_next_risk(2.0, 5, 0.03) == predicted.sgd_next_risk(2.0, 5, 0.03, 0.0)
 
 
 @pytest.mark.parametrize(

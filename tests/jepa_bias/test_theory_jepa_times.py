@@ -181,7 +181,7 @@ def test_times_are_inverse_in_the_covariance_exactly(objective, depth, covarianc
     arguments = (fraction, share * fraction * limit, depth)
     settings = dict(objective=objective, clock="paper")
     unit = predicted.critical_time(*arguments, covariance, regression, **settings)
-    # Powers of two are exact; any other factor costs the one rounding of covariance times factor, and those of quotients.
+    # Powers of two are exact; any other factor costs a few roundings.
     assert predicted.critical_time(*arguments, covariance * 2.0**power, regression, **settings) == unit / 2.0**power
     scaled = predicted.critical_time(*arguments, covariance * 1.7, regression, **settings)
     assert scaled * 1.7 == pytest.approx(unit, rel=6 * UNIT_ROUNDOFF)
@@ -322,7 +322,7 @@ def test_arguments_broadcast_over_depths_and_features():
         np.testing.assert_allclose(ends, 0.7 * limit, rtol=1e-10)
 
 
-@general
+@few
 @given(depths, covariances, regressions, fractions, shares)
 def test_decay_and_growth_are_told_apart_by_the_asymptote(depth, covariance, regression, fraction, share):
     limit = float(predicted.asymptote(depth, regression, objective="jepa"))

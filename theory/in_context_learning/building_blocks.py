@@ -65,8 +65,8 @@ def layer_norm_division_factor(
     It is that of the balanced pads with N |c| in place of N. S and |x|^2 are over all other rows, y among them. Lemma 8
     with the term -S/2, without which S / L is subtracted from y whatever N is.
     """
-    if divisor == 0:
-        raise ValueError("divisor must not be 0, got 0")
+    if divisor == 0 or not np.isfinite(divisor):
+        raise ValueError(f"divisor must be finite and not 0, got {divisor}")
     check_positive("pad", pad)
     return layer_norm_factor(pad * abs(divisor), row_sum, squared_norm)
 

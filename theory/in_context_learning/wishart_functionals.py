@@ -76,7 +76,7 @@ def expected_spectral_sum(
         return 0.0
     _check_edge(d, k)
     highest_log = 2 * np.log(np.sqrt(d) + np.sqrt(k) + _TAIL)
-    # psi_j^2 has a wave number of at most 2 max(d, k) in log s; more than twice as many nodes resolve it.
+    # The density has wave numbers up to about 2 max(d, k) in log s; the rule mistakes those from 2 pi / step on.
     step = 1 / (20 + max(d, k) / 2)
     eigenvalues = np.exp(highest_log - step * np.arange((highest_log - _LOWEST_LOG) // step + 1))
     values = function(eigenvalues)

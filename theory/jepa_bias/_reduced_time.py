@@ -10,7 +10,8 @@ Derived here.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+
+from theory.jepa_bias._validation import Floats, Wholes
 
 ELEMENTARY = 8.0  # units of 2^-53 by which exp, expm1, log, log1p and power may be off, relatively
 ROUNDINGS = 3 * ELEMENTARY  # at most two elementary functions, a quotient and a few products make a term
@@ -20,37 +21,35 @@ _DIGITS = 37.0  # e^-37 < 2^-53
 class Summed(NamedTuple):
     """A positive sum and the bound on its rounding error in units of 2^-53."""
 
-    value: Float[np.ndarray, "..."]
-    error: Float[np.ndarray, "..."]
+    value: Floats
+    error: Floats
 
 
 class _RunningSum:
     """A sum whose rounding errors are counted."""
 
-    def __init__(self, shape: tuple[int, ...]):
-        self.value = np.zeros(shape)
-        self.error = np.zeros(shape)
+    def __init__(self) -> None:
+        self.value: Floats = np.float64(0)
+        self.error: Floats = np.float64(0)
 
-    def add(self, term: Float[np.ndarray, "..."], logarithms: Float[np.ndarray, "..."]) -> None:
+    def add(self, term: Floats, logarithms: Floats) -> None:
         """Add a term that carries a few roundings, and of which logarithms of this total size were exponentiated."""
         self.value = self.value + term
         self.error = self.error + np.abs(term) * ROUNDINGS * (1 + logarithms) + np.abs(self.value)
 
 
-def _power_rise(
-    numerator: Int[np.ndarray, "..."], denominator: Int[np.ndarray, "..."], gap: Float[np.ndarray, "..."]
-) -> Float[np.ndarray, "..."]:
+def _power_rise(numerator: Wholes, denominator: Wholes, gap: Floats) -> Floats:
     """(1 - e^(-e gap)) / e for the exponent e = numerator / denominator >= 0; the gap itself at e = 0."""
     exponent = np.where(numerator > 0, numerator / denominator, 1)
     return np.where(numerator > 0, -np.expm1(-exponent * gap) / exponent, gap)
 
 
 def rising(
-    gradient: Int[np.ndarray, "..."],
-    resistance: Int[np.ndarray, "..."],
-    log_end: Float[np.ndarray, "..."],
-    log_rest: Float[np.ndarray, "..."],
-    gap: Float[np.ndarray, "..."],
+    gradient: Wholes,
+    resistance: Wholes,
+    log_end: Floats,
+    log_rest: Floats,
+    gap: Floats,
 ) -> Summed:
     """s_0^c times the integral of x^(-c-1) / (1 - x) from s_0 to s < 1.
 
@@ -59,7 +58,7 @@ def rising(
     """
     power, log_start = gradient - 1, log_end - gap
     whole = power // resistance
-    total = _RunningSum(gap.shape)
+    total = _RunningSum()
     for k in range(int(whole.max()) + 1):
         rise = _power_rise(np.maximum(power - k * resistance, 0), resistance, gap)
         total.add(np.where(k <= whole, np.exp(k * log_start) * rise, 0), k * np.abs(log_start))
@@ -69,11 +68,11 @@ def rising(
 
 
 def falling(
-    gradient: Int[np.ndarray, "..."],
-    resistance: Int[np.ndarray, "..."],
-    log_end: Float[np.ndarray, "..."],
-    log_rest: Float[np.ndarray, "..."],
-    gap: Float[np.ndarray, "..."],
+    gradient: Wholes,
+    resistance: Wholes,
+    log_end: Floats,
+    log_rest: Floats,
+    gap: Floats,
 ) -> Summed:
     """s^c times the integral of x^(-c-1) / (x - 1) from s > 1 to s_0, as that of z^c / (1 - z) over z = 1 / x.
 
@@ -84,12 +83,12 @@ def falling(
 
 
 def _logarithmic(
-    numerator: Int[np.ndarray, "..."],
-    denominator: Int[np.ndarray, "..."],
-    log_end: Float[np.ndarray, "..."],
-    log_rest: Float[np.ndarray, "..."],
-    gap: Float[np.ndarray, "..."],
-    log_scale: Float[np.ndarray, "..."],
+    numerator: Wholes,
+    denominator: Wholes,
+    log_end: Floats,
+    log_rest: Floats,
+    gap: Floats,
+    log_scale: Floats,
 ) -> Summed:
     """e^log_scale times the integral of x^(beta-1) / (1 - x) from z_0 to z, beta = numerator / denominator > 0.
 
@@ -100,7 +99,7 @@ def _logarithmic(
     sharpness = np.maximum(2, numerator / denominator)
     log_split = np.where(only_logarithm, -np.inf, np.log1p(-1 / sharpness))
     log_start = log_end - gap
-    total = _RunningSum(gap.shape)
+    total = _RunningSum()
 
     below = log_start < log_split
     if np.any(below):

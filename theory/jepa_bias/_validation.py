@@ -3,12 +3,17 @@
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 Objective = Literal["jepa", "mae"]
 Clock = Literal["paper", "flow"]
 Values = Float[np.ndarray, "..."] | Int[np.ndarray, "..."] | float | int
 Integers = Int[np.ndarray, "..."] | int | np.integer
+
+# What arithmetic makes of broadcast arguments: an array, or NumPy's scalar where all are scalars.
+Floats = Float[np.ndarray, "..."] | np.floating
+Wholes = Int[np.ndarray, "..."] | np.integer
+Truths = Bool[np.ndarray, "..."] | np.bool_
 
 COVARIANCE_SIGN = "a feature with covariance <= 0 is never learned from a positive aligned start, it decays to zero"
 NO_VARIANCE = "a feature without input variance has none: drop it"
@@ -25,7 +30,7 @@ def check_objective(objective: str) -> None:
     check_choice("objective", objective, ("jepa", "mae"))
 
 
-def clock_factor(clock: str, depth: Int[np.ndarray, "..."]) -> Int[np.ndarray, "..."]:
+def clock_factor(clock: str, depth: Wholes) -> Wholes:
     """What a time of the gradient flow is multiplied by: the depth L on the paper's clock, one on the flow's."""
     check_choice("clock", clock, ("paper", "flow"))
     return depth if clock == "paper" else np.ones_like(depth)
@@ -117,7 +122,7 @@ def checked_matrices(
     return Sigma_xx, Sigma_yx
 
 
-def broadcast(**arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+def broadcast(**arrays: np.ndarray | np.generic) -> tuple[np.ndarray, ...]:
     """The arrays in their common shape; raises if they have none."""
     try:
         return np.broadcast_arrays(*arrays.values())

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from theory.domain import check_positive
 from theory.jepa_bias._validation import (
     Clock,
+    Floats,
     Integers,
     Objective,
     Values,
@@ -104,7 +105,7 @@ def discrete_time_shift(
     if np.any(start >= end):
         raise ValueError(f"init must be below the target p w-bar(infinity), got {np.max(init)}")
 
-    def speed(strength: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    def speed(strength: Floats) -> Floats:
         weight = strength ** (1 / layers)
         return layer_velocity(weight, layers, covariance, regression, objective=objective, clock="flow")
 
@@ -182,7 +183,7 @@ def _checked_views(variance_x: Values, covariance: Values, variance_y: Values) -
     return x, cross, y
 
 
-def _positive_determinant(x: np.ndarray, cross: np.ndarray, y: np.ndarray) -> Float[np.ndarray, "..."]:
+def _positive_determinant(x: np.ndarray, cross: np.ndarray, y: np.ndarray) -> Floats:
     determinant = x * y - cross**2
     if np.any(determinant <= 0):
         raise ValueError("variance_y must exceed covariance^2 / variance_x (else nothing collapses), got equality")

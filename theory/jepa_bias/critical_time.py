@@ -41,7 +41,7 @@ def critical_time(
 
     Zero where the start is already there (`depth_cap` says from which depth on), infinite at p >= 1 otherwise.
     """
-    return _timed(fraction, init, depth, covariance, regression, objective, clock, predictor_depth).time
+    return np.asarray(_timed(fraction, init, depth, covariance, regression, objective, clock, predictor_depth).time)
 
 
 def critical_time_error_bound(
@@ -56,7 +56,7 @@ def critical_time_error_bound(
     predictor_depth: Integers = 1,
 ) -> Float[np.ndarray, "..."]:
     """Bound on the rounding error of `critical_time` at these very float64 arguments; see `time_error_bound`."""
-    return _timed(fraction, init, depth, covariance, regression, objective, clock, predictor_depth).error
+    return np.asarray(_timed(fraction, init, depth, covariance, regression, objective, clock, predictor_depth).error)
 
 
 def jepa_power_sum(
@@ -181,4 +181,4 @@ def _timed(
         Passage(log_start, log_end, gap, end_error, gap_error), start, layers, gradient, resistance, strength
     )
     factor = clock_factor(clock, layers)
-    return Timed(np.asarray(flow.time * factor), np.asarray(flow.error * factor))
+    return Timed(flow.time * factor, flow.error * factor)

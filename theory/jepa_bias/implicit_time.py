@@ -9,14 +9,16 @@ All broadcast, and results are arrays of the common shape. Values out of range r
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from theory.jepa_bias._reduced_time import ELEMENTARY, ROUNDINGS, falling, rising
 from theory.jepa_bias._validation import (
     Clock,
+    Floats,
     Integers,
     Objective,
     Values,
+    Wholes,
     broadcast,
     checked_covariance,
     checked_depth,
@@ -28,36 +30,37 @@ from theory.jepa_bias._validation import (
 from theory.jepa_bias.scalar import asymptote, exponents
 
 UNIT_ROUNDOFF = 2.0**-53
+_SETTLED = 40.0  # a logit from which on s is one in float64
 _MOST_NEWTON_STEPS = 4000  # while time accelerates a step gains an e-fold of it, of which float64 has 1400
 
 
 class Passage(NamedTuple):
     """A stretch of a trajectory in log s, s = (w-bar / w-bar(infinity))^(b/L); below zero the feature grows."""
 
-    log_start: Float[np.ndarray, "..."]
-    log_end: Float[np.ndarray, "..."]
-    gap: Float[np.ndarray, "..."]
+    log_start: Floats
+    log_end: Floats
+    gap: Floats
     """|log_end - log_start|, without cancellation where the caller could avoid it."""
-    end_error: Float[np.ndarray, "..."]
+    end_error: Floats
     """Bound on the error of `log_end`, in units of 2^-53."""
-    gap_error: Float[np.ndarray, "..."]
+    gap_error: Floats
     """Bound on the error of `gap`, in units of 2^-53."""
 
 
 class Timed(NamedTuple):
     """Times and the bounds on their rounding errors."""
 
-    time: Float[np.ndarray, "..."]
-    error: Float[np.ndarray, "..."]
+    time: Floats
+    error: Floats
 
 
 def flow_time(
     passage: Passage,
-    weakest: Float[np.ndarray, "..."],
-    depth: Int[np.ndarray, "..."],
-    gradient: Int[np.ndarray, "..."],
-    resistance: Int[np.ndarray, "..."],
-    covariance: Float[np.ndarray, "..."],
+    weakest: Floats,
+    depth: Wholes,
+    gradient: Wholes,
+    resistance: Wholes,
+    covariance: Floats,
 ) -> Timed:
     """Time of a passage on the flow clock, infinite if it never happens; `weakest` is the lowest w-bar in it."""
     arrived = passage.log_start == passage.log_end
@@ -101,7 +104,7 @@ def time_to_reach(
     Zero at the start itself; infinite where the strength lies behind the start, at the asymptote or beyond it, and
     where the time exceeds float64.
     """
-    return _timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).time
+    return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).time)
 
 
 def time_error_bound(
@@ -120,7 +123,7 @@ def time_error_bound(
     It grows as the target nears the asymptote, where the time is ill-conditioned, and is infinite where rounding may
     put the target beyond it, or the time is infinite.
     """
-    return _timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).error
+    return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).error)
 
 
 def strength_at(
@@ -211,22 +214,23 @@ def _timed(
     passage = Passage(log_start, log_end, gap, end_error, ROUNDINGS * gap)
     flow = flow_time(passage, np.minimum(start, end), layers, gradient, resistance, feature)
     factor = clock_factor(clock, layers)
-    return Timed(np.asarray(flow.time * factor), np.asarray(flow.error * factor))
+    return Timed(flow.time * factor, flow.error * factor)
 
 
 def _invert(
-    target: Float[np.ndarray, "..."],
-    log_start: Float[np.ndarray, "..."],
-    gradient: Int[np.ndarray, "..."],
-    resistance: Int[np.ndarray, "..."],
+    target: Floats,
+    log_start: Floats,
+    gradient: Wholes,
+    resistance: Wholes,
     *,
     rises: bool,
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+) -> tuple[Floats, Floats]:
     """(|log s - log s_0|, -|log s|) at which the reduced time is `target` > 0, from -|log s_0| = `log_start` < 0."""
     power = (gradient - 1) / resistance
     log_start_rest = np.log(-np.expm1(log_start))
     logit_start = log_start - log_start_rest
-    advance = np.zeros(target.shape) if rises else target.copy()  # above the asymptote time passes slower than logits
+    # Above the asymptote time passes slower than logits, so that the target itself lies below the solution.
+    advance = np.zeros(target.shape) if rises else np.minimum(target, _SETTLED - logit_start)
     gap, log_end = np.zeros(target.shape), log_start
     unfinished = np.ones(target.shape, dtype=bool)
     for _ in range(_MOST_NEWTON_STEPS):
@@ -235,13 +239,15 @@ def _invert(
         log_end = -np.logaddexp(0, -(logit_start + advance))
         log_rest = -np.logaddexp(0, logit_start + advance)
         if rises:
-            time = rising(gradient, resistance, log_end, log_rest, gap).value
-            step = (target - time) * np.exp(power * gap)
+            missing = target - rising(gradient, resistance, log_end, log_rest, gap).value
+            step = missing * np.exp(power * gap)
         else:
-            time = falling(gradient, resistance, log_end, log_rest, gap).value * np.exp(power * log_end)
-            step = np.log(target / time) * time * np.exp(-(power + 1) * log_end)
-        unfinished = unfinished & (step > 4 * UNIT_ROUNDOFF * advance) & (time < target)
+            scaled = falling(gradient, resistance, log_end, log_rest, gap).value
+            missing = np.log(target) - np.log(scaled) - power * log_end
+            step = missing * scaled * np.exp(-log_end)
+        settled = logit_start + advance >= _SETTLED
+        unfinished = unfinished & (step > 4 * UNIT_ROUNDOFF * advance) & (missing > 0) & ~settled
         if not np.any(unfinished):
             return gap, log_end
-        advance = np.where(unfinished, advance + step, advance)
+        advance = np.where(unfinished, np.minimum(advance + step, _SETTLED - logit_start), advance)
     raise RuntimeError("strength_at did not converge: this is a defect, not bad input")

@@ -10,13 +10,16 @@ misalignment does to the order is in `displacement`. Values out of range raise `
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from theory.jepa_bias._reduced_time import rising
 from theory.jepa_bias._validation import (
+    Floats,
     Integers,
     Objective,
+    Truths,
     Values,
+    Wholes,
     broadcast,
     check_objective,
     checked_depth,
@@ -40,7 +43,7 @@ def order_boundary(
     NaN where either feature starts at or above p times its asymptote. All arguments broadcast; 0 < p < 1.
     """
     log_init = np.log(checked_positive("init", init))
-    return _boundary(depth, log_init, fraction, rho_1, rho_2, objective)
+    return np.asarray(_boundary(depth, log_init, fraction, rho_1, rho_2, objective))
 
 
 def first_order_boundary(depth: Integers, init: Values, rho_1: Values, rho_2: Values) -> Float[np.ndarray, "..."]:
@@ -57,7 +60,7 @@ def boundary_maximiser(
     Phi is taken to rise and then fall with epsilon, as it did wherever it was looked at.
     """
     log_init, _, _ = _log_maximiser(depth, fraction, rho_1, rho_2)
-    return np.asarray(np.exp(log_init)), _boundary(depth, log_init, fraction, rho_1, rho_2, "jepa")
+    return np.asarray(np.exp(log_init)), np.asarray(_boundary(depth, log_init, fraction, rho_1, rho_2, "jepa"))
 
 
 def inversion_window(
@@ -74,7 +77,7 @@ def inversion_window(
     peak, lowest, highest = _log_maximiser(depth, fraction, rho_1, rho_2)
     ratio, peak, lowest, highest = broadcast(kappa=ratio, peak=peak, lowest=lowest, highest=highest)
 
-    def overturned(log_init: Float[np.ndarray, "..."]) -> Bool[np.ndarray, "..."]:
+    def overturned(log_init: Floats) -> Truths:
         return _boundary(depth, log_init, fraction, rho_1, rho_2, "jepa") > ratio
 
     exists = overturned(peak)
@@ -133,7 +136,7 @@ def depth_cap(init: Values, fraction: Values, regression: Values, *, objective: 
     finite = shrinks & np.isfinite(reach)
     cap = np.maximum(np.ceil(np.where(finite, reach, 1)) - 1, 0).astype(np.int64)
 
-    def fits(depth: Int[np.ndarray, "..."]) -> Bool[np.ndarray, "..."]:
+    def fits(depth: Wholes) -> Truths:
         return start < p * asymptote(depth, rho, objective=objective)
 
     # The logarithms may be off by a rounding where a depth is just reached.
@@ -182,20 +185,20 @@ def sign_threshold(depth: int) -> float:
 
 def _boundary(
     depth: Integers,
-    log_init: Float[np.ndarray, "..."],
+    log_init: Floats,
     fraction: Values,
     rho_1: Values,
     rho_2: Values,
     objective: Objective,
-) -> Float[np.ndarray, "..."]:
+) -> Floats:
     time_1, _ = _scaled_time(depth, log_init, fraction, checked_regression(rho_1, "rho_1"), objective)
     time_2, _ = _scaled_time(depth, log_init, fraction, checked_regression(rho_2, "rho_2"), objective)
-    return np.asarray(time_1 / time_2)
+    return time_1 / time_2
 
 
 def _scaled_time(
-    depth: Integers, log_init: Float[np.ndarray, "..."], fraction: Values, rho: np.ndarray, objective: Objective
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+    depth: Integers, log_init: Floats, fraction: Values, rho: np.ndarray, objective: Objective
+) -> tuple[Floats, Floats]:
     """Lambda t* in units that depend on L and epsilon alone, NaN if it is not positive, and log s_0."""
     layers = checked_depth(depth)
     gradient, resistance = exponents(layers, objective=objective)
@@ -215,7 +218,7 @@ def _scaled_time(
     return np.where(starts_below, time, np.nan), log_start
 
 
-def _first_coefficient(layers: np.ndarray, rho_1: Values, rho_2: Values) -> Float[np.ndarray, "..."]:
+def _first_coefficient(layers: np.ndarray, rho_1: Values, rho_2: Values) -> Floats:
     contrast = 1 / checked_regression(rho_1, "rho_1") - 1 / checked_regression(rho_2, "rho_2")
     return np.asarray((2 * layers - 1) / (2 * layers - 2) * contrast)
 
@@ -226,9 +229,7 @@ def _check_order(rho_1: Values, rho_2: Values) -> None:
         raise ValueError(f"rho_1 must be below rho_2 (else JEPA has nothing to overturn), got {rho_1} and {rho_2}")
 
 
-def _log_maximiser(
-    depth: Integers, fraction: Values, rho_1: Values, rho_2: Values
-) -> tuple[Float[np.ndarray, "..."], ...]:
+def _log_maximiser(depth: Integers, fraction: Values, rho_1: Values, rho_2: Values) -> tuple[Floats, ...]:
     """The peak of Phi in log epsilon, and the interval in which it was looked for."""
     _check_order(rho_1, rho_2)
     layers, p, low, high = broadcast(
@@ -240,7 +241,7 @@ def _log_maximiser(
     highest = np.log(p) + layers * np.log(low)
     lowest = np.minimum(layers * (np.log(low) + _SMALLEST_LOG_START), highest - layers)
 
-    def falls(log_init: Float[np.ndarray, "..."]) -> Bool[np.ndarray, "..."]:
+    def falls(log_init: Floats) -> Truths:
         # d log t* / d log epsilon = -epsilon / (velocity t*), the velocity at epsilon being proportional to 1 - s_0.
         time_1, log_start_1 = _scaled_time(layers, log_init, p, low, "jepa")
         time_2, log_start_2 = _scaled_time(layers, log_init, p, high, "jepa")
@@ -250,10 +251,10 @@ def _log_maximiser(
 
 
 def _turning_point(
-    holds: Callable[[Float[np.ndarray, "..."]], Bool[np.ndarray, "..."]],
-    lower: Float[np.ndarray, "..."],
-    upper: Float[np.ndarray, "..."],
-) -> Float[np.ndarray, "..."]:
+    holds: Callable[[Floats], Truths],
+    lower: Floats,
+    upper: Floats,
+) -> Floats:
     """Where `holds` turns from false to true between `lower` and `upper`, by bisection."""
     for _ in range(_HALVINGS):
         middle = (lower + upper) / 2

@@ -37,8 +37,8 @@ def exponents(
     check_objective(objective)
     encoder, predictor = np.broadcast_arrays(checked_depth(depth), checked_depth(predictor_depth, 1, "predictor_depth"))
     if objective == "jepa":
-        return 2 * encoder + predictor - 1, predictor
-    return encoder + predictor - 1, encoder + predictor
+        return np.asarray(2 * encoder + predictor - 1), predictor
+    return np.asarray(encoder + predictor - 1), np.asarray(encoder + predictor)
 
 
 def layer_velocity(

@@ -15,7 +15,9 @@ Counts = Integer[np.ndarray, " rows"]
 Vector = tuple[int, ...]
 
 
-def checked_counts(positives: Counts, negatives: Counts) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
+def checked_counts(
+    positives: Integer[np.ndarray, " positive_rows"], negatives: Integer[np.ndarray, " negative_rows"]
+) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
     """Both counts as int64; raise unless they are non-negative, equally long and count at least one point."""
     if positives.shape != negatives.shape:
         raise ValueError(f"positives and negatives must be equally long, got {positives.shape} and {negatives.shape}")

@@ -83,7 +83,7 @@ def bias_scores(joint: Joint) -> Atoms:
 
 
 def optimal_parity_flips(joint: Joint, tolerance: float | int) -> Atoms:
-    """Kappa of least accuracy loss with |parity_gap| <= `tolerance`: a threshold of the bias score on the gap's side.
+    """The kappa of least accuracy loss with |parity_gap| <= `tolerance`: a threshold of the score on the gap's side.
 
     A fractional knapsack: the atoms whose flip narrows the gap in falling order of score, the last one in part, until
     the gap is the tolerance. It always exists. `ValueError` if the tolerance is negative.
@@ -103,7 +103,7 @@ def optimal_parity_flips(joint: Joint, tolerance: float | int) -> Atoms:
 
 
 def optimal_odds_flips(joint: Joint, tolerance: float | int) -> OddsRule:
-    """Kappa of least accuracy loss with both |odds_gaps| <= `tolerance`, and the multipliers that prove it optimal.
+    """The kappa of least accuracy loss with both |odds_gaps| <= `tolerance`, and the multipliers that prove it optimal.
 
     The dual z . gap - tolerance |z|_1 - sum_x max(z . P f - P eta, 0) is concave and piecewise linear in z, so it is
     largest where two of its kinks meet: all meetings are tried. Atoms on the boundary of 1[z . f > eta] are then given
@@ -123,14 +123,15 @@ def optimal_odds_flips(joint: Joint, tolerance: float | int) -> OddsRule:
     if np.any(tied):
         left = gaps - influences @ flips
         on_boundary = influences[:, tied]
-        flips[tied] = linprog(
+        solved = linprog(
             losses[tied],
             A_ub=np.vstack([on_boundary, -on_boundary]),
             b_ub=tolerance + np.append(left, -left),
             bounds=(0, 1),
             method="highs",
             options={"primal_feasibility_tolerance": 1e-10},
-        ).x
+        )
+        flips[tied] = np.clip(solved.x, 0, 1)
     return OddsRule(flips, best)
 
 

@@ -51,7 +51,8 @@ def largest_margin(
 ) -> tuple[float, Float[np.ndarray, " dim"]]:
     """Max over |w|_1 <= 1 of min_u s_u <w, (1, u)>, and such a w; positive iff b is linear, else zero.
 
-    Solved in floats (HiGHS): a value within 1e-7 max |u| of zero decides nothing, ask `is_realisable_exactly`.
+    It depends on the scale of the features and can grow with columns that others imply: |w|_1 is then less. Solved in
+    floats (HiGHS): a value within 1e-7 max |u| of zero decides nothing, ask `is_realisable_exactly`.
     """
     from scipy.optimize import linprog
 
@@ -111,7 +112,7 @@ def circuit_row(circuit: Sequence[int] | Int[np.ndarray, " rows"]) -> tuple[Int[
     1 <= #{u in C : b_u = 1[c_u > 0]} <= |C| - 1 is lower <= sum_u sign(c_u) b_u <= upper. For a parallelogram
     u1 + u2 = u3 + u4 it reads -1 <= b_1 + b_2 - b_3 - b_4 <= 1. `ValueError` unless entries of both signs occur.
     """
-    coefficients = np.array([(entry > 0) - (entry < 0) for entry in circuit], dtype=np.int64)
+    coefficients = np.array([int(entry > 0) - int(entry < 0) for entry in circuit], dtype=np.int64)
     if not (np.any(coefficients > 0) and np.any(coefficients < 0)):
         raise ValueError(f"circuit must have entries of both signs, got {circuit}")
     below = int(np.sum(coefficients < 0))

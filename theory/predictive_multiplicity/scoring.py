@@ -95,8 +95,9 @@ def accuracy_preserving_penalty(n: int, n_coefficients: int) -> Fraction:
 def pareto_penalty(n: int, sparsity_penalty: Fraction | int, bounds: Box) -> Fraction:
     """min(1 / N, C_0) / sum_j Lambda_j: any smaller C_1 > 0 has a Pareto-optimal pair of errors and l0 at its optimum.
 
-    That is, no lambda has less of one and no more of the other. `bounds` are the Lambda_j of the box |lambda_j| <= Lambda_j. The optimum need not be one of C_1 = 0: where N C_0 is
-    not an integer the l1 term can still decide between unlike pairs, see `tie_breaking_penalty`.
+    That is, no lambda has less of one and no more of the other. `bounds` are the Lambda_j of the box
+    |lambda_j| <= Lambda_j. The optimum need not be one of C_1 = 0: where N C_0 is not an integer the l1 term can still
+    decide between unlike pairs, see `tie_breaking_penalty`.
     """
     check_at_least("n", n, 1)
     _check_penalty("sparsity_penalty", sparsity_penalty)

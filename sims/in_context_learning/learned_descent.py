@@ -1,0 +1,123 @@
+"""Descent with learned steps: GD, and GD++ that also contracts the inputs, fitted on some tasks and tested on others."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jaxtyping import Float, Key
+
+from sims.domain import AnyArray, require_count
+from sims.precision import require_float64
+
+
+_GROWTH = 8
+
+
+class LearnedDescent(NamedTuple):
+    """Steps η_l and contractions γ_l (all 0 for GD), and the mean loss on the tasks they were fitted on."""
+
+    steps: Float[np.ndarray, "layers"]
+    contractions: Float[np.ndarray, "layers"]
+    fitted_loss: float
+
+
+def task_spectra(
+    key: Key[Array, ""], tasks: int, dimension: int, context: int
+) -> Float[Array, "tasks dimension"]:
+    """The d eigenvalues of Σ x_i x_iᵀ over N = `context` inputs, uniform on (-1, 1)ᵈ, for each task.
+
+    Raises ValueError for sizes below one. Source: the tasks of von Oswald et al. 2023.
+    """
+    for name, size in {"tasks": tasks, "dimension": dimension, "context": context}.items():
+        require_count(name, size, 1, "there is nothing to learn from otherwise")
+
+    def of_task(key):
+        inputs = jax.random.uniform(key, (context, dimension), minval=-1, maxval=1)
+        return jnp.maximum(jnp.linalg.eigvalsh(inputs.T @ inputs), 0)
+
+    return lax.map(of_task, jax.random.split(key, tasks))
+
+
+@jax.jit
+def descent_losses(
+    spectra: Float[AnyArray, "tasks dimension"],
+    steps: Float[AnyArray, "layers"],
+    contractions: Float[AnyArray, "layers"],
+    context: int | Float[Array, ""],
+) -> Float[Array, "tasks"]:
+    """E (prediction - wᵀx)² of each task over w ~ N(0, I) and x uniform on (-1, 1)ᵈ, after all layers.
+
+    In the eigenbasis of Σ x_i x_iᵀ a layer acts on each direction by itself. What is run is thus the layer of GD++ in
+    one dimension: an input √μ with label √μ (w = 1), and the query 1. Source: derived here.
+    """
+    roots = jnp.sqrt(jnp.asarray(spectra))
+
+    def pass_through(tokens, layer):
+        inputs, labels, query, answer = tokens
+        step, contraction = layer
+        moved = inputs - contraction * inputs**3, labels - step / context * labels * inputs**2
+        asked = query - contraction * inputs**2 * query, answer - step / context * labels * inputs * query
+        return (*moved, *asked), None
+
+    start = roots, roots, jnp.ones_like(roots), jnp.zeros_like(roots)
+    (*_, answer), _ = lax.scan(pass_through, start, (jnp.asarray(steps), jnp.asarray(contractions)))
+    variance_of_uniform = 1 / 3
+    return variance_of_uniform * jnp.sum((1 + answer) ** 2, axis=1)
+
+
+def learn_descent(
+    spectra: Float[AnyArray, "tasks dimension"], layers: int, context: int, *, contract: bool
+) -> LearnedDescent:
+    """Fit the steps, and with `contract` the contractions, to minimise the mean loss on the given tasks.
+
+    L-BFGS in the logarithms, from the optimum for one layer less: a layer like its last, with
+    larger steps, is appended. Local minima, so upper
+    bounds. The last contraction has no effect and is 0. With few tasks GD++ learns its sample: the residual is a
+    polynomial of a degree near 3ᴸ that explodes beyond the eigenvalues it has seen. Quote losses on other tasks only.
+
+    Raises TypeError in float32, ValueError for less than one layer.
+    Source: the fitted baselines of von Oswald et al. 2023.
+    """
+    require_float64("the fit of the steps")
+    require_count("layers", layers, 1, "there is no step otherwise")
+    require_count("context", context, 1, "there is no gradient otherwise")
+    spectra = jnp.asarray(spectra)
+    typical = float(jnp.mean(spectra**2) / jnp.mean(spectra))
+    steps, contractions = np.log([context / typical]), np.zeros(0)
+    for depth in range(1, layers + 1):
+        if depth > 1:
+            # Equal steps would be a saddle, and contracted inputs need longer steps.
+            steps = np.append(steps, steps[-1] + np.log(_GROWTH))
+        if depth > 1 and contract:
+            following = contractions[-1] + np.log(_GROWTH) if contractions.size else -np.log(typical)
+            contractions = np.append(contractions, following)
+        logarithms, loss = _fit(spectra, np.append(steps, contractions), depth, context)
+        steps, contractions = logarithms[:depth], logarithms[depth:]
+    steps, contractions = _split(jnp.asarray(logarithms), layers)
+    return LearnedDescent(np.asarray(steps), np.asarray(contractions), loss)
+
+
+def _fit(spectra, logarithms, depth, context):
+    from scipy.optimize import minimize
+
+    def value_and_slope(logarithms):
+        value, slope = _mean_loss(jnp.asarray(logarithms), spectra, context, depth)
+        return float(value), np.asarray(slope)
+
+    end = minimize(value_and_slope, logarithms, jac=True, method="L-BFGS-B", options={"maxiter": 300})
+    return end.x, float(end.fun)
+
+
+def _split(logarithms, depth):
+    """Steps, and contractions of all layers but the last (none of them for plain descent), from their logarithms."""
+    steps, contractions = jnp.exp(logarithms[:depth]), jnp.exp(logarithms[depth:])
+    return steps, jnp.pad(contractions, (0, depth - len(contractions)))
+
+
+@jax.jit(static_argnums=3)
+def _mean_loss(logarithms, spectra, context, depth):
+    return jax.value_and_grad(
+        lambda logarithms: jnp.mean(descent_losses(spectra, *_split(logarithms, depth), context))
+    )(logarithms)

@@ -1,0 +1,207 @@
+"""Training a transformer on prompts drawn as it goes, and how it then compares with the textbook learners."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array, lax
+from jaxtyping import Float, Key
+
+from sims._run import current_settings
+from sims._source import source_digest
+from sims._store import ChunkStore
+from sims.domain import require_above, require_count, require_finite, require_in_range
+from sims.in_context_learning.baselines import Rule, predict_all
+from sims.in_context_learning.learner import Transformer
+from sims.in_context_learning.prompts import Prompts, draw_prompts, tokens
+from sims.sweep import _progress
+
+_STEPS_PER_CALL = 500
+_PROMPTS_PER_CALL = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """What a transformer is, and what it is trained on; floats may change without a compilation.
+
+    Its sizes: `dimension` d and `examples` n of a prompt, `layers` L, `width` H (a multiple of `heads` M). The prompts:
+    labels with noise σ = `noise_std` that are input and target both, weights N(`weight_mean`, τ² = `weight_std`²).
+    The descent: `steps` of Adam on `batch` fresh prompts each, with a learning rate that rises linearly to
+    `learning_rate` during the share `warm_up` of the steps and falls to 0 along a cosine.
+
+    Raises ValueError for numbers out of range.
+    Source: the training of Akyürek et al. 2023 (its warm-up: 0.2), at sizes chosen here.
+    """
+
+    dimension: int
+    examples: int
+    layers: int
+    width: int
+    heads: int
+    steps: int
+    learning_rate: float | int
+    batch: int = 64
+    noise_std: float | int = 0.0
+    weight_std: float | int = 1.0
+    weight_mean: float | int = 0.0
+    warm_up: float | int = 0.1
+
+    def __post_init__(self):
+        require_count("steps", self.steps, 1, "nothing is learned otherwise")
+        require_count("batch", self.batch, 1, "there is nothing to learn from otherwise")
+        require_above("learning_rate", self.learning_rate, 0, "nothing is learned otherwise")
+        require_finite("learning_rate", self.learning_rate)
+        require_in_range("noise_std", self.noise_std, 0, np.inf, includes_high=False)
+        require_in_range("weight_std", self.weight_std, 0, np.inf, includes_high=False)
+        require_finite("weight_mean", self.weight_mean)
+        require_in_range("warm_up", self.warm_up, 0, 1, includes_high=False)
+
+
+class TrainedLearner(NamedTuple):
+    """A trained transformer and the mean squared error of each step's batch before that step."""
+
+    model: Transformer
+    losses: Float[np.ndarray, "steps"]
+
+
+class Evaluation(NamedTuple):
+    """How a learner compares with rules, prompt by prompt and prefix by prefix: squared numbers to be averaged.
+
+    Its `errors`; by how much they exceed the `rules`' errors (`excess`); its squared `differences` from the rules'
+    predictions. The mean of the last is the SPD.
+    """
+
+    errors: Float[Array, "count prefixes"]
+    excess: Float[Array, "rules count prefixes"]
+    differences: Float[Array, "rules count prefixes"]
+
+
+def train(
+    key: Key[Array, ""],
+    settings: TrainingSettings,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    progress: bool | Literal["auto"] | Callable[[int, int, float], None] = "auto",
+) -> TrainedLearner:
+    """Train a transformer from a random start, in float32.
+
+    Args:
+        key: of the start and of all prompts.
+        settings: sizes, prompts and descent.
+        checkpoint: a folder. What is reached after every 500 steps is kept there, and a run with the same key,
+            settings, source, version of JAX and kind of device goes on from it, to the same end bit for bit; one that
+            was finished is only read. Any number of runs may share a folder.
+        progress: a bar on a terminal if "auto", always or never if True or False; or a function to be called with the
+            steps done, all steps and the seconds since the start, every 500 steps.
+
+    Raises ValueError for sizes out of range.
+    Source: objective (8) of Akyürek et al. 2023; Adam's β = (0.9, 0.98) and ε = 1e-9 as there.
+    """
+    start_key, data_key = jax.random.split(key)
+    sizes = {name: getattr(settings, name) for name in ("dimension", "examples", "layers", "width", "heads")}
+    model = Transformer(start_key, **sizes)
+    state = model, _ADAM.init(eqx.filter(model, eqx.is_array))
+    losses, done = np.full(settings.steps, np.nan, np.float32), 0
+    store = None if checkpoint is None else ChunkStore(checkpoint, "training", _identity(key, settings))
+    if store is not None:
+        for _, kept in store.chunks():
+            state, losses, done = _unpacked(kept, state)
+    rates = _learning_rates(settings)
+    law = tuple(jnp.float32(number) for number in (settings.noise_std, settings.weight_std, settings.weight_mean))
+    with _progress(progress, "training", settings.steps, done) as advance:
+        while done < settings.steps:
+            steps = min(_STEPS_PER_CALL, settings.steps - done)
+            padded = np.zeros(_STEPS_PER_CALL, np.float32)
+            padded[:steps] = rates[done : done + steps]
+            shape = settings.batch, settings.examples, settings.dimension
+            state, found = _advance(state, data_key, jnp.int32(done), jnp.int32(steps), padded, law, shape)
+            losses[done : done + steps] = found[:steps]
+            done += steps
+            if store is not None:
+                store.save(_ONLY_CHUNK, _packed(state, losses, done))
+            advance(steps)
+    return TrainedLearner(state[0], losses)
+
+
+def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array, "count prefixes"]:
+    """What a transformer predicts for every example of each prompt from those before it."""
+    read = tokens(prompts).astype(model.positions.dtype)
+    return _predictions(model, read).astype(float)
+
+
+def evaluate(model: Transformer, prompts: Prompts, rules: list[Rule]) -> Evaluation:
+    """Compare a trained transformer with rules on prompts it has not seen: these in float64, the model in its own dtype.
+
+    Raises TypeError in float32, ValueError for prompts that `predict_all` refuses.
+    """
+    of_rules = predict_all(prompts, rules)
+    predictions = in_context_predictions(model, prompts)
+    errors = (predictions - prompts.labels) ** 2
+    return Evaluation(errors, errors - (of_rules - prompts.labels) ** 2, (predictions - of_rules) ** 2)
+
+
+_ADAM = optax.scale_by_adam(b1=0.9, b2=0.98, eps=1e-9)
+_ONLY_CHUNK = {"run": np.zeros(1, np.int64)}  # a run's later state takes the place of the earlier one
+
+
+@eqx.filter_jit
+def _advance(state, data_key, first, steps, rates, law, shape):
+    static = eqx.filter(state[0], eqx.is_array, inverse=True)
+
+    def loss(arrays, prompts):
+        predictions = jax.vmap(eqx.combine(arrays, static).predictions)(tokens(prompts))
+        return jnp.mean((predictions - prompts.labels) ** 2)
+
+    def descend(index, running):
+        arrays, moments, losses = running
+        key = jax.random.fold_in(data_key, first + index)
+        prompts = draw_prompts(key, shape, *law, 1.0, None, None, jnp.float32)
+        value, gradient = jax.value_and_grad(loss)(arrays, prompts)
+        updates, moments = _ADAM.update(gradient, moments)
+        arrays = jax.tree.map(lambda entry, update: entry - rates[index] * update, arrays, updates)
+        return arrays, moments, losses.at[index].set(value)
+
+    start = eqx.filter(state[0], eqx.is_array), state[1], jnp.zeros_like(rates)
+    arrays, moments, losses = lax.fori_loop(0, steps, descend, start)
+    return (eqx.combine(arrays, static), moments), losses
+
+
+@eqx.filter_jit
+def _predictions(model, read):
+    return lax.map(model.predictions, read, batch_size=_PROMPTS_PER_CALL)
+
+
+def _learning_rates(settings: TrainingSettings) -> Float[np.ndarray, "steps"]:
+    warm_up_steps = int(settings.warm_up * settings.steps)
+    schedule = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warm_up_steps, settings.steps)
+    return np.asarray(jax.vmap(schedule)(np.arange(settings.steps)))
+
+
+def _identity(key: Any, settings: TrainingSettings) -> dict[str, Any]:
+    return {
+        "key": [str(jax.random.key_impl(key)), np.asarray(jax.random.key_data(key)).tolist()],
+        "settings": dataclasses.asdict(settings),
+        "source": source_digest(train),
+        "device": jax.local_devices()[0].device_kind,
+        "jax": jax.__version__,
+        "configuration": {name: str(value) for name, value in current_settings().items()},
+    }
+
+
+def _packed(state: Any, losses: np.ndarray, done: int) -> dict[str, np.ndarray]:
+    leaves = jax.tree.leaves(eqx.filter(state, eqx.is_array))
+    packed = {f"leaf{index}": np.asarray(leaf)[None] for index, leaf in enumerate(leaves)}
+    return packed | {"losses": losses[None], "done": np.array([done])}
+
+
+def _unpacked(kept: dict[str, np.ndarray], state: Any) -> tuple[Any, np.ndarray, int]:
+    arrays, static = eqx.partition(state, eqx.is_array)
+    leaves = [jnp.asarray(kept[f"leaf{index}"][0]) for index in range(len(jax.tree.leaves(arrays)))]
+    restored = jax.tree.unflatten(jax.tree.structure(arrays), leaves)
+    return eqx.combine(restored, static), kept["losses"][0], int(kept["done"][0])

@@ -1,0 +1,251 @@
+"""Actionable recourse by integer programming: the cheapest change of features that turns a linear classifier's refusal.
+
+A person has the score s = <w, x> + b below the wanted one and may choose one entry of a menu of actions for every
+feature. Menus are sequences of arrays, one per feature: `actions[j]` holds the a_jk, `costs[j]` the c_jk; every menu
+offers a = 0 at no cost, and an immutable feature offers nothing else. An infinite cost forbids an action. Scores are
+float64 sums over the features in order, so grids of integers are exact, and a solver's answer is recounted that way.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Real
+
+from sims.domain import require_count, require_finite
+from sims.predictive_multiplicity.mip import Program, solve
+
+Menus = Sequence[Real[np.ndarray, " _"]]
+Objective = Literal["total", "largest"]
+Percentile = Literal["shift", "log"]
+
+
+class Recourse(NamedTuple):
+    """choice : the entry taken from each menu. action : a_j. total_cost, largest_cost : Σ_j c_j and max_j c_j."""
+
+    choice: Int[np.ndarray, "features"]
+    action: Float[np.ndarray, "features"]
+    total_cost: float
+    largest_cost: float
+
+
+@dataclasses.dataclass(frozen=True)
+class _Problem:
+    """The menus side by side: one binary per entry."""
+
+    missing: float
+    gains: Float[np.ndarray, "entries"]
+    costs: Float[np.ndarray, "entries"]
+    owner: Int[np.ndarray, "entries"]
+    idle: Bool[np.ndarray, "entries"]
+    max_items: int
+
+    @property
+    def chooses(self) -> Float[np.ndarray, "features entries"]:
+        return (self.owner == np.arange(self.owner[-1] + 1)[:, None]).astype(float)
+
+
+def cheapest_recourse(
+    score: float | int,
+    weights: Real[np.ndarray, "features"],
+    actions: Menus,
+    costs: Menus,
+    *,
+    objective: Objective = "total",
+    max_items: int | None = None,
+    wanted: float | int = 0.0,
+    tie_breaker: float | int | None = None,
+) -> Recourse | None:
+    """The cheapest choice of 1 to `max_items` actions that reaches the wanted score, or None where none does.
+
+    Args:
+        score: s, below `wanted`.
+        weights: w_j.
+        actions: a_jk, what may be added to feature j.
+        costs: c_jk >= 0.
+        objective: "total" minimises Σ_j c_j; "largest" minimises max_j c_j, and among those the total.
+        max_items: features that may change; all where None.
+        wanted: the score to reach; reaching it exactly is enough.
+        tie_breaker: with "largest", solve min max_j c_j + ε Σ_j c_j instead, ε = `tie_breaker`, as the released code
+            does; None solves the two stages one after the other, which needs no ε.
+
+    Raises ValueError for an empty problem, menus without free inaction, numbers that are not finite (costs may be
+    infinite), negative costs, a score that needs no change, another objective, max_items < 1 or a tie_breaker < 0.
+    Source: the integer program of Ustun et al. 2019 (arXiv 1809.06514), as in its code; the recount: derived here.
+    """
+    problem = _problem(score, weights, actions, costs, objective, max_items, wanted, tie_breaker)
+    choice = _cheapest(problem, objective, tie_breaker, [])
+    return None if choice is None else _recourse(choice, actions, costs)
+
+
+def flipset(
+    score: float | int,
+    weights: Real[np.ndarray, "features"],
+    actions: Menus,
+    costs: Menus,
+    count: int,
+    *,
+    objective: Objective = "total",
+    max_items: int | None = None,
+    wanted: float | int = 0.0,
+) -> list[Recourse]:
+    """Up to `count` cheapest recourses with different sets of changed features, cheapest first.
+
+    After each solve a no-good cut forbids exactly the set found; smaller and larger sets stay allowed. Fewer come back
+    where no other set suffices. The rest as `cheapest_recourse`; ValueError also for a count below 1.
+    """
+    require_count("count", count, 1, "recourses to list")
+    problem = _problem(score, weights, actions, costs, objective, max_items, wanted, None)
+    found: list[Recourse] = []
+    cuts: list[tuple[np.ndarray, float]] = []
+    while len(found) < count and (choice := _cheapest(problem, objective, None, cuts)) is not None:
+        found.append(_recourse(choice, actions, costs))
+        changed = ~(problem.chooses @ (problem.idle & choice)).astype(bool)
+        # One of the changed features must rest, or one of the others change.
+        cuts.append((np.where(changed[problem.owner], 1.0, -1.0) * problem.idle, 1.0 - np.sum(~changed)))
+    return found
+
+
+def percentile_costs(
+    population: Real[np.ndarray, "people"],
+    value: float | int,
+    actions: Real[np.ndarray, "actions"],
+    kind: Percentile = "shift",
+) -> Float[np.ndarray, "actions"]:
+    """Costs of actions on one feature from shares of a population: how many people each action passes.
+
+    With Q(v) the share of people at or below v, counted: "shift" is |Q(x + a) - Q(x)|, and "log" is
+    |log((1 - Q(x)) / (1 - Q(x + a)))|, infinite (forbidden) for an action that leaves nobody ahead, or that starts
+    there. Inaction is free. Raises ValueError for nobody, numbers that are not finite, or another kind.
+    Source: the cost functions of Ustun et al. 2019 (arXiv 1809.06514); the absolute value: derived here.
+    """
+    if kind not in get_args(Percentile):
+        raise ValueError(f"kind must be one of {', '.join(get_args(Percentile))}, got {kind!r}")
+    require_count("the number of people", len(population), 1, "a share of nobody is undefined")
+    for name, numbers in {"population": population, "value": value, "actions": actions}.items():
+        require_finite(name, numbers)
+    at_most, passed = np.mean(population <= value), np.mean(population <= value + actions[:, None], axis=1)
+    if kind == "shift":
+        return np.abs(passed - at_most)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(passed == at_most, 0.0, np.abs(np.log(1 - at_most) - np.log(1 - passed)))
+
+
+def continuous_recourse(
+    score: float | int, weights: Real[np.ndarray, "features"], norm: float | int
+) -> Float[np.ndarray, "features"] | None:
+    """The least |a|_p over real a with s + <w, a> >= 0, by a conic solver, to about 1e-7; None if nothing helps.
+
+    `weights` are those of the actionable features, `norm` is p in [1, inf]. Raises ValueError for numbers that are not
+    finite, no features or another norm. Source: Ustun et al. 2019 (arXiv 1809.06514), without bounds.
+    """
+    import cvxpy as cp
+
+    require_count("the number of features", len(weights), 1, "nothing can change otherwise")
+    require_finite("score", score)
+    require_finite("weights", weights)
+    if not norm >= 1:
+        raise ValueError(f"norm must be in [1, inf], got {norm}")
+    action = cp.Variable(len(weights))
+    program = cp.Problem(cp.Minimize(cp.norm(action, norm)), [score + weights @ action >= 0])
+    program.solve(solver=cp.CLARABEL)
+    return None if program.status == cp.INFEASIBLE else np.asarray(action.value, float)
+
+
+def _cheapest(problem, objective, tie_breaker, cuts):
+    """Which entries the optimum takes, or None."""
+    if objective == "total":
+        return _recounted(problem, np.isfinite(problem.costs), cuts, 0.0, 1.0)
+    if tie_breaker is not None:
+        return _recounted(problem, np.isfinite(problem.costs), cuts, 1.0, tie_breaker)
+    choice = _recounted(problem, np.isfinite(problem.costs), cuts, 1.0, 0.0)
+    if choice is None:
+        return None
+    return _recounted(problem, problem.costs <= problem.costs[choice].max(), cuts, 0.0, 1.0)
+
+
+def _recounted(problem, allowed, cuts, largest_price, total_price):
+    """Minimise largest_price max_j c_j + total_price Σ_j c_j, without the choices that a recount says miss the score.
+
+    The solver meets the score to a tolerance only.
+    """
+    cuts = list(cuts)
+    while (choice := _solve(problem, allowed, cuts, largest_price, total_price)) is not None:
+        if sum(problem.gains[choice].tolist(), -problem.missing) >= 0:
+            return choice
+        cuts.append((-1.0 * choice, 1.0 - choice.sum()))
+    return None
+
+
+def _solve(problem, allowed, cuts, largest_price, total_price):
+    from scipy.sparse import csr_matrix
+
+    chooses, costs = problem.chooses, np.where(allowed, problem.costs, 0.0)
+    n_features, n_entries = chooses.shape
+    scale = np.abs(problem.gains).max() or 1.0
+    # The last variable is max_j c_j.
+    rows = [
+        np.column_stack([chooses, np.zeros(n_features)]),
+        np.column_stack([-chooses * costs, np.ones(n_features)]),
+        np.append(problem.gains / scale, 0.0)[None],
+        np.append(~problem.idle, 0.0)[None],
+        *(np.append(row, 0.0)[None] for row, _ in cuts),
+    ]
+    lower = [np.ones(n_features), np.zeros(n_features), [problem.missing / scale, 1.0], [least for _, least in cuts]]
+    upper = [np.ones(n_features), np.full(n_features, np.inf), [np.inf, problem.max_items], np.full(len(cuts), np.inf)]
+    outcome = solve(
+        Program(
+            cost=np.append(total_price * costs, largest_price),
+            lower=np.zeros(n_entries + 1),
+            upper=np.append(allowed.astype(float), costs.max()),
+            integral=np.arange(n_entries + 1) < n_entries,
+            rows=csr_matrix(np.concatenate(rows)),
+            row_lower=np.concatenate(lower),
+            row_upper=np.concatenate(upper),
+        )
+    )
+    return None if outcome.values is None else outcome.values[:n_entries] > 0.5
+
+
+def _recourse(choice, actions, costs):
+    sizes = np.array([len(menu) for menu in actions])
+    entries = np.flatnonzero(choice) - np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    paid = [float(menu[entry]) for menu, entry in zip(costs, entries, strict=True)]
+    action = np.array([float(menu[entry]) for menu, entry in zip(actions, entries, strict=True)])
+    return Recourse(entries, action, sum(paid), max(paid))
+
+
+def _problem(score, weights, actions, costs, objective, max_items, wanted, tie_breaker):
+    if objective not in get_args(Objective):
+        raise ValueError(f"objective must be one of {', '.join(get_args(Objective))}, got {objective!r}")
+    require_count("the number of features", len(weights), 1, "nothing can change otherwise")
+    for name, number in {"score": score, "wanted": wanted, "weights": weights}.items():
+        require_finite(name, number)
+    if not score < wanted:
+        raise ValueError(f"score must be below the wanted {wanted}, got {score}: there is nothing to change")
+    if max_items is not None:
+        require_count("max_items", max_items, 1, "an action changes something")
+    if tie_breaker is not None and not 0 <= tie_breaker < np.inf:
+        raise ValueError(f"tie_breaker must be finite and not negative, got {tie_breaker}")
+    if not len(actions) == len(costs) == len(weights):
+        raise ValueError(
+            f"actions and costs must hold one menu per feature, got {len(actions)} and {len(costs)} for {len(weights)}"
+        )
+    for feature, (menu, prices) in enumerate(zip(actions, costs, strict=True)):
+        if len(menu) != len(prices) or not np.isfinite(menu).all() or not (prices >= 0).all():
+            raise ValueError(
+                f"menu {feature} must hold finite actions with one cost each, none negative, got {menu} at {prices}"
+            )
+        if not ((menu == 0) & (prices == 0)).any():
+            raise ValueError(f"menu {feature} must offer the action 0 at cost 0, got {menu} at {prices}")
+    owner = np.repeat(np.arange(len(weights)), [len(menu) for menu in actions])
+    entries = np.concatenate(actions).astype(float)
+    return _Problem(
+        missing=float(wanted - score),
+        gains=weights[owner] * entries,
+        costs=np.concatenate(costs).astype(float),
+        owner=owner,
+        idle=entries == 0,
+        max_items=max_items or len(weights),
+    )

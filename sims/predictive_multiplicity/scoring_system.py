@@ -1,0 +1,187 @@
+"""Supersparse linear integer models: scoring systems with small integer coefficients, by integer programming.
+
+Minimise the weighted errors + N C_0 |λ|_0 + N C_1 |λ|_1 over integers λ in a box, where a sample is an error unless
+y <λ, x> >= ε. Equal samples share one binary. The coefficients that come back are recounted by the definition, and data
+reduction settles, by linear programs alone, which samples every optimum gets right or wrong.
+"""
+
+import dataclasses
+import functools
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from jaxtyping import Int, Real
+
+from sims.domain import require_above, require_count, require_finite, require_in_range
+from sims.predictive_multiplicity.highs import LinearProgram
+from sims.predictive_multiplicity.mip import Program, solve
+
+BigM = Literal["valid", "released"]
+
+ROUNDING = 1e-6
+"""What the objectives of solvers may be off, relative to the weight of all samples."""
+
+
+class ScoringSystem(NamedTuple):
+    """coefficients : λ. errors : the weight of samples with y <λ, x> < ε. objective : errors plus both penalties."""
+
+    coefficients: Int[np.ndarray, "coefficients"]
+    errors: float
+    objective: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class ScoringProblem:
+    """What a scoring system must do.
+
+    features : x_i, one sample per row.
+    labels : y_i, -1 or +1.
+    lower, upper : the box of λ, integers.
+    sparsity_penalty, size_penalty : C_0 and C_1, per sample, not negative.
+    intercept : whether the first column is an unpenalised constant.
+    positive_weight : w_+ in (0, 2), what an error on a positive label costs; on a negative one it is 2 - w_+.
+    margin : ε > 0, the least score that counts as right; scores of integer features are 0 or at least 1.
+    big_m : "valid" takes ε - min_λ y <λ, x>, which lets every λ of the box err. "released" takes what the authors' code
+        has, 1.05 ε + max_λ y <λ, x>: as good on a box symmetric about 0, and wrong on others.
+
+    Raises ValueError for sizes, labels or numbers outside these ranges.
+    Source: Ustun & Rudin 2016 (arXiv 1502.04269), as in its code; the valid big M: derived here.
+    """
+
+    features: Real[np.ndarray, "samples coefficients"]
+    labels: Int[np.ndarray, "samples"]
+    lower: Int[np.ndarray, "coefficients"]
+    upper: Int[np.ndarray, "coefficients"]
+    sparsity_penalty: float | int
+    size_penalty: float | int
+    intercept: bool = False
+    positive_weight: float | int = 1.0
+    margin: float | int = 1e-3
+    big_m: BigM = "valid"
+
+    def __post_init__(self):
+        n_samples, n_coefficients = self.features.shape
+        require_count("the number of samples", n_samples, 1, "there is nothing to score otherwise")
+        require_count("the number of coefficients", n_coefficients, 1, "there is nothing to choose otherwise")
+        require_finite("features", self.features)
+        if self.labels.shape != (n_samples,) or not np.isin(self.labels, (-1, 1)).all():
+            raise ValueError(f"labels must be -1 or +1, one for each of the {n_samples} samples, got {self.labels}")
+        if not (self.lower.shape == self.upper.shape == (n_coefficients,) and (self.lower <= self.upper).all()):
+            raise ValueError(
+                f"lower must not exceed upper, {n_coefficients} entries each, got {self.lower} and {self.upper}"
+            )
+        require_in_range("sparsity_penalty", self.sparsity_penalty, 0, np.inf, includes_high=False)
+        require_in_range("size_penalty", self.size_penalty, 0, np.inf, includes_high=False)
+        require_above("positive_weight", self.positive_weight, 0, "every error costs something")
+        require_above("2 - positive_weight", 2 - self.positive_weight, 0, "every error costs something")
+        require_above("margin", self.margin, 0, "a score of zero is an error")
+        if self.big_m not in get_args(BigM):
+            raise ValueError(f"big_m must be one of {', '.join(get_args(BigM))}, got {self.big_m!r}")
+
+    @functools.cached_property
+    def _distinct(self) -> Any:
+        """The distinct samples as y x, the weight of each, and which of them every sample is."""
+        samples, which, counts = np.unique(
+            np.column_stack([self.features, self.labels]), axis=0, return_inverse=True, return_counts=True
+        )
+        price = np.where(samples[:, -1] > 0, self.positive_weight, 2 - self.positive_weight)
+        return samples[:, :-1] * samples[:, -1:], counts * price, which.ravel()
+
+    @property
+    def _penalties(self) -> Any:
+        """N C_0 and N C_1, one per coefficient."""
+        penalised = np.arange(len(self.lower)) >= self.intercept
+        return len(self.labels) * self.sparsity_penalty * penalised, len(self.labels) * self.size_penalty * penalised
+
+
+def recount(problem: ScoringProblem, coefficients: Int[np.ndarray, "coefficients"]) -> ScoringSystem:
+    """The scoring system with these coefficients, its errors and objective by definition."""
+    signed, weights, _ = problem._distinct
+    per_nonzero, per_size = problem._penalties
+    errors = float(weights[signed @ coefficients < problem.margin].sum())
+    penalties = per_nonzero @ (coefficients != 0) + per_size @ np.abs(coefficients)
+    return ScoringSystem(coefficients, errors, errors + float(penalties))
+
+
+def scoring_system(problem: ScoringProblem, settled: Int[np.ndarray, "samples"] | None = None) -> ScoringSystem:
+    """The optimal scoring system, by HiGHS; `settled` is what `settled_errors` found, and fixes those errors.
+
+    Raises RuntimeError if the recount is not what the solver says.
+    """
+    program = _program(problem, settled)
+    outcome = solve(program)
+    assert outcome.values is not None  # λ = any of the box with every sample an error is feasible
+    found = recount(problem, np.rint(outcome.values[: len(problem.lower)]).astype(int))
+    said = float(program.cost @ outcome.values)
+    if abs(found.objective - said) > ROUNDING * len(problem.labels):
+        raise RuntimeError(f"the scoring system costs {found.objective} by recount, but {said} by the solver")
+    return found
+
+
+def settled_errors(problem: ScoringProblem, attained: float | int) -> Int[np.ndarray, "samples"]:
+    """Data reduction: 0 for samples that every optimum gets right, 1 for those it gets wrong, -1 where that is open.
+
+    `attained` is the objective of any scoring system, the smaller the better. The linear relaxation never exceeds the
+    objective, so if it does exceed `attained` once a sample is forced to be an error, no optimum errs there; and
+    likewise for right ones. Two linear programs per distinct sample, from the last basis.
+    Raises ValueError for an objective that is not finite, or is below the relaxation's, so that nothing attains it.
+    Source: data reduction of Ustun & Rudin 2016 (arXiv 1502.04269), as recalled; this proof: derived here.
+    """
+    require_finite("attained", attained)
+    relaxation = _program(problem, None)._replace(integral=np.zeros(len(_program(problem, None).cost), bool))
+    linear = LinearProgram(relaxation)
+    linear.run()
+    limit = attained + ROUNDING * len(problem.labels)
+    if linear.objective > limit:
+        raise ValueError(
+            f"attained must be the objective of a scoring system, all exceed {linear.objective}: {attained}"
+        )
+    _, weights, which = problem._distinct
+    settled = np.full(len(weights), -1)
+    for sample in range(len(weights)):
+        column = np.array([len(problem.lower) + sample])
+        for forced in (0, 1):
+            linear.set_bounds(column, np.array([float(forced)]), np.array([float(forced)]))
+            if linear.run() == "infeasible" or linear.objective > limit:
+                settled[sample] = 1 - forced
+        linear.set_bounds(column, np.zeros(1), np.ones(1))
+    return settled[which]
+
+
+def _program(problem, settled):
+    """Over (λ, an error per distinct sample, whether each λ_j is not zero, |λ_j|)."""
+    from scipy.sparse import block_array, csr_matrix, diags_array, eye_array
+
+    signed, weights, which = problem._distinct
+    lower, upper = problem.lower.astype(float), problem.upper.astype(float)
+    corners = np.stack([signed * lower, signed * upper])
+    if problem.big_m == "valid":
+        big_m = problem.margin - corners.min(axis=0).sum(axis=1)
+    else:
+        big_m = 1.05 * problem.margin + corners.max(axis=0).sum(axis=1)
+    n_samples, n_coefficients = signed.shape
+    one = eye_array(n_coefficients)
+    rows = block_array(
+        [
+            [csr_matrix(signed), diags_array(big_m), None, None],
+            [-one, None, diags_array(upper), None],
+            [one, None, diags_array(-lower), None],
+            [-one, None, None, one],
+            [one, None, None, one],
+        ],
+        format="csr",
+    )
+    least_error, most_error = np.zeros(n_samples), np.ones(n_samples)
+    if settled is not None:
+        least_error[which] = settled == 1
+        most_error[which] = settled != 0
+    largest = np.maximum(np.abs(lower), np.abs(upper))
+    return Program(
+        cost=np.concatenate([np.zeros(n_coefficients), weights, *problem._penalties]),
+        lower=np.concatenate([lower, least_error, np.zeros(2 * n_coefficients)]),
+        upper=np.concatenate([upper, most_error, np.ones(n_coefficients), largest]),
+        integral=np.arange(n_samples + 3 * n_coefficients) < n_samples + 2 * n_coefficients,
+        rows=csr_matrix(rows),
+        row_lower=np.concatenate([np.full(n_samples, float(problem.margin)), np.zeros(4 * n_coefficients)]),
+        row_upper=np.full(n_samples + 4 * n_coefficients, np.inf),
+    )
