@@ -12,7 +12,7 @@ from sims.domain import AnyArray, is_traced
 GeluForm = Literal["erf", "tanh"]
 
 
-def gelu(x: Float[AnyArray, "*shape"], form: GeluForm = "erf") -> Float[Array, "*shape"]:
+def gelu(x: Float[AnyArray, "*shape"], form: str = "erf") -> Float[Array, "*shape"]:
     """GeLU(x) = x Φ(x), or with `form` = "tanh" (x/2)(1 + tanh(√(2/π)(x + 0.044715 x³))).
 
     Raises ValueError for another form. Source: Akyürek et al. 2023 (arXiv 2211.15661), whose proof uses the tanh form.
@@ -26,7 +26,7 @@ def gelu_product(
     x: Float[AnyArray, "*shape"],
     y: Float[AnyArray, "*shape"],
     scale: ScalarLike,
-    form: GeluForm = "erf",
+    form: str = "erf",
     richardson: bool = False,
 ) -> Float[Array, "*shape"]:
     """The product x y from three GeLUs, m_s = √(π/2) s⁻² [GeLU(s(x+y)) - GeLU(sx) - GeLU(sy)], or from six.

@@ -2,8 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import diffrax
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,10 +35,10 @@ class ReducedWeights(NamedTuple):
 
     def product(self) -> Float[Array, "features"]:
         """What the loss depends on: u U."""
-        return (self.value * self.key_query).ravel()
+        return jnp.ravel(self.value * self.key_query)
 
 
-class ExpectedLoss(eqx.Module):
+class ExpectedLoss(NamedTuple):
     """½ E(ŷ - wᵀx)² as the exact quadratic form θᵀMθ/2 - mᵀθ + c of the product θ of a layer's weights."""
 
     quadratic: Float[Array, "features features"]
@@ -95,7 +93,7 @@ def full_loss(input_covariance: Float[AnyArray, "dimension dimension"], context:
 
 
 def reduced_loss(input_covariance: Float[AnyArray, "dimension dimension"], context: int) -> ExpectedLoss:
-    """The expected loss as a function of `ReducedWeights`: `full_loss` (which says what is refused) where all else is 0."""
+    """The expected loss as a function of `ReducedWeights`: that of `full_loss`, with its refusals, at 0 elsewhere."""
     dimension = input_covariance.shape[0]
     full = full_loss(input_covariance, context)
     features = np.arange((dimension + 1) ** 2 * dimension).reshape(dimension + 1, dimension + 1, dimension)
@@ -131,8 +129,10 @@ def gradient_flow(loss: ExpectedLoss, start: Any, times: Float[AnyArray, "times"
     return _solve(loss, jax.tree.map(lambda entry: jnp.asarray(entry, float), start), jnp.asarray(times, float))
 
 
-@eqx.filter_jit
+@jax.jit
 def _solve(loss, start, times):
+    import diffrax  # takes as long to import as all the rest
+
     def slope(time, weights, loss):
         return jax.tree.map(jnp.negative, jax.grad(loss)(weights))
 

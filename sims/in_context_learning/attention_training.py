@@ -12,7 +12,7 @@ from jaxtyping import Float, Key, ScalarLike
 
 from sims.domain import AnyArray, require_above, require_count, require_in_range
 from sims.in_context_learning.linear_attention import attention_prediction
-from sims.in_context_learning.prompts import covariance_root, draw_prompts, require_covariance
+from sims.in_context_learning.prompts import PromptLaw, covariance_root, draw_prompts, require_covariance
 
 Start = Literal["positive", "random"]
 
@@ -41,10 +41,10 @@ def train_linear_attention(
 ) -> TrainedAttention:
     """Train the layer of `attention_prediction` for wᵀx from several starts, each on fresh prompts of its own.
 
-    Adam in float32, with a learning rate that falls to 0 along a cosine. A "positive" start has ½ as last entry of W_PV and
-    ½ I / √d as input block of W_KQ, plus N(0, 0.02²) everywhere: near the start of theorem 4.1 of Zhang, Frei &
-    Bartlett 2024. A "random" one is N(0, 0.3²) everywhere. The rows of W_PV but the last, and the last column of W_KQ,
-    do not reach the prediction and stay as they start.
+    Adam in float32, with a learning rate that falls to 0 along a cosine. A "positive" start has ½ as last entry of
+    W_PV and ½ I / √d as input block of W_KQ, plus N(0, 0.02²) everywhere: near the start of theorem 4.1 of Zhang, Frei
+    & Bartlett 2024. A "random" one is N(0, 0.3²) everywhere. The rows of W_PV but the last, and the last column of
+    W_KQ, do not reach the prediction and stay as they start.
 
     Args:
         key: of starts and prompts.
@@ -70,7 +70,8 @@ def train_linear_attention(
     require_above("learning_rate", learning_rate, 0, "nothing is learned otherwise")
     require_covariance("input_covariance", input_covariance, dimension)
     require_covariance("weight_covariance", weight_covariance, dimension)
-    law = (noise_std, covariance_root(input_covariance), covariance_root(weight_covariance))
+    roots = covariance_root(input_covariance), covariance_root(weight_covariance)
+    law = PromptLaw(noise_std, input_root=roots[0], weight_root=roots[1])
     return _train(jax.random.split(key, starts), dimension, context, start, steps, batch, learning_rate, law)
 
 
@@ -81,18 +82,17 @@ def effective_map(
 
     That is the last entry of W_PV times the input block of W_KQ, transposed. Source: derived here.
     """
-    return value_projection[..., -1:, -1:] * jnp.swapaxes(key_query[..., :-1, :-1], -1, -2)
+    return jnp.asarray(value_projection)[..., -1:, -1:] * jnp.swapaxes(key_query[..., :-1, :-1], -1, -2)
 
 
 @partial(jax.jit, static_argnums=(1, 2, 3, 4, 5))
 def _train(keys, dimension, context, start, steps, batch, learning_rate, law):
-    noise_std, *roots = law
     sizes = batch, context + 1, dimension
     adam = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 
     def loss(matrices, prompts):
         def prediction(inputs, labels):
-            return attention_prediction(*matrices, inputs[:-1], labels[:-1], inputs[-1])
+            return attention_prediction(matrices[0], matrices[1], inputs[:-1], labels[:-1], inputs[-1])
 
         targets = jnp.sum(prompts.weights * prompts.inputs[:, -1], axis=-1)
         return jnp.mean((jax.vmap(prediction)(prompts.inputs, prompts.labels) - targets) ** 2)
@@ -102,16 +102,14 @@ def _train(keys, dimension, context, start, steps, batch, learning_rate, law):
 
         def descend(state, index):
             matrices, moments = state
-            prompts = draw_prompts(
-                jax.random.fold_in(data_key, index), sizes, noise_std, 1.0, 0.0, 1.0, *roots, jnp.float32
-            )
+            prompts = draw_prompts(jax.random.fold_in(data_key, index), sizes, law, jnp.float32)
             value, gradient = jax.value_and_grad(loss)(matrices, prompts)
             updates, moments = adam.update(gradient, moments)
             return (optax.apply_updates(matrices, updates), moments), value
 
         matrices = _start(start_key, dimension, start)
         (matrices, _), losses = lax.scan(descend, (matrices, adam.init(matrices)), jnp.arange(steps))
-        return TrainedAttention(*matrices, losses)
+        return TrainedAttention(matrices[0], matrices[1], losses)
 
     return jax.vmap(from_one_start)(keys)
 

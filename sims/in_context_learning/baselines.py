@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.domain import AnyArray, require_above, require_finite, require_in_range
+from sims.domain import AnyArray, require_count, require_finite, require_in_range
 from sims.in_context_learning.prompts import Prompts
 from sims.precision import require_float64
 
@@ -63,7 +63,7 @@ def nearest_neighbours(neighbours: int = 3, *, weighted: bool = False) -> Rule:
     them. Raises ValueError for less than one neighbour.
     Source: the two 3-nearest-neighbour baselines of Akyürek et al. 2023.
     """
-    require_above("neighbours", neighbours, 0, "a mean of labels needs one")
+    require_count("neighbours", neighbours, 1, "a mean of labels needs one")
     return Rule("weighted_neighbours" if weighted else "nearest_neighbours", neighbours)
 
 
@@ -171,9 +171,9 @@ def _neighbours(inputs, labels, neighbours, weighted):
 
     chosen = lax.fori_loop(0, neighbours.astype(int), choose_next, jnp.zeros_like(is_before))
     if weighted:
-        hits = chosen & (distances == 0)
-        inverses = chosen / jnp.where(chosen & ~hits, distances, 1)
-        shares = jnp.where(jnp.any(hits, axis=1, keepdims=True), hits, inverses)
+        least = jnp.min(distances, axis=1, keepdims=True)
+        ratios = least / jnp.where(chosen & (distances > 0), distances, 1)
+        shares = chosen * jnp.where(least > 0, ratios, distances == 0)
     else:
         shares = chosen.astype(inputs.dtype)
     total = jnp.sum(shares, axis=1)
@@ -217,7 +217,7 @@ def _apply(functions, inputs, labels, kinds, parameters):
     """Rules of one kind are one program over their parameters; the results stand in the order of the rules."""
 
     def of_prompt(inputs, labels):
-        found = {}
+        found: dict[int, Array] = {}
         for kind in dict.fromkeys(kinds):
             members = [index for index, other in enumerate(kinds) if other == kind]
             outputs = jax.vmap(partial(functions[kind], inputs, labels))(parameters[np.array(members)])

@@ -119,7 +119,7 @@ def _writes(instruction: Instruction, state: State) -> Float[np.ndarray, " posit
 
 def _inherited(
     instruction: Instruction, exact: LayerBounds, error: Bounds, least: Float[np.ndarray, " positions"]
-) -> Bounds:
+) -> Float[np.ndarray, "write positions"]:
     """What errors of the registers before an instruction do to its results."""
     rows = list(instruction.write_rows)
     if isinstance(instruction, Division):

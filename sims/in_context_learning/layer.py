@@ -82,7 +82,7 @@ def attention(weights: LayerWeights, hidden: Float[Array, "rows positions"]) -> 
 
 
 def normalise(
-    weights: LayerWeights, stream: Float[Array, "rows positions"], mode: LayerNormMode
+    weights: LayerWeights, stream: Float[Array, "rows positions"], mode: str
 ) -> Float[Array, "rows positions"]:
     """What the MLP reads: the layer norm of the residual stream times the gain, or the ideal of it."""
     if mode not in ("ideal", "realised"):

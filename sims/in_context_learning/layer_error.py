@@ -21,6 +21,9 @@ from sims.in_context_learning.raw import Division, Instruction, State
 GELU_ULPS = 4
 """Relative error, in units of rounding, within which a GeLU is evaluated."""
 
+STEEPEST = 1.13
+"""No slope of GeLU, in either form, exceeds it."""
+
 REMAINDERS: dict[GeluForm, tuple[float, float]] = {
     "erf": (1 / 12, 1 / 80),
     "tanh": (1 / (3 * np.pi) - 0.044715 / 2, 4 / (15 * np.pi**2) - 0.044715 / np.pi),
@@ -116,10 +119,12 @@ def _norm(sizes, before, construction):
             excess = total / least + (total**2 + squares) / (2 * least**2)
             factor = np.where(excess < 1, np.maximum(1 - excess, 0) ** -0.5 - 1, np.inf)
             pads = largest + total
-        # Two pads, each a sum over all rows, and the mean of all rows: the shift of the mean by their rounding.
-        shift = unit * (2 * (rows + 3) * (pads + before.pads) + (rows + 2) * (2 * pads + total)) / rows
-        absolute = shift / sizes.least_divisor
-    relative = factor + 2 * (rows + 8) * unit
+        # The self head sees a little of the pads elsewhere too.
+        elsewhere = _elsewhere(scales, before.pads.shape[-1]) * (pads + before.pads).max(axis=-1, keepdims=True)
+        # Two pads, each a sum over all rows, and the mean of all rows: how far their errors shift the mean.
+        pad_error = unit * (rows + 3) * (pads + before.pads) + elsewhere
+        absolute = (2 * pad_error + unit * (rows + 2) * (2 * pads + total)) / rows / sizes.least_divisor
+        relative = factor + 2 * (rows + 8) * unit + 2 * elsewhere / least
     return _Noise(relative[..., None, :], absolute[..., None, :]), pads
 
 
@@ -129,13 +134,18 @@ def _passing(size, weight_sums, terms, norm, scales, unit, gate=0.0):
     # z (1 - Φ(z)) <= φ(z) for z > 0, for both forms of GeLU; below zero all of z is lost.
     tail = np.where(room > 0, np.exp(-(np.maximum(room, 0) ** 2) / 2) / np.sqrt(2 * np.pi), 0.4 - room)
     rounding = unit * (terms + GELU_ULPS + 6) * (scales.bypass + gate + size)
-    return tail + rounding + norm.relative * size + norm.absolute * weight_sums
+    return tail + rounding + STEEPEST * (norm.relative * size + norm.absolute * weight_sums)
+
+
+def _elsewhere(scales, positions):
+    """How far a mean over K(i) can be moved by what the softmax leaves on other positions, per size of an entry."""
+    return 2 * positions * np.exp(-scales.sharpness)
 
 
 def _read_error(raw, sizes, before, scales, unit):
     """Error of W_a mean h_j[r]: what the softmax leaves elsewhere, rounding, and what was left in the scratch."""
     positions = sizes.before.shape[-1]
-    elsewhere = 2 * positions * np.exp(-scales.sharpness) * sizes.before.max(axis=(-2, -1))[..., None, None]
+    elsewhere = _elsewhere(scales, positions) * sizes.before.max(axis=(-2, -1))[..., None, None]
     weight_sums = np.abs(raw.read_matrix).sum(axis=1, keepdims=True)
     rounding = unit * (_terms(raw.read_matrix) + positions + 3) * sizes.read
     return elsewhere * weight_sums + rounding + before.scratch[..., None, :]
@@ -166,8 +176,8 @@ def _product_error(raw, sizes, read_error, norm, construction):
     else:
         remainder = fourth * scales.product**2 * size**4
         coefficients, units, largest = 1.0, 3, scales.product
-    # |GeLU(z)| and |z GeLU'(z)| are at most |z| (1/2 + 0.8 |z|) and 1.13 |z|.
-    slope = np.minimum(0.5 + 0.8 * largest * size, 1.13)
+    # |GeLU(z)| and |z GeLU'(z)| are at most |z| (1/2 + 0.8 |z|).
+    slope = np.minimum(0.5 + 0.8 * largest * size, STEEPEST)
     magnitude = coefficients * np.sqrt(np.pi / 2) / scales.product * 2 * size * slope
     summed = weights.out_matrix @ magnitude + scales.bypass + sizes.passed
     terms = units * _terms(raw.out_matrix) + 2

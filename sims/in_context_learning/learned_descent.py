@@ -1,4 +1,4 @@
-"""Descent with learned steps: GD, and GD++ that also contracts the inputs, fitted on some tasks and tested on others."""
+"""Descent with learned steps: GD, and GD++ that also contracts the inputs, fitted on some tasks, tested on others."""
 
 from typing import NamedTuple
 
@@ -11,8 +11,7 @@ from jaxtyping import Float, Key
 from sims.domain import AnyArray, require_count
 from sims.precision import require_float64
 
-
-_GROWTH = 8
+_GROWTH = 8  # of the steps from layer to layer where a fit starts: contracted inputs need longer ones
 
 
 class LearnedDescent(NamedTuple):
@@ -23,9 +22,7 @@ class LearnedDescent(NamedTuple):
     fitted_loss: float
 
 
-def task_spectra(
-    key: Key[Array, ""], tasks: int, dimension: int, context: int
-) -> Float[Array, "tasks dimension"]:
+def task_spectra(key: Key[Array, ""], tasks: int, dimension: int, context: int) -> Float[Array, "tasks dimension"]:
     """The d eigenvalues of Σ x_i x_iᵀ over N = `context` inputs, uniform on (-1, 1)ᵈ, for each task.
 
     Raises ValueError for sizes below one. Source: the tasks of von Oswald et al. 2023.
@@ -88,7 +85,7 @@ def learn_descent(
     steps, contractions = np.log([context / typical]), np.zeros(0)
     for depth in range(1, layers + 1):
         if depth > 1:
-            # Equal steps would be a saddle, and contracted inputs need longer steps.
+            # Equal steps would be a saddle.
             steps = np.append(steps, steps[-1] + np.log(_GROWTH))
         if depth > 1 and contract:
             following = contractions[-1] + np.log(_GROWTH) if contractions.size else -np.log(typical)

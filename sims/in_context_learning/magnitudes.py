@@ -92,7 +92,8 @@ def program_bounds(
                     f"write_rows of the division in layer {number} must hold zero before it (clear them with aff, or "
                     f"bound the input by 0 there), got bounds up to {bounds[list(instruction.write_rows)].max():g}"
                 )
-        layers.append(layer_bounds(instruction, bounds))
+        with np.errstate(over="ignore", invalid="ignore"):
+            layers.append(layer_bounds(instruction, bounds))
         bounds = layers[-1].after
         if not np.isfinite(bounds).all():
             raise ValueError(f"registers must stay bounded: after layer {number} no finite bound is left")

@@ -15,10 +15,10 @@ Predictor = Callable[[Prompts], AnyArray]
 
 
 class Estimate(NamedTuple):
-    """A mean over prompts and the standard error of that mean, at each prefix k = 0, ..., n - 1."""
+    """Means over prompts and the standard errors of these means."""
 
-    mean: Float[Array, "prefixes"]
-    standard_error: Float[Array, "prefixes"]
+    mean: Float[Array, "*quantities"]
+    standard_error: Float[Array, "*quantities"]
 
 
 class LinearFit(NamedTuple):
@@ -26,6 +26,16 @@ class LinearFit(NamedTuple):
 
     weights: Float[Array, "count dimension"]
     r_squared: Float[Array, "count"]
+
+
+def estimate(samples: Float[AnyArray, "count *quantities"]) -> Estimate:
+    """The mean over the prompts of numbers that each of them gave, and its standard error.
+
+    Raises ValueError for fewer than two prompts.
+    """
+    require_count("the number of prompts", samples.shape[0], 2, "one has no standard error")
+    samples = jnp.asarray(samples)
+    return Estimate(jnp.mean(samples, axis=0), jnp.std(samples, axis=0, ddof=1) / samples.shape[0] ** 0.5)
 
 
 def squared_prediction_difference(
@@ -36,7 +46,7 @@ def squared_prediction_difference(
     To the Bayes predictor it is the excess risk. Raises ValueError for fewer than two prompts.
     Source: equation 15 of Akyürek et al. 2023.
     """
-    return _estimate((first - second) ** 2)
+    return estimate((first - second) ** 2)
 
 
 def excess_error(
@@ -49,7 +59,7 @@ def excess_error(
     What the two have in common, the label's noise above all, cancels in each difference.
     Raises ValueError for fewer than two prompts.
     """
-    return _estimate((first - labels) ** 2 - (second - labels) ** 2)
+    return estimate((first - labels) ** 2 - (second - labels) ** 2)
 
 
 def implicit_fit(
@@ -109,7 +119,7 @@ def ilwd(
 
     Raises ValueError for fewer than two prompts. Source: equation 17 of Akyürek et al. 2023.
     """
-    return _estimate(jnp.sum((first - second) ** 2, axis=-1))
+    return estimate(jnp.sum((first - second) ** 2, axis=-1))
 
 
 def gram_eigenvalues(inputs: Float[AnyArray, "count examples dimension"]) -> Float[Array, "count rank"]:
@@ -124,11 +134,3 @@ def gram_eigenvalues(inputs: Float[AnyArray, "count examples dimension"]) -> Flo
         return jnp.maximum(jnp.linalg.eigvalsh(smaller), 0)
 
     return lax.map(of_sample, jnp.asarray(inputs))
-
-
-def _estimate(samples) -> Estimate:
-    require_count("the number of prompts", samples.shape[0], 2, "one has no standard error")
-    samples = jnp.asarray(samples)
-    return Estimate(jnp.mean(samples, axis=0), jnp.std(samples, axis=0, ddof=1) / samples.shape[0] ** 0.5)
-
-

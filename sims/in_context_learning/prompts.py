@@ -64,29 +64,37 @@ def sample_prompts(
         require_finite(name, number)
     for name, covariance in {"input_covariance": input_covariance, "weight_covariance": weight_covariance}.items():
         require_covariance(name, covariance, dimension)
-    factors = covariance_root(input_covariance), covariance_root(weight_covariance)
-    return draw_prompts(
-        key, (count, examples, dimension), noise_std, weight_std, weight_mean, input_scale, *factors, dtype
-    )
+    roots = covariance_root(input_covariance), covariance_root(weight_covariance)
+    law = PromptLaw(noise_std, weight_std, weight_mean, input_scale, input_root=roots[0], weight_root=roots[1])
+    return draw_prompts(key, (count, examples, dimension), law, dtype)
 
 
-def draw_prompts(
-    key, sizes, noise_std, weight_std, weight_mean, input_scale, input_root, weight_root, dtype
-) -> Prompts:
-    """The draw itself, for loops: `sizes` are count, n and d, and roots of the covariances take their place."""
+class PromptLaw(NamedTuple):
+    """The parameters of `sample_prompts` as a loop takes them: checked, with roots of the covariances."""
+
+    noise_std: ScalarLike = 0.0
+    weight_std: ScalarLike = 1.0
+    weight_mean: ScalarLike = 0.0
+    input_scale: ScalarLike = 1.0
+    input_root: Float[Array, "dimension dimension"] | None = None
+    weight_root: Float[Array, "dimension dimension"] | None = None
+
+
+def draw_prompts(key: Key[Array, ""], sizes: tuple[int, int, int], law: PromptLaw, dtype: DTypeLike) -> Prompts:
+    """What `sample_prompts` draws, for `sizes` count, n and d, without its checks."""
     count, examples, dimension = sizes
     input_key, weight_key, noise_key = jax.random.split(key, 3)
-    inputs = jax.random.normal(input_key, sizes, dtype)
+    inputs: Array = jax.random.normal(input_key, sizes, dtype)
     weights = jax.random.normal(weight_key, (count, dimension), dtype)
     noise = jax.random.normal(noise_key, (count, examples), dtype)
-    if input_root is not None:
-        inputs = inputs @ input_root.astype(dtype)
-    if weight_root is not None:
-        weights = weights @ weight_root.astype(dtype)
-    inputs = (input_scale * inputs).astype(dtype)
-    weights = (weight_mean + weight_std * weights).astype(dtype)
-    labels = jnp.sum(inputs * weights[:, None, :], axis=-1) + noise_std * noise
-    return Prompts(inputs, labels.astype(dtype), weights)
+    if law.input_root is not None:
+        inputs = inputs @ law.input_root.astype(dtype)
+    if law.weight_root is not None:
+        weights = weights @ law.weight_root.astype(dtype)
+    inputs = jnp.asarray(law.input_scale * inputs, dtype)
+    weights = jnp.asarray(law.weight_mean + law.weight_std * weights, dtype)
+    labels = jnp.sum(inputs * weights[:, None, :], axis=-1) + law.noise_std * noise
+    return Prompts(inputs, jnp.asarray(labels, dtype), weights)
 
 
 def tokens(prompts: Prompts) -> Float[Array, "*batch positions width"]:

@@ -6,7 +6,6 @@ column. `reference` is its exact effect; the compiler turns it into a decoder la
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -37,7 +36,7 @@ class Raw:
     column: derived here.
     """
 
-    star: Literal["+", "*"]
+    star: str
     read_rows: tuple[int, ...]
     own_rows: tuple[int, ...]
     write_rows: tuple[int, ...]

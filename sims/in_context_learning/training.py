@@ -19,8 +19,7 @@ from sims._store import ChunkStore
 from sims.domain import require_above, require_count, require_finite, require_in_range
 from sims.in_context_learning.baselines import Rule, predict_all
 from sims.in_context_learning.learner import Transformer
-from sims.in_context_learning.prompts import Prompts, draw_prompts, tokens
-from sims.sweep import _progress
+from sims.in_context_learning.prompts import PromptLaw, Prompts, draw_prompts, tokens
 
 _STEPS_PER_CALL = 500
 _PROMPTS_PER_CALL = 1024
@@ -103,6 +102,8 @@ def train(
     Raises ValueError for sizes out of range.
     Source: objective (8) of Akyürek et al. 2023; Adam's β = (0.9, 0.98) and ε = 1e-9 as there.
     """
+    from sims.sweep import _progress  # xarray is slow to import
+
     start_key, data_key = jax.random.split(key)
     sizes = {name: getattr(settings, name) for name in ("dimension", "examples", "layers", "width", "heads")}
     model = Transformer(start_key, **sizes)
@@ -113,7 +114,8 @@ def train(
         for _, kept in store.chunks():
             state, losses, done = _unpacked(kept, state)
     rates = _learning_rates(settings)
-    law = tuple(jnp.float32(number) for number in (settings.noise_std, settings.weight_std, settings.weight_mean))
+    numbers = (settings.noise_std, settings.weight_std, settings.weight_mean)
+    law = PromptLaw(*(jnp.float32(number) for number in numbers))
     with _progress(progress, "training", settings.steps, done) as advance:
         while done < settings.steps:
             steps = min(_STEPS_PER_CALL, settings.steps - done)
@@ -136,7 +138,7 @@ def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array,
 
 
 def evaluate(model: Transformer, prompts: Prompts, rules: list[Rule]) -> Evaluation:
-    """Compare a trained transformer with rules on prompts it has not seen: these in float64, the model in its own dtype.
+    """Compare a trained transformer, in its own dtype, with rules in float64 on prompts that it has not seen.
 
     Raises TypeError in float32, ValueError for prompts that `predict_all` refuses.
     """
@@ -161,7 +163,7 @@ def _advance(state, data_key, first, steps, rates, law, shape):
     def descend(index, running):
         arrays, moments, losses = running
         key = jax.random.fold_in(data_key, first + index)
-        prompts = draw_prompts(key, shape, *law, 1.0, None, None, jnp.float32)
+        prompts = draw_prompts(key, shape, law, jnp.float32)
         value, gradient = jax.value_and_grad(loss)(arrays, prompts)
         updates, moments = _ADAM.update(gradient, moments)
         arrays = jax.tree.map(lambda entry, update: entry - rates[index] * update, arrays, updates)

@@ -68,7 +68,7 @@ def diagonal_network(
     depth: int,
     objective: Objective,
     *,
-    basis: Float[AnyArray, "dim dim"] | None = None,
+    basis: Float[AnyArray, "inputs features"] | None = None,
 ) -> Parameters:
     """Layers and predictor that are diagonal in the features' basis, with one value per feature.
 

@@ -59,7 +59,7 @@ def hitting_time(
     objective: Objective,
     clock: Clock,
 ) -> Float[Array, ""]:
-    """The time at which w̄ reaches `fraction` of its asymptote: an event of an explicit solver, as nothing is stiff before.
+    """The time at which w̄ reaches `fraction` of its asymptote: an event of an explicit solver (nothing is stiff yet).
 
     `fraction` is p in (0, 1). NaN for a traced start at or above the target, and where the rise takes less than about
     1e-7 of the time before it: use `hitting_time_by_quadrature` there. Raises ValueError for a concrete one, and

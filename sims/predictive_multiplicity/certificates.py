@@ -1,18 +1,19 @@
 """Certificates: weights whose signs are exact, or a circuit that no weights can label."""
 
+import math
 from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.predictive_multiplicity.circuits import Circuit
-from sims.predictive_multiplicity.highs import NO_LIMIT, LinearProgram
-from sims.predictive_multiplicity.mip import Program
+from sims.predictive_multiplicity.circuits import Cut, circuit_cut
+from sims.predictive_multiplicity.mip import Program, linear_program
 from sims.predictive_multiplicity.table import Table
 
 _UNIT = 2**52
 _SUPPORT = 1e-9
+_LARGEST_DENOMINATOR = 10**6
 
 
 class Weights(NamedTuple):
@@ -53,12 +54,12 @@ class GordanProgram:
         tau = np.ones((n_dims, 1))
         ones = np.append(np.ones(2 * self._n_rows), 0.0)
         rows = csr_array(np.vstack([np.hstack([sums, -tau]), np.hstack([sums, tau]), ones]))
-        none = np.full(n_dims, NO_LIMIT)
+        none = np.full(n_dims, np.inf)
         cost = np.zeros(2 * self._n_rows + 1)
         cost[-1] = 1.0
         self._tau_only = cost
         self._columns = np.arange(2 * self._n_rows + 1)
-        self._program = LinearProgram(
+        self._program = linear_program(
             Program(
                 cost,
                 np.zeros(len(cost)),
@@ -97,7 +98,7 @@ class GordanProgram:
 
     def circuits(
         self, costs: Float[np.ndarray, "draws columns"], upper: Float[np.ndarray, "columns"]
-    ) -> list[tuple[Circuit, float]]:
+    ) -> list[tuple[Cut, float]]:
         """For each row of costs the cheapest circuit (λ₊, then λ₋) with λ <= upper, and its residual.
 
         The residual max_j |Σ λ_u s_u (1, u)_j| is 0 where λ could be made rational and the sum vanishes exactly. The
@@ -112,48 +113,29 @@ class GordanProgram:
             support = np.flatnonzero(weights > _SUPPORT)
             rows, signs = support % self._n_rows, np.where(support < self._n_rows, 1, -1)
             if len(np.unique(rows)) == len(rows):
-                circuit = Circuit(tuple(rows.tolist()), tuple(signs.tolist()))
-                found.append((circuit, self._residual(circuit, weights[support])))
+                cut = circuit_cut(tuple(rows.tolist()), tuple(signs.tolist()))
+                found.append((cut, self._residual(cut, weights[support])))
         return found
 
-    def _residual(self, circuit: Circuit, weights: Float[np.ndarray, "support"]) -> float:
-        ratios = [Fraction(weight).limit_denominator(10**6) for weight in (weights / weights.max()).tolist()]
-        members = list(circuit.members)
-        scale = np.lcm.reduce(np.array([ratio.denominator for ratio in ratios], object))
-        whole = np.array([int(ratio * scale) * sign for ratio, sign in zip(ratios, circuit.signs, strict=True)], object)
-        if not (whole @ self._table.exact_design[members]).any() and all(whole):
+    def _residual(self, cut: Cut, weights: Float[np.ndarray, "support"]) -> float:
+        members, signs = list(cut.members), np.array(cut.signs)
+        ratios = [Fraction(weight).limit_denominator(_LARGEST_DENOMINATOR) for weight in (weights / weights.max()).tolist()]
+        scale = math.lcm(*(ratio.denominator for ratio in ratios))
+        whole = np.array([int(ratio * scale) for ratio in ratios], object)
+        if all(whole) and not ((whole * signs) @ self._table.exact_design[members]).any():
             return 0.0
-        return float(np.abs((weights * circuit.signs) @ self._table.unit_design[members]).max())
+        return float(np.abs((weights * signs) @ self._table.unit_design[members]).max())
 
-    def refuting(self, dichotomy: Real[np.ndarray, "rows"], draws: int, seed: int) -> list[tuple[Circuit, float]]:
+    def refuting(self, dichotomy: Real[np.ndarray, "rows"], draws: int, seed: int) -> list[tuple[Cut, float]]:
         """Circuits that show a dichotomy not to be linear, of random costs; none if it is."""
         costs = np.random.default_rng(seed).random((draws, 2 * self._n_rows))
         return self.circuits(costs, np.concatenate([dichotomy == 1, dichotomy == 0]).astype(float))
 
-    def cheapest(self, b: Float[np.ndarray, "rows"]) -> list[tuple[Circuit, float]]:
+    def cheapest(self, b: Float[np.ndarray, "rows"]) -> list[tuple[Cut, float]]:
         """The circuit of least Σ λ_u [b_u away from s_u] at a fractional b: a candidate for a violated row."""
         return self.circuits(np.concatenate([1 - b, b])[None], np.ones(2 * self._n_rows))
 
 
-class Solution(NamedTuple):
-    """A linear classifier with its certificates.
-
-    dichotomy : b, 1 where the prediction is +1, [m]; weights : as `Weights`; margin : of the dichotomy.
-    errors : E(b), recounted from the exact signs of the weights.
-    value, bound : the optimised number (errors, or disagreement) and what was proved of the optimum: for a minimum
-    bound <= optimum <= value, for a maximum value <= optimum <= bound.
-    status : "optimal" if bound and value meet, "time limit" if not.
-    certificate : over which classifiers the bound holds: "exact" for all linear ones, "margin >= g" for those of such a
-    margin.
-    recounted : the exact signs of the weights are the dichotomy and its counts those reported; never False.
-    """
-
-    dichotomy: Int[np.ndarray, "rows"]
-    weights: Float[np.ndarray, "dims"]
-    errors: int | float
-    bound: int | float
-    status: str
-    certificate: str
-    recounted: bool
-    value: int | float
-    margin: float
+def margin_certificate(margin: float | int) -> str:
+    """The certificate of a proof that covers the classifiers of at least this margin."""
+    return f"margin >= {np.format_float_scientific(margin, trim='-', exp_digits=1)}"

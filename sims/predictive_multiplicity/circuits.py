@@ -16,29 +16,41 @@ from sims.predictive_multiplicity.table import Table
 _VIOLATION = 1e-6
 
 
-class Circuit(NamedTuple):
-    """Rows C and signs s of a circuit."""
+class Cut(NamedTuple):
+    """A row low <= Σ_{u in members} s_u b_u <= high of a 0/1 program over dichotomies b."""
 
     members: tuple[int, ...]
     signs: tuple[int, ...]
+    low: float
+    high: float
 
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """Least and largest Σ s_u b_u of a linear dichotomy b."""
-        negatives = self.signs.count(-1)
-        return 1 - negatives, len(self.members) - 1 - negatives
+    def violation(self, b: Float[np.ndarray, "rows"]) -> float:
+        """How far b is outside the row; negative inside."""
+        value = float(np.array(self.signs) @ b[list(self.members)])
+        return max(self.low - value, value - self.high)
 
 
-def as_rows(circuits: list[Circuit], n_columns: int) -> tuple[Any, Float[np.ndarray, "c"], Float[np.ndarray, "c"]]:
-    """The circuits' rows as a sparse matrix with `n_columns` columns, and their lower and upper bounds."""
+def circuit_cut(members: tuple[int, ...], signs: tuple[int, ...]) -> Cut:
+    """The row of a circuit (C, s): neither all signs nor all opposite ones."""
+    n_negatives = signs.count(-1)
+    return Cut(members, signs, 1 - n_negatives, len(members) - 1 - n_negatives)
+
+
+def no_good_cut(dichotomy: Int[np.ndarray, "rows"]) -> Cut:
+    """The row that excludes one dichotomy and no other."""
+    signs = tuple((2 * dichotomy - 1).tolist())
+    return Cut(tuple(range(len(signs))), signs, -np.inf, signs.count(1) - 1)
+
+
+def as_rows(cuts: list[Cut], n_columns: int) -> tuple[Any, Float[np.ndarray, "cuts"], Float[np.ndarray, "cuts"]]:
+    """Cuts as a sparse matrix with `n_columns` columns, and their lower and upper bounds."""
     from scipy.sparse import csr_array
 
-    lengths = [len(circuit.members) for circuit in circuits]
-    members = np.array([member for circuit in circuits for member in circuit.members], np.int32)
-    signs = np.array([sign for circuit in circuits for sign in circuit.signs], float)
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    bounds = np.array([circuit.bounds for circuit in circuits], float).reshape(-1, 2)
-    return csr_array((signs, members, starts), shape=(len(circuits), n_columns)), bounds[:, 0], bounds[:, 1]
+    members = np.array([member for cut in cuts for member in cut.members], np.int32)
+    signs = np.array([sign for cut in cuts for sign in cut.signs], float)
+    starts = np.cumsum([0, *(len(cut.members) for cut in cuts)]).astype(np.int32)
+    low, high = np.array([cut.low for cut in cuts], float), np.array([cut.high for cut in cuts], float)
+    return csr_array((signs, members, starts), shape=(len(cuts), n_columns)), low, high
 
 
 class Parallelograms:
@@ -69,7 +81,7 @@ class Parallelograms:
         self.middles = np.flatnonzero(self.first == self.second)
         self.bucket_of_middle = np.searchsorted(self.starts, self.middles, side="right") - 1
 
-    def violated(self, b: Float[np.ndarray, "rows"], most: int) -> list[Circuit]:
+    def violated(self, b: Float[np.ndarray, "rows"], most: int) -> list[Cut]:
         """The `most` most violated rows at a fractional dichotomy b: of each sum, its widest parallelogram."""
         if not len(self.starts):
             return []
@@ -88,7 +100,7 @@ class Parallelograms:
         worst = np.argsort(-excess, kind="stable")[:most]
         return [self._row(int(which), values) for which in worst[excess[worst] > _VIOLATION]]
 
-    def _row(self, which: int, values: Float[np.ndarray, "pairs"]) -> Circuit:
+    def _row(self, which: int, values: Float[np.ndarray, "pairs"]) -> Cut:
         n_sums, n_middles = len(self.starts), len(self.middles)
         bucket = which if which < n_sums else int(self.bucket_of_middle[(which - n_sums) % n_middles])
         part = slice(self.starts[bucket], self.starts[bucket] + self.lengths[bucket])
@@ -99,4 +111,4 @@ class Parallelograms:
             outer = high if which < n_sums + n_middles else low
             centre = self.first[self.middles[(which - n_sums) % n_middles]]
             coefficients = {self.first[outer]: 1, self.second[outer]: 1, centre: -1}
-        return Circuit(tuple(int(row) for row in coefficients), tuple(coefficients.values()))
+        return circuit_cut(tuple(int(row) for row in coefficients), tuple(coefficients.values()))

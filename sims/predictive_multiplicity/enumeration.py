@@ -11,13 +11,13 @@ below are those of the arrangement at infinity, one dimension lower, and so on d
 import math
 from functools import partial
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Bool, Int, Real
+from jaxtyping import Int, Real
 
 from sims.domain import AnyArray, require_count, require_finite
 from sims.precision import require_float64
@@ -33,15 +33,15 @@ class Paths(NamedTuple):
     """Everything about one table over all linear classifiers; n is the total count of samples.
 
     errors : E_0, weighted errors of the baseline.
-    baseline : b⁰, its dichotomy.
-    discrepancy : n δ_ε at e = 0..n - E_0: the most samples on which one dichotomy with at most E_0 + e errors differs.
-    ambiguity : n α_ε at e = 0..n - E_0: the samples that some dichotomy with at most E_0 + e errors predicts otherwise.
+    baseline : b⁰, its dichotomy, in {0, 1}.
+    discrepancy : n δ_ε at e = 0..n: the most samples on which one dichotomy with at most E_0 + e errors differs.
+    ambiguity : n α_ε at e = 0..n: the samples that some dichotomy with at most E_0 + e errors predicts otherwise.
     flip_errors : E_u, the fewest errors of a dichotomy that differs from the baseline at row u.
     cells : how many distinct dichotomies have exactly E errors, E = 0..n.
     """
 
     errors: int
-    baseline: Bool[np.ndarray, "rows"]
+    baseline: Int[np.ndarray, "rows"]
     discrepancy: Int[np.ndarray, "tolerances"]
     ambiguity: Int[np.ndarray, "tolerances"]
     flip_errors: Int[np.ndarray, "rows"]
@@ -52,7 +52,7 @@ def enumerate_paths(
     points: Real[AnyArray, "rows dim"],
     positives: Int[AnyArray, "rows"],
     negatives: Int[AnyArray, "rows"],
-    baseline: Bool[AnyArray, "rows"] | Int[AnyArray, "rows"] | None = None,
+    baseline: Int[AnyArray, "rows"] | None = None,
 ) -> Paths:
     """The exact discrepancy and ambiguity at every error tolerance, by meeting every linear dichotomy once.
 
@@ -60,8 +60,8 @@ def enumerate_paths(
         points: x_u, distinct and in general position: no d + 1 of them on one hyperplane. Best roughly centred.
         positives: n⁺_u, samples labelled +1 at each point, none negative.
         negatives: n⁻_u, samples labelled -1 at each point, none negative.
-        baseline: b⁰_u, whether the baseline predicts +1, linear or not; None takes a dichotomy with the fewest errors,
-            the first met where several tie (`cells` tells how many do).
+        baseline: b⁰_u, 1 where the baseline predicts +1, else 0, linear or not; None takes a dichotomy with the fewest
+            errors, the first met where several tie (`cells` tells how many do).
 
     The cost is about C(n-1, d) n sign tests. Signs are those of the given numbers, certain in spite of rounding.
     Not to be traced: the refusals need values.
@@ -94,19 +94,19 @@ def enumerate_paths(
     discrepancy = np.maximum.accumulate(np.maximum(most, total - fewest[::-1]))
     ambiguity = np.cumsum(np.bincount(flip_errors, totals, total + 1).astype(int))
     errors = int(negatives[chosen].sum() + positives[~chosen].sum())
-    return Paths(errors, chosen, discrepancy[errors:], ambiguity[errors:], flip_errors, cells + cells[::-1])
+    allowed = np.minimum(errors + np.arange(total + 1), total)
+    return Paths(errors, chosen.astype(int), discrepancy[allowed], ambiguity[allowed], flip_errors, cells + cells[::-1])
 
 
-def dichotomies(points: Real[AnyArray, "rows dim"]) -> Bool[np.ndarray, "cells rows"]:
-    """Every linear dichotomy of the points once, b_u = whether w_0 + w·x_u > 0: a half, then its negatives.
+def dichotomies(points: Real[AnyArray, "rows dim"]) -> Int[np.ndarray, "cells rows"]:
+    """Every linear dichotomy of the points once, b_u = 1 where w_0 + w·x_u > 0, else 0: a half, then its negatives.
 
-    Memory is about ten bytes per cell and row; `enumerate_paths` needs no such list. Conditions, refusals and source as
-    there.
+    `enumerate_paths` needs no such list. Conditions, refusals and source as there.
     """
     lifted = _lifted(points)
     half, doubtful = _half(lifted)
     _require_general_position(doubtful, *lifted.shape)
-    return np.concatenate([half, ~np.asarray(half)])
+    return np.concatenate([half, ~np.asarray(half)]).astype(int)
 
 
 @jax.jit
@@ -212,7 +212,7 @@ def _cell(lifted, flags, size, rows):
 def _normal(rows):
     """The vector v with a·v = det(rows, a) for every a: the cross product of D - 1 rows, by Laplace's expansion."""
     dim = len(rows) + 1
-    minors = {(): jnp.ones(())}
+    minors: dict[tuple[int, ...], Any] = {(): 1.0}
     for order, row in enumerate(rows, start=1):
         minors = {
             columns: sum((-1) ** j * row[c] * minors[columns[:j] + columns[j + 1 :]] for j, c in enumerate(columns))

@@ -1,6 +1,5 @@
 """HiGHS: mixed-integer programs, and linear programs that stay in memory while rows and bounds change."""
 
-import time
 from typing import Any
 
 import highspy
@@ -14,7 +13,7 @@ _STATUS = {
     highspy.HighsModelStatus.kInfeasible: "infeasible",
     highspy.HighsModelStatus.kTimeLimit: "time limit",
 }
-NO_LIMIT = highspy.kHighsInf
+_SHORTEST = 1e-3  # seconds
 
 
 def _quiet_highs(feasibility: float | int) -> Any:
@@ -40,7 +39,14 @@ def _pass(highs: Any, program: Program) -> None:
     highs.passModel(model)
 
 
-def solve_with_highs(
+def _status(highs: Any) -> str:
+    status = highs.getModelStatus()
+    if status not in _STATUS:
+        raise RuntimeError(f"HiGHS gave up: {highs.modelStatusToString(status)}")
+    return _STATUS[status]
+
+
+def solve(
     program: Program, limits: Limits, start: Float[np.ndarray, "variables"] | None, watch: Watch | None
 ) -> Outcome:
     """As `mip.solve`."""
@@ -49,7 +55,7 @@ def solve_with_highs(
     highs.setOptionValue("mip_abs_gap", float(limits.gap))
     highs.setOptionValue("mip_rel_gap", 0.0)
     if limits.seconds is not None:
-        highs.setOptionValue("time_limit", max(float(limits.seconds), 1e-3))
+        highs.setOptionValue("time_limit", max(float(limits.seconds), _SHORTEST))
     _pass(highs, program)
     if start is not None:
         solution = highspy.HighsSolution()
@@ -60,78 +66,66 @@ def solve_with_highs(
             lambda event: watch(event.data_out.mip_primal_bound, event.data_out.mip_dual_bound)
         )
     highs.run()
-    status = _STATUS.get(highs.getModelStatus())
-    if status is None:
-        raise RuntimeError(f"HiGHS gave up: {highs.modelStatusToString(highs.getModelStatus())}")
+    status = _status(highs)
     info = highs.getInfo()
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     values = np.array(highs.getSolution().col_value) if found else None
     return Outcome(values, float(info.mip_dual_bound if program.integral.any() else info.objective_function_value), status)
 
 
-class LinearProgram:
-    """A linear program in memory: costs, bounds and rows change, and each solve starts from the last basis."""
+class ResidentProgram:
+    """As `mip.LinearProgram`."""
 
-    def __init__(self, program: Program, feasibility: float | int = 1e-9):
-        self._highs = _quiet_highs(feasibility)
+    def __init__(self, program: Program):
+        self._highs = _quiet_highs(1e-9)
         self._highs.setOptionValue("dual_feasibility_tolerance", 1e-9)
         _pass(self._highs, program)
 
-    def set_costs(self, columns: Int[np.ndarray, "changed"], costs: Float[np.ndarray, "changed"]) -> None:
-        """Replace the costs of some variables."""
+    @property
+    def n_rows(self) -> int:
+        return self._highs.getNumRow()
+
+    def set_costs(self, columns: Int[np.ndarray, "n"], costs: Float[np.ndarray, "n"]) -> None:
         self._highs.changeColsCost(len(columns), columns.astype(np.int32), costs)
 
     def set_bounds(
-        self, columns: Int[np.ndarray, "changed"], lower: Float[np.ndarray, "changed"], upper: Float[np.ndarray, "changed"]
+        self, columns: Int[np.ndarray, "n"], lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]
     ) -> None:
-        """Replace the bounds of some variables."""
         self._highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper)
 
     def set_row_bounds(self, row: int, lower: float, upper: float) -> None:
-        """Replace the bounds of one row."""
         self._highs.changeRowBounds(row, lower, upper)
 
-    def add_rows(self, rows: Any, lower: Float[np.ndarray, "added"], upper: Float[np.ndarray, "added"]) -> None:
-        """Add rows, a SciPy matrix in CSR format with their bounds."""
-        self._highs.addRows(
-            rows.shape[0], lower, upper, rows.nnz, rows.indptr.astype(np.int32), rows.indices.astype(np.int32), rows.data
-        )
+    def add_rows(self, rows: Any, lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]) -> None:
+        starts, columns = rows.indptr.astype(np.int32), rows.indices.astype(np.int32)
+        self._highs.addRows(rows.shape[0], lower, upper, rows.nnz, starts, columns, rows.data)
 
     def delete_rows(self, rows: Int[np.ndarray, "deleted"]) -> None:
-        """Remove rows; the basis stays if they were slack."""
-        basis = self._highs.getBasis()
+        basis = self._highs.getBasis()  # deleting rows discards it
         gone = set(rows.tolist())
         basis.row_status = [status for row, status in enumerate(basis.row_status) if row not in gone]
         self._highs.deleteRows(len(rows), rows.astype(np.int32))
         self._highs.setBasis(basis)
 
-    @property
-    def slacks(self) -> Float[np.ndarray, "constraints"]:
-        """How far each row is from its nearer bound at the last solve."""
-        lp, activity = self._highs.getLp(), np.array(self._highs.getSolution().row_value)
-        return np.minimum(activity - np.array(lp.row_lower_), np.array(lp.row_upper_) - activity)
-
     def run(self, seconds: float | None = None) -> str:
-        """Solve and return "optimal", "infeasible" or "time limit"."""
         if seconds is not None:  # HiGHS counts the time of all solves
-            self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(seconds, 1e-3))
+            self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(seconds, _SHORTEST))
         self._highs.run()
-        status = _STATUS.get(self._highs.getModelStatus())
-        if status is None:
-            raise RuntimeError(f"HiGHS gave up: {self._highs.modelStatusToString(self._highs.getModelStatus())}")
-        return status
+        return _status(self._highs)
 
     @property
     def objective(self) -> float:
-        """The optimum of the last solve."""
         return float(self._highs.getInfo().objective_function_value)
 
     @property
     def values(self) -> Float[np.ndarray, "variables"]:
-        """The solution of the last solve."""
         return np.array(self._highs.getSolution().col_value)
 
     @property
     def row_duals(self) -> Float[np.ndarray, "constraints"]:
-        """The multipliers of the rows at the last solve: d objective / d right side."""
         return np.array(self._highs.getSolution().row_dual)
+
+    @property
+    def slacks(self) -> Float[np.ndarray, "constraints"]:
+        model, activity = self._highs.getLp(), np.array(self._highs.getSolution().row_value)
+        return np.minimum(activity - np.array(model.row_lower_), np.array(model.row_upper_) - activity)

@@ -1,5 +1,7 @@
 """The linear dichotomies found so far: every task starts from the best of them."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -24,6 +26,9 @@ class Incumbents:
             self._place[key] = len(self._weights)
             self._weights.append(weights)
             self._dichotomies = np.vstack([self._dichotomies, dichotomy])
+
+    def __iter__(self) -> Iterator[tuple[Int[np.ndarray, "rows"], Weights]]:
+        return zip(self._dichotomies.astype(int), self._weights, strict=True)
 
     def best(self, task: Task) -> tuple[Int[np.ndarray, "rows"], Weights] | None:
         """The best dichotomy that the task admits; None if none does."""

@@ -4,10 +4,10 @@ import heapq
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from sims.predictive_multiplicity.certificates import GordanProgram, margin_certificate
-from sims.predictive_multiplicity.circuits import Circuit, Parallelograms, as_rows, violation
+from sims.predictive_multiplicity.circuits import Cut, Parallelograms, as_rows, no_good_cut
 from sims.predictive_multiplicity.incumbents import Incumbents
 from sims.predictive_multiplicity.mip import Deadline, Program, Solver, Watch, linear_program
 from sims.predictive_multiplicity.table import Table
@@ -76,7 +76,7 @@ class MarginFree:
         bound = task.value(np.where(task.cost > 0, lower, upper)).item()
         try:
             self._explore(task, lower, upper, incumbents, deadline, waiting)
-            while waiting and task.proved(waiting[0].bound) < incumbents.best_value(task):
+            while waiting and not task.closes(waiting[0].bound, incumbents.best_value(task)):
                 node = waiting[0]
                 bound = max(bound, node.bound)
                 if watch is not None:
@@ -121,13 +121,13 @@ class MarginFree:
             if status == "infeasible":
                 return np.inf
             bound = self._relaxation.objective + task.constant
-            if task.proved(bound) >= incumbents.best_value(task):
+            if task.closes(bound, incumbents.best_value(task)):
                 return bound
             b = self._relaxation.values
             cuts = self._parallelograms.violated(b, _ROWS_PER_ROUND) or self._circuits(b, incumbents)
             if cuts:
                 self._relaxation.add_rows(*as_rows(cuts, len(b)))
-            elif task.proved(bound) >= incumbents.best_value(task):
+            elif task.closes(bound, incumbents.best_value(task)):
                 return bound
             else:
                 heapq.heappush(waiting, _Node(bound, self.n_nodes, lower, upper, b))
@@ -149,29 +149,20 @@ class MarginFree:
         scores = np.maximum(down * share, _LEAST_GAIN) * np.maximum(up * (1 - share), _LEAST_GAIN)
         return int(fractional[scores.argmax()])
 
-    def _circuits(self, b: Float[np.ndarray, "rows"], incumbents: Incumbents) -> list[Circuit]:
+    def _circuits(self, b: Float[np.ndarray, "rows"], incumbents: Incumbents) -> list[Cut]:
         """Circuits violated by a b that satisfies all parallelograms; a linear dichotomy is kept instead."""
         dichotomy = np.round(b).astype(int)
         if np.abs(b - dichotomy).max() > _WHOLE:
             return self._violated(self._gordan.cheapest(b), b)
         if dichotomy.astype(np.int8).tobytes() in self.excluded:
-            return [no_good(dichotomy)]
+            return [no_good_cut(dichotomy)]
         weights = self._gordan.weights(dichotomy)
         if weights is not None:
             incumbents.add(dichotomy, weights)
             return []
         return self._violated(self._gordan.refuting(dichotomy, _CIRCUITS_PER_ROUND, self.n_nodes), b)
 
-    def _violated(self, found: list[tuple[Circuit, float]], b: Float[np.ndarray, "rows"]) -> list[Circuit]:
-        chosen = {
-            circuit: residual
-            for circuit, residual in found
-            if residual < self._margin and violation(circuit, b) > _WHOLE
-        }
+    def _violated(self, found: list[tuple[Cut, float]], b: Float[np.ndarray, "rows"]) -> list[Cut]:
+        chosen = {cut: residual for cut, residual in found if residual < self._margin and cut.violation(b) > _WHOLE}
         self._exact &= not any(chosen.values())
         return list(chosen)
-
-
-def no_good(dichotomy: Int[np.ndarray, "rows"]) -> Circuit:
-    """The row that excludes a dichotomy (and its opposite): at least one of its predictions must differ."""
-    return Circuit(tuple(range(len(dichotomy))), tuple(np.where(dichotomy == 1, 1, -1).tolist()))

@@ -1,12 +1,11 @@
 """A mixed-integer linear program as arrays, and what a solver says about it."""
 
-import functools
 import time
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 Solver = Literal["highs", "scip"]
 Watch = Callable[[float, float], None]  # is told the best objective so far and the proved bound, both to be minimised
@@ -82,17 +81,66 @@ def solve(
     Raises ValueError for another solver, ImportError (with the command that installs it) for one that is missing, and
     RuntimeError if the solver gives up for another reason.
     """
-    if solver not in ("highs", "scip"):
-        raise ValueError(f'solver must be "highs" or "scip", got {solver!r}')
-    return _backend(solver)(program, limits, start, watch)
+    return _backend(solver).solve(program, limits, start, watch)
 
 
-@functools.cache
-def _backend(solver: Solver) -> Callable[..., Outcome]:
+class LinearProgram(Protocol):
+    """A linear program in memory: costs, bounds and rows change, and each solve starts from the last basis."""
+
+    n_rows: int
+
+    def set_costs(self, columns: Int[np.ndarray, "changed"], costs: Float[np.ndarray, "changed"]) -> None:
+        """Replace the costs of some variables."""
+
+    def set_bounds(
+        self, columns: Int[np.ndarray, "n"], lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]
+    ) -> None:
+        """Replace the bounds of some variables."""
+
+    def set_row_bounds(self, row: int, lower: float, upper: float) -> None:
+        """Replace the bounds of one row."""
+
+    def add_rows(self, rows: Any, lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]) -> None:
+        """Add rows, a SciPy matrix in CSR format with their bounds."""
+
+    def delete_rows(self, rows: Int[np.ndarray, "deleted"]) -> None:
+        """Remove rows that were slack at the last solve."""
+
+    def run(self, seconds: float | None = None) -> str:
+        """Solve and return "optimal", "infeasible" or "time limit"."""
+
+    @property
+    def objective(self) -> float:
+        """The optimum of the last solve."""
+
+    @property
+    def values(self) -> Float[np.ndarray, "variables"]:
+        """The solution of the last solve."""
+
+    @property
+    def row_duals(self) -> Float[np.ndarray, "constraints"]:
+        """The multipliers of the rows at the last solve: d objective / d right side."""
+
+    @property
+    def slacks(self) -> Float[np.ndarray, "constraints"]:
+        """How far each row is from its nearer bound at the last solve."""
+
+
+def linear_program(program: Program, solver: Solver = "highs") -> LinearProgram:
+    """A linear program to be solved many times, by HiGHS or by SCIP's SoPlex.
+
+    Raises as `solve`.
+    """
+    return _backend(solver).ResidentProgram(program)
+
+
+def _backend(solver: Solver) -> Any:
     if solver == "highs":
-        from sims.predictive_multiplicity.highs import solve_with_highs
+        from sims.predictive_multiplicity import highs
 
-        return solve_with_highs
-    from sims.predictive_multiplicity.scip import solve_with_scip
+        return highs
+    if solver == "scip":
+        from sims.predictive_multiplicity import scip
 
-    return solve_with_scip
+        return scip
+    raise ValueError(f'solver must be "highs" or "scip", got {solver!r}')

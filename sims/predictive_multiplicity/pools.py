@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Real
+from jaxtyping import Float, Int, Real
 
 from sims.domain import require_count, require_finite
 
@@ -33,7 +33,7 @@ def elastic_net_pool(
     positives: Real[np.ndarray, "rows"],
     negatives: Real[np.ndarray, "rows"],
     *,
-    mixings: Sequence[float] = tuple(np.linspace(0, 1, 11)),
+    mixings: Sequence[float | int] = tuple(tenth / 10 for tenth in range(11)),
     n_penalties: int = 100,
 ) -> Float[np.ndarray, "models coefficients"]:
     """Coefficients (constant first) minimising ½ mean (y - β·(1, x))² + λ (μ |β|_1 + ½ (1 - μ) |β|²), y = ±1.
@@ -113,34 +113,36 @@ def pool_dichotomies(
     features: Real[np.ndarray, "rows dim"],
     coefficients: Float[np.ndarray, "models coefficients"],
     threshold: float | int = 0,
-) -> Bool[np.ndarray, "models rows"]:
-    """Whether each model's score β·(1, x) exceeds the threshold, at each row; the released code takes 0, 0.5 and 1.
+) -> Int[np.ndarray, "models rows"]:
+    """1 where a model's score β·(1, x) exceeds the threshold, else 0, at each row.
 
+    The released code takes the thresholds 0, 0.5 and 1, each a pool of its own.
     Raises ValueError unless there is one coefficient for each feature and one for the constant.
     """
     if coefficients.shape[1] != features.shape[1] + 1:
         raise ValueError(
             f"coefficients must be one more than the {features.shape[1]} features, got {coefficients.shape}"
         )
-    return coefficients[:, :1] + coefficients[:, 1:] @ features.T > threshold
+    return (coefficients[:, :1] + coefficients[:, 1:] @ features.T > threshold).astype(int)
 
 
 def pool_multiplicity(
-    dichotomies: Bool[np.ndarray, "models rows"],
+    dichotomies: Int[np.ndarray, "models rows"],
     positives: Real[np.ndarray, "rows"],
     negatives: Real[np.ndarray, "rows"],
-    baseline: Bool[np.ndarray, "rows"] | Int[np.ndarray, "rows"],
+    baseline: Int[np.ndarray, "rows"],
     tolerances: Real[np.ndarray, "tolerances"],
 ) -> PoolMultiplicity:
     """Discrepancy and ambiguity of a pool around a baseline, in samples, at error tolerances e in samples.
 
     At each e those models compete that make at most e errors more than the baseline, which need not be in the pool.
+    `dichotomies` and `baseline` hold 0 and 1; an empty pool has no multiplicity.
     Source: definitions of Marx et al. 2020 (arXiv 1909.06677), over a finite class.
     """
     weights = positives + negatives
-    differs = dichotomies != baseline.astype(bool)
-    excess = dichotomies @ negatives + ~dichotomies @ positives - np.where(baseline, negatives, positives).sum()
-    competing = excess <= np.asarray(tolerances)[:, None]
+    differs = dichotomies != baseline
+    excess = np.where(differs, np.where(baseline, positives - negatives, negatives - positives), 0).sum(axis=1)
+    competing = excess <= tolerances[:, None]
     discrepancy = np.max(np.where(competing, differs @ weights, 0), axis=1, initial=0)
     return PoolMultiplicity(discrepancy, np.array([differs[chosen].any(axis=0) @ weights for chosen in competing]))
 

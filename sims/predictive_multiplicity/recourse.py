@@ -8,7 +8,7 @@ float64 sums over the features in order, so grids of integers are exact, and a s
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
@@ -148,7 +148,8 @@ def continuous_recourse(
     if not norm >= 1:
         raise ValueError(f"norm must be in [1, inf], got {norm}")
     action = cp.Variable(len(weights))
-    program = cp.Problem(cp.Minimize(cp.norm(action, norm)), [score + weights @ action >= 0])
+    order: Any = norm  # cvxpy takes any number, but is annotated for whole ones
+    program = cp.Problem(cp.Minimize(cp.pnorm(action, order)), [score + weights @ action >= 0])
     program.solve(solver=cp.CLARABEL)
     return None if program.status == cp.INFEASIBLE else np.asarray(action.value, float)
 
@@ -185,15 +186,15 @@ def _solve(problem, allowed, cuts, largest_price, total_price):
     n_features, n_entries = chooses.shape
     scale = np.abs(problem.gains).max() or 1.0
     # The last variable is max_j c_j.
-    rows = [
-        np.column_stack([chooses, np.zeros(n_features)]),
-        np.column_stack([-chooses * costs, np.ones(n_features)]),
-        np.append(problem.gains / scale, 0.0)[None],
-        np.append(~problem.idle, 0.0)[None],
-        *(np.append(row, 0.0)[None] for row, _ in cuts),
+    blocks = [
+        (np.column_stack([chooses, np.zeros(n_features)]), 1.0, 1.0),
+        (np.column_stack([-chooses * costs, np.ones(n_features)]), 0.0, np.inf),
+        (np.append(problem.gains / scale, 0.0)[None], problem.missing / scale, np.inf),
+        (np.append(~problem.idle, 0.0)[None], 1.0, problem.max_items),
+        *((np.append(row, 0.0)[None], right, np.inf) for row, right in cuts),
     ]
-    lower = [np.ones(n_features), np.zeros(n_features), [problem.missing / scale, 1.0], [least for _, least in cuts]]
-    upper = [np.ones(n_features), np.full(n_features, np.inf), [np.inf, problem.max_items], np.full(len(cuts), np.inf)]
+    rows, least, most = zip(*blocks, strict=True)
+    heights = [len(block) for block in rows]
     outcome = solve(
         Program(
             cost=np.append(total_price * costs, largest_price),
@@ -201,8 +202,8 @@ def _solve(problem, allowed, cuts, largest_price, total_price):
             upper=np.append(allowed.astype(float), costs.max()),
             integral=np.arange(n_entries + 1) < n_entries,
             rows=csr_matrix(np.concatenate(rows)),
-            row_lower=np.concatenate(lower),
-            row_upper=np.concatenate(upper),
+            row_lower=np.repeat(least, heights),
+            row_upper=np.repeat(most, heights),
         )
     )
     return None if outcome.values is None else outcome.values[:n_entries] > 0.5

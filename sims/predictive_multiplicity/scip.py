@@ -1,22 +1,26 @@
-"""SCIP: mixed-integer programs, through PySCIPOpt."""
+"""SCIP, through PySCIPOpt: mixed-integer programs, and SoPlex for linear programs that stay in memory."""
 
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from sims.predictive_multiplicity.mip import Limits, Outcome, Program, Watch
 
 
-def solve_with_scip(
-    program: Program, limits: Limits, start: Float[np.ndarray, "variables"] | None, watch: Watch | None
-) -> Outcome:
-    """As `mip.solve`."""
+def _pyscipopt() -> Any:
     try:
         import pyscipopt
     except ImportError as error:
         raise ImportError('solver="scip" needs PySCIPOpt: pip install pyscipopt') from error
+    return pyscipopt
 
+
+def solve(
+    program: Program, limits: Limits, start: Float[np.ndarray, "variables"] | None, watch: Watch | None
+) -> Outcome:
+    """As `mip.solve`."""
+    pyscipopt = _pyscipopt()
     model = pyscipopt.Model()
     model.hideOutput()
     infinity = model.infinity()
@@ -67,3 +71,82 @@ def solve_with_scip(
 
 def _attach(model: Any, watch: Watch, event: Any) -> None:
     model.attachEventHandlerCallback(lambda model, event: watch(model.getPrimalbound(), model.getDualbound()), [event])
+
+
+class ResidentProgram:
+    """As `mip.LinearProgram`; a time limit is looked at between solves only."""
+
+    def __init__(self, program: Program):
+        pyscipopt = _pyscipopt()
+        self._lp = pyscipopt.LP()
+        self._lp.setRealParam(pyscipopt.SCIP_LPPARAM.FEASTOL, 1e-9)
+        self._lp.setRealParam(pyscipopt.SCIP_LPPARAM.DUALFEASTOL, 1e-9)
+        self._infinity = self._lp.infinity()
+        self._lp.addCols(
+            [[] for _ in program.cost],
+            program.cost.tolist(),
+            self._finite(program.lower),
+            self._finite(program.upper),
+        )
+        self.add_rows(program.rows, program.row_lower, program.row_upper)
+
+    def _finite(self, values: Float[np.ndarray, "n"]) -> list[float]:
+        return np.clip(values, -self._infinity, self._infinity).tolist()
+
+    @property
+    def n_rows(self) -> int:
+        return self._lp.nrows()
+
+    def set_costs(self, columns: Int[np.ndarray, "n"], costs: Float[np.ndarray, "n"]) -> None:
+        for column, cost in zip(columns.tolist(), costs.tolist(), strict=True):
+            self._lp.chgObj(column, cost)
+
+    def set_bounds(
+        self, columns: Int[np.ndarray, "n"], lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]
+    ) -> None:
+        for column, low, high in zip(columns.tolist(), self._finite(lower), self._finite(upper), strict=True):
+            self._lp.chgBound(column, low, high)
+
+    def set_row_bounds(self, row: int, lower: float, upper: float) -> None:
+        self._lp.chgSide(row, *self._finite(np.array([lower, upper])))
+
+    def add_rows(self, rows: Any, lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]) -> None:
+        ends = rows.indptr[1:-1]
+        entries = [
+            list(zip(columns.tolist(), values.tolist(), strict=True))
+            for columns, values in zip(np.split(rows.indices, ends), np.split(rows.data, ends), strict=True)
+        ]
+        self._lp.addRows(entries, self._finite(lower), self._finite(upper))
+
+    def delete_rows(self, rows: Int[np.ndarray, "deleted"]) -> None:
+        column_basis, row_basis = self._lp.getBase()
+        for row in sorted(rows.tolist(), reverse=True):
+            self._lp.delRows(row, row)
+            del row_basis[row]
+        self._lp.setBase(column_basis, row_basis)
+
+    def run(self, seconds: float | None = None) -> str:
+        self._lp.solve()
+        if self._lp.isOptimal():
+            return "optimal"
+        if self._lp.getDualRay() is not None:
+            return "infeasible"
+        raise RuntimeError("SoPlex gave up")
+
+    @property
+    def objective(self) -> float:
+        return float(self._lp.getObjVal())
+
+    @property
+    def values(self) -> Float[np.ndarray, "variables"]:
+        return np.array(self._lp.getPrimal())
+
+    @property
+    def row_duals(self) -> Float[np.ndarray, "constraints"]:
+        return np.array(self._lp.getDual())
+
+    @property
+    def slacks(self) -> Float[np.ndarray, "constraints"]:
+        lower, upper = self._lp.getSides()
+        activity = np.array(self._lp.getActivity())
+        return np.minimum(activity - np.array(lower), np.array(upper) - activity)

@@ -13,8 +13,7 @@ import numpy as np
 from jaxtyping import Int, Real
 
 from sims.domain import require_above, require_count, require_finite, require_in_range
-from sims.predictive_multiplicity.highs import LinearProgram
-from sims.predictive_multiplicity.mip import Program, solve
+from sims.predictive_multiplicity.mip import Program, linear_program, solve
 
 BigM = Literal["valid", "released"]
 
@@ -94,7 +93,7 @@ class ScoringProblem:
         return len(self.labels) * self.sparsity_penalty * penalised, len(self.labels) * self.size_penalty * penalised
 
 
-def recount(problem: ScoringProblem, coefficients: Int[np.ndarray, "coefficients"]) -> ScoringSystem:
+def recount_scoring(problem: ScoringProblem, coefficients: Int[np.ndarray, "coefficients"]) -> ScoringSystem:
     """The scoring system with these coefficients, its errors and objective by definition."""
     signed, weights, _ = problem._distinct
     per_nonzero, per_size = problem._penalties
@@ -111,7 +110,7 @@ def scoring_system(problem: ScoringProblem, settled: Int[np.ndarray, "samples"] 
     program = _program(problem, settled)
     outcome = solve(program)
     assert outcome.values is not None  # λ = any of the box with every sample an error is feasible
-    found = recount(problem, np.rint(outcome.values[: len(problem.lower)]).astype(int))
+    found = recount_scoring(problem, np.rint(outcome.values[: len(problem.lower)]).astype(int))
     said = float(program.cost @ outcome.values)
     if abs(found.objective - said) > ROUNDING * len(problem.labels):
         raise RuntimeError(f"the scoring system costs {found.objective} by recount, but {said} by the solver")
@@ -128,8 +127,8 @@ def settled_errors(problem: ScoringProblem, attained: float | int) -> Int[np.nda
     Source: data reduction of Ustun & Rudin 2016 (arXiv 1502.04269), as recalled; this proof: derived here.
     """
     require_finite("attained", attained)
-    relaxation = _program(problem, None)._replace(integral=np.zeros(len(_program(problem, None).cost), bool))
-    linear = LinearProgram(relaxation)
+    program = _program(problem, None)
+    linear = linear_program(program._replace(integral=np.zeros_like(program.integral)))
     linear.run()
     limit = attained + ROUNDING * len(problem.labels)
     if linear.objective > limit:

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int, Real
 
 from sims.predictive_multiplicity.table import Table
 
+_SOLVER_TOLERANCE = 1e-6  # relative, of objectives and bounds
 _COUNT_TOLERANCE = 1e-9  # by which a product such as 0.05 * 20 may miss a whole number
 
 
@@ -24,14 +25,26 @@ class Task(NamedTuple):
     baseline: Int[np.ndarray, "rows"] | None
     integral: bool
 
+    @property
+    def box(self) -> tuple[Float[np.ndarray, "rows"], Float[np.ndarray, "rows"]]:
+        """Bounds of b."""
+        lower, upper = np.zeros(len(self.cost)), np.ones(len(self.cost))
+        for row, value in self.fixed.items():
+            lower[row] = upper[row] = value
+        return lower, upper
+
     def value(self, dichotomies: Real[np.ndarray, "*pool rows"]) -> Float[np.ndarray, "*pool"]:
         """The objective of dichotomies, to be minimised."""
-        return dichotomies @ self.cost + self.constant
+        return np.asarray(dichotomies @ self.cost + self.constant)
 
     def proved(self, bound: float) -> float:
-        """The bound that follows from a solver's: the next whole value, or a little less for the solver's tolerance."""
-        slack = 1e-6 * max(1.0, abs(bound))
+        """The bound on the objective that follows from a solver's: the next whole value, or the solver's less 1e-6."""
+        slack = _SOLVER_TOLERANCE * max(1.0, abs(bound))
         return float(np.ceil(bound - slack)) if self.integral else bound - slack
+
+    def closes(self, bound: float, best: float) -> bool:
+        """Whether a solver's bound proves that nothing is better than `best`, to a relative 1e-6 if not integral."""
+        return self.proved(bound) >= best - (0.0 if self.integral else 2 * _SOLVER_TOLERANCE * max(1.0, abs(best)))
 
 
 def least_errors(table: Table, fixed: dict[int, int] | None = None) -> Task:

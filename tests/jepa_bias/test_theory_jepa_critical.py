@@ -10,6 +10,7 @@ from jepa_flow_by_hand import (
     covariances,
     depths,
     exact_asymptote,
+    exact_time,
     few,
     fractions,
     general,
@@ -43,7 +44,7 @@ def test_power_sum_and_remainder_are_the_jepa_time(depth, covariance, regression
         # Powers n / L of the logarithm of epsilon and 2L - 1 of that of rho, exponentiated; 2L terms.
         logs = 1 + 2 * abs(np.log(init)) + 2 * depth * abs(np.log(regression))
         assert abs(power_sum - exact_sum) <= 8 * (2 * depth + logs) * UNIT_ROUNDOFF * exact_sum
-        # No term of the sum enters the remainder: its scale is that of its own terms, logarithms at both ends and s^-n / n.
+        # No term of the sum enters the remainder: its scale is that of s^-n / n and of the logarithms at both ends.
         s, start = fraction ** (1 / depth), init ** (1 / depth) / regression
         terms = sum(s**-n / n for n in range(1, 2 * depth)) + abs(np.log(start)) + abs(np.log(s))
         ends = abs(np.log(1 - s)) + abs(np.log(1 - start)) + 2 * logs / (1 - s) + 2 * logs / (1 - start)
@@ -167,7 +168,7 @@ def test_ratio_at_equal_covariance_is_of_first_order(depth, objective):
     for init in (1e-9, 1e-12):
         with mpmath.workdps(40):
             times = [
-                quadrature_time(fraction * exact_asymptote(depth, rho, objective), init, depth, 1.0, rho, objective)
+                exact_time(fraction * exact_asymptote(depth, rho, objective), init, depth, 1.0, rho, objective)
                 for rho in (low, high)
             ]
             excess = float(times[0] / times[1] - 1)
@@ -182,7 +183,7 @@ def test_ratio_of_one_layer():
     with mpmath.workdps(90):
         for objective, tolerance in (("jepa", 0.03), ("mae", 0.01)):
             times = [
-                quadrature_time(0.5 * exact_asymptote(1, rho, objective), init, 1, 1.0, rho, objective)
+                exact_time(0.5 * exact_asymptote(1, rho, objective), init, 1, 1.0, rho, objective)
                 for rho in (low, high)
             ]
             excess = times[0] / times[1] - 1

@@ -56,7 +56,10 @@ def test_boundary_is_the_table(fraction, depth):
 def test_windows_are_the_table(fraction, kappa):
     computed = predicted.inversion_window(kappa, WINDOW_DEPTHS, fraction, 0.5, 1.0)
     for edge, expected in zip(computed, WINDOWS[fraction, kappa], strict=True):
-        np.testing.assert_allclose(edge, expected, rtol=2.5e-3)  # half a unit of the third digit
+        expected = np.array(expected)
+        np.testing.assert_array_equal(np.isnan(edge), np.isnan(expected))
+        unit_of_third_digit = 10 ** (np.floor(np.log10(expected)) - 2)
+        assert np.nanmax(np.abs(edge - expected) / unit_of_third_digit) <= 0.51
 
 
 @general
@@ -77,7 +80,7 @@ def test_boundary_is_the_ratio_of_times(depth, log_init, fraction, rho_1, rho_2,
 
 
 @few
-@given(depths, fractions, st.floats(0.3, 1.5), st.floats(1.1, 3))
+@given(depths, st.floats(0.2, 0.99), st.floats(0.3, 1.5), st.floats(1.1, 3))
 def test_maximiser_is_the_peak_and_windows_end_where_the_order_turns(depth, fraction, rho_1, contrast):
     rho_2 = rho_1 * contrast
     init, largest = predicted.boundary_maximiser(depth, fraction, rho_1, rho_2)
@@ -91,6 +94,7 @@ def test_maximiser_is_the_peak_and_windows_end_where_the_order_turns(depth, frac
     falls = grid[:-1] >= init
     assert np.all(np.diff(values)[rises] > -noise)
     assert np.all(np.diff(values)[falls] < noise)
+    assume(largest > 1 + 1e-6)
     kappa = 1 + 0.6 * (float(largest) - 1)
     low, high = predicted.inversion_window(kappa, depth, fraction, rho_1, rho_2)
     assert low < init < high < highest

@@ -10,6 +10,7 @@ from jepa_flow_by_hand import (
     covariances,
     depths,
     exact_asymptote,
+    exact_time,
     few,
     fractions,
     general,
@@ -103,27 +104,6 @@ def test_times_are_those_of_the_quadrature_within_their_own_bound(
     start_rate = predicted.velocity(init, depth, covariance, regression, objective=objective, clock="paper")
     conditioning = strength / rate + init / start_rate
     assert bound <= 1000 * depth * UNIT_ROUNDOFF * (computed * (1 + abs(np.log(init))) + conditioning)
-
-
-def exact_time(strength, init, depth, covariance, regression, objective):
-    """The closed forms as theorem and derivation print them, in mpmath: sum for JEPA, 2F1 for MAE; paper clock."""
-    rho, covariance = mpmath.mpf(regression), mpmath.mpf(covariance)
-    w, w0 = (mpmath.mpf(value) ** (mpmath.mpf(1) / depth) for value in (strength, init))
-    if objective == "jepa":
-        terms = [(w0**-n - w**-n) / (n * rho ** (2 * depth - 1 - n)) for n in range(1, 2 * depth)]
-        logs = mpmath.log(w / w0) + mpmath.log((1 - w0 / rho) / (1 - w / rho))
-        return depth / covariance * (mpmath.fsum(terms) + rho ** -(2 * depth - 1) * logs)
-
-    def primitive(u):
-        if depth == 1:
-            return mpmath.log(u) - mpmath.log(1 - u**2) / 2
-        power = mpmath.mpf(2) / (depth + 1)
-        rise = u**2 / 2 * mpmath.hyp2f1(1, power, 1 + power, u ** (depth + 1))
-        return -(u ** (1 - depth)) / (depth - 1) + rise
-
-    scale = rho ** (mpmath.mpf(-1) / (depth + 1))
-    prefactor = rho ** (mpmath.mpf(1 - depth) / (depth + 1))
-    return depth / covariance * prefactor * (primitive(w * scale) - primitive(w0 * scale))
 
 
 @few

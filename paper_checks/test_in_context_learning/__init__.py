@@ -1,0 +1,85 @@
+"""Akyurek et al. 2023, "What learning algorithm is in-context learning? Investigations with linear models".
+
+ICLR 2023, arXiv 2211.15661. Its constructions are compiled to explicit weights, its baselines are put beside exact
+risks, and neighbouring papers on linear self-attention are put on trial with it; small transformers are trained in the
+full tier. d is the dimension, k the number of examples before the query, n that of a whole prompt, tau and sigma the
+standard deviations of weights and noise, s the scale of the GeLU products, N that of whatever is passed on.
+"""
+
+from itertools import product
+
+import jax
+import numpy as np
+
+from sims.compilation_cache import cache_folder
+from sims.in_context_learning import compiler, network, programs, training
+from sims.in_context_learning.baselines import gradient_step, ols, ridge
+
+PAPER = "Akyurek et al. 2023 (arXiv 2211.15661)"
+DERIVED = "derived here"
+OSWALD = "von Oswald et al. 2023 (arXiv 2212.07677)"
+AHN = "Ahn et al. 2023 (arXiv 2306.00297)"
+ZHANG = "Zhang, Frei & Bartlett 2024 (arXiv 2306.09927)"
+UNIT = 2.0**-53
+
+
+def draw_prompts(rng, count, examples, dimension):
+    """Inputs, labels (all standard normal: a program must work for any) and a query, `count` of each."""
+    return (
+        rng.standard_normal((count, examples, dimension)),
+        rng.standard_normal((count, examples)) * np.sqrt(dimension),
+        rng.standard_normal((count, dimension)),
+    )
+
+
+def compiled(program, **scales):
+    """The transformer of a program, with the default scales unless others are named."""
+    return compiler.compile_program(
+        program.instructions,
+        registers=program.register_rows,
+        positions=program.positions,
+        scales=network.Scales(**scales),
+    )
+
+
+def answers(program, prompts, layer_norm="ideal", **scales):
+    """What the compiled program answers to each prompt, and whether something was clipped on the way."""
+    found = programs.predict(compiled(program, **scales), *prompts, layer_norm=layer_norm)
+    return np.asarray(found.value), np.asarray(found.overflow)
+
+
+def on_each(rule, prompts):
+    """The answers of `rule(X, Y)`, a function that returns weights, to all prompts."""
+    return np.array([rule(inputs, labels) @ query for inputs, labels, query in zip(*prompts, strict=True)])
+
+
+def gauss_hermite(nodes_per_variable, variables):
+    """Nodes [nodes, variables] and probabilities: exact means of polynomials of degree 2 n - 1 in each normal."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(nodes_per_variable)
+    grid = np.array(list(product(nodes, repeat=variables)))
+    return grid, np.array(list(product(weights / weights.sum(), repeat=variables))).prod(axis=1)
+
+
+def trained(seed, run, settings):
+    """One of the trained models of a seed, shared by all claims; what was trained before is read from the cache."""
+    key = jax.random.fold_in(jax.random.key(seed), run)
+    return training.train(key, settings, checkpoint=cache_folder() / "in_context_learning").model
+
+
+def fresh_prompts(key, settings, count=8192):
+    """Prompts of the kind that a model was trained on."""
+    return training.draw_prompts(
+        key,
+        (count, settings.examples, settings.dimension),
+        settings.noise_std,
+        settings.weight_std,
+        settings.weight_mean,
+        1.0,
+        None,
+        None,
+        float,
+    )
+
+
+FAMILY = {"least squares": ols(), "ridge .1": ridge(0.1), "ridge .5": ridge(0.5), "one step": gradient_step(0.05)}
+"""The rules among which the nearest to a model of a given depth is sought, fixed before any model was looked at."""

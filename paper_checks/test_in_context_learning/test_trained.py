@@ -1,0 +1,154 @@
+"""Transformers that are trained: how near they come to the Bayes predictor, and to which rule, depth by depth.
+
+Each claim looks at five independent runs of one seed. Five equal signs are all that a sign test can ask of them: their
+chance is 2^-5 if either sign is as likely, and the two-sided interval that the ledger shows has the level 2^-4. Nothing
+here claims more.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from paper_checks import claim
+from paper_checks.test_in_context_learning import FAMILY, PAPER, fresh_prompts, trained
+from sims.in_context_learning import baselines, learner, metrics, prompts, training
+from sims.in_context_learning.baselines import ols, ridge
+from theory import in_context_learning as predicted
+
+RUNS = 5
+ALPHA = 2.0 ** (1 - RUNS)
+NOISY = {
+    1: training.TrainingSettings(1, 6, layers=2, width=16, heads=2, steps=6000, learning_rate=5e-3, noise_std=0.5),
+    2: training.TrainingSettings(2, 6, layers=3, width=24, heads=4, steps=8000, learning_rate=4e-3, noise_std=0.5),
+}
+
+
+def ladder(layers):
+    """The settings of a model of this depth for prompts without noise."""
+    return training.TrainingSettings(2, 6, layers=layers, width=32, heads=1, steps=8000, learning_rate=4e-3)
+
+
+def untrained(trial, run, settings):
+    """A model at a random start."""
+    sizes = {name: getattr(settings, name) for name in ("dimension", "examples", "layers", "width", "heads")}
+    return learner.Transformer(jax.random.fold_in(trial.key("untrained"), run), **sizes)
+
+
+@claim(f"{PAPER}, section 4 and equation 19; thresholds derived", kind="empirical", tier="full")
+def test_icl__approaches__mbr(trial, dimensions=(1, 2), n_runs=RUNS):
+    """On noisy prompts trained transformers come within 5 % of the Bayes error, nearest to the ridge of lambda*."""
+    near, nearest, untrained_near, other_near = ([] for _ in range(4))
+    for dimension in dimensions:
+        settings = NOISY[dimension]
+        tolerance = 0.05 * predicted.mean_bayes_error(dimension, settings.examples, noise_std=settings.noise_std)
+        rules = [ridge(parameter) for parameter in (settings.noise_std**2, 0.1, 0.5, 1.0)]
+
+        def compare(model, run, settings=settings, rules=rules):
+            """Upper end (5 standard errors) of the excess error, and the squared distance to each rule."""
+            asked = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings)
+            found = training.evaluate(model, asked, rules)
+            excess = np.asarray(found.excess[0, :, 1:].mean(axis=1))
+            upper = excess.mean() + 5 * excess.std() / np.sqrt(len(excess))
+            return upper, np.asarray(found.differences[:, :, 1:].mean(axis=(1, 2)))
+
+        upper, distances = map(
+            np.array, zip(*(compare(trained(trial.seed, run, settings), run) for run in range(n_runs)), strict=True)
+        )
+        start = np.array([compare(untrained(trial, run, settings), run)[0] for run in range(n_runs)])
+        near.append(tolerance - upper)
+        nearest.append(distances[:, 1:3].min(axis=1) - distances[:, 0])
+        untrained_near.append(tolerance - start)
+        other_near.append(tolerance - distances[:, -1])
+    trial.runs(
+        np.min(near, axis=0),
+        alpha=ALPHA,
+        controls={
+            "before training": np.max(untrained_near, axis=0),
+            "the ridge of noise variance 1": np.max(other_near, axis=0),
+        },
+    )
+    trial.runs(np.min(nearest, axis=0), alpha=ALPHA, controls={"ridge .1 or .5 instead": -np.min(nearest, axis=0)})
+
+
+@claim(f"{PAPER}, figure 3, in miniature", kind="empirical", tier="full")
+def test_phase__depth(trial, shallow=2, deep=4, n_runs=RUNS):
+    """Without noise two layers are nearest to Ridge(.1), four to least squares, among the rules of a fixed family."""
+    names = list(FAMILY)
+    distances = {}
+    for layers in (shallow, deep):
+        settings = ladder(layers)
+        asked = fresh_prompts(trial.key("prompts"), settings)
+        distances[layers] = np.array(
+            [
+                training.evaluate(trained(trial.seed, run, settings), asked, list(FAMILY.values()))
+                .differences[:, :, 1:]
+                .mean(axis=(1, 2))
+                for run in range(n_runs)
+            ]
+        )
+
+    def advantage(distances, name):
+        """By how much a rule is nearer than every other one."""
+        own = names.index(name)
+        return np.delete(distances, own, axis=1).min(axis=1) - distances[:, own]
+
+    def ordered(few, many):
+        to_least_squares = few[:, names.index("least squares")] - many[:, names.index("least squares")]
+        return np.min([advantage(few, "ridge .1"), advantage(many, "least squares"), to_least_squares], axis=0)
+
+    trial.runs(
+        ordered(distances[shallow], distances[deep]),
+        alpha=ALPHA,
+        controls={"depths exchanged": ordered(distances[deep], distances[shallow])},
+    )
+
+
+@claim(f"{PAPER}, figure 6, in miniature", kind="empirical", tier="full")
+def test_nonlinear__hypothesis__small(trial, layers=4, n_runs=RUNS, count=64, tests=64):
+    """With one example for two dimensions a trained learner is not linear in the query; with five it nearly is."""
+    settings = ladder(layers)
+    asked = fresh_prompts(trial.key("prompts"), settings, count)
+    queries = jax.random.normal(trial.key("queries"), (tests, settings.dimension))
+
+    def rise(predict):
+        few, many = (
+            float(jnp.mean(metrics.implicit_fit(predict, asked, prefix, queries).r_squared)) for prefix in (1, 5)
+        )
+        return min(many - few - 0.01, many - 0.9)
+
+    models = [trained(trial.seed, run, settings) for run in range(n_runs)]
+    exact = rise(lambda asked: baselines.predict_all(asked, [ols()])[0])
+    trial.runs(
+        np.array([rise(lambda asked, m=model: training.in_context_predictions(m, asked)) for model in models]),
+        alpha=ALPHA,
+        controls={"least squares itself": np.full(n_runs, exact)},
+    )
+
+
+@claim(f"{PAPER}, figure 4, in miniature: linear probes", kind="empirical", tier="full")
+def test_probes__small(trial, layers=4, n_runs=RUNS, count=4096, prefix=4):
+    """A linear probe decodes X^T Y and the least-squares weights from some layer, twice as well as before training."""
+    settings = ladder(layers)
+    asked = fresh_prompts(trial.key("prompts"), settings, count)
+    moments = np.einsum("cki,ck->ci", asked.inputs[:, :prefix], asked.labels[:, :prefix])
+    targets = {"X^T Y": moments, "least squares": np.asarray(asked.weights)}
+    read = prompts.tokens(asked)[:, : 2 * prefix].astype(jnp.float32)
+
+    def least_error(model):
+        """For each target the share of its variance that the best layer's probe misses on prompts kept apart."""
+        states = np.asarray(jax.jit(jax.vmap(model.hidden_states))(read), float)[:, :, -1]
+        half = count // 2
+        errors = np.empty((len(targets), states.shape[1]))
+        for layer in range(states.shape[1]):
+            design = np.column_stack([np.ones(count), states[:, layer]])
+            for row, target in enumerate(targets.values()):
+                fitted = np.linalg.lstsq(design[:half], target[:half])[0]
+                missed = target[half:] - design[half:] @ fitted
+                errors[row, layer] = np.sum(missed**2) / np.sum((target[half:] - target[:half].mean(axis=0)) ** 2)
+        return errors.min(axis=1)
+
+    after = np.array([least_error(trained(trial.seed, run, settings)) for run in range(n_runs)])
+    before = np.array([least_error(untrained(trial, run, settings)) for run in range(n_runs)])
+    trial.runs(
+        np.min(before / 2 - after, axis=1), alpha=ALPHA, controls={"before training": np.min(-before / 2, axis=1)}
+    )

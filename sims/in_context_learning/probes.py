@@ -1,0 +1,143 @@
+"""Probes: can a quantity be read off a model's hidden states, and at which positions?"""
+
+from functools import partial
+from typing import Literal, NamedTuple, get_args
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array, lax
+from jaxtyping import Float, Key, ScalarLike
+
+from sims.domain import AnyArray, require_above, require_count
+from sims.in_context_learning.baselines import ols, weights_all
+from sims.in_context_learning.learner import Transformer
+from sims.in_context_learning.prompts import Prompts, tokens
+
+ProbeKind = Literal["linear", "mlp"]
+
+
+class Probe(eqx.Module):
+    """v̂ = FF(Σ_t α_t W h_t), α = softmax of one learned score per position; FF is a linear map or a two-layer MLP."""
+
+    scores: Float[Array, "positions"]
+    mixer: eqx.nn.Linear
+    head: eqx.nn.MLP
+
+    def attention(self) -> Float[Array, "positions"]:
+        """The weights α of the positions; they sum to 1."""
+        return jax.nn.softmax(self.scores)
+
+    def __call__(self, hidden: Float[Array, "positions width"]) -> Float[Array, "outputs"]:
+        """The decoded quantity of one prompt."""
+        return self.head(self.mixer(self.attention() @ hidden))
+
+
+class TrainedProbe(NamedTuple):
+    """A probe and the mean squared error of each step's batch before that step."""
+
+    probe: Probe
+    losses: Float[Array, "steps"]
+
+
+def hidden_states(model: Transformer, prompts: Prompts) -> Float[Array, "states count positions width"]:
+    """The residual stream of a model for each prompt: L + 1 states, the embedded tokens first."""
+    read = tokens(prompts).astype(model.positions.dtype)
+    return eqx.filter_vmap(model.hidden_states, out_axes=1)(read)
+
+
+def moment_targets(prompts: Prompts, prefix: int) -> Float[Array, "count dimension"]:
+    """XᵀY of the first `prefix` examples: one step of gradient descent needs no more.
+
+    Raises ValueError for a prefix that is not from 1 to n.
+    """
+    _require_prefix(prompts, prefix)
+    return jnp.sum(prompts.inputs[:, :prefix] * prompts.labels[:, :prefix, None], axis=1)
+
+
+def ols_targets(prompts: Prompts, prefix: int) -> Float[Array, "count dimension"]:
+    """The least squares weights of the first `prefix` examples, of least norm where these do not determine them.
+
+    Raises TypeError in float32, ValueError for a prefix that is not from 1 to n.
+    """
+    _require_prefix(prompts, prefix)
+    inputs = jnp.pad(prompts.inputs, ((0, 0), (0, 1), (0, 0)))  # ŵ after n examples is that before the next one
+    labels = jnp.pad(prompts.labels, ((0, 0), (0, 1)))
+    return weights_all(Prompts(inputs, labels, prompts.weights), [ols()])[0, :, prefix]
+
+
+def train_probe(
+    key: Key[Array, ""],
+    hidden: Float[AnyArray, "count positions width"],
+    targets: Float[AnyArray, "count outputs"],
+    *,
+    kind: ProbeKind,
+    probe_width: int = 64,
+    steps: int = 2000,
+    batch: int = 64,
+    learning_rate: ScalarLike = 1e-3,
+) -> TrainedProbe:
+    """Train a probe by Adam on the squared error, batches drawn with replacement, in the precision of `hidden`.
+
+    Raises ValueError for another kind, counts that differ, sizes below one and a learning rate that is not above 0.
+    Source: the probes of figure 4 of Akyürek et al. 2023 (width 512 there).
+    """
+    if kind not in get_args(ProbeKind):
+        raise ValueError(f"kind must be one of {', '.join(get_args(ProbeKind))}, got {kind!r}")
+    if len(hidden) != len(targets):
+        raise ValueError(f"hidden and targets must be as many, got {len(hidden)} and {len(targets)}")
+    for name, size in {"prompts": len(hidden), "probe_width": probe_width, "steps": steps, "batch": batch}.items():
+        require_count(name, size, 1, "there is nothing to learn from otherwise")
+    require_above("learning_rate", learning_rate, 0, "nothing is learned otherwise")
+    hidden = jnp.asarray(hidden)
+    return _train(
+        key, hidden, jnp.asarray(targets, hidden.dtype), kind, probe_width, steps, batch, jnp.asarray(learning_rate)
+    )
+
+
+def probe_errors(
+    probe: Probe, hidden: Float[AnyArray, "count positions width"], targets: Float[AnyArray, "count outputs"]
+) -> Float[Array, "count"]:
+    """The squared error of a probe for each prompt, averaged over the outputs: to be taken on fresh prompts."""
+    return jnp.mean((jax.vmap(probe)(jnp.asarray(hidden)) - targets) ** 2, axis=1)
+
+
+def _require_prefix(prompts, prefix):
+    if not 1 <= prefix <= prompts.inputs.shape[1]:
+        raise ValueError(f"prefix must be from 1 to the {prompts.inputs.shape[1]} examples, got {prefix}")
+
+
+@eqx.filter_jit
+def _train(key, hidden, targets, kind, probe_width, steps, batch, learning_rate):
+    mixer_key, head_key, data_key = jax.random.split(key, 3)
+    (_, positions, width), outputs, dtype = hidden.shape, targets.shape[1], hidden.dtype
+    probe = Probe(
+        jnp.zeros(positions, dtype),
+        eqx.nn.Linear(width, probe_width, use_bias=False, dtype=dtype, key=mixer_key),
+        eqx.nn.MLP(
+            probe_width,
+            outputs,
+            probe_width,
+            depth=0 if kind == "linear" else 1,
+            activation=partial(jax.nn.gelu, approximate=False),
+            dtype=dtype,
+            key=head_key,
+        ),
+    )
+    start, static = eqx.partition(probe, eqx.is_array)
+    adam = optax.scale_by_adam()
+
+    def loss(arrays, chosen):
+        return jnp.mean(probe_errors(eqx.combine(arrays, static), hidden[chosen], targets[chosen]))
+
+    def descend(state, index):
+        arrays, moments = state
+        chosen = jax.random.randint(jax.random.fold_in(data_key, index), (batch,), 0, len(hidden))
+        value, gradient = jax.value_and_grad(loss)(arrays, chosen)
+        updates, moments = adam.update(gradient, moments)
+        arrays = jax.tree.map(lambda entry, update: entry - (learning_rate * update).astype(dtype), arrays, updates)
+        return (arrays, moments), value
+
+    (arrays, _), losses = lax.scan(descend, (start, adam.init(start)), jnp.arange(steps))
+    return TrainedProbe(eqx.combine(arrays, static), losses)

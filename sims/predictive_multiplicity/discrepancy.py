@@ -1,0 +1,85 @@
+"""Discrepancy: the largest number of predictions that one competing classifier changes."""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Real
+
+from sims.predictive_multiplicity.baseline import dichotomy_of
+from sims.predictive_multiplicity.exact_solver import ExactSolver, FormulationName, Solution
+from sims.predictive_multiplicity.mip import Solver
+from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
+from sims.predictive_multiplicity.resume import KeptSolutions
+from sims.predictive_multiplicity.table import Table
+from sims.predictive_multiplicity.tasks import most_disagreement, tolerance_of
+
+
+class DiscrepancyPath(NamedTuple):
+    """n δ_ε for each tolerance: disagreement <= n δ_ε <= bounds, equal where proved.
+
+    tolerances : ε, shares of the sample; admitted : e, the admitted increase of the error count; disagreement, bounds :
+    weight of the samples whose prediction changes; solutions : the classifiers that reach the disagreement.
+    """
+
+    tolerances: Float[np.ndarray, "tolerances"]
+    admitted: Real[np.ndarray, "tolerances"]
+    disagreement: Real[np.ndarray, "tolerances"]
+    bounds: Real[np.ndarray, "tolerances"]
+    solutions: tuple[Solution, ...]
+
+
+def discrepancy_path(
+    table: Table,
+    baseline: Solution | Int[np.ndarray, "rows"],
+    tolerances: Sequence[float | int] | Float[np.ndarray, "tolerances"],
+    *,
+    formulation: FormulationName = "margin_free",
+    solver: Solver = "highs",
+    margin: float | int = 1e-4,
+    time_limit: float | int | None = None,
+    exact: bool = False,
+    progress: ProgressSetting = False,
+    cache: str | os.PathLike[str] | None = None,
+) -> DiscrepancyPath:
+    """max n_disagree(b, h_0) over linear dichotomies with E(b) <= E(h_0) + e, e = floor(ε n + 1e-9), for each ε.
+
+    Solved by increasing ε, each from the best classifier found before. The baseline may be any linear dichotomy:
+    classifiers with fewer errors than it count as competitors. For weights that are not whole e = ε n.
+
+    Args:
+        table, baseline, formulation, solver, margin, exact, progress, cache: as `flip_errors`.
+        tolerances: ε, each in [0, 1].
+        time_limit: seconds for each tolerance; disagreement and bounds then differ where it was too short.
+
+    Raises:
+        ValueError: for a baseline that is not linear, a tolerance outside [0, 1], and as `minimise_errors`.
+
+    Source: the discrepancy problem of Marx, Calmon & Ustun 2020, two-sided.
+    """
+    dichotomy = dichotomy_of(table, baseline)
+    admitted = [tolerance_of(table, epsilon) for epsilon in tolerances]
+    settings = {"formulation": formulation, "solver": solver, "margin": margin, "exact": exact}
+    kept = KeptSolutions(cache, discrepancy_path, table, dichotomy, settings)
+    exact_solver = ExactSolver(table, formulation=formulation, solver=solver, margin=margin, exact=exact)
+    exact_solver.admit(dichotomy)
+    solutions = {}
+    with progress_of(progress, "discrepancy", len(set(admitted))) as bar:
+        for tolerance in sorted(set(admitted)):
+            solution = kept.solutions.get(repr(tolerance))
+            if solution is None:
+                task = most_disagreement(table, dichotomy, tolerance)
+                solution = exact_solver.solve(task, time_limit=time_limit, watch=bar.watch)
+                kept.keep(repr(tolerance), solution)
+            else:
+                exact_solver.admit(solution.dichotomy)
+            solutions[tolerance] = solution
+            bar.watch(solution.value, solution.bound)
+            bar.advance()
+    ordered = tuple(solutions[tolerance] for tolerance in admitted)
+    numbers = int if table.has_counts else float
+    values, bounds = ([getattr(one, name) for one in ordered] for name in ("value", "bound"))
+    return DiscrepancyPath(
+        np.asarray(tolerances, float), np.array(admitted, numbers), np.array(values, numbers), np.array(bounds, numbers), ordered
+    )

@@ -1,0 +1,137 @@
+"""Exact answers: a formulation solves a task, and the answer is certified before it is returned."""
+
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sims.predictive_multiplicity.big_m import BigM
+from sims.predictive_multiplicity.certificates import GordanProgram, Weights, exact_signs
+from sims.predictive_multiplicity.incumbents import Incumbents
+from sims.predictive_multiplicity.margin_free import MarginFree
+from sims.predictive_multiplicity.mip import Deadline, Solver, Watch
+from sims.predictive_multiplicity.published import Published
+from sims.predictive_multiplicity.table import Table
+from sims.predictive_multiplicity.tasks import Task
+from sims.predictive_multiplicity.with_weights import WithWeights
+
+FormulationName = Literal["margin_free", "big_m", "published"]
+_SUMS = 1e-9  # relative, by which sums of weights that are not whole depend on their order
+_LEAST_MARGIN = 1e-6  # ten times the tolerance to which the solvers meet a row
+
+
+class Solution(NamedTuple):
+    """A linear classifier with its certificates.
+
+    dichotomy : b, 1 where the prediction is +1, [m].
+    weights : w with exactly these signs on the features as given, intercept first, Σ |w_j| = 1 up to D 2^-53.
+    errors : E(b). value, bound : the optimised number (errors, or disagreement) and what was proved of the optimum: for
+    a minimum bound <= optimum <= value, for a maximum value <= optimum <= bound.
+    status : "optimal" if bound and value meet (for weights that are not whole, to a relative 1e-6), else "time limit".
+    certificate : over which classifiers the bound holds: "exact" for all linear ones, or "margin >= g".
+    recounted : True: the signs of the weights, in exact rational arithmetic, are the dichotomy, and errors and value
+    are those of these signs. An answer for which this fails is not returned.
+    margin : the largest min_u |<w, u>| of the dichotomy with Σ |w_j| <= 1 and features scaled to [0, 1], to 1e-9.
+    """
+
+    dichotomy: Int[np.ndarray, "rows"]
+    weights: Float[np.ndarray, "dims"]
+    errors: int | float
+    value: int | float
+    bound: int | float
+    status: str
+    certificate: str
+    recounted: bool
+    margin: float
+
+
+class ExactSolver:
+    """Solves tasks on one table: rows and dichotomies found for one task serve the next.
+
+    formulation : "margin_free", "big_m" or "published". solver : "highs" or "scip". margin : the γ of the two
+    formulations that have one, and of circuits that could not be made rational.
+    exact : whether a formulation with a margin is followed by the margin-free one, which starts from its answer and
+    makes the certificate "exact".
+    Raises ValueError for unknown names and a margin outside [1e-6, 1).
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        formulation: FormulationName = "margin_free",
+        solver: Solver = "highs",
+        margin: float | int = 1e-4,
+        exact: bool = False,
+    ):
+        if formulation not in get_args(FormulationName):
+            raise ValueError(f"formulation must be one of {get_args(FormulationName)}, got {formulation!r}")
+        if not _LEAST_MARGIN <= margin < 1:
+            raise ValueError(f"margin must be in [{_LEAST_MARGIN:g}, 1), got {margin!r}")
+        self.table = table
+        self.gordan = GordanProgram(table)
+        self.incumbents = Incumbents(table)
+        self._engines: list[Any] = []
+        if formulation != "margin_free":
+            form = (BigM if formulation == "big_m" else Published)(table, margin)
+            self._engines.append(WithWeights(form, self.gordan, solver, margin))
+        if formulation == "margin_free" or exact:
+            self._engines.append(MarginFree(table, self.gordan, solver, margin))
+        for constant in (0, 1):
+            self.admit(np.full(len(table.rows), constant))
+
+    def admit(self, dichotomy: Int[np.ndarray, "rows"]) -> None:
+        """Let later tasks start from a dichotomy. Raises ValueError if no linear classifier has it."""
+        weights = self.gordan.weights(dichotomy)
+        if weights is None:
+            raise ValueError("baseline must be the dichotomy of a linear classifier, got one that no weights have")
+        self.incumbents.add(dichotomy, weights)
+
+    def solve(self, task: Task, *, time_limit: float | int | None = None, watch: Watch | None = None) -> Solution:
+        """Solve a task to proven optimality, or until `time_limit` seconds have passed.
+
+        Raises RuntimeError if an answer does not recount.
+        """
+        deadline = Deadline(time_limit)
+        sign = 1 if task.baseline is None else -1
+
+        def told(best: float, bound: float) -> None:
+            assert watch is not None
+            watch(sign * best, sign * bound)
+
+        for engine in self._engines:
+            bound, certificate = engine.solve(task, self.incumbents, deadline, None if watch is None else told)
+        known = self.incumbents.best(task)
+        if known is None:
+            raise RuntimeError("no dichotomy is known that the task admits")
+        return certified(self.table, task, *known, bound, certificate)
+
+
+def certified(
+    table: Table,
+    task: Task,
+    dichotomy: Int[np.ndarray, "rows"],
+    weights: Weights,
+    bound: float,
+    certificate: str,
+) -> Solution:
+    """A dichotomy and its weights as an answer to a task, recounted. Raises RuntimeError if the recount differs."""
+    recount = (exact_signs(table, weights.weights) + 1) // 2
+    errors = table.errors(recount)
+    broken = [row for row, value in task.fixed.items() if recount[row] != value]
+    if broken or errors > task.most_errors + _SUMS * table.n or not np.array_equal(recount, dichotomy):
+        raise RuntimeError(f"an answer does not recount: the exact signs of its weights give {errors:g} errors")
+    number = int if task.integral else float
+    best = task.value(recount).item()
+    sign = 1 if task.baseline is None else -1
+    return Solution(
+        recount,
+        weights.weights,
+        errors,
+        number(sign * best),
+        number(sign * min(bound, best)),
+        "optimal" if bound >= best else "time limit",
+        certificate,
+        True,
+        weights.margin,
+    )

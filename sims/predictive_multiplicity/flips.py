@@ -1,0 +1,125 @@
+"""Flip errors: the least errors of a classifier that predicts otherwise than the baseline for one given row."""
+
+import concurrent.futures
+import multiprocessing
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Real
+
+from sims.predictive_multiplicity.baseline import dichotomy_of
+from sims.predictive_multiplicity.exact_solver import ExactSolver, FormulationName, Solution
+from sims.predictive_multiplicity.mip import Deadline, Solver
+from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
+from sims.predictive_multiplicity.resume import KeptSolutions
+from sims.predictive_multiplicity.table import Table
+from sims.predictive_multiplicity.tasks import least_errors
+
+
+class FlipErrors(NamedTuple):
+    """E_k of the rows k in `rows`: bounds <= E_k <= errors, equal where proved; `solutions` has the classifiers."""
+
+    rows: Int[np.ndarray, "flips"]
+    errors: Real[np.ndarray, "flips"]
+    bounds: Real[np.ndarray, "flips"]
+    solutions: tuple[Solution, ...]
+
+
+def flip_errors(
+    table: Table,
+    baseline: Solution | Int[np.ndarray, "rows"],
+    *,
+    rows: Int[np.ndarray, "flips"] | None = None,
+    formulation: FormulationName = "margin_free",
+    solver: Solver = "highs",
+    margin: float | int = 1e-4,
+    time_limit: float | int | None = None,
+    exact: bool = False,
+    workers: int = 1,
+    progress: ProgressSetting = False,
+    cache: str | os.PathLike[str] | None = None,
+) -> FlipErrors:
+    """E_k = min E(b) over linear dichotomies with b_k != h_0(k), for the given rows (all if not given).
+
+    One relaxation is kept for all rows. The baseline may be any linear dichotomy.
+
+    Args:
+        table, formulation, solver, margin, exact: as `minimise_errors`.
+        baseline: h_0, a solution or b.
+        rows: indices of rows of the table.
+        time_limit: seconds for each row; bounds and errors then differ where it was too short.
+        workers: processes that share the rows, each with its own relaxation; started afresh, so that a script needs
+            the usual `if __name__ == "__main__"`.
+        progress: a bar if True, on a terminal if "auto", or a function of (done, total, incumbent, bound).
+        cache: folder in which optimal answers are kept, and from which an interrupted call resumes.
+
+    Raises:
+        ValueError: for a baseline that is not linear, rows outside the table, fewer than one worker, and as
+            `minimise_errors`.
+
+    Source: the flip problem of Marx, Calmon & Ustun 2020.
+    """
+    dichotomy = dichotomy_of(table, baseline)
+    rows = np.arange(len(table.rows)) if rows is None else np.asarray(rows)
+    if len(rows) and not (rows.min() >= 0 and rows.max() < len(table.rows)):
+        raise ValueError(f"rows must be indices from 0 to {len(table.rows) - 1}, got {rows.min()} to {rows.max()}")
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    Deadline(time_limit)
+    settings: dict[str, Any] = {"formulation": formulation, "solver": solver, "margin": margin, "exact": exact}
+    kept = KeptSolutions(cache, flip_errors, table, dichotomy, settings)
+    solutions = {row: kept.solutions[str(row)] for row in rows.tolist() if str(row) in kept.solutions}
+    missing = [row for row in dict.fromkeys(rows.tolist()) if row not in solutions]
+    with progress_of(progress, "flips", len(set(rows.tolist()))) as bar:
+        bar.advance(len(solutions))
+        if workers == 1:
+            worker = _Worker(table, dichotomy, settings, time_limit)
+            answers = ((row, worker.flip(row, bar.watch)) for row in missing)
+        else:
+            answers = _in_processes(workers, missing, (table, dichotomy, settings, time_limit))
+        for row, solution in answers:
+            solutions[row] = solution
+            kept.keep(str(row), solution)
+            bar.watch(solution.value, solution.bound)
+            bar.advance()
+    ordered = tuple(solutions[row] for row in rows.tolist())
+    numbers = int if table.has_counts else float
+    values, bounds = ([getattr(one, name) for one in ordered] for name in ("value", "bound"))
+    return FlipErrors(rows, np.array(values, numbers), np.array(bounds, numbers), ordered)
+
+
+class _Worker:
+    def __init__(self, table: Table, dichotomy: Int[np.ndarray, "rows"], settings: dict[str, Any], time_limit: Any):
+        self._table, self._dichotomy, self._time_limit = table, dichotomy, time_limit
+        self._solver = ExactSolver(table, **settings)
+        self._solver.admit(dichotomy)
+
+    def flip(self, row: int, watch: Any = None) -> Solution:
+        task = least_errors(self._table, {row: 1 - int(self._dichotomy[row])})
+        return self._solver.solve(task, time_limit=self._time_limit, watch=watch)
+
+
+_worker: _Worker  # of a process started by `_in_processes`
+
+
+def _start(*arguments: Any) -> None:
+    global _worker
+    _worker = _Worker(*arguments)
+
+
+def _flip(row: int) -> tuple[int, Solution]:
+    return row, _worker.flip(row)
+
+
+def _in_processes(workers: int, rows: list[int], arguments: tuple[Any, ...]) -> Any:
+    _Worker(*arguments)  # its refusals are raised here
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(workers, context, _start, arguments) as pool:
+        futures = [pool.submit(_flip, row) for row in rows]
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()

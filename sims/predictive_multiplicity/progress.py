@@ -1,0 +1,50 @@
+"""Progress of exact solvers: programs done, and the best answer and the bound of the one that is running."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from tqdm import tqdm
+
+ProgressSetting = bool | Literal["auto"] | Callable[[int, int, float, float], None]
+
+
+class Progress:
+    """Tells a bar or a function how far a list of programs is."""
+
+    def __init__(self, report: Callable[[int, float, float], None]):
+        self._report = report
+        self._done = 0
+        self._last = (float("nan"), float("nan"))
+
+    def watch(self, incumbent: float, bound: float) -> None:
+        """The program that is running has a new best answer or bound."""
+        self._last = (incumbent, bound)
+        self._report(self._done, incumbent, bound)
+
+    def advance(self, n_programs: int = 1) -> None:
+        """Programs are done."""
+        self._done += n_programs
+        self._report(self._done, *self._last)
+
+
+@contextlib.contextmanager
+def progress_of(setting: ProgressSetting, what: str, total: int) -> Iterator[Progress]:
+    """A bar on a terminal if "auto", always or never if True or False; or a function of (done, total, incumbent, bound).
+
+    Raises ValueError for another setting.
+    """
+    if callable(setting):
+        yield Progress(lambda done, incumbent, bound: setting(done, total, incumbent, bound))
+        return
+    if setting not in (True, False, "auto"):
+        raise ValueError(f'progress must be True, False, "auto" or a function, got {setting!r}')
+    silent = bool(os.environ.get("PYTEST_XDIST_WORKER")) or None  # None: silent unless there is a terminal
+    with tqdm(total=total, desc=what, mininterval=0.5, disable=silent if setting == "auto" else not setting) as bar:
+
+        def draw(done: int, incumbent: float, bound: float) -> None:
+            bar.set_postfix_str(f"best {incumbent:g}, bound {bound:g}", refresh=False)
+            bar.update(done - bar.n)
+
+        yield Progress(draw)

@@ -1,0 +1,166 @@
+"""Scoring systems against every integer vector of small boxes, the released big M, and data reduction."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sims.predictive_multiplicity.scoring_system import ScoringProblem, recount_scoring, scoring_system, settled_errors
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def random_problem(seed):
+    """Ten samples with equal ones among them, a box that need not contain or be symmetric about 0."""
+    rng = np.random.default_rng(seed)
+    features = rng.integers(-2, 3, (10, 3))[rng.integers(0, 7, 10)]
+    lower = rng.integers(-3, 2, 3)
+    return ScoringProblem(
+        features=features,
+        labels=rng.choice([-1, 1], 10),
+        lower=lower,
+        upper=lower + rng.integers(0, 5, 3),
+        sparsity_penalty=float(rng.choice([0.0, 2.0**-7, 2.0**-4])),
+        size_penalty=float(rng.choice([0.0, 2.0**-10])),
+        intercept=bool(rng.integers(0, 2)),
+        positive_weight=float(rng.choice([0.5, 1.0, 1.75])),
+    )
+
+
+def objective(problem, coefficients):
+    """By the definition, sample by sample; numbers in `random_problem` are multiples of 2^-10, so sums are exact."""
+    price = {1: problem.positive_weight, -1: 2 - problem.positive_weight}
+    wrong = [
+        price[label]
+        for row, label in zip(problem.features, problem.labels, strict=True)
+        if label * (row @ coefficients) <= 0
+    ]
+    penalised = coefficients[problem.intercept :]
+    nonzero, size = np.sum(penalised != 0), np.sum(np.abs(penalised))
+    return sum(wrong) + len(problem.labels) * (problem.sparsity_penalty * nonzero + problem.size_penalty * size)
+
+
+def box(problem):
+    return map(np.array, itertools.product(*map(range, problem.lower, problem.upper + 1)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds)
+def test_the_optimum_is_that_of_the_box(seed):
+    problem = random_problem(seed)
+    found = scoring_system(problem)
+    assert (found.coefficients >= problem.lower).all()
+    assert (found.coefficients <= problem.upper).all()
+    assert (
+        found.objective
+        == objective(problem, found.coefficients)
+        == min(map(lambda c: objective(problem, c), box(problem)))
+    )
+    assert found.errors == objective(
+        dataclasses.replace(problem, sparsity_penalty=0, size_penalty=0), found.coefficients
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds, st.integers(0, 3))
+def test_data_reduction_settles_what_every_optimum_does(seed, slack):
+    problem = random_problem(seed)
+    objectives = {tuple(coefficients): objective(problem, coefficients) for coefficients in box(problem)}
+    best = min(objectives.values())
+    settled = settled_errors(problem, best + slack)
+    for coefficients, value in objectives.items():
+        if value == best:
+            wrong = problem.labels * (problem.features @ np.array(coefficients)) <= 0
+            assert (wrong == settled)[settled >= 0].all()
+    assert scoring_system(problem, settled).objective == best
+
+
+def test_data_reduction_settles_heavy_samples():
+    """Forty samples against three at the same point: erring on the many costs more than is attained."""
+    problem = ScoringProblem(
+        features=np.array([[1, 0]] * 43 + [[1, 1]] * 5 + [[0, 1]]),
+        labels=np.array([1] * 40 + [-1] * 3 + [-1] * 5 + [1]),
+        lower=np.array([-4, -4]),
+        upper=np.array([4, 4]),
+        sparsity_penalty=2.0**-10,
+        size_penalty=0.0,
+    )
+    settled = settled_errors(problem, scoring_system(problem).objective)
+    assert (settled[:40] == 0).all()
+    assert (settled >= 0).mean() > 0.9
+    assert (settled_errors(problem, 1000.0) == -1).all()
+
+
+def test_the_released_big_m_forbids_right_answers_on_a_box_of_one_sign():
+    problem = ScoringProblem(
+        features=np.ones((11, 1)),
+        labels=np.array([1] * 10 + [-1]),
+        lower=np.array([0]),
+        upper=np.array([5]),
+        sparsity_penalty=0.0,
+        size_penalty=2.0**-10,
+    )
+    assert scoring_system(problem)[1:] == (1.0, 1 + 11 * 2.0**-10)
+    released = scoring_system(dataclasses.replace(problem, big_m="released"))
+    assert (released.coefficients, released.errors) == (0, 11.0)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds)
+def test_the_released_big_m_is_harmless_on_a_symmetric_box(seed):
+    problem = random_problem(seed)
+    problem = dataclasses.replace(problem, lower=np.full(3, -2), upper=np.full(3, 2))
+    released = dataclasses.replace(problem, big_m="released")
+    assert scoring_system(released).objective == scoring_system(problem).objective
+
+
+def test_scores_within_the_margin_are_errors():
+    problem = ScoringProblem(
+        features=np.array([[0.25], [0.5]]), labels=np.array([1, 1]), lower=np.array([0]), upper=np.array([2]),
+        sparsity_penalty=0, size_penalty=0, margin=1.0,
+    )  # fmt: skip
+    assert recount_scoring(problem, np.array([2])).errors == 1.0
+    assert scoring_system(problem).errors == 1.0
+    assert scoring_system(dataclasses.replace(problem, margin=0.125)).errors == 0.0
+
+
+VALID = {
+    "features": np.ones((2, 1)), "labels": np.array([1, -1]), "lower": np.array([0]), "upper": np.array([1]),
+    "sparsity_penalty": 0.0, "size_penalty": 0.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"features": np.ones((0, 1)), "labels": np.zeros(0, int)}, "number of samples must be at least 1"),
+        ({"features": np.ones((2, 0)), "lower": np.zeros(0, int), "upper": np.zeros(0, int)}, "number of coefficients"),
+        ({"features": np.array([[np.nan], [1.0]])}, "features must be finite, got nan"),
+        ({"labels": np.array([1, 0])}, r"labels must be -1 or \+1, one for each of the 2 samples"),
+        ({"lower": np.array([2])}, "lower must not exceed upper, 1 entries each"),
+        ({"sparsity_penalty": -1.0}, "sparsity_penalty must be in"),
+        ({"size_penalty": np.inf}, "size_penalty must be in"),
+        ({"positive_weight": 0.0}, "positive_weight must be above 0"),
+        ({"positive_weight": 2.0}, "2 - positive_weight must be above 0"),
+        ({"margin": 0.0}, "margin must be above 0"),
+        ({"big_m": "large"}, "big_m must be one of valid, released, got 'large'"),
+    ],
+)
+def test_refusals(change, sentence):
+    # Past the type checker, which would stop some of these first.
+    problem = ScoringProblem(**VALID)
+    for name, value in change.items():
+        object.__setattr__(problem, name, value)
+    with pytest.raises(ValueError, match=sentence):
+        problem.__post_init__()
+
+
+def test_an_objective_that_nothing_attains_is_refused():
+    problem = ScoringProblem(**{**VALID, "lower": np.array([1]), "size_penalty": 1.0})
+    with pytest.raises(ValueError, match="attained must be the objective of a scoring system"):
+        settled_errors(problem, 1.0)
+    with pytest.raises(ValueError, match="attained must be finite"):
+        settled_errors(problem, np.nan)
