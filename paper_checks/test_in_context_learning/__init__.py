@@ -32,13 +32,14 @@ def draw_prompts(rng, count, examples, dimension):
     )
 
 
-def compiled(program, **scales):
-    """The transformer of a program, with the default scales unless others are named."""
+def compiled(program, balanced=True, **scales):
+    """The transformer of a program, with balanced pads and the default scales unless others are named."""
     return compiler.compile_program(
         program.instructions,
         registers=program.register_rows,
         positions=program.positions,
         scales=network.Scales(**scales),
+        balanced=balanced,
     )
 
 
@@ -58,6 +59,12 @@ def gauss_hermite(nodes_per_variable, variables):
     nodes, weights = np.polynomial.hermite_e.hermegauss(nodes_per_variable)
     grid = np.array(list(product(nodes, repeat=variables)))
     return grid, np.array(list(product(weights / weights.sum(), repeat=variables))).prod(axis=1)
+
+
+def query_risks(weights, inputs, weight_std, noise_std):
+    """E (a.Y - w.x)^2 given the inputs, for label weights a [..., count, prefixes, examples]; x is the next input."""
+    missed = np.einsum("...cke,ced->...ckd", weights, inputs) - inputs
+    return weight_std**2 * np.sum(missed**2, axis=-1) + noise_std**2 * np.sum(weights**2, axis=-1)
 
 
 def trained(seed, run, settings):

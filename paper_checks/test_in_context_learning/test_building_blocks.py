@@ -20,7 +20,7 @@ ROWS = 30
 @jax.jit
 def products(x, y, scales):
     """The product of x and y at every scale, in both forms."""
-    return jnp.stack([[activations.gelu_product(x, y, scale, form) for scale in scales] for form in FORMS])
+    return jnp.stack([jax.vmap(partial(activations.gelu_product, x, y, form=form))(scales) for form in FORMS])
 
 
 @jax.jit
@@ -82,28 +82,26 @@ def test_richardson__mul(trial, n_points=200, powers=(1, 2, 3, 4, 5, 6)):
     """Two products at scales s and 2s combine to one with an error of order s^4, -4 kappa_6 s^4 [(x + y)^6 - ...]."""
     x, y = trial.generator("factors").uniform(-1, 1, (2, n_points))
     scales = 2.0 ** -np.array(powers)
-    run = jax.jit(lambda x, y: jnp.stack([activations.gelu_product(x, y, s, richardson=True) for s in scales]))
-    single = jax.jit(lambda x, y: jnp.stack([activations.gelu_product(x, y, s) for s in scales]))
+    combined = jax.jit(jax.vmap(partial(activations.gelu_product, x, y, richardson=True)))(scales)
     rounding = np.array([3 * predicted.rounding_of_product(s, 1, 2 * UNIT) for s in scales])
 
     def size(found):
         return np.sqrt(np.mean((np.asarray(found) - x * y) ** 2, axis=1))
 
     trial.order(
-        size(run(x, y)),
+        size(combined),
         1 / scales,
         -4.0,
         rounding=rounding,
         margin=0.05,
         controls={"s^2": -2.0, "s^3": -3.0},
-        wrong_processes={"one product": size(single(x, y))},
+        wrong_processes={"one product": size(products(x, y, scales)[0])},
     )
-    last = np.asarray(run(x, y))[-1]
     leading = predicted.richardson_product_error(x, y, float(scales[-1]))
     # The series of erf goes on with z^8 / 672; the combination multiplies it by (4 - 2^6) / 3 = -20.
     eighth = 20 / 672 * scales[-1] ** 6 * ((np.abs(x) + np.abs(y)) ** 8)
     trial.value(
-        last - x * y,
+        np.asarray(combined)[-1] - x * y,
         leading,
         error=rounding[-1],
         slack=eighth,

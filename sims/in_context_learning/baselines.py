@@ -173,7 +173,7 @@ def _neighbours(inputs, labels, neighbours, weighted):
     if weighted:
         least = jnp.min(distances, axis=1, keepdims=True)
         ratios = least / jnp.where(chosen & (distances > 0), distances, 1)
-        shares = chosen * jnp.where(least > 0, ratios, distances == 0)
+        shares = jnp.where(chosen, jnp.where(least > 0, ratios, distances == 0), 0)
     else:
         shares = chosen.astype(inputs.dtype)
     total = jnp.sum(shares, axis=1)

@@ -34,7 +34,7 @@ def compile_program(
     registers: int,
     positions: int,
     scales: Scales | Literal["automatic"] = "automatic",
-    input_bound: float | Float[AnyArray, "*registers_positions"] | None = None,
+    input_bound: float | int | Float[AnyArray, "*registers_positions"] | None = None,
     balanced: bool = True,
     richardson: bool = False,
     dtype: DTypeLike | None = None,
@@ -87,7 +87,8 @@ def compile_program(
     weights = jax.tree.map(
         lambda array: jnp.asarray(array, weight_dtype if array.dtype == np.float64 else array.dtype), stacked
     )
-    return Network(weights, chosen, layout)
+    product, bypass = (np.array([getattr(layer, name) for layer in per_layer]) for name in ("product", "bypass"))
+    return Network(weights, per_layer[0]._replace(product=product, bypass=bypass), layout)
 
 
 def register_bounds(
@@ -110,13 +111,13 @@ def _layer(instruction: Instruction, layout: Layout, scales: Scales, balanced: b
     """The weights of one layer, with as many units in the MLP as it needs."""
     divisor_row = instruction.divisor_row if isinstance(instruction, Division) else layout.constant_row
     keys, queries, values, mix = _heads(instruction, layout, scales, balanced, divisor_row)
-    shift = float(scales.bypass)
+    product, shift = float(scales.product), float(scales.bypass)
     if isinstance(instruction, Division):
         rows = np.eye(layout.rows)
         numerators, targets = rows[list(instruction.numerator_rows)], rows[list(instruction.write_rows)]
         units = [_passing(numerators, targets.T, shift, layout)]
     else:
-        units = _arithmetic_units(instruction, layout, shift, product_terms(float(scales.product), richardson))
+        units = _arithmetic_units(instruction, layout, shift, product_terms(product, richardson))
     return LayerWeights(
         keys=keys,
         queries=queries,
@@ -216,21 +217,18 @@ def _with_idle_units(layer, units):
 
 
 def scales_per_layer(scales: Scales, layers: int, dtype: DTypeLike) -> list[Scales]:
-    """The scales of each layer; ValueError where one of them is out of range."""
-    product, bypass = (np.broadcast_to(np.asarray(value, float), layers) for value in (scales.product, scales.bypass))
-    for scale in (product.min(), product.max()):
-        require_product_scale(scale, np.dtype(dtype))
-    for name, value in (
-        ("the bypass shift", bypass.min()),
-        ("the pad", scales.pad),
-        ("the sharpness", scales.sharpness),
-    ):
-        require_above(name, value, 0, "a limit of large values")
-    for name, value in (("the bypass shift", bypass), ("the pad", scales.pad), ("the sharpness", scales.sharpness)):
+    """The scales of each layer as floats; ValueError where one of them is out of range."""
+    shifts = {"the product scale": scales.product, "the bypass shift": scales.bypass}
+    for name, value in (shifts | {"the pad": scales.pad, "the sharpness": scales.sharpness}).items():
+        if np.size(value) not in (1, layers):
+            raise ValueError(f"{name} must be one number or one for each of {layers} layers, got {np.size(value)}")
+        require_above(name, np.min(value), 0, "a limit of large or of small values")
         require_finite(name, value)
+    require_product_scale(np.min(scales.product), np.dtype(dtype))
+    product, bypass = (np.broadcast_to(np.asarray(value, float), layers) for value in shifts.values())
     return [
-        scales._replace(product=float(one_product), bypass=float(one_bypass))
-        for one_product, one_bypass in zip(product, bypass, strict=True)
+        Scales(one_product, one_bypass, float(scales.pad), float(scales.sharpness))
+        for one_product, one_bypass in zip(product.tolist(), bypass.tolist(), strict=True)
     ]
 
 

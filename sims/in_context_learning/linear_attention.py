@@ -1,7 +1,9 @@
 """Linear self-attention on joined tokens (x_j, y_j), in the three notations of the papers that study it."""
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, ScalarLike
@@ -32,6 +34,7 @@ def joined_tokens(
     return jnp.column_stack([rows, jnp.concatenate([jnp.asarray(labels), jnp.asarray(query_labels)])])
 
 
+@partial(jax.jit, static_argnames="context")
 def attend(
     layers: AttentionLayer, tokens: Float[AnyArray, "positions width"], context: int
 ) -> Float[Array, "positions width"]:
@@ -69,7 +72,7 @@ def descent_layers(
 
 
 def contracting_layers(
-    steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "layers"], dimension: int, context: int
+    steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "as_many"], dimension: int, context: int
 ) -> AttentionLayer:
     """The layers of GD++: a gradient step of size η_l from w = 0, and x_j ← (I - γ_l Σ x_i x_iᵀ) x_j for every token.
 
@@ -88,6 +91,7 @@ def contracting_layers(
     return AttentionLayer(inputs_only, inputs_only, per_row[:, :, None] * identity, identity)
 
 
+@jax.jit
 def preconditioned_prediction(
     projections: Float[AnyArray, "layers width width"],
     forms: Float[AnyArray, "layers width width"],
@@ -113,6 +117,7 @@ def preconditioned_prediction(
     return -lax.scan(pass_through, tokens, layers)[0][-1, -1]
 
 
+@jax.jit
 def attention_prediction(
     value_projection: Float[AnyArray, "width width"],
     key_query: Float[AnyArray, "width width"],

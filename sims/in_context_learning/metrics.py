@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
@@ -122,6 +123,7 @@ def ilwd(
     return estimate(jnp.sum((first - second) ** 2, axis=-1))
 
 
+@jax.jit
 def gram_eigenvalues(inputs: Float[AnyArray, "count examples dimension"]) -> Float[Array, "count rank"]:
     """The min(k, d) eigenvalues of XᵀX that can differ from 0, in ascending order, for each sample X of k inputs.
 

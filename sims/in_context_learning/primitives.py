@@ -12,7 +12,7 @@ from sims.in_context_learning.raw import Division, Raw
 Rows = tuple[int, int]
 
 
-def mov(source: int, target: int, rows: Rows, target_rows: Rows | None = None, *, bound: float = np.inf) -> Raw:
+def mov(source: int, target: int, rows: Rows, target_rows: Rows | None = None, *, bound: float | int = np.inf) -> Raw:
     """Copy `rows` of column `source` into `target_rows` (the same if not given) of column `target` >= `source`.
 
     Between different rows only the target column may write; between equal rows all may, since each of the others
@@ -36,7 +36,7 @@ def mov(source: int, target: int, rows: Rows, target_rows: Rows | None = None, *
     )
 
 
-def mul(a: int, b: int, c: int, first: Rows, second: Rows, target: Rows, *, bound: float = np.inf) -> Raw:
+def mul(a: int, b: int, c: int, first: Rows, second: Rows, target: Rows, *, bound: float | int = np.inf) -> Raw:
     """In every column the a x b matrix in the rows `first` times the b x c matrix in `second`, all row-major.
 
     Raises ValueError for ranges that do not hold a b, b c and a c rows.
@@ -58,7 +58,9 @@ def mul(a: int, b: int, c: int, first: Rows, second: Rows, target: Rows, *, boun
     )
 
 
-def div(rows: Rows, divisor: int, target: Rows, *, least_divisor: float | int = 0.0, bound: float = np.inf) -> Division:
+def div(
+    rows: Rows, divisor: int, target: Rows, *, least_divisor: float | int = 0.0, bound: float | int = np.inf
+) -> Division:
     """In every column the `rows` over the absolute value of the row `divisor`, into rows that hold zero."""
     return Division(_indices(rows), divisor, _indices(target), least_divisor, bound)
 
@@ -71,7 +73,7 @@ def aff(
     second_matrix: Float[np.ndarray, "target second"],
     bias: Float[np.ndarray, " target"] | None = None,
     *,
-    bound: float = np.inf,
+    bound: float | int = np.inf,
 ) -> Raw:
     """In every column W_1 h[first] + W_2 h[second] + b, with b = 0 if not given; an empty range (0, 0) reads nothing.
 

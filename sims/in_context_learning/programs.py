@@ -81,7 +81,7 @@ def gradient_step_program(
 
 
 def sgd_program(
-    dimension: int, examples: int, step: float | int, regulariser: float | int, *, weight_bound: float = np.inf
+    dimension: int, examples: int, step: float | int, regulariser: float | int, *, weight_bound: float | int = np.inf
 ) -> Program:
     """One pass of SGD from w = 0 over n examples, batches of one, applied to the query: 8n layers, 4d + 3 registers.
 
@@ -172,7 +172,7 @@ def ridge_update_program(dimension: int, regulariser: float | int) -> Program:
 
 
 def recursive_ridge_program(
-    dimension: int, examples: int, regulariser: float | int, *, weight_bound: float = np.inf
+    dimension: int, examples: int, regulariser: float | int, *, weight_bound: float | int = np.inf
 ) -> Program:
     """Ridge regression on n examples, one Sherman-Morrison update each: 11n + 3 layers, 3d² + 5d + 3 registers.
 

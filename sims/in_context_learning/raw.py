@@ -29,6 +29,7 @@ class Raw:
         reads: the timestep map K: a position i and the positions K(i) <= i that it reads; those not listed read {i}.
         only_at: the one position that writes, for "+"; None writes at all.
         bound: a magnitude that the results are known never to exceed, where arithmetic on magnitudes cannot see it.
+            Where it is false, automatic scales and error bounds are wrong (clipping is reported all the same).
 
     Raises ValueError for sizes that do not fit, a repeated row, K(i) empty or in the future.
     Source: Akyürek et al. 2023 (arXiv 2211.15661), Definition C.2, with j <= i in place of the printed j < i (its own
@@ -46,7 +47,7 @@ class Raw:
     bias: Float[np.ndarray, " write"]
     reads: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     only_at: int | None = None
-    bound: float = np.inf
+    bound: float | int = np.inf
 
     def __post_init__(self) -> None:
         if self.star not in ("+", "*"):
@@ -90,7 +91,7 @@ class Division:
     divisor_row: int
     write_rows: tuple[int, ...]
     least_divisor: float | int = 0.0
-    bound: float = np.inf
+    bound: float | int = np.inf
 
     def __post_init__(self) -> None:
         if len(self.numerator_rows) != len(self.write_rows):

@@ -1,5 +1,6 @@
 """Arora's two losses on finite classes, by enumeration of every pair, triple and task: no sampling error."""
 
+from functools import partial
 from typing import Literal
 
 import jax
@@ -39,12 +40,18 @@ def unsupervised_loss(
     ℓ(v) is max(0, 1 - v) (hinge) or log₂(1 + exp(-v)) (logistic). Raises ValueError for another loss, or probabilities
     that are negative or do not sum to 1. Source: one negative sample in Arora et al. 2019.
     """
+    require_choice("loss", loss, Loss)
     require_distributions(class_probabilities, likelihoods)
-    similarities = features @ jnp.asarray(features).T
+    return _unsupervised_loss(features, class_probabilities, likelihoods, loss)
+
+
+@partial(jax.jit, static_argnames="loss")
+def _unsupervised_loss(features, class_probabilities, likelihoods, loss):
+    similarities = features @ features.T
     margins = similarities[:, :, None] - similarities[:, None, :]
     marginal = class_probabilities @ likelihoods
     pairs = jnp.einsum("c,cx,cp->xp", class_probabilities, likelihoods, likelihoods)
-    return jnp.einsum("xp,n,xpn->", pairs, marginal, surrogate(margins, loss))
+    return jnp.einsum("xp,n,xpn->", pairs, marginal, _surrogate(margins, loss))
 
 
 def mean_classifier_loss(
@@ -57,16 +64,20 @@ def mean_classifier_loss(
 
     Errors as `unsupervised_loss`. Source: the supervised loss of the mean classifier in Arora et al. 2019.
     """
+    require_choice("loss", loss, Loss)
     require_distributions(class_probabilities, likelihoods)
+    return _mean_classifier_loss(features, class_probabilities, likelihoods, loss)
+
+
+@partial(jax.jit, static_argnames="loss")
+def _mean_classifier_loss(features, class_probabilities, likelihoods, loss):
     scores = features @ (likelihoods @ features).T
     margins = scores[:, :, None] - scores[:, None, :]
     tasks = class_probabilities[:, None] * class_probabilities * (1 - jnp.eye(class_probabilities.shape[0]))
-    return jnp.einsum("cn,cx,xcn->", tasks / tasks.sum(), likelihoods, surrogate(margins, loss))
+    return jnp.einsum("cn,cx,xcn->", tasks / tasks.sum(), likelihoods, _surrogate(margins, loss))
 
 
-def surrogate(margins: Float[AnyArray, "..."], loss: Loss) -> Float[Array, "..."]:
-    """ℓ of the margins, 1 at margin 0; raises ValueError for another loss."""
-    require_choice("loss", loss, Loss)
+def _surrogate(margins, loss):
     if loss == "hinge":
         return jnp.maximum(0, 1 - margins)
     return jnp.logaddexp(0.0, -margins) / np.log(2)
@@ -80,6 +91,7 @@ def require_distributions(
     for name, rows in (("class_probabilities", class_probabilities), ("likelihoods", likelihoods)):
         if is_traced(rows):
             continue
-        totals = np.atleast_1d(np.sum(rows, axis=-1))
-        if np.min(rows) < 0 or np.abs(totals - 1).max() > 8 * rows.shape[-1] * np.finfo(totals.dtype).eps:
+        rows = np.asarray(rows)
+        totals = np.atleast_1d(rows.sum(axis=-1))
+        if rows.min() < 0 or np.abs(totals - 1).max() > 8 * rows.shape[-1] * np.finfo(totals.dtype).eps:
             raise ValueError(f"{name} must be probabilities that sum to 1, got sums {totals}")

@@ -25,7 +25,7 @@ def require_feature(lambda_: Any, rho: Any) -> None:
         if is_traced(value):
             continue
         require_finite(name, value)
-        require_above(f"the smallest {name}" if np.ndim(value) else name, np.min(value), 0, why)
+        require_above(f"the smallest {name}" if np.ndim(value) else name, np.asarray(value).min(), 0, why)
 
 
 def require_covariances(Sigma_xx: Any, Sigma_yx: Any, dimension: int) -> None:

@@ -1,5 +1,6 @@
 """Lee's pretext task on Gaussian variables: predict X_2 from X_1, then read the target Y off that prediction."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, require_count, require_finite
+from sims.domain import require_count, require_finite
 
 
 class Triplet(NamedTuple):
@@ -44,6 +45,11 @@ def random_triplet(
     for name, dimension in (("target_dim", target_dim), ("first_dim", first_dim), ("second_dim", second_dim)):
         require_count(name, dimension, 1, "need at least one coordinate")
     require_finite("direct", direct)
+    return _random_triplet(key, target_dim, first_dim, second_dim, jnp.asarray(direct, float))
+
+
+@partial(jax.jit, static_argnums=(1, 2, 3))
+def _random_triplet(key, target_dim, first_dim, second_dim, direct):
     total = target_dim + first_dim + second_dim
     paths, noise = jax.random.normal(key, (2, total, total))
     y, first, second = slice(target_dim), slice(target_dim, target_dim + first_dim), slice(target_dim + first_dim, None)
@@ -68,6 +74,11 @@ def learn_pretext(triplet: Triplet) -> Pretext:
     """
     for name, values in triplet._asdict().items():
         require_finite(name, values)
+    return _learn_pretext(triplet)
+
+
+@jax.jit
+def _learn_pretext(triplet):
     direct = _regression(triplet.target_first, triplet.first_first)
     pretext = _regression(triplet.first_second.T, triplet.first_first)
     readout = _regression(triplet.target_first @ pretext.T, pretext @ triplet.first_first @ pretext.T)
@@ -76,5 +87,5 @@ def learn_pretext(triplet: Triplet) -> Pretext:
     return Pretext(pretext, downstream, direct, jnp.sum(missed * (missed @ triplet.first_first)))
 
 
-def _regression(cross: Float[AnyArray, "outputs inputs"], moment: Float[AnyArray, "inputs inputs"]) -> Array:
-    return jnp.asarray(cross) @ jnp.linalg.pinv(moment, rtol=1e-10, hermitian=True)
+def _regression(cross, moment):
+    return cross @ jnp.linalg.pinv(moment, rtol=1e-10, hermitian=True)

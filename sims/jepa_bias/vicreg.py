@@ -1,5 +1,6 @@
 """The VICReg loss of two batches of embeddings: invariance, variance and covariance."""
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, ScalarLike
@@ -35,16 +36,21 @@ def vicreg_loss(
 
     Raises ValueError for fewer than two samples, or embeddings that are not finite. Source: Bardes et al. 2022.
     """
-    samples, dimension = Z.shape
-    require_count("the number of samples", samples, 2, "one has no variance")
+    require_count("the number of samples", Z.shape[0], 2, "one has no variance")
     require_finite("Z", Z)
     require_finite("Z_prime", Z_prime)
-    centred = [jnp.asarray(branch) - jnp.mean(branch, axis=0) for branch in (Z, Z_prime)]
+    weights = (invariance, variance, covariance, target_deviation, floor, 0.5 if mean_of_branches else 1.0)
+    return _vicreg_loss(jnp.asarray(Z), jnp.asarray(Z_prime), *(jnp.asarray(weight, float) for weight in weights))
+
+
+@jax.jit
+def _vicreg_loss(Z, Z_prime, invariance, variance, covariance, target_deviation, floor, share):
+    samples, dimension = Z.shape
+    centred = [branch - jnp.mean(branch, axis=0) for branch in (Z, Z_prime)]
     moments = [branch.T @ branch / (samples - 1) for branch in centred]
     spreads = [
         jnp.mean(jnp.maximum(0, target_deviation - jnp.sqrt(jnp.diagonal(moment) + floor))) for moment in moments
     ]
     overlaps = [(jnp.sum(moment**2) - jnp.sum(jnp.diagonal(moment) ** 2)) / dimension for moment in moments]
-    distance = jnp.mean(jnp.sum((jnp.asarray(Z) - Z_prime) ** 2, axis=1))
-    spread = sum(spreads) / (2 if mean_of_branches else 1)
-    return jnp.asarray(invariance * distance + variance * spread + covariance * sum(overlaps))
+    distance = jnp.mean(jnp.sum((Z - Z_prime) ** 2, axis=1))
+    return invariance * distance + variance * share * sum(spreads) + covariance * sum(overlaps)

@@ -2,9 +2,9 @@
 
 samples -> table -> baseline -> flips and discrepancy -> ambiguity: `aggregate` (or `compas`), `minimise_errors` (or
 `co_optimal`, `baseline_of_scores`), `flip_errors` with `ambiguity_path`, `discrepancy_path`. Each answer is a
-`Solution` with a proved bound, solved in one of three formulations and recounted. `ambiguity_by_coverage` is a second route,
-`least_errors_in_words` the program as one would write it down, and `uncertified_errors`, `one_sided_discrepancy` and
-`root_bound` show what goes wrong without the care.
+`Solution` with a proved bound, solved in one of three formulations and recounted. `ambiguity_by_coverage` is a second
+route, `least_errors_in_words` the program as one would write it down, and `uncertified_errors`,
+`one_sided_discrepancy` and `root_bound` show what goes wrong without the care.
 
 Where the points are in general position `enumerate_paths` meets every linear dichotomy instead; the pools
 (`elastic_net_pool`, `logistic_pool`, `pool_multiplicity`) are what people look at otherwise. `stand_in`, `grid_set` and

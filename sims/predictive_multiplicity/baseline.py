@@ -44,7 +44,10 @@ def minimise_errors(
 
 
 class NearOptimal(NamedTuple):
-    """Distinct dichotomies by their errors, then by decreasing margin, and whether these are all."""
+    """Distinct dichotomies by their errors, then by decreasing margin, and whether these are all.
+
+    Those with more than E_0 errors have the status "near-optimal" and the bound E_0.
+    """
 
     solutions: tuple[Solution, ...]
     complete: bool
@@ -71,17 +74,17 @@ def co_optimal(
     task, deadline, gordan = least_errors(table), Deadline(time_limit), GordanProgram(table)
     engine = MarginFree(table, gordan, solver)
     found: list[Solution] = []
-    least = complete = None
+    least, complete = np.inf, None
     while complete is None:
         pool = Incumbents(table)
         bound, certificate = engine.solve(task, pool, deadline, None)
         proved = bound >= pool.best_value(task)
-        if least is None and proved:
+        if not found and proved:
             least = bound
-        limit = -np.inf if least is None else least + extra_errors + _SUMS * table.n
+        limit = least + extra_errors + _SUMS * table.n if proved or found else -np.inf
         new = [certified(table, task, *known, least, certificate) for known in pool if task.value(known[0]) <= limit]
         engine.excluded |= {solution.dichotomy.astype(np.int8).tobytes() for solution in new}
-        found += [solution._replace(status="optimal") for solution in new]
+        found += [one if one.value == least else one._replace(status="near-optimal") for one in new]
         if not (new and proved) or len(found) >= most:
             complete = proved and not new
     found.sort(key=lambda one: (one.errors, -round(one.margin, _SAME_MARGIN), one.dichotomy.tolist()))
@@ -110,7 +113,7 @@ def baseline_of_scores(table: Table, scores: Float[np.ndarray, "samples"]) -> In
 
 
 def dichotomy_of(table: Table, baseline: Solution | Int[np.ndarray, "rows"]) -> Int[np.ndarray, "rows"]:
-    """b of a solution, or a b of 0 and 1 for each row. Raises ValueError for anything else."""
+    """The b of a solution, or a b of 0 and 1 for each row. Raises ValueError for anything else."""
     dichotomy = baseline.dichotomy if isinstance(baseline, Solution) else np.asarray(baseline)
     if dichotomy.shape != (len(table.rows),) or not np.isin(dichotomy, (0, 1)).all():
         raise ValueError(f"baseline must be 0 or 1 for each of the {len(table.rows)} rows of the table")

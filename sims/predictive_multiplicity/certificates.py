@@ -29,7 +29,7 @@ class Weights(NamedTuple):
 
 
 def exact_signs(table: Table, weights: Float[np.ndarray, "dims"]) -> Int[np.ndarray, "rows"]:
-    """sign <w, (1, u)> of every row, in {-1, 0, 1}, in exact rational arithmetic: floats are rationals."""
+    """The sign of <w, (1, u)> of every row, in {-1, 0, 1}, in exact rational arithmetic: floats are rationals."""
     ratios = [weight.as_integer_ratio() for weight in weights.tolist()]
     scale = max(denominator for _, denominator in ratios)
     numerators = np.array([numerator * (scale // denominator) for numerator, denominator in ratios], object)
@@ -119,7 +119,9 @@ class GordanProgram:
 
     def _residual(self, cut: Cut, weights: Float[np.ndarray, "support"]) -> float:
         members, signs = list(cut.members), np.array(cut.signs)
-        ratios = [Fraction(weight).limit_denominator(_LARGEST_DENOMINATOR) for weight in (weights / weights.max()).tolist()]
+        ratios = [
+            Fraction(weight).limit_denominator(_LARGEST_DENOMINATOR) for weight in (weights / weights.max()).tolist()
+        ]
         scale = math.lcm(*(ratio.denominator for ratio in ratios))
         whole = np.array([int(ratio * scale) for ratio in ratios], object)
         if all(whole) and not ((whole * signs) @ self._table.exact_design[members]).any():

@@ -1,8 +1,8 @@
 """Derives `data/compas_counts.csv` from the two binarised COMPAS files of the paper's official repository.
 
 Usage: `python -m sims.predictive_multiplicity.derive_compas FOLDER`, where FOLDER holds `compas_arrest_processed.csv`
-and `compas_violent_processed.csv`. One line of the result is a distinct feature row, with the number of people of either
-label and, for the over-sampled variants, how often people with this row were drawn.
+and `compas_violent_processed.csv`. One line of the result is a distinct feature row, with the number of people of
+either label and, for the over-sampled variants, how often people with this row were drawn.
 """
 
 import csv

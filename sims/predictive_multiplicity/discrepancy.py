@@ -43,19 +43,12 @@ def discrepancy_path(
     progress: ProgressSetting = False,
     cache: str | os.PathLike[str] | None = None,
 ) -> DiscrepancyPath:
-    """max n_disagree(b, h_0) over linear dichotomies with E(b) <= E(h_0) + e, e = floor(ε n + 1e-9), for each ε.
+    """The largest disagreement of b with h_0 over linear dichotomies with E(b) <= E(h_0) + e, for each tolerance ε.
 
-    Solved by increasing ε, each from the best classifier found before. The baseline may be any linear dichotomy:
-    classifiers with fewer errors than it count as competitors. For weights that are not whole e = ε n.
-
-    Args:
-        table, baseline, formulation, solver, margin, exact, progress, cache: as `flip_errors`.
-        tolerances: ε, each in [0, 1].
-        time_limit: seconds for each tolerance; disagreement and bounds then differ where it was too short.
-
-    Raises:
-        ValueError: for a baseline that is not linear, a tolerance outside [0, 1], and as `minimise_errors`.
-
+    e = floor(ε n + 1e-9), or ε n if some weight is not whole. Solved by increasing ε, each from the best classifier
+    found before. The baseline may be any linear dichotomy: classifiers with fewer errors than it count as competitors.
+    `tolerances` lie in [0, 1]; `time_limit` is in seconds for each; the other arguments are those of `flip_errors`.
+    Raises ValueError for a tolerance outside [0, 1], else as `flip_errors`.
     Source: the discrepancy problem of Marx, Calmon & Ustun 2020, two-sided.
     """
     dichotomy = dichotomy_of(table, baseline)
@@ -81,5 +74,9 @@ def discrepancy_path(
     numbers = int if table.has_counts else float
     values, bounds = ([getattr(one, name) for one in ordered] for name in ("value", "bound"))
     return DiscrepancyPath(
-        np.asarray(tolerances, float), np.array(admitted, numbers), np.array(values, numbers), np.array(bounds, numbers), ordered
+        np.asarray(tolerances, float),
+        np.array(admitted, numbers),
+        np.array(values, numbers),
+        np.array(bounds, numbers),
+        ordered,
     )

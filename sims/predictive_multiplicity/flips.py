@@ -45,10 +45,14 @@ def flip_errors(
     One relaxation is kept for all rows. The baseline may be any linear dichotomy.
 
     Args:
-        table, formulation, solver, margin, exact: as `minimise_errors`.
+        table: the sample.
         baseline: h_0, a solution or b.
         rows: indices of rows of the table.
+        formulation: as `minimise_errors`.
+        solver: as `minimise_errors`.
+        margin: as `minimise_errors`.
         time_limit: seconds for each row; bounds and errors then differ where it was too short.
+        exact: as `minimise_errors`.
         workers: processes that share the rows, each with its own relaxation; started afresh, so that a script needs
             the usual `if __name__ == "__main__"`.
         progress: a bar if True, on a terminal if "auto", or a function of (done, total, incumbent, bound).

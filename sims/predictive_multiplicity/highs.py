@@ -70,7 +70,9 @@ def solve(
     info = highs.getInfo()
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     values = np.array(highs.getSolution().col_value) if found else None
-    return Outcome(values, float(info.mip_dual_bound if program.integral.any() else info.objective_function_value), status)
+    return Outcome(
+        values, float(info.mip_dual_bound if program.integral.any() else info.objective_function_value), status
+    )
 
 
 class ResidentProgram:
@@ -83,24 +85,30 @@ class ResidentProgram:
 
     @property
     def n_rows(self) -> int:
+        """As `LinearProgram.n_rows`."""
         return self._highs.getNumRow()
 
     def set_costs(self, columns: Int[np.ndarray, "n"], costs: Float[np.ndarray, "n"]) -> None:
+        """As `LinearProgram.set_costs`."""
         self._highs.changeColsCost(len(columns), columns.astype(np.int32), costs)
 
     def set_bounds(
         self, columns: Int[np.ndarray, "n"], lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]
     ) -> None:
+        """As `LinearProgram.set_bounds`."""
         self._highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper)
 
     def set_row_bounds(self, row: int, lower: float, upper: float) -> None:
+        """As `LinearProgram.set_row_bounds`."""
         self._highs.changeRowBounds(row, lower, upper)
 
     def add_rows(self, rows: Any, lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]) -> None:
+        """As `LinearProgram.add_rows`."""
         starts, columns = rows.indptr.astype(np.int32), rows.indices.astype(np.int32)
         self._highs.addRows(rows.shape[0], lower, upper, rows.nnz, starts, columns, rows.data)
 
     def delete_rows(self, rows: Int[np.ndarray, "deleted"]) -> None:
+        """As `LinearProgram.delete_rows`."""
         basis = self._highs.getBasis()  # deleting rows discards it
         gone = set(rows.tolist())
         basis.row_status = [status for row, status in enumerate(basis.row_status) if row not in gone]
@@ -108,6 +116,7 @@ class ResidentProgram:
         self._highs.setBasis(basis)
 
     def run(self, seconds: float | None = None) -> str:
+        """As `LinearProgram.run`."""
         if seconds is not None:  # HiGHS counts the time of all solves
             self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(seconds, _SHORTEST))
         self._highs.run()
@@ -115,17 +124,21 @@ class ResidentProgram:
 
     @property
     def objective(self) -> float:
+        """As `LinearProgram.objective`."""
         return float(self._highs.getInfo().objective_function_value)
 
     @property
     def values(self) -> Float[np.ndarray, "variables"]:
+        """As `LinearProgram.values`."""
         return np.array(self._highs.getSolution().col_value)
 
     @property
     def row_duals(self) -> Float[np.ndarray, "constraints"]:
+        """As `LinearProgram.row_duals`."""
         return np.array(self._highs.getSolution().row_dual)
 
     @property
     def slacks(self) -> Float[np.ndarray, "constraints"]:
+        """As `LinearProgram.slacks`."""
         model, activity = self._highs.getLp(), np.array(self._highs.getSolution().row_value)
         return np.minimum(activity - np.array(model.row_lower_), np.array(model.row_upper_) - activity)

@@ -68,7 +68,7 @@ class MarginFree:
         )
 
     def solve(self, task: Task, incumbents: Incumbents, deadline: Deadline, watch: Watch | None) -> tuple[float, str]:
-        """Add the best dichotomies found to `incumbents`; return the proved bound of the objective and its certificate."""
+        """Add the best dichotomies found to `incumbents`; return the bound and its certificate."""
         self._relaxation.set_costs(self._columns, task.cost)
         self._relaxation.set_row_bounds(0, -np.inf, task.most_errors - self._errors.constant)
         lower, upper = task.box
@@ -82,7 +82,7 @@ class MarginFree:
                 if watch is not None:
                     watch(incumbents.best_value(task), task.proved(bound))
                 row = self._branching_row(task, node.b)
-                children = []
+                children: list[_Node] = []
                 for value in (0, 1):
                     lower, upper = node.lower.copy(), node.upper.copy()
                     lower[row] = upper[row] = value

@@ -49,6 +49,9 @@ class Limits(NamedTuple):
     feasibility: float | int = 1e-7
 
 
+_NO_LIMITS = Limits()
+
+
 class Deadline:
     """Seconds left of a time limit that runs from now; None for ever."""
 
@@ -70,7 +73,7 @@ def solve(
     program: Program,
     solver: Solver = "highs",
     *,
-    limits: Limits = Limits(),
+    limits: Limits = _NO_LIMITS,
     start: Float[np.ndarray, "variables"] | None = None,
     watch: Watch | None = None,
 ) -> Outcome:

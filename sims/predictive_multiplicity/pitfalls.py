@@ -78,7 +78,9 @@ def one_sided_discrepancy(
     reported = -float(program.cost @ outcome.values + constant)
     different = signs != dichotomy
     hidden = int((different & (formulation.agreeing_rows(outcome.values))).sum())
-    return Uncertified(reported, table.errors(signs), table.disagreement(signs, dichotomy), hidden, formulation.weights(outcome.values))
+    return Uncertified(
+        reported, table.errors(signs), table.disagreement(signs, dichotomy), hidden, formulation.weights(outcome.values)
+    )
 
 
 def root_bound(table: Table, margin: float | int = 1e-4, *, conflict_rows: bool = True) -> float:

@@ -78,16 +78,17 @@ def logistic_pool(
 ) -> Float[np.ndarray, "models coefficients"]:
     """Coefficients (constant first) minimising mean log(1 + exp(-y β·(1, x))) + λ (|β|_1 or ½ |β|²).
 
-    `mixing` is 1 for the ℓ1 and 0 for the ℓ2 penalty; λ falls geometrically, from the least that makes the ℓ1 fit zero,
-    or a thousand times that for ℓ2. Solved by liblinear. The rest, and the errors, as in `elastic_net_pool`; both
-    labels must occur.
+    `mixing` is 1 for the ℓ1 penalty (solved by liblinear) and 0 for ℓ2 (by Newton's method). λ falls geometrically,
+    from the least that makes the ℓ1 fit zero, or a thousand times that for ℓ2. The rest, and the errors, as in
+    `elastic_net_pool`; both labels must occur.
     """
+    from scipy.special import expit
     from sklearn.linear_model import LogisticRegression
 
     if mixing not in (0, 1):
         raise ValueError(f"mixing must be 1 (the ℓ1 penalty) or 0 (ℓ2), got {mixing}")
     design, shares, means = _weighted(features, positives, negatives)
-    if abs(means @ shares) == 1:
+    if not (positives.any() and negatives.any()):
         raise ValueError("positives and negatives must not be all zero, one of them is")
     steepest = np.abs(design.T @ (shares * means)).max() / 2
     # No ℓ2 penalty sets coefficients to zero: its path starts where they are all small.
@@ -95,15 +96,20 @@ def logistic_pool(
     both = np.concatenate([design, design])
     labels = np.repeat([1, -1], len(design))
     weights = np.concatenate([shares * (1 + means), shares * (1 - means)]) / 2
+    model = LogisticRegression(
+        l1_ratio=float(mixing),
+        solver="liblinear" if mixing else "newton-cholesky",
+        fit_intercept=False,
+        tol=1e-10,
+        max_iter=10_000,
+        random_state=0,
+    )
     path = []
     for penalty in penalties:
-        model = LogisticRegression(
-            C=1 / (penalty * len(labels)), l1_ratio=float(mixing), solver="liblinear", fit_intercept=False,
-            tol=1e-10, max_iter=10_000, random_state=0,
-        )  # fmt: skip
+        model.set_params(C=1 / (penalty * len(labels)))
         path.append(model.fit(both, labels, sample_weight=weights * len(labels)).coef_[0])
     coefficients = np.array(path)
-    slopes = -weights * labels / (1 + np.exp(labels * (coefficients @ both.T)))
+    slopes = -weights * labels * expit(-labels * (coefficients @ both.T))
     gradients = slopes @ both + (1 - mixing) * penalties[:, None] * coefficients
     _require_minima(gradients, coefficients, mixing * penalties, steepest)
     return coefficients

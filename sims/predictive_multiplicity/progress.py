@@ -31,7 +31,7 @@ class Progress:
 
 @contextlib.contextmanager
 def progress_of(setting: ProgressSetting, what: str, total: int) -> Iterator[Progress]:
-    """A bar on a terminal if "auto", always or never if True or False; or a function of (done, total, incumbent, bound).
+    """A bar on a terminal if "auto", always or never if True or False; or calls of (done, total, incumbent, bound).
 
     Raises ValueError for another setting.
     """

@@ -69,7 +69,11 @@ class Published:
         scores = csr_array(scores)
         padding = csr_array((scores.shape[0], self._n_dims))
         rows = hstack([csr_array(binaries), scores, -scores, padding], format="csr")
-        return rows, np.broadcast_to(low, rows.shape[0]).astype(float), np.broadcast_to(high, rows.shape[0]).astype(float)
+        return (
+            rows,
+            np.broadcast_to(low, rows.shape[0]).astype(float),
+            np.broadcast_to(high, rows.shape[0]).astype(float),
+        )
 
     def _mistakes(self, task: Task) -> list[Block]:
         from scipy.sparse import diags_array
@@ -129,7 +133,7 @@ class Published:
         return np.isin(np.arange(len(self._design)), agreeing)
 
     def weights(self, values: Float[np.ndarray, "variables"]) -> Float[np.ndarray, "dims"]:
-        """w = w₊ - w₋ of a solution."""
+        """The weights w₊ - w₋ of a solution."""
         positive, negative = values[self._n_pairs : -self._n_dims].reshape(2, self._n_dims)
         return positive - negative
 

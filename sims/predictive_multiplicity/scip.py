@@ -95,22 +95,27 @@ class ResidentProgram:
 
     @property
     def n_rows(self) -> int:
+        """As `LinearProgram.n_rows`."""
         return self._lp.nrows()
 
     def set_costs(self, columns: Int[np.ndarray, "n"], costs: Float[np.ndarray, "n"]) -> None:
+        """As `LinearProgram.set_costs`."""
         for column, cost in zip(columns.tolist(), costs.tolist(), strict=True):
             self._lp.chgObj(column, cost)
 
     def set_bounds(
         self, columns: Int[np.ndarray, "n"], lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]
     ) -> None:
+        """As `LinearProgram.set_bounds`."""
         for column, low, high in zip(columns.tolist(), self._finite(lower), self._finite(upper), strict=True):
             self._lp.chgBound(column, low, high)
 
     def set_row_bounds(self, row: int, lower: float, upper: float) -> None:
+        """As `LinearProgram.set_row_bounds`."""
         self._lp.chgSide(row, *self._finite(np.array([lower, upper])))
 
     def add_rows(self, rows: Any, lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]) -> None:
+        """As `LinearProgram.add_rows`."""
         ends = rows.indptr[1:-1]
         entries = [
             list(zip(columns.tolist(), values.tolist(), strict=True))
@@ -119,6 +124,7 @@ class ResidentProgram:
         self._lp.addRows(entries, self._finite(lower), self._finite(upper))
 
     def delete_rows(self, rows: Int[np.ndarray, "deleted"]) -> None:
+        """As `LinearProgram.delete_rows`."""
         column_basis, row_basis = self._lp.getBase()
         for row in sorted(rows.tolist(), reverse=True):
             self._lp.delRows(row, row)
@@ -126,6 +132,7 @@ class ResidentProgram:
         self._lp.setBase(column_basis, row_basis)
 
     def run(self, seconds: float | None = None) -> str:
+        """As `LinearProgram.run`."""
         self._lp.solve()
         if self._lp.isOptimal():
             return "optimal"
@@ -135,18 +142,22 @@ class ResidentProgram:
 
     @property
     def objective(self) -> float:
+        """As `LinearProgram.objective`."""
         return float(self._lp.getObjVal())
 
     @property
     def values(self) -> Float[np.ndarray, "variables"]:
+        """As `LinearProgram.values`."""
         return np.array(self._lp.getPrimal())
 
     @property
     def row_duals(self) -> Float[np.ndarray, "constraints"]:
+        """As `LinearProgram.row_duals`."""
         return np.array(self._lp.getDual())
 
     @property
     def slacks(self) -> Float[np.ndarray, "constraints"]:
+        """As `LinearProgram.slacks`."""
         lower, upper = self._lp.getSides()
         activity = np.array(self._lp.getActivity())
         return np.minimum(activity - np.array(lower), np.array(upper) - activity)

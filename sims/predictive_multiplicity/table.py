@@ -107,11 +107,12 @@ def aggregate(X: Any, y: Any, sample_weight: Any = None, columns: Sequence[str] 
     kept = _independent_columns(features)
     rows, row_of_sample = np.unique(features[:, kept], axis=0, return_inverse=True)
     row_of_sample = row_of_sample.reshape(n_samples)
-    sums = [np.bincount(row_of_sample, weights * (labels == sign), len(rows)) for sign in (1, -1)]
-    if (weights == np.round(weights)).all():
-        sums = [column.astype(int) for column in sums]
+    kind = int if (weights == np.round(weights)).all() else float
+    positives, negatives = (
+        np.bincount(row_of_sample, weights * (labels == sign), len(rows)).astype(kind) for sign in (1, -1)
+    )
     dropped = tuple(name for column, name in enumerate(names) if column not in kept)
-    return Table(rows, *sums, tuple(names[column] for column in kept), dropped, row_of_sample)
+    return Table(rows, positives, negatives, tuple(names[column] for column in kept), dropped, row_of_sample)
 
 
 def _independent_columns(features: Float[np.ndarray, "n features"]) -> list[int]:
@@ -170,9 +171,7 @@ def compas_samples(target: Literal["arrest", "violent"] = "arrest", *, oversampl
     return Compas(features.astype(float), labels, counts[there], race, columns)
 
 
-def compas(
-    target: Literal["arrest", "violent"] = "arrest", *, race: bool = False, oversampled: bool = False
-) -> Table:
+def compas(target: Literal["arrest", "violent"] = "arrest", *, race: bool = False, oversampled: bool = False) -> Table:
     """COMPAS as a table: 137 distinct rows of 13 independent features, with race 329 rows of 16.
 
     Arguments as `compas_samples`; without `race` its four columns are left out.

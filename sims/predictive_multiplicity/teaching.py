@@ -18,7 +18,7 @@ class TeachingSolution(NamedTuple):
 
 
 def least_errors_in_words(table: Table, margin: float | int = 1e-4) -> TeachingSolution:
-    """min Σ n⁻_u b_u + n⁺_u (1 - b_u) with γ - M (1 - b) <= X w <= M b - γ and |w|_1 <= 1, by cvxpy and HiGHS.
+    """Minimise Σ n⁻_u b_u + n⁺_u (1 - b_u) with γ - M (1 - b) <= X w <= M b - γ and |w|_1 <= 1 in cvxpy.
 
     For small tables and for reading: no warm starts, no recount. Raises ValueError for a margin outside [1e-6, 1).
     """
@@ -35,8 +35,10 @@ def least_errors_in_words(table: Table, margin: float | int = 1e-4) -> TeachingS
         scores <= cvxpy.multiply(big_m, dichotomy) - margin,
         cvxpy.norm1(weights) <= 1,
     ]
-    problem = cvxpy.Problem(cvxpy.Minimize(table.negatives @ dichotomy + table.positives @ (1 - dichotomy)), constraints)
+    problem = cvxpy.Problem(
+        cvxpy.Minimize(table.negatives @ dichotomy + table.positives @ (1 - dichotomy)), constraints
+    )
     problem.solve(solver=cvxpy.HIGHS, threads=1)
-    if problem.status != cvxpy.OPTIMAL:
+    if problem.status != cvxpy.OPTIMAL or dichotomy.value is None or weights.value is None:
         raise RuntimeError(f"the program was not solved: {problem.status}")
     return TeachingSolution(float(problem.value), np.round(dichotomy.value).astype(int), weights.value)

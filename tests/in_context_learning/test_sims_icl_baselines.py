@@ -79,7 +79,8 @@ def test_every_rule_agrees_with_scikit_learn():
             rows, labels, query = prompts.inputs[prompt, :k], prompts.labels[prompt, :k], prompts.inputs[prompt, k]
             scale = np.linalg.norm(query)
             for index, regulariser in enumerate(SQUARES):
-                model = Ridge(regulariser, fit_intercept=False) if regulariser else LinearRegression(fit_intercept=False)
+                plain, ridge = LinearRegression(fit_intercept=False), Ridge(regulariser, fit_intercept=False)
+                model = ridge if regulariser else plain
                 _, bound = least_squares_bound(rows, labels, regulariser)
                 # Scikit-learn's ridge solves the normal equations, whose condition number is squared.
                 condition = np.linalg.cond(np.vstack([rows, np.sqrt(regulariser) * np.eye(D)])) if regulariser else 1
@@ -120,9 +121,9 @@ def test_predictions_scale_with_the_labels_bit_for_bit(seed, exponent):
 def test_ridge_scales_with_the_inputs_bit_for_bit(seed, exponent):
     prompts, factor = problem(seed), 2.0**exponent
     scaled = prompts._replace(inputs=factor * prompts.inputs)
-    rules = [observed.ridge(factor**2 * number) for number in SQUARES]
-    plain = [observed.ridge(number) for number in SQUARES]
-    np.testing.assert_array_equal(observed.predict_all(scaled, rules), observed.predict_all(prompts, plain))
+    rules = [*(observed.ridge(factor**2 * number) for number in SQUARES), *RULES[3:]]
+    plain = observed.predict_all(prompts, RULES)
+    np.testing.assert_array_equal(observed.predict_all(scaled, rules)[:3], plain[:3])
 
 
 @given(seed=seeds)
@@ -152,14 +153,15 @@ def test_rotations_change_no_prediction_and_permutations_only_those_of_sgd(seed)
 
 def test_special_cases():
     prompts = problem(4)
-    weights = np.asarray(observed.weights_all(prompts, [*LINEAR, observed.gradient_step(0.03), observed.ridge(1e12)]))
+    strong = [*(observed.ridge(1e12) for _ in SQUARES), observed.gradient_step(0.03), observed.sgd(0.03)]
+    weights, of_strong = (np.asarray(observed.weights_all(prompts, rules)) for rules in (LINEAR, strong))
     row, label = prompts.inputs[:, 0], prompts.labels[:, :1]
     for index, regulariser in enumerate(SQUARES):
         expected = row * label / (regulariser + np.sum(row**2, axis=1, keepdims=True))
         assert np.all(np.abs(weights[index, :, 1] - expected) <= 40 * D * ULP * np.abs(expected).max())
     # One example: a pass is a step. 1e12 regularises to nothing. Norms fall with the regulariser.
-    np.testing.assert_allclose(weights[4, :, 1], weights[5, :, 1], rtol=8 * ULP)
-    assert np.abs(weights[6]).max() <= 1e-12 * np.abs(prompts.inputs).max() * np.abs(prompts.labels).sum()
+    np.testing.assert_allclose(weights[4, :, 1], of_strong[3, :, 1], rtol=8 * ULP)
+    assert np.abs(of_strong[0]).max() <= 1e-12 * np.abs(prompts.inputs).max() * np.abs(prompts.labels).sum()
     norms = np.linalg.norm(weights[:3, :, 1:], axis=-1)
     assert np.all(np.diff(norms, axis=0) < 0)
 
@@ -185,38 +187,31 @@ def test_rules_are_linear_in_the_labels(seed, spoiler):
 
 
 def test_a_neighbour_at_distance_zero_gives_its_label():
-    inputs = np.array([[[1.0, 0], [2, 0], [1, 0], [1, 0], [5, 5]]])
-    prompts = observed.Prompts(inputs, np.array([[7.0, 1, 4, 0, 0]]), np.zeros((1, 2)))
-    rules = [observed.nearest_neighbours(3, weighted=True), observed.nearest_neighbours(1), RULES[5]]
-    predictions = np.asarray(observed.predict_all(prompts, rules))
-    np.testing.assert_array_equal(predictions[0, 0, :4], [0, 7, 7, 5.5])
-    # Of examples at one distance the first is the nearest; fewer than three are all taken.
-    np.testing.assert_array_equal(predictions[1, 0, :4], [0, 7, 7, 7])
-    np.testing.assert_array_equal(predictions[2, 0], [0, 7, 4, 4, (1 + 7 + 4) / 3])
-
-
-def test_rules_of_one_kind_are_one_program():
     prompts = problem(0)
+    prompts.inputs[0, :5] = [[1.0, 0, 0], [2, 0, 0], [1, 0, 0], [1, 0, 0], [5, 5, 0]]
+    prompts.labels[0, :5] = [7.0, 1, 4, 0, 0]
+    three = np.asarray(observed.predict_all(prompts, RULES))[5:, 0, :5]
+    np.testing.assert_array_equal(three[1, :4], [0, 7, 7, 5.5])
+    # Of examples at one distance the first is the nearest; fewer than three are all taken.
+    np.testing.assert_array_equal(three[0], [0, 7, 4, 4, (1 + 7 + 4) / 3])
+    one = [*RULES[:5], observed.nearest_neighbours(1), RULES[6]]
+    np.testing.assert_array_equal(observed.predict_all(prompts, one)[5, 0, :4], [0, 7, 7, 7])
+
+
+def test_other_numbers_are_the_same_program():
+    prompts = problem(0)
+    observed.predict_all(prompts, RULES)
     before = observed.baselines._predict_all._cache_size()
-    observed.predict_all(prompts, [observed.ridge(0.3), observed.sgd(0.01)])
-    observed.predict_all(prompts, [observed.ridge(0.7), observed.sgd(0.02)])
-    assert observed.baselines._predict_all._cache_size() == before + 1
+    observed.predict_all(prompts, [rule._replace(parameter=rule.parameter + 1) for rule in RULES])
+    assert observed.baselines._predict_all._cache_size() == before
 
 
 def test_prompts_are_drawn_with_the_moments_asked_for():
     inputs_covariance, weight_covariance = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, -0.4], [-0.4, 0.5]])
-    prompts = observed.sample_prompts(
-        jax.random.key(0),
-        40_000,
-        1,
-        2,
-        noise_std=0.3,
-        weight_std=2.0,
-        weight_mean=1.5,
-        input_scale=3.0,
-        input_covariance=inputs_covariance,
-        weight_covariance=weight_covariance,
-    )
+    numbers = {"noise_std": 0.3, "weight_std": 2.0, "weight_mean": 1.5, "input_scale": 3.0}
+    covariances = {"input_covariance": inputs_covariance, "weight_covariance": weight_covariance}
+    draw = jax.jit(observed.sample_prompts, static_argnums=(1, 2, 3))
+    prompts = draw(jax.random.key(0), 40_000, 1, 2, **numbers, **covariances)
     inputs, weights = np.asarray(prompts.inputs[:, 0]), np.asarray(prompts.weights)
     noise = np.asarray(prompts.labels[:, 0]) - np.sum(inputs * weights, axis=1)
     # A sample covariance of n normal numbers has a standard deviation below (2/n)^½ times the variances; six of them.
@@ -226,11 +221,12 @@ def test_prompts_are_drawn_with_the_moments_asked_for():
     assert np.abs(weights.mean(axis=0) - 1.5).max() <= 6 * (4 / 40_000) ** 0.5
     assert abs(np.var(noise) - 0.09) <= slack * 0.09
     assert abs(np.mean(noise)) <= 6 * (0.09 / 40_000) ** 0.5
-    same = observed.sample_prompts(jax.random.key(0), 3, 2, 2, weight_std=0.0, weight_mean=1.0, dtype=jnp.float32)
-    np.testing.assert_array_equal(same.weights, 1)
-    assert {part.dtype for part in same} == {np.dtype(np.float32)}
-    degenerate = observed.sample_prompts(jax.random.key(0), 3, 2, 2, input_covariance=np.diag([1.0, 0.0]))
-    np.testing.assert_array_equal(degenerate.inputs[..., 1], 0)
+    degenerate = {"weight_std": 0.0, "input_covariance": np.diag([1.0, 0.0])}
+    prompts = draw(jax.random.key(0), 40_000, 1, 2, **{**numbers, **covariances, **degenerate})
+    np.testing.assert_array_equal(prompts.weights, 1.5)
+    np.testing.assert_array_equal(prompts.inputs[..., 1], 0)
+    single = observed.sample_prompts(jax.random.key(0), 3, 2, 2, dtype=jnp.float32)
+    assert {part.dtype for part in single} == {np.dtype(np.float32)}
 
 
 def test_tokens_alternate_inputs_and_labels():

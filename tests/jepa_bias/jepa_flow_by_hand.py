@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 UNIT_ROUNDOFF = 2.0**-53
-general = settings(deadline=None, derandomize=True, max_examples=30)
+general = settings(deadline=None, derandomize=True, max_examples=20)
 few = settings(deadline=None, derandomize=True, max_examples=6)
 
 objectives = st.sampled_from(["jepa", "mae"])

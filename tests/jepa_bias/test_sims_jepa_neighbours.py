@@ -31,12 +31,11 @@ def test_stepwise_flow_is_the_flow_of_its_loss():
     times = np.array([0.1, 0.3, 2.0])
     found = np.asarray(observed.stepwise_flow(start, moment, times))
     # Both keep to 1e-11 and 1e-12 of a growing solution, in a few hundred steps: 1e-8 in all, in the flow's own size.
-    reference = [
-        solve_ivp(velocity, (0, time), start.ravel(), method="DOP853", rtol=1e-12, atol=1e-15).y[:, -1]
-        for time in times
-    ]
-    assert np.all(np.abs(found.reshape(3, 10) - reference) <= 1e-8)
-    losses = [float(observed.stepwise_loss(W, moment)) for W in (start, *found)]
+    for time, W in zip(times, found, strict=True):
+        reference = solve_ivp(velocity, (0, time), start.ravel(), method="DOP853", rtol=1e-12, atol=1e-15).y[:, -1]
+        assert np.all(np.abs(W.ravel() - reference) <= 1e-8)
+    stepwise_loss = jax.jit(observed.stepwise_loss)
+    losses = [float(stepwise_loss(W, moment)) for W in (start, *found)]
     assert np.all(np.diff(losses) < 0)
     assert abs(losses[0] - np.sum((start @ moment @ start.T - np.eye(2)) ** 2)) <= 100 * ULP
     # Both modes are learned in the end: the loss is 0 and all of it was lost in two steps of 1.
@@ -93,12 +92,12 @@ class TestPretext:
     def test_covariances_are_those_of_the_construction(self):
         """They are a positive definite joint matrix, with X_1 and X_2 independent given Y only without the path."""
         for direct in (0.0, 0.7):
-            t = jax.tree.map(np.asarray, observed.random_triplet(KEY, 2, 4, 3, direct=direct))
+            t = jax.tree.map(np.asarray, observed.random_triplet(KEY, 2, 6, 5, direct=direct))
             given_target = t.first_second - t.target_first.T @ np.linalg.solve(t.target_target, t.target_second)
             scale = np.abs(t.first_second).max() * np.linalg.cond(t.target_target)
             assert (np.abs(given_target).max() <= 64 * ULP * scale) == (direct == 0)
-        near, far = (observed.random_triplet(KEY, 2, 4, 3, direct=direct) for direct in (0.35, 0.7))
-        plain = observed.random_triplet(KEY, 2, 4, 3)
+        near, far = (observed.random_triplet(KEY, 2, 6, 5, direct=direct) for direct in (0.35, 0.7))
+        plain = observed.random_triplet(KEY, 2, 6, 5)
         # The path enters linearly.
         for name in ("target_second", "first_second"):
             base, half, whole = (np.asarray(getattr(one, name)) for one in (plain, near, far))
@@ -109,20 +108,21 @@ class TestPretext:
             observed.random_triplet(KEY, 2, 3, 0)
         with pytest.raises(ValueError, match="direct must be finite"):
             observed.random_triplet(KEY, 2, 3, 3, direct=float("nan"))
-        broken = observed.random_triplet(KEY, 2, 4, 3)._replace(target_target=np.full((2, 2), np.nan))
+        broken = observed.random_triplet(KEY, 2, 6, 5)._replace(target_target=np.full((2, 2), np.nan))
         with pytest.raises(ValueError, match="target_target must be finite"):
             observed.learn_pretext(broken)
 
 
-class TestContrastive:
-    LOSSES = {"hinge": lambda v: max(0.0, 1 - v), "logistic": lambda v: np.logaddexp(0, -v) / np.log(2)}
+LOSSES = {"hinge": lambda v: max(0.0, 1 - v), "logistic": lambda v: np.logaddexp(0, -v) / np.log(2)}
 
+
+class TestContrastive:
     def test_against_enumeration_in_python(self):
         weights, likelihoods = map(np.asarray, observed.random_classes(KEY, 3, 4))
         assert abs(weights.sum() - 1) <= 8 * ULP
         assert np.all(np.abs(likelihoods.sum(axis=1) - 1) <= 8 * ULP)
         features = np.random.default_rng(0).standard_normal((4, 2))
-        for name, loss in self.LOSSES.items():
+        for name, loss in LOSSES.items():
             pairs = sum(
                 weights[c] * weights[d] * likelihoods[c, x] * likelihoods[c, p] * likelihoods[d, n]
                 * loss(features[x] @ (features[p] - features[n]))
@@ -143,7 +143,7 @@ class TestContrastive:
 
     @pytest.mark.parametrize("name", ["hinge", "logistic"])
     def test_equal_features_lose_one(self, name):
-        weights, likelihoods = observed.random_classes(KEY, 3, 4)
+        weights, likelihoods = map(np.asarray, observed.random_classes(KEY, 3, 4))
         same = np.ones((4, 2))
         for measure in (observed.unsupervised_loss, observed.mean_classifier_loss):
             assert abs(measure(same, weights, likelihoods, name) - 1) <= 64 * ULP

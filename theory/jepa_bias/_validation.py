@@ -104,6 +104,16 @@ def checked_features(
     return checked_covariance(covariance), checked_regression(regression)
 
 
+def checked_members(
+    learned: Bool[np.ndarray, "..."], covariance: Float[np.ndarray, " _"], regression: Float[np.ndarray, " _"]
+) -> Bool[np.ndarray, " features"]:
+    """Which features are learned; raises unless there is one entry per feature, and the features are valid."""
+    checked_features(covariance, regression)
+    if learned.shape != covariance.shape:
+        raise ValueError(f"learned must have one entry per feature ({covariance.size}), got {learned.size}")
+    return learned
+
+
 def checked_matrices(
     Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]
 ) -> tuple[Float[np.ndarray, "dim dim"], Float[np.ndarray, "dim dim"]]:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from theory.domain import check_finite
 from theory.jepa_bias._validation import check_choice
 
 ContrastiveLoss = Literal["hinge", "logistic"]
@@ -80,6 +81,5 @@ def _checked_classes(
 ) -> Float[np.ndarray, " classes"]:
     if not np.all(conditionals >= 0) or np.any(np.abs(conditionals.sum(axis=1) - 1) > 1e-9):
         raise ValueError("conditionals must hold one probability vector per class, got rows that are none")
-    if not np.all(np.isfinite(features)):
-        raise ValueError("features must be finite, got infinities or NaN")
+    check_finite("features", features)
     return _checked_priors(priors)

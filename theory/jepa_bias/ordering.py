@@ -31,7 +31,7 @@ from theory.jepa_bias._validation import (
 from theory.jepa_bias.critical_time import mae_constant
 from theory.jepa_bias.scalar import asymptote, exponents
 
-_HALVINGS = 64
+_HALVINGS = 50  # of intervals of at most 30 L in log epsilon
 _SMALLEST_LOG_START = -30.0  # of s_0: there Phi - 1 is below 1e-12
 
 

@@ -24,6 +24,7 @@ from theory.jepa_bias._validation import (
     checked_covariance,
     checked_depth,
     checked_features,
+    checked_members,
     checked_regression,
     clock_factor,
 )
@@ -88,7 +89,7 @@ def saddle_rates(
     clock: Clock,
 ) -> Float[np.ndarray, "features features"]:
     """`saddle_rate` of every pair: entry (j, i) for j learned and i not; NaN elsewhere."""
-    kept = _checked_members(learned, covariance, regression)
+    kept = checked_members(learned, covariance, regression)
     rates = saddle_rate(
         depth,
         covariance[:, None],
@@ -182,17 +183,6 @@ def largest_stable_step(
     roots = np.roots([1, 4, 12, 24])
     reach = 2.0 if method == "euler" else -float(roots[np.argmin(np.abs(roots.imag))].real)
     return reach / float(-rates.min())
-
-
-def _checked_members(
-    learned: Bool[np.ndarray, " features"],
-    covariance: Float[np.ndarray, " features"],
-    regression: Float[np.ndarray, " features"],
-) -> Bool[np.ndarray, " features"]:
-    checked_features(covariance, regression)
-    if learned.shape != covariance.shape:
-        raise ValueError(f"learned must have one entry per feature ({covariance.size}), got {learned.size}")
-    return learned
 
 
 def _largest_rate(
