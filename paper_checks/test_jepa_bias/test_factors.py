@@ -52,12 +52,6 @@ def test_no_sg_collapse(trial, depths=(2, 3)):
         margin=1e-3,
         controls={"the regression coefficient": np.full(len(depths), rho), "its start": np.full(len(depths), START)},
     )
-    trial.identity(
-        [int(row[-1] < row[0]) for row in (late[0], np.array(stopped[0]))],
-        [int(predicted.collapses_without_stop_gradient(*views)), 0],
-        ops=0,
-        controls={"never": [0, 0], "always": [1, 1]},
-    )
 
 
 @claim("what the stop-gradient is for (abstract's objective); laws derived here", kind="limit")

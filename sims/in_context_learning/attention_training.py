@@ -1,7 +1,7 @@
 """A layer of linear self-attention trained by Adam on all its entries."""
 
 from functools import partial
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from sims.domain import AnyArray, require_above, require_count, require_in_range
 from sims.in_context_learning.linear_attention import attention_prediction
 from sims.in_context_learning.prompts import PromptLaw, covariance_root, draw_prompts, require_covariance
 
-Start = Literal["positive", "random"]
+_STARTS = ("positive", "random")
 
 
 class TrainedAttention(NamedTuple):
@@ -34,7 +34,7 @@ def train_linear_attention(
     noise_std: ScalarLike = 0.0,
     input_covariance: Float[AnyArray, "dimension dimension"] | None = None,
     weight_covariance: Float[AnyArray, "dimension dimension"] | None = None,
-    start: Start = "positive",
+    start: str = "positive",
     steps: int = 3000,
     batch: int = 512,
     learning_rate: ScalarLike = 1e-2,
@@ -61,8 +61,8 @@ def train_linear_attention(
 
     Raises ValueError for parameters outside these ranges.
     """
-    if start not in get_args(Start):
-        raise ValueError(f"start must be one of {', '.join(get_args(Start))}, got {start!r}")
+    if start not in _STARTS:
+        raise ValueError(f"start must be one of {', '.join(_STARTS)}, got {start!r}")
     sizes = {"starts": starts, "dimension": dimension, "context": context, "steps": steps, "batch": batch}
     for name, size in sizes.items():
         require_count(name, size, 1, "there is nothing to train on otherwise")

@@ -80,9 +80,9 @@ def implicit_fit(
     Raises ValueError for a prefix out of range and fewer test inputs than dimensions.
     Source: equation 16 of Akyürek et al. 2023, and the R² of its figure 6.
     """
-    answers = answer_queries(predict, prompts, prefix, test_inputs)
     tests, dimension = test_inputs.shape
     require_count("the number of test_inputs", tests, dimension, "the weights are not determined otherwise")
+    answers = answer_queries(predict, prompts, prefix, test_inputs)
     test_inputs = jnp.asarray(test_inputs)
     weights = jnp.linalg.lstsq(test_inputs, answers.T)[0].T
     missed = jnp.sum((answers - weights @ test_inputs.T) ** 2, axis=1)

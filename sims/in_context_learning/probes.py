@@ -1,7 +1,7 @@
 """Probes: can a quantity be read off a model's hidden states, and at which positions?"""
 
 from functools import partial
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -15,7 +15,7 @@ from sims.in_context_learning.baselines import ols, weights_all
 from sims.in_context_learning.learner import Transformer
 from sims.in_context_learning.prompts import Prompts, tokens
 
-ProbeKind = Literal["linear", "mlp"]
+_KINDS = ("linear", "mlp")
 
 
 class Probe(eqx.Module):
@@ -70,9 +70,9 @@ def ols_targets(prompts: Prompts, prefix: int) -> Float[Array, "count dimension"
 def train_probe(
     key: Key[Array, ""],
     hidden: Float[AnyArray, "count positions width"],
-    targets: Float[AnyArray, "count outputs"],
+    targets: Float[AnyArray, "as_many outputs"],
     *,
-    kind: ProbeKind,
+    kind: str,
     probe_width: int = 64,
     steps: int = 2000,
     batch: int = 64,
@@ -80,11 +80,11 @@ def train_probe(
 ) -> TrainedProbe:
     """Train a probe by Adam on the squared error, batches drawn with replacement, in the precision of `hidden`.
 
-    Raises ValueError for another kind, counts that differ, sizes below one and a learning rate that is not above 0.
+    `kind` is "linear" or "mlp". Raises ValueError for another, counts that differ, sizes below one and a learning rate that is not above 0.
     Source: the probes of figure 4 of Akyürek et al. 2023 (width 512 there).
     """
-    if kind not in get_args(ProbeKind):
-        raise ValueError(f"kind must be one of {', '.join(get_args(ProbeKind))}, got {kind!r}")
+    if kind not in _KINDS:
+        raise ValueError(f"kind must be one of {', '.join(_KINDS)}, got {kind!r}")
     if len(hidden) != len(targets):
         raise ValueError(f"hidden and targets must be as many, got {len(hidden)} and {len(targets)}")
     for name, size in {"prompts": len(hidden), "probe_width": probe_width, "steps": steps, "batch": batch}.items():

@@ -21,7 +21,6 @@ RISING_PANELS = 96  # far from the asymptote
 LATE_PANELS = 72  # close to it
 LAST_Z = 40.0  # exp(-40) of the asymptote is still missing: below float64's rounding
 TINY = 1e-9  # keeps expm1(x) / x defined where a pace is constant
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(5)
 
 
 class Curve(NamedTuple):
@@ -95,17 +94,15 @@ def _log_strength(curve, z):
 
 
 def _pace(curve, z):
-    """dt/dz = (ds/dz) / (ds/dt), where 1 - u = 1 / (1 + exp(z)) is written out: as a difference it would cancel."""
-    missing = 1 / (1 + jnp.exp(z))
-    velocity = curve.speed * jnp.exp(curve.exponent * _log_strength(curve, z)) * missing
-    return missing / curve.closing / velocity
+    """dt/dz = (ds/dz) / (ds/dt) with ds/dz = (1 - u) / b and ds/dt = speed exp(a s) (1 - u): 1 - u drops out."""
+    return jnp.exp(-curve.exponent * _log_strength(curve, z)) / (curve.closing * curve.speed)
 
 
-def _duration(curve, start, end):
-    """The time from z = start to z = end, element by element."""
-    half = (end - start) / 2
-    middle = (end + start) / 2
-    return half * sum(weight * _pace(curve, middle + half * node) for node, weight in zip(NODES, WEIGHTS, strict=True))
+def _duration(curve, start, end, points):
+    """The time from z = start to z = end, element by element, by the rule with this many points."""
+    half, middle = (end - start) / 2, (end + start) / 2
+    nodes = zip(*np.polynomial.legendre.leggauss(points), strict=True)
+    return half * sum(weight * _pace(curve, middle + half * node) for node, weight in nodes)
 
 
 def _panel_ends(curve, last):
@@ -120,14 +117,14 @@ def _panel_ends(curve, last):
 def _time_to(curve, fraction):
     last = _logit(curve.closing * jnp.log(fraction))
     ends = _panel_ends(curve, last)
-    return jnp.where(curve.start < last, jnp.sum(_duration(curve, ends[:-1], ends[1:])), jnp.nan)
+    return jnp.where(curve.start < last, jnp.sum(_duration(curve, ends[:-1], ends[1:], points=5)), jnp.nan)
 
 
 @jax.jit
 def _strengths(curve, times):
     ends = _panel_ends(curve, jnp.maximum(curve.start, 0) + LAST_Z)
     widths = jnp.diff(ends)
-    durations = _duration(curve, ends[:-1], ends[1:])
+    durations = _duration(curve, ends[:-1], ends[1:], points=5)
     arrivals = jnp.concatenate([jnp.zeros(1), jnp.cumsum(durations)])
     paces = _pace(curve, ends)
     decay = jnp.log(paces[:-1] / paces[1:]) + TINY
@@ -144,7 +141,7 @@ def _strengths(curve, times):
     share = -jnp.log1p(elapsed / duration * jnp.expm1(-decay)) / decay
     share = share + share * (1 - share) * (first_bend * (1 - share) - last_bend * share)
     z = start + width * share
-    step = (elapsed - _duration(curve, start, z)) / _pace(curve, z)
+    step = (elapsed - _duration(curve, start, z, points=4)) / _pace(curve, z)
     z = z + step * (1 + step * decay / width / 2)
     # Beyond the last panel the pace no longer changes.
     z = z + jnp.maximum(times - arrivals[-1], 0) / paces[-1]

@@ -6,10 +6,10 @@ from jaxtyping import Float, Int
 from sims.predictive_multiplicity.mip import Program
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task, least_errors
-from sims.predictive_multiplicity.with_weights import raw_design, split_signs
+from sims.predictive_multiplicity.with_weights import Formulation, raw_design, split_signs
 
 
-class BigM:
+class BigM(Formulation):
     """Variables b (0/1, [m]) and w₊, w₋ >= 0 ([D] each); b is the dichotomy of w = w₊ - w₋.
 
     γ - M_u (1 - b_u) <= <w, u> <= M_u b_u - γ and Σ (w₊ + w₋) <= 1, with M_u = reach (γ + |u|_∞): the least valid value

@@ -6,7 +6,7 @@ import highspy
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity.mip import Limits, Outcome, Program, Watch
+from sims.predictive_multiplicity.mip import Limits, LinearProgram, Outcome, Program, Watch
 
 _STATUS = {
     highspy.HighsModelStatus.kOptimal: "optimal",
@@ -75,7 +75,7 @@ def solve(
     )
 
 
-class ResidentProgram:
+class ResidentProgram(LinearProgram):
     """As `mip.LinearProgram`."""
 
     def __init__(self, program: Program):

@@ -18,7 +18,7 @@ class Progress:
         self._done = 0
         self._last = (float("nan"), float("nan"))
 
-    def watch(self, incumbent: float, bound: float) -> None:
+    def watch(self, incumbent: float | int, bound: float | int) -> None:
         """The program that is running has a new best answer or bound."""
         self._last = (incumbent, bound)
         self._report(self._done, incumbent, bound)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from sims.predictive_multiplicity.mip import Program
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task
-from sims.predictive_multiplicity.with_weights import raw_design, split_signs
+from sims.predictive_multiplicity.with_weights import Formulation, raw_design, split_signs
 
 _UNDECIDED = 1e-9
 _NUDGE = 1e-7
@@ -16,7 +16,7 @@ _NUDGE = 1e-7
 Block = tuple[Any, Float[np.ndarray, "rows"], Float[np.ndarray, "rows"]]  # a sparse matrix with its bounds
 
 
-class Published:
+class Published(Formulation):
     """The mixed-integer programs of the paper, with big-M rows in place of a commercial solver's indicators.
 
     Errors: z_p = 1 if the pair p = (u, y) is wrong, by y <w, u> >= γ - M z_p, with z_p + z_p' = 1 for the two labels of

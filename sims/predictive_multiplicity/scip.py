@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity.mip import Limits, Outcome, Program, Watch
+from sims.predictive_multiplicity.mip import Limits, LinearProgram, Outcome, Program, Watch
 
 
 def _pyscipopt() -> Any:
@@ -73,7 +73,7 @@ def _attach(model: Any, watch: Watch, event: Any) -> None:
     model.attachEventHandlerCallback(lambda model, event: watch(model.getPrimalbound(), model.getDualbound()), [event])
 
 
-class ResidentProgram:
+class ResidentProgram(LinearProgram):
     """As `mip.LinearProgram`; a time limit is looked at between solves only."""
 
     def __init__(self, program: Program):

@@ -1,6 +1,6 @@
 """Formulations that have the weights in them: solved by a mixed-integer solver, then recounted."""
 
-from typing import Protocol
+import abc
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,17 +15,20 @@ _GAP = 0.99  # optimal whole numbers are less than one apart
 _RECOUNT = 1e-6  # relative to n: by how much a solver's objective may be below the recount
 
 
-class Formulation(Protocol):
+class Formulation(abc.ABC):
     """A mixed-integer program for every task on a table; it sees dichotomies of at least some margin only."""
 
+    @abc.abstractmethod
     def program(self, task: Task) -> tuple[Program, float]:
         """The program, and the constant that makes its objective the task's."""
 
+    @abc.abstractmethod
     def start(
         self, task: Task, dichotomy: Int[np.ndarray, "rows"], weights: Float[np.ndarray, "dims"]
     ) -> Float[np.ndarray, "variables"]:
         """The variables of a known dichotomy."""
 
+    @abc.abstractmethod
     def dichotomy(self, values: Float[np.ndarray, "variables"]) -> Int[np.ndarray, "rows"]:
         """The dichotomy of a solution."""
 

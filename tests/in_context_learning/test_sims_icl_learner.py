@@ -1,0 +1,254 @@
+"""The transformer against a plain one in NumPy, its training and resumption, and the probes of its hidden states."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import erf
+
+import sims.in_context_learning as observed
+from sims.in_context_learning import training
+
+ULP = 2.0**-53
+D, N, LAYERS, WIDTH, HEADS = 2, 4, 2, 8, 2
+SMALL = observed.TrainingSettings(
+    dimension=1, examples=3, layers=1, width=4, heads=1, steps=50, learning_rate=0.01, batch=8, noise_std=0.5
+)
+RULES = [observed.gradient_step(0.1), observed.ridge(0.25)]
+
+
+def model(dtype=jnp.float64):
+    sizes = {"dimension": D, "examples": N, "layers": LAYERS, "width": WIDTH, "heads": HEADS}
+    start = observed.Transformer(jax.random.key(0), **sizes, dtype=dtype)
+    # Norms start at 1 and 0: other numbers, so that their places are seen.
+    leaves, tree = jax.tree.flatten(eqx.filter(start, eqx.is_array))
+    rng = np.random.default_rng(0)
+    moved = [jnp.asarray(leaf + 0.2 * rng.standard_normal(leaf.shape), dtype) for leaf in leaves]
+    return eqx.combine(jax.tree.unflatten(tree, moved), start)
+
+
+def problem(seed=0, count=5, examples=N, dimension=D):
+    rng = np.random.default_rng(seed)
+    inputs, weights = rng.standard_normal((count, examples, dimension)), rng.standard_normal((count, dimension))
+    labels = np.einsum("cnd,cd->cn", inputs, weights) + 0.5 * rng.standard_normal((count, examples))
+    return observed.Prompts(inputs, labels, weights)
+
+
+def by_hand(network, tokens):
+    def linear(layer, rows):
+        return rows @ np.asarray(layer.weight).T + np.asarray(layer.bias)
+
+    def normalise(layer, rows):
+        centred = rows - rows.mean(axis=1, keepdims=True)
+        scaled = centred / np.sqrt(np.mean(centred**2, axis=1, keepdims=True) + 1e-5)
+        return scaled * np.asarray(layer.weight) + np.asarray(layer.bias)
+
+    hidden = linear(network.embedding, tokens) + np.asarray(network.positions)[: len(tokens)]
+    states = [hidden]
+    for layer in network.layers:
+        projected = linear(layer.queries_keys_values, normalise(layer.attention_norm, hidden))
+        queries, keys, values = np.split(projected, 3, axis=1)
+        attended = np.zeros_like(hidden)
+        for head in range(HEADS):
+            part = slice(head * WIDTH // HEADS, (head + 1) * WIDTH // HEADS)
+            for at in range(len(tokens)):
+                scores = keys[: at + 1, part] @ queries[at, part] / (WIDTH / HEADS) ** 0.5
+                shares = np.exp(scores - scores.max())
+                attended[at, part] = shares / shares.sum() @ values[: at + 1, part]
+        hidden = hidden + linear(layer.heads_out, attended)
+        inner = linear(layer.widen, normalise(layer.mlp_norm, hidden))
+        hidden = hidden + linear(layer.narrow, inner * (1 + erf(inner / 2**0.5)) / 2)
+        states.append(hidden)
+    return np.array(states), linear(network.readout, hidden[::2])[:, 0]
+
+
+def test_transformer_is_the_one_written_out():
+    network, prompts = model(), problem()
+    read = np.asarray(observed.tokens(prompts))
+    states = np.asarray(observed.hidden_states(network, prompts))
+    predictions = np.asarray(observed.in_context_predictions(network, prompts))
+    for index in range(len(read)):
+        expected_states, expected = by_hand(network, read[index])
+        # A few hundred roundings per layer of numbers below a hundred; a norm divides by no less than 0.1 here.
+        bound = LAYERS * 300 * ULP * 100 * 10
+        assert np.abs(states[:, index] - expected_states).max() <= bound
+        assert np.abs(predictions[index] - expected).max() <= bound
+    assert states.shape == (LAYERS + 1, 5, 2 * N, WIDTH)
+
+
+def test_predictions_see_only_what_came_before():
+    network, prompts = model(), problem()
+    predictions = np.asarray(observed.in_context_predictions(network, prompts))
+    for k in range(N):
+        labels, inputs = prompts.labels.copy(), prompts.inputs.copy()
+        labels[:, k:], inputs[:, k + 1 :] = 9.0, -9.0
+        changed = np.asarray(
+            observed.in_context_predictions(network, observed.Prompts(inputs, labels, prompts.weights))
+        )
+        np.testing.assert_array_equal(changed[:, : k + 1], predictions[:, : k + 1])
+        assert np.all(changed[:, k + 1 :] != predictions[:, k + 1 :])
+    shorter = observed.Prompts(prompts.inputs[:, :2], prompts.labels[:, :2], prompts.weights)
+    short = observed.in_context_predictions(network, shorter)
+    np.testing.assert_allclose(short, predictions[:, :2], rtol=0, atol=LAYERS * 300 * ULP * 1000)
+
+
+def test_parameters_are_counted():
+    per_layer = 2 * 2 * WIDTH + 4 * WIDTH**2 + 4 * WIDTH + 8 * WIDTH**2 + 5 * WIDTH
+    expected = (D + 1) * WIDTH + WIDTH + 2 * N * WIDTH + LAYERS * per_layer + WIDTH + 1
+    assert observed.parameter_count(model()) == expected
+    leaves = jax.tree.leaves(eqx.filter(model(jnp.float32), eqx.is_array))
+    assert {leaf.dtype for leaf in leaves} == {np.dtype(np.float32)}
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_training_resumes_bit_for_bit_and_reads_what_is_finished(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_STEPS_PER_CALL", 20)
+    key, seen = jax.random.key(3), []
+    whole = observed.train(key, SMALL, progress=lambda done, total, _: seen.append((done, total)))
+    assert seen == [(20, 50), (40, 50), (50, 50)]
+
+    def interrupt(done, total, seconds):
+        if done == 20:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        observed.train(key, SMALL, checkpoint=tmp_path, progress=interrupt)
+    seen.clear()
+    resumed = observed.train(key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: seen.append(done))
+    assert seen == [40, 50]
+    seen.clear()
+    read = observed.train(key, SMALL, checkpoint=tmp_path, progress=lambda done, total, _: seen.append(done))
+    assert seen == []
+    for run in (resumed, read):
+        np.testing.assert_array_equal(run.losses, whole.losses)
+        for found, expected in zip(jax.tree.leaves(run.model), jax.tree.leaves(whole.model), strict=True):
+            np.testing.assert_array_equal(found, expected)
+    assert np.isfinite(whole.losses).all()
+    # Another key, and another law, are other runs; they share the folder, and the program.
+    compiled = training._advance._cached._cache_size() if hasattr(training._advance, "_cached") else None
+    for other_key, other in ((jax.random.key(4), SMALL), (key, dataclasses.replace(SMALL, noise_std=0.0))):
+        run = observed.train(other_key, other, checkpoint=tmp_path, progress=False)
+        assert np.all(run.losses != whole.losses)
+    if compiled is not None:
+        assert training._advance._cached._cache_size() == compiled
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_first_step_is_adam_on_the_batch_drawn_for_it(monkeypatch):
+    monkeypatch.setattr(training, "_STEPS_PER_CALL", 20)
+    settings = dataclasses.replace(SMALL, steps=3, warm_up=0.0, learning_rate=0.01)
+    run = observed.train(jax.random.key(0), settings, progress=False)
+    start_key, data_key = jax.random.split(jax.random.key(0))
+    sizes = {"dimension": 1, "examples": 3, "layers": 1, "width": 4, "heads": 1}
+    start = observed.Transformer(start_key, **sizes)
+    prompts = observed.sample_prompts(
+        jax.random.fold_in(data_key, 0), 8, 3, 1, noise_std=np.float32(0.5), dtype=jnp.float32
+    )
+    errors = observed.in_context_predictions(start, prompts) - np.asarray(prompts.labels, float)
+    assert abs(run.losses[0] - np.mean(np.square(errors))) <= 1000 * 2.0**-24 * np.mean(np.square(errors))
+    # Adam's first step has length α in every entry with a gradient, and later ones at most about that: 0.01 and the
+    # cosine's 3/4 and 1/4 of it. β = (0.9, 0.98) allow a later step to exceed its α by (1 - β₁) / (1 - β₂)^½ at most.
+    moves = [np.abs(after - before) for after, before in zip(*map(jax.tree.leaves, (run.model, start)), strict=True)]
+    largest = max(move.max() for move in moves)
+    assert 0.005 < largest <= 0.01 * (1 + 0.75 + 0.25) * (1 + 1e-3)
+
+
+def test_learning_rates_rise_and_fall():
+    rates = training._learning_rates(dataclasses.replace(SMALL, steps=100, warm_up=0.2, learning_rate=3.0))
+    falling = 3.0 * (1 + np.cos(np.pi * np.arange(80) / 80)) / 2
+    np.testing.assert_allclose(rates[:20], 3.0 * np.arange(20) / 20, atol=1e-6)
+    np.testing.assert_allclose(rates[20:], falling, atol=1e-6)
+
+
+def test_evaluation_is_that_of_the_definitions():
+    network, prompts = model(), problem()
+    found = observed.evaluate(network, prompts, RULES)
+    predictions = np.asarray(observed.in_context_predictions(network, prompts))
+    rules = np.asarray(observed.predict_all(prompts, RULES))
+    np.testing.assert_allclose(found.errors, (predictions - prompts.labels) ** 2, rtol=8 * ULP)
+    np.testing.assert_allclose(found.differences, (predictions - rules) ** 2, rtol=8 * ULP)
+    expected = (predictions - prompts.labels) ** 2 - (rules - prompts.labels) ** 2
+    assert np.abs(found.excess - expected).max() <= 20 * ULP * (np.abs(predictions).max() + 10) ** 2
+    assert observed.in_context_predictions(model(jnp.float32), prompts).dtype == np.float64
+
+
+def test_probes_read_what_stands_at_one_position():
+    rng = np.random.default_rng(0)
+    hidden, fresh = rng.standard_normal((2, 512, 6, 4))
+    read = rng.standard_normal((4, 2))
+    targets = {"linear": (hidden[:, 3] @ read, fresh[:, 3] @ read), "mlp": (np.abs(hidden[:, 3]), np.abs(fresh[:, 3]))}
+    errors = {}
+    for kind in ("linear", "mlp"):
+        for task, (known, unknown) in targets.items():
+            if kind == "mlp" and task == "linear":
+                continue
+            options = {"kind": kind, "probe_width": 16, "steps": 1500, "learning_rate": 0.01}
+            run = observed.train_probe(jax.random.key(0), hidden, known, **options)
+            errors[kind, task] = np.mean(observed.probe_errors(run.probe, fresh, unknown)) / np.var(unknown)
+            assert np.argmax(run.probe.attention()) == 3
+            assert abs(np.sum(run.probe.attention()) - 1) <= 10 * ULP
+            assert np.mean(run.losses[-50:]) < np.mean(run.losses[:50])
+    # A linear probe explains what is linear and nothing of |h|; the other explains a good part of that.
+    assert errors["linear", "linear"] < 0.01
+    assert errors["linear", "mlp"] > 0.9
+    assert errors["mlp", "mlp"] < 0.5
+
+
+def test_probe_targets_are_the_sums_and_solutions_of_the_prefix():
+    prompts = problem()
+    for prefix in (1, N):
+        rows, labels = prompts.inputs[:, :prefix], prompts.labels[:, :prefix]
+        moments = observed.moment_targets(prompts, prefix)
+        np.testing.assert_allclose(moments, np.einsum("cnd,cn->cd", rows, labels), rtol=0, atol=100 * N * ULP)
+        solutions = np.asarray(observed.ols_targets(prompts, prefix))
+        for index in range(len(rows)):
+            expected = np.linalg.lstsq(rows[index], labels[index], rcond=None)[0]
+            values = np.linalg.svd(rows[index], compute_uv=False)
+            bound = 20 * N * D * ULP * (values[0] / values[-1]) ** 2 * 10
+            assert np.abs(solutions[index] - expected).max() <= bound
+
+
+def test_hostile_input_is_refused():
+    for message, changes in {
+        "steps must be at least 1": {"steps": 0},
+        "batch must be at least 1": {"batch": 0},
+        "learning_rate must be above 0": {"learning_rate": 0},
+        "learning_rate must be finite": {"learning_rate": np.inf},
+        "noise_std must be in": {"noise_std": -0.5},
+        "weight_std must be in": {"weight_std": np.nan},
+        "weight_mean must be finite": {"weight_mean": np.inf},
+        "warm_up must be in": {"warm_up": 1.0},
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            dataclasses.replace(SMALL, **changes)
+    for message, changes in {
+        "layers must be at least 1": {"layers": 0},
+        "heads must be at least 1": {"heads": 0},
+        "width must be a multiple of the 3 heads, got 4": {"heads": 3},
+        "examples must be at least 1": {"examples": 0},
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            observed.train(jax.random.key(0), dataclasses.replace(SMALL, **changes), progress=False)
+    with jax.enable_x64(False), pytest.raises(TypeError, match="textbook learners needs float64"):
+        observed.evaluate(model(jnp.float32), problem(), RULES)
+    hidden, targets = np.zeros((3, 4, 5)), np.zeros((3, 2))
+    for message, options in {
+        "kind must be one of linear, mlp, got 'deep'": {"kind": "deep"},
+        "steps must be at least 1": {"kind": "mlp", "steps": 0},
+        "learning_rate must be above 0": {"kind": "mlp", "learning_rate": -1.0},
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            observed.train_probe(jax.random.key(0), hidden, targets, **options)
+    with pytest.raises(ValueError, match="hidden and targets must be as many, got 3 and 2"):
+        observed.train_probe(jax.random.key(0), hidden, targets[:2], kind="mlp")
+    for prefix in (0, N + 1):
+        with pytest.raises(ValueError, match=f"prefix must be from 1 to the 4 examples, got {prefix}"):
+            observed.moment_targets(problem(), prefix)
+        with pytest.raises(ValueError, match="prefix must be from 1"):
+            observed.ols_targets(problem(), prefix)
