@@ -184,4 +184,3 @@ def test_fig2__diagonal(trial):
         ops=0,
         controls={"columns shuffled": everywhere(np.roll(law, 1)), "lambda = sigma^2": everywhere(without_tau)},
     )
-

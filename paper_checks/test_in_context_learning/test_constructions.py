@@ -81,7 +81,10 @@ def test_thm2__sherman__morrison(trial, dimensions=(1, 2, 4, 8), count=64):
         np.array(law),
         error=np.array(rounding),
         margin=1e-7,
-        controls={"A_1^-1 without the 1 + in the denominator": np.zeros_like(law), "twice the answer": 2 * np.array(law)},
+        controls={
+            "A_1^-1 without the 1 + in the denominator": np.zeros_like(law),
+            "twice the answer": 2 * np.array(law),
+        },
         wrong_processes={"layer 8 adds nothing": np.array(without_one)},
     )
 

@@ -147,7 +147,9 @@ def test_gdpp__polynomial(trial, dimension=10, examples=10, tasks=2000, layers=2
     def fresh_losses(first, second):
         def measure(key):
             spectrum = learned_descent.task_spectra(key, 1, dimension, examples)
-            losses = [learned_descent.descent_losses(spectrum, f.steps, f.contractions, examples) for f in (first, second)]
+            losses = [
+                learned_descent.descent_losses(spectrum, f.steps, f.contractions, examples) for f in (first, second)
+            ]
             return jnp.concatenate(losses)
 
         return measure
@@ -199,8 +201,7 @@ def test_lsa__optimum(trial, noise_variance=0.3, examples=2):
             "Lambda^-1": np.linalg.inv(COVARIANCE),
             "without the trace": PRIOR @ np.linalg.inv(bracket + noise_variance / examples * np.eye(2)),
             "without noise": predicted.optimal_map(COVARIANCE, PRIOR, 0.0, examples),
-            "1 for 1 + 1/N": PRIOR
-            @ np.linalg.inv(signal + (np.trace(signal) + noise_variance) / examples * np.eye(2)),
+            "1 for 1 + 1/N": PRIOR @ np.linalg.inv(signal + (np.trace(signal) + noise_variance) / examples * np.eye(2)),
         },
     )
     variable = cvxpy.Variable((2, 2))
@@ -226,9 +227,7 @@ def test_lsa__optimum(trial, noise_variance=0.3, examples=2):
         },
     )
     gradients = [predicted.loss_gradient(matrix, *law) for matrix in (A, np.linalg.inv(COVARIANCE))]
-    trial.identity(
-        slope, gradients[0], ops=3**8, scale=np.trace(signal), controls={"at Lambda^-1": gradients[1]}
-    )
+    trial.identity(slope, gradients[0], ops=3**8, scale=np.trace(signal), controls={"at Lambda^-1": gradients[1]})
 
 
 @claim(f"{ZHANG}, remark on covariate shift; factor derived", kind="identity")
@@ -299,7 +298,9 @@ def test_lsa__flow(trial, context=5, scale=0.3, decays=30.0):
         },
         wrong_processes={"another balance at the start": np.stack(other)},
     )
-    product, other_product = (float(w.value_projection[-1, -1]) * np.asarray(w.key_query)[:2, :2] for w in (final, other))
+    product, other_product = (
+        float(w.value_projection[-1, -1]) * np.asarray(w.key_query)[:2, :2] for w in (final, other)
+    )
     trial.value(
         other_product,
         np.linalg.inv(predicted.zhang_gamma(COVARIANCE, context)),

@@ -178,12 +178,12 @@ def test_displacement_law(trial, deltas=(1e-2, 1e-3, 1e-4), step=0.2):
     for objective, covariance, regression, init in cases:
         second, cross = views_of(covariance, regression)
         due = due_of(covariance, regression, DEPTH, init, objective)
-        every = int(np.ceil(1.02 * due.max() / step / RECORDS))
+        steps = int(np.ceil(1.02 * due.max() / step))
         start = observed.aligned_init(None, 2, DEPTH, init, objective)
         times = []
         for delta in deltas:
             turned = observed.rotated_covariance(trial.key(), cross, delta)
-            run = observed.gradient_flow(start, second, turned, step, every * RECORDS, every, objective)
+            run = observed.gradient_flow(start, second, turned, step, steps, 1, objective)
             times.append(crossings(run, levels_of(regression, DEPTH, objective)).first[1])
         waits = np.array(times) - due[0]
         rates = {
@@ -199,15 +199,15 @@ def test_displacement_law(trial, deltas=(1e-2, 1e-3, 1e-4), step=0.2):
     trial.value(
         slopes,
         np.ones(2),
-        error=1e-3,  # times are known to a fraction of a unit
-        slack=deltas[0],  # the tilt itself changes rates and starts at this order
+        error=rates["mae"] * step / np.ptp(log_delta),  # times are known to within a step, and MAE's rate is the larger
+        slack=deltas[0] / 2,  # the tilt itself changes rates and starts at this order
         margin=0.02,
         controls={"one more power of rho_j (JEPA), JEPA's rate (MAE)": powers, "no law": np.zeros(2)},
     )
 
 
 @claim(DERIVED, kind="rate", tier="full")
-def test_displacement_law__offset(trial, delta=1e-3, inits=(1e-7, 1e-8, 1e-9), step=0.2):
+def test_displacement_law__offset(trial, delta=1e-3, inits=(1e-7, 1e-8), step=0.2):
     """MAE's offset grows as (1 + lambda_i / lambda_j) log(1/epsilon) / L if V(0) is turned, and not with covariances.
 
     With a symmetric perturbation of V(0) the sign of the ratio is the other.
@@ -223,7 +223,7 @@ def test_displacement_law__offset(trial, delta=1e-3, inits=(1e-7, 1e-8, 1e-9), s
         offsets = []
         for init in inits:
             due = due_of(covariance, regression, DEPTH, init, "mae")
-            every = int(np.ceil(1.02 * due.max() / step / RECORDS))
+            steps = int(np.ceil(1.02 * due.max() / step))
             if misalignment is None:
                 start = observed.aligned_init(None, 2, DEPTH, init, "mae")
                 turned = observed.rotated_covariance(trial.key(), cross, delta)
@@ -232,20 +232,20 @@ def test_displacement_law__offset(trial, delta=1e-3, inits=(1e-7, 1e-8, 1e-9), s
                     trial.key(), 2, DEPTH, init, "mae", delta, kind=misalignment, rotate_latents=False
                 )
                 turned = cross
-            run = observed.gradient_flow(start, second, turned, step, every * RECORDS, every, "mae")
+            run = observed.gradient_flow(start, second, turned, step, steps, 1, "mae")
             seen = crossings(run, levels_of(regression, DEPTH, "mae")).first[1]
             offsets.append(rate * (seen - due[0]) + np.log(delta))
-        slopes.append((offsets[2] - offsets[1]) / np.log(inits[1] / inits[2]))
+        slopes.append((offsets[1] - offsets[0]) / np.log(inits[0] / inits[1]))
         offset = [
             predicted.misalignment_offset(DEPTH, init, *covariance, objective="mae", kind=kind) for init in inits
         ]
-        expected.append(float(offset[2] - offset[1]) / np.log(inits[1] / inits[2]))
+        expected.append(float(offset[1] - offset[0]) / np.log(inits[0] / inits[1]))
     trial.value(
         slopes,
         expected,
-        error=1e-3,
+        error=rate * step / np.log(10),  # times are known to within a step
         slack=0.01,  # the rise onto the plateau, of relative order epsilon^((L-1)/L) log(1/epsilon)
-        margin=0.03,
+        margin=0.05,
         controls={"none": np.zeros(3), "of the covariances too": np.array(expected)[[1, 1, 2]]},
     )
 
@@ -254,7 +254,7 @@ def test_displacement_law__offset(trial, delta=1e-3, inits=(1e-7, 1e-8, 1e-9), s
 def _crossings_of_many(starts, second, cross, bases, levels, step, objective, steps, every):
     def one(start, second, cross, basis, level):
         run = observed.gradient_flow(start, second, cross, step, steps, every, objective, basis=basis)
-        return observed.up_crossings(run.times, run.strengths, level), jnp.min(run.strengths[-steps // every // 2 :], 0)
+        return observed.up_crossings(run.times, run.strengths, level)
 
     return jax.vmap(one)(starts, second, cross, bases, levels)
 
@@ -272,7 +272,7 @@ def test_displacement__samples(trial, n_draws=24, n_samples=(1000, 100_000), res
     bases = np.broadcast_to(np.eye(2), (n_draws, 2, 2))
 
     def early(second, cross):
-        seen, _ = _crossings_of_many(starts, second, cross, bases, levels, 0.2, "jepa", steps, 5)
+        seen = _crossings_of_many(starts, second, cross, bases, levels, 0.2, "jepa", steps, 5)
         return 0.85 * due[1] - np.nan_to_num(np.asarray(seen.first[:, 1]), posinf=2 * due[1])
 
     exact = early(*(np.broadcast_to(view, (n_draws, 2, 2)) for view in population))
@@ -319,7 +319,7 @@ def test_permanent_order(trial, delta=1e-3, repeats=4, step=0.2):
         records = 4000
         every = int(np.ceil(1.05 * due.max() / step / records))
         levels = levels_of(regressions, depth, objective)
-        seen, _ = _crossings_of_many(
+        seen = _crossings_of_many(
             starts, second, cross, bases, levels, step, objective, every * records, every
         )
         other = "mae" if objective == "jepa" else "jepa"

@@ -1,5 +1,6 @@
 """Descent with learned steps: GD, and GD++ that also contracts the inputs, fitted on some tasks, tested on others."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -37,12 +38,12 @@ def task_spectra(key: Key[Array, ""], tasks: int, dimension: int, context: int) 
     return lax.map(of_task, jax.random.split(key, tasks))
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="context")
 def descent_losses(
     spectra: Float[AnyArray, "tasks dimension"],
     steps: Float[AnyArray, "layers"],
     contractions: Float[AnyArray, "layers"],
-    context: int | Float[Array, ""],
+    context: int,
 ) -> Float[Array, "tasks"]:
     """E (prediction - wᵀx)² of each task over w ~ N(0, I) and x uniform on (-1, 1)ᵈ, after all layers.
 
@@ -113,7 +114,7 @@ def _split(logarithms, depth):
     return steps, jnp.pad(contractions, (0, depth - len(contractions)))
 
 
-@jax.jit(static_argnums=3)
+@partial(jax.jit, static_argnums=(2, 3))
 def _mean_loss(logarithms, spectra, context, depth):
     return jax.value_and_grad(
         lambda logarithms: jnp.mean(descent_losses(spectra, *_split(logarithms, depth), context))

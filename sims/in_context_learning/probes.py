@@ -80,7 +80,8 @@ def train_probe(
 ) -> TrainedProbe:
     """Train a probe by Adam on the squared error, batches drawn with replacement, in the precision of `hidden`.
 
-    `kind` is "linear" or "mlp". Raises ValueError for another, counts that differ, sizes below one and a learning rate that is not above 0.
+    `kind` is "linear" or "mlp". Raises ValueError for another, counts that differ, sizes below one and a learning rate
+    that is not above 0.
     Source: the probes of figure 4 of Akyürek et al. 2023 (width 512 there).
     """
     if kind not in _KINDS:

@@ -106,7 +106,7 @@ def train(
 
     start_key, data_key = jax.random.split(key)
     sizes = {name: getattr(settings, name) for name in ("dimension", "examples", "layers", "width", "heads")}
-    model = Transformer(start_key, **sizes)
+    model = eqx.filter_jit(Transformer)(start_key, **sizes)
     state = model, _ADAM.init(eqx.filter(model, eqx.is_array))
     losses, done = np.full(settings.steps, np.nan, np.float32), 0
     store = None if checkpoint is None else ChunkStore(checkpoint, "training", _identity(key, settings))

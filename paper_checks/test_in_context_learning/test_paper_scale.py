@@ -1,0 +1,193 @@
+"""The paper's own sizes: models of up to 16 layers and 512 units at d = 8 and 4, for an accelerator; all runs resume."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from paper_checks import claim
+from paper_checks.test_in_context_learning import PAPER, fresh_prompts, trained
+from paper_checks.test_in_context_learning.test_trained import ALPHA, RUNS, untrained
+from sims.in_context_learning import baselines, metrics, prompts, training
+from sims.in_context_learning.baselines import gradient_step, nearest_neighbours, ols, ridge, sgd
+
+COUNT = 1024
+RULES = {
+    "least squares": ols(),
+    "ridge .1": ridge(0.1),
+    "ridge .5": ridge(0.5),
+    "one step .01": gradient_step(0.01),
+    "one step .02": gradient_step(0.02),
+    "SGD .01": sgd(0.01),
+    "SGD .03": sgd(0.03),
+    "neighbours": nearest_neighbours(),
+    "weighted neighbours": nearest_neighbours(weighted=True),
+}
+"""The rules of figures 1 and 3, by what the model is compared with there."""
+
+
+def paper_settings(dimension, layers=16, width=512, heads=4, **others):
+    """The training of the paper's table 1: 40 examples, 500 000 steps of 64 prompts, 1e-4, warm-up of a fifth."""
+    sizes = {"layers": layers, "width": width, "heads": heads, "steps": 500_000, "learning_rate": 1e-4}
+    return training.TrainingSettings(dimension, 40, warm_up=0.2, **sizes, **others)
+
+
+def distances_of(trial, settings, run, prefixes):
+    """SPD / d between a trained model and each rule, [rules, prefixes]."""
+    asked = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings, COUNT)
+    found = training.evaluate(trained(trial.seed, run, settings), asked, list(RULES.values()))
+    return np.asarray(found.differences.mean(axis=1))[:, prefixes] / settings.dimension
+
+
+@claim(f"{PAPER}, figure 1", kind="empirical", tier="paper")
+def test_icl__ols__noiseless(trial, dimension=8, largest=14, n_runs=RUNS):
+    """At d = 8 without noise SPD/d to least squares is below .01 at almost every k, and larger for all other rules."""
+    prefixes = np.arange(1, largest + 1)
+    settings = paper_settings(dimension)
+    deep = np.array([distances_of(trial, settings, run, prefixes) for run in range(n_runs)])
+    one_layer = np.array(
+        [distances_of(trial, paper_settings(dimension, layers=1), run, prefixes) for run in range(n_runs)]
+    )
+
+    def agrees(distances):
+        """At all prefixes but two the distance is below .01, and on average least squares is the nearest rule."""
+        near = np.sort(distances[:, 0], axis=1)[:, -3]
+        means = distances.mean(axis=2)
+        return np.minimum(0.01 - near, means[:, 1:].min(axis=1) - means[:, 0])
+
+    trial.runs(agrees(deep), alpha=ALPHA, controls={"one layer": agrees(one_layer)})
+
+
+@claim(f"{PAPER}, figure 3", kind="empirical", tier="paper")
+def test_phase__depth__paper(trial, dimension=8, depths=(1, 2, 8, 16), n_runs=RUNS):
+    """On the under-determined prefixes one layer is nearest to a gradient step, two to ridge, eight and more to OLS."""
+    prefixes = np.arange(1, dimension)
+    means = {
+        layers: np.array(
+            [
+                distances_of(trial, paper_settings(dimension, layers=layers), run, prefixes).mean(axis=1)
+                for run in range(n_runs)
+            ]
+        )
+        for layers in depths
+    }
+    groups = {1: ("one step .01", "one step .02"), 2: ("ridge .1", "ridge .5")}
+
+    def advantage(order):
+        """By how much the expected group of rules is nearer than all others, at the worst of the depths."""
+        of_depth = []
+        for layers, seen in zip(depths, order, strict=True):
+            expected = np.isin(list(RULES), groups.get(layers, ("least squares",)))
+            of_depth.append(means[seen][:, ~expected].min(axis=1) - means[seen][:, expected].min(axis=1))
+        return np.min(of_depth, axis=0)
+
+    trial.runs(advantage(depths), alpha=ALPHA, controls={"depths in reverse": advantage(depths[::-1])})
+
+
+@claim(f"{PAPER}, figures 3 and 8", kind="empirical", tier="paper")
+def test_min__width(trial, widths=((8, 16), (16, 32)), narrow=4, n_runs=RUNS):
+    """H >= 16 at d = 8 and H >= 32 at d = 16, with one head, are nearer to least squares than Ridge(.1) is."""
+
+    def lead(dimension, width):
+        """SPD(OLS, Ridge(.1)) less SPD(OLS, model), the criterion of figure 8."""
+        settings = paper_settings(dimension, width=width, heads=1)
+        prefixes, leads = np.arange(1, dimension), []
+        for run in range(n_runs):
+            asked = fresh_prompts(jax.random.fold_in(trial.key("prompts"), run), settings, COUNT)
+            exact = baselines.predict_all(asked, [ols(), ridge(0.1)])
+            own = training.in_context_predictions(trained(trial.seed, run, settings), asked)
+            leads.append(jnp.mean(((exact[1] - exact[0]) ** 2 - (own - exact[0]) ** 2)[:, prefixes]))
+        return np.array(leads)
+
+    trial.runs(
+        np.min([lead(dimension, width) for dimension, width in widths], axis=0),
+        alpha=ALPHA,
+        controls={f"H = {narrow}": np.max([lead(dimension, narrow) for dimension, _ in widths], axis=0)},
+    )
+
+
+@claim(f"{PAPER}, figure 4", kind="empirical", tier="paper")
+def test_probes(trial, dimension=4, prefix=8, count=4096, n_runs=RUNS, hidden=512, steps=2000):
+    """X^T Y and the least-squares weights are decodable from middle layers, by two-layer probes best."""
+    settings = paper_settings(dimension)
+    constant = paper_settings(dimension, weight_std=0.0, weight_mean=1.0)
+    asked = fresh_prompts(trial.key("prompts"), settings, count)
+    moments = jnp.einsum("cki,ck->ci", asked.inputs[:, :prefix], asked.labels[:, :prefix])
+    targets = [moments / moments.std(axis=0), asked.weights]
+    read = prompts.tokens(asked)[:, : 2 * prefix].astype(jnp.float32)
+
+    def least_errors(model, width):
+        """The error of each target's probe at its best layer, on the half of the prompts kept apart."""
+        states = jax.lax.map(model.hidden_states, read, batch_size=64)
+        key = trial.key("probes")
+        errors = [
+            [_probe_error(key, states[:, layer], target, width, steps) for layer in range(states.shape[1])]
+            for target in targets
+        ]
+        return np.min(errors, axis=1)
+
+    models = [trained(trial.seed, run, settings) for run in range(n_runs)]
+    two_layers = np.array([least_errors(model, hidden) for model in models])
+    linear = np.array([least_errors(model, 0) for model in models])
+    controls = {
+        "before training": [untrained(trial, run, settings) for run in range(n_runs)],
+        "trained on w = 1": [trained(trial.seed, run, constant) for run in range(n_runs)],
+    }
+
+    def better(errors):
+        return np.min(linear / 2 - errors, axis=1)
+
+    trial.runs(
+        better(two_layers),
+        alpha=ALPHA,
+        controls={name: better(np.array([least_errors(m, hidden) for m in wrong])) for name, wrong in controls.items()},
+    )
+
+
+def _probe_error(key, states, targets, width, steps):
+    """Mean squared error of a probe softmax(s).H W, or with two layers of GeLU units, trained by Adam on one half."""
+    half, inner = len(states) // 2, width or targets.shape[1]
+    keys = jax.random.split(key, 3)
+    parameters = {
+        "scores": jnp.zeros(states.shape[1]),
+        "first": jax.random.normal(keys[0], (states.shape[2], inner)) / states.shape[2] ** 0.5,
+        "second": jax.random.normal(keys[1], (inner, targets.shape[1])) / inner**0.5 if width else None,
+    }
+    adam = optax.adam(1e-3)
+
+    def loss(parameters, states, targets):
+        read = jnp.einsum("p,cpw->cw", jax.nn.softmax(parameters["scores"]), states) @ parameters["first"]
+        found = read if parameters["second"] is None else jax.nn.gelu(read) @ parameters["second"]
+        return jnp.mean((found - targets) ** 2)
+
+    @jax.jit
+    def fit(parameters):
+        def step(_, state):
+            gradient = jax.grad(loss)(state[0], states[:half], targets[:half])
+            updates, moments = adam.update(gradient, state[1])
+            return optax.apply_updates(state[0], updates), moments
+
+        fitted, _ = jax.lax.fori_loop(0, steps, step, (parameters, adam.init(parameters)))
+        return loss(fitted, states[half:], targets[half:])
+
+    return float(fit(parameters))
+
+
+@claim(f"{PAPER}, figure 6", kind="empirical", tier="paper")
+def test_nonlinear__hypothesis(trial, dimension=8, few=(1, 2, 3), many=12, count=64, tests=64, n_runs=RUNS):
+    """At d = 8 the best linear fit to a trained model has R^2 < 1 while k < d, and nearly 1 at k = 12."""
+    settings = paper_settings(dimension)
+    asked = fresh_prompts(trial.key("prompts"), settings, count)
+    queries = jax.random.normal(trial.key("queries"), (tests, dimension))
+
+    def rise(predict):
+        shares = [float(jnp.mean(metrics.implicit_fit(predict, asked, k, queries).r_squared)) for k in (*few, many)]
+        return min(shares[-1] - max(shares[:-1]) - 0.01, shares[-1] - 0.95)
+
+    models = [trained(trial.seed, run, settings) for run in range(n_runs)]
+    exact = rise(lambda asked: baselines.predict_all(asked, [ols()])[0])
+    trial.runs(
+        np.array([rise(lambda asked, m=model: training.in_context_predictions(m, asked)) for model in models]),
+        alpha=ALPHA,
+        controls={"least squares itself": np.full(n_runs, exact)},
+    )

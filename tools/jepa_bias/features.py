@@ -1,0 +1,103 @@
+"""The features of two covariances that need not commute, and how far a network that learns them is out of line."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+Objective = Literal["jepa", "mae"]
+
+ROUNDING = 2.0**-53
+_MOST_SWEEPS = 60
+
+
+class SharedFeatures(NamedTuple):
+    """Two covariances in the orthonormal basis in which both are as diagonal as can be."""
+
+    basis: Float[np.ndarray, "dim features"]
+    """The features as columns."""
+    Sigma_xx: Float[np.ndarray, "features features"]
+    Sigma_yx: Float[np.ndarray, "features features"]
+
+    @property
+    def variance(self) -> Float[np.ndarray, " features"]:
+        """sigma^2, the variance of each feature of x."""
+        return np.diag(self.Sigma_xx).copy()
+
+    @property
+    def covariance(self) -> Float[np.ndarray, " features"]:
+        """lambda, between the two views of each feature."""
+        return np.diag(self.Sigma_yx).copy()
+
+    @property
+    def regression(self) -> Float[np.ndarray, " features"]:
+        """Regression coefficient rho = lambda / sigma^2."""
+        return self.covariance / self.variance
+
+    def only(self, kept: np.ndarray) -> "SharedFeatures":
+        """The features that an index or a mask picks, in its order."""
+        return SharedFeatures(self.basis[:, kept], self.Sigma_xx[kept][:, kept], self.Sigma_yx[kept][:, kept])
+
+
+def shared_features(Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]) -> SharedFeatures:
+    """The basis that leaves least off the diagonals of Sigma_xx and the symmetric part of Sigma_yx, each over its norm.
+
+    Common eigenvectors where the two commute, also where either has equal eigenvalues. Sigma_xx is symmetric; neither
+    is zero. By rotations of two columns at a time (Bunse-Gerstner, Byers & Mehrmann 1993; the angle is that of Cardoso
+    & Souloumiac 1996), some d^3 operations a sweep.
+    """
+    symmetric = (Sigma_yx + Sigma_yx.T) / 2
+    dim = len(Sigma_xx)
+    basis = np.linalg.eigh(symmetric)[1]
+    scales = [np.linalg.norm(matrix) or 1.0 for matrix in (Sigma_xx, symmetric)]
+    pair = np.stack(
+        [basis.T @ matrix @ basis / scale for matrix, scale in zip((Sigma_xx, symmetric), scales, strict=True)]
+    )
+    for _ in range(_MOST_SWEEPS):
+        largest_sine = 0.0
+        for i in range(dim - 1):
+            for j in range(i + 1, dim):
+                apart, across = pair[:, i, i] - pair[:, j, j], 2 * pair[:, i, j]
+                if np.abs(across).max() <= ROUNDING:
+                    continue
+                along, mixed = apart @ apart - across @ across, 2 * (apart @ across)
+                angle = 0.5 * np.arctan2(mixed, along + np.hypot(along, mixed))
+                turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+                planes = [i, j]
+                pair[:, :, planes] = pair[:, :, planes] @ turn
+                pair[:, planes] = turn.T @ pair[:, planes]
+                basis[:, planes] = basis[:, planes] @ turn
+                largest_sine = max(largest_sine, abs(float(turn[1, 0])))
+        if largest_sine <= np.sqrt(ROUNDING):  # convergence is quadratic: the next sweep changes nothing
+            break
+    return SharedFeatures(basis, basis.T @ Sigma_xx @ basis, basis.T @ Sigma_yx @ basis)
+
+
+def misalignments(features: SharedFeatures, objective: Objective) -> Float[np.ndarray, "features features"]:
+    """delta: entry (j, i) is the amplitude on i, over that on j, with which learning j alone starts to leave j for i.
+
+    A latent unit grows along an eigenvector of Sigma_yx, and then settles where the objective is stationary with one
+    unit: on a left eigenvector of R = Sigma_yx Sigma_xx^(-1) for JEPA, and for MAE on u^T R, u an eigenvector of
+    R Sigma_yx^T. Both differ from feature j by some of feature i, to first order in what is off the diagonals; the
+    difference of the two, in magnitude, is delta, and it grows at the saddle rate of the pair. Off-diagonal entries
+    within their rounding count as zero. Zero on the diagonal; large where two features are nearly tied. Needs
+    positive variances and covariances. Derived here.
+    """
+    variance, covariance, rho = features.variance, features.covariance, features.regression
+    cross, moment = (_off_diagonal(matrix) for matrix in (features.Sigma_yx, features.Sigma_xx))
+    # R, off its diagonal, to first order.
+    regression = (cross - rho[:, None] * moment) / variance
+    with np.errstate(divide="ignore", invalid="ignore"):
+        start = (cross + cross.T) / 2 / (covariance[:, None] - covariance)
+        if objective == "jepa":
+            settled = regression / (rho[:, None] - rho)
+        else:
+            explained = covariance * rho
+            product = regression * covariance + rho[:, None] * cross.T  # R Sigma_yx^T
+            settled = (regression + rho * product / (explained[:, None] - explained)) / rho[:, None]
+        return np.nan_to_num(np.abs(start - settled), nan=0.0, posinf=1.0)
+
+
+def _off_diagonal(matrix: Float[np.ndarray, "features features"]) -> Float[np.ndarray, "features features"]:
+    rest = matrix - np.diag(np.diag(matrix))
+    return np.where(np.abs(rest) <= 16 * len(matrix) * ROUNDING * np.linalg.norm(matrix), 0.0, rest)

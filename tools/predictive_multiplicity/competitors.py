@@ -1,0 +1,64 @@
+"""The competing classifiers that were found, and whom each of them affects."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Real
+
+from sims.predictive_multiplicity import Table
+
+_SUMS = 1e-9  # relative, by which sums of weights that are not whole depend on their order
+
+
+class Affected(NamedTuple):
+    """Whom the known competitors within a tolerance affect.
+
+    some : rows that one of them predicts otherwise; most : those that number `chosen` does, which disagrees most with
+    the baseline (None: there is none); counts : how many predict a row otherwise; known : how many there are.
+    """
+
+    some: Bool[np.ndarray, " rows"]
+    most: Bool[np.ndarray, " rows"]
+    chosen: int | None
+    counts: Int[np.ndarray, " rows"]
+    known: int
+
+
+@dataclass(frozen=True, eq=False)
+class Competitors:
+    """Known classifiers other than the baseline.
+
+    Attributes:
+        table: the sample.
+        baseline: its dichotomy b, 1 where it predicts +1, for each row of the table.
+        dichotomies: those of the competitors, all different.
+        coefficients: of the competitors, the intercept first, then one for each feature of the user's, Σ |w| = 1.
+        errors: weight of the samples that each gets wrong.
+    """
+
+    table: Table
+    baseline: Int[np.ndarray, " rows"]
+    dichotomies: Int[np.ndarray, "classifiers rows"]
+    coefficients: Float[np.ndarray, "classifiers coefficients"]
+    errors: Real[np.ndarray, " classifiers"]
+
+    def reach(self, admitted: int | float) -> float:
+        """The most errors of a competitor."""
+        slack = 0 if self.table.has_counts else _SUMS * self.table.n
+        return float(self.table.errors(self.baseline) + admitted + slack)
+
+    def within(self, admitted: int | float) -> Affected:
+        """Whom those affect that make at most `admitted` errors more than the baseline."""
+        competing = np.flatnonzero(self.errors <= self.reach(admitted))
+        differs = self.dichotomies[competing] != self.baseline
+        chosen, most = None, np.zeros(len(self.baseline), bool)
+        if len(competing):
+            largest = int((differs @ self.table.totals).argmax())
+            chosen, most = int(competing[largest]), differs[largest]
+        return Affected(differs.any(axis=0), most, chosen, differs.sum(axis=0), len(competing))
+
+    def least_errors(self) -> Real[np.ndarray, " rows"]:
+        """For each row the least errors of a known competitor that predicts otherwise; at least one must."""
+        errors = np.where(self.dichotomies != self.baseline, self.errors[:, None], self.table.n)
+        return errors.min(axis=0)
