@@ -14,6 +14,7 @@ import numpy as np
 from sims.compilation_cache import cache_folder
 from sims.in_context_learning import compiler, network, programs, training
 from sims.in_context_learning.baselines import gradient_step, ols, ridge
+from sims.in_context_learning.prompts import sample_prompts
 
 PAPER = "Akyurek et al. 2023 (arXiv 2211.15661)"
 DERIVED = "derived here"
@@ -75,17 +76,8 @@ def trained(seed, run, settings):
 
 def fresh_prompts(key, settings, count=8192):
     """Prompts of the kind that a model was trained on."""
-    return training.draw_prompts(
-        key,
-        (count, settings.examples, settings.dimension),
-        settings.noise_std,
-        settings.weight_std,
-        settings.weight_mean,
-        1.0,
-        None,
-        None,
-        float,
-    )
+    deviations = {name: getattr(settings, name) for name in ("noise_std", "weight_std", "weight_mean")}
+    return sample_prompts(key, count, settings.examples, settings.dimension, **deviations)
 
 
 FAMILY = {"least squares": ols(), "ridge .1": ridge(0.1), "ridge .5": ridge(0.5), "one step": gradient_step(0.05)}

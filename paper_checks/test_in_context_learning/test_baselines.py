@@ -31,8 +31,8 @@ def condition(inputs):
 
 
 @claim(f"{PAPER}, equation 19", kind="optimality")
-def test_mbr__ridge(trial, weight_std=1.5, noise_std=0.5, examples=(1, 3, 5), spacing=0.03):
-    """The posterior mean is the ridge with lambda = sigma^2 / tau^2, and no rule has a smaller risk, given any inputs."""
+def test_mbr__ridge(trial, weight_std=1.5, noise_std=0.5, examples=(1, 3, 5), spacing=0.06):
+    """The posterior mean is the ridge with lambda = sigma^2 / tau^2; given any inputs no rule has a smaller risk."""
     axis = np.arange(-9 * weight_std, 9 * weight_std, spacing)
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
     means, law, wrong = [], [], []
@@ -44,7 +44,7 @@ def test_mbr__ridge(trial, weight_std=1.5, noise_std=0.5, examples=(1, 3, 5), sp
         means.append(density @ grid / density.sum())
         law.append(predicted.bayes_weights(X, Y, noise_std=noise_std, weight_std=weight_std))
         wrong.append([predicted.ridge_weights(X, Y, ratio) for ratio in (noise_std**2, noise_std**2 / weight_std)])
-    # The trapezoidal rule is exact here: the density is at least 3 spacings wide and ends 9 deviations out.
+    # The trapezoidal rule is exact here: the density is two spacings wide and ends 9 deviations out.
     trial.identity(
         np.array(means),
         np.array(law),
@@ -106,7 +106,7 @@ def test_pythagoras(trial, weight_std=1.5, noise_std=0.5):
 
 @claim(f"{PAPER}, section 3: lambda = 0 is least squares; rate derived", kind="limit")
 def test_ols__limit(trial, examples=(5, 30), dimension=8, count=4, powers=(8, 9, 10, 11, 12, 13, 14)):
-    """As sigma falls to zero the Bayes predictor tends to least squares of minimum norm, with an error of order lambda."""
+    """As sigma falls to zero the Bayes predictor tends to least squares of minimum norm, its error of order lambda."""
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, 31, dimension)
     prompts = Prompts(X, Y, X[:, 0])
     fractions = 2.0 ** -np.array(powers)
@@ -134,7 +134,7 @@ def test_ols__limit(trial, examples=(5, 30), dimension=8, count=4, powers=(8, 9,
 
 @claim(f"{PAPER}, equations 15-17; identity derived", kind="identity")
 def test_ilwd__linear(trial, prefix=6, count=4, dimension=4):
-    """A fit to d answers of a linear rule returns its weights, and for x ~ N(0, I) the ILWD of two rules is their SPD."""
+    """A fit to d answers of a linear rule returns its weights; for x ~ N(0, I) the ILWD of two rules is their SPD."""
     nodes, probabilities = gauss_hermite(3, dimension)
     rules = [baselines.ridge(0.1), baselines.gradient_step(0.02)]
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, prefix, dimension)
@@ -168,7 +168,7 @@ def test_ilwd__linear(trial, prefix=6, count=4, dimension=4):
 
 @claim(f"{PAPER}, figure 2, for exact predictors", kind="optimality")
 def test_fig2__diagonal(trial):
-    """In every column of figure 2 the ridge with lambda = sigma^2 / tau^2 has the least risk, whatever the inputs are."""
+    """In every column of figure 2 the ridge with lambda = sigma^2 / tau^2 has the least risk, for any inputs."""
     inputs, weights = drawn_rules(trial)
     risks = [query_risks(weights[: len(GRID)], inputs, tau, sigma)[:, :, 1:] for sigma, tau in COLUMNS]
     best = np.argmin(risks, axis=1)

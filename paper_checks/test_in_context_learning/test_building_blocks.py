@@ -1,4 +1,4 @@
-"""The building blocks of the constructions: products by GeLU, passing through GeLU and layer norm, division, reading."""
+"""The building blocks of the constructions: products by GeLU, passing GeLU and layer norm, division, reading."""
 
 from dataclasses import replace
 from functools import partial
@@ -36,7 +36,7 @@ def through_layer_norm(rows, upper, lower, pads):
 
 
 def layer_norm_ops(rows):
-    """Roundings, in units of the pad: each of 2 + ROWS sums of the mean and the variance, and those of the last step."""
+    """Roundings, in units of the pad: sums over all rows in the mean and the variance, and those of the last step."""
     return len(rows) + 10
 
 
@@ -132,7 +132,7 @@ def test_gelu__bypass(trial, n_points=200, shifts=(5.0, 7.0, 10.0, 30.0)):
 
 @claim(f"{PAPER}, Lemma 6; exact factor derived", kind="limit")
 def test_ln__bypass(trial, pads=tuple(1e3 * 4.0**j for j in range(6))):
-    """With the pads N, -N - S layer norm multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2): to first order -S/2N."""
+    """With pads N, -N - S layer norm multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), about 1 - S/2N."""
     rows, pads = np.abs(trial.generator("rows").standard_normal(ROWS)), np.array(pads)
     total, squares = rows.sum(), rows @ rows
     passed = through_layer_norm(rows, pads, -pads - total, pads)
@@ -199,7 +199,7 @@ def test_ln__bypass__balanced(trial, pads=tuple(1e2 * 4.0**j for j in range(5)))
 
 @claim(f"{PAPER}, Lemma 8; exact factor and the term -S/2 derived", kind="identity")
 def test_ln__div(trial, divisors=(0.4, -0.4, 2.5, -2.5), pad=1e4, large_pad=1e6):
-    """With the pads Nc - S/2, -Nc - S/2 layer norm divides by |c|: the sign is lost, and without -S/2 the mean S/L stays."""
+    """With pads +-Nc - S/2 layer norm divides by |c|: the sign is lost, and without -S/2 the mean S/L stays."""
     rows, divisors = trial.generator("rows").standard_normal(ROWS), np.array(divisors)
     total, squares = rows.sum(), rows @ rows
     ideal = rows[:, None] / np.abs(divisors)

@@ -159,10 +159,10 @@ def _ridge_of_last(regulariser, prompts, law):
 
 
 @claim(f"{PAPER}, Lemma 1 (as precise as desired, on paper); bound derived", kind="bound")
-def test_finite__precision(trial, dimensions=(4, 3), examples=5, count=64, pad=1e7):
-    """In float64 the constructions keep the bound of their scales, layer norm realised too, if its pads are balanced."""
+def test_finite__precision(trial, dimensions=(4, 3), examples=5, counts=(64, 16), pad=1e7):
+    """In float64 the constructions keep the bound of their scales, layer norm realised too if pads are balanced."""
     rng, (dimension_of_step, dimension), n = trial.generator("prompts"), dimensions, examples
-    single, several = draw_prompts(rng, count, 1, dimension_of_step), draw_prompts(rng, count, n, dimension)
+    single, several = draw_prompts(rng, counts[0], 1, dimension_of_step), draw_prompts(rng, counts[1], n, dimension)
     start = first_weights(trial, dimension_of_step)
     cases = [
         (
@@ -179,7 +179,7 @@ def test_finite__precision(trial, dimensions=(4, 3), examples=5, count=64, pad=1
     scales = network.Scales(pad=pad)
     errors, bounds, unbalanced = [], [], []
     for program, prompts, law in cases:
-        state = np.zeros((count, program.register_rows, program.positions))
+        state = np.zeros((len(law), program.register_rows, program.positions))
         tokens = np.asarray(programs.prompt_state(*prompts))
         state[:, : tokens.shape[1]] = tokens
         for layer_norm in ("ideal", "realised"):
@@ -192,12 +192,12 @@ def test_finite__precision(trial, dimensions=(4, 3), examples=5, count=64, pad=1
         tilted = programs.predict(compiled(program, balanced=False, pad=pad), *prompts, layer_norm="realised").value
         unbalanced += [errors[-2], np.abs(np.asarray(tilted) - law)]
     trial.bound(
-        np.array(errors),
-        np.array(bounds),
+        np.concatenate(errors),
+        np.concatenate(bounds),
         found_by="draws",
         ops=1,
-        controls={"no error": np.zeros_like(errors)},
-        wrong_processes={"the paper's pads at the same N": np.array(unbalanced)},
+        controls={"no error": 0 * np.concatenate(errors)},
+        wrong_processes={"the paper's pads at the same N": np.concatenate(unbalanced)},
     )
 
 

@@ -1,4 +1,4 @@
-"""The paper's own sizes: models of up to 16 layers and 512 units at d = 8 and 4, for an accelerator; all runs resume."""
+"""The paper's own sizes: models of up to 16 layers and 512 units, for an accelerator; all runs resume."""
 
 import jax
 import jax.numpy as jnp

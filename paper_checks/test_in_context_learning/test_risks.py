@@ -55,15 +55,17 @@ def test_ols__risk(trial, cells=((4, 2), (3, 6)), largest=12):
     from scipy.integrate import quad
     from scipy.stats import chi2
 
-    for d, k in cells:
-
-        def reciprocal(key, rows=min(d, k), columns=max(d, k)):
-            factor = jax.random.normal(key, (rows, columns))
+    def reciprocal(sizes):
+        def measure(key):
+            factor = jax.random.normal(key, (min(sizes), max(sizes)))
             return 1 / jnp.linalg.inv(factor @ factor.T)[0, 0]
 
+        return measure
+
+    for d, k in cells:
         freedom = abs(d - k) + 1
         trial.distribution(
-            reciprocal,
+            reciprocal((d, k)),
             chi2(freedom).cdf,
             margin=0.06,
             controls={"one degree less": chi2(freedom - 1).cdf, "one more": chi2(freedom + 1).cdf},
@@ -87,7 +89,7 @@ def test_ols__risk(trial, cells=((4, 2), (3, 6)), largest=12):
 
 @claim(f"{DERIVED}: the Bayes risk as one integral over the spectrum", kind="distribution")
 def test_bayes__error(trial, cells=((1, 0.5), (2, 0.5), (2, 1.0)), examples=6):
-    """The mean error of the Bayes predictor over the prefixes 1..5 is .44529 (d = 1), .80228 and, with sigma = 1, 1.89554."""
+    """Over the prefixes 1..5 the Bayes error is .44529 at d = 1, .80228 at d = 2 and, with sigma = 1 there, 1.89554."""
     largest = max(d for d, _ in cells)
 
     def excess(examples):
@@ -137,7 +139,7 @@ def test_gd__risk(trial, weight_std=1.5, noise_std=0.5):
 
 @claim(DERIVED, kind="optimality")
 def test_gd__best__step(trial, weight_std=1.5, noise_std=0.5):
-    """The best single step is alpha = 1 / (2 (k + d + 1 + sigma^2 / tau^2)), one layer of linear attention's optimum."""
+    """The best single step is alpha = 1 / (2 (k + d + 1 + sigma^2 / tau^2)), the optimum of linear attention too."""
     risks = exact_risks("gradient_step", weight_std, noise_std)
     zero = predicted.zero_predictor_risk(DIMENSION, weight_std)
     # The risk is a parabola through its value at alpha = 0.
@@ -220,7 +222,7 @@ def test_sgd__risk(trial, weight_std=1.5, noise_std=0.5):
 
 @claim(f"{PAPER}, figure 1 with least squares for the trained model; laws derived", kind="distribution", tier="full")
 def test_fig1__curves(trial, dimension=8, prefixes=(2, 5, 8, 11, 14), margin=0.08, batch=64):
-    """Without noise the squared distances of GD, SGD and ridge from least squares follow exact laws in k, d and alpha."""
+    """Without noise the squared distances of GD, SGD and ridge from least squares follow exact laws in k and d."""
     rules = [baselines.ols(), baselines.ridge(0.1), baselines.ridge(0.5)]
     rules += [baselines.gradient_step(step) for step in (0.01, 0.02)] + [baselines.sgd(step) for step in (0.01, 0.03)]
 
@@ -259,7 +261,7 @@ def test_fig1__curves(trial, dimension=8, prefixes=(2, 5, 8, 11, 14), margin=0.0
         law,
         law=Asymptotic(),
         margin=margin * law,
-        controls={"mean gradient, and d for d + 2": wrong, "risks": law + [*map(unseen, prefixes * 4), 1, 1]},
+        controls={"mean gradient, and d for d + 2": wrong, "risks": law + np.array([*map(unseen, prefixes * 4), 1, 1])},
         first=128,
         most=4000,
     )

@@ -29,7 +29,7 @@ def first_crossings(run, fraction, regression, depth, objective):
 
 @claim(DERIVED, kind="rate", tier="full")
 def test_gd_matches_ode(trial, depths=(1, 2, 3), init=0.02, fraction=0.8, steps_of=(0.02, 0.01)):
-    """From the aligned start descent is late by (eta / 2) log(f(w_1) / f(w_0)) against the scalar equation, any basis."""
+    """From the aligned start descent is (eta / 2) log(f(w_1) / f(w_0)) later than the scalar equation, in any basis."""
     found, expected, slack = [], [], []
     for objective in OBJECTIVES:
         for depth in depths:
@@ -85,7 +85,9 @@ def test_gd_matches_ode__alignment(trial, n_starts=24, init=0.02, fraction=0.8, 
         aligned = jax.vmap(lambda key, o=objective: observed.aligned_init(key, 4, 2, init, o, basis=basis))(keys)
         for method in (observed.gradient_flow, observed.gradient_descent):
             off = [
-                np.abs(np.asarray(_crossings(starts, levels, *views, basis, step, objective, method, steps)) / times - 1)
+                np.abs(
+                    np.asarray(_crossings(starts, levels, *views, basis, step, objective, method, steps)) / times - 1
+                )
                 for starts in (random, aligned)
             ]
             worst, aligned_worst = (np.nan_to_num(each.max(axis=1), posinf=1e3) - 0.1 for each in off)
@@ -132,7 +134,10 @@ def test_nondiag_spectrum(trial, angle=0.4, init=0.005, end=3000.0, step=0.1):
         expected,
         error=1e-8,  # of the method: steps of a tenth, fourth order, over a rise of a few units of time
         margin=1e-6,
-        controls={"sv(R)": expected**1.5, "eigenvalues of R": np.sort(np.abs(np.linalg.eigvals(regressed)))[::-1] ** (2 / 3)},
+        controls={
+            "sv(R)": expected**1.5,
+            "eigenvalues of R": np.sort(np.abs(np.linalg.eigvals(regressed)))[::-1] ** (2 / 3),
+        },
         wrong_processes={"descent, which loses the balance": encoders[observed.gradient_descent]},
     )
 
@@ -141,9 +146,7 @@ def test_nondiag_spectrum(trial, angle=0.4, init=0.005, end=3000.0, step=0.1):
 def test_float32(trial, init=0.005, fraction=0.8, n_bases=3):
     """In float32 rounding alone, amplified along the plateau, makes JEPA learn the second feature years too early."""
     covariance, regression, depth, step, every, records = np.array([1.6, 0.8]), np.array([0.5, 1.0]), 2, 0.05, 10, 2900
-    times = predicted.critical_time(
-        fraction, init, depth, covariance, regression, objective="jepa", clock="flow"
-    )
+    times = predicted.critical_time(fraction, init, depth, covariance, regression, objective="jepa", clock="flow")
     found = []
     for index in range(n_bases):
         basis = random_rotations(trial.generator(str(index)), 2, 1)[0]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from paper_checks import claim
-from paper_checks.test_jepa_bias import DERIVED, QUADRATURE_ERROR, rise_times
+from paper_checks.test_jepa_bias import DERIVED, QUADRATURE_ERROR, random_rotations, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 
@@ -20,7 +20,7 @@ def leads(kappa, fraction, depth, init, objective="jepa"):
 
 @claim(CAPTION, kind="identity")
 def test_order_inversion(trial):
-    """JEPA learns feature 2 first iff lambda_1 / lambda_2 < Phi_L(epsilon, p; rho_1, rho_2), the ratio of exact times."""
+    """JEPA learns feature 2 first iff lambda_1 / lambda_2 < Phi_L(epsilon, p; rho_1, rho_2), a ratio of exact times."""
     p, depth, init = (
         cell.ravel()
         for cell in np.meshgrid([0.5, 0.9], [1, 2, 3, 5, 8], [1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8], indexing="ij")
@@ -75,9 +75,7 @@ def test_order_inversion__sides(trial, cells=((3, 1e-2, 0.5), (5, 1e-3, 0.9), (2
 @claim(DERIVED, kind="bound")
 def test_order_inversion__window(trial, off=0.005):
     """JEPA overturns a given ratio only in a window of epsilon, and none above the largest Phi."""
-    p, kappa, depth = (
-        cell.ravel() for cell in np.meshgrid([0.5, 0.9], [1.1, 1.5], [1, 2, 3, 5, 8], indexing="ij")
-    )
+    p, kappa, depth = (cell.ravel() for cell in np.meshgrid([0.5, 0.9], [1.1, 1.5], [1, 2, 3, 5, 8], indexing="ij"))
     low, high = predicted.inversion_window(kappa, depth, p, *RHO)
     exists = ~np.isnan(low)
     p, kappa, depth, low, high = p[exists], kappa[exists], depth[exists], low[exists], high[exists]
@@ -120,9 +118,7 @@ def test_lambda_dominates(trial, kappa=1.1, depth=3, fraction=0.5):
     for objective in ("jepa", "mae"):
         limit = predicted.limit_order(np.array([1.0, kappa]), np.array(RHO[::-1]), depth, fraction, objective=objective)
         last = leads(kappa, fraction, depth, np.array([1e-12]), objective)
-        trial.identity(
-            [1 if last[0] > 0 else 0], [1 - limit[0]], ops=0, controls={"rho's order": [1]}
-        )
+        trial.identity([1 if last[0] > 0 else 0], [1 - limit[0]], ops=0, controls={"rho's order": [1]})
 
 
 @claim(DERIVED, kind="limit")
@@ -143,7 +139,9 @@ def test_lambda_dominates__limit(trial, kappa=1.1, fraction=0.5, halvings=(9, 10
 
 
 @claim(DERIVED, kind="limit")
-def test_lambda_dominates__threshold(trial, fraction=0.5, depths=(2, 3, 5), excesses=(0.02, 0.01, 0.005, 0.0025, 0.00125)):
+def test_lambda_dominates__threshold(
+    trial, fraction=0.5, depths=(2, 3, 5), excesses=(0.02, 0.01, 0.005, 0.0025, 0.00125)
+):
     """The epsilon below which lambda wins tends to [(kappa-1)(2L-2) / ((2L-1)(1/rho_1 - 1/rho_2))]^L as kappa -> 1."""
     excess, depth = np.array(excesses)[:, None], np.array(depths)
     formula = predicted.init_threshold(1 + excess, depth, *RHO)
@@ -167,17 +165,14 @@ def test_lambda_dominates__threshold(trial, fraction=0.5, depths=(2, 3, 5), exce
 
 @claim(DERIVED, kind="empirical", tier="full")
 def test_lambda_dominates__descent(trial, kappa=1.1, depth=2, fraction=0.5, inits=(1e-2, 1e-3), steps_of=0.1):
-    """Gradient flow and descent of the whole network on JEPA's loss flip the same way as epsilon falls; MAE does not."""
-    rng = trial.generator("basis")
-    basis = np.linalg.qr(rng.standard_normal((2, 2)))[0]
+    """Flow and descent of the whole network on JEPA's loss flip the same way as epsilon falls; on MAE's they do not."""
+    basis = random_rotations(trial.generator("basis"), 2, 1)[0]
     covariance, regression = np.array([kappa, 1.0]), np.array(RHO)
     views = predicted.covariances_of_features(covariance, regression, basis)
 
     def order(objective, method, init):
         start = observed.aligned_init(trial.key(objective), 2, depth, init, objective, basis=basis)
-        due = predicted.critical_time(
-            fraction, init, depth, covariance, regression, objective=objective, clock="flow"
-        )
+        due = predicted.critical_time(fraction, init, depth, covariance, regression, objective=objective, clock="flow")
         records = 4000
         every = int(np.ceil(1.1 * due.max() / steps_of / records))
         run = method(start, *views, steps_of, every * records, every, objective, basis=basis)

@@ -44,7 +44,7 @@ def linearised(trial, learned, depth, objective):
 
 @claim(DERIVED, kind="identity")
 def test_saddle_eig(trial, cases=((2, (0,)), (2, (0, 1)), (2, (2,)), (3, (1,)), (4, (0,)))):
-    """At a partial state feature i displaces j at the rate rho_j^(2L-1) sigma_i^2 (rho_i - rho_j) (JEPA); nothing else grows.
+    """Out of a partial state i displaces j at the rate rho_j^(2L-1) sigma_i^2 (rho_i - rho_j) (JEPA), all else stays.
 
     MAE: the larger root nu of nu^2 + omega^L (sigma_i^2 + sigma_j^2) nu = omega^(L-1) sigma_i^2 (lambda_i rho_i -
     lambda_j rho_j), omega = rho_j^(2/(L+1)).
@@ -88,7 +88,7 @@ def test_saddle_eig(trial, cases=((2, (0,)), (2, (0, 1)), (2, (2,)), (3, (1,)), 
 
 @claim(DERIVED, kind="identity")
 def test_saddle_eig__map(trial, depth=2):
-    """Of the 2^d partial states only those of the most preferred features are stable: by rho (JEPA), lambda rho (MAE)."""
+    """Of 2^d partial states only those of the most preferred features are stable, by rho (JEPA) or lambda rho (MAE)."""
     for objective in OBJECTIVES:
         states = [tuple(np.flatnonzero(state)) for state in product([False, True], repeat=3)]
         grows = [int(linearised(trial, state, depth, objective)[0][0].real > 1e-3) for state in states]
@@ -110,13 +110,11 @@ def test_saddle_eig__map(trial, depth=2):
 
 @claim(DERIVED, kind="identity")
 def test_saddle_eig__full(trial, depths=(2, 3)):
-    """The full state relaxes at the rates sigma_j^2 (rho_i^(2L+1) + rho_j^(2L+1)) / (rho_i + rho_j) with JEPA: it is stable."""
+    """All learned, JEPA relaxes at sigma_j^2 (rho_i^(2L+1) + rho_j^(2L+1)) / (rho_i + rho_j), MAE at its own rates."""
     found, errors, expected, one_term = [], [], [], []
     for depth, objective in product(depths, OBJECTIVES):
         values, bounds = linearised(trial, (0, 1, 2), depth, objective)
-        rates = predicted.full_fixed_point_rates(
-            COVARIANCE, REGRESSION, depth, objective=objective, clock="flow"
-        )
+        rates = predicted.full_fixed_point_rates(COVARIANCE, REGRESSION, depth, objective=objective, clock="flow")
         found.append(values.real[::-1][:9])
         errors.append(bounds[::-1][:9])
         expected.append(np.sort(rates.ravel()))

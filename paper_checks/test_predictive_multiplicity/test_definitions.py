@@ -64,7 +64,10 @@ def test_bound__tight(trial, copies=(1, 7, 25)):
         bounds.append([n * predicted.discrepancy_bound(baseline.errors / n, epsilon) for epsilon in (0.0, 0.5)])
     bounds = np.array(bounds)
     trial.identity(
-        found, bounds, ops=0, controls={"2 R + epsilon - 1/n": bounds - 1, "R + epsilon": bounds - [[k] for k in copies]}
+        found,
+        bounds,
+        ops=0,
+        controls={"2 R + epsilon - 1/n": bounds - 1, "R + epsilon": bounds - [[k] for k in copies]},
     )
 
 

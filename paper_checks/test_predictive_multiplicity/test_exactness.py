@@ -166,8 +166,8 @@ def test_aggregate(trial, n_sets=6, factor=3):
             found.append([*flip_errors, *path.disagreement])
             exact.append([times * count for part in flips for count in part])
         # Without weights a row counts once for each label that it has.
-        merged = observed.aggregate(*np.split(np.unique(np.column_stack([points, labels]), axis=0), [2], axis=1)[:1],
-                                    np.unique(np.column_stack([points, labels]), axis=0)[:, 2])
+        distinct = np.unique(np.column_stack([points, labels]), axis=0)
+        merged = observed.aggregate(distinct[:, :2], distinct[:, 2])
         path = observed.discrepancy_path(merged, baseline, np.arange(8) / 24)
         flip_errors = observed.flip_errors(merged, baseline).errors[tables[0].row_of_sample]
         unweighted += 2 * [[*flip_errors, *path.disagreement]]
@@ -190,8 +190,8 @@ def test_invariance(trial, n_sets=8, scale=1e-4):
             mapped = points @ np.array([[2.0, 3.0], [1.0, 2.0]]) + np.array([5.0, -7.0])
             mapped = np.column_stack([mapped, mapped.sum(axis=1), np.full(len(points), 4.0)])[order]
             table = observed.aggregate(mapped, sign * labels[order])
-            predictions = baseline.dichotomy[plain.row_of_sample] if sign == 1 else 1 - baseline.dichotomy[plain.row_of_sample]
-            own = observed.baseline_of_scores(table, 2.0 * predictions[order] - 1)
+            scores = sign * (2.0 * baseline.dichotomy[plain.row_of_sample] - 1)
+            own = observed.baseline_of_scores(table, scores[order])
             flips = observed.flip_errors(table, own).errors[table.row_of_sample][np.argsort(order)]
             path = observed.discrepancy_path(table, own, EPSILONS).disagreement
             found.append([len(table.dropped), *flips, *path])

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from sims.domain import require_count
 from sims.predictive_multiplicity.certificates import GordanProgram
 from sims.predictive_multiplicity.exact_solver import ExactSolver, FormulationName, Solution, certified
-from sims.predictive_multiplicity.incumbents import Incumbents
+from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
 from sims.predictive_multiplicity.margin_free import MarginFree
 from sims.predictive_multiplicity.mip import Deadline, Solver
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
@@ -16,7 +16,7 @@ from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import least_errors
 
 _SAME_MARGIN = 9  # decimals
-_SUMS = 1e-9  # relative, by which sums of weights that are not whole depend on their order
+_SAME_ERRORS = 1e-5  # relative, for weights that are not whole
 
 
 def minimise_errors(
@@ -63,32 +63,28 @@ def co_optimal(
 ) -> NearOptimal:
     """All linear dichotomies with at most E_0 + `extra_errors` errors: at 0, all that may serve as the baseline.
 
-    Found one after the other, those already found excluded by no-good rows; by errors, then margin (the largest first,
-    equal to nine decimals), then b. The first is the baseline to take where one has to be chosen: discrepancy and
-    ambiguity depend on the choice. `most` ends the search once so many are known, `time_limit` after so many seconds.
+    Each that is found is excluded by a no-good row; they are sorted by errors, then margin (the largest first, compared
+    to nine decimals), then b. The first is the baseline to take where one has to be chosen: discrepancy and ambiguity
+    depend on the choice. `most` ends the search once so many are known, `time_limit` after so many seconds. For weights
+    that are not whole, errors that differ by less than a relative 1e-5 count as equal.
     Raises ValueError for negative extra errors and most < 1, else as `minimise_errors`. Derived here.
     """
     if not extra_errors >= 0:
         raise ValueError(f"extra_errors must not be negative, got {extra_errors!r}")
     require_count("most", most, 1, "how many dichotomies to look for")
     task, deadline, gordan = least_errors(table), Deadline(time_limit), GordanProgram(table)
-    engine = MarginFree(table, gordan, solver)
-    found: list[Solution] = []
-    least, complete = np.inf, None
-    while complete is None:
-        pool = Incumbents(table)
-        bound, certificate = engine.solve(task, pool, deadline, None)
-        proved = bound >= pool.best_value(task)
-        if not found and proved:
-            least = bound
-        limit = least + extra_errors + _SUMS * table.n if proved or found else -np.inf
-        new = [certified(table, task, *known, least, certificate) for known in pool if task.value(known[0]) <= limit]
-        engine.excluded |= {solution.dichotomy.astype(np.int8).tobytes() for solution in new}
-        found += [one if one.value == least else one._replace(status="near-optimal") for one in new]
-        if not (new and proved) or len(found) >= most:
-            complete = proved and not new
+    engine, pool = MarginFree(table, gordan, solver), Incumbents(table)
+    least, certificate = engine.solve(task, pool, deadline, None)
+    if least < pool.best_value(task):
+        return NearOptimal((), False)
+    limit = least + extra_errors
+    cutoff = limit + 1 if task.integral else limit + _SAME_ERRORS * max(1.0, limit)
+    below = AllBelow(table, cutoff, most)
+    bound, certificate = engine.solve(task, below, deadline, None)
+    found = [certified(table, task, *known, least, certificate) for known in below if task.value(known[0]) < cutoff]
+    found = [one if one.status == "optimal" else one._replace(status="near-optimal") for one in found]
     found.sort(key=lambda one: (one.errors, -round(one.margin, _SAME_MARGIN), one.dichotomy.tolist()))
-    return NearOptimal(tuple(found[:most]), complete)
+    return NearOptimal(tuple(found[:most]), bool(bound >= cutoff))
 
 
 def baseline_of_scores(table: Table, scores: Float[np.ndarray, "samples"]) -> Int[np.ndarray, "rows"]:

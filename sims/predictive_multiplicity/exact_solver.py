@@ -16,7 +16,6 @@ from sims.predictive_multiplicity.tasks import Task
 from sims.predictive_multiplicity.with_weights import WithWeights
 
 FormulationName = Literal["margin_free", "big_m", "published"]
-_SUMS = 1e-9  # relative, by which sums of weights that are not whole depend on their order
 _LEAST_MARGIN = 1e-6  # ten times the tolerance to which the solvers meet a row
 
 
@@ -27,7 +26,7 @@ class Solution(NamedTuple):
     weights : w with exactly these signs on the features as given, intercept first, Σ |w_j| = 1 up to D 2^-53.
     errors : E(b). value, bound : the optimised number (errors, or disagreement) and what was proved of the optimum: for
     a minimum bound <= optimum <= value, for a maximum value <= optimum <= bound.
-    status : "optimal" if bound and value meet (for weights that are not whole, to a relative 1e-6), else "time limit".
+    status : "optimal" if bound and value meet (for weights that are not whole, to a relative 2e-6), else "time limit".
     certificate : over which classifiers the bound holds: "exact" for all linear ones, or "margin >= g".
     recounted : True: the signs of the weights, in exact rational arithmetic, are the dichotomy, and errors and value
     are those of these signs. An answer for which this fails is not returned.
@@ -119,18 +118,19 @@ def certified(
     recount = (exact_signs(table, weights.weights) + 1) // 2
     errors = table.errors(recount)
     broken = [row for row, value in task.fixed.items() if recount[row] != value]
-    if broken or errors > task.most_errors + _SUMS * table.n or not np.array_equal(recount, dichotomy):
+    if broken or not task.admits(errors) or not np.array_equal(recount, dichotomy):
         raise RuntimeError(f"an answer does not recount: the exact signs of its weights give {errors:g} errors")
     number = int if task.integral else float
     best = task.value(recount).item()
     sign = 1 if task.baseline is None else -1
+    closed = task.closes(bound, best)
     return Solution(
         recount,
         weights.weights,
         errors,
         number(sign * best),
-        number(sign * min(bound, best)),
-        "optimal" if bound >= best else "time limit",
+        number(sign * (best if closed else min(bound, best))),
+        "optimal" if closed else "time limit",
         certificate,
         True,
         weights.margin,

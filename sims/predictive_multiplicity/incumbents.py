@@ -13,22 +13,29 @@ from sims.predictive_multiplicity.tasks import Task, least_errors
 class Incumbents:
     """A pool of distinct dichotomies, each with weights whose exact signs it is."""
 
+    collects = False  # whether a search goes on to the next dichotomy instead of to a better one
+
     def __init__(self, table: Table):
         self._errors = least_errors(table)
-        self._place: dict[bytes, int] = {}
+        self._known: set[bytes] = set()
         self._weights: list[Weights] = []
         self._dichotomies = np.zeros((0, len(table.rows)))
 
     def add(self, dichotomy: Int[np.ndarray, "rows"], weights: Weights) -> None:
         """Keep a dichotomy, once."""
-        key = dichotomy.astype(np.int8).tobytes()
-        if key not in self._place:
-            self._place[key] = len(self._weights)
+        if dichotomy not in self:
+            self._known.add(dichotomy.astype(np.int8).tobytes())
             self._weights.append(weights)
             self._dichotomies = np.vstack([self._dichotomies, dichotomy])
 
+    def __len__(self) -> int:
+        return len(self._weights)
+
     def __iter__(self) -> Iterator[tuple[Int[np.ndarray, "rows"], Weights]]:
         return zip(self._dichotomies.astype(int), self._weights, strict=True)
+
+    def __contains__(self, dichotomy: Int[np.ndarray, "rows"]) -> bool:
+        return dichotomy.astype(np.int8).tobytes() in self._known
 
     def best(self, task: Task) -> tuple[Int[np.ndarray, "rows"], Weights] | None:
         """The best dichotomy that the task admits; None if none does."""
@@ -44,7 +51,21 @@ class Incumbents:
 
     def _values(self, task: Task) -> Float[np.ndarray, "pool"]:
         pool = self._dichotomies
-        admitted = self._errors.value(pool) <= task.most_errors + 1e-9 * max(1.0, abs(self._errors.constant))
+        admitted = task.admits(self._errors.value(pool))
         for row, value in task.fixed.items():
             admitted &= pool[:, row] == value
         return np.where(admitted, task.value(pool), np.inf)
+
+
+class AllBelow(Incumbents):
+    """Collects dichotomies of objective below a cutoff, up to `most` of them."""
+
+    collects = True
+
+    def __init__(self, table: Table, cutoff: float, most: int):
+        super().__init__(table)
+        self._cutoff, self._most = cutoff, most
+
+    def best_value(self, task: Task) -> float:
+        """The cutoff, or minus infinity once there are enough."""
+        return self._cutoff if len(self) < self._most else -np.inf

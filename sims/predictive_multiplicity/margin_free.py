@@ -38,7 +38,7 @@ class MarginFree:
     b is tested by the Gordan program: it is a linear dichotomy, or circuits cut it off. A fractional one is branched
     on, by pseudo-costs, best bound first. No weights, norm or margin enter; the proof covers all linear classifiers
     unless a circuit could not be made rational, which happens with features that are no small integers only: then it
-    covers those of margin >= `margin`. Dichotomies in `excluded` do not count. Derived here.
+    covers those of margin >= `margin`. Derived here.
     """
 
     def __init__(self, table: Table, gordan: GordanProgram, solver: Solver = "highs", margin: float | int = 1e-4):
@@ -52,7 +52,6 @@ class MarginFree:
         self._exact = True
         self._n_kept = 0
         self._gain_sums, self._gain_counts = np.zeros((2, n_rows)), np.zeros((2, n_rows))
-        self.excluded: set[bytes] = set()
         self.n_nodes = 0
         self._relaxation = linear_program(
             Program(
@@ -81,14 +80,16 @@ class MarginFree:
                 bound = max(bound, node.bound)
                 if watch is not None:
                     watch(incumbents.best_value(task), task.proved(bound))
-                row = self._branching_row(task, node.b)
+                row = self._branching_row(task, node)
                 children: list[_Node] = []
                 for value in (0, 1):
                     lower, upper = node.lower.copy(), node.upper.copy()
                     lower[row] = upper[row] = value
                     child_bound = self._explore(task, lower, upper, incumbents, deadline, children)
                     if np.isfinite(child_bound):
-                        self._gain_sums[value, row] += max(child_bound - node.bound, 0) / abs(value - node.b[row])
+                        self._gain_sums[value, row] += max(child_bound - node.bound, 0) / max(
+                            abs(value - node.b[row]), _WHOLE
+                        )
                         self._gain_counts[value, row] += 1
                 heapq.heappop(waiting)
                 for child in children:
@@ -138,8 +139,11 @@ class MarginFree:
         self._relaxation.delete_rows(slack[slack > 0])  # the first row bounds the errors
         self._n_kept = self._relaxation.n_rows
 
-    def _branching_row(self, task: Task, b: Float[np.ndarray, "rows"]) -> int:
-        fractional = np.flatnonzero(np.abs(b - np.round(b)) > _WHOLE)
+    def _branching_row(self, task: Task, node: _Node) -> int:
+        b, free = node.b, node.lower < node.upper
+        fractional = np.flatnonzero(free & (np.abs(b - np.round(b)) > _WHOLE))
+        if not len(fractional):  # b is whole to the tolerance but the objective is not that of the whole b
+            fractional = np.flatnonzero(free)
         if not len(fractional):
             raise RuntimeError("a dichotomy could neither be realised nor excluded: its margin is below the rounding")
         seen = self._gain_counts[:, fractional]
@@ -154,12 +158,12 @@ class MarginFree:
         dichotomy = np.round(b).astype(int)
         if np.abs(b - dichotomy).max() > _WHOLE:
             return self._violated(self._gordan.cheapest(b), b)
-        if dichotomy.astype(np.int8).tobytes() in self.excluded:
+        if incumbents.collects and dichotomy in incumbents:
             return [no_good_cut(dichotomy)]
         weights = self._gordan.weights(dichotomy)
         if weights is not None:
             incumbents.add(dichotomy, weights)
-            return []
+            return [no_good_cut(dichotomy)] if incumbents.collects else []
         return self._violated(self._gordan.refuting(dichotomy, _CIRCUITS_PER_ROUND, self.n_nodes), b)
 
     def _violated(self, found: list[tuple[Cut, float]], b: Float[np.ndarray, "rows"]) -> list[Cut]:

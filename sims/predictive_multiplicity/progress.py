@@ -20,8 +20,8 @@ class Progress:
 
     def watch(self, incumbent: float | int, bound: float | int) -> None:
         """The program that is running has a new best answer or bound."""
-        self._last = (incumbent, bound)
-        self._report(self._done, incumbent, bound)
+        self._last = (float(incumbent), float(bound))
+        self._report(self._done, *self._last)
 
     def advance(self, n_programs: int = 1) -> None:
         """Programs are done."""

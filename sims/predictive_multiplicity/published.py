@@ -13,7 +13,7 @@ from sims.predictive_multiplicity.with_weights import Formulation, raw_design, s
 _UNDECIDED = 1e-9
 _NUDGE = 1e-7
 
-Block = tuple[Any, Float[np.ndarray, "rows"], Float[np.ndarray, "rows"]]  # a sparse matrix with its bounds
+Block = tuple[Any, Float[np.ndarray, "_"], Float[np.ndarray, "_"]]  # a sparse matrix with its bounds
 
 
 class Published(Formulation):

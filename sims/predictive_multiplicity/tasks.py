@@ -1,13 +1,15 @@
 """The optimisation problems of predictive multiplicity, as linear objectives over dichotomies."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
 
 from sims.predictive_multiplicity.table import Table
 
-_SOLVER_TOLERANCE = 1e-6  # relative, of objectives and bounds
+_SOLVER_TOLERANCE = 1e-6  # relative, of objectives and bounds that are not whole
+_WHOLE_TOLERANCE = 1e-3  # of a bound that is rounded up to a whole number
+_SUMS = 1e-9  # relative, by which sums of many weights depend on their order
 _COUNT_TOLERANCE = 1e-9  # by which a product such as 0.05 * 20 may miss a whole number
 
 
@@ -37,13 +39,18 @@ class Task(NamedTuple):
         """The objective of dichotomies, to be minimised."""
         return np.asarray(dichotomies @ self.cost + self.constant)
 
+    def admits(self, errors: Real[np.ndarray, "*pool"] | int | float) -> Any:
+        """Whether that many errors are allowed, sums of weights being known to a relative 1e-9."""
+        return errors <= self.most_errors + _SUMS * max(1.0, abs(self.most_errors))
+
     def proved(self, bound: float) -> float:
         """The bound on the objective that follows from a solver's: the next whole value, or the solver's less 1e-6."""
-        slack = _SOLVER_TOLERANCE * max(1.0, abs(bound))
-        return float(np.ceil(bound - slack)) if self.integral else bound - slack
+        if self.integral:
+            return float(np.ceil(bound - _WHOLE_TOLERANCE - _SUMS * abs(bound)))
+        return bound - _SOLVER_TOLERANCE * max(1.0, abs(bound))
 
     def closes(self, bound: float, best: float) -> bool:
-        """Whether a solver's bound proves that nothing is better than `best`, to a relative 1e-6 if not integral."""
+        """Whether a solver's bound proves that nothing is better than `best`, to a relative 2e-6 if not integral."""
         return self.proved(bound) >= best - (0.0 if self.integral else 2 * _SOLVER_TOLERANCE * max(1.0, abs(best)))
 
 

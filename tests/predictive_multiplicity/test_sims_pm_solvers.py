@@ -190,7 +190,7 @@ def test_weights_that_are_not_whole_are_compared_to_a_relative_millionth(drawn, 
 @settings(max_examples=6, deadline=None)
 @given(counts, st.permutations(range(9)))
 def test_answers_do_not_change_with_the_description_of_the_sample(drawn, order):
-    """Invertible affine maps of the features, a dependent column, the order of rows, counts times k, labels reversed."""
+    """Affine maps of the features, dependent columns, the order of rows, counts times k, labels reversed."""
     table = table_of_counts(drawn)
     optimum = pm.minimise_errors(table)
     flips = pm.flip_errors(table, optimum)

@@ -59,7 +59,8 @@ def baseline_on(
     proved = (best.bound, best.value), best.certificate
     if own is not None:
         return Baseline(own, scores_of(model), *proved, is_own=True, n_optimal=0, knows_all_optimal=False)
-    optimal, complete = (best,), False
+    optimal: tuple[Solution, ...] = (best,)
+    complete = False
     if best.status == "optimal":
         ties = co_optimal(table, solver=solver, most=_MOST_OPTIMAL, time_limit=time_limit)
         optimal, complete = ties.solutions or optimal, ties.complete

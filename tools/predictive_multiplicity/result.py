@@ -89,11 +89,11 @@ class Multiplicity:
     def _headline(self) -> str:
         table, low, high = self.competitors.table, *self.baseline.least_errors
         errors = table.errors(self.competitors.baseline)
-        least = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        sample = f"{table.n:g} samples in {len(table.rows)} distinct rows of {len(table.columns)} independent features"
+        least = f"{low:.10g}" if low == high else f"{low:.10g} to {high:.10g}"
+        sample = f"{table.n:.10g} samples in {len(table.rows)} distinct rows of {len(table.columns)} independent features"
         ties = f"{self.baseline.n_optimal}{'' if self.baseline.knows_all_optimal else ' or more'}"
         which = "the model given" if self.baseline.is_own else f"one of {ties} optimal classifiers"
         return (
-            f"{sample}; baseline: {which}, {errors:g} errors ({errors / table.n:.2%}), least possible {least} "
+            f"{sample}; baseline: {which}, {errors:.10g} errors ({errors / table.n:.2%}), least possible {least} "
             f"({self.baseline.certificate})"
         )

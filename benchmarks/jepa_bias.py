@@ -1,0 +1,319 @@
+"""Learning curves and descents of deep linear networks, side by side with what users would run.
+
+`python -m benchmarks.jepa_bias [--quick]`
+
+Curves: 4096 JEPA features of random depth, start, covariance and regression coefficient, the strength at 256 times
+each, by SciPy's `solve_ivp` in a loop (in log coordinates, to 1e-10), by a vectorised closed form, and by our program.
+Critical times: of the same features, by SciPy's `quad` in a loop, by the closed form one at a time and all at once,
+and by ours. Descents: 64 networks of 16 features, depth 3, 5000 steps on both objectives' hand-written gradients, each
+in its own random basis. What the first run takes beyond a later one (compilation) has its own column. Slow contenders
+do a part only: they are extrapolated, and marked with a star. Processes, turns and seconds are those of
+`benchmarks.side_by_side`.
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from benchmarks.side_by_side import (
+    Answer,
+    first_run_extra,
+    print_header,
+    print_row,
+    serve,
+    speedup,
+    steady_seconds,
+    take_turns,
+    timed,
+    without_torch,
+)
+
+FEATURES, TIMES = 4096, 256
+FRACTION = 0.9
+DIM, DEPTH, INIT, STEP, RUNS, STEPS = 16, 3, 0.02, 0.04, 64, 5000
+CHECKED = 32  # features or runs whose error is computed
+
+Run = Callable[[Any], Any]  # what was drawn -> the numbers that are compared
+
+
+class Contender(NamedTuple):
+    """How many of the cells it computes, and of the steps it makes."""
+
+    cells: int
+    steps: int = STEPS
+
+
+CURVES = {
+    "SciPy LSODA loop": Contender(64),
+    "SciPy Radau loop": Contender(8),
+    "closed form, NumPy": Contender(128),
+    "ours": Contender(FEATURES),
+}
+CRITICAL = {
+    "SciPy quad loop": Contender(512),
+    "closed form, NumPy loop": Contender(512),
+    "closed form, NumPy": Contender(FEATURES),
+    "ours": Contender(FEATURES),
+}
+DESCENTS = {
+    "NumPy loop": Contender(2),
+    "NumPy, all runs at once": Contender(RUNS),
+    "PyTorch loop": Contender(1, 1000),
+    "PyTorch, all runs at once": Contender(RUNS, 1000),
+    "ours": Contender(RUNS),
+}
+TABLES = [("curves", CURVES, 5), ("critical times", CRITICAL, 5), ("jepa descents", DESCENTS, 3)]
+QUICK = [
+    ("curves", CURVES | {"SciPy LSODA loop": Contender(16), "SciPy Radau loop": Contender(2)}, 1),
+    ("jepa descents", {name: DESCENTS[name] for name in ("NumPy loop", "ours")}, 1),
+]
+
+
+class Features(NamedTuple):
+    """Random features, one per entry, and the times at which they are asked for."""
+
+    depth: Any
+    init: Any
+    covariance: Any
+    regression: Any
+    times: Any
+
+
+def draw_features(seed: int) -> Features:
+    """Depths 1, 2, 3 and 5, starts below the target, times up to twice the critical time."""
+    import numpy as np
+
+    from theory.jepa_bias import critical_time
+
+    rng = np.random.default_rng((seed, 0))
+    depth = rng.choice([1, 2, 3, 5], FEATURES)
+    regression, covariance = rng.uniform(0.5, 1.5, FEATURES), rng.uniform(0.5, 2, FEATURES)
+    init = 10 ** rng.uniform(-4, -2, FEATURES)
+    ends = critical_time(FRACTION, init, depth, covariance, regression, objective="jepa", clock="paper")
+    return Features(depth, init, covariance, regression, np.linspace(0, 2, TIMES) * ends[:, None])
+
+
+def log_velocity(depth, covariance, regression):
+    """The paper's equation (7) for s, the logarithm of the strength."""
+    import numpy as np
+
+    return lambda _, s: covariance * (np.exp((2 - 1 / depth) * s) - np.exp(2 * s) / regression)
+
+
+def curve_solver(name: str, cells: int) -> Run:
+    import numpy as np
+
+    if name == "ours":
+        import jax
+
+        from sims.jepa_bias import trajectory_by_quadrature
+
+        def one(*feature):
+            return trajectory_by_quadrature(*feature, objective="jepa", clock="paper")
+
+        program = jax.jit(jax.vmap(one))
+        return lambda features: np.asarray(program(*features))
+    if name == "closed form, NumPy":
+        return lambda features: exact_curves(features, cells)
+    from scipy.integrate import solve_ivp
+
+    def loop(features):
+        found = []
+        for depth, init, covariance, regression, times in zip(*(column[:cells] for column in features), strict=True):
+            slope = log_velocity(depth, covariance, regression)
+            start = [np.log(init)]
+            solution = solve_ivp(slope, times[[0, -1]], start, name.split()[1], times, rtol=1e-10, atol=1e-10)
+            found.append(np.exp(solution.y[0]))
+        return np.array(found)
+
+    return loop
+
+
+def exact_curves(features: Features, cells: int):
+    from theory.jepa_bias import strength_at
+
+    depth, init, covariance, regression = (column[:cells, None] for column in features[:4])
+    return strength_at(features.times[:cells], init, depth, covariance, regression, objective="jepa", clock="paper")
+
+
+def time_finder(name: str, cells: int) -> Run:
+    import numpy as np
+
+    if name == "ours":
+        import jax
+
+        from sims.jepa_bias import hitting_time_by_quadrature
+
+        def one(*feature):
+            return hitting_time_by_quadrature(FRACTION, *feature, objective="jepa", clock="paper")
+
+        program = jax.jit(jax.vmap(one))
+        return lambda features: np.asarray(program(*features[:4]))
+    from theory.jepa_bias import critical_time
+
+    if name == "closed form, NumPy":
+        return lambda features: exact_times(features, FEATURES)
+    if name == "closed form, NumPy loop":
+        return lambda features: np.array(
+            [
+                critical_time(FRACTION, init, int(depth), strength, rho, objective="jepa", clock="paper")
+                for depth, init, strength, rho in zip(*(column[:cells] for column in features[:4]), strict=True)
+            ]
+        )
+    from scipy.integrate import quad
+
+    def loop(features):
+        found = []
+        for depth, init, covariance, regression in zip(*(column[:cells] for column in features[:4]), strict=True):
+            slope = log_velocity(depth, covariance, regression)
+            end = np.log(FRACTION) + depth * np.log(regression)
+            found.append(quad(lambda s, slope=slope: 1 / slope(0, s), np.log(init), end, epsrel=1e-10, limit=200)[0])
+        return np.array(found)
+
+    return loop
+
+
+def exact_times(features: Features, cells: int):
+    from theory.jepa_bias import critical_time
+
+    depth, init, covariance, regression = (column[:cells] for column in features[:4])
+    return critical_time(FRACTION, init, depth, covariance, regression, objective="jepa", clock="paper")
+
+
+def draw_networks(seed: int):
+    """Covariances [runs, dim, dim] in random bases, and aligned starts: factors [runs, depth, dim, dim] and V.
+
+    Features with the larger covariance have the larger regression coefficient: otherwise rounding, amplified along the
+    plateaus, would make equal programs differ.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng((seed, 1))
+    covariance, regression = np.sort(rng.uniform(0.5, 1.5, (2, RUNS, 1, DIM)))
+    bases = np.linalg.qr(rng.standard_normal((RUNS, DEPTH + 1, DIM, DIM)))[0]
+    features = bases[:, 0]
+    Sigma_xx, Sigma_yx = (features * values @ features.mT for values in (covariance / regression, covariance))
+    Sigma_xx = (Sigma_xx + Sigma_xx.mT) / 2
+    layers = INIT ** (1 / DEPTH) * bases[:, 1:] @ bases[:, :-1].mT
+    predictor = INIT ** (1 / DEPTH) * bases[:, -1] @ bases[:, -1].mT
+    return Sigma_xx, Sigma_yx, layers, predictor
+
+
+def descent(Sigma_xx, Sigma_yx, layers, predictor, steps: int):
+    """Gradient descent on the JEPA loss with any array library; leading axes of the matrices are runs."""
+    first, second, third = layers
+    for _ in range(steps):
+        below = second @ first
+        encoder = third @ below
+        error = predictor @ encoder @ Sigma_xx - encoder @ Sigma_yx
+        backward = predictor.mT @ error
+        inner = third.mT @ backward
+        predictor = predictor - STEP * error @ encoder.mT
+        third, second, first = (
+            third - STEP * backward @ below.mT,
+            second - STEP * inner @ first.mT,
+            first - STEP * second.mT @ inner,
+        )
+    return third @ second @ first
+
+
+def descender(name: str, cells: int, steps: int) -> Run:
+    import numpy as np
+
+    if name == "ours":
+        import jax
+
+        from sims.jepa_bias import Parameters, encoder, gradient_descent, require_stable_step
+        from sims.mapping import map_cells
+
+        def one(Sigma_xx, Sigma_yx, layers, predictor):
+            start = Parameters(layers, predictor)
+            return encoder(gradient_descent(start, Sigma_xx, Sigma_yx, STEP, steps, steps, "jepa").parameters)
+
+        program = jax.jit(lambda *networks: map_cells(one, *networks, mode="vmap"))
+
+        def ours(networks):
+            for Sigma_xx, Sigma_yx in zip(*networks[:2], strict=True):
+                require_stable_step(STEP, Sigma_xx, Sigma_yx, DEPTH, "jepa", method="euler")
+            return np.asarray(program(*networks))
+
+        return ours
+    if name.startswith("PyTorch"):
+        import torch
+
+        torch.set_num_threads(1)
+        convert = torch.tensor
+    else:
+        convert = np.asarray
+
+    def run(networks):
+        matrices = [convert(matrix) for matrix in networks]
+        if name.endswith("at once"):
+            Sigma_xx, Sigma_yx, layers, predictor = matrices
+            return np.asarray(descent(Sigma_xx, Sigma_yx, layers.swapaxes(0, 1), predictor, steps))
+        return np.array([np.asarray(descent(*(part[i] for part in matrices), steps)) for i in range(cells)])
+
+    return run
+
+
+def answer_round(table: str, name: str, cells: int, steps: int) -> Callable[[int], Answer]:
+    """The processor seconds of one round, and the largest relative error."""
+    import numpy as np
+
+    if table == "curves":
+        draw, run, exact = draw_features, curve_solver(name, cells), exact_curves
+    elif table == "critical times":
+        draw, run, exact = draw_features, time_finder(name, cells), exact_times
+    else:
+        draw, run = draw_networks, descender(name, cells, steps)
+
+        def exact(networks, checked):
+            return np.array([descent(*(part[i] for part in networks), steps) for i in range(min(checked, 2))])
+
+    def answer(seed: int) -> Answer:
+        problem = draw(seed)
+        seconds, found = timed(run, problem)
+        reference = exact(problem, min(cells, CHECKED)) if seed else found[:1]
+        scale = np.abs(reference).max(axis=(-2, -1), keepdims=True) if reference.ndim == 3 else np.abs(reference)
+        error = np.max(np.abs(found[: len(reference)] - reference) / scale)
+        return {"seconds": seconds, "error": float(error)}
+
+    return answer
+
+
+def compare(table: str, contenders: dict[str, Contender], rounds: int) -> None:
+    """Run one table and print it."""
+    names = without_torch(contenders)
+    arguments = {name: (table, name, *contenders[name]) for name in names}
+    answers = take_turns("benchmarks.jepa_bias", arguments, rounds)
+    cells, steps = (RUNS, STEPS) if table == "jepa descents" else (FEATURES, STEPS)
+    print(f"\n### {cells} {table}, {rounds} round{'s' if rounds > 1 else ''}\n")
+    print_header("contender", "seconds", "first run", "largest relative error", "ours is faster by")
+    whole = {name: cells * steps / (contenders[name].cells * contenders[name].steps) for name in names}
+    seconds = {name: [run * whole[name] for run in steady_seconds(answers[name])] for name in names}
+    for name in names:
+        print_row(
+            name,
+            f"{statistics.median(seconds[name]):.3g}{'*' if whole[name] > 1 else ''}",
+            f"+{first_run_extra(answers[name]):.2f}",
+            f"{max(answer['error'] for answer in answers[name][1:]):.1e}",
+            f"{speedup(seconds[name], seconds['ours']):.3g}",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="two small tables, about half a minute")
+    parser.add_argument("--serve", nargs=4, metavar=("TABLE", "NAME", "CELLS", "STEPS"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        table, name, cells, steps = arguments.serve
+        serve(answer_round(table, name, int(cells), int(steps)))
+        return
+    for workload in QUICK if arguments.quick else TABLES:
+        compare(*workload)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,309 @@
+"""Proven optimality on COMPAS, and enumeration in low dimension: `python -m benchmarks.predictive_multiplicity`.
+
+`--quick` takes about half a minute; `--race` adds COMPAS with race, which takes many minutes.
+
+On COMPAS (arrest) the 0/1 formulation stands beside big-M and the published one, in the same solvers, on 137 distinct
+rows or on 6172 samples, and beside the elastic-net pool, which proves nothing. Slow contenders get some of the rows
+only: their time for all is extrapolated, and marked by ~; > marks a time limit that came first. In low dimension
+everybody gets the same points and the same baseline; enumeration answers for every tolerance at once, the integer
+program for one. What the first run takes beyond a later one (imports, compilation) has its own column. Processes, turns
+and seconds are those of `benchmarks.side_by_side`.
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from benchmarks.side_by_side import (
+    Answer,
+    first_run_extra,
+    print_header,
+    print_row,
+    serve,
+    speedup,
+    steady_seconds,
+    take_turns,
+    timed,
+    without_torch,
+)
+
+MODULE = "benchmarks.predictive_multiplicity"
+TOLERANCES = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
+AT_LEAST = 0.5  # seconds for which a fast contender repeats its task
+CHUNK = 4000
+
+OURS = "0/1, HiGHS"
+PROGRAMS = {
+    OURS: ("margin_free", "highs"),
+    "0/1, SCIP": ("margin_free", "scip"),
+    "big-M, HiGHS": ("big_m", "highs"),
+    "big-M, SCIP": ("big_m", "scip"),
+    "published, HiGHS": ("published", "highs"),
+    "published, SCIP": ("published", "scip"),
+}
+PER_SAMPLE, POOL, COVERAGE = "published, HiGHS, per sample", "elastic-net pool, 1100 models", "0/1, HiGHS, by covering"
+TASKS = {
+    "baseline": [*PROGRAMS, PER_SAMPLE],
+    "flips": list(PROGRAMS),
+    "discrepancy at 1 %": list(PROGRAMS),
+    "discrepancy, nine tolerances": [OURS, "0/1, SCIP", POOL],
+    "ambiguity at 1 %": [OURS, COVERAGE],
+}
+
+ENUMERATION, INTEGER = "ours", "0/1, HiGHS, one tolerance"
+ENUMERATORS = [ENUMERATION, "NumPy", "PyTorch", INTEGER]
+SETS = [(100, 2), (200, 2), (400, 2), (60, 3)]  # n, d
+AROUND = 0.05  # the one tolerance
+
+
+class Settings(NamedTuple):
+    """What a run may cost: seconds for each program, rows of the slow contenders' flips, and whether race is there."""
+
+    limit: float
+    n_rows: int
+    race: bool = False
+
+
+def compas_task(task: str, name: str, settings: Settings) -> Callable[[], tuple[str, float]]:
+    """A function that solves, and returns the result and the share of the task that it has done; 0 if it failed to."""
+    import numpy as np
+
+    from sims import predictive_multiplicity as observed
+
+    table = observed.compas(race=settings.race)
+    formulation, solver = PROGRAMS.get(name, PROGRAMS["published, HiGHS" if name == PER_SAMPLE else OURS])
+    options: dict[str, Any] = {"formulation": formulation, "solver": solver, "time_limit": settings.limit}
+    h_0 = observed.co_optimal(table).solutions[0]
+    rows = np.arange(len(table.rows))
+    slow = formulation != "margin_free"
+    some = rows[:: len(rows) // settings.n_rows] if slow else rows
+
+    def bracket(value: float, bound: float, share: float = 1.0) -> tuple[str, float]:
+        return (f"{value:g}", share) if value == bound else (f"{min(value, bound):g} to {max(value, bound):g}", 0.0)
+
+    def baseline():
+        solution = observed.minimise_errors(_per_sample(table) if name == PER_SAMPLE else table, **options)
+        return bracket(solution.value, solution.bound)
+
+    def flips():
+        found = observed.flip_errors(table, h_0, rows=some, **options)
+        proved = int((found.errors == found.bounds).sum())
+        return f"{proved} of {len(some)} proved", len(some) / len(rows) * (proved == len(some))
+
+    def discrepancy(tolerances=(0.01,)):
+        if name == POOL:
+            counts = table.rows, table.positives, table.negatives
+            pool = observed.pool_dichotomies(table.rows, observed.elastic_net_pool(*counts))
+            admitted = np.array([observed.tolerance_of(table, epsilon) for epsilon in tolerances])
+            found = observed.pool_multiplicity(pool, *counts[1:], h_0.dichotomy, admitted)
+            return f"sum >= {found.discrepancy.sum():g}", 1.0
+        path = observed.discrepancy_path(table, h_0, tolerances, **options)
+        text, share = bracket(path.disagreement.sum(), path.bounds.sum())
+        return ("sum " if len(tolerances) > 1 else "") + text, share
+
+    def ambiguity():
+        if name == COVERAGE:
+            found = observed.ambiguity_by_coverage(table, h_0, 0.01, **options)
+            return bracket(found.ambiguous, found.bound)
+        path = observed.ambiguity_path(table, h_0, observed.flip_errors(table, h_0, **options), [0.01])
+        return bracket(path.ambiguous[0], path.bounds[0])
+
+    return {
+        "baseline": baseline,
+        "flips": flips,
+        "discrepancy at 1 %": discrepancy,
+        "discrepancy, nine tolerances": lambda: discrepancy(TOLERANCES),
+        "ambiguity at 1 %": ambiguity,
+    }[task]
+
+
+def _per_sample(table):
+    import numpy as np
+
+    from sims.predictive_multiplicity import Table
+
+    rows = np.concatenate([np.repeat(np.arange(len(table.rows)), n) for n in (table.positives, table.negatives)])
+    positives = (np.arange(len(rows)) < table.positives.sum()).astype(int)
+    return Table(table.rows[rows], positives, 1 - positives, table.columns, table.dropped, np.arange(len(rows)))
+
+
+def answer_task(task: str, name: str, settings: Settings) -> Callable[[int], Answer]:
+    run = compas_task(task, name, settings)
+    fast = name in (OURS, "0/1, SCIP") and not settings.race
+
+    def answer(round_: int) -> Answer:
+        if round_ == 0 and not fast:  # nothing is compiled, and the time would double
+            return {"seconds": 0.0}
+        seconds, (result, share) = timed(run)
+        runs = 1
+        while fast and runs * seconds < AT_LEAST:
+            more, _ = timed(run)
+            seconds, runs = (runs * seconds + more) / (runs + 1), runs + 1
+        return {
+            "seconds": seconds / (share or 1),
+            "result": result,
+            "mark": "~" if 0 < share < 1 else "" if share else ">",
+        }
+
+    return answer
+
+
+def compare_task(task: str, names: list[str], settings: Settings, rounds: int) -> None:
+    print(f"\n### COMPAS arrest{' with race' if settings.race else ''}: {task}\n")
+    answers = take_turns(MODULE, {name: ("task", task, name, *settings) for name in names}, rounds)
+    print_header("contender", "seconds", "first run", "result", f"{OURS} is faster by")
+    for name in names:
+        seconds, last = steady_seconds(answers[name]), answers[name][-1]
+        print_row(
+            name,
+            f"{last['mark']}{statistics.median(seconds):.3g}",
+            f"+{first_run_extra(answers[name]):.2f}" if answers[name][0]["seconds"] else "-",
+            last["result"],
+            f"{last['mark']}{speedup(seconds, steady_seconds(answers[OURS])):.3g}",
+        )
+
+
+def draw(round_: int, n: int, d: int):
+    """Normal points, the labels of Σ x > 0 a quarter of them wrong, and that rule as the baseline."""
+    import numpy as np
+
+    rng = np.random.default_rng((round_, n, d))
+    points = rng.standard_normal((n, d))
+    baseline = points.sum(axis=1) > 0
+    return points, baseline ^ (rng.random(n) < 0.25), baseline
+
+
+def enumerator(library: Any, scatter_max: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
+    """All planes through d of n points, the points on them given either label, in array operations by blocks."""
+    import numpy as np
+
+    def paths(points, labels, baseline):
+        (n, d), array = points.shape, library.asarray
+        lifted, labels, baseline = array(np.column_stack([np.ones(n), points])), array(labels), array(baseline)
+        subsets = array(np.array(list(combinations(range(n), d))))
+        path, flips = array(np.zeros(n + 1, int)), array(np.full(n, n))
+        columns = array([[k for k in range(d + 1) if k != left] for left in range(d + 1)])
+        turns = array([(-1.0) ** left for left in range(d + 1)])
+        for start in range(0, len(subsets), CHUNK):
+            through = subsets[start : start + CHUNK]
+            minors = library.stack([library.linalg.det(lifted[through][:, :, kept]) for kept in columns])
+            positive = (turns[:, None] * minors).T @ lifted.T > 0
+            which = library.arange(len(through))[:, None]
+            for pattern in range(2**d):
+                positive[which, through] = array([bool(pattern >> k & 1) for k in range(d)])
+                for predicted in (positive, ~positive):
+                    errors, differs = (predicted != labels).sum(1), predicted != baseline
+                    path = scatter_max(path, errors, differs.sum(1))
+                    flips = library.minimum(flips, library.where(differs, errors[:, None], n).min(0))
+        return np.maximum.accumulate(np.asarray(path)), np.asarray(flips)
+
+    return paths
+
+
+def low_dimension_task(name: str, n: int, d: int, limit: float) -> Callable[..., dict[str, Any]]:
+    import numpy as np
+
+    from sims import predictive_multiplicity as observed
+
+    if name == INTEGER:
+
+        def integer(points, labels, baseline):
+            table = observed.aggregate(points, 2 * labels.astype(int) - 1)
+            h_0 = np.zeros(n, int)
+            h_0[table.row_of_sample] = baseline
+            path = observed.discrepancy_path(table, h_0, [AROUND], time_limit=limit)
+            value, bound = path.disagreement[0].item(), path.bounds[0].item()
+            return {"result": value if value == bound else f"{value} to {bound}", "mark": "" if value == bound else ">"}
+
+        return integer
+
+    def everything(points, labels, baseline):
+        if name == ENUMERATION:
+            found = observed.enumerate_paths(points, labels.astype(int), (~labels).astype(int), baseline.astype(int))
+            return {"result": int(found.discrepancy[int(AROUND * n)]), "flips": int(found.flip_errors.sum())}
+        path, flips = peer(points, labels, baseline)
+        return {"result": int(path[np.sum(labels != baseline) + int(AROUND * n)]), "flips": int(flips.sum())}
+
+    if name == "NumPy":
+
+        def scatter(path, errors, differences):
+            np.maximum.at(path, errors, differences)
+            return path
+
+        peer = enumerator(np, scatter)
+    elif name == "PyTorch":
+        import torch
+
+        torch.set_num_threads(1)
+        peer = enumerator(torch, lambda path, errors, differences: path.scatter_reduce(0, errors, differences, "amax"))
+    return everything
+
+
+def answer_set(name: str, n: int, d: int, limit: float) -> Callable[[int], Answer]:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    run = low_dimension_task(name, n, d, limit)
+
+    def answer(round_: int) -> Answer:
+        if round_ == 0 and name == INTEGER:
+            return {"seconds": 0.0}
+        seconds, found = timed(run, *draw(round_, n, d))
+        return {"seconds": seconds, "mark": "", **found}
+
+    return answer
+
+
+def compare_set(n: int, d: int, limit: float, rounds: int) -> None:
+    names = without_torch(ENUMERATORS)
+    answers = take_turns(MODULE, {name: ("set", name, n, d, limit) for name in names}, rounds)
+    print(f"\n### n = {n} Gaussian points, d = {d}, {rounds} round{'s' if rounds > 1 else ''}\n")
+    print_header("contender", "seconds", "first run", f"discrepancy at {AROUND:.0%}, last round", "ours is faster by")
+    for name in names:
+        seconds, last = steady_seconds(answers[name]), answers[name][-1]
+        print_row(
+            name,
+            f"{last['mark']}{statistics.median(seconds):.3g}",
+            f"+{first_run_extra(answers[name]):.2f}" if answers[name][0]["seconds"] else "-",
+            last["result"],
+            f"{last['mark']}{speedup(seconds, steady_seconds(answers[ENUMERATION])):.3g}",
+        )
+    everything = {
+        json_ for name in names for json_ in [str([a.get("flips") for a in answers[name]])] if name != INTEGER
+    }
+    if len(everything) > 1:
+        raise RuntimeError(f"the enumerators disagree on the flip errors: {everything}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer contenders and rows, about half a minute")
+    parser.add_argument("--race", action="store_true", help="COMPAS with race only")
+    parser.add_argument("--serve", nargs="+", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        kind, *rest = arguments.serve
+        if kind == "task":
+            task, name, limit, n_rows, race = rest
+            serve(answer_task(task, name, Settings(float(limit), int(n_rows), race == "True")))
+        else:
+            name, n, d, limit = rest
+            serve(answer_set(name, int(n), int(d), float(limit)))
+    elif arguments.race:
+        for task in ("baseline", "flips", "discrepancy, nine tolerances"):
+            compare_task(task, [OURS], Settings(3600.0, 1, race=True), 1)
+    elif arguments.quick:
+        for task in ("baseline", "flips"):
+            compare_task(task, [OURS, "big-M, SCIP"], Settings(10.0, 4), 1)
+        compare_set(100, 2, 3.0, 1)
+    else:
+        for task, names in TASKS.items():
+            compare_task(task, names, Settings(60.0, 6), 1)
+        for n, d in SETS:
+            compare_set(n, d, 20.0, 3)
+
+
+if __name__ == "__main__":
+    main()
