@@ -3,12 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from paper_checks import claim
 from paper_checks.test_in_context_learning import PAPER, fresh_prompts, trained
 from paper_checks.test_in_context_learning.test_trained import ALPHA, RUNS, untrained
-from sims.in_context_learning import baselines, metrics, prompts, training
+from sims.in_context_learning import baselines, metrics, probes, training
 from sims.in_context_learning.baselines import gradient_step, nearest_neighbours, ols, ridge, sgd
 
 COUNT = 1024
@@ -107,28 +106,30 @@ def test_min__width(trial, widths=((8, 16), (16, 32)), narrow=4, n_runs=RUNS):
 
 
 @claim(f"{PAPER}, figure 4", kind="empirical", tier="paper")
-def test_probes(trial, dimension=4, prefix=8, count=4096, n_runs=RUNS, hidden=512, steps=2000):
+def test_probes(trial, dimension=4, prefix=8, count=4096, n_runs=RUNS, width=512, steps=2000):
     """X^T Y and the least-squares weights are decodable from middle layers, by two-layer probes best."""
     settings = paper_settings(dimension)
     constant = paper_settings(dimension, weight_std=0.0, weight_mean=1.0)
     asked = fresh_prompts(trial.key("prompts"), settings, count)
-    moments = jnp.einsum("cki,ck->ci", asked.inputs[:, :prefix], asked.labels[:, :prefix])
-    targets = [moments / moments.std(axis=0), asked.weights]
-    read = prompts.tokens(asked)[:, : 2 * prefix].astype(jnp.float32)
+    moments = probes.moment_targets(asked, prefix)
+    targets = [moments / moments.std(axis=0), probes.ols_targets(asked, prefix)]
+    half = count // 2
 
-    def least_errors(model, width):
+    def least_errors(model, kind):
         """The error of each target's probe at its best layer, on the half of the prompts kept apart."""
-        states = jax.lax.map(model.hidden_states, read, batch_size=64)
-        key = trial.key("probes")
-        errors = [
-            [_probe_error(key, states[:, layer], target, width, steps) for layer in range(states.shape[1])]
-            for target in targets
-        ]
-        return np.min(errors, axis=1)
+        states = probes.hidden_states(model, asked)[:, :, : 2 * prefix]
+        errors = np.empty((len(targets), len(states)))
+        for layer, hidden in enumerate(states):
+            for row, target in enumerate(targets):
+                fitted = probes.train_probe(
+                    trial.key("probes"), hidden[:half], target[:half], kind=kind, probe_width=width, steps=steps
+                ).probe
+                errors[row, layer] = jnp.mean(probes.probe_errors(fitted, hidden[half:], target[half:]))
+        return errors.min(axis=1)
 
     models = [trained(trial.seed, run, settings) for run in range(n_runs)]
-    two_layers = np.array([least_errors(model, hidden) for model in models])
-    linear = np.array([least_errors(model, 0) for model in models])
+    two_layers = np.array([least_errors(model, "mlp") for model in models])
+    linear = np.array([least_errors(model, "linear") for model in models])
     controls = {
         "before training": [untrained(trial, run, settings) for run in range(n_runs)],
         "trained on w = 1": [trained(trial.seed, run, constant) for run in range(n_runs)],
@@ -140,37 +141,8 @@ def test_probes(trial, dimension=4, prefix=8, count=4096, n_runs=RUNS, hidden=51
     trial.runs(
         better(two_layers),
         alpha=ALPHA,
-        controls={name: better(np.array([least_errors(m, hidden) for m in wrong])) for name, wrong in controls.items()},
+        controls={name: better(np.array([least_errors(m, "mlp") for m in wrong])) for name, wrong in controls.items()},
     )
-
-
-def _probe_error(key, states, targets, width, steps):
-    """Mean squared error of a probe softmax(s).H W, or with two layers of GeLU units, trained by Adam on one half."""
-    half, inner = len(states) // 2, width or targets.shape[1]
-    keys = jax.random.split(key, 3)
-    parameters = {
-        "scores": jnp.zeros(states.shape[1]),
-        "first": jax.random.normal(keys[0], (states.shape[2], inner)) / states.shape[2] ** 0.5,
-        "second": jax.random.normal(keys[1], (inner, targets.shape[1])) / inner**0.5 if width else None,
-    }
-    adam = optax.adam(1e-3)
-
-    def loss(parameters, states, targets):
-        read = jnp.einsum("p,cpw->cw", jax.nn.softmax(parameters["scores"]), states) @ parameters["first"]
-        found = read if parameters["second"] is None else jax.nn.gelu(read) @ parameters["second"]
-        return jnp.mean((found - targets) ** 2)
-
-    @jax.jit
-    def fit(parameters):
-        def step(_, state):
-            gradient = jax.grad(loss)(state[0], states[:half], targets[:half])
-            updates, moments = adam.update(gradient, state[1])
-            return optax.apply_updates(state[0], updates), moments
-
-        fitted, _ = jax.lax.fori_loop(0, steps, step, (parameters, adam.init(parameters)))
-        return loss(fitted, states[half:], targets[half:])
-
-    return float(fit(parameters))
 
 
 @claim(f"{PAPER}, figure 6", kind="empirical", tier="paper")

@@ -58,8 +58,9 @@ def exact_time(fraction, init, depth, covariance, regression, objective, digits=
         share = mpmath.mpf(b) / depth
         first, last = (mpmath.log(u) - mpmath.log1p(-u) for u in (start**share / rho, p**share))
         panels = mpmath.linspace(first, last, 2 + int((last - first) / 3))
-        integral = mpmath.quad(lambda z: (1 + mpmath.exp(-z)) ** power, panels, method="gauss-legendre")
-        return depth / (b * strength) * rho**-power * integral
+        largest = (1 + mpmath.exp(-first)) ** power  # quad's tolerance is absolute
+        integral = mpmath.quad(lambda z: (1 + mpmath.exp(-z)) ** power / largest, panels, method="gauss-legendre")
+        return depth / (b * strength) * rho**-power * largest * integral
 
 
 def random_rotations(rng, dim, count):

@@ -21,54 +21,40 @@ def matrices(values):
 
 
 @claim(SAXE + "; correspondence derived here", kind="identity")
-def test_sec_saxe(trial, layers=(2, 3), init=0.05, times=(1.0, 2.0, 4.0, 8.0)):
+def test_sec_saxe(trial, init=0.05, times=(1.0, 2.0, 4.0, 8.0)):
     """MAE of depth L is a deep linear net of D = L + 1 layers: da/dt = D a^(2-2/D) (lambda - a sigma^2), a = w^D."""
     covariance, variance, times = np.array([1.3, 0.9]), np.array([0.7, 1.1]), np.array(times)
-    modes_of = list(zip(covariance, covariance / variance, strict=True))
+    modes = list(zip(covariance, covariance / variance, strict=True))
 
-    def two_views(depth, strength, rho, objective):
-        start = init ** (depth / (depth + 1))
-        return observed.simulate_flow(depth, start, strength, rho, times, objective=objective, clock="flow")
+    def closed(layers):
+        return predicted.saxe_singular_value(times[:, None], init, layers, covariance, variance)
 
-    for count in layers:
-        rotations = random_rotations(trial.generator(str(count)), 2, count)
-        chain = [rotations[0], *rotations[1:], rotations[0]]
-        factors = np.stack([init ** (1 / count) * after @ before.T for before, after in pairwise(chain)])
-        views = predicted.covariances_of_features(covariance, covariance / variance, rotations[0])
-        whole = np.asarray(observed.deep_linear_flow(factors, *views, times))
-        modes = np.einsum("ki,tkl,lj->tij", rotations[0], whole, rotations[0])
-        exact, another = (
-            predicted.saxe_singular_value(times[:, None], init, each, covariance, variance)
-            for each in (count, 5 - count)
-        )
-        mae, jepa = (
-            np.stack([two_views(count - 1, *mode, objective=objective) for mode in modes_of], axis=1)
-            ** (count / (count - 1))
-            for objective in ("mae", "jepa")
-        )
-        trial.value(
-            modes,
-            matrices(exact),
-            error=SOLVER_ERROR,
-            margin=1e-8,
-            controls={"another number of layers": matrices(another)},
-        )
-        trial.value(
-            mae,
-            exact,
-            error=SOLVER_ERROR,
-            margin=1e-8,
-            controls={"another number of layers": another},
-            wrong_processes={"JEPA": jepa},
-        )
+    rotations = random_rotations(trial.generator("bases"), 2, 3)
+    chain = [*rotations, rotations[0]]
+    factors = np.stack([init ** (1 / 3) * after @ before.T for before, after in pairwise(chain)])
+    views = predicted.covariances_of_features(covariance, covariance / variance, rotations[0])
+    whole = np.asarray(observed.deep_linear_flow(factors, *views, times))
     trial.value(
-        [predicted.saxe_two_layers(time, init, covariance, variance) for time in times],
-        predicted.saxe_singular_value(times[:, None], init, 2, covariance, variance),
-        error=1e-13,
-        margin=1e-11,
-        controls={
-            "rate lambda for 2 lambda": predicted.saxe_singular_value(times[:, None] / 2, init, 2, covariance, variance)
-        },
+        rotations[0].T @ whole @ rotations[0],
+        matrices(closed(3)),
+        error=SOLVER_ERROR,
+        margin=1e-8,
+        controls={"D = L": matrices(closed(2))},
+    )
+
+    def two_views(depth, objective):
+        start = init ** (depth / (depth + 1))
+        runs = [observed.simulate_flow(depth, start, *mode, times, objective=objective, clock="flow") for mode in modes]
+        return np.stack(runs, axis=1) ** ((depth + 1) / depth)
+
+    exact = [predicted.saxe_two_layers(times[:, None], init, covariance, variance), closed(3), closed(5)]
+    trial.value(
+        [two_views(depth, "mae") for depth in (1, 2, 4)],
+        exact,
+        error=SOLVER_ERROR,
+        margin=1e-8,
+        controls={"D = L + 2": [closed(layers) for layers in (3, 4, 6)]},
+        wrong_processes={"JEPA": [two_views(depth, "jepa") for depth in (1, 2, 4)]},
     )
 
 

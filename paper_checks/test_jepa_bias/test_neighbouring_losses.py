@@ -59,29 +59,31 @@ def test_sec_arora_bound(trial, n_classes=4, n_points=12, dim=2, n_maps=200):
     """The mean classifier's loss is at most (L_un - tau) / (1 - tau), for every f; equal if f knows only the class."""
 
     @jax.jit
-    def losses(key, known):
-        class_key, feature_key = jax.random.split(key)
-        priors, likelihoods = observed.random_classes(class_key, n_classes, n_points)
-        owner = jnp.arange(n_points) % n_classes
-        own = jnp.where(owner == jnp.arange(n_classes)[:, None], likelihoods, 0)
-        likelihoods = jnp.where(known, own / own.sum(axis=1, keepdims=True), likelihoods)
-        features = 2 * jax.random.normal(feature_key, (n_points, dim))
-        features = jnp.where(known, features[owner], features)
-        pairs = [
-            (observed.mean_classifier_loss(*args), observed.unsupervised_loss(*args))
-            for args in ((features, priors, likelihoods, loss) for loss in ("hinge", "logistic"))
-        ]
-        return jnp.array(pairs), priors
+    def losses(features, priors, likelihoods):
+        args = (features, priors, likelihoods)
+        supervised = [observed.mean_classifier_loss(*args, loss) for loss in ("hinge", "logistic")]
+        return jnp.array([supervised, [observed.unsupervised_loss(*args, loss) for loss in ("hinge", "logistic")]])
+
+    owner = np.arange(n_points) % n_classes
 
     def measured(known):
-        keys = jax.random.split(trial.key(str(known)), n_maps)
-        pairs, priors = (np.asarray(part) for part in jax.vmap(lambda key: losses(key, known))(keys))
+        rng = trial.generator(f"known: {known}")
+        pairs, collision, priors_of = [], [], []
+        for _ in range(n_maps):
+            priors, likelihoods = rng.dirichlet(np.ones(n_classes)), rng.dirichlet(np.ones(n_points), n_classes)
+            features = 2 * rng.standard_normal((n_points, dim))
+            if known:  # every point belongs to one class, and f is a function of the class
+                likelihoods = np.where(owner == np.arange(n_classes)[:, None], likelihoods, 0)
+                likelihoods, features = likelihoods / likelihoods.sum(axis=1, keepdims=True), features[owner]
+            pairs.append(np.asarray(losses(features, priors, likelihoods)))
+            collision.append([predicted.collision_probability(priors)])
+            priors_of.append(priors)
+        supervised, unsupervised = np.moveaxis(np.array(pairs), 1, 0)
         bounds = [
             [predicted.supervised_bound(float(loss), p) for loss in row]
-            for row, p in zip(pairs[..., 1], priors, strict=True)
+            for row, p in zip(unsupervised, priors_of, strict=True)
         ]
-        collision = np.array([predicted.collision_probability(p) for p in priors])[:, None]
-        return pairs[..., 0], pairs[..., 1], np.array(bounds), collision
+        return supervised, unsupervised, np.array(bounds), np.array(collision)
 
     ops = 4 * n_points**2
     supervised, unsupervised, bounds, collision = (

@@ -69,14 +69,14 @@ def test_balance_conserved(trial, dim=4, depth=3, n_networks=5, spread=0.5):
 
 
 @claim(DERIVED, kind="identity")
-def test_balance_conserved__flow(trial, dim=4, depth=3, spread=0.5, step=0.005, records=50):
+def test_balance_conserved__flow(trial, dim=2, depth=2, spread=0.5, step=0.005, records=4):
     """Along the whole flow from a start neither balanced nor aligned the same residuals stay what they were."""
     rng = trial.generator("network")
     parameters, (xx, yx, yy) = random_network(rng, dim, depth, spread), random_views(rng, dim)
     start = residuals(parameters)
 
     def end(objective, factor, **options):
-        every = 20 // factor
+        every = 250 // factor
         run = observed.gradient_flow(parameters, xx, yx, factor * step, every * records, every, objective, **options)
         return np.asarray(run.balance[-1])
 
@@ -127,13 +127,13 @@ def decide_velocity(trial, objective, depths, dim):
 
 
 @claim(EQUATIONS["jepa"] + ", " + FORMALISATION, kind="identity")
-def test_ode_jepa(trial, depths=(1, 2, 3, 4, 6), dim=3):
+def test_ode_jepa(trial, depths=(1, 2, 3, 6), dim=3):
     """On aligned balanced networks JEPA moves every feature as dw/dt = lambda w^(3 - 1/L) - (lambda / rho) w^3."""
     decide_velocity(trial, "jepa", depths, dim)
 
 
 @claim(EQUATIONS["mae"] + ", " + FORMALISATION, kind="identity")
-def test_ode_mae(trial, depths=(1, 2, 3, 4, 6), dim=3):
+def test_ode_mae(trial, depths=(1, 2, 3, 6), dim=3):
     """On aligned balanced networks MAE moves every feature as dw/dt = lambda w^(2 - 1/L) - (lambda / rho) w^3."""
     decide_velocity(trial, "mae", depths, dim)
 

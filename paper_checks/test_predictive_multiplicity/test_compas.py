@@ -54,9 +54,8 @@ def test_compas__table(trial):
         np.repeat(samples.labels, samples.counts),
     )
     dealt = observed.aggregate(people, trial.generator("labels").permutation(labels))
-    written = observed.minimise_errors(observed.compas(), formulation="big_m")
     trial.identity(
-        written.errors,
+        solved("arrest").baseline.errors,
         2008,
         ops=0,
         wrong_processes={"labels dealt at random": observed.minimise_errors(dealt, time_limit=10).errors},
@@ -84,7 +83,7 @@ def test_compas__oversampled(trial):
 
 @claim("introduction, as recalled", kind="empirical", tier="full")
 def test_introduction(trial):
-    """Over-sampled COMPAS: a competitor at most 1 % worse changes over 17 % of predictions; over 44 % can be changed."""
+    """Over-sampled COMPAS: a competitor at most 1 % worse changes over 17 % of predictions; 44 % can be changed."""
     answers = solved("arrest", oversampled=True)
     one_percent = EPSILONS.index(0.01)
     table = answers.table
@@ -108,7 +107,7 @@ def test_introduction(trial):
 
 @claim(DERIVED, kind="empirical")
 def test_baseline__ties(trial, tolerance=6):
-    """Which optimum serves as the baseline matters: ten of over-sampled COMPAS change 356 to 514 predictions at 0.1 %."""
+    """Which optimum is the baseline matters: the ten of over-sampled COMPAS have 356 to 514 conflicts at 0.1 %."""
 
     def spread(table, admitted):
         optima = observed.co_optimal(table).solutions
@@ -185,7 +184,7 @@ def test_coverage__compas(trial, epsilon=0.01):
 
 @claim(COMPAS, kind="empirical", tier="paper")
 def test_compas__race(trial, seconds=120):
-    """COMPAS arrest with race, 329 rows: 1985 errors, ambiguity 0.16 % to 100 %, discrepancy 10, 310, 487, 734 so far."""
+    """COMPAS arrest with race, 329 rows: 1985 errors; at 1 % one competitor changes 1035 predictions, all 66.83 %."""
     table = observed.compas("arrest", race=True)
     baseline = observed.co_optimal(table, time_limit=seconds).solutions[0]
     flips = observed.flip_errors(table, baseline, time_limit=seconds)
@@ -193,35 +192,25 @@ def test_compas__race(trial, seconds=120):
     path = observed.discrepancy_path(table, baseline, EPSILONS, time_limit=seconds)
     without = solved("arrest")
     trial.identity(
-        [baseline.errors, baseline.bound],
-        [1985, 1985],
-        ops=0,
-        wrong_processes={"without race": 2 * [without.baseline.errors]},
+        [baseline.errors, baseline.bound], 2 * [1985], ops=0, controls={"without race": 2 * [without.baseline.errors]}
     )
-    # The shares are known to four digits.
+    # The shares are stated to four digits; on a slower machine the limit leaves bounds, which still enclose the counts.
     expected = np.array([0.0016, 0.1005, 0.2526, 0.4177, 0.6683, 0.7790, 0.8725, 0.9383, 1.0])
-    less = without.ambiguity.ambiguous / table.n
-    for counted in (ambiguity.ambiguous, ambiguity.bounds):
-        trial.value(counted / table.n, expected, error=5e-5, margin=1e-4, controls={"without race": less})
-    trial.identity(
-        path.disagreement[:4],
-        [10, 310, 487, 734],
-        ops=0,
-        wrong_processes={"without race": without.discrepancy.disagreement[:4]},
-    )
-    trial.bound(
-        path.disagreement,
-        path.bounds,
-        found_by="all",
-        ops=0,
-        controls={"without race": without.discrepancy.disagreement},
-    )
-    knapsacks = [predicted.knapsack_bound(baseline.dichotomy, *counts_of(table), int(e)) for e in path.admitted]
-    trial.bound(
-        path.bounds, np.ceil(knapsacks), found_by="all", ops=0, controls={"half of it": np.array(knapsacks) / 2}
-    )
-
-
-def counts_of(table):
-    """The counts of both labels."""
-    return table.positives, table.negatives
+    counts = np.array([10, 304, 489, 732, 1035, 1234, 1403, 1697, 2182])
+    for low, high, stated, rounding, other in (
+        (ambiguity.ambiguous, ambiguity.bounds, expected, 5e-5, without.ambiguity.ambiguous),
+        (path.disagreement, path.bounds, counts / table.n, 0.0, without.discrepancy.disagreement),
+    ):
+        trial.value(
+            (low + high) / (2 * table.n),
+            stated,
+            error=(high - low) / (2 * table.n) + 2.0**-52,
+            slack=rounding,
+            margin=rounding + 1e-3,
+            controls={"without race": other / table.n},
+        )
+    knapsacks = [
+        predicted.knapsack_bound(baseline.dichotomy, table.positives, table.negatives, tolerance)
+        for tolerance in path.admitted.tolist()
+    ]
+    trial.bound(path.disagreement, knapsacks, found_by="all", ops=329, controls={"half of it": np.array(knapsacks) / 2})

@@ -21,7 +21,7 @@ from theory import predictive_multiplicity as predicted
 
 
 @claim(PROPOSITION, kind="bound")
-def test_discrepancy__bound(trial, n_sets=60, n_classes=400):
+def test_discrepancy__bound(trial, n_sets=60, n_classes=200):
     """Discrepancy is at most 2 R(h_0) + epsilon for every class of classifiers and every baseline, optimal or not."""
 
     def judge(discrepancies, errors, n, found_by):

@@ -22,7 +22,7 @@ from theory import predictive_multiplicity as predicted
 
 @claim(FIGURE, kind="identity")
 def test_xor__figure1(trial):
-    """Exclusive or, 25 points a corner: four optima with 25 errors, any two 50 points apart, delta_0 1/2 and alpha_0 1."""
+    """Exclusive or, 25 points a corner: four optima of 25 errors, 50 points apart, delta_0 = 1/2 and alpha_0 = 1."""
 
     def measure(labels):
         table = labelled_corners(labels)
@@ -76,7 +76,7 @@ def test_xor__figure1(trial):
 
 @claim("Cover 1965; threshold functions counted here", kind="identity")
 def test_cover__count(trial, features=(1, 2, 3, 4), n_sets=5):
-    """Points in general position have 2 sum_(k<D) C(n-1, k) linear dichotomies; the cube has 4, 14, 104, 1882 of them."""
+    """Points in general position have 2 sum_(k<D) C(n-1, k) linear dichotomies, cubes 4, 14, 104 and 1882."""
     rng = trial.generator("points")
     counted = [observed.enumerate_paths(*general_position(rng)).cells.sum() for _ in range(n_sets)]
     counted += [len(np.unique(observed.dichotomies(rng.standard_normal((8, 3))), axis=0))]

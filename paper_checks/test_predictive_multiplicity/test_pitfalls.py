@@ -20,7 +20,7 @@ def one_person_a_label(generator):
 
 @claim(DERIVED, kind="bound")
 def test_two__sided(trial, n_sets=12, epsilons=(0.0, 0.1, 0.2)):
-    """With agreement stated on one side only the discrepancy program is a relaxation: never below the truth, often above."""
+    """With agreement stated on one side the discrepancy program is a relaxation: never below the truth, often above."""
     rng = trial.generator("sets")
     reported, exact, declared = [], [], []
 
@@ -109,7 +109,7 @@ def test_irreducible(trial):
     "1e-6, that of the released code's discrepancy program, finds the optimum at a tolerance of 1e-6.",
 )
 def test_margin__floor(trial, safe=1e-3, tolerance=1e-6):
-    """A margin at the solver's tolerance lets w = 0 pass: the report is the irreducible error, which nothing attains."""
+    """A margin at the solver's tolerance lets w = 0 pass: the irreducible error is reported, which nothing attains."""
     table = observed.compas()
     floor = observed.uncertified_errors(table, tolerance, feasibility=tolerance)
     above = observed.uncertified_errors(table, safe, feasibility=tolerance)
@@ -131,9 +131,9 @@ def test_margin__floor(trial, safe=1e-3, tolerance=1e-6):
     )
 
 
-@claim("section on numerics derived here", kind="empirical", tier="full")
+@claim(DERIVED, kind="empirical", tier="full")
 def test_margin__window(trial, safe=(1e-3, 1e-4, 1e-5), broken=(1e-6, 1e-7, 1e-8)):
-    """On COMPAS margins from ten times the tolerance up to that of the best dichotomy find the optimum, others do not."""
+    """On COMPAS margins from ten times the tolerance to that of the best dichotomy find the optimum, others do not."""
     table, best = observed.compas(), solved("arrest").baseline
 
     def outcomes(margins):

@@ -11,6 +11,15 @@ NOBODY = -1.0
 """Stands for an infinite cost, where exact numbers are compared."""
 
 
+# One feature alone costs 1.125, the two others together 1 each: the total and the largest cost disagree.
+DISPUTED = (
+    -2.0,
+    np.array([1.0, 1.0, 2.0]),
+    [np.array([0.0, 1.0])] * 3,
+    [np.array([0.0, 1.0]), np.array([0.0, 1.0]), np.array([0.0, 1.125])],
+)
+
+
 def refusals(generator, n_people):
     """Scores below zero, weights, and menus of three actions and inaction for four features, the last one immutable."""
     people = []
@@ -49,7 +58,7 @@ def test_recourse__feasible(trial, n_people=40):
 @claim(RECOURSE, kind="identity")
 def test_recourse__maxcost(trial, n_people=40):
     """The least largest cost is min {tau : s(x) + sum_j max_(c_jk <= tau) w_j a_jk >= 0}: sorting, no program."""
-    people = refusals(trial.generator("people"), n_people)
+    people = [DISPUTED, *refusals(trial.generator("people"), n_people)]
     found = [observed.cheapest_recourse(*person, objective="largest") for person in people]
     exact = finite([predicted.cheapest_largest_cost(*person) for person in people])
     trial.identity(
@@ -109,21 +118,17 @@ def test_recourse__l2(trial, n_people=6, norms=(1.0, 1.5, 2.0, 3.0, np.inf)):
 @claim(
     "released code's tie-breaker; counterexample derived here",
     kind="optimality",
-    as_printed="With epsilon = the "
-    "least cost difference within one menu over the sum of largest costs, the tie-breaker keeps the least largest cost.",
+    as_printed="With epsilon = the least cost difference within one menu over the sum of largest costs the tie-breaker "
+    "keeps the least largest cost.",
 )
 def test_recourse__tie__breaker(trial, n_people=30):
-    """The tie-breaker of the largest cost must be below the least difference of any two costs, of different menus too."""
-    # One feature alone costs 1.25, the two others together 1 each.
-    score, weights = -2.0, np.array([1.0, 1.0, 2.0])
-    actions = [np.array([0.0, 1.0])] * 3
-    costs = [np.array([0.0, 1.0]), np.array([0.0, 1.0]), np.array([0.0, 1.25])]
-    within_one_menu = 1.0 / 3.25
+    """The tie-breaker of the largest cost must respect the least difference of two costs, of different menus too."""
+    within_one_menu = 1.0 / 3.125
     safe, released = (
-        observed.cheapest_recourse(score, weights, actions, costs, objective="largest", tie_breaker=weight)
-        for weight in (predicted.safe_tie_breaker(costs) / 2, within_one_menu)
+        observed.cheapest_recourse(*DISPUTED, objective="largest", tie_breaker=weight)
+        for weight in (predicted.safe_tie_breaker(DISPUTED[3]) / 2, within_one_menu)
     )
-    least = predicted.cheapest_largest_cost(score, weights, actions, costs)
+    least = predicted.cheapest_largest_cost(*DISPUTED)
     trial.identity(
         safe.largest_cost,
         least,
@@ -131,7 +136,8 @@ def test_recourse__tie__breaker(trial, n_people=30):
         wrong_processes={"the least difference within one menu": released.largest_cost},
         as_printed=released.largest_cost,
     )
-    people = [p for p in refusals(trial.generator("people"), n_people) if predicted.recourse_exists(*p[:3])]
+    people = [DISPUTED, *refusals(trial.generator("people"), n_people)]
+    people = [person for person in people if predicted.recourse_exists(*person[:3])]
     found, exact, heavy = [], [], []
     for person in people:
         weight = predicted.safe_tie_breaker(person[3]) / 2

@@ -1,4 +1,4 @@
-"""Bounds without integer programs: the fractional knapsack of flip costs, and the relaxation with all parallelograms."""
+"""Bounds without integer programs: the fractional knapsack of flip costs, and the relaxation by parallelograms."""
 
 import numpy as np
 from scipy.optimize import linprog
@@ -29,7 +29,7 @@ def taken_by(order, costs, weights, tolerance):
 
 @claim(DERIVED, kind="bound")
 def test_knapsack(trial, n_sets=40):
-    """Discrepancy is at most the fractional knapsack of weights t_u at flip costs g_u, and that at most Proposition 1."""
+    """Discrepancy is at most the fractional knapsack of weights t_u at costs g_u, which is within Proposition 1."""
     bounds, programs, discrepancies, wrong = [], [], [], []
     for target in ("arrest", "violent"):
         table, baseline, _, path, _ = solved(target)
@@ -75,7 +75,7 @@ def tightened(table, cost, bounds, level=None):
 
 
 @claim(DERIVED, kind="bound")
-def test_parallelogram__lp(trial, n_flips=20):
+def test_parallelogram__lp(trial, n_flips=10):
     """With all parallelograms the linear program bounds every optimum, and proves the 2008 errors of COMPAS at once."""
     table, baseline, flips, path, _ = solved("arrest")
     error = FEASIBILITY * table.n
@@ -98,7 +98,6 @@ def test_parallelogram__lp(trial, n_flips=20):
     trial.bound(np.array(lowest) - error, flips.errors[chosen], found_by="all", ops=137, controls={"no rows": singles})
 
     moves = np.where(baseline.dichotomy == 1, table.totals, -table.totals).astype(float)
-    costs = np.where(baseline.dichotomy == 1, 1, -1) * (table.positives - table.negatives)
     knapsacks, highest = [], []
     for tolerance in path.admitted.tolist():
         level = (gains, float(baseline.errors + tolerance - table.positives.sum()))

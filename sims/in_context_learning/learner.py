@@ -1,5 +1,7 @@
 """The transformer that learns in context: a small decoder with an un-normalised residual stream."""
 
+from collections.abc import Iterator
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -21,14 +23,11 @@ class Layer(eqx.Module):
     narrow: eqx.nn.Linear
     heads: int = eqx.field(static=True)
 
-    def __init__(self, key: Key[Array, ""], width: int, heads: int, dtype: DTypeLike):
-        keys = jax.random.split(key, 4)
+    def __init__(self, maps: Iterator[eqx.nn.Linear], width: int, heads: int, dtype: DTypeLike):
         self.attention_norm = eqx.nn.LayerNorm(width, dtype=dtype)
-        self.queries_keys_values = eqx.nn.Linear(width, 3 * width, dtype=dtype, key=keys[0])
-        self.heads_out = eqx.nn.Linear(width, width, dtype=dtype, key=keys[1])
+        self.queries_keys_values, self.heads_out = next(maps), next(maps)
         self.mlp_norm = eqx.nn.LayerNorm(width, dtype=dtype)
-        self.widen = eqx.nn.Linear(width, 4 * width, dtype=dtype, key=keys[2])
-        self.narrow = eqx.nn.Linear(4 * width, width, dtype=dtype, key=keys[3])
+        self.widen, self.narrow = next(maps), next(maps)
         self.heads = heads
 
     def __call__(self, hidden: Float[Array, "positions width"]) -> Float[Array, "positions width"]:
@@ -67,7 +66,7 @@ class Transformer(eqx.Module):
         heads: int,
         dtype: DTypeLike = jnp.float32,
     ):
-        """Draw the start: Equinox's own, U(±1/√fan-in), and positions N(0, 0.02²).
+        """Draw the start: linear maps U(±1/√fan-in), as Equinox does, and positions N(0, 0.02²).
 
         Raises ValueError for sizes below one and a width that is no multiple of the number of heads.
         """
@@ -76,11 +75,13 @@ class Transformer(eqx.Module):
             require_count(name, size, 1, "there is no transformer otherwise")
         if width % heads:
             raise ValueError(f"width must be a multiple of the {heads} heads, got {width}")
-        embedding_key, position_key, layer_key, readout_key = jax.random.split(key, 4)
-        self.embedding = eqx.nn.Linear(dimension + 1, width, dtype=dtype, key=embedding_key)
+        of_layer = [(width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)]
+        map_key, position_key = jax.random.split(key)
+        maps = _linear_maps(map_key, [(dimension + 1, width), *of_layer * layers, (width, 1)], dtype)
+        self.embedding = next(maps)
         self.positions = 0.02 * jax.random.normal(position_key, (2 * examples, width), dtype)
-        self.layers = tuple(Layer(key, width, heads, dtype) for key in jax.random.split(layer_key, layers))
-        self.readout = eqx.nn.Linear(width, 1, dtype=dtype, key=readout_key)
+        self.layers = tuple(Layer(maps, width, heads, dtype) for _ in range(layers))
+        self.readout = next(maps)
 
     def hidden_states(self, tokens: Float[Array, "positions token"]) -> Float[Array, "states positions width"]:
         """The residual stream of one prompt: the embedded tokens and then the stream after each layer.
@@ -95,6 +96,17 @@ class Transformer(eqx.Module):
     def predictions(self, tokens: Float[Array, "positions token"]) -> Float[Array, "prefixes"]:
         """The predicted label at every x position of one prompt's tokens: after k = 0, 1, ... examples."""
         return jax.vmap(self.readout)(self.hidden_states(tokens)[-1, ::2])[:, 0]
+
+
+def _linear_maps(key, sizes, dtype) -> Iterator[eqx.nn.Linear]:
+    """Maps from so many numbers to so many, from one draw for all: Equinox's draw for each takes long to compile."""
+    numbers = jax.random.uniform(key, (sum((inputs + 1) * outputs for inputs, outputs in sizes),), dtype, -1, 1)
+    used = 0
+    for inputs, outputs in sizes:
+        part = numbers[used : used + (inputs + 1) * outputs].reshape(outputs, inputs + 1) / inputs**0.5
+        used += part.size
+        shape_only = eqx.filter_eval_shape(eqx.nn.Linear, inputs, outputs, dtype=dtype, key=key)
+        yield eqx.tree_at(lambda map: (map.weight, map.bias), shape_only, (part[:, :-1], part[:, -1]))
 
 
 def parameter_count(model: Transformer) -> int:

@@ -83,10 +83,10 @@ class PromptLaw(NamedTuple):
 def draw_prompts(key: Key[Array, ""], sizes: tuple[int, int, int], law: PromptLaw, dtype: DTypeLike) -> Prompts:
     """What `sample_prompts` draws, for `sizes` count, n and d, without its checks."""
     count, examples, dimension = sizes
-    input_key, weight_key, noise_key = jax.random.split(key, 3)
-    inputs: Array = jax.random.normal(input_key, sizes, dtype)
-    weights = jax.random.normal(weight_key, (count, dimension), dtype)
-    noise = jax.random.normal(noise_key, (count, examples), dtype)
+    # One draw compiles in a third of the time of three.
+    normals = jax.random.normal(key, (count, (examples + 1) * dimension + examples), dtype)
+    inputs, weights, noise = jnp.split(normals, [examples * dimension, (examples + 1) * dimension], axis=1)
+    inputs = inputs.reshape(sizes)
     if law.input_root is not None:
         inputs = inputs @ law.input_root.astype(dtype)
     if law.weight_root is not None:

@@ -180,9 +180,10 @@ def _predictions(model, read):
 
 
 def _learning_rates(settings: TrainingSettings) -> Float[np.ndarray, "steps"]:
-    warm_up_steps = int(settings.warm_up * settings.steps)
-    schedule = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warm_up_steps, settings.steps)
-    return np.asarray(jax.vmap(schedule)(np.arange(settings.steps)))
+    index, warm_up_steps = np.arange(settings.steps), int(settings.warm_up * settings.steps)
+    rising = index / max(warm_up_steps, 1)
+    falling = (1 + np.cos(np.pi * (index - warm_up_steps) / (settings.steps - warm_up_steps))) / 2
+    return settings.learning_rate * np.where(index < warm_up_steps, rising, falling)
 
 
 def _identity(key: Any, settings: TrainingSettings) -> dict[str, Any]:

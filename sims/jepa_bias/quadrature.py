@@ -18,7 +18,7 @@ from sims.jepa_bias.domain import Clock, Objective
 from sims.jepa_bias.scalar_flow import exponent_and_speed, require_problem, require_target, require_times
 
 RISING_PANELS = 96  # far from the asymptote
-LATE_PANELS = 72  # close to it
+LATE_PANELS = 136  # close to it
 LAST_Z = 40.0  # exp(-40) of the asymptote is still missing: below float64's rounding
 TINY = 1e-9  # keeps expm1(x) / x defined where a pace is constant
 
@@ -45,7 +45,7 @@ def trajectory_by_quadrature(
 ) -> Float[Array, "times"]:
     """w̄ at the given times, as `simulate_flow` (same arguments), for a start below the asymptote.
 
-    The time at the ends of 168 panels by Gauss and Legendre's rule, inside a panel by Newton's method: relative error
+    The time at the ends of 232 panels by Gauss and Legendre's rule, inside a panel by Newton's method: relative error
     below 1e-11, and what some 64 roundings of the time itself do to it (after a plateau of length T a strength grows by
     the factor e in far less than T). NaN for a traced start at or above the asymptote; ValueError for a concrete one,
     and as `simulate_flow`. Derived here from equations (7) and (8) of Littwin et al. 2024.

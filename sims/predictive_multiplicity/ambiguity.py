@@ -7,9 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
 from sims.predictive_multiplicity.baseline import dichotomy_of
-from sims.predictive_multiplicity.exact_solver import ExactSolver, FormulationName, Solution
+from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
 from sims.predictive_multiplicity.flips import FlipErrors
-from sims.predictive_multiplicity.mip import Solver
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import most_disagreement, tolerance_of
@@ -63,8 +62,8 @@ def ambiguity_by_coverage(
     baseline: Solution | Int[np.ndarray, "rows"],
     tolerance: float | int,
     *,
-    formulation: FormulationName = "margin_free",
-    solver: Solver = "highs",
+    formulation: str = "margin_free",
+    solver: str = "highs",
     margin: float | int = 1e-4,
     time_limit: float | int | None = None,
     exact: bool = False,

@@ -7,10 +7,10 @@ from jaxtyping import Float, Int
 
 from sims.domain import require_count
 from sims.predictive_multiplicity.certificates import GordanProgram
-from sims.predictive_multiplicity.exact_solver import ExactSolver, FormulationName, Solution, certified
+from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution, certified
 from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
 from sims.predictive_multiplicity.margin_free import MarginFree
-from sims.predictive_multiplicity.mip import Deadline, Solver
+from sims.predictive_multiplicity.mip import Deadline
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import least_errors
@@ -22,8 +22,8 @@ _SAME_ERRORS = 1e-5  # relative, for weights that are not whole
 def minimise_errors(
     table: Table,
     *,
-    formulation: FormulationName = "margin_free",
-    solver: Solver = "highs",
+    formulation: str = "margin_free",
+    solver: str = "highs",
     margin: float | int = 1e-4,
     time_limit: float | int | None = None,
     exact: bool = False,
@@ -57,7 +57,7 @@ def co_optimal(
     table: Table,
     extra_errors: int | float = 0,
     *,
-    solver: Solver = "highs",
+    solver: str = "highs",
     most: int = 1000,
     time_limit: float | int | None = None,
 ) -> NearOptimal:

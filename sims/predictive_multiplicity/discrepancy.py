@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from sims.predictive_multiplicity.baseline import dichotomy_of
-from sims.predictive_multiplicity.exact_solver import ExactSolver, FormulationName, Solution
-from sims.predictive_multiplicity.mip import Solver
+from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.resume import KeptSolutions
 from sims.predictive_multiplicity.table import Table
@@ -35,8 +34,8 @@ def discrepancy_path(
     baseline: Solution | Int[np.ndarray, "rows"],
     tolerances: Sequence[float | int] | Float[np.ndarray, "tolerances"],
     *,
-    formulation: FormulationName = "margin_free",
-    solver: Solver = "highs",
+    formulation: str = "margin_free",
+    solver: str = "highs",
     margin: float | int = 1e-4,
     time_limit: float | int | None = None,
     exact: bool = False,

@@ -1,6 +1,6 @@
 """Exact answers: a formulation solves a task, and the answer is certified before it is returned."""
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -9,13 +9,13 @@ from sims.predictive_multiplicity.big_m import BigM
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights, exact_signs
 from sims.predictive_multiplicity.incumbents import Incumbents
 from sims.predictive_multiplicity.margin_free import MarginFree
-from sims.predictive_multiplicity.mip import Deadline, Solver, Watch
+from sims.predictive_multiplicity.mip import Deadline, Watch
 from sims.predictive_multiplicity.published import Published
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task
 from sims.predictive_multiplicity.with_weights import WithWeights
 
-FormulationName = Literal["margin_free", "big_m", "published"]
+_FORMULATIONS = ("margin_free", "big_m", "published")
 _LEAST_MARGIN = 1e-6  # ten times the tolerance to which the solvers meet a row
 
 
@@ -58,13 +58,13 @@ class ExactSolver:
         self,
         table: Table,
         *,
-        formulation: FormulationName = "margin_free",
-        solver: Solver = "highs",
+        formulation: str = "margin_free",
+        solver: str = "highs",
         margin: float | int = 1e-4,
         exact: bool = False,
     ):
-        if formulation not in get_args(FormulationName):
-            raise ValueError(f"formulation must be one of {get_args(FormulationName)}, got {formulation!r}")
+        if formulation not in _FORMULATIONS:
+            raise ValueError(f"formulation must be one of {_FORMULATIONS}, got {formulation!r}")
         if not _LEAST_MARGIN <= margin < 1:
             raise ValueError(f"margin must be in [{_LEAST_MARGIN:g}, 1), got {margin!r}")
         self.table = table

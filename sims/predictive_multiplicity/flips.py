@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Int, Real
 
 from sims.predictive_multiplicity.baseline import dichotomy_of
-from sims.predictive_multiplicity.exact_solver import ExactSolver, FormulationName, Solution
-from sims.predictive_multiplicity.mip import Deadline, Solver
+from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
+from sims.predictive_multiplicity.mip import Deadline
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.resume import KeptSolutions
 from sims.predictive_multiplicity.table import Table
@@ -31,8 +31,8 @@ def flip_errors(
     baseline: Solution | Int[np.ndarray, "rows"],
     *,
     rows: Int[np.ndarray, "flips"] | None = None,
-    formulation: FormulationName = "margin_free",
-    solver: Solver = "highs",
+    formulation: str = "margin_free",
+    solver: str = "highs",
     margin: float | int = 1e-4,
     time_limit: float | int | None = None,
     exact: bool = False,

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from sims.predictive_multiplicity.certificates import GordanProgram, margin_certificate
 from sims.predictive_multiplicity.circuits import Cut, Parallelograms, as_rows, no_good_cut
 from sims.predictive_multiplicity.incumbents import Incumbents
-from sims.predictive_multiplicity.mip import Deadline, Program, Solver, Watch, linear_program
+from sims.predictive_multiplicity.mip import Deadline, Program, Watch, linear_program
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task, least_errors
 
@@ -41,7 +41,7 @@ class MarginFree:
     covers those of margin >= `margin`. Derived here.
     """
 
-    def __init__(self, table: Table, gordan: GordanProgram, solver: Solver = "highs", margin: float | int = 1e-4):
+    def __init__(self, table: Table, gordan: GordanProgram, solver: str = "highs", margin: float | int = 1e-4):
         from scipy.sparse import csr_array
 
         n_rows = len(table.rows)
@@ -50,6 +50,7 @@ class MarginFree:
         self._errors = least_errors(table)
         self._columns = np.arange(n_rows)
         self._exact = True
+        self._at_optimum = False
         self._n_kept = 0
         self._gain_sums, self._gain_counts = np.zeros((2, n_rows)), np.zeros((2, n_rows))
         self.n_nodes = 0
@@ -72,7 +73,7 @@ class MarginFree:
         self._relaxation.set_row_bounds(0, -np.inf, task.most_errors - self._errors.constant)
         lower, upper = task.box
         waiting: list[_Node] = []
-        bound = task.value(np.where(task.cost > 0, lower, upper)).item()
+        bound = task.box_bound
         try:
             self._explore(task, lower, upper, incumbents, deadline, waiting)
             while waiting and not task.closes(waiting[0].bound, incumbents.best_value(task)):
@@ -110,13 +111,14 @@ class MarginFree:
     ) -> float:
         """Tighten the relaxation of a node; add it to `waiting` if it must be branched on. Return its bound."""
         self.n_nodes += 1
-        if self._relaxation.n_rows > self._n_kept + _GROWTH * len(lower):
+        if self._at_optimum and self._relaxation.n_rows > self._n_kept + _GROWTH * len(lower):
             self._remove_slack_rows()
         self._relaxation.set_bounds(self._columns, lower, upper)
         while True:
             if deadline.passed():
                 raise TimeoutError
             status = self._relaxation.run(deadline.left())
+            self._at_optimum = status == "optimal"
             if status == "time limit":
                 raise TimeoutError
             if status == "infeasible":
@@ -128,6 +130,7 @@ class MarginFree:
             cuts = self._parallelograms.violated(b, _ROWS_PER_ROUND) or self._circuits(b, incumbents)
             if cuts:
                 self._relaxation.add_rows(*as_rows(cuts, len(b)))
+                self._at_optimum = False
             elif task.closes(bound, incumbents.best_value(task)):
                 return bound
             else:

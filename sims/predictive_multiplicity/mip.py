@@ -3,12 +3,11 @@
 import abc
 import time
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-Solver = Literal["highs", "scip"]
 Watch = Callable[[float, float], None]  # is told the best objective so far and the proved bound, both to be minimised
 
 
@@ -72,7 +71,7 @@ class Deadline:
 
 def solve(
     program: Program,
-    solver: Solver = "highs",
+    solver: str = "highs",
     *,
     limits: Limits = _NO_LIMITS,
     start: Float[np.ndarray, "variables"] | None = None,
@@ -143,7 +142,7 @@ class LinearProgram(abc.ABC):
         """How far each row is from its nearer bound at the last solve."""
 
 
-def linear_program(program: Program, solver: Solver = "highs") -> LinearProgram:
+def linear_program(program: Program, solver: str = "highs") -> LinearProgram:
     """A linear program to be solved many times, by HiGHS or by SCIP's SoPlex.
 
     Raises as `solve`.
@@ -151,7 +150,7 @@ def linear_program(program: Program, solver: Solver = "highs") -> LinearProgram:
     return _backend(solver).ResidentProgram(program)
 
 
-def _backend(solver: Solver) -> Any:
+def _backend(solver: str) -> Any:
     if solver == "highs":
         from sims.predictive_multiplicity import highs
 

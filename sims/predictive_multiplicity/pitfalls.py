@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from sims.predictive_multiplicity.baseline import dichotomy_of
 from sims.predictive_multiplicity.big_m import BigM
 from sims.predictive_multiplicity.exact_solver import Solution
-from sims.predictive_multiplicity.mip import Limits, Solver, solve
+from sims.predictive_multiplicity.mip import Limits, solve
 from sims.predictive_multiplicity.published import Published
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import least_errors, most_disagreement, tolerance_of
@@ -35,7 +35,7 @@ def uncertified_errors(
     *,
     feasibility: float | int = 1e-6,
     reach: float | int = 1.0,
-    solver: Solver = "highs",
+    solver: str = "highs",
 ) -> Uncertified:
     """The least errors that the big-M formulation reports for a margin γ, rows met to the tolerance `feasibility`.
 
@@ -60,7 +60,7 @@ def one_sided_discrepancy(
     tolerance: float | int,
     *,
     margin: float | int = 1e-4,
-    solver: Solver = "highs",
+    solver: str = "highs",
 ) -> Uncertified:
     """The discrepancy that the published program reports with M a >= γ + h_0 <w, u> alone: never too small.
 

@@ -3,11 +3,10 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 from tqdm import tqdm
 
-ProgressSetting = bool | Literal["auto"] | Callable[[int, int, float, float], None]
+ProgressSetting = bool | str | Callable[[int, int, float, float], None]
 
 
 class Progress:

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
@@ -142,7 +142,7 @@ class Compas(NamedTuple):
     columns: tuple[str, ...]
 
 
-def compas_samples(target: Literal["arrest", "violent"] = "arrest", *, oversampled: bool = False) -> Compas:
+def compas_samples(target: str = "arrest", *, oversampled: bool = False) -> Compas:
     """The binarised COMPAS records of 6172 people in Broward County, labelled by what happened within two years.
 
     `oversampled` adds people of the rarer label, drawn with replacement by `numpy.random.default_rng(1337).choice`,
@@ -171,7 +171,7 @@ def compas_samples(target: Literal["arrest", "violent"] = "arrest", *, oversampl
     return Compas(features.astype(float), labels, counts[there], race, columns)
 
 
-def compas(target: Literal["arrest", "violent"] = "arrest", *, race: bool = False, oversampled: bool = False) -> Table:
+def compas(target: str = "arrest", *, race: bool = False, oversampled: bool = False) -> Table:
     """COMPAS as a table: 137 distinct rows of 13 independent features, with race 329 rows of 16.
 
     Arguments as `compas_samples`; without `race` its four columns are left out.

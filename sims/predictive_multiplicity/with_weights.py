@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from sims.predictive_multiplicity.certificates import GordanProgram, margin_certificate
 from sims.predictive_multiplicity.incumbents import Incumbents
-from sims.predictive_multiplicity.mip import Deadline, Limits, Program, Solver, Watch, solve
+from sims.predictive_multiplicity.mip import Deadline, Limits, Program, Watch, solve
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task
 
@@ -36,7 +36,7 @@ class Formulation(abc.ABC):
 class WithWeights:
     """Solves the programs of a formulation. The margin is that of the features as given: it depends on their scale."""
 
-    def __init__(self, formulation: Formulation, gordan: GordanProgram, solver: Solver, margin: float | int):
+    def __init__(self, formulation: Formulation, gordan: GordanProgram, solver: str, margin: float | int):
         self._formulation, self._gordan, self._solver, self._margin = formulation, gordan, solver, margin
 
     def solve(self, task: Task, incumbents: Incumbents, deadline: Deadline, watch: Watch | None) -> tuple[float, str]:
@@ -64,7 +64,7 @@ class WithWeights:
                 raise RuntimeError(f"the solver's answer {reported:g} does not recount, {found}: raise the margin")
             incumbents.add(dichotomy, weights)
         best = incumbents.best_value(task)
-        bound = np.inf if outcome.status == "infeasible" else outcome.bound + constant
+        bound = np.inf if outcome.status == "infeasible" else max(outcome.bound + constant, task.box_bound)
         return best if task.closes(bound, best) else task.proved(bound), margin_certificate(self._margin)
 
 

@@ -8,7 +8,8 @@ from jaxtyping import Float
 Objective = Literal["jepa", "mae"]
 
 ROUNDING = 2.0**-53
-_MOST_SWEEPS = 60
+_MOST_SWEEPS = 30
+_NEGLIGIBLE = 1e-6  # share of the off-diagonal squares that is not worth another sweep
 
 
 class SharedFeatures(NamedTuple):
@@ -53,13 +54,11 @@ def shared_features(Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarr
     pair = np.stack(
         [basis.T @ matrix @ basis / scale for matrix, scale in zip((Sigma_xx, symmetric), scales, strict=True)]
     )
+    rest = _off_diagonal_squares(pair)
     for _ in range(_MOST_SWEEPS):
-        largest_sine = 0.0
         for i in range(dim - 1):
             for j in range(i + 1, dim):
                 apart, across = pair[:, i, i] - pair[:, j, j], 2 * pair[:, i, j]
-                if np.abs(across).max() <= ROUNDING:
-                    continue
                 along, mixed = apart @ apart - across @ across, 2 * (apart @ across)
                 angle = 0.5 * np.arctan2(mixed, along + np.hypot(along, mixed))
                 turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -67,8 +66,8 @@ def shared_features(Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarr
                 pair[:, :, planes] = pair[:, :, planes] @ turn
                 pair[:, planes] = turn.T @ pair[:, planes]
                 basis[:, planes] = basis[:, planes] @ turn
-                largest_sine = max(largest_sine, abs(float(turn[1, 0])))
-        if largest_sine <= np.sqrt(ROUNDING):  # convergence is quadratic: the next sweep changes nothing
+        before, rest = rest, _off_diagonal_squares(pair)
+        if before - rest <= _NEGLIGIBLE * before or rest <= (dim * ROUNDING) ** 2:
             break
     return SharedFeatures(basis, basis.T @ Sigma_xx @ basis, basis.T @ Sigma_yx @ basis)
 
@@ -96,6 +95,10 @@ def misalignments(features: SharedFeatures, objective: Objective) -> Float[np.nd
             product = regression * covariance + rho[:, None] * cross.T  # R Sigma_yx^T
             settled = (regression + rho * product / (explained[:, None] - explained)) / rho[:, None]
         return np.nan_to_num(np.abs(start - settled), nan=0.0, posinf=1.0)
+
+
+def _off_diagonal_squares(pair: Float[np.ndarray, "2 features features"]) -> float:
+    return float(np.sum(pair**2) - np.sum(np.diagonal(pair, axis1=1, axis2=2) ** 2))
 
 
 def _off_diagonal(matrix: Float[np.ndarray, "features features"]) -> Float[np.ndarray, "features features"]:

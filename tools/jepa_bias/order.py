@@ -181,18 +181,18 @@ def learning_order(
             "features are those of the nearest common basis, and times hold to first order",
         ),
         (
-            np.any(np.abs(spectrum.imag) > 1e-6 * np.abs(spectrum)),
+            objective == "jepa" and np.any(np.abs(spectrum.imag) > 1e-6 * np.abs(spectrum)),
             "the regression matrix has complex eigenvalues: no state in which each unit has one feature exists",
         ),
         (
             mixed > 0,
-            f"{mixed} pairs of features, of which the later is preferred, are too close in lambda or rho to be told "
-            "apart: whether one is given up for the other is not predicted",
+            f"of {mixed} pairs too close in lambda or rho to be told apart the later is preferred: whether the earlier "
+            "is given up for it is not predicted",
         ),
         (
             not below.all(),
-            f"{np.sum(~below)} features start above the fraction {fraction:g} of their final strength: reduce epsilon "
-            "or depth to see them learned",
+            f"features that start above the fraction {fraction:g} of their final strength: {np.sum(~below)}; reduce "
+            "epsilon or depth to see them learned",
         ),
         (
             len(context) > len(grows),

@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sims.predictive_multiplicity import Solution, Table, baseline_of_scores, co_optimal, minimise_errors
-from sims.predictive_multiplicity.mip import Solver
 from sims.predictive_multiplicity.progress import ProgressSetting
 
 _MOST_OPTIMAL = 100
@@ -46,7 +45,7 @@ def baseline_on(
     model: Any,
     coefficients: Callable[[Solution], Float[np.ndarray, " coefficients"]],
     *,
-    solver: Solver,
+    solver: str,
     time_limit: float | int | None,
     progress: ProgressSetting,
 ) -> Baseline:

@@ -9,7 +9,6 @@ import pandas as pd
 from jaxtyping import Float
 
 from sims.predictive_multiplicity import Solution, discrepancy_path, flip_errors, tolerance_of
-from sims.predictive_multiplicity.mip import Solver
 from sims.predictive_multiplicity.progress import ProgressSetting
 from tools.predictive_multiplicity.baseline import baseline_on
 from tools.predictive_multiplicity.competitors import Competitors
@@ -26,7 +25,7 @@ def multiplicity(
     baseline: Any = None,
     sample_weight: Any = None,
     groups: Any = None,
-    solver: Solver = "highs",
+    solver: str = "highs",
     time_limit: float | int | None = None,
     workers: int = 1,
     progress: ProgressSetting = "auto",

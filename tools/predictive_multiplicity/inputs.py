@@ -32,15 +32,15 @@ def table_of(X: Any, y: Any, sample_weight: Any) -> tuple[Table, Int[np.ndarray,
 
 
 def group_numbers(groups: Any, weights: Float[np.ndarray, " samples"]) -> tuple[Int[np.ndarray, " samples"], pd.Index]:
-    """The number of each sample's group, and the groups in order of appearance. Errors as `multiplicity`."""
+    """The number of each sample's group, and the groups sorted. Errors as `multiplicity`."""
     values = np.asarray(groups)
     if values.shape != weights.shape:
         raise ValueError(f"groups must be one for each of the {len(weights)} samples, got the shape {values.shape}")
-    numbers_, names = pd.factorize(values)
-    missing = np.flatnonzero(numbers_ < 0)
+    number_of, names = pd.factorize(values, sort=True)
+    missing = np.flatnonzero(number_of < 0)
     if len(missing):
         raise ValueError(f"groups must be known for every sample, got {values[missing[0]]!r} for sample {missing[0]}")
-    empty = np.flatnonzero(np.bincount(numbers_, weights) == 0)
+    empty = np.flatnonzero(np.bincount(number_of, weights) == 0)
     if len(empty):
         raise ValueError(f"groups must have a positive weight each, got none for {names[empty[0]]!r}")
-    return numbers_, pd.Index(names)
+    return number_of, pd.Index(names)

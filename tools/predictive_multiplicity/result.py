@@ -90,9 +90,18 @@ class Multiplicity:
         table, low, high = self.competitors.table, *self.baseline.least_errors
         errors = table.errors(self.competitors.baseline)
         least = f"{low:.10g}" if low == high else f"{low:.10g} to {high:.10g}"
-        sample = f"{table.n:.10g} samples in {len(table.rows)} distinct rows of {len(table.columns)} independent features"
-        ties = f"{self.baseline.n_optimal}{'' if self.baseline.knows_all_optimal else ' or more'}"
-        which = "the model given" if self.baseline.is_own else f"one of {ties} optimal classifiers"
+        sample = (
+            f"{table.n:.10g} samples in {len(table.rows)} distinct rows of {len(table.columns)} independent features"
+        )
+        if self.baseline.is_own:
+            which = "the model given"
+        elif low < high:
+            which = "the best classifier found"
+        elif self.baseline.n_optimal == 1 and self.baseline.knows_all_optimal:
+            which = "the optimal classifier"
+        else:
+            ties = f"{self.baseline.n_optimal}{'' if self.baseline.knows_all_optimal else ' or more'}"
+            which = f"one of {ties} optimal classifiers"
         return (
             f"{sample}; baseline: {which}, {errors:.10g} errors ({errors / table.n:.2%}), least possible {least} "
             f"({self.baseline.certificate})"

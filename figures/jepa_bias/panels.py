@@ -1,0 +1,53 @@
+"""What the figures of this paper share: shades, titles, and runs of whole networks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+
+from figures.drawing import COLOURS
+from sims import jepa_bias as observed
+from sims.jepa_bias import Objective
+
+OBJECTIVES: tuple[tuple[Objective, str], ...] = (("jepa", "JEPA"), ("mae", "MAE"))
+FEATURE_COLOURS = (COLOURS[1], COLOURS[0], COLOURS[2], COLOURS[3])
+_SHADES = LinearSegmentedColormap.from_list("shades", ["#9CCBEA", COLOURS[0], "#00243B"])
+STRENGTH = "strength of a feature  $\\bar w$"
+PAPER_TIME = "time  t = L × flow time"
+FLOW_TIME = "time of the gradient flow"
+
+
+def shades(count: int) -> list[Any]:
+    """Colours from light to dark."""
+    return [_SHADES(value) for value in np.linspace(0, 1, count)]
+
+
+def flow_of_network(
+    parameters: observed.Parameters,
+    covariances: observed.Covariances | tuple[Any, Any],
+    objective: Objective,
+    horizon: float,
+    step: float,
+    basis: np.ndarray | None = None,
+    records: int = 600,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Times and strengths of every feature along the gradient flow of a whole network, up to `horizon`, in steps of at most `step`."""
+    every = int(np.ceil(horizon / step / records))
+    run = observed.gradient_flow(
+        parameters,
+        covariances[0],
+        covariances[1],
+        horizon / (records * every),
+        records * every,
+        every,
+        objective,
+        basis=basis,
+    )
+    return np.asarray(run.times), np.asarray(run.strengths)
+
+
+def diagonal_covariances(lambdas: Sequence[float], rhos: Sequence[float], basis: Any) -> tuple[Any, Any]:
+    """Σ_xx and Σ_yx with those features in that basis."""
+    cross = (basis * np.asarray(lambdas)) @ basis.T
+    return (basis * (np.asarray(lambdas) / np.asarray(rhos))) @ basis.T, cross

@@ -1,0 +1,69 @@
+"""Stepwise self-supervised learning (Simon et al. 2023): F6."""
+
+from collections.abc import Sequence
+
+import jax
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from figures.drawing import COLOURS, figure
+from figures.jepa_bias.panels import FEATURE_COLOURS
+from figures.panels import label
+from sims import jepa_bias as observed
+from theory import jepa_bias as predicted
+
+
+@figure("F6", quick={"records": 60})
+def staircases(
+    eigenvalues: Sequence[float] = (2.0, 1.2, 0.7, 0.3, 0.1),
+    outputs: int = 3,
+    init: float = 1e-3,
+    random_scale: float = 1e-5,
+    records: int = 200,
+) -> Figure:
+    """Linear Barlow Twins learns one eigenvector at a time: its loss descends a staircase of unit steps.
+
+    Gradient flow of ‖WΓWᵀ - I‖² for a Γ with the given `eigenvalues` in a random basis and an embedding of `outputs`
+    dimensions. (a) The loss from an aligned start (s_j(0) = `init`) and from a random one of size `random_scale`;
+    dashed: the predicted times τ_j = -ln(s_j(0)² γ_j) / 8γ_j at which a mode is half learned. (b) Singular values of W
+    from the aligned start. Lines: exact solution. Points: adaptive Runge-Kutta of order 8 on the whole matrix. After
+    Simon et al. 2023.
+    """
+    spectrum = np.array(eigenvalues)
+    horizon = 1.35 * float(predicted.stepwise_critical_time(random_scale, spectrum[outputs - 1]))
+    times = np.linspace(0, horizon, records)
+    basis = np.asarray(observed.random_rotation(jax.random.key(2), len(spectrum)))
+    moment = (basis * spectrum) @ basis.T
+    aligned = np.full(outputs, init)
+    runs = {
+        "aligned start": init * basis[:, :outputs].T,
+        "random start": np.asarray(observed.random_embedding(jax.random.key(5), outputs, len(spectrum), random_scale)),
+    }
+    paths = {name: observed.stepwise_flow(start, moment, times) for name, start in runs.items()}
+    losses = {
+        name: np.asarray(jax.vmap(lambda W: observed.stepwise_loss(W, moment))(path)) for name, path in paths.items()
+    }
+    values = np.linalg.norm(np.asarray(paths["aligned start"]) @ basis, axis=1)
+    drawn, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
+    fine = np.linspace(0, horizon, 600)
+    exact = [predicted.stepwise_loss(time, aligned, spectrum[:outputs]) for time in fine]
+    thin = slice(None, None, max(1, records // 50))
+    left.plot(fine, exact, color=COLOURS[6], label="exact, aligned start")
+    for (name, loss), colour, marker in zip(losses.items(), (COLOURS[0], COLOURS[1]), "os", strict=True):
+        left.plot(times[thin], loss[thin], marker, color=colour, label=name, linestyle="")
+    for mode in range(outputs):
+        half_learned = float(predicted.stepwise_critical_time(init, spectrum[mode]))
+        left.axvline(half_learned, color="0.6", linestyle="--", linewidth=0.7)
+        right.axvline(half_learned, color="0.6", linestyle="--", linewidth=0.7)
+        colour = FEATURE_COLOURS[mode % len(FEATURE_COLOURS)]
+        curve = predicted.stepwise_singular_value(fine, init, spectrum[mode])
+        right.plot(fine, curve, color=colour, label=f"γ = {spectrum[mode]:g}")
+        right.plot(times[thin], values[thin, mode], "o", color=colour)
+    left.set(xlabel="time of the gradient flow", ylabel="loss  ‖WΓWᵀ - I‖²")
+    right.set(xlabel="time of the gradient flow", ylabel="singular value of W along an eigenvector")
+    left.legend()
+    right.legend()
+    for axis, letter in zip((left, right), "ab", strict=True):
+        label(axis, letter)
+    return drawn

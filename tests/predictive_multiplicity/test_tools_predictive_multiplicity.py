@@ -1,0 +1,360 @@
+"""Multiplicity of a user's own samples: enumeration, planted numbers, invariances, proofs cut short, hostile input."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from cells_by_hand import GRID, cells_of_lattice
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from sims import predictive_multiplicity as observed
+from theory import predictive_multiplicity as predicted
+from tools.predictive_multiplicity import multiplicity
+
+CELLS = cells_of_lattice(GRID, 4)  # all 58 dichotomies of the grid
+TOLERANCES = (0.0, 0.04, 0.1, 0.25, 1.0)
+ROUNDING = 2.0**-53
+SEEDS = st.integers(0, 2**31)
+
+
+def drawn(seed, n_samples=40):
+    """Random samples on the grid, every point at least once: point numbers and labels."""
+    rng = np.random.default_rng(seed)
+    points = np.concatenate([np.arange(9), rng.integers(0, 9, n_samples - 9)])
+    return points, rng.choice([-1, 1], n_samples)
+
+
+def counts_of(points, labels):
+    return np.bincount(points[labels == 1], minlength=9), np.bincount(points[labels == -1], minlength=9)
+
+
+def solve(X, y, epsilons=TOLERANCES, **options):
+    return multiplicity(X, y, epsilons, progress=False, **options)
+
+
+def numbers_of(result):
+    """All shares of a summary."""
+    return result.summary.drop(columns=["certificate", "competitors"]).to_numpy(float)
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(seed=SEEDS, own=st.booleans())
+def test_every_number_is_that_of_enumeration(seed, own):
+    points, labels = drawn(seed)
+    rng, n = np.random.default_rng(seed), len(points)
+    coefficients = np.append(rng.integers(-3, 4), rng.integers(-2, 3, 2)) + np.array([0.5, 0, 0])
+    groups = np.array(["left", "middle", "right"])[GRID[points, 0].astype(int)]
+    result = solve(GRID[points], labels, baseline=coefficients if own else None, groups=groups)
+    positives, negatives = counts_of(points, labels)
+    sample = positives, negatives
+    baseline = result.competitors.baseline
+    if own:
+        assert np.array_equal(baseline, GRID @ coefficients[1:] + coefficients[0] > 0)
+    errors = predicted.errors_of(CELLS, *sample)
+    assert result.baseline.least_errors == (errors.min(), errors.min())
+    if not own:
+        assert predicted.errors(baseline, *sample) == errors.min()
+        assert result.baseline.n_optimal == (errors == errors.min()).sum()
+        assert result.baseline.knows_all_optimal
+
+    flips = predicted.flip_errors_of(CELLS, baseline, *sample)
+    from_on = np.maximum(flips - predicted.errors(baseline, *sample), 0) / n
+    for column in ("conflict from", "no conflict below"):
+        assert np.array_equal(result.people[column], from_on[points])
+    assert np.array_equal(result.people["prediction"], 2 * baseline[points] - 1)
+
+    assert list(result.summary.index) == list(TOLERANCES)
+    for epsilon in TOLERANCES:
+        admitted = predicted.tolerance_count(epsilon, n)
+        row = result.summary.loc[epsilon]
+        assert row["admitted"] == admitted
+        assert row["proved"]
+        assert row["certificate"] == "exact"
+        discrepancy = predicted.discrepancy_of(CELLS, baseline, *sample, admitted)
+        assert row["discrepancy"] == row["discrepancy at most"] == discrepancy / n
+        ambiguity = predicted.ambiguity_of(CELLS, baseline, *sample, admitted)
+        assert row["ambiguity"] == row["ambiguity at most"] == ambiguity / n
+        members = predicted.level_set(CELLS, baseline, *sample, admitted)
+        affected = (members != baseline).any(axis=0)[points]
+        assert np.array_equal(result.conflicts[epsilon] > 0, affected)
+        assert result.conflicts[epsilon].max() <= row["competitors"] <= len(members)
+        classifier = result.classifiers.loc[epsilon]
+        if discrepancy:
+            chosen = GRID @ classifier[["x1", "x2"]].to_numpy() + classifier["intercept"] > 0
+            assert predicted.disagreement(chosen.astype(int), baseline, positives + negatives) == discrepancy
+            assert classifier["error rate"] == predicted.errors(chosen.astype(int), *sample) / n
+            assert classifier["error rate"] * n <= predicted.errors(baseline, *sample) + admitted
+        else:
+            assert classifier.isna().all()
+        for group, found in result.groups.xs(epsilon, level="tolerance").iterrows():
+            members_of_group = groups == group
+            assert found["share"] == members_of_group.mean()
+            # One division and a mean of fewer than 64 zeros and ones.
+            for column in ("ambiguity", "ambiguity at most"):
+                assert abs(found[column] - affected[members_of_group].mean()) <= 4 * ROUNDING
+            changed = (chosen != baseline)[points][members_of_group].mean() if discrepancy else 0
+            assert abs(found["changed"] - changed) <= 4 * ROUNDING
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(seed=SEEDS)
+def test_containers_order_weights_and_dependent_columns_do_not_matter(seed):
+    points, labels = drawn(seed)
+    features, rng = GRID[points], np.random.default_rng(seed)
+    own = np.array([-1.5, 1.0, 0.5])
+    found = numbers_of(solve(features, labels, baseline=own))
+    order = rng.permutation(len(points))
+    frame = pd.DataFrame(features[order], columns=["a", "b"], index=order)
+    assert np.array_equal(numbers_of(solve(frame, pd.Series(labels[order]), baseline=own)), found)
+    assert np.array_equal(numbers_of(solve(features.tolist(), labels.tolist(), baseline=own)), found)
+    assert np.array_equal(numbers_of(solve(features, -labels, baseline=-own)), found)
+    more = np.column_stack([np.ones(len(points)), features, features.sum(axis=1) - 7])
+    wider = solve(more, labels, baseline=[-1.5, 0.0, 1.0, 0.5, 0.0])
+    assert np.array_equal(numbers_of(wider), found)
+    assert wider.dropped == ("x1", "x4")
+    assert (wider.classifiers[["x1", "x4"]].dropna() == 0).all(axis=None)
+    positives, negatives = counts_of(points, labels)
+    merged = solve(
+        np.tile(GRID, (2, 1)), np.repeat([1, -1], 9), baseline=own, sample_weight=np.append(positives, negatives)
+    )
+    assert np.array_equal(numbers_of(merged), found)
+
+
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(seed=SEEDS, unit=st.floats(0.1, 3.0))
+def test_weights_need_not_be_whole(seed, unit):
+    """Optima of weighted problems are proved to a relative 1e-6, which must not move a single sample here."""
+    points, labels = drawn(seed)
+    own = np.array([-1.5, 1.0, 0.5])
+    tolerances = (0.0, 0.0125, 0.1125, 0.2625)  # of 40 samples, never whole: rounding does not decide
+    whole = solve(GRID[points], labels, tolerances, baseline=own).summary
+    weighted = solve(GRID[points], labels, tolerances, baseline=own, sample_weight=np.full(40, unit)).summary
+    for column in ("discrepancy", "ambiguity"):
+        # Sums of 40 weights, divided by another: at most 80 roundings.
+        assert np.allclose(weighted[column], whole[column], rtol=80 * ROUNDING, atol=0)
+        assert np.allclose(weighted[column + " at most"], whole[column], rtol=80 * ROUNDING, atol=2e-6)
+    assert weighted["proved"].all()
+
+
+def test_scip_says_the_same():
+    points, labels = drawn(3)
+    assert np.array_equal(
+        numbers_of(solve(GRID[points], labels, solver="scip")), numbers_of(solve(GRID[points], labels))
+    )
+
+
+def test_models_of_scikit_learn_may_be_the_baseline():
+    points, labels = drawn(5, 60)
+    frame = pd.DataFrame(GRID[points], columns=["a", "b"])
+    plain = LogisticRegression().fit(frame, labels)
+    result = solve(frame, labels, baseline=plain)
+    assert np.array_equal(result.people["prediction"], plain.predict(frame))
+    same = solve(frame, labels, baseline=np.append(plain.intercept_, plain.coef_))
+    assert np.array_equal(numbers_of(result), numbers_of(same))
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=np.inf)).fit(frame, labels)
+    result = solve(frame, labels, baseline=pipeline)
+    assert np.array_equal(result.people["prediction"], pipeline.predict(frame))
+    assert "the model given" in repr(result)
+    curved = make_pipeline(PolynomialFeatures(), LogisticRegression(C=np.inf)).fit(
+        frame, np.where((frame == 1).all(axis=1), 1, -1)
+    )
+    with pytest.raises(ValueError, match="baseline must be the dichotomy of a linear classifier"):
+        solve(frame, labels, baseline=curved)
+
+
+@pytest.fixture(scope="module")
+def compas():
+    samples = observed.compas_samples()
+    kept = [not name.startswith("race") for name in samples.columns]
+    names = [name for name in samples.columns if not name.startswith("race")]
+    features = pd.DataFrame(samples.features[:, kept], columns=names)
+    epsilons = (0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
+    options = {"sample_weight": samples.counts, "groups": samples.race}
+    return features, samples.labels, options, solve(features, samples.labels, epsilons, **options)
+
+
+def test_planted_numbers_of_compas(compas):
+    """Counts that two solvers and two formulations had proved before this was written."""
+    *_, result = compas
+    assert result.baseline.least_errors == (2008, 2008)
+    assert result.baseline.n_optimal == 2
+    people = [2, 296, 547, 762, 1105, 1278, 1433, 1749, 2196]
+    assert np.array_equal(np.round(6172 * result.summary["discrepancy"]), people)
+    shares = [0.0003, 0.0721, 0.1738, 0.3249, 0.5120, 0.6646, 0.6845, 0.7589, 1.0]
+    assert np.array_equal(result.summary["ambiguity"].round(4), shares)
+    assert result.summary["proved"].all()
+    assert set(result.summary["certificate"]) == {"exact"}
+    assert len(result.dropped) == 4
+    within = result.groups.xs(0.01, level="tolerance")
+    # Sums of at most 6172 counts of people, each divided once.
+    for column, whole in (("ambiguity", "ambiguity"), ("changed", "discrepancy")):
+        total = within["share"] @ within[column]
+        assert abs(total - result.summary.loc[0.01, whole]) <= 20 * ROUNDING
+    assert "6172 samples in 137 distinct rows of 13 independent features" in repr(result)
+    assert "one of 2 optimal classifiers, 2008 errors (32.53%), least possible 2008 (exact)" in result._repr_html_()
+
+
+def test_cut_short_the_answers_are_bounds(compas):
+    features, labels, options, whole = compas
+    own = 2 * whole.people["prediction"].to_numpy() - 1
+    weights = LogisticRegression(C=1e6, max_iter=1000).fit(features, own > 0)
+    epsilons = whole.summary.index.to_numpy()
+    short = solve(features, labels, epsilons, baseline=weights, time_limit=2e-3, **options)
+    exact = solve(features, labels, epsilons[:2], baseline=weights, **options).summary
+    assert not short.summary["proved"].all()
+    low, high = short.baseline.least_errors
+    assert low <= 2008 <= high
+    for measure in ("discrepancy", "ambiguity"):
+        found = short.summary.loc[exact.index]
+        assert (found[measure] <= exact[measure]).all()
+        assert (exact[measure] <= found[measure + " at most"]).all()
+        assert (np.diff(short.summary[measure + " at most"]) >= 0).all()
+    assert (short.people["no conflict below"] <= short.people["conflict from"]).all()
+    assert (short.summary["discrepancy at most"] <= short.summary["ambiguity at most"]).all()
+
+
+def test_an_unproved_baseline_is_said_to_be_one(compas):
+    features, labels, options, _ = compas
+    few = features[:60]
+    result = solve(few, labels[:60], [0.0], sample_weight=options["sample_weight"][:60], time_limit=1e-9)
+    low, high = result.baseline.least_errors
+    assert low < high
+    assert f"the best classifier found, {high} errors" in repr(result)
+    assert f"least possible {low} to {high}" in repr(result)
+
+
+def test_held_out_samples_see_the_training_classifiers():
+    points, labels = drawn(7, 60)
+    result = solve(GRID[points], labels)
+    others, answers = drawn(8, 25)
+    curves = result.held_out(GRID[others], answers)
+    baseline = result.competitors.baseline
+    for epsilon, row in curves.iterrows():
+        admitted = result.summary.loc[epsilon, "admitted"]
+        competing = result.competitors.dichotomies[
+            result.competitors.errors <= predicted.errors(baseline, *counts_of(points, labels)) + admitted
+        ]
+        flipped = (competing != baseline)[:, others].any(axis=0)
+        classifier = result.classifiers.loc[epsilon]
+        if classifier.isna().any():
+            chosen = baseline
+        else:
+            chosen = GRID @ classifier[["x1", "x2"]].to_numpy() + classifier["intercept"] > 0
+        expected = {
+            "discrepancy, not optimal": (chosen != baseline)[others].mean(),
+            "ambiguity, not optimal": flipped.mean(),
+            "error rate": np.mean(chosen[others] != (answers == 1)),
+            "baseline error rate": np.mean(baseline[others] != (answers == 1)),
+        }
+        assert row.to_dict() == expected
+    on_itself = result.held_out(GRID[points], labels)
+    for measure in ("discrepancy", "ambiguity"):
+        assert np.array_equal(on_itself[f"{measure}, not optimal"], result.summary[measure])
+
+
+@pytest.mark.parametrize("labels", [np.ones(9, int), -np.ones(9, int)])
+def test_one_class_is_fitted_by_a_constant(labels):
+    result = solve(GRID, labels, (0.0, 0.12, 1.0))
+    assert result.baseline.least_errors == (0, 0)
+    assert list(result.summary["discrepancy"]) == [0, 1 / 9, 1]
+
+
+def test_equal_rows_leave_two_classifiers():
+    result = solve(np.ones((5, 2)), [1, 1, 1, -1, -1], (0.1, 0.2))
+    assert result.dropped == ("x1", "x2")
+    assert list(result.summary["discrepancy"]) == [0, 1]
+    assert list(result.classifiers["intercept"].dropna()) == [-1]
+
+
+def test_an_interrupted_call_resumes(tmp_path):
+    points, labels = drawn(9)
+    first = solve(GRID[points], labels, cache=tmp_path)
+    kept = sorted(tmp_path.rglob("*"))
+    assert kept
+    assert np.array_equal(numbers_of(solve(GRID[points], labels, cache=tmp_path)), numbers_of(first))
+    assert sorted(tmp_path.rglob("*")) == kept
+
+
+def test_progress_tells_incumbent_and_bound():
+    told = []
+    points, labels = drawn(9)
+    multiplicity(GRID[points], labels, [0.0, 0.1], progress=lambda *news: told.append(news))
+    assert [news[:2] for news in told if news[0] == news[1]][-1] == (2, 2)
+    assert all(len(news) == 4 for news in told)
+
+
+POINTS, LABELS = drawn(1)
+X, Y = GRID[POINTS], LABELS
+
+
+def _spoilt(value):
+    features = X.copy()
+    features[7, 1] = value
+    return features
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "sentence"),
+    [
+        ((_spoilt(np.nan), Y), {}, ValueError, "X must be finite, got nan in row 7, column 1"),
+        ((X[:, 0], Y), {}, ValueError, r"X must be a table with at least one row, got the shape \(40,\)"),
+        ((5.0, Y), {}, ValueError, r"X must be a table with at least one row, got the shape \(\)"),
+        ((X[:0], Y[:0]), {}, ValueError, "X must be a table with at least one row"),
+        (([["a", "b"]] * 40, Y), {}, TypeError, "X must hold numbers only"),
+        ((X, (Y + 1) // 2), {}, ValueError, "y must be 40 labels -1 or [+]1"),
+        ((X, Y.astype(str)), {}, ValueError, "y must be 40 labels -1 or [+]1"),
+        ((X, Y[1:]), {}, ValueError, "y must be 40 labels -1 or [+]1"),
+        ((X, Y, []), {}, ValueError, "epsilons must be at least one tolerance, got none"),
+        ((X, Y, [0.1, 1.5]), {}, ValueError, r"shares of the sample in \[0, 1\], got 1.5"),
+        ((X, Y, [np.nan]), {}, ValueError, r"shares of the sample in \[0, 1\], got nan"),
+        ((X, Y), {"sample_weight": -np.ones(40)}, ValueError, "sample_weight must be 40 finite numbers, none negative"),
+        ((X, Y), {"sample_weight": np.zeros(40)}, ValueError, "not all zero"),
+        ((X, Y), {"sample_weight": ["one"] * 40}, TypeError, "sample_weight must hold numbers only"),
+        ((X, Y), {"groups": ["a"] * 39}, ValueError, r"groups must be one for each of the 40 samples, got .* \(39,\)"),
+        (
+            (X, Y),
+            {"groups": ["a"] * 39 + [None]},
+            ValueError,
+            "groups must be known for every sample, .* for sample 39",
+        ),
+        (
+            (X, Y),
+            {"groups": ["b"] + ["a"] * 39, "sample_weight": np.arange(40)},
+            ValueError,
+            "groups must have a positive weight each, got none for 'b'",
+        ),
+        ((X, Y), {"baseline": [1.0, 2.0]}, ValueError, r"baseline must be 3 coefficients.* got the shape \(2,\)"),
+        ((X, Y), {"baseline": "best"}, TypeError, "a decision_function or coefficients, got str"),
+        ((X, Y), {"baseline": [0.0, 1.0, 0.0]}, ValueError, "scores must be finite and not 0, got 0.0"),
+        ((X, Y), {"solver": "cplex"}, ValueError, 'solver must be "highs" or "scip"'),
+        ((X, Y), {"time_limit": 0}, ValueError, "time_limit must be a positive number of seconds or None, got 0"),
+        ((X, Y), {"workers": 0}, ValueError, "workers must be at least 1, got 0"),
+    ],
+)
+def test_hostile_input(arguments, options, error, sentence):
+    with pytest.raises(error, match=sentence):
+        solve(*arguments, **options)
+
+
+def test_a_model_of_several_classes_is_refused():
+    model = LogisticRegression().fit(X, POINTS % 3)
+    with pytest.raises(ValueError, match=r"one score, got the shape \(40, 3\)"):
+        solve(X, Y, baseline=model)
+
+
+def test_hostile_held_out_samples():
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    result = solve(frame, Y, [0.0])
+    for features in (frame[["b", "a"]], frame[["a"]], frame[:0], X[:, 0]):
+        with pytest.raises(ValueError, match="X must be a table with the columns a, b and at least one row"):
+            result.held_out(features, Y[: len(features)])
+    with pytest.raises(ValueError, match="X must be finite, got inf"):
+        result.held_out(frame.replace(2.0, np.inf), Y)
+    for answers in (Y[1:], 0 * Y):
+        with pytest.raises(ValueError, match=r"y must be 40 labels -1 or [+]1"):
+            result.held_out(frame, answers)
+    with pytest.raises(TypeError, match="X must hold numbers only"):
+        result.held_out([["a", "b"]], [1])
