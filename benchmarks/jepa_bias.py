@@ -3,13 +3,12 @@
 `python -m benchmarks.jepa_bias [--quick]`
 
 Curves: 4096 JEPA features of random depth, start, covariance and regression coefficient, the strength at 256 times
-each, by SciPy's `solve_ivp` in a loop (in log coordinates, with the tolerance that comes nearest to our accuracy), by a vectorised closed
-form, and by our program.
-Critical times: of the same features, by SciPy's `quad` in a loop, by the closed form one at a time and all at once,
-and by ours. Descents: 64 networks of 16 features, depth 3, 5000 steps on both objectives' hand-written gradients, each
-in its own random basis. What the first run takes beyond a later one (compilation) has its own column. Slow contenders
-do a part only: they are extrapolated, and marked with a star. Processes, turns and seconds are those of
-`benchmarks.side_by_side`.
+each, by SciPy's `solve_ivp` in a loop (in log coordinates, with the tolerance that comes nearest to our accuracy), by a
+vectorised closed form, and by our program. Critical times: of the same features, by SciPy's `quad` in a loop, by the
+closed form one at a time and all at once, and by ours. Descents: 64 networks of 16 features, depth 3, 5000 steps on the
+JEPA loss by hand-written gradients, each in its own random basis. What the first run takes beyond a later one
+(compilation) has its own column. Slow contenders do a part only: they are extrapolated, and marked with a star.
+Processes, turns and seconds are those of `benchmarks.side_by_side`.
 """
 
 import argparse

@@ -72,6 +72,6 @@ def generative_models(
                 axis.plot([0, critical], [level, level], "--", color=colour, linewidth=0.7)
                 axis.plot(critical, level, "^", color=colour, markersize=6)
             axis.set(xlabel=FLOW_TIME, ylabel=STRENGTH, title=f"{name}, {title}")
-            axis.legend(loc="lower right")
+            axis.legend(loc="center right")
             label(axis, next(letters))
     return drawn

@@ -29,7 +29,8 @@ def order_phase_diagram(
     follows ρ, above it λ; every curve falls to 1 as ε → 0, as 1 + ε^(1/L) (2L-1)/(2L-2) (1/ρ₁ - 1), so that in that
     limit λ always decides. Towards large ε a curve ends where feature 1 starts above the fraction p of its asymptote.
     Grey: the same boundary for MAE, all depths. (b) The boundary for an encoder of `map_depth` layers against ε and ρ₁;
-    white: feature 1 starts above its target. Lines and colours (1 and below alike, 2 and above alike): exact. Points: ratios of simulated critical times.
+    white: feature 1 starts above its target. Lines and colours (1 and below alike, 2 and above alike): exact. Points:
+    ratios of simulated critical times.
     """
     drawn, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.5))
     inits = np.geomspace(1e-8, 0.3, 400)

@@ -32,7 +32,7 @@ def flow_of_network(
     basis: np.ndarray | None = None,
     records: int = 600,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Times and strengths of every feature along the gradient flow of a whole network, up to `horizon`, in steps of at most `step`."""
+    """Times and strengths of all features along a network's flow up to `horizon`, in steps of at most `step`."""
     every = int(np.ceil(horizon / step / records))
     run = observed.gradient_flow(
         parameters,

@@ -221,8 +221,8 @@ def test_slim__reduction(trial, n_sets=4):
         settled_points += int(np.sum(settled >= 0))
         kept.append(observed.scoring_system(problem, settled).objective)
         exact.append(float(optimum.objective))
-        # A point that every optimum gets wrong is asked to be right.
-        wrong = np.all(labels[:, None] * (features @ optimum.coefficients.T) <= 0, axis=1)
+        # A point that every optimum gets wrong, though some coefficients do not, is asked to be right.
+        wrong = np.all(labels[:, None] * (features @ optimum.coefficients.T) <= 0, axis=1) & features.any(axis=1)
         asked = np.where(np.cumsum(wrong) * wrong == 1, 0, -1)
         contrary.append(observed.scoring_system(problem, asked).objective)
     trial.identity(kept, exact, ops=0, wrong_processes={"a point settled wrongly": contrary})

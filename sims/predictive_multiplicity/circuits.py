@@ -60,24 +60,20 @@ class Parallelograms:
     """
 
     def __init__(self, table: Table):
-        n_rows = len(table.rows)
-        first, second = np.triu_indices(n_rows)
-        key, size = np.zeros(len(first), int), 1
-        for column in table.exact_design[:, 1:].T:
+        first, second = np.triu_indices(len(table.rows))
+        codes = []
+        for column in table.rows.T:
             values, code = np.unique(column, return_inverse=True)
-            sums, sum_code = np.unique(np.add.outer(values, values), return_inverse=True)
-            if size * len(sums) >= 2**62:
-                key = np.unique(key, return_inverse=True)[1]
-                size = int(key.max()) + 1
-            key = key * len(sums) + sum_code.reshape(len(values), len(values))[code[first], code[second]]
-            size *= len(sums)
-        order = np.argsort(key, kind="stable")
-        starts = np.flatnonzero(np.diff(key[order], prepend=-1))
-        lengths = np.diff(starts, append=len(order))
-        shared = np.repeat(lengths > 1, lengths)
-        self.first, self.second = first[order[shared]], second[order[shared]]
-        self.lengths = lengths[lengths > 1]
-        self.starts = np.cumsum(self.lengths) - self.lengths
+            sums = np.unique(np.add.outer(values, values), return_inverse=True)[1].reshape(len(values), len(values))
+            codes.append(sums[code[first], code[second]])
+        order, lengths = _groups(codes, len(first))
+        first, second = first[order], second[order]
+        if (table.rows != np.round(table.rows)).any():  # sums that differ may be rounded to the same float
+            sums = table.exact_design[first, 1:] + table.exact_design[second, 1:]
+            order, lengths = _groups([np.unique(column, return_inverse=True)[1] for column in sums.T], len(first))
+            first, second = first[order], second[order]
+        self.first, self.second, self.lengths = first, second, lengths
+        self.starts = np.cumsum(lengths) - lengths
         self.middles = np.flatnonzero(self.first == self.second)
         self.bucket_of_middle = np.searchsorted(self.starts, self.middles, side="right") - 1
 
@@ -112,3 +108,19 @@ class Parallelograms:
             centre = self.first[self.middles[(which - n_sums) % n_middles]]
             coefficients = {self.first[outer]: 1, self.second[outer]: 1, centre: -1}
         return circuit_cut(tuple(int(row) for row in coefficients), tuple(coefficients.values()))
+
+
+def _groups(
+    codes: list[Int[np.ndarray, "pairs"]], n_pairs: int
+) -> tuple[Int[np.ndarray, "shared"], Int[np.ndarray, "groups"]]:
+    """The pairs that agree with another one in all codes, group by group, and the sizes of the groups."""
+    key, size = np.zeros(n_pairs, int), 1
+    for code in codes:
+        n_codes = int(code.max(initial=0)) + 1
+        if size * n_codes >= 2**62:
+            key = np.unique(key, return_inverse=True)[1]
+            size = int(key.max()) + 1
+        key, size = key * n_codes + code, size * n_codes
+    order = np.argsort(key, kind="stable")
+    lengths = np.diff(np.flatnonzero(np.diff(key[order], prepend=-1)), append=n_pairs)
+    return order[np.repeat(lengths > 1, lengths)], lengths[lengths > 1]

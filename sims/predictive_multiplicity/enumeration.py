@@ -20,7 +20,7 @@ class Paths(NamedTuple):
 
     errors : E_0, weighted errors of the baseline.
     baseline : b⁰, its dichotomy, in {0, 1}.
-    discrepancy : n δ_ε at e = 0..n: the most samples on which one dichotomy with at most E_0 + e errors differs.
+    discrepancy : n δ_ε at e = 0..n: the most samples on which one dichotomy with at most E_0 + e errors differs, or 0.
     ambiguity : n α_ε at e = 0..n: the samples that some dichotomy with at most E_0 + e errors predicts otherwise.
     flip_errors : E_u, the fewest errors of a dichotomy that differs from the baseline at row u.
     cells : how many distinct dichotomies have exactly E errors, E = 0..n.
@@ -77,7 +77,8 @@ def enumerate_paths(
     require_general_position(doubtful, *lifted.shape)
     # The negative of a dichotomy makes n - E errors, and differs from the baseline wherever the dichotomy does not.
     flip_errors = np.minimum(flipped, total - kept).astype(int)
-    discrepancy = np.maximum.accumulate(np.maximum(most, total - fewest[::-1]))
+    # Where a baseline that is not linear beats every dichotomy, none competes and nothing differs.
+    discrepancy = np.maximum.accumulate(np.maximum(np.maximum(most, total - fewest[::-1]), 0))
     ambiguity = np.cumsum(np.bincount(flip_errors, totals, total + 1).astype(int))
     errors = int(negatives[chosen].sum() + positives[~chosen].sum())
     allowed = np.minimum(errors + np.arange(total + 1), total)

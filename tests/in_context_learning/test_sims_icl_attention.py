@@ -119,7 +119,7 @@ def expectation(function, variables):
     return probabilities @ np.asarray(jax.jit(jax.vmap(function))(points)), len(points)
 
 
-@pytest.mark.parametrize(("dimension", "context"), [(1, 2), (1, 3), (2, 1)])
+@pytest.mark.parametrize(("dimension", "context"), [(1, 3), (2, 1)])
 def test_expected_loss_is_the_quadrature_over_whole_prompts(dimension, context):
     rng = np.random.default_rng(context)
     root = rng.standard_normal((dimension, dimension))
@@ -179,9 +179,14 @@ def test_flow_follows_the_gradient_and_ends_where_it_vanishes():
     small = observed.reduced_loss(covariance, 3)
     best = small.constant - small.linear @ np.linalg.solve(small.quadratic, small.linear) / 2
     assert abs(losses[2] - best) <= 1e-9
-    reduced = observed.ReducedWeights(np.array(0.5), 0.5 * factor @ factor.T)
-    of_reduced = observed.gradient_flow(small, reduced, times)
-    assert np.abs(np.asarray(of_reduced.key_query) - block).max() <= 1e-9
+    reduced = observed.ReducedWeights(value[1], block[1])
+    entries = slope(observed.FullWeights(*(part[1] for part in flow)))
+    bound = (
+        1000 * ULP * np.abs(small.quadratic).max() * np.abs(reduced.product()).max() * (value[1] + np.abs(block).max())
+    )
+    of_reduced = jax.grad(small)(reduced)
+    assert abs(of_reduced.value - entries.value_projection[-1, -1]) <= bound
+    assert np.abs(of_reduced.key_query - entries.key_query[:-1, :-1]).max() <= bound
 
 
 def test_training_reaches_the_minimum_and_leaves_alone_what_does_not_act():

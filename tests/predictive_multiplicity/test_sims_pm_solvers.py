@@ -284,6 +284,32 @@ def test_separated_rows_hold_for_all_cells_and_none_is_missed(b):
             assert b[k] - 1e-5 <= b[i] + b[j] <= 1 + b[k] + 1e-5
 
 
+def test_sums_are_compared_exactly():
+    everything = np.array([1.0, 0, 1, 0, 1, 0, 1, 0, 1])
+
+    def rows_at(points, b):
+        return {cut[:2] for cut in pm.Parallelograms(pm.aggregate(points, np.ones(len(points)))).violated(b, 10**6)}
+
+    assert rows_at(GRID * 0.25 - 5, everything) == rows_at(GRID, everything) != set()
+    tiny = np.array([[2.0**-60], [0.5], [1.0]])  # 1 + 2^-60 is rounded to 0.5 + 0.5
+    assert rows_at(tiny, np.array([1.0, 0.0, 1.0])) == set()
+    assert rows_at(np.array([[0.0], [0.5], [1.0]]), np.array([1.0, 0.0, 1.0])) == {((0, 2, 1), (1, 1, -1))}
+
+
+def test_wide_tables_keep_their_parallelograms():
+    """More columns than the codes of a pair fit into one machine word."""
+    generator = np.random.default_rng(0)
+    points = np.vstack([np.zeros(45), np.eye(45), generator.integers(0, 2, (3, 45))])
+    points = np.vstack([points, points[1] + points[2]])
+    table = pm.aggregate(points, np.ones(len(points)))
+    place = {tuple(row): number for number, row in enumerate(table.rows)}
+    b = np.full(len(table.rows), 0.5)
+    corners = [place[tuple(row)] for row in (points[1], points[2], points[0], points[-1])]
+    b[corners] = 1, 1, 0, 0
+    found = pm.Parallelograms(table).violated(b, 10)
+    assert (set(corners), 1.0) in [(set(cut.members), cut.violation(b)) for cut in found]
+
+
 def test_rows_of_circuits_and_no_goods():
     cut = circuit_cut((0, 1, 2, 3), (1, 1, -1, -1))
     assert (cut.low, cut.high) == (-1, 1)

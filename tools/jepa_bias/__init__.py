@@ -6,7 +6,8 @@ better ones is `misalignments`.
 """
 
 from tools.jepa_bias.features import SharedFeatures, misalignments, shared_features
-from tools.jepa_bias.order import Displacement, LearningOrder, learning_order
+from tools.jepa_bias.order import learning_order
+from tools.jepa_bias.result import Displacement, LearningOrder
 from tools.jepa_bias.views import ViewsLearningOrder, learning_order_of_views
 
 __all__ = [

@@ -12,11 +12,10 @@ from theory.domain import check_open_fraction
 from tools.estimate import Estimate
 from tools.jackknife import GROUPS, at_least, jackknife, stratified_groups
 from tools.jepa_bias.features import Objective
-from tools.jepa_bias.order import Clock, LearningOrder, learning_order
+from tools.jepa_bias.order import learning_order
+from tools.jepa_bias.result import SHOWN, Clock, LearningOrder
 
 Moments = tuple[Float[np.ndarray, "dim dim"], Float[np.ndarray, "dim dim"]]
-
-_SHOWN = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,7 +47,7 @@ class ViewsLearningOrder:
         """Return the prediction for these pairs, the intervals of the first times in the population, and the doubts."""
         lines = [line for line in str(self.order).splitlines() if not line.startswith("  doubt")]
         lines += [f"{self.n_samples} pairs: in the population"]
-        lines += [f"  feature {i} is learned at {time}" for i, time in enumerate(self.times[:_SHOWN])]
+        lines += [f"  feature {i} is learned at {time}" for i, time in enumerate(self.times[:SHOWN])]
         lines += [f"  squared commutator {self.squared_commutator}, asymmetry {self.squared_asymmetry}"]
         return "\n".join(lines + [f"  doubt: {doubt}" for doubt in self.doubts])
 

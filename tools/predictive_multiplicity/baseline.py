@@ -22,7 +22,7 @@ class Baseline:
 
     Attributes:
         dichotomy: b, 1 where h_0 predicts +1, for each row of the table.
-        scores: of any samples.
+        model: the user's as given, or the coefficients of the best one, the intercept first, Σ |w| = 1.
         least_errors: proved bounds of E_0, the least errors of a linear classifier; equal where it is proved.
         certificate: over which classifiers the lower bound holds, "exact" for all linear ones.
         is_own: whether h_0 is the user's model; else it is optimal if E_0 is proved, and the best one found if not.
@@ -31,7 +31,7 @@ class Baseline:
     """
 
     dichotomy: Int[np.ndarray, " rows"]
-    scores: Scores
+    model: Any
     least_errors: tuple[int | float, int | float]
     certificate: str
     is_own: bool
@@ -57,15 +57,15 @@ def baseline_on(
     best = minimise_errors(table, solver=solver, time_limit=time_limit, progress=progress)
     proved = (best.bound, best.value), best.certificate
     if own is not None:
-        return Baseline(own, scores_of(model), *proved, is_own=True, n_optimal=0, knows_all_optimal=False)
+        return Baseline(own, model, *proved, is_own=True, n_optimal=0, knows_all_optimal=False)
     optimal: tuple[Solution, ...] = (best,)
     complete = False
     if best.status == "optimal":
         ties = co_optimal(table, solver=solver, most=_MOST_OPTIMAL, time_limit=time_limit)
         optimal, complete = ties.solutions or optimal, ties.complete
-    scores = scores_of(coefficients(optimal[0]))
+    best_model = coefficients(optimal[0])
     return Baseline(
-        optimal[0].dichotomy, scores, *proved, is_own=False, n_optimal=len(optimal), knows_all_optimal=complete
+        optimal[0].dichotomy, best_model, *proved, is_own=False, n_optimal=len(optimal), knows_all_optimal=complete
     )
 
 

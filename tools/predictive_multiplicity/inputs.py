@@ -39,8 +39,10 @@ def group_numbers(groups: Any, weights: Float[np.ndarray, " samples"]) -> tuple[
     number_of, names = pd.factorize(values, sort=True)
     missing = np.flatnonzero(number_of < 0)
     if len(missing):
-        raise ValueError(f"groups must be known for every sample, got {values[missing[0]]!r} for sample {missing[0]}")
+        raise ValueError(
+            f"groups must be known for every sample, got {values.tolist()[missing[0]]!r} for sample {missing[0]}"
+        )
     empty = np.flatnonzero(np.bincount(number_of, weights) == 0)
     if len(empty):
-        raise ValueError(f"groups must have a positive weight each, got none for {names[empty[0]]!r}")
+        raise ValueError(f"groups must have a positive weight each, got none for {names.tolist()[empty[0]]!r}")
     return number_of, pd.Index(names)

@@ -61,7 +61,7 @@ class Multiplicity:
             raise ValueError(f"X must be finite, got {features[~np.isfinite(features)][0]}")
         if labels.shape != (len(features),) or not np.isin(labels, (-1, 1)).all():
             raise ValueError(f"y must be {len(features)} labels -1 or +1")
-        baseline = self.baseline.scores(X) > 0
+        baseline = scores_of(self.baseline.model)(X) > 0
         predictions = np.array([scores_of(one)(features) > 0 for one in self.competitors.coefficients])
         rows = []
         for admitted in self.summary["admitted"]:
