@@ -114,7 +114,7 @@ def answer_queries(
 
 
 def ilwd(
-    first: Float[AnyArray, "count prefixes dimension"], second: Float[AnyArray, "count prefixes dimension"]
+    first: Float[AnyArray, "count *prefixes dimension"], second: Float[AnyArray, "count *prefixes dimension"]
 ) -> Estimate:
     """ILWD: the mean squared distance between the weights behind two learners, from `implicit_fit` or the rules.
 

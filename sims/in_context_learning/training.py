@@ -1,8 +1,10 @@
 """Training a transformer on prompts drawn as it goes, and how it then compares with the textbook learners."""
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -14,13 +16,15 @@ from jax import Array, lax
 from jaxtyping import Float, Key
 
 from sims._run import current_settings
-from sims._source import source_digest
 from sims._store import ChunkStore
 from sims.domain import require_above, require_count, require_finite, require_in_range
 from sims.in_context_learning.baselines import Rule, predict_all
 from sims.in_context_learning.learner import Transformer
 from sims.in_context_learning.prompts import PromptLaw, Prompts, draw_prompts, tokens
 
+# Read as it is loaded, and no more of the package than the weights depend on: hours of training hang on it.
+_FILES = [Path(__file__).with_name(f"{name}.py") for name in ("prompts", "learner", "training")]
+_SOURCE = hashlib.sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()
 _STEPS_PER_CALL = 500
 _PROMPTS_PER_CALL = 1024
 
@@ -94,8 +98,9 @@ def train(
         key: of the start and of all prompts.
         settings: sizes, prompts and descent.
         checkpoint: a folder. What is reached after every 500 steps is kept there, and a run with the same key,
-            settings, source, version of JAX and kind of device goes on from it, to the same end bit for bit; one that
-            was finished is only read. Any number of runs may share a folder.
+            settings, versions of the libraries, kind of device and source (of the prompts, the transformer and this
+            file) goes on from it, to the same end bit for bit; one that was finished is only read. Any number of runs
+            may share a folder.
         progress: a bar on a terminal if "auto", always or never if True or False; or a function to be called with the
             steps done, all steps and the seconds since the start, every 500 steps.
 
@@ -190,9 +195,9 @@ def _identity(key: Any, settings: TrainingSettings) -> dict[str, Any]:
     return {
         "key": [str(jax.random.key_impl(key)), np.asarray(jax.random.key_data(key)).tolist()],
         "settings": dataclasses.asdict(settings),
-        "source": source_digest(train),
+        "source": _SOURCE,
         "device": jax.local_devices()[0].device_kind,
-        "jax": jax.__version__,
+        "libraries": [jax.__version__, eqx.__version__, optax.__version__],
         "configuration": {name: str(value) for name, value in current_settings().items()},
     }
 

@@ -33,9 +33,7 @@ class Asked:
         """What textbook algorithms answer to the same queries."""
         return np.asarray(observed.predict_all(self.prompts, list(rules)))[:, :, self.prefixes]
 
-    def distances(
-        self, answers: Float[np.ndarray, "rules prompts prefixes"]
-    ) -> Float[np.ndarray, "rules prompts"]:
+    def distances(self, answers: Float[np.ndarray, "rules prompts prefixes"]) -> Float[np.ndarray, "rules prompts"]:
         """Mean over the prefixes of the squared difference from the learner, over `power`; infinite on overflow."""
         with np.errstate(over="ignore", invalid="ignore"):  # a pass of SGD may diverge
             squares = np.mean((answers - self.answers) ** 2, axis=2) / self.power

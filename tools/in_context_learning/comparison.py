@@ -10,6 +10,7 @@ from sims import in_context_learning as observed
 from tools.in_context_learning.asking import Predictor, ask, checked_prefixes, checked_prompts
 from tools.in_context_learning.fits import (
     FITTED,
+    ROUNDING,
     degree,
     interval,
     nearest_parameters,
@@ -26,8 +27,6 @@ _FIXED = {
     "always zero": observed.gradient_step(0.0),
 }
 _HEAVIEST = 0.25
-_ROUNDING = 1e-12
-"""Of the labels' mean square: a smaller distance shows nothing."""
 
 
 def which_algorithm(
@@ -110,7 +109,9 @@ def _heavy(names: list[str], distances: Float[np.ndarray, "rules prompts"], wher
     for name, of_prompts in zip(names, distances, strict=True):
         if np.isinf(of_prompts).any():
             sentences.append(f"{name} diverges on {where}")
-        elif of_prompts.mean() > _ROUNDING and of_prompts.max() > _HEAVIEST * of_prompts.sum():
+        elif of_prompts.mean() > ROUNDING and of_prompts.max() > _HEAVIEST * of_prompts.sum():
             share = of_prompts.max() / of_prompts.sum()
-            sentences.append(f"one prompt makes {share:.0%} of the distance to {name} on {where}: distrust its interval")
+            sentences.append(
+                f"one prompt makes {share:.0%} of the distance to {name} on {where}: distrust its interval"
+            )
     return sentences

@@ -19,6 +19,9 @@ FITTED: dict[str, Callable[[float], Rule]] = {
 _LEAST, _MOST, _POINTS, _ZOOMS = -5.0, 3.0, 17, 3
 """Decades of λ / mean |x|² and of 2 α mean |x|²; the points of a grid, and how often it closes in by a factor of 8."""
 
+ROUNDING = 1e-12
+"""Of the labels' mean square: a smaller distance shows nothing."""
+
 Groups = Int[np.ndarray, " prompts"]
 
 
@@ -87,7 +90,7 @@ def degree(
     groups: Groups,
     confidence: float,
 ) -> Estimate:
-    """log of Σ f(c) f(1) / Σ f(1)², over log c; NaN unless it is positive."""
+    """The logarithm of Σ f(c) f(1) / Σ f(1)² over that of c; NaN unless the first sum is positive."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         along, own = without_groups(
             np.stack([np.sum(answers_scaled * answers, axis=1), np.sum(answers**2, axis=1)]), groups
@@ -98,9 +101,16 @@ def degree(
 def not_told_apart(
     names: Sequence[str], distances: Float[np.ndarray, "rules prompts"], groups: Groups, confidence: float
 ) -> tuple[str, ...]:
-    """The nearest, and those whose distances may be as small; the error is shared out among all comparisons."""
-    means = without_groups(distances, groups)
+    """The nearest, and those whose distances may be as small; the error is shared out among all comparisons.
+
+    Logarithms are compared, so that a few prompts with large differences do not hide that all of them differ.
+    """
+    means = without_groups(distances, groups) + ROUNDING
     order = np.argsort(means[:, 0])
     shared = 1 - (1 - confidence) / (len(names) - 1)
-    near = [i for i in order[1:] if np.isfinite(means[i]).all() and interval(means[i] - means[order[0]], shared).low <= 0]
+    near = [
+        i
+        for i in order[1:]
+        if np.isfinite(means[i]).all() and jackknife(np.log(means[i] / means[order[0]]), shared).low <= 0
+    ]
     return tuple(names[i] for i in [order[0], *near])

@@ -66,7 +66,8 @@ class Resemblance:
 
     def _headline(self) -> str:
         return (
-            f"nearest: {' or '.join(self.nearest)}; on prompts times {self.scale:g}: {' or '.join(self.nearest_scaled)}; "
+            f"nearest: {' or '.join(self.nearest)}; "
+            f"on prompts times {self.scale:g}: {' or '.join(self.nearest_scaled)}; "
             f"the learner's degree: {self.degree}"
         )
 

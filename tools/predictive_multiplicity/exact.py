@@ -1,7 +1,6 @@
 """Predictive multiplicity of linear classifiers on a user's own samples, with a proof for each number."""
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from tools.predictive_multiplicity.views import Views
 def multiplicity(
     X: Any,
     y: Any,
-    epsilons: Sequence[float | int] | Float[np.ndarray, " tolerances"],
+    epsilons: Any,
     *,
     baseline: Any = None,
     sample_weight: Any = None,
@@ -41,7 +40,7 @@ def multiplicity(
     Args:
         X: features, [n, d], an array or a data frame, without a column for the intercept.
         y: labels -1 or +1, [n].
-        epsilons: tolerances of the error rate, in [0, 1]; the answers are by increasing tolerance, each once.
+        epsilons: tolerances of the error rate, a sequence of numbers in [0, 1]; the answers are by increasing tolerance, each once.
         baseline: a linear model of your own, optimal or not: fitted, with a `decision_function` of X (scikit-learn's,
             also at the end of a pipeline), or its coefficients, the intercept first. None: the optimal classifier of
             the largest margin, of those known after 100 (discrepancy and ambiguity may depend on which one is taken).
@@ -56,7 +55,7 @@ def multiplicity(
         cache: folder from which an interrupted call resumes.
 
     Raises:
-        TypeError: for an X, weights or coefficients that are not numbers.
+        TypeError: for an X, weights, tolerances or coefficients that are not numbers.
         ValueError: for an X that is no table with rows or not finite, other labels, weights that are negative or all
             zero, tolerances outside [0, 1] or none, lengths that do not match, a group that is missing or without
             weight, a baseline that is not linear on these rows or has a score of 0, another solver, a time limit that
