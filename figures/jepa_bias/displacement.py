@@ -108,7 +108,7 @@ def itinerary(
             jax.random.key(3), len(lambdas), depth, scale, objective, delta, kind="predictor_rotation", basis=basis
         )
         covariances = diagonal_covariances(lambdas, rhos, basis)
-        step = 0.5 * predicted_step(covariances, depth, objective)
+        step = 0.5 * observed.largest_stable_step(covariances[0], covariances[1], depth, objective)
         when, strengths = flow_of_network(start, covariances, objective, horizon, step, basis)
         levels = fraction * predicted.asymptote(depth, np.array(rhos), objective=objective)
         for feature, colour in enumerate(FEATURE_COLOURS[: len(lambdas)]):
@@ -123,8 +123,3 @@ def itinerary(
         label(axis, letter)
     axes[0].legend(loc="upper left")
     return drawn
-
-
-def predicted_step(covariances, depth, objective) -> float:
-    """The largest step at which Runge and Kutta's method is stable."""
-    return observed.largest_stable_step(*covariances, depth, objective)

@@ -40,7 +40,7 @@ def multiplicity(
     Args:
         X: features, [n, d], an array or a data frame, without a column for the intercept.
         y: labels -1 or +1, [n].
-        epsilons: tolerances of the error rate, a sequence of numbers in [0, 1]; the answers are by increasing tolerance, each once.
+        epsilons: tolerances of the error rate, numbers in [0, 1]; the answers are by increasing tolerance, each once.
         baseline: a linear model of your own, optimal or not: fitted, with a `decision_function` of X (scikit-learn's,
             also at the end of a pipeline), or its coefficients, the intercept first. None: the optimal classifier of
             the largest margin, of those known after 100 (discrepancy and ambiguity may depend on which one is taken).

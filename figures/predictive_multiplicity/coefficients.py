@@ -1,0 +1,65 @@
+"""Competing models side by side, F3."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from figures.drawing import figure
+from figures.predictive_multiplicity.exact import TOLERANCES, ambiguous_rows, counts, solved_compas
+from theory import predictive_multiplicity as predicted
+
+
+@figure("F3", quick={"target": "arrest", "tolerances": TOLERANCES[:6]})
+def coefficients(
+    target: str = "violent",
+    epsilon: float = 0.01,
+    tolerances: Sequence[float] = TOLERANCES,
+    features: Sequence[str] | None = None,
+) -> Figure:
+    """Classifiers of almost the same error weigh the features differently, and one person's prediction depends on it.
+
+    Columns: the best linear classifier of COMPAS without race, the competitor at tolerance ε = `epsilon` that changes
+    most predictions, and the one with the fewest errors that changes the prediction for the largest group of people
+    with equal features among those whom the second leaves as they are (among all who can be changed, if none). Rows:
+    coefficients of a weight vector of largest margin, scaled to Σ|w| = 100 (intercept counted; columns that the others
+    determine are left out). Below each model: errors, predictions changed, the score of such a person (positive: will
+    reoffend), and in brackets the fewest and the most predictions that classifiers with those errors can change. After
+    the coefficient table of Marx, Calmon & Ustun 2020, as recalled.
+    """
+    solved = solved_compas(target, tolerances, features)
+    table, baseline, flips, path = solved
+    at = list(path.tolerances).index(epsilon)
+    discrepant = path.solutions[at]
+    changeable = ambiguous_rows(solved, int(path.admitted[at]))
+    untouched = changeable & (discrepant.dichotomy == baseline.dichotomy)
+    person = int(np.argmax(np.where(untouched if untouched.any() else changeable, table.totals, -1)))
+    models = (baseline, discrepant, flips.solutions[person])
+    names = ("best", f"most discrepant\n(ε = {epsilon:.2%})", "flips one person")
+    weights = np.array([100 * model.weights / np.abs(model.weights).sum() for model in models]).T
+    drawn, axes = plt.subplots(figsize=(6.2, 0.27 * len(weights) + 2.2))
+    largest = np.abs(weights).max()
+    image = axes.imshow(weights, cmap="PuOr_r", vmin=-largest, vmax=largest, aspect="auto")
+    for (row, column), value in np.ndenumerate(weights):
+        dark = abs(value) > 0.65 * largest
+        axes.text(column, row, f"{value:+.1f}", ha="center", va="center", color="white" if dark else "black")
+    design = np.concatenate([[1.0], table.rows[person]])
+    below = []
+    for name, model, column in zip(names, models, weights.T, strict=True):
+        changed = predicted.disagreement(model.dichotomy, baseline.dichotomy, table.totals)
+        low, high = predicted.disagreement_range(model.errors, baseline.errors, int(table.n))
+        below.append(
+            f"{name}\nerrors {model.errors} ({model.errors / table.n:.2%})\n"
+            f"changed {changed} [{low}, {high}]\nscore {column @ design:+.2f}"
+        )
+    axes.set_xticks(range(3), below)
+    axes.set_yticks(range(len(weights)), [f"{name}{' *' * (on == 1)}" for name, on in zip(
+        ("intercept", *table.columns), design, strict=True)])  # fmt: skip
+    axes.tick_params(length=0)
+    total = table.totals[person]
+    positives = counts(table)[0][person]
+    axes.set(ylabel="feature (* = 1 for the person)", xlabel="linear classifier")
+    axes.set_title(f"COMPAS, {target}, n = {table.n}; person: one of {total} with equal features, {positives} positive")
+    drawn.colorbar(image, ax=axes, label="coefficient, Σ|w| = 100", fraction=0.05)
+    return drawn

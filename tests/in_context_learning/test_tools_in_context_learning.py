@@ -1,0 +1,311 @@
+"""Which algorithm is it: planted learners, exact identities, hostile input."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from theory import in_context_learning as predicted
+from tools.in_context_learning import which_algorithm
+
+# One shape for all tests: each new one is compiled.
+PROMPTS, EXAMPLES, DIMENSION = 60, 5, 2
+ROUNDING = 2.0**-53
+LAST_STEP = 10 ** (0.5 / 8**3) - 1
+"""Between two points of the last grid of parameters: half a decade, three times divided by eight."""
+
+SEEDS = st.integers(0, 2**31)
+DECADES = st.floats(-1.5, 1.5)
+few = settings(max_examples=12, deadline=None)
+
+
+def drawn(seed, noise_std=0.5):
+    rng = np.random.default_rng(seed)
+    inputs = rng.standard_normal((PROMPTS, EXAMPLES, DIMENSION))
+    weights = rng.standard_normal((PROMPTS, DIMENSION))
+    labels = np.einsum("pnd,pd->pn", inputs, weights) + noise_std * rng.standard_normal((PROMPTS, EXAMPLES))
+    return inputs, labels
+
+
+def learner(weights):
+    """A predictor from a function (X, Y) -> w of a single prompt."""
+
+    def predict(inputs, labels, queries):
+        return [weights(X, Y) @ query for X, Y, query in zip(inputs, labels, queries, strict=True)]
+
+    return predict
+
+
+def ridge(regulariser):
+    return learner(lambda X, Y: predicted.ridge_weights(X, Y, regulariser))
+
+
+def one_step(step):
+    return learner(lambda X, Y: predicted.gradient_step_weights(X, Y, step))
+
+
+def one_pass(step):
+    return learner(lambda X, Y: predicted.sgd_weights(X, Y, step))
+
+
+def neighbours(weighted):
+    def predict(inputs, labels, queries):
+        shares = [
+            predicted.nearest_neighbour_weights(X, query, 3, weighted) for X, query in zip(inputs, queries, strict=True)
+        ]
+        return np.sum(shares * labels, axis=1)
+
+    return predict
+
+
+least_squares = learner(predicted.ols_weights)
+
+
+def zero(inputs, labels, queries):
+    return np.zeros(len(queries))
+
+
+def match(result, name):
+    return next(one for one in result.matches if one.name == name)
+
+
+PLANTED = {
+    "least squares": least_squares,
+    "3 nearest": neighbours(weighted=False),
+    "3 nearest, weighted": neighbours(weighted=True),
+    "always zero": zero,
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_algorithms_are_recognised(name):
+    """Two routes to least squares agree to the condition of X (below 1e6 here) times rounding, squared."""
+    result = which_algorithm(PLANTED[name], *drawn(1))
+    assert result.nearest == result.nearest_scaled == (name,)
+    assert result.matches[0].name == name
+    assert match(result, name).distance.high <= (1e7 * ROUNDING) ** 2
+    assert len(result.matches) == 7
+    assert name in str(result)
+    assert name in result._repr_html_()
+
+
+FAMILIES = {"ridge": (ridge, 4.0), "one gradient step": (one_step, 0.06), "one pass of SGD": (one_pass, 0.06)}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@few
+@given(seed=SEEDS, decades=DECADES)
+def test_planted_parameters_are_found(name, seed, decades):
+    """To a step of the last grid; the distance left is at most that of such a step.
+
+    An answer's derivative by log λ or log α is at most one answer's size for ridge and a single step.
+    """
+    make, middle = FAMILIES[name]
+    assume(name != "one pass of SGD" or decades < 0)  # it may diverge, and then have several minima
+    parameter = middle * 10**decades
+    result = which_algorithm(make(parameter), *drawn(seed))
+    found = match(result, name)
+    assert result.nearest == (name,)
+    assert found.parameter is not None
+    assert found.parameter.low <= found.parameter.value <= found.parameter.high
+    assert found.parameter.value == pytest.approx(parameter, rel=LAST_STEP)
+    assert found.rule.parameter == found.parameter.value
+    if name != "one pass of SGD":
+        assert found.distance.value <= match(result, "always zero").distance.value * LAST_STEP**2
+
+
+@few
+@given(seed=SEEDS, scale=st.floats(0.2, 5.0))
+def test_degrees(seed, scale):
+    """Answers of least squares grow as c, those of a gradient step as c³, those of ridge regression between.
+
+    log of a ratio with relative error r is off by r / |log c|; r is at most 1e6 (condition) times rounding.
+    """
+    assume(abs(np.log(scale)) > 0.1)
+    prompts = drawn(seed)
+    tolerance = 1e7 * ROUNDING / abs(np.log(scale)) * 39  # the jackknife's value is 20 of one less 19 of another
+    results = [which_algorithm(f, *prompts, scale=scale) for f in (least_squares, one_step(0.05), ridge(1.0))]
+    for result in results:
+        assert match(result, "least squares").degree.value == pytest.approx(1, abs=tolerance)
+        assert match(result, "3 nearest").degree.value == pytest.approx(1, abs=tolerance)
+        assert match(result, "one gradient step").degree.value == pytest.approx(3, abs=tolerance)
+        assert np.isnan(match(result, "always zero").degree.value)
+    assert results[0].degree.value == pytest.approx(1, abs=tolerance)
+    assert results[1].degree.value == pytest.approx(3, abs=tolerance)
+    assert 1 < results[2].degree.value < 3
+
+
+@few
+@given(seed=SEEDS, scale=st.sampled_from([0.5, 2.0, 3.0]), prefixes=st.sets(st.integers(1, EXAMPLES - 1), min_size=1))
+def test_distances_by_their_definition(seed, scale, prefixes):
+    """Equal groups: the jackknife's value of a mean is the mean, to 39 times its rounding and that of two routes."""
+    inputs, labels = drawn(seed)
+    chosen = sorted(prefixes)
+    result = which_algorithm(ridge(0.7), inputs, labels, scale=scale, prefixes=chosen)
+    for factor, of in ((1.0, "distance"), (scale, "distance_scaled")):
+        X, Y = factor * inputs, factor * labels
+        ours, others = (
+            np.array([predict(X[:, :k], Y[:, :k], X[:, k]) for k in chosen])
+            for predict in (ridge(0.7), neighbours(weighted=True))
+        )
+        power = np.mean(Y[:, chosen] ** 2)
+        for name, answers in (("3 nearest, weighted", others), ("always zero", 0 * ours)):
+            expected = np.mean((ours - answers) ** 2) / power
+            assert getattr(match(result, name), of).value == pytest.approx(expected, rel=1e4 * ROUNDING)
+
+
+@few
+@given(seed=SEEDS, halvings=st.integers(-5, 5), shrinks=st.integers(-5, 5))
+def test_units_do_not_matter(seed, halvings, shrinks):
+    """Powers of two are exact: λ goes with the square of the inputs' unit, distances and degrees with none."""
+    inputs, labels = drawn(seed)
+    unit = 2.0**halvings
+    one = which_algorithm(ridge(0.7), inputs, labels)
+    other = which_algorithm(ridge(0.7 * unit**2), unit * inputs, 2.0**shrinks * labels)
+    assert one.nearest == other.nearest
+    for first, second in zip(one.matches, other.matches, strict=True):
+        assert first.name == second.name
+        power = {"ridge": 2, "one gradient step": -2, "one pass of SGD": -2}.get(first.name)
+        if power is not None:
+            assert second.parameter.value == pytest.approx(first.parameter.value * unit**power, rel=LAST_STEP)
+        if first.name in ("3 nearest", "always zero"):
+            np.testing.assert_allclose(first.distance, second.distance, rtol=1e4 * ROUNDING)
+
+
+def test_noise_of_a_learner_is_in_the_interval():
+    """A learner that is ridge regression plus noise of variance v: its distance is v over the labels' mean square.
+
+    Given the noise, λ is fitted; one parameter of 240 answers takes less than a hundredth of the distance.
+    """
+    inputs, labels = drawn(5)
+    rng, noise_std = np.random.default_rng(0), 0.3
+    exact = ridge(0.5)
+    result = which_algorithm(
+        lambda *prompt: exact(*prompt) + noise_std * rng.standard_normal(PROMPTS), inputs, labels, confidence=0.9999
+    )
+    found = match(result, "ridge")
+    assert "ridge" in result.nearest
+    assert found.distance.low <= noise_std**2 / np.mean(labels[:, 1:] ** 2) <= found.distance.high
+    assert found.parameter.low <= 0.5 <= found.parameter.high
+    assert found.parameter.low < found.parameter.value < found.parameter.high
+
+
+def test_what_is_as_near_is_not_told_apart():
+    first, second = PLANTED["3 nearest"], PLANTED["3 nearest, weighted"]
+    result = which_algorithm(lambda *prompt: (first(*prompt) + second(*prompt)) / 2, *drawn(2))
+    assert set(result.nearest) == set(result.nearest_scaled) == {"3 nearest", "3 nearest, weighted"}
+
+
+def test_larger_prompts_tell_apart_what_looks_alike():
+    """Ridge regression with a large λ is a step of 1 / (2 λ), until the inputs are as large as λ."""
+    result = which_algorithm(ridge(1000.0), *drawn(3), scale=16.0)
+    step = match(result, "one gradient step")
+    assert step.distance.high < 1e-3 * match(result, "always zero").distance.value
+    assert step.distance_scaled.low > 100 * step.distance.high
+    assert match(result, "ridge").distance_scaled.high < step.distance_scaled.low
+
+
+def test_ends_of_the_range_are_open():
+    result = which_algorithm(zero, *drawn(4))
+    assert match(result, "ridge").parameter.high == np.inf
+    assert match(result, "one gradient step").parameter.low == 0
+    assert np.isnan(result.degree.value)
+    assert match(which_algorithm(least_squares, *drawn(4)), "ridge").parameter.low == 0
+
+
+def test_only_what_comes_before_is_shown():
+    inputs, labels = drawn(6)
+    seen = []
+
+    def spoils(X, Y, queries):
+        seen.append((X.copy(), Y.copy(), queries.copy()))
+        answers = np.sum(Y, axis=1)
+        X[:], Y[:], queries[:] = 7.0, 7.0, 7.0
+        return answers
+
+    result = which_algorithm(spoils, inputs, labels, prefixes=[3, 1], scale=4.0)
+    for (X, Y, queries), (k, factor) in zip(seen, [(3, 1.0), (1, 1.0), (3, 4.0), (1, 4.0)], strict=True):
+        np.testing.assert_array_equal(X, factor * inputs[:, :k])
+        np.testing.assert_array_equal(Y, factor * labels[:, :k])
+        np.testing.assert_array_equal(queries, factor * inputs[:, k])
+    again = which_algorithm(lambda X, Y, _: np.sum(Y, axis=1), inputs, labels, prefixes=[3, 1], scale=4.0)
+    assert str(again) == str(result)
+
+
+def test_containers_do_not_matter():
+    inputs, labels = drawn(7)
+    expected = str(which_algorithm(ridge(1.0), inputs, labels))
+    assert str(which_algorithm(ridge(1.0), jax.numpy.asarray(inputs), labels.tolist())) == expected
+
+
+def test_a_prompt_that_outweighs_the_rest_is_a_doubt():
+    inputs, labels = drawn(8)
+    assert not any("always zero" in doubt for doubt in which_algorithm(ridge(1.0), inputs, labels).doubts)
+    labels[3] *= 1000
+    doubts = which_algorithm(ridge(1.0), inputs, labels).doubts
+    assert any("distance to always zero on the usual prompts" in doubt for doubt in doubts)
+
+
+def test_overflow_is_a_doubt():
+    result = which_algorithm(ridge(1.0), *drawn(9), scale=1e60)
+    assert "one pass of SGD diverges on prompts times 1e+60" in result.doubts
+    assert np.isinf(match(result, "one pass of SGD").distance_scaled.value)
+    assert "one pass of SGD" not in result.nearest_scaled
+
+
+X, Y = drawn(0)
+HOSTILE = {
+    "inputs": (zero, [X[0], Y], {}, ValueError, r"inputs must have the shape \[prompts, n, d\], got \(5, 2\)"),
+    "labels": (zero, [X, Y[0]], {}, ValueError, r"labels must have the shape \[prompts, n\], got \(5,\)"),
+    "words": (zero, [X, Y.astype(str).astype(object).tolist()[:1] + [["a"] * 5]], {}, TypeError, "labels must be an"),
+    "ragged": (zero, [[[1.0], [1.0, 2.0]], Y], {}, TypeError, "inputs must be an array"),
+    "unfit": (
+        zero,
+        [X, Y[:, :4]],
+        {},
+        ValueError,
+        r"labels must have the shape \(60, 5\) of the inputs, got \(60, 4\)",
+    ),
+    "NaN": (
+        zero,
+        [X, np.where(Y == Y[3, 2], np.nan, Y)],
+        {},
+        ValueError,
+        r"labels must be finite, got nan at \(3, 2\)",
+    ),
+    "few": (zero, [X[:39], Y[:39]], {}, ValueError, "at least 40 prompts, got 39"),
+    "short": (zero, [X[:, :1], Y[:, :1]], {}, ValueError, "at least 2 examples"),
+    "no inputs": (zero, [0 * X, Y], {}, ValueError, "inputs must not all be zero"),
+    "no labels": (zero, [X, 0 * Y], {}, ValueError, "labels must not all be zero"),
+    "prefix 0": (zero, [X, Y], {"prefixes": [0, 1]}, ValueError, "different numbers from 1 to 4"),
+    "prefix 5": (zero, [X, Y], {"prefixes": [5]}, ValueError, "different numbers from 1 to 4"),
+    "prefix twice": (zero, [X, Y], {"prefixes": [2, 2]}, ValueError, "different numbers from 1 to 4"),
+    "no prefix": (zero, [X, Y], {"prefixes": []}, ValueError, "different numbers from 1 to 4"),
+    "half a prefix": (zero, [X, Y], {"prefixes": [1.5]}, TypeError, "integer"),
+    "scale 1": (zero, [X, Y], {"scale": 1}, ValueError, "scale must be positive, finite and not 1, got 1"),
+    "scale 0": (zero, [X, Y], {"scale": 0.0}, ValueError, "scale must be positive"),
+    "scale nan": (zero, [X, Y], {"scale": float("nan")}, ValueError, "scale must be positive"),
+    "confidence": (zero, [X, Y], {"confidence": 1.0}, ValueError, "confidence must be between 0 and 1, got 1"),
+    "shape of answers": (
+        lambda *_: np.zeros((60, 1)),
+        [X, Y],
+        {},
+        ValueError,
+        r"got the shape \(60, 1\) after 1 example",
+    ),
+    "answers": (lambda *_: np.full(60, np.inf), [X, Y], {}, ValueError, "finite numbers, got inf after 1 example"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_input_gets_one_sentence(case):
+    predict, arguments, options, error, sentence = HOSTILE[case]
+    with pytest.raises(error, match=sentence) as raised:
+        which_algorithm(predict, *arguments, **options)
+    assert "\n" not in str(raised.value)
+
+
+def test_single_precision_is_refused():
+    with jax.enable_x64(False), pytest.raises(TypeError, match="float64"):
+        which_algorithm(zero, X, Y)
