@@ -54,8 +54,10 @@ def coefficients(
             f"changed {changed} [{low}, {high}]\nscore {column @ design:+.2f}"
         )
     axes.set_xticks(range(3), below)
-    axes.set_yticks(range(len(weights)), [f"{name}{' *' * (on == 1)}" for name, on in zip(
-        ("intercept", *table.columns), design, strict=True)])  # fmt: skip
+    starred = [
+        f"{name} *" if value == 1 else name for name, value in zip(table.columns, table.rows[person], strict=True)
+    ]
+    axes.set_yticks(range(len(weights)), ["intercept", *starred])
     axes.tick_params(length=0)
     total = table.totals[person]
     positives = counts(table)[0][person]

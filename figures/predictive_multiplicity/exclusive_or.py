@@ -37,7 +37,7 @@ def exclusive_or(copies: int = 25, tolerances: int = 26) -> Figure:
     for place, (solution, letter) in enumerate(zip(optima, "abcd", strict=False)):
         axes = drawn.add_subplot(grid[divmod(place, 2)])
         _draw_classifier(axes, table, solution)
-        label(axes, letter)
+        label(axes, letter, x=-0.15)
     _draw_paths(drawn.add_subplot(grid[:, 3]), table, optima[0], tolerances)
     return drawn
 
@@ -56,7 +56,7 @@ def _draw_classifier(axes: Axes, table: observed.Table, solution: observed.Solut
         if solution.dichotomy[row] != is_positive:
             axes.plot(*corner, "o", markersize=15, markerfacecolor="none", markeredgecolor="black")
     axes.set(aspect="equal", xticks=[0, 1], yticks=[0, 1], xlabel="$x_1$", ylabel="$x_2$")
-    axes.set_title(f"{solution.errors} of {table.n} wrong, γ = {Fraction(margin).limit_denominator(100)}", fontsize=8)
+    axes.set_title(f"{solution.errors} wrong, γ = {Fraction(margin).limit_denominator(100)}", fontsize=8)
 
 
 def _draw_paths(axes: Axes, table: observed.Table, baseline: observed.Solution, tolerances: int) -> None:

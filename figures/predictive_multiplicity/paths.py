@@ -36,15 +36,15 @@ def paths(
         pool = observed.elastic_net_pool(table.rows, *counts(table))
         labellings = np.unique(observed.pool_dichotomies(table.rows, pool), axis=0)
         seen = observed.pool_multiplicity(labellings, *counts(table), baseline.dichotomy, path.admitted)
-        grid = np.unique(np.linspace(0, path.admitted.max(), 150).astype(int))
+        every = np.arange(path.admitted.max() + 1)
         sides = (
-            (left, path.disagreement, path.bounds, seen.discrepancy, predicted.knapsack_bound, "knapsack bound"),
-            (right, ambiguity.ambiguous, ambiguity.bounds, seen.ambiguity, predicted.ambiguity_bound, "flip bound"),
+            (left, path.disagreement, path.bounds, seen.discrepancy, predicted.knapsack_bound),
+            (right, ambiguity.ambiguous, ambiguity.bounds, seen.ambiguity, predicted.ambiguity_bound),
         )
-        for axes, exact, proved, shown, bound, name in sides:
-            limits = np.array([bound(baseline.dichotomy, *counts(table), e) for e in grid.tolist()])
+        for axes, exact, proved, shown, bound in sides:
+            limits = np.array([bound(baseline.dichotomy, *counts(table), e) for e in every.tolist()])
             percent = 100 / table.n
-            axes.plot(grid * percent, limits * percent, color=COLOURS[6], label=name)
+            axes.step(every * percent, limits * percent, where="post", color=COLOURS[6], label="upper bound")
             gap = [np.zeros(len(exact)), (proved - exact) * percent]
             at = 100 * path.tolerances
             axes.errorbar(at, exact * percent, gap, fmt="o", color=COLOURS[0], label="all linear classifiers")
@@ -57,8 +57,7 @@ def paths(
         right.set_title(f"{target}: {len(table.rows)} distinct rows, {len(labellings)} labellings in the pool")
         left.set_ylabel("discrepancy δ (% of people)")
         right.set_ylabel("ambiguity α (% of people)")
-    panels[0, 0].legend()
-    panels[0, 1].legend()
+    drawn.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
     for axes, letter in zip(panels.flat, "abcdefgh", strict=False):
         label(axes, letter, x=-0.08)
     return drawn

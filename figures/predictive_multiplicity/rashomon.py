@@ -3,9 +3,9 @@
 import jax
 import matplotlib.pyplot as plt
 import numpy as np
-from jaxtyping import Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import binom
 
 from figures.drawing import COLOURS, figure
 from figures.panels import label, points_with_intervals
@@ -20,25 +20,31 @@ def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 
     Normal points in `dim` dimensions, labelled by the sign of their sum, wrongly with probability `noise`. (a) Each dot
     is one linear dichotomy, all of which are enumerated; black lines: |E - E₀| and E + E₀ (reflected at the top), which
     enclose every classifier whatsoever; stairs: discrepancy, the highest dot so far to the right of E₀. (b) How many
-    classifiers make E errors, mean over `runs` sets with 99 % Student intervals; their number is Cover's count in every
-    set (title). (c) Discrepancy and ambiguity around the best classifier of each set against the tolerance ε, means
+    classifiers make E errors, mean over `runs` sets with 99 % Student intervals, and the same for labels that have
+    nothing to do with the points: line, Cover's count times the binomial law of E. The signal moves classifiers out to
+    both ends. (c) Discrepancy and ambiguity around the best classifier of each set against the tolerance ε, means
     likewise; dashed: mean of Proposition 1, 2R + ε, at most 1. The Rashomon diagram and (b) are new.
     """
     keys = jax.random.split(jax.random.key(0), runs)
     sets = [observed.gaussian_set(key, n_points, dim=dim, noise=noise) for key in keys]
-    labels = [(np.asarray(one.labels) == 1).astype(int) for one in sets]
-    found = [
-        observed.enumerate_paths(np.asarray(one.features), label, 1 - label)
-        for one, label in zip(sets, labels, strict=True)
-    ]
+    found = [_enumerated(one) for one in sets]
     drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.5))
-    _draw_cells(left, np.asarray(sets[0].features), labels[0], found[0])
+    _draw_cells(left, sets[0], found[0])
 
     errors = np.arange(n_points + 1)
-    points_with_intervals(middle, errors, np.array([one.cells for one in found]), COLOURS[0], label="simulation")
-    middle.set(xlabel="errors E (points)", ylabel="linear classifiers (number)", xlim=(0, n_points), ylim=(0, None))
-    counted = sorted({int(one.cells.sum()) for one in found})
-    middle.set_title(f"{', '.join(map(str, counted))} in each; Cover: {predicted.cover_count(n_points, dim + 1)}")
+    unrelated = [_enumerated(observed.gaussian_set(key, n_points, dim=dim, noise=0.5)) for key in keys]
+    expected = predicted.cover_count(n_points, dim + 1) * binom.pmf(errors, n_points, 0.5)
+    middle.plot(errors, expected, color=COLOURS[6], label="fair labels, exact mean")
+    for results, colour, marker, name in (
+        (unrelated, COLOURS[3], "s", "fair labels"),
+        (found, COLOURS[0], "o", f"{noise:.0%} wrong labels"),
+    ):
+        points_with_intervals(
+            middle, errors, np.array([one.cells for one in results]), colour, fmt=marker, label=name, markersize=2.5
+        )
+    middle.set(xlabel="errors E (points)", ylabel="linear classifiers (number)", xlim=(0, n_points))
+    middle.set_ylim(0, 1.45 * expected.max())
+    middle.legend(loc="upper left")
 
     at = np.unique(np.linspace(0, n_points, shown).astype(int))
     for name, symbol, colour, marker in (("discrepancy", "δ", COLOURS[0], "o"), ("ambiguity", "α", COLOURS[2], "s")):
@@ -47,16 +53,22 @@ def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 
     fine = np.linspace(0, 1, 101)
     bounds = [[min(1.0, predicted.discrepancy_bound(one.errors / n_points, e)) for e in fine] for one in found]
     right.plot(100 * fine, 100 * np.mean(bounds, axis=0), "--", color=COLOURS[6], label="Proposition 1")
-    right.set(xlabel="error tolerance ε (% of points)", ylabel="points (%)", ylim=(0, 104))
+    right.set(xlabel="error tolerance ε (% of points)", ylabel="points (%)", ylim=(0, 108))
     right.legend(loc="lower right")
     for axes, letter in zip((left, middle, right), "abc", strict=True):
         label(axes, letter, x=-0.1)
     return drawn
 
 
-def _draw_cells(axes: Axes, points: np.ndarray, labels: Int[np.ndarray, "points"], path: observed.Paths) -> None:
-    n_points = len(points)
-    cells = observed.dichotomies(points)
+def _enumerated(points: observed.LabelledPoints) -> observed.Paths:
+    positives = (np.asarray(points.labels) == 1).astype(int)
+    return observed.enumerate_paths(np.asarray(points.features), positives, 1 - positives)
+
+
+def _draw_cells(axes: Axes, points: observed.LabelledPoints, path: observed.Paths) -> None:
+    labels = (np.asarray(points.labels) == 1).astype(int)
+    n_points = len(labels)
+    cells = observed.dichotomies(np.asarray(points.features))
     wrong, differing = (cells != labels).sum(axis=1), (cells != path.baseline).sum(axis=1)
     axes.plot(wrong, differing, ".", color=COLOURS[5], markersize=3, label=f"{len(cells)} classifiers")
     possible = np.arange(n_points + 1)

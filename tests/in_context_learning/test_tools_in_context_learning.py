@@ -10,14 +10,14 @@ from theory import in_context_learning as predicted
 from tools.in_context_learning import which_algorithm
 
 # One shape for all tests: each new one is compiled.
-PROMPTS, EXAMPLES, DIMENSION = 60, 5, 2
+PROMPTS, EXAMPLES, DIMENSION = 60, 4, 2
 ROUNDING = 2.0**-53
 LAST_STEP = 10 ** (0.5 / 8**3) - 1
 """Between two points of the last grid of parameters: half a decade, three times divided by eight."""
 
 SEEDS = st.integers(0, 2**31)
 DECADES = st.floats(-1.5, 1.5)
-few = settings(max_examples=12, deadline=None)
+few = settings(max_examples=8, deadline=None)
 
 
 def drawn(seed, noise_std=0.5):
@@ -29,24 +29,37 @@ def drawn(seed, noise_std=0.5):
 
 
 def learner(weights):
-    """A predictor from a function (X, Y) -> w of a single prompt."""
+    """A predictor from a function that gives the weights w [prompts, d] for examples X [prompts, k, d] and Y."""
+    return lambda X, Y, queries: np.sum(weights(X, Y) * queries, axis=1)
 
-    def predict(inputs, labels, queries):
-        return [weights(X, Y) @ query for X, Y, query in zip(inputs, labels, queries, strict=True)]
 
-    return predict
+def sums(X, Y):
+    return np.einsum("pkd,pk->pd", X, Y)
 
 
 def ridge(regulariser):
-    return learner(lambda X, Y: predicted.ridge_weights(X, Y, regulariser))
+    def weights(X, Y):
+        gram = np.einsum("pkd,pke->pde", X, X) + regulariser * np.eye(DIMENSION)
+        return np.linalg.solve(gram, sums(X, Y)[..., None])[..., 0]
+
+    return learner(weights)
 
 
 def one_step(step):
-    return learner(lambda X, Y: predicted.gradient_step_weights(X, Y, step))
+    return learner(lambda X, Y: 2 * step * sums(X, Y))
 
 
 def one_pass(step):
-    return learner(lambda X, Y: predicted.sgd_weights(X, Y, step))
+    def weights(X, Y):
+        found = np.zeros((len(X), DIMENSION))
+        for k in range(X.shape[1]):
+            found = found - 2 * step * X[:, k] * (np.sum(X[:, k] * found, axis=1) - Y[:, k])[:, None]
+        return found
+
+    return learner(weights)
+
+
+least_squares = learner(lambda X, Y: np.einsum("pdk,pk->pd", np.linalg.pinv(X), Y))
 
 
 def neighbours(weighted):
@@ -57,9 +70,6 @@ def neighbours(weighted):
         return np.sum(shares * labels, axis=1)
 
     return predict
-
-
-least_squares = learner(predicted.ols_weights)
 
 
 def zero(inputs, labels, queries):
@@ -139,20 +149,19 @@ def test_degrees(seed, scale):
 @few
 @given(seed=SEEDS, scale=st.sampled_from([0.5, 2.0, 3.0]), prefixes=st.sets(st.integers(1, EXAMPLES - 1), min_size=1))
 def test_distances_by_their_definition(seed, scale, prefixes):
-    """Equal groups: the jackknife's value of a mean is the mean, to 39 times its rounding and that of two routes."""
+    """Equal groups: the jackknife's value of a mean is the mean, to the rounding of two routes (condition 1e6)."""
     inputs, labels = drawn(seed)
     chosen = sorted(prefixes)
     result = which_algorithm(ridge(0.7), inputs, labels, scale=scale, prefixes=chosen)
     for factor, of in ((1.0, "distance"), (scale, "distance_scaled")):
         X, Y = factor * inputs, factor * labels
         ours, others = (
-            np.array([predict(X[:, :k], Y[:, :k], X[:, k]) for k in chosen])
-            for predict in (ridge(0.7), neighbours(weighted=True))
+            np.array([predict(X[:, :k], Y[:, :k], X[:, k]) for k in chosen]) for predict in (ridge(0.7), least_squares)
         )
         power = np.mean(Y[:, chosen] ** 2)
-        for name, answers in (("3 nearest, weighted", others), ("always zero", 0 * ours)):
+        for name, answers in (("least squares", others), ("always zero", 0 * ours)):
             expected = np.mean((ours - answers) ** 2) / power
-            assert getattr(match(result, name), of).value == pytest.approx(expected, rel=1e4 * ROUNDING)
+            assert getattr(match(result, name), of).value == pytest.approx(expected, rel=1e8 * ROUNDING)
 
 
 @few
@@ -176,7 +185,7 @@ def test_units_do_not_matter(seed, halvings, shrinks):
 def test_noise_of_a_learner_is_in_the_interval():
     """A learner that is ridge regression plus noise of variance v: its distance is v over the labels' mean square.
 
-    Given the noise, λ is fitted; one parameter of 240 answers takes less than a hundredth of the distance.
+    Given the noise, λ is fitted; one parameter of 180 answers takes less than a hundredth of the distance.
     """
     inputs, labels = drawn(5)
     rng, noise_std = np.random.default_rng(0), 0.3
@@ -194,7 +203,8 @@ def test_noise_of_a_learner_is_in_the_interval():
 def test_what_is_as_near_is_not_told_apart():
     first, second = PLANTED["3 nearest"], PLANTED["3 nearest, weighted"]
     result = which_algorithm(lambda *prompt: (first(*prompt) + second(*prompt)) / 2, *drawn(2))
-    assert set(result.nearest) == set(result.nearest_scaled) == {"3 nearest", "3 nearest, weighted"}
+    assert {"3 nearest", "3 nearest, weighted"} <= set(result.nearest) & set(result.nearest_scaled)
+    assert not {"always zero", "one gradient step"} & set(result.nearest)
 
 
 def test_larger_prompts_tell_apart_what_looks_alike():
@@ -255,21 +265,23 @@ def test_overflow_is_a_doubt():
 
 
 X, Y = drawn(0)
+Y_WITH_NAN = Y.copy()
+Y_WITH_NAN[3, 2] = np.nan
 HOSTILE = {
-    "inputs": (zero, [X[0], Y], {}, ValueError, r"inputs must have the shape \[prompts, n, d\], got \(5, 2\)"),
-    "labels": (zero, [X, Y[0]], {}, ValueError, r"labels must have the shape \[prompts, n\], got \(5,\)"),
-    "words": (zero, [X, Y.astype(str).astype(object).tolist()[:1] + [["a"] * 5]], {}, TypeError, "labels must be an"),
+    "inputs": (zero, [X[0], Y], {}, ValueError, r"inputs must have the shape \[prompts, n, d\], got \(4, 2\)"),
+    "labels": (zero, [X, Y[0]], {}, ValueError, r"labels must have the shape \[prompts, n\], got \(4,\)"),
+    "words": (zero, [X, [*Y.tolist()[:1], ["a"] * 4]], {}, TypeError, "labels must be an"),
     "ragged": (zero, [[[1.0], [1.0, 2.0]], Y], {}, TypeError, "inputs must be an array"),
     "unfit": (
         zero,
-        [X, Y[:, :4]],
+        [X, Y[:, :3]],
         {},
         ValueError,
-        r"labels must have the shape \(60, 5\) of the inputs, got \(60, 4\)",
+        r"labels must have the shape \(60, 4\) of the inputs, got \(60, 3\)",
     ),
     "NaN": (
         zero,
-        [X, np.where(Y == Y[3, 2], np.nan, Y)],
+        [X, Y_WITH_NAN],
         {},
         ValueError,
         r"labels must be finite, got nan at \(3, 2\)",
@@ -278,10 +290,10 @@ HOSTILE = {
     "short": (zero, [X[:, :1], Y[:, :1]], {}, ValueError, "at least 2 examples"),
     "no inputs": (zero, [0 * X, Y], {}, ValueError, "inputs must not all be zero"),
     "no labels": (zero, [X, 0 * Y], {}, ValueError, "labels must not all be zero"),
-    "prefix 0": (zero, [X, Y], {"prefixes": [0, 1]}, ValueError, "different numbers from 1 to 4"),
-    "prefix 5": (zero, [X, Y], {"prefixes": [5]}, ValueError, "different numbers from 1 to 4"),
-    "prefix twice": (zero, [X, Y], {"prefixes": [2, 2]}, ValueError, "different numbers from 1 to 4"),
-    "no prefix": (zero, [X, Y], {"prefixes": []}, ValueError, "different numbers from 1 to 4"),
+    "prefix 0": (zero, [X, Y], {"prefixes": [0, 1]}, ValueError, "different numbers from 1 to 3"),
+    "prefix 4": (zero, [X, Y], {"prefixes": [4]}, ValueError, "different numbers from 1 to 3"),
+    "prefix twice": (zero, [X, Y], {"prefixes": [2, 2]}, ValueError, "different numbers from 1 to 3"),
+    "no prefix": (zero, [X, Y], {"prefixes": []}, ValueError, "different numbers from 1 to 3"),
     "half a prefix": (zero, [X, Y], {"prefixes": [1.5]}, TypeError, "integer"),
     "scale 1": (zero, [X, Y], {"scale": 1}, ValueError, "scale must be positive, finite and not 1, got 1"),
     "scale 0": (zero, [X, Y], {"scale": 0.0}, ValueError, "scale must be positive"),

@@ -40,7 +40,7 @@ def numbers_of(result):
     return result.summary.drop(columns=["certificate", "competitors"]).to_numpy(float)
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=8, deadline=None, derandomize=True)
 @given(seed=SEEDS, own=st.booleans())
 def test_every_number_is_that_of_enumeration(seed, own):
     points, labels = drawn(seed)
@@ -101,7 +101,7 @@ def test_every_number_is_that_of_enumeration(seed, own):
             assert abs(found["changed"] - changed) <= 4 * ROUNDING
 
 
-@settings(max_examples=3, deadline=None, derandomize=True)
+@settings(max_examples=2, deadline=None, derandomize=True)
 @given(seed=SEEDS)
 def test_containers_order_weights_and_dependent_columns_do_not_matter(seed):
     points, labels = drawn(seed)
@@ -125,7 +125,7 @@ def test_containers_order_weights_and_dependent_columns_do_not_matter(seed):
     assert np.array_equal(numbers_of(merged), found)
 
 
-@settings(max_examples=3, deadline=None, derandomize=True)
+@settings(max_examples=2, deadline=None, derandomize=True)
 @given(seed=SEEDS, unit=st.floats(0.1, 3.0))
 def test_weights_need_not_be_whole(seed, unit):
     """Optima of weighted problems are proved to a relative 1e-6, which must not move a single sample here."""

@@ -1,0 +1,300 @@
+"""In-context learning side by side with others: `python -m benchmarks.in_context_learning [--quick]`.
+
+Rules: nine textbook learners (least squares, ridge twice, a gradient step twice, a pass of SGD twice, 3 nearest
+neighbours twice) predict every label of 64 prompts of 40 examples at d = 8 from the 1, ..., 39 examples before it.
+scikit-learn fits each prompt and prefix on its own, as it is commonly done (a gradient step is a line of NumPy), on one
+prompt per round, so that its time is extrapolated and marked by ~. NumPy does all prompts of a prefix at once.
+
+Training: the same decoder (pre-LN, un-normalised residual, exact GeLU), the same law of the start, schedule, Adam and law of
+prompts, against a loop of PyTorch on the CPU. The loss is the mean over the
+last tenth of the steps, then over all rounds.
+
+Each contender runs in a process of its own that is bound to one core; the contenders take turns, round by round, so
+that all see the same machine. Seconds are those of the processor, because other programs on the machine would lengthen
+those of the clock; what the first run takes beyond a later one (compilation) has its own column.
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable
+
+from benchmarks.side_by_side import (
+    Answer,
+    first_run_extra,
+    print_header,
+    print_row,
+    serve,
+    speedup,
+    steady_seconds,
+    take_turns,
+    timed,
+    without_torch,
+)
+
+OURS, SKLEARN, NUMPY, TORCH = "ours", "sklearn, one by one", "NumPy, prefix by prefix", "PyTorch loop"
+PROMPTS, EXAMPLES, DIMENSION, NEIGHBOURS = 64, 40, 8, 3
+REGULARISERS, STEPS_GD, STEPS_SGD = (0.0, 0.1, 0.5), (0.01, 0.02), (0.01, 0.03)
+RULES_ROUNDS = {OURS: PROMPTS, NUMPY: PROMPTS, SKLEARN: 1}
+SIZES = {"dimension": 1, "examples": 6, "layers": 2, "width": 16, "heads": 2}
+BATCH, NOISE, RATE, WARM_UP = 64, 0.5, 5e-3, 0.1
+
+
+def draw(seed: int, count: int):
+    """Inputs and noisy labels."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    inputs = rng.standard_normal((count, EXAMPLES, DIMENSION))
+    weights = rng.standard_normal((count, DIMENSION))
+    return inputs, np.einsum("pnd,pd->pn", inputs, weights) + 0.5 * rng.standard_normal((count, EXAMPLES))
+
+
+def ours():
+    import jax
+    import numpy as np
+
+    from sims import in_context_learning as observed
+
+    jax.config.update("jax_enable_x64", True)
+    rules = [
+        *(observed.ridge(regulariser) for regulariser in REGULARISERS),
+        *(observed.gradient_step(step) for step in STEPS_GD),
+        *(observed.sgd(step) for step in STEPS_SGD),
+        *(observed.nearest_neighbours(NEIGHBOURS, weighted=weighted) for weighted in (False, True)),
+    ]
+
+    def predict(inputs, labels):
+        prompts = observed.Prompts(inputs, labels, np.zeros((len(inputs), DIMENSION)))
+        return np.asarray(observed.predict_all(prompts, rules))[:, :, 1:]
+
+    return predict
+
+
+def in_numpy():
+    import numpy as np
+
+    def predict(inputs, labels):
+        answers = np.empty((9, *labels.shape))
+        passes = np.zeros((2, len(inputs), DIMENSION))
+        for k in range(1, EXAMPLES):
+            X, Y, query = inputs[:, :k], labels[:, :k], inputs[:, k]
+            sums = np.einsum("pkd,pk->pd", X, Y)
+            gram = X.transpose(0, 2, 1) @ X
+            weights = [np.einsum("pdk,pk->pd", np.linalg.pinv(X), Y)]
+            weights += [
+                np.linalg.solve(gram + r * np.eye(DIMENSION), sums[..., None])[..., 0] for r in REGULARISERS[1:]
+            ]
+            weights += [2 * step * sums for step in STEPS_GD]
+            residuals = np.einsum("spd,pd->sp", passes, X[:, -1]) - Y[:, -1]
+            passes -= 2 * np.array(STEPS_SGD)[:, None, None] * residuals[..., None] * X[:, -1]
+            answers[:7, :, k] = np.einsum("rpd,pd->rp", np.array([*weights, *passes]), query)
+            distances = np.sum((X - query[:, None]) ** 2, axis=2)
+            nearest = np.argsort(distances, axis=1)[:, :NEIGHBOURS]
+            near = np.take_along_axis(Y, nearest, axis=1)
+            shares = 1 / np.take_along_axis(distances, nearest, axis=1)
+            answers[7:, :, k] = near.mean(axis=1), np.sum(shares * near, axis=1) / shares.sum(axis=1)
+        return answers[:, :, 1:]
+
+    return predict
+
+
+def sklearn():
+    import numpy as np
+    from sklearn.linear_model import LinearRegression, Ridge, SGDRegressor
+    from sklearn.neighbors import KNeighborsRegressor
+
+    def one_pass(step):
+        return SGDRegressor(
+            penalty=None,
+            fit_intercept=False,
+            shuffle=False,
+            max_iter=1,
+            tol=None,
+            learning_rate="constant",
+            eta0=2 * step,
+        )
+
+    def answer(X, Y, query):
+        near = min(NEIGHBOURS, len(Y))
+        before = [LinearRegression(fit_intercept=False)]
+        before += [Ridge(regulariser, fit_intercept=False) for regulariser in REGULARISERS[1:]]
+        after = [one_pass(step) for step in STEPS_SGD]
+        after += [KNeighborsRegressor(near, weights=kind) for kind in ("uniform", lambda distance: distance**-2.0)]
+        steps = [2 * step * (Y @ X) @ query[0] for step in STEPS_GD]
+        first, last = ([float(fit.fit(X, Y).predict(query)[0]) for fit in fits] for fits in (before, after))
+        return [*first, *steps, *last]
+
+    def predict(inputs, labels):
+        answers = [
+            [answer(inputs[p, :k], labels[p, :k], inputs[p, k : k + 1]) for k in range(1, EXAMPLES)]
+            for p in range(len(inputs))
+        ]
+        return np.moveaxis(np.array(answers), 2, 0)
+
+    return predict
+
+
+def reference(inputs, labels):
+    """The answers to one prompt, by the theory."""
+    import numpy as np
+
+    from theory import in_context_learning as predicted
+
+    answers = []
+    for k in range(1, EXAMPLES):
+        X, Y, query = inputs[:k], labels[:k], inputs[k]
+        weights = [predicted.ridge_weights(X, Y, regulariser) for regulariser in REGULARISERS]
+        weights += [predicted.gradient_step_weights(X, Y, step) for step in STEPS_GD]
+        weights += [predicted.sgd_weights(X, Y, step) for step in STEPS_SGD]
+        near = [predicted.nearest_neighbour_weights(X, query, NEIGHBOURS, kind) @ Y for kind in (False, True)]
+        answers.append([*(w @ query for w in weights), *near])
+    return np.array(answers).T
+
+
+def answer_rules(name: str) -> Callable[[int], Answer]:
+    """The processor seconds per prompt of a round, and the largest error of the first prompt."""
+    import numpy as np
+
+    predict = {OURS: ours, NUMPY: in_numpy, SKLEARN: sklearn}[name]()
+
+    def answer(seed: int) -> Answer:
+        inputs, labels = draw(seed, RULES_ROUNDS[name])
+        seconds, answers = timed(predict, inputs, labels)
+        error = np.abs(answers[:, 0] - reference(inputs[0], labels[0])).max()
+        return {"seconds": seconds / len(inputs), "error": float(error)}
+
+    return answer
+
+
+def train_ours(seed: int, steps: int):
+    import jax
+
+    from sims.in_context_learning import TrainingSettings, train
+
+    settings = TrainingSettings(**SIZES, steps=steps, learning_rate=RATE, batch=BATCH, noise_std=NOISE, warm_up=WARM_UP)
+    return train(jax.random.key(seed), settings, progress=False).losses
+
+
+def torch_decoder():
+    import torch
+    from torch import nn
+
+    width, heads, positions = SIZES["width"], SIZES["heads"], 2 * SIZES["examples"]
+
+    class Layer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
+            self.project, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+        def forward(self, hidden):
+            projected = self.project(self.norms[0](hidden)).view(len(hidden), positions, 3, heads, -1)
+            mixed = nn.functional.scaled_dot_product_attention(*projected.permute(2, 0, 3, 1, 4), is_causal=True)
+            hidden = hidden + self.out(mixed.transpose(1, 2).reshape(hidden.shape))
+            return hidden + self.mlp(self.norms[1](hidden))
+
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.readout = nn.Linear(SIZES["dimension"] + 1, width), nn.Linear(width, 1)
+            self.positions = nn.Parameter(0.02 * torch.randn(positions, width))
+            self.layers = nn.Sequential(*(Layer() for _ in range(SIZES["layers"])))
+
+        def forward(self, tokens):
+            return self.readout(self.layers(self.embedding(tokens) + self.positions)[:, ::2])[..., 0]
+
+    return Decoder()
+
+
+def train_torch(seed: int, steps: int):
+    import math
+
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    model = torch_decoder()
+    optimiser = torch.optim.Adam(model.parameters(), lr=RATE, betas=(0.9, 0.98), eps=1e-9)
+    rising = int(WARM_UP * steps)
+
+    def share(step):
+        return step / rising if step < rising else (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share)
+    examples, dimension, losses = SIZES["examples"], SIZES["dimension"], []
+    for _ in range(steps):
+        inputs = torch.randn(BATCH, examples, dimension)
+        labels = (inputs @ torch.randn(BATCH, dimension, 1))[..., 0] + NOISE * torch.randn(BATCH, examples)
+        tokens = torch.zeros(BATCH, 2 * examples, dimension + 1)
+        tokens[:, ::2, 1:], tokens[:, 1::2, 0] = inputs, labels
+        optimiser.zero_grad()
+        loss = torch.mean((model(tokens) - labels) ** 2)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        losses.append(loss.detach())
+    return torch.stack(losses).numpy()
+
+
+def answer_training(name: str, steps: int) -> Callable[[int], Answer]:
+    """The processor seconds of a training, and the loss in its last tenth."""
+    train = train_ours if name == OURS else train_torch
+
+    def answer(seed: int) -> Answer:
+        seconds, losses = timed(train, seed, steps)
+        return {"seconds": seconds, "loss": float(losses[-(steps // 10) :].mean())}
+
+    return answer
+
+
+def compare_rules(rounds: int) -> None:
+    """Print the table of the rules."""
+    answers = take_turns("benchmarks.in_context_learning", {name: ("rules", name, 0) for name in RULES_ROUNDS}, rounds)
+    seconds = {name: steady_seconds(answers[name]) for name in RULES_ROUNDS}
+    print(f"\n### 9 rules, {PROMPTS} prompts x {EXAMPLES - 1} prefixes, d = {DIMENSION}, {rounds} rounds\n")
+    print_header("contender", "seconds", "first run, s", "worst error", "ours is faster by")
+    for name, prompts in RULES_ROUNDS.items():
+        print_row(
+            name,
+            f"{'' if prompts == PROMPTS else '~'}{statistics.median(seconds[name]) * PROMPTS:.3g}",
+            f"+{first_run_extra(answers[name]) * prompts:.2f}",
+            f"{max(answer['error'] for answer in answers[name]):.1e}",
+            f"{speedup(seconds[name], seconds[OURS]):.1f}",
+        )
+
+
+def compare_training(rounds: int, steps: int) -> None:
+    """Print the table of the trainings."""
+    names = without_torch([OURS, TORCH])
+    answers = take_turns("benchmarks.in_context_learning", {name: ("training", name, steps) for name in names}, rounds)
+    seconds = {name: steady_seconds(answers[name]) for name in names}
+    sizes = "d = {dimension}, n = {examples}, L = {layers}, H = {width}, M = {heads}".format(**SIZES)
+    print(f"\n### Training, {sizes}, batch {BATCH}, {steps} steps, {rounds} round{'s' if rounds > 1 else ''}\n")
+    print_header("contender", "steps per second", "first run, s", "loss at the end", "ours is faster by")
+    for name in names:
+        losses = [answer["loss"] for answer in answers[name]]
+        print_row(
+            name,
+            f"{steps / statistics.median(seconds[name]):.0f}",
+            f"+{first_run_extra(answers[name]):.2f}",
+            f"{statistics.mean(losses):.3f} ({min(losses):.3f} to {max(losses):.3f})",
+            f"{speedup(seconds[name], seconds[OURS]):.1f}",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and steps, about half a minute")
+    parser.add_argument("--serve", nargs=3, metavar=("WORKLOAD", "NAME", "STEPS"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        workload, name, steps = arguments.serve
+        serve(answer_rules(name) if workload == "rules" else answer_training(name, int(steps)))
+        return
+    compare_rules(1 if arguments.quick else 7)
+    compare_training(*((1, 500) if arguments.quick else (3, 3000)))
+
+
+if __name__ == "__main__":
+    main()
