@@ -5,9 +5,9 @@ neighbours twice) predict every label of 64 prompts of 40 examples at d = 8 from
 scikit-learn fits each prompt and prefix on its own, as it is commonly done (a gradient step is a line of NumPy), on one
 prompt per round, so that its time is extrapolated and marked by ~. NumPy does all prompts of a prefix at once.
 
-Training: the same decoder (pre-LN, un-normalised residual, exact GeLU), the same law of the start, schedule, Adam and law of
-prompts, against a loop of PyTorch on the CPU. The loss is the mean over the
-last tenth of the steps, then over all rounds.
+Training: the same decoder (pre-LN, un-normalised residual, exact GeLU) with the same law of start and prompts, the same
+Adam and schedule, against a loop of PyTorch on the CPU. The loss is the mean over the last tenth of the steps, then over
+all rounds.
 
 Each contender runs in a process of its own that is bound to one core; the contenders take turns, round by round, so
 that all see the same machine. Seconds are those of the processor, because other programs on the machine would lengthen
@@ -252,7 +252,9 @@ def compare_rules(rounds: int) -> None:
     """Print the table of the rules."""
     answers = take_turns("benchmarks.in_context_learning", {name: ("rules", name, 0) for name in RULES_ROUNDS}, rounds)
     seconds = {name: steady_seconds(answers[name]) for name in RULES_ROUNDS}
-    print(f"\n### 9 rules, {PROMPTS} prompts x {EXAMPLES - 1} prefixes, d = {DIMENSION}, {rounds} rounds\n")
+    print(
+        f"\n### 9 rules, {PROMPTS} prompts x {EXAMPLES - 1} prefixes, d = {DIMENSION}, {rounds} round{'s' if rounds > 1 else ''}\n"
+    )
     print_header("contender", "seconds", "first run, s", "worst error", "ours is faster by")
     for name, prompts in RULES_ROUNDS.items():
         print_row(
@@ -293,7 +295,7 @@ def main() -> None:
         serve(answer_rules(name) if workload == "rules" else answer_training(name, int(steps)))
         return
     compare_rules(1 if arguments.quick else 7)
-    compare_training(*((1, 500) if arguments.quick else (3, 3000)))
+    compare_training(*((1, 200) if arguments.quick else (3, 2000)))
 
 
 if __name__ == "__main__":

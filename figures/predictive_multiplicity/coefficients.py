@@ -36,9 +36,9 @@ def coefficients(
     untouched = changeable & (discrepant.dichotomy == baseline.dichotomy)
     person = int(np.argmax(np.where(untouched if untouched.any() else changeable, table.totals, -1)))
     models = (baseline, discrepant, flips.solutions[person])
-    names = ("best", f"most discrepant\n(ε = {epsilon:.2%})", "flips one person")
+    names = ("best", "most discrepant", "flips one person")
     weights = np.array([100 * model.weights / np.abs(model.weights).sum() for model in models]).T
-    drawn, axes = plt.subplots(figsize=(6.2, 0.27 * len(weights) + 2.2))
+    drawn, axes = plt.subplots(figsize=(7.4, 0.27 * len(weights) + 1.6))
     largest = np.abs(weights).max()
     image = axes.imshow(weights, cmap="PuOr_r", vmin=-largest, vmax=largest, aspect="auto")
     for (row, column), value in np.ndenumerate(weights):
@@ -53,7 +53,7 @@ def coefficients(
             f"{name}\nerrors {model.errors} ({model.errors / table.n:.2%})\n"
             f"changed {changed} [{low}, {high}]\nscore {column @ design:+.2f}"
         )
-    axes.set_xticks(range(3), below)
+    axes.set_xticks(range(3), below, fontsize=8)
     starred = [
         f"{name} *" if value == 1 else name for name, value in zip(table.columns, table.rows[person], strict=True)
     ]
@@ -62,6 +62,6 @@ def coefficients(
     total = table.totals[person]
     positives = counts(table)[0][person]
     axes.set(ylabel="feature (* = 1 for the person)", xlabel="linear classifier")
-    axes.set_title(f"COMPAS, {target}, n = {table.n}; person: one of {total} with equal features, {positives} positive")
-    drawn.colorbar(image, ax=axes, label="coefficient, Σ|w| = 100", fraction=0.05)
+    axes.set_title(f"{target}, n = {table.n}, ε = {epsilon:.2%}\nperson: one of {total} alike, {positives} positive")
+    drawn.colorbar(image, ax=axes, label="coefficient, Σ|w| = 100", fraction=0.04)
     return drawn

@@ -26,9 +26,9 @@ def exclusive_or(copies: int = 25, tolerances: int = 26) -> Figure:
     The optimal classifiers, found by integer programming: shaded where + is predicted, ringed the corner that is wrong;
     the line is where the weights of largest margin γ (Σ|w| = 1, intercept counted) of the theory's linear program
     change sign. (e) Discrepancy δ and ambiguity α around the first of them against the error tolerance ε: points by
-    integer programs, lines from the list of all 14 linear dichotomies; dashed, Proposition 1: δ ≤ 2R + ε, met at ε = 0
-    and again at ε = 1 - 2R, where the opposite of the baseline competes. After Figure 1 of Marx, Calmon & Ustun 2020,
-    as recalled.
+    integer programs, lines from the list of all 14 linear dichotomies; dashed, Proposition 1: δ ≤ 2R + ε, at most 1,
+    met at ε = 0, at ε = R, and from 1 - 2R on, where the opposite of the baseline competes. After Figure 1 of Marx,
+    Calmon & Ustun 2020, as recalled.
     """
     table = observed.aggregate(_CORNERS, _EXCLUSIVE_OR, np.full(4, copies))
     optima = observed.co_optimal(table).solutions

@@ -42,7 +42,7 @@ def groups(
     changed = (path.solutions[at].dichotomy != baseline.dichotomy)[table.row_of_sample]
     ambiguous = [ambiguous_rows(solved, int(e))[table.row_of_sample] for e in path.admitted]
     least = predicted.flip_error_bounds(baseline.dichotomy, *counts(table))
-    grid = np.unique(np.linspace(0, path.admitted.max(), 100).astype(int))
+    every = np.arange(path.admitted.max() + 1)
 
     def share(of: np.ndarray, group: np.ndarray) -> float:
         """Percent of the people of a group, samples being weighted by how many people they are."""
@@ -58,7 +58,8 @@ def groups(
         left.plot([limit, limit], [place - 0.3, place + 0.3], color=colour)
         for values, marker in ((ambiguous[at], "s"), (changed, "o"), (wrong, "^")):
             left.plot(share(values, group), place, marker, color=colour, markersize=5)
-        right.plot(100 * grid / table.n, [bound(int(e), group) for e in grid], color=colour, linewidth=0.6)
+        limits = [bound(e, group) for e in every.tolist()]
+        right.step(100 * every / table.n, limits, where="post", color=colour, linewidth=0.6)
         right.plot(100 * path.tolerances, [share(one, group) for one in ambiguous], "s", color=colour, label=name)
     sizes = [int(samples.counts[group].sum()) for group in members.values()]
     left.set_yticks(range(len(members)), [f"{name}\nn = {size}" for name, size in zip(members, sizes, strict=True)])

@@ -24,8 +24,9 @@ def held_out(
 ) -> Figure:
     """Competing classifiers conflict on new people about as often as on those they were found with.
 
-    COMPAS without race, split at random into `training_share` and the rest, `splits` times. Blue circles: exact
-    discrepancy (a) and ambiguity (b) on the training people. Orange squares: the same classifiers (for ambiguity, those
+    COMPAS without race, split at random into `training_share` and the rest, `splits` times. Blue circles
+    (a little to the left of their tolerance): exact discrepancy (a) and ambiguity (b) on the training people. Orange
+    squares (a little to the right): the same classifiers (for ambiguity, those
     of the flips and the most discrepant one) applied to the held-out people; these are not optima there, and a score of
     0 counts as negative. (c) Errors of the baseline (dotted, mean over splits) and of the most discrepant competitor:
     on training people it stays within R + ε by definition, the line. Lines in (a, b): knapsack and flip bounds on the
@@ -42,13 +43,16 @@ def held_out(
         shares.append(_measured(samples, seen, training, tolerances))
     measured = {name: 100 * np.array([one[name] for one in shares]) for name in shares[0]}
     at = 100 * np.asarray(tolerances)
+    beside = 0.012 * at.max()
     drawn, panels = plt.subplots(1, 3, figsize=(9.6, 3.1), sharex=True)
     for axes, name in zip(panels, ("discrepancy", "ambiguity", "errors"), strict=True):
         limit = measured[f"{name}, bound"].mean(axis=0)
         bound = {"discrepancy": "knapsack bound", "ambiguity": "flip bound", "errors": "R + ε"}[name]
         axes.plot(at, limit, color=COLOURS[6], label=bound)
-        points_with_intervals(axes, at, measured[f"{name}, training"], COLOURS[0], label="training people")
-        points_with_intervals(axes, at, measured[f"{name}, held out"], COLOURS[1], fmt="s", label="held-out people")
+        points_with_intervals(axes, at - beside, measured[f"{name}, training"], COLOURS[0], label="training people")
+        points_with_intervals(
+            axes, at + beside, measured[f"{name}, held out"], COLOURS[1], fmt="s", label="held-out people"
+        )
         axes.set(xlabel="error tolerance ε (% of people)", ylabel=f"{name} (% of people)")
     for which, colour in (("training", COLOURS[0]), ("held out", COLOURS[1])):
         panels[2].axhline(measured[f"baseline, {which}"].mean(), color=colour, linestyle=":")

@@ -26,8 +26,8 @@ def paths(
     changes. Right: ambiguity, the share that some such classifier changes. Circles: exact, by integer programs, every
     answer recounted (bars up to the proved bound where time ran out). Squares: the best of an ad-hoc pool of 1100
     elastic nets around the same baseline: a lower bound. Lines: upper bounds from the counts of labels alone, the
-    fractional knapsack for discrepancy and the flip bound for ambiguity. Proposition 1, 2R + ε, is named in the title
-    where it lies above the panel. After Marx, Calmon & Ustun 2020; their over-sampling of the rarer label is left out.
+    fractional knapsack for discrepancy and the flip bound for ambiguity. Proposition 1 (2R + ε, in the title) lies
+    above the panels. After Marx, Calmon & Ustun 2020; their over-sampling of the rarer label is left out.
     """
     drawn, panels = plt.subplots(len(targets), 2, figsize=(8, 3.1 * len(targets)), squeeze=False, sharex=True)
     for target, (left, right) in zip(targets, panels, strict=True):

@@ -43,14 +43,14 @@ def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 
             middle, errors, np.array([one.cells for one in results]), colour, fmt=marker, label=name, markersize=2.5
         )
     middle.set(xlabel="errors E (points)", ylabel="linear classifiers (number)", xlim=(0, n_points))
-    middle.set_ylim(0, 1.45 * expected.max())
+    middle.set_ylim(0, 1.75 * expected.max())
     middle.legend(loc="upper left")
 
     at = np.unique(np.linspace(0, n_points, shown).astype(int))
     for name, symbol, colour, marker in (("discrepancy", "δ", COLOURS[0], "o"), ("ambiguity", "α", COLOURS[2], "s")):
         percent = 100 * np.array([getattr(one, name)[at] for one in found]) / n_points
         points_with_intervals(right, 100 * at / n_points, percent, colour, label=f"{name} {symbol}", fmt=marker)
-    fine = np.linspace(0, 1, 101)
+    fine = errors / n_points
     bounds = [[min(1.0, predicted.discrepancy_bound(one.errors / n_points, e)) for e in fine] for one in found]
     right.plot(100 * fine, 100 * np.mean(bounds, axis=0), "--", color=COLOURS[6], label="Proposition 1")
     right.set(xlabel="error tolerance ε (% of points)", ylabel="points (%)", ylim=(0, 108))

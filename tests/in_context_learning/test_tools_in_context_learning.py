@@ -17,7 +17,7 @@ LAST_STEP = 10 ** (0.5 / 8**3) - 1
 
 SEEDS = st.integers(0, 2**31)
 DECADES = st.floats(-1.5, 1.5)
-few = settings(max_examples=8, deadline=None)
+few = settings(max_examples=6, deadline=None)
 
 
 def drawn(seed, noise_std=0.5):
@@ -258,7 +258,7 @@ def test_a_prompt_that_outweighs_the_rest_is_a_doubt():
 
 
 def test_overflow_is_a_doubt():
-    result = which_algorithm(ridge(1.0), *drawn(9), scale=1e60)
+    result = which_algorithm(zero, *drawn(9), scale=1e60)
     assert "one pass of SGD diverges on prompts times 1e+60" in result.doubts
     assert np.isinf(match(result, "one pass of SGD").distance_scaled.value)
     assert "one pass of SGD" not in result.nearest_scaled
@@ -294,7 +294,7 @@ HOSTILE = {
     "prefix 4": (zero, [X, Y], {"prefixes": [4]}, ValueError, "different numbers from 1 to 3"),
     "prefix twice": (zero, [X, Y], {"prefixes": [2, 2]}, ValueError, "different numbers from 1 to 3"),
     "no prefix": (zero, [X, Y], {"prefixes": []}, ValueError, "different numbers from 1 to 3"),
-    "half a prefix": (zero, [X, Y], {"prefixes": [1.5]}, TypeError, "integer"),
+    "half a prefix": (zero, [X, Y], {"prefixes": [1.5]}, TypeError, "prefixes must be whole numbers, got"),
     "scale 1": (zero, [X, Y], {"scale": 1}, ValueError, "scale must be positive, finite and not 1, got 1"),
     "scale 0": (zero, [X, Y], {"scale": 0.0}, ValueError, "scale must be positive"),
     "scale nan": (zero, [X, Y], {"scale": float("nan")}, ValueError, "scale must be positive"),

@@ -85,12 +85,15 @@ def checked_prompts(inputs: Any, labels: Any) -> Prompts:
     return Prompts(of_inputs, of_labels, np.zeros((count, dimension)))
 
 
-def checked_prefixes(prefixes: Sequence[int] | None, labels: Float[np.ndarray, "prompts examples"]) -> list[int]:
-    """The prefixes to ask for; ValueError if one is out of range, twice there, or all their labels are zero."""
-    examples = labels.shape[1]
-    chosen = list(range(1, examples)) if prefixes is None else [operator.index(k) for k in prefixes]
-    if not chosen or len(set(chosen)) < len(chosen) or not all(1 <= k < examples for k in chosen):
-        raise ValueError(f"prefixes must be different numbers from 1 to {examples - 1}, got {chosen}")
+def checked_prefixes(prefixes: Any, labels: Float[np.ndarray, "prompts examples"]) -> list[int]:
+    """The prefixes to ask for, all of them for None; raises as `which_algorithm`."""
+    most = labels.shape[1] - 1
+    try:
+        chosen = list(range(1, most + 1)) if prefixes is None else [operator.index(k) for k in prefixes]
+    except TypeError:
+        raise TypeError(f"prefixes must be whole numbers, got {prefixes!r}") from None
+    if not chosen or len(set(chosen)) < len(chosen) or not all(1 <= k <= most for k in chosen):
+        raise ValueError(f"prefixes must be different numbers from 1 to {most}, got {chosen}")
     if not labels[:, chosen].any():
         raise ValueError("labels must not all be zero at the queries")
     return chosen

@@ -1,6 +1,5 @@
 """Which textbook algorithm answers as a user's in-context learner does?"""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ def which_algorithm(
     inputs: Any,
     labels: Any,
     *,
-    prefixes: Sequence[int] | None = None,
+    prefixes: Any = None,
     scale: float | int = 2.0,
     confidence: float = 0.95,
 ) -> Resemblance:

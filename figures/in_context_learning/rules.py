@@ -1,0 +1,165 @@
+"""Which rule is it: distances from least squares and from a trained model (F1), and λ against the noise (F2)."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from figures.drawing import COLOURS, figure
+from figures.in_context_learning import models, simulations
+from figures.in_context_learning.simulations import LINEAR, NEIGHBOURS
+from figures.panels import label, points_with_intervals
+from figures.replicates import replicates
+from sims.in_context_learning import baselines, metrics, training
+from theory import in_context_learning as predicted
+
+_NAMES = ("Ridge(0.1)", "GD(0.01)", "GD(0.02)", "SGD(0.01)", "SGD(0.03)", "3-NN weighted", "3-NN uniform")
+_LOOKS = [(COLOURS[0], "s"), (COLOURS[1], "^"), (COLOURS[1], "v"), (COLOURS[2], "D"), (COLOURS[2], "d"),
+          (COLOURS[3], "P"), (COLOURS[3], "X")]  # fmt: skip
+
+
+@figure("F1", quick={"runs": 4, "model_dimension": 1, "layers": 2, "steps": 500, "prompts": 512})
+def rules_compared(
+    dimension: int = 8,
+    largest: int = 14,
+    runs: int = 16,
+    count: int = 128,
+    model_dimension: int = 2,
+    layers: int = 4,
+    steps: int = 8000,
+    prompts: int = 2048,
+) -> Figure:
+    """How far the textbook rules are from least squares, for which the paper's trained model stands, and from a model.
+
+    Prompts without noise, τ = 1. (a) Squared prediction difference SPD / d to least squares in d dimensions, which
+    takes the place of the paper's model with 16 layers (within 0.01 of it, according to its figure 1) and is exact.
+    Lines: exact laws; points: simulation, means of `runs` samples of `count` prompts. "label": the label itself, whose
+    distance is what nobody can know. The neighbour rules have no law; their points are joined by thin lines. (b) SPD/d,
+    (c) ILWD/d (difference of the weights behind the answers) between the rules and one small trained model, drawn with
+    `model_dimension` dimensions and the given layers instead of the paper's 8 and 16, whose distance to least squares
+    is in black. Bars: 99 % Student intervals, in (b) and (c) over `prompts` prompts and 64 of them, for this one model.
+    """
+    drawn, axes = plt.subplots(1, 3, figsize=(10.5, 3.7))
+    prefixes = np.arange(1, largest + 1)
+    static = {"dimension": dimension, "examples": largest + 1, "count": count}
+    found = replicates(simulations.distances_to_least_squares, runs, static, {})
+    _exact_laws(axes[0], found["distances_to_least_squares"].values[:, :, 1:], dimension, prefixes)
+    settings = models.ladder(model_dimension, layers, steps)
+    rules = [baselines.ols(), *LINEAR, *NEIGHBOURS]
+    seen = np.arange(1, settings.examples)
+    for of_rule, name, (colour, marker) in zip(
+        np.asarray(models.distances(settings, rules, prompts)), ("least squares", *_NAMES), _MODEL_LOOKS, strict=True
+    ):
+        points_with_intervals(axes[1], seen, of_rule, colour, fmt=f"{marker}-", linewidth=0.6, label=name)
+    for of_rule, (colour, marker) in zip(_weight_distances(settings, seen), _MODEL_LOOKS, strict=False):
+        points_with_intervals(axes[2], seen, of_rule, colour, fmt=f"{marker}-", linewidth=0.6)
+    axes[0].set(xlabel="number of examples k", ylabel="SPD / d to least squares", title=f"d = {dimension}, exact")
+    axes[0].set_ylim(0, 1.25)
+    size = f"model: d = {model_dimension}, L = {layers}, H = {settings.width}"
+    axes[1].set(xlabel="number of examples k", ylabel="SPD / d to the model", title=size, ylim=(0, None))
+    axes[2].set(xlabel="number of examples k", ylabel="ILWD / d to the model", title=size, ylim=(0, None))
+    for axis, letter in zip(axes, "abc", strict=True):
+        label(axis, letter)
+    handles, names = axes[1].get_legend_handles_labels()
+    more, label_name = axes[0].get_legend_handles_labels()
+    drawn.legend(handles + more[-1:], names + label_name[-1:], loc="outside lower center", ncols=9, fontsize=7)
+    return drawn
+
+
+_MODEL_LOOKS = [(COLOURS[6], "o"), *_LOOKS]
+
+
+def _exact_laws(
+    axis: Axes, found: Float[np.ndarray, "runs rules prefixes"], dimension: int, prefixes: np.ndarray
+) -> None:
+    laws = [lambda k: predicted.spd_ridge_to_ols(0.1, dimension, k)]
+    laws += [lambda k, a=step: predicted.spd_gradient_step_to_ols(dimension, k, a) for step in (0.01, 0.02)]
+    laws += [lambda k, a=step: predicted.spd_sgd_to_ols(dimension, k, a) for step in (0.01, 0.03)]
+    for row, (name, (colour, marker)) in enumerate(zip(_NAMES, _LOOKS, strict=True)):
+        if row < len(laws):
+            values = [laws[row](int(k)) / dimension for k in prefixes]
+            axis.plot(prefixes, values, color=colour, label=name)
+        style = {"fmt": marker if row < len(laws) else f"{marker}:", "linewidth": 0.6, "markersize": 3}
+        points_with_intervals(axis, prefixes, found[:, row], colour, **style)
+    values = [predicted.spd_labels(dimension, int(k)) / dimension for k in prefixes]
+    axis.plot(prefixes, values, "--", color=COLOURS[5], label="label (a)")
+    points_with_intervals(axis, prefixes, found[:, -1], COLOURS[5], markersize=2.5)
+
+
+def _weight_distances(settings: training.TrainingSettings, seen: np.ndarray, count: int = 64) -> np.ndarray:
+    """Squared distance / d between the weights behind a model and those of the linear rules, prompt by prompt."""
+    model, asked = models.trained(settings), models.fresh_prompts(settings, count)
+    queries = jax.random.normal(jax.random.key(3), (32, settings.dimension))
+    exact = baselines.weights_all(asked, [baselines.ols(), *LINEAR])
+    found = []
+    for k in seen:
+        fit = metrics.implicit_fit(partial(training.in_context_predictions, model), asked, int(k), queries)
+        found.append(jnp.sum((exact[:, :, int(k)] - fit.weights) ** 2, axis=-1) / settings.dimension)
+    return np.moveaxis(np.asarray(jnp.stack(found)), 0, -1)
+
+
+@figure("F2", quick={"columns": ((0.0, 1.0), (0.5, 1.0)), "steps": 500, "prompts": 1024})
+def noise_and_regulariser(
+    dimension: int = 8,
+    columns: Sequence[tuple[float, float]] = ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)),
+    prefixes: Sequence[int] = (1, 2, 3),
+    steps: int = 2000,
+    prompts: int = 8192,
+) -> Figure:
+    """A learner of noisy labels is ridge regression with λ = σ²/τ²: the minimum of every column is on the diagonal.
+
+    Rows: ridge regression with five λ, the first one least squares. Columns: pairs (σ, τ) of noise and weights. (a)
+    Squared difference SPD / (d τ²) to the Bayes predictor at d dimensions, mean over k = `prefixes`; exact, and 0 on
+    the diagonal. (b) The same for small trained models in place of the Bayes predictor, one for each column, of scalar
+    problems with τ = 1, two layers of 16 units and the mean over k = 1 to 5 of a sample of `prompts` prompts; the paper
+    has one model of 8 dimensions and 16 layers for each. Rings: smallest of the column. ∞: an infinite mean.
+    """
+    regularisers = [(s / t) ** 2 for s, t in ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75))]
+    exact = np.array(
+        [
+            [
+                np.mean([predicted.spd_ridge_to_bayes(row, dimension, k, t, s) for k in prefixes]) / dimension / t**2
+                for s, t in columns
+            ]
+            for row in regularisers
+        ]
+    )
+    rules = [baselines.ridge(row) for row in regularisers]
+    found = np.empty_like(exact)
+    for column, (sigma, tau) in enumerate(columns):
+        settings = models.small(steps, noise_std=sigma / tau)
+        found[:, column] = np.asarray(models.distances(settings, rules, prompts)).mean(axis=(1, 2))
+        infinite = np.isinf(predicted.spd_ridge_to_bayes(0.0, 1, 1, 1.0, sigma / tau))
+        found[0, column] = np.inf if infinite else found[0, column]
+    drawn, axes = plt.subplots(1, 2, figsize=(9, 3.7))
+    titles = f"Bayes predictor, d = {dimension}, exact", "trained models, d = 1"
+    for axis, cells, title, letter in zip(axes, (exact, found), titles, "ab", strict=True):
+        _heat_map(axis, cells, regularisers, columns)
+        axis.set_title(title)
+        label(axis, letter)
+    return drawn
+
+
+def _heat_map(
+    axis: Axes, cells: np.ndarray, regularisers: Sequence[float], columns: Sequence[tuple[float, float]]
+) -> None:
+    shown = np.where(np.isfinite(cells) & (cells > 0), cells, np.nan)
+    image = axis.imshow(shown, norm=LogNorm(), cmap="cividis", aspect="auto")
+    axis.figure.colorbar(image, ax=axis, label="SPD / (d τ²)")
+    light = np.nanmax(shown) ** 0.5 * np.nanmin(shown) ** 0.5
+    for (row, column), value in np.ndenumerate(cells):
+        text = "∞" if np.isinf(value) else f"{value:.1e}" if value > 0 else "0"
+        dark_cell = np.isfinite(value) and 0 < value < light
+        axis.text(column, row, text, ha="center", va="center", fontsize=7, color="white" if dark_cell else "black")
+    for column, row in enumerate(cells.argmin(axis=0)):
+        axis.plot(column, row, "o", markersize=30, markerfacecolor="none", markeredgecolor=COLOURS[1])
+    axis.set_yticks(range(len(regularisers)), ["0 (OLS)", *(f"{row:.3g}" for row in regularisers[1:])])
+    axis.set_xticks(range(len(columns)), [f"{(s / t) ** 2:.3g}\n({s:g}/{t:g})²" for s, t in columns])
+    axis.set(xlabel="noise (σ/τ)² of the prompts", ylabel="regulariser λ")
