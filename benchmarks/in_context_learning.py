@@ -6,8 +6,8 @@ scikit-learn fits each prompt and prefix on its own, as it is commonly done (a g
 prompt per round, so that its time is extrapolated and marked by ~. NumPy does all prompts of a prefix at once.
 
 Training: the same decoder (pre-LN, un-normalised residual, exact GeLU) with the same law of start and prompts, the same
-Adam and schedule, against a loop of PyTorch on the CPU. The loss is the mean over the last tenth of the steps, then over
-all rounds.
+Adam and schedule, against a loop of PyTorch on the CPU. The loss is the mean over the last tenth of the steps, then
+over all rounds.
 
 Each contender runs in a process of its own that is bound to one core; the contenders take turns, round by round, so
 that all see the same machine. Seconds are those of the processor, because other programs on the machine would lengthen
@@ -252,9 +252,8 @@ def compare_rules(rounds: int) -> None:
     """Print the table of the rules."""
     answers = take_turns("benchmarks.in_context_learning", {name: ("rules", name, 0) for name in RULES_ROUNDS}, rounds)
     seconds = {name: steady_seconds(answers[name]) for name in RULES_ROUNDS}
-    print(
-        f"\n### 9 rules, {PROMPTS} prompts x {EXAMPLES - 1} prefixes, d = {DIMENSION}, {rounds} round{'s' if rounds > 1 else ''}\n"
-    )
+    sizes = f"{PROMPTS} prompts x {EXAMPLES - 1} prefixes, d = {DIMENSION}"
+    print(f"\n### 9 rules, {sizes}, {rounds} round{'s' if rounds > 1 else ''}\n")
     print_header("contender", "seconds", "first run, s", "worst error", "ours is faster by")
     for name, prompts in RULES_ROUNDS.items():
         print_row(

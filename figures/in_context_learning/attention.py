@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 
 from figures.drawing import COLOURS, figure
@@ -45,11 +46,11 @@ def linear_attention_phases(
         ]
     )
     levels = [1, 1.05, 1.1, 1.25, 1.5, 2, 4, 10, 30, 100]
-    filled = phases.contourf(lengths, noises, quotient, levels, norm="log", cmap="cividis", extend="max")
+    colours = BoundaryNorm(levels, 256, extend="max")
+    filled = phases.contourf(lengths, noises, quotient, levels, norm=colours, cmap="cividis", extend="max")
     phases.axvline(dimension, color="white", linestyle="--", linewidth=0.8)
     bar = drawn.colorbar(filled, ax=phases, ticks=levels, label="linear attention's risk / Bayes risk")
     bar.ax.set_yticklabels([f"{level:g}" for level in levels])
-    bar.ax.minorticks_off()
     phases.set(xscale="log", yscale="log", xlabel="context length N", ylabel="noise variance σ² / τ²")
     phases.set_title(f"d = {dimension}")
     covariance, noise = np.diag(variances), 0.25
@@ -61,7 +62,7 @@ def linear_attention_phases(
         entries.axhline(1 / variance, color=colour, linestyle=":", linewidth=0.8)
         points_with_intervals(entries, list(contexts), found[:, :, row].T, colour)
     entries.set(xscale="log", xlabel="context length N", ylabel="eigenvalue of the map A", ylim=(0, None))
-    entries.legend(loc="center right")
+    entries.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
     for axis, letter in zip((phases, entries), "ab", strict=True):
         label(axis, letter)
     return drawn

@@ -1,5 +1,7 @@
 """How precise the constructions are in floating point: F9."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
@@ -40,7 +42,7 @@ def precision_of_constructions(dimension: int = 4, points: int = 13, factors: in
 
 def _products(axis: Axes, points: int, factors: int) -> None:
     x, y = np.random.default_rng(0).uniform(-1, 1, (2, factors))
-    series = (
+    series: tuple[tuple[str, Any, bool, np.ndarray], ...] = (
         ("float64", np.float64, False, np.logspace(-7.5, -0.5, points)),
         ("float64, Richardson", np.float64, True, np.logspace(-5, -0.5, points)),
         ("float32", np.float32, False, np.logspace(-3.3, -0.5, points)),
@@ -91,7 +93,7 @@ def _theorems(axis: Axes, dimension: int, points: int) -> None:
 
 def _pads(axis: Axes, rows: int, points: int) -> None:
     entries = np.abs(np.random.default_rng(2).standard_normal(rows))
-    total, squares, length = entries.sum(), entries @ entries, rows + 2
+    total, squares, length = float(entries.sum()), float(entries @ entries), rows + 2
     sizes = np.logspace(2, 11, points)
     fine = np.geomspace(sizes[0], sizes[-1], 100)
     pass_through = jax.jit(activations.layer_norm)
@@ -101,6 +103,8 @@ def _pads(axis: Axes, rows: int, points: int) -> None:
         passed = np.sqrt(2 / length) * sizes * np.asarray(pass_through(columns))[2:]
         errors = np.linalg.norm(passed - entries[:, None], axis=0) / np.sqrt(squares)
         axis.plot(sizes, errors, marker, color=colour, label=f"{kind} pads")
-        axis.plot(fine, [1 - predicted.layer_norm_factor(pad, total, squares, kind) for pad in fine], color=colour)
+        axis.plot(
+            fine, [1 - predicted.layer_norm_factor(float(pad), total, squares, kind) for pad in fine], color=colour
+        )
     axis.plot(fine, np.finfo(float).eps * fine / length, ":", color=COLOURS[6], label="rounding, ε N / L")
     axis.set(xlabel="pad N of the layer norm", ylabel="relative error of what is passed on", ylim=(1e-14, 1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ from sims.in_context_learning.learner import Transformer
 from sims.in_context_learning.prompts import Prompts
 
 
-@figure("F4", quick={"dimension": 1, "layers": 2, "steps": 500, "control_steps": 500, "probe_steps": 200,
+@figure("F4", quick={"dimension": 1, "layers": 1, "steps": 500, "control_steps": 500, "probe_steps": 200,
                      "prompts": 1024})  # fmt: skip
 def probed_quantities(
     dimension: int = 2,
@@ -35,9 +36,9 @@ def probed_quantities(
     weights of the first k = `prefix` examples off the states after each layer (0: the embedding), at the positions of
     these examples; on prompts that were not trained on, with 99 % Student intervals over them. Filled: two-layer
     probes; open: linear ones, after a learned mixture of positions. Dashed: two-layer probes of the same model trained
-    on w = 1 instead, which has no weights to find. (c) That mixture for the two-layer probe of the best layer: the weight of
-    every position (grey: the labels'). A model of `dimension` dimensions and `layers` layers; the paper's figures 4 and
-    5 have 4 dimensions and 16 layers of 512 units.
+    on w = 1 instead, which has no weights to find. (c) That mixture for the two-layer probe of the best layer: the
+    weight of every position (grey: the labels'). A model of `dimension` dimensions and `layers` layers; the paper's
+    figures 4 and 5 have 4 dimensions and 16 layers of 512 units.
     """
     settings = models.ladder(dimension, layers, steps)
     constant = replace(settings, steps=control_steps, weight_std=0.0, weight_mean=1.0)
@@ -90,7 +91,7 @@ def _probed(
     return found
 
 
-@figure("F6", quick={"dimension": 1, "depths": (1, 2), "steps": 500, "prompts": 64})
+@figure("F6", quick={"dimension": 1, "depths": (1,), "steps": 500, "prompts": 64})
 def linearity_of_answers(
     dimension: int = 2, depths: Sequence[int] = (1, 2, 4), steps: int = 8000, prompts: int = 128, queries: int = 32
 ) -> Figure:
@@ -110,9 +111,7 @@ def linearity_of_answers(
     axis.axhline(1, color=COLOURS[6], linewidth=0.8, label="rules with weights (exact)")
     for of_model, layers, colour, marker in zip(settings, depths, COLOURS, "o^v", strict=False):
         model = models.trained(of_model)
-        shares = explained_shares(
-            lambda shown, model=model: training.in_context_predictions(model, shown), asked, prefixes, inputs
-        )
+        shares = explained_shares(partial(training.in_context_predictions, model), asked, prefixes, inputs)
         points_with_intervals(axis, prefixes, shares, colour, fmt=f"{marker}-", linewidth=0.6, label=f"L = {layers}")
     neighbours = [baselines.nearest_neighbours()]
     shares = explained_shares(lambda shown: baselines.predict_all(shown, neighbours)[0], asked, prefixes, inputs)
@@ -127,5 +126,6 @@ def explained_shares(
     predict: metrics.Predictor, asked: Prompts, prefixes: np.ndarray, inputs: Array
 ) -> Float[np.ndarray, "count prefixes"]:
     """R² of the linear fit to a learner's answers after each number of examples, prompt by prompt."""
+    predict = models.at_full_length(predict, models.EXAMPLES)
     fits = [metrics.implicit_fit(predict, asked, int(k), inputs).r_squared for k in prefixes]
     return np.array(fits).T

@@ -1,12 +1,14 @@
 """The small models that the figures look at: trained once, read from the cache of the claims afterwards."""
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from sims.compilation_cache import cache_folder
 from sims.in_context_learning import training
 from sims.in_context_learning.baselines import Rule
 from sims.in_context_learning.learner import Transformer
+from sims.in_context_learning.metrics import Predictor
 from sims.in_context_learning.prompts import Prompts, sample_prompts
 from sims.in_context_learning.training import TrainingSettings
 
@@ -49,3 +51,18 @@ def distances(settings: TrainingSettings, rules: list[Rule], count: int) -> Floa
     """Squared differences over d between a trained model and rules, after k = 1, 2, ... examples."""
     found = training.evaluate(trained(settings), fresh_prompts(settings, count), rules)
     return found.differences[:, :, 1:] / settings.dimension
+
+
+def at_full_length(predict: Predictor, examples: int) -> Predictor:
+    """The same learner asked with shorter prompts, which are filled up with zeros: one program for all lengths.
+
+    No prediction depends on what comes after it.
+    """
+
+    def answer(shown: Prompts) -> Array:
+        length = shown.labels.shape[1]
+        filling = ((0, 0), (0, examples - length))
+        filled = Prompts(jnp.pad(shown.inputs, (*filling, (0, 0))), jnp.pad(shown.labels, filling), shown.weights)
+        return jnp.asarray(predict(filled))[:, :length]
+
+    return answer

@@ -25,7 +25,7 @@ _LOOKS = [(COLOURS[0], "s"), (COLOURS[1], "^"), (COLOURS[1], "v"), (COLOURS[2], 
           (COLOURS[3], "P"), (COLOURS[3], "X")]  # fmt: skip
 
 
-@figure("F1", quick={"runs": 4, "model_dimension": 1, "layers": 2, "steps": 500, "prompts": 512})
+@figure("F1", quick={"runs": 4, "model_dimension": 1, "layers": 1, "steps": 500, "prompts": 512})
 def rules_compared(
     dimension: int = 8,
     largest: int = 14,
@@ -79,16 +79,16 @@ _MODEL_LOOKS = [(COLOURS[6], "o"), *_LOOKS]
 def _exact_laws(
     axis: Axes, found: Float[np.ndarray, "runs rules prefixes"], dimension: int, prefixes: np.ndarray
 ) -> None:
-    laws = [lambda k: predicted.spd_ridge_to_ols(0.1, dimension, k)]
-    laws += [lambda k, a=step: predicted.spd_gradient_step_to_ols(dimension, k, a) for step in (0.01, 0.02)]
-    laws += [lambda k, a=step: predicted.spd_sgd_to_ols(dimension, k, a) for step in (0.01, 0.03)]
+    sizes = [(dimension, int(k)) for k in prefixes]
+    laws = [[predicted.spd_ridge_to_ols(0.1, *size) for size in sizes]]
+    laws += [[predicted.spd_gradient_step_to_ols(*size, step) for size in sizes] for step in (0.01, 0.02)]
+    laws += [[predicted.spd_sgd_to_ols(*size, step) for size in sizes] for step in (0.01, 0.03)]
     for row, (name, (colour, marker)) in enumerate(zip(_NAMES, _LOOKS, strict=True)):
         if row < len(laws):
-            values = [laws[row](int(k)) / dimension for k in prefixes]
-            axis.plot(prefixes, values, color=colour, label=name)
+            axis.plot(prefixes, np.array(laws[row]) / dimension, color=colour, label=name)
         style = {"fmt": marker if row < len(laws) else f"{marker}:", "linewidth": 0.6, "markersize": 3}
         points_with_intervals(axis, prefixes, found[:, row], colour, **style)
-    values = [predicted.spd_labels(dimension, int(k)) / dimension for k in prefixes]
+    values = [predicted.spd_labels(*size) / dimension for size in sizes]
     axis.plot(prefixes, values, "--", color=COLOURS[5], label="label (a)")
     points_with_intervals(axis, prefixes, found[:, -1], COLOURS[5], markersize=2.5)
 
@@ -98,18 +98,20 @@ def _weight_distances(settings: training.TrainingSettings, seen: np.ndarray, cou
     model, asked = models.trained(settings), models.fresh_prompts(settings, count)
     queries = jax.random.normal(jax.random.key(3), (32, settings.dimension))
     exact = baselines.weights_all(asked, [baselines.ols(), *LINEAR])
+    predict = models.at_full_length(partial(training.in_context_predictions, model), settings.examples)
     found = []
     for k in seen:
-        fit = metrics.implicit_fit(partial(training.in_context_predictions, model), asked, int(k), queries)
+        fit = metrics.implicit_fit(predict, asked, int(k), queries)
         found.append(jnp.sum((exact[:, :, int(k)] - fit.weights) ** 2, axis=-1) / settings.dimension)
     return np.moveaxis(np.asarray(jnp.stack(found)), 0, -1)
 
 
-@figure("F2", quick={"columns": ((0.0, 1.0), (0.5, 1.0)), "steps": 500, "prompts": 1024})
+@figure("F2", quick={"columns": ((0.0, 1.0), (0.5, 1.0)), "layers": 1, "steps": 500, "prompts": 1024})
 def noise_and_regulariser(
     dimension: int = 8,
     columns: Sequence[tuple[float, float]] = ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)),
     prefixes: Sequence[int] = (1, 2, 3),
+    layers: int = 2,
     steps: int = 2000,
     prompts: int = 8192,
 ) -> Figure:
@@ -118,7 +120,7 @@ def noise_and_regulariser(
     Rows: ridge regression with five λ, the first one least squares. Columns: pairs (σ, τ) of noise and weights. (a)
     Squared difference SPD / (d τ²) to the Bayes predictor at d dimensions, mean over k = `prefixes`; exact, and 0 on
     the diagonal. (b) The same for small trained models in place of the Bayes predictor, one for each column, of scalar
-    problems with τ = 1, two layers of 16 units and the mean over k = 1 to 5 of a sample of `prompts` prompts; the paper
+    problems with τ = 1, `layers` layers of 16 units and the mean over k = 1 to 5 of a sample of `prompts` prompts; the paper
     has one model of 8 dimensions and 16 layers for each. Rings: smallest of the column. ∞: an infinite mean.
     """
     regularisers = [(s / t) ** 2 for s, t in ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75))]
@@ -134,7 +136,7 @@ def noise_and_regulariser(
     rules = [baselines.ridge(row) for row in regularisers]
     found = np.empty_like(exact)
     for column, (sigma, tau) in enumerate(columns):
-        settings = models.small(steps, noise_std=sigma / tau)
+        settings = models.small(steps, layers, noise_std=sigma / tau)
         found[:, column] = np.asarray(models.distances(settings, rules, prompts)).mean(axis=(1, 2))
         infinite = np.isinf(predicted.spd_ridge_to_bayes(0.0, 1, 1, 1.0, sigma / tau))
         found[0, column] = np.inf if infinite else found[0, column]

@@ -20,43 +20,30 @@ _FAMILY = {
 }
 
 
-@figure("F3", quick={"dimension": 1, "depths": (1, 2), "steps": 500, "widths": (4, 16), "small_steps": 500,
-                     "prompts": 1024})  # fmt: skip
+@figure("F3", quick={"dimension": 1, "depths": (1,), "steps": 500, "prompts": 1024})
 def phases_of_depth(
-    dimension: int = 2,
-    depths: Sequence[int] = (1, 2, 4),
-    steps: int = 8000,
-    widths: Sequence[int] = (4, 8, 16),
-    small_steps: int = 2000,
-    prompts: int = 4096,
+    dimension: int = 2, depths: Sequence[int] = (1, 2, 4), steps: int = 8000, prompts: int = 4096
 ) -> Figure:
     """The deeper a trained model, the nearer to least squares, past Ridge(0.1) and far from one gradient step.
 
-    Squared difference SPD / d between trained models and four rules, mean over k = 1 to 5 of prompts without noise: (a)
-    against the depth L, `dimension` dimensions, one head of 32 units; (b) against the width H, scalar problems, two
-    layers with two heads. Dotted at the right: exact distance of each rule from least squares, where a perfect model's
-    points would be. Bars: 99 % Student intervals over `prompts` prompts; one model each. A miniature of the paper's
-    sweep (d = 8 and 16, up to 16 layers and 1024 units, 500 000 steps): its three phases need those sizes.
+    Squared difference SPD / d between trained models and four rules against the depth L, mean over k = 1 to 5 of
+    prompts without noise; `dimension` dimensions, one head of 32 units. Dotted at the right: exact distance of each
+    rule from least squares, where a perfect model's points would be. Bars: 99 % Student intervals over `prompts`
+    prompts; one model each. A miniature of the paper's sweep (d = 8 and 16, up to 16 layers and 1024 units, 500 000
+    steps): its three phases need those sizes. For the width see F8.
     """
-    drawn, axes = plt.subplots(1, 2, figsize=(8.4, 3.5))
-    deep = [models.ladder(dimension, layers, steps) for layers in depths]
-    wide = [models.small(small_steps, width=width) for width in widths]
-    panels = (
-        ("layers L", depths, deep, dimension, f"d = {dimension}, H = 32"),
-        ("width H", widths, wide, 1, "d = 1, L = 2"),
-    )
-    for axis, (text, sizes, settings, d, title), letter in zip(axes, panels, "ab", strict=True):
-        found = [np.asarray(models.distances(s, list(_FAMILY.values()), prompts)).mean(axis=2) for s in settings]
-        for row, (name, colour, marker) in enumerate(zip(_FAMILY, COLOURS, "os^D", strict=False)):
-            runs = np.array([of_model[row] for of_model in found]).T
-            points_with_intervals(axis, list(sizes), runs, colour, fmt=f"{marker}-", linewidth=0.6, label=name)
-            axis.axhline(_exact_distance(name, d), xmin=0.9, color=colour, linestyle=":")
-        axis.set_xscale("log", base=2)
-        axis.set_xticks(list(sizes), [str(size) for size in sizes])
-        axis.set(xlim=(sizes[0] / 1.15, 1.5 * sizes[-1]), xlabel=text, ylabel="SPD / d to the model", title=title)
-        axis.set_ylim(0, None)
-        label(axis, letter)
-    axes[0].legend()
+    drawn, axis = plt.subplots(figsize=(5.6, 3.7))
+    settings = [models.ladder(dimension, layers, steps) for layers in depths]
+    found = [np.asarray(models.distances(s, list(_FAMILY.values()), prompts)).mean(axis=2) for s in settings]
+    for row, (name, colour, marker) in enumerate(zip(_FAMILY, COLOURS, "os^D", strict=False)):
+        runs = np.array([of_model[row] for of_model in found]).T
+        points_with_intervals(axis, list(depths), runs, colour, fmt=f"{marker}-", linewidth=0.6, label=name)
+        axis.axhline(_exact_distance(name, dimension), xmin=0.9, color=colour, linestyle=":")
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(list(depths), [str(layers) for layers in depths])
+    axis.set(xlim=(depths[0] / 1.15, 1.5 * depths[-1]), ylim=(0, None), xlabel="layers L")
+    axis.set(ylabel="SPD / d to the model", title=f"d = {dimension}, H = {settings[0].width}")
+    axis.legend()
     return drawn
 
 
@@ -69,11 +56,12 @@ def _exact_distance(name: str, dimension: int) -> float:
     return float(np.mean([predicted.spd_ridge_to_ols(parameter, dimension, k) for k in prefixes])) / dimension
 
 
-@figure("F8", quick={"depths": (1, 2), "widths": (4, 16), "heads": (2,), "steps": 500, "prompts": 1024})
+@figure("F8", quick={"layers": 1, "depths": (1,), "widths": (16,), "heads": (2,), "steps": 500, "prompts": 1024})
 def smallest_sizes(
     depths: Sequence[int] = (1, 2, 4),
     widths: Sequence[int] = (4, 8, 16),
     heads: Sequence[int] = (1, 2),
+    layers: int = 2,
     steps: int = 2000,
     prompts: int = 4096,
 ) -> Figure:
@@ -81,19 +69,19 @@ def smallest_sizes(
 
     SPD to least squares over SPD to Ridge(0.1), both from the same trained model, mean over k = 1 to 5 of scalar
     prompts without noise: below the line at 1 the model counts as least squares. (a) Against the depth L (H = 16, two
-    heads), (b) the width H (L = 2, two heads), (c) the number of heads M (L = 2, H = 16). The quotients of 8 samples of
+    heads), (b) the width H (`layers` layers, two heads), (c) the number of heads M (as many, H = 16). The quotients of 8 samples of
     prompts, with 99 % Student intervals of their mean; one model for each size, after `steps` steps. A miniature of the
     paper's figure 8, which has d up to 20 and the smallest size of a sweep with 500 000 steps.
     """
     drawn, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True)
     panels = (
-        ("layers L", depths, [models.small(steps, layers=layers) for layers in depths]),
-        ("width H", widths, [models.small(steps, width=width) for width in widths]),
-        ("heads M", heads, [models.small(steps, heads=number) for number in heads]),
+        ("layers L", depths, [models.small(steps, depth) for depth in depths]),
+        ("width H", widths, [models.small(steps, layers, width=width) for width in widths]),
+        ("heads M", heads, [models.small(steps, layers, heads=number) for number in heads]),
     )
-    rules = [_FAMILY["least squares"], _FAMILY["Ridge(0.1)"]]
+    rules = list(_FAMILY.values())  # only two are needed, but these have been compiled for the other figure
     for axis, (text, sizes, settings), letter in zip(axes, panels, "abc", strict=True):
-        found = [np.asarray(models.distances(s, rules, prompts)).reshape(2, 8, -1).mean(axis=2) for s in settings]
+        found = [np.asarray(models.distances(s, rules, prompts))[:2].reshape(2, 8, -1).mean(axis=2) for s in settings]
         quotients = np.array([to_ols / to_ridge for to_ols, to_ridge in found]).T
         points_with_intervals(axis, list(sizes), quotients, COLOURS[0])
         axis.axhline(1, color=COLOURS[6], linewidth=0.8)
@@ -105,7 +93,7 @@ def smallest_sizes(
     return drawn
 
 
-@figure("F12", quick={"depths": (1, 2), "steps": 500, "prompts": 1024})
+@figure("F12", quick={"depths": (1,), "steps": 500, "prompts": 1024})
 def ladder_to_the_bayes_error(
     depths: Sequence[int] = (1, 2, 4), steps: int = 6000, noise_std: float = 0.5, prompts: int = 8192
 ) -> Figure:

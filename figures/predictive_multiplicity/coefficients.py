@@ -48,10 +48,10 @@ def coefficients(
     below = []
     for name, model, column in zip(names, models, weights.T, strict=True):
         changed = predicted.disagreement(model.dichotomy, baseline.dichotomy, table.totals)
-        low, high = predicted.disagreement_range(model.errors, baseline.errors, int(table.n))
+        low, high = predicted.disagreement_range(int(model.errors), int(baseline.errors), int(table.n))
         below.append(
             f"{name}\nerrors {model.errors} ({model.errors / table.n:.2%})\n"
-            f"changed {changed} [{low}, {high}]\nscore {column @ design:+.2f}"
+            f"changed {changed}\n(of {low} to {high})\nscore {column @ design:+.2f}"
         )
     axes.set_xticks(range(3), below, fontsize=8)
     starred = [

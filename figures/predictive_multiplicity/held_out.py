@@ -14,7 +14,7 @@ from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 
 
-@figure("F6", quick={"splits": 2, "tolerances": (0.0, 0.0025, 0.01)})
+@figure("F6", quick={"splits": 4, "tolerances": (0.0, 0.0025, 0.01)})
 def held_out(
     target: str = "arrest",
     splits: int = 6,

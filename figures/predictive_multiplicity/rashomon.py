@@ -1,5 +1,7 @@
 """Every linear classifier of a set of points, F5."""
 
+from functools import partial
+
 import jax
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,14 +27,12 @@ def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 
     both ends. (c) Discrepancy and ambiguity around the best classifier of each set against the tolerance ε, means
     likewise; dashed: mean of Proposition 1, 2R + ε, at most 1. The Rashomon diagram and (b) are new.
     """
-    keys = jax.random.split(jax.random.key(0), runs)
-    sets = [observed.gaussian_set(key, n_points, dim=dim, noise=noise) for key in keys]
-    found = [_enumerated(one) for one in sets]
+    samples, found = _enumerated(n_points, dim, noise, runs)
     drawn, (left, middle, right) = plt.subplots(1, 3, figsize=(10, 3.5))
-    _draw_cells(left, sets[0], found[0])
+    _draw_cells(left, *samples[0], found[0])
 
     errors = np.arange(n_points + 1)
-    unrelated = [_enumerated(observed.gaussian_set(key, n_points, dim=dim, noise=0.5)) for key in keys]
+    _, unrelated = _enumerated(n_points, dim, 0.5, runs)
     expected = predicted.cover_count(n_points, dim + 1) * binom.pmf(errors, n_points, 0.5)
     middle.plot(errors, expected, color=COLOURS[6], label="fair labels, exact mean")
     for results, colour, marker, name in (
@@ -60,15 +60,24 @@ def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 
     return drawn
 
 
-def _enumerated(points: observed.LabelledPoints) -> observed.Paths:
-    positives = (np.asarray(points.labels) == 1).astype(int)
-    return observed.enumerate_paths(np.asarray(points.features), positives, 1 - positives)
+def _enumerated(
+    n_points: int, dim: int, noise: float, runs: int
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[observed.Paths]]:
+    """Points with labels 0 and 1 of `runs` sets, and what meeting all linear classifiers of each tells."""
+    keys = jax.random.split(jax.random.key(0), runs)
+    features, labels = _draw_sets(keys, n_points, dim, noise)
+    samples = list(zip(np.asarray(features), (np.asarray(labels) == 1).astype(int), strict=True))
+    return samples, [observed.enumerate_paths(points, label, 1 - label) for points, label in samples]
 
 
-def _draw_cells(axes: Axes, points: observed.LabelledPoints, path: observed.Paths) -> None:
-    labels = (np.asarray(points.labels) == 1).astype(int)
-    n_points = len(labels)
-    cells = observed.dichotomies(np.asarray(points.features))
+@partial(jax.jit, static_argnames=("n_points", "dim"))
+def _draw_sets(keys: jax.Array, n_points: int, dim: int, noise: float) -> observed.LabelledPoints:
+    return jax.vmap(lambda key: observed.gaussian_set(key, n_points, dim=dim, noise=noise))(keys)
+
+
+def _draw_cells(axes: Axes, points: np.ndarray, labels: np.ndarray, path: observed.Paths) -> None:
+    n_points = len(points)
+    cells = observed.dichotomies(points)
     wrong, differing = (cells != labels).sum(axis=1), (cells != path.baseline).sum(axis=1)
     axes.plot(wrong, differing, ".", color=COLOURS[5], markersize=3, label=f"{len(cells)} classifiers")
     possible = np.arange(n_points + 1)

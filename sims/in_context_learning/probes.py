@@ -41,10 +41,11 @@ class TrainedProbe(NamedTuple):
     losses: Float[Array, "steps"]
 
 
+@eqx.filter_jit
 def hidden_states(model: Transformer, prompts: Prompts) -> Float[Array, "states count positions width"]:
     """The residual stream of a model for each prompt: L + 1 states, the embedded tokens first."""
     read = tokens(prompts).astype(model.positions.dtype)
-    return eqx.filter_vmap(model.hidden_states, out_axes=1)(read)
+    return jax.vmap(model.hidden_states, out_axes=1)(read)
 
 
 def moment_targets(prompts: Prompts, prefix: int) -> Float[Array, "count dimension"]:
@@ -97,6 +98,7 @@ def train_probe(
     )
 
 
+@eqx.filter_jit
 def probe_errors(
     probe: Probe, hidden: Float[AnyArray, "count positions width"], targets: Float[AnyArray, "count outputs"]
 ) -> Float[Array, "count"]:

@@ -1,5 +1,6 @@
 """Every figure of predictive multiplicity draws at small sizes, and holds the theory and the answers it tells of."""
 
+import jax
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from figures.predictive_multiplicity.exact import solved_compas
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 
-FEATURES = ("age_leq_25", "age_geq_46", "n_priors_eq_0", "n_priors_geq_2", "n_priors_geq_5")
+FEATURES = ("age_leq_25", "female", "n_priors_eq_0", "n_priors_geq_2")
 TOLERANCES = (0.0, 0.01, 0.05)
 SMALL = {"tolerances": TOLERANCES, "features": FEATURES}
 TINY = {
@@ -19,17 +20,20 @@ TINY = {
     "F3": {**SMALL, "target": "arrest", "epsilon": 0.05},
     "F4": {**SMALL, "epsilon": 0.05},
     "F5": {"n_points": 12, "runs": 6},
-    "F6": {**SMALL, "splits": 3},
+    "F6": {**SMALL, "splits": 2},
 }
 PANELS = {"F1": 5, "F2": 2, "F3": 2, "F4": 2, "F5": 3, "F6": 3}
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
+    # The programs run for microseconds: compiling them is all there is to wait for.
+    jax.config.update("jax_disable_most_optimizations", True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path_factory.mktemp("cache")))
         with style():
             yield {drawing.name: drawing.draw(**TINY[drawing.name]) for drawing in figures("predictive_multiplicity")}
+    jax.config.update("jax_disable_most_optimizations", False)
     plt.close("all")
 
 
@@ -113,7 +117,7 @@ def test_coefficients_have_the_errors_and_changes_they_are_printed_with(drawn, s
     for model, text in zip(signs.T, below, strict=True):
         assert f"errors {solved.table.errors(model)} " in text
         changed = solved.table.disagreement(model, solved.baseline.dichotomy)
-        assert f"changed {changed} [" in text
+        assert f"changed {changed}\n" in text
     least = solved.table.errors(solved.baseline.dichotomy)
     assert all(solved.table.errors(model) <= least + 0.05 * solved.table.n for model in signs.T)
     starred = [text.get_text() for text in axes.get_yticklabels()]
