@@ -115,13 +115,13 @@ def noise_and_regulariser(
     steps: int = 2000,
     prompts: int = 8192,
 ) -> Figure:
-    """A learner of noisy labels is ridge regression with λ = σ²/τ²: the minimum of every column is on the diagonal.
+    """The best learner of noisy labels is ridge regression with λ = σ²/τ²: exact minima lie on the diagonal.
 
     Rows: ridge regression with five λ, the first one least squares. Columns: pairs (σ, τ) of noise and weights. (a)
     Squared difference SPD / (d τ²) to the Bayes predictor at d dimensions, mean over k = `prefixes`; exact, and 0 on
     the diagonal. (b) The same for small trained models in place of the Bayes predictor, one for each column, of scalar
-    problems with τ = 1, `layers` layers of 16 units and the mean over k = 1 to 5 of a sample of `prompts` prompts; the paper
-    has one model of 8 dimensions and 16 layers for each. Rings: smallest of the column. ∞: an infinite mean.
+    problems with τ = 1, `layers` layers of 16 units and the mean over k = 1 to 5 of a sample of `prompts` prompts; the
+    paper has one model of 8 dimensions and 16 layers for each. Rings: smallest of the column. ∞: an infinite mean.
     """
     regularisers = [(s / t) ** 2 for s, t in ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75))]
     exact = np.array(

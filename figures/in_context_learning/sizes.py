@@ -69,9 +69,9 @@ def smallest_sizes(
 
     SPD to least squares over SPD to Ridge(0.1), both from the same trained model, mean over k = 1 to 5 of scalar
     prompts without noise: below the line at 1 the model counts as least squares. (a) Against the depth L (H = 16, two
-    heads), (b) the width H (`layers` layers, two heads), (c) the number of heads M (as many, H = 16). The quotients of 8 samples of
-    prompts, with 99 % Student intervals of their mean; one model for each size, after `steps` steps. A miniature of the
-    paper's figure 8, which has d up to 20 and the smallest size of a sweep with 500 000 steps.
+    heads), (b) the width H (`layers` layers, two heads), (c) the number of heads M (as many, H = 16). The quotients of
+    8 samples of prompts, with 99 % Student intervals of their mean; one model for each size, after `steps` steps. A
+    miniature of the paper's figure 8, which has d up to 20 and the smallest size of a sweep with 500 000 steps.
     """
     drawn, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True)
     panels = (

@@ -69,7 +69,7 @@ def which_algorithm(
     if not (0 < scale < np.inf and scale != 1):
         raise ValueError(f"scale must be positive, finite and not 1, got {scale}")
     prompts = checked_prompts(inputs, labels)
-    chosen = checked_prefixes(prefixes, prompts.labels)
+    chosen = checked_prefixes(prefixes, np.asarray(prompts.labels))
     usual = ask(predict, prompts, chosen)
     scaled = ask(predict, prompts._replace(inputs=scale * prompts.inputs, labels=scale * prompts.labels), chosen)
     groups = stratified_groups(np.zeros(len(usual.answers), int))
