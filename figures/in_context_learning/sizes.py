@@ -24,7 +24,7 @@ _FAMILY = {
 def phases_of_depth(
     dimension: int = 2, depths: Sequence[int] = (1, 2, 4), steps: int = 8000, prompts: int = 4096
 ) -> Figure:
-    """The deeper a trained model, the nearer to least squares, past Ridge(0.1) and far from one gradient step.
+    """The deeper a trained model, the nearer it is to least squares, and the less to one gradient step.
 
     Squared difference SPD / d between trained models and four rules against the depth L, mean over k = 1 to 5 of
     prompts without noise; `dimension` dimensions, one head of 32 units. Dotted at the right: exact distance of each
