@@ -25,7 +25,7 @@ _LOOKS = [(COLOURS[0], "s"), (COLOURS[1], "^"), (COLOURS[1], "v"), (COLOURS[2], 
           (COLOURS[3], "P"), (COLOURS[3], "X")]  # fmt: skip
 
 
-@figure("F1", quick={"runs": 4, "model_dimension": 1, "layers": 1, "steps": 500, "prompts": 512})
+@figure("F1", quick={"runs": 8, "model_dimension": 1, "layers": 1, "steps": 500, "prompts": 512})
 def rules_compared(
     dimension: int = 8,
     largest: int = 14,
@@ -61,7 +61,7 @@ def rules_compared(
     for of_rule, (colour, marker) in zip(_weight_distances(settings, seen), _MODEL_LOOKS, strict=False):
         points_with_intervals(axes[2], seen, of_rule, colour, fmt=f"{marker}-", linewidth=0.6)
     axes[0].set(xlabel="number of examples k", ylabel="SPD / d to least squares", title=f"d = {dimension}, exact")
-    axes[0].set_ylim(0, 1.25)
+    axes[0].set(ylim=(0, 1.25), xticks=range(2, largest + 1, 2))
     size = f"model: d = {model_dimension}, L = {layers}, H = {settings.width}"
     axes[1].set(xlabel="number of examples k", ylabel="SPD / d to the model", title=size, ylim=(0, None))
     axes[2].set(xlabel="number of examples k", ylabel="ILWD / d to the model", title=size, ylim=(0, None))

@@ -111,6 +111,21 @@ def test_a_set_of_several_chunks():
     assert_same(paths, by_definition(np.concatenate([above, 1 - above]), labels, 1 - labels, paths.baseline))
 
 
+def test_nothing_competes_with_a_better_classifier_that_is_not_linear():
+    """Labels along a parabola's zigzag: the true labelling makes no error, and every dichotomy some."""
+    across = np.arange(8) + np.array([0.1, 0.0, 0.3, 0.0, 0.2, 0.0, 0.15, 0.0])
+    points = np.stack([across, across**2], axis=1)
+    labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
+    positives, negatives = 3 * labels, 2 * (1 - labels)  # 20 samples in all
+    paths = enumerate_paths(points, positives, negatives, labels)
+    cells = dichotomies(points)
+    least = np.where(cells == 1, negatives, positives).sum(axis=1).min()
+    assert paths.errors == 0 < least
+    assert (paths.discrepancy[:least] == 0).all()
+    assert (paths.ambiguity[:least] == 0).all()
+    assert_same(paths, by_definition(cells, positives, negatives, labels))
+
+
 def test_one_class_is_predicted_by_a_constant():
     positives = np.array([1, 5, 2, 2, 3, 3, 2, 2])
     paths = enumerate_paths(gaussian(3), positives, np.zeros(8, int))
