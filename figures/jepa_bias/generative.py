@@ -55,7 +55,9 @@ def generative_models(
             )
             horizon = 1.15 * float(np.max(latest))
             start = observed.aligned_init(jax.random.key(1), len(covariance), depth, init, objective, basis=basis)
-            step = min(0.25 * observed.largest_stable_step(covariances[0], covariances[1], depth, objective), horizon / 500)
+            step = min(
+                0.25 * observed.largest_stable_step(covariances[0], covariances[1], depth, objective), horizon / 500
+            )
             when, strengths = flow_of_network(start, covariances, objective, horizon, step, basis, records=40)
             grid = np.linspace(0, horizon, 300)
             for feature, colour in zip(shown, FEATURE_COLOURS, strict=False):
