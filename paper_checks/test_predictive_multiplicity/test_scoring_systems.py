@@ -220,12 +220,12 @@ def test_slim__reduction(trial, n_sets=4, most_drawn=100):
         )
         optimum = predicted.brute_force_optimum(features, labels, lower, upper, Fraction(1, 64), Fraction(1, 1024))
         settled = observed.settled_errors(problem, float(optimum.objective))
-        if not np.any(settled >= 0):
-            continue  # a set of which no point is settled says nothing
-        kept.append(observed.scoring_system(problem, settled).objective)
-        exact.append(float(optimum.objective))
         # A point that every optimum gets wrong, though some coefficients do not, is asked to be right.
         wrong = np.all(labels[:, None] * (features @ optimum.coefficients.T) <= 0, axis=1) & features.any(axis=1)
+        if not np.any(settled >= 0) or not np.any(wrong):
+            continue  # a set of which no point is settled says nothing, nor does one that nothing could be asked of
+        kept.append(observed.scoring_system(problem, settled).objective)
+        exact.append(float(optimum.objective))
         asked = np.where(np.cumsum(wrong) * wrong == 1, 0, -1)
         contrary.append(observed.scoring_system(problem, asked).objective)
     trial.identity(kept, exact, ops=0, wrong_processes={"a point settled wrongly": contrary})
