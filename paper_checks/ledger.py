@@ -206,7 +206,7 @@ def _worst(measured: Any, prediction: Prediction) -> tuple[int, ...] | None:
         return None
     excess = np.asarray(measured - prediction.value, float)
     excess = {"two": np.abs(excess), "at most": excess, "at least": -excess}[prediction.side]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         excess = np.nan_to_num(excess / np.broadcast_to(prediction.margin, shape))
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), shape))
 
