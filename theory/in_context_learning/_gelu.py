@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._validation import check_choice
+from theory.domain import check_choice
 
 CUBIC = 0.044715  # of the tanh form
 

@@ -6,12 +6,6 @@ from jaxtyping import Float
 from theory.domain import check_at_least, check_non_negative
 
 
-def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Raise unless the word is one of the allowed ones."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
-
-
 def check_real(name: str, values: Float[np.ndarray, "..."]) -> None:
     """Raise unless every entry is finite; an empty array (a prompt without examples) passes."""
     if not np.all(np.isfinite(values)):

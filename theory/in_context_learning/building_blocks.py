@@ -9,9 +9,9 @@ those named.
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_at_least, check_non_negative, check_positive
+from theory.domain import check_at_least, check_choice, check_non_negative, check_positive
 from theory.in_context_learning._gelu import check_form, gate_argument
-from theory.in_context_learning._validation import check_choice, check_real
+from theory.in_context_learning._validation import check_real
 
 
 def gelu_bypass_error(

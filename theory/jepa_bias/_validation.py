@@ -5,6 +5,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from theory.domain import check_choice
+
 Objective = Literal["jepa", "mae"]
 Clock = Literal["paper", "flow"]
 Values = Float[np.ndarray, "..."] | Int[np.ndarray, "..."] | float | int
@@ -17,12 +19,6 @@ Truths = Bool[np.ndarray, "..."] | np.bool_
 
 COVARIANCE_SIGN = "a feature with covariance <= 0 is never learned from a positive aligned start, it decays to zero"
 NO_VARIANCE = "a feature without input variance has none: drop it"
-
-
-def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Raise unless `value` is one of the allowed words."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
 def check_objective(objective: str) -> None:

@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_finite
-from theory.jepa_bias._validation import check_choice
+from theory.domain import check_choice, check_finite
 
 ContrastiveLoss = Literal["hinge", "logistic"]
 

@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
+from theory.domain import check_choice
 from theory.jepa_bias._validation import (
     Integers,
     Objective,
     Values,
     broadcast,
-    check_choice,
     check_objective,
     checked_covariance,
     checked_depth,

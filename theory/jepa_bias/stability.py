@@ -13,13 +13,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from theory.domain import check_choice
 from theory.jepa_bias._validation import (
     Clock,
     Integers,
     Objective,
     Values,
     broadcast,
-    check_choice,
     check_objective,
     checked_covariance,
     checked_depth,
