@@ -19,7 +19,10 @@ def test_the_commands_run_in_integration():
     script = ROOT / ".ci" / "readme_commands"
     printed = subprocess.run([sys.executable, script, ROOT / "README.md"], capture_output=True, text=True, check=True)
     commands = printed.stdout.splitlines()
-    assert commands[:2] == ["pip install -e . && pytest paper_checks/", 'pip install -e ".[test]" && pytest tests/']
+    assert commands[:2] == [
+        "pip install -e . && pytest paper_checks/",
+        'pip install -e ".[test]" && pytest tests/ -n 2 --dist loadfile',
+    ]
     assert "python -m figures --quick" in commands
     assert not any("#" in command for command in commands)
 
