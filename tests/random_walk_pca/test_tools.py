@@ -153,7 +153,7 @@ def test_low_precision_trajectories_are_read():
         (tool.estimate_reversion, 0.3, {"reversion": 0.3}),
         (tool.estimate_reversion, 1.2, {"reversion": 1.2}),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_interval_coverage(unchecked_shapes, estimator, true, cause):
     """95 % intervals hold the truth in 95 % of 300 runs, give or take 2 % as the effective dimension is estimated."""
