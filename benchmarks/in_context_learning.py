@@ -18,18 +18,7 @@ import argparse
 import statistics
 from collections.abc import Callable
 
-from benchmarks.side_by_side import (
-    Answer,
-    first_run_extra,
-    print_header,
-    print_row,
-    serve,
-    speedup,
-    steady_seconds,
-    take_turns,
-    timed,
-    without_torch,
-)
+from benchmarks.side_by_side import Answer, compare, serve, timed
 
 OURS, SKLEARN, NUMPY, TORCH = "ours", "sklearn, one by one", "NumPy, prefix by prefix", "PyTorch loop"
 PROMPTS, EXAMPLES, DIMENSION, NEIGHBOURS = 64, 40, 8, 3
@@ -152,7 +141,7 @@ def reference(inputs, labels):
 
 
 def answer_rules(name: str) -> Callable[[int], Answer]:
-    """The processor seconds per prompt of a round, and the largest error of the first prompt."""
+    """The processor seconds of a round, and the largest error of the first prompt."""
     import numpy as np
 
     predict = {OURS: ours, NUMPY: in_numpy, SKLEARN: sklearn}[name]()
@@ -161,7 +150,7 @@ def answer_rules(name: str) -> Callable[[int], Answer]:
         inputs, labels = draw(seed, RULES_ROUNDS[name])
         seconds, answers = timed(predict, inputs, labels)
         error = np.abs(answers[:, 0] - reference(inputs[0], labels[0])).max()
-        return {"seconds": seconds / len(inputs), "error": float(error)}
+        return {"seconds": seconds, "error": float(error)}
 
     return answer
 
@@ -248,40 +237,36 @@ def answer_training(name: str, steps: int) -> Callable[[int], Answer]:
     return answer
 
 
-def compare_rules(rounds: int) -> None:
-    """Print the table of the rules."""
-    answers = take_turns("benchmarks.in_context_learning", {name: ("rules", name, 0) for name in RULES_ROUNDS}, rounds)
-    seconds = {name: steady_seconds(answers[name]) for name in RULES_ROUNDS}
-    sizes = f"{PROMPTS} prompts x {EXAMPLES - 1} prefixes, d = {DIMENSION}"
-    print(f"\n### 9 rules, {sizes}, {rounds} round{'s' if rounds > 1 else ''}\n")
-    print_header("contender", "seconds", "first run, s", "worst error", "ours is faster by")
-    for name, prompts in RULES_ROUNDS.items():
-        print_row(
-            name,
-            f"{'' if prompts == PROMPTS else '~'}{statistics.median(seconds[name]) * PROMPTS:.3g}",
-            f"+{first_run_extra(answers[name]) * prompts:.2f}",
-            f"{max(answer['error'] for answer in answers[name]):.1e}",
-            f"{speedup(seconds[name], seconds[OURS]):.1f}",
-        )
+def run(quick: bool) -> None:
+    compare(
+        "benchmarks.in_context_learning",
+        f"9 rules, {PROMPTS} prompts x {EXAMPLES - 1} prefixes, d = {DIMENSION}",
+        {name: ("rules", name, 0) for name in RULES_ROUNDS},
+        1 if quick else 7,
+        ours=[OURS],
+        figure="worst error",
+        figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1e}",
+        per_unit=lambda name, answers: PROMPTS / RULES_ROUNDS[name],
+        mark=lambda name, answers: "~" if RULES_ROUNDS[name] < PROMPTS else "",
+    )
+    steps = 200 if quick else 2000
 
+    def losses(name, answers):
+        ends = [answer["loss"] for answer in answers]
+        return f"{statistics.mean(ends):.3f} ({min(ends):.3f} to {max(ends):.3f})"
 
-def compare_training(rounds: int, steps: int) -> None:
-    """Print the table of the trainings."""
-    names = without_torch([OURS, TORCH])
-    answers = take_turns("benchmarks.in_context_learning", {name: ("training", name, steps) for name in names}, rounds)
-    seconds = {name: steady_seconds(answers[name]) for name in names}
     sizes = "d = {dimension}, n = {examples}, L = {layers}, H = {width}, M = {heads}".format(**SIZES)
-    print(f"\n### Training, {sizes}, batch {BATCH}, {steps} steps, {rounds} round{'s' if rounds > 1 else ''}\n")
-    print_header("contender", "steps per second", "first run, s", "loss at the end", "ours is faster by")
-    for name in names:
-        losses = [answer["loss"] for answer in answers[name]]
-        print_row(
-            name,
-            f"{steps / statistics.median(seconds[name]):.0f}",
-            f"+{first_run_extra(answers[name]):.2f}",
-            f"{statistics.mean(losses):.3f} ({min(losses):.3f} to {max(losses):.3f})",
-            f"{speedup(seconds[name], seconds[OURS]):.1f}",
-        )
+    compare(
+        "benchmarks.in_context_learning",
+        f"Training, {sizes}, batch {BATCH}, {steps} steps",
+        {name: ("training", name, steps) for name in (OURS, TORCH)},
+        1 if quick else 3,
+        ours=[OURS],
+        figure="loss at the end",
+        figure_of=losses,
+        unit="ms per step",
+        per_unit=lambda name, answers: 1e3 / steps,
+    )
 
 
 def main() -> None:
@@ -293,8 +278,7 @@ def main() -> None:
         workload, name, steps = arguments.serve
         serve(answer_rules(name) if workload == "rules" else answer_training(name, int(steps)))
         return
-    compare_rules(1 if arguments.quick else 7)
-    compare_training(*((1, 200) if arguments.quick else (3, 2000)))
+    run(arguments.quick)
 
 
 if __name__ == "__main__":

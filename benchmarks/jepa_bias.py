@@ -7,27 +7,15 @@ each, by SciPy's `solve_ivp` in a loop (in log coordinates, with the tolerance t
 vectorised closed form, and by our program. Critical times: of the same features, by SciPy's `quad` in a loop, by the
 closed form one at a time and all at once, and by ours. Descents: 64 networks of 16 features, depth 3, 5000 steps on the
 JEPA loss by hand-written gradients, each in its own random basis. What the first run takes beyond a later one
-(compilation) has its own column. Slow contenders do a part only: they are extrapolated, and marked with a star.
+(compilation) has its own column. Slow contenders do a part only: they are extrapolated, and marked by ~.
 Processes, turns and seconds are those of `benchmarks.side_by_side`.
 """
 
 import argparse
-import statistics
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from benchmarks.side_by_side import (
-    Answer,
-    first_run_extra,
-    print_header,
-    print_row,
-    serve,
-    speedup,
-    steady_seconds,
-    take_turns,
-    timed,
-    without_torch,
-)
+from benchmarks.side_by_side import Answer, compare, serve, timed
 
 FEATURES, TIMES = 4096, 256
 TOLERANCE = {"LSODA": 1e-13, "Radau": 1e-10}
@@ -287,23 +275,23 @@ def answer_round(table: str, name: str, cells: int, steps: int) -> Callable[[int
     return answer
 
 
-def compare(table: str, contenders: dict[str, Contender], rounds: int) -> None:
-    """Run one table and print it."""
-    names = without_torch(contenders)
-    arguments = {name: (table, name, *contenders[name]) for name in names}
-    answers = take_turns("benchmarks.jepa_bias", arguments, rounds)
-    cells, steps = (RUNS, STEPS) if table == "jepa descents" else (FEATURES, STEPS)
-    print(f"\n### {cells} {table}, {rounds} round{'s' if rounds > 1 else ''}\n")
-    print_header("contender", "seconds", "first run", "largest relative error", "ours is faster by")
-    whole = {name: cells * steps / (contenders[name].cells * contenders[name].steps) for name in names}
-    seconds = {name: [run * whole[name] for run in steady_seconds(answers[name])] for name in names}
-    for name in names:
-        print_row(
-            name,
-            f"{statistics.median(seconds[name]):.3g}{'*' if whole[name] > 1 else ''}",
-            f"+{first_run_extra(answers[name]):.2f}",
-            f"{max(answer['error'] for answer in answers[name][1:]):.1e}",
-            f"{speedup(seconds[name], seconds['ours']):.3g}",
+def run(quick: bool) -> None:
+    for table, contenders, rounds in QUICK if quick else TABLES:
+        cells = RUNS if table == "jepa descents" else FEATURES
+
+        def whole(name, answers, contenders=contenders, cells=cells):
+            return cells * STEPS / (contenders[name].cells * contenders[name].steps)
+
+        compare(
+            "benchmarks.jepa_bias",
+            f"{cells} {table}",
+            {name: (table, name, *size) for name, size in contenders.items()},
+            rounds,
+            ours=["ours"],
+            figure="largest relative error",
+            figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers[1:]):.1e}",
+            per_unit=whole,
+            mark=lambda name, answers, whole=whole: "~" if whole(name, answers) > 1 else "",
         )
 
 
@@ -316,8 +304,7 @@ def main() -> None:
         table, name, cells, steps = arguments.serve
         serve(answer_round(table, name, int(cells), int(steps)))
         return
-    for workload in QUICK if arguments.quick else TABLES:
-        compare(*workload)
+    run(arguments.quick)
 
 
 if __name__ == "__main__":

@@ -12,22 +12,10 @@ those of the clock; what the first run takes beyond a later one (compilation) ha
 """
 
 import argparse
-import statistics
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.side_by_side import (
-    Answer,
-    first_run_extra,
-    print_header,
-    print_row,
-    serve,
-    speedup,
-    steady_seconds,
-    take_turns,
-    timed,
-    without_torch,
-)
+from benchmarks.side_by_side import Answer, compare, serve, timed
 
 SEPARABILITIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 NODES = 6
@@ -149,7 +137,7 @@ def gradient_descent() -> Fit:
 
 
 def answer_round(name: str, n: int, d: int, seeds: int) -> Callable[[int], Answer]:
-    """The processor seconds per fit of a round, and the errors left."""
+    """The processor seconds of a round, and the errors left."""
     import numpy as np
 
     build = {OURS: ours, DESCENT: gradient_descent}
@@ -166,32 +154,24 @@ def answer_round(name: str, n: int, d: int, seeds: int) -> Callable[[int], Answe
             float(np.linalg.norm(newton_step(features, labels, w)) / np.linalg.norm(w))
             for features, w in zip(samples[:CHECKED], parameters[:CHECKED], strict=True)
         ]
-        return {"seconds": seconds / len(samples), "errors": errors}
+        return {"seconds": seconds, "errors": errors}
 
     return answer
 
 
-def compare(n: int, d: int, rounds: int, seeds: dict[str, int]) -> None:
-    """Run one workload and print its table."""
-    names = without_torch(seeds)
-    answers = take_turns("benchmarks.mixup", {name: (name, n, d, seeds[name]) for name in names}, rounds)
+def run(quick: bool) -> None:
     cells = len(SEPARABILITIES)
-    print(f"\n### n = {n}, d = {d}, {cells} separabilities, {rounds} round{'s' if rounds > 1 else ''}\n")
-    print_header(
-        *("contender", "seeds", "ms per fit", "7 x 1000 fits, s", "first run, s", "worst error", "ours is faster by")
-    )
-    seconds = {name: steady_seconds(answers[name]) for name in names}
-    for name in names:
-        steady = statistics.median(seconds[name])
-        ran = rounds * seeds[name]
-        print_row(
-            name,
-            ran,
-            f"{steady * 1e3:.3g}",
-            f"{'' if ran >= GRID_SEEDS else '~'}{steady * cells * GRID_SEEDS:.3g}",
-            "-" if name == DESCENT else f"+{first_run_extra(answers[name]) * cells * seeds[name]:.2f}",
-            f"{max(error for answer in answers[name][1:] for error in answer['errors']):.1e}",
-            f"{speedup(seconds[name], seconds[OURS]):.1f}",
+    for n, d, rounds, seeds in QUICK if quick else WORKLOADS:
+        compare(
+            "benchmarks.mixup",
+            f"n = {n}, d = {d}, {cells} separabilities x {GRID_SEEDS} seeds",
+            {name: (name, n, d, count) for name, count in seeds.items()},
+            rounds,
+            ours=[OURS],
+            figure="worst error",
+            figure_of=lambda name, answers: f"{max(max(answer['errors']) for answer in answers[1:]):.1e}",
+            per_unit=lambda name, answers, seeds=seeds: GRID_SEEDS / seeds[name],
+            mark=lambda name, answers, seeds=seeds, rounds=rounds: "" if rounds * seeds[name] >= GRID_SEEDS else "~",
         )
 
 
@@ -204,8 +184,7 @@ def main() -> None:
         name, *sizes = arguments.serve
         serve(answer_round(name, *map(int, sizes)))
         return
-    for workload in QUICK if arguments.quick else WORKLOADS:
-        compare(*workload)
+    run(arguments.quick)
 
 
 if __name__ == "__main__":

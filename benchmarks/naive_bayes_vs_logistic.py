@@ -11,17 +11,7 @@ import math
 import statistics
 from collections.abc import Callable
 
-from benchmarks.side_by_side import (
-    Answer,
-    first_run_extra,
-    print_header,
-    print_row,
-    serve,
-    speedup,
-    steady_seconds,
-    take_turns,
-    timed,
-)
+from benchmarks.side_by_side import Answer, compare, serve, timed
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -237,35 +227,33 @@ def search(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, int]:
 
 
 def answer_seed(kind: str, name: str, *sizes: int) -> Callable[[int], Answer]:
-    """The processor seconds per unit of one run, and the figure it found."""
+    """The processor seconds of one run, how many units it did, and the figure it found."""
     run, units = {"naive Bayes": naive_bayes, "ridge": ridge, "search": search}[kind](name, *sizes)
 
     def answer(seed: int) -> Answer:
         seconds, figure = timed(run, seed)
-        return {"seconds": seconds / units, "units": units, "figure": figure}
+        return {"seconds": seconds, "units": units, "figure": figure}
 
     return answer
 
 
-def compare(kind: str, sizes: tuple[int, int, int], rounds: int) -> None:
-    """Run one workload and print its table."""
-    names = CONTENDERS[kind]
-    answers = take_turns("benchmarks.naive_bayes_vs_logistic", {name: (kind, name, *sizes) for name in names}, rounds)
-    n, m, n_classes = sizes
-    unit, figure = UNITS[kind]
-    print(f"\n### {kind}, n = {n}, m {'=' if kind == 'ridge' else 'up to'} {m}, K = {n_classes}, {rounds} rounds\n")
-    print_header("contender", f"ms per {unit}", f"{unit}s per run", "first run, s", figure, "ours is faster by")
-    seconds = {name: steady_seconds(answers[name]) for name in names}
-    for name in names:
-        units = answers[name][0]["units"]
-        figures = [answer["figure"] for answer in answers[name] if not math.isnan(answer["figure"])]
-        print_row(
-            name,
-            f"{statistics.median(seconds[name]) * 1e3:.3g}",
-            units,
-            f"+{first_run_extra(answers[name]) * units:.2f}",
-            f"{statistics.mean(figures):.3g}",
-            f"{speedup(seconds[name], seconds['ours']):.1f}",
+def mean_figure(name: str, answers: list[Answer]) -> str:
+    return f"{statistics.mean(answer['figure'] for answer in answers if not math.isnan(answer['figure'])):.3g}"
+
+
+def run(quick: bool) -> None:
+    for kind, (n, m, n_classes), rounds in QUICK if quick else WORKLOADS:
+        unit, figure = UNITS[kind]
+        compare(
+            "benchmarks.naive_bayes_vs_logistic",
+            f"{kind}, n = {n}, m {'=' if kind == 'ridge' else 'up to'} {m}, K = {n_classes}",
+            {name: (kind, name, n, m, n_classes) for name in CONTENDERS[kind]},
+            rounds,
+            ours=[name for name in CONTENDERS[kind] if name.startswith("ours")],
+            figure=figure,
+            figure_of=mean_figure,
+            unit=f"ms per {unit}",
+            per_unit=lambda name, answers: 1e3 / answers[0]["units"],
         )
 
 
@@ -278,8 +266,7 @@ def main() -> None:
         kind, name, *sizes = arguments.serve
         serve(answer_seed(kind, name, *map(int, sizes)))
         return
-    for workload in QUICK if arguments.quick else WORKLOADS:
-        compare(*workload)
+    run(arguments.quick)
 
 
 if __name__ == "__main__":

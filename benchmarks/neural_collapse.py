@@ -5,7 +5,7 @@
 Heavy-ball descent on the square loss with free features, as in the released code of Dang et al. 2023: a loop over
 seeds in NumPy and in PyTorch, all seeds at once in NumPy, and ours, with a column of features per sample or per class.
 What the first run takes beyond a later one (compilation) has its own column. Slow contenders run one seed or a few
-steps only: they are extrapolated, and marked with a star. Processes, turns and seconds are those of
+steps only: they are extrapolated, and marked by ~. Processes, turns and seconds are those of
 `benchmarks.side_by_side`.
 """
 
@@ -15,18 +15,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks.side_by_side import (
-    Answer,
-    first_run_extra,
-    print_header,
-    print_row,
-    serve,
-    speedup,
-    steady_seconds,
-    take_turns,
-    timed,
-    without_torch,
-)
+from benchmarks.side_by_side import Answer, compare, serve, timed
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -235,34 +224,32 @@ def answer_seed(kind: str, name: str) -> Callable[[int], Answer]:
     return answer
 
 
-def compare(kind: str, names: list[str], rounds: int) -> None:
-    """Run one workload and print its table."""
-    names = without_torch(names)
-    answers = take_turns("benchmarks.neural_collapse", {name: (kind, name) for name in names}, rounds)
-    plural = "s" if rounds > 1 else ""
-    if kind == "optimum":
-        print(f"\n### value of the optimum, n = {SHALLOW[0]}, M = 1, {rounds} round{plural}\n")
-        figure_title = "largest error"
-    else:
-        workload = WORKLOADS[kind]
-        print(
-            f"\n### {kind}: n = {workload.class_sizes}, width {workload.width}, M = {DEPTH}, {workload.steps} steps, "
-            f"{workload.seeds} seed{'s' if workload.seeds > 1 else ''}, {rounds} round{plural}\n"
-        )
-        figure_title = "share at the optimum"
-    ours = [name for name in names if name in [*OURS, "closed form"]]
-    print_header("contender", "seconds", "first run", figure_title, *(f"{name} is faster by" for name in ours))
-    per_unit = {name: answers[name][0]["per_unit"] for name in names}
-    seconds = {name: [run * per_unit[name] for run in steady_seconds(answers[name])] for name in names}
-    for name in names:
-        is_cut = kind != "optimum" and work(name, workload)[1] < workload.steps
-        figures = [answer["figure"] for answer in answers[name]]
-        print_row(
-            name,
-            f"{statistics.median(seconds[name]):.3g}{'*' if per_unit[name] > 1 else ''}",
-            f"+{first_run_extra(answers[name]):.2f}",
-            "" if is_cut else f"{max(figures) if kind == 'optimum' else statistics.mean(figures):.3g}",
-            *(f"{speedup(seconds[name], seconds[our]):.3g}" for our in ours),
+def run(quick: bool) -> None:
+    for kind, names, rounds in QUICK if quick else TABLES:
+        if kind == "optimum":
+            title, figure = f"value of the optimum, n = {SHALLOW[0]}, M = 1", "largest error"
+        else:
+            sizes = WORKLOADS[kind]
+            seeds = f"{sizes.seeds} seed{'s' if sizes.seeds > 1 else ''}"
+            title = f"{kind}: n = {sizes.class_sizes}, width {sizes.width}, M = {DEPTH}, {sizes.steps} steps, {seeds}"
+            figure = "share at the optimum"
+
+        def figure_of(name, answers, kind=kind):
+            if kind != "optimum" and work(name, WORKLOADS[kind])[1] < WORKLOADS[kind].steps:
+                return "-"
+            figures = [answer["figure"] for answer in answers]
+            return f"{max(figures) if kind == 'optimum' else statistics.mean(figures):.3g}"
+
+        compare(
+            "benchmarks.neural_collapse",
+            title,
+            {name: (kind, name) for name in names},
+            rounds,
+            ours=[*OURS, "closed form"],
+            figure=figure,
+            figure_of=figure_of,
+            per_unit=lambda name, answers: answers[0]["per_unit"],
+            mark=lambda name, answers: "~" if answers[0]["per_unit"] > 1 else "",
         )
 
 
@@ -296,8 +283,7 @@ def main() -> None:
     if arguments.device:
         train_on_device(arguments.device)
         return
-    for table in QUICK if arguments.quick else TABLES:
-        compare(*table)
+    run(arguments.quick)
 
 
 if __name__ == "__main__":

@@ -11,23 +11,11 @@ and seconds are those of `benchmarks.side_by_side`.
 """
 
 import argparse
-import statistics
 from collections.abc import Callable
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from benchmarks.side_by_side import (
-    Answer,
-    first_run_extra,
-    print_header,
-    print_row,
-    serve,
-    speedup,
-    steady_seconds,
-    take_turns,
-    timed,
-    without_torch,
-)
+from benchmarks.side_by_side import Answer, compare, serve, timed
 
 MODULE = "benchmarks.predictive_multiplicity"
 TOLERANCES = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
@@ -148,18 +136,16 @@ def answer_task(task: str, name: str, settings: Settings) -> Callable[[int], Ans
 
 
 def compare_task(task: str, names: list[str], settings: Settings, rounds: int) -> None:
-    print(f"\n### COMPAS arrest{' with race' if settings.race else ''}: {task}\n")
-    answers = take_turns(MODULE, {name: ("task", task, name, *settings) for name in names}, rounds)
-    print_header("contender", "seconds", "first run", "result", f"{OURS} is faster by")
-    for name in names:
-        seconds, last = steady_seconds(answers[name]), answers[name][-1]
-        print_row(
-            name,
-            f"{last['mark']}{statistics.median(seconds):.3g}",
-            f"+{first_run_extra(answers[name]):.2f}" if answers[name][0]["seconds"] else "-",
-            last["result"],
-            f"{last['mark']}{speedup(seconds, steady_seconds(answers[OURS])):.3g}",
-        )
+    compare(
+        MODULE,
+        f"COMPAS arrest{' with race' if settings.race else ''}: {task}",
+        {name: ("task", task, name, *settings) for name in names},
+        rounds,
+        ours=[OURS],
+        figure="result",
+        figure_of=lambda name, answers: answers[-1]["result"],
+        mark=lambda name, answers: answers[-1]["mark"],
+    )
 
 
 def draw(round_: int, n: int, d: int):
@@ -254,22 +240,31 @@ def answer_set(name: str, n: int, d: int, limit: float) -> Callable[[int], Answe
 
 
 def compare_set(n: int, d: int, limit: float, rounds: int) -> None:
-    names = without_torch(ENUMERATORS)
-    answers = take_turns(MODULE, {name: ("set", name, n, d, limit) for name in names}, rounds)
-    print(f"\n### n = {n} Gaussian points, d = {d}, {rounds} round{'s' if rounds > 1 else ''}\n")
-    print_header("contender", "seconds", "first run", f"discrepancy at {AROUND:.0%}, last round", "ours is faster by")
-    for name in names:
-        seconds, last = steady_seconds(answers[name]), answers[name][-1]
-        print_row(
-            name,
-            f"{last['mark']}{statistics.median(seconds):.3g}",
-            f"+{first_run_extra(answers[name]):.2f}" if answers[name][0]["seconds"] else "-",
-            last["result"],
-            f"{last['mark']}{speedup(seconds, steady_seconds(answers[ENUMERATION])):.3g}",
-        )
-    flips = {name: [answer["flips"] for answer in answers[name]] for name in names if name != INTEGER}
+    answers = compare(
+        MODULE,
+        f"n = {n} Gaussian points, d = {d}",
+        {name: ("set", name, n, d, limit) for name in ENUMERATORS},
+        rounds,
+        ours=[ENUMERATION],
+        figure=f"discrepancy at {AROUND:.0%}, last round:",
+        figure_of=lambda name, answers: answers[-1]["result"],
+        mark=lambda name, answers: answers[-1]["mark"],
+    )
+    flips = {name: [answer["flips"] for answer in found] for name, found in answers.items() if name != INTEGER}
     if any(found != flips[ENUMERATION] for found in flips.values()):
         raise RuntimeError(f"the enumerators disagree on the sum of flip errors: {flips}")
+
+
+def run(quick: bool) -> None:
+    if quick:
+        for task in ("baseline", "flips"):
+            compare_task(task, [OURS, "big-M, SCIP"], Settings(10.0, 4), 1)
+        compare_set(100, 2, 3.0, 1)
+        return
+    for task, names in TASKS.items():
+        compare_task(task, names, Settings(120.0, 6), 1)
+    for n, d in SETS:
+        compare_set(n, d, 20.0, 3)
 
 
 def main() -> None:
@@ -289,15 +284,8 @@ def main() -> None:
     elif arguments.race:
         for task in ("baseline", "flips", "discrepancy, nine tolerances"):
             compare_task(task, [OURS], Settings(3600.0, 1, race=True), 1)
-    elif arguments.quick:
-        for task in ("baseline", "flips"):
-            compare_task(task, [OURS, "big-M, SCIP"], Settings(10.0, 4), 1)
-        compare_set(100, 2, 3.0, 1)
     else:
-        for task, names in TASKS.items():
-            compare_task(task, names, Settings(120.0, 6), 1)
-        for n, d in SETS:
-            compare_set(n, d, 20.0, 3)
+        run(arguments.quick)
 
 
 if __name__ == "__main__":

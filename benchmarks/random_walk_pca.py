@@ -8,21 +8,10 @@ Processes, turns and seconds are those of `benchmarks.side_by_side`.
 
 import argparse
 import resource
-import statistics
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.side_by_side import (
-    Answer,
-    first_run_extra,
-    print_header,
-    print_row,
-    serve,
-    speedup,
-    steady_seconds,
-    take_turns,
-    timed,
-)
+from benchmarks.side_by_side import Answer, compare, serve, timed
 
 COMPONENTS = 5
 PEERS = ["sklearn auto", "sklearn full", "sklearn randomized f32"]
@@ -100,39 +89,30 @@ def our_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], A
 
 
 def answer_seed(name: str, n_points: int, dim: int) -> Callable[[int], Answer]:
-    """The seconds of one run; of the first one also peak memory, and the error of the ratios."""
+    """The seconds of one run; of the first one also the error of the ratios, and peak memory before that."""
     contender = sklearn_contender if name.startswith("sklearn") else our_contender
     run, error = contender(name, n_points, dim)
 
     def answer(seed: int) -> Answer:
         seconds, _ = timed(run, seed)
         if seed > 0:
-            return {"seconds": seconds}
+            return {"seconds": seconds, "megabytes": 0.0}  # the error's own memory would count
         megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return {"seconds": seconds, "megabytes": megabytes, "error": error(seed)}
 
     return answer
 
 
-def compare(n_points: int, dim: int, names: list[str], rounds: int) -> None:
-    """Run one workload and print its table."""
-    answers = take_turns("benchmarks.random_walk_pca", {name: (name, n_points, dim) for name in names}, rounds)
-    ours = [name for name in names if not name.startswith("sklearn")]
-    print(f"\nT = {n_points}, d = {dim}, {rounds} rounds\n")
-    print_header(
-        *("contender", "seconds", "first call", "peak memory, MB", "error of ratios"),
-        *(f"{name} is faster by" for name in ours),
-    )
-    seconds = {name: steady_seconds(answers[name]) for name in names}
-    for name in names:
-        first = answers[name][0]
-        print_row(
-            name,
-            f"{statistics.median(seconds[name]):.3f}",
-            f"+{first_run_extra(answers[name]):.2f}",
-            f"{first['megabytes']:.0f}",
-            f"{first['error']:.1e}",
-            *(f"{speedup(seconds[name], seconds[our]):.1f}" for our in ours),
+def run(quick: bool) -> None:
+    for n_points, dim, names, rounds in QUICK if quick else WORKLOADS:
+        compare(
+            "benchmarks.random_walk_pca",
+            f"T = {n_points}, d = {dim}{', with scores' if names is SCORES else ''}",
+            {name: (name, n_points, dim) for name in names},
+            rounds,
+            ours=[name for name in names if not name.startswith("sklearn")],
+            figure="error of ratios",
+            figure_of=lambda name, answers: f"{answers[0]['error']:.1e}",
         )
 
 
@@ -144,8 +124,7 @@ def main() -> None:
     if arguments.serve:
         serve(answer_seed(arguments.serve[0], int(arguments.serve[1]), int(arguments.serve[2])))
         return
-    for workload in QUICK if arguments.quick else WORKLOADS:
-        compare(*workload)
+    run(arguments.quick)
 
 
 if __name__ == "__main__":

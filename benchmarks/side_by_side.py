@@ -1,6 +1,6 @@
 """Contenders side by side: each in a process of its own, bound to one core, taking turns.
 
-A benchmark calls `take_turns` with its own module's name; each contender's process runs that module with `--serve` and
+A benchmark calls `compare` with its own module's name; each contender's process runs that module with `--serve` and
 the contender's arguments, where the module calls `serve` with a function that answers a seed. Seconds are those of the
 processor, because other programs on the machine would lengthen those of the clock; on an idle machine the two are equal
 for a process on one core. Turns, round by round, let all contenders see the same machine.
@@ -9,6 +9,7 @@ for a process on one core. Turns, round by round, let all contenders see the sam
 import importlib.util
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 Answer = dict[str, Any]
+
+RECORDS: list[dict[str, Any]] = []
+"""What `compare` has found in this process: one entry for each contender of each workload, ready for JSON."""
 
 ONE_CORE = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_ENABLE_X64": "1"}
 
@@ -30,9 +34,11 @@ def timed(function: Callable[..., T], *arguments: Any) -> tuple[float, T]:
 
 
 def serve(answer: Callable[[int], Answer]) -> None:
-    """Answer each seed on standard input by one line of JSON; the answer holds "seconds"."""
+    """Answer each seed on standard input by one line of JSON; the answer holds "seconds", and memory is added to it."""
     for line in sys.stdin:
-        print(json.dumps(answer(int(line))), flush=True)
+        found = answer(int(line))
+        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"megabytes": megabytes} | found), flush=True)
 
 
 def take_turns(module: str, contenders: Mapping[str, Sequence[object]], rounds: int) -> dict[str, list[Answer]]:
@@ -67,30 +73,67 @@ def take_turns(module: str, contenders: Mapping[str, Sequence[object]], rounds: 
     return answers
 
 
-def steady_seconds(answers: Sequence[Answer]) -> list[float]:
-    """The seconds of every run but the first."""
-    return [answer["seconds"] for answer in answers[1:]]
+def compare(
+    module: str,
+    workload: str,
+    contenders: Mapping[str, Sequence[object]],
+    rounds: int,
+    *,
+    ours: Sequence[str],
+    figure: str,
+    figure_of: Callable[[str, list[Answer]], str],
+    unit: str = "seconds",
+    per_unit: Callable[[str, list[Answer]], float] = lambda name, answers: 1.0,
+    mark: Callable[[str, list[Answer]], str] = lambda name, answers: "",
+) -> dict[str, list[Answer]]:
+    """Let the contenders take turns, print a Markdown table, keep its lines in `RECORDS`, and return the answers.
+
+    `figure` names what shows that the same work was done, and `figure_of` says it for a contender. `per_unit` turns the
+    seconds of a run into the `unit` (of an extrapolated contender, the whole work's), `mark` says how far they can be
+    trusted: ~ extrapolated, > stopped by a limit. The first run, which compiles, has its own column: by how many
+    seconds it exceeds a later one; - where it was left out.
+    """
+    names = without_torch(contenders)
+    answers = take_turns(module, {name: contenders[name] for name in names}, rounds)
+    ours = [name for name in names if name in ours]
+    print(f"\n### {workload}, {rounds} round{'s' if rounds > 1 else ''}\n")
+    _print_cells("contender", unit, "first run, s", "MB", figure, *(f"{name} is faster by" for name in ours))
+    _print_cells(*["---"] * (5 + len(ours)))
+    spent = {
+        name: [answer["seconds"] * per_unit(name, answers[name]) for answer in answers[name][1:]] for name in names
+    }
+    for name in names:
+        first, steady = answers[name][0]["seconds"], statistics.median(a["seconds"] for a in answers[name][1:])
+        record = {
+            "benchmark": module.removeprefix("benchmarks."),
+            "workload": workload,
+            "contender": name,
+            "unit": unit,
+            "time": f"{mark(name, answers[name])}{statistics.median(spent[name]):.3g}",
+            "first_run": f"+{max(0.0, first - steady):.2f}" if first else "-",
+            "megabytes": round(max(answer["megabytes"] for answer in answers[name])),
+            "figure": f"{figure} {figure_of(name, answers[name])}",
+            "faster_by": {
+                our: f"{mark(name, answers[name])}{_ratio(spent[name], spent[our]):.3g}" for our in ours if our != name
+            },
+        }
+        RECORDS.append(record)
+        _print_cells(
+            name,
+            *(record[cell] for cell in ("time", "first_run", "megabytes")),
+            figure_of(name, answers[name]),
+            *(record["faster_by"].get(our, "1") for our in ours),
+        )
+    return answers
 
 
-def first_run_extra(answers: Sequence[Answer]) -> float:
-    """Seconds that the first run took beyond a later one: compilation."""
-    return max(0.0, answers[0]["seconds"] - statistics.median(steady_seconds(answers)))
-
-
-def speedup(theirs: Iterable[float], ours: Iterable[float]) -> float:
+def _ratio(theirs: Iterable[float], ours: Iterable[float]) -> float:
     """How many times faster ours is: the median over rounds of the ratio of seconds."""
     return statistics.median(their / our for their, our in zip(theirs, ours, strict=True))
 
 
-def print_row(*cells: object) -> None:
-    """One row of a Markdown table."""
+def _print_cells(*cells: object) -> None:
     print("| " + " | ".join(map(str, cells)) + " |", flush=True)
-
-
-def print_header(*titles: str) -> None:
-    """The head of a Markdown table."""
-    print_row(*titles)
-    print("|" + "---|" * len(titles), flush=True)
 
 
 def without_torch(names: Iterable[str]) -> list[str]:
