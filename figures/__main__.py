@@ -1,4 +1,4 @@
-"""Redraw the papers' figures: `python -m figures [PAPER | PAPER.FIGURE …] [--list] [--out DIR] [--quick]`."""
+"""Redraw the papers' figures: `python -m figures [PAPER[.FIGURE] …] [--out DIR] [--quick] [--gallery PAGE]`."""
 
 import argparse
 import os
@@ -18,7 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="list the figures and stop")
     parser.add_argument("--out", type=Path, default=Path("figures/out"), metavar="DIR", help="default: figures/out")
     parser.add_argument("--quick", action="store_true", help="reduced sizes: a minute instead of many")
+    parser.add_argument("--gallery", type=Path, metavar="PAGE", help="write the figures drawn as one HTML page, too")
     options = parser.parse_args(arguments)
+    if options.gallery and not options.gallery.parent.is_dir():
+        parser.error(f"--gallery must name a file in a folder that exists, got {options.gallery}")
     try:
         chosen = [figure for selection in options.selection or [None] for figure in figures(selection)]
     except ValueError as error:
@@ -39,10 +42,16 @@ def main(arguments: list[str] | None = None) -> int:
 
     jax.config.update("jax_enable_x64", True)
     enable_compilation_cache()
+    drawn = []
     for figure in (bar := tqdm(chosen, unit="figure", file=sys.stderr)):
         bar.set_postfix_str(f"{figure.paper}.{figure.name}")
         paths = figure.save(options.out, options.quick)
         tqdm.write(", ".join(str(path) for path in paths))
+        drawn.append(paths[0])
+    if options.gallery:
+        from paper_checks.report import write_gallery
+
+        write_gallery(options.gallery, drawn)
     return 0
 
 

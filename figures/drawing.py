@@ -43,12 +43,14 @@ class Figure:
         paper, name: the module's and the figure's name, e.g. "random_walk_pca", "F1".
         draw: the function; its parameters are the settings, with the published ones as defaults.
         quick: settings of the reduced version (`--quick`).
+        claims: names of the paper's claims that decide what the figure shows, e.g. "sim_evr".
     """
 
     paper: str
     name: str
     draw: Callable[..., "MatplotlibFigure"]
     quick: dict[str, Any]
+    claims: tuple[str, ...] = ()
 
     @property
     def file_name(self) -> str:
@@ -66,7 +68,7 @@ class Figure:
         return {**defaults, **(self.quick if quick else {})}
 
     def save(self, folder: Path, quick: bool) -> list[Path]:
-        """Draw the figure and write PNG, PDF and the caption with its settings and the command; return the paths."""
+        """Draw the figure, write PNG, PDF and the caption with settings, command and claims; return the three paths."""
         import matplotlib.pyplot as plt
 
         settings = self.settings(quick)
@@ -81,7 +83,9 @@ class Figure:
         command = f"python -m figures {self.paper}.{self.name}{' --quick' if quick else ''}"
         listed = ", ".join(f"{name} = {value}" for name, value in settings.items())
         caption = " ".join(inspect.getdoc(self.draw).split())  # type: ignore[union-attr]
-        paths[2].write_text(f"{self.name}. {caption}\nSettings: {listed}.\nCommand: {command}\n", encoding="utf-8")
+        decided = f"Claims: {', '.join(f'{self.paper}.{claim}' for claim in self.claims)}\n" if self.claims else ""
+        text = f"{self.name}. {caption}\nSettings: {listed}.\nCommand: {command}\n{decided}"
+        paths[2].write_text(text, encoding="utf-8")
         return paths
 
 
@@ -96,10 +100,13 @@ def style() -> Any:
         yield
 
 
-def figure(name: str, *, quick: dict[str, Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def figure(
+    name: str, *, quick: dict[str, Any], claims: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a drawing function as figure `name` of the paper its module is named after.
 
-    `quick` overrides its settings for the reduced version. Raises `ValueError` for a missing caption (docstring), a
+    `quick` overrides its settings for the reduced version; `claims` names the claims of that paper which decide what
+    it shows. Raises `ValueError` for a missing caption (docstring), a
     setting without a default, or a quick setting that it does not have.
     """
 
@@ -110,7 +117,7 @@ def figure(name: str, *, quick: dict[str, Any]) -> Callable[[Callable[..., Any]]
         if any(p.default is inspect.Parameter.empty for p in parameters.values()) or set(quick) - set(parameters):
             raise ValueError(f"figure {name}: every setting needs a default, and quick settings must be among them")
         paper = draw.__module__.removeprefix("figures.").split(".")[0]
-        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, quick)
+        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, quick, claims)
         return draw
 
     return register

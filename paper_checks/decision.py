@@ -53,6 +53,7 @@ class Finding:
     """One decision with everything that led to it.
 
     `tightness` is, for an identity, the worst |difference| / error bound, and, for a bound, the largest lhs / rhs.
+    `budget` is the share of the planned samples that had to be drawn, 0 for a decision without sampling.
     """
 
     outcome: Outcome
@@ -64,6 +65,7 @@ class Finding:
     looks: int = 1
     tightness: float | None = None
     note: str = ""
+    budget: float = 0.0
 
 
 def decide(interval: Interval, prediction: Prediction, *, refute_first: bool = False) -> Outcome:

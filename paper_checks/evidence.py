@@ -184,7 +184,7 @@ def mean(
         if measured is None or np.shape(measured.estimate) != value.shape:
             shape = batch.shape[1:] if measured is None else np.shape(measured.estimate)
             raise ValueError(f"the measurement has shape {shape}, the prediction {value.shape}")
-        finding = judge(measured, prediction, controls, printed, looks=look)
+        finding = judge(measured, prediction, controls, printed, looks=look, budget=total / looks[-1])
         if control_laws is not None:
             others = (
                 Control(name, prediction.value, decide(interval(other), prediction, refute_first=True))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from paper_checks.decision import Finding, Outcome, Prediction
+from paper_checks.falsifiers.record import tightest
 
 SCHEMA = "theory-on-trial/ledger/1"
 WIDTH = 120
@@ -25,7 +26,8 @@ class Row:
 
     `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding; vectors of up to 8
     coordinates are lists, of longer ones the least favourable coordinate is shown (the note says which). `parts` holds
-    the same fields for every finding of a claim that made several decisions.
+    the same fields for every finding of a claim that made several decisions. `tightness` is that of the finding; of a
+    claim of kind bound the largest lhs / rhs of all its findings, or of the falsifier's search (the note says where).
     """
 
     id: str
@@ -140,6 +142,8 @@ def rows_of(
         **fields,
         **shared,
     )
+    if claim.kind == "bound":
+        row = _with_tightest(row, findings)
     if claim.as_printed is None:
         return [row]
     printed = next((finding for finding in findings if finding.printed is not None), None)
@@ -163,6 +167,17 @@ def rows_of(
         **shared,
     )
     return [row, about_printed]
+
+
+def _with_tightest(row: Row, findings: Sequence[Finding]) -> Row:
+    """Return the row of a bound with the largest lhs / rhs of its trial or, where that is larger, of the search."""
+    judged = ("sampled", "searched", "exhaustive")
+    ratios = [f.tightness for f in findings if f.tightness is not None and f.interval.guarantee in judged]
+    own, searched = max(ratios, default=None), tightest(row.id)
+    if searched is None or (own is not None and own >= searched[0]):
+        return replace(row, tightness=own)
+    note = f"lhs / rhs up to {brief(searched[0], 4)} by search, at {searched[1]}"
+    return replace(row, tightness=searched[0], note="; ".join(filter(None, [row.note, note])))
 
 
 def _verdict(findings: Sequence[Finding], error: BaseException | None) -> tuple[Outcome, str]:

@@ -29,7 +29,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start an empty ledger."""
+    """Start an empty ledger; refuse a path that could not be written at the end of the run."""
+    for option in ("ledger", "report"):
+        path = config.getoption(option)
+        if path is not None and not path.absolute().parent.is_dir():
+            raise pytest.UsageError(f"--{option} must name a file in a folder that exists, got {path}")
     config.stash[LEDGER] = Ledger(config)
     config.pluginmanager.register(config.stash[LEDGER], "theory-on-trial-ledger")
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal, get_args, overload
 
 from paper_checks.decision import Outcome
@@ -63,9 +64,11 @@ class Claim:
 
         `parameters` override the defaults in the check's signature. Raises `TypeError` for a parameter it lacks.
         """
-        trial = Trial(self.id.removesuffix("-as-printed"), seed)
+        # The printed form shares the claim's trial, which gives the rows of both.
+        stated = _find(self.id.removesuffix("-as-printed")) if self.printed_form else self
+        trial = Trial(stated.id, seed)
         settings = ", ".join(f"{name}={value!r}" for name, value in {"seed": seed, **parameters}.items())
-        with recorded(self, trial, f'claim("{self.id}").run({settings})') as rows:
+        with recorded(stated, trial, f'claim("{self.id}").run({settings})') as rows:
             self.function(trial, **parameters)
         return rows[-1] if self.printed_form else rows[0]
 
@@ -161,8 +164,12 @@ def _find(claim_id: str) -> Claim:
     if _normal(claim_id) not in _REGISTERED:
         _load(claim_id.split(".")[0])
     if _normal(claim_id) not in _REGISTERED:
-        known = [c.id for c in _REGISTERED.values() if _normal(c.paper) == _normal(claim_id.split(".")[0])]
-        raise ValueError(f"no claim {claim_id!r}; known: {', '.join(known or sorted(_papers()))}")
+        paper, _, name = claim_id.partition(".")
+        ids = {c.id.partition(".")[2]: c.id for c in _REGISTERED.values() if _normal(c.paper) == _normal(paper)}
+        # Within a paper the names are compared alone: the ids share their beginning.
+        nearest = [ids[near] for near in get_close_matches(name, ids)] if ids else get_close_matches(paper, _papers())
+        known = ", ".join(nearest or ids.values() or sorted(_papers()))
+        raise ValueError(f"no claim {claim_id!r}; {'nearest' if nearest else 'known'}: {known}")
     return _REGISTERED[_normal(claim_id)]
 
 
@@ -183,7 +190,8 @@ def _load(paper: str | None) -> None:
     import paper_checks
 
     for module in pkgutil.iter_modules(paper_checks.__path__):
-        if module.name.startswith("test_") and paper in (None, module.name.removeprefix("test_"), _normal(paper or "")):
+        name = module.name.removeprefix("test_")
+        if name != module.name and (paper is None or _normal(name) == _normal(paper)):
             loaded = importlib.import_module(f"paper_checks.{module.name}")
             for part in pkgutil.iter_modules(getattr(loaded, "__path__", [])):
                 importlib.import_module(f"paper_checks.{module.name}.{part.name}")

@@ -1,43 +1,115 @@
-"""The ledger as one self-contained HTML page: filter by paper, kind and verdict; open a claim for its numbers."""
+"""The ledger as one self-contained HTML page: what holds, what does not, every number, the figures beside the verdicts.
+
+The page needs no network and no server; the template, its style and its script are in `paper_checks/page`.
+"""
 
 import base64
-from collections.abc import Sequence
-from html import escape
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from paper_checks.ledger import Row, brief, brief_interval, platform_facts
+import jinja2
+import numpy as np
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Theory on Trial: {verdicts}</title>
-<style>
-body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top; }}
-td.number {{ font-variant-numeric: tabular-nums; white-space: nowrap; }}
-.VERIFIED {{ color: #00694e; }} .REFUTED {{ color: #8f3a00; }} .INCONCLUSIVE {{ color: #6b6b6b; }}
-tr.unexpected {{ background: #fff0ee; }}
-summary {{ cursor: pointer; }} code {{ background: #f3f3f3; padding: 0 .25rem; }}
-figure {{ margin: 1.5rem 0; }} figure img {{ max-width: 100%; }} figcaption {{ color: #555; white-space: pre-line; }}
-</style></head><body>
-<h1>Theory on Trial</h1>
-<p>{verdicts}. Seed {seed}, tier {tier}; {platform}.</p>
-<p>{filters}</p>
-<table id="ledger"><thead><tr><th>claim</th><th>verdict</th><th>predicted</th><th>measured</th><th>interval</th>
-<th>margin</th><th>chance of error</th></tr></thead><tbody>
-{rows}
-</tbody></table>
-{not_run}
-{figures}
-<script>
-const filters = [...document.querySelectorAll("select")];
-function apply() {{
-  for (const row of document.querySelectorAll("#ledger tbody tr"))
-    row.hidden = filters.some(f => f.value && row.dataset[f.name] !== f.value);
-}}
-filters.forEach(f => f.addEventListener("change", apply));
-</script></body></html>
-"""
+from paper_checks.ledger import Row, _totals, brief, brief_interval, platform_facts
+from paper_checks.outline import title
+from paper_checks.typeset import typeset
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure: its PNG and the text file beside it, as `python -m figures` leaves them in a paper's folder."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The figure's name, e.g. "F10"."""
+        return self.path.stem.split("_")[0]
+
+    @property
+    def id(self) -> str:
+        """Paper and name, e.g. "random_walk_pca.F10"; the figure's anchor in a page."""
+        return f"{self.path.parent.name}.{self.name}"
+
+    @cached_property
+    def _lines(self) -> dict[str, str]:
+        beside = self.path.with_suffix(".txt")
+        text = beside.read_text(encoding="utf-8") if beside.exists() else ""
+        caption, _, rest = text.partition("\n")
+        return {"Caption": caption, **dict(line.split(": ", 1) for line in rest.splitlines() if ": " in line)}
+
+    @property
+    def caption(self) -> str:
+        """The caption without the figure's name."""
+        return self._lines["Caption"].removeprefix(f"{self.name}. ")
+
+    @property
+    def title(self) -> str:
+        """The first sentence of the caption."""
+        return re.split(r"(?<=\.)\s", self.caption, maxsplit=1)[0]
+
+    @property
+    def settings(self) -> str:
+        """The settings it was drawn with."""
+        return self._lines.get("Settings", "")
+
+    @property
+    def command(self) -> str:
+        """The command that draws it again."""
+        return self._lines.get("Command", "")
+
+    @property
+    def claims(self) -> list[str]:
+        """The ids of the claims that decide what it shows."""
+        return [claim for claim in self._lines.get("Claims", "").rstrip(".").split(", ") if claim]
+
+    @property
+    def data(self) -> str:
+        """The image in base 64."""
+        return base64.b64encode(self.path.read_bytes()).decode()
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One paper's section of the report."""
+
+    name: str
+    rows: list[Row]
+    not_run: list[dict[str, str]]
+    pictures: list[Picture]
+
+    @property
+    def title(self) -> str:
+        """Authors, year and title, where the workbench has the paper's checks."""
+        return title(self.name)
+
+    @property
+    def holding(self) -> list[Row]:
+        """The statements that hold: VERIFIED, as expected."""
+        return [row for row in self.rows if row.verdict == row.expected == "VERIFIED"]
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How many statements of each kind hold, the most frequent first."""
+        return dict(Counter(row.kind for row in self.holding).most_common())
+
+    @property
+    def printed(self) -> list[tuple[Row, Row | None]]:
+        """Each statement that is REFUTED as printed, with the row of what is true instead."""
+        by_id = {row.id: row for row in self.rows}
+        wrong = [row for row in self.rows if row.verdict == row.expected == "REFUTED"]
+        return [(row, by_id.get(row.id.removesuffix("-as-printed"))) for row in wrong]
+
+    @property
+    def unexpected(self) -> list[Row]:
+        """The rows whose verdict is not the expected one."""
+        return [row for row in self.rows if not row.as_expected]
 
 
 def write_html(
@@ -47,84 +119,119 @@ def write_html(
     seed: int,
     tier: str,
     pictures: Path = Path("figures/out"),
+    trust: Path = Path("docs/trust"),
 ) -> None:
-    """Write the page. Figures already drawn under `pictures/<paper>/*.png` are embedded, with their captions."""
-    expected = sum(row.as_expected for row in rows)
-    path.write_text(
-        _PAGE.format(
-            verdicts=f"{expected} of {len(rows)} verdicts as expected",
-            seed=seed,
-            tier=tier,
-            platform=escape(", ".join(f"{name} {value}" for name, value in platform_facts().items())),
-            filters=" ".join(
-                _filter(name, sorted({getattr(row, name) for row in rows})) for name in ("paper", "kind", "verdict")
-            ),
-            rows="\n".join(map(_row, rows)),
-            not_run=_not_run(not_run),
-            figures="\n".join(_figures(pictures / paper) for paper in dict.fromkeys(row.paper for row in rows)),
-        ),
-        encoding="utf-8",
-    )
+    """Write the report of a ledger.
 
-
-def _filter(name: str, values: Sequence[str]) -> str:
-    options = "".join(f"<option>{escape(value)}</option>" for value in values)
-    return f'<label>{name} <select name="{name}"><option value="">all</option>{options}</select></label>'
-
-
-def _row(row: Row) -> str:
-    controls = "".join(
-        f"<li>{escape(c['name'])} (predicts {escape(brief(c['predicted']))}): "
-        f'<span class="{c["verdict"]}">{c["verdict"]}</span></li>'
-        for c in row.controls
-    )
-    parts = "".join(
-        f"<li>{escape(brief(part['predicted']))} predicted, {escape(brief(part['measured']))} measured in "
-        f"{escape(brief_interval(part['interval']))}, margin {escape(brief(part['margin']))}</li>"
-        for part in row.parts
-    )
-    facts = [
-        f"{escape(row.source)}; {row.kind}, tier {row.tier}, expected {row.expected}",
-        f"slack {escape(brief(row.slack))}; guarantee: {escape(row.guarantee or 'none')}"
-        + ("" if row.tightness is None else f"; tightness {brief(row.tightness, 3)}"),
-        f"{row.samples} samples in {row.looks} looks, {row.seconds:.2f} s",
-        escape(row.note),
-        f"<code>{escape(row.command)}</code>",
-    ]
-    details = "".join(f"<div>{fact}</div>" for fact in facts if fact)
-    cells = [
-        brief(row.predicted),
-        brief(row.measured),
-        brief_interval(row.interval),
-        brief(row.margin, 2),
-        brief(row.error_probability, 2),
-    ]
-    numbers = "".join(f'<td class="number">{escape(cell)}</td>' for cell in cells)
-    return (
-        f'<tr data-paper="{escape(row.paper)}" data-kind="{row.kind}" data-verdict="{row.verdict}"'
-        f"{'' if row.as_expected else ' class=unexpected'}>"
-        f"<td><details><summary><b>{escape(row.id)}</b><br>{escape(row.statement)}</summary>{details}"
-        f"{f'<div>Decisions:</div><ul>{parts}</ul>' if parts else ''}"
-        f"<div>Controls:</div><ul>{controls}</ul></details></td>"
-        f'<td class="{row.verdict}"><b>{row.verdict}</b></td>{numbers}</tr>'
-    )
-
-
-def _not_run(not_run: Sequence[dict[str, str]]) -> str:
-    if not not_run:
-        return ""
-    items = "".join(f"<li>{escape(entry['id'])}: {escape(entry['reason'])}</li>" for entry in not_run)
-    return f"<h2>Not run</h2><ul>{items}</ul>"
-
-
-def _figures(folder: Path) -> str:
-    shown = []
-    for picture in sorted(folder.glob("*.png")):
-        caption = picture.with_suffix(".txt")
-        text = escape(caption.read_text(encoding="utf-8")) if caption.exists() else ""
-        data = base64.b64encode(picture.read_bytes()).decode()
-        shown.append(
-            f'<figure><img alt="{escape(picture.stem)}" src="data:image/png;base64,{data}">'
-            f"<figcaption>{text}</figcaption></figure>"
+    Args:
+        path: the HTML file.
+        rows: one row per claim.
+        not_run: id, tier and reason of what the run left out.
+        seed: the run's seed.
+        tier: the run's tier.
+        pictures: the folder that `python -m figures` draws into; what lies there for these papers is embedded.
+        trust: a folder of JSON files, each a table (`title`, `columns`, `rows` and perhaps `command`, `note`) or a list
+            of tables that say how far the workbench itself is to be trusted; they are appended.
+    """
+    papers = [
+        Paper(
+            name,
+            [row for row in rows if row.paper == name],
+            [entry for entry in not_run if entry["id"].split(".")[0] == name],
+            drawn_in(pictures / name),
         )
-    return f"<h2>{escape(folder.name)}: figures</h2>{''.join(shown)}" if shown else ""
+        for name in sorted({row.paper for row in rows} | {entry["id"].split(".")[0] for entry in not_run})
+    ]
+    pictures_of: dict[str, list[Picture]] = {}
+    for paper in papers:
+        for picture in paper.pictures:
+            for claim in picture.claims:
+                pictures_of.setdefault(claim, []).append(picture)
+    page = _ENVIRONMENT.get_template("report.html.jinja").render(
+        totals=_totals(rows),
+        seed=seed,
+        tier=tier,
+        platform=platform_facts(),
+        papers=papers,
+        rows_by_id={row.id: row for row in rows},
+        pictures_of=pictures_of,
+        choices={name: sorted({getattr(row, name) for row in rows}) for name in ("paper", "kind", "verdict")},
+        trust=_tables(trust),
+    )
+    path.write_text(page, encoding="utf-8")
+
+
+def write_gallery(path: Path, images: Iterable[Path]) -> None:
+    """Write a page with the given figures (paths of their PNG files) and captions, by paper."""
+    pictures = [Picture(image) for image in images]
+    papers: dict[str, list[Picture]] = {}
+    for picture in pictures:
+        papers.setdefault(picture.path.parent.name, []).append(picture)
+    titles = {paper: title(paper) for paper in papers}
+    page = _ENVIRONMENT.get_template("gallery.html.jinja").render(pictures=pictures, papers=papers, titles=titles)
+    path.write_text(page, encoding="utf-8")
+
+
+def drawn_in(folder: Path) -> list[Picture]:
+    """Return the figures in a paper's folder, F2 before F10."""
+    numbers = [([int(part) for part in re.findall(r"\d+", path.stem)], path) for path in folder.glob("*.png")]
+    return [Picture(path) for _, path in sorted(numbers)]
+
+
+def _tables(folder: Path) -> list[dict[str, Any]]:
+    """Return the tables in a folder's JSON files; a file there may also hold something else, for another purpose."""
+    held = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    entries = [entry for content in held for entry in (content if isinstance(content, list) else [content])]
+    return [entry for entry in entries if isinstance(entry, dict) and {"title", "columns", "rows"} <= set(entry)]
+
+
+# ------------------------------------------------------------------------------------------------ the page's own words
+
+
+def _numbers(value: Any) -> str:
+    """Return all entries of a number or a (nested) list."""
+    return ", ".join(brief(entry) for entry in np.ravel(np.asarray(value, object)))
+
+
+def _coordinates(part: dict[str, Any]) -> list[dict[str, str]]:
+    """Return one row of cells for each coordinate of a decision; margin and slack are broadcast."""
+    low, high = part["interval"] or (None, None)
+    columns = (part["predicted"], part["measured"], low, high, part["margin"], part["slack"])
+    spread = np.broadcast_arrays(*(np.asarray(column, object) for column in columns))
+    return [
+        {
+            "predicted": brief(predicted, 8),
+            "measured": brief(measured, 8),
+            # Of a growth law, whose measured value is its name, the box itself is what was measured.
+            "interval": brief(low, 8) if isinstance(measured, str) and low == high else _interval(low, high),
+            "margin": brief(margin, 2),
+            "slack": brief(slack, 2),
+        }
+        for predicted, measured, low, high, margin, slack in zip(*map(np.ravel, spread), strict=True)
+    ]
+
+
+def _interval(low: Any, high: Any) -> str:
+    return brief_interval(None if low is None else [low, high], 6)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("paper_checks", "page"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "typeset": typeset,
+        "brief": brief,
+        "interval": brief_interval,
+        "numbers": _numbers,
+        "coordinates": _coordinates,
+        "asdict": asdict,
+    }
+    return environment
+
+
+_ENVIRONMENT = _environment()

@@ -6,7 +6,11 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import jax
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 jax.config.update("jax_enable_x64", True)
 install_import_hook(["theory", "sims", "tools"], "beartype.beartype")
+
+# `pytest --hypothesis-profile=thorough` gives the solvers, which cost seconds an example, 200 examples too.
+settings.register_profile("thorough", max_examples=200, deadline=None)

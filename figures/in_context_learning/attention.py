@@ -14,7 +14,7 @@ from sims.in_context_learning import effective_map, train_linear_attention
 from theory import in_context_learning as predicted
 
 
-@figure("F11", quick={"largest": 24, "contexts": (4,), "steps": 600, "starts": 3})
+@figure("F11", quick={"largest": 24, "contexts": (4,), "steps": 600, "starts": 3}, claims=("lsa-optimum", "lsa-train"))
 def linear_attention_phases(
     dimension: int = 8,
     largest: int = 64,

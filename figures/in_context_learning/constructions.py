@@ -17,7 +17,19 @@ from theory import in_context_learning as predicted
 _REGULARISER, _STEP = 0.3, 0.02
 
 
-@figure("F9", quick={"dimension": 2, "points": 7, "factors": 100})
+@figure(
+    "F9",
+    quick={"dimension": 2, "points": 7, "factors": 100},
+    claims=(
+        "gelu-mul",
+        "richardson-mul",
+        "ln-bypass",
+        "ln-bypass-balanced",
+        "thm1-gd-step",
+        "thm2-sherman-morrison",
+        "finite-precision",
+    ),
+)
 def precision_of_constructions(dimension: int = 4, points: int = 13, factors: int = 400, rows: int = 30) -> Figure:
     """Constructions as precise as desired on paper have a best scale in floating point: their errors are U-shaped.
 

@@ -20,7 +20,7 @@ from sims.in_context_learning.prompts import Prompts
 
 
 @figure("F4", quick={"dimension": 1, "layers": 1, "steps": 500, "control_steps": 500, "probe_steps": 200,
-                     "prompts": 1024})  # fmt: skip
+                     "prompts": 1024}, claims=("probes",))  # fmt: skip
 def probed_quantities(
     dimension: int = 2,
     layers: int = 4,
@@ -91,7 +91,7 @@ def _probed(
     return found
 
 
-@figure("F6", quick={"dimension": 1, "depths": (1,), "steps": 500, "prompts": 64})
+@figure("F6", quick={"dimension": 1, "depths": (1,), "steps": 500, "prompts": 64}, claims=("nonlinear-hypothesis",))
 def linearity_of_answers(
     dimension: int = 2, depths: Sequence[int] = (1, 2, 4), steps: int = 8000, prompts: int = 128, queries: int = 32
 ) -> Figure:

@@ -11,7 +11,7 @@ from sims.in_context_learning import activations
 from theory import in_context_learning as predicted
 
 
-@figure("F7", quick={"points": 9})
+@figure("F7", quick={"points": 9}, claims=("gelu-mul",))
 def squares(half_width: float = 0.1, shift: float = 0.5, points: int = 21) -> Figure:
     """Three GeLUs square a small number with a third of the error of six tanh units; ReLUs do not square at all.
 

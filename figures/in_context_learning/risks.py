@@ -11,7 +11,7 @@ from figures.replicates import replicates
 from theory import in_context_learning as predicted
 
 
-@figure("F10", quick={"largest": 16, "runs": 6})
+@figure("F10", quick={"largest": 16, "runs": 6}, claims=("mbr-ridge", "ols-risk", "gd-risk", "gd-best-step"))
 def baseline_risks(
     dimension: int = 8, largest: int = 24, noise_std: float = 0.5, runs: int = 12, count: int = 256
 ) -> Figure:

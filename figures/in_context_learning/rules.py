@@ -25,7 +25,11 @@ _LOOKS = [(COLOURS[0], "s"), (COLOURS[1], "^"), (COLOURS[1], "v"), (COLOURS[2], 
           (COLOURS[3], "P"), (COLOURS[3], "X")]  # fmt: skip
 
 
-@figure("F1", quick={"runs": 8, "model_dimension": 1, "layers": 1, "steps": 500, "prompts": 512})
+@figure(
+    "F1",
+    quick={"runs": 8, "model_dimension": 1, "layers": 1, "steps": 500, "prompts": 512},
+    claims=("fig1-curves", "icl-ols-noiseless"),
+)
 def rules_compared(
     dimension: int = 8,
     largest: int = 14,
@@ -106,7 +110,11 @@ def _weight_distances(settings: training.TrainingSettings, seen: np.ndarray, cou
     return np.moveaxis(np.asarray(jnp.stack(found)), 0, -1)
 
 
-@figure("F2", quick={"columns": ((0.0, 1.0), (0.5, 1.0)), "layers": 1, "steps": 500, "prompts": 1024})
+@figure(
+    "F2",
+    quick={"columns": ((0.0, 1.0), (0.5, 1.0)), "layers": 1, "steps": 500, "prompts": 1024},
+    claims=("mbr-ridge", "fig2-diagonal", "icl-approaches-mbr"),
+)
 def noise_and_regulariser(
     dimension: int = 8,
     columns: Sequence[tuple[float, float]] = ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)),

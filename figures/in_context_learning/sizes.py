@@ -20,7 +20,11 @@ _FAMILY = {
 }
 
 
-@figure("F3", quick={"dimension": 1, "depths": (1,), "steps": 500, "prompts": 1024})
+@figure(
+    "F3",
+    quick={"dimension": 1, "depths": (1,), "steps": 500, "prompts": 1024},
+    claims=("phase-depth", "phase-depth-paper"),
+)
 def phases_of_depth(
     dimension: int = 2, depths: Sequence[int] = (1, 2, 4), steps: int = 8000, prompts: int = 4096
 ) -> Figure:
@@ -56,7 +60,11 @@ def _exact_distance(name: str, dimension: int) -> float:
     return float(np.mean([predicted.spd_ridge_to_ols(parameter, dimension, k) for k in prefixes])) / dimension
 
 
-@figure("F8", quick={"layers": 1, "depths": (1,), "widths": (16,), "heads": (2,), "steps": 500, "prompts": 1024})
+@figure(
+    "F8",
+    quick={"layers": 1, "depths": (1,), "widths": (16,), "heads": (2,), "steps": 500, "prompts": 1024},
+    claims=("min-width",),
+)
 def smallest_sizes(
     depths: Sequence[int] = (1, 2, 4),
     widths: Sequence[int] = (4, 8, 16),
@@ -93,7 +101,11 @@ def smallest_sizes(
     return drawn
 
 
-@figure("F12", quick={"depths": (1,), "steps": 500, "prompts": 1024})
+@figure(
+    "F12",
+    quick={"depths": (1,), "steps": 500, "prompts": 1024},
+    claims=("icl-approaches-mbr", "bayes-error", "gd-best-step"),
+)
 def ladder_to_the_bayes_error(
     depths: Sequence[int] = (1, 2, 4), steps: int = 6000, noise_std: float = 0.5, prompts: int = 8192
 ) -> Figure:

@@ -15,7 +15,20 @@ from sims.jepa_bias import Objective
 from theory import jepa_bias as predicted
 
 
-@figure("F1", quick={"points": 6})
+@figure(
+    "F1",
+    quick={"points": 6},
+    claims=(
+        "ode_jepa",
+        "ode_mae",
+        "exact_time_jepa",
+        "exact_time_mae",
+        "fixed_points",
+        "greedy_lambda",
+        "greedy_rho",
+        "order_inversion",
+    ),
+)
 def learning_curves(
     depth: int = 5,
     init: float = 1e-3,
@@ -86,7 +99,11 @@ def _stepped(
     return np.asarray(curve)
 
 
-@figure("F2", quick={"points": 4})
+@figure(
+    "F2",
+    quick={"points": 4},
+    claims=("exact_time_jepa", "exact_time_mae", "greedy_rho", "greedy_rho-slopes", "depth_cap"),
+)
 def depth_fan(
     depths: Sequence[int] = (1, 2, 3, 5, 8),
     init: float = 1e-3,

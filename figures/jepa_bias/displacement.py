@@ -22,7 +22,11 @@ from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 
 
-@figure("F5", quick={"deltas": (0.0, 1e-3), "step": 0.2})
+@figure(
+    "F5",
+    quick={"deltas": (0.0, 1e-3), "step": 0.2},
+    claims=("displacement", "displacement_law", "saddle_eig", "saddle_eig-growth"),
+)
 def displacement(
     depth: int = 2,
     init: float = 0.005,
@@ -79,7 +83,7 @@ def displacement(
     return drawn
 
 
-@figure("F8", quick={"init": 0.01})
+@figure("F8", quick={"init": 0.01}, claims=("displacement-itinerary", "permanent_order"))
 def itinerary(
     depth: int = 2,
     init: float = 0.002,

@@ -12,7 +12,7 @@ from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 
 
-@figure("F3", quick={"depth": 1})
+@figure("F3", quick={"depth": 1}, claims=("gen_masking", "gen_masking-order", "gen_temporal", "gen_temporal-order"))
 def generative_models(
     depth: int = 2,
     init: float = 0.02,

@@ -13,7 +13,11 @@ from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 
 
-@figure("F4", quick={"points": 4, "cells": 30})
+@figure(
+    "F4",
+    quick={"points": 4, "cells": 30},
+    claims=("order_inversion", "order_inversion-window", "lambda_dominates", "lambda_dominates-limit"),
+)
 def order_phase_diagram(
     depths: Sequence[int] = (1, 2, 3, 5, 8),
     fraction: float = 0.5,

@@ -15,7 +15,7 @@ from sims.jepa_bias import Objective
 from theory import jepa_bias as predicted
 
 
-@figure("F7", quick={"depth": 2})
+@figure("F7", quick={"depth": 2}, claims=("saddle_eig", "saddle_eig-map"))
 def stability_of_partial_states(
     depth: int = 2,
     lambdas: Sequence[float] = (1.7, 1.0, 1.3, 0.8),

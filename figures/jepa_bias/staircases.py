@@ -14,7 +14,7 @@ from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 
 
-@figure("F6", quick={"records": 60})
+@figure("F6", quick={"records": 60}, claims=("sec_simon_traj", "sec_simon_tau", "sec_simon_random"))
 def staircases(
     eigenvalues: Sequence[float] = (2.0, 1.2, 0.7, 0.3, 0.1),
     outputs: int = 3,

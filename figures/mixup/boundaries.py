@@ -23,7 +23,11 @@ _LEARNERS = {
 }
 
 
-@figure("F4", quick={"separabilities": (0.5, 2, 8, 32), "runs": 100})
+@figure(
+    "F4",
+    quick={"separabilities": (0.5, 2, 8, 32), "runs": 100},
+    claims=("erm_phase_curve", "mixup_expected_minimiser", "mask_expected_minimiser", "mask_limit_inverse_mean"),
+)
 def boundaries(
     n: int = 40,
     separability: float = 8,

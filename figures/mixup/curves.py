@@ -20,7 +20,18 @@ _LEARNERS = {
 }
 
 
-@figure("F1", quick={"separabilities": (1, 4), "sizes": (40,), "erm_sizes": (40, 1000), "runs": 200})
+@figure(
+    "F1",
+    quick={"separabilities": (1, 4), "sizes": (40,), "erm_sizes": (40, 1000), "runs": 200},
+    claims=(
+        "erm_curse",
+        "erm_fisher",
+        "erm_phase_curve-simulated",
+        "mixup_asymptotic",
+        "sampled_lambda",
+        "mask_suboptimal",
+    ),
+)
 def learning_curves(
     separabilities: Sequence[float] = (0.5, 1, 2, 4, 8),
     sizes: Sequence[int] = (10, 20, 40, 80, 160),

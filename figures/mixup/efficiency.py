@@ -18,7 +18,11 @@ _COLOURS = {0.2: COLOURS[5], 1.0: COLOURS[0], 5.0: COLOURS[2]}
 _MARKERS = {0.2: "^", 1.0: "s", 5.0: "v"}
 
 
-@figure("F5", quick={"simulated": (0.5, 2, 8), "erm_most": 1, "n": 40, "erm_n": 40, "runs": 150})
+@figure(
+    "F5",
+    quick={"simulated": (0.5, 2, 8), "erm_most": 1, "n": 40, "erm_n": 40, "runs": 150},
+    claims=("efficiency_order", "erm_fisher", "erm_fisher_exponent", "mixup_asymptotic", "lda_rate"),
+)
 def efficiencies(
     simulated: Sequence[float] = (0.25, 0.5, 1, 2, 4, 8, 16),
     erm_most: float = 8,

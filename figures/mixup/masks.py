@@ -20,7 +20,11 @@ _SHAPES = (
 )
 
 
-@figure("F7", quick={"separabilities": (1, 10, 100), "n": 100, "runs": 20})
+@figure(
+    "F7",
+    quick={"separabilities": (1, 10, 100), "n": 100, "runs": 20},
+    claims=("mask_expected_minimiser", "mask_limit_inverse_mean", "mask_suboptimal", "mask_concentration"),
+)
 def masking(
     separabilities: Sequence[float] = (0.1, 1, 10, 100, 1000),
     n: int = 300,

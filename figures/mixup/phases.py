@@ -43,7 +43,11 @@ def tail_deficits(
     raise RuntimeError(f"the outermost {_MOST_KEPT} points do not certify every hard margin")
 
 
-@figure("F3", quick={"cells": (5, 7), "runs": 40, "profile_runs": 40, "profiles": (20, 160)})
+@figure(
+    "F3",
+    quick={"cells": (5, 7), "runs": 40, "profile_runs": 40, "profiles": (20, 160)},
+    claims=("erm_phase_curve", "erm_phase_curve-simulated"),
+)
 def phase_diagram(
     cells: tuple[int, int] = (9, 20), runs: int = 40, profiles: Sequence[float] = (20, 80, 160), profile_runs: int = 100
 ) -> Figure:

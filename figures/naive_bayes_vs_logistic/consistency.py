@@ -18,7 +18,11 @@ from theory import naive_bayes_vs_logistic as predicted
 _NO_BOUND = 500.0  # on the logits, of which the softmax still has no zeros
 
 
-@figure("F5", quick={"class_counts": (2, 3), "draws": 1000})
+@figure(
+    "F5",
+    quick={"class_counts": (2, 3), "draws": 1000},
+    claims=("psi_conjugate", "hcons_multiclass", "hcons_sqrt2", "hcons_bounded_fails"),
+)
 def consistency(
     bounds: Sequence[float] = (0.5, 1.0, 2.0),
     class_counts: Sequence[int] = (2, 3, 5, 10),

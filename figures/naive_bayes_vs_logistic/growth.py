@@ -37,6 +37,15 @@ _MOST = 150  # samples, more than naive Bayes needs with seven classes
         "logistic_scanned_sizes": (),
         "runs": 100,
     },
+    claims=(
+        "nb_growth_upper",
+        "nb_growth_upper-classes",
+        "lr_growth_linear",
+        "lr_growth-three_classes",
+        "first_passage",
+        "nb_exact_law",
+        "figure_simulation",
+    ),
 )
 def growth(
     sizes: Sequence[int] = (100, 200, 400, 1000),

@@ -13,7 +13,11 @@ from figures.replicates import replicates
 from theory import naive_bayes_vs_logistic as predicted
 
 
-@figure("F4", quick={"cells": 13, "simulated_sizes": (10, 100, 1000), "runs": 50})
+@figure(
+    "F4",
+    quick={"cells": 13, "simulated_sizes": (10, 100, 1000), "runs": 50},
+    claims=("nb_exact_law", "nb_sample_exponent", "nb_linear_when_weak", "nb_constant_when_dense"),
+)
 def phases(
     exponents: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
     cells: int = 41,

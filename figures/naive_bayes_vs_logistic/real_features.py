@@ -14,7 +14,11 @@ from figures.panels import label, points_with_intervals
 from figures.replicates import replicates
 
 
-@figure("F2", quick={"names": ("digits", "wine", "iris"), "sizes": (20, 50, 100), "n_random": (128,), "runs": 20})
+@figure(
+    "F2",
+    quick={"names": ("digits", "wine", "iris"), "sizes": (20, 50, 100), "n_random": (128,), "runs": 20},
+    claims=("real_two_regimes",),
+)
 def learning_curves(
     names: Sequence[str] = ("digits", "breast_cancer", "wine", "iris"),
     sizes: Sequence[int] = (10, 20, 50, 100, 200, 500),

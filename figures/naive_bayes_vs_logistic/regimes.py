@@ -15,7 +15,11 @@ from figures.replicates import replicates
 from theory import naive_bayes_vs_logistic as predicted
 
 
-@figure("F6", quick={"sizes": (8, 32, 128, 512), "runs": 25})
+@figure(
+    "F6",
+    quick={"sizes": (8, 32, 128, 512), "runs": 25},
+    claims=("two_regimes", "small_samples", "asym_nb_error", "nb_correlated_floor", "nb_exact_law"),
+)
 def regimes(
     correlations: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.5, 0.8),
     sizes: Sequence[int] = (8, 16, 32, 64, 128, 256, 512, 1024),

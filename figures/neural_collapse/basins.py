@@ -18,7 +18,11 @@ from theory import neural_collapse as predicted
 _REACHED = 1e-6  # above the minimum; the local minima are 1e-3 and more apart
 
 
-@figure("F3", quick={"depths": (1, 2), "strengths": (0.2, 0.6), "start_stds": (0.1, 0.3), "runs": 32, "steps": 1000})
+@figure(
+    "F3",
+    quick={"depths": (1, 2), "strengths": (0.2, 0.6), "start_stds": (0.1, 0.3), "runs": 32, "steps": 1000},
+    claims=("bal_threshold", "gd_basin", "gd_basin-origin"),
+)
 def phases(
     depths: Sequence[int] = (1, 2, 3, 4, 6),
     strengths: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.47, 0.6, 0.75, 0.95, 1.2),
@@ -104,7 +108,9 @@ def _reached(
     return above.reshape(-1, runs) < _REACHED
 
 
-@figure("F5", quick={"depths": (2,), "levels": 8, "steps": 1500, "runs": 3})
+@figure(
+    "F5", quick={"depths": (2,), "levels": 8, "steps": 1500, "runs": 3}, claims=("hysteresis", "hysteresis-shallow")
+)
 def hysteresis(
     depths: Sequence[int] = (1, 2, 3),
     levels: int = 18,

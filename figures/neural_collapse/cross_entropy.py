@@ -18,7 +18,19 @@ from theory import neural_collapse as predicted
 _CONVERGED = 1e-5  # length of the gradient at the end of a descent
 
 
-@figure("F4", quick={"most_classes": 8, "decays": 5, "searched_classes": (4, 6), "starts": 3})
+@figure(
+    "F4",
+    quick={"most_classes": 8, "decays": 5, "searched_classes": (4, 6), "starts": 3},
+    claims=(
+        "ce_M1",
+        "ce_deep_global",
+        "ce_deep_global-holds",
+        "ce_deep_global-rule",
+        "ce_deep_global-search",
+        "ce_deep_global-search_more",
+        "ce_lowrank",
+    ),
+)
 def low_rank(
     depths: Sequence[int] = (1, 2, 3),
     most_classes: int = 16,

@@ -26,7 +26,19 @@ _NAMES = {
 _LIMITS = (1e-17, 9.0)
 
 
-@figure("F1", quick={"depths": (1,), "steps": 6000})
+@figure(
+    "F1",
+    quick={"depths": (1,), "steps": 6000},
+    claims=(
+        "bal_nobias_value",
+        "bal_nobias_NC",
+        "bal_bias_NC",
+        "gd_reaches_NC",
+        "gd_reaches_NC-official",
+        "nc_rate",
+        "nc_rate-within",
+    ),
+)
 def direct_balanced(
     per_class: int = 100,
     n_classes: int = 4,
@@ -63,7 +75,7 @@ def direct_balanced(
     return drawn
 
 
-@figure("F2", quick={"depths": (3,), "steps": 6000})
+@figure("F2", quick={"depths": (3,), "steps": 6000}, claims=("imb_M1", "imb_deep", "nc_rate", "nc_rate-within"))
 def direct_imbalanced(
     class_sizes: Sequence[int] = (200, 100, 50, 50),
     depths: Sequence[int] = (1, 3, 6),

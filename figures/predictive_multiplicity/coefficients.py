@@ -11,7 +11,7 @@ from figures.predictive_multiplicity.exact import TOLERANCES, ambiguous_rows, co
 from theory import predictive_multiplicity as predicted
 
 
-@figure("F3", quick={"target": "arrest", "tolerances": TOLERANCES[:6]})
+@figure("F3", quick={"target": "arrest", "tolerances": TOLERANCES[:6]}, claims=("compas-table",))
 def coefficients(
     target: str = "violent",
     epsilon: float = 0.01,

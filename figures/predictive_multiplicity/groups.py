@@ -17,7 +17,7 @@ _NAMES = {
 }  # fmt: skip
 
 
-@figure("F4", quick={"tolerances": TOLERANCES[:6]})
+@figure("F4", quick={"tolerances": TOLERANCES[:6]}, claims=("compas-table",))
 def groups(
     target: str = "arrest",
     epsilon: float = 0.01,

@@ -13,7 +13,11 @@ from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 
 
-@figure("F2", quick={"targets": ("arrest",), "tolerances": TOLERANCES[:6]})
+@figure(
+    "F2",
+    quick={"targets": ("arrest",), "tolerances": TOLERANCES[:6]},
+    claims=("compas-table", "compas-violent", "discrepancy-bound", "knapsack", "adhoc-lower-bound"),
+)
 def paths(
     targets: Sequence[str] = ("arrest", "violent"),
     tolerances: Sequence[float] = TOLERANCES,

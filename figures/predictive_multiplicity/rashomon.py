@@ -15,7 +15,9 @@ from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 
 
-@figure("F5", quick={"n_points": 40, "runs": 10})
+@figure(
+    "F5", quick={"n_points": 40, "runs": 10}, claims=("parity", "order", "steps", "discrepancy-bound", "cover-count")
+)
 def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 40, shown: int = 16) -> Figure:
     """The set of good models, drawn whole: error against disagreement with the best, for every linear classifier.
 

@@ -15,7 +15,7 @@ from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 
 
-@figure("F5", quick={"n_points": 200, "dim": 2000, "runs": 4})
+@figure("F5", quick={"n_points": 200, "dim": 2000, "runs": 4}, claims=("ema_is_momentum", "running_average"))
 def iterate_averaging(n_points: int = 1000, dim: int = 10_000, runs: int = 6, decay: float = 0.9) -> Figure:
     """Averaging the iterates of a walk moves variance to the first component and keeps, or bends, its Lissajous curves.
 

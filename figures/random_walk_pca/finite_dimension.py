@@ -14,7 +14,11 @@ from figures.replicates import replicates
 from theory import random_walk_pca as predicted
 
 
-@figure("F10", quick={"runs": 500, "lengths": (10, 100, 1000), "dims": (30, 100, 300), "swept_runs": 100})
+@figure(
+    "F10",
+    quick={"runs": 500, "lengths": (10, 100, 1000), "dims": (30, 100, 300), "swept_runs": 100},
+    claims=("sim_evr",),
+)
 def finite_dimension(
     n_points: int = 100,
     dim: int = 50,

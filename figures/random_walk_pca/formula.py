@@ -15,7 +15,11 @@ from figures.replicates import replicates
 from theory import random_walk_pca as predicted
 
 
-@figure("F9", quick={"n_points": 100, "dim": 2000, "runs": 6, "cells": 15})
+@figure(
+    "F9",
+    quick={"n_points": 100, "dim": 2000, "runs": 6, "cells": 15},
+    claims=("ou_circulant_limit", "ou_exact", "momentum_long_memory"),
+)
 def circulant_formula(
     n_points: int = 200,
     dim: int = 10_000,

@@ -20,7 +20,7 @@ from theory import random_walk_pca as predicted
 _MARKERS = ("o", "s", "^", "D")
 
 
-@figure("F6", quick={"runs": 4, "n_steps": 1000, "window": 250})
+@figure("F6", quick={"runs": 4, "n_steps": 1000, "window": 250}, claims=("nn_walk_with_drift", "drift_mixing"))
 def linear_regression(
     runs: int = 10, n_steps: int = 2000, window: int = 500, batch: int = 32, learning_rate: float = 0.02
 ) -> Figure:
@@ -71,7 +71,11 @@ def linear_regression(
     return drawn
 
 
-@figure("F7", quick={"runs": 4, "n_steps": 600, "window": 150, "target_dim": 500})
+@figure(
+    "F7",
+    quick={"runs": 4, "n_steps": 600, "window": 150, "target_dim": 500},
+    claims=("nn_walk_with_drift", "jl_projection-bias"),
+)
 def neural_networks(
     runs: int = 5,
     n_steps: int = 2000,

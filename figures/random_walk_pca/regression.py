@@ -14,7 +14,11 @@ from figures.replicates import replicates
 from theory import random_walk_pca as predicted
 
 
-@figure("F8", quick={"n_features": 200, "n_points": 200, "n_examples": 1000, "learning_rate": 0.005, "runs": 4})
+@figure(
+    "F8",
+    quick={"n_features": 200, "n_points": 200, "n_examples": 1000, "learning_rate": 0.005, "runs": 4},
+    claims=("decay_bessel",),
+)
 def decaying_noise(
     n_features: int = 1000,
     n_outputs: int = 10,

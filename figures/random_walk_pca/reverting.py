@@ -15,7 +15,11 @@ from figures.replicates import replicates
 from theory import random_walk_pca as predicted
 
 
-@figure("F4", quick={"n_points": 200, "dim": 2000, "runs": 4})
+@figure(
+    "F4",
+    quick={"n_points": 200, "dim": 2000, "runs": 4},
+    claims=("ou_exact", "ou_crossover", "ou_sine_not_cosine", "ou_trapping", "ou_not_mean_reverting"),
+)
 def ornstein_uhlenbeck(
     n_points: int = 1000,
     dim: int = 10_000,

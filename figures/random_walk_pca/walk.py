@@ -17,7 +17,7 @@ from theory import random_walk_pca as predicted
 _SMALL = {"n_points": 200, "dim": 2000, "runs": 4}
 
 
-@figure("F1", quick=_SMALL)
+@figure("F1", quick=_SMALL, claims=("exact_spectrum", "lissajous", "chebyshev_relation"))
 def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     """Principal components of a high-dimensional random walk are cosines, and draw Lissajous curves against each other.
 
@@ -51,7 +51,7 @@ def lissajous(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure
     return drawn
 
 
-@figure("F2", quick=_SMALL)
+@figure("F2", quick=_SMALL, claims=("exact_spectrum", "evr_limit", "sim_evr", "sim_evr_large"))
 def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     """The explained variance ratios of a walk fall as k⁻², with 61 % in the first component at every length.
 
@@ -85,7 +85,11 @@ def spectrum(n_points: int = 1000, dim: int = 10_000, runs: int = 20) -> Figure:
     return drawn
 
 
-@figure("F3", quick={**_SMALL, "sweep_runs": 10})
+@figure(
+    "F3",
+    quick={**_SMALL, "sweep_runs": 10},
+    claims=("momentum_spectrum", "momentum_long_memory", "momentum_concentrates"),
+)
 def momentum(
     n_points: int = 1000,
     dim: int = 10_000,

@@ -58,7 +58,10 @@ def check_solution(table, solution, formulation, exact=False):
 
 @pytest.mark.parametrize(("formulation", "solver"), ROUTES)
 def test_all_problems_equal_exhaustive_search(formulation, solver):
-    @settings(max_examples=10 if formulation == "margin_free" else 3, deadline=None)
+    thorough = settings.get_current_profile_name() == "thorough"
+    few = 10 if formulation == "margin_free" else 3
+
+    @settings(max_examples=settings.default.max_examples if thorough else few, deadline=None)
     @given(counts, st.integers(0, 10**6))
     def check(drawn, choice):
         table = table_of_counts(drawn)

@@ -1,0 +1,90 @@
+"""Hook of the site: what its pages say about claims and figures comes from the registries, the guide from its file.
+
+A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- papers -->` or `<!-- guide -->` where the
+text belongs; the pages of `docs/papers` enter the navigation by themselves: a new paper touches no file of the site.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from figures.drawing import figures
+from paper_checks import Claim, claims
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
+
+
+def on_config(config: Any) -> Any:
+    """Put the pages of the papers into the navigation."""
+    papers = next(entry["Papers"] for entry in config.nav if isinstance(entry, dict) and "Papers" in entry)
+    papers += [f"papers/{page.name}" for page in PAGES]
+    return config
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Replace the markers of a page."""
+    makers = {
+        "claims": lambda: claims_table(page.file.name),
+        "errata": lambda: errata_table(page.file.name),
+        "figures": lambda: figures_list(page.file.name),
+        "papers": papers_table,
+        "guide": guide,
+    }
+    return re.sub(r"<!-- (\w+) -->", lambda marker: makers[marker[1]](), markdown)
+
+
+def claims_table(paper: str) -> str:
+    """Return the claims of a paper as a Markdown table; each links to its check, whose page shows the source."""
+    rows = [
+        f"| {link(c)} | {plain(c.statement)} | {c.kind} | {c.tier} | {plain(c.source)} |"
+        for c in claims(paper)
+        if not c.printed_form
+    ]
+    return "\n".join(["| claim | statement | kind | tier | source |", "|---|---|---|---|---|", *rows])
+
+
+def errata_table(paper: str) -> str:
+    """Return what is printed and what is true instead, or the sentence that nothing was found."""
+    rows = [
+        f"| {plain(c.as_printed)} | {plain(c.statement)} | {link(c)} |"
+        for c in claims(paper)
+        if c.as_printed is not None and not c.printed_form
+    ]
+    if not rows:
+        return "No claim of this paper has a printed form that differs from what is true."
+    return "\n".join(["| as printed: REFUTED | what is true: VERIFIED | claim |", "|---|---|---|", *rows])
+
+
+def figures_list(paper: str) -> str:
+    """Return the figures of a paper, each with the first sentence of its caption, and the command that draws them."""
+    drawn = [f"- {figure.name}: {plain(figure.title)}" for figure in figures(paper)]
+    return "\n".join([f"`python -m figures {paper}` draws:", "", *drawn])
+
+
+def papers_table() -> str:
+    """Return the papers, each with its title, the number of its claims, and of those that correct it."""
+    rows = []
+    for page in PAGES:
+        found = claims(page.stem)
+        errata = sum(c.printed_form for c in found)
+        title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        rows.append(f"| [{title}](papers/{page.name}) | {len(found) - errata} | {errata} |")
+    return "\n".join(["| paper | claims | errata |", "|---|---|---|", *rows])
+
+
+def guide() -> str:
+    """Return CONTRIBUTING.md; the path in front of a block of code becomes the block's title."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return re.sub(r"^```python (\S+)$", r'```python title="\1"', text, flags=re.MULTILINE)
+
+
+def link(claim: Claim) -> str:
+    """Return a claim's name as a link to the documentation of its check."""
+    name = claim.id.split(".", 1)[1]
+    return f"[`{name}`][{claim.function.__module__}.{claim.function.__name__}]"
+
+
+def plain(text: str) -> str:
+    """Return text that Markdown leaves as it is: its special characters as entities."""
+    return re.sub(r"[\\`*_{}\[\]<>#|$&~^]", lambda found: f"&#{ord(found[0])};", text)

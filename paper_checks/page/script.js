@@ -1,0 +1,63 @@
+// The address says what is shown: #paper=…&verdict=… filters, #paper.claim opens one claim.
+const form = document.querySelector("#filters");
+const fields = [...form.elements].filter((field) => field.name);
+const claims = [...document.querySelectorAll(".claim")];
+
+function show() {
+  const wanted = Object.fromEntries(fields.map((field) => [field.name, field.value.toLowerCase()]));
+  const { text, ...exact } = wanted;
+  for (const claim of claims)
+    claim.hidden =
+      !claim.dataset.text.includes(text) ||
+      Object.entries(exact).some(([name, value]) => value && claim.dataset[name].toLowerCase() !== value);
+  const filtered = fields.some((field) => field.value);
+  for (const paper of document.querySelectorAll("section.paper")) {
+    const other = wanted.paper && paper.dataset.paper.toLowerCase() !== wanted.paper;
+    paper.hidden = other || (filtered && !paper.querySelector(".claim:not([hidden])"));
+  }
+  document.body.classList.toggle("chosen", Boolean(wanted.kind || wanted.verdict || text));
+  form.querySelector("output").value = `${claims.filter((claim) => !claim.hidden).length} of ${claims.length}`;
+}
+
+function follow() {
+  const address = location.hash.slice(1);
+  const wanted = new URLSearchParams(address.includes("=") ? address : "");
+  for (const field of fields) field.value = wanted.get(field.name) ?? "";
+  show();
+  const target = document.getElementById(decodeURIComponent(address));
+  if (target?.matches("details")) target.open = true;
+  target?.closest("details")?.setAttribute("open", "");
+  (target ?? (wanted.size ? form : null))?.scrollIntoView();
+}
+
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("input", () => {
+  const chosen = fields.filter((field) => field.value).map((field) => [field.name, field.value]);
+  history.replaceState(null, "", "#" + new URLSearchParams(chosen));
+  show();
+});
+addEventListener("hashchange", follow);
+
+for (const link of document.querySelectorAll(".permalink"))
+  link.addEventListener("click", () => navigator.clipboard?.writeText(link.href).catch(() => {}));
+
+// Each image is in the page once; an opened claim shows that of its figure, small.
+document.addEventListener(
+  "toggle",
+  (event) => {
+    for (const image of event.target.querySelectorAll("img[data-from]"))
+      image.src = document.getElementById(image.dataset.from).querySelector("img").src;
+  },
+  true,
+);
+
+let opened = [];
+addEventListener("beforeprint", () => {
+  opened = [...document.querySelectorAll("details:not([open])")];
+  for (const details of opened) details.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const details of opened) details.open = false;
+});
+
+follow();

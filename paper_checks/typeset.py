@@ -1,0 +1,136 @@
+"""Statements as they stand in the source, typeset as HTML: `lambda_1 <= sigma^2` with Greek letters and raised figures.
+
+The convention is that of the claims' docstrings and the figures' captions: Greek letters by name, `_` and `^` before a
+word, a number or a group in (…) or {…}, `<=`, `->`, `sqrt(…)`, `w-bar`, `1e-6`, settings in backquotes.
+"""
+
+import re
+
+from markupsafe import Markup
+
+_LOWER = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega"
+_UPPER = "Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
+_GREEK = {
+    **dict(zip(_LOWER.split(), "αβγδεζηθικλμνξπρστφχψω", strict=True)),
+    **dict(zip(_UPPER.split(), "ΓΔΘΛΞΠΣΦΨΩ", strict=True)),
+    **{"eps": "ε", "inf": "∞", "infinity": "∞"},
+}
+_SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "+-": "±", ">>": "≫", "<<": "≪", "...": "…"}
+_OPERATORS = "sum|max|min|sup|mean"  # words that bear an index
+
+_TOKEN = re.compile(
+    rf"""
+      (?P<code>`[^`]*`)
+    | (?P<power>(?:\d+(?:\.\d+)?|\.\d+)e[-+]?\d+\b)
+    | (?P<bar>(?:[A-Za-z]|{"|".join(_GREEK)})[-_]?bar\b)
+    | (?P<snake>(?!(?:{"|".join(_GREEK)}|{_OPERATORS})_)[A-Za-z]{{2,}}(?:_\w+)+|[a-z]_(?!{"|".join(_GREEK)})[a-z]{{4,}})
+    | (?P<script>(?<=\S)(?:[_^](?=[({{])|_(?:[^\W_]+|[*+])|\^(?:[-+−]?(?:\d+(?:\.\d+)?|[^\W\d_]+)|[+*½])))
+    | (?P<root>sqrt(?=\())
+    | (?P<radical>sqrt[ ](?=[^\W\d_]\b))
+    | (?P<possessive>['’][^\W\d_]+)
+    | (?P<word>[^\W\d_]+)
+    | (?P<sign>{"|".join(map(re.escape, _SIGNS))})
+    | (?P<percent>(?<=\d)[ ]%)
+    | (?P<times>(?<=\d)[ ]x[ ](?=\d))
+    | (?P<dot>[ ][*.][ ](?=[\w(])|(?<=\w)\.(?=[^\W\d_](?:_|\b)(?!\.)))
+    | (?P<prime>')
+    | (?P<minus>-)
+    | (?P<rest>\d+|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def typeset(text: str) -> Markup:
+    """Return `text` as safe HTML: variables in italics, Greek letters, real sub- and superscripts, minus signs."""
+    pieces: list[Markup | str] = []
+    at, before = 0, ""
+    while found := _TOKEN.match(text, at):
+        kind, token, at = str(found.lastgroup), found.group(), found.end()
+        match kind:
+            case "code":
+                pieces.append(Markup("<code>{}</code>").format(token[1:-1]))
+            case "snake":
+                pieces.append(Markup("<code>{}</code>").format(token))
+            case "power":
+                factor, exponent = token.split("e")
+                times = "" if factor == "1" else f"{factor}\N{NARROW NO-BREAK SPACE}×\N{NARROW NO-BREAK SPACE}"
+                pieces.append(Markup("{}10<sup>{}</sup>").format(times, str(int(exponent)).replace("-", "−")))
+            case "bar":
+                pieces.append(_letter(re.sub("[-_]?bar$", "", token), "\N{COMBINING OVERLINE}"))
+            case "script":
+                if len(token) == 1:
+                    token, at = _group(text, at)
+                element = Markup("<sub>{}</sub>" if found.group()[0] == "_" else "<sup>{}</sup>")
+                pieces.append(element.format(typeset(token.removeprefix("_").removeprefix("^"))))
+            case "root":
+                inside, at = _group(text, at)
+                pieces.append(Markup('√<span class="root">{}</span>').format(typeset(inside)))
+            case "radical":
+                pieces.append("√")
+            case "word" if token == "sum" and text[at : at + 1] == "_":
+                pieces.append("∑")
+            case "possessive":
+                pieces.append("’" + token[1:])
+            case "word":
+                pieces.append(token if _is_plain(token, text, found.start()) else _letter(token))
+            case "sign":
+                pieces.append(_SIGNS[token])
+            case "percent":
+                pieces.append("\N{NARROW NO-BREAK SPACE}%")
+            case "times":
+                pieces.append(" × ")
+            case "dot":
+                pieces.append(" · " if token.isspace() or len(token) > 1 else "·")
+            case "prime":
+                pieces.append("’" if before == "word" and text[: found.start()][-2:].isalpha() else "′")
+            case "minus":
+                between = text[found.start() - 1 : found.start()] + text[at : at + 1]
+                ranging = len(between) == 2 and between.isdigit()  # 0-1, pages 3-5
+                pieces.append("–" if ranging else "−" if _is_minus(text, found.start()) else "-")
+            case _:
+                pieces.append(token)
+        before = kind if token not in _GREEK else "greek"
+    return Markup("").join(pieces)
+
+
+def _letter(name: str, accent: str = "") -> Markup | str:
+    """Return a variable in italics, a capital Greek letter upright."""
+    letter = _GREEK.get(name, name)
+    upright = letter in "ΓΔΘΛΞΠΣΦΨΩ∞"
+    return letter + accent if upright else Markup("<i>{}</i>").format(letter + accent)
+
+
+def _is_plain(word: str, text: str, start: int) -> bool:
+    """Whether a word is prose: anything longer than a letter that is no Greek name, the article, an operator."""
+    if word in _GREEK or all("α" <= letter <= "ω" for letter in word):
+        return False
+    after = text[start + len(word) :]
+    if len(word) == 1 and after.startswith(")") and text[max(start - 2, 0) : start] in ("(", " ("):
+        return True  # a panel of a figure
+    if word == "a":
+        return bool(re.match(r" [^\W\d_]{2}", after))
+    if word == "A":
+        named = text[:start].endswith("Appendix ") or start == 0 or text[:start].rstrip(" (")[-1:] in ".:;"
+        return named and not after.startswith("_")
+    return len(word) > 1 or (word in "EPO" and after[:1] in tuple("[("))
+
+
+def _is_minus(text: str, at: int) -> bool:
+    """Whether a hyphen is a minus sign: between spaces, before a term, or between single letters and numbers."""
+    left, right = text[:at], text[at + 1 :]
+    for name in _GREEK:  # lambda-1 is a term like x-1
+        left = left.removesuffix(name) + "x" if left.endswith(name) else left
+    if not left or left[-1] in " ([{,=<>±^|/":
+        return bool(re.match(r"[\s\w.(|‖]", right))
+    return bool(re.search(r"(?:(?<![^\W\d_])\w|\d|\))$", left) and re.match(r"\d|[^\W\d_](?![^\W\d_])|\(", right))
+
+
+def _group(text: str, start: int) -> tuple[str, int]:
+    """Return what stands between the bracket at `start` and its partner (or the end), and where to go on."""
+    depth = 0
+    for at in range(start, len(text)):
+        depth += (text[at] in "({[") - (text[at] in ")}]")
+        if depth == 0:
+            return text[start + 1 : at], at + 1
+    return text[start + 1 :], len(text)

@@ -1,0 +1,84 @@
+"""The pages of the site: names of the notation tables exist, examples print what they say, tables miss no claim."""
+
+import contextlib
+import html
+import importlib
+import inspect
+import io
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from outputs import differences
+
+from paper_checks import claims
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+PAPERS = sorted((ROOT / "docs" / "papers").glob("*.md"))
+EXAMPLE = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```)?", re.MULTILINE | re.DOTALL)
+REFERENCE = re.compile(r"(?:((?:`\w+`, )*`\w+`) of )?\[`([\w.]+)`\]\[\]")
+
+
+def resolve(name):
+    """Return what a dotted name stands for; where a function and its module share a name, the function."""
+    package, *parts = name.split(".")
+    found, path = importlib.import_module(package), package
+    for part in parts:
+        path = f"{path}.{part}"
+        found = getattr(found, part) if hasattr(found, part) else importlib.import_module(path)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_name_in_code_exists(page):
+    for arguments, name in REFERENCE.findall(page.read_text(encoding="utf-8")):
+        found = resolve(name)
+        for argument in re.findall(r"`(\w+)`", arguments):
+            assert argument in inspect.signature(found).parameters, f"{argument} of {name}"
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.stem)
+def test_every_symbol_of_a_notation_table_has_a_name_in_code(page):
+    table = re.search(r"^## Notation\n\n(.*?)^## ", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    rows = table[1].strip().splitlines()[2:]
+    assert len(rows) >= 10
+    assert [row for row in rows if not REFERENCE.search(row)] == []
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if EXAMPLE.search(page.read_text())], ids=lambda page: page.stem
+)
+def test_examples_print_what_the_page_says(page):
+    for code, written in EXAMPLE.findall(page.read_text(encoding="utf-8")):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, str(page), "exec"), {"__name__": "__main__"})
+        assert differences(written, printed.getvalue()) == []
+
+
+def test_every_paper_has_a_page_and_an_example():
+    assert {page.stem for page in PAPERS} == {claim.paper for claim in claims()}
+    for page in PAPERS:
+        assert f"from tools.{page.stem} import" in "".join(code for code, _ in EXAMPLE.findall(page.read_text()))
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.stem)
+def test_the_tables_of_a_page_hold_every_claim(page):
+    hook = runpy.run_path(str(ROOT / "docs" / "from_source.py"))
+    text = page.read_text(encoding="utf-8")
+    assert all(f"<!-- {marker} -->" in text for marker in ("claims", "errata", "figures"))
+    own = [claim for claim in claims(page.stem) if not claim.printed_form]
+    assert [row for row in map(hook["link"], own) if row not in hook["claims_table"](page.stem)] == []
+    corrected = [claim for claim in own if claim.as_printed is not None]
+    errata = hook["errata_table"](page.stem)
+    assert all(hook["link"](claim) in errata and hook["plain"](claim.as_printed) in errata for claim in corrected)
+    assert len(errata.splitlines()) == (len(corrected) + 2 if corrected else 1)
+
+
+def test_statements_keep_their_characters_in_a_table():
+    plain = runpy.run_path(str(ROOT / "docs" / "from_source.py"))["plain"]
+    statement = "|x|^2 <= a_k * b_k [T] & $100"
+    assert html.unescape(plain(statement)) == statement
+    assert not set("|<>*_[]$") & set(plain(statement))
