@@ -100,6 +100,16 @@ def test_a_parallelogram_by_hand():
     assert realisability_certificate(xor, XOR_ROWS).circuit == (-1, 1, 1, -1)
 
 
+@pytest.mark.parametrize("rows", [[[-1], [-1]], [[-1, -2], [-1, -2]], [[-2], [0], [-2]]])
+def test_equal_points_with_two_labels_are_a_circuit(rows):
+    # An artificial column stays in the basis, at zero: the point's coordinates depend on each other.
+    b = np.arange(len(rows)) == 0
+    circuit = realisability_certificate(b.astype(int), np.array(rows)).circuit
+    assert np.all(np.array(circuit) @ np.insert(rows, 0, 1, axis=1) == 0)
+    assert circuit[0] == 1
+    assert circuit[-1] == -1
+
+
 @pytest.mark.parametrize("circuit", [(0, 0), (1, 2), (-1, 0), ()])
 def test_a_circuit_has_both_signs(circuit):
     with pytest.raises(ValueError, match="circuit must have entries of both signs, got"):
