@@ -57,9 +57,14 @@ def errata_table(paper: str) -> str:
 
 
 def figures_list(paper: str) -> str:
-    """Return the figures of a paper, each with the first sentence of its caption, and the command that draws them."""
-    drawn = [f"- {figure.name}: {plain(figure.title)}" for figure in figures(paper)]
-    return "\n".join([f"`python -m figures {paper}` draws:", "", *drawn])
+    """Return the figures of a paper as in the gallery, with the command that draws them."""
+    drawn = [f"`python -m figures {paper}` draws them in full size.", ""]
+    for figure in figures(paper):
+        picture = f"gallery/{paper}/{figure.file_name}.webp"
+        drawn += [f"**{figure.name}.** {plain(figure.title)}", ""]
+        if (ROOT / "docs" / picture).exists():
+            drawn += [f"![{figure.name}](../{picture}){{ loading=lazy }}", ""]
+    return "\n".join(drawn)
 
 
 def papers_table() -> str:

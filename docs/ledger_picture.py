@@ -20,7 +20,8 @@ def main(ledger: str, picture: str) -> None:
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1000 {height}" width="1000" height="{height}">',
         f'<rect width="1000" height="{height}" rx="6" fill="#fbfbf8" stroke="#ddd"/>',
-        '<g font-family="ui-monospace, Menlo, Consolas, monospace" font-size="13" fill="#222" style="white-space: pre">',
+        '<g font-family="ui-monospace, Menlo, Consolas, monospace" font-size="13" fill="#222" '
+        'style="white-space: pre">',
     ]
     for number, line in enumerate(lines):
         text = escape(line)

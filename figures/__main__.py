@@ -1,4 +1,4 @@
-"""Redraw the papers' figures: `python -m figures [PAPER[.FIGURE] …] [--out DIR] [--quick] [--gallery PAGE]`."""
+"""Redraw the figures: `python -m figures [PAPER[.FIGURE] …] [--out DIR] [--quick] [--small] [--gallery PAGE]`."""
 
 import argparse
 import os
@@ -18,6 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="list the figures and stop")
     parser.add_argument("--out", type=Path, default=Path("figures/out"), metavar="DIR", help="default: figures/out")
     parser.add_argument("--quick", action="store_true", help="reduced sizes: a minute instead of many")
+    parser.add_argument(
+        "--small", action="store_true", help="small pictures and the plotted numbers, as in docs/gallery"
+    )
     parser.add_argument("--gallery", type=Path, metavar="PAGE", help="write the figures drawn as one HTML page, too")
     options = parser.parse_args(arguments)
     if options.gallery and not options.gallery.parent.is_dir():
@@ -45,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     drawn = []
     for figure in (bar := tqdm(chosen, unit="figure", file=sys.stderr)):
         bar.set_postfix_str(f"{figure.paper}.{figure.name}")
-        paths = figure.save(options.out, options.quick)
+        paths = figure.save(options.out, options.quick, options.small)
         tqdm.write(", ".join(str(path) for path in paths))
         drawn.append(paths[0])
     if options.gallery:

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 from collections.abc import Callable, Iterable
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from figures.plotted import plotted_data
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -31,6 +34,8 @@ _STYLE: dict[Any, Any] = {
     "errorbar.capsize": 1.5,
     "pdf.fonttype": 42,
 }
+
+_SMALL = 90  # dots per inch: some 600 pixels across a page
 
 _REGISTERED: dict[str, "Figure"] = {}
 
@@ -67,26 +72,36 @@ class Figure:
         defaults = {name: p.default for name, p in inspect.signature(self.draw).parameters.items()}
         return {**defaults, **(self.quick if quick else {})}
 
-    def save(self, folder: Path, quick: bool) -> list[Path]:
-        """Draw the figure, write PNG, PDF and the caption with settings, command and claims; return the three paths."""
+    def save(self, folder: Path, quick: bool, small: bool = False) -> list[Path]:
+        """Draw the figure and write it with its caption (settings, command, claims); return the three paths.
+
+        As PNG and PDF, or, if `small`, as a WebP of some ten kilobytes and the plotted numbers as JSON.
+        """
         import matplotlib.pyplot as plt
 
         settings = self.settings(quick)
-        with style():
-            drawn = self.draw(**settings)
         folder = folder / self.paper
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / f"{self.file_name}.{suffix}" for suffix in ("png", "pdf", "txt")]
-        for path in paths[:2]:
-            drawn.savefig(path)
+        suffixes = ("webp", "json", "txt") if small else ("png", "pdf", "txt")
+        picture, second, caption = paths = [folder / f"{self.file_name}.{suffix}" for suffix in suffixes]
+        with style():
+            drawn = self.draw(**settings)
+            drawn.savefig(picture, dpi=_SMALL if small else None)
+            if small:
+                second.write_text(json.dumps({"quick": quick, "axes": plotted_data(drawn)}) + "\n", encoding="utf-8")
+            else:
+                drawn.savefig(second)
         plt.close(drawn)
-        command = f"python -m figures {self.paper}.{self.name}{' --quick' if quick else ''}"
-        listed = ", ".join(f"{name} = {value}" for name, value in settings.items())
-        caption = " ".join(inspect.getdoc(self.draw).split())  # type: ignore[union-attr]
-        decided = f"Claims: {', '.join(f'{self.paper}.{claim}' for claim in self.claims)}\n" if self.claims else ""
-        text = f"{self.name}. {caption}\nSettings: {listed}.\nCommand: {command}\n{decided}"
-        paths[2].write_text(text, encoding="utf-8")
+        caption.write_text(self.caption(quick), encoding="utf-8")
         return paths
+
+    def caption(self, quick: bool) -> str:
+        """The text below the figure: what it shows, its settings, the command that draws it, and its claims."""
+        command = f"python -m figures {self.paper}.{self.name}{' --quick' if quick else ''}"
+        listed = ", ".join(f"{name} = {value}" for name, value in self.settings(quick).items())
+        text = " ".join(inspect.getdoc(self.draw).split())  # type: ignore[union-attr]
+        decided = f"Claims: {', '.join(f'{self.paper}.{claim}' for claim in self.claims)}\n" if self.claims else ""
+        return f"{self.name}. {text}\nSettings: {listed}.\nCommand: {command}\n{decided}"
 
 
 @contextmanager
@@ -106,8 +121,8 @@ def figure(
     """Register a drawing function as figure `name` of the paper its module is named after.
 
     `quick` overrides its settings for the reduced version; `claims` names the claims of that paper which decide what
-    it shows. Raises `ValueError` for a missing caption (docstring), a
-    setting without a default, or a quick setting that it does not have.
+    it shows. Raises `ValueError` for a missing caption (docstring), a setting without a default, or a quick setting
+    that it does not have.
     """
 
     def register(draw: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,7 +145,7 @@ def figures(selection: str | None = None) -> list[Figure]:
     """
     import figures as package
 
-    shared = ("__main__", "drawing", "panels", "replicates")
+    shared = ("__main__", "drawing", "panels", "plotted", "replicates")
     papers = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name not in shared]
     wanted = None if selection is None else selection.replace("-", "_")
     for paper in papers:
