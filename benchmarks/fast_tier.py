@@ -1,10 +1,10 @@
 """Where the time of the fast tier goes, paper by paper: `python -m benchmarks.fast_tier [PAPER …] [--cold]`.
 
 Each paper's claims run in a process of their own. Columns: seconds of the clock in all (the machine should be idle),
-and of these the seconds for importing (until the first claim starts), tracing and lowering to programs, compiling them (or reading them from the
-cache on disk), and all the rest, which is the work itself; then the number of programs, and how many of them had to be
-compiled. With `--cold` the cache is empty at the start. The table is written to docs/trust/fast_tier.json, for the
-report.
+and of these the seconds for importing (until the first claim starts), for tracing and lowering to programs, for
+compiling these (or reading them from the cache on disk), and all the rest, which is the work itself; then the number of
+programs, and how many of them had to be compiled. With `--cold` the cache is empty at the start. The table is written
+to docs/trust/fast_tier.json, for the report.
 """
 
 import argparse
