@@ -68,7 +68,7 @@ def _artists(axes: "Axes") -> Iterator[tuple[str, np.ndarray]]:
     for image in axes.images:
         yield "image", np.ma.filled(np.ma.asarray(image.get_array(), float), np.nan)
     for patch in axes.patches:
-        yield "patch", patch.get_path().transformed(patch.get_patch_transform()).vertices
+        yield "patch", np.asarray(patch.get_path().transformed(patch.get_patch_transform()).vertices, float)
 
 
 def _some(numbers: np.ndarray) -> list[float | None]:

@@ -160,7 +160,7 @@ def _ridge_of_last(regulariser, prompts, law):
 
 @claim(f"{PAPER}, Lemma 1 (as precise as desired, on paper); bound derived", kind="bound")
 def test_finite__precision(trial, dimensions=(4, 3), examples=5, counts=(64, 16), pad=1e7):
-    """In float64 the constructions keep the bound of their scales, layer norm realised too if pads are balanced."""
+    """Where nothing is clipped, float64 keeps the bound of the scales, realised layer norm too if pads are balanced."""
     rng, (dimension_of_step, dimension), n = trial.generator("prompts"), dimensions, examples
     single, several = draw_prompts(rng, counts[0], 1, dimension_of_step), draw_prompts(rng, counts[1], n, dimension)
     start = first_weights(trial, dimension_of_step)
