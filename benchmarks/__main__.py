@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 
 def papers() -> list[str]:
     """The papers that have a benchmark."""
-    own = ("__main__", "fast_tier", "side_by_side")
+    own = ("__main__", "fast_tier", "scaling", "side_by_side")
     return [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in own]
 
 

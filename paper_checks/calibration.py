@@ -92,7 +92,7 @@ def source_of(paper: str) -> str:
 def kept_runs(path: Path) -> list[dict[str, Any]]:
     """The runs on file, in order of their seeds; a line cut short by a kill is left out."""
     runs = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
         try:
             run = json.loads(line)
         except json.JSONDecodeError:

@@ -1,13 +1,12 @@
-"""Running the cells of a sweep: one compiled program per shape, on the local devices or where an executor sends it."""
+"""Running a chunk of the cells of a sweep on a device: one compiled program per shape."""
 
 import contextlib
 import dataclasses
 import functools
-import itertools
 import pkgutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -25,6 +24,10 @@ OutputShapes = tuple[tuple[str, tuple[int, ...], str], ...]  # name, shape and d
 
 class SimulationError(RuntimeError):
     """A simulator raised an exception while it ran; the message names the cell."""
+
+
+class OutOfMemory(RuntimeError):
+    """A chunk of more than one cell did not fit into the memory of a device."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,13 +112,21 @@ class Running:
         self.task = task
         self.device = device
         self.started = time.perf_counter()
-        with self._naming_the_cell():
+        self.failure: Exception | None = None
+        try:
             self.outputs = self._dispatch(np.arange(len(task.batch.seeds)))
+        except Exception as failure:
+            self.failure = failure  # raised by result(), like one that comes up later
 
     def result(self) -> tuple[Outputs, float]:
-        """Return the outputs of the chunk's cells, and the seconds they took (compilation included)."""
+        """Return the outputs of the chunk's cells, and the seconds they took (compilation included).
+
+        Raises SimulationError if the simulator fails, OutOfMemory if fewer cells at once may fit into the memory.
+        """
         count = len(self.task.batch.seeds)
         with self._naming_the_cell():
+            if self.failure is not None:
+                raise self.failure
             outputs = {name: np.asarray(array)[:count] for name, array in self.outputs.items()}
         return outputs, time.perf_counter() - self.started
 
@@ -134,6 +145,8 @@ class Running:
         try:
             yield
         except Exception as failure:
+            if str(failure).startswith("RESOURCE_EXHAUSTED") and self.task.program.capacity > 1:
+                raise OutOfMemory(str(failure)) from failure
             error = failure
             batch = self.task.batch
             where = f"one of {len(batch.seeds)} cells, each of which runs well alone"
@@ -152,94 +165,15 @@ def _cell_name(program: Program, batch: Batch, row: int) -> str:
     return ", ".join(f"{name}={value}" for name, value in (values | {"seed": batch.seeds[row]}).items())
 
 
-def run_chunk(task: Task) -> tuple[Outputs, float]:
-    """Run a chunk in a worker, on its first device, with the compilation cache of the process that sent it."""
+def run_chunk(task: Task) -> tuple[Outputs, float] | SimulationError | OutOfMemory:
+    """Run a chunk in a worker, on its first device, with the compilation cache of the process that sent it.
+
+    What went wrong is returned, not raised: not every executor hands on an exception as it was.
+    """
     if task.compilation_cache is not None:
         use_compilation_cache(task.compilation_cache)
-    return Running(task, jax.local_devices()[0]).result()
-
-
-class LocalDevices:
-    """The devices of this process as workers: each chunk is dispatched, without waiting, to the next of them."""
-
-    def __init__(self, mode: Literal["map", "vmap"]):
-        devices = jax.local_devices()
-        if mode == "vmap" and devices[0].platform == "cpu":
-            devices = devices[:1]  # batched LAPACK calls on two CPU devices may wait for each other for ever
-        self.count = self.slots = len(devices)
-        self._next = itertools.cycle(devices)
-
-    def submit(self, task: Task) -> Running:
-        """Dispatch a chunk to the device whose turn it is."""
-        return Running(task, next(self._next))
-
-    def wait(self, pending: Iterable[Running]) -> list[Running]:
-        """Return the chunk dispatched first: its device is the next in turn."""
-        return [next(iter(pending))]
-
-    def result(self, running: Running) -> tuple[Outputs, float]:
-        """Wait for a chunk and return its outputs and the seconds it took."""
-        return running.result()
-
-    def cancel(self, running: Running) -> None:
-        """Leave a dispatched chunk to itself."""
-
-
-class WorkerDied(RuntimeError):
-    """An executor did not return a chunk, for another reason than the simulator."""
-
-
-class Executor:
-    """Anything with `submit(function, argument)` whose results have `done()`, `result()` and `cancel()`, as workers."""
-
-    def __init__(self, executor: Any, mode: Literal["map", "vmap"]):
-        if not callable(getattr(executor, "submit", None)):
-            raise TypeError(f"executor must have a method submit(function, argument), got {executor!r}")
-        if isinstance(executor, ThreadPoolExecutor) and mode == "vmap":
-            raise ValueError('executor must not be a thread pool in mode "vmap": batched LAPACK calls dead-lock there')
-        context: Any = getattr(executor, "_mp_context", None)
-        if isinstance(executor, ProcessPoolExecutor) and context.get_start_method() == "fork":
-            raise ValueError(
-                "executor must not fork, which JAX does not survive: "
-                'use ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))'
-            )
-        self._executor = executor
-        self.count = getattr(executor, "_max_workers", 16)  # other executors than the standard library's do not tell
-        self.slots = 4 * self.count
-
-    def submit(self, task: Task) -> Any:
-        """Send a chunk to a worker, its simulator by name where possible: a jitted function cannot be pickled."""
-        simulator: Any = task.program.simulator
-        name = f"{simulator.__module__}:{simulator.__qualname__}"
-        if simulator.__module__ != "__main__" and "<" not in name and pkgutil.resolve_name(name) is simulator:
-            task = task._replace(program=dataclasses.replace(task.program, simulator=name))
-        with _reporting_death():
-            return self._executor.submit(run_chunk, task)
-
-    def wait(self, pending: Iterable[Any]) -> list[Any]:
-        """Return those of the chunks that have ended, at least one."""
-        pending = list(pending)
-        if all(isinstance(future, Future) for future in pending):
-            return list(wait(pending, return_when=FIRST_COMPLETED).done)
-        while not (done := [future for future in pending if future.done()]):
-            time.sleep(0.05)
-        return done
-
-    def result(self, future: Any) -> tuple[Outputs, float]:
-        """Return the outputs of a chunk that has ended and the seconds it took."""
-        with _reporting_death():
-            return future.result()
-
-    def cancel(self, future: Any) -> None:
-        """Take back a chunk that no worker has begun."""
-        future.cancel()
-
-
-@contextlib.contextmanager
-def _reporting_death() -> Iterator[None]:
     try:
-        yield
-    except SimulationError:
-        raise
-    except Exception as error:
-        raise WorkerDied(f"{type(error).__name__}: {error}") from error
+        return Running(task, jax.local_devices()[0]).result()
+    except (SimulationError, OutOfMemory) as error:
+        error.add_note(traceback.format_exc())  # neither the traceback nor the cause travels
+        return error

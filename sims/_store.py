@@ -19,21 +19,28 @@ _DAY = 24 * 3600.0
 
 
 class ChunkStore:
-    """The chunks of one simulation: a folder named after it and a digest of everything on which its numbers depend."""
+    """The chunks of one simulation: a folder named after it and a digest of everything on which its numbers depend.
+
+    Raises ValueError for a folder that cannot be made or written to.
+    """
 
     def __init__(self, cache: str | os.PathLike[str], name: str, identity: Mapping[str, Any]):
         text = json.dumps(identity, indent=1, sort_keys=True)
         self.folder = Path(cache).expanduser() / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if not (self.folder / "identity.json").exists():
-            _write_atomically(self.folder / "identity.json", text.encode())
+        with self._written_to():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not (self.folder / "identity.json").exists():
+                _write_atomically(self.folder / "identity.json", text.encode())
         for orphan in self.folder.glob("*.tmp"):  # of a writer that was killed; a living one needs seconds
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 if orphan.stat().st_mtime < time.time() - _DAY:
                     orphan.unlink()
 
     def save(self, labels: Mapping[str, Rows], outputs: Mapping[str, Rows]) -> None:
-        """Keep a chunk: the labels of its cells and their outputs, arrays of one length."""
+        """Keep a chunk: the labels of its cells and their outputs, arrays of one length.
+
+        Raises OSError if that fails, on a full disk for instance; nothing is left of the chunk then.
+        """
         cells = hashlib.sha256(b"".join(column.tobytes() for column in labels.values())).hexdigest()[:32]
         arrays = {f"label/{name}": column for name, column in labels.items()}
         _save(self.folder / f"{cells}.chunk", arrays | {f"output/{name}": rows for name, rows in outputs.items()})
@@ -57,8 +64,18 @@ class ChunkStore:
         if kept is not None:
             return int(kept["chunk_size"])
         size = find()
-        _save(path, {"chunk_size": np.int64(size)})
+        with self._written_to():
+            _save(path, {"chunk_size": np.int64(size)})
         return size
+
+    @contextlib.contextmanager
+    def _written_to(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ValueError(
+                f"cache must be a folder that can be written to, got {self.folder.parent} ({error.strerror or error})"
+            ) from error
 
 
 def _save(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -68,8 +85,8 @@ def _save(path: Path, arrays: Mapping[str, Any]) -> None:
 
 
 def _load(path: Path) -> dict[str, Rows] | None:
-    """Return the arrays of a file, None if it is missing or damaged."""
-    with contextlib.suppress(FileNotFoundError):
+    """Return the arrays of a file, None if it is missing, damaged or cannot be read."""
+    with contextlib.suppress(OSError):
         content = path.read_bytes()
         if hashlib.sha256(content[32:]).digest() == content[:32]:
             with np.load(io.BytesIO(content[32:]), allow_pickle=False) as arrays:

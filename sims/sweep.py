@@ -1,7 +1,6 @@
 """A simulator over a grid of parameters and seeds: compiled once, run on all devices, resumed after an interruption."""
 
 import contextlib
-import dataclasses
 import itertools
 import os
 import time
@@ -12,31 +11,20 @@ import jax
 import jaxlib
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Int, Integer, Key, Shaped, UInt32
+from jaxtyping import Array, Integer, Key, UInt32
 from tqdm import tqdm
 
 from sims._cells import Cells, as_traced, parameter_values, seed_values, static_values
 from sims._labels import check_parameters, empty_dataset, output_shapes
-from sims._run import (
-    Executor,
-    LocalDevices,
-    Program,
-    SimulationError,
-    Task,
-    WorkerDied,
-    bytes_per_cell,
-    current_settings,
-    device_memory,
-)
+from sims._part import Part
+from sims._run import Program, SimulationError, current_settings
+from sims._share import joined, own_share
 from sims._source import source_digest
 from sims._store import ChunkStore
+from sims._workers import Executor, LocalDevices
 from sims.mapping import Mode, resolve_mode
 
 __all__ = ["SimulationError", "sweep"]
-
-_SECONDS_PER_CHUNK = 2.0
-_GROWTH = 8  # of the next chunk over the last: the first holds one cell, whose time includes the compilation
-_CAPACITY = 1024  # cells per call of a program that runs them one after the other
 
 
 def sweep(
@@ -67,6 +55,11 @@ def sweep(
     "vmap" another one measures the memory of a cell). Processes that share the cores of a machine should be started
     with OMP_NUM_THREADS=1 in their environment.
 
+    Called with a `cache` in every process of a `jax.distributed` job, on a folder they share, each process runs its
+    share of the cells, waits for the others and returns the whole dataset. Without a cache each runs all cells.
+
+    A chunk for which a device has too little memory is run again in halves.
+
     Args:
         simulator: a function of a key and named parameters that JAX can trace and that returns an array or a tuple,
             dict or NamedTuple of arrays; jitted or not. For `cache` it must be defined in a file; for executors that
@@ -91,7 +84,8 @@ def sweep(
             written to `cache` by this process.
         cache: folder in which finished chunks are kept, and where a later run finds those of its cells that were
             computed from the same source, parameters, key, precision and kind of device by the same version of JAX. A
-            damaged file counts as absent. Nothing is kept if not given.
+            damaged file counts as absent. When the disk is full, a RuntimeWarning says so and the sweep goes on
+            without keeping. Nothing is kept if not given.
         progress: a bar on a terminal if "auto", always or never if True or False; or a function to be called with the
             cells done, all cells and the seconds since the start whenever a chunk is done.
 
@@ -104,9 +98,11 @@ def sweep(
         TypeError: for a parameter that the simulator does not take or lacks, or one that is no number.
         ValueError: for an axis that is empty, repeats a value or contains NaN, for names that clash or are unknown, for
             outputs without arrays or whose shape depends on a static axis, for a cell that does not fit into `memory`,
-            for an executor that forks, and for a thread pool in mode "vmap". All before the first cell runs.
+            for an executor that forks, for a thread pool in mode "vmap", and for a `cache` that cannot be written to.
+            All before the first cell runs.
         SimulationError: when the simulator fails while it runs. The message names the cell; finished chunks are kept.
-        RuntimeError: when a worker dies. Finished chunks are kept, and the same call resumes.
+        RuntimeError: when a worker, or another process of the job, fails or dies. Finished chunks are kept, and the
+            same call resumes.
     """
     check_parameters(simulator, grid, static or {}, common)
     axes = {name: parameter_values(name, values) for name, values in grid.items()}
@@ -146,114 +142,22 @@ def sweep(
         }
         store = None if cache is None else ChunkStore(cache, simulator.__name__, identity)
         flat = {name: dataset[name].values.reshape(len(combinations), len(cells), *shape) for name, shape, _ in outputs}
-        parts.append(_Part(program, cells, {name: array[row] for name, array in flat.items()}, store))
+        parts.append(Part(program, cells, {name: array[row] for name, array in flat.items()}, store))
 
+    shared = cache is not None and jax.process_count() > 1
     total = sum(len(part.cells) for part in parts)
     done = total - sum(int(part.missing.sum()) for part in parts)
-    with _progress(progress, simulator.__name__, total, done) as advance:
+    with _progress(progress, simulator.__name__, total, done) as advance, joined(parts, advance, shared):
         for part in parts:
-            if part.missing.any():
-                for finished in part.run(base_key, workers, chunk, memory):
-                    advance(finished)
+            numbers = own_share(part) if shared else np.flatnonzero(part.missing)
+            if numbers.size:
+                try:
+                    for finished in part.run(numbers, base_key, workers, chunk, memory):
+                        advance(finished)
+                except KeyboardInterrupt as interrupt:
+                    interrupt.add_note(f"(the sweep of {simulator.__name__} was interrupted; {part.kept()})")
+                    raise
     return dataset
-
-
-class _Part:
-    """The cells of a sweep that share a program, those of one combination of static values, and their results."""
-
-    def __init__(
-        self,
-        program: Program,
-        cells: Cells,
-        results: Mapping[str, Shaped[np.ndarray, "cells ..."]],
-        store: ChunkStore | None,
-    ):
-        self.program, self.cells, self.results, self.store = program, cells, results, store
-        self.missing = np.ones(len(cells), bool)
-        if store is not None:
-            for labels, outputs in store.chunks():
-                self._fill(labels, outputs)
-
-    def _fill(self, labels: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
-        numbers = self.cells.numbers(labels)
-        ours = numbers >= 0
-        for name, rows in outputs.items():
-            self.results[name][numbers[ours]] = rows[ours]
-        self.missing[numbers[ours]] = False
-
-    def run(
-        self,
-        base_key: UInt32[np.ndarray, "..."],
-        workers: LocalDevices | Executor,
-        chunk: int | None,
-        memory: int | float | None,
-    ) -> Iterator[int]:
-        """Run the missing cells, keep each chunk as soon as it is finished, and yield how many cells it had."""
-        capacity = self._capacity(base_key, workers, chunk, memory)
-        program = dataclasses.replace(self.program, capacity=capacity)
-        fixed = chunk is not None or program.mode == "vmap"
-        size = capacity if fixed else 1
-        waiting = np.flatnonzero(self.missing)
-        pending: dict[Any, Int[np.ndarray, " cells"]] = {}
-        try:
-            while waiting.size or pending:
-                while waiting.size and len(pending) < workers.slots:
-                    share = -(-waiting.size // workers.count)
-                    numbers, waiting = np.split(waiting, [size if fixed else min(size, share)])
-                    pending[workers.submit(Task.of(program, base_key, self.cells.batch(numbers)))] = numbers
-                failures = []
-                for future in workers.wait(pending):
-                    numbers = pending.pop(future)
-                    try:
-                        outputs, seconds = workers.result(future)
-                    except (SimulationError, WorkerDied) as error:
-                        failures.append(error)  # once the other finished chunks are kept
-                        continue
-                    self._keep(numbers, outputs)
-                    if not fixed:
-                        growth = min(_SECONDS_PER_CHUNK / seconds, _GROWTH)
-                        size = min(max(int(growth * numbers.size), 1), capacity)
-                    yield numbers.size
-                if failures:
-                    raise failures[0]
-        except WorkerDied as error:
-            raise RuntimeError(f"a worker died ({error}); {self._kept()}") from error
-        finally:
-            for future in pending:
-                workers.cancel(future)
-
-    def _keep(self, numbers: Int[np.ndarray, " cells"], outputs: Mapping[str, Any]) -> None:
-        labels = self.cells.labels(numbers)
-        if self.store is not None:
-            self.store.save(labels, outputs)
-        self._fill(labels, outputs)
-
-    def _kept(self) -> str:
-        if self.store is None:
-            return "nothing was kept, because no cache was given"
-        done = len(self.cells) - self.missing.sum()
-        kept = f"{self.store.count()} finished chunks with {done} of {len(self.cells)} cells"
-        return f"{kept} are kept in {self.store.folder}: run the same sweep again to resume"
-
-    def _capacity(self, base_key: Any, workers: LocalDevices | Executor, chunk: int | None, memory: Any) -> int:
-        """Return how many cells a call of the program takes: in mode "vmap" that is the size of every chunk."""
-
-        def find() -> int:
-            if self.program.mode == "vmap":
-                cell_bytes = bytes_per_cell(self.program, base_key, self.cells.batch(np.arange(1)))
-                most = -(-len(self.cells) // workers.count)
-            else:
-                cell_bytes = sum(array[:1].nbytes for array in self.results.values())
-                most = min(len(self.cells), _CAPACITY)
-            budget = device_memory() // 4 if memory is None else int(memory)
-            if cell_bytes > budget:
-                raise ValueError(f"memory must hold a cell, which needs about {cell_bytes} bytes, got {budget}")
-            # powers of two: few shapes, few compilations
-            fitting = 1 << (budget // max(cell_bytes, 1)).bit_length() - 1
-            enough = 1 << ((len(self.cells) if chunk else most) - 1).bit_length()
-            return min(fitting, enough, chunk or fitting)
-
-        return self.store.chunk_size(find) if self.program.mode == "vmap" and self.store is not None else find()
 
 
 def _key_data(key: int | Key[Array, ""]) -> tuple[UInt32[np.ndarray, "..."], str]:

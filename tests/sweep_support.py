@@ -90,6 +90,15 @@ def deadly(key, scale):
     return jax.random.normal(key) * jax.pure_callback(check, jax.ShapeDtypeStruct((), scale.dtype), scale)
 
 
+def running_maxima(key, scale):
+    """Three numbers from 16 MB of workspace, exact in every order of the arithmetic."""
+    return scale * jax.lax.cummax(jax.random.normal(key, (2_000_000,)))[999_999::500_000]
+
+
+def long_sum(key, scale, n_terms):
+    return scale * jnp.sum(jax.lax.cummax(jax.random.normal(key, (n_terms,))))
+
+
 class Summary(NamedTuple):
     mean: jax.Array
     count: jax.Array
@@ -146,3 +155,13 @@ def killable_sweep(cache, report=None):
 def main():
     jax.config.update("jax_enable_x64", True)
     killable_sweep(sys.argv[1], lambda done, total, seconds: print(done, flush=True))
+
+
+def chunk_files(cache):
+    return sorted(cache.glob("*/*.chunk"))
+
+
+def child_environment(tmp_path, **variables):
+    threads = {"OMP_NUM_THREADS": "1", "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled")}
+    always = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_ENABLE_X64": "1"}
+    return os.environ | threads | always | variables

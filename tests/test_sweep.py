@@ -24,6 +24,7 @@ import sweep_support
 import xarray as xr
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from sweep_support import child_environment, chunk_files
 
 from sims._source import source_digest
 from sims._store import _load
@@ -57,10 +58,6 @@ def compilations():
     jax.monitoring.register_event_duration_secs_listener(listen)
     yield events
     jax.monitoring.unregister_event_duration_listener(listen)
-
-
-def chunk_files(cache):
-    return sorted(cache.glob("*/*.chunk"))
 
 
 # --- the numbers -----------------------------------------------------------------------------------------------------
@@ -484,12 +481,6 @@ def test_an_interrupted_sweep_keeps_its_finished_chunks(tmp_path):
     xr.testing.assert_identical(resumed, counted_sweep(None)[0])
 
 
-def child_environment(tmp_path, **variables):
-    threads = {"OMP_NUM_THREADS": "1", "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "compiled")}
-    always = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_ENABLE_X64": "1"}
-    return os.environ | threads | always | variables
-
-
 def test_twenty_kills_change_no_bit(tmp_path):
     """SIGKILL after a random number of chunks, at a random moment of the next: in the middle of the work."""
     chance = random.Random(0)
@@ -529,15 +520,15 @@ FOUR_DEVICES = """
 import faulthandler, sys
 faulthandler.dump_traceback_later(100, exit=True)
 import jax, numpy as np, sweep_support
-from sims import _run
+from sims import _workers
 from sims.sweep import sweep
 
 used = set()
-class Watched(_run.Running):
+class Watched(_workers.Running):
     def __init__(self, task, device):
         used.add(device.id)
         super().__init__(task, device)
-_run.Running = Watched
+_workers.Running = Watched
 
 options = dict(static={"n_points": 40, "dim": 60}, chunk=int(sys.argv[2]))
 mapped = sweep(sweep_support.walk_spectrum, {"noise": [1.0, 2.0]}, 20, **options)
@@ -620,11 +611,16 @@ def test_worker_processes_change_no_bit_and_their_death_loses_no_finished_chunk(
     xr.testing.assert_identical(resumed, sweep(sweep_support.deadly, grid, 4))
 
 
-def test_a_dask_cluster_changes_no_bit(serial_spectra, monkeypatch):
+def test_a_dask_cluster_changes_no_bit_and_says_when_a_worker_dies(tmp_path, serial_spectra, monkeypatch):
+    import dask
     import distributed
 
+    poison = tmp_path / "poison"
+    poison.touch()
+    monkeypatch.setenv("DEADLY", str(poison))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),  # by default a chunk may kill three workers
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -632,6 +628,9 @@ def test_a_dask_cluster_changes_no_bit(serial_spectra, monkeypatch):
         xr.testing.assert_identical(result, serial_spectra)
         with pytest.raises(SimulationError, match=r"failed at scale=3\.0, seed=0: FloatingPointError"):
             sweep(sweep_support.fragile, {"scale": [3.0]}, 1, executor=client.get_executor())
+        with pytest.raises(RuntimeError, match=r"^a worker died \(KilledWorker.*; nothing was kept") as death:
+            sweep(sweep_support.deadly, {"scale": [3.0]}, 1, executor=client.get_executor())
+        assert "\n" not in str(death.value)
 
 
 def test_executors_that_would_hang_are_refused():

@@ -61,7 +61,8 @@ def prompt_error(
 
     `state` holds all registers at the start, of one prompt or a batch; `answer` is (row, column). What a layer can add
     at this prompt counts with the derivative of the answer in that register, so that errors which the program damps are
-    damped; products of the errors of two layers are left out. `options` are those of `Construction`.
+    damped; products of the errors of two layers are left out. It holds only for prompts on which nothing is clipped
+    (the run's `overflow` is False): a clipped value may be off by any amount. `options` are those of `Construction`.
 
     Raises ValueError for scales out of range. Source: derived here.
     """

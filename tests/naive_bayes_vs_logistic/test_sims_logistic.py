@@ -5,11 +5,13 @@ number of classes. A fit is certified by the gradient of the objective in plain 
 no more than `distance` allows.
 """
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
@@ -103,7 +105,10 @@ def test_the_minimiser_is_the_one_of_scikit_learn(n_classes, seed, n_rows, n_fea
     assert found.gradient <= TOLERANCE
     assert np.abs(gradient).max() <= TOLERANCE + rounding
     peer = LogisticRegression(C=inverse_ridge, solver="newton-cholesky", tol=TOLERANCE, max_iter=1000)
-    peer.fit(features, labels)
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        peer.fit(features, labels)
+    assume(not complaints)  # where its matrix was singular, a solver of less accuracy has taken over
     weights, intercepts = np.asarray(found.rule.weights), np.asarray(found.rule.intercepts)
     if n_classes == 2:
         weights, intercepts = weights[1:] - weights[:1], intercepts[1:] - intercepts[:1]

@@ -122,7 +122,9 @@ def test_command_draws_one_figure_into_the_folder_it_is_given(tmp_path, monkeypa
     assert sorted(path.name for path in folder.iterdir()) == [f"F2_spectrum.{kind}" for kind in ("pdf", "png", "txt")]
     caption = (folder / "F2_spectrum.txt").read_text(encoding="utf-8")
     assert "Settings: n_points = 30, dim = 300, runs = 3." in caption
-    assert caption.endswith("Command: python -m figures random_walk_pca.F2 --quick\n")
+    assert (
+        "\nCommand: python -m figures random_walk_pca.F2 --quick\nClaims: random_walk_pca.exact_spectrum, " in caption
+    )
     assert str(folder / "F2_spectrum.png") in capsys.readouterr().out
     assert any(Path(tmp_path / "cache" / "figures").glob("linear_process-*/*.chunk"))  # so that redrawing is instant
 
