@@ -7,6 +7,7 @@ from pathlib import Path
 
 from paper_checks.ledger import Row, table
 
+NO_BREAK = "\u00a0"
 COLOURS = {"VERIFIED": "#00694e", "REFUTED": "#8f3a00", "INCONCLUSIVE": "#6b6b6b"}
 
 
@@ -20,13 +21,13 @@ def main(ledger: str, picture: str) -> None:
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1000 {height}" width="1000" height="{height}">',
         f'<rect width="1000" height="{height}" rx="6" fill="#fbfbf8" stroke="#ddd"/>',
-        '<g font-family="ui-monospace, Menlo, Consolas, monospace" font-size="13" fill="#222" '
-        'style="white-space: pre">',
+        '<g font-family="ui-monospace, Menlo, Consolas, monospace" font-size="13" fill="#222">',
     ]
     for number, line in enumerate(lines):
-        text = escape(line)
+        text = escape(line).replace(" ", NO_BREAK)  # other spaces collapse
         for verdict, colour in COLOURS.items():
-            text = text.replace(f" {verdict} ", f' <tspan fill="{colour}" font-weight="bold">{verdict}</tspan> ', 1)
+            bold = f'{NO_BREAK}<tspan fill="{colour}" font-weight="bold">{verdict}</tspan>{NO_BREAK}'
+            text = text.replace(f"{NO_BREAK}{verdict}{NO_BREAK}", bold, 1)
         drawn.append(f'<text x="16" y="{18 * number + 24}" textLength="{8 * len(line)}">{text}</text>')
     Path(picture).write_text("\n".join([*drawn, "</g></svg>"]) + "\n", encoding="utf-8")
 
