@@ -3,7 +3,7 @@
 from numbers import Integral
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Real
 
 
 def check_integer(name: str, value: int) -> None:
@@ -27,8 +27,17 @@ def check_at_least(name: str, value: int, least: int) -> None:
 
 def check_finite(name: str, values: Float[np.ndarray, "..."]) -> None:
     """Raise unless the array is non-empty and finite."""
-    if values.size == 0 or not np.all(np.isfinite(values)):
-        raise ValueError(f"{name} must be non-empty and finite, got {values}")
+    if values.size == 0:
+        raise ValueError(f"{name} must be non-empty and finite, got an array of shape {values.shape}")
+    check_each(name, values, np.isfinite(values), "be non-empty and finite")
+
+
+def check_each(
+    name: str, values: Real[np.ndarray, "*shape"], allowed: Bool[np.ndarray, "*shape"] | np.bool_, what: str
+) -> None:
+    """Raise unless every entry is allowed; the sentence says `what` they must do and shows the first that does not."""
+    if not np.all(allowed):
+        raise ValueError(f"{name} must {what}, got {values[~allowed].flat[0]} among the entries")
 
 
 def check_non_negative(name: str, value: float | int) -> None:

@@ -7,6 +7,8 @@ from jaxtyping import Float, Int
 
 from tools.jackknife import GROUPS, stratified_groups
 
+_SHORTEST = 1e-140  # range of a feature
+
 
 def checked_features(
     X: Any, y: Any
@@ -15,13 +17,16 @@ def checked_features(
 
     Raises as `assumption_diagnostics`.
     """
-    names = list(getattr(X, "columns", range(np.shape(X)[1] if np.ndim(X) == 2 else 0)))
     try:
-        features = np.asarray(X, dtype=float)
+        # Complex numbers would lose their imaginary parts, with a warning only.
+        features = np.asarray(X, dtype=None if np.iscomplexobj(X) else float)
     except (TypeError, ValueError):
         raise TypeError("X must hold numbers only, got entries that are none") from None
+    if np.iscomplexobj(features):
+        raise TypeError("X must hold real numbers, got complex ones")
     if features.ndim != 2 or features.shape[1] < 2:
         raise ValueError(f"X must be a matrix, a row per sample, of at least 2 features, got shape {features.shape}")
+    names = list(getattr(X, "columns", range(features.shape[1])))
     if not np.isfinite(features).all():
         row, column = np.argwhere(~np.isfinite(features))[0]
         raise ValueError(f"X must be finite, got {features[row, column]} in row {row}, feature {names[column]}")
@@ -30,13 +35,18 @@ def checked_features(
         raise ValueError(f"y must have a label for each of the {len(features)} rows of X, got {len(labels)}")
     _require_enough(features, labels, classes)
     ranges = np.ptp(features, axis=0)
+    if not np.all((ranges == 0) | (ranges > _SHORTEST) & (ranges < 1 / _SHORTEST)):
+        raise ValueError(f"X must have features whose squared ranges float64 can hold, got ranges {ranges.tolist()}")
     features = (features - features.min(axis=0)) / np.where(ranges > 0, ranges, 1)
     _require_varying(features, labels, names)
     return features, labels, classes
 
 
 def _class_numbers(y: Any) -> tuple[Int[np.ndarray, " samples"], tuple[Any, ...]]:
-    values = np.asarray(y)
+    try:
+        values = np.asarray(y)
+    except ValueError:
+        raise ValueError("y must be one label per sample, got lists of different lengths") from None
     if values.ndim != 1:
         raise ValueError(f"y must be one label per sample, got shape {values.shape}")
     if values.dtype.kind not in "biuOUST":

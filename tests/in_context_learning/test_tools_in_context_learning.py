@@ -270,7 +270,7 @@ Y_WITH_NAN[3, 2] = np.nan
 HOSTILE = {
     "inputs": (zero, [X[0], Y], {}, ValueError, r"inputs must have the shape \[prompts, n, d\], got \(4, 2\)"),
     "labels": (zero, [X, Y[0]], {}, ValueError, r"labels must have the shape \[prompts, n\], got \(4,\)"),
-    "words": (zero, [X, [*Y.tolist()[:1], ["a"] * 4]], {}, TypeError, "labels must be an"),
+    "words": (zero, [X, [*Y.tolist()[:1], ["a"] * 4]], {}, TypeError, "labels must hold numbers only"),
     "ragged": (zero, [[[1.0], [1.0, 2.0]], Y], {}, TypeError, "inputs must be an array"),
     "unfit": (
         zero,

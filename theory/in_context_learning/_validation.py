@@ -8,8 +8,9 @@ from theory.domain import check_at_least, check_non_negative
 
 def check_real(name: str, values: Float[np.ndarray, "..."]) -> None:
     """Raise unless every entry is finite; an empty array (a prompt without examples) passes."""
-    if not np.all(np.isfinite(values)):
-        raise ValueError(f"{name} must be finite, got {values}")
+    finite = np.isfinite(values)
+    if not np.all(finite):
+        raise ValueError(f"{name} must be finite, got {values[~finite].flat[0]}")
 
 
 def check_inputs(X: Float[np.ndarray, "examples dimension"]) -> None:
@@ -32,10 +33,17 @@ def check_length(name: str, values: Float[np.ndarray, " entries"], length: int, 
         raise ValueError(f"{name} must have one entry per {counted}, {length} in all, got {values.shape[0]}")
 
 
+def check_count(name: str, value: int, least: int) -> None:
+    """Raise unless `value` is an integer of at least `least` and at most 2^53, where float64 stops counting."""
+    check_at_least(name, value, least)
+    if value > 2**53:
+        raise ValueError(f"{name} must be at most 2^53, got a number of {value.bit_length()} bits")
+
+
 def check_sizes(d: int, k: int) -> None:
-    """Raise unless the dimension is at least one and the number of examples at least zero."""
-    check_at_least("d", d, 1)
-    check_at_least("k", k, 0)
+    """Raise unless the dimension is at least one and the number of examples at least zero, neither above 2^53."""
+    check_count("d", d, 1)
+    check_count("k", k, 0)
 
 
 def check_stds(weight_std: float | int, noise_std: float | int) -> None:

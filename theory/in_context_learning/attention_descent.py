@@ -5,15 +5,15 @@ descent on |X w - Y|^2 / (2N), and layers that also contract the inputs are GD++
 layers with free key-query blocks are preconditioned steps. X is N x d, Y the N labels; means, not sums, over examples.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_finite, check_positive
-from theory.in_context_learning._validation import check_length, check_prompt, check_real
+from theory.in_context_learning._validation import check_count, check_length, check_prompt, check_real
 
 
+@validated
 def preconditioned_descent_weights(
     X: Float[np.ndarray, "examples dimension"],
     Y: Float[np.ndarray, " labels"],
@@ -42,6 +42,7 @@ def preconditioned_descent_weights(
     return weights
 
 
+@validated
 def descent_weights(
     X: Float[np.ndarray, "examples dimension"],
     Y: Float[np.ndarray, " labels"],
@@ -55,15 +56,16 @@ def descent_weights(
     Source: von Oswald et al. 2023, Proposition 1.
     """
     check_positive("step", step)
-    check_at_least("layers", layers, 1)
+    check_count("layers", layers, 1)
     plain = np.broadcast_to(step * np.eye(X.shape[1]), (layers, X.shape[1], X.shape[1]))
     return preconditioned_descent_weights(X, Y, plain, start)
 
 
+@validated
 def residual_polynomial(
     eigenvalues: Float[np.ndarray, "*spectra"],
-    steps: Sequence[float | int] | Float[np.ndarray, " layers"],
-    contractions: Sequence[float | int] | Float[np.ndarray, " layers"],
+    steps: Float[np.ndarray, " layers"],
+    contractions: Float[np.ndarray, " contractions"],
     context_length: int,
 ) -> Float[np.ndarray, "*spectra"]:
     """Residual factor q_L(mu) of GD++ at each eigenvalue mu of X^T X, whose prediction is w^T (I - q_L(X^T X)) x_q.
@@ -75,23 +77,25 @@ def residual_polynomial(
     """
     check_finite("eigenvalues", eigenvalues)
     check_at_least("context_length", context_length, 1)
-    etas, gammas = np.asarray(steps, dtype=float), np.asarray(contractions, dtype=float)
-    if etas.shape != gammas.shape or etas.ndim != 1:
-        raise ValueError(f"steps and contractions must have one entry per layer, got {etas.shape} and {gammas.shape}")
-    check_real("steps", etas)
-    check_real("contractions", gammas)
+    if steps.shape != contractions.shape:
+        raise ValueError(
+            f"steps and contractions must have one entry per layer, got {steps.shape} and {contractions.shape}"
+        )
+    check_real("steps", steps)
+    check_real("contractions", contractions)
     residual, contraction = np.ones_like(eigenvalues), np.ones_like(eigenvalues)
-    for eta, gamma in zip(etas, gammas, strict=True):
+    for eta, gamma in zip(steps, contractions, strict=True):
         contracted = eigenvalues * contraction**2
         residual = residual * (1 - eta / context_length * contracted)
         contraction = contraction * (1 - gamma * contracted)
     return residual
 
 
+@validated
 def gdpp_loss(
     eigenvalues: Float[np.ndarray, "tasks dimension"],
-    steps: Sequence[float | int] | Float[np.ndarray, " layers"],
-    contractions: Sequence[float | int] | Float[np.ndarray, " layers"],
+    steps: Float[np.ndarray, " layers"],
+    contractions: Float[np.ndarray, " contractions"],
     context_length: int,
     input_variance: float | int = 1 / 3,
 ) -> float:

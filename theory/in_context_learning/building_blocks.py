@@ -9,11 +9,13 @@ those named.
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_choice, check_non_negative, check_positive
 from theory.in_context_learning._gelu import check_form, gate_argument
 from theory.in_context_learning._validation import check_real
 
 
+@validated
 def gelu_bypass_error(
     x: Float[np.ndarray, "*points"], shift: float | int, form: str = "erf"
 ) -> Float[np.ndarray, "*points"]:
@@ -31,6 +33,7 @@ def gelu_bypass_error(
     return u * (ndtr(-u) if form == "erf" else expit(-2 * gate_argument(u, form)))
 
 
+@validated
 def layer_norm_factor(
     pad: float | int, row_sum: float | int, squared_norm: float | int, pads: str = "balanced"
 ) -> float:
@@ -46,6 +49,7 @@ def layer_norm_factor(
     return float((1 + row_sum / pad + (row_sum**2 + squared_norm) / (2 * pad**2)) ** -0.5)
 
 
+@validated
 def layer_norm_leading_error(
     pad: float | int, row_sum: float | int, squared_norm: float | int, pads: str = "balanced"
 ) -> float:
@@ -57,6 +61,7 @@ def layer_norm_leading_error(
     return float(-(row_sum**2 / 4 + squared_norm / 2) / (2 * pad**2) if pads == "balanced" else -row_sum / (2 * pad))
 
 
+@validated
 def layer_norm_division_factor(
     pad: float | int, divisor: float | int, row_sum: float | int, squared_norm: float | int
 ) -> float:
@@ -71,6 +76,7 @@ def layer_norm_division_factor(
     return layer_norm_factor(pad * abs(divisor), row_sum, squared_norm)
 
 
+@validated
 def best_pad(
     length: int,
     magnitude: float | int,
@@ -88,7 +94,8 @@ def best_pad(
     check_at_least("length", length, 3)
     check_positive("magnitude", magnitude)
     check_positive("eps", eps)
-    leading = abs(layer_norm_leading_error(1.0, row_sum, squared_norm, pads)) * magnitude
+    # As NumPy's number, so that its overflow is noticed.
+    leading = np.float64(abs(layer_norm_leading_error(1.0, row_sum, squared_norm, pads)) * magnitude)
     if leading == 0:
         raise ValueError(f"row_sum and squared_norm must give a leading error, got {row_sum} and {squared_norm}")
     if pads == "balanced":
@@ -96,6 +103,7 @@ def best_pad(
     return float((leading * length / eps) ** 0.5)
 
 
+@validated
 def hard_attention_error(position: int, sharpness: float | int) -> float:
     """Softmax weight that misses one token among `position` when its score is `sharpness` and the others' are zero.
 
@@ -105,7 +113,7 @@ def hard_attention_error(position: int, sharpness: float | int) -> float:
 
     check_at_least("position", position, 1)
     check_non_negative("sharpness", sharpness)
-    return float(expit(np.log(position - 1) - sharpness)) if position > 1 else 0.0
+    return float(expit(np.log(float(position - 1)) - sharpness)) if position > 1 else 0.0
 
 
 def _check_layer_norm(pad: float | int, row_sum: float | int, squared_norm: float | int, pads: str) -> None:

@@ -10,10 +10,12 @@ or has the wrong length, or a standard deviation or regulariser is negative or n
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_non_negative
 from theory.in_context_learning._validation import check_inputs, check_length, check_real, check_stds
 
 
+@validated
 def linear_rule_risk(
     rule_matrix: Float[np.ndarray, "dimension labels"],
     X: Float[np.ndarray, "examples dimension"],
@@ -25,6 +27,7 @@ def linear_rule_risk(
     return _spread(rule_matrix, rule_matrix @ X - np.eye(X.shape[1]), weight_std, noise_std)
 
 
+@validated
 def linear_rule_spd(
     first: Float[np.ndarray, "dimension labels"],
     second: Float[np.ndarray, "dimension labels"],
@@ -38,6 +41,7 @@ def linear_rule_spd(
     return _spread(first - second, (first - second) @ X, weight_std, noise_std)
 
 
+@validated
 def prediction_risk(
     label_weights: Float[np.ndarray, " labels"],
     X: Float[np.ndarray, "examples dimension"],
@@ -51,6 +55,7 @@ def prediction_risk(
     return _spread(label_weights, label_weights @ X - query, weight_std, noise_std)
 
 
+@validated
 def prediction_spd(
     first: Float[np.ndarray, " labels"],
     second: Float[np.ndarray, " labels"],
@@ -64,6 +69,7 @@ def prediction_spd(
     return _spread(first - second, (first - second) @ X, weight_std, noise_std)
 
 
+@validated
 def bayes_prediction_risk(
     X: Float[np.ndarray, "examples dimension"],
     query: Float[np.ndarray, " query"],
@@ -82,6 +88,7 @@ def bayes_prediction_risk(
     return float(np.sum(_posterior_variances(singular_values, X.shape, weight_std, noise_std) * (right @ query) ** 2))
 
 
+@validated
 def bayes_risk_given_inputs(
     X: Float[np.ndarray, "examples dimension"], weight_std: float | int = 1.0, noise_std: float | int = 0.0
 ) -> float:
@@ -92,6 +99,7 @@ def bayes_risk_given_inputs(
     return float(np.sum(_posterior_variances(singular_values, X.shape, weight_std, noise_std)))
 
 
+@validated
 def ridge_risk(
     regulariser: float | int,
     eigenvalues: Float[np.ndarray, " eigenvalues"],
@@ -111,6 +119,7 @@ def ridge_risk(
     return float(weight_std**2 * (dimension - seen.size) + risks.sum())
 
 
+@validated
 def ridge_risk_slope(
     regulariser: float | int,
     eigenvalues: Float[np.ndarray, " eigenvalues"],
@@ -126,6 +135,7 @@ def ridge_risk_slope(
     return float(2 * (regulariser * weight_std**2 - noise_std**2) * np.sum(seen / (seen + regulariser) ** 3))
 
 
+@validated
 def spd_to_bayes(
     regulariser: float | int,
     eigenvalues: Float[np.ndarray, " eigenvalues"],
@@ -200,4 +210,4 @@ def _check_spectrum(
     check_stds(weight_std, noise_std)
     check_real("eigenvalues", eigenvalues)
     if np.any(eigenvalues < 0):
-        raise ValueError(f"eigenvalues must be non-negative, got {eigenvalues}")
+        raise ValueError(f"eigenvalues must be non-negative, got {eigenvalues.min()}")

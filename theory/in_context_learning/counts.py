@@ -8,6 +8,7 @@ unit per token and a constant row. `ValueError` if a size is below one.
 
 from typing import NamedTuple
 
+from theory.arguments import validated
 from theory.domain import check_at_least
 
 _PADS_AND_CONSTANT = 3
@@ -21,18 +22,21 @@ class ConstructionSize(NamedTuple):
     hidden_width: int
 
 
+@validated
 def theorem_one_counts(d: int) -> ConstructionSize:
     """One SGD step on the ridge loss: 9 layers and 3 + 4d registers, three tokens. Source: Theorem 1."""
     check_at_least("d", d, 1)
     return _size(9, _gradient_rows(d), scratch=d, tokens=3)
 
 
+@validated
 def theorem_two_counts(d: int) -> ConstructionSize:
     """One Sherman-Morrison update: 14 layers and 3 + 5d + 3d^2 registers, three tokens. Source: Theorem 2."""
     check_at_least("d", d, 1)
     return _size(14, _inverse_rows(d), scratch=d**2, tokens=3)
 
 
+@validated
 def sgd_stack_counts(d: int, n: int) -> ConstructionSize:
     """One pass of SGD over n examples from w = 0: 8n layers in the registers of Theorem 1, 2n + 1 tokens.
 
@@ -43,6 +47,7 @@ def sgd_stack_counts(d: int, n: int) -> ConstructionSize:
     return _size(8 * n, _gradient_rows(d), scratch=d, tokens=2 * n + 1)
 
 
+@validated
 def ridge_stack_counts(d: int, n: int) -> ConstructionSize:
     """Recursive ridge regression over n examples: 11n + 3 layers in the registers of Theorem 2, 2n + 1 tokens.
 

@@ -9,6 +9,7 @@ are derived here. `form` is "erf" for GeLU(x) = x Phi(x), or "tanh" for x / 2 (1
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_positive
 from theory.in_context_learning._gelu import CUBIC, check_form, gate_argument
 from theory.in_context_learning._validation import check_real
@@ -18,6 +19,7 @@ FOURTH_ORDER = {"erf": -1 / 12, "tanh": (CUBIC - 2 / (3 * np.pi)) / 2}
 SIXTH_ORDER = {"erf": 1 / 80, "tanh": (8 / (15 * np.pi) - 2 * CUBIC) / (2 * np.pi)}
 
 
+@validated
 def gelu_product_error(
     x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: float | int, form: str = "erf"
 ) -> Float[np.ndarray, "*points"]:
@@ -29,6 +31,7 @@ def gelu_product_error(
     return FOURTH_ORDER[form] * scale**2 * _fourth_power_excess(x, y)
 
 
+@validated
 def gelu_product_next_term(
     x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: float | int, form: str = "erf"
 ) -> Float[np.ndarray, "*points"]:
@@ -41,6 +44,7 @@ def gelu_product_next_term(
     return SIXTH_ORDER[form] * scale**4 * _sixth_power_excess(x, y)
 
 
+@validated
 def richardson_product_error(
     x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: float | int, form: str = "erf"
 ) -> Float[np.ndarray, "*points"]:
@@ -48,6 +52,7 @@ def richardson_product_error(
     return -4 * gelu_product_next_term(x, y, scale, form)
 
 
+@validated
 def product_of_gelus(
     x: Float[np.ndarray, "*points"], scale: float | int = 1.0, form: str = "erf"
 ) -> Float[np.ndarray, "*points"]:
@@ -63,6 +68,7 @@ def product_of_gelus(
     return np.sqrt(np.pi / 2) * x / scale * (gate(outer) - gate(inner))
 
 
+@validated
 def square_by_tanh(x: Float[np.ndarray, "*points"], shift: float | int) -> Float[np.ndarray, "*points"]:
     """x^2 by six tanh units, [f(2x) - 2 f(x) + f(0)] / f''(0) with f(u) = tanh(u + delta) - tanh(u - delta).
 
@@ -80,6 +86,7 @@ def square_by_tanh(x: Float[np.ndarray, "*points"], shift: float | int) -> Float
     return curvature_scale / 2 * (deficit(2 * x) - 2 * deficit(x))
 
 
+@validated
 def square_by_relu(x: Float[np.ndarray, "*points"], knot: float | int) -> Float[np.ndarray, "*points"]:
     """x^2 by two ReLU units, knot (ReLU(x) + ReLU(-x)) = knot |x|, which is right at 0 and at +-`knot` only.
 
@@ -90,6 +97,7 @@ def square_by_relu(x: Float[np.ndarray, "*points"], knot: float | int) -> Float[
     return knot * np.abs(x)
 
 
+@validated
 def rounding_of_product(scale: float | int, magnitude: float | int, eps: float) -> float:
     """Bound 4 sqrt(pi/2) eps B / s on the rounding error of Lemma 4's product for |x|, |y| <= B = `magnitude`.
 
@@ -101,6 +109,7 @@ def rounding_of_product(scale: float | int, magnitude: float | int, eps: float) 
     return float(4 * np.sqrt(np.pi / 2) * eps * magnitude / scale)
 
 
+@validated
 def best_product_scale(magnitude: float | int, eps: float, richardson: bool = False) -> float:
     """Scale s that balances `rounding_of_product` and the leading error (erf form) at its worst, x = y = B.
 
@@ -110,8 +119,8 @@ def best_product_scale(magnitude: float | int, eps: float, richardson: bool = Fa
     rounding = rounding_of_product(1.0, magnitude, eps)
     corner = np.array([float(magnitude)])
     if richardson:
-        return float((1.5 * rounding / (4 * -richardson_product_error(corner, corner, 1.0)[0])) ** (1 / 5))
-    return float((rounding / (2 * -gelu_product_error(corner, corner, 1.0)[0])) ** (1 / 3))
+        return float((1.5 * rounding / (16 * SIXTH_ORDER["erf"] * _sixth_power_excess(corner, corner)[0])) ** (1 / 5))
+    return float((rounding / (-2 * FOURTH_ORDER["erf"] * _fourth_power_excess(corner, corner)[0])) ** (1 / 3))
 
 
 def _fourth_power_excess(
@@ -134,6 +143,8 @@ def _check_product(
 ) -> None:
     check_real("x", x)
     check_real("y", y)
+    if x.shape != y.shape:
+        raise ValueError(f"x and y must have one shape, got {x.shape} and {y.shape}")
     check_positive("scale", scale)
     check_form(form)
 

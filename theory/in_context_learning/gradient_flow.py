@@ -10,12 +10,14 @@ balanced start only the last entry u of W^PV and the upper left block U of W^KQ 
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_finite, check_non_negative
 from theory.in_context_learning._validation import check_covariance, check_length, check_real, check_square
 
 Covariance = Float[np.ndarray, "dimension dimension"]
 
 
+@validated
 def zhang_gamma(input_covariance: Covariance, context_length: int) -> Covariance:
     """Gamma = (1 + 1/N) Lambda + tr(Lambda) / N I. Its inverse is the optimal A of `linear_attention`. Theorem 4.1."""
     check_covariance("input_covariance", input_covariance, definite=True)
@@ -24,6 +26,7 @@ def zhang_gamma(input_covariance: Covariance, context_length: int) -> Covariance
     return (1 + 1 / context_length) * input_covariance + np.trace(input_covariance) / context_length * identity
 
 
+@validated
 def zhang_limit(input_covariance: Covariance, context_length: int) -> tuple[float, Covariance]:
     """Where the flow ends: u = [tr Gamma^-2]^(1/4) and U = [tr Gamma^-2]^(-1/4) Gamma^-1. Source: Theorem 4.1.
 
@@ -34,6 +37,7 @@ def zhang_limit(input_covariance: Covariance, context_length: int) -> tuple[floa
     return float(value), inverse / value
 
 
+@validated
 def zhang_rate(input_covariance: Covariance, context_length: int) -> float:
     """Rate of the slowest decay exp(-rate t) of the flow to its limit, for the loss E (y_hat - w^T x_q)^2 / 2.
 
@@ -53,6 +57,7 @@ def zhang_rate(input_covariance: Covariance, context_length: int) -> float:
     return float(min(np.linalg.eigvalsh(diagonal)[0], off_diagonal.min()))
 
 
+@validated
 def zhang_risk(
     slope: Float[np.ndarray, " slope"],
     product_covariance: Float[np.ndarray, "rows columns"],
@@ -66,14 +71,17 @@ def zhang_risk(
     a = `slope` = Lambda^-1 E[x y], Sigma = `product_covariance` = Cov(x y), and `linear_error` is the error
     min_w E (w^T x - y)^2 that no linear rule avoids. It is linear_error + tr(Sigma Gamma^-2 Lambda) / M + the squared
     bias (a^T C a) / N^2 with C = (Lambda + tr(Lambda) I)^2 Gamma^-2 Lambda, Gamma at the training length N and M =
-    `test_length`. `ValueError` also if `slope` or `product_covariance` is not finite or not of the size of Lambda.
+    `test_length`. `ValueError` also if `slope` or `product_covariance` is not finite or not of the size of Lambda, or
+    Sigma is not symmetric positive semi-definite.
     """
+    check_at_least("training_length", training_length, 1)
     gamma = zhang_gamma(input_covariance, training_length)
     dimension = gamma.shape[0]
     check_at_least("test_length", test_length, 1)
     check_length("slope", slope, dimension, "column of input_covariance")
     check_real("slope", slope)
     check_square("product_covariance", product_covariance, dimension)
+    check_covariance("product_covariance", product_covariance)
     check_non_negative("linear_error", linear_error)
     scatter = np.trace(np.linalg.solve(gamma, product_covariance) @ np.linalg.solve(gamma, input_covariance))
     widened = input_covariance @ slope + np.trace(input_covariance) * slope
@@ -81,6 +89,7 @@ def zhang_risk(
     return float(linear_error + scatter / test_length + bias @ input_covariance @ bias)
 
 
+@validated
 def linear_label_moments(
     weights: Float[np.ndarray, " weights"], input_covariance: Covariance, noise_variance: float | int = 0.0
 ) -> tuple[Float[np.ndarray, " weights"], Covariance, float]:
@@ -98,6 +107,7 @@ def linear_label_moments(
     return weights, covariance, float(noise_variance)
 
 
+@validated
 def covariate_shift_ratio(scale: float | int) -> float:
     """Factor c^2 on prediction over truth when all test inputs, context and query, are multiplied by c = `scale`.
 

@@ -14,12 +14,14 @@ unless the covariances are symmetric positive semi-definite (d x d), sigma^2 >= 
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_non_negative
 from theory.in_context_learning._validation import check_covariance, check_square
 
 Covariance = Float[np.ndarray, "dimension dimension"]
 
 
+@validated
 def optimal_map(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
 ) -> Covariance:
@@ -37,6 +39,7 @@ def optimal_map(
     return np.linalg.solve(bracket.T, prior_covariance.T).T
 
 
+@validated
 def linear_attention_loss(
     A: Covariance,
     input_covariance: Covariance,
@@ -53,6 +56,7 @@ def linear_attention_loss(
     return float(quadratic - 2 * np.trace(input_covariance @ A @ signal) + np.trace(signal))
 
 
+@validated
 def optimal_loss(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
 ) -> float:
@@ -62,6 +66,7 @@ def optimal_loss(
     return float(np.trace(signal) - np.trace(input_covariance @ best @ signal))
 
 
+@validated
 def loss_gradient(
     A: Covariance,
     input_covariance: Covariance,
@@ -76,6 +81,7 @@ def loss_gradient(
     return 2 * input_covariance @ (A @ second_moment - prior_covariance @ input_covariance)
 
 
+@validated
 def loss_hessian(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
 ) -> Float[np.ndarray, "entries entries"]:

@@ -10,10 +10,12 @@ import warnings
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_non_negative, check_positive
 from theory.in_context_learning._validation import check_inputs, check_length, check_prompt, check_real, check_stds
 
 
+@validated
 def ridge_rule(
     X: Float[np.ndarray, "examples dimension"], regulariser: float | int
 ) -> Float[np.ndarray, "dimension examples"]:
@@ -33,6 +35,7 @@ def ridge_rule(
     return right.T * (singular_values / denominators) @ left.T
 
 
+@validated
 def ols_weights(
     X: Float[np.ndarray, "examples dimension"], Y: Float[np.ndarray, " labels"]
 ) -> Float[np.ndarray, " dimension"]:
@@ -40,6 +43,7 @@ def ols_weights(
     return ridge_weights(X, Y, 0.0)
 
 
+@validated
 def ridge_weights(
     X: Float[np.ndarray, "examples dimension"], Y: Float[np.ndarray, " labels"], regulariser: float | int
 ) -> Float[np.ndarray, " dimension"]:
@@ -51,6 +55,7 @@ def ridge_weights(
     return ridge_rule(X, regulariser) @ Y
 
 
+@validated
 def bayes_rule(
     X: Float[np.ndarray, "examples dimension"], *, noise_std: float | int, weight_std: float | int
 ) -> Float[np.ndarray, "dimension examples"]:
@@ -66,6 +71,7 @@ def bayes_rule(
     return ridge_rule(X, noise_std**2 / weight_std**2)
 
 
+@validated
 def bayes_weights(
     X: Float[np.ndarray, "examples dimension"],
     Y: Float[np.ndarray, " labels"],
@@ -78,6 +84,7 @@ def bayes_weights(
     return bayes_rule(X, noise_std=noise_std, weight_std=weight_std) @ Y
 
 
+@validated
 def gradient_step_weights(
     X: Float[np.ndarray, "examples dimension"],
     Y: Float[np.ndarray, " labels"],
@@ -97,6 +104,7 @@ def gradient_step_weights(
     return weights - 2 * step * (X.T @ (X @ weights - Y) + regulariser * weights)
 
 
+@validated
 def sgd_weights(
     X: Float[np.ndarray, "examples dimension"],
     Y: Float[np.ndarray, " labels"],
@@ -116,6 +124,7 @@ def sgd_weights(
     return weights
 
 
+@validated
 def sherman_morrison(
     inverse: Float[np.ndarray, "dimension dimension"],
     u: Float[np.ndarray, " dimension"],
@@ -134,6 +143,7 @@ def sherman_morrison(
     return inverse - np.outer(column, row) / denominator
 
 
+@validated
 def recursive_ridge_weights(
     X: Float[np.ndarray, "examples dimension"], Y: Float[np.ndarray, " labels"], regulariser: float | int
 ) -> Float[np.ndarray, " dimension"]:
@@ -163,6 +173,7 @@ def recursive_ridge_weights(
     return inverse @ (X.T @ Y)
 
 
+@validated
 def one_sample_ridge(
     x: Float[np.ndarray, " dimension"], y: float | int, regulariser: float | int
 ) -> Float[np.ndarray, " dimension"]:
@@ -176,6 +187,7 @@ def one_sample_ridge(
     return x * y / (regulariser + x @ x)
 
 
+@validated
 def nearest_neighbour_weights(
     X: Float[np.ndarray, "examples dimension"],
     query: Float[np.ndarray, " query"],

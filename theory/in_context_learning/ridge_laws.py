@@ -8,12 +8,16 @@ here. `ValueError` if d < 1, k < 0, or `regulariser`, tau or sigma is negative o
 
 import numpy as np
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_non_negative
 from theory.in_context_learning._validation import check_sizes, check_stds
 from theory.in_context_learning.risk_laws import ols_risk
 from theory.in_context_learning.wishart_functionals import expected_spectral_sum
 
+_MOST_PREFIXES = 10**6
 
+
+@validated
 def bayes_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
     """Least risk of any predictor, E tr (I / tau^2 + X^T X / sigma^2)^-1, the mean posterior variance of w.
 
@@ -28,6 +32,7 @@ def bayes_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float |
     return unseen + noise_std**2 * expected_spectral_sum(lambda s: 1 / (s + ratio), d, k)
 
 
+@validated
 def ridge_expected_risk(
     regulariser: float | int, d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
 ) -> float:
@@ -45,6 +50,7 @@ def ridge_expected_risk(
     return float(weight_std**2 * max(d - k, 0) + seen)
 
 
+@validated
 def spd_ridge_to_ols(
     regulariser: float | int, d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
 ) -> float:
@@ -65,6 +71,7 @@ def spd_ridge_to_ols(
     )
 
 
+@validated
 def spd_ridge_to_bayes(
     regulariser: float | int, d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
 ) -> float:
@@ -88,10 +95,16 @@ def spd_ridge_to_bayes(
     return expected_spectral_sum(excess, d, k)
 
 
+@validated
 def mean_bayes_error(d: int, n: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
     """Squared error of the Bayes predictor on noisy targets, averaged over the prefixes k = 1, ..., n - 1.
 
     It is the mean of `bayes_risk` + sigma^2: what a perfectly trained transformer reaches. `ValueError` also if n < 2.
     """
     check_at_least("n", n, 2)
-    return float(noise_std**2 + np.mean([bayes_risk(d, k, weight_std, noise_std) for k in range(1, n)]))
+    if n > _MOST_PREFIXES:
+        raise ValueError(
+            f"n must be at most {_MOST_PREFIXES} (each prefix costs), got a number of {n.bit_length()} bits"
+        )
+    risks = [bayes_risk(d, k, weight_std, noise_std) for k in range(n - 1, 0, -1)]  # what is too large comes first
+    return float(noise_std**2 + np.mean(risks[::-1]))

@@ -8,10 +8,12 @@ All laws are derived here. `ValueError` if d < 1, k < 0, or a standard deviation
 
 import numpy as np
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_non_negative
 from theory.in_context_learning._validation import check_sizes, check_stds
 
 
+@validated
 def zero_predictor_risk(d: int, weight_std: float | int = 1.0) -> float:
     """Risk tau^2 d of predicting zero."""
     check_sizes(d, 0)
@@ -19,6 +21,7 @@ def zero_predictor_risk(d: int, weight_std: float | int = 1.0) -> float:
     return float(weight_std**2 * d)
 
 
+@validated
 def expected_inverse_trace(d: int, k: int) -> float:
     """E tr of the pseudo-inverse of X^T X: k / (d - k - 1) if k < d - 1, d / (k - d - 1) if k > d + 1.
 
@@ -30,6 +33,7 @@ def expected_inverse_trace(d: int, k: int) -> float:
     return min(d, k) / (abs(d - k) - 1) if abs(d - k) > 1 else np.inf
 
 
+@validated
 def ols_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
     """Risk tau^2 (d - k)_+ + sigma^2 E tr (X^T X)^+ of minimum-norm least squares.
 
@@ -41,6 +45,7 @@ def ols_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | i
     return float(weight_std**2 * max(d - k, 0) + noise_part)
 
 
+@validated
 def spd_labels(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
     """Squared difference of the least-squares prediction and the (noisy) label: `ols_risk` + sigma^2.
 
@@ -49,6 +54,7 @@ def spd_labels(d: int, k: int, weight_std: float | int = 1.0, noise_std: float |
     return ols_risk(d, k, weight_std, noise_std) + float(noise_std**2)
 
 
+@validated
 def gradient_step_risk(
     d: int, k: int, step: float | int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
 ) -> float:
@@ -64,6 +70,7 @@ def gradient_step_risk(
     return float(weight_std**2 * d * (1 - 4 * step * k) + 4 * step**2 * k * d * square)
 
 
+@validated
 def best_step(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
     """Step 1 / (2 (k + d + 1 + sigma^2 / tau^2)) of least `gradient_step_risk`.
 
@@ -77,6 +84,7 @@ def best_step(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | 
     return float(weight_std**2 / (2 * ((k + d + 1) * weight_std**2 + noise_std**2)))
 
 
+@validated
 def best_step_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
     """Risk tau^2 d (1 - k / (k + d + 1 + sigma^2 / tau^2)) of one gradient step of the best size.
 
@@ -85,6 +93,7 @@ def best_step_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: flo
     return zero_predictor_risk(d, weight_std) * (1 - 2 * k * best_step(d, k, weight_std, noise_std))
 
 
+@validated
 def spd_gradient_step_to_ols(d: int, k: int, step: float | int, weight_std: float | int = 1.0) -> float:
     """E |w_GD - w_OLS|^2 on noiseless labels: `gradient_step_risk` - tau^2 (d - k)_+.
 
@@ -93,6 +102,7 @@ def spd_gradient_step_to_ols(d: int, k: int, step: float | int, weight_std: floa
     return gradient_step_risk(d, k, step, weight_std) - ols_risk(d, k, weight_std)
 
 
+@validated
 def sgd_contraction(d: int, step: float | int) -> float:
     """Factor rho = 1 - 4 alpha + 4 alpha^2 (d + 2) of the risk per noiseless example of SGD."""
     check_sizes(d, 0)
@@ -100,6 +110,7 @@ def sgd_contraction(d: int, step: float | int) -> float:
     return float(1 - 4 * step + 4 * step**2 * (d + 2))
 
 
+@validated
 def sgd_stability_limit(d: int) -> float:
     """Step 1 / (d + 2) at which the factor of the risk is one: below it the risk stays bounded, beyond it explodes.
 
@@ -109,6 +120,7 @@ def sgd_stability_limit(d: int) -> float:
     return 1 / (d + 2)
 
 
+@validated
 def sgd_next_risk(risk: float | int, d: int, step: float | int, noise_std: float | int = 0.0) -> float:
     """Risk rho r + 4 alpha^2 sigma^2 d after one more example of SGD, r = `risk` being that before it, r >= 0."""
     check_non_negative("risk", risk)
@@ -116,6 +128,7 @@ def sgd_next_risk(risk: float | int, d: int, step: float | int, noise_std: float
     return float(sgd_contraction(d, step) * risk + 4 * step**2 * noise_std**2 * d)
 
 
+@validated
 def sgd_risk(d: int, k: int, step: float | int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
     """Risk rho^k tau^2 d + 4 alpha^2 sigma^2 d (1 + rho + ... + rho^(k-1)) of one pass of SGD over k examples from 0.
 
@@ -127,11 +140,13 @@ def sgd_risk(d: int, k: int, step: float | int, weight_std: float | int = 1.0, n
     return float(d * (weight_std**2 * powers[k] + 4 * step**2 * noise_std**2 * powers[:k].sum()))
 
 
+@validated
 def spd_sgd_to_ols(d: int, k: int, step: float | int, weight_std: float | int = 1.0) -> float:
     """E |w_SGD - w_OLS|^2 on noiseless labels, tau^2 [d rho^k - (d - k)_+]."""
     return sgd_risk(d, k, step, weight_std) - ols_risk(d, k, weight_std)
 
 
+@validated
 def fourth_moment_factor(d: int, step: float | int) -> float:
     """Factor f_4 of E |w_hat - w|^4 per noiseless example of SGD: f_4 / rho^2 > 1 is how the scatter of runs grows.
 

@@ -13,14 +13,16 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_at_least, check_finite
-from theory.in_context_learning._validation import check_sizes
+from theory.arguments import validated
+from theory.domain import check_finite
+from theory.in_context_learning._validation import check_count, check_sizes
 
 _LARGEST_EDGE = 1000  # of (sqrt d + sqrt k)^2: far beyond it exp(-s/2) underflows inside the spectrum
 _TAIL = 10  # sqrt of the largest eigenvalue exceeds sqrt d + sqrt k + t with a probability below exp(-t^2 / 2)
 _LOWEST_LOG = -87  # the integrand vanishes at least as sqrt(s), which is 1e-19 there
 
 
+@validated
 def spectral_density(eigenvalues: Float[np.ndarray, " points"], d: int, k: int) -> Float[np.ndarray, " points"]:
     """Mean number of nonzero eigenvalues of X^T X per unit length at each s > 0; it integrates to min(d, k).
 
@@ -30,12 +32,12 @@ def spectral_density(eigenvalues: Float[np.ndarray, " points"], d: int, k: int) 
     """
     from scipy.special import gammainc, gammaln
 
-    check_at_least("d", d, 1)
-    check_at_least("k", k, 1)
+    check_count("d", d, 1)
+    check_count("k", k, 1)
     _check_edge(d, k)
     check_finite("eigenvalues", eigenvalues)
     if np.any(eigenvalues <= 0):
-        raise ValueError(f"eigenvalues must be positive, got {eigenvalues}")
+        raise ValueError(f"eigenvalues must be positive, got {eigenvalues.min()}")
     n, alpha = min(d, k), abs(d - k)
     root = np.sqrt(eigenvalues)
     # Orthonormal psi_j = sqrt(j! / Gamma(j+alpha+1)) s^(alpha/2) exp(-s/2) L_j, and the integral of psi_j / sqrt(s)
@@ -58,6 +60,7 @@ def spectral_density(eigenvalues: Float[np.ndarray, " points"], d: int, k: int) 
     return squares + function / root * (constant - coupling * integral_before / 2)
 
 
+@validated
 def expected_spectral_sum(
     function: Callable[[Float[np.ndarray, " points"]], Float[np.ndarray, " points"]], d: int, k: int
 ) -> float:
@@ -79,7 +82,12 @@ def expected_spectral_sum(
     # The density has wave numbers up to about 2 max(d, k) in log s; the rule mistakes those from 2 pi / step on.
     step = 1 / (20 + max(d, k) / 2)
     eigenvalues = np.exp(highest_log - step * np.arange((highest_log - _LOWEST_LOG) // step + 1))
-    values = function(eigenvalues)
+    values = np.asarray(function(eigenvalues))
+    if values.shape != eigenvalues.shape or values.dtype.kind not in "fiu":
+        raise ValueError(
+            f"function must return a number for each of its {eigenvalues.size} points, got {values.dtype} of shape "
+            f"{values.shape}"
+        )
     if not np.all(np.isfinite(values)):
         raise ValueError(f"function must be finite on the positive axis, got {values[~np.isfinite(values)][0]}")
     return float(step * np.sum(values * eigenvalues * spectral_density(eigenvalues, d, k)))

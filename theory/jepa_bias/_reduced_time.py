@@ -15,6 +15,7 @@ from theory.jepa_bias._validation import Floats, Wholes
 
 ELEMENTARY = 8.0  # units of 2^-53 by which exp, expm1, log, log1p and power may be off, relatively
 ROUNDINGS = 3 * ELEMENTARY  # at most two elementary functions, a quotient and a few products make a term
+_MOST_TERMS = 10**6
 _DIGITS = 37.0  # e^-37 < 2^-53
 
 
@@ -59,7 +60,10 @@ def rising(
     power, log_start = gradient - 1, log_end - gap
     whole = power // resistance
     total = _RunningSum()
-    for k in range(int(whole.max()) + 1):
+    terms = int(whole.max(initial=0)) + 1
+    if terms > _MOST_TERMS:
+        raise ValueError(f"depth must be so small that at most {_MOST_TERMS} terms are summed, got {terms} of them")
+    for k in range(terms):
         rise = _power_rise(np.maximum(power - k * resistance, 0), resistance, gap)
         total.add(np.where(k <= whole, np.exp(k * log_start) * rise, 0), k * np.abs(log_start))
     beta = resistance - power % resistance
@@ -105,7 +109,7 @@ def _logarithmic(
     if np.any(below):
         log_top = np.where(below, np.minimum(log_end, log_split), 0)
         reach = np.where(log_end <= log_split, gap, np.where(below, log_top - log_start, 0))
-        sharpest = float(np.where(below, sharpness, 2).max())
+        sharpest = float(np.where(below, sharpness, 2).max(initial=2))
         for n in range(int(np.ceil((_DIGITS + np.log(sharpest)) / -np.log1p(-1 / sharpest)))):
             raised = numerator + n * denominator
             log_factor = raised / denominator * log_top + log_scale

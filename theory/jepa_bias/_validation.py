@@ -10,12 +10,14 @@ from theory.domain import check_choice
 Objective = Literal["jepa", "mae"]
 Clock = Literal["paper", "flow"]
 Values = Float[np.ndarray, "..."] | Int[np.ndarray, "..."] | float | int
-Integers = Int[np.ndarray, "..."] | int | np.integer
+Integers = Int[np.ndarray, "..."] | int
 
 # What arithmetic makes of broadcast arguments: an array, or NumPy's scalar where all are scalars.
 Floats = Float[np.ndarray, "..."] | np.floating
 Wholes = Int[np.ndarray, "..."] | np.integer
 Truths = Bool[np.ndarray, "..."] | np.bool_
+
+_DEEPEST = 2**60  # multiples of a depth still are int64
 
 COVARIANCE_SIGN = "a feature with covariance <= 0 is never learned from a positive aligned start, it decays to zero"
 NO_VARIANCE = "a feature without input variance has none: drop it"
@@ -68,9 +70,9 @@ def checked_finite(name: str, values: Values) -> Float[np.ndarray, "..."]:
     return array
 
 
-def checked_covariance(covariance: Values) -> Float[np.ndarray, "..."]:
+def checked_covariance(covariance: Values, name: str = "covariance") -> Float[np.ndarray, "..."]:
     """The covariances lambda as floats; raises unless finite and positive."""
-    return checked_positive("covariance", covariance, COVARIANCE_SIGN)
+    return checked_positive(name, covariance, COVARIANCE_SIGN)
 
 
 def checked_regression(regression: Values, name: str = "regression") -> Float[np.ndarray, "..."]:
@@ -79,12 +81,14 @@ def checked_regression(regression: Values, name: str = "regression") -> Float[np
 
 
 def checked_depth(depth: Integers, least: int = 1, name: str = "depth") -> Int[np.ndarray, "..."]:
-    """The depths as integers; raises unless every one is an integer of at least `least`."""
+    """The depths as integers; raises unless every one is an integer of at least `least`, below 2^60."""
     array = np.asarray(depth)
     if not np.issubdtype(array.dtype, np.integer):
         raise TypeError(f"{name} must be an integer, got {depth!r}")
     if np.any(array < least):
         raise ValueError(f"{name} must be at least {least}, got {array.min()}")
+    if np.any(array >= _DEEPEST):
+        raise ValueError(f"{name} must be below 2^60, got {array.max()}")
     return array.astype(np.int64)
 
 
@@ -120,8 +124,7 @@ def checked_matrices(
             f"Sigma_xx and Sigma_yx must be square matrices of one size, got {Sigma_xx.shape} and {Sigma_yx.shape}"
         )
     for name, matrix in (("Sigma_xx", Sigma_xx), ("Sigma_yx", Sigma_yx)):
-        if not np.all(np.isfinite(matrix)):
-            raise ValueError(f"{name} must be finite, got {matrix}")
+        checked_finite(name, matrix)
     asymmetry = np.abs(Sigma_xx - Sigma_xx.T).max()
     if asymmetry > 1e-12 * np.abs(Sigma_xx).max():
         raise ValueError(f"Sigma_xx must be symmetric, got an asymmetry of {asymmetry}")

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float
 
+from theory.arguments import validated
 from theory.domain import check_positive
 from theory.jepa_bias._validation import (
     Clock,
@@ -29,6 +30,7 @@ from theory.jepa_bias._validation import (
 from theory.jepa_bias.scalar import asymptote, layer_velocity
 
 
+@validated
 def balance_residuals(
     layers: Sequence[Float[np.ndarray, "_ _"]], predictor: Float[np.ndarray, "_ _"]
 ) -> list[Float[np.ndarray, "_ _"]]:
@@ -40,11 +42,14 @@ def balance_residuals(
     if len(layers) == 0:
         raise ValueError("layers must hold at least one matrix W_1, got none")
     factors = [*layers, predictor]
+    for factor in factors:
+        checked_finite("layers and predictor", factor)
     if any(after.shape[1] != before.shape[0] for before, after in pairwise(factors)):
         raise ValueError(f"layers and predictor must have chaining shapes, got {[factor.shape for factor in factors]}")
     return [after.T @ after - before @ before.T for before, after in pairwise(factors)]
 
 
+@validated
 def unbalanced_end_state(
     predictor_init: float | int,
     layer_inits: Float[np.ndarray, " depth"],
@@ -82,6 +87,7 @@ def unbalanced_end_state(
     return float(factors[0]), factors[1:]
 
 
+@validated
 def discrete_time_shift(
     step: Values,
     fraction: Values,
@@ -99,9 +105,11 @@ def discrete_time_shift(
     lasts eta on the flow clock, L eta on the paper's. eta >= 0, 0 < p < 1; the start must lie below the target.
     """
     layers = checked_depth(depth)
-    size = checked_non_negative("step", step)
-    end = checked_fraction("fraction", fraction) * asymptote(layers, regression, objective=objective)
-    start = checked_positive("init", init)
+    size = checked_finite("step", checked_non_negative("step", step))
+    limit = asymptote(layers, regression, objective=objective)
+    p, start = checked_fraction("fraction", fraction), checked_positive("init", init)
+    broadcast(step=size, fraction=p, init=start, depth=layers, limit=limit, covariance=np.asarray(covariance))
+    end = p * limit
     if np.any(start >= end):
         raise ValueError(f"init must be below the target p w-bar(infinity), got {np.max(init)}")
 
@@ -112,6 +120,7 @@ def discrete_time_shift(
     return np.asarray(clock_factor(clock, layers) * size / 2 * np.log(speed(end) / speed(start)))
 
 
+@validated
 def collapses_without_stop_gradient(
     variance_x: Values, covariance: Values, variance_y: Values
 ) -> Bool[np.ndarray, "..."]:
@@ -123,6 +132,7 @@ def collapses_without_stop_gradient(
     return np.asarray(cross**2 < x * y)
 
 
+@validated
 def collapsed_predictor(
     variance_x: Values, covariance: Values, variance_y: Values, predictor_init: Values, layer_init: Values
 ) -> Float[np.ndarray, "..."]:
@@ -149,6 +159,7 @@ def collapsed_predictor(
     return np.asarray((cross + np.sign(residual) * np.sqrt(squared)) / x)
 
 
+@validated
 def collapse_strength(
     time: Values, depth: Integers, variance_x: Values, covariance: Values, variance_y: Values, predictor_limit: Values
 ) -> Float[np.ndarray, "..."]:
@@ -179,7 +190,9 @@ def _checked_views(variance_x: Values, covariance: Values, variance_y: Values) -
         variance_y=checked_positive("variance_y", variance_y),
     )
     if np.any(cross**2 > x * y):
-        raise ValueError(f"covariance must satisfy covariance^2 <= variance_x variance_y, got {covariance}")
+        raise ValueError(
+            f"covariance must satisfy covariance^2 <= variance_x variance_y, got {cross[cross**2 > x * y].flat[0]}"
+        )
     return x, cross, y
 
 

@@ -8,9 +8,11 @@ where a matrix is not finite, or is singular where it must be inverted.
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_finite
 
 
+@validated
 def pretext_to_label(
     Sigma_YY: Float[np.ndarray, "labels labels"], Sigma_2Y: Float[np.ndarray, "targets labels"]
 ) -> Float[np.ndarray, "labels targets"]:
@@ -26,6 +28,7 @@ def pretext_to_label(
     return Sigma_YY @ np.linalg.pinv(Sigma_2Y)
 
 
+@validated
 def conditional_covariance(
     Sigma_21: Float[np.ndarray, "targets inputs"],
     Sigma_2Y: Float[np.ndarray, "targets labels"],
@@ -33,9 +36,12 @@ def conditional_covariance(
     Sigma_Y1: Float[np.ndarray, "labels inputs"],
 ) -> Float[np.ndarray, "targets inputs"]:
     """Cov(X_2, X_1 | Y) = Sigma_21 - Sigma_2Y Sigma_YY^(-1) Sigma_Y1, zero iff X_1 and X_2 are independent given Y."""
+    for name, matrix in (("Sigma_21", Sigma_21), ("Sigma_2Y", Sigma_2Y), ("Sigma_Y1", Sigma_Y1)):
+        check_finite(name, matrix)
     return Sigma_21 - Sigma_2Y @ _solved("Sigma_YY", Sigma_YY, Sigma_Y1)
 
 
+@validated
 def pretext_label_error(
     Sigma_11: Float[np.ndarray, "inputs inputs"],
     Sigma_21: Float[np.ndarray, "targets inputs"],

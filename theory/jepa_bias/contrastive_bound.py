@@ -9,24 +9,30 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_choice, check_finite
+from theory.jepa_bias._validation import checked_finite
 
 ContrastiveLoss = Literal["hinge", "logistic"]
 
 
+@validated
 def contrastive_loss(margin: Float[np.ndarray, "..."], loss: ContrastiveLoss) -> Float[np.ndarray, "..."]:
     """max(0, 1 - v) ("hinge") or log2(1 + e^(-v)) ("logistic") of the margin v; one at v = 0, as the bound needs."""
     check_choice("loss", loss, ("hinge", "logistic"))
+    checked_finite("margin", margin)
     if loss == "hinge":
         return np.maximum(0, 1 - margin)
     return np.logaddexp(0, -margin) / np.log(2)
 
 
+@validated
 def collision_probability(priors: Float[np.ndarray, " classes"]) -> float:
     """The chance tau = sum_c rho_c^2 that a negative sample is of the class of the positive pair."""
     return float(np.sum(_checked_priors(priors) ** 2))
 
 
+@validated
 def contrastive_unsupervised_loss(
     features: Float[np.ndarray, "points dim"],
     conditionals: Float[np.ndarray, "classes points"],
@@ -42,6 +48,7 @@ def contrastive_unsupervised_loss(
     return float(np.einsum("xy,z,xyz->", pairs, marginal, losses))
 
 
+@validated
 def mean_classifier_loss(
     features: Float[np.ndarray, "points dim"],
     conditionals: Float[np.ndarray, "classes points"],
@@ -59,6 +66,7 @@ def mean_classifier_loss(
     return float(np.einsum("cd,cx,xcd->", differing / differing.sum(), conditionals, losses))
 
 
+@validated
 def supervised_bound(unsupervised_loss: float, priors: Float[np.ndarray, " classes"]) -> float:
     """(L_un - tau) / (1 - tau) >= L_sup^mu, for every f and both losses; equality if f knows only the class."""
     if not np.isfinite(unsupervised_loss):
@@ -69,7 +77,7 @@ def supervised_bound(unsupervised_loss: float, priors: Float[np.ndarray, " class
 
 def _checked_priors(priors: Float[np.ndarray, " classes"]) -> Float[np.ndarray, " classes"]:
     if priors.size < 2 or not np.all(priors > 0) or abs(priors.sum() - 1) > 1e-9:
-        raise ValueError(f"priors must be positive probabilities of at least two classes, got {priors}")
+        raise ValueError(f"priors must be positive probabilities of at least two classes, got {priors.tolist()}")
     return priors
 
 

@@ -8,6 +8,7 @@ epsilon > 0 and `fraction` = p > 0. All broadcast. Values out of range raise `Va
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.jepa_bias._reduced_time import ELEMENTARY
 from theory.jepa_bias._validation import (
     Clock,
@@ -25,7 +26,10 @@ from theory.jepa_bias._validation import (
 from theory.jepa_bias.implicit_time import Passage, Timed, flow_time
 from theory.jepa_bias.scalar import exponents
 
+_DEEPEST_SUM = 10**6
 
+
+@validated
 def critical_time(
     fraction: Values,
     init: Values,
@@ -39,11 +43,13 @@ def critical_time(
 ) -> Float[np.ndarray, "..."]:
     """t* with w-bar(t*) = p w-bar(infinity); proportional to 1 / lambda exactly.
 
-    Zero where the start is already there (`depth_cap` says from which depth on), infinite at p >= 1 otherwise.
+    Zero where the start is already there (`depth_cap` says from which depth on), otherwise infinite at p >= 1 and where
+    the time exceeds float64.
     """
     return np.asarray(_timed(fraction, init, depth, covariance, regression, objective, clock, predictor_depth).time)
 
 
+@validated
 def critical_time_error_bound(
     fraction: Values,
     init: Values,
@@ -59,6 +65,7 @@ def critical_time_error_bound(
     return np.asarray(_timed(fraction, init, depth, covariance, regression, objective, clock, predictor_depth).error)
 
 
+@validated
 def jepa_power_sum(
     init: Values, depth: Integers, covariance: Values, regression: Values, *, clock: Clock
 ) -> Float[np.ndarray, "..."]:
@@ -70,12 +77,13 @@ def jepa_power_sum(
     factor = clock_factor(clock, layers)
     start, layers, strength, rho = _broadcast(init, layers, covariance, regression)
     total = np.zeros(start.shape)
-    for n in range(1, 2 * int(layers.max())):
+    for n in range(1, 2 * _deepest(layers)):
         log_term = -(2 * layers - n - 1) * np.log(rho) - n / layers * np.log(start)
         total = total + np.exp(np.where(n < 2 * layers, log_term, -np.inf)) / n
     return np.asarray(factor * total / strength)
 
 
+@validated
 def jepa_remainder(
     fraction: Values, init: Values, depth: Integers, covariance: Values, regression: Values, *, clock: Clock
 ) -> Float[np.ndarray, "..."]:
@@ -91,11 +99,12 @@ def jepa_remainder(
     log_start = np.log(start) / layers - np.log(rho)
     log_start = np.where(log_start < 0, log_start, np.nan)
     bracket = log_end - np.log(-np.expm1(log_end)) - log_start + np.log(-np.expm1(log_start))
-    for n in range(1, 2 * int(layers.max())):
+    for n in range(1, 2 * _deepest(layers)):
         bracket = bracket - np.where(n < 2 * layers, np.exp(-n * log_end) / n, 0)
     return np.asarray(factor * bracket / (strength * rho ** (2 * layers - 1)))
 
 
+@validated
 def mae_leading_time(init: Values, depth: Integers, covariance: Values, *, clock: Clock) -> Float[np.ndarray, "..."]:
     """Leading term of t*_MAE as epsilon -> 0: L epsilon^(-(L-1)/L) / ((L-1) lambda), log(1/epsilon) / lambda at L = 1.
 
@@ -109,6 +118,7 @@ def mae_leading_time(init: Values, depth: Integers, covariance: Values, *, clock
     return np.asarray(growth * factor / (layers * strength))
 
 
+@validated
 def mae_constant(fraction: Values, depth: Integers) -> Float[np.ndarray, "..."]:
     """K_L(p) of t*_MAE = leading + (L / lambda) rho^(-(L-1)/(L+1)) K_L(p) + O(epsilon^(2/L)), L >= 2, paper's clock.
 
@@ -127,6 +137,7 @@ def mae_constant(fraction: Values, depth: Integers) -> Float[np.ndarray, "..."]:
     return np.asarray(np.where(deep, rise - u ** (1 - layers) / np.where(deep, layers - 1, 1), shallow))
 
 
+@validated
 def mae_next_term(
     init: Values, depth: Integers, covariance: Values, regression: Values, *, clock: Clock
 ) -> Float[np.ndarray, "..."]:
@@ -138,6 +149,14 @@ def mae_next_term(
     factor = clock_factor(clock, layers)
     start, layers, strength, rho = _broadcast(init, layers, covariance, regression)
     return np.asarray(-factor * start ** (2 / layers) / (2 * strength * rho))
+
+
+def _deepest(layers: np.ndarray) -> int:
+    """The largest depth; raises where so many terms would take forever."""
+    deepest = int(layers.max(initial=1))
+    if deepest > _DEEPEST_SUM:
+        raise ValueError(f"depth must be at most {_DEEPEST_SUM} for the sum over it, got {deepest}")
+    return deepest
 
 
 def _broadcast(init: Values, layers: np.ndarray, covariance: Values, regression: Values) -> tuple[np.ndarray, ...]:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
+from theory.arguments import validated
 from theory.domain import check_choice
 from theory.jepa_bias._validation import (
     Integers,
@@ -28,6 +29,7 @@ from theory.jepa_bias._validation import (
 Misalignment = Literal["covariance", "rotated predictor", "symmetric predictor"]
 
 
+@validated
 def displacement_time(
     learned_time: Values, rate: Values, misalignment: Values, offset: Values = 0.0
 ) -> Float[np.ndarray, "..."]:
@@ -46,6 +48,7 @@ def displacement_time(
     return np.asarray(np.where(grows, start + wait, np.inf))
 
 
+@validated
 def finite_sample_leak_time(
     learned_time: Values, rate: Values, n_samples: Values, offset: Values = 0.0
 ) -> Float[np.ndarray, "..."]:
@@ -59,6 +62,7 @@ def finite_sample_leak_time(
     return displacement_time(learned_time, rate, count**-0.5, offset)
 
 
+@validated
 def displacement_happens(
     learned_time: Values, new_time: Values, rate: Values, misalignment: Values, offset: Values = 0.0
 ) -> Bool[np.ndarray, "..."]:
@@ -67,6 +71,7 @@ def displacement_happens(
     return np.asarray(displacement_time(learned_time, rate, misalignment, offset) < due)
 
 
+@validated
 def misalignment_offset(
     depth: Integers,
     init: Values,
@@ -89,8 +94,8 @@ def misalignment_offset(
     log_start, layers, kept, new = broadcast(
         init=-np.log(checked_fraction("init", init)),
         depth=checked_depth(depth),
-        covariance_learned=checked_covariance(covariance_learned),
-        covariance_new=checked_covariance(covariance_new),
+        covariance_learned=checked_covariance(covariance_learned, "covariance_learned"),
+        covariance_new=checked_covariance(covariance_new, "covariance_new"),
     )
     if kind == "covariance":
         return np.zeros(log_start.shape)

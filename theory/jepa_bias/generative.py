@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
+from theory.domain import check_finite
 from theory.jepa_bias._validation import (
     Values,
     broadcast,
@@ -36,6 +38,7 @@ class Covariances(NamedTuple):
     Sigma_yx: Float[np.ndarray, "dim dim"]
 
 
+@validated
 def static_features(signal_variance: Values, noise_variance: Values) -> Features:
     """Two noisy views s + n, s + n' of one signal: lambda = sigma_s^2, rho = sigma_s^2 / (sigma_s^2 + sigma_n^2).
 
@@ -48,6 +51,7 @@ def static_features(signal_variance: Values, noise_variance: Values) -> Features
     return Features(signal.copy(), np.asarray(signal / (signal + noise)))
 
 
+@validated
 def temporal_features(autocorrelation: Values, innovation_variance: Values, noise_variance: Values) -> Features:
     """Next observation from this one, x = z + n of an autoregressive z' = gamma z + u; a feature per entry.
 
@@ -60,11 +64,14 @@ def temporal_features(autocorrelation: Values, innovation_variance: Values, nois
         noise_variance=_finite_non_negative("noise_variance", noise_variance),
     )
     if np.any(np.abs(gamma) >= 1):
-        raise ValueError(f"autocorrelation must be strictly between -1 and 1 (stationary), got {autocorrelation}")
+        raise ValueError(
+            f"autocorrelation must be strictly between -1 and 1 (stationary), got {gamma[np.abs(gamma) >= 1].flat[0]}"
+        )
     variance = innovation / ((1 - gamma) * (1 + gamma))
     return Features(np.asarray(gamma * variance), np.asarray(gamma * variance / (variance + noise)))
 
 
+@validated
 def complementary_mask_covariances(data_covariance: Float[np.ndarray, "dim dim"], rate: float | int) -> Covariances:
     """Covariances q^2 S + q (1 - q) D and q (1 - q) (S - D) of x = m z, y = (1 - m) z, m_k ~ Bernoulli(q), D = diag S.
 
@@ -75,6 +82,7 @@ def complementary_mask_covariances(data_covariance: Float[np.ndarray, "dim dim"]
     return Covariances(q**2 * data + q * (1 - q) * diagonal, q * (1 - q) * (data - diagonal))
 
 
+@validated
 def independent_mask_covariances(
     data_covariance: Float[np.ndarray, "dim dim"], rate: float | int, target_rate: float | int
 ) -> Covariances:
@@ -84,6 +92,7 @@ def independent_mask_covariances(
     return Covariances(q**2 * data + q * (1 - q) * np.diag(np.diag(data)), q * seen * data)
 
 
+@validated
 def complementary_mask_features(eigenvalues: Values, variance: Values, rate: Values) -> Features:
     """Features of complementary masks where all coordinates have one variance c, from the eigenvalues s of S.
 
@@ -94,6 +103,7 @@ def complementary_mask_features(eigenvalues: Values, variance: Values, rate: Val
     return Features(np.asarray(q * (1 - q) * (s - c)), np.asarray((1 - q) * (s - c) / (q * s + (1 - q) * c)))
 
 
+@validated
 def independent_mask_features(eigenvalues: Values, variance: Values, rate: Values, target_rate: Values) -> Features:
     """Features of independent masks where all coordinates have one variance c, from the eigenvalues s of S.
 
@@ -104,6 +114,7 @@ def independent_mask_features(eigenvalues: Values, variance: Values, rate: Value
     return Features(np.asarray(q * seen * s), np.asarray(seen * s / (q * s + (1 - q) * c)))
 
 
+@validated
 def covariances_of_features(
     covariance: Float[np.ndarray, " dim"],
     regression: Float[np.ndarray, " dim"],
@@ -115,14 +126,13 @@ def covariances_of_features(
     """
     strength = checked_covariance(covariance)
     variance = checked_positive("covariance / regression", strength / regression)
-    if np.abs(basis.T @ basis - np.eye(len(basis))).max() > 1e-9:
+    if not np.abs(basis.T @ basis - np.eye(len(basis))).max() <= 1e-9:
         raise ValueError("basis must have orthonormal columns, got others")
     return Covariances((basis * variance) @ basis.T, (basis * strength) @ basis.T)
 
 
 def _checked_data(data_covariance: Float[np.ndarray, "dim dim"]) -> Float[np.ndarray, "dim dim"]:
-    if data_covariance.size == 0 or not np.all(np.isfinite(data_covariance)):
-        raise ValueError(f"data_covariance must be non-empty and finite, got {data_covariance}")
+    check_finite("data_covariance", data_covariance)
     if np.abs(data_covariance - data_covariance.T).max() > 1e-12 * np.abs(data_covariance).max():
         raise ValueError("data_covariance must be symmetric, got a matrix that is not")
     checked_positive("the diagonal of data_covariance", np.diag(data_covariance))

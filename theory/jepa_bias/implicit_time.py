@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.jepa_bias._reduced_time import ELEMENTARY, ROUNDINGS, falling, rising
 from theory.jepa_bias._validation import (
     Clock,
@@ -88,6 +89,7 @@ def flow_time(
     return Timed(value, error)
 
 
+@validated
 def time_to_reach(
     strength: Values,
     init: Values,
@@ -107,6 +109,7 @@ def time_to_reach(
     return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).time)
 
 
+@validated
 def time_error_bound(
     strength: Values,
     init: Values,
@@ -126,6 +129,7 @@ def time_error_bound(
     return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).error)
 
 
+@validated
 def strength_at(
     time: Values,
     init: Values,

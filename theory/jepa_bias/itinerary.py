@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
 from theory.domain import check_open_fraction, check_positive
 from theory.jepa_bias._validation import Clock, Objective, check_objective, checked_features, checked_finite
 from theory.jepa_bias.implicit_time import strength_at, time_to_reach
@@ -25,6 +26,7 @@ class Event(NamedTuple):
     kind: Literal["learned", "unlearned", "relearned"]
 
 
+@validated
 def permanent_order(
     covariance: Float[np.ndarray, " features"],
     regression: Float[np.ndarray, " features"],
@@ -41,6 +43,7 @@ def permanent_order(
     return np.argsort(-(rho if objective == "jepa" else strength * rho), kind="stable")
 
 
+@validated
 def itinerary(
     covariance: Float[np.ndarray, " features"],
     regression: Float[np.ndarray, " features"],

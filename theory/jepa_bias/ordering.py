@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
 from theory.jepa_bias._reduced_time import rising
 from theory.jepa_bias._validation import (
     Floats,
@@ -35,6 +36,7 @@ _HALVINGS = 50  # of intervals of at most 30 L in log epsilon
 _SMALLEST_LOG_START = -30.0  # of s_0: there Phi - 1 is below 1e-12
 
 
+@validated
 def order_boundary(
     depth: Integers, init: Values, fraction: Values, rho_1: Values, rho_2: Values, objective: Objective = "jepa"
 ) -> Float[np.ndarray, "..."]:
@@ -46,12 +48,14 @@ def order_boundary(
     return np.asarray(_boundary(depth, log_init, fraction, rho_1, rho_2, objective))
 
 
+@validated
 def first_order_boundary(depth: Integers, init: Values, rho_1: Values, rho_2: Values) -> Float[np.ndarray, "..."]:
     """Phi of JEPA to first order, 1 + (2L-1)/(2L-2) epsilon^(1/L) (1 / rho_1 - 1 / rho_2), for L >= 2."""
     layers = checked_depth(depth, 2)
     return np.asarray(1 + _first_coefficient(layers, rho_1, rho_2) * checked_positive("init", init) ** (1 / layers))
 
 
+@validated
 def boundary_maximiser(
     depth: Integers, fraction: Values, rho_1: Values, rho_2: Values
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
@@ -63,6 +67,7 @@ def boundary_maximiser(
     return np.asarray(np.exp(log_init)), np.asarray(_boundary(depth, log_init, fraction, rho_1, rho_2, "jepa"))
 
 
+@validated
 def inversion_window(
     kappa: Values, depth: Integers, fraction: Values, rho_1: Values, rho_2: Values
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
@@ -86,6 +91,7 @@ def inversion_window(
     return np.asarray(np.where(exists, lower, np.nan)), np.asarray(np.where(exists, upper, np.nan))
 
 
+@validated
 def init_threshold(kappa: Values, depth: Integers, rho_1: Values, rho_2: Values) -> Float[np.ndarray, "..."]:
     """First-order lower edge of the window, [(kappa - 1)(2L-2) / ((2L-1)(1/rho_1 - 1/rho_2))]^L: below it lambda wins.
 
@@ -98,6 +104,7 @@ def init_threshold(kappa: Values, depth: Integers, rho_1: Values, rho_2: Values)
     return np.asarray(((ratio - 1) / _first_coefficient(layers, rho_1, rho_2)) ** layers)
 
 
+@validated
 def limit_order(
     covariance: Float[np.ndarray, " features"],
     regression: Float[np.ndarray, " features"],
@@ -118,6 +125,7 @@ def limit_order(
     return np.lexsort((-rho if prefers_large else rho, -strength))
 
 
+@validated
 def depth_cap(init: Values, fraction: Values, regression: Values, *, objective: Objective) -> Float[np.ndarray, "..."]:
     """Largest depth L at which epsilon < p w-bar(infinity); zero if there is none, infinite if there is no largest.
 
@@ -137,13 +145,14 @@ def depth_cap(init: Values, fraction: Values, regression: Values, *, objective: 
     cap = np.maximum(np.ceil(np.where(finite, reach, 1)) - 1, 0).astype(np.int64)
 
     def fits(depth: Wholes) -> Truths:
-        return start < p * asymptote(depth, rho, objective=objective)
+        return start < p * asymptote(np.asarray(depth), rho, objective=objective)
 
     # The logarithms may be off by a rounding where a depth is just reached.
     cap = np.where(fits(cap + 1), cap + 1, np.where((cap > 0) & ~fits(np.maximum(cap, 1)), cap - 1, cap))
     return np.asarray(np.where(finite, cap, np.inf))
 
 
+@validated
 def greedy_ratio_expansion(
     depth: int, init: Values, rho_high: Values, rho_low: Values, *, objective: Objective, fraction: Values
 ) -> Float[np.ndarray, "..."]:
@@ -170,6 +179,7 @@ def greedy_ratio_expansion(
     return np.asarray(1 + (layers - 1) * mae_constant(fraction, depth) * contrast * start ** ((layers - 1) / layers))
 
 
+@validated
 def sign_threshold(depth: int) -> float:
     """p*_L in (0, 1), L >= 2: as epsilon -> 0 MAE reaches the fraction p of a larger rho earlier iff p > p*_L.
 

@@ -9,27 +9,32 @@ out of range.
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.jepa_bias._validation import (
     Integers,
     Values,
     broadcast,
     checked_covariance,
     checked_depth,
+    checked_finite,
     checked_non_negative,
     checked_positive,
 )
 from theory.jepa_bias.implicit_time import strength_at
 
 
+@validated
 def saxe_velocity(
     singular_value: Values, n_layers: Integers, covariance: Values, variance: Values
 ) -> Float[np.ndarray, "..."]:
     """da/dt = D a^(2 - 2/D) (lambda - a sigma^2) of a balanced mode, D = `n_layers` >= 1."""
     layers, value = checked_depth(n_layers, 1, "n_layers"), checked_non_negative("singular_value", singular_value)
+    checked_finite("singular_value", value)
     strength, spread = checked_covariance(covariance), checked_positive("variance", variance)
     return np.asarray(layers * value ** (2 - 2 / layers) * (strength - value * spread))
 
 
+@validated
 def saxe_two_layers(time: Values, init: Values, covariance: Values, variance: Values) -> Float[np.ndarray, "..."]:
     """a(t) at D = 2, logistic: r / (1 + (r / a(0) - 1) e^(-2 lambda t)), r = lambda / sigma^2, t >= 0."""
     elapsed, start, strength, spread = broadcast(
@@ -42,6 +47,7 @@ def saxe_two_layers(time: Values, init: Values, covariance: Values, variance: Va
     return np.asarray(limit / (1 + (limit / start - 1) * np.exp(-2 * strength * elapsed)))
 
 
+@validated
 def saxe_singular_value(
     time: Values, init: Values, n_layers: Integers, covariance: Values, variance: Values
 ) -> Float[np.ndarray, "..."]:

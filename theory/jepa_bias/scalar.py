@@ -11,6 +11,7 @@ t_paper = L t_flow. Values out of range raise `ValueError` (`TypeError` for a de
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
 from theory.jepa_bias._validation import (
     Clock,
     Integers,
@@ -20,12 +21,14 @@ from theory.jepa_bias._validation import (
     check_objective,
     checked_covariance,
     checked_depth,
+    checked_finite,
     checked_non_negative,
     checked_regression,
     clock_factor,
 )
 
 
+@validated
 def exponents(
     depth: Integers, *, objective: Objective, predictor_depth: Integers = 1
 ) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
@@ -35,12 +38,15 @@ def exponents(
     from the gradient of each of the L + M factors.
     """
     check_objective(objective)
-    encoder, predictor = np.broadcast_arrays(checked_depth(depth), checked_depth(predictor_depth, 1, "predictor_depth"))
+    encoder, predictor = broadcast(
+        depth=checked_depth(depth), predictor_depth=checked_depth(predictor_depth, 1, "predictor_depth")
+    )
     if objective == "jepa":
         return np.asarray(2 * encoder + predictor - 1), predictor
     return np.asarray(encoder + predictor - 1), np.asarray(encoder + predictor)
 
 
+@validated
 def layer_velocity(
     weight: Values,
     depth: Integers,
@@ -58,12 +64,13 @@ def layer_velocity(
     """
     layers = checked_depth(depth)
     gradient, resistance = exponents(layers, objective=objective, predictor_depth=predictor_depth)
-    value = checked_non_negative("weight", weight)
+    value = checked_finite("weight", checked_non_negative("weight", weight))
     strength, rho = checked_covariance(covariance), checked_regression(regression)
     broadcast(weight=value, depth=gradient, covariance=strength, regression=rho)
     return np.asarray(strength * value**gradient * (1 - value**resistance / rho) / clock_factor(clock, layers))
 
 
+@validated
 def velocity(
     strength: Values,
     depth: Integers,
@@ -79,21 +86,27 @@ def velocity(
     JEPA: lambda w-bar^(3 - 1/L) - (lambda / rho) w-bar^3; MAE: lambda w-bar^(2 - 1/L) - (lambda / rho) w-bar^3 (M = 1).
     """
     layers = checked_depth(depth)
-    weight = checked_non_negative("strength", strength) ** (1 / layers)
+    strengths = checked_finite("strength", checked_non_negative("strength", strength))
+    broadcast(strength=strengths, depth=layers)
+    weight = strengths ** (1 / layers)
     rate = layer_velocity(
         weight, layers, covariance, regression, objective=objective, clock=clock, predictor_depth=predictor_depth
     )
     return np.asarray(layers * weight ** (layers - 1) * rate)
 
 
+@validated
 def asymptote(
     depth: Integers, regression: Values, *, objective: Objective, predictor_depth: Integers = 1
 ) -> Float[np.ndarray, "..."]:
     """w-bar(infinity) = rho^(L/b): rho^L for JEPA, rho^(L/(L+1)) for MAE (M = 1); the same for every lambda."""
     _, resistance = exponents(depth, objective=objective, predictor_depth=predictor_depth)
-    return np.asarray(checked_regression(regression) ** (checked_depth(depth) / resistance))
+    rho = checked_regression(regression)
+    broadcast(depth=resistance, regression=rho)
+    return np.asarray(rho ** (checked_depth(depth) / resistance))
 
 
+@validated
 def end_to_end_asymptote(
     depth: Integers, regression: Values, *, objective: Objective, predictor_depth: Integers = 1
 ) -> Float[np.ndarray, "..."]:
@@ -103,4 +116,6 @@ def end_to_end_asymptote(
     """
     _, resistance = exponents(depth, objective=objective, predictor_depth=predictor_depth)
     layers = checked_depth(depth) + checked_depth(predictor_depth, 1, "predictor_depth")
-    return np.asarray(checked_regression(regression) ** (layers / resistance))
+    rho = checked_regression(regression)
+    broadcast(depth=resistance, regression=rho)
+    return np.asarray(rho ** (layers / resistance))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Complex, Float
 
+from theory.arguments import validated
 from theory.domain import check_positive
 from theory.jepa_bias._validation import NO_VARIANCE, Integers, checked_depth, checked_matrices
 
@@ -34,12 +35,14 @@ class Restriction(NamedTuple):
     Sigma_yx: Float[np.ndarray, "rank rank"]
 
 
+@validated
 def commutator_norm(Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]) -> float:
     """Frobenius norm of Sigma_xx Sigma_yx - Sigma_yx Sigma_xx, in squared units of the data; zero iff they commute."""
     checked_matrices(Sigma_xx, Sigma_yx)
     return float(np.linalg.norm(Sigma_xx @ Sigma_yx - Sigma_yx @ Sigma_xx))
 
 
+@validated
 def restrict_to_range(
     Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"], tol: float | int = 1e-12
 ) -> Restriction:
@@ -57,6 +60,7 @@ def restrict_to_range(
     return Restriction(basis, basis.T @ Sigma_xx @ basis, basis.T @ Sigma_yx @ basis)
 
 
+@validated
 def joint_spectrum(
     Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"], tol: float | int = 1e-9
 ) -> JointSpectrum:
@@ -99,6 +103,7 @@ def joint_spectrum(
     return JointSpectrum(covariance[order], (covariance / variance)[order], basis[:, order])
 
 
+@validated
 def predictor_eigenvalues(
     Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]
 ) -> Complex[np.ndarray, " dim"]:
@@ -110,6 +115,7 @@ def predictor_eigenvalues(
     return values[np.lexsort((-values.imag, -values.real))]
 
 
+@validated
 def mae_singular_values(
     Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"], depth: Integers
 ) -> Float[np.ndarray, " dim"]:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from theory.arguments import validated
 from theory.domain import check_choice
 from theory.jepa_bias._validation import (
     Clock,
@@ -43,6 +44,7 @@ class StabilityMap(NamedTuple):
     """Whether no rate is positive."""
 
 
+@validated
 def saddle_rate(
     depth: Integers,
     covariance_learned: Values,
@@ -62,10 +64,10 @@ def saddle_rate(
     check_objective(objective)
     layers, kept, rho_kept, new, rho_new = broadcast(
         depth=checked_depth(depth),
-        covariance_learned=checked_covariance(covariance_learned),
-        regression_learned=checked_regression(regression_learned),
-        covariance_new=checked_covariance(covariance_new),
-        regression_new=checked_regression(regression_new),
+        covariance_learned=checked_covariance(covariance_learned, "covariance_learned"),
+        regression_learned=checked_regression(regression_learned, "regression_learned"),
+        covariance_new=checked_covariance(covariance_new, "covariance_new"),
+        regression_new=checked_regression(regression_new, "regression_new"),
     )
     variance_kept, variance_new = kept / rho_kept, new / rho_new
     if objective == "jepa":
@@ -79,6 +81,7 @@ def saddle_rate(
     return np.asarray(rate / clock_factor(clock, layers))
 
 
+@validated
 def saddle_rates(
     learned: Bool[np.ndarray, " features"],
     covariance: Float[np.ndarray, " features"],
@@ -102,6 +105,7 @@ def saddle_rates(
     return np.where(kept[:, None] & ~kept[None], rates, np.nan)
 
 
+@validated
 def is_stable(
     learned: Bool[np.ndarray, " features"],
     covariance: Float[np.ndarray, " features"],
@@ -118,6 +122,7 @@ def is_stable(
     return bool(_largest_rate(learned, covariance, regression, depth, objective) <= 0)
 
 
+@validated
 def stability_map(
     covariance: Float[np.ndarray, " features"],
     regression: Float[np.ndarray, " features"],
@@ -138,6 +143,7 @@ def stability_map(
     return StabilityMap(learned, largest, largest <= 0)
 
 
+@validated
 def full_fixed_point_rates(
     covariance: Float[np.ndarray, " features"],
     regression: Float[np.ndarray, " features"],
@@ -163,6 +169,7 @@ def full_fixed_point_rates(
     return -sums * (strength / rho)[None] / clock_factor(clock, np.asarray(layers))
 
 
+@validated
 def largest_stable_step(
     covariance: Float[np.ndarray, " features"],
     regression: Float[np.ndarray, " features"],

@@ -8,9 +8,11 @@ s(0) > 0. All arguments broadcast; `ValueError` for values out of range. The law
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.jepa_bias._validation import Values, broadcast, checked_finite, checked_non_negative, checked_positive
 
 
+@validated
 def stepwise_singular_value(time: Values, init: Values, eigenvalue: Values) -> Float[np.ndarray, "..."]:
     """s(t) = e^(4 gamma t) / sqrt(s(0)^(-2) + (e^(8 gamma t) - 1) gamma), t >= 0, for any finite gamma.
 
@@ -26,6 +28,7 @@ def stepwise_singular_value(time: Values, init: Values, eigenvalue: Values) -> F
     return np.asarray(inverse_square**-0.5)
 
 
+@validated
 def stepwise_critical_time(init: Values, eigenvalue: Values) -> Float[np.ndarray, "..."]:
     """Time -log(s(0)^2 gamma) / (8 gamma) at which gamma s^2 = 1 / (2 - s(0)^2 gamma), nearly half of its limit.
 
@@ -33,10 +36,11 @@ def stepwise_critical_time(init: Values, eigenvalue: Values) -> Float[np.ndarray
     """
     start, gamma = broadcast(init=checked_positive("init", init), eigenvalue=checked_positive("eigenvalue", eigenvalue))
     if np.any(start**2 * gamma >= 1):
-        raise ValueError(f"init must be below eigenvalue^(-1/2), the limit, got {init}")
+        raise ValueError(f"init must be below eigenvalue^(-1/2), the limit, got {start.max()}")
     return np.asarray(-np.log(start**2 * gamma) / (8 * gamma))
 
 
+@validated
 def stepwise_loss(
     time: float | int, init: Float[np.ndarray, " modes"], eigenvalue: Float[np.ndarray, " modes"]
 ) -> float:
@@ -45,6 +49,7 @@ def stepwise_loss(
     return float(np.sum((1 - eigenvalue * value**2) ** 2))
 
 
+@validated
 def subspace_overlap_exponent(last_eigenvalue: Values, next_eigenvalue: Values) -> Float[np.ndarray, "..."]:
     """Power 2 (1 - gamma_(d+1) / gamma_d) of the scale of a small random start in what the final row space misses.
 
@@ -56,5 +61,5 @@ def subspace_overlap_exponent(last_eigenvalue: Values, next_eigenvalue: Values) 
         next_eigenvalue=checked_finite("next_eigenvalue", next_eigenvalue),
     )
     if np.any(following > last):
-        raise ValueError(f"next_eigenvalue must be at most last_eigenvalue, got {next_eigenvalue}")
+        raise ValueError(f"next_eigenvalue must be at most last_eigenvalue, got {following[following > last].flat[0]}")
     return np.asarray(2 * (1 - following / last))

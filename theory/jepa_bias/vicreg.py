@@ -8,9 +8,11 @@ variance term instead, which `halve_variance` does. Defaults are the published w
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_finite, check_non_negative
 
 
+@validated
 def vicreg_loss(
     first: Float[np.ndarray, "samples dim"],
     second: Float[np.ndarray, "samples dim"],
@@ -44,6 +46,7 @@ def vicreg_loss(
     return float(invariance * distance + variance * hinge / (2 if halve_variance else 1) + covariance * correlation)
 
 
+@validated
 def vicreg_collapse_value(
     *,
     variance: float | int = 25,

@@ -3,19 +3,23 @@
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.domain import check_each
+
 _NORMALISATION = 1e-9  # how far a sum of probabilities may be from one
 
 
 def check_in_unit_interval(name: str, values: Float[np.ndarray, "..."]) -> None:
     """Raise unless the array is non-empty and every entry is in [0, 1]."""
-    if values.size == 0 or not np.all((values >= 0) & (values <= 1)):
-        raise ValueError(f"{name} must be non-empty and lie in [0, 1], got {values}")
+    if values.size == 0:
+        raise ValueError(f"{name} must be non-empty and lie in [0, 1], got an array of shape {values.shape}")
+    check_each(name, values, (values >= 0) & (values <= 1), "be non-empty and lie in [0, 1]")
 
 
 def check_probabilities(name: str, probabilities: Float[np.ndarray, " atoms"]) -> None:
     """Raise unless the entries are non-negative and sum to one (to 1e-9)."""
-    if not (np.all(probabilities >= 0) and abs(probabilities.sum() - 1) <= _NORMALISATION):
-        raise ValueError(f"{name} must be non-negative and sum to one, got {probabilities}")
+    check_each(name, probabilities, probabilities >= 0, "be non-negative and sum to one")
+    if not abs(probabilities.sum() - 1) <= _NORMALISATION:
+        raise ValueError(f"{name} must be non-negative and sum to one, got a sum of {probabilities.sum()}")
 
 
 def check_same_length(name: str, values: np.ndarray, other_name: str, other: np.ndarray) -> None:

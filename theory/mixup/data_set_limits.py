@@ -6,12 +6,14 @@ Both are for lambda averaged within each pair and derived here. Class 0 comes fi
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
 from theory.domain import check_finite, check_open_fraction
 from theory.mixup._validation import check_hard_labels, check_same_length
 from theory.mixup.mixing import MixingLaw
 from theory.mixup.scale import limit_curvatures
 
 
+@validated
 def modified_lda_direction(
     features: Float[np.ndarray, "points dim"], labels: Int[np.ndarray, " labels"], law: MixingLaw
 ) -> Float[np.ndarray, " dim"]:
@@ -37,6 +39,7 @@ def modified_lda_direction(
     return np.linalg.solve(hessian, high - low)
 
 
+@validated
 def reduced_problem(
     class_means: Float[np.ndarray, "2 dim"],
     class_covariances: Float[np.ndarray, "2 dim dim"],

@@ -6,7 +6,8 @@ with Mixup, K_lda = a + 1 for the plug-in rule, which is efficient here. All der
 
 import numpy as np
 
-from theory.domain import check_positive
+from theory.arguments import validated
+from theory.domain import check_non_negative, check_positive
 from theory.mixup.expected_losses import gaussian_expectation, gaussian_rule, logistic_derivatives
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
@@ -15,8 +16,9 @@ from theory.mixup.scale import scalar_minimiser
 _LARGEST_SEPARABILITY = 1400  # e^(a/2) must be a float64
 
 
+@validated
 def fisher_information(effective_separability: float | int) -> float:
-    """I_1(a) = E s'(V), V ~ N(2a, 4a), s the logistic function; in (0, 1/4).
+    """I_1(a) = E s'(V), V ~ N(2a, 4a), s the logistic function; in (0, 1/4].
 
     Completing the square leaves e^(-a/2) (8 pi a)^(-1/2) times the integral of sech(z/2) exp(-z^2 / 8a) / 4, which is
     evaluated by the trapezoidal rule: accurate relative to I_1 however small it is. `ValueError` unless
@@ -28,26 +30,30 @@ def fisher_information(effective_separability: float | int) -> float:
     score = np.arange(0, min(80.0, 14 * width), step)
     integrand = np.exp(-((score / width) ** 2) / 2) / np.cosh(score / 2) / 4
     integral = step * (2 * integrand.sum() - integrand[0])
-    return float(np.exp(-effective_separability / 2) * integral / (width * np.sqrt(2 * np.pi)))
+    return min(0.25, float(np.exp(-effective_separability / 2) * integral / (width * np.sqrt(2 * np.pi))))
 
 
+@validated
 def erm_efficiency(effective_separability: float | int) -> float:
     """K_erm(a) = 1 / (4 I_1(a)), exponential in a; `ValueError` unless 0 < a <= 1400."""
     return 1 / (4 * fisher_information(effective_separability))
 
 
+@validated
 def erm_efficiency_asymptotic(effective_separability: float | int) -> float:
     """What K_erm(a) tends to as a grows, sqrt(2a / pi) e^(a/2); `ValueError` unless 0 < a <= 1400."""
     _check_separability(effective_separability)
     return float(np.sqrt(2 * effective_separability / np.pi) * np.exp(effective_separability / 2))
 
 
+@validated
 def lda_efficiency(effective_separability: float | int) -> float:
     """K_lda(a) = a + 1 of Fisher's linear discriminant; `ValueError` if a is not positive."""
     check_positive("effective_separability", effective_separability)
     return effective_separability + 1.0
 
 
+@validated
 def mixup_efficiency(effective_separability: float | int, law: MixingLaw) -> float:
     """K_mix = a^2 Psi / (H u)^2: the sandwich variance of the minimiser over all pairs, lambda averaged per pair.
 
@@ -77,8 +83,13 @@ def mixup_efficiency(effective_separability: float | int, law: MixingLaw) -> flo
     return float(effective_separability**2 * (density @ projection**2) / (curvature * score) ** 2)
 
 
+@validated
 def angle_rate(pair: GaussianPair, efficiency: float) -> float:
-    """The limit T K / (2 kappa |b|^2) of n E[1 - cos] for the efficiency K of a way of training; zero where d = 1."""
+    """The limit T K / (2 kappa |b|^2) of n E[1 - cos] for the efficiency K of a way of training; zero where d = 1.
+
+    `ValueError` if K is negative or not finite.
+    """
+    check_non_negative("efficiency", efficiency)
     squared_length = float(pair.bayes_direction @ pair.bayes_direction)
     return pair.projected_precision_trace * efficiency / (2 * pair.separability * squared_length)
 

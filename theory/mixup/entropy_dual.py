@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_finite
 from theory.mixup._validation import check_dimension, check_in_unit_interval, check_same_length
 
@@ -27,6 +28,7 @@ class EntropyCertificate(NamedTuple):
     """Euclidean norm of sum_r p_r (s_r - y_r) x_r, the gradient of the primal."""
 
 
+@validated
 def entropy_certificate(
     rows: Float[np.ndarray, "rows dim"],
     soft_labels: Float[np.ndarray, " labels"],
@@ -50,12 +52,14 @@ def entropy_certificate(
     return EntropyCertificate(float(primal), float(dual), float(primal - dual), float(np.linalg.norm(residual)))
 
 
+@validated
 def entropy_lower_bound(
     soft_labels: Float[np.ndarray, " labels"], row_weights: Float[np.ndarray, " row_weights"]
 ) -> float:
     """sum_r p_r H(y_r), below the loss of every function of the rows; `ValueError` as in `entropy_certificate`."""
     from scipy.special import entr
 
+    check_in_unit_interval("soft_labels", soft_labels)
     _check_rows(soft_labels[:, None], soft_labels, row_weights)
     return float(row_weights @ (entr(soft_labels) + entr(1 - soft_labels)))
 

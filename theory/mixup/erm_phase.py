@@ -9,6 +9,7 @@ the sample size grows exponentially in kappa; the exponent and the path are deri
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_non_negative
 from theory.mixup.gaussian_pair import GaussianPair, one_minus_cosine
 
@@ -16,12 +17,14 @@ _LOG_ROUNDING = 40.0  # a ridge e^40 away from every variance is none, or all th
 _LEAST_EPSILON = 1e-20
 
 
+@validated
 def ridge_lda_direction(pair: GaussianPair, tau: float | int) -> Float[np.ndarray, " dim"]:
     """w_tau = (tau I + Sigma)^-1 mu, from b at tau = 0 towards mu; `ValueError` if tau is negative or not finite."""
     check_non_negative("tau", tau)
     return np.linalg.solve(tau * np.eye(pair.dim) + pair.covariance, pair.mean)
 
 
+@validated
 def phase_direction(pair: GaussianPair, nu: float | int) -> Float[np.ndarray, " dim"]:
     """The unit vector to which the direction tends as kappa grows with log n / kappa = nu.
 
@@ -51,11 +54,13 @@ def phase_direction(pair: GaussianPair, nu: float | int) -> Float[np.ndarray, " 
     return direction / np.linalg.norm(direction)
 
 
+@validated
 def phase_cosine(pair: GaussianPair, nu: float | int) -> float:
     """Cos of the angle between `phase_direction` and b, increasing in nu from cos(mu, b) to one at m^2 / 2."""
     return 1 - pair.misalignment(phase_direction(pair, nu))
 
 
+@validated
 def phase_direction_cone_program(pair: GaussianPair, nu: float | int) -> Float[np.ndarray, " dim"]:
     """`phase_direction` as the second-order cone program max w . mu - sqrt(2 nu) |Sigma^(1/2) w|, |w| <= 1.
 
@@ -74,6 +79,7 @@ def phase_direction_cone_program(pair: GaussianPair, nu: float | int) -> Float[n
     return np.asarray(weights.value)
 
 
+@validated
 def critical_exponent(pair: GaussianPair, epsilon: float) -> float:
     """nu_epsilon, below m^2 / 2: 1 - cos of the direction reaches epsilon when log n / kappa does nu_epsilon.
 
@@ -96,6 +102,7 @@ def critical_exponent(pair: GaussianPair, epsilon: float) -> float:
     return float(direction @ pair.covariance @ direction) / 2
 
 
+@validated
 def finite_sample_radius(
     pair: GaussianPair, n: float | int | None = None, *, log_n: float | int | None = None
 ) -> float:
@@ -116,6 +123,7 @@ def finite_sample_radius(
     return float(max(-ndtri_exp(-float(logarithm)), 0.0) / np.sqrt(pair.separability))
 
 
+@validated
 def erm_direction_at(
     pair: GaussianPair, n: float | int | None = None, *, log_n: float | int | None = None
 ) -> Float[np.ndarray, " dim"]:
@@ -126,6 +134,7 @@ def erm_direction_at(
     return phase_direction(pair, finite_sample_radius(pair, n, log_n=log_n) ** 2 / 2)
 
 
+@validated
 def erm_samples(pair: GaussianPair, epsilon: float) -> float:
     """Log n_epsilon = -log Q(sqrt(2 kappa nu_epsilon)), Q = 1 - Phi: the natural logarithm of the sample size without
     augmentation at which 1 - cos falls to epsilon, up to a bounded factor.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from theory.arguments import validated
 from theory.domain import check_finite
 from theory.mixup._validation import check_dimension, check_in_unit_interval, check_probabilities, check_same_length
 from theory.mixup.gaussian_pair import GaussianPair
@@ -31,6 +32,7 @@ def gaussian_rule(largest_scale: float) -> tuple[Float[np.ndarray, " nodes"], Fl
     return nodes, density / density.sum()
 
 
+@validated
 def gaussian_expectation(
     function: Callable[[np.ndarray], np.ndarray],
     centre: Float[np.ndarray, "*batch"] | float | int,
@@ -59,12 +61,14 @@ def logistic_derivatives(score: np.ndarray) -> np.ndarray:
     return np.stack([first, first * (lower - upper), first * (1 - 6 * first)])
 
 
+@validated
 @dataclass(frozen=True, eq=False)
 class ExpectedLoss:
     """Average over atoms of E[sp(z) - y z], z ~ N(w . m, w' V w), as a function of the weights w [dim].
 
     `means` holds m [atoms, dim], `covariances` V [atoms, dim, dim], `labels` y [atoms] in [0, 1] and `probabilities`
-    sum to one [atoms]. It is convex.
+    sum to one [atoms]. It is convex. Other values raise `ValueError`, as do weights that give a score a standard
+    deviation above 100000.
     """
 
     means: Float[np.ndarray, "atoms dim"]
@@ -72,6 +76,13 @@ class ExpectedLoss:
     labels: Float[np.ndarray, " atoms"]
     probabilities: Float[np.ndarray, " atoms"]
 
+    def __post_init__(self) -> None:
+        check_finite("means", self.means)
+        check_finite("covariances", self.covariances)
+        check_in_unit_interval("labels", self.labels)
+        check_probabilities("probabilities", self.probabilities)
+
+    @validated
     def value(self, weights: Float[np.ndarray, " dim"]) -> float:
         """The loss at `weights`, in nats."""
         from scipy.special import log_expit
@@ -83,6 +94,7 @@ class ExpectedLoss:
             total += self.probabilities[block] @ ((1 - labels) * both[0] + labels * both[1])
         return float(total)
 
+    @validated
     def gradient(self, weights: Float[np.ndarray, " dim"]) -> Float[np.ndarray, " dim"]:
         """Gradient at `weights`, accurate relative to its terms: residuals are summed without cancellation."""
         from scipy.special import expit
@@ -98,6 +110,7 @@ class ExpectedLoss:
             total += (probabilities * slope) @ (self.covariances[block] @ weights)
         return total
 
+    @validated
     def hessian(self, weights: Float[np.ndarray, " dim"]) -> Float[np.ndarray, "dim dim"]:
         """Hessian at `weights`, symmetric and positive semidefinite up to rounding."""
         total = np.zeros((weights.size, weights.size))
@@ -109,8 +122,10 @@ class ExpectedLoss:
             total += cross + cross.T + (third[:, None] * pulls).T @ pulls
         return total
 
+    @validated
     def in_basis(self, basis: Float[np.ndarray, "dim dim"]) -> "ExpectedLoss":
         """The loss as a function of theta, w = basis theta."""
+        check_finite("basis", basis)
         covariances = basis.T @ self.covariances @ basis
         return ExpectedLoss(self.means @ basis, covariances, self.labels, self.probabilities)
 
@@ -120,15 +135,19 @@ class ExpectedLoss:
         for start in range(0, len(self.labels), _ATOMS_AT_A_TIME):
             block = slice(start, start + _ATOMS_AT_A_TIME)
             variance = np.einsum("i,aij,j->a", weights, self.covariances[block], weights)
+            if not np.all(variance <= _LARGEST_SCALE**2):
+                raise ValueError(f"weights must give scores of a standard deviation of at most {_LARGEST_SCALE:.0f}")
             yield block, self.means[block] @ weights, np.sqrt(np.maximum(variance, 0))
 
 
+@validated
 def erm_expected_loss(pair: GaussianPair) -> ExpectedLoss:
     """The expected loss without augmentation: E log(1 + e^(-w . S)), S ~ N(mu, Sigma / kappa); labels drop out."""
     covariance = pair.covariance / pair.separability
     return ExpectedLoss(pair.mean[None], covariance[None], np.ones(1), np.ones(1))
 
 
+@validated
 def mixup_expected_loss(pair: GaussianPair, law: MixingLaw) -> ExpectedLoss:
     """The expected Mixup loss: half the pairs are of one class, half of two, and lambda follows `law`."""
     covariances = law.noise_factors[:, None, None] * pair.covariance / pair.separability
@@ -136,6 +155,7 @@ def mixup_expected_loss(pair: GaussianPair, law: MixingLaw) -> ExpectedLoss:
     return _of_pairs(same, different, covariances, law.nodes, law.weights)
 
 
+@validated
 def mask_expected_loss(
     pair: GaussianPair,
     masks: Bool[np.ndarray, "masks coordinates"],
@@ -148,7 +168,7 @@ def mask_expected_loss(
     pair, lengths differ, labels are outside [0, 1] or probabilities do not sum to one.
     """
     check_dimension("masks", masks.shape[1], pair.dim)
-    _check_atoms("masks", masks, labels, probabilities)
+    _check_atoms("masks", masks, "labels", labels, probabilities)
     signs = np.where(masks, 1.0, -1.0)
     # Coordinates of different points are independent: entries of the covariance survive within each part of the mask.
     together = (1 + signs[:, :, None] * signs[:, None, :]) / 2
@@ -156,6 +176,7 @@ def mask_expected_loss(
     return _of_pairs(np.tile(pair.mean, (len(masks), 1)), signs * pair.mean, covariances, labels, probabilities)
 
 
+@validated
 def affine_expected_loss(
     pair: GaussianPair,
     first_maps: Float[np.ndarray, "first_maps rows columns"],
@@ -172,7 +193,7 @@ def affine_expected_loss(
         check_dimension(name, maps.shape[2], pair.dim)
         check_finite(name, maps)
     check_same_length("second_maps", second_maps, "first_maps", first_maps)
-    _check_atoms("first_maps", first_maps, lambdas, probabilities)
+    _check_atoms("first_maps", first_maps, "lambdas", lambdas, probabilities)
     noise = pair.covariance / pair.separability
     covariances = first_maps @ noise @ np.swapaxes(first_maps, 1, 2)
     covariances = covariances + second_maps @ noise @ np.swapaxes(second_maps, 1, 2)
@@ -180,16 +201,19 @@ def affine_expected_loss(
     return _of_pairs(same, different, covariances, lambdas, probabilities)
 
 
+@validated
 def erm_loss(pair: GaussianPair, weights: Float[np.ndarray, " dim"]) -> float:
     """`erm_expected_loss` at the weights, in nats."""
     return erm_expected_loss(pair).value(weights)
 
 
+@validated
 def mixup_loss(pair: GaussianPair, law: MixingLaw, weights: Float[np.ndarray, " dim"]) -> float:
     """`mixup_expected_loss` at the weights, in nats."""
     return mixup_expected_loss(pair, law).value(weights)
 
 
+@validated
 def mask_loss(
     pair: GaussianPair,
     masks: Bool[np.ndarray, "masks coordinates"],
@@ -201,6 +225,7 @@ def mask_loss(
     return mask_expected_loss(pair, masks, probabilities, labels).value(weights)
 
 
+@validated
 def affine_loss(
     pair: GaussianPair,
     first_maps: Float[np.ndarray, "first_maps rows columns"],
@@ -228,8 +253,10 @@ def _of_pairs(
     )
 
 
-def _check_atoms(name: str, atoms: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> None:
-    check_same_length("labels", labels, name, atoms)
+def _check_atoms(
+    name: str, atoms: np.ndarray, name_of_labels: str, labels: np.ndarray, probabilities: np.ndarray
+) -> None:
+    check_same_length(name_of_labels, labels, name, atoms)
     check_same_length("probabilities", probabilities, name, atoms)
-    check_in_unit_interval("labels", labels)
+    check_in_unit_interval(name_of_labels, labels)
     check_probabilities("probabilities", probabilities)

@@ -11,7 +11,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_positive
+from theory.arguments import validated
+from theory.domain import check_finite, check_positive
+from theory.mixup._validation import check_dimension
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
 from theory.mixup.scale import limit_curvatures, limit_residual, limit_scale
@@ -19,6 +21,7 @@ from theory.mixup.scale import limit_curvatures, limit_residual, limit_scale
 _EIGENVECTOR = 1e-9  # how far Sigma mu / (mu' Sigma mu / |mu|^2) may be from mu, relative to it
 
 
+@validated
 def lda_rate(pair: GaussianPair, n: float | int | None = None) -> float:
     """N E[1 - cos] of Mixup with balanced classes and lambda averaged: C = m^2 T / (2 |b|^2), free of kappa and law.
 
@@ -33,6 +36,7 @@ def lda_rate(pair: GaussianPair, n: float | int | None = None) -> float:
     return rate * n / (n - pair.dim - 2)
 
 
+@validated
 def imbalance_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
     """B_i: labels drawn at random add B_i kappa / n^2 to E[1 - cos], B_i = T m^4 A^2 / (2 h^2 u^2 |b|^2).
 
@@ -41,6 +45,7 @@ def imbalance_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
     return _amplification(pair, law) * _own_residual(law) ** 2
 
 
+@validated
 def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
     """B_s: one lambda drawn for each ordered pair adds B_s kappa / n^2 to E[1 - cos], balanced classes or not.
 
@@ -54,6 +59,7 @@ def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
     return amplification * (_own_residual(law) ** 2 * _variance(law, share) + mixed)
 
 
+@validated
 def imbalance_angle(
     pair: GaussianPair,
     law: MixingLaw,
@@ -68,6 +74,8 @@ def imbalance_angle(
     """
     if min(class_counts) < 1:
         raise ValueError(f"class_counts must both be at least 1, got {class_counts}")
+    check_finite("class_means", class_means)
+    check_dimension("class_means", class_means.shape[1], pair.dim)
     n = sum(class_counts)
     noise = np.sqrt(pair.separability) * class_means.sum(axis=0)
     imbalance = (class_counts[1] - class_counts[0]) / n
@@ -77,6 +85,7 @@ def imbalance_angle(
     return n * pair.misalignment(limit_scale(law) / pair.signal * bayes - np.sqrt(pair.separability) * pull * across)
 
 
+@validated
 def mixup_samples(
     pair: GaussianPair,
     epsilon: float,
@@ -108,6 +117,7 @@ def mixup_samples(
     return float(least + excess)
 
 
+@validated
 def isotropic_angle(pair: GaussianPair) -> float:
     """E[1 - cos] without augmentation as kappa grows at fixed n, tr(P Sigma) / (2 kappa |mu|^2), free of n.
 

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_finite, check_positive
 from theory.mixup._validation import check_dimension
 
@@ -18,6 +19,7 @@ _SYMMETRY = 1e-12  # asymmetry of a covariance, relative to its largest entry, t
 _SINGULAR = 2.0**-49  # eigenvalues of the correlations below this many times the dimension are rounding
 
 
+@validated
 @dataclass(frozen=True, eq=False)
 class GaussianPair:
     """Two classes N(-mu, Sigma / kappa) and N(mu, Sigma / kappa) of equal probability.
@@ -90,6 +92,7 @@ class GaussianPair:
 
         return float(ndtr(-np.sqrt(self.effective_separability)))
 
+    @validated
     def error(self, weights: Float[np.ndarray, " dim"]) -> float:
         """Test error Phi(-sqrt(kappa) w . mu / sqrt(w' Sigma w)) of the rule 1[w . x > 0].
 
@@ -101,6 +104,7 @@ class GaussianPair:
         spread = np.sqrt(weights @ self.covariance @ weights)
         return float(ndtr(-np.sqrt(self.separability) * (weights @ self.mean) / spread))
 
+    @validated
     def misalignment(self, weights: Float[np.ndarray, " dim"]) -> float:
         """1 - cos(w, b), the figure of merit, in [0, 2]; `ValueError` as in `error`."""
         self._check_weights(weights)
@@ -118,7 +122,13 @@ def _smallest_correlation_eigenvalue(covariance: Float[np.ndarray, "dim dim"]) -
     return float(np.linalg.eigvalsh(covariance / np.outer(deviations, deviations))[0])
 
 
+@validated
 def one_minus_cosine(first: Float[np.ndarray, " dim"], second: Float[np.ndarray, " dim"]) -> float:
-    """1 - cos of the angle between two non-zero vectors, as half the squared chord: no cancellation near zero."""
+    """1 - cos of the angle between two non-zero vectors, as half the squared chord: no cancellation near zero.
+
+    `ValueError` if a vector is zero or not finite.
+    """
+    check_finite("first", first)
+    check_finite("second", second)
     chord = first / np.linalg.norm(first) - second / np.linalg.norm(second)
     return float(chord @ chord / 2)

@@ -8,6 +8,7 @@ Oh & Yun 2023 (arXiv 2306.00267) prove that masking converges to a suboptimal cl
 import numpy as np
 from jaxtyping import Bool, Float
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_finite
 from theory.mixup._validation import check_probabilities
 from theory.mixup.gaussian_pair import GaussianPair
@@ -15,6 +16,7 @@ from theory.mixup.gaussian_pair import GaussianPair
 _MOST_COORDINATES = 14
 
 
+@validated
 def all_masks(dim: int) -> Bool[np.ndarray, "masks dim"]:
     """All 2^d masks of d = `dim` coordinates, `True` where the first point is kept; d in 1, ..., 14.
 
@@ -28,6 +30,7 @@ def all_masks(dim: int) -> Bool[np.ndarray, "masks dim"]:
     return (np.arange(2**dim)[:, None] >> np.arange(dim)) % 2 == 1
 
 
+@validated
 def box_masks(height: int, width: int) -> Bool[np.ndarray, "boxes pixels"]:
     """One mask per non-empty axis-parallel box of a `height` x `width` image, `False` in the box, pixels row by row.
 
@@ -39,6 +42,7 @@ def box_masks(height: int, width: int) -> Bool[np.ndarray, "boxes pixels"]:
     return ~boxes.reshape(-1, height * width)
 
 
+@validated
 def mask_limit_direction(mean: Float[np.ndarray, " dim"]) -> Float[np.ndarray, " dim"]:
     """The limit direction 1 / mu (elementwise, not normalised) of exchangeable masking as kappa grows.
 
@@ -54,6 +58,7 @@ def mask_limit_direction(mean: Float[np.ndarray, " dim"]) -> Float[np.ndarray, "
     return 1 / mean
 
 
+@validated
 def mask_limit_scale(dim: int, size_probabilities: Float[np.ndarray, " sizes"]) -> float:
     """The constant c_d with w * mu -> c_d as kappa grows, for an exchangeable law of masks labelled by their share.
 
@@ -85,6 +90,7 @@ def mask_limit_scale(dim: int, size_probabilities: Float[np.ndarray, " sizes"]) 
     return float(brentq(slope, 0, highest, xtol=1e-300, rtol=8.9e-16))
 
 
+@validated
 def mask_limit_error_ratio(pair: GaussianPair) -> float:
     """R = d / (m |Sigma^(1/2) (1 / mu)|) in (0, 1]: the test error at the limit of masking is Phi(-sqrt(a) r).
 

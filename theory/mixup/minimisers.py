@@ -8,6 +8,7 @@ suboptimal; the statement for every mixing law is derived here).
 import numpy as np
 from jaxtyping import Bool, Float
 
+from theory.arguments import validated
 from theory.mixup.expected_losses import (
     ExpectedLoss,
     affine_expected_loss,
@@ -24,16 +25,19 @@ _QUADRATIC = 2.0**-27  # once a step is this small the next one, of its square, 
 _ROUNDING = 2.0**-50
 
 
+@validated
 def erm_minimiser(pair: GaussianPair) -> Float[np.ndarray, " dim"]:
     """The minimiser 2 kappa b of the expected loss without augmentation, for every kappa. Source: derived here."""
     return 2 * pair.separability * pair.bayes_direction
 
 
+@validated
 def mixup_minimiser(pair: GaussianPair, law: MixingLaw) -> Float[np.ndarray, " dim"]:
     """The minimiser of the expected Mixup loss, by Newton in all d coordinates: it does not presuppose alignment."""
     return newton_minimiser(mixup_expected_loss(pair, law))
 
 
+@validated
 def mask_minimiser(
     pair: GaussianPair,
     masks: Bool[np.ndarray, "masks coordinates"],
@@ -47,6 +51,7 @@ def mask_minimiser(
     return newton_minimiser(mask_expected_loss(pair, masks, probabilities, labels))
 
 
+@validated
 def affine_minimiser(
     pair: GaussianPair,
     first_maps: Float[np.ndarray, "first_maps rows columns"],
@@ -61,6 +66,7 @@ def affine_minimiser(
     return newton_minimiser(affine_expected_loss(pair, first_maps, second_maps, lambdas, probabilities))
 
 
+@validated
 def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
     """Newton's method from zero, halving steps until the loss falls, in coordinates whitened by the Hessian at zero.
 
@@ -87,6 +93,7 @@ def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
     raise RuntimeError(_TOO_FLAT)
 
 
+@validated
 def relative_newton_step(loss: ExpectedLoss, weights: Float[np.ndarray, " dim"]) -> float:
     """|H^-1 gradient| / |w| at `weights`, zero only at the minimiser, in the norm of the mean noise covariance.
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_finite, check_positive
-from theory.mixup._validation import check_in_unit_interval, check_probabilities
+from theory.mixup._validation import check_dimension, check_in_unit_interval, check_probabilities
+
+_NEARLY_HALF = 1e-4  # from here on SciPy's symmetric rule is good to 1e-14 again
 
 InputWeight = Callable[[Float[np.ndarray, " atoms"]], Float[np.ndarray, " atoms"]]
 
 
+@validated
 @dataclass(frozen=True, eq=False)
 class MixingLaw:
     """Mixes inputs as g x_i + (1 - g) x_j and labels as lambda y_i + (1 - lambda) y_j, lambda discrete.
@@ -27,19 +31,20 @@ class MixingLaw:
     input_weights: Float[np.ndarray, " shares"]
 
     def __post_init__(self) -> None:
-        check_in_unit_interval("lambda", self.nodes)
-        check_finite("input weights g(lambda)", self.input_weights)
+        check_in_unit_interval("nodes, the values of lambda", self.nodes)
+        check_finite("input_weights, the input weights g(lambda),", self.input_weights)
         if not self.nodes.shape == self.weights.shape == self.input_weights.shape:
             shapes = (self.nodes.shape, self.weights.shape, self.input_weights.shape)
             raise ValueError(f"nodes, weights and input_weights must have the same shape, got {shapes}")
-        check_probabilities("the probabilities of lambda", self.weights)
+        check_probabilities("weights, the probabilities of lambda", self.weights)
         if not np.any(self.soft):
             warnings.warn(
                 "every lambda is 0 or 1: labels are not mixed, and plain Mixup is empirical risk minimisation",
-                stacklevel=3,
+                stacklevel=4,
             )
 
     @classmethod
+    @validated
     def beta(
         cls,
         alpha: float | int,
@@ -58,10 +63,13 @@ class MixingLaw:
         check_positive("alpha", alpha)
         check_positive("beta", beta)
         check_at_least("n_nodes", n_nodes, 1)
-        abscissas, weights = roots_jacobi(n_nodes, beta - 1, alpha - 1)
+        # SciPy's symmetric rule cancels near 1/2, and beside it divides 0 by 0; its general one, an ulp away, does not.
+        nearly_half = alpha == beta and 0 < abs(alpha - 0.5) < _NEARLY_HALF
+        abscissas, weights = roots_jacobi(n_nodes, np.nextafter(beta - 1, 0) if nearly_half else beta - 1, alpha - 1)
         return cls.atoms((abscissas + 1) / 2, weights / weights.sum(), input_weight)
 
     @classmethod
+    @validated
     def atoms(
         cls,
         values: Float[np.ndarray, " atoms"],
@@ -91,6 +99,9 @@ class MixingLaw:
         """2g - 1: the mean of a mixture of the two classes is (2g - 1) mu."""
         return 2 * self.input_weights - 1
 
+    @validated
     def mean(self, values: Float[np.ndarray, " atoms"]) -> float:
         """Expectation over lambda of `values`, one per node."""
+        check_finite("values", values)
+        check_dimension("values", len(values), len(self.weights))
         return float(values @ self.weights)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_positive
 from theory.mixup.expected_losses import gaussian_expectation, logistic_derivatives
 from theory.mixup.mixing import MixingLaw
@@ -28,6 +29,7 @@ class LimitCurvature(NamedTuple):
     """L_2 = s'(u) / 2 + E[(2g - 1)^2 s'((2g - 1) u)] / 2 at u_infinity: what a change of u costs."""
 
 
+@validated
 def scalar_minimiser(effective_separability: float | int, law: MixingLaw) -> float:
     """u*(a) = w . mu >= 0 at the minimiser of the expected Mixup loss, which depends on (mu, Sigma, kappa) by a alone.
 
@@ -63,6 +65,7 @@ def scalar_minimiser(effective_separability: float | int, law: MixingLaw) -> flo
     return float(brentq(slope, 0, highest, xtol=1e-300, rtol=8.9e-16))
 
 
+@validated
 def limit_scale(law: MixingLaw) -> float:
     """u_infinity, the limit of u*(a) as a grows: the root of s(u) - 1 + E[(s((2g - 1)u) - lambda)(2g - 1)] = 0.
 
@@ -85,6 +88,7 @@ def limit_scale(law: MixingLaw) -> float:
     return float(brentq(slope, 0, _LARGEST_SCORE, xtol=1e-300, rtol=8.9e-16))
 
 
+@validated
 def limit_curvatures(law: MixingLaw) -> LimitCurvature:
     """The constants (h, h_1, L_2) at u_infinity; `ValueError` if u_infinity is infinite."""
     score = _finite_limit(law)
@@ -97,6 +101,7 @@ def limit_curvatures(law: MixingLaw) -> LimitCurvature:
     )
 
 
+@validated
 def limit_scale_correction(law: MixingLaw) -> float:
     """The coefficient (u h + u^2 h'/2) / L_2 at u_infinity of 1/a in u_infinity - u*(a); `ValueError` if infinite."""
     score = _finite_limit(law)

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_finite, check_integer
+from theory.domain import check_each, check_finite, check_integer
 
 Covariance = Float[np.ndarray, "features features"] | Float[np.ndarray, " features"]
 
@@ -45,11 +45,9 @@ def check_distributions(name: str, probabilities: Float[np.ndarray, "*points cla
     """Raise unless the last axis holds non-negative numbers that sum to one (to 1e-9), over at least two classes."""
     if probabilities.shape[-1] < 2:
         raise ValueError(f"{name} must have at least 2 classes on the last axis, got {probabilities.shape[-1]}")
-    if not np.all(probabilities >= 0):
-        raise ValueError(f"{name} must be non-negative, got {probabilities}")
-    totals = probabilities.sum(axis=-1)
-    if not np.all(np.abs(totals - 1) <= 1e-9):
-        raise ValueError(f"{name} must sum to one over the last axis, got sums {totals}")
+    check_each(name, probabilities, probabilities >= 0, "be non-negative")
+    totals = np.asarray(probabilities.sum(axis=-1))
+    check_each(name, totals, np.abs(totals - 1) <= 1e-9, "sum to one over the last axis")
 
 
 def equal_unless_given(priors: Float[np.ndarray, " classes"] | None, n_classes: int) -> Float[np.ndarray, " classes"]:

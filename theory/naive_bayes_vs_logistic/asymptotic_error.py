@@ -9,23 +9,27 @@ positive variances, and numbers that are not finite, raise `ValueError`.
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_finite
 from theory.naive_bayes_vs_logistic._covariance import between, check_covariance, solve, variances_of
 from theory.naive_bayes_vs_logistic._validation import Covariance
 from theory.naive_bayes_vs_logistic.linear_rules import linear_rule_error, naive_bayes_rule
 
 
+@validated
 def mahalanobis_squared(difference: Float[np.ndarray, " features"], covariance: Covariance) -> float:
     """Delta^2 = d^T Sigma^-1 d, with d = `difference` of two class means. `ValueError` also if Sigma is singular."""
     _check_difference(difference, covariance)
     return float(difference @ solve(covariance, difference[:, None])[:, 0])
 
 
+@validated
 def bayes_margin(difference: Float[np.ndarray, " features"], covariance: Covariance) -> float:
     """Delta / 2: the best rule for two classes of equal priors errs with probability Phi(-Delta / 2)."""
     return float(np.sqrt(mahalanobis_squared(difference, covariance)) / 2)
 
 
+@validated
 def naive_bayes_margin(difference: Float[np.ndarray, " features"], covariance: Covariance) -> float:
     """d^T D^-1 d / (2 sqrt(d^T D^-1 Sigma D^-1 d)), zero at d = 0; never above `bayes_margin`.
 
@@ -38,6 +42,7 @@ def naive_bayes_margin(difference: Float[np.ndarray, " features"], covariance: C
     return float(difference @ weights / (2 * np.sqrt(between(covariance, weights[None])[0, 0])))
 
 
+@validated
 def naive_bayes_asymptotic_error(
     means: Float[np.ndarray, "classes features"],
     covariance: Covariance,
@@ -52,6 +57,7 @@ def naive_bayes_asymptotic_error(
     return linear_rule_error(*rule, means, covariance, priors)
 
 
+@validated
 def collinear_asymptotic_error(levels: Float[np.ndarray, " classes"], covariance: Covariance) -> float:
     """Error of naive Bayes for class means c_k (1, ..., 1) and equal priors; `levels` are the c_k in any order.
 

@@ -10,12 +10,14 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_non_negative
+from theory.arguments import validated
+from theory.domain import check_each, check_finite, check_non_negative
 from theory.naive_bayes_vs_logistic._validation import check_means, equal_unless_given
 
 _MOST_FEATURES = 14
 
 
+@validated
 @dataclass(frozen=True, eq=False)
 class BinaryFeatures:
     """A distribution on {0, 1}^n with K classes: given class k the features are independent with means mu_ki.
@@ -34,8 +36,7 @@ class BinaryFeatures:
                 f"means must have at most {_MOST_FEATURES} features (2^n points are enumerated), "
                 f"got {self.means.shape[1]}"
             )
-        if not np.all((self.means >= 0) & (self.means <= 1)):
-            raise ValueError(f"means must be in [0, 1], got {self.means}")
+        check_each("means", self.means, (self.means >= 0) & (self.means <= 1), "be in [0, 1]")
         equal_unless_given(self.priors, len(self.means))
         if not np.all(self.variances > 0):
             raise ValueError("means must leave each feature some variance within the classes, got a constant feature")
@@ -45,6 +46,7 @@ class BinaryFeatures:
         """Pooled variances sigma_i^2 = sum_k p_k mu_ki (1 - mu_ki)."""
         return self._priors @ (self.means * (1 - self.means))
 
+    @validated
     def scores(
         self,
         means: Float[np.ndarray, "*batch classes features"],
@@ -55,17 +57,21 @@ class BinaryFeatures:
 
         `ValueError` if a variance or a prior is not positive: a class without samples has no score.
         """
-        if not np.all(variances > 0):
+        check_finite("means", means)
+        if not np.all((variances > 0) & np.isfinite(variances)):
             raise ValueError("variances must be positive, got a feature without variance")
-        if not np.all(priors > 0):
+        if not np.all((priors > 0) & (priors <= 1)):
             raise ValueError("priors must be positive, got a class without samples")
         precisions = 1 / variances[..., None, :]
         constants = np.log(priors) - np.sum(means**2 * precisions, axis=-1) / 2
         slopes = (means - 0.5) * precisions  # x^2 = x for binary features
         return constants[..., None, :] + self._points @ np.swapaxes(slopes, -1, -2)
 
+    @validated
     def error(self, scores: Float[np.ndarray, "*batch points classes"]) -> Float[np.ndarray, "*batch"]:
         """Probability that the class of highest score (the first of those that tie) is not the class of x."""
+        if scores.shape[-2:] != self._joint.shape or np.any(np.isnan(scores)):
+            raise ValueError(f"scores must be numbers at {self._joint.shape} points and classes, got {scores.shape}")
         chosen = scores.argmax(axis=-1)
         wrong = np.arange(len(self.means)) != chosen[..., None]
         return np.asarray(np.sum(wrong * self._joint, axis=(-2, -1)))
@@ -75,6 +81,7 @@ class BinaryFeatures:
         """Error of naive Bayes with the true means, pooled variances and priors."""
         return float(self.error(self._limit_scores))
 
+    @validated
     def margin_mass(self, width: float | int) -> float:
         """G: probability that the limit rule is right by a margin l_y - max_{k != y} l_k of at most tau n = `width`."""
         check_non_negative("width", width)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_positive
 from theory.naive_bayes_vs_logistic._validation import check_classes, check_distributions
 
@@ -30,6 +31,7 @@ class BoxMinimum(NamedTuple):
     lower_multipliers: Float[np.ndarray, "*points classes"]
 
 
+@validated
 def box_minimiser(probabilities: Float[np.ndarray, "*points classes"], logit_bound: float | int) -> BoxMinimum:
     """The minimum over |h_k| <= Lambda for any number of classes; probabilities may be zero.
 
@@ -62,6 +64,7 @@ def box_minimiser(probabilities: Float[np.ndarray, "*points classes"], logit_bou
     )
 
 
+@validated
 def box_tie_threshold(n_classes: int, logit_bound: float | int) -> float:
     """Gap t up to which p = ((1 + t)/2, (1 - t)/2, 0, ...) has its two top classes tied at the upper bound.
 
@@ -73,6 +76,7 @@ def box_tie_threshold(n_classes: int, logit_bound: float | int) -> float:
     return float(rho / (2 + rho))
 
 
+@validated
 def conditional_regret(
     logits: Float[np.ndarray, "*points classes"],
     probabilities: Float[np.ndarray, "*points classes"],

@@ -9,11 +9,13 @@ are on the last; values out of range raise `ValueError`.
 import numpy as np
 from jaxtyping import Bool, Float
 
+from theory.arguments import validated
 from theory.naive_bayes_vs_logistic._validation import check_distributions, check_logit_bound
 
 _HALVINGS = 56
 
 
+@validated
 def consistency_transform(
     t: Float[np.ndarray, "*points"] | float | int, logit_bound: float | int = np.inf
 ) -> Float[np.ndarray, "*points"]:
@@ -32,6 +34,7 @@ def consistency_transform(
     return np.asarray(np.where(maximiser <= 1, maximiser * t - _log_cosh(maximiser), saturated))
 
 
+@validated
 def consistency_transform_inverse(
     z: Float[np.ndarray, "*points"] | float | int, logit_bound: float | int = np.inf
 ) -> Float[np.ndarray, "*points"]:
@@ -53,6 +56,7 @@ def consistency_transform_inverse(
     return np.asarray(np.minimum(np.where(z <= curved_end, lower, straight), 1))
 
 
+@validated
 def kl_divergence(
     p: Float[np.ndarray, "*points classes"], q: Float[np.ndarray, "*points classes"]
 ) -> Float[np.ndarray, "*points"]:
@@ -64,6 +68,7 @@ def kl_divergence(
     return np.asarray(rel_entr(p, q).sum(axis=-1))
 
 
+@validated
 def top_two_kl_bound(
     p: Float[np.ndarray, "*points classes"], q: Float[np.ndarray, "*points classes"]
 ) -> Float[np.ndarray, "*points"]:
@@ -78,11 +83,13 @@ def top_two_kl_bound(
     return np.asarray((best + chosen) * consistency_transform((best - chosen) / (best + chosen)))
 
 
+@validated
 def zero_one_regret_bound(log_regret: Float[np.ndarray, "*points"] | float | int) -> Float[np.ndarray, "*points"]:
     """Sqrt(2 x log-loss regret), an upper bound on the 0-1 regret that follows from Psi(t) >= t^2 / 2 and Jensen."""
     return np.asarray(np.sqrt(2 * _check_regret("log_regret", log_regret)))
 
 
+@validated
 def ratio_condition(p: Float[np.ndarray, "*points classes"], logit_bound: float | int) -> Bool[np.ndarray, "*points"]:
     """Whether max_{i,j} log(p_i / p_j) <= 2 Lambda, so that logits in [-Lambda, Lambda] reach the posterior p.
 

@@ -6,10 +6,14 @@ ratio of the two excess errors, LDA over maximum-likelihood logistic regression.
 
 import numpy as np
 
+from theory.arguments import validated
 from theory.domain import check_non_negative, check_positive
 from theory.naive_bayes_vs_logistic._validation import check_features
 
+_FARTHEST = 1e4  # the number of terms grows with it
 
+
+@validated
 def logistic_relative_efficiency(distance: float | int) -> float:
     """(1 + Delta^2 / 4) A(Delta), A = exp(-Delta^2 / 8) E 1 / cosh(Delta X / 2) with X ~ N(0, 1), for i.i.d. labels.
 
@@ -20,6 +24,7 @@ def logistic_relative_efficiency(distance: float | int) -> float:
     return float((1 + distance**2 / 4) * _overlap(distance)[0])
 
 
+@validated
 def logistic_relative_efficiency_balanced(distance: float | int, n_features: int) -> float:
     """The same ratio where the labels are balanced by design, (Delta^2 + (n-1)(4 + Delta^2)) / (4 n / A - 4).
 
@@ -36,6 +41,8 @@ def logistic_relative_efficiency_balanced(distance: float | int, n_features: int
 
 def _overlap(distance: float | int) -> tuple[float, float]:
     """A = 4 E[p (1 - p)], p the posterior of a class, and 1 - A, each without cancellation."""
+    if distance > _FARTHEST:
+        raise ValueError(f"distance must be at most {_FARTHEST:g}, where the efficiency is zero, got {distance}")
     half_width = 9.0  # beyond, the normal density is below 1e-18
     step = 1 / (2 * (1 + distance))  # the poles of 1 / cosh are at distance pi / Delta from the real axis
     points = np.arange(-np.ceil(half_width / step), np.ceil(half_width / step) + 1) * step

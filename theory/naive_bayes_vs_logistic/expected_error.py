@@ -8,13 +8,16 @@ released with arXiv 2302.02334. Values out of range raise `ValueError`.
 
 import numpy as np
 
+from theory.arguments import validated
 from theory.domain import check_non_negative
 from theory.naive_bayes_vs_logistic._validation import check_features, check_training_size
 
 _STEP = 1 / 8
+_MOST_SAMPLES = 1e20  # where the law has been its limit to rounding for long
 _NODES = 336  # the integrand has fallen below 1e-17 of its peak after 42 units even for one feature
 
 
+@validated
 def naive_bayes_expected_error(n_features: int, n_samples: float | int, squared_distance: float | int) -> float:
     """Mean over training sets of the error probability, in (0, 1/2]; relative error about 1e-13.
 
@@ -24,6 +27,7 @@ def naive_bayes_expected_error(n_features: int, n_samples: float | int, squared_
     return float(np.exp(naive_bayes_log_expected_error(n_features, n_samples, squared_distance)))
 
 
+@validated
 def naive_bayes_log_expected_error(n_features: int, n_samples: float | int, squared_distance: float | int) -> float:
     """Natural log of `naive_bayes_expected_error`, also where that underflows; relative error about 1e-13.
 
@@ -42,6 +46,8 @@ def naive_bayes_log_expected_error(n_features: int, n_samples: float | int, squa
     check_features(n_features)
     check_training_size(n_samples)
     check_non_negative("squared_distance", squared_distance)
+    if n_samples > _MOST_SAMPLES:
+        raise ValueError(f"n_samples must be at most {_MOST_SAMPLES:g}, got {n_samples}")
     squared_a = squared_distance / (4 * (1 + 1 / n_samples))
     squared_nu = squared_distance * n_samples / 4
     s, p = (squared_nu + squared_a) / 2, np.sqrt(squared_nu * squared_a)
@@ -63,6 +69,7 @@ def naive_bayes_log_expected_error(n_features: int, n_samples: float | int, squa
     return float(peak + np.log(_STEP * width / np.pi * (terms.sum() - terms[0] / 2)))
 
 
+@validated
 def naive_bayes_expected_error_large_n(n_features: int, n_samples: float | int, squared_distance: float | int) -> float:
     """Phi(-Delta^2 / (2 sqrt((Delta^2 + 4 n / m)(1 + 1 / m)))): what the exact law tends to as n grows."""
     from scipy.special import ndtr

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from theory.arguments import validated
 from theory.domain import check_non_negative
 
 
+@validated
 def lda_expected_error(squared_distance: float | int, aspect_ratio: float | int) -> float:
     """Phi(-Delta^2 sqrt(1 - y) / (2 sqrt(Delta^2 + 4 y))): the limit as n and m grow with y = n / m = `aspect_ratio`.
 

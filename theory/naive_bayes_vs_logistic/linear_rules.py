@@ -9,11 +9,13 @@ positive variances raise `ValueError`.
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
 from theory.domain import check_finite
 from theory.naive_bayes_vs_logistic._covariance import between, check_covariance, solve, variances_of
 from theory.naive_bayes_vs_logistic._validation import Covariance, check_means, equal_unless_given
 
 
+@validated
 def naive_bayes_rule(
     means: Float[np.ndarray, "classes features"],
     variances: Float[np.ndarray, " features"],
@@ -28,6 +30,7 @@ def naive_bayes_rule(
     return lda_rule(means, variances, priors)
 
 
+@validated
 def lda_rule(
     means: Float[np.ndarray, "classes features"],
     covariance: Covariance,
@@ -44,6 +47,7 @@ def lda_rule(
     return weights, intercepts
 
 
+@validated
 def linear_rule_error(
     weights: Float[np.ndarray, "classes features"],
     intercepts: Float[np.ndarray, " classes"],
@@ -71,6 +75,7 @@ def linear_rule_error(
     return float(class_priors @ errors)
 
 
+@validated
 def bayes_error(
     means: Float[np.ndarray, "classes features"],
     covariance: Covariance,

@@ -7,12 +7,14 @@ with positive variances, and numbers that are not finite, raise `ValueError`.
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_finite
 from theory.naive_bayes_vs_logistic._covariance import between, check_covariance
 from theory.naive_bayes_vs_logistic._validation import Covariance, check_means
 from theory.naive_bayes_vs_logistic.asymptotic_error import mahalanobis_squared
 
 
+@validated
 def expected_log_loss(
     logit_means: Float[np.ndarray, "*points"] | float | int, logit_stds: Float[np.ndarray, "*points"] | float | int
 ) -> Float[np.ndarray, "*points"]:
@@ -39,6 +41,7 @@ def expected_log_loss(
     return np.asarray(np.where(stds <= 1, narrow, wide))
 
 
+@validated
 def population_log_loss(
     weights: Float[np.ndarray, " features"],
     intercept: float | int,
@@ -58,6 +61,7 @@ def population_log_loss(
     return float(np.mean(expected_log_loss(np.array([-logits[0], logits[1]]), spread)))
 
 
+@validated
 def bayes_log_loss(means: Float[np.ndarray, "classes features"], covariance: Covariance) -> float:
     """Least mean log loss of two classes: that of the true log odds, N(Delta^2 / 2, Delta^2) in favour of the class.
 

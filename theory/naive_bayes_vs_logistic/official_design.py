@@ -3,11 +3,13 @@
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.naive_bayes_vs_logistic._validation import check_classes, check_features
 
 _LEVELS = np.array([-1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
 
 
+@validated
 def official_design(
     n_features: int, n_classes: int
 ) -> tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " features"]]:

@@ -7,10 +7,12 @@ real number, `deviation` = epsilon and `noise` are in the units of the features.
 
 import numpy as np
 
+from theory.arguments import validated
 from theory.domain import check_open_fraction, check_positive
 from theory.naive_bayes_vs_logistic._validation import check_classes, check_features
 
 
+@validated
 def sup_norm_coverage(
     n_samples: float | int, n_features: int, n_classes: int, deviation: float | int, noise: float | int = 1.0
 ) -> float:
@@ -25,6 +27,7 @@ def sup_norm_coverage(
     return float(np.exp(n_features * n_classes * np.log1p(-exceeded_by_one)))
 
 
+@validated
 def sup_norm_samples(
     n_features: int, n_classes: int, deviation: float | int, failure: float, noise: float | int = 1.0
 ) -> float:
@@ -37,9 +40,12 @@ def sup_norm_samples(
     check_open_fraction("failure", failure)
     _check_problem(n_features, n_classes, deviation, noise)
     failure_of_one = -np.expm1(np.log1p(-failure) / (n_features * n_classes))
+    if failure_of_one == 0:
+        raise ValueError(f"failure must be a float64 when shared out over n_features and n_classes, got {failure}")
     return float(2 * n_classes * (noise / deviation * erfcinv(failure_of_one)) ** 2)
 
 
+@validated
 def sup_norm_samples_leading(
     n_features: int, n_classes: int, deviation: float | int, failure: float, noise: float | int = 1.0
 ) -> float:

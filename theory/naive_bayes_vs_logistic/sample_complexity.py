@@ -8,6 +8,7 @@ range raise `ValueError`.
 
 import numpy as np
 
+from theory.arguments import validated
 from theory.domain import check_non_negative, check_open_fraction, check_positive
 from theory.naive_bayes_vs_logistic._validation import check_features
 from theory.naive_bayes_vs_logistic.expected_error import naive_bayes_expected_error
@@ -15,6 +16,7 @@ from theory.naive_bayes_vs_logistic.expected_error import naive_bayes_expected_e
 _MINIMUM = 2.0
 
 
+@validated
 def naive_bayes_samples(n_features: int, squared_distance: float | int, excess: float | int) -> float:
     """Real m at which the exact expected error is Phi(-Delta / 2) + `excess`; 2 where two samples already suffice.
 
@@ -37,6 +39,7 @@ def naive_bayes_samples(n_features: int, squared_distance: float | int, excess: 
     return float(np.exp(brentq(above_target, lower, upper, xtol=1e-14, rtol=1e-14)))
 
 
+@validated
 def naive_bayes_samples_large_n(n_features: int, squared_distance: float | int, excess: float | int) -> float:
     """Real m at which the large-n form of the error is Phi(-Delta / 2) + `excess`, in closed form; at least 2.
 
@@ -53,6 +56,7 @@ def naive_bayes_samples_large_n(n_features: int, squared_distance: float | int, 
     return float(max(_MINIMUM, (linear + np.sqrt(linear**2 + 16 * n_features * surplus)) / (2 * surplus)))
 
 
+@validated
 def naive_bayes_samples_leading(n_features: int, squared_distance: float | int, excess: float | int) -> float:
     """16 z^2 n / Delta^4 with z = Phi^-1(1 - excess): the law between the regimes, where Delta and m are both large.
 
@@ -67,6 +71,7 @@ def naive_bayes_samples_leading(n_features: int, squared_distance: float | int, 
     return float(16 * ndtri(excess) ** 2 * n_features / squared_distance**2)
 
 
+@validated
 def naive_bayes_sample_exponent(signal_exponent: float | int) -> float:
     """Exponent of n in the number of samples where Delta^2 = n^a, a = `signal_exponent` >= 0.
 
@@ -76,6 +81,7 @@ def naive_bayes_sample_exponent(signal_exponent: float | int) -> float:
     return float(max(0.0, 1 - 2 * signal_exponent))
 
 
+@validated
 def rare_class_samples(prior: float, failure: float) -> float:
     """Least real m with (1 - prior)^m <= `failure`: no class of this prior is absent but with that probability.
 

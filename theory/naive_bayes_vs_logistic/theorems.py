@@ -11,10 +11,12 @@ constants here are derived here. n = `n_features`, K = `n_classes`, m = `n_sampl
 
 import numpy as np
 
+from theory.arguments import validated
 from theory.domain import check_non_negative, check_open_fraction, check_positive
 from theory.naive_bayes_vs_logistic._validation import check_classes, check_features
 
 
+@validated
 def score_deviation_bound(n_features: int, deviation: float | int, floor: float) -> float:
     """Bound n epsilon (2 / rho_0 + 1 / rho_0^2) + 2 epsilon / rho_0 on |estimated l_k(x) - l_k(x)|, any k and x."""
     check_features(n_features)
@@ -22,6 +24,7 @@ def score_deviation_bound(n_features: int, deviation: float | int, floor: float)
     return n_features * deviation * (2 / floor + 1 / floor**2) + 2 * deviation / floor
 
 
+@validated
 def margin_width(deviation: float | int, floor: float) -> float:
     """Width tau = 2 epsilon (4 / rho_0 + 1 / rho_0^2): a difference of two scores moves by at most tau n.
 
@@ -32,6 +35,7 @@ def margin_width(deviation: float | int, floor: float) -> float:
     return 2 * deviation * (4 / floor + 1 / floor**2)
 
 
+@validated
 def margin_mass_bound(
     n_features: int, n_classes: int, alpha: float | int, beta: float | int, width: float | int
 ) -> float:
@@ -49,6 +53,7 @@ def margin_mass_bound(
     return (n_classes - 1) * alpha / (n_features * (beta - width) ** 2)
 
 
+@validated
 def deviation_probability_bound(
     n_samples: float | int, n_features: int, n_classes: int, deviation: float | int, floor: float
 ) -> float:
@@ -66,6 +71,7 @@ def deviation_probability_bound(
     return float(means + moments_and_priors + sizes)
 
 
+@validated
 def sufficient_samples(n_features: int, n_classes: int, deviation: float | int, failure: float, floor: float) -> float:
     """Size m = (K + 3)^2 / (rho_0 epsilon^2) log(6 n K / delta), at which `deviation_probability_bound` <= delta.
 
@@ -76,6 +82,7 @@ def sufficient_samples(n_features: int, n_classes: int, deviation: float | int, 
     return float((n_classes + 3) ** 2 / (floor * deviation**2) * np.log(6 * n_features * n_classes / failure))
 
 
+@validated
 def logistic_log_regret_bound(
     n_samples: float | int,
     n_classes: int,
@@ -96,6 +103,7 @@ def logistic_log_regret_bound(
     return float(4 * n_classes * (weight_norm * feature_norm + intercept_bound) / np.sqrt(n_samples))
 
 
+@validated
 def logistic_zero_one_regret_bound(
     n_samples: float | int,
     n_classes: int,
@@ -113,6 +121,7 @@ def logistic_zero_one_regret_bound(
     return float(np.sqrt(2 * (log_regret + minimisability_gap)))
 
 
+@validated
 def informative_log_odds_bound(
     n_features: int, fraction: float | int, gap: float | int, largest_variance: float | int
 ) -> float:

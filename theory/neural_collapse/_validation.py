@@ -22,7 +22,10 @@ def checked_decays(
     weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"], feature_decay: float | int
 ) -> Float[np.ndarray, " depth"]:
     """The weight decays of all layers as an array; raises unless they and the feature decay are positive."""
-    decays = np.asarray(weight_decays, dtype=float)
+    try:
+        decays = np.asarray(weight_decays, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(f"weight_decays must hold one number per linear layer, got {weight_decays!r}") from None
     if decays.ndim != 1 or decays.size == 0:
         raise ValueError(f"weight_decays must hold one decay per linear layer, at least one, got {weight_decays!r}")
     if not np.all(np.isfinite(decays) & (decays > 0)):

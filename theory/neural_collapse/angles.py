@@ -6,9 +6,11 @@ equiangular vectors as classifiers and are judged by the second. Counts below on
 
 import numpy as np
 
+from theory.arguments import validated
 from theory.domain import check_at_least
 
 
+@validated
 def simplex_bound(n_vectors: int, dim: int) -> float:
     """Lower bound on the largest cosine among K >= 2 unit vectors in R^d: -1 / (K - 1) for K <= d + 1, else zero.
 
@@ -20,6 +22,7 @@ def simplex_bound(n_vectors: int, dim: int) -> float:
     return float(-1 / (n_vectors - 1) if n_vectors <= dim + 1 else 0)
 
 
+@validated
 def simplex_bound_is_attained(n_vectors: int, dim: int) -> bool:
     """Whether some arrangement of K >= 2 unit vectors in R^d reaches `simplex_bound`: K <= 2 d."""
     check_at_least("n_vectors", n_vectors, 2)
@@ -27,6 +30,7 @@ def simplex_bound_is_attained(n_vectors: int, dim: int) -> bool:
     return n_vectors <= 2 * dim
 
 
+@validated
 def welch_bound(n_vectors: int, dim: int) -> float:
     """Lower bound sqrt((N - d) / (d (N - 1))) on the largest |cosine| of N > d unit vectors in R^d; zero for N <= d."""
     check_at_least("n_vectors", n_vectors, 1)
@@ -36,6 +40,7 @@ def welch_bound(n_vectors: int, dim: int) -> float:
     return float(np.sqrt((n_vectors - dim) / (dim * (n_vectors - 1))))
 
 
+@validated
 def welch_bound_may_be_attained(n_vectors: int, dim: int) -> bool:
     """Necessary condition N <= max(d, d (d + 1) / 2) for real vectors that reach `welch_bound`; not sufficient."""
     check_at_least("n_vectors", n_vectors, 1)

@@ -8,12 +8,14 @@ over the N samples: "mse" |Z + b 1^T - Y|^2 / (2 N), "ce" the cross-entropy.
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
 from theory.domain import check_positive
 from theory.neural_collapse._validation import check_labels
 
 _ROUNDING = 64 * np.finfo(float).eps  # relative error left to operator norms and sums, times the number of samples
 
 
+@validated
 def rescaled_dual(
     residual: Float[np.ndarray, "classes samples"],
     weight_decay: float | int,
@@ -35,6 +37,7 @@ def rescaled_dual(
     return dual * (limit / norm) if norm > limit else dual
 
 
+@validated
 def dual_bound(
     dual: Float[np.ndarray, "classes samples"],
     labels: Int[np.ndarray, " samples"],
@@ -68,6 +71,7 @@ def dual_bound(
     raise ValueError(f'loss must be "mse" or "ce", got {loss!r}')
 
 
+@validated
 def is_global_shallow(
     loss_gradient: Float[np.ndarray, "classes samples"],
     weight_decay: float | int,

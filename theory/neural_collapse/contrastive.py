@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int
 
-from theory.domain import check_positive
+from theory.arguments import validated
+from theory.domain import check_integer, check_positive
 from theory.neural_collapse._validation import checked_class_sizes
 
 
@@ -32,6 +33,7 @@ class BatchConditions:
         return bool(np.all(self.connected) and np.all(self.joined))
 
 
+@validated
 def scl_minimum(class_sizes: Sequence[int] | Int[np.ndarray, " classes"], temperature: float | int = 1.0) -> float:
     """Full-batch minimum sum_c n_c log(n_c - 1 + (N - n_c) exp(-1/t)) over non-negative features of norm one.
 
@@ -45,6 +47,7 @@ def scl_minimum(class_sizes: Sequence[int] | Int[np.ndarray, " classes"], temper
     return _minimum(sizes, temperature)
 
 
+@validated
 def scl_batch_minimum(
     labels: Int[np.ndarray, " samples"], batches: Sequence[Sequence[int]], temperature: float | int = 1.0
 ) -> float:
@@ -58,6 +61,7 @@ def scl_batch_minimum(
     return float(sum(_minimum(count, temperature) for count in counts))
 
 
+@validated
 def batch_conditions(labels: Int[np.ndarray, " samples"], batches: Sequence[Sequence[int]]) -> BatchConditions:
     """Which classes the batches tie together, and which pairs they push apart.
 
@@ -104,6 +108,8 @@ def _checked_batches(
         raise ValueError("batches must hold at least one batch, got none")
     members = np.zeros((len(batches), labels.size), dtype=bool)
     for row, batch in zip(members, batches, strict=True):
+        for index in batch:
+            check_integer("each entry of batches", index)
         if any(not 0 <= index < labels.size for index in batch) or len(set(batch)) != len(batch):
             raise ValueError(f"batches must hold distinct indices in 0, ..., {labels.size - 1}, got {list(batch)}")
         row[list(batch)] = True

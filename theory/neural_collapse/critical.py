@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_positive
 from theory.neural_collapse._validation import checked_class_sizes, checked_decays
 from theory.neural_collapse.mse_optimum import direction_betas
@@ -21,6 +22,7 @@ _LOSSES = {  # each loss in units of |.|^2 / (2 N), as a function of the number 
 }
 
 
+@validated
 def critical_class_size(
     n_samples: int, weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"], feature_decay: float | int
 ) -> float:
@@ -34,6 +36,7 @@ def critical_class_size(
     return float(direction_betas(np.ones(1), n_samples, decays, feature_decay)[0] / global_threshold(decays.size))
 
 
+@validated
 def largest_common_decay(class_sizes: Sequence[int] | Int[np.ndarray, " classes"], depth: int) -> float:
     """Decay lambda, the same for all weights and features, below which the bias-free minimum keeps every class alive.
 
@@ -46,6 +49,7 @@ def largest_common_decay(class_sizes: Sequence[int] | Int[np.ndarray, " classes"
     return float(np.exp((depth * log_ratio - np.log(n_samples)) / (depth + 1)))
 
 
+@validated
 def decay_in_half_mean_square(decay: float | int, n_classes: int, normalisation: str | float | int) -> float:
     """Decay lambda / alpha with the same minimisers under |.|^2 / (2 N) as `decay` has under alpha times that loss.
 

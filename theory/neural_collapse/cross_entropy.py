@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_positive
 from theory.neural_collapse._validation import checked_decays
 from theory.neural_collapse.schatten import schatten_penalty
@@ -29,6 +30,7 @@ class ShallowCrossEntropyOptimum:
     trivial: bool
 
 
+@validated
 def ce_optimum_shallow(
     n_classes: int, samples_per_class: int, weight_decay: float | int, feature_decay: float | int
 ) -> ShallowCrossEntropyOptimum:
@@ -49,6 +51,7 @@ def ce_optimum_shallow(
     return ShallowCrossEntropyOptimum(scale, float(value), trivial)
 
 
+@validated
 def frame_value(
     pattern: Float[np.ndarray, "classes classes"],
     samples_per_class: int,
@@ -64,6 +67,7 @@ def frame_value(
     return min([*minima.local_minima(), (0.0, float(np.log(pattern.shape[0])))], key=lambda minimum: minimum[1])
 
 
+@validated
 def etf_stationary(
     n_classes: int,
     samples_per_class: int,
@@ -80,6 +84,7 @@ def etf_stationary(
     return _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay).largest_stationary()
 
 
+@validated
 def cross_polytope_stationary(
     n_classes: int,
     samples_per_class: int,
@@ -95,6 +100,7 @@ def cross_polytope_stationary(
     return _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay).largest_stationary()
 
 
+@validated
 def cross_polytope_pattern(n_classes: int) -> Float[np.ndarray, "classes classes"]:
     """Gram matrix B^T B of the class vectors (e_1, -e_1, e_2, -e_2, ...), the last one single if K is odd."""
     check_at_least("n_classes", n_classes, 2)
@@ -103,6 +109,7 @@ def cross_polytope_pattern(n_classes: int) -> Float[np.ndarray, "classes classes
     return vectors.T @ vectors
 
 
+@validated
 def etf_beaten_by_cross_polytope(n_classes: int, depth: int) -> bool:
     """Whether antipodal pairs have the lower objective than the simplex frame as the decays vanish.
 
@@ -128,7 +135,7 @@ class _LogitPattern:
         decays = checked_decays(weight_decays, feature_decay)
         n_classes = pattern.shape[0]
         if pattern.shape != (n_classes, n_classes) or n_classes < 2 or not np.all(np.isfinite(pattern)):
-            raise ValueError(f"pattern must be a square of finite numbers, at least 2 x 2, got {pattern}")
+            raise ValueError(f"pattern must be a square of finite numbers, at least 2 x 2, got shape {pattern.shape}")
         margins = (np.diagonal(pattern) - pattern).T
         self.margins = margins[~np.eye(n_classes, dtype=bool)].reshape(n_classes, n_classes - 1)
         if self.margins.min() <= 0:
@@ -170,7 +177,9 @@ class _LogitPattern:
         scales = np.linspace(lower, upper, _SCALES)
         ratios = self.log_slope_ratio(scales)
         turns = np.flatnonzero((ratios[:-1] < 0) & (ratios[1:] >= 0))
-        roots = [brentq(self.log_slope_ratio_at, *scales[i : i + 2], xtol=1e-300, rtol=1e-15) for i in turns]
+        roots = [
+            brentq(self.log_slope_ratio_at, *scales[i : i + 2], xtol=1e-300, rtol=1e-15, maxiter=2000) for i in turns
+        ]
         return [(float(root), self.value(root)) for root in roots]
 
     def largest_stationary(self) -> tuple[float, float]:

@@ -7,9 +7,11 @@ are multiples of the decay lambda, if all decays are equal, whatever the depth, 
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_positive
 
 
+@validated
 def heavy_ball_rate(curvature: float | int, step: float | int, momentum: float | int = 0) -> float:
     """Rate -log |z| per step of gradient descent with momentum on a parabola, z the larger root of its recursion.
 
@@ -30,6 +32,7 @@ def heavy_ball_rate(curvature: float | int, step: float | int, momentum: float |
     return float(-np.log1p(-2 * slope / (trace + np.sqrt(discriminant))))
 
 
+@validated
 def nc2_rate(decay: float | int, step: float | int, momentum: float | int = 0, smallest_root: float | int = 1) -> float:
     """Final rate of NC2 near a global minimum with equal decays: that of Hessian eigenvalue 2 lambda min(1, x).
 
@@ -43,6 +46,7 @@ def nc2_rate(decay: float | int, step: float | int, momentum: float | int = 0, s
     return heavy_ball_rate(2 * decay * min(1, smallest_root), step, momentum)
 
 
+@validated
 def nc1_rate(decay: float | int, step: float | int, momentum: float | int = 0) -> float:
     """Final rate of NC1 with equal decays and all roots at least one: twice the rates of lambda and of 2 lambda.
 
@@ -53,6 +57,7 @@ def nc1_rate(decay: float | int, step: float | int, momentum: float | int = 0) -
     return 2 * heavy_ball_rate(decay, step, momentum) + 2 * nc2_rate(decay, step, momentum)
 
 
+@validated
 def imbalance_factor(
     decay: float | int, time: Float[np.ndarray, "*times"] | float | int
 ) -> Float[np.ndarray, "*times"]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_positive
 from theory.neural_collapse._validation import checked_class_sizes, checked_decays, checked_widths
 from theory.neural_collapse.mse_optimum import direction_betas
@@ -16,6 +17,7 @@ from theory.neural_collapse.scalar_equation import largest_root, scalar_objectiv
 from theory.neural_collapse.thresholds import existence_threshold
 
 
+@validated
 def local_minimum_values(
     class_sizes: Sequence[int] | Int[np.ndarray, " classes"],
     weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
@@ -39,6 +41,7 @@ def local_minimum_values(
     return values[-1:] if depth == 1 else values
 
 
+@validated
 def hessian_kernel_dimension(widths: Sequence[int] | Int[np.ndarray, " depth"], n_directions: int) -> int:
     """Kernel dimension sum_m [d_m (d_m - 1) - (d_m - r)(d_m - r - 1)] / 2 of the Hessian at a non-degenerate minimum.
 
@@ -54,6 +57,7 @@ def hessian_kernel_dimension(widths: Sequence[int] | Int[np.ndarray, " depth"], 
     return int(np.sum(sizes * (sizes - 1) - rest * (rest - 1)) // 2)
 
 
+@validated
 def radial_eigenvalues(
     roots: Float[np.ndarray, " directions"], decay: float | int, depth: int
 ) -> Float[np.ndarray, " directions"]:
@@ -67,6 +71,7 @@ def radial_eigenvalues(
     return decay * (2 + (depth + 1) * (roots**depth - 1))
 
 
+@validated
 def shallow_spectrum(roots: Float[np.ndarray, " classes"], decay: float | int) -> Float[np.ndarray, " parameters"]:
     """All 2 K^2 Hessian eigenvalues, ascending, at depth one and width K, in coordinates sqrt(n_k) h_k of the features.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_positive
 from theory.neural_collapse._validation import check_chain
 from theory.neural_collapse.frames import frame_distance
@@ -44,12 +45,14 @@ class CollapseMetrics:
     duality: float
 
 
+@validated
 def frame_targets(frame: Float[np.ndarray, "classes classes"], depth: int) -> CollapseTargets:
     """Targets of balanced classes: one frame, `simplex_etf` with bias or `orthogonal_frame` without, everywhere."""
     check_at_least("depth", depth, 1)
     return CollapseTargets(np.stack([frame] * depth), frame, frame, np.eye(frame.shape[0]))
 
 
+@validated
 def optimum_targets(optimum: MseOptimum) -> CollapseTargets:
     """Targets of the square loss, balanced or not, with or without bias: the geometry of its global minimum.
 
@@ -70,6 +73,7 @@ def optimum_targets(optimum: MseOptimum) -> CollapseTargets:
     return CollapseTargets(suffix_grams, optimum.feature_gram, optimum.logits, ridge @ centring)
 
 
+@validated
 def within_class_collapse(
     features: Float[np.ndarray, "inputs samples"], labels: Int[np.ndarray, " samples"], rcond: float | int = 1e-10
 ) -> float:
@@ -91,6 +95,7 @@ def within_class_collapse(
     return float(np.sum(spreads / eigenvalues[kept]) / counts.size)
 
 
+@validated
 def nc_metrics(
     weights: Sequence[Float[np.ndarray, "_ _"]],
     features: Float[np.ndarray, "_ samples"],

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from theory.arguments import validated
 from theory.neural_collapse._validation import checked_class_sizes, checked_decays, checked_widths
 from theory.neural_collapse.scalar_equation import global_root, regime, scalar_objective, shrinkage
 from theory.neural_collapse.schatten import balanced_factors, factor_balance, log_decay_product
@@ -66,6 +67,7 @@ class MseOptimum:
     bias: Float[np.ndarray, " classes"] | None
 
 
+@validated
 def mse_optimum(
     class_sizes: Sequence[int] | Int[np.ndarray, " classes"],
     weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
@@ -137,6 +139,7 @@ def mse_optimum(
     )
 
 
+@validated
 def optimal_parameters(
     optimum: MseOptimum,
 ) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ classes"], Float[np.ndarray, " classes"] | None]:

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
+from theory.domain import check_non_negative
 from theory.neural_collapse._validation import check_chain, check_labels, checked_decays
 from theory.neural_collapse.mse_optimum import mse_optimum
 
 
+@validated
 def mse_objective(
     weights: Sequence[Float[np.ndarray, "_ _"]],
     features: Float[np.ndarray, "_ samples"],
@@ -28,6 +31,7 @@ def mse_objective(
     """
     check_chain(weights, features)
     decays = checked_decays(weight_decays, feature_decay)
+    check_non_negative("bias_decay", bias_decay)
     n_classes = weights[-1].shape[0]
     check_labels(labels, n_classes)
     if decays.size != len(weights):
@@ -46,6 +50,7 @@ def mse_objective(
     return float(np.sum(residual**2) / (2 * labels.size) + regularisation / 2)
 
 
+@validated
 def optimality_gap(
     weights: Sequence[Float[np.ndarray, "_ _"]],
     features: Float[np.ndarray, "_ samples"],
@@ -61,8 +66,11 @@ def optimality_gap(
     sample, or the bias is decayed and the classes are unequal.
     """
     value = mse_objective(weights, features, labels, weight_decays, feature_decay, bias, bias_decay)
+    class_sizes = np.bincount(labels, minlength=weights[-1].shape[0])
+    if not np.all(class_sizes):
+        raise ValueError(f"labels must leave no class empty: class_sizes must all be at least 1, got {class_sizes}")
     optimum = mse_optimum(
-        np.bincount(labels, minlength=weights[-1].shape[0]),
+        class_sizes,
         weight_decays,
         feature_decay,
         widths=[weight.shape[1] for weight in weights],

@@ -9,12 +9,14 @@ may be infinite (a direction without data). Results have the shape of the argume
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from theory.arguments import validated
 from theory.domain import check_at_least
 from theory.neural_collapse.thresholds import existence_threshold, global_threshold
 
 _HALVINGS = 64  # a bracket of log(x^M), below 2^11 wide, shrinks below its last place
 
 
+@validated
 def largest_root(beta: Float[np.ndarray, "*betas"] | float | int, depth: int) -> Float[np.ndarray, "*betas"]:
     """Largest non-negative root x of beta = M x^(M-1) / (1 + x^M)^2; NaN beyond `existence_threshold`: no root.
 
@@ -37,6 +39,7 @@ def largest_root(beta: Float[np.ndarray, "*betas"] | float | int, depth: int) ->
     return np.asarray(np.where(exists, np.exp((lower + upper) / (2 * depth)), np.nan))
 
 
+@validated
 def global_root(beta: Float[np.ndarray, "*betas"] | float | int, depth: int) -> Float[np.ndarray, "*betas"]:
     """Global minimiser x of the scalar objective: the largest root below `global_threshold`, zero from there on.
 
@@ -47,14 +50,16 @@ def global_root(beta: Float[np.ndarray, "*betas"] | float | int, depth: int) -> 
     return np.asarray(np.where(alive, largest_root(np.where(alive, strength, 1), depth), 0))
 
 
+@validated
 def shrinkage(root: Float[np.ndarray, "*roots"] | float | int, depth: int) -> Float[np.ndarray, "*roots"]:
     """Fraction x^M / (1 + x^M) in [0, 1) of the data's singular value that the fit keeps, for a root x >= 0."""
     from scipy.special import expit
 
     check_at_least("depth", depth, 1)
-    return np.asarray(expit(depth * _log_of_root(root)))
+    return np.asarray(expit(depth * _log_of_root("root x", root)))
 
 
+@validated
 def scalar_objective(
     x: Float[np.ndarray, "*roots"] | float | int, beta: Float[np.ndarray, "*roots"] | float | int, depth: int
 ) -> Float[np.ndarray, "*roots"]:
@@ -62,11 +67,12 @@ def scalar_objective(
     from scipy.special import expit
 
     check_at_least("depth", depth, 1)
-    log_root = _log_of_root(x)
+    log_root = _log_of_root("x", x)
     decay = np.multiply(_checked_strength(beta), x, out=np.zeros(np.broadcast(beta, x).shape), where=np.asarray(x) > 0)
     return np.asarray(expit(-depth * log_root) + decay)
 
 
+@validated
 def regime(
     beta: Float[np.ndarray, "*betas"] | float | int, depth: int, tie: float | int = 1e-6
 ) -> Shaped[np.ndarray, "*betas"]:
@@ -92,9 +98,9 @@ def _checked_strength(beta: Float[np.ndarray, "*betas"] | float | int) -> Float[
     return strength
 
 
-def _log_of_root(root: Float[np.ndarray, "*roots"] | float | int) -> Float[np.ndarray, "*roots"]:
+def _log_of_root(name: str, root: Float[np.ndarray, "*roots"] | float | int) -> Float[np.ndarray, "*roots"]:
     value = np.asarray(root, dtype=float)
     if not np.all((value >= 0) & np.isfinite(value)):
-        raise ValueError(f"x must be finite and non-negative, got {root}")
+        raise ValueError(f"{name} must be finite and non-negative, got {root}")
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(value))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
 from theory.neural_collapse._validation import checked_decays, checked_widths
 
 
@@ -32,6 +33,7 @@ def factor_balance(
         return np.exp((log_decay_product(weight_decays, feature_decay) + 2 * np.log(singular_values)) / n_factors)
 
 
+@validated
 def schatten_penalty(
     product: Float[np.ndarray, "rows columns"],
     weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
@@ -48,6 +50,7 @@ def schatten_penalty(
     return float((decays.size + 1) / 2 * np.sum(factor_balance(singular_values, decays, feature_decay)))
 
 
+@validated
 def balanced_factorisation(
     product: Float[np.ndarray, "rows columns"],
     weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],

@@ -7,9 +7,11 @@ Lambda the product of all weight decays and n the size of the class (or the squa
 
 import numpy as np
 
+from theory.arguments import validated
 from theory.domain import check_at_least
 
 
+@validated
 def global_threshold(depth: int) -> float:
     """beta_gl = (M - 1)^((M - 1)/M) / M: below it the non-zero solution is the global one; at it, zero ties.
 
@@ -22,6 +24,7 @@ def global_threshold(depth: int) -> float:
     return float(np.exp(xlogy(1 - 1 / depth, depth - 1) - np.log(depth)))
 
 
+@validated
 def existence_threshold(depth: int) -> float:
     """beta_ex = (M + 1)^2 / (4 M) ((M - 1)/(M + 1))^((M - 1)/M): beyond it zero is the only stationary point.
 

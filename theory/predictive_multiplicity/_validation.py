@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Bool, Int, Integer, Real
+from jaxtyping import Bool, Int, Integer, Real, Shaped
 
 from theory.domain import check_finite
 
@@ -13,6 +13,11 @@ Dichotomy = Bool[np.ndarray, " rows"] | Integer[np.ndarray, " rows"]
 Dichotomies = Bool[np.ndarray, "cells rows"] | Integer[np.ndarray, "cells rows"]
 Counts = Integer[np.ndarray, " rows"]
 Vector = tuple[int, ...]
+
+
+def shown(array: Shaped[np.ndarray, "..."]) -> str:
+    """The array on one line, cut short."""
+    return np.array2string(array, threshold=20, max_line_width=10**6).replace("\n", "")
 
 
 def checked_counts(
@@ -23,15 +28,23 @@ def checked_counts(
         raise ValueError(f"positives and negatives must be equally long, got {positives.shape} and {negatives.shape}")
     if positives.sum() + negatives.sum() < 1 or positives.min() < 0 or negatives.min() < 0:
         raise ValueError(
-            f"positives and negatives must be non-negative and count at least one point, got {positives}, {negatives}"
+            "positives and negatives must be non-negative and count at least one point, "
+            f"got {shown(positives)}, {shown(negatives)}"
         )
     return positives.astype(np.int64), negatives.astype(np.int64)
+
+
+def checked_weights(weights: Counts) -> Int[np.ndarray, " rows"]:
+    """The counts t as int64; raise unless they are non-negative and count at least one point."""
+    if weights.sum() < 1 or weights.min() < 0:
+        raise ValueError(f"weights must be non-negative and count at least one point, got {shown(weights)}")
+    return weights.astype(np.int64)
 
 
 def checked_dichotomy(name: str, dichotomy: Dichotomy, n_rows: int) -> Int[np.ndarray, " rows"]:
     """The dichotomy as int64; raise unless it holds a 0 or 1 for each of `n_rows` rows."""
     if dichotomy.shape != (n_rows,) or not np.all((dichotomy == 0) | (dichotomy == 1)):
-        raise ValueError(f"{name} must hold a 0 or 1 for each of the {n_rows} rows, got {dichotomy}")
+        raise ValueError(f"{name} must hold a 0 or 1 for each of the {n_rows} rows, got {shown(dichotomy)}")
     return dichotomy.astype(np.int64)
 
 
@@ -40,7 +53,7 @@ def checked_dichotomies(dichotomies: Dichotomies, n_rows: int) -> Int[np.ndarray
     if len(dichotomies) == 0 or dichotomies.shape[1] != n_rows or not np.all((dichotomies == 0) | (dichotomies == 1)):
         raise ValueError(
             f"dichotomies must hold at least one row of {n_rows} zeros and ones, got an array of shape "
-            f"{dichotomies.shape}: {dichotomies}"
+            f"{dichotomies.shape}: {shown(dichotomies)}"
         )
     return dichotomies.astype(np.int64)
 

@@ -14,7 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.domain import check_non_negative
+from theory.arguments import validated
+from theory.domain import check_finite, check_non_negative
+from theory.predictive_multiplicity._validation import shown
 
 Joint = Float[np.ndarray, "atoms 2 2"]
 Atoms = Float[np.ndarray, " atoms"]
@@ -31,6 +33,7 @@ class OddsRule(NamedTuple):
     multipliers: Float[np.ndarray, "2"]
 
 
+@validated
 def accurate_rule(joint: Joint) -> Bool[np.ndarray, " atoms"]:
     """Yhat(x) = 1[p(Y = 1 | x) > 1/2], the most accurate rule; a tie is refused."""
     _check_joint(joint)
@@ -38,6 +41,7 @@ def accurate_rule(joint: Joint) -> Bool[np.ndarray, " atoms"]:
     return by_label[:, 1] > by_label[:, 0]
 
 
+@validated
 def flip_losses(joint: Joint) -> Atoms:
     """P(x) eta(x) = |P(x, Y = 1) - P(x, Y = 0)|, the accuracy lost by flipping the decision at x."""
     _check_joint(joint)
@@ -45,6 +49,7 @@ def flip_losses(joint: Joint) -> Atoms:
     return np.abs(by_label[:, 1] - by_label[:, 0])
 
 
+@validated
 def parity_gap(joint: Joint, acceptance: Atoms) -> float:
     """P(Yhat = 1 | A = 0) - P(Yhat = 1 | A = 1) of a rule that accepts x with the chance `acceptance`, in [0, 1]."""
     _check_joint(joint)
@@ -52,6 +57,7 @@ def parity_gap(joint: Joint, acceptance: Atoms) -> float:
     return float(_parity_contrast(joint) @ acceptance)
 
 
+@validated
 def odds_gaps(joint: Joint, acceptance: Atoms) -> Float[np.ndarray, "2"]:
     """P(Yhat = 1 | A = 0, Y = y) - P(Yhat = 1 | A = 1, Y = y) for y = 0 and 1."""
     _check_joint(joint)
@@ -59,22 +65,26 @@ def odds_gaps(joint: Joint, acceptance: Atoms) -> Float[np.ndarray, "2"]:
     return _odds_contrasts(joint) @ acceptance
 
 
+@validated
 def flipped_acceptance(joint: Joint, flips: Atoms) -> Atoms:
     """Chance of acceptance Yhat (1 - kappa) + (1 - Yhat) kappa after flipping with chance kappa = `flips`."""
     _check_chances("flips", flips, joint)
     return np.where(accurate_rule(joint), 1 - flips, flips)
 
 
+@validated
 def parity_influences(joint: Joint) -> Atoms:
     """P(x) f(x), f = (2 Yhat - 1)(p(A=0|x)/P(A=0) - p(A=1|x)/P(A=1)): what flipping x takes off `parity_gap`."""
     return np.where(accurate_rule(joint), 1, -1) * _parity_contrast(joint)
 
 
+@validated
 def odds_influences(joint: Joint) -> PerLabel:
     """What flipping x takes off each of the two `odds_gaps`."""
     return np.where(accurate_rule(joint), 1, -1) * _odds_contrasts(joint)
 
 
+@validated
 def bias_scores(joint: Joint) -> Atoms:
     """S = f / eta of every atom; infinite where a flip is free and matters, zero where it does not matter."""
     influences, losses = parity_influences(joint), flip_losses(joint)
@@ -82,6 +92,7 @@ def bias_scores(joint: Joint) -> Atoms:
     return np.divide(influences, losses, where=losses > 0, out=free)
 
 
+@validated
 def optimal_parity_flips(joint: Joint, tolerance: float | int) -> Atoms:
     """The kappa of least accuracy loss with |parity_gap| <= `tolerance`: a threshold of the score on the gap's side.
 
@@ -102,6 +113,7 @@ def optimal_parity_flips(joint: Joint, tolerance: float | int) -> Atoms:
     return flips
 
 
+@validated
 def optimal_odds_flips(joint: Joint, tolerance: float | int) -> OddsRule:
     """The kappa of least accuracy loss with both |odds_gaps| <= `tolerance`, and the multipliers that prove it optimal.
 
@@ -135,12 +147,14 @@ def optimal_odds_flips(joint: Joint, tolerance: float | int) -> OddsRule:
     return OddsRule(flips, best)
 
 
+@validated
 def odds_dual_value(joint: Joint, tolerance: float | int, multipliers: Float[np.ndarray, "2"]) -> float:
     """Accuracy that any flips with both |odds_gaps| <= `tolerance` must lose, proved by any real multipliers z.
 
     z . gap - tolerance |z|_1 - sum_x max(z . P f - P eta, 0); equal to the loss of `optimal_odds_flips` at its own z.
     """
     check_non_negative("tolerance", tolerance)
+    check_finite("multipliers", multipliers)
     gaps = odds_gaps(joint, accurate_rule(joint).astype(np.float64))
     influences, losses = odds_influences(joint), flip_losses(joint)
     return float(_dual_values(multipliers[np.newaxis], gaps, influences, losses, tolerance)[0])
@@ -174,7 +188,7 @@ def _parity_contrast(joint: Joint) -> Atoms:
     by_group = joint.sum(axis=2)
     groups = by_group.sum(axis=0)
     if np.any(groups <= 0):
-        raise ValueError(f"both groups must have positive probability, got {groups}")
+        raise ValueError(f"both groups must have positive probability, got {shown(groups)}")
     return by_group[:, 0] / groups[0] - by_group[:, 1] / groups[1]
 
 
@@ -182,7 +196,7 @@ def _odds_contrasts(joint: Joint) -> PerLabel:
     """P(x | A = 0, Y = y) - P(x | A = 1, Y = y) for y = 0 and 1."""
     cells = joint.sum(axis=0)
     if np.any(cells <= 0):
-        raise ValueError(f"every group of either label must have positive probability, got {cells}")
+        raise ValueError(f"every group of either label must have positive probability, got {shown(cells)}")
     return (joint[:, 0] / cells[0] - joint[:, 1] / cells[1]).T
 
 
@@ -190,9 +204,9 @@ def _check_joint(joint: Joint) -> None:
     if joint.ndim != 3 or joint.shape[1:] != (2, 2):
         raise ValueError(f"joint must have the shape [atoms, 2 groups, 2 labels], got {joint.shape}")
     if not (np.all(joint >= 0) and abs(joint.sum() - 1) <= _NORMALISATION):
-        raise ValueError(f"joint must be non-negative and sum to one, got {joint}")
+        raise ValueError(f"joint must be non-negative and sum to one, got {shown(joint)}")
 
 
 def _check_chances(name: str, chances: Atoms, joint: Joint) -> None:
     if chances.shape != joint.shape[:1] or not np.all((chances >= 0) & (chances <= 1)):
-        raise ValueError(f"{name} must be a chance in [0, 1] for each of the {len(joint)} atoms, got {chances}")
+        raise ValueError(f"{name} must be a chance in [0, 1] for each of the {len(joint)} atoms, got {shown(chances)}")

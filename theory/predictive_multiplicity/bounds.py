@@ -9,6 +9,7 @@ kind take and return shares. Symbols as in `definitions`, whose refusals apply.
 import numpy as np
 from jaxtyping import Int
 
+from theory.arguments import validated
 from theory.domain import check_at_least
 from theory.predictive_multiplicity._validation import (
     Counts,
@@ -16,10 +17,12 @@ from theory.predictive_multiplicity._validation import (
     Dichotomy,
     checked_counts,
     checked_dichotomy,
+    shown,
 )
 from theory.predictive_multiplicity.definitions import disagreements_of, errors, errors_of, flip_costs
 
 
+@validated
 def discrepancy_bound(baseline_error: float | int, epsilon: float | int) -> float:
     """Proposition 1, as recalled: delta_epsilon(h_0) <= 2 R(h_0) + epsilon, for any h_0, optimal or not.
 
@@ -31,6 +34,7 @@ def discrepancy_bound(baseline_error: float | int, epsilon: float | int) -> floa
     return float(2 * baseline_error + epsilon)
 
 
+@validated
 def pair_diameter_bound(baseline_error: float | int, epsilon: float | int) -> float:
     """Two competitors differ on at most 2 (R(h_0) + epsilon) of the points, twice epsilon where h_0 has it once.
 
@@ -41,6 +45,7 @@ def pair_diameter_bound(baseline_error: float | int, epsilon: float | int) -> fl
     return float(2 * (baseline_error + epsilon))
 
 
+@validated
 def knapsack_bound(baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: int) -> float:
     """Bound on n delta_epsilon: the fractional knapsack max sum t_u a_u over a in [0, 1]^m with sum g_u a_u <= e.
 
@@ -63,6 +68,7 @@ def knapsack_bound(baseline: Dichotomy, positives: Counts, negatives: Counts, to
     return float(taken)
 
 
+@validated
 def flip_error_bounds(baseline: Dichotomy, positives: Counts, negatives: Counts) -> Int[np.ndarray, " rows"]:
     """Fewest errors of any classifier at all that assigns row u otherwise than h_0: what E_u cannot fall below.
 
@@ -73,6 +79,7 @@ def flip_error_bounds(baseline: Dichotomy, positives: Counts, negatives: Counts)
     return irreducible_errors(positives, negatives) - np.minimum(positives, negatives) + flipped
 
 
+@validated
 def ambiguity_bound(baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: int) -> int:
     """Bound on n alpha_epsilon: the points of rows whose `flip_error_bounds` are within the tolerance."""
     check_at_least("tolerance", tolerance, 0)
@@ -81,12 +88,14 @@ def ambiguity_bound(baseline: Dichotomy, positives: Counts, negatives: Counts, t
     return int((positives + negatives)[within].sum())
 
 
+@validated
 def irreducible_errors(positives: Counts, negatives: Counts) -> int:
     """sum_u min(n+_u, n-_u), the errors that no classifier of the features can avoid."""
     positives, negatives = checked_counts(positives, negatives)
     return int(np.minimum(positives, negatives).sum())
 
 
+@validated
 def saturation_tolerance(baseline_errors: int, n: int) -> int:
     """Least e at which delta = alpha = 1 is certain where -h_0 is in the class: max(n - 2 E(h_0), 0).
 
@@ -97,6 +106,7 @@ def saturation_tolerance(baseline_errors: int, n: int) -> int:
     return max(n - 2 * baseline_errors, 0)
 
 
+@validated
 def separable_bound(positives: Counts, negatives: Counts, tolerance: int) -> int:
     """Bound on n delta_epsilon for a baseline without errors: the most points up to e that whole rows add up to.
 
@@ -106,18 +116,22 @@ def separable_bound(positives: Counts, negatives: Counts, tolerance: int) -> int
     check_at_least("tolerance", tolerance, 0)
     positives, negatives = checked_counts(positives, negatives)
     if irreducible_errors(positives, negatives) > 0:
-        raise ValueError(f"every row must have one label only, got positives {positives} and negatives {negatives}")
+        raise ValueError(
+            f"every row must have one label only, got positives {shown(positives)} and negatives {shown(negatives)}"
+        )
     reachable = 1  # bit k is set where some rows have k points in total
     for weight in (positives + negatives).tolist():
         reachable |= reachable << weight
     return (reachable & ((1 << (tolerance + 1)) - 1)).bit_length() - 1
 
 
+@validated
 def parity_defect(competitor_errors: int, baseline_errors: int, disagreement: int) -> int:
     """(disagreement - (E(h) - E(h_0))) mod 2, zero for every classifier: it is 2 w, w the repaired mistakes."""
     return (disagreement - competitor_errors + baseline_errors) % 2
 
 
+@validated
 def disagreement_range(competitor_errors: int, baseline_errors: int, n: int) -> tuple[int, int]:
     """Least and most points on which classifiers of these errors can differ.
 
@@ -129,6 +143,7 @@ def disagreement_range(competitor_errors: int, baseline_errors: int, n: int) -> 
     return abs(competitor_errors - baseline_errors), min(total, 2 * n - total)
 
 
+@validated
 def one_sided_discrepancy_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: int
 ) -> int:
@@ -140,6 +155,7 @@ def one_sided_discrepancy_of(
     """
     check_at_least("tolerance", tolerance, 0)
     positives, negatives = checked_counts(positives, negatives)
+    checked_dichotomy("baseline", baseline, len(positives))
     excess = errors_of(dichotomies, positives, negatives) - errors(baseline, positives, negatives) - tolerance
     declared = disagreements_of(dichotomies, baseline, positives + negatives) - np.maximum(excess, 0)
     return int(declared.max(initial=0))

@@ -11,12 +11,15 @@ import math
 import numpy as np
 from jaxtyping import Int, Real
 
+from theory.arguments import validated
 from theory.domain import check_at_least
 from theory.predictive_multiplicity._validation import Vector, coprime, integer_points
 
 _LARGEST_CUBE = 5
+_MOST_TERMS = 10**5
 
 
+@validated
 def cover_count(n: int, dim: int) -> int:
     """2 sum_{k < D} C(n - 1, k) linear dichotomies of n >= 1 points in general position, D = `dim` = features + 1.
 
@@ -24,9 +27,12 @@ def cover_count(n: int, dim: int) -> int:
     """
     check_at_least("n", n, 1)
     check_at_least("dim", dim, 1)
-    return 2 * sum(math.comb(n - 1, k) for k in range(dim))
+    if min(n, dim) > _MOST_TERMS:
+        raise ValueError(f"n or dim must be at most {_MOST_TERMS}, the terms of the sum, got larger ones")
+    return 2 * sum(math.comb(n - 1, k) for k in range(min(n, dim)))
 
 
+@validated
 def dichotomy_count(rows: Real[np.ndarray, "rows features"]) -> int:
     """Exact number of linear dichotomies of the points, counted by deletion and restriction without listing them.
 
@@ -35,6 +41,7 @@ def dichotomy_count(rows: Real[np.ndarray, "rows features"]) -> int:
     return _count(_directions(integer_points(rows)))
 
 
+@validated
 def boolean_dichotomies(n_features: int) -> int:
     """Number of threshold functions of d = `n_features` bits: the linear dichotomies of {0, 1}^d, for d = 0, ..., 5.
 
@@ -46,6 +53,7 @@ def boolean_dichotomies(n_features: int) -> int:
     return dichotomy_count(np.indices((2,) * n_features).reshape(n_features, 2**n_features).T)
 
 
+@validated
 def linear_dichotomies(rows: Real[np.ndarray, "rows features"]) -> Int[np.ndarray, "cells rows"]:
     """All b in {0, 1}^m with some w such that <w, (1, u)> > 0 where b_u = 1 and < 0 where b_u = 0, in sorted order.
 

@@ -11,6 +11,7 @@ a dichotomy other than 0 and 1, for an empty set, and for a negative tolerance.
 import numpy as np
 from jaxtyping import Int
 
+from theory.arguments import validated
 from theory.domain import check_at_least
 from theory.predictive_multiplicity._validation import (
     Counts,
@@ -19,11 +20,13 @@ from theory.predictive_multiplicity._validation import (
     checked_counts,
     checked_dichotomies,
     checked_dichotomy,
+    checked_weights,
 )
 
 _INTEGER = 1e-9  # epsilon n this close below an integer is that integer
 
 
+@validated
 def errors(dichotomy: Dichotomy, positives: Counts, negatives: Counts) -> int:
     """E(b) = sum_u n-_u b_u + n+_u (1 - b_u), the number of misclassified points."""
     positives, negatives = checked_counts(positives, negatives)
@@ -31,13 +34,15 @@ def errors(dichotomy: Dichotomy, positives: Counts, negatives: Counts) -> int:
     return int(np.where(dichotomy == 1, negatives, positives).sum())
 
 
+@validated
 def disagreement(dichotomy: Dichotomy, other: Dichotomy, weights: Counts) -> int:
     """Number of points sum_u t_u 1[b_u != b'_u] on which two classifiers differ, t = `weights`."""
-    weights, _ = checked_counts(weights, np.zeros_like(weights))
+    weights = checked_weights(weights)
     dichotomy = checked_dichotomy("dichotomy", dichotomy, len(weights))
     return int(weights[dichotomy != checked_dichotomy("other", other, len(weights))].sum())
 
 
+@validated
 def flip_costs(baseline: Dichotomy, positives: Counts, negatives: Counts) -> Int[np.ndarray, " rows"]:
     """g_u = t_u - 2 m_u, the errors that flipping row u adds, with m_u the points of u the baseline gets wrong.
 
@@ -47,6 +52,7 @@ def flip_costs(baseline: Dichotomy, positives: Counts, negatives: Counts) -> Int
     return (2 * checked_dichotomy("baseline", baseline, len(positives)) - 1) * (positives - negatives)
 
 
+@validated
 def tolerance_count(epsilon: float | int, n: int) -> int:
     """E = floor(epsilon n + 1e-9), the errors that a tolerance epsilon in [0, 1] of the error rate allows n points.
 
@@ -58,28 +64,33 @@ def tolerance_count(epsilon: float | int, n: int) -> int:
     return int(np.floor(epsilon * n + _INTEGER))
 
 
+@validated
 def errors_of(dichotomies: Dichotomies, positives: Counts, negatives: Counts) -> Int[np.ndarray, " cells"]:
     """E(b) of every dichotomy of the set."""
     positives, negatives = checked_counts(positives, negatives)
     return positives.sum() + checked_dichotomies(dichotomies, len(positives)) @ (negatives - positives)
 
 
+@validated
 def disagreements_of(dichotomies: Dichotomies, baseline: Dichotomy, weights: Counts) -> Int[np.ndarray, " cells"]:
     """Number of points on which every dichotomy of the set differs from the baseline."""
-    weights, _ = checked_counts(weights, np.zeros_like(weights))
+    weights = checked_weights(weights)
     flips = checked_dichotomies(dichotomies, len(weights)) != checked_dichotomy("baseline", baseline, len(weights))
     return flips @ weights
 
 
+@validated
 def level_set(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: int
 ) -> Int[np.ndarray, "members rows"]:
     """Members of S_epsilon(h_0): the listed dichotomies with E(b) <= E(b^0) + e; none if no listed one is as good."""
     check_at_least("tolerance", tolerance, 0)
+    checked_dichotomy("baseline", baseline, len(positives))
     competing = errors_of(dichotomies, positives, negatives) <= errors(baseline, positives, negatives) + tolerance
     return checked_dichotomies(dichotomies, len(positives))[competing]
 
 
+@validated
 def discrepancy_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: int
 ) -> int:
@@ -89,6 +100,7 @@ def discrepancy_of(
     return int(((members != baseline) @ (positives + negatives)).max(initial=0))
 
 
+@validated
 def ambiguity_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: int
 ) -> int:
@@ -98,6 +110,7 @@ def ambiguity_of(
     return int((positives + negatives)[np.any(members != baseline, axis=0)].sum())
 
 
+@validated
 def flip_errors_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " rows"]:
@@ -112,17 +125,20 @@ def flip_errors_of(
     return np.where(flips, found[:, np.newaxis], never).min(axis=0)
 
 
+@validated
 def discrepancy_path_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " tolerances"]:
     """Discrepancy at every tolerance e = 0, ..., n, in one pass: a non-decreasing step function with index e."""
     positives, negatives = checked_counts(positives, negatives)
+    checked_dichotomy("baseline", baseline, len(positives))
     excess = np.maximum(errors_of(dichotomies, positives, negatives) - errors(baseline, positives, negatives), 0)
     path = np.zeros(int(positives.sum() + negatives.sum()) + 1, dtype=np.int64)
     np.maximum.at(path, excess, disagreements_of(dichotomies, baseline, positives + negatives))
     return np.maximum.accumulate(path)
 
 
+@validated
 def ambiguity_path_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts
 ) -> Int[np.ndarray, " tolerances"]:
@@ -137,6 +153,7 @@ def ambiguity_path_of(
     return np.cumsum(path)[:-1]
 
 
+@validated
 def pair_diameter_of(
     dichotomies: Dichotomies, baseline: Dichotomy, positives: Counts, negatives: Counts, tolerance: int
 ) -> int:

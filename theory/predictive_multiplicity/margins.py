@@ -9,11 +9,13 @@ and for a dichotomy that is not one 0 or 1 per row.
 
 from collections.abc import Sequence
 from fractions import Fraction
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
 
+from theory.arguments import validated
 from theory.domain import check_non_negative
 from theory.predictive_multiplicity._validation import (
     Dichotomy,
@@ -22,6 +24,7 @@ from theory.predictive_multiplicity._validation import (
     checked_dichotomy,
     coprime,
     integer_points,
+    shown,
 )
 
 
@@ -36,6 +39,7 @@ class RealisabilityCertificate(NamedTuple):
     circuit: Vector | None
 
 
+@validated
 def big_m(rows: Real[np.ndarray, "rows features"], margin: float | int) -> Float[np.ndarray, " rows"]:
     """Smallest M_u = gamma + max(1, |u|_inf) for which -<w, (1, u)> >= gamma - M_u binds no w with |w|_1 <= 1.
 
@@ -46,6 +50,7 @@ def big_m(rows: Real[np.ndarray, "rows features"], margin: float | int) -> Float
     return margin + np.abs(rows.astype(np.float64)).max(axis=1, initial=1)
 
 
+@validated
 def largest_margin(
     dichotomy: Dichotomy, rows: Real[np.ndarray, "rows features"]
 ) -> tuple[float, Float[np.ndarray, " dim"]]:
@@ -69,14 +74,18 @@ def largest_margin(
         bounds=(0, None),
         method="highs",
     )
+    if solved.x is None:
+        raise ValueError(f"rows must be of a size that the solver can handle, got up to {np.abs(rows).max():.3g}")
     return max(0.0, float(solved.x[-1])), solved.x[:dim] - solved.x[dim:-1]
 
 
+@validated
 def is_realisable_exactly(dichotomy: Dichotomy, rows: Real[np.ndarray, "rows features"]) -> bool:
     """Tell whether the dichotomy is linear, in exact rational arithmetic; floats are taken at their exact value."""
     return realisability_certificate(dichotomy, rows).weights is not None
 
 
+@validated
 def realisability_certificate(
     dichotomy: Dichotomy, rows: Real[np.ndarray, "rows features"]
 ) -> RealisabilityCertificate:
@@ -106,15 +115,18 @@ def realisability_certificate(
     return RealisabilityCertificate(None, coprime(circuit))
 
 
+@validated
 def circuit_row(circuit: Sequence[int] | Int[np.ndarray, " rows"]) -> tuple[Int[np.ndarray, " rows"], int, int]:
     """Coefficients, lower and upper end of the row that a circuit puts on every linear dichotomy b.
 
     1 <= #{u in C : b_u = 1[c_u > 0]} <= |C| - 1 is lower <= sum_u sign(c_u) b_u <= upper. For a parallelogram
     u1 + u2 = u3 + u4 it reads -1 <= b_1 + b_2 - b_3 - b_4 <= 1. `ValueError` unless entries of both signs occur.
     """
+    if not all(isinstance(entry, Integral) for entry in circuit):
+        raise TypeError(f"circuit must hold integers, got {circuit!r:.200}")
     coefficients = np.array([int(entry > 0) - int(entry < 0) for entry in circuit], dtype=np.int64)
     if not (np.any(coefficients > 0) and np.any(coefficients < 0)):
-        raise ValueError(f"circuit must have entries of both signs, got {circuit}")
+        raise ValueError(f"circuit must have entries of both signs, got {shown(np.asarray(circuit))}")
     below = int(np.sum(coefficients < 0))
     return coefficients, 1 - below, int(np.sum(coefficients > 0)) - 1
 

@@ -13,16 +13,20 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_finite
+from theory.predictive_multiplicity._validation import shown
 
 Menus = Sequence[Float[np.ndarray, " _"]]
 
 
+@validated
 def recourse_exists(score: float | int, weights: Float[np.ndarray, " features"], actions: Menus) -> bool:
     """Tell whether some choice of actions is granted: s + sum_j max_k w_j a_jk >= 0."""
     return _granted(score, _gains(score, weights, actions))
 
 
+@validated
 def cheapest_largest_cost(
     score: float | int, weights: Float[np.ndarray, " features"], actions: Menus, costs: Menus
 ) -> float:
@@ -35,6 +39,7 @@ def cheapest_largest_cost(
     return np.inf
 
 
+@validated
 def cheapest_total_cost(
     score: float | int, weights: Float[np.ndarray, " features"], actions: Menus, costs: Menus
 ) -> float:
@@ -55,6 +60,7 @@ def cheapest_total_cost(
     return float(paid[reached >= 0].min(initial=np.inf))
 
 
+@validated
 def total_cost_relaxation(
     score: float | int, weights: Float[np.ndarray, " features"], actions: Menus, costs: Menus
 ) -> float:
@@ -77,9 +83,15 @@ def total_cost_relaxation(
         b_eq=np.ones(len(gains)),
         method="highs",
     )
+    if solved.fun is None:
+        raise ValueError(
+            "weights and actions must be of a size that the solver can handle, "
+            f"got {shown(weights)} and {_listed(actions)}"
+        )
     return float(solved.fun)
 
 
+@validated
 def safe_tie_breaker(costs: Menus) -> float:
     """Largest epsilon for which min (max_j c_j + epsilon sum_j c_j) still has the least largest cost.
 
@@ -93,6 +105,7 @@ def safe_tie_breaker(costs: Menus) -> float:
     return float(np.diff(distinct).min() / sum(cost.max() for cost in costs))
 
 
+@validated
 def unbounded_recourse(
     score: float | int, weights: Float[np.ndarray, " features"], norm_order: float | int
 ) -> tuple[float, Float[np.ndarray, " features"]]:
@@ -116,6 +129,7 @@ def unbounded_recourse(
     return float(-score / (largest * np.sum(relative**dual) ** (1 / dual))), action
 
 
+@validated
 def percentile_shifts(
     population: Float[np.ndarray, " people"], value: float | int, actions: Float[np.ndarray, " actions"]
 ) -> Float[np.ndarray, " actions"]:
@@ -124,6 +138,7 @@ def percentile_shifts(
     return np.abs(moved - rank)
 
 
+@validated
 def log_percentile_shifts(
     population: Float[np.ndarray, " people"], value: float | int, actions: Float[np.ndarray, " actions"]
 ) -> Float[np.ndarray, " actions"]:
@@ -134,7 +149,7 @@ def log_percentile_shifts(
     rank, moved = _percentiles(population, value, actions)
     if np.any(actions < 0) or rank == 1:
         raise ValueError(
-            f"actions must be non-negative and value below the population's largest, got {actions} from {value}"
+            f"actions must be non-negative and value below the population's largest, got {shown(actions)} from {value}"
         )
     return np.log1p(-rank) - np.log1p(-moved, out=np.full(moved.shape, -np.inf), where=moved < 1)
 
@@ -156,22 +171,26 @@ def _gains(
     if len(weights) == 0 or len(actions) != len(weights):
         raise ValueError(f"actions must hold one menu for each of the {len(weights)} features, got {len(actions)}")
     if not all(np.all(np.isfinite(menu)) and np.any(menu == 0) for menu in actions):
-        raise ValueError(f"every menu of actions must be finite and offer 0, got {actions}")
+        raise ValueError(f"every menu of actions must be finite and offer 0, got {_listed(actions)}")
     return [weight * menu for weight, menu in zip(weights, actions, strict=True)]
 
 
 def _check_costs(actions: Menus, costs: Menus) -> None:
     if [len(cost) for cost in costs] != [len(menu) for menu in actions]:
-        raise ValueError(f"costs must hold one cost for each action, got {costs} for {actions}")
+        raise ValueError(f"costs must hold one cost for each action, got {_listed(costs)} for {_listed(actions)}")
     _check_non_negative(costs)
     if not all(cost[menu == 0].min() == 0 for cost, menu in zip(costs, actions, strict=True)):
-        raise ValueError(f"every menu must offer its action 0 at cost 0, got {costs} for {actions}")
+        raise ValueError(f"every menu must offer its action 0 at cost 0, got {_listed(costs)} for {_listed(actions)}")
 
 
 def _check_non_negative(costs: Menus) -> None:
     if not all(np.all(np.isfinite(cost) & (cost >= 0)) for cost in costs):
-        raise ValueError(f"costs must be finite and non-negative, got {costs}")
+        raise ValueError(f"costs must be finite and non-negative, got {_listed(costs)}")
 
 
 def _granted(score: float | int, gains: Sequence[Float[np.ndarray, " _"]]) -> bool:
     return sum((float(gain.max()) for gain in gains), float(score)) >= 0
+
+
+def _listed(menus: Menus) -> str:
+    return ", ".join(shown(menu) for menu in menus)

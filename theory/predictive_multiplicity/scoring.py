@@ -15,11 +15,17 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
+from theory.arguments import validated
 from theory.domain import check_at_least, check_finite, check_non_negative, check_open_fraction
+from theory.predictive_multiplicity._validation import shown
 
 Features = Real[np.ndarray, "points coefficients"]
 Labels = Real[np.ndarray, " points"]
 Box = Int[np.ndarray, " coefficients"]
+
+
+_MOST_BITS = 10**6  # of a count
+_LARGEST_SIEVE = 10**6  # multiples of every number up to it are counted
 
 
 class ScoringOptimum(NamedTuple):
@@ -30,6 +36,7 @@ class ScoringOptimum(NamedTuple):
     errors: Int[np.ndarray, " optima"]
 
 
+@validated
 def scoring_errors(
     coefficients: Int[np.ndarray, "vectors coefficients"], features: Features, labels: Labels
 ) -> Int[np.ndarray, " vectors"]:
@@ -38,6 +45,7 @@ def scoring_errors(
     return np.sum(coefficients @ features.T * labels <= 0, axis=1)
 
 
+@validated
 def brute_force_optimum(
     features: Features,
     labels: Labels,
@@ -70,6 +78,7 @@ def brute_force_optimum(
     return ScoringOptimum(least, vectors[optimal], triples[optimal, 0])
 
 
+@validated
 def scoring_big_m(
     features: Features, labels: Labels, lower: Box, upper: Box, margin: float | int
 ) -> Float[np.ndarray, " points"]:
@@ -85,6 +94,7 @@ def scoring_big_m(
     return margin - np.minimum(signed * lower, signed * upper).sum(axis=1).astype(np.float64)
 
 
+@validated
 def accuracy_preserving_penalty(n: int, n_coefficients: int) -> Fraction:
     """1 / (N P): with any smaller C_0 (and C_1 = 0) the optimum has the fewest errors, and among those the least l0."""
     check_at_least("n", n, 1)
@@ -92,6 +102,7 @@ def accuracy_preserving_penalty(n: int, n_coefficients: int) -> Fraction:
     return Fraction(1, n * n_coefficients)
 
 
+@validated
 def pareto_penalty(n: int, sparsity_penalty: Fraction | int, bounds: Box) -> Fraction:
     """min(1 / N, C_0) / sum_j Lambda_j: any smaller C_1 > 0 has a Pareto-optimal pair of errors and l0 at its optimum.
 
@@ -104,6 +115,7 @@ def pareto_penalty(n: int, sparsity_penalty: Fraction | int, bounds: Box) -> Fra
     return min(Fraction(1, n), Fraction(sparsity_penalty)) / _total(bounds)
 
 
+@validated
 def tie_breaking_penalty(n: int, sparsity_penalty: Fraction | int, bounds: Box) -> Fraction:
     """With any smaller C_1 the optimum minimises #errors + N C_0 l0, and the l1 norm only breaks ties.
 
@@ -112,10 +124,14 @@ def tie_breaking_penalty(n: int, sparsity_penalty: Fraction | int, bounds: Box) 
     check_at_least("n", n, 1)
     _check_penalty("sparsity_penalty", sparsity_penalty)
     step = n * Fraction(sparsity_penalty)
-    gaps = [abs(step * b - a) for b in range(len(bounds) + 1) for a in range(n + 1)]
+    nearest = [
+        (step * b, min(max(math.floor(step * b) + aside, 0), n)) for b in range(len(bounds) + 1) for aside in (-1, 0, 1)
+    ]
+    gaps = [abs(value - a) for value, a in nearest]
     return min(gap for gap in gaps if gap > 0) / (n * _total(bounds))
 
 
+@validated
 def sufficient_resolution(features: Features, coefficients: Float[np.ndarray, " coefficients"]) -> float:
     """X_max sqrt(P) / (2 gamma_min): rounded to any integer scale Lambda above it, rho classifies every point alike.
 
@@ -128,6 +144,7 @@ def sufficient_resolution(features: Features, coefficients: Float[np.ndarray, " 
     return float(largest * math.sqrt(len(coefficients)) / (2 * margin)) if margin > 0 else math.inf
 
 
+@validated
 def rounded_coefficients(
     coefficients: Float[np.ndarray, " coefficients"], resolution: int
 ) -> Int[np.ndarray, " coefficients"]:
@@ -136,19 +153,28 @@ def rounded_coefficients(
     return np.rint(resolution * _unit(coefficients)).astype(np.int64)
 
 
+@validated
 def box_count(bound: int, n_coefficients: int) -> int:
     """(2 Lambda + 1)^P, the integer vectors with entries in -Lambda, ..., Lambda = `bound`."""
     check_at_least("bound", bound, 1)
     check_at_least("n_coefficients", n_coefficients, 1)
+    if n_coefficients * bound.bit_length() > _MOST_BITS:
+        raise ValueError(
+            f"bound and n_coefficients must give a count of at most {_MOST_BITS} bits, got numbers of "
+            f"{bound.bit_length()} and {n_coefficients.bit_length()} bits"
+        )
     return (2 * bound + 1) ** n_coefficients
 
 
+@validated
 def coprime_count(bound: int, n_coefficients: int) -> int:
     """How many of them have greatest common divisor 1: enough for every classifier but the one of zero scores.
 
     By inclusion and exclusion of the multiples of every d <= Lambda, largest first.
     """
     check_at_least("bound", bound, 1)
+    if bound > _LARGEST_SIEVE:
+        raise ValueError(f"bound must be at most {_LARGEST_SIEVE}, got a number of {bound.bit_length()} bits")
     counts: dict[int, int] = {}
     for divisor in range(bound, 0, -1):
         multiples = box_count(bound // divisor, n_coefficients) - 1
@@ -156,6 +182,7 @@ def coprime_count(bound: int, n_coefficients: int) -> int:
     return counts[1]
 
 
+@validated
 def occam_bound(n_classifiers: int, n: int, failure: float) -> float:
     """sqrt((log |L| + log(1 / delta)) / (2 N)): how far a risk may exceed its empirical value, over all of L.
 
@@ -177,7 +204,7 @@ def _unit(coefficients: Float[np.ndarray, " coefficients"]) -> Float[np.ndarray,
 
 def _total(bounds: Box) -> int:
     if len(bounds) == 0 or bounds.min() < 0 or bounds.max() < 1:
-        raise ValueError(f"bounds must be non-negative integers, not all zero, got {bounds}")
+        raise ValueError(f"bounds must be non-negative integers, not all zero, got {shown(bounds)}")
     return int(bounds.sum())
 
 
@@ -189,13 +216,15 @@ def _check_points(features: Features, labels: Labels) -> None:
     _check_features(features)
     correct: Bool[np.ndarray, " points"] = np.abs(labels) == 1
     if len(labels) != len(features) or not np.all(correct):
-        raise ValueError(f"labels must be -1 or 1, one for each of the {len(features)} points, got {labels}")
+        raise ValueError(f"labels must be -1 or 1, one for each of the {len(features)} points, got {shown(labels)}")
 
 
 def _check_box(features: Features, lower: Box, upper: Box) -> None:
     n_coefficients = features.shape[1]
     if lower.shape != (n_coefficients,) or upper.shape != (n_coefficients,) or np.any(lower > upper):
-        raise ValueError(f"lower must not exceed upper, {n_coefficients} entries each, got {lower} and {upper}")
+        raise ValueError(
+            f"lower must not exceed upper, {n_coefficients} entries each, got {shown(lower)} and {shown(upper)}"
+        )
 
 
 def _check_penalty(name: str, penalty: Fraction | int) -> None:

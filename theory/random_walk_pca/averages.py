@@ -7,12 +7,14 @@ averaging and momentum and the Bessel law of the running mean are derived here. 
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.random_walk_pca._roots import bisect
 from theory.random_walk_pca._validation import check_components, check_points
 from theory.random_walk_pca.momentum import momentum_impulse_response
 from theory.random_walk_pca.spectrum import eigenvalues
 
 
+@validated
 def exponential_average_impulse_response(n_points: int, decay: float | int) -> Float[np.ndarray, " points"]:
     """Response of y_t = beta y_{t-1} + (1 - beta) x_t, y_0 = 0, to the steps of the walk x: 1 - beta^m.
 
@@ -24,6 +26,7 @@ def exponential_average_impulse_response(n_points: int, decay: float | int) -> F
     return (1 - decay) * momentum_impulse_response(n_points, decay)
 
 
+@validated
 def running_mean_wavenumbers(n_components: int) -> Float[np.ndarray, " components"]:
     """Roots z_k of the law of the running mean (1/t) sum_{s <= t} x_s of a walk, just above (k + 1/2) pi.
 
@@ -42,16 +45,19 @@ def running_mean_wavenumbers(n_components: int) -> Float[np.ndarray, " component
     return bisect(secular, (index + 0.25) * np.pi, (index + 0.75) * np.pi, -((-1.0) ** index))
 
 
+@validated
 def running_mean_eigenvalues(n_components: int) -> Float[np.ndarray, " components"]:
     """Limits 16 / z_k^4 of lambda_k for the running mean, in units of T^2 times the step variance; they sum to 1/27."""
     return 16 / running_mean_wavenumbers(n_components) ** 4
 
 
+@validated
 def running_mean_explained_variance_ratio(n_components: int) -> Float[np.ndarray, " components"]:
     """Limits rho_k = 432 / z_k^4 of the explained variance ratios of the running mean: .8357, .1126, .0294, ..."""
     return 27 * running_mean_eigenvalues(n_components)
 
 
+@validated
 def subsampled_eigenvalues(n_points: int, stride: int) -> Float[np.ndarray, " components"]:
     """Eigenvalues of a walk of which every `stride`-th of `n_points` points is recorded: a walk of longer steps.
 

@@ -9,10 +9,12 @@ dimension only.
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.domain import check_positive
 from theory.random_walk_pca._validation import check_points, check_spectrum
 
 
+@validated
 def laplacian_resolvent_trace(shift: float | int, n_points: int) -> float:
     """sum_{k=1}^{T-1} 1 / (theta_k + m) = (T coth(T phi) - coth phi) / (2 sinh phi), cosh phi = 1 + m/2, m = `shift`.
 
@@ -28,6 +30,7 @@ def laplacian_resolvent_trace(shift: float | int, n_points: int) -> float:
     return float(numerator / (2 * sinhc))
 
 
+@validated
 def companion_equation(companion: float | int, n_points: int, dim: float | int) -> float:
     """Z = -1/m + (1/d) sum_k 1 / (theta_k + m): the inverse of the companion Stieltjes transform m(z), at m > 0.
 
@@ -38,6 +41,7 @@ def companion_equation(companion: float | int, n_points: int, dim: float | int) 
     return -1 / companion + laplacian_resolvent_trace(companion, n_points) / dim
 
 
+@validated
 def companion_equation_limit(companion: float | int, dim: float | int) -> float:
     """T -> infinity form z = -1/m + (sqrt(m) coth sqrt(m) - 1) / (2 d m), with z in units of T^2 and m of T^-2.
 
@@ -48,6 +52,7 @@ def companion_equation_limit(companion: float | int, dim: float | int) -> float:
     return -1 / companion + _langevin_slope(float(np.sqrt(companion))) / (2 * dim)
 
 
+@validated
 def companion_stieltjes(z: float | int, n_points: int, dim: float | int) -> float:
     """Companion Stieltjes transform m(z) of the isotropic walk at real z < 0: the large-T, large-d limit of
     Tr (X^T C X / d - z)^(-1) / d over d dimensions, with X of unit step variance in every coordinate.
@@ -67,6 +72,7 @@ def companion_stieltjes(z: float | int, n_points: int, dim: float | int) -> floa
     return float(brentq(residual, least / 2, -2 / z, xtol=1e-300, rtol=1e-15))
 
 
+@validated
 def lower_edge_leading_order(n_points: int, dim: float | int) -> float:
     """Lower edge T^2 / (16 d (d + 1/2)) of the d eigenvalues of X^T C X / d, for 1 << d << T.
 
@@ -78,6 +84,7 @@ def lower_edge_leading_order(n_points: int, dim: float | int) -> float:
     return n_points**2 / (16 * dim * (dim + 0.5))
 
 
+@validated
 def separable_equivalent(
     z: float | int, eigenvalues: Float[np.ndarray, " spectrum"], noise_spectrum: Float[np.ndarray, " dimensions"]
 ) -> tuple[float, float]:
@@ -105,6 +112,7 @@ def separable_equivalent(
     return float(delta), other(delta)
 
 
+@validated
 def separable_resolvent_trace(
     z: float | int, eigenvalues: Float[np.ndarray, " spectrum"], noise_spectrum: Float[np.ndarray, " dimensions"]
 ) -> float:

@@ -11,11 +11,13 @@ rank, and in units of the step variance. Values out of range raise `ValueError`.
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.random_walk_pca._roots import bisect
 from theory.random_walk_pca._validation import check_points
 from theory.random_walk_pca.spectrum import eigenvalues, laplacian_eigenvalues, total_variance
 
 
+@validated
 def drift_coefficients(n_points: int) -> Float[np.ndarray, " components"]:
     """Coefficients of the centred time tau in the cosines, up to sign: r_k = sqrt(2/T) cot(pi k/2T) / (2 sin(pi k/2T)).
 
@@ -27,6 +29,7 @@ def drift_coefficients(n_points: int) -> Float[np.ndarray, " components"]:
     return np.where(index % 2 == 1, np.sqrt(2 / n_points) * 2 * cosine / laplacian_eigenvalues(n_points), 0.0)
 
 
+@validated
 def drift_eigenvalues(n_points: int, drift_ratio: float | int) -> Float[np.ndarray, " components"]:
     """Population eigenvalues by mode: 1 / theta_k for even k, and for odd k the root above 1 / theta_k of
     (|mu|^2 / tr Sigma) sum_{j odd} r_j^2 / (lambda - 1 / theta_j) = 1.
@@ -45,12 +48,14 @@ def drift_eigenvalues(n_points: int, drift_ratio: float | int) -> Float[np.ndarr
     return spectrum
 
 
+@validated
 def drift_explained_variance_ratio(n_points: int, drift_ratio: float | int) -> Float[np.ndarray, " components"]:
     """Population explained variance ratios by mode; the total variance is (T^2 - 1)/6 + drift_ratio T (T^2 - 1)/12."""
     drift_variance = drift_ratio * n_points * (n_points**2 - 1) / 12
     return drift_eigenvalues(n_points, drift_ratio) / (total_variance(n_points) + drift_variance)
 
 
+@validated
 def drift_strength(n_points: int, drift_ratio: float | int) -> float:
     """Control parameter g = |mu|^2 T / tr(Sigma); drift dominates the first component when it is far above
     `drift_dominance_threshold`.
@@ -60,6 +65,7 @@ def drift_strength(n_points: int, drift_ratio: float | int) -> float:
     return float(drift_ratio * n_points)
 
 
+@validated
 def drift_dominance_threshold(n_points: int) -> float:
     """The g at which the variance of the drift alone, |mu|^2 sum tau_t^2, equals lambda_1 of the walk; to 12 / pi^2."""
     return float(12 * eigenvalues(n_points)[0] / (n_points**2 - 1))

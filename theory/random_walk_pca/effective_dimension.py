@@ -4,13 +4,16 @@ Derived here. Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) ask for a noise
 the number of steps; what the leading components feel is the effective dimension below, whatever that number.
 """
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_positive
+from theory.arguments import validated
 from theory.random_walk_pca._validation import check_spectrum
 
 
+@validated
 def effective_dimension(noise_spectrum: Float[np.ndarray, " dimensions"]) -> float:
     """Effective dimension (tr Sigma)^2 / tr(Sigma^2) of noise with covariance eigenvalues `noise_spectrum`, in [1, d].
 
@@ -30,6 +33,13 @@ def combined_dimension(*dimensions: float | int) -> float:
     """
     if not dimensions:
         raise ValueError("dimensions must hold at least one value, got none")
+    numbers: Any = list(dimensions)
+    return _combined(numbers)
+
+
+@validated
+def _combined(dimensions: Float[np.ndarray, " dimensions"]) -> float:
     for dimension in dimensions:
-        check_positive("every dimension", dimension)
-    return 1 / sum(1 / dimension for dimension in dimensions)
+        if not (np.isfinite(dimension) and dimension > 0):
+            raise ValueError(f"every dimension must be finite and positive, got {dimension:g} among dimensions")
+    return float(1 / sum(1 / dimension for dimension in dimensions))

@@ -17,10 +17,12 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_positive
+from theory.arguments import validated
+from theory.domain import check_integer, check_positive
 from theory.random_walk_pca._validation import check_components, check_spectrum
 
 
+@validated
 def eigenvalue_bias(
     eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int, n_components: int
 ) -> Float[np.ndarray, " components"]:
@@ -34,6 +36,7 @@ def eigenvalue_bias(
     return np.sum(ratio * gain, axis=1) / dim
 
 
+@validated
 def eigenvalue_bias_second_order(
     eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int, n_components: int
 ) -> Float[np.ndarray, " components"]:
@@ -46,6 +49,7 @@ def eigenvalue_bias_second_order(
     return np.sum(ratio**2 * gain**3, axis=1) / dim**2
 
 
+@validated
 def eigenvalue_variance(
     eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int, n_components: int
 ) -> Float[np.ndarray, " components"]:
@@ -58,6 +62,7 @@ def eigenvalue_variance(
     return 2 / dim * (1 - np.sum((ratio * gain) ** 2, axis=1) / dim)
 
 
+@validated
 def mean_explained_variance_ratio(
     eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int, n_components: int
 ) -> Float[np.ndarray, " components"]:
@@ -72,6 +77,7 @@ def mean_explained_variance_ratio(
     return leading * (1 + bias + 2 * (np.sum(ratios**2) - leading) / dim)
 
 
+@validated
 def explained_variance_ratio_second_order(
     eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int, n_components: int
 ) -> Float[np.ndarray, " components"]:
@@ -93,6 +99,7 @@ def explained_variance_ratio_second_order(
     return leading * (eigenvalue_term - with_trace + with_trace_squared + of_trace) / dim**2
 
 
+@validated
 def explained_variance_ratio_std(
     eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int
 ) -> Float[np.ndarray, " spectrum"]:
@@ -109,6 +116,7 @@ def explained_variance_ratio_std(
     return ratios * np.sqrt(2 / dim * ((1 - ratios) ** 2 + others))
 
 
+@validated
 def explained_variance_sum_std(
     eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int, components: Sequence[int]
 ) -> float:
@@ -122,7 +130,9 @@ def explained_variance_sum_std(
     check_spectrum("eigenvalues", eigenvalues)
     chosen = np.zeros(eigenvalues.size, dtype=bool)
     for component in components:
-        check_components(component, eigenvalues.size)
+        check_integer("each of components", component)
+        if not 1 <= component <= eigenvalues.size:
+            raise ValueError(f"components must be between 1 and {eigenvalues.size}, got {component}")
         chosen[component - 1] = True
     if chosen.sum() != len(components):
         raise ValueError(f"components must be distinct, got {components}")
@@ -133,6 +143,7 @@ def explained_variance_sum_std(
     return float(np.sqrt(2 / dim * variance))
 
 
+@validated
 def overlap_deficit(
     eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int, n_components: int
 ) -> Float[np.ndarray, " components"]:
@@ -146,12 +157,13 @@ def overlap_deficit(
     if n_components > np.sqrt(dim):
         warnings.warn(
             f"PC {n_components} is not expected to be a cosine: it lies beyond sqrt(dim) = {np.sqrt(dim):.3g}",
-            stacklevel=2,
+            stacklevel=3,
         )
     ratio, gain = _relative_gaps(eigenvalues, n_components)
     return np.sum(ratio * gain**2, axis=1) / dim
 
 
+@validated
 def overlap_deficit_second_order(
     eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int, n_components: int
 ) -> Float[np.ndarray, " components"]:
@@ -166,6 +178,7 @@ def overlap_deficit_second_order(
     return (3 * fourth - 2 * third + second - first * second) / dim**2
 
 
+@validated
 def required_dimension(
     eigenvalues: Float[np.ndarray, " spectrum"], tolerance: float, standard_errors: float | int = 5
 ) -> Float[np.ndarray, " spectrum"]:
@@ -204,5 +217,5 @@ def _warn_below_thirty(dim: float | int) -> None:
         warnings.warn(
             f"dim = {dim:.3g} is below 30: the finite-dimension scatter exceeds 7 % on the first ratio of a walk, "
             "and first order is not reliable",
-            stacklevel=3,
+            stacklevel=4,
         )

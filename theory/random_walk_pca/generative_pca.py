@@ -7,9 +7,11 @@ is beta > 0; sizes out of range raise `ValueError`.
 
 import numpy as np
 
-from theory.domain import check_positive
+from theory.arguments import validated
+from theory.domain import check_at_least, check_positive
 
 
+@validated
 def spiked_direction_error(subspace_dim: int, n_samples: int, spike: float | int) -> float:
     """Root mean square of |v_hat - v| after projection on a known subspace of `subspace_dim` dimensions that holds v.
 
@@ -17,10 +19,11 @@ def spiked_direction_error(subspace_dim: int, n_samples: int, spike: float | int
     for PCA without a generator, as long as d << m; see `spiked_pca_overlap` beyond that.
     """
     check_positive("spike", spike)
-    _check_sizes(subspace_dim, n_samples)
+    _check_sizes("subspace_dim", subspace_dim, n_samples)
     return float(np.sqrt((1 + spike) * (subspace_dim - 1) / (spike**2 * n_samples)))
 
 
+@validated
 def spiked_pca_overlap(dim: int, n_samples: int, spike: float | int) -> float:
     """Limit of (v_hat . v)^2 for PCA without a generator as d and m grow with g = d / m fixed.
 
@@ -28,13 +31,11 @@ def spiked_pca_overlap(dim: int, n_samples: int, spike: float | int) -> float:
     sqrt(2 - 2 sqrt(overlap)). Source: Baik, Ben Arous & Péché 2005; Paul 2007.
     """
     check_positive("spike", spike)
-    _check_sizes(dim, n_samples)
+    _check_sizes("dim", dim, n_samples)
     aspect = dim / n_samples
     return max(0.0, (1 - aspect / spike**2) / (1 + aspect / spike))
 
 
-def _check_sizes(dim: int, n_samples: int) -> None:
-    if dim < 1:
-        raise ValueError(f"the dimension must be at least 1, got {dim}")
-    if n_samples < 1:
-        raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+def _check_sizes(name: str, dim: int, n_samples: int) -> None:
+    check_at_least(f"{name} as a dimension", dim, 1)
+    check_at_least("n_samples", n_samples, 1)

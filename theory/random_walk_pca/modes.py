@@ -9,10 +9,12 @@ step variance tr(Sigma).
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components, check_points
 from theory.random_walk_pca.spectrum import eigenvalues
 
 
+@validated
 def cosine_modes(n_points: int, n_components: int) -> Float[np.ndarray, "points components"]:
     """Exact eigenvectors u_k(t) = sqrt(2/T) cos(pi k (t - 1/2) / T) of the centred walk (DCT-II), orthonormal columns.
 
@@ -24,6 +26,7 @@ def cosine_modes(n_points: int, n_components: int) -> Float[np.ndarray, "points 
     return np.sqrt(2 / n_points) * np.cos(np.outer(phase, np.arange(1, n_components + 1)))
 
 
+@validated
 def sine_modes(n_points: int, n_components: int) -> Float[np.ndarray, "steps components"]:
     """What the steps between consecutive points see: w_k(j) = sqrt(2/T) sin(pi k j / T), j = 1, ..., T - 1 (DST-I).
 
@@ -36,6 +39,7 @@ def sine_modes(n_points: int, n_components: int) -> Float[np.ndarray, "steps com
     return np.sqrt(2 / n_points) * np.sin(np.outer(phase, np.arange(1, n_components + 1)))
 
 
+@validated
 def scores(n_points: int, n_components: int) -> Float[np.ndarray, "points components"]:
     """PC scores p_k(t) = sqrt(lambda_k) u_k(t) of the infinite-dimensional walk, up to one sign per component.
 
@@ -44,6 +48,7 @@ def scores(n_points: int, n_components: int) -> Float[np.ndarray, "points compon
     return np.sqrt(eigenvalues(n_points)[:n_components]) * cosine_modes(n_points, n_components)
 
 
+@validated
 def score_amplitudes(n_points: int, n_components: int) -> Float[np.ndarray, " components"]:
     """Amplitudes b_k = sqrt(2 lambda_k / T) of the cosines that the scores follow, tending to sqrt(2T) / (pi k).
 
@@ -54,6 +59,7 @@ def score_amplitudes(n_points: int, n_components: int) -> Float[np.ndarray, " co
     return np.sqrt(2 * eigenvalues(n_points)[:n_components] / n_points)
 
 
+@validated
 def chebyshev_scores(
     first_score: Float[np.ndarray, " points"], n_components: int
 ) -> Float[np.ndarray, "points components"]:
@@ -69,6 +75,7 @@ def chebyshev_scores(
     return np.cos(np.outer(np.arccos(first_score), np.arange(1, n_components + 1)))
 
 
+@validated
 def trajectory_covariance(n_points: int) -> Float[np.ndarray, "points points"]:
     """Covariance over time of the centred walk, K[s, t] = min(s, t) - m_s - m_t + (T+1)(2T+1)/(6T).
 
@@ -82,6 +89,7 @@ def trajectory_covariance(n_points: int) -> Float[np.ndarray, "points points"]:
     return np.minimum.outer(time, time) - np.add.outer(row_mean, row_mean) + overall_mean
 
 
+@validated
 def squared_distances(n_points: int) -> Float[np.ndarray, "points points"]:
     """Squared distances |x_s - x_t|^2 = |s - t| of the infinite-dimensional walk, which the scores reproduce exactly.
 
@@ -92,14 +100,18 @@ def squared_distances(n_points: int) -> Float[np.ndarray, "points points"]:
     return np.abs(np.subtract.outer(time, time))
 
 
+@validated
 def cosine_content(modes: Float[np.ndarray, "points components"]) -> Float[np.ndarray, " components"]:
     """Squared overlap in [0, 1] of column k with the cosine u_k of the walk; columns need not be normalised.
 
     Hess 2000 (Phys. Rev. E 62, 8438) reads a content near one as a sign of random diffusion. `ValueError` if there are
     fewer than two points, more than T - 1 columns, or a column that is zero or not finite.
     """
+    n_points, n_components = modes.shape
+    if not 1 <= n_components < n_points:
+        raise ValueError(f"modes must be n_points x n_components with 1 <= n_components < n_points, got {modes.shape}")
     norms = np.linalg.norm(modes, axis=0)
     if not np.all(np.isfinite(norms)) or np.any(norms == 0):
         raise ValueError(f"modes must have finite, non-zero columns, got column norms {norms}")
-    overlaps = np.sum(modes / norms * cosine_modes(*modes.shape), axis=0)
+    overlaps = np.sum(modes / norms * cosine_modes(n_points, n_components), axis=0)
     return overlaps**2

@@ -9,11 +9,13 @@ Variances are in units of the step variance.
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components, check_momentum, check_points
 from theory.random_walk_pca.processes import toeplitz_eigenvalues, toeplitz_total_variance
 from theory.random_walk_pca.spectrum import explained_variance_ratio_limit, laplacian_eigenvalues
 
 
+@validated
 def momentum_impulse_response(n_points: int, momentum: float | int) -> Float[np.ndarray, " points"]:
     """Response h_m = (1 - gamma^m) / (1 - gamma) of the position, m = 1, ..., T, and h_m = m at gamma = 1.
 
@@ -24,12 +26,14 @@ def momentum_impulse_response(n_points: int, momentum: float | int) -> Float[np.
     return np.cumsum(float(momentum) ** np.arange(n_points))
 
 
+@validated
 def momentum_explained_variance_ratio(n_points: int, momentum: float | int) -> Float[np.ndarray, " components"]:
     """Exact population ratios rho_k, k = 1, ..., T - 1, from the numerical spectrum of the exact covariance."""
     response = momentum_impulse_response(n_points, momentum)
     return toeplitz_eigenvalues(response) / toeplitz_total_variance(response)
 
 
+@validated
 def momentum_circulant_eigenvalues(n_points: int, momentum: float | int) -> Float[np.ndarray, " components"]:
     """Circulant approximation 1 / (theta_k ((1 - gamma)^2 + gamma theta_k)) of the eigenvalues, with cosines unchanged.
 
@@ -40,6 +44,7 @@ def momentum_circulant_eigenvalues(n_points: int, momentum: float | int) -> Floa
     return 1 / (laplacian * ((1 - momentum) ** 2 + momentum * laplacian))
 
 
+@validated
 def momentum_explained_variance_ratio_rate(
     n_points: int, momentum: float | int, n_components: int
 ) -> Float[np.ndarray, " components"]:
@@ -53,6 +58,7 @@ def momentum_explained_variance_ratio_rate(
     return explained_variance_ratio_limit(n_components) * (1 + correction)
 
 
+@validated
 def momentum_crossover_index(n_points: int, momentum: float | int) -> float:
     """Component T (1 - gamma) / (pi sqrt(gamma)) below which lambda_k falls as k^-2 and beyond which as k^-4.
 
@@ -63,6 +69,7 @@ def momentum_crossover_index(n_points: int, momentum: float | int) -> float:
     return n_points * (1 - momentum) / (np.pi * float(np.sqrt(momentum))) if momentum > 0 else np.inf
 
 
+@validated
 def integrated_walk_wavenumbers(n_components: int) -> Float[np.ndarray, " components"]:
     """Positive roots mu_k of tan mu + tanh mu = 0, just above (k - 1/4) pi: the gamma -> 1 limit of the spectrum.
 
@@ -77,11 +84,13 @@ def integrated_walk_wavenumbers(n_components: int) -> Float[np.ndarray, " compon
     return roots
 
 
+@validated
 def integrated_walk_explained_variance_ratio(n_components: int) -> Float[np.ndarray, " components"]:
     """Ratios rho_k = 30 / mu_k^4 of the integrated walk as T grows: 0.9589 in the first component, not one."""
     return 30 / integrated_walk_wavenumbers(n_components) ** 4
 
 
+@validated
 def integrated_walk_modes(
     times: Float[np.ndarray, " times"], n_components: int
 ) -> Float[np.ndarray, "times components"]:

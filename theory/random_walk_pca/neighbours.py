@@ -8,9 +8,11 @@ Variances are in units of the step variance; `n_points` is T >= 2, else `ValueEr
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components, check_points
 
 
+@validated
 def uncentred_eigenvalues(n_points: int) -> Float[np.ndarray, " points"]:
     """Eigenvalues 1 / (4 sin^2(pi (2k - 1) / (2 (2T + 1)))), k = 1, ..., T, of the walk that is not centred.
 
@@ -20,6 +22,7 @@ def uncentred_eigenvalues(n_points: int) -> Float[np.ndarray, " points"]:
     return 1 / (4 * np.sin(_uncentred_frequencies(n_points) / 2) ** 2)
 
 
+@validated
 def uncentred_modes(n_points: int) -> Float[np.ndarray, "points points"]:
     """Orthonormal eigenvectors 2 / sqrt(2T + 1) sin(pi (2k - 1) t / (2T + 1)) of the walk that is not centred."""
     check_points(n_points)
@@ -27,6 +30,7 @@ def uncentred_modes(n_points: int) -> Float[np.ndarray, "points points"]:
     return 2 / np.sqrt(2 * n_points + 1) * np.sin(phase)
 
 
+@validated
 def uncentred_explained_variance_ratio_limit(n_components: int) -> Float[np.ndarray, " components"]:
     """Limit 8 / (pi^2 (2k - 1)^2) of the ratios without centring: 81 % in the first component, 90 % in two.
 
@@ -36,6 +40,7 @@ def uncentred_explained_variance_ratio_limit(n_components: int) -> Float[np.ndar
     return 8 / (np.pi * (2 * np.arange(1, n_components + 1) - 1)) ** 2
 
 
+@validated
 def circulant_eigenvalues(n_points: int) -> Float[np.ndarray, " components"]:
     """Eigenvalues 1 / (2 - 2 cos(2 pi k / T)), k = 1, ..., T - 1, of a walk on a circle: sine and cosine pairs.
 
@@ -45,6 +50,7 @@ def circulant_eigenvalues(n_points: int) -> Float[np.ndarray, " components"]:
     return 1 / (4 * np.sin(np.pi * np.arange(1, n_points) / n_points) ** 2)
 
 
+@validated
 def dirichlet_eigenvalues(n_points: int) -> Float[np.ndarray, " points"]:
     """Inverse eigenvalues 1 / (2 - 2 cos(pi k / (T + 1))), k = 1, ..., T, of the path with both ends absorbing."""
     check_points(n_points)

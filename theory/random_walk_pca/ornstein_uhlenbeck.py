@@ -13,11 +13,13 @@ oscillation leads.
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.random_walk_pca._roots import bisect
 from theory.random_walk_pca._validation import check_components, check_points, check_rate, check_stationary_rate
 from theory.random_walk_pca.spectrum import laplacian_eigenvalues
 
 
+@validated
 def ornstein_uhlenbeck_impulse_response(n_points: int, rate: float | int) -> Float[np.ndarray, " points"]:
     """Response h_m = (1 - alpha)^(m - 1), m = 1, ..., T, for `toeplitz_covariance` and `toeplitz_total_variance`."""
     check_points(n_points)
@@ -25,11 +27,13 @@ def ornstein_uhlenbeck_impulse_response(n_points: int, rate: float | int) -> Flo
     return (1 - float(rate)) ** np.arange(n_points)
 
 
+@validated
 def ornstein_uhlenbeck_eigenvalues(n_points: int, rate: float | int) -> Float[np.ndarray, " components"]:
     """All T - 1 exact PCA eigenvalues of the process started at x_0 = 0. All are one at alpha = 1."""
     return _decreasing(_eigenvalue(_centred_frequencies(n_points, rate), rate))
 
 
+@validated
 def ornstein_uhlenbeck_modes(
     n_points: int, rate: float | int, n_components: int
 ) -> Float[np.ndarray, "points components"]:
@@ -52,6 +56,7 @@ def ornstein_uhlenbeck_modes(
     return modes / np.linalg.norm(modes, axis=0) * np.sign(modes[0])
 
 
+@validated
 def ornstein_uhlenbeck_uncentred_eigenvalues(n_points: int, rate: float | int) -> Float[np.ndarray, " points"]:
     """All T eigenvalues without centring, started at x_0 = 0: sin((T + 1) omega) = a sin(T omega).
 
@@ -60,6 +65,7 @@ def ornstein_uhlenbeck_uncentred_eigenvalues(n_points: int, rate: float | int) -
     return _decreasing(_eigenvalue(_uncentred_frequencies(n_points, rate), rate))
 
 
+@validated
 def ornstein_uhlenbeck_stationary_eigenvalues(n_points: int, rate: float | int) -> Float[np.ndarray, " components"]:
     """All T - 1 exact PCA eigenvalues of the process started in its stationary law; alpha in (0, 2).
 
@@ -92,6 +98,7 @@ def ornstein_uhlenbeck_stationary_eigenvalues(n_points: int, rate: float | int) 
     return _decreasing(_eigenvalue(np.concatenate([odd_roots, even_roots]), rate))
 
 
+@validated
 def ornstein_uhlenbeck_circulant_eigenvalues(n_points: int, rate: float | int) -> Float[np.ndarray, " components"]:
     """Circulant approximation 1 / (alpha^2 + (1 - alpha) theta_k), in the order of k, with cosines unchanged.
 

@@ -9,6 +9,7 @@ content of one falls to (8 / 3 pi)^2. `crossover` is c >= 0, finite; another val
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.random_walk_pca._roots import bisect
 from theory.random_walk_pca._validation import check_components
 
@@ -16,6 +17,7 @@ SINE_COSINE_CONTENT = (8 / (3 * np.pi)) ** 2
 """Cosine content .7205 of the full-period sine sqrt(2) sin(2 pi t), the first score for alpha T >> 1."""
 
 
+@validated
 def crossover_wavenumbers(crossover: float | int, n_components: int) -> Float[np.ndarray, " components"]:
     """Increasing roots y_k of the continuum secular equation; y_k = k pi at c = 0.
 
@@ -39,11 +41,13 @@ def crossover_wavenumbers(crossover: float | int, n_components: int) -> Float[np
     return bisect(secular, barriers[:-1], barriers[1:], (-1.0) ** index[:-1])
 
 
+@validated
 def crossover_eigenvalues(crossover: float | int, n_components: int) -> Float[np.ndarray, " components"]:
     """Limits of lambda_k / T^2 at alpha T = c: 1 / (c^2 + y_k^2)."""
     return 1 / (crossover**2 + crossover_wavenumbers(crossover, n_components) ** 2)
 
 
+@validated
 def crossover_total_variance(crossover: float | int) -> float:
     """Limit of tr K / T^2, in (0, 1/6] and 1/6 at c = 0.
 
@@ -61,11 +65,13 @@ def crossover_total_variance(crossover: float | int) -> float:
     return float((1 - twice) / (2 * c) - (1 - 2 * once + twice) / c**2)
 
 
+@validated
 def crossover_explained_variance_ratio(crossover: float | int, n_components: int) -> Float[np.ndarray, " components"]:
     """Limits of rho_k at alpha T = c, from 6 / (pi k)^2 at c = 0 to about 2 / c each for c >> 1."""
     return crossover_eigenvalues(crossover, n_components) / crossover_total_variance(crossover)
 
 
+@validated
 def trapped_wavenumbers(n_components: int) -> Float[np.ndarray, " components"]:
     """Limits of y_k as c grows: (k + 1) pi for odd k (sines), and the roots of tan(y/2) = y/2 for even k.
 

@@ -6,9 +6,11 @@ Shlens 2014, "A tutorial on principal component analysis", arXiv 1404.1100; opti
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components
 
 
+@validated
 def principal_axes(
     covariance: Float[np.ndarray, "dimensions dimensions"],
 ) -> tuple[Float[np.ndarray, " dimensions"], Float[np.ndarray, "dimensions dimensions"]]:
@@ -24,6 +26,7 @@ def principal_axes(
     return variances[::-1], axes[:, ::-1].T
 
 
+@validated
 def least_reconstruction_error(covariance: Float[np.ndarray, "dimensions dimensions"], n_components: int) -> float:
     """Least mean squared error of reconstruction from `n_components` linear features: the sum of the other variances.
 
@@ -33,13 +36,16 @@ def least_reconstruction_error(covariance: Float[np.ndarray, "dimensions dimensi
     return float(np.sum(principal_axes(covariance)[0][n_components:]))
 
 
+@validated
 def reconstruction_error(
     covariance: Float[np.ndarray, "dimensions dimensions"], basis: Float[np.ndarray, "dimensions components"]
 ) -> float:
     """Mean squared error tr C - tr(Q^T C Q) of projecting on the span of `basis`, with Q its orthonormal basis.
 
-    `ValueError` if the columns of `basis` are linearly dependent or not finite.
+    `ValueError` if the columns of `basis` are linearly dependent, or something is not finite.
     """
+    if not np.all(np.isfinite(covariance)):
+        raise ValueError("covariance must be finite")
     if not np.all(np.isfinite(basis)):
         raise ValueError("basis must be finite")
     if np.linalg.matrix_rank(basis) < basis.shape[1]:

@@ -8,7 +8,10 @@ the dimension grows the covariance over time of the centred trajectory tends to 
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 
+
+@validated
 def toeplitz_covariance(impulse_response: Float[np.ndarray, " points"]) -> Float[np.ndarray, "points points"]:
     """Population covariance over time K = C A A^T C of the centred process with impulse response h_1, ..., h_T.
 
@@ -22,6 +25,7 @@ def toeplitz_covariance(impulse_response: Float[np.ndarray, " points"]) -> Float
     return centred @ centred.T
 
 
+@validated
 def toeplitz_eigenvalues(impulse_response: Float[np.ndarray, " points"]) -> Float[np.ndarray, " components"]:
     """The T - 1 largest eigenvalues of K, decreasing, to an absolute accuracy of about T epsilon lambda_1.
 
@@ -30,6 +34,7 @@ def toeplitz_eigenvalues(impulse_response: Float[np.ndarray, " points"]) -> Floa
     return np.linalg.eigvalsh(toeplitz_covariance(impulse_response))[:0:-1]
 
 
+@validated
 def toeplitz_total_variance(impulse_response: Float[np.ndarray, " points"]) -> float:
     """Total variance tr K = sum_m (T - m + 1) h_m^2 - (1/T) sum_m H_m^2, where H_m = h_1 + ... + h_m.
 

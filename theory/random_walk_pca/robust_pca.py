@@ -5,9 +5,11 @@ and equally many of both signs. Threshold derived here; the goal for robust esti
 `fraction` is epsilon in (0, 1), `spike` is beta > 0; other values raise `ValueError`.
 """
 
+from theory.arguments import validated
 from theory.domain import check_positive
 
 
+@validated
 def outlier_flip_threshold(fraction: float, spike: float | int) -> float:
     """Squared outlier length (1 - epsilon) beta / epsilon at which the top eigenvector flips from v to w."""
     _check_fraction(fraction)
@@ -15,6 +17,7 @@ def outlier_flip_threshold(fraction: float, spike: float | int) -> float:
     return (1 - fraction) * spike / fraction
 
 
+@validated
 def contaminated_variances(fraction: float, spike: float | int, squared_length: float | int) -> tuple[float, float]:
     """Variances of the contaminated data along v, (1 - epsilon)(1 + beta), and along w, 1 - epsilon + epsilon s^2.
 
@@ -26,6 +29,7 @@ def contaminated_variances(fraction: float, spike: float | int, squared_length: 
     return (1 - fraction) * (1 + spike), 1 - fraction + fraction * squared_length
 
 
+@validated
 def vanilla_quality(fraction: float, spike: float | int, squared_length: float | int) -> float:
     """Clean variance u^T Sigma u / |Sigma| along vanilla PCA's top direction u: 1, and 1 / (1 + beta) once it flips.
 

@@ -13,9 +13,11 @@ units of the step variance tr(Sigma), and components k = 1, ..., T - 1 are store
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components, check_points
 
 
+@validated
 def laplacian_eigenvalues(n_points: int) -> Float[np.ndarray, " components"]:
     """Non-zero eigenvalues theta_k = 4 sin^2(pi k / 2T) of the path graph, k = 1, ..., T - 1, increasing in (0, 4).
 
@@ -26,6 +28,7 @@ def laplacian_eigenvalues(n_points: int) -> Float[np.ndarray, " components"]:
     return 4 * np.sin(np.pi * index / (2 * n_points)) ** 2
 
 
+@validated
 def eigenvalues(n_points: int) -> Float[np.ndarray, " components"]:
     """Population PCA eigenvalues lambda_k = 1 / (2 - 2 cos(pi k / T)) of the centred walk, decreasing, >= 1/4.
 
@@ -35,6 +38,7 @@ def eigenvalues(n_points: int) -> Float[np.ndarray, " components"]:
     return 1 / laplacian_eigenvalues(n_points)
 
 
+@validated
 def explained_variance_ratio(n_points: int) -> Float[np.ndarray, " components"]:
     """Population explained variance ratios rho_k(T) = 6 / ((T^2 - 1) theta_k), k = 1, ..., T - 1, summing to one.
 
@@ -43,6 +47,7 @@ def explained_variance_ratio(n_points: int) -> Float[np.ndarray, " components"]:
     return eigenvalues(n_points) / total_variance(n_points)
 
 
+@validated
 def explained_variance_ratio_limit(n_components: int) -> Float[np.ndarray, " components"]:
     """Limit 6 / (pi^2 k^2) of the explained variance ratios as T grows, k = 1, ..., `n_components`.
 
@@ -52,6 +57,7 @@ def explained_variance_ratio_limit(n_components: int) -> Float[np.ndarray, " com
     return 6 / (np.pi * np.arange(1, n_components + 1)) ** 2
 
 
+@validated
 def limit_relative_error(n_points: int, n_components: int) -> Float[np.ndarray, " components"]:
     """Leading term (1 + pi^2 k^2 / 12) / T^2 of rho_k(T) / (6 / pi^2 k^2) - 1; what is left out is O(k^4 / T^4).
 
@@ -63,6 +69,7 @@ def limit_relative_error(n_points: int, n_components: int) -> Float[np.ndarray, 
     return (1 + (np.pi * index) ** 2 / 12) / n_points**2
 
 
+@validated
 def total_variance(n_points: int) -> float:
     """Total variance of the centred walk, sum of lambda_k = (T^2 - 1) / 6, correctly rounded.
 
@@ -72,6 +79,7 @@ def total_variance(n_points: int) -> float:
     return (n_points**2 - 1) / 6
 
 
+@validated
 def squared_eigenvalue_sum(n_points: int) -> float:
     """Sum of lambda_k^2 = (T^2 - 1)(2 T^2 + 7) / 180, correctly rounded.
 
@@ -81,6 +89,7 @@ def squared_eigenvalue_sum(n_points: int) -> float:
     return (n_points**2 - 1) * (2 * n_points**2 + 7) / 180
 
 
+@validated
 def participation_ratio(n_points: int) -> float:
     """Effective number of components (sum lambda)^2 / sum lambda^2 = 5 (T^2 - 1) / (2 T^2 + 7), in [1, 5/2).
 

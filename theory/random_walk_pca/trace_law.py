@@ -8,10 +8,14 @@ law. Derived here; arXiv 1806.08805 treats the infinite dimension only.
 import numpy as np
 from jaxtyping import Complex, Float
 
+from theory.arguments import validated
 from theory.domain import check_positive
 from theory.random_walk_pca._validation import check_points, check_spectrum
 
+_HARDLY_ANY = 1e-12  # of this many degrees of freedom the first order is exact
 
+
+@validated
 def trace_laplace(argument: float | int, n_points: int, dim: float | int) -> float:
     """E exp(-s d Tr G) = (T / U_{T-1}(1 + s))^(d/2) of the walk, for s = `argument` >= 0; in (0, 1].
 
@@ -25,6 +29,7 @@ def trace_laplace(argument: float | int, n_points: int, dim: float | int) -> flo
     return float(np.exp(-dim / 2 * (_log_sinhc(n_points * angle) - _log_sinhc(angle))))
 
 
+@validated
 def trace_laplace_limit(argument: float | int, dim: float | int) -> float:
     """Limit (sqrt(2 sigma) / sinh sqrt(2 sigma))^(d/2) of E exp(-sigma d Tr G / T^2), sigma = `argument` >= 0.
 
@@ -35,6 +40,7 @@ def trace_laplace_limit(argument: float | int, dim: float | int) -> float:
     return float(np.exp(-dim / 2 * _log_sinhc(np.sqrt(2 * argument))))
 
 
+@validated
 def trace_relative_variance(eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int) -> float:
     """Exact Var(Tr G) / E[Tr G]^2 = (2 / d) sum rho_k^2; for the walk (2/d)(2T^2 + 7) / (5 (T^2 - 1)).
 
@@ -46,6 +52,7 @@ def trace_relative_variance(eigenvalues: Float[np.ndarray, " spectrum"], dim: fl
     return float(2 / dim * np.sum((eigenvalues / eigenvalues.sum()) ** 2))
 
 
+@validated
 def trace_cdf(
     total: Float[np.ndarray, " totals"], eigenvalues: Float[np.ndarray, " spectrum"], dim: float | int
 ) -> Float[np.ndarray, " totals"]:
@@ -71,7 +78,10 @@ def trace_cdf(
 
 def _invert(value: float, weights: Float[np.ndarray, " spectrum"], dim: float | int) -> float:
     from scipy.optimize import brentq
+    from scipy.special import exp1
 
+    if dim * weights.size < _HARDLY_ANY:
+        return float(1 - dim / 2 * np.sum(exp1(value / weights)))
     # Derivative of the log integrand times `point`: negative at 1 / value, positive once every term is bounded.
     saddle = brentq(
         lambda point: float(value * point - 1 - dim / 2 * np.sum(weights * point / (1 + weights * point))),

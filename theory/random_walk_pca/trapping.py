@@ -8,16 +8,19 @@ the bound on visits to the centre are derived here. Lengths are in units of the 
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory.arguments import validated
 from theory.domain import check_positive
 from theory.random_walk_pca._validation import check_rate, check_stationary_rate
 
 
+@validated
 def trapping_radius(rate: float | int) -> float:
     """Radius r_c = 1 / sqrt(alpha (2 - alpha)) of the sphere on which the process settles, for alpha in (0, 2)."""
     check_stationary_rate(rate)
     return float(1 / np.sqrt(rate * (2 - rate)))
 
 
+@validated
 def mean_squared_norm(steps: Int[np.ndarray, " steps"], rate: float | int) -> Float[np.ndarray, " steps"]:
     """E |x_t|^2 = (1 - a^(2t)) / (1 - a^2) after t >= 0 steps from zero, a = 1 - alpha; t itself at alpha = 0."""
     check_rate(rate)
@@ -31,18 +34,21 @@ def mean_squared_norm(steps: Int[np.ndarray, " steps"], rate: float | int) -> Fl
     return -np.expm1(exponent) / (rate * (2 - rate))
 
 
+@validated
 def squared_norm_relative_std(dim: float | int) -> float:
     """Relative standard deviation sqrt(2 / d) of |x_t|^2, at every t, for Gaussian steps of effective dimension d."""
     check_positive("dim", dim)
     return float(np.sqrt(2 / dim))
 
 
+@validated
 def stationary_correlation(lag: Int[np.ndarray, " lags"], rate: float | int) -> Float[np.ndarray, " lags"]:
     """E[x_s . x_t] / r_c^2 = a^|s - t| of the trapped process: later positions become orthogonal to earlier ones."""
     check_stationary_rate(rate)
     return (1 - float(rate)) ** np.abs(lag)
 
 
+@validated
 def escape_probability_bound(squared_fraction: float, dim: float | int) -> float:
     """Chernoff bound on P(|x_t|^2 < f r_c^2) of the trapped process, exp(-(d/2)(f - 1 - log f)), f in (0, 1).
 

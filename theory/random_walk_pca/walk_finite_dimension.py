@@ -8,10 +8,12 @@ coefficients of 1/d, for k = 1, ..., T - 1 at index k - 1, and raise `ValueError
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components, check_points
 from theory.random_walk_pca.spectrum import explained_variance_ratio
 
 
+@validated
 def eigenvalue_bias_coefficient(n_points: int) -> Float[np.ndarray, " components"]:
     """Lawley's sum b_k = (3/2) x_k / (1 + x_k) of the walk: E[l_k] / lambda_k = 1 + b_k / d + O(k^2 / d^2).
 
@@ -21,6 +23,7 @@ def eigenvalue_bias_coefficient(n_points: int) -> Float[np.ndarray, " components
     return 1.5 - 0.75 / _half_angle_cosine_squared(n_points)
 
 
+@validated
 def overlap_deficit_coefficient(n_points: int) -> Float[np.ndarray, " components"]:
     """D times the expected deficit 1 - (sample eigenvector . cosine)^2, summed in closed form.
 
@@ -34,6 +37,7 @@ def overlap_deficit_coefficient(n_points: int) -> Float[np.ndarray, " components
     return ((n_points**2 - 4) * sine_squared / 3 - 11 * x**2 / 4) / one_plus_x**2 + 1.5 * x / one_plus_x
 
 
+@validated
 def overlap_deficit_coefficient_limit(n_components: int) -> Float[np.ndarray, " components"]:
     """Limit 1/16 + pi^2 k^2 / 12 of the deficit coefficient as T grows: scores are cosines while k^2 << 12 d / pi^2.
 
@@ -43,6 +47,7 @@ def overlap_deficit_coefficient_limit(n_components: int) -> Float[np.ndarray, " 
     return 1 / 16 + (np.pi * np.arange(1, n_components + 1)) ** 2 / 12
 
 
+@validated
 def kurtosis_factor_eigenvalue(n_points: int, excess_kurtosis: float | int) -> Float[np.ndarray, " components"]:
     """Factor on the first-order variance of l_k when coordinates of the steps have this excess kurtosis (>= -2).
 
@@ -56,6 +61,7 @@ def kurtosis_factor_eigenvalue(n_points: int, excess_kurtosis: float | int) -> F
     return 1 + excess_kurtosis / (4 * n_points) * (3 + mirrored)
 
 
+@validated
 def kurtosis_factor_ratio(n_points: int, excess_kurtosis: float | int) -> Float[np.ndarray, " components"]:
     """Factor on the first-order variance of the sample ratio of component k, nearly 1 + kurtosis / (4T).
 

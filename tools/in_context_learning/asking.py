@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from sims import in_context_learning as observed
 from sims.in_context_learning import Prompts, Rule
+from tools.arrays import numbers
 from tools.jackknife import GROUPS
 
 Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
@@ -62,10 +63,7 @@ def checked_prompts(inputs: Any, labels: Any) -> Prompts:
     """The user's prompts in float64; raises as `which_algorithm`."""
     arrays = []
     for name, given, shape in (("inputs", inputs, "[prompts, n, d]"), ("labels", labels, "[prompts, n]")):
-        try:
-            array = np.asarray(given, dtype=float)
-        except (TypeError, ValueError):
-            raise TypeError(f"{name} must be an array {shape} of numbers, got entries that are none") from None
+        array = numbers(name, given)
         if array.ndim != shape.count(",") + 1:
             raise ValueError(f"{name} must have the shape {shape}, got {array.shape}")
         if not np.isfinite(array).all():

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sims import in_context_learning as observed
+from theory.arguments import validated
 from tools.in_context_learning.asking import Predictor, ask, checked_prefixes, checked_prompts
 from tools.in_context_learning.fits import (
     FITTED,
@@ -28,6 +29,7 @@ _FIXED = {
 _HEAVIEST = 0.25
 
 
+@validated
 def which_algorithm(
     predict: Predictor,
     inputs: Any,

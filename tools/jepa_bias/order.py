@@ -4,13 +4,22 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import jepa_bias as predicted
-from theory.domain import check_at_least, check_open_fraction, check_positive
-from tools.jepa_bias.features import ROUNDING, Objective, SharedFeatures, misalignments, shared_features
+from theory.arguments import validated
+from theory.domain import check_at_least, check_choice, check_open_fraction, check_positive
+from tools.jepa_bias.features import (
+    ROUNDING,
+    Objective,
+    SharedFeatures,
+    check_pair,
+    misalignments,
+    shared_features,
+)
 from tools.jepa_bias.result import Clock, Displacement, LearningOrder
 
 _COMMUTING = 1e-9  # relative norm of the commutator below which the features are exact
 
 
+@validated
 def learning_order(
     Sigma_xx: Float[np.ndarray, "_ _"],
     Sigma_yx: Float[np.ndarray, "_ _"],
@@ -46,10 +55,11 @@ def learning_order(
     positive eigenvalue, no feature that is learned, arguments out of range, and times that exceed float64.
     Source: the scalar dynamics of Littwin et al. 2024, arXiv 2407.03475; all else derived here.
     """
-    context, cross = _checked(Sigma_xx, Sigma_yx, depth, epsilon, objective, fraction, clock, n_samples)
-    restriction = predicted.restrict_to_range(context, cross)
+    _check_arguments(depth, epsilon, objective, fraction, clock, n_samples)
+    check_pair(Sigma_xx, Sigma_yx)
+    restriction = predicted.restrict_to_range(Sigma_xx, Sigma_yx)
     found = shared_features(restriction.Sigma_xx, restriction.Sigma_yx)
-    grows = found.covariance > 16 * len(context) * ROUNDING * np.linalg.norm(cross)
+    grows = found.covariance > 16 * len(Sigma_xx) * ROUNDING * np.linalg.norm(Sigma_yx)
     if not grows.any():
         raise ValueError(
             f"Sigma_yx must have a feature with positive covariance, got at most {found.covariance.max():.3g}: nothing "
@@ -108,7 +118,7 @@ def learning_order(
             "epsilon or depth to see them learned",
         ),
         (
-            len(context) > len(grows),
+            len(Sigma_xx) > len(grows),
             "x has directions without variance (fewer samples than features?): what y has there cannot be learned",
         ),
     )
@@ -127,7 +137,7 @@ def learning_order(
         events=tuple(events),
         decaying=int(np.sum(~grows)),
         starting_above=int(np.sum(~below)),
-        dropped=len(context) - len(grows),
+        dropped=len(Sigma_xx) - len(grows),
         commutator=commutator,
         asymmetry=asymmetry,
         end_spectrum=spectrum if objective == "jepa" else predicted.mae_singular_values(*matrices, depth),
@@ -169,26 +179,18 @@ def _displacements(
     return tuple(sorted(found, key=lambda one: one.time)), int(np.sum(mixed)), surest
 
 
-def _checked(
-    Sigma_xx: Float[np.ndarray, "..."],
-    Sigma_yx: Float[np.ndarray, "..."],
+def _check_arguments(
     depth: int,
     epsilon: float | int,
     objective: str,
     fraction: float | int,
     clock: str,
     n_samples: int | None,
-) -> tuple[Float[np.ndarray, "dim dim"], Float[np.ndarray, "dim dim"]]:
+) -> None:
     check_at_least("depth", depth, 1)
     check_positive("epsilon", epsilon)
     check_open_fraction("fraction", fraction)
-    for name, value, allowed in (("objective", objective, ("jepa", "mae")), ("clock", clock, ("flow", "paper"))):
-        if value not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    check_choice("objective", objective, ("jepa", "mae"))
+    check_choice("clock", clock, ("flow", "paper"))
     if n_samples is not None:
         check_at_least("n_samples", n_samples, 2)
-    matrices = np.asarray(Sigma_xx, dtype=float), np.asarray(Sigma_yx, dtype=float)
-    shapes = [matrix.shape for matrix in matrices]
-    if len(shapes[0]) != 2 or shapes[0][0] != shapes[0][1] or shapes[0] != shapes[1]:
-        raise ValueError(f"Sigma_xx and Sigma_yx must be square matrices of one size, got {shapes[0]} and {shapes[1]}")
-    return matrices

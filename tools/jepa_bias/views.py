@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import jepa_bias as predicted
+from theory.arguments import validated
 from theory.domain import check_open_fraction
+from tools.arrays import numbers
 from tools.estimate import Estimate
 from tools.jackknife import GROUPS, at_least, jackknife, stratified_groups
 from tools.jepa_bias.features import Objective
@@ -52,6 +54,7 @@ class ViewsLearningOrder:
         return "\n".join(lines + [f"  doubt: {doubt}" for doubt in self.doubts])
 
 
+@validated
 def learning_order_of_views(
     X: Any,
     Y: Any,
@@ -97,7 +100,12 @@ def learning_order_of_views(
     groups = stratified_groups(np.zeros(n_samples, int))
     kept = [groups >= 0, *(groups != group for group in range(GROUPS))]
     moments = [_moments(context[rows], target[rows]) for rows in kept]
-    order = learning_order(*moments[0], depth, epsilon, objective, fraction=fraction, clock=clock)
+    try:
+        order = learning_order(*moments[0], depth, epsilon, objective, fraction=fraction, clock=clock)
+    except ValueError as error:
+        if not str(error).startswith("Sigma"):
+            raise
+        raise ValueError(f"{error} (Sigma_xx is the covariance of X, Sigma_yx that of Y with X)") from error
     variances, covariances = (
         np.array([np.sum(order.basis * (pair[which] @ order.basis), axis=0) for pair in moments]) for which in (0, 1)
     )
@@ -130,10 +138,7 @@ def learning_order_of_views(
 
 
 def _checked_view(name: str, view: Any) -> Float[np.ndarray, "samples dim"]:
-    try:
-        matrix = np.asarray(view, dtype=float)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must hold numbers only, got entries that are none") from None
+    matrix = numbers(name, view)
     if matrix.ndim != 2 or matrix.shape[1] < 1:
         raise ValueError(f"{name} must be a matrix, a row per pair, got shape {matrix.shape}")
     if not np.isfinite(matrix).all():

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from theory.arguments import validated
 from theory.mixup import GaussianPair, MixingLaw
 from tools.mixup.curves import AngleCurves, Mode
 
@@ -26,6 +27,7 @@ class SampleSizes(NamedTuple):
         return f"plain training needs {erm} samples, Mixup {mixup}, discriminant analysis {lda}"
 
 
+@validated
 def samples_needed(
     pair: GaussianPair, law: MixingLaw, target_cosine: float, *, mode: Mode = "expected", balanced: bool = True
 ) -> SampleSizes:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from theory import mixup as predicted
+from theory.arguments import validated
 from theory.mixup import GaussianPair, MixingLaw
 
 Mode = Literal["expected", "sampled"]
@@ -20,6 +21,7 @@ Mode = Literal["expected", "sampled"]
 _LARGEST_EXACT = 1400  # effective separability; beyond, e^(a/2) is no float64
 
 
+@validated
 @dataclass(frozen=True, eq=False)
 class AngleCurves:
     """The three learning curves of a pair of classes.
@@ -45,6 +47,7 @@ class AngleCurves:
         if self.mode not in ("expected", "sampled"):
             raise ValueError(f'mode must be "expected" or "sampled", got {self.mode!r}')
 
+    @validated
     def erm(self, log_n: float | int) -> float:
         """Mean 1 - cos without augmentation, for the natural logarithm of any n >= 2.
 
@@ -82,6 +85,7 @@ class AngleCurves:
 
         return max(self._log_erm_efficiency, -float(log_ndtr(-np.sqrt(self.pair.effective_separability))))
 
+    @validated
     def mixup(self, n: float | int) -> float:
         """Mean 1 - cos of Mixup for real n > d + 2: x = T K_mix / (2 kappa |b|^2 (n - d - 2)) + B kappa / n^2.
 
@@ -92,6 +96,7 @@ class AngleCurves:
         spare = self._spare(n)
         return _deficit(self._mixup_rate / spare + self._mixup_noise / n**2)
 
+    @validated
     def lda(self, n: float | int) -> float:
         """Mean 1 - cos of Fisher's rule for real n > d + 2: x = T (a + 1) / (2 kappa |b|^2 (n - d - 2))."""
         return _deficit(self._lda_rate / self._spare(n))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from theory.arguments import validated
 from theory.mixup import GaussianPair, MixingLaw
 from tools.estimate import Estimate
 from tools.features import checked_features
@@ -53,6 +54,7 @@ class SampleEstimates:
         return "\n".join(lines + [f"  doubt: {doubt}" for doubt in self.doubts])
 
 
+@validated
 def samples_needed_on(
     X: Any,
     y: Any,

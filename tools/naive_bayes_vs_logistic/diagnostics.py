@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from theory import naive_bayes_vs_logistic as predicted
+from theory.arguments import validated
 from tools.estimate import Estimate
 from tools.features import checked_features
 from tools.jackknife import GROUPS, Scale, at_least, jackknife, share, stratified_groups
@@ -18,6 +19,7 @@ _FEWEST_PER_FEATURE = 8
 _FARTHEST = 3.0  # Delta
 
 
+@validated
 def assumption_diagnostics(X: Any, y: Any, *, excess: float = 0.01, confidence: float = 0.95) -> AssumptionDiagnostics:
     """Put the assumptions of the two-regimes theory to the data (X, y), and predict what follows from them.
 

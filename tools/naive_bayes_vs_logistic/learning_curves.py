@@ -13,10 +13,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from theory import naive_bayes_vs_logistic as predicted
+from theory.arguments import validated
+from theory.domain import check_at_least, check_each, check_finite, check_positive
 
 _WITHOUT_END = 1e15  # samples; the limit of a learning curve to rounding
 
 
+@validated
 @dataclass(frozen=True, eq=False)
 class NaiveBayesCurve:
     """What naive Bayes sees of each pair of classes, after every feature is scaled to unit variance.
@@ -37,6 +40,10 @@ class NaiveBayesCurve:
     spreads: Float[np.ndarray, " pairs"]
     squared_correlations: float
 
+    def __post_init__(self) -> None:
+        _check_pairs(self, ("sizes", "weights", "signals", "spreads"))
+        check_positive("squared_correlations", self.squared_correlations)
+
     @cached_property
     def distances(self) -> Float[np.ndarray, " pairs"]:
         """Effective Delta^2 = s^2 / v: with infinite data naive Bayes errs by Phi(-Delta / 2)."""
@@ -50,11 +57,13 @@ class NaiveBayesCurve:
         """
         return self.squared_correlations * np.where(self.signals > 0, self.signals / self.spreads, 1.0) ** 2
 
+    @validated
     def excess(self, n_samples: float | int) -> float:
         """Mean error when trained on m = `n_samples` samples, less its limit.
 
         The law at large n; the variances count as known, which they nearly are from some ten samples on.
         """
+        check_positive("n_samples", n_samples)
         sizes = np.maximum(2, n_samples * self.sizes * self.n_features / self.effective_features)
         return float(self.weights @ self._errors(sizes) - self._limit)
 
@@ -67,9 +76,12 @@ class NaiveBayesCurve:
         pairs = zip(sizes.tolist(), self.distances.tolist(), strict=True)
         return np.array([error(self.n_features, size, distance) for size, distance in pairs])
 
+    @validated
     def samples(self, excess: float) -> float:
         """Real m at which `excess` falls to this value, relative error 1e-9; 2 where two samples already suffice."""
         from scipy.optimize import brentq
+
+        check_positive("excess", excess)
 
         def above(log_samples: float) -> float:
             return self.excess(float(np.exp(log_samples))) - excess
@@ -82,11 +94,14 @@ class NaiveBayesCurve:
             lower, upper = upper, upper + 2
         return float(np.exp(brentq(above, lower, upper, xtol=1e-9)))
 
+    @validated
     def with_features(self, fraction: float) -> "NaiveBayesCurve":
         """The mean over random choices, each feature staying with probability q = `fraction` in (0, 1].
 
         The entries of a sum over features stay with probability q, those of a sum over two features with q^2.
         """
+        if not 0 < fraction <= 1:
+            raise ValueError(f"fraction must be in (0, 1], got {fraction}")
         q, n = fraction, self.n_features
         return NaiveBayesCurve(
             max(1, round(q * n)),
@@ -98,6 +113,7 @@ class NaiveBayesCurve:
         )
 
 
+@validated
 @dataclass(frozen=True, eq=False)
 class LogisticCurve:
     """What logistic regression sees of each pair of classes: sizes and weights as above, and Delta^2 = d^T Sigma^-1 d.
@@ -114,12 +130,17 @@ class LogisticCurve:
     weights: Float[np.ndarray, " pairs"]
     distances: Float[np.ndarray, " pairs"]
 
+    def __post_init__(self) -> None:
+        _check_pairs(self, ("sizes", "weights", "distances"))
+
+    @validated
     def excess(self, n_samples: float | int) -> float:
         """Mean error when trained on m = `n_samples` samples, less its limit, without a penalty.
 
         The excess of linear discriminant analysis over its efficiency (Efron 1975); a pair with fewer samples than
         features errs by 1/2. A ridge penalty does better than this at small m.
         """
+        check_positive("n_samples", n_samples)
         ratios = self.n_features / (n_samples * self.sizes)
         errors = np.array(
             [
@@ -137,6 +158,15 @@ class LogisticCurve:
         return np.array([limits, [predicted.logistic_relative_efficiency(distance**0.5) for distance in distances]])
 
 
+def _check_pairs(curve: NaiveBayesCurve | LogisticCurve, names: tuple[str, ...]) -> None:
+    check_at_least("n_features", curve.n_features, 1)
+    for name in names:
+        values = getattr(curve, name)
+        check_finite(name, values)
+        check_each(name, values, values >= 0, "be non-negative")
+
+
+@validated
 def learning_curves(
     means: Float[np.ndarray, "classes features"],
     covariance: Float[np.ndarray, "features features"],
@@ -147,7 +177,12 @@ def learning_curves(
     Delta^2 and the noise of the gaps are unbiased for Gaussian classes, s and tr(R^2) nearly so; a signal whose
     estimate is negative counts as none.
     """
+    check_finite("means", means)
+    check_finite("covariance", covariance)
+    check_each("counts", counts, counts >= 1, "be at least 1")
     n_features, freedom = means.shape[1], int(counts.sum()) - len(counts)
+    if freedom <= n_features + 1:
+        raise ValueError(f"counts must exceed n + K + 1 = {n_features + len(counts) + 1} in all, got {counts.sum()}")
     first, second = np.triu_indices(len(counts), 1)
     gap_noise = 1 / counts[first] + 1 / counts[second]
     weights = (counts[first] + counts[second]) / counts.sum()

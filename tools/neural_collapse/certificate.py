@@ -11,6 +11,7 @@ from sims.neural_collapse import Problem
 from sims.neural_collapse.gradients import value_and_gradient
 from sims.neural_collapse.objectives import Loss
 from theory import neural_collapse as predicted
+from theory.arguments import validated
 from tools.neural_collapse.head import Head, checked_head
 from tools.neural_collapse.reference import Reference, ce_reference, mse_reference
 
@@ -66,6 +67,7 @@ class HeadCertificate:
         ]
 
 
+@validated
 def certify_head(
     weights: Sequence[Any],
     features: Any,

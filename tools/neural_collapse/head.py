@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 
 from theory import neural_collapse as predicted
 
+_LEAST_DECAY = 1e-100  # powers and products of the decays of all layers must not vanish in float64
+
 
 @dataclass(frozen=True, eq=False)
 class Head:
@@ -59,7 +61,10 @@ def checked_head(
         raise ValueError("weights must hold at least one layer, got none")
     layers = [_matrix(f"weights[{index}]", layer) for index, layer in enumerate(weights)]
     rows = _matrix("features", features)
-    classes = np.asarray(labels)
+    try:
+        classes = np.asarray(labels)
+    except ValueError:
+        raise TypeError("labels must be integers, got lists of different lengths") from None
     if classes.dtype.kind not in "iu":
         raise TypeError(f"labels must be integers, got {classes.dtype}")
     if classes.shape != (len(rows),):
@@ -74,17 +79,19 @@ def checked_head(
     sizes = np.bincount(classes, minlength=n_classes)
     if sizes.min() == 0:
         raise ValueError(f"labels must have samples of every class, got none of class {sizes.argmin()}")
-    strengths = np.asarray(decays, dtype=float)
+    strengths = _real_numbers("decays", decays)
     if strengths.shape != (len(layers) + 1,) or not np.all(np.isfinite(strengths) & (strengths > 0)):
         raise ValueError(
             f"decays must be {len(layers) + 1} positive numbers, of each layer and of the features, got {decays}"
         )
-    offsets = None if bias is None else np.asarray(bias, dtype=float)
+    offsets = None if bias is None else _real_numbers("bias", bias)
     if offsets is not None and (offsets.shape != (n_classes,) or not np.isfinite(offsets).all()):
         raise ValueError(f"bias must be {n_classes} finite numbers, one per class, got {offsets}")
     if offsets is not None and n_classes < 2:
         raise ValueError("bias must be None for a single class, which it would fit alone")
     alpha = 1 / predicted.decay_in_half_mean_square(1.0, n_classes, normalisation)
+    if np.any(strengths / alpha < _LEAST_DECAY):
+        raise ValueError(f"decays over the normalisation must be at least {_LEAST_DECAY:g}, got {strengths / alpha}")
     order = np.argsort(classes, kind="stable")
     *weight_decays, feature_decay = (strengths / alpha).tolist()
     is_single = np.can_cast(np.asarray(features).dtype, np.float32)
@@ -102,12 +109,18 @@ def checked_head(
 
 
 def _matrix(name: str, values: Any) -> Float[np.ndarray, "_ _"]:
-    try:
-        matrix = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a matrix of numbers, got {type(values).__name__}") from None
+    matrix = _real_numbers(name, values, "a matrix of numbers")
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ValueError(f"{name} must be a matrix with at least one row and one column, got shape {matrix.shape}")
     if not np.isfinite(matrix).all():
         raise ValueError(f"{name} must hold finite numbers, got {matrix[~np.isfinite(matrix)][0]}")
     return matrix
+
+
+def _real_numbers(name: str, values: Any, what: str = "real numbers") -> Float[np.ndarray, "..."]:
+    try:
+        if np.iscomplexobj(values):
+            raise TypeError
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be {what}, got {type(values).__name__}") from None

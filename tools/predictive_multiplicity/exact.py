@@ -7,15 +7,18 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from sims.predictive_multiplicity import Solution, discrepancy_path, flip_errors, tolerance_of
+from sims.predictive_multiplicity import Solution, discrepancy_path, flip_errors
 from sims.predictive_multiplicity.progress import ProgressSetting
+from theory.arguments import validated
+from tools.arrays import numbers
 from tools.predictive_multiplicity.baseline import baseline_on
 from tools.predictive_multiplicity.competitors import Competitors
-from tools.predictive_multiplicity.inputs import group_numbers, names_of, numbers, table_of
+from tools.predictive_multiplicity.inputs import group_numbers, names_of, table_of
 from tools.predictive_multiplicity.result import Multiplicity
 from tools.predictive_multiplicity.views import Views
 
 
+@validated
 def multiplicity(
     X: Any,
     y: Any,
@@ -58,19 +61,23 @@ def multiplicity(
         TypeError: for an X, weights, tolerances or coefficients that are not numbers.
         ValueError: for an X that is no table with rows or not finite, other labels, weights that are negative or all
             zero, tolerances outside [0, 1] or none, lengths that do not match, a group that is missing or without
-            weight, a baseline that is not linear on these rows or has a score of 0, another solver, a time limit that
+            weight, features so different in size that rounding decides, a baseline that is not linear on these rows or
+            has a score of 0, another solver, a time limit that
             is not positive, and fewer than one worker.
         ImportError: for a solver that is not installed.
 
     Source: the definitions of Marx, Calmon & Ustun 2020; solved and proved as derived here.
     """
+    if time_limit is not None:
+        time_limit = float(time_limit)  # the solvers' own comparisons want Python's
     table, kept = table_of(X, y, sample_weight)
     columns = names_of(X, np.shape(X)[1])
     tolerances = np.unique(numbers("epsilons", epsilons))
     if len(tolerances) == 0:
         raise ValueError("epsilons must be at least one tolerance, got none")
-    for epsilon in tolerances.tolist():
-        tolerance_of(table, epsilon)
+    outside = tolerances[~((tolerances >= 0) & (tolerances <= 1))]
+    if len(outside):
+        raise ValueError(f"epsilons must be shares of the sample in [0, 1], got {outside[0]}")
     weights = np.ones(len(table.row_of_sample)) if sample_weight is None else np.asarray(sample_weight, float)
     group_of = None if groups is None else group_numbers(groups, weights)
 
@@ -79,13 +86,18 @@ def multiplicity(
         spread[np.append(0, kept + 1)] = solution.weights
         return spread
 
-    h_0 = baseline_on(table, X, baseline, coefficients, solver=solver, time_limit=time_limit, progress=progress)
-    flips = flip_errors(
-        table, h_0.dichotomy, solver=solver, time_limit=time_limit, workers=workers, progress=progress, cache=cache
-    )
-    path = discrepancy_path(
-        table, h_0.dichotomy, tolerances, solver=solver, time_limit=time_limit, progress=progress, cache=cache
-    )
+    try:
+        h_0 = baseline_on(table, X, baseline, coefficients, solver=solver, time_limit=time_limit, progress=progress)
+        flips = flip_errors(
+            table, h_0.dichotomy, solver=solver, time_limit=time_limit, workers=workers, progress=progress, cache=cache
+        )
+        path = discrepancy_path(
+            table, h_0.dichotomy, tolerances, solver=solver, time_limit=time_limit, progress=progress, cache=cache
+        )
+    except RuntimeError as error:
+        if "rounding" not in str(error):
+            raise
+        raise ValueError(f"X must have features of one size, and rows that rounding tells apart: {error}") from error
     found = {one.dichotomy.tobytes(): one for one in (*flips.solutions, *path.solutions)}
     found.pop(h_0.dichotomy.tobytes(), None)
     competitors = Competitors(

@@ -7,14 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from sims.predictive_multiplicity import Table, aggregate
-
-
-def numbers(name: str, values: Any) -> Float[np.ndarray, "..."]:
-    """As float64. Raises TypeError for anything but numbers."""
-    try:
-        return np.asarray(values, float)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must hold numbers only, got entries that are none") from None
+from tools.arrays import entries, numbers
 
 
 def names_of(X: Any, n_features: int) -> tuple[str, ...]:
@@ -27,13 +20,13 @@ def table_of(X: Any, y: Any, sample_weight: Any) -> tuple[Table, Int[np.ndarray,
     features = numbers("X", X)
     weights = None if sample_weight is None else numbers("sample_weight", sample_weight)
     numbered = [str(column) for column in range(features.shape[1] if features.ndim == 2 else 0)]
-    table = aggregate(features, y, weights, numbered)
+    table = aggregate(features, entries("y", y), weights, numbered)
     return table, np.array([int(column) for column in table.columns], int)
 
 
 def group_numbers(groups: Any, weights: Float[np.ndarray, " samples"]) -> tuple[Int[np.ndarray, " samples"], pd.Index]:
     """The number of each sample's group, and the groups sorted. Errors as `multiplicity`."""
-    values = np.asarray(groups)
+    values = entries("groups", groups)
     if values.shape != weights.shape:
         raise ValueError(f"groups must be one for each of the {len(weights)} samples, got the shape {values.shape}")
     number_of, names = pd.factorize(values, sort=True)

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from theory.arguments import validated
+from tools.arrays import entries, numbers
 from tools.predictive_multiplicity.baseline import Baseline, scores_of
 from tools.predictive_multiplicity.competitors import Competitors
-from tools.predictive_multiplicity.inputs import names_of, numbers
+from tools.predictive_multiplicity.inputs import names_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,6 +46,7 @@ class Multiplicity:
     groups: pd.DataFrame | None
     competitors: Competitors
 
+    @validated
     def held_out(self, X: Any, y: Any) -> pd.DataFrame:
         """How the baseline and the known competitors do on other samples; nothing of it is optimal there.
 
@@ -54,7 +57,7 @@ class Multiplicity:
         Raises TypeError for an X without numbers; ValueError for an X that has no rows, is not finite or has other
         columns than the training sample, and for labels other than -1 and +1, one for each row.
         """
-        features, labels = numbers("X", X), np.asarray(y)
+        features, labels = numbers("X", X), entries("y", y)
         if features.ndim != 2 or len(features) == 0 or names_of(X, features.shape[1]) != self.columns:
             raise ValueError(f"X must be a table with the columns {', '.join(self.columns)} and at least one row")
         if not np.isfinite(features).all():

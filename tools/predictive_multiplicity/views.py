@@ -106,4 +106,5 @@ class Views:
             )
             for affected, maybe in zip(self._affected, self._maybe_ambiguous, strict=True)
         ]
-        return pd.concat(parts, keys=self._index, names=["tolerance", "group"]).swaplevel().loc[names]
+        by_tolerance = pd.concat(parts, keys=self._index, names=["tolerance", "group"]).swaplevel()
+        return by_tolerance.iloc[np.arange(len(by_tolerance)).reshape(len(parts), -1).T.ravel()]

@@ -11,10 +11,12 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import random_walk_pca as predicted
+from theory.arguments import validated
 from tools.estimate import Estimate
 from tools.random_walk_pca.steps import AnyArray, checked_step_gram, effective_dimension
 
 
+@validated
 def estimate_drift_ratio(
     trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
 ) -> Estimate:
@@ -39,6 +41,7 @@ def estimate_drift_ratio(
     return _within(0.0, np.inf, drift / noise, deviations * np.sqrt(variance))
 
 
+@validated
 def estimate_noise_decay(
     trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
 ) -> Estimate:
@@ -54,11 +57,16 @@ def estimate_noise_decay(
     _normal_quantile(confidence)
     squares = np.diagonal(gram)
     if np.any(squares == 0):
-        raise ValueError(f"every step must move to have a noise decay, step {int(np.argmin(squares)) + 1} does not")
+        raise ValueError(
+            f"every step must move to have a noise decay, step {int(np.argmin(squares)) + 1} does not, "
+            "of the trajectory or step_gram"
+        )
     line = linregress(np.log(np.arange(2, squares.size + 2)), np.log(squares))
-    return _within(-np.inf, np.inf, -line.slope, t.isf((1 - confidence) / 2, squares.size - 2) * line.stderr)
+    scatter = line.stderr if np.ptp(squares) > 0 else 0.0  # steps of one length lie on the line
+    return _within(-np.inf, np.inf, -line.slope, t.isf((1 - confidence) / 2, squares.size - 2) * scatter)
 
 
+@validated
 def estimate_momentum(
     trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
 ) -> Estimate:
@@ -77,6 +85,7 @@ def estimate_momentum(
     return _within(0.0, 1.0, momentum, half_width)
 
 
+@validated
 def estimate_reversion(
     trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
 ) -> Estimate:

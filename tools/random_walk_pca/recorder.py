@@ -9,6 +9,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
+from theory.arguments import validated
+
 
 class StepGramRecorder:
     """Accumulates the inner products of a run's steps while it runs, from a sketch of each step.
@@ -42,7 +44,8 @@ class StepGramRecorder:
     the effective dimension of the sketch: derived here.
     """
 
-    def __init__(self, max_steps: int, *, sketch_size: int = 1000, seed: int = 0):
+    @validated
+    def __init__(self, max_steps: int, *, sketch_size: int = 1000, seed: int = 0) -> None:
         for name, value in {"max_steps": max_steps, "sketch_size": sketch_size}.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")

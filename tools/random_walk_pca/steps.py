@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from theory.arguments import validated
+
 AnyArray = jax.Array | np.ndarray
 
 FEWEST_POINTS = 10
@@ -29,17 +31,23 @@ def step_gram(*blocks: AnyArray) -> Float[np.ndarray, "steps steps"]:
         raise ValueError("step_gram needs at least one block of coordinates, got none")
     gram = np.zeros((0, 0))
     for position, block in enumerate(blocks):
+        if not isinstance(block, AnyArray):
+            raise TypeError(f"trajectory must be an array or several as blocks, got {type(block).__name__}")
         _check_block(block, len(blocks[0]))
         if position == 0:
             gram = np.zeros((len(block) - 1, len(block) - 1))
         for columns in _columns(block):
-            steps = np.diff(columns, axis=0)
-            gram += steps @ steps.T
+            with np.errstate(over="ignore", invalid="ignore"):
+                steps = np.diff(columns, axis=0)
+                gram += steps @ steps.T
+    if not np.all(np.isfinite(gram)):
+        raise ValueError("trajectory must have steps whose inner products float64 can hold, got an overflow")
     if not np.trace(gram) > 0:
         raise ValueError("trajectory must move, got zero total variance: explained variance ratios are undefined")
     return gram
 
 
+@validated
 def effective_dimension(step_gram: Float[np.ndarray, "steps steps"]) -> float:
     """Effective dimension (tr Sigma)^2 / tr(Sigma^2) of the noise in the steps, above zero.
 
@@ -77,7 +85,13 @@ def checked_step_gram(trajectory: AnyArray | None, given: AnyArray | None) -> Fl
 
 
 def _checked_gram(given: AnyArray | None) -> Float[np.ndarray, "steps steps"]:
-    gram = np.asarray(given, dtype=float)
+    try:
+        gram = np.asarray(given)
+        if gram.dtype.kind == "c":
+            raise TypeError
+        gram = gram.astype(float, copy=False)
+    except (TypeError, ValueError):
+        raise TypeError("step_gram must hold real numbers only, got entries that are none") from None
     if gram.ndim != 2 or gram.shape[0] != gram.shape[1]:
         raise ValueError(f"step_gram must be a square matrix, one row per step, got shape {gram.shape}")
     _check_finite("step_gram", gram)
@@ -98,7 +112,9 @@ def _check_block(block: AnyArray, points: int) -> None:
     if len(block) < 2:
         raise ValueError(f"trajectory must have at least two recorded points, got {len(block)}")
     if len(block) != points:
-        raise ValueError(f"all blocks must have the same recorded points, got {points} and {len(block)}")
+        raise ValueError(
+            f"all blocks of the trajectory must have the same recorded points, got {points} and {len(block)}"
+        )
 
 
 def _columns(block: AnyArray) -> Iterable[Float[np.ndarray, "points columns"]]:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import random_walk_pca as predicted
+from theory.arguments import validated
 from tools.random_walk_pca.steps import AnyArray, checked_step_gram, effective_dimension
 
 _LEAST_CHANCE = 1e-13
@@ -77,6 +78,7 @@ class WalkTest:
         return list(zip(*(column.tolist() for column in of_ratios + of_contents), strict=True))
 
 
+@validated
 def random_walk_test(
     trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, n_components: int = 3
 ) -> WalkTest:
@@ -95,7 +97,8 @@ def random_walk_test(
         step_gram: instead of it, the inner products of the T - 1 steps, from `step_gram` or a `StepGramRecorder`.
         n_components: K, leading components to judge.
 
-    Warns where the effective dimension is below 30, or the components asked for are beyond its square root.
+    Warns where the effective dimension is below 30, or the components asked for are beyond its square root. Far beyond
+    it the law of the ratios has no variance left: their scores are NaN then, and `p_value` is 1, which says nothing.
     Raises ValueError for fewer than ten points, values that are not finite (the first point is named), no movement,
     steps without noise, more components than the trajectory has directions; TypeError for what is not floating point.
 
@@ -204,11 +207,11 @@ def _warn_of_small_dimension(dimension: float, n_components: int) -> None:
         warnings.warn(
             f"the effective dimension {dimension:.3g} is below 30: the first variance ratio of a walk scatters by more "
             "than 7 %, and the scores are not calibrated",
-            stacklevel=3,
+            stacklevel=4,
         )
     elif n_components > np.sqrt(dimension):
         warnings.warn(
             f"PC {n_components} of a walk is not expected to be a cosine: it lies beyond the square root of the "
             f"effective dimension {dimension:.3g}",
-            stacklevel=3,
+            stacklevel=4,
         )

@@ -1,0 +1,11 @@
+"""Hostile input is judged without the run-time checks of shapes and types, which users do not have."""
+
+import jaxtyping
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def types_unchecked():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+        yield
