@@ -5,6 +5,7 @@ Nothing heavy is imported unless claims were collected, so that other test suite
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,6 @@ def trial(request: pytest.FixtureRequest) -> Any:
 
 def _progress(config: pytest.Config, claim_id: str) -> Any:
     """Return a callback that shows long sampling on the terminal, past pytest's capture; None where there is none."""
-    import sys
     import time
 
     capture = config.pluginmanager.getplugin("capturemanager")
@@ -80,16 +80,21 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     from dataclasses import asdict
 
     from paper_checks.registry import recorded
+    from sims.compilation_cache import programs_asked_for
 
     path = pyfuncitem.nodeid.split("::")[0]
     command = f"pytest {path} -k {pyfuncitem.name} --tier {claim.tier} --seed {pyfuncitem.config.getoption('seed')}"
     rows: list[Row] = []
+    programs = programs_asked_for()
     try:
         trial: Any = pyfuncitem.funcargs["trial"]
         with recorded(claim, trial, command) as rows:
             result = yield
     finally:
         pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
+        package = sys.modules.get(claim.function.__module__.rpartition(".")[0])
+        asked = claim.paper, programs_asked_for() - programs, getattr(package, "MOST_PROGRAMS", None)
+        pyfuncitem.user_properties.append(("programs", asked))
     unexpected = [row.failure() for row in rows if not row.as_expected]
     if unexpected:
         pytest.fail("\n".join(unexpected), pytrace=False)
@@ -103,6 +108,7 @@ class Ledger:
         self.config = config
         self.rows: list[Row] = []
         self.not_run: dict[str, dict[str, str]] = {}
+        self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out, and list, the claims above the tier of this run."""
@@ -125,6 +131,8 @@ class Ledger:
 
             recorded: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
             self.rows += [Row(**row) for name, rows in recorded if name == "ledger" for row in rows]
+            for paper, asked, most in (value for name, value in recorded if name == "programs"):
+                self.programs[paper] = self.programs.get(paper, (0, None))[0] + asked, most
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -135,6 +143,8 @@ class Ledger:
         if not self.rows and not self.not_run:
             return
         self.rows.sort(key=lambda row: row.paper)
+        if self._above_ceiling() and session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         ledger, report = self.config.getoption("ledger"), self.config.getoption("report")
         seed, tier = self.config.getoption("seed"), self.config.getoption("tier")
         if ledger:
@@ -145,6 +155,16 @@ class Ledger:
             from paper_checks.report import write_html
 
             write_html(report, self.rows, list(self.not_run.values()), seed, tier)
+
+    def _above_ceiling(self) -> list[str]:
+        """A sentence for each paper whose fast tier asks for more programs than it should, in one process."""
+        if self.config.getoption("tier") != "fast" or self.config.getoption("numprocesses", None):
+            return []
+        return [
+            f"{paper} asks for {asked} programs, its ceiling is MOST_PROGRAMS = {most}"
+            for paper, (asked, most) in self.programs.items()
+            if most is not None and asked > most
+        ]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
@@ -165,6 +185,11 @@ class Ledger:
             terminalreporter.write_line(line, **colour)
         if self.not_run:
             terminalreporter.write_line(f"not run: {len(self.not_run)} claims above tier {tier} (see --tier)")
+        counts = ", ".join(f"{paper} {asked}" for paper, (asked, _) in sorted(self.programs.items()) if asked)
+        if counts:
+            terminalreporter.write_line(f"programs that were asked for: {counts}")
+        for sentence in self._above_ceiling():
+            terminalreporter.write_line(sentence, red=True)
         for option in ("ledger", "report"):
             if self.config.getoption(option):
                 terminalreporter.write_line(f"{option}: {self.config.getoption(option)}")

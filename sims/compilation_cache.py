@@ -52,6 +52,22 @@ def use_compilation_cache(folder: str) -> None:
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
+def programs_asked_for() -> int:
+    """Return how many programs this process has asked XLA for since the first call, compiled or kept on disk."""
+    if not _asked:
+        _asked.append(0)
+        jax.monitoring.register_event_duration_secs_listener(_note)
+    return _asked[0]
+
+
+def _note(event: str, duration_secs: float, **_: Any) -> None:
+    if event.endswith("jaxpr_to_mlir_module_duration"):
+        _asked[0] += 1
+
+
+_asked: list[int] = []
+
+
 def remove_broken_entries(folder: str | os.PathLike[str]) -> list[Path]:
     """Remove the entries of a compilation cache that do not decompress, and return their paths.
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -158,3 +159,15 @@ def test_importing_theory_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("most", "status"), [(1, 1), (1000, 0)])
+def test_more_programs_than_a_paper_may_ask_for_fail_the_run(pytester, most, status):
+    package = pytester.mkpydir("test_toy")
+    (package / "__init__.py").write_text(f"MOST_PROGRAMS = {most}\n")
+    (package / "test_mean.py").write_text(textwrap.dedent(PAPER))
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    assert result.ret == status
+    result.stdout.fnmatch_lines(["programs that were asked for: toy *"])
+    above = [line for line in result.outlines if line.endswith("programs, its ceiling is MOST_PROGRAMS = 1")]
+    assert len(above) == status

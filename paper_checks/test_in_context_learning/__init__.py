@@ -16,6 +16,9 @@ from sims.in_context_learning import compiler, network, programs, training
 from sims.in_context_learning.baselines import gradient_step, ols, ridge
 from sims.in_context_learning.prompts import sample_prompts
 
+MOST_PROGRAMS = 280
+"""Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+
 PAPER = "Akyurek et al. 2023 (arXiv 2211.15661)"
 DERIVED = "derived here"
 OSWALD = "von Oswald et al. 2023 (arXiv 2212.07677)"

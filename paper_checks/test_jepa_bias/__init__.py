@@ -15,6 +15,9 @@ import numpy as np
 
 from sims import jepa_bias as observed
 
+MOST_PROGRAMS = 160
+"""Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+
 FORMALISATION = "as quoted by a public formalisation"
 DERIVED = "derived here"
 

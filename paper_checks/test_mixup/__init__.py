@@ -12,6 +12,9 @@ import numpy as np
 from sims.mixup import fit_mixup_sampled
 from theory.mixup import GaussianPair, MixingLaw
 
+MOST_PROGRAMS = 70
+"""Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+
 ABSTRACT = "abstract; explicit form derived here"
 DERIVED = "derived here"
 

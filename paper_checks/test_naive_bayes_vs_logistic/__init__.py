@@ -7,6 +7,9 @@ number of samples, K the number of classes, Delta the Mahalanobis distance betwe
 
 import numpy as np
 
+MOST_PROGRAMS = 115
+"""Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+
 ABSTRACT = "abstract; explicit form derived here"
 CODE = "released code"
 DERIVED = "derived here"

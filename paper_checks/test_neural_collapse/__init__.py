@@ -13,6 +13,9 @@ from sims import neural_collapse as observed
 from sims.neural_collapse.gradients import flatten, value_and_gradient
 from theory import neural_collapse as predicted
 
+MOST_PROGRAMS = 140
+"""Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+
 ABSTRACT = "abstract; explicit form derived here"
 CODE = "released code"
 DERIVED = "derived here"

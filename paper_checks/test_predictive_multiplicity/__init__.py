@@ -14,6 +14,9 @@ import numpy as np
 
 from sims import predictive_multiplicity as observed
 
+MOST_PROGRAMS = 50
+"""Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+
 PROPOSITION = "Proposition 1, as recalled; proof derived here"
 FIGURE = "Figure 1, as recalled; numbers derived here"
 DEFINITIONS = "definitions of the paper; statement derived here"
