@@ -1,5 +1,6 @@
 """Outputs that are written down: compared with fresh ones here, and renewed by `python tests/outputs.py NOTEBOOK …`."""
 
+import asyncio
 import math
 import re
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import zmq
 from nbclient import NotebookClient
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
@@ -51,13 +53,28 @@ def execute(path: Path) -> Any:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     where = {"metadata": {"path": path.parent.parent}}
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where)
+    waking: list[asyncio.Task] = []  # a task that nobody holds may be collected
+    client.on_notebook_start = lambda notebook: waking.append(asyncio.ensure_future(_keep_awake(client)))
+    client.on_notebook_complete = lambda notebook: waking.pop().cancel()
+    client.execute()
     widgets = notebook.metadata.pop("widgets", {}).get("application/vnd.jupyter.widget-state+json", {"state": {}})
     for model in widgets["state"].values():
         for out in model["state"].get("outputs", ()):
             if out["output_type"] == "error":
                 raise RuntimeError(f"a slider of {path.name} fails: {out['ename']}: {out['evalue']}")
     return notebook
+
+
+async def _keep_awake(client: NotebookClient) -> None:
+    """Look for a reply of the kernel ten times a second.
+
+    One that arrives while nbclient itself sends a slider's message goes unnoticed until the cell's time is up
+    (https://github.com/jupyter/nbclient/issues/312).
+    """
+    while True:
+        client.kc.shell_channel.socket.get(zmq.EVENTS)
+        await asyncio.sleep(0.1)
 
 
 def main(paths: list[str]) -> None:
