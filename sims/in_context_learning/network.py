@@ -122,11 +122,13 @@ def run(
     """
     if hidden.dtype != network.weights.inner.dtype:
         raise ValueError(f"hidden must be {network.weights.inner.dtype} like the weights, got {hidden.dtype}")
+
     # Layers are stacked and scanned, so that compilation does not grow with their number.
-    # JAX from 0.12 on wants a plain pair.
-    hidden, headroom = lax.scan(
-        lambda state, weights: tuple(decoder_layer(weights, state, layer_norm, form)), hidden, network.weights
-    )
+    def pass_through(state: Array, weights: LayerWeights) -> tuple[Array, Array]:
+        output = decoder_layer(weights, state, layer_norm, form)
+        return output.hidden, output.headroom  # JAX from 0.12 on wants a plain pair
+
+    hidden, headroom = lax.scan(pass_through, hidden, network.weights)
     return Run(hidden, headroom, ~jnp.all(headroom >= HEADROOM))
 
 
