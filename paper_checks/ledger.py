@@ -294,7 +294,7 @@ def table(rows: Sequence[Row]) -> list[str]:
                     f"{row.seconds:.1f}",
                 )
             )
-    return [*lines, *_totals(rows)]
+    return [*lines, *totals(rows)]
 
 
 _WIDTHS = (12, 9, 9, 21, 7, 8, 7, 5)
@@ -307,7 +307,8 @@ def _line(mark: str, name: str, verdict: str, *numbers: str) -> str:
     return f"{mark} {name.ljust(room)} {verdict.ljust(_WIDTHS[0])} {aligned}".rstrip()
 
 
-def _totals(rows: Sequence[Row]) -> list[str]:
+def totals(rows: Sequence[Row]) -> list[str]:
+    """Return the last lines of the table: verdicts and controls as expected, and the sums of the error bounds."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         guarantee = row.guarantee or "none"

@@ -16,7 +16,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from paper_checks.ledger import Row, _totals, brief, brief_interval, platform_facts
+from paper_checks.ledger import Row, brief, brief_interval, platform_facts, totals
 from paper_checks.outline import title
 from paper_checks.typeset import typeset
 
@@ -148,7 +148,7 @@ def write_html(
             for claim in picture.claims:
                 pictures_of.setdefault(claim, []).append(picture)
     page = _ENVIRONMENT.get_template("report.html.jinja").render(
-        totals=_totals(rows),
+        totals=totals(rows),
         seed=seed,
         tier=tier,
         platform=platform_facts(),
