@@ -1,7 +1,8 @@
 """Hook of the site: what its pages say about claims and figures comes from the registries, the guide from its file.
 
-A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- papers -->` or `<!-- guide -->` where the
-text belongs; the pages of `docs/papers` enter the navigation by themselves: a new paper touches no file of the site.
+A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- papers -->`, `<!-- trust -->` or
+`<!-- guide -->` where the text belongs; the pages of `docs/papers` enter the navigation by themselves: a new paper
+touches no file of the site.
 """
 
 import re
@@ -10,6 +11,7 @@ from typing import Any
 
 from figures.drawing import figures
 from paper_checks import Claim, claims
+from paper_checks.report import tables_in
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
@@ -29,6 +31,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         "errata": lambda: errata_table(page.file.name),
         "figures": lambda: figures_list(page.file.name),
         "papers": papers_table,
+        "trust": trust_tables,
         "guide": guide,
     }
     return re.sub(r"<!-- (\w+) -->", lambda marker: makers[marker[1]](), markdown)
@@ -76,6 +79,17 @@ def papers_table() -> str:
         title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
         rows.append(f"| [{title}](papers/{page.name}) | {len(found) - errata} | {errata} |")
     return "\n".join(["| paper | claims | errata |", "|---|---|---|", *rows])
+
+
+def trust_tables() -> str:
+    """Return the tables of docs/trust, as the report shows them: how far the workbench itself is to be trusted."""
+    parts = []
+    for table in tables_in(ROOT / "docs" / "trust"):
+        rows = [[plain("" if entry is None else str(entry)) for entry in row] for row in table["rows"]]
+        lines = [table["columns"], ["---"] * len(table["columns"]), *rows]
+        parts += [f"## {table['title']}", f"`{table['command']}`", table.get("note", "")]
+        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    return "\n\n".join(parts)
 
 
 def guide() -> str:

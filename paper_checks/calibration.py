@@ -112,14 +112,23 @@ def wanted_seeds(runs: Sequence[dict[str, Any]], most: int) -> int:
 
 
 def calibrate(claim_id: str, path: Path, most: int) -> str:
-    """Run a claim under the seeds that are missing, keep each run in the file at `path`, and return the claim's id."""
+    """Run a claim under the seeds that are missing, keep each run in the file at `path`, and return the claim's id.
+
+    Raises SystemExit, with a sentence, where a run cannot be kept; those before it are.
+    """
     subject, runs = claim(claim_id), kept_runs(path)
     done = {run["seed"] for run in runs}
     while missing := [seed for seed in range(wanted_seeds(runs, most)) if seed not in done]:
         run = run_once(subject, missing[0])
-        with path.open("a", encoding="utf-8") as file:
-            # A line of its own, even after one that was cut short.
-            file.write(("\n" if file.tell() else "") + json.dumps(run))
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                # A line of its own, even after one that was cut short.
+                file.write(("\n" if file.tell() else "") + json.dumps(run))
+        except OSError as error:
+            raise SystemExit(
+                f"the runs cannot be kept in {path} ({error.strerror}): make room, or name another folder with --runs; "
+                "what is kept already counts"
+            ) from None
         runs.append(run)
         done.add(run["seed"])
     return claim_id

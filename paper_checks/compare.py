@@ -109,7 +109,7 @@ def _read(path: Path | str) -> dict[str, Any]:
 
 def _circumstances(ledger: dict[str, Any]) -> list[tuple[str, str]]:
     """Return seed, tier and the facts of the platform as text, in one order for all ledgers."""
-    facts = ("python", "jax", "jaxlib", "numpy", "backend", "device", "x64")
+    facts = ("python", "jax", "jaxlib", "numpy", "backend", "device", "devices", "x64")
     platform = [(name, str(ledger["platform"].get(name))) for name in facts]
     return [("seed", str(ledger["seed"])), ("tier", ledger["tier"]), *platform]
 

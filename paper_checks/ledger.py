@@ -256,6 +256,7 @@ def platform_facts() -> dict[str, Any]:
         "numpy": np.__version__,
         "backend": jax.default_backend(),
         "device": jax.devices()[0].device_kind,
+        "devices": jax.device_count(),
         "x64": True,  # every trial runs inside jax.enable_x64(True)
     }
 

@@ -156,7 +156,7 @@ def write_html(
         rows_by_id={row.id: row for row in rows},
         pictures_of=pictures_of,
         choices={name: sorted({getattr(row, name) for row in rows}) for name in ("paper", "kind", "verdict")},
-        trust=_tables(trust),
+        trust=tables_in(trust),
     )
     path.write_text(page, encoding="utf-8")
 
@@ -178,7 +178,7 @@ def drawn_in(folder: Path) -> list[Picture]:
     return [Picture(path) for _, path in sorted(numbers)]
 
 
-def _tables(folder: Path) -> list[dict[str, Any]]:
+def tables_in(folder: Path) -> list[dict[str, Any]]:
     """Return the tables in a folder's JSON files; a file there may also hold something else, for another purpose."""
     held = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     entries = [entry for content in held for entry in (content if isinstance(content, list) else [content])]

@@ -3,9 +3,14 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 
 AnyArray = jax.Array | np.ndarray
+
+SMALLEST, LARGEST = 1e-50, 1e50  # of the largest entry: between them no square and no product of squares is lost
+_MOST_NUMBERS = 2**36  # in one array: half a terabyte
 
 
 def is_traced(value: Any) -> bool:
@@ -41,3 +46,40 @@ def require_count(name: str, value: int, least: int, why: str) -> None:
     """Raise `ValueError` unless the integer `value` is at least `least`."""
     if value < least:
         raise ValueError(f"{name} must be at least {least} ({why}), got {value}")
+
+
+def require_size(names: str, numbers: int) -> None:
+    """Raise `ValueError` if the arguments `names` ask for an array of more than 2^36 numbers.
+
+    No memory holds it, and where a size overflows XLA ends the process and not the call.
+    """
+    if numbers > _MOST_NUMBERS:
+        raise ValueError(f"{names} must ask for arrays of at most 2**36 numbers, got one of {numbers:.3g}")
+
+
+def require_at_most(name: str, value: Any, most: float | int, why: str) -> None:
+    """Raise `ValueError` unless the scalar `value` is at most `most`; traced values pass."""
+    if not is_traced(value) and not value <= most:
+        raise ValueError(f"{name} must be at most {most:g} ({why}), got {value}")
+
+
+def require_scale(name: str, values: Any, low: float = SMALLEST, high: float = LARGEST, *, why: str = "") -> None:
+    """Raise `ValueError` unless the largest absolute entry of `values` is 0 or in [low, high]; traced values pass."""
+    if is_traced(values):
+        return
+    largest = float(np.abs(np.asarray(values)).max(initial=0))
+    if not (largest == 0 or low <= largest <= high):
+        reason = why or "squares of other numbers get lost"
+        raise ValueError(
+            f"{name} must be zero or have a largest entry from {low:g} to {high:g} ({reason}), got {largest:g}"
+        )
+
+
+def require_float_dtype(dtype: DTypeLike) -> None:
+    """Raise `TypeError` unless `dtype` is one of real floating point numbers."""
+    try:
+        floating = jnp.issubdtype(jnp.dtype(dtype), jnp.floating)
+    except TypeError:
+        floating = False
+    if not floating:
+        raise TypeError(f"dtype must be one of real floating point numbers, got {dtype!r}")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
+import numpy as np
 
 Mode = Literal["auto", "map", "vmap"]
 
@@ -22,7 +23,19 @@ def resolve_mode(mode: Mode = "auto") -> Literal["map", "vmap"]:
 
 
 def map_cells(function: Callable[..., Any], *cells: Any, mode: Mode = "auto") -> Any:
-    """Apply `function(*cell)` to every cell along the leading axis of the arrays in `cells` (pytrees, one length)."""
+    """Apply `function(*cell)` to every cell along the leading axis of the arrays in `cells` (pytrees, one length).
+
+    Raises TypeError for cells that are no arrays, and ValueError for arrays without a leading axis of one length.
+    """
+    leaves = jax.tree.leaves(cells)
+    if not leaves or any(cell is None for cell in cells) or not all(map(_is_array_of_numbers, leaves)):
+        raise TypeError(f"cells must be arrays of numbers, got {[type(leaf).__name__ for leaf in leaves]}")
+    if len({leaf.shape[:1] for leaf in leaves} | {()}) != 2:
+        raise ValueError(f"cells must have a leading axis of one length, got shapes {[leaf.shape for leaf in leaves]}")
     if resolve_mode(mode) == "vmap":
         return jax.vmap(function)(*cells)
     return jax.lax.map(lambda cell: function(*cell), cells)
+
+
+def _is_array_of_numbers(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array) or (isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biufc")

@@ -1,18 +1,22 @@
 """Where a learning curve falls to a target: errors on a geometric grid of sample sizes, found by bisection."""
 
 from collections.abc import Callable
+from numbers import Real
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.domain import AnyArray, require_above, require_count
+from sims.arguments import validated
+from sims.domain import AnyArray, require_above, require_count, require_finite
 
 
+@validated
 def geometric_sizes(low: int, high: int, ratio: float | int = 1.1, multiple_of: int = 1) -> Int[np.ndarray, "sizes"]:
     """Sample sizes from `low` to at least `high`, each at most `ratio` times the one before, or the next possible one.
 
     All are multiples of `multiple_of` (`low` and `high` are rounded up to one) and rise strictly.
-    Raises ValueError for low < 1, high < low, ratio ≤ 1 or multiple_of < 1. Source: derived here.
+    Raises ValueError for low < 1, high < low, ratio ≤ 1, multiple_of < 1, over a million sizes, or one beyond 2^62.
+    Source: derived here.
     """
     require_count("low", low, 1, "a sample size")
     require_count("high", high, low, "the grid rises from low")
@@ -21,6 +25,8 @@ def geometric_sizes(low: int, high: int, ratio: float | int = 1.1, multiple_of: 
     sizes = [-(-low // multiple_of)]
     while sizes[-1] * multiple_of < high:
         sizes.append(max(int(sizes[-1] * ratio), sizes[-1] + 1))
+        if len(sizes) > 10**6 or sizes[-1] * multiple_of > 2**62:
+            raise ValueError(f"ratio must lead from low to high in a million sizes up to 2**62, got {ratio}")
     return np.array(sizes) * multiple_of
 
 
@@ -35,10 +41,22 @@ def bisect_sizes(
     the mean error falls from above `target` to it or below, about log2 of the grid's length evaluations, and then
     evaluates one further neighbour on each side (where the grid has one), so that an interpolation has support.
 
-    Raises ValueError for a grid that does not rise or has fewer than two sizes, an error that is NaN, and a curve
+    Raises TypeError for what is no function, for sizes that are no integers and a target that is no number, and
+    ValueError for a grid that does not rise or has fewer than two sizes, an error that is NaN, and a curve
     that does not cross the target on the grid (below it at the first size, or above it at the last).
     Source: derived here.
     """
+    if not callable(errors_at):
+        raise TypeError(
+            f"errors_at must be a function of a sample size, got a value of type {type(errors_at).__name__}"
+        )
+    if not isinstance(target, Real) or isinstance(target, bool):
+        raise TypeError(f"target must be a real number, got {target!r}")
+    try:
+        require_finite("target", float(target))
+    except OverflowError:
+        raise ValueError("target must fit into float64, got a larger integer") from None
+    sizes = _whole_numbers(sizes)
     require_count("the number of sizes", len(sizes), 2, "there is nothing to bisect otherwise")
     if not (np.diff(sizes) > 0).all():
         raise ValueError(f"sizes must rise strictly, got {sizes.tolist()}")
@@ -69,3 +87,13 @@ def bisect_sizes(
             evaluate(neighbour)
     order = sorted(errors)
     return sizes[order], np.stack([errors[index] for index in order], axis=1)
+
+
+def _whole_numbers(sizes: object) -> np.ndarray:
+    try:
+        found = np.asarray(sizes)
+    except ValueError:  # rows of different lengths
+        found = np.array(0.0)
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise TypeError(f"sizes must be integers along one axis, got {found.dtype} of shape {found.shape}")
+    return found

@@ -110,7 +110,7 @@ def sweep(
     seed_axis = seed_values(seeds)
     base_key, key_impl = _key_data(key)
     for name, value in (("memory", memory), ("chunk", chunk)):
-        if value is not None and not (value >= 1 and value == int(value)):
+        if value is not None and (isinstance(value, bool) or not (value >= 1 and value == int(value))):
             raise ValueError(f"{name} must be a positive whole number, got {value!r}")
     if progress not in (True, False, "auto") and not callable(progress):
         raise ValueError(f'progress must be True, False, "auto" or a function, got {progress!r}')

@@ -2,16 +2,25 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, Key
 
-from sims.domain import require_count
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_count, require_float_dtype, require_size
 
 
+@validated
 def bartlett_factor(key: Key[Array, ""], n_rows: int, dim: int, dtype: DTypeLike = float) -> Float[Array, "rows rows"]:
-    """Lower triangular L with L Lᵀ ~ Wishart(dim, identity), for dim >= n_rows. Source: Bartlett 1933."""
+    """Lower triangular L with L Lᵀ ~ Wishart(dim, identity), for dim >= n_rows. Source: Bartlett 1933.
+
+    Raises ValueError for fewer than one row, or fewer dimensions than rows.
+    """
     require_count("dim", dim, n_rows, "Bartlett's factor needs at least as many dimensions as rows")
+    require_count("n_rows", n_rows, 1, "a matrix has rows")
+    require_size("n_rows", n_rows**2)
+    require_float_dtype(dtype)
     normal_key, chi_key = jax.random.split(key)
     odd_row = n_rows % 2
     width = n_rows - 1 + odd_row
@@ -23,14 +32,20 @@ def bartlett_factor(key: Key[Array, ""], n_rows: int, dim: int, dtype: DTypeLike
     return below + jnp.diag(jnp.sqrt(chi_square(chi_key, freedom)))
 
 
-def chi_square(key: Key[Array, ""], freedom: Float[Array, "draws"]) -> Float[Array, "draws"]:
+@validated
+def chi_square(key: Key[Array, ""], freedom: Float[AnyArray, "draws"]) -> Float[Array, "draws"]:
     """Independent chi-square variables, one for each number of degrees of freedom (at least 1).
 
     Twice a gamma variable, by the rejection of Marsaglia and Tsang (2000) with all draws in one loop: a third of the
     time of `jax.random.chisquare`, and half of its compilation. Below shape one a gamma variable is one of shape s + 1
     times U^(1/s).
+
+    Raises ValueError for degrees of freedom below 1.
     """
-    shape = freedom / 2
+    # Below zero no draw is ever accepted, and nothing could stop the loop.
+    if not is_traced(freedom) and not (np.asarray(freedom) >= 1).all():
+        raise ValueError(f"freedom must be at least 1, got {np.min(freedom):g}")
+    shape = jnp.asarray(freedom) / 2
     root_key, loop_key = jax.random.split(key)
     raised = jnp.where(shape < 1, shape + 1, shape)
     centre = raised - 1 / 3

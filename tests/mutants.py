@@ -2,8 +2,9 @@
 
 A mutant changes one number, one arithmetic operator, one sign or one comparison in `theory/<paper>` (or, with
 `--package sims`, in `sims/<paper>`; `foundation` stands for the files that all papers share) in a copy of the
-workbench, and runs the paper's tests of that package and then its claims, those first that name the function that was
-changed. Each result is kept in docs/trust/mutants as it comes: an interrupted run goes on where it stopped, and a
+workbench. Its judges are the paper's tests of that package and its claims: those that run the changed line, quickest
+first, and, where this cannot be told (the line runs on import, or only while a program is traced), all of them. Each
+result is kept in docs/trust/mutants as it comes: an interrupted run goes on where it stopped, and a
 mutant whose source has changed since runs again. One that all let pass is a hole in the checks, or an equivalent
 program: docs/trust/survivors.json says which, and why. `--table` collects all results for the report.
 """
@@ -13,21 +14,24 @@ import ast
 import json
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 TRUST = ROOT / "docs" / "trust"
-PACKAGES = ("theory", "sims", "paper_checks", "figures", "tools")
+PACKAGES = ("arguments", "theory", "sims", "paper_checks", "figures", "tools")
 FOUNDATION = "foundation"
 # Imported once for all mutants; nothing of the workbench is, and no plugin of pytest, which wants to be the first.
 PRELOADED = ["jax", "pytest", "mpmath", "beartype", "scipy.optimize", "scipy.stats", "scipy.special"]
-PATIENCE = 600.0  # seconds, for tests or claims; a mutant may loop for ever
+PATIENCE = 30.0  # seconds, beside five times those that the tests take with sound code; a mutant may loop for ever
+QUICK = 8  # tests that are tried first: most mutants are noticed by any
 
 OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult}
 COMPARISONS = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
@@ -77,11 +81,15 @@ def sites(tree: ast.Module) -> list[ast.expr]:
     return found
 
 
-def mutate(source: str, rng: random.Random) -> tuple[str, str, int]:
-    """Change one site of a module's source; return the new source, the change in words, and its line."""
+def mutate(source: str, rng: random.Random) -> tuple[str, str, range]:
+    """Change one site of a module's source; return it, the line and the change, and the lines of its statement."""
     tree = ast.parse(source)
     site = rng.choice(sites(tree))
-    before = ast.unparse(site)
+    before, lines = ast.unparse(site), range(site.lineno, (site.end_lineno or site.lineno) + 1)
+    for node in ast.walk(tree):
+        is_simple = isinstance(node, ast.stmt) and not hasattr(node, "body")
+        if is_simple and node.lineno <= site.lineno <= (node.end_lineno or 0):
+            lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
     if isinstance(site, ast.BinOp):
         site.op = OPERATORS[type(site.op)]()
     elif isinstance(site, ast.UnaryOp):
@@ -91,8 +99,8 @@ def mutate(source: str, rng: random.Random) -> tuple[str, str, int]:
     elif isinstance(site, ast.Constant) and isinstance(site.value, int):
         site.value += rng.choice((-1, 1))
     elif isinstance(site, ast.Constant) and isinstance(site.value, float):
-        site.value *= rng.choice((0.9, 1.1))
-    return ast.unparse(tree), f"{before} -> {ast.unparse(site)}", site.lineno
+        site.value = site.value * rng.choice((0.9, 1.1)) or 0.1
+    return ast.unparse(tree), f"{site.lineno}: {before} -> {ast.unparse(site)}", lines
 
 
 def sources(package: str, paper: str) -> list[Path]:
@@ -105,79 +113,96 @@ def sources(package: str, paper: str) -> list[Path]:
     return [path.relative_to(ROOT) for path in files if sites(ast.parse(path.read_text(encoding="utf-8")))]
 
 
-def judges(package: str, paper: str) -> list[list[Path]]:
+def judges(package: str, paper: str) -> list[str]:
     """The files of tests and those of claims that judge a mutant, relative to the root."""
     tests, checks = ROOT / "tests", ROOT / "paper_checks"
     if paper == FOUNDATION:
-        return [[path.relative_to(ROOT) for path in sorted(tests.glob("test_*.py"))]]
-    of_package = sorted((tests / paper).glob(f"test_{package}*.py")) or [tests / f"test_{paper}.py"]
-    claims = sorted((checks / f"test_{paper}").glob("test_*.py")) or [checks / f"test_{paper}.py"]
-    return [[path.relative_to(ROOT) for path in found] for found in (of_package, claims)]
+        found = sorted(tests.glob("test_*.py"))
+    else:
+        hostile = f"test_hostile_{'sims_' if package == 'sims' else ''}{paper}.py"
+        found = sorted((tests / paper).glob(f"test_{package}*.py")) or [tests / f"test_{paper}.py"]
+        found += (tests / "hostile").glob(hostile)
+        found += sorted((checks / f"test_{paper}").glob("test_*.py")) or [checks / f"test_{paper}.py"]
+    return [str(path.relative_to(ROOT)) for path in found]
 
 
-def by_interest(files: list[Path], source: str, line: int) -> list[str]:
-    """Files that name what was changed first: the function around the line, then any other of its module."""
-    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    names = [node.name for node in functions]
-    around = [node.name for node in functions if node.lineno <= line <= (node.end_lineno or line)]
-
-    def interest(path: Path) -> tuple[int, int]:
-        text = (ROOT / path).read_text(encoding="utf-8")
-        return sum(map(text.count, around)), sum(map(text.count, names))
-
-    return [str(path) for path in sorted(files, key=interest, reverse=True)]
-
-
-def _judge(folder: str, targets: list[str]) -> None:
-    """Run pytest in a copy of the workbench; the exit status is that of the process."""
+def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None) -> None:
+    """Run pytest in a copy of the workbench; what is found is written to `path`."""
     os.chdir(folder)
-    sys.path.insert(0, folder)
+    sys.path[:0] = [str(folder), str(ROOT / "tests")]
     sys.dont_write_bytecode = True
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
     os.dup2(silent, 2)
     import pytest
+    from covering import Recorder
 
-    os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *targets])))
+    first = [] if recorded else ["-x"]
+    os._exit(pytest.main([*first, "-q", "-p", "no:cacheprovider", *targets], plugins=[Recorder(path, recorded)]))
 
 
-def passes(folder: Path, targets: list[str]) -> bool:
-    """Tell whether the tests pass in the copy; one that does not end in time has failed."""
+def run_judges(folder: Path, targets: list[str], patience: float, recorded: Path | None = None) -> dict[str, Any]:
+    """What `covering.Recorder` found in a run of these tests in the copy; "failed" names what ended it otherwise."""
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    process = context.Process(target=_judge, args=(str(folder), targets))
+    path = folder / "found.json"
+    path.unlink(missing_ok=True)
+    process = context.Process(target=_judge, args=(folder, targets, path, recorded))
     process.start()
-    process.join(PATIENCE)
+    process.join(patience)
     if process.is_alive():
         process.kill()
         process.join()
-    return process.exitcode == 0
+        return {"failed": f"no end within {patience:.0f} s"}
+    if not path.exists():
+        return {"failed": "the process died"}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return found | {"failed": found["failed"] or (process.exitcode and f"exit status {process.exitcode}")}
 
 
-def judged(folder: Path, package: str, paper: str, rng: random.Random, known: dict[str, str]) -> tuple[str, str]:
-    """Make one mutant in the copy and return what was changed and who noticed; known results are not found again."""
+def judged(
+    folder: Path,
+    package: str,
+    paper: str,
+    rng: random.Random,
+    known: dict[str, str],
+    sound: Callable[[], dict[str, Any]],
+) -> tuple[str, str]:
+    """Make one mutant in the copy and return what was changed and who noticed; known results are not found again.
+
+    `sound` returns what was recorded of the judges in a sound copy.
+    """
     files = sources(package, paper)
     texts = [(ROOT / path).read_text(encoding="utf-8") for path in files]
     # A file's chance is its share of the sites.
     chosen = rng.choices(range(len(files)), [len(sites(ast.parse(text))) for text in texts])[0]
-    mutant, change, line = mutate(texts[chosen], rng)
-    change = f"{files[chosen]}:{line}: {change}"
+    mutant, change, lines = mutate(texts[chosen], rng)
+    change = f"{files[chosen]}:{change}"
     if change in known:
         return change, known[change]
+    who, seconds = sound()["lines"].get(str(files[chosen]), {}), sound()["seconds"]
     (folder / files[chosen]).write_text(mutant, encoding="utf-8")
-    noticed = "nobody"
-    for name, targets in zip(("tests", "claims"), judges(package, paper), strict=False):
-        if not passes(folder, by_interest(targets, texts[chosen], line)):
-            noticed = name
-            break
+    covering = sorted({one for line in lines for one in who.get(str(line), [])}, key=lambda one: seconds.get(one, 0.0))
+    stages = [covering[:QUICK], covering[QUICK:]]
+    if package == "sims" or not covering:
+        stages.append(judges(package, paper))  # a program that was traced before does not run its lines again
+    noticed = None
+    for targets in filter(None, stages):
+        expected = sum(seconds.get(one, 0.0) for one in targets) if targets[0] in seconds else sum(seconds.values())
+        noticed = noticed or run_judges(folder, targets, PATIENCE + 5 * expected)["failed"]
     (folder / files[chosen]).write_text(texts[chosen], encoding="utf-8")
-    return change, noticed
+    return change, noticed or "nobody"
 
 
 def reason(change: str) -> str:
-    """Why nothing notices a mutant, as docs/trust/survivors.json says; empty if it does not."""
+    """Why nothing notices a mutant, as docs/trust/survivors.json says; empty if it does not.
+
+    There a mutant goes by its file, the text of its line and the change: numbers of lines move.
+    """
+    file, line, what = change.split(":", 2)
+    text = (ROOT / file).read_text(encoding="utf-8").splitlines()[int(line) - 1].strip()
     reasons = json.loads((TRUST / "survivors.json").read_text(encoding="utf-8"))
-    return reasons.get(re.sub(r":\d+: ", ": ", change, count=1), "")  # lines move
+    return reasons.get(f"{file}: {text}:{what}", "")
 
 
 def table() -> dict:
@@ -190,14 +215,27 @@ def table() -> dict:
         explained = [f"{change} ({reason(change)})" for change in survivors if reason(change)]
         unexplained = [change for change in survivors if not reason(change)]
         killed = len(results) - len(survivors)
-        share = f"{100 * killed / len(results):.0f} %"
-        rows.append([package, paper, len(results), killed, share, "; ".join(explained), "; ".join(unexplained)])
+        share = f"{100 * killed / (len(results) - len(explained)):.0f} %"
+        counts = [len(results), killed, share, len(explained), "; ".join(unexplained)]
+        rows.append([package, paper, *counts, "; ".join(explained)])
     return {
         "title": "Mutation score: does anything notice when the code is wrong?",
         "command": "python tests/mutants.py PAPER --package theory --count 100",
-        "columns": ["package", "paper", "mutants", "noticed", "share", "survivors explained", "not explained"],
+        "columns": [
+            "package",
+            "paper",
+            "mutants",
+            "noticed",
+            "score",
+            "explained",
+            "not explained",
+            "the explained ones",
+        ],
         "rows": rows,
-        "note": "A mutant changes one number, operator, sign or comparison. Noticed: a test or a claim fails.",
+        "note": (
+            "A mutant changes one number, operator, sign or comparison. Noticed: a test or a claim fails. Score: the "
+            "share noticed of those not explained; an explained one is an equivalent program or an accuracy setting."
+        ),
     }
 
 
@@ -207,8 +245,8 @@ def papers(package: str) -> list[str]:
     return [*sorted(found), FOUNDATION]
 
 
-def run_mutants(package: str, paper: str, count: int, seed: int) -> list[str]:
-    """Judge that many mutants, print and keep the results, and return the changes that nobody noticed."""
+def run_mutants(package: str, paper: str, count: int, seed: int, again: bool) -> list[str]:
+    """Judge that many mutants, known ones too if `again`; print and keep results, return what nobody noticed."""
     kept = TRUST / "mutants" / f"{package}.{paper}.jsonl"
     kept.parent.mkdir(parents=True, exist_ok=True)
     lines = kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []
@@ -217,13 +255,20 @@ def run_mutants(package: str, paper: str, count: int, seed: int) -> list[str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy_workbench(folder)
-        for files in judges(package, paper):
-            if not passes(folder, [str(files[0])]):
-                raise RuntimeError(f"{files[0]} fails in a sound copy: nothing can be learned from mutants")
+
+        @cache
+        def sound() -> dict[str, Any]:
+            found = run_judges(folder, judges(package, paper), 3600.0, recorded=folder / package)
+            if found["failed"]:
+                raise RuntimeError(f"{found['failed']} fails in a sound copy: nothing can be learned from mutants")
+            return found | {"lines": {f"{package}/{file}": lines for file, lines in found["lines"].items()}}
+
         for number in range(count):
-            change, noticed = judged(folder, package, paper, random.Random(f"{seed}/{number}"), known)
+            change, noticed = judged(
+                folder, package, paper, random.Random(f"{seed}/{number}"), {} if again else known, sound
+            )
             results[change] = noticed
-            word = f"noticed by its {noticed}" if noticed != "nobody" else "SURVIVED"
+            word = f"noticed by {noticed}" if noticed != "nobody" else "SURVIVED"
             print(f"{number:3d} {word}: {change}", flush=True)
             if change not in known:
                 with kept.open("a", encoding="utf-8") as file:
@@ -237,12 +282,13 @@ def run_mutants(package: str, paper: str, count: int, seed: int) -> list[str]:
 def main() -> int:
     """Run the mutants; return 1 if one survived without a known reason."""
     parser = argparse.ArgumentParser(prog="python tests/mutants.py", description=__doc__.split("\n")[0])
-    parser.add_argument("papers", nargs="*", metavar="PAPER", help=f"default: all, and {FOUNDATION}")
+    parser.add_argument("papers", nargs="*", metavar="PAPER", help=f"default: all; {FOUNDATION} stands beside them")
     parser.add_argument(
         "--package", choices=("theory", "sims"), default="theory", help="what to break (default theory)"
     )
     parser.add_argument("--count", type=int, default=100, help="mutants of each paper (default 100)")
     parser.add_argument("--seed", type=int, default=0, help="decides which (default 0)")
+    parser.add_argument("--again", action="store_true", help="judge known mutants again")
     parser.add_argument("--table", action="store_true", help="write docs/trust/mutants.json from all results and stop")
     options = parser.parse_args()
     if options.table:
@@ -251,9 +297,11 @@ def main() -> int:
     known = papers(options.package)
     if unknown := [paper for paper in options.papers if paper not in known]:
         parser.error(f"no {', '.join(unknown)} in {options.package}; there are {', '.join(known)}")
-    chosen = options.papers or known
+    chosen = options.papers or [paper for paper in known if paper != FOUNDATION]
     survivors = [
-        change for paper in chosen for change in run_mutants(options.package, paper, options.count, options.seed)
+        change
+        for paper in chosen
+        for change in run_mutants(options.package, paper, options.count, options.seed, options.again)
     ]
     return int(not all(map(reason, survivors)))
 

@@ -69,14 +69,16 @@ def test_balance_conserved(trial, dim=4, depth=3, n_networks=5, spread=0.5):
 
 
 @claim(DERIVED, kind="identity")
-def test_balance_conserved__flow(trial, dim=2, depth=2, spread=0.5, step=0.005, records=4):
+def test_balance_conserved__flow(trial, dim=2, depth=2, spread=0.5, step=0.0025, records=4):
     """Along the whole flow from a start neither balanced nor aligned the same residuals stay what they were."""
     rng = trial.generator("network")
     parameters, (xx, yx, yy) = random_network(rng, dim, depth, spread), random_views(rng, dim)
     start = residuals(parameters)
+    # Some views relax so fast that this step would be too long for them.
+    step = min(step, *(observed.largest_stable_step(xx, yx, depth, objective) / 20 for objective in ("jepa", "mae")))
 
     def end(objective, factor, **options):
-        every = 250 // factor
+        every = 500 // factor
         run = observed.gradient_flow(parameters, xx, yx, factor * step, every * records, every, objective, **options)
         return np.asarray(run.balance[-1])
 

@@ -71,7 +71,7 @@ def test_lambda_dependence(trial, alphas=ALPHAS):
         scores,
         closed,
         margin=1e-8,
-        error=errors,
+        error=errors + 4e-12 * closed,  # the nodes of a law: another version of SciPy moves the scores by 1e-12
         controls={
             "monotone in alpha": np.minimum.accumulate(closed),
             "label one half": np.array([predicted.limit_scale(law) for law in halves]),

@@ -8,12 +8,15 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from sims.arguments import validated
 from sims.domain import AnyArray, require_count, require_finite, require_in_range
+from sims.in_context_learning.domain import require_numbers, require_shapes
 from sims.in_context_learning.prompts import require_covariance
 from sims.precision import require_float64
 
 RELATIVE_TOLERANCE = 1e-12
 _MOST_DIMENSIONS = 3  # the quadrature below has 27^d nodes
+_MOST_STEPS = 1_000_000
 
 
 class FullWeights(NamedTuple):
@@ -51,6 +54,7 @@ class ExpectedLoss(NamedTuple):
         return product @ self.quadratic @ product / 2 - self.linear @ product + self.constant
 
 
+@validated
 def full_loss(input_covariance: Float[AnyArray, "dimension dimension"], context: int) -> ExpectedLoss:
     """The expected loss of `attention_prediction` as a function of `FullWeights`.
 
@@ -61,7 +65,9 @@ def full_loss(input_covariance: Float[AnyArray, "dimension dimension"], context:
     """
     dimension = input_covariance.shape[0]
     require_float64("the expected loss")
-    require_in_range("the dimension", dimension, 1, _MOST_DIMENSIONS, includes_high=True)
+    require_in_range(
+        "the dimension", dimension, 1, _MOST_DIMENSIONS, includes_high=True, why="input_covariance has too many rows"
+    )
     require_covariance("input_covariance", input_covariance, dimension)
     require_count("context", context, 1, "there is no example otherwise")
     eigenvalues, vectors = np.linalg.eigh(np.asarray(input_covariance, float))
@@ -92,6 +98,7 @@ def full_loss(input_covariance: Float[AnyArray, "dimension dimension"], context:
     )
 
 
+@validated
 def reduced_loss(input_covariance: Float[AnyArray, "dimension dimension"], context: int) -> ExpectedLoss:
     """The expected loss as a function of `ReducedWeights`: that of `full_loss`, with its refusals, at 0 elsewhere."""
     dimension = input_covariance.shape[0]
@@ -101,6 +108,7 @@ def reduced_loss(input_covariance: Float[AnyArray, "dimension dimension"], conte
     return ExpectedLoss(full.quadratic[np.ix_(kept, kept)], full.linear[kept], full.constant)
 
 
+@validated
 def balanced_start(scale: float | int, factor: Float[AnyArray, "dimension dimension"]) -> FullWeights:
     """The start W_PV = s e eᵀ of the last row, W_KQ = s diag(ΘΘᵀ, 0) with `factor` Θ, for which |ΘΘᵀ|_F = 1.
 
@@ -115,18 +123,54 @@ def balanced_start(scale: float | int, factor: Float[AnyArray, "dimension dimens
     return FullWeights(jnp.asarray(last), jnp.asarray(np.pad(scale * block, (0, 1))))
 
 
-def gradient_flow(loss: ExpectedLoss, start: Any, times: Float[AnyArray, "times"]) -> Any:
+@validated
+def gradient_flow(
+    loss: ExpectedLoss, start: FullWeights | ReducedWeights, times: Float[AnyArray, "times"]
+) -> FullWeights | ReducedWeights:
     """The solution of dθ/dt = -∇loss(θ), θ(0) = `start`, at increasing `times` > 0.
 
     `start` is `FullWeights` or `ReducedWeights`, whichever `loss` is of; so is the result, with a leading axis of
     times. By an explicit Runge-Kutta method of order 8 with relative and absolute tolerance 1e-12 per step.
-    Raises TypeError in float32 and ValueError for times that do not increase from above 0.
+    Raises TypeError in float32, and ValueError for a start that `loss` is not of, for times that do not increase from
+    above 0, and where a million steps do not reach the last of them.
     """
     require_float64("gradient flow")
+    _require_of(loss, start)
     require_finite("times", times)
-    if not (times[0] > 0 and (np.diff(times) > 0).all()):
+    if not (len(times) and times[0] > 0 and (np.diff(times) > 0).all()):
         raise ValueError(f"times must increase from above 0, got {np.asarray(times)}")
     return _solve(loss, jax.tree.map(lambda entry: jnp.asarray(entry, float), start), jnp.asarray(times, float))
+
+
+def _require_of(loss, start):
+    """Raise `ValueError` unless the start has the features of the loss, and a finite loss with a finite gradient."""
+    for record, fields in (("loss", loss), ("start", start)):
+        require_numbers(record, **{name: jnp.asarray(field) for name, field in fields._asdict().items()})
+    features = np.size(loss.linear)
+    require_shapes(
+        "loss",
+        {"quadratic": (loss.quadratic, (features, features)), "linear": (loss.linear, (features,))},
+        "a number for each feature",
+    )
+    width = np.shape(start.key_query)[-1] if np.ndim(start.key_query) else 0
+    value = (width, width) if isinstance(start, FullWeights) else ()
+    shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
+        start._fields[0]: (start[0], value),
+        "key_query": (start.key_query, (width, width)),
+    }
+    require_shapes("start", shapes, "square matrices of one layer")
+    of_start = width * width * (width - 1) if isinstance(start, FullWeights) else width * width
+    if of_start != features:
+        raise ValueError(f"start must have the {features} features of loss, got {of_start}")
+    left, right = (np.asarray(entry, float) for entry in start)
+    if isinstance(start, FullWeights):
+        left, right = left[-1][:, None, None], right[:, :-1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = np.ravel(left * right)
+        slope = np.asarray(loss.quadratic) @ product - np.asarray(loss.linear)
+        sizes = product @ slope, np.abs(slope).max(initial=0) * max(np.abs(left).max(), np.abs(right).max())
+    if not np.isfinite(sizes).all():
+        raise ValueError("start must have a finite loss with a finite gradient, got one that overflows")
 
 
 @jax.jit
@@ -146,8 +190,9 @@ def _solve(loss, start, times):
         args=loss,
         saveat=diffrax.SaveAt(ts=times),
         stepsize_controller=diffrax.PIDController(rtol=RELATIVE_TOLERANCE, atol=RELATIVE_TOLERANCE),
-        max_steps=1_000_000,
+        max_steps=_MOST_STEPS,
         adjoint=diffrax.ForwardMode(),
+        throw=False,  # times that are not reached are infinite: one sentence, where JAX's error has many lines
     )
     return solution.ys
 

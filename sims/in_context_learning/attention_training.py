@@ -10,7 +10,9 @@ import optax
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
+from sims.arguments import validated
 from sims.domain import AnyArray, require_above, require_count, require_in_range
+from sims.in_context_learning.domain import require_size
 from sims.in_context_learning.linear_attention import attention_prediction
 from sims.in_context_learning.prompts import PromptLaw, covariance_root, draw_prompts, require_covariance
 
@@ -25,6 +27,7 @@ class TrainedAttention(NamedTuple):
     losses: Float[Array, "starts steps"]
 
 
+@validated(unbounded=("return",))
 def train_linear_attention(
     key: Key[Array, ""],
     starts: int,
@@ -59,13 +62,14 @@ def train_linear_attention(
         batch: prompts per step.
         learning_rate: of the first step, above 0.
 
+    Weights and losses are infinite or NaN where the descent diverges.
     Raises ValueError for parameters outside these ranges.
     """
     if start not in _STARTS:
         raise ValueError(f"start must be one of {', '.join(_STARTS)}, got {start!r}")
     sizes = {"starts": starts, "dimension": dimension, "context": context, "steps": steps, "batch": batch}
     for name, size in sizes.items():
-        require_count(name, size, 1, "there is nothing to train on otherwise")
+        require_size(name, size, "there is nothing to train on otherwise")
     require_in_range("noise_std", noise_std, 0, np.inf, includes_high=False)
     require_above("learning_rate", learning_rate, 0, "nothing is learned otherwise")
     require_covariance("input_covariance", input_covariance, dimension)
@@ -75,13 +79,17 @@ def train_linear_attention(
     return _train(jax.random.split(key, starts), dimension, context, start, steps, batch, learning_rate, law)
 
 
+@validated
 def effective_map(
     value_projection: Float[AnyArray, "*starts width width"], key_query: Float[AnyArray, "*starts width width"]
 ) -> Float[Array, "*starts dimension dimension"]:
     """The A with which a layer predicts xᵀA (1/N) Σ y_i x_i once all else in its matrices is 0.
 
-    That is the last entry of W_PV times the input block of W_KQ, transposed. Source: derived here.
+    That is the last entry of W_PV times the input block of W_KQ, transposed. Raises ValueError for matrices of no
+    width. Source: derived here.
     """
+    width = value_projection.shape[-1]
+    require_count("the width of value_projection and key_query", width, 1, "there is no last entry otherwise")
     return jnp.asarray(value_projection)[..., -1:, -1:] * jnp.swapaxes(key_query[..., :-1, :-1], -1, -2)
 
 

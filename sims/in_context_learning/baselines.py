@@ -1,7 +1,7 @@
 """The textbook learners that an in-context learner may be: each at every prefix of every prompt, in one pass."""
 
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,9 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.domain import AnyArray, require_count, require_finite, require_in_range
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_count, require_finite, require_in_range
+from sims.in_context_learning.domain import require_prompts, require_representable_squares
 from sims.in_context_learning.prompts import Prompts
 from sims.precision import require_float64
 
@@ -28,6 +30,7 @@ def ols() -> Rule:
     return Rule("ridge", 0.0)
 
 
+@validated(unbounded=("regulariser",))  # it has a sentence of its own
 def ridge(regulariser: float | int) -> Rule:
     """Ridge regression, w = argmin Σ (wᵀx_i - y_i)² + λ|w|² with λ >= 0; λ = 0 is `ols`.
 
@@ -38,6 +41,7 @@ def ridge(regulariser: float | int) -> Rule:
     return Rule("ridge", regulariser)
 
 
+@validated
 def gradient_step(step: float | int) -> Rule:
     """One step of gradient descent from 0 on the sum of squares: w = 2α Σ x_i y_i.
 
@@ -47,6 +51,7 @@ def gradient_step(step: float | int) -> Rule:
     return Rule("gradient_step", step)
 
 
+@validated
 def sgd(step: float | int) -> Rule:
     """One pass of gradient descent from 0, one example at a time: w ← w - 2α x_i (wᵀx_i - y_i).
 
@@ -56,6 +61,7 @@ def sgd(step: float | int) -> Rule:
     return Rule("sgd", step)
 
 
+@validated
 def nearest_neighbours(neighbours: int = 3, *, weighted: bool = False) -> Rule:
     """The mean label of the nearest examples, or the mean with weights |x_i - x|⁻².
 
@@ -67,17 +73,21 @@ def nearest_neighbours(neighbours: int = 3, *, weighted: bool = False) -> Rule:
     return Rule("weighted_neighbours" if weighted else "nearest_neighbours", neighbours)
 
 
+@validated(unbounded=("prompts", "rules", "return"))  # which of their numbers is not finite is said below
 def predict_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes"]:
     """What each rule predicts for every example of every prompt from the examples before it.
 
-    `prompts` have one leading axis. One program for all rules of these kinds, whatever their numbers are.
+    `prompts` have one leading axis. One program for all rules of these kinds, whatever their numbers are. Infinite or
+    NaN where steps too long for the inputs make a rule diverge beyond float64.
 
-    Raises TypeError in float32, ValueError for prompts without that axis or with numbers that are not finite.
+    Raises TypeError in float32 and for rules that are none, ValueError for prompts without that axis, with numbers that
+    are not finite, or with inputs whose squares leave float64, and for rules with a parameter out of range.
     """
     inputs, labels = _require_prompts(prompts, rules)
     return _predict_all(inputs, labels, *_split(rules))
 
 
+@validated(unbounded=("prompts", "rules", "return"))
 def weights_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes dimension"]:
     """The weights ŵ of each linear rule after k = 0, ..., n - 1 examples, so that it predicts ŵᵀx.
 
@@ -90,6 +100,7 @@ def weights_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules coun
     return _weights_all(inputs, labels, *_split(rules))
 
 
+@validated(unbounded=("rules",))
 def label_weights(
     inputs: Float[AnyArray, "count examples dimension"], rules: list[Rule]
 ) -> Float[Array, "rules count prefixes examples"]:
@@ -98,8 +109,10 @@ def label_weights(
     Found by asking the rule about unit labels; entries from k on are 0. Given the inputs, the risk of a prediction
     aᵀY is exact. Raises as `predict_all`.
     """
-    prompts = Prompts(inputs, np.zeros(inputs.shape[:2]), np.zeros((inputs.shape[0], inputs.shape[2])))
-    inputs, _ = _require_prompts(prompts, rules)
+    labels, weights = np.zeros(inputs.shape[:2]), np.zeros((inputs.shape[0], inputs.shape[2]))
+    for name, size in zip(("samples", "examples", "dimensions"), inputs.shape, strict=True):
+        require_count(f"the number of {name} in inputs", size, 1, "there is nothing to learn from otherwise")
+    inputs, _ = _require_prompts(Prompts(inputs, labels, weights), rules, "inputs")
     return _label_weights(inputs, *_split(rules))
 
 
@@ -169,7 +182,8 @@ def _neighbours(inputs, labels, neighbours, weighted):
         nearest = jnp.argmin(jnp.where(chosen, jnp.inf, distances), axis=1)
         return chosen | (is_before & (positions == nearest[:, None]))
 
-    chosen = lax.fori_loop(0, neighbours.astype(int), choose_next, jnp.zeros_like(is_before))
+    rounds = jnp.minimum(neighbours, len(labels)).astype(int)  # fewer examples are all used
+    chosen = lax.fori_loop(0, rounds, choose_next, jnp.zeros_like(is_before))
     if weighted:
         least = jnp.min(distances, axis=1, keepdims=True)
         ratios = least / jnp.where(chosen & (distances > 0), distances, 1)
@@ -195,18 +209,28 @@ _PREDICTIONS = {kind: _linear(weights) for kind, weights in _WEIGHTS.items()} | 
 }
 
 
-def _require_prompts(prompts, rules):
+def _require_prompts(prompts, rules, name="prompts.inputs"):
     require_float64("the comparison with textbook learners")
     if not rules:
         raise ValueError("rules must hold at least one rule, got none")
-    if prompts.inputs.ndim != 3 or prompts.labels.shape != prompts.inputs.shape[:2]:
-        raise ValueError(
-            "prompts must have inputs [count, examples, dimension] and labels [count, examples], "
-            f"got shapes {prompts.inputs.shape} and {prompts.labels.shape}"
-        )
-    require_finite("inputs", prompts.inputs)
-    require_finite("labels", prompts.labels)
+    for rule in rules:
+        _require_rule(rule)
+    require_prompts(prompts)
+    require_representable_squares(name, prompts.inputs)
     return jnp.asarray(prompts.inputs, float), jnp.asarray(prompts.labels, float)
+
+
+def _require_rule(rule):
+    """Raise unless it is a rule of a known kind (`TypeError`) with a parameter of its range (`ValueError`)."""
+    if not isinstance(rule, Rule) or rule.kind not in get_args(Kind):
+        raise TypeError(f"rules must be made by ols, ridge, gradient_step, sgd or nearest_neighbours, got {rule!r}")
+    if is_traced(rule.parameter):
+        return
+    if np.asarray(rule.parameter).dtype.kind not in "fiu" or np.ndim(rule.parameter):
+        raise TypeError(f"rules must have a number each, got {rule!r}")
+    least = {"ridge": 0, "gradient_step": -np.inf, "sgd": -np.inf}.get(rule.kind, 1)
+    if not (np.isfinite(rule.parameter) and rule.parameter >= least):
+        raise ValueError(f"rules must have a finite parameter in the range of their kind, got {rule!r}")
 
 
 def _split(rules):

@@ -8,26 +8,28 @@ here.
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import DTypeLike
 from jaxtyping import Float, Int
 
-from sims.domain import AnyArray, require_above, require_count, require_finite
+from sims.arguments import validated
+from sims.domain import AnyArray, require_above, require_finite
 from sims.in_context_learning.activations import product_terms, require_product_scale
+from sims.in_context_learning.domain import FloatType, float_type, require_size
 from sims.in_context_learning.layer import LayerWeights
 from sims.in_context_learning.magnitudes import automatic_scales
 from sims.in_context_learning.network import Layout, Network, Scales
-from sims.in_context_learning.raw import Division, Instruction, Raw
+from sims.in_context_learning.raw import Division, Instruction, Raw, require_instructions
 from sims.precision import require_float64
 
 GATE = 10.0
 """A unit that is to stay shut gets -GATE times the bypass shift: it stays shut for entries up to 8 shifts."""
 
 
+@validated(unbounded=("instructions", "scales"))  # bounds may be infinite; scales have own sentences
 def compile_program(
     instructions: Sequence[Instruction],
     *,
@@ -37,7 +39,7 @@ def compile_program(
     input_bound: float | int | Float[AnyArray, "*registers_positions"] | None = None,
     balanced: bool = True,
     richardson: bool = False,
-    dtype: DTypeLike | None = None,
+    dtype: FloatType | None = None,
 ) -> Network:
     """The transformer that runs the program: as many decoder layers as instructions.
 
@@ -55,21 +57,23 @@ def compile_program(
     Raises:
         ValueError: no instruction, a row or position that does not exist, scales out of range, automatic scales
             without a bound on the input, or for which some magnitude has no bound.
-        TypeError: float64 that is not enabled.
+        TypeError: float64 that is not enabled, a dtype that is not one of floating-point numbers.
     """
-    require_count("the number of instructions", len(instructions), 1, "nothing to compile otherwise")
-    for instruction in instructions:
-        _require_fits(instruction, registers, positions)
-    if dtype is None or np.dtype(dtype) == np.float64:
+    for name, size in {"registers": registers, "positions": positions}.items():
+        require_size(name, size, "a state has no entry otherwise")
+    require_instructions(instructions, registers, positions)
+    weight_dtype = np.dtype(np.float64 if dtype is None else float_type("dtype", dtype))
+    if weight_dtype == np.float64:
         require_float64("the compiled program")
-    weight_dtype = np.dtype(np.float64 if dtype is None else dtype)
     if scales == "automatic":
         if input_bound is None:
             raise ValueError("input_bound must be given with automatic scales, got None")
         bounds = register_bounds(input_bound, registers, positions)
         chosen = automatic_scales(instructions, bounds, dtype=weight_dtype, richardson=richardson, balanced=balanced)
-    else:
+    elif isinstance(scales, Scales):
         chosen = scales
+    else:
+        raise ValueError(f'scales must be Scales or "automatic", got {scales!r}')
     raws = [instruction for instruction in instructions if isinstance(instruction, Raw)]
     layout = Layout(
         registers=registers,
@@ -101,7 +105,7 @@ def register_bounds(
     if bound.shape not in ((), (registers, 1), (registers, positions)) or not (bound >= 0).all():
         raise ValueError(
             f"input_bound must hold non-negative bounds: one, {registers} or {registers} x {positions}, "
-            f"got {input_bound}"
+            f"got shape {bound.shape} with a least entry of {bound.min(initial=np.inf):g}"
         )
     require_finite("input_bound", bound)
     return np.broadcast_to(bound, (registers, positions)).copy()
@@ -216,10 +220,11 @@ def _with_idle_units(layer, units):
     )
 
 
-def scales_per_layer(scales: Scales, layers: int, dtype: DTypeLike) -> list[Scales]:
-    """The scales of each layer as floats; ValueError where one of them is out of range."""
-    shifts = {"the product scale": scales.product, "the bypass shift": scales.bypass}
-    for name, value in (shifts | {"the pad": scales.pad, "the sharpness": scales.sharpness}).items():
+def scales_per_layer(scales: Scales, layers: int, dtype: FloatType) -> list[Scales]:
+    """The scales of each layer as floats; ValueError where one of them is out of range, TypeError for no number."""
+    shifts = {"scales: the product scale": scales.product, "scales: the bypass shift": scales.bypass}
+    for name, value in (shifts | {"scales: the pad": scales.pad, "scales: the sharpness": scales.sharpness}).items():
+        _require_real(name, value)
         if np.size(value) not in (1, layers):
             raise ValueError(f"{name} must be one number or one for each of {layers} layers, got {np.size(value)}")
         require_above(name, np.min(value), 0, "a limit of large or of small values")
@@ -232,15 +237,11 @@ def scales_per_layer(scales: Scales, layers: int, dtype: DTypeLike) -> list[Scal
     ]
 
 
-def _require_fits(instruction: Instruction, registers: int, positions: int) -> None:
-    """Raise `ValueError` for a row that is no register, or a position that the prompt does not have."""
-    if isinstance(instruction, Division):
-        rows = {*instruction.numerator_rows, instruction.divisor_row, *instruction.write_rows}
-        used: set[int] = set()
-    else:
-        rows = {*instruction.read_rows, *instruction.own_rows, *instruction.write_rows}
-        used = set(instruction.reads) | (set() if instruction.only_at is None else {instruction.only_at})
-    for name, indices, size in (("row", rows, registers), ("position", used, positions)):
-        outside = [index for index in indices if not 0 <= index < size]
-        if outside:
-            raise ValueError(f"every {name} of an instruction must be in 0..{size - 1}, got {outside[0]}")
+def _require_real(name: str, value: Any) -> None:
+    """Raise `TypeError` unless `value` is a real number or an array of them."""
+    try:
+        kind = np.asarray(value).dtype.kind
+    except ValueError:  # rows of different lengths
+        kind = "O"
+    if kind not in "fiu":
+        raise TypeError(f"{name} must hold real numbers, got {value!r}")

@@ -4,22 +4,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jax.typing import DTypeLike
 from jaxtyping import Float
 
+from sims.arguments import validated
 from sims.domain import AnyArray
 from sims.in_context_learning.compiler import register_bounds
+from sims.in_context_learning.domain import FloatType
 from sims.in_context_learning.layer_error import Construction, layer_error, no_leftover
 from sims.in_context_learning.magnitudes import Bounds, LayerBounds, layer_bounds, magnitudes_of, program_bounds
 from sims.in_context_learning.network import Scales
-from sims.in_context_learning.raw import Division, Instruction, Raw, State, operands, reference
+from sims.in_context_learning.raw import Division, Instruction, Raw, State, applied, operands, require_instructions
 
 
+@validated(unbounded=("instructions", "scales", "return"))
 def a_priori_error(
     instructions: Sequence[Instruction],
     input_bound: Float[AnyArray, "registers positions"],
     scales: Scales,
-    dtype: DTypeLike = np.float64,
+    dtype: FloatType = np.float64,
     **options: Any,
 ) -> Float[np.ndarray, "registers positions"]:
     """A bound on the error of every register after the last layer, for every prompt within `input_bound`.
@@ -28,8 +30,10 @@ def a_priori_error(
     through all layers: nothing cancels, so that repeated Sherman-Morrison updates multiply them up, to infinity if need
     be (`prompt_error` does not). `options` are those of `Construction`.
 
-    Raises ValueError as `program_bounds`, and for scales out of range. Source: derived here.
+    Raises ValueError as `program_bounds`, for scales out of range, and for instructions that do not fit the registers.
+    Source: derived here.
     """
+    require_instructions(instructions, *input_bound.shape)
     construction = Construction(scales, dtype, **options)
     bounds = register_bounds(input_bound, *input_bound.shape)
     layers = program_bounds(instructions, bounds)
@@ -49,12 +53,13 @@ def a_priori_error(
     return error
 
 
+@validated(unbounded=("instructions", "scales", "return"))
 def prompt_error(
     instructions: Sequence[Instruction],
     state: State,
     answer: tuple[int, int],
     scales: Scales,
-    dtype: DTypeLike = np.float64,
+    dtype: FloatType = np.float64,
     **options: Any,
 ) -> Float[np.ndarray, "*batch"]:
     """A bound on the error of the answer to given prompts, to first order in the errors of the layers.
@@ -62,11 +67,26 @@ def prompt_error(
     `state` holds all registers at the start, of one prompt or a batch; `answer` is (row, column). What a layer can add
     at this prompt counts with the derivative of the answer in that register, so that errors which the program damps are
     damped; products of the errors of two layers are left out. It holds only for prompts on which nothing is clipped
-    (the run's `overflow` is False): a clipped value may be off by any amount. `options` are those of `Construction`.
+    (the run's `overflow` is False): a clipped value may be off by any amount. It is infinite where a divisor is
+    zero, or a number too large. `options` are those of `Construction`.
 
-    Raises ValueError for scales out of range. Source: derived here.
+    Raises ValueError for scales out of range, and for instructions and an answer that do not fit the state.
+    Source: derived here.
     """
-    construction = Construction(scales, dtype, **options)
+    if state.ndim < 2:
+        raise ValueError(f"state must have axes for registers and positions, got shape {state.shape}")
+    require_instructions(instructions, *state.shape[-2:])
+    if not all(0 <= index < size for index, size in zip(answer, state.shape[-2:], strict=True)):
+        raise ValueError(f"answer must be a row and a column of a state of shape {state.shape[-2:]}, got {answer}")
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        total = _first_order(instructions, state, answer, Construction(scales, dtype, **options))
+    return np.where(np.isnan(total), np.inf, total)
+
+
+def _first_order(
+    instructions: Sequence[Instruction], state: State, answer: tuple[int, int], construction: Construction
+) -> Float[np.ndarray, "*batch"]:
+    """The bound of `prompt_error`, NaN where infinities meet."""
     befores, added, leftover = [], [], no_leftover(state)
     for instruction, at_layer in zip(instructions, construction.per_layer(len(instructions)), strict=True):
         least = np.abs(state[..., instruction.divisor_row, :]) if isinstance(instruction, Division) else None
@@ -74,7 +94,7 @@ def prompt_error(
         errors, leftover = layer_error(instruction, sizes, leftover, at_layer)
         befores.append(state)
         added.append(errors)
-        state = reference(instruction, state)
+        state = applied(instruction, state)
     sensitivity = np.zeros_like(state)
     sensitivity[..., answer[0], answer[1]] = 1
     total = np.zeros(state.shape[:-2])

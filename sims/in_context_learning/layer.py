@@ -4,11 +4,14 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
+from sims.arguments import validated
 from sims.domain import AnyArray
-from sims.in_context_learning.activations import GeluForm, gelu, layer_norm
+from sims.in_context_learning.activations import GeluForm, activated, layer_norm
+from sims.in_context_learning.domain import require_numbers, require_shapes
 
 LayerNormMode = Literal["ideal", "realised"]
 
@@ -45,6 +48,7 @@ class LayerOutput(NamedTuple):
     headroom: Float[Array, ""]
 
 
+@validated(unbounded=("return",))
 def decoder_layer(
     weights: LayerWeights,
     hidden: Float[Array, "rows positions"],
@@ -57,15 +61,37 @@ def decoder_layer(
     is the λ of the paper; an "ideal" one is what the constructions want of it, the limit of infinite pads: the
     identity, or a division by the absolute value of one row. One prompt; `vmap` over more.
 
-    Raises ValueError for another mode or form. Source: Akyürek et al. 2023 (arXiv 2211.15661), equations (1)-(6).
+    Hidden states are infinite or NaN where an ideal one divides by zero or the numbers overflow; the headroom is -inf
+    then, and +inf where no unit has a gate.
+
+    Raises ValueError for another mode or form, and for weights that do not fit each other or the hidden state.
+    Source: Akyürek et al. 2023 (arXiv 2211.15661), equations (1)-(6).
     """
+    _require_fit(weights, hidden)
     stream = hidden + attention(weights, hidden)
     normalised = normalise(weights, stream, layer_norm)
-    activated = matmul(weights.inner, normalised) + weights.inner_bias[:, None]
-    change = matmul(weights.outer, gelu(activated, form)) + weights.outer_bias[:, None]
+    entering = matmul(weights.inner, normalised) + weights.inner_bias[:, None]
+    change = matmul(weights.outer, activated(entering, form)) + weights.outer_bias[:, None]
     # An infinity (a division by zero) is as good as clipped: it is NaN in the next sum.
-    signed = jnp.where(jnp.isfinite(activated), weights.gate * activated, -jnp.inf)
+    signed = jnp.where(jnp.isfinite(entering), weights.gate * entering, -jnp.inf)
     return LayerOutput(stream + change, jnp.min(signed, initial=jnp.inf, where=weights.gate != 0))
+
+
+def _require_fit(weights, hidden):
+    """Raise `ValueError` for weights that do not fit each other or the hidden state, `TypeError` for no arrays."""
+    require_numbers("weights", **weights._asdict())
+    (rows, positions), units = hidden.shape, len(weights.inner_bias) if np.ndim(weights.inner_bias) else 0
+    heads, width, _ = np.shape(weights.values) if np.ndim(weights.values) == 3 else (0, 0, 0)
+    keys = np.shape(weights.keys)[1] if np.ndim(weights.keys) == 3 else 0
+    shapes = {
+        "keys": (heads, keys, rows), "queries": (heads, keys, rows), "values": (heads, width, rows),
+        "mix": (rows, heads, width), "inner": (units, rows), "inner_bias": (units,), "outer": (rows, units),
+        "outer_bias": (rows,), "gain": (), "divisor": (rows,), "gate": (units, positions),
+    }  # fmt: skip
+    if not min(rows, positions, heads, keys, width, units):
+        raise ValueError(f"weights and hidden must have an entry along every axis, got hidden of shape {hidden.shape}")
+    expected = {name: (getattr(weights, name), shape) for name, shape in shapes.items()}
+    require_shapes("weights", expected, "one layer, for the rows and positions of hidden")
 
 
 def attention(weights: LayerWeights, hidden: Float[Array, "rows positions"]) -> Float[Array, "rows positions"]:

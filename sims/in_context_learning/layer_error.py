@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 from jax import numpy as jnp
-from jax.typing import DTypeLike
 from jaxtyping import Float
 
+from sims.arguments import validated
 from sims.in_context_learning.activations import GeluForm
 from sims.in_context_learning.compiler import GATE, scales_per_layer
+from sims.in_context_learning.domain import FloatType, float_type, require_size
 from sims.in_context_learning.layer import LayerNormMode
 from sims.in_context_learning.magnitudes import LayerBounds, magnitudes_of
 from sims.in_context_learning.network import Scales
@@ -40,7 +41,7 @@ class Construction(NamedTuple):
     """
 
     scales: Scales
-    dtype: DTypeLike = np.float64
+    dtype: FloatType = np.float64
     layer_norm: LayerNormMode = "ideal"
     form: GeluForm = "erf"
     balanced: bool = True
@@ -51,8 +52,15 @@ class Construction(NamedTuple):
         """The unit of rounding, 2^-53 in float64."""
         return float(jnp.finfo(self.dtype).eps) / 2
 
+    @validated(unbounded=("return",))
     def per_layer(self, layers: int) -> list["Construction"]:
-        """The construction of each layer; ValueError for scales that `compile_program` refuses."""
+        """The construction of each layer; ValueError for no layer, and for what `compile_program` and `run` refuse."""
+        require_size("layers", layers, "there is no construction otherwise")
+        float_type("dtype", self.dtype)
+        if self.form not in REMAINDERS or self.layer_norm not in ("ideal", "realised"):
+            raise ValueError(f"options must be those of run, got form {self.form!r} and layer_norm {self.layer_norm!r}")
+        if not isinstance(self.scales, Scales):
+            raise TypeError(f"scales must be Scales, got a value of type {type(self.scales).__name__}")
         return [self._replace(scales=scales) for scales in scales_per_layer(self.scales, layers, self.dtype)]
 
 

@@ -6,10 +6,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.typing import DTypeLike
 from jaxtyping import Float, Key
 
-from sims.domain import require_count
+from sims.arguments import validated
+from sims.in_context_learning import domain
+from sims.in_context_learning.prompts import Prompts
 
 
 class Layer(eqx.Module):
@@ -23,7 +24,7 @@ class Layer(eqx.Module):
     narrow: eqx.nn.Linear
     heads: int = eqx.field(static=True)
 
-    def __init__(self, maps: Iterator[eqx.nn.Linear], width: int, heads: int, dtype: DTypeLike):
+    def __init__(self, maps: Iterator[eqx.nn.Linear], width: int, heads: int, dtype: domain.FloatType):
         self.attention_norm = eqx.nn.LayerNorm(width, dtype=dtype)
         self.queries_keys_values, self.heads_out = next(maps), next(maps)
         self.mlp_norm = eqx.nn.LayerNorm(width, dtype=dtype)
@@ -44,6 +45,9 @@ class Layer(eqx.Module):
         return hidden + jax.vmap(self.narrow)(inner)
 
 
+_MOST = 1_000_000
+
+
 class Transformer(eqx.Module):
     """Linear embedding, learned positions, layers, and a linear read-out without a last layer norm.
 
@@ -55,6 +59,7 @@ class Transformer(eqx.Module):
     layers: tuple[Layer, ...]
     readout: eqx.nn.Linear
 
+    @validated
     def __init__(
         self,
         key: Key[Array, ""],
@@ -64,15 +69,16 @@ class Transformer(eqx.Module):
         layers: int,
         width: int,
         heads: int,
-        dtype: DTypeLike = jnp.float32,
+        dtype: domain.FloatType = jnp.float32,
     ):
         """Draw the start: linear maps U(±1/√fan-in), as Equinox does, and positions N(0, 0.02²).
 
         Raises ValueError for sizes below one and a width that is no multiple of the number of heads.
         """
+        dtype = domain.float_type("dtype", dtype)
         sizes = {"dimension": dimension, "examples": examples, "layers": layers, "width": width, "heads": heads}
         for name, size in sizes.items():
-            require_count(name, size, 1, "there is no transformer otherwise")
+            domain.require_size(name, size, "there is no transformer otherwise", most=_MOST)
         if width % heads:
             raise ValueError(f"width must be a multiple of the {heads} heads, got {width}")
         of_layer = [(width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)]
@@ -83,19 +89,33 @@ class Transformer(eqx.Module):
         self.layers = tuple(Layer(maps, width, heads, dtype) for _ in range(layers))
         self.readout = next(maps)
 
+    @validated
     def hidden_states(self, tokens: Float[Array, "positions token"]) -> Float[Array, "states positions width"]:
         """The residual stream of one prompt: the embedded tokens and then the stream after each layer.
 
         A prompt may be shorter than those the model was made for.
+        Raises ValueError for one that is longer or empty, or has tokens of another width.
         """
+        self._require_tokens(*tokens.shape)
         states = [jax.vmap(self.embedding)(tokens) + self.positions[: len(tokens)]]
         for layer in self.layers:
             states.append(layer(states[-1]))
         return jnp.stack(states)
 
+    @validated
     def predictions(self, tokens: Float[Array, "positions token"]) -> Float[Array, "prefixes"]:
-        """The predicted label at every x position of one prompt's tokens: after k = 0, 1, ... examples."""
+        """The predicted label at every x position of one prompt's tokens: after k = 0, 1, ... examples.
+
+        Raises ValueError as `hidden_states`.
+        """
         return jax.vmap(self.readout)(self.hidden_states(tokens)[-1, ::2])[:, 0]
+
+    def _require_tokens(self, positions, width):
+        if not 1 <= positions <= len(self.positions) or width != self.embedding.in_features:
+            raise ValueError(
+                f"tokens must be 1 to {len(self.positions)} of width {self.embedding.in_features}, "
+                f"got {positions} of width {width}"
+            )
 
 
 def _linear_maps(key, sizes, dtype) -> Iterator[eqx.nn.Linear]:
@@ -109,6 +129,19 @@ def _linear_maps(key, sizes, dtype) -> Iterator[eqx.nn.Linear]:
         yield eqx.tree_at(lambda map: (map.weight, map.bias), shape_only, (part[:, :-1], part[:, -1]))
 
 
+def require_readable(model: Transformer, prompts: Prompts) -> None:
+    """Raise ValueError unless the model can read the prompts: one leading axis, its dimension, not too long."""
+    domain.require_prompts(prompts)
+    most, width = len(model.positions) // 2, model.embedding.in_features
+    _, examples, dimension = prompts.inputs.shape
+    if examples > most or dimension + 1 != width:
+        raise ValueError(
+            f"prompts must have at most {most} examples that make tokens of width {width} like the model, "
+            f"got {examples} of width {dimension + 1}"
+        )
+
+
+@validated
 def parameter_count(model: Transformer) -> int:
     """The number of trained numbers in a model."""
     return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_array)))

@@ -5,10 +5,15 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, ScalarLike
 
+from sims.arguments import validated
 from sims.domain import AnyArray, require_count
+from sims.in_context_learning.domain import require_shapes, require_size
+
+_MOST_LAYERS = 100_000
 
 
 class AttentionLayer(NamedTuple):
@@ -23,6 +28,7 @@ class AttentionLayer(NamedTuple):
     projection: Float[AnyArray, "*layers width width"]
 
 
+@validated
 def joined_tokens(
     inputs: Float[AnyArray, "examples dimension"],
     labels: Float[AnyArray, "examples"],
@@ -34,16 +40,20 @@ def joined_tokens(
     return jnp.column_stack([rows, jnp.concatenate([jnp.asarray(labels), jnp.asarray(query_labels)])])
 
 
+@validated
 @partial(jax.jit, static_argnames="context")
 def attend(
     layers: AttentionLayer, tokens: Float[AnyArray, "positions width"], context: int
 ) -> Float[Array, "positions width"]:
     """Pass the tokens (rows) through stacked layers; the first `context` of them give the keys and the values.
 
-    Raises ValueError for a context of no tokens or more than there are.
+    Raises ValueError for a context of no tokens or more than there are, and for layers that do not fit the tokens.
     """
     if not 1 <= context <= len(tokens):
         raise ValueError(f"context must be from 1 to the {len(tokens)} tokens, got {context}")
+    (width,), stack = tokens.shape[1:], np.shape(layers.keys)[:1]
+    expected = {name: (matrix, (*stack, width, width)) for name, matrix in layers._asdict().items()}
+    require_shapes("layers", expected, "stacked layers for the width of tokens")
 
     def pass_through(tokens, layer):
         seen = tokens[:context]
@@ -53,6 +63,7 @@ def attend(
     return lax.scan(pass_through, jnp.asarray(tokens), layers)[0]
 
 
+@validated
 def descent_layers(
     start_weights: Float[AnyArray, "dimension"], step: ScalarLike, layers: int, context: int
 ) -> AttentionLayer:
@@ -61,7 +72,7 @@ def descent_layers(
     Context tokens become (x_j, y_j - Δwᵀx_j). A query (x, -w_0ᵀx) ends as (x, -wᵀx).
     Raises ValueError for less than one layer or context token. Source: proposition 1 of von Oswald et al. 2023.
     """
-    require_count("layers", layers, 1, "there is no step otherwise")
+    require_size("layers", layers, "there is no step otherwise", most=_MOST_LAYERS)
     require_count("context", context, 1, "there is no gradient otherwise")
     start_weights = jnp.asarray(start_weights)
     dimension = len(start_weights)
@@ -71,15 +82,17 @@ def descent_layers(
     return AttentionLayer(*(jnp.stack([matrix] * layers) for matrix in (inputs_only, inputs_only, values, projection)))
 
 
+@validated
 def contracting_layers(
     steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "as_many"], dimension: int, context: int
 ) -> AttentionLayer:
     """The layers of GD++: a gradient step of size η_l from w = 0, and x_j ← (I - γ_l Σ x_i x_iᵀ) x_j for every token.
 
     Queries start as (x, 0) and end with minus the prediction. γ = 0 is plain gradient descent.
-    Raises ValueError for less than one context token and counts of η and γ that differ.
+    Raises ValueError for less than one dimension or context token and counts of η and γ that differ.
     Source: GD++ of von Oswald et al. 2023.
     """
+    require_size("dimension", dimension, "inputs need a coordinate")
     require_count("context", context, 1, "there is no gradient otherwise")
     steps, contractions = jnp.asarray(steps), jnp.asarray(contractions)
     if steps.shape != contractions.shape:
@@ -91,6 +104,7 @@ def contracting_layers(
     return AttentionLayer(inputs_only, inputs_only, per_row[:, :, None] * identity, identity)
 
 
+@validated
 @jax.jit
 def preconditioned_prediction(
     projections: Float[AnyArray, "layers width width"],
@@ -103,9 +117,11 @@ def preconditioned_prediction(
 
     The columns of Z are (x_i, y_i) and (x, 0); M leaves the query out of keys and values. With P = e e ᵀ of the last
     row and Q = -diag(A, 0) a layer is a step of descent preconditioned by Aᵀ. P are the `projections`, Q the `forms`.
+    Raises ValueError for no example, and for matrices that do not fit the tokens.
     Source: lemma 1 of Ahn et al. 2023; the transpose: derived here.
     """
     examples = len(labels)
+    _require_width("projections and forms", projections.shape[-1], inputs)
     tokens = joined_tokens(inputs, labels, query[None], jnp.zeros(1)).T
     mask = jnp.append(jnp.ones(examples), 0)
 
@@ -117,6 +133,7 @@ def preconditioned_prediction(
     return -lax.scan(pass_through, tokens, layers)[0][-1, -1]
 
 
+@validated
 @jax.jit
 def attention_prediction(
     value_projection: Float[AnyArray, "width width"],
@@ -128,8 +145,17 @@ def attention_prediction(
     """What the layer E + W_PV E (Eᵀ W_KQ E) / N predicts: the last entry of its last column.
 
     The columns of E are the N examples (x_i, y_i) and the query (x, 0), which is among keys and values here.
+    Raises ValueError for no example, and for matrices that do not fit the tokens.
     Source: Zhang, Frei & Bartlett 2024.
     """
+    _require_width("value_projection and key_query", value_projection.shape[-1], inputs)
     embedding = joined_tokens(inputs, labels, query[None], jnp.zeros(1, labels.dtype)).T
     asked = embedding.T @ (key_query @ embedding[:, -1])
     return value_projection[-1] @ (embedding @ asked) / len(labels)
+
+
+def _require_width(name, width, inputs):
+    examples, dimension = inputs.shape
+    require_count("the number of inputs and labels", examples, 1, "there is nothing to learn from otherwise")
+    if width != dimension + 1:
+        raise ValueError(f"{name} must have the width {dimension + 1} of a joined token, got {width}")

@@ -96,7 +96,9 @@ def program_bounds(
             layers.append(layer_bounds(instruction, bounds))
         bounds = layers[-1].after
         if not np.isfinite(bounds).all():
-            raise ValueError(f"registers must stay bounded: after layer {number} no finite bound is left")
+            raise ValueError(
+                f"registers must stay bounded: from input_bound no finite bound is left after layer {number}"
+            )
     return layers
 
 

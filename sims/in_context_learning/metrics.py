@@ -8,7 +8,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.domain import AnyArray, require_count, require_finite
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_count, require_finite
+from sims.in_context_learning.domain import require_prompts
 from sims.in_context_learning.prompts import Prompts
 
 Predictor = Callable[[Prompts], AnyArray]
@@ -29,16 +31,18 @@ class LinearFit(NamedTuple):
     r_squared: Float[Array, "count"]
 
 
+@validated
 def estimate(samples: Float[AnyArray, "count *quantities"]) -> Estimate:
     """The mean over the prompts of numbers that each of them gave, and its standard error.
 
     Raises ValueError for fewer than two prompts.
     """
-    require_count("the number of prompts", samples.shape[0], 2, "one has no standard error")
+    _require_several("samples", samples)
     samples = jnp.asarray(samples)
     return Estimate(jnp.mean(samples, axis=0), jnp.std(samples, axis=0, ddof=1) / samples.shape[0] ** 0.5)
 
 
+@validated
 def squared_prediction_difference(
     first: Float[AnyArray, "count prefixes"], second: Float[AnyArray, "count prefixes"]
 ) -> Estimate:
@@ -47,9 +51,11 @@ def squared_prediction_difference(
     To the Bayes predictor it is the excess risk. Raises ValueError for fewer than two prompts.
     Source: equation 15 of Akyürek et al. 2023.
     """
+    _require_several("first", first)
     return estimate((first - second) ** 2)
 
 
+@validated
 def excess_error(
     first: Float[AnyArray, "count prefixes"],
     second: Float[AnyArray, "count prefixes"],
@@ -60,9 +66,11 @@ def excess_error(
     What the two have in common, the label's noise above all, cancels in each difference.
     Raises ValueError for fewer than two prompts.
     """
+    _require_several("first", first)
     return estimate((first - labels) ** 2 - (second - labels) ** 2)
 
 
+@validated(unbounded=("prompts",))
 def implicit_fit(
     predict: Predictor, prompts: Prompts, prefix: int, test_inputs: Float[AnyArray, "tests dimension"]
 ) -> LinearFit:
@@ -77,31 +85,43 @@ def implicit_fit(
         prefix: k, from 0 to n.
         test_inputs: x', at least d of them and of rank d.
 
-    Raises ValueError for a prefix out of range and fewer test inputs than dimensions.
+    Raises ValueError for a prefix out of range, test inputs that span less than all dimensions, and as
+    `answer_queries`.
     Source: equation 16 of Akyürek et al. 2023, and the R² of its figure 6.
     """
     tests, dimension = test_inputs.shape
     require_count("the number of test_inputs", tests, dimension, "the weights are not determined otherwise")
     answers = answer_queries(predict, prompts, prefix, test_inputs)
     test_inputs = jnp.asarray(test_inputs)
-    weights = jnp.linalg.lstsq(test_inputs, answers.T)[0].T
+    weights, _, rank, _ = jnp.linalg.lstsq(test_inputs, answers.T)
+    if not is_traced(rank) and int(rank) < dimension:
+        raise ValueError(f"test_inputs must span all {dimension} dimensions, got a matrix of rank {rank}")
+    weights = weights.T
     missed = jnp.sum((answers - weights @ test_inputs.T) ** 2, axis=1)
     total = jnp.sum(answers**2, axis=1)
     return LinearFit(weights, 1 - missed / jnp.where(total > 0, total, 1))
 
 
+@validated(unbounded=("prompts",))
 def answer_queries(
     predict: Predictor, prompts: Prompts, prefix: int, test_inputs: Float[AnyArray, "tests dimension"]
 ) -> Float[Array, "count tests"]:
     """What a learner answers to each test input after the first `prefix` examples of each prompt.
 
-    The arguments are those of `implicit_fit`; there may be any number of test inputs.
+    The arguments are those of `implicit_fit`; there may be any number of test inputs from one on.
+
+    Raises ValueError for a prefix out of range, prompts or test inputs that are not finite, without one leading
+    axis, of other dimensions or empty, and for answers that are not one for each example of each prompt.
     """
+    require_prompts(prompts)
     count, examples, dimension = prompts.inputs.shape
     tests = len(test_inputs)
     if not 0 <= prefix <= examples:
         raise ValueError(f"prefix must be from 0 to the {examples} examples, got {prefix}")
     require_finite("test_inputs", test_inputs)
+    require_count("the number of test_inputs", tests, 1, "there is nothing to ask otherwise")
+    if test_inputs.shape[1] != dimension:
+        raise ValueError(f"test_inputs must have the {dimension} dimensions of prompts, got {test_inputs.shape[1]}")
     shown = jnp.broadcast_to(prompts.inputs[:, None, :prefix], (count, tests, prefix, dimension))
     queries = jnp.broadcast_to(test_inputs[None, :, None], (count, tests, 1, dimension))
     labels = jnp.broadcast_to(prompts.labels[:, None, :prefix], (count, tests, prefix))
@@ -110,9 +130,13 @@ def answer_queries(
         jnp.pad(labels, ((0, 0), (0, 0), (0, 1))).reshape(count * tests, prefix + 1),
         jnp.repeat(jnp.asarray(prompts.weights), tests, axis=0),
     )
-    return jnp.asarray(predict(asked))[:, -1].reshape(count, tests)
+    answers = jnp.asarray(predict(asked))
+    if answers.shape != asked.labels.shape:
+        raise ValueError(f"predict must give answers of shape {asked.labels.shape}, got {answers.shape}")
+    return answers[:, -1].reshape(count, tests)
 
 
+@validated
 def ilwd(
     first: Float[AnyArray, "count *prefixes dimension"], second: Float[AnyArray, "count *prefixes dimension"]
 ) -> Estimate:
@@ -120,19 +144,27 @@ def ilwd(
 
     Raises ValueError for fewer than two prompts. Source: equation 17 of Akyürek et al. 2023.
     """
+    _require_several("first", first)
     return estimate(jnp.sum((first - second) ** 2, axis=-1))
 
 
+@validated
 @jax.jit
 def gram_eigenvalues(inputs: Float[AnyArray, "count examples dimension"]) -> Float[Array, "count rank"]:
     """The min(k, d) eigenvalues of XᵀX that can differ from 0, in ascending order, for each sample X of k inputs.
 
     Given the inputs, the risk of ridge regression is a function of these: Monte Carlo need not draw labels.
+    Raises ValueError for an axis without entries.
     """
-    require_count("the number of inputs", inputs.shape[1], 1, "there is no Gram matrix otherwise")
+    for name, size in zip(("samples in inputs", "inputs", "dimensions of inputs"), inputs.shape, strict=True):
+        require_count(f"the number of {name}", size, 1, "there is no Gram matrix otherwise")
 
     def of_sample(sample):
         smaller = sample @ sample.T if sample.shape[0] < sample.shape[1] else sample.T @ sample
         return jnp.maximum(jnp.linalg.eigvalsh(smaller), 0)
 
     return lax.map(of_sample, jnp.asarray(inputs))
+
+
+def _require_several(name, array):
+    require_count("the number of prompts", len(array), 2, f"{name} has a row for each, and one has no standard error")

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
+from sims.arguments import validated
 from sims.domain import AnyArray
 from sims.in_context_learning.activations import GeluForm
 from sims.in_context_learning.layer import LayerNormMode, LayerWeights, decoder_layer
@@ -90,6 +91,7 @@ class Run(NamedTuple):
     overflow: Bool[Array, ""]
 
 
+@validated
 def embed(network: Network, register_state: Float[AnyArray, "given positions"]) -> Float[Array, "rows positions"]:
     """The hidden state with the given registers (the first ones; the rest start at 0), positions and the one.
 
@@ -108,6 +110,7 @@ def embed(network: Network, register_state: Float[AnyArray, "given positions"]) 
     return jnp.concatenate([jnp.asarray(register_state, dtype), at_rest, *codes])
 
 
+@validated(unbounded=("return",))
 @partial(jax.jit, static_argnames=("layer_norm", "form"))
 def run(
     network: Network,
@@ -118,8 +121,10 @@ def run(
 ) -> Run:
     """The hidden state of one prompt through all layers, in the precision of the weights; `vmap` over prompts.
 
-    Raises ValueError for a mode or form that `decoder_layer` does not know, or a hidden state of another precision.
+    Raises ValueError for a mode or form that `decoder_layer` does not know, or a hidden state of another precision or
+    shape.
     """
+    _require_hidden(network, hidden)
     if hidden.dtype != network.weights.inner.dtype:
         raise ValueError(f"hidden must be {network.weights.inner.dtype} like the weights, got {hidden.dtype}")
 
@@ -132,10 +137,12 @@ def run(
     return Run(hidden, headroom, ~jnp.all(headroom >= HEADROOM))
 
 
+@validated(unbounded=("hidden", "return"))
 def read(
     network: Network, hidden: Float[Array, "rows positions"], rows: tuple[int, int], column: int
 ) -> Float[Array, "read"]:
-    """The registers in the half-open range `rows` of one column; ValueError where there are none."""
+    """The registers in the half-open range `rows` of one column, whatever they hold; ValueError for none."""
+    _require_hidden(network, hidden)
     start, end = rows
     if not (0 <= start <= end <= network.layout.registers and 0 <= column < network.layout.positions):
         raise ValueError(
@@ -143,3 +150,9 @@ def read(
             f"got rows {rows} of column {column}"
         )
     return hidden[start:end, column]
+
+
+def _require_hidden(network, hidden):
+    expected = network.layout.rows, network.layout.positions
+    if hidden.shape != expected:
+        raise ValueError(f"hidden must have the shape {expected} that network was compiled for, got {hidden.shape}")

@@ -10,9 +10,11 @@ import optax
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
+from sims.arguments import validated
 from sims.domain import AnyArray, require_above, require_count
 from sims.in_context_learning.baselines import ols, weights_all
-from sims.in_context_learning.learner import Transformer
+from sims.in_context_learning.domain import require_prompts, require_size
+from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import Prompts, tokens
 
 _KINDS = ("linear", "mlp")
@@ -41,13 +43,19 @@ class TrainedProbe(NamedTuple):
     losses: Float[Array, "steps"]
 
 
+@validated(unbounded=("prompts",))  # their numbers have a sentence of their own
 @eqx.filter_jit
 def hidden_states(model: Transformer, prompts: Prompts) -> Float[Array, "states count positions width"]:
-    """The residual stream of a model for each prompt: L + 1 states, the embedded tokens first."""
+    """The residual stream of a model for each prompt: L + 1 states, the embedded tokens first.
+
+    Raises ValueError for prompts without one leading axis, longer than the model was made for or of another dimension.
+    """
+    require_readable(model, prompts)
     read = tokens(prompts).astype(model.positions.dtype)
     return jax.vmap(model.hidden_states, out_axes=1)(read)
 
 
+@validated(unbounded=("prompts",))
 def moment_targets(prompts: Prompts, prefix: int) -> Float[Array, "count dimension"]:
     """XᵀY of the first `prefix` examples: one step of gradient descent needs no more.
 
@@ -57,6 +65,7 @@ def moment_targets(prompts: Prompts, prefix: int) -> Float[Array, "count dimensi
     return jnp.sum(prompts.inputs[:, :prefix] * prompts.labels[:, :prefix, None], axis=1)
 
 
+@validated(unbounded=("prompts",))
 def ols_targets(prompts: Prompts, prefix: int) -> Float[Array, "count dimension"]:
     """The least squares weights of the first `prefix` examples, of least norm where these do not determine them.
 
@@ -68,6 +77,7 @@ def ols_targets(prompts: Prompts, prefix: int) -> Float[Array, "count dimension"
     return weights_all(Prompts(inputs, labels, prompts.weights), [ols()])[0, :, prefix]
 
 
+@validated(unbounded=("return",))
 def train_probe(
     key: Key[Array, ""],
     hidden: Float[AnyArray, "count positions width"],
@@ -81,16 +91,17 @@ def train_probe(
 ) -> TrainedProbe:
     """Train a probe by Adam on the squared error, batches drawn with replacement, in the precision of `hidden`.
 
-    `kind` is "linear" or "mlp". Raises ValueError for another, counts that differ, sizes below one and a learning rate
-    that is not above 0.
+    `kind` is "linear" or "mlp". Weights and losses are infinite or NaN where the descent diverges.
+    Raises ValueError for another kind, counts that differ, sizes below one and a learning rate that is not above 0.
     Source: the probes of figure 4 of Akyürek et al. 2023 (width 512 there).
     """
     if kind not in _KINDS:
         raise ValueError(f"kind must be one of {', '.join(_KINDS)}, got {kind!r}")
     if len(hidden) != len(targets):
         raise ValueError(f"hidden and targets must be as many, got {len(hidden)} and {len(targets)}")
-    for name, size in {"prompts": len(hidden), "probe_width": probe_width, "steps": steps, "batch": batch}.items():
-        require_count(name, size, 1, "there is nothing to learn from otherwise")
+    for name, size in {"probe_width": probe_width, "steps": steps, "batch": batch}.items():
+        require_size(name, size, "there is nothing to learn from otherwise")
+    _require_entries(hidden, targets)
     require_above("learning_rate", learning_rate, 0, "nothing is learned otherwise")
     hidden = jnp.asarray(hidden)
     return _train(
@@ -98,15 +109,31 @@ def train_probe(
     )
 
 
+@validated
 @eqx.filter_jit
 def probe_errors(
     probe: Probe, hidden: Float[AnyArray, "count positions width"], targets: Float[AnyArray, "count outputs"]
 ) -> Float[Array, "count"]:
-    """The squared error of a probe for each prompt, averaged over the outputs: to be taken on fresh prompts."""
+    """The squared error of a probe for each prompt, averaged over the outputs: to be taken on fresh prompts.
+
+    Raises ValueError for hidden states and targets that do not fit the probe.
+    """
+    _require_entries(hidden, targets)
+    expected = len(probe.scores), probe.mixer.in_features
+    if hidden.shape[1:] != expected:
+        raise ValueError(f"hidden must have the {expected} positions and width of probe, got {hidden.shape[1:]}")
+    if targets.shape[1] != probe.head.out_size:
+        raise ValueError(f"targets must have the {probe.head.out_size} outputs of probe, got {targets.shape[1]}")
     return jnp.mean((jax.vmap(probe)(jnp.asarray(hidden)) - targets) ** 2, axis=1)
 
 
+def _require_entries(hidden, targets):
+    for name, array in {"hidden": hidden, "targets": targets}.items():
+        require_count(f"every axis of {name}", min(array.shape), 1, "there is nothing to learn from otherwise")
+
+
 def _require_prefix(prompts, prefix):
+    require_prompts(prompts)
     if not 1 <= prefix <= prompts.inputs.shape[1]:
         raise ValueError(f"prefix must be from 1 to the {prompts.inputs.shape[1]} examples, got {prefix}")
 

@@ -14,12 +14,16 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
 
-from sims.domain import AnyArray, require_above, require_count, require_finite
+from sims.arguments import validated
+from sims.domain import AnyArray, require_above, require_finite
 from sims.in_context_learning.activations import GeluForm
+from sims.in_context_learning.domain import require_size
 from sims.in_context_learning.layer import LayerNormMode
 from sims.in_context_learning.network import Network, embed, run
 from sims.in_context_learning.primitives import Rows, aff, div, mov, mul
-from sims.in_context_learning.raw import Instruction
+from sims.in_context_learning.raw import Instruction, require_bound
+
+_MOST = 10_000
 
 
 class Program(NamedTuple):
@@ -40,6 +44,7 @@ class Program(NamedTuple):
         return len(self.instructions)
 
 
+@validated(unbounded=("return",))  # the bounds of instructions may be infinite
 def gradient_step_program(
     dimension: int,
     step: float | int,
@@ -80,6 +85,7 @@ def gradient_step_program(
     return Program(instructions, dimension, r.number, 3, (r.gradient[0], 2))
 
 
+@validated(unbounded=("weight_bound", "return"))
 def sgd_program(
     dimension: int, examples: int, step: float | int, regulariser: float | int, *, weight_bound: float | int = np.inf
 ) -> Program:
@@ -95,6 +101,7 @@ def sgd_program(
     _require_sizes(dimension, examples)
     require_finite("step", step)
     require_finite("regulariser", regulariser)
+    require_bound("weight_bound", weight_bound)
     r = _GradientRegisters(dimension)
     identity = np.eye(dimension)
     instructions: list[Instruction] = []
@@ -135,6 +142,7 @@ class _GradientRegisters:
         return mul(1, self.dimension, 1, self.weights, self.x, (row, row + 1))
 
 
+@validated(unbounded=("return",))
 def ridge_update_program(dimension: int, regulariser: float | int) -> Program:
     """Theorem 2: ridge regression on one example by one Sherman-Morrison update: 14 layers, 3d² + 5d + 3 registers.
 
@@ -171,6 +179,7 @@ def ridge_update_program(dimension: int, regulariser: float | int) -> Program:
     return Program(instructions, dimension, answer[1], 3, (answer[0], 2))
 
 
+@validated(unbounded=("weight_bound", "return"))
 def recursive_ridge_program(
     dimension: int, examples: int, regulariser: float | int, *, weight_bound: float | int = np.inf
 ) -> Program:
@@ -186,6 +195,7 @@ def recursive_ridge_program(
     """
     _require_sizes(dimension, examples)
     _require_regulariser(regulariser)
+    require_bound("weight_bound", weight_bound)
     d, square = dimension, dimension**2
     y, x, inverse, moment, direction, outer, denominator, quotient, xy, weights, answer = _consecutive(
         1, d, square, d, d, square, 1, square, d, d, 1
@@ -229,15 +239,18 @@ def _consecutive(*sizes: int) -> list[Rows]:
 
 
 def _require_sizes(dimension: int, examples: int) -> None:
-    require_count("dimension", dimension, 1, "inputs need a coordinate")
-    require_count("examples", examples, 1, "nothing to learn from otherwise")
+    require_size("dimension", dimension, "inputs need a coordinate", most=_MOST)
+    require_size("examples", examples, "nothing to learn from otherwise", most=_MOST)
 
 
 def _require_regulariser(regulariser: float | int) -> None:
     require_above("regulariser", regulariser, 0, "the Sherman-Morrison recursion starts from I / regulariser")
     require_finite("regulariser", regulariser)
+    if not np.isfinite(1 / regulariser):
+        raise ValueError(f"regulariser must have a finite reciprocal, got {regulariser}")
 
 
+@validated(unbounded=("program",))
 def prompt_bound(
     program: Program, inputs: float | int, labels: float | int
 ) -> Float[np.ndarray, "registers positions"]:
@@ -255,6 +268,7 @@ def prompt_bound(
     return bounds
 
 
+@validated
 def prompt_state(
     inputs: Float[AnyArray, "*prompts examples dim"],
     labels: Float[AnyArray, "*prompts examples"],
@@ -280,6 +294,7 @@ class Prediction(NamedTuple):
     overflow: Bool[Array, "prompts"]
 
 
+@validated(unbounded=("return",))
 @partial(jax.jit, static_argnames=("layer_norm", "form"))
 def predict(
     network: Network,
@@ -292,8 +307,16 @@ def predict(
 ) -> Prediction:
     """The answers of a compiled program: what its last instruction has written at the query.
 
+    Values are infinite or NaN only where something was clipped.
+
     Raises ValueError for prompts that are not as long as those that the network was compiled for, and as `run`.
     """
+    layout, shape = network.layout, (query.shape[1] + 1, 2 * inputs.shape[1] + 1)
+    if shape[0] > layout.registers or shape[1] != layout.positions:
+        raise ValueError(
+            f"inputs and query must make tokens of at most {layout.registers} rows and {layout.positions} columns, "
+            f"got shape {shape}"
+        )
     answer_row = network.layout.output_rows[0]
 
     def answer(tokens):

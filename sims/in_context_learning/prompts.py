@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, is_traced, require_count, require_finite, require_in_range
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_finite, require_in_range
+from sims.in_context_learning.domain import FloatType, float_type, require_numbers, require_size
 
 
 class Prompts(NamedTuple):
@@ -24,6 +25,7 @@ class Prompts(NamedTuple):
     weights: Float[AnyArray, "*batch dimension"]
 
 
+@validated(unbounded=("noise_std", "weight_std"))  # they have sentences of their own
 def sample_prompts(
     key: Key[Array, ""],
     count: int,
@@ -36,7 +38,7 @@ def sample_prompts(
     input_scale: ScalarLike = 1.0,
     input_covariance: Float[AnyArray, "dimension dimension"] | None = None,
     weight_covariance: Float[AnyArray, "dimension dimension"] | None = None,
-    dtype: DTypeLike = float,
+    dtype: FloatType = float,
 ) -> Prompts:
     """Draw `count` independent problems of `examples` labelled examples each, all Gaussian.
 
@@ -56,8 +58,9 @@ def sample_prompts(
     Raises ValueError for parameters outside these ranges.
     Source: the setting of Akyürek et al. 2023 (σ = 0, τ = 1 unless stated); covariances: Zhang et al. 2024.
     """
+    dtype = float_type("dtype", dtype)
     for name, size in {"count": count, "examples": examples, "dimension": dimension}.items():
-        require_count(name, size, 1, "there is nothing to draw otherwise")
+        require_size(name, size, "there is nothing to draw otherwise")
     for name, deviation in {"noise_std": noise_std, "weight_std": weight_std}.items():
         require_in_range(name, deviation, 0, jnp.inf, includes_high=False)
     for name, number in {"weight_mean": weight_mean, "input_scale": input_scale}.items():
@@ -80,7 +83,7 @@ class PromptLaw(NamedTuple):
     weight_root: Float[Array, "dimension dimension"] | None = None
 
 
-def draw_prompts(key: Key[Array, ""], sizes: tuple[int, int, int], law: PromptLaw, dtype: DTypeLike) -> Prompts:
+def draw_prompts(key: Key[Array, ""], sizes: tuple[int, int, int], law: PromptLaw, dtype: FloatType) -> Prompts:
     """What `sample_prompts` draws, for `sizes` count, n and d, without its checks."""
     count, examples, dimension = sizes
     # One draw compiles in a third of the time of three.
@@ -97,12 +100,20 @@ def draw_prompts(key: Key[Array, ""], sizes: tuple[int, int, int], law: PromptLa
     return Prompts(inputs, jnp.asarray(labels, dtype), weights)
 
 
+@validated(unbounded=("prompts",))
 def tokens(prompts: Prompts) -> Float[Array, "*batch positions width"]:
     """The 2n tokens of width d + 1 that a transformer reads: [0, x_1], [y_1, 0], [0, x_2], [y_2, 0], ...
 
     The label y_i is predicted at the position of x_i, 2i - 2 counted from 0. The last token is never needed for that.
+    Raises ValueError for inputs and labels that do not fit each other or are not finite.
     Source: the encoding of Akyürek et al. 2023.
     """
+    require_numbers("prompts", inputs=prompts.inputs, labels=prompts.labels)
+    if not prompts.labels.ndim or prompts.labels.shape != prompts.inputs.shape[:-1]:
+        raise ValueError(
+            "prompts must have inputs [..., examples, dimension] and labels [..., examples], "
+            f"got shapes {prompts.inputs.shape} and {prompts.labels.shape}"
+        )
     inputs, labels = jnp.asarray(prompts.inputs), jnp.asarray(prompts.labels)
     input_tokens = jnp.pad(inputs, [(0, 0)] * (inputs.ndim - 1) + [(1, 0)])
     label_tokens = jnp.pad(labels[..., None], [(0, 0)] * labels.ndim + [(0, inputs.shape[-1])])

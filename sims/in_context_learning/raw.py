@@ -4,15 +4,20 @@ A state is a matrix with a row per register and a column per position. An instru
 column. `reference` is its exact effect; the compiler turns it into a decoder layer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import numpy as np
 from jaxtyping import Float
 
+from sims.arguments import validated
+from sims.domain import require_count
+
 State = Float[np.ndarray, "*batch registers positions"]
 
 
+@validated(unbounded=("bound", "reads"))
 @dataclass(frozen=True, eq=False)
 class Raw:
     """Read, arithmetic, write: h_i[w] <- W_o ((W_a mean_{j in K(i)} h_j[r]) ⋆ (W h_i[s])) + b in every column i.
@@ -31,7 +36,8 @@ class Raw:
         bound: a magnitude that the results are known never to exceed, where arithmetic on magnitudes cannot see it.
             Where it is false, automatic scales and error bounds are wrong (clipping is reported all the same).
 
-    Raises ValueError for sizes that do not fit, a repeated row, K(i) empty or in the future.
+    Raises ValueError for sizes that do not fit, a repeated row, a negative row, position or bound, K(i) empty or in the
+    future; TypeError for positions that are no integers.
     Source: Akyürek et al. 2023 (arXiv 2211.15661), Definition C.2, with j <= i in place of the printed j < i (its own
     uses need K(i) = {i}), the bias of `aff`, and `only_at`, without which a copy between different rows changes every
     column: derived here.
@@ -66,12 +72,20 @@ class Raw:
             if matrix.shape != shape or not np.isfinite(matrix).all():
                 raise ValueError(f"{name} must be finite and of shape {shape}, got {matrix}")
         for name in ("read_rows", "own_rows", "write_rows"):
-            _require_distinct(name, getattr(self, name))
+            _require_rows(name, getattr(self, name), distinct=True)
+        if self.only_at is not None and self.only_at < 0:
+            raise ValueError(f"only_at must be a position from 0 on, got {self.only_at}")
+        require_bound("bound", self.bound)
         for position, sources in self.reads.items():
+            if not isinstance(sources, list | tuple) or not all(
+                isinstance(at, Integral) for at in (position, *sources)
+            ):
+                raise TypeError(f"reads must map positions to tuples of positions, got {sources!r} for {position!r}")
             if not sources or min(sources) < 0 or max(sources) > position:
                 raise ValueError(f"reads must map position {position} to positions in 0..{position}, got {sources}")
 
 
+@validated(unbounded=("bound",))
 @dataclass(frozen=True, eq=False)
 class Division:
     """h_i[w] <- h_i[numerator] / |h_i[divisor]| in every column i; the rows w must be zero before.
@@ -83,7 +97,7 @@ class Division:
         least_divisor: |h[divisor]| is known never to fall below it, in any column; 0 where nothing is known.
         bound: as in `Raw`.
 
-    Raises ValueError for unequal numbers of rows, or a row that is written twice.
+    Raises ValueError for unequal numbers of rows, a row that is written twice, a negative row or bound.
     Source: Akyürek et al. 2023, `div` and Lemma 8.
     """
 
@@ -98,14 +112,30 @@ class Division:
             raise ValueError(
                 f"write_rows must be as many as the {len(self.numerator_rows)} numerators, got {len(self.write_rows)}"
             )
-        _require_distinct("write_rows", self.write_rows)
+        _require_rows("numerator_rows", self.numerator_rows)
+        _require_rows("divisor_row", (self.divisor_row,))
+        _require_rows("write_rows", self.write_rows, distinct=True)
+        require_bound("least_divisor", self.least_divisor)
+        require_bound("bound", self.bound)
 
 
 Instruction = Raw | Division
 
 
+@validated(unbounded=("instruction", "return"))
 def reference(instruction: Instruction, state: State) -> State:
-    """The exact effect of an instruction on a state, or on a batch of states. A zero divisor gives ±inf, 0/0 NaN."""
+    """The exact effect of an instruction on a state, or on a batch of states. A zero divisor gives ±inf, 0/0 NaN.
+
+    Raises ValueError for a state without the rows and positions of the instruction.
+    """
+    if state.ndim < 2:
+        raise ValueError(f"state must have axes for registers and positions, got shape {state.shape}")
+    require_instructions([instruction], *state.shape[-2:])
+    return applied(instruction, state)
+
+
+def applied(instruction: Instruction, state: State) -> State:
+    """`reference` for loops over instructions: without its checks, and for states that may be infinite."""
     if isinstance(instruction, Division):
         divisor = np.abs(state[..., [instruction.divisor_row], :])
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -135,6 +165,35 @@ def written(instruction: Instruction, state: State, result: Float[np.ndarray, "*
     return after
 
 
-def _require_distinct(name: str, rows: tuple[int, ...]) -> None:
-    if len(set(rows)) != len(rows):
+def require_instructions(instructions: Sequence[Instruction], registers: int, positions: int) -> None:
+    """Raise `TypeError` for what is no instruction, `ValueError` for none, or one that is too large for the state."""
+    require_count("the number of instructions", len(instructions), 1, "there is no program otherwise")
+    for instruction in instructions:
+        if isinstance(instruction, Division):
+            rows = {*instruction.numerator_rows, instruction.divisor_row, *instruction.write_rows}
+            used: set[int] = set()
+        elif isinstance(instruction, Raw):
+            rows = {*instruction.read_rows, *instruction.own_rows, *instruction.write_rows}
+            used = set(instruction.reads) | (set() if instruction.only_at is None else {instruction.only_at})
+        else:
+            raise TypeError(f"instructions must be made by mov, mul, div, aff, Raw or Division, got {instruction!r}")
+        for name, indices, size in (("row", rows, registers), ("position", used, positions)):
+            outside = [index for index in indices if not 0 <= index < size]
+            if outside:
+                raise ValueError(
+                    f"instructions must fit the state: every {name} of an instruction must be in 0..{size - 1}, "
+                    f"got {outside[0]}"
+                )
+
+
+def require_bound(name: str, bound: float | int) -> None:
+    """Raise `ValueError` unless `bound` is at least 0, infinity included."""
+    if not bound >= 0:
+        raise ValueError(f"{name} must be at least 0, got {bound}")
+
+
+def _require_rows(name: str, rows: tuple[int, ...], *, distinct: bool = False) -> None:
+    if distinct and len(set(rows)) != len(rows):
         raise ValueError(f"{name} must not repeat a row, got {rows}")
+    if min(rows, default=0) < 0:
+        raise ValueError(f"{name} must be counted from 0 on, got {rows}")

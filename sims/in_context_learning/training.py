@@ -17,9 +17,11 @@ from jaxtyping import Float, Key
 
 from sims._run import current_settings
 from sims._store import ChunkStore
-from sims.domain import require_above, require_count, require_finite, require_in_range
+from sims.arguments import validated
+from sims.domain import require_above, require_finite, require_in_range
 from sims.in_context_learning.baselines import Rule, predict_all
-from sims.in_context_learning.learner import Transformer
+from sims.in_context_learning.domain import require_size
+from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import PromptLaw, Prompts, draw_prompts, tokens
 
 # Read as it is loaded, and no more of the package than the weights depend on: hours of training hang on it.
@@ -29,6 +31,7 @@ _STEPS_PER_CALL = 500
 _PROMPTS_PER_CALL = 1024
 
 
+@validated(unbounded=("weight_std", "noise_std", "warm_up"))  # they have sentences of their own
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings:
     """What a transformer is, and what it is trained on; floats may change without a compilation.
@@ -56,8 +59,8 @@ class TrainingSettings:
     warm_up: float | int = 0.1
 
     def __post_init__(self):
-        require_count("steps", self.steps, 1, "nothing is learned otherwise")
-        require_count("batch", self.batch, 1, "there is nothing to learn from otherwise")
+        for name in ("dimension", "examples", "layers", "width", "heads", "steps", "batch"):
+            require_size(name, getattr(self, name), "there is nothing to train otherwise")
         require_above("learning_rate", self.learning_rate, 0, "nothing is learned otherwise")
         require_finite("learning_rate", self.learning_rate)
         require_in_range("noise_std", self.noise_std, 0, np.inf, includes_high=False)
@@ -85,6 +88,7 @@ class Evaluation(NamedTuple):
     differences: Float[Array, "rules count prefixes"]
 
 
+@validated(unbounded=("return",))
 def train(
     key: Key[Array, ""],
     settings: TrainingSettings,
@@ -104,11 +108,14 @@ def train(
         progress: a bar on a terminal if "auto", always or never if True or False; or a function to be called with the
             steps done, all steps and the seconds since the start, every 500 steps.
 
-    Raises ValueError for sizes out of range.
+    Weights and losses are infinite or NaN where the descent diverges.
+    Raises ValueError for sizes out of range, and for a `progress` or a `checkpoint` that is none of these.
     Source: objective (8) of Akyürek et al. 2023; Adam's β = (0.9, 0.98) and ε = 1e-9 as there.
     """
     from sims.sweep import _progress  # xarray is slow to import
 
+    if isinstance(progress, str) and progress != "auto":
+        raise ValueError(f'progress must be "auto", True, False or a function, got {progress!r}')
     start_key, data_key = jax.random.split(key)
     sizes = {name: getattr(settings, name) for name in ("dimension", "examples", "layers", "width", "heads")}
     model = eqx.filter_jit(Transformer)(start_key, **sizes)
@@ -136,12 +143,18 @@ def train(
     return TrainedLearner(state[0], losses)
 
 
+@validated(unbounded=("prompts",))  # their numbers have a sentence of their own
 def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array, "count prefixes"]:
-    """What a transformer predicts for every example of each prompt from those before it."""
+    """What a transformer predicts for every example of each prompt from those before it.
+
+    Raises ValueError for prompts without one leading axis, longer than the model was made for or of another dimension.
+    """
+    require_readable(model, prompts)
     read = tokens(prompts).astype(model.positions.dtype)
     return _predictions(model, read).astype(float)
 
 
+@validated(unbounded=("prompts", "rules"))
 def evaluate(model: Transformer, prompts: Prompts, rules: list[Rule]) -> Evaluation:
     """Compare a trained transformer, in its own dtype, with rules in float64 on prompts that it has not seen.
 

@@ -9,12 +9,14 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.domain import AnyArray, is_traced, require_count
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_count, require_size
 from sims.jepa_bias.domain import require_choice
 
 Loss = Literal["hinge", "logistic"]
 
 
+@validated
 def random_classes(
     key: Key[Array, ""], n_classes: int, n_points: int
 ) -> tuple[Float[Array, "classes"], Float[Array, "classes points"]]:
@@ -24,11 +26,13 @@ def random_classes(
     """
     require_count("n_classes", n_classes, 2, "nothing to tell apart otherwise")
     require_count("n_points", n_points, 1, "need at least one point")
+    require_size("n_classes and n_points", n_classes * (n_points + 1))
     exponentials = jax.random.exponential(key, (n_classes, n_points + 1))
     weights, likelihoods = exponentials[:, 0], exponentials[:, 1:]
     return weights / weights.sum(), likelihoods / likelihoods.sum(axis=1, keepdims=True)
 
 
+@validated
 def unsupervised_loss(
     features: Float[AnyArray, "points dim"],
     class_probabilities: Float[AnyArray, "classes"],
@@ -54,6 +58,7 @@ def _unsupervised_loss(features, class_probabilities, likelihoods, loss):
     return jnp.einsum("xp,n,xpn->", pairs, marginal, _surrogate(margins, loss))
 
 
+@validated
 def mean_classifier_loss(
     features: Float[AnyArray, "points dim"],
     class_probabilities: Float[AnyArray, "classes"],
@@ -87,7 +92,8 @@ def require_distributions(
     class_probabilities: Float[AnyArray, "classes"], likelihoods: Float[AnyArray, "classes points"]
 ) -> None:
     """Raise `ValueError` unless the rows are probabilities of at least two classes; traced values pass."""
-    require_count("the number of classes", class_probabilities.shape[0], 2, "no task has two of them otherwise")
+    require_count("the number of classes", class_probabilities.shape[0], 2, "class_probabilities hold one each")
+    require_count("the number of points", likelihoods.shape[1], 1, "likelihoods have a column each")
     for name, rows in (("class_probabilities", class_probabilities), ("likelihoods", likelihoods)):
         if is_traced(rows):
             continue

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
 
+from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_count, require_finite
 
 
@@ -21,6 +22,7 @@ class Crossings(NamedTuple):
     ends_above: Bool[Array, "features"]
 
 
+@validated(unbounded=("return",))
 def up_crossings(
     times: Float[AnyArray, "records"],
     strengths: Float[AnyArray, "records features"],
@@ -30,15 +32,20 @@ def up_crossings(
 
     An up-crossing lies between two records of which the first is below the level and the second is not; its time is
     interpolated linearly in the logarithm of the strength. A feature that starts above its level and stays there has
-    none. Raises ValueError for fewer than two records, levels that are not positive, or strengths that are not
-    finite and positive. Derived here.
+    none. Raises ValueError for fewer than two records, times that do not increase, levels that are not positive, or
+    strengths that are not finite and positive. Derived here.
     """
-    require_count("the number of records", times.shape[0], 2, "a crossing lies between two")
+    require_count("the number of records", times.shape[0], 2, "a crossing lies between two of the times")
+    if not is_traced(times) and not (times[1:] > times[:-1]).all():
+        raise ValueError(f"times must increase, got {times}")
     for name, values in (("levels", levels), ("strengths", strengths)):
         require_finite(name, values)
         if not is_traced(values) and not (values > 0).all():
             raise ValueError(f"{name} must be positive, got {jnp.min(values):g}")
-    return _up_crossings(jnp.asarray(times)[:, None], jnp.asarray(strengths), jnp.asarray(levels))
+    crossings = _up_crossings(jnp.asarray(times)[:, None], jnp.asarray(strengths), jnp.asarray(levels))
+    if not is_traced(crossings.first) and jnp.isnan(crossings.first + crossings.last).any():
+        raise FloatingPointError("the ratio of two strengths")
+    return crossings
 
 
 @jax.jit

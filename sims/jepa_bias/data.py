@@ -11,8 +11,17 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, is_traced, require_above, require_count, require_finite, require_in_range
-from sims.jepa_bias.domain import require_covariances
+from sims.arguments import validated
+from sims.domain import (
+    AnyArray,
+    is_traced,
+    require_above,
+    require_count,
+    require_finite,
+    require_in_range,
+    require_size,
+)
+from sims.jepa_bias.domain import require_covariances, require_positive_definite, require_symmetric
 from sims.jepa_bias.networks import small_rotation
 
 
@@ -31,6 +40,7 @@ class Covariances(NamedTuple):
     Sigma_yy: Float[Array, "dim dim"]
 
 
+@validated
 def empirical_covariances(X: Float[AnyArray, "samples dim"], Y: Float[AnyArray, "samples dim"]) -> Covariances:
     """Averages of x xᵀ, y xᵀ and y yᵀ over the rows; the mean is taken to be zero and is not removed.
 
@@ -48,6 +58,7 @@ def empirical_covariances(X: Float[AnyArray, "samples dim"], Y: Float[AnyArray, 
     return Covariances(X.T @ X / samples, Y.T @ X / samples, Y.T @ Y / samples)
 
 
+@validated
 def gaussian_views(
     key: Key[Array, ""],
     n_samples: int,
@@ -61,9 +72,10 @@ def gaussian_views(
     views has such covariances. Traced covariances are not checked.
     """
     require_count("n_samples", n_samples, 1, "nothing to draw otherwise")
+    require_size("n_samples", 2 * n_samples * Sigma_xx.shape[0])
     dimension = Sigma_xx.shape[0]
     require_covariances(Sigma_xx, Sigma_yx, dimension)
-    require_finite("Sigma_yy", Sigma_yy)
+    require_symmetric("Sigma_yy", Sigma_yy)
     Sigma_xx, Sigma_yx, Sigma_yy = jnp.asarray(Sigma_xx), jnp.asarray(Sigma_yx), jnp.asarray(Sigma_yy)
     regression = jnp.linalg.solve(Sigma_xx, Sigma_yx.T).T
     variances, axes = jnp.linalg.eigh(Sigma_yy - regression @ Sigma_yx.T)
@@ -77,14 +89,20 @@ def gaussian_views(
     return Views(X, X @ regression.T + residual)
 
 
+@validated
 def rotated_covariance(
     key: Key[Array, ""], Sigma_yx: Float[AnyArray, "dim dim"], delta: ScalarLike
 ) -> Float[Array, "dim dim"]:
-    """R Σ_yx Rᵀ with the random `small_rotation` R by δ: covariances that commute no longer, as in finite samples."""
+    """R Σ_yx Rᵀ with the random `small_rotation` R by δ: covariances that commute no longer, as in finite samples.
+
+    Raises ValueError for a matrix of no rows, or numbers that are not finite.
+    """
+    require_count("the number of rows of Sigma_yx", Sigma_yx.shape[0], 1, "need at least one feature")
     rotation = small_rotation(key, Sigma_yx.shape[0], delta)
     return rotation @ Sigma_yx @ rotation.T
 
 
+@validated
 def static_views(
     key: Key[Array, ""],
     n_samples: int,
@@ -96,6 +114,7 @@ def static_views(
     Raises ValueError for fewer than one sample, or variances that are negative or not finite. Derived here.
     """
     require_count("n_samples", n_samples, 1, "nothing to draw otherwise")
+    require_size("n_samples", 3 * n_samples * signal_variances.shape[0])
     require_variances("signal_variances", signal_variances)
     require_variances("noise_variances", noise_variances)
     normals = jax.random.normal(key, (3, n_samples, signal_variances.shape[0]))
@@ -103,6 +122,7 @@ def static_views(
     return Views(*(signal + noise * jnp.sqrt(noise_variances) for noise in normals[1:]))
 
 
+@validated
 def masked_views(
     key: Key[Array, ""],
     n_samples: int,
@@ -123,7 +143,8 @@ def masked_views(
     Raises ValueError for arguments outside these ranges. Derived here.
     """
     require_count("n_samples", n_samples, 1, "nothing to draw otherwise")
-    require_covariances(S, S, S.shape[0])
+    require_size("n_samples", n_samples * S.shape[0])
+    require_positive_definite("S", S)
     shares = {"visible": visible} if target_visible is None else {"visible": visible, "target_visible": target_visible}
     for name, share in shares.items():
         require_in_range(name, share, 0, 1, includes_high=True)
@@ -135,6 +156,7 @@ def masked_views(
     return Views(jnp.where(mask, z, 0), jnp.where(target_mask, z, 0))
 
 
+@validated
 def temporal_views(
     key: Key[Array, ""],
     n_samples: int,
@@ -149,8 +171,8 @@ def temporal_views(
     range, or variances that are negative or not finite. Derived here.
     """
     require_count("n_samples", n_samples, 1, "nothing to draw otherwise")
-    require_finite("persistence", persistence)
-    if not is_traced(persistence) and not np.max(np.abs(persistence)) < 1:
+    require_size("n_samples", 4 * n_samples * persistence.shape[0])
+    if not is_traced(persistence) and not (np.abs(persistence) < 1).all():
         raise ValueError(f"persistence must be in (-1, 1), got {np.max(np.abs(persistence)):g}: no stationary state")
     require_variances("innovation_variances", innovation_variances)
     require_variances("noise_variances", noise_variances)

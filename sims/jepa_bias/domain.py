@@ -4,7 +4,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from sims.domain import is_traced, require_above, require_finite
+from sims.domain import is_traced, require_above, require_count, require_finite
 
 Objective = Literal["jepa", "mae"]
 Clock = Literal["paper", "flow"]
@@ -34,15 +34,43 @@ def require_covariances(Sigma_xx: Any, Sigma_yx: Any, dimension: int) -> None:
         if np.shape(matrix) != (dimension, dimension):
             raise ValueError(f"{name} must be {dimension} x {dimension} as the layers are, got {np.shape(matrix)}")
         require_finite(name, matrix)
-    if is_traced(Sigma_xx):
+    require_positive_definite("Sigma_xx", Sigma_xx)
+
+
+def require_symmetric(name: str, matrix: Any) -> None:
+    """Raise `ValueError` unless a square matrix is symmetric up to rounding and not empty; traced values pass."""
+    require_count(f"the number of rows of {name}", np.shape(matrix)[0], 1, "need at least one feature")
+    if is_traced(matrix):
         return
-    matrix = np.asarray(Sigma_xx)
+    values = np.asarray(matrix)
     # Rounding of a product Q diag(σ²) Qᵀ or of a sum over samples leaves an asymmetry of this order.
-    if np.abs(matrix - matrix.T).max() > 8 * dimension * np.finfo(matrix.dtype).eps * np.abs(matrix).max():
-        raise ValueError(f"Sigma_xx must be symmetric, got entries that differ by {np.abs(matrix - matrix.T).max():g}")
-    values = np.linalg.eigvalsh(matrix)
-    if not values[0] > dimension * np.finfo(matrix.dtype).eps * values[-1]:
+    if np.abs(values - values.T).max() > 8 * len(values) * np.finfo(values.dtype).eps * np.abs(values).max():
+        raise ValueError(f"{name} must be symmetric, got entries that differ by {np.abs(values - values.T).max():g}")
+
+
+def require_positive_definite(name: str, matrix: Any) -> None:
+    """Raise `ValueError` unless a square matrix is symmetric and positive definite; traced values pass."""
+    require_symmetric(name, matrix)
+    if is_traced(matrix):
+        return
+    values = np.linalg.eigvalsh(np.asarray(matrix))
+    if not values[0] > len(values) * np.finfo(values.dtype).eps * values[-1]:
         raise ValueError(
-            f"Sigma_xx must be positive definite, got the eigenvalue {values[0]:g}: a direction without input variance "
+            f"{name} must be positive definite, got the eigenvalue {values[0]:g}: a direction without input variance "
             "has no regression coefficient, drop it"
         )
+
+
+def require_orthonormal(name: str, basis: Any) -> None:
+    """Raise `ValueError` unless the columns of a square matrix are orthonormal to half its digits; traced values pass.
+
+    `None` stands for the coordinate axes and passes.
+    """
+    if basis is None or is_traced(basis):
+        return
+    columns = np.asarray(basis)
+    # In fractions of the largest entry, so that no product overflows.
+    size = max(np.abs(columns).max(initial=0), 1)
+    excess = np.abs((columns / size).T @ (columns / size) - np.eye(columns.shape[1]) / size**2).max(initial=0)
+    if excess > np.finfo(columns.dtype).eps ** 0.5:
+        raise ValueError(f"{name} must have orthonormal columns, got products that are off by {excess * size**2:g}")

@@ -8,6 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
+from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_above, require_finite, require_in_range
 from sims.jepa_bias.domain import require_feature
 from sims.jepa_bias.integrate import states_at
@@ -22,6 +23,7 @@ class Factors(NamedTuple):
     predictor: Float[Array, "times"]
 
 
+@validated(unbounded=("return",))
 def simulate_factors(
     depth: ScalarLike,
     layer_init: ScalarLike,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from numbers import Integral
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +11,14 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Complex, Float, Key
 
-from sims.domain import AnyArray
+from sims.arguments import validated
+from sims.domain import AnyArray, require_count
 from sims.jepa_bias.domain import Objective, require_choice, require_covariances, require_feature
-from sims.jepa_bias.networks import Parameters, diagonal_network
+from sims.jepa_bias.networks import Parameters, diagonal_network, require_parameters
 from sims.jepa_bias.objectives import gradients
 
 
+@validated
 def saddle_state(
     key: Key[Array, ""] | None,
     learned: Sequence[int],
@@ -38,12 +41,17 @@ def saddle_state(
         objective: jepa or mae.
         basis: Q, whose orthonormal columns are the features; the coordinate axes if not given.
 
-    Raises ValueError for arguments outside these ranges, or an index that is none. Derived here.
+    Raises ValueError for arguments outside these ranges, or an index that is none, TypeError for an index that is not
+    an integer. Derived here.
     """
     require_choice("objective", objective, Objective)
-    require_feature(1.0, rho)
+    require_count("depth", depth, 1, "need at least one layer")
     dimension = rho.shape[0]
+    require_count("the number of entries of rho", dimension, 1, "need at least one feature")
+    require_feature(1.0, rho)
     for index in learned:
+        if isinstance(index, bool) or not isinstance(index, Integral):
+            raise TypeError(f"learned must hold integers, got {index!r}")
         if not 0 <= index < dimension:
             raise ValueError(f"learned must hold indices in 0..{dimension - 1}, got {index}")
     values = np.asarray(rho, float) ** (1.0 if objective == "jepa" else 1 / (depth + 1))
@@ -51,6 +59,7 @@ def saddle_state(
     return diagonal_network(key, values, values, depth, objective, basis=basis)
 
 
+@validated
 def flow_jacobian(
     parameters: Parameters,
     Sigma_xx: Float[AnyArray, "dim dim"],
@@ -64,10 +73,12 @@ def flow_jacobian(
     another objective or degenerate covariances. Derived here.
     """
     require_choice("objective", objective, Objective)
+    require_parameters(parameters)
     require_covariances(Sigma_xx, Sigma_yx, parameters.layers.shape[1])
     return _jacobian(parameters, jnp.asarray(Sigma_xx), jnp.asarray(Sigma_yx), objective)
 
 
+@validated
 def flow_eigenvalues(
     parameters: Parameters,
     Sigma_xx: Float[AnyArray, "dim dim"],

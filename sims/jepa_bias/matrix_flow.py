@@ -13,12 +13,22 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, ScalarLike
 
-from sims.domain import AnyArray, is_traced, require_above, require_count, require_finite
-from sims.jepa_bias.domain import Objective, require_choice, require_covariances
-from sims.jepa_bias.networks import Parameters, balance, encoder
+from sims.arguments import validated
+from sims.domain import (
+    AnyArray,
+    is_traced,
+    require_above,
+    require_count,
+    require_finite,
+    require_in_range,
+    require_size,
+)
+from sims.jepa_bias.domain import Objective, require_choice, require_covariances, require_orthonormal
+from sims.jepa_bias.networks import Parameters, balance, encoder, require_parameters
 from sims.jepa_bias.objectives import gradients
 
 Method = Literal["runge_kutta", "euler"]
+MOST_STEPS = 10**9  # of a run: the smallest networks take a quarter of an hour for as many
 STABLE_REACH = {"runge_kutta": 2.785293563405282, "euler": 2.0}  # of step * rate, on the negative real axis
 
 
@@ -41,6 +51,7 @@ class Run(NamedTuple):
     target_encoder: Float[Array, "dim dim"]
 
 
+@validated(unbounded=("parameters", "step"))  # they have sentences of their own
 def gradient_flow(
     parameters: Parameters,
     Sigma_xx: Float[AnyArray, "dim dim"],
@@ -63,7 +74,7 @@ def gradient_flow(
         Sigma_xx: E[x xᵀ], symmetric and positive definite.
         Sigma_yx: E[y xᵀ].
         step: η > 0, in units of time.
-        steps: how many, a positive multiple of `every`.
+        steps: how many, a positive multiple of `every`, at most 10^9.
         every: steps between two records.
         objective: jepa or mae.
         basis: Q, the features q_i whose strengths are recorded; the coordinate axes if not given.
@@ -83,6 +94,7 @@ def gradient_flow(
     )  # fmt: skip
 
 
+@validated(unbounded=("parameters", "step"))
 def gradient_descent(
     parameters: Parameters,
     Sigma_xx: Float[AnyArray, "dim dim"],
@@ -108,6 +120,7 @@ def gradient_descent(
     )  # fmt: skip
 
 
+@validated
 def largest_stable_step(
     Sigma_xx: Float[AnyArray, "dim dim"],
     Sigma_yx: Float[AnyArray, "dim dim"],
@@ -130,10 +143,11 @@ def largest_stable_step(
     require_choice("method", method, Method)
     require_covariances(Sigma_xx, Sigma_yx, Sigma_xx.shape[0])
     second_moment, cross = np.asarray(Sigma_xx, float), np.asarray(Sigma_yx, float)
+    sizes = np.array([np.linalg.norm(second_moment), np.linalg.norm(cross)])
     if not cross.any():
         raise ValueError("Sigma_yx must have a non-zero entry, got zeros: there is nothing to learn")
     # An irrational weight: no two features coincide in the combination unless they do in both covariances.
-    combination = second_moment / np.linalg.norm(second_moment) + np.sqrt(2) * cross / np.linalg.norm(cross)
+    combination = second_moment / sizes[0] + np.sqrt(2) * cross / sizes[1]
     features = np.linalg.eigh((combination + combination.T) / 2)[1]
     variances = np.sum(features * (second_moment @ features), axis=0)
     regressions = np.linalg.norm(cross @ features, axis=0) / variances
@@ -142,10 +156,16 @@ def largest_stable_step(
         pairs = (powers[:, None] + powers) / (regressions[:, None] + regressions)
     else:
         squares = regressions ** (2 / (depth + 1))
-        pairs = sum(squares[:, None] ** k * squares ** (depth - k) for k in range(depth + 1))
-    return STABLE_REACH[method] / float(np.max(variances * pairs))
+        powers = np.arange(depth + 1)[:, None, None]
+        pairs = np.sum(squares[:, None] ** powers * squares ** (depth - powers), axis=0)
+    fastest = float(np.max(variances * pairs))
+    # BLAS and LAPACK overflow in silence.
+    if not np.isfinite(sizes).all() or not np.isfinite(fastest):
+        raise FloatingPointError("overflow in the relaxation rates")
+    return STABLE_REACH[method] / fastest
 
 
+@validated(unbounded=("step",))
 def require_stable_step(
     step: ScalarLike,
     Sigma_xx: Float[AnyArray, "dim dim"],
@@ -173,6 +193,7 @@ def _checked_run(
     method, parameters, Sigma_xx, Sigma_yx, step, steps, every, objective,
     basis, ema_rate, stop_gradient, Sigma_yy, allow_float32,
 ) -> Run:  # fmt: skip
+    require_parameters(parameters)
     dtype = parameters.predictor.dtype
     if dtype != np.float64 and not allow_float32:
         raise TypeError(
@@ -184,8 +205,11 @@ def _checked_run(
     require_count("every", every, 1, "steps between two records")
     if steps < 1 or steps % every:
         raise ValueError(f"steps must be a positive multiple of every = {every}, got {steps}")
-    for name, value in (("layers", parameters.layers), ("predictor", parameters.predictor)):
-        require_finite(name, value)
+    require_in_range("steps", steps, 1, MOST_STEPS, includes_high=True, why="no run of more would end")
+    require_size("steps", steps // every * parameters.layers.size)
+    require_orthonormal("basis", basis)
+    for name, value in parameters._asdict().items():
+        require_finite(f"parameters.{name}", value)
     require_covariances(Sigma_xx, Sigma_yx, dimension)
     require_stable_step(step, Sigma_xx, Sigma_yx, depth, objective, method=method)
     if ema_rate is not None:

@@ -12,11 +12,13 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, require_above, require_count, require_finite, require_in_range
-from sims.jepa_bias.domain import Objective, require_choice
+from sims.arguments import validated
+from sims.domain import AnyArray, require_above, require_count, require_finite, require_in_range, require_size
+from sims.jepa_bias.domain import Objective, require_choice, require_orthonormal
 
 Misalignment = Literal["predictor_rotation", "predictor_noise", "predictor_symmetric"]
 
@@ -28,30 +30,46 @@ class Parameters(NamedTuple):
     predictor: Float[Array, "dim dim"]
 
 
+@validated
 def encoder(parameters: Parameters) -> Float[Array, "dim dim"]:
-    """W̄ = W_L ... W_1."""
+    """W̄ = W_L ... W_1. Raises ValueError for layers or a predictor that are not d x d, TypeError for no arrays."""
+    require_parameters(parameters)
     product = parameters.layers[0]
     for layer in parameters.layers[1:]:
         product = layer @ product
     return product
 
 
+@validated
 def balance(parameters: Parameters) -> Float[Array, "depth dim dim"]:
-    """W_{a+1}ᵀW_{a+1} - W_a W_aᵀ for a = 1..L-1, then VᵀV - W_L W_Lᵀ: what gradient flow conserves."""
+    """W_{a+1}ᵀW_{a+1} - W_a W_aᵀ for a = 1..L-1, then VᵀV - W_L W_Lᵀ: what gradient flow conserves.
+
+    Errors as `encoder`.
+    """
+    require_parameters(parameters)
     layers, predictor = parameters
     later = jnp.concatenate([layers[1:], predictor[None]])
     return jnp.swapaxes(later, 1, 2) @ later - layers @ jnp.swapaxes(layers, 1, 2)
 
 
+@validated
 @partial(jax.jit, static_argnames="dimension")
 def random_rotation(key: Key[Array, ""], dimension: int) -> Float[Array, "dim dim"]:
-    """An orthogonal matrix, uniform over all of them (Haar)."""
+    """An orthogonal matrix, uniform over all of them (Haar). Raises ValueError for a dimension below 1."""
+    require_count("dimension", dimension, 1, "need at least one feature")
+    require_size("dimension", dimension**2)
     return _orthogonalised(jax.random.normal(key, (dimension, dimension)))
 
 
+@validated
 @partial(jax.jit, static_argnames="dimension")
 def small_rotation(key: Key[Array, ""], dimension: int, angle: ScalarLike) -> Float[Array, "dim dim"]:
-    """exp(δ (A - Aᵀ)) with standard normal A; in two dimensions the rotation by exactly δ radians."""
+    """exp(δ (A - Aᵀ)) with standard normal A; in two dimensions the rotation by exactly δ radians.
+
+    Raises ValueError for a dimension below 1 or an angle that is not finite.
+    """
+    require_count("dimension", dimension, 1, "need at least one feature")
+    require_size("dimension", dimension**2)
     if dimension == 2:
         cosine, sine = jnp.cos(angle), jnp.sin(angle)
         return jnp.array([[cosine, -sine], [sine, cosine]])
@@ -61,6 +79,7 @@ def small_rotation(key: Key[Array, ""], dimension: int, angle: ScalarLike) -> Fl
     return jnp.real(modes * jnp.exp(-1j * angle * frequencies) @ modes.conj().T)
 
 
+@validated
 def diagonal_network(
     key: Key[Array, ""] | None,
     layer_values: Float[AnyArray, "dim"],
@@ -80,16 +99,20 @@ def diagonal_network(
         objective: jepa (V maps the latent space to itself) or mae (V maps it to the inputs).
         basis: Q, whose orthonormal columns are the features; the coordinate axes if not given.
 
-    Raises ValueError for a depth below 1, another objective, values that are not finite, or shapes that differ.
+    Raises ValueError for a depth below 1, another objective, values that are not finite, shapes that differ, or a basis
+    that is not orthonormal.
     """
     require_count("depth", depth, 1, "need at least one layer")
     require_choice("objective", objective, Objective)
     require_finite("layer_values", layer_values)
     require_finite("predictor_values", predictor_values)
     dimension = layer_values.shape[0]
+    require_size("depth", depth * dimension**2)
+    require_count("the number of layer_values", dimension, 1, "need at least one feature")
     features = jnp.eye(dimension) if basis is None else jnp.asarray(basis)
     if features.shape != (dimension, dimension):
         raise ValueError(f"basis must be {dimension} x {dimension}, a column per feature, got {features.shape}")
+    require_orthonormal("basis", basis)
     return _diagonal_network(key, jnp.asarray(layer_values), jnp.asarray(predictor_values), features, depth, objective)
 
 
@@ -108,6 +131,7 @@ def _diagonal_network(key, layer_values, predictor_values, features, depth, obje
     )
 
 
+@validated(unbounded=("layer_init", "predictor_init"))  # they have sentences of their own
 def unbalanced_init(
     key: Key[Array, ""] | None,
     dimension: int,
@@ -123,12 +147,15 @@ def unbalanced_init(
     Other arguments and errors as `aligned_init`. Derived here.
     """
     require_count("dimension", dimension, 1, "need at least one feature")
+    require_size("dimension", dimension**2)
     require_in_range("layer_init", layer_init, 0, float("inf"), includes_high=False)
     require_above("layer_init", layer_init, 0, "0 is a saddle, where nothing moves")
+    require_finite("predictor_init and with it predictor_values", predictor_init)
     values = jnp.ones(dimension)
     return diagonal_network(key, layer_init * values, predictor_init * values, depth, objective, basis=basis)
 
 
+@validated(unbounded=("init",))  # it has a sentence of its own
 def aligned_init(
     key: Key[Array, ""] | None,
     dimension: int,
@@ -152,11 +179,13 @@ def aligned_init(
     undo the rotation of the encoder.
     """
     require_count("depth", depth, 1, "need at least one layer")
-    factor = jnp.asarray(init, float) ** (1 / depth)
     require_above("init", init, 0, "0 is a saddle, where nothing moves")
+    require_finite("init", init)
+    factor = jnp.asarray(init, float) ** (1 / depth)
     return unbalanced_init(key, dimension, depth, factor, factor, objective, basis=basis)
 
 
+@validated
 def misaligned_init(
     key: Key[Array, ""],
     dimension: int,
@@ -190,6 +219,7 @@ def misaligned_init(
     return Parameters(layers, predictor @ (jnp.eye(dimension) + delta * normal))
 
 
+@validated
 def random_predictor_init(
     key: Key[Array, ""], dimension: int, depth: int, init: ScalarLike, objective: Objective
 ) -> Parameters:
@@ -200,6 +230,26 @@ def random_predictor_init(
     turn_key, latent_key = jax.random.split(key)
     layers, predictor = aligned_init(latent_key, dimension, depth, init, objective)
     return Parameters(layers, random_rotation(turn_key, dimension) @ predictor)
+
+
+def require_parameters(parameters: Parameters, **matrices: AnyArray | None) -> None:
+    """Raise `ValueError` unless layers, predictor and the named matrices are d x d; `TypeError` if they are no arrays.
+
+    Matrices that are None pass.
+    """
+    for name, value in parameters._asdict().items():
+        if not isinstance(value, jax.Array | np.ndarray):
+            raise TypeError(f"parameters.{name} must be an array, got a value of type {type(value).__name__}")
+    layers, predictor = parameters
+    dimension = predictor.shape[0] if predictor.ndim else 0
+    if min(layers.size, dimension) == 0 or layers.ndim != 3 or layers.shape[1:] != (dimension, dimension):
+        raise ValueError(
+            f"parameters must have layers of shape depth x d x d as the predictor is d x d, got {layers.shape} and "
+            f"{predictor.shape}"
+        )
+    for name, matrix in {"parameters.predictor": predictor, **matrices}.items():
+        if matrix is not None and matrix.shape != (dimension, dimension):
+            raise ValueError(f"{name} must be {dimension} x {dimension} as the layers are, got {matrix.shape}")
 
 
 def _orthogonalised(normals):

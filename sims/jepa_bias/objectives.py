@@ -9,11 +9,13 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.domain import AnyArray
-from sims.jepa_bias.domain import Objective, require_choice
-from sims.jepa_bias.networks import Parameters, encoder
+from sims.arguments import validated
+from sims.domain import AnyArray, require_count
+from sims.jepa_bias.domain import Objective, require_choice, require_symmetric
+from sims.jepa_bias.networks import Parameters, encoder, require_parameters
 
 
+@validated
 def jepa_loss(
     parameters: Parameters,
     Sigma_xx: Float[AnyArray, "dim dim"],
@@ -33,8 +35,11 @@ def jepa_loss(
         stop_gradient: whether the target counts as a constant in derivatives, as JEPA says.
         target_encoder: T, if it is not W̄ itself.
 
-    Source: the JEPA loss of Littwin et al. 2024.
+    Raises ValueError for matrices of another size than the layers. Source: the JEPA loss of Littwin et al. 2024.
     """
+    require_parameters(
+        parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, target_encoder=target_encoder
+    )
     target = encoder(parameters) if target_encoder is None else jnp.asarray(target_encoder)
     if stop_gradient:
         target = lax.stop_gradient(target)
@@ -42,17 +47,20 @@ def jepa_loss(
     return _half_squared_error(prediction, target, Sigma_xx, Sigma_yx, Sigma_yy)
 
 
+@validated
 def mae_loss(
     parameters: Parameters,
     Sigma_xx: Float[AnyArray, "dim dim"],
     Sigma_yx: Float[AnyArray, "dim dim"],
     Sigma_yy: Float[AnyArray, "dim dim"],
 ) -> Float[Array, ""]:
-    """½ E|V W̄ x - y|², the loss of reconstruction; arguments as `jepa_loss`. Source: Littwin et al. 2024."""
+    """½ E|V W̄ x - y|², the loss of reconstruction; arguments and errors as `jepa_loss`. Source: Littwin et al. 2024."""
+    require_parameters(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy)
     prediction = parameters.predictor @ encoder(parameters)
     return _half_squared_error(prediction, jnp.eye(prediction.shape[0]), Sigma_xx, Sigma_yx, Sigma_yy)
 
 
+@validated
 def sampled_loss(
     parameters: Parameters,
     X: Float[AnyArray, "samples dim"],
@@ -64,10 +72,14 @@ def sampled_loss(
 ) -> Float[Array, ""]:
     """Half the mean squared error over pairs of views, one pair per row: what a training loop computes.
 
-    Other arguments as `jepa_loss`; MAE has no target encoder. Raises ValueError for another objective.
-    Source: the losses of Littwin et al. 2024.
+    Other arguments as `jepa_loss`; MAE has no target encoder. Raises ValueError for another objective, no sample, or
+    arrays of another dimension than the layers. Source: the losses of Littwin et al. 2024.
     """
     require_choice("objective", objective, Objective)
+    require_parameters(parameters, target_encoder=target_encoder)
+    require_count("the number of rows of X", X.shape[0], 1, "no mean without samples")
+    if X.shape[1] != parameters.predictor.shape[0]:
+        raise ValueError(f"X must have {parameters.predictor.shape[0]} columns as the layers have, got {X.shape[1]}")
     X, targets = jnp.asarray(X), jnp.asarray(Y)
     latents = X @ encoder(parameters).T
     if objective == "jepa":
@@ -76,6 +88,7 @@ def sampled_loss(
     return jnp.mean(jnp.sum((latents @ parameters.predictor.T - targets) ** 2, axis=1)) / 2
 
 
+@validated
 def gradients(
     parameters: Parameters,
     Sigma_xx: Float[AnyArray, "dim dim"],
@@ -90,10 +103,17 @@ def gradients(
 
     E = V W̄ Σ_xx - T Σ_yx, where T is W̄ or the target encoder for JEPA and I for MAE. Without the stop-gradient the
     target adds W̄ Σ_yy - V W̄ Σ_yxᵀ to the gradient for W̄, and `Sigma_yy` must be given.
-    Raises ValueError for another objective, or no `Sigma_yy` where it is needed.
+    Raises ValueError for another objective, no `Sigma_yy` where it is needed, matrices of another size than the layers,
+    or a Σ_xx or Σ_yy that is not symmetric (the gradient would be of another loss).
     Source: equations (4) and (5) of Littwin et al. 2024 as quoted by a public formalisation.
     """
     require_choice("objective", objective, Objective)
+    require_parameters(
+        parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, target_encoder=target_encoder
+    )
+    require_symmetric("Sigma_xx", Sigma_xx)
+    if Sigma_yy is not None:
+        require_symmetric("Sigma_yy", Sigma_yy)
     layers, predictor = parameters
     inputs = [layers[0]]
     for layer in layers[1:]:
@@ -117,6 +137,7 @@ def gradients(
     return Parameters(layers=jnp.stack(slopes[::-1]), predictor=error @ product.T)
 
 
+@validated
 def autodiff_gradients(
     parameters: Parameters,
     Sigma_xx: Float[AnyArray, "dim dim"],
@@ -129,7 +150,7 @@ def autodiff_gradients(
 ) -> Parameters:
     """The gradient of `jepa_loss` or `mae_loss` by reverse-mode autodiff, through a real stop-gradient.
 
-    Arguments as `jepa_loss`. Raises ValueError for another objective.
+    Arguments as `jepa_loss`. Raises ValueError for another objective, and as `jepa_loss`.
     """
     require_choice("objective", objective, Objective)
     if objective == "mae":

@@ -5,10 +5,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import require_count, require_finite
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_count, require_finite, require_size
+from sims.jepa_bias.domain import require_symmetric
 
 
 class Triplet(NamedTuple):
@@ -33,6 +36,7 @@ class Pretext(NamedTuple):
     excess: Float[Array, ""]
 
 
+@validated
 def random_triplet(
     key: Key[Array, ""], target_dim: int, first_dim: int, second_dim: int, *, direct: ScalarLike = 0.0
 ) -> Triplet:
@@ -44,6 +48,7 @@ def random_triplet(
     """
     for name, dimension in (("target_dim", target_dim), ("first_dim", first_dim), ("second_dim", second_dim)):
         require_count(name, dimension, 1, "need at least one coordinate")
+    require_size("target_dim, first_dim and second_dim", 2 * (target_dim + first_dim + second_dim) ** 2)
     require_finite("direct", direct)
     return _random_triplet(key, target_dim, first_dim, second_dim, jnp.asarray(direct, float))
 
@@ -66,15 +71,38 @@ def _random_triplet(key, target_dim, first_dim, second_dim, direct):
     return Triplet(target_target, target_first, target_second, first_first, first_second)
 
 
+@validated(unbounded=("triplet",))  # which of its numbers is not finite is said below
 def learn_pretext(triplet: Triplet) -> Pretext:
     """Regress X_2 on X_1, then Y on that prediction, and compare with the regression of Y on X_1.
 
     Least squares of smallest norm throughout, on the population. Raises ValueError for covariances that are not
-    finite. Source: the two stages of Lee et al. 2021.
+    finite, do not fit each other, or that no Y and X_1 have; TypeError for what is no matrix.
+    Source: the two stages of Lee et al. 2021.
+    """
+    require_triplet(triplet)
+    return _learn_pretext(triplet)
+
+
+def require_triplet(triplet: Triplet) -> None:
+    """Raise `ValueError` unless these can be covariances, `TypeError` unless they are matrices.
+
+    Values that are traced pass.
     """
     for name, values in triplet._asdict().items():
-        require_finite(name, values)
-    return _learn_pretext(triplet)
+        if not isinstance(values, AnyArray) or values.ndim != 2:
+            raise TypeError(f"triplet.{name} must be a matrix, got a value of type {type(values).__name__}")
+        require_finite(f"triplet.{name}", values)
+    (k, m), n = triplet.target_first.shape, triplet.target_second.shape[1]
+    shapes = [values.shape for values in triplet]
+    if min(k, m, n) == 0 or shapes != [(k, k), (k, m), (k, n), (m, m), (m, n)]:
+        raise ValueError(f"triplet must hold k x k, k x m, k x n, m x m and m x n covariances, got {shapes}")
+    if any(is_traced(values) for values in triplet):
+        return
+    joint = np.block([[triplet.target_target, triplet.target_first], [triplet.target_first.T, triplet.first_first]])
+    require_symmetric("triplet, the joint covariance of Y and X_1,", joint)
+    variances = np.linalg.eigvalsh(joint)
+    if variances[0] < -8 * len(joint) * np.finfo(joint.dtype).eps * variances[-1]:
+        raise ValueError(f"triplet must hold covariances, got the joint variance {variances[0]:g} of Y and X_1")
 
 
 @jax.jit

@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
+from sims.arguments import validated
 from sims.domain import AnyArray
 from sims.jepa_bias.domain import Clock, Objective
 from sims.jepa_bias.scalar_flow import exponent_and_speed, require_problem, require_target, require_times
@@ -33,6 +34,7 @@ class Curve(NamedTuple):
     start: Float[Array, ""]
 
 
+@validated(unbounded=("depth", "init"))  # they have sentences of their own
 def trajectory_by_quadrature(
     depth: ScalarLike,
     init: ScalarLike,
@@ -57,6 +59,7 @@ def trajectory_by_quadrature(
     return _strengths(_curve(depth, init, lambda_, rho, objective, clock), jnp.asarray(times, float))
 
 
+@validated(unbounded=("depth", "init"))
 def hitting_time_by_quadrature(
     fraction: ScalarLike,
     depth: ScalarLike,

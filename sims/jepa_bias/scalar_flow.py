@@ -12,12 +12,14 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
+from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_above, require_finite, require_in_range
 from sims.jepa_bias.domain import Clock, Objective, require_choice, require_feature
 from sims.jepa_bias.integrate import states_at, time_of_zero
 from sims.precision import require_float64
 
 
+@validated(unbounded=("depth", "init", "return"))  # they have sentences of their own
 def simulate_flow(
     depth: ScalarLike,
     init: ScalarLike,
@@ -49,6 +51,7 @@ def simulate_flow(
     return _strengths(*exponent_and_speed(depth, lambda_, objective, clock), init, rho, times)
 
 
+@validated(unbounded=("depth", "init", "return"))
 def hitting_time(
     fraction: ScalarLike,
     depth: ScalarLike,

@@ -5,9 +5,11 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.domain import AnyArray, require_count, require_finite
+from sims.arguments import validated
+from sims.domain import AnyArray, require_count, require_in_range
 
 
+@validated
 def vicreg_loss(
     Z: Float[AnyArray, "samples dim"],
     Z_prime: Float[AnyArray, "samples dim"],
@@ -31,14 +33,15 @@ def vicreg_loss(
         variance: μ.
         covariance: ν.
         target_deviation: γ.
-        floor: ε, added to every variance.
+        floor: ε, added to every variance; at least 0.
         mean_of_branches: v is averaged over the two branches rather than summed, as public implementations do.
 
-    Raises ValueError for fewer than two samples, or embeddings that are not finite. Source: Bardes et al. 2022.
+    Raises ValueError for fewer than two samples, a negative floor, or embeddings that are not finite.
+    Source: Bardes et al. 2022.
     """
-    require_count("the number of samples", Z.shape[0], 2, "one has no variance")
-    require_finite("Z", Z)
-    require_finite("Z_prime", Z_prime)
+    require_count("the number of samples", Z.shape[0], 2, "one row of Z has no variance")
+    require_count("the number of columns of Z", Z.shape[1], 1, "need at least one dimension")
+    require_in_range("floor", floor, 0, float("inf"), includes_high=False)
     weights = (invariance, variance, covariance, target_deviation, floor, 0.5 if mean_of_branches else 1.0)
     return _vicreg_loss(jnp.asarray(Z), jnp.asarray(Z_prime), *(jnp.asarray(weight, float) for weight in weights))
 

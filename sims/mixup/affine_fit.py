@@ -7,12 +7,14 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, ScalarLike
 
-from sims.domain import AnyArray, is_traced, require_above, require_count, require_finite, require_in_range
-from sims.mixup.domain import require_probabilities, require_sample, require_unit_interval
-from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_finite, require_in_range, require_scale
+from sims.mixup.domain import require_iterations, require_probabilities, require_sample, require_unit_interval
+from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise, within_floating_point
 from sims.precision import require_float64
 
 
+@validated(unbounded=("return",))
 def fit_masks(
     features: Float[AnyArray, "n dim"],
     labels: Float[AnyArray, "n"],
@@ -31,12 +33,15 @@ def fit_masks(
     and a mask with other entries is refused.
     Source: the masking variants that Oh & Yun 2023 (arXiv 2306.00267) treat; its factorised derivatives: derived here.
     """
-    _require_problem(features, labels, probabilities, mask_labels, iterations, tolerance, ridge)
+    _require_problem(features, labels, probabilities, iterations, tolerance, ridge)
+    require_unit_interval("in mask_labels the label weights", mask_labels)
     if not is_traced(masks) and not ((masks == 0) | (masks == 1)).all():
         raise ValueError("masks must have entries 0 and 1 only")
-    return _fit(features, labels, (masks, 1 - masks), probabilities, mask_labels, tolerance, ridge, iterations)
+    problem = (features, labels, (masks, 1 - masks), probabilities, mask_labels)
+    return within_floating_point(_fit(*problem, tolerance, ridge, iterations))
 
 
+@validated(unbounded=("return",))
 def fit_affine(
     features: Float[AnyArray, "n dim"],
     labels: Float[AnyArray, "n"],
@@ -54,26 +59,27 @@ def fit_affine(
     The atoms of the law of (A, B, λ) are `first`, `second` and `mixing`; the rest is as in `fit_masks`.
     Source: derived here; Mixup is A = g I, B = (1-g) I.
     """
-    _require_problem(features, labels, probabilities, mixing, iterations, tolerance, ridge)
-    require_finite("first", first)
-    require_finite("second", second)
-    return _fit(features, labels, (first, second), probabilities, mixing, tolerance, ridge, iterations)
+    _require_problem(features, labels, probabilities, iterations, tolerance, ridge)
+    require_unit_interval("in mixing the label weights", mixing)
+    for name, operators in (("first", first), ("second", second)):
+        require_finite(name, operators)
+        require_scale(name, operators)
+    problem = (features, labels, (first, second), probabilities, mixing)
+    return within_floating_point(_fit(*problem, tolerance, ridge, iterations))
 
 
-def _require_problem(features, labels, probabilities, mixing, iterations, tolerance, ridge):
+def _require_problem(features, labels, probabilities, iterations, tolerance, ridge):
     require_float64("a fit of mixtures")
     require_sample(features, labels)
     require_probabilities("probabilities", probabilities)
-    require_unit_interval("the label weights", mixing)
-    require_count("iterations", iterations, 1, "evaluations of gradient and Hessian")
-    require_above("tolerance", tolerance, 0, "the relative Newton step cannot vanish")
+    require_iterations(iterations, tolerance)
     require_in_range("ridge", ridge, 0, jnp.inf, includes_high=False)
 
 
 @partial(jax.jit, static_argnums=7)
 def _fit(features, labels, operators, probabilities, mixing, tolerance, ridge, iterations):
     """`operators` are pairs of matrices, or of the diagonals of diagonal ones, along a leading axis of atoms."""
-    features, labels = jnp.asarray(features), jnp.asarray(labels)
+    features, labels = jnp.asarray(features, float), jnp.asarray(labels, float)
     n, dim = features.shape
 
     def transformed(operator: Array) -> Array:

@@ -10,15 +10,17 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, require_above, require_count, require_in_range
+from sims.arguments import validated
+from sims.domain import AnyArray, require_at_most, require_count, require_in_range
 from sims.mapping import map_cells
 from sims.mixup.data import covariance_factor
-from sims.mixup.domain import require_pair
+from sims.mixup.domain import require_pair, require_positive
 from sims.precision import require_float64
 
 OperatorSampler = Callable[[Array], tuple[Array, Array, Array]]
 NORMALS = np.linspace(-9.5, 9.5, 401)
 NORMAL_WEIGHTS = np.exp(-(NORMALS**2) / 2) / np.exp(-(NORMALS**2) / 2).sum()
+MOST_DRAWS = 2**24
 LARGEST_SPREAD = 12.0  # standard deviation of the scores for which these nodes are exact to rounding
 
 
@@ -40,6 +42,7 @@ class Alignment(NamedTuple):
     displacement_limit: float
 
 
+@validated
 def check_alignment(
     sample_operators: OperatorSampler,
     mean: Float[AnyArray, "dim"],
@@ -61,9 +64,9 @@ def check_alignment(
     first order.
 
     Raises ValueError for a covariance that is not positive definite, a mean of zero, κ not above 0, one dimension
-    only, fewer draws than max(100, 10 d), an error outside (0, 1), operators that are not finite or of other shape,
-    λ outside [0, 1], and an augmentation whose loss along b has no minimum at a positive multiple of b, or only one
-    where the scores of its points have a standard deviation above 12.
+    only, fewer draws than max(100, 10 d) or more than 2²⁴, an error outside (0, 1), operators that are not finite or of
+    other shape, λ outside [0, 1], and an augmentation whose loss along b has no minimum at a positive multiple of b, or
+    only one where the scores of its points have a standard deviation above 12.
     Source: derived here.
     """
     from scipy.optimize import brentq
@@ -72,10 +75,11 @@ def check_alignment(
     require_float64("the alignment test")
     factor = np.asarray(covariance_factor(covariance))
     require_pair(mean, factor)
-    require_above("separability", separability, 0, "the noise has variance 1 / separability")
+    require_positive("separability", separability, "the noise has variance 1 / separability")
     dim = len(factor)
     require_count("the dimension", dim, 2, "every direction is aligned in one dimension")
     require_count("draws", draws, max(100, 10 * dim), "the test uses the law of large numbers")
+    require_at_most("draws", draws, MOST_DRAWS, "all operators are held at once")
     require_in_range("error", error, np.finfo(float).tiny, 1, includes_high=False)
     operators = _drawn(sample_operators, jax.random.split(key, draws))
     first, second, mixing = _require_operators(operators, draws, dim)

@@ -9,11 +9,12 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, is_traced
+from sims.arguments import validated
+from sims.domain import LARGEST, SMALLEST, AnyArray, is_traced, require_scale
 from sims.mapping import map_cells
 from sims.mixup.affine_fit import fit_masks
 from sims.mixup.data import LabelLaw, pair_sample, signed_points
-from sims.mixup.domain import require_pair
+from sims.mixup.domain import require_pair, require_positive, require_rows, require_unit_interval
 from sims.mixup.erm_fit import fit_erm
 from sims.mixup.mixup_fit import fit_mixup, fit_mixup_sampled
 from sims.mixup.newton import TOLERANCE
@@ -21,38 +22,88 @@ from sims.mixup.newton import TOLERANCE
 Learner = Callable[..., Float[Array, "dim"]]
 
 
+@validated(unbounded=("w", "b", "return"))
 def angle_deficit(w: Float[AnyArray, "... dim"], b: Float[AnyArray, "... dim"]) -> Float[Array, "..."]:
     """1 - cos(w, b) as half the squared distance of the unit vectors: in [0, 2], accurate however small.
 
-    The leading axes broadcast. Raises ValueError for a vector of zeros.
+    The leading axes broadcast. NaN for a vector that holds NaN, as learners return where they did not converge.
+    Raises ValueError for a vector of zeros, and for one whose largest entry is beyond 1e-50 or 1e50.
     """
-    for name, vectors in (("w", w), ("b", b)):
-        if not is_traced(vectors) and (~np.asarray(vectors).astype(bool).any(axis=-1)).any():
-            raise ValueError(f"{name} must not be a vector of zeros: it has no direction")
+    _require_directions("w", w)
+    _require_directions("b", b)
+    try:
+        np.broadcast_shapes(w.shape, b.shape)
+    except ValueError:
+        raise ValueError(f"the leading axes of w and b must broadcast, got shapes {w.shape} and {b.shape}") from None
     w, b = jnp.asarray(w), jnp.asarray(b)
     units = (vectors / jnp.linalg.norm(vectors, axis=-1, keepdims=True) for vectors in (w, b))
     return jnp.sum((next(units) - next(units)) ** 2, axis=-1) / 2
 
 
-def erm_weights(key: Key[Array, ""], features, labels) -> Float[Array, "dim"]:
-    """The learner without augmentation: `fit_erm`, NaN where it did not converge."""
+def _require_directions(name, vectors):
+    if is_traced(vectors):
+        return
+    largest = np.abs(np.asarray(vectors)).max(axis=-1, initial=0)
+    if (largest == 0).any():
+        raise ValueError(f"{name} must not be a vector of zeros: it has no direction")
+    lost = (largest < SMALLEST) | (largest > LARGEST)
+    if lost.any():
+        raise ValueError(
+            f"{name} must have a largest entry from {SMALLEST:g} to {LARGEST:g} (squares of other numbers get lost), "
+            f"got {largest[lost][0]:g}"
+        )
+
+
+@validated(unbounded=("return",))
+def erm_weights(
+    key: Key[Array, ""], features: Float[AnyArray, "n dim"], labels: Float[AnyArray, "n"]
+) -> Float[Array, "dim"]:
+    """The learner without augmentation: `fit_erm`, NaN where it did not converge.
+
+    Raises ValueError for labels outside [0, 1] and as `fit_erm`.
+    """
+    require_rows("features", features)
+    require_unit_interval("labels", labels)
     fit = fit_erm(signed_points(features, labels))
     return jnp.where(fit.residual <= TOLERANCE, fit.weights, jnp.nan)
 
 
-def mixup_weights(key: Key[Array, ""], features, labels, nodes, weights, input_weights) -> Float[Array, "dim"]:
+@validated(unbounded=("return",))
+def mixup_weights(
+    key: Key[Array, ""],
+    features: Float[AnyArray, "n dim"],
+    labels: Float[AnyArray, "n"],
+    nodes: Float[AnyArray, "nodes"],
+    weights: Float[AnyArray, "nodes"],
+    input_weights: Float[AnyArray, "nodes"],
+) -> Float[Array, "dim"]:
     """The learner `fit_mixup` (averaged mixing weight), NaN where it did not converge."""
     return _converged(fit_mixup(features, labels, nodes, weights, input_weights))
 
 
-def sampled_mixup_weights(key: Key[Array, ""], features, labels, alpha) -> Float[Array, "dim"]:
-    """The learner `fit_mixup_sampled` with λ ~ Beta(alpha, alpha) and g(λ) = λ, NaN where it did not converge."""
+@validated(unbounded=("return",))
+def sampled_mixup_weights(
+    key: Key[Array, ""], features: Float[AnyArray, "n dim"], labels: Float[AnyArray, "n"], alpha: ScalarLike
+) -> Float[Array, "dim"]:
+    """The learner `fit_mixup_sampled` with λ ~ Beta(alpha, alpha) and g(λ) = λ, NaN where it did not converge.
+
+    Raises ValueError for alpha not above 0, or beyond 1e-50 or 1e50, and as `fit_mixup`.
+    """
+    require_positive("alpha", alpha, "Beta(alpha, alpha) is no law otherwise")
     return _converged(
         fit_mixup_sampled(key, features, labels, lambda key, shape: jax.random.beta(key, alpha, alpha, shape))
     )
 
 
-def mask_weights(key: Key[Array, ""], features, labels, masks, probabilities, mask_labels) -> Float[Array, "dim"]:
+@validated(unbounded=("return",))
+def mask_weights(
+    key: Key[Array, ""],
+    features: Float[AnyArray, "n dim"],
+    labels: Float[AnyArray, "n"],
+    masks: Float[AnyArray, "masks dim"],
+    probabilities: Float[AnyArray, "masks"],
+    mask_labels: Float[AnyArray, "masks"],
+) -> Float[Array, "dim"]:
     """The learner `fit_masks`, NaN where it did not converge."""
     return _converged(fit_masks(features, labels, masks, probabilities, mask_labels))
 
@@ -61,6 +112,7 @@ def _converged(fit):
     return jnp.where(fit.converged, fit.weights, jnp.nan)
 
 
+@validated(unbounded=("return",))
 def fitted_weights(
     keys: Key[Array, "cells"],
     separabilities: Float[AnyArray, "cells"],
@@ -82,6 +134,9 @@ def fitted_weights(
     require_pair(mean, factor)
     if not is_traced(separabilities) and not (np.asarray(separabilities) > 0).all():
         raise ValueError(f"separabilities must be above 0, got a least of {np.min(separabilities)}")
+    if not is_traced(separabilities) and np.size(separabilities):
+        require_scale("separabilities", np.min(separabilities))
+        require_scale("separabilities", np.max(separabilities))
     return _fitted_weights(keys, separabilities, mean, factor, learner_arguments, n, learner, labels)
 
 
@@ -95,6 +150,7 @@ def _fitted_weights(keys, separabilities, mean, factor, learner_arguments, n, le
     return map_cells(cell, keys, jnp.asarray(separabilities))
 
 
+@validated(unbounded=("return",))
 def angle_curve(
     keys: Key[Array, "cells"],
     separabilities: Float[AnyArray, "cells"],
@@ -111,6 +167,7 @@ def angle_curve(
     Cells are mapped, n is static: a curve over n is one call per n, each with all κ and seeds.
     Raises ValueError as `fitted_weights` and `angle_deficit`.
     """
+    _require_directions("target", target)
     weights = fitted_weights(
         keys, separabilities, mean, factor, *learner_arguments, n=n, learner=learner, labels=labels
     )

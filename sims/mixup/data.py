@@ -9,10 +9,12 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, is_traced, require_above, require_count, require_finite
-from sims.mixup.domain import require_pair
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_at_most, require_count, require_finite, require_scale
+from sims.mixup.domain import require_pair, require_positive
 
 LabelLaw = Literal["balanced", "random"]
+MOST_POINTS = 2**24
 
 
 class PairSample(NamedTuple):
@@ -22,14 +24,18 @@ class PairSample(NamedTuple):
     labels: Float[Array, "n"]
 
 
+@validated
 def covariance_factor(covariance: Float[AnyArray, "dim dim"]) -> Float[AnyArray, "dim dim"]:
     """The lower Cholesky factor F of Σ = F Fᵀ, which all samplers take.
 
-    Raises ValueError for a matrix that is not finite, not symmetric or not positive definite; a traced one gives NaN.
+    Raises ValueError for a matrix that is not finite, not symmetric, not positive definite, or without an entry from
+    1e-50 to 1e50; a traced one that is not positive definite gives NaN.
     """
     if is_traced(covariance):
         return jnp.linalg.cholesky(covariance)
     require_finite("covariance", covariance)
+    require_scale("covariance", covariance)
+    require_count("the dimension of covariance", covariance.shape[0], 1, "a point has at least one coordinate")
     values = np.asarray(covariance)
     if not np.array_equal(values, values.T):
         raise ValueError(f"covariance must be symmetric, got a largest asymmetry of {np.abs(values - values.T).max()}")
@@ -42,6 +48,7 @@ def covariance_factor(covariance: Float[AnyArray, "dim dim"]) -> Float[AnyArray,
         ) from None
 
 
+@validated
 def pair_sample(
     key: Key[Array, ""],
     n: int,
@@ -56,17 +63,18 @@ def pair_sample(
     Labels are either half ones, then half zeros ("balanced", n even), or n fair coins given that both sides come up
     ("random"). One key gives the same noise for all κ. n and `labels` are static, the rest may be traced.
 
-    Raises ValueError for n < 2, an odd n with balanced labels, another label law, a mean of zero, a singular factor
-    and κ not above 0.
+    Raises ValueError for n < 2 or > 2²⁴, an odd n with balanced labels, another label law, a mean of zero, a singular
+    factor and κ not above 0, and for a mean, a factor or a κ beyond 1e-50 or 1e50.
     Source: the family of distributions of Oh & Yun 2023 (arXiv 2306.00267).
     """
     require_count("n", n, 2, "one point for each class")
+    require_at_most("n", n, MOST_POINTS, "all of them are held at once")
     if labels not in get_args(LabelLaw):
         raise ValueError(f"labels must be one of {', '.join(get_args(LabelLaw))}, got {labels!r}")
     if labels == "balanced" and n % 2:
         raise ValueError(f"n must be even for balanced labels, got {n}")
     require_pair(mean, factor)
-    require_above("separability", separability, 0, "the noise has variance 1 / separability")
+    require_positive("separability", separability, "the noise has variance 1 / separability")
     return _pair_sample(key, n, mean, factor, separability, labels)
 
 
@@ -78,6 +86,7 @@ def _pair_sample(key, n, mean, factor, separability, labels):
     return PairSample((2 * ones[:, None] - 1) * mean + noise, ones)
 
 
+@validated
 def signed_points(features: Float[AnyArray, "n dim"], labels: Float[AnyArray, "n"]) -> Float[AnyArray, "n dim"]:
     """S_i = (2 y_i - 1) x_i, all that empirical risk minimisation sees of a sample: iid N(μ, Σ/κ) for two classes."""
     return (2 * labels[:, None] - 1) * features

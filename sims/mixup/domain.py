@@ -5,13 +5,30 @@ from typing import Any
 
 import numpy as np
 
-from sims.domain import is_traced, require_count, require_finite
+from sims.domain import is_traced, require_above, require_at_most, require_count, require_finite, require_scale
+
+MOST_ITERATIONS = 10**6
+
+
+def require_positive(name: str, value: Any, why: str) -> None:
+    """Raise `ValueError` unless the number `value` is above 0 and no smaller or larger than `require_scale` admits."""
+    require_above(name, value, 0, why)
+    require_scale(name, value)
+
+
+def require_iterations(iterations: int, tolerance: Any) -> None:
+    """Raise `ValueError` for a budget of iterations below 1 or beyond a million, or a tolerance not above 0."""
+    require_count("iterations", iterations, 1, "evaluations of gradient and Hessian")
+    require_at_most("iterations", iterations, MOST_ITERATIONS, "a compiled loop cannot be interrupted")
+    require_above("tolerance", tolerance, 0, "the relative Newton step cannot vanish")
 
 
 def require_rows(name: str, rows: Any) -> None:
-    """Raise `ValueError` unless `rows` is a non-empty matrix of finite numbers; traced values pass."""
+    """Raise `ValueError` unless `rows` is a finite matrix, not empty, of usable scale; traced values pass."""
     require_count(f"the number of rows of {name}", rows.shape[0], 1, "there is nothing to fit otherwise")
+    require_count(f"the number of columns of {name}", rows.shape[1], 1, "a point has at least one coordinate")
     require_finite(name, rows)
+    require_scale(name, rows)
 
 
 def require_sample(features: Any, labels: Any) -> None:
@@ -35,6 +52,7 @@ def require_probabilities(name: str, values: Any) -> None:
     if is_traced(values):
         return
     numbers = np.asarray(values)
+    require_count(f"the number of {name}", numbers.size, 1, "a law has at least one atom")
     # Weights of a quadrature rule are rounded one by one.
     if not ((numbers >= 0).all() and abs(numbers.sum() - 1) <= 1e-9):
         raise ValueError(
@@ -49,9 +67,14 @@ def require_unit_interval(name: str, values: Any) -> None:
 
 
 def require_pair(mean: Any, factor: Any) -> None:
-    """Raise `ValueError` unless μ is finite and not zero and the factor of Σ is invertible; traced values pass."""
-    require_finite("mean", mean)
-    require_finite("factor", factor)
+    """Raise `ValueError` unless μ is finite and not zero and the factor of Σ is invertible; traced values pass.
+
+    Both are to be of the sizes of `require_scale`.
+    """
+    for name, values in (("mean", mean), ("factor", factor)):
+        require_count(f"the dimension of {name}", values.shape[0], 1, "a point has at least one coordinate")
+        require_finite(name, values)
+        require_scale(name, values)
     if not is_traced(mean) and not np.asarray(mean).any():
         raise ValueError("mean must not be zero: there is no Bayes direction otherwise")
     if not is_traced(factor):

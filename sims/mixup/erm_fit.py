@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
+from sims.arguments import validated
 from sims.domain import AnyArray
 from sims.mixup.domain import require_rows
 from sims.mixup.newton import EVALUATIONS, TOLERANCE, minimise
@@ -41,6 +42,7 @@ class ErmFit(NamedTuple):
     residual: Float[Array, ""]
 
 
+@validated(unbounded=("return",))
 def hard_margin(signed_points: Float[AnyArray, "n dim"]) -> HardMargin:
     """The hard-margin support vector machine without bias: the point of least norm in the hull of S_i = (2y_i - 1) x_i.
 
@@ -48,7 +50,8 @@ def hard_margin(signed_points: Float[AnyArray, "n dim"]) -> HardMargin:
     separability by itself; otherwise a convex combination of the points vanishes, to rounding (some 1e-15 of the
     longest point): hulls that miss 0 by less count as containing it.
 
-    Raises ValueError for points that are not finite or none; TypeError in float32.
+    Raises ValueError for points that are not finite, none, or without an entry from 1e-50 to 1e50; TypeError in
+    float32.
     Source: Wolfe 1976; that gradient descent and a vanishing ridge lead there: Soudry et al. 2018.
     """
     require_float64("the hard margin")
@@ -56,6 +59,7 @@ def hard_margin(signed_points: Float[AnyArray, "n dim"]) -> HardMargin:
     return _hard_margin(jnp.asarray(signed_points))[0]
 
 
+@validated(unbounded=("return",))
 def fit_erm(signed_points: Float[AnyArray, "n dim"]) -> ErmFit:
     """Minimise (1/n) Σ log(1 + exp(-w·S_i)): the finite minimiser, or the hard margin's direction where there is none.
 

@@ -8,12 +8,14 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, require_above, require_count, require_finite, require_in_range
-from sims.mixup.domain import require_probabilities, require_sample, require_unit_interval
-from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_finite, require_in_range, require_scale
+from sims.mixup.domain import require_iterations, require_probabilities, require_sample, require_unit_interval
+from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise, within_floating_point
 from sims.precision import require_float64
 
 
+@validated(unbounded=("return",))
 def fit_mixup(
     features: Float[AnyArray, "n dim"],
     labels: Float[AnyArray, "n"],
@@ -37,17 +39,21 @@ def fit_mixup(
     points than dimensions the minimiser is not unique; the one of least norm is returned.
 
     Raises ValueError for features that are not finite, labels or λ outside [0, 1], weights that are not a law, input
-    weights that are not finite, a negative ridge, iterations below 1, and a tolerance not above 0; warns where all
-    labels are equal. TypeError in float32.
+    weights that are not finite, a negative ridge, iterations below 1 or above 10⁶, a tolerance not above 0, and
+    features or input weights whose largest entry is beyond 1e-50 or 1e50; warns where all labels are equal. TypeError
+    in float32.
     Source: the Mixup loss of Oh & Yun 2023 (arXiv 2306.00267); its factorised derivatives: derived here.
     """
     _require_problem(features, labels, iterations, tolerance, ridge)
     require_unit_interval("nodes", nodes)
     require_probabilities("weights", weights)
     require_finite("input_weights", input_weights)
-    return _fit(features, labels, nodes, weights, input_weights, tolerance, ridge, iterations)
+    require_scale("input_weights", input_weights)
+    problem = (features, labels, nodes, weights, input_weights)
+    return within_floating_point(_fit(*problem, tolerance, ridge, iterations))
 
 
+@validated(unbounded=("return",))
 def fit_mixup_pairs(
     features: Float[AnyArray, "n dim"],
     labels: Float[AnyArray, "n"],
@@ -65,10 +71,13 @@ def fit_mixup_pairs(
     _require_problem(features, labels, iterations, tolerance, ridge)
     require_unit_interval("mixing", mixing)
     require_finite("input_weights", input_weights)
+    require_scale("input_weights", input_weights)
     one = jnp.ones(1)
-    return _fit(features, labels, mixing[None], one, input_weights[None], tolerance, ridge, iterations)
+    problem = (features, labels, mixing[None], one, input_weights[None])
+    return within_floating_point(_fit(*problem, tolerance, ridge, iterations))
 
 
+@validated(unbounded=("return",))
 def fit_mixup_sampled(
     key: Key[Array, ""],
     features: Float[AnyArray, "n dim"],
@@ -83,26 +92,30 @@ def fit_mixup_sampled(
     """Minimise the empirical Mixup loss with one λ_ij per ordered pair, drawn by `draw(key, shape)`.
 
     `input_weight` is the map g of λ. For Beta(α, α): `lambda key, shape: jax.random.beta(key, α, α, shape)`.
-    The rest as in `fit_mixup_pairs`.
+    The rest as in `fit_mixup_pairs`; what the two functions return is held to the same ranges.
     """
-    mixing = draw(key, (features.shape[0], features.shape[0]))
-    return fit_mixup_pairs(
-        features, labels, mixing, input_weight(mixing), iterations=iterations, tolerance=tolerance, ridge=ridge
-    )
+    shape = (features.shape[0], features.shape[0])
+    mixing = draw(key, shape)
+    if jnp.shape(mixing) != shape:
+        raise ValueError(f"draw must return an array of the shape {shape} that it is given, got {jnp.shape(mixing)}")
+    require_unit_interval("what draw returns", mixing)
+    inputs = input_weight(mixing)
+    if jnp.shape(inputs) != shape or not (is_traced(inputs) or jnp.isfinite(inputs).all()):
+        raise ValueError(f"input_weight must return finite numbers of the shape {shape} that it is given")
+    return fit_mixup_pairs(features, labels, mixing, inputs, iterations=iterations, tolerance=tolerance, ridge=ridge)
 
 
 def _require_problem(features, labels, iterations, tolerance, ridge):
     require_float64("a Mixup fit")
     require_sample(features, labels)
-    require_count("iterations", iterations, 1, "evaluations of gradient and Hessian")
-    require_above("tolerance", tolerance, 0, "the relative Newton step cannot vanish")
+    require_iterations(iterations, tolerance)
     require_in_range("ridge", ridge, 0, jnp.inf, includes_high=False)
 
 
 @partial(jax.jit, static_argnums=7)
 def _fit(features, labels, mixing, weights, input_weights, tolerance, ridge, iterations):
     """`mixing` and `input_weights` are numbers or n x n matrices, along a leading axis of nodes."""
-    features, labels = jnp.asarray(features), jnp.asarray(labels)
+    features, labels = jnp.asarray(features, float), jnp.asarray(labels, float)
     n, dim = features.shape
     ones = jnp.ones(n)
 

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int
+
+from sims.domain import is_traced
 
 EVALUATIONS = 200  # of gradient and Hessian
 TOLERANCE = 1e-9  # relative size of the last Newton step
@@ -69,6 +72,18 @@ def minimise(
         unfinished, improve, (zero, zero, zero, one, jnp.inf * one, jnp.array(0), jnp.array(0))
     )
     return Fit(weights, jnp.linalg.norm(gradient), newton_step, count, newton_step <= tolerance)
+
+
+def within_floating_point(fit: Fit) -> Fit:
+    """The fit itself, whose Newton step alone may be infinite; traced ones pass.
+
+    Raises `FloatingPointError`, which a validated simulator turns into the sentence that lists its arguments.
+    """
+    if not is_traced(fit.weights):
+        finite = np.isfinite(fit.weights).all() and np.isfinite(fit.gradient_norm)
+        if not finite or np.isnan(fit.newton_step):
+            raise FloatingPointError("the minimiser, its gradient or its last Newton step overflowed")
+    return fit
 
 
 def _pseudo_solve(matrix, vector):

@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
+from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_count, require_in_range
 from sims.mapping import map_cells
 from sims.mixup.affine_fit import fit_masks
@@ -32,6 +33,7 @@ class Accuracies(NamedTuple):
     masks: Float[Array, "keys"]
 
 
+@validated
 def digit_pair(first: int = 3, second: int = 8) -> Digits:
     """Two digits of scikit-learn's 8 x 8 handwritten digits, pixels divided by 16 and centred.
 
@@ -47,6 +49,7 @@ def digit_pair(first: int = 3, second: int = 8) -> Digits:
     return Digits(features - features.mean(axis=0), (digits[chosen] == second).astype(float))
 
 
+@validated(unbounded=("return",))
 def augmentation_accuracies(
     keys: Key[Array, "keys"],
     features: Float[AnyArray, "points dim"],
@@ -89,7 +92,7 @@ def augmentation_accuracies(
 
 @partial(jax.jit, static_argnums=3)
 def _accuracies(keys, features, labels, n, ridge, nodes, weights, masks, probabilities, mask_labels):
-    features, labels = jnp.asarray(features), jnp.asarray(labels)
+    features, labels = jnp.asarray(features, float), jnp.asarray(labels, float)
 
     def cell(key):
         # Random order within the classes: the n/2 first of either class train.

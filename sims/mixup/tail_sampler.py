@@ -11,13 +11,15 @@ from jax import Array, lax
 from jax.scipy.special import erfc
 from jaxtyping import Bool, Float, Key, ScalarLike
 
-from sims.domain import AnyArray, require_above, require_count, require_in_range
+from sims.arguments import validated
+from sims.domain import AnyArray, require_at_most, require_count, require_in_range
 from sims.mapping import map_cells
-from sims.mixup.domain import require_pair
+from sims.mixup.domain import require_pair, require_positive
 from sims.mixup.erm_fit import hard_margin
 from sims.precision import require_float64
 
 LARGEST_LOG_N = 600  # tail probabilities near 1/n must not underflow
+LARGEST_D = 26  # beyond, the inner radii need more Newton steps than are taken
 MOST_POINTS = 2**20
 
 
@@ -51,6 +53,7 @@ class CertifiedDirections(NamedTuple):
     most_points: int
 
 
+@validated
 def tail_sample(key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int) -> TailSample:
     """The `n_kept` farthest of n = round(e^log_n) draws of N(0, I_d), in exact law for any n, at no cost in n.
 
@@ -58,13 +61,15 @@ def tail_sample(key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int) -> 
     1 - exp(-Σ_{j<=k} E_j / (n-j+1)) with E_j exponential (Rényi); directions are uniform. A larger `n_kept` under the
     same key continues the same sample further in. `log_n` may be traced.
 
-    Raises ValueError for log_n outside [0, 600], d or n_kept below 1; TypeError in float32.
+    Raises ValueError for log_n outside [0, 600], d outside [1, 26] and n_kept outside [1, 2²⁰]; TypeError in float32.
     Source: derived here; the representation of order statistics is Rényi's (1953).
     """
     require_float64("the tail sampler")
     require_in_range("log_n", log_n, 0, LARGEST_LOG_N, includes_high=True)
     require_count("d", d, 1, "need at least one coordinate")
+    require_at_most("d", d, LARGEST_D, "Newton's steps do not reach the inner radii beyond")
     require_count("n_kept", n_kept, 1, "the farthest point at least")
+    require_at_most("n_kept", n_kept, MOST_POINTS, "all of them are held at once")
     return _tail_sample(key, log_n, d, n_kept)
 
 
@@ -86,6 +91,7 @@ def _tail_sample(key, log_n, d, n_kept):
     return TailSample(jnp.where(exists[:, None], points, points[0]), jnp.where(size > n_kept, radii[-1], 0))
 
 
+@validated(unbounded=("return",))
 def tail_direction(
     key: Key[Array, ""],
     log_n: ScalarLike,
@@ -100,11 +106,12 @@ def tail_direction(
     largest radius r of the other points, so that none of those can be nearer. Too few points fail it.
     n_kept is static, the rest may be traced.
 
-    Raises ValueError as `tail_sample`, for a mean of zero, a singular factor and κ not above 0.
+    Raises ValueError as `tail_sample`, for a mean of zero, a singular factor and κ not above 0, and for a mean, a
+    factor or a κ beyond 1e-50 or 1e50.
     Source: derived here.
     """
     require_pair(mean, factor)
-    require_above("separability", separability, 0, "the noise has variance 1 / separability")
+    require_positive("separability", separability, "the noise has variance 1 / separability")
     sample = tail_sample(key, log_n, mean.shape[0], n_kept)
     spread = jnp.asarray(factor) / jnp.sqrt(separability)
     solution = hard_margin(jnp.asarray(mean) + sample.points @ spread.T)
@@ -114,6 +121,7 @@ def tail_direction(
     return TailDirection(direction, certified)
 
 
+@validated(unbounded=("return",))
 def certified_tail_directions(
     key: Key[Array, ""],
     log_n: ScalarLike,
@@ -129,13 +137,15 @@ def certified_tail_directions(
     further in, again and again until certified. `extensions` counts the samples that needed it, `most_points` is the
     largest number of points kept.
 
-    Raises ValueError as `tail_direction` and for runs below 1; RuntimeError for a sample not certified by 2²⁰ points.
+    Raises ValueError as `tail_direction` and for runs outside [1, 2²⁰]; RuntimeError for a sample not certified by
+    2²⁰ points.
     Source: derived here.
     """
     require_count("runs", runs, 1, "samples to draw")
+    require_at_most("runs", runs, MOST_POINTS, "all of their directions are held at once")
     require_in_range("log_n", log_n, 0, LARGEST_LOG_N, includes_high=True)
     require_pair(mean, factor)
-    require_above("separability", separability, 0, "the noise has variance 1 / separability")
+    require_positive("separability", separability, "the noise has variance 1 / separability")
     keys = jax.random.split(key, runs)
     first = _directions(keys, log_n, mean, factor, separability, n_kept)
     directions = np.array(first.direction)

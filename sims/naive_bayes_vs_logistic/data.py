@@ -6,13 +6,15 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
+from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_count, require_finite
-from sims.naive_bayes_vs_logistic.domain import require_labels, require_variances
+from sims.naive_bayes_vs_logistic.domain import require_classes, require_labels, require_variances
 from sims.naive_bayes_vs_logistic.labels import Size, random_counts
 
 DiagonalOrMatrix = Float[AnyArray, "features"] | Float[AnyArray, "features features"]
 
 
+@validated
 def covariance_factor(covariance: DiagonalOrMatrix) -> DiagonalOrMatrix:
     """The factor of Σ that samplers take: n standard deviations for n variances, a lower Cholesky factor for a matrix.
 
@@ -26,7 +28,7 @@ def covariance_factor(covariance: DiagonalOrMatrix) -> DiagonalOrMatrix:
     require_finite("covariance", covariance)
     values = np.asarray(covariance)
     if values.ndim == 1:
-        require_variances(covariance)
+        require_variances(covariance, "covariance")
         return np.sqrt(values)
     if not np.array_equal(values, values.T):
         raise ValueError(f"covariance must be symmetric, got a largest asymmetry of {np.abs(values - values.T).max()}")
@@ -42,6 +44,7 @@ def coloured(factor: DiagonalOrMatrix, normals: Float[Array, "*rows features"]) 
     return normals * factor if factor.ndim == 1 else normals @ jnp.asarray(factor).T
 
 
+@validated
 def gaussian_classes(
     key: Key[Array, ""],
     labels: Int[AnyArray, "samples"],
@@ -53,11 +56,13 @@ def gaussian_classes(
     Raises TypeError for labels that are not integers, ValueError for labels outside 0..K-1.
     Source: the simulation of Zheng et al. 2023 (released code); correlated Σ: derived here.
     """
+    require_classes(means.shape[0], "the number of rows of means")
     require_labels(labels, means.shape[0])
     normals = jax.random.normal(key, (labels.shape[0], means.shape[1]), means.dtype)
     return jnp.asarray(means)[labels] + coloured(factor, normals)
 
 
+@validated
 def binary_statistics(
     key: Key[Array, ""],
     n_samples: Size,
@@ -73,6 +78,7 @@ def binary_statistics(
     Raises ValueError for means outside [0, 1], priors that are not positive or do not sum to 1, and m < K.
     Source: derived here; the estimator is that of the released code of Zheng et al. 2023, without its floor.
     """
+    require_classes(means.shape[0], "the number of rows of means")
     if not is_traced(n_samples):
         require_count("n_samples", int(n_samples), means.shape[0], "one sample for every class")
     if not is_traced(means) and not ((np.asarray(means) >= 0) & (np.asarray(means) <= 1)).all():

@@ -7,9 +7,9 @@ import numpy as np
 from sims.domain import is_traced, require_count, require_finite
 
 
-def require_classes(n_classes: int) -> None:
-    """Raise `ValueError` unless there are at least two classes to tell apart."""
-    require_count("n_classes", n_classes, 2, "there is nothing to tell apart otherwise")
+def require_classes(n_classes: int, name: str = "n_classes") -> None:
+    """Raise `ValueError` unless there are at least two classes to tell apart; `name` says what counts them."""
+    require_count(name, n_classes, 2, "there is nothing to tell apart otherwise")
 
 
 def require_labels(labels: Any, n_classes: int) -> None:
@@ -24,10 +24,11 @@ def require_labels(labels: Any, n_classes: int) -> None:
         raise ValueError(f"labels must lie in 0..{n_classes - 1}, got {outside[0]}")
 
 
-def require_every_class(counts: Any) -> None:
-    """Raise `ValueError` naming the first class without samples; traced counts pass."""
+def require_every_class(counts: Any, name: str = "counts") -> None:
+    """Raise `ValueError` naming the first class without samples in the argument `name`; traced counts pass."""
     if not is_traced(counts) and not (np.asarray(counts) > 0).all():
-        raise ValueError(f"class {int(np.argmax(np.asarray(counts) <= 0))} has no samples: its mean is not defined")
+        absent = int(np.argmax(~(np.asarray(counts) > 0)))
+        raise ValueError(f"class {absent} has no samples in {name}: its mean is not defined")
 
 
 def require_priors(priors: Any) -> None:
@@ -51,8 +52,24 @@ def require_sizes(sizes: Any, n_classes: int, most: int | None = None) -> None:
         raise ValueError(f"sizes must be at most the {most} samples there are, got {int(values[-1])}")
 
 
-def require_variances(variances: Any) -> None:
-    """Raise `ValueError` unless every variance is finite and positive; traced values pass."""
-    require_finite("variances", variances)
+def require_variances(variances: Any, name: str = "variances") -> None:
+    """Raise `ValueError` unless every variance in the argument `name` is finite and positive; traced values pass."""
+    require_finite(name, variances)
     if not is_traced(variances) and not (np.asarray(variances) > 0).all():
-        raise ValueError(f"variances must be positive, got {np.asarray(variances).min()}")
+        raise ValueError(f"variances must be positive, got {np.asarray(variances).min()} in {name}")
+
+
+def require_covariance(name: str, covariance: Any) -> None:
+    """Raise `ValueError` unless n variances are not negative, or a matrix is symmetric without negative eigenvalues.
+
+    Both up to rounding; traced values pass.
+    """
+    if is_traced(covariance):
+        return
+    values = np.asarray(covariance)
+    rounding = 8 * len(values) * np.finfo(values.dtype).eps * np.abs(values).max(initial=0)
+    if values.ndim == 2 and np.abs(values - values.T).max(initial=0) > rounding:
+        raise ValueError(f"{name} must be symmetric, got a largest asymmetry of {np.abs(values - values.T).max()}")
+    variances = values if values.ndim == 1 else np.linalg.eigvalsh(values)
+    if (variances < (-rounding if values.ndim == 2 else 0)).any():
+        raise ValueError(f"{name} must have no negative variance, got {variances.min()}")

@@ -9,13 +9,15 @@ from jax import Array
 from jax.scipy.special import ndtr
 from jaxtyping import Float, Key
 
-from sims.domain import AnyArray, require_count
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_at_most, require_count, require_size
 from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, gaussian_classes
-from sims.naive_bayes_vs_logistic.domain import require_classes, require_priors
+from sims.naive_bayes_vs_logistic.domain import require_classes, require_covariance, require_priors
 from sims.naive_bayes_vs_logistic.labels import equal_priors
-from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
+from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, require_rule
 
 
+@validated(unbounded=("rule", "return"))
 def conditional_error(
     rule: LinearRule,
     means: Float[AnyArray, "classes features"],
@@ -33,11 +35,16 @@ def conditional_error(
     where the scores move along one direction only, and good to 2e-5 for errors up to .01 and K up to 7.
     A rule with leading axes gives an error for each. A rule that is not finite has the error NaN.
 
-    Raises ValueError for priors that are not positive or do not sum to 1, and for points of another number of axes.
+    Raises ValueError for priors that are not positive or do not sum to 1, for points of another number of axes, a rule
+    of other classes or features, a Σ that is not symmetric or has a negative variance, and a rule so large or so small
+    that its scores' variances are not among floats.
     Source: derived here.
     """
     n_classes = means.shape[0]
-    require_classes(n_classes)
+    require_classes(n_classes, "the number of rows of means")
+    require_rule(rule, *means.shape)
+    require_covariance("covariance", covariance)
+    _require_scale(rule, covariance)
     shares = equal_priors(n_classes) if priors is None else priors
     require_priors(shares)
     if n_classes > 2:
@@ -58,24 +65,55 @@ def conditional_error(
 
     for _ in range(rule.intercepts.ndim - 1):
         error_of_one = jax.vmap(error_of_one)
-    return error_of_one(rule)
+    errors = error_of_one(rule)
+    if not is_traced(errors) and (np.isnan(errors) & _is_finite(rule)).any():
+        raise FloatingPointError("nan in the error of a finite rule")
+    return errors
 
 
+def _is_finite(rule):
+    return np.isfinite(rule.weights).all(axis=(-2, -1)) & np.isfinite(rule.intercepts).all(axis=-1)
+
+
+def _require_scale(rule, covariance):
+    """Raise `ValueError` where squares of weights would vanish or overflow: the error would be of another rule."""
+    if is_traced(rule.weights) or is_traced(covariance):
+        return
+    largest = np.abs(rule.weights).max(axis=(-2, -1), initial=0)
+    spread = np.abs(covariance).max(initial=0)
+    with np.errstate(all="ignore"):
+        scales = np.asarray(largest * np.sqrt(spread))
+    limits = np.finfo(scales.dtype)
+    held = ~_is_finite(rule) | (largest == 0) | (spread == 0)
+    held |= (scales > limits.tiny**0.5 / limits.eps) & (scales < limits.max**0.5 * limits.eps)
+    if not held.all():
+        raise ValueError(
+            f"rule must have weights whose squares floats can hold, got a standard deviation of about "
+            f"{scales[~held][0]:g} of its scores"
+        )
+
+
+@validated
 @lru_cache(maxsize=8)
 def quasi_random_points(n_points: int, n_classes: int) -> Float[np.ndarray, "points axes"]:
     """Fixed normal points for the K - 2 lesser axes of K scores: a scrambled Sobol sequence through Φ⁻¹.
 
-    Raises ValueError for K < 3 or a number of points that is not a power of two (the sequence is balanced there only).
+    Raises ValueError for K outside 3..21203, or a number of points that is not a power of two (the sequence is balanced
+    there only) up to 2^30.
     """
     from scipy.special import ndtri
     from scipy.stats import qmc
 
     require_count("n_classes", n_classes, 3, "the error of two classes needs no points")
+    require_at_most("n_classes", n_classes, qmc.Sobol.MAXDIM + 2, "the sequence has no more axes")
+    require_at_most("n_points", n_points, 2**30, "the sequence has no more points")
+    require_size("n_points and n_classes", n_points * n_classes)
     if n_points < 1 or n_points & (n_points - 1):
         raise ValueError(f"n_points must be a power of two, got {n_points}")
     return ndtri(qmc.Sobol(n_classes - 2, rng=0).random(n_points))
 
 
+@validated
 def monte_carlo_error(
     key: Key[Array, ""],
     rule: LinearRule,
@@ -86,9 +124,12 @@ def monte_carlo_error(
     """Share of `n_points` fresh test points, of equally likely classes, that the rule gets wrong.
 
     The draws are n-dimensional, so n_points times this is binomial with the probability `conditional_error`.
-    Raises ValueError for n_points < 1. Source: the test set of Zheng et al. 2023 (released code), with random labels.
+    Raises ValueError for n_points < 1, or a rule of other classes or features.
+    Source: the test set of Zheng et al. 2023 (released code), with random labels.
     """
     require_count("n_points", n_points, 1, "there is no share of no points")
+    require_size("n_points", n_points * means.shape[1])
+    require_rule(rule, *means.shape)
     labels_key, points_key = jax.random.split(key)
     labels = jax.random.randint(labels_key, (n_points,), 0, means.shape[0])
     return jnp.mean(rule.predict(gaussian_classes(points_key, labels, means, factor)) != labels)

@@ -2,14 +2,28 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Int, Key
 
-from sims.domain import AnyArray, require_count
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_count, require_finite, require_in_range, require_size
 from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, covariance_factor, gaussian_classes
-from sims.naive_bayes_vs_logistic.domain import require_every_class, require_labels, require_sizes
+from sims.naive_bayes_vs_logistic.domain import (
+    require_classes,
+    require_every_class,
+    require_labels,
+    require_sizes,
+    require_variances,
+)
 from sims.naive_bayes_vs_logistic.errors import conditional_error
-from sims.naive_bayes_vs_logistic.labels import LabelScheme, draw_counts, draw_labels
+from sims.naive_bayes_vs_logistic.labels import (
+    LabelScheme,
+    draw_counts,
+    draw_labels,
+    draw_while,
+    require_scheme,
+)
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
 from sims.naive_bayes_vs_logistic.naive_bayes import naive_bayes, naive_bayes_rule, prefix_naive_bayes
@@ -18,6 +32,7 @@ from sims.naive_bayes_vs_logistic.statistics import sample_statistics
 Sizes = tuple[int, ...] | Int[AnyArray, "sizes"]
 
 
+@validated
 def naive_bayes_errors(
     key: Key[Array, ""],
     sizes: Sizes,
@@ -34,11 +49,16 @@ def naive_bayes_errors(
     cost that does not depend on m. Sizes are independent of each other. `sizes` may be traced (one program for all);
     a traced size below K has the error NaN. `points` are those of `conditional_error`.
 
-    Raises ValueError for sizes that do not rise strictly from K, an unknown scheme, or variances that are not positive.
+    Raises ValueError for sizes that do not rise strictly from K, an unknown scheme, variances that are not positive, a
+    negative floor, or sizes so small that random labels lack a class in each of 10^6 draws.
     Source: the simulation of Zheng et al. 2023 (released code), its data replaced by their sufficient statistics.
     """
     n_classes = means.shape[0]
+    require_classes(n_classes, "the number of rows of means")
     require_sizes(sizes, n_classes)
+    require_scheme(labels)
+    require_variances(variances)
+    require_in_range("var_floor", var_floor, 0, float("inf"), includes_high=False)
 
     def error_at(size, size_key):
         counts_key, statistics_key = jax.random.split(size_key)
@@ -50,6 +70,7 @@ def naive_bayes_errors(
     return jax.vmap(error_at)(jnp.asarray(sizes), jax.random.split(key, len(sizes)))
 
 
+@validated(unbounded=("inverse_ridge", "return"))
 def logistic_errors(
     key: Key[Array, ""],
     sizes: Sizes,
@@ -78,6 +99,7 @@ def logistic_errors(
     return conditional_error(rules, means, covariance, points=points)
 
 
+@validated
 def nested_naive_bayes_errors(
     key: Key[Array, ""],
     sizes: Sizes,
@@ -99,6 +121,7 @@ def nested_naive_bayes_errors(
     return conditional_error(rules, means, covariance, points=points)
 
 
+@validated(unbounded=("inverse_ridge", "return"))
 def paired_errors(
     key: Key[Array, ""],
     sizes: Sizes,
@@ -124,6 +147,7 @@ def paired_errors(
     return jnp.stack(both, axis=1)
 
 
+@validated(unbounded=("inverse_ridge", "return"))
 def split_errors(
     key: Key[Array, ""],
     features: Float[AnyArray, "samples features"],
@@ -140,7 +164,8 @@ def split_errors(
 
     m rows without replacement train, drawn again until every class is among them, and all other rows test. Features
     are scaled to [0, 1] by their range in the training rows (test rows may fall outside; a feature constant there is
-    only shifted), so that `var_floor` is in units of that range. The error of a fit that did not converge is NaN.
+    only shifted), so that `var_floor` is in units of that range. The error of a fit that did not converge is NaN, and
+    so are both errors where a class is absent from the training rows of each of 10^6 splits.
     `max_samples`, at least the largest size, fixes the shape of the training set: one program for all sizes.
 
     Raises TypeError for labels that are not integers; ValueError for labels outside 0..K-1, a class without samples,
@@ -149,10 +174,12 @@ def split_errors(
     """
     require_labels(labels, n_classes)
     n_samples = labels.shape[0]
-    require_count("the number of samples", n_samples, max_samples + 1, "at least one must be left to test")
+    require_count("the number of samples", n_samples, max_samples + 1, "at least one of the labels is left to test")
     require_sizes(sizes, n_classes, max_samples)
+    if not is_traced(features):
+        require_finite("the range of features", np.ptp(np.asarray(features), axis=0))
     features, labels = jnp.asarray(features), jnp.asarray(labels)
-    require_every_class(jnp.bincount(labels, length=n_classes))
+    require_every_class(jnp.bincount(labels, length=n_classes), "labels")
 
     def errors_at(size_and_key):
         size, size_key = size_and_key
@@ -177,13 +204,16 @@ def split_errors(
             return jnp.sum(is_test & (rule.predict(scaled) != labels)) / jnp.sum(is_test)
 
         converged = jnp.where(fit.gradient <= tolerance, test_error(fit.rule), jnp.nan)
-        return jnp.stack([test_error(generative), converged])
+        complete = jnp.all(jax.ops.segment_sum(is_train.astype(int), labels[order], n_classes) > 0)
+        return jnp.where(complete, jnp.stack([test_error(generative), converged]), jnp.nan)
 
     return lax.map(errors_at, (jnp.asarray(sizes), jax.random.split(key, len(sizes))))
 
 
 def _data_set(key, sizes, means, covariance, max_samples, scheme):
+    require_classes(means.shape[0], "the number of rows of means")
     require_sizes(sizes, means.shape[0], max_samples)
+    require_size("max_samples", max_samples * max(means.shape))
     labels_key, features_key = jax.random.split(key)
     drawn = draw_labels(labels_key, max_samples, means.shape[0], scheme, complete_prefix=sizes[0])
     return gaussian_classes(features_key, drawn, means, covariance_factor(covariance)), jnp.asarray(drawn)
@@ -215,10 +245,10 @@ def _complete_order(key, labels, n_classes, size):
     n_samples = labels.shape[0]
 
     def draw(attempt):
-        return attempt + 1, jax.random.permutation(jax.random.fold_in(key, attempt), n_samples)
+        return jax.random.permutation(jax.random.fold_in(key, attempt), n_samples)
 
-    def incomplete(state):
-        counts = jax.ops.segment_sum((jnp.arange(n_samples) < size).astype(int), labels[state[1]], n_classes)
+    def incomplete(order):
+        counts = jax.ops.segment_sum((jnp.arange(n_samples) < size).astype(int), labels[order], n_classes)
         return jnp.any(counts == 0) & (size >= n_classes)
 
-    return lax.while_loop(incomplete, lambda state: draw(state[0]), draw(0))[1]
+    return draw_while(incomplete, draw)[1]

@@ -9,9 +9,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from sims.domain import AnyArray, is_traced, require_above, require_count
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_above, require_at_most, require_count, require_size
 from sims.naive_bayes_vs_logistic.domain import require_labels
-from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number
+from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number, require_rule
 from sims.naive_bayes_vs_logistic.logistic_solver import LogisticProblem, minimise
 
 
@@ -42,11 +43,17 @@ class Rotation(NamedTuple):
     rows: Float[Array, "rows rank"]
     basis: Float[Array, "features rank"]
 
+    @validated(unbounded=("rule", "return"))
     def rotate_back(self, rule: LinearRule) -> LinearRule:
-        """The rule in the features' own coordinates, from one fitted to `rows`."""
+        """The rule in the features' own coordinates, from one fitted to `rows`; not finite where that is not.
+
+        Raises ValueError for a rule of another number of features than `rows` has columns.
+        """
+        require_rule(rule, rule.intercepts.shape[-1], self.basis.shape[1])
         return LinearRule(rule.weights @ self.basis.T, rule.intercepts)
 
 
+@validated
 def rotate(features: Float[AnyArray, "rows features"]) -> Rotation:
     """Coordinates in which fewer rows than features are as few features as rows, by the QR decomposition of Xᵀ.
 
@@ -57,6 +64,7 @@ def rotate(features: Float[AnyArray, "rows features"]) -> Rotation:
     return Rotation(upper.T, basis)
 
 
+@validated(unbounded=("features", "sample_weight", "inverse_ridge", "return"))  # or with sentences of their own
 def ridge_logistic(
     features: Float[AnyArray, "rows features"],
     labels: Int[AnyArray, "rows"],
@@ -83,8 +91,8 @@ def ridge_logistic(
 
     Raises ValueError for fewer than two classes, no rows, features that are not finite, labels outside 0..K-1, a class
     of no weight, negative or infinite sample weights, C or a tolerance not above 0, lengths that differ, a start of
-    other shape; TypeError for labels that are not integers, features that are not floats, and a tolerance below 1e-5
-    in float32.
+    other shape, max_iterations outside 1..10^6; TypeError for labels that are not integers, features that are not
+    floats, and a tolerance below 1e-5 in float32.
     Source: the learner of Zheng et al. 2023 in their released code (C = 1); solver derived here.
     """
     require_problem(features, labels, n_classes, sample_weight)
@@ -147,7 +155,7 @@ def require_problem(
         raise ValueError("sample_weight must be finite and not negative")
     absent = np.flatnonzero(np.bincount(labels, weight, n_classes) == 0)
     if absent.size:
-        raise ValueError(f"class {absent[0]} has no samples: its intercept is not defined")
+        raise ValueError(f"class {absent[0]} has no samples: its intercept is not defined by these labels")
 
 
 def _require_settings(features, n_classes, inverse_ridge, tolerance, start, max_iterations):
@@ -155,8 +163,10 @@ def _require_settings(features, n_classes, inverse_ridge, tolerance, start, max_
     require_above("tolerance", tolerance, 0, "no derivative is brought to exactly zero")
     if not is_traced(max_iterations):
         require_count("max_iterations", max_iterations, 1, "steps of the solver")
+        require_at_most("max_iterations", max_iterations, 10**6, "a compiled loop cannot be interrupted")
     if features.dtype == np.float32 and not is_traced(tolerance) and tolerance < 1e-5:
         raise TypeError(f"tolerance must be at least 1e-5 for float32 features, got {float(tolerance):g}: use float64")
+    require_size("n_classes", n_classes * features.size)
     shape = (n_classes, features.shape[1])
     if start is not None and (start.weights.shape, start.intercepts.shape) != (shape, shape[:1]):
         raise ValueError(f"start must have {shape[0]} x {shape[1]} weights, got shape {start.weights.shape}")

@@ -5,12 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.domain import AnyArray, is_traced, require_in_range
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_finite, require_in_range
 from sims.naive_bayes_vs_logistic.domain import require_every_class, require_labels, require_sizes
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number
 from sims.precision import require_float64
 
 
+@validated(unbounded=("means", "variances", "priors", "return"))
 def naive_bayes_rule(
     means: Float[AnyArray, "*batch classes features"],
     variances: Float[AnyArray, "*batch features"],
@@ -21,12 +23,17 @@ def naive_bayes_rule(
     w_k = μ_k/σ² and b_k = log p_k - ½ Σ_i μ_ki²/σ_i²: what the classes share is left out.
 
     Parameters may be true or estimated; a class of prior zero, a NaN mean or a zero variance leaves no finite rule.
+    Raises ValueError for negative variances or priors.
     Source: the released code of Zheng et al. 2023; the linear form is elementary.
     """
+    for name, values in (("variances", variances), ("priors", priors)):
+        if not is_traced(values) and (values < 0).any():
+            raise ValueError(f"{name} must not be negative, got {np.min(values)}")
     weights = jnp.asarray(means) / variances[..., None, :]
     return LinearRule(weights, jnp.log(priors) - jnp.sum(weights * means, axis=-1) / 2)
 
 
+@validated
 def naive_bayes(
     features: Float[AnyArray, "samples features"],
     labels: Int[AnyArray, "samples"],
@@ -54,16 +61,18 @@ def naive_bayes(
         raise ValueError(f"sample_weight must not be negative, got {np.asarray(weight).min()}")
     member = jax.nn.one_hot(labels, n_classes, dtype=features.dtype) * weight[:, None]
     counts = jnp.sum(member, axis=0)
-    require_every_class(counts)
+    require_every_class(counts, "labels")
     total = jnp.sum(counts)
     offset = weight @ features / total
     centred = features - offset
     class_means = member.T @ centred / counts[:, None]
     variances = weight @ (centred - class_means[labels]) ** 2 / total
+    require_finite("the variances of features", variances)
     _require_varying(variances, var_floor)
     return naive_bayes_rule(class_means + offset, variances + var_floor, counts / total)
 
 
+@validated(unbounded=("return",))
 def prefix_naive_bayes(
     features: Float[AnyArray, "samples features"],
     labels: Int[AnyArray, "samples"],
@@ -101,6 +110,7 @@ def prefix_naive_bayes(
     shifts = sums / counts[..., None]
     total = jnp.sum(counts, axis=1, keepdims=True)
     within = cumulative(centred**2) - jnp.sum(sums * shifts, axis=1)
+    require_finite("the squares of features", within[-1])
     variances = jnp.maximum(within, 0) / total + var_floor
     return naive_bayes_rule(offsets + shifts, variances, counts / total)
 

@@ -8,11 +8,14 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Int, Key
 
-from sims.domain import AnyArray, require_in_range
+from sims.arguments import validated
+from sims.domain import AnyArray, require_at_most, require_count, require_in_range
+from sims.naive_bayes_vs_logistic.domain import require_classes
 from sims.naive_bayes_vs_logistic.learning_curves import logistic_errors, naive_bayes_errors
 from sims.naive_bayes_vs_logistic.linear_rule import Number
 
 
+@validated
 def official_scan(
     key: Key[Array, ""],
     means: Float[AnyArray, "classes features"],
@@ -28,7 +31,7 @@ def official_scan(
     value above `most` says that no m up to `most` will do. A first passage of a noisy curve lies below the place
     where the mean curve crosses, and its grid alone makes it grow like ln n: the protocol under trial, no estimator.
 
-    Raises ValueError for means of other than `n_classes` rows, a target outside (0, 1), or `most` below 2K.
+    Raises ValueError for means of other than `n_classes` rows, a target outside (0, 1), or `most` outside 2K..10^7.
     Source: released code of Zheng et al. 2023.
     """
 
@@ -38,6 +41,7 @@ def official_scan(
     return _first_passage(key, means, n_classes, target, most, error_at)
 
 
+@validated(unbounded=("inverse_ridge",))
 def official_logistic_scan(
     key: Key[Array, ""],
     means: Float[AnyArray, "classes features"],
@@ -70,6 +74,9 @@ def official_logistic_scan(
 
 
 def _first_passage(key, means, n_classes, target, most, error_at):
+    require_classes(n_classes)
+    require_count("the number of columns of means", means.shape[1], 1, "need at least one feature")
+    require_at_most("most", most, 10**7, "a compiled loop cannot be interrupted")
     if means.shape[0] != n_classes:
         raise ValueError(f"means must have one row for each of the {n_classes} classes, got {means.shape[0]}")
     require_in_range("target", target, sys.float_info.min, 1, includes_high=False)

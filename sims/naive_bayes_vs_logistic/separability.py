@@ -3,10 +3,12 @@
 import numpy as np
 from jaxtyping import Float, Int
 
+from sims.arguments import validated
 from sims.domain import AnyArray
 from sims.naive_bayes_vs_logistic.logistic import LogisticFit, require_problem, ridge_logistic
 
 
+@validated(unbounded=("features",))  # they have a sentence of their own
 def linearly_separable(
     features: Float[AnyArray, "rows features"], labels: Int[AnyArray, "rows"], n_classes: int
 ) -> bool:
@@ -40,6 +42,7 @@ def linearly_separable(
     return bool(-program.fun > 0.5)
 
 
+@validated(unbounded=("features", "return"))  # features have a sentence of their own
 def maximum_likelihood(
     features: Float[AnyArray, "rows features"],
     labels: Int[AnyArray, "rows"],

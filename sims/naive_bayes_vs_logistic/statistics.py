@@ -6,12 +6,14 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
-from sims.domain import AnyArray, is_traced
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_at_most, require_count
 from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, coloured
 from sims.naive_bayes_vs_logistic.domain import require_every_class, require_variances
 from sims.wishart import bartlett_factor, chi_square
 
 
+@validated
 def sample_statistics(
     key: Key[Array, ""],
     counts: Int[AnyArray, "classes"],
@@ -26,16 +28,19 @@ def sample_statistics(
     Raises ValueError for a class without samples or variances that are not positive and finite.
     Source: the classical law of normal samples (Fisher 1925); the estimator is the released code's (Zheng et al. 2023).
     """
-    require_every_class(counts)
+    require_counts(counts)
     require_variances(variances)
     means_key, variances_key = jax.random.split(key)
     n_samples = counts.sum()
-    freedom = jnp.broadcast_to(jnp.asarray(n_samples - means.shape[0], means.dtype), variances.shape)
+    # Of traced counts with fewer samples than classes no draw of negative freedom would ever be accepted.
+    freedom = jnp.maximum(jnp.asarray(n_samples - means.shape[0], means.dtype), 0)
+    freedom = jnp.broadcast_to(freedom, variances.shape)
     normals = jax.random.normal(means_key, means.shape, means.dtype)
     class_means = normals * jnp.sqrt(variances / counts[:, None]) + means
     return class_means, chi_square(variances_key, freedom) * variances / n_samples
 
 
+@validated
 def sample_statistics_correlated(
     key: Key[Array, ""],
     counts: Int[AnyArray, "classes"],
@@ -49,10 +54,11 @@ def sample_statistics_correlated(
     μ̂_k ~ N(μ_k, Σ/m_k) and m Σ̂ ~ Wishart(m - K, Σ), independent; Σ = `factor` `factor`ᵀ, or its standard deviations.
     m is static: where the counts are traced, `n_samples` must say it.
 
-    Raises ValueError for a class without samples, or traced counts without `n_samples`.
+    Raises ValueError for a class without samples, traced counts without `n_samples`, or another `n_samples` than the
+    sum of the counts.
     Source: the classical law of normal samples (Wishart 1928, Bartlett 1933).
     """
-    require_every_class(counts)
+    require_counts(counts)
     total = _total(counts, n_samples)
     means_key, scatter_key = jax.random.split(key)
     n_classes, n_features = means.shape
@@ -67,8 +73,18 @@ def sample_statistics_correlated(
     return class_means, coloured_root.T @ coloured_root / total
 
 
+def require_counts(counts: Int[AnyArray, "classes"]) -> None:
+    """Raise `ValueError` unless every class has samples, of at most 2^53 in all; traced counts pass."""
+    require_count("the number of counts", counts.shape[0], 1, "need at least one class")
+    require_every_class(counts)
+    if not is_traced(counts):
+        require_at_most("the sum of counts", sum(np.asarray(counts).tolist()), 2**53, "floats count no further")
+
+
 def _total(counts, n_samples):
     if n_samples is not None:
+        if not is_traced(counts) and n_samples != np.sum(counts):
+            raise ValueError(f"n_samples must be what counts add up to, {np.sum(counts)}, got {n_samples}")
         return n_samples
     if is_traced(counts):
         raise ValueError("n_samples must be given where the counts are traced: the size of the draw depends on it")

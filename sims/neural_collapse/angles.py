@@ -8,7 +8,12 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import require_above, require_count, require_finite, require_in_range
+from sims.arguments import validated
+from sims.domain import LARGEST, require_above, require_at_most, require_count, require_finite, require_in_range
+from sims.neural_collapse.domain import MOST_NUMBERS, require_steps
+
+MOST_LEVELS = 10**4
+MOST_VECTORS = 2**12
 
 
 class Spread(NamedTuple):
@@ -18,6 +23,7 @@ class Spread(NamedTuple):
     largest: Float[Array, ""]
 
 
+@validated(unbounded=("sharpness", "learning_rate", "momentum"))
 def spread_vectors(
     key: Key[Array, ""],
     n_vectors: int,
@@ -38,13 +44,13 @@ def spread_vectors(
 
     Args:
         key: of the start.
-        n_vectors: K >= 2.
+        n_vectors: K in [2, 4096].
         dim: d >= 1.
         absolute: whether opposite vectors are as close as equal ones (lines instead of vectors).
         sharpness: the last s, above 1.
-        levels: at least 2, of sharpness.
-        steps: at each level.
-        learning_rate: η > 0.
+        levels: from 2 to 10⁴, of sharpness.
+        steps: at each level, at most 10⁷.
+        learning_rate: η > 0, at most 1e50.
         momentum: in [0, 1).
 
     Raises ValueError for arguments outside these ranges.
@@ -54,11 +60,15 @@ def spread_vectors(
     require_count("n_vectors", n_vectors, 2, "an angle needs two vectors")
     require_count("dim", dim, 1, "need at least one coordinate")
     require_count("levels", levels, 2, "a first and a last sharpness")
-    require_count("steps", steps, 1, "nothing moves otherwise")
+    require_at_most("n_vectors", n_vectors, MOST_VECTORS, "all pairs are held at once")
+    require_at_most("n_vectors * dim", n_vectors * dim, MOST_NUMBERS, "all coordinates are held at once")
+    require_at_most("levels", levels, MOST_LEVELS, "a compiled loop cannot be interrupted")
+    require_steps(steps)
     require_above("sharpness", sharpness, 1, "it rises from 1")
     require_finite("sharpness", sharpness)
     require_above("learning_rate", learning_rate, 0, "steps go down the gradient")
     require_finite("learning_rate", learning_rate)
+    require_at_most("learning_rate", learning_rate, LARGEST, "lengths of steps are squared")
     require_in_range("momentum", momentum, 0, 1, includes_high=False)
     first, second = np.triu_indices(n_vectors, 1)
 

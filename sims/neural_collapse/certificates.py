@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.domain import AnyArray
+from sims.arguments import validated
+from sims.domain import AnyArray, require_above
 from sims.neural_collapse.objectives import Loss, Problem
 
 
@@ -22,6 +23,7 @@ class ConvexOptimum(NamedTuple):
     dual: Float[np.ndarray, "classes classes"]
 
 
+@validated
 def nuclear_norm_optimum(
     class_sizes: tuple[int, ...],
     weight_decay: float | int,
@@ -38,6 +40,7 @@ def nuclear_norm_optimum(
     """
     import cvxpy
 
+    require_above("weight_decay", weight_decay, 0, "no minimiser exists otherwise")
     Problem(class_sizes, (weight_decay,), feature_decay, bias, loss=loss)
     sizes, n_classes, n_samples = np.array(class_sizes, float), len(class_sizes), sum(class_sizes)
     roots = np.sqrt(sizes)
@@ -51,7 +54,10 @@ def nuclear_norm_optimum(
         data_loss = sizes @ (cvxpy.log_sum_exp(logits, axis=0) - cvxpy.diag(logits)) / n_samples
     decay = np.sqrt(weight_decay * feature_decay) * cvxpy.normNuc(matrix)
     program = cvxpy.Problem(cvxpy.Minimize(data_loss + decay))
-    program.solve(solver=cvxpy.CLARABEL)
+    try:
+        program.solve(solver=cvxpy.CLARABEL)
+    except cvxpy.SolverError as error:
+        raise RuntimeError("the convex program was not solved: the solver failed") from error
     if program.status != cvxpy.OPTIMAL:
         raise RuntimeError(f"the convex program was not solved: {program.status}")
     found_bias = offset.value if bias else offset
@@ -64,6 +70,7 @@ def nuclear_norm_optimum(
     return ConvexOptimum(float(program.value), found, found_bias, dual)
 
 
+@validated(unbounded=("dual",))
 def dual_value(
     dual: Float[AnyArray, "classes classes"],
     class_sizes: tuple[int, ...],
@@ -79,10 +86,11 @@ def dual_value(
     Raises ValueError as `Problem`, or for a matrix that is not K x K or not finite. Source: derived here (Fenchel
     duality of the nuclear and the spectral norm).
     """
+    require_above("weight_decay", weight_decay, 0, "no minimiser exists otherwise")
     problem = Problem(class_sizes, (weight_decay,), feature_decay, bias)
     matrix, roots = np.array(dual, float), np.sqrt(np.array(class_sizes, float))
     if matrix.shape != (problem.n_classes, problem.n_classes) or not np.isfinite(matrix).all():
-        raise ValueError(f"dual must be a finite {problem.n_classes} x {problem.n_classes} matrix, got {matrix}")
+        raise ValueError(f"dual must be a finite {problem.n_classes} x {problem.n_classes} matrix, got {matrix.shape}")
     if bias:
         matrix -= np.outer(matrix @ roots, roots) / problem.n_samples
     radius = np.sqrt(weight_decay * feature_decay)

@@ -8,7 +8,9 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Key, ScalarLike
 
-from sims.domain import AnyArray, require_above, require_count, require_finite
+from sims.arguments import validated
+from sims.domain import LARGEST, AnyArray, require_above, require_at_most, require_count, require_finite, require_scale
+from sims.neural_collapse.domain import MOST_NUMBERS, require_steps
 
 Batches = tuple[tuple[int, ...], ...]
 
@@ -20,6 +22,7 @@ class ContrastiveRun(NamedTuple):
     features: Float[Array, "dim samples"]
 
 
+@validated
 def supervised_contrastive_loss(
     features: Float[AnyArray, "dim samples"],
     labels: tuple[int, ...],
@@ -36,14 +39,16 @@ def supervised_contrastive_loss(
         features: H, one column per sample.
         labels: the class of each column.
         batches: the samples of each batch, by index; a sample may be in many.
-        temperature: t > 0.
+        temperature: t > 0, from 1e-50 to 1e50.
 
     Raises ValueError for labels that do not fit the features, a batch that is empty, repeats a sample or names one
     that is not there, or a temperature that is not positive. Source: Kini et al. 2024; singletons: derived here.
     """
     if len(labels) != features.shape[1]:
         raise ValueError(f"labels must be {features.shape[1]}, one per column of features, got {len(labels)}")
+    require_count("the number of labels", len(labels), 1, "nothing to tell apart otherwise")
     require_above("temperature", temperature, 0, "inner products are divided by it")
+    require_scale("temperature", temperature)
     members = _membership(batches, len(labels))
     positives = np.equal.outer(labels, labels) & ~np.eye(len(labels), dtype=bool)
     similarities = jnp.asarray(features).T @ features / temperature
@@ -62,6 +67,7 @@ def supervised_contrastive_loss(
     return jnp.sum(jax.vmap(batch_loss)(members))
 
 
+@validated(unbounded=("learning_rate",))
 def minimise_contrastive(
     key: Key[Array, ""],
     labels: tuple[int, ...],
@@ -85,16 +91,18 @@ def minimise_contrastive(
         nonnegative: features behind a ReLU, or free.
         batches: as in `supervised_contrastive_loss`.
         temperature: t > 0.
-        learning_rate: η > 0.
-        steps: to take.
+        learning_rate: η > 0, at most 1e50.
+        steps: to take, at most 10⁷.
 
     Raises ValueError for arguments outside these ranges. Source: Kini et al. 2024.
     """
     require_count("dim", dim, 1, "need at least one coordinate")
     require_count("the number of labels", len(labels), 1, "nothing to learn from otherwise")
-    require_count("steps", steps, 1, "nothing is learned otherwise")
+    require_at_most("dim", dim * len(labels), MOST_NUMBERS, "coordinates of all labels")
+    require_steps(steps)
     require_above("learning_rate", learning_rate, 0, "steps go down the gradient")
     require_finite("learning_rate", learning_rate)
+    require_at_most("learning_rate", learning_rate, LARGEST, "lengths of steps are squared")
 
     def loss(features):
         return supervised_contrastive_loss(features, labels, batches=batches, temperature=temperature)
@@ -119,6 +127,8 @@ def _membership(batches: Batches | None, n_samples: int) -> Bool[np.ndarray, "ba
     members = np.zeros((len(batches), n_samples), bool)
     for batch, member in zip(batches, members, strict=True):
         if not batch or len(set(batch)) < len(batch) or min(batch) < 0 or max(batch) >= n_samples:
-            raise ValueError(f"a batch must be distinct samples in 0..{n_samples - 1}, at least one, got {batch}")
+            raise ValueError(
+                f"in batches a batch must be distinct samples in 0..{n_samples - 1}, at least one, got {batch}"
+            )
         member[list(batch)] = True
     return members

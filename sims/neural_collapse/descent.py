@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Int, Key, ScalarLike
 
+from sims.arguments import validated
 from sims.domain import require_above, require_finite, require_in_range
 from sims.neural_collapse.domain import require_depth, require_records
 from sims.neural_collapse.metrics import Collapse, Targets, balanced_targets, collapse
@@ -28,6 +29,7 @@ class TrainingRun(NamedTuple):
     head: Head
 
 
+@validated(unbounded=("learning_rate", "momentum", "weight_std", "feature_std", "return"))
 def train(
     key: Key[Array, ""],
     problem: Problem,
@@ -53,7 +55,7 @@ def train(
         widths: d_1..d_M, inputs of each layer.
         learning_rate: η > 0.
         momentum: μ in [0, 1).
-        steps: to take, a multiple of `every`.
+        steps: to take, a multiple of `every`, at most 10⁷.
         every: steps between two records.
         weight_std: of the start, as in `initial_head`.
         feature_std: of the start, as in `initial_head`.

@@ -10,10 +10,11 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
+from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_above, require_count, require_in_range
 from sims.neural_collapse.descent import at_rest, heavy_ball
-from sims.neural_collapse.domain import require_records
-from sims.neural_collapse.objectives import Problem, objective, product
+from sims.neural_collapse.domain import require_head, require_records, require_steps
+from sims.neural_collapse.objectives import Problem, objective, product, require_fit
 from sims.neural_collapse.parameters import Head
 
 
@@ -32,19 +33,27 @@ class Ramp(NamedTuple):
     objective: Float[Array, "levels"]
 
 
+@validated
 def layer_imbalances(head: Head) -> tuple[Float[Array, "_ _"], ...]:
-    """D_0 = W_1ᵀW_1 - H Hᵀ and D_m = W_{m+1}ᵀW_{m+1} - W_m W_mᵀ, m = 1..M-1; D_m is d_{m+1} x d_{m+1}."""
+    """D_0 = W_1ᵀW_1 - H Hᵀ and D_m = W_{m+1}ᵀW_{m+1} - W_m W_mᵀ, m = 1..M-1; D_m is d_{m+1} x d_{m+1}.
+
+    Raises ValueError for layers that do not chain.
+    """
+    require_head("head", head)
     factors = (head.features, *head.weights)
     return tuple(later.T @ later - earlier @ earlier.T for earlier, later in itertools.pairwise(factors))
 
 
+@validated
 def gradient_flow(start: Head, problem: Problem, *, time_step: ScalarLike, steps: int, every: int) -> Flow:
     """Follow dθ/dt = -∇f(θ) from `start` by the classical Runge-Kutta method, recording every `every` steps.
 
     The start itself is the first record, so that there are 1 + steps / every.
-    Raises ValueError for a time step that is not positive, or steps that are not a positive multiple of `every`.
+    Raises ValueError for a time step that is not positive, one so long that the flow overflows, steps that are not a
+    positive multiple of `every` or more than 10⁷, and a start that does not fit the problem.
     Source: derived here (layer imbalances decay as exp(-2 λ t) where all decays are λ).
     """
+    require_fit("start", start, problem)
     require_above("time_step", time_step, 0, "time runs forward")
     require_records(steps, every)
     slope = jax.grad(objective)
@@ -71,6 +80,7 @@ def gradient_flow(start: Head, problem: Problem, *, time_step: ScalarLike, steps
     return Flow(jnp.arange(1 + steps // every) * every * time_step, imbalances, final)
 
 
+@validated(unbounded=("noise",))
 def ramp(
     key: Key[Array, ""],
     start: Head,
@@ -92,18 +102,20 @@ def ramp(
         start: the head before the first level.
         problem: its weight and feature decays are multiplied by the factors; a decay of the bias is not.
         factors: one per level, in the order in which they are visited, all positive.
-        steps: of heavy-ball descent at each level.
+        steps: of heavy-ball descent at each level, at most 10⁷.
         learning_rate: η > 0.
         momentum: μ in [0, 1).
         noise: standard deviation of the perturbation, at least 0.
 
-    Raises ValueError for arguments outside these ranges. Source: derived here.
+    Raises ValueError for arguments outside these ranges, a start that does not fit the problem, and rates so large that
+    the descent overflows. Source: derived here.
     """
-    require_count("steps", steps, 1, "steps at each level")
+    require_fit("start", start, problem)
+    require_steps(steps)
     require_in_range("noise", noise, 0, float("inf"), includes_high=False)
     require_count("the number of factors", factors.shape[0], 1, "one per level")
     if not is_traced(factors):
-        require_above("the smallest factor", np.min(factors), 0, "no minimiser exists otherwise")
+        require_above("in factors the smallest factor", np.min(factors), 0, "no minimiser exists otherwise")
 
     def level(head, setting):
         level_key, factor = setting

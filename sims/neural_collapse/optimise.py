@@ -7,14 +7,17 @@ import numpy as np
 from jaxtyping import Float, Key
 from threadpoolctl import threadpool_limits
 
-from sims.domain import require_count
+from sims.arguments import validated
+from sims.domain import require_at_most, require_count
 from sims.neural_collapse.domain import require_depth, require_start
 from sims.neural_collapse.gradients import Slope, flatten, hessian, unflatten, value_and_gradient
-from sims.neural_collapse.objectives import Problem
+from sims.neural_collapse.objectives import Problem, require_fit
 from sims.neural_collapse.parameters import Head
 from sims.precision import require_float64
 
 RESTARTS = 4
+MOST_NEWTON_STEPS = 1000
+MOST_STARTS = 10**6
 NULL_EIGENVALUE = 1e-9
 """Of the Hessian, relative to the largest: Newton steps leave the directions below alone (orbits of rotations)."""
 
@@ -27,6 +30,7 @@ class Optimum(NamedTuple):
     gradient_norm: float
 
 
+@validated
 def minimise(problem: Problem, start: Head, *, newton_steps: int = 3) -> Optimum:
     """Descend from `start` to a stationary point, in the full form or the class-mean reduction as `start` is.
 
@@ -39,7 +43,8 @@ def minimise(problem: Problem, start: Head, *, newton_steps: int = 3) -> Optimum
     """
     require_float64("the minimum of the objective")
     require_count("newton_steps", newton_steps, 0, "0 leaves out the Newton steps")
-    widths, n_columns = _sizes(problem, start)
+    require_at_most("newton_steps", newton_steps, MOST_NEWTON_STEPS, "a few suffice")
+    widths, n_columns = _sizes("start", start, problem)
     slope = value_and_gradient(problem, widths, n_columns)
     # L-BFGS solves tiny dense systems: threads that wait for each other make it a hundred times slower.
     with threadpool_limits(1, user_api="blas"):
@@ -48,6 +53,7 @@ def minimise(problem: Problem, start: Head, *, newton_steps: int = 3) -> Optimum
     return Optimum(unflatten(flat, problem, widths, n_columns), value, gradient_norm)
 
 
+@validated(unbounded=("weight_std", "feature_std"))
 def optima(
     problem: Problem,
     key: Key[jax.Array, ""],
@@ -66,6 +72,7 @@ def optima(
     """
     require_float64("the minimum of the objective")
     require_count("starts", starts, 1, "random starts")
+    require_at_most("starts", starts, MOST_STARTS, "all ends are held at once")
     require_depth(problem.depth, widths)
     n_columns = problem.n_classes if reduced else problem.n_samples
     require_start(widths, problem.n_classes, n_columns, weight_std=weight_std, feature_std=feature_std)
@@ -83,6 +90,7 @@ def optima(
     ]
 
 
+@validated(unbounded=("weight_std", "feature_std"))
 def best_of(
     problem: Problem,
     key: Key[jax.Array, ""],
@@ -98,6 +106,7 @@ def best_of(
     return minimise(problem, min(ends, key=lambda end: end.value).head)
 
 
+@validated
 def hessian_spectrum(problem: Problem, head: Head) -> Float[np.ndarray, "parameters"]:
     """Ascending eigenvalues of the Hessian of the objective at `head`, over weights, features and, if any, the bias.
 
@@ -105,17 +114,13 @@ def hessian_spectrum(problem: Problem, head: Head) -> Float[np.ndarray, "paramet
     does not fit the problem.
     """
     require_float64("the spectrum of the Hessian")
-    slope = value_and_gradient(problem, *_sizes(problem, head))
+    slope = value_and_gradient(problem, *_sizes("head", head, problem))
     return np.linalg.eigvalsh(hessian(slope, flatten(head, problem)))
 
 
-def _sizes(problem: Problem, head: Head) -> tuple[tuple[int, ...], int]:
+def _sizes(name: str, head: Head, problem: Problem) -> tuple[tuple[int, ...], int]:
+    require_fit(name, head, problem)
     widths = tuple(layer.shape[1] for layer in head.weights)
-    require_depth(problem.depth, widths)
-    shapes = [*zip((*widths[1:], problem.n_classes), widths, strict=True), (widths[0], head.features.shape[1])]
-    found = [tuple(part.shape) for part in (*head.weights, head.features)]
-    if found != shapes or head.bias.shape != (problem.n_classes,):
-        raise ValueError(f"head must chain K = {problem.n_classes} outputs down to its features, got shapes {found}")
     return widths, head.features.shape[1]
 
 
@@ -133,9 +138,12 @@ def _descend(slope: Slope, flat: np.ndarray) -> np.ndarray:
 
 
 def _polish(slope: Slope, flat: np.ndarray, newton_steps: int) -> tuple[np.ndarray, float, float]:
+    from scipy.linalg import eigh
+
     value, gradient = slope(flat)
     for _ in range(newton_steps):
-        eigenvalues, vectors = np.linalg.eigh(hessian(slope, flat))
+        # NumPy's routine, divide and conquer, gives up on a healthy Hessian once in thousands; this is another one.
+        eigenvalues, vectors = eigh(hessian(slope, flat), driver="evr")
         curved = np.abs(eigenvalues) > NULL_EIGENVALUE * np.abs(eigenvalues).max()
         moved = flat - vectors[:, curved] @ (vectors[:, curved].T @ gradient / eigenvalues[curved])
         moved_value, moved_gradient = slope(moved)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
+from sims.arguments import validated
 from sims.neural_collapse.domain import require_start
 
 
@@ -24,6 +25,7 @@ class Head(NamedTuple):
     bias: Float[Array, "classes"]
 
 
+@validated(unbounded=("weight_std", "feature_std"))
 def initial_head(
     key: Key[Array, ""],
     widths: tuple[int, ...],
@@ -46,7 +48,8 @@ def initial_head(
         weight_std: standard deviation of every weight, at least 0.
         feature_std: of every feature, at least 0.
 
-    Raises ValueError for a size below 1, no layer, or a standard deviation that is negative or not finite.
+    Raises ValueError for a size below 1, no layer, more than 2²⁸ numbers in all, or a standard deviation that is
+    negative or not finite.
     Source: the initialisation of the code released with Dang et al. 2023 (both deviations 0.1).
     """
     require_start(widths, n_classes, n_columns, weight_std=weight_std, feature_std=feature_std)

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Key
 
+from sims.arguments import validated
 from sims.neural_collapse.metrics import class_means
 from sims.neural_collapse.objectives import Problem
 from sims.neural_collapse.optimise import Optimum, optima
@@ -29,6 +30,7 @@ class Configuration(NamedTuple):
     logits: Float[np.ndarray, "classes classes"]
 
 
+@validated(unbounded=("weight_std", "feature_std"))
 def best_configuration(
     problem: Problem,
     key: Key[jax.Array, ""],

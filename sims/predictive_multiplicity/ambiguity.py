@@ -6,12 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
+from sims.arguments import validated
 from sims.predictive_multiplicity.baseline import dichotomy_of
 from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
 from sims.predictive_multiplicity.flips import FlipErrors
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.table import Table
-from sims.predictive_multiplicity.tasks import most_disagreement, tolerance_of
+from sims.predictive_multiplicity.tasks import admitted_errors, most_disagreement
 
 
 class AmbiguityPath(NamedTuple):
@@ -23,6 +24,7 @@ class AmbiguityPath(NamedTuple):
     bounds: Real[np.ndarray, "tolerances"]
 
 
+@validated
 def ambiguity_path(
     table: Table,
     baseline: Solution | Int[np.ndarray, "rows"],
@@ -32,12 +34,14 @@ def ambiguity_path(
     """The weight of the rows k whose flip error is E_k <= E(h_0) + e, e = floor(ε n + 1e-9), for each ε.
 
     Rows that `flips` leaves out count as not ambiguous in `ambiguous` and as ambiguous in `bounds`.
-    Raises ValueError for a tolerance outside [0, 1]. Source: Marx, Calmon & Ustun 2020.
+    Raises ValueError for a tolerance outside [0, 1] or flips of another table. Source: Marx, Calmon & Ustun 2020.
     """
+    if len(flips.rows) and flips.rows.max() >= len(table.rows):
+        raise ValueError(f"flips must be those of the table of {len(table.rows)} rows, got row {flips.rows.max()}")
     least, most = np.full(len(table.rows), -np.inf), np.full(len(table.rows), np.inf)
     least[flips.rows], most[flips.rows] = flips.bounds, flips.errors
     errors = table.errors(dichotomy_of(table, baseline))
-    admitted = np.array([tolerance_of(table, epsilon) for epsilon in tolerances])
+    admitted = np.array([admitted_errors(table, "tolerances", epsilon) for epsilon in tolerances])
     reach = (errors + admitted + 1e-9 * (0 if table.has_counts else table.n))[:, None]
     within = [np.where(limit <= reach, table.totals, 0).sum(axis=1) for limit in (most, least)]
     return AmbiguityPath(np.asarray(tolerances, float), admitted, *within)
@@ -57,6 +61,7 @@ class Coverage(NamedTuple):
     n_programs: int
 
 
+@validated(unbounded=("time_limit",))
 def ambiguity_by_coverage(
     table: Table,
     baseline: Solution | Int[np.ndarray, "rows"],
@@ -76,7 +81,7 @@ def ambiguity_by_coverage(
     Arguments and errors as `discrepancy_path`. Derived here.
     """
     dichotomy = dichotomy_of(table, baseline)
-    admitted = tolerance_of(table, tolerance)
+    admitted = admitted_errors(table, "tolerance", tolerance)
     exact_solver = ExactSolver(table, formulation=formulation, solver=solver, margin=margin, exact=exact)
     exact_solver.admit(dichotomy)
     covered = np.zeros(len(table.rows), bool)

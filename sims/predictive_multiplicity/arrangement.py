@@ -34,8 +34,8 @@ def lift(points: Real[AnyArray, "points dim"]) -> Float[Array, "points dim+1"]:
     Raises TypeError without float64, ValueError for points that are none, not finite, without coordinates or too many.
     """
     require_float64("the enumeration of dichotomies")
-    require_count("the number of points", points.shape[0], 1, "there is nothing to predict otherwise")
-    require_count("the number of coordinates", points.shape[1], 1, "a constant has no boundary to move")
+    require_count("points: the number of points", points.shape[0], 1, "there is nothing to predict otherwise")
+    require_count("points: the number of coordinates", points.shape[1], 1, "a constant has no boundary to move")
     require_finite("points", points)
     if _half_size(points.shape[0], points.shape[1] + 1) > LARGEST_HALF:
         raise ValueError(

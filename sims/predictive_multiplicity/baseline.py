@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from sims.arguments import validated
 from sims.domain import require_count
 from sims.predictive_multiplicity.certificates import GordanProgram
 from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution, certified
@@ -19,6 +20,7 @@ _SAME_MARGIN = 9  # decimals
 _SAME_ERRORS = 1e-5  # relative, for weights that are not whole
 
 
+@validated(unbounded=("time_limit",))
 def minimise_errors(
     table: Table,
     *,
@@ -53,6 +55,7 @@ class NearOptimal(NamedTuple):
     complete: bool
 
 
+@validated(unbounded=("time_limit",))
 def co_optimal(
     table: Table,
     extra_errors: int | float = 0,
@@ -87,6 +90,7 @@ def co_optimal(
     return NearOptimal(tuple(found[:most]), bool(bound >= cutoff))
 
 
+@validated(unbounded=("scores",))
 def baseline_of_scores(table: Table, scores: Float[np.ndarray, "samples"]) -> Int[np.ndarray, "rows"]:
     """The dichotomy of a linear model that a user already has, from its score of every sample; optimal or not.
 
@@ -104,7 +108,8 @@ def baseline_of_scores(table: Table, scores: Float[np.ndarray, "samples"]) -> In
     if len(torn):
         raise ValueError(f"scores must have one sign for samples with equal features, got both for row {torn[0]}")
     dichotomy = share.astype(int)
-    ExactSolver(table).admit(dichotomy)
+    if GordanProgram(table).weights(dichotomy) is None:
+        raise ValueError("baseline must be the dichotomy of a linear classifier, got scores that no weights have")
     return dichotomy
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, Real
 
-from sims.domain import AnyArray, is_traced, require_count, require_in_range
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_count, require_in_range, require_size
 from sims.predictive_multiplicity.mip import Limits, Program, solve
 
 Criterion = Literal["parity", "odds"]
@@ -32,13 +33,19 @@ class MeasuredRule(NamedTuple):
     odds_gaps: Float[Array, "2"]
 
 
+@validated
 def random_world(key: Key[Array, ""], n_atoms: int) -> Float[Array, "{n_atoms} 2 2"]:
-    """A world drawn uniformly from all joint distributions. Raises ValueError for fewer than one atom."""
+    """A world drawn uniformly from all joint distributions.
+
+    Raises ValueError for fewer than one atom or more than 2^36 numbers.
+    """
     require_count("n_atoms", n_atoms, 1, "a world has something in it")
+    require_size("n_atoms", 4 * n_atoms)
     masses = jax.random.exponential(key, (n_atoms, 2, 2))
     return masses / masses.sum()
 
 
+@validated(unbounded=("joint",))
 def accurate_rule(joint: Float[AnyArray, "atoms 2 2"]) -> Float[Array, "atoms"]:
     """1 where P(x, Y = 1) > P(x, Y = 0), else 0. Raises ValueError as `measure_rule`."""
     _require_world(joint)
@@ -46,6 +53,7 @@ def accurate_rule(joint: Float[AnyArray, "atoms 2 2"]) -> Float[Array, "atoms"]:
     return (by_label[:, 1] > by_label[:, 0]).astype(by_label.dtype)
 
 
+@validated(unbounded=("joint", "acceptance", "return"))
 def measure_rule(joint: Float[AnyArray, "atoms 2 2"], acceptance: Float[AnyArray, "atoms"]) -> MeasuredRule:
     """Accuracy and both kinds of gap of a rule, from their definitions.
 
@@ -60,6 +68,7 @@ def measure_rule(joint: Float[AnyArray, "atoms 2 2"], acceptance: Float[AnyArray
     return _measure(joint, acceptance)
 
 
+@validated(unbounded=("joint", "return"))
 def flip_effects(joint: Float[AnyArray, "atoms 2 2"]) -> MeasuredRule:
     """What flipping the accurate rule at one atom alone takes off accuracy and gaps, for every atom: leading axis x.
 
@@ -70,6 +79,7 @@ def flip_effects(joint: Float[AnyArray, "atoms 2 2"]) -> MeasuredRule:
     return jax.tree.map(jnp.subtract, _measure(joint, base), alone)
 
 
+@validated(unbounded=("joint", "scores", "tolerance"))
 def flip_by_score(
     joint: Float[AnyArray, "atoms 2 2"], scores: Real[AnyArray, "atoms"], tolerance: float | int
 ) -> Float[np.ndarray, "atoms"]:
@@ -98,6 +108,7 @@ def flip_by_score(
     return rules[reached - 1] + share * (rules[reached] - rules[reached - 1])
 
 
+@validated(unbounded=("joint", "tolerance"))
 def fair_rule(
     joint: Float[AnyArray, "atoms 2 2"],
     tolerance: float | int,
@@ -156,7 +167,7 @@ _measure_many = jax.jit(jax.vmap(_measure, (None, 0)))
 
 
 def _require_world(joint):
-    if joint.ndim != 3 or joint.shape[1:] != (2, 2):
+    if joint.ndim != 3 or joint.shape[1:] != (2, 2) or not len(joint):
         raise ValueError(f"joint must be [atoms, 2 groups, 2 labels], got the shape {joint.shape}")
     if is_traced(joint):
         return

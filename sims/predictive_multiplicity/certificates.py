@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
+from sims.arguments import validated
 from sims.predictive_multiplicity.circuits import Cut, circuit_cut
 from sims.predictive_multiplicity.mip import Program, linear_program
 from sims.predictive_multiplicity.table import Table
@@ -28,8 +29,15 @@ class Weights(NamedTuple):
     scaled: Float[np.ndarray, "dims"]
 
 
+@validated
 def exact_signs(table: Table, weights: Float[np.ndarray, "dims"]) -> Int[np.ndarray, "rows"]:
-    """The sign of <w, (1, u)> of every row, in {-1, 0, 1}, in exact rational arithmetic: floats are rationals."""
+    """The sign of <w, (1, u)> of every row, in {-1, 0, 1}, in exact rational arithmetic: floats are rationals.
+
+    Raises ValueError unless there is one weight for each feature and one for the constant, all finite.
+    """
+    n_dims = table.rows.shape[1] + 1
+    if len(weights) != n_dims:
+        raise ValueError(f"weights must be {n_dims}, intercept first, got {len(weights)}")
     ratios = [weight.as_integer_ratio() for weight in weights.tolist()]
     scale = max(denominator for _, denominator in ratios)
     numerators = np.array([numerator * (scale // denominator) for numerator, denominator in ratios], object)

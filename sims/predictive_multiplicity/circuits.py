@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from sims.arguments import validated
+from sims.domain import require_count
 from sims.predictive_multiplicity.table import Table
 
 _VIOLATION = 1e-6
@@ -24,8 +26,12 @@ class Cut(NamedTuple):
     low: float
     high: float
 
+    @validated
     def violation(self, b: Float[np.ndarray, "rows"]) -> float:
-        """How far b is outside the row; negative inside."""
+        """How far b is outside the row; negative inside. Raises ValueError for a b without one of the members."""
+        last = max(self.members, default=-1)
+        if len(b) <= last:
+            raise ValueError(f"b must have an entry for row {last}, got {len(b)} entries")
         value = float(np.array(self.signs) @ b[list(self.members)])
         return max(self.low - value, value - self.high)
 
@@ -53,6 +59,7 @@ def as_rows(cuts: list[Cut], n_columns: int) -> tuple[Any, Float[np.ndarray, "cu
     return csr_array((signs, members, starts), shape=(len(cuts), n_columns)), low, high
 
 
+@validated
 class Parallelograms:
     """All parallelograms and midpoints of a table, found by sorting its pairs of rows by their exact sum.
 
@@ -72,13 +79,24 @@ class Parallelograms:
             sums = table.exact_design[first, 1:] + table.exact_design[second, 1:]
             order, lengths = _groups([np.unique(column, return_inverse=True)[1] for column in sums.T], len(first))
             first, second = first[order], second[order]
+        self.n_rows = len(table.rows)
         self.first, self.second, self.lengths = first, second, lengths
         self.starts = np.cumsum(lengths) - lengths
         self.middles = np.flatnonzero(self.first == self.second)
         self.bucket_of_middle = np.searchsorted(self.starts, self.middles, side="right") - 1
 
+    @validated
     def violated(self, b: Float[np.ndarray, "rows"], most: int) -> list[Cut]:
-        """The `most` most violated rows at a fractional dichotomy b: of each sum, its widest parallelogram."""
+        """The `most` most violated rows at a fractional dichotomy b: of each sum, its widest parallelogram.
+
+        Raises ValueError for a b that has not one entry for each row of the table, and a negative `most`.
+        """
+        if len(b) != self.n_rows:
+            raise ValueError(f"b must have one entry for each of the {self.n_rows} rows, got {len(b)}")
+        require_count("most", most, 0, "how many rows to look for")
+        return self._violated(b, most)
+
+    def _violated(self, b: Float[np.ndarray, "rows"], most: int) -> list[Cut]:
         if not len(self.starts):
             return []
         values = b[self.first] + b[self.second]

@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
+from sims.arguments import validated
 from sims.predictive_multiplicity.baseline import dichotomy_of
 from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.resume import KeptSolutions
 from sims.predictive_multiplicity.table import Table
-from sims.predictive_multiplicity.tasks import most_disagreement, tolerance_of
+from sims.predictive_multiplicity.tasks import admitted_errors, most_disagreement
 
 
 class DiscrepancyPath(NamedTuple):
@@ -29,6 +30,7 @@ class DiscrepancyPath(NamedTuple):
     solutions: tuple[Solution, ...]
 
 
+@validated(unbounded=("time_limit",))
 def discrepancy_path(
     table: Table,
     baseline: Solution | Int[np.ndarray, "rows"],
@@ -51,7 +53,7 @@ def discrepancy_path(
     Source: the discrepancy problem of Marx, Calmon & Ustun 2020, two-sided.
     """
     dichotomy = dichotomy_of(table, baseline)
-    admitted = [tolerance_of(table, epsilon) for epsilon in tolerances]
+    admitted = [admitted_errors(table, "tolerances", epsilon) for epsilon in tolerances]
     settings = {"formulation": formulation, "solver": solver, "margin": margin, "exact": exact}
     kept = KeptSolutions(cache, discrepancy_path, table, dichotomy, settings)
     exact_solver = ExactSolver(table, formulation=formulation, solver=solver, margin=margin, exact=exact)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, Real
 
+from sims.arguments import validated
 from sims.domain import AnyArray
 from sims.predictive_multiplicity.arrangement import fold_cells, half_of_cells, lift, require_general_position
 
@@ -34,6 +35,7 @@ class Paths(NamedTuple):
     cells: Int[np.ndarray, "counts"]
 
 
+@validated
 def enumerate_paths(
     points: Real[AnyArray, "rows dim"],
     positives: Int[AnyArray, "rows"],
@@ -85,6 +87,7 @@ def enumerate_paths(
     return Paths(errors, chosen.astype(int), discrepancy[allowed], ambiguity[allowed], flip_errors, cells + cells[::-1])
 
 
+@validated
 def dichotomies(points: Real[AnyArray, "rows dim"]) -> Int[np.ndarray, "cells rows"]:
     """Every linear dichotomy of the points once, b_u = 1 where w_0 + w·x_u > 0, else 0: a half, then its negatives.
 

@@ -26,7 +26,8 @@ class Solution(NamedTuple):
     weights : w with exactly these signs on the features as given, intercept first, Σ |w_j| = 1 up to D 2^-53.
     errors : E(b). value, bound : the optimised number (errors, or disagreement) and what was proved of the optimum: for
     a minimum bound <= optimum <= value, for a maximum value <= optimum <= bound.
-    status : "optimal" if bound and value meet (for weights that are not whole, to a relative 2e-6), else "time limit".
+    status : "optimal" if bound and value meet (for weights that are not whole, to 2e-6 of the larger of 1 and the
+    value), else "time limit".
     certificate : over which classifiers the bound holds: "exact" for all linear ones, or "margin >= g".
     recounted : True: the signs of the weights, in exact rational arithmetic, are the dichotomy, and errors and value
     are those of these signs. An answer for which this fails is not returned.
@@ -42,6 +43,12 @@ class Solution(NamedTuple):
     certificate: str
     recounted: bool
     margin: float
+
+
+def require_margin(margin: float | int) -> None:
+    """Raise ValueError for a margin outside [1e-6, 1), which the solvers could not tell from 0."""
+    if not _LEAST_MARGIN <= margin < 1:
+        raise ValueError(f"margin must be in [{_LEAST_MARGIN:g}, 1), got {margin!r}")
 
 
 class ExactSolver:
@@ -65,8 +72,7 @@ class ExactSolver:
     ):
         if formulation not in _FORMULATIONS:
             raise ValueError(f"formulation must be one of {_FORMULATIONS}, got {formulation!r}")
-        if not _LEAST_MARGIN <= margin < 1:
-            raise ValueError(f"margin must be in [{_LEAST_MARGIN:g}, 1), got {margin!r}")
+        require_margin(margin)
         self.table = table
         self.gordan = GordanProgram(table)
         self.incumbents = Incumbents(table)

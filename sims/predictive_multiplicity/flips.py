@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, Real
 
+from sims.arguments import validated
+from sims.domain import require_at_most
 from sims.predictive_multiplicity.baseline import dichotomy_of
 from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
 from sims.predictive_multiplicity.mip import Deadline
@@ -15,6 +17,8 @@ from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.resume import KeptSolutions
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import least_errors
+
+_MOST_WORKERS = 1024
 
 
 class FlipErrors(NamedTuple):
@@ -26,6 +30,7 @@ class FlipErrors(NamedTuple):
     solutions: tuple[Solution, ...]
 
 
+@validated(unbounded=("time_limit",))
 def flip_errors(
     table: Table,
     baseline: Solution | Int[np.ndarray, "rows"],
@@ -59,7 +64,7 @@ def flip_errors(
         cache: folder in which optimal answers are kept, and from which an interrupted call resumes.
 
     Raises:
-        ValueError: for a baseline that is not linear, rows outside the table, fewer than one worker, and as
+        ValueError: for a baseline that is not linear, rows outside the table, workers outside 1..1024, and as
             `minimise_errors`.
 
     Source: the flip problem of Marx, Calmon & Ustun 2020.
@@ -70,6 +75,7 @@ def flip_errors(
         raise ValueError(f"rows must be indices from 0 to {len(table.rows) - 1}, got {rows.min()} to {rows.max()}")
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
+    require_at_most("workers", workers, _MOST_WORKERS, "each is a process")
     Deadline(time_limit)
     settings: dict[str, Any] = {"formulation": formulation, "solver": solver, "margin": margin, "exact": exact}
     kept = KeptSolutions(cache, flip_errors, table, dichotomy, settings)

@@ -36,7 +36,8 @@ def _pass(highs: Any, program: Program) -> None:
     if program.integral.any():
         kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
         model.integrality_ = [kinds[whole] for whole in program.integral.tolist()]
-    highs.passModel(model)
+    if highs.passModel(model) == highspy.HighsStatus.kError:
+        raise OverflowError("HiGHS takes costs up to 1e20 and coefficients up to 1e15")
 
 
 def _status(highs: Any) -> str:

@@ -127,7 +127,7 @@ class MarginFree:
             if task.closes(bound, incumbents.best_value(task)):
                 return bound
             b = self._relaxation.values
-            cuts = self._parallelograms.violated(b, _ROWS_PER_ROUND) or self._circuits(b, incumbents)
+            cuts = self._parallelograms._violated(b, _ROWS_PER_ROUND) or self._circuits(b, incumbents)
             if cuts:
                 self._relaxation.add_rows(*as_rows(cuts, len(b)))
                 self._at_optimum = False
@@ -148,7 +148,7 @@ class MarginFree:
         if not len(fractional):  # b is whole to the tolerance but the objective is not that of the whole b
             fractional = np.flatnonzero(free)
         if not len(fractional):
-            raise RuntimeError("a dichotomy could neither be realised nor excluded: its margin is below the rounding")
+            raise ArithmeticError("a dichotomy can neither be realised nor excluded: its margin is below the rounding")
         seen = self._gain_counts[:, fractional]
         guess = _GUESS * np.abs(task.cost[fractional])
         down, up = np.where(seen > 0, self._gain_sums[:, fractional] / np.maximum(seen, 1), guess)

@@ -7,18 +7,24 @@ gradient says that it is the minimum: a pool of fits that stopped early shows no
 """
 
 from collections.abc import Sequence
+from numbers import Real as Number
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.domain import require_count, require_finite
+from sims.arguments import validated
+from sims.domain import require_at_most, require_count, require_finite
 
 SMALLEST_PENALTY = 1e-4
 """The last penalty of a path, relative to the first, which is the least that sets all coefficients to zero."""
 
 GRADIENT_TOLERANCE = 1e-6
 """The largest subgradient at a fit that counts as zero, relative to the largest gradient at coefficients zero."""
+
+
+LARGEST_FEATURE = 1e30
+"""Beyond this liblinear does not move."""
 
 
 class PoolMultiplicity(NamedTuple):
@@ -28,6 +34,7 @@ class PoolMultiplicity(NamedTuple):
     ambiguity: Real[np.ndarray, "tolerances"]
 
 
+@validated
 def elastic_net_pool(
     features: Real[np.ndarray, "rows dim"],
     positives: Real[np.ndarray, "rows"],
@@ -47,6 +54,9 @@ def elastic_net_pool(
     """
     from sklearn.linear_model import enet_path
 
+    if not all(isinstance(mixing, Number) for mixing in mixings):
+        raise TypeError(f"mixings must be real numbers, got {list(mixings)}")
+    require_count("mixings: the number of mixings", len(mixings), 1, "there is no model otherwise")
     if not all(0 <= mixing <= 1 for mixing in mixings):
         raise ValueError(f"mixings must be in [0, 1], got {list(mixings)}")
     design, shares, means = _weighted(features, positives, negatives)
@@ -68,6 +78,7 @@ def elastic_net_pool(
     return np.concatenate(pool)
 
 
+@validated
 def logistic_pool(
     features: Real[np.ndarray, "rows dim"],
     positives: Real[np.ndarray, "rows"],
@@ -80,11 +91,12 @@ def logistic_pool(
 
     `mixing` is 1 for the ℓ1 penalty (solved by liblinear) and 0 for ℓ2 (by Newton's method). λ falls geometrically,
     from the least that makes the ℓ1 fit zero, or a thousand times that for ℓ2. The rest, and the errors, as in
-    `elastic_net_pool`; both labels must occur.
+    `elastic_net_pool`; both labels must occur, and no feature may exceed 1e30 in size.
     """
     from scipy.special import expit
     from sklearn.linear_model import LogisticRegression
 
+    require_at_most("features: the largest size", np.abs(features).max(initial=0), LARGEST_FEATURE, "liblinear stalls")
     if mixing not in (0, 1):
         raise ValueError(f"mixing must be 1 (the ℓ1 penalty) or 0 (ℓ2), got {mixing}")
     design, shares, means = _weighted(features, positives, negatives)
@@ -115,6 +127,7 @@ def logistic_pool(
     return coefficients
 
 
+@validated
 def pool_dichotomies(
     features: Real[np.ndarray, "rows dim"],
     coefficients: Float[np.ndarray, "models coefficients"],
@@ -132,6 +145,7 @@ def pool_dichotomies(
     return (coefficients[:, :1] + coefficients[:, 1:] @ features.T > threshold).astype(int)
 
 
+@validated
 def pool_multiplicity(
     dichotomies: Int[np.ndarray, "models rows"],
     positives: Real[np.ndarray, "rows"],
@@ -142,9 +156,16 @@ def pool_multiplicity(
     """Discrepancy and ambiguity of a pool around a baseline, in samples, at error tolerances e in samples.
 
     At each e those models compete that make at most e errors more than the baseline, which need not be in the pool.
-    `dichotomies` and `baseline` hold 0 and 1; an empty pool has no multiplicity.
+    `dichotomies` and `baseline` hold 0 and 1; an empty pool has no multiplicity. Raises ValueError for others, and for
+    negative weights.
     Source: definitions of Marx et al. 2020 (arXiv 1909.06677), over a finite class.
     """
+    for name, labels in {"dichotomies": dichotomies, "baseline": baseline}.items():
+        if not np.isin(labels, (0, 1)).all():
+            raise ValueError(f"{name} must hold 0 and 1 only, got {labels.min()} to {labels.max()}")
+    for name, counts in {"positives": positives, "negatives": negatives}.items():
+        if (counts < 0).any():
+            raise ValueError(f"{name} must not be negative, got {counts.min()}")
     weights = positives + negatives
     differs = dichotomies != baseline
     excess = np.where(differs, np.where(baseline, positives - negatives, negatives - positives), 0).sum(axis=1)
@@ -155,7 +176,7 @@ def pool_multiplicity(
 
 def _weighted(features, positives, negatives):
     """[1, features], the share of each row in the total weight, and its mean label."""
-    require_count("the number of rows", len(features), 1, "there is nothing to fit otherwise")
+    require_count("features: the number of rows", len(features), 1, "there is nothing to fit otherwise")
     require_finite("features", features)
     require_finite("positives", positives)
     require_finite("negatives", negatives)

@@ -7,18 +7,22 @@ float64 sums over the features in order, so grids of integers are exact, and a s
 """
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from sims.domain import require_count, require_finite
+from sims.arguments import validated
+from sims.domain import require_at_most, require_count, require_finite, require_in_range
 from sims.predictive_multiplicity.mip import Program, solve
 
 Menus = Sequence[Real[np.ndarray, " _"]]
 Objective = Literal["total", "largest"]
 Percentile = Literal["shift", "log"]
+_LARGEST_TIE_BREAKER = 1e6
+_NORMS = (1.001, 1000)  # where the nearest fraction with a denominator of at most 1024 is near enough
 
 
 class Recourse(NamedTuple):
@@ -46,6 +50,7 @@ class _Problem:
         return (self.owner == np.arange(self.owner[-1] + 1)[:, None]).astype(float)
 
 
+@validated(unbounded=("actions", "costs", "tie_breaker"))
 def cheapest_recourse(
     score: float | int,
     weights: Real[np.ndarray, "features"],
@@ -70,8 +75,10 @@ def cheapest_recourse(
         tie_breaker: with "largest", solve min max_j c_j + ε Σ_j c_j instead, ε = `tie_breaker`, as the released code
             does; None solves the two stages one after the other, which needs no ε.
 
+    Costs are compared to about 1e-6 of the largest finite one.
     Raises ValueError for an empty problem, menus without free inaction, numbers that are not finite (costs may be
-    infinite), negative costs, a score that needs no change, another objective, max_items < 1 or a tie_breaker < 0.
+    infinite), negative costs, a score that needs no change, another objective, max_items < 1 or a tie_breaker
+    outside [0, 1e6].
     Source: the integer program of Ustun et al. 2019 (arXiv 1809.06514), as in its code; the recount: derived here.
     """
     problem = _problem(score, weights, actions, costs, objective, max_items, wanted, tie_breaker)
@@ -79,6 +86,7 @@ def cheapest_recourse(
     return None if choice is None else _recourse(choice, actions, costs)
 
 
+@validated(unbounded=("actions", "costs"))
 def flipset(
     score: float | int,
     weights: Real[np.ndarray, "features"],
@@ -107,6 +115,7 @@ def flipset(
     return found
 
 
+@validated(unbounded=("return",))
 def percentile_costs(
     population: Real[np.ndarray, "people"],
     value: float | int,
@@ -122,7 +131,7 @@ def percentile_costs(
     """
     if kind not in get_args(Percentile):
         raise ValueError(f"kind must be one of {', '.join(get_args(Percentile))}, got {kind!r}")
-    require_count("the number of people", len(population), 1, "a share of nobody is undefined")
+    require_count("population: the number of people", len(population), 1, "a share of nobody is undefined")
     for name, numbers in {"population": population, "value": value, "actions": actions}.items():
         require_finite(name, numbers)
     at_most, passed = np.mean(population <= value), np.mean(population <= value + actions[:, None], axis=1)
@@ -132,26 +141,38 @@ def percentile_costs(
         return np.where(passed == at_most, 0.0, np.abs(np.log(1 - at_most) - np.log(1 - passed)))
 
 
+@validated(unbounded=("norm",))
 def continuous_recourse(
     score: float | int, weights: Real[np.ndarray, "features"], norm: float | int
 ) -> Float[np.ndarray, "features"] | None:
     """The least |a|_p over real a with s + <w, a> >= 0, by a conic solver, to about 1e-7; None if nothing helps.
 
-    `weights` are those of the actionable features, `norm` is p in [1, inf]. Raises ValueError for numbers that are not
-    finite, no features or another norm. Source: Ustun et al. 2019 (arXiv 1809.06514), without bounds.
+    `weights` are those of the actionable features, `norm` is p: 1, in [1.001, 1000], or inf; the 1e-7 is relative to
+    the largest entry. Raises ValueError for numbers that are not finite, no features or another norm.
+    Source: Ustun et al. 2019 (arXiv 1809.06514), without bounds.
     """
     import cvxpy as cp
 
-    require_count("the number of features", len(weights), 1, "nothing can change otherwise")
+    require_count("weights: the number of features", len(weights), 1, "nothing can change otherwise")
     require_finite("score", score)
     require_finite("weights", weights)
     if not norm >= 1:
         raise ValueError(f"norm must be in [1, inf], got {norm}")
+    if norm not in (1, np.inf):
+        require_in_range("norm", norm, *_NORMS, includes_high=True, why="or 1 or inf, for cvxpy to come near enough")
+    # The solver's tolerances are absolute.
+    largest, missing = float(np.abs(weights).max()), float(abs(score))
     action = cp.Variable(len(weights))
     order: Any = norm  # cvxpy takes any number, but is annotated for whole ones
-    program = cp.Problem(cp.Minimize(cp.pnorm(action, order)), [score + weights @ action >= 0])
-    program.solve(solver=cp.CLARABEL)
-    return None if program.status == cp.INFEASIBLE else np.asarray(action.value, float)
+    program = cp.Problem(
+        cp.Minimize(cp.pnorm(action, order)), [np.sign(score) + weights / (largest or 1.0) @ action >= 0]
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "pnorm with p=", UserWarning)  # it is exact to the stated 1e-7
+        program.solve(solver=cp.CLARABEL)
+    if program.status == cp.INFEASIBLE:
+        return None
+    return np.asarray(action.value, float) * (missing / (largest or 1.0))
 
 
 def _cheapest(problem, objective, tie_breaker, cuts):
@@ -220,7 +241,7 @@ def _recourse(choice, actions, costs):
 def _problem(score, weights, actions, costs, objective, max_items, wanted, tie_breaker):
     if objective not in get_args(Objective):
         raise ValueError(f"objective must be one of {', '.join(get_args(Objective))}, got {objective!r}")
-    require_count("the number of features", len(weights), 1, "nothing can change otherwise")
+    require_count("weights: the number of features", len(weights), 1, "nothing can change otherwise")
     for name, number in {"score": score, "wanted": wanted, "weights": weights}.items():
         require_finite(name, number)
     if not score < wanted:
@@ -229,6 +250,8 @@ def _problem(score, weights, actions, costs, objective, max_items, wanted, tie_b
         require_count("max_items", max_items, 1, "an action changes something")
     if tie_breaker is not None and not 0 <= tie_breaker < np.inf:
         raise ValueError(f"tie_breaker must be finite and not negative, got {tie_breaker}")
+    if tie_breaker is not None:
+        require_at_most("tie_breaker", tie_breaker, _LARGEST_TIE_BREAKER, "the largest cost is lost beside the total")
     if not len(actions) == len(costs) == len(weights):
         raise ValueError(
             f"actions and costs must hold one menu per feature, got {len(actions)} and {len(costs)} for {len(weights)}"
@@ -242,10 +265,12 @@ def _problem(score, weights, actions, costs, objective, max_items, wanted, tie_b
             raise ValueError(f"menu {feature} must offer the action 0 at cost 0, got {menu} at {prices}")
     owner = np.repeat(np.arange(len(weights)), [len(menu) for menu in actions])
     entries = np.concatenate(actions).astype(float)
+    prices = np.concatenate(costs).astype(float)
     return _Problem(
         missing=float(wanted - score),
         gains=weights[owner] * entries,
-        costs=np.concatenate(costs).astype(float),
+        # The solver's tolerances are absolute; a power of two changes no digit.
+        costs=np.ldexp(prices, -np.frexp(prices[np.isfinite(prices)].max())[1]),
         owner=owner,
         idle=entries == 0,
         max_items=max_items or len(weights),

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from jaxtyping import Int, Real
 
+from sims.arguments import validated
 from sims.domain import require_above, require_count, require_finite, require_in_range
 from sims.predictive_multiplicity.mip import Program, linear_program, solve
 
@@ -29,6 +30,7 @@ class ScoringSystem(NamedTuple):
     objective: float
 
 
+@validated(unbounded=("sparsity_penalty", "size_penalty"))
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class ScoringProblem:
     """What a scoring system must do.
@@ -60,8 +62,8 @@ class ScoringProblem:
 
     def __post_init__(self):
         n_samples, n_coefficients = self.features.shape
-        require_count("the number of samples", n_samples, 1, "there is nothing to score otherwise")
-        require_count("the number of coefficients", n_coefficients, 1, "there is nothing to choose otherwise")
+        require_count("features: the number of samples", n_samples, 1, "there is nothing to score otherwise")
+        require_count("features: the number of coefficients", n_coefficients, 1, "there is nothing to choose otherwise")
         require_finite("features", self.features)
         if self.labels.shape != (n_samples,) or not np.isin(self.labels, (-1, 1)).all():
             raise ValueError(f"labels must be -1 or +1, one for each of the {n_samples} samples, got {self.labels}")
@@ -93,20 +95,31 @@ class ScoringProblem:
         return len(self.labels) * self.sparsity_penalty * penalised, len(self.labels) * self.size_penalty * penalised
 
 
+@validated
 def recount_scoring(problem: ScoringProblem, coefficients: Int[np.ndarray, "coefficients"]) -> ScoringSystem:
-    """The scoring system with these coefficients, its errors and objective by definition."""
+    """The scoring system with these coefficients, its errors and objective by definition.
+
+    Raises ValueError for another number of coefficients.
+    """
+    if len(coefficients) != len(problem.lower):
+        raise ValueError(f"coefficients must be {len(problem.lower)}, got {len(coefficients)}")
     signed, weights, _ = problem._distinct
     per_nonzero, per_size = problem._penalties
-    errors = float(weights[signed @ coefficients < problem.margin].sum())
-    penalties = per_nonzero @ (coefficients != 0) + per_size @ np.abs(coefficients)
+    sizes = np.abs(coefficients.astype(float))  # products of integers would overflow unseen
+    errors = float(weights[signed @ coefficients.astype(float) < problem.margin].sum())
+    penalties = per_nonzero @ (coefficients != 0) + per_size @ sizes
     return ScoringSystem(coefficients, errors, errors + float(penalties))
 
 
+@validated
 def scoring_system(problem: ScoringProblem, settled: Int[np.ndarray, "samples"] | None = None) -> ScoringSystem:
     """The optimal scoring system, by HiGHS; `settled` is what `settled_errors` found, and fixes those errors.
 
-    Raises RuntimeError if the recount is not what the solver says.
+    Raises ValueError for a `settled` that is not -1, 0 or 1 for each sample, and RuntimeError if the recount
+    is not what the solver says.
     """
+    if settled is not None and not (settled.shape == problem.labels.shape and np.isin(settled, (-1, 0, 1)).all()):
+        raise ValueError(f"settled must be -1, 0 or 1 for each of the {len(problem.labels)} samples")
     program = _program(problem, settled)
     outcome = solve(program)
     assert outcome.values is not None  # λ = any of the box with every sample an error is feasible
@@ -117,6 +130,7 @@ def scoring_system(problem: ScoringProblem, settled: Int[np.ndarray, "samples"] 
     return found
 
 
+@validated
 def settled_errors(problem: ScoringProblem, attained: float | int) -> Int[np.ndarray, "samples"]:
     """Data reduction: 0 for samples that every optimum gets right, 1 for those it gets wrong, -1 where that is open.
 

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Int, Key, ScalarLike
 
-from sims.domain import require_count, require_in_range
+from sims.arguments import validated
+from sims.domain import require_count, require_in_range, require_size
 
 COLUMNS = (
     "age_leq_25", "age_25_to_45", "age_geq_46", "female",
@@ -37,6 +38,7 @@ class LabelledPoints(NamedTuple):
     labels: Int[Array, "samples"]
 
 
+@validated(unbounded=("base_rate",))
 def stand_in(key: Key[Array, ""], n_samples: int, *, base_rate: ScalarLike = 0.455) -> LabelledPoints:
     """Binary records that look like the recidivism data: nested thresholds of a few ordinal variables, `COLUMNS`.
 
@@ -44,10 +46,10 @@ def stand_in(key: Key[Array, ""], n_samples: int, *, base_rate: ScalarLike = 0.4
     with one interaction (young, at least two priors), so that no linear classifier is perfect; its constant is chosen
     for a mean probability of `base_rate` in this sample. Independence makes more distinct rows than real records have.
 
-    Raises ValueError for fewer than one sample or a base rate outside (0, 1).
+    Raises ValueError for fewer than one sample, more than 2^36 numbers or a base rate outside (0, 1).
     Source: column layout of the data of Marx et al. 2020 (arXiv 1909.06677); slopes: chosen here.
     """
-    require_count("n_samples", n_samples, 1, "there is nothing to predict otherwise")
+    _require_sizes(n_samples, len(COLUMNS))
     require_in_range("base_rate", base_rate, 1e-6, 1 - 1e-6, includes_high=True, why="both labels must be possible")
     *level_keys, sex_key, charge_key, label_key = jax.random.split(key, len(THRESHOLD_SHARES) + 3)
     age, priors, misdemeanours, felonies = (
@@ -74,31 +76,39 @@ def stand_in(key: Key[Array, ""], n_samples: int, *, base_rate: ScalarLike = 0.4
     return LabelledPoints(features, jnp.where(positive, 1, -1))
 
 
+@validated
 def grid_set(key: Key[Array, ""], n_samples: int, *, dim: int = 2, side: int = 3) -> LabelledPoints:
     """Uniform points of the lattice {0..side-1}^dim with independent fair labels: many ties, small exact answers.
 
-    Raises ValueError for fewer than one sample or coordinate, or fewer than two points to a side.
+    Raises ValueError for fewer than one sample or coordinate, more than 2^36 numbers, or fewer than two points to a
+    side.
     """
-    require_count("n_samples", n_samples, 1, "there is nothing to predict otherwise")
-    require_count("dim", dim, 1, "a constant has no boundary to move")
+    _require_sizes(n_samples, dim)
     require_count("side", side, 2, "all points are equal otherwise")
     point_key, label_key = jax.random.split(key)
     features = jax.random.randint(point_key, (n_samples, dim), 0, side).astype(float)
     return LabelledPoints(features, 2 * jax.random.randint(label_key, (n_samples,), 0, 2) - 1)
 
 
+@validated(unbounded=("noise",))
 def gaussian_set(key: Key[Array, ""], n_samples: int, *, dim: int = 2, noise: ScalarLike = 0.25) -> LabelledPoints:
     """Standard normal points, in general position, labelled by the sign of Σ_j x_j, wrongly with probability `noise`.
 
-    Raises ValueError for fewer than one sample or coordinate, or a noise outside [0, 1].
+    Raises ValueError for fewer than one sample or coordinate, more than 2^36 numbers, or a noise outside [0, 1].
     """
-    require_count("n_samples", n_samples, 1, "there is nothing to predict otherwise")
-    require_count("dim", dim, 1, "a constant has no boundary to move")
+    _require_sizes(n_samples, dim)
     require_in_range("noise", noise, 0, 1, includes_high=True)
+    chance = float(noise) if isinstance(noise, int) else noise  # JAX takes no whole number for one
     point_key, label_key = jax.random.split(key)
     features = jax.random.normal(point_key, (n_samples, dim))
-    is_positive = (features.sum(axis=1) > 0) ^ jax.random.bernoulli(label_key, noise, (n_samples,))
+    is_positive = (features.sum(axis=1) > 0) ^ jax.random.bernoulli(label_key, chance, (n_samples,))
     return LabelledPoints(features, jnp.where(is_positive, 1, -1))
+
+
+def _require_sizes(n_samples, dim=1):
+    require_count("n_samples", n_samples, 1, "there is nothing to predict otherwise")
+    require_count("dim", dim, 1, "a constant has no boundary to move")
+    require_size("n_samples", n_samples * dim)
 
 
 def _constant(scores, base_rate):

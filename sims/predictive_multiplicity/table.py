@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Bool, Float, Int, Real
+
+from sims.arguments import validated
 
 _COMPAS = Path(__file__).parent / "data" / "compas_counts.csv"
+_LEAST_WEIGHT, _LARGEST_WEIGHT = 0.01, 2.0**53
 _RACES = ("race_is_causasian", "race_is_african_american", "race_is_hispanic", "race_is_other")  # the source's spelling
 
 
@@ -59,15 +62,25 @@ class Table:
         low, high = self.rows.min(axis=0), self.rows.max(axis=0)
         return np.column_stack([np.ones(len(self.rows)), (self.rows - low) / (high - low)])
 
+    @validated
     def errors(self, dichotomy: Real[np.ndarray, "rows"]) -> int | float:
-        """E(b): the weight of the labels that b in {0, 1}^m gets wrong."""
+        """E(b): the weight of the labels that b in {0, 1}^m gets wrong. Raises ValueError for another b."""
+        self._require_dichotomy("dichotomy", dichotomy)
         return np.where(dichotomy == 1, self.negatives, self.positives).sum().item()
 
+    @validated
     def disagreement(self, dichotomy: Real[np.ndarray, "rows"], other: Real[np.ndarray, "rows"]) -> int | float:
-        """The weight of the samples on which two dichotomies differ."""
+        """The weight of the samples on which two dichotomies differ. Errors as `errors`."""
+        self._require_dichotomy("dichotomy", dichotomy)
+        self._require_dichotomy("other", other)
         return self.totals[dichotomy != other].sum().item()
 
+    def _require_dichotomy(self, name: str, values: Real[np.ndarray, "_"]) -> None:
+        if values.shape != (len(self.rows),) or not np.isin(values, (0, 1)).all():
+            raise ValueError(f"{name} must be 0 or 1 for each of the {len(self.rows)} rows of the table")
 
+
+@validated(unbounded=("X", "y", "sample_weight"))
 def aggregate(X: Any, y: Any, sample_weight: Any = None, columns: Sequence[str] | None = None) -> Table:
     """Merge equal feature rows and drop columns that depend linearly on the constant and the columns before them.
 
@@ -81,12 +94,14 @@ def aggregate(X: Any, y: Any, sample_weight: Any = None, columns: Sequence[str] 
         columns: names of the features; those of the data frame, or x1, x2, ..., if not given.
 
     Raises:
+        TypeError: for entries that are no numbers.
         ValueError: for an X that is no table with rows, entries that are not finite (named), other labels or lengths,
-            weights that are negative, not finite or all zero, and names that are not one for each feature.
+            weights that are negative, not finite or all zero, or in all above 2^53 or, if some weight is not whole,
+            below 0.01 (answers are compared to an absolute 2e-6), and names that are not one for each feature.
     """
     given = getattr(X, "columns", ()) if columns is None else columns
     names = tuple(str(name) for name in given)
-    features = np.asarray(X, float) + 0.0  # no negative zeros
+    features = _numbers("X", X).astype(float) + 0.0  # no negative zeros
     if features.ndim != 2 or len(features) == 0:
         raise ValueError(f"X must be a table with at least one row, got the shape {features.shape}")
     n_samples, n_features = features.shape
@@ -96,23 +111,41 @@ def aggregate(X: Any, y: Any, sample_weight: Any = None, columns: Sequence[str] 
     names = names or tuple(f"x{column}" for column in range(1, n_features + 1))
     if len(names) != n_features:
         raise ValueError(f"columns must name each of the {n_features} features, got {len(names)} names")
-    labels = np.asarray(y)
+    labels = _numbers("y", y)
     if labels.shape != (n_samples,) or not np.isin(labels, (-1, 1)).all():
         strange = labels[~np.isin(labels, (-1, 1))] if labels.shape == (n_samples,) else labels.shape
         raise ValueError(f"y must be {n_samples} labels -1 or +1, got {np.ravel(strange)[:1].tolist()}")
-    weights = np.ones(n_samples, int) if sample_weight is None else np.asarray(sample_weight)
+    weights = np.ones(n_samples, int) if sample_weight is None else _numbers("sample_weight", sample_weight)
     if weights.shape != (n_samples,) or not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
         raise ValueError(f"sample_weight must be {n_samples} finite numbers, none negative and not all zero")
+    whole = bool((weights == np.round(weights)).all())
+    if not (1 if whole else _LEAST_WEIGHT) <= weights.sum(dtype=float) <= _LARGEST_WEIGHT:
+        raise ValueError(
+            f"sample_weight must sum to {_LEAST_WEIGHT:g}..2^53 for the solvers to tell errors apart, "
+            f"got {weights.sum(dtype=float):g}"
+        )
 
     kept = _independent_columns(features)
     rows, row_of_sample = np.unique(features[:, kept], axis=0, return_inverse=True)
     row_of_sample = row_of_sample.reshape(n_samples)
-    kind = int if (weights == np.round(weights)).all() else float
+    kind = int if whole else float
     positives, negatives = (
         np.bincount(row_of_sample, weights * (labels == sign), len(rows)).astype(kind) for sign in (1, -1)
     )
     dropped = tuple(name for column, name in enumerate(names) if column not in kept)
     return Table(rows, positives, negatives, tuple(names[column] for column in kept), dropped, row_of_sample)
+
+
+def _numbers(name: str, values: Any) -> Real[np.ndarray, "..."] | Bool[np.ndarray, "..."]:
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "biuf":
+            return array
+        if array.dtype.kind == "O":
+            return array.astype(float)
+    except (OverflowError, TypeError, ValueError):  # rows of different lengths, objects, integers beyond float64
+        pass
+    raise TypeError(f"{name} must hold numbers only, in rows of one length")
 
 
 def _independent_columns(features: Float[np.ndarray, "n features"]) -> list[int]:
@@ -142,6 +175,7 @@ class Compas(NamedTuple):
     columns: tuple[str, ...]
 
 
+@validated
 def compas_samples(target: str = "arrest", *, oversampled: bool = False) -> Compas:
     """The binarised COMPAS records of 6172 people in Broward County, labelled by what happened within two years.
 
@@ -171,6 +205,7 @@ def compas_samples(target: str = "arrest", *, oversampled: bool = False) -> Comp
     return Compas(features.astype(float), labels, counts[there], race, columns)
 
 
+@validated
 def compas(target: str = "arrest", *, race: bool = False, oversampled: bool = False) -> Table:
     """COMPAS as a table: 137 distinct rows of 13 independent features, with race 329 rows of 16.
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from sims.arguments import validated
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.with_weights import raw_design
 
@@ -17,6 +18,7 @@ class TeachingSolution(NamedTuple):
     weights: Float[np.ndarray, "dims"]
 
 
+@validated
 def least_errors_in_words(table: Table, margin: float | int = 1e-4) -> TeachingSolution:
     """Minimise Σ n⁻_u b_u + n⁺_u (1 - b_u) with γ - M (1 - b) <= X w <= M b - γ and |w|_1 <= 1 in cvxpy.
 

@@ -8,6 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
+from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_count
 from sims.random_walk_pca.pca import block_power, require_components
 from sims.wishart import bartlett_factor
@@ -29,6 +30,7 @@ class EigenbasisSample(NamedTuple):
     error: Float[Array, "components"]
 
 
+@validated
 def eigenbasis_sample(
     key: Key[Array, ""], population_eigenvalues: Float[AnyArray, "axes"], dim: int, *, count: int | None = None
 ) -> EigenbasisSample:
@@ -42,7 +44,7 @@ def eigenbasis_sample(
     population axes, good to eleven digits on spectra that fall like a walk's; the returned error tells for any other.
 
     Raises ValueError for dim < 1, a count outside 1..min(T-1, dim), no eigenvalues, or eigenvalues that are negative,
-    not finite or all zero.
+    not finite, all zero, or rise.
     Source: derived here, from the separable form C A W Aᵀ C.
     """
     rows, noise_variances = _scaled_factor(key, population_eigenvalues, dim)
@@ -53,10 +55,11 @@ def eigenbasis_sample(
     require_components(count, min(rows.shape))
     leading_axes = jnp.eye(rows.shape[0], min(count + 5, rows.shape[0]), dtype=rows.dtype)
     gram = rows @ rows.T
-    variances, error = block_power(lambda block: gram @ block, leading_axes, count, 2)
+    variances, error = block_power(lambda block: gram @ block, leading_axes, total_variance, count, 2)
     return EigenbasisSample(variances, total_variance, noise_variances, error)
 
 
+@validated
 def eigenbasis_overlaps(
     key: Key[Array, ""], population_eigenvalues: Float[AnyArray, "axes"], dim: int, count: int
 ) -> Float[Array, "{count}"]:
@@ -75,7 +78,7 @@ def _scaled_factor(key, population_eigenvalues, dim):
     """Λ^{1/2} F with F Fᵀ = W', and the diagonal of W'."""
     axes = population_eigenvalues.shape[0]
     require_count("dim", dim, 1, "need at least one coordinate")
-    require_count("the number of population eigenvalues", axes, 1, "need at least two recorded points")
+    require_count("the number of population_eigenvalues", axes, 1, "need at least two recorded points")
     if not is_traced(population_eigenvalues):
         values = np.asarray(population_eigenvalues)
         if not (np.isfinite(values).all() and (values >= 0).all() and values.any()):
@@ -83,6 +86,8 @@ def _scaled_factor(key, population_eigenvalues, dim):
                 "population_eigenvalues must be finite, not negative and not all zero, "
                 f"got values from {values.min()} to {values.max()}"
             )
+        if not (np.diff(values) <= 0).all():
+            raise ValueError("population_eigenvalues must be in decreasing order, got some that rise")
     dtype = population_eigenvalues.dtype
     factor = bartlett_factor(key, axes, dim, dtype) if dim >= axes else jax.random.normal(key, (axes, dim), dtype)
     factor = factor * dim**-0.5

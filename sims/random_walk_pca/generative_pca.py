@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import require_above, require_count
+from sims.arguments import validated
+from sims.domain import require_above, require_at_most, require_count, require_size
 
 
 class SpikeErrors(NamedTuple):
@@ -17,6 +18,7 @@ class SpikeErrors(NamedTuple):
     without_generator: Float[Array, ""]
 
 
+@validated
 def spike_errors(
     key: Key[Array, ""], n_samples: int, dim: int, latent_dim: int, *, spike: ScalarLike = 1.0, rounds: int = 50
 ) -> SpikeErrors:
@@ -24,7 +26,8 @@ def spike_errors(
 
     v is a random unit vector in the range of a random orthonormal d x k matrix. The projected power method repeats
     w <- P Σ̂ w / |P Σ̂ w|, with P the projection on that range, from a random start there; the other estimate is the
-    leading component of all points. β is `spike` > 0, k is `latent_dim` in 1..dim, `rounds` is the number of repeats.
+    leading component of all points. β is `spike` in (0, 1e12], k is `latent_dim` in 1..dim, and the projection is
+    repeated `rounds` times, 1 to 10000.
 
     Raises ValueError for sizes, a spike or rounds outside these ranges.
     Source: PCA with generative priors, Liu et al. 2022 (arXiv 2203.09693), here with a linear generator.
@@ -34,8 +37,11 @@ def spike_errors(
     require_count("latent_dim", latent_dim, 1, "the generator needs an input")
     if latent_dim > dim:
         raise ValueError(f"latent_dim must be at most dim = {dim}, got {latent_dim}")
+    require_size("n_samples and dim", max(n_samples, dim) * dim)
     require_above("spike", spike, 0, "there is no leading direction otherwise")
+    require_at_most("spike", spike, 10**12, "squares of squares overflow in float32 beyond")
     require_count("rounds", rounds, 1, "rounds of the power method")
+    require_at_most("rounds", rounds, 10_000, "a loop that nothing can stop")
     generator_key, latent_key, noise_key, signal_key, start_key = jax.random.split(key, 5)
     generator = jnp.linalg.qr(jax.random.normal(generator_key, (dim, latent_dim)))[0]
     signal = generator @ _random_unit(latent_key, latent_dim)

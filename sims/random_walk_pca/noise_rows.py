@@ -9,13 +9,15 @@ from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, is_traced, require_above, require_count
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_above, require_count, require_float_dtype, require_size
 from sims.random_walk_pca.domain import require_points
 from sims.wishart import bartlett_factor
 
 Law = Literal["gaussian", "rademacher", "uniform", "laplace", "student", "cauchy"]
 
 
+@validated
 def noise(
     key: Key[Array, ""],
     n_points: int,
@@ -40,12 +42,14 @@ def noise(
         degrees_of_freedom: of the student law, above 2.
         dtype: float (the default precision), or an explicit floating dtype.
 
-    Raises ValueError for sizes, a law or scales outside these ranges.
+    Raises ValueError for sizes, a law or scales outside these ranges, TypeError for another dtype.
     Source: the noise of Antognini & Sohl-Dickstein 2018; the laws beside the Gaussian one: derived here.
     """
     require_points(n_points)
     require_count("dim", dim, 1, "need at least one coordinate")
+    require_size("n_points and dim", n_points * dim)
     require_law(law, degrees_of_freedom)
+    require_float_dtype(dtype)
     return unit_noise(key, (n_points, dim), law, degrees_of_freedom, dtype) * relative_scales(dim, scales).astype(dtype)
 
 
@@ -104,6 +108,7 @@ def _unit_student(key, shape, freedom):
     return jnp.sqrt((freedom - 2) * jnp.expm1(-2 / freedom * jnp.log(one_minus_uniform))) * jnp.cos(angle)
 
 
+@validated
 def equivalent_gaussian_noise(
     key: Key[Array, ""], n_points: int, dim: int, *, dtype: DTypeLike = float
 ) -> Float[Array, "points columns"]:
@@ -115,11 +120,13 @@ def equivalent_gaussian_noise(
     axis) has the same law as in d dimensions, at a cost that does not depend on d.
     Returns T x (T+1), scaled so that E[R Rᵀ] = 1; where d <= T the rows are small already and are returned as they are.
 
-    Raises ValueError for n_points < 2 or dim < 1.
+    Raises ValueError for n_points < 2 or dim < 1, TypeError for another dtype than a real floating one.
     Source: Bartlett 1933 for the Wishart law; the fixed axis: derived here.
     """
     require_points(n_points)
     require_count("dim", dim, 1, "need at least one coordinate")
+    require_size("n_points", n_points * min(n_points, dim))
+    require_float_dtype(dtype)
     if dim <= n_points:
         return jax.random.normal(key, (n_points, dim), dtype) * dim**-0.5
     first_key, triangle_key = jax.random.split(key)

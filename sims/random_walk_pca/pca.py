@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.domain import AnyArray, require_count
-from sims.random_walk_pca.domain import require_finite_rows, require_points, require_variance
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_at_most, require_count
+from sims.random_walk_pca.domain import require_gram, require_rows, require_variance
 from sims.random_walk_pca.processes import centre, centre_gram
 
 
@@ -29,6 +31,7 @@ class PrincipalComponents(NamedTuple):
     total_variance: Float[Array, ""]
 
 
+@validated(unbounded=("trajectory",))  # the row that is not finite is named
 def variance_ratios(trajectory: Float[AnyArray, "points dim"]) -> Float[Array, "components"]:
     """ρ̂_k = ℓ_k / Σ_j ℓ_j of all min(T-1, d) components, decreasing, from the Gram matrix of the smaller side.
 
@@ -37,15 +40,19 @@ def variance_ratios(trajectory: Float[AnyArray, "points dim"]) -> Float[Array, "
     jitted caller, where nothing can be raised, the ratios of zero variance are NaN.
     Source: Antognini & Sohl-Dickstein 2018; their 1/(T-1) factor cancels.
     """
-    require_points(trajectory.shape[0])
-    require_finite_rows("trajectory", trajectory)
+    require_rows("trajectory", trajectory)
     variances = gram_variances(trajectory)
-    require_variance(variances.sum())
+    require_variance("trajectory", variances.sum())
     return variances / variances.sum()
 
 
+@validated(unbounded=("trajectory",))  # the row that is not finite is named
 def gram_variances(trajectory: Float[AnyArray, "points dim"]) -> Float[Array, "components"]:
-    """ℓ_k, all min(T-1, d) eigenvalues of the centred Gram matrix of the trajectory, decreasing, none negative."""
+    """ℓ_k, all min(T-1, d) eigenvalues of the centred Gram matrix of the trajectory, decreasing, none negative.
+
+    Raises ValueError for fewer than two points, or a point that is not finite (named).
+    """
+    require_rows("trajectory", trajectory)
     points, dim = trajectory.shape
     return decreasing_eigenvalues(_smaller_gram(trajectory), min(points - 1, dim))
 
@@ -62,12 +69,15 @@ def decreasing_eigenvalues(gram: Float[AnyArray, "side side"], count: int) -> Fl
     return jnp.maximum(jnp.linalg.eigvalsh(gram)[::-1][:count], 0)
 
 
+@validated(unbounded=("gram",))
 def variance_ratios_of_gram(gram: Float[AnyArray, "points points"]) -> Float[Array, "components"]:
-    """ρ̂_k, k = 1..T-1, from the Gram matrix X Xᵀ of the trajectory (not yet centred), as `variance_ratios`."""
-    require_points(gram.shape[0])
-    require_finite_rows("gram", gram)
+    """ρ̂_k, k = 1..T-1, from the Gram matrix X Xᵀ of the trajectory (not yet centred), as `variance_ratios`.
+
+    Raises ValueError as that, and for a matrix that is not symmetric or has a negative diagonal.
+    """
+    require_gram("gram", gram)
     variances = decreasing_eigenvalues(centre_gram(gram), gram.shape[0] - 1)
-    require_variance(variances.sum())
+    require_variance("gram", variances.sum())
     return variances / variances.sum()
 
 
@@ -81,18 +91,19 @@ class LeadingRatios(NamedTuple):
     error: Float[Array, "components"]
 
 
+@validated(unbounded=("trajectory",))  # the row that is not finite is named
 def leading_variance_ratios(trajectory: Float[AnyArray, "points dim"], count: int, *, rounds: int = 3) -> LeadingRatios:
     """The `count` largest ρ̂_k of a trajectory, without the rest of the spectrum, as `leading_variance_ratios_of_gram`.
 
-    Raises ValueError as `variance_ratios`, and for a count outside 1..min(T-1, d) or fewer than one round.
+    Raises ValueError as `variance_ratios`, and for a count outside 1..min(T-1, d) or rounds outside 1..100.
     """
-    require_points(trajectory.shape[0])
-    require_finite_rows("trajectory", trajectory)
+    require_rows("trajectory", trajectory)
     require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
-    require_count("rounds", rounds, 1, "rounds of block power iteration")
-    return _as_ratios(*_leading_of_rows(trajectory, count, rounds))
+    require_rounds(rounds)
+    return _as_ratios("trajectory", *_leading_of_rows(trajectory, count, rounds))
 
 
+@validated(unbounded=("gram",))
 def leading_variance_ratios_of_gram(
     gram: Float[AnyArray, "points points"], count: int, *, rounds: int = 3
 ) -> LeadingRatios:
@@ -101,14 +112,13 @@ def leading_variance_ratios_of_gram(
     Each round multiplies a block of count + 8 vectors three times by the matrix. On spectra that fall like a walk's,
     k^-2, a round gains several digits; on flat ones (an Ornstein-Uhlenbeck process that reverts at once) it gains next
     to nothing, which the returned error shows: use `variance_ratios_of_gram` there.
-    Raises ValueError as `variance_ratios_of_gram`, and for a count outside 1..T-1 or fewer than one round.
+    Raises ValueError as `variance_ratios_of_gram`, and for a count outside 1..T-1 or rounds outside 1..100.
     Derived here.
     """
-    require_points(gram.shape[0])
-    require_finite_rows("gram", gram)
+    require_gram("gram", gram)
     require_components(count, gram.shape[0] - 1)
-    require_count("rounds", rounds, 1, "rounds of block power iteration")
-    return _as_ratios(*_leading_of_gram(gram, count, rounds))
+    require_rounds(rounds)
+    return _as_ratios("gram", *_leading_of_gram(gram, count, rounds))
 
 
 def require_components(count: int, available: int) -> None:
@@ -118,46 +128,66 @@ def require_components(count: int, available: int) -> None:
         raise ValueError(f"count must be at most min(n_points - 1, dim) = {available}, got {count}")
 
 
+def require_rounds(rounds: int) -> None:
+    """Raise `ValueError` unless that many rounds of block power iteration, each part of the program, are reasonable."""
+    require_count("rounds", rounds, 1, "rounds of block power iteration")
+    require_at_most("rounds", rounds, 100, "each is compiled")
+
+
 @functools.partial(jax.jit, static_argnums=(1, 2))
 def _leading_of_rows(trajectory, count, rounds):
     rows = centre(trajectory)
     rows = rows if rows.shape[0] <= rows.shape[1] else rows.T
-    return _leading(lambda block: rows @ (rows.T @ block), rows, count, rounds), jnp.sum(rows**2)
+    total_variance = jnp.sum(rows**2)
+    return _leading(lambda block: rows @ (rows.T @ block), rows, total_variance, count, rounds), total_variance
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
 def _leading_of_gram(gram, count, rounds):
     gram = centre_gram(gram)
-    return _leading(lambda block: gram @ block, gram, count, rounds), jnp.trace(gram)
+    total_variance = jnp.trace(gram)
+    return _leading(lambda block: gram @ block, gram, total_variance, count, rounds), total_variance
 
 
-def _leading(multiply, rows, count, rounds):
+def _leading(multiply, rows, total_variance, count, rounds):
     side = rows.shape[0]
     start = jax.random.normal(jax.random.key(0), (side, min(count + 8, side)), rows.dtype)
-    return block_power(multiply, start, count, rounds)
+    return block_power(multiply, start, total_variance, count, rounds)
 
 
-def _as_ratios(pairs, total_variance):
-    require_variance(total_variance)
+def _as_ratios(name, pairs, total_variance):
+    require_variance(name, total_variance)
     return LeadingRatios(*(part / total_variance for part in pairs))
 
 
 def block_power(
-    multiply: Callable[[Array], Array], start: Float[Array, "side width"], count: int, rounds: int
+    multiply: Callable[[Array], Array],
+    start: Float[Array, "side width"],
+    trace: Float[Array, ""],
+    count: int,
+    rounds: int,
 ) -> tuple[Float[Array, "{count}"], Float[Array, "{count}"]]:
     """The `count` largest eigenvalues of a positive semidefinite matrix, decreasing, and the residual norm of each.
 
     `multiply` is the product of the matrix with a block of vectors; each round takes three, then an orthonormal basis.
     """
+    # In a power of two near the trace as unit, which changes no digit, three products neither over- nor underflow.
+    _, exponent = jnp.frexp(trace)
+
+    def multiply_in_unit(block):
+        return jnp.ldexp(multiply(block), -exponent)
+
     block = start
     for _ in range(rounds):
-        block = jnp.linalg.qr(multiply(multiply(multiply(block))))[0]
-    image = multiply(block)
+        block = jnp.linalg.qr(multiply_in_unit(multiply_in_unit(multiply_in_unit(block))))[0]
+    image = multiply_in_unit(block)
     values, rotation = jnp.linalg.eigh(block.T @ image)
     values, rotation = values[::-1][:count], rotation[:, ::-1][:, :count]
-    return values, jnp.linalg.norm(image @ rotation - (block @ rotation) * values, axis=0)
+    error = jnp.linalg.norm(image @ rotation - (block @ rotation) * values, axis=0)
+    return jnp.ldexp(values, exponent), jnp.ldexp(error, exponent)
 
 
+@validated(unbounded=("trajectory",))  # the row that is not finite is named
 def principal_components(trajectory: Float[AnyArray, "points dim"], count: int) -> PrincipalComponents:
     """The `count` leading principal components of a trajectory, with their scores.
 
@@ -165,24 +195,23 @@ def principal_components(trajectory: Float[AnyArray, "points dim"], count: int) 
     outside 1..min(T-1, d). Components of zero variance have no time course of their own: an arbitrary unit vector.
     Source: Antognini & Sohl-Dickstein 2018, the scores drawn in their figures.
     """
-    require_points(trajectory.shape[0])
-    require_finite_rows("trajectory", trajectory)
+    require_rows("trajectory", trajectory)
     require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
     components = _principal_components(trajectory, count)
-    require_variance(components.total_variance)
+    require_variance("trajectory", components.total_variance)
     return components
 
 
+@validated(unbounded=("gram",))
 def principal_components_of_gram(gram: Float[AnyArray, "points points"], count: int) -> PrincipalComponents:
     """The `count` leading principal components from the Gram matrix X Xᵀ of a trajectory (not yet centred).
 
     As `principal_components`, with at most T-1 components.
     """
-    require_points(gram.shape[0])
-    require_finite_rows("gram", gram)
+    require_gram("gram", gram)
     require_components(count, gram.shape[0] - 1)
     components = _components_of_centred_gram(centre_gram(gram), count)
-    require_variance(components.total_variance)
+    require_variance("gram", components.total_variance)
     return components
 
 
@@ -208,14 +237,21 @@ def _with_signs(variances, courses, total_variance):
     return PrincipalComponents(variances, courses, courses * jnp.sqrt(variances), total_variance)
 
 
+@validated
 def squared_overlaps(
     time_courses: Float[AnyArray, "points components"], references: Float[AnyArray, "points components"]
 ) -> Float[Array, "components"]:
     """cos² of the angle between each time course and the reference in the same column, in [0, 1].
 
     With half-cosines as references this is the "cosine content" of a component: 1 for a high dimensional walk.
-    Neither side needs unit length; a zero column has overlap 0. Source: Hess 2000 (cosine content), Phys. Rev. E 62.
+    Neither side needs unit length; a zero column has overlap 0. Raises ValueError for columns so long or short that
+    their squares overflow or underflow. Source: Hess 2000 (cosine content), Phys. Rev. E 62.
     """
     products = jnp.sum(time_courses * references, axis=0) ** 2
     lengths = jnp.sum(time_courses**2, axis=0) * jnp.sum(references**2, axis=0)
+    if not is_traced(lengths):
+        limits = jnp.finfo(lengths.dtype)
+        within = (lengths > float(limits.tiny) / float(limits.eps)) & np.isfinite(lengths)
+        if not (within | ~np.any(time_courses, axis=0) | ~np.any(references, axis=0)).all():
+            raise ValueError("time_courses and references must have squares that floating-point numbers hold")
     return jnp.where(lengths > 0, jnp.minimum(products / jnp.where(lengths > 0, lengths, 1), 1), 0)

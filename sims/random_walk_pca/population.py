@@ -8,11 +8,13 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.domain import require_count
+from sims.arguments import validated
+from sims.domain import require_count, require_size
 from sims.precision import require_float64
 from sims.random_walk_pca.domain import require_points
 from sims.random_walk_pca.pca import decreasing_eigenvalues
 from sims.random_walk_pca.processes import (
+    JUDGED_BY_RANGE,
     State,
     centre,
     require_process,
@@ -30,6 +32,7 @@ class LeadingSpectrum(NamedTuple):
     total_variance: float
 
 
+@validated(unbounded=JUDGED_BY_RANGE)
 def population_covariance(
     n_points: int, *, drift: ScalarLike = 0.0, **process: ScalarLike
 ) -> Float[Array, "points points"]:
@@ -42,18 +45,21 @@ def population_covariance(
     Source: the limit of many dimensions in Antognini & Sohl-Dickstein 2018, here for every T: derived here.
     """
     require_points(n_points)
+    require_size("n_points", n_points**2)
     require_float64("population_covariance")
     responses = centre(trajectory(jnp.eye(n_points), **process))
     drift_response = centre(trajectory(jnp.zeros((n_points, 1)), drift=drift, **process))
     return responses @ responses.T + drift_response @ drift_response.T
 
 
+@validated(unbounded=JUDGED_BY_RANGE)
 def population_spectrum(n_points: int, *, drift: ScalarLike = 0.0, **process: ScalarLike) -> Float[Array, "components"]:
     """λ_k, k = 1..T-1: the eigenvalues of `population_covariance`, decreasing, exact to about T 2^-53 λ_1."""
     covariance = population_covariance(n_points, drift=drift, **process)
     return decreasing_eigenvalues(covariance, n_points - 1)
 
 
+@validated(unbounded=JUDGED_BY_RANGE)
 def population_eigenvectors(
     n_points: int, *, drift: ScalarLike = 0.0, **process: ScalarLike
 ) -> Float[Array, "points components"]:
@@ -62,6 +68,7 @@ def population_eigenvectors(
     return vectors * jnp.where(vectors[0] < 0, -1, 1)
 
 
+@validated(unbounded=JUDGED_BY_RANGE)
 def expected_squared_norms(n_points: int, **process: ScalarLike) -> Float[Array, "points"]:
     """E|x_t|², t = 1..T, of a process driven by steps with tr Σ = 1, in O(T): the covariance of its state step by step.
 
@@ -71,6 +78,7 @@ def expected_squared_norms(n_points: int, **process: ScalarLike) -> Float[Array,
     require_points(n_points)
     if "drift" in process:
         raise ValueError("drift is not part of the noise: add its squared response to the expected squared norms")
+    require_size("n_points", 16 * n_points)
     require_process(**process)
     return _expected_squares(step_coefficients(n_points, jnp.zeros(()).dtype, **process))
 
@@ -87,6 +95,7 @@ def _expected_squares(coefficients):
     return jax.lax.scan(step, jnp.zeros((3, 3)), coefficients)[1]
 
 
+@validated(unbounded=JUDGED_BY_RANGE)
 def leading_population_spectrum(n_points: int, count: int, **process: ScalarLike) -> LeadingSpectrum:
     """The `count` largest λ_k and their u_k for many points (T up to 1e5), by Lanczos without any T x T matrix.
 
@@ -100,6 +109,7 @@ def leading_population_spectrum(n_points: int, count: int, **process: ScalarLike
     require_count("count", count, 1, "need at least one component")
     if count > n_points - 2:
         raise ValueError(f"count must be at most n_points - 2 = {n_points - 2}, got {count}")
+    require_size("n_points and count", n_points * max(2 * count + 1, 20))
     if "drift" in process:
         raise ValueError("drift is not linear in the noise: use population_spectrum for a drifting process")
     require_process(**process)
@@ -109,9 +119,9 @@ def leading_population_spectrum(n_points: int, count: int, **process: ScalarLike
     operator = LinearOperator(
         (n_points, n_points), matvec=lambda vector: np.asarray(_times_covariance(vector, process)), dtype=np.float64
     )
+    total_of_squares = float(expected_squared_norms(n_points, **process).sum())  # finite, or nothing else would be
     start = np.random.default_rng(0).standard_normal(n_points)
     eigenvalues, vectors = eigsh(operator, k=count, which="LA", v0=start - start.mean())
-    total_of_squares = float(expected_squared_norms(n_points, **process).sum())
     sum_response = _transposed_recursion(jnp.ones(n_points), process)
     total_variance = total_of_squares - float(jnp.sum(sum_response**2)) / n_points
     order = np.argsort(eigenvalues)[::-1]

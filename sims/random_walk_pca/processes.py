@@ -4,23 +4,32 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.typing import DTypeLike
-from jaxtyping import Float, ScalarLike
+from jaxtyping import Bool, Float, Real, ScalarLike
 
+from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_count, require_finite, require_in_range
 from sims.random_walk_pca.domain import require_finite_rows
 
+JUDGED_BY_RANGE = ("momentum", "reversion", "averaging")
+"""Parameters of a process whose range, and not `validated`, refuses infinity and NaN."""
 
+Flag = bool | np.bool_ | float | int | Bool[AnyArray, ""] | Real[AnyArray, ""]
+"""True or False, traced or not; the numbers 1 and 0 pass for them."""
+
+
+@validated(unbounded=("noise", *JUDGED_BY_RANGE))
 def trajectory(
-    noise: Float[AnyArray, "points columns"],
+    noise: Real[AnyArray, "points columns"],
     *,
     momentum: ScalarLike = 0.0,
     reversion: ScalarLike = 0.0,
     decay: ScalarLike = 0.0,
     averaging: ScalarLike = 0.0,
-    running_mean: bool | ScalarLike = False,
-    drift: ScalarLike | Float[AnyArray, "columns"] = 0.0,
+    running_mean: Flag = False,
+    drift: float | int | Real[AnyArray, ""] | Float[AnyArray, "columns"] = 0.0,
 ) -> Float[Array, "points columns"]:
     """The recorded points of the process that the noise rows drive, from rest at the origin.
 
@@ -41,14 +50,15 @@ def trajectory(
         drift: μ, added to every step: a vector, or one number for all columns.
 
     Raises:
-        ValueError: a parameter outside its range, a noise row that is not finite (named), or no noise rows.
+        ValueError: a parameter outside its range, a noise row that is not finite (named), no noise rows, or a
+            trajectory that overflows.
         TypeError: noise that is not floating point.
 
     Source: Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805): random walk, momentum, discrete Ornstein-Uhlenbeck
     process and iterate averaging; one recursion for all of them: derived here.
     """
     require_process(momentum=momentum, reversion=reversion, decay=decay, averaging=averaging, running_mean=running_mean)
-    require_count("the number of noise rows", noise.shape[0], 1, "one per recorded point")
+    require_count("the number of rows of noise", noise.shape[0], 1, "one per recorded point")
     if not jnp.issubdtype(noise.dtype, jnp.floating):
         raise TypeError(f"noise must be floating point, got {noise.dtype}")
     require_finite("drift", drift)
@@ -56,13 +66,14 @@ def trajectory(
     return _recursion(noise, momentum, reversion, decay, averaging, running_mean, drift)
 
 
+@validated(unbounded=JUDGED_BY_RANGE)
 def require_process(
     *,
     momentum: ScalarLike = 0.0,
     reversion: ScalarLike = 0.0,
     decay: ScalarLike = 0.0,
     averaging: ScalarLike = 0.0,
-    running_mean: bool | ScalarLike = False,
+    running_mean: Flag = False,
 ) -> None:
     """Raise `ValueError` for a parameter of `trajectory` outside its range; traced values pass."""
     require_in_range("momentum", momentum, 0, 1, includes_high=True)
@@ -133,25 +144,34 @@ def time_step(
     return State(velocity, position, recorded)
 
 
+@validated(unbounded=JUDGED_BY_RANGE)
 def trajectory_gram(
     noise_gram: Float[AnyArray, "points points"], **process: ScalarLike
 ) -> Float[Array, "points points"]:
     """A W Aᵀ, the Gram matrix of the trajectory A R, from the noise Gram W = R Rᵀ: the walk itself is never stored.
 
     `process` takes the parameters of `trajectory` except the drift, which is not linear in the noise.
-    Derived here: the recursion A is applied to the columns of W and then to its rows.
+    Raises ValueError as `trajectory`. Derived here: the recursion A is applied to the columns of W, then to its rows.
     """
+    require_count("the number of rows of noise_gram", noise_gram.shape[0], 1, "one per recorded point")
     if "drift" in process:
         raise ValueError("drift is not linear in the noise: apply trajectory to noise rows instead of their Gram")
     return trajectory(trajectory(noise_gram, **process).T, **process).T
 
 
+@validated
 def centre(rows: Float[AnyArray, "points columns"]) -> Float[Array, "points columns"]:
-    """C X: the rows minus their mean over time. The first row goes first, so that a far origin costs no digits."""
+    """C X: the rows minus their mean over time. The first row goes first, so that a far origin costs no digits.
+
+    Raises ValueError for no rows.
+    """
+    require_count("the number of rows", rows.shape[0], 1, "the mean of none is undefined")
     from_start = jnp.asarray(rows) - rows[0]
     return from_start - from_start.mean(axis=0)
 
 
+@validated
 def centre_gram(gram: Float[AnyArray, "points points"]) -> Float[Array, "points points"]:
-    """C G C: the Gram matrix of centred rows, from that of the rows."""
+    """C G C: the Gram matrix of centred rows, from that of the rows. Raises ValueError for no rows."""
+    require_count("the number of rows of gram", gram.shape[0], 1, "the mean of none is undefined")
     return centre(centre(gram).T)

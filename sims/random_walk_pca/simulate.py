@@ -4,12 +4,15 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, require_finite
+from sims.arguments import validated
+from sims.domain import AnyArray
+from sims.random_walk_pca.domain import require_variance
 from sims.random_walk_pca.noise_rows import Law, equivalent_gaussian_noise, noise
-from sims.random_walk_pca.pca import variance_ratios
-from sims.random_walk_pca.processes import require_process, trajectory
+from sims.random_walk_pca.pca import gram_variances
+from sims.random_walk_pca.processes import JUDGED_BY_RANGE, require_process, trajectory
 
 
+@validated(unbounded=JUDGED_BY_RANGE)
 def explained_variance_ratio(
     key: Key[Array, ""],
     n_points: int,
@@ -30,10 +33,11 @@ def explained_variance_ratio(
     Source: the experiments of Antognini & Sohl-Dickstein 2018.
     """
     require_process(**process)
-    require_finite("drift", drift)
     if law == "gaussian" and scales is None:
         rows = equivalent_gaussian_noise(key, n_points, dim)
     else:
         rows = noise(key, n_points, dim, law=law, scales=scales, degrees_of_freedom=degrees_of_freedom)
     first_axis = jnp.zeros(rows.shape[1]).at[0].set(drift)
-    return variance_ratios(trajectory(rows, drift=first_axis, **process))
+    variances = gram_variances(trajectory(rows, drift=first_axis, **process))
+    require_variance("a trajectory of this decay", variances.sum())
+    return variances / variances.sum()

@@ -9,12 +9,14 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, require_count
+from sims.arguments import validated
+from sims.domain import AnyArray, require_count, require_float_dtype, require_size
 from sims.random_walk_pca.domain import require_points
 from sims.random_walk_pca.noise_rows import Law, relative_scales, require_law, unit_noise
-from sims.random_walk_pca.processes import require_process, trajectory
+from sims.random_walk_pca.processes import JUDGED_BY_RANGE, require_process, trajectory
 
 
+@validated
 def noise_gram(
     key: Key[Array, ""],
     n_points: int,
@@ -35,6 +37,8 @@ def noise_gram(
     Raises ValueError as `noise`, and for a block below 1.
     Source: every linear process of Antognini & Sohl-Dickstein 2018 from one Gram matrix: derived here.
     """
+    require_points(n_points)
+    require_size("n_points", n_points**2)
     # Four panels of rows, each against the rows up to its own end: W is symmetric, and this is 5/8 of all products.
     ends = [math.ceil(n_points * quarter / 4) for quarter in range(5)]
     panels = list(itertools.pairwise(ends))
@@ -51,6 +55,7 @@ def noise_gram(
     return jnp.tril(lower) + jnp.tril(lower, -1).T
 
 
+@validated(unbounded=JUDGED_BY_RANGE)
 def squared_norms(
     key: Key[Array, ""],
     n_points: int,
@@ -73,10 +78,13 @@ def squared_norms(
     def add_block(squares, rows):
         return squares + jnp.sum(trajectory(rows, **process).astype(squares.dtype) ** 2, axis=1)
 
+    require_points(n_points)
+    require_size("n_points", n_points)
     total = jnp.zeros(n_points)
     return _over_coordinates(add_block, total, key, n_points, dim, law, scales, degrees_of_freedom, block, dtype)
 
 
+@validated
 def projected_noise(
     key: Key[Array, ""], n_points: int, dim: int, target_dim: int, *, block: int = 1000, dtype: DTypeLike = float
 ) -> Float[Array, "points target_dim"]:
@@ -86,7 +94,10 @@ def projected_noise(
     and the projection are both drawn block by block: neither is stored. Raises ValueError as `noise_gram`.
     Source: the random projection of the ResNet-50 trajectories in Antognini & Sohl-Dickstein 2018.
     """
+    require_points(n_points)
     require_count("target_dim", target_dim, 1, "need at least one coordinate")
+    require_size("n_points, block and target_dim", max(n_points, min(block, dim)) * target_dim)
+    require_float_dtype(dtype)
     noise_key, projection_key = jax.random.split(key)
 
     def add_block(state, rows):
@@ -99,13 +110,16 @@ def projected_noise(
     return projected * target_dim**-0.5
 
 
+@validated
 def random_projection(
     key: Key[Array, ""], trajectory: Float[AnyArray, "points dim"], target_dim: int
 ) -> Float[Array, "points target_dim"]:
     """X P / sqrt(m) of a recorded trajectory X, with P a d x m matrix of independent standard normals.
 
-    Raises ValueError for target_dim < 1. Source: as `projected_noise`.
+    Raises ValueError for target_dim < 1 or points without coordinates. Source: as `projected_noise`.
     """
+    require_count("the number of columns of trajectory", trajectory.shape[1], 1, "need at least one coordinate")
+    require_size("target_dim", max(trajectory.shape) * target_dim)
     require_count("target_dim", target_dim, 1, "need at least one coordinate")
     projection = jax.random.normal(key, (trajectory.shape[1], target_dim), trajectory.dtype)
     return trajectory @ projection * target_dim**-0.5
@@ -113,10 +127,11 @@ def random_projection(
 
 def _over_coordinates(add_block, total, key, n_points, dim, law, scales, degrees_of_freedom, block, dtype):
     """Fold `add_block` over the noise rows, one block of coordinates after the other, each from a key of its own."""
-    require_points(n_points)
     require_count("dim", dim, 1, "need at least one coordinate")
     require_count("block", block, 1, "coordinates per block")
+    require_size("n_points, dim and block", max(n_points * min(block, dim), dim))
     require_law(law, degrees_of_freedom)
+    require_float_dtype(dtype)
     width = min(block, dim)
     n_blocks = math.ceil(dim / width)
     block_scales = jnp.zeros(n_blocks * width, dtype).at[:dim].set(relative_scales(dim, scales).astype(dtype))

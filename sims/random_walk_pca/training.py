@@ -1,5 +1,6 @@
 """Small networks trained by SGD with momentum: the trajectories the paper compares with random walks."""
 
+import itertools
 from typing import Literal, NamedTuple, get_args
 
 import jax
@@ -9,7 +10,8 @@ from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.domain import AnyArray, require_count, require_finite, require_in_range
+from sims.arguments import validated
+from sims.domain import AnyArray, is_traced, require_count, require_in_range, require_size
 
 Loss = Literal["squared", "cross_entropy"]
 
@@ -38,6 +40,7 @@ def digits() -> tuple[Float[np.ndarray, "examples pixels"], Float[np.ndarray, "e
     return images / 16.0, np.eye(10)[labels]
 
 
+@validated
 def train(
     key: Key[Array, ""],
     inputs: Float[AnyArray, "examples features"],
@@ -66,20 +69,27 @@ def train(
         learning_rate: any finite number.
         momentum: in [0, 1).
 
-    Raises ValueError for parameters outside these ranges or sizes below one.
+    Raises ValueError for parameters outside these ranges, sizes below one or beyond memory, or a run that overflows.
     Source: section on trained networks of Antognini & Sohl-Dickstein 2018; data set and sizes: chosen here.
     """
     if loss not in get_args(Loss):
         raise ValueError(f"loss must be one of {', '.join(get_args(Loss))}, got {loss!r}")
-    for name, count in {"n_steps": n_steps, "batch": batch, "examples": inputs.shape[0]}.items():
+    sizes = {"n_steps": n_steps, "batch": batch, "the number of examples in inputs": inputs.shape[0]}
+    sizes |= {"the number of features of inputs": inputs.shape[1], "the number of outputs of targets": targets.shape[1]}
+    for name, count in sizes.items():
         require_count(name, count, 1, "nothing to train on otherwise")
     for width in hidden:
         require_count("a hidden width", width, 1, "a layer without units passes nothing on")
-    require_finite("learning_rate", learning_rate)
+    widths = (inputs.shape[1], *hidden, targets.shape[1])
+    n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(widths))
+    require_size("n_steps and hidden", n_steps * n_parameters)
+    require_size("batch and hidden", batch * max(widths))
     require_in_range("momentum", momentum, 0, 1, includes_high=False)
+    if loss == "cross_entropy" and not is_traced(targets) and not _is_one_hot(np.asarray(targets)):
+        raise ValueError("targets must be one-hot for the cross entropy: a single 1 in each row, and zeros")
     inputs, targets = jnp.asarray(inputs), jnp.asarray(targets)
     start_key, batch_key = jax.random.split(key)
-    start, unravel = ravel_pytree(_initial_layers(start_key, (inputs.shape[1], *hidden, targets.shape[1])))
+    start, unravel = ravel_pytree(_initial_layers(start_key, widths))
 
     def batch_loss(flat, examples):
         outputs = _outputs(unravel(flat), inputs[examples])
@@ -100,6 +110,7 @@ def train(
     return TrainingRun(parameters, losses, jnp.mean(guesses == jnp.argmax(targets, axis=1), dtype=start.dtype))
 
 
+@validated
 def training_gram(
     key: Key[Array, ""],
     inputs: Float[AnyArray, "examples features"],
@@ -114,6 +125,10 @@ def training_gram(
     run = train(key, inputs, targets, **options)  # type: ignore[arg-type]
     from_start = run.parameters - run.parameters[0]
     return TrainingGram(from_start @ from_start.T, run.losses, run.accuracy)
+
+
+def _is_one_hot(targets):
+    return np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all()
 
 
 def _initial_layers(key, widths):

@@ -3,6 +3,8 @@
 import jaxtyping
 import pytest
 
+pytest.register_assert_rewrite("contract")  # its tests say what they complain of
+
 
 @pytest.fixture(scope="module", autouse=True)
 def types_unchecked():

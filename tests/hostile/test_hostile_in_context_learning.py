@@ -1,8 +1,7 @@
 """Hostile input for in-context learning."""
 
 import numpy as np
-import pytest
-from contract import case, found, judge, uncovered
+from contract import case, promises
 
 from theory import in_context_learning as predicted
 from tools import in_context_learning as tool
@@ -143,12 +142,6 @@ EXCLUDED = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_documented_answer_or_one_sentence(name, types_unchecked, monkeypatch):
-    if name == "which_algorithm":  # compiles anew for every shape
-        monkeypatch.setattr("contract.SECONDS", 60)
-    assert judge(found(MODULES, name, CASES[name]), CASES[name]) == []
-
-
-def test_every_public_function_has_a_case():
-    assert uncovered(MODULES, CASES, EXCLUDED) == []
+test_one_hostile_value, test_several_hostile_values, test_every_public_function_has_a_case = promises(
+    MODULES, CASES, EXCLUDED
+)

@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from contract import case, found, judge, judge_several, uncovered
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from contract import case, promises
 
 from theory import mixup as predicted
 from tools import mixup as tool
@@ -155,17 +153,6 @@ def test_the_law_beside_one_half_has_its_moments(distance):
         assert law.mean(law.nodes**power) == pytest.approx(np.prod((alpha + steps) / (2 * alpha + steps)), rel=1e-11)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_documented_answer_or_one_sentence(name):
-    assert judge(found(MODULES, name, CASES[name]), CASES[name]) == []
-
-
-@pytest.mark.parametrize("name", [name for name in CASES if not CASES[name].costly])
-@settings(max_examples=20, deadline=None, derandomize=True)
-@given(data=st.data())
-def test_several_hostile_arguments_at_once(name, data):
-    assert judge_several(found(MODULES, name, CASES[name]), CASES[name], data) == ""
-
-
-def test_every_public_function_has_a_case():
-    assert uncovered(MODULES, CASES, EXCLUDED) == []
+test_one_hostile_value, test_several_hostile_values, test_every_public_function_has_a_case = promises(
+    MODULES, CASES, EXCLUDED
+)

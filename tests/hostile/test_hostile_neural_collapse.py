@@ -1,10 +1,7 @@
 """Hostile input for neural collapse in deep linear networks."""
 
 import numpy as np
-import pytest
-from contract import case, found, judge, judge_several, uncovered
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from contract import case, promises
 
 from theory import neural_collapse as predicted
 from tools import neural_collapse as tool
@@ -102,17 +99,6 @@ RECORDS = ("BatchConditions", "CollapseMetrics", "CollapseTargets", "MseOptimum"
 EXCLUDED = dict.fromkeys([*RECORDS, "HeadCertificate"], "a record of results")
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_documented_answer_or_one_sentence(name):
-    assert judge(found(MODULES, name, CASES[name]), CASES[name]) == []
-
-
-@pytest.mark.parametrize("name", [name for name in CASES if not CASES[name].costly])
-@settings(max_examples=20, deadline=None, derandomize=True)
-@given(data=st.data())
-def test_several_hostile_arguments_at_once(name, data):
-    assert judge_several(found(MODULES, name, CASES[name]), CASES[name], data) == ""
-
-
-def test_every_public_function_has_a_case():
-    assert uncovered(MODULES, CASES, EXCLUDED) == []
+test_one_hostile_value, test_several_hostile_values, test_every_public_function_has_a_case = promises(
+    MODULES, CASES, EXCLUDED
+)

@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from contract import case, found, judge, judge_several, uncovered
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from contract import case, judge, promises
 
 from theory import random_walk_pca as predicted
 from tools import random_walk_pca as tool
@@ -143,11 +141,6 @@ EXCLUDED = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_documented_answer_or_one_sentence(name):
-    assert judge(found(MODULES, name, CASES[name]), CASES[name]) == []
-
-
 @pytest.mark.parametrize(
     "tried",
     [
@@ -160,12 +153,6 @@ def test_the_same_of_functions_of_any_number_of_arguments(tried):
     assert judge(*tried) == []
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if not CASES[name].costly])
-@settings(max_examples=20, deadline=None, derandomize=True)
-@given(data=st.data())
-def test_several_hostile_arguments_at_once(name, data):
-    assert judge_several(found(MODULES, name, CASES[name]), CASES[name], data) == ""
-
-
-def test_every_public_function_has_a_case():
-    assert uncovered(MODULES, CASES, EXCLUDED) == []
+test_one_hostile_value, test_several_hostile_values, test_every_public_function_has_a_case = promises(
+    MODULES, CASES, EXCLUDED
+)

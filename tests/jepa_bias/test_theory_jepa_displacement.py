@@ -155,3 +155,22 @@ def test_permanent_order_is_by_preference():
     lam, rho = np.array([1.0, 2.0, 1.5]), np.array([1.0, 0.6, 0.7])
     np.testing.assert_array_equal(predicted.permanent_order(lam, rho, objective="jepa"), [0, 2, 1])
     np.testing.assert_array_equal(predicted.permanent_order(lam, rho, objective="mae"), [1, 2, 0])
+
+
+def test_a_feature_that_is_relearned_takes_its_time():
+    """It starts from where its new unit stands, however late that started: above zero, sooner than at first."""
+    lam, rho = np.array([1.992, 2.889, 1.297]), np.array([0.963, 1.013, 1.318])
+    events = predicted.itinerary(lam, rho, 4, 2.7e-4, 0.564, 0.26, objective="jepa", clock="flow")
+    assert [(event.feature, event.kind) for event in events[-3:]] == [
+        (0, "unlearned"),
+        (1, "relearned"),
+        (0, "relearned"),
+    ]
+    alone = predicted.critical_time(0.564, 2.7e-4, 4, lam[0], rho[0], objective="jepa", clock="flow")
+    assert 0.01 * alone < events[-1].time - events[-3].time < alone
+
+
+def test_what_is_due_at_the_same_instant_is_not_displaced():
+    due = float(predicted.displacement_time(0.0, 1.0, 0.5, 0.25))
+    assert not predicted.displacement_happens(0.0, due, 1.0, 0.5, 0.25)
+    assert predicted.displacement_happens(0.0, np.nextafter(due, 2), 1.0, 0.5, 0.25)

@@ -182,3 +182,15 @@ def test_threshold_falls_with_what_it_has_to_overcome(depth, kappa, rho_1, contr
     assume(threshold < 1e300)
     assert predicted.init_threshold(kappa * 1.01, depth, rho_1, rho_1 * contrast) > threshold
     assert predicted.init_threshold(kappa, depth, rho_1, rho_1 * contrast * 1.01) < threshold
+
+
+@pytest.mark.parametrize("objective", ["jepa", "mae"])
+def test_a_depth_that_is_reached_by_a_rounding_counts(objective):
+    """One float64 below p times the asymptote at depth L the cap is L, and at it less: whatever logarithms round to."""
+    rng = np.random.default_rng(0)
+    depth, rho = rng.integers(1, 9, 500), rng.uniform(0.05, 0.99, 500)
+    end = np.asarray(predicted.asymptote(depth, rho, objective=objective))
+    caps = predicted.depth_cap(np.nextafter(end, 0), np.ones(500), rho, objective=objective)
+    deeper = predicted.asymptote(depth + 1, rho, objective=objective)
+    assert np.all(caps[deeper <= np.nextafter(end, 0)] == depth[deeper <= np.nextafter(end, 0)])
+    assert np.all(predicted.depth_cap(end, np.ones(500), rho, objective=objective) < depth)

@@ -211,3 +211,11 @@ def test_static_and_temporal_features_by_hand():
     assert pair.covariance[0] < pair.covariance[1]
     assert pair.regression[0] > pair.regression[1]
     assert predicted.temporal_features(-0.5, 1.0, 0.0).covariance < 0
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e20])
+def test_features_have_no_unit(unit):
+    spectrum = predicted.joint_spectrum(unit * np.diag([1.0, 1e-3]), unit * np.diag([0.5, 2e-3]))
+    np.testing.assert_allclose(spectrum.regression, [0.5, 2.0], rtol=1e-12)
+    with pytest.raises(ValueError, match="got rank 1 of 2"):
+        predicted.joint_spectrum(unit * np.diag([1.0, 1e-12]), unit * np.diag([0.5, 2e-12]))

@@ -5,6 +5,7 @@ number of classes. A fit is certified by the gradient of the objective in plain 
 no more than `distance` allows.
 """
 
+import inspect
 import warnings
 
 import jax
@@ -412,7 +413,7 @@ def test_wrong_types_and_shapes_get_one_sentence_without_the_type_checker_too(
     features, labels, weight, error, sentence
 ):
     with pytest.raises(error, match=sentence):
-        ridge_logistic.__wrapped__(features, labels, 2, sample_weight=weight)
+        inspect.unwrap(ridge_logistic)(features, labels, 2, sample_weight=weight)
 
 
 def test_a_start_of_another_shape_is_refused():

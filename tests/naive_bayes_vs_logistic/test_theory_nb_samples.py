@@ -302,3 +302,9 @@ def test_efrons_table():
         assert predicted.logistic_relative_efficiency(distance) == pytest.approx(efficiency, abs=5.01e-4)
     assert predicted.logistic_relative_efficiency_balanced(1e-3, 1) == pytest.approx(1, abs=1e-6)
     assert predicted.logistic_relative_efficiency(30) < 1e-40
+
+
+def test_noise_is_one_unless_said():
+    arguments = 50, 3, 0.2, 0.05
+    assert predicted.sup_norm_samples(*arguments) == predicted.sup_norm_samples(*arguments, 1.0)
+    assert predicted.sup_norm_samples_leading(*arguments) == predicted.sup_norm_samples_leading(*arguments, 1.0)

@@ -371,3 +371,16 @@ WEIGHT, LABELS = np.eye(2), np.array([0, 1])
 def test_refusals(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+@pytest.mark.parametrize("layers", [[(3, 1)], [(4, 1), (3, 4)]])
+def test_the_gap_is_to_the_optimum_of_the_narrowest_width(layers):
+    """One feature for three classes: the features themselves are the bottleneck."""
+    labels, decays = np.repeat(np.arange(3), 2), [0.01] * len(layers)
+    weights = [np.zeros(shape) for shape in layers]
+    narrow, wide = (
+        predicted.mse_optimum(np.full(3, 2), decays, 0.01, widths=[width] * len(layers)).value for width in (1, 4)
+    )
+    assert narrow > wide + 0.01
+    gap = predicted.optimality_gap(weights, np.zeros((1, 6)), labels, decays, 0.01)
+    assert gap == pytest.approx(0.5 - narrow, rel=1e-12)

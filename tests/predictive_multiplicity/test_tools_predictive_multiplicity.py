@@ -308,7 +308,7 @@ def _spoilt(value):
         ((X[:0], Y[:0]), {}, ValueError, "X must be a table with at least one row"),
         (([["a", "b"]] * 40, Y), {}, TypeError, "X must hold numbers only"),
         ((X, (Y + 1) // 2), {}, ValueError, "y must be 40 labels -1 or [+]1"),
-        ((X, Y.astype(str)), {}, ValueError, "y must be 40 labels -1 or [+]1"),
+        ((X, Y.astype(str)), {}, TypeError, "y must hold numbers only"),
         ((X, Y[1:]), {}, ValueError, "y must be 40 labels -1 or [+]1"),
         ((X, Y, []), {}, ValueError, "epsilons must be at least one tolerance, got none"),
         ((X, Y, [0.1, 1.5]), {}, ValueError, r"shares of the sample in \[0, 1\], got 1.5"),

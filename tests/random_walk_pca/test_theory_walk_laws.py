@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import integrate, stats
+from scipy.special import exp1
 from walks_by_hand import UNIT_ROUNDOFF, general, response_matrix, spectrum_by_hand, spectrum_error, walk
 
 from theory import random_walk_pca as predicted
@@ -268,3 +269,11 @@ def test_hostile_input_gets_one_sentence(call, sentence):
     with pytest.raises(ValueError, match=sentence) as raised:
         call()
     assert "\n" not in str(raised.value)
+
+
+def test_hardly_any_freedom_leaves_hardly_any_tail():
+    """As d -> 0 a chi-square exceeds x with probability d E_1(x / 2) / 2, on both sides of the change of formula."""
+    total, eigenvalues = np.array([0.5, 2.0]), np.array([1.0, 0.25])
+    tail = np.sum(exp1(total[:, None] / (2 * eigenvalues)), axis=1) / 2
+    for dim in (4e-13, 1e-11):
+        np.testing.assert_allclose((1 - predicted.trace_cdf(total, eigenvalues, dim)) / dim, tail, rtol=0, atol=1e-3)

@@ -1,0 +1,97 @@
+"""The calibration: what is counted, how many seeds a claim gets, and what its table says."""
+
+import errno
+import json
+
+import numpy as np
+import pytest
+
+from paper_checks import calibration, claim
+from paper_checks.calibration import COLUMNS, kept_runs, margin_left, run_once, table_row, wanted_seeds
+from paper_checks.decision import Finding, Prediction
+from paper_checks.laws import Interval
+
+CLAIM = "random_walk_pca.sim_evr"
+RUN = {
+    "seed": 0, "verdicts": ["VERIFIED"], "as_expected": True, "controls": 3, "survivors": [], "samples": 10,
+    "budget": 0.5, "room": 0.25, "seconds": 0.5, "error": "", "measured": "a",
+}  # fmt: skip
+
+
+def runs(count, **changes):
+    return [RUN | {"seed": seed, "measured": str(seed)} | changes for seed in range(count)]
+
+
+def test_a_run_counts_rows_controls_and_samples():
+    found = run_once(claim(CLAIM), 0)
+    row = claim(CLAIM).run(seed=0)
+    assert found["verdicts"] == ["VERIFIED"]
+    assert found["as_expected"]
+    assert found["controls"] == len(row.controls)
+    assert found["survivors"] == []
+    assert found["samples"] == row.samples
+    assert 0 < found["room"] <= 1
+    assert run_once(claim(CLAIM), 0)["measured"] == found["measured"]
+    assert run_once(claim(CLAIM), 1)["measured"] != found["measured"]
+
+
+@pytest.mark.parametrize(
+    ("found", "most", "wanted"),
+    [
+        ([], 200, 3),
+        ([], 1, 1),
+        (runs(2), 200, 3),
+        (runs(2, measured="same", budget=0.0), 200, 2),  # the same under every seed
+        (runs(2, measured="same"), 200, 3),  # sampled, and by chance the same
+        (runs(3), 200, 200),
+        (runs(3, seconds=1.01), 200, 50),
+        (runs(3, seconds=1.01), 20, 20),
+    ],
+)
+def test_cheap_claims_get_more_seeds(found, most, wanted):
+    assert wanted_seeds(found, most) == wanted
+
+
+def test_room_is_the_distance_from_the_limit():
+    def finding(estimate, **fields):
+        estimate = np.asarray(estimate, float)
+        interval = Interval(estimate, estimate, estimate, 0.0, "exact", 1)
+        return Finding("VERIFIED", Prediction(np.ones_like(estimate), **{"margin": 0.5} | fields), interval)
+
+    assert margin_left(finding([1.0])) == 1
+    assert margin_left(finding([1.0, 1.25])) == 0.5
+    assert margin_left(finding([2.0])) == -1
+    assert margin_left(finding([1.0], margin=0.0)) is None
+    assert margin_left(finding([1.0], side="at most")) is None
+
+
+def test_a_wrong_verdict_and_a_surviving_control_are_counted():
+    found = runs(4)
+    found[1] |= {"verdicts": ["REFUTED"], "as_expected": False, "room": -0.5}
+    found[2] |= {"survivors": ["c"], "verdicts": ["INCONCLUSIVE"], "as_expected": False}
+    row = dict(zip(COLUMNS, table_row(CLAIM, found), strict=True))
+    assert row["seeds"] - row["as expected"] == 2
+    assert (row["REFUTED"], row["INCONCLUSIVE"]) == (1, 1)
+    assert (row["controls"], row["controls not refuted"]) == (12, 1)
+    assert row["room, least"] == -0.5
+
+
+def test_only_missing_seeds_run(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(calibration, "run_once", lambda subject, seed: asked.append(seed) or RUN | {"seed": seed})
+    path = tmp_path / "runs.jsonl"
+    path.write_text(json.dumps(RUN | {"seed": 1}) + '\n{"seed": 2, "ver')
+    calibration.calibrate(CLAIM, path, 4)
+    assert asked == [0, 2, 3]
+    assert [run["seed"] for run in kept_runs(path)] == [0, 1, 2, 3]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "runs.jsonl"
+    monkeypatch.setattr(calibration, "run_once", lambda subject, seed: RUN | {"seed": seed})
+    monkeypatch.setattr(type(path), "open", full)
+    with pytest.raises(SystemExit, match=r"^the runs cannot be kept in .*runs\.jsonl \(No space left on device\): "):
+        calibration.calibrate(CLAIM, path, 4)
