@@ -22,6 +22,7 @@ from typing import Any
 # OpenBLAS reads it once, when it is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import jax
 import numpy as np
 
 from paper_checks.decision import Finding
@@ -131,6 +132,7 @@ def calibrate(claim_id: str, path: Path, most: int) -> str:
             ) from None
         runs.append(run)
         done.add(run["seed"])
+    jax.clear_caches()  # the next claim has programs of its own
     return claim_id
 
 

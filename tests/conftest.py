@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import jax
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -14,3 +15,10 @@ install_import_hook(["theory", "sims", "tools"], "beartype.beartype")
 
 # `pytest --hypothesis-profile=thorough` gives the solvers, which cost seconds an example, 200 examples too.
 settings.register_profile("thorough", max_examples=200, deadline=None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_of_one_module():
+    """Forget a module's compiled programs: thousands of them exhaust the memory maps that Linux gives a process."""
+    yield
+    jax.clear_caches()
