@@ -3,7 +3,8 @@
 Every claim of the fast tier runs under the seeds 0, 1, …: 200 of them if it takes at most a second, 50 otherwise; one
 whose measurement is the same under the first two seeds is deterministic and stops there. Each run is kept as it ends,
 so that an interrupted calibration goes on where it stopped, and counts only as long as the source it ran is unchanged.
-The table is written to docs/trust/calibration.json, from which the report shows it.
+The table is written to docs/trust/calibration.json, from which the report shows it; a claim that has no runs under the
+present source keeps the line it has there.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,7 @@ def run_once(subject: Claim, seed: int) -> dict[str, Any]:
     }
 
 
+@cache
 def source_of(paper: str) -> str:
     """The digest of all source on which the verdicts of a paper's claims depend."""
     files = [ROOT / "paper_checks" / f"{name}.py" for name in CORE] + [*(ROOT / "sims").glob("*.py")]
@@ -156,21 +159,32 @@ def table_row(claim_id: str, runs: Sequence[dict[str, Any]]) -> list[Any]:
     ]
 
 
-def table(subjects: Sequence[Claim], folder: Path) -> dict[str, Any]:
-    """The table of all runs on file for these claims, ready for JSON."""
-    found = [(subject, kept_runs(path_of(subject, folder))) for subject in subjects]
-    rows = [table_row(subject.id, runs) for subject, runs in found if runs]
+def table(subjects: Sequence[Claim], folder: Path, earlier: dict[str, Any]) -> dict[str, Any]:
+    """The table of all runs on file for these claims, ready for JSON.
+
+    A claim without runs of its present source keeps its line in the `earlier` table, if it has one there.
+    """
+    lines = {row[0]: row for row in earlier.get("rows", [])}
+    sources = dict(earlier.get("sources", {}))
+    for subject in subjects:
+        if runs := kept_runs(path_of(subject, folder)):
+            lines[subject.id], sources[subject.id] = table_row(subject.id, runs), source_of(subject.paper)
+    shown = [subject for subject in subjects if subject.id in lines]
+    rows = [lines[subject.id] for subject in shown]
+    changed = sum(sources.get(subject.id) != source_of(subject.paper) for subject in shown)
     runs_in_all, expected, controls, survivors = (sum(row[column] for row in rows) for column in (1, 2, 5, 6))
     return {
         "title": "False alarms and power: the fast tier over many seeds",
         "command": "python -m paper_checks.calibration",
         "columns": list(COLUMNS),
         "rows": rows,
+        "sources": {subject.id: sources.get(subject.id) for subject in shown},
         "note": (
             f"{runs_in_all} runs of {len(rows)} claims: {runs_in_all - expected} with another verdict than the "
             f"expected one; {survivors} of {controls} controls not refuted. A claim with 2 seeds is the same under "
             "every seed. Budget: the share of the planned samples that was drawn. Room: the distance of the estimate "
-            "from the limit of VERIFIED, as a share of the margin."
+            f"from the limit of VERIFIED, as a share of the margin. Lines older than the last change to any source of "
+            f"their paper: {changed}."
         ),
     }
 
@@ -216,7 +230,8 @@ def main(arguments: list[str] | None = None) -> int:
         for finished in _finished(chosen, folder, options.seeds, options.workers):
             bar.set_postfix_str(finished)
             bar.update()
-    result = table(every, folder)
+    earlier = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
+    result = table(every, folder, earlier)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(result["note"])

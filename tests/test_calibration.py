@@ -95,3 +95,14 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(type(path), "open", full)
     with pytest.raises(SystemExit, match=r"^the runs cannot be kept in .*runs\.jsonl \(No space left on device\): "):
         calibration.calibrate(CLAIM, path, 4)
+
+
+def test_a_claim_without_runs_of_the_present_source_keeps_its_line(tmp_path):
+    ran, not_run, never = claim(CLAIM), claim("random_walk_pca.lissajous"), claim("random_walk_pca.mp_equation")
+    calibration.path_of(ran, tmp_path).write_text("".join(json.dumps(run) + "\n" for run in runs(4)))
+    earlier = {"rows": [table_row(one.id, runs(7)) for one in (ran, not_run)], "sources": {not_run.id: "of old"}}
+    found = calibration.table([ran, not_run, never], tmp_path, earlier)
+    assert [row[:2] for row in found["rows"]] == [[ran.id, 4], [not_run.id, 7]]
+    assert found["sources"] == {ran.id: calibration.source_of("random_walk_pca"), not_run.id: "of old"}
+    assert found["note"].startswith("11 runs of 2 claims: 0 with another")
+    assert found["note"].endswith("of their paper: 1.")
