@@ -7,19 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import coverage
+import jax
 import pytest
+
+PACKAGES = ("theory", "sims", "tools", "figures", "paper_checks")
 
 
 class Recorder:
     """Writes to `path`, as JSON, the seconds of every test that passed, the first that failed, and who runs what.
 
-    `lines` maps a file below `folder`, relative to it, to its lines, and these to the tests that run them. It is empty
-    unless lines are to be recorded; caches of functions are then cleared before each test, or else only the first test
-    that needs an answer would be seen to compute it.
+    `lines` maps a file below `folder`, relative to it, to its lines, and these to the tests that run them, or to a file
+    of tests where a fixture runs them that its tests share. It is empty unless lines are to be recorded; caches of
+    functions and of traced programs are then cleared before each test, or else only the first test that needs an answer
+    would be seen to compute it.
     """
 
     def __init__(self, path: Path, folder: Path | None = None):
         self.path, self.folder = path, folder
+        self.running = ""
         self.found: dict[str, Any] = {"seconds": {}, "failed": None, "lines": {}}
         self.coverage = coverage.Coverage(data_file=None, source=[str(folder)], config_file=False) if folder else None
         if self.coverage:
@@ -31,15 +36,32 @@ class Recorder:
         if not self.coverage:
             return (yield)
         for name, module in list(sys.modules.items()):
-            if name.split(".")[0] in ("theory", "sims"):
+            if name.split(".")[0] in PACKAGES or name.startswith("test_"):
                 for value in vars(module).values():
                     if isinstance(value, functools._lru_cache_wrapper):
                         value.cache_clear()
-        self.coverage.switch_context(item.nodeid)
+        jax.clear_caches()
+        self._run_for(item.nodeid)
         try:
             return (yield)
         finally:
-            self.coverage.switch_context("")
+            self._run_for("")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
+        """Count what a shared fixture runs for the file, the class or the folder that shares it."""
+        if not self.coverage or fixturedef.scope == "function":
+            return (yield)
+        before = self.running
+        self._run_for(request.node.nodeid)
+        try:
+            return (yield)
+        finally:
+            self._run_for(before)
+
+    def _run_for(self, name: str) -> None:
+        self.running = name
+        self.coverage.switch_context(name)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add the seconds of each phase of a test."""
@@ -55,10 +77,13 @@ class Recorder:
 
     def pytest_unconfigure(self) -> None:
         """Write what was found."""
+        seconds = self.found["seconds"]
         if self.coverage and self.folder:
             self.coverage.stop()
             data = self.coverage.get_data()
             for file in data.measured_files():
                 lines = {line: [one for one in who if one] for line, who in data.contexts_by_lineno(file).items()}
                 self.found["lines"][str(Path(file).relative_to(self.folder))] = lines
+                for name in {one for who in lines.values() for one in who} - set(seconds):
+                    seconds[name] = sum(time for test, time in seconds.items() if test.startswith(name))
         self.path.write_text(json.dumps(self.found), encoding="utf-8")

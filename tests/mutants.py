@@ -3,10 +3,10 @@
 A mutant changes one number, one arithmetic operator, one sign or one comparison in `theory/<paper>` (or, with
 `--package sims`, in `sims/<paper>`; `foundation` stands for the files that all papers share) in a copy of the
 workbench. Its judges are the paper's tests of that package and its claims: those that run the changed line, quickest
-first, and, where this cannot be told (the line runs on import, or only while a program is traced), all of them. Each
-result is kept in docs/trust/mutants as it comes: an interrupted run goes on where it stopped, and a
-mutant whose source has changed since runs again. One that all let pass is a hole in the checks, or an equivalent
-program: docs/trust/survivors.json says which, and why. `--table` collects all results for the report.
+first, and, where this cannot be told (the line runs on import, or in another process), all of them. Each result is
+kept in docs/trust/mutants as it comes: an interrupted run goes on where it stopped, and a mutant whose source has
+changed since runs again. One that all let pass is a hole in the checks, or an equivalent program:
+docs/trust/survivors.json says which, and why. `--table` collects all results for the report.
 """
 
 import argparse
@@ -183,9 +183,7 @@ def judged(
     who, seconds = sound()["lines"].get(str(files[chosen]), {}), sound()["seconds"]
     (folder / files[chosen]).write_text(mutant, encoding="utf-8")
     covering = sorted({one for line in lines for one in who.get(str(line), [])}, key=lambda one: seconds.get(one, 0.0))
-    stages = [covering[:QUICK], covering[QUICK:]]
-    if package == "sims" or not covering:
-        stages.append(judges(package, paper))  # a program that was traced before does not run its lines again
+    stages = [covering[:QUICK], covering[QUICK:]] if covering else [judges(package, paper)]
     noticed = None
     for targets in filter(None, stages):
         expected = sum(seconds.get(one, 0.0) for one in targets) if targets[0] in seconds else sum(seconds.values())
