@@ -14,6 +14,7 @@ import ast
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -117,7 +118,8 @@ def judges(package: str, paper: str) -> list[str]:
     """The files of tests and those of claims that judge a mutant, relative to the root."""
     tests, checks = ROOT / "tests", ROOT / "paper_checks"
     if paper == FOUNDATION:
-        found = sorted(tests.glob("test_*.py"))
+        shared = re.compile("|".join(rf"\b{package}\.{path.stem}\b" for path in sources(package, paper)))
+        found = [path for path in sorted(tests.rglob("test_*.py")) if shared.search(path.read_text(encoding="utf-8"))]
     else:
         hostile = f"test_hostile_{'sims_' if package == 'sims' else ''}{paper}.py"
         found = sorted((tests / paper).glob(f"test_{package}*.py")) or [tests / f"test_{paper}.py"]
@@ -238,9 +240,9 @@ def table() -> dict:
 
 
 def papers(package: str) -> list[str]:
-    """All papers with a part in a package, and the foundation."""
+    """All papers with a part in a package, and the foundation if it holds something to mutate."""
     found = {path.stem for path in (ROOT / package).iterdir() if (ROOT / "paper_checks" / f"test_{path.stem}").exists()}
-    return [*sorted(found), FOUNDATION]
+    return [*sorted(found), *([FOUNDATION] if sources(package, FOUNDATION) else [])]
 
 
 def run_mutants(package: str, paper: str, count: int, seed: int, again: bool) -> list[str]:
