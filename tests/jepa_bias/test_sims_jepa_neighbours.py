@@ -1,6 +1,7 @@
 """The neighbouring papers' simulators against SciPy's integrator, explicit loops and exact identities."""
 
 import itertools
+from functools import reduce
 
 import jax
 import numpy as np
@@ -43,29 +44,28 @@ def test_stepwise_flow_is_the_flow_of_its_loss():
     assert 1.9 < losses[0] < 2
 
 
-def test_deep_linear_flow_is_the_network_of_this_paper_with_one_layer_more():
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_deep_linear_flow_follows_the_gradient_of_every_layer(depth):
     rng = np.random.default_rng(1)
-    layers = rng.standard_normal((3, 2, 2)) / 2
+    layers = rng.standard_normal((depth, 2, 2)) / 2
     root, cross = rng.standard_normal((2, 2, 2))
     Sigma_xx, Sigma_yx = root @ root.T + np.eye(2), cross
     times = np.array([0.5, 1.0, 2.0])
     found = np.asarray(observed.deep_linear_flow(layers, Sigma_xx, Sigma_yx, times))
 
+    def product(layers):
+        return reduce(lambda below, layer: layer @ below, layers, np.eye(2))
+
     def velocity(_, flat):
-        first, second, third = flat.reshape(3, 2, 2)
-        error = third @ second @ first @ Sigma_xx - Sigma_yx
+        layers = flat.reshape(depth, 2, 2)
+        error = product(layers) @ Sigma_xx - Sigma_yx
         return -np.concatenate(
-            [
-                ((third @ second).T @ error).ravel(),
-                (third.T @ error @ first.T).ravel(),
-                (error @ (second @ first).T).ravel(),
-            ]
+            [(product(layers[i + 1 :]).T @ error @ product(layers[:i]).T).ravel() for i in range(depth)]
         )
 
-    for time, product in zip(times, found, strict=True):
+    for time, whole in zip(times, found, strict=True):
         end = solve_ivp(velocity, (0, time), layers.ravel(), method="DOP853", rtol=1e-12, atol=1e-13).y[:, -1]
-        first, second, third = end.reshape(3, 2, 2)
-        assert np.all(np.abs(product - third @ second @ first) <= 1e-8)
+        assert np.all(np.abs(whole - product(end.reshape(depth, 2, 2))) <= 1e-8)
 
 
 class TestPretext:

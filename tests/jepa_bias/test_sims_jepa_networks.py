@@ -258,3 +258,5 @@ def test_hostile_starts_are_refused():
     parameters, covariances = random_problem(0, 1)
     with pytest.raises(ValueError, match="Sigma_yy must be given"):
         observed.gradients(parameters, *covariances[:2], "jepa", stop_gradient=False)
+    with pytest.raises(ValueError, match="the number of rows of X must be at least 1"):
+        observed.sampled_loss(parameters, np.zeros((0, DIM)), np.zeros((0, DIM)), "jepa")
