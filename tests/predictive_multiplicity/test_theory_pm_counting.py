@@ -28,7 +28,8 @@ def thresholds_of_integer_weights(rows, most):
 
 
 @pytest.mark.parametrize(
-    ("n", "dim", "count"), [(8, 3, 58), (10, 3, 92), (8, 4, 128), (1, 1, 2), (5, 1, 2), (4, 9, 16), (16, 5, 3882)]
+    ("n", "dim", "count"),
+    [(8, 3, 58), (10, 3, 92), (8, 4, 128), (1, 1, 2), (5, 1, 2), (4, 9, 16), (16, 5, 3882), (400, 200, 2**399)],
 )
 def test_cover_count(n, dim, count):
     assert cover_count(n, dim) == count
