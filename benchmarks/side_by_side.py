@@ -23,7 +23,12 @@ Answer = dict[str, Any]
 RECORDS: list[dict[str, Any]] = []
 """What `compare` has found in this process: one entry for each contender of each workload, ready for JSON."""
 
-ONE_CORE = {"OMP_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_ENABLE_X64": "1"}
+ONE_CORE = {
+    "JAX_ENABLE_X64": "1",
+    "JAX_PLATFORMS": "cpu",
+    "OMP_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+}
 
 
 def timed(function: Callable[..., T], *arguments: Any) -> tuple[float, T]:
