@@ -36,13 +36,12 @@ def processor() -> str:
 
 def table(records: list[dict], quick: bool) -> dict:
     """The records as a table for the report."""
-    device = f"{processor()}, one core"
     rows = [
         [
             *(record[name] for name in ("benchmark", "workload", "contender", "unit", "time", "first_run")),
             "; ".join(f"{ratio} ({our})" for our, ratio in record["faster_by"].items()) or "1",
             *(record[name] for name in ("figure", "megabytes")),
-            device,
+            "CPU core",
         ]
         for record in records
     ]
@@ -62,7 +61,7 @@ def table(records: list[dict], quick: bool) -> dict:
             "device",
         ],
         "rows": rows,
-        "note": "Processor time, contenders in turns. ~ extrapolated, > cut by a limit.",
+        "note": f"Processor time on one core of {processor()}, contenders in turns. ~ extrapolated, > cut by a limit.",
     }
 
 
