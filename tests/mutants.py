@@ -15,7 +15,9 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,7 +33,7 @@ PACKAGES = ("arguments", "theory", "sims", "paper_checks", "figures", "tools")
 FOUNDATION = "foundation"
 # Imported once for all mutants; nothing of the workbench is, and no plugin of pytest, which wants to be the first.
 PRELOADED = ["jax", "pytest", "mpmath", "beartype", "scipy.optimize", "scipy.stats", "scipy.special"]
-PATIENCE = 30.0  # seconds, beside five times those that the tests take with sound code; a mutant may loop for ever
+PATIENCE = 30  # seconds, beside five times those that the tests take with sound code; a mutant may loop for ever
 QUICK = 8  # tests that are tried first: most mutants are noticed by any
 
 OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult}
@@ -128,8 +130,10 @@ def judges(package: str, paper: str) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in found]
 
 
-def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None) -> None:
+def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, patience: int) -> None:
     """Run pytest in a copy of the workbench; what is found is written to `path`."""
+    # Of the processor, not of the clock: a busy machine must not pass for a mutant that loops.
+    resource.setrlimit(resource.RLIMIT_CPU, (patience, patience))
     os.chdir(folder)
     sys.path[:0] = [str(folder), str(ROOT / "tests")]
     sys.dont_write_bytecode = True
@@ -143,19 +147,22 @@ def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None) 
     os._exit(pytest.main([*first, "-q", "-p", "no:cacheprovider", *targets], plugins=[Recorder(path, recorded)]))
 
 
-def run_judges(folder: Path, targets: list[str], patience: float, recorded: Path | None = None) -> dict[str, Any]:
-    """What `covering.Recorder` found in a run of these tests in the copy; "failed" names what ended it otherwise."""
+def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path | None = None) -> dict[str, Any]:
+    """What `covering.Recorder` found in a run of these tests in the copy; "failed" names what ended it otherwise.
+
+    The run may take `patience` seconds of the processor, and ten times as many of the clock.
+    """
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     path = folder / "found.json"
     path.unlink(missing_ok=True)
-    process = context.Process(target=_judge, args=(folder, targets, path, recorded))
+    process = context.Process(target=_judge, args=(folder, targets, path, recorded, patience))
     process.start()
-    process.join(patience)
-    if process.is_alive():
+    process.join(10 * patience)
+    if process.is_alive() or process.exitcode == -signal.SIGKILL:
         process.kill()
         process.join()
-        return {"failed": f"no end within {patience:.0f} s"}
+        return {"failed": f"no end within {patience} s of the processor"}
     if not path.exists():
         return {"failed": "the process died"}
     found = json.loads(path.read_text(encoding="utf-8"))
@@ -189,7 +196,7 @@ def judged(
     noticed = None
     for targets in filter(None, stages):
         expected = sum(seconds.get(one, 0.0) for one in targets) if targets[0] in seconds else sum(seconds.values())
-        noticed = noticed or run_judges(folder, targets, PATIENCE + 5 * expected)["failed"]
+        noticed = noticed or run_judges(folder, targets, PATIENCE + int(5 * expected))["failed"]
     (folder / files[chosen]).write_text(texts[chosen], encoding="utf-8")
     return change, noticed or "nobody"
 
@@ -258,7 +265,7 @@ def run_mutants(package: str, paper: str, count: int, seed: int, again: bool) ->
 
         @cache
         def sound() -> dict[str, Any]:
-            found = run_judges(folder, judges(package, paper), 3600.0, recorded=folder / package)
+            found = run_judges(folder, judges(package, paper), 3600, recorded=folder / package)
             if found["failed"]:
                 raise RuntimeError(f"{found['failed']} fails in a sound copy: nothing can be learned from mutants")
             return found | {"lines": {f"{package}/{file}": lines for file, lines in found["lines"].items()}}

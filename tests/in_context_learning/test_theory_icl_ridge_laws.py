@@ -103,6 +103,7 @@ def test_degenerate_laws():
     assert predicted.spd_ridge_to_bayes(1.0, 3, 0, 2.0, 1.0) == predicted.spd_ridge_to_ols(1.0, 3, 0, 2.0, 1.0) == 0
     assert predicted.spd_ridge_to_bayes(0.25, 3, 5, 2.0, 1.0) == 0
     assert predicted.spd_ridge_to_bayes(0.0, 3, 3, 2.0, 0.0) == 0
+    assert predicted.spd_ridge_to_bayes(1.0, 2, 3, 0.0, 0.0) == 0
     # Weights known to be zero: the Bayes predictor is zero, and ridge regression fits noise.
     noise_only = predicted.ridge_expected_risk(0.5, 3, 5, 0.0, 2.0)
     assert predicted.spd_ridge_to_bayes(0.5, 3, 5, 0.0, 2.0) == pytest.approx(noise_only, rel=PRECISION)
