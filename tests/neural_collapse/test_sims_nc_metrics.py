@@ -75,6 +75,21 @@ def test_within_class_collapse_in_single_precision_leaves_rounding_out():
         assert 0 <= found < 1e-6
 
 
+def test_the_cutoff_in_single_precision_grows_with_the_classes():
+    # The eigenvalues of the class means are 1e-6 apart: beyond 1e-6, within the cutoff 1e-6 K.
+    means = np.zeros((DIM, 3))
+    means[:2] = [1, -1, 0], np.array([1, 1, -2]) * 1e-3 / np.sqrt(3)
+    deviations = 0.1 * np.random.default_rng(2).standard_normal((DIM, 3))
+    features = np.hstack([means + deviations, means - deviations])[:, [0, 3, 1, 4, 2, 5]].astype(np.float32)
+
+    with jax.enable_x64(False):
+        found, smaller, stated = (
+            observed.within_class_collapse(features, (2, 2, 2), cutoff=cutoff) for cutoff in (None, 3e-7, 3e-6)
+        )
+    assert found == stated
+    assert smaller > 100 * found
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=seeds, scale=st.floats(1e-6, 1e6))
 def test_gram_distance_is_scale_free_and_at_most_two(seed, scale):

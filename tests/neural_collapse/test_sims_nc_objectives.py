@@ -229,6 +229,7 @@ def test_heads_that_do_not_fit_are_refused():
         ({"widths": (3, 0)}, "a width must be at least 1"),
         ({"n_classes": 0}, "n_classes must be at least 1"),
         ({"n_columns": 0}, "n_columns must be at least 1"),
+        ({"widths": (3, 1), "n_columns": 2**27}, "n_columns must be at most 2.68435e.08"),
         ({"weight_std": -1.0}, "weight_std must be in .0, inf., got -1"),
         ({"feature_std": float("nan")}, "feature_std must be in .0, inf., got nan"),
     ]:
