@@ -166,6 +166,10 @@ def test_a_rule_that_is_not_finite_has_no_error():
         (lambda: observed.conditional_error(*problem(3, 0), points=np.zeros((4, 2))), "K - 2 = 1 axes, got 2"),
         (lambda: observed.conditional_error(*problem(3, 0), priors=np.array([0.5, 0.5, 0.5])), "priors must be pos"),
         (lambda: observed.monte_carlo_error(KEY, *problem(3, 0)[:2], np.ones(N_FEATURES), 0), "n_points must be at"),
+        (
+            lambda: observed.monte_carlo_error(KEY, *problem(3, 0)[:2], np.ones(N_FEATURES), 2**36 // N_FEATURES + 1),
+            "n_points must ask for arrays of at most",
+        ),
     ],
 )
 def test_degenerate_input_gets_one_sentence(attempt, sentence):

@@ -226,6 +226,7 @@ FEATURES = np.array([[0.0, 1.0], [1.0, 1.0], [0.5, 1.0], [3.0, 1.0]])
         (lambda: observed.prefix_naive_bayes(FEATURES, LABELS, 2, np.array([3, 2])), "sizes must rise strictly"),
         (lambda: observed.prefix_naive_bayes(FEATURES, LABELS, 2, np.array([2, 5])), "at most the 4 samples"),
         (lambda: observed.lda(np.eye(2), np.ones((2, 2)), np.array([0.5, 0.5])), "covariance_hat must be invertible"),
+        (lambda: observed.lda(np.ones((2, 0)), np.eye(0), np.array([0.5, 0.5])), "columns of means must be at least 1"),
         (lambda: observed.lda_error(KEY, np.array([2, 2]), np.eye(2, 3), np.ones(3)), r"at least n \+ K = 5, got 4"),
         (lambda: observed.efron_pair(KEY, 300, 0.0, 2), "distance must be above 0"),
         (lambda: observed.efron_pair(KEY, 300, 2.0, 0), "n_features must be at least 1"),
