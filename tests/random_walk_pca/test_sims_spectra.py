@@ -384,3 +384,7 @@ def test_unknown_law_is_named():
 def test_population_needs_float64():
     with jax.enable_x64(False), pytest.raises(TypeError, match="needs float64"):
         observed.population_covariance(5)
+
+
+def test_points_that_coincide_have_steps_of_length_zero():
+    assert np.array_equal(observed.step_gram(np.zeros((4, 4))), np.zeros((3, 3)))
