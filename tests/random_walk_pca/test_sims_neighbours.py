@@ -63,6 +63,10 @@ def test_a_generator_helps_and_one_latent_direction_is_known_exactly():
     assert np.all(errors.with_generator < errors.without_generator)
     exact = observed.spike_errors(KEY, 50, 30, 1)
     assert exact.with_generator <= 100 * ULP
+    # Squared errors of 2 * 2 / 20000 and 2 * 9 / 20000 to be expected.
+    many = observed.spike_errors(KEY, 20_000, 10, 3)
+    assert many.with_generator < 0.05
+    assert many.without_generator < 0.1
 
 
 @pytest.mark.parametrize(
