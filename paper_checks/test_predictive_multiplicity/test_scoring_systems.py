@@ -102,8 +102,8 @@ def test_slim__c0(trial, n_sets=12):
         exact.append([free.errors[0], (free.coefficients != 0).sum(axis=1).min()])
         safe = predicted.accuracy_preserving_penalty(16, 3) * Fraction(99, 100)
         found.append(errors_and_terms(instance, solve(instance, safe, 0).coefficients))
-        dear.append(errors_and_terms(instance, solve(instance, Fraction(13, 160), 0).coefficients))
-    trial.identity(found, exact, ops=0, wrong_processes={"C_0 = 1.3 / N": dear})
+        dear.append(errors_and_terms(instance, solve(instance, Fraction(26, 160), 0).coefficients))
+    trial.identity(found, exact, ops=0, wrong_processes={"C_0 = 2.6 / N": dear})
 
 
 @claim(

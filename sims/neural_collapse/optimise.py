@@ -142,8 +142,9 @@ def _polish(slope: Slope, flat: np.ndarray, newton_steps: int) -> tuple[np.ndarr
 
     value, gradient = slope(flat)
     for _ in range(newton_steps):
-        # NumPy's routine, divide and conquer, gives up on a healthy Hessian once in thousands; this is another one.
-        eigenvalues, vectors = eigh(hessian(slope, flat), driver="evr")
+        # LAPACK's faster routines give up on a healthy Hessian: divide and conquer, and relatively robust
+        # representations, each once in some hundreds of problems. QR iteration does not.
+        eigenvalues, vectors = eigh(hessian(slope, flat), driver="ev")
         curved = np.abs(eigenvalues) > NULL_EIGENVALUE * np.abs(eigenvalues).max()
         moved = flat - vectors[:, curved] @ (vectors[:, curved].T @ gradient / eigenvalues[curved])
         moved_value, moved_gradient = slope(moved)
