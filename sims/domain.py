@@ -1,6 +1,6 @@
 """The one sentence that a degenerate or hostile input gets, before anything is compiled."""
 
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
@@ -34,6 +34,12 @@ def require_above(name: str, value: Any, low: float | int, why: str) -> None:
     """Raise `ValueError` unless the scalar `value` is above `low`; traced values pass."""
     if not is_traced(value) and not float(value) > low:
         raise ValueError(f"{name} must be above {low:g} ({why}), got {float(value):g}")
+
+
+def require_choice(name: str, value: str, choices: Any) -> None:
+    """Raise `ValueError` unless `value` is one of the words of the Literal `choices`."""
+    if value not in get_args(choices):
+        raise ValueError(f"{name} must be one of {', '.join(get_args(choices))}, got {value!r}")
 
 
 def require_finite(name: str, value: Any) -> None:
@@ -75,11 +81,38 @@ def require_scale(name: str, values: Any, low: float = SMALLEST, high: float = L
         )
 
 
-def require_float_dtype(dtype: DTypeLike) -> None:
-    """Raise `TypeError` unless `dtype` is one of real floating point numbers."""
+def require_float_dtype(name: str, dtype: DTypeLike | None) -> None:
+    """Raise `TypeError` unless `dtype` is a type of real floating-point numbers."""
     try:
-        floating = jnp.issubdtype(jnp.dtype(dtype), jnp.floating)
+        floating = dtype is not None and jnp.issubdtype(jnp.dtype(dtype), jnp.floating)
     except TypeError:
         floating = False
     if not floating:
-        raise TypeError(f"dtype must be one of real floating point numbers, got {dtype!r}")
+        raise TypeError(f"{name} must be a type of floating-point numbers, such as float32, got {dtype!r}")
+
+
+def require_symmetric(name: str, matrix: Any) -> None:
+    """Raise `ValueError` unless a square matrix is symmetric up to rounding; traced values pass."""
+    if is_traced(matrix):
+        return
+    values = np.asarray(matrix)
+    # Rounding of a product Q diag(σ²) Qᵀ or of a sum over samples leaves an asymmetry of this order.
+    rounding = 8 * len(values) * np.finfo(values.dtype).eps * np.abs(values).max(initial=0)
+    if (asymmetry := np.abs(values - values.T).max(initial=0)) > rounding:
+        raise ValueError(f"{name} must be symmetric, got entries that differ by {asymmetry:g}")
+
+
+def require_covariance(name: str, matrix: Any) -> None:
+    """Raise `ValueError` unless a square matrix is finite, symmetric and positive semidefinite up to rounding.
+
+    Traced values pass.
+    """
+    if is_traced(matrix):
+        return
+    require_finite(name, matrix)
+    require_symmetric(name, matrix)
+    values = np.asarray(matrix)
+    eigenvalues = np.linalg.eigvalsh(values)
+    rounding = 8 * len(values) * np.finfo(values.dtype).eps * np.abs(values).max(initial=0)
+    if (eigenvalues < -rounding).any():
+        raise ValueError(f"{name} must be positive semidefinite, got the eigenvalue {eigenvalues[0]:g}")

@@ -1,22 +1,20 @@
 """A simulator over a grid of parameters and seeds: compiled once, run on all devices, resumed after an interruption."""
 
-import contextlib
 import itertools
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jaxlib
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Integer, Key, UInt32
-from tqdm import tqdm
 
 from sims._cells import Cells, as_traced, parameter_values, seed_values, static_values
 from sims._labels import check_parameters, empty_dataset, output_shapes
 from sims._part import Part
+from sims._progress import ProgressSetting, progress_bar
 from sims._run import Program, SimulationError, current_settings
 from sims._share import joined, own_share
 from sims._source import source_digest
@@ -42,7 +40,7 @@ def sweep(
     chunk: int | None = None,
     executor: Any = None,
     cache: str | os.PathLike[str] | None = None,
-    progress: bool | Literal["auto"] | Callable[[int, int, float], None] = "auto",
+    progress: ProgressSetting = "auto",
 ) -> xr.Dataset:
     """Run `simulator(key, **parameters)` for every combination of parameter values and every seed.
 
@@ -112,8 +110,6 @@ def sweep(
     for name, value in (("memory", memory), ("chunk", chunk)):
         if value is not None and (isinstance(value, bool) or not (value >= 1 and value == int(value))):
             raise ValueError(f"{name} must be a positive whole number, got {value!r}")
-    if progress not in (True, False, "auto") and not callable(progress):
-        raise ValueError(f'progress must be True, False, "auto" or a function, got {progress!r}')
     plan = resolve_mode(mode)
     workers = LocalDevices(plan) if executor is None else Executor(executor, plan)
     combinations = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
@@ -147,7 +143,7 @@ def sweep(
     shared = cache is not None and jax.process_count() > 1
     total = sum(len(part.cells) for part in parts)
     done = total - sum(int(part.missing.sum()) for part in parts)
-    with _progress(progress, simulator.__name__, total, done) as advance, joined(parts, advance, shared):
+    with progress_bar(progress, simulator.__name__, "cell", total, done) as advance, joined(parts, advance, shared):
         for part in parts:
             numbers = own_share(part) if shared else np.flatnonzero(part.missing)
             if numbers.size:
@@ -169,24 +165,3 @@ def _key_data(key: int | Key[Array, ""]) -> tuple[UInt32[np.ndarray, "..."], str
     if not (isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
         raise TypeError(f"key must be an int or one key made by jax.random.key, got {key!r}")
     return np.asarray(jax.random.key_data(key)), str(jax.random.key_impl(key))
-
-
-@contextlib.contextmanager
-def _progress(
-    setting: bool | Literal["auto"] | Callable[[int, int, float], None], what: str, total: int, done: int
-) -> Iterator[Callable[[int], Any]]:
-    """Yield a function that takes the number of cells just finished; the bar's rate leaves out the `done` ones."""
-    if callable(setting):
-        started = time.perf_counter()
-
-        def report(finished: int) -> None:
-            nonlocal done
-            done += finished
-            setting(done, total, time.perf_counter() - started)
-
-        yield report
-    else:
-        silent = bool(os.environ.get("PYTEST_XDIST_WORKER")) or None  # None: silent unless there is a terminal
-        disable = silent if setting == "auto" else not setting
-        with tqdm(total=total, initial=done, desc=what, unit="cell", mininterval=0.5, disable=disable) as bar:
-            yield bar.update

@@ -20,7 +20,7 @@ def bartlett_factor(key: Key[Array, ""], n_rows: int, dim: int, dtype: DTypeLike
     require_count("dim", dim, n_rows, "Bartlett's factor needs at least as many dimensions as rows")
     require_count("n_rows", n_rows, 1, "a matrix has rows")
     require_size("n_rows", n_rows**2)
-    require_float_dtype(dtype)
+    require_float_dtype("dtype", dtype)
     normal_key, chi_key = jax.random.split(key)
     odd_row = n_rows % 2
     width = n_rows - 1 + odd_row

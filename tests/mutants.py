@@ -4,9 +4,9 @@ A mutant changes one number, one arithmetic operator, one sign or one comparison
 `--package sims`, in `sims/<paper>`; `foundation` stands for the files that all papers share) in a copy of the
 workbench. Its judges are the paper's tests of that package and its claims: those that run the changed line, quickest
 first, and, where this cannot be told (the line runs on import, or in another process), all of them. Each result is
-kept in docs/trust/mutants as it comes: an interrupted run goes on where it stopped, and a mutant whose source has
-changed since runs again. One that all let pass is a hole in the checks, or an equivalent program:
-docs/trust/survivors.json says which, and why. `--table` collects all results for the report.
+kept in docs/trust/mutants as it comes: an interrupted run goes on where it stopped. It goes by its function, the text
+of its line and the change, and counts as long as that line stands there. One that all let pass is a hole in the checks,
+or an equivalent program: docs/trust/survivors.json says which, and why. `--table` collects all results for the report.
 """
 
 import argparse
@@ -84,8 +84,35 @@ def sites(tree: ast.Module) -> list[ast.expr]:
     return found
 
 
-def mutate(source: str, rng: random.Random) -> tuple[str, str, range]:
-    """Change one site of a module's source; return it, the line and the change, and the lines of its statement."""
+def functions(source: str) -> list[str]:
+    """The qualified name of the innermost function or class around each line of a module; empty outside of all."""
+    names = [""] * len(source.splitlines())
+
+    def visit(node: ast.AST, name: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                inner = f"{name}.{child.name}" if name else child.name
+                lines = slice(child.lineno - 1, child.end_lineno)
+                names[lines] = [inner] * len(names[lines])
+                visit(child, inner)
+            else:
+                visit(child, name)
+
+    visit(ast.parse(source), "")
+    return names
+
+
+def places(file: str) -> list[str]:
+    """What each line of a file of the workbench goes by: file, function and text, whatever its number."""
+    source = (ROOT / file).read_text(encoding="utf-8")
+    return [
+        f"{file}{'::' * bool(name)}{name}: {line.strip()}"
+        for name, line in zip(functions(source), source.splitlines(), strict=True)
+    ]
+
+
+def mutate(source: str, rng: random.Random) -> tuple[str, int, str, range]:
+    """Change one site of a module's source; return it, the line's number, the change, the lines of its statement."""
     tree = ast.parse(source)
     site = rng.choice(sites(tree))
     before, lines = ast.unparse(site), range(site.lineno, (site.end_lineno or site.lineno) + 1)
@@ -103,7 +130,7 @@ def mutate(source: str, rng: random.Random) -> tuple[str, str, range]:
         site.value += rng.choice((-1, 1))
     elif isinstance(site, ast.Constant) and isinstance(site.value, float):
         site.value = site.value * rng.choice((0.9, 1.1)) or 0.1
-    return ast.unparse(tree), f"{site.lineno}: {before} -> {ast.unparse(site)}", lines
+    return ast.unparse(tree), site.lineno, f"{before} -> {ast.unparse(site)}", lines
 
 
 def sources(package: str, paper: str) -> list[Path]:
@@ -174,10 +201,10 @@ def judged(
     package: str,
     paper: str,
     rng: random.Random,
-    known: dict[str, str],
+    known: dict[tuple[str, str], str],
     sound: Callable[[], dict[str, Any]],
-) -> tuple[str, str]:
-    """Make one mutant in the copy and return what was changed and who noticed; known results are not found again.
+) -> tuple[tuple[str, str], str]:
+    """Make one mutant in the copy; return its place and change, and who noticed. Known results are not found again.
 
     `sound` returns what was recorded of the judges in a sound copy.
     """
@@ -185,12 +212,12 @@ def judged(
     texts = [(ROOT / path).read_text(encoding="utf-8") for path in files]
     # A file's chance is its share of the sites.
     chosen = rng.choices(range(len(files)), [len(sites(ast.parse(text))) for text in texts])[0]
-    mutant, change, lines = mutate(texts[chosen], rng)
-    change = f"{files[chosen]}:{change}"
-    if change in known:
-        return change, known[change]
+    code, line, change, lines = mutate(texts[chosen], rng)
+    mutant = places(str(files[chosen]))[line - 1], change
+    if mutant in known:
+        return mutant, known[mutant]
     who, seconds = sound()["lines"].get(str(files[chosen]), {}), sound()["seconds"]
-    (folder / files[chosen]).write_text(mutant, encoding="utf-8")
+    (folder / files[chosen]).write_text(code, encoding="utf-8")
     covering = sorted({one for line in lines for one in who.get(str(line), [])}, key=lambda one: seconds.get(one, 0.0))
     stages = [covering[:QUICK], covering[QUICK:]] if covering else [judges(package, paper)]
     noticed = None
@@ -198,18 +225,22 @@ def judged(
         expected = sum(seconds.get(one, 0.0) for one in targets) if targets[0] in seconds else sum(seconds.values())
         noticed = noticed or run_judges(folder, targets, PATIENCE + int(5 * expected))["failed"]
     (folder / files[chosen]).write_text(texts[chosen], encoding="utf-8")
-    return change, noticed or "nobody"
+    return mutant, noticed or "nobody"
 
 
-def reason(change: str) -> str:
-    """Why nothing notices a mutant, as docs/trust/survivors.json says; empty if it does not.
+def results_on_file(package: str, paper: str) -> dict[tuple[str, str], str]:
+    """Who noticed each mutant that was judged, by its place and its change, as long as its line stands."""
+    path = TRUST / "mutants" / f"{package}.{paper}.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    results = {(result["place"], result["change"]): result["noticed_by"] for result in map(json.loads, lines)}
+    standing = {place for file in sources(package, paper) for place in places(str(file))}
+    return {mutant: noticed for mutant, noticed in results.items() if mutant[0] in standing}
 
-    There a mutant goes by its file, the text of its line and the change: numbers of lines move.
-    """
-    file, line, what = change.split(":", 2)
-    text = (ROOT / file).read_text(encoding="utf-8").splitlines()[int(line) - 1].strip()
+
+def reason(mutant: tuple[str, str]) -> str:
+    """Why nothing notices a mutant, as docs/trust/survivors.json says; empty if it does not."""
     reasons = json.loads((TRUST / "survivors.json").read_text(encoding="utf-8"))
-    return reasons.get(f"{file}: {text}:{what}", "")
+    return reasons.get(": ".join(mutant), "")
 
 
 def table() -> dict:
@@ -217,10 +248,10 @@ def table() -> dict:
     rows = []
     for path in sorted((TRUST / "mutants").glob("*.jsonl")):
         package, _, paper = path.stem.partition(".")
-        results = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        survivors = [result["change"] for result in results if result["noticed_by"] == "nobody"]
-        explained = [f"{change} ({reason(change)})" for change in survivors if reason(change)]
-        unexplained = [change for change in survivors if not reason(change)]
+        results = results_on_file(package, paper)
+        survivors = [mutant for mutant, noticed in results.items() if noticed == "nobody"]
+        explained = [f"{': '.join(mutant)} ({reason(mutant)})" for mutant in survivors if reason(mutant)]
+        unexplained = [": ".join(mutant) for mutant in survivors if not reason(mutant)]
         killed = len(results) - len(survivors)
         share = f"{100 * killed / (len(results) - len(explained)):.0f} %"
         counts = [len(results), killed, share, len(explained), "; ".join(unexplained)]
@@ -252,13 +283,12 @@ def papers(package: str) -> list[str]:
     return [*sorted(found), *([FOUNDATION] if sources(package, FOUNDATION) else [])]
 
 
-def run_mutants(package: str, paper: str, count: int, seed: int, again: bool) -> list[str]:
+def run_mutants(package: str, paper: str, count: int, seed: int, again: bool) -> list[tuple[str, str]]:
     """Judge that many mutants, known ones too if `again`; print and keep results, return what nobody noticed."""
     kept = TRUST / "mutants" / f"{package}.{paper}.jsonl"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    lines = kept.read_text(encoding="utf-8").splitlines() if kept.exists() else []
-    known = {result["change"]: result["noticed_by"] for result in map(json.loads, lines)}
-    results: dict[str, str] = {}
+    known = results_on_file(package, paper)
+    results: dict[tuple[str, str], str] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         copy_workbench(folder)
@@ -271,17 +301,18 @@ def run_mutants(package: str, paper: str, count: int, seed: int, again: bool) ->
             return found | {"lines": {f"{package}/{file}": lines for file, lines in found["lines"].items()}}
 
         for number in range(count):
-            change, noticed = judged(
+            mutant, noticed = judged(
                 folder, package, paper, random.Random(f"{seed}/{number}"), {} if again else known, sound
             )
-            results[change] = noticed
+            results[mutant] = noticed
             word = f"noticed by {noticed}" if noticed != "nobody" else "SURVIVED"
-            print(f"{number:3d} {word}: {change}", flush=True)
-            if change not in known:
+            print(f"{number:3d} {word}: {': '.join(mutant)}", flush=True)
+            if mutant not in known:
+                place, change = mutant
                 with kept.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"change": change, "noticed_by": noticed}) + "\n")
-                known[change] = noticed
-    survivors = [change for change, noticed in results.items() if noticed == "nobody"]
+                    file.write(json.dumps({"place": place, "change": change, "noticed_by": noticed}) + "\n")
+                known[mutant] = noticed
+    survivors = [mutant for mutant, noticed in results.items() if noticed == "nobody"]
     print(f"{paper}: {len(results) - len(survivors)} of {len(results)} mutants of {package} noticed", flush=True)
     return survivors
 
@@ -306,9 +337,9 @@ def main() -> int:
         parser.error(f"no {', '.join(unknown)} in {options.package}; there are {', '.join(known)}")
     chosen = options.papers or [paper for paper in known if paper != FOUNDATION]
     survivors = [
-        change
+        mutant
         for paper in chosen
-        for change in run_mutants(options.package, paper, options.count, options.seed, options.again)
+        for mutant in run_mutants(options.package, paper, options.count, options.seed, options.again)
     ]
     return int(not all(map(reason, survivors)))
 

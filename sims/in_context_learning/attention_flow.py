@@ -11,7 +11,7 @@ from jaxtyping import Float
 from sims.arguments import validated
 from sims.domain import AnyArray, require_count, require_finite, require_in_range
 from sims.in_context_learning.domain import require_numbers, require_shapes
-from sims.in_context_learning.prompts import require_covariance
+from sims.in_context_learning.prompts import require_covariance_of
 from sims.precision import require_float64
 
 RELATIVE_TOLERANCE = 1e-12
@@ -68,7 +68,7 @@ def full_loss(input_covariance: Float[AnyArray, "dimension dimension"], context:
     require_in_range(
         "the dimension", dimension, 1, _MOST_DIMENSIONS, includes_high=True, why="input_covariance has too many rows"
     )
-    require_covariance("input_covariance", input_covariance, dimension)
+    require_covariance_of("input_covariance", input_covariance, dimension)
     require_count("context", context, 1, "there is no example otherwise")
     eigenvalues, vectors = np.linalg.eigh(np.asarray(input_covariance, float))
     root = vectors * np.sqrt(np.maximum(eigenvalues, 0))

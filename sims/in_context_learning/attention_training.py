@@ -1,7 +1,7 @@
 """A layer of linear self-attention trained by Adam on all its entries."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +11,12 @@ from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
 from sims.arguments import validated
-from sims.domain import AnyArray, require_above, require_count, require_in_range
+from sims.domain import AnyArray, require_above, require_choice, require_count, require_in_range
 from sims.in_context_learning.domain import require_size
 from sims.in_context_learning.linear_attention import attention_prediction
-from sims.in_context_learning.prompts import PromptLaw, covariance_root, draw_prompts, require_covariance
+from sims.in_context_learning.prompts import PromptLaw, covariance_root, draw_prompts, require_covariance_of
 
-_STARTS = ("positive", "random")
+Start = Literal["positive", "random"]
 
 
 class TrainedAttention(NamedTuple):
@@ -65,15 +65,14 @@ def train_linear_attention(
     Weights and losses are infinite or NaN where the descent diverges.
     Raises ValueError for parameters outside these ranges.
     """
-    if start not in _STARTS:
-        raise ValueError(f"start must be one of {', '.join(_STARTS)}, got {start!r}")
+    require_choice("start", start, Start)
     sizes = {"starts": starts, "dimension": dimension, "context": context, "steps": steps, "batch": batch}
     for name, size in sizes.items():
         require_size(name, size, "there is nothing to train on otherwise")
     require_in_range("noise_std", noise_std, 0, np.inf, includes_high=False)
     require_above("learning_rate", learning_rate, 0, "nothing is learned otherwise")
-    require_covariance("input_covariance", input_covariance, dimension)
-    require_covariance("weight_covariance", weight_covariance, dimension)
+    require_covariance_of("input_covariance", input_covariance, dimension)
+    require_covariance_of("weight_covariance", weight_covariance, dimension)
     roots = covariance_root(input_covariance), covariance_root(weight_covariance)
     law = PromptLaw(noise_std, input_root=roots[0], weight_root=roots[1])
     return _train(jax.random.split(key, starts), dimension, context, start, steps, batch, learning_rate, law)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sims.domain import is_traced, require_at_most, require_count
+from sims.domain import is_traced, require_at_most, require_count, require_float_dtype
 
 FloatType = str | type | np.dtype
 """A type of floating-point numbers, as NumPy and JAX take it: its name, its class or its dtype."""
@@ -23,12 +23,7 @@ def require_size(name: str, value: int, why: str, most: int = _MOST) -> None:
 
 def float_type(name: str, dtype: Any) -> Any:
     """The NumPy dtype of a type of floating-point numbers (`float` is left to JAX's precision), else `TypeError`."""
-    try:
-        is_float = dtype is not None and jnp.issubdtype(np.dtype(dtype), jnp.floating)
-    except TypeError:
-        is_float = False
-    if not is_float:
-        raise TypeError(f"{name} must be a type of floating-point numbers, such as float32, got {dtype!r}")
+    require_float_dtype(name, dtype)
     return dtype if dtype is float else np.dtype(dtype)
 
 

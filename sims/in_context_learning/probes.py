@@ -1,7 +1,7 @@
 """Probes: can a quantity be read off a model's hidden states, and at which positions?"""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -11,13 +11,13 @@ from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
 from sims.arguments import validated
-from sims.domain import AnyArray, require_above, require_count
+from sims.domain import AnyArray, require_above, require_choice, require_count
 from sims.in_context_learning.baselines import ols, weights_all
 from sims.in_context_learning.domain import require_prompts, require_size
 from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import Prompts, tokens
 
-_KINDS = ("linear", "mlp")
+ProbeKind = Literal["linear", "mlp"]
 
 
 class Probe(eqx.Module):
@@ -95,8 +95,7 @@ def train_probe(
     Raises ValueError for another kind, counts that differ, sizes below one and a learning rate that is not above 0.
     Source: the probes of figure 4 of Akyürek et al. 2023 (width 512 there).
     """
-    if kind not in _KINDS:
-        raise ValueError(f"kind must be one of {', '.join(_KINDS)}, got {kind!r}")
+    require_choice("kind", kind, ProbeKind)
     if len(hidden) != len(targets):
         raise ValueError(f"hidden and targets must be as many, got {len(hidden)} and {len(targets)}")
     for name, size in {"probe_width": probe_width, "steps": steps, "batch": batch}.items():

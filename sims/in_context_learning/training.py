@@ -3,9 +3,8 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -15,6 +14,7 @@ import optax
 from jax import Array, lax
 from jaxtyping import Float, Key
 
+from sims._progress import ProgressSetting, progress_bar
 from sims._run import current_settings
 from sims._store import ChunkStore
 from sims.arguments import validated
@@ -94,7 +94,7 @@ def train(
     settings: TrainingSettings,
     *,
     checkpoint: str | os.PathLike[str] | None = None,
-    progress: bool | Literal["auto"] | Callable[[int, int, float], None] = "auto",
+    progress: ProgressSetting = "auto",
 ) -> TrainedLearner:
     """Train a transformer from a random start, in float32.
 
@@ -112,10 +112,6 @@ def train(
     Raises ValueError for sizes out of range, and for a `progress` or a `checkpoint` that is none of these.
     Source: objective (8) of Akyürek et al. 2023; Adam's β = (0.9, 0.98) and ε = 1e-9 as there.
     """
-    from sims.sweep import _progress  # xarray is slow to import
-
-    if isinstance(progress, str) and progress != "auto":
-        raise ValueError(f'progress must be "auto", True, False or a function, got {progress!r}')
     start_key, data_key = jax.random.split(key)
     sizes = {name: getattr(settings, name) for name in ("dimension", "examples", "layers", "width", "heads")}
     model = eqx.filter_jit(Transformer)(start_key, **sizes)
@@ -128,7 +124,7 @@ def train(
     rates = _learning_rates(settings)
     numbers = (settings.noise_std, settings.weight_std, settings.weight_mean)
     law = PromptLaw(*(jnp.float32(number) for number in numbers))
-    with _progress(progress, "training", settings.steps, done) as advance:
+    with progress_bar(progress, "training", "step", settings.steps, done) as advance:
         while done < settings.steps:
             steps = min(_STEPS_PER_CALL, settings.steps - done)
             padded = np.zeros(_STEPS_PER_CALL, np.float32)

@@ -10,8 +10,7 @@ from jax import Array
 from jaxtyping import Float, Key
 
 from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count, require_size
-from sims.jepa_bias.domain import require_choice
+from sims.domain import AnyArray, is_traced, require_choice, require_count, require_size
 
 Loss = Literal["hinge", "logistic"]
 

@@ -21,7 +21,7 @@ from sims.domain import (
     require_in_range,
     require_size,
 )
-from sims.jepa_bias.domain import require_covariances, require_positive_definite, require_symmetric
+from sims.jepa_bias.domain import require_covariances, require_positive_definite, require_self_covariance
 from sims.jepa_bias.networks import small_rotation
 
 
@@ -75,7 +75,7 @@ def gaussian_views(
     require_size("n_samples", 2 * n_samples * Sigma_xx.shape[0])
     dimension = Sigma_xx.shape[0]
     require_covariances(Sigma_xx, Sigma_yx, dimension)
-    require_symmetric("Sigma_yy", Sigma_yy)
+    require_self_covariance("Sigma_yy", Sigma_yy)
     Sigma_xx, Sigma_yx, Sigma_yy = jnp.asarray(Sigma_xx), jnp.asarray(Sigma_yx), jnp.asarray(Sigma_yy)
     regression = jnp.linalg.solve(Sigma_xx, Sigma_yx.T).T
     variances, axes = jnp.linalg.eigh(Sigma_yy - regression @ Sigma_yx.T)

@@ -12,8 +12,8 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Complex, Float, Key
 
 from sims.arguments import validated
-from sims.domain import AnyArray, require_count
-from sims.jepa_bias.domain import Objective, require_choice, require_covariances, require_feature
+from sims.domain import AnyArray, require_choice, require_count
+from sims.jepa_bias.domain import Objective, require_covariances, require_feature
 from sims.jepa_bias.networks import Parameters, diagonal_network, require_parameters
 from sims.jepa_bias.objectives import gradients
 

@@ -18,12 +18,13 @@ from sims.domain import (
     AnyArray,
     is_traced,
     require_above,
+    require_choice,
     require_count,
     require_finite,
     require_in_range,
     require_size,
 )
-from sims.jepa_bias.domain import Objective, require_choice, require_covariances, require_orthonormal
+from sims.jepa_bias.domain import Objective, require_covariances, require_orthonormal
 from sims.jepa_bias.networks import Parameters, balance, encoder, require_parameters
 from sims.jepa_bias.objectives import gradients
 

@@ -17,8 +17,16 @@ from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
 from sims.arguments import validated
-from sims.domain import AnyArray, require_above, require_count, require_finite, require_in_range, require_size
-from sims.jepa_bias.domain import Objective, require_choice, require_orthonormal
+from sims.domain import (
+    AnyArray,
+    require_above,
+    require_choice,
+    require_count,
+    require_finite,
+    require_in_range,
+    require_size,
+)
+from sims.jepa_bias.domain import Objective, require_orthonormal
 
 Misalignment = Literal["predictor_rotation", "predictor_noise", "predictor_symmetric"]
 

@@ -10,8 +10,8 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from sims.arguments import validated
-from sims.domain import AnyArray, require_count
-from sims.jepa_bias.domain import Objective, require_choice, require_symmetric
+from sims.domain import AnyArray, require_choice, require_count
+from sims.jepa_bias.domain import Objective, require_self_covariance
 from sims.jepa_bias.networks import Parameters, encoder, require_parameters
 
 
@@ -111,9 +111,9 @@ def gradients(
     require_parameters(
         parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, target_encoder=target_encoder
     )
-    require_symmetric("Sigma_xx", Sigma_xx)
+    require_self_covariance("Sigma_xx", Sigma_xx)
     if Sigma_yy is not None:
-        require_symmetric("Sigma_yy", Sigma_yy)
+        require_self_covariance("Sigma_yy", Sigma_yy)
     layers, predictor = parameters
     inputs = [layers[0]]
     for layer in layers[1:]:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Key, ScalarLike
 
 from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_count, require_finite, require_size
-from sims.jepa_bias.domain import require_symmetric
+from sims.jepa_bias.domain import require_self_covariance
 
 
 class Triplet(NamedTuple):
@@ -99,7 +99,7 @@ def require_triplet(triplet: Triplet) -> None:
     if any(is_traced(values) for values in triplet):
         return
     joint = np.block([[triplet.target_target, triplet.target_first], [triplet.target_first.T, triplet.first_first]])
-    require_symmetric("triplet, the joint covariance of Y and X_1,", joint)
+    require_self_covariance("triplet, the joint covariance of Y and X_1,", joint)
     variances = np.linalg.eigvalsh(joint)
     if variances[0] < -8 * len(joint) * np.finfo(joint.dtype).eps * variances[-1]:
         raise ValueError(f"triplet must hold covariances, got the joint variance {variances[0]:g} of Y and X_1")

@@ -13,8 +13,8 @@ from jax import Array
 from jaxtyping import Float, ScalarLike
 
 from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_above, require_finite, require_in_range
-from sims.jepa_bias.domain import Clock, Objective, require_choice, require_feature
+from sims.domain import AnyArray, is_traced, require_above, require_choice, require_finite, require_in_range
+from sims.jepa_bias.domain import Clock, Objective, require_feature
 from sims.jepa_bias.integrate import states_at, time_of_zero
 from sims.precision import require_float64
 

@@ -1,7 +1,7 @@
 """Samples of two Gaussian classes with opposite means and one covariance."""
 
 from functools import partial
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,15 @@ from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
 from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_at_most, require_count, require_finite, require_scale
+from sims.domain import (
+    AnyArray,
+    is_traced,
+    require_at_most,
+    require_choice,
+    require_count,
+    require_finite,
+    require_scale,
+)
 from sims.mixup.domain import require_pair, require_positive
 
 LabelLaw = Literal["balanced", "random"]
@@ -69,8 +77,7 @@ def pair_sample(
     """
     require_count("n", n, 2, "one point for each class")
     require_at_most("n", n, MOST_POINTS, "all of them are held at once")
-    if labels not in get_args(LabelLaw):
-        raise ValueError(f"labels must be one of {', '.join(get_args(LabelLaw))}, got {labels!r}")
+    require_choice("labels", labels, LabelLaw)
     if labels == "balanced" and n % 2:
         raise ValueError(f"n must be even for balanced labels, got {n}")
     require_pair(mean, factor)

@@ -12,7 +12,7 @@ from jaxtyping import Float, Key
 from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_at_most, require_count, require_size
 from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, gaussian_classes
-from sims.naive_bayes_vs_logistic.domain import require_classes, require_covariance, require_priors
+from sims.naive_bayes_vs_logistic.domain import require_classes, require_priors, require_variances_or_covariance
 from sims.naive_bayes_vs_logistic.labels import equal_priors
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, require_rule
 
@@ -43,7 +43,7 @@ def conditional_error(
     n_classes = means.shape[0]
     require_classes(n_classes, "the number of rows of means")
     require_rule(rule, *means.shape)
-    require_covariance("covariance", covariance)
+    require_variances_or_covariance("covariance", covariance)
     _require_scale(rule, covariance)
     shares = equal_priors(n_classes) if priors is None else priors
     require_priors(shares)

@@ -1,7 +1,7 @@
 """Class labels and class counts: balanced, or independent draws repeated until every class occurs."""
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float, Int, Key
 
 from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_at_most, require_count, require_size
+from sims.domain import AnyArray, is_traced, require_at_most, require_choice, require_count, require_size
 from sims.naive_bayes_vs_logistic.domain import require_classes, require_priors
 
 LabelScheme = Literal["balanced", "random"]
@@ -158,5 +158,4 @@ def equal_priors(n_classes: int) -> Float[np.ndarray, "classes"]:
 
 def require_scheme(scheme: str) -> None:
     """Raise `ValueError` for an unknown label scheme."""
-    if scheme not in get_args(LabelScheme):
-        raise ValueError(f"labels must be one of {', '.join(get_args(LabelScheme))}, got {scheme!r}")
+    require_choice("labels", scheme, LabelScheme)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Key
 from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_above, require_count, require_in_range, require_size
 from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, gaussian_classes
-from sims.naive_bayes_vs_logistic.domain import require_classes, require_covariance, require_priors
+from sims.naive_bayes_vs_logistic.domain import require_classes, require_priors, require_variances_or_covariance
 from sims.naive_bayes_vs_logistic.errors import conditional_error
 from sims.naive_bayes_vs_logistic.labels import LabelScheme, draw_labels
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number
@@ -33,7 +33,7 @@ def lda(
     require_classes(means.shape[0], "the number of rows of means")
     require_count("the number of columns of means", means.shape[1], 1, "need at least one feature")
     require_priors(priors)
-    require_covariance("covariance_hat", covariance_hat)
+    require_variances_or_covariance("covariance_hat", covariance_hat)
     if not is_traced(covariance_hat):
         eigenvalues = np.linalg.eigvalsh(np.asarray(covariance_hat))
         if not eigenvalues[0] > len(eigenvalues) * np.finfo(eigenvalues.dtype).eps * eigenvalues[-1]:

@@ -9,7 +9,7 @@ its number of columns; where every class has one sample the two are the same.
 
 import itertools
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,15 @@ from jax import Array
 from jaxtyping import Float, ScalarLike
 
 from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_above, require_count, require_finite, require_in_range
+from sims.domain import (
+    AnyArray,
+    is_traced,
+    require_above,
+    require_choice,
+    require_count,
+    require_finite,
+    require_in_range,
+)
 from sims.neural_collapse.domain import require_columns, require_head
 from sims.neural_collapse.parameters import Head
 
@@ -63,8 +71,7 @@ class Problem:
             require_finite(name, decay)
         high = float("inf") if self.bias else 0.0
         require_in_range("bias_decay", self.bias_decay, 0, high, includes_high=not self.bias, why="a decay of the bias")
-        if self.loss not in get_args(Loss):
-            raise ValueError(f"loss must be one of {', '.join(get_args(Loss))}, got {self.loss!r}")
+        require_choice("loss", self.loss, Loss)
 
     @property
     def n_classes(self) -> int:

@@ -5,7 +5,7 @@ the chance of acceptance at each atom, the same for both groups. Everything is m
 what a flip does is found by flipping. The accurate rule accepts where Y = 1 is likelier than Y = 0.
 """
 
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from jax import Array
 from jaxtyping import Float, Key, Real
 
 from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count, require_in_range, require_size
+from sims.domain import AnyArray, is_traced, require_choice, require_count, require_in_range, require_size
 from sims.predictive_multiplicity.mip import Limits, Program, solve
 
 Criterion = Literal["parity", "odds"]
@@ -126,8 +126,7 @@ def fair_rule(
     """
     from scipy.sparse import csr_matrix
 
-    if criterion not in get_args(Criterion):
-        raise ValueError(f"criterion must be one of {', '.join(get_args(Criterion))}, got {criterion!r}")
+    require_choice("criterion", criterion, Criterion)
     require_in_range("tolerance", tolerance, 0, np.inf, includes_high=True)
     _require_world(joint)
     world = np.asarray(joint, float)

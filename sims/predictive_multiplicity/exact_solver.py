@@ -1,10 +1,11 @@
 """Exact answers: a formulation solves a task, and the answer is certified before it is returned."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from sims.domain import require_choice
 from sims.predictive_multiplicity.big_m import BigM
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights, exact_signs
 from sims.predictive_multiplicity.incumbents import Incumbents
@@ -15,7 +16,7 @@ from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task
 from sims.predictive_multiplicity.with_weights import WithWeights
 
-_FORMULATIONS = ("margin_free", "big_m", "published")
+Formulation = Literal["margin_free", "big_m", "published"]
 _LEAST_MARGIN = 1e-6  # ten times the tolerance to which the solvers meet a row
 
 
@@ -70,8 +71,7 @@ class ExactSolver:
         margin: float | int = 1e-4,
         exact: bool = False,
     ):
-        if formulation not in _FORMULATIONS:
-            raise ValueError(f"formulation must be one of {_FORMULATIONS}, got {formulation!r}")
+        require_choice("formulation", formulation, Formulation)
         require_margin(margin)
         self.table = table
         self.gordan = GordanProgram(table)

@@ -1,10 +1,11 @@
 """Progress of exact solvers: programs done, and the best answer and the bound of the one that is running."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 
 from tqdm import tqdm
+
+from sims._progress import disabled
 
 ProgressSetting = bool | str | Callable[[int, int, float, float], None]
 
@@ -37,10 +38,7 @@ def progress_of(setting: ProgressSetting, what: str, total: int) -> Iterator[Pro
     if callable(setting):
         yield Progress(lambda done, incumbent, bound: setting(done, total, incumbent, bound))
         return
-    if setting not in (True, False, "auto"):
-        raise ValueError(f'progress must be True, False, "auto" or a function, got {setting!r}')
-    silent = bool(os.environ.get("PYTEST_XDIST_WORKER")) or None  # None: silent unless there is a terminal
-    with tqdm(total=total, desc=what, mininterval=0.5, disable=silent if setting == "auto" else not setting) as bar:
+    with tqdm(total=total, desc=what, mininterval=0.5, disable=disabled(setting)) as bar:
 
         def draw(done: int, incumbent: float, bound: float) -> None:
             bar.set_postfix_str(f"best {incumbent:g}, bound {bound:g}", refresh=False)

@@ -9,13 +9,13 @@ float64 sums over the features in order, so grids of integers are exact, and a s
 import dataclasses
 import warnings
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
 from sims.arguments import validated
-from sims.domain import require_at_most, require_count, require_finite, require_in_range
+from sims.domain import require_at_most, require_choice, require_count, require_finite, require_in_range
 from sims.predictive_multiplicity.mip import Program, solve
 
 Menus = Sequence[Real[np.ndarray, " _"]]
@@ -129,8 +129,7 @@ def percentile_costs(
     there. Inaction is free. Raises ValueError for nobody, numbers that are not finite, or another kind.
     Source: the cost functions of Ustun et al. 2019 (arXiv 1809.06514); the absolute value: derived here.
     """
-    if kind not in get_args(Percentile):
-        raise ValueError(f"kind must be one of {', '.join(get_args(Percentile))}, got {kind!r}")
+    require_choice("kind", kind, Percentile)
     require_count("population: the number of people", len(population), 1, "a share of nobody is undefined")
     for name, numbers in {"population": population, "value": value, "actions": actions}.items():
         require_finite(name, numbers)
@@ -239,8 +238,7 @@ def _recourse(choice, actions, costs):
 
 
 def _problem(score, weights, actions, costs, objective, max_items, wanted, tie_breaker):
-    if objective not in get_args(Objective):
-        raise ValueError(f"objective must be one of {', '.join(get_args(Objective))}, got {objective!r}")
+    require_choice("objective", objective, Objective)
     require_count("weights: the number of features", len(weights), 1, "nothing can change otherwise")
     for name, number in {"score": score, "wanted": wanted, "weights": weights}.items():
         require_finite(name, number)

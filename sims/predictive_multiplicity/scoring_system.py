@@ -7,13 +7,13 @@ reduction settles, by linear programs alone, which samples every optimum gets ri
 
 import dataclasses
 import functools
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Int, Real
 
 from sims.arguments import validated
-from sims.domain import require_above, require_count, require_finite, require_in_range
+from sims.domain import require_above, require_choice, require_count, require_finite, require_in_range
 from sims.predictive_multiplicity.mip import Program, linear_program, solve
 
 BigM = Literal["valid", "released"]
@@ -76,8 +76,7 @@ class ScoringProblem:
         require_above("positive_weight", self.positive_weight, 0, "every error costs something")
         require_above("2 - positive_weight", 2 - self.positive_weight, 0, "every error costs something")
         require_above("margin", self.margin, 0, "a score of zero is an error")
-        if self.big_m not in get_args(BigM):
-            raise ValueError(f"big_m must be one of {', '.join(get_args(BigM))}, got {self.big_m!r}")
+        require_choice("big_m", self.big_m, BigM)
 
     @functools.cached_property
     def _distinct(self) -> Any:

@@ -1,6 +1,6 @@
 """Noise rows: independent steps of a given law, and the few columns that stand for isotropic Gaussian ones."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,15 @@ from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
 from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_above, require_count, require_float_dtype, require_size
+from sims.domain import (
+    AnyArray,
+    is_traced,
+    require_above,
+    require_choice,
+    require_count,
+    require_float_dtype,
+    require_size,
+)
 from sims.random_walk_pca.domain import require_points
 from sims.wishart import bartlett_factor
 
@@ -49,14 +57,13 @@ def noise(
     require_count("dim", dim, 1, "need at least one coordinate")
     require_size("n_points and dim", n_points * dim)
     require_law(law, degrees_of_freedom)
-    require_float_dtype(dtype)
+    require_float_dtype("dtype", dtype)
     return unit_noise(key, (n_points, dim), law, degrees_of_freedom, dtype) * relative_scales(dim, scales).astype(dtype)
 
 
 def require_law(law: str, degrees_of_freedom: ScalarLike) -> None:
     """Raise `ValueError` for an unknown law, or a Student law whose variance is infinite."""
-    if law not in get_args(Law):
-        raise ValueError(f"law must be one of {', '.join(get_args(Law))}, got {law!r}")
+    require_choice("law", law, Law)
     if law == "student":
         require_above("degrees_of_freedom", degrees_of_freedom, 2, "the variance is infinite otherwise")
 
@@ -126,7 +133,7 @@ def equivalent_gaussian_noise(
     require_points(n_points)
     require_count("dim", dim, 1, "need at least one coordinate")
     require_size("n_points", n_points * min(n_points, dim))
-    require_float_dtype(dtype)
+    require_float_dtype("dtype", dtype)
     if dim <= n_points:
         return jax.random.normal(key, (n_points, dim), dtype) * dim**-0.5
     first_key, triangle_key = jax.random.split(key)

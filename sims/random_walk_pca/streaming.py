@@ -97,7 +97,7 @@ def projected_noise(
     require_points(n_points)
     require_count("target_dim", target_dim, 1, "need at least one coordinate")
     require_size("n_points, block and target_dim", max(n_points, min(block, dim)) * target_dim)
-    require_float_dtype(dtype)
+    require_float_dtype("dtype", dtype)
     noise_key, projection_key = jax.random.split(key)
 
     def add_block(state, rows):
@@ -131,7 +131,7 @@ def _over_coordinates(add_block, total, key, n_points, dim, law, scales, degrees
     require_count("block", block, 1, "coordinates per block")
     require_size("n_points, dim and block", max(n_points * min(block, dim), dim))
     require_law(law, degrees_of_freedom)
-    require_float_dtype(dtype)
+    require_float_dtype("dtype", dtype)
     width = min(block, dim)
     n_blocks = math.ceil(dim / width)
     block_scales = jnp.zeros(n_blocks * width, dtype).at[:dim].set(relative_scales(dim, scales).astype(dtype))

@@ -1,7 +1,7 @@
 """Small networks trained by SGD with momentum: the trajectories the paper compares with random walks."""
 
 import itertools
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Key, ScalarLike
 
 from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count, require_in_range, require_size
+from sims.domain import AnyArray, is_traced, require_choice, require_count, require_in_range, require_size
 
 Loss = Literal["squared", "cross_entropy"]
 
@@ -72,8 +72,7 @@ def train(
     Raises ValueError for parameters outside these ranges, sizes below one or beyond memory, or a run that overflows.
     Source: section on trained networks of Antognini & Sohl-Dickstein 2018; data set and sizes: chosen here.
     """
-    if loss not in get_args(Loss):
-        raise ValueError(f"loss must be one of {', '.join(get_args(Loss))}, got {loss!r}")
+    require_choice("loss", loss, Loss)
     sizes = {"n_steps": n_steps, "batch": batch, "the number of examples in inputs": inputs.shape[0]}
     sizes |= {"the number of features of inputs": inputs.shape[1], "the number of outputs of targets": targets.shape[1]}
     for name, count in sizes.items():

@@ -219,7 +219,7 @@ def test_hostile_input_is_refused():
         observed.contracting_layers(np.ones(2), np.ones(3), 2, 3)
     with pytest.raises(ValueError, match="the dimension must be in"):
         observed.full_loss(np.eye(4), 2)
-    with pytest.raises(ValueError, match="input_covariance must be symmetric"):
+    with pytest.raises(ValueError, match="input_covariance must be positive semidefinite, got the eigenvalue -1"):
         observed.full_loss(-np.eye(2), 2)
     with pytest.raises(ValueError, match="context must be at least 1"):
         observed.reduced_loss(np.eye(2), 0)
