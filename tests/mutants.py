@@ -6,7 +6,8 @@ workbench. Its judges are the paper's tests of that package and its claims: thos
 first, and, where this cannot be told (the line runs on import, or in another process), all of them. Each result is
 kept in docs/trust/mutants as it comes: an interrupted run goes on where it stopped. It goes by its function, the text
 of its line and the change, and counts as long as that line stands there. One that all let pass is a hole in the checks,
-or an equivalent program: docs/trust/survivors.json says which, and why. `--table` collects all results for the report.
+or an equivalent program: docs/trust/survivors.json says which, and why. `--open` judges those again of which it does
+not. `--table` collects all results for the report.
 """
 
 import argparse
@@ -21,11 +22,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
 TRUST = ROOT / "docs" / "trust"
@@ -111,26 +111,63 @@ def places(file: str) -> list[str]:
     ]
 
 
-def mutate(source: str, rng: random.Random) -> tuple[str, int, str, range]:
-    """Change one site of a module's source; return it, the line's number, the change, the lines of its statement."""
-    tree = ast.parse(source)
-    site = rng.choice(sites(tree))
-    before, lines = ast.unparse(site), range(site.lineno, (site.end_lineno or site.lineno) + 1)
+def variants(site: ast.expr) -> list[ast.expr]:
+    """What a site may be changed into."""
+    if isinstance(site, ast.BinOp):
+        return [ast.BinOp(site.left, OPERATORS[type(site.op)](), site.right)]
+    if isinstance(site, ast.UnaryOp):
+        return [ast.UnaryOp(ast.UAdd(), site.operand)]
+    if isinstance(site, ast.Compare):
+        return [ast.Compare(site.left, [COMPARISONS[type(site.ops[0])](), *site.ops[1:]], site.comparators)]
+    assert isinstance(site, ast.Constant)
+    if isinstance(site.value, int):
+        return [ast.Constant(site.value - 1), ast.Constant(site.value + 1)]
+    assert isinstance(site.value, float)
+    return [ast.Constant(site.value * factor or 0.1) for factor in (0.9, 1.1)]
+
+
+class Mutant(NamedTuple):
+    """A module's source with one change, and its name: the place and the change.
+
+    `file` is relative to the root; `lines` are those of the changed statement.
+    """
+
+    file: str
+    code: str
+    name: tuple[str, str]
+    lines: range
+
+
+def mutant_of(file: str, number: int, variant: int) -> Mutant:
+    """The mutant that has that variant of that site of a file of the workbench."""
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    site = sites(tree)[number]
+    changed = variants(site)[variant]
+    change, lines = f"{ast.unparse(site)} -> {ast.unparse(changed)}", range(site.lineno, (site.end_lineno or 0) + 1)
     for node in ast.walk(tree):
         is_simple = isinstance(node, ast.stmt) and not hasattr(node, "body")
         if is_simple and node.lineno <= site.lineno <= (node.end_lineno or 0):
             lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-    if isinstance(site, ast.BinOp):
-        site.op = OPERATORS[type(site.op)]()
-    elif isinstance(site, ast.UnaryOp):
-        site.op = ast.UAdd()
-    elif isinstance(site, ast.Compare):
-        site.ops[0] = COMPARISONS[type(site.ops[0])]()
-    elif isinstance(site, ast.Constant) and isinstance(site.value, int):
-        site.value += rng.choice((-1, 1))
-    elif isinstance(site, ast.Constant) and isinstance(site.value, float):
-        site.value = site.value * rng.choice((0.9, 1.1)) or 0.1
-    return ast.unparse(tree), site.lineno, f"{before} -> {ast.unparse(site)}", lines
+    vars(site).update({field: getattr(changed, field) for field in changed._fields})
+    return Mutant(file, ast.unparse(tree), (places(file)[site.lineno - 1], change), lines)
+
+
+def drawn(package: str, paper: str, rng: random.Random) -> tuple[str, str]:
+    """The name of a random mutant; a file's chance is its share of the sites."""
+    files = sources(package, paper)
+    found = [sites(ast.parse((ROOT / file).read_text(encoding="utf-8"))) for file in files]
+    chosen = rng.choices(range(len(files)), list(map(len, found)))[0]
+    number = rng.choice(range(len(found[chosen])))
+    return mutant_of(str(files[chosen]), number, rng.choice(range(len(variants(found[chosen][number]))))).name
+
+
+def named(name: tuple[str, str]) -> list[Mutant]:
+    """All mutants of that name: a number may stand twice in a line."""
+    file = re.split(r"::|: ", name[0])[0]
+    found, where = sites(ast.parse((ROOT / file).read_text(encoding="utf-8"))), places(file)
+    there = [number for number, site in enumerate(found) if where[site.lineno - 1] == name[0]]
+    every = [mutant_of(file, number, variant) for number in there for variant in range(len(variants(found[number])))]
+    return [mutant for mutant in every if mutant.name == name]
 
 
 def sources(package: str, paper: str) -> list[Path]:
@@ -196,36 +233,26 @@ def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path |
     return found | {"failed": found["failed"] or (process.exitcode and f"exit status {process.exitcode}")}
 
 
-def judged(
-    folder: Path,
-    package: str,
-    paper: str,
-    rng: random.Random,
-    known: dict[tuple[str, str], str],
-    sound: Callable[[], dict[str, Any]],
-) -> tuple[tuple[str, str], str]:
-    """Make one mutant in the copy; return its place and change, and who noticed. Known results are not found again.
+def judged(folder: Path, package: str, paper: str, name: tuple[str, str], sound: dict[str, Any]) -> str:
+    """Make all mutants of a name in the copy, one by one; who noticed the last, or "nobody" if one was not noticed.
 
-    `sound` returns what was recorded of the judges in a sound copy.
+    `sound` is what was recorded of the judges before.
     """
-    files = sources(package, paper)
-    texts = [(ROOT / path).read_text(encoding="utf-8") for path in files]
-    # A file's chance is its share of the sites.
-    chosen = rng.choices(range(len(files)), [len(sites(ast.parse(text))) for text in texts])[0]
-    code, line, change, lines = mutate(texts[chosen], rng)
-    mutant = places(str(files[chosen]))[line - 1], change
-    if mutant in known:
-        return mutant, known[mutant]
-    who, seconds = sound()["lines"].get(str(files[chosen]), {}), sound()["seconds"]
-    (folder / files[chosen]).write_text(code, encoding="utf-8")
-    covering = sorted({one for line in lines for one in who.get(str(line), [])}, key=lambda one: seconds.get(one, 0.0))
-    stages = [covering[:QUICK], covering[QUICK:]] if covering else [judges(package, paper)]
     noticed = None
-    for targets in filter(None, stages):
-        expected = sum(seconds.get(one, 0.0) for one in targets) if targets[0] in seconds else sum(seconds.values())
-        noticed = noticed or run_judges(folder, targets, PATIENCE + int(5 * expected))["failed"]
-    (folder / files[chosen]).write_text(texts[chosen], encoding="utf-8")
-    return mutant, noticed or "nobody"
+    for mutant in named(name):
+        who, seconds = sound["lines"].get(mutant.file, {}), sound["seconds"]
+        covering = {one for line in mutant.lines for one in who.get(str(line), [])}
+        quickest = sorted(covering, key=lambda one: seconds.get(one, 0.0))
+        stages = [quickest[:QUICK], quickest[QUICK:]] if covering else [judges(package, paper)]
+        noticed = None
+        (folder / mutant.file).write_text(mutant.code, encoding="utf-8")
+        for targets in filter(None, stages):
+            expected = sum(seconds.get(one, 0.0) for one in (targets if targets[0] in seconds else seconds))
+            noticed = noticed or run_judges(folder, targets, PATIENCE + int(5 * expected))["failed"]
+        shutil.copy(ROOT / mutant.file, folder / mutant.file)
+        if noticed is None:
+            return "nobody"
+    return noticed
 
 
 def results_on_file(package: str, paper: str) -> dict[tuple[str, str], str]:
@@ -283,14 +310,15 @@ def papers(package: str) -> list[str]:
     return [*sorted(found), *([FOUNDATION] if sources(package, FOUNDATION) else [])]
 
 
-def run_mutants(package: str, paper: str, count: int, seed: int, again: bool) -> list[tuple[str, str]]:
-    """Judge that many mutants, known ones too if `again`; print and keep results, return what nobody noticed."""
+def run_mutants(
+    package: str, paper: str, chosen: list[tuple[str, str]], known: dict[tuple[str, str], str]
+) -> list[tuple[str, str]]:
+    """Judge the mutants of these names, `known` ones not again; print and keep results, return what nobody noticed."""
+    known = dict(known)
     kept = TRUST / "mutants" / f"{package}.{paper}.jsonl"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    known = results_on_file(package, paper)
-    results: dict[tuple[str, str], str] = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         copy_workbench(folder)
 
         @cache
@@ -300,20 +328,17 @@ def run_mutants(package: str, paper: str, count: int, seed: int, again: bool) ->
                 raise RuntimeError(f"{found['failed']} fails in a sound copy: nothing can be learned from mutants")
             return found | {"lines": {f"{package}/{file}": lines for file, lines in found["lines"].items()}}
 
-        for number in range(count):
-            mutant, noticed = judged(
-                folder, package, paper, random.Random(f"{seed}/{number}"), {} if again else known, sound
-            )
-            results[mutant] = noticed
-            word = f"noticed by {noticed}" if noticed != "nobody" else "SURVIVED"
-            print(f"{number:3d} {word}: {': '.join(mutant)}", flush=True)
-            if mutant not in known:
-                place, change = mutant
+        for number, name in enumerate(chosen):
+            if name not in known:
+                known[name] = judged(folder, package, paper, name, sound())
+                line = {"place": name[0], "change": name[1], "noticed_by": known[name]}
                 with kept.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"place": place, "change": change, "noticed_by": noticed}) + "\n")
-                known[mutant] = noticed
-    survivors = [mutant for mutant, noticed in results.items() if noticed == "nobody"]
-    print(f"{paper}: {len(results) - len(survivors)} of {len(results)} mutants of {package} noticed", flush=True)
+                    file.write(json.dumps(line) + "\n")
+            word = f"noticed by {known[name]}" if known[name] != "nobody" else "SURVIVED"
+            print(f"{number:3d} {word}: {': '.join(name)}", flush=True)
+    names = list(dict.fromkeys(chosen))
+    survivors = [name for name in names if known[name] == "nobody"]
+    print(f"{paper}: {len(names) - len(survivors)} of {len(names)} mutants of {package} noticed", flush=True)
     return survivors
 
 
@@ -327,6 +352,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100, help="mutants of each paper (default 100)")
     parser.add_argument("--seed", type=int, default=0, help="decides which (default 0)")
     parser.add_argument("--again", action="store_true", help="judge known mutants again")
+    parser.add_argument("--open", action="store_true", help="judge those on file again that survived without a reason")
     parser.add_argument("--table", action="store_true", help="write docs/trust/mutants.json from all results and stop")
     options = parser.parse_args()
     if options.table:
@@ -335,12 +361,15 @@ def main() -> int:
     known = papers(options.package)
     if unknown := [paper for paper in options.papers if paper not in known]:
         parser.error(f"no {', '.join(unknown)} in {options.package}; there are {', '.join(known)}")
-    chosen = options.papers or [paper for paper in known if paper != FOUNDATION]
-    survivors = [
-        mutant
-        for paper in chosen
-        for mutant in run_mutants(options.package, paper, options.count, options.seed, options.again)
-    ]
+    survivors = []
+    for paper in options.papers or [paper for paper in known if paper != FOUNDATION]:
+        results = results_on_file(options.package, paper)
+        if options.open:
+            chosen = [name for name, noticed in results.items() if noticed == "nobody" and not reason(name)]
+        else:
+            numbers = (random.Random(f"{options.seed}/{number}") for number in range(options.count))
+            chosen = [drawn(options.package, paper, rng) for rng in numbers]
+        survivors += run_mutants(options.package, paper, chosen, {} if options.again or options.open else results)
     return int(not all(map(reason, survivors)))
 
 

@@ -114,14 +114,15 @@ def recount_scoring(problem: ScoringProblem, coefficients: Int[np.ndarray, "coef
 def scoring_system(problem: ScoringProblem, settled: Int[np.ndarray, "samples"] | None = None) -> ScoringSystem:
     """The optimal scoring system, by HiGHS; `settled` is what `settled_errors` found, and fixes those errors.
 
-    Raises ValueError for a `settled` that is not -1, 0 or 1 for each sample, and RuntimeError if the recount
-    is not what the solver says.
+    Raises ValueError for a `settled` that is not -1, 0 or 1 for each sample, and where it or the released big M leaves
+    nothing; RuntimeError if the recount is not what the solver says.
     """
     if settled is not None and not (settled.shape == problem.labels.shape and np.isin(settled, (-1, 0, 1)).all()):
         raise ValueError(f"settled must be -1, 0 or 1 for each of the {len(problem.labels)} samples")
     program = _program(problem, settled)
     outcome = solve(program)
-    assert outcome.values is not None  # λ = any of the box with every sample an error is feasible
+    if outcome.values is None:  # with a valid big M any λ of the box may err everywhere
+        raise ValueError("problem and settled must leave a λ of the box: the released big M, or settled, forbids all")
     found = recount_scoring(problem, np.rint(outcome.values[: len(problem.lower)]).astype(int))
     said = float(program.cost @ outcome.values)
     if abs(found.objective - said) > ROUNDING * len(problem.labels):

@@ -205,6 +205,21 @@ def test_training_reaches_the_minimum_and_leaves_alone_what_does_not_act():
     assert np.abs(run.key_query[0] - run.key_query[1]).min() > 0
 
 
+@pytest.mark.parametrize(("start", "deviation"), [("positive", 0.02), ("random", 0.3)])
+def test_training_starts_where_it_says(start, deviation):
+    """One step of next to no length shows it; 40 starts of 2 (d + 1)² entries each, six deviations of their moments."""
+    options = {"dimension": 4, "context": 3, "steps": 1, "batch": 1, "learning_rate": 1e-12, "start": start}
+    run = observed.train_linear_attention(jax.random.key(0), 40, **options)
+    centre = np.zeros((2, 5, 5))
+    if start == "positive":
+        centre[0, -1, -1] = 0.5
+        centre[1, :4, :4] = np.eye(4) / 4
+    noise = np.stack([run.value_projection, run.key_query], axis=1) - centre
+    assert abs(noise.mean()) <= 6 * deviation / noise.size**0.5
+    assert abs(noise.std() / deviation - 1) <= 6 / (2 * noise.size) ** 0.5
+    assert np.abs(noise[:, 0] - noise[:, 1]).min() > 0
+
+
 def test_hostile_input_is_refused():
     tokens = np.zeros((4, 3))
     layers = observed.descent_layers(np.zeros(2), 0.1, 1, 3)

@@ -12,8 +12,15 @@ from scipy.special import ndtr
 from sims import in_context_learning as icl
 from sims.in_context_learning.error_bound import pull_back
 from sims.in_context_learning.layer import normalise
-from sims.in_context_learning.layer_error import GELU_ULPS, REMAINDERS, STEEPEST
-from sims.in_context_learning.magnitudes import automatic_scales, program_bounds
+from sims.in_context_learning.layer_error import (
+    GELU_ULPS,
+    REMAINDERS,
+    STEEPEST,
+    Construction,
+    layer_error,
+    no_leftover,
+)
+from sims.in_context_learning.magnitudes import automatic_scales, layer_bounds, program_bounds
 
 ULP = 2.0**-53
 REGISTERS, POSITIONS = 6, 3
@@ -128,12 +135,14 @@ def test_the_even_part_of_gelu_stays_within_its_remainders(form):
             assert abs(even - z**2 / 2) <= fourth * z**4 * (1 + 4 * ULP)
             assert abs(even - z**2 / 2 + fourth * z**4) <= sixth * z**6 + 4 * ULP * fourth * z**4
         # The bounds are attained as z -> 0: the constants are not larger than they must be.
-        z = mpmath.mpf("1e-8")
+        z = mpmath.mpf("1e-4")
         bend = mpmath.erf(z / mpmath.sqrt(2))
         if form == "tanh":
             bend = mpmath.tanh(mpmath.sqrt(2 / mpmath.pi) * (z + mpmath.mpf("0.044715") * z**3))
         missing = z**2 / 2 - mpmath.sqrt(mpmath.pi / 2) * z / 2 * bend
-        assert abs(missing - fourth * z**4) <= sixth * z**6 + 4 * ULP * fourth * z**4
+        assert missing == pytest.approx(fourth * z**4, rel=1e-7)
+        # κ is a float: its rounding is 1e-16 / 1e-8 of the next term.
+        assert fourth * z**4 - missing == pytest.approx(sixth * z**6, rel=1e-6)
 
 
 @pytest.mark.parametrize("form", ["erf", "tanh"])
@@ -168,6 +177,74 @@ def test_six_gelus_multiply_with_a_sixth_order_error(x, y, scale):
     remainder = 20 / 672 * scale**6 * size**8
     rounding = 1.5 * (GELU_ULPS + 8) * ULP * (np.pi / 2) ** 0.5 / scale * 2 * size + 8 * ULP * size**2
     assert abs(found - x * y - leading) <= remainder + rounding
+
+
+@pytest.mark.parametrize(("richardson", "gelus"), [(False, 3), (True, 6)])
+def test_the_bound_of_a_product_counts_the_rounding_of_every_gelu(richardson, gelus):
+    """Exactly: it is linear in the unit of rounding, and two precisions tell its slope."""
+    factors, scale = np.array([[10.0], [10.0], [0.0]]), 2.0**-10
+    product = icl.mul(1, 1, 1, (0, 1), (1, 2), (2, 3))
+    bounds, units = [], []
+    for dtype in (np.float32, np.float64):
+        made = Construction(icl.Scales(product=scale, bypass=20.0), dtype, richardson=richardson)
+        bounds.append(layer_error(product, layer_bounds(product, factors), no_leftover(factors), made)[0].item())
+        units.append(made.unit)
+    found = (bounds[0] - bounds[1]) / (units[0] - units[1])
+    weights = {scale: 4 / 3, 2 * scale: 1 / 3} if richardson else {scale: 1.0}
+    # x y is √(π/2) / s² of GeLU(s (x + y)) - GeLU(s x) - GeLU(s y), at most as large as at positive x and y.
+    terms = sum(
+        share * (np.pi / 2) ** 0.5 / at**2 * float(icl.gelu(at * np.array([20.0, 10.0, 10.0])).sum())
+        for at, share in weights.items()
+    )
+    # A GeLU and its argument are rounded GELU_ULPS + 6 times, a sum once a term; bypass and old value are two more.
+    # Six percent for these two, which are small beside the terms, and for 1/2 + 0.8 |z| in place of the slope.
+    assert 1 <= found / ((gelus + 2 + GELU_ULPS + 6) * terms) <= 1.06
+
+
+@pytest.mark.parametrize(
+    ("form", "richardson", "least"), [("erf", False, 0.85), ("tanh", False, 0.85), ("erf", True, 0.55)]
+)
+@pytest.mark.parametrize("size", [0.125, 1.0, 8.0])
+def test_the_bound_of_a_coarse_product_is_nearly_attained(form, richardson, least, size):
+    """At equal factors x = y: 14 of the 16 parts of (x + y)⁴ - x⁴ - y⁴, and 62 of 64, times 4 of the 20/3."""
+    state, product = np.full((3, 1), size / 2) * [[1], [1], [0]], icl.mul(1, 1, 1, (0, 1), (1, 2), (2, 3))
+    scales = icl.Scales(product=2.0**-4 / size, bypass=10.0 + size)
+    network = icl.compile_program([product], registers=3, positions=1, scales=scales, richardson=richardson)
+    error = abs(run_by_hand(network, state, form=form)[0][2, 0] - size**2 / 4)
+    bound = icl.a_priori_error([product], state, scales, form=form, richardson=richardson)[2, 0]
+    assert least < error / bound <= 1
+
+
+EVERY_KIND = [
+    # The terms of the sum that passes one GeLU, and the weights with which entries of the normalised column enter it:
+    # own registers, what attention read (of weight 1 there), the old value and the constant.
+    (icl.div((0, 1), 1, (2, 3), least_divisor=1.0), 1, 1),
+    (icl.aff((0, 1), (1, 2), (2, 3), 3 * np.eye(1), np.zeros((1, 1))), 4, 1 + 1),
+    (icl.Raw("+", (0,), (1,), (2,), np.eye(1), 4 * np.eye(1), 3 * np.eye(1), np.array([-7.0])), 5, 3 * (1 + 4) + 7 + 1),
+    (icl.Raw("*", (0,), (3,), (2,), np.eye(1), np.eye(1), np.eye(1), np.array([-7.0])), 2, 7 + 1),
+]
+
+
+@pytest.mark.parametrize(("instruction", "terms", "weights"), EVERY_KIND)
+def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(instruction, terms, weights):
+    """Exactly, where N or the pads exceed all else; 60 registers, so that one more row is one percent of all."""
+    state = np.zeros((60, 1))
+    state[1] = 1.0
+    sizes = layer_bounds(instruction, state)
+
+    def added(dtype=np.float64, layer_norm="ideal", **scales):
+        made = Construction(icl.Scales(product=2.0**-8, **scales), dtype, layer_norm)
+        return layer_error(instruction, sizes, no_leftover(state), made)[0].item(), made.unit
+
+    (single, its_unit), (double, unit) = added(np.float32, bypass=1e9), added(bypass=1e9)
+    # Bypass, argument, GeLU and output are rounded GELU_ULPS + 6 times.
+    counted = terms + GELU_ULPS + 6
+    if getattr(instruction, "star", "") == "*":
+        counted += 3 + 2 + GELU_ULPS + 6  # the three GeLUs of the product are summed with the bypass and the old value
+    assert (single - double) / (its_unit - unit) == pytest.approx(1e9 * counted, rel=1e-3)
+    # Two pads and their sums over all rows make noise of 4 N (1 + 4 / rows) units in every entry, hardly more.
+    noise = added(bypass=30.0, layer_norm="realised", pad=1e13)[0] / (STEEPEST * weights * 1e13 * unit)
+    assert 4 < noise < 4 * (1 + 4 / 60)
 
 
 @general
@@ -389,6 +466,18 @@ def test_a_small_bypass_clips_and_says_so():
     assert result.overflow
     assert abs(result.hidden[0, 0] - (-70)) <= 16 * ULP * 100
     assert icl.a_priori_error([icl.mov(0, 0, (0, 1))], np.array([[40.0]]), icl.Scales(bypass=30.0))[0, 0] >= 10
+
+
+@pytest.mark.parametrize("room", [-3.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 2.0, 5.0])
+def test_what_a_bypass_with_little_room_loses_is_within_the_bound(room):
+    state = np.array([[-40.0]])
+    double = icl.aff((0, 1), (0, 0), (0, 1), 2 * np.eye(1), np.zeros((1, 0)))
+    # The change of -40 passes N + x = room.
+    scales = icl.Scales(bypass=40 + room)
+    network = icl.compile_program([double], registers=1, positions=1, scales=scales)
+    error = abs(run_by_hand(network, state)[0].item() + 80)
+    assert error <= icl.a_priori_error([icl.mov(0, 0, (0, 1))], np.abs(state), scales).item()
+    assert error == pytest.approx(abs(room) * ndtr(-room) if room > 0 else abs(room) * ndtr(abs(room)), abs=1e-12)
 
 
 @general

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sims import in_context_learning as icl
+from sims.in_context_learning.magnitudes import program_bounds
 
 PROMPTS = 64
 
@@ -185,6 +186,21 @@ def test_a_known_bound_on_the_weights_makes_the_scales_larger():
         assert np.all(tighter.product >= looser.product)
         assert tighter.product[-1] > looser.product[-1]
         assert np.all(tighter.bypass <= looser.bypass)
+
+
+@pytest.mark.parametrize("regulariser", [1 / 64, 1.0, 64.0])
+def test_what_a_ridge_program_says_of_its_sizes_holds(regulariser):
+    """On the longest and on the shortest inputs, and where |x|² = λ; the quotient is 1/λ but for |x|²/λ."""
+    inputs = np.concatenate([np.geomspace(1e-3, 10, 13), [regulariser**0.5]])[:, None, None]
+    prompt = inputs, np.ones(inputs.shape[:2]), np.ones((len(inputs), 1))
+    program = icl.ridge_update_program(1, regulariser)
+    state = start_state(program, prompt)
+    layers = program_bounds(program.instructions, np.abs(state).max(axis=0))
+    for instruction, sizes_there in zip(program.instructions, layers, strict=True):
+        state = icl.reference(instruction, state)
+        assert np.all(np.abs(state) <= sizes_there.after * (1 + 8 * 2.0**-53))
+    # What is attained: w = x y / (λ + x²) is 1 / (2 √λ) at x = √λ.
+    assert np.abs(np.abs(state[:, :, 2]).max(axis=0) - 0.5 * regulariser**-0.5).min() <= 1e-12
 
 
 @cache

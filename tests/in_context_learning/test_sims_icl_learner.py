@@ -11,7 +11,7 @@ import pytest
 from scipy.special import erf
 
 import sims.in_context_learning as observed
-from sims.in_context_learning import training
+from sims.in_context_learning import learner, training
 
 ULP = 2.0**-53
 D, N, LAYERS, WIDTH, HEADS = 2, 4, 2, 8, 2
@@ -79,6 +79,18 @@ def test_transformer_is_the_one_written_out():
         assert np.abs(states[:, index] - expected_states).max() <= bound
         assert np.abs(predictions[index] - expected).max() <= bound
     assert states.shape == (LAYERS + 1, 5, 2 * N, WIDTH)
+
+
+def test_maps_start_uniform_on_an_interval_about_zero():
+    """Of half-width 1 / √inputs: 1240 numbers, the mean and both ends to six deviations."""
+    sizes = [(9, 64), (4, 100)]
+    maps = list(learner._linear_maps(jax.random.key(0), sizes, np.float64))
+    for found, (inputs, outputs) in zip(maps, sizes, strict=True):
+        numbers = np.concatenate([found.weight, found.bias[:, None]], axis=1) * inputs**0.5
+        assert numbers.shape == (outputs, inputs + 1)
+        assert abs(numbers.mean()) <= 6 / (3 * numbers.size) ** 0.5
+        assert abs(numbers.min() + 1) + abs(numbers.max() - 1) <= 24 / numbers.size
+        assert np.abs(numbers).max() <= 1
 
 
 def test_predictions_see_only_what_came_before():
@@ -189,6 +201,7 @@ def test_probes_read_what_stands_at_one_position():
                 continue
             options = {"kind": kind, "probe_width": 16, "steps": 600, "learning_rate": 0.02}
             run = observed.train_probe(jax.random.key(0), hidden, known, **options)
+            assert len(run.probe.head.layers) == {"linear": 1, "mlp": 2}[kind]
             errors[kind, task] = np.mean(observed.probe_errors(run.probe, fresh, unknown)) / np.var(unknown)
             assert np.argmax(run.probe.attention()) == 3
             assert abs(np.sum(run.probe.attention()) - 1) <= 10 * ULP
@@ -223,6 +236,7 @@ def test_hostile_input_is_refused():
         "weight_std must be in": {"weight_std": np.nan},
         "weight_mean must be finite": {"weight_mean": np.inf},
         "warm_up must be in": {"warm_up": 1.0},
+        r"warm_up must be in \[0, 1\)": {"warm_up": -0.5},
     }.items():
         with pytest.raises(ValueError, match=message):
             dataclasses.replace(SMALL, **changes)

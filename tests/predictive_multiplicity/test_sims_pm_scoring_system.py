@@ -108,6 +108,22 @@ def test_the_released_big_m_forbids_right_answers_on_a_box_of_one_sign():
     assert (released.coefficients, released.errors) == (0, 11.0)
 
 
+@pytest.mark.parametrize(("margin", "is_allowed"), [(100.0, True), (20.0, False)])
+def test_the_released_big_m_is_a_twentieth_of_the_margin_larger_than_the_score(margin, is_allowed):
+    """A score of -1 is an error: -1 + M >= γ with M = 1.05 γ + (-1) leaves room from a margin of 40 on."""
+    problem = ScoringProblem(
+        features=np.ones((1, 1)), labels=np.array([1]), lower=np.array([-1]), upper=np.array([-1]),
+        sparsity_penalty=0.0, size_penalty=0.0, margin=margin,
+    )  # fmt: skip
+    assert scoring_system(problem).errors == 1.0
+    released = dataclasses.replace(problem, big_m="released")
+    if is_allowed:
+        assert scoring_system(released).errors == 1.0
+    else:
+        with pytest.raises(ValueError, match="the released big M, or settled, forbids all"):
+            scoring_system(released)
+
+
 @settings(max_examples=15, deadline=None)
 @given(seeds)
 def test_the_released_big_m_is_harmless_on_a_symmetric_box(seed):

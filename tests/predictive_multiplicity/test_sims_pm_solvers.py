@@ -18,11 +18,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.optimize import linprog
+from scipy.sparse import csr_array
 
 import sims.predictive_multiplicity as pm
 from sims.predictive_multiplicity.certificates import GordanProgram
 from sims.predictive_multiplicity.circuits import as_rows, circuit_cut, no_good_cut
 from sims.predictive_multiplicity.exact_solver import ExactSolver
+from sims.predictive_multiplicity.mip import Program, linear_program
 from sims.predictive_multiplicity.tasks import least_errors, most_disagreement
 
 ROUTES = list(itertools.product(("margin_free", "big_m", "published"), ("highs", "scip")))
@@ -377,6 +379,19 @@ def test_conflict_rows_carry_the_root_bound():
 def test_the_program_in_words_agrees(drawn):
     table = table_of_counts(drawn)
     assert round(pm.least_errors_in_words(table).errors) == pm.minimise_errors(table).value
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_slacks_are_distances_to_the_nearer_bound(solver):
+    """At x = 3 and y = 4, where the costs put them: rows between 1 and 10, from 2 up, and up to 6."""
+    program = Program(
+        cost=np.array([-1.0, -1.0]), lower=np.zeros(2), upper=np.array([3.0, 4.0]), integral=np.zeros(2, bool),
+        rows=csr_array(np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])),
+        row_lower=np.array([1.0, 2.0, -np.inf]), row_upper=np.array([10.0, np.inf, 6.0]),
+    )  # fmt: skip
+    resident = linear_program(program, solver)
+    assert resident.run() == "optimal"
+    np.testing.assert_allclose(resident.slacks, [3.0, 2.0, 3.0], atol=1e-9)
 
 
 def test_an_answer_that_does_not_recount_is_refused(monkeypatch):
