@@ -234,17 +234,32 @@ def test_the_bound_counts_every_term_that_passes_and_the_noise_of_the_norm(instr
 
     def added(dtype=np.float64, layer_norm="ideal", **scales):
         made = Construction(icl.Scales(product=2.0**-8, **scales), dtype, layer_norm)
-        return layer_error(instruction, sizes, no_leftover(state), made)[0].item(), made.unit
+        error, leftover = layer_error(instruction, sizes, no_leftover(state), made)
+        return np.array([error.item(), leftover.scratch.item()]), made.unit
 
     (single, its_unit), (double, unit) = added(np.float32, bypass=1e9), added(bypass=1e9)
-    # Bypass, argument, GeLU and output are rounded GELU_ULPS + 6 times.
-    counted = terms + GELU_ULPS + 6
+    # Bypass, argument, GeLU and output are rounded GELU_ULPS + 6 times, here and where the scratch is cleared.
+    counted = np.array([terms, 1]) + GELU_ULPS + 6
     if getattr(instruction, "star", "") == "*":
-        counted += 3 + 2 + GELU_ULPS + 6  # the three GeLUs of the product are summed with the bypass and the old value
-    assert (single - double) / (its_unit - unit) == pytest.approx(1e9 * counted, rel=1e-3)
+        counted[0] += 3 + 2 + GELU_ULPS + 6  # three GeLUs are summed with the bypass and the old value
     # Two pads and their sums over all rows make noise of 4 N (1 + 4 / rows) units in every entry, hardly more.
-    noise = added(bypass=30.0, layer_norm="realised", pad=1e13)[0] / (STEEPEST * weights * 1e13 * unit)
-    assert 4 < noise < 4 * (1 + 4 / 60)
+    noise = added(bypass=30.0, layer_norm="realised", pad=1e13)[0] / (STEEPEST * np.array([weights, 1]) * 1e13 * unit)
+    if isinstance(instruction, icl.Division):  # uses no scratch
+        counted[1], noise[1] = 0, 4.1
+    assert (single - double) / (its_unit - unit) == pytest.approx(1e9 * counted, rel=1e-3)
+    assert np.all((noise > 4) & (noise < 4 * (1 + 4 / 60)))
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+@pytest.mark.parametrize("pad", [100.0, 1e4])
+def test_large_numbers_that_are_only_read_count_in_the_norm(pad, balanced):
+    state = np.array([[1.0], [0.0]])
+    tenfold = icl.Raw("+", (0,), (), (1,), 10 * np.eye(1), np.zeros((1, 0)), np.eye(1) / 10, np.zeros(1))
+    scales = icl.Scales(pad=pad, bypass=30.0)
+    network = icl.compile_program([tenfold], registers=2, positions=1, scales=scales, balanced=balanced)
+    error = abs(run_by_hand(network, state, "realised")[0][1, 0] - 1)
+    bound = icl.a_priori_error([tenfold], state, scales, layer_norm="realised", balanced=balanced)[1, 0]
+    assert bound / 100 <= error <= bound
 
 
 @general
