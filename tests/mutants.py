@@ -41,8 +41,8 @@ COMPARISONS = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.G
 
 
 def copy_workbench(folder: Path) -> None:
-    """Copy the packages, the tests and the settings to `folder`."""
-    for package in (*PACKAGES, "tests"):
+    """Copy the packages, the tests, the tables in the documentation and the settings to `folder`."""
+    for package in (*PACKAGES, "tests", "docs/trust"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "out"))
     shutil.copy(ROOT / "pyproject.toml", folder)
 

@@ -90,9 +90,13 @@ def test_a_disk_that_is_full_from_the_start_is_refused_before_the_first_cell(tmp
 def test_a_full_disk_leaves_the_last_record_of_the_falsifier(tmp_path):
     path = tmp_path / "falsifier.json"
     record.write([["claim", "a <= b", 0.5, "no", "x = 1", 10]], path)
-    with limited(resource.RLIMIT_FSIZE, 256), pytest.raises(OSError, match="File too large"):
+    with (
+        limited(resource.RLIMIT_FSIZE, 256),
+        pytest.raises(SystemExit, match=r"^what was found cannot be kept in .*falsifier\.json \(File too large\)"),
+    ):
         record.write([["claim", "a <= b", 0.6, "no", "x = 2", 20]] * 100, path)
     assert [row[2] for row in record.read(path)] == [0.5]
+    assert [file.name for file in tmp_path.iterdir()] == ["falsifier.json"]
 
 
 # --- too little memory -----------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def read(path: Path = PATH) -> list[list[Any]]:
 
 
 def write(rows: list[list[Any]], path: Path = PATH) -> None:
-    """Write the table, whole or not at all."""
+    """Write the table, whole or not at all; raises SystemExit, with a sentence, where it cannot be written."""
     table = {
         "title": "How tight the bounds are",
         "command": "python -m paper_checks.falsify",
@@ -43,10 +43,17 @@ def write(rows: list[list[Any]], path: Path = PATH) -> None:
         "rows": rows,
         "note": _NOTE,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    os.replace(unfinished, path)
+    text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")  # of this process alone
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise SystemExit(
+            f"what was found cannot be kept in {path} ({error.strerror}): what it holds already counts"
+        ) from None
 
 
 @cache
