@@ -46,7 +46,8 @@ CASES = {
 }
 SENTENCES = (
     *("is_traced", "require_in_range", "require_above", "require_finite", "require_count", "require_size"),
-    *("require_at_most", "require_float_dtype", "require_scale"),
+    *("require_at_most", "require_choice", "require_float_dtype", "require_scale", "require_symmetric"),
+    "require_covariance",
 )
 WITHOUT_ARGUMENTS = ("cache_folder", "enable_compilation_cache", "compilation_cache_in_use", "programs_asked_for")
 EXCLUDED = {
