@@ -212,9 +212,9 @@ def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, 
 
 
 def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path | None = None) -> dict[str, Any]:
-    """What `covering.Recorder` found in a run of these tests in the copy; "failed" names what ended it otherwise.
+    """What `covering.Recorder` found in a run of these tests in the copy.
 
-    The run may take `patience` seconds of the processor, and ten times as many of the clock.
+    "failed" names the first test that failed, or what ended the run otherwise; empty if all passed. The run may take `patience` seconds of the processor, and ten times as many of the clock.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -230,7 +230,8 @@ def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path |
     if not path.exists():
         return {"failed": "the process died"}
     found = json.loads(path.read_text(encoding="utf-8"))
-    return found | {"failed": found["failed"] or (process.exitcode and f"exit status {process.exitcode}")}
+    ended = f"exit status {process.exitcode}" if process.exitcode else ""
+    return found | {"failed": found["failed"] or ended}
 
 
 def judged(folder: Path, package: str, paper: str, name: tuple[str, str], sound: dict[str, Any]) -> str:
@@ -238,19 +239,19 @@ def judged(folder: Path, package: str, paper: str, name: tuple[str, str], sound:
 
     `sound` is what was recorded of the judges before.
     """
-    noticed = None
+    noticed = ""
     for mutant in named(name):
         who, seconds = sound["lines"].get(mutant.file, {}), sound["seconds"]
         covering = {one for line in mutant.lines for one in who.get(str(line), [])}
         quickest = sorted(covering, key=lambda one: seconds.get(one, 0.0))
         stages = [quickest[:QUICK], quickest[QUICK:]] if covering else [judges(package, paper)]
-        noticed = None
+        noticed = ""
         (folder / mutant.file).write_text(mutant.code, encoding="utf-8")
         for targets in filter(None, stages):
             expected = sum(seconds.get(one, 0.0) for one in (targets if targets[0] in seconds else seconds))
             noticed = noticed or run_judges(folder, targets, PATIENCE + int(5 * expected))["failed"]
         shutil.copy(ROOT / mutant.file, folder / mutant.file)
-        if noticed is None:
+        if not noticed:
             return "nobody"
     return noticed
 
