@@ -214,7 +214,8 @@ def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, 
 def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path | None = None) -> dict[str, Any]:
     """What `covering.Recorder` found in a run of these tests in the copy.
 
-    "failed" names the first test that failed, or what ended the run otherwise; empty if all passed. The run may take `patience` seconds of the processor, and ten times as many of the clock.
+    "failed" names the first test that failed, or what ended the run otherwise; it is empty if all passed. The run may
+    take `patience` seconds of the processor, and ten times as many of the clock.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
