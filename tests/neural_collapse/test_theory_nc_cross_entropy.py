@@ -193,7 +193,8 @@ def test_rule_for_vanishing_decay(n_classes, depth):
     _, etf = predicted.etf_stationary(n_classes, 1, decays, 1e-250)
     _, cross = predicted.cross_polytope_stationary(n_classes, 1, decays, 1e-250)
     if n_classes == 2:  # the two frames are the same
-        assert cross == pytest.approx(etf, rel=256 * UNIT_ROUNDOFF)
+        # exp of logits near log 1e250 = 576, each rounded a few times.
+        assert cross == pytest.approx(etf, rel=4 * 576 * UNIT_ROUNDOFF)
         assert not predicted.etf_beaten_by_cross_polytope(2, depth)
     else:
         assert predicted.etf_beaten_by_cross_polytope(n_classes, depth) == (cross < etf)
