@@ -15,7 +15,8 @@ from jaxtyping import Float, Key, Real
 
 from sims.arguments import validated
 from sims.domain import AnyArray, is_traced, require_choice, require_count, require_in_range, require_size
-from sims.predictive_multiplicity.mip import Limits, Program, solve
+from sims.predictive_multiplicity.mip import Limits, Program
+from sims.predictive_multiplicity.solvers import solve
 
 Criterion = Literal["parity", "odds"]
 

@@ -9,7 +9,8 @@ from jaxtyping import Float, Int, Real
 
 from sims.arguments import validated
 from sims.predictive_multiplicity.circuits import Cut, circuit_cut
-from sims.predictive_multiplicity.mip import Program, linear_program
+from sims.predictive_multiplicity.mip import Program
+from sims.predictive_multiplicity.solvers import linear_program
 from sims.predictive_multiplicity.table import Table
 
 _UNIT = 2**52

@@ -50,7 +50,7 @@ def _status(highs: Any) -> str:
 def solve(
     program: Program, limits: Limits, start: Float[np.ndarray, "variables"] | None, watch: Watch | None
 ) -> Outcome:
-    """As `mip.solve`."""
+    """As `solvers.solve`."""
     highs = _quiet_highs(limits.feasibility)
     highs.setOptionValue("mip_feasibility_tolerance", float(limits.feasibility))
     highs.setOptionValue("mip_abs_gap", float(limits.gap))

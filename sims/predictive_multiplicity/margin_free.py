@@ -9,7 +9,8 @@ from jaxtyping import Float
 from sims.predictive_multiplicity.certificates import GordanProgram, margin_certificate
 from sims.predictive_multiplicity.circuits import Cut, Parallelograms, as_rows, no_good_cut
 from sims.predictive_multiplicity.incumbents import Incumbents
-from sims.predictive_multiplicity.mip import Deadline, Program, Watch, linear_program
+from sims.predictive_multiplicity.mip import Deadline, Program, Watch
+from sims.predictive_multiplicity.solvers import linear_program
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task, least_errors
 

@@ -1,4 +1,4 @@
-"""A mixed-integer linear program as arrays, and what a solver says about it."""
+"""A mixed-integer linear program as arrays, what a solver says about it, and what one keeps in memory."""
 
 import abc
 import time
@@ -49,9 +49,6 @@ class Limits(NamedTuple):
     feasibility: float | int = 1e-7
 
 
-_NO_LIMITS = Limits()
-
-
 class Deadline:
     """Seconds left of a time limit that runs from now; None for ever."""
 
@@ -67,24 +64,6 @@ class Deadline:
     def passed(self) -> bool:
         """Whether no time is left."""
         return self.left() == 0.0
-
-
-def solve(
-    program: Program,
-    solver: str = "highs",
-    *,
-    limits: Limits = _NO_LIMITS,
-    start: Float[np.ndarray, "variables"] | None = None,
-    watch: Watch | None = None,
-) -> Outcome:
-    """Solve a mixed-integer program on one core with HiGHS or SCIP.
-
-    `start` is a feasible x to begin with (an infeasible one is ignored by the solver). On the time limit the outcome
-    holds the best x so far and a valid bound.
-    Raises ValueError for another solver, ImportError (with the command that installs it) for one that is missing, and
-    RuntimeError if the solver gives up for another reason.
-    """
-    return _backend(solver).solve(program, limits, start, watch)
 
 
 class LinearProgram(abc.ABC):
@@ -140,23 +119,3 @@ class LinearProgram(abc.ABC):
     @abc.abstractmethod
     def slacks(self) -> Float[np.ndarray, "constraints"]:
         """How far each row is from its nearer bound at the last solve."""
-
-
-def linear_program(program: Program, solver: str = "highs") -> LinearProgram:
-    """A linear program to be solved many times, by HiGHS or by SCIP's SoPlex.
-
-    Raises as `solve`.
-    """
-    return _backend(solver).ResidentProgram(program)
-
-
-def _backend(solver: str) -> Any:
-    if solver == "highs":
-        from sims.predictive_multiplicity import highs
-
-        return highs
-    if solver == "scip":
-        from sims.predictive_multiplicity import scip
-
-        return scip
-    raise ValueError(f'solver must be "highs" or "scip", got {solver!r}')

@@ -10,8 +10,9 @@ from sims.domain import require_in_range
 from sims.predictive_multiplicity.baseline import dichotomy_of
 from sims.predictive_multiplicity.big_m import BigM
 from sims.predictive_multiplicity.exact_solver import Solution, require_margin
-from sims.predictive_multiplicity.mip import Limits, solve
+from sims.predictive_multiplicity.mip import Limits
 from sims.predictive_multiplicity.published import Published
+from sims.predictive_multiplicity.solvers import solve
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import admitted_errors, least_errors, most_disagreement
 from sims.predictive_multiplicity.with_weights import raw_design

@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float, Int, Real
 
 from sims.arguments import validated
 from sims.domain import require_at_most, require_choice, require_count, require_finite, require_in_range
-from sims.predictive_multiplicity.mip import Program, solve
+from sims.predictive_multiplicity.mip import Program
+from sims.predictive_multiplicity.solvers import solve
 
 Menus = Sequence[Real[np.ndarray, " _"]]
 Objective = Literal["total", "largest"]

@@ -19,7 +19,7 @@ def _pyscipopt() -> Any:
 def solve(
     program: Program, limits: Limits, start: Float[np.ndarray, "variables"] | None, watch: Watch | None
 ) -> Outcome:
-    """As `mip.solve`."""
+    """As `solvers.solve`."""
     pyscipopt = _pyscipopt()
     model = pyscipopt.Model()
     model.hideOutput()

@@ -14,7 +14,8 @@ from jaxtyping import Int, Real
 
 from sims.arguments import validated
 from sims.domain import require_above, require_choice, require_count, require_finite, require_in_range
-from sims.predictive_multiplicity.mip import Program, linear_program, solve
+from sims.predictive_multiplicity.mip import Program
+from sims.predictive_multiplicity.solvers import linear_program, solve
 
 BigM = Literal["valid", "released"]
 

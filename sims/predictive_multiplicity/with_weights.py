@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 
 from sims.predictive_multiplicity.certificates import GordanProgram, margin_certificate
 from sims.predictive_multiplicity.incumbents import Incumbents
-from sims.predictive_multiplicity.mip import Deadline, Limits, Program, Watch, solve
+from sims.predictive_multiplicity.mip import Deadline, Limits, Program, Watch
+from sims.predictive_multiplicity.solvers import solve
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task
 

@@ -24,7 +24,8 @@ import sims.predictive_multiplicity as pm
 from sims.predictive_multiplicity.certificates import GordanProgram
 from sims.predictive_multiplicity.circuits import as_rows, circuit_cut, no_good_cut
 from sims.predictive_multiplicity.exact_solver import ExactSolver
-from sims.predictive_multiplicity.mip import Program, linear_program
+from sims.predictive_multiplicity.mip import Program
+from sims.predictive_multiplicity.solvers import linear_program
 from sims.predictive_multiplicity.tasks import least_errors, most_disagreement
 
 ROUTES = list(itertools.product(("margin_free", "big_m", "published"), ("highs", "scip")))
@@ -395,10 +396,10 @@ def test_slacks_are_distances_to_the_nearer_bound(solver):
 
 
 def test_an_answer_that_does_not_recount_is_refused(monkeypatch):
-    from sims.predictive_multiplicity import mip, with_weights
+    from sims.predictive_multiplicity import solvers, with_weights
 
     def careless(program, solver, *, limits, start, watch):
-        return mip.solve(program, solver, limits=limits._replace(feasibility=1e-4))
+        return solvers.solve(program, solver, limits=limits._replace(feasibility=1e-4))
 
     monkeypatch.setattr(with_weights, "solve", careless)
     with pytest.raises(RuntimeError, match="does not recount"):
