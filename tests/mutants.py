@@ -161,6 +161,16 @@ def drawn(package: str, paper: str, rng: random.Random) -> tuple[str, str]:
     return mutant_of(str(files[chosen]), number, rng.choice(range(len(variants(found[chosen][number]))))).name
 
 
+def draw(package: str, paper: str, count: int, seed: int) -> list[tuple[str, str]]:
+    """The names of that many different mutants, fewer only where ten times as many draws give no more."""
+    names: dict[tuple[str, str], None] = {}
+    for number in range(10 * count):
+        names[drawn(package, paper, random.Random(f"{seed}/{number}"))] = None
+        if len(names) == count:
+            break
+    return list(names)
+
+
 def named(name: tuple[str, str]) -> list[Mutant]:
     """All mutants of that name: a number may stand twice in a line."""
     file = re.split(r"::|: ", name[0])[0]
@@ -338,9 +348,8 @@ def run_mutants(
                     file.write(json.dumps(line) + "\n")
             word = f"noticed by {known[name]}" if known[name] != "nobody" else "SURVIVED"
             print(f"{number:3d} {word}: {': '.join(name)}", flush=True)
-    names = list(dict.fromkeys(chosen))
-    survivors = [name for name in names if known[name] == "nobody"]
-    print(f"{paper}: {len(names) - len(survivors)} of {len(names)} mutants of {package} noticed", flush=True)
+    survivors = [name for name in chosen if known[name] == "nobody"]
+    print(f"{paper}: {len(chosen) - len(survivors)} of {len(chosen)} mutants of {package} noticed", flush=True)
     return survivors
 
 
@@ -369,8 +378,7 @@ def main() -> int:
         if options.open:
             chosen = [name for name, noticed in results.items() if noticed == "nobody" and not reason(name)]
         else:
-            numbers = (random.Random(f"{options.seed}/{number}") for number in range(options.count))
-            chosen = [drawn(options.package, paper, rng) for rng in numbers]
+            chosen = draw(options.package, paper, options.count, options.seed)
         survivors += run_mutants(options.package, paper, chosen, {} if options.again or options.open else results)
     return int(not all(map(reason, survivors)))
 
