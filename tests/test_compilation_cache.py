@@ -7,6 +7,7 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -89,6 +90,23 @@ def test_broken_entries_are_removed_and_whole_ones_are_not(tmp_path, damage):
     (tmp_path / "notes.txt").write_bytes(broken)
     assert remove_broken_entries(tmp_path) == [tmp_path / "b-cache"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a-cache", "checked", "notes.txt"]
+
+
+def test_frames_of_zstd_are_read_where_that_library_is_and_kept_where_it_is_not(tmp_path, monkeypatch):
+    """A stand-in for the library, under the name that it has in this Python."""
+
+    def decompress(content):
+        if not content.endswith(b"end"):
+            raise ArithmeticError
+
+    magic, name = b"\x28\xb5\x2f\xfd", "compression.zstd" if sys.version_info >= (3, 14) else "zstandard"
+    (tmp_path / "a-cache").write_bytes(magic + b"end")
+    (tmp_path / "b-cache").write_bytes(magic + b"e")
+    monkeypatch.setitem(sys.modules, name, None)
+    assert remove_broken_entries(tmp_path) == []
+    (tmp_path / "checked").unlink()
+    monkeypatch.setitem(sys.modules, name, SimpleNamespace(decompress=decompress, ZstdError=ArithmeticError))
+    assert remove_broken_entries(tmp_path) == [tmp_path / "b-cache"]
 
 
 def test_only_entries_written_since_the_last_check_are_read_again(tmp_path):
