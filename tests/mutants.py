@@ -209,6 +209,7 @@ def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, 
     # Of the processor, not of the clock: a busy machine must not pass for a mutant that loops.
     resource.setrlimit(resource.RLIMIT_CPU, (patience, patience))
     os.chdir(folder)
+    os.environ["PYTHONPATH"] = str(folder)  # of the processes that tests start
     sys.path[:0] = [str(folder), str(ROOT / "tests")]
     sys.dont_write_bytecode = True
     silent = os.open(os.devnull, os.O_WRONLY)
