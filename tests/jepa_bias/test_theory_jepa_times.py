@@ -275,6 +275,16 @@ def test_what_is_never_reached_takes_for_ever():
 
 
 @pytest.mark.parametrize("objective", ["jepa", "mae"])
+@pytest.mark.parametrize("side", [1, -1])
+def test_the_asymptote_is_reached_from_wherever_the_logit_begins(objective, side):
+    """The step to the last logit must end the search, whichever way its sum with the first one is rounded."""
+    limit = predicted.asymptote(2, 0.5, objective=objective)
+    init = limit * np.geomspace(1e-12, 0.5, 2000) ** side
+    found = predicted.strength_at(1e60, init, 2, 1.0, 0.5, objective=objective, clock="flow")
+    assert found == pytest.approx(np.full(2000, limit), rel=1e-15)
+
+
+@pytest.mark.parametrize("objective", ["jepa", "mae"])
 def test_strength_at_the_ends_of_time(objective):
     settings = dict(objective=objective, clock="flow")
     limit = float(predicted.asymptote(3, 0.7, objective=objective))

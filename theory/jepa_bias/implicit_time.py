@@ -233,8 +233,9 @@ def _invert(
     power = (gradient - 1) / resistance
     log_start_rest = np.log(-np.expm1(log_start))
     logit_start = log_start - log_start_rest
+    most = _SETTLED - logit_start
     # Above the asymptote time passes slower than logits, so that the target itself lies below the solution.
-    advance = np.zeros(target.shape) if rises else np.minimum(target, _SETTLED - logit_start)
+    advance = np.zeros(target.shape) if rises else np.minimum(target, most)
     gap, log_end = np.zeros(target.shape), log_start
     unfinished = np.ones(target.shape, dtype=bool)
     for _ in range(_MOST_NEWTON_STEPS):
@@ -249,9 +250,8 @@ def _invert(
             scaled = falling(gradient, resistance, log_end, log_rest, gap).value
             missing = np.log(target) - np.log(scaled) - power * log_end
             step = missing * scaled * np.exp(-log_end)
-        settled = logit_start + advance >= _SETTLED
-        unfinished = unfinished & (step > 4 * UNIT_ROUNDOFF * advance) & (missing > 0) & ~settled
+        unfinished = unfinished & (step > 4 * UNIT_ROUNDOFF * advance) & (missing > 0) & (advance < most)
         if not np.any(unfinished):
             return gap, log_end
-        advance = np.where(unfinished, np.minimum(advance + step, _SETTLED - logit_start), advance)
+        advance = np.where(unfinished, np.minimum(advance + step, most), advance)
     raise RuntimeError("strength_at did not converge: this is a defect, not bad input")
