@@ -256,5 +256,6 @@ def test_informative_features_add_up(seed, n_features, gap, share):
     if np.all(widths == gap):
         assert bound == pytest.approx(problem.margin_moments()[1] * n_features)
     alike = predicted.BinaryFeatures(np.full((2, n_features), 0.5) + np.array([[-gap / 2], [gap / 2]]))
-    sharp = predicted.informative_log_odds_bound(n_features, 1, gap, (1 - gap**2) / 4)
+    width = (0.5 + gap / 2) - (0.5 - gap / 2)  # a small gap does not survive beside 0.5
+    sharp = predicted.informative_log_odds_bound(n_features, 1, width, (1 - width**2) / 4)
     assert alike.margin_moments()[1] * n_features == pytest.approx(sharp, rel=64 * n_features * UNIT_ROUNDOFF)
