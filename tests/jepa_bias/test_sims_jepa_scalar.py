@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad, solve_ivp
 
 import sims.jepa_bias as observed
-from sims.jepa_bias.domain import require_choice
+from sims.domain import require_choice
 
 ULP = 2.0**-53
 objectives = st.sampled_from(["jepa", "mae"])
