@@ -261,9 +261,9 @@ def test_what_is_never_reached_takes_for_ever():
     np.testing.assert_array_equal(reach, [0, np.inf, np.inf, np.inf, reach[4]])
     assert 0 < reach[4] < np.inf
     from_above = predicted.time_to_reach(
-        np.array([2 * limit, 3.0, 1.5 * limit, 0.1]), 2 * limit, 3, 1.0, 0.7, **settings
+        np.array([2 * limit, 3.0, 1.5 * limit, limit, 0.1]), 2 * limit, 3, 1.0, 0.7, **settings
     )
-    np.testing.assert_array_equal(from_above, [0, np.inf, from_above[2], np.inf])
+    np.testing.assert_array_equal(from_above, [0, np.inf, from_above[2], np.inf, np.inf])
     assert 0 < from_above[2] < np.inf
     assert predicted.time_to_reach(0.2, limit, 3, 1.0, 0.7, **settings) == np.inf
     assert predicted.time_to_reach(1e-3, 1e-200, 3, 1.0, 0.7, **settings) == np.inf  # beyond float64
