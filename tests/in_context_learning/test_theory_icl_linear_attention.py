@@ -1,5 +1,6 @@
 """The optimum of linear attention: exact Gaussian moments, Taylor's theorem and the special cases of the papers."""
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,6 +51,37 @@ def test_optimum_and_loss_by_quadrature(seed):
         found = predicted.linear_attention_loss(tried, inputs, prior, noise, 2)
         assert found == pytest.approx(direct, abs=rounding(64, magnitude(tried, inputs, prior, noise)))
     assert predicted.optimal_loss(inputs, prior, noise, 2) == pytest.approx(direct, abs=rounding(64, direct * 30))
+
+
+@pytest.mark.parametrize("length", [1, 5, 10**6, 2**40])
+@pytest.mark.parametrize("d", [1, 3])
+def test_losses_to_fifteen_digits_however_long_the_context(d, length):
+    inputs, prior, other = law(5, d)
+    noise = 0.25
+    with mpmath.workdps(60):
+        trace = lambda matrix: mpmath.fsum(matrix[i, i] for i in range(d))  # noqa: E731
+        exact_inputs, exact_prior = mpmath.matrix(inputs.tolist()), mpmath.matrix(prior.tolist())
+        signal = exact_inputs * exact_prior
+        label = (trace(signal) + mpmath.mpf(noise)) / length
+        second = (1 + mpmath.mpf(1) / length) * signal * exact_inputs + label * exact_inputs
+        for A in (other, predicted.optimal_map(inputs, prior, noise, length)):
+            tried = mpmath.matrix(A.tolist())
+            loss = trace(exact_inputs * tried * second * tried.T - 2 * exact_inputs * tried * signal + signal)
+            found = predicted.linear_attention_loss(A, inputs, prior, noise, length)
+            # The loss of a best map that is rounded is dominated by that map's own rounding, magnified here.
+            assert float(abs(found - loss) / loss) < 1e-12
+        best = exact_prior * mpmath.inverse((1 + mpmath.mpf(1) / length) * signal + label * mpmath.eye(d))
+        least = trace(signal - exact_inputs * best * signal)
+        assert float(abs(predicted.optimal_loss(inputs, prior, noise, length) - least) / least) < 2e-14
+
+
+def test_singular_covariances_leave_no_negative_loss():
+    inputs, identity, length = np.full((2, 2), 1e155), np.eye(2), 2**40
+    # One direction is seen, with s = v = 2e155: s (s + v) / ((N + 1) s + v) = 2 s / (N + 2).
+    least = predicted.optimal_loss(inputs, identity, 0.0, length)
+    assert least == pytest.approx(4e155 / (length + 2), rel=1e-14)
+    perfect = np.full((2, 2), 0.25e-155)
+    assert 0 <= predicted.linear_attention_loss(perfect, inputs, identity, 0.0, length) < 1e150
 
 
 @general

@@ -102,7 +102,9 @@ def test_reference_values_of_an_independent_two_dimensional_quadrature():
 @given(st.integers(1, 3000), st.floats(2, 1e8))
 def test_without_signal_the_error_is_one_half(n_features, n_samples):
     tolerance = rounding(n_features, 0, 0)
-    assert predicted.naive_bayes_expected_error(n_features, n_samples, 0) == pytest.approx(0.5, rel=tolerance)
+    error = predicted.naive_bayes_expected_error(n_features, n_samples, 0)
+    assert error == pytest.approx(0.5, rel=tolerance)
+    assert error <= 0.5
     assert predicted.naive_bayes_expected_error_large_n(n_features, n_samples, 0) == 0.5
 
 
@@ -301,6 +303,9 @@ def test_efrons_table():
     for distance, efficiency in table.items():
         assert predicted.logistic_relative_efficiency(distance) == pytest.approx(efficiency, abs=5.01e-4)
     assert predicted.logistic_relative_efficiency_balanced(1e-3, 1) == pytest.approx(1, abs=1e-6)
+    for distance in np.geomspace(1e-9, 1, 400):
+        assert 0.994 < predicted.logistic_relative_efficiency(distance) <= 1
+        assert predicted.logistic_relative_efficiency_balanced(distance, 3) <= 1
     assert predicted.logistic_relative_efficiency(30) < 1e-40
 
 

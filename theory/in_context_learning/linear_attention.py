@@ -32,8 +32,7 @@ def optimal_map(
     """
     _check_law(input_covariance, prior_covariance, noise_variance, context_length)
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
-    if label_variance == 0:
-        raise ValueError("the labels must have some variance: tr(Lambda Sigma_w) + sigma^2 must be positive, got 0")
+    _check_labels(label_variance)
     signal = input_covariance @ prior_covariance
     bracket = (1 + 1 / context_length) * signal + label_variance / context_length * np.eye(signal.shape[0])
     return np.linalg.solve(bracket.T, prior_covariance.T).T
@@ -47,23 +46,33 @@ def linear_attention_loss(
     noise_variance: float | int,
     context_length: int,
 ) -> float:
-    """Loss tr(Lambda A B A^T) - 2 tr(Lambda A Lambda Sigma_w) + tr(Lambda Sigma_w) of any A, B = E b b^T."""
+    """Loss tr(Lambda A B A^T) - 2 tr(Lambda A Lambda Sigma_w) + tr(Lambda Sigma_w) of any A, B = E b b^T.
+
+    Summed as squares of what the mean of b misses, of how w and of how the inputs scatter it: nothing cancels.
+    """
     _check_law(input_covariance, prior_covariance, noise_variance, context_length)
     check_square("A", A, input_covariance.shape[0])
-    second_moment = _second_moment(input_covariance, prior_covariance, noise_variance, context_length)
-    signal = input_covariance @ prior_covariance
-    quadratic = np.trace(input_covariance @ A @ second_moment @ A.T)
-    return float(quadratic - 2 * np.trace(input_covariance @ A @ signal) + np.trace(signal))
+    label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
+    inputs, prior = _root(input_covariance), _root(prior_covariance)
+    seen = A @ input_covariance
+    missed = np.sum((inputs.T @ (seen - np.eye(len(A))) @ prior) ** 2)
+    scatter = np.sum((inputs.T @ seen @ prior) ** 2) + label_variance * np.sum((inputs.T @ A @ inputs) ** 2)
+    return float(missed + scatter / context_length)
 
 
 @validated
 def optimal_loss(
     input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
 ) -> float:
-    """Least loss tr(Lambda Sigma_w) - tr(Lambda A* Lambda Sigma_w). `ValueError` as for `optimal_map`."""
-    best = optimal_map(input_covariance, prior_covariance, noise_variance, context_length)
-    signal = input_covariance @ prior_covariance
-    return float(np.trace(signal) - np.trace(input_covariance @ best @ signal))
+    """Least loss tr(Lambda Sigma_w) - tr(Lambda A* Lambda Sigma_w). `ValueError` as for `optimal_map`.
+
+    It is sum_i s_i (s_i + v) / ((N + 1) s_i + v), s_i the eigenvalues of Lambda Sigma_w and v = sum_i s_i + sigma^2.
+    """
+    _check_law(input_covariance, prior_covariance, noise_variance, context_length)
+    label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
+    _check_labels(label_variance)
+    signals = np.linalg.svd(_root(input_covariance).T @ _root(prior_covariance), compute_uv=False) ** 2
+    return float(np.sum(signals * ((signals + label_variance) / ((context_length + 1) * signals + label_variance))))
 
 
 @validated
@@ -92,6 +101,17 @@ def loss_hessian(
     _check_law(input_covariance, prior_covariance, noise_variance, context_length)
     second_moment = _second_moment(input_covariance, prior_covariance, noise_variance, context_length)
     return 2 * np.kron(input_covariance, second_moment)
+
+
+def _check_labels(label_variance: float) -> None:
+    if label_variance == 0:
+        raise ValueError("the labels must have some variance: tr(Lambda Sigma_w) + sigma^2 must be positive, got 0")
+
+
+def _root(covariance: Covariance) -> Covariance:
+    """A matrix R with R R^T = `covariance`; eigenvalues below zero are rounding."""
+    eigenvalues, vectors = np.linalg.eigh(covariance)
+    return vectors * np.sqrt(np.maximum(eigenvalues, 0))
 
 
 def _label_variance(input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int) -> float:

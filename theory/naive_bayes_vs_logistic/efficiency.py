@@ -21,7 +21,7 @@ def logistic_relative_efficiency(distance: float | int) -> float:
     prior. Source: Efron 1975. Relative error about 1e-15. `ValueError` if `distance` is negative or not finite.
     """
     check_non_negative("distance", distance)
-    return float((1 + distance**2 / 4) * _overlap(distance)[0])
+    return float(min(1.0, (1 + distance**2 / 4) * _overlap(distance)[0]))
 
 
 @validated
@@ -36,7 +36,7 @@ def logistic_relative_efficiency_balanced(distance: float | int, n_features: int
     check_features(n_features)
     overlap, deficit = _overlap(distance)
     lda = distance**2 + (n_features - 1) * (4 + distance**2)
-    return float(lda * overlap / (4 * (n_features - 1 + deficit)))
+    return float(min(1.0, lda * overlap / (4 * (n_features - 1 + deficit))))
 
 
 def _overlap(distance: float | int) -> tuple[float, float]:

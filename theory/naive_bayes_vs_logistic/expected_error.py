@@ -66,7 +66,8 @@ def naive_bayes_log_expected_error(n_features: int, n_samples: float | int, squa
     log_integrand = -n_features / 2 * log1p(-(x**2)) + (s * x**2 - p * x) / (1 - x**2) - np.log(x)
     peak = log_integrand[0].real
     terms = np.real(np.exp(log_integrand - peak)) * np.cosh(steps)
-    return float(peak + np.log(_STEP * width / np.pi * (terms.sum() - terms[0] / 2)))
+    log_error = peak + np.log(_STEP * width / np.pi * (terms.sum() - terms[0] / 2))
+    return float(min(log_error, np.log(0.5)))  # 1 / 2, where the classes coincide, is met to rounding
 
 
 @validated
