@@ -182,6 +182,11 @@ def test_a_beta_law_with_no_density_is_refused(alpha):
         MixingLaw.beta(1.0, beta=alpha)
 
 
+def test_a_beta_law_that_scipy_has_no_rule_for_is_refused():
+    with pytest.raises(ValueError, match="alpha and beta must be small enough for a Gauss-Jacobi rule"):
+        MixingLaw.beta(1e62)
+
+
 def test_a_rule_without_nodes_is_refused():
     assert MixingLaw.beta(1.0, 1).nodes.tolist() == [0.5]
     with pytest.raises(ValueError, match="n_nodes must be at least 1, got 0"):

@@ -325,6 +325,7 @@ def test_imbalance_between_layers_decays_alone(depth):
         (lambda: predicted.heavy_ball_rate(1.0, 0.1, -0.1), r"momentum must be in \[0, 1\), got -0.1"),
         (lambda: predicted.nc2_rate(0.0, 0.1), "decay must be finite and positive"),
         (lambda: predicted.nc2_rate(0.1, 0.1, 0.0, 0.0), "smallest_root must be finite and positive"),
+        (lambda: predicted.nc2_rate(1e-200, 0.1, 0.0, 1e-200), r"decay \* smallest_root must not underflow"),
         (lambda: predicted.nc1_rate(-1.0, 0.1), "decay must be finite and positive"),
         (lambda: predicted.imbalance_factor(0.0, 1.0), "decay must be finite and positive"),
         (lambda: predicted.imbalance_factor(0.1, -1.0), "time must be finite and non-negative"),

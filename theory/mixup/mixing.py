@@ -55,7 +55,7 @@ class MixingLaw:
         """Beta(alpha, beta), with beta = alpha unless given, as the Gauss-Jacobi rule of `n_nodes` nodes.
 
         Expectations of polynomials in lambda up to degree 2 n_nodes - 1 are exact. g is the identity unless given.
-        `ValueError` if a parameter of the law is not positive or `n_nodes` < 1.
+        `ValueError` if a parameter of the law is not positive, or so large that SciPy has no rule, or `n_nodes` < 1.
         """
         from scipy.special import roots_jacobi
 
@@ -66,6 +66,8 @@ class MixingLaw:
         # SciPy's symmetric rule cancels near 1/2, and beside it divides 0 by 0; its general one, an ulp away, does not.
         nearly_half = alpha == beta and 0 < abs(alpha - 0.5) < _NEARLY_HALF
         abscissas, weights = roots_jacobi(n_nodes, np.nextafter(beta - 1, 0) if nearly_half else beta - 1, alpha - 1)
+        if not np.all(np.isfinite(abscissas)):
+            raise ValueError(f"alpha and beta must be small enough for a Gauss-Jacobi rule, got {alpha} and {beta}")
         return cls.atoms((abscissas + 1) / 2, weights / weights.sum(), input_weight)
 
     @classmethod

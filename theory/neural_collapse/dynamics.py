@@ -43,7 +43,10 @@ def nc2_rate(decay: float | int, step: float | int, momentum: float | int = 0, s
     """
     check_positive("decay", decay)
     check_positive("smallest_root", smallest_root)
-    return heavy_ball_rate(2 * decay * min(1, smallest_root), step, momentum)
+    curvature = 2 * decay * min(1, smallest_root)
+    if curvature == 0:
+        raise ValueError(f"decay * smallest_root must not underflow, got {decay} * {smallest_root}")
+    return heavy_ball_rate(curvature, step, momentum)
 
 
 @validated
