@@ -18,7 +18,7 @@ import argparse
 import statistics
 from collections.abc import Callable
 
-from benchmarks.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
 
 OURS, SKLEARN, NUMPY, TORCH = "ours", "sklearn, one by one", "NumPy, prefix by prefix", "PyTorch loop"
 PROMPTS, EXAMPLES, DIMENSION, NEIGHBOURS = 64, 40, 8, 3

@@ -8,14 +8,14 @@ vectorised closed form, and by our program. Critical times: of the same features
 closed form one at a time and all at once, and by ours. Descents: 64 networks of 16 features, depth 3, 5000 steps on the
 JEPA loss by hand-written gradients, each in its own random basis. What the first run takes beyond a later one
 (compilation) has its own column. Slow contenders do a part only: they are extrapolated, and marked by ~.
-Processes, turns and seconds are those of `benchmarks.side_by_side`.
+Processes, turns and seconds are those of `theory_on_trial.audits.side_by_side`.
 """
 
 import argparse
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from benchmarks.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
 
 FEATURES, TIMES = 4096, 256
 TOLERANCE = {"LSODA": 1e-13, "Radau": 1e-10}
@@ -218,7 +218,7 @@ def descender(name: str, cells: int, steps: int) -> Run:
         import jax
 
         from sims.jepa_bias import Parameters, encoder, gradient_descent, require_stable_step
-        from sims.mapping import map_cells
+        from theory_on_trial.mapping import map_cells
 
         def one(Sigma_xx, Sigma_yx, layers, predictor):
             start = Parameters(layers, predictor)

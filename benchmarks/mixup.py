@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
 
 SEPARABILITIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 NODES = 6
@@ -78,9 +78,9 @@ def ours() -> Fit:
     import jax
     import numpy as np
 
-    from sims.mapping import map_cells
     from sims.mixup import fit_mixup
     from theory.mixup import MixingLaw
+    from theory_on_trial.mapping import map_cells
 
     jax.config.update("jax_enable_x64", True)
     law = MixingLaw.beta(1.0, NODES)

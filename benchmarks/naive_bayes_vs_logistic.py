@@ -3,7 +3,7 @@
 `python -m benchmarks.naive_bayes_vs_logistic [--quick]`
 
 Everything is done on the synthetic problem of the released code of Zheng et al. 2023. What the first run takes beyond a
-later one (compilation) has its own column. Processes, turns and seconds are those of `benchmarks.side_by_side`.
+later one (compilation) has its own column. Processes, turns and seconds are those of `theory_on_trial.audits.side_by_side`.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import math
 import statistics
 from collections.abc import Callable
 
-from benchmarks.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -185,7 +185,7 @@ def search(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, int]:
         import jax
 
         from sims.naive_bayes_vs_logistic import logistic_errors
-        from sims.sample_complexity import bisect_sizes, geometric_sizes
+        from theory_on_trial.sample_complexity import bisect_sizes, geometric_sizes
 
         n_seeds = 10
         sizes = geometric_sizes(4 * n_classes, largest, 1.1, n_classes)

@@ -6,7 +6,7 @@ Heavy-ball descent on the square loss with free features, as in the released cod
 seeds in NumPy and in PyTorch, all seeds at once in NumPy, and ours, with a column of features per sample or per class.
 What the first run takes beyond a later one (compilation) has its own column. Slow contenders run one seed or a few
 steps only: they are extrapolated, and marked by ~. Processes, turns and seconds are those of
-`benchmarks.side_by_side`.
+`theory_on_trial.audits.side_by_side`.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -142,7 +142,7 @@ def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool, gr
     import numpy as np
 
     from sims import neural_collapse as observed
-    from sims.mapping import map_cells
+    from theory_on_trial.mapping import map_cells
 
     problem = observed.Problem(workload.class_sizes, (workload.decay,) * DEPTH, workload.decay)
 

@@ -7,7 +7,7 @@ rows or on 6172 samples, and beside the elastic-net pool, which proves nothing. 
 only: their time for all is extrapolated, and marked by ~; > marks a time limit that came first. In low dimension
 everybody gets the same points and the same baseline; enumeration answers for every tolerance at once, the integer
 program for one. What the first run takes beyond a later one (imports, compilation) has its own column. Processes, turns
-and seconds are those of `benchmarks.side_by_side`.
+and seconds are those of `theory_on_trial.audits.side_by_side`.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from benchmarks.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
 
 MODULE = "benchmarks.predictive_multiplicity"
 TOLERANCES = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)

@@ -3,7 +3,7 @@
 Each contender draws a walk and computes its leading explained variance ratios (or scores), generation included. Ours
 comes by two routes: streaming (the noise Gram matrix in blocks of coordinates) and Bartlett (a few columns that have
 exactly the law of the whole walk). Where the stored walk alone would take gigabytes, scikit-learn is not attempted.
-Processes, turns and seconds are those of `benchmarks.side_by_side`.
+Processes, turns and seconds are those of `theory_on_trial.audits.side_by_side`.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import resource
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
 
 COMPONENTS = 5
 PEERS = ["sklearn auto", "sklearn full", "sklearn randomized f32"]

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from figures.drawing import figures
-from paper_checks import Claim, claims
-from paper_checks.report import tables_in
+from theory_on_trial import Claim, claims
+from theory_on_trial.figures.drawing import figures
+from theory_on_trial.report import tables_in
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
@@ -63,7 +63,7 @@ def figures_list(paper: str) -> str:
     """Return the figures of a paper as in the gallery, with the command that draws them."""
     drawn = [f"`python -m figures {paper}` draws them in full size.", ""]
     for figure in figures(paper):
-        picture = f"gallery/{paper}/{figure.file_name}.webp"
+        picture = f"papers/{paper}/{figure.file_name}.webp"
         drawn += [f"**{figure.name}.** {plain(figure.title)}", ""]
         if (ROOT / "docs" / picture).exists():
             drawn += [f"![{figure.name}](../{picture}){{ loading=lazy }}", ""]
@@ -82,7 +82,7 @@ def papers_table() -> str:
 
 
 def trust_tables() -> str:
-    """Return the tables of docs/trust, as the report shows them: how far the workbench itself is to be trusted."""
+    """Return the tables of records, as the report shows them: how far the workbench itself is to be trusted."""
     parts = []
     for table in tables_in(ROOT / "docs" / "trust"):
         rows = [[plain("" if entry is None else str(entry)) for entry in row] for row in table["rows"]]

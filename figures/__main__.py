@@ -1,62 +1,8 @@
-"""Redraw the figures: `python -m figures [PAPER[.FIGURE] …] [--out DIR] [--quick] [--small] [--gallery PAGE]`."""
+"""Redraw the figures: `python -m figures [PAPER[.FIGURE] …]`; see `theory_on_trial.figures.command`."""
 
-import argparse
-import os
 import sys
-from pathlib import Path
 
-# OpenBLAS reads it once, when it is loaded; the eigenproblems here are small, and two threads slow each other down.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-from figures.drawing import figures
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Draw what was asked for; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m figures", description="Redraw the papers' figures.")
-    parser.add_argument("selection", nargs="*", metavar="PAPER[.FIGURE]", help="default: all figures of all papers")
-    parser.add_argument("--list", action="store_true", help="list the figures and stop")
-    parser.add_argument("--out", type=Path, default=Path("figures/out"), metavar="DIR", help="default: figures/out")
-    parser.add_argument("--quick", action="store_true", help="reduced sizes: a minute instead of many")
-    parser.add_argument(
-        "--small", action="store_true", help="small pictures and the plotted numbers, as in docs/gallery"
-    )
-    parser.add_argument("--gallery", type=Path, metavar="PAGE", help="write the figures drawn as one HTML page, too")
-    options = parser.parse_args(arguments)
-    if options.gallery and not options.gallery.parent.is_dir():
-        parser.error(f"--gallery must name a file in a folder that exists, got {options.gallery}")
-    try:
-        chosen = [figure for selection in options.selection or [None] for figure in figures(selection)]
-    except ValueError as error:
-        parser.error(str(error))
-    if options.list:
-        for figure in chosen:
-            print(f"{figure.paper}.{figure.name}  {figure.title}")
-        return 0
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"--out must be a folder that can be written, got {options.out} ({error.strerror})")
-
-    import jax
-    from tqdm.auto import tqdm
-
-    from sims.compilation_cache import enable_compilation_cache
-
-    jax.config.update("jax_enable_x64", True)
-    enable_compilation_cache()
-    drawn = []
-    for figure in (bar := tqdm(chosen, unit="figure", file=sys.stderr)):
-        bar.set_postfix_str(f"{figure.paper}.{figure.name}")
-        paths = figure.save(options.out, options.quick, options.small)
-        tqdm.write(", ".join(str(path) for path in paths))
-        drawn.append(paths[0])
-    if options.gallery:
-        from paper_checks.report import write_gallery
-
-        write_gallery(options.gallery, drawn)
-    return 0
-
+from theory_on_trial.figures.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from paper_checks import calibration, claim
-from paper_checks.calibration import COLUMNS, kept_runs, margin_left, run_once, table_row, wanted_seeds
-from paper_checks.decision import Finding, Prediction
-from paper_checks.laws import Interval
+from theory_on_trial import calibration, claim
+from theory_on_trial.audits.calibration import COLUMNS, kept_runs, margin_left, run_once, table_row, wanted_seeds
+from theory_on_trial.decision import Finding, Prediction
+from theory_on_trial.laws import Interval
 
 CLAIM = "random_walk_pca.sim_evr"
 RUN = {

@@ -10,9 +10,9 @@ from typing import get_args
 
 import pytest
 
-from paper_checks import claim, claims, outline
-from paper_checks.command import KINDS, main
-from paper_checks.registry import Kind
+from theory_on_trial import claim, claims, outline
+from theory_on_trial.command import KINDS, main
+from theory_on_trial.registry import Kind
 
 
 @claim("Section 1", kind="identity", as_printed="1 + 1 = 3.")
@@ -106,7 +106,9 @@ def test_the_outline_is_what_registration_finds():
 
 def completed(line):
     """What the shell would offer behind `line`, as argcomplete answers it."""
-    script = "from paper_checks.command import main; import sys; main(); assert not {'jax', 'numpy'} & set(sys.modules)"
+    script = (
+        "from theory_on_trial.command import main; import sys; main(); assert not {'jax', 'numpy'} & set(sys.modules)"
+    )
     asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
     done = subprocess.run(
         ["bash", "-c", f'exec 8>&1 9>/dev/null; exec "$0" -c "{script}"', sys.executable],

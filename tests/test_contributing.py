@@ -4,7 +4,8 @@ import json
 import re
 
 import pytest
-from mutants import ROOT, copy_workbench, run_in
+
+from theory_on_trial.audits.mutants import ROOT, copy_workbench, run_in
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from outputs import differences
 
-from paper_checks import claims
+from theory_on_trial import claims
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paper_checks import claim, claims
-from paper_checks.falsifiers import INEQUALITIES, NOT_SEARCHED, Draw, Inequality, Sides, load, record, search
-from paper_checks.falsify import falsify, inequalities, main
+from theory_on_trial import claim, claims
+from theory_on_trial.audits.falsifier import INEQUALITIES, NOT_SEARCHED, Draw, Inequality, Sides, load, record, search
+from theory_on_trial.audits.falsify import falsify, inequalities, main
 
 load()
 RECORDED = {(row[0], row[1]): row for row in record.read()}

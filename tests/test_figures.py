@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 import pytest
 
-from figures.__main__ import main
-from figures.drawing import COLOURS, Figure, figure, figures
+from theory_on_trial.figures.command import main
+from theory_on_trial.figures.drawing import COLOURS, Figure, figure, figures
 
 
 def parabola(width: int = 3, height: float = 2.0):

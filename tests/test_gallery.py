@@ -7,10 +7,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from figures.drawing import figures, style
-from figures.plotted import differences, plotted_data
+from theory_on_trial.figures.drawing import figures, style
+from theory_on_trial.figures.plotted import differences, plotted_data
 
-GALLERY = Path(__file__).parent.parent / "docs" / "gallery"
+GALLERY = Path(__file__).parent.parent / "docs" / "papers"
 QUICKLY_DRAWN = ("in_context_learning.F9", "mixup.F7", "random_walk_pca.F2", "random_walk_pca.F9")
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from paper_checks import claims, independence
-from paper_checks.independence import ROUTES, TRUST, Entry, home, packages, reached, second_test, stated_by
+from theory_on_trial import claims, independence
+from theory_on_trial.audits.independence import ROUTES, TRUST, Entry, home, packages, reached, second_test, stated_by
 
 ENTRIES = independence.read()
 BY_SECOND = [name for name, entry in ENTRIES.items() if "second" in entry]
@@ -58,7 +58,7 @@ def test_functions_that_stand_against_each_other_do_not_reach_each_other(name):
 
 def test_the_table_is_up_to_date():
     written = json.loads((TRUST / "independence.json").read_text(encoding="utf-8"))
-    assert written == independence.table(), "run python -m paper_checks.independence"
+    assert written == independence.table(), "run python -m theory_on_trial.audits.independence"
 
 
 def test_what_is_reached_is_followed_through_aliases_helpers_and_re_exports():

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label, points_with_intervals
 from sims.in_context_learning import effective_map, train_linear_attention
 from theory import in_context_learning as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
 
 
 @figure("F11", quick={"largest": 24, "contexts": (4,), "steps": 600, "starts": 3}, claims=("lsa-optimum", "lsa-train"))

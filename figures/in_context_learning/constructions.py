@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label
 from sims.in_context_learning import activations, compiler, network, programs
 from theory import in_context_learning as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label
 
 _REGULARISER, _STEP = 0.3, 0.02
 

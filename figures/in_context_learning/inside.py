@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Array, Float
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.in_context_learning import models
-from figures.panels import label, points_with_intervals
 from sims.in_context_learning import baselines, metrics, probes, training
 from sims.in_context_learning.learner import Transformer
 from sims.in_context_learning.prompts import Prompts
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
 
 
 @figure("F4", quick={"dimension": 1, "layers": 1, "steps": 500, "control_steps": 500, "probe_steps": 200,

@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from sims.compilation_cache import cache_folder
 from sims.in_context_learning import training
 from sims.in_context_learning.baselines import Rule
 from sims.in_context_learning.learner import Transformer
 from sims.in_context_learning.metrics import Predictor
 from sims.in_context_learning.prompts import Prompts, sample_prompts
 from sims.in_context_learning.training import TrainingSettings
+from theory_on_trial.compilation_cache import cache_folder
 
 EXAMPLES = 6
 

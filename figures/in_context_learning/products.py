@@ -5,10 +5,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label
 from sims.in_context_learning import activations
 from theory import in_context_learning as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label
 
 
 @figure("F7", quick={"points": 9}, claims=("gelu-mul",))

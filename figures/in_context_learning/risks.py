@@ -4,11 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.in_context_learning import simulations
-from figures.panels import points_with_intervals
-from figures.replicates import replicates
 from theory import in_context_learning as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import points_with_intervals
+from theory_on_trial.figures.replicates import replicates
 
 
 @figure("F10", quick={"largest": 16, "runs": 6}, claims=("mbr-ridge", "ols-risk", "gd-risk", "gd-best-step"))

@@ -12,13 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.in_context_learning import models, simulations
 from figures.in_context_learning.simulations import LINEAR, NEIGHBOURS
-from figures.panels import label, points_with_intervals
-from figures.replicates import replicates
 from sims.in_context_learning import baselines, metrics, training
 from theory import in_context_learning as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.replicates import replicates
 
 _NAMES = ("Ridge(0.1)", "GD(0.01)", "GD(0.02)", "SGD(0.01)", "SGD(0.03)", "3-NN weighted", "3-NN uniform")
 _LOOKS = [(COLOURS[0], "s"), (COLOURS[1], "^"), (COLOURS[1], "v"), (COLOURS[2], "D"), (COLOURS[2], "d"),

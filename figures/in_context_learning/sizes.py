@@ -6,11 +6,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.in_context_learning import models
-from figures.panels import label, points_with_intervals
 from sims.in_context_learning import baselines, training
 from theory import in_context_learning as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
 
 _FAMILY = {
     "least squares": baselines.ols(),

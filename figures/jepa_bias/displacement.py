@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures.drawing import COLOURS, figure
 from figures.jepa_bias.panels import (
     FEATURE_COLOURS,
     FLOW_TIME,
@@ -17,9 +16,10 @@ from figures.jepa_bias.panels import (
     diagonal_covariances,
     flow_of_network,
 )
-from figures.panels import label
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label
 
 
 @figure(

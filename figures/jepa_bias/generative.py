@@ -5,11 +5,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import figure
 from figures.jepa_bias.panels import FEATURE_COLOURS, FLOW_TIME, OBJECTIVES, STRENGTH, flow_of_network
-from figures.panels import label
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial.figures.drawing import figure
+from theory_on_trial.figures.panels import label
 
 
 @figure("F3", quick={"depth": 1}, claims=("gen_masking", "gen_masking-order", "gen_temporal", "gen_temporal-order"))

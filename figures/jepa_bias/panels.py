@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
-from figures.drawing import COLOURS
 from sims import jepa_bias as observed
 from sims.jepa_bias import Objective
+from theory_on_trial.figures.drawing import COLOURS
 
 OBJECTIVES: tuple[tuple[Objective, str], ...] = (("jepa", "JEPA"), ("mae", "MAE"))
 FEATURE_COLOURS = (COLOURS[1], COLOURS[0], COLOURS[2], COLOURS[3])

@@ -7,12 +7,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.jepa_bias.panels import OBJECTIVES
-from figures.panels import label
 from sims import jepa_bias as observed
 from sims.jepa_bias import Objective
 from theory import jepa_bias as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label
 
 
 @figure("F7", quick={"depth": 2}, claims=("saddle_eig", "saddle_eig-map"))

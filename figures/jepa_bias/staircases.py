@@ -7,11 +7,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.jepa_bias.panels import FEATURE_COLOURS
-from figures.panels import label
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label
 
 
 @figure("F6", quick={"records": 60}, claims=("sec_simon_traj", "sec_simon_tau", "sec_simon_random"))

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from figures.drawing import COLOURS, figure
 from figures.mixup.problems import REFERENCE, fitted, uniform_masks
 from figures.mixup.simulations import training_sample
-from figures.panels import label, points_with_intervals
-from figures.replicates import replicates
 from theory import mixup as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.replicates import replicates
 
 _LEARNERS = {
     "erm": ("no augmentation", COLOURS[1], "o"),

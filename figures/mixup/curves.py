@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.mixup.problems import REFERENCE, deficits, fitted, uniform_masks
-from figures.panels import label, points_with_intervals
 from theory import mixup as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
 
 _LEARNERS = {
     "erm": ("no augmentation", COLOURS[1], "o"),

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.mixup.problems import REFERENCE, deficits, fitted
-from figures.panels import label, points_with_intervals
 from theory import mixup as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
 
 _NODES = 12  # of the quadrature over λ: K is right to 4e-7
 _ALPHAS = (0.2, 1.0, 5.0)

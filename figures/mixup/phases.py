@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullLocator
 
-from figures.drawing import COLOURS, figure
 from figures.mixup.problems import REFERENCE, deficits
 from figures.mixup.simulations import tail_direction
-from figures.panels import label, points_with_intervals
-from figures.replicates import replicates
 from theory import mixup as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.replicates import replicates
 
 _KEPT = 400
 _MOST_KEPT = 2**15

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from figures.mixup.simulations import LabelLaw, learnt_weights
-from figures.replicates import replicates
 from theory import mixup as predicted
+from theory_on_trial.figures.replicates import replicates
 
 
 class Shape(NamedTuple):

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from figures.drawing import COLOURS, figure
 from figures.mixup.phases import tail_deficits
 from figures.mixup.problems import REFERENCE, deficits, fitted
 from figures.mixup.simulations import LabelLaw
-from figures.panels import label, student_interval
 from theory import mixup as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, student_interval
 
 _VARIANTS: tuple[tuple[str, LabelLaw, str, str, str], ...] = (
     ("mixup", "balanced", "λ averaged, balanced classes", COLOURS[0], "s"),

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from figures.drawing import COLOURS, figure
 from figures.mixup.problems import REFERENCE, fitted
-from figures.panels import label, points_with_intervals
 from theory import mixup as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
 
 _COLOURS = {0.2: COLOURS[5], 1.0: COLOURS[0], 5.0: COLOURS[2]}
 _MARKERS = {0.2: "^", 1.0: "s", 5.0: "v"}

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.mixup.simulations import AUGMENTATIONS, digit_accuracies, moon_network, moons
-from figures.panels import label, points_with_intervals, student_interval
-from figures.replicates import replicates
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals, student_interval
+from theory_on_trial.figures.replicates import replicates
 
 _WINDOW = (-2.1, 2.1, -1.3, 1.3)
 _RESOLUTION = 60

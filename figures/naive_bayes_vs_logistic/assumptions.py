@@ -9,11 +9,11 @@ from jaxtyping import Bool, Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.naive_bayes_vs_logistic.features import data_set, title
 from figures.naive_bayes_vs_logistic.panels import plain_log_ticks
-from figures.panels import label
 from theory import naive_bayes_vs_logistic as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label
 
 _FLOOR = 1e-9  # added to the variances in the released code
 

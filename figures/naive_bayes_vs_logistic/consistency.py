@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import softmax
 
-from figures.drawing import COLOURS, figure
 from figures.naive_bayes_vs_logistic.simulations import posterior_and_logits
-from figures.panels import label
-from figures.replicates import replicates
 from theory import naive_bayes_vs_logistic as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label
+from theory_on_trial.figures.replicates import replicates
 
 _NO_BOUND = 500.0  # on the logits, of which the softmax still has no zeros
 

@@ -6,11 +6,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.naive_bayes_vs_logistic.simulations import known_variance_error
-from figures.panels import label, points_with_intervals
-from figures.replicates import replicates
 from theory import naive_bayes_vs_logistic as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.replicates import replicates
 
 
 @figure(

@@ -6,12 +6,12 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from figures.drawing import COLOURS, figure
 from figures.naive_bayes_vs_logistic.features import data_set, title
 from figures.naive_bayes_vs_logistic.panels import plain_log_ticks
 from figures.naive_bayes_vs_logistic.simulations import split_curves
-from figures.panels import label, points_with_intervals
-from figures.replicates import replicates
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.replicates import replicates
 
 
 @figure(

@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from figures.drawing import COLOURS, figure
 from figures.naive_bayes_vs_logistic.panels import plain_log_ticks
 from figures.naive_bayes_vs_logistic.simulations import equicorrelated_pair, half_informative
-from figures.panels import label, points_with_intervals
-from figures.replicates import replicates
 from theory import naive_bayes_vs_logistic as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.replicates import replicates
 
 
 @figure(

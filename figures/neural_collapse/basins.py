@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.neural_collapse.panels import share_points
 from figures.neural_collapse.simulations import decay_loop, final_objective
-from figures.panels import label, points_with_intervals
-from figures.replicates import replicates
 from theory import neural_collapse as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.replicates import replicates
 
 _REACHED = 1e-6  # above the minimum; the local minima are 1e-3 and more apart
 

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label
 
 _CONVERGED = 1e-5  # length of the gradient at the end of a descent
 

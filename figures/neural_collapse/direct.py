@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
 from figures.neural_collapse.panels import falling_points
 from figures.neural_collapse.simulations import LEARNING_RATE, MOMENTUM, START, direct_experiment
-from figures.panels import label
-from figures.replicates import replicates
 from theory import neural_collapse as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label
+from theory_on_trial.figures.replicates import replicates
 
 _NAMES = {
     "within_class": "NC1",

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from matplotlib.axes import Axes
 
-from figures.panels import student_interval
+from theory_on_trial.figures.panels import student_interval
 
 ROUNDING = 1e-10
 """Metrics below are left out when a line is laid through the last one: some are square roots of rounded numbers."""

@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import figure
 from figures.predictive_multiplicity.exact import TOLERANCES, ambiguous_rows, counts, solved_compas
 from theory import predictive_multiplicity as predicted
+from theory_on_trial.figures.drawing import figure
 
 
 @figure("F3", quick={"target": "arrest", "tolerances": TOLERANCES[:6]}, claims=("compas-table",))

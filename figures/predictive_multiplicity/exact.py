@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from sims import predictive_multiplicity as observed
-from sims.compilation_cache import cache_folder
+from theory_on_trial.compilation_cache import cache_folder
 
 TOLERANCES = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
 SECONDS = 60

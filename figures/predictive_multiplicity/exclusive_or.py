@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label
 from figures.predictive_multiplicity.exact import counts
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label
 
 _CORNERS = np.indices((2, 2)).reshape(2, 4).T.astype(float)
 _EXCLUSIVE_OR = np.array([-1, 1, 1, -1])

@@ -7,11 +7,11 @@ import numpy as np
 from jaxtyping import Bool, Int
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label, points_with_intervals
 from figures.predictive_multiplicity.exact import ambiguous_rows, counts, features_without_race, solve
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
 
 
 @figure("F6", quick={"splits": 4, "tolerances": (0.0, 0.0025, 0.01)})

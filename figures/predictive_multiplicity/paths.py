@@ -6,11 +6,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label
 from figures.predictive_multiplicity.exact import TOLERANCES, counts, solved_compas
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label
 
 
 @figure(

@@ -6,13 +6,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label, log_spaced, points_with_intervals
 from figures.random_walk_pca.panels import aligned, tableau
 from figures.random_walk_pca.simulations import linear_process
-from figures.replicates import replicates
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, log_spaced, points_with_intervals
+from theory_on_trial.figures.replicates import replicates
 
 
 @figure("F5", quick={"n_points": 200, "dim": 2000, "runs": 4}, claims=("ema_is_momentum", "running_average"))

@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label, points_with_intervals, student_interval
 from figures.random_walk_pca.simulations import linear_process
-from figures.replicates import replicates
 from theory import random_walk_pca as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals, student_interval
+from theory_on_trial.figures.replicates import replicates
 
 
 @figure(

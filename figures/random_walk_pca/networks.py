@@ -9,13 +9,13 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label, points_with_intervals
 from figures.random_walk_pca.panels import aligned, tableau
 from figures.random_walk_pca.simulations import WINDOWS, training_windows
-from figures.replicates import replicates
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.replicates import replicates
 
 _MARKERS = ("o", "s", "^", "D")
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import SubFigure
 
-from figures.drawing import COLOURS
+from theory_on_trial.figures.drawing import COLOURS
 
 
 def aligned(

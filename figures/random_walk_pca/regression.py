@@ -6,12 +6,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label, log_spaced, points_with_intervals, student_interval
 from figures.random_walk_pca.panels import aligned, tableau
 from figures.random_walk_pca.simulations import gaussian_regression, linear_process
-from figures.replicates import replicates
 from theory import random_walk_pca as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, log_spaced, points_with_intervals, student_interval
+from theory_on_trial.figures.replicates import replicates
 
 
 @figure(

@@ -7,12 +7,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from figures.drawing import COLOURS, figure
-from figures.panels import label, log_spaced, points_with_intervals
 from figures.random_walk_pca.panels import aligned
 from figures.random_walk_pca.simulations import distance_from_start, linear_process
-from figures.replicates import replicates
 from theory import random_walk_pca as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import label, log_spaced, points_with_intervals
+from theory_on_trial.figures.replicates import replicates
 
 
 @figure(

@@ -11,10 +11,10 @@ from itertools import product
 import jax
 import numpy as np
 
-from sims.compilation_cache import cache_folder
 from sims.in_context_learning import compiler, network, programs, training
 from sims.in_context_learning.baselines import gradient_step, ols, ridge
 from sims.in_context_learning.prompts import sample_prompts
+from theory_on_trial.compilation_cache import cache_folder
 
 MOST_PROGRAMS = 280
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""

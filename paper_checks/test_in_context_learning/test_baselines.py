@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_in_context_learning import DERIVED, PAPER, UNIT, draw_prompts, gauss_hermite, query_risks
 from sims.in_context_learning import baselines, metrics
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
+from theory_on_trial import claim
 
 GRID = (0.0, 1 / 16, 1 / 9, 1 / 4, 4 / 9)
 """The regularisers of figure 2, least squares first; its columns have these noise-to-weight ratios."""

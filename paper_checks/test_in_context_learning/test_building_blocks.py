@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_in_context_learning import PAPER, UNIT
 from sims.in_context_learning import activations, compiler, network
 from sims.in_context_learning.primitives import aff, div, mov, mul
 from theory import in_context_learning as predicted
+from theory_on_trial import claim
 
 FORMS = ("erf", "tanh")
 ROWS = 30

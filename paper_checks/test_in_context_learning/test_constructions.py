@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_in_context_learning import DERIVED, PAPER, UNIT, answers, compiled, draw_prompts, on_each
 from sims.in_context_learning import baselines, error_bound, network, programs
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
+from theory_on_trial import claim
 
 STEP, REGULARISER = 0.02, 0.3
 LADDER = (1.0, 0.3, 0.1, 1e-2, 1e-3, 1e-4, 1e-5)

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import RatioOfMeans
 from paper_checks.test_in_context_learning import AHN, DERIVED, OSWALD, ZHANG, draw_prompts, gauss_hermite
 from sims.in_context_learning import attention_flow, attention_training, baselines, learned_descent
 from sims.in_context_learning import linear_attention as observed
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import RatioOfMeans
 
 COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
 PRIOR = np.array([[0.6, -0.3], [-0.3, 1.5]])

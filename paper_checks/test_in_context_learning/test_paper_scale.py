@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_in_context_learning import PAPER, fresh_prompts, trained
 from paper_checks.test_in_context_learning.test_trained import ALPHA, RUNS, untrained
 from sims.in_context_learning import baselines, metrics, probes, training
 from sims.in_context_learning.baselines import gradient_step, nearest_neighbours, ols, ridge, sgd
+from theory_on_trial import claim
 
 COUNT = 1024
 RULES = {

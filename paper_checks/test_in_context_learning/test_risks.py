@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import Bounded, Normal
 from paper_checks.test_in_context_learning import DERIVED, PAPER, gauss_hermite
 from sims.in_context_learning import baselines, metrics
 from sims.in_context_learning.prompts import Prompts, sample_prompts
 from theory import in_context_learning as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Bounded, Normal
 
 STEPS = (0.05, 0.2, 0.25, 0.3)
 DIMENSION = 2

@@ -8,11 +8,11 @@ here claims more.
 import jax
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_in_context_learning import FAMILY, PAPER, fresh_prompts, trained
 from sims.in_context_learning import learner, training
 from sims.in_context_learning.baselines import ridge
 from theory import in_context_learning as predicted
+from theory_on_trial import claim
 
 RUNS = 5
 ALPHA = 2.0 ** (1 - RUNS)

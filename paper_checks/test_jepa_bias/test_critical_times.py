@@ -3,10 +3,10 @@
 import mpmath
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_jepa_bias import DERIVED, FORMALISATION, exact_time, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial import claim
 
 THEOREM = "theorem 4.5, " + FORMALISATION
 PAPER = {"clock": "paper"}

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from paper_checks import claim
 from paper_checks.test_jepa_bias import DERIVED
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial import claim
 
 COVARIANCE, REGRESSION = np.array([1.6, 0.8]), np.array([0.5, 1.0])
 DEPTH, INIT, FRACTION = 2, 0.005, 0.8

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_jepa_bias import FORMALISATION, QUADRATURE_ERROR, exact_time, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial import claim
 
 
 def power_terms(start, end, depth, covariance, regression):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_jepa_bias import DERIVED
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial import claim
 
 VARIANCE_X, VARIANCE_Y, COVARIANCE, START = 2.0, 1.5, 1.2, 0.9
 LATE = np.array([1e2, 1e4, 1e6, 1e8])

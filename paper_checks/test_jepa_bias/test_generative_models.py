@@ -4,11 +4,11 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import circulant
 
-from paper_checks import claim
-from paper_checks.laws import Asymptotic
 from paper_checks.test_jepa_bias import DERIVED, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Asymptotic
 
 SOURCE = "kind of model named in public summaries; parametrisation derived here"
 

@@ -3,9 +3,9 @@
 import mpmath
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_jepa_bias import DERIVED, FORMALISATION, QUADRATURE_ERROR, exact_time, rise_times
 from theory import jepa_bias as predicted
+from theory_on_trial import claim
 
 THEOREM = "theorem 4.5, " + FORMALISATION
 PAPER = {"clock": "paper"}

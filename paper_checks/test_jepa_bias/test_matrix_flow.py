@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_jepa_bias import DERIVED, random_rotations
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial import claim
 
 COVARIANCE = np.array([1.0, 0.8, 1.2, 0.5])
 REGRESSION = np.array([1.0, 0.9, 0.6, 1.3])

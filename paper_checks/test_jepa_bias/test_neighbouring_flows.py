@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_jepa_bias import random_rotations
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial import claim
 
 SAXE = "Saxe et al. 2013"
 SIMON = "Simon et al. 2023"

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial import claim
 
 
 @claim("Lee et al. 2021, linear-Gaussian case", kind="identity")

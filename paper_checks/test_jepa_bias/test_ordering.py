@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_jepa_bias import DERIVED, QUADRATURE_ERROR, random_rotations, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial import claim
 
 RHO = (0.5, 1.0)  # feature 1 has the larger covariance, feature 2 the larger regression coefficient
 CAPTION = "caption of figure 2; criterion derived here"

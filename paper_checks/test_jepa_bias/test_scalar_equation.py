@@ -3,10 +3,10 @@
 import jax
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_jepa_bias import DERIVED, FORMALISATION, aligned_network
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
+from theory_on_trial import claim
 
 EQUATIONS = {"jepa": "equation (7)", "mae": "equation (8)"}
 

@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_mixup import DERIVED, mixture_pair
 from sims import mixup as observed
 from theory import mixup as predicted
+from theory_on_trial import claim
 
 LAW = predicted.MixingLaw.beta(1.0, 12)
 

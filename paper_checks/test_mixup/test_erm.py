@@ -3,11 +3,11 @@
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import Bounded, NormalVariance
 from paper_checks.test_mixup import DERIVED, mixture_pair, random_chord, random_pair, reference_pair
 from sims import mixup as observed
 from theory import mixup as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Bounded, NormalVariance
 
 
 @claim("Soudry et al. 2018; bound derived here", kind="optimality")

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import NormalVariance, RatioOfMeans
 from paper_checks.test_mixup import ABSTRACT, DERIVED, folded, random_chord, reference_pair, uniform_lambdas
 from sims import mixup as observed
 from theory import mixup as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import NormalVariance, RatioOfMeans
 
 LAW = predicted.MixingLaw.beta(1.0, 8)
 """Uniform lambda; 8 Legendre nodes leave an error of 1e-9 in scores below 10."""

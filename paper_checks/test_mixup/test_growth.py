@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import Bernoulli
 from paper_checks.test_mixup import ABSTRACT, DERIVED, folded, reference_pair, uniform_lambdas
 from sims import mixup as observed
 from theory import mixup as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Bernoulli
 
 ERROR = 1e-7
 """Chance, for each design, that any of its boxes misses its n_epsilon."""

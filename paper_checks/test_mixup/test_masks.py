@@ -3,11 +3,11 @@
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import RatioOfMeans
 from paper_checks.test_mixup import ABSTRACT, DERIVED, mixture_pair
 from sims import mixup as observed
 from theory import mixup as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import RatioOfMeans
 
 GRID = np.arange(-18, 19) * 0.36
 """Standard normal nodes, 6.5 deviations on each side; the tails beyond weigh 1e-10."""

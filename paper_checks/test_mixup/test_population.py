@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_mixup import ABSTRACT, DERIVED, mixture_pair, random_pair, reference_pair
 from sims import mixup as observed
 from theory import mixup as predicted
+from theory_on_trial import claim
 
 DRAWS = 128
 """Random operators in each test of alignment: enough, where every single draw is aligned."""

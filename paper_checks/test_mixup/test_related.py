@@ -4,9 +4,9 @@ import jax
 import numpy as np
 from scipy.special import entr, roots_jacobi
 
-from paper_checks import claim
 from sims import mixup as observed
 from theory import mixup as predicted
+from theory_on_trial import claim
 
 ZHANG = "Zhang et al. 2021 (arXiv 2010.04819)"
 CARRATINO = "Carratino et al. 2022 (arXiv 2006.06049)"

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_mixup import DERIVED
 from sims import mixup as observed
 from theory import mixup as predicted
+from theory_on_trial import claim
 
 NODES = 64
 ALPHAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0)

@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import Bounded
 from paper_checks.test_naive_bayes_vs_logistic import ABSTRACT, DERIVED, two_classes
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Bounded
 
 
 @claim(DERIVED, kind="identity")

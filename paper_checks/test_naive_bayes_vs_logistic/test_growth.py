@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import Bounded, Normal
 from paper_checks.test_naive_bayes_vs_logistic import ABSTRACT, CODE, DERIVED, equicorrelated, two_classes
-from paper_checks.trends import crossing
 from sims import naive_bayes_vs_logistic as observed
-from sims.mapping import map_cells
-from sims.sample_complexity import bisect_sizes, geometric_sizes
 from theory import naive_bayes_vs_logistic as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Bounded, Normal
+from theory_on_trial.mapping import map_cells
+from theory_on_trial.sample_complexity import bisect_sizes, geometric_sizes
+from theory_on_trial.trends import crossing
 
 ERROR = 1e-7
 """Chance, for each design, that any of its boxes misses its m*; a claim decides on a few designs."""

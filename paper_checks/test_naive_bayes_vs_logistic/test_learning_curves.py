@@ -4,8 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import Bounded, RatioOfMeans
 from paper_checks.test_naive_bayes_vs_logistic import (
     ABSTRACT,
     CODE,
@@ -15,8 +13,10 @@ from paper_checks.test_naive_bayes_vs_logistic import (
     two_classes,
 )
 from sims import naive_bayes_vs_logistic as observed
-from sims.mapping import map_cells
 from theory import naive_bayes_vs_logistic as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Bounded, RatioOfMeans
+from theory_on_trial.mapping import map_cells
 
 
 def lead_of_naive_bayes(correlation, sizes, most, n_features=20):

@@ -4,12 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import Bounded
 from paper_checks.test_naive_bayes_vs_logistic import ABSTRACT
 from sims import naive_bayes_vs_logistic as observed
-from sims.mapping import map_cells
 from theory import naive_bayes_vs_logistic as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Bounded
+from theory_on_trial.mapping import map_cells
 
 
 def class_means(n_features, n_classes):

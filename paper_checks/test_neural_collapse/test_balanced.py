@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_neural_collapse import (
     ABSTRACT,
     DERIVED,
@@ -15,6 +14,7 @@ from paper_checks.test_neural_collapse import (
 )
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
+from theory_on_trial import claim
 
 SETTINGS = (  # weight decays, feature decay, widths, bias
     ((0.02,), 0.01, (8,), False),

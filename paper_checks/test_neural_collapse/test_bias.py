@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_neural_collapse import (
     DERIVED,
     GRAM_MARGIN,
@@ -16,6 +15,7 @@ from paper_checks.test_neural_collapse import (
 )
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
+from theory_on_trial import claim
 
 IMBALANCED = (  # class sizes, weight decays, feature decay, widths
     ((6, 4, 2, 1), (0.03,), 0.05, (8,)),

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_neural_collapse import (
     DERIVED,
     data_values,
@@ -14,6 +13,7 @@ from paper_checks.test_neural_collapse import (
 )
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
+from theory_on_trial import claim
 
 
 def subset_head(class_sizes, alive, weight_decays, feature_decay, widths):

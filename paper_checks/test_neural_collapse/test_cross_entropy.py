@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_neural_collapse import (
     DERIVED,
     gram_error,
@@ -14,6 +13,7 @@ from paper_checks.test_neural_collapse import (
 from paper_checks.test_neural_collapse.test_certificates import convex_value
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
+from theory_on_trial import claim
 
 
 def pattern_head(pattern, scale, per_class, weight_decays, feature_decay, widths):

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_neural_collapse import ABSTRACT, DERIVED, lowest, problem_of
 from sims import neural_collapse as observed
-from sims.mapping import map_cells
 from theory import neural_collapse as predicted
+from theory_on_trial import claim
+from theory_on_trial.mapping import map_cells
 
 STEP, MOMENTUM, START = 0.1, 0.9, 0.1  # of the released code
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_neural_collapse import (
     ABSTRACT,
     DERIVED,
@@ -18,6 +17,7 @@ from paper_checks.test_neural_collapse import (
 )
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
+from theory_on_trial import claim
 
 
 def found_optimum(trial, name, class_sizes, weight_decays, feature_decay, widths, starts=6):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_neural_collapse import DERIVED, problem_of, reduced_head, value_and_slope
 from paper_checks.test_neural_collapse.test_certificates import subset_head
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
+from theory_on_trial import claim
 
 
 @claim(DERIVED, kind="distribution")

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_neural_collapse import DERIVED, GRAM_MARGIN, gram_error, problem_of
 from paper_checks.test_neural_collapse.test_imbalanced import DEEP, found_optimum
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
+from theory_on_trial import claim
 
 
 def decay_of(weights, features, weight_decays, feature_decay):

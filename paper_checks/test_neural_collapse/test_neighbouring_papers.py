@@ -5,11 +5,11 @@ import functools
 import jax
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_neural_collapse import KINI
 from sims import neural_collapse as observed
-from sims.mapping import map_cells
 from theory import neural_collapse as predicted
+from theory_on_trial import claim
+from theory_on_trial.mapping import map_cells
 
 LIU = "Liu et al. 2023, abstract; classical bound"
 SHEN = "Shen et al. 2023, abstract; Welch's bound"

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_neural_collapse import CODE, data_values, gram_error, lowest, problem_of, searched_minimum
 from paper_checks.test_neural_collapse.test_imbalanced import found_optimum
 from theory import neural_collapse as predicted
+from theory_on_trial import claim
 
 
 @claim(

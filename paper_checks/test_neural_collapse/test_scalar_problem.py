@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from paper_checks import claim
 from paper_checks.test_neural_collapse import DERIVED, data_values, lowest, problem_of, searched_minimum
 from theory import neural_collapse as predicted
+from theory_on_trial import claim
 
 
 def best_share(beta, depth, n_samples_per_class=3, n_classes=4):

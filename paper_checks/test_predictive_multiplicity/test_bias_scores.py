@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_predictive_multiplicity import BIAS
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
+from theory_on_trial import claim
 
 FEASIBILITY = 1e-9
 """To which the linear programs meet a gap; times its price, the error of their accuracy."""

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_predictive_multiplicity import (
     DEFINITIONS,
     DERIVED,
@@ -14,6 +13,7 @@ from paper_checks.test_predictive_multiplicity import (
 )
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
+from theory_on_trial import claim
 
 WITH_WEIGHTS = ("big_m", "published")
 EPSILONS = (0.0, 0.05, 0.1, 0.3)

@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_predictive_multiplicity import COMPAS, DERIVED, FORMULATIONS, LATTICE, solved
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
+from theory_on_trial import claim
 
 
 def one_person_a_label(generator):

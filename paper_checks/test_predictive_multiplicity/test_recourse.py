@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_predictive_multiplicity import DERIVED, RECOURSE
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
+from theory_on_trial import claim
 
 NOBODY = -1.0
 """Stands for an infinite cost, where exact numbers are compared."""

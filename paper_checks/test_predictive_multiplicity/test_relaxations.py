@@ -4,10 +4,10 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
-from paper_checks import claim
 from paper_checks.test_predictive_multiplicity import DERIVED, sampled_paths, solved
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
+from theory_on_trial import claim
 
 FEASIBILITY = 1e-7
 """To which HiGHS meets a row: times the people of all rows it bounds the error of an optimum."""

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
 from paper_checks.test_predictive_multiplicity import DERIVED, SLIM
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
+from theory_on_trial import claim
 
 
 def scoring_set(generator, n_points=16, n_coefficients=3, bound=3):

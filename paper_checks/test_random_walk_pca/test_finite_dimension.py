@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import Asymptotic, Bounded, Normal, NormalVariance
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Asymptotic, Bounded, Normal, NormalVariance
 
 
 @claim(

@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 
-from paper_checks import claim
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
+from theory_on_trial import claim
 
 
 @claim("circulant formula for momentum", kind="rate")

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from paper_checks import claim
-from paper_checks.laws import Bounded
 from sims import random_walk_pca as observed
-from sims.mapping import map_cells
 from theory import random_walk_pca as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Bounded
+from theory_on_trial.mapping import map_cells
 
 
 @claim("Shlens 2014 (arXiv 1404.1100), sections V and VI", kind="identity")

@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import Asymptotic, Bounded, NormalVariance
 from sims import random_walk_pca as observed
-from sims.wishart import bartlett_factor
 from theory import random_walk_pca as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance
+from theory_on_trial.wishart import bartlett_factor
 
 
 @claim("generality of the noise; condition derived", kind="distribution", tier="full")

@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import Asymptotic, NormalVariance
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Asymptotic, NormalVariance
 
 
 @claim("discrete Ornstein-Uhlenbeck process; secular equation derived", kind="identity")

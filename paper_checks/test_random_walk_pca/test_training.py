@@ -3,11 +3,11 @@
 import jax
 import numpy as np
 
-from paper_checks import claim
-from paper_checks.laws import Asymptotic
 from sims import random_walk_pca as observed
-from sims.mapping import map_cells
 from theory import random_walk_pca as predicted
+from theory_on_trial import claim
+from theory_on_trial.laws import Asymptotic
+from theory_on_trial.mapping import map_cells
 
 
 @claim("comparison with training: drift; secular equation derived", kind="identity")

@@ -5,9 +5,9 @@ from fractions import Fraction
 import jax
 import numpy as np
 
-from paper_checks import claim
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
+from theory_on_trial import claim
 
 
 @claim("section 3 (spectrum); exact at finite T: derived", kind="identity")

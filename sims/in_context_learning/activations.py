@@ -8,9 +8,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count
 from sims.in_context_learning.domain import FloatType, float_type
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count
 
 GeluForm = Literal["erf", "tanh"]
 

@@ -8,11 +8,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_count, require_finite, require_in_range
 from sims.in_context_learning.domain import require_numbers, require_shapes
 from sims.in_context_learning.prompts import require_covariance_of
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_count, require_finite, require_in_range
+from theory_on_trial.precision import require_float64
 
 RELATIVE_TOLERANCE = 1e-12
 _MOST_DIMENSIONS = 3  # the quadrature below has 27^d nodes

@@ -10,11 +10,17 @@ import optax
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_above, require_choice, require_count, require_in_range
 from sims.in_context_learning.domain import require_size
 from sims.in_context_learning.linear_attention import attention_prediction
 from sims.in_context_learning.prompts import PromptLaw, covariance_root, draw_prompts, require_covariance_of
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    AnyArray,
+    require_above,
+    require_choice,
+    require_count,
+    require_in_range,
+)
 
 Start = Literal["positive", "random"]
 

@@ -9,11 +9,11 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count, require_finite, require_in_range
 from sims.in_context_learning.domain import require_prompts, require_representable_squares
 from sims.in_context_learning.prompts import Prompts
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_finite, require_in_range
+from theory_on_trial.precision import require_float64
 
 Kind = Literal["ridge", "gradient_step", "sgd", "nearest_neighbours", "weighted_neighbours"]
 

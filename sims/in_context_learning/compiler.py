@@ -15,15 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_above, require_finite
 from sims.in_context_learning.activations import product_terms, require_product_scale
 from sims.in_context_learning.domain import FloatType, float_type, require_size
 from sims.in_context_learning.layer import LayerWeights
 from sims.in_context_learning.magnitudes import automatic_scales
 from sims.in_context_learning.network import Layout, Network, Scales
 from sims.in_context_learning.raw import Division, Instruction, Raw, require_instructions
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_above, require_finite
+from theory_on_trial.precision import require_float64
 
 GATE = 10.0
 """A unit that is to stay shut gets -GATE times the bypass shift: it stays shut for entries up to 8 shifts."""

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sims.domain import is_traced, require_at_most, require_count, require_float_dtype
+from theory_on_trial.arguments.sims_domain import is_traced, require_at_most, require_count, require_float_dtype
 
 FloatType = str | type | np.dtype
 """A type of floating-point numbers, as NumPy and JAX take it: its name, its class or its dtype."""

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray
 from sims.in_context_learning.compiler import register_bounds
 from sims.in_context_learning.domain import FloatType
 from sims.in_context_learning.layer_error import Construction, layer_error, no_leftover
 from sims.in_context_learning.magnitudes import Bounds, LayerBounds, layer_bounds, magnitudes_of, program_bounds
 from sims.in_context_learning.network import Scales
 from sims.in_context_learning.raw import Division, Instruction, Raw, State, applied, operands, require_instructions
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray
 
 
 @validated(unbounded=("instructions", "scales", "return"))

@@ -8,10 +8,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from sims.arguments import validated
-from sims.domain import AnyArray
 from sims.in_context_learning.activations import GeluForm, activated, layer_norm
 from sims.in_context_learning.domain import require_numbers, require_shapes
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray
 
 LayerNormMode = Literal["ideal", "realised"]
 

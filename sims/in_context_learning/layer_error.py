@@ -10,7 +10,6 @@ import numpy as np
 from jax import numpy as jnp
 from jaxtyping import Float
 
-from sims.arguments import validated
 from sims.in_context_learning.activations import GeluForm
 from sims.in_context_learning.compiler import GATE, scales_per_layer
 from sims.in_context_learning.domain import FloatType, float_type, require_size
@@ -18,6 +17,7 @@ from sims.in_context_learning.layer import LayerNormMode
 from sims.in_context_learning.magnitudes import LayerBounds, magnitudes_of
 from sims.in_context_learning.network import Scales
 from sims.in_context_learning.raw import Division, Instruction, State
+from theory_on_trial.arguments.sims import validated
 
 GELU_ULPS = 4
 """Relative error, in units of rounding, within which a GeLU is evaluated."""

@@ -9,10 +9,10 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count
 from sims.in_context_learning.domain import require_size
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count
+from theory_on_trial.precision import require_float64
 
 _MOST_LAYERS = 100  # each is another fit
 _GROWTH = 8  # of the steps from layer to layer where a fit starts: contracted inputs need longer ones

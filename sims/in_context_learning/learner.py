@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.arguments import validated
 from sims.in_context_learning import domain
 from sims.in_context_learning.prompts import Prompts
+from theory_on_trial.arguments.sims import validated
 
 
 class Layer(eqx.Module):

@@ -9,9 +9,9 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_count
 from sims.in_context_learning.domain import require_shapes, require_size
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_count
 
 _MOST_LAYERS = 100_000
 

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count, require_finite
 from sims.in_context_learning.domain import require_prompts
 from sims.in_context_learning.prompts import Prompts
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_finite
 
 Predictor = Callable[[Prompts], AnyArray]
 """From prompts of n examples, one leading axis, to predictions [count, n]: the label of each from those before it."""

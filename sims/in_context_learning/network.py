@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray
 from sims.in_context_learning.activations import GeluForm
 from sims.in_context_learning.layer import LayerNormMode, LayerWeights, decoder_layer
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray
 
 HEADROOM = 9.0
 """GeLU(z) = z to 1e-18 from z = 9 on: the room that a passing unit must keep, and a shut one below zero."""

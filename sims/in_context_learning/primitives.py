@@ -7,9 +7,9 @@ et al. 2023, arXiv 2211.15661). `bound` and `least_divisor` are explained at `Ra
 import numpy as np
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import require_at_most, require_count
 from sims.in_context_learning.raw import Division, Raw, require_bound
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_at_most, require_count
 
 Rows = tuple[int, int]
 

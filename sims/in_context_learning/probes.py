@@ -10,12 +10,12 @@ import optax
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_above, require_choice, require_count
 from sims.in_context_learning.baselines import ols, weights_all
 from sims.in_context_learning.domain import require_prompts, require_size
 from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import Prompts, tokens
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_above, require_choice, require_count
 
 ProbeKind = Literal["linear", "mlp"]
 

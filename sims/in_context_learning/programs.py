@@ -14,14 +14,14 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_above, require_finite
 from sims.in_context_learning.activations import GeluForm
 from sims.in_context_learning.domain import require_size
 from sims.in_context_learning.layer import LayerNormMode
 from sims.in_context_learning.network import Network, embed, run
 from sims.in_context_learning.primitives import Rows, aff, div, mov, mul
 from sims.in_context_learning.raw import Instruction, require_bound
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_above, require_finite
 
 _MOST = 10_000
 

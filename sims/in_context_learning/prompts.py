@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_covariance, require_finite, require_in_range
 from sims.in_context_learning.domain import FloatType, float_type, require_numbers, require_size
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_covariance, require_finite, require_in_range
 
 
 class Prompts(NamedTuple):

@@ -11,8 +11,8 @@ from numbers import Integral
 import numpy as np
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import require_count
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_count
 
 State = Float[np.ndarray, "*batch registers positions"]
 

@@ -14,15 +14,15 @@ import optax
 from jax import Array, lax
 from jaxtyping import Float, Key
 
-from sims._progress import ProgressSetting, progress_bar
-from sims._run import current_settings
-from sims._store import ChunkStore
-from sims.arguments import validated
-from sims.domain import require_above, require_finite, require_in_range
 from sims.in_context_learning.baselines import Rule, predict_all
 from sims.in_context_learning.domain import require_size
 from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import PromptLaw, Prompts, draw_prompts, tokens
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_above, require_finite, require_in_range
+from theory_on_trial.progress import ProgressSetting, progress_bar
+from theory_on_trial.sweep._run import current_settings
+from theory_on_trial.sweep._store import ChunkStore
 
 # Read as it is loaded, and no more of the package than the weights depend on: hours of training hang on it.
 _FILES = [Path(__file__).with_name(f"{name}.py") for name in ("prompts", "learner", "training")]

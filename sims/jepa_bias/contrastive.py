@@ -9,8 +9,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_choice, require_count, require_size
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_choice, require_count, require_size
 
 Loss = Literal["hinge", "logistic"]
 

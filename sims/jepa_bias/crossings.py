@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count, require_finite
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_finite
 
 
 class Crossings(NamedTuple):

@@ -11,8 +11,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import (
+from sims.jepa_bias.domain import require_covariances, require_positive_definite, require_self_covariance
+from sims.jepa_bias.networks import small_rotation
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
     AnyArray,
     is_traced,
     require_above,
@@ -21,8 +23,6 @@ from sims.domain import (
     require_in_range,
     require_size,
 )
-from sims.jepa_bias.domain import require_covariances, require_positive_definite, require_self_covariance
-from sims.jepa_bias.networks import small_rotation
 
 
 class Views(NamedTuple):

@@ -4,7 +4,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sims.domain import is_traced, require_above, require_count, require_finite, require_symmetric
+from theory_on_trial.arguments.sims_domain import (
+    is_traced,
+    require_above,
+    require_count,
+    require_finite,
+    require_symmetric,
+)
 
 Objective = Literal["jepa", "mae"]
 Clock = Literal["paper", "flow"]

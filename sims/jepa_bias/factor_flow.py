@@ -8,12 +8,12 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_above, require_finite, require_in_range
 from sims.jepa_bias.domain import require_feature
 from sims.jepa_bias.integrate import states_at
 from sims.jepa_bias.scalar_flow import require_times
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_above, require_finite, require_in_range
+from theory_on_trial.precision import require_float64
 
 
 class Factors(NamedTuple):

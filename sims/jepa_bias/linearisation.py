@@ -11,11 +11,11 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Complex, Float, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_choice, require_count
 from sims.jepa_bias.domain import Objective, require_covariances, require_feature
 from sims.jepa_bias.networks import Parameters, diagonal_network, require_parameters
 from sims.jepa_bias.objectives import gradients
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_choice, require_count
 
 
 @validated

@@ -13,8 +13,11 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import (
+from sims.jepa_bias.domain import Objective, require_covariances, require_orthonormal
+from sims.jepa_bias.networks import Parameters, balance, encoder, require_parameters
+from sims.jepa_bias.objectives import gradients
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
     AnyArray,
     is_traced,
     require_above,
@@ -24,9 +27,6 @@ from sims.domain import (
     require_in_range,
     require_size,
 )
-from sims.jepa_bias.domain import Objective, require_covariances, require_orthonormal
-from sims.jepa_bias.networks import Parameters, balance, encoder, require_parameters
-from sims.jepa_bias.objectives import gradients
 
 Method = Literal["runge_kutta", "euler"]
 MOST_STEPS = 10**9  # of a run: the smallest networks take a quarter of an hour for as many

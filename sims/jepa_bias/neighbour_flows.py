@@ -7,12 +7,19 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_above, require_count, require_finite, require_size
 from sims.jepa_bias.domain import require_covariances
 from sims.jepa_bias.integrate import TOLERANCE, states_at
 from sims.jepa_bias.scalar_flow import require_times
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    AnyArray,
+    is_traced,
+    require_above,
+    require_count,
+    require_finite,
+    require_size,
+)
+from theory_on_trial.precision import require_float64
 
 
 @validated

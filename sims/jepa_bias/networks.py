@@ -16,8 +16,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import (
+from sims.jepa_bias.domain import Objective, require_orthonormal
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
     AnyArray,
     require_above,
     require_choice,
@@ -26,7 +27,6 @@ from sims.domain import (
     require_in_range,
     require_size,
 )
-from sims.jepa_bias.domain import Objective, require_orthonormal
 
 Misalignment = Literal["predictor_rotation", "predictor_noise", "predictor_symmetric"]
 

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_choice, require_count
 from sims.jepa_bias.domain import Objective, require_self_covariance
 from sims.jepa_bias.networks import Parameters, encoder, require_parameters
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_choice, require_count
 
 
 @validated

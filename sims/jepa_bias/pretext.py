@@ -9,9 +9,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count, require_finite, require_size
 from sims.jepa_bias.domain import require_self_covariance
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_finite, require_size
 
 
 class Triplet(NamedTuple):

@@ -13,10 +13,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray
 from sims.jepa_bias.domain import Clock, Objective
 from sims.jepa_bias.scalar_flow import exponent_and_speed, require_problem, require_target, require_times
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray
 
 RISING_PANELS = 96  # far from the asymptote
 LATE_PANELS = 136  # close to it

@@ -12,11 +12,18 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_above, require_choice, require_finite, require_in_range
 from sims.jepa_bias.domain import Clock, Objective, require_feature
 from sims.jepa_bias.integrate import states_at, time_of_zero
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    AnyArray,
+    is_traced,
+    require_above,
+    require_choice,
+    require_finite,
+    require_in_range,
+)
+from theory_on_trial.precision import require_float64
 
 
 @validated(unbounded=("depth", "init", "return"))  # they have sentences of their own

@@ -10,12 +10,12 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_at_most, require_count, require_in_range
-from sims.mapping import map_cells
 from sims.mixup.data import covariance_factor
 from sims.mixup.domain import require_pair, require_positive
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_at_most, require_count, require_in_range
+from theory_on_trial.mapping import map_cells
+from theory_on_trial.precision import require_float64
 
 OperatorSampler = Callable[[Array], tuple[Array, Array, Array]]
 NORMALS = np.linspace(-9.5, 9.5, 401)

@@ -9,15 +9,15 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import LARGEST, SMALLEST, AnyArray, is_traced, require_scale
-from sims.mapping import map_cells
 from sims.mixup.affine_fit import fit_masks
 from sims.mixup.data import LabelLaw, pair_sample, signed_points
 from sims.mixup.domain import require_pair, require_positive, require_rows, require_unit_interval
 from sims.mixup.erm_fit import fit_erm
 from sims.mixup.mixup_fit import fit_mixup, fit_mixup_sampled
 from sims.mixup.newton import TOLERANCE
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import LARGEST, SMALLEST, AnyArray, is_traced, require_scale
+from theory_on_trial.mapping import map_cells
 
 Learner = Callable[..., Float[Array, "dim"]]
 

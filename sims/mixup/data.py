@@ -9,8 +9,9 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import (
+from sims.mixup.domain import require_pair, require_positive
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
     AnyArray,
     is_traced,
     require_at_most,
@@ -19,7 +20,6 @@ from sims.domain import (
     require_finite,
     require_scale,
 )
-from sims.mixup.domain import require_pair, require_positive
 
 LabelLaw = Literal["balanced", "random"]
 MOST_POINTS = 2**24

@@ -5,7 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from sims.domain import is_traced, require_above, require_at_most, require_count, require_finite, require_scale
+from theory_on_trial.arguments.sims_domain import (
+    is_traced,
+    require_above,
+    require_at_most,
+    require_count,
+    require_finite,
+    require_scale,
+)
 
 MOST_ITERATIONS = 10**6
 

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray
 from sims.mixup.domain import require_rows
 from sims.mixup.newton import EVALUATIONS, TOLERANCE, minimise
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray
+from theory_on_trial.precision import require_float64
 
 
 class HardMargin(NamedTuple):

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_finite, require_in_range, require_scale
 from sims.mixup.domain import require_iterations, require_probabilities, require_sample, require_unit_interval
 from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise, within_floating_point
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_finite, require_in_range, require_scale
+from theory_on_trial.precision import require_float64
 
 
 @validated(unbounded=("return",))

@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int
 
-from sims.domain import is_traced
+from theory_on_trial.arguments.sims_domain import is_traced
 
 EVALUATIONS = 200  # of gradient and Hessian
 TOLERANCE = 1e-9  # relative size of the last Newton step

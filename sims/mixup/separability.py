@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_scale
 from sims.mixup.domain import require_probabilities, require_rows, require_sample, require_unit_interval
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_scale
 
 PROGRAM_SCALES = 1e-3, 1e3  # the tolerances of the solvers of convex programs are absolute
 

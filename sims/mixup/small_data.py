@@ -9,13 +9,13 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count, require_in_range
-from sims.mapping import map_cells
 from sims.mixup.affine_fit import fit_masks
 from sims.mixup.domain import require_probabilities, require_sample, require_unit_interval
 from sims.mixup.mixup_fit import fit_mixup
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_in_range
+from theory_on_trial.mapping import map_cells
+from theory_on_trial.precision import require_float64
 
 
 class Digits(NamedTuple):

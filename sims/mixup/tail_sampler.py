@@ -11,12 +11,12 @@ from jax import Array, lax
 from jax.scipy.special import erfc
 from jaxtyping import Bool, Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_at_most, require_count, require_in_range
-from sims.mapping import map_cells
 from sims.mixup.domain import require_pair, require_positive
 from sims.mixup.erm_fit import hard_margin
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_at_most, require_count, require_in_range
+from theory_on_trial.mapping import map_cells
+from theory_on_trial.precision import require_float64
 
 LARGEST_LOG_N = 600  # tail probabilities near 1/n must not underflow
 LARGEST_D = 26  # beyond, the inner radii need more Newton steps than are taken

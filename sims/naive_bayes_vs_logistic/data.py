@@ -6,10 +6,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count, require_finite
 from sims.naive_bayes_vs_logistic.domain import require_classes, require_labels, require_variances
 from sims.naive_bayes_vs_logistic.labels import Size, random_counts
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_finite
 
 DiagonalOrMatrix = Float[AnyArray, "features"] | Float[AnyArray, "features features"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sims.domain import is_traced, require_count, require_covariance, require_finite
+from theory_on_trial.arguments.sims_domain import is_traced, require_count, require_covariance, require_finite
 
 
 def require_classes(n_classes: int, name: str = "n_classes") -> None:

@@ -9,12 +9,12 @@ from jax import Array
 from jax.scipy.special import ndtr
 from jaxtyping import Float, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_at_most, require_count, require_size
 from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, gaussian_classes
 from sims.naive_bayes_vs_logistic.domain import require_classes, require_priors, require_variances_or_covariance
 from sims.naive_bayes_vs_logistic.labels import equal_priors
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, require_rule
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_at_most, require_count, require_size
 
 
 @validated(unbounded=("rule", "return"))

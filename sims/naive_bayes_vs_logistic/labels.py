@@ -10,9 +10,16 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_at_most, require_choice, require_count, require_size
 from sims.naive_bayes_vs_logistic.domain import require_classes, require_priors
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    AnyArray,
+    is_traced,
+    require_at_most,
+    require_choice,
+    require_count,
+    require_size,
+)
 
 LabelScheme = Literal["balanced", "random"]
 MOST_DRAWS = 10**6

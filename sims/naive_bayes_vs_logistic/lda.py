@@ -6,8 +6,6 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_above, require_count, require_in_range, require_size
 from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, gaussian_classes
 from sims.naive_bayes_vs_logistic.domain import require_classes, require_priors, require_variances_or_covariance
 from sims.naive_bayes_vs_logistic.errors import conditional_error
@@ -15,6 +13,15 @@ from sims.naive_bayes_vs_logistic.labels import LabelScheme, draw_labels
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
 from sims.naive_bayes_vs_logistic.statistics import sample_statistics_correlated
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    AnyArray,
+    is_traced,
+    require_above,
+    require_count,
+    require_in_range,
+    require_size,
+)
 
 
 @validated

@@ -6,8 +6,6 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Int, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count, require_finite, require_in_range, require_size
 from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, covariance_factor, gaussian_classes
 from sims.naive_bayes_vs_logistic.domain import (
     require_classes,
@@ -28,6 +26,15 @@ from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
 from sims.naive_bayes_vs_logistic.naive_bayes import naive_bayes, naive_bayes_rule, prefix_naive_bayes
 from sims.naive_bayes_vs_logistic.statistics import sample_statistics
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    AnyArray,
+    is_traced,
+    require_count,
+    require_finite,
+    require_in_range,
+    require_size,
+)
 
 Sizes = tuple[int, ...] | Int[AnyArray, "sizes"]
 

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from sims.arguments import validated
-from sims.domain import AnyArray
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray
 
 Number = float | int | Float[AnyArray, ""]  # a scalar that may be traced
 

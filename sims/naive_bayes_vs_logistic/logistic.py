@@ -9,11 +9,18 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_above, require_at_most, require_count, require_size
 from sims.naive_bayes_vs_logistic.domain import require_labels
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number, require_rule
 from sims.naive_bayes_vs_logistic.logistic_solver import LogisticProblem, minimise
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    AnyArray,
+    is_traced,
+    require_above,
+    require_at_most,
+    require_count,
+    require_size,
+)
 
 
 class LogisticFit(NamedTuple):

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_finite, require_in_range
 from sims.naive_bayes_vs_logistic.domain import require_every_class, require_labels, require_sizes
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_finite, require_in_range
+from theory_on_trial.precision import require_float64
 
 
 @validated(unbounded=("means", "variances", "priors", "return"))

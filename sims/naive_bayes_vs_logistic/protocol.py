@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Int, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_at_most, require_count, require_in_range
 from sims.naive_bayes_vs_logistic.domain import require_classes
 from sims.naive_bayes_vs_logistic.learning_curves import logistic_errors, naive_bayes_errors
 from sims.naive_bayes_vs_logistic.linear_rule import Number
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_at_most, require_count, require_in_range
 
 
 @validated

@@ -3,9 +3,9 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.arguments import validated
-from sims.domain import AnyArray
 from sims.naive_bayes_vs_logistic.logistic import LogisticFit, require_problem, ridge_logistic
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray
 
 
 @validated(unbounded=("features",))  # they have a sentence of their own

@@ -6,11 +6,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_at_most, require_count
 from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, coloured
 from sims.naive_bayes_vs_logistic.domain import require_every_class, require_variances
-from sims.wishart import bartlett_factor, chi_square
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_at_most, require_count
+from theory_on_trial.wishart import bartlett_factor, chi_square
 
 
 @validated

@@ -8,9 +8,16 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import LARGEST, require_above, require_at_most, require_count, require_finite, require_in_range
 from sims.neural_collapse.domain import MOST_NUMBERS, require_steps
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    LARGEST,
+    require_above,
+    require_at_most,
+    require_count,
+    require_finite,
+    require_in_range,
+)
 
 MOST_LEVELS = 10**4
 MOST_VECTORS = 2**12

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_above
 from sims.neural_collapse.objectives import Loss, Problem
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_above
 
 
 class ConvexOptimum(NamedTuple):

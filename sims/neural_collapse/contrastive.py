@@ -8,9 +8,17 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import LARGEST, AnyArray, require_above, require_at_most, require_count, require_finite, require_scale
 from sims.neural_collapse.domain import MOST_NUMBERS, require_steps
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    LARGEST,
+    AnyArray,
+    require_above,
+    require_at_most,
+    require_count,
+    require_finite,
+    require_scale,
+)
 
 Batches = tuple[tuple[int, ...], ...]
 

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Int, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import require_above, require_finite, require_in_range
 from sims.neural_collapse.domain import require_depth, require_records
 from sims.neural_collapse.metrics import Collapse, Targets, balanced_targets, collapse
 from sims.neural_collapse.objectives import Problem, objective
 from sims.neural_collapse.parameters import Head, initial_head
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_above, require_finite, require_in_range
 
 
 class TrainingRun(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import ScalarLike
 
-from sims.domain import require_at_most, require_count, require_in_range
+from theory_on_trial.arguments.sims_domain import require_at_most, require_count, require_in_range
 
 MOST_STEPS = 10**7
 MOST_NUMBERS = 2**28

@@ -10,12 +10,12 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_above, require_count, require_in_range
 from sims.neural_collapse.descent import at_rest, heavy_ball
 from sims.neural_collapse.domain import require_head, require_records, require_steps
 from sims.neural_collapse.objectives import Problem, objective, product, require_fit
 from sims.neural_collapse.parameters import Head
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_above, require_count, require_in_range
 
 
 class Flow(NamedTuple):

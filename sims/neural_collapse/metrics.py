@@ -10,10 +10,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import LARGEST, AnyArray, require_count, require_in_range, require_scale
 from sims.neural_collapse.objectives import Problem, product, require_fit
 from sims.neural_collapse.parameters import Head
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import LARGEST, AnyArray, require_count, require_in_range, require_scale
 
 
 class Targets(NamedTuple):

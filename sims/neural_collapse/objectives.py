@@ -17,8 +17,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import (
+from sims.neural_collapse.domain import require_columns, require_head
+from sims.neural_collapse.parameters import Head
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
     AnyArray,
     is_traced,
     require_above,
@@ -27,8 +29,6 @@ from sims.domain import (
     require_finite,
     require_in_range,
 )
-from sims.neural_collapse.domain import require_columns, require_head
-from sims.neural_collapse.parameters import Head
 
 Loss = Literal["mse", "ce"]
 

@@ -7,13 +7,13 @@ import numpy as np
 from jaxtyping import Float, Key
 from threadpoolctl import threadpool_limits
 
-from sims.arguments import validated
-from sims.domain import require_at_most, require_count
 from sims.neural_collapse.domain import require_depth, require_start
 from sims.neural_collapse.gradients import Slope, flatten, hessian, unflatten, value_and_gradient
 from sims.neural_collapse.objectives import Problem, require_fit
 from sims.neural_collapse.parameters import Head
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_at_most, require_count
+from theory_on_trial.precision import require_float64
 
 RESTARTS = 4
 MOST_NEWTON_STEPS = 1000

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
 from sims.neural_collapse.domain import require_start
+from theory_on_trial.arguments.sims import validated
 
 
 class Head(NamedTuple):

@@ -6,10 +6,10 @@ import jax
 import numpy as np
 from jaxtyping import Float, Key
 
-from sims.arguments import validated
 from sims.neural_collapse.metrics import class_means
 from sims.neural_collapse.objectives import Problem
 from sims.neural_collapse.optimise import Optimum, optima
+from theory_on_trial.arguments.sims import validated
 
 NULL_LOGIT = 1e-6
 """In units of one logit: directions that weight decay has switched off end far below, those alive far above."""

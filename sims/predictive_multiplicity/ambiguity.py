@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from sims.arguments import validated
 from sims.predictive_multiplicity.baseline import dichotomy_of
 from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
 from sims.predictive_multiplicity.flips import FlipErrors
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import admitted_errors, most_disagreement
+from theory_on_trial.arguments.sims import validated
 
 
 class AmbiguityPath(NamedTuple):

@@ -21,8 +21,8 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int, Real
 
-from sims.domain import AnyArray, require_count, require_finite
-from sims.precision import require_float64
+from theory_on_trial.arguments.sims_domain import AnyArray, require_count, require_finite
+from theory_on_trial.precision import require_float64
 
 LARGEST_HALF = 10**10
 """Cells of one half: hours of work."""

@@ -5,8 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.arguments import validated
-from sims.domain import require_count
 from sims.predictive_multiplicity.certificates import GordanProgram
 from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution, certified
 from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
@@ -15,6 +13,8 @@ from sims.predictive_multiplicity.mip import Deadline
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import least_errors
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_count
 
 _SAME_MARGIN = 9  # decimals
 _SAME_ERRORS = 1e-5  # relative, for weights that are not whole

@@ -13,10 +13,17 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, Real
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_choice, require_count, require_in_range, require_size
 from sims.predictive_multiplicity.mip import Limits, Program
 from sims.predictive_multiplicity.solvers import solve
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    AnyArray,
+    is_traced,
+    require_choice,
+    require_count,
+    require_in_range,
+    require_size,
+)
 
 Criterion = Literal["parity", "odds"]
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.arguments import validated
 from sims.predictive_multiplicity.circuits import Cut, circuit_cut
 from sims.predictive_multiplicity.mip import Program
 from sims.predictive_multiplicity.solvers import linear_program
 from sims.predictive_multiplicity.table import Table
+from theory_on_trial.arguments.sims import validated
 
 _UNIT = 2**52
 _SUPPORT = 1e-9

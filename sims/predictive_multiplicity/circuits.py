@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.arguments import validated
-from sims.domain import require_count
 from sims.predictive_multiplicity.table import Table
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_count
 
 _VIOLATION = 1e-6
 

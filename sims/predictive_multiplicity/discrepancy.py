@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.arguments import validated
 from sims.predictive_multiplicity.baseline import dichotomy_of
 from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.resume import KeptSolutions
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import admitted_errors, most_disagreement
+from theory_on_trial.arguments.sims import validated
 
 
 class DiscrepancyPath(NamedTuple):

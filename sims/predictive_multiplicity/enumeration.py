@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, Real
 
-from sims.arguments import validated
-from sims.domain import AnyArray
 from sims.predictive_multiplicity.arrangement import fold_cells, half_of_cells, lift, require_general_position
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray
 
 LARGEST_TOTAL = 10**7
 """Samples: the paths have one entry per error count."""

@@ -5,7 +5,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.domain import require_choice
 from sims.predictive_multiplicity.big_m import BigM
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights, exact_signs
 from sims.predictive_multiplicity.incumbents import Incumbents
@@ -15,6 +14,7 @@ from sims.predictive_multiplicity.published import Published
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task
 from sims.predictive_multiplicity.with_weights import WithWeights
+from theory_on_trial.arguments.sims_domain import require_choice
 
 Formulation = Literal["margin_free", "big_m", "published"]
 _LEAST_MARGIN = 1e-6  # ten times the tolerance to which the solvers meet a row

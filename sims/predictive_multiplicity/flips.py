@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, Real
 
-from sims.arguments import validated
-from sims.domain import require_at_most
 from sims.predictive_multiplicity.baseline import dichotomy_of
 from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
 from sims.predictive_multiplicity.mip import Deadline
@@ -17,6 +15,8 @@ from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.resume import KeptSolutions
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import least_errors
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_at_most
 
 _MOST_WORKERS = 1024
 

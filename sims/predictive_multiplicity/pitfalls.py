@@ -5,8 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.arguments import validated
-from sims.domain import require_in_range
 from sims.predictive_multiplicity.baseline import dichotomy_of
 from sims.predictive_multiplicity.big_m import BigM
 from sims.predictive_multiplicity.exact_solver import Solution, require_margin
@@ -16,6 +14,8 @@ from sims.predictive_multiplicity.solvers import solve
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import admitted_errors, least_errors, most_disagreement
 from sims.predictive_multiplicity.with_weights import raw_design
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_in_range
 
 
 class Uncertified(NamedTuple):

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.arguments import validated
-from sims.domain import require_at_most, require_count, require_finite
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_at_most, require_count, require_finite
 
 SMALLEST_PENALTY = 1e-4
 """The last penalty of a path, relative to the first, which is the least that sets all coefficients to zero."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from tqdm import tqdm
 
-from sims._progress import disabled
+from theory_on_trial.progress import disabled
 
 ProgressSetting = bool | str | Callable[[int, int, float, float], None]
 

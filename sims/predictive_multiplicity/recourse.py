@@ -14,10 +14,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from sims.arguments import validated
-from sims.domain import require_at_most, require_choice, require_count, require_finite, require_in_range
 from sims.predictive_multiplicity.mip import Program
 from sims.predictive_multiplicity.solvers import solve
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    require_at_most,
+    require_choice,
+    require_count,
+    require_finite,
+    require_in_range,
+)
 
 Menus = Sequence[Real[np.ndarray, " _"]]
 Objective = Literal["total", "largest"]

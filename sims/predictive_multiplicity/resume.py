@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from sims._source import source_digest
-from sims._store import ChunkStore
 from sims.predictive_multiplicity.exact_solver import Solution
 from sims.predictive_multiplicity.table import Table
+from theory_on_trial.sweep._source import source_digest
+from theory_on_trial.sweep._store import ChunkStore
 
 
 class KeptSolutions:

@@ -12,10 +12,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Int, Real
 
-from sims.arguments import validated
-from sims.domain import require_above, require_choice, require_count, require_finite, require_in_range
 from sims.predictive_multiplicity.mip import Program
 from sims.predictive_multiplicity.solvers import linear_program, solve
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    require_above,
+    require_choice,
+    require_count,
+    require_finite,
+    require_in_range,
+)
 
 BigM = Literal["valid", "released"]
 

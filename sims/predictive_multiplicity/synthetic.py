@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Int, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import require_count, require_in_range, require_size
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_count, require_in_range, require_size
 
 COLUMNS = (
     "age_leq_25", "age_25_to_45", "age_geq_46", "female",

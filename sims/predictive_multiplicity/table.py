@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from sims.arguments import validated
+from theory_on_trial.arguments.sims import validated
 
 _COMPAS = Path(__file__).parent / "data" / "compas_counts.csv"
 _LEAST_WEIGHT, _LARGEST_WEIGHT = 0.01, 2.0**53

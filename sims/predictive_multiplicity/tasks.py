@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.arguments import validated
 from sims.predictive_multiplicity.table import Table
+from theory_on_trial.arguments.sims import validated
 
 _SOLVER_TOLERANCE = 1e-6  # relative, of objectives and bounds that are not whole
 _WHOLE_TOLERANCE = 1e-3  # of a bound that is rounded up to a whole number

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.arguments import validated
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.with_weights import raw_design
+from theory_on_trial.arguments.sims import validated
 
 
 class TeachingSolution(NamedTuple):

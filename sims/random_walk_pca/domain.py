@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from sims.domain import is_traced, require_count
+from theory_on_trial.arguments.sims_domain import is_traced, require_count
 
 
 def require_points(n_points: int) -> None:

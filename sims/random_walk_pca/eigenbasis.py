@@ -8,10 +8,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count
 from sims.random_walk_pca.pca import block_power, require_components
-from sims.wishart import bartlett_factor
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count
+from theory_on_trial.wishart import bartlett_factor
 
 
 class EigenbasisSample(NamedTuple):

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import require_above, require_at_most, require_count, require_size
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_above, require_at_most, require_count, require_size
 
 
 class SpikeErrors(NamedTuple):

@@ -9,8 +9,9 @@ from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import (
+from sims.random_walk_pca.domain import require_points
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
     AnyArray,
     is_traced,
     require_above,
@@ -19,8 +20,7 @@ from sims.domain import (
     require_float_dtype,
     require_size,
 )
-from sims.random_walk_pca.domain import require_points
-from sims.wishart import bartlett_factor
+from theory_on_trial.wishart import bartlett_factor
 
 Law = Literal["gaussian", "rademacher", "uniform", "laplace", "student", "cauchy"]
 

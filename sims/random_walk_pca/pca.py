@@ -10,10 +10,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_at_most, require_count
 from sims.random_walk_pca.domain import require_gram, require_rows, require_variance
 from sims.random_walk_pca.processes import centre, centre_gram
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_at_most, require_count
 
 
 class PrincipalComponents(NamedTuple):

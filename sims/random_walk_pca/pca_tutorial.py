@@ -7,9 +7,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count
 from sims.random_walk_pca.domain import require_rows
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count
 
 
 class PrincipalAxes(NamedTuple):

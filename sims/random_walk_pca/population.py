@@ -8,9 +8,6 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import require_count, require_size
-from sims.precision import require_float64
 from sims.random_walk_pca.domain import require_points
 from sims.random_walk_pca.pca import decreasing_eigenvalues
 from sims.random_walk_pca.processes import (
@@ -22,6 +19,9 @@ from sims.random_walk_pca.processes import (
     time_step,
     trajectory,
 )
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import require_count, require_size
+from theory_on_trial.precision import require_float64
 
 
 class LeadingSpectrum(NamedTuple):

@@ -9,9 +9,9 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Bool, Float, Real, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_count, require_finite, require_in_range
 from sims.random_walk_pca.domain import require_finite_rows
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_finite, require_in_range
 
 JUDGED_BY_RANGE = ("momentum", "reversion", "averaging")
 """Parameters of a process whose range, and not `validated`, refuses infinity and NaN."""

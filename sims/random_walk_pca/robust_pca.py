@@ -5,9 +5,16 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_above, require_at_most, require_count, require_size
 from sims.random_walk_pca.domain import require_rows, require_variance
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    AnyArray,
+    is_traced,
+    require_above,
+    require_at_most,
+    require_count,
+    require_size,
+)
 
 MEDIAN_OF_SQUARED_NORMAL = 0.45493642311957283
 """The median of a χ² variable with one degree of freedom: a robust variance is the median square divided by it."""

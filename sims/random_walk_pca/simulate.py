@@ -4,12 +4,12 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray
 from sims.random_walk_pca.domain import require_variance
 from sims.random_walk_pca.noise_rows import Law, equivalent_gaussian_noise, noise
 from sims.random_walk_pca.pca import gram_variances
 from sims.random_walk_pca.processes import JUDGED_BY_RANGE, require_process, trajectory
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray
 
 
 @validated(unbounded=JUDGED_BY_RANGE)

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced
 from sims.random_walk_pca.domain import require_finite_rows, require_gram
 from sims.random_walk_pca.processes import trajectory_gram
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, is_traced
 
 
 @validated(unbounded=("gram",))  # the row that is not finite is named

@@ -9,11 +9,11 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, require_count, require_float_dtype, require_size
 from sims.random_walk_pca.domain import require_points
 from sims.random_walk_pca.noise_rows import Law, relative_scales, require_law, unit_noise
 from sims.random_walk_pca.processes import JUDGED_BY_RANGE, require_process, trajectory
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import AnyArray, require_count, require_float_dtype, require_size
 
 
 @validated

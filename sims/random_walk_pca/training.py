@@ -10,8 +10,15 @@ from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.arguments import validated
-from sims.domain import AnyArray, is_traced, require_choice, require_count, require_in_range, require_size
+from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arguments.sims_domain import (
+    AnyArray,
+    is_traced,
+    require_choice,
+    require_count,
+    require_in_range,
+    require_size,
+)
 
 Loss = Literal["squared", "cross_entropy"]
 

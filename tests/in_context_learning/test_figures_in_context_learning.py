@@ -7,8 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from figures.drawing import figures, style
 from theory import in_context_learning as predicted
+from theory_on_trial.figures.drawing import figures, style
 
 TINY = {
     "F1": {"dimension": 3, "largest": 4, "runs": 12, "count": 64, "model_dimension": 1, "layers": 1, "steps": 2,

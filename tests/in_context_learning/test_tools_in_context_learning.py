@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from own_data.in_context_learning import which_algorithm
 from theory import in_context_learning as predicted
-from tools.in_context_learning import which_algorithm
 
 # One shape for all tests: each new one is compiled.
 PROMPTS, EXAMPLES, DIMENSION = 60, 4, 2

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from figures.drawing import figures, style
 from theory import jepa_bias as predicted
+from theory_on_trial.figures.drawing import figures, style
 
 TINY = {
     "F1": {"lambdas": (0.8, 1.0), "rhos": (0.6, 1.0), "opposed_lambdas": (1.0, 1.2), "opposed_rhos": (1.0, 0.5),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad, solve_ivp
 
 import sims.jepa_bias as observed
-from sims.domain import require_choice
+from theory_on_trial.arguments.sims_domain import require_choice
 
 ULP = 2.0**-53
 objectives = st.sampled_from(["jepa", "mae"])

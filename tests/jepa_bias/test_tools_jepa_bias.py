@@ -7,15 +7,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sims import jepa_bias as observed
-from theory import jepa_bias as predicted
-from tools.estimate import Estimate
-from tools.jepa_bias import (
+from own_data.jepa_bias import (
     learning_order,
     learning_order_of_views,
     misalignments,
     shared_features,
 )
+from sims import jepa_bias as observed
+from theory import jepa_bias as predicted
+from theory_on_trial.own_data.estimate import Estimate
 
 ROUNDING = 2.0**-53
 SEEDS, DIMS, OBJECTIVES = st.integers(0, 2**31), st.integers(1, 6), st.sampled_from(["jepa", "mae"])

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from figures.drawing import figures, style
 from figures.mixup.boundaries import signed_angle
 from figures.mixup.efficiency import ratio_of_means
 from figures.mixup.problems import REFERENCE, deficits, fitted, uniform_masks
 from figures.mixup.samples import crossing, mean_band, median_band
 from figures.mixup.simulations import box_masks
-from figures.panels import student_interval
 from theory import mixup as predicted
+from theory_on_trial.figures.drawing import figures, style
+from theory_on_trial.figures.panels import student_interval
 
 # Numbers of cells between two powers of two share a program, and so do figures at the same n.
 TINY = {

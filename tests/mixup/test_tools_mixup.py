@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from theory_instances import CONDITION, ROUNDING, UNIFORM, gaussian_pairs, random_covariance, reference_pair
 
+from own_data.mixup import AngleCurves, SampleSizes, samples_needed, samples_needed_on
+from own_data.mixup.calculator import count
 from sims import mixup as observed
 from theory import mixup as predicted
 from theory.mixup import GaussianPair, MixingLaw
-from tools.mixup import AngleCurves, SampleSizes, samples_needed, samples_needed_on
-from tools.mixup.calculator import count
 
 few = settings(deadline=None, derandomize=True, max_examples=10)
 COARSE = MixingLaw.beta(1.0, 6)

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from figures.drawing import figures, style
 from figures.naive_bayes_vs_logistic import simulations
 from figures.naive_bayes_vs_logistic.assumptions import assumptions
 from figures.naive_bayes_vs_logistic.crossing import samples_needed
 from figures.naive_bayes_vs_logistic.features import data_set
 from figures.naive_bayes_vs_logistic.panels import plain_log_ticks
 from sims import naive_bayes_vs_logistic as observed
-from sims.mapping import map_cells
 from theory import naive_bayes_vs_logistic as predicted
+from theory_on_trial.figures.drawing import figures, style
+from theory_on_trial.mapping import map_cells
 
 TINY = {
     "F1": {

@@ -11,8 +11,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import MinMaxScaler
 
 import sims.naive_bayes_vs_logistic as observed
-from sims.mapping import map_cells
 from sims.naive_bayes_vs_logistic.learning_curves import _complete_order
+from theory_on_trial.mapping import map_cells
 
 ULP = 2.0**-53
 KEY = jax.random.key(50)

@@ -11,7 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.naive_bayes import GaussianNB
 
 import sims.naive_bayes_vs_logistic as observed
-from sims.mapping import map_cells
+from theory_on_trial.mapping import map_cells
 
 ULP = 2.0**-53
 KEY = jax.random.key(30)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 from scipy.stats import t
 
+from own_data.naive_bayes_vs_logistic import assumption_diagnostics, learning_curves
 from sims import naive_bayes_vs_logistic as observed
-from sims.mapping import map_cells
 from theory import naive_bayes_vs_logistic as predicted
-from tools.jackknife import GROUPS, jackknife, share, stratified_groups
-from tools.naive_bayes_vs_logistic import assumption_diagnostics, learning_curves
+from theory_on_trial.mapping import map_cells
+from theory_on_trial.own_data.jackknife import GROUPS, jackknife, share, stratified_groups
 
 WITHOUT_NOISE = 10**12
 ROUNDING = 2**-53

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from figures.__main__ import main
-from figures.drawing import figures, style
 from figures.neural_collapse.basins import _decay_of
 from figures.neural_collapse.panels import falling_points, share_points
 from figures.neural_collapse.simulations import LEARNING_RATE, MOMENTUM
-from figures.panels import student_interval
 from theory import neural_collapse as predicted
+from theory_on_trial.figures.command import main
+from theory_on_trial.figures.drawing import figures, style
+from theory_on_trial.figures.panels import student_interval
 
 EPS = 2.0**-53
 DECAY = 5e-3

@@ -9,9 +9,9 @@ from heads_by_hand import UNIT_ROUNDOFF, rounding_of_gradient
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from own_data.neural_collapse import certify_head
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from tools.neural_collapse import certify_head
 
 general = settings(deadline=None, derandomize=True, max_examples=25)
 seeds = st.integers(0, 2**32 - 1)

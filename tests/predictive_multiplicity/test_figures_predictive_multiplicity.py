@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from figures.drawing import COLOURS, figures, style
 from figures.predictive_multiplicity.exact import solved_compas
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
+from theory_on_trial.figures.drawing import COLOURS, figures, style
 
 FEATURES = ("age_leq_25", "female", "n_priors_eq_0", "n_priors_geq_2")
 TOLERANCES = (0.0, 0.01, 0.05)

@@ -10,9 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+from own_data.predictive_multiplicity import multiplicity
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from tools.predictive_multiplicity import multiplicity
 
 CELLS = cells_of_lattice(GRID, 4)  # all 58 dichotomies of the grid
 TOLERANCES = (0.0, 0.04, 0.1, 0.25, 1.0)

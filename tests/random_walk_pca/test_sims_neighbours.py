@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sims.random_walk_pca as observed
-from sims.mapping import map_cells
+from theory_on_trial.mapping import map_cells
 
 ULP = 2.0**-53
 KEY = jax.random.key(2)

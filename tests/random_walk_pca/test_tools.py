@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from own_data import random_walk_pca as tool
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from tools import random_walk_pca as tool
 
 DEVIATIONS = 4.9
 ESTIMATORS = [

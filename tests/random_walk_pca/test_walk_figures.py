@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from figures.__main__ import main
-from figures.drawing import figures, style
-from figures.panels import log_spaced, points_with_intervals, student_interval
 from figures.random_walk_pca import networks
 from figures.random_walk_pca.panels import aligned, tableau
 from theory import random_walk_pca as predicted
+from theory_on_trial.figures.command import main
+from theory_on_trial.figures.drawing import figures, style
+from theory_on_trial.figures.panels import log_spaced, points_with_intervals, student_interval
 
 WALK = {"n_points": 30, "dim": 300, "runs": 3}
 NETWORK = {"runs": 2, "n_steps": 60, "window": 30}

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_choice
+from theory_on_trial.arguments.theory_domain import check_choice
 
 CUBIC = 0.044715  # of the tanh form
 

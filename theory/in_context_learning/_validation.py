@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_at_least, check_non_negative
+from theory_on_trial.arguments.theory_domain import check_at_least, check_non_negative
 
 
 def check_real(name: str, values: Float[np.ndarray, "..."]) -> None:

@@ -8,9 +8,9 @@ layers with free key-query blocks are preconditioned steps. X is N x d, Y the N 
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_finite, check_positive
 from theory.in_context_learning._validation import check_count, check_length, check_prompt, check_real
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_finite, check_positive
 
 
 @validated

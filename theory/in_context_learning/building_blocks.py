@@ -9,10 +9,10 @@ those named.
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_choice, check_non_negative, check_positive
 from theory.in_context_learning._gelu import check_form, gate_argument
 from theory.in_context_learning._validation import check_real
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_choice, check_non_negative, check_positive
 
 
 @validated

@@ -10,9 +10,9 @@ or has the wrong length, or a standard deviation or regulariser is negative or n
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_non_negative
 from theory.in_context_learning._validation import check_inputs, check_length, check_real, check_stds
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_non_negative
 
 
 @validated

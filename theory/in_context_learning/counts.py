@@ -8,8 +8,8 @@ unit per token and a constant row. `ValueError` if a size is below one.
 
 from typing import NamedTuple
 
-from theory.arguments import validated
-from theory.domain import check_at_least
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least
 
 _PADS_AND_CONSTANT = 3
 

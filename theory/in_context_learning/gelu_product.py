@@ -9,10 +9,10 @@ are derived here. `form` is "erf" for GeLU(x) = x Phi(x), or "tanh" for x / 2 (1
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_positive
 from theory.in_context_learning._gelu import CUBIC, check_form, gate_argument
 from theory.in_context_learning._validation import check_real
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_positive
 
 # sqrt(pi/2) times the even part of GeLU is x^2 / 2 + kappa x^4 + kappa_6 x^6 + ...
 FOURTH_ORDER = {"erf": -1 / 12, "tanh": (CUBIC - 2 / (3 * np.pi)) / 2}

@@ -10,9 +10,9 @@ balanced start only the last entry u of W^PV and the upper left block U of W^KQ 
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_finite, check_non_negative
 from theory.in_context_learning._validation import check_covariance, check_length, check_real, check_square
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_finite, check_non_negative
 
 Covariance = Float[np.ndarray, "dimension dimension"]
 

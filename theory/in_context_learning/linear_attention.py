@@ -14,9 +14,9 @@ unless the covariances are symmetric positive semi-definite (d x d), sigma^2 >= 
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_non_negative
 from theory.in_context_learning._validation import check_covariance, check_square
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_non_negative
 
 Covariance = Float[np.ndarray, "dimension dimension"]
 

@@ -8,11 +8,11 @@ here. `ValueError` if d < 1, k < 0, or `regulariser`, tau or sigma is negative o
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_non_negative
 from theory.in_context_learning._validation import check_sizes, check_stds
 from theory.in_context_learning.risk_laws import ols_risk
 from theory.in_context_learning.wishart_functionals import expected_spectral_sum
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_non_negative
 
 _MOST_PREFIXES = 10**6
 

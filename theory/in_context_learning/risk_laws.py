@@ -8,9 +8,9 @@ All laws are derived here. `ValueError` if d < 1, k < 0, or a standard deviation
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_non_negative
 from theory.in_context_learning._validation import check_sizes, check_stds
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_non_negative
 
 
 @validated

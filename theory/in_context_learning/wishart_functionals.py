@@ -13,9 +13,9 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_finite
 from theory.in_context_learning._validation import check_count, check_sizes
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite
 
 _LARGEST_EDGE = 1000  # of (sqrt d + sqrt k)^2: far beyond it exp(-s/2) underflows inside the spectrum
 _TAIL = 10  # sqrt of the largest eigenvalue exceeds sqrt d + sqrt k + t with a probability below exp(-t^2 / 2)

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from theory.domain import check_choice
+from theory_on_trial.arguments.theory_domain import check_choice
 
 Objective = Literal["jepa", "mae"]
 Clock = Literal["paper", "flow"]

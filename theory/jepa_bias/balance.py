@@ -10,8 +10,6 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.arguments import validated
-from theory.domain import check_positive
 from theory.jepa_bias._validation import (
     Clock,
     Floats,
@@ -28,6 +26,8 @@ from theory.jepa_bias._validation import (
     clock_factor,
 )
 from theory.jepa_bias.scalar import asymptote, layer_velocity
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_positive
 
 
 @validated

@@ -8,8 +8,8 @@ where a matrix is not finite, or is singular where it must be inverted.
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_finite
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite
 
 
 @validated

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_choice, check_finite
 from theory.jepa_bias._validation import checked_finite
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_choice, check_finite
 
 ContrastiveLoss = Literal["hinge", "logistic"]
 

@@ -8,7 +8,6 @@ epsilon > 0 and `fraction` = p > 0. All broadcast. Values out of range raise `Va
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.jepa_bias._reduced_time import ELEMENTARY
 from theory.jepa_bias._validation import (
     Clock,
@@ -25,6 +24,7 @@ from theory.jepa_bias._validation import (
 )
 from theory.jepa_bias.implicit_time import Passage, Timed, flow_time
 from theory.jepa_bias.scalar import exponents
+from theory_on_trial.arguments.theory import validated
 
 _DEEPEST_SUM = 10**6
 

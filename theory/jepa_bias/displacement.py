@@ -10,8 +10,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.arguments import validated
-from theory.domain import check_choice
 from theory.jepa_bias._validation import (
     Integers,
     Objective,
@@ -25,6 +23,8 @@ from theory.jepa_bias._validation import (
     checked_non_negative,
     checked_positive,
 )
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_choice
 
 Misalignment = Literal["covariance", "rotated predictor", "symmetric predictor"]
 

@@ -9,8 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_finite
 from theory.jepa_bias._validation import (
     Values,
     broadcast,
@@ -20,6 +18,8 @@ from theory.jepa_bias._validation import (
     checked_non_negative,
     checked_positive,
 )
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite
 
 
 class Features(NamedTuple):

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.jepa_bias._reduced_time import ELEMENTARY, ROUNDINGS, falling, rising
 from theory.jepa_bias._validation import (
     Clock,
@@ -29,6 +28,7 @@ from theory.jepa_bias._validation import (
     clock_factor,
 )
 from theory.jepa_bias.scalar import asymptote, exponents
+from theory_on_trial.arguments.theory import validated
 
 UNIT_ROUNDOFF = 2.0**-53
 _SETTLED = 40.0  # a logit from which on s is one in float64

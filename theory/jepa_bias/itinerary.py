@@ -10,12 +10,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
-from theory.domain import check_open_fraction, check_positive
 from theory.jepa_bias._validation import Clock, Objective, check_objective, checked_features, checked_finite
 from theory.jepa_bias.implicit_time import strength_at, time_to_reach
 from theory.jepa_bias.scalar import asymptote
 from theory.jepa_bias.stability import saddle_rates
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_open_fraction, check_positive
 
 
 class Event(NamedTuple):

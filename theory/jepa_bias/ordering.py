@@ -12,7 +12,6 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
 from theory.jepa_bias._reduced_time import rising
 from theory.jepa_bias._validation import (
     Floats,
@@ -31,6 +30,7 @@ from theory.jepa_bias._validation import (
 )
 from theory.jepa_bias.critical_time import mae_constant
 from theory.jepa_bias.scalar import asymptote, exponents
+from theory_on_trial.arguments.theory import validated
 
 _HALVINGS = 50  # of intervals of at most 30 L in log epsilon
 _SMALLEST_LOG_START = -30.0  # of s_0: there Phi - 1 is below 1e-12

@@ -9,7 +9,6 @@ out of range.
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.jepa_bias._validation import (
     Integers,
     Values,
@@ -21,6 +20,7 @@ from theory.jepa_bias._validation import (
     checked_positive,
 )
 from theory.jepa_bias.implicit_time import strength_at
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

@@ -11,7 +11,6 @@ t_paper = L t_flow. Values out of range raise `ValueError` (`TypeError` for a de
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
 from theory.jepa_bias._validation import (
     Clock,
     Integers,
@@ -26,6 +25,7 @@ from theory.jepa_bias._validation import (
     checked_regression,
     clock_factor,
 )
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Complex, Float
 
-from theory.arguments import validated
-from theory.domain import check_positive
 from theory.jepa_bias._validation import NO_VARIANCE, Integers, checked_depth, checked_matrices
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_positive
 
 
 class JointSpectrum(NamedTuple):

@@ -13,8 +13,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.arguments import validated
-from theory.domain import check_choice
 from theory.jepa_bias._validation import (
     Clock,
     Integers,
@@ -29,6 +27,8 @@ from theory.jepa_bias._validation import (
     checked_regression,
     clock_factor,
 )
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_choice
 
 _MOST_FEATURES = 16
 

@@ -8,8 +8,8 @@ s(0) > 0. All arguments broadcast; `ValueError` for values out of range. The law
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.jepa_bias._validation import Values, broadcast, checked_finite, checked_non_negative, checked_positive
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

@@ -8,8 +8,8 @@ variance term instead, which `halve_variance` does. Defaults are the published w
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_finite, check_non_negative
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite, check_non_negative
 
 
 @validated

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.domain import check_each
+from theory_on_trial.arguments.theory_domain import check_each
 
 _NORMALISATION = 1e-9  # how far a sum of probabilities may be from one
 

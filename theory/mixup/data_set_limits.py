@@ -6,11 +6,11 @@ Both are for lambda averaged within each pair and derived here. Class 0 comes fi
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
-from theory.domain import check_finite, check_open_fraction
 from theory.mixup._validation import check_hard_labels, check_same_length
 from theory.mixup.mixing import MixingLaw
 from theory.mixup.scale import limit_curvatures
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite, check_open_fraction
 
 
 @validated

@@ -6,12 +6,12 @@ with Mixup, K_lda = a + 1 for the plug-in rule, which is efficient here. All der
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_non_negative, check_positive
 from theory.mixup.expected_losses import gaussian_expectation, gaussian_rule, logistic_derivatives
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
 from theory.mixup.scale import scalar_minimiser
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_non_negative, check_positive
 
 _LARGEST_SEPARABILITY = 1400  # e^(a/2) must be a float64
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_finite
 from theory.mixup._validation import check_dimension, check_in_unit_interval, check_same_length
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite
 
 
 class EntropyCertificate(NamedTuple):

@@ -9,9 +9,9 @@ the sample size grows exponentially in kappa; the exponent and the path are deri
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_non_negative
 from theory.mixup.gaussian_pair import GaussianPair, one_minus_cosine
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_non_negative
 
 _LOG_ROUNDING = 40.0  # a ridge e^40 away from every variance is none, or all there is
 _LEAST_EPSILON = 1e-20

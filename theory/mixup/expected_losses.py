@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.arguments import validated
-from theory.domain import check_finite
 from theory.mixup._validation import check_dimension, check_in_unit_interval, check_probabilities, check_same_length
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite
 
 _RANGE = 14.0  # standard deviations on each side: the density beyond is below e^-98
 _STEP = 0.4  # in units of the score where that is wider than its law: poles at i pi then cost e^(-2 pi^2 / 0.4)

@@ -11,12 +11,12 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_finite, check_positive
 from theory.mixup._validation import check_dimension
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
 from theory.mixup.scale import limit_curvatures, limit_residual, limit_scale
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite, check_positive
 
 _EIGENVECTOR = 1e-9  # how far Sigma mu / (mu' Sigma mu / |mu|^2) may be from mu, relative to it
 

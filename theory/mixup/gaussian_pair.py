@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_finite, check_positive
 from theory.mixup._validation import check_dimension
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite, check_positive
 
 _SYMMETRY = 1e-12  # asymmetry of a covariance, relative to its largest entry, that passes as rounding
 _SINGULAR = 2.0**-49  # eigenvalues of the correlations below this many times the dimension are rounding

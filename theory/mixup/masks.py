@@ -8,10 +8,10 @@ Oh & Yun 2023 (arXiv 2306.00267) prove that masking converges to a suboptimal cl
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_finite
 from theory.mixup._validation import check_probabilities
 from theory.mixup.gaussian_pair import GaussianPair
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_finite
 
 _MOST_COORDINATES = 14
 

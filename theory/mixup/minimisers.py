@@ -8,7 +8,6 @@ suboptimal; the statement for every mixing law is derived here).
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.arguments import validated
 from theory.mixup.expected_losses import (
     ExpectedLoss,
     affine_expected_loss,
@@ -17,6 +16,7 @@ from theory.mixup.expected_losses import (
 )
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
+from theory_on_trial.arguments.theory import validated
 
 _TOO_FLAT = "the expected loss is too flat for float64: its Hessian is singular to rounding"
 _MOST_STEPS = 200

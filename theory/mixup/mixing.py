@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_finite, check_positive
 from theory.mixup._validation import check_dimension, check_in_unit_interval, check_probabilities
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_finite, check_positive
 
 _NEARLY_HALF = 1e-4  # from here on SciPy's symmetric rule is good to 1e-14 again
 

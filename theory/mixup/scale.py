@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_positive
 from theory.mixup.expected_losses import gaussian_expectation, logistic_derivatives
 from theory.mixup.mixing import MixingLaw
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_positive
 
 _LARGEST_HARD_SEPARABILITY = 100  # beyond, e^(-a/2) of the hard-label loss leaves the range of the quadrature
 _LARGEST_SCORE = 500.0

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_finite
 from theory.naive_bayes_vs_logistic._validation import Covariance
+from theory_on_trial.arguments.theory_domain import check_finite
 
 
 def check_covariance(covariance: Covariance, n_features: int, name: str = "covariance") -> None:

@@ -9,11 +9,11 @@ positive variances, and numbers that are not finite, raise `ValueError`.
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_finite
 from theory.naive_bayes_vs_logistic._covariance import between, check_covariance, solve, variances_of
 from theory.naive_bayes_vs_logistic._validation import Covariance
 from theory.naive_bayes_vs_logistic.linear_rules import linear_rule_error, naive_bayes_rule
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite
 
 
 @validated

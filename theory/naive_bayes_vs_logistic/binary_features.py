@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_each, check_finite, check_non_negative
 from theory.naive_bayes_vs_logistic._validation import check_means, equal_unless_given
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_each, check_finite, check_non_negative
 
 _MOST_FEATURES = 14
 

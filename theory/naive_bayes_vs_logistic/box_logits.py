@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_positive
 from theory.naive_bayes_vs_logistic._validation import check_classes, check_distributions
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_positive
 
 _HALVINGS = 64
 

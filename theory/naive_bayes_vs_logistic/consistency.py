@@ -9,8 +9,8 @@ are on the last; values out of range raise `ValueError`.
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.arguments import validated
 from theory.naive_bayes_vs_logistic._validation import check_distributions, check_logit_bound
+from theory_on_trial.arguments.theory import validated
 
 _HALVINGS = 56
 

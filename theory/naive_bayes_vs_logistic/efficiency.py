@@ -6,9 +6,9 @@ ratio of the two excess errors, LDA over maximum-likelihood logistic regression.
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_non_negative, check_positive
 from theory.naive_bayes_vs_logistic._validation import check_features
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_non_negative, check_positive
 
 _FARTHEST = 1e4  # the number of terms grows with it
 

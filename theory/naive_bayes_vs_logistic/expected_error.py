@@ -8,9 +8,9 @@ released with arXiv 2302.02334. Values out of range raise `ValueError`.
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_non_negative
 from theory.naive_bayes_vs_logistic._validation import check_features, check_training_size
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_non_negative
 
 _STEP = 1 / 8
 _MOST_SAMPLES = 1e20  # where the law has been its limit to rounding for long

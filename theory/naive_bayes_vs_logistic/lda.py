@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_non_negative
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_non_negative
 
 
 @validated

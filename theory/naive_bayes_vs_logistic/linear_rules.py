@@ -9,10 +9,10 @@ positive variances raise `ValueError`.
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
-from theory.domain import check_finite
 from theory.naive_bayes_vs_logistic._covariance import between, check_covariance, solve, variances_of
 from theory.naive_bayes_vs_logistic._validation import Covariance, check_means, equal_unless_given
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite
 
 
 @validated

@@ -7,11 +7,11 @@ with positive variances, and numbers that are not finite, raise `ValueError`.
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_finite
 from theory.naive_bayes_vs_logistic._covariance import between, check_covariance
 from theory.naive_bayes_vs_logistic._validation import Covariance, check_means
 from theory.naive_bayes_vs_logistic.asymptotic_error import mahalanobis_squared
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite
 
 
 @validated

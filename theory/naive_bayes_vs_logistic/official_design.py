@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.naive_bayes_vs_logistic._validation import check_classes, check_features
+from theory_on_trial.arguments.theory import validated
 
 _LEVELS = np.array([-1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
 

@@ -7,9 +7,9 @@ real number, `deviation` = epsilon and `noise` are in the units of the features.
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_open_fraction, check_positive
 from theory.naive_bayes_vs_logistic._validation import check_classes, check_features
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_open_fraction, check_positive
 
 
 @validated

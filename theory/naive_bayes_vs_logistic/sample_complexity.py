@@ -8,10 +8,10 @@ range raise `ValueError`.
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_non_negative, check_open_fraction, check_positive
 from theory.naive_bayes_vs_logistic._validation import check_features
 from theory.naive_bayes_vs_logistic.expected_error import naive_bayes_expected_error
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_non_negative, check_open_fraction, check_positive
 
 _MINIMUM = 2.0
 

@@ -11,9 +11,9 @@ constants here are derived here. n = `n_features`, K = `n_classes`, m = `n_sampl
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_non_negative, check_open_fraction, check_positive
 from theory.naive_bayes_vs_logistic._validation import check_classes, check_features
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_non_negative, check_open_fraction, check_positive
 
 
 @validated

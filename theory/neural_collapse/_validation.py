@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.domain import check_positive
+from theory_on_trial.arguments.theory_domain import check_positive
 
 
 def checked_class_sizes(class_sizes: Sequence[int] | Int[np.ndarray, " classes"]) -> Int[np.ndarray, " classes"]:

@@ -6,8 +6,8 @@ equiangular vectors as classifiers and are judged by the second. Counts below on
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_at_least
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least
 
 
 @validated

@@ -8,9 +8,9 @@ over the N samples: "mse" |Z + b 1^T - Y|^2 / (2 N), "ce" the cross-entropy.
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
-from theory.domain import check_positive
 from theory.neural_collapse._validation import check_labels
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_positive
 
 _ROUNDING = 64 * np.finfo(float).eps  # relative error left to operator norms and sums, times the number of samples
 

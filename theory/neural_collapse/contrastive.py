@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int
 
-from theory.arguments import validated
-from theory.domain import check_integer, check_positive
 from theory.neural_collapse._validation import checked_class_sizes
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_integer, check_positive
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_positive
 from theory.neural_collapse._validation import checked_class_sizes, checked_decays
 from theory.neural_collapse.mse_optimum import direction_betas
 from theory.neural_collapse.thresholds import global_threshold
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_positive
 
 _LOSSES = {  # each loss in units of |.|^2 / (2 N), as a function of the number of classes
     "half_mean_over_samples": lambda n_classes: 1.0,

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_positive
 from theory.neural_collapse._validation import checked_decays
 from theory.neural_collapse.schatten import schatten_penalty
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_positive
 
 _SCALES = 512  # points at which the derivative in the scale is looked at for sign changes
 

@@ -7,8 +7,8 @@ are multiples of the decay lambda, if all decays are equal, whatever the depth, 
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_positive
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_positive
 
 
 @validated

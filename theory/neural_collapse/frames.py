@@ -7,8 +7,8 @@ of Dang et al. 2023 (arXiv 2301.00437).
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_at_least
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least
 
 
 @validated

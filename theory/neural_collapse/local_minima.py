@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_positive
 from theory.neural_collapse._validation import checked_class_sizes, checked_decays, checked_widths
 from theory.neural_collapse.mse_optimum import direction_betas
 from theory.neural_collapse.scalar_equation import largest_root, scalar_objective
 from theory.neural_collapse.thresholds import existence_threshold
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_positive
 
 
 @validated

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_positive
 from theory.neural_collapse._validation import check_chain
 from theory.neural_collapse.frames import frame_distance
 from theory.neural_collapse.mse_optimum import MseOptimum
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_positive
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from theory.arguments import validated
 from theory.neural_collapse._validation import checked_class_sizes, checked_decays, checked_widths
 from theory.neural_collapse.scalar_equation import global_root, regime, scalar_objective, shrinkage
 from theory.neural_collapse.schatten import balanced_factors, factor_balance, log_decay_product
 from theory.neural_collapse.thresholds import global_threshold
+from theory_on_trial.arguments.theory import validated
 
 _TIED_AT_CUT = 1e-12  # relative; betas are known to some 1e-15
 

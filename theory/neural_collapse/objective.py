@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
-from theory.domain import check_non_negative
 from theory.neural_collapse._validation import check_chain, check_labels, checked_decays
 from theory.neural_collapse.mse_optimum import mse_optimum
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_non_negative
 
 
 @validated

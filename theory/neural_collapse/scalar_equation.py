@@ -9,9 +9,9 @@ may be infinite (a direction without data). Results have the shape of the argume
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from theory.arguments import validated
-from theory.domain import check_at_least
 from theory.neural_collapse.thresholds import existence_threshold, global_threshold
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least
 
 _HALVINGS = 64  # a bracket of log(x^M), below 2^11 wide, shrinks below its last place
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
 from theory.neural_collapse._validation import checked_decays, checked_widths
+from theory_on_trial.arguments.theory import validated
 
 
 def log_decay_product(weight_decays: Float[np.ndarray, " depth"], feature_decay: float | int) -> float:

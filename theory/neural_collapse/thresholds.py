@@ -7,8 +7,8 @@ Lambda the product of all weight decays and n the size of the class (or the squa
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_at_least
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least
 
 
 @validated

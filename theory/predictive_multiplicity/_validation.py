@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Bool, Int, Integer, Real, Shaped
 
-from theory.domain import check_finite
+from theory_on_trial.arguments.theory_domain import check_finite
 
 Dichotomy = Bool[np.ndarray, " rows"] | Integer[np.ndarray, " rows"]
 Dichotomies = Bool[np.ndarray, "cells rows"] | Integer[np.ndarray, "cells rows"]

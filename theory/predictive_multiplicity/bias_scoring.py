@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.arguments import validated
-from theory.domain import check_finite, check_non_negative
 from theory.predictive_multiplicity._validation import shown
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_finite, check_non_negative
 
 Joint = Float[np.ndarray, "atoms 2 2"]
 Atoms = Float[np.ndarray, " atoms"]

@@ -9,8 +9,6 @@ kind take and return shares. Symbols as in `definitions`, whose refusals apply.
 import numpy as np
 from jaxtyping import Int
 
-from theory.arguments import validated
-from theory.domain import check_at_least
 from theory.predictive_multiplicity._validation import (
     Counts,
     Dichotomies,
@@ -20,6 +18,8 @@ from theory.predictive_multiplicity._validation import (
     shown,
 )
 from theory.predictive_multiplicity.definitions import disagreements_of, errors, errors_of, flip_costs
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least
 
 
 @validated

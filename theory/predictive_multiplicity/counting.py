@@ -11,9 +11,9 @@ import math
 import numpy as np
 from jaxtyping import Int, Real
 
-from theory.arguments import validated
-from theory.domain import check_at_least
 from theory.predictive_multiplicity._validation import Vector, coprime, integer_points
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least
 
 _LARGEST_CUBE = 5
 _MOST_TERMS = 10**5

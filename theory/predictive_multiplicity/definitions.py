@@ -11,8 +11,6 @@ a dichotomy other than 0 and 1, for an empty set, and for a negative tolerance.
 import numpy as np
 from jaxtyping import Int
 
-from theory.arguments import validated
-from theory.domain import check_at_least
 from theory.predictive_multiplicity._validation import (
     Counts,
     Dichotomies,
@@ -22,6 +20,8 @@ from theory.predictive_multiplicity._validation import (
     checked_dichotomy,
     checked_weights,
 )
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least
 
 _INTEGER = 1e-9  # epsilon n this close below an integer is that integer
 

@@ -15,8 +15,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from theory.arguments import validated
-from theory.domain import check_non_negative
 from theory.predictive_multiplicity._validation import (
     Dichotomy,
     Vector,
@@ -26,6 +24,8 @@ from theory.predictive_multiplicity._validation import (
     integer_points,
     shown,
 )
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_non_negative
 
 
 class RealisabilityCertificate(NamedTuple):

@@ -15,9 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_finite, check_non_negative, check_open_fraction
 from theory.predictive_multiplicity._validation import shown
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import (
+    check_at_least,
+    check_finite,
+    check_non_negative,
+    check_open_fraction,
+)
 
 Features = Real[np.ndarray, "points coefficients"]
 Labels = Real[np.ndarray, " points"]

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.domain import check_integer
+from theory_on_trial.arguments.theory_domain import check_integer
 
 
 def check_points(n_points: int) -> None:

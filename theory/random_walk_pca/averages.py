@@ -7,11 +7,11 @@ averaging and momentum and the Bessel law of the running mean are derived here. 
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._roots import bisect
 from theory.random_walk_pca._validation import check_components, check_points
 from theory.random_walk_pca.momentum import momentum_impulse_response
 from theory.random_walk_pca.spectrum import eigenvalues
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

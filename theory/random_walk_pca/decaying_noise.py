@@ -9,9 +9,9 @@ just below it convergence needs astronomical T. Another value, or `n_components`
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._roots import bisect
 from theory.random_walk_pca._validation import check_components, check_points
+from theory_on_trial.arguments.theory import validated
 
 _LEAST = 1e-200  # below, SciPy's Bessel functions fail at orders and arguments alike
 

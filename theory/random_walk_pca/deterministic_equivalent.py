@@ -9,9 +9,9 @@ dimension only.
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_positive
 from theory.random_walk_pca._validation import check_points, check_spectrum
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_positive
 
 
 @validated

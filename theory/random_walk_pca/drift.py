@@ -11,10 +11,10 @@ rank, and in units of the step variance. Values out of range raise `ValueError`.
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._roots import bisect
 from theory.random_walk_pca._validation import check_points
 from theory.random_walk_pca.spectrum import eigenvalues, laplacian_eigenvalues, total_variance
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._validation import check_spectrum
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
-from theory.domain import check_integer, check_positive
 from theory.random_walk_pca._validation import check_components, check_spectrum
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_integer, check_positive
 
 
 @validated

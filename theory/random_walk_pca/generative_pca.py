@@ -7,8 +7,8 @@ is beta > 0; sizes out of range raise `ValueError`.
 
 import numpy as np
 
-from theory.arguments import validated
-from theory.domain import check_at_least, check_positive
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_at_least, check_positive
 
 
 @validated

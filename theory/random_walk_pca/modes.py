@@ -9,9 +9,9 @@ step variance tr(Sigma).
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components, check_points
 from theory.random_walk_pca.spectrum import eigenvalues
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

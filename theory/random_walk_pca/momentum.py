@@ -9,10 +9,10 @@ Variances are in units of the step variance.
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components, check_momentum, check_points
 from theory.random_walk_pca.processes import toeplitz_eigenvalues, toeplitz_total_variance
 from theory.random_walk_pca.spectrum import explained_variance_ratio_limit, laplacian_eigenvalues
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

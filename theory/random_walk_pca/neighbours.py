@@ -8,8 +8,8 @@ Variances are in units of the step variance; `n_points` is T >= 2, else `ValueEr
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components, check_points
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

@@ -13,10 +13,10 @@ oscillation leads.
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._roots import bisect
 from theory.random_walk_pca._validation import check_components, check_points, check_rate, check_stationary_rate
 from theory.random_walk_pca.spectrum import laplacian_eigenvalues
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

@@ -9,9 +9,9 @@ content of one falls to (8 / 3 pi)^2. `crossover` is c >= 0, finite; another val
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._roots import bisect
 from theory.random_walk_pca._validation import check_components
+from theory_on_trial.arguments.theory import validated
 
 SINE_COSINE_CONTENT = (8 / (3 * np.pi)) ** 2
 """Cosine content .7205 of the full-period sine sqrt(2) sin(2 pi t), the first score for alpha T >> 1."""

@@ -6,8 +6,8 @@ Shlens 2014, "A tutorial on principal component analysis", arXiv 1404.1100; opti
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

@@ -8,7 +8,7 @@ the dimension grows the covariance over time of the centred trajectory tends to 
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

@@ -5,8 +5,8 @@ and equally many of both signs. Threshold derived here; the goal for robust esti
 `fraction` is epsilon in (0, 1), `spike` is beta > 0; other values raise `ValueError`.
 """
 
-from theory.arguments import validated
-from theory.domain import check_positive
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_positive
 
 
 @validated

@@ -13,8 +13,8 @@ units of the step variance tr(Sigma), and components k = 1, ..., T - 1 are store
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components, check_points
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

@@ -8,9 +8,9 @@ law. Derived here; arXiv 1806.08805 treats the infinite dimension only.
 import numpy as np
 from jaxtyping import Complex, Float
 
-from theory.arguments import validated
-from theory.domain import check_positive
 from theory.random_walk_pca._validation import check_points, check_spectrum
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_positive
 
 _HARDLY_ANY = 1e-12  # of this many degrees of freedom the first order is exact
 

@@ -8,9 +8,9 @@ the bound on visits to the centre are derived here. Lengths are in units of the 
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.arguments import validated
-from theory.domain import check_positive
 from theory.random_walk_pca._validation import check_rate, check_stationary_rate
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_positive
 
 
 @validated

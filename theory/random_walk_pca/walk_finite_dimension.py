@@ -8,9 +8,9 @@ coefficients of 1/d, for k = 1, ..., T - 1 at index k - 1, and raise `ValueError
 import numpy as np
 from jaxtyping import Float
 
-from theory.arguments import validated
 from theory.random_walk_pca._validation import check_components, check_points
 from theory.random_walk_pca.spectrum import explained_variance_ratio
+from theory_on_trial.arguments.theory import validated
 
 
 @validated

@@ -1,0 +1,18 @@
+"""The short names of the trial's options, for this repository alone: `--tier`, `--seed`, `--ledger`, `--report`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+# OpenBLAS reads it once, when it is loaded. Two workers on two cores must not start four threads, and the small
+# eigenproblems of the fast tier are slower with two threads than with one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_addoption(parser: Any) -> None:
+    """Add the aliases: each sets what its prefixed namesake sets."""
+    group = parser.getgroup("theory on trial")
+    group.addoption("--tier", dest="trial_tier", choices=("fast", "full", "paper"), help="as --trial-tier")
+    group.addoption("--seed", dest="trial_seed", type=int, help="as --trial-seed")
+    for name in ("ledger", "report"):
+        group.addoption(f"--{name}", dest=f"trial_{name}", type=Path, metavar="PATH", help=f"as --trial-{name}")

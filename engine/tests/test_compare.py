@@ -1,0 +1,145 @@
+"""Two ledgers compared: what counts as a difference, what does not, and what is refused."""
+
+import copy
+import json
+
+import pytest
+
+from theory_on_trial.compare import compare
+
+ROW = {
+    "id": "paper.mean", "kind": "distribution", "verdict": "VERIFIED", "predicted": 0.5, "measured": 0.51,
+    "interval": [0.49, 0.53], "margin": 0.05, "error_probability": 1e-7,
+    "note": "",
+}  # fmt: skip
+VECTOR = {**ROW, "id": "paper.vector", "predicted": [1.0, 2.0], "measured": [1.0, 2.1],
+          "interval": [[0.9, 2.0], [1.1, 2.2]]}  # fmt: skip
+GROWTH = {**ROW, "id": "paper.growth", "kind": "rate", "predicted": "log n", "measured": "log n",
+          "interval": [[1.0, "-inf"], [2.0, "inf"]], "margin": 0.0}  # fmt: skip
+IDENTITY = {**ROW, "id": "paper.identity", "kind": "identity", "predicted": 2e-17, "measured": 1e-17,
+            "interval": [-1e-16, 1e-16], "margin": 2e-16, "error_probability": 0.0}  # fmt: skip
+LEDGER = {
+    "schema": "theory-on-trial/ledger/1", "seed": 0, "tier": "fast", "platform": {"jax": "0.10.2", "backend": "cpu"},
+    "claims": [ROW, VECTOR, GROWTH, IDENTITY], "not_run": [],
+}  # fmt: skip
+
+
+@pytest.fixture
+def compared(tmp_path):
+    """A function that compares the ledger with a copy in which claims and facts were changed."""
+
+    def run(changes=None, **facts):
+        other = copy.deepcopy(LEDGER) | facts
+        for row in other["claims"]:
+            row.update((changes or {}).get(row["id"].split(".")[1], {}))
+        for name, ledger in (("a", LEDGER), ("b", other)):
+            (tmp_path / f"{name}.json").write_text(json.dumps(ledger))
+        return compare(tmp_path / "a.json", tmp_path / "b.json")
+
+    return run
+
+
+def test_a_ledger_is_identical_to_itself(compared):
+    found = compared()
+    assert found.identical
+    assert str(found) == "4 claims in both ledgers: no difference"
+
+
+def test_another_verdict_is_a_difference(compared):
+    found = compared({"mean": {"verdict": "INCONCLUSIVE"}})
+    assert found.verdicts == [("paper.mean", "VERIFIED", "INCONCLUSIVE")]
+    assert str(found).splitlines() == [
+        "4 claims in both ledgers: they differ",
+        "verdicts that changed:",
+        "  paper.mean: VERIFIED → INCONCLUSIVE",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("mean", {"predicted": 0.5001}),
+        ("vector", {"predicted": [1.0, 2.001]}),
+        ("vector", {"predicted": [1.0, 2.0, 3.0]}),
+        ("growth", {"predicted": "n"}),
+        ("identity", {"predicted": 5e-16}),
+    ],
+)
+def test_another_prediction_is_a_difference_at_the_same_seed_only(compared, name, change):
+    found = compared({name: change})
+    assert [entry[0] for entry in found.predicted] == [f"paper.{name}"]
+    assert not found.identical
+    assert compared({name: change}, seed=1).identical
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("mean", {"predicted": 0.5 * (1 + 1e-12)}),
+        ("mean", {"measured": 0.5, "interval": [0.47, 0.52]}),
+        ("identity", {"predicted": -3e-17}),
+        ("growth", {"interval": [["-inf", 2.5], [1.5, "inf"]]}),
+    ],
+)
+def test_rounding_and_another_sample_are_no_difference(compared, name, change):
+    assert compared({name: change}).identical
+
+
+@pytest.mark.parametrize(
+    ("name", "interval"),
+    [
+        ("mean", [0.54, 0.6]),
+        ("mean", [0.3, 0.48]),
+        ("mean", None),
+        ("vector", [[0.9, 2.21], [1.1, 2.3]]),
+        ("growth", [[2.5, 1.0], [3.0, "inf"]]),
+    ],
+)
+def test_disjoint_intervals_are_a_difference_under_every_seed(compared, name, interval):
+    for seed in (0, 1):
+        found = compared({name: {"interval": interval}}, seed=seed)
+        assert [entry[0] for entry in found.apart] == [f"paper.{name}"]
+        assert not found.identical
+
+
+def test_an_exact_measurement_may_move_with_the_seed_that_drew_its_instance(compared):
+    change = {"identity": {"interval": [1e-15, 2e-15]}}
+    assert [entry[0] for entry in compared(change).apart] == ["paper.identity"]
+    assert compared(change, seed=1).identical
+
+
+def test_different_coordinates_of_a_long_vector_are_not_compared(compared):
+    note = "coordinate [3] of 524, the worst"
+    assert compared({"mean": {"predicted": 9.0, "interval": [8.0, 9.5], "note": note}}).identical
+
+
+def test_claims_come_and_go(compared):
+    found = compared(claims=[ROW, {**VECTOR, "id": "paper.new"}, GROWTH, IDENTITY])
+    assert (found.added, found.gone) == (["paper.new"], ["paper.vector"])
+    assert "claims added:\n  paper.new" in str(found)
+
+
+def test_circumstances_are_told_and_do_not_count(compared):
+    found = compared(tier="full", platform={"jax": "0.11.0", "backend": "gpu"})
+    assert found.identical
+    assert found.circumstances == [("tier", "fast", "full"), ("jax", "0.10.2", "0.11.0"), ("backend", "cpu", "gpu")]
+    assert "  jax: 0.10.2 → 0.11.0" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "must be a ledger that can be read .No such file or directory."),
+        ("{", "must be a ledger in JSON, got something else"),
+        ("[]", "must be a ledger written by --ledger, of schema 'theory-on-trial/ledger/1', got None"),
+        ('{"schema": "other"}', "got 'other'"),
+    ],
+)
+def test_what_is_no_ledger_gets_one_sentence(tmp_path, text, sentence):
+    bad, good = tmp_path / "bad.json", tmp_path / "good.json"
+    good.write_text(json.dumps(LEDGER))
+    if text is not None:
+        bad.write_text(text)
+    for pair in ((bad, good), (good, bad)):
+        with pytest.raises(ValueError, match=f"bad.json {sentence}" if sentence.startswith("must") else sentence):
+            compare(*pair)

@@ -1,0 +1,173 @@
+"""The one rule: its three zones, the lemma on controls, termination, and the sentences for what cannot be decided."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from theory_on_trial.decision import (
+    ControlTooClose,
+    Prediction,
+    admissible_margin,
+    check_controls,
+    check_margin,
+    decide,
+    judge,
+)
+from theory_on_trial.laws import Interval
+
+# Sixteenths below 2^16 add and subtract without rounding, so that the borders of the rule can be hit exactly.
+numbers = st.integers(-4000, 4000).map(lambda k: k / 16)
+widths = st.integers(0, 4000).map(lambda k: k / 16)
+positive = st.integers(1, 4000).map(lambda k: k / 16)
+
+
+def interval(low, high):
+    low, high = np.asarray(low, float), np.asarray(high, float)
+    return Interval(low, low, high, 0.0, "exact", 1)
+
+
+@given(low=numbers, width=positive, p=numbers, slack=widths, extra=positive)
+def test_each_verdict_states_what_the_interval_proves(low, width, p, slack, extra):
+    """VERIFIED: every point of the interval is closer than the margin; REFUTED: every one is beyond the slack."""
+    margin = slack + extra
+    verdict = decide(interval(low, low + width), Prediction(p, margin, slack))
+    farthest = max(abs(low - p), abs(low + width - p))
+    nearest = max(low - p, p - low - width, 0.0)
+    if farthest < margin:
+        assert verdict == "VERIFIED"
+    elif nearest > slack:
+        assert verdict == "REFUTED"
+    else:
+        assert verdict == "INCONCLUSIVE"
+
+
+@given(low=numbers, p=numbers, slack=widths, extra=positive)
+def test_an_interval_no_wider_than_margin_minus_slack_always_decides(low, p, slack, extra):
+    """The border case, width = margin - slack, decides unless an end lies exactly on p -+ margin (strictness)."""
+    verdict = decide(interval(low, low + extra), Prediction(p, slack + extra, slack))
+    on_the_border = p - slack - extra in (low, low + extra) or p + slack + extra in (low, low + extra)
+    assert verdict != "INCONCLUSIVE" or on_the_border
+    narrower = decide(interval(low, low + extra * (1 - 2.0**-12)), Prediction(p, slack + extra, slack))
+    assert narrower != "INCONCLUSIVE"
+
+
+@given(low=numbers, width=widths, p=numbers, slack=widths, extra=positive, beyond=widths, sign=st.sampled_from([-1, 1]))
+def test_a_verified_prediction_refutes_every_admissible_control(low, width, p, slack, extra, beyond, sign):
+    """Lemma: |c - p| >= margin + slack and VERIFIED for p imply REFUTED for c, on the same interval."""
+    prediction = Prediction(p, slack + extra, slack)
+    control = p + sign * (2 * slack + extra + beyond)
+    check_controls(prediction, {"wrong": control})
+    finding = judge(interval(low, low + width), prediction, {"wrong": control})
+    if finding.outcome == "VERIFIED":
+        assert finding.controls[0].outcome == "REFUTED"
+
+
+@given(data=st.data(), k=st.integers(1, 5), slack=widths, extra=positive, sign=st.sampled_from([-1, 1]), beyond=widths)
+def test_the_lemma_holds_for_vectors_when_one_coordinate_differs(data, k, slack, extra, sign, beyond):
+    p, low = (np.array(data.draw(st.lists(numbers, min_size=k, max_size=k))) for _ in range(2))
+    prediction = Prediction(p, slack + extra, slack)
+    wrong = p.copy()
+    wrong[data.draw(st.integers(0, k - 1))] += sign * (2 * slack + extra + beyond)
+    check_controls(prediction, {"wrong": wrong})
+    for offset in (low, p):
+        finding = judge(interval(offset, offset + extra / 2), prediction, {"wrong": wrong})
+        if finding.outcome == "VERIFIED":
+            assert finding.controls[0].outcome == "REFUTED"
+    assert finding.outcome == "VERIFIED"
+
+
+@given(value=numbers, distances=st.lists(positive, min_size=1, max_size=4), share=st.floats(0, 0.49))
+def test_the_derived_margin_admits_its_controls(value, distances, share):
+    slack = share * min(distances)
+    controls = {str(i): value + (-1) ** i * distance for i, distance in enumerate(distances)}
+    margin = admissible_margin(value, slack, controls)
+    check_controls(Prediction(value, margin, slack), controls)
+    assert slack < margin <= min(distances)
+
+
+@given(low=numbers, width=widths, p=numbers, slack=widths, extra=widths)
+def test_one_sided_verdicts_mirror_each_other(low, width, p, slack, extra):
+    assume(width > 0 or slack + extra > 0)  # width 0 and margin 0 is exact arithmetic, tested below
+    at_most = decide(interval(low, low + width), Prediction(p, slack + extra, slack, "at most"))
+    at_least = decide(interval(-low - width, -low), Prediction(-p, slack + extra, slack, "at least"))
+    assert at_most == at_least
+    if at_most == "VERIFIED":
+        assert low + width < p + slack + extra
+    elif at_most == "REFUTED":
+        assert low > p + slack
+
+
+@given(low=numbers, width=positive, p=numbers, slack=widths, extra=positive, scale=st.sampled_from([0.25, 2.0, 64.0]))
+def test_the_rule_does_not_depend_on_unit_origin_or_sign(low, width, p, slack, extra, scale):
+    verdict = decide(interval(low, low + width), Prediction(p, slack + extra, slack))
+    scaled = Prediction(scale * p, scale * (slack + extra), scale * slack)
+    assert verdict == decide(interval(scale * low, scale * (low + width)), scaled)
+    assert verdict == decide(interval(low + 7, low + width + 7), Prediction(p + 7, slack + extra, slack))
+    assert verdict == decide(interval(-low - width, -low), Prediction(-p, slack + extra, slack))
+
+
+def test_between_the_zones_a_claim_is_verified_and_a_control_refuted():
+    """[1, 2] lies beyond the slack and within the margin of both 0 and 3: closer than 2.5, further than 0.5."""
+    finding = judge(interval(1.0, 2.0), Prediction(0.0, 2.5, 0.5), {"wrong": 3.0}, printed=3.0)
+    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == ("VERIFIED", "REFUTED", "VERIFIED")
+
+
+def test_a_vector_is_verified_by_all_and_refuted_by_any():
+    prediction = Prediction(np.zeros(3), 1.0, 0.25)
+    inside, beyond, wide = (-0.5, 0.5), (2.0, 3.0), (-9.0, 9.0)
+    between = (0.3, 0.9)  # beyond the slack and within the margin: not a reason to refute
+    for ends, outcome in (
+        ((inside, inside, between), "VERIFIED"),
+        ((inside, wide, beyond), "REFUTED"),
+        ((inside, between, wide), "INCONCLUSIVE"),
+    ):
+        assert decide(interval(*np.transpose(ends)), prediction) == outcome
+
+
+@pytest.mark.parametrize("side", ["two", "at most", "at least"])
+def test_exact_arithmetic_needs_no_margin(side):
+    def exact(value):
+        return Interval(value, value, value, 0.0, "exact", 1)
+
+    third = np.asarray(Fraction(1, 3))
+    more = np.asarray(Fraction(1, 3) + Fraction(1, 10**30))
+    assert decide(exact(third), Prediction(third, side=side)) == "VERIFIED"
+    assert decide(exact(more), Prediction(third, side=side)) == ("VERIFIED" if side == "at least" else "REFUTED")
+    assert decide(exact(third), Prediction(more, side=side)) == ("VERIFIED" if side == "at most" else "REFUTED")
+
+
+def test_an_unbounded_interval_decides_nothing_and_a_half_line_one_side():
+    assert decide(interval(-np.inf, np.inf), Prediction(0.0, 1.0)) == "INCONCLUSIVE"
+    assert decide(interval(2.0, np.inf), Prediction(0.0, 1.0)) == "REFUTED"
+    assert decide(interval(2.0, np.inf), Prediction(1.0, 0.0, 0.0, "at least")) == "VERIFIED"
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "sentence"),
+    [
+        (lambda: decide(interval(np.nan, 1), Prediction(0, 1)), ValueError, "NaN in the interval"),
+        (lambda: decide(interval(0, 1), Prediction(np.nan, 1)), ValueError, "NaN among prediction"),
+        (lambda: decide(interval(1, 1), Prediction(np.nan)), ValueError, "NaN in the prediction"),
+        (lambda: decide(interval(0, 1), Prediction(0, np.nan)), ValueError, "NaN among prediction"),
+        (lambda: decide(interval(1, 0), Prediction(0, 1)), ValueError, "empty interval: an assumption"),
+        (lambda: decide(interval(0, 1), Prediction(0, 1, 1)), ValueError, "margin must exceed the slack"),
+        (lambda: decide(interval(0, 1), Prediction(0, 1, 2, "at most")), ValueError, "margin must exceed the slack"),
+        (lambda: decide(interval(0, 1), Prediction(0, 1, -1)), ValueError, "margin must exceed the slack"),
+        (lambda: decide(interval(0, 1), Prediction(0)), ValueError, "margin must exceed the slack"),
+        (lambda: check_margin(Prediction(np.zeros(2), [1.0, 0.5], 0.5)), ValueError, "margin must exceed the slack"),
+        (lambda: admissible_margin(0, 0, {}), ValueError, "no control to derive it from"),
+        (lambda: admissible_margin(0, 0.5, {"wrong": 1.0}), ControlTooClose, "leaves a margin of 0.5"),
+        (lambda: admissible_margin([0, 0], 0, {"w": [1, 0]}), ControlTooClose, "differs on every coordinate"),
+        (lambda: check_controls(Prediction(0, 1, 0.5), {"w": 1.25}), ControlTooClose, "'w' is too close"),
+        (lambda: check_controls(Prediction(0, 1), {"w": np.nan}), ControlTooClose, "'w' is too close"),
+        (lambda: check_controls(Prediction(0, 1, 0, "at most"), {"w": 2}), ControlTooClose, "'w' is too close"),
+        (lambda: check_controls(Prediction(0, 1, 0, "at least"), {"w": -2}), ControlTooClose, "'w' is too close"),
+        (lambda: check_controls(Prediction(3), {"w": 3}), ControlTooClose, "'w' is too close"),
+    ],
+)
+def test_what_cannot_be_decided_gets_one_sentence(act, error, sentence):
+    with pytest.raises(error, match=sentence):
+        act()

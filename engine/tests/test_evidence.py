@@ -1,0 +1,371 @@
+"""Identities, bounds, gaps, runs, and the accounts of the sampling driver: no false refutation, controls that bite."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from theory_on_trial import evidence
+from theory_on_trial.decision import ControlTooClose, Prediction
+from theory_on_trial.laws import Asymptotic, Interval, Normal, SupDistance
+
+U = 2.0**-53
+
+# ------------------------------------------------------------------------------------------------ identities
+
+
+@pytest.mark.parametrize("n", [3, 30, 100])
+def test_dots_are_never_refuted_and_a_control_ten_errors_away_always_is(n):
+    """4e4 dots of 24-bit numbers over twelve decades: their products are exact, and fsum adds them without error."""
+    rng = np.random.default_rng([50, n])
+    x, y = (
+        (rng.standard_normal((40_000, n)) * 10.0 ** rng.uniform(-3, 3, (40_000, n))).astype(np.float32).astype(float)
+        for _ in range(2)
+    )
+    exact = np.array([math.fsum(row) for row in x * y])
+    scale = np.einsum("ij,ij->i", np.abs(x), np.abs(y))
+    control = exact + 10 * 4 * n * U * scale
+    for value in (np.einsum("ij,ij->i", x, y), np.cumsum(x * y, axis=1)[:, -1]):
+        finding = evidence.identity(value, exact, {"ten errors away": control}, scale=scale, ops=n)
+        assert finding.outcome == "VERIFIED"
+        assert finding.controls[0].outcome == "REFUTED"
+        assert finding.tightness <= 1 / 4  # (n - 1) u scale is a theorem, and E is four times that
+        assert finding.interval.error == 0
+    every = np.array(
+        [
+            evidence.identity(v, c, {}, scale=s, ops=n).outcome
+            for v, c, s in zip(value[:50], control[:50], scale[:50], strict=True)
+        ]
+    )
+    assert np.all(every == "REFUTED")
+
+
+@pytest.mark.parametrize(("n", "matrices"), [(5, 3000), (20, 2000), (60, 200)])
+def test_eigenvalues_are_never_refuted(n, matrices):
+    """Q diag Q' with a known spectrum: forming it and eigvalsh together take 3 n roundings of the size of the norm."""
+    rng = np.random.default_rng([51, n])
+    spectrum = np.sort(rng.standard_normal((matrices, n)) * 10.0 ** rng.uniform(-6, 0, (matrices, n)), axis=1)
+    orthogonal = np.linalg.qr(rng.standard_normal((matrices, n, n)))[0]
+    values = np.linalg.eigvalsh((orthogonal * spectrum[:, None, :]) @ np.swapaxes(orthogonal, 1, 2))
+    norm = np.max(np.abs(spectrum), axis=1, keepdims=True)
+    wrong = spectrum + 10 * 4 * 3 * n * U * norm
+    finding = evidence.identity(values, spectrum, {"ten errors away": wrong}, scale=norm, ops=3 * n)
+    assert finding.outcome == "VERIFIED"
+    assert finding.controls[0].outcome == "REFUTED"
+
+
+@given(a=st.fractions(), b=st.fractions())
+def test_exact_identities_tell_every_difference(a, b):
+    """ops=0: (a + b)^2 in rational arithmetic, and a control that differs by 1e-40."""
+    finding = evidence.identity(
+        (a + b) ** 2,
+        a * a + 2 * a * b + b * b,
+        {"a hair more": (a + b) ** 2 + Fraction(1, 10**40)},
+        ops=0,
+        printed=(a + b) ** 2 - Fraction(1, 10**40),
+    )
+    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == ("VERIFIED", "REFUTED", "REFUTED")
+
+
+def test_one_wrong_entry_refutes_an_identity():
+    value = np.ones(1000)
+    value[137] += 1e-9
+    assert evidence.identity(value, np.ones(1000), {}, ops=10).outcome == "REFUTED"
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "sentence"),
+    [
+        (lambda: evidence.identity(np.float32(1), 1.0, {}, ops=1), TypeError, "float64, got float32"),
+        (lambda: evidence.identity(1.0, np.ones(2, np.float16), {}, ops=1), TypeError, "float64, got float16"),
+        (lambda: evidence.identity(1.0 + 1j, 1.0 + 2j, {}, ops=1), TypeError, "float64, got complex128"),
+        (lambda: evidence.identity(np.nan, 1.0, {}, ops=1), ValueError, "must be finite"),
+        (lambda: evidence.identity(1.0, np.nan, {}, ops=1), ValueError, "NaN among prediction"),
+        (lambda: evidence.identity(1.0, 1.0, {}, ops=-1), ValueError, "ops > 0 and scale > 0"),
+        (lambda: evidence.identity(1.0, 1.0, {}, ops=1, scale=0), ValueError, "ops > 0 and scale > 0"),
+        (lambda: evidence.identity(1.0, 1.0, {"w": 1 + 1e-15}, ops=1), ControlTooClose, "ten times the rounding error"),
+        (lambda: evidence.identity(1, 1, {"w": 1}, ops=0), ControlTooClose, "'w' is too close"),
+    ],
+)
+def test_identities_that_cannot_be_decided_get_one_sentence(act, error, sentence):
+    with pytest.raises(error, match=sentence):
+        act()
+
+
+# ------------------------------------------------------------------------------------------------ bounds
+
+
+@pytest.mark.parametrize(
+    ("found_by", "guarantee", "error"),
+    [("draws", "sampled", 1e-6), ("search", "searched", 0), ("all", "exhaustive", 0)],
+)
+def test_a_bound_says_where_its_instances_came_from(found_by, guarantee, error):
+    """Cauchy-Schwarz, attained by half of the instances; 1 % less is violated there."""
+    rng = np.random.default_rng(52)
+    x = rng.standard_normal((1000, 20))
+    y = np.where(np.arange(1000)[:, None] % 2, -3 * x, rng.standard_normal((1000, 20)))
+    lhs, rhs = np.abs(np.sum(x * y, axis=1)), np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    finding = evidence.bound(lhs, rhs, {"1 % less": 0.99 * rhs}, ops=50, found_by=found_by, printed=0.9 * rhs)
+    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == ("VERIFIED", "REFUTED", "REFUTED")
+    assert finding.interval.guarantee == guarantee
+    assert finding.interval.error == error
+    assert finding.tightness == pytest.approx(1, abs=50 * 2 * U)
+    # Exactly alpha: were violations more likely, 1000 draws without one would have a chance below 1e-6.
+    assert ("<= 0.014" in finding.note) == (found_by == "draws")
+    assert stats.binom.pmf(0, 1000, 0.014) <= 1e-6 <= stats.binom.pmf(0, 1000, 0.0135)
+
+
+def test_one_violated_instance_refutes_and_rounding_does_not():
+    lhs = np.full(1000, 1 / 3)
+    assert evidence.bound(lhs + 3 * U, lhs, {}, ops=2, found_by="all").outcome == "VERIFIED"
+    lhs[500] += 1e-12
+    assert evidence.bound(lhs, np.full(1000, 1 / 3), {}, ops=2, found_by="all").outcome == "REFUTED"
+
+
+def test_bounds_attained_exactly_by_integers_and_zeros():
+    n = np.arange(20)
+    finding = evidence.bound(n * n, n * n, {"one less": n * n - 1}, ops=0, found_by="all")
+    assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
+    nothing = evidence.bound(np.array([0.0, -1.0]), np.zeros(2), {}, ops=3, found_by="all")
+    assert (nothing.outcome, nothing.tightness) == ("VERIFIED", None)
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "sentence"),
+    [
+        (lambda: evidence.bound(1, 2, {"w": 2}, ops=1, found_by="all"), ControlTooClose, "nowhere below the bound"),
+        (lambda: evidence.bound(np.nan, 2, {}, ops=1, found_by="all"), ValueError, "must be finite"),
+        (lambda: evidence.bound(1, np.inf, {}, ops=1, found_by="all"), ValueError, "must be finite"),
+    ],
+)
+def test_bounds_that_cannot_be_decided_get_one_sentence(act, error, sentence):
+    with pytest.raises(error, match=sentence):
+        act()
+
+
+# ------------------------------------------------------------------------------------------------ gaps, values, runs
+
+
+def test_a_gap_encloses_the_optimum():
+    prediction = Prediction(1.0, 1e-3)
+    finding = evidence.gap(1.0002, 0.9999, prediction, {"off": 1.01}, scale=1.0, ops=10, printed=1.02)
+    assert (finding.outcome, finding.controls[0].outcome, finding.printed) == ("VERIFIED", "REFUTED", "REFUTED")
+    assert evidence.gap(1.0002, 0.99, prediction, {}, scale=1.0, ops=10).outcome == "INCONCLUSIVE"
+    assert evidence.gap(1.1, -np.inf, prediction, {}, scale=1.0, ops=10).outcome == "INCONCLUSIVE"
+    assert evidence.gap(0.99, 0.98, prediction, {}, scale=1.0, ops=10).outcome == "REFUTED"
+    # Certificates that cross by no more than rounding are one value.
+    assert evidence.gap(1.0, 1.0 + 2 * U, prediction, {}, scale=1.0, ops=10).outcome == "VERIFIED"
+    with pytest.raises(ValueError, match="one of the two certificates is wrong"):
+        evidence.gap(1.0, 1.001, prediction, {}, scale=1.0, ops=10)
+    with pytest.raises(ValueError, match="NaN in the interval"):
+        evidence.gap(1.0, np.nan, prediction, {}, scale=1.0, ops=10)
+
+
+def test_an_enclosed_value():
+    finding = evidence.enclosed(3.14, 0.002, Prediction(np.pi, 0.01), {"22/7 + 1/50": 22 / 7 + 0.02})
+    assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
+    for value, error in ((np.inf, 0.1), (1.0, -0.1)):
+        with pytest.raises(ValueError, match="must be finite and its error bound must not be negative"):
+            evidence.enclosed(value, error, Prediction(1.0, 0.1), {})
+
+
+@pytest.mark.parametrize("count", [5, 12, 20, 21])
+def test_runs_on_one_side_carry_two_to_the_one_minus_their_number(count):
+    """The sign test by hand: P(all on one side) = 2^(1 - S). That level is carried, any smaller one is not."""
+    level = 2.0 ** (1 - count)
+    one_sided, against = np.arange(1.0, count + 1), -np.ones(count)
+    finding = evidence.runs(one_sided, {"no effect": against}, alpha=level)
+    assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
+    assert finding.interval.error == pytest.approx(level, rel=1e-11)
+    assert evidence.runs(one_sided, {}, alpha=level * (1 - 1e-9)).outcome == "INCONCLUSIVE"
+    one_tie = np.where(np.arange(count) == 0, 0.0, one_sided)
+    assert evidence.runs(one_tie, {}, alpha=level).outcome == "INCONCLUSIVE"
+    one_failed = np.where(np.arange(count) == 0, np.nan, one_sided)
+    assert evidence.runs(one_failed, {}, alpha=level).outcome == "INCONCLUSIVE"
+
+
+def test_one_in_a_million_takes_twenty_one_runs():
+    assert evidence.runs(np.ones(21), {}, alpha=1e-6).outcome == "VERIFIED"
+    assert evidence.runs(np.ones(20), {}, alpha=1e-6).outcome == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("alpha", [1 / 16, 0.01])
+def test_runs_are_as_exact_as_the_binomial_law_says(alpha):
+    """Without an effect, the chance of a verdict, summed over all 2^S sign patterns, is at most alpha."""
+    count = 17
+    verdicts = [evidence.runs(np.arange(count) < k, {}, alpha=alpha).outcome for k in range(count + 1)]
+    chances = stats.binom.pmf(np.arange(count + 1), count, 0.5)
+    decided = np.array(verdicts) != "INCONCLUSIVE"
+    assert 0 < chances[decided].sum() <= alpha
+    assert (verdicts[0], verdicts[-1]) == ("REFUTED", "VERIFIED")
+
+
+@pytest.mark.parametrize("outcomes", [[], np.ones((3, 2))])
+def test_runs_need_one_outcome_each(outcomes):
+    with pytest.raises(ValueError, match="one outcome per run"):
+        evidence.runs(outcomes, {}, alpha=0.1)
+
+
+# ------------------------------------------------------------------------------------------------ the driver's accounts
+
+
+class Recorder:
+    """A law that returns a wide interval and writes down the error it was asked for, times its own inflation."""
+
+    def __init__(self, time_uniform, inflations):
+        self.time_uniform, self.inflations, self.asked = time_uniform, list(inflations), []
+
+    def interval(self, batches, error, resolution):
+        n = sum(map(len, batches))
+        self.asked.append((n, error, np.shape(resolution)))
+        estimate = np.mean(np.concatenate(batches), axis=0)
+        inflated = error * self.inflations[len(self.asked) - 1]
+        return Interval(estimate, estimate - 1, estimate + 1, inflated, "finite-n", n)
+
+
+@pytest.mark.parametrize("time_uniform", [True, False])
+@pytest.mark.parametrize("coordinates", [1, 6])
+def test_the_budget_is_divided_by_coordinates_and_looks(time_uniform, coordinates):
+    law = Recorder(time_uniform, [1, 1, 1])
+    prediction = Prediction(np.zeros(coordinates), 0.5, 0.1)
+    finding = evidence.mean(lambda m: np.zeros((m, coordinates)), prediction, {}, law=law, looks=(4, 6, 9), alpha=0.06)
+    share = 0.06 / coordinates / (1 if time_uniform else 3)
+    assert law.asked == [(n, pytest.approx(share), (coordinates,)) for n in (4, 6, 9)]
+    assert (finding.outcome, finding.looks) == ("INCONCLUSIVE", 3)
+    assert finding.interval.error == pytest.approx(0.06)
+
+
+def test_the_reported_error_is_that_of_the_worst_look():
+    law = Recorder(False, [1.9, 1.2, 1.1])
+    finding = evidence.mean(lambda m: np.zeros(m), Prediction(0.0, 0.5), {}, law=law, looks=(4, 6, 9), alpha=0.01)
+    assert finding.interval.error == pytest.approx(0.019)
+
+
+def test_sampling_stops_at_the_first_decision_and_waits_for_the_controls():
+    drawn = []
+
+    def sampler(m):
+        drawn.append(m)
+        return np.random.default_rng(53).standard_normal(m)
+
+    far = evidence.mean(sampler, Prediction(50.0, 1.0), {}, law=Normal(), looks=(40, 80, 160))
+    assert (far.outcome, far.looks, drawn) == ("REFUTED", 1, [40])
+    one_sided = Prediction(3.0, 0.0, 0.0, "at most")
+    waiting = evidence.mean(sampler, one_sided, {"near": -0.5}, law=Normal(), looks=(40, 80, 160, 320))
+    assert waiting.looks > 1
+    assert (waiting.outcome, waiting.controls[0].outcome) == ("VERIFIED", "REFUTED")
+
+
+def test_progress_and_schedule():
+    seen = []
+    looks = evidence.planned_looks(8, 30)
+    assert all(n % 8 == 0 for n in looks)
+    assert looks[-1] >= 30
+    evidence.mean(
+        lambda m: np.zeros(m),
+        Prediction(0.0, 0.1),
+        {},
+        law=Asymptotic(),
+        looks=looks,
+        progress=lambda *a: seen.append(a),
+    )
+    assert seen == [(n, looks[-1]) for n in looks]
+
+
+def never_called(m):
+    raise AssertionError("sampled before the input was checked")
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "sentence"),
+    [
+        (
+            lambda: evidence.mean(never_called, Prediction(0, 1, 1), {}, law=Normal(), looks=(9,)),
+            ValueError,
+            "margin must",
+        ),
+        (lambda: evidence.mean(never_called, Prediction(0), {}, law=Normal(), looks=(9,)), ValueError, "margin must"),
+        (
+            lambda: evidence.mean(never_called, Prediction(0, 1), {}, law=Normal(), looks=()),
+            ValueError,
+            "growing sample",
+        ),
+        (lambda: evidence.mean(never_called, Prediction(0, 1), {}, law=Normal(), looks=(9, 9)), ValueError, "growing"),
+        (
+            lambda: evidence.mean(never_called, Prediction(0, 1), {"w": 0.5}, law=Normal(), looks=(9,)),
+            ControlTooClose,
+            "w",
+        ),
+        (
+            lambda: evidence.mean(lambda m: np.full(m, np.nan), Prediction(0, 1), {}, law=Normal(), looks=(9,)),
+            ValueError,
+            "9 of 9 sampled values are not finite",
+        ),
+        (
+            lambda: evidence.mean(lambda m: np.ones((m, 3)), Prediction([0, 0], 1), {}, law=Normal(), looks=(9,)),
+            ValueError,
+            r"measurement has shape \(3,\), the prediction \(2,\)",
+        ),
+        (
+            lambda: evidence.mean(lambda m: np.ones((m, 3)), Prediction(0, 1), {}, law=Normal(), looks=(9,)),
+            ValueError,
+            r"measurement has shape \(3,\), the prediction \(\)",
+        ),
+        (
+            lambda: evidence.distribution(never_called, None, {"w": np.abs}, margin=0.1, looks=(9,)),
+            ValueError,
+            "controls are wrong cdfs",
+        ),
+        (lambda: evidence.planned_looks(10, 9), ValueError, "1 <= first <= most"),
+    ],
+)
+def test_claims_that_cannot_be_sampled_get_one_sentence(act, error, sentence):
+    with pytest.raises(error, match=sentence):
+        act()
+
+
+# ------------------------------------------------------------------------------------------------ distributions
+
+
+def test_a_law_is_verified_its_neighbour_refuted_and_two_routes_agree():
+    rng = np.random.default_rng(54)
+    finding = evidence.distribution(
+        rng.standard_exponential,
+        stats.expon.cdf,
+        {"half the rate": lambda x: stats.expon.cdf(x, scale=2.0)},
+        margin=0.1,
+        looks=evidence.planned_looks(128, 4000),
+    )
+    assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
+    wrong = evidence.distribution(
+        rng.standard_exponential, lambda x: stats.expon.cdf(x, scale=2.0), {}, margin=0.1, looks=(500, 1000)
+    )
+    assert wrong.outcome == "REFUTED"
+    routes = evidence.distribution(
+        lambda m: np.stack([rng.standard_exponential(m), -np.log(rng.random(m))], axis=1),
+        None,
+        {},
+        margin=0.2,
+        looks=(500, 1000, 2000),
+    )
+    assert routes.outcome == "VERIFIED"
+
+
+def test_a_verified_law_refutes_every_cdf_beyond_margin_plus_slack():
+    """The lemma in the sup metric, by the triangle inequality."""
+    x = (np.arange(2000) + 0.5) / 2000
+    shifted = SupDistance(lambda t: np.clip(t - 0.105, 0, 1)).interval([x], 1e-6, np.asarray(0.0))
+    assert shifted.low > 0.02
+    finding = evidence.distribution(
+        lambda m: x,
+        lambda t: np.clip(t, 0, 1),
+        {"shifted": lambda t: np.clip(t - 0.105, 0, 1)},
+        margin=0.1,
+        slack=0.005,
+        looks=(2000,),
+    )
+    assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")

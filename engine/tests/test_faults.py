@@ -1,0 +1,284 @@
+"""What kills, full disks, too little memory and interruptions leave behind: nothing lost, nothing wrong read."""
+
+import ast
+import contextlib
+import json
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sweep_support
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sweep_support import child_environment, chunk_files
+
+from theory_on_trial import calibration, claim
+from theory_on_trial.audits.falsifier import record
+from theory_on_trial.sweep import SimulationError, sweep
+
+HERE = Path(__file__).parent
+TABLE = HERE.parent / "docs" / "trust" / "faults.json"
+SPECTRUM = {"n_points": 40, "dim": 60}
+
+
+@contextlib.contextmanager
+def limited(kind, most):
+    """Lower one of this process's own limits for a while."""
+    before = resource.getrlimit(kind)
+    resource.setrlimit(kind, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(kind, before)
+
+
+def address_space():
+    """Bytes of address space that this process has taken."""
+    return int(re.search(r"VmSize:\s*(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+
+
+# --- a full disk -----------------------------------------------------------------------------------------------------
+
+
+def test_a_disk_that_fills_up_loses_no_result_and_names_the_folder(tmp_path):
+    """No file may grow beyond 4 kB: the small files of the first sweep fit, the chunks of the second do not."""
+    kept = sweep(sweep_support.draw, {"scale": [1.0]}, 4, cache=tmp_path / "small")
+    sweep(sweep_support.walk_spectrum, {"noise": [1.0]}, 1, static=SPECTRUM, cache=tmp_path / "large")
+    # The program is compiled here: JAX, too, could not keep it on the full disk.
+    expected = sweep(sweep_support.walk_spectrum, {"noise": [1.0]}, 64, static=SPECTRUM, chunk=21)
+    with limited(resource.RLIMIT_FSIZE, 4096):
+        xr.testing.assert_identical(sweep(sweep_support.draw, {"scale": [1.0]}, 4, cache=tmp_path / "small"), kept)
+        sentence = (
+            rf"chunks cannot be kept in {tmp_path}/large/\S+ \(File too large\): this sweep goes on and will return"
+        )
+        with pytest.warns(RuntimeWarning, match=sentence) as warned:
+            full = sweep(
+                sweep_support.walk_spectrum, {"noise": [1.0]}, 64, static=SPECTRUM, cache=tmp_path / "large", chunk=21
+            )
+    assert len(warned) == 3
+    assert "\n" not in str(warned[0].message)
+    assert list(tmp_path.glob("*/*/*.tmp")) == []
+    assert len(chunk_files(tmp_path / "large")) == 1
+    xr.testing.assert_identical(full, expected)
+    xr.testing.assert_identical(
+        sweep(sweep_support.walk_spectrum, {"noise": [1.0]}, 64, static=SPECTRUM, cache=tmp_path / "large"), expected
+    )
+
+
+def test_a_disk_that_is_full_from_the_start_is_refused_before_the_first_cell(tmp_path):
+    sweep_support.runs.clear()
+    with (
+        limited(resource.RLIMIT_FSIZE, 0),
+        pytest.raises(ValueError, match=rf"^cache must be a folder that can be written to, got {tmp_path} \(File too"),
+    ):
+        sweep(sweep_support.counted, {"scale": [1.0]}, 4, cache=tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"^cache must be a folder that can be written to, got .*file \(Not a dir"):
+        sweep(sweep_support.counted, {"scale": [1.0]}, 4, cache=tmp_path / "file")
+    assert sweep_support.runs.total() == 0
+
+
+def test_a_full_disk_leaves_the_last_record_of_the_falsifier(tmp_path):
+    path = tmp_path / "falsifier.json"
+    record.write([["claim", "a <= b", 0.5, "no", "x = 1", 10]], path)
+    with (
+        limited(resource.RLIMIT_FSIZE, 256),
+        pytest.raises(SystemExit, match=r"^what was found cannot be kept in .*falsifier\.json \(File too large\)"),
+    ):
+        record.write([["claim", "a <= b", 0.6, "no", "x = 2", 20]] * 100, path)
+    assert [row[2] for row in record.read(path)] == [0.5]
+    assert [file.name for file in tmp_path.iterdir()] == ["falsifier.json"]
+
+
+# --- too little memory -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("executor", [None, sweep_support.QueueSystem(max_workers=2)], ids=["device", "executor"])
+def test_a_batch_that_exhausts_the_memory_is_halved_until_it_fits(executor):
+    """16 cells of at least 16 MB at once in 256 MB, which the sweep was told to be plenty."""
+    expected = sweep(sweep_support.running_maxima, {"scale": [1.0, 2.0]}, 8)
+    sizes = []
+
+    def note(done, total, seconds):
+        sizes.append(done - sum(sizes))
+
+    with limited(resource.RLIMIT_AS, address_space() + 2**28):
+        found = sweep(
+            sweep_support.running_maxima,
+            {"scale": [1.0, 2.0]},
+            8,
+            mode="vmap",
+            memory=2**40,
+            chunk=16,
+            executor=executor,
+            progress=note,
+        )
+    np.testing.assert_array_equal(found["running_maxima"], expected["running_maxima"])
+    assert sum(sizes) == 16
+    assert set(sizes) <= {1, 2, 4, 8}
+
+
+def test_a_cell_that_exhausts_the_memory_alone_is_named():
+    with (
+        limited(resource.RLIMIT_AS, address_space() + 2**29),
+        pytest.raises(SimulationError, match=r"failed at n_terms=\d+, scale=3\.0, seed=0: .*RESOURCE_EXHAUSTED"),
+    ):
+        sweep(sweep_support.long_sum, {"scale": [3.0]}, 2, static={"n_terms": 2**28})
+
+
+# --- kills, interruptions, two at once -------------------------------------------------------------------------------
+
+WAITING = """
+import signal, sys
+import jax
+from sweep_support import killable_sweep
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it on behalf of what it runs beside itself
+jax.config.update("jax_enable_x64", True)
+print("ready", flush=True)
+sys.stdin.readline()
+killable_sweep(sys.argv[1], lambda done, total, seconds: print(done, flush=True)).to_netcdf(sys.argv[2])
+"""
+
+
+def waiting_child(tmp_path, name):
+    """A process that waits for a line, then sweeps into `tmp_path`/cache and writes its result to `tmp_path`/name."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WAITING, str(tmp_path / "cache"), str(tmp_path / name)],
+        cwd=HERE, env=child_environment(tmp_path), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return sweep_support.killable_sweep(None)
+
+
+def test_two_processes_on_one_cache_both_end_right(tmp_path, whole):
+    children = [waiting_child(tmp_path, f"{number}.nc") for number in range(2)]
+    assert [child.stdout.readline() for child in children] == ["ready\n", "ready\n"]
+    for child in children:
+        child.stdin.write("\n")
+        child.stdin.flush()
+    errors = [child.communicate(timeout=120)[1] for child in children]
+    assert [child.returncode for child in children] == [0, 0], errors
+    for number in range(2):
+        with xr.open_dataset(tmp_path / f"{number}.nc") as own:
+            np.testing.assert_array_equal(own["walk_spectrum"], whole["walk_spectrum"])
+    assert len(chunk_files(tmp_path / "cache")) == sweep_support.KILLABLE_CHUNKS
+    xr.testing.assert_identical(sweep_support.killable_sweep(tmp_path / "cache"), whole)
+
+
+def test_an_interrupt_from_the_keyboard_says_what_is_kept(tmp_path, whole):
+    child = waiting_child(tmp_path, "never.nc")
+    child.stdin.write("\n")
+    child.stdin.flush()
+    for _ in range(4):
+        child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    error = child.communicate(timeout=120)[1]
+    assert child.returncode == -signal.SIGINT
+    kept = len(chunk_files(tmp_path / "cache"))
+    assert 3 <= kept < sweep_support.KILLABLE_CHUNKS
+    assert (
+        f"the sweep of walk_spectrum was interrupted; {kept} finished chunks with {4 * kept} of 800 cells are kept in "
+        f"{tmp_path / 'cache'}"
+    ) in error
+    assert list(tmp_path.glob("cache/*/*.tmp")) == []
+    xr.testing.assert_identical(sweep_support.killable_sweep(tmp_path / "cache"), whole)
+
+
+RECORDING = """
+import sys
+from pathlib import Path
+from theory_on_trial.audits.falsifier import record
+for round in range(10**6):
+    record.write([["claim", "a <= b", float(round), "no", "x = 1" * 1000, round]] * 20, Path(sys.argv[1]))
+    print(round, flush=True)
+"""
+
+
+def test_ten_kills_of_the_falsifier_leave_a_whole_record(tmp_path):
+    chance, path = random.Random(0), tmp_path / "falsifier.json"
+    for _ in range(10):
+        with subprocess.Popen([sys.executable, "-c", RECORDING, path], stdout=subprocess.PIPE, text=True) as child:
+            for _ in range(chance.randint(1, 6)):
+                child.stdout.readline()
+            time.sleep(chance.uniform(0, 0.01))
+            child.kill()
+        rows = record.read(path)
+        assert len(rows) == 20
+        assert len({row[5] for row in rows}) == 1
+
+
+# --- the calibration's lines -----------------------------------------------------------------------------------------
+
+CLAIM = "random_walk_pca.sim_evr"
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_calibration_that_was_cut_anywhere_goes_on(tmp_path_factory, monkeypatch, data):
+    path, seeds = tmp_path_factory.mktemp("runs") / "runs.jsonl", []
+
+    def run_once(subject, seed):
+        seeds.append(seed)
+        return {"seed": seed, "measured": f"{subject.id} under {seed}", "budget": 1.0, "seconds": 2.0}
+
+    monkeypatch.setattr(calibration, "run_once", run_once)
+    calibration.calibrate(CLAIM, path, 6)
+    whole = calibration.kept_runs(path)
+    content = path.read_bytes()
+    cut = data.draw(st.integers(0, len(content)), label="cut")
+    path.write_bytes(content[:cut])
+    finished = len(calibration.kept_runs(path))
+    assert calibration.kept_runs(path) == whole[:finished]
+    seeds.clear()
+    calibration.calibrate(CLAIM, path, 6)
+    assert seeds == list(range(finished, 6))
+    assert calibration.kept_runs(path) == whole
+
+
+def test_two_calibrations_of_one_claim_at_once_read_nothing_wrong(tmp_path, monkeypatch):
+    path = tmp_path / "runs.jsonl"
+
+    def run_once(subject, seed):
+        return {"seed": seed, "measured": f"{seed}" * 3000, "budget": 1.0, "seconds": 0.0}
+
+    monkeypatch.setattr(calibration, "run_once", run_once)
+    claim(CLAIM)
+    both = [threading.Thread(target=calibration.calibrate, args=(CLAIM, path, 100)) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert all(run == run_once(None, run["seed"]) for run in calibration.kept_runs(path))
+    calibration.calibrate(CLAIM, path, 100)  # what both began at the same moment may have been left out
+    assert [run["seed"] for run in calibration.kept_runs(path)] == list(range(100))
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_faults_names_tests_that_exist():
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    assert set(table) == {"title", "command", "columns", "rows", "note"}
+    assert {len(row) for row in table["rows"]} == {len(table["columns"])}
+    named = [row[-1] for row in table["rows"]]
+    for test in named:
+        path, _, name = test.partition("::")
+        parsed = ast.parse((HERE.parent / path).read_text(encoding="utf-8"))
+        assert name in {node.name for node in parsed.body if isinstance(node, ast.FunctionDef)}, test
+    here = {name for name in globals() if name.startswith("test_")} - {
+        "test_the_table_of_faults_names_tests_that_exist"
+    }
+    assert here <= {test.partition("::")[2] for test in named}

@@ -1,0 +1,328 @@
+"""Error rates of the intervals: 1e5 repetitions at every border of a claim.
+
+Every count of wrong verdicts is compared with the 1e-6 quantile of the binomial law at the stated level, so that one of
+these assertions fails by chance in one seed of a million, and a level that is exceeded by a few per cent is noticed.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+from scipy import stats
+from ville import BernoulliCS
+
+from theory_on_trial.decision import Prediction, decide
+from theory_on_trial.laws import (
+    Asymptotic,
+    Bernoulli,
+    Bounded,
+    Interval,
+    Normal,
+    NormalVariance,
+    RatioOfMeans,
+    SubGaussian,
+    SupDistance,
+    Symmetric,
+    TwoSampleDistance,
+)
+
+REPETITIONS = 100_000
+CHUNKS = 10
+ALPHA = 1e-2
+
+
+def most_allowed(repetitions, level):
+    return stats.binom.isf(1e-6, repetitions, level)
+
+
+def three_zones(low, high, p, margin, slack):
+    """The rule of `decide`, one verdict per element: +1 VERIFIED, -1 REFUTED, 0 INCONCLUSIVE."""
+    inside = (p - margin < low) & (high < p + margin)
+    outside = (high < p - slack) | (low > p + slack)
+    return np.where(inside, 1, np.where(outside, -1, 0))
+
+
+def wrong_verdicts(law, draw, truth, margin, looks, *, slack_share=0.4, alpha=ALPHA, repetitions=REPETITIONS):
+    """Count wrong final verdicts where the truth lies on each border of a claim, from `repetitions` sequences.
+
+    `draw(rng, n, r)` returns a batch of shape (n, r) or (n, r, 2). A sequence stops at its first verdict.
+    """
+    slack = slack_share * margin
+    claims = {
+        f"{name}{sign:+d}": (truth + sign * distance, name == "slack")
+        for name, distance in (("slack", slack), ("margin", margin))
+        for sign in (-1, 1)
+    }
+    claims["exact"] = (truth, True)
+    wrong = dict.fromkeys([*claims, "missed at some look"], 0)
+    share = alpha if law.time_uniform else alpha / len(looks)
+    for chunk in range(CHUNKS):
+        rng, r = np.random.default_rng([20, chunk]), repetitions // CHUNKS
+        batches, verdicts, missed = [], {name: np.zeros(r, int) for name in claims}, np.zeros(r, bool)
+        for size in np.diff([0, *looks]):
+            batches.append(draw(rng, size, r))
+            low, high = law.interval(batches, share, np.asarray(margin - slack))[1:3]
+            missed |= (truth < low) | (high < truth)
+            for name, (p, _) in claims.items():
+                new = three_zones(low, high, p, margin, slack)
+                verdicts[name] = np.where(verdicts[name] == 0, new, verdicts[name])
+        for name, (_, holds) in claims.items():
+            wrong[name] += int(np.sum(verdicts[name] == (-1 if holds else 1)))
+        wrong["missed at some look"] += int(missed.sum())
+    return wrong
+
+
+def rare_three_point(rng, n, r):
+    return rng.choice([0.0, 0.5, 1.0], p=[0.9, 0.07, 0.03], size=(n, r))
+
+
+def gamma_pairs(rng, n, r):
+    denominator = rng.standard_exponential((n, r))
+    return np.stack([denominator + rng.standard_exponential((n, r)), 0.5 + denominator], axis=-1)
+
+
+def normal_pairs(rng, n, r):
+    denominator = 2 + rng.standard_normal((n, r))
+    return np.stack([denominator + rng.standard_normal((n, r)), denominator], axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("law", "draw", "truth", "margin", "looks"),
+    [
+        pytest.param(
+            Bernoulli(), lambda g, n, r: (g.random((n, r)) < 0.3) + 0.0, 0.3, 0.15, (20, 40, 80, 160), id=".3"
+        ),
+        pytest.param(
+            Bernoulli(), lambda g, n, r: (g.random((n, r)) < 0.05) + 0.0, 0.05, 0.049, (20, 40, 80, 160), id="rare"
+        ),
+        pytest.param(Bounded(0, 1), lambda g, n, r: g.random((n, r)), 0.5, 0.2, (16, 48, 96), id="Bounded uniform"),
+        pytest.param(Bounded(0, 1), rare_three_point, 0.065, 0.06, (32, 96, 200), id="Bounded three-point"),
+        pytest.param(Normal(), lambda g, n, r: g.standard_normal((n, r)), 0.0, 0.6, (5, 10, 20, 40, 80), id="Normal"),
+        pytest.param(
+            NormalVariance(), lambda g, n, r: g.standard_normal((n, r)), 1.0, 0.8, (5, 10, 20, 40, 80), id="Variance"
+        ),
+        pytest.param(
+            SubGaussian(1.0), lambda g, n, r: g.choice([-1.0, 1.0], size=(n, r)), 0.0, 0.6, (10, 20, 40), id="Chernoff"
+        ),
+        pytest.param(
+            Symmetric(), lambda g, n, r: g.standard_t(1.5, (n, r)), 0.0, 2.0, (10, 20, 40), id="Symmetric t(1.5)"
+        ),
+        pytest.param(
+            Symmetric(), lambda g, n, r: g.choice([-1.0, 1.0], size=(n, r)), 0.0, 1.0, (10, 20, 40), id="signs"
+        ),
+        pytest.param(RatioOfMeans(normal=True), normal_pairs, 1.0, 0.8, (5, 10, 20, 40), id="Ratio normal"),
+    ],
+)  # fmt: skip
+def test_wrong_verdicts_stay_below_the_level_at_every_border(law, draw, truth, margin, looks):
+    wrong = wrong_verdicts(law, draw, truth, margin, looks)
+    assert max(wrong.values()) <= most_allowed(REPETITIONS, ALPHA)
+
+
+def test_three_zones_is_the_rule_of_decide():
+    rng = np.random.default_rng(1)
+    low = rng.normal(size=500)
+    high = low + rng.exponential(size=500)
+    names = {1: "VERIFIED", -1: "REFUTED", 0: "INCONCLUSIVE"}
+    expected = [names[v] for v in three_zones(low, high, 0.1, 0.8, 0.3)]
+    assert set(expected) == set(names.values())
+    for u, v, outcome in zip(low, high, expected, strict=True):
+        assert decide(Interval((u + v) / 2, u, v, 0.0, "exact", 1), Prediction(0.1, 0.8, 0.3)) == outcome
+
+
+def test_the_asymptotic_interval_stays_within_its_inflated_error():
+    """Gamma samples of skewness 1/2, at sizes where about all sequences may be judged: stated at most 2 alpha."""
+    looks, missed, ready = (150, 250), 0, 0
+    for chunk in range(CHUNKS):
+        rng, batches = np.random.default_rng([21, chunk]), []
+        excluded = np.zeros(REPETITIONS // CHUNKS, bool)
+        for size in np.diff([0, *looks]):
+            batches.append(rng.standard_gamma(16.0, (size, REPETITIONS // CHUNKS)))
+            found = Asymptotic().interval(batches, ALPHA / len(looks), np.asarray(0.0))
+            excluded |= (found.low > 16) | (found.high < 16)
+            assert ALPHA / len(looks) <= found.error <= 2 * ALPHA / len(looks)
+        missed, ready = missed + excluded.sum(), ready + np.isfinite(found.low).sum()
+    assert ready > REPETITIONS / 2
+    assert missed <= most_allowed(REPETITIONS, 2 * ALPHA)
+
+
+@pytest.mark.parametrize("n", [5, 12, 60])
+def test_the_asymptotic_interval_is_infinite_while_the_skewness_cannot_be_known(n):
+    """At 1e-4 a dozen exponential samples that look symmetric by chance once let 2.5 alpha through."""
+    x = np.random.default_rng(22).standard_exponential((n, 100_000))
+    assert np.all(np.isinf(Asymptotic().interval([x], 1e-4, np.asarray(0.0)).high))
+    constant = Asymptotic().interval([np.ones((1000, 1))], 1e-2, np.asarray(0.0))
+    assert np.isinf(constant.high).all()
+    assert constant.error == 1e-2
+
+
+# ------------------------------------------------------------------------------------------------ distances of laws
+
+
+def distances(x, at, before):
+    n = len(x)
+    steps = (np.arange(n + 1) / n)[:, None]
+    return np.max(np.maximum(steps[1:] - at, before - steps[:-1]), axis=0)
+
+
+def uniform_cdf(x):
+    return np.clip(x, 0, 1)
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.3])
+def test_one_sample_distance_errs_less_than_its_level(truth):
+    """Samples truth + (1 - truth) U are at sup distance `truth` from U; slack 0 and margin 0.3 put both on a border."""
+    looks, wrong, missed = (10, 20, 40, 80), 0, 0
+    for chunk in range(CHUNKS):
+        rng, r = np.random.default_rng([23, chunk]), REPETITIONS // CHUNKS
+        samples = truth + (1 - truth) * rng.random((looks[-1], r))
+        verdict, excluded = np.zeros(r, int), np.zeros(r, bool)
+        for n in looks:
+            x, band = np.sort(samples[:n], axis=0), np.sqrt(np.log(2 * len(looks) / ALPHA) / (2 * n))
+            distance = distances(x, x, x)
+            found = SupDistance(uniform_cdf).interval([samples[: n // 2, 0], samples[n // 2 : n, 0]], ALPHA / 4, band)
+            np.testing.assert_allclose(found[:3], [distance[0], max(distance[0] - band, 0), distance[0] + band], 1e-14)
+            verdict = np.where(verdict == 0, three_zones(distance - band, distance + band, 0.0, 0.3, 0.0), verdict)
+            excluded |= np.abs(distance - truth) > band
+        wrong += np.sum(verdict == (-1 if truth == 0 else 1))
+        missed += excluded.sum()
+    assert max(wrong, missed) <= most_allowed(REPETITIONS, ALPHA)
+
+
+def test_distance_to_a_law_with_atoms_is_the_kolmogorov_distance():
+    """With atoms the jump of the cdf is not a distance: Poisson samples do not differ from Poisson's law."""
+    samples = np.random.default_rng(24).poisson(2.0, 20_000).astype(float)
+    found = SupDistance(lambda x: stats.poisson.cdf(x, 2.0)).interval([samples], 1e-6, np.asarray(0.0))
+    support = np.arange(0, 30)
+    by_counting = np.max(np.abs(np.mean(samples[:, None] <= support, axis=0) - stats.poisson.cdf(support, 2.0)))
+    np.testing.assert_allclose(found.estimate, by_counting, atol=1e-15)
+    assert found.low == 0
+    wrong = SupDistance(lambda x: stats.poisson.cdf(x, 2.2)).interval([samples], 1e-6, np.asarray(0.0))
+    assert wrong.low > 0
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.4])
+def test_two_sample_distance_errs_less_than_its_level(shift):
+    looks, missed = (10, 20, 40), 0
+    for chunk in range(CHUNKS):
+        rng, r = np.random.default_rng([25, chunk]), REPETITIONS // CHUNKS
+        x, y = rng.random((looks[-1], r)), shift + rng.random((looks[-1], r))
+        excluded = np.zeros(r, bool)
+        for n in looks:
+            bands = 2 * np.sqrt(np.log(4 * len(looks) / ALPHA) / (2 * n))
+            order = np.argsort(np.concatenate([x[:n], y[:n]]), axis=0)
+            distance = np.max(np.abs(np.cumsum(np.where(order < n, 1, -1), axis=0)), axis=0) / n
+            pair = np.stack([x[:n, 0], y[:n, 0]], axis=1)
+            found = TwoSampleDistance().interval([pair], ALPHA / len(looks), np.asarray(0.0))
+            np.testing.assert_allclose(
+                found[:3], [distance[0], max(distance[0] - bands, 0), distance[0] + bands], 1e-14
+            )
+            excluded |= np.abs(distance - shift) > bands
+        missed += excluded.sum()
+    assert missed <= most_allowed(REPETITIONS, ALPHA)
+
+
+# ------------------------------------------------------------------------------------------------ betting on means
+
+
+def test_rejected_means_form_a_half_line():
+    """Identically distributed samples, 1000 streams of many shapes: no accepted island below the interval's end.
+
+    The end is found by bisection, so an island would void the guarantee.
+    """
+    law, grid = Bounded(0.0, 1.0), np.linspace(1e-6, 1 - 1e-6, 301)
+    for seed in range(1000):
+        rng = np.random.default_rng([28, seed])
+        shape, resolution, atom = (
+            np.exp(rng.normal(0, 2, 2)),
+            np.asarray(rng.uniform(0.003, 0.5)),
+            rng.choice([0.0, 0.9]),
+        )
+        sizes = rng.integers(1, 60, rng.integers(1, 8))
+        batches = [np.where(rng.random(n) < atom, 0.0, rng.beta(*shape, n)) for n in sizes]
+        for data in (batches, [1 - batch for batch in batches]):
+            evidence = law._log_wealth(law._sums([batch[:, None] for batch in data]), grid, resolution)
+            below_mean = evidence[grid < np.mean(np.concatenate(data))]
+            for error in (0.5, 1e-2, 1e-6):
+                assert np.all(np.diff((below_mean >= np.log(2 / error)).astype(int)) <= 0)
+
+
+@pytest.mark.parametrize("width", [0.25, 64.0])
+@pytest.mark.parametrize("offset", [0.0, -3.0, 1e4, 1e8])
+def test_bounded_interval_moves_with_the_range(offset, width):
+    """Affine maps of data and range map the interval, up to the rounding of the mapped samples and 48 halvings."""
+    for seed in range(20):
+        rng = np.random.default_rng([29, seed])
+        batches = [rng.beta(0.7, 2.0, n) for n in (5, 20, 35)]
+        plain = Bounded(0.0, 1.0).interval(batches, 1e-2, np.asarray(0.1))
+        mapped = [np.clip(offset + width * batch, offset, offset + width) for batch in batches]
+        moved = Bounded(offset, offset + width).interval(mapped, 1e-2, np.asarray(0.1 * width))
+        ends = offset + width * np.array([plain.low, plain.high])
+        rounding = 4 * 60 * 2.0**-53 * (abs(offset) + width) + 2.0**-47 * width
+        np.testing.assert_allclose([moved.low, moved.high], ends, rtol=0, atol=rounding)
+
+
+def test_bounded_is_valid_for_any_split_into_batches():
+    """The same 1e4 streams in one batch, singly, or in random pieces: each split keeps the time-uniform level."""
+    rng = np.random.default_rng(26)
+    x = (rng.random((24, 10_000)) < 0.2).astype(float)
+    for split in ([24], [1] * 24, [3, 1, 9, 2, 9]):
+        edges = np.cumsum([0, *split])
+        batches = [x[i:j] for i, j in pairwise(edges)]
+        missed = np.zeros(10_000, bool)
+        for look in range(1, len(batches) + 1, max(1, len(batches) // 6)):
+            found = Bounded(0, 1).interval(batches[:look], 0.05, np.asarray(0.3))
+            missed |= (found.low > 0.2) | (found.high < 0.2)
+        assert missed.sum() <= most_allowed(10_000, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("act", "sentence"),
+    [
+        (lambda: Bounded(0, 1).interval([np.array([0.5, 1.25])], 1e-2, 0.1), "got a sample of 0.5 … 1.25"),
+        (lambda: Bounded(1, 1), "a < b"),
+        (lambda: SubGaussian(0.0), "sigma > 0"),
+        (lambda: Bernoulli().interval([np.array([0.0, 0.5])], 1e-2, 0.1), "0 or 1"),
+    ],
+)
+def test_impossible_samples_and_ranges_get_one_sentence(act, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        act()
+
+
+@pytest.mark.parametrize("law", [Normal(), NormalVariance(), Asymptotic(), Symmetric()])
+def test_one_sample_says_nothing(law):
+    found = law.interval([np.ones((1, 3))], 1e-2, np.asarray(0.1))
+    assert np.all(np.isinf(found.low))
+    assert np.all(np.isinf(found.high))
+
+
+# ------------------------------------------------------------------------------------------------ independent routes
+
+
+@ctx.workprec(200)
+def test_tail_quantiles_against_ball_arithmetic():
+    """The exact tail beyond SciPy's quantiles is the asked one to 1e-9 of itself: the bound of 1e-6 moves by 1e-15."""
+    for tail in (1e-8, 5e-7):
+        asked = arb(tail)
+        tails = [1 - (1 + (arb(stats.norm.isf(tail)) / arb(2).sqrt()).erf()) / 2]
+        for n in (1, 4, 19, 300, 100_000):
+            t, half = arb(stats.t.isf(tail, n)), arb(n) / 2
+            tails.append((n / (n + t * t)).beta_lower(half, arb(1) / 2, regularized=True) / 2)
+            tails.append((arb(stats.chi2.isf(tail, n)) / 2).gamma_upper(half, regularized=True))
+            tails.append(1 - (arb(stats.chi2.ppf(tail, n)) / 2).gamma_upper(half, regularized=True))
+        for k, n in ((1, 20), (7, 40), (300, 1000), (5000, 100_000)):
+            tails.append(arb(stats.beta.ppf(tail, k, n - k + 1)).beta_lower(k, n - k + 1, regularized=True))
+            above = 1 - arb(stats.beta.isf(tail, k + 1, n - k)).beta_lower(k + 1, n - k, regularized=True)
+            tails.append(above)
+        assert all(abs(found / asked - 1) < 1e-9 for found in tails)  # of balls: true only if the whole ball is inside
+
+
+def test_clopper_pearson_and_the_beta_binomial_sequence_of_ville_overlap():
+    """Two valid intervals at 1e-6 for one truth must meet, and both hold it; the routes share nothing but the data."""
+    x = (np.random.default_rng(27).random(300) < 0.3).astype(float)
+    ours = Bernoulli().interval([x], 1e-6, np.asarray(0.0))
+    low, high = BernoulliCS(alpha=1e-6).update(x).interval()
+    assert max(low, ours.low) <= 0.3 <= min(high, ours.high)
+    assert low < ours.estimate < high
+    assert ours.high - ours.low <= high - low  # one look is cheaper than all looks at once

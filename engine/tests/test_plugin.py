@@ -1,0 +1,173 @@
+"""The pytest plugin in somebody else's repository: options, ledger, exit status, other plugins."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+PAPER = """
+    import jax
+    import pytest
+    from theory_on_trial import claim
+    from theory_on_trial.laws import Bounded
+
+    @claim("Section 1", kind="distribution", as_printed="The mean is 0.6.")
+    def test_mean(trial, power=1):
+        '''The mean of U^power is 1 / (power + 1).'''
+        trial.mean(
+            lambda key: jax.random.uniform(key) ** power, 1 / (power + 1), law=Bounded(0, 1), margin=0.05,
+            controls={"one third": 1 / 3}, as_printed=0.6, first=256, vectorised=True,
+        )
+
+    @claim("Section 2", kind="identity", tier="full")
+    def test_sum__of_squares(trial):
+        '''Sum of squares.'''
+        trial.identity(sum(i * i for i in range(11)), 385, ops=0, controls={"too small": 384})
+
+    def test_unrelated():
+        assert True
+"""
+
+SCHEMA = {
+    "id": str, "paper": str, "source": str, "statement": str, "kind": str, "tier": str, "expected": str,
+    "verdict": str, "predicted": float, "measured": float, "interval": list, "margin": float, "slack": float,
+    "error_probability": float, "guarantee": str, "controls": list, "samples": int, "looks": int, "seconds": float,
+    "tightness": (float, type(None)), "note": str,
+}  # fmt: skip
+
+
+@pytest.fixture
+def paper(pytester):
+    pytester.makepyfile(test_dice=PAPER)
+    return pytester
+
+
+def ledger(pytester, *arguments):
+    done = pytester.runpytest_subprocess("--ledger", "ledger.json", "-p", "no:cacheprovider", *arguments)
+    path = pytester.path / "ledger.json"
+    return done, json.loads(path.read_text()) if path.exists() else None
+
+
+def test_fast_tier_lists_what_it_leaves_out(paper):
+    done, book = ledger(paper, "--seed", "5", "--report", "report.html")
+    done.assert_outcomes(passed=2, deselected=1)
+    assert (book["schema"], book["seed"], book["tier"]) == ("theory-on-trial/ledger/1", 5, "fast")
+    assert {"jax", "jaxlib", "numpy", "backend", "device", "x64"} <= set(book["platform"])
+    assert [(c["id"], c["verdict"], c["expected"]) for c in book["claims"]] == [
+        ("dice.mean", "VERIFIED", "VERIFIED"),
+        ("dice.mean-as-printed", "REFUTED", "REFUTED"),
+    ]
+    for row in book["claims"]:
+        for name, kind in SCHEMA.items():
+            assert isinstance(row[name], kind), (name, row[name])
+    assert book["not_run"] == [
+        {"id": "dice.sum-of_squares", "tier": "full", "reason": "tier full is above this run's tier fast"}
+    ]
+    printed = done.stdout.str()
+    assert "2 of 2 verdicts as expected; 1 of 1 controls REFUTED" in printed
+    table = printed[printed.index("ledger (seed 5") :].splitlines()
+    assert max(map(len, table)) <= 120
+    page = (paper.path / "report.html").read_text()
+    assert "pytest test_dice.py -k test_mean --tier fast --seed 5" in page
+    assert all(f'<select name="{name}">' in page for name in ("paper", "kind", "verdict"))
+    assert "http" not in page.replace("http-equiv", "")  # self-contained
+
+
+def test_full_tier_and_selection(paper):
+    done, book = ledger(paper, "--tier", "full", "-k", "squares")
+    done.assert_outcomes(passed=1, deselected=2)
+    assert [c["id"] for c in book["claims"]] == ["dice.sum-of_squares"]
+    assert book["not_run"] == []
+
+
+def test_workers_give_the_same_ledger(paper):
+    _, alone = ledger(paper, "--tier", "full")
+    done, together = ledger(paper, "--tier", "full", "-n", "2")
+    done.assert_outcomes(passed=3)
+
+    def essence(book):
+        return {c["id"]: (c["verdict"], c["measured"], c["interval"], c["samples"]) for c in book["claims"]}
+
+    assert essence(alone) == essence(together)
+    _, fast = ledger(paper, "-n", "2")
+    assert [entry["id"] for entry in fast["not_run"]] == ["dice.sum-of_squares"]
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "sentence"),
+    [
+        ("trial.identity(1, 2, ops=0, controls={'c': 3})", "REFUTED", "REFUTED, expected VERIFIED"),
+        (
+            "trial.probability(lambda key: jax.random.bernoulli(key, 0.5) * 1, 0.5, margin=0.001, slack=0,"
+            " controls={'c': 0.6}, first=64, most=64)",
+            "INCONCLUSIVE",
+            "INCONCLUSIVE, expected VERIFIED",
+        ),
+        (
+            "trial.identity(1, 1, ops=0, wrong_processes={'the same': 1})",
+            "INCONCLUSIVE",
+            "control survived: the same",
+        ),
+        ("trial.identity(1, 1, ops=0)", "INCONCLUSIVE", "no control that could have failed"),
+        ("pass", "INCONCLUSIVE", "the check made no decision"),
+        ("raise RuntimeError('broken simulator')", "INCONCLUSIVE", "broken simulator"),
+    ],
+)
+def test_everything_but_the_expected_verdict_fails_the_run(pytester, body, verdict, sentence):
+    pytester.makepyfile(
+        test_bad=f"""
+        import jax
+        from theory_on_trial import claim
+
+        @claim("Section 1", kind="identity")
+        def test_it(trial):
+            '''A statement.'''
+            {body}
+        """
+    )
+    done, book = ledger(pytester)
+    done.assert_outcomes(failed=1)
+    assert sentence in done.stdout.str()
+    assert [c["verdict"] for c in book["claims"]] == [verdict]
+
+
+def test_trial_without_claim_is_refused(pytester):
+    pytester.makepyfile(test_plain="def test_it(trial):\n    pass\n")
+    done = pytester.runpytest_subprocess()
+    done.assert_outcomes(errors=1)
+    assert "decorate it with @claim" in done.stdout.str()
+
+
+def test_other_suites_pay_nothing(pytester):
+    pytester.makepyfile(
+        test_plain="import sys\n\ndef test_it():\n    assert not {'jax', 'numpy', 'scipy'} & set(sys.modules)\n"
+    )
+    done = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:jaxtyping", "-p", "no:cacheprovider")
+    done.assert_outcomes(passed=1)
+    assert "ledger" not in done.stdout.str()
+
+
+def test_importing_theory_is_light():
+    code = (
+        "import time; start = time.perf_counter(); import theory.random_walk_pca, sys; "
+        "heavy = {'jax', 'scipy', 'matplotlib', 'sklearn', 'cvxpy', 'diffrax'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("most", "status"), [(1, 1), (1000, 0)])
+def test_more_programs_than_a_paper_may_ask_for_fail_the_run(pytester, most, status):
+    package = pytester.mkpydir("test_toy")
+    (package / "__init__.py").write_text(f"MOST_PROGRAMS = {most}\n")
+    (package / "test_mean.py").write_text(textwrap.dedent(PAPER))
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    assert result.ret == status
+    result.stdout.fnmatch_lines(["programs that were asked for: toy *"])
+    above = [line for line in result.outlines if line.endswith("programs, its ceiling is MOST_PROGRAMS = 1")]
+    assert len(above) == status

@@ -1,0 +1,116 @@
+"""Claims as Python objects: finding, listing, running under other settings, and what registration refuses."""
+
+import jax
+import numpy as np
+import pytest
+
+from theory_on_trial import Trial, claim, claims
+from theory_on_trial.laws import Normal
+from theory_on_trial.ledger import brief_interval
+
+
+@claim("Section 1", kind="distribution", as_printed="The mean is 3.")
+def test_shift(trial, shift=1.0, count=2):
+    """The mean of a shifted normal is the shift.
+
+    More text that is not the statement.
+    """
+    trial.mean(
+        lambda key: shift + jax.random.normal(key, (count,)),
+        np.full(count, shift),
+        law=Normal(),
+        margin=0.5,
+        controls={"no shift": np.zeros(count)},
+        as_printed=np.full(count, 3.0),
+    )
+
+
+def test_a_claim_is_found_by_any_spelling():
+    assert claim("registry.shift") is claim("Registry.shift")
+    assert claim("registry.shift-as-printed") is claim("registry.shift_as_printed")
+    assert claim("registry.shift").statement == "The mean of a shifted normal is the shift."
+    assert claim("registry.shift-as-printed").expected == "REFUTED"
+    assert {c.id for c in claims("registry")} == {"registry.shift", "registry.shift-as-printed"}
+
+
+def test_a_claim_runs_under_other_settings():
+    found = claim("registry.shift")
+    row = found.run(seed=3, shift=2.0, count=3)
+    assert row.verdict == "VERIFIED"
+    assert row.predicted == [2.0, 2.0, 2.0]
+    assert row.command == 'claim("registry.shift").run(seed=3, shift=2.0, count=3)'
+    assert "VERIFIED" in str(row)
+    assert "<table>" in row._repr_html_()
+    printed = claim("registry.shift-as-printed").run(seed=3)
+    assert (printed.verdict, printed.as_expected, printed.predicted) == ("REFUTED", True, [3.0, 3.0])
+
+
+def test_the_seed_decides_every_number_and_only_the_seed():
+    first, again, other = (claim("registry.shift").run(seed=seed) for seed in (1, 1, 2))
+    assert first.measured == again.measured
+    assert first.measured != other.measured
+
+
+def test_claims_do_not_share_random_numbers():
+    keys = {name: jax.random.key_data(Trial(name, 0).key("x")).tolist() for name in ("a.b", "a.c")}
+    assert keys["a.b"] != keys["a.c"]
+    assert jax.random.key_data(Trial("a.b", 0).key("y")).tolist() != keys["a.b"]
+
+
+def test_a_claim_runs_in_float64_whatever_the_process_has_set():
+    seen = []
+
+    @claim("Section 2", kind="identity")
+    def test_precision(trial):
+        """Arrays are float64."""
+        seen.append(jax.numpy.zeros(1).dtype)
+        trial.identity(1, 1, ops=0, controls={"two": 2})
+
+    with jax.enable_x64(False):
+        claim("registry.precision").run()
+        assert jax.numpy.zeros(1).dtype == np.float32
+    assert seen == [np.float64]
+
+
+def test_sampling_reports_its_progress():
+    seen = []
+    trial = Trial("registry.shift", progress=lambda drawn, most: seen.append((drawn, most)))
+    test_shift(trial)
+    assert [drawn for drawn, _ in seen] == sorted({drawn for drawn, _ in seen})
+    assert seen[-1][0] == trial.findings[0].interval.n
+    assert all(drawn <= most for drawn, most in seen)
+
+
+def test_the_workbench_lists_its_own_papers():
+    ids = {c.id for c in claims("random-walk-pca")}
+    assert {"random_walk_pca.exact_spectrum", "random_walk_pca.first_two_fraction-as-printed"} <= ids
+
+
+def test_what_registration_refuses():
+    def no_docstring(trial):
+        pass
+
+    def no_trial():
+        """A statement."""
+
+    for function, message in ((no_docstring, "needs a docstring"), (no_trial, "`trial` as its first parameter")):
+        with pytest.raises(ValueError, match=message):
+            claim("Section 1", kind="identity")(function)
+    with pytest.raises(ValueError, match="kind must be one of identity"):
+        claim("Section 1", kind="theorem")
+    with pytest.raises(ValueError, match="tier one of fast"):
+        claim("Section 1", kind="identity", tier="slow")
+    with pytest.raises(ValueError, match=r"no claim 'registry\.nothing'; known: registry"):
+        claim("registry.nothing")
+    with pytest.raises(ValueError, match="no claims of a paper 'nobody'"):
+        claims("nobody")
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        claim("registry.shift").run(speed=1)
+
+
+@pytest.mark.parametrize("nesting", [0, 1, 2])
+def test_an_interval_is_shown_by_its_first_coordinate(nesting):
+    low, high = 1.0, 2.0
+    for _ in range(nesting):
+        low, high = [low, 7.0], [high, 9.0]
+    assert brief_interval([low, high]) == "[1, 2]"

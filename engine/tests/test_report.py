@@ -1,0 +1,239 @@
+"""The report: typesetting, content, figures beside their claims, and the page in a browser."""
+
+import json
+import re
+
+import pytest
+from browser import chromium, find
+
+from theory_on_trial import claim, claims
+from theory_on_trial.figures.command import main as draw
+from theory_on_trial.figures.drawing import Figure, figures
+from theory_on_trial.ledger import Row
+from theory_on_trial.report import drawn_in, write_gallery, write_html
+from theory_on_trial.typeset import typeset
+
+# ---------------------------------------------------------------------------------------------------------- typesetting
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("lambda_1 <= sigma^2", "<i>λ</i><sub>1</sub> ≤ <i>σ</i><sup>2</sup>"),
+        ("x_(k+1)^{-1/2}", "<i>x</i><sub><i>k</i>+1</sub><sup>−1/2</sup>"),
+        ("T^-3 and 2L-1, two-layer", "<i>T</i><sup>−3</sup> and 2<i>L</i>−1, two-layer"),
+        ("a walk, a = 3, JEPA's s'(V)", "a walk, <i>a</i> = 3, JEPA’s <i>s</i>′(<i>V</i>)"),
+        ("sqrt(2 / d) -> inf", '√<span class="root">2 / <i>d</i></span> → ∞'),
+        ("5e-4 of 1e6", "5\u202f×\u202f10<sup>−4</sup> of 10<sup>6</sup>"),
+        ("E[U^2] = w . x_1", "E[<i>U</i><sup>2</sup>] = <i>w</i> · <i>x</i><sub>1</sub>"),
+        ("w-bar, sum_{j != k} theta_j", "<i>w\u0305</i>, ∑<sub><i>j</i> ≠ <i>k</i></sub> <i>θ</i><sub><i>j</i></sub>"),
+        ("`runs` of n_points, target_dim", "<code>runs</code> of <code>n_points</code>, <code>target_dim</code>"),
+        ('<b> & "c" x_(1', "&lt;<i>b</i>&gt; &amp; &#34;<i>c</i>&#34; <i>x</i><sub>1</sub>"),
+    ],
+)
+def test_statements_are_typeset(text, html):
+    assert typeset(text) == html
+
+
+def test_nothing_of_the_convention_is_left_in_any_statement_and_no_word_is_lost():
+    greek = re.compile(r"\b(alpha|beta|gamma|delta|epsilon|theta|kappa|lambda|mu|nu|pi|rho|sigma|tau|Sigma|Lambda)\b")
+    for found in claims():
+        shown = re.sub(r"<[^>]*>", "", typeset(found.statement)).replace("&lt;", "<").replace("&gt;", ">")
+        assert not re.search(r"[_^]|<=|>=|->|!=|sqrt\(", shown), (found.id, shown)
+        assert not greek.search(shown), (found.id, shown)
+        words = [w for w in re.findall(r"[A-Za-z]{4,}", found.statement) if typeset(w) == w and w != "sqrt"]
+        assert [w for w in words if w not in shown.replace("’", "'")] == [], found.id
+
+
+# --------------------------------------------------------------------------------------------------------- the content
+
+
+@claim("Theorem 1", kind="identity", as_printed="The sum of x_k^2 is n^2 / 3.")
+def test_squares(trial, n=12):
+    """The sum of the squares x_k^2, k <= n, is n (n + 1)(2n + 1) / 6."""
+    total = sum(k * k for k in range(n + 1))
+    wrong = {"x_k^3": 6084.0}
+    trial.identity(total, n * (n + 1) * (2 * n + 1) / 6, ops=0, controls=wrong, as_printed=n * n / 3)
+    trial.value([2.0, 3.0], [2.0, 3.0], error=[1e-9, 1e-6], margin=[0.1, 0.2], controls={"other": [1.0, 9.0]})
+
+
+def ledger():
+    """Two papers: real rows, one that stopped with an error, a growth law, and a hostile statement."""
+    rows = [claim(f"report.squares{printed}").run() for printed in ("", "-as-printed")]
+    about = {"source": "Section 2", "tier": "fast", "expected": "VERIFIED", "command": "pytest"}
+    broken = Row("other.broken", "other", statement="A <script>alert(1)</script> of a_" + "b" * 80, kind="rate",
+                 verdict="INCONCLUSIVE", note="RuntimeError: broken simulator", **about)  # fmt: skip
+    growth = Row("other.growth", "other", statement="m grows like log n.", kind="rate", verdict="VERIFIED",
+                 predicted="log n", measured="log n", interval=[[1.0, "-inf", 3.0], [2.0, 3.0, "inf"]], slack=0.7,
+                 error_probability=1e-7, guarantee="finite-n (union)", samples=10, looks=1,
+                 controls=[{"name": "n", "predicted": "n", "verdict": "REFUTED"}], **about)  # fmt: skip
+    left_out = [{"id": "other.costly", "tier": "full", "reason": "tier full is above this run's tier fast"}]
+    return [*rows, broken, growth], left_out
+
+
+def parabola(width: int = 3):
+    """A parabola of width n_points. Its second sentence, with x^2 <= 4."""
+    import matplotlib.pyplot as plt
+
+    drawn, axes = plt.subplots(figsize=(9, 3))
+    axes.plot(range(width), [x**2 for x in range(width)])
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """A report of the ledger above with one figure and one table about trust; its path."""
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "trust").mkdir()
+    table = {"title": "Calibration", "command": "python -m calibration", "columns": ["procedure", "rate"],
+             "rows": [["mean", 1e-7]], "note": "of 10 000 runs"}  # fmt: skip
+    (folder / "trust" / "calibration.json").write_text(json.dumps([table]))
+    (folder / "trust" / "unrelated.json").write_text("{}")
+    Figure("report", "F1", parabola, {}, ("squares",)).save(folder / "figures", quick=False)
+    write_html(folder / "report.html", *ledger(), 0, "fast", folder / "figures", folder / "trust")
+    return folder / "report.html"
+
+
+def test_the_page_is_self_contained_and_escapes_what_it_is_given(page):
+    html = page.read_text(encoding="utf-8")
+    links = re.findall(r"""(?:src|href)="([^"]*)|url\(([^)]*)""", html)
+    assert {("".join(link) + ":")[0] for link in links} <= {"#", "d"}  # anchors and data: only
+    assert "<script>alert" not in html
+    assert html.count("data:image/png;base64") == 1
+
+
+def test_the_page_says_what_holds_and_what_does_not(page):
+    html = re.sub(r"</?(?:i|sub|sup|span)\b[^>]*>", "", page.read_text(encoding="utf-8").split("<main>")[1])
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+    assert "1 statement holds: 1 identity" in text
+    assert "Not as printed ✗ REFUTED The sum of xk2 is n2 / 3. 48 printed, 650 measured ✓ VERIFIED The sum of" in text
+    assert "Not as expected ? INCONCLUSIVE" in text
+    assert "expected VERIFIED: RuntimeError: broken simulator" in text
+    assert "Not put on trial in this run: 1 other.costly: tier full is above" in text
+    assert "exact [1] 2 2 ± 10−9 0.1 0 [2] 3 3 ± 10−6 0.2 0" in text  # the second coordinate of the second decision
+    assert "other 1, 9 ✗ REFUTED" in text  # a control
+    assert "Calibration python -m calibration procedure rate mean 1e-7 of 10 000 runs" in text
+
+
+def test_every_figure_names_claims_that_exist():
+    for paper in {drawn.paper for drawn in figures()}:
+        known = {found.id for found in claims(paper)}
+        for drawn in figures(paper):
+            assert {f"{paper}.{name}" for name in drawn.claims} <= known, f"{paper}.{drawn.name}"
+    assert sum(bool(drawn.claims) for drawn in figures()) > 50
+
+
+def test_drawn_figures_are_found_in_the_order_of_their_numbers(tmp_path):
+    for name in ("F10", "F2"):
+        Figure("report", name, parabola, {}, ("squares",)).save(tmp_path, quick=False)
+    second, tenth = drawn_in(tmp_path / "report")
+    assert (second.id, tenth.id) == ("report.F2", "report.F10")
+    assert (second.title, second.settings) == ("A parabola of width n_points.", "width = 3.")
+    assert (second.claims, second.command) == (["report.squares"], "python -m figures report.F2")
+    write_gallery(tmp_path / "gallery.html", [tenth.path, second.path])
+    html = (tmp_path / "gallery.html").read_text(encoding="utf-8")
+    assert html.count("data:image/png;base64") == 2
+    assert "A parabola of width <code>n_points</code>." in html
+
+
+def test_the_gallery_needs_a_folder_that_exists(capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        draw(["random_walk_pca.F1", "--gallery", str(tmp_path / "no" / "page.html")])
+    assert "--gallery must name a file in a folder that exists, got " in capsys.readouterr().err
+
+
+# -------------------------------------------------------------------------------------------------------- in a browser
+
+in_browser = pytest.mark.skipif(find() is None, reason="no Chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("profile")) as tab:
+        yield tab
+
+
+@pytest.fixture
+def tab(browser, page):
+    """The report, open at its beginning."""
+    browser.view(1280)
+    browser.open(page.as_uri())
+    yield browser
+    assert browser.errors == []
+
+
+SHOWN = "[...document.querySelectorAll('.claim')].filter(c => c.checkVisibility()).map(c => c.id)"
+ALL = ["other.broken", "other.growth", "report.squares", "report.squares-as-printed"]
+
+
+def choose(tab, name, value):
+    tab.run(f"document.querySelector('[name={name}]').value = '{value}'")
+    tab.run(f"document.querySelector('[name={name}]').dispatchEvent(new Event('input', {{bubbles: true}}))")
+    return sorted(tab.run(SHOWN))
+
+
+@in_browser
+def test_filters_show_what_was_asked_for_and_the_address_keeps_them(tab, page):
+    assert sorted(tab.run(SHOWN)) == ALL
+    assert choose(tab, "paper", "report") == ["report.squares", "report.squares-as-printed"]
+    assert choose(tab, "verdict", "REFUTED") == ["report.squares-as-printed"]
+    assert tab.run("location.hash") == "#paper=report&verdict=REFUTED"
+    assert tab.run("document.querySelector('output').value") == "1 of 4"
+    tab.open(page.as_uri() + "#kind=rate&verdict=VERIFIED")
+    assert tab.run(SHOWN) == ["other.growth"]
+    assert tab.run("document.querySelector('[name=kind]').value") == "rate"
+    choose(tab, "kind", "")
+    choose(tab, "verdict", "")
+    tab.run("document.querySelector('[name=text]').focus()")
+    tab.call("Input.insertText", text="Grows like LOG")
+    assert tab.run(SHOWN) == ["other.growth"]
+    tab.run("document.querySelector('[href*=\"kind=identity\"]').click()")
+    tab.run("new Promise(requestAnimationFrame)")
+    assert tab.run(SHOWN) == ["report.squares"]
+
+
+@in_browser
+def test_a_permalink_opens_its_claim_whatever_was_filtered(tab, page):
+    tab.open(page.as_uri() + "#report.squares-as-printed")
+    assert tab.run("document.getElementById('report.squares-as-printed').open")
+    assert tab.run("document.getElementById('report.squares').open") is False
+    choose(tab, "paper", "other")
+    tab.run("location.hash = '#report.squares'")
+    tab.run("new Promise(requestAnimationFrame)")
+    assert tab.run("document.getElementById('report.squares').open")
+    assert sorted(tab.run(SHOWN)) == ALL
+    place = tab.run("document.getElementById('report.squares').getBoundingClientRect().top")
+    assert 0 <= place < 900
+    link = "document.querySelector('[id=\"report.squares\"] .permalink').href"
+    assert tab.run(link) == page.as_uri() + "#report.squares"
+
+
+@in_browser
+def test_an_opened_claim_shows_its_figure_small(tab, page):
+    tab.open(page.as_uri() + "#report.squares")
+    tab.run("new Promise(done => setTimeout(done, 50))")
+    sizes = "[...document.querySelectorAll('[id=\"report.squares\"] img')].map(image => image.naturalWidth > 0)"
+    assert tab.run(sizes) == [True]
+    assert tab.run("performance.getEntriesByType('resource').every(e => e.name.startsWith('data:'))")
+
+
+@in_browser
+@pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1280, False)])
+def test_nothing_is_wider_than_the_window(tab, width, dark):
+    tab.view(width, dark=dark)
+    tab.run("document.querySelectorAll('details').forEach(details => details.open = true)")
+    assert tab.run("document.documentElement.scrollWidth") <= width
+    background = tab.run("getComputedStyle(document.body).backgroundColor")
+    assert (max(map(int, re.findall(r"\d+", background))) < 80) is dark
+
+
+@in_browser
+def test_print_opens_everything_and_leaves_the_filters_out(tab):
+    tab.call("Emulation.setEmulatedMedia", media="print")
+    assert tab.run("document.querySelector('#filters').checkVisibility()") is False
+    closed = "document.querySelectorAll('details:not([open])').length"
+    before = tab.run(closed)
+    tab.run("dispatchEvent(new Event('beforeprint'))")
+    assert (before > 0, tab.run(closed)) == (True, 0)
+    tab.run("dispatchEvent(new Event('afterprint'))")
+    assert tab.run(closed) == before

@@ -1,0 +1,677 @@
+"""The sweep: which numbers it computes, what it labels them, what it compiles, keeps and survives."""
+
+import concurrent.futures
+import functools
+import hashlib
+import importlib
+import io
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import sweep_support
+import xarray as xr
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sweep_support import child_environment, chunk_files
+
+from theory_on_trial.sweep import SimulationError, sweep
+from theory_on_trial.sweep._source import source_digest
+from theory_on_trial.sweep._store import _load
+
+HERE = Path(__file__).parent
+GRID = {"scale": [0.5, 1.0, 2.0, 4.0], "drift": [-1.0, 0.0, 0.25]}
+
+
+def stream(seed, **parameters):
+    """The definition of a cell's key, spelt out."""
+    text = repr(sorted((name, repr(value)) for name, value in parameters.items()))
+    first, second = np.frombuffer(hashlib.sha256(text.encode()).digest()[:8], ">u4").astype(np.uint32)
+    return jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(jax.random.key(0), first), second), seed)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return sweep(sweep_support.walk, GRID, 6)
+
+
+@pytest.fixture(scope="module")
+def compilations():
+    """A list that grows by one whenever JAX compiles a program or loads a compiled one."""
+    events = []
+
+    def listen(event, duration, **_):
+        if event == "/jax/core/compile/backend_compile_duration":
+            events.append(duration)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield events
+    jax.monitoring.unregister_event_duration_listener(listen)
+
+
+# --- the numbers -----------------------------------------------------------------------------------------------------
+
+
+def test_a_cell_is_the_simulator_called_with_the_folded_key(whole):
+    simulate = jax.jit(sweep_support.walk)
+    for scale, drift, seed in [(0.5, -1.0, 0), (2.0, 0.25, 5), (4.0, 0.25, 3)]:
+        # 2.0 is spelt as 2 and -1.0 as -1: equal values have one stream, whatever their types
+        spelt = {"scale": {2.0: 2, 4.0: 4}.get(scale, scale), "drift": -1 if drift == -1.0 else drift}
+        alone = simulate(stream(seed, **spelt), scale, drift)
+        cell = whole.sel(scale=scale, drift=drift, seed=seed)
+        np.testing.assert_array_equal(cell["end"], alone["end"])
+        np.testing.assert_array_equal(cell["length"], alone["length"])
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    scales=st.lists(st.sampled_from(GRID["scale"]), min_size=1, unique=True),
+    drifts=st.lists(st.sampled_from(GRID["drift"]), min_size=1, unique=True),
+    seeds=st.lists(st.integers(0, 5), min_size=1, unique=True),
+    chunk=st.sampled_from([None, 1, 5, 8]),
+    swapped=st.booleans(),
+)
+@example(scales=[4.0, 0.5], drifts=[0.25], seeds=[5, 1], chunk=None, swapped=True)
+def test_order_extent_and_chunks_change_no_number(whole, scales, drifts, seeds, chunk, swapped):
+    grid = {"scale": scales, "drift": drifts}
+    part = sweep(sweep_support.walk, dict(reversed(grid.items())) if swapped else grid, seeds, chunk=chunk)
+    expected = whole.sel(part.coords).transpose(*part["length"].dims, ...)
+    np.testing.assert_array_equal(part["length"], expected["length"])
+    np.testing.assert_array_equal(part["end"], expected["end"])
+
+
+def test_a_value_has_one_stream_whether_static_traced_or_fixed(whole):
+    fixed = sweep(sweep_support.walk, {"scale": 2, "drift": [0.0]}, 6)
+    static = sweep(sweep_support.walk, {"drift": [0.0]}, 6, static={"scale": 2.0})
+    for result in (fixed, static):
+        # the scale multiplies as an integer, or as a constant of the program: at most the last digit of each step
+        np.testing.assert_allclose(result["length"], whole["length"].sel(scale=2.0, drift=[0.0]), rtol=24 * 2**-53)
+        assert result["scale"].ndim == 0
+        assert result["length"].dims == ("drift", "seed")
+
+
+def test_common_parameters_share_their_random_numbers():
+    common = sweep(sweep_support.draw, {"scale": [1.0, 2.0, 4.0]}, 4, common=["scale"])["draw"]
+    own = sweep(sweep_support.draw, {"scale": [1.0, 2.0, 4.0]}, 4)["draw"]
+    np.testing.assert_array_equal(common / common["scale"], np.broadcast_to(common.sel(scale=1.0), (3, 4)))
+    assert np.unique((own / own["scale"]).values).size == 12
+
+
+def test_key_and_seed_give_different_numbers_and_a_key_equals_its_seed():
+    def run(key):
+        return sweep(sweep_support.draw, {"scale": [1.0]}, [0, 7, 2**32 - 1], key=key)["draw"].values
+
+    np.testing.assert_array_equal(run(3), run(jax.random.key(3)))
+    assert np.unique(np.concatenate([run(0), run(1)])).size == 6
+
+
+def test_vmap_agrees_to_rounding():
+    grid = {"scale": [0.5, 1.0, 2.0]}
+    mapped = sweep(sweep_support.gram_trace, grid, 5)["gram_trace"]
+    batched = sweep(sweep_support.gram_trace, grid, 5, mode="vmap", chunk=4)["gram_trace"]
+    # The squared Frobenius norm of G = D D', D of 30 x 10. An entry of G errs by 10 eps (|D||D|'), the sum of the 900
+    # squares relatively by 901 eps, the normals by a few: in all by 2 * 950 eps of the squared norm of |D||D|', which
+    # is at most that of D to the fourth, and this at most rank(D) = 10 times the result.
+    np.testing.assert_allclose(batched, mapped, rtol=10 * 2 * 950 * 2**-53)
+
+
+def test_float32_is_another_simulation(tmp_path):
+    grid = {"scale": [1.0, 0.1]}
+    double = sweep(sweep_support.draw, grid, 3, cache=tmp_path)
+    with jax.enable_x64(False):
+        single = sweep(sweep_support.draw, grid, 3, cache=tmp_path)
+        assert single["draw"].dtype == np.float32
+        xr.testing.assert_identical(single, sweep(sweep_support.draw, grid, 3))
+    assert double["draw"].dtype == np.float64
+    xr.testing.assert_identical(double, sweep(sweep_support.draw, grid, 3, cache=tmp_path))
+    assert single.sel(scale=0.1)["draw"].shape == (3,)  # the labels are the user's numbers, not their float32
+
+
+# --- the labels ------------------------------------------------------------------------------------------------------
+
+
+def test_dimensions_units_and_provenance():
+    result = sweep(
+        sweep_support.walk_spectrum,
+        {"noise": [1.0, 2.0]},
+        [4, 2],
+        static={"dim": [6, 3, 5], "n_points": 4},
+        dims={"walk_spectrum": ["component"]},
+        units={"noise": "m", "walk_spectrum": "m²"},
+    )
+    assert result["walk_spectrum"].dims == ("dim", "noise", "seed", "component")
+    assert result["walk_spectrum"].shape == (3, 2, 2, 4)
+    assert result["noise"].attrs == {"units": "m"}
+    assert result["walk_spectrum"].attrs == {"units": "m²"}
+    assert result["dim"].values.tolist() == [6, 3, 5]
+    assert result["n_points"].item() == 4
+    assert result["seed"].values.tolist() == [4, 2]
+    assert result.attrs["simulator"] == "sweep_support:walk_spectrum"
+    assert result.attrs["key"] == "threefry2x32:0"
+
+
+def test_outputs_of_every_kind_are_named():
+    named = sweep(sweep_support.summary, {"scale": [1.0]}, 2)
+    assert {name: (str(v.dtype), v.dims[2:]) for name, v in named.items()} == {
+        "mean": ("float64", ()),
+        "count": ("int64", ()),
+        "positive": ("bool", ("positive_dim0",)),
+    }
+    pair = sweep(lambda key: (jax.random.normal(key), {"half": jax.random.normal(key) / 2}), {}, 2)
+    assert set(pair) == {"out0", "out1_half"}
+    assert pair["out0"].dims == ("seed",)
+    single = sweep(lambda key, a: a * jax.random.normal(key), {"a": [1.0]}, 2)
+    assert set(single) == {"output"}
+
+
+def test_dataset_survives_a_netcdf_file(tmp_path):
+    static = {"n_points": [3, 4], "dim": 2}
+    result = sweep(lambda key, a, n_points, dim: {"x": a * n_points * jax.random.normal(key, (2,)), "b": a > 1},
+                   {"a": [0.5, 2.0]}, 3, static=static | {}, units={"a": "s"})  # fmt: skip
+    labelled = sweep(sweep_support.draw, {}, 2, static={"scale": 2.0}, common=["scale"])
+    for number, dataset in enumerate((result, labelled)):
+        dataset.to_netcdf(tmp_path / f"{number}.nc")
+        with xr.open_dataset(tmp_path / f"{number}.nc") as again:
+            xr.testing.assert_identical(again.load(), dataset)
+
+
+def test_static_values_of_every_kind_are_labels(tmp_path):
+    def simulator(key, law, degree, shape):
+        return jax.random.normal(key) * len(law)
+
+    result = sweep(
+        simulator, {}, 2, static={"law": ["normal", "cauchy"], "degree": [None, 2], "shape": (3, (True, 1.5))}
+    )
+    assert result["law"].values.tolist() == ["normal", "cauchy"]
+    assert result["degree"].values.tolist() == ["None", "2"]
+    assert result["shape"].item() == "(3, (True, 1.5))"
+    result.to_netcdf(tmp_path / "static.nc")
+    with xr.open_dataset(tmp_path / "static.nc") as again:
+        xr.testing.assert_identical(again.load(), result)
+
+
+# --- compilation -----------------------------------------------------------------------------------------------------
+
+
+def test_one_compilation_per_shape(compilations):
+    def simulator(key, scale, n_points=3):
+        return scale * jax.random.normal(key, (n_points,)).sum()
+
+    def compiled(*arguments, **options):
+        before = len(compilations)
+        sweep(simulator, *arguments, **options)
+        return len(compilations) - before
+
+    assert compiled({"scale": np.linspace(1, 2, 90)}, 3) == 1  # 270 cells in chunks of all sizes
+    assert compiled({"scale": np.linspace(3, 4, 100)}, 3, key=1) == 0
+    assert (
+        compiled({"scale": np.linspace(3, 4, 50)}, range(5, 11), key=jax.random.key(2)) == 1
+    )  # a key's data instead of a seed
+    assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4) == 1  # the last chunk has three cells
+    assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4, static={"n_points": [1, 2, 4]}) == 3
+    assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, chunk=4, static={"n_points": [4, 2]}) == 0
+    assert compiled({"scale": [1.0, 2.0, 3.0]}, 5, mode="vmap") == 2  # one of them for the memory of a cell
+    assert compiled({"scale": [1.5, 2.5]}, 8, mode="vmap") == 0
+    assert compiled({"scale": [1, 2, 3]}, 5, chunk=4) == 1  # integers are another type
+
+
+def test_static_values_that_are_equal_but_of_different_types_are_different_programs():
+    def simulator(key, flag):
+        return jax.random.normal(key) + (1.0 if flag is True else 2.0)
+
+    as_flag = sweep(simulator, {}, 1, static={"flag": True})["simulator"]
+    as_number = sweep(simulator, {}, 1, static={"flag": 1})["simulator"]
+    assert as_number.item() - as_flag.item() == pytest.approx(1.0, abs=2**-50)
+
+
+# --- bad input -------------------------------------------------------------------------------------------------------
+
+WRONG = [
+    (
+        dict(grid={"scale": 1.0, "speed": [1.0]}),
+        TypeError,
+        "walk must take a key .* unexpected keyword argument 'speed'",
+    ),
+    (dict(grid={}), TypeError, "walk must take a key .* missing a required argument: 'scale'"),
+    (dict(grid={"scale": []}), ValueError, r"grid\['scale'\] must be a number or a list of numbers"),
+    (dict(grid={"scale": [[1.0]]}), ValueError, r"grid\['scale'\] must be a number or a list of numbers"),
+    (dict(grid={"scale": ["a"]}), TypeError, r"grid\['scale'\] must hold real numbers .*'a'"),
+    (dict(grid={"scale": [1j]}), TypeError, r"grid\['scale'\] must hold real numbers"),
+    (dict(grid={"scale": [None]}), TypeError, r"grid\['scale'\] must hold real numbers"),
+    (dict(grid={"scale": [1.0, float("nan")]}), ValueError, r"grid\['scale'\] must not contain NaN"),
+    (dict(grid={"scale": [1.0, 2.0, 1.0]}), ValueError, r"grid\['scale'\] must not repeat a value"),
+    (dict(grid={"scale": [1.0], "seed": [1]}), ValueError, 'not be called "seed"'),
+    (dict(static={"scale": 1.0}), ValueError, "must stand in grid= or in static="),
+    (dict(static={"n_steps": []}), ValueError, r"static\['n_steps'\] must be one value or a list of different values"),
+    (dict(static={"n_steps": [3, 3]}), ValueError, r"static\['n_steps'\] must be one value or a list of different"),
+    (dict(static={"n_steps": {3}}), TypeError, r"static\['n_steps'\] must be a number, a string, None or a tuple"),
+    (dict(static={"n_steps": [3, 4], "drift": print}), TypeError, r"static\['drift'\] must be a number, a string"),
+    (dict(seeds=0), ValueError, "seeds must be a positive int or a list of ints, got 0"),
+    (dict(seeds=[]), ValueError, "seeds must be a positive int or a list of ints"),
+    (dict(seeds=[1, 1]), ValueError, r"seeds must be different numbers in \[0, 2\*\*32\)"),
+    (dict(seeds=[-1]), ValueError, r"seeds must be different numbers in \[0, 2\*\*32\)"),
+    (dict(seeds=[2**32]), ValueError, r"seeds must be different numbers in \[0, 2\*\*32\)"),
+    (dict(key=-1), ValueError, r"key must be a key or a seed in \[0, 2\*\*32\), got -1"),
+    (dict(common=["drift"]), ValueError, r"common must name parameters of the sweep \(scale\), got 'drift'"),
+    (dict(dims={"start": ["axis"]}), ValueError, r"dims must use names among \['end', 'length'\]"),
+    (dict(dims={"end": []}), ValueError, r"dims\['end'\] must name its 1 dimensions"),
+    (dict(dims={"end": ["scale"]}), ValueError, r"dims\['end'\] must name its 1 dimensions unlike any parameter"),
+    (dict(units={"speed": "m/s"}), ValueError, "units must use names among"),
+    (dict(chunk=0), ValueError, "chunk must be a positive whole number, got 0"),
+    (dict(memory=0.5), ValueError, "memory must be a positive whole number, got 0.5"),
+    (dict(memory=16), ValueError, "memory must hold a cell, which needs about 32 bytes, got 16"),
+    (dict(executor=3), TypeError, r"executor must have a method submit\(function, argument\), got 3"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "kind", "sentence"), WRONG)
+def test_bad_input_gets_one_sentence_before_any_compilation(compilations, arguments, kind, sentence):
+    before = len(compilations)
+    with pytest.raises(kind, match=sentence) as caught:
+        sweep(sweep_support.walk, **({"grid": {"scale": [1.0]}, "seeds": 2} | arguments))
+    assert "\n" not in str(caught.value)
+    assert len(compilations) == before
+
+
+@pytest.mark.parametrize(
+    ("simulator", "kind", "sentence"),
+    [
+        (lambda key: (), ValueError, "must return arrays of numbers"),
+        (lambda key: key, ValueError, "must return arrays of numbers"),
+        (lambda key: {"seed": jax.random.normal(key)}, ValueError, "outputs must not be called like parameters"),
+        (lambda key: jax.random.normal(key).astype("bfloat16"), ValueError, "must return arrays of numbers"),
+        (lambda key: {"a": {"b": 1.0}, "a_b": 2.0}, ValueError, "must give its outputs different names"),
+        (functools.partial(sweep_support.draw, scale=1.0), TypeError, "simulator must be a function"),
+    ],
+)
+def test_simulators_that_cannot_be_swept_are_refused(simulator, kind, sentence):
+    with pytest.raises(kind, match=sentence):
+        sweep(simulator, {}, 2)
+
+
+def test_numbers_that_the_precision_cannot_hold_are_refused():
+    with jax.enable_x64(False):
+        for value, dtype in ((2**40, "int32"), (1e300, "float32")):
+            with pytest.raises(ValueError, match=rf"grid\['scale'\] must fit into {dtype}"):
+                sweep(sweep_support.draw, {"scale": [value]}, 2)
+
+
+def test_outputs_of_different_shapes_are_refused():
+    with pytest.raises(ValueError, match="must return arrays of one shape for all static values"):
+        sweep(sweep_support.walk_spectrum, {"noise": 1.0}, 2, static={"dim": 3, "n_points": [3, 4]})
+
+
+def test_a_simulator_that_cannot_be_traced_says_where():
+    with pytest.raises(TypeError) as caught:
+        sweep(sweep_support.walk, {"scale": [1.0], "n_steps": [3]}, 2)
+    assert "flags belong in static=" in " ".join(caught.value.__notes__)
+
+
+# --- memory ----------------------------------------------------------------------------------------------------------
+
+
+def test_vmap_stays_inside_the_memory_and_keeps_its_first_batch(tmp_path):
+    grid, sizes = {"scale": np.linspace(1.0, 2.0, 8)}, []
+
+    def run(memory, **options):
+        def note(done, total, seconds):
+            sizes.append(done - sum(sizes))
+
+        sizes.clear()
+        return sweep(sweep_support.gram_trace, grid, 4, mode="vmap", memory=memory, progress=note, **options)
+
+    with pytest.raises(ValueError, match=r"memory must hold a cell, which needs about \d+ bytes, got 100$") as caught:
+        run(100)
+    cell = int(re.search(r"about (\d+) bytes", str(caught.value))[1])
+    assert 8 * 30 * 10 < cell < 100 * 8 * 30 * 10  # the operand of the product is stored, in float64, maybe with copies
+    first = run(10 * cell, cache=tmp_path)
+    assert sizes == [8, 8, 8, 8]  # the power of two below ten
+    for path in chunk_files(tmp_path):
+        path.unlink()
+    xr.testing.assert_identical(run(None, cache=tmp_path), first)
+    assert sizes == [8, 8, 8, 8]  # as kept at first use: the size of the batch shows in the last digits
+    run(3 * cell, cache=tmp_path, chunk=16)
+    assert sizes == [2] * 16  # another simulation, limited by the memory
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------------
+
+
+def counted_sweep(cache, scales=(1.0, 2.0, 4.0), seeds=6, **options):
+    """Return the result and how many cells were really run."""
+    sweep_support.runs.clear()
+    result = sweep(sweep_support.counted, {"scale": list(scales)}, seeds, cache=cache, **options)
+    return result, sweep_support.runs.total()
+
+
+def test_finished_cells_are_never_run_again(tmp_path, compilations):
+    first, runs = counted_sweep(tmp_path, chunk=4)
+    assert runs == 18
+    before = len(compilations)
+    again, runs = counted_sweep(tmp_path)
+    assert (runs, len(compilations)) == (0, before)
+    xr.testing.assert_identical(again, first)
+    more, runs = counted_sweep(tmp_path, scales=(8.0, 4.0, 1.0), seeds=range(2, 9))
+    assert runs == 7 + 3 + 3
+    xr.testing.assert_identical(
+        more.sel(scale=[4.0, 1.0], seed=range(2, 6)), first.sel(scale=[4.0, 1.0], seed=range(2, 6))
+    )
+    assert counted_sweep(tmp_path, key=1)[1] == 18
+    assert counted_sweep(tmp_path, common=["scale"])[1] == 18
+    assert counted_sweep(tmp_path)[1] == 0
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_file_counts_as_absent(tmp_path_factory, data):
+    cache = tmp_path_factory.mktemp("cache")
+    first, _ = counted_sweep(cache, chunk=4)
+    damaged = data.draw(st.sampled_from(chunk_files(cache)))
+    cells = len(_load(damaged)["label/seed"])
+    content = bytearray(damaged.read_bytes())
+    position = data.draw(st.integers(0, len(content) - 1), label="position")
+    if data.draw(st.booleans(), label="cut"):
+        damaged.write_bytes(content[:position])
+    else:
+        content[position] ^= 1 << data.draw(st.integers(0, 7), label="bit")
+        damaged.write_bytes(content)
+    again, runs = counted_sweep(cache, chunk=4)
+    assert runs == cells
+    xr.testing.assert_identical(again, first)
+    assert counted_sweep(cache)[1] == 0
+
+
+def test_nothing_is_kept_without_a_cache(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sweep(sweep_support.draw, {"scale": [1.0]}, 2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_orphans_of_killed_writers_are_removed_after_a_day(tmp_path):
+    counted_sweep(tmp_path)
+    (folder,) = tmp_path.iterdir()
+    old, new = folder / "a.chunk1.tmp", folder / "b.chunk2.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half a chunk")
+    os.utime(old, (time.time() - 2 * 24 * 3600,) * 2)
+    assert counted_sweep(tmp_path)[1] == 0
+    assert (old.exists(), new.exists()) == (False, True)
+    assert json.loads((folder / "identity.json").read_text())["simulator"] == "sweep_support:counted"
+
+
+def test_chunks_of_a_simulator_without_a_file_or_with_bound_values_are_not_kept(tmp_path):
+    bound = 2.0
+    typed = {}
+    exec("def typed(key): return 1.0", typed)
+    for simulator in (lambda key: bound * jax.random.normal(key), typed["typed"]):
+        with pytest.raises(ValueError, match="cache needs a simulator"):
+            sweep(simulator, {}, 2, cache=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_source_digest_sees_all_that_the_simulator_imports_in_its_package(tmp_path, monkeypatch):
+    package = tmp_path / "walkers"
+    files = {
+        "__init__.py": "",
+        "simulator.py": "import jax\nfrom . import steps\nfrom walkers.noise.laws import normal\ndef simulate(key): 0",
+        "steps.py": "def step():\n    from .lazy import late\n",
+        "lazy.py": "",
+        "noise/__init__.py": "",
+        "noise/laws.py": "import walkers.noise.tables\nnormal = 1",
+        "noise/tables.py": "",
+        "unused.py": "",
+    }
+    for name, source in files.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    simulator = importlib.import_module("walkers.simulator")
+    original = source_digest(simulator.simulate)
+    loaded = [name for name in sys.modules if name.startswith("walkers")]
+
+    def digest_after_editing(name):
+        (package / name).write_text(files[name] + "\n# edited\n")
+        importlib.invalidate_caches()
+        for module in loaded:
+            sys.modules.pop(module, None)
+        digest = source_digest(importlib.import_module("walkers.simulator").simulate)
+        (package / name).write_text(files[name])
+        return digest
+
+    assert digest_after_editing("unused.py") == original
+    seen = {name: digest_after_editing(name) for name in files if name != "unused.py"}
+    assert len({original, *seen.values()}) == 1 + len(seen)
+
+
+def test_source_digest_is_of_the_code_that_is_loaded(tmp_path, monkeypatch):
+    path = tmp_path / "edited_simulator.py"
+    path.write_text("def simulate(key): return 1.0")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("edited_simulator")
+    original = source_digest(module.simulate)
+    path.write_text("def simulate(key): return 22.0")
+    assert source_digest(module.simulate) == original
+    assert source_digest(importlib.reload(module).simulate) != original
+
+
+# --- interruptions ---------------------------------------------------------------------------------------------------
+
+
+def test_an_interrupted_sweep_keeps_its_finished_chunks(tmp_path):
+    def interrupt(done, total, seconds):
+        if done >= 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        counted_sweep(tmp_path, chunk=4, progress=interrupt)
+    assert len(chunk_files(tmp_path)) == 3
+    resumed, runs = counted_sweep(tmp_path)
+    assert runs == 6
+    xr.testing.assert_identical(resumed, counted_sweep(None)[0])
+
+
+def test_twenty_kills_change_no_bit(tmp_path):
+    """SIGKILL after a random number of chunks, at a random moment of the next: in the middle of the work."""
+    chance = random.Random(0)
+    program = [sys.executable, "-c", "from sweep_support import main; main()"]
+    environment = child_environment(tmp_path)
+    expected = sweep_support.killable_sweep(None)
+    folders = (tmp_path / f"cache{number}" for number in itertools.count())
+    cache, kept, kills = next(folders), 0, 0
+    while kills < 20:
+        command = [*program, str(cache)]
+        with subprocess.Popen(command, cwd=HERE, env=environment, stdout=subprocess.PIPE, text=True) as child:
+            for _ in range(chance.randint(1, 6)):
+                child.stdout.readline()
+            time.sleep(chance.uniform(0, 0.01))
+            child.kill()
+        before, kept = kept, len(chunk_files(cache))
+        assert kept > before
+        if child.returncode == -signal.SIGKILL and kept < sweep_support.KILLABLE_CHUNKS:
+            kills += 1
+        else:  # on a busy machine the child may have finished before the kill
+            xr.testing.assert_identical(sweep_support.killable_sweep(cache), expected)
+            cache, kept = next(folders), 0
+    xr.testing.assert_identical(sweep_support.killable_sweep(cache), expected)
+
+
+def test_a_failing_cell_is_named_and_the_others_are_kept(tmp_path):
+    grid = {"scale": [1.0, 2.0, 3.0]}
+    with pytest.raises(SimulationError, match=r"failed at scale=3\.0, seed=0: FloatingPointError: the scale is three$"):
+        sweep(sweep_support.fragile, grid, 4, chunk=3, cache=tmp_path)
+    assert len(chunk_files(tmp_path)) == 2
+    sweep(sweep_support.fragile, {"scale": [1.0, 2.0]}, 4, cache=tmp_path)
+
+
+# --- devices and executors -------------------------------------------------------------------------------------------
+
+FOUR_DEVICES = """
+import faulthandler, sys
+faulthandler.dump_traceback_later(100, exit=True)
+import jax, numpy as np, sweep_support
+from theory_on_trial.sweep import _workers
+from theory_on_trial.sweep import sweep
+
+used = set()
+class Watched(_workers.Running):
+    def __init__(self, task, device):
+        used.add(device.id)
+        super().__init__(task, device)
+_workers.Running = Watched
+
+options = dict(static={"n_points": 40, "dim": 60}, chunk=int(sys.argv[2]))
+mapped = sweep(sweep_support.walk_spectrum, {"noise": [1.0, 2.0]}, 20, **options)
+assert used == {0, 1, 2, 3}, used
+automatic = sweep(sweep_support.draw, {"scale": [1.0, 2.0]}, 50)
+used.clear()
+batched = sweep(sweep_support.walk_spectrum, {"noise": [1.0, 2.0]}, 20, mode="vmap", **options)
+assert len(used) == 1, used
+np.savez(sys.argv[1], mapped=mapped["walk_spectrum"], automatic=automatic["draw"], batched=batched["walk_spectrum"])
+"""
+
+
+def test_four_devices_change_no_bit(tmp_path):
+    """In mode "vmap" four CPU devices would wait for each other for ever: the time limits are part of the test."""
+    environment = child_environment(tmp_path, XLA_FLAGS="--xla_force_host_platform_device_count=4")
+    subprocess.run(
+        [sys.executable, "-c", FOUR_DEVICES, str(tmp_path / "four.npz"), "3"],
+        cwd=HERE, env=environment, timeout=120, check=True,
+    )  # fmt: skip
+    four = np.load(tmp_path / "four.npz")
+    one = sweep(sweep_support.walk_spectrum, {"noise": [1.0, 2.0]}, 20, static={"n_points": 40, "dim": 60})
+    np.testing.assert_array_equal(four["mapped"], one["walk_spectrum"])
+    np.testing.assert_array_equal(four["automatic"], sweep(sweep_support.draw, {"scale": [1.0, 2.0]}, 50)["draw"])
+    # eigenvalues are found to within c n eps |A|, and the trace bounds the norm
+    scale = float(one["walk_spectrum"].sum("walk_spectrum_dim0").max())
+    np.testing.assert_allclose(four["batched"], one["walk_spectrum"], rtol=0, atol=40 * 60 * 2**-53 * scale)
+
+
+SPECTRA = ({"noise": [1.0, 2.0, 3.0]}, 8)
+SIZES = {"n_points": 10, "dim": 20}
+
+
+@pytest.fixture(scope="module")
+def serial_spectra():
+    return sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES)
+
+
+def test_threads_change_no_bit(serial_spectra):
+    with concurrent.futures.ThreadPoolExecutor(3) as executor:
+        result = sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=executor, chunk=2)
+    xr.testing.assert_identical(result, serial_spectra)
+
+
+def test_a_queue_system_is_polled_and_not_flooded(tmp_path, serial_spectra):
+    queue = sweep_support.QueueSystem(max_workers=2)
+    result = sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=queue, chunk=2, cache=tmp_path)
+    xr.testing.assert_identical(result, serial_spectra)
+    assert (queue.submitted, queue.most_pending, queue.pending) == (12, 8, 0)
+    assert len(chunk_files(tmp_path)) == 12
+
+    def interrupt(done, total, seconds):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=queue, chunk=2, progress=interrupt)
+    assert queue.cancelled == queue.pending == 7
+
+
+def test_worker_processes_change_no_bit_and_their_death_loses_no_finished_chunk(tmp_path, serial_spectra, monkeypatch):
+    poison = tmp_path / "poison"
+    poison.touch()
+    monkeypatch.setenv("DEADLY", str(poison))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    grid = {"scale": [1.0, 2.0, 3.0]}
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
+        result = sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=executor)
+        xr.testing.assert_identical(result, serial_spectra)
+        with pytest.raises(SimulationError, match=r"failed at scale=3\.0, seed=0: FloatingPointError"):
+            sweep(sweep_support.fragile, grid, 2, executor=executor, chunk=2)
+        with pytest.raises(
+            RuntimeError, match=r"a worker died \(BrokenProcessPool.*run the same sweep again"
+        ) as caught:
+            sweep(sweep_support.deadly, grid, 4, executor=executor, chunk=4, cache=tmp_path / "cache")
+        kept = len(chunk_files(tmp_path / "cache"))
+        assert f"{kept} finished chunks with {4 * kept} of 12 cells are kept in {tmp_path}" in str(caught.value)
+        with pytest.raises(RuntimeError, match=r"a worker died .* nothing was kept, because no cache was given"):
+            sweep(sweep_support.draw, grid, 4, executor=executor)
+    poison.unlink()
+    resumed = sweep(sweep_support.deadly, grid, 4, cache=tmp_path / "cache")
+    xr.testing.assert_identical(resumed, sweep(sweep_support.deadly, grid, 4))
+
+
+def test_a_dask_cluster_changes_no_bit_and_says_when_a_worker_dies(tmp_path, serial_spectra, monkeypatch):
+    import dask
+    import distributed
+
+    poison = tmp_path / "poison"
+    poison.touch()
+    monkeypatch.setenv("DEADLY", str(poison))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),  # by default a chunk may kill three workers
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        result = sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=client.get_executor(), chunk=2)
+        xr.testing.assert_identical(result, serial_spectra)
+        with pytest.raises(SimulationError, match=r"failed at scale=3\.0, seed=0: FloatingPointError"):
+            sweep(sweep_support.fragile, {"scale": [3.0]}, 1, executor=client.get_executor())
+        with pytest.raises(RuntimeError, match=r"^a worker died \(KilledWorker.*; nothing was kept") as death:
+            sweep(sweep_support.deadly, {"scale": [3.0]}, 1, executor=client.get_executor())
+        assert "\n" not in str(death.value)
+
+
+def test_executors_that_would_hang_are_refused():
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as threads,
+        pytest.raises(ValueError, match="must not be a thread pool"),
+    ):
+        sweep(sweep_support.draw, {"scale": [1.0]}, 2, mode="vmap", executor=threads)
+    context = multiprocessing.get_context("fork")
+    forks = concurrent.futures.ProcessPoolExecutor(1, mp_context=context)
+    with forks, pytest.raises(ValueError, match="must not fork"):
+        sweep(sweep_support.draw, {"scale": [1.0]}, 2, executor=forks)
+
+
+# --- progress --------------------------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_silent_without_a_terminal_and_in_xdist_workers(monkeypatch):
+    def written(stream, worker, **options):
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setenv("PYTEST_XDIST_WORKER", worker)
+        sweep(sweep_support.draw, {"scale": [1.0]}, 4, **options)
+        return stream.getvalue()
+
+    assert written(io.StringIO(), "") == ""
+    assert written(Terminal(), "gw0") == ""
+    assert written(Terminal(), "", progress=False) == ""
+    assert re.search(r"draw: 100%.* 4/4 \[.*cell/s\]", written(Terminal(), ""))
+    assert "4/4" in written(io.StringIO(), "gw0", progress=True)
+
+
+def test_rate_leaves_out_resumed_cells(tmp_path, monkeypatch):
+    sweep(sweep_support.slow, {"scale": [1.0]}, 20, cache=tmp_path)
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    sweep(sweep_support.slow, {"scale": [1.0]}, 24, cache=tmp_path)
+    count, unit = re.findall(r"24/24 \[.* ([\d.]+)(cell/s|s/cell)\]", stream.getvalue())[-1]
+    assert (float(count) if unit == "cell/s" else 1 / float(count)) <= 100  # a cell takes ten milliseconds

@@ -1,0 +1,241 @@
+"""Limits, orders of convergence and growth laws: brackets that hold the truth, and error rates of the boxes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from theory_on_trial import trends
+from theory_on_trial.decision import ControlTooClose, Prediction
+from theory_on_trial.trends import GROWTH_LAWS
+
+U = 2.0**-53
+doublings = 50.0 * 2.0 ** np.arange(6)
+
+# ------------------------------------------------------------------------------------------------ limits
+
+# f(n), its limit and the order of its leading term; the second terms are of order one higher.
+SEQUENCES = {
+    "(1 + 1/n)^n": (lambda n: np.exp(n * np.log1p(1 / n)), np.e, 1),
+    "n sin(1/n)": (lambda n: n * np.sin(1 / n), 1.0, 2),
+    "sum of 1/k^2": (lambda n: np.array([np.sum(1 / np.arange(m, 0, -1) ** 2) for m in n]), np.pi**2 / 6, 1),
+    "first component of a walk": (lambda n: 6 / ((n * n - 1) * 4 * np.sin(np.pi / (2 * n)) ** 2), 6 / np.pi**2, 2),
+    "below its limit": (lambda n: 2 - 5 / n + 7 / n**2, 2.0, 1),
+    "root": (lambda n: 1 + 1 / np.sqrt(n) + 1 / n**1.5, 1.0, 0.5),
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_the_extrapolated_bracket_holds_the_limit_and_is_narrower_than_the_last_step(name):
+    function, truth, order = SEQUENCES[name]
+    values = function(doublings)
+    prediction = Prediction(truth, abs(values[-1] - truth))
+    found = trends.limit(values, doublings, prediction, {"last value": truth - 2 * (truth - values[-1])}, order=order)
+    # n roundings of a sum, amplified by the geometric series 1 / (2^order - 1) in either bracket end.
+    rounding = 4 * doublings[-1] * U * np.max(np.abs(values)) / (2.0**order - 1)
+    assert found.interval.low - rounding <= truth <= found.interval.high + rounding
+    assert found.interval.high - found.interval.low < abs(values[-1] - values[-2])
+    assert (found.outcome, found.controls[0].outcome) == ("VERIFIED", "REFUTED")
+    assert found.interval.guarantee == "extrapolated"
+
+
+@pytest.mark.parametrize(
+    ("function", "order"),
+    [
+        (lambda n: 1 + 1 / n, 2),
+        (lambda n: 1 + 1 / n**2, 1),
+        (lambda n: np.log(n), 1),
+        (lambda n: np.sin(n), 1),
+        (lambda n: np.ones_like(n), 1),
+        (lambda n: n, 1),
+    ],
+)
+def test_a_wrong_order_or_no_limit_gives_no_bracket(function, order):
+    found = trends.limit(function(doublings), doublings, Prediction(1.0, 0.1), {}, order=order)
+    assert np.isinf(found.interval.low)
+    assert np.isinf(found.interval.high)
+    assert found.outcome == "INCONCLUSIVE"
+
+
+@given(
+    limit=st.floats(-5, 5),
+    leading=st.floats(0.1, 5),
+    following=st.floats(-5, 5),
+    order=st.sampled_from([0.5, 1.0, 2.0]),
+    sign=st.sampled_from([-1, 1]),
+)
+def test_the_bracket_holds_the_limit_of_two_term_expansions(limit, leading, following, order, sign):
+    values = limit + sign * leading / doublings**order + following / doublings ** (order + 1)
+    found = trends.limit(values, doublings, Prediction(limit, 1.0), {}, order=order).interval
+    rounding = 16 * U * np.max(np.abs(values)) / (2.0**order - 1)
+    assert found.low - rounding <= limit <= found.high + rounding
+
+
+def test_a_computed_remainder_is_the_half_width():
+    found = trends.limit([1.0, 1.5, 1.75], [1, 2, 4], Prediction(2.0, 0.6), {"off": 3.0}, remainder=0.25, printed=2.7)
+    assert (found.interval.low, found.interval.high) == (1.5, 2.0)
+    assert (found.outcome, found.controls[0].outcome, found.printed) == ("VERIFIED", "REFUTED", "REFUTED")
+
+
+# ------------------------------------------------------------------------------------------------ orders
+
+
+@pytest.mark.parametrize("correction", [4.0, -4.0])
+@pytest.mark.parametrize("exponent", [-3.0, -1.5, -1.0, 0.5, 2.0])
+def test_the_order_of_convergence_is_enclosed(exponent, correction):
+    errors = 3 * doublings**exponent * (1 + correction / doublings)
+    interval = trends.convergence_order(errors, doublings, 4 * U * errors)
+    assert interval.low <= exponent <= interval.high
+    assert interval.high - interval.low < 0.02
+    found = trends.order(interval, Prediction(exponent, 0.05), {"next": exponent - 0.5})
+    assert (found.outcome, found.controls[0].outcome) == ("VERIFIED", "REFUTED")
+
+
+def test_rounding_widens_the_order_and_unsettled_slopes_leave_it_open():
+    errors = 3 * doublings**-2.0
+    exact, blurred = (trends.convergence_order(errors, doublings, r * errors) for r in (4 * U, 1e-3))
+    assert exact.high - exact.low < 1e-12
+    # A power law disturbed by +-0.1 % at each size, as the stated rounding allows.
+    for seed in range(200):
+        noise = np.random.default_rng([60, seed]).uniform(-1e-3, 1e-3, len(errors))
+        disturbed = trends.convergence_order(errors * (1 + noise), doublings, 1e-3 * errors * (1 + 2e-3))
+        assert disturbed.low <= -2 <= disturbed.high
+    assert blurred.high - blurred.low == pytest.approx(2 * 5 * 2e-3 / np.log(2), rel=1e-2)
+    drifting = trends.convergence_order(1 / np.log(doublings) ** 3, doublings, 0.0)
+    assert np.isinf(drifting.low)
+    assert np.isinf(drifting.high)
+
+
+# ------------------------------------------------------------------------------------------------ growth
+
+DESIGN = np.array([50.0, 100, 200, 400, 800, 1600])
+TRUTHS = {
+    "log n": lambda n: 5 + 3 * np.log(n),
+    "sqrt n": lambda n: 4 + 2 * np.sqrt(n),
+    "n": lambda n: 26.9 + 0.925 * n,
+    "n log n": lambda n: 10 + 0.3 * n * np.log(n),
+    "n^2": lambda n: 3 + 0.01 * n**2,
+}
+
+
+def boxes(truth, spread, error, rng, experiments, seeds=40):
+    """Student intervals for log m(n_j) from 40 seeds each, at error / J, for many experiments at once."""
+    logs = np.log(truth(DESIGN))[:, None] + spread / np.sqrt(seeds) * rng.standard_normal((len(DESIGN), experiments))
+    deviation = spread * np.sqrt(rng.chisquare(seeds - 1, (len(DESIGN), experiments)) / (seeds - 1))
+    half = stats.t.isf(error / len(DESIGN) / 2, seeds - 1) * deviation / np.sqrt(seeds)
+    return np.exp(logs - half), np.exp(logs + half)
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_the_true_law_survives(name):
+    """2e4 experiments for each of five truths: rejected in a share of at most 1e-2."""
+    low, high = boxes(TRUTHS[name], 0.01, 1e-2, np.random.default_rng([61, len(name)]), 20_000)
+    law = GROWTH_LAWS[name]
+    rejected = sum(not trends.survives(law, DESIGN, u, v) for u, v in zip(low.T, high.T, strict=True))
+    assert rejected <= stats.binom.isf(1e-6, 20_000, 1e-2)
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_boxes_at_one_in_a_million_leave_only_the_true_law(name):
+    low, high = boxes(TRUTHS[name], 0.003, 1e-6, np.random.default_rng([62, len(name)]), 1)
+    others = [law for law in TRUTHS if law != name]
+    found = trends.growth(
+        DESIGN, low[:, 0], high[:, 0], name, error=1e-6, slack_log=0.002, controls=others, printed=others[0]
+    )
+    assert found.outcome == found.controls[0].outcome.replace("REFUTED", "VERIFIED") == "VERIFIED"
+    assert {control.outcome for control in found.controls} == {"REFUTED"}
+    assert (found.printed, str(found.interval.estimate)) == ("REFUTED", name)
+
+
+def test_wide_boxes_leave_it_undecided_and_a_constant_is_never_verified():
+    wide = trends.growth(DESIGN, DESIGN * 0.2, DESIGN * 5, "n", error=1e-6, slack_log=0.0, controls=[])
+    assert wide.outcome == "INCONCLUSIVE"
+    flat = trends.growth(DESIGN, np.full(6, 0.99), np.full(6, 1.01), "const", error=1e-6, slack_log=0.0, controls=[])
+    assert flat.outcome == "INCONCLUSIVE"
+
+
+@given(a=st.floats(0, 1e6), b=st.floats(1e-6, 1e3), name=st.sampled_from(sorted(TRUTHS)), width=st.floats(1e-9, 0.5))
+def test_every_member_of_a_family_survives_whatever_its_offset(a, b, name, width):
+    """Boxes of relative width >= 1e-9 around a + b g(n): the rounding of the closed form is below 1e-13."""
+    n = np.array([10.0, 100, 1000, 1e4, 1e5])
+    m = a + b * GROWTH_LAWS[name](n)
+    assert trends.survives(GROWTH_LAWS[name], n, m * (1 - width), m * (1 + width))
+
+
+def test_profiling_over_a_grid_of_ratios_rejects_a_true_law():
+    """3 + 0.01 n^2 has b / a = 1 / 300, which in units of the largest g is 3e7: a grid up to 1e6 never gets there."""
+    n = np.array([10.0, 100, 1000, 1e4, 1e5])
+    m = 3 + 0.01 * n**2
+    low, high = m * 0.97, m * 1.03
+    g = n**2 / np.max(n**2)
+    shapes = 1 + np.logspace(-6, 6, 2001)[:, None] * g
+    on_the_grid = np.max(low / shapes, axis=1) <= np.min(high / shapes, axis=1)
+    assert not on_the_grid.any()
+    assert trends.survives(GROWTH_LAWS["n^2"], n, low, high)
+
+
+@pytest.mark.parametrize(("offset", "slope", "exponent"), [(26.9, 0.925, 1.0), (0.0, 2.0, 0.5), (500.0, 0.1, 1.5)])
+def test_the_exponent_interval_is_immune_to_offsets(offset, slope, exponent):
+    m = offset + slope * DESIGN**exponent
+    interval = trends.exponent_interval(DESIGN, m * 0.99, m * 1.01, error=1e-6)
+    assert interval.low <= exponent <= interval.high
+    assert interval.high - interval.low < 0.6
+    assert interval.error == 1e-6
+
+
+def test_the_naive_slope_is_not():
+    m = 26.9 + 0.925 * DESIGN
+    interval = trends.exponent_interval(DESIGN, m * 0.99, m * 1.01, error=1e-6)
+    slope = np.polyfit(np.log(DESIGN), np.log(m), 1)[0]
+    assert slope < interval.low <= 1
+
+
+def test_an_exponent_at_the_end_of_the_grid_has_no_end():
+    fast = trends.exponent_interval(DESIGN, 0.9 * DESIGN**4.02, 1.1 * DESIGN**4.02, error=0.0)
+    assert fast.high == np.inf
+    flat = trends.exponent_interval(DESIGN, np.full(6, 0.9), np.full(6, 1.1), error=0.0)
+    assert (flat.low, flat.high) == (-np.inf, np.inf)
+
+
+def make_growth(low=(1.0, 2.0), high=(2.0, 3.0), n=(10, 20), claimed="n", slack_log=0.0):
+    return trends.growth(n, low, high, claimed, error=1e-6, slack_log=slack_log, controls=[])
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "sentence"),
+    [
+        (lambda: make_growth(low=(1, np.nan)), ValueError, "0 <= low <= high"),
+        (lambda: make_growth(low=(1, 4)), ValueError, "0 <= low <= high"),
+        (lambda: make_growth(low=(-1, 1)), ValueError, "0 <= low <= high"),
+        (lambda: make_growth(n=(0, 1)), ValueError, "sizes n >= 1"),
+        (lambda: make_growth(n=(7, 7)), ValueError, "different sizes"),
+        (lambda: make_growth(slack_log=-1), ValueError, "slack_log must not be negative"),
+        (lambda: make_growth(claimed="n^7"), ValueError, "unknown growth law 'n\\^7'"),
+        (
+            lambda: trends.exponent_interval([1, 2, 4, 8], [1, 5, 1, 5], [1.1, 5.1, 1.1, 5.1], error=0),
+            ValueError,
+            "no exponent on the grid fits",
+        ),
+        (lambda: trends.limit([1, 2], [1, 2], Prediction(1, 1), {}), ValueError, "either the remainder"),
+        (lambda: trends.limit([1, 2], [1, 2], Prediction(1, 1), {}, order=1, remainder=1), ValueError, "either the"),
+        (lambda: trends.limit(np.ones(4), [1, 2, 4, 9], Prediction(1, 1), {}, order=1), ValueError, "twice the one"),
+        (lambda: trends.limit(np.ones(3), [1, 2, 4], Prediction(1, 1), {}, order=1), ValueError, "at least four sizes"),
+        (lambda: trends.limit([1], [1], Prediction(1, 1), {}, remainder=-1), ValueError, "empty interval"),
+        (
+            lambda: trends.limit([1], [1], Prediction(1, 1), {"w": 1.5}, remainder=1),
+            ControlTooClose,
+            "'w' is too close",
+        ),
+        (lambda: trends.convergence_order(np.ones(3), [1, 2, 4], 0), ValueError, "at least four sizes"),
+        (
+            lambda: trends.convergence_order(np.ones(4), [10, 20, 30, 40], 0),
+            ValueError,
+            "at least twice the one before",
+        ),
+        (lambda: trends.convergence_order([1, 0.5, 0.2, 0.0], [1, 2, 4, 8], 0), ValueError, "exceed its rounding"),
+    ],
+)
+def test_trends_that_cannot_be_judged_get_one_sentence(act, error, sentence):
+    with pytest.raises(error, match=sentence):
+        act()

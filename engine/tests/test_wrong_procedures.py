@@ -1,0 +1,114 @@
+"""Wrong procedures: what one might do instead, on the same samples, exceeds the level that ours keeps.
+
+Both comparisons are with the 1e-6 quantile of the binomial law at the stated level, from 1e5 repetitions.
+"""
+
+import numpy as np
+from scipy import stats
+
+from theory_on_trial.laws import Asymptotic, Normal, RatioOfMeans, SupDistance, Symmetric
+
+REPETITIONS = 100_000
+CHUNKS = 10
+ALPHA = 1e-2
+
+
+def missed_by(low, high, truth):
+    return int(np.sum((low > truth) | (high < truth)))
+
+
+def exceeds(count, level, repetitions=REPETITIONS):
+    return count > stats.binom.isf(1e-6, repetitions, level)
+
+
+def test_delta_method_for_a_ratio_exceeds_its_level_where_fieller_does_not():
+    """Twenty pairs of exponential type: RatioOfMeans is asymptotic here, yet keeps 1e-2."""
+    n, fieller, delta = 20, 0, 0
+    for chunk in range(CHUNKS):
+        rng = np.random.default_rng([30, chunk])
+        denominator = rng.standard_exponential((n, REPETITIONS // CHUNKS))
+        numerator = rng.standard_exponential((n, REPETITIONS // CHUNKS))
+        found = RatioOfMeans().interval([np.stack([numerator, denominator], axis=-1)], ALPHA, np.asarray(0.0))
+        fieller += missed_by(found.low, found.high, 1.0)
+        ratio = numerator.mean(axis=0) / denominator.mean(axis=0)
+        spread = np.std(numerator - ratio * denominator, axis=0, ddof=1) / denominator.mean(axis=0) / np.sqrt(n)
+        half = stats.norm.isf(ALPHA / 2) * spread
+        delta += missed_by(ratio - half, ratio + half, 1.0)
+    assert not exceeds(fieller, ALPHA)
+    assert exceeds(delta, ALPHA)
+
+
+def test_student_on_skewed_samples_exceeds_its_level_and_the_asymptotic_law_refuses():
+    x = np.random.default_rng(31).standard_exponential((30, REPETITIONS))
+    student = Normal().interval([x], ALPHA, np.asarray(0.0))
+    assert exceeds(missed_by(student.low, student.high, 1.0), ALPHA)
+    assert np.all(np.isinf(Asymptotic().interval([x], ALPHA, np.asarray(0.0)).high))
+
+
+def test_looking_twelve_times_at_an_undivided_level_exceeds_it():
+    looks, undivided, divided = [5], 0, 0
+    while len(looks) < 12:
+        looks.append(round(looks[-1] * 1.4) + 1)
+    for chunk in range(CHUNKS):
+        x = np.random.default_rng([32, chunk]).standard_normal((looks[-1], REPETITIONS // CHUNKS))
+        peeked, planned = np.zeros((2, REPETITIONS // CHUNKS), bool)
+        for n in looks:
+            for missed, level in ((peeked, ALPHA), (planned, ALPHA / 12)):
+                found = Normal().interval([x[:n]], level, np.asarray(0.0))
+                missed |= (found.low > 0) | (found.high < 0)
+        undivided, divided = undivided + peeked.sum(), divided + planned.sum()
+    assert not exceeds(divided, ALPHA)
+    assert exceeds(undivided, 4 * ALPHA)
+
+
+def test_the_symmetric_mixture_on_exponential_samples_exceeds_its_level():
+    """The evidence at the truth, at each of 400 sizes, as the interval inverts it: symmetric samples keep 1e-4."""
+    error = 1e-4
+    missed = {"exponential": 0, "signs": 0}
+    for chunk in range(CHUNKS):
+        rng = np.random.default_rng([33, chunk])
+        shape = (400, REPETITIONS // CHUNKS)
+        for name, x in (
+            ("exponential", rng.standard_exponential(shape) - 1),
+            ("signs", rng.choice([-1.0, 1.0], shape)),
+        ):
+            total, squares = np.cumsum(x, axis=0), np.cumsum(x * x, axis=0)
+            evidence = np.log(1 / (squares + 1)) / 2 + total**2 / (squares + 1) / 2
+            crossed = evidence >= np.log(1 / error)
+            missed[name] += int(np.sum(np.any(crossed, axis=0)))
+            for n in (50, 400):
+                found = Symmetric().interval([x[:n, :500]], error, np.asarray(0.0))
+                np.testing.assert_array_equal((found.low > 0) | (found.high < 0), crossed[n - 1, :500])
+    assert exceeds(missed["exponential"], error)
+    assert not exceeds(missed["signs"], error)
+
+
+def test_a_control_variate_fitted_to_the_same_five_samples_exceeds_the_level():
+    """Y - beta C with beta fixed in advance is normal and exact; with beta from the same samples Student is not."""
+    rng, n = np.random.default_rng(34), 5
+    control = rng.standard_normal((n, REPETITIONS))
+    y = 0.8 * control + 0.6 * rng.standard_normal((n, REPETITIONS))
+    fixed = Normal().interval([y - 0.8 * control], ALPHA, np.asarray(0.0))
+    centred = control - control.mean(axis=0)
+    fitted = np.sum(centred * y, axis=0) / np.sum(centred * centred, axis=0)
+    naive = Normal().interval([y - fitted * control], ALPHA, np.asarray(0.0))
+    assert not exceeds(missed_by(fixed.low, fixed.high, 0.0), ALPHA)
+    assert exceeds(missed_by(naive.low, naive.high, 0.0), 3 * ALPHA)
+
+
+def test_a_distance_to_a_fitted_law_verifies_what_is_false():
+    """N(mu, 1) at sup distance 0.3 from N(0, 1), the border of the claim: fitting the mean first hides it."""
+    rng, n, margin = np.random.default_rng(35), 150, 0.3
+    mu = 2 * stats.norm.ppf((1 + margin) / 2)
+    x = np.sort(mu + rng.standard_normal((n, 2000)), axis=0)
+    band = np.sqrt(np.log(2 / ALPHA) / (2 * n))
+    known, fitted = stats.norm.cdf(x), stats.norm.cdf(x - x.mean(axis=0))
+
+    def distances(cdf):
+        steps = (np.arange(n + 1) / n)[:, None]
+        return np.max(np.maximum(steps[1:] - cdf, cdf - steps[:-1]), axis=0)
+
+    ours = SupDistance(stats.norm.cdf).interval([x[:, 0]], ALPHA, np.asarray(margin))
+    np.testing.assert_allclose(ours.high, distances(known)[0] + band, rtol=1e-12)
+    assert not exceeds(np.sum(distances(known) + band < margin), ALPHA, 2000)
+    assert exceeds(np.sum(distances(fitted) + band < margin), 0.9, 2000)

@@ -1,0 +1,26 @@
+"""Theory on trial: claims, the decision procedures that judge them, and the ledger of verdicts, for any repository.
+
+`claim` registers a check or finds a registered claim, `claims` lists them; `Trial` is what a check receives, whose
+methods are the decisions. The laws of the data (`Bernoulli`, `Bounded`, `Normal`, …) are in `theory_on_trial.laws`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from theory_on_trial.registry import Claim, claim, claims
+    from theory_on_trial.trial import Trial
+
+__all__ = ["Claim", "Trial", "claim", "claims"]
+
+
+def __getattr__(name: str) -> Any:
+    # The pytest plugin lives in this package and is loaded in every test run: importing it must stay free.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "Trial":
+        from theory_on_trial.trial import Trial
+
+        return Trial
+    from theory_on_trial import registry
+
+    return getattr(registry, name)

@@ -1,0 +1,316 @@
+"""The command `theory-on-trial`: list, show and run claims, write the report, compare ledgers, audit, add a paper.
+
+It works in any repository: claims are found where pytest would find them, from the root of the repository around the
+present folder, or in the paths that are given. What a subcommand needs is imported when it runs: help and completion
+are quick.
+"""
+
+import argparse
+import ast
+import inspect
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import argcomplete
+
+from theory_on_trial import outline, repository
+from theory_on_trial.plugin import KINDS, TIERS
+
+_NO_TESTS = 5  # pytest's exit status where nothing was collected
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand; return its exit status: 0, 1 for a claim that fails or ledgers that differ, 2 for usage."""
+    # OpenBLAS reads it once, when it is loaded; the eigenproblems here are small, and two threads slow each other down.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    parser = _parser()
+    argcomplete.autocomplete(parser)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["figures"]:  # it has a parser of its own
+        from theory_on_trial.figures.command import main as draw
+
+        return draw(given[1:])
+    if given[:1] == ["audit"]:  # each audit has
+        from theory_on_trial.audits import main as audit
+
+        return audit(given[1:])
+    options = parser.parse_args(given)
+    try:
+        status: int = options.call(options)
+    except ValueError as error:
+        parser.error(str(error))
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="theory-on-trial", description="Puts the claims of theory papers on trial, in any repository."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, call: Any, about: str) -> Any:
+        added = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+        added.set_defaults(call=call)
+        return added
+
+    listing = command("list", _list, "list the claims of a paper, or of all papers")
+    _paper(listing, nargs="?", help="default: all papers")
+    listing.add_argument("--tier", choices=TIERS, default="paper", help="what a run of this tier tries (default: all)")
+    listing.add_argument("--kind", choices=KINDS, help="claims of one kind")
+
+    showing = command("show", _show, "show a claim: statement, source, settings with their defaults")
+    _claim(showing)
+
+    running = command("run", _run, "put one claim on trial and print its row of the ledger")
+    _claim(running)
+    setting = running.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="other settings, e.g. --set dim=500 sizes='(10, 20)'",
+    )
+    setting.completer = _complete_setting  # type: ignore[attr-defined]
+    running.add_argument("--seed", type=int, default=0, help="decides every random number (default 0)")
+
+    command("figures", None, "redraw figures; takes the options of `python -m figures`")
+    command("audit", None, "measure how far the verdicts are to be trusted; `audit --help` names the audits")
+
+    reporting = command("report", _report, "put the papers on trial and write the report, one self-contained HTML page")
+    reporting.add_argument("path", type=Path, metavar="PAGE.html")
+    _paper(reporting, nargs="*", default=[], help="default: all papers")
+    reporting.add_argument("--tier", choices=TIERS, default="fast", help="default: fast")
+    reporting.add_argument("--seed", type=int, default=0, help="decides every random number (default 0)")
+
+    comparing = command("compare", _compare, "compare two ledgers that `pytest --trial-ledger` wrote")
+    comparing.add_argument("a", type=Path, metavar="A.json")
+    comparing.add_argument("b", type=Path, metavar="B.json")
+
+    laying = command("new-paper", _new_paper, "lay down the files of a new paper, which pass as they are")
+    laying.add_argument("name", metavar="NAME", help="the paper's name in every folder, e.g. uniform_mean")
+
+    checking = command(
+        "check-paper", _check_paper, "run everything the repository asks of a paper; name what is missing"
+    )
+    _paper(checking, help="its name")
+    for added in (listing, showing, running, reporting, laying, checking):
+        added.add_argument(
+            "--root", type=Path, metavar="PATH", help="another repository, or a folder of one (default: this folder)"
+        )
+    return parser
+
+
+def _paper(parser: argparse.ArgumentParser, **options: Any) -> None:
+    parser.add_argument("paper", metavar="PAPER", **options).completer = (  # type: ignore[attr-defined]
+        lambda **_: outline.papers()
+    )
+
+
+def _claim(parser: argparse.ArgumentParser) -> None:
+    argument = parser.add_argument("claim", metavar="CLAIM", help="its id, e.g. random_walk_pca.sim_evr")
+    argument.completer = _complete_claim  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------------------------------------------- completion
+
+
+def _complete_claim(prefix: str, **_: Any) -> list[str]:
+    """Complete a paper's name first, then the names of its claims."""
+    if "." not in prefix:
+        return [f"{paper}." for paper in outline.papers()]
+    return list(outline.settings(_paper_in(prefix)))
+
+
+def _complete_setting(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    claim = parsed_args.claim.partition("[")[0]
+    return [f"{name}=" for name in outline.settings(_paper_in(claim)).get(claim, [])]
+
+
+def _paper_in(claim_id: str) -> str:
+    return claim_id.partition("[")[0].rpartition(".")[0]
+
+
+# ----------------------------------------------------------------------------------------------- claims, by pytest
+
+
+def facts(claim: Any, nodeid: str) -> list[dict[str, Any]]:
+    """Return what is listed of a collected claim, and of its printed form if it has one; JSON-ready."""
+    settings = {
+        name: None if value is inspect.Parameter.empty else repr(value) for name, value in claim.settings.items()
+    }
+    shared = {"paper": claim.paper, "source": claim.source, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid}
+    stated = {"id": claim.id, "statement": claim.statement, "expected": "VERIFIED", "as printed": claim.as_printed}
+    printed = {"id": f"{claim.id}-as-printed", "statement": claim.as_printed, "expected": "REFUTED", "as printed": None}
+    both = [stated] if claim.as_printed is None else [stated, printed]
+    return [{**one, **shared, "settings": settings} for one in both]
+
+
+def _collected(files: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
+    """Return the facts of all claims that pytest collects in some files; ValueError, with its words, if it cannot."""
+    with tempfile.TemporaryDirectory() as scratch:
+        listed = Path(scratch) / "claims.json"
+        done = _pytest(["--collect-only", "-q", "--trial-list", str(listed), *map(str, files)], folder, quiet=True)
+        if not listed.exists() or done.returncode not in (0, _NO_TESTS):
+            print(done.stdout, done.stderr, file=sys.stderr)
+            raise ValueError("pytest cannot collect the claims, as it says above")
+        found: list[dict[str, Any]] = json.loads(listed.read_text(encoding="utf-8"))
+    return found
+
+
+def _pytest(arguments: list[str], folder: Path, quiet: bool = False) -> subprocess.CompletedProcess[str]:
+    # A process of its own: pytest rewrites the modules of its plugins, which must not be loaded yet.
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=quiet, text=True, check=False)
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    if options.root is not None and not options.root.is_dir():
+        raise ValueError(f"--root must be a folder, got {options.root}")
+    return repository.root(options.root)
+
+
+def _known_paper(paper: str, folder: Path) -> str:
+    known = outline.papers(folder)
+    found = next((one for one in known if outline.normal(one) == outline.normal(paper)), None)
+    if found is None:
+        near = get_close_matches(paper, known) or known
+        raise ValueError(
+            f"no paper {paper!r}; there are {', '.join(near) or 'none: no test of this repository is a claim'}"
+        )
+    return found
+
+
+def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
+    """Return the id of a claim, or of its printed form, and where it is stated; parameters in brackets are kept."""
+    every = outline.stated(folder)
+    stated = outline.normal(claim_id.partition("[")[0].removesuffix("-as-printed").removesuffix("_as_printed"))
+    for one in every:
+        if outline.normal(one.id) == stated:
+            return one.id + claim_id[len(one.id) :], one
+    from theory_on_trial.registry import unknown_claim
+
+    raise ValueError(unknown_claim(claim_id, [one.id for one in every]))
+
+
+# ------------------------------------------------------------------------------------------------------- subcommands
+
+
+def _list(options: argparse.Namespace) -> int:
+    folder = _folder(options)
+    paper = None if options.paper is None else _known_paper(options.paper, folder)
+    wanted = [
+        one
+        for one in _collected(outline.files(paper, folder), folder)
+        if TIERS.index(one["tier"]) <= TIERS.index(options.tier) and options.kind in (None, one["kind"])
+    ]
+    for name in dict.fromkeys(one["paper"] for one in wanted):
+        print(f"{name}: {outline.title(name, folder)}")
+        for one in (one for one in wanted if one["paper"] == name):
+            print(f"  {one['id']} [{one['kind']}, {one['tier']}] {one['statement']} ({one['source']})")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    folder = _folder(options)
+    claim_id, stated = _known_claim(options.claim, folder)
+    every = _collected([stated.file], folder)
+    found = [one for one in every if claim_id in (one["id"], one["id"].partition("[")[0])]
+    if not found:
+        known = ", ".join(one["id"] for one in every if one["id"].startswith(stated.id))
+        raise ValueError(f"no claim {claim_id!r}; known: {known}")
+    for one in found:
+        settings = (f"{name}={value}" if value else f"{name} (from pytest)" for name, value in one["settings"].items())
+        shown = {
+            "claim": one["id"],
+            "paper": outline.title(one["paper"], folder) or one["paper"],
+            **{name: one[name] for name in ("source", "statement", "as printed", "kind", "tier", "expected")},
+            "settings": ", ".join(settings) or "none",
+            "controls": f"known after a run: theory-on-trial run {one['id']}",
+        }
+        for name, value in shown.items():
+            if value is not None:
+                print(f"{name:>18}  {value}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    folder = _folder(options)
+    claim_id, stated = _known_claim(options.claim, folder)
+    _check_settings(options.set, stated)
+    _, _, parameters = claim_id.removesuffix("-as-printed").partition("[")
+    node = f"{stated.file}::{stated.function}{'[' * bool(parameters)}{parameters}"
+    with tempfile.TemporaryDirectory() as scratch:
+        ledger = Path(scratch) / "ledger.json"
+        asked = ["-q", "--trial-tier", "paper", "--trial-seed", str(options.seed), "--trial-ledger", str(ledger), node]
+        asked += [part for text in options.set for part in ("--trial-set", text)]
+        done = _pytest(asked, folder, quiet=True)
+        rows = json.loads(ledger.read_text(encoding="utf-8"))["claims"] if ledger.exists() else []
+    wanted = [row for row in rows if row["id"].endswith("-as-printed") == claim_id.endswith("-as-printed")]
+    if not wanted:
+        print(done.stdout, done.stderr, file=sys.stderr)
+        raise ValueError(f"{claim_id} has no row: pytest says why above")
+    from theory_on_trial.ledger import Row
+
+    found = [Row(**row) for row in wanted]
+    print("\n\n".join(map(str, found)))
+    return int(not all(row.as_expected for row in found))
+
+
+def _check_settings(given: list[str], stated: outline.Stated) -> None:
+    """Raise ValueError unless every `NAME=VALUE` names a setting of the claim and holds a literal."""
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"--set takes NAME=VALUE, got {text!r}")
+        if name not in stated.settings:
+            known = ", ".join(stated.settings) or "none"
+            raise ValueError(f"{stated.id} has no setting {name!r}; its settings are {known}")
+        try:
+            ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            raise ValueError(f"--set {name} must be a literal such as 3, 0.5, (1, 2) or 'a', got {value}") from None
+
+
+def _report(options: argparse.Namespace) -> int:
+    folder = _folder(options)
+    papers = [_known_paper(paper, folder) for paper in options.paper] or outline.papers(folder)
+    files = [str(file) for paper in papers for file in outline.files(paper, folder)]
+    if not files:
+        raise ValueError(f"no test of {folder} is a claim: there is nothing to report")
+    asked = ["--trial-tier", options.tier, "--trial-seed", str(options.seed)]
+    return _pytest([*asked, "--trial-report", str(options.path.absolute()), *files], folder).returncode
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from theory_on_trial.compare import compare
+
+    found = compare(options.a, options.b)
+    print(found)
+    return 0 if found.identical else 1
+
+
+def _new_paper(options: argparse.Namespace) -> int:
+    from theory_on_trial.papers import lay_down
+
+    for path in lay_down(options.name, _folder(options)):
+        print(path)
+    return 0
+
+
+def _check_paper(options: argparse.Namespace) -> int:
+    from theory_on_trial.papers import check
+
+    folder = _folder(options)
+    return check(_known_paper(options.paper, folder), folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""The one rule for all procedures: an interval, a prediction with a margin, and a verdict.
+
+The *slack* is what the theory itself admits (a computed truncation term, a printed constant's rounding; 0 for an exact
+statement). The *margin* is what the claim says in words; it may not reach the nearest control, so that a VERIFIED claim
+has refuted its controls on the same data, without another sample and without another chance of error.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from theory_on_trial.laws import Interval
+
+Outcome = Literal["VERIFIED", "REFUTED", "INCONCLUSIVE"]
+Side = Literal["two", "at most", "at least"]
+
+
+class ControlTooClose(ValueError):
+    """A control that a verified claim would not refute: the check could not fail in the way it promises to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A predicted value and how far the truth may be from it.
+
+    Attributes:
+        value: predicted value, any shape, in the unit of the measurement.
+        margin: the claim is "closer than `margin`"; > slack >= 0, broadcastable to `value`. May be 0 only
+            for a one-sided claim and for exact arithmetic.
+        slack: what the theory itself admits; the truth is refuted only when it is further away than this.
+        side: "two" (equal), "at most" or "at least" (the measured value is bounded by `value`).
+    """
+
+    value: Any
+    margin: Any = 0.0
+    slack: Any = 0.0
+    side: Side = "two"
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """What became of one control: its name, the wrong prediction and the verdict on it."""
+
+    name: str
+    predicted: Any
+    outcome: Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """One decision with everything that led to it.
+
+    `tightness` is, for an identity, the worst |difference| / error bound, and, for a bound, the largest lhs / rhs.
+    `budget` is the share of the planned samples that had to be drawn, 0 for a decision without sampling.
+    """
+
+    outcome: Outcome
+    prediction: Prediction
+    interval: Interval
+    controls: tuple[Control, ...] = ()
+    printed: Outcome | None = None
+    printed_value: Any = None
+    looks: int = 1
+    tightness: float | None = None
+    note: str = ""
+    budget: float = 0.0
+
+
+def decide(interval: Interval, prediction: Prediction, *, refute_first: bool = False) -> Outcome:
+    """Compare an interval with a prediction p (margin d, slack d0), the one rule for all procedures.
+
+    VERIFIED iff the whole interval lies inside (p - d, p + d); REFUTED iff not, and it is disjoint from [p - d0, p +
+    d0]; INCONCLUSIVE otherwise. One-sided predictions use one end only. Vectors: VERIFIED iff every coordinate is,
+    REFUTED iff any coordinate is.
+
+    Guarantee: each wrong verdict (VERIFIED though |truth - p| >= d, REFUTED though |truth - p| <= d0) needs the truth
+    outside the interval, so its chance is at most `interval.error`. Termination: an interval no wider than d - d0
+    always decides.
+
+    An interval between the two zones (beyond d0, within d) makes both verdicts true; VERIFIED is then given to a claim,
+    REFUTED to a control (`refute_first=True`), or a control between d + d0 and 2 d away could be VERIFIED too.
+
+    Raises `ValueError` for margin <= slack (margin 0 is allowed one-sided, and for an interval of width 0 from exact
+    arithmetic), a NaN, or an empty interval (which proves that an assumption of the procedure failed).
+    """
+    low, high = np.asarray(interval.low), np.asarray(interval.high)
+    p, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
+    if any(np.any(v != v) for v in (low, high)):
+        raise ValueError("a NaN in the interval: nothing can be decided")
+    if np.any(low > high):
+        raise ValueError("empty interval: an assumption of the procedure is violated")
+    exact = bool(np.all(low == high)) and bool(np.all(margin == 0)) and bool(np.all(slack == 0))
+    if not exact:
+        check_margin(prediction)
+    if np.any(p != p):
+        raise ValueError("a NaN in the prediction: nothing can be decided")
+    if exact:  # nothing is added to p, which may be a Fraction
+        holds = low == p if prediction.side == "two" else low <= p if prediction.side == "at most" else low >= p
+        return "VERIFIED" if bool(np.all(holds)) else "REFUTED"
+    if prediction.side == "at most":
+        inside, outside = high < p + margin, low > p + slack
+    elif prediction.side == "at least":
+        inside, outside = p - margin < low, high < p - slack
+    else:
+        inside = (p - margin < low) & (high < p + margin)
+        outside = (high < p - slack) | (low > p + slack)
+    if np.all(inside) and not (refute_first and np.any(outside)):
+        return "VERIFIED"
+    return "REFUTED" if np.any(outside & (refute_first | ~inside)) else "INCONCLUSIVE"
+
+
+def check_margin(prediction: Prediction) -> None:
+    """Raise `ValueError` unless value, margin and slack are numbers and margin > slack >= 0 (one-sided: >= slack)."""
+    p, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
+    if any(np.any(v != v) for v in (p, margin, slack)):
+        raise ValueError("a NaN among prediction, margin and slack: nothing can be decided")
+    enough = margin > slack if prediction.side == "two" else margin >= slack
+    if np.any(slack < 0) or not np.all(enough):
+        raise ValueError(f"the margin must exceed the slack, got margin={margin} and slack={slack}")
+
+
+def admissible_margin(value: Any, slack: Any, controls: Mapping[str, Any]) -> np.ndarray:
+    """Return the largest margin that every control allows on every coordinate: min |control - value| - slack.
+
+    Raises `ControlTooClose` where that is not larger than the slack.
+    """
+    if not controls:
+        raise ValueError("no margin given and no control to derive it from")
+    value, slack = np.asarray(value, float), np.asarray(slack, float)
+    margin = np.min([np.abs(np.asarray(c, float) - value) for c in controls.values()], axis=0) - slack
+    if np.any(margin <= slack):
+        raise ControlTooClose(
+            f"the nearest control leaves a margin of {np.min(margin):.3g}, not more than the slack "
+            f"{np.max(slack):.3g}: state the margin, or choose a control that differs on every coordinate"
+        )
+    return margin
+
+
+def check_controls(prediction: Prediction, controls: Mapping[str, Any]) -> None:
+    """Raise `ControlTooClose` unless a VERIFIED `prediction` implies that every control is REFUTED on the same data.
+
+    For equality: on some coordinate |control - value| >= margin + slack. For one-sided claims a control must lie on the
+    forbidden side by more than the slack (whether it is refuted is then for the data to say).
+    """
+    value, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
+    for name, wrong in controls.items():
+        distance = np.asarray(wrong) - value
+        if prediction.side == "two":
+            # A margin derived from this very control may miss it by a rounding.
+            far = np.any(abs(distance) * (1 + 1e-12) >= margin + slack) and np.any(distance != 0)
+        else:
+            far = np.any(distance < -slack) if prediction.side == "at most" else np.any(distance > slack)
+        if not far:
+            raise ControlTooClose(
+                f"control {name!r} is too close: it differs from the prediction by at most "
+                f"{np.max(np.abs(distance)):.3g}, while margin + slack is {np.min(margin + slack):.3g}; "
+                "a verified claim could not refute it"
+            )
+
+
+def judge(
+    interval: Interval, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None, **about: Any
+) -> Finding:
+    """Decide the prediction, every control and the value as printed (if any) on one interval."""
+    return Finding(
+        outcome=decide(interval, prediction),
+        prediction=prediction,
+        interval=interval,
+        controls=tuple(
+            Control(name, wrong, decide(interval, replace(prediction, value=wrong), refute_first=True))
+            for name, wrong in controls.items()
+        ),
+        printed=None if printed is None else decide(interval, replace(prediction, value=printed)),
+        printed_value=printed,
+        **about,
+    )

@@ -1,0 +1,297 @@
+"""The decision procedures: each delivers an interval for the unknown value and lets `decide` compare it.
+
+`identity`, `bound` and `gap` rest on rounding analysis and certificates (no chance of error); `mean`, `probability`
+and `distribution` sample until a finite-n interval decides; `runs` counts whole training runs. Limits and growth laws
+are in `trends`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from theory_on_trial.decision import (
+    Control,
+    ControlTooClose,
+    Finding,
+    Prediction,
+    check_controls,
+    check_margin,
+    decide,
+    judge,
+)
+from theory_on_trial.laws import Bernoulli, Interval, Law, SupDistance, TwoSampleDistance
+
+UNIT_ROUNDOFF = 2.0**-53
+
+
+def identity(
+    value: Any,
+    reference: Any,
+    controls: Mapping[str, Any],
+    *,
+    scale: Any = 1.0,
+    ops: float,
+    c: float = 4.0,
+    printed: Any = None,
+) -> Finding:
+    """Decide whether two computed values are equal up to rounding: |value - reference| < E = c ops u scale.
+
+    `scale` is the size of the *intermediates that were subtracted* (an upper bound on them, the unit of `value`),
+    `ops` the number of roundings on the longest path (n for a reduction of length n, 3 n for an eigendecomposition of
+    order n), u = 2^-53. With c = 4 no false refutation occurred in 8e5 products, eigendecompositions and solves.
+    `ops=0` means exact arithmetic (integers, `fractions.Fraction`): equality, nothing else. A VERIFIED identity holds
+    to within 2 E.
+    Guarantee: error 0, given that E bounds the rounding.
+
+    Raises `ControlTooClose` for a control nearer than 10 E on every coordinate, `TypeError` for any other precision
+    than float64 (float32, complex), `ValueError` for a value that is not finite or an E that is not positive.
+    """
+    for dtype in (np.asarray(value).dtype, np.asarray(reference).dtype):
+        if dtype != np.float64 and dtype.kind not in "biuO":
+            raise TypeError(f"an identity is decided in float64, got {dtype}")
+    if ops == 0:
+        value = np.asarray(value)
+        prediction = Prediction(np.asarray(reference))
+        check_controls(prediction, controls)
+        return judge(
+            Interval(value, value, value, 0.0, "exact", value.size), prediction, controls, printed, tightness=0.0
+        )
+    value, reference = np.asarray(value, float), np.asarray(reference, float)
+    bound = np.broadcast_to(c * ops * UNIT_ROUNDOFF * np.asarray(scale, float), np.broadcast(value, reference).shape)
+    if not np.all(np.isfinite(value)):
+        raise ValueError("the value of an identity must be finite")
+    if not np.all(bound > 0):
+        raise ValueError(f"an identity needs ops > 0 and scale > 0 (or ops=0: exact), got ops={ops}, scale={scale}")
+    for name, wrong in controls.items():
+        if not np.any(np.abs(np.asarray(wrong, float) - reference) >= 10 * bound):
+            raise ControlTooClose(
+                f"control {name!r} lies within ten times the rounding error {np.max(bound):.3g}: ill-conditioned, "
+                "use more digits or a control that differs more"
+            )
+    interval = Interval(value, value - bound, value + bound, 0.0, "exact", value.size)
+    tightness = float(np.max(np.abs(value - reference) / bound))
+    return judge(interval, Prediction(reference, 2 * bound), controls, printed, tightness=tightness)
+
+
+def bound(
+    lhs: Any,
+    rhs: Any,
+    controls: Mapping[str, Any],
+    *,
+    ops: float,
+    scale: Any = None,
+    found_by: Literal["draws", "search", "all"],
+    alpha: float = 1e-6,
+    printed: Any = None,
+) -> Finding:
+    """Decide lhs <= rhs on every instance (arrays over instances), up to rounding E = 4 ops u scale.
+
+    `scale` is |lhs| + |rhs| unless given; `ops=0` means exact arithmetic. A control is a wrong right-hand side that
+    must be violated somewhere. One violated instance REFUTES for good. What VERIFIED means depends on where the
+    instances came from, and the guarantee says which: "draws" (independent draws: the chance of a violation under that
+    law is at most 1 - alpha^(1/n), printed in the note), "search" (no violation found by an optimiser: no probability
+    attached), "all" (exhaustive over a finite set). Raises `ValueError` for sides that are not finite and
+    `ControlTooClose` for a control that is nowhere below `rhs`.
+    """
+    lhs, rhs = np.asarray(lhs, float), np.asarray(rhs, float)
+    if not (np.all(np.isfinite(lhs)) and np.all(np.isfinite(rhs))):
+        raise ValueError("both sides of a bound must be finite on every instance")
+    size = np.abs(lhs) + np.abs(rhs) if scale is None else np.asarray(scale, float)
+    rounding = np.broadcast_to(4 * ops * UNIT_ROUNDOFF * size, np.broadcast(lhs, rhs).shape)
+    for name, wrong in controls.items():
+        if not np.any(np.asarray(wrong, float) < rhs):
+            raise ControlTooClose(
+                f"control {name!r} is nowhere below the bound: it cannot be violated where that holds"
+            )
+    guarantee = {"draws": "sampled", "search": "searched", "all": "exhaustive"}[found_by]
+    n = rounding.size
+    note = f"P(violation under the sampling law) <= {-np.expm1(np.log(alpha) / n):.2g}" if found_by == "draws" else ""
+    interval = Interval(lhs, lhs - rounding, lhs + rounding, alpha if found_by == "draws" else 0.0, guarantee, n)
+    # The tiny number lets 0 <= 0 hold among rounded instances.
+    prediction = Prediction(rhs, 2 * rounding + np.finfo(float).tiny if ops > 0 else 0.0, 0.0, "at most")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = lhs / rhs
+    tightness = float(np.max(ratio, where=rhs > 0, initial=-np.inf)) if np.any(rhs > 0) else None
+    return judge(interval, prediction, controls, printed, tightness=tightness, note=note)
+
+
+def planned_looks(first: int, most: int, ratio: float = 1.4) -> tuple[int, ...]:
+    """Return sample sizes n_1 < … < n_K, multiples of `first`, growing by about `ratio` and ending at `most` or above.
+
+    The schedule is fixed before the first sample; K enters the price only through log K.
+    """
+    if not 1 <= first <= most:
+        raise ValueError(f"need 1 <= first <= most, got first={first}, most={most}")
+    sizes = [first]
+    while sizes[-1] < most:
+        sizes.append(max(sizes[-1] + first, first * round(sizes[-1] * ratio / first)))
+    return tuple(sizes)
+
+
+def mean(
+    sampler: Callable[[int], np.ndarray],
+    prediction: Prediction,
+    controls: Mapping[str, Any],
+    *,
+    law: Law,
+    looks: Sequence[int],
+    alpha: float = 1e-6,
+    printed: Any = None,
+    control_laws: Mapping[str, Law] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Finding:
+    """Sample until the interval of `law` decides the prediction and every control, or the looks are used up.
+
+    `sampler(m)` returns the next m samples, shape `(m, *shape)`; `looks` are total sample sizes fixed in advance.
+    Each of K coordinates gets alpha / K, and laws that are not time-uniform alpha / (K len(looks)) per look, so by
+    the union bound P(wrong verdict) <= alpha (for `Asymptotic` the larger, stated number). What is estimated is the
+    law's parameter: a mean, a probability, a variance, a ratio of means, a distance between laws. `control_laws`
+    replaces the law for controls that are another statistic of the same samples.
+
+    Raises `ControlTooClose`, or `ValueError` for a margin that does not exceed the slack and for looks that do not
+    grow, before any sampling; later `ValueError` for samples that are not finite or of the wrong shape.
+    """
+    check_margin(prediction)
+    if len(looks) == 0 or np.any(np.diff([0, *looks]) <= 0):
+        raise ValueError(f"looks must be growing sample sizes, got {tuple(looks)}")
+    value = np.asarray(prediction.value, float)
+    if control_laws is None:
+        check_controls(prediction, controls)
+    resolution = np.broadcast_to(np.asarray(prediction.margin, float) - prediction.slack, value.shape)
+    coordinates = max(value.size, 1)
+    inflation: dict[int, float] = {}
+
+    def interval(which: Law) -> Interval:
+        share = alpha / coordinates / (1 if which.time_uniform else len(looks))
+        found = which.interval(batches, share, resolution)
+        # The law multiplies its share where it must; the worst look so far stands for the total.
+        inflation[id(which)] = max(inflation.get(id(which), 0.0), found.error / share)
+        return found._replace(error=alpha * inflation[id(which)])
+
+    batches: list[np.ndarray] = []
+    drawn = 0
+    for look, total in enumerate(looks, 1):
+        batch = np.asarray(sampler(total - drawn), dtype=float)
+        if not np.isfinite(batch).all():
+            raise ValueError(
+                f"{np.size(batch) - np.isfinite(batch).sum()} of {batch.size} sampled values are not finite"
+            )
+        batches.append(batch)
+        drawn = total
+        measured = interval(law) if batch.shape[1 : 1 + value.ndim] == value.shape else None
+        if measured is None or np.shape(measured.estimate) != value.shape:
+            shape = batch.shape[1:] if measured is None else np.shape(measured.estimate)
+            raise ValueError(f"the measurement has shape {shape}, the prediction {value.shape}")
+        finding = judge(measured, prediction, controls, printed, looks=look, budget=total / looks[-1])
+        if control_laws is not None:
+            others = (
+                Control(name, prediction.value, decide(interval(other), prediction, refute_first=True))
+                for name, other in control_laws.items()
+            )
+            finding = replace(finding, controls=(*finding.controls, *others))
+        if progress is not None:
+            progress(total, looks[-1])
+        undecided = [finding.outcome, finding.printed, *(control.outcome for control in finding.controls)]
+        if (finding.outcome == "REFUTED" and finding.printed is None) or "INCONCLUSIVE" not in undecided:
+            break
+    return finding
+
+
+def probability(
+    sampler: Callable[[int], np.ndarray], prediction: Prediction, controls: Mapping[str, Any], **options: Any
+) -> Finding:
+    """Decide a probability from events (samples 0 or 1): `mean` with Clopper-Pearson intervals, exact for every n."""
+    return mean(sampler, prediction, controls, law=Bernoulli(), **options)
+
+
+def distribution(
+    sampler: Callable[[int], np.ndarray],
+    cdf: Callable[[np.ndarray], np.ndarray] | None,
+    controls: Mapping[str, Callable[[np.ndarray], np.ndarray]],
+    *,
+    margin: float,
+    slack: float = 0.0,
+    looks: Sequence[int],
+    alpha: float = 1e-6,
+    progress: Callable[[int, int], None] | None = None,
+) -> Finding:
+    """Decide whether scalar samples follow `cdf` to within `margin` in sup |F - F0|; controls are wrong cdfs.
+
+    With `cdf=None` samples have two columns and the question is whether the two routes share one law. Guarantee:
+    DKW-Massart bands at planned looks, P(wrong verdict) <= alpha for every law. "Not significantly different" is
+    never VERIFIED: the distance plus its band must be below the margin.
+    """
+    if cdf is None and controls:
+        raise ValueError("controls are wrong cdfs: between two routes (cdf=None) there is none to replace")
+    law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
+    prediction = Prediction(0.0, margin, slack, "at most")
+    wrong = {name: SupDistance(other) for name, other in controls.items()}
+    return mean(sampler, prediction, {}, law=law, looks=looks, alpha=alpha, control_laws=wrong, progress=progress)
+
+
+def gap(
+    primal: Any,
+    dual: Any,
+    prediction: Prediction,
+    controls: Mapping[str, Any],
+    *,
+    scale: float,
+    ops: float,
+    printed: Any = None,
+) -> Finding:
+    """Decide a predicted optimum f* from a feasible value `primal` >= f* and a certified lower bound `dual` <= f*.
+
+    Both are evaluated by our own code, never taken from a solver's status; rounding E = 4 ops u scale widens the
+    interval [dual - E, primal + E]. Guarantee: error 0. Raises `ValueError` where the lower bound exceeds the value
+    by more than 2 E.
+    """
+    check_controls(prediction, controls)
+    primal, dual = np.asarray(primal, float), np.asarray(dual, float)
+    rounding = 4 * ops * UNIT_ROUNDOFF * scale
+    if np.any(dual - primal > 2 * rounding):
+        raise ValueError("the lower bound exceeds the feasible value: one of the two certificates is wrong")
+    interval = Interval(primal, np.minimum(dual, primal) - rounding, primal + rounding, 0.0, "exact (duality gap)", 1)
+    return judge(interval, prediction, controls, printed)
+
+
+def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding:
+    """Decide "more often positive than not" from one signed outcome per independent training run: the exact sign test.
+
+    The interval is Clopper-Pearson's for P(outcome > 0); ties count against the claim. VERIFIED iff it lies above
+    1/2, so S runs on one side carry the level alpha = 2^(1-S) and no smaller one: declare what S can carry. Controls
+    are outcomes of runs in which the effect is absent or reversed; they must be REFUTED. Guarantee: exact at `alpha`,
+    which is reported as it is; nothing here claims 1e-6 for a handful of runs.
+    """
+
+    def interval(signs: Any) -> Interval:
+        events = (np.asarray(signs, float) > 0).astype(float)
+        if events.ndim != 1 or events.size == 0:
+            raise ValueError(f"runs needs one outcome per run, shape (runs,) with runs >= 1, got {events.shape}")
+        # A hair above alpha: at alpha = 2^(1-S) itself the interval of S equal signs would only touch 1/2.
+        found = Bernoulli().interval([events], alpha * (1 + 1e-12), np.asarray(0.0))
+        return found._replace(guarantee=f"exact, {len(events)} runs")
+
+    prediction = Prediction(0.5, 0.0, 0.0, "at least")
+    outcome = interval(outcomes)
+    return Finding(
+        decide(outcome, prediction),
+        prediction,
+        outcome,
+        tuple(Control(name, 0.5, decide(interval(wrong), prediction)) for name, wrong in controls.items()),
+    )
+
+
+def enclosed(
+    value: Any, error: Any, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None
+) -> Finding:
+    """Decide a prediction for a deterministic value known to within `error` >= 0 (same shape or scalar).
+
+    `error` comes from rounding analysis, a residual or a truncation bound, never from taste. Guarantee: error 0.
+    """
+    check_controls(prediction, controls)
+    value, error = np.asarray(value, float), np.asarray(error, float)
+    if not np.all(np.isfinite(value)) or np.any(error < 0):
+        raise ValueError("an enclosed value must be finite and its error bound must not be negative")
+    return judge(Interval(value, value - error, value + error, 0.0, "exact", value.size), prediction, controls, printed)

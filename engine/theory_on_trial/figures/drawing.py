@@ -1,0 +1,168 @@
+"""What every figure shares: how it is registered, how it looks, and the files it leaves."""
+
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from theory_on_trial.figures.plotted import plotted_data
+from theory_on_trial.repository import root
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's colours, told apart with every kind of colour vision."""
+
+_STYLE: dict[Any, Any] = {
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 150,
+    "savefig.dpi": 200,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "errorbar.capsize": 1.5,
+    "pdf.fonttype": 42,
+}
+
+_SMALL = 90  # dots per inch: some 600 pixels across a page
+
+_REGISTERED: dict[str, "Figure"] = {}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a paper: `draw(**settings)` returns a matplotlib figure; its docstring is the caption.
+
+    Attributes:
+        paper, name: the module's and the figure's name, e.g. "random_walk_pca", "F1".
+        draw: the function; its parameters are the settings, with the published ones as defaults.
+        quick: settings of the reduced version (`--quick`).
+        claims: names of the paper's claims that decide what the figure shows, e.g. "sim_evr".
+    """
+
+    paper: str
+    name: str
+    draw: Callable[..., "MatplotlibFigure"]
+    quick: dict[str, Any]
+    claims: tuple[str, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        """The stem of the files, e.g. "F1_tableau"."""
+        return f"{self.name}_{self.draw.__name__}"
+
+    @property
+    def title(self) -> str:
+        """The first sentence of the caption."""
+        return inspect.getdoc(self.draw).split("\n\n")[0].replace("\n", " ")  # type: ignore[union-attr]
+
+    def settings(self, quick: bool) -> dict[str, Any]:
+        """Return the settings of the full or the reduced version."""
+        defaults = {name: p.default for name, p in inspect.signature(self.draw).parameters.items()}
+        return {**defaults, **(self.quick if quick else {})}
+
+    def save(self, folder: Path, quick: bool, small: bool = False) -> list[Path]:
+        """Draw the figure and write it with its caption (settings, command, claims); return the three paths.
+
+        As PNG and PDF, or, if `small`, as a WebP of some ten kilobytes and the plotted numbers as JSON.
+        """
+        import matplotlib.pyplot as plt
+
+        settings = self.settings(quick)
+        folder = folder / self.paper
+        folder.mkdir(parents=True, exist_ok=True)
+        suffixes = ("webp", "json", "txt") if small else ("png", "pdf", "txt")
+        picture, second, caption = paths = [folder / f"{self.file_name}.{suffix}" for suffix in suffixes]
+        with style():
+            drawn = self.draw(**settings)
+            drawn.savefig(picture, dpi=_SMALL if small else None)
+            if small:
+                second.write_text(json.dumps({"quick": quick, "axes": plotted_data(drawn)}) + "\n", encoding="utf-8")
+            else:
+                drawn.savefig(second)
+        plt.close(drawn)
+        caption.write_text(self.caption(quick), encoding="utf-8")
+        return paths
+
+    def caption(self, quick: bool) -> str:
+        """The text below the figure: what it shows, its settings, the command that draws it, and its claims."""
+        command = f"python -m figures {self.paper}.{self.name}{' --quick' if quick else ''}"
+        listed = ", ".join(f"{name} = {value}" for name, value in self.settings(quick).items())
+        text = " ".join(inspect.getdoc(self.draw).split())  # type: ignore[union-attr]
+        decided = f"Claims: {', '.join(f'{self.paper}.{claim}' for claim in self.claims)}\n" if self.claims else ""
+        return f"{self.name}. {text}\nSettings: {listed}.\nCommand: {command}\n{decided}"
+
+
+@contextmanager
+def style() -> Any:
+    """Apply the house style, on a canvas that needs no display."""
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    matplotlib.use("Agg")
+    with plt.rc_context(_STYLE):
+        yield
+
+
+def figure(
+    name: str, *, quick: dict[str, Any], claims: tuple[str, ...] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a drawing function as figure `name` of the paper its module is named after.
+
+    `quick` overrides its settings for the reduced version; `claims` names the claims of that paper which decide what
+    it shows. Raises `ValueError` for a missing caption (docstring), a setting without a default, or a quick setting
+    that it does not have.
+    """
+
+    def register(draw: Callable[..., Any]) -> Callable[..., Any]:
+        parameters = inspect.signature(draw).parameters
+        if not draw.__doc__:
+            raise ValueError(f"figure {name} needs a docstring: its caption")
+        if any(p.default is inspect.Parameter.empty for p in parameters.values()) or set(quick) - set(parameters):
+            raise ValueError(f"figure {name}: every setting needs a default, and quick settings must be among them")
+        paper = draw.__module__.removeprefix("figures.").split(".")[0]
+        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, quick, claims)
+        return draw
+
+    return register
+
+
+def figures(selection: str | None = None) -> list[Figure]:
+    """Return all figures of the present repository's package `figures`, those of a paper, or one ("mixup.F3").
+
+    They come in their order. Raises `ValueError` for a selection that matches nothing.
+    """
+    folder = root() / "figures"
+    papers = sorted(module.name for module in pkgutil.iter_modules([str(folder)]) if not module.name.startswith("_"))
+    if papers and str(folder.parent) not in sys.path:
+        sys.path.insert(0, str(folder.parent))
+    wanted = None if selection is None else selection.replace("-", "_")
+    for paper in papers:
+        if wanted is None or wanted.split(".")[0] == paper:
+            importlib.import_module(f"figures.{paper}")
+    found = [f for key, f in _REGISTERED.items() if wanted in (None, f.paper, key)]
+    if not found:
+        there = [f.name for f in _in_order(_REGISTERED.values()) if f.paper == str(wanted).split(".")[0]]
+        names = (
+            f"its figures are {', '.join(there)}" if there else f"papers with figures: {', '.join(papers) or 'none'}"
+        )
+        raise ValueError(f"no figure {selection!r}; {names}")
+    return _in_order(found)
+
+
+def _in_order(unordered: Iterable[Figure]) -> list[Figure]:
+    """Sort by paper and number: F2 comes before F10."""
+    return sorted(unordered, key=lambda f: (f.paper, [int(part) for part in re.findall(r"\d+", f.name)], f.name))

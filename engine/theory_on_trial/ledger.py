@@ -1,0 +1,375 @@
+"""The ledger: one row per claim, as a terminal table and as JSON."""
+
+import json
+import math
+import platform
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from theory_on_trial.decision import Finding, Outcome, Prediction
+from theory_on_trial.records import tightest
+from theory_on_trial.repository import records
+
+SCHEMA = "theory-on-trial/ledger/1"
+WIDTH = 120
+_LISTED = 8  # vectors up to this length are written out; of longer ones the least favourable coordinate is
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the ledger says about one claim; JSON-ready (numbers, lists, strings, None), units as in the statement.
+
+    `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding; vectors of up to 8
+    coordinates are lists, of longer ones the least favourable coordinate is shown (the note says which). `parts` holds
+    the same fields for every finding of a claim that made several decisions. `tightness` is that of the finding; of a
+    claim of kind bound the largest lhs / rhs of all its findings, or of the falsifier's search (the note says where).
+    """
+
+    id: str
+    paper: str
+    source: str
+    statement: str
+    kind: str
+    tier: str
+    expected: Outcome
+    verdict: Outcome
+    predicted: Any = None
+    measured: Any = None
+    interval: Any = None
+    margin: Any = None
+    slack: Any = None
+    error_probability: float | None = None
+    guarantee: str | None = None
+    controls: list[dict[str, Any]] = field(default_factory=list)
+    samples: int | None = None
+    looks: int | None = None
+    seconds: float = 0.0
+    tightness: float | None = None
+    note: str = ""
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    command: str = ""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the expected one (an erratum's printed form is expected to be REFUTED)."""
+        return self.verdict == self.expected
+
+    def failure(self) -> str:
+        """Return the sentence that a failing test prints."""
+        controls = "; ".join(f"control {c['name']!r}: {c['verdict']}" for c in self.controls)
+        numbers = (
+            f"predicted {brief(self.predicted)}, measured {brief(self.measured)}, interval "
+            f"{brief_interval(self.interval)}, margin {brief(self.margin)}, slack {brief(self.slack)}"
+        )
+        about = ". ".join(filter(None, [self.statement.rstrip("."), numbers, controls, self.note]))
+        return f"{self.id}: {self.verdict}, expected {self.expected}. {about}"
+
+    def __str__(self) -> str:
+        """Return the row as plain text, one field per line."""
+        shown = {name: value for name, value in asdict(self).items() if value not in (None, "", [])}
+        return "\n".join(f"{name:>18}  {value}" for name, value in shown.items())
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "claim": f"<b>{escape(self.id)}</b> ({escape(self.kind)}; {escape(self.source)})",
+            "statement": escape(self.statement),
+            "verdict": f"<b>{self.verdict}</b>" + ("" if self.as_expected else f" (expected {self.expected})"),
+            "predicted": escape(brief(self.predicted, 8)),
+            "measured": escape(f"{brief(self.measured, 8)} in {brief_interval(self.interval)}"),
+            "margin / slack": escape(f"{brief(self.margin)} / {brief(self.slack)}"),
+            "chance of error": escape(f"{brief(self.error_probability)} ({self.guarantee})"),
+            "controls": "<br>".join(
+                f"{escape(c['name'])}: {escape(brief(c['predicted']))} → {c['verdict']}" for c in self.controls
+            ),
+            "cost": f"{self.samples} samples, {self.looks} looks, {self.seconds:.2f} s",
+            "note": escape(self.note),
+        }
+        cells = "".join(f"<tr><th align=left>{name}</th><td align=left>{text}</td></tr>" for name, text in rows.items())
+        return f"<table>{cells}</table>"
+
+
+def paper_in(claim_id: str) -> str:
+    """Return the paper's name in a claim's id: what stands before the last dot, parameters in brackets apart."""
+    return claim_id.partition("[")[0].rpartition(".")[0]
+
+
+# ----------------------------------------------------------------------------------------------- findings become rows
+
+
+def rows_of(
+    claim: Any, findings: Sequence[Finding], seconds: float, command: str, error: BaseException | None = None
+) -> list[Row]:
+    """Turn the findings of one trial into the claim's row, and a second one for its printed form if it has one."""
+    about = {
+        "paper": claim.paper,
+        "source": claim.source,
+        "kind": claim.kind,
+        "tier": claim.tier,
+        "seconds": round(seconds, 4),
+        "command": command,
+    }
+    controls = [
+        {
+            "name": control.name,
+            "predicted": _plain(control.predicted, _worst(control.predicted, finding.prediction)),
+            "verdict": control.outcome,
+        }
+        for finding in findings
+        for control in finding.controls
+    ]
+    verdict, note = _verdict(findings, error)
+    if not findings:
+        return [Row(id=claim.id, statement=claim.statement, expected="VERIFIED", verdict=verdict, note=note, **about)]
+    # The decision that made the verdict; among several that would do, the least certain one.
+    decisive = max(findings, key=lambda finding: (finding.outcome == verdict, finding.interval.error))
+    parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
+    shared = {
+        "error_probability": float(sum(finding.interval.error for finding in findings)),
+        "samples": sum(finding.interval.n for finding in findings),
+        "looks": max(finding.looks for finding in findings),
+        **about,
+    }
+    fields = _fields(decisive)
+    note = "; ".join(filter(None, [note, fields.pop("note")]))
+    row = Row(
+        id=claim.id,
+        statement=claim.statement,
+        expected="VERIFIED",
+        verdict=verdict,
+        controls=controls,
+        note=note,
+        parts=parts,
+        **fields,
+        **shared,
+    )
+    if claim.kind == "bound":
+        row = _with_tightest(row, findings, records(Path(claim.function.__code__.co_filename).parent))
+    if claim.as_printed is None:
+        return [row]
+    printed = next((finding for finding in findings if finding.printed is not None), None)
+    if printed is None:
+        raise ValueError(f"{claim.id} announces a printed form, but no decision was given as_printed=")
+    as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))
+    fields = _fields(replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}"))
+    about_printed = Row(
+        id=f"{claim.id}-as-printed",
+        statement=claim.as_printed,
+        expected="REFUTED",
+        verdict=printed.printed or "INCONCLUSIVE",
+        controls=[
+            {
+                "name": "as corrected",
+                "predicted": _plain(printed.prediction.value, _worst(printed.interval.estimate, as_stated)),
+                "verdict": printed.outcome,
+            }
+        ],
+        **fields,
+        **shared,
+    )
+    return [row, about_printed]
+
+
+def _with_tightest(row: Row, findings: Sequence[Finding], searches: Path) -> Row:
+    """Return the row of a bound with the largest lhs / rhs of its trial or of the searches on record."""
+    judged = ("sampled", "searched", "exhaustive")
+    ratios = [f.tightness for f in findings if f.tightness is not None and f.interval.guarantee in judged]
+    own, searched = max(ratios, default=None), tightest(row.id, searches)
+    if searched is None or (own is not None and own >= searched[0]):
+        return replace(row, tightness=own)
+    note = f"lhs / rhs up to {brief(searched[0], 4)} by search, at {searched[1]}"
+    return replace(row, tightness=searched[0], note="; ".join(filter(None, [row.note, note])))
+
+
+def _verdict(findings: Sequence[Finding], error: BaseException | None) -> tuple[Outcome, str]:
+    if error is not None:
+        return "INCONCLUSIVE", f"{type(error).__name__}: {error}".split("\n")[0][:300]
+    outcomes = [finding.outcome for finding in findings]
+    if "REFUTED" in outcomes:
+        return "REFUTED", ""
+    if not outcomes or "INCONCLUSIVE" in outcomes:
+        return "INCONCLUSIVE", "" if outcomes else "the check made no decision"
+    survivors = [c.name for finding in findings for c in finding.controls if c.outcome != "REFUTED"]
+    if survivors:
+        return "INCONCLUSIVE", f"control survived: {', '.join(survivors)}"
+    if not any(finding.controls for finding in findings):
+        return "INCONCLUSIVE", "the check has no control that could have failed"
+    return "VERIFIED", ""
+
+
+def _fields(finding: Finding) -> dict[str, Any]:
+    interval, prediction = finding.interval, finding.prediction
+    note, at = finding.note, _worst(interval.estimate, prediction)
+    if at is not None:
+        shape = " x ".join(map(str, np.shape(interval.estimate)))
+        note = "; ".join(filter(None, [note, f"coordinate [{', '.join(map(str, at))}] of {shape}, the worst"]))
+    return {
+        "predicted": _plain(prediction.value, at),
+        "measured": _plain(interval.estimate, at),
+        "interval": [_plain(interval.low, at), _plain(interval.high, at)],
+        "margin": _plain(prediction.margin, at),
+        "slack": _plain(prediction.slack, at),
+        "guarantee": interval.guarantee,
+        "tightness": finding.tightness,
+        "note": note,
+    }
+
+
+def _worst(measured: Any, prediction: Prediction) -> tuple[int, ...] | None:
+    """Return the index at which `measured` is least in favour of the prediction; None for what is written out whole."""
+    shape = np.shape(measured)
+    if math.prod(shape) <= _LISTED:
+        return None
+    excess = np.asarray(measured - prediction.value, float)
+    excess = {"two": np.abs(excess), "at most": excess, "at least": -excess}[prediction.side]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        excess = np.nan_to_num(excess / np.broadcast_to(prediction.margin, shape))
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), shape))
+
+
+def _plain(value: Any, at: tuple[int, ...] | None = None) -> Any:
+    """Return numbers, strings and lists for JSON (of an array its entry `at`); infinities and NaN become strings."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind in "US":
+        return str(array)
+    if at is not None and array.ndim:
+        array = np.asarray(array[tuple(i % n for i, n in zip(at[-array.ndim :], array.shape, strict=True))])
+    if array.ndim == 0:
+        number = float(array)
+        return number if math.isfinite(number) else str(number)
+    return [_plain(entry) for entry in array.tolist()]
+
+
+# ------------------------------------------------------------------------------------------------- the ledger's faces
+
+
+def platform_facts() -> dict[str, Any]:
+    """Return what the numbers depend on: versions, backend, device, precision."""
+    import jax
+    import jaxlib
+
+    return {
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.__version__,
+        "numpy": np.__version__,
+        "backend": jax.default_backend(),
+        "device": jax.devices()[0].device_kind,
+        "devices": jax.device_count(),
+        "x64": True,  # every trial runs inside jax.enable_x64(True)
+    }
+
+
+def write_json(path: Path, rows: Iterable[Row], not_run: Sequence[dict[str, str]], seed: int, tier: str) -> None:
+    """Write the whole ledger as one JSON object; strict JSON (no NaN)."""
+    ledger = {
+        "schema": SCHEMA,
+        "seed": seed,
+        "tier": tier,
+        "platform": platform_facts(),
+        "claims": [asdict(row) for row in rows],
+        "not_run": list(not_run),
+    }
+    path.write_text(json.dumps(ledger, indent=1, allow_nan=False) + "\n")
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """Return the ledger as lines of at most 120 columns, grouped by paper, then the sums of the error bounds."""
+    heads = ("claim", "verdict", "predicted", "measured", "interval", "margin", "P(error)", "n", "s")
+    lines = [_line(" ", *heads)]
+    for paper in dict.fromkeys(row.paper for row in rows):
+        lines.append(paper)
+        for row in (row for row in rows if row.paper == paper):
+            lines.append(
+                _line(
+                    "+" if row.as_expected else "!",
+                    row.id.removeprefix(f"{paper}."),
+                    row.verdict,
+                    _fitted(row.predicted, 1),
+                    _fitted(row.measured, 2),
+                    _fitted(row.interval, 3, shown=brief_interval),
+                    _fitted(row.margin, 4, digits=2),
+                    _fitted(row.error_probability, 5, digits=2),
+                    _fitted(row.samples, 6, digits=2),
+                    f"{row.seconds:.1f}",
+                )
+            )
+    return [*lines, *totals(rows)]
+
+
+_WIDTHS = (12, 9, 9, 21, 7, 8, 7, 5)
+
+
+def _line(mark: str, name: str, verdict: str, *numbers: str) -> str:
+    room = WIDTH - sum(_WIDTHS) - len(_WIDTHS) - 2
+    name = name if len(name) <= room else name[: room - 1] + "…"
+    aligned = " ".join(number.rjust(width) for number, width in zip(numbers, _WIDTHS[1:], strict=True))
+    return f"{mark} {name.ljust(room)} {verdict.ljust(_WIDTHS[0])} {aligned}".rstrip()
+
+
+def totals(rows: Sequence[Row]) -> list[str]:
+    """Return the last lines of the table: verdicts and controls as expected, and the sums of the error bounds."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        guarantee = row.guarantee or "none"
+        name = (
+            "exact"
+            if guarantee.startswith("exact") and not row.error_probability
+            else "Monte-Carlo"
+            if guarantee.startswith("finite-n")
+            else guarantee.split(",")[0].split(" (")[0]
+        )
+        groups.setdefault(name, []).append(row)
+    parts = []
+    for name, members in sorted(groups.items()):
+        # A printed form shares its claim's measurement, and so its chance of error.
+        total = sum(row.error_probability or 0 for row in members if not row.id.endswith("-as-printed"))
+        bound = "" if not total else f" (sum of error {'levels' if name == 'exact' else 'bounds'} {total:.1e})"
+        parts.append(f"{name}: {len(members)}{bound}")
+    controls = [control for row in rows if row.expected == "VERIFIED" for control in row.controls]
+    refuted = sum(control["verdict"] == "REFUTED" for control in controls)
+    expected = sum(row.as_expected for row in rows)
+    return [
+        f"{expected} of {len(rows)} verdicts as expected; {refuted} of {len(controls)} controls REFUTED",
+        *textwrap.wrap(" · ".join(parts), WIDTH),
+    ]
+
+
+def _fitted(value: Any, column: int, digits: int = 5, shown: Callable[..., str] | None = None) -> str:
+    """Return `value` with as many digits as fit in the column; digits are dropped, an exponent never is."""
+    texts = [(shown or brief)(value, fewer) for fewer in range(digits, 0, -1)]
+    return next((text for text in texts if len(text) <= _WIDTHS[column]), texts[-1])
+
+
+def brief(value: Any, digits: int = 5) -> str:
+    """Return a number with a few digits, the first entries of a list, or the string itself."""
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return f"{brief(value[0], digits)}…" if len(value) > 1 else brief(value[0], digits)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and abs(value) < 100_000:
+        return str(value)
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
+
+
+def brief_interval(interval: Any, digits: int = 5) -> str:
+    """Return `[low, high]`, or `± half` where the ends agree in four digits; of a vector the first coordinate."""
+    if interval is None:
+        return "–"
+    low, high = interval
+    while isinstance(low, list):  # of a matrix too
+        low, high = low[0], high[0]
+    if isinstance(low, str) or isinstance(high, str):
+        return f"[{brief(low, digits)}, {brief(high, digits)}]"
+    if high - low < 1e-4 * max(abs(low), abs(high)):
+        return f"± {brief((high - low) / 2, 2)}"
+    return f"[{brief(low, digits)}, {brief(high, digits)}]"

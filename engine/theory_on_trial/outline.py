@@ -1,0 +1,92 @@
+"""What the check files say, read without running them: papers, their titles, the ids of their claims and the settings.
+
+Importing the checks of a paper loads JAX; a completed word on the command line or a heading need not wait for that.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from theory_on_trial.repository import check_files, paper_of, root
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A claim as its file states it: its id, the file, the function, its settings, whether it has a printed form."""
+
+    id: str
+    file: Path
+    function: str
+    settings: tuple[str, ...]
+    printed: bool
+
+
+@cache
+def stated(folder: Path) -> tuple[Stated, ...]:
+    """Return every claim that the check files of a repository state."""
+    return tuple(found for file in check_files(folder) for found in _claims(file))
+
+
+def papers(folder: Path | None = None) -> list[str]:
+    """Return the names of the papers of the repository around a folder, in alphabetical order."""
+    return sorted({paper_of(found.file) for found in stated(root(folder))})
+
+
+def files(paper: str | None = None, folder: Path | None = None) -> list[Path]:
+    """Return the check files of a paper (or of all papers) of the repository around a folder."""
+    found = [one.file for one in stated(root(folder))]
+    return [file for file in dict.fromkeys(found) if paper is None or normal(paper_of(file)) == normal(paper)]
+
+
+def title(paper: str, folder: Path | None = None) -> str:
+    """Return the first paragraph of the docstring of a paper's checks; "" for a paper without checks or docstring."""
+    found = files(paper, folder)
+    packages = [file.parent / "__init__.py" for file in found if file.parent.name.startswith("test_")]
+    for path in [*packages, *found][:1]:
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.exists() else None
+        return " ".join((docstring or "").split("\n\n")[0].split())
+    return ""
+
+
+def settings(paper: str, folder: Path | None = None) -> dict[str, list[str]]:
+    """Return the ids of a paper's claims, printed forms included, each with the names of its settings."""
+    found = {}
+    for one in stated(root(folder)):
+        if normal(paper_of(one.file)) == normal(paper):
+            found[one.id] = list(one.settings)
+            if one.printed:
+                found[f"{one.id}-as-printed"] = list(one.settings)
+    return found
+
+
+def normal(name: str) -> str:
+    """Return a name as it is compared: hyphens and underscores, large and small letters are the same."""
+    return name.replace("-", "_").lower()
+
+
+def _claims(file: Path) -> Iterator[Stated]:
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if "claim(" not in text:
+        return
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:  # pytest will say so
+        return
+    for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
+        calls = (d for d in function.decorator_list if isinstance(d, ast.Call))
+        decorated = next((d for d in calls if ast.unparse(d.func).split(".")[-1] == "claim"), None)
+        if decorated is not None:
+            yield Stated(
+                f"{paper_of(file)}.{claim_name(function.name)}",
+                file,
+                function.name,
+                tuple(argument.arg for argument in function.args.args[1:]),
+                any(keyword.arg == "as_printed" for keyword in decorated.keywords),
+            )
+
+
+def claim_name(function: str) -> str:
+    """Return what a check function's claim is called: without `test_`, a double underscore is a hyphen."""
+    return function.removeprefix("test_").replace("__", "-")

@@ -1,0 +1,263 @@
+"""The pytest plugin: options, one ledger row per claim, the ledger at the end. Installed as an entry point.
+
+Nothing heavy is imported unless claims were collected, so that other test suites pay nothing for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from theory_on_trial.ledger import Row
+
+TIERS = ("fast", "full", "paper")
+KINDS = ("identity", "bound", "rate", "limit", "distribution", "optimality", "empirical")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of a trial, all of one prefix, which no other plugin and no conftest has."""
+    group = parser.getgroup("theory on trial")
+    group.addoption(
+        "--trial-tier", choices=TIERS, default="fast", help="claims up to this cost: fast (default), full or paper"
+    )
+    group.addoption("--trial-seed", type=int, default=0, help="decides every random number of the trial (default 0)")
+    group.addoption("--trial-ledger", type=Path, metavar="PATH", help="write the ledger as JSON")
+    group.addoption(
+        "--trial-report", type=Path, metavar="PATH", help="write the ledger as one self-contained HTML page"
+    )
+    group.addoption(
+        "--trial-set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another value for a setting of the claims that have it, e.g. --trial-set dim=500",
+    )
+    group.addoption("--trial-list", type=Path, metavar="PATH", help="write what claims were collected as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start an empty ledger; refuse a path that could not be written at the end of the run."""
+    for option in ("ledger", "report", "list"):
+        path = config.getoption(f"trial_{option}")
+        if path is not None and not path.absolute().parent.is_dir():
+            raise pytest.UsageError(f"--trial-{option} must name a file in a folder that exists, got {path}")
+    for tier in TIERS:
+        config.addinivalue_line("markers", f"{tier}: claims of the {tier} tier (set by @claim)")
+    for kind in KINDS:
+        config.addinivalue_line("markers", f"{kind}: claims of kind {kind} (set by @claim)")
+    config.stash[LEDGER] = Ledger(config)
+    config.pluginmanager.register(config.stash[LEDGER], "theory-on-trial-ledger")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give a claim its id under its parameters, by which `-k` finds it, and its tier and kind as markers."""
+    claim = getattr(getattr(item, "function", None), "claim", None)
+    if claim is None:
+        return
+    from dataclasses import replace
+
+    callspec = getattr(item, "callspec", None)
+    claim = claim if callspec is None else replace(claim, id=f"{claim.id}[{callspec.id}]")
+    item.stash[CLAIM] = claim
+    item.extra_keyword_matches.add(claim.id)
+    item.add_marker(claim.tier)
+    item.add_marker(claim.kind)
+
+
+@pytest.fixture
+def trial(request: pytest.FixtureRequest) -> Any:
+    """The trial of the claim under test."""
+    if CLAIM not in request.node.stash:
+        raise pytest.UsageError(
+            f"{request.node.name} asks for `trial` but is not a claim: decorate it with @claim(...)"
+        )
+
+
+def _progress(config: pytest.Config, claim_id: str) -> Any:
+    """Return a callback that shows long sampling on the terminal, past pytest's capture; None where there is none."""
+    import time
+
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if hasattr(config, "workerinput") or capture is None or not (sys.__stderr__ and sys.__stderr__.isatty()):
+        return None
+    started = time.monotonic()
+
+    def show(drawn: int, most: int) -> None:
+        if time.monotonic() - started > 2:
+            with capture.global_and_fixture_disabled():
+                # Ends at the start of the line, so that pytest's next output takes its place.
+                sys.stderr.write(f"{claim_id}: {drawn} samples, at most {most}".ljust(78) + "\r")
+                sys.stderr.flush()
+
+    return show
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """Give a claim its trial, record its verdict, and fail the test if that is not the expected one."""
+    claim = pyfuncitem.stash.get(CLAIM, None)
+    if claim is None:
+        return (yield)
+    if hasattr(pyfuncitem.obj, "hypothesis"):
+        pytest.fail(f"{claim.id} cannot be a claim and drawn by @given: a verdict is on stated settings", pytrace=False)
+    from dataclasses import asdict
+
+    from theory_on_trial.compilation_cache import programs_asked_for
+    from theory_on_trial.registry import recorded
+    from theory_on_trial.trial import Trial
+
+    config = pyfuncitem.config
+    seed, settings = config.getoption("trial_seed"), _settings(config, claim)
+    trial = Trial(claim.id, seed, progress=_progress(config, claim.id))
+    # Whatever else a repository calls `trial`, a claim gets this one.
+    pyfuncitem.funcargs["trial"] = trial
+    pyfuncitem.obj = functools.partial(pyfuncitem.obj, **settings) if settings else pyfuncitem.obj
+    changed = "".join(f" --trial-set {name}={value!r}" for name, value in settings.items())
+    command = f'pytest "{pyfuncitem.nodeid}" --trial-tier {claim.tier} --trial-seed {seed}{changed}'
+    rows: list[Row] = []
+    programs = programs_asked_for()
+    try:
+        with recorded(claim, trial, command) as rows:
+            result = yield
+    finally:
+        pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
+        package = sys.modules.get(claim.function.__module__.rpartition(".")[0])
+        asked = claim.paper, programs_asked_for() - programs, getattr(package, "MOST_PROGRAMS", None)
+        pyfuncitem.user_properties.append(("programs", asked))
+    unexpected = [row.failure() for row in rows if not row.as_expected]
+    if unexpected:
+        pytest.fail("\n".join(unexpected), pytrace=False)
+    return result
+
+
+def _settings(config: pytest.Config, claim: Any) -> dict[str, Any]:
+    """Return the values that `--trial-set` gives to settings of a claim."""
+    given = {}
+    for text in config.getoption("trial_set"):
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise pytest.UsageError(f"--trial-set takes NAME=VALUE, got {text!r}")
+        try:
+            given[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            raise pytest.UsageError(f"--trial-set {name} must be a literal such as 3 or 'a', got {value}") from None
+    return {name: value for name, value in given.items() if name in claim.settings}
+
+
+class Ledger:
+    """Collects rows from this process, or from the workers of pytest-xdist, and shows them at the end."""
+
+    def __init__(self, config: pytest.Config):
+        self.config = config
+        self.rows: list[Row] = []
+        self.not_run: dict[str, dict[str, str]] = {}
+        self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out, and list, the claims above the tier of this run; `--trial-list` wants them all."""
+        if config.getoption("trial_list"):
+            return
+        tier = config.getoption("trial_tier")
+        claims = [(item, item.stash.get(CLAIM, None)) for item in items]
+        above = [(item, c) for item, c in claims if c is not None and TIERS.index(c.tier) > TIERS.index(tier)]
+        for _, claim in above:
+            reason = f"tier {claim.tier} is above this run's tier {tier}"
+            for name in [claim.id] + [f"{claim.id}-as-printed"] * (claim.as_printed is not None):
+                self.not_run[name] = {"id": name, "tier": claim.tier, "reason": reason}
+        if above:
+            left_out = {id(item) for item, _ in above}
+            config.hook.pytest_deselected(items=[item for item, _ in above])
+            items[:] = [item for item in items if id(item) not in left_out]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Write what claims there are, if asked for."""
+        path = self.config.getoption("trial_list")
+        if path is None or hasattr(self.config, "workerinput"):
+            return
+        from theory_on_trial.command import facts
+
+        listed = [facts(item.stash[CLAIM], item.nodeid) for item in session.items if CLAIM in item.stash]
+        path.write_text(json.dumps([one for both in listed for one in both]), encoding="utf-8")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the rows that travel with a test's report (in the controlling process, under xdist)."""
+        if report.when == "call":
+            from theory_on_trial.ledger import Row
+
+            recorded: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
+            self.rows += [Row(**row) for name, rows in recorded if name == "ledger" for row in rows]
+            for paper, asked, most in (value for name, value in recorded if name == "programs"):
+                self.programs[paper] = self.programs.get(paper, (0, None))[0] + asked, most
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Hand what was not run to the controlling process, or write the files."""
+        if hasattr(self.config, "workerinput"):
+            self.config.workeroutput["claims_not_run"] = list(self.not_run.values())  # type: ignore[attr-defined]
+            return
+        if not self.rows and not self.not_run:
+            return
+        self.rows.sort(key=lambda row: row.paper)
+        if self._above_ceiling() and session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        ledger, report = self.config.getoption("trial_ledger"), self.config.getoption("trial_report")
+        seed, tier = self.config.getoption("trial_seed"), self.config.getoption("trial_tier")
+        if ledger:
+            from theory_on_trial.ledger import write_json
+
+            write_json(ledger, self.rows, list(self.not_run.values()), seed, tier)
+        if report:
+            from theory_on_trial.report import write_html
+
+            write_html(report, self.rows, list(self.not_run.values()), seed, tier, self.config.rootpath)
+
+    def _above_ceiling(self) -> list[str]:
+        """A sentence for each paper whose fast tier asks for more programs than it should, in one process."""
+        if self.config.getoption("trial_tier") != "fast" or self.config.getoption("numprocesses", None):
+            return []
+        return [
+            f"{paper} asks for {asked} programs, its ceiling is MOST_PROGRAMS = {most}"
+            for paper, (asked, most) in self.programs.items()
+            if most is not None and asked > most
+        ]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        """Take over what a worker of pytest-xdist has not run."""
+        for entry in getattr(node, "workeroutput", {}).get("claims_not_run", []):
+            self.not_run[entry["id"]] = entry
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print the ledger."""
+        if not self.rows and not self.not_run:
+            return
+        from theory_on_trial.ledger import table
+
+        tier = self.config.getoption("trial_tier")
+        seed = self.config.getoption("trial_seed")
+        terminalreporter.section(f"ledger (seed {seed}, tier {tier})", sep="=")
+        for line in table(self.rows) if self.rows else []:
+            colour = {"+": {"green": True}, "!": {"red": True}}.get(line[:1], {})
+            terminalreporter.write_line(line, **colour)
+        if self.not_run:
+            terminalreporter.write_line(f"not run: {len(self.not_run)} claims above tier {tier} (see --trial-tier)")
+        counts = ", ".join(f"{paper} {asked}" for paper, (asked, _) in sorted(self.programs.items()) if asked)
+        if counts:
+            terminalreporter.write_line(f"programs that were asked for: {counts}")
+        for sentence in self._above_ceiling():
+            terminalreporter.write_line(sentence, red=True)
+        for option in ("ledger", "report"):
+            if path := self.config.getoption(f"trial_{option}"):
+                terminalreporter.write_line(f"{option}: {path}")
+
+
+LEDGER: pytest.StashKey[Ledger] = pytest.StashKey()
+CLAIM: pytest.StashKey[Any] = pytest.StashKey()

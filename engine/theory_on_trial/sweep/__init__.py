@@ -1,0 +1,167 @@
+"""A simulator over a grid of parameters and seeds: compiled once, run on all devices, resumed after an interruption."""
+
+import itertools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jaxlib
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Integer, Key, UInt32
+
+from theory_on_trial.mapping import Mode, resolve_mode
+from theory_on_trial.progress import ProgressSetting, progress_bar
+from theory_on_trial.sweep._cells import Cells, as_traced, parameter_values, seed_values, static_values
+from theory_on_trial.sweep._labels import check_parameters, empty_dataset, output_shapes
+from theory_on_trial.sweep._part import Part
+from theory_on_trial.sweep._run import Program, SimulationError, current_settings
+from theory_on_trial.sweep._share import joined, own_share
+from theory_on_trial.sweep._source import source_digest
+from theory_on_trial.sweep._store import ChunkStore
+from theory_on_trial.sweep._workers import Executor, LocalDevices
+
+__all__ = ["SimulationError", "sweep"]
+
+
+def sweep(
+    simulator: Callable[..., Any],
+    grid: Mapping[str, Any],
+    seeds: int | Sequence[int] | Integer[np.ndarray, " seeds"],
+    *,
+    key: int | Key[Array, ""] = 0,
+    static: Mapping[str, Any] | None = None,
+    common: Sequence[str] = (),
+    dims: Mapping[str, Sequence[str]] | None = None,
+    units: Mapping[str, str] | None = None,
+    mode: Mode = "auto",
+    memory: int | float | None = None,
+    chunk: int | None = None,
+    executor: Any = None,
+    cache: str | os.PathLike[str] | None = None,
+    progress: ProgressSetting = "auto",
+) -> xr.Dataset:
+    """Run `simulator(key, **parameters)` for every combination of parameter values and every seed.
+
+    The random stream of a cell (a combination and a seed) is `fold_in(fold_in(key, hash), seed)` with a 64-bit hash of
+    the names and values of its parameters. It depends on nothing else, so that the order and the extent of the grid,
+    the chunks, the devices and the executor change no number: to the last bit in mode "map", to rounding in mode
+    "vmap", where the size of the batch shows in the last digits. Numbers are computed in JAX's present precision.
+
+    There is one compilation for each combination of static values (and for each device or worker process; in mode
+    "vmap" another one measures the memory of a cell). Processes that share the cores of a machine should be started
+    with OMP_NUM_THREADS=1 in their environment.
+
+    Called with a `cache` in every process of a `jax.distributed` job, on a folder they share, each process runs its
+    share of the cells, waits for the others and returns the whole dataset. Without a cache each runs all cells.
+
+    A chunk for which a device has too little memory is run again in halves.
+
+    Args:
+        simulator: a function of a key and named parameters that JAX can trace and that returns an array or a tuple,
+            dict or NamedTuple of arrays; jitted or not. For `cache` it must be defined in a file; for executors that
+            use plain pickle, it must be importable.
+        grid: traced parameters, real numbers. A list is a dimension of the result, a number is the same for all cells.
+        seeds: the seeds, or how many of them: 64 means 0, ..., 63. A later run with more keeps the ones it has.
+        key: the seed, or the key, from which all streams are derived.
+        static: parameters that fix shapes or choose branches (numbers, strings, None and tuples of such). A list is a
+            dimension of the result; each of its values is compiled, and all must give outputs of one shape.
+        common: parameters left out of the hash: cells that differ in these only share their random numbers.
+        dims: names of the dimensions of outputs, such as `{"spectrum": ["component"]}`; `spectrum_dim0` if not given.
+        units: units of parameters and outputs, kept as their attribute "units".
+        mode: "map" runs the cells of a chunk one after the other, "vmap" all at once; "auto" is "map" on a CPU and
+            "vmap" on an accelerator.
+        memory: bytes per device that a chunk may use: its outputs and, in mode "vmap", all that its cells need at once.
+            A quarter of an accelerator's memory or, on a CPU, 1 GiB if not given.
+        chunk: cells per chunk, the unit in which work is handed out and kept. If not given: about two seconds of work
+            in mode "map"; in mode "vmap" what `memory` holds, decided when `cache` is first used for this simulation.
+        executor: where the chunks are run: anything with `submit(function, argument)`, such as a process pool (not
+            one that forks) or Dask's `client.get_executor()` with one thread per worker. If not given: on all local
+            devices. Workers must have the kind of devices and the source that this process has; the chunks are
+            written to `cache` by this process.
+        cache: folder in which finished chunks are kept, and where a later run finds those of its cells that were
+            computed from the same source, parameters, key, precision and kind of device by the same version of JAX. A
+            damaged file counts as absent. When the disk is full, a RuntimeWarning says so and the sweep goes on
+            without keeping. Nothing is kept if not given.
+        progress: a bar on a terminal if "auto", always or never if True or False; or a function to be called with the
+            cells done, all cells and the seconds since the start whenever a chunk is done.
+
+    Returns:
+        A dataset with one variable for each output, named by its dict key or field, `out0`, ... for the items of a
+        tuple, or like the simulator for a single array. Its dimensions are the static lists, the lists of the grid, the
+        seed and the output's own. Coordinates hold the parameters' values.
+
+    Raises:
+        TypeError: for a parameter that the simulator does not take or lacks, or one that is no number.
+        ValueError: for an axis that is empty, repeats a value or contains NaN, for names that clash or are unknown, for
+            outputs without arrays or whose shape depends on a static axis, for a cell that does not fit into `memory`,
+            for an executor that forks, for a thread pool in mode "vmap", and for a `cache` that cannot be written to.
+            All before the first cell runs.
+        SimulationError: when the simulator fails while it runs. The message names the cell; finished chunks are kept.
+        RuntimeError: when a worker, or another process of the job, fails or dies. Finished chunks are kept, and the
+            same call resumes.
+    """
+    check_parameters(simulator, grid, static or {}, common)
+    axes = {name: parameter_values(name, values) for name, values in grid.items()}
+    choices = {name: static_values(name, values) for name, values in (static or {}).items()}
+    seed_axis = seed_values(seeds)
+    base_key, key_impl = _key_data(key)
+    for name, value in (("memory", memory), ("chunk", chunk)):
+        if value is not None and (isinstance(value, bool) or not (value >= 1 and value == int(value))):
+            raise ValueError(f"{name} must be a positive whole number, got {value!r}")
+    plan = resolve_mode(mode)
+    workers = LocalDevices(plan) if executor is None else Executor(executor, plan)
+    combinations = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
+    outputs = output_shapes(simulator, axes, combinations, key_impl)
+    provenance = {
+        "simulator": f"{simulator.__module__}:{simulator.__qualname__}",
+        "key": f"{key_impl}:{base_key.tolist()}",
+        "common": ", ".join(sorted(common)),
+        "mode": plan,
+        "device": jax.local_devices()[0].device_kind,
+        "jax": f"{jax.__version__}, jaxlib {jaxlib.__version__}",
+    } | {name: str(value) for name, value in current_settings().items()}
+    dataset = empty_dataset(static or {}, choices, axes, seed_axis, outputs, dims or {}, units or {}, provenance)
+    source = "" if cache is None else source_digest(simulator)
+
+    parts = []
+    for row, values in enumerate(combinations):
+        program = Program(simulator, tuple(values.items()), repr(values), outputs, key_impl, plan)
+        cells = Cells(axes, seed_axis, values, common)
+        identity = provenance | {
+            "source": source,
+            "static": repr(sorted(values.items())),
+            "parameters": {name: str(as_traced(axis).dtype) for name, axis in sorted(axes.items())},
+            "outputs": outputs,
+            "batch": (chunk or "automatic") if plan == "vmap" else "free",
+        }
+        store = None if cache is None else ChunkStore(cache, simulator.__name__, identity)
+        flat = {name: dataset[name].values.reshape(len(combinations), len(cells), *shape) for name, shape, _ in outputs}
+        parts.append(Part(program, cells, {name: array[row] for name, array in flat.items()}, store))
+
+    shared = cache is not None and jax.process_count() > 1
+    total = sum(len(part.cells) for part in parts)
+    done = total - sum(int(part.missing.sum()) for part in parts)
+    with progress_bar(progress, simulator.__name__, "cell", total, done) as advance, joined(parts, advance, shared):
+        for part in parts:
+            numbers = own_share(part) if shared else np.flatnonzero(part.missing)
+            if numbers.size:
+                try:
+                    for finished in part.run(numbers, base_key, workers, chunk, memory):
+                        advance(finished)
+                except KeyboardInterrupt as interrupt:
+                    interrupt.add_note(f"(the sweep of {simulator.__name__} was interrupted; {part.kept()})")
+                    raise
+    return dataset
+
+
+def _key_data(key: int | Key[Array, ""]) -> tuple[UInt32[np.ndarray, "..."], str]:
+    """Return a seed, or the data of a key, as an array, and the name of the random generator."""
+    if isinstance(key, int):
+        if not 0 <= key < 2**32:
+            raise ValueError(f"key must be a key or a seed in [0, 2**32), got {key!r}")
+        return np.array(key, np.uint32), current_settings()["default_prng_impl"]
+    if not (isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
+        raise TypeError(f"key must be an int or one key made by jax.random.key, got {key!r}")
+    return np.asarray(jax.random.key_data(key)), str(jax.random.key_impl(key))

@@ -1,0 +1,371 @@
+"""The trial of one claim: a measurement, a prediction and the controls go in, findings come out.
+
+A check function receives a `Trial` as its first argument and calls one decision method (or several: the claim is then
+VERIFIED only if each decision is). What the methods share: `controls` are wrong predictions judged on the same
+measurement, `wrong_processes` are wrong measurements judged against the true prediction, `as_printed` is the value a
+paper prints where the claim corrects it.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from theory_on_trial import evidence, trends
+from theory_on_trial.decision import Control, Finding, Prediction, Side, admissible_margin
+from theory_on_trial.laws import Bernoulli, Law
+
+ALPHA = 1e-6
+"""Bound on the chance of a wrong verdict, per claim."""
+
+Measure = Callable[[Any], Any]
+
+
+class Trial:
+    """One run of one claim under one seed.
+
+    Args:
+        claim_id: decides, together with `seed`, every random number of the trial; no two claims share a stream.
+        seed: any integer.
+        progress: called with (samples drawn, most that may be drawn) after each look.
+    """
+
+    def __init__(self, claim_id: str, seed: int = 0, progress: Callable[[int, int], None] | None = None):
+        self.claim_id = claim_id
+        self.seed = seed
+        self.findings: list[Finding] = []
+        self._progress = progress
+
+    # ---------------------------------------------------------------------------------------- deterministic decisions
+
+    def identity(
+        self,
+        value: Any,
+        predict: Any,
+        *,
+        ops: float,
+        scale: Any = 1.0,
+        controls: Mapping[str, Any] | None = None,
+        wrong_processes: Mapping[str, Any] | None = None,
+        as_printed: Any = None,
+    ) -> None:
+        """Two routes to one number agree up to rounding (see `evidence.identity` for `ops` and `scale`)."""
+
+        def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
+            return evidence.identity(measured, predict, wrong, ops=ops, scale=scale, printed=as_printed)
+
+        self._record(judged(value, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
+
+    def bound(
+        self,
+        lhs: Any,
+        rhs: Any,
+        *,
+        found_by: Literal["draws", "search", "all"],
+        ops: float,
+        scale: Any = None,
+        controls: Mapping[str, Any] | None = None,
+        wrong_processes: Mapping[str, Any] | None = None,
+        as_printed: Any = None,
+    ) -> None:
+        """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand sides."""
+
+        def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
+            return evidence.bound(
+                measured, rhs, wrong, ops=ops, scale=scale, found_by=found_by, alpha=self._alpha(), printed=as_printed
+            )
+
+        self._record(judged(lhs, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
+
+    def value(
+        self,
+        value: Any,
+        predict: Any,
+        *,
+        margin: Any = None,
+        slack: Any = 0.0,
+        error: Any,
+        side: Side = "two",
+        controls: Mapping[str, Any] | None = None,
+        wrong_processes: Mapping[str, Any] | None = None,
+        as_printed: Any = None,
+    ) -> None:
+        """A computed value, known to within `error` (>= 0, from rounding analysis or a residual), meets a prediction.
+
+        This is the procedure for approximations: `slack` is the computed size of the neglected terms, `margin` what
+        the claim says.
+        """
+        controls = controls or {}
+        prediction = self._prediction(predict, margin, slack, side, controls)
+
+        def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
+            return evidence.enclosed(measured, error, prediction, wrong, printed=as_printed)
+
+        self._record(judged(value, controls), wrong_processes, lambda measured: judged(measured, {}))
+
+    def limit(
+        self,
+        values: Any,
+        sizes: Any,
+        predict: Any,
+        *,
+        remainder: Any = None,
+        order: float | Sequence[float] | None = None,
+        margin: Any = None,
+        slack: Any = 0.0,
+        controls: Mapping[str, Any] | None = None,
+        as_printed: Any = None,
+    ) -> None:
+        """Exactly computed values at growing sizes tend to the prediction (see `trends.limit`)."""
+        controls = controls or {}
+        prediction = self._prediction(predict, margin, slack, "two", controls)
+        self._record(
+            trends.limit(values, sizes, prediction, controls, remainder=remainder, order=order, printed=as_printed)
+        )
+
+    def order(
+        self,
+        errors: Any,
+        sizes: Any,
+        predict: float,
+        *,
+        rounding: Any,
+        margin: float,
+        controls: Mapping[str, Any],
+        wrong_processes: Mapping[str, Any] | None = None,
+        as_printed: Any = None,
+    ) -> None:
+        """Exactly computed errors behave like n^predict (see `trends.convergence_order`)."""
+        prediction = Prediction(predict, margin)
+
+        def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
+            return trends.order(trends.convergence_order(measured, sizes, rounding), prediction, wrong, as_printed)
+
+        self._record(judged(errors, controls), wrong_processes, lambda measured: judged(measured, {}))
+
+    def growth(
+        self,
+        n: Any,
+        low: Any,
+        high: Any,
+        claimed: str,
+        *,
+        error: float,
+        slack_log: float,
+        controls: Sequence[str],
+        guarantee: str = "finite-n (union)",
+        as_printed: str | None = None,
+    ) -> None:
+        """The boxes around a growing quantity admit the claimed law and no other (see `trends.growth`)."""
+        self._record(
+            trends.growth(
+                n,
+                low,
+                high,
+                claimed,
+                error=error,
+                slack_log=slack_log,
+                controls=controls,
+                guarantee=guarantee,
+                printed=as_printed,
+            )
+        )
+
+    def growth_at_most(
+        self,
+        n: Any,
+        boxes: tuple[Any, Any],
+        claimed: str,
+        *,
+        error: float,
+        wrong_processes: Mapping[str, tuple[Any, Any]],
+        guarantee: str = "finite-n (union)",
+        as_printed: str | None = None,
+    ) -> None:
+        """The quantity in the boxes (low, high) grows at most like the claimed law (see `trends.growth_at_most`)."""
+
+        def judged(measured: tuple[Any, Any]) -> Finding:
+            low, high = measured
+            return trends.growth_at_most(n, low, high, claimed, error=error, guarantee=guarantee, printed=as_printed)
+
+        self._record(judged(boxes), wrong_processes, judged)
+
+    def gap(
+        self,
+        primal: Any,
+        dual: Any,
+        predict: Any,
+        *,
+        margin: Any,
+        scale: float,
+        ops: float,
+        controls: Mapping[str, Any],
+        as_printed: Any = None,
+    ) -> None:
+        """A feasible value and a certified lower bound enclose the predicted optimum (see `evidence.gap`)."""
+        prediction = Prediction(predict, margin)
+        self._record(evidence.gap(primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_printed))
+
+    def runs(self, outcomes: Any, *, alpha: float, controls: Mapping[str, Any]) -> None:
+        """More runs than not have a positive outcome, by the exact sign test at the declared level `alpha`."""
+        self._record(evidence.runs(outcomes, controls, alpha=alpha))
+
+    # ------------------------------------------------------------------------------------------ Monte-Carlo decisions
+
+    def mean(
+        self,
+        measure: Measure,
+        predict: Any,
+        *,
+        law: Law,
+        margin: Any = None,
+        slack: Any = 0.0,
+        side: Side = "two",
+        controls: Mapping[str, Any] | None = None,
+        wrong_processes: Mapping[str, Measure] | None = None,
+        as_printed: Any = None,
+        first: int = 64,
+        most: int = 100_000,
+        vectorised: bool = False,
+    ) -> None:
+        """The parameter of `law` (a mean, a variance, …) of `measure(key)` meets the prediction.
+
+        `measure` is jittable and returns one sample, any shape, for one key. Samples come in looks of `first` (the
+        size of the one compiled program), growing by 1.4 up to about `most`, until the interval decides. Without a
+        margin the distance to the nearest control is taken. `vectorised=True` draws the samples by `vmap` on a CPU
+        too: right for tiny samples without linear algebra.
+        """
+        controls = controls or {}
+        prediction = self._prediction(predict, margin, slack, side, controls)
+        alpha, looks = self._alpha(), evidence.planned_looks(first, most)
+
+        def judged(name: str, process: Measure, wrong: Mapping[str, Any]) -> Finding:
+            return evidence.mean(
+                self._sampler(name, process, first, vectorised),
+                prediction,
+                wrong,
+                law=law,
+                looks=looks,
+                alpha=alpha,
+                printed=None if name else as_printed,
+                progress=self._progress,
+            )
+
+        self._sampled(judged, measure, controls, wrong_processes)
+
+    def probability(self, measure: Measure, predict: Any, **options: Any) -> None:
+        """The event `measure(key)` (0 or 1) has the predicted probability; options as for `mean`."""
+        self.mean(measure, predict, law=Bernoulli(), **options)
+
+    def distribution(
+        self,
+        measure: Measure,
+        cdf: Callable[[np.ndarray], np.ndarray] | None = None,
+        *,
+        margin: float,
+        slack: float = 0.0,
+        controls: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
+        wrong_processes: Mapping[str, Measure] | None = None,
+        first: int = 64,
+        most: int = 100_000,
+        vectorised: bool = False,
+    ) -> None:
+        """The law of `measure(key)` is `cdf` to within `margin` in sup |F - F0|; controls are wrong cdfs.
+
+        Without a cdf, `measure` returns a pair of independent samples from two routes, which must share one law.
+        """
+        alpha, looks = self._alpha(), evidence.planned_looks(first, most)
+
+        def judged(name: str, process: Measure, wrong: Mapping[str, Any]) -> Finding:
+            return evidence.distribution(
+                self._sampler(name, process, first, vectorised),
+                cdf,
+                wrong,
+                margin=margin,
+                slack=slack,
+                looks=looks,
+                alpha=alpha,
+                progress=self._progress,
+            )
+
+        self._sampled(judged, measure, controls or {}, wrong_processes)
+
+    # ---------------------------------------------------------------------------------------------------- shared parts
+
+    def key(self, name: str = "") -> Any:
+        """Return the JAX key of a named stream of this claim under this seed."""
+        import jax
+
+        digest = self._digest(name)
+        key = jax.random.key(self.seed)
+        for part in (digest[:4], digest[4:8]):
+            key = jax.random.fold_in(key, int.from_bytes(part, "big"))
+        return key
+
+    def generator(self, name: str = "") -> np.random.Generator:
+        """Return a NumPy generator on a named stream of this claim under this seed, for draws that need no program."""
+        return np.random.default_rng([self.seed % 2**64, int.from_bytes(self._digest(name)[:16], "big")])
+
+    def _digest(self, name: str) -> bytes:
+        return hashlib.sha256(f"{self.claim_id}/{name}".encode()).digest()
+
+    def _alpha(self) -> float:
+        """The share of the next decision: alpha / (j (j + 1)), which sums to alpha over any number of decisions."""
+        j = len(self.findings) + 1
+        return ALPHA / (j * (j + 1))
+
+    def _prediction(self, predict: Any, margin: Any, slack: Any, side: Side, controls: Mapping[str, Any]) -> Prediction:
+        if margin is None:
+            margin = admissible_margin(predict, slack, controls) if side == "two" else slack
+        return Prediction(np.asarray(predict, float), margin, slack, side)
+
+    def _sampler(self, name: str, measure: Measure, batch: int, vectorised: bool) -> Callable[[int], np.ndarray]:
+        """Return a function that draws the next m samples, `batch` at a time through one compiled program."""
+        import jax
+        import jax.numpy as jnp
+
+        from theory_on_trial.mapping import Mode, map_cells
+
+        key = self.key(f"{len(self.findings)}/{name}")
+        mode: Mode = "vmap" if vectorised else "auto"
+
+        @jax.jit
+        def draw(key: Any, start: Any) -> Any:
+            return map_cells(lambda i: measure(jax.random.fold_in(key, i)), start + jnp.arange(batch), mode=mode)
+
+        drawn = 0
+
+        def sampler(m: int) -> np.ndarray:
+            nonlocal drawn
+            starts = range(drawn, drawn + m, batch)
+            drawn += m
+            return np.concatenate([np.asarray(draw(key, start), float) for start in starts])
+
+        return sampler
+
+    def _sampled(
+        self,
+        judged: Callable[[str, Measure, Mapping[str, Any]], Finding],
+        measure: Measure,
+        controls: Mapping[str, Any],
+        wrong_processes: Mapping[str, Measure] | None,
+    ) -> None:
+        finding = judged("", measure, controls)
+        wrong = {name: (name, process) for name, process in (wrong_processes or {}).items()}
+        self._record(finding, wrong, lambda named: judged(named[0], named[1], {}))
+
+    def _record(
+        self,
+        finding: Finding,
+        wrong_processes: Mapping[str, Any] | None = None,
+        judged: Callable[[Any], Finding] | None = None,
+    ) -> None:
+        """Add the finding; a wrong process is judged against the true prediction and must be REFUTED."""
+        others = tuple(
+            Control(name, finding.prediction.value, judged(process).outcome)
+            for name, process in (wrong_processes or {}).items()
+            if judged is not None
+        )
+        self.findings.append(replace(finding, controls=(*finding.controls, *others)))

@@ -1,0 +1,132 @@
+"""The features of two covariances that need not commute, and how far a network that learns them is out of line."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.arguments.theory_domain import check_choice
+
+Objective = Literal["jepa", "mae"]
+
+ROUNDING = 2.0**-53
+_MOST_SWEEPS = 30
+_NEGLIGIBLE = 1e-6  # share of the off-diagonal squares that is not worth another sweep
+
+
+class SharedFeatures(NamedTuple):
+    """Two covariances in the orthonormal basis in which both are as diagonal as can be."""
+
+    basis: Float[np.ndarray, "dim features"]
+    """The features as columns."""
+    Sigma_xx: Float[np.ndarray, "features features"]
+    Sigma_yx: Float[np.ndarray, "features features"]
+
+    @property
+    def variance(self) -> Float[np.ndarray, " features"]:
+        """sigma^2, the variance of each feature of x."""
+        return np.diag(self.Sigma_xx).copy()
+
+    @property
+    def covariance(self) -> Float[np.ndarray, " features"]:
+        """lambda, between the two views of each feature."""
+        return np.diag(self.Sigma_yx).copy()
+
+    @property
+    def regression(self) -> Float[np.ndarray, " features"]:
+        """Regression coefficient rho = lambda / sigma^2."""
+        return self.covariance / self.variance
+
+    @validated
+    def only(self, kept: Bool[np.ndarray, " features"] | Int[np.ndarray, " kept"]) -> "SharedFeatures":
+        """The features that an index or a mask picks, in its order; `ValueError` if it names one that is not there."""
+        n_features = len(self.Sigma_xx)
+        if kept.size != n_features if kept.dtype == bool else np.any((kept < 0) | (kept >= n_features)):
+            raise ValueError(f"kept must pick from {n_features} features, got {kept.tolist()}")
+        return SharedFeatures(self.basis[:, kept], self.Sigma_xx[kept][:, kept], self.Sigma_yx[kept][:, kept])
+
+
+@validated
+def shared_features(Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]) -> SharedFeatures:
+    """The basis that leaves least off the diagonals of Sigma_xx and the symmetric part of Sigma_yx, each over its norm.
+
+    Common eigenvectors where the two commute, also where either has equal eigenvalues. Sigma_xx is symmetric; neither
+    is zero. By rotations of two columns at a time (Bunse-Gerstner, Byers & Mehrmann 1993; the angle is that of Cardoso
+    & Souloumiac 1996), some d^3 operations a sweep. `ValueError` unless both are square, finite and of one size.
+    """
+    check_pair(Sigma_xx, Sigma_yx)
+    symmetric = (Sigma_yx + Sigma_yx.T) / 2
+    dim = len(Sigma_xx)
+    basis = np.linalg.eigh(symmetric)[1]
+    scales = [np.linalg.norm(matrix) or 1.0 for matrix in (Sigma_xx, symmetric)]
+    pair = np.stack(
+        [basis.T @ matrix @ basis / scale for matrix, scale in zip((Sigma_xx, symmetric), scales, strict=True)]
+    )
+    rest = _off_diagonal_squares(pair)
+    for _ in range(_MOST_SWEEPS):
+        for i in range(dim - 1):
+            for j in range(i + 1, dim):
+                apart, across = pair[:, i, i] - pair[:, j, j], 2 * pair[:, i, j]
+                along, mixed = apart @ apart - across @ across, 2 * (apart @ across)
+                angle = 0.5 * np.arctan2(mixed, along + np.hypot(along, mixed))
+                turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+                planes = [i, j]
+                pair[:, :, planes] = pair[:, :, planes] @ turn
+                pair[:, planes] = turn.T @ pair[:, planes]
+                basis[:, planes] = basis[:, planes] @ turn
+        before, rest = rest, _off_diagonal_squares(pair)
+        if before - rest <= _NEGLIGIBLE * before or rest <= (dim * ROUNDING) ** 2:
+            break
+    return SharedFeatures(basis, basis.T @ Sigma_xx @ basis, basis.T @ Sigma_yx @ basis)
+
+
+@validated
+def misalignments(features: SharedFeatures, objective: Objective) -> Float[np.ndarray, "features features"]:
+    """delta: entry (j, i) is the amplitude on i, over that on j, with which learning j alone starts to leave j for i.
+
+    A latent unit grows along an eigenvector of Sigma_yx, and then settles where the objective is stationary with one
+    unit: on a left eigenvector of R = Sigma_yx Sigma_xx^(-1) for JEPA, and for MAE on u^T R, u an eigenvector of
+    R Sigma_yx^T. Both differ from feature j by some of feature i, to first order in what is off the diagonals; the
+    difference of the two, in magnitude, is delta, and it grows at the saddle rate of the pair. Off-diagonal entries
+    within their rounding count as zero. Zero on the diagonal; large where two features are nearly tied. Needs
+    positive variances and covariances, `ValueError` otherwise. Derived here.
+    """
+    check_choice("objective", objective, ("jepa", "mae"))
+    variance, covariance = features.variance, features.covariance
+    if not np.all((variance > 0) & (covariance > 0)):
+        raise ValueError(
+            f"features must have positive variances and covariances, got {variance.tolist()} and {covariance.tolist()}"
+        )
+    rho = features.regression
+    cross, moment = (_off_diagonal(matrix) for matrix in (features.Sigma_yx, features.Sigma_xx))
+    # R, off its diagonal, to first order.
+    regression = (cross - rho[:, None] * moment) / variance
+    with np.errstate(divide="ignore", invalid="ignore"):
+        start = (cross + cross.T) / 2 / (covariance[:, None] - covariance)
+        if objective == "jepa":
+            settled = regression / (rho[:, None] - rho)
+        else:
+            explained = covariance * rho
+            product = regression * covariance + rho[:, None] * cross.T  # R Sigma_yx^T
+            settled = (regression + rho * product / (explained[:, None] - explained)) / rho[:, None]
+        return np.nan_to_num(np.abs(start - settled), nan=0.0, posinf=1.0)
+
+
+def check_pair(Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]) -> None:
+    """Raise unless the matrices are square, finite and of one size."""
+    shapes = Sigma_xx.shape, Sigma_yx.shape
+    if shapes[0][0] != shapes[0][1] or shapes[0] != shapes[1]:
+        raise ValueError(f"Sigma_xx and Sigma_yx must be square matrices of one size, got {shapes[0]} and {shapes[1]}")
+    for name, matrix in (("Sigma_xx", Sigma_xx), ("Sigma_yx", Sigma_yx)):
+        if matrix.size == 0 or not np.all(np.isfinite(matrix)):
+            raise ValueError(f"{name} must be finite and not empty, got {matrix.tolist()}")
+
+
+def _off_diagonal_squares(pair: Float[np.ndarray, "2 features features"]) -> float:
+    return float(np.sum(pair**2) - np.sum(np.diagonal(pair, axis1=1, axis2=2) ** 2))
+
+
+def _off_diagonal(matrix: Float[np.ndarray, "features features"]) -> Float[np.ndarray, "features features"]:
+    rest = matrix - np.diag(np.diag(matrix))
+    return np.where(np.abs(rest) <= 16 * len(matrix) * ROUNDING * np.linalg.norm(matrix), 0.0, rest)

@@ -1,0 +1,87 @@
+"""The sample sizes at which three ways of training come within a target cosine of the Bayes direction."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import NamedTuple
+
+import numpy as np
+
+from own_data.mixup.curves import AngleCurves, Mode
+from theory.mixup import GaussianPair, MixingLaw
+from theory_on_trial.arguments.theory import validated
+
+_LARGEST_IN_FULL = np.log(1e6)
+_SCANNED = 25  # sample sizes; where the curve rises, it does so over many of them
+
+
+class SampleSizes(NamedTuple):
+    """Natural logarithms of real sample sizes: without augmentation they may exceed any float."""
+
+    log_erm: float
+    log_mixup: float
+    log_lda: float
+
+    def __str__(self) -> str:
+        """Return the sizes themselves."""
+        erm, mixup, lda = map(count, self)
+        return f"plain training needs {erm} samples, Mixup {mixup}, discriminant analysis {lda}"
+
+
+@validated
+def samples_needed(
+    pair: GaussianPair, law: MixingLaw, target_cosine: float, *, mode: Mode = "expected", balanced: bool = True
+) -> SampleSizes:
+    """Where the curves of `AngleCurves` fall below 1 - `target_cosine` for good: of plain training, Mixup and LDA.
+
+    At least 2 samples without augmentation, more than d + 2 for the others, whose laws do not go below. Their sizes
+    grow in proportion to 1 / (1 - target); that of plain training is exponential in kappa unless mu is an eigenvector
+    of Sigma or the target is low.
+
+    Args:
+        pair: mu, Sigma and kappa of the classes; at least two-dimensional.
+        law: of the mixing weight.
+        target_cosine: mean cosine to the Bayes direction, in (0, 1).
+        mode: "expected" where the mixing weight is averaged, "sampled" where one is drawn for each ordered pair.
+        balanced: whether both classes have n / 2 samples; otherwise each label is a fair coin.
+
+    Raises ValueError for a target not in (0, 1) and as `AngleCurves` and `theory.mixup.mixup_efficiency`.
+    Source: derived here.
+    """
+    if not 0 < target_cosine < 1:
+        raise ValueError(f"target_cosine must be strictly between 0 and 1, got {target_cosine}")
+    curves, target = AngleCurves(pair, law, mode, balanced), 1 - target_cosine
+    least = pair.dim + 2
+
+    def of_spare(curve: Callable[[float], float]) -> float:
+        # What there is beyond d + 2 may be little.
+        start = float(np.log(least)) - 30
+        log_spare = _first_below(lambda position: curve(least + float(np.exp(position))), target, start)
+        return float(np.logaddexp(np.log(least), log_spare))
+
+    return SampleSizes(_erm_size(curves, target), of_spare(curves.mixup), of_spare(curves.lda))
+
+
+def count(log_n: float) -> str:
+    """A sample size in digits, given its natural logarithm, however large."""
+    if log_n < _LARGEST_IN_FULL:
+        return f"{np.ceil(np.exp(log_n) - 1e-9):.0f}"
+    return f"{Decimal(log_n).exp():.1e}"
+
+
+def _erm_size(curves: AngleCurves, target: float) -> float:
+    """Log n from which on the curve without augmentation, which may rise at places, stays below the target."""
+    positions = np.linspace(np.log(2), curves.log_consistent, _SCANNED).tolist()
+    above = [position for position in positions if curves.erm(position) > target]
+    return _first_below(curves.erm, target, above[-1] if above else positions[0])
+
+
+def _first_below(curve: Callable[[float], float], target: float, low: float) -> float:
+    """Where a falling curve meets the target, or `low` where it starts below."""
+    from scipy.optimize import brentq
+
+    if curve(low) <= target:
+        return low
+    step = 1.0
+    while curve(low + step) > target:
+        low, step = low + step, 2 * step
+    return float(brentq(lambda position: curve(position) - target, low, low + step, xtol=1e-12, rtol=8.9e-16))

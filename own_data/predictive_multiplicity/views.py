@@ -1,0 +1,110 @@
+"""The tables of a result: what was found and proved, by tolerance, by sample and by group."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Int
+
+from own_data.predictive_multiplicity.competitors import Competitors
+from sims.predictive_multiplicity import DiscrepancyPath, FlipErrors
+
+_RELATIVE = 2e-6  # to which optima of weights that are not whole are proved
+
+
+class Views:
+    """Tables of what is known of the competitors, and of what the two exact searches have proved."""
+
+    def __init__(self, competitors: Competitors, path: DiscrepancyPath, flips: FlipErrors):
+        self._competitors, self._path, self._flips = competitors, path, flips
+        self._table = competitors.table
+        self._affected = [competitors.within(admitted) for admitted in path.admitted.tolist()]
+        self._index = pd.Index(path.tolerances, name="tolerance")
+
+    @cached_property
+    def _maybe_ambiguous(self) -> list[Bool[np.ndarray, " rows"]]:
+        """Rows that a competitor may change: not proved otherwise."""
+        reaches = [self._competitors.reach(admitted) for admitted in self._path.admitted.tolist()]
+        pairs = zip(reaches, self._affected, strict=True)
+        return [affected.some | (self._flips.bounds <= reach) for reach, affected in pairs]
+
+    def summary(self) -> pd.DataFrame:
+        """Discrepancy and ambiguity, by tolerance."""
+        totals, n = self._table.totals, self._table.n
+        ambiguity, discrepancy = (
+            np.array([totals[getattr(affected, name)].sum() for affected in self._affected])
+            for name in ("some", "most")
+        )
+        ambiguity_bounds = np.array([totals[rows].sum() for rows in self._maybe_ambiguous])
+        # A bound at a larger tolerance is one at this, and so is that of the ambiguity.
+        later = np.minimum.accumulate(self._path.bounds[::-1])[::-1]
+        discrepancy_bounds = np.maximum(np.minimum(later, ambiguity_bounds), discrepancy)
+        gaps = np.maximum(discrepancy_bounds - discrepancy, ambiguity_bounds - ambiguity)
+        certificates = [
+            next((name for name in (one.certificate, *self._flip_certificates) if name != "exact"), "exact")
+            for one in self._path.solutions
+        ]
+        return pd.DataFrame(
+            {
+                "admitted": self._path.admitted,
+                "discrepancy": discrepancy / n,
+                "discrepancy at most": discrepancy_bounds / n,
+                "ambiguity": ambiguity / n,
+                "ambiguity at most": ambiguity_bounds / n,
+                "proved": gaps <= (0 if self._table.has_counts else _RELATIVE * n),
+                "certificate": certificates,
+                "competitors": [affected.known for affected in self._affected],
+            },
+            index=self._index,
+        )
+
+    @property
+    def _flip_certificates(self) -> set[str]:
+        return {one.certificate for one in self._flips.solutions}
+
+    def classifiers(self, columns: tuple[str, ...]) -> pd.DataFrame:
+        """The most disagreeing competitor, by tolerance."""
+        known = np.column_stack([self._competitors.coefficients, self._competitors.errors / self._table.n])
+        numbers = [
+            np.full(known.shape[1], np.nan) if affected.chosen is None else known[affected.chosen]
+            for affected in self._affected
+        ]
+        return pd.DataFrame(numbers, self._index, ["intercept", *columns, "error rate"])
+
+    def people(self, index: Any) -> pd.DataFrame:
+        """The baseline's prediction and the tolerances from which on it is in doubt, by sample."""
+        errors = self._table.errors(self._competitors.baseline)
+        limits = {"conflict from": self._competitors.least_errors(), "no conflict below": self._flips.bounds}
+        by_row = {"prediction": 2 * self._competitors.baseline - 1}
+        by_row |= {name: np.maximum(limit - errors, 0) / self._table.n for name, limit in limits.items()}
+        return pd.DataFrame({name: values[self._table.row_of_sample] for name, values in by_row.items()}, index)
+
+    def conflicts(self, index: Any) -> pd.DataFrame:
+        """How many known competitors predict otherwise, by sample and tolerance."""
+        counts = np.stack([affected.counts for affected in self._affected], axis=1)
+        return pd.DataFrame(counts[self._table.row_of_sample], index, self._index)
+
+    def groups(
+        self, group_of: Int[np.ndarray, " samples"], names: pd.Index, weights: Float[np.ndarray, " samples"]
+    ) -> pd.DataFrame:
+        """Who is affected, by group and tolerance."""
+        sizes = np.bincount(group_of, weights)
+
+        def shares(rows: Bool[np.ndarray, " rows"]) -> Float[np.ndarray, " groups"]:
+            return np.bincount(group_of, weights * rows[self._table.row_of_sample], len(names)) / sizes
+
+        parts = [
+            pd.DataFrame(
+                {
+                    "share": sizes / sizes.sum(),
+                    "ambiguity": shares(affected.some),
+                    "ambiguity at most": shares(maybe),
+                    "changed": shares(affected.most),
+                },
+                names,
+            )
+            for affected, maybe in zip(self._affected, self._maybe_ambiguous, strict=True)
+        ]
+        by_tolerance = pd.concat(parts, keys=self._index, names=["tolerance", "group"]).swaplevel()
+        return by_tolerance.iloc[np.arange(len(by_tolerance)).reshape(len(parts), -1).T.ravel()]

@@ -1,0 +1,158 @@
+"""How strong is the drift, the decay of the noise, the momentum or the reversion behind a trajectory?
+
+Each estimator takes a trajectory or the Gram matrix of its steps as `random_walk_test` does, raises the same errors
+(and ValueError for a `confidence` outside (0, 1)), and believes that its cause is the only departure from a random walk
+with Gaussian steps. Intervals are two-sided with the given `confidence`, to first order in 1 / effective dimension, and
+cut to the parameter's range. A trajectory without noise has no interval and raises, except for the noise decay. Derived
+here, for the processes of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) with recorded points t = 1, ..., T.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from own_data.random_walk_pca.steps import AnyArray, checked_step_gram, effective_dimension
+from theory import random_walk_pca as predicted
+from theory_on_trial.arguments.theory import validated
+from theory_on_trial.own_data.estimate import Estimate
+
+
+@validated
+def estimate_drift_ratio(
+    trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
+) -> Estimate:
+    """Squared drift over noise, |mu|^2 / tr(Sigma) >= 0 per step, of x_t = x_{t-1} + mu + xi_t.
+
+    The mean inner product of different steps is an unbiased |mu|^2. Its variance is that of the noise products, and of
+    the noise along mu, mu^T Sigma mu, which the scatter of each step's own mean product shows. The effective dimension
+    is that of the steps without their mean. Times T this is the control parameter g of `theory`'s `drift_strength`.
+    """
+    gram = checked_step_gram(trajectory, step_gram)
+    deviations = _normal_quantile(confidence)
+    steps = len(gram)
+    row_means = (gram.sum(axis=1) - np.diagonal(gram)) / (steps - 1)
+    drift = row_means.mean()
+    noise = np.trace(gram) / steps - drift
+    dimension = effective_dimension(_centre(_centre(gram).T))
+    products = noise**2 / dimension
+    along_drift = max(0.0, row_means.var(ddof=1) - products / (steps - 1))
+    # The three parts: noise against noise, noise along the drift, and the noise variance in the denominator.
+    variance = 2 * products / (steps * (steps - 1)) + 4 * along_drift / steps
+    variance = variance / noise**2 + 2 * (drift / noise) ** 2 / (steps * dimension)
+    return _within(0.0, np.inf, drift / noise, deviations * np.sqrt(variance))
+
+
+@validated
+def estimate_noise_decay(
+    trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
+) -> Estimate:
+    """Exponent p, any real number, of a noise variance that falls as t^-p, for the step into point t = 2, ..., T.
+
+    Least squares of the logarithm of the squared step length on log t, with Student's interval: it needs no effective
+    dimension, and only that the relative scatter of the step lengths is the same at all times. Raises ValueError also
+    if a step has length zero.
+    """
+    from scipy.stats import linregress, t
+
+    gram = checked_step_gram(trajectory, step_gram)
+    _normal_quantile(confidence)
+    squares = np.diagonal(gram)
+    if np.any(squares == 0):
+        raise ValueError(
+            f"every step must move to have a noise decay, step {int(np.argmin(squares)) + 1} does not, "
+            "of the trajectory or step_gram"
+        )
+    line = linregress(np.log(np.arange(2, squares.size + 2)), np.log(squares))
+    scatter = line.stderr if np.ptp(squares) > 0 else 0.0  # steps of one length lie on the line
+    return _within(-np.inf, np.inf, -line.slope, t.isf((1 - confidence) / 2, squares.size - 2) * scatter)
+
+
+@validated
+def estimate_momentum(
+    trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
+) -> Estimate:
+    """Momentum gamma in [0, 1] of v_t = gamma v_{t-1} + xi_t, x_t = x_{t-1} + v_t.
+
+    This is also the factor of an exponential moving average of a walk. Least squares of each step on the one before,
+    which is the likeliest gamma given the first step; the effective dimension is that of the residuals.
+    """
+    gram = checked_step_gram(trajectory, step_gram)
+    deviations = _normal_quantile(confidence)
+    lagged, before = gram[1:, :-1], gram[:-1, :-1]
+    momentum = np.trace(lagged) / np.trace(before)
+    residuals = gram[1:, 1:] - momentum * (lagged + lagged.T) + momentum**2 * before
+    noise = np.trace(residuals) / len(residuals)
+    half_width = deviations * np.sqrt(noise / (effective_dimension(residuals) * np.trace(before)))
+    return _within(0.0, 1.0, momentum, half_width)
+
+
+@validated
+def estimate_reversion(
+    trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
+) -> Estimate:
+    """Rate alpha in [0, 2) of the Ornstein-Uhlenbeck process x_t = (1 - alpha) x_{t-1} + xi_t, started at its centre.
+
+    The ratio of the total variance of the points to that of the steps falls from (T^2 - 1) / 6 for the walk to about
+    T / (2 alpha) and beyond; alpha is where the exact ratio is the observed one. The logarithm of the observed ratio is
+    normal with relative variance (2 / d) |K / tr K - V / tr V|^2, with K and V the population covariances over time of
+    the points and the steps. A rate far below 1 / T cannot be told from zero.
+    """
+    gram = checked_step_gram(trajectory, step_gram)
+    deviations = _normal_quantile(confidence)
+    points = len(gram) + 1
+    step = np.arange(1, points)
+    earlier, later = np.minimum.outer(step, step), np.maximum.outer(step, step)
+    total_variance = np.sum(gram * earlier * (points - later)) / points
+    observed = np.log(total_variance / np.trace(gram))
+    rate = _rate_of_log_ratio(observed, points)
+    half_width = deviations * np.sqrt(2 / effective_dimension(gram)) * _spread_of_log_ratio(points, rate)
+    return Estimate(
+        rate, _rate_of_log_ratio(observed + half_width, points), _rate_of_log_ratio(observed - half_width, points)
+    )
+
+
+def _log_variance_ratio(rate: float, points: int) -> float:
+    """Logarithm of the total variance of an Ornstein-Uhlenbeck process over that of its steps; falls with the rate."""
+    response = predicted.ornstein_uhlenbeck_impulse_response(points, rate)
+    step_response = np.diff(response, prepend=0.0)
+    steps_variance = np.cumsum(step_response**2)[1:].sum()
+    return float(np.log(predicted.toeplitz_total_variance(response) / steps_variance))
+
+
+def _rate_of_log_ratio(target: float, points: int) -> float:
+    """The rate at which the ratio has this logarithm, or the end of the range beyond which it lies."""
+    from scipy.optimize import brentq
+
+    fastest = float(np.nextafter(2.0, 0.0))
+    if target >= _log_variance_ratio(0.0, points):
+        return 0.0
+    if target <= _log_variance_ratio(fastest, points):
+        return fastest
+    return float(brentq(lambda rate: _log_variance_ratio(rate, points) - target, 0.0, fastest, xtol=1e-12 / points))
+
+
+def _spread_of_log_ratio(points: int, rate: float) -> float:
+    """Frobenius norm |K / tr K - V / tr V| over the noise, that is between A^T C A and A^T B^T B A."""
+    from scipy.linalg import toeplitz
+
+    response = np.tril(toeplitz(predicted.ornstein_uhlenbeck_impulse_response(points, rate)))
+    centred, steps = _centre(response), np.diff(response, axis=0)
+    of_points, of_steps = centred.T @ centred, steps.T @ steps
+    return float(np.linalg.norm(of_points / np.trace(of_points) - of_steps / np.trace(of_steps)))
+
+
+def _centre(rows: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    return rows - rows.mean(axis=0)
+
+
+def _normal_quantile(confidence: float) -> float:
+    """Standard deviations on either side of a normal interval."""
+    from scipy.special import ndtri
+
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
+    return float(-ndtri((1 - confidence) / 2))
+
+
+def _within(least: float, most: float, value: float, half_width: float) -> Estimate:
+    ends = np.clip([value, value - half_width, value + half_width], least, most)
+    return Estimate(*ends.tolist())
