@@ -11,7 +11,6 @@ from typing import Any
 
 from theory_on_trial import Claim, claims
 from theory_on_trial.figures.drawing import figures
-from theory_on_trial.report import tables_in
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
@@ -84,7 +83,7 @@ def papers_table() -> str:
 def trust_tables() -> str:
     """Return the tables of records, as the report shows them: how far the workbench itself is to be trusted."""
     parts = []
-    for table in tables_in(ROOT / "docs" / "trust"):
+    for table in tables(ROOT / "records"):
         rows = [[plain("" if entry is None else str(entry)) for entry in row] for row in table["rows"]]
         lines = [table["columns"], ["---"] * len(table["columns"]), *rows]
         parts += [f"## {table['title']}", f"`{table['command']}`", table.get("note", "")]

@@ -62,7 +62,7 @@ def test_every_paper_has_a_page_and_an_example():
     papers = {path.stem.removeprefix("test_") for path in (ROOT / "paper_checks").glob("test_*")}
     assert {page.stem for page in PAPERS} == papers
     for page in PAPERS:
-        assert f"from tools.{page.stem} import" in "".join(code for code, _ in EXAMPLE.findall(page.read_text()))
+        assert f"from own_data.{page.stem} import" in "".join(code for code, _ in EXAMPLE.findall(page.read_text()))
 
 
 @pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.stem)

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import pytest
 
+from theory_on_trial import claims
 from theory_on_trial.figures.command import main
 from theory_on_trial.figures.drawing import COLOURS, Figure, figure, figures
 
@@ -97,3 +98,11 @@ def test_a_wrong_argument_gets_one_sentence_and_status_2(capsys, arguments, sent
     assert stopped.value.code == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith(f"python -m figures: error: {sentence}")
+
+
+def test_every_figure_names_claims_that_exist():
+    for paper in {drawn.paper for drawn in figures()}:
+        known = {found.id for found in claims(paper)}
+        for drawn in figures(paper):
+            assert {f"{paper}.{name}" for name in drawn.claims} <= known, f"{paper}.{drawn.name}"
+    assert sum(bool(drawn.claims) for drawn in figures()) > 50

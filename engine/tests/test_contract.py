@@ -48,7 +48,7 @@ def endless(x: float) -> float:
     ],
 )
 def test_a_broken_promise_is_caught(function, tried, complaint, monkeypatch):
-    monkeypatch.setattr("contract.SECONDS", 0.2)
+    monkeypatch.setattr("theory_on_trial.audits.hostile.SECONDS", 0.2)
     found = judge(function, tried)
     assert any(line.startswith(complaint) for line in found), found
 

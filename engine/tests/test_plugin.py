@@ -1,8 +1,7 @@
 """The pytest plugin in somebody else's repository: options, ledger, exit status, other plugins."""
 
+import html
 import json
-import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -47,13 +46,13 @@ def paper(pytester):
 
 
 def ledger(pytester, *arguments):
-    done = pytester.runpytest_subprocess("--ledger", "ledger.json", "-p", "no:cacheprovider", *arguments)
+    done = pytester.runpytest_subprocess("--trial-ledger", "ledger.json", "-p", "no:cacheprovider", *arguments)
     path = pytester.path / "ledger.json"
     return done, json.loads(path.read_text()) if path.exists() else None
 
 
 def test_fast_tier_lists_what_it_leaves_out(paper):
-    done, book = ledger(paper, "--seed", "5", "--report", "report.html")
+    done, book = ledger(paper, "--trial-seed", "5", "--trial-report", "report.html")
     done.assert_outcomes(passed=2, deselected=1)
     assert (book["schema"], book["seed"], book["tier"]) == ("theory-on-trial/ledger/1", 5, "fast")
     assert {"jax", "jaxlib", "numpy", "backend", "device", "x64"} <= set(book["platform"])
@@ -72,21 +71,22 @@ def test_fast_tier_lists_what_it_leaves_out(paper):
     table = printed[printed.index("ledger (seed 5") :].splitlines()
     assert max(map(len, table)) <= 120
     page = (paper.path / "report.html").read_text()
-    assert "pytest test_dice.py -k test_mean --tier fast --seed 5" in page
+    assert 'pytest "test_dice.py::test_mean" --trial-tier fast --trial-seed 5' in html.unescape(page)
     assert all(f'<select name="{name}">' in page for name in ("paper", "kind", "verdict"))
     assert "http" not in page.replace("http-equiv", "")  # self-contained
 
 
-def test_full_tier_and_selection(paper):
-    done, book = ledger(paper, "--tier", "full", "-k", "squares")
+@pytest.mark.parametrize("selection", [("-k", "dice.sum-of_squares"), ("-m", "full and identity")])
+def test_full_tier_and_selection(paper, selection):
+    done, book = ledger(paper, "--trial-tier", "full", *selection)
     done.assert_outcomes(passed=1, deselected=2)
     assert [c["id"] for c in book["claims"]] == ["dice.sum-of_squares"]
     assert book["not_run"] == []
 
 
 def test_workers_give_the_same_ledger(paper):
-    _, alone = ledger(paper, "--tier", "full")
-    done, together = ledger(paper, "--tier", "full", "-n", "2")
+    _, alone = ledger(paper, "--trial-tier", "full")
+    done, together = ledger(paper, "--trial-tier", "full", "-n", "2")
     done.assert_outcomes(passed=3)
 
     def essence(book):
@@ -151,16 +151,6 @@ def test_other_suites_pay_nothing(pytester):
     assert "ledger" not in done.stdout.str()
 
 
-def test_importing_theory_is_light():
-    code = (
-        "import time; start = time.perf_counter(); import theory.random_walk_pca, sys; "
-        "heavy = {'jax', 'scipy', 'matplotlib', 'sklearn', 'cvxpy', 'diffrax'} & set(sys.modules); "
-        "assert not heavy, heavy"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize(("most", "status"), [(1, 1), (1000, 0)])
 def test_more_programs_than_a_paper_may_ask_for_fail_the_run(pytester, most, status):
     package = pytester.mkpydir("test_toy")
@@ -171,3 +161,99 @@ def test_more_programs_than_a_paper_may_ask_for_fail_the_run(pytester, most, sta
     result.stdout.fnmatch_lines(["programs that were asked for: toy *"])
     above = [line for line in result.outlines if line.endswith("programs, its ceiling is MOST_PROGRAMS = 1")]
     assert len(above) == status
+
+
+def test_a_conftest_with_options_of_these_names_is_not_disturbed(paper):
+    paper.makeconftest(
+        """
+        import pytest
+
+        def pytest_addoption(parser):
+            for name in ("seed", "tier", "ledger", "report", "set", "list"):
+                parser.addoption(f"--{name}", default=f"the {name} of this repository")
+
+        @pytest.fixture
+        def trial(request):
+            return request.config.getoption("seed")
+        """
+    )
+    paper.makepyfile(test_own="def test_it(trial):\n    assert trial == 'nine'\n")
+    done, book = ledger(paper, "--seed", "nine", "--trial-seed", "9")
+    done.assert_outcomes(passed=3, deselected=1)
+    assert book["seed"] == 9
+
+
+PARAMETRISED = """
+    import jax
+    import pytest
+    from theory_on_trial import claim
+    from theory_on_trial.laws import Bounded
+
+    @pytest.fixture
+    def half():
+        return 0.5
+
+    @pytest.mark.parametrize("shift", [0.0, 0.25, 0.5])
+    @claim("Section 1", kind="distribution")
+    def test_mean(trial, half, shift, most=1.0):
+        'The mean of a uniform number.'
+        trial.mean(
+            lambda key: jax.random.uniform(key) + shift, half + shift, law=Bounded(0, 2), margin=0.1,
+            controls={"too large": 2 * most}, first=256, vectorised=True,
+        )
+"""
+
+
+def test_every_row_of_a_parametrised_claim_has_an_id_and_a_stream_of_its_own(pytester):
+    pytester.makepyfile(test_shifted=PARAMETRISED)
+    done, book = ledger(pytester)
+    done.assert_outcomes(passed=3)
+    assert [row["id"] for row in book["claims"]] == [f"shifted.mean[{shift}]" for shift in ("0.0", "0.25", "0.5")]
+    assert {row["paper"] for row in book["claims"]} == {"shifted"}
+    draws = {round(row["measured"] - shift, 9) for row, shift in zip(book["claims"], (0.0, 0.25, 0.5), strict=True)}
+    assert len(draws) == 3
+    done, one = ledger(pytester, "-k", "shifted.mean[0.25]")
+    assert one["claims"][0]["measured"] == book["claims"][1]["measured"]
+
+
+def test_files_of_one_name_in_two_folders_are_two_papers(pytester):
+    for folder in ("a", "b"):
+        pytester.mkpydir(folder).joinpath("test_dice.py").write_text(textwrap.dedent(PAPER))
+    _, book = ledger(pytester)
+    rows = {row["id"]: row["measured"] for row in book["claims"]}
+    assert list(rows) == ["a.dice.mean", "a.dice.mean-as-printed", "b.dice.mean", "b.dice.mean-as-printed"]
+    assert rows["a.dice.mean"] != rows["b.dice.mean"]
+
+
+@pytest.mark.parametrize("name", ["test_mean", "test_Mean"])
+def test_a_second_claim_of_one_id_is_an_error(pytester, name):
+    again = f"""
+    @claim("Section 3", kind="identity")
+    def {name}(trial):
+        'Another mean.'
+    """
+    pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(again))
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    done.assert_outcomes(errors=1)
+    assert "two claims are called dice." in done.stdout.str()
+
+
+@pytest.mark.parametrize("order", ["@given(x=st.integers())\n@{}", "@{}\n@given(x=st.integers())"])
+def test_a_claim_that_hypothesis_draws_gets_one_sentence(pytester, order):
+    pytester.makepyfile(
+        test_drawn="from hypothesis import given, strategies as st\nfrom theory_on_trial import claim\n"
+        + order.format('claim("Section 1", kind="identity")')
+        + "\ndef test_it(trial, x):\n    'A statement.'\n"
+    )
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    assert done.ret != 0
+    assert "cannot be a claim and drawn by @given" in done.stdout.str()
+
+
+def test_settings_of_a_claim_are_set_from_the_command_line(paper):
+    done, book = ledger(paper, "--trial-set", "power=3", "-k", "dice.mean")
+    done.assert_outcomes(passed=1, deselected=2)
+    assert [row["predicted"] for row in book["claims"]] == [0.25, 0.6]
+    assert "--trial-set power=3" in book["claims"][0]["command"]
+    done = paper.runpytest_subprocess("--trial-set", "power=two")
+    assert "--trial-set power must be a literal such as 3 or 'a', got two" in done.stdout.str() + done.stderr.str()

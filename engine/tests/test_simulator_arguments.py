@@ -1,4 +1,4 @@
-"""`theory_on_trial.arguments.sims.validated`: kinds, shapes and finite numbers, and nothing at all of what is traced."""
+"""Simulators hold their arguments to kinds, shapes and finite numbers, and nothing at all that is traced."""
 
 from functools import partial
 from typing import NamedTuple

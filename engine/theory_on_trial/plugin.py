@@ -72,6 +72,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(claim.kind)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse a claim that is drawn by Hypothesis, whose own complaint would be about fixtures."""
+    drawn = getattr(getattr(item, "function", None), "hypothesis", None)
+    if drawn is not None and hasattr(getattr(drawn, "inner_test", None), "claim"):
+        pytest.fail(f"{item.name} cannot be a claim and drawn by @given: a verdict is on stated settings", pytrace=False)
+
+
 @pytest.fixture
 def trial(request: pytest.FixtureRequest) -> Any:
     """The trial of the claim under test."""
@@ -106,8 +113,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     claim = pyfuncitem.stash.get(CLAIM, None)
     if claim is None:
         return (yield)
-    if hasattr(pyfuncitem.obj, "hypothesis"):
-        pytest.fail(f"{claim.id} cannot be a claim and drawn by @given: a verdict is on stated settings", pytrace=False)
     from dataclasses import asdict
 
     from theory_on_trial.compilation_cache import programs_asked_for

@@ -24,13 +24,13 @@ def root(start: Path | None = None) -> Path:
     """Return the repository around a folder (default: the current one).
 
     That is the nearest folder above with a pytest configuration, or else with a `.git`, a `pyproject.toml` or a
-    `setup.py`; the folder itself where there is none.
+    `setup.py`; where there is none, the current folder if it lies above, or else the folder itself.
     """
     folder = (Path.cwd() if start is None else Path(start)).absolute()
     around = [folder, *folder.parents]
     configured = (place for place in around if _pytest_options(place) is not None)
     marked = (place for place in around if any((place / m).exists() for m in (".git", "pyproject.toml", "setup.py")))
-    return next(configured, None) or next(marked, folder)
+    return next(configured, None) or next(marked, Path.cwd() if Path.cwd() in around else folder)
 
 
 def records(start: Path | None = None) -> Path:

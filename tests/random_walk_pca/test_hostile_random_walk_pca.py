@@ -125,7 +125,7 @@ CASES = {
     "overlap_deficit_coefficient_limit": case(n_components=3, **SOME),
     "StepGramRecorder": case(max_steps=3, sketch_size=10, seed=0),
     "effective_dimension": case(noise_spectrum=SPECTRUM, _within=(1, 8)),
-    "tools.effective_dimension": case(step_gram=GRAM, **SOME),
+    "own_data.effective_dimension": case(step_gram=GRAM, **SOME),
     "estimate_drift_ratio": case(**OBSERVED, **SOME),
     "estimate_momentum": case(**OBSERVED, **SHARE),
     "estimate_noise_decay": case(**OBSERVED),

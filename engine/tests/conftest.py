@@ -1,0 +1,15 @@
+"""Settings of the test run: those that all suites share, and jaxtyping's shapes checked as the tests run."""
+
+import os
+
+# OpenBLAS reads it once, when it is loaded: two test processes on two cores must not start four threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from jaxtyping import install_import_hook
+
+NUMERICAL = ("sweep", "mapping", "precision", "wishart", "sample_complexity", "own_data")
+install_import_hook([f"theory_on_trial.{name}" for name in NUMERICAL], "beartype.beartype")
+
+from theory_on_trial.testing import programs_of_one_module  # noqa: E402 -- after the hook
+
+__all__ = ["programs_of_one_module"]

@@ -1,0 +1,223 @@
+"""The command `theory-on-trial` in somebody's repository: what it prints, its exit status, a sentence for bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from typing import get_args
+
+import pytest
+
+from theory_on_trial import outline
+from theory_on_trial.command import main
+from theory_on_trial.plugin import KINDS, TIERS
+from theory_on_trial.registry import Kind, Tier
+
+CHECKS = '''
+"""Sums: a toy."""
+
+import pytest
+from theory_on_trial import claim
+
+
+@claim("Section 1", kind="identity", as_printed="1 + 1 = 3.")
+def test_sum(trial, terms=(1, 1), shift=0):
+    """1 + 1 = 2."""
+    trial.identity(sum(terms) + shift, 2, ops=0, controls={"one": 1}, as_printed=3)
+
+
+@claim("Section 2", kind="bound", tier="full")
+def test_triangle(trial, a=-1.0, b=2.0):
+    """|a + b| <= |a| + |b|."""
+    wrong = {"half of the smaller": min(abs(a), abs(b)) / 2}
+    trial.bound(abs(a + b), abs(a) + abs(b), found_by="draws", ops=3, controls=wrong)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@claim("Section 3", kind="identity")
+def test_double(trial, n, factor=2):
+    """Doubled, and as a claim of each size."""
+    trial.identity(factor * n, n + n, ops=0, controls={"one more": n + n + 1})
+'''
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("outside")
+    (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\ntestpaths = ['verification']\n")
+    (folder / "verification").mkdir()
+    (folder / "verification" / "test_sums.py").write_text(CHECKS)
+    (folder / "elsewhere").mkdir()
+    return folder
+
+
+@pytest.fixture
+def here(repository, monkeypatch):
+    monkeypatch.chdir(repository / "elsewhere")  # anywhere below the root
+    return repository
+
+
+def test_list_prints_one_line_per_claim(here, capsys):
+    assert main(["list"]) == 0
+    heading, *lines = capsys.readouterr().out.splitlines()
+    assert heading == "verification.sums: Sums: a toy."
+    names = ("sum", "sum-as-printed", "triangle", "double[2]", "double[3]")
+    assert [line.split()[0] for line in lines] == [f"verification.sums.{name}" for name in names]
+    assert main(["list", "verification.Sums", "--kind", "bound", "--tier", "fast"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_another_repository_is_named_by_its_root(repository, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["show", "verification.sums.triangle", "--root", str(repository)]) == 0
+    assert "|a + b| <= |a| + |b|." in capsys.readouterr().out
+
+
+def shown(text):
+    return dict(line.strip().split("  ", 1) for line in text.splitlines() if line.strip())
+
+
+def test_show_prints_statement_and_settings(here, capsys):
+    assert main(["show", "verification.sums.sum"]) == 0
+    facts = shown(capsys.readouterr().out)
+    assert (facts["statement"], facts["as printed"]) == ("1 + 1 = 2.", "1 + 1 = 3.")
+    assert (facts["settings"], facts["paper"]) == ("terms=(1, 1), shift=0", "Sums: a toy.")
+    assert main(["show", "verification.sums.sum-as-printed"]) == 0
+    assert "REFUTED" in capsys.readouterr().out
+    assert main(["show", "verification.sums.double[3]"]) == 0
+    assert shown(capsys.readouterr().out)["settings"] == "n (from pytest), factor=2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verdict", "status"),
+    [
+        (["sum"], "VERIFIED", 0),
+        (["sum-as-printed"], "REFUTED", 0),
+        (["sum", "--set", "shift=1"], "REFUTED", 1),
+        (["sum", "--set", "shift=-1", "terms=(1, 2)", "--seed", "7"], "VERIFIED", 0),
+        (["triangle"], "VERIFIED", 0),
+        (["double[3]", "--set", "factor=3"], "REFUTED", 1),
+    ],
+)
+def test_run_prints_the_row_and_tells_whether_it_is_as_expected(here, capsys, arguments, verdict, status):
+    name, *others = arguments
+    assert main(["run", f"verification.sums.{name}", *others]) == status
+    row = shown(capsys.readouterr().out)
+    assert (row["id"], row["verdict"]) == (f"verification.sums.{name}", verdict)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["show", "verification.sums.summ"], "no claim 'verification.sums.summ'; nearest: verification.sums.sum"),
+        (["run", "verification.sumz.sum"], "no claim 'verification.sumz.sum'; nearest: verification.sums"),
+        (
+            ["show", "verification.sums.double[4]"],
+            "no claim 'verification.sums.double[4]'; known: verification.sums.do",
+        ),
+        (["list", "nobody"], "no paper 'nobody'; there are verification.sums"),
+        (["run", "verification.sums.sum", "--set", "shift"], "--set takes NAME=VALUE, got 'shift'"),
+        (
+            ["run", "verification.sums.sum", "--set", "size=3"],
+            "verification.sums.sum has no setting 'size'; its settings are terms, shift",
+        ),
+        (
+            ["run", "verification.sums.sum", "--set", "shift=one"],
+            "--set shift must be a literal such as 3, 0.5, (1, 2) or 'a'",
+        ),
+        (["report", "page.html", "sumz"], "no paper 'sumz'; there are verification.sums"),
+        (["list", "--root", "no/folder"], "--root must be a folder, got no/folder"),
+        (["compare", "no.json", "no.json"], "no.json must be a ledger that can be read"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_status_2(here, capsys, arguments, sentence):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"theory-on-trial: error: {sentence}")
+
+
+def test_checks_that_cannot_be_collected_say_why(tmp_path, capfd):
+    (tmp_path / "test_broken.py").write_text(CHECKS + "\nimport no_such_module\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    with pytest.raises(SystemExit) as stopped:
+        main(["list", "--root", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "No module named 'no_such_module'" in capfd.readouterr().err
+
+
+def test_compare_prints_what_differs(here, capsys, tmp_path):
+    ledger = tmp_path / "a.json"
+    files = here / "verification"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        str(files),
+        "--trial-ledger",
+        str(ledger),
+    ]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    other = json.loads(ledger.read_text())
+    other["claims"][-1]["verdict"] = "REFUTED"  # of a row with parameters
+    (tmp_path / "b.json").write_text(json.dumps(other))
+    assert main(["compare", str(ledger), str(ledger)]) == 0
+    assert main(["compare", str(ledger), str(tmp_path / "b.json")]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "  verification.sums.double[3]: VERIFIED → REFUTED"
+
+
+def test_the_outline_is_what_pytest_collects(here):
+    assert (set(KINDS), set(TIERS)) == (set(get_args(Kind)), set(get_args(Tier)))
+    assert outline.papers() == ["verification.sums"]
+    assert outline.title("verification.sums") == "Sums: a toy."
+    assert outline.settings("verification.sums") == {
+        "verification.sums.sum": ["terms", "shift"],
+        "verification.sums.sum-as-printed": ["terms", "shift"],
+        "verification.sums.triangle": ["a", "b"],
+        "verification.sums.double": ["n", "factor"],
+    }
+    assert outline.title("nobody") == ""
+
+
+def completed(line):
+    """What the shell would offer behind `line`, as argcomplete answers it."""
+    script = (
+        "from theory_on_trial.command import main; import sys; main(); assert not {'jax', 'numpy'} & set(sys.modules)"
+    )
+    asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
+    done = subprocess.run(
+        ["bash", "-c", f'exec 8>&1 9>/dev/null; exec "$0" -c "{script}"', sys.executable],
+        env={**os.environ, **asked}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout.replace("\v", "\n").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("theory-on-trial list v", ["verification.sums "]),
+        ("theory-on-trial show verification.sums.t", ["verification.sums.triangle "]),
+        ("theory-on-trial run verification.sums.sum --set s", ["shift="]),
+    ],
+)
+def test_claims_papers_and_settings_are_completed(here, line, offered):
+    assert completed(line) == offered
+
+
+def test_the_installed_command_is_this_one():
+    (installed,) = entry_points(group="console_scripts", name="theory-on-trial")
+    assert installed.load() is main
+
+
+def test_report_puts_a_paper_on_trial_and_writes_the_page(here, tmp_path, capfd):
+    assert main(["report", str(tmp_path / "page.html"), "verification.sums", "--seed", "3"]) == 0
+    assert "ledger (seed 3, tier fast)" in capfd.readouterr().out
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert 'id="verification.sums.double[2]"' in page
+    assert "4 of 4 verdicts as expected" in page
+    assert main(["report", str(tmp_path / "no" / "page.html")]) != 0
+    assert "--trial-report must name a file in a folder that exists, got " in capfd.readouterr().err

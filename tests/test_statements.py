@@ -1,0 +1,16 @@
+"""Every statement of this collection is typeset whole."""
+
+import re
+
+from theory_on_trial import claims
+from theory_on_trial.typeset import typeset
+
+
+def test_nothing_of_the_convention_is_left_in_any_statement_and_no_word_is_lost():
+    greek = re.compile(r"\b(alpha|beta|gamma|delta|epsilon|theta|kappa|lambda|mu|nu|pi|rho|sigma|tau|Sigma|Lambda)\b")
+    for found in claims():
+        shown = re.sub(r"<[^>]*>", "", typeset(found.statement)).replace("&lt;", "<").replace("&gt;", ">")
+        assert not re.search(r"[_^]|<=|>=|->|!=|sqrt\(", shown), (found.id, shown)
+        assert not greek.search(shown), (found.id, shown)
+        words = [w for w in re.findall(r"[A-Za-z]{4,}", found.statement) if typeset(w) == w and w != "sqrt"]
+        assert [w for w in words if w not in shown.replace("’", "'")] == [], found.id

@@ -1,0 +1,40 @@
+"""The command `theory-on-trial` in this repository: its papers, its figures, the short options."""
+
+import subprocess
+import sys
+
+from theory_on_trial import claims, outline
+from theory_on_trial.command import main
+
+
+def test_list_prints_one_line_per_claim(capsys):
+    assert main(["list", "random-walk-pca", "--kind", "rate", "--tier", "fast"]) == 0
+    heading, *lines = capsys.readouterr().out.splitlines()
+    assert heading.startswith("random_walk_pca: Antognini & Sohl-Dickstein 2018")
+    listed = [line.split()[0] for line in lines]
+    wanted = [c.id for c in claims("random_walk_pca") if (c.kind, c.tier) == ("rate", "fast")]
+    assert listed == wanted != []
+
+
+def test_figures_are_handed_over(capsys):
+    assert main(["figures", "random_walk_pca.F3", "--list"]) == 0
+    assert capsys.readouterr().out.startswith("random_walk_pca.F3  ")
+
+
+def test_the_outline_is_what_registration_finds():
+    assert {"mixup", "random_walk_pca"} <= set(outline.papers())
+    assert all(outline.title(paper) for paper in outline.papers())
+    for paper in ("random_walk_pca", "predictive_multiplicity"):
+        assert set(outline.settings(paper)) == {c.id for c in claims(paper)}, paper
+    assert outline.settings("random_walk_pca")["random_walk_pca.total_variance"] == ["sizes"]
+
+
+def test_the_short_options_are_those_of_the_engine(tmp_path):
+    checks = "paper_checks/test_random_walk_pca/test_walk.py"
+    files = [str(tmp_path / name) for name in ("ledger.json", "report.html")]
+    asked = ["-k", "total_variance", "--tier", "full", "--seed", "3", "--ledger", files[0], "--report", files[1]]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", checks, *asked]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "ledger (seed 3, tier full)" in done.stdout
+    assert all(f": {file}" in done.stdout for file in files)
