@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import jax
+import jaxtyping
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -74,7 +75,7 @@ def uncovered(modules: list[Any], cases: dict[str, Case], excluded: dict[str, st
     for module in modules:
         for exported_name in getattr(module, "__all__", None) or _defined(module):
             exported = getattr(module, exported_name)
-            name = exported_name if exported_name not in wanted else f"tools.{exported_name}"
+            name = exported_name if exported_name not in wanted else f"own_data.{exported_name}"
             if inspect.isclass(exported):
                 wanted += [name, *_methods(exported)]
             elif callable(exported):
@@ -241,7 +242,9 @@ def _fault_of_refusal(error: Exception, function: Callable[..., Any]) -> str:
 
 
 def _call(function: Callable[..., Any], arguments: dict[str, Any], tried: Case) -> Any:
-    with warnings.catch_warnings(), _bounded():
+    with warnings.catch_warnings(), _bounded(), pytest.MonkeyPatch.context() as patch:
+        # Users do not have the run-time checks of shapes and types that the tests have.
+        patch.setattr(jaxtyping.config, "jaxtyping_disable", True)
         warnings.simplefilter("error")
         if tried.warns:
             warnings.simplefilter("ignore", UserWarning)
@@ -303,7 +306,7 @@ def found(modules: list[Any], name: str, tried: Case) -> Callable[..., Any]:
     """The public function, class or method of this name; a method is taken of the object of its case."""
     if tried.of is not None:
         return getattr(tried.of, name.split(".")[1])
-    if name.startswith("tools."):
+    if name.startswith("own_data."):
         return getattr(modules[-1], name.split(".")[1])
     for module in modules:
         if hasattr(module, name.split(".")[0]):
