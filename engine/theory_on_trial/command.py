@@ -298,7 +298,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _new_paper(options: argparse.Namespace) -> int:
-    from theory_on_trial.papers import lay_down
+    from theory_on_trial.audits.papers import lay_down
 
     for path in lay_down(options.name, _folder(options)):
         print(path)
@@ -306,7 +306,7 @@ def _new_paper(options: argparse.Namespace) -> int:
 
 
 def _check_paper(options: argparse.Namespace) -> int:
-    from theory_on_trial.papers import check
+    from theory_on_trial.audits.papers import check
 
     folder = _folder(options)
     return check(_known_paper(options.paper, folder), folder)

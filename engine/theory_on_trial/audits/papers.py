@@ -1,0 +1,305 @@
+"""The row of a paper: `new-paper NAME` lays one down that passes, `check-paper NAME` names what one lacks or fails.
+
+What is laid down is a toy, the mean of powers of a uniform number. Its files are the templates in `new_paper`, which
+are at the same time the list of what a paper consists of. Each step of a check starts a process, as a maintainer would
+by hand: whatever is wrong with a paper, the check goes on.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from keyword import iskeyword
+from pathlib import Path
+from typing import NamedTuple
+
+from theory_on_trial import outline
+from theory_on_trial.ledger import Row
+
+TEMPLATES = Path(__file__).parent / "new_paper"
+CLAIM_SECONDS = {"fast": 10.0, "full": 120.0}
+"""What a claim may take: of the fast tier with its programs in the cache, of the full tier as it comes."""
+FAST_TIER_SECONDS = 6.0
+"""What all fast claims of a paper may take together, programs in the cache, unless its checks set `MOST_SECONDS`."""
+SEEDS = 3
+MUTANTS = 10
+_NO_TESTS = 5  # pytest's exit status where nothing was collected
+
+
+class Paper(NamedTuple):
+    """A paper's name, and the root of the repository that holds it."""
+
+    name: str
+    folder: Path
+
+    def places(self, template: str) -> list[Path]:
+        """Where a file of the row may be: as a module, or as a package (of tests: the folder `tests/NAME`)."""
+        path = self.folder / template.replace("NAME", self.name)
+        package = path.with_name(self.name) if path.parent.name == "tests" else path.with_suffix("")
+        return [path, package]
+
+    def modules(self, *rooms: str) -> list[str]:
+        """The modules and packages of the paper in some rooms, relative to the root."""
+        wanted = [template for template in _templates() if template.endswith(".py") and template.split("/")[0] in rooms]
+        found = [place for template in wanted for place in self.places(template) if place.exists()]
+        return [str(place.relative_to(self.folder)) for place in found]
+
+    def run(self, *command: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        """Run Python with these arguments at the root, whose packages hide installed ones of the same name."""
+        around = os.pathsep.join(filter(None, [str(self.folder), os.environ.get("PYTHONPATH")]))
+        settings = {"PYTHONPATH": around, "OMP_NUM_THREADS": "1", "COLUMNS": "300"}
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=self.folder,
+            env=os.environ | settings,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+
+    def ask(self, audit: str, question: str) -> list[str]:
+        """The sentences that a call of an audit returns in a process of its own, or why it returns none."""
+        program = f"import json; from theory_on_trial.audits import {audit}; print(json.dumps({audit}.{question}))"
+        done = self.run("-c", program)
+        return [f"{audit}: {_last_line(done)}"] if done.returncode else list(json.loads(_last_line(done)))
+
+
+def lay_down(name: str, folder: Path) -> list[Path]:
+    """Write the files of a new paper, a toy that passes `check`, and draw its figures; return the paths.
+
+    Raises ValueError, before anything is written, for a name that is no lower-case identifier, and where a file or a
+    package of that name exists; and where the figures cannot be drawn.
+    """
+    if not (name.isidentifier() and name.islower()) or iskeyword(name):
+        raise ValueError(f"NAME must be a lower-case identifier such as ridge_ensembles, got {name!r}")
+    paper = Paper(name, folder)
+    taken = [place for template in _templates() for place in paper.places(template) if place.exists()]
+    if taken:
+        raise ValueError(f"NAME must be new, and {taken[0].relative_to(folder)} exists")
+    laid = []
+    for template, text in _templates().items():
+        laid.append(paper.places(template)[0])
+        laid[-1].parent.mkdir(parents=True, exist_ok=True)
+        laid[-1].write_text(text.replace("NAME", name), encoding="utf-8")
+    gallery = folder / "docs" / "papers"
+    drawn = paper.run("-m", "theory_on_trial.command", "figures", name, "--small", "--out", str(gallery))
+    if drawn.returncode:
+        raise ValueError(f"the files are laid down, but the figures cannot be drawn: {_last_line(drawn)}")
+    return laid + sorted((gallery / name).iterdir())
+
+
+def check(name: str, folder: Path) -> int:
+    """Run all that the repository asks of a paper, and print a sentence for each thing that is missing or fails.
+
+    Returns 0 where there is none, 1 where there is one, 130 after Ctrl-C.
+    """
+    paper, found, started = Paper(name, folder), 0, time.perf_counter()
+    for number, (title, step) in enumerate(STEPS.items(), start=1):
+        print(f"[{number}/{len(STEPS)}] {title} …", end=" ", flush=True)
+        begun = time.perf_counter()
+        try:
+            sentences = list(dict.fromkeys(step(paper)))
+        except subprocess.TimeoutExpired as late:
+            sentences = [f"no end within {late.timeout:.0f} s"]
+        except KeyboardInterrupt:
+            print(f"stopped: {name} was not checked to the end")
+            return 130
+        print(f"{'FAILED' if sentences else 'passed'}, {time.perf_counter() - begun:.0f} s")
+        for sentence in sentences:
+            print(f"  - {sentence}")
+        found += len(sentences)
+    verdict = f"{found} missing or failing, as named above" if found else "nothing is missing, nothing fails"
+    print(f"{name}: {verdict} ({time.perf_counter() - started:.0f} s)")
+    return int(found > 0)
+
+
+# ------------------------------------------------------------------------------------------------------------ the steps
+
+
+def files(paper: Paper) -> list[str]:
+    """What the templates have and the paper lacks; of routes and searches their own steps speak."""
+    wanted = [template for template in _templates() if not Path(template).name.startswith(("routes", "searches"))]
+    lacking = [paper.places(template)[0] for template in wanted if not any(map(Path.exists, paper.places(template)))]
+    return [f"there is no {path.relative_to(paper.folder)}" for path in lacking]
+
+
+def page(paper: Paper) -> list[str]:
+    """What the template of the page has and the paper's page lacks."""
+    path = paper.folder / "docs" / "papers" / f"{paper.name}.md"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    template = _templates()["docs/papers/NAME.md"]
+    wanted = re.findall(r"^(?:## .*|<!-- \w+ -->)$", template, re.MULTILINE)
+    found = [f"the page has no line {line!r}" for line in wanted if line not in text.splitlines()]
+    if f"from own_data.{paper.name} import" not in text:
+        found.append(f"the page has no example that imports from own_data.{paper.name}")
+    return found
+
+
+def linters(paper: Paper) -> list[str]:
+    """What ruff, mypy and import-linter say about the paper's files."""
+    every = paper.modules(*(template.split("/")[0] for template in _templates()))
+    typed = paper.modules("theory", "sims", "own_data", "paper_checks", "figures")
+    found = _lines(paper.run("-m", "ruff", "check", "--output-format", "concise", *every), r".*:\d+:\d+: .*")
+    found += _lines(paper.run("-m", "ruff", "format", "--check", *every), r"Would reformat: .*")
+    found += _lines(paper.run("-m", "mypy", *typed), r".*: error: .*")
+    if "[tool.importlinter]" in (paper.folder / "pyproject.toml").read_text(encoding="utf-8"):
+        told = paper.run("-c", "from importlinter.cli import lint_imports_command as lint; lint()")
+        # Its contracts are about all papers: of one that is broken, what this paper breaks counts.
+        own = rf"\S*\b{paper.name}\b\S* is not allowed to import .*"
+        found += [line for line in _lines(told, own) if re.fullmatch(own, line) or "Contracts:" not in told.stdout]
+    return found
+
+
+def claims(paper: Paper) -> list[str]:
+    """What the claims of the fast and the full tier say other than expected, and what takes too long.
+
+    A fast claim's seconds are the least under any seed: the first may compile.
+    """
+    targets = [str(file) for file in outline.files(paper.name, paper.folder)]
+    found: list[str] = []
+    seconds: dict[str, float] = {}
+    tiers: dict[str, str] = {}
+    runs = [("fast", seed) for seed in range(SEEDS)] + [("full", 0)]
+    for tier, seed in runs:
+        with tempfile.TemporaryDirectory() as scratch:
+            ledger = Path(scratch) / "ledger.json"
+            options = ["-m", tier, "--trial-tier", tier, "--trial-seed", str(seed), "--trial-ledger", str(ledger)]
+            done = _pytest(paper, *options, *targets, timeout=1200)
+            rows = json.loads(ledger.read_text(encoding="utf-8"))["claims"] if ledger.exists() else []
+        failing = [row.failure() for row in (Row(**row) for row in rows) if not row.as_expected]
+        found += [f"{sentence} (seed {seed})" for sentence in failing]
+        if not failing:
+            found += _unpassed(done)
+        for row in rows:
+            tiers[row["id"]] = tier
+            seconds[row["id"]] = min(row["seconds"], seconds.get(row["id"], float("inf")))
+    stated = {one: taken for one, taken in seconds.items() if not one.endswith("-as-printed")}
+    found += [
+        f"{one} takes {taken:.3g} s, a claim of the {tiers[one]} tier may take {CLAIM_SECONDS[tiers[one]]:g} s"
+        for one, taken in stated.items()
+        if taken > CLAIM_SECONDS[tiers[one]]
+    ]
+    fast = {one: taken for one, taken in stated.items() if tiers[one] == "fast"}
+    most = _most_seconds(paper)
+    if sum(fast.values()) > most:
+        slowest = max(fast, key=fast.__getitem__)
+        found.append(
+            f"the fast tier takes {sum(fast.values()):.3g} s and may take {most:g} s (MOST_SECONDS); "
+            f"the slowest is {slowest} with {fast[slowest]:.3g} s"
+        )
+    return found
+
+
+def routes(paper: Paper) -> list[str]:
+    """Claims without an independent route."""
+    return paper.ask("independence", f"missing({paper.name!r})")
+
+
+def bounds(paper: Paper) -> list[str]:
+    """Bounds that the falsifier does not search, and what it finds against the others."""
+    return paper.ask("falsify", f"unsearched({paper.name!r})")
+
+
+def tests(paper: Paper) -> list[str]:
+    """The paper's own tests."""
+    own = paper.modules("tests")
+    return _unpassed(_pytest(paper, *own)) if own else []
+
+
+def shared_tests(paper: Paper) -> list[str]:
+    """The tests of all papers, as far as they bear this one's name: of its page, its notebook, its records."""
+    own = {place for name in outline.papers(paper.folder) for place in Paper(name, paper.folder).modules("tests")}
+    shared = [str(file) for file in (paper.folder / "tests").glob("test_*.py") if f"tests/{file.name}" not in own]
+    return _unpassed(_pytest(paper, "-k", paper.name, *shared)) if shared else []
+
+
+def figures(paper: Paper) -> list[str]:
+    """Figures that cannot be drawn in their reduced form, or that the gallery lacks or has too many of."""
+    with tempfile.TemporaryDirectory() as scratch:
+        done = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--quick", "--out", scratch)
+        drawn = {path.stem for path in (Path(scratch) / paper.name).glob("*.txt")}
+    if done.returncode:
+        return [f"the figures cannot be drawn: {_last_line(done)}"]
+    gallery = paper.folder / "docs" / "papers" / paper.name
+    renew = f"`python -m figures {paper.name} --small --out docs/papers` draws it"
+    found = []
+    for suffix in ("webp", "json", "txt"):
+        kept = {path.stem for path in gallery.glob(f"*.{suffix}")}
+        found += [f"the gallery lacks {one}.{suffix}: {renew}" for one in sorted(drawn - kept)]
+        found += [f"the gallery holds {one}.{suffix}, and there is no such figure" for one in sorted(kept - drawn)]
+    return found
+
+
+def benchmark(paper: Paper) -> list[str]:
+    """Whether the benchmark runs at its reduced size."""
+    return _lines(paper.run("-m", "benchmarks", paper.name, "--quick"), r"\w*Error: .*|.*: error: .*")
+
+
+def mutants(paper: Paper) -> list[str]:
+    """Mutants of the theory that no test and no claim notices."""
+    return paper.ask("mutants", f"run({paper.name!r}, {MUTANTS})")
+
+
+STEPS = {
+    "files": files,
+    "page": page,
+    "linters and types": linters,
+    f"claims, {SEEDS} seeds": claims,
+    "independent routes": routes,
+    "bounds searched": bounds,
+    "its tests": tests,
+    "page, notebook and records": shared_tests,
+    "figures": figures,
+    "benchmark": benchmark,
+    "mutants of theory": mutants,
+}
+"""What is run, in this order; each returns a sentence for every thing that is missing or fails."""
+
+
+# ---------------------------------------------------------------------------------------------------------- small parts
+
+
+def _templates() -> dict[str, str]:
+    """The text of every file of a row by its path from the root, with NAME for the paper's name."""
+    return {
+        str(path.relative_to(TEMPLATES).with_suffix("")): path.read_text(encoding="utf-8")
+        for path in sorted(TEMPLATES.rglob("*.txt"))
+    }
+
+
+def _pytest(paper: Paper, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    return paper.run("-m", "pytest", "-q", "--tb=short", "-rfE", "-p", "no:cacheprovider", *arguments, timeout=timeout)
+
+
+def _unpassed(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """A sentence for each test that did not pass; a file that cannot be collected has its reason elsewhere."""
+    found = _lines(done, r"(?:ERROR|FAILED) .*|.* its ceiling is .*", allowed=(0, _NO_TESTS))
+    reasons = [line[1:].strip() for line in done.stdout.splitlines() if line.startswith("E  ")]
+    return [line if " - " in line or not reasons else f"{line} - {reasons[-1]}" for line in found]
+
+
+def _lines(done: subprocess.CompletedProcess[str], pattern: str, allowed: tuple[int, ...] = (0,)) -> list[str]:
+    """The lines in which a command says what is wrong; its last one where it fails and has no such line."""
+    if done.returncode in allowed:
+        return []
+    lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
+    return [line for line in lines if re.fullmatch(pattern, line)] or [_last_line(done)]
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    lines = (done.stderr if done.returncode else "").strip().splitlines() or done.stdout.strip().splitlines()
+    return lines[-1] if lines else f"exit status {done.returncode}"
+
+
+def _most_seconds(paper: Paper) -> float:
+    """What the paper's checks allow their fast tier."""
+    checks = outline.files(paper.name, paper.folder)
+    texts = (
+        path.read_text(encoding="utf-8") for path in [checks[0].with_name("__init__.py"), *checks] if path.exists()
+    )
+    stated = (re.search(r"^MOST_SECONDS = ([\d.]+)", text, re.MULTILINE) for text in texts)
+    return next((float(match[1]) for match in stated if match), FAST_TIER_SECONDS)
