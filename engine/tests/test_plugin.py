@@ -152,10 +152,15 @@ def test_other_suites_pay_nothing(pytester):
 
 
 @pytest.mark.parametrize(("most", "status"), [(1, 1), (1000, 0)])
-def test_more_programs_than_a_paper_may_ask_for_fail_the_run(pytester, most, status):
-    package = pytester.mkpydir("test_toy")
-    (package / "__init__.py").write_text(f"MOST_PROGRAMS = {most}\n")
-    (package / "test_mean.py").write_text(textwrap.dedent(PAPER))
+@pytest.mark.parametrize("lies_in_a_package", [True, False])
+def test_more_programs_than_a_paper_may_ask_for_fail_the_run(pytester, most, status, lies_in_a_package):
+    ceiling = f"MOST_PROGRAMS = {most}\n"
+    if lies_in_a_package:
+        package = pytester.mkpydir("test_toy")
+        (package / "__init__.py").write_text(ceiling)
+        (package / "test_mean.py").write_text(textwrap.dedent(PAPER))
+    else:
+        (pytester.path / "test_toy.py").write_text(textwrap.dedent(PAPER) + ceiling)
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     assert result.ret == status
     result.stdout.fnmatch_lines(["programs that were asked for: toy *"])
