@@ -1,0 +1,169 @@
+"""What `new-paper` refuses and leaves alone, and what `check-paper` finds missing, slow, wrong or endless."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from theory_on_trial.audits import papers
+from theory_on_trial.audits.papers import Paper, check, lay_down
+from theory_on_trial.command import main
+
+CHECKS = '''
+"""A toy."""
+
+from theory_on_trial import claim
+
+
+@claim("Section 1", kind="identity")
+def test_sum(trial):
+    """1 + 1 = 2."""
+    trial.identity(1 + 1, 2, ops=0, controls={"three": 3})
+
+
+@claim("Section 2", kind="identity", tier="full")
+def test_double(trial):
+    """2 times 2 = 4."""
+    trial.identity(2 * 2, 4, ops=0, controls={"five": 5})
+'''
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """A repository of one paper that has nothing but claims."""
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\ntestpaths = ['paper_checks']\n")
+    (tmp_path / "paper_checks").mkdir()
+    (tmp_path / "paper_checks" / "test_toy.py").write_text(CHECKS)
+    return Paper("toy", tmp_path)
+
+
+def everything_in(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("two-words", "NAME must be a lower-case identifier such as ridge_ensembles, got 'two-words'"),
+        ("Toy", "NAME must be a lower-case identifier"),
+        ("lambda", "NAME must be a lower-case identifier"),
+        ("", "NAME must be a lower-case identifier"),
+        ("../toy", "NAME must be a lower-case identifier"),
+        ("toy", "NAME must be new, and paper_checks/test_toy.py exists"),
+    ],
+)
+def test_a_name_that_is_none_or_taken_is_refused_and_nothing_is_written(toy, name, sentence):
+    before = everything_in(toy.folder)
+    with pytest.raises(ValueError, match=sentence):
+        lay_down(name, toy.folder)
+    assert everything_in(toy.folder) == before
+
+
+@pytest.mark.parametrize(
+    "taken", ["sims/new/a.py", "tests/new/test_a.py", "notebooks/new.ipynb", "docs/papers/new/F1.txt"]
+)
+def test_a_package_or_a_page_of_that_name_is_not_touched(toy, taken):
+    (toy.folder / taken).parent.mkdir(parents=True)
+    (toy.folder / taken).write_text("kept")
+    before = everything_in(toy.folder)
+    with pytest.raises(ValueError, match=r"NAME must be new, and .*new.* exists"):
+        lay_down("new", toy.folder)
+    assert everything_in(toy.folder) == before
+
+
+def test_the_command_refuses_with_one_sentence(toy, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["new-paper", "toy", "--root", str(toy.folder)])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("NAME must be new, and paper_checks/test_toy.py exists")
+
+
+def test_every_missing_file_and_section_is_named(toy):
+    missing = papers.files(toy)
+    assert "there is no theory/toy.py" in missing
+    assert "there is no notebooks/toy.ipynb" in missing
+    assert not any("paper_checks" in sentence for sentence in missing)
+    page = toy.folder / "docs" / "papers" / "toy.md"
+    page.parent.mkdir(parents=True)
+    page.write_text("# Toy\n\n## Notation\n\n<!-- claims -->\n")
+    sentences = papers.page(toy)
+    assert "the page has no line '<!-- errata -->'" in sentences
+    assert "the page has no line '## Errata'" in sentences
+    assert "the page has no example that imports from own_data.toy" in sentences
+    assert not any("## Notation" in sentence or "<!-- claims -->" in sentence for sentence in sentences)
+
+
+def test_claims_as_expected_leave_nothing_to_say(toy):
+    assert papers.claims(toy) == []
+
+
+def test_a_wrong_claim_is_named_once_and_claims_of_the_full_tier_are_run(toy):
+    wrong = CHECKS.replace("2 * 2, 4", "2 * 2, 6").replace("1 + 1, 2", "1 + 1, 5")
+    (toy.folder / "paper_checks" / "test_toy.py").write_text(wrong)
+    fast, full = papers.claims(toy)
+    assert fast.startswith("toy.sum: REFUTED, expected VERIFIED. 1 + 1 = 2.")
+    assert full.startswith("toy.double: REFUTED, expected VERIFIED. 2 times 2 = 4.")
+
+
+def test_checks_that_cannot_be_imported_are_named_with_the_reason(toy, monkeypatch):
+    monkeypatch.setattr(papers, "SEEDS", 1)
+    (toy.folder / "paper_checks" / "test_toy.py").write_text(f"import nothing_of_this_name\n{CHECKS}")
+    (sentence,) = papers.claims(toy)
+    assert sentence.startswith("ERROR paper_checks/test_toy.py - ")
+    assert "nothing_of_this_name" in sentence
+
+
+def test_slow_claims_are_named_by_their_tier(toy, monkeypatch):
+    slow = CHECKS.replace("    trial.identity", "    import time; time.sleep(0.2)\n    trial.identity")
+    (toy.folder / "paper_checks" / "test_toy.py").write_text(f"{slow}\n\nMOST_SECONDS = 0.15\n")
+    monkeypatch.setattr(papers, "CLAIM_SECONDS", {"fast": 0.1, "full": 0.1})
+    monkeypatch.setattr(papers, "SEEDS", 1)
+    one, two, tier = papers.claims(toy)
+    assert one.startswith("toy.sum takes 0.2")
+    assert one.endswith(" s, a claim of the fast tier may take 0.1 s")
+    assert two.startswith("toy.double takes 0.2")
+    assert two.endswith(" s, a claim of the full tier may take 0.1 s")
+    assert tier.startswith("the fast tier takes 0.2")
+    assert "MOST_SECONDS is 0.15; the slowest claim is toy.sum with 0.2" in tier
+
+
+def test_the_verdict_is_one_line_and_the_exit_status(toy, monkeypatch, capsys):
+    monkeypatch.setattr(papers, "STEPS", {"nothing": lambda paper: []})
+    assert check("toy", toy.folder) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "[1/1] nothing … passed, 0 s",
+        "toy: nothing is missing, nothing fails (0 s)",
+    ]
+    monkeypatch.setattr(papers, "STEPS", {"nothing": lambda paper: [], "two": lambda paper: ["first", "second"]})
+    assert check("toy", toy.folder) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "[2/2] two … FAILED, 0 s",
+        "  - first",
+        "  - second",
+        "toy: 2 missing or failing, as named above (0 s)",
+    ]
+
+
+def test_what_does_not_end_is_stopped_and_said(toy, monkeypatch, capsys):
+    monkeypatch.setattr(papers, "STEPS", {"waiting": lambda paper: paper.run("-c", "while True: pass", timeout=1)})
+    assert check("toy", toy.folder) == 1
+    assert "  - no end within 1 s" in capsys.readouterr().out.splitlines()
+
+
+def test_an_interrupt_ends_it_with_one_line(toy):
+    endless = CHECKS.replace('"""1 + 1 = 2."""', '"""1 + 1 = 2."""\n    while True:\n        pass')
+    (toy.folder / "paper_checks" / "test_toy.py").write_text(endless)
+    command = [sys.executable, "-u", "-m", "theory_on_trial.command", "check-paper", "toy"]
+    run = subprocess.Popen(
+        command, cwd=toy.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    shown = ""
+    while "claims" not in shown:
+        shown += run.stdout.read(1)
+    os.killpg(run.pid, signal.SIGINT)
+    rest, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert errors == ""
+    assert rest.splitlines()[-1].endswith("stopped: toy was not checked to the end")
