@@ -97,24 +97,29 @@ def check(name: str, folder: Path) -> int:
 
     Returns 0 where there is none, 1 where there is one, 130 after Ctrl-C.
     """
-    paper, found, started = Paper(name, folder), 0, time.perf_counter()
-    for number, (title, step) in enumerate(STEPS.items(), start=1):
-        print(f"[{number}/{len(STEPS)}] {title} …", end=" ", flush=True)
-        begun = time.perf_counter()
-        try:
-            sentences = list(dict.fromkeys(step(paper)))
-        except subprocess.TimeoutExpired as late:
-            sentences = [f"no end within {late.timeout:.0f} s"]
-        except KeyboardInterrupt:
-            print(f"stopped: {name} was not checked to the end")
-            return 130
-        print(f"{'FAILED' if sentences else 'passed'}, {time.perf_counter() - begun:.0f} s")
-        for sentence in sentences:
-            print(f"  - {sentence}")
-        found += len(sentences)
+    started = time.perf_counter()
+    try:
+        found = sum(_step(number, title, Paper(name, folder)) for number, title in enumerate(STEPS, start=1))
+    except KeyboardInterrupt:
+        print(f"stopped: {name} was not checked to the end")
+        return 130
     verdict = f"{found} missing or failing, as named above" if found else "nothing is missing, nothing fails"
     print(f"{name}: {verdict} ({time.perf_counter() - started:.0f} s)")
     return int(found > 0)
+
+
+def _step(number: int, title: str, paper: Paper) -> int:
+    """Run one step and say how it ended; return how many things are missing or fail."""
+    print(f"[{number}/{len(STEPS)}] {title} …", end=" ", flush=True)
+    begun = time.perf_counter()
+    try:
+        sentences = list(dict.fromkeys(STEPS[title](paper)))
+    except subprocess.TimeoutExpired as late:
+        sentences = [f"no end within {late.timeout:.0f} s"]
+    print(f"{'FAILED' if sentences else 'passed'}, {time.perf_counter() - begun:.0f} s")
+    for sentence in sentences:
+        print(f"  - {sentence}")
+    return len(sentences)
 
 
 # ------------------------------------------------------------------------------------------------------------ the steps
