@@ -2,13 +2,16 @@
 
 import re
 
-from theory_on_trial import claims
+import pytest
+
+from theory_on_trial import claims, outline
 from theory_on_trial.typeset import typeset
 
 
-def test_nothing_of_the_convention_is_left_in_any_statement_and_no_word_is_lost():
+@pytest.mark.parametrize("paper", outline.papers())
+def test_nothing_of_the_convention_is_left_in_any_statement_and_no_word_is_lost(paper):
     greek = re.compile(r"\b(alpha|beta|gamma|delta|epsilon|theta|kappa|lambda|mu|nu|pi|rho|sigma|tau|Sigma|Lambda)\b")
-    for found in claims():
+    for found in claims(paper):
         shown = re.sub(r"<[^>]*>", "", typeset(found.statement)).replace("&lt;", "<").replace("&gt;", ">")
         assert not re.search(r"[_^]|<=|>=|->|!=|sqrt\(", shown), (found.id, shown)
         assert not greek.search(shown), (found.id, shown)
