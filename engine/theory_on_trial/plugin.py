@@ -76,16 +76,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse a claim that is drawn by Hypothesis, whose own complaint would be about fixtures."""
     drawn = getattr(getattr(item, "function", None), "hypothesis", None)
     if drawn is not None and hasattr(getattr(drawn, "inner_test", None), "claim"):
-        pytest.fail(f"{item.name} cannot be a claim and drawn by @given: a verdict is on stated settings", pytrace=False)
+        pytest.fail(
+            f"{item.name} cannot be a claim and drawn by @given: a verdict is on stated settings", pytrace=False
+        )
 
 
 @pytest.fixture
 def trial(request: pytest.FixtureRequest) -> Any:
-    """The trial of the claim under test."""
+    """The trial of the claim under test, for the claim and for its fixtures."""
     if CLAIM not in request.node.stash:
         raise pytest.UsageError(
             f"{request.node.name} asks for `trial` but is not a claim: decorate it with @claim(...)"
         )
+    return _new_trial(request.node)
+
+
+def _new_trial(item: pytest.Item) -> Any:
+    from theory_on_trial.trial import Trial
+
+    claim = item.stash[CLAIM]
+    return Trial(claim.id, item.config.getoption("trial_seed"), progress=_progress(item.config, claim.id))
 
 
 def _progress(config: pytest.Config, claim_id: str) -> Any:
@@ -121,9 +131,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 
     config = pyfuncitem.config
     seed, settings = config.getoption("trial_seed"), _settings(config, claim)
-    trial = Trial(claim.id, seed, progress=_progress(config, claim.id))
     # Whatever else a repository calls `trial`, a claim gets this one.
-    pyfuncitem.funcargs["trial"] = trial
+    given = pyfuncitem.funcargs["trial"]
+    trial = pyfuncitem.funcargs["trial"] = given if isinstance(given, Trial) else _new_trial(pyfuncitem)
     pyfuncitem.obj = functools.partial(pyfuncitem.obj, **settings) if settings else pyfuncitem.obj
     changed = "".join(f" --trial-set {name}={value!r}" for name, value in settings.items())
     command = f'pytest "{pyfuncitem.nodeid}" --trial-tier {claim.tier} --trial-seed {seed}{changed}'
