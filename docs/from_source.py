@@ -1,8 +1,8 @@
 """Hook of the site: what its pages say about claims and figures comes from the registries, the guide from its file.
 
 A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- papers -->`, `<!-- trust -->` or
-`<!-- guide -->` where the text belongs; the pages of `docs/papers` enter the navigation by themselves: a new paper
-touches no file of the site.
+`<!-- guide -->` where the text belongs, and `<!-- include PATH -->` where a file of the repository does; the pages of
+`docs/papers` enter the navigation by themselves: a new paper touches no file of the site.
 """
 
 import re
@@ -33,7 +33,14 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         "trust": trust_tables,
         "guide": guide,
     }
-    return re.sub(r"<!-- (\w+) -->", lambda marker: makers[marker[1]](), markdown)
+    markdown = re.sub(r"<!-- (\w+) -->", lambda marker: makers[marker[1]](), markdown)
+    return re.sub(r"<!-- include (\S+) -->", lambda marker: included(marker[1]), markdown)
+
+
+def included(path: str) -> str:
+    """Return a file of the repository as a block of code, its path as the title."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return f'```{Path(path).suffix[1:]} title="{path}"\n{text}```'
 
 
 def claims_table(paper: str) -> str:

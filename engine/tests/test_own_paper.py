@@ -1,0 +1,328 @@
+"""The engine in somebody else's repositories, `examples/own_paper` above all, in a fresh environment without papers.
+
+The environment is made once; everything in it is asked by running a program there. It holds the engine as pip installs
+it, Hypothesis and pytest-xdist, and what these depend on.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "own_paper"
+VERDICTS = {
+    "averages.bernstein": "VERIFIED",
+    "averages.monte-carlo": "VERIFIED",
+    "averages.squared_cosine": "VERIFIED",
+    "averages.standard_deviation": "VERIFIED",
+    "averages.standard_deviation-as-printed": "REFUTED",
+    "descent.worst_case": "VERIFIED",
+    "information.infonce": "VERIFIED",
+    "kernels.variance": "VERIFIED",
+    "networks.second_moment[1]": "VERIFIED",
+    "networks.second_moment[2]": "VERIFIED",
+    "networks.second_moment[3]": "VERIFIED",
+    "regression.ridgeless[10-40]": "VERIFIED",
+    "regression.ridgeless[40-10]": "VERIFIED",
+    "spectra.edge": "VERIFIED",
+}
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory):
+    """The folder of the programs of a fresh environment with the engine alone."""
+    folder = tmp_path_factory.mktemp("fresh") / "environment"
+    venv.create(folder, with_pip=True)
+    found = folder / ("Scripts" if os.name == "nt" else "bin")
+    wanted = [str(ROOT / "engine"), "hypothesis", "pytest-xdist"]
+    run(found, folder, "python", "-m", "pip", "install", "--no-input", "--no-compile", *wanted)
+    return found
+
+
+def run(programs, folder, program, *arguments, status=0):
+    """Run a program of the fresh environment in a folder; its output, which is shown where the status is another."""
+    ours = ("PYTHON", "PYTEST", "COV")  # settings of this very run
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    done = subprocess.run(
+        [programs / program, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def pytest_in(programs, folder, *arguments, status=0):
+    return run(programs, folder, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, status=status)
+
+
+def rows(path):
+    """The rows of a ledger by their ids, without the times they took."""
+    listed = json.loads(path.read_text())["claims"]
+    found = {row["id"]: {**row, "seconds": None} for row in listed}
+    assert len(found) == len(listed), "two rows share an id"
+    return found
+
+
+def write(folder, **files):
+    """A small repository: names of files, a double underscore for a folder, with what they hold."""
+    (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    for name, text in files.items():
+        path = folder / f"{name.replace('__', '/')}.py"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text)
+    return folder
+
+
+# ---------------------------------------------------------------------------------------------------------- the example
+
+
+@pytest.fixture(scope="session")
+def namespaces(programs, tmp_path_factory):
+    """The example as it stands, its folders namespace packages, after a run with its own options and ours."""
+    folder = tmp_path_factory.mktemp("namespaces") / "own_paper"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    own, ours = ("--seed", 7, "--report", "own.txt"), ("--trial-seed", 0, "--trial-report", "page.html")
+    printed = pytest_in(programs, folder, *own, *ours, "--trial-ledger", "ledger.json")
+    (folder / "printed.txt").write_text(printed)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def packages(programs, tmp_path_factory):
+    """The example with an `__init__.py` in each of its folders, after a run with two workers."""
+    folder = tmp_path_factory.mktemp("packages") / "own_paper"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    for inner in [path for path in folder.iterdir() if path.is_dir()]:
+        (inner / "__init__.py").touch()
+    pytest_in(programs, folder, "-n", 2, "--trial-ledger", "ledger.json")
+    return folder
+
+
+def test_all_verdicts_are_as_expected(namespaces):
+    found = rows(namespaces / "ledger.json")
+    assert {name: row["verdict"] for name, row in found.items()} == VERDICTS
+    assert all(row["controls"] for row in found.values())
+
+
+def test_its_own_seed_and_report_live_beside_ours(namespaces):
+    passed = re.search(r"(\d+) passed", (namespaces / "printed.txt").read_text())[1]
+    assert (namespaces / "own.txt").read_text() == f"{passed} passed with seed 7\n"
+    assert json.loads((namespaces / "ledger.json").read_text())["seed"] == 0
+    assert all(name in (namespaces / "page.html").read_text() for name in VERDICTS)
+
+
+def test_regular_packages_and_two_workers_give_the_same_ledger(namespaces, packages):
+    assert rows(packages / "ledger.json") == rows(namespaces / "ledger.json")
+
+
+def test_list_and_show_find_the_claims(programs, namespaces):
+    def listed(*arguments):
+        printed = run(programs, namespaces / "tests", "theory-on-trial", "list", *arguments)
+        return re.findall(r"^  (\S+) \[", printed, re.M)
+
+    assert sorted(listed()) == sorted(VERDICTS)
+    assert listed("--kind", "bound") == ["averages.bernstein", "descent.worst_case", "information.infonce"]
+    shown = run(programs, namespaces, "theory-on-trial", "show", "regression.ridgeless[10-40]")
+    assert "n (from pytest), d (from pytest)" in shown
+    assert "[40-10]" not in shown
+
+
+def test_run_draws_what_the_whole_run_drew(programs, namespaces):
+    """A row's numbers follow from its id and the seed, whatever else is run."""
+    printed = run(programs, namespaces, "theory-on-trial", "run", "networks.second_moment[2]")
+    found = rows(namespaces / "ledger.json")
+    assert f"measured  {found['networks.second_moment[2]']['measured']!r}\n" in printed
+    assert "command  pytest" in printed
+    inputs = {found[f"networks.second_moment[{depth}]"]["predicted"] for depth in (1, 2, 3)}
+    assert len(inputs) == 3
+    with_setting = run(programs, namespaces, "theory-on-trial", "run", "information.infonce", "--set", "batch=4")
+    assert "predicted  1.386" in with_setting
+
+
+def test_report_is_one_page_of_the_claims_asked_for(programs, namespaces):
+    run(programs, namespaces, "theory-on-trial", "report", "networks.html", "networks")
+    page = (namespaces / "networks.html").read_text()
+    assert "networks.second_moment[3]" in page
+    assert "spectra.edge" not in page
+
+
+def test_compare_sees_one_row_of_a_parametrised_claim(programs, namespaces, packages):
+    ours, changed = namespaces / "ledger.json", packages / "changed.json"
+    assert "no difference" in run(programs, namespaces, "theory-on-trial", "compare", ours, packages / "ledger.json")
+    ledger = json.loads(ours.read_text())
+    next(row for row in ledger["claims"] if row["id"] == "regression.ridgeless[10-40]")["verdict"] = "REFUTED"
+    changed.write_text(json.dumps(ledger))
+    found = run(programs, namespaces, "theory-on-trial", "compare", ours, changed, status=1)
+    assert "regression.ridgeless[10-40]: VERIFIED → REFUTED" in found
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (("-m", "fast and bound"), {"averages.bernstein", "descent.worst_case", "information.infonce"}),
+        (
+            ("-k", "networks.second_moment[3] or averages.monte-carlo"),
+            {"networks.second_moment[3]", "averages.monte-carlo"},
+        ),
+    ],
+)
+def test_markers_and_ids_select(programs, packages, asked, expected):
+    pytest_in(programs, packages, *asked, "--trial-ledger", "some.json")
+    assert set(rows(packages / "some.json")) == expected
+
+
+# ------------------------------------------------------------------------------------------------- the page, the README
+
+
+def table(text):
+    """The lines of a printed ledger: mark, claim, verdict, predicted."""
+    return [line.split()[:4] for line in text.splitlines() if re.match(r"[+!] \w", line)]
+
+
+def test_the_page_shows_files_that_are_there_and_the_ledger_as_it_is(namespaces):
+    page = (ROOT / "docs" / "own_paper.md").read_text()
+    included = re.findall(r"<!-- include (\S+) -->", page)
+    assert included
+    assert all((ROOT / path).is_file() for path in included)
+    assert table(page) == table((namespaces / "printed.txt").read_text())
+
+
+def test_the_claim_of_the_readme_gives_the_row_it_shows(programs, tmp_path):
+    readme = (ROOT / "engine" / "README.md").read_text()
+    stated = re.search(r"```python\n(.*?)```", readme, re.S)[1]
+    assert len(stated.splitlines()) <= 15
+    write(tmp_path, tests__test_uniform=stated)
+    printed = pytest_in(programs, tmp_path)
+    assert table(printed)
+    assert table(readme) == table(printed)
+
+
+# ------------------------------------------------------------------------------------------ other people's repositories
+
+CLAIM = """
+from theory_on_trial import claim
+
+@claim("somewhere", kind="identity")
+def test_sum(trial):
+    '''One and one make two.'''
+    trial.identity(1 + 1, 2, ops=0, controls={"three": 3})
+"""
+
+
+@pytest.mark.parametrize("regular", [False, True])
+def test_files_of_one_name_have_ids_of_their_own(programs, tmp_path, regular):
+    write(tmp_path, a__test_x=CLAIM, b__test_x=CLAIM)
+    for name in ("a", "b") * regular:
+        (tmp_path / name / "__init__.py").touch()
+    pytest_in(programs, tmp_path, *[] if regular else ["--import-mode=importlib"], "--trial-ledger", "ledger.json")
+    assert list(rows(tmp_path / "ledger.json")) == ["a.x.sum", "b.x.sum"]
+
+
+def test_a_second_claim_of_one_id_is_an_error_that_names_both(programs, tmp_path):
+    write(tmp_path, tests__test_x=CLAIM, checks__test_x=CLAIM)
+    printed = pytest_in(programs, tmp_path, "--import-mode=importlib", status=2)
+    assert "two claims are called x.sum" in printed
+    assert all(str(Path(folder, "test_x.py")) + ":4" in printed for folder in ("tests", "checks"))
+
+
+def test_each_row_of_a_parametrised_claim_draws_for_itself(programs, tmp_path):
+    text = """
+import pytest
+from theory_on_trial import claim
+
+@pytest.fixture
+def drawn(trial):
+    return trial.generator("x").uniform()
+
+@pytest.mark.parametrize("copy", [1, 2])
+@claim("somewhere", kind="identity")
+def test_same(trial, drawn, copy):
+    '''A number is itself.'''
+    trial.identity(drawn, drawn, ops=1, controls={"one more": drawn + 1})
+"""
+    write(tmp_path, tests__test_x=text)
+    pytest_in(programs, tmp_path, "--trial-ledger", "ledger.json")
+    found = rows(tmp_path / "ledger.json")
+    assert list(found) == ["x.same[1]", "x.same[2]"]
+    assert found["x.same[1]"]["measured"] != found["x.same[2]"]["measured"]
+
+
+def test_a_repository_without_claims_is_left_alone(programs, tmp_path):
+    conftest = """
+import pytest
+
+def pytest_addoption(parser):
+    for option in ("--seed", "--report", "--tier", "--ledger"):
+        parser.addoption(option)
+
+@pytest.fixture
+def trial():
+    return "its own"
+"""
+    plain = """
+import sys
+
+def test_it(trial, request):
+    assert trial == "its own"
+    assert request.config.getoption("tier") == "4"
+    heavy = {"jax", "scipy", "jinja2", "theory_on_trial.registry"}
+    if request.config.pluginmanager.is_blocked("jaxtyping"):
+        heavy.add("numpy")
+    assert not heavy & set(sys.modules)
+"""
+    write(tmp_path, conftest=conftest, test_plain=plain)
+    # jaxtyping, which comes with the engine, has a plugin of its own that imports NumPy.
+    for without in ((), ("-p", "no:jaxtyping")):
+        printed = pytest_in(programs, tmp_path, "--tier", "4", *without)
+        assert "1 passed" in printed
+        assert "ledger" not in printed
+
+
+# ---------------------------------------------------------------------------------------------------------- the install
+
+
+def python(programs, folder, code):
+    return run(programs, folder, "python", "-c", code).strip()
+
+
+def test_nothing_but_the_engine_becomes_importable(programs, tmp_path):
+    names = "theory sims own_data tools figures arguments paper_checks tests docs benchmarks notebooks engine"
+    code = f"import importlib.util; print([n for n in '{names}'.split() if importlib.util.find_spec(n)])"
+    assert python(programs, tmp_path, code) == "[]"
+    code = (
+        "import importlib.metadata as m, json; files = m.files('theory-on-trial'); "
+        "print(json.dumps(sorted({f.parts[0] for f in files if f.parts[0] != '..'})))"
+    )
+    folder, facts = json.loads(python(programs, tmp_path, code))
+    assert (folder, facts.split("-")[0]) == ("theory_on_trial", "theory_on_trial")
+    assert "py.typed" in python(programs, tmp_path, "import importlib.metadata as m; print(m.files('theory-on-trial'))")
+
+
+def test_the_engine_depends_on_nine_packages_at_most(programs, tmp_path):
+    code = "import importlib.metadata as m, json; print(json.dumps(m.requires('theory-on-trial')))"
+    direct = sorted(line for line in json.loads(python(programs, tmp_path, code)) if "extra ==" not in line)
+    stated = tomllib.loads((ROOT / "engine" / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert direct == sorted(stated)
+    assert len(direct) <= 9
+
+
+@pytest.mark.parametrize(
+    ("line", "heavy"),
+    [
+        ("import theory_on_trial", "jax numpy scipy pytest jinja2"),
+        ("from theory_on_trial import Trial, claim, claims, laws", "jax scipy matplotlib xarray"),
+        ("import theory_on_trial.plugin", "jax numpy scipy jinja2"),
+        ("import theory_on_trial.command", "jax scipy matplotlib xarray jinja2"),
+    ],
+)
+def test_an_import_brings_nothing_heavy(programs, tmp_path, line, heavy):
+    assert (
+        python(programs, tmp_path, f"{line}; import sys; print(sorted(set('{heavy}'.split()) & set(sys.modules)))")
+        == "[]"
+    )

@@ -1,0 +1,87 @@
+"""Averages of independent numbers: four statements that every course makes, one of them false as it is often made."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from theory_on_trial import claim
+from theory_on_trial.laws import SubGaussian
+
+from sims import averages as observed
+from theory import averages as predicted
+
+
+@claim("Bernstein 1924", kind="bound")
+def test_bernstein(trial, n_flips=(1, 10, 100), chances=(0.01, 0.5, 0.99)):
+    """The share of heads in n flips exceeds the chance p by t with probability at most
+    exp(-n t^2 / (2 (p (1 - p) + t / 3))), for every t > 0.
+    """
+    tails, bounds, without_range = [], [], []
+    for n in n_flips:
+        for p in chances:
+            heads, probabilities = observed.flips(n, p)
+            beyond = heads > n * p
+            deviations = heads[beyond] / n - p
+            tails.extend(np.cumsum(probabilities[::-1])[::-1][beyond])
+            bounds.extend(predicted.bernstein(n, p * (1 - p), deviations))
+            without_range.extend(predicted.bernstein_without_range(n, p * (1 - p), deviations))
+    trial.bound(
+        tails,
+        bounds,
+        found_by="all",
+        ops=4 * max(n_flips),  # of a sum of n products of n factors, each relative to itself
+        controls={"with the variance alone": without_range},
+    )
+
+
+@claim("de Moivre 1738", kind="rate")
+def test_monte__carlo(trial, sizes=(16, 32, 64, 128, 256, 512), p=1 / 3):
+    """The mean error of a probability estimated from n independent points falls as n^(-1/2)."""
+    errors = np.array([observed.mean_error(n, p) for n in sizes])
+    trial.order(
+        errors,
+        sizes,
+        predicted.MONTE_CARLO_EXPONENT,
+        rounding=4 * np.array(sizes) * 2.0**-52 * errors,
+        margin=0.02,
+        controls={"1 / n": -1.0, "n^(-1/3)": -1 / 3},
+        wrong_processes={"one point in each of n cells": [observed.stratified_mean_error(n, p) for n in sizes]},
+    )
+
+
+@claim("the ratio of a chi-square to a sum of two", kind="distribution")
+def test_squared_cosine(trial, dim=5):
+    """The squared cosine between two random directions in R^d has the law Beta(1/2, (d - 1)/2)."""
+    trial.distribution(
+        lambda key: observed.squared_cosine(key, dim),
+        predicted.squared_cosine_cdf(dim),
+        margin=0.02,
+        controls={"the square of N(0, 1 / d)": predicted.squared_cosine_cdf_normal(dim)},
+        vectorised=True,
+        first=1024,
+    )
+
+
+@claim(
+    "Cochran 1934",
+    kind="distribution",
+    as_printed="With n - 1 in its denominator the standard deviation is unbiased.",
+)
+def test_standard_deviation(trial, n=5):
+    """Of n normal numbers the standard deviation is on average sqrt(2 / (n - 1)) G(n / 2) / G((n - 1) / 2) sigma, too
+    small, although n - 1 is in its denominator.
+    """
+    trial.mean(
+        lambda key: observed.standard_deviation(key, n),
+        predicted.mean_of_deviation(n),
+        law=SubGaussian(1 / (n - 1) ** 0.5),  # the length of a projected Gaussian vector, over sqrt(n - 1)
+        margin=0.02,
+        controls={"sqrt((n - 1) / n), as for the other denominator": ((n - 1) / n) ** 0.5},
+        as_printed=1.0,
+        vectorised=True,
+        first=1024,
+    )
+
+
+@given(st.integers(2, 1000))
+def test_the_standard_deviation_is_too_small_but_less_and_less(n):
+    assert predicted.mean_of_deviation(n) < predicted.mean_of_deviation(n + 1) < 1

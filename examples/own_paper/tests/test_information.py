@@ -1,0 +1,27 @@
+"""Poole, Ozair, van den Oord, Alemi and Tucker 2019, "On variational bounds of mutual information"."""
+
+import numpy as np
+from theory_on_trial import claim
+
+from sims import information as observed
+from theory import information as predicted
+
+
+@claim("InfoNCE, and its limit", kind="bound")
+def test_infonce(trial, batch=16, dim=8, most=1000.0):
+    """The InfoNCE estimate from K pairs is at most log K, whatever the critic."""
+    sharpness = np.geomspace(0.1, most, 400)
+    scores = observed.critics(trial.generator("pairs"), batch, dim, sharpness)
+    trial.bound(
+        observed.infonce(scores),
+        predicted.most_of_infonce(batch),
+        found_by="draws",
+        ops=3 * batch,
+        scale=sharpness,
+        controls={"log of the number of negatives": predicted.most_of_infonce(batch - 1)},
+    )
+
+
+def test_a_blind_critic_learns_nothing(rng):
+    scores = np.broadcast_to(rng.standard_normal((8, 1)), (8, 8))
+    assert abs(observed.infonce(scores)) < 1e-12

@@ -1,0 +1,19 @@
+"""The edge of the Marchenko-Pastur law."""
+
+from theory_on_trial import claim
+from theory_on_trial.laws import SubGaussian
+
+from sims import spectra as observed
+from theory import spectra as predicted
+
+
+@claim("Marchenko and Pastur 1967; Johnstone 2001, Theorem 1.1", kind="limit")
+def test_edge(trial, n=100, d=25):
+    """The largest singular value of an n x d Gaussian matrix is sqrt(n) + sqrt(d), less a Tracy-Widom term."""
+    trial.mean(
+        lambda key: observed.largest_singular_value(key, n, d),
+        predicted.mean_at_edge(n, d),
+        law=SubGaussian(1 / n**0.5),  # it moves no more than the matrix does: a Lipschitz function of Gaussians
+        margin=0.01,
+        controls={"the limit itself": predicted.edge(n, d), "as if columns were orthogonal": 1.0},
+    )
