@@ -12,29 +12,27 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.random_walk_pca._roots import bisect
-from theory.random_walk_pca._validation import check_points
+from theory.random_walk_pca._domains import Points
 from theory.random_walk_pca.spectrum import eigenvalues, laplacian_eigenvalues, total_variance
-from theory_on_trial.arguments.theory import validated
+from theory_on_trial.contract import NonNegative, guarded
 
 
-@validated
-def drift_coefficients(n_points: int) -> Float[np.ndarray, " components"]:
+@guarded
+def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
     """Coefficients of the centred time tau in the cosines, up to sign: r_k = sqrt(2/T) cot(pi k/2T) / (2 sin(pi k/2T)).
 
     That is for odd k; they are zero for even k. Their squares sum to T (T^2 - 1) / 12.
     """
-    check_points(n_points)
     index = np.arange(1, n_points)
     cosine = np.sin(np.pi * (n_points - index) / (2 * n_points))
     return np.where(index % 2 == 1, np.sqrt(2 / n_points) * 2 * cosine / laplacian_eigenvalues(n_points), 0.0)
 
 
-@validated
-def drift_eigenvalues(n_points: int, drift_ratio: float | int) -> Float[np.ndarray, " components"]:
+@guarded
+def drift_eigenvalues(n_points: Points, drift_ratio: NonNegative) -> Float[np.ndarray, " components"]:
     """Population eigenvalues by mode: 1 / theta_k for even k, and for odd k the root above 1 / theta_k of
     (|mu|^2 / tr Sigma) sum_{j odd} r_j^2 / (lambda - 1 / theta_j) = 1.
     """
-    _check_drift(drift_ratio)
     spectrum = eigenvalues(n_points)
     poles = spectrum[::2]
     weights = drift_ratio * drift_coefficients(n_points)[::2] ** 2
@@ -48,29 +46,22 @@ def drift_eigenvalues(n_points: int, drift_ratio: float | int) -> Float[np.ndarr
     return spectrum
 
 
-@validated
-def drift_explained_variance_ratio(n_points: int, drift_ratio: float | int) -> Float[np.ndarray, " components"]:
+@guarded
+def drift_explained_variance_ratio(n_points: Points, drift_ratio: NonNegative) -> Float[np.ndarray, " components"]:
     """Population explained variance ratios by mode; the total variance is (T^2 - 1)/6 + drift_ratio T (T^2 - 1)/12."""
     drift_variance = drift_ratio * n_points * (n_points**2 - 1) / 12
     return drift_eigenvalues(n_points, drift_ratio) / (total_variance(n_points) + drift_variance)
 
 
-@validated
-def drift_strength(n_points: int, drift_ratio: float | int) -> float:
+@guarded
+def drift_strength(n_points: Points, drift_ratio: NonNegative) -> float:
     """Control parameter g = |mu|^2 T / tr(Sigma); drift dominates the first component when it is far above
     `drift_dominance_threshold`.
     """
-    check_points(n_points)
-    _check_drift(drift_ratio)
     return float(drift_ratio * n_points)
 
 
-@validated
-def drift_dominance_threshold(n_points: int) -> float:
+@guarded
+def drift_dominance_threshold(n_points: Points) -> float:
     """The g at which the variance of the drift alone, |mu|^2 sum tau_t^2, equals lambda_1 of the walk; to 12 / pi^2."""
     return float(12 * eigenvalues(n_points)[0] / (n_points**2 - 1))
-
-
-def _check_drift(drift_ratio: float | int) -> None:
-    if not (np.isfinite(drift_ratio) and drift_ratio >= 0):
-        raise ValueError(f"drift_ratio must be finite and non-negative, got {drift_ratio}")

@@ -6,76 +6,70 @@ limit gamma -> 1, where the scores are modes of a clamped beam and no cosines, a
 Variances are in units of the step variance.
 """
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._validation import check_components, check_momentum, check_points
+from theory.random_walk_pca._domains import Components, Momentum, MomentumBelowOne, Points
 from theory.random_walk_pca.processes import toeplitz_eigenvalues, toeplitz_total_variance
 from theory.random_walk_pca.spectrum import explained_variance_ratio_limit, laplacian_eigenvalues
-from theory_on_trial.arguments.theory import validated
+from theory_on_trial.contract import UNIT_INTERVAL, guarded
 
 
-@validated
-def momentum_impulse_response(n_points: int, momentum: float | int) -> Float[np.ndarray, " points"]:
+@guarded
+def momentum_impulse_response(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " points"]:
     """Response h_m = (1 - gamma^m) / (1 - gamma) of the position, m = 1, ..., T, and h_m = m at gamma = 1.
 
     Pass it to `toeplitz_covariance` or `toeplitz_total_variance` for the exact population law.
     """
-    check_points(n_points)
-    check_momentum(momentum)
     return np.cumsum(float(momentum) ** np.arange(n_points))
 
 
-@validated
-def momentum_explained_variance_ratio(n_points: int, momentum: float | int) -> Float[np.ndarray, " components"]:
+@guarded
+def momentum_explained_variance_ratio(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " components"]:
     """Exact population ratios rho_k, k = 1, ..., T - 1, from the numerical spectrum of the exact covariance."""
     response = momentum_impulse_response(n_points, momentum)
     return toeplitz_eigenvalues(response) / toeplitz_total_variance(response)
 
 
-@validated
-def momentum_circulant_eigenvalues(n_points: int, momentum: float | int) -> Float[np.ndarray, " components"]:
+@guarded
+def momentum_circulant_eigenvalues(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " components"]:
     """Circulant approximation 1 / (theta_k ((1 - gamma)^2 + gamma theta_k)) of the eigenvalues, with cosines unchanged.
 
     Its relative error is O(T^-3) for fixed k and gamma < 1, O(1/T) over all k; it needs T (1 - gamma) >> 1.
     """
-    check_momentum(momentum)
     laplacian = laplacian_eigenvalues(n_points)
     return 1 / (laplacian * ((1 - momentum) ** 2 + momentum * laplacian))
 
 
-@validated
+@guarded
 def momentum_explained_variance_ratio_rate(
-    n_points: int, momentum: float | int, n_components: int
+    n_points: Points, momentum: MomentumBelowOne, n_components: Components
 ) -> Float[np.ndarray, " components"]:
     """First correction to the limit at fixed gamma < 1: rho_k = 6 / (pi k)^2 (1 + 6 gamma / ((1 - gamma^2) T)).
 
     `ValueError` also at gamma = 1, where the ratios tend to those of the integrated walk.
     """
-    check_points(n_points)
-    _check_below_one(momentum)
     correction = 6 * momentum / ((1 - momentum**2) * n_points)
     return explained_variance_ratio_limit(n_components) * (1 + correction)
 
 
-@validated
-def momentum_crossover_index(n_points: int, momentum: float | int) -> float:
+@guarded
+def momentum_crossover_index(n_points: Points, momentum: MomentumBelowOne) -> float:
     """Component T (1 - gamma) / (pi sqrt(gamma)) below which lambda_k falls as k^-2 and beyond which as k^-4.
 
     Infinite at gamma = 0. `ValueError` also at gamma = 1.
     """
-    check_points(n_points)
-    _check_below_one(momentum)
     return n_points * (1 - momentum) / (np.pi * float(np.sqrt(momentum))) if momentum > 0 else np.inf
 
 
-@validated
-def integrated_walk_wavenumbers(n_components: int) -> Float[np.ndarray, " components"]:
+@guarded
+def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, " components"]:
     """Positive roots mu_k of tan mu + tanh mu = 0, just above (k - 1/4) pi: the gamma -> 1 limit of the spectrum.
 
     The eigenvalues tend to T^4 / mu_k^4 and sum to T^4 / 30.
     """
-    check_components(n_components)
     roots = (np.arange(1, n_components + 1) - 0.25) * np.pi
     for _ in range(4):  # Newton; the first guess is off by exp(-2 mu), which four squarings bring below an ulp
         residual = np.sin(roots) + np.cos(roots) * np.tanh(roots)
@@ -84,29 +78,20 @@ def integrated_walk_wavenumbers(n_components: int) -> Float[np.ndarray, " compon
     return roots
 
 
-@validated
-def integrated_walk_explained_variance_ratio(n_components: int) -> Float[np.ndarray, " components"]:
+@guarded
+def integrated_walk_explained_variance_ratio(n_components: Components) -> Float[np.ndarray, " components"]:
     """Ratios rho_k = 30 / mu_k^4 of the integrated walk as T grows: 0.9589 in the first component, not one."""
     return 30 / integrated_walk_wavenumbers(n_components) ** 4
 
 
-@validated
+@guarded
 def integrated_walk_modes(
-    times: Float[np.ndarray, " times"], n_components: int
+    times: Annotated[Float[np.ndarray, " times"], UNIT_INTERVAL], n_components: Components
 ) -> Float[np.ndarray, "times components"]:
     """Scores cos(mu_k t) / cos(mu_k) + cosh(mu_k t) / cosh(mu_k) of the integrated walk on [0, 1], of unit square mean.
 
-    `ValueError` also if a time is outside [0, 1].
     """
-    if not np.all((times >= 0) & (times <= 1)):
-        raise ValueError(f"times must lie in [0, 1], the fraction of the trajectory, got {times}")
     wavenumbers = integrated_walk_wavenumbers(n_components)
     phase = np.outer(times, wavenumbers)
     hyperbolic = (np.exp(phase - wavenumbers) + np.exp(-phase - wavenumbers)) / (1 + np.exp(-2 * wavenumbers))
     return np.cos(phase) / np.cos(wavenumbers) + hyperbolic
-
-
-def _check_below_one(momentum: float | int) -> None:
-    check_momentum(momentum)
-    if momentum == 1:
-        raise ValueError("momentum must be below 1 here: at 1 the walk is integrated and no crossover is left, got 1")

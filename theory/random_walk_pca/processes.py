@@ -8,25 +8,28 @@ the dimension grows the covariance over time of the centred trajectory tends to 
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.arguments.theory import validated
+from theory_on_trial.contract import guarded, require
+
+Response = Float[np.ndarray, " points"]
+_POINTS = "impulse_response must hold at least two recorded points"
 
 
-@validated
-def toeplitz_covariance(impulse_response: Float[np.ndarray, " points"]) -> Float[np.ndarray, "points points"]:
+@guarded
+def toeplitz_covariance(impulse_response: Response) -> Float[np.ndarray, "points points"]:
     """Population covariance over time K = C A A^T C of the centred process with impulse response h_1, ..., h_T.
 
     `ValueError` if there are fewer than two points or a value is not finite.
     """
     from scipy.linalg import toeplitz
 
-    _check_response(impulse_response)
+    require(len(impulse_response) >= 2, _POINTS)
     response = np.tril(toeplitz(impulse_response))
     centred = response - response.mean(axis=0)
     return centred @ centred.T
 
 
-@validated
-def toeplitz_eigenvalues(impulse_response: Float[np.ndarray, " points"]) -> Float[np.ndarray, " components"]:
+@guarded
+def toeplitz_eigenvalues(impulse_response: Response) -> Float[np.ndarray, " components"]:
     """The T - 1 largest eigenvalues of K, decreasing, to an absolute accuracy of about T epsilon lambda_1.
 
     Computed numerically, for processes without a closed spectrum. `ValueError` as for `toeplitz_covariance`.
@@ -34,20 +37,13 @@ def toeplitz_eigenvalues(impulse_response: Float[np.ndarray, " points"]) -> Floa
     return np.linalg.eigvalsh(toeplitz_covariance(impulse_response))[:0:-1]
 
 
-@validated
-def toeplitz_total_variance(impulse_response: Float[np.ndarray, " points"]) -> float:
+@guarded
+def toeplitz_total_variance(impulse_response: Response) -> float:
     """Total variance tr K = sum_m (T - m + 1) h_m^2 - (1/T) sum_m H_m^2, where H_m = h_1 + ... + h_m.
 
     `ValueError` as for `toeplitz_covariance`.
     """
-    _check_response(impulse_response)
+    require(len(impulse_response) >= 2, _POINTS)
     n_points = impulse_response.size
     uncentred = np.sum(np.arange(n_points, 0, -1) * impulse_response**2)
     return float(uncentred - np.sum(np.cumsum(impulse_response) ** 2) / n_points)
-
-
-def _check_response(impulse_response: Float[np.ndarray, " points"]) -> None:
-    if impulse_response.size < 2:
-        raise ValueError(f"impulse_response must hold at least two recorded points, got {impulse_response.size}")
-    if not np.all(np.isfinite(impulse_response)):
-        raise ValueError(f"impulse_response must be finite, got {impulse_response}")
