@@ -1,82 +1,138 @@
-"""CONTRIBUTING.md, followed to the letter: its toy paper must work in a copy of the workbench."""
+"""CONTRIBUTING.md, followed to the letter in a copy of the repository, and what it says of a paper that is broken."""
 
-import json
 import re
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from theory_on_trial.audits.mutants import ROOT, copy_workbench, run_in
+from theory_on_trial.audits import papers
+from theory_on_trial.audits.mutants import copy_workbench, run_in
+
+ROOT = Path(__file__).parent.parent
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^theory-on-trial .*$", GUIDE, flags=re.MULTILINE)
+NAME = "uniform_mean"
 
 
 @pytest.fixture(scope="module")
-def workbench(tmp_path_factory):
-    """A copy of the workbench with the files of CONTRIBUTING.md added, and a way to run commands in it."""
-    folder = tmp_path_factory.mktemp("workbench")
+def copy(tmp_path_factory):
+    """A copy of the repository in which the first command of the guide has been run."""
+    folder = tmp_path_factory.mktemp("repository")
     copy_workbench(folder)
-    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python (\S+)\n(.*?)^```", guide, flags=re.DOTALL | re.MULTILINE)
-    added = {path: text for path, text in blocks}
-    existing = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py")}
-    assert not set(added) & existing, "a new paper must not touch a file that exists"
-    for path, text in added.items():
-        (folder / path).write_text(text, encoding="utf-8")
-
-    def run(*command):
-        return run_in(folder, *command)
-
-    run.folder, run.added = folder, list(added)
-    return run
-
-
-def test_the_guide_adds_one_file_per_folder(workbench):
-    assert sorted(workbench.added) == [
-        "figures/uniform_mean.py",
-        "paper_checks/test_uniform_mean.py",
-        "sims/uniform_mean.py",
-        "tests/test_uniform_mean.py",
-        "theory/uniform_mean.py",
-    ]
-
-
-def test_the_claim_is_tried(workbench):
-    done = workbench("pytest", "paper_checks/test_uniform_mean.py", "--ledger", "ledger.json", "-q")
-    assert done.returncode == 0, done.stdout + done.stderr
-    claims = json.loads((workbench.folder / "ledger.json").read_text())["claims"]
-    assert {c["id"]: c["verdict"] for c in claims} == {
-        "uniform_mean.mean_of_square": "VERIFIED",
-        "uniform_mean.mean_of_square-as-printed": "REFUTED",
-    }
-    assert [control["verdict"] for control in claims[0]["controls"]] == ["REFUTED", "REFUTED"]
-
-
-def test_breaking_the_theory_breaks_the_trial(workbench):
-    theory = workbench.folder / "theory" / "uniform_mean.py"
-    sound = theory.read_text()
-    theory.write_text(sound.replace("1 / (power + 1)\n", "1 / (power + 1.3)\n"))
-    try:
-        done = workbench("pytest", "paper_checks/test_uniform_mean.py", "-q")
-    finally:
-        theory.write_text(sound)
-    assert done.returncode == 1
-    assert "uniform_mean.mean_of_square: REFUTED, expected VERIFIED" in done.stdout
-
-
-def test_the_figure_is_drawn(workbench):
-    done = workbench("figures", "uniform_mean", "--quick", "--out", "drawn")
+    before = everything_in(folder)
+    done = follow(folder, COMMANDS[0])
     assert done.returncode == 0, done.stderr
-    names = sorted(path.name for path in (workbench.folder / "drawn" / "uniform_mean").iterdir())
-    assert names == ["F1_means.pdf", "F1_means.png", "F1_means.txt"]
-    caption = (workbench.folder / "drawn" / "uniform_mean" / "F1_means.txt").read_text()
-    assert "n_samples = 200" in caption
-    assert "python -m figures uniform_mean.F1 --quick" in caption
+    after = everything_in(folder)
+    assert {path: after.get(path) for path in before} == before, "a new paper must not touch what exists"
+    assert sorted(done.stdout.splitlines()) == sorted(str(folder / path) for path in set(after) - set(before))
+    return papers.Paper(NAME, folder)
 
 
-def test_its_tests_and_the_linters_pass(workbench):
-    for command in (
-        ("pytest", "tests/test_uniform_mean.py", "-q"),
-        ("ruff", "check", *workbench.added),
-        ("ruff", "format", "--check", *workbench.added),
-        ("mypy", "theory/uniform_mean.py", "sims/uniform_mean.py"),
+def everything_in(folder):
+    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in files}
+
+
+def follow(folder, command):
+    """Run a command of the guide in a copy."""
+    return run_in(folder, "theory_on_trial.command", *command.split()[1:])
+
+
+@contextmanager
+def broken(path, old, new):
+    """Put other text into a file for a while."""
+    sound = path.read_text(encoding="utf-8")
+    assert old in sound
+    path.write_text(sound.replace(old, new), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(sound, encoding="utf-8")
+
+
+def test_the_guide_names_every_file_that_is_laid_down(copy):
+    named = {path.replace("NAME", NAME) for path in re.findall(r"^\| `(\S+NAME\.\w+)` \|", GUIDE, flags=re.MULTILINE)}
+    laid = {
+        str(path.relative_to(copy.folder)) for path in copy.folder.rglob(f"*{NAME}.*") if "__pycache__" not in str(path)
+    }
+    assert named == laid
+
+
+def test_what_is_laid_down_passes_the_whole_gate(copy):
+    assert [command.split()[1] for command in COMMANDS] == ["new-paper", "check-paper"]
+    done = follow(copy.folder, COMMANDS[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    *steps, verdict = done.stdout.splitlines()
+    assert len(steps) == len(papers.STEPS)
+    assert all(" … passed, " in line for line in steps)
+    assert verdict.startswith(f"{NAME}: nothing is missing, nothing fails (")
+
+
+def test_a_claim_without_a_route_is_named(copy):
+    with broken(copy.folder / "paper_checks" / f"routes_{NAME}.json", "power_of_the_mean", "no_such_claim"):
+        sentences = papers.routes(copy)
+    assert any(f"{NAME}.power_of_the_mean" in sentence for sentence in sentences), sentences
+    assert any("no_such_claim" in sentence for sentence in sentences), sentences
+
+
+def test_a_bound_that_is_not_searched_is_named(copy):
+    with broken(copy.folder / "paper_checks" / f"searches_{NAME}.py", "@inequality", "# @inequality"):
+        (sentence,) = papers.bounds(copy)
+    assert sentence.startswith(
+        f"{NAME}.power_of_the_mean states a bound: paper_checks/searches_{NAME}.py must search it"
+    )
+
+
+def test_a_missing_page_is_named(copy, tmp_path):
+    page = copy.folder / "docs" / "papers" / f"{NAME}.md"
+    page.rename(tmp_path / page.name)
+    try:
+        assert papers.files(copy) == [f"there is no docs/papers/{NAME}.md"]
+    finally:
+        shutil.move(tmp_path / page.name, page)
+    assert papers.files(copy) == []
+
+
+def test_a_fast_tier_above_its_limit_is_named(copy):
+    with broken(copy.folder / "paper_checks" / f"test_{NAME}.py", "MOST_SECONDS = 6.0", "MOST_SECONDS = 0.0001"):
+        (sentence,) = papers.claims(copy)
+    assert re.fullmatch(
+        rf"the fast tier takes \S+ s, MOST_SECONDS is 0.0001; the slowest claim is {NAME}\.\w+ with \S+ s", sentence
+    )
+
+
+def test_a_wrong_constant_in_the_theory_is_named(copy):
+    with broken(copy.folder / "theory" / f"{NAME}.py", "1 / (power + 1))\n", "1 / (power + 1.3))\n"):
+        sentences = papers.claims(copy)
+    assert any(sentence.startswith(f"{NAME}.mean_of_square: REFUTED, expected VERIFIED.") for sentence in sentences)
+
+
+def test_a_figure_that_the_gallery_lacks_and_one_that_is_gone_are_named(copy):
+    with broken(copy.folder / "figures" / f"{NAME}.py", "def means(", "def averages("):
+        sentences = papers.figures(copy)
+    renew = f"`python -m figures {NAME} --small --out docs/papers` draws it"
+    assert f"the gallery lacks F1_averages.webp: {renew}" in sentences
+    assert "the gallery holds F1_means.webp, and there is no such figure" in sentences
+
+
+def test_a_page_that_says_something_else_and_a_notebook_that_fails_are_named(copy):
+    page, notebook = copy.folder / "docs" / "papers" / f"{NAME}.md", copy.folder / "notebooks" / f"{NAME}.ipynb"
+    with broken(page, "2.088", "2.188"), broken(notebook, 'claim(\\"', 'claim(\\"no_'):
+        sentences = papers.shared_tests(copy)
+    assert len(sentences) == 2
+    for test, sentence in zip(("test_docs", "test_notebooks"), sorted(sentences), strict=True):
+        assert sentence.startswith(f"FAILED tests/{test}.py::"), sentence
+        assert f"[{NAME}]" in sentence
+
+
+def test_what_the_linters_object_to_is_named(copy):
+    with broken(
+        copy.folder / "sims" / f"{NAME}.py", "import jax\n", "import os\n\nimport jax\nfrom theory import mixup\n"
     ):
-        done = workbench(*command)
-        assert done.returncode == 0, done.stdout + done.stderr
+        sentences = papers.linters(copy)
+    assert any(
+        sentence.startswith(f"sims/{NAME}.py:") and "`os` imported but unused" in sentence for sentence in sentences
+    )
+    assert f"import-linter forbids sims.{NAME} -> theory.mixup (l.10)" in sentences

@@ -36,10 +36,10 @@ class Paper(NamedTuple):
     folder: Path
 
     def places(self, template: str) -> list[Path]:
-        """Where a file of the row may be: as a module, or as a package (of tests: the folder `tests/NAME`)."""
+        """Where a file of the row may be: as it is named, or as a package (of tests: the folder `tests/NAME`)."""
         path = self.folder / template.replace("NAME", self.name)
         package = path.with_name(self.name) if path.parent.name == "tests" else path.with_suffix("")
-        return [path, package]
+        return [path, package] if path.suffix == ".py" else [path]
 
     def modules(self, *rooms: str) -> list[str]:
         """The modules and packages of the paper in some rooms, relative to the root."""
@@ -77,7 +77,9 @@ def lay_down(name: str, folder: Path) -> list[Path]:
     if not (name.isidentifier() and name.islower()) or iskeyword(name):
         raise ValueError(f"NAME must be a lower-case identifier such as ridge_ensembles, got {name!r}")
     paper = Paper(name, folder)
-    taken = [place for template in _templates() for place in paper.places(template) if place.exists()]
+    gallery = folder / "docs" / "papers"
+    wanted = [place for template in _templates() for place in paper.places(template)]
+    taken = [place for place in [*wanted, gallery / name] if place.exists()]
     if taken:
         raise ValueError(f"NAME must be new, and {taken[0].relative_to(folder)} exists")
     laid = []
@@ -85,7 +87,6 @@ def lay_down(name: str, folder: Path) -> list[Path]:
         laid.append(paper.places(template)[0])
         laid[-1].parent.mkdir(parents=True, exist_ok=True)
         laid[-1].write_text(text.replace("NAME", name), encoding="utf-8")
-    gallery = folder / "docs" / "papers"
     drawn = paper.run("-m", "theory_on_trial.command", "figures", name, "--small", "--out", str(gallery))
     if drawn.returncode:
         raise ValueError(f"the files are laid down, but the figures cannot be drawn: {_last_line(drawn)}")
@@ -154,9 +155,10 @@ def linters(paper: Paper) -> list[str]:
     settings = paper.folder / "pyproject.toml"
     if settings.exists() and "[tool.importlinter]" in settings.read_text(encoding="utf-8"):
         told = paper.run("-c", "from importlinter.cli import lint_imports_command as lint; lint()")
-        # Its contracts are about all papers: of one that is broken, what this paper breaks counts.
-        own = rf"\S*\b{paper.name}\b\S* is not allowed to import .*"
-        found += [line for line in _lines(told, own) if re.fullmatch(own, line) or "Contracts:" not in told.stdout]
+        # Its contracts are about all papers: what counts is an import by this one, or of it.
+        imports = [line.removeprefix("- ") for line in _lines(told, r"- \S+ -> \S+ \(.*\)")]
+        own = re.compile(rf"\b{paper.name}\b")
+        found += [f"import-linter forbids {line}" for line in imports if own.search(line) or "->" not in line]
     return found
 
 
