@@ -11,6 +11,7 @@ from typing import Any
 
 from theory_on_trial import Claim, claims
 from theory_on_trial.figures.drawing import figures
+from theory_on_trial.records import tables
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
@@ -99,9 +100,8 @@ def trust_tables() -> str:
 
 
 def guide() -> str:
-    """Return CONTRIBUTING.md; the path in front of a block of code becomes the block's title."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    return re.sub(r"^```python (\S+)$", r'```python title="\1"', text, flags=re.MULTILINE)
+    """Return CONTRIBUTING.md."""
+    return (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def link(claim: Claim) -> str:
