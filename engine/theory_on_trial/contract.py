@@ -96,9 +96,11 @@ def _square(matrix: np.ndarray) -> bool:
 
 
 def _symmetric(matrix: np.ndarray) -> bool:
+    if not _square(matrix):
+        return False
     # Rounding of a product Q diag(s) Q' or of a sum over samples leaves an asymmetry of this order.
     asymmetry = np.abs(matrix - np.swapaxes(matrix, -1, -2)).max(initial=0)
-    return _square(matrix) and bool(asymmetry <= _rounding(matrix))
+    return bool(asymmetry <= _rounding(matrix))
 
 
 def _semidefinite(matrix: np.ndarray) -> bool:
