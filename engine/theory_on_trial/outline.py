@@ -40,6 +40,27 @@ def files(paper: str | None = None, folder: Path | None = None) -> list[Path]:
     return [file for file in dict.fromkeys(found) if paper is None or normal(paper_of(file)) == normal(paper)]
 
 
+def places(paper: str, folder: Path | None = None) -> list[Path]:
+    """Return the package of a paper's checks (`test_he/`), or their files where they have no package of their own."""
+    found = files(paper, folder)
+    return list(dict.fromkeys(file.parent if file.parent.name.startswith("test_") else file for file in found))
+
+
+def beside(paper: str, name: str, folder: Path | None = None) -> Path:
+    """Return where a file that accompanies a paper's claims lies, whether it is there or not.
+
+    In the package of its checks, `test_he/searches.py`, or beside the module, `searches_he.py` with `test_he.py`.
+    Raises ValueError for a paper without claims.
+    """
+    found = places(paper, folder)
+    if not found:
+        raise ValueError(f"no paper {paper!r}; known: {', '.join(papers(folder)) or 'none'}")
+    if found[0].is_dir():
+        return found[0] / name
+    stem, dot, suffix = name.partition(".")
+    return found[0].with_name(f"{stem}_{found[0].stem.removeprefix('test_').removesuffix('_test')}{dot}{suffix}")
+
+
 def title(paper: str, folder: Path | None = None) -> str:
     """Return the first paragraph of the docstring of a paper's checks; "" for a paper without checks or docstring."""
     found = files(paper, folder)

@@ -59,20 +59,33 @@ def paper_of(file: Path) -> str:
 
 
 def import_file(file: Path) -> ModuleType:
-    """Import a check file under the name that pytest gives it, its package's folder first on the path.
+    """Import a check file under the name that pytest gives it.
 
-    Raises `ValueError` where another module of that name is loaded already.
+    Its package's folder comes first on the path, and the root is on it, as with `python -m pytest`. Raises `ValueError`
+    where another module of that name is loaded already.
     """
-    base, names = file.parent, [] if file.stem == "__init__" else [file.stem]
-    while (base / "__init__.py").exists():
-        names.insert(0, base.name)
-        base = base.parent
-    if str(base) not in sys.path:
-        sys.path.insert(0, str(base))
-    module = importlib.import_module(".".join(names))
+    name = dotted_name(file)
+    for folder in (root(file.parent), import_base(name, file)):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    module = importlib.import_module(name)
     if module.__file__ is None or not os.path.samefile(module.__file__, file):
-        raise ValueError(f"{file} and {module.__file__} are both called {'.'.join(names)}: rename one of them")
+        raise ValueError(f"{file} and {module.__file__} are both called {name}: rename one of them")
     return module
+
+
+def dotted_name(file: Path) -> str:
+    """Return the name by which a file is imported: the packages around it are part of it."""
+    names, folder = [] if file.stem == "__init__" else [file.stem], file.parent
+    while (folder / "__init__.py").exists():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(names)
+
+
+def import_base(name: str, file: Path) -> Path:
+    """Return the folder that must be on the path for a file to be imported by a dotted name."""
+    return file.parents[name.count(".") + (file.stem == "__init__")]
 
 
 # ------------------------------------------------------------------------------------------------ pytest's own settings

@@ -1,7 +1,8 @@
 """The audits: measured tables that say how far the verdicts of a repository are to be trusted.
 
-`theory-on-trial audit NAME` runs one and keeps its table in the repository's folder `records`; `theory-on-trial audit`
-runs them all. The core of the engine imports none of them.
+`theory-on-trial audit NAME` runs one for the repository around the present folder and keeps its table in the folder
+`records` there; `theory-on-trial audit` runs them all, and `--stale` only says which lines of the tables are of an
+earlier source. The core of the engine imports none of them.
 """
 
 import importlib
@@ -20,15 +21,42 @@ AUDITS = {
 }
 """Name and question of every audit, each a module of this package with a function `main(arguments)`."""
 
+_USAGE = """usage: theory-on-trial audit [NAME [OPTION …]] | --stale
+
+Without a name all of them, one after the other; with --stale none, and it says what must be measured again."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the audit that is named first with the arguments that follow, or all of them; return the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] and given[0].replace("-", "_") in AUDITS:
-        return int(importlib.import_module(f"{__name__}.{given[0].replace('-', '_')}").main(given[1:]) or 0)
+    if given == ["--stale"]:
+        return _stale()
+    name = given[0].replace("-", "_") if given else ""
+    if name in AUDITS:
+        return _run(name, given[1:])
     if given:
-        print("usage: theory-on-trial audit [NAME [OPTION …]]; without a name all of them, one after the other")
-        for name, question in AUDITS.items():
-            print(f"  {name.replace('_', '-'):14} {question}")
+        print(_USAGE)
+        for audit, question in AUDITS.items():
+            print(f"  {audit.replace('_', '-'):14} {question}")
         return 0 if given[0] in ("-h", "--help") else 2
-    return max(int(importlib.import_module(f"{__name__}.{name}").main([]) or 0) for name in AUDITS)
+    return max(_run(audit, []) for audit in AUDITS)
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    status: int = importlib.import_module(f"{__name__}.{name}").main(arguments)
+    return status
+
+
+def _stale() -> int:
+    """Print the stale tables, each with what has changed under it; 1 if there are any."""
+    from theory_on_trial import records, repository
+
+    root, status = repository.root(), 0
+    for file, table in records.tables_by_file(repository.records()).items():
+        if sentence := records.staleness(table, root):
+            status = 1
+            print(f"{file}: {sentence}")
+            lines = zip(table["sources"], records.stale(table, root), strict=True)
+            for changed in dict.fromkeys(", ".join(entry["of"]) for entry, stale in lines if stale):
+                print(f"  {changed}")
+    return status

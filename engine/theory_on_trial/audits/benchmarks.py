@@ -1,27 +1,32 @@
-"""Every paper's benchmark in one go: `python -m benchmarks [PAPER …] [--quick]`.
+"""Every paper's benchmark in one go: `theory-on-trial audit benchmarks [PAPER …] [--quick]`, or `python -m benchmarks`.
 
-Prints the tables as they come, and writes what they hold to docs/trust/benchmarks.json, from which the report shows it:
-a line for each contender of each workload.
+A benchmark is a module `benchmarks/<paper>.py` of the repository, or a package, with a function `run(quick)` that calls
+`side_by_side.compare`. Prints the tables as they come, and keeps what they hold in the table `benchmarks.json` of the
+records: a line for each contender of each workload.
 """
 
 import argparse
 import importlib
-import json
 import pkgutil
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import benchmarks
+from theory_on_trial import records, repository
 from theory_on_trial.audits.side_by_side import RECORDS
 
-ROOT = Path(__file__).parent.parent
+COLUMNS = (
+    *("paper", "workload", "contender", "unit", "time", "first run, s", "ours is faster by", "agreement", "MB"),
+    "device",
+)
 
 
 def papers() -> list[str]:
-    """The papers that have a benchmark."""
-    own = ("__main__", "fast_tier", "scaling", "side_by_side")
-    return [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in own]
+    """The papers of the present repository that have a benchmark."""
+    folder = repository.root() / "benchmarks"
+    return sorted(module.name for module in pkgutil.iter_modules([str(folder)]) if not module.name.startswith("_"))
 
 
 def processor() -> str:
@@ -34,56 +39,55 @@ def processor() -> str:
     return next(names, "") or platform.processor() or platform.machine()
 
 
-def table(records: list[dict], quick: bool) -> dict:
-    """The records as a table for the report."""
-    rows = [
-        [
-            *(record[name] for name in ("benchmark", "workload", "contender", "unit", "time", "first_run")),
-            "; ".join(f"{ratio} ({our})" for our, ratio in record["faster_by"].items()) or "1",
-            *(record[name] for name in ("figure", "megabytes")),
-            "CPU core",
-        ]
-        for record in records
-    ]
+def table(measured: Sequence[dict[str, Any]], earlier: dict[str, Any]) -> dict[str, Any]:
+    """What `side_by_side.compare` found, as a table; papers not measured keep their lines of the earlier one."""
+    root = repository.root()
+    rows: dict[str, list[list[Any]]] = {}
+    sources: dict[str, Any] = {}
+    for row, source in zip(earlier.get("rows", []), earlier.get("sources", []), strict=True):
+        rows.setdefault(row[0], []).append(row)
+        sources[row[0]] = source
+    for paper in dict.fromkeys(record["benchmark"] for record in measured):
+        rows[paper] = [_row(record) for record in measured if record["benchmark"] == paper]
+        place = root / "benchmarks" / paper
+        sources[paper] = records.source(root, place if place.is_dir() else place.with_suffix(".py"))
+    shown = [paper for paper in papers() if paper in rows]
     return {
-        "title": "Benchmarks: side by side with what you would otherwise run" + (", reduced sizes" if quick else ""),
-        "command": "python -m benchmarks" + (" --quick" if quick else ""),
-        "columns": [
-            "paper",
-            "workload",
-            "contender",
-            "unit",
-            "time",
-            "first run, s",
-            "ours is faster by",
-            "agreement",
-            "MB",
-            "device",
-        ],
-        "rows": rows,
+        "title": "Benchmarks: side by side with what you would otherwise run",
+        "command": "theory-on-trial audit benchmarks",
+        "columns": list(COLUMNS),
+        "rows": [row for paper in shown for row in rows[paper]],
+        "sources": [sources[paper] for paper in shown for _ in rows[paper]],
         "note": f"Processor time on one core of {processor()}, contenders in turns. ~ extrapolated, > cut by a limit.",
     }
 
 
-def main() -> int:
+def _row(record: dict[str, Any]) -> list[Any]:
+    return [
+        *(record[name] for name in ("benchmark", "workload", "contender", "unit", "time", "first_run")),
+        "; ".join(f"{ratio} ({our})" for our, ratio in record["faster_by"].items()) or "1",
+        *(record[name] for name in ("figure", "megabytes")),
+        "CPU core",
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks that were asked for; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="theory-on-trial audit benchmarks", description="Side by side with what people would otherwise run."
+    )
     parser.add_argument("papers", nargs="*", metavar="PAPER", help="default: all")
-    parser.add_argument("--quick", action="store_true", help="the smallest workloads, half a minute a paper")
-    parser.add_argument("--out", type=Path, help="default: docs/trust/benchmarks.json, with --quick nowhere")
-    options = parser.parse_args()
-    if unknown := set(options.papers) - set(papers()):
-        parser.error(f"no benchmark of {', '.join(sorted(unknown))}; there are {', '.join(papers())}")
-    for paper in options.papers or papers():
+    parser.add_argument("--quick", action="store_true", help="the smallest workloads, half a minute a paper; no record")
+    options = parser.parse_args(arguments)
+    known = papers()
+    if unknown := [paper for paper in options.papers if paper not in known]:
+        parser.error(f"no benchmark of {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
+    if str(repository.root()) not in sys.path:
+        sys.path.insert(0, str(repository.root()))
+    path = repository.records() / "benchmarks.json"
+    for paper in options.papers or known:
         print(f"\n## {paper}", flush=True)
         importlib.import_module(f"benchmarks.{paper}").run(options.quick)
-    out = options.out or (None if options.quick else ROOT / "docs" / "trust" / "benchmarks.json")
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(table(RECORDS, options.quick), indent=1) + "\n", encoding="utf-8")
-        print(f"\n{out}")
+        if not options.quick:
+            records.write(path, table(RECORDS, records.read(path)))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

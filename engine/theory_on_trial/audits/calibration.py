@@ -1,14 +1,15 @@
-"""How often is a verdict wrong? `python -m theory_on_trial.audits.calibration [PAPER | CLAIM …]` runs the claims over many seeds.
+"""How often is a verdict wrong? `theory-on-trial audit calibration [PAPER | CLAIM …]` runs claims over many seeds.
 
 Every claim of the fast tier runs under the seeds 0, 1, …: 200 of them if it takes at most a second, 50 otherwise; one
-whose measurement is the same under the first two seeds is deterministic and stops there. Each run is kept as it ends,
-so that an interrupted calibration goes on where it stopped, and counts only as long as the source it ran is unchanged.
-The table is written to docs/trust/calibration.json, from which the report shows it; a claim that has no runs under the
-present source keeps the line it has there.
+whose measurement is the same under the first two seeds is deterministic and stops there. Each run is kept in the cache
+as it ends, so that an interrupted calibration goes on where it stopped, and counts only as long as the check's module,
+and all that it imports, is unchanged. The table is `calibration.json` of the records; a claim that has no runs under
+the present source keeps the line it has there.
 """
 
 import argparse
 import hashlib
+import inspect
 import json
 import os
 import statistics
@@ -16,7 +17,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import jax
 import numpy as np
 
+from theory_on_trial import records, repository
+from theory_on_trial.compilation_cache import cache_folder
 from theory_on_trial.decision import Finding
 from theory_on_trial.registry import Claim, claim, claims, recorded
 from theory_on_trial.trial import Trial
 
-ROOT = Path(__file__).parent.parent
-TABLE = ROOT / "docs" / "trust" / "calibration.json"
 CHEAP, MANY, FEW = 1.0, 200, 50
-CORE = ("decision", "evidence", "laws", "trends", "trial")
 COLUMNS = (
     *("claim", "seeds", "as expected", "REFUTED", "INCONCLUSIVE", "controls", "controls not refuted"),
     *("samples, median", "budget used, most", "room, least", "seconds"),
@@ -83,14 +82,9 @@ def run_once(subject: Claim, seed: int) -> dict[str, Any]:
     }
 
 
-@cache
-def source_of(paper: str) -> str:
-    """The digest of all source on which the verdicts of a paper's claims depend."""
-    files = [ROOT / "paper_checks" / f"{name}.py" for name in CORE] + [*(ROOT / "sims").glob("*.py")]
-    files += [ROOT / "theory" / "domain.py"]
-    for folder, name in (("theory", paper), ("sims", paper), ("paper_checks", f"test_{paper}")):
-        files += [*(ROOT / folder / name).rglob("*.py"), *(ROOT / folder).glob(f"{name}*.py")]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:16]
+def source_of(subject: Claim) -> dict[str, Any]:
+    """Return what the verdicts of a claim rest on: the module of its check, with all that it imports."""
+    return records.source(repository.root(), Path(subject.function.__code__.co_filename))
 
 
 def kept_runs(path: Path) -> list[dict[str, Any]]:
@@ -130,12 +124,12 @@ def calibrate(claim_id: str, path: Path, most: int) -> str:
                 file.write(("\n" if file.tell() else "") + json.dumps(run))
         except OSError as error:
             raise SystemExit(
-                f"the runs cannot be kept in {path} ({error.strerror}): make room, or name another folder with --runs; "
-                "what is kept already counts"
+                f"the runs cannot be kept in {path} ({error.strerror}): make room, or name another folder in "
+                "THEORY_ON_TRIAL_CACHE; what is kept already counts"
             ) from None
         runs.append(run)
         done.add(run["seed"])
-    jax.clear_caches()  # the next claim has programs of its own
+    jax.clear_caches()  # type: ignore[no-untyped-call] # the next claim has programs of its own
     return claim_id
 
 
@@ -164,34 +158,52 @@ def table(subjects: Sequence[Claim], folder: Path, earlier: dict[str, Any]) -> d
 
     A claim without runs of its present source keeps its line in the `earlier` table, if it has one there.
     """
-    lines = {row[0]: row for row in earlier.get("rows", [])}
-    sources = dict(earlier.get("sources", {}))
+    lines = dict(zip([row[0] for row in earlier.get("rows", [])], earlier.get("rows", []), strict=True))
+    sources = dict(zip(lines, earlier.get("sources", []), strict=True))
     for subject in subjects:
         if runs := kept_runs(path_of(subject, folder)):
-            lines[subject.id], sources[subject.id] = table_row(subject.id, runs), source_of(subject.paper)
-    shown = [subject for subject in subjects if subject.id in lines]
-    rows = [lines[subject.id] for subject in shown]
-    changed = sum(sources.get(subject.id) != source_of(subject.paper) for subject in shown)
+            lines[subject.id], sources[subject.id] = table_row(subject.id, runs), source_of(subject)
+    shown = [subject.id for subject in subjects if subject.id in lines]
+    rows = [lines[name] for name in shown]
     runs_in_all, expected, controls, survivors = (sum(row[column] for row in rows) for column in (1, 2, 5, 6))
     return {
         "title": "False alarms and power: the fast tier over many seeds",
-        "command": "python -m theory_on_trial.audits.calibration",
+        "command": "theory-on-trial audit calibration",
         "columns": list(COLUMNS),
         "rows": rows,
-        "sources": {subject.id: sources.get(subject.id) for subject in shown},
+        "sources": [sources[name] for name in shown],
         "note": (
             f"{runs_in_all} runs of {len(rows)} claims: {runs_in_all - expected} with another verdict than the "
             f"expected one; {survivors} of {controls} controls not refuted. A claim with 2 seeds is the same under "
             "every seed. Budget: the share of the planned samples that was drawn. Room: the distance of the estimate "
-            f"from the limit of VERIFIED, as a share of the margin. Lines older than the last change to any source of "
-            f"their paper: {changed}."
+            "from the limit of VERIFIED, as a share of the margin."
         ),
     }
 
 
 def path_of(subject: Claim, folder: Path) -> Path:
     """The file of a claim's runs under the present source."""
-    return folder / f"{subject.id}-{source_of(subject.paper)}.jsonl"
+    return folder / f"{subject.id}-{source_of(subject)['digest']}.jsonl"
+
+
+def subjects_in(paper: str | None = None) -> list[Claim]:
+    """Return the claims of a paper, or of all, that can be calibrated: fast ones whose settings all have a value."""
+    every = [one for one in claims(paper) if one.tier == "fast" and not one.printed_form]
+    return [one for one in every if inspect.Parameter.empty not in one.settings.values()]
+
+
+def unexpected(paper: str, seeds: int) -> list[str]:
+    """Return a sentence for every run of a paper's fast claims, under few seeds, that does not say what it should.
+
+    Nothing is kept. Raises `ValueError` for a paper without claims.
+    """
+    runs = [(subject, run_once(subject, seed)) for subject in subjects_in(paper) for seed in range(seeds)]
+    return [
+        f"{subject.id} under seed {run['seed']}: {run['error'] or ', '.join(run['verdicts'])}"
+        + "".join(f"; control not refuted: {name}" for name in run["survivors"])
+        for subject, run in runs
+        if not run["as_expected"] or run["survivors"]
+    ]
 
 
 def _finished(subjects: Sequence[Claim], folder: Path, most: int, workers: int) -> Iterator[str]:
@@ -204,41 +216,35 @@ def _finished(subjects: Sequence[Claim], folder: Path, most: int, workers: int) 
             pool.shutdown(cancel_futures=True)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Calibrate what was asked for and write the table of all that is on file; 1 if any run was not as expected."""
-    import platformdirs
     from tqdm.auto import tqdm
 
     parser = argparse.ArgumentParser(
-        prog="python -m theory_on_trial.audits.calibration", description=__doc__.split("\n")[0]
+        prog="theory-on-trial audit calibration", description="How often is a verdict wrong, over many seeds?"
     )
     parser.add_argument("selection", nargs="*", metavar="PAPER | CLAIM", help="default: all papers")
     parser.add_argument("--seeds", type=int, default=MANY, help=f"at most so many seeds per claim (default {MANY})")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    parser.add_argument("--runs", type=Path, help="folder of the runs (default: the user's cache folder)")
-    parser.add_argument("--out", type=Path, default=TABLE, help="the table (default: docs/trust/calibration.json)")
     options = parser.parse_args(arguments)
     if options.seeds < 1 or options.workers < 1:
         parser.error(f"--seeds and --workers must be at least 1, got {options.seeds} and {options.workers}")
-    folder = options.runs or platformdirs.user_cache_path("theory-on-trial") / "calibration"
-    folder.mkdir(parents=True, exist_ok=True)
-    every = [one for one in claims() if one.tier == "fast" and not one.printed_form]
+    folder = cache_folder() / "calibration"
+    folder.mkdir(exist_ok=True)
+    every = subjects_in()
     try:
         ids = {one.id for name in options.selection for one in ([claim(name)] if "." in name else claims(name))}
     except ValueError as error:
         parser.error(str(error))
     chosen = [one for one in every if one.id in ids or not options.selection]
+    if left_out := [one.id for one in claims() if one.tier == "fast" and not one.printed_form and one not in every]:
+        print(f"left out, as pytest gives their settings: {', '.join(left_out)}", file=sys.stderr)
     with tqdm(total=len(chosen), unit="claim", file=sys.stderr) as bar:
         for finished in _finished(chosen, folder, options.seeds, options.workers):
             bar.set_postfix_str(finished)
             bar.update()
-    earlier = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
-    result = table(every, folder, earlier)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    path = repository.records() / "calibration.json"
+    result = table(every, folder, records.read(path))
+    records.write(path, result)
     print(result["note"])
     return int(any(row[1] != row[2] or row[6] for row in result["rows"]))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,17 +1,26 @@
 """The falsifier: for every bound of every paper, a search of its whole domain for a violation.
 
-`python -m theory_on_trial.audits.falsify [PAPER|CLAIM]` prints how tight each bound is and where, and keeps what it found in
-`docs/trust/falsifier.json`: what is recorded is not searched again, so that an interrupted run resumes.
-The ledger shows the recorded ratio as a claim's tightness where its own instances are further from the bound.
+`theory-on-trial audit falsify [PAPER|CLAIM]` prints how tight each bound is and where, and keeps what it found in the
+table `falsifier.json` of the records: what is recorded on the present source is not searched again, so that an
+interrupted run resumes. The ledger shows the recorded ratio as a claim's tightness where its own instances are further
+from the bound.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from theory_on_trial.audits.falsifier import INEQUALITIES, NOT_SEARCHED, Found, Inequality, load, record, search
+from theory_on_trial import claims, outline, repository
+from theory_on_trial.audits.falsifier import INEQUALITIES, NOT_SEARCHED, Found, Inequality, record, search
+from theory_on_trial.ledger import paper_in
+
+
+def load(paper: str | None = None) -> None:
+    """Load the searches of a paper of the present repository, or of all: fills `INEQUALITIES` and `NOT_SEARCHED`."""
+    for name in outline.papers() if paper is None else [paper]:
+        searches = outline.beside(name, "searches.py")
+        if searches.exists():
+            repository.import_file(searches)
 
 
 def inequalities(name: str | None = None) -> list[Inequality]:
@@ -20,12 +29,13 @@ def inequalities(name: str | None = None) -> list[Inequality]:
     Raises `ValueError` for a name under which none is stated, with the reason if there is one.
     """
     load()
-    wanted = None if name is None else name.replace("_", "-").lower()
-    ids = [(inequality.claim.replace("_", "-").lower(), inequality) for inequality in INEQUALITIES]
-    found = [one for claim, one in ids if wanted in (None, claim, claim.split(".")[0])]
-    if not found:
-        reason = next((why for claim, why in NOT_SEARCHED.items() if claim.replace("_", "-").lower() == wanted), None)
-        known = ", ".join(dict.fromkeys(one.claim for one in INEQUALITIES))
+    wanted = None if name is None else outline.normal(name)
+    found = [
+        one for one in INEQUALITIES if wanted in (None, outline.normal(one.claim), outline.normal(paper_in(one.claim)))
+    ]
+    if not found and name is not None:
+        reason = next((why for claim, why in NOT_SEARCHED.items() if outline.normal(claim) == wanted), None)
+        known = ", ".join(dict.fromkeys(one.claim for one in INEQUALITIES)) or "none"
         raise ValueError(
             f"{name} is not searched: {reason}" if reason else f"no inequality of {name!r}; known: {known}"
         )
@@ -40,45 +50,63 @@ def falsify(claim: str, *, seed: int = 0) -> list[Found]:
     return [search(inequality, seed) for inequality in inequalities(claim)]
 
 
+def unsearched(paper: str) -> list[str]:
+    """Return a sentence for each bound of a paper that is not searched, and for each search that is not as expected.
+
+    What is on record for the present source is not searched again; nothing is recorded. Raises `ValueError` for an
+    unknown paper.
+    """
+    load(paper)
+    searches = outline.beside(paper, "searches.py").relative_to(repository.root())
+    ids = {one.id: one for one in claims(paper)}
+    own = [one for one in INEQUALITIES if outline.normal(paper_in(one.claim)) == outline.normal(paper)]
+    stated = {one.claim for one in own} | {claim for claim in NOT_SEARCHED if paper_in(claim) == paper}
+    found = [
+        f"{one.id} states a bound: {searches} must search it, or say in NOT_SEARCHED why not"
+        for one in ids.values()
+        if one.kind == "bound" and one.id not in stated
+    ]
+    found += [f"{searches} searches {claim}, and there is no such claim" for claim in sorted(stated - set(ids))]
+    known = record.read(repository.records())
+    for inequality in own:
+        row, source = known.get((inequality.claim, inequality.statement), (None, None))
+        if row is None or source != record.source_of(inequality, repository.root()):
+            row = record.row_of(search(inequality))
+        if record.is_unexpected(row):
+            found.append(f"{inequality.claim}: {inequality.statement} is {row[3] or 'not VIOLATED'} at {row[4]}")
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Search, record, and print the table; the exit status is 1 if a violation is not the expected one."""
-    parser = argparse.ArgumentParser(
-        prog="python -m theory_on_trial.audits.falsify", description="How tight are the bounds?"
-    )
+    parser = argparse.ArgumentParser(prog="theory-on-trial audit falsify", description="How tight are the bounds?")
     parser.add_argument("name", nargs="?", metavar="PAPER|CLAIM", help="all papers by default")
     parser.add_argument("--again", action="store_true", help="search what is recorded too")
-    parser.add_argument(
-        "--out", type=Path, default=record.PATH, metavar="PATH", help="the record (default %(default)s)"
-    )
     options = parser.parse_args(arguments)
     try:
         chosen = inequalities(options.name)
     except ValueError as error:
         parser.error(str(error))
-    known = {(row[0], row[1]): row for row in record.read(options.out)}
-    if options.again:
-        known = {key: row for key, row in known.items() if key not in {(one.claim, one.statement) for one in chosen}}
+    root, folder = repository.root(), repository.records()
+    known = record.read(folder)
     for position, inequality in enumerate(chosen, start=1):
         key = inequality.claim, inequality.statement
+        source = record.source_of(inequality, root)
         start = time.process_time()
-        if key not in known:
-            known[key] = record.row_of(search(inequality))
-            record.write(_in_order(known), options.out)
-        _, _, ratio, attained, where, instances = known[key]
+        if options.again or key not in known or known[key][1] != source:
+            known[key] = record.row_of(search(inequality)), source
+            record.write(_in_order(known), folder)
+        _, _, ratio, attained, where, instances = known[key][0]
         shown = "  none" if ratio is None else f"{ratio:.4f}"
         print(f"[{position}/{len(chosen)}] {shown} {attained:8} {inequality.claim}: {inequality.statement}")
         print(f"{'':9}at {where} ({instances} instances, {time.process_time() - start:.1f} s of CPU)", flush=True)
-    rows = [known[one.claim, one.statement] for one in chosen]
-    unexpected = [row[0] for row in rows if (row[3] == "VIOLATED") != row[0].endswith("-as-printed")]
+    rows = [known[one.claim, one.statement][0] for one in chosen]
+    unexpected = [row[0] for row in rows if record.is_unexpected(row)]
     print(f"{len(rows)} inequalities; unexpected: {', '.join(unexpected) or 'none'}")
     return 1 if unexpected else 0
 
 
-def _in_order(known: dict[tuple[str, str], list]) -> list[list]:
-    """The rows of all inequalities that are still stated, in their order, then what is not searched."""
-    rows = [known[one.claim, one.statement] for one in INEQUALITIES if (one.claim, one.statement) in known]
-    return rows + [record.not_searched(claim) for claim in NOT_SEARCHED]
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _in_order(known: dict[tuple[str, str], record.Line]) -> list[record.Line]:
+    """The lines of all inequalities that are still stated, in their order, then what is not searched."""
+    lines = [known[one.claim, one.statement] for one in INEQUALITIES if (one.claim, one.statement) in known]
+    return lines + [(record.not_searched(claim), None) for claim in NOT_SEARCHED]

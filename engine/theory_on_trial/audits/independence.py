@@ -1,22 +1,22 @@
 """Does the measured side of a claim share code with the predicted side? For every claim: which other route it is.
 
-What people wrote is in `docs/trust/independence/<paper>.json`: for every claim the route and, in half a sentence, how
-each side comes about. What can be read off the code is read off it here: the functions that a claim reaches.
-`python -m theory_on_trial.audits.independence` joins both in `docs/trust/independence.json`, which the report shows.
+What people wrote lies beside a paper's claims, in `test_<paper>/routes.json`, or in `routes_<paper>.json` where the
+claims are one module: for every claim the route and, in half a sentence, how each side comes about. What can be read
+off the code is read off it here: the functions that a claim reaches. `theory-on-trial audit independence` joins both in
+the table `independence.json` of the records.
 """
 
+import argparse
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import permutations
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
-from theory_on_trial import claims
-
-ROOT = Path(__file__).parents[1]
-TRUST = ROOT / "docs" / "trust"
-"""Beside the package in a checkout; an installed package comes without it."""
+from theory_on_trial import outline, records, repository
+from theory_on_trial.ledger import paper_in
 
 ROUTES = {
     "simulation": ("sims.", "jax.random.", "numpy.random."),
@@ -35,7 +35,8 @@ ROUTES = {
 }
 """The vocabulary, each word with the beginnings of names, of which the measured side must reach one to deserve it."""
 
-_PROJECT = ("theory", "sims", "paper_checks", "tests")
+_ENGINE = Path(__file__).parents[1]
+_SHORTEST, _LONGEST = 20, 240  # half a sentence, in letters
 
 
 class Entry(TypedDict, total=False):
@@ -53,33 +54,94 @@ class Entry(TypedDict, total=False):
     apart: list[str]
 
 
-def read(folder: Path = TRUST / "independence") -> dict[str, Entry]:
-    """Return the entries of all papers by the claims' ids."""
-    return {
-        f"{path.stem}.{name}": entry
-        for path in sorted(folder.glob("*.json"))
-        for name, entry in json.loads(path.read_text(encoding="utf-8")).items()
-    }
+def read(paper: str | None = None) -> dict[str, Entry]:
+    """Return the entries of a paper of the present repository, or of all, by the claims' ids."""
+    found: dict[str, Entry] = {}
+    for name in outline.papers() if paper is None else [paper]:
+        path = outline.beside(name, "routes.json")
+        written = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        found |= {f"{name}.{claim}": entry for claim, entry in written.items()}
+    return found
 
 
-def second_test(claim_id: str, second: str) -> tuple[str, str]:
-    """Return the route and the dotted name of the test that a `second` names, "<route>: <file>::<test>"."""
+def missing(paper: str) -> list[str]:
+    """Return a sentence for each claim of a paper without an entry, and for each entry that is not what it says.
+
+    Raises `ValueError` for an unknown paper.
+    """
+    path = outline.beside(paper, "routes.json").relative_to(repository.root())
+    entries = read(paper)
+    stated = [one.id for one in outline.stated(repository.root()) if paper_in(one.id) == paper]
+    found = [f"{claim} has no entry in {path}: which route makes its measured side?" for claim in stated]
+    found = [sentence for claim, sentence in zip(stated, found, strict=True) if claim not in entries]
+    found += [
+        f"{path} has an entry for {claim}, and there is no such claim" for claim in entries if claim not in stated
+    ]
+    return found + [
+        f"{claim}: {fault}" for claim, entry in entries.items() if claim in stated for fault in faults(claim, entry)
+    ]
+
+
+def faults(claim: str, entry: Entry) -> list[str]:
+    """Return what is wrong with the entry of a claim, as far as it can be read off the code."""
+    if not {"route", "how"} <= set(entry) <= set(Entry.__annotations__):
+        return [f"an entry has route and how, and perhaps {' and '.join(sorted(Entry.__optional_keys__))}"]
+    found = []
+    if not _SHORTEST < len(entry["how"]) < _LONGEST:
+        found.append(f"how must say in half a sentence how each side comes about, got {entry['how']!r}")
+    if not _deserves(entry["route"], stated_by(claim), entry.get("apart", [])):
+        found.append(f"nothing in the check deserves the route {entry['route']!r}")
+    if entry["route"] == "none" and "second" not in entry:
+        found.append("a claim without a route of its own needs a second one, in a unit test")
+    if "second" in entry:
+        route, test = second_test(claim, entry["second"])
+        if not _formulas(test) & _formulas(stated_by(claim)):
+            found.append(f"no such test, or it meets no formula that the claim uses: {entry['second']}")
+        elif not _deserves(route, test):
+            found.append(f"nothing in the test deserves the route {route!r}")
+    sides = [home(side) for side in entry.get("apart", [])]
+    found += [f"the check does not reach {side}" for side in sides if side not in reached(stated_by(claim))]
+    found += [f"{other} reaches {one}" for one, other in permutations(sides, 2) if one in reached(other)]
+    if {side.split(".")[0] for side in sides} == {"theory", "sims"}:
+        found.append("theory and sims stand apart anyway: nothing need be said")
+    return found
+
+
+def _deserves(route: str, name: str, sides: Sequence[str] = ()) -> bool:
+    """Whether a function reaches what its route is named for: outside the theory, or in the sides that stand apart."""
+    met = reached(name, outside="theory.").union(*map(reached, sides))
+    return route in ROUTES and (not ROUTES[route] or any(one.startswith(ROUTES[route]) for one in met))
+
+
+def _formulas(name: str) -> set[str]:
+    """The public functions of theory and of simulators that a function reaches, without those that check input."""
+    found = (met for met in reached(name) if met.startswith(("theory.", "sims.")))
+    return {met for met in found if not any(part.startswith("_") or part == "domain" for part in met.split("."))}
+
+
+def second_test(claim: str, second: str) -> tuple[str, str]:
+    """Return the route and the dotted name of the test that a `second` names, "<route>: <file>::<test>".
+
+    The file is in `tests/<paper>`, or in `tests`.
+    """
     route, _, place = second.partition(": ")
     file, _, test = place.partition("::")
-    return route, f"tests.{claim_id.split('.')[0]}.{file.removesuffix('.py')}.{test}"
+    folder = Path("tests", paper_in(claim))
+    if not (repository.root() / folder / file).exists():
+        folder = folder.parent
+    return route, ".".join([*folder.parts, file.removesuffix(".py"), test])
 
 
-@cache
-def stated_by(claim_id: str) -> str:
-    """Return the dotted name of the function that is the claim."""
-    function = next(one.function for one in claims(claim_id.split(".")[0]) if one.id == claim_id)
-    return f"{function.__module__}.{function.__name__}"
+def stated_by(claim: str) -> str:
+    """Return the dotted name of the function that is the claim: its file's path from the root, and its own name."""
+    root = repository.root()
+    stated = next(one for one in outline.stated(root) if one.id == claim)
+    return ".".join([*stated.file.relative_to(root).with_suffix("").parts, stated.function])
 
 
 # ---------------------------------------------------------------------------------------- what a function may call
 
 
-@cache
 def reached(name: str, *, outside: str = " ") -> frozenset[str]:
     """Return what a function may reach: every name that it mentions, and those that these mention, as dotted names.
 
@@ -91,39 +153,49 @@ def reached(name: str, *, outside: str = " ") -> frozenset[str]:
         name: the dotted name of a function, class or constant of this repository, wherever it may be imported from.
         outside: the beginning of the names that are left out, with all that only they reach.
     """
+    return _reached(name, outside, repository.root())
+
+
+def home(name: str) -> str:
+    """Return the dotted name under which a name of this repository is defined: re-exports and aliases are followed."""
+    return _home(name, repository.root())
+
+
+@cache
+def _reached(name: str, outside: str, root: Path) -> frozenset[str]:
     found: set[str] = set()
-    waiting = {home(name)}
+    waiting = {_home(name, root)}
     while waiting:
         current = waiting.pop()
         if not current.startswith(outside):
             found.add(current)
-            waiting |= _next(current) - found
+            waiting |= _next(current, root) - found
     return frozenset(found)
 
 
 @cache
-def _next(name: str) -> frozenset[str]:
+def _next(name: str, root: Path) -> frozenset[str]:
     """What a definition of this repository mentions by name: no modules, and no variables of its own."""
     module, _, own = name.rpartition(".")
-    statement = _names(module).get(own) if _is_module(module) else None
+    names = _names(module, root) if _is_module(module, root) else {}
+    statement = names.get(own)
     if not isinstance(statement, ast.stmt):
         return frozenset()
-    known = {home(f"{module}.{met}") for met in _mentioned(statement) if met.split(".")[0] in _names(module)}
-    return frozenset(met for met in known if not _is_module(met))
+    known = {_home(f"{module}.{met}", root) for met in _mentioned(statement) if met.split(".")[0] in names}
+    return frozenset(met for met in known if not _is_module(met, root))
 
 
 @cache
-def home(name: str) -> str:
-    """Return the dotted name under which a name of this repository is defined: re-exports and aliases are followed."""
+def _home(name: str, root: Path) -> str:
     module, *rest = name.split(".")
-    if module not in _PROJECT:
+    if not _is_module(module, root):
         return name
     # A function may bear the name of the module that it is in: the last part is the function.
-    while rest and _is_module(f"{module}.{rest[0]}") and (len(rest) > 1 or rest[0] not in _names(module)):
+    while rest and _is_module(f"{module}.{rest[0]}", root) and (len(rest) > 1 or rest[0] not in _names(module, root)):
         module = f"{module}.{rest.pop(0)}"
-    target = _names(module).get(rest[0]) if rest else None
+    target = _names(module, root).get(rest[0]) if rest else None
     if isinstance(target, str):
-        return home(".".join([target, *rest[1:]]))
+        return _home(".".join([target, *rest[1:]]), root)
     return name if target is None else f"{module}.{rest[0]}"
 
 
@@ -142,15 +214,14 @@ def _mentioned(statement: ast.stmt) -> Iterator[str]:
 
 
 @cache
-def _names(module: str) -> dict[str, ast.stmt | str]:
+def _names(module: str, root: Path) -> dict[str, ast.stmt | str]:
     """The names of a module: the statement that defines each, or the dotted name that it is imported from."""
-    path = _path(module)
+    path = _path(module, root)
     tree = ast.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
     found: dict[str, ast.stmt | str] = {}
     for node in ast.walk(tree):  # imports inside functions too
         if isinstance(node, ast.ImportFrom):
-            beside = f"{module.rpartition('.')[0]}.{node.module}"  # helpers of the tests lie beside them
-            source = beside if _path(beside).is_file() else node.module
+            source = _imported_from(node, module, root)
             found |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {
@@ -166,29 +237,44 @@ def _names(module: str) -> dict[str, ast.stmt | str]:
     return found
 
 
-def _path(module: str) -> Path:
-    place = ROOT.joinpath(*module.split("."))
+def _imported_from(node: ast.ImportFrom, module: str, root: Path) -> str:
+    """The dotted name, from the root, of the module that a statement imports from."""
+    package = module if _path(module, root).name == "__init__.py" else module.rpartition(".")[0]
+    if node.level:
+        for _ in range(node.level - 1):
+            package = package.rpartition(".")[0]
+        return f"{package}.{node.module}" if node.module else package
+    # What lies beside a check or a test: pytest puts its folder on the path.
+    beside = f"{package}.{node.module}"
+    return beside if _path(beside, root).is_file() else str(node.module)
+
+
+def _path(module: str, root: Path) -> Path:
+    first, *rest = module.split(".")
+    place = (_ENGINE if first == _ENGINE.name else root / first).joinpath(*rest)
     return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
 @cache
-def _is_module(name: str) -> bool:
+def _is_module(name: str, root: Path) -> bool:
     """Whether it is a module or a package of this repository; the folders of the tests count, which hold no names."""
-    return name.split(".")[0] in _PROJECT and (_path(name).is_file() or _path(name).name == "__init__.py")
+    return _path(name, root).is_file() or _path(name, root).name == "__init__.py"
 
 
 # ------------------------------------------------------------------------------------------------------- the table
 
 
-def packages(claim_id: str) -> str:
+def packages(claim: str) -> str:
     """Return which of `theory` and `sims` a claim reaches: where it is one alone, the two sides need a second look."""
-    names = reached(stated_by(claim_id))
+    names = reached(stated_by(claim))
     return " and ".join(p for p in ("theory", "sims") if any(name.startswith(f"{p}.") for name in names)) or "neither"
 
 
-def table() -> dict[str, object]:
+def table() -> dict[str, Any]:
     """Return the table of all claims, as the report shows it."""
-    entries = read()
+    root = repository.root()
+    files = {one.id: one.file for one in outline.stated(root)}
+    entries = {name: entry for name, entry in read().items() if name in files}
     rows = [
         [name, entry["route"], entry["how"], entry.get("second", "").replace("::", ", "), packages(name)]
         for name, entry in entries.items()
@@ -197,21 +283,24 @@ def table() -> dict[str, object]:
     shown = ", ".join(f"{route} {count}" for route, count in counts.items() if count)
     return {
         "title": "How independent the two sides of a claim are",
-        "command": "python -m theory_on_trial.audits.independence",
+        "command": "theory-on-trial audit independence",
         "columns": ["claim", "route of the measured side", "how", "second route, in the unit tests", "code reached"],
         "rows": rows,
+        "sources": [records.source(root, files[name]) for name in entries],
         "note": f"{len(rows)} claims: {shown}. theory and sims never import each other; where a claim reaches one of "
         "them alone, the other side is computed in the check itself or by functions that do not reach each other.",
     }
 
 
-def main() -> None:
-    """Write the table and print what each route is counted for."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the table and print what each route is counted for; 1 if an entry is missing or wrong."""
+    argparse.ArgumentParser(
+        prog="theory-on-trial audit independence", description="Do the two sides of a claim share code?"
+    ).parse_args(arguments)
     made = table()
-    TRUST.mkdir(parents=True, exist_ok=True)
-    (TRUST / "independence.json").write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    records.write(repository.records() / "independence.json", made)
     print(made["note"])
-
-
-if __name__ == "__main__":
-    main()
+    found = [sentence for paper in outline.papers() for sentence in missing(paper)]
+    for sentence in found:
+        print(sentence)
+    return int(bool(found))

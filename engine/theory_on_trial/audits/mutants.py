@@ -1,13 +1,16 @@
-"""Break a paper's code at random and see whether anything notices: `python tests/mutants.py random_walk_pca`.
+"""Break a paper's code at random and see whether anything notices: `theory-on-trial audit mutants [PAPER …]`.
 
-A mutant changes one number, one arithmetic operator, one sign or one comparison in `theory/<paper>` (or, with
-`--package sims`, in `sims/<paper>`; `foundation` stands for the files that all papers share) in a copy of the
-workbench. Its judges are the paper's tests of that package and its claims: those that run the changed line, quickest
-first, and, where this cannot be told (the line runs on import, or in another process), all of them. Each result is
-kept in docs/trust/mutants as it comes: an interrupted run goes on where it stopped. It goes by its function, the text
-of its line and the change, and counts as long as that line stands there. One that all let pass is a hole in the checks,
-or an equivalent program: docs/trust/survivors.json says which, and why. `--open` judges those again of which it does
-not. `--table` collects all results for the report.
+A mutant changes one number, one arithmetic operator, one sign or one comparison in `theory/<paper>` or `sims/<paper>`
+in a copy of the repository. Its judges are the paper's tests (`tests/<paper>` or `tests/test_<paper>.py`) and its
+claims: those that run the changed line, quickest first, and, where this cannot be told (the line runs on import, or in
+another process), all of them. `--package` names another package: its modules stand for papers, and their judges are the
+tests beside it that mention them.
+
+Each result is kept in the folder `mutants` of the records as it comes: an interrupted run goes on where it stopped. It
+goes by its function, the text of its line and the change, and counts as long as that line stands there; it is judged
+again once the code or its judges have changed. A mutant that all let pass is a hole in the checks, or an equivalent
+program: `survivors.json` beside the paper's claims (`survivors_<paper>.json` where these are one module) says which,
+and why. `--open` judges those again of which it does not.
 """
 
 import argparse
@@ -22,34 +25,47 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parent.parent
-TRUST = ROOT / "docs" / "trust"
-PACKAGES = ("arguments", "theory", "sims", "paper_checks", "figures", "tools")
-FOUNDATION = "foundation"
-# Imported once for all mutants; nothing of the workbench is, and no plugin of pytest, which wants to be the first.
+from theory_on_trial import outline, records, repository
+
+PACKAGES = {"theory": 100, "sims": 30}
+"""What is broken unless told otherwise, and at least how many mutants of it are judged for each paper."""
+# Imported once for all mutants; nothing of the repository is, and no plugin of pytest, which wants to be the first.
 PRELOADED = ["jax", "pytest", "mpmath", "beartype", "scipy.optimize", "scipy.stats", "scipy.special"]
 PATIENCE = 30  # seconds, beside five times those that the tests take with sound code; a mutant may loop for ever
 QUICK = 8  # tests that are tried first: most mutants are noticed by any
+
+Name = tuple[str, str]
+"""What a mutant goes by: the place and the change."""
 
 OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult}
 COMPARISONS = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
 
 
 def copy_workbench(folder: Path) -> None:
-    """Copy the packages, the tests, the tables in the documentation and the settings to `folder`."""
-    for package in (*PACKAGES, "tests", "docs/trust"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "out"))
-    shutil.copy(ROOT / "pyproject.toml", folder)
+    """Copy the present repository to `folder`, without what is hidden or made by running it."""
+
+    def left_out(place: str, names: list[str]) -> set[str]:
+        made = {"__pycache__", "node_modules", "build", "dist", "out"}
+        return {n for n in names if n.startswith(".") or n in made or Path(place, n, "pyvenv.cfg").exists()}
+
+    shutil.copytree(repository.root(), folder, ignore=left_out, dirs_exist_ok=True)
 
 
-def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess:
-    """Run `python -m command` in a copy of the workbench, which hides the installed one; stop it after 20 minutes."""
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+def import_paths(folder: Path) -> list[str]:
+    """Return the folders of a copy that must come first on Python's path, so that it hides what is installed."""
+    own = Path(__file__).parents[1].name
+    return [str(folder), *(str(place.parent) for place in folder.glob(f"*/{own}") if (place / "audits").is_dir())]
+
+
+def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m command` in a copy of the repository, which hides the installed one; stop it after 20 minutes."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(import_paths(folder))}
     return subprocess.run(
         [sys.executable, "-m", *command],
         cwd=folder,
@@ -59,6 +75,9 @@ def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess:
         check=False,
         timeout=1200,
     )
+
+
+# ------------------------------------------------------------------------------------------------- what can be changed
 
 
 def sites(tree: ast.Module) -> list[ast.expr]:
@@ -103,8 +122,8 @@ def functions(source: str) -> list[str]:
 
 
 def places(file: str) -> list[str]:
-    """What each line of a file of the workbench goes by: file, function and text, whatever its number."""
-    source = (ROOT / file).read_text(encoding="utf-8")
+    """What each line of a file of the repository goes by: file, function and text, whatever its number."""
+    source = (repository.root() / file).read_text(encoding="utf-8")
     return [
         f"{file}{'::' * bool(name)}{name}: {line.strip()}"
         for name, line in zip(functions(source), source.splitlines(), strict=True)
@@ -127,94 +146,122 @@ def variants(site: ast.expr) -> list[ast.expr]:
 
 
 class Mutant(NamedTuple):
-    """A module's source with one change, and its name: the place and the change.
+    """A module's source with one change, and its name.
 
     `file` is relative to the root; `lines` are those of the changed statement.
     """
 
     file: str
     code: str
-    name: tuple[str, str]
+    name: Name
     lines: range
 
 
 def mutant_of(file: str, number: int, variant: int) -> Mutant:
-    """The mutant that has that variant of that site of a file of the workbench."""
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    """The mutant that has that variant of that site of a file of the repository."""
+    tree = _parsed(file)
     site = sites(tree)[number]
     changed = variants(site)[variant]
     change, lines = f"{ast.unparse(site)} -> {ast.unparse(changed)}", range(site.lineno, (site.end_lineno or 0) + 1)
     for node in ast.walk(tree):
         is_simple = isinstance(node, ast.stmt) and not hasattr(node, "body")
-        if is_simple and node.lineno <= site.lineno <= (node.end_lineno or 0):
+        if isinstance(node, ast.stmt) and is_simple and node.lineno <= site.lineno <= (node.end_lineno or 0):
             lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
     vars(site).update({field: getattr(changed, field) for field in changed._fields})
     return Mutant(file, ast.unparse(tree), (places(file)[site.lineno - 1], change), lines)
 
 
-def drawn(package: str, paper: str, rng: random.Random) -> tuple[str, str]:
+def drawn(package: str, paper: str, rng: random.Random) -> Name:
     """The name of a random mutant; a file's chance is its share of the sites."""
     files = sources(package, paper)
-    found = [sites(ast.parse((ROOT / file).read_text(encoding="utf-8"))) for file in files]
+    found = [sites(_parsed(file)) for file in files]
     chosen = rng.choices(range(len(files)), list(map(len, found)))[0]
     number = rng.choice(range(len(found[chosen])))
-    return mutant_of(str(files[chosen]), number, rng.choice(range(len(variants(found[chosen][number]))))).name
+    return mutant_of(files[chosen], number, rng.choice(range(len(variants(found[chosen][number]))))).name
 
 
-def draw(package: str, paper: str, count: int, seed: int) -> list[tuple[str, str]]:
+def draw(package: str, paper: str, count: int, seed: int) -> list[Name]:
     """The names of that many different mutants, fewer only where ten times as many draws give no more."""
-    names: dict[tuple[str, str], None] = {}
-    for number in range(10 * count):
+    names: dict[Name, None] = {}
+    for number in range(10 * count if sources(package, paper) else 0):
         names[drawn(package, paper, random.Random(f"{seed}/{number}"))] = None
         if len(names) == count:
             break
     return list(names)
 
 
-def named(name: tuple[str, str]) -> list[Mutant]:
+def named(name: Name) -> list[Mutant]:
     """All mutants of that name: a number may stand twice in a line."""
     file = re.split(r"::|: ", name[0])[0]
-    found, where = sites(ast.parse((ROOT / file).read_text(encoding="utf-8"))), places(file)
+    found, where = sites(_parsed(file)), places(file)
     there = [number for number, site in enumerate(found) if where[site.lineno - 1] == name[0]]
     every = [mutant_of(file, number, variant) for number in there for variant in range(len(variants(found[number])))]
     return [mutant for mutant in every if mutant.name == name]
 
 
-def sources(package: str, paper: str) -> list[Path]:
-    """The files of a paper (or of the foundation) in a package that hold something to mutate, relative to the root."""
-    folder = ROOT / package
-    if paper == FOUNDATION:
-        files = sorted(folder.glob("*.py"))
-    else:
-        files = sorted((folder / paper).rglob("*.py")) or [folder / f"{paper}.py"]
-    return [path.relative_to(ROOT) for path in files if sites(ast.parse(path.read_text(encoding="utf-8")))]
+def _parsed(file: str) -> ast.Module:
+    return ast.parse((repository.root() / file).read_text(encoding="utf-8"))
+
+
+# ---------------------------------------------------------------------------------------------- files and their judges
+
+
+def folder_of(package: str) -> Path:
+    """Return the folder of a package of the present repository, relative to the root; ValueError if it has none."""
+    root = repository.root()
+    found = [place for place in (root / package, *sorted(root.glob(f"*/{package}"))) if place.is_dir()]
+    if not found:
+        raise ValueError(f"no package {package!r} in {root}")
+    return found[0].relative_to(root)
+
+
+def sources(package: str, paper: str) -> list[str]:
+    """The files of a paper in a package that hold something to mutate, relative to the root."""
+    folder = repository.root() / folder_of(package)
+    files = sorted((folder / paper).rglob("*.py")) or [path for path in [folder / f"{paper}.py"] if path.exists()]
+    names = [path.relative_to(repository.root()).as_posix() for path in files]
+    return [name for name in names if sites(_parsed(name))]
 
 
 def judges(package: str, paper: str) -> list[str]:
-    """The files of tests and those of claims that judge a mutant, relative to the root."""
-    tests, checks = ROOT / "tests", ROOT / "paper_checks"
-    if paper == FOUNDATION:
-        shared = re.compile("|".join(rf"\b{package}\.{path.stem}\b" for path in sources(package, paper)))
-        found = [path for path in sorted(tests.rglob("test_*.py")) if shared.search(path.read_text(encoding="utf-8"))]
+    """The files or folders of tests, and those of claims, that judge a mutant, relative to the root."""
+    root = repository.root()
+    if paper not in outline.papers():
+        mentioned = re.compile(rf"\b{package}\.{paper}\b|\bfrom {package} import\b.*\b{paper}\b")
+        beside = root / folder_of(package).parent / "tests"
+        found = [path for path in sorted(beside.rglob("test_*.py")) if mentioned.search(path.read_text("utf-8"))]
     else:
-        hostile = f"test_hostile_{'sims_' if package == 'sims' else ''}{paper}.py"
-        found = sorted((tests / paper).glob(f"test_{package}*.py")) or [tests / f"test_{paper}.py"]
-        found += (tests / "hostile").glob(hostile)
-        found += sorted((checks / f"test_{paper}").glob("test_*.py")) or [checks / f"test_{paper}.py"]
-    return [str(path.relative_to(ROOT)) for path in found]
+        tests = root / "tests"
+        found = [path for path in (tests / paper, tests / f"test_{paper}.py") if path.exists()]
+        found += outline.places(paper)
+    return [path.relative_to(root).as_posix() for path in found]
+
+
+def source_of(package: str, paper: str) -> dict[str, Any]:
+    """Return what the results of a paper rest on: its part of the package and its judges, with all they import."""
+    root, folder = repository.root(), repository.root() / folder_of(package)
+    part = folder / paper if (folder / paper).is_dir() else folder / f"{paper}.py"
+    return records.source(root, part, *(root / judge for judge in judges(package, paper)))
+
+
+# --------------------------------------------------------------------------------------------------------- the judging
 
 
 def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, patience: int) -> None:
-    """Run pytest in a copy of the workbench; what is found is written to `path`."""
+    """Run pytest in a copy of the repository; what is found is written to `path`."""
     # Of the processor, not of the clock: a busy machine must not pass for a mutant that loops.
     resource.setrlimit(resource.RLIMIT_CPU, (patience, patience))
     os.chdir(folder)
-    os.environ["PYTHONPATH"] = str(folder)  # of the processes that tests start
-    sys.path[:0] = [str(folder), str(ROOT / "tests")]
+    paths = import_paths(folder)
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # of the processes that tests start
+    sys.path[:0] = paths
     sys.dont_write_bytecode = True
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
     os.dup2(silent, 2)
+    if len(paths) > 1:  # the copy has an engine of its own, and this function came from another
+        for name in [name for name in sys.modules if name.partition(".")[0] == __name__.partition(".")[0]]:
+            del sys.modules[name]
     import pytest
 
     from theory_on_trial.audits.covering import Recorder
@@ -242,12 +289,12 @@ def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path |
         return {"failed": f"no end within {patience} s of the processor"}
     if not path.exists():
         return {"failed": "the process died"}
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     ended = f"exit status {process.exitcode}" if process.exitcode else ""
     return found | {"failed": found["failed"] or ended}
 
 
-def judged(folder: Path, package: str, paper: str, name: tuple[str, str], sound: dict[str, Any]) -> str:
+def judged(folder: Path, package: str, paper: str, name: Name, sound: dict[str, Any]) -> str:
     """Make all mutants of a name in the copy, one by one; who noticed the last, or "nobody" if one was not noticed.
 
     `sound` is what was recorded of the judges before.
@@ -256,50 +303,122 @@ def judged(folder: Path, package: str, paper: str, name: tuple[str, str], sound:
     for mutant in named(name):
         who, seconds = sound["lines"].get(mutant.file, {}), sound["seconds"]
         covering = {one for line in mutant.lines for one in who.get(str(line), [])}
-        quickest = sorted(covering, key=lambda one: seconds.get(one, 0.0))
+        quickest = sorted(covering, key=lambda one: float(seconds.get(one, 0.0)))
         stages = [quickest[:QUICK], quickest[QUICK:]] if covering else [judges(package, paper)]
         noticed = ""
         (folder / mutant.file).write_text(mutant.code, encoding="utf-8")
         for targets in filter(None, stages):
             expected = sum(seconds.get(one, 0.0) for one in (targets if targets[0] in seconds else seconds))
             noticed = noticed or run_judges(folder, targets, PATIENCE + int(5 * expected))["failed"]
-        shutil.copy(ROOT / mutant.file, folder / mutant.file)
+        shutil.copy(repository.root() / mutant.file, folder / mutant.file)
         if not noticed:
             return "nobody"
     return noticed
 
 
-def results_on_file(package: str, paper: str) -> dict[tuple[str, str], str]:
-    """Who noticed each mutant that was judged, by its place and its change, as long as its line stands."""
-    path = TRUST / "mutants" / f"{package}.{paper}.jsonl"
+def judge_all(
+    package: str, paper: str, chosen: Sequence[Name], known: Mapping[Name, str], kept: Path | None = None
+) -> list[Name]:
+    """Judge the mutants of these names, `known` ones not again; print results, and append them to the file `kept`.
+
+    Returns those that nobody noticed. Raises RuntimeError if a judge fails on sound code.
+    """
+    known, source = dict(known), source_of(package, paper)["digest"]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "copy"
+        copy_workbench(folder)
+
+        @cache
+        def sound() -> dict[str, Any]:
+            place = folder_of(package)
+            found = run_judges(folder, judges(package, paper), 3600, recorded=folder / place)
+            if found["failed"]:
+                raise RuntimeError(f"{found['failed']} fails in a sound copy: nothing can be learned from mutants")
+            return found | {"lines": {f"{place.as_posix()}/{file}": lines for file, lines in found["lines"].items()}}
+
+        for number, name in enumerate(chosen):
+            if name not in known:
+                known[name] = judged(folder, package, paper, name, sound())
+                if kept is not None:
+                    line = {"place": name[0], "change": name[1], "noticed_by": known[name], "source": source}
+                    kept.parent.mkdir(parents=True, exist_ok=True)
+                    with kept.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(line) + "\n")
+            word = f"noticed by {known[name]}" if known[name] != "nobody" else "SURVIVED"
+            print(f"{number:3d} {word}: {': '.join(name)}", flush=True)
+    survivors = [name for name in chosen if known[name] == "nobody"]
+    print(f"{paper}: {len(chosen) - len(survivors)} of {len(chosen)} mutants of {package} noticed", flush=True)
+    return survivors
+
+
+def run(paper: str, count: int, package: str = "theory", seed: int = 0) -> list[str]:
+    """Return a sentence for each of `count` mutants of a paper that nothing notices and nobody has explained.
+
+    Results on record for the present source are not judged again; nothing is recorded. Raises `ValueError` for a
+    package that is not there, `RuntimeError` if a judge fails on sound code.
+    """
+    chosen = draw(package, paper, count, seed)
+    if not chosen:
+        return [f"{folder_of(package)} holds nothing of {paper} that could be changed"]
+    survivors = judge_all(package, paper, chosen, _of_present_source(package, paper))
+    explained = reasons(package, paper)
+    return [f"nothing notices {': '.join(name)}" for name in survivors if ": ".join(name) not in explained]
+
+
+# --------------------------------------------------------------------------------------------------------- the records
+
+
+def path_of(package: str, paper: str) -> Path:
+    """The file of a paper's results."""
+    return repository.records() / "mutants" / f"{package}.{paper}.jsonl"
+
+
+def results_on_file(package: str, paper: str) -> dict[Name, dict[str, Any]]:
+    """The last result of each mutant that was judged, by its place and its change, as long as its line stands."""
+    path = path_of(package, paper)
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    results = {(result["place"], result["change"]): result["noticed_by"] for result in map(json.loads, lines)}
-    standing = {place for file in sources(package, paper) for place in places(str(file))}
-    return {mutant: noticed for mutant, noticed in results.items() if mutant[0] in standing}
+    results = {(result["place"], result["change"]): result for result in map(json.loads, lines)}
+    standing = {place for file in sources(package, paper) for place in places(file)}
+    return {mutant: result for mutant, result in results.items() if mutant[0] in standing}
 
 
-def reason(mutant: tuple[str, str]) -> str:
-    """Why nothing notices a mutant, as docs/trust/survivors.json says; empty if it does not."""
-    reasons = json.loads((TRUST / "survivors.json").read_text(encoding="utf-8"))
-    return reasons.get(": ".join(mutant), "")
+def _of_present_source(package: str, paper: str) -> dict[Name, str]:
+    source = source_of(package, paper)["digest"]
+    results = results_on_file(package, paper)
+    return {name: result["noticed_by"] for name, result in results.items() if result.get("source") == source}
 
 
-def table() -> dict:
+def reasons(package: str, paper: str) -> dict[str, str]:
+    """Why nothing notices a mutant, by place and change, as `survivors.json` says beside the claims or the tests."""
+    if paper in outline.papers():
+        path = outline.beside(paper, "survivors.json")
+    else:
+        path = repository.root() / folder_of(package).parent / "tests" / "survivors.json"
+    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def table() -> dict[str, Any]:
     """All results on file as a table for the report; every survivor with the reason that was found for it."""
-    rows = []
-    for path in sorted((TRUST / "mutants").glob("*.jsonl")):
+    rows, measured_on = [], []
+    for path in sorted((repository.records() / "mutants").glob("*.jsonl")):
         package, _, paper = path.stem.partition(".")
         results = results_on_file(package, paper)
-        survivors = [mutant for mutant, noticed in results.items() if noticed == "nobody"]
-        explained = [f"{': '.join(mutant)} ({reason(mutant)})" for mutant in survivors if reason(mutant)]
-        unexplained = [": ".join(mutant) for mutant in survivors if not reason(mutant)]
+        if not results:
+            continue
+        why = reasons(package, paper)
+        survivors = [": ".join(mutant) for mutant, result in results.items() if result["noticed_by"] == "nobody"]
+        explained = [f"{mutant} ({why[mutant]})" for mutant in survivors if mutant in why]
+        unexplained = [mutant for mutant in survivors if mutant not in why]
         killed = len(results) - len(survivors)
-        share = f"{100 * killed / (len(results) - len(explained)):.0f} %"
+        share = f"{100 * killed / (len(results) - len(explained)):.0f} %" if killed else "0 %"
         counts = [len(results), killed, share, len(explained), "; ".join(unexplained)]
         rows.append([package, paper, *counts, "; ".join(explained)])
+        digests = {result.get("source") for result in results.values()}
+        measured_on.append(source_of(package, paper) | {"digest": digests.pop() if len(digests) == 1 else None})
     return {
         "title": "Mutation score: does anything notice when the code is wrong?",
-        "command": "python tests/mutants.py PAPER --package theory --count 100",
+        "command": "theory-on-trial audit mutants",
         "columns": [
             "package",
             "paper",
@@ -311,6 +430,7 @@ def table() -> dict:
             "the explained ones",
         ],
         "rows": rows,
+        "sources": measured_on,
         "note": (
             "A mutant changes one number, operator, sign or comparison. Noticed: a test or a claim fails. Score: the "
             "share noticed of those not explained; an explained one is an equivalent program or an accuracy setting."
@@ -318,72 +438,51 @@ def table() -> dict:
     }
 
 
-def papers(package: str) -> list[str]:
-    """All papers with a part in a package, and the foundation if it holds something to mutate."""
-    found = {path.stem for path in (ROOT / package).iterdir() if (ROOT / "paper_checks" / f"test_{path.stem}").exists()}
-    return [*sorted(found), *([FOUNDATION] if sources(package, FOUNDATION) else [])]
-
-
-def run_mutants(
-    package: str, paper: str, chosen: list[tuple[str, str]], known: dict[tuple[str, str], str]
-) -> list[tuple[str, str]]:
-    """Judge the mutants of these names, `known` ones not again; print and keep results, return what nobody noticed."""
-    known = dict(known)
-    kept = TRUST / "mutants" / f"{package}.{paper}.jsonl"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        copy_workbench(folder)
-
-        @cache
-        def sound() -> dict[str, Any]:
-            found = run_judges(folder, judges(package, paper), 3600, recorded=folder / package)
-            if found["failed"]:
-                raise RuntimeError(f"{found['failed']} fails in a sound copy: nothing can be learned from mutants")
-            return found | {"lines": {f"{package}/{file}": lines for file, lines in found["lines"].items()}}
-
-        for number, name in enumerate(chosen):
-            if name not in known:
-                known[name] = judged(folder, package, paper, name, sound())
-                line = {"place": name[0], "change": name[1], "noticed_by": known[name]}
-                with kept.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
-            word = f"noticed by {known[name]}" if known[name] != "nobody" else "SURVIVED"
-            print(f"{number:3d} {word}: {': '.join(name)}", flush=True)
-    survivors = [name for name in chosen if known[name] == "nobody"]
-    print(f"{paper}: {len(chosen) - len(survivors)} of {len(chosen)} mutants of {package} noticed", flush=True)
-    return survivors
-
-
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the mutants; return 1 if one survived without a known reason."""
-    parser = argparse.ArgumentParser(prog="python tests/mutants.py", description=__doc__.split("\n")[0])
-    parser.add_argument("papers", nargs="*", metavar="PAPER", help=f"default: all; {FOUNDATION} stands beside them")
-    parser.add_argument(
-        "--package", choices=("theory", "sims"), default="theory", help="what to break (default theory)"
+    parser = argparse.ArgumentParser(
+        prog="theory-on-trial audit mutants", description="Does anything notice when the code is wrong?"
     )
-    parser.add_argument("--count", type=int, default=100, help="mutants of each paper (default 100)")
-    parser.add_argument("--seed", type=int, default=0, help="decides which (default 0)")
-    parser.add_argument("--again", action="store_true", help="judge known mutants again")
-    parser.add_argument("--open", action="store_true", help="judge those on file again that survived without a reason")
-    parser.add_argument("--table", action="store_true", help="write docs/trust/mutants.json from all results and stop")
-    options = parser.parse_args()
-    if options.table:
-        (TRUST / "mutants.json").write_text(json.dumps(table(), indent=1) + "\n", encoding="utf-8")
-        return 0
-    known = papers(options.package)
-    if unknown := [paper for paper in options.papers if paper not in known]:
-        parser.error(f"no {', '.join(unknown)} in {options.package}; there are {', '.join(known)}")
-    survivors = []
-    for paper in options.papers or [paper for paper in known if paper != FOUNDATION]:
-        results = results_on_file(options.package, paper)
-        if options.open:
-            chosen = [name for name, noticed in results.items() if noticed == "nobody" and not reason(name)]
-        else:
-            chosen = draw(options.package, paper, options.count, options.seed)
-        survivors += run_mutants(options.package, paper, chosen, {} if options.again or options.open else results)
-    return int(not all(map(reason, survivors)))
+    parser.add_argument("papers", nargs="*", metavar="PAPER", help="default: all")
+    parser.add_argument("--package", help=f"what to break (default: {' and '.join(PACKAGES)})")
+    parser.add_argument(
+        "--count",
+        type=int,
+        help="mutants of each paper, those on record first (default: all on record, and at least "
+        f"{' or '.join(f'{least} of {package}' for package, least in PACKAGES.items())})",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="decides which are added to those on record (default 0)")
+    parser.add_argument("--again", action="store_true", help="judge those again that were judged on this source")
+    parser.add_argument(
+        "--open", action="store_true", help="judge those on record again that survived without a reason"
+    )
+    options = parser.parse_args(arguments)
+    survivors: list[str] = []
+    try:
+        root = repository.root()
+        for package in [options.package] if options.package else [one for one in PACKAGES if (root / one).is_dir()]:
+            for paper in options.papers or [one for one in outline.papers() if sources(package, one)]:
+                if not sources(package, paper):
+                    parser.error(f"{folder_of(package)} holds nothing of {paper!r} that could be changed")
+                survivors += _renew(package, paper, options)
+    except ValueError as error:
+        parser.error(str(error))
+    return int(bool(survivors))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _renew(package: str, paper: str, options: argparse.Namespace) -> list[str]:
+    """Judge the mutants of a paper that were asked for, write the table, and return the survivors without a reason."""
+    results, known = results_on_file(package, paper), _of_present_source(package, paper)
+    if options.open:
+        why = reasons(package, paper)
+        chosen = [
+            name for name, result in results.items() if result["noticed_by"] == "nobody" and ": ".join(name) not in why
+        ]
+    else:
+        count = options.count or max(len(results), PACKAGES.get(package, min(PACKAGES.values())))
+        chosen = list(dict.fromkeys([*results, *draw(package, paper, count, options.seed)]))[:count]
+    survivors = judge_all(
+        package, paper, chosen, {} if options.again or options.open else known, path_of(package, paper)
+    )
+    records.write(repository.records() / "mutants.json", table())
+    return [name for name in map(": ".join, survivors) if name not in reasons(package, paper)]

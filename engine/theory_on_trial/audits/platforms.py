@@ -1,8 +1,9 @@
-"""Does the fast ledger say the same everywhere? `python -m theory_on_trial.audits.platforms --devices 4` records it here.
+"""Does the fast ledger say the same everywhere? `theory-on-trial audit platforms --devices 4` records it here.
 
-The ledger is kept in docs/trust/ledgers, with the platform in the name of its file; on a CPU, `--devices` splits the
-machine into so many devices. All ledgers kept are compared with the first of them, and docs/trust/platforms.json says
-how they differ, for the report. Without an option only this table is written.
+The ledger is kept in the folder `ledgers` of the records, with the platform in the name of its file; on a CPU,
+`--devices` splits the machine into so many devices. Without it those of this platform are recorded again that are of an
+earlier source. All ledgers kept are compared with the first of them, and the table `platforms.json` says how they
+differ.
 """
 
 import argparse
@@ -12,19 +13,19 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from theory_on_trial import outline, records, repository
 from theory_on_trial.compare import compare
+from theory_on_trial.ledger import platform_facts
 
-ROOT = Path(__file__).parents[1]
-TRUST = ROOT / "docs" / "trust"
-LEDGERS = TRUST / "ledgers"
 COLUMNS = (
     *("ledger", "rows", "as expected", "controls not refuted", "verdicts changed"),
     *("predictions changed", "intervals apart", "rows added or gone"),
 )
+COMPARED = ("id", "kind", "expected", "verdict", "predicted", "measured", "interval", "margin", "error_probability")
 
 
 def ledger_name(facts: Mapping[str, Any]) -> str:
@@ -34,70 +35,96 @@ def ledger_name(facts: Mapping[str, Any]) -> str:
     return f"jax-{facts['jax']}_python-{version}_{device}-x{facts['devices']}.json"
 
 
-def record(devices: int, folder: Path = LEDGERS) -> Path:
-    """Run the fast tier on this platform, on so many devices, and keep its ledger; return its file.
+def condensed(ledger: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a ledger what `theory-on-trial compare` looks at: a quarter of it."""
+    kept = {name: ledger[name] for name in ("schema", "seed", "tier", "platform")}
+    return kept | {"claims": [_condensed_row(row) for row in ledger["claims"]]}
+
+
+def _condensed_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    # Of a long vector the row shows one coordinate, and which one is in the note.
+    shown = [part for part in row["note"].split("; ") if part.startswith("coordinate [")]
+    # The controls of a printed form are those of the corrected claim, and belong to that.
+    controls = [] if row["id"].endswith("-as-printed") else row["controls"]
+    survivors = [control["name"] for control in controls if control["verdict"] != "REFUTED"]
+    return {name: row[name] for name in COMPARED} | {"note": "; ".join(shown), "survivors": survivors}
+
+
+def record(devices: int, folder: Path) -> Path:
+    """Run the fast tier on this platform, on so many devices, and keep its ledger in a folder; return its file.
 
     Raises RuntimeError if a claim fails: there is nothing to compare then.
     """
+    root = repository.root()
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
     with tempfile.TemporaryDirectory() as scratch:
         written = Path(scratch) / "ledger.json"
-        command = [sys.executable, "-m", "pytest", "-q", str(ROOT / "paper_checks"), "--ledger", str(written)]
-        if subprocess.run(command, cwd=ROOT, env=os.environ | {"XLA_FLAGS": flags}, check=False).returncode:
+        claims = [place for paper in outline.papers() for place in outline.places(paper)]
+        command = [sys.executable, "-m", "pytest", "-q", *map(str, claims), "--trial-ledger", str(written)]
+        if subprocess.run(command, cwd=root, env=os.environ | {"XLA_FLAGS": flags}, check=False).returncode:
             raise RuntimeError("a claim fails on this platform: its ledger is not kept")
         ledger = json.loads(written.read_text(encoding="utf-8"))
-        kept = folder / ledger_name(ledger["platform"])
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(ledger, allow_nan=False) + "\n", encoding="utf-8")
+    measured_on = {"commit": records.commit(root), "source": records.source(root, *claims)}
+    kept = folder / ledger_name(ledger["platform"])
+    records.write_json(kept, condensed(ledger) | measured_on, ("claims",))
     return kept
 
 
-def table(folder: Path = LEDGERS) -> dict[str, Any]:
+def to_renew(folder: Path) -> list[int]:
+    """The numbers of devices of the ledgers of this platform that are of an earlier source; of one if there is none."""
+    root, here = repository.root(), platform_facts()
+    kept = {path: records.read(path) for path in sorted(folder.glob("*.json"))}
+    return [
+        ledger["platform"]["devices"]
+        for path, ledger in kept.items()
+        if path.name == ledger_name(here | {"devices": ledger["platform"]["devices"]})
+        and any(records.stale({"rows": [None], "sources": [ledger["source"]]}, root))
+    ] or [1] * (not kept)
+
+
+def table(folder: Path) -> dict[str, Any]:
     """Every ledger kept, beside the first in the order of their names; raises ValueError where there is none."""
     paths = sorted(folder.glob("*.json"))
     if not paths:
         raise ValueError(f"{folder} must hold a ledger, got none: record one with --devices 1")
-    rows = []
+    rows, sources = [], []
     for path in paths:
-        found = compare(paths[0], path)
-        claims = json.loads(path.read_text(encoding="utf-8"))["claims"]
-        # The controls of a printed form are those of the corrected claim, and belong to that.
-        controls = [c for row in claims if not row["id"].endswith("-as-printed") for c in row["controls"]]
+        found, ledger = compare(paths[0], path), records.read(path)
+        claims = ledger["claims"]
+        sources.append(ledger["source"])
         rows.append(
             [
                 path.stem,
                 len(claims),
                 sum(row["verdict"] == row["expected"] for row in claims),
-                sum(control["verdict"] != "REFUTED" for control in controls),
+                sum(len(row["survivors"]) for row in claims),
                 *(len(sort) for sort in (found.verdicts, found.predicted, found.apart, [*found.added, *found.gone])),
             ]
         )
     return {
         "title": "The fast ledger on several platforms",
-        "command": "python -m theory_on_trial.audits.platforms",
+        "command": "theory-on-trial audit platforms",
         "columns": list(COLUMNS),
         "rows": rows,
+        "sources": sources,
         "note": f"Each ledger beside {paths[0].stem}; `theory-on-trial compare A.json B.json` names the rows.",
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Record a ledger if devices are given, and write and print the table; 1 if any ledger differs in a verdict."""
     parser = argparse.ArgumentParser(
-        prog="python -m theory_on_trial.audits.platforms", description=__doc__.split("\n")[0]
+        prog="theory-on-trial audit platforms", description="Does the fast ledger say the same everywhere?"
     )
     parser.add_argument("--devices", type=int, help="record the ledger of this platform, split into so many devices")
     options = parser.parse_args(arguments)
-    if options.devices is not None:
-        if options.devices < 1:
-            parser.error(f"--devices must be at least 1, got {options.devices}")
-        print(record(options.devices))
-    result = table()
-    (TRUST / "platforms.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if options.devices is not None and options.devices < 1:
+        parser.error(f"--devices must be at least 1, got {options.devices}")
+    folder = repository.records() / "ledgers"
+    for devices in to_renew(folder) if options.devices is None else [options.devices]:
+        print(record(devices, folder), flush=True)
+    result = table(folder)
+    records.write(repository.records() / "platforms.json", result)
     for row in result["rows"]:
         print(", ".join(f"{title} {entry}" for title, entry in zip(COLUMNS, row, strict=True)))
     return int(any(row[1] != row[2] or any(row[3:6]) for row in result["rows"]))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

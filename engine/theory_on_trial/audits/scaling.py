@@ -1,14 +1,20 @@
-"""What a figure costs at a hundred times its size, on one worker and on many: `python -m theory_on_trial.audits.scaling`.
+"""What a figure costs at a hundred times its size, on one worker and on many: `theory-on-trial audit scaling [FIGURE]`.
 
-Three figures are drawn from a sample of their runs by a job of one process and by a job of two, each job with an empty
-cache. Every process draws three times: to compile; to run the cells, in a new cache; and to read them back. What the
-sweeps take the second time beyond the third is the work; the rest of the first time is what a process needs to start.
-Seconds are those of the processor, because other programs on the machine would lengthen those of the clock. What a
-hundred times the default runs take follows from them, as does what more than two workers would take. The table is
-written to docs/trust/scaling.json, for the report.
+The figures are those of the table `[tool.theory-on-trial.scaling]` in the repository's `pyproject.toml`, each with the
+settings of a sample and with the share of the default runs that the sample is; all settings that count runs by the same
+share, so that the mix of costs is the same:
+
+    "mixup.F5" = { share = 0.05, settings = { runs = 20 } }
+
+A sample is drawn by a job of one process and by a job of two, each job with an empty cache. Every process draws three
+times: to compile; to run the cells, in a new cache; and to read them back. What the sweeps take the second time beyond
+the third is the work; the rest of the first time is what a process needs to start. Seconds are those of the processor,
+because other programs on the machine would lengthen those of the clock. What a hundred times the default runs take
+follows from them, as does what more than two workers would take. The table is `scaling.json` of the records.
 """
 
 import argparse
+import inspect
 import json
 import os
 import socket
@@ -16,21 +22,25 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
-TABLE = ROOT / "docs" / "trust" / "scaling.json"
+from theory_on_trial import records, repository
+from theory_on_trial.audits.benchmarks import processor
+
 TIMES = 100
 COLUMNS = ("figure", "cells", "workers", "ms per cell", "start, s", "hours", "faster by", "how")
 COMPUTED = (8, 64, 512)
 
-# The settings that count runs, and their share of the defaults: all by the same, so that the mix of costs is the same.
-SAMPLES: dict[str, tuple[dict[str, int], float]] = {
-    "random_walk_pca.F10": ({"runs": 500, "swept_runs": 30}, 1 / 10),
-    "naive_bayes_vs_logistic.F6": ({"runs": 200}, 1.0),
-    "mixup.F5": ({"runs": 20}, 1 / 20),
-}
+
+def samples() -> dict[str, dict[str, Any]]:
+    """The figures of the repository that are measured, each with the `settings` and the `share` of its sample."""
+    path = repository.root() / "pyproject.toml"
+    settings = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    found: dict[str, dict[str, Any]] = settings.get("tool", {}).get("theory-on-trial", {}).get("scaling", {})
+    return found
 
 
 def measure(name: str, port: int, rank: int, processes: int) -> dict[str, float]:
@@ -40,7 +50,7 @@ def measure(name: str, port: int, rank: int, processes: int) -> dict[str, float]
 
     if processes > 1:
         jax.distributed.initialize(f"127.0.0.1:{port}", processes, rank)
-    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
     from theory_on_trial.figures import replicates
     from theory_on_trial.figures.drawing import figures, style
     from theory_on_trial.sweep import sweep
@@ -55,12 +65,12 @@ def measure(name: str, port: int, rank: int, processes: int) -> dict[str, float]
         spent[-1] += time.process_time() - begin
         return result
 
-    replicates.sweep = timed_sweep
+    vars(replicates)["sweep"] = timed_sweep
     for cache in ("compile", "run", "run"):
         os.environ["THEORY_ON_TRIAL_CACHE"] = f"{folder}/{cache}"
         spent.append(0.0)
         with style():
-            figure.draw(**SAMPLES[name][0])
+            figure.draw(**samples()[name]["settings"])
         plt.close("all")
     work = spent[1] - spent[2]
     # each sweep was complete twice, once for each cache; read back it reports nothing
@@ -77,10 +87,14 @@ def job(name: str, processes: int) -> tuple[int, float, float]:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as empty:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "THEORY_ON_TRIAL_CACHE": empty}
-        command = [sys.executable, "-m", "theory_on_trial.audits.scaling", name, "--serve", str(port)]
+        command = [sys.executable, "-m", "theory_on_trial.command", "audit", "scaling", name, "--serve", str(port)]
         started = [
             subprocess.Popen(
-                [*command, str(rank), str(processes)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+                [*command, str(rank), str(processes)],
+                cwd=repository.root(),
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
             )
             for rank in range(processes)
         ]
@@ -92,15 +106,15 @@ def job(name: str, processes: int) -> tuple[int, float, float]:
     return cells, sum(one["work"] for one in found) / cells, max(one["start"] for one in found)
 
 
-def rows_of(name: str) -> list[list]:
+def rows_of(name: str) -> list[list[Any]]:
     """Measure a figure; return its rows of the table."""
-    rows: list[list] = []
+    rows: list[list[Any]] = []
     for workers in (1, 2, *COMPUTED):
         how = "computed"
         if workers <= 2:
             sample, cost, start = job(name, workers)
             how = f"measured, {sample} cells"
-        cells = round(sample / SAMPLES[name][1] * TIMES)
+        cells = round(sample / samples()[name]["share"] * TIMES)
         hours = (start + cells * cost / workers) / 3600
         one = rows[0][5] if rows else hours
         rows.append([name, cells, workers, *(float(f"{x:.3g}") for x in (1e3 * cost, start, hours, one / hours)), how])
@@ -108,27 +122,29 @@ def rows_of(name: str) -> list[list]:
     return rows
 
 
-def main() -> int:
-    """Measure the figures, print a Markdown table, and write it as JSON."""
-    from benchmarks.__main__ import processor
-
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the figures, print a Markdown table, and record it."""
+    known = samples()
     parser = argparse.ArgumentParser(
-        prog="python -m theory_on_trial.audits.scaling", description=__doc__.splitlines()[0]
+        prog="theory-on-trial audit scaling",
+        description="What does a figure cost at a hundred times its size, on one worker and on many?",
     )
-    parser.add_argument("figure", nargs="?", choices=SAMPLES, help="default: all, and the table is written")
+    parser.add_argument("figure", nargs="?", choices=known or None, help="default: all, and the table is recorded")
     parser.add_argument("--serve", nargs=3, type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.serve:
         print(json.dumps(measure(options.figure, *options.serve)))
         return 0
     print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS), flush=True)
-    rows = [row for name in ([options.figure] if options.figure else SAMPLES) for row in rows_of(name)]
-    if not options.figure:
+    measured = {name: rows_of(name) for name in ([options.figure] if options.figure else known)}
+    if not options.figure and known:
+        root = repository.root()
         table = {
             "title": f"Figures with {TIMES} times their default runs, on one worker and on many",
-            "command": "python -m theory_on_trial.audits.scaling",
+            "command": "theory-on-trial audit scaling",
             "columns": list(COLUMNS),
-            "rows": rows,
+            "rows": [row for rows in measured.values() for row in rows],
+            "sources": [_source(name, root) for name, rows in measured.items() for _ in rows],
             "note": (
                 f"Processor seconds of a job of one and of two processes on {os.cpu_count()} cores of: {processor()}, "
                 f"load average {os.getloadavg()[0]:.0f} (beyond the cores, costs are uncertain by half); hours are "
@@ -136,9 +152,13 @@ def main() -> int:
                 "processes: it leaves out reading the results back and whatever the machines have in common."
             ),
         }
-        TABLE.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+        records.write(repository.records() / "scaling.json", table)
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _source(name: str, root: Path) -> dict[str, Any]:
+    """What a figure's rows rest on: the module that draws it."""
+    from theory_on_trial.figures.drawing import figures
+
+    (figure,) = figures(name)
+    return records.source(root, Path(inspect.getfile(figure.draw)))

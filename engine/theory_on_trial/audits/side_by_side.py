@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from theory_on_trial import repository
+
 T = TypeVar("T")
 Answer = dict[str, Any]
 
@@ -59,6 +61,7 @@ def take_turns(module: str, contenders: Mapping[str, Sequence[object]], rounds: 
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            cwd=repository.root(),  # where `-m` finds the module
             env=os.environ | ONE_CORE,
         )
         if hasattr(os, "sched_setaffinity"):

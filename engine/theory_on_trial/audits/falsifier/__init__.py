@@ -1,11 +1,10 @@
-"""The falsifier's inequalities: for each paper one module that says what a bound's admissible instances are.
+"""The falsifier's inequalities: what the admissible instances of a bound are, and its two sides at each of them.
 
 A function that takes a `Draw`, chooses an instance with it and returns both `Sides` is one inequality lhs <= rhs; the
-decorator `inequality` registers it under the claim that states it. `theory_on_trial.audits.falsify` runs the search.
+decorator `inequality` registers it under the id of the claim that states it. A paper's inequalities lie beside its
+claims: in `test_<paper>/searches.py`, or in `searches_<paper>.py` where the claims are one module.
+`theory-on-trial audit falsify` runs the searches.
 """
-
-import importlib
-import pkgutil
 
 from theory_on_trial.audits.falsifier.draw import Draw
 from theory_on_trial.audits.falsifier.search import (
@@ -18,8 +17,6 @@ from theory_on_trial.audits.falsifier.search import (
     search,
 )
 
-_MACHINERY = {"draw", "multinomial", "record", "search"}
-
 __all__ = [
     "INEQUALITIES",
     "NOT_SEARCHED",
@@ -28,13 +25,5 @@ __all__ = [
     "Inequality",
     "Sides",
     "inequality",
-    "load",
     "search",
 ]
-
-
-def load() -> None:
-    """Load the modules of all papers, which fills `INEQUALITIES` and `NOT_SEARCHED`."""
-    for module in pkgutil.iter_modules(__path__):
-        if module.name not in _MACHINERY:
-            importlib.import_module(f"{__name__}.{module.name}")

@@ -1,10 +1,12 @@
 """Admissible instances of an inequality: made of random choices that a search can repeat and move."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
+
+T = TypeVar("T")
 
 
 class Draw:
@@ -83,6 +85,6 @@ class Draw:
         self.latent += numbers.tolist()
         return numbers
 
-    def _named(self, name: str, value: Any) -> Any:
+    def _named(self, name: str, value: T) -> T:
         self.values[name] = value
         return value

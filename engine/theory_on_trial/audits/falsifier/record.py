@@ -1,21 +1,21 @@
-"""What the falsifier found last, as a table: written by `python -m theory_on_trial.audits.falsify`, read by the ledger."""
+"""What the falsifier found last, as a table: written by `theory-on-trial audit falsify`, read by the ledger."""
 
-import json
-import os
-from functools import cache
+import inspect
 from pathlib import Path
 from typing import Any
 
-from theory_on_trial.audits.falsifier.search import ATTAINED, NOT_SEARCHED, Found
+from theory_on_trial import records
+from theory_on_trial.audits.falsifier.search import ATTAINED, NOT_SEARCHED, Found, Inequality
 
-PATH = Path(__file__).parents[2] / "docs" / "trust" / "falsifier.json"
-"""Beside the package in a checkout; an installed package comes without it."""
 COLUMNS = ["claim", "inequality lhs <= rhs", "tightest lhs / rhs", "attained", "where", "instances"]
 _NOTE = (
     "Every admissible domain is searched at random, corners included, then uphill from the tightest instances. "
     f"Attained: the ratio comes within {ATTAINED:g} of one (a supremum and a maximum look alike). A number "
     "below that is the largest ratio found, so that the true one is no smaller. Only printed forms may be VIOLATED."
 )
+
+Line = tuple[list[Any], dict[str, Any] | None]
+"""A row of the table, and the source on which it was found (None: nothing was)."""
 
 
 def row_of(found: Found) -> list[Any]:
@@ -29,35 +29,31 @@ def not_searched(claim: str) -> list[Any]:
     return [claim, "", None, "", f"not searched: {NOT_SEARCHED[claim]}", 0]
 
 
-def read(path: Path = PATH) -> list[list[Any]]:
-    """Return the rows of the table, none where there is no table."""
-    return json.loads(path.read_text())["rows"] if path.exists() else []
+def source_of(inequality: Inequality, folder: Path) -> dict[str, Any]:
+    """Return what a search of an inequality in the repository `folder` rests on: the file that states it."""
+    return records.source(folder, Path(inspect.getfile(inequality.sides)))
 
 
-def write(rows: list[list[Any]], path: Path = PATH) -> None:
+def is_unexpected(row: list[Any]) -> bool:
+    """Tell whether a printed form holds, or anything else is violated."""
+    return bool((row[3] == "VIOLATED") != row[0].endswith("-as-printed"))
+
+
+def read(folder: Path) -> dict[tuple[str, str], Line]:
+    """Return the lines on record in a folder by claim and statement, none where there is no record."""
+    table = records.read(folder / "falsifier.json") or {"rows": [], "sources": []}
+    lines = zip(table["rows"], table["sources"], strict=True)
+    return {(row[0], row[1]): (row, source) for row, source in lines}
+
+
+def write(lines: list[Line], folder: Path) -> None:
     """Write the table, whole or not at all; raises SystemExit, with a sentence, where it cannot be written."""
     table = {
         "title": "How tight the bounds are",
-        "command": "python -m theory_on_trial.audits.falsify",
+        "command": "theory-on-trial audit falsify",
         "columns": COLUMNS,
-        "rows": rows,
+        "rows": [row for row, _ in lines],
+        "sources": [source for _, source in lines],
         "note": _NOTE,
     }
-    text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")  # of this process alone
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise SystemExit(
-            f"what was found cannot be kept in {path} ({error.strerror}): what it holds already counts"
-        ) from None
-
-
-@cache
-def tightest(claim: str) -> tuple[float, str] | None:
-    """Return the largest recorded ratio of a claim and its instance, None if there is none."""
-    found = [(row[2], row[4]) for row in read() if row[0] == claim and row[2] is not None]
-    return max(found, default=None)
+    records.write(folder / "falsifier.json", table)

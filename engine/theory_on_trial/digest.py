@@ -1,0 +1,173 @@
+"""The digest of source code: of some modules and of all that they import, so that a result knows when it is stale.
+
+Imports are followed through the source, without running it: those inside functions and those for type checkers too. In
+a package that is only passed through on the way to one of its modules, those alone count that run on its import. A
+module that is imported by a name made at run time is not seen, nor is a file that is read as data.
+"""
+
+import ast
+import contextlib
+import hashlib
+import importlib.util
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+from theory_on_trial import repository
+
+_ENGINE = __name__.partition(".")[0]
+_INSTALLED = {"site-packages", "dist-packages"}
+
+_running: dict[Path, tuple[ModuleSpec, bytes]] = {}
+
+
+def digest(*places: Path) -> str:
+    """Return the SHA-256, in hexadecimal, of all source that some files may run, installed libraries apart.
+
+    That is the files themselves and whatever they import, directly or not, from their repository and from this package.
+    An edit in any of it, even of a comment, gives another digest; where the files lie makes no difference.
+
+    Args:
+        places: Python files, or folders that stand for all Python files in them.
+
+    Raises `FileNotFoundError` for a place that is not there.
+    """
+    files: list[Path] = []
+    for place in places:
+        if not place.exists():
+            raise FileNotFoundError(f"{place} is not there")
+        files += sorted(place.rglob("*.py")) if place.is_dir() else [place]
+    return digest_of((repository.dotted_name(file), file) for file in dict.fromkeys(file.absolute() for file in files))
+
+
+def digest_of(modules: Iterable[tuple[str, Path]]) -> str:
+    """Return the same for modules with their dotted names, which relative imports need."""
+    beside: dict[Path, dict[str, Path]] = {}
+    for name, file in modules:
+        beside.setdefault(repository.import_base(name, file), {})[name] = file
+    found = {module for base, first in beside.items() for module in _closure(first, base).items()}
+    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
+
+
+# ------------------------------------------------------------------------------------------------------- the modules
+
+
+def _closure(first: dict[str, Path], base: Path) -> dict[str, bytes]:
+    """Return the source of modules in a folder on Python's path, and of all that they import, by their names."""
+    search = _Search(first, base)
+    sources: dict[str, bytes] = {}
+    followed: dict[str, set[str]] = {}
+    waiting = [(name, False) for name in first]
+    while waiting:
+        current, passing = waiting.pop()
+        if current not in sources:
+            place = first.get(current) or search.file(current)
+            sources[current] = b"" if place is None else _source(current, place)
+            waiting += [(around, True) for around in _packages_around(current)]
+        imports = set(search.imports(current, sources[current], passing)) - followed.setdefault(current, set())
+        followed[current] |= imports
+        waiting += [(imported, False) for imported in imports]
+    return sources
+
+
+class _Search:
+    """Finds modules of one repository: beside the first ones, in the repository's root, or where Python would."""
+
+    def __init__(self, first: Iterable[str], base: Path):
+        self.own = {name.partition(".")[0] for name in first} | {_ENGINE}
+        self.base, self.root = base, repository.root(base)
+        self.found: dict[str, ModuleSpec | None] = {}
+
+    def spec(self, name: str) -> ModuleSpec | None:
+        """Return where a module is, None where there is none or it is not the repository's own."""
+        if name not in self.found:
+            around, _, _ = name.rpartition(".")
+            package = self.spec(around) if around else None
+            if not around:
+                self.found[name] = self._top_level(name)
+            elif package is None or package.submodule_search_locations is None:
+                self.found[name] = None
+            else:
+                self.found[name] = PathFinder.find_spec(name, list(package.submodule_search_locations))
+        return self.found[name]
+
+    def file(self, name: str) -> Path | None:
+        """Return the source file of a module; a package without `__init__.py` has none, nor has compiled code."""
+        spec = self.spec(name)
+        return Path(spec.origin) if spec is not None and spec.origin is not None and spec.has_location else None
+
+    def imports(self, name: str, source: bytes, passing: bool) -> Iterator[str]:
+        """Yield the repository's modules that a module imports; of one that is passed through, those on its import."""
+        spec = self.spec(name)
+        is_package = spec is not None and spec.submodule_search_locations is not None
+        package = name if is_package else name.rpartition(".")[0]
+        for level, module, names, on_import in _statements(source):
+            if passing and not on_import:
+                continue
+            try:
+                base = importlib.util.resolve_name("." * level + module, package)
+            except ImportError:  # it reaches beyond the packages around: Python cannot run it either
+                continue
+            if self.spec(base) is None:
+                continue
+            inside = [f"{base}.{one}" for one in names if self.spec(f"{base}.{one}") is not None]
+            yield from inside
+            if len(inside) < len(names) or not names:
+                yield base
+
+    def _top_level(self, name: str) -> ModuleSpec | None:
+        if name in sys.stdlib_module_names:
+            return None
+        spec = PathFinder.find_spec(name, [str(self.base), str(self.root)])
+        if spec is None:
+            try:
+                spec = importlib.util.find_spec(name)
+            except ValueError:  # a module that was made by hand
+                return None
+        return spec if spec is not None and (name in self.own or self._is_own(spec)) else None
+
+    def _is_own(self, spec: ModuleSpec) -> bool:
+        place = Path(spec.origin) if spec.has_location and spec.origin else None
+        for folder in spec.submodule_search_locations or []:
+            place = place or Path(folder)
+        return place is not None and place.is_relative_to(self.root) and not _INSTALLED & set(place.parts)
+
+
+def _packages_around(name: str) -> list[str]:
+    return list(itertools.accumulate(name.split(".")[:-1], "{}.{}".format))
+
+
+def _source(name: str, file: Path) -> bytes:
+    """Return a module's source: of one that is loaded as it was when first asked for, which is the code that runs."""
+    if file.suffix != ".py":
+        return b""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    if spec is None or spec.origin != str(file):
+        return file.read_bytes()
+    if file not in _running or _running[file][0] is not spec:
+        _running[file] = spec, file.read_bytes()
+    return _running[file][1]
+
+
+@lru_cache(maxsize=4096)
+def _statements(source: bytes) -> tuple[tuple[int, str, tuple[str, ...], bool], ...]:
+    """Return the import statements of a module: level, module, names that are taken from it, whether import runs it."""
+    found: list[tuple[int, str, tuple[str, ...], bool]] = []
+
+    def visit(node: ast.AST, on_import: bool) -> None:
+        if isinstance(node, ast.Import):
+            found.extend((0, alias.name, (), on_import) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.append((node.level, node.module or "", tuple(alias.name for alias in node.names), on_import))
+        later = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+                visit(child, on_import and not (later or typing))
+
+    with contextlib.suppress(SyntaxError, ValueError):  # the bytes of a broken file count, and it imports nothing
+        visit(ast.parse(source), True)
+    return tuple(found)
