@@ -10,8 +10,10 @@ and Hypothesis draw from it (`theory_on_trial.audits.hostile`). A domain is a ma
     def rate(n_points: Points, kappa: Positive, spectrum: Spectrum) -> float: ...
 
 Without a marker a number is finite, an array is finite and not empty, and an integer has 64 bits. Shapes are those of
-jaxtyping, and axes of one name must have one length. What two arguments owe to each other is one line in the body,
-`require(dim >= n_classes, ...)`. Traced values pass: their numbers are not known.
+jaxtyping: axes of one name must have one length, and those of a name with # (`"*#batch"`) broadcast. What two
+arguments owe to each other is one line in the body, `require(dim >= n_classes, ...)`. Traced values pass: their
+numbers are not known. Options that are handed on, `**options: Unpack[Options]`, have their domains in the fields of
+that `TypedDict`; `*values: Positive` is the domain of each value.
 """
 
 import dataclasses
@@ -23,7 +25,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from numbers import Integral, Real
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, overload
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, Unpack, get_args, get_origin, overload
 
 import numpy as np
 
@@ -37,8 +39,8 @@ LONGEST = 2**29
 SMALLEST, LARGEST = 1e-50, 1e50
 """Of the largest entry of an array: between them no square and no product of squares is lost."""
 
+_EACH = "each entry"
 _HUGE = 2**1023  # integers from here on may exceed float64
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _inside: ContextVar[bool] = ContextVar("inside", default=False)  # whether the caller is guarded itself
 
 
@@ -126,6 +128,12 @@ def _usable(values: np.ndarray) -> bool:
     return largest == 0 or SMALLEST <= largest <= LARGEST
 
 
+def _orthonormal(matrix: np.ndarray) -> bool:
+    columns = np.asarray(matrix, float) if matrix.dtype.kind in "iu" else matrix
+    excess = np.abs(np.swapaxes(columns, -1, -2) @ columns - np.eye(columns.shape[-1])).max(initial=0)
+    return bool(excess <= np.finfo(columns.dtype).eps ** 0.5)
+
+
 def _is_float_type(value: Any) -> bool:
     if value is None:
         return False
@@ -162,6 +170,7 @@ SYMMETRIC = Holds("symmetric", "be a symmetric matrix", _symmetric)
 COVARIANCE = Holds("covariance", "be symmetric and positive semidefinite", _semidefinite)
 DEFINITE = Holds("definite", "be symmetric and positive definite", _definite)
 PROBABILITIES = Holds("probabilities", "be non-negative and sum to one over the last axis", _sums_to_one)
+ORTHONORMAL = Holds("orthonormal", "have orthonormal columns (to half the digits)", _orthonormal)
 RISING = Holds("rising", "rise strictly", _rising)
 USABLE_SCALE = Holds(
     "scale", f"be zero or have a largest entry from {SMALLEST:g} to {LARGEST:g} (squares of others get lost)", _usable
@@ -222,7 +231,8 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
     arrays of other libraries are never converted. Results are not looked at: a caller may pipeline them.
 
     The function raises TypeError for an argument of another kind, and ValueError for another shape, for a value outside
-    its domain, and where overflow, a division by zero, a singular matrix or a lack of memory leaves no answer.
+    its domain, and where overflow, a division by zero, a singular matrix or a lack of memory leaves no answer. Of a
+    function that calls back what its caller hands in, only the arguments are judged.
     """
     if function is None:
         return functools.partial(guarded, double=double)
@@ -232,6 +242,12 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
         return function
     described = contract_of(function, double=double)
     positional = [name for name, one in described.items() if one.positional]
+    several = next(
+        (one for one in inspect.signature(function).parameters.values() if one.kind is one.VAR_POSITIONAL), None
+    )
+    each = Argument.of(inspect.unwrap(function).__annotations__.get(several.name, Any), double) if several else None
+
+    calls_back = any(get_origin(kind.type) is Callable for one in described.values() for kind in one.kinds)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -239,13 +255,18 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
         if _inside.get():
             return function(*args, **kwargs)
         given = {name: described[name].accept(name, value) for name, value in zip(positional, args, strict=False)}
+        rest = args[len(given) :]
+        if several and each:
+            rest = tuple(each.accept(several.name, value) for value in rest)
         named = {name: described[name].accept(name, value) if name in described else value
                  for name, value in kwargs.items()}  # fmt: skip
         _check_axes(described, given | named)
+        if calls_back:  # whatever the caller's function does is its own affair
+            return function(*given.values(), *rest, **named)
         token = _inside.set(True)
         try:
             with np.errstate(over="raise", divide="raise", invalid="raise"):
-                return function(*given.values(), *args[len(given) :], **named)
+                return function(*given.values(), *rest, **named)
         except _unanswerable() as error:
             shown = ", ".join(f"{name} = {_shown(value)}" for name, value in (given | named).items() if name != "self")
             raise ValueError(
@@ -260,17 +281,23 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
 
 
 def contract_of(function: Callable[..., Any], *, double: bool = True) -> dict[str, "Argument"]:
-    """Return what a function's annotations say of each of its arguments, in their order."""
+    """Return what a function's annotations say of each of its arguments, in their order.
+
+    Arguments of any number are one tuple; the fields of unpacked options stand as arguments of their own.
+    """
     inner = inspect.unwrap(function)
-    return {
-        parameter.name: Argument.of(
-            inner.__annotations__.get(parameter.name, Any),
-            double,
-            parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD),
-        )
-        for parameter in inspect.signature(function).parameters.values()
-        if parameter.kind not in _VARIADIC
-    }
+    described: dict[str, Argument] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        annotation = inner.__annotations__.get(parameter.name, Any)
+        if get_origin(annotation) is Unpack:
+            fields = get_args(annotation)[0].__annotations__.items()
+            described |= {name: Argument.of(one, double, positional=False) for name, one in fields}
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            described[parameter.name] = Argument.of(tuple[annotation, ...], double, positional=False)  # type: ignore[valid-type]
+        elif parameter.kind is not parameter.VAR_KEYWORD:
+            positional = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+            described[parameter.name] = Argument.of(annotation, double, positional)
+    return described
 
 
 def _unanswerable() -> tuple[type[BaseException], ...]:
@@ -311,6 +338,8 @@ class Argument:
 
     def accept(self, name: str, value: Any) -> Any:
         """Return a value as the function gets it; raise TypeError or ValueError, with the sentence, if it may not."""
+        if name == "self":  # an object whose fields were judged when it was made, or are yet to be set
+            return value
         misshapen = False
         for kind in self.kinds:
             try:
@@ -318,6 +347,8 @@ class Argument:
             except _Refused as refusal:
                 misshapen |= isinstance(refusal, _Misshapen)
                 continue
+            except (TypeError, ValueError) as error:
+                raise type(error)(str(error).replace(_EACH, f"{_EACH} of {name}", 1)) from None
             _check(name, converted, kind.markers)
             return converted
         kinds = " or ".join(dict.fromkeys(kind.described for kind in self.kinds))
@@ -329,7 +360,7 @@ def _check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
     """Raise ValueError unless a value is finite, not empty, and what its markers say."""
     for marker in markers:
         if isinstance(marker, Is) and not marker.check(value):
-            raise TypeError(f"{name} must {marker.must}, got {value!r:.80}")
+            raise TypeError(f"{name} must {marker.must}, got {_shown(value)}")
     if isinstance(value, float | int) and not isinstance(value, bool):  # the common case, quickly
         if MAY_BE_INFINITE in markers and value == value:
             pass
@@ -352,8 +383,13 @@ def _check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
         for marker in markers:
             if isinstance(marker, Interval) and not bool((inside := marker.admits(leaf)).all()):
                 raise ValueError(f"{name} must {marker.must}, got {_first(leaf, inside)}{_among(leaf)}")
-            if isinstance(marker, Holds) and leaf.size and not marker.check(np.asarray(leaf)):
+            if isinstance(marker, Holds) and leaf.size and not _holds(marker, np.asarray(leaf)):
                 raise ValueError(f"{name} must {marker.must}, got {_excerpt(leaf)}")
+
+
+def _holds(marker: Holds, values: np.ndarray) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows in a comparison does not hold
+        return marker.check(values)
 
 
 def _must(markers: tuple[Marker, ...]) -> str:
@@ -398,7 +434,13 @@ def _check_axes(described: dict[str, Argument], given: dict[str, Any]) -> None:
         patterns = (kind.type.dim_str.split() for kind in described[name].kinds if hasattr(kind.type, "dim_str"))
         fitting: list[str] = next((tokens for tokens in patterns if _fits(tokens, shape)), [])
         for token, size in _named_axes(fitting, shape):
-            if size != sizes.setdefault(token, size):
+            if token.startswith("#"):
+                try:
+                    sizes[token] = np.broadcast_shapes(sizes.get(token, ()), size)
+                except ValueError:
+                    before = sizes[token]
+                    raise ValueError(f"{name} must broadcast with arguments of shape {before}, got {size}") from None
+            elif size != sizes.setdefault(token, size):
                 raise ValueError(f"{name} must have one entry for each of the {sizes[token]} {token}, got {size}")
 
 
@@ -420,6 +462,8 @@ def _kinds(annotation: Any, double: bool, markers: tuple[Marker, ...] = ()) -> l
         if any(hasattr(kind, "dim_str") for kind in types_):
             # An array without axes and NumPy's float look the same: where both would do, floats stay Python's.
             alternatives = [kind._replace(convert=_plain_real) if kind.type is float else kind for kind in alternatives]
+            # Lists become arrays: a sequence beside an array only tells a type checker so.
+            alternatives = [kind for kind in alternatives if get_origin(kind.type) is not Sequence]
         return sorted(alternatives, key=lambda kind: hasattr(kind.type, "dim_str"))  # numbers first
     convert, described = _conversion(annotation, double)
     return [Kind(annotation, convert, described, markers)]
@@ -523,15 +567,16 @@ def _array(annotation: Any, double: bool, value: Any) -> Any:
         raise _Misshapen
     if not isinstance(array, np.ndarray) and wanted == {"float"} and _dtype_kind(array) in "iu":
         return array.astype(float)
-    if not isinstance(array, np.ndarray) or (array.dtype.kind == "f" and not double):
+    if not isinstance(array, np.ndarray) or (_dtype_kind(array) == "f" and not double):
         return array
     made = {frozenset({"float"}): np.float64, frozenset({"int"}): np.int64}.get(frozenset(wanted))
     return array if made is None else array.astype(made, copy=False)
 
 
 def _dtype_kind(array: Any) -> str:
-    """NumPy's letter for the kind of an array's entries, and "k" for JAX's random keys, which have none."""
-    return "k" if str(array.dtype).startswith("key<") else str(array.dtype.kind)
+    """NumPy's letter for the kind of an array's entries; it has none for random keys ("k") and JAX's own floats."""
+    name = str(array.dtype)
+    return "k" if name.startswith("key<") else "f" if name.startswith(("bfloat", "float")) else str(array.dtype.kind)
 
 
 def _array_description(annotation: Any) -> str:
@@ -563,7 +608,7 @@ def _named_axes(tokens: list[str], shape: tuple[int, ...]) -> Iterator[tuple[str
         size = shape[position : position + taken]
         position += taken
         name = token.strip("*")
-        if name.isidentifier() and name != "_":
+        if name.removeprefix("#").isidentifier() and name != "_":
             yield name, size if _is_variadic(token) else size[0]
 
 
@@ -573,7 +618,7 @@ def _is_variadic(token: str) -> bool:
 
 def _each(made: type, each: Argument, value: Any) -> Any:
     admitted = Sequence if made is tuple else (Sequence, np.ndarray)
-    if isinstance(value, str) or not isinstance(value, admitted):
+    if isinstance(value, str) or not isinstance(value, admitted) or getattr(value, "shape", None) == ():
         raise _Refused
     return made(_one(each, one) for one in value)
 
@@ -590,7 +635,7 @@ def _one(argument: Argument, value: Any) -> Any:
             converted = kind.convert(value)
         except _Refused:
             continue
-        _check("each entry", converted, kind.markers)
+        _check(_EACH, converted, kind.markers)
         return converted
     raise _Refused
 

@@ -99,7 +99,7 @@ def _reals(kind: Kind, extreme: bool) -> st.SearchStrategy[float]:
         exclude_max=interval.closed[1] == ")" and high == interval.high < np.inf,
         allow_nan=False,
         allow_infinity=False,
-        allow_subnormal=extreme,
+        allow_subnormal=None if extreme else False,
     )
 
 
@@ -120,6 +120,10 @@ def _arrays(draw: st.DrawFn, kind: Kind, sizes: dict[str, Any], extreme: bool) -
             shape.append(int(token))
         elif token == "..." or "*" in token:
             several = st.lists(st.integers(least, LONGEST), max_size=2).map(tuple)
+            if name.startswith("#"):  # from the last axes of the common shape, some of length one
+                common = sizes.setdefault(name, draw(several))
+                shape += [draw(st.sampled_from([1, size])) for size in common[draw(st.integers(0, len(common))) :]]
+                continue
             shape += sizes.setdefault(name, draw(several)) if name.isidentifier() else draw(several)
         elif name.isidentifier() and name != "_":
             shape.append(sizes.setdefault(name, draw(st.integers(least, LONGEST))))
@@ -138,8 +142,9 @@ def _arrays(draw: st.DrawFn, kind: Kind, sizes: dict[str, Any], extreme: bool) -
     entry = _integers(kind) if whole else _reals(kind, extreme)
     array = np.array(draw(_entries(entry, shape)), np.int64 if whole else float).reshape(shape)
     properties = [marker for marker in kind.markers if isinstance(marker, Holds)]
-    made = np.asarray(_made(array, {marker.name for marker in properties}))
-    assume(not made.size or all(marker.check(made) for marker in properties))
+    with np.errstate(over="ignore", invalid="ignore"):
+        made = np.asarray(_made(array, {marker.name for marker in properties}))
+        assume(not made.size or (np.isfinite(made).all() and all(marker.check(made) for marker in properties)))
     return made
 
 
@@ -157,6 +162,8 @@ def _made(array: np.ndarray, names: set[str]) -> np.ndarray:
         array = (array + np.swapaxes(array, -1, -2)) / 2
     if "definite" in names:
         array = array + np.eye(array.shape[-1]) * (1 + np.trace(array, axis1=-2, axis2=-1)[..., None, None])
+    if "orthonormal" in names:
+        array = np.linalg.qr(array)[0]
     if "probabilities" in names:
         array = np.abs(array) + 0.125
         array = array / array.sum(axis=-1, keepdims=True)
