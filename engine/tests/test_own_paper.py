@@ -253,6 +253,22 @@ def test_same(trial, drawn, copy):
     assert found["x.same[1]"]["measured"] != found["x.same[2]"]["measured"]
 
 
+def test_a_claim_that_a_plugin_runs_again_has_one_row(programs, tmp_path):
+    conftest = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for outcome in ("rerun", None):
+        for report in runtestprotocol(item, nextitem=nextitem, log=False):
+            report.outcome = outcome or report.outcome
+            item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+    write(tmp_path, conftest=conftest, tests__test_x=CLAIM)
+    pytest_in(programs, tmp_path, "--trial-ledger", "ledger.json")
+    assert list(rows(tmp_path / "ledger.json")) == ["x.sum"]
+
+
 def test_a_repository_without_claims_is_left_alone(programs, tmp_path):
     conftest = """
 import pytest

@@ -137,6 +137,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     pyfuncitem.obj = functools.partial(pyfuncitem.obj, **settings) if settings else pyfuncitem.obj
     changed = "".join(f" --trial-set {name}={value!r}" for name, value in settings.items())
     command = f'pytest "{pyfuncitem.nodeid}" --trial-tier {claim.tier} --trial-seed {seed}{changed}'
+    # What a plugin for flaky tests runs again counts once: the last time.
+    pyfuncitem.user_properties[:] = [one for one in pyfuncitem.user_properties if one[0] not in ("ledger", "programs")]
     rows: list[Row] = []
     programs = programs_asked_for()
     try:
@@ -206,7 +208,7 @@ class Ledger:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the rows that travel with a test's report (in the controlling process, under xdist)."""
-        if report.when == "call":
+        if report.when == "call" and report.outcome != "rerun":
             from theory_on_trial.ledger import Row
 
             recorded: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
