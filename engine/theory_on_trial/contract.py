@@ -246,7 +246,6 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
         (one for one in inspect.signature(function).parameters.values() if one.kind is one.VAR_POSITIONAL), None
     )
     each = Argument.of(inspect.unwrap(function).__annotations__.get(several.name, Any), double) if several else None
-
     calls_back = any(get_origin(kind.type) is Callable for one in described.values() for kind in one.kinds)
 
     @functools.wraps(function)

@@ -13,9 +13,10 @@ import re
 import resource
 import signal
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Unpack, get_args, get_origin
 
 import jax
 import jaxtyping
@@ -25,7 +26,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from theory_on_trial.audits.strategies import Unknown, arguments
-from theory_on_trial.contract import Argument, Interval, guarded
+from theory_on_trial.contract import Argument, Interval, contract_of, guarded
 
 SECONDS = 20  # of the processor; no answer by then counts as an endless loop
 HEADROOM = 2 << 30  # bytes a call may take: beyond, memory is refused, so that a huge size cannot take the machine down
@@ -51,7 +52,7 @@ def promises(
     """The four tests of the public functions of some modules, each function called `examples` times twice over."""
     known = dict(cases or {})
     functions = {name: one for name, one in public(modules, known).items() if name not in (excluded or {})}
-    annotations = {repr(a): a for one in functions.values() for a in inspect.unwrap(one).__annotations__.values()}
+    annotations = {repr(one): one for function in functions.values() for one in _annotations(function)}
 
     def every_public_function_is_guarded_and_every_argument_has_a_domain() -> None:
         complaints = [complaint for name, one in functions.items() for complaint in undeclared(name, one)]
@@ -102,7 +103,7 @@ def public(modules: list[Any], cases: Mapping[str, Case]) -> dict[str, Callable[
         for name in getattr(module, "__all__", None) or _defined(module):
             exported = getattr(module, name)
             key = name if name not in found else f"{module.__name__.split('.')[0]}.{name}"
-            if callable(exported) and _has_arguments(exported):
+            if callable(exported) and _has_arguments(exported) and not hasattr(exported, "_fields"):  # a result
                 found[key] = exported
             if inspect.isclass(exported):
                 for method in _methods(exported):
@@ -111,13 +112,26 @@ def public(modules: list[Any], cases: Mapping[str, Case]) -> dict[str, Callable[
     return found
 
 
+def _annotations(function: Callable[..., Any]) -> Iterator[Any]:
+    inner = inspect.unwrap(function.__init__ if inspect.isclass(function) else function)
+    for name, annotation in inner.__annotations__.items():
+        if get_origin(annotation) is Unpack:
+            yield from get_args(annotation)[0].__annotations__.values()
+        elif name != "return":
+            yield annotation
+
+
 def undeclared(name: str, function: Callable[..., Any]) -> list[str]:
     """What a function's signature leaves open: that it is guarded, and an annotation for every argument."""
     inner = function.__init__ if inspect.isclass(function) else function
     found = [] if hasattr(inner, "contract") else [f"{name} is not guarded"]
-    names = inspect.signature(function).parameters
+    arguments = inspect.signature(function).parameters
     annotated = inspect.unwrap(inner).__annotations__
-    return found + [f"{name}: {one} has no annotation" for one in names if one != "self" and one not in annotated]
+    found += [f"{name}: {one} has no annotation" for one in arguments if one != "self" and one not in annotated]
+    options = [one for one, argument in arguments.items() if argument.kind is argument.VAR_KEYWORD]
+    return found + [
+        f"{name}: {one} are no unpacked TypedDict" for one in options if get_origin(annotated.get(one)) is not Unpack
+    ]
 
 
 def refusals(annotation: Any) -> list[str]:
@@ -134,7 +148,7 @@ def refusals(annotation: Any) -> list[str]:
             passed = call(value)
         except (TypeError, ValueError) as error:
             if (
-                not str(error).startswith(("value must", "each entry must"))
+                not str(error).startswith(("value must", "each entry of value must"))
                 or "\n" in str(error)
                 or len(str(error)) > 300
             ):
@@ -182,7 +196,7 @@ def judged(function: Callable[..., Any], given: Mapping[str, Any], tried: Case) 
             warnings.simplefilter("error")
             if tried.warns:
                 warnings.simplefilter("ignore", UserWarning)
-            result = function(**given)
+            result = _called(function, given)
             numbers = _numbers(result)
     except tried.raises:
         return "", True
@@ -196,9 +210,17 @@ def judged(function: Callable[..., Any], given: Mapping[str, Any], tried: Case) 
     return "", False
 
 
+def _called(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    """Call a function with arguments by name, among them a tuple of any number of them."""
+    signature = inspect.signature(function)
+    direct = OrderedDict((name, given[name]) for name in signature.parameters if name in given)
+    bound = inspect.BoundArguments(signature, direct)
+    return function(*bound.args, **bound.kwargs, **{name: one for name, one in given.items() if name not in direct})
+
+
 def _fault_of_refusal(error: Exception, function: Callable[..., Any]) -> str:
     """What is wrong with how a call was refused, if anything."""
-    sentence, names = str(error), inspect.signature(function).parameters
+    sentence, names = str(error), contract_of(function)
     if type(error) not in (ValueError, TypeError):
         return f"{type(error).__name__}: {sentence:.200}"
     if "\n" in sentence:
