@@ -129,10 +129,17 @@ def test_a_page_that_says_something_else_and_a_notebook_that_fails_are_named(cop
 
 def test_what_the_linters_object_to_is_named(copy):
     with broken(
-        copy.folder / "sims" / f"{NAME}.py", "import jax\n", "import os\n\nimport jax\nfrom theory import mixup\n"
+        copy.folder / "sims" / f"{NAME}.py", "import jax\n", "import os\n\nimport jax\nfrom theory import  mixup\n"
     ):
         sentences = papers.linters(copy)
     assert any(
         sentence.startswith(f"sims/{NAME}.py:") and "`os` imported but unused" in sentence for sentence in sentences
     )
+    assert any(sentence.startswith(f"not as ruff formats it: sims/{NAME}.py") for sentence in sentences), sentences
     assert f"import-linter forbids sims.{NAME} -> theory.mixup (l.10)" in sentences
+
+
+@pytest.mark.parametrize("name", ["p", "a_name_of_thirty_four_letters_or_so"])
+def test_short_and_long_names_leave_the_layout_of_the_code_alone(copy, name):
+    papers.lay_down(name, copy.folder)
+    assert papers.linters(papers.Paper(name, copy.folder)) == []

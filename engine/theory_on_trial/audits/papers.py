@@ -150,7 +150,8 @@ def linters(paper: Paper) -> list[str]:
     every = paper.modules(*(template.split("/")[0] for template in _templates()))
     typed = paper.modules("theory", "sims", "own_data", "paper_checks", "figures")
     found = _lines(paper.run("-m", "ruff", "check", "--output-format", "concise", *every), r".*:\d+:\d+: .*")
-    found += _lines(paper.run("-m", "ruff", "format", "--check", *every), r"Would reformat: .*")
+    laid_out = _lines(paper.run("-m", "ruff", "format", "--check", *every), r"(?:Would reformat:|-->) .*")
+    found += [re.sub(r"^(?:Would reformat:|-->) ", "not as ruff formats it: ", line) for line in laid_out]
     found += _lines(paper.run("-m", "mypy", *typed), r".*: error: .*")
     settings = paper.folder / "pyproject.toml"
     if settings.exists() and "[tool.importlinter]" in settings.read_text(encoding="utf-8"):
