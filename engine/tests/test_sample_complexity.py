@@ -64,7 +64,7 @@ def test_a_grid_that_cannot_be_bisected_is_refused(sizes):
     ("arguments", "sentence"),
     [
         ((0, 5), "low must be at least 1"),
-        ((5, 4), "high must be at least 5"),
+        ((5, 4), "high must be at least low = 5"),
         ((5, 9, 1.0), "ratio must be above 1"),
         ((5, 9, 1.1, 0), "multiple_of must be at least 1"),
     ],

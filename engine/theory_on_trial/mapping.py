@@ -6,17 +6,18 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
+from theory_on_trial.contract import guarded
+
 Mode = Literal["auto", "map", "vmap"]
 
 
+@guarded(double=False)
 def resolve_mode(mode: Mode = "auto") -> Literal["map", "vmap"]:
     """Return `mode`, with "auto" read as "map" on a CPU and "vmap" on an accelerator.
 
     On a CPU `lax.map` is as fast as `vmap` for all but the smallest cells, its memory does not grow with their number,
     its results are bit-equal for every batch size, and it cannot dead-lock in batched LAPACK calls.
     """
-    if mode not in ("auto", "map", "vmap"):
-        raise ValueError(f'mode must be "auto", "map" or "vmap", got {mode!r}')
     if mode == "auto":
         return "map" if jax.default_backend() == "cpu" else "vmap"
     return mode
@@ -30,7 +31,7 @@ def map_cells(function: Callable[..., Any], *cells: Any, mode: Mode = "auto") ->
     leaves = jax.tree.leaves(cells)
     if not leaves or any(cell is None for cell in cells) or not all(map(_is_array_of_numbers, leaves)):
         raise TypeError(f"cells must be arrays of numbers, got {[type(leaf).__name__ for leaf in leaves]}")
-    if len({leaf.shape[:1] for leaf in leaves} | {()}) != 2:
+    if len({leaf.shape[:1] for leaf in leaves}) != 1 or leaves[0].ndim == 0:
         raise ValueError(f"cells must have a leading axis of one length, got shapes {[leaf.shape for leaf in leaves]}")
     if resolve_mode(mode) == "vmap":
         return jax.vmap(function)(*cells)

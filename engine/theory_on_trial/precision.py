@@ -3,7 +3,10 @@
 import jax.numpy as jnp
 import numpy as np
 
+from theory_on_trial.contract import guarded
 
+
+@guarded(double=False)
 def require_float64(what: str) -> None:
     """Raise `TypeError` unless JAX computes in float64 (`jax.config.update("jax_enable_x64", True)`).
 

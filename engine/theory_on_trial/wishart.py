@@ -1,26 +1,30 @@
 """Chi-square variables and Wishart matrices, drawn exactly and cheaply."""
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
-from jax.typing import DTypeLike
 from jaxtyping import Float, Key
 
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_float_dtype, require_size
+from theory_on_trial.arrays import AnyArray, FloatType
+from theory_on_trial.contract import MOST, Count, Interval, guarded, require
+
+Rows = Annotated[int, Interval(1, 2**18)]
+"""Rows of a square matrix that memory may hold."""
+Freedom = Annotated[Float[AnyArray, "draws"], Interval(1, MOST)]
+"""Degrees of freedom: below zero no draw is ever accepted, and nothing could stop the loop."""
 
 
-@validated
-def bartlett_factor(key: Key[Array, ""], n_rows: int, dim: int, dtype: DTypeLike = float) -> Float[Array, "rows rows"]:
-    """Lower triangular L with L Lᵀ ~ Wishart(dim, identity), for dim >= n_rows. Source: Bartlett 1933.
+@guarded(double=False)
+def bartlett_factor(
+    key: Key[Array, ""], n_rows: Rows, dim: Count, dtype: FloatType = float
+) -> Float[Array, "rows rows"]:
+    """Lower triangular L with L Lᵀ ~ Wishart(dim, identity). Source: Bartlett 1933.
 
-    Raises ValueError for fewer than one row, or fewer dimensions than rows.
+    Raises ValueError for fewer dimensions than rows.
     """
-    require_count("dim", dim, n_rows, "Bartlett's factor needs at least as many dimensions as rows")
-    require_count("n_rows", n_rows, 1, "a matrix has rows")
-    require_size("n_rows", n_rows**2)
-    require_float_dtype("dtype", dtype)
+    require(dim >= n_rows, f"dim must be at least the {n_rows} rows (Bartlett's factor), got {dim}")
     normal_key, chi_key = jax.random.split(key)
     odd_row = n_rows % 2
     width = n_rows - 1 + odd_row
@@ -32,19 +36,14 @@ def bartlett_factor(key: Key[Array, ""], n_rows: int, dim: int, dtype: DTypeLike
     return below + jnp.diag(jnp.sqrt(chi_square(chi_key, freedom)))
 
 
-@validated
-def chi_square(key: Key[Array, ""], freedom: Float[AnyArray, "draws"]) -> Float[Array, "draws"]:
-    """Independent chi-square variables, one for each number of degrees of freedom (at least 1).
+@guarded(double=False)
+def chi_square(key: Key[Array, ""], freedom: Freedom) -> Float[Array, "draws"]:
+    """Independent chi-square variables, one for each number of degrees of freedom.
 
     Twice a gamma variable, by the rejection of Marsaglia and Tsang (2000) with all draws in one loop: a third of the
     time of `jax.random.chisquare`, and half of its compilation. Below shape one a gamma variable is one of shape s + 1
     times U^(1/s).
-
-    Raises ValueError for degrees of freedom below 1.
     """
-    # Below zero no draw is ever accepted, and nothing could stop the loop.
-    if not is_traced(freedom) and not (np.asarray(freedom) >= 1).all():
-        raise ValueError(f"freedom must be at least 1, got {np.min(freedom):g}")
     shape = jnp.asarray(freedom) / 2
     root_key, loop_key = jax.random.split(key)
     raised = jnp.where(shape < 1, shape + 1, shape)

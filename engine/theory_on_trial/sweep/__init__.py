@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jaxlib
@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Integer, Key, UInt32
 
+from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Count, Interval, guarded
 from theory_on_trial.mapping import Mode, resolve_mode
 from theory_on_trial.progress import ProgressSetting, progress_bar
 from theory_on_trial.sweep._cells import Cells, as_traced, parameter_values, seed_values, static_values
@@ -25,19 +26,27 @@ from theory_on_trial.sweep._workers import Executor, LocalDevices
 __all__ = ["SimulationError", "sweep"]
 
 
+Seeds = Annotated[int, Interval(1, 2**32)] | Sequence[int] | Integer[np.ndarray, " seeds"]
+"""How many seeds, or which, each in [0, 2^32)."""
+BaseKey = Annotated[int, Interval(0, 2**32, "[)")] | Key[Array, ""]
+"""A key of JAX, or the seed of one."""
+Bytes = Annotated[float, Interval(1)]
+
+
+@guarded(double=False)
 def sweep(
     simulator: Callable[..., Any],
-    grid: Mapping[str, Any],
-    seeds: int | Sequence[int] | Integer[np.ndarray, " seeds"],
+    grid: Annotated[Mapping[str, Any], ANY_NUMBER, MAY_BE_EMPTY],
+    seeds: Seeds,
     *,
-    key: int | Key[Array, ""] = 0,
-    static: Mapping[str, Any] | None = None,
+    key: BaseKey = 0,
+    static: Annotated[Mapping[str, Any], ANY_NUMBER, MAY_BE_EMPTY] | None = None,
     common: Sequence[str] = (),
     dims: Mapping[str, Sequence[str]] | None = None,
     units: Mapping[str, str] | None = None,
     mode: Mode = "auto",
-    memory: int | float | None = None,
-    chunk: int | None = None,
+    memory: Bytes | None = None,
+    chunk: Count | None = None,
     executor: Any = None,
     cache: str | os.PathLike[str] | None = None,
     progress: ProgressSetting = "auto",
@@ -107,9 +116,6 @@ def sweep(
     choices = {name: static_values(name, values) for name, values in (static or {}).items()}
     seed_axis = seed_values(seeds)
     base_key, key_impl = _key_data(key)
-    for name, value in (("memory", memory), ("chunk", chunk)):
-        if value is not None and (isinstance(value, bool) or not (value >= 1 and value == int(value))):
-            raise ValueError(f"{name} must be a positive whole number, got {value!r}")
     plan = resolve_mode(mode)
     workers = LocalDevices(plan) if executor is None else Executor(executor, plan)
     combinations = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
@@ -159,9 +165,5 @@ def sweep(
 def _key_data(key: int | Key[Array, ""]) -> tuple[UInt32[np.ndarray, "..."], str]:
     """Return a seed, or the data of a key, as an array, and the name of the random generator."""
     if isinstance(key, int):
-        if not 0 <= key < 2**32:
-            raise ValueError(f"key must be a key or a seed in [0, 2**32), got {key!r}")
         return np.array(key, np.uint32), current_settings()["default_prng_impl"]
-    if not (isinstance(key, jax.Array) and jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0):
-        raise TypeError(f"key must be an int or one key made by jax.random.key, got {key!r}")
     return np.asarray(jax.random.key_data(key)), str(jax.random.key_impl(key))
