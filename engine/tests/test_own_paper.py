@@ -69,9 +69,9 @@ def rows(path):
     return found
 
 
-def write(folder, **files):
-    """A small repository: names of files, a double underscore for a folder, with what they hold."""
-    (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+def write(folder, settings="", **files):
+    """A small repository: settings of pytest, names of files, a double underscore for a folder, with what they hold."""
+    (folder / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\n{settings}")
     for name, text in files.items():
         path = folder / f"{name.replace('__', '/')}.py"
         path.parent.mkdir(exist_ok=True, parents=True)
@@ -224,6 +224,14 @@ def test_files_of_one_name_have_ids_of_their_own(programs, tmp_path, regular):
     assert list(rows(tmp_path / "ledger.json")) == ["a.x.sum", "b.x.sum"]
 
 
+def test_claims_are_found_and_imported_where_pytest_is_told_to_look(programs, tmp_path):
+    settings = "testpaths = ['packages/*/tests']\npythonpath = ['src']\n"
+    write(tmp_path, settings, packages__one__tests__test_x="import mine\n" + CLAIM, src__mine="")
+    assert "VERIFIED" in run(programs, tmp_path, "theory-on-trial", "run", "packages.one.x.sum")
+    code = "from theory_on_trial import claim; print(claim('packages.one.x.sum').run().verdict)"
+    assert python(programs, tmp_path, code) == "VERIFIED"
+
+
 def test_a_second_claim_of_one_id_is_an_error_that_names_both(programs, tmp_path):
     write(tmp_path, tests__test_x=CLAIM, checks__test_x=CLAIM)
     printed = pytest_in(programs, tmp_path, "--import-mode=importlib", status=2)
@@ -326,6 +334,8 @@ def test_the_engine_depends_on_nine_packages_at_most(programs, tmp_path):
     stated = tomllib.loads((ROOT / "engine" / "pyproject.toml").read_text())["project"]["dependencies"]
     assert direct == sorted(stated)
     assert len(direct) <= 9
+    readme = (ROOT / "engine" / "README.md").read_text().lower()
+    assert [line for line in direct if re.match(r"[\w-]+", line)[0] not in readme] == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
+from glob import glob
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,8 +43,9 @@ def check_files(folder: Path) -> list[Path]:
     """Return the files of a repository in which pytest would look for tests, and so for claims, in their order."""
     options = _pytest_options(folder) or {}
     patterns = _words(options.get("python_files")) or ["test_*.py", "*_test.py"]
-    bases = [folder / path for path in _words(options.get("testpaths"))] or [folder]
-    found = (file for base in bases for file in _files(base))
+    asked = (sorted(glob(path, root_dir=folder, recursive=True)) for path in _words(options.get("testpaths")))
+    bases = [folder / path for paths in asked for path in paths]
+    found = (file for base in bases or [folder] for file in _files(base))
     return list(dict.fromkeys(file for file in found if any(fnmatch(file.name, pattern) for pattern in patterns)))
 
 
@@ -61,11 +63,12 @@ def paper_of(file: Path) -> str:
 def import_file(file: Path) -> ModuleType:
     """Import a check file under the name that pytest gives it.
 
-    Its package's folder comes first on the path, and the root is on it, as with `python -m pytest`. Raises `ValueError`
-    where another module of that name is loaded already.
+    Its package's folder comes first on the path, then those of pytest's `pythonpath`, and the root is on it, as with
+    `python -m pytest`. Raises `ValueError` where another module of that name is loaded already.
     """
-    name = dotted_name(file)
-    for folder in (root(file.parent), import_base(name, file)):
+    name, base = dotted_name(file), root(file.parent)
+    given = [(base / path).resolve() for path in reversed(_words((_pytest_options(base) or {}).get("pythonpath")))]
+    for folder in (base, *given, import_base(name, file)):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
     module = importlib.import_module(name)
