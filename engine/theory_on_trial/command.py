@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="other settings, e.g. --set dim=500 sizes='(10, 20)'",
     )
-    setting.completer = _complete_setting  # type: ignore[attr-defined]
+    setting.completer = _complete_setting
     running.add_argument("--seed", type=int, default=0, help="decides every random number (default 0)")
 
     command("figures", None, "redraw figures; takes the options of `python -m figures`")

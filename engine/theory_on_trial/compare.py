@@ -104,7 +104,8 @@ def _read(path: Path | str) -> dict[str, Any]:
     schema = ledger.get("schema") if isinstance(ledger, dict) else None
     if schema != SCHEMA:
         raise ValueError(f"{path} must be a ledger written by --ledger, of schema {SCHEMA!r}, got {schema!r}")
-    return ledger
+    found: dict[str, Any] = ledger
+    return found
 
 
 def _circumstances(ledger: dict[str, Any]) -> list[tuple[str, str]]:
@@ -134,7 +135,7 @@ def _same_prediction(row: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def _disjoint(row: dict[str, Any], other: dict[str, Any]) -> bool:
     if row["interval"] is None or other["interval"] is None:
-        return row["interval"] != other["interval"]
+        return bool(row["interval"] != other["interval"])
     (low, high), (lower, higher) = row["interval"], other["interval"]
     return any(_number(h) < _number(l) for h, l in [*_entries(high, lower), *_entries(higher, low)])
 

@@ -41,7 +41,8 @@ def enable_compilation_cache() -> None:
 
 def compilation_cache_in_use() -> str | None:
     """Return the folder in which JAX keeps compiled programs now, None if it keeps none."""
-    return jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+    folder: str | None = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+    return folder
 
 
 def use_compilation_cache(folder: str) -> None:

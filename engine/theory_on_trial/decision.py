@@ -135,7 +135,7 @@ def admissible_margin(value: Any, slack: Any, controls: Mapping[str, Any]) -> np
             f"the nearest control leaves a margin of {np.min(margin):.3g}, not more than the slack "
             f"{np.max(slack):.3g}: state the margin, or choose a control that differs on every coordinate"
         )
-    return margin
+    return np.asarray(margin)
 
 
 def check_controls(prediction: Prediction, controls: Mapping[str, Any]) -> None:

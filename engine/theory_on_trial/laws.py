@@ -160,7 +160,8 @@ class Symmetric:
 
         def log_evidence(centre: np.ndarray) -> np.ndarray:
             total, squares = n * (mean - centre), n * (second + (mean - centre) ** 2)
-            return np.log(self.precision / (squares + self.precision)) / 2 + total**2 / (squares + self.precision) / 2
+            precision = squares + self.precision
+            return np.asarray(np.log(self.precision / precision) / 2 + total**2 / precision / 2)
 
         threshold = np.log(1 / error)
         # A truth 1e3 spreads away has all samples on one side: chance 2^(1-n), nothing once n could reject it.
@@ -237,7 +238,7 @@ class Bounded:
         bets = odds / (1 + odds)
         wealth = np.sum(bets * gain + (np.log1p(-bets) + bets) * risk, axis=1)
         weights = np.log(_BET_WEIGHTS).reshape(-1, *(1,) * (wealth.ndim - 1))
-        return np.logaddexp.reduce(wealth + weights, axis=0)
+        return np.asarray(np.logaddexp.reduce(wealth + weights, axis=0))
 
 
 _BET_SCALES = np.array([1.0, 0.5])

@@ -253,12 +253,12 @@ def _plain(value: Any, at: tuple[int, ...] | None = None) -> Any:
 def platform_facts() -> dict[str, Any]:
     """Return what the numbers depend on: versions, backend, device, precision."""
     import jax
-    import jaxlib
+    from jaxlib.version import __version__ as jaxlib_version
 
     return {
         "python": platform.python_version(),
         "jax": jax.__version__,
-        "jaxlib": jaxlib.__version__,
+        "jaxlib": jaxlib_version,
         "numpy": np.__version__,
         "backend": jax.default_backend(),
         "device": jax.devices()[0].device_kind,

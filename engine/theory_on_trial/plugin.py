@@ -148,7 +148,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
         name = claim.function.__module__
         homes = (sys.modules.get(name), sys.modules.get(name.rpartition(".")[0]))  # a module, or a module of a package
-        most = next((home.MOST_PROGRAMS for home in homes if hasattr(home, "MOST_PROGRAMS")), None)
+        most = next((vars(home)["MOST_PROGRAMS"] for home in homes if home and hasattr(home, "MOST_PROGRAMS")), None)
         asked = claim.paper, programs_asked_for() - programs, most
         pyfuncitem.user_properties.append(("programs", asked))
     unexpected = [row.failure() for row in rows if not row.as_expected]
@@ -208,7 +208,8 @@ class Ledger:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the rows that travel with a test's report (in the controlling process, under xdist)."""
-        if report.when == "call" and report.outcome != "rerun":
+        outcome: str = report.outcome
+        if report.when == "call" and outcome != "rerun":
             from theory_on_trial.ledger import Row
 
             recorded: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest

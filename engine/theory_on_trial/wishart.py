@@ -50,7 +50,9 @@ def chi_square(key: Key[Array, ""], freedom: Freedom) -> Float[Array, "draws"]:
     centre = raised - 1 / 3
     width = (9 * centre) ** -0.5
 
-    def attempt(state):
+    State = tuple[Array | int, Array, Array]  # attempts, accepted draws, which draws wait
+
+    def attempt(state: State) -> State:
         index, accepted, waiting = state
         normal_key, uniform_key = jax.random.split(jax.random.fold_in(loop_key, index))
         normal = jax.random.normal(normal_key, shape.shape, shape.dtype)
@@ -60,7 +62,7 @@ def chi_square(key: Key[Array, ""], freedom: Freedom) -> Float[Array, "draws"]:
         accept = (cube > 0) & (jnp.log(uniform) < normal**2 / 2 + centre * (1 - cube + log_cube))
         return index + 1, jnp.where(waiting & accept, centre * cube, accepted), waiting & ~accept
 
-    start = (0, jnp.zeros_like(shape), jnp.ones(shape.shape, bool))
+    start: State = (0, jnp.zeros_like(shape), jnp.ones(shape.shape, bool))
     gamma = lax.while_loop(lambda state: jnp.any(state[2]), attempt, start)[1]
     root = jax.random.uniform(root_key, shape.shape, shape.dtype) ** (1 / shape)
     return 2 * jnp.where(shape < 1, gamma * root, gamma)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import jax
-import jaxlib
 import numpy as np
 import xarray as xr
+from jaxlib.version import __version__ as JAXLIB
 from jaxtyping import Array, Integer, Key, UInt32
 
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Count, Interval, guarded
@@ -126,7 +126,7 @@ def sweep(
         "common": ", ".join(sorted(common)),
         "mode": plan,
         "device": jax.local_devices()[0].device_kind,
-        "jax": f"{jax.__version__}, jaxlib {jaxlib.__version__}",
+        "jax": f"{jax.__version__}, jaxlib {JAXLIB}",
     } | {name: str(value) for name, value in current_settings().items()}
     dataset = empty_dataset(static or {}, choices, axes, seed_axis, outputs, dims or {}, units or {}, provenance)
     source = "" if cache is None else source_digest(simulator)

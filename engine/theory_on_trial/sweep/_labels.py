@@ -19,7 +19,10 @@ def check_parameters(
 ) -> None:
     """Raise TypeError unless `simulator` takes a key and just these parameters, ValueError if names clash."""
     if not callable(simulator) or not hasattr(simulator, "__qualname__"):
-        raise TypeError(f"simulator must be a function (bound arguments belong in static=), got a value of type {type(simulator).__name__}")
+        raise TypeError(
+            "simulator must be a function (bound arguments belong in static=), got a value of type "
+            f"{type(simulator).__name__}"
+        )
     names = [*grid, *static]
     for name in names:
         if name == "seed" or names.count(name) > 1:

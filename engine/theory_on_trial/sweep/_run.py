@@ -69,7 +69,7 @@ def current_settings() -> dict[str, Any]:
 
 def device_memory() -> int:
     """Return the bytes of an accelerator that JAX may use; 4 GiB on a CPU, whose free memory changes by the moment."""
-    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 2**32)
+    return int((jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 2**32))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -91,9 +91,11 @@ def _simulate(program: Program, base_key: Any, count: Any, batch: Any) -> dict[s
         return {name: jnp.zeros(shape, dtype) for name, shape, dtype in program.outputs}
 
     def simulate_or_skip(index: Any, *cell: Any) -> dict[str, Any]:
-        return jax.lax.cond(index < count, simulate, blank, *cell)
+        outputs: dict[str, Any] = jax.lax.cond(index < count, simulate, blank, *cell)
+        return outputs
 
-    return map_cells(simulate_or_skip, jnp.arange(program.capacity), *batch, mode=program.mode)
+    every: dict[str, Any] = map_cells(simulate_or_skip, jnp.arange(program.capacity), *batch, mode=program.mode)
+    return every
 
 
 def bytes_per_cell(program: Program, base_key: UInt32[np.ndarray, "..."], batch: Batch) -> int:
@@ -137,7 +139,8 @@ class Running:
             for name, value in settings.items():
                 stack.enter_context(getattr(jax, name)(value))
             arguments = base_key, np.int32(rows.size), jax.tree.map(lambda array: array[padded], batch)
-            return _simulate(program, *jax.device_put(arguments, self.device))
+            outputs: dict[str, Any] = _simulate(program, *jax.device_put(arguments, self.device))
+            return outputs
 
     @contextlib.contextmanager
     def _naming_the_cell(self) -> Iterator[None]:

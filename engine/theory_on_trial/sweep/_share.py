@@ -20,7 +20,7 @@ def own_share(part: Part) -> Int[np.ndarray, " own"]:
     """
     missing = np.flatnonzero(part.missing)
     diagonals = np.sum(np.unravel_index(missing, part.cells.shape), axis=0)
-    return missing[diagonals % jax.process_count() == jax.process_index()]
+    return np.asarray(missing[diagonals % jax.process_count() == jax.process_index()])
 
 
 @contextlib.contextmanager

@@ -86,7 +86,8 @@ class Executor:
             outcome = future.result()
         if isinstance(outcome, Exception):
             raise outcome
-        return outcome
+        found: tuple[dict[str, np.ndarray], float] = outcome
+        return found
 
     def cancel(self, future: Any) -> None:
         """Take back a chunk that no worker has begun."""
