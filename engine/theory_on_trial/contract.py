@@ -267,7 +267,8 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
             with np.errstate(over="raise", divide="raise", invalid="raise"):
                 return function(*given.values(), *rest, **named)
         except _unanswerable() as error:
-            shown = ", ".join(f"{name} = {_shown(value)}" for name, value in (given | named).items() if name != "self")
+            known = [*(given | named).items(), *((several.name, value) for value in rest if several)]
+            shown = ", ".join(f"{name} = {_shown(value)}" for name, value in known if name != "self")
             raise ValueError(
                 f"floating-point numbers and memory must be able to hold what follows from {shown}: "
                 f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
@@ -587,7 +588,10 @@ def _array_description(annotation: Any) -> str:
         "Key": "random keys",
     }
     holds = kinds.get(annotation.__name__.split("[")[0], "numbers")
-    return f"of {holds} with axes ({', '.join(annotation.dim_str.split())})"
+    axes = annotation.dim_str.split()
+    return f"of {holds}" + (
+        "" if axes and _is_variadic(axes[0]) and not axes[1:] else f" with axes ({', '.join(axes)})"
+    )
 
 
 def _fits(tokens: list[str], shape: tuple[int, ...]) -> bool:
