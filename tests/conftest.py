@@ -2,7 +2,7 @@
 
 from jaxtyping import install_import_hook
 
-install_import_hook(["theory", "sims", "own_data"], "beartype.beartype")
+install_import_hook(["theory", "sims", "own_data"], "theory_on_trial.testing.typechecker")
 
 from theory_on_trial.testing import programs_of_one_module  # noqa: E402 -- after the hook
 

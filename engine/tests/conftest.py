@@ -8,7 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from jaxtyping import install_import_hook
 
 NUMERICAL = ("sweep", "mapping", "precision", "wishart", "sample_complexity", "own_data")
-install_import_hook([f"theory_on_trial.{name}" for name in NUMERICAL], "beartype.beartype")
+install_import_hook([f"theory_on_trial.{name}" for name in NUMERICAL], "theory_on_trial.testing.typechecker")
 
 from theory_on_trial.testing import programs_of_one_module  # noqa: E402 -- after the hook
 

@@ -7,7 +7,6 @@ are quick.
 
 import argparse
 import ast
-import inspect
 import json
 import os
 import subprocess
@@ -139,18 +138,6 @@ def _paper_in(claim_id: str) -> str:
 
 
 # ----------------------------------------------------------------------------------------------- claims, by pytest
-
-
-def facts(claim: Any, nodeid: str) -> list[dict[str, Any]]:
-    """Return what is listed of a collected claim, and of its printed form if it has one; JSON-ready."""
-    settings = {
-        name: None if value is inspect.Parameter.empty else repr(value) for name, value in claim.settings.items()
-    }
-    shared = {"paper": claim.paper, "source": claim.source, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid}
-    stated = {"id": claim.id, "statement": claim.statement, "expected": "VERIFIED", "as printed": claim.as_printed}
-    printed = {"id": f"{claim.id}-as-printed", "statement": claim.as_printed, "expected": "REFUTED", "as printed": None}
-    both = [stated] if claim.as_printed is None else [stated, printed]
-    return [{**one, **shared, "settings": settings} for one in both]
 
 
 def _collected(files: Sequence[Path], folder: Path) -> list[dict[str, Any]]:

@@ -201,7 +201,7 @@ class Ledger:
         path = self.config.getoption("trial_list")
         if path is None or hasattr(self.config, "workerinput"):
             return
-        from theory_on_trial.command import facts
+        from theory_on_trial.registry import facts
 
         listed = [facts(item.stash[CLAIM], item.nodeid) for item in session.items if CLAIM in item.stash]
         path.write_text(json.dumps([one for both in listed for one in both]), encoding="utf-8")

@@ -98,6 +98,18 @@ class Claim:
     __repr__ = __str__
 
 
+def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
+    """Return what is listed of a collected claim, and of its printed form if it has one; JSON-ready."""
+    settings = {
+        name: None if value is inspect.Parameter.empty else repr(value) for name, value in claim.settings.items()
+    }
+    shared = {"paper": claim.paper, "source": claim.source, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid}
+    stated = {"id": claim.id, "statement": claim.statement, "expected": "VERIFIED", "as printed": claim.as_printed}
+    printed = {"id": f"{claim.id}-as-printed", "statement": claim.as_printed, "expected": "REFUTED", "as printed": None}
+    both = [stated] if claim.as_printed is None else [stated, printed]
+    return [{**one, **shared, "settings": settings} for one in both]
+
+
 @contextmanager
 def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     """Run a check in float64 with compiled programs kept on disk; afterwards the yielded list holds the ledger's rows.

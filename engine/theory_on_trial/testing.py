@@ -9,9 +9,13 @@ from typing import Any
 
 import jax
 import pytest
+from beartype import BeartypeConf, beartype
 from hypothesis import settings
 
 jax.config.update("jax_enable_x64", True)
+
+typechecker = beartype(conf=BeartypeConf(is_pep484_tower=True))
+"""For jaxtyping's import hook: shapes and types are checked as the tests run; an integer is a real number too."""
 
 _APPROX = pytest.approx
 
