@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 
+import jaxtyping
 import pytest
 
 PACKAGES = ("theory", "sims", "own_data")
@@ -20,7 +21,8 @@ def examples(name):
 
 
 @pytest.mark.parametrize("name", [name for name in modules() if examples(name)])
-def test_the_examples_of_a_module_print_what_they_say(name):
+def test_the_examples_of_a_module_print_what_they_say(name, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users do not have these checks
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     for test in examples(name):
         printed = []
