@@ -46,19 +46,15 @@ from theory.naive_bayes_vs_logistic.linear_rules import (
 from theory.naive_bayes_vs_logistic.log_loss import (
     bayes_log_loss,
     expected_log_loss,
-    population_log_loss,
 )
 from theory.naive_bayes_vs_logistic.official_design import official_design
 from theory.naive_bayes_vs_logistic.parameters import (
-    sup_norm_coverage,
     sup_norm_samples,
-    sup_norm_samples_leading,
 )
 from theory.naive_bayes_vs_logistic.sample_complexity import (
     naive_bayes_sample_exponent,
     naive_bayes_samples,
     naive_bayes_samples_large_n,
-    naive_bayes_samples_leading,
     rare_class_samples,
 )
 from theory.naive_bayes_vs_logistic.theorems import (
@@ -71,52 +67,3 @@ from theory.naive_bayes_vs_logistic.theorems import (
     score_deviation_bound,
     sufficient_samples,
 )
-
-__all__ = [
-    "BinaryFeatures",
-    "BoxMinimum",
-    "bayes_error",
-    "bayes_log_loss",
-    "bayes_margin",
-    "box_minimiser",
-    "box_tie_threshold",
-    "collinear_asymptotic_error",
-    "conditional_regret",
-    "consistency_transform",
-    "consistency_transform_inverse",
-    "deviation_probability_bound",
-    "expected_log_loss",
-    "informative_log_odds_bound",
-    "kl_divergence",
-    "lda_expected_error",
-    "lda_rule",
-    "linear_rule_error",
-    "logistic_log_regret_bound",
-    "logistic_relative_efficiency",
-    "logistic_relative_efficiency_balanced",
-    "logistic_zero_one_regret_bound",
-    "mahalanobis_squared",
-    "margin_mass_bound",
-    "margin_width",
-    "naive_bayes_asymptotic_error",
-    "naive_bayes_expected_error",
-    "naive_bayes_expected_error_large_n",
-    "naive_bayes_log_expected_error",
-    "naive_bayes_margin",
-    "naive_bayes_rule",
-    "naive_bayes_sample_exponent",
-    "naive_bayes_samples",
-    "naive_bayes_samples_large_n",
-    "naive_bayes_samples_leading",
-    "official_design",
-    "population_log_loss",
-    "rare_class_samples",
-    "ratio_condition",
-    "score_deviation_bound",
-    "sufficient_samples",
-    "sup_norm_coverage",
-    "sup_norm_samples",
-    "sup_norm_samples_leading",
-    "top_two_kl_bound",
-    "zero_one_regret_bound",
-]

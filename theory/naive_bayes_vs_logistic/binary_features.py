@@ -6,72 +6,71 @@ it is misspecified but linear. Derived here.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
-from theory.naive_bayes_vs_logistic._validation import check_means, equal_unless_given
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_each, check_finite, check_non_negative
+from theory.naive_bayes_vs_logistic._domains import Means, Priors
+from theory_on_trial.contract import (
+    MAY_BE_INFINITE,
+    POSITIVE,
+    UNIT_INTERVAL,
+    Holds,
+    Interval,
+    NonNegative,
+    guarded,
+    require,
+)
 
-_MOST_FEATURES = 14
+_FEW = Holds("few", "have at most 14 features (2^n points are enumerated)", lambda means: means.shape[1] <= 14)
+_VARYING = Holds(
+    "varying", "leave each feature some variance within a class", lambda p: bool(np.all((p * (1 - p)).max(axis=0) > 0))
+)
 
 
-@validated
+@guarded
 @dataclass(frozen=True, eq=False)
 class BinaryFeatures:
     """A distribution on {0, 1}^n with K classes: given class k the features are independent with means mu_ki.
 
-    `means` is [K, n] in [0, 1] with n <= 14, and each feature varies within some class; `priors` None means equal.
-    Points are enumerated with the last feature running fastest. Other values raise `ValueError`.
+    `priors` None means equal. Points are enumerated with the last feature running fastest.
     """
 
-    means: Float[np.ndarray, "classes features"]
-    priors: Float[np.ndarray, " classes"] | None = None
-
-    def __post_init__(self) -> None:
-        check_means(self.means)
-        if self.means.shape[1] > _MOST_FEATURES:
-            raise ValueError(
-                f"means must have at most {_MOST_FEATURES} features (2^n points are enumerated), "
-                f"got {self.means.shape[1]}"
-            )
-        check_each("means", self.means, (self.means >= 0) & (self.means <= 1), "be in [0, 1]")
-        equal_unless_given(self.priors, len(self.means))
-        if not np.all(self.variances > 0):
-            raise ValueError("means must leave each feature some variance within the classes, got a constant feature")
+    means: Annotated[Means, UNIT_INTERVAL, _FEW, _VARYING]
+    priors: Priors | None = None
 
     @cached_property
     def variances(self) -> Float[np.ndarray, " features"]:
         """Pooled variances sigma_i^2 = sum_k p_k mu_ki (1 - mu_ki)."""
         return self._priors @ (self.means * (1 - self.means))
 
-    @validated
+    @guarded
     def scores(
         self,
         means: Float[np.ndarray, "*batch classes features"],
-        variances: Float[np.ndarray, "*batch features"],
-        priors: Float[np.ndarray, "*batch classes"],
+        variances: Annotated[Float[np.ndarray, "*batch features"], POSITIVE],
+        priors: Annotated[Float[np.ndarray, "*batch classes"], Interval(0, 1, "(]")],
     ) -> Float[np.ndarray, "*batch points classes"]:
         """l_k(x) = log p_k - sum_i (x_i - mu_ki)^2 / (2 sigma_i^2) at all 2^n points, for these (estimated) parameters.
 
-        `ValueError` if a variance or a prior is not positive: a class without samples has no score.
+        A class without samples, whose prior is zero, has no score.
         """
-        check_finite("means", means)
-        if not np.all((variances > 0) & np.isfinite(variances)):
-            raise ValueError("variances must be positive, got a feature without variance")
-        if not np.all((priors > 0) & (priors <= 1)):
-            raise ValueError("priors must be positive, got a class without samples")
         precisions = 1 / variances[..., None, :]
         constants = np.log(priors) - np.sum(means**2 * precisions, axis=-1) / 2
         slopes = (means - 0.5) * precisions  # x^2 = x for binary features
         return constants[..., None, :] + self._points @ np.swapaxes(slopes, -1, -2)
 
-    @validated
-    def error(self, scores: Float[np.ndarray, "*batch points classes"]) -> Float[np.ndarray, "*batch"]:
+    @guarded
+    def error(
+        self, scores: Annotated[Float[np.ndarray, "*batch points classes"], MAY_BE_INFINITE]
+    ) -> Float[np.ndarray, "*batch"]:
         """Probability that the class of highest score (the first of those that tie) is not the class of x."""
-        if scores.shape[-2:] != self._joint.shape or np.any(np.isnan(scores)):
-            raise ValueError(f"scores must be numbers at {self._joint.shape} points and classes, got {scores.shape}")
+        points_and_classes = self._joint.shape
+        require(
+            scores.shape[-2:] == points_and_classes,
+            f"scores must be those of {points_and_classes} points and classes, got shape {scores.shape}",
+        )
         chosen = scores.argmax(axis=-1)
         wrong = np.arange(len(self.means)) != chosen[..., None]
         return np.asarray(np.sum(wrong * self._joint, axis=(-2, -1)))
@@ -81,10 +80,9 @@ class BinaryFeatures:
         """Error of naive Bayes with the true means, pooled variances and priors."""
         return float(self.error(self._limit_scores))
 
-    @validated
-    def margin_mass(self, width: float | int) -> float:
+    @guarded
+    def margin_mass(self, width: NonNegative) -> float:
         """G: probability that the limit rule is right by a margin l_y - max_{k != y} l_k of at most tau n = `width`."""
-        check_non_negative("width", width)
         right = np.arange(len(self.means)) == self._limit_scores.argmax(axis=-1)[:, None]
         ordered = np.sort(self._limit_scores, axis=-1)
         narrow = ordered[:, -1] - ordered[:, -2] <= width
@@ -102,7 +100,7 @@ class BinaryFeatures:
 
     @cached_property
     def _priors(self) -> Float[np.ndarray, " classes"]:
-        return equal_unless_given(self.priors, len(self.means))
+        return np.full(len(self.means), 1 / len(self.means)) if self.priors is None else self.priors
 
     @cached_property
     def _points(self) -> Float[np.ndarray, "points features"]:

@@ -2,8 +2,7 @@
 
 Linear scores of bounded norm take every value of the box |h_k| <= Lambda = `logit_bound` at a point, class by class.
 The minimiser of the conditional log loss there is exact, from its Karush-Kuhn-Tucker conditions; derived here. It ties
-the two most probable classes whenever their gap is small and a third class exists. Probabilities that do not sum to one
-and a bound that is not positive and finite raise `ValueError`.
+the two most probable classes whenever their gap is small and a third class exists.
 """
 
 from typing import NamedTuple
@@ -11,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.naive_bayes_vs_logistic._validation import check_classes, check_distributions
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_positive
+from theory.naive_bayes_vs_logistic._domains import Classes, Distributions
+from theory_on_trial.contract import Positive, guarded, require
 
 _HALVINGS = 64
 
@@ -31,15 +29,17 @@ class BoxMinimum(NamedTuple):
     lower_multipliers: Float[np.ndarray, "*points classes"]
 
 
-@validated
-def box_minimiser(probabilities: Float[np.ndarray, "*points classes"], logit_bound: float | int) -> BoxMinimum:
+@guarded
+def box_minimiser(probabilities: Distributions, logit_bound: Positive) -> BoxMinimum:
     """The minimum over |h_k| <= Lambda for any number of classes; probabilities may be zero.
 
     h_k = log p_k + L clipped to the box, where L solves sum_k exp(h_k) = exp(L). Where the ratio condition holds every
     L in an interval does (softmax(h) = p), and the logits are centred in the box.
+
+    >>> minimum = box_minimiser([0.55, 0.45, 0.0], 0.5)
+    >>> minimum.logits.tolist(), round(float(minimum.loss), 9)
+    ([0.5, 0.5, -0.5], 0.861994804)
     """
-    check_positive("logit_bound", logit_bound)
-    check_distributions("probabilities", probabilities)
     bound = float(logit_bound)
     with np.errstate(divide="ignore"):
         log_p = np.log(probabilities)
@@ -64,32 +64,26 @@ def box_minimiser(probabilities: Float[np.ndarray, "*points classes"], logit_bou
     )
 
 
-@validated
-def box_tie_threshold(n_classes: int, logit_bound: float | int) -> float:
+@guarded
+def box_tie_threshold(n_classes: Classes, logit_bound: Positive) -> float:
     """Gap t up to which p = ((1 + t)/2, (1 - t)/2, 0, ...) has its two top classes tied at the upper bound.
 
     It is rho / (2 + rho) with rho = (K - 2) exp(-2 Lambda): zero for two classes, positive for more.
     """
-    check_classes(n_classes)
-    check_positive("logit_bound", logit_bound)
     rho = (n_classes - 2) * np.exp(-2 * float(logit_bound))
     return float(rho / (2 + rho))
 
 
-@validated
+@guarded
 def conditional_regret(
-    logits: Float[np.ndarray, "*points classes"],
-    probabilities: Float[np.ndarray, "*points classes"],
-    logit_bound: float | int,
+    logits: Float[np.ndarray, "*points classes"], probabilities: Distributions, logit_bound: Positive
 ) -> Float[np.ndarray, "*points"]:
     """Log loss of the logits less the least in the box; never negative but for rounding, about 1e-16 of the loss.
 
     `ValueError` also if a logit is outside the box.
     """
-    minimum = box_minimiser(probabilities, logit_bound)
-    if not np.all(np.abs(logits) <= logit_bound):
-        raise ValueError(f"logits must be in [-logit_bound, logit_bound] = [-{logit_bound}, {logit_bound}]")
-    return np.asarray(_loss(logits, probabilities) - minimum.loss)
+    require(np.abs(logits) <= logit_bound, f"logits must lie in [-{logit_bound}, {logit_bound}], as logit_bound says")
+    return np.asarray(_loss(logits, probabilities) - box_minimiser(probabilities, logit_bound).loss)
 
 
 def _loss(

@@ -1,91 +1,93 @@
 """Linear rules argmax_k w_k . x + b_k of Gaussian classes that share a covariance, and their exact errors.
 
 Class k is N(mu_k, Sigma) with prior p_k (equal priors where `priors` is None). `covariance` is Sigma, an (n, n) matrix
-or the vector of its n variances where it is diagonal. Derived here; the two rules are textbook ones. Non-finite means,
-priors that are not positive or do not sum to one, and a covariance that is not symmetric positive semidefinite with
-positive variances raise `ValueError`.
+or the vector of its n variances where it is diagonal. Derived here; the two rules are textbook ones.
 """
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.naive_bayes_vs_logistic._covariance import between, check_covariance, solve, variances_of
-from theory.naive_bayes_vs_logistic._validation import Covariance, check_means, equal_unless_given
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_finite
+from theory.naive_bayes_vs_logistic._covariance import between, solve, variances_of
+from theory.naive_bayes_vs_logistic._domains import Covariance, DefiniteCovariance, Means, Priors, Variances
+from theory_on_trial.contract import guarded, require
+
+LinearRule = tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " classes"]]
+"""Weights w_k, one row per class, and intercepts b_k."""
 
 
-@validated
-def naive_bayes_rule(
-    means: Float[np.ndarray, "classes features"],
-    variances: Float[np.ndarray, " features"],
-    priors: Float[np.ndarray, " classes"] | None = None,
-) -> tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " classes"]]:
+@guarded
+def naive_bayes_rule(means: Means, variances: Variances, priors: Priors | None = None) -> LinearRule:
     """Weights w_k = mu_k / sigma^2 and intercepts b_k = log p_k - sum_i mu_ki^2 / (2 sigma_i^2) of naive Bayes.
 
     Exact, or estimated where the arguments are estimates.
+
+    >>> weights, intercepts = naive_bayes_rule([[-1.0, 0.0], [1.0, 0.0]], [2.0, 1.0])
+    >>> weights.tolist(), intercepts.round(4)
+    ([[-0.5, 0.0], [0.5, 0.0]], array([-0.9431, -0.9431]))
     """
-    check_means(means)
-    check_covariance(variances, means.shape[1], "variances")
     return lda_rule(means, variances, priors)
 
 
-@validated
-def lda_rule(
-    means: Float[np.ndarray, "classes features"],
-    covariance: Covariance,
-    priors: Float[np.ndarray, " classes"] | None = None,
-) -> tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " classes"]]:
+@guarded
+def lda_rule(means: Means, covariance: DefiniteCovariance, priors: Priors | None = None) -> LinearRule:
     """Weights w_k = Sigma^-1 mu_k and intercepts b_k = log p_k - mu_k . w_k / 2 of linear discriminant analysis.
 
-    With the population parameters it is the Bayes rule. `ValueError` also if Sigma is singular.
+    With the population parameters it is the Bayes rule.
+
+    >>> weights, intercepts = lda_rule([[-1.0, 0.0], [1.0, 0.0]], [[1.0, 0.5], [0.5, 1.0]])
+    >>> weights.round(4)
+    array([[-1.3333,  0.6667],
+           [ 1.3333, -0.6667]])
     """
-    check_means(means)
-    check_covariance(covariance, means.shape[1])
     weights = solve(covariance, means.T).T
-    intercepts = np.log(equal_unless_given(priors, len(means))) - np.sum(means * weights, axis=1) / 2
-    return weights, intercepts
+    return weights, np.log(_given_or_equal(priors, len(means))) - np.sum(means * weights, axis=1) / 2
 
 
-@validated
+@guarded
 def linear_rule_error(
     weights: Float[np.ndarray, "classes features"],
     intercepts: Float[np.ndarray, " classes"],
-    means: Float[np.ndarray, "classes features"],
+    means: Means,
     covariance: Covariance,
-    priors: Float[np.ndarray, " classes"] | None = None,
+    priors: Priors | None = None,
 ) -> float:
     """Probability that argmax_k w_k . x + b_k is not the class of x; scores that tie everywhere go to the first class.
 
     Where all w_k - w_0 are parallel (always for K = 2) the classes' regions are intervals of one Gaussian, and the
     error is accurate to rounding of its arguments. Otherwise it is the mean complement of (K - 1)-dimensional
     orthant probabilities, with an absolute error of about 1e-14 for K = 3 and 1e-6 for larger K (Genz's rule, seeded).
+
+    Args:
+        weights: w_k, one row per class.
+        intercepts: b_k.
+        means: of the classes that the rule is judged on, which need not be those it was made from.
+        covariance: of these classes; it must not vanish in the one direction that a rule looks at (`ValueError`).
+        priors: None means equal.
+
+    >>> round(linear_rule_error([[0.0], [1.0]], [0.0, 0.0], [[-1.0], [1.0]], [1.0]), 6)
+    0.158655
     """
-    check_finite("weights", weights)
-    check_finite("intercepts", intercepts)
-    check_means(means)
-    check_covariance(covariance, means.shape[1])
-    class_priors = equal_unless_given(priors, len(means))
     contenders = _contenders(weights, intercepts)
     direction = _common_direction(weights[contenders], np.sqrt(variances_of(covariance)))
     if direction is None:
         errors = _orthant_errors(weights, intercepts, contenders, means, covariance)
     else:
         errors = _interval_errors(weights, intercepts, contenders, means, covariance, direction)
-    return float(class_priors @ errors)
+    return float(_given_or_equal(priors, len(means)) @ errors)
 
 
-@validated
-def bayes_error(
-    means: Float[np.ndarray, "classes features"],
-    covariance: Covariance,
-    priors: Float[np.ndarray, " classes"] | None = None,
-) -> float:
+@guarded
+def bayes_error(means: Means, covariance: DefiniteCovariance, priors: Priors | None = None) -> float:
     """The least error of any rule, that of `lda_rule` with the population parameters; accuracy of `linear_rule_error`.
 
-    `ValueError` also if Sigma is singular.
+    >>> round(bayes_error([[-1.0, 0.0], [1.0, 0.0]], [1.0, 1.0]), 6)
+    0.158655
     """
     return linear_rule_error(*lda_rule(means, covariance, priors), means, covariance, priors)
+
+
+def _given_or_equal(priors: Priors | None, n_classes: int) -> Float[np.ndarray, " classes"]:
+    return np.full(n_classes, 1 / n_classes) if priors is None else priors
 
 
 def _contenders(
@@ -118,8 +120,7 @@ def _interval_errors(
     from scipy.special import ndtr
 
     spread = np.sqrt(between(covariance, direction[None])[0, 0])
-    if not spread > 0:
-        raise ValueError("covariance must not vanish in the direction along which the weights of the classes differ")
+    require(spread > 0, "covariance must not vanish in the direction along which the weights of the classes differ")
     slopes = (weights - weights[contenders[0]]) @ direction / (direction @ direction)
     errors = np.ones(len(means))
     for own in contenders:

@@ -5,65 +5,66 @@ Naive Bayes with any features in [0, 1]: the priors and the pooled within-class 
 variance and prior, epsilon <= rho_0 / 2. The score of class k is l_k(x) = log p_k - sum_i (x_i - mu_ki)^2 /
 (2 sigma_i^2). Logistic regression: K linear scores w_k . x + b_k with |w_k| <= W, |b_k| <= B and |x| <= X.
 The chain of arguments is that of Ng & Jordan 2001, extended to K classes in arXiv 2302.02334; the statements and
-constants here are derived here. n = `n_features`, K = `n_classes`, m = `n_samples`. Values out of range raise
-`ValueError`.
+constants here are derived here. n = `n_features`, K = `n_classes`, m = `n_samples`, any positive real number.
+`ValueError` also for a deviation above half the floor, and for a floor above 1 / K where K is given.
 """
+
+from typing import Annotated
 
 import numpy as np
 
-from theory.naive_bayes_vs_logistic._validation import check_classes, check_features
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_non_negative, check_open_fraction, check_positive
+from theory.naive_bayes_vs_logistic._domains import Classes, Deviation, Features, Floor
+from theory_on_trial.contract import POSITIVE, Fraction, NonNegative, Positive, UnitInterval, guarded, require
+
+PositiveDeviation = Annotated[Deviation, POSITIVE]
+"""epsilon, where no sample is large enough for zero."""
 
 
-@validated
-def score_deviation_bound(n_features: int, deviation: float | int, floor: float) -> float:
+@guarded
+def score_deviation_bound(n_features: Features, deviation: Deviation, floor: Floor) -> float:
     """Bound n epsilon (2 / rho_0 + 1 / rho_0^2) + 2 epsilon / rho_0 on |estimated l_k(x) - l_k(x)|, any k and x."""
-    check_features(n_features)
-    _check_deviation(deviation, floor)
+    _require_deviation(deviation, floor)
     return n_features * deviation * (2 / floor + 1 / floor**2) + 2 * deviation / floor
 
 
-@validated
-def margin_width(deviation: float | int, floor: float) -> float:
+@guarded
+def margin_width(deviation: Deviation, floor: Floor) -> float:
     """Width tau = 2 epsilon (4 / rho_0 + 1 / rho_0^2): a difference of two scores moves by at most tau n.
 
     So the error of fitted naive Bayes exceeds the asymptotic one by at most G(tau), the probability that the limit rule
     is right by no more than tau n.
     """
-    _check_deviation(deviation, floor)
+    _require_deviation(deviation, floor)
     return 2 * deviation * (4 / floor + 1 / floor**2)
 
 
-@validated
+@guarded
 def margin_mass_bound(
-    n_features: int, n_classes: int, alpha: float | int, beta: float | int, width: float | int
+    n_features: Features, n_classes: Classes, alpha: NonNegative, beta: Positive, width: NonNegative
 ) -> float:
-    """Chebyshev's bound (K - 1) alpha / (n (beta - tau)^2) on G(tau), tau = `width` in [0, beta).
+    """Chebyshev's bound (K - 1) alpha / (n (beta - tau)^2) on G(tau). It may exceed one, where it says nothing.
 
-    beta n is at most each mean of l_k - l_k' within class k, and alpha n at least each of its variances. The bound may
-    exceed one, where it says nothing.
+    Args:
+        n_features: n.
+        n_classes: K.
+        alpha: alpha n is at least each variance of l_k - l_k' within class k.
+        beta: beta n is at most each of its means.
+        width: tau, below beta (else `ValueError`).
     """
-    check_features(n_features)
-    check_classes(n_classes)
-    check_non_negative("alpha", alpha)
-    check_positive("beta", beta)
-    if not 0 <= width < beta:
-        raise ValueError(f"width must be in [0, beta) = [0, {beta}), got {width}")
+    require(width < beta, f"width must be below beta = {beta}, got {width}")
     return (n_classes - 1) * alpha / (n_features * (beta - width) ** 2)
 
 
-@validated
+@guarded
 def deviation_probability_bound(
-    n_samples: float | int, n_features: int, n_classes: int, deviation: float | int, floor: float
+    n_samples: Positive, n_features: Features, n_classes: Classes, deviation: PositiveDeviation, floor: Floor
 ) -> float:
     """Bound on the probability that an estimated mean, pooled variance or prior of i.i.d. samples is off by > epsilon.
 
     With e = epsilon / (K + 3): 2 n K exp(-m rho_0 e^2) + 2 (n + K) exp(-2 m e^2) + K exp(-m rho_0 / 8), by Hoeffding
     for means, second moments and priors, and Chernoff for the sizes of the classes. May exceed one.
     """
-    check_positive("n_samples", n_samples)
-    _check_problem(n_features, n_classes, deviation, floor)
+    _require_deviation(deviation, floor, n_classes)
     share = deviation / (n_classes + 3)
     means = 2 * n_features * n_classes * np.exp(-n_samples * floor * share**2)
     moments_and_priors = 2 * (n_features + n_classes) * np.exp(-2 * n_samples * share**2)
@@ -71,84 +72,79 @@ def deviation_probability_bound(
     return float(means + moments_and_priors + sizes)
 
 
-@validated
-def sufficient_samples(n_features: int, n_classes: int, deviation: float | int, failure: float, floor: float) -> float:
+@guarded
+def sufficient_samples(
+    n_features: Features, n_classes: Classes, deviation: PositiveDeviation, failure: Fraction, floor: Floor
+) -> float:
     """Size m = (K + 3)^2 / (rho_0 epsilon^2) log(6 n K / delta), at which `deviation_probability_bound` <= delta.
 
-    delta = `failure`, strictly between 0 and 1. It grows with log n.
+    delta = `failure`. It grows with log n.
+
+    >>> [round(sufficient_samples(n, 2, 0.1, 0.05, 0.25)) for n in (100, 10_000)]
+    [100858, 146910]
     """
-    check_open_fraction("failure", failure)
-    _check_problem(n_features, n_classes, deviation, floor)
+    _require_deviation(deviation, floor, n_classes)
     return float((n_classes + 3) ** 2 / (floor * deviation**2) * np.log(6 * n_features * n_classes / failure))
 
 
-@validated
+@guarded
 def logistic_log_regret_bound(
-    n_samples: float | int,
-    n_classes: int,
-    weight_norm: float | int,
-    feature_norm: float | int,
-    intercept_bound: float | int = 0.0,
+    n_samples: Positive,
+    n_classes: Classes,
+    weight_norm: NonNegative,
+    feature_norm: NonNegative,
+    intercept_bound: NonNegative = 0.0,
 ) -> float:
     """4 K (W X + B) / sqrt(m) >= mean log-loss regret of the empirical minimiser under the bounds W and B, Euclidean.
 
     By symmetrisation and vector contraction, the loss being sqrt(2)-Lipschitz in the scores. On the unit cube
     X = sqrt(n), so that n and m enter through n / m only. It does not hold for a ridge penalty in place of the bounds.
+
+    Args:
+        n_samples: m.
+        n_classes: K.
+        weight_norm: W, the bound on |w_k|.
+        feature_norm: X, the bound on |x|.
+        intercept_bound: B, the bound on |b_k|.
     """
-    check_positive("n_samples", n_samples)
-    check_classes(n_classes)
-    check_non_negative("weight_norm", weight_norm)
-    check_non_negative("feature_norm", feature_norm)
-    check_non_negative("intercept_bound", intercept_bound)
     return float(4 * n_classes * (weight_norm * feature_norm + intercept_bound) / np.sqrt(n_samples))
 
 
-@validated
+@guarded
 def logistic_zero_one_regret_bound(
-    n_samples: float | int,
-    n_classes: int,
-    weight_norm: float | int,
-    feature_norm: float | int,
-    intercept_bound: float | int = 0.0,
-    minimisability_gap: float | int = 0.0,
+    n_samples: Positive,
+    n_classes: Classes,
+    weight_norm: NonNegative,
+    feature_norm: NonNegative,
+    intercept_bound: NonNegative = 0.0,
+    minimisability_gap: NonNegative = 0.0,
 ) -> float:
     """sqrt(2 (log-loss regret bound + M)) >= mean 0-1 regret, where the posteriors meet `ratio_condition`.
 
-    M = `minimisability_gap` >= 0 is the best log loss in the class less the mean of the pointwise best.
+    M = `minimisability_gap` is the best log loss in the class less the mean of the pointwise best; the other arguments
+    are those of `logistic_log_regret_bound`.
     """
-    check_non_negative("minimisability_gap", minimisability_gap)
     log_regret = logistic_log_regret_bound(n_samples, n_classes, weight_norm, feature_norm, intercept_bound)
     return float(np.sqrt(2 * (log_regret + minimisability_gap)))
 
 
-@validated
+@guarded
 def informative_log_odds_bound(
-    n_features: int, fraction: float | int, gap: float | int, largest_variance: float | int
+    n_features: Features, fraction: UnitInterval, gap: NonNegative, largest_variance: Positive
 ) -> float:
     """Bound n f gamma^2 / (2 sigma_max^2) <= E[l_1 - l_0 | y = 1], where f n features have |mu_1i - mu_0i| >= gamma.
 
-    Two classes of equal priors; f = `fraction` in [0, 1], gamma = `gap`, and no variance exceeds `largest_variance`
-    (for features in [0, 1], 1/4). With f and gamma fixed the mean log odds are of order n.
+    Two classes of equal priors. With f and gamma fixed the mean log odds are of order n.
+
+    Args:
+        n_features: n.
+        fraction: f, the share of informative features.
+        gap: gamma, which their two means are apart at least.
+        largest_variance: sigma_max^2, which no variance exceeds; 1/4 for features in [0, 1].
     """
-    check_features(n_features)
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"fraction must be in [0, 1], got {fraction}")
-    check_non_negative("gap", gap)
-    check_positive("largest_variance", largest_variance)
     return n_features * fraction * gap**2 / (2 * largest_variance)
 
 
-def _check_problem(n_features: int, n_classes: int, deviation: float | int, floor: float) -> None:
-    check_features(n_features)
-    check_classes(n_classes)
-    check_positive("deviation", deviation)
-    _check_deviation(deviation, floor)
-    if floor * n_classes > 1:
-        raise ValueError(f"floor must be at most 1 / n_classes = 1 / {n_classes}, as the least prior is, got {floor}")
-
-
-def _check_deviation(deviation: float | int, floor: float) -> None:
-    if not 0 < floor <= 0.25:
-        raise ValueError(f"floor must be in (0, 1/4], as the least variance of features in [0, 1] is, got {floor}")
-    if not 0 <= deviation <= floor / 2:
-        raise ValueError(f"deviation must be in [0, floor / 2] = [0, {floor / 2}], got {deviation}")
+def _require_deviation(deviation: float, floor: float, n_classes: int = 2) -> None:
+    require(deviation <= floor / 2, f"deviation must be at most half the floor, {floor / 2}, got {deviation}")
+    require(floor * n_classes <= 1, f"floor must be at most 1 / n_classes, as the least prior is, got {floor}")
