@@ -12,6 +12,7 @@ import zmq
 from nbclient import NotebookClient
 
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+PADDING = re.compile(r"(?<=[\[(]) | (?=[\])])")  # of an array, whose columns are as wide as their longest number
 TIME = re.compile(r"seconds=[\d.e-]+")  # in a row of the ledger
 
 
@@ -22,7 +23,7 @@ def differences(written: str, fresh: str) -> list[str]:
     1e-9: the last digits depend on the machine's linear algebra.
     """
     written, fresh = (TIME.sub("seconds", text) for text in (written, fresh))
-    words = [re.sub(r"\s+", " ", NUMBER.sub("#", text)).strip() for text in (written, fresh)]
+    words = [PADDING.sub("", re.sub(r"\s+", " ", NUMBER.sub("#", text))).strip() for text in (written, fresh)]
     if words[0] != words[1]:
         return [f"written {words[0]!r}, now {words[1]!r}"]
     pairs = zip(NUMBER.findall(written), NUMBER.findall(fresh), strict=True)

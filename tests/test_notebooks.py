@@ -55,6 +55,9 @@ def notebook_of(source, *printed):
 def test_a_stale_output_is_found():
     written = notebook_of("", "0.60793 VERIFIED after seconds=1.5")
     assert stale_outputs(written, notebook_of("", "0.607930001  VERIFIED after seconds=0.2")) == []
+    padded = notebook_of("", "[ 0.5 1.25 ]\n[[ 1. 2.]]")
+    assert stale_outputs(padded, notebook_of("", "[0.5  1.25]\n[[1. 2.]]")) == []
+    assert stale_outputs(padded, notebook_of("", "[0.5  1.26]\n[[1. 2.]]")) == ["written 1.25, now 1.26"]
     assert stale_outputs(written, notebook_of("", "0.61 VERIFIED after seconds=1.5")) == ["written 0.60793, now 0.61"]
     assert len(stale_outputs(written, notebook_of("", "0.60793 REFUTED after seconds=1.5"))) == 1
     assert len(stale_outputs(written, notebook_of(""))) == 1
