@@ -54,27 +54,19 @@ def test_raw_axes_reconstruct_worse():
 
 
 @general
-@given(st.floats(0.01, 0.9), st.floats(0.1, 50), st.floats(0.01, 5000))
-def test_contaminated_covariance_and_its_flip(fraction, spike, squared_length):
+@given(st.floats(0.01, 0.9), st.floats(0.1, 50))
+def test_contaminated_covariance_flips_at_the_threshold(fraction, spike):
     signal, outlier = np.eye(3)[:2]
     clean = np.eye(3) + spike * np.outer(signal, signal)
-    contaminated = (1 - fraction) * clean + fraction * squared_length * np.outer(outlier, outlier)
-    along_signal, along_outliers = predicted.contaminated_variances(fraction, spike, squared_length)
-    assert along_signal == pytest.approx(signal @ contaminated @ signal, rel=1e-14)
-    assert along_outliers == pytest.approx(outlier @ contaminated @ outlier, rel=1e-14)
     threshold = predicted.outlier_flip_threshold(fraction, spike)
-    for length, flipped in ((0.999 * threshold, False), (1.001 * threshold, True)):
-        variances = predicted.contaminated_variances(fraction, spike, length)
-        assert (variances[1] > variances[0]) == flipped
-        top = outlier if flipped else signal
-        assert predicted.vanilla_quality(fraction, spike, length) == pytest.approx(top @ clean @ top / (1 + spike))
+    for squared_length, top in ((0.999 * threshold, signal), (1.001 * threshold, outlier)):
+        contaminated = (1 - fraction) * clean + fraction * squared_length * np.outer(outlier, outlier)
+        assert abs(np.linalg.eigh(contaminated)[1][:, -1] @ top) == pytest.approx(1, abs=1e-12)
 
 
 def test_flip_threshold_of_five_percent():
     assert predicted.outlier_flip_threshold(0.05, 4) == pytest.approx(76, rel=1e-15)
     assert predicted.outlier_flip_threshold(0.5, 4) == 4
-    with pytest.raises(ValueError, match="squared_length must not be the flip threshold"):
-        predicted.vanilla_quality(0.5, 4, 5 - 1)
 
 
 @pytest.mark.parametrize("spike", [0.5, 1, 6.0])
@@ -91,46 +83,13 @@ def test_direction_error_is_first_order_perturbation(spike, dim):
     assert predicted.spiked_direction_error(1, n_samples, spike) == 0
 
 
-@general
-@given(st.floats(0.1, 20), st.integers(1, 300), st.integers(1, 3000))
-def test_overlap_without_a_generator(spike, dim, n_samples):
-    overlap = predicted.spiked_pca_overlap(dim, n_samples, spike)
-    aspect = dim / n_samples
-    assert 0 <= overlap <= 1
-    assert (overlap > 0) == (spike**2 > aspect)
-    if overlap > 0:
-        # The spike's sample eigenvalue is L(b) = (1 + b)(1 + g / b), and the overlap is (1 + b) L'(b) / L(b).
-        sample_eigenvalue, slope = (1 + spike) * (1 + aspect / spike), 1 - aspect / spike**2
-        assert overlap == pytest.approx((1 + spike) * slope / sample_eigenvalue, rel=1e-9)
-    if dim > 1 and aspect < 1e-3 * min(spike**2, spike):
-        first_order = predicted.spiked_direction_error(dim, n_samples, spike) ** 2 * dim / (dim - 1)
-        assert 2 - 2 * np.sqrt(overlap) == pytest.approx(first_order, rel=5e-3)
-
-
-HOSTILE = [
-    (lambda: predicted.principal_axes(np.array([[1.0, np.nan], [np.nan, 1.0]])), "covariance must be finite"),
-    (lambda: predicted.principal_axes(np.array([[1.0, 2.0], [0.0, 1.0]])), "covariance must be exactly symmetric"),
-    (lambda: predicted.least_reconstruction_error(np.eye(3), 4), "n_components must be between 1 and 3, got 4"),
-    (lambda: predicted.least_reconstruction_error(np.eye(3), 0), "n_components"),
-    (lambda: predicted.reconstruction_error(np.eye(3), np.ones((3, 2))), "basis must have 2 linearly independent"),
-    (lambda: predicted.reconstruction_error(np.eye(3), np.full((3, 1), np.inf)), "basis must be finite"),
-    (lambda: predicted.outlier_flip_threshold(0.0, 1), r"fraction must be in \(0, 1\)"),
-    (lambda: predicted.outlier_flip_threshold(1.0, 1), r"fraction must be in \(0, 1\)"),
-    (lambda: predicted.outlier_flip_threshold(0.1, 0), "spike must be finite and positive"),
-    (lambda: predicted.contaminated_variances(0.0, 1, 1), "fraction"),
-    (lambda: predicted.contaminated_variances(0.1, 0, 1), "spike"),
-    (lambda: predicted.contaminated_variances(0.1, 1, 0), "squared_length must be finite and positive"),
-    (lambda: predicted.vanilla_quality(0.1, 1, np.nan), "squared_length"),
-    (lambda: predicted.spiked_direction_error(0, 10, 1), "dimension must be at least 1, got 0"),
-    (lambda: predicted.spiked_direction_error(2, 0, 1), "n_samples must be at least 1, got 0"),
-    (lambda: predicted.spiked_direction_error(2, 10, 0), "spike"),
-    (lambda: predicted.spiked_pca_overlap(0, 10, 1), "dimension must be at least 1"),
-    (lambda: predicted.spiked_pca_overlap(2, 10, -1), "spike"),
-]
-
-
-@pytest.mark.parametrize(("call", "sentence"), HOSTILE)
-def test_hostile_input_gets_one_sentence(call, sentence):
-    with pytest.raises(ValueError, match=sentence) as raised:
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: predicted.least_reconstruction_error(np.eye(3), 4), "n_components must be at most 3, .*, got 4"),
+        (lambda: predicted.reconstruction_error(np.eye(3), np.ones((3, 2))), "basis must have 2 linearly independent"),
+    ],
+)
+def test_joint_conditions_get_one_sentence(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
         call()
-    assert "\n" not in str(raised.value)

@@ -71,17 +71,8 @@ def test_totals_are_exact_rationals(n_points):
     assert predicted.total_variance(n_points) == float(total)
     assert predicted.squared_eigenvalue_sum(n_points) == float(squares)
     assert predicted.participation_ratio(n_points) == float(total**2 / squares)
-    closed = predicted.trajectory_covariance(n_points)
-    exact = np.array(covariance, dtype=float)
-    assert np.abs(closed - exact).max() <= 8 * n_points * UNIT_ROUNDOFF  # four terms of at most T, each rounded
-
-
-@general
-@given(n_points_general)
-def test_covariance_is_that_of_the_walk_run_by_hand(n_points):
-    response = response_matrix(walk, n_points)
-    error = np.abs(predicted.trajectory_covariance(n_points) - centred_covariance(response))
-    assert error.max() <= spectrum_error(response) + 8 * n_points * UNIT_ROUNDOFF
+    by_hand = centred_covariance(response_matrix(walk, n_points))
+    assert np.abs(by_hand - np.array(covariance, dtype=float)).max() <= spectrum_error(response_matrix(walk, n_points))
 
 
 @general
@@ -154,22 +145,10 @@ def test_score_amplitudes_tend_to_their_limit():
 
 @general
 @given(n_points_general)
-def test_steps_see_sines(n_points):
-    differences = np.diff(predicted.cosine_modes(n_points, n_points - 1), axis=0)
-    sines = predicted.sine_modes(n_points, n_points - 1)
-    expected = -np.sqrt(predicted.laplacian_eigenvalues(n_points)) * sines
-    assert np.abs(differences - expected).max() <= 16 * np.pi * n_points * UNIT_ROUNDOFF
-    assert np.abs(sines.T @ sines - np.eye(n_points - 1)).max() <= 16 * np.pi * n_points * UNIT_ROUNDOFF
-
-
-@general
-@given(n_points_general)
 def test_time_reversal_gives_every_mode_a_parity(n_points):
     modes = predicted.cosine_modes(n_points, n_points - 1)
     parity = (-1.0) ** np.arange(1, n_points)
     assert np.abs(modes[::-1] - modes * parity).max() <= 8 * np.pi * n_points * UNIT_ROUNDOFF
-    covariance = predicted.trajectory_covariance(n_points)
-    assert np.abs(covariance[::-1, ::-1] - covariance).max() <= 16 * n_points * UNIT_ROUNDOFF
 
 
 @general
@@ -183,23 +162,10 @@ def test_cosine_content_ignores_scale_and_finds_only_cosines(n_points, scale):
     assert predicted.cosine_content(shifted) == pytest.approx(np.zeros(n_points - 1), abs=rounding)
 
 
-@general
-@given(n_points_general)
-def test_uncentred_walk(n_points):
-    response = response_matrix(walk, n_points)
-    gram = response @ response.T
-    spectrum, modes = predicted.uncentred_eigenvalues(n_points), predicted.uncentred_modes(n_points)
-    assert np.abs(spectrum - np.linalg.eigvalsh(gram)[::-1]).max() <= spectrum_error(response)
-    phase_error = 8 * np.pi * n_points**1.5 * UNIT_ROUNDOFF * spectrum[0]
-    assert np.abs(gram @ modes - modes * spectrum).max() <= spectrum_error(response) + phase_error
-    assert np.abs(modes.T @ modes - np.eye(n_points)).max() <= 16 * np.pi * n_points * UNIT_ROUNDOFF
-    assert spectrum.sum() == pytest.approx(n_points * (n_points + 1) / 2, rel=4 * n_points * UNIT_ROUNDOFF)
-
-
 def test_uncentred_limit_is_approached_from_the_spectrum():
     n_points = 20_000
-    spectrum = predicted.uncentred_eigenvalues(n_points)
-    ratios = spectrum[:3] / (n_points * (n_points + 1) / 2)
+    eigenvalues = 1 / (4 * np.sin(np.pi * np.array([1, 3, 5]) / (2 * (2 * n_points + 1))) ** 2)  # classical
+    ratios = eigenvalues / (n_points * (n_points + 1) / 2)
     limit = predicted.uncentred_explained_variance_ratio_limit(3)
     # x_k = pi (2k - 1) / (4T + 2): relative error x_k^2 / 3 + 1 / (4 T^2) to leading order, so 10 / T^2 is above it.
     assert ratios == pytest.approx(limit, rel=(2 * np.pi) ** 2 / n_points**2)
@@ -239,47 +205,3 @@ def test_toeplitz_processes_from_their_impulse_response(impulse_response):
     assert spectrum.shape == (values.size - 1,)
     assert np.abs(spectrum - spectrum_by_hand(response)).max() <= tolerance
     assert abs(predicted.toeplitz_total_variance(values) - np.trace(covariance)) <= tolerance * values.size
-
-
-HOSTILE = [
-    (lambda: predicted.eigenvalues(1), ValueError, "n_points must be at least 2 .*at least two recorded points.*got 1"),
-    (lambda: predicted.eigenvalues(-5), ValueError, "n_points"),
-    (lambda: predicted.eigenvalues(True), TypeError, "n_points must be an integer, got True"),
-    (lambda: predicted.explained_variance_ratio(0), ValueError, "n_points"),
-    (lambda: predicted.total_variance(1), ValueError, "n_points"),
-    (lambda: predicted.squared_eigenvalue_sum(1), ValueError, "n_points"),
-    (lambda: predicted.participation_ratio(1), ValueError, "n_points"),
-    (lambda: predicted.explained_variance_ratio_limit(0), ValueError, "n_components must be at least 1, got 0"),
-    (lambda: predicted.limit_relative_error(5, 5), ValueError, "n_components must be between 1 and 4, got 5"),
-    (lambda: predicted.limit_relative_error(1, 1), ValueError, "n_points"),
-    (lambda: predicted.cosine_modes(1, 1), ValueError, "n_points"),
-    (lambda: predicted.cosine_modes(5, 5), ValueError, "n_components"),
-    (lambda: predicted.cosine_modes(5, True), TypeError, "n_components must be an integer"),
-    (lambda: predicted.sine_modes(1, 1), ValueError, "n_points"),
-    (lambda: predicted.sine_modes(5, 0), ValueError, "n_components"),
-    (lambda: predicted.scores(5, 9), ValueError, "n_components"),
-    (lambda: predicted.score_amplitudes(1, 1), ValueError, "n_points"),
-    (lambda: predicted.score_amplitudes(5, 9), ValueError, "n_components"),
-    (lambda: predicted.chebyshev_scores(np.array([1.5]), 2), ValueError, "first_score must lie in"),
-    (lambda: predicted.chebyshev_scores(np.array([np.nan]), 2), ValueError, "first_score must lie in"),
-    (lambda: predicted.chebyshev_scores(np.array([0.5]), 0), ValueError, "n_components"),
-    (lambda: predicted.trajectory_covariance(1), ValueError, "n_points"),
-    (lambda: predicted.squared_distances(1), ValueError, "n_points"),
-    (lambda: predicted.cosine_content(np.zeros((4, 2))), ValueError, "modes must have finite, non-zero columns"),
-    (lambda: predicted.cosine_content(np.full((4, 2), np.nan)), ValueError, "modes must have finite, non-zero columns"),
-    (lambda: predicted.cosine_content(np.ones((4, 4))), ValueError, "n_components"),
-    (lambda: predicted.uncentred_eigenvalues(1), ValueError, "n_points"),
-    (lambda: predicted.uncentred_modes(1), ValueError, "n_points"),
-    (lambda: predicted.uncentred_explained_variance_ratio_limit(0), ValueError, "n_components"),
-    (lambda: predicted.circulant_eigenvalues(1), ValueError, "n_points"),
-    (lambda: predicted.dirichlet_eigenvalues(1), ValueError, "n_points"),
-    (lambda: predicted.toeplitz_covariance(np.ones(1)), ValueError, "impulse_response must hold at least two"),
-    (lambda: predicted.toeplitz_total_variance(np.array([1, np.inf])), ValueError, "impulse_response must be finite"),
-]
-
-
-@pytest.mark.parametrize(("call", "error", "sentence"), HOSTILE)
-def test_hostile_input_gets_one_sentence(call, error, sentence):
-    with pytest.raises(error, match=sentence) as raised:
-        call()
-    assert "\n" not in str(raised.value)

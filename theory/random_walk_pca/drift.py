@@ -4,15 +4,15 @@ Derived here, as the model behind the comparison with network training of Antogn
 1806.08805). The drift adds the rank-one term |mu|^2 tau tau^T, tau_t = t - (T + 1)/2, to the walk's covariance. It is
 odd under time reversal, so the even cosines and their eigenvalues stay and the odd ones mix.
 
-`drift_ratio` is |mu|^2 / tr(Sigma) per step, >= 0. Spectra are indexed by mode k = 1, ..., T - 1 at index k - 1, not by
-rank, and in units of the step variance. Values out of range raise `ValueError`.
+`drift_ratio` is |mu|^2 / tr(Sigma) per step; the drift shows in the first component once T times it is of order one.
+Spectra are indexed by mode k = 1, ..., T - 1 at index k - 1, not by rank, and in units of the step variance.
 """
 
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._roots import bisect
 from theory.random_walk_pca._domains import Points
+from theory.random_walk_pca._roots import bisect
 from theory.random_walk_pca.spectrum import eigenvalues, laplacian_eigenvalues, total_variance
 from theory_on_trial.contract import NonNegative, guarded
 
@@ -21,7 +21,7 @@ from theory_on_trial.contract import NonNegative, guarded
 def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
     """Coefficients of the centred time tau in the cosines, up to sign: r_k = sqrt(2/T) cot(pi k/2T) / (2 sin(pi k/2T)).
 
-    That is for odd k; they are zero for even k. Their squares sum to T (T^2 - 1) / 12.
+    That is for odd k; they are zero for even k. Their squares sum to T (T^2 - 1) / 12. Source: derived here.
     """
     index = np.arange(1, n_points)
     cosine = np.sin(np.pi * (n_points - index) / (2 * n_points))
@@ -31,7 +31,10 @@ def drift_coefficients(n_points: Points) -> Float[np.ndarray, " components"]:
 @guarded
 def drift_eigenvalues(n_points: Points, drift_ratio: NonNegative) -> Float[np.ndarray, " components"]:
     """Population eigenvalues by mode: 1 / theta_k for even k, and for odd k the root above 1 / theta_k of
-    (|mu|^2 / tr Sigma) sum_{j odd} r_j^2 / (lambda - 1 / theta_j) = 1.
+    (|mu|^2 / tr Sigma) sum_{j odd} r_j^2 / (lambda - 1 / theta_j) = 1. Source: derived here.
+
+    >>> drift_eigenvalues(4, 0.5).round(3)
+    array([4.203, 0.5  , 0.297])
     """
     spectrum = eigenvalues(n_points)
     poles = spectrum[::2]
@@ -48,20 +51,9 @@ def drift_eigenvalues(n_points: Points, drift_ratio: NonNegative) -> Float[np.nd
 
 @guarded
 def drift_explained_variance_ratio(n_points: Points, drift_ratio: NonNegative) -> Float[np.ndarray, " components"]:
-    """Population explained variance ratios by mode; the total variance is (T^2 - 1)/6 + drift_ratio T (T^2 - 1)/12."""
+    """Population explained variance ratios by mode; the total variance is (T^2 - 1)/6 + drift_ratio T (T^2 - 1)/12.
+
+    Source: derived here.
+    """
     drift_variance = drift_ratio * n_points * (n_points**2 - 1) / 12
     return drift_eigenvalues(n_points, drift_ratio) / (total_variance(n_points) + drift_variance)
-
-
-@guarded
-def drift_strength(n_points: Points, drift_ratio: NonNegative) -> float:
-    """Control parameter g = |mu|^2 T / tr(Sigma); drift dominates the first component when it is far above
-    `drift_dominance_threshold`.
-    """
-    return float(drift_ratio * n_points)
-
-
-@guarded
-def drift_dominance_threshold(n_points: Points) -> float:
-    """The g at which the variance of the drift alone, |mu|^2 sum tau_t^2, equals lambda_1 of the walk; to 12 / pi^2."""
-    return float(12 * eigenvalues(n_points)[0] / (n_points**2 - 1))

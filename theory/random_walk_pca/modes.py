@@ -6,112 +6,90 @@ t = 1, ..., T at index t - 1 and components k = 1, ..., T - 1 at index k - 1; sc
 step variance tr(Sigma).
 """
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._validation import check_components, check_points
+from theory.random_walk_pca._domains import Components, Points
 from theory.random_walk_pca.spectrum import eigenvalues
-from theory_on_trial.arguments.theory import validated
+from theory_on_trial.contract import Interval, guarded, require
 
 
-@validated
-def cosine_modes(n_points: int, n_components: int) -> Float[np.ndarray, "points components"]:
+@guarded
+def cosine_modes(n_points: Points, n_components: Components) -> Float[np.ndarray, "points components"]:
     """Exact eigenvectors u_k(t) = sqrt(2/T) cos(pi k (t - 1/2) / T) of the centred walk (DCT-II), orthonormal columns.
 
-    `ValueError` if `n_points` < 2 or `n_components` is not in 1, ..., T - 1.
+    `ValueError` if `n_components` is above T - 1. Source: arXiv 1806.08805; exactness derived here.
+
+    >>> cosine_modes(4, 2).round(3)
+    array([[ 0.653,  0.5  ],
+           [ 0.271, -0.5  ],
+           [-0.271, -0.5  ],
+           [-0.653,  0.5  ]])
     """
-    check_points(n_points)
-    check_components(n_components, n_points - 1)
+    _require_components(n_components, n_points)
     phase = np.pi * (np.arange(1, n_points + 1) - 0.5) / n_points
     return np.sqrt(2 / n_points) * np.cos(np.outer(phase, np.arange(1, n_components + 1)))
 
 
-@validated
-def sine_modes(n_points: int, n_components: int) -> Float[np.ndarray, "steps components"]:
-    """What the steps between consecutive points see: w_k(j) = sqrt(2/T) sin(pi k j / T), j = 1, ..., T - 1 (DST-I).
-
-    The forward difference maps u_k to -sqrt(theta_k) w_k. Orthonormal columns.
-    `ValueError` if `n_points` < 2 or `n_components` is not in 1, ..., T - 1.
-    """
-    check_points(n_points)
-    check_components(n_components, n_points - 1)
-    phase = np.pi * np.arange(1, n_points) / n_points
-    return np.sqrt(2 / n_points) * np.sin(np.outer(phase, np.arange(1, n_components + 1)))
-
-
-@validated
-def scores(n_points: int, n_components: int) -> Float[np.ndarray, "points components"]:
+@guarded
+def scores(n_points: Points, n_components: Components) -> Float[np.ndarray, "points components"]:
     """PC scores p_k(t) = sqrt(lambda_k) u_k(t) of the infinite-dimensional walk, up to one sign per component.
 
-    `ValueError` if `n_points` < 2 or `n_components` is not in 1, ..., T - 1.
+    `ValueError` if `n_components` is above T - 1. Source: arXiv 1806.08805; exactness derived here.
     """
     return np.sqrt(eigenvalues(n_points)[:n_components]) * cosine_modes(n_points, n_components)
 
 
-@validated
-def score_amplitudes(n_points: int, n_components: int) -> Float[np.ndarray, " components"]:
+@guarded
+def score_amplitudes(n_points: Points, n_components: Components) -> Float[np.ndarray, " components"]:
     """Amplitudes b_k = sqrt(2 lambda_k / T) of the cosines that the scores follow, tending to sqrt(2T) / (pi k).
 
-    `ValueError` if `n_points` < 2 or `n_components` is not in 1, ..., T - 1.
+    `ValueError` if `n_components` is above T - 1. Source: arXiv 1806.08805; exactness derived here.
     """
-    check_points(n_points)
-    check_components(n_components, n_points - 1)
+    _require_components(n_components, n_points)
     return np.sqrt(2 * eigenvalues(n_points)[:n_components] / n_points)
 
 
-@validated
+@guarded
 def chebyshev_scores(
-    first_score: Float[np.ndarray, " points"], n_components: int
+    first_score: Annotated[Float[np.ndarray, " points"], Interval(-1, 1, why="divide it by its amplitude")],
+    n_components: Components,
 ) -> Float[np.ndarray, "points components"]:
     """Lissajous curves as functions of the first score: p_k / b_k = T_k(p_1 / b_1), T_k Chebyshev's polynomials.
 
-    `first_score` is p_1 / b_1, within [-1, 1]; column k - 1 of the result is p_k / b_k, up to one sign per component.
-    The second score is a parabola in the first, the third a cubic, and PC j against PC k a Lissajous curve of frequency
-    ratio j : k. `ValueError` if `first_score` leaves [-1, 1] or `n_components` < 1.
+    `first_score` is p_1 / b_1; column k - 1 of the result is p_k / b_k, up to one sign per component. The second score
+    is a parabola in the first, the third a cubic, and PC j against PC k a Lissajous curve of frequency ratio j : k.
+    Source: derived here.
     """
-    check_components(n_components)
-    if not np.all(np.abs(first_score) <= 1):
-        raise ValueError(f"first_score must lie in [-1, 1] (divide it by its amplitude), got {first_score}")
     return np.cos(np.outer(np.arccos(first_score), np.arange(1, n_components + 1)))
 
 
-@validated
-def trajectory_covariance(n_points: int) -> Float[np.ndarray, "points points"]:
-    """Covariance over time of the centred walk, K[s, t] = min(s, t) - m_s - m_t + (T+1)(2T+1)/(6T).
-
-    Here m_t = t (2T + 1 - t) / (2T) is the mean over s of min(s, t). Rank T - 1; rows sum to zero.
-    `ValueError` if `n_points` < 2.
-    """
-    check_points(n_points)
-    time = np.arange(1, n_points + 1)
-    row_mean = time * (2 * n_points + 1 - time) / (2 * n_points)
-    overall_mean = (n_points + 1) * (2 * n_points + 1) / (6 * n_points)
-    return np.minimum.outer(time, time) - np.add.outer(row_mean, row_mean) + overall_mean
-
-
-@validated
-def squared_distances(n_points: int) -> Float[np.ndarray, "points points"]:
+@guarded
+def squared_distances(n_points: Points) -> Float[np.ndarray, "points points"]:
     """Squared distances |x_s - x_t|^2 = |s - t| of the infinite-dimensional walk, which the scores reproduce exactly.
 
-    `ValueError` if `n_points` < 2.
+    Source: derived here.
     """
-    check_points(n_points)
     time = np.arange(1.0, n_points + 1)
     return np.abs(np.subtract.outer(time, time))
 
 
-@validated
+@guarded
 def cosine_content(modes: Float[np.ndarray, "points components"]) -> Float[np.ndarray, " components"]:
     """Squared overlap in [0, 1] of column k with the cosine u_k of the walk; columns need not be normalised.
 
-    Hess 2000 (Phys. Rev. E 62, 8438) reads a content near one as a sign of random diffusion. `ValueError` if there are
-    fewer than two points, more than T - 1 columns, or a column that is zero or not finite.
+    `ValueError` for fewer than two points, more than T - 1 columns, or a column that is zero or nearly.
+    Source: Hess 2000 (Phys. Rev. E 62, 8438), who reads a content near one as a sign of random diffusion.
     """
     n_points, n_components = modes.shape
-    if not 1 <= n_components < n_points:
-        raise ValueError(f"modes must be n_points x n_components with 1 <= n_components < n_points, got {modes.shape}")
+    require(n_components < n_points, f"modes must have fewer columns than its {n_points} points, got {n_components}")
     norms = np.linalg.norm(modes, axis=0)
-    if not np.all(np.isfinite(norms)) or np.any(norms == 0):
-        raise ValueError(f"modes must have finite, non-zero columns, got column norms {norms}")
+    require(np.all(norms > 0), f"modes must have columns of which none is zero, got norms {norms.tolist()}")
     overlaps = np.sum(modes / norms * cosine_modes(n_points, n_components), axis=0)
     return overlaps**2
+
+
+def _require_components(n_components: int, n_points: int) -> None:
+    require(n_components < n_points, f"n_components must be at most n_points - 1 = {n_points - 1}, got {n_components}")

@@ -1,12 +1,9 @@
 """PCA of a walk driven by momentum: v_t = gamma v_{t-1} + xi_t, x_t = x_{t-1} + v_t, started at rest.
 
 The circulant formula is that of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805); its rate, the crossover and the
-limit gamma -> 1, where the scores are modes of a clamped beam and no cosines, are derived here. `momentum` is gamma in
-[0, 1], where 0 is the plain walk and 1 the integrated walk; another value, or a size out of range, raises `ValueError`.
+limit gamma -> 1, where the scores are modes of a clamped beam and no cosines, are derived here. `momentum` is gamma.
 Variances are in units of the step variance.
 """
-
-from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
@@ -14,21 +11,27 @@ from jaxtyping import Float
 from theory.random_walk_pca._domains import Components, Momentum, MomentumBelowOne, Points
 from theory.random_walk_pca.processes import toeplitz_eigenvalues, toeplitz_total_variance
 from theory.random_walk_pca.spectrum import explained_variance_ratio_limit, laplacian_eigenvalues
-from theory_on_trial.contract import UNIT_INTERVAL, guarded
+from theory_on_trial.contract import guarded
 
 
 @guarded
 def momentum_impulse_response(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " points"]:
     """Response h_m = (1 - gamma^m) / (1 - gamma) of the position, m = 1, ..., T, and h_m = m at gamma = 1.
 
-    Pass it to `toeplitz_covariance` or `toeplitz_total_variance` for the exact population law.
+    Pass it to `toeplitz_covariance` or `toeplitz_total_variance` for the exact population law. Source: derived here.
     """
-    return np.cumsum(float(momentum) ** np.arange(n_points))
+    return np.cumsum(momentum ** np.arange(n_points))
 
 
 @guarded
 def momentum_explained_variance_ratio(n_points: Points, momentum: Momentum) -> Float[np.ndarray, " components"]:
-    """Exact population ratios rho_k, k = 1, ..., T - 1, from the numerical spectrum of the exact covariance."""
+    """Exact population ratios rho_k, k = 1, ..., T - 1, from the numerical spectrum of the exact covariance.
+
+    Source: arXiv 1806.08805, here at finite T.
+
+    >>> momentum_explained_variance_ratio(300, 0.9)[:3].round(3)
+    array([0.662, 0.161, 0.068])
+    """
     response = momentum_impulse_response(n_points, momentum)
     return toeplitz_eigenvalues(response) / toeplitz_total_variance(response)
 
@@ -38,6 +41,7 @@ def momentum_circulant_eigenvalues(n_points: Points, momentum: Momentum) -> Floa
     """Circulant approximation 1 / (theta_k ((1 - gamma)^2 + gamma theta_k)) of the eigenvalues, with cosines unchanged.
 
     Its relative error is O(T^-3) for fixed k and gamma < 1, O(1/T) over all k; it needs T (1 - gamma) >> 1.
+    Source: arXiv 1806.08805; the error derived here.
     """
     laplacian = laplacian_eigenvalues(n_points)
     return 1 / (laplacian * ((1 - momentum) ** 2 + momentum * laplacian))
@@ -49,7 +53,7 @@ def momentum_explained_variance_ratio_rate(
 ) -> Float[np.ndarray, " components"]:
     """First correction to the limit at fixed gamma < 1: rho_k = 6 / (pi k)^2 (1 + 6 gamma / ((1 - gamma^2) T)).
 
-    `ValueError` also at gamma = 1, where the ratios tend to those of the integrated walk.
+    At gamma = 1 the ratios tend to those of the integrated walk. Source: derived here.
     """
     correction = 6 * momentum / ((1 - momentum**2) * n_points)
     return explained_variance_ratio_limit(n_components) * (1 + correction)
@@ -59,16 +63,16 @@ def momentum_explained_variance_ratio_rate(
 def momentum_crossover_index(n_points: Points, momentum: MomentumBelowOne) -> float:
     """Component T (1 - gamma) / (pi sqrt(gamma)) below which lambda_k falls as k^-2 and beyond which as k^-4.
 
-    Infinite at gamma = 0. `ValueError` also at gamma = 1.
+    Infinite at gamma = 0. Source: derived here.
     """
-    return n_points * (1 - momentum) / (np.pi * float(np.sqrt(momentum))) if momentum > 0 else np.inf
+    return float(n_points * (1 - momentum) / (np.pi * np.sqrt(momentum))) if momentum > 0 else np.inf
 
 
 @guarded
 def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, " components"]:
     """Positive roots mu_k of tan mu + tanh mu = 0, just above (k - 1/4) pi: the gamma -> 1 limit of the spectrum.
 
-    The eigenvalues tend to T^4 / mu_k^4 and sum to T^4 / 30.
+    The eigenvalues tend to T^4 / mu_k^4 and sum to T^4 / 30. Source: derived here.
     """
     roots = (np.arange(1, n_components + 1) - 0.25) * np.pi
     for _ in range(4):  # Newton; the first guess is off by exp(-2 mu), which four squarings bring below an ulp
@@ -80,18 +84,8 @@ def integrated_walk_wavenumbers(n_components: Components) -> Float[np.ndarray, "
 
 @guarded
 def integrated_walk_explained_variance_ratio(n_components: Components) -> Float[np.ndarray, " components"]:
-    """Ratios rho_k = 30 / mu_k^4 of the integrated walk as T grows: 0.9589 in the first component, not one."""
-    return 30 / integrated_walk_wavenumbers(n_components) ** 4
+    """Ratios rho_k = 30 / mu_k^4 of the integrated walk as T grows: 0.9589 in the first component, not one.
 
-
-@guarded
-def integrated_walk_modes(
-    times: Annotated[Float[np.ndarray, " times"], UNIT_INTERVAL], n_components: Components
-) -> Float[np.ndarray, "times components"]:
-    """Scores cos(mu_k t) / cos(mu_k) + cosh(mu_k t) / cosh(mu_k) of the integrated walk on [0, 1], of unit square mean.
-
+    Source: derived here.
     """
-    wavenumbers = integrated_walk_wavenumbers(n_components)
-    phase = np.outer(times, wavenumbers)
-    hyperbolic = (np.exp(phase - wavenumbers) + np.exp(-phase - wavenumbers)) / (1 + np.exp(-2 * wavenumbers))
-    return np.cos(phase) / np.cos(wavenumbers) + hyperbolic
+    return 30 / integrated_walk_wavenumbers(n_components) ** 4

@@ -5,47 +5,51 @@ every eigenvalue is 1 / (alpha^2 + a theta) with a = 1 - alpha, theta = 2 - 2 co
 trigonometric equation. Uncentred roots are bracketed by multiples of pi / T, and centring interlaces one root
 between each neighbouring pair, so none can be missed.
 
-`rate` is alpha in [0, 2), with alpha = 0 the plain walk and alpha = 1 independent points; another value, or
-`n_points` < 2, raises `ValueError`. Spectra are decreasing and in units of the step variance. For alpha > 1 the fastest
-oscillation leads.
+`rate` is alpha, 0 for the plain walk and 1 for independent points. Spectra are decreasing and in units of the step
+variance. For alpha > 1 the fastest oscillation leads.
 """
 
 import numpy as np
 from jaxtyping import Float
 
+from theory.random_walk_pca._domains import Components, Points, Rate
 from theory.random_walk_pca._roots import bisect
-from theory.random_walk_pca._validation import check_components, check_points, check_rate, check_stationary_rate
 from theory.random_walk_pca.spectrum import laplacian_eigenvalues
-from theory_on_trial.arguments.theory import validated
+from theory_on_trial.contract import guarded, require
 
 
-@validated
-def ornstein_uhlenbeck_impulse_response(n_points: int, rate: float | int) -> Float[np.ndarray, " points"]:
-    """Response h_m = (1 - alpha)^(m - 1), m = 1, ..., T, for `toeplitz_covariance` and `toeplitz_total_variance`."""
-    check_points(n_points)
-    check_rate(rate)
-    return (1 - float(rate)) ** np.arange(n_points)
+@guarded
+def ornstein_uhlenbeck_impulse_response(n_points: Points, rate: Rate) -> Float[np.ndarray, " points"]:
+    """Response h_m = (1 - alpha)^(m - 1), m = 1, ..., T, for `toeplitz_covariance` and `toeplitz_total_variance`.
+
+    Source: arXiv 1806.08805.
+    """
+    return (1 - rate) ** np.arange(n_points)
 
 
-@validated
-def ornstein_uhlenbeck_eigenvalues(n_points: int, rate: float | int) -> Float[np.ndarray, " components"]:
-    """All T - 1 exact PCA eigenvalues of the process started at x_0 = 0. All are one at alpha = 1."""
+@guarded
+def ornstein_uhlenbeck_eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
+    """All T - 1 exact PCA eigenvalues of the process started at x_0 = 0. All are one at alpha = 1.
+
+    Source: derived here.
+
+    >>> ornstein_uhlenbeck_eigenvalues(4, 0.5).round(4)
+    array([1.2042, 0.7353, 0.4941])
+    """
     return _decreasing(_eigenvalue(_centred_frequencies(n_points, rate), rate))
 
 
-@validated
+@guarded
 def ornstein_uhlenbeck_modes(
-    n_points: int, rate: float | int, n_components: int
+    n_points: Points, rate: Rate, n_components: Components
 ) -> Float[np.ndarray, "points components"]:
     """Leading exact eigenvectors of the process started at x_0 = 0, orthonormal columns with a positive first entry.
 
     Proportional to alpha^2 - mu cos(omega t) + mu (num / den) sin(omega t) with mu = alpha^2 + a theta(omega) and num
-    and den as in `_boundary_terms`. `ValueError` also at alpha = 1 and if `n_components` is not in 1, ..., T - 1.
+    and den as in `_boundary_terms`. `ValueError` at alpha = 1 or for `n_components` above T - 1. Source: derived here.
     """
-    check_points(n_points)
-    check_components(n_components, n_points - 1)
-    if rate == 1:
-        raise ValueError("rate must not be 1 here: all eigenvalues coincide and the eigenvectors are not defined")
+    require(n_components < n_points, f"n_components must be at most n_points - 1 = {n_points - 1}, got {n_components}")
+    require(rate != 1, "rate must not be 1 here: all eigenvalues coincide and the eigenvectors are not defined")
     frequency = _centred_frequencies(n_points, rate)
     frequency = frequency[:n_components] if rate < 1 else frequency[::-1][:n_components]
     inverse = _inverse_eigenvalue(frequency, rate)
@@ -56,68 +60,23 @@ def ornstein_uhlenbeck_modes(
     return modes / np.linalg.norm(modes, axis=0) * np.sign(modes[0])
 
 
-@validated
-def ornstein_uhlenbeck_uncentred_eigenvalues(n_points: int, rate: float | int) -> Float[np.ndarray, " points"]:
-    """All T eigenvalues without centring, started at x_0 = 0: sin((T + 1) omega) = a sin(T omega).
-
-    They are the same at a and -a.
-    """
-    return _decreasing(_eigenvalue(_uncentred_frequencies(n_points, rate), rate))
-
-
-@validated
-def ornstein_uhlenbeck_stationary_eigenvalues(n_points: int, rate: float | int) -> Float[np.ndarray, " components"]:
-    """All T - 1 exact PCA eigenvalues of the process started in its stationary law; alpha in (0, 2).
-
-    Modes odd about the middle of the trajectory solve sin(omega (T+1)/2) = a sin(omega (T-1)/2); even ones solve
-    mu sin(omega T/2) / sin(omega/2) = T alpha [cos(omega (T+1)/2) - a cos(omega (T-1)/2)].
-    """
-    check_points(n_points)
-    check_stationary_rate(rate)
-    spacing = 2 * np.pi / n_points
-
-    def odd(frequency: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
-        start, end = np.sin(frequency * (n_points - 1) / 2), np.sin(frequency * (n_points + 1) / 2)
-        return end - (1 - rate) * start
-
-    def uncentred_even(frequency: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
-        start, end = np.cos(frequency * (n_points - 1) / 2), np.cos(frequency * (n_points + 1) / 2)
-        return end - (1 - rate) * start
-
-    def even(frequency: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
-        mean = np.sin(frequency * n_points / 2) / np.sin(frequency / 2)
-        return _inverse_eigenvalue(frequency, rate) * mean - n_points * rate * uncentred_even(frequency)
-
-    odd_lower = spacing * (np.arange(n_points // 2) + 0.5)
-    odd_roots = bisect(odd, odd_lower, np.minimum(odd_lower + spacing, np.pi), _alternating(odd_lower.size))
-    even_lower = spacing * np.arange((n_points + 1) // 2)
-    barriers = bisect(
-        uncentred_even, even_lower, np.minimum(even_lower + spacing, np.pi), _alternating(even_lower.size)
-    )
-    even_roots = bisect(even, barriers[:-1], barriers[1:], _alternating(barriers.size - 1))
-    return _decreasing(_eigenvalue(np.concatenate([odd_roots, even_roots]), rate))
-
-
-@validated
-def ornstein_uhlenbeck_circulant_eigenvalues(n_points: int, rate: float | int) -> Float[np.ndarray, " components"]:
+@guarded
+def ornstein_uhlenbeck_circulant_eigenvalues(n_points: Points, rate: Rate) -> Float[np.ndarray, " components"]:
     """Circulant approximation 1 / (alpha^2 + (1 - alpha) theta_k), in the order of k, with cosines unchanged.
 
     Its leading eigenvalue is right for alpha T << 1 and, within 2 / (alpha T), for alpha T >> 1; near alpha T = 2 it is
-    almost twice the exact one. The eigenvectors are cosines only for alpha T << 1.
+    almost twice the exact one. The eigenvectors are cosines only for alpha T << 1. Source: arXiv 1806.08805.
     """
-    check_rate(rate)
     return 1 / (rate**2 + (1 - rate) * laplacian_eigenvalues(n_points))
 
 
-def _uncentred_frequencies(n_points: int, rate: float | int) -> Float[np.ndarray, " points"]:
+def _uncentred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " points"]:
     """The root of sin((T + 1) omega) - a sin(T omega) in each ((j - 1) pi / T, j pi / T), j = 1, ..., T."""
-    check_points(n_points)
-    check_rate(rate)
     ends = np.pi * np.arange(n_points + 1) / n_points
     return bisect(lambda omega: _boundary_terms(omega, n_points, rate)[1], ends[:-1], ends[1:], _alternating(n_points))
 
 
-def _centred_frequencies(n_points: int, rate: float | int) -> Float[np.ndarray, " components"]:
+def _centred_frequencies(n_points: int, rate: float) -> Float[np.ndarray, " components"]:
     """The T - 1 increasing roots of (T alpha^2 - mu SC) den + mu num SS, one between each two uncentred roots.
 
     SC and SS are the sums over t of cos(omega t) and sin(omega t). At an uncentred root den vanishes and
@@ -138,7 +97,7 @@ def _centred_frequencies(n_points: int, rate: float | int) -> Float[np.ndarray, 
 
 
 def _boundary_terms(
-    frequency: Float[np.ndarray, " roots"], n_points: int, rate: float | int
+    frequency: Float[np.ndarray, " roots"], n_points: int, rate: float
 ) -> tuple[Float[np.ndarray, " roots"], Float[np.ndarray, " roots"]]:
     """Num = cos((T+1) omega) - a cos(T omega) - alpha and den = sin((T+1) omega) - a sin(T omega).
 
@@ -151,13 +110,13 @@ def _boundary_terms(
     return numerator, denominator
 
 
-def _inverse_eigenvalue(frequency: Float[np.ndarray, " roots"], rate: float | int) -> Float[np.ndarray, " roots"]:
+def _inverse_eigenvalue(frequency: Float[np.ndarray, " roots"], rate: float) -> Float[np.ndarray, " roots"]:
     if rate > 1:  # the same by half angles, without cancellation between alpha^2 and a theta
         return (2 - rate) ** 2 + (rate - 1) * 4 * np.cos(frequency / 2) ** 2
     return rate**2 + (1 - rate) * 4 * np.sin(frequency / 2) ** 2
 
 
-def _eigenvalue(frequency: Float[np.ndarray, " roots"], rate: float | int) -> Float[np.ndarray, " roots"]:
+def _eigenvalue(frequency: Float[np.ndarray, " roots"], rate: float) -> Float[np.ndarray, " roots"]:
     return 1 / _inverse_eigenvalue(frequency, rate)
 
 

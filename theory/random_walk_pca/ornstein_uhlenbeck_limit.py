@@ -2,30 +2,25 @@
 
 Derived here. Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) has cosines throughout; they hold for c << 1 only. For
 c >> 1 the ends of the trajectory act as if absorbing, the first component becomes a full-period sine, and a cosine
-content of one falls to (8 / 3 pi)^2. `crossover` is c >= 0, finite; another value, or `n_components` < 1, raises
-`ValueError`. Eigenvalues are in units of T^2 times the step variance.
+content of one falls to (8 / 3 pi)^2. `crossover` is c. Eigenvalues are in units of T^2 times the step variance.
 """
 
 import numpy as np
 from jaxtyping import Float
 
+from theory.random_walk_pca._domains import Components
 from theory.random_walk_pca._roots import bisect
-from theory.random_walk_pca._validation import check_components
-from theory_on_trial.arguments.theory import validated
-
-SINE_COSINE_CONTENT = (8 / (3 * np.pi)) ** 2
-"""Cosine content .7205 of the full-period sine sqrt(2) sin(2 pi t), the first score for alpha T >> 1."""
+from theory_on_trial.contract import NonNegative, guarded
 
 
-@validated
-def crossover_wavenumbers(crossover: float | int, n_components: int) -> Float[np.ndarray, " components"]:
+@guarded
+def crossover_wavenumbers(crossover: NonNegative, n_components: Components) -> Float[np.ndarray, " components"]:
     """Increasing roots y_k of the continuum secular equation; y_k = k pi at c = 0.
 
     [c^2 - (c^2 + y^2) sin(y) / y] (y cos y + c sin y) + (c^2 + y^2)(c cos y - c - y sin y)(1 - cos y) / y = 0,
     with one root between each two neighbouring roots of y cos y + c sin y = 0 (the process without centring).
+    As c grows they tend to (k + 1) pi for odd k and to the roots of tan(y/2) = y/2 for even k. Source: derived here.
     """
-    _check_crossover(crossover)
-    check_components(n_components)
 
     def uncentred(y: Float[np.ndarray, " roots"]) -> Float[np.ndarray, " roots"]:
         return y * np.cos(y) + crossover * np.sin(y)
@@ -41,20 +36,20 @@ def crossover_wavenumbers(crossover: float | int, n_components: int) -> Float[np
     return bisect(secular, barriers[:-1], barriers[1:], (-1.0) ** index[:-1])
 
 
-@validated
-def crossover_eigenvalues(crossover: float | int, n_components: int) -> Float[np.ndarray, " components"]:
-    """Limits of lambda_k / T^2 at alpha T = c: 1 / (c^2 + y_k^2)."""
+@guarded
+def crossover_eigenvalues(crossover: NonNegative, n_components: Components) -> Float[np.ndarray, " components"]:
+    """Limits of lambda_k / T^2 at alpha T = c: 1 / (c^2 + y_k^2). Source: derived here."""
     return 1 / (crossover**2 + crossover_wavenumbers(crossover, n_components) ** 2)
 
 
-@validated
-def crossover_total_variance(crossover: float | int) -> float:
+@guarded
+def crossover_total_variance(crossover: NonNegative) -> float:
     """Limit of tr K / T^2, in (0, 1/6] and 1/6 at c = 0.
 
     It is (1/2c) [1 - (1 - e^-2c) / (2c)] - (1/c^2) [1 - 2 (1 - e^-c) / c + (1 - e^-2c) / (2c)].
+    Source: derived here.
     """
-    _check_crossover(crossover)
-    c = float(crossover)
+    c = crossover
     if c < 1:
         total, power_over_factorial = 0.0, 1 / 6
         for order in range(24):  # the closed form cancels to third order in c; its Taylor series does not
@@ -65,25 +60,12 @@ def crossover_total_variance(crossover: float | int) -> float:
     return float((1 - twice) / (2 * c) - (1 - 2 * once + twice) / c**2)
 
 
-@validated
-def crossover_explained_variance_ratio(crossover: float | int, n_components: int) -> Float[np.ndarray, " components"]:
-    """Limits of rho_k at alpha T = c, from 6 / (pi k)^2 at c = 0 to about 2 / c each for c >> 1."""
-    return crossover_eigenvalues(crossover, n_components) / crossover_total_variance(crossover)
+@guarded
+def crossover_explained_variance_ratio(
+    crossover: NonNegative, n_components: Components
+) -> Float[np.ndarray, " components"]:
+    """Limits of rho_k at alpha T = c, from 6 / (pi k)^2 at c = 0 to about 2 / c each for c >> 1.
 
-
-@validated
-def trapped_wavenumbers(n_components: int) -> Float[np.ndarray, " components"]:
-    """Limits of y_k as c grows: (k + 1) pi for odd k (sines), and the roots of tan(y/2) = y/2 for even k.
-
-    2 pi, 2.8606 pi, 4 pi, ... instead of the walk's k pi.
+    Source: derived here.
     """
-    check_components(n_components)
-    index = np.arange(1, n_components + 1)
-    period = (index + 1) // 2
-    halves = bisect(lambda z: np.sin(z) - z * np.cos(z), period * np.pi, (period + 0.5) * np.pi, -((-1.0) ** period))
-    return np.where(index % 2 == 1, 2 * np.pi * period, 2 * halves)
-
-
-def _check_crossover(crossover: float | int) -> None:
-    if not (np.isfinite(crossover) and crossover >= 0):
-        raise ValueError(f"crossover (alpha T) must be finite and non-negative, got {crossover}")
+    return crossover_eigenvalues(crossover, n_components) / crossover_total_variance(crossover)

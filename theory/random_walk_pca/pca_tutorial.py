@@ -3,52 +3,50 @@
 Shlens 2014, "A tutorial on principal component analysis", arXiv 1404.1100; optimality by Eckart & Young 1936.
 """
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._validation import check_components
-from theory_on_trial.arguments.theory import validated
+from theory.random_walk_pca._domains import Components
+from theory_on_trial.contract import COVARIANCE, guarded, require
+
+Covariance = Annotated[Float[np.ndarray, "dimensions dimensions"], COVARIANCE]
+"""C, the covariance of the points."""
 
 
-@validated
+@guarded
 def principal_axes(
-    covariance: Float[np.ndarray, "dimensions dimensions"],
+    covariance: Covariance,
 ) -> tuple[Float[np.ndarray, " dimensions"], Float[np.ndarray, "dimensions dimensions"]]:
     """Variances, decreasing, and the matrix P whose rows are the principal axes, so that P C P^T is diagonal.
 
-    `ValueError` if `covariance` is not finite or not symmetric.
+    Source: Shlens 2014.
     """
-    if not np.all(np.isfinite(covariance)):
-        raise ValueError("covariance must be finite")
-    if not np.array_equal(covariance, covariance.T):
-        raise ValueError("covariance must be exactly symmetric; symmetrise it first")
     variances, axes = np.linalg.eigh(covariance)
     return variances[::-1], axes[:, ::-1].T
 
 
-@validated
-def least_reconstruction_error(covariance: Float[np.ndarray, "dimensions dimensions"], n_components: int) -> float:
+@guarded
+def least_reconstruction_error(covariance: Covariance, n_components: Components) -> float:
     """Least mean squared error of reconstruction from `n_components` linear features: the sum of the other variances.
 
-    `ValueError` if `n_components` is not in 1, ..., d, or as for `principal_axes`.
+    `ValueError` if there are fewer than `n_components` dimensions. Source: Eckart & Young 1936.
     """
-    check_components(n_components, covariance.shape[0])
+    require(
+        n_components <= len(covariance),
+        f"n_components must be at most {len(covariance)}, the dimensions of covariance, got {n_components}",
+    )
     return float(np.sum(principal_axes(covariance)[0][n_components:]))
 
 
-@validated
-def reconstruction_error(
-    covariance: Float[np.ndarray, "dimensions dimensions"], basis: Float[np.ndarray, "dimensions components"]
-) -> float:
+@guarded
+def reconstruction_error(covariance: Covariance, basis: Float[np.ndarray, "dimensions components"]) -> float:
     """Mean squared error tr C - tr(Q^T C Q) of projecting on the span of `basis`, with Q its orthonormal basis.
 
-    `ValueError` if the columns of `basis` are linearly dependent, or something is not finite.
+    `ValueError` if the columns of `basis` are linearly dependent. Source: Shlens 2014.
     """
-    if not np.all(np.isfinite(covariance)):
-        raise ValueError("covariance must be finite")
-    if not np.all(np.isfinite(basis)):
-        raise ValueError("basis must be finite")
-    if np.linalg.matrix_rank(basis) < basis.shape[1]:
-        raise ValueError(f"basis must have {basis.shape[1]} linearly independent columns")
+    columns = basis.shape[1]
+    require(np.linalg.matrix_rank(basis) == columns, f"basis must have {columns} linearly independent columns")
     orthonormal, _ = np.linalg.qr(basis)
     return float(np.trace(covariance) - np.sum(orthonormal * (covariance @ orthonormal)))

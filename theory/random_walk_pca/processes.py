@@ -18,7 +18,11 @@ _POINTS = "impulse_response must hold at least two recorded points"
 def toeplitz_covariance(impulse_response: Response) -> Float[np.ndarray, "points points"]:
     """Population covariance over time K = C A A^T C of the centred process with impulse response h_1, ..., h_T.
 
-    `ValueError` if there are fewer than two points or a value is not finite.
+    `ValueError` if there are fewer than two points. Source: arXiv 1806.08805.
+
+    >>> toeplitz_covariance([1, 1]).round(4)  # the walk of two points
+    array([[ 0.25, -0.25],
+           [-0.25,  0.25]])
     """
     from scipy.linalg import toeplitz
 
@@ -32,7 +36,7 @@ def toeplitz_covariance(impulse_response: Response) -> Float[np.ndarray, "points
 def toeplitz_eigenvalues(impulse_response: Response) -> Float[np.ndarray, " components"]:
     """The T - 1 largest eigenvalues of K, decreasing, to an absolute accuracy of about T epsilon lambda_1.
 
-    Computed numerically, for processes without a closed spectrum. `ValueError` as for `toeplitz_covariance`.
+    Computed numerically, for processes without a closed spectrum. `ValueError` and source as for `toeplitz_covariance`.
     """
     return np.linalg.eigvalsh(toeplitz_covariance(impulse_response))[:0:-1]
 
@@ -41,7 +45,7 @@ def toeplitz_eigenvalues(impulse_response: Response) -> Float[np.ndarray, " comp
 def toeplitz_total_variance(impulse_response: Response) -> float:
     """Total variance tr K = sum_m (T - m + 1) h_m^2 - (1/T) sum_m H_m^2, where H_m = h_1 + ... + h_m.
 
-    `ValueError` as for `toeplitz_covariance`.
+    `ValueError` as for `toeplitz_covariance`. Source: derived here.
     """
     require(len(impulse_response) >= 2, _POINTS)
     n_points = impulse_response.size
