@@ -136,7 +136,7 @@ def test_what_the_linters_object_to_is_named(copy):
         sentence.startswith(f"sims/{NAME}.py:") and "`os` imported but unused" in sentence for sentence in sentences
     )
     assert any(sentence.startswith(f"not as ruff formats it: sims/{NAME}.py") for sentence in sentences), sentences
-    assert f"import-linter forbids sims.{NAME} -> theory.mixup (l.10)" in sentences
+    assert f"import-linter forbids sims.{NAME} -> theory.mixup (l.12)" in sentences
 
 
 @pytest.mark.parametrize("name", ["p", "a_name_of_thirty_four_letters_or_so"])
