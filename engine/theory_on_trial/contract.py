@@ -242,6 +242,7 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
         return function
     described = contract_of(function, double=double)
     positional = [name for name, one in described.items() if one.positional]
+    unpacks = any(get_origin(one) is Unpack for one in inspect.unwrap(function).__annotations__.values())
     several = next(
         (one for one in inspect.signature(function).parameters.values() if one.kind is one.VAR_POSITIONAL), None
     )
@@ -257,6 +258,8 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
         rest = args[len(given) :]
         if several and each:
             rest = tuple(each.accept(several.name, value) for value in rest)
+        if unpacks and (unknown := kwargs.keys() - described.keys()):
+            raise TypeError(f"{function.__name__}() got an unexpected keyword argument {min(unknown)!r}")
         named = {name: described[name].accept(name, value) if name in described else value
                  for name, value in kwargs.items()}  # fmt: skip
         _check_axes(described, given | named)
@@ -460,8 +463,6 @@ def _kinds(annotation: Any, double: bool, markers: tuple[Marker, ...] = ()) -> l
         if float in types_:
             alternatives = [kind for kind in alternatives if kind.type is not int]
         if any(hasattr(kind, "dim_str") for kind in types_):
-            # An array without axes and NumPy's float look the same: where both would do, floats stay Python's.
-            alternatives = [kind._replace(convert=_plain_real) if kind.type is float else kind for kind in alternatives]
             # Lists become arrays: a sequence beside an array only tells a type checker so.
             alternatives = [kind for kind in alternatives if get_origin(kind.type) is not Sequence]
         return sorted(alternatives, key=lambda kind: hasattr(kind.type, "dim_str"))  # numbers first
