@@ -9,7 +9,6 @@ from theory.jepa_bias.balance import (
     balance_residuals,
     collapse_strength,
     collapsed_predictor,
-    collapses_without_stop_gradient,
     discrete_time_shift,
     unbalanced_end_state,
 )
@@ -28,18 +27,12 @@ from theory.jepa_bias.contrastive_bound import (
 from theory.jepa_bias.critical_time import (
     critical_time,
     critical_time_error_bound,
-    jepa_power_sum,
     jepa_remainder,
     mae_constant,
     mae_leading_time,
     mae_next_term,
 )
-from theory.jepa_bias.displacement import (
-    displacement_happens,
-    displacement_time,
-    finite_sample_leak_time,
-    misalignment_offset,
-)
+from theory.jepa_bias.displacement import displacement_time, misalignment_offset
 from theory.jepa_bias.generative import (
     Covariances,
     Features,
@@ -51,16 +44,8 @@ from theory.jepa_bias.generative import (
     static_features,
     temporal_features,
 )
-from theory.jepa_bias.implicit_time import (
-    strength_at,
-    time_error_bound,
-    time_to_reach,
-)
-from theory.jepa_bias.itinerary import (
-    Event,
-    itinerary,
-    permanent_order,
-)
+from theory.jepa_bias.implicit_time import strength_at, time_error_bound, time_to_reach
+from theory.jepa_bias.itinerary import Event, itinerary, permanent_order
 from theory.jepa_bias.ordering import (
     boundary_maximiser,
     depth_cap,
@@ -72,11 +57,7 @@ from theory.jepa_bias.ordering import (
     order_boundary,
     sign_threshold,
 )
-from theory.jepa_bias.saxe import (
-    saxe_singular_value,
-    saxe_two_layers,
-    saxe_velocity,
-)
+from theory.jepa_bias.saxe import saxe_singular_value, saxe_two_layers
 from theory.jepa_bias.scalar import (
     asymptote,
     end_to_end_asymptote,
@@ -108,87 +89,4 @@ from theory.jepa_bias.stepwise_ssl import (
     stepwise_singular_value,
     subspace_overlap_exponent,
 )
-from theory.jepa_bias.vicreg import (
-    vicreg_collapse_value,
-    vicreg_loss,
-)
-
-__all__ = [
-    "Covariances",
-    "Event",
-    "Features",
-    "JointSpectrum",
-    "Restriction",
-    "StabilityMap",
-    "asymptote",
-    "balance_residuals",
-    "boundary_maximiser",
-    "collapse_strength",
-    "collapsed_predictor",
-    "collapses_without_stop_gradient",
-    "collision_probability",
-    "commutator_norm",
-    "complementary_mask_covariances",
-    "complementary_mask_features",
-    "conditional_covariance",
-    "contrastive_loss",
-    "contrastive_unsupervised_loss",
-    "covariances_of_features",
-    "critical_time",
-    "critical_time_error_bound",
-    "depth_cap",
-    "discrete_time_shift",
-    "displacement_happens",
-    "displacement_time",
-    "end_to_end_asymptote",
-    "exponents",
-    "finite_sample_leak_time",
-    "first_order_boundary",
-    "full_fixed_point_rates",
-    "greedy_ratio_expansion",
-    "independent_mask_covariances",
-    "independent_mask_features",
-    "init_threshold",
-    "inversion_window",
-    "is_stable",
-    "itinerary",
-    "jepa_power_sum",
-    "jepa_remainder",
-    "joint_spectrum",
-    "largest_stable_step",
-    "layer_velocity",
-    "limit_order",
-    "mae_constant",
-    "mae_leading_time",
-    "mae_next_term",
-    "mae_singular_values",
-    "mean_classifier_loss",
-    "misalignment_offset",
-    "order_boundary",
-    "permanent_order",
-    "predictor_eigenvalues",
-    "pretext_label_error",
-    "pretext_to_label",
-    "restrict_to_range",
-    "saddle_rate",
-    "saddle_rates",
-    "saxe_singular_value",
-    "saxe_two_layers",
-    "saxe_velocity",
-    "sign_threshold",
-    "stability_map",
-    "static_features",
-    "stepwise_critical_time",
-    "stepwise_loss",
-    "stepwise_singular_value",
-    "strength_at",
-    "subspace_overlap_exponent",
-    "supervised_bound",
-    "temporal_features",
-    "time_error_bound",
-    "time_to_reach",
-    "unbalanced_end_state",
-    "velocity",
-    "vicreg_collapse_value",
-    "vicreg_loss",
-]
+from theory.jepa_bias.vicreg import vicreg_collapse_value, vicreg_loss

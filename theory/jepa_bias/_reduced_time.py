@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from theory.jepa_bias._validation import Floats, Wholes
+from theory.jepa_bias._domains import Floats, Wholes
+from theory_on_trial.contract import require
 
 ELEMENTARY = 8.0  # units of 2^-53 by which exp, expm1, log, log1p and power may be off, relatively
 ROUNDINGS = 3 * ELEMENTARY  # at most two elementary functions, a quotient and a few products make a term
@@ -61,8 +62,7 @@ def rising(
     whole = power // resistance
     total = _RunningSum()
     terms = int(whole.max(initial=0)) + 1
-    if terms > _MOST_TERMS:
-        raise ValueError(f"depth must be so small that at most {_MOST_TERMS} terms are summed, got {terms} of them")
+    require(terms <= _MOST_TERMS, f"depth must leave at most {_MOST_TERMS} terms to sum, got {terms} of them")
     for k in range(terms):
         rise = _power_rise(np.maximum(power - k * resistance, 0), resistance, gap)
         total.add(np.where(k <= whole, np.exp(k * log_start) * rise, 0), k * np.abs(log_start))

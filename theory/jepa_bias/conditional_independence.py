@@ -2,17 +2,16 @@
 
 X_1 is the input, X_2 the pretext target, Y the label, jointly Gaussian with mean zero. If X_1 and X_2 are independent
 given Y, then E[Y | X_1] is a linear map of E[X_2 | X_1]; the error without independence is derived here. `ValueError`
-where a matrix is not finite, or is singular where it must be inverted.
+where a matrix is singular that must be inverted.
 """
 
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_finite
+from theory_on_trial.contract import guarded, require
 
 
-@validated
+@guarded
 def pretext_to_label(
     Sigma_YY: Float[np.ndarray, "labels labels"], Sigma_2Y: Float[np.ndarray, "targets labels"]
 ) -> Float[np.ndarray, "labels targets"]:
@@ -20,15 +19,12 @@ def pretext_to_label(
 
     `ValueError` unless Sigma_2Y = Cov(X_2, Y) has full column rank: else the target does not reveal the label.
     """
-    check_finite("Sigma_YY", Sigma_YY)
-    check_finite("Sigma_2Y", Sigma_2Y)
-    rank = int(np.linalg.matrix_rank(Sigma_2Y))
-    if rank < Sigma_2Y.shape[1]:
-        raise ValueError(f"Sigma_2Y must have full column rank {Sigma_2Y.shape[1]}, got rank {rank}")
+    rank, columns = np.linalg.matrix_rank(Sigma_2Y), Sigma_2Y.shape[1]
+    require(rank == columns, f"Sigma_2Y must have full column rank {columns}, got rank {rank}")
     return Sigma_YY @ np.linalg.pinv(Sigma_2Y)
 
 
-@validated
+@guarded
 def conditional_covariance(
     Sigma_21: Float[np.ndarray, "targets inputs"],
     Sigma_2Y: Float[np.ndarray, "targets labels"],
@@ -36,12 +32,10 @@ def conditional_covariance(
     Sigma_Y1: Float[np.ndarray, "labels inputs"],
 ) -> Float[np.ndarray, "targets inputs"]:
     """Cov(X_2, X_1 | Y) = Sigma_21 - Sigma_2Y Sigma_YY^(-1) Sigma_Y1, zero iff X_1 and X_2 are independent given Y."""
-    for name, matrix in (("Sigma_21", Sigma_21), ("Sigma_2Y", Sigma_2Y), ("Sigma_Y1", Sigma_Y1)):
-        check_finite(name, matrix)
     return Sigma_21 - Sigma_2Y @ _solved("Sigma_YY", Sigma_YY, Sigma_Y1)
 
 
-@validated
+@guarded
 def pretext_label_error(
     Sigma_11: Float[np.ndarray, "inputs inputs"],
     Sigma_21: Float[np.ndarray, "targets inputs"],
@@ -55,8 +49,6 @@ def pretext_label_error(
 
 
 def _solved(name: str, matrix: Float[np.ndarray, "size size"], right: Float[np.ndarray, "size _"]) -> np.ndarray:
-    check_finite(name, matrix)
-    rank = int(np.linalg.matrix_rank(matrix))
-    if rank < len(matrix):
-        raise ValueError(f"{name} must be invertible, got rank {rank} of {len(matrix)}")
+    rank = np.linalg.matrix_rank(matrix)
+    require(rank == len(matrix), f"{name} must be invertible, got rank {rank} of {len(matrix)}")
     return np.linalg.solve(matrix, right)

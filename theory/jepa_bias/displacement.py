@@ -2,81 +2,48 @@
 
 A misalignment delta grows as delta e^(mu t) along the plateau on which feature j is learned and i is not, mu the
 `saddle_rate` of the pair; when it is of order one, the latent unit that held j reads i instead. Derived here. Times and
-rates must be on one clock. All arguments broadcast; `ValueError` for values out of range.
+rates must be on one clock. All arguments broadcast.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from theory.jepa_bias._validation import (
-    Integers,
-    Objective,
-    Values,
-    broadcast,
-    check_objective,
-    checked_covariance,
-    checked_depth,
-    checked_finite,
-    checked_fraction,
-    checked_non_negative,
-    checked_positive,
-)
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_choice
+from theory.jepa_bias._domains import Covariance, Depths, Fractions, Objective, Reals, Times
+from theory_on_trial.contract import Interval, guarded, require
 
 Misalignment = Literal["covariance", "rotated predictor", "symmetric predictor"]
+SmallStarts = Annotated[Reals, Interval(0, 1, "()", why="the law is one of small starts")]
 
 
-@validated
+@guarded
 def displacement_time(
-    learned_time: Values, rate: Values, misalignment: Values, offset: Values = 0.0
+    learned_time: Times, rate: Reals, misalignment: Fractions, offset: Reals = 0.0
 ) -> Float[np.ndarray, "..."]:
     """t_j + (log(1 / delta) + c) / mu: when feature j, learned at t_j, is displaced; infinite where `rate` mu <= 0.
 
-    0 < delta < 1 is the `misalignment` and c its `offset`, which depends on the kind: see `misalignment_offset`.
+    Args:
+        learned_time: t_j.
+        rate: mu, the `saddle_rate` of the pair.
+        misalignment: delta; that of covariances from n samples is of order n^(-1/2).
+        offset: c of order one, which depends on the kind of misalignment: see `misalignment_offset`.
+
+    >>> displacement_time(10.0, [0.5, -0.5], 0.01).round(3).tolist()
+    [19.21, inf]
     """
-    start, growth, log_amplitude, shift = broadcast(
-        learned_time=checked_non_negative("learned_time", learned_time),
-        rate=checked_finite("rate", rate),
-        misalignment=-np.log(checked_fraction("misalignment", misalignment)),
-        offset=checked_finite("offset", offset),
-    )
+    start, growth, amplitude, shift = np.broadcast_arrays(learned_time, rate, misalignment, offset)
     grows = growth > 0
-    wait = np.maximum(log_amplitude + shift, 0) / np.where(grows, growth, 1)
+    wait = np.maximum(shift - np.log(amplitude), 0) / np.where(grows, growth, 1)
     return np.asarray(np.where(grows, start + wait, np.inf))
 
 
-@validated
-def finite_sample_leak_time(
-    learned_time: Values, rate: Values, n_samples: Values, offset: Values = 0.0
-) -> Float[np.ndarray, "..."]:
-    """t_j + (log(n) / 2 + c) / mu: `displacement_time` by the misalignment n^(-1/2) of covariances from n > 1 samples.
-
-    The `offset` c is of order one and holds the constant of the sampling error.
-    """
-    count = checked_positive("n_samples", n_samples)
-    if np.any(count <= 1):
-        raise ValueError(f"n_samples must exceed 1, got {count.min()}")
-    return displacement_time(learned_time, rate, count**-0.5, offset)
-
-
-@validated
-def displacement_happens(
-    learned_time: Values, new_time: Values, rate: Values, misalignment: Values, offset: Values = 0.0
-) -> Bool[np.ndarray, "..."]:
-    """Whether j is displaced before i is due at `new_time` t_i by itself: mu (t_i - t_j) > log(1 / delta) + c."""
-    due = checked_non_negative("new_time", new_time)
-    return np.asarray(displacement_time(learned_time, rate, misalignment, offset) < due)
-
-
-@validated
+@guarded
 def misalignment_offset(
-    depth: Integers,
-    init: Values,
-    covariance_learned: Values,
-    covariance_new: Values,
+    depth: Depths,
+    init: SmallStarts,
+    covariance_learned: Covariance,
+    covariance_new: Covariance,
     *,
     objective: Objective,
     kind: Misalignment,
@@ -85,19 +52,14 @@ def misalignment_offset(
 
     Zero for "covariance" (rotated or sampled covariances). For MAE with a "rotated predictor" (1 + lambda_i / lambda_j)
     log(1 / epsilon) / L, with a "symmetric predictor" perturbation (1 - lambda_i / lambda_j) log(1 / epsilon) / L. For
-    JEPA the last two are not known: `ValueError`. 0 < epsilon < 1.
+    JEPA the last two are not known: `ValueError`.
     """
-    check_objective(objective)
-    check_choice("kind", kind, ("covariance", "rotated predictor", "symmetric predictor"))
-    if objective == "jepa" and kind != "covariance":
-        raise ValueError(f"kind must be 'covariance' for JEPA (no law of the other offsets is known), got {kind!r}")
-    log_start, layers, kept, new = broadcast(
-        init=-np.log(checked_fraction("init", init)),
-        depth=checked_depth(depth),
-        covariance_learned=checked_covariance(covariance_learned, "covariance_learned"),
-        covariance_new=checked_covariance(covariance_new, "covariance_new"),
+    require(
+        objective == "mae" or kind == "covariance",
+        f"kind must be 'covariance' for JEPA (no law of the other offsets is known), got {kind!r}",
     )
+    start, layers, kept, new = np.broadcast_arrays(init, depth, covariance_learned, covariance_new)
     if kind == "covariance":
-        return np.zeros(log_start.shape)
+        return np.zeros(start.shape)
     share = new / kept if kind == "rotated predictor" else -new / kept
-    return np.asarray((1 + share) / layers * log_start)
+    return np.asarray((1 + share) / layers * -np.log(start))

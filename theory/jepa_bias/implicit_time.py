@@ -3,7 +3,7 @@
 Theorem 4.4 of Littwin et al. 2024 (arXiv 2407.03475), as quoted by a public formalisation, is the partial-fraction form
 for JEPA; the common form of both objectives and of deeper predictors (a hypergeometric function for MAE), the decay
 from above and the bound on rounding are derived here. Arguments as in `scalar`, and `init` is epsilon = w-bar(0) > 0.
-All broadcast, and results are arrays of the common shape. Values out of range raise `ValueError`.
+All broadcast, and results are arrays of the common shape.
 """
 
 from typing import NamedTuple
@@ -11,24 +11,20 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.jepa_bias._reduced_time import ELEMENTARY, ROUNDINGS, falling, rising
-from theory.jepa_bias._validation import (
+from theory.jepa_bias._domains import (
     Clock,
+    Covariance,
+    Depths,
     Floats,
-    Integers,
     Objective,
-    Values,
+    Positives,
+    Regression,
+    Times,
     Wholes,
-    broadcast,
-    checked_covariance,
-    checked_depth,
-    checked_non_negative,
-    checked_positive,
-    checked_regression,
-    clock_factor,
 )
-from theory.jepa_bias.scalar import asymptote, exponents
-from theory_on_trial.arguments.theory import validated
+from theory.jepa_bias._reduced_time import ELEMENTARY, ROUNDINGS, falling, rising
+from theory.jepa_bias.scalar import asymptote, clock_factor, exponents
+from theory_on_trial.contract import guarded
 
 UNIT_ROUNDOFF = 2.0**-53
 _SETTLED = 40.0  # a logit from which on s is one in float64
@@ -89,17 +85,17 @@ def flow_time(
     return Timed(value, error)
 
 
-@validated
+@guarded
 def time_to_reach(
-    strength: Values,
-    init: Values,
-    depth: Integers,
-    covariance: Values,
-    regression: Values,
+    strength: Positives,
+    init: Positives,
+    depth: Depths,
+    covariance: Covariance,
+    regression: Regression,
     *,
     objective: Objective,
     clock: Clock,
-    predictor_depth: Integers = 1,
+    predictor_depth: Depths = 1,
 ) -> Float[np.ndarray, "..."]:
     """Time t(w-bar) from w-bar(0) = `init` to w-bar = `strength`, growing below the asymptote or decaying above it.
 
@@ -109,17 +105,17 @@ def time_to_reach(
     return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).time)
 
 
-@validated
+@guarded
 def time_error_bound(
-    strength: Values,
-    init: Values,
-    depth: Integers,
-    covariance: Values,
-    regression: Values,
+    strength: Positives,
+    init: Positives,
+    depth: Depths,
+    covariance: Covariance,
+    regression: Regression,
     *,
     objective: Objective,
     clock: Clock,
-    predictor_depth: Integers = 1,
+    predictor_depth: Depths = 1,
 ) -> Float[np.ndarray, "..."]:
     """Bound on |`time_to_reach` - exact time for these very float64 arguments|, from the roundings it makes.
 
@@ -129,36 +125,31 @@ def time_error_bound(
     return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).error)
 
 
-@validated
+@guarded
 def strength_at(
-    time: Values,
-    init: Values,
-    depth: Integers,
-    covariance: Values,
-    regression: Values,
+    time: Times,
+    init: Positives,
+    depth: Depths,
+    covariance: Covariance,
+    regression: Regression,
     *,
     objective: Objective,
     clock: Clock,
-    predictor_depth: Integers = 1,
+    predictor_depth: Depths = 1,
 ) -> Float[np.ndarray, "..."]:
-    """w-bar(t) from w-bar(0) = `init` at `time` >= 0, the inverse of `time_to_reach`; the asymptote at infinity.
+    """w-bar(t) from w-bar(0) = `init` at `time`, the inverse of `time_to_reach`; the asymptote at infinity.
 
     Solved in the logit x of s (of 1 / s above the asymptote), in which the time is concave, and its logarithm above
     the asymptote: Newton's method then approaches the solution from below and never passes it.
+
+    >>> path = strength_at([0.0, 300.0, np.inf], 0.01, 2, 1.0, 0.5, objective="jepa", clock="flow")
+    >>> path.round(4).tolist()
+    [0.01, 0.0277, 0.25]
     """
-    layers = checked_depth(depth)
-    gradient, resistance = exponents(layers, objective=objective, predictor_depth=predictor_depth)
-    limit = asymptote(layers, regression, objective=objective, predictor_depth=predictor_depth)
-    elapsed = checked_non_negative("time", time) / clock_factor(clock, layers)
-    elapsed, start, layers, gradient, resistance, limit, strength, rho = broadcast(
-        time=elapsed,
-        init=checked_positive("init", init),
-        depth=layers,
-        gradient=gradient,
-        resistance=resistance,
-        limit=limit,
-        covariance=checked_covariance(covariance),
-        regression=checked_regression(regression),
+    gradient, resistance = exponents(depth, objective=objective, predictor_depth=predictor_depth)
+    limit = asymptote(depth, regression, objective=objective, predictor_depth=predictor_depth)
+    elapsed, start, layers, gradient, resistance, limit, strength, rho = np.broadcast_arrays(
+        time / clock_factor(clock, depth), init, depth, gradient, resistance, limit, covariance, regression
     )
     log_start = resistance / layers * np.log(start) - np.log(rho)
     moves = (start != limit) & (log_start != 0) & (elapsed > 0)
@@ -186,27 +177,19 @@ def strength_at(
 
 
 def _timed(
-    strength: Values,
-    init: Values,
-    depth: Integers,
-    covariance: Values,
-    regression: Values,
+    strength: Positives,
+    init: Positives,
+    depth: Depths,
+    covariance: Covariance,
+    regression: Regression,
     objective: Objective,
     clock: Clock,
-    predictor_depth: Integers,
+    predictor_depth: Depths,
 ) -> Timed:
-    layers = checked_depth(depth)
-    gradient, resistance = exponents(layers, objective=objective, predictor_depth=predictor_depth)
-    limit = asymptote(layers, regression, objective=objective, predictor_depth=predictor_depth)
-    end, start, layers, gradient, resistance, limit, feature, rho = broadcast(
-        strength=checked_positive("strength", strength),
-        init=checked_positive("init", init),
-        depth=layers,
-        gradient=gradient,
-        resistance=resistance,
-        limit=limit,
-        covariance=checked_covariance(covariance),
-        regression=checked_regression(regression),
+    gradient, resistance = exponents(depth, objective=objective, predictor_depth=predictor_depth)
+    limit = asymptote(depth, regression, objective=objective, predictor_depth=predictor_depth)
+    end, start, layers, gradient, resistance, limit, feature, rho = np.broadcast_arrays(
+        strength, init, depth, gradient, resistance, limit, covariance, regression
     )
     power = resistance / layers
     log_end = np.where(end == limit, 0, power * np.log(end) - np.log(rho))
@@ -217,7 +200,7 @@ def _timed(
     end_error = 2 * ELEMENTARY * (np.abs(power * np.log(end)) + np.abs(np.log(rho)))
     passage = Passage(log_start, log_end, gap, end_error, ROUNDINGS * gap)
     flow = flow_time(passage, np.minimum(start, end), layers, gradient, resistance, feature)
-    factor = clock_factor(clock, layers)
+    factor = clock_factor(clock, depth)
     return Timed(flow.time * factor, flow.error * factor)
 
 

@@ -8,14 +8,13 @@ i, at the strength that i had reached there, from which it is learned again by t
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
-from theory.jepa_bias._validation import Clock, Objective, check_objective, checked_features, checked_finite
+from theory.jepa_bias._domains import Clock, FeatureCovariances, FeatureRegressions, Objective
 from theory.jepa_bias.implicit_time import strength_at, time_to_reach
 from theory.jepa_bias.scalar import asymptote
 from theory.jepa_bias.stability import saddle_rates
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_open_fraction, check_positive
+from theory_on_trial.contract import Count, Fraction, Positive, guarded
 
 
 class Event(NamedTuple):
@@ -26,54 +25,56 @@ class Event(NamedTuple):
     kind: Literal["learned", "unlearned", "relearned"]
 
 
-@validated
+@guarded
 def permanent_order(
-    covariance: Float[np.ndarray, " features"],
-    regression: Float[np.ndarray, " features"],
-    *,
-    objective: Objective,
+    covariance: FeatureCovariances, regression: FeatureRegressions, *, objective: Objective
 ) -> Int[np.ndarray, " features"]:
     """Indices in the order in which features are learned for good, epsilon -> 0 at fixed misalignment.
 
     By decreasing rho for JEPA and lambda rho for MAE: each is displaced by whatever it is not stable against. A
     conjecture, from the stability of the partial states and simulations; undefined for equal values.
     """
-    check_objective(objective)
-    strength, rho = checked_features(covariance, regression)
-    return np.argsort(-(rho if objective == "jepa" else strength * rho), kind="stable")
+    return np.argsort(-(regression if objective == "jepa" else covariance * regression), kind="stable")
 
 
-@validated
+@guarded
 def itinerary(
-    covariance: Float[np.ndarray, " features"],
-    regression: Float[np.ndarray, " features"],
-    depth: int,
-    init: float | int,
-    fraction: float | int,
-    misalignment: float | int,
+    covariance: FeatureCovariances,
+    regression: FeatureRegressions,
+    depth: Count,
+    init: Positive,
+    fraction: Fraction,
+    misalignment: Fraction,
     *,
     objective: Objective,
     clock: Clock,
-    offset: float | int = 0.0,
+    offset: float = 0.0,
 ) -> list[Event]:
-    """What is learned, unlearned and relearned, and when, from an aligned start but for a misalignment delta in (0, 1).
+    """What is learned, unlearned and relearned, and when, from an aligned start but for a misalignment delta.
 
     An approximation: every feature follows the scalar dynamics in a latent unit of its own; the amplitude with which
     the unit of a learned feature reads an unlearned one starts at delta e^(-c), grows at the `saddle_rate` of the pair
     while this lasts, and at one the two units exchange their features. Crossings of p = `fraction` of the asymptotes
     are listed in order of time; a displaced feature and its successor cross at the same instant.
+
+    Args:
+        covariance: lambda.
+        regression: rho.
+        depth: L, layers of the encoder.
+        init: epsilon.
+        fraction: p.
+        misalignment: delta, of all pairs.
+        objective: jepa or mae.
+        clock: of the times of the events.
+        offset: c, see `misalignment_offset`.
     """
-    strength, rho = checked_features(covariance, regression)
-    check_positive("init", init)
-    check_open_fraction("fraction", fraction)
-    check_open_fraction("misalignment", misalignment)
-    lowest = min(0.0, np.log(misalignment) - float(checked_finite("offset", offset)))
-    targets = fraction * asymptote(depth, rho, objective=objective)
-    n_features = strength.size
+    lowest = min(0.0, np.log(misalignment) - offset)
+    targets = fraction * asymptote(depth, regression, objective=objective)
+    n_features = covariance.size
     log_reading = np.full((n_features, n_features), lowest)  # amplitude of each latent unit (row) on each feature
     unit_of = np.arange(n_features)
     learned, learned_before = np.zeros(n_features, dtype=bool), np.zeros(n_features, dtype=bool)
-    since, carried = np.zeros(n_features), np.full(n_features, float(init))  # where each scalar trajectory starts
+    since, carried = np.zeros(n_features), np.full(n_features, init)  # where each scalar trajectory starts
     now = 0.0
     events: list[Event] = []
 
@@ -82,9 +83,9 @@ def itinerary(
         learned[feature] = learned_before[feature] = True
 
     while not np.all(learned):
-        waits = time_to_reach(targets, carried, depth, strength, rho, objective=objective, clock=clock)
+        waits = time_to_reach(targets, carried, depth, covariance, regression, objective=objective, clock=clock)
         due = np.where(learned, np.inf, since + np.where(carried < targets, waits, 0))
-        rates = np.nan_to_num(saddle_rates(learned, strength, rho, depth, objective=objective, clock=clock))
+        rates = np.nan_to_num(saddle_rates(learned, covariance, regression, depth, objective=objective, clock=clock))
         leaks = now - log_reading[unit_of] / np.where(rates > 0, rates, np.nan)
         following = min(float(due.min()), float(np.nanmin(leaks, initial=np.inf)))
         log_reading[unit_of] = np.maximum(log_reading[unit_of] + rates * (following - now), lowest)
@@ -97,8 +98,8 @@ def itinerary(
             now - since[winner],
             carried[winner],
             depth,
-            strength[winner],
-            rho[winner],
+            covariance[winner],
+            regression[winner],
             objective=objective,
             clock=clock,
         )

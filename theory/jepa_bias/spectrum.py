@@ -1,8 +1,7 @@
 """Covariances as features: the joint spectrum (lambda, rho) where they commute, and what is left where they do not.
 
 Derived here, from the stationary points of both objectives: with R = Sigma_yx Sigma_xx^(-1), JEPA ends with a predictor
-that is similar to R, MAE with the end-to-end map R. Sigma_xx and Sigma_yx = E[y x^T] are (dim, dim); `ValueError`
-unless they are finite, square, of one size, and Sigma_xx is symmetric and positive definite.
+that is similar to R, MAE with the end-to-end map R. Sigma_xx and Sigma_yx = E[y x^T] are (dim, dim).
 """
 
 from typing import NamedTuple
@@ -10,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Complex, Float
 
-from theory.jepa_bias._validation import NO_VARIANCE, Integers, checked_depth, checked_matrices
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_positive
+from theory.jepa_bias._domains import CrossMoment, Definite, SecondMoment
+from theory_on_trial.contract import Count, Positive, guarded, require
 
 
 class JointSpectrum(NamedTuple):
@@ -35,50 +33,44 @@ class Restriction(NamedTuple):
     Sigma_yx: Float[np.ndarray, "rank rank"]
 
 
-@validated
-def commutator_norm(Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]) -> float:
+@guarded
+def commutator_norm(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> float:
     """Frobenius norm of Sigma_xx Sigma_yx - Sigma_yx Sigma_xx, in squared units of the data; zero iff they commute."""
-    checked_matrices(Sigma_xx, Sigma_yx)
     return float(np.linalg.norm(Sigma_xx @ Sigma_yx - Sigma_yx @ Sigma_xx))
 
 
-@validated
-def restrict_to_range(
-    Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"], tol: float | int = 1e-12
-) -> Restriction:
+@guarded
+def restrict_to_range(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-12) -> Restriction:
     """Both covariances in an orthonormal basis of the range of Sigma_xx, for data with fewer samples than dimensions.
 
     Directions with at most `tol` times the largest variance count as without variance. Nothing is lost of the
     context x; the target's part outside the range cannot be encoded by what x has shown.
     """
-    checked_matrices(Sigma_xx, Sigma_yx)
-    check_positive("tol", tol)
     variances, vectors = np.linalg.eigh(Sigma_xx)
-    if variances[-1] <= 0:
-        raise ValueError(f"Sigma_xx must have a positive eigenvalue, got at most {variances[-1]}")
+    require(variances[-1] > 0, f"Sigma_xx must have a positive eigenvalue, got at most {variances[-1]}")
     basis = vectors[:, variances > tol * variances[-1]]
     return Restriction(basis, basis.T @ Sigma_xx @ basis, basis.T @ Sigma_yx @ basis)
 
 
-@validated
-def joint_spectrum(
-    Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"], tol: float | int = 1e-9
-) -> JointSpectrum:
+@guarded
+def joint_spectrum(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, tol: Positive = 1e-9) -> JointSpectrum:
     """(lambda, rho) and the common eigenvectors; where variances coincide, Sigma_yx tells the features apart.
 
     `ValueError` if Sigma_yx is not symmetric, or the commutator not zero, to `tol` times the norms (the sentence
     gives the size and the eigenvalues of R that take the place of rho), or Sigma_xx is singular to `tol`.
+
+    >>> found = joint_spectrum([[2.0, 0.0], [0.0, 1.0]], [[0.5, 0.0], [0.0, 0.75]])
+    >>> found.covariance.tolist(), found.regression.tolist()
+    ([0.75, 0.5], [0.75, 0.25])
     """
-    checked_matrices(Sigma_xx, Sigma_yx)
-    check_positive("tol", tol)
     norm_xx, norm_yx = np.linalg.norm(Sigma_xx), np.linalg.norm(Sigma_yx)
     variances, vectors = np.linalg.eigh(Sigma_xx)
     rank = int(np.sum(variances > tol * variances[-1]))
-    if rank < len(variances):
-        raise ValueError(
-            f"Sigma_xx must be positive definite ({NO_VARIANCE}, see restrict_to_range), got rank {rank} of "
-            f"{len(variances)}"
-        )
+    require(
+        rank == len(variances),
+        "Sigma_xx must be positive definite (a feature without input variance has no rho, see restrict_to_range), got "
+        f"rank {rank} of {len(variances)}",
+    )
     asymmetry = np.linalg.norm(Sigma_yx - Sigma_yx.T)
     if asymmetry > tol * norm_yx:
         raise ValueError(
@@ -103,10 +95,8 @@ def joint_spectrum(
     return JointSpectrum(covariance[order], (covariance / variance)[order], basis[:, order])
 
 
-@validated
-def predictor_eigenvalues(
-    Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]
-) -> Complex[np.ndarray, " dim"]:
+@guarded
+def predictor_eigenvalues(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> Complex[np.ndarray, " dim"]:
     """Eigenvalues of R = Sigma_yx Sigma_xx^(-1), by decreasing real part: those of JEPA's final predictor V.
 
     Exact at every stationary point with an invertible encoder. Complex ones mean that no diagonal fixed point exists.
@@ -115,28 +105,16 @@ def predictor_eigenvalues(
     return values[np.lexsort((-values.imag, -values.real))]
 
 
-@validated
-def mae_singular_values(
-    Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"], depth: Integers
-) -> Float[np.ndarray, " dim"]:
+@guarded
+def mae_singular_values(Sigma_xx: Definite, Sigma_yx: CrossMoment, depth: Count) -> Float[np.ndarray, " dim"]:
     """Singular values of MAE's final encoder, those of R to the power L / (L + 1), decreasing; if balanced."""
-    layers = checked_depth(depth)
-    return np.linalg.svd(_regression_matrix(Sigma_xx, Sigma_yx), compute_uv=False) ** (layers / (layers + 1))
+    return np.linalg.svd(_regression_matrix(Sigma_xx, Sigma_yx), compute_uv=False) ** (depth / (depth + 1))
 
 
-def _regression_matrix(
-    Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]
-) -> Float[np.ndarray, "dim dim"]:
-    checked_matrices(Sigma_xx, Sigma_yx)
-    smallest = np.linalg.eigvalsh(Sigma_xx)[0]
-    if not smallest > len(Sigma_xx) * 2.0**-52 * np.abs(Sigma_xx).max():
-        raise ValueError(
-            f"Sigma_xx must be positive definite ({NO_VARIANCE}, see restrict_to_range), got the smallest eigenvalue "
-            f"{smallest:.3g}"
-        )
+def _regression_matrix(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> Float[np.ndarray, "dim dim"]:
     return np.linalg.solve(Sigma_xx, Sigma_yx.T).T
 
 
-def _listed(Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]) -> str:
+def _listed(Sigma_xx: Definite, Sigma_yx: CrossMoment) -> str:
     values = predictor_eigenvalues(Sigma_xx, Sigma_yx)
     return ", ".join(f"{value.real:.4g}" if value.imag == 0 else f"{value:.4g}" for value in values)

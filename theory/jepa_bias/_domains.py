@@ -1,0 +1,61 @@
+"""The domains of this paper's arguments, in its words. Arguments with axes `*#batch` broadcast against each other."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from theory_on_trial.contract import (
+    DEFINITE,
+    FRACTION,
+    MAY_BE_INFINITE,
+    MOST,
+    NON_NEGATIVE,
+    POSITIVE,
+    SYMMETRIC,
+    Interval,
+)
+
+# What arithmetic makes of broadcast arguments: an array, or NumPy's scalar where all are scalars.
+Floats = Float[np.ndarray, "..."] | np.floating
+Wholes = Int[np.ndarray, "..."] | np.integer
+Truths = Bool[np.ndarray, "..."] | np.bool_
+
+_LEARNED = Interval(0, closed="()", why="a feature with covariance <= 0 is never learned from a positive aligned start")
+_WITH_VARIANCE = Interval(0, closed="()", why="a feature without input variance has none: drop it")
+
+Objective = Literal["jepa", "mae"]
+"""What is predicted: the latent of the target, or the target itself."""
+Clock = Literal["paper", "flow"]
+"""The unit of time: that of gradient flow, or 1 / L of it: t_paper = L t_flow."""
+
+Reals = Float[np.ndarray, "*#batch"] | float
+"""Any finite numbers."""
+Positives = Annotated[Reals, POSITIVE]
+"""Strengths epsilon, w-bar and w, variances and inverse rates."""
+NonNegatives = Annotated[Reals, NON_NEGATIVE]
+Fractions = Annotated[Reals, FRACTION]
+"""p, the share of its final strength at which a feature counts as learned; delta; q, the rate of a mask."""
+Times = Annotated[Reals, NON_NEGATIVE, MAY_BE_INFINITE]
+"""t."""
+Depths = Annotated[Int[np.ndarray, "*#batch"] | int, Interval(1, MOST)]
+"""L, the layers of the encoder, or M, those of the predictor."""
+DepthsFromTwo = Annotated[Int[np.ndarray, "*#batch"] | int, Interval(2, MOST)]
+Covariance = Annotated[Reals, _LEARNED]
+"""lambda, between the two views of a feature."""
+Regression = Annotated[Reals, _WITH_VARIANCE]
+"""rho = lambda / sigma^2, of the target on the context."""
+
+FeatureCovariances = Annotated[Float[np.ndarray, " features"], _LEARNED]
+"""lambda of each feature."""
+FeatureRegressions = Annotated[Float[np.ndarray, " features"], _WITH_VARIANCE]
+"""rho of each feature."""
+Learned = Bool[np.ndarray, " features"]
+"""Which features a state has learned."""
+
+SecondMoment = Annotated[Float[np.ndarray, "dim dim"], SYMMETRIC]
+"""Sigma_xx = E[x x^T]."""
+Definite = Annotated[Float[np.ndarray, "dim dim"], DEFINITE]
+"""Sigma_xx where it is inverted; for one without full rank see `restrict_to_range`."""
+CrossMoment = Float[np.ndarray, "dim dim"]
+"""Sigma_yx = E[y x^T]."""
