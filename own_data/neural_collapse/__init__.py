@@ -5,5 +5,3 @@ say `theory.neural_collapse.mse_optimum`, `ce_optimum_shallow` and `largest_comm
 """
 
 from own_data.neural_collapse.certificate import HeadCertificate, certify_head
-
-__all__ = ["HeadCertificate", "certify_head"]

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from own_data.neural_collapse.head import Head, checked_head
+from own_data.neural_collapse.head import Head, head_of
 from own_data.neural_collapse.reference import Reference, ce_reference, mse_reference
 from sims.neural_collapse import Problem
 from sims.neural_collapse.gradients import value_and_gradient
 from sims.neural_collapse.objectives import Loss
 from theory import neural_collapse as predicted
-from theory_on_trial.arguments.theory import validated
+from theory.neural_collapse._domains import Normalisation
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import NON_NEGATIVE, POSITIVE, Positive, guarded, require
 
 _ROUNDING = 1e-12
 """Of the objective: a smaller gap shows nothing."""
@@ -67,16 +69,16 @@ class HeadCertificate:
         ]
 
 
-@validated
+@guarded(double=False)  # the precision of the features decides which directions of them are rounding
 def certify_head(
-    weights: Sequence[Any],
-    features: Any,
-    labels: Any,
-    decays: Sequence[float | int],
+    weights: Sequence[Float[AnyArray, "_ _"]],
+    features: Float[AnyArray, "samples inputs"],
+    labels: Annotated[Int[AnyArray, " samples"], NON_NEGATIVE],
+    decays: Annotated[Sequence[float] | Float[np.ndarray, " factors"], POSITIVE],
     *,
-    bias: Any = None,
-    loss: str = "mse",
-    normalisation: str | float | int = 1.0,
+    bias: Float[AnyArray, " classes"] | None = None,
+    loss: Loss = "mse",
+    normalisation: Normalisation | Positive = 1.0,
 ) -> HeadCertificate:
     """Certify how far a deep linear head and its features are from the global minimum of what they were trained on.
 
@@ -99,18 +101,19 @@ def certify_head(
         normalisation: alpha, or for "mse" a name: "half_mean_over_samples" (1), "mean_over_samples" (2),
             "half_mean_over_entries" (1 / K), "mean_over_entries" (2 / K, PyTorch's MSELoss).
 
-    Raises TypeError for what is not numbers or labels that are not integers; ValueError for entries that are not
-    finite, shapes that do not fit, labels outside the range, an empty class, decays that are not positive, a single
-    class with a bias or "ce", an unknown loss or normalisation.
+    Raises ValueError for shapes that do not fit, labels without a row, an empty class, a single class with a bias or
+    "ce", and decays below 1e-100 alpha.
 
     Source: the frames of Dang et al. 2023, arXiv 2301.00437; bounds and the rest derived here.
+
+    >>> print(certify_head([np.eye(2)], np.eye(2), [0, 1], [0.1, 0.1]).metrics.logit_frame)
+    0.0
     """
-    if loss not in ("mse", "ce"):
-        raise ValueError(f'loss must be "mse" or "ce", got {loss!r}')
-    if loss == "ce" and isinstance(normalisation, str):
-        raise ValueError(f'normalisation must be a number for the loss "ce", got {normalisation!r}')
-    head, alpha = checked_head(weights, features, labels, decays, bias, normalisation)
-    value, gradient_norm = _value_and_gradient_norm(head, "mse" if loss == "mse" else "ce")
+    named = isinstance(normalisation, str)
+    require(loss == "mse" or not named, f'normalisation must be a number for the loss "ce", got {normalisation!r}')
+    head, alpha = head_of(weights, features, labels, decays, bias, normalisation)
+    require(loss == "mse" or head.n_classes > 1, 'weights must have rows of at least two classes for the loss "ce"')
+    value, gradient_norm = _value_and_gradient_norm(head, loss)
     reference = mse_reference(head) if loss == "mse" else ce_reference(head)
     logits = head.logits()
     norms = [np.sum(part**2) for part in (*head.weights, head.features)]
@@ -136,13 +139,14 @@ def certify_head(
 
 
 def _value_and_gradient_norm(head: Head, loss: Loss) -> tuple[float, float]:
-    problem = Problem(head.class_sizes, head.weight_decays, head.feature_decay, head.bias is not None, loss=loss)
+    sizes, decays = tuple(head.class_sizes.tolist()), tuple(head.weight_decays.tolist())
+    problem = Problem(sizes, decays, head.feature_decay, head.bias is not None, loss=loss)
     parts = [*head.weights, head.features, *([] if head.bias is None else [head.bias])]
-    at = value_and_gradient(problem, head.widths, head.labels.size)
+    at = value_and_gradient(problem, tuple(head.widths.tolist()), head.labels.size)
     with np.errstate(over="ignore", invalid="ignore"):
         value, gradient = at(np.concatenate([part.ravel() for part in parts]))
-    if not (np.isfinite(value) and np.isfinite(gradient).all()):
-        raise ValueError("weights and features must be small enough for a finite objective, got an overflow")
+    finite = np.isfinite(value) and np.isfinite(gradient).all()
+    require(finite, "weights and features must be small enough for a finite objective, got an overflow")
     return value, float(np.linalg.norm(gradient))
 
 

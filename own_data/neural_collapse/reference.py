@@ -57,15 +57,16 @@ def ce_reference(head: Head) -> Reference:
             "not the simplex frame, to which distances are given"
         )
         return Reference(float("nan"), False, targets, np.zeros(0), (sentence,))
-    if len(set(head.class_sizes)) > 1:
+    if np.ptp(head.class_sizes) > 0:
         sentence = (
             "a closed form: classes are unequal, so that the gap is an upper bound, tight where the head has "
             "converged, and distances are those to the simplex frame of equal classes"
         )
         return Reference(_ce_dual_bound(head), False, targets, np.zeros(0), (sentence,))
-    optimum = predicted.ce_optimum_shallow(n_classes, head.class_sizes[0], head.weight_decays[0], head.feature_decay)
-    singular_values = np.full(n_classes - 1, optimum.scale * np.sqrt(head.class_sizes[0]))
-    wide_enough = head.widths[0] >= n_classes - 1
+    per_class = int(head.class_sizes[0])
+    optimum = predicted.ce_optimum_shallow(n_classes, per_class, head.weight_decays[0], head.feature_decay)
+    singular_values = np.full(n_classes - 1, optimum.scale * np.sqrt(per_class))
+    wide_enough = bool(head.widths[0] >= n_classes - 1)
     missing = []
     if optimum.trivial:
         missing.append("all is zero at the optimum: it has no frame, and distances to frames are NaN")

@@ -166,31 +166,3 @@ def test_borders_of_the_tolerances():
         assert np.isfinite(predicted.dual_bound(dual, labels, 0.04, 0.09, loss="ce")) == accepted
         dual = np.array([[excess / 2, 0.0], [0.0, 0.0]])
         assert np.isfinite(predicted.dual_bound(dual, labels, 0.04, 0.09, loss="ce")) == accepted
-
-
-DUAL, LABELS = np.zeros((2, 2)), np.array([0, 1])
-
-
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        (lambda: predicted.rescaled_dual(DUAL * np.nan, 0.1, 0.1), "residual must hold finite numbers"),
-        (
-            lambda: predicted.rescaled_dual(np.zeros((2, 0)), 0.1, 0.1),
-            "residual must hold finite numbers, at least one",
-        ),
-        (lambda: predicted.rescaled_dual(DUAL, 0.0, 0.1), "weight_decay must be finite and positive, got 0.0"),
-        (lambda: predicted.rescaled_dual(DUAL, 0.1, 0.0), "feature_decay must be finite and positive, got 0.0"),
-        (lambda: predicted.dual_bound(DUAL, LABELS + 1, 0.1, 0.1), r"labels must be integers in 0, ..., 1"),
-        (lambda: predicted.dual_bound(DUAL * np.inf, LABELS, 0.1, 0.1), "dual must hold finite numbers"),
-        (
-            lambda: predicted.dual_bound(DUAL, LABELS, 0.1, 0.1, loss="hinge"),
-            'loss must be "mse" or "ce", got \'hinge\'',
-        ),
-        (lambda: predicted.is_global_shallow(DUAL, 0.1, 0.1, tolerance=-1), "tolerance must be non-negative, got -1"),
-        (lambda: predicted.is_global_shallow(DUAL, 0.1, -0.1), "feature_decay must be finite and positive, got -0.1"),
-    ],
-)
-def test_refusals(call, sentence):
-    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=sentence):
-        call()

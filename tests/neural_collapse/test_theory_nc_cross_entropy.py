@@ -198,29 +198,3 @@ def test_rule_for_vanishing_decay(n_classes, depth):
         assert not predicted.etf_beaten_by_cross_polytope(2, depth)
     else:
         assert predicted.etf_beaten_by_cross_polytope(n_classes, depth) == (cross < etf)
-
-
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        (lambda: predicted.ce_optimum_shallow(1, 2, 0.1, 0.1), "n_classes must be at least 2, got 1"),
-        (lambda: predicted.ce_optimum_shallow(2, 0, 0.1, 0.1), "samples_per_class must be at least 1, got 0"),
-        (lambda: predicted.ce_optimum_shallow(2, 1, 0.0, 0.1), "weight_decay must be finite and positive"),
-        (lambda: predicted.ce_optimum_shallow(2, 1, 0.1, -1.0), "feature_decay must be finite and positive"),
-        (lambda: predicted.etf_stationary(1, 2, [0.1], 0.1), "n_classes must be at least 2, got 1"),
-        (lambda: predicted.etf_stationary(2, 0, [0.1], 0.1), "samples_per_class must be at least 1, got 0"),
-        (lambda: predicted.etf_stationary(2, 1, [0.0], 0.1), "weight_decays must be finite and positive"),
-        (lambda: predicted.cross_polytope_pattern(1), "n_classes must be at least 2, got 1"),
-        (lambda: predicted.frame_value(np.eye(1), 1, [0.1], 0.1), "pattern must be a square of finite numbers"),
-        (lambda: predicted.frame_value(np.full((2, 2), np.inf), 1, [0.1], 0.1), "pattern must be a square of finite"),
-        (
-            lambda: predicted.frame_value(-np.eye(2), 1, [0.1], 0.1),
-            "pattern must have the largest entry of every column",
-        ),
-        (lambda: predicted.etf_beaten_by_cross_polytope(1, 2), "n_classes must be at least 2"),
-        (lambda: predicted.etf_beaten_by_cross_polytope(4, 0), "depth must be at least 1"),
-    ],
-)
-def test_refusals(call, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        call()

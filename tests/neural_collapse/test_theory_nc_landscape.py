@@ -301,36 +301,3 @@ def test_imbalance_between_layers_decays_alone(depth):
         # The integrator's relative tolerance accumulates over some hundred steps.
         np.testing.assert_allclose(imbalances(flat), factor * imbalances(start), atol=1e-8)
     assert predicted.imbalance_factor(strength, 5.0) == pytest.approx(np.exp(-0.5), rel=4 * UNIT_ROUNDOFF)
-
-
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        (lambda: predicted.local_minimum_values([], [0.1], 0.1), "class_sizes must be a non-empty list"),
-        (lambda: predicted.local_minimum_values([2], [0.1], 0.1, [0]), "widths must be 1 positive integers"),
-        (
-            lambda: predicted.hessian_kernel_dimension([2], 3),
-            "widths must be integers of at least n_directions = 3",
-        ),
-        (lambda: predicted.hessian_kernel_dimension([], 1), "widths must be integers of at least n_directions = 1"),
-        (lambda: predicted.hessian_kernel_dimension([2], 0), "n_directions must be at least 1"),
-        (lambda: predicted.radial_eigenvalues(np.zeros(1), 0.1, 2), "roots must be finite and positive"),
-        (lambda: predicted.radial_eigenvalues(np.ones(1), 0.0, 2), "decay must be finite and positive"),
-        (lambda: predicted.radial_eigenvalues(np.ones(1), 0.1, 0), "depth must be at least 1"),
-        (lambda: predicted.shallow_spectrum(np.ones(0), 0.1), "roots must be finite and positive, at least one"),
-        (lambda: predicted.shallow_spectrum(np.ones(1), -0.1), "decay must be finite and positive"),
-        (lambda: predicted.heavy_ball_rate(0.0, 0.1, 0.9), "curvature must be finite and positive"),
-        (lambda: predicted.heavy_ball_rate(1.0, 0.0, 0.9), "step must be finite and positive"),
-        (lambda: predicted.heavy_ball_rate(1.0, 0.1, 1.0), r"momentum must be in \[0, 1\), got 1.0"),
-        (lambda: predicted.heavy_ball_rate(1.0, 0.1, -0.1), r"momentum must be in \[0, 1\), got -0.1"),
-        (lambda: predicted.nc2_rate(0.0, 0.1), "decay must be finite and positive"),
-        (lambda: predicted.nc2_rate(0.1, 0.1, 0.0, 0.0), "smallest_root must be finite and positive"),
-        (lambda: predicted.nc2_rate(1e-200, 0.1, 0.0, 1e-200), r"decay \* smallest_root must not underflow"),
-        (lambda: predicted.nc1_rate(-1.0, 0.1), "decay must be finite and positive"),
-        (lambda: predicted.imbalance_factor(0.0, 1.0), "decay must be finite and positive"),
-        (lambda: predicted.imbalance_factor(0.1, -1.0), "time must be finite and non-negative"),
-    ],
-)
-def test_refusals(call, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        call()

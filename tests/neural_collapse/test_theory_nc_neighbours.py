@@ -144,13 +144,10 @@ def test_simplices_and_antipodes_reach_the_first_bound(dim):
         assert vectors.shape[1] <= dim
         assert largest_cosine(vectors) == pytest.approx(predicted.simplex_bound(n_vectors, dim), abs=64 * UNIT_ROUNDOFF)
         assert predicted.simplex_bound(n_vectors, dim) == pytest.approx(-1 / (n_vectors - 1), rel=4 * UNIT_ROUNDOFF)
-        assert predicted.simplex_bound_is_attained(n_vectors, dim)
     antipodes = np.concatenate([np.eye(dim), -np.eye(dim)])
     for n_vectors in range(dim + 2, 2 * dim + 1):
         assert largest_cosine(antipodes[:n_vectors]) == predicted.simplex_bound(n_vectors, dim) == 0
-        assert predicted.simplex_bound_is_attained(n_vectors, dim)
     assert predicted.simplex_bound(2 * dim + 1, dim) == 0
-    assert not predicted.simplex_bound_is_attained(2 * dim + 1, dim)
 
 
 def test_equiangular_lines_reach_the_second_bound():
@@ -184,34 +181,3 @@ def test_equiangular_lines_reach_the_second_bound():
 )
 def test_counting_condition_of_the_second_bound(n_vectors, dim, possible):
     assert predicted.welch_bound_may_be_attained(n_vectors, dim) is possible
-
-
-LABELS = np.array([0, 0, 1, 1])
-
-
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        (lambda: predicted.scl_minimum([3, 1]), r"class_sizes must all be at least 2 .*\[3, 1\]"),
-        (lambda: predicted.scl_minimum([3, 2], 0.0), "temperature must be finite and positive"),
-        (lambda: predicted.scl_batch_minimum(LABELS, [[0, 1]], -1.0), "temperature must be finite and positive"),
-        (lambda: predicted.scl_batch_minimum(LABELS, []), "batches must hold at least one batch"),
-        (lambda: predicted.batch_conditions(LABELS, [[0, 4]]), r"batches must hold distinct indices in 0, ..., 3"),
-        (lambda: predicted.batch_conditions(LABELS, [[-1]]), r"batches must hold distinct indices in 0, ..., 3"),
-        (lambda: predicted.batch_conditions(LABELS, [[1, 1]]), r"batches must hold distinct indices in 0, ..., 3"),
-        (lambda: predicted.batch_conditions(LABELS + 1, [[0]]), "labels must be 0, ..., K - 1, each present"),
-        (lambda: predicted.batch_conditions(LABELS * 2, [[0]]), "labels must be 0, ..., K - 1, each present"),
-        (lambda: predicted.batch_conditions(LABELS[:0], [[0]]), "labels must be 0, ..., K - 1, each present"),
-        (lambda: predicted.simplex_bound(1, 2), "n_vectors must be at least 2"),
-        (lambda: predicted.simplex_bound(2, 0), "dim must be at least 1"),
-        (lambda: predicted.simplex_bound_is_attained(1, 2), "n_vectors must be at least 2"),
-        (lambda: predicted.simplex_bound_is_attained(2, 0), "dim must be at least 1"),
-        (lambda: predicted.welch_bound(0, 2), "n_vectors must be at least 1"),
-        (lambda: predicted.welch_bound(2, 0), "dim must be at least 1"),
-        (lambda: predicted.welch_bound_may_be_attained(0, 2), "n_vectors must be at least 1"),
-        (lambda: predicted.welch_bound_may_be_attained(2, 0), "dim must be at least 1"),
-    ],
-)
-def test_refusals(call, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        call()

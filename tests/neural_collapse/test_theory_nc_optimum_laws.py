@@ -292,7 +292,7 @@ def test_losses_of_other_normalisation(normalisation, factor):
 
 @general
 @given(class_sizes, layers, decay, st.booleans(), st.booleans(), seeds)
-def test_objective_and_gap_of_any_head(sizes, decays, feature_decay, bias, decayed, seed):
+def test_objective_of_any_head_is_above_the_optimum(sizes, decays, feature_decay, bias, decayed, seed):
     assume(not bias or len(sizes) > 1)
     rng = np.random.default_rng(seed)
     if decayed:
@@ -309,78 +309,4 @@ def test_objective_and_gap_of_any_head(sizes, decays, feature_decay, bias, decay
     value = predicted.mse_objective(*arguments)
     assert value == pytest.approx(by_hand, rel=ROUNDING)
     best = predicted.mse_optimum(sizes, decays, feature_decay, widths=widths, bias=bias, bias_decay=bias_decay).value
-    assert predicted.optimality_gap(*arguments) == pytest.approx(value - best, rel=ROUNDING)
-    assert predicted.optimality_gap(*arguments) > 0
-
-
-WEIGHT, LABELS = np.eye(2), np.array([0, 1])
-
-
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        (lambda: predicted.mse_optimum([], [0.1], 0.1), "class_sizes must be a non-empty list of integers"),
-        (lambda: predicted.mse_optimum([3, 0], [0.1], 0.1), r"class_sizes must all be at least 1 .*\[3, 0\]"),
-        (lambda: predicted.mse_optimum([3], [0.0], 0.1), "weight_decays must be finite and positive"),
-        (lambda: predicted.mse_optimum([3], [0.1], 0.0), "feature_decay must be finite and positive, got 0.0"),
-        (lambda: predicted.mse_optimum([3], [], 0.1), "weight_decays must hold one decay per linear layer"),
-        (lambda: predicted.mse_optimum([3], [1e-200], 1e-200), "are so small that beta is zero"),
-        (lambda: predicted.mse_optimum([3], [0.1], 0.1, widths=[1, 1]), "widths must be 1 positive integers"),
-        (lambda: predicted.mse_optimum([3], [0.1], 0.1, widths=[0]), "widths must be 1 positive integers"),
-        (lambda: predicted.mse_optimum([3], [0.1], 0.1, bias=True), "at least 2 classes with a bias"),
-        (lambda: predicted.mse_optimum([3, 3], [0.1], 0.1, bias_decay=0.1), "bias_decay must be 0 without a bias"),
-        (
-            lambda: predicted.mse_optimum([3, 3], [0.1], 0.1, bias=True, bias_decay=-0.1),
-            "bias_decay must be finite and non-negative, got -0.1",
-        ),
-        (
-            lambda: predicted.mse_optimum([3, 2], [0.1], 0.1, bias=True, bias_decay=0.1),
-            r"class_sizes must be equal when the bias is decayed .*\[3, 2\]",
-        ),
-        (lambda: predicted.critical_class_size(0, [0.1], 0.1), "n_samples must be at least 1, got 0"),
-        (lambda: predicted.largest_common_decay([2], 0), "depth must be at least 1, got 0"),
-        (lambda: predicted.decay_in_half_mean_square(0.0, 3, 1.0), "decay must be finite and positive"),
-        (lambda: predicted.decay_in_half_mean_square(0.1, 0, 1.0), "n_classes must be at least 1"),
-        (lambda: predicted.decay_in_half_mean_square(0.1, 3, 0.0), "normalisation must be finite and positive"),
-        (lambda: predicted.decay_in_half_mean_square(0.1, 3, "mean"), "normalisation must be a number or one of"),
-        (lambda: predicted.mse_objective([], WEIGHT, LABELS, [0.1], 0.1), "weights must hold at least one layer"),
-        (lambda: predicted.mse_objective([np.eye(3)], WEIGHT, LABELS, [0.1], 0.1), "must have chaining shapes"),
-        (lambda: predicted.mse_objective([WEIGHT * np.nan], WEIGHT, LABELS, [0.1], 0.1), "must hold finite numbers"),
-        (
-            lambda: predicted.mse_objective([WEIGHT], WEIGHT, LABELS + 1, [0.1], 0.1),
-            r"labels must be integers in 0, ..., 1",
-        ),
-        (
-            lambda: predicted.mse_objective([WEIGHT], WEIGHT, LABELS - 1, [0.1], 0.1),
-            r"labels must be integers in 0, ..., 1",
-        ),
-        (
-            lambda: predicted.mse_objective([WEIGHT], WEIGHT, LABELS, [0.1, 0.1], 0.1),
-            "one decay for each of 1 layers, got 2",
-        ),
-        (
-            lambda: predicted.mse_objective([WEIGHT], WEIGHT, LABELS, [0.1], 0.1, np.ones(3)),
-            "bias must hold 2 finite numbers",
-        ),
-        (
-            lambda: predicted.optimality_gap([WEIGHT], WEIGHT, LABELS * 0, [0.1], 0.1),
-            "class_sizes must all be at least 1",
-        ),
-    ],
-)
-def test_refusals(call, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        call()
-
-
-@pytest.mark.parametrize("layers", [[(3, 1)], [(4, 1), (3, 4)]])
-def test_the_gap_is_to_the_optimum_of_the_narrowest_width(layers):
-    """One feature for three classes: the features themselves are the bottleneck."""
-    labels, decays = np.repeat(np.arange(3), 2), [0.01] * len(layers)
-    weights = [np.zeros(shape) for shape in layers]
-    narrow, wide = (
-        predicted.mse_optimum(np.full(3, 2), decays, 0.01, widths=[width] * len(layers)).value for width in (1, 4)
-    )
-    assert narrow > wide + 0.01
-    gap = predicted.optimality_gap(weights, np.zeros((1, 6)), labels, decays, 0.01)
-    assert gap == pytest.approx(0.5 - narrow, rel=1e-12)
+    assert value > best

@@ -160,30 +160,3 @@ def test_without_data_nothing_lives():
     assert predicted.global_root(np.inf, 3) == 0
     assert predicted.scalar_objective(0, np.inf, 3) == 1
     assert predicted.shrinkage(0.0, 4) == 0
-
-
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        (lambda: predicted.global_threshold(0), "depth must be at least 1, got 0"),
-        (lambda: predicted.existence_threshold(0), "depth must be at least 1, got 0"),
-        (lambda: predicted.largest_root(0.1, 0), "depth must be at least 1, got 0"),
-        (lambda: predicted.largest_root(0.0, 2), "beta must be positive, got 0.0"),
-        (lambda: predicted.global_root(np.nan, 2), "beta must be positive, got nan"),
-        (lambda: predicted.scalar_objective(-1.0, 0.1, 2), "x must be finite and non-negative, got -1.0"),
-        (lambda: predicted.scalar_objective(1.0, -0.1, 2), "beta must be positive, got -0.1"),
-        (lambda: predicted.scalar_objective(1.0, 0.1, 0), "depth must be at least 1, got 0"),
-        (lambda: predicted.shrinkage(np.inf, 2), "x must be finite and non-negative, got inf"),
-        (lambda: predicted.shrinkage(1.0, 0), "depth must be at least 1, got 0"),
-        (lambda: predicted.regime(0.1, 2, tie=1.0), "tie must be a relative tolerance"),
-        (lambda: predicted.regime(0.1, 2, tie=-0.1), "tie must be a relative tolerance"),
-    ],
-)
-def test_refusals(call, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        call()
-
-
-def test_depth_is_an_integer():
-    with pytest.raises(TypeError, match="depth must be an integer, got True"):
-        predicted.global_threshold(True)

@@ -115,22 +115,3 @@ def test_a_hundred_thousand_layers_do_not_overflow():
     # The sum of the logarithms rounds to some 1e5 u relative to itself, and is divided by their number.
     computed = predicted.schatten_penalty(4 * np.eye(2), decays, 1e-3)
     assert computed == pytest.approx(expected, rel=1e6 * UNIT_ROUNDOFF)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ((np.eye(2), [], 0.1), "weight_decays must hold one decay per linear layer, at least one"),
-        ((np.eye(2), [0.1, 0.0], 0.1), "weight_decays must be finite and positive .*0.0"),
-        ((np.eye(2), [0.1, np.inf], 0.1), "weight_decays must be finite and positive .*inf"),
-        ((np.eye(2), [0.1], -0.1), "feature_decay must be finite and positive, got -0.1"),
-        ((np.full((2, 2), np.nan), [0.1], 0.1), "product must hold finite numbers"),
-        ((np.zeros((2, 0)), [0.1], 0.1), "product must hold finite numbers, at least one"),
-        ((np.eye(2), [0.1], 0.1, [1]), r"widths must be at least the rank 2 of the product, got \[1\]"),
-        ((np.eye(2), [0.1], 0.1, [2, 2]), "widths must be 1 positive integers"),
-        ((np.eye(2), [0.1], 0.1, [0]), "widths must be 1 positive integers"),
-    ],
-)
-def test_refusals(arguments, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        predicted.balanced_factorisation(*arguments)

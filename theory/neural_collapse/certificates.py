@@ -5,78 +5,71 @@ Z, a convex problem; every matrix of operator norm up to that root bounds the ob
 over the N samples: "mse" |Z + b 1^T - Y|^2 / (2 N), "ce" the cross-entropy.
 """
 
-import numpy as np
-from jaxtyping import Float, Int
+from typing import Literal
 
-from theory.neural_collapse._validation import check_labels
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_positive
+import numpy as np
+from jaxtyping import Float
+
+from theory.neural_collapse._domains import Decay, Labels
+from theory_on_trial.contract import NonNegative, guarded, require
 
 _ROUNDING = 64 * np.finfo(float).eps  # relative error left to operator norms and sums, times the number of samples
 
 
-@validated
+@guarded
 def rescaled_dual(
-    residual: Float[np.ndarray, "classes samples"],
-    weight_decay: float | int,
-    feature_decay: float | int,
-    *,
-    bias: bool = False,
+    residual: Float[np.ndarray, "classes samples"], weight_decay: Decay, feature_decay: Decay, *, bias: bool = False
 ) -> Float[np.ndarray, "classes samples"]:
     """Dual-feasible matrix from the residual Y - Z - b 1^T (square loss) or Y - softmax(Z + b 1^T) (cross-entropy).
 
     It is residual / N, centred over the samples with a `bias`, and shrunk to operator norm sqrt(lambda_W lambda_H) if
-    above; at a global minimum it is the optimal one. `ValueError` for entries that are not finite or decays that are
-    not positive.
+    above; at a global minimum it is the optimal one.
     """
     limit = _operator_limit(weight_decay, feature_decay)
-    _check_matrix("residual", residual)
     centred = residual - residual.mean(axis=1, keepdims=True) if bias else residual
     dual = centred / residual.shape[1]
     norm = np.linalg.norm(dual, ord=2)
     return dual * (limit / norm) if norm > limit else dual
 
 
-@validated
+@guarded
 def dual_bound(
     dual: Float[np.ndarray, "classes samples"],
-    labels: Int[np.ndarray, " samples"],
-    weight_decay: float | int,
-    feature_decay: float | int,
+    labels: Labels,
+    weight_decay: Decay,
+    feature_decay: Decay,
     *,
-    loss: str = "mse",
+    loss: Literal["mse", "ce"] = "mse",
     bias: bool = False,
 ) -> float:
     """Lower bound on the objective at depth one from a feasible `dual` A, for any width.
 
     "mse": <A, Y> - (N/2) |A|^2. "ce": the mean entropy of the columns of Y - N A, and minus infinity if one of them is
     no distribution. `ValueError` if A is infeasible beyond rounding: its operator norm exceeds sqrt(lambda_W lambda_H),
-    or, with a `bias`, a row does not sum to zero; also for a bad label or an unknown loss.
+    or, with a `bias`, a row does not sum to zero; also for a label that has no row.
     """
     limit = _operator_limit(weight_decay, feature_decay)
-    _check_matrix("dual", dual)
     n_classes, n_samples = dual.shape
-    check_labels(labels, n_classes)
+    require(labels.max() < n_classes, f"labels must be below the {n_classes} rows of dual, got {labels.max()}")
     norm = float(np.linalg.norm(dual, ord=2))
     slack = limit * n_samples * _ROUNDING
-    if norm > limit + slack:
-        raise ValueError(f"dual must have operator norm at most sqrt(lambda_W lambda_H) = {limit}, got {norm}")
-    if bias and np.abs(dual.sum(axis=1)).max() > slack:
-        raise ValueError(f"dual must have rows that sum to zero with a bias, got sums {dual.sum(axis=1)}")
+    require(
+        norm <= limit + slack, f"dual must have operator norm at most sqrt(lambda_W lambda_H) = {limit}, got {norm}"
+    )
+    sums = np.abs(dual.sum(axis=1))
+    require(not bias or sums.max() <= slack, f"dual must have rows that sum to zero with a bias, got {sums.max()}")
     one_hot = np.eye(n_classes)[:, labels]
     if loss == "mse":
         return float(np.sum(dual * one_hot) - n_samples / 2 * np.sum(dual**2))
-    if loss == "ce":
-        return _mean_entropy(one_hot - n_samples * dual, n_samples * n_classes * _ROUNDING)
-    raise ValueError(f'loss must be "mse" or "ce", got {loss!r}')
+    return _mean_entropy(one_hot - n_samples * dual, n_samples * n_classes * _ROUNDING)
 
 
-@validated
+@guarded
 def is_global_shallow(
     loss_gradient: Float[np.ndarray, "classes samples"],
-    weight_decay: float | int,
-    feature_decay: float | int,
-    tolerance: float | int = 1e-6,
+    weight_decay: Decay,
+    feature_decay: Decay,
+    tolerance: NonNegative = 1e-6,
 ) -> bool:
     """Whether a critical point at depth one is a global minimum: |gradient|_op <= sqrt(lambda_W lambda_H).
 
@@ -85,9 +78,6 @@ def is_global_shallow(
     that are alive equal the root, so the comparison leaves a relative `tolerance` for how well the point has converged.
     """
     limit = _operator_limit(weight_decay, feature_decay)
-    _check_matrix("loss_gradient", loss_gradient)
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance must be non-negative, got {tolerance}")
     return bool(np.linalg.norm(loss_gradient, ord=2) <= limit * (1 + tolerance))
 
 
@@ -99,12 +89,5 @@ def _mean_entropy(columns: Float[np.ndarray, "classes samples"], rounding: float
     return float(np.sum(entr(np.maximum(columns, 0))) / columns.shape[1])
 
 
-def _operator_limit(weight_decay: float | int, feature_decay: float | int) -> float:
-    check_positive("weight_decay", weight_decay)
-    check_positive("feature_decay", feature_decay)
+def _operator_limit(weight_decay: float, feature_decay: float) -> float:
     return float(np.sqrt(weight_decay) * np.sqrt(feature_decay))
-
-
-def _check_matrix(name: str, matrix: Float[np.ndarray, "classes samples"]) -> None:
-    if matrix.size == 0 or not np.all(np.isfinite(matrix)):
-        raise ValueError(f"{name} must hold finite numbers, at least one, got an array of shape {matrix.shape}")

@@ -9,13 +9,16 @@ contributes nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Int
 
-from theory.neural_collapse._validation import checked_class_sizes
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_integer, check_positive
+from theory.neural_collapse._domains import ClassSizes, Labels
+from theory_on_trial.contract import MOST, Interval, Positive, guarded, require
+
+Batches = Sequence[Sequence[int]]
+"""The samples of each batch, by index."""
 
 
 @dataclass(frozen=True)
@@ -33,47 +36,42 @@ class BatchConditions:
         return bool(np.all(self.connected) and np.all(self.joined))
 
 
-@validated
-def scl_minimum(class_sizes: Sequence[int] | Int[np.ndarray, " classes"], temperature: float | int = 1.0) -> float:
+@guarded
+def scl_minimum(
+    class_sizes: Annotated[ClassSizes, Interval(2, MOST, why="a single sample has no positive")],
+    temperature: Positive = 1.0,
+) -> float:
     """Full-batch minimum sum_c n_c log(n_c - 1 + (N - n_c) exp(-1/t)) over non-negative features of norm one.
 
-    Attained exactly by collapsed orthogonal frames, in at least K dimensions. `ValueError` if a class has fewer than
-    two samples (it has no positive pair) or the temperature is not positive.
+    Attained exactly by collapsed orthogonal frames, in at least K dimensions.
     """
-    sizes = checked_class_sizes(class_sizes)
-    check_positive("temperature", temperature)
-    if sizes.min() < 2:
-        raise ValueError(f"class_sizes must all be at least 2 (a single sample has no positive), got {sizes.tolist()}")
-    return _minimum(sizes, temperature)
+    return _minimum(np.asarray(class_sizes), temperature)
 
 
-@validated
-def scl_batch_minimum(
-    labels: Int[np.ndarray, " samples"], batches: Sequence[Sequence[int]], temperature: float | int = 1.0
-) -> float:
+@guarded
+def scl_batch_minimum(labels: Labels, batches: Batches, temperature: Positive = 1.0) -> float:
     """Minimum of the sum of the losses of fixed batches, each a list of indices into `labels`.
 
     Classes with a single sample in a batch contribute nothing there; orthogonal frames attain it in at least K
-    dimensions, and other features may (see `batch_conditions`). `ValueError` for a bad index or temperature.
+    dimensions, and other features may (see `batch_conditions`). `ValueError` as for `batch_conditions`.
     """
-    check_positive("temperature", temperature)
-    counts = _class_counts(labels, _checked_batches(labels, batches))
+    counts = _class_counts(labels, _membership(labels, batches))
     return float(sum(_minimum(count, temperature) for count in counts))
 
 
-@validated
-def batch_conditions(labels: Int[np.ndarray, " samples"], batches: Sequence[Sequence[int]]) -> BatchConditions:
+@guarded
+def batch_conditions(labels: Labels, batches: Batches) -> BatchConditions:
     """Which classes the batches tie together, and which pairs they push apart.
 
     A class is connected if its samples are, by sharing batches. A pair is joined if some batch holds both, one of them
     at least twice: two single samples exert no force on each other. Both together suffice for the orthogonal frame to
     be the only minimiser; joined pairs are also necessary, connected classes only in more than K dimensions.
-    `labels` are 0, ..., K - 1, each present. `ValueError` for a bad index or label.
+    `ValueError` unless the labels are 0, ..., K - 1, each present, and a batch holds distinct samples.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    members = _checked_batches(labels, batches)
+    members = _membership(labels, batches)
     counts = _class_counts(labels, members)
     together = (members.T.astype(int) @ members.astype(int)) > 0
     connected = [
@@ -86,7 +84,7 @@ def batch_conditions(labels: Int[np.ndarray, " samples"], batches: Sequence[Sequ
     return BatchConditions(np.array(connected, dtype=bool), joined)
 
 
-def _minimum(sizes: Int[np.ndarray, " classes"], temperature: float | int) -> float:
+def _minimum(sizes: Int[np.ndarray, " classes"], temperature: float) -> float:
     anchors = sizes[sizes >= 2]
     negatives = (sizes.sum() - anchors) * np.exp(-1 / temperature)
     return float(np.sum(anchors * np.log(anchors - 1 + negatives)))
@@ -98,19 +96,14 @@ def _class_counts(
     return members.astype(int) @ np.eye(labels.max() + 1, dtype=int)[labels]
 
 
-def _checked_batches(
-    labels: Int[np.ndarray, " samples"], batches: Sequence[Sequence[int]]
-) -> Bool[np.ndarray, "batches samples"]:
+def _membership(labels: Int[np.ndarray, " samples"], batches: Batches) -> Bool[np.ndarray, "batches samples"]:
     """Membership of every sample in every batch."""
-    if labels.size == 0 or labels.min() != 0 or np.unique(labels).size != labels.max() + 1:
-        raise ValueError(f"labels must be 0, ..., K - 1, each present, got {labels.tolist()}")
-    if len(batches) == 0:
-        raise ValueError("batches must hold at least one batch, got none")
+    present = np.unique(labels)
+    require(present[-1] < present.size, f"labels must be 0, ..., K - 1, each present, got {present.tolist()}")
+    require(len(batches) > 0, "batches must hold at least one batch, got none")
     members = np.zeros((len(batches), labels.size), dtype=bool)
     for row, batch in zip(members, batches, strict=True):
-        for index in batch:
-            check_integer("each entry of batches", index)
-        if any(not 0 <= index < labels.size for index in batch) or len(set(batch)) != len(batch):
-            raise ValueError(f"batches must hold distinct indices in 0, ..., {labels.size - 1}, got {list(batch)}")
+        distinct = len(set(batch)) == len(batch) and all(0 <= index < labels.size for index in batch)
+        require(distinct, f"batches must hold distinct indices in 0, ..., {labels.size - 1}, got {list(batch)}")
         row[list(batch)] = True
     return members

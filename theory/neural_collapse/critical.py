@@ -3,16 +3,12 @@
 Derived here, for the objective of Dang et al. 2023 (arXiv 2301.00437).
 """
 
-from collections.abc import Sequence
-
 import numpy as np
-from jaxtyping import Float, Int
 
-from theory.neural_collapse._validation import checked_class_sizes, checked_decays
+from theory.neural_collapse._domains import Classes, ClassSizes, Decay, Depth, Normalisation, WeightDecays
 from theory.neural_collapse.mse_optimum import direction_betas
 from theory.neural_collapse.thresholds import global_threshold
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_positive
+from theory_on_trial.contract import Count, Positive, guarded
 
 _LOSSES = {  # each loss in units of |.|^2 / (2 N), as a function of the number of classes
     "half_mean_over_samples": lambda n_classes: 1.0,
@@ -22,47 +18,45 @@ _LOSSES = {  # each loss in units of |.|^2 / (2 N), as a function of the number 
 }
 
 
-@validated
-def critical_class_size(
-    n_samples: int, weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"], feature_decay: float | int
-) -> float:
+@guarded
+def critical_class_size(n_samples: Count, weight_decays: WeightDecays, feature_decay: Decay) -> float:
     """n_crit = M N (N Lambda)^(1/M) / beta_gl: a class below it is mapped to zero at the bias-free global minimum.
 
-    It depends on the other classes through the number N of all samples alone. `ValueError` unless N >= 1 and all decays
-    are positive.
+    It depends on the other classes through the number N of all samples, `n_samples`, alone; infinite where decays are
+    too large for floating-point numbers.
+
+    >>> round(critical_class_size(400, [5e-4] * 3, 5e-4), 4)
+    0.6631
     """
-    check_at_least("n_samples", n_samples, 1)
-    decays = checked_decays(weight_decays, feature_decay)
+    decays = np.asarray(weight_decays)
     return float(direction_betas(np.ones(1), n_samples, decays, feature_decay)[0] / global_threshold(decays.size))
 
 
-@validated
-def largest_common_decay(class_sizes: Sequence[int] | Int[np.ndarray, " classes"], depth: int) -> float:
+@guarded
+def largest_common_decay(class_sizes: ClassSizes, depth: Depth) -> float:
     """Decay lambda, the same for all weights and features, below which the bias-free minimum keeps every class alive.
 
-    lambda^(M+1) = (n_min beta_gl / (M N))^M / N. `ValueError` unless sizes and depth are positive.
+    lambda^(M+1) = (n_min beta_gl / (M N))^M / N.
+
+    >>> round(largest_common_decay([200, 100, 50, 50], 3), 4)
+    0.0128
     """
-    sizes = checked_class_sizes(class_sizes)
-    check_at_least("depth", depth, 1)
+    sizes = np.asarray(class_sizes)
     n_samples = int(sizes.sum())
     log_ratio = np.log(sizes.min()) + np.log(global_threshold(depth)) - np.log(depth) - np.log(n_samples)
     return float(np.exp((depth * log_ratio - np.log(n_samples)) / (depth + 1)))
 
 
-@validated
-def decay_in_half_mean_square(decay: float | int, n_classes: int, normalisation: str | float | int) -> float:
+@guarded
+def decay_in_half_mean_square(decay: Decay, n_classes: Classes, normalisation: Normalisation | Positive) -> float:
     """Decay lambda / alpha with the same minimisers under |.|^2 / (2 N) as `decay` has under alpha times that loss.
 
     `normalisation` names the loss, or is alpha itself: "half_mean_over_samples" (alpha = 1), "mean_over_samples" (2),
     "half_mean_over_entries" (1 / K) or "mean_over_entries" (2 / K, what deep-learning libraries call the mean squared
-    error). Objective values are alpha times those of this theory. `ValueError` if an argument is not positive or the
-    name is unknown.
+    error). Objective values are alpha times those of this theory.
+
+    >>> decay_in_half_mean_square(5e-4, 10, "mean_over_entries")
+    0.0025
     """
-    check_positive("decay", decay)
-    check_at_least("n_classes", n_classes, 1)
-    if isinstance(normalisation, str):
-        if normalisation not in _LOSSES:
-            raise ValueError(f"normalisation must be a number or one of {sorted(_LOSSES)}, got {normalisation!r}")
-        return float(decay / _LOSSES[normalisation](n_classes))
-    check_positive("normalisation", normalisation)
-    return float(decay / normalisation)
+    alpha = _LOSSES[normalisation](n_classes) if isinstance(normalisation, str) else normalisation
+    return float(decay / alpha)

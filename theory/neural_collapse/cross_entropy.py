@@ -4,19 +4,17 @@ Minimised is the mean cross-entropy of the logits W_M ... W_1 H (+ b) plus (1/2)
 |H|^2), n samples in each of K classes. At depth one the simplex frame is the global minimiser (closed form derived
 here). Dang et al. 2023 (arXiv 2301.00437) claim the same in deep linear nets in their abstract; from depth two on it
 fails for enough classes, as antipodal pairs of classes need fewer directions (derived here, in agreement with Garrod &
-Keating 2025). Arguments out of range raise `ValueError`.
+Keating 2025).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from theory.neural_collapse._validation import checked_decays
+from theory.neural_collapse._domains import Decay, Depth, SeveralClasses, WeightDecays
 from theory.neural_collapse.schatten import schatten_penalty
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_positive
+from theory_on_trial.contract import Count, guarded, require
 
 _SCALES = 512  # points at which the derivative in the scale is looked at for sign changes
 
@@ -30,19 +28,19 @@ class ShallowCrossEntropyOptimum:
     trivial: bool
 
 
-@validated
+@guarded
 def ce_optimum_shallow(
-    n_classes: int, samples_per_class: int, weight_decay: float | int, feature_decay: float | int
+    n_classes: SeveralClasses, samples_per_class: Count, weight_decay: Decay, feature_decay: Decay
 ) -> ShallowCrossEntropyOptimum:
     """The global minimum at depth one, with or without a bias, for widths of at least K - 1.
 
     With s = sqrt(n lambda_W lambda_H): sigma* = log(1/s - (K - 1)) if s < 1/K, else zero, and
     f* = log(1 + (K - 1) exp(-sigma*)) + (K - 1) s sigma*.
+
+    >>> optimum = ce_optimum_shallow(3, 4, 0.01, 0.01)
+    >>> round(optimum.scale, 4), round(optimum.value, 4), optimum.trivial
+    (3.8712, 0.1957, False)
     """
-    check_at_least("n_classes", n_classes, 2)
-    check_at_least("samples_per_class", samples_per_class, 1)
-    check_positive("weight_decay", weight_decay)
-    check_positive("feature_decay", feature_decay)
     threshold = np.sqrt(samples_per_class) * np.sqrt(weight_decay) * np.sqrt(feature_decay)
     trivial = bool(threshold * n_classes >= 1)
     # 1/s - (K - 1) = 1 + (1/s - K), whose logarithm keeps its digits near the threshold.
@@ -51,12 +49,12 @@ def ce_optimum_shallow(
     return ShallowCrossEntropyOptimum(scale, float(value), trivial)
 
 
-@validated
+@guarded
 def frame_value(
     pattern: Float[np.ndarray, "classes classes"],
-    samples_per_class: int,
-    weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
-    feature_decay: float | int,
+    samples_per_class: Count,
+    weight_decays: WeightDecays,
+    feature_decay: Decay,
 ) -> tuple[float, float]:
     """Best scale rho >= 0 of the logits rho * `pattern`, and the objective there, at any depth; scale zero is log K.
 
@@ -67,29 +65,22 @@ def frame_value(
     return min([*minima.local_minima(), (0.0, float(np.log(pattern.shape[0])))], key=lambda minimum: minimum[1])
 
 
-@validated
+@guarded
 def etf_stationary(
-    n_classes: int,
-    samples_per_class: int,
-    weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
-    feature_decay: float | int,
+    n_classes: SeveralClasses, samples_per_class: Count, weight_decays: WeightDecays, feature_decay: Decay
 ) -> tuple[float, float]:
     """Largest stationary scale sigma of the logits sigma (I - 1 1^T / K), and the objective there, at any depth.
 
     It minimises log(1 + (K - 1) exp(-sigma)) + (L/2) Lambda^(1/L) (K - 1)(n sigma^2)^(1/L), L = M + 1, along the scale,
     and is a critical point of the objective. (0, log K) if there is none.
     """
-    check_at_least("n_classes", n_classes, 2)
     pattern = np.eye(n_classes) - 1 / n_classes
     return _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay).largest_stationary()
 
 
-@validated
+@guarded
 def cross_polytope_stationary(
-    n_classes: int,
-    samples_per_class: int,
-    weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
-    feature_decay: float | int,
+    n_classes: SeveralClasses, samples_per_class: Count, weight_decays: WeightDecays, feature_decay: Decay
 ) -> tuple[float, float]:
     """Largest stationary scale rho of logits rho B^T B whose class vectors B are antipodal pairs, and the objective.
 
@@ -100,24 +91,21 @@ def cross_polytope_stationary(
     return _LogitPattern(pattern, samples_per_class, weight_decays, feature_decay).largest_stationary()
 
 
-@validated
-def cross_polytope_pattern(n_classes: int) -> Float[np.ndarray, "classes classes"]:
+@guarded
+def cross_polytope_pattern(n_classes: SeveralClasses) -> Float[np.ndarray, "classes classes"]:
     """Gram matrix B^T B of the class vectors (e_1, -e_1, e_2, -e_2, ...), the last one single if K is odd."""
-    check_at_least("n_classes", n_classes, 2)
     vectors = np.zeros(((n_classes + 1) // 2, n_classes))
     vectors[np.arange(n_classes) // 2, np.arange(n_classes)] = (-1.0) ** np.arange(n_classes)
     return vectors.T @ vectors
 
 
-@validated
-def etf_beaten_by_cross_polytope(n_classes: int, depth: int) -> bool:
+@guarded
+def etf_beaten_by_cross_polytope(n_classes: SeveralClasses, depth: Depth) -> bool:
     """Whether antipodal pairs have the lower objective than the simplex frame as the decays vanish.
 
     With L = depth + 1: floor(K/2) 2^(2/L) + (K mod 2) < K - 1. Never at depth one; from K = 6 or 7 at depth two, and
     from K = 4 or 5 at depth three. Convergence is slow, in 1 / log(1 / Lambda).
     """
-    check_at_least("n_classes", n_classes, 2)
-    check_at_least("depth", depth, 1)
     return n_classes // 2 * 2 ** (2 / (depth + 1)) + n_classes % 2 < n_classes - 1
 
 
@@ -128,20 +116,17 @@ class _LogitPattern:
         self,
         pattern: Float[np.ndarray, "classes classes"],
         samples_per_class: int,
-        weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
-        feature_decay: float | int,
+        weight_decays: WeightDecays,
+        feature_decay: float,
     ) -> None:
-        check_at_least("samples_per_class", samples_per_class, 1)
-        decays = checked_decays(weight_decays, feature_decay)
         n_classes = pattern.shape[0]
-        if pattern.shape != (n_classes, n_classes) or n_classes < 2 or not np.all(np.isfinite(pattern)):
-            raise ValueError(f"pattern must be a square of finite numbers, at least 2 x 2, got shape {pattern.shape}")
+        require(n_classes > 1, "pattern must have at least two classes, got one")
         margins = (np.diagonal(pattern) - pattern).T
         self.margins = margins[~np.eye(n_classes, dtype=bool)].reshape(n_classes, n_classes - 1)
-        if self.margins.min() <= 0:
-            raise ValueError(f"pattern must have the largest entry of every column k in row k, got {pattern.tolist()}")
-        self.n_factors = decays.size + 1
-        penalty = schatten_penalty(np.sqrt(samples_per_class) * pattern, decays, feature_decay)
+        largest = self.margins.min() > 0
+        require(largest, f"pattern must have the largest entry of every column k in row k, got {pattern.tolist()}")
+        self.n_factors = len(weight_decays) + 1
+        penalty = schatten_penalty(np.sqrt(samples_per_class) * pattern, weight_decays, feature_decay)
         self.log_penalty_slope = np.log(2 * penalty / self.n_factors)
 
     def value(self, scale: float) -> float:

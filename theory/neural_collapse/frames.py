@@ -4,46 +4,63 @@ Simplex (balanced with bias), orthogonal (balanced without) and general orthogon
 of Dang et al. 2023 (arXiv 2301.00437).
 """
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least
+from theory.neural_collapse._domains import Classes, SeveralClasses
+from theory_on_trial.contract import NON_NEGATIVE, guarded, require
 
 
-@validated
-def simplex_etf(n_classes: int) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix (I - 1 1^T / K) / sqrt(K - 1) of the simplex equiangular tight frame. `ValueError` if K < 2."""
-    check_at_least("n_classes", n_classes, 2)
+@guarded
+def simplex_etf(n_classes: SeveralClasses) -> Float[np.ndarray, "classes classes"]:
+    """Gram matrix (I - 1 1^T / K) / sqrt(K - 1) of the simplex equiangular tight frame.
+
+    >>> simplex_etf(2)
+    array([[ 0.5, -0.5],
+           [-0.5,  0.5]])
+    """
     return (np.eye(n_classes) - 1 / n_classes) / np.sqrt(n_classes - 1)
 
 
-@validated
-def orthogonal_frame(n_classes: int) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix I / sqrt(K) of K orthogonal vectors of equal length. `ValueError` if K < 1."""
-    check_at_least("n_classes", n_classes, 1)
+@guarded
+def orthogonal_frame(n_classes: Classes) -> Float[np.ndarray, "classes classes"]:
+    """Gram matrix I / sqrt(K) of K orthogonal vectors of equal length.
+
+    >>> orthogonal_frame(4).diagonal()
+    array([0.5, 0.5, 0.5, 0.5])
+    """
     return np.eye(n_classes) / np.sqrt(n_classes)
 
 
-@validated
-def general_orthogonal_frame(lengths: Float[np.ndarray, " classes"]) -> Float[np.ndarray, "classes classes"]:
-    """Gram matrix diag(a_k^2) / |a^2| of orthogonal vectors of lengths a_k >= 0. `ValueError` if all are zero."""
-    if lengths.size == 0 or not np.all(np.isfinite(lengths)) or np.any(lengths < 0) or not np.any(lengths > 0):
-        raise ValueError(f"lengths must be finite, non-negative and not all zero, got {lengths}")
+@guarded
+def general_orthogonal_frame(
+    lengths: Annotated[Float[np.ndarray, " classes"], NON_NEGATIVE],
+) -> Float[np.ndarray, "classes classes"]:
+    """Gram matrix diag(a_k^2) / |a^2| of orthogonal vectors of lengths a_k. `ValueError` if all are zero.
+
+    >>> general_orthogonal_frame([2.0, 1.0]).diagonal().round(4)
+    array([0.9701, 0.2425])
+    """
+    require(np.any(lengths > 0), f"lengths must not all be zero, got {lengths}")
     squares = (lengths / lengths.max()) ** 2
     return np.diag(squares / np.linalg.norm(squares))
 
 
-@validated
+@guarded
 def frame_distance(gram: Float[np.ndarray, "rows columns"], target: Float[np.ndarray, "rows columns"]) -> float:
     """Frobenius distance in [0, 2] between the two matrices, each divided by its Frobenius norm: the NC2 metric.
 
     NaN if one of them is zero: where everything has collapsed to zero (every beta_k above the global threshold) there
-    is no frame to compare. `ValueError` if an entry is not finite.
+    is no frame to compare.
     """
-    if not (np.all(np.isfinite(gram)) and np.all(np.isfinite(target))):
-        raise ValueError("gram and target must hold finite numbers, got infinities or NaN")
-    scales = [np.linalg.norm(matrix) for matrix in (gram, target)]
-    if min(scales) == 0:
+    if not (np.any(gram) and np.any(target)):
         return float("nan")
-    return float(np.linalg.norm(gram / scales[0] - target / scales[1]))
+    return float(np.linalg.norm(_direction(gram) - _direction(target)))
+
+
+def _direction(matrix: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    # A power of two costs no digit, and no square of an entry overflows or vanishes after it.
+    scaled = np.ldexp(matrix, -np.frexp(np.abs(matrix).max())[1])
+    return scaled / np.linalg.norm(scaled)

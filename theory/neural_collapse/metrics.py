@@ -4,17 +4,16 @@ Conventions of the code published with Dang et al. 2023 (arXiv 2301.00437): bala
 ones against the geometry of their optimum. Every metric but NC1 is a `frame_distance` in [0, 2], NaN where all is zero.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.neural_collapse._validation import check_chain
+from theory.neural_collapse._domains import Depth, Labels, Layers, require_chain
 from theory.neural_collapse.frames import frame_distance
 from theory.neural_collapse.mse_optimum import MseOptimum
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_positive
+from theory_on_trial.contract import MAY_BE_INFINITE, Positive, guarded, require
 
 
 @dataclass(frozen=True)
@@ -45,15 +44,14 @@ class CollapseMetrics:
     duality: float
 
 
-@validated
-def frame_targets(frame: Float[np.ndarray, "classes classes"], depth: int) -> CollapseTargets:
+@guarded
+def frame_targets(frame: Float[np.ndarray, "classes classes"], depth: Depth) -> CollapseTargets:
     """Targets of balanced classes: one frame, `simplex_etf` with bias or `orthogonal_frame` without, everywhere."""
-    check_at_least("depth", depth, 1)
-    return CollapseTargets(np.stack([frame] * depth), frame, frame, np.eye(frame.shape[0]))
+    return CollapseTargets(np.repeat(frame[None], depth, axis=0), frame, frame, np.eye(frame.shape[0]))
 
 
-@validated
-def optimum_targets(optimum: MseOptimum) -> CollapseTargets:
+@guarded
+def optimum_targets(optimum: Annotated[MseOptimum, MAY_BE_INFINITE]) -> CollapseTargets:
     """Targets of the square loss, balanced or not, with or without bias: the geometry of its global minimum.
 
     W_M ... W_m has the squared singular values prod_(j >= m) tau_i / lambda_Wj. The duality W = (W W^T + N lambda_H I)
@@ -73,17 +71,16 @@ def optimum_targets(optimum: MseOptimum) -> CollapseTargets:
     return CollapseTargets(suffix_grams, optimum.feature_gram, optimum.logits, ridge @ centring)
 
 
-@validated
+@guarded
 def within_class_collapse(
-    features: Float[np.ndarray, "inputs samples"], labels: Int[np.ndarray, " samples"], rcond: float | int = 1e-10
+    features: Float[np.ndarray, "inputs samples"], labels: Labels, rcond: Positive = 1e-10
 ) -> float:
     """NC1 = tr(Sigma_W Sigma_B^+) / K: spread of the features within classes relative to that of the class means.
 
     Sigma_W averages over samples, Sigma_B over classes about the global mean of all samples. Directions in which
     Sigma_B is below `rcond` times its largest eigenvalue are left out: take 1e-6 K for float32 features. NaN if the
-    class means coincide. `labels` are 0, ..., K - 1, each present. `ValueError` for bad labels, features or rcond.
+    class means coincide. `labels` are 0, ..., K - 1, each present, else `ValueError`.
     """
-    check_positive("rcond", rcond)
     means, counts = _class_means(features, labels)
     within = features - means[:, labels]
     between = means - features.mean(axis=1, keepdims=True)
@@ -95,30 +92,41 @@ def within_class_collapse(
     return float(np.sum(spreads / eigenvalues[kept]) / counts.size)
 
 
-@validated
+@guarded
 def nc_metrics(
-    weights: Sequence[Float[np.ndarray, "_ _"]],
+    weights: Layers,
     features: Float[np.ndarray, "_ samples"],
-    labels: Int[np.ndarray, " samples"],
+    labels: Labels,
     targets: CollapseTargets,
     *,
     centred: bool = False,
-    rcond: float | int = 1e-10,
+    rcond: Positive = 1e-10,
 ) -> CollapseMetrics:
     """NC1, NC2 and NC3 of a head W_1, ..., W_M (the last with a row per class) and the features entering it.
 
-    `targets` come from `frame_targets` or `optimum_targets`; `centred` subtracts the global mean of the features from
-    the class means, the convention for heads with a bias that is not decayed. `rcond` as for `within_class_collapse`.
+    Args:
+        weights: W_1, ..., W_M.
+        features: H, a column per sample.
+        labels: their classes 0, ..., K - 1, each present.
+        targets: from `frame_targets` or `optimum_targets`.
+        centred: whether the global mean of the features is subtracted from the class means, the convention for heads
+            with a bias that is not decayed.
+        rcond: as for `within_class_collapse`.
+
     `ValueError` if shapes do not fit or a class has no sample.
+
+    >>> frame = frame_targets(np.eye(2), depth=1)
+    >>> nc_metrics([np.eye(2)], np.eye(2), [0, 1], frame).duality
+    0.0
     """
-    check_chain(weights, features)
+    require_chain(weights, features)
     means, counts = _class_means(features, labels)
     n_classes = counts.size
-    if weights[-1].shape[0] != n_classes or targets.suffix_grams.shape != (len(weights), n_classes, n_classes):
-        raise ValueError(
-            f"weights, labels and targets must agree on depth and classes, got {len(weights)} layers of "
-            f"{weights[-1].shape[0]} outputs, {n_classes} classes and targets {targets.suffix_grams.shape}"
-        )
+    require(
+        weights[-1].shape[0] == n_classes and targets.suffix_grams.shape == (len(weights), n_classes, n_classes),
+        f"weights, labels and targets must agree on depth and classes, got {len(weights)} layers of "
+        f"{weights[-1].shape[0]} outputs, {n_classes} classes and targets {targets.suffix_grams.shape}",
+    )
     if centred:
         means = means - features.mean(axis=1, keepdims=True)
     suffix, distances = np.eye(n_classes), np.zeros(len(weights))
@@ -137,9 +145,7 @@ def nc_metrics(
 def _class_means(
     features: Float[np.ndarray, "inputs samples"], labels: Int[np.ndarray, " samples"]
 ) -> tuple[Float[np.ndarray, "inputs classes"], Int[np.ndarray, " classes"]]:
-    if features.size == 0 or not np.all(np.isfinite(features)):
-        raise ValueError(f"features must hold finite numbers, at least one, got an array of shape {features.shape}")
-    if labels.min() < 0 or np.bincount(labels).min() == 0:
-        raise ValueError(f"labels must be 0, ..., K - 1 with each class present, got {labels.tolist()}")
+    present = np.unique(labels)
+    require(present[-1] < present.size, f"labels must be 0, ..., K - 1, each present, got {present.tolist()}")
     counts = np.bincount(labels)
     return features @ np.eye(counts.size)[labels] / counts, counts

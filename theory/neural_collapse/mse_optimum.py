@@ -7,17 +7,17 @@ collapse to a simplex, an orthogonal or a general orthogonal frame; values, thre
 with bias and the decayed bias are derived here.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from theory.neural_collapse._validation import checked_class_sizes, checked_decays, checked_widths
+from theory.neural_collapse._domains import ClassSizes, Decay, WeightDecays, Widths
 from theory.neural_collapse.scalar_equation import global_root, regime, scalar_objective, shrinkage
 from theory.neural_collapse.schatten import balanced_factors, factor_balance, log_decay_product
 from theory.neural_collapse.thresholds import global_threshold
-from theory_on_trial.arguments.theory import validated
+from theory_on_trial.contract import MAY_BE_INFINITE, NonNegative, guarded, require
 
 _TIED_AT_CUT = 1e-12  # relative; betas are known to some 1e-15
 
@@ -67,28 +67,44 @@ class MseOptimum:
     bias: Float[np.ndarray, " classes"] | None
 
 
-@validated
+@guarded
 def mse_optimum(
-    class_sizes: Sequence[int] | Int[np.ndarray, " classes"],
-    weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
-    feature_decay: float | int,
+    class_sizes: ClassSizes,
+    weight_decays: WeightDecays,
+    feature_decay: Decay,
     *,
-    widths: Sequence[int] | Int[np.ndarray, " depth"] | None = None,
+    widths: Widths | None = None,
     bias: bool = False,
-    bias_decay: float | int = 0,
+    bias_decay: NonNegative = 0.0,
 ) -> MseOptimum:
-    """The global minimum for class sizes n_k >= 1, decays lambda_W1, ..., lambda_WM and lambda_H, all positive.
+    """The global minimum for class sizes n_k and decays lambda_W1, ..., lambda_WM and lambda_H.
 
-    `widths` are d_1, ..., d_M (the number of classes each by default); only the min(K, d_1, ..., d_M) strongest
-    directions can survive. `bias_decay` lambda_b >= 0 is that of the last layer's bias. At a tie of a direction with
-    zero, zero is returned. `ValueError` if an argument is out of range, for a bias with a single class, and for a
-    decayed bias with unequal class sizes, which has no closed form.
+    At a tie of a direction with zero, zero is returned.
+
+    Args:
+        class_sizes: n_1, ..., n_K.
+        weight_decays: lambda_W1, ..., lambda_WM.
+        feature_decay: lambda_H.
+        widths: d_1, ..., d_M, by default K each; only the min(K, d_1, ..., d_M) strongest directions can survive.
+        bias: whether the last layer has a bias.
+        bias_decay: lambda_b of that bias.
+
+    `ValueError` for a bias with a single class, for a decayed bias with unequal class sizes, which has no closed form,
+    and for decays so small that beta underflows.
+
+    >>> optimum = mse_optimum([200, 100, 50, 5], [5e-3] * 2, 5e-3)
+    >>> round(optimum.value, 4), optimum.alive
+    (0.1103, array([ True,  True,  True, False]))
     """
-    sizes = checked_class_sizes(class_sizes)
-    decays = checked_decays(weight_decays, feature_decay)
+    sizes, decays = np.asarray(class_sizes), np.asarray(weight_decays)
     depth, n_classes, n_samples = decays.size, sizes.size, int(sizes.sum())
-    layer_widths = checked_widths(widths, depth, n_classes)
-    _check_bias(sizes, bias, bias_decay)
+    layer_widths = np.full(depth, n_classes) if widths is None else np.asarray(widths)
+    require(bias or bias_decay == 0, f"bias_decay must be 0 without a bias, got {bias_decay}")
+    require(not bias or n_classes > 1, "class_sizes must hold at least 2 classes with a bias (one is fitted by it)")
+    require(
+        bias_decay == 0 or np.all(sizes == sizes[0]),
+        f"class_sizes must be equal when the bias is decayed (no closed form otherwise), got {sizes.tolist()}",
+    )
 
     left, data_values, right = _data_directions(sizes, bias, bias_decay)
     loss_weights = np.ones(data_values.size)
@@ -139,13 +155,18 @@ def mse_optimum(
     )
 
 
-@validated
+@guarded
 def optimal_parameters(
-    optimum: MseOptimum,
+    optimum: Annotated[MseOptimum, MAY_BE_INFINITE],
 ) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ classes"], Float[np.ndarray, " classes"] | None]:
     """One global minimiser ([W_1, ..., W_M], Hbar, bias); sample i of class k has the feature Hbar[:, k].
 
     All minimisers are its rotations between the layers (and those among tied directions).
+
+    >>> (weight,), means, bias = optimal_parameters(mse_optimum([4, 4], [0.125], 0.125))
+    >>> means.round(4)
+    array([[0.5, 0. ],
+           [0. , 0.5]])
     """
     weights, scaled_features = balanced_factors(
         optimum.left_directions,
@@ -162,7 +183,7 @@ def direction_betas(
     squared_values: Float[np.ndarray, " directions"],
     n_samples: int,
     weight_decays: Float[np.ndarray, " depth"],
-    feature_decay: float | int,
+    feature_decay: float,
 ) -> Float[np.ndarray, " directions"]:
     """beta_i = M N (N Lambda)^(1/M) / y_i^2 of directions of the data with squared singular values y_i^2 > 0.
 
@@ -173,15 +194,13 @@ def direction_betas(
     log_scale = np.log(depth) + np.log(n_samples) + (np.log(n_samples) + log_lambda) / depth
     with np.errstate(over="ignore"):
         betas = np.exp(log_scale - np.log(squared_values))
-    if np.any(betas == 0):
-        raise ValueError(
-            f"weight_decays {weight_decays} and feature_decay {feature_decay} are so small that beta is zero"
-        )
+    small = f"weight_decays {weight_decays} and feature_decay {feature_decay} are so small that beta is zero"
+    require(np.all(betas > 0), small)
     return betas
 
 
 def _data_directions(
-    sizes: Int[np.ndarray, " classes"], bias: bool, bias_decay: float | int
+    sizes: Int[np.ndarray, " classes"], bias: bool, bias_decay: float
 ) -> tuple[
     Float[np.ndarray, "classes directions"], Float[np.ndarray, " directions"], Float[np.ndarray, "classes directions"]
 ]:
@@ -203,20 +222,7 @@ def _data_directions(
 
 
 def _optimal_bias(
-    sizes: Int[np.ndarray, " classes"], bias_decay: float | int, mean_shrinkage: float
+    sizes: Int[np.ndarray, " classes"], bias_decay: float, mean_shrinkage: float
 ) -> Float[np.ndarray, " classes"]:
     frequencies = sizes / sizes.sum()
     return frequencies if bias_decay == 0 else frequencies * (1 - mean_shrinkage) / (1 + bias_decay)
-
-
-def _check_bias(sizes: Int[np.ndarray, " classes"], bias: bool, bias_decay: float | int) -> None:
-    if not (np.isfinite(bias_decay) and bias_decay >= 0):
-        raise ValueError(f"bias_decay must be finite and non-negative, got {bias_decay}")
-    if bias_decay > 0 and not bias:
-        raise ValueError(f"bias_decay must be 0 without a bias, got {bias_decay}")
-    if bias and sizes.size < 2:
-        raise ValueError(f"class_sizes must hold at least 2 classes with a bias (one is fitted by it), got {sizes}")
-    if bias_decay > 0 and np.any(sizes != sizes[0]):
-        raise ValueError(
-            f"class_sizes must be equal when the bias is decayed (no closed form otherwise), got {sizes.tolist()}"
-        )

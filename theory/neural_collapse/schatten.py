@@ -5,16 +5,14 @@ Over all Z = W_M ... W_1 H the decays (1/2)(sum_m lambda_Wm |W_m|^2 + lambda_H |
 the nuclear norm. Known for products of matrices; the form with unequal decays is derived here.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.neural_collapse._validation import checked_decays, checked_widths
-from theory_on_trial.arguments.theory import validated
+from theory.neural_collapse._domains import Decay, WeightDecays, Widths
+from theory_on_trial.contract import guarded, require
 
 
-def log_decay_product(weight_decays: Float[np.ndarray, " depth"], feature_decay: float | int) -> float:
+def log_decay_product(weight_decays: Float[np.ndarray, " depth"], feature_decay: float) -> float:
     """Log Lambda, the logarithm of the product of all decays, which overflows for no depth."""
     return float(np.sum(np.log(weight_decays)) + np.log(feature_decay))
 
@@ -22,7 +20,7 @@ def log_decay_product(weight_decays: Float[np.ndarray, " depth"], feature_decay:
 def factor_balance(
     singular_values: Float[np.ndarray, " directions"],
     weight_decays: Float[np.ndarray, " depth"],
-    feature_decay: float | int,
+    feature_decay: float,
 ) -> Float[np.ndarray, " directions"]:
     """tau_i = (Lambda sigma_i^2)^(1/L), the value that lambda_m times a factor's squared singular value has in all.
 
@@ -33,38 +31,35 @@ def factor_balance(
         return np.exp((log_decay_product(weight_decays, feature_decay) + 2 * np.log(singular_values)) / n_factors)
 
 
-@validated
+@guarded
 def schatten_penalty(
-    product: Float[np.ndarray, "rows columns"],
-    weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
-    feature_decay: float | int,
+    product: Float[np.ndarray, "rows columns"], weight_decays: WeightDecays, feature_decay: Decay
 ) -> float:
     """Least decay (L/2) Lambda^(1/L) sum_i sigma_i^(2/L) of factors whose product is `product`, widths permitting.
 
     Singular values that are numerically null (below the largest times the longer side times 2^-52, as in
-    `numpy.linalg.matrix_rank`) count as zero: their fractional power would not be small. `ValueError` if a decay is not
-    positive or the product not finite.
+    `numpy.linalg.matrix_rank`) count as zero: their fractional power would not be small.
     """
-    decays = checked_decays(weight_decays, feature_decay)
+    decays = np.asarray(weight_decays)
     _, singular_values, _ = _decomposed(product)
     return float((decays.size + 1) / 2 * np.sum(factor_balance(singular_values, decays, feature_decay)))
 
 
-@validated
+@guarded
 def balanced_factorisation(
     product: Float[np.ndarray, "rows columns"],
-    weight_decays: Sequence[float | int] | Float[np.ndarray, " depth"],
-    feature_decay: float | int,
-    widths: Sequence[int] | Int[np.ndarray, " depth"] | None = None,
+    weight_decays: WeightDecays,
+    feature_decay: Decay,
+    widths: Widths | None = None,
 ) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ columns"]]:
     """Factors ([W_1, ..., W_M], H) with W_M ... W_1 H = `product` that attain `schatten_penalty`.
 
     They are balanced: lambda_m sigma_i(factor m)^2 is the same in all factors. `widths` are d_1, ..., d_M, W_m being
     d_(m+1) x d_m with as many rows as the product in the last; the shorter side of the product by default.
-    `ValueError` if a width is below the rank of the product, a decay is not positive or the product not finite.
+    `ValueError` if a width is below the rank of the product.
     """
-    decays = checked_decays(weight_decays, feature_decay)
-    sizes = checked_widths(widths, decays.size, min(product.shape))
+    decays = np.asarray(weight_decays)
+    sizes = np.full(decays.size, min(product.shape)) if widths is None else np.asarray(widths)
     left, singular_values, right = _decomposed(product)
     return balanced_factors(left, singular_values, right, decays, feature_decay, sizes)
 
@@ -74,7 +69,7 @@ def balanced_factors(
     singular_values: Float[np.ndarray, " directions"],
     right: Float[np.ndarray, "columns directions"],
     weight_decays: Float[np.ndarray, " depth"],
-    feature_decay: float | int,
+    feature_decay: float,
     widths: Int[np.ndarray, " depth"],
 ) -> tuple[list[Float[np.ndarray, "_ _"]], Float[np.ndarray, "_ columns"]]:
     """Balanced factors of left diag(singular_values) right^T, whose columns `left` and `right` are orthonormal.
@@ -83,8 +78,7 @@ def balanced_factors(
     """
     alive = singular_values > 0
     rank = int(np.sum(alive))
-    if rank > widths.min():
-        raise ValueError(f"widths must be at least the rank {rank} of the product, got {widths.tolist()}")
+    require(rank <= widths.min(), f"widths must be at least the rank {rank} of the product, got {widths.min()}")
     balance = factor_balance(singular_values[alive], weight_decays, feature_decay)
     features = np.zeros((widths[0], right.shape[0]))
     features[:rank] = np.sqrt(balance / feature_decay)[:, None] * right[:, alive].T
@@ -101,8 +95,6 @@ def _decomposed(
 ) -> tuple[
     Float[np.ndarray, "rows directions"], Float[np.ndarray, " directions"], Float[np.ndarray, "columns directions"]
 ]:
-    if product.size == 0 or not np.all(np.isfinite(product)):
-        raise ValueError(f"product must hold finite numbers, at least one, got an array of shape {product.shape}")
     left, singular_values, right = np.linalg.svd(product, full_matrices=False)
     null = singular_values <= singular_values[0] * max(product.shape) * np.finfo(float).eps
     return left, np.where(null, 0, singular_values), right.T

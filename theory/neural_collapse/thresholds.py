@@ -7,31 +7,33 @@ Lambda the product of all weight decays and n the size of the class (or the squa
 
 import numpy as np
 
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least
+from theory.neural_collapse._domains import Depth
+from theory_on_trial.contract import guarded
 
 
-@validated
-def global_threshold(depth: int) -> float:
+@guarded
+def global_threshold(depth: Depth) -> float:
     """beta_gl = (M - 1)^((M - 1)/M) / M: below it the non-zero solution is the global one; at it, zero ties.
 
-    One at depth M = 1 (where 0^0 = 1), 1/2 at M = 2, and tending to one from there as M grows. `TypeError` or
-    `ValueError` unless `depth` is a positive integer.
+    One at depth M = 1 (where 0^0 = 1), 1/2 at M = 2, and tending to one from there as M grows.
+
+    >>> [round(global_threshold(depth), 4) for depth in (1, 2, 3)]
+    [1.0, 0.5, 0.5291]
     """
     from scipy.special import xlogy
 
-    check_at_least("depth", depth, 1)
     return float(np.exp(xlogy(1 - 1 / depth, depth - 1) - np.log(depth)))
 
 
-@validated
-def existence_threshold(depth: int) -> float:
+@guarded
+def existence_threshold(depth: Depth) -> float:
     """beta_ex = (M + 1)^2 / (4 M) ((M - 1)/(M + 1))^((M - 1)/M): beyond it zero is the only stationary point.
 
-    One at depth M = 1, above `global_threshold` at every larger depth, and growing as M / 4. `TypeError` or
-    `ValueError` unless `depth` is a positive integer.
+    One at depth M = 1, above `global_threshold` at every larger depth, and growing as M / 4.
+
+    >>> [round(existence_threshold(depth), 4) for depth in (1, 2, 3)]
+    [1.0, 0.6495, 0.8399]
     """
     from scipy.special import xlog1py
 
-    check_at_least("depth", depth, 1)
     return float((depth + 1) ** 2 / (4 * depth) * np.exp(xlog1py(1 - 1 / depth, -2 / (depth + 1))))
