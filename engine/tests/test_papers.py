@@ -1,9 +1,11 @@
 """What `new-paper` refuses and leaves alone, and what `check-paper` finds missing, slow, wrong or endless."""
 
-import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -133,13 +135,13 @@ def test_the_verdict_is_one_line_and_the_exit_status(toy, monkeypatch, capsys):
     monkeypatch.setattr(papers, "STEPS", {"nothing": lambda paper: []})
     assert check("toy", toy.folder) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "[1/1] nothing … passed, 0 s",
+        "[1/1] nothing: passed, 0 s",
         "toy: nothing is missing, nothing fails (0 s)",
     ]
     monkeypatch.setattr(papers, "STEPS", {"nothing": lambda paper: [], "two": lambda paper: ["first", "second"]})
     assert check("toy", toy.folder) == 1
     assert capsys.readouterr().out.splitlines()[1:] == [
-        "[2/2] two … FAILED, 0 s",
+        "[2/2] two: FAILED, 0 s",
         "  - first",
         "  - second",
         "toy: 2 missing or failing, as named above (0 s)",
@@ -152,18 +154,32 @@ def test_what_does_not_end_is_stopped_and_said(toy, monkeypatch, capsys):
     assert "  - no end within 1 s" in capsys.readouterr().out.splitlines()
 
 
-def test_an_interrupt_ends_it_with_one_line(toy):
+def test_an_interrupt_ends_it_with_one_line_and_leaves_nothing_running(toy):
     endless = CHECKS.replace('"""1 + 1 = 2."""', '"""1 + 1 = 2."""\n    while True:\n        pass')
     (toy.folder / "paper_checks" / "test_toy.py").write_text(endless)
     command = [sys.executable, "-u", "-m", "theory_on_trial.command", "check-paper", "toy"]
-    run = subprocess.Popen(
-        command, cwd=toy.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    shown = ""
-    while "claims" not in shown:
-        shown += run.stdout.read(1)
-    os.killpg(run.pid, signal.SIGINT)
-    rest, errors = run.communicate(timeout=60)
+    run = subprocess.Popen(command, cwd=toy.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert waited_for(lambda: commands_about(toy), present=True)
+    run.send_signal(signal.SIGINT)
+    shown, errors = run.communicate(timeout=60)
     assert run.returncode == 130
     assert errors == ""
-    assert rest.splitlines()[-1].endswith("stopped: toy was not checked to the end")
+    assert shown.splitlines()[-1] == "stopped: toy was not checked to the end"
+    assert waited_for(lambda: commands_about(toy), present=False)
+
+
+def commands_about(paper):
+    """The commands now running that name the paper's checks."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            lines.append(path.read_text())
+    return [line for line in lines if str(paper.folder / "paper_checks") in line]
+
+
+def waited_for(what, present):
+    """Whether something comes up, or goes, within half a minute."""
+    end = time.monotonic() + 30
+    while bool(what()) != present and time.monotonic() < end:
+        time.sleep(0.1)
+    return bool(what()) == present

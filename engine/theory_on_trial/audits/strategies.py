@@ -13,6 +13,9 @@ LONGEST = 4  # of an axis
 WIDEST = 6  # how far an integer goes beyond the least one
 
 
+SQUARE = {"symmetric", "covariance", "definite"}  # properties of square matrices
+
+
 class Unknown(TypeError):
     """An annotation of which no values can be drawn: a function, a record of arrays, anything at all."""
 
@@ -129,6 +132,8 @@ def _arrays(draw: st.DrawFn, kind: Kind, sizes: dict[str, Any], extreme: bool) -
             shape.append(sizes.setdefault(name, draw(st.integers(least, LONGEST))))
         else:
             shape.append(draw(st.integers(least, LONGEST)))
+    if {marker.name for marker in kind.markers if isinstance(marker, Holds)} & SQUARE:
+        shape[-1] = shape[-2]
     dtypes = " ".join(kind.type.dtypes) if isinstance(kind.type.dtypes, list | tuple) else "float"
     if "key" in dtypes:
         import jax

@@ -1,0 +1,198 @@
+"""The calibration: what is counted, how many seeds a claim gets, and what its table says."""
+
+import errno
+import json
+
+import numpy as np
+import pytest
+
+from theory_on_trial import claim, records, registry, repository
+from theory_on_trial.audits import calibration
+from theory_on_trial.audits.calibration import COLUMNS, kept_runs, margin_left, run_once, table_row, wanted_seeds
+from theory_on_trial.decision import Finding, Prediction
+from theory_on_trial.laws import Interval
+
+CLAIMS = '''
+"""Tosses."""
+
+import jax
+import pytest
+from theory_on_trial import claim
+from theory_on_trial.laws import Bounded
+
+HALF = 0.5
+
+
+def toss(trial, half):
+    trial.mean(lambda key: jax.random.uniform(key), half, law=Bounded(0, 1), margin=0.05,
+               controls={"a third": 1 / 3}, first=256, vectorised=True)
+
+
+@claim("Section 1", kind="distribution")
+def test_mean(trial):
+    """The mean is a half."""
+    toss(trial, HALF)
+
+
+@claim("Section 2", kind="distribution")
+def test_wrong(trial):
+    """The mean is two thirds."""
+    toss(trial, 2 / 3)
+
+
+@claim("Section 3", kind="identity")
+def test_sum(trial):
+    """1 + 1 = 2."""
+    trial.identity(1 + 1, 2, ops=0, controls={"three": 3})
+
+
+@claim("Section 4", kind="identity", tier="full")
+def test_slow(trial):
+    """2 + 2 = 4."""
+    trial.identity(2 + 2, 4, ops=0, controls={"three": 3})
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@claim("Section 5", kind="identity")
+def test_given(trial, number):
+    """n + n = 2 n."""
+    trial.identity(number + number, 2 * number, ops=0, controls={"three": 3})
+'''
+CLAIM = "tosses.mean"
+RUN = {
+    "seed": 0, "verdicts": ["VERIFIED"], "as_expected": True, "controls": 3, "survivors": [], "samples": 10,
+    "budget": 0.5, "room": 0.25, "seconds": 0.5, "error": "", "measured": "a",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def root(tmp_path_factory):
+    """A repository with a paper of its own."""
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    (folder / "test_tosses.py").write_text(CLAIMS)
+    registered = dict(registry._REGISTERED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+    registry._REGISTERED.clear()
+    registry._REGISTERED.update(registered)
+
+
+def runs(count, **changes):
+    return [RUN | {"seed": seed, "measured": str(seed)} | changes for seed in range(count)]
+
+
+def test_a_run_counts_rows_controls_and_samples():
+    found = run_once(claim(CLAIM), 0)
+    row = claim(CLAIM).run(seed=0)
+    assert found["verdicts"] == ["VERIFIED"]
+    assert found["as_expected"]
+    assert found["controls"] == len(row.controls)
+    assert found["survivors"] == []
+    assert found["samples"] == row.samples
+    assert 0 < found["room"] <= 1
+    assert run_once(claim(CLAIM), 0)["measured"] == found["measured"]
+    assert run_once(claim(CLAIM), 1)["measured"] != found["measured"]
+
+
+@pytest.mark.parametrize(
+    ("found", "most", "wanted"),
+    [
+        ([], 200, 3),
+        ([], 1, 1),
+        (runs(2), 200, 3),
+        (runs(2, measured="same", budget=0.0), 200, 2),  # the same under every seed
+        (runs(2, measured="same"), 200, 3),  # sampled, and by chance the same
+        (runs(3), 200, 200),
+        (runs(3, seconds=1.01), 200, 50),
+        (runs(3, seconds=1.01), 20, 20),
+    ],
+)
+def test_cheap_claims_get_more_seeds(found, most, wanted):
+    assert wanted_seeds(found, most) == wanted
+
+
+def test_room_is_the_distance_from_the_limit():
+    def finding(estimate, **fields):
+        estimate = np.asarray(estimate, float)
+        interval = Interval(estimate, estimate, estimate, 0.0, "exact", 1)
+        return Finding("VERIFIED", Prediction(np.ones_like(estimate), **{"margin": 0.5} | fields), interval)
+
+    assert margin_left(finding([1.0])) == 1
+    assert margin_left(finding([1.0, 1.25])) == 0.5
+    assert margin_left(finding([2.0])) == -1
+    assert margin_left(finding([1.0], margin=0.0)) is None
+    assert margin_left(finding([1.0], side="at most")) is None
+
+
+def test_a_wrong_verdict_and_a_surviving_control_are_counted():
+    found = runs(4)
+    found[1] |= {"verdicts": ["REFUTED"], "as_expected": False, "room": -0.5}
+    found[2] |= {"survivors": ["c"], "verdicts": ["INCONCLUSIVE"], "as_expected": False}
+    row = dict(zip(COLUMNS, table_row(CLAIM, found), strict=True))
+    assert row["seeds"] - row["as expected"] == 2
+    assert (row["REFUTED"], row["INCONCLUSIVE"]) == (1, 1)
+    assert (row["controls"], row["controls not refuted"]) == (12, 1)
+    assert row["room, least"] == -0.5
+
+
+def test_only_missing_seeds_run(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(calibration, "run_once", lambda subject, seed: asked.append(seed) or RUN | {"seed": seed})
+    path = tmp_path / "runs.jsonl"
+    path.write_text(json.dumps(RUN | {"seed": 1}) + '\n{"seed": 2, "ver')
+    calibration.calibrate(CLAIM, path, 4)
+    assert asked == [0, 2, 3]
+    assert [run["seed"] for run in kept_runs(path)] == [0, 1, 2, 3]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "runs.jsonl"
+    monkeypatch.setattr(calibration, "run_once", lambda subject, seed: RUN | {"seed": seed})
+    monkeypatch.setattr(type(path), "open", full)
+    with pytest.raises(SystemExit, match=r"^the runs cannot be kept in .*runs\.jsonl \(No space left on device\): "):
+        calibration.calibrate(CLAIM, path, 4)
+
+
+def test_a_claim_without_runs_of_the_present_source_keeps_its_line(tmp_path):
+    ran, not_run, never = claim(CLAIM), claim("tosses.sum"), claim("tosses.wrong")
+    calibration.path_of(ran, tmp_path).write_text("".join(json.dumps(run) + "\n" for run in runs(4)))
+    old = {"of": ["test_tosses.py"], "digest": "of old"}
+    earlier = {"rows": [table_row(one.id, runs(7)) for one in (ran, not_run)], "sources": [old, old]}
+    found = calibration.table([ran, not_run, never], tmp_path, earlier)
+    assert [row[:2] for row in found["rows"]] == [[ran.id, 4], [not_run.id, 7]]
+    assert found["sources"] == [calibration.source_of(ran), old]
+    assert records.stale(found, repository.root()) == [False, True]
+    assert found["note"].startswith("11 runs of 2 claims: 0 with another")
+
+
+def test_what_needs_pytest_and_what_is_not_fast_is_left_out():
+    assert [one.id for one in calibration.subjects_in("tosses")] == ["tosses.mean", "tosses.wrong", "tosses.sum"]
+
+
+def test_a_paper_is_tried_under_few_seeds_without_a_record(root):
+    assert calibration.unexpected("tosses", 2) == [f"tosses.wrong under seed {seed}: REFUTED" for seed in range(2)]
+    assert not (root / "records").exists()
+    with pytest.raises(ValueError, match="no claims of a paper 'nothing'"):
+        calibration.unexpected("nothing", 1)
+
+
+def test_the_command_runs_keeps_and_records(root, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path))
+    assert calibration.main(["tosses.sum", "--seeds", "2"]) == 0
+    assert "left out, as pytest gives their settings: tosses.given" in capsys.readouterr().err
+    table = records.read(root / "records" / "calibration.json")
+    assert [row[:3] for row in table["rows"]] == [["tosses.sum", 2, 2]]
+    assert not any(records.stale(table, root))
+    assert len(list((tmp_path / "calibration").iterdir())) == 1
+    assert calibration.main(["tosses.wrong", "--seeds", "1"]) == 1
+    assert [row[0] for row in records.read(root / "records" / "calibration.json")["rows"]] == [
+        "tosses.wrong",
+        "tosses.sum",
+    ]
+    with pytest.raises(SystemExit):
+        calibration.main(["nothing"])
