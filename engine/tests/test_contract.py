@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -165,6 +165,7 @@ def test_infinite_and_unknown_numbers_pass_where_they_are_declared():
     assert np.isnan(taking(Annotated[Vector, ANY_NUMBER])([np.nan, 1.0])).any()
     with pytest.raises(ValueError, match="value must be positive, got -1"):
         taking(Annotated[float, POSITIVE, MAY_BE_INFINITE])(-1.0)
+    assert taking(Any)(10**400) == 10**400
 
 
 def test_joint_conditions_are_one_line():
@@ -188,16 +189,10 @@ def test_a_singular_matrix_and_too_little_memory_are_sentences():
         inverse(np.zeros((2, 2)))
     with pytest.raises(ValueError, match=r"what follows from n = \d+: Unable to allocate"):
         guarded(ones)(2**52)
-    with pytest.raises(ValueError, match=r"what follows from n = 17592186044416: RESOURCE_EXHAUSTED"):
-        guarded(double=False)(normals)(2**44)
 
 
 def ones(n: Count) -> object:
     return np.ones(n)
-
-
-def normals(n: Count) -> object:
-    return jax.random.normal(KEY, (n,))
 
 
 def test_only_the_front_door_is_guarded():

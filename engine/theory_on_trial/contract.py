@@ -367,7 +367,7 @@ def _check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
     if isinstance(value, float | int) and not isinstance(value, bool):  # the common case, quickly
         if MAY_BE_INFINITE in markers and value == value:
             pass
-        elif not math.isfinite(value) and ANY_NUMBER not in markers:
+        elif isinstance(value, float) and not math.isfinite(value) and ANY_NUMBER not in markers:
             raise ValueError(f"{name} must {_must(markers)}, got {value}")
         for marker in markers:
             unknown = value != value and ANY_NUMBER in markers
