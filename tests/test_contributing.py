@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from theory_on_trial.audits import papers
 from theory_on_trial.audits.mutants import copy_workbench, run_in
+from theory_on_trial.audits.papers import lay_down, steps
+from theory_on_trial.audits.papers.row import Paper
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -27,7 +28,7 @@ def copy(tmp_path_factory):
     after = everything_in(folder)
     assert {path: after.get(path) for path in before} == before, "a new paper must not touch what exists"
     assert sorted(done.stdout.splitlines()) == sorted(str(folder / path) for path in set(after) - set(before))
-    return papers.Paper(NAME, folder)
+    return Paper(NAME, folder)
 
 
 def everything_in(folder):
@@ -64,22 +65,22 @@ def test_what_is_laid_down_passes_the_whole_gate(copy):
     assert [command.split()[1] for command in COMMANDS] == ["new-paper", "check-paper"]
     done = follow(copy.folder, COMMANDS[1])
     assert done.returncode == 0, done.stdout + done.stderr
-    *steps, verdict = done.stdout.splitlines()
-    assert len(steps) == len(papers.STEPS)
-    assert all(" … passed, " in line for line in steps)
+    *passed, verdict = done.stdout.splitlines()
+    assert len(passed) == len(steps.STEPS)
+    assert all(": passed, " in line for line in passed)
     assert verdict.startswith(f"{NAME}: nothing is missing, nothing fails (")
 
 
 def test_a_claim_without_a_route_is_named(copy):
     with broken(copy.folder / "paper_checks" / f"routes_{NAME}.json", "power_of_the_mean", "no_such_claim"):
-        sentences = papers.routes(copy)
+        sentences = steps.routes(copy)
     assert any(f"{NAME}.power_of_the_mean" in sentence for sentence in sentences), sentences
     assert any("no_such_claim" in sentence for sentence in sentences), sentences
 
 
 def test_a_bound_that_is_not_searched_is_named(copy):
     with broken(copy.folder / "paper_checks" / f"searches_{NAME}.py", "@inequality", "# @inequality"):
-        (sentence,) = papers.bounds(copy)
+        (sentence,) = steps.bounds(copy)
     assert sentence.startswith(
         f"{NAME}.power_of_the_mean states a bound: paper_checks/searches_{NAME}.py must search it"
     )
@@ -89,15 +90,15 @@ def test_a_missing_page_is_named(copy, tmp_path):
     page = copy.folder / "docs" / "papers" / f"{NAME}.md"
     page.rename(tmp_path / page.name)
     try:
-        assert papers.files(copy) == [f"there is no docs/papers/{NAME}.md"]
+        assert steps.files(copy) == [f"there is no docs/papers/{NAME}.md"]
     finally:
         shutil.move(tmp_path / page.name, page)
-    assert papers.files(copy) == []
+    assert steps.files(copy) == []
 
 
 def test_a_fast_tier_above_its_limit_is_named(copy):
     with broken(copy.folder / "paper_checks" / f"test_{NAME}.py", "MOST_SECONDS = 6.0", "MOST_SECONDS = 0.0001"):
-        (sentence,) = papers.claims(copy)
+        (sentence,) = steps.claims(copy)
     assert re.fullmatch(
         rf"the fast tier takes \S+ s, MOST_SECONDS is 0.0001; the slowest claim is {NAME}\.\w+ with \S+ s", sentence
     )
@@ -105,14 +106,14 @@ def test_a_fast_tier_above_its_limit_is_named(copy):
 
 def test_a_wrong_constant_in_the_theory_is_named(copy):
     with broken(copy.folder / "theory" / f"{NAME}.py", "1 / (power + 1))\n", "1 / (power + 1.3))\n"):
-        sentences = papers.claims(copy)
+        sentences = steps.claims(copy)
     assert any(sentence.startswith(f"{NAME}.mean_of_square: REFUTED, expected VERIFIED.") for sentence in sentences)
 
 
 def test_a_figure_that_the_gallery_lacks_and_one_that_is_gone_are_named(copy):
     with broken(copy.folder / "figures" / f"{NAME}.py", "def means(", "def averages("):
-        sentences = papers.figures(copy)
-    renew = f"`python -m figures {NAME} --small --out docs/papers` draws it"
+        sentences = steps.figures(copy)
+    renew = f"`python -m figures {NAME} --small --out docs/papers` puts it there"
     assert f"the gallery lacks F1_averages.webp: {renew}" in sentences
     assert "the gallery holds F1_means.webp, and there is no such figure" in sentences
 
@@ -120,7 +121,7 @@ def test_a_figure_that_the_gallery_lacks_and_one_that_is_gone_are_named(copy):
 def test_a_page_that_says_something_else_and_a_notebook_that_fails_are_named(copy):
     page, notebook = copy.folder / "docs" / "papers" / f"{NAME}.md", copy.folder / "notebooks" / f"{NAME}.ipynb"
     with broken(page, "2.088", "2.188"), broken(notebook, 'claim(\\"', 'claim(\\"no_'):
-        sentences = papers.shared_tests(copy)
+        sentences = steps.shared_tests(copy)
     assert len(sentences) == 2
     for test, sentence in zip(("test_docs", "test_notebooks"), sorted(sentences), strict=True):
         assert sentence.startswith(f"FAILED tests/{test}.py::"), sentence
@@ -131,7 +132,7 @@ def test_what_the_linters_object_to_is_named(copy):
     with broken(
         copy.folder / "sims" / f"{NAME}.py", "import jax\n", "import os\n\nimport jax\nfrom theory import  mixup\n"
     ):
-        sentences = papers.linters(copy)
+        sentences = steps.linters(copy)
     assert any(
         sentence.startswith(f"sims/{NAME}.py:") and "`os` imported but unused" in sentence for sentence in sentences
     )
@@ -141,5 +142,5 @@ def test_what_the_linters_object_to_is_named(copy):
 
 @pytest.mark.parametrize("name", ["p", "a_name_of_thirty_four_letters_or_so"])
 def test_short_and_long_names_leave_the_layout_of_the_code_alone(copy, name):
-    papers.lay_down(name, copy.folder)
-    assert papers.linters(papers.Paper(name, copy.folder)) == []
+    lay_down(name, copy.folder)
+    assert steps.linters(Paper(name, copy.folder)) == []

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from theory_on_trial.audits import papers
-from theory_on_trial.audits.papers import Paper, check, lay_down
+from theory_on_trial.audits.papers import check, lay_down, steps
+from theory_on_trial.audits.papers.row import Paper
 from theory_on_trial.command import main
 
 CHECKS = '''
@@ -83,14 +84,14 @@ def test_the_command_refuses_with_one_sentence(toy, capsys):
 
 
 def test_every_missing_file_and_section_is_named(toy):
-    missing = papers.files(toy)
+    missing = steps.files(toy)
     assert "there is no theory/toy.py" in missing
     assert "there is no notebooks/toy.ipynb" in missing
     assert not any("paper_checks" in sentence for sentence in missing)
     page = toy.folder / "docs" / "papers" / "toy.md"
     page.parent.mkdir(parents=True)
     page.write_text("# Toy\n\n## Notation\n\n<!-- claims -->\n")
-    sentences = papers.page(toy)
+    sentences = steps.page(toy)
     assert "the page has no line '<!-- errata -->'" in sentences
     assert "the page has no line '## Errata'" in sentences
     assert "the page has no example that imports from own_data.toy" in sentences
@@ -98,21 +99,21 @@ def test_every_missing_file_and_section_is_named(toy):
 
 
 def test_claims_as_expected_leave_nothing_to_say(toy):
-    assert papers.claims(toy) == []
+    assert steps.claims(toy) == []
 
 
 def test_a_wrong_claim_is_named_once_and_claims_of_the_full_tier_are_run(toy):
     wrong = CHECKS.replace("2 * 2, 4", "2 * 2, 6").replace("1 + 1, 2", "1 + 1, 5")
     (toy.folder / "paper_checks" / "test_toy.py").write_text(wrong)
-    fast, full = papers.claims(toy)
+    fast, full = steps.claims(toy)
     assert fast.startswith("toy.sum: REFUTED, expected VERIFIED. 1 + 1 = 2.")
     assert full.startswith("toy.double: REFUTED, expected VERIFIED. 2 times 2 = 4.")
 
 
 def test_checks_that_cannot_be_imported_are_named_with_the_reason(toy, monkeypatch):
-    monkeypatch.setattr(papers, "SEEDS", 1)
+    monkeypatch.setattr(steps, "SEEDS", 1)
     (toy.folder / "paper_checks" / "test_toy.py").write_text(f"import nothing_of_this_name\n{CHECKS}")
-    (sentence,) = papers.claims(toy)
+    (sentence,) = steps.claims(toy)
     assert sentence.startswith("ERROR paper_checks/test_toy.py - ")
     assert "nothing_of_this_name" in sentence
 
@@ -120,9 +121,9 @@ def test_checks_that_cannot_be_imported_are_named_with_the_reason(toy, monkeypat
 def test_slow_claims_are_named_by_their_tier(toy, monkeypatch):
     slow = CHECKS.replace("    trial.identity", "    import time; time.sleep(0.2)\n    trial.identity")
     (toy.folder / "paper_checks" / "test_toy.py").write_text(f"{slow}\n\nMOST_SECONDS = 0.15\n")
-    monkeypatch.setattr(papers, "CLAIM_SECONDS", {"fast": 0.1, "full": 0.1})
-    monkeypatch.setattr(papers, "SEEDS", 1)
-    one, two, tier = papers.claims(toy)
+    monkeypatch.setattr(steps, "CLAIM_SECONDS", {"fast": 0.1, "full": 0.1})
+    monkeypatch.setattr(steps, "SEEDS", 1)
+    one, two, tier = steps.claims(toy)
     assert one.startswith("toy.sum takes 0.2")
     assert one.endswith(" s, a claim of the fast tier may take 0.1 s")
     assert two.startswith("toy.double takes 0.2")

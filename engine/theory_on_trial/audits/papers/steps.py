@@ -1,25 +1,16 @@
-"""The row of a paper: `new-paper NAME` lays one down that passes, `check-paper NAME` names what one lacks or fails.
-
-What is laid down is a toy, the mean of powers of a uniform number. Its files are the templates in `new_paper`, which
-are at the same time the list of what a paper consists of. Each step of a check starts a process, as a maintainer would
-by hand: whatever is wrong with a paper, the check goes on.
-"""
+"""What a repository asks of a paper: steps that return a sentence for each thing that is missing or fails."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 import tempfile
-import time
-from keyword import iskeyword
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from theory_on_trial import outline
+from theory_on_trial.audits.papers.row import Paper, last_line, templates
 from theory_on_trial.ledger import Row
 
-TEMPLATES = Path(__file__).parent / "new_paper"
 CLAIM_SECONDS = {"fast": 10.0, "full": 120.0}
 """What a claim may take: of the fast tier with its programs in the cache, of the full tier as it comes."""
 FAST_TIER_SECONDS = 6.0
@@ -29,106 +20,9 @@ MUTANTS = 10
 _NO_TESTS = 5  # pytest's exit status where nothing was collected
 
 
-class Paper(NamedTuple):
-    """A paper's name, and the root of the repository that holds it."""
-
-    name: str
-    folder: Path
-
-    def places(self, template: str) -> list[Path]:
-        """Where a file of the row may be: as it is named, or as a package (of tests: the folder `tests/NAME`)."""
-        path = self.folder / template.replace("NAME", self.name)
-        package = path.with_name(self.name) if path.parent.name == "tests" else path.with_suffix("")
-        return [path, package] if path.suffix == ".py" else [path]
-
-    def modules(self, *rooms: str) -> list[str]:
-        """The modules and packages of the paper in some rooms, relative to the root."""
-        wanted = [template for template in _templates() if template.endswith(".py") and template.split("/")[0] in rooms]
-        found = [place for template in wanted for place in self.places(template) if place.exists()]
-        return [str(place.relative_to(self.folder)) for place in found]
-
-    def run(self, *command: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        """Run Python with these arguments at the root, whose packages hide installed ones of the same name."""
-        around = os.pathsep.join(filter(None, [str(self.folder), os.environ.get("PYTHONPATH")]))
-        settings = {"PYTHONPATH": around, "OMP_NUM_THREADS": "1", "COLUMNS": "300"}
-        return subprocess.run(
-            [sys.executable, *command],
-            cwd=self.folder,
-            env=os.environ | settings,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout,
-        )
-
-    def ask(self, audit: str, question: str) -> list[str]:
-        """The sentences that a call of an audit returns in a process of its own, or why it returns none."""
-        program = f"import json; from theory_on_trial.audits import {audit}; print(json.dumps({audit}.{question}))"
-        done = self.run("-c", program)
-        return [f"{audit}: {_last_line(done)}"] if done.returncode else list(json.loads(_last_line(done)))
-
-
-def lay_down(name: str, folder: Path) -> list[Path]:
-    """Write the files of a new paper, a toy that passes `check`, and draw its figures; return the paths.
-
-    Raises ValueError, before anything is written, for a name that is no lower-case identifier, and where a file or a
-    package of that name exists; and where the figures cannot be drawn.
-    """
-    if not (name.isidentifier() and name.islower()) or iskeyword(name):
-        raise ValueError(f"NAME must be a lower-case identifier such as ridge_ensembles, got {name!r}")
-    paper = Paper(name, folder)
-    gallery = folder / "docs" / "papers"
-    wanted = [place for template in _templates() for place in paper.places(template)]
-    taken = [place for place in [*wanted, gallery / name] if place.exists()]
-    if taken:
-        raise ValueError(f"NAME must be new, and {taken[0].relative_to(folder)} exists")
-    laid = []
-    for template, text in _templates().items():
-        laid.append(paper.places(template)[0])
-        laid[-1].parent.mkdir(parents=True, exist_ok=True)
-        laid[-1].write_text(text.replace("NAME", name), encoding="utf-8")
-    drawn = paper.run("-m", "theory_on_trial.command", "figures", name, "--small", "--out", str(gallery))
-    if drawn.returncode:
-        raise ValueError(f"the files are laid down, but the figures cannot be drawn: {_last_line(drawn)}")
-    return laid + sorted((gallery / name).iterdir())
-
-
-def check(name: str, folder: Path) -> int:
-    """Run all that the repository asks of a paper, and print a sentence for each thing that is missing or fails.
-
-    Returns 0 where there is none, 1 where there is one, 130 after Ctrl-C.
-    """
-    started = time.perf_counter()
-    try:
-        found = sum(_step(number, title, Paper(name, folder)) for number, title in enumerate(STEPS, start=1))
-    except KeyboardInterrupt:
-        print(f"stopped: {name} was not checked to the end")
-        return 130
-    verdict = f"{found} missing or failing, as named above" if found else "nothing is missing, nothing fails"
-    print(f"{name}: {verdict} ({time.perf_counter() - started:.0f} s)")
-    return int(found > 0)
-
-
-def _step(number: int, title: str, paper: Paper) -> int:
-    """Run one step and say how it ended; return how many things are missing or fail."""
-    print(f"[{number}/{len(STEPS)}] {title} …", end=" ", flush=True)
-    begun = time.perf_counter()
-    try:
-        sentences = list(dict.fromkeys(STEPS[title](paper)))
-    except subprocess.TimeoutExpired as late:
-        sentences = [f"no end within {late.timeout:.0f} s"]
-    print(f"{'FAILED' if sentences else 'passed'}, {time.perf_counter() - begun:.0f} s")
-    for sentence in sentences:
-        print(f"  - {sentence}")
-    return len(sentences)
-
-
-# ------------------------------------------------------------------------------------------------------------ the steps
-
-
 def files(paper: Paper) -> list[str]:
     """What the templates have and the paper lacks; of routes and searches their own steps speak."""
-    wanted = [template for template in _templates() if not Path(template).name.startswith(("routes", "searches"))]
+    wanted = [template for template in templates() if not Path(template).name.startswith(("routes", "searches"))]
     lacking = [paper.places(template)[0] for template in wanted if not any(map(Path.exists, paper.places(template)))]
     return [f"there is no {path.relative_to(paper.folder)}" for path in lacking]
 
@@ -137,7 +31,7 @@ def page(paper: Paper) -> list[str]:
     """What the template of the page has and the paper's page lacks."""
     path = paper.folder / "docs" / "papers" / f"{paper.name}.md"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    template = _templates()["docs/papers/NAME.md"]
+    template = templates()["docs/papers/NAME.md"]
     wanted = re.findall(r"^(?:## .*|<!-- \w+ -->)$", template, re.MULTILINE)
     found = [f"the page has no line {line!r}" for line in wanted if line not in text.splitlines()]
     if f"from own_data.{paper.name} import" not in text:
@@ -147,7 +41,7 @@ def page(paper: Paper) -> list[str]:
 
 def linters(paper: Paper) -> list[str]:
     """What ruff, mypy and import-linter say about the paper's files."""
-    every = paper.modules(*(template.split("/")[0] for template in _templates()))
+    every = paper.modules(*(template.split("/")[0] for template in templates()))
     typed = paper.modules("theory", "sims", "own_data", "paper_checks", "figures")
     found = _lines(paper.run("-m", "ruff", "check", "--output-format", "concise", *every), r".*:\d+:\d+: .*")
     laid_out = _lines(paper.run("-m", "ruff", "format", "--check", *every), r"(?:Would reformat:|-->) .*")
@@ -213,7 +107,7 @@ def routes(paper: Paper) -> list[str]:
 
 def bounds(paper: Paper) -> list[str]:
     """Bounds that the falsifier does not search, and what it finds against the others."""
-    return paper.ask("falsify", f"unsearched({paper.name!r})")
+    return paper.ask("falsify", f"unsearched({paper.name!r}) + falsify.unexpected({paper.name!r})")
 
 
 def tests(paper: Paper) -> list[str]:
@@ -235,9 +129,9 @@ def figures(paper: Paper) -> list[str]:
         done = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--quick", "--out", scratch)
         drawn = {path.stem for path in (Path(scratch) / paper.name).glob("*.txt")}
     if done.returncode:
-        return [f"the figures cannot be drawn: {_last_line(done)}"]
+        return [f"the figures cannot be drawn: {last_line(done)}"]
     gallery = paper.folder / "docs" / "papers" / paper.name
-    renew = f"`python -m figures {paper.name} --small --out docs/papers` draws it"
+    renew = f"`python -m figures {paper.name} --small --out docs/papers` puts it there"
     found = []
     for suffix in ("webp", "json", "txt"):
         kept = {path.stem for path in gallery.glob(f"*.{suffix}")}
@@ -256,31 +150,23 @@ def mutants(paper: Paper) -> list[str]:
     return paper.ask("mutants", f"run({paper.name!r}, {MUTANTS})")
 
 
-STEPS = {
+STEPS: dict[str, Callable[[Paper], list[str]]] = {
     "files": files,
     "page": page,
     "linters and types": linters,
-    f"claims, {SEEDS} seeds": claims,
-    "independent routes": routes,
-    "bounds searched": bounds,
-    "its tests": tests,
-    "page, notebook and records": shared_tests,
-    "figures": figures,
-    "benchmark": benchmark,
     "mutants of theory": mutants,
+    f"claims, {SEEDS} seeds": claims,
+    "page, notebook and routes, by the tests of all papers": shared_tests,
+    "its tests": tests,
+    "figures": figures,
+    "bounds searched": bounds,
+    "benchmark": benchmark,
+    "independent routes": routes,
 }
-"""What is run, in this order; each returns a sentence for every thing that is missing or fails."""
+"""What is run, long steps before short ones."""
 
 
 # ---------------------------------------------------------------------------------------------------------- small parts
-
-
-def _templates() -> dict[str, str]:
-    """The text of every file of a row by its path from the root, with NAME for the paper's name."""
-    return {
-        str(path.relative_to(TEMPLATES).with_suffix("")): path.read_text(encoding="utf-8")
-        for path in sorted(TEMPLATES.rglob("*.txt"))
-    }
 
 
 def _pytest(paper: Paper, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
@@ -299,12 +185,7 @@ def _lines(done: subprocess.CompletedProcess[str], pattern: str, allowed: tuple[
     if done.returncode in allowed:
         return []
     lines = [line.strip() for line in (done.stdout + done.stderr).splitlines()]
-    return [line for line in lines if re.fullmatch(pattern, line)] or [_last_line(done)]
-
-
-def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    lines = (done.stderr if done.returncode else "").strip().splitlines() or done.stdout.strip().splitlines()
-    return lines[-1] if lines else f"exit status {done.returncode}"
+    return [line for line in lines if re.fullmatch(pattern, line)] or [last_line(done)]
 
 
 def _most_seconds(paper: Paper) -> float:
