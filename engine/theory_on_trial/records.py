@@ -55,7 +55,11 @@ def write_json(path: Path, content: dict[str, Any], lists: tuple[str, ...]) -> N
     for name, value in content.items():
         lines = ",\n  ".join(map(_json, value)) if name in lists else ""
         parts.append(f" {_json(name)}: " + (f"[\n  {lines}\n ]" if lines else _json(value)))
-    text = "{\n" + ",\n".join(parts) + "\n}\n"
+    write_text(path, "{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all; raises SystemExit, with a sentence, where it cannot be written."""
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")  # of this process alone
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +100,7 @@ def source(folder: Path, *places: Path) -> dict[str, Any]:
 
     A folder stands for all Python files in it.
     """
-    names = sorted({place.absolute().relative_to(folder).as_posix() for place in places})
+    names = sorted({Path(os.path.relpath(place.resolve(), folder.resolve())).as_posix() for place in places})
     return {"of": names, "digest": digest(*(folder / name for name in names))[:16]}
 
 

@@ -9,6 +9,7 @@ from the bound.
 import argparse
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from theory_on_trial import claims, outline, repository
 from theory_on_trial.audits.falsifier import INEQUALITIES, NOT_SEARCHED, Found, Inequality, record, search
@@ -31,7 +32,7 @@ def inequalities(name: str | None = None) -> list[Inequality]:
     load()
     wanted = None if name is None else outline.normal(name)
     found = [
-        one for one in INEQUALITIES if wanted in (None, outline.normal(one.claim), outline.normal(paper_in(one.claim)))
+        one for one in INEQUALITIES if name is None or outline.normal(one.claim) == wanted or _is_of(one.claim, name)
     ]
     if not found and name is not None:
         reason = next((why for claim, why in NOT_SEARCHED.items() if outline.normal(claim) == wanted), None)
@@ -51,30 +52,47 @@ def falsify(claim: str, *, seed: int = 0) -> list[Found]:
 
 
 def unsearched(paper: str) -> list[str]:
-    """Return a sentence for each bound of a paper that is not searched, and for each search that is not as expected.
+    """Return a sentence for each bound of a paper that is not searched, and for each search of no claim.
+
+    Raises `ValueError` for an unknown paper.
+    """
+    own, known = _own(paper), {one.id: one for one in claims(paper)}
+    searches = outline.beside(paper, "searches.py").relative_to(repository.root())
+    stated = {one.claim for one in own} | {claim for claim in NOT_SEARCHED if _is_of(claim, paper)}
+    return [
+        f"{one.id} states a bound: {searches} must search it, or say in NOT_SEARCHED why not"
+        for one in known.values()
+        if one.kind == "bound" and one.id not in stated
+    ] + [f"{searches} speaks of {claim}, and there is no such claim" for claim in sorted(stated - set(known))]
+
+
+def unexpected(paper: str) -> list[str]:
+    """Return a sentence for each search of a paper that ends otherwise than it should.
 
     What is on record for the present source is not searched again; nothing is recorded. Raises `ValueError` for an
     unknown paper.
     """
-    load(paper)
-    searches = outline.beside(paper, "searches.py").relative_to(repository.root())
-    ids = {one.id: one for one in claims(paper)}
-    own = [one for one in INEQUALITIES if outline.normal(paper_in(one.claim)) == outline.normal(paper)]
-    stated = {one.claim for one in own} | {claim for claim in NOT_SEARCHED if paper_in(claim) == paper}
-    found = [
-        f"{one.id} states a bound: {searches} must search it, or say in NOT_SEARCHED why not"
-        for one in ids.values()
-        if one.kind == "bound" and one.id not in stated
-    ]
-    found += [f"{searches} searches {claim}, and there is no such claim" for claim in sorted(stated - set(ids))]
-    known = record.read(repository.records())
-    for inequality in own:
-        row, source = known.get((inequality.claim, inequality.statement), (None, None))
-        if row is None or source != record.source_of(inequality, repository.root()):
+    known, found = record.read(repository.records()), []
+    for inequality in _own(paper):
+        row, source = known.get((inequality.claim, inequality.statement), ([], None))
+        if source != record.source_of(inequality, repository.root()):
             row = record.row_of(search(inequality))
         if record.is_unexpected(row):
-            found.append(f"{inequality.claim}: {inequality.statement} is {row[3] or 'not VIOLATED'} at {row[4]}")
+            found.append(f"{inequality.claim}: {inequality.statement} is {_said(row)}, at {row[4]}")
     return found
+
+
+def _said(row: list[Any]) -> str:
+    return "violated" if row[3] == "VIOLATED" else "not violated as it should be"
+
+
+def _own(paper: str) -> list[Inequality]:
+    load(paper)
+    return [one for one in INEQUALITIES if _is_of(one.claim, paper)]
+
+
+def _is_of(claim: str, paper: str) -> bool:
+    return outline.normal(paper_in(claim)) == outline.normal(paper)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -85,7 +85,7 @@ def missing(paper: str) -> list[str]:
 def faults(claim: str, entry: Entry) -> list[str]:
     """Return what is wrong with the entry of a claim, as far as it can be read off the code."""
     if not {"route", "how"} <= set(entry) <= set(Entry.__annotations__):
-        return [f"an entry has route and how, and perhaps {' and '.join(sorted(Entry.__optional_keys__))}"]
+        return [f"an entry has route and how, and perhaps second and apart, got {', '.join(entry)}"]
     found = []
     if not _SHORTEST < len(entry["how"]) < _LONGEST:
         found.append(f"how must say in half a sentence how each side comes about, got {entry['how']!r}")
@@ -95,8 +95,10 @@ def faults(claim: str, entry: Entry) -> list[str]:
         found.append("a claim without a route of its own needs a second one, in a unit test")
     if "second" in entry:
         route, test = second_test(claim, entry["second"])
-        if not _formulas(test) & _formulas(stated_by(claim)):
-            found.append(f"no such test, or it meets no formula that the claim uses: {entry['second']}")
+        if not _is_defined(test):
+            found.append(f"there is no test {entry['second']}")
+        elif not _formulas(test) & _formulas(stated_by(claim)):
+            found.append(f"the test meets no formula that the claim uses: {entry['second']}")
         elif not _deserves(route, test):
             found.append(f"nothing in the test deserves the route {route!r}")
     sides = [home(side) for side in entry.get("apart", [])]
@@ -105,6 +107,11 @@ def faults(claim: str, entry: Entry) -> list[str]:
     if {side.split(".")[0] for side in sides} == {"theory", "sims"}:
         found.append("theory and sims stand apart anyway: nothing need be said")
     return found
+
+
+def _is_defined(name: str) -> bool:
+    module, _, own = name.rpartition(".")
+    return isinstance(_names(module, repository.root()).get(own), ast.stmt)
 
 
 def _deserves(route: str, name: str, sides: Sequence[str] = ()) -> bool:

@@ -259,15 +259,21 @@ def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, 
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
     os.dup2(silent, 2)
-    if len(paths) > 1:  # the copy has an engine of its own, and this function came from another
-        for name in [name for name in sys.modules if name.partition(".")[0] == __name__.partition(".")[0]]:
-            del sys.modules[name]
+    # The engine is imported afresh: from the copy where that has one, and by pytest, which wants to be the first.
+    for name in [name for name in sys.modules if name.partition(".")[0] == __name__.partition(".")[0]]:
+        del sys.modules[name]
     import pytest
 
-    from theory_on_trial.audits.covering import Recorder
+    class Recorded:
+        """Brings in the recorder once pytest is configured."""
+
+        def pytest_configure(self, config: pytest.Config) -> None:
+            from theory_on_trial.audits.covering import Recorder
+
+            config.pluginmanager.register(Recorder(path, recorded))
 
     first = [] if recorded else ["-x"]
-    os._exit(pytest.main([*first, "-q", "-p", "no:cacheprovider", *targets], plugins=[Recorder(path, recorded)]))
+    os._exit(pytest.main([*first, "-q", "-p", "no:cacheprovider", *targets], plugins=[Recorded()]))
 
 
 def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path | None = None) -> dict[str, Any]:
@@ -305,15 +311,41 @@ def judged(folder: Path, package: str, paper: str, name: Name, sound: dict[str, 
         covering = {one for line in mutant.lines for one in who.get(str(line), [])}
         quickest = sorted(covering, key=lambda one: float(seconds.get(one, 0.0)))
         stages = [quickest[:QUICK], quickest[QUICK:]] if covering else [judges(package, paper)]
+        stages = [together for stage in stages for together in _apart(stage)]
         noticed = ""
         (folder / mutant.file).write_text(mutant.code, encoding="utf-8")
-        for targets in filter(None, stages):
+        for targets in stages:
             expected = sum(seconds.get(one, 0.0) for one in (targets if targets[0] in seconds else seconds))
             noticed = noticed or run_judges(folder, targets, PATIENCE + int(5 * expected))["failed"]
         shutil.copy(repository.root() / mutant.file, folder / mutant.file)
         if not noticed:
             return "nobody"
     return noticed
+
+
+def sound_run(folder: Path, package: str, paper: str) -> dict[str, Any]:
+    """What is recorded of the judges in a copy that is sound: seconds, and who runs which line.
+
+    Raises RuntimeError if one fails.
+    """
+    place, seconds = folder_of(package), dict[str, float]()
+    lines: dict[str, dict[str, list[str]]] = {}
+    for targets in _apart(judges(package, paper)):
+        found = run_judges(folder, targets, 3600, recorded=folder / place)
+        if found["failed"]:
+            raise RuntimeError(f"{found['failed']} fails in a sound copy: nothing can be learned from mutants")
+        seconds |= found["seconds"]
+        for file, who in found["lines"].items():
+            of_file = lines.setdefault(f"{place.as_posix()}/{file}", {})
+            for line, tests in who.items():
+                of_file[line] = of_file.get(line, []) + tests
+    return {"seconds": seconds, "lines": lines}
+
+
+def _apart(targets: Sequence[str]) -> list[list[str]]:
+    """Targets by the folder that they begin with: a module of tests and one of claims may bear the same name."""
+    folders = dict.fromkeys(Path(target).parts[0] for target in targets)
+    return [[target for target in targets if Path(target).parts[0] == folder] for folder in folders]
 
 
 def judge_all(
@@ -330,11 +362,7 @@ def judge_all(
 
         @cache
         def sound() -> dict[str, Any]:
-            place = folder_of(package)
-            found = run_judges(folder, judges(package, paper), 3600, recorded=folder / place)
-            if found["failed"]:
-                raise RuntimeError(f"{found['failed']} fails in a sound copy: nothing can be learned from mutants")
-            return found | {"lines": {f"{place.as_posix()}/{file}": lines for file, lines in found["lines"].items()}}
+            return sound_run(folder, package, paper)
 
         for number, name in enumerate(chosen):
             if name not in known:
@@ -481,8 +509,9 @@ def _renew(package: str, paper: str, options: argparse.Namespace) -> list[str]:
     else:
         count = options.count or max(len(results), PACKAGES.get(package, min(PACKAGES.values())))
         chosen = list(dict.fromkeys([*results, *draw(package, paper, count, options.seed)]))[:count]
-    survivors = judge_all(
-        package, paper, chosen, {} if options.again or options.open else known, path_of(package, paper)
-    )
+    path = path_of(package, paper)
+    survivors = judge_all(package, paper, chosen, {} if options.again or options.open else known, path)
+    # Of a mutant that was judged twice the last result counts; what is gone from the code goes from the file.
+    records.write_text(path, "".join(json.dumps(line) + "\n" for line in results_on_file(package, paper).values()))
     records.write(repository.records() / "mutants.json", table())
     return [name for name in map(": ".join, survivors) if name not in reasons(package, paper)]

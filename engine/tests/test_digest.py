@@ -1,0 +1,152 @@
+"""The digest follows imports: what a verdict rests on changes it, and nothing else does."""
+
+import importlib
+import sys
+
+import pytest
+
+from theory_on_trial import digest as subject
+from theory_on_trial.digest import digest
+from theory_on_trial.repository import dotted_name
+
+FILES = {
+    "pyproject.toml": "[tool.pytest.ini_options]\ntestpaths = ['paper_checks']\n",
+    "theory/__init__.py": "",
+    "theory/dice.py": "from theory_on_trial.contract import guarded\nfrom theory import _sums\n",
+    "theory/_sums.py": "",
+    "theory/coins.py": "",
+    "sims/__init__.py": "",
+    "sims/dice/__init__.py": "from sims.dice.rolls import roll\n",
+    "sims/dice/rolls.py": "def roll(key):\n    from .lazy import late\n",
+    "sims/dice/lazy.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from sims import shared\n",
+    "sims/shared.py": "",
+    "sims/coins.py": "",
+    "figures/dice.py": "from theory import dice\n",
+    "paper_checks/test_dice/__init__.py": "FIRST = 1\n",
+    "paper_checks/test_dice/beside.py": "",
+    "paper_checks/test_dice/searches.py": "from theory import dice\n",
+    "paper_checks/test_dice/test_mean.py": (
+        "import os, numpy\n"
+        "from sims import dice as observed\n"
+        "from theory import dice as predicted\n"
+        "from theory_on_trial import claim\n"
+        "from paper_checks.test_dice import FIRST, beside\n"
+        "from nowhere import nothing\n"
+    ),
+    "paper_checks/test_dice/test_other.py": "from theory_on_trial import claim\n",
+    "paper_checks/test_coins.py": "from sims import coins as observed\nfrom theory import coins as predicted\n",
+}
+SEEN = {name for name in FILES if name.endswith(".py") and "coins" not in name} - {
+    "figures/dice.py",
+    "paper_checks/test_dice/searches.py",
+    "paper_checks/test_dice/test_other.py",
+}
+
+
+def written(folder):
+    for name, source in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(source)
+    return folder / "paper_checks" / "test_dice" / "test_mean.py"
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".py")])
+def test_an_edit_is_seen_where_it_is_imported_and_nowhere_else(tmp_path, name):
+    check = written(tmp_path)
+    before = digest(check)
+    (tmp_path / name).write_text(FILES[name] + "# edited\n")
+    assert (digest(check) != before) == (name in SEEN)
+    (tmp_path / name).write_text(FILES[name])
+    assert digest(check) == before
+
+
+RULES = ("ledger", "decision", "evidence", "laws", "trends", "trial", "contract", "registry")
+ELSEWHERE = (
+    "report",
+    "compare",
+    "plugin",
+    "command",
+    "typeset",
+    "sweep",
+    "figures.drawing",
+    "audits",
+    "audits.mutants",
+)
+
+
+@pytest.mark.parametrize("name", [*RULES, *ELSEWHERE])
+def test_the_engine_counts_as_far_as_a_verdict_rests_on_it(tmp_path, monkeypatch, name):
+    check, read = written(tmp_path), subject._source
+    before = digest(check)
+
+    def edited(module, file):
+        assert file.exists()
+        return read(module, file) + b"# edited\n" * (module == f"theory_on_trial.{name}")
+
+    monkeypatch.setattr(subject, "_source", edited)
+    assert (digest(check) != before) == (name in RULES)
+
+
+def test_the_place_makes_no_difference(tmp_path):
+    assert digest(written(tmp_path / "here")) == digest(written(tmp_path / "there" / "below"))
+
+
+def test_several_places_count_together_and_a_folder_stands_for_its_files(tmp_path):
+    written(tmp_path)
+    dice, coins, checks = (tmp_path / "paper_checks" / name for name in ("test_dice", "test_coins.py", "."))
+    assert len({digest(dice), digest(coins), digest(dice, coins)}) == 3
+    assert digest(dice, coins) == digest(coins, dice, dice / "test_mean.py") == digest(checks)
+    with pytest.raises(FileNotFoundError, match=r"test_cards\.py is not there$"):
+        digest(dice, tmp_path / "paper_checks" / "test_cards.py")
+
+
+def test_a_file_that_cannot_be_read_as_python_counts_by_its_bytes(tmp_path):
+    check = written(tmp_path)
+    (tmp_path / "sims" / "dice" / "lazy.py").write_text("def (:\n")
+    broken = digest(check)
+    (tmp_path / "sims" / "dice" / "lazy.py").write_text("def (::\n")
+    assert digest(check) != broken
+
+
+def test_installed_libraries_do_not_count(tmp_path):
+    check = written(tmp_path)
+    library = tmp_path / "venv" / "lib" / "site-packages" / "nowhere.py"
+    library.parent.mkdir(parents=True)
+    library.write_text("nothing = 1\n")
+    before = digest(check)
+    sys.path.insert(0, str(library.parent))
+    importlib.invalidate_caches()
+    try:
+        assert digest(check) == before
+        (tmp_path / "nowhere.py").write_text("nothing = 1\n")  # the repository's own comes first
+        importlib.invalidate_caches()
+        assert digest(check) != before
+    finally:
+        sys.path.remove(str(library.parent))
+
+
+def test_a_package_that_is_passed_through_counts_only_what_its_import_runs(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    package = tmp_path / "lazy"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "import lazy.always\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lazy.asked import thing\n"
+        "def __getattr__(name):\n    from lazy import asked\n"
+    )
+    for name in ("always", "asked", "module"):
+        (package / f"{name}.py").write_text("")
+    passing, using = tmp_path / "passing.py", tmp_path / "using.py"
+    passing.write_text("from lazy import module\nimport lazy.module\n")
+    using.write_text("from lazy import thing\n")
+    before = digest(passing), digest(using)
+    (package / "asked.py").write_text("thing = 2\n")
+    assert (digest(passing) == before[0], digest(using) == before[1]) == (True, False)
+    (package / "always.py").write_text("always = 2\n")
+    assert digest(passing) != before[0]
+
+
+def test_names_are_those_of_import(tmp_path):
+    check = written(tmp_path)
+    assert dotted_name(check) == "test_dice.test_mean"
+    assert dotted_name(tmp_path / "sims" / "dice" / "__init__.py") == "sims.dice"
+    assert dotted_name(tmp_path / "paper_checks" / "test_coins.py") == "test_coins"

@@ -1,0 +1,145 @@
+"""Records: written whole, with commit and source, and stale once the source has changed."""
+
+import subprocess
+
+import pytest
+
+from theory_on_trial import audits, records
+from theory_on_trial.ledger import Row, _with_tightest
+from theory_on_trial.report import write_html
+
+TABLE = {"title": "Heads", "command": "theory-on-trial audit heads", "columns": ["coin", "share"], "note": "Of 10."}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A repository with two modules."""
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    (tmp_path / "penny.py").write_text("import metal\n")
+    (tmp_path / "metal.py").write_text("")
+    (tmp_path / "dime.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(folder):
+    sources = [records.source(folder, folder / "penny.py"), records.source(folder, folder / "dime.py"), None]
+    table = {**TABLE, "rows": [["penny", 0.5], ["dime", 0.25], ["none", None]], "sources": sources}
+    records.write(folder / "records" / "heads.json", table)
+    return records.read(folder / "records" / "heads.json")
+
+
+def git(folder, *command):
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(["git", *identity, "-C", folder, *command], check=True, capture_output=True)
+
+
+def test_a_table_holds_what_was_written_a_line_for_each_row(folder):
+    written = write(folder)
+    assert {name: written[name] for name in TABLE} == TABLE
+    assert written["rows"] == [["penny", 0.5], ["dime", 0.25], ["none", None]]
+    assert written["sources"][0]["of"] == ["penny.py"]
+    lines = (folder / "records" / "heads.json").read_text().splitlines()
+    assert '  ["dime", 0.25],' in lines
+    assert records.read(folder / "records" / "nothing.json") == {}
+
+
+def test_a_table_carries_the_commit(folder):
+    assert write(folder)["commit"] is None
+    git(folder, "init")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "x")
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    assert write(folder)["commit"] == head
+    assert write(folder)["commit"] == head  # a table that was just renewed does not count
+    (folder / "metal.py").write_text("silver = 1\n")
+    assert write(folder)["commit"] == f"{head}+"
+
+
+def test_a_table_that_json_cannot_hold_leaves_the_last_one(folder):
+    write(folder)
+    before = (folder / "records" / "heads.json").read_text()
+    with pytest.raises(ValueError, match="Out of range float"):
+        records.write(folder / "records" / "heads.json", {**TABLE, "rows": [["penny", float("nan")]]})
+    assert (folder / "records" / "heads.json").read_text() == before
+    assert [path.name for path in (folder / "records").iterdir()] == ["heads.json"]
+
+
+def test_a_row_is_stale_once_its_source_or_an_import_of_it_has_changed(folder):
+    table = write(folder)
+    assert records.stale(table, folder) == [False, False, False]
+    (folder / "metal.py").write_text("silver = 1\n")
+    assert records.stale(table, folder) == [True, False, False]
+    (folder / "dime.py").unlink()
+    assert records.stale(table, folder) == [True, True, False]
+    sentence = "Stale: 2 of 3 lines are of an earlier source; `theory-on-trial audit heads` measures again."
+    assert records.staleness(table, folder) == sentence
+    (shown,) = records.tables(folder / "records")
+    assert shown["note"] == f"Of 10. {sentence}"
+    assert records.stale({"rows": [[1]]}, folder) == [False]  # it does not say what it was measured on
+
+
+def test_a_digest_that_is_not_known_is_stale(folder):
+    table = write(folder)
+    table["sources"][1]["digest"] = None
+    assert records.stale(table, folder) == [False, True, False]
+
+
+def test_the_command_lists_what_is_stale(folder, capsys):
+    (folder / "records").mkdir()
+    (folder / "records" / "unrelated.json").write_text('{"rows": 3}')
+    write(folder)
+    assert audits.main(["--stale"]) == 0
+    assert capsys.readouterr().out == ""
+    (folder / "metal.py").write_text("silver = 1\n")
+    assert audits.main(["--stale"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "heads.json: Stale: 1 of 3 lines are of an earlier source; `theory-on-trial audit heads` measures again.",
+        "  penny.py",
+    ]
+
+
+def test_the_report_says_so_from_any_folder(folder, tmp_path_factory, monkeypatch):
+    write(folder)
+    (folder / "metal.py").write_text("silver = 1\n")
+    pages = []
+    for place in (folder, tmp_path_factory.mktemp("elsewhere")):
+        monkeypatch.chdir(place)
+        write_html(place / "report.html", [], [], 0, "fast", folder)
+        pages.append((place / "report.html").read_text())
+    assert "Stale: 1 of 3 lines are of an earlier source" in pages[0]
+    assert pages[0] == pages[1]
+
+
+def test_an_audit_that_is_not_there_is_refused(capsys):
+    assert audits.main(["nothing"]) == 2
+    assert "fast-tier" in capsys.readouterr().out
+    assert audits.main(["--help"]) == 0
+
+
+# ------------------------------------------------------------------------------------------------ the ledger's ratios
+
+
+@pytest.mark.parametrize(
+    ("changed", "tightest"),
+    [([], (0.75, "x = 2")), ([1], (0.5, "x = 1")), ([0, 1], None)],
+)
+def test_only_a_search_on_the_present_source_stands_in_a_row(folder, changed, tightest):
+    rows = [
+        ["coins.fair", "a <= b", 0.5, "no", "x = 1", 9],
+        ["coins.fair", "a <= c", 0.75, "no", "x = 2", 9],
+        ["coins.bent", "", None, "", "not searched: too bent", 0],
+    ]
+    source = records.source(folder, folder / "penny.py")
+    sources = [{**source, "digest": "of old"} if number in changed else source for number in range(2)]
+    records.write(folder / "records" / "falsifier.json", {**TABLE, "rows": rows, "sources": [*sources, None]})
+    assert records.tightest("coins.fair", folder / "records") == tightest
+    assert records.tightest("coins.bent", folder / "records") is None
+    row = Row("coins.fair", "coins", "x", "x", "bound", "fast", "VERIFIED", "VERIFIED")
+    shown = _with_tightest(row, [], folder / "records")
+    assert shown.tightness == (tightest and tightest[0])
+    assert shown.note == (f"lhs / rhs up to {tightest[0]} by search, at {tightest[1]}" if tightest else "")
+
+
+def test_without_records_a_row_has_its_own_ratio(folder):
+    assert records.tightest("coins.fair", folder / "records") is None
