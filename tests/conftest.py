@@ -1,9 +1,15 @@
-"""Settings of the test run: those that all suites share, and jaxtyping's shapes checked as the tests run."""
+"""Settings of the test run: those that all suites share, and jaxtyping's shapes checked as the tests run.
+
+Compiled programs are kept on disk: a simulator that several files test is compiled once.
+"""
 
 from jaxtyping import install_import_hook
 
 install_import_hook(["theory", "sims", "own_data"], "theory_on_trial.testing.typechecker")
 
+from theory_on_trial.compilation_cache import enable_compilation_cache  # noqa: E402 -- after the hook
 from theory_on_trial.testing import programs_of_one_module  # noqa: E402 -- after the hook
 
 __all__ = ["programs_of_one_module"]
+
+enable_compilation_cache()
