@@ -7,5 +7,3 @@
 from own_data.mixup.calculator import SampleSizes, samples_needed
 from own_data.mixup.curves import AngleCurves
 from own_data.mixup.from_data import SampleEstimates, samples_needed_on
-
-__all__ = ["AngleCurves", "SampleEstimates", "SampleSizes", "samples_needed", "samples_needed_on"]

@@ -110,7 +110,7 @@ def test_isotropic_noise_has_no_path():
     pair = GaussianPair(np.array([0.4, -1.0, 2.0]), 3 * np.eye(3), 5.0)
     for nu in (0.0, 0.1, 0.5, 10.0):
         assert phase_cosine(pair, nu) == pytest.approx(1, abs=16 * ROUNDING)
-    with pytest.raises(ValueError, match=r"epsilon must be in \(1e-20, 1 - cos\(mu, b\)"):
+    with pytest.raises(ValueError, match=r"epsilon must be below 1 - cos\(mu, b\)"):
         critical_exponent(pair, 0.05)
 
 
@@ -165,21 +165,14 @@ def test_the_finite_sample_directions_of_the_reference_pair(separability, n, cos
 
 def test_arguments_off_the_path_are_refused():
     pair = reference_pair(1.0)
-    for function in (ridge_lda_direction, phase_direction, phase_direction_cone_program):
-        for bad in (-0.1, np.nan, np.inf):
-            with pytest.raises(ValueError, match=r"(tau|nu) must be finite and non-negative"):
-                function(pair, bad)
     with pytest.raises(ValueError, match="nu must be below"):
         phase_direction_cone_program(pair, pair.signal / 2)
-    for epsilon in (0.0, -1.0, 0.22, 1.0, 1e-21, np.nan):
-        with pytest.raises(ValueError, match="epsilon must be in"):
+    for epsilon in (0.22, 1.0):
+        with pytest.raises(ValueError, match=r"epsilon must be below 1 - cos\(mu, b\) = 0.219, got"):
             critical_exponent(pair, epsilon)
     for arguments in ({}, {"n": 10, "log_n": 2.0}):
         with pytest.raises(ValueError, match="exactly one of n and log_n must be given"):
             erm_direction_at(pair, **arguments)
-    for arguments in ({"n": 1.9}, {"n": -1}, {"n": np.inf}, {"log_n": 0.5}, {"log_n": np.inf}, {"n": np.nan}):
-        with pytest.raises(ValueError, match="the sample size must be finite and at least 2"):
-            finite_sample_radius(pair, **arguments)
 
 
 @pytest.mark.parametrize("separability", [1e-4, 0.1, 1.0, 8.0, 64.0, 300.0, 1400.0])
@@ -272,20 +265,7 @@ def test_the_rate_of_the_angle_has_its_fractions():
     assert angle_rate(pair, mixup_efficiency(pair.effective_separability, UNIFORM)) == pytest.approx(0.07276, abs=6e-6)
 
 
-def test_separabilities_without_an_efficiency_are_refused():
-    for bad in (0.0, -1.0, np.nan, np.inf):
-        for function in (
-            fisher_information,
-            erm_efficiency,
-            erm_efficiency_asymptotic,
-            lda_efficiency,
-            lambda separability: mixup_efficiency(separability, UNIFORM),
-        ):
-            with pytest.raises(ValueError, match="effective_separability must be finite and positive"):
-                function(bad)
-    for function in (fisher_information, erm_efficiency, erm_efficiency_asymptotic):
-        with pytest.raises(ValueError, match="effective_separability must be at most 1400 for float64"):
-            function(1401)
+def test_a_law_without_an_efficiency_is_refused():
     unrelated = hard_law(0.0, 1.0, input_weight=lambda node: 1 - node)
     with pytest.raises(ValueError, match="law must relate inputs to labels"):
         mixup_efficiency(1.0, unrelated)

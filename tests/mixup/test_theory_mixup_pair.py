@@ -93,25 +93,11 @@ def test_the_chord_has_no_cancellation():
 
 
 @pytest.mark.parametrize(
-    ("mean", "covariance", "separability", "sentence"),
-    [
-        ([0.0, 0.0], np.eye(2), 1.0, "mean must not be zero: Bayes direction undefined, cos undefined"),
-        ([np.nan, 1.0], np.eye(2), 1.0, "mean must be non-empty and finite"),
-        ([], np.zeros((0, 0)), 1.0, "mean must be non-empty"),
-        ([1.0, 1.0], np.eye(3), 1.0, "covariance must be square with the 2 coordinates of the mean, got"),
-        ([1.0, 1.0], np.full((2, 2), np.inf), 1.0, "covariance must be non-empty and finite"),
-        ([1.0, 1.0], np.array([[1.0, 0.1], [0.2, 1.0]]), 1.0, "covariance must be symmetric"),
-        ([1.0, 1.0], np.ones((2, 2)), 1.0, "noise covariance must be positive definite; b undefined"),
-        ([1.0, 1.0], np.diag([1.0, 0.0]), 1.0, "noise covariance must be positive definite; b undefined"),
-        ([1.0, 1.0], np.diag([1.0, -1.0]), 1.0, "noise covariance must be positive definite; b undefined"),
-        ([1.0, 1.0], np.eye(2), 0.0, "separability must be finite and positive, got 0.0"),
-        ([1.0, 1.0], np.eye(2), -3, "separability must be finite and positive, got -3"),
-        ([1.0, 1.0], np.eye(2), np.inf, "separability must be finite and positive"),
-    ],
+    "covariance", [np.ones((2, 2)), np.diag([1.0, 0.0]), np.diag([1.0, -1.0]), np.array([[1.0, 0.1], [0.2, 1.0]])]
 )
-def test_a_pair_without_a_bayes_direction_is_refused(mean, covariance, separability, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        GaussianPair(np.array(mean), covariance, separability)
+def test_a_pair_without_a_bayes_direction_is_refused(covariance):
+    with pytest.raises(ValueError, match="covariance must be symmetric and positive definite"):
+        GaussianPair(np.ones(2), covariance, 1.0)
 
 
 def test_a_covariance_singular_to_rounding_is_refused_and_a_badly_scaled_one_is_not():
@@ -126,14 +112,10 @@ def test_a_covariance_singular_to_rounding_is_refused_and_a_badly_scaled_one_is_
     assert GaussianPair(np.ones(3), nearly_symmetric, 1.0).dim == 3
 
 
-def test_weights_that_define_no_rule_are_refused():
-    pair = reference_pair(1.0)
-    with pytest.raises(ValueError, match="weights must not be zero: they define no rule"):
-        pair.error(np.zeros(2))
-    with pytest.raises(ValueError, match="weights must be non-empty and finite"):
-        pair.misalignment(np.array([np.nan, 1.0]))
-    with pytest.raises(ValueError, match="weights must have 2 coordinates, got 3"):
-        pair.error(np.ones(3))
+def test_weights_of_another_dimension_are_refused():
+    for function in (reference_pair(1.0).error, reference_pair(1.0).misalignment):
+        with pytest.raises(ValueError, match="weights must have 2 coordinates, got 3"):
+            function(np.ones(3))
 
 
 @general
@@ -174,41 +156,20 @@ def test_hard_labels_are_announced(values):
     assert hard_law(*values).nodes.tolist() == values
 
 
-@pytest.mark.parametrize("alpha", [0.0, -1.0, np.nan, np.inf])
-def test_a_beta_law_with_no_density_is_refused(alpha):
-    with pytest.raises(ValueError, match="alpha must be finite and positive"):
-        MixingLaw.beta(alpha)
-    with pytest.raises(ValueError, match="beta must be finite and positive"):
-        MixingLaw.beta(1.0, beta=alpha)
+@pytest.mark.parametrize("distance", [1.2e-16, 3e-16, 1e-12, 1e-8, 1e-5, -1e-16, -1e-12])
+def test_the_law_beside_one_half_has_its_moments(distance):
+    """E lambda^k = prod_i (alpha + i) / (2 alpha + i), where SciPy's own symmetric rule is off by up to a third."""
+    alpha = float(np.nextafter(0.5, 1) if distance == 1.2e-16 else 0.5 + distance)
+    law = MixingLaw.beta(alpha, 24)
+    for power in (1, 2, 5, 20):
+        steps = np.arange(power)
+        assert law.mean(law.nodes**power) == pytest.approx(np.prod((alpha + steps) / (2 * alpha + steps)), rel=1e-11)
 
 
 def test_a_beta_law_that_scipy_has_no_rule_for_is_refused():
     with pytest.raises(ValueError, match="alpha and beta must be small enough for a Gauss-Jacobi rule"):
-        MixingLaw.beta(1e62)
-
-
-def test_a_rule_without_nodes_is_refused():
+        MixingLaw.beta(1.0, beta=1e20)
     assert MixingLaw.beta(1.0, 1).nodes.tolist() == [0.5]
-    with pytest.raises(ValueError, match="n_nodes must be at least 1, got 0"):
-        MixingLaw.beta(1.0, 0)
-
-
-@pytest.mark.parametrize(
-    ("nodes", "weights", "input_weights", "sentence"),
-    [
-        ([1.2], [1.0], [0.5], r"lambda must be non-empty and lie in \[0, 1\]"),
-        ([-0.1], [1.0], [0.5], r"lambda must be non-empty and lie in \[0, 1\]"),
-        ([np.nan], [1.0], [0.5], r"lambda must be non-empty and lie in \[0, 1\]"),
-        ([], [], [], "lambda must be non-empty"),
-        ([0.5], [0.9], [0.5], "probabilities of lambda must be non-negative and sum to one"),
-        ([0.5, 0.6], [1.5, -0.5], [0.5, 0.5], "probabilities of lambda must be non-negative and sum to one"),
-        ([0.5], [1.0], [np.inf], "input weights"),
-        ([0.5], [1.0], [0.5, 0.5], "nodes, weights and input_weights must have the same shape"),
-    ],
-)
-def test_a_law_that_is_none_is_refused(nodes, weights, input_weights, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        MixingLaw(np.array(nodes), np.array(weights), np.array(input_weights))
 
 
 def test_probabilities_may_be_off_by_rounding_alone():

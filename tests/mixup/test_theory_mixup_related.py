@@ -46,14 +46,9 @@ def test_the_loss_at_a_mixed_label_is_the_mixture_of_losses(seed, weight, classe
     assert squared_loss_mixing_gap(weight, own, other) == pytest.approx(lack, abs=256 * ROUNDING)
 
 
-def test_labels_that_are_no_distribution_are_refused():
-    for labels in ([0.5, 0.6], [1.5, -0.5], [np.nan, 1.0]):
-        with pytest.raises(ValueError, match="labels must be non-negative and sum to one over the last axis"):
-            soft_label_cross_entropy(np.zeros(2), np.array(labels))
+def test_a_label_may_be_off_by_rounding_alone():
     assert soft_label_cross_entropy(np.zeros(4), np.array([0.0, 1.0, 0.0, 0.0])) == pytest.approx(np.log(4))
     assert soft_label_cross_entropy(np.zeros(2), np.array([0.5, 0.5 + 5e-10])) == pytest.approx(np.log(2))
-    with pytest.raises(ValueError, match="sum to one"):
-        soft_label_cross_entropy(np.zeros(2), np.array([0.5, 0.5 + 2e-9]))
 
 
 @general
@@ -155,30 +150,6 @@ def test_mixup_perturbs_shrunk_points_with_mean_zero_and_its_covariance(seed, al
     assert carratino_covariance(points, alpha) == pytest.approx(squares, abs=SUMMED * size)
 
 
-def test_points_and_parameters_that_are_none_are_refused():
-    for function in (
-        carratino_moments,
-        lambda alpha: zhang_mixing_law(alpha, 1.0),
-        lambda alpha: zhang_expansion_terms(np.ones(1), np.ones((2, 1)), np.ones(2), alpha),
-        lambda alpha: carratino_covariance(np.ones((2, 1)), alpha),
-    ):
-        for alpha in (0.0, -1.0, np.nan):
-            with pytest.raises(ValueError, match="alpha must be finite and positive"):
-                function(alpha)
-    with pytest.raises(ValueError, match="beta must be finite and positive"):
-        zhang_mixing_law(1.0, 0.0)
-    with pytest.raises(ValueError, match="points must be non-empty and finite"):
-        carratino_points(np.array([[np.nan]]), 1.0)
-    with pytest.raises(ValueError, match="features must be non-empty and finite"):
-        zhang_expansion_terms(np.ones(1), np.full((2, 1), np.inf), np.ones(2), 1.0)
-    with pytest.raises(ValueError, match=r"labels must be non-empty and lie in \[0, 1\]"):
-        zhang_expansion_terms(np.ones(1), np.ones((2, 1)), np.full(2, 2.0), 1.0)
-    with pytest.raises(ValueError, match="labels must have one row for each of the 2 rows of features, got 3"):
-        zhang_expansion_terms(np.ones(1), np.ones((2, 1)), np.ones(3), 1.0)
-    with pytest.raises(ValueError, match="weights must have 1 coordinates, got 2"):
-        zhang_expansion_terms(np.ones(2), np.ones((2, 1)), np.ones(2), 1.0)
-
-
 LINE, LINE_LABELS, HALVES = np.array([[0.0], [1.0], [0.5]]), np.array([0.0, 0.0, 1.0]), np.array([0.0, 0.5, 1.0])
 
 
@@ -216,18 +187,6 @@ def test_the_gap_is_never_negative_and_the_floor_is_that_of_the_labels(seed):
     share = np.mean(labels)
     expected = 2 * share * (1 - share) * np.mean(entr(lambdas) + entr(1 - lambdas))
     assert floor == pytest.approx(expected, abs=SUMMED)
-
-
-def test_mixtures_that_are_none_are_refused():
-    for labels, lambdas in ((LINE_LABELS + 1, HALVES), (LINE_LABELS, -HALVES), (LINE_LABELS, HALVES * np.nan)):
-        with pytest.raises(ValueError, match=r"(labels|lambda) must be non-empty and lie in \[0, 1\]"):
-            intrusion_gap(LINE, labels, lambdas)
-        with pytest.raises(ValueError, match=r"(labels|lambda) must be non-empty and lie in \[0, 1\]"):
-            label_entropy_floor(labels, lambdas)
-    with pytest.raises(ValueError, match="labels must have one row for each of the 3 rows of points, got 2"):
-        intrusion_gap(LINE, LINE_LABELS[:2], HALVES)
-    with pytest.raises(ValueError, match="points must be non-empty and finite"):
-        intrusion_gap(LINE + np.inf, LINE_LABELS, HALVES)
 
 
 def soft_problem(seed, rows=20, dim=3):
@@ -272,22 +231,3 @@ def test_the_floor_is_attained_when_scores_are_free():
     hard = entropy_certificate(np.array([[1.0]]), np.array([1.0]), np.array([1.0]), np.array([800.0]))
     assert hard == (0, 0, 0, 0)
     assert entropy_lower_bound(np.array([0.5, 1.0]), np.array([3.0, 1.0])) == pytest.approx(3 * np.log(2))
-
-
-def test_rows_that_are_no_problem_are_refused():
-    rows, labels, masses = soft_problem(0)
-    weights = np.ones(3)
-    for arguments, sentence in (
-        ((rows * np.nan, labels, masses, weights), "rows must be non-empty and finite"),
-        ((rows, labels + 1, masses, weights), r"soft_labels must be non-empty and lie in \[0, 1\]"),
-        ((rows, labels[1:], masses, weights), "soft_labels must have one row for each of the 20 rows of rows, got 19"),
-        ((rows, labels, masses[1:], weights), "row_weights must have one row for each of the 20 rows of rows, got 19"),
-        ((rows, labels, masses * np.inf, weights), "row_weights must be non-empty and finite"),
-        ((rows, labels, -masses, weights), "row_weights must be non-negative"),
-        ((rows, labels, masses, np.ones(2)), "weights must have 3 coordinates, got 2"),
-        ((rows, labels, masses, weights * np.inf), "weights must be non-empty and finite"),
-    ):
-        with pytest.raises(ValueError, match=sentence):
-            entropy_certificate(*arguments)
-    with pytest.raises(ValueError, match="row_weights must be non-negative"):
-        entropy_lower_bound(labels, -masses)

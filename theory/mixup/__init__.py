@@ -13,7 +13,7 @@ from theory.mixup.efficiency import (
     lda_efficiency,
     mixup_efficiency,
 )
-from theory.mixup.entropy_dual import EntropyCertificate, entropy_certificate, entropy_lower_bound
+from theory.mixup.entropy_dual import entropy_certificate, entropy_lower_bound
 from theory.mixup.erm_phase import (
     critical_exponent,
     erm_direction_at,
@@ -24,18 +24,7 @@ from theory.mixup.erm_phase import (
     phase_direction_cone_program,
     ridge_lda_direction,
 )
-from theory.mixup.expected_losses import (
-    ExpectedLoss,
-    affine_expected_loss,
-    affine_loss,
-    erm_expected_loss,
-    erm_loss,
-    gaussian_expectation,
-    mask_expected_loss,
-    mask_loss,
-    mixup_expected_loss,
-    mixup_loss,
-)
+from theory.mixup.expected_losses import ExpectedLoss, erm_expected_loss, mask_expected_loss, mixup_expected_loss
 from theory.mixup.finite_samples import (
     imbalance_angle,
     imbalance_coefficient,
@@ -45,15 +34,8 @@ from theory.mixup.finite_samples import (
     sampled_lambda_coefficient,
 )
 from theory.mixup.gaussian_pair import GaussianPair, one_minus_cosine
-from theory.mixup.masks import (
-    all_masks,
-    box_masks,
-    mask_limit_direction,
-    mask_limit_error_ratio,
-    mask_limit_scale,
-)
+from theory.mixup.masks import all_masks, box_masks, mask_limit_direction, mask_limit_error_ratio, mask_limit_scale
 from theory.mixup.minimisers import (
-    affine_minimiser,
     erm_minimiser,
     mask_minimiser,
     mixup_minimiser,
@@ -62,8 +44,6 @@ from theory.mixup.minimisers import (
 )
 from theory.mixup.mixing import MixingLaw
 from theory.mixup.related import (
-    ExpansionTerms,
-    FoldedMoments,
     carratino_covariance,
     carratino_moments,
     carratino_points,
@@ -74,78 +54,4 @@ from theory.mixup.related import (
     zhang_expansion_terms,
     zhang_mixing_law,
 )
-from theory.mixup.scale import (
-    LimitCurvature,
-    limit_curvatures,
-    limit_scale,
-    limit_scale_correction,
-    scalar_minimiser,
-)
-
-__all__ = [
-    "EntropyCertificate",
-    "ExpansionTerms",
-    "ExpectedLoss",
-    "FoldedMoments",
-    "GaussianPair",
-    "LimitCurvature",
-    "MixingLaw",
-    "affine_expected_loss",
-    "affine_loss",
-    "affine_minimiser",
-    "all_masks",
-    "angle_rate",
-    "box_masks",
-    "carratino_covariance",
-    "carratino_moments",
-    "carratino_points",
-    "critical_exponent",
-    "entropy_certificate",
-    "entropy_lower_bound",
-    "erm_direction_at",
-    "erm_efficiency",
-    "erm_efficiency_asymptotic",
-    "erm_expected_loss",
-    "erm_loss",
-    "erm_minimiser",
-    "erm_samples",
-    "finite_sample_radius",
-    "fisher_information",
-    "gaussian_expectation",
-    "imbalance_angle",
-    "imbalance_coefficient",
-    "intrusion_gap",
-    "isotropic_angle",
-    "label_entropy_floor",
-    "lda_efficiency",
-    "lda_rate",
-    "limit_curvatures",
-    "limit_scale",
-    "limit_scale_correction",
-    "mask_expected_loss",
-    "mask_limit_direction",
-    "mask_limit_error_ratio",
-    "mask_limit_scale",
-    "mask_loss",
-    "mask_minimiser",
-    "mixup_efficiency",
-    "mixup_expected_loss",
-    "mixup_loss",
-    "mixup_minimiser",
-    "mixup_samples",
-    "modified_lda_direction",
-    "newton_minimiser",
-    "one_minus_cosine",
-    "phase_cosine",
-    "phase_direction",
-    "phase_direction_cone_program",
-    "reduced_problem",
-    "relative_newton_step",
-    "ridge_lda_direction",
-    "sampled_lambda_coefficient",
-    "scalar_minimiser",
-    "soft_label_cross_entropy",
-    "squared_loss_mixing_gap",
-    "zhang_expansion_terms",
-    "zhang_mixing_law",
-]
+from theory.mixup.scale import limit_curvatures, limit_scale, limit_scale_correction, scalar_minimiser

@@ -3,47 +3,46 @@
 Both are for lambda averaged within each pair and derived here. Class 0 comes first wherever both classes appear.
 """
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.mixup._validation import check_hard_labels, check_same_length
 from theory.mixup.mixing import MixingLaw
 from theory.mixup.scale import limit_curvatures
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_finite, check_open_fraction
+from theory_on_trial.contract import COVARIANCE, Fraction, Interval, guarded, require
 
 
-@validated
+@guarded
 def modified_lda_direction(
-    features: Float[np.ndarray, "points dim"], labels: Int[np.ndarray, " labels"], law: MixingLaw
+    features: Float[np.ndarray, "points dim"],
+    labels: Annotated[Int[np.ndarray, " points"], Interval(0, 1)],
+    law: MixingLaw,
 ) -> Float[np.ndarray, " dim"]:
     """(h S_w + h_1 c c')^-1 (mean_1 - mean_0), the direction of Mixup as kappa grows at fixed balanced data.
 
     S_w is the within-class scatter divided by n, c the mean of the two class means; the scale of the data cancels, so
     kappa does not enter. `ValueError` unless both labels occur equally often, the scatter is regular (n >= d + 2 in
-    general position) and u_infinity is finite.
+    general position) and u_infinity is finite. Derived here.
     """
-    check_finite("features", features)
-    check_same_length("labels", labels, "features", features)
-    check_hard_labels(labels)
     classes = [features[labels == label] for label in (0, 1)]
-    if len(classes[0]) != len(classes[1]):
-        raise ValueError(f"labels must be balanced, got {len(classes[0])} zeros and {len(classes[1])} ones")
+    zeros, ones = map(len, classes)
+    require(zeros == ones, f"labels must be balanced, got {zeros} zeros and {ones} ones")
     low, high = (members.mean(axis=0) for members in classes)
     residuals = np.concatenate([classes[0] - low, classes[1] - high])
-    if np.linalg.matrix_rank(residuals) < features.shape[1]:
-        raise ValueError("features must scatter within their classes in every direction, got a singular scatter")
+    regular = np.linalg.matrix_rank(residuals) == features.shape[1]
+    require(regular, "features must scatter within their classes in every direction, got a singular scatter")
     curvature = limit_curvatures(law)
     centre = (low + high) / 2
     hessian = curvature.noise * residuals.T @ residuals / len(features) + curvature.centroid * np.outer(centre, centre)
     return np.linalg.solve(hessian, high - low)
 
 
-@validated
+@guarded
 def reduced_problem(
     class_means: Float[np.ndarray, "2 dim"],
-    class_covariances: Float[np.ndarray, "2 dim dim"],
-    class_fraction: float,
+    class_covariances: Annotated[Float[np.ndarray, "2 dim dim"], COVARIANCE],
+    class_fraction: Fraction,
     law: MixingLaw,
 ) -> Float[np.ndarray, " dim"]:
     """The minimiser of Mixup expanded to second order in the scores about the class means; its cost is free of n.
@@ -51,15 +50,12 @@ def reduced_problem(
     With p = `class_fraction` of class 1, a_c = w . mean_c and q_c = w' S_c w (covariances divided by the class count),
     the objective is p^2 [sp(-a_1) + s'(a_1) E[c_g] q_1 / 2] + (1 - p)^2 [sp(a_0) + s'(a_0) E[c_g] q_0 / 2]
     + 2 p (1 - p) E[sp(v) - lambda v + s'(v) (g^2 q_1 + (1 - g)^2 q_0) / 2], v = g a_1 + (1 - g) a_0. Neglected is the
-    fourth order in the scores, which does not vanish as kappa grows unless p = 1/2. `ValueError` unless 0 < p < 1 and
-    everything is finite with regular covariances; `RuntimeError` if the solver stops before a stationary point.
+    fourth order in the scores, which does not vanish as kappa grows unless p = 1/2. Derived here. `ValueError` unless
+    covariances and means together span all dimensions; `RuntimeError` if the solver stops before a stationary point.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    check_open_fraction("class_fraction", class_fraction)
-    check_finite("class_means", class_means)
-    check_finite("class_covariances", class_covariances)
     p, q, share = class_fraction, 1 - class_fraction, law.input_weights[:, None]
     means = np.concatenate([class_means[1:], class_means[:1], share * class_means[1] + (1 - share) * class_means[0]])
     noise = np.array([[0.0, law.second_moment], [law.second_moment, 0.0]])
@@ -68,8 +64,8 @@ def reduced_problem(
     labels = np.concatenate([[1.0, 0.0], law.nodes])
     masses = np.concatenate([[p**2, q**2], 2 * p * q * law.weights])
     moments = np.tensordot(masses, covariances + means[:, :, None] * means[:, None, :], 1)
-    if np.linalg.matrix_rank(moments, hermitian=True) < len(moments):
-        raise ValueError("class_covariances must be positive definite together with the class means")
+    regular = np.linalg.matrix_rank(moments, hermitian=True) == len(moments)
+    require(regular, "class_covariances must be positive definite together with the class means")
     basis = np.linalg.inv(np.linalg.cholesky(moments)).T
     means, covariances = means @ basis, basis.T @ covariances @ basis
 

@@ -5,14 +5,15 @@ largest sum_r p_r H(s_r) over s in [0, 1] with sum_r p_r (s_r - y_r) x_r = 0, H 
 derived here. All values are in nats.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from theory.mixup._validation import check_dimension, check_in_unit_interval, check_same_length
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_finite
+from theory_on_trial.contract import NON_NEGATIVE, UNIT_INTERVAL, guarded
+
+SoftLabels = Annotated[Float[np.ndarray, " rows"], UNIT_INTERVAL]
+RowWeights = Annotated[Float[np.ndarray, " rows"], NON_NEGATIVE]
 
 
 class EntropyCertificate(NamedTuple):
@@ -28,22 +29,16 @@ class EntropyCertificate(NamedTuple):
     """Euclidean norm of sum_r p_r (s_r - y_r) x_r, the gradient of the primal."""
 
 
-@validated
+@guarded
 def entropy_certificate(
     rows: Float[np.ndarray, "rows dim"],
-    soft_labels: Float[np.ndarray, " labels"],
-    row_weights: Float[np.ndarray, " row_weights"],
-    weights: Float[np.ndarray, " weights"],
+    soft_labels: SoftLabels,
+    row_weights: RowWeights,
+    weights: Float[np.ndarray, " dim"],
 ) -> EntropyCertificate:
-    """The certificate at `weights`; row weights are non-negative and need not sum to one.
-
-    `ValueError` if shapes disagree, labels are outside [0, 1], a row weight is negative or something is not finite.
-    """
+    """The certificate at `weights`; row weights need not sum to one. Convex duality, derived here."""
     from scipy.special import entr, expit
 
-    _check_rows(rows, soft_labels, row_weights)
-    check_finite("weights", weights)
-    check_dimension("weights", weights.size, rows.shape[1])
     scores = rows @ weights
     upper, lower = expit(scores), expit(-scores)
     primal = row_weights @ (soft_labels * np.logaddexp(0, -scores) + (1 - soft_labels) * np.logaddexp(0, scores))
@@ -52,25 +47,9 @@ def entropy_certificate(
     return EntropyCertificate(float(primal), float(dual), float(primal - dual), float(np.linalg.norm(residual)))
 
 
-@validated
-def entropy_lower_bound(
-    soft_labels: Float[np.ndarray, " labels"], row_weights: Float[np.ndarray, " row_weights"]
-) -> float:
-    """sum_r p_r H(y_r), below the loss of every function of the rows; `ValueError` as in `entropy_certificate`."""
+@guarded
+def entropy_lower_bound(soft_labels: SoftLabels, row_weights: RowWeights) -> float:
+    """sum_r p_r H(y_r), below the loss of every function of the rows. Gibbs' inequality."""
     from scipy.special import entr
 
-    check_in_unit_interval("soft_labels", soft_labels)
-    _check_rows(soft_labels[:, None], soft_labels, row_weights)
     return float(row_weights @ (entr(soft_labels) + entr(1 - soft_labels)))
-
-
-def _check_rows(
-    rows: Float[np.ndarray, "rows dim"], soft_labels: Float[np.ndarray, "..."], row_weights: Float[np.ndarray, "..."]
-) -> None:
-    check_finite("rows", rows)
-    check_in_unit_interval("soft_labels", soft_labels)
-    check_same_length("soft_labels", soft_labels, "rows", rows)
-    check_same_length("row_weights", row_weights, "rows", rows)
-    check_finite("row_weights", row_weights)
-    if np.any(row_weights < 0):
-        raise ValueError(f"row_weights must be non-negative, got {row_weights}")

@@ -9,32 +9,32 @@ the sample size grows exponentially in kappa; the exponent and the path are deri
 import numpy as np
 from jaxtyping import Float
 
+from theory.mixup._domains import AngleTarget, LogSampleSize, SampleSize
 from theory.mixup.gaussian_pair import GaussianPair, one_minus_cosine
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_non_negative
+from theory_on_trial.contract import NonNegative, guarded, require
 
 _LOG_ROUNDING = 40.0  # a ridge e^40 away from every variance is none, or all there is
-_LEAST_EPSILON = 1e-20
 
 
-@validated
-def ridge_lda_direction(pair: GaussianPair, tau: float | int) -> Float[np.ndarray, " dim"]:
-    """w_tau = (tau I + Sigma)^-1 mu, from b at tau = 0 towards mu; `ValueError` if tau is negative or not finite."""
-    check_non_negative("tau", tau)
+@guarded
+def ridge_lda_direction(pair: GaussianPair, tau: NonNegative) -> Float[np.ndarray, " dim"]:
+    """w_tau = (tau I + Sigma)^-1 mu, from b at tau = 0 towards mu; `tau` is in units of Sigma."""
     return np.linalg.solve(tau * np.eye(pair.dim) + pair.covariance, pair.mean)
 
 
-@validated
-def phase_direction(pair: GaussianPair, nu: float | int) -> Float[np.ndarray, " dim"]:
+@guarded
+def phase_direction(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " dim"]:
     """The unit vector to which the direction tends as kappa grows with log n / kappa = nu.
 
     It is that of w_tau with |Sigma^(1/2) w_tau|^2 / 2 = nu where nu < m^2 / 2, of b from there on and of mu at nu = 0.
-    Equivalently it maximises w . mu - sqrt(2 nu) |Sigma^(1/2) w| on the unit ball. `ValueError` if nu is negative or
-    not finite.
+    Equivalently it maximises w . mu - sqrt(2 nu) |Sigma^(1/2) w| on the unit ball. Derived here.
+
+    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
+    >>> [np.round(phase_direction(pair, nu), 4).tolist() for nu in (0.0, 0.5, 3.0)]
+    [[0.7071, 0.7071], [0.9673, 0.2538], [0.9939, 0.1104]]
     """
     from scipy.optimize import brentq
 
-    check_non_negative("nu", nu)
     if nu == 0:
         return pair.mean / np.linalg.norm(pair.mean)
     if nu >= pair.signal / 2:
@@ -54,24 +54,23 @@ def phase_direction(pair: GaussianPair, nu: float | int) -> Float[np.ndarray, " 
     return direction / np.linalg.norm(direction)
 
 
-@validated
-def phase_cosine(pair: GaussianPair, nu: float | int) -> float:
-    """Cos of the angle between `phase_direction` and b, increasing in nu from cos(mu, b) to one at m^2 / 2."""
+@guarded
+def phase_cosine(pair: GaussianPair, nu: NonNegative) -> float:
+    """Cos of the angle of `phase_direction` to b, rising from cos(mu, b) at nu = 0 to one at m^2 / 2. Derived here."""
     return 1 - pair.misalignment(phase_direction(pair, nu))
 
 
-@validated
-def phase_direction_cone_program(pair: GaussianPair, nu: float | int) -> Float[np.ndarray, " dim"]:
+@guarded
+def phase_direction_cone_program(pair: GaussianPair, nu: NonNegative) -> Float[np.ndarray, " dim"]:
     """`phase_direction` as the second-order cone program max w . mu - sqrt(2 nu) |Sigma^(1/2) w|, |w| <= 1.
 
-    A second route to it, by an interior-point solver whose cosines are good to about 1e-8; needs cvxpy. `ValueError`
-    unless 0 <= nu < m^2 / 2: from there on the maximum is zero.
+    A second route to it, by an interior-point solver whose cosines are good to about 1e-8. `ValueError` unless
+    nu < m^2 / 2: from there on the maximum is zero. Derived here.
     """
     import cvxpy
 
-    check_non_negative("nu", nu)
-    if nu >= pair.signal / 2:
-        raise ValueError(f"nu must be below m^2 / 2 = {pair.signal / 2:.6g} for a positive maximum, got {nu}")
+    largest = pair.signal / 2
+    require(nu < largest, f"nu must be below m^2 / 2 = {largest:.6g} for a positive maximum, got {nu}")
     weights = cvxpy.Variable(pair.dim)
     spread = cvxpy.norm(np.linalg.cholesky(pair.covariance).T @ weights)
     margin = cvxpy.Maximize(pair.mean @ weights - np.sqrt(2 * nu) * spread)
@@ -79,18 +78,18 @@ def phase_direction_cone_program(pair: GaussianPair, nu: float | int) -> Float[n
     return np.asarray(weights.value)
 
 
-@validated
-def critical_exponent(pair: GaussianPair, epsilon: float) -> float:
+@guarded
+def critical_exponent(pair: GaussianPair, epsilon: AngleTarget) -> float:
     """nu_epsilon, below m^2 / 2: 1 - cos of the direction reaches epsilon when log n / kappa does nu_epsilon.
 
     It is |Sigma^(1/2) w_tau|^2 / 2 at the tau where 1 - cos(w_tau, b) = epsilon. `ValueError` unless
-    1e-20 < epsilon < 1 - cos(mu, b): there is no exponential law beyond, nor any when mu is an eigenvector of Sigma.
+    epsilon < 1 - cos(mu, b): there is no exponential law beyond, nor any when mu is an eigenvector of Sigma. Derived
+    here.
     """
     from scipy.optimize import brentq
 
     largest = pair.misalignment(pair.mean)
-    if not _LEAST_EPSILON < epsilon < largest * (1 - 1e-9):
-        raise ValueError(f"epsilon must be in ({_LEAST_EPSILON}, 1 - cos(mu, b) = {largest:.3g}), got {epsilon}")
+    require(epsilon < largest * (1 - 1e-9), f"epsilon must be below 1 - cos(mu, b) = {largest:.3g}, got {epsilon}")
 
     def excess(log_tau: float) -> float:
         direction = ridge_lda_direction(pair, float(np.exp(log_tau)))
@@ -102,44 +101,46 @@ def critical_exponent(pair: GaussianPair, epsilon: float) -> float:
     return float(direction @ pair.covariance @ direction) / 2
 
 
-@validated
+@guarded
 def finite_sample_radius(
-    pair: GaussianPair, n: float | int | None = None, *, log_n: float | int | None = None
+    pair: GaussianPair, n: SampleSize | None = None, *, log_n: LogSampleSize | None = None
 ) -> float:
-    """r_n = Phi^-1(1 - 1/n) / sqrt(kappa), what sqrt(2 nu) is at a finite sample size n >= 2.
+    """r_n = Phi^-1(1 - 1/n) / sqrt(kappa), what sqrt(2 nu) is at a finite sample size. Derived here.
 
-    Give either `n` or its natural logarithm `log_n`, which may exceed that of any float. `ValueError` otherwise.
+    `ValueError` unless either `n` or its natural logarithm `log_n`, which may exceed that of any float, is given.
+
+    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
+    >>> round(finite_sample_radius(pair, 1000), 4), round(finite_sample_radius(pair, log_n=5000.0), 4)
+    (1.5451, 49.9724)
     """
     from scipy.special import ndtri_exp
 
-    if n is not None and log_n is None:
-        logarithm = np.log(n) if n > 0 else np.nan
-    elif log_n is not None and n is None:
-        logarithm = log_n
-    else:
-        raise ValueError(f"exactly one of n and log_n must be given, got n = {n} and log_n = {log_n}")
-    if not (np.isfinite(logarithm) and logarithm >= np.log(2)):
-        raise ValueError(f"the sample size must be finite and at least 2, got n = {n}, log_n = {log_n}")
+    require((n is None) != (log_n is None), f"exactly one of n and log_n must be given, got {n} and {log_n}")
+    logarithm = np.log(n) if log_n is None else log_n
     return float(max(-ndtri_exp(-float(logarithm)), 0.0) / np.sqrt(pair.separability))
 
 
-@validated
+@guarded
 def erm_direction_at(
-    pair: GaussianPair, n: float | int | None = None, *, log_n: float | int | None = None
+    pair: GaussianPair, n: SampleSize | None = None, *, log_n: LogSampleSize | None = None
 ) -> Float[np.ndarray, " dim"]:
     """The unit vector predicted at a finite sample size: `phase_direction` with r_n in place of sqrt(2 nu).
 
-    `ValueError` as in `finite_sample_radius`.
+    Derived here. `ValueError` as in `finite_sample_radius`.
     """
     return phase_direction(pair, finite_sample_radius(pair, n, log_n=log_n) ** 2 / 2)
 
 
-@validated
-def erm_samples(pair: GaussianPair, epsilon: float) -> float:
+@guarded
+def erm_samples(pair: GaussianPair, epsilon: AngleTarget) -> float:
     """Log n_epsilon = -log Q(sqrt(2 kappa nu_epsilon)), Q = 1 - Phi: the natural logarithm of the sample size without
     augmentation at which 1 - cos falls to epsilon, up to a bounded factor.
 
-    `ValueError` as in `critical_exponent`.
+    Derived here. `ValueError` as in `critical_exponent`.
+
+    >>> pairs = [GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], kappa) for kappa in (10.0, 320.0)]
+    >>> [round(erm_samples(pair, epsilon=0.05), 4) for pair in pairs]
+    [3.2925, 54.1999]
     """
     from scipy.special import log_ndtr
 

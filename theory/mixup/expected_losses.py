@@ -8,15 +8,15 @@ d/dc = E f' and d/dq = E f'' / 2. Source: derived here.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from theory.mixup._validation import check_dimension, check_in_unit_interval, check_probabilities, check_same_length
+from theory.mixup._domains import Lambdas, Masks, Masses
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_finite
+from theory_on_trial.contract import COVARIANCE, guarded, require
 
 _RANGE = 14.0  # standard deviations on each side: the density beyond is below e^-98
 _STEP = 0.4  # in units of the score where that is wider than its law: poles at i pi then cost e^(-2 pi^2 / 0.4)
@@ -32,22 +32,18 @@ def gaussian_rule(largest_scale: float) -> tuple[Float[np.ndarray, " nodes"], Fl
     return nodes, density / density.sum()
 
 
-@validated
 def gaussian_expectation(
     function: Callable[[np.ndarray], np.ndarray],
-    centre: Float[np.ndarray, "*batch"] | float | int,
-    scale: Float[np.ndarray, "*batch"] | float | int,
+    centre: Float[np.ndarray, "*batch"] | float,
+    scale: Float[np.ndarray, "*batch"] | float,
 ) -> Float[np.ndarray, "..."]:
     """E f(centre + scale Z), Z ~ N(0, 1), elementwise over the batch, by the trapezoidal rule.
 
     `function` is vectorised and may stack several functions along leading axes. The rule is exact to rounding for
     functions analytic in the strip |Im z| < pi, as all functions of the logistic one are, whatever the scale (which
-    Gauss-Hermite is not). `ValueError` if a scale is negative or above 100000, or a centre is not finite.
+    Gauss-Hermite is not).
     """
     centre, scale = np.asarray(centre, dtype=float), np.asarray(scale, dtype=float)
-    check_finite("centre", centre)
-    if not np.all((scale >= 0) & (scale <= _LARGEST_SCALE)):
-        raise ValueError(f"scale must be between 0 and {_LARGEST_SCALE:.0f}, got {scale}")
     nodes, weights = gaussian_rule(float(scale.max()))
     return np.asarray(function(centre[..., None] + scale[..., None] * nodes) @ weights)
 
@@ -61,28 +57,26 @@ def logistic_derivatives(score: np.ndarray) -> np.ndarray:
     return np.stack([first, first * (lower - upper), first * (1 - 6 * first)])
 
 
-@validated
+@guarded
 @dataclass(frozen=True, eq=False)
 class ExpectedLoss:
-    """Average over atoms of E[sp(z) - y z], z ~ N(w . m, w' V w), as a function of the weights w [dim].
+    """Average over atoms of E[sp(z) - y z], z ~ N(w . m, w' V w), as a function of the weights w.
 
-    `means` holds m [atoms, dim], `covariances` V [atoms, dim, dim], `labels` y [atoms] in [0, 1] and `probabilities`
-    sum to one [atoms]. It is convex. Other values raise `ValueError`, as do weights that give a score a standard
-    deviation above 100000.
+    It is convex. Derived here. Weights that give a score a standard deviation above 100000 raise `ValueError`.
+
+    Args:
+        means: m of each atom.
+        covariances: V of each atom.
+        labels: y of each atom.
+        probabilities: of the atoms.
     """
 
     means: Float[np.ndarray, "atoms dim"]
-    covariances: Float[np.ndarray, "atoms dim dim"]
-    labels: Float[np.ndarray, " atoms"]
-    probabilities: Float[np.ndarray, " atoms"]
+    covariances: Annotated[Float[np.ndarray, "atoms dim dim"], COVARIANCE]
+    labels: Lambdas
+    probabilities: Masses
 
-    def __post_init__(self) -> None:
-        check_finite("means", self.means)
-        check_finite("covariances", self.covariances)
-        check_in_unit_interval("labels", self.labels)
-        check_probabilities("probabilities", self.probabilities)
-
-    @validated
+    @guarded
     def value(self, weights: Float[np.ndarray, " dim"]) -> float:
         """The loss at `weights`, in nats."""
         from scipy.special import log_expit
@@ -94,7 +88,7 @@ class ExpectedLoss:
             total += self.probabilities[block] @ ((1 - labels) * both[0] + labels * both[1])
         return float(total)
 
-    @validated
+    @guarded
     def gradient(self, weights: Float[np.ndarray, " dim"]) -> Float[np.ndarray, " dim"]:
         """Gradient at `weights`, accurate relative to its terms: residuals are summed without cancellation."""
         from scipy.special import expit
@@ -110,7 +104,7 @@ class ExpectedLoss:
             total += (probabilities * slope) @ (self.covariances[block] @ weights)
         return total
 
-    @validated
+    @guarded
     def hessian(self, weights: Float[np.ndarray, " dim"]) -> Float[np.ndarray, "dim dim"]:
         """Hessian at `weights`, symmetric and positive semidefinite up to rounding."""
         total = np.zeros((weights.size, weights.size))
@@ -122,120 +116,72 @@ class ExpectedLoss:
             total += cross + cross.T + (third[:, None] * pulls).T @ pulls
         return total
 
-    @validated
+    @guarded
     def in_basis(self, basis: Float[np.ndarray, "dim dim"]) -> "ExpectedLoss":
         """The loss as a function of theta, w = basis theta."""
-        check_finite("basis", basis)
+        dim = self.means.shape[1]
+        require(len(basis) == dim, f"basis must have {dim} coordinates, got {len(basis)}")
         covariances = basis.T @ self.covariances @ basis
         return ExpectedLoss(self.means @ basis, covariances, self.labels, self.probabilities)
 
     def _blocks(self, weights: Float[np.ndarray, " dim"]):  # type: ignore[no-untyped-def]
-        check_finite("weights", weights)
-        check_dimension("weights", weights.size, self.means.shape[1])
+        dim = self.means.shape[1]
+        require(weights.size == dim, f"weights must have {dim} coordinates, got {weights.size}")
         for start in range(0, len(self.labels), _ATOMS_AT_A_TIME):
             block = slice(start, start + _ATOMS_AT_A_TIME)
             variance = np.einsum("i,aij,j->a", weights, self.covariances[block], weights)
-            if not np.all(variance <= _LARGEST_SCALE**2):
-                raise ValueError(f"weights must give scores of a standard deviation of at most {_LARGEST_SCALE:.0f}")
+            narrow = variance <= _LARGEST_SCALE**2
+            require(narrow, f"weights must give scores of a standard deviation of at most {_LARGEST_SCALE:.0f}")
             yield block, self.means[block] @ weights, np.sqrt(np.maximum(variance, 0))
 
 
-@validated
+@guarded
 def erm_expected_loss(pair: GaussianPair) -> ExpectedLoss:
-    """The expected loss without augmentation: E log(1 + e^(-w . S)), S ~ N(mu, Sigma / kappa); labels drop out."""
+    """The expected loss without augmentation: E log(1 + e^(-w . S)), S ~ N(mu, Sigma / kappa); labels drop out.
+
+    Derived here.
+
+    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
+    >>> loss = erm_expected_loss(pair)
+    >>> [round(loss.value(weights), 4) for weights in (np.zeros(2), pair.mean, 2 * pair.bayes_direction)]
+    [0.6931, 0.2412, 0.0253]
+    """
     covariance = pair.covariance / pair.separability
     return ExpectedLoss(pair.mean[None], covariance[None], np.ones(1), np.ones(1))
 
 
-@validated
+@guarded
 def mixup_expected_loss(pair: GaussianPair, law: MixingLaw) -> ExpectedLoss:
-    """The expected Mixup loss: half the pairs are of one class, half of two, and lambda follows `law`."""
+    """The expected Mixup loss: half the pairs are of one class, half of two, and lambda follows `law`. Derived here.
+
+    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
+    >>> loss = mixup_expected_loss(pair, MixingLaw.beta(1.0))
+    >>> [round(loss.value(weights), 4) for weights in (np.zeros(2), pair.mean, 2 * pair.bayes_direction)]
+    [0.6931, 0.4147, 0.6454]
+    """
     covariances = law.noise_factors[:, None, None] * pair.covariance / pair.separability
     same, different = np.tile(pair.mean, (len(law.nodes), 1)), law.contrasts[:, None] * pair.mean
     return _of_pairs(same, different, covariances, law.nodes, law.weights)
 
 
-@validated
-def mask_expected_loss(
-    pair: GaussianPair,
-    masks: Bool[np.ndarray, "masks coordinates"],
-    probabilities: Float[np.ndarray, " probabilities"],
-    labels: Float[np.ndarray, " labels"],
-) -> ExpectedLoss:
+@guarded
+def mask_expected_loss(pair: GaussianPair, masks: Masks, probabilities: Masses, labels: Lambdas) -> ExpectedLoss:
     """The expected loss of masking: x = M * x_i + (1 - M) * x_j with the label of x_i weighted by `labels`.
 
-    CutMix weights it by the share `masks.mean(axis=1)` of coordinates. `ValueError` if the dimension is not that of the
-    pair, lengths differ, labels are outside [0, 1] or probabilities do not sum to one.
+    Derived here. CutMix weights it by the share `masks.mean(axis=1)` of coordinates. `ValueError` unless the masks have
+    the dimension of the pair.
+
+    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
+    >>> masks = np.array([[True, True], [True, False], [False, True]])
+    >>> round(mask_expected_loss(pair, masks, [0.5, 0.25, 0.25], [1.0, 0.5, 0.5]).value(pair.mean), 4)
+    0.4065
     """
-    check_dimension("masks", masks.shape[1], pair.dim)
-    _check_atoms("masks", masks, "labels", labels, probabilities)
+    require(masks.shape[1] == pair.dim, f"masks must have {pair.dim} coordinates, got {masks.shape[1]}")
     signs = np.where(masks, 1.0, -1.0)
     # Coordinates of different points are independent: entries of the covariance survive within each part of the mask.
     together = (1 + signs[:, :, None] * signs[:, None, :]) / 2
     covariances = together * pair.covariance / pair.separability
     return _of_pairs(np.tile(pair.mean, (len(masks), 1)), signs * pair.mean, covariances, labels, probabilities)
-
-
-@validated
-def affine_expected_loss(
-    pair: GaussianPair,
-    first_maps: Float[np.ndarray, "first_maps rows columns"],
-    second_maps: Float[np.ndarray, "second_maps second_rows second_columns"],
-    lambdas: Float[np.ndarray, " lambdas"],
-    probabilities: Float[np.ndarray, " probabilities"],
-) -> ExpectedLoss:
-    """The expected loss of any pairwise affine augmentation x = A x_i + B x_j, y = lambda y_i + (1 - lambda) y_j.
-
-    Mixup is A = g I, B = (1 - g) I; masking is A = diag(M), B = I - A. `ValueError` as for masks.
-    """
-    for name, maps in (("first_maps", first_maps), ("second_maps", second_maps)):
-        check_dimension(name, maps.shape[1], pair.dim)
-        check_dimension(name, maps.shape[2], pair.dim)
-        check_finite(name, maps)
-    check_same_length("second_maps", second_maps, "first_maps", first_maps)
-    _check_atoms("first_maps", first_maps, "lambdas", lambdas, probabilities)
-    noise = pair.covariance / pair.separability
-    covariances = first_maps @ noise @ np.swapaxes(first_maps, 1, 2)
-    covariances = covariances + second_maps @ noise @ np.swapaxes(second_maps, 1, 2)
-    same, different = (first_maps + second_maps) @ pair.mean, (first_maps - second_maps) @ pair.mean
-    return _of_pairs(same, different, covariances, lambdas, probabilities)
-
-
-@validated
-def erm_loss(pair: GaussianPair, weights: Float[np.ndarray, " dim"]) -> float:
-    """`erm_expected_loss` at the weights, in nats."""
-    return erm_expected_loss(pair).value(weights)
-
-
-@validated
-def mixup_loss(pair: GaussianPair, law: MixingLaw, weights: Float[np.ndarray, " dim"]) -> float:
-    """`mixup_expected_loss` at the weights, in nats."""
-    return mixup_expected_loss(pair, law).value(weights)
-
-
-@validated
-def mask_loss(
-    pair: GaussianPair,
-    masks: Bool[np.ndarray, "masks coordinates"],
-    probabilities: Float[np.ndarray, " probabilities"],
-    labels: Float[np.ndarray, " labels"],
-    weights: Float[np.ndarray, " dim"],
-) -> float:
-    """`mask_expected_loss` at the weights, in nats."""
-    return mask_expected_loss(pair, masks, probabilities, labels).value(weights)
-
-
-@validated
-def affine_loss(
-    pair: GaussianPair,
-    first_maps: Float[np.ndarray, "first_maps rows columns"],
-    second_maps: Float[np.ndarray, "second_maps second_rows second_columns"],
-    lambdas: Float[np.ndarray, " lambdas"],
-    probabilities: Float[np.ndarray, " probabilities"],
-    weights: Float[np.ndarray, " dim"],
-) -> float:
-    """`affine_expected_loss` at the weights, in nats."""
-    return affine_expected_loss(pair, first_maps, second_maps, lambdas, probabilities).value(weights)
 
 
 def _of_pairs(
@@ -251,12 +197,3 @@ def _of_pairs(
         np.concatenate([np.ones_like(labels), labels]),
         np.concatenate([probabilities, probabilities]) / 2,
     )
-
-
-def _check_atoms(
-    name: str, atoms: np.ndarray, name_of_labels: str, labels: np.ndarray, probabilities: np.ndarray
-) -> None:
-    check_same_length(name_of_labels, labels, name, atoms)
-    check_same_length("probabilities", probabilities, name, atoms)
-    check_in_unit_interval(name_of_labels, labels)
-    check_probabilities("probabilities", probabilities)

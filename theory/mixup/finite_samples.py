@@ -6,51 +6,59 @@ is quadratic, and its minimiser is a modified LDA, with E[1 - cos] = C / n free 
 Oh & Yun 2023 (arXiv 2306.00267) prove that Mixup needs far fewer samples; all laws of this file are derived here.
 """
 
-from typing import Literal
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
-from theory.mixup._validation import check_dimension
+from theory.mixup._domains import Mode
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
 from theory.mixup.scale import limit_curvatures, limit_residual, limit_scale
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_finite, check_positive
+from theory_on_trial.contract import Count, Interval, Positive, guarded, require
 
 _EIGENVECTOR = 1e-9  # how far Sigma mu / (mu' Sigma mu / |mu|^2) may be from mu, relative to it
 
 
-@validated
-def lda_rate(pair: GaussianPair, n: float | int | None = None) -> float:
+@guarded
+def lda_rate(pair: GaussianPair, n: Annotated[float, Interval(3, closed="()")] | None = None) -> float:
     """N E[1 - cos] of Mixup with balanced classes and lambda averaged: C = m^2 T / (2 |b|^2), free of kappa and law.
 
     With `n` given, C n / (n - d - 2), which corrects for the inverse of a Wishart matrix; `ValueError` unless
-    n > d + 2 there.
+    n > d + 2 there. Derived here.
+
+    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
+    >>> round(lda_rate(pair), 5), round(lda_rate(pair, 20), 5)
+    (0.06692, 0.08366)
     """
     rate = pair.signal * pair.projected_precision_trace / (2 * float(pair.bayes_direction @ pair.bayes_direction))
     if n is None:
         return rate
-    if not (np.isfinite(n) and n > pair.dim + 2):
-        raise ValueError(f"n must be finite and above dim + 2 = {pair.dim + 2}, got {n}")
-    return rate * n / (n - pair.dim - 2)
+    require(n > pair.dim + 2, f"n must be above dim + 2 = {pair.dim + 2}, got {n}")
+    return float(rate * n / (n - pair.dim - 2))
 
 
-@validated
+@guarded
 def imbalance_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
     """B_i: labels drawn at random add B_i kappa / n^2 to E[1 - cos], B_i = T m^4 A^2 / (2 h^2 u^2 |b|^2).
 
-    Here u = u_infinity, A = s(u) - 1 and h is the noise curvature. `ValueError` if u_infinity is infinite.
+    Here u = u_infinity, A = s(u) - 1 and h is the noise curvature. Derived here. `ValueError` if u_infinity is
+    infinite.
+
+    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=4.0)
+    >>> law = MixingLaw.beta(1.0)
+    >>> round(imbalance_coefficient(pair, law), 5), round(sampled_lambda_coefficient(pair, law), 5)
+    (0.01008, 0.01935)
     """
     return _amplification(pair, law) * _own_residual(law) ** 2
 
 
-@validated
+@guarded
 def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
     """B_s: one lambda drawn for each ordered pair adds B_s kappa / n^2 to E[1 - cos], balanced classes or not.
 
     It is B_i with A^2 replaced by A^2 Var g + (Var(rho g) + Var(rho (1 - g))) / 2, rho = s((2g - 1) u) - lambda.
-    `ValueError` if u_infinity is infinite.
+    Derived here. `ValueError` if u_infinity is infinite.
     """
     amplification = _amplification(pair, law)
     share = law.input_weights
@@ -59,23 +67,26 @@ def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
     return amplification * (_own_residual(law) ** 2 * _variance(law, share) + mixed)
 
 
-@validated
+@guarded
 def imbalance_angle(
     pair: GaussianPair,
     law: MixingLaw,
     class_means: Float[np.ndarray, "2 dim"],
-    class_counts: tuple[int, int],
+    class_counts: tuple[Count, Count],
 ) -> float:
     """v_p = n (1 - cos(w_p, b)) that the imbalance of one data set alone gives it, averaging B_i kappa / n.
 
     w_p = (u / m^2) b - sqrt(kappa) (A (p - q) / 2h) (Sigma^-1 - b b' / m^2)(z_1 + z_0) with u = u_infinity, z_c the
-    class means of the standardised noise and p = n_1 / n = 1 - q. `class_means` are those of the features and
-    `class_counts` (n_0, n_1), both for class 0 first. `ValueError` if a count is below one or u_infinity is infinite.
+    class means of the standardised noise and p = n_1 / n = 1 - q. Derived here. `ValueError` if u_infinity is infinite.
+
+    Args:
+        pair: mu, Sigma and kappa.
+        law: of lambda.
+        class_means: of the features, class 0 first.
+        class_counts: (n_0, n_1).
     """
-    if min(class_counts) < 1:
-        raise ValueError(f"class_counts must both be at least 1, got {class_counts}")
-    check_finite("class_means", class_means)
-    check_dimension("class_means", class_means.shape[1], pair.dim)
+    dim = class_means.shape[1]
+    require(dim == pair.dim, f"class_means must have {pair.dim} coordinates, got {dim}")
     n = sum(class_counts)
     noise = np.sqrt(pair.separability) * class_means.sum(axis=0)
     imbalance = (class_counts[1] - class_counts[0]) / n
@@ -85,26 +96,23 @@ def imbalance_angle(
     return n * pair.misalignment(limit_scale(law) / pair.signal * bayes - np.sqrt(pair.separability) * pull * across)
 
 
-@validated
+@guarded
 def mixup_samples(
-    pair: GaussianPair,
-    epsilon: float,
-    law: MixingLaw,
-    mode: Literal["expected", "sampled"] = "expected",
-    balanced: bool = True,
+    pair: GaussianPair, epsilon: Positive, law: MixingLaw, mode: Mode = "expected", balanced: bool = True
 ) -> float:
     """n_epsilon, not rounded: the root n > d + 2 of C / (n - d - 2) + B kappa / n^2 = epsilon.
 
     B adds up `imbalance_coefficient` unless the classes are `balanced` and `sampled_lambda_coefficient` if `mode` is
     "sampled" (one lambda per ordered pair) and not "expected" (lambda averaged). For small epsilon it is
     (C + sqrt(C^2 + 4 epsilon B kappa)) / (2 epsilon): free of kappa at first, growing as sqrt(kappa) in the end, never
-    faster. `ValueError` if epsilon is not positive, the mode is another, or u_infinity is infinite.
+    faster. Derived here. `ValueError` if u_infinity is infinite.
+
+    >>> pairs = [GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], kappa) for kappa in (10.0, 1e6)]
+    >>> [round(mixup_samples(pair, 0.01, MixingLaw.beta(1.0), "sampled"), 2) for pair in pairs]
+    [11.78, 1394.23]
     """
     from scipy.optimize import brentq
 
-    check_positive("epsilon", epsilon)
-    if mode not in ("expected", "sampled"):
-        raise ValueError(f'mode must be "expected" or "sampled", got {mode!r}')
     coefficient = 0.0 if balanced else imbalance_coefficient(pair, law)
     if mode == "sampled":
         coefficient += sampled_lambda_coefficient(pair, law)
@@ -117,18 +125,18 @@ def mixup_samples(
     return float(least + excess)
 
 
-@validated
+@guarded
 def isotropic_angle(pair: GaussianPair) -> float:
     """E[1 - cos] without augmentation as kappa grows at fixed n, tr(P Sigma) / (2 kappa |mu|^2), free of n.
 
     P projects across mu. It holds when mu is an eigenvector of Sigma, where a single point supports the margin and
-    there is no curse. `ValueError` if mu is not.
+    there is no curse. Derived here. `ValueError` if mu is not.
     """
     squared_length = float(pair.mean @ pair.mean)
     variance = float(pair.mean @ pair.covariance @ pair.mean) / squared_length
     rotated = np.linalg.norm(pair.covariance @ pair.mean - variance * pair.mean)
-    if rotated > _EIGENVECTOR * variance * np.sqrt(squared_length):
-        raise ValueError("mean must be an eigenvector of the covariance: the direction does not tend to b otherwise")
+    straight = rotated <= _EIGENVECTOR * variance * np.sqrt(squared_length)
+    require(straight, "the mean of the pair must be an eigenvector of its covariance: nothing tends to b otherwise")
     return (float(np.trace(pair.covariance)) - variance) / (2 * pair.separability * squared_length)
 
 

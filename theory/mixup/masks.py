@@ -5,82 +5,74 @@ strictly convex in v: v tends to a multiple of the ones, and w to a multiple of 
 Oh & Yun 2023 (arXiv 2306.00267) prove that masking converges to a suboptimal classifier; these laws are derived here.
 """
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.mixup._validation import check_probabilities
 from theory.mixup.gaussian_pair import GaussianPair
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_finite
+from theory_on_trial.contract import PROBABILITIES, Holds, Interval, Size, guarded, require
 
-_MOST_COORDINATES = 14
+_FLAT = "no zero coordinate (it would be flat in the limit of infinite separability)"
+_MOST_ENTRIES = 2**36
 
 
-@validated
-def all_masks(dim: int) -> Bool[np.ndarray, "masks dim"]:
-    """All 2^d masks of d = `dim` coordinates, `True` where the first point is kept; d in 1, ..., 14.
+@guarded
+def all_masks(
+    dim: Annotated[int, Interval(1, 14, why="all 2^d masks are listed; draw masks or list boxes beyond")],
+) -> Bool[np.ndarray, "masks dim"]:
+    """All 2^d masks of d = `dim` coordinates, `True` where the first point is kept.
 
-    `ValueError` beyond: draw masks or list boxes there.
+    >>> all_masks(2).astype(int).tolist()
+    [[0, 0], [1, 0], [0, 1], [1, 1]]
     """
-    check_at_least("dim", dim, 1)
-    if dim > _MOST_COORDINATES:
-        raise ValueError(
-            f"dim must be at most {_MOST_COORDINATES} to enumerate all masks (use sampled masks or boxes), got {dim}"
-        )
     return (np.arange(2**dim)[:, None] >> np.arange(dim)) % 2 == 1
 
 
-@validated
-def box_masks(height: int, width: int) -> Bool[np.ndarray, "boxes pixels"]:
+@guarded
+def box_masks(height: Size, width: Size) -> Bool[np.ndarray, "boxes pixels"]:
     """One mask per non-empty axis-parallel box of a `height` x `width` image, `False` in the box, pixels row by row.
 
-    There are h (h + 1) w (w + 1) / 4 of them. `ValueError` if a side is below 1.
+    There are h (h + 1) w (w + 1) / 4 of them.
+
+    >>> box_masks(1, 2).astype(int).tolist()
+    [[0, 1], [0, 0], [1, 0]]
     """
-    check_at_least("height", height, 1)
-    check_at_least("width", width, 1)
+    entries = height**2 * (height + 1) * width**2 * (width + 1) // 4
+    require(entries <= _MOST_ENTRIES, f"height and width must ask for at most 2^36 entries, got {entries:.3g}")
     boxes = np.einsum("ay,bx->abyx", _intervals(height), _intervals(width))
     return ~boxes.reshape(-1, height * width)
 
 
-@validated
-def mask_limit_direction(mean: Float[np.ndarray, " dim"]) -> Float[np.ndarray, " dim"]:
+@guarded
+def mask_limit_direction(
+    mean: Annotated[Float[np.ndarray, " dim"], Holds("no zero", f"have {_FLAT}", lambda mean: bool(np.all(mean)))],
+) -> Float[np.ndarray, " dim"]:
     """The limit direction 1 / mu (elementwise, not normalised) of exchangeable masking as kappa grows.
 
     It needs masks whose share of coordinates is not always 0, 1/2 or 1, hence d >= 3, or d = 2 for the direction only.
-    `ValueError` if a coordinate of the mean is zero or not finite.
+    Derived here.
     """
-    check_finite("mean", mean)
-    if np.any(mean == 0):
-        raise ValueError(
-            f"mean must have no zero coordinate: coordinate {int(np.argmin(np.abs(mean)))} is flat in the limit of "
-            "infinite separability; limit formula invalid, use mask_minimiser at finite separability"
-        )
     return 1 / mean
 
 
-@validated
-def mask_limit_scale(dim: int, size_probabilities: Float[np.ndarray, " sizes"]) -> float:
+@guarded
+def mask_limit_scale(dim: Size, size_probabilities: Annotated[Float[np.ndarray, " sizes"], PROBABILITIES]) -> float:
     """The constant c_d with w * mu -> c_d as kappa grows, for an exchangeable law of masks labelled by their share.
 
     `size_probabilities` [d + 1] is the law of the number K of kept coordinates, 0, ..., d. c_d is the root of
-    d (s(dc) - 1) + E[(s((2K - d) c) - K/d)(2K - d)] = 0, s the logistic function. `ValueError` if `dim` < 1, the
-    probabilities are not those of d + 1 sizes, or K is always 0, d/2 or d, where the minimiser is unbounded.
+    d (s(dc) - 1) + E[(s((2K - d) c) - K/d)(2K - d)] = 0, s the logistic function. Derived here. `ValueError` unless
+    the probabilities are those of d + 1 sizes, or if K is always 0, d/2 or d, where the minimiser is unbounded.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
 
-    check_at_least("dim", dim, 1)
-    if size_probabilities.size != dim + 1:
-        raise ValueError(
-            f"size_probabilities must have one entry for each size 0, ..., {dim}, got {size_probabilities.size}"
-        )
-    check_probabilities("size_probabilities", size_probabilities)
+    given = size_probabilities.size
+    require(given == dim + 1, f"size_probabilities must have one entry for each size 0, ..., {dim}, got {given}")
     sizes = np.arange(dim + 1)
     contrasts, labels = 2.0 * sizes - dim, sizes / dim
-    if not np.any(size_probabilities[(sizes > 0) & (sizes < dim) & (contrasts != 0)] > 0):
-        raise ValueError(
-            "size_probabilities must allow a size other than 0, dim / 2 and dim: no finite limit otherwise"
-        )
+    others = size_probabilities[(sizes > 0) & (sizes < dim) & (contrasts != 0)]
+    require(np.any(others), "size_probabilities must allow a size other than 0, dim / 2 and dim: no limit otherwise")
 
     def slope(scale: float) -> float:
         residual = (1 - labels) * expit(contrasts * scale) - labels * expit(-contrasts * scale)
@@ -90,13 +82,14 @@ def mask_limit_scale(dim: int, size_probabilities: Float[np.ndarray, " sizes"]) 
     return float(brentq(slope, 0, highest, xtol=1e-300, rtol=8.9e-16))
 
 
-@validated
+@guarded
 def mask_limit_error_ratio(pair: GaussianPair) -> float:
     """R = d / (m |Sigma^(1/2) (1 / mu)|) in (0, 1]: the test error at the limit of masking is Phi(-sqrt(a) r).
 
-    It is one, and masking harmless in the limit, exactly if Sigma (1 / mu) is a multiple of mu. `ValueError` if a
-    coordinate of the mean is zero.
+    It is one, and masking harmless in the limit, exactly if Sigma (1 / mu) is a multiple of mu. Derived here.
+    `ValueError` if a coordinate of the mean is zero.
     """
+    require(np.all(pair.mean), f"the mean of the pair must have {_FLAT}, got {pair.mean.tolist()}")
     direction = mask_limit_direction(pair.mean)
     return float(pair.dim / np.sqrt(pair.signal * (direction @ pair.covariance @ direction)))
 

@@ -6,65 +6,51 @@ suboptimal; the statement for every mixing law is derived here).
 """
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from theory.mixup.expected_losses import (
-    ExpectedLoss,
-    affine_expected_loss,
-    mask_expected_loss,
-    mixup_expected_loss,
-)
+from theory.mixup._domains import Direction, Lambdas, Masks, Masses
+from theory.mixup.expected_losses import ExpectedLoss, mask_expected_loss, mixup_expected_loss
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
-from theory_on_trial.arguments.theory import validated
+from theory_on_trial.contract import guarded
 
 _TOO_FLAT = "the expected loss is too flat for float64: its Hessian is singular to rounding"
 _MOST_STEPS = 200
 _QUADRATIC = 2.0**-27  # once a step is this small the next one, of its square, ends at rounding
 
 
-@validated
+@guarded
 def erm_minimiser(pair: GaussianPair) -> Float[np.ndarray, " dim"]:
     """The minimiser 2 kappa b of the expected loss without augmentation, for every kappa. Source: derived here."""
     return 2 * pair.separability * pair.bayes_direction
 
 
-@validated
+@guarded
 def mixup_minimiser(pair: GaussianPair, law: MixingLaw) -> Float[np.ndarray, " dim"]:
-    """The minimiser of the expected Mixup loss, by Newton in all d coordinates: it does not presuppose alignment."""
+    """The minimiser of the expected Mixup loss, by Newton in all d coordinates: it does not presuppose alignment.
+
+    That it is aligned: Oh & Yun 2023 (arXiv 2306.00267). `RuntimeError` as in `newton_minimiser`.
+
+    >>> pair = GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], separability=1.0)
+    >>> minimiser = mixup_minimiser(pair, MixingLaw.beta(1.0))
+    >>> np.round(minimiser / pair.bayes_direction, 4).tolist()
+    [0.5544, 0.5544]
+    """
     return newton_minimiser(mixup_expected_loss(pair, law))
 
 
-@validated
+@guarded
 def mask_minimiser(
-    pair: GaussianPair,
-    masks: Bool[np.ndarray, "masks coordinates"],
-    probabilities: Float[np.ndarray, " probabilities"],
-    labels: Float[np.ndarray, " labels"],
+    pair: GaussianPair, masks: Masks, probabilities: Masses, labels: Lambdas
 ) -> Float[np.ndarray, " dim"]:
     """The minimiser of the expected loss of masking, unique for every law of masks and labels at finite kappa.
 
-    `ValueError` as in `mask_expected_loss`.
+    Derived here. Errors as in `mask_expected_loss` and `newton_minimiser`.
     """
     return newton_minimiser(mask_expected_loss(pair, masks, probabilities, labels))
 
 
-@validated
-def affine_minimiser(
-    pair: GaussianPair,
-    first_maps: Float[np.ndarray, "first_maps rows columns"],
-    second_maps: Float[np.ndarray, "second_maps second_rows second_columns"],
-    lambdas: Float[np.ndarray, " lambdas"],
-    probabilities: Float[np.ndarray, " probabilities"],
-) -> Float[np.ndarray, " dim"]:
-    """The minimiser of the expected loss of a pairwise affine augmentation; `ValueError` as in `affine_expected_loss`.
-
-    It is along b whenever all maps are multiples of the identity, extrapolating ones included.
-    """
-    return newton_minimiser(affine_expected_loss(pair, first_maps, second_maps, lambdas, probabilities))
-
-
-@validated
+@guarded
 def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
     """Newton's method from zero, in coordinates whitened by the Hessian there.
 
@@ -89,15 +75,12 @@ def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
     raise RuntimeError(_TOO_FLAT)
 
 
-@validated
-def relative_newton_step(loss: ExpectedLoss, weights: Float[np.ndarray, " dim"]) -> float:
+@guarded
+def relative_newton_step(loss: ExpectedLoss, weights: Direction) -> float:
     """|H^-1 gradient| / |w| at `weights`, zero only at the minimiser, in the norm of the mean noise covariance.
 
-    Unlike the gradient it tells a minimiser from other weights however flat the loss. `ValueError` if the weights are
-    zero. Source: derived here.
+    Unlike the gradient it tells a minimiser from other weights however flat the loss. Derived here.
     """
-    if not np.any(weights):
-        raise ValueError("weights must not be zero: the step is relative to them")
     step = np.linalg.solve(loss.hessian(weights), loss.gradient(weights))
     metric = np.tensordot(loss.probabilities, loss.covariances, 1)
     return float(np.sqrt((step @ metric @ step) / (weights @ metric @ weights)))

@@ -7,15 +7,14 @@ Cisse, Jenatton & Vert 2022 (arXiv 2006.06049): Mixup as random perturbation of 
 
 from collections import defaultdict
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from theory.mixup._validation import check_dimension, check_in_unit_interval, check_same_length
+from theory.mixup._domains import Lambdas, Shape, SoftLabels
 from theory.mixup.mixing import MixingLaw
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_finite, check_positive
+from theory_on_trial.contract import PROBABILITIES, Positive, Size, UnitInterval, guarded
 
 _LARGE = 1e4  # alpha
 
@@ -42,73 +41,54 @@ class FoldedMoments(NamedTuple):
     """gamma^2 = sigma^2 + (1 - theta_bar)^2 = E (1 - theta)^2, the weight of the other points."""
 
 
-@validated
+@guarded
 def soft_label_cross_entropy(
-    logits: Float[np.ndarray, "*points classes"], labels: Float[np.ndarray, "*points classes"]
+    logits: Float[np.ndarray, "*points classes"],
+    labels: Annotated[Float[np.ndarray, "*points classes"], PROBABILITIES],
 ) -> Float[np.ndarray, " *points"] | float:
-    """Cross-entropy log sum exp(f) - y . f of each point; affine in the label wherever the labels sum to one.
+    """Cross-entropy log sum exp(f) - y . f of each point, in nats; affine in the label.
 
-    Hence the loss at a mixed label is the mixture of the losses, at any logits. `ValueError` if the labels of a point
-    are negative or do not sum to one (to 1e-9).
+    Hence the loss at a mixed label is the mixture of the losses, at any logits. Source: arXiv 1809.02499.
     """
     from scipy.special import logsumexp
 
-    if not (np.all(labels >= 0) and np.all(np.abs(labels.sum(axis=-1) - 1) <= 1e-9)):
-        raise ValueError(f"labels must be non-negative and sum to one over the last axis, got {labels.tolist()}")
-    if not np.all(np.isfinite(logits)):
-        raise ValueError("logits must be finite, got infinities or NaN")
     return logsumexp(logits, axis=-1) - np.sum(labels * logits, axis=-1)
 
 
-@validated
-def squared_loss_mixing_gap(mixing_weight: float | int, first_label: float | int, second_label: float | int) -> float:
+@guarded
+def squared_loss_mixing_gap(mixing_weight: UnitInterval, first_label: float, second_label: float) -> float:
     """What the squared loss lacks to be affine in the label: lambda (1 - lambda)(y_i - y_j)^2, at any prediction.
 
-    It is the mixture of the losses minus the loss at the mixed label. `ValueError` unless 0 <= lambda <= 1 and the
-    labels are finite.
+    It is the mixture of the losses minus the loss at the mixed label. Derived here.
     """
-    check_in_unit_interval("mixing_weight", np.asarray(float(mixing_weight)))
-    check_finite("first_label", np.asarray(float(first_label)))
-    check_finite("second_label", np.asarray(float(second_label)))
-    return mixing_weight * (1 - mixing_weight) * float(first_label - second_label) ** 2
+    return mixing_weight * (1 - mixing_weight) * (first_label - second_label) ** 2
 
 
-@validated
-def zhang_mixing_law(alpha: float | int, beta: float | int, n_nodes: int = 32) -> MixingLaw:
+@guarded
+def zhang_mixing_law(alpha: Shape, beta: Shape, n_nodes: Size = 32) -> MixingLaw:
     """The law of lambda under which Mixup's loss over Beta(alpha, beta) keeps the label of the first point unmixed.
 
     It is (alpha Beta(alpha + 1, beta) + beta Beta(beta + 1, alpha)) / (alpha + beta), inputs being mixed as
     lambda x_i + (1 - lambda) x_j. Exact for integrands that are polynomials in lambda up to degree 2 n_nodes - 1.
-    `ValueError` if a parameter is not positive. Source: arXiv 2010.04819; checked here for every f.
+    Source: arXiv 2010.04819; checked here for every f. `ValueError` as in `MixingLaw.beta`.
     """
-    check_positive("alpha", alpha)
-    check_positive("beta", beta)
     first = MixingLaw.beta(alpha + 1, n_nodes, beta=beta)
     second = MixingLaw.beta(beta + 1, n_nodes, beta=alpha)
     weights = np.concatenate([alpha * first.weights, beta * second.weights]) / (alpha + beta)
     return MixingLaw.atoms(np.concatenate([first.nodes, second.nodes]), weights)
 
 
-@validated
+@guarded
 def zhang_expansion_terms(
-    weights: Float[np.ndarray, " weights"],
-    features: Float[np.ndarray, "points dim"],
-    labels: Float[np.ndarray, " labels"],
-    alpha: float | int,
+    weights: Float[np.ndarray, " dim"], features: Float[np.ndarray, "points dim"], labels: SoftLabels, alpha: Positive
 ) -> ExpansionTerms:
     """The expansion of Mixup's logistic loss, lambda ~ Beta(alpha, alpha), for scores f = w . x and all ordered pairs.
 
     What is left out is of fourth order in the spread of the scores: the third cancels between (i, j) and (j, i).
-    `ValueError` if labels are outside [0, 1], lengths differ or alpha is not positive. Source: arXiv 2010.04819; that
-    the third order cancels is derived here.
+    Source: arXiv 2010.04819; that the third order cancels is derived here.
     """
     from scipy.special import expit
 
-    check_positive("alpha", alpha)
-    check_finite("features", features)
-    check_in_unit_interval("labels", labels)
-    check_same_length("labels", labels, "features", features)
-    check_dimension("weights", weights.size, features.shape[1])
     scores = features @ weights
     upper, lower = expit(scores), expit(-scores)
     squared_distances = (scores - scores.mean()) ** 2 + scores.var()
@@ -119,16 +99,15 @@ def zhang_expansion_terms(
     )
 
 
-@validated
-def carratino_moments(alpha: float | int) -> FoldedMoments:
+@guarded
+def carratino_moments(alpha: Positive) -> FoldedMoments:
     """Moments of theta = max(lambda, 1 - lambda), lambda ~ Beta(alpha, alpha), that is Beta conditioned on [1/2, 1].
 
-    theta_bar = 1/2 + 4^-alpha / (alpha B(alpha, alpha)) and E (theta - 1/2)^2 = 1 / (4 (2 alpha + 1)). `ValueError` if
-    alpha is not positive. Absolute error about 1e-14. Source: arXiv 2006.06049; closed forms derived here.
+    theta_bar = 1/2 + 4^-alpha / (alpha B(alpha, alpha)) and E (theta - 1/2)^2 = 1 / (4 (2 alpha + 1)). Absolute error
+    about 1e-14. Source: arXiv 2006.06049; closed forms derived here.
     """
     from scipy.special import betaln, poch
 
-    check_positive("alpha", alpha)
     if alpha < _LARGE:
         excess = float(np.exp(-alpha * np.log(4) - betaln(alpha, alpha)) / alpha)
     else:  # the same as a ratio of gamma functions: the logarithms above cancel
@@ -138,26 +117,25 @@ def carratino_moments(alpha: float | int) -> FoldedMoments:
     return FoldedMoments(1 / 2 + excess, variance, variance + (1 / 2 - excess) ** 2)
 
 
-@validated
-def carratino_points(points: Float[np.ndarray, "points dim"], alpha: float | int) -> Float[np.ndarray, "points dim"]:
+@guarded
+def carratino_points(points: Float[np.ndarray, "points dim"], alpha: Positive) -> Float[np.ndarray, "points dim"]:
     """The shrunk points x_bar + theta_bar (x_i - x_bar), about which Mixup perturbs with mean zero.
 
-    `ValueError` if alpha is not positive or a point is not finite. Source: arXiv 2006.06049.
+    Source: arXiv 2006.06049.
     """
-    check_finite("points", points)
     centre = points.mean(axis=0)
     return centre + carratino_moments(alpha).mean * (points - centre)
 
 
-@validated
+@guarded
 def carratino_covariance(
-    points: Float[np.ndarray, "points dim"], alpha: float | int
+    points: Float[np.ndarray, "points dim"], alpha: Positive
 ) -> Float[np.ndarray, "points dim dim"]:
     """Covariance of Mixup's perturbation of each shrunk point, over theta and the uniform partner.
 
     With deviations r_i of the shrunk points from their mean it is (sigma^2 r_i r_i' + gamma^2 mean_j r_j r_j') /
-    theta_bar^2. Labels obey the same law: append them to the points as coordinates for cross-covariances. `ValueError`
-    as in `carratino_points`. Source: arXiv 2006.06049.
+    theta_bar^2. Labels obey the same law: append them to the points as coordinates for cross-covariances. Source:
+    arXiv 2006.06049.
     """
     moments = carratino_moments(alpha)
     shrunk = carratino_points(points, alpha)
@@ -166,35 +144,28 @@ def carratino_covariance(
     return (moments.variance * own + moments.partner * own.mean(axis=0)) / moments.mean**2
 
 
-@validated
-def label_entropy_floor(labels: Float[np.ndarray, " points"], lambdas: Float[np.ndarray, " atoms"]) -> float:
+@guarded
+def label_entropy_floor(labels: SoftLabels, lambdas: Lambdas) -> float:
     """E[H(y)] of the mixed labels over all ordered pairs and equally likely `lambdas`: no function has a lower loss.
 
-    `ValueError` if labels or lambdas are outside [0, 1].
+    Derived here.
     """
     from scipy.special import entr
 
-    _check_mixtures(labels, lambdas)
     mixed = lambdas[:, None, None] * labels[:, None] + (1 - lambdas[:, None, None]) * labels
     return float(np.mean(entr(mixed) + entr(1 - mixed)))
 
 
-@validated
-def intrusion_gap(
-    points: Float[np.ndarray, "points dim"], labels: Float[np.ndarray, " labels"], lambdas: Float[np.ndarray, " atoms"]
-) -> float:
+@guarded
+def intrusion_gap(points: Float[np.ndarray, "points dim"], labels: SoftLabels, lambdas: Lambdas) -> float:
     """Least Mixup cross-entropy over all functions, minus `label_entropy_floor`: E KL(y | mean of y at that input).
 
     Mixtures run over all ordered pairs and equally likely `lambdas`. It is positive exactly if two mixtures coincide
-    with different soft labels; whether they coincide is decided in rational arithmetic on the given floats.
-    `ValueError` if labels or lambdas are outside [0, 1], or lengths differ. Source: arXiv 1809.02499 for the
-    phenomenon; the gap is derived here.
+    with different soft labels; whether they coincide is decided in rational arithmetic on the given floats. Source:
+    arXiv 1809.02499 for the phenomenon; the gap is derived here.
     """
     from scipy.special import rel_entr
 
-    check_finite("points", points)
-    _check_mixtures(labels, lambdas)
-    check_same_length("labels", labels, "points", points)
     exact_points = [[Fraction(float(coordinate)) for coordinate in point] for point in points]
     exact_labels = [Fraction(float(label)) for label in labels]
     at_input: dict[tuple[Fraction, ...], list[Fraction]] = defaultdict(list)
@@ -209,8 +180,3 @@ def intrusion_gap(
         for label in map(float, mixed_labels):
             divergence += float(rel_entr(label, centre) + rel_entr(1 - label, 1 - centre))
     return divergence / (len(lambdas) * len(labels) ** 2)
-
-
-def _check_mixtures(labels: Float[np.ndarray, " points"], lambdas: Float[np.ndarray, " atoms"]) -> None:
-    check_in_unit_interval("labels", labels)
-    check_in_unit_interval("lambdas, the values of lambda", lambdas)

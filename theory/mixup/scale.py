@@ -11,8 +11,7 @@ from jaxtyping import Float
 
 from theory.mixup.expected_losses import gaussian_expectation, logistic_derivatives
 from theory.mixup.mixing import MixingLaw
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_positive
+from theory_on_trial.contract import Positive, guarded, require
 
 _LARGEST_HARD_SEPARABILITY = 100  # beyond, e^(-a/2) of the hard-label loss leaves the range of the quadrature
 _LARGEST_SCORE = 500.0
@@ -29,22 +28,25 @@ class LimitCurvature(NamedTuple):
     """L_2 = s'(u) / 2 + E[(2g - 1)^2 s'((2g - 1) u)] / 2 at u_infinity: what a change of u costs."""
 
 
-@validated
-def scalar_minimiser(effective_separability: float | int, law: MixingLaw) -> float:
+@guarded
+def scalar_minimiser(effective_separability: Positive, law: MixingLaw) -> float:
     """u*(a) = w . mu >= 0 at the minimiser of the expected Mixup loss, which depends on (mu, Sigma, kappa) by a alone.
 
-    2a for lambda on {0, 1} with g = lambda. `ValueError` if a is not positive, or above 100 without soft labels, where
-    the loss is too flat for float64.
+    2a for lambda on {0, 1} with g = lambda. Derived here. `ValueError` if a is above 100 without soft labels, where the
+    loss is too flat for float64.
+
+    >>> law = MixingLaw.beta(1.0)
+    >>> [round(scalar_minimiser(a, law), 4) for a in (1.0, 10.0, 1000.0)], round(limit_scale(law), 4)
+    ([1.4796, 3.3053, 3.5403], 3.5423)
     """
     from scipy.optimize import brentq
     from scipy.special import expit
 
-    check_positive("effective_separability", effective_separability)
-    if effective_separability > _LARGEST_HARD_SEPARABILITY and not np.any(law.soft):
-        raise ValueError(
-            f"effective_separability must be at most {_LARGEST_HARD_SEPARABILITY} without soft labels, "
-            f"got {effective_separability}"
-        )
+    require(
+        effective_separability <= _LARGEST_HARD_SEPARABILITY or np.any(law.soft),
+        f"effective_separability must be at most {_LARGEST_HARD_SEPARABILITY} without soft labels, "
+        f"got {effective_separability}",
+    )
     contrasts = np.concatenate([np.ones_like(law.nodes), law.contrasts])
     labels = np.concatenate([np.ones_like(law.nodes), law.nodes])
     factors, probabilities = np.tile(law.noise_factors, 2), np.tile(law.weights, 2) / 2
@@ -65,12 +67,13 @@ def scalar_minimiser(effective_separability: float | int, law: MixingLaw) -> flo
     return float(brentq(slope, 0, highest, xtol=1e-300, rtol=8.9e-16))
 
 
-@validated
+@guarded
 def limit_scale(law: MixingLaw) -> float:
     """u_infinity, the limit of u*(a) as a grows: the root of s(u) - 1 + E[(s((2g - 1)u) - lambda)(2g - 1)] = 0.
 
     `inf` when no lambda in (0, 1) goes with g != 1/2, which is decided from the law: the equation itself has spurious
-    roots in float64. `ValueError` if such lambdas are so rare, or g so close to 1/2, that the root exceeds 500.
+    roots in float64. Derived here. `ValueError` if such lambdas are so rare, or g so close to 1/2, that the root
+    exceeds 500.
     """
     from scipy.optimize import brentq
     from scipy.special import expit
@@ -81,16 +84,14 @@ def limit_scale(law: MixingLaw) -> float:
     def slope(score: float) -> float:
         return float(-expit(-score) + law.mean(limit_residual(law, score) * law.contrasts))
 
-    if slope(_LARGEST_SCORE) < 0:
-        raise ValueError(
-            f"law must mix labels with more than vanishing probability: its limit exceeds {_LARGEST_SCORE}"
-        )
+    within = slope(_LARGEST_SCORE) >= 0
+    require(within, f"law must mix labels with more than vanishing probability: its limit exceeds {_LARGEST_SCORE}")
     return float(brentq(slope, 0, _LARGEST_SCORE, xtol=1e-300, rtol=8.9e-16))
 
 
-@validated
+@guarded
 def limit_curvatures(law: MixingLaw) -> LimitCurvature:
-    """The constants (h, h_1, L_2) at u_infinity; `ValueError` if u_infinity is infinite."""
+    """The constants (h, h_1, L_2) at u_infinity. Derived here. `ValueError` if u_infinity is infinite."""
     score = _finite_limit(law)
     own, _, _ = map(float, logistic_derivatives(np.array(score)))
     mixed = logistic_derivatives(law.contrasts * score)[0]
@@ -101,9 +102,12 @@ def limit_curvatures(law: MixingLaw) -> LimitCurvature:
     )
 
 
-@validated
+@guarded
 def limit_scale_correction(law: MixingLaw) -> float:
-    """The coefficient (u h + u^2 h'/2) / L_2 at u_infinity of 1/a in u_infinity - u*(a); `ValueError` if infinite."""
+    """The coefficient (u h + u^2 h'/2) / L_2 at u_infinity of 1/a in u_infinity - u*(a).
+
+    Derived here. `ValueError` if u_infinity is infinite.
+    """
     score = _finite_limit(law)
     curvature = limit_curvatures(law)
     _, own, _ = map(float, logistic_derivatives(np.array(score)))
@@ -122,6 +126,6 @@ def limit_residual(law: MixingLaw, score: float) -> Float[np.ndarray, " atoms"]:
 
 def _finite_limit(law: MixingLaw) -> float:
     score = limit_scale(law)
-    if not np.isfinite(score):
-        raise ValueError("law must mix labels with g != 1/2 with positive probability: the scale diverges otherwise")
+    bounded = np.isfinite(score)
+    require(bounded, "law must mix labels with g != 1/2 with positive probability: the scale diverges otherwise")
     return score
