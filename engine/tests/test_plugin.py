@@ -262,3 +262,34 @@ def test_settings_of_a_claim_are_set_from_the_command_line(paper):
     assert "--trial-set power=3" in book["claims"][0]["command"]
     done = paper.runpytest_subprocess("--trial-set", "power=two")
     assert "--trial-set power must be a literal such as 3 or 'a', got two" in done.stdout.str() + done.stderr.str()
+
+
+def test_a_claim_that_needs_no_jax_does_not_start_it(pytester):
+    pytester.makepyfile(
+        test_plain="""
+        import sys
+        from theory_on_trial import claim
+
+        @claim("Section 1", kind="identity")
+        def test_sum(trial):
+            'One and one are two.'
+            trial.identity(1 + 1, 2, ops=0, controls={"one": 1})
+            assert "jax" not in sys.modules
+
+        @claim("Section 2", kind="identity")
+        def test_precision(trial):
+            'JAX that is imported in a trial computes in float64.'
+            import jax.numpy as jnp
+            trial.identity(int(jnp.zeros(1).dtype.itemsize), 8, ops=0, controls={"single": 4})
+
+        def test_afterwards():
+            import jax.numpy as jnp
+            assert jnp.zeros(1).dtype.itemsize == 4
+        """
+    )
+    done, book = ledger(pytester)
+    done.assert_outcomes(passed=3)
+    assert (book["platform"]["device"], book["platform"]["x64"]) == ("cpu", True)
+    _, book = ledger(pytester, "-k", "plain.sum")
+    assert (book["platform"]["device"], book["platform"]["devices"]) == ("none", 0)
+    assert set(book["platform"]) >= {"jax", "jaxlib", "numpy", "backend"}

@@ -198,6 +198,8 @@ def _list(options: argparse.Namespace) -> int:
         for one in _collected(outline.files(paper, folder), folder)
         if TIERS.index(one["tier"]) <= TIERS.index(options.tier) and options.kind in (None, one["kind"])
     ]
+    if not outline.files(paper, folder):
+        print(f"no test of {folder} is a claim", file=sys.stderr)
     for name in dict.fromkeys(one["paper"] for one in wanted):
         print(f"{name}: {outline.title(name, folder)}")
         for one in (one for one in wanted if one["paper"] == name):

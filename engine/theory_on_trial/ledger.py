@@ -3,10 +3,12 @@
 import json
 import math
 import platform
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -251,20 +253,15 @@ def _plain(value: Any, at: tuple[int, ...] | None = None) -> Any:
 
 
 def platform_facts() -> dict[str, Any]:
-    """Return what the numbers depend on: versions, backend, device, precision."""
+    """Return what the numbers depend on: versions, precision, and backend and devices if JAX was needed."""
+    facts = {"python": platform.python_version(), "numpy": np.__version__, "x64": True}  # as every trial runs
+    facts |= {name: metadata.version(name) for name in ("jax", "jaxlib")}
+    if "jax" not in sys.modules:
+        return facts | {"backend": None, "device": "none", "devices": 0}
     import jax
-    from jaxlib.version import __version__ as jaxlib_version
 
-    return {
-        "python": platform.python_version(),
-        "jax": jax.__version__,
-        "jaxlib": jaxlib_version,
-        "numpy": np.__version__,
-        "backend": jax.default_backend(),
-        "device": jax.devices()[0].device_kind,
-        "devices": jax.device_count(),
-        "x64": True,  # every trial runs inside jax.enable_x64(True)
-    }
+    device = jax.devices()[0].device_kind
+    return facts | {"backend": jax.default_backend(), "device": device, "devices": jax.device_count()}
 
 
 def write_json(path: Path, rows: Iterable[Row], not_run: Sequence[dict[str, str]], seed: int, tier: str) -> None:

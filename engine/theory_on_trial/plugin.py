@@ -125,7 +125,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         return (yield)
     from dataclasses import asdict
 
-    from theory_on_trial.compilation_cache import programs_asked_for
     from theory_on_trial.registry import recorded
     from theory_on_trial.trial import Trial
 
@@ -140,7 +139,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     # What a plugin for flaky tests runs again counts once: the last time.
     pyfuncitem.user_properties[:] = [one for one in pyfuncitem.user_properties if one[0] not in ("ledger", "programs")]
     rows: list[Row] = []
-    programs = programs_asked_for()
+    programs = _programs()
     try:
         with recorded(claim, trial, command) as rows:
             result = yield
@@ -149,12 +148,21 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         name = claim.function.__module__
         homes = (sys.modules.get(name), sys.modules.get(name.rpartition(".")[0]))  # a module, or a module of a package
         most = next((vars(home)["MOST_PROGRAMS"] for home in homes if home and hasattr(home, "MOST_PROGRAMS")), None)
-        asked = claim.paper, programs_asked_for() - programs, most
+        asked = claim.paper, _programs() - programs, most
         pyfuncitem.user_properties.append(("programs", asked))
     unexpected = [row.failure() for row in rows if not row.as_expected]
     if unexpected:
         pytest.fail("\n".join(unexpected), pytrace=False)
     return result
+
+
+def _programs() -> int:
+    """How many programs this process has asked for; none as long as nobody needed JAX."""
+    if "jax" not in sys.modules:
+        return 0
+    from theory_on_trial.compilation_cache import programs_asked_for
+
+    return programs_asked_for()
 
 
 def _settings(config: pytest.Config, claim: Any) -> dict[str, Any]:
@@ -226,6 +234,8 @@ class Ledger:
         if not self.rows and not self.not_run:
             return
         self.rows.sort(key=lambda row: row.paper)
+        if any(asked for asked, _ in self.programs.values()):
+            import jax  # noqa: F401 -- the workers of pytest-xdist had it: the platform is told
         if self._above_ceiling() and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         ledger, report = self.config.getoption("trial_ledger"), self.config.getoption("trial_report")

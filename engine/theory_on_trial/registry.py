@@ -6,6 +6,7 @@ experiment's settings with their defaults.
 
 import ast
 import inspect
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -116,20 +117,41 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
 
     An exception is recorded as INCONCLUSIVE and raised again.
     """
-    import jax
-
-    from theory_on_trial.compilation_cache import enable_compilation_cache
-
-    enable_compilation_cache()
     rows: list[Row] = []
     start = time.perf_counter()
     try:
-        with jax.enable_x64(True):
+        with _double_precision():
             yield rows
     except BaseException as error:
         rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command, error)
         raise
     rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command)
+
+
+@contextmanager
+def _double_precision() -> Iterator[None]:
+    """Let JAX compute in float64 and keep its programs; a claim that needs no JAX does not start it."""
+    if "jax" in sys.modules:
+        import jax
+
+        from theory_on_trial.compilation_cache import enable_compilation_cache
+
+        enable_compilation_cache()
+        with jax.enable_x64(True):
+            yield
+        return
+    before = os.environ.get("JAX_ENABLE_X64")
+    os.environ["JAX_ENABLE_X64"] = "1"  # JAX reads it when it is imported, should the claim do so
+    try:
+        yield
+    finally:
+        del os.environ["JAX_ENABLE_X64"]
+        if before is not None:
+            os.environ["JAX_ENABLE_X64"] = before
+        if "jax" in sys.modules:
+            import jax
+
+            jax.config.update("jax_enable_x64", before in ("1", "true", "True"))
 
 
 @overload

@@ -353,7 +353,7 @@ KEY = jax.random.key(0)
         (lambda: observed.projected_noise(KEY, 3, 3, 0), "target_dim must be at least 1"),
         (lambda: observed.equivalent_gaussian_noise(KEY, 1, 3), "two recorded points"),
         (lambda: observed.equivalent_gaussian_noise(KEY, 3, 0), "dim must be at least 1"),
-        (lambda: bartlett_factor(KEY, 3, 2), "at least as many dimensions as rows"),
+        (lambda: bartlett_factor(KEY, 3, 2), "dim must be at least the 3 rows"),
         (lambda: observed.eigenbasis_sample(KEY, np.zeros(3), 5), "not all zero"),
         (lambda: observed.eigenbasis_sample(KEY, np.array([1.0, -1.0]), 5), "not negative"),
         (lambda: observed.eigenbasis_sample(KEY, np.zeros(0), 5), "two recorded points"),
