@@ -460,10 +460,8 @@ def _kinds(annotation: Any, double: bool, markers: tuple[Marker, ...] = ()) -> l
     if get_origin(annotation) in (Union, types.UnionType):
         alternatives = [kind for one in get_args(annotation) for kind in _kinds(one, double, markers)]
         types_ = [kind.type for kind in alternatives]
-        if complex in types_ and float in types_:  # jaxtyping's ScalarLike: a real number, maybe of another library
+        if float in types_:  # a real number, maybe an array without axes or, as in ScalarLike, anything like it
             alternatives = [kind for kind in alternatives if kind.type is float or not _is_scalar(kind.type)]
-        if float in types_:
-            alternatives = [kind for kind in alternatives if kind.type is not int]
         if any(hasattr(kind, "dim_str") for kind in types_):
             # Lists become arrays: a sequence beside an array only tells a type checker so.
             alternatives = [kind for kind in alternatives if get_origin(kind.type) is not Sequence]
@@ -598,11 +596,16 @@ def _array_description(annotation: Any) -> str:
 
 
 def _fits(tokens: list[str], shape: tuple[int, ...]) -> bool:
-    """Whether an array of this shape has the axes that jaxtyping would want, sizes given as numbers included."""
-    if any(_is_variadic(token) for token in tokens):
-        return len(shape) >= len(tokens) - 1
-    return len(shape) == len(tokens) and all(
-        size == int(token) for token, size in zip(tokens, shape, strict=True) if token.isdigit()
+    """Whether an array of this shape has the axes that jaxtyping would want: given sizes, and one size per name."""
+    several = any(_is_variadic(token) for token in tokens)
+    if len(shape) < len(tokens) - 1 if several else len(shape) != len(tokens):
+        return False
+    sizes: dict[str, Any] = {}
+    same = all(
+        size == sizes.setdefault(name, size) for name, size in _named_axes(tokens, shape) if not name.startswith("#")
+    )
+    return same and (
+        several or all(size == int(token) for token, size in zip(tokens, shape, strict=True) if token.isdigit())
     )
 
 
