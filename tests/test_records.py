@@ -1,8 +1,12 @@
 """What the records of the papers rest on: a verdict on its own paper and the engine's rules, and on nothing else."""
 
+import ast
+
 import pytest
 
-from theory_on_trial import digest, outline, repository
+from theory_on_trial import digest, outline, records, repository
+from theory_on_trial.audits.platforms import ledger_name
+from theory_on_trial.compare import compare
 
 RULES = {
     f"theory_on_trial.{name}" for name in ("registry", "ledger", "trial", "decision", "evidence", "laws", "trends")
@@ -33,3 +37,41 @@ def test_the_contract_of_arguments_is_in_the_source_of_every_paper():
     for paper in outline.papers():
         found = set().union(*map(modules_under, outline.files(paper)))
         assert "theory_on_trial.contract" in found, paper
+
+
+LEDGERS = sorted((repository.records() / "ledgers").glob("*.json"))
+
+
+def test_there_are_ledgers_of_several_platforms():
+    facts = [records.read(path)["platform"] for path in LEDGERS]
+    assert len({one["jax"] for one in facts}) > 1
+    assert {one["devices"] for one in facts} >= {1, 4}
+
+
+@pytest.mark.parametrize("path", LEDGERS, ids=lambda path: path.stem)
+def test_a_ledger_is_that_of_its_platform_and_says_what_the_first_says(path):
+    ledger = records.read(path)
+    assert ledger_name(ledger["platform"]) == path.name
+    assert all(row["verdict"] == row["expected"] for row in ledger["claims"])
+    assert compare(LEDGERS[0], path).identical
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in repository.records().glob("*.json")))
+def test_a_table_says_by_which_command_and_at_which_commit_it_was_made(name):
+    table = records.read(repository.records() / name)
+    assert {"title", "command", "columns", "rows", "commit"} <= set(table)
+    assert {len(row) for row in table["rows"]} == {len(table["columns"])}
+    assert len(table.get("sources", table["rows"])) == len(table["rows"])
+
+
+def test_the_table_of_faults_names_tests_that_exist():
+    named = [row[-1] for row in records.read(repository.records() / "faults.json")["rows"]]
+    for test in named:
+        file, _, name = test.partition("::")
+        assert name in written_in(file), test
+    assert {f"engine/tests/test_faults.py::{name}" for name in written_in("engine/tests/test_faults.py")} <= set(named)
+
+
+def written_in(file):
+    tree = ast.parse((repository.root() / file).read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}

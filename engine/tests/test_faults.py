@@ -1,8 +1,6 @@
 """What kills, full disks, too little memory and interruptions leave behind: nothing lost, nothing wrong read."""
 
-import ast
 import contextlib
-import json
 import random
 import re
 import resource
@@ -21,12 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sweep_support import child_environment, chunk_files
 
-from theory_on_trial import calibration, claim
+from theory_on_trial import records
+from theory_on_trial.audits import calibration
 from theory_on_trial.audits.falsifier import record
 from theory_on_trial.sweep import SimulationError, sweep
 
 HERE = Path(__file__).parent
-TABLE = HERE.parent / "docs" / "trust" / "faults.json"
 SPECTRUM = {"n_points": 40, "dim": 60}
 
 
@@ -88,14 +86,13 @@ def test_a_disk_that_is_full_from_the_start_is_refused_before_the_first_cell(tmp
 
 
 def test_a_full_disk_leaves_the_last_record_of_the_falsifier(tmp_path):
-    path = tmp_path / "falsifier.json"
-    record.write([["claim", "a <= b", 0.5, "no", "x = 1", 10]], path)
+    record.write([(["claim", "a <= b", 0.5, "no", "x = 1", 10], None)], tmp_path)
     with (
         limited(resource.RLIMIT_FSIZE, 256),
         pytest.raises(SystemExit, match=r"^what was found cannot be kept in .*falsifier\.json \(File too large\)"),
     ):
-        record.write([["claim", "a <= b", 0.6, "no", "x = 2", 20]] * 100, path)
-    assert [row[2] for row in record.read(path)] == [0.5]
+        record.write([(["claim", "a <= b", 0.6, "no", "x = 2", 20], None)] * 100, tmp_path)
+    assert [row[2] for row, _ in record.read(tmp_path).values()] == [0.5]
     assert [file.name for file in tmp_path.iterdir()] == ["falsifier.json"]
 
 
@@ -202,27 +199,34 @@ import sys
 from pathlib import Path
 from theory_on_trial.audits.falsifier import record
 for round in range(10**6):
-    record.write([["claim", "a <= b", float(round), "no", "x = 1" * 1000, round]] * 20, Path(sys.argv[1]))
+    lines = [(["claim", f"a <= b + {i}", float(round), "no", "x = 1" * 1000, round], None) for i in range(20)]
+    record.write(lines, Path(sys.argv[1]))
     print(round, flush=True)
 """
 
 
 def test_ten_kills_of_the_falsifier_leave_a_whole_record(tmp_path):
-    chance, path = random.Random(0), tmp_path / "falsifier.json"
+    chance = random.Random(0)
     for _ in range(10):
-        with subprocess.Popen([sys.executable, "-c", RECORDING, path], stdout=subprocess.PIPE, text=True) as child:
+        with subprocess.Popen([sys.executable, "-c", RECORDING, tmp_path], stdout=subprocess.PIPE, text=True) as child:
             for _ in range(chance.randint(1, 6)):
                 child.stdout.readline()
             time.sleep(chance.uniform(0, 0.01))
             child.kill()
-        rows = record.read(path)
+        rows = records.read(tmp_path / "falsifier.json")["rows"]
         assert len(rows) == 20
         assert len({row[5] for row in rows}) == 1
 
 
 # --- the calibration's lines -----------------------------------------------------------------------------------------
 
-CLAIM = "random_walk_pca.sim_evr"
+CLAIM = "walks.rate"
+
+
+class Subject:
+    """Of a claim what its calibration needs."""
+
+    id = CLAIM
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -235,6 +239,7 @@ def test_a_calibration_that_was_cut_anywhere_goes_on(tmp_path_factory, monkeypat
         return {"seed": seed, "measured": f"{subject.id} under {seed}", "budget": 1.0, "seconds": 2.0}
 
     monkeypatch.setattr(calibration, "run_once", run_once)
+    monkeypatch.setattr(calibration, "claim", lambda claim_id: Subject)
     calibration.calibrate(CLAIM, path, 6)
     whole = calibration.kept_runs(path)
     content = path.read_bytes()
@@ -255,7 +260,7 @@ def test_two_calibrations_of_one_claim_at_once_read_nothing_wrong(tmp_path, monk
         return {"seed": seed, "measured": f"{seed}" * 3000, "budget": 1.0, "seconds": 0.0}
 
     monkeypatch.setattr(calibration, "run_once", run_once)
-    claim(CLAIM)
+    monkeypatch.setattr(calibration, "claim", lambda claim_id: Subject)
     both = [threading.Thread(target=calibration.calibrate, args=(CLAIM, path, 100)) for _ in range(2)]
     for one in both:
         one.start()
@@ -264,21 +269,3 @@ def test_two_calibrations_of_one_claim_at_once_read_nothing_wrong(tmp_path, monk
     assert all(run == run_once(None, run["seed"]) for run in calibration.kept_runs(path))
     calibration.calibrate(CLAIM, path, 100)  # what both began at the same moment may have been left out
     assert [run["seed"] for run in calibration.kept_runs(path)] == list(range(100))
-
-
-# --- the table -------------------------------------------------------------------------------------------------------
-
-
-def test_the_table_of_faults_names_tests_that_exist():
-    table = json.loads(TABLE.read_text(encoding="utf-8"))
-    assert set(table) == {"title", "command", "columns", "rows", "note"}
-    assert {len(row) for row in table["rows"]} == {len(table["columns"])}
-    named = [row[-1] for row in table["rows"]]
-    for test in named:
-        path, _, name = test.partition("::")
-        parsed = ast.parse((HERE.parent / path).read_text(encoding="utf-8"))
-        assert name in {node.name for node in parsed.body if isinstance(node, ast.FunctionDef)}, test
-    here = {name for name in globals() if name.startswith("test_")} - {
-        "test_the_table_of_faults_names_tests_that_exist"
-    }
-    assert here <= {test.partition("::")[2] for test in named}
