@@ -8,7 +8,8 @@ network: `Parameters` from `aligned_init` or one of its misaligned relatives, mo
 deep linear nets, pretext tasks, contrastive losses, VICReg.
 """
 
-from sims.jepa_bias.contrastive import mean_classifier_loss, random_classes, unsupervised_loss
+from sims.jepa_bias._domains import Clock, Objective
+from sims.jepa_bias.contrastive import mean_classifier_loss, unsupervised_loss
 from sims.jepa_bias.crossings import Crossings, up_crossings
 from sims.jepa_bias.data import (
     Covariances,
@@ -20,7 +21,6 @@ from sims.jepa_bias.data import (
     static_views,
     temporal_views,
 )
-from sims.jepa_bias.domain import Clock, Objective
 from sims.jepa_bias.factor_flow import Factors, simulate_factors
 from sims.jepa_bias.linearisation import flow_eigenvalues, flow_jacobian, saddle_state
 from sims.jepa_bias.matrix_flow import (
@@ -49,65 +49,8 @@ from sims.jepa_bias.networks import (
     small_rotation,
     unbalanced_init,
 )
-from sims.jepa_bias.objectives import autodiff_gradients, gradients, jepa_loss, mae_loss, sampled_loss
+from sims.jepa_bias.objectives import autodiff_gradients, gradients, jepa_loss, mae_loss
 from sims.jepa_bias.pretext import Pretext, Triplet, learn_pretext, random_triplet
 from sims.jepa_bias.quadrature import hitting_time_by_quadrature, trajectory_by_quadrature
 from sims.jepa_bias.scalar_flow import hitting_time, simulate_flow
 from sims.jepa_bias.vicreg import vicreg_loss
-
-__all__ = [
-    "Clock",
-    "Covariances",
-    "Crossings",
-    "Factors",
-    "Objective",
-    "Parameters",
-    "Pretext",
-    "Run",
-    "Triplet",
-    "Views",
-    "aligned_init",
-    "autodiff_gradients",
-    "balance",
-    "deep_linear_flow",
-    "diagonal_network",
-    "empirical_covariances",
-    "encoder",
-    "flow_eigenvalues",
-    "flow_jacobian",
-    "gaussian_views",
-    "gradient_descent",
-    "gradient_flow",
-    "gradients",
-    "hitting_time",
-    "hitting_time_by_quadrature",
-    "jepa_loss",
-    "largest_stable_step",
-    "learn_pretext",
-    "mae_loss",
-    "masked_views",
-    "mean_classifier_loss",
-    "misaligned_init",
-    "random_classes",
-    "random_embedding",
-    "random_predictor_init",
-    "random_rotation",
-    "random_triplet",
-    "require_stable_step",
-    "rotated_covariance",
-    "saddle_state",
-    "sampled_loss",
-    "simulate_factors",
-    "simulate_flow",
-    "small_rotation",
-    "static_views",
-    "stepwise_flow",
-    "stepwise_loss",
-    "temporal_views",
-    "trajectory_by_quadrature",
-    "unbalanced_init",
-    "unsupervised_loss",
-    "up_crossings",
-    "vicreg_loss",
-    "views_moment",
-]

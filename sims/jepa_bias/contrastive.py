@@ -1,50 +1,38 @@
 """Arora's two losses on finite classes, by enumeration of every pair, triple and task: no sampling error."""
 
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Key
+from jaxtyping import Float
 
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_choice, require_count, require_size
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Holds, guarded
 
 Loss = Literal["hinge", "logistic"]
+Features = Annotated[Float[AnyArray, "points dim"], USABLE_SCALE]
+SEVERAL = Holds("several", "be those of at least two classes", lambda priors: priors.size > 1)
+ClassProbabilities = Annotated[Float[AnyArray, "classes"], PROBABILITIES, SEVERAL]
+Likelihoods = Annotated[Float[AnyArray, "classes points"], PROBABILITIES]
 
 
-@validated
-def random_classes(
-    key: Key[Array, ""], n_classes: int, n_points: int
-) -> tuple[Float[Array, "classes"], Float[Array, "classes points"]]:
-    """Random class probabilities, and for every class a random distribution over the points (uniform Dirichlet).
-
-    Raises ValueError for fewer than two classes or no point.
-    """
-    require_count("n_classes", n_classes, 2, "nothing to tell apart otherwise")
-    require_count("n_points", n_points, 1, "need at least one point")
-    require_size("n_classes and n_points", n_classes * (n_points + 1))
-    exponentials = jax.random.exponential(key, (n_classes, n_points + 1))
-    weights, likelihoods = exponentials[:, 0], exponentials[:, 1:]
-    return weights / weights.sum(), likelihoods / likelihoods.sum(axis=1, keepdims=True)
-
-
-@validated
+@guarded(double=False)
 def unsupervised_loss(
-    features: Float[AnyArray, "points dim"],
-    class_probabilities: Float[AnyArray, "classes"],
-    likelihoods: Float[AnyArray, "classes points"],
-    loss: Loss,
+    features: Features, class_probabilities: ClassProbabilities, likelihoods: Likelihoods, loss: Loss
 ) -> Float[Array, ""]:
     """E ℓ(f(x)·(f(x⁺) - f(x⁻))): x and x⁺ are drawn from one class c⁺, x⁻ from an independent class c⁻.
 
-    ℓ(v) is max(0, 1 - v) (hinge) or log₂(1 + exp(-v)) (logistic). Raises ValueError for another loss, or probabilities
-    that are negative or do not sum to 1. Source: one negative sample in Arora et al. 2019.
+    ℓ(v) is max(0, 1 - v) (hinge) or log₂(1 + exp(-v)) (logistic). Source: one negative sample in Arora et al. 2019.
+
+    Args:
+        features: f(x) of every point.
+        class_probabilities: of every class.
+        likelihoods: of every point, given the class.
+        loss: ℓ.
     """
-    require_choice("loss", loss, Loss)
-    require_distributions(class_probabilities, likelihoods)
     return _unsupervised_loss(features, class_probabilities, likelihoods, loss)
 
 
@@ -57,19 +45,14 @@ def _unsupervised_loss(features, class_probabilities, likelihoods, loss):
     return jnp.einsum("xp,n,xpn->", pairs, marginal, _surrogate(margins, loss))
 
 
-@validated
+@guarded(double=False)
 def mean_classifier_loss(
-    features: Float[AnyArray, "points dim"],
-    class_probabilities: Float[AnyArray, "classes"],
-    likelihoods: Float[AnyArray, "classes points"],
-    loss: Loss,
+    features: Features, class_probabilities: ClassProbabilities, likelihoods: Likelihoods, loss: Loss
 ) -> Float[Array, ""]:
     """E ℓ(f(x)·(μ_{c⁺} - μ_{c⁻})) over tasks c⁺ ≠ c⁻ and x from c⁺, with the class means μ_c = E[f(x) | c].
 
-    Errors as `unsupervised_loss`. Source: the supervised loss of the mean classifier in Arora et al. 2019.
+    Arguments as `unsupervised_loss`. Source: the supervised loss of the mean classifier in Arora et al. 2019.
     """
-    require_choice("loss", loss, Loss)
-    require_distributions(class_probabilities, likelihoods)
     return _mean_classifier_loss(features, class_probabilities, likelihoods, loss)
 
 
@@ -85,18 +68,3 @@ def _surrogate(margins, loss):
     if loss == "hinge":
         return jnp.maximum(0, 1 - margins)
     return jnp.logaddexp(0.0, -margins) / np.log(2)
-
-
-def require_distributions(
-    class_probabilities: Float[AnyArray, "classes"], likelihoods: Float[AnyArray, "classes points"]
-) -> None:
-    """Raise `ValueError` unless the rows are probabilities of at least two classes; traced values pass."""
-    require_count("the number of classes", class_probabilities.shape[0], 2, "class_probabilities hold one each")
-    require_count("the number of points", likelihoods.shape[1], 1, "likelihoods have a column each")
-    for name, rows in (("class_probabilities", class_probabilities), ("likelihoods", likelihoods)):
-        if is_traced(rows):
-            continue
-        rows = np.asarray(rows)
-        totals = np.atleast_1d(rows.sum(axis=-1))
-        if rows.min() < 0 or np.abs(totals - 1).max() > 8 * rows.shape[-1] * np.finfo(totals.dtype).eps:
-            raise ValueError(f"{name} must be probabilities that sum to 1, got sums {totals}")

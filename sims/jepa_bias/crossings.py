@@ -1,14 +1,16 @@
 """When a recorded strength rises through a level: for the first time, and for good."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
 
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_finite
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import POSITIVE, RISING, Holds, guarded
+
+SEVERAL = Holds("several", "be at least two: a crossing lies between two of them", lambda times: times.size > 1)
 
 
 class Crossings(NamedTuple):
@@ -22,30 +24,19 @@ class Crossings(NamedTuple):
     ends_above: Bool[Array, "features"]
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def up_crossings(
-    times: Float[AnyArray, "records"],
-    strengths: Float[AnyArray, "records features"],
-    levels: Float[AnyArray, "features"],
+    times: Annotated[Float[AnyArray, "records"], RISING, SEVERAL],
+    strengths: Annotated[Float[AnyArray, "records features"], POSITIVE],
+    levels: Annotated[Float[AnyArray, "features"], POSITIVE],
 ) -> Crossings:
     """First and last time at which each feature rises through its level (such as p times its asymptote).
 
     An up-crossing lies between two records of which the first is below the level and the second is not; its time is
-    interpolated linearly in the logarithm of the strength. A feature that starts above its level and stays there has
-    none. Raises ValueError for fewer than two records, times that do not increase, levels that are not positive, or
-    strengths that are not finite and positive. Derived here.
+    interpolated linearly in the logarithm of the strength, and NaN where their ratio is infinite. A feature that starts
+    above its level and stays there has none. Derived here.
     """
-    require_count("the number of records", times.shape[0], 2, "a crossing lies between two of the times")
-    if not is_traced(times) and not (times[1:] > times[:-1]).all():
-        raise ValueError(f"times must increase, got {times}")
-    for name, values in (("levels", levels), ("strengths", strengths)):
-        require_finite(name, values)
-        if not is_traced(values) and not (values > 0).all():
-            raise ValueError(f"{name} must be positive, got {jnp.min(values):g}")
-    crossings = _up_crossings(jnp.asarray(times)[:, None], jnp.asarray(strengths), jnp.asarray(levels))
-    if not is_traced(crossings.first) and jnp.isnan(crossings.first + crossings.last).any():
-        raise FloatingPointError("the ratio of two strengths")
-    return crossings
+    return _up_crossings(jnp.asarray(times)[:, None], jnp.asarray(strengths), jnp.asarray(levels))
 
 
 @jax.jit

@@ -1,18 +1,15 @@
 """One feature with its two kinds of factor apart: unbalanced starts, and JEPA without its stop-gradient."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
-from jaxtyping import Float, ScalarLike
+from jaxtyping import Float
 
-from sims.jepa_bias.domain import require_feature
+from sims.jepa_bias._domains import Covariance, Number, RealDepth, Regression, Start, Times
 from sims.jepa_bias.integrate import states_at
-from sims.jepa_bias.scalar_flow import require_times
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_above, require_finite, require_in_range
+from theory_on_trial.contract import POSITIVE, guarded, is_traced, require
 from theory_on_trial.precision import require_float64
 
 
@@ -23,16 +20,16 @@ class Factors(NamedTuple):
     predictor: Float[Array, "times"]
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def simulate_factors(
-    depth: ScalarLike,
-    layer_init: ScalarLike,
-    predictor_init: ScalarLike,
-    lambda_: ScalarLike,
-    rho: ScalarLike,
-    times: Float[AnyArray, "times"],
+    depth: RealDepth,
+    layer_init: Start,
+    predictor_init: Number,
+    lambda_: Covariance,
+    rho: Regression,
+    times: Times,
     *,
-    target_variance: ScalarLike | None = None,
+    target_variance: Annotated[Number, POSITIVE] | None = None,
 ) -> Factors:
     """JEPA's gradient flow of one feature: L equal encoder factors w, predictor v, in the flow clock.
 
@@ -41,28 +38,25 @@ def simulate_factors(
     Solved by Kvaerno's implicit method of order 5 in (ln w, v), so that a collapse may go on for many decades.
 
     Args:
-        depth: L, at least 1.
-        layer_init: w(0) > 0.
-        predictor_init: v(0), any finite number.
-        lambda_: λ > 0.
-        rho: ρ > 0.
-        times: increasing, none negative.
-        target_variance: σ_y² >= λ² / σ² = λ ρ, or None for the stop-gradient.
+        depth: L.
+        layer_init: w(0).
+        predictor_init: v(0).
+        lambda_: λ.
+        rho: ρ.
+        times: at which the state is recorded.
+        target_variance: σ_y² >= λ² / σ² = λ ρ (else `ValueError`), or None for the stop-gradient.
 
-    Returns NaN where the solver did not finish, such as a w that falls below every float. Raises ValueError for
-    arguments outside these ranges, TypeError without float64. Source: the JEPA loss of Littwin et al. 2024.
+    NaN where the solver did not finish, such as a w that falls below every float. TypeError without float64. Source:
+    the JEPA loss of Littwin et al. 2024.
     """
     require_float64("a flow over many decades of time")
-    require_in_range("depth", depth, 1, float("inf"), includes_high=False)
-    require_in_range("layer_init", layer_init, 0, float("inf"), includes_high=False)
-    require_above("layer_init", layer_init, 0, "0 is a saddle, where nothing moves")
-    require_finite("predictor_init", predictor_init)
-    require_feature(lambda_, rho)
-    require_times(times)
     stopped = target_variance is None
-    if not stopped and not any(is_traced(value) for value in (target_variance, lambda_, rho)):
-        explained = np.multiply(lambda_, rho).item()
-        require_in_range("target_variance", target_variance, explained, float("inf"), includes_high=False)
+    if target_variance is not None and not any(is_traced(value) for value in (target_variance, lambda_, rho)):
+        explained = float(lambda_) * float(rho)
+        require(
+            float(target_variance) >= explained,
+            f"target_variance must be at least lambda_ rho = {explained:g}, got {float(target_variance):g}",
+        )
     start = (jnp.log(jnp.asarray(layer_init, float)), jnp.asarray(predictor_init, float))
     problem = (
         jnp.asarray(value, float) for value in (depth, lambda_, rho, 0 if stopped else target_variance, not stopped)

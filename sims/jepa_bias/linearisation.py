@@ -2,88 +2,69 @@
 
 from collections.abc import Sequence
 from functools import partial
-from numbers import Integral
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Complex, Float, Key
+from jaxtyping import Complex, Float
 
-from sims.jepa_bias.domain import Objective, require_covariances, require_feature
-from sims.jepa_bias.networks import Parameters, diagonal_network, require_parameters
+from sims.jepa_bias._domains import Basis, CrossMoment, Definite, Depth, Objective, RandomKey
+from sims.jepa_bias.networks import Network, Parameters, diagonal_network, require_fitting
 from sims.jepa_bias.objectives import gradients
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_choice, require_count
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import POSITIVE, Natural, guarded, require
 
 
-@validated
+@guarded(double=False)
 def saddle_state(
-    key: Key[Array, ""] | None,
-    learned: Sequence[int],
-    rho: Float[AnyArray, "dim"],
-    depth: int,
+    key: RandomKey | None,
+    learned: Sequence[Natural],
+    rho: Annotated[Float[AnyArray, "dim"], POSITIVE],
+    depth: Depth,
     objective: Objective,
     *,
-    basis: Float[AnyArray, "dim dim"] | None = None,
+    basis: Basis | None = None,
 ) -> Parameters:
     """The balanced network that has learned the features in `learned` and nothing else of the others.
 
     Every factor is ρ_i (JEPA) or ρ_i^(1/(L+1)) (MAE) on a learned feature and exactly 0 on the others: a stationary
-    point of the flow for the covariances with these ρ in this basis.
+    point of the flow for the covariances with these ρ in this basis. Derived here.
 
     Args:
         key: of the latent rotations, or None for identities.
-        learned: S, indices of features; may be empty, or all.
-        rho: ρ_i > 0 of every feature.
-        depth: L, at least 1.
+        learned: S, indices of features (else `ValueError`); may be empty, or all.
+        rho: ρ_i of every feature.
+        depth: L.
         objective: jepa or mae.
-        basis: Q, whose orthonormal columns are the features; the coordinate axes if not given.
-
-    Raises ValueError for arguments outside these ranges, or an index that is none, TypeError for an index that is not
-    an integer. Derived here.
+        basis: Q, the features; the coordinate axes if not given.
     """
-    require_choice("objective", objective, Objective)
-    require_count("depth", depth, 1, "need at least one layer")
     dimension = rho.shape[0]
-    require_count("the number of entries of rho", dimension, 1, "need at least one feature")
-    require_feature(1.0, rho)
-    for index in learned:
-        if isinstance(index, bool) or not isinstance(index, Integral):
-            raise TypeError(f"learned must hold integers, got {index!r}")
-        if not 0 <= index < dimension:
-            raise ValueError(f"learned must hold indices in 0..{dimension - 1}, got {index}")
+    require(max(learned, default=0) < dimension, f"learned must hold indices in 0..{dimension - 1}, got {learned}")
     values = np.asarray(rho, float) ** (1.0 if objective == "jepa" else 1 / (depth + 1))
     values = np.where(np.isin(np.arange(dimension), np.asarray(learned, int)), values, 0.0)
     return diagonal_network(key, values, values, depth, objective, basis=basis)
 
 
-@validated
+@guarded(double=False)
 def flow_jacobian(
-    parameters: Parameters,
-    Sigma_xx: Float[AnyArray, "dim dim"],
-    Sigma_yx: Float[AnyArray, "dim dim"],
-    objective: Objective,
+    parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, objective: Objective
 ) -> Float[Array, "parameters parameters"]:
     """The derivative of -∇loss with respect to all (L + 1) d² parameters, layers first, at `parameters`.
 
     The target moves with the encoder here, although the gradient does not see it: a stop-gradient inside the
-    derivative would freeze it. So this is forward-mode autodiff of the hand-written gradient. Raises ValueError for
-    another objective or degenerate covariances. Derived here.
+    derivative would freeze it. So this is forward-mode autodiff of the hand-written gradient. `ValueError` for
+    matrices of another size than the layers. Derived here.
     """
-    require_choice("objective", objective, Objective)
-    require_parameters(parameters)
-    require_covariances(Sigma_xx, Sigma_yx, parameters.layers.shape[1])
+    require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx)
     return _jacobian(parameters, jnp.asarray(Sigma_xx), jnp.asarray(Sigma_yx), objective)
 
 
-@validated
+@guarded(double=False)
 def flow_eigenvalues(
-    parameters: Parameters,
-    Sigma_xx: Float[AnyArray, "dim dim"],
-    Sigma_yx: Float[AnyArray, "dim dim"],
-    objective: Objective,
+    parameters: Network, Sigma_xx: Definite, Sigma_yx: CrossMoment, objective: Objective
 ) -> Complex[np.ndarray, "parameters"]:
     """The eigenvalues of `flow_jacobian` by decreasing real part: growth rates, in the flow clock.
 

@@ -5,31 +5,25 @@ another feature, so that float32 gives other learning times, and no sign of it.
 """
 
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Float, ScalarLike
+from jaxtyping import Float
 
-from sims.jepa_bias.domain import Objective, require_covariances, require_orthonormal
-from sims.jepa_bias.networks import Parameters, balance, encoder, require_parameters
+from sims.jepa_bias._domains import Basis, CrossMoment, Definite, Depth, Number, Objective, SecondMoment
+from sims.jepa_bias.networks import Network, Parameters, balance, encoder, require_fitting
 from sims.jepa_bias.objectives import gradients
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import (
-    AnyArray,
-    is_traced,
-    require_above,
-    require_choice,
-    require_count,
-    require_finite,
-    require_in_range,
-    require_size,
-)
+from theory_on_trial.contract import POSITIVE, Interval, Size, guarded, is_traced, require
 
 Method = Literal["runge_kutta", "euler"]
-MOST_STEPS = 10**9  # of a run: the smallest networks take a quarter of an hour for as many
+Step = Annotated[Number, POSITIVE]
+"""η, in units of time."""
+Steps = Annotated[int, Interval(1, 10**9, why="the smallest networks take a quarter of an hour for as many")]
+Rate = Annotated[Number, Interval(0, closed="()", why="a target at rest never learns")]
+"""τ, of the moving average of the target."""
 STABLE_REACH = {"runge_kutta": 2.785293563405282, "euler": 2.0}  # of step * rate, on the negative real axis
 
 
@@ -52,42 +46,42 @@ class Run(NamedTuple):
     target_encoder: Float[Array, "dim dim"]
 
 
-@validated(unbounded=("parameters", "step"))  # they have sentences of their own
+@guarded(double=False)
 def gradient_flow(
-    parameters: Parameters,
-    Sigma_xx: Float[AnyArray, "dim dim"],
-    Sigma_yx: Float[AnyArray, "dim dim"],
-    step: ScalarLike,
-    steps: int,
-    every: int,
+    parameters: Network,
+    Sigma_xx: Definite,
+    Sigma_yx: CrossMoment,
+    step: Step,
+    steps: Steps,
+    every: Size,
     objective: Objective,
     *,
-    basis: Float[AnyArray, "dim dim"] | None = None,
-    ema_rate: ScalarLike | None = None,
+    basis: Basis | None = None,
+    ema_rate: Rate | None = None,
     stop_gradient: bool = True,
-    Sigma_yy: Float[AnyArray, "dim dim"] | None = None,
+    Sigma_yy: SecondMoment | None = None,
     allow_float32: bool = False,
 ) -> Run:
     """Follow dθ/dt = -∇loss by the classical Runge-Kutta method of order 4.
 
     Args:
         parameters: the start (see `aligned_init` and its relatives).
-        Sigma_xx: E[x xᵀ], symmetric and positive definite.
+        Sigma_xx: E[x xᵀ].
         Sigma_yx: E[y xᵀ].
-        step: η > 0, in units of time.
-        steps: how many, a positive multiple of `every`, at most 10^9.
+        step: η.
+        steps: how many, a multiple of `every`.
         every: steps between two records.
         objective: jepa or mae.
         basis: Q, the features q_i whose strengths are recorded; the coordinate axes if not given.
-        ema_rate: τ > 0: the target encoder T follows dT/dt = τ (W̄ - T) from T = W̄; if not given, T is W̄.
+        ema_rate: τ: the target encoder T follows dT/dt = τ (W̄ - T) from T = W̄; if not given, T is W̄.
         stop_gradient: False differentiates JEPA's target too (and needs `Sigma_yy`): the encoder collapses.
         Sigma_yy: E[y yᵀ], used without the stop-gradient only.
         allow_float32: run parameters in float32 all the same, to show what rounding does.
 
-    Raises ValueError for arguments outside these ranges, covariances that are degenerate or of other shapes, or a step
-    above `largest_stable_step` (where nothing blows up, but crossings appear that the flow has not); TypeError for
-    parameters that are not float64. Traced covariances and steps are not checked: call `require_stable_step` first.
-    Source: the gradient flow of Littwin et al. 2024; moving average of the target: derived here.
+    Also `ValueError` for matrices of another size than the layers, and for a step above `largest_stable_step` (where
+    nothing blows up, but crossings appear that the flow has not); TypeError for parameters that are not float64. Traced
+    covariances and steps are not checked: call `require_stable_step` first. Source: the gradient flow of Littwin et al.
+    2024; moving average of the target: derived here.
     """
     return _checked_run(
         "runge_kutta", parameters, Sigma_xx, Sigma_yx, step, steps, every, objective,
@@ -95,20 +89,20 @@ def gradient_flow(
     )  # fmt: skip
 
 
-@validated(unbounded=("parameters", "step"))
+@guarded(double=False)
 def gradient_descent(
-    parameters: Parameters,
-    Sigma_xx: Float[AnyArray, "dim dim"],
-    Sigma_yx: Float[AnyArray, "dim dim"],
-    step: ScalarLike,
-    steps: int,
-    every: int,
+    parameters: Network,
+    Sigma_xx: Definite,
+    Sigma_yx: CrossMoment,
+    step: Step,
+    steps: Steps,
+    every: Size,
     objective: Objective,
     *,
-    basis: Float[AnyArray, "dim dim"] | None = None,
-    ema_rate: ScalarLike | None = None,
+    basis: Basis | None = None,
+    ema_rate: Rate | None = None,
     stop_gradient: bool = True,
-    Sigma_yy: Float[AnyArray, "dim dim"] | None = None,
+    Sigma_yy: SecondMoment | None = None,
     allow_float32: bool = False,
 ) -> Run:
     """Full-batch gradient descent θ -> θ - η ∇loss with learning rate `step`; arguments and errors as `gradient_flow`.
@@ -121,32 +115,20 @@ def gradient_descent(
     )  # fmt: skip
 
 
-@validated
+@guarded(double=False)
 def largest_stable_step(
-    Sigma_xx: Float[AnyArray, "dim dim"],
-    Sigma_yx: Float[AnyArray, "dim dim"],
-    depth: int,
-    objective: Objective,
-    *,
-    method: Method = "runge_kutta",
+    Sigma_xx: Definite, Sigma_yx: CrossMoment, depth: Depth, objective: Objective, *, method: Method = "runge_kutta"
 ) -> float:
     """The largest step at which the fully learned state is stable under the method.
 
     With σ_j² and ρ_j on the common features, that state relaxes at the rates σ_j² (ρ_i^(2L+1) + ρ_j^(2L+1)) / (ρ_i +
     ρ_j) for JEPA, and σ_j² Σ_{k=0..L} w_i^(2k) w_j^(2(L-k)) with w = ρ^(1/(L+1)) for MAE, over all pairs (i, j); the
     fastest times the step may reach 2.785 for Runge-Kutta and 2 for descent. Exact where the covariances commute,
-    an estimate in the basis of a combination of the two elsewhere. Derived here.
-
-    Raises ValueError as `gradient_flow` for covariances, a depth below 1, another objective or another method.
+    an estimate in the basis of a combination of the two elsewhere; `ValueError` where Sigma_yx is zero. Derived here.
     """
-    require_count("depth", depth, 1, "need at least one layer")
-    require_choice("objective", objective, Objective)
-    require_choice("method", method, Method)
-    require_covariances(Sigma_xx, Sigma_yx, Sigma_xx.shape[0])
     second_moment, cross = np.asarray(Sigma_xx, float), np.asarray(Sigma_yx, float)
+    require(cross.any(), "Sigma_yx must have a non-zero entry, got zeros: there is nothing to learn")
     sizes = np.array([np.linalg.norm(second_moment), np.linalg.norm(cross)])
-    if not cross.any():
-        raise ValueError("Sigma_yx must have a non-zero entry, got zeros: there is nothing to learn")
     # An irrational weight: no two features coincide in the combination unless they do in both covariances.
     combination = second_moment / sizes[0] + np.sqrt(2) * cross / sizes[1]
     features = np.linalg.eigh((combination + combination.T) / 2)[1]
@@ -159,66 +141,52 @@ def largest_stable_step(
         squares = regressions ** (2 / (depth + 1))
         powers = np.arange(depth + 1)[:, None, None]
         pairs = np.sum(squares[:, None] ** powers * squares ** (depth - powers), axis=0)
-    fastest = float(np.max(variances * pairs))
-    # BLAS and LAPACK overflow in silence.
-    if not np.isfinite(sizes).all() or not np.isfinite(fastest):
-        raise FloatingPointError("overflow in the relaxation rates")
-    return STABLE_REACH[method] / fastest
+    return STABLE_REACH[method] / float(np.max(variances * pairs))
 
 
-@validated(unbounded=("step",))
+@guarded(double=False)
 def require_stable_step(
-    step: ScalarLike,
-    Sigma_xx: Float[AnyArray, "dim dim"],
-    Sigma_yx: Float[AnyArray, "dim dim"],
-    depth: int,
+    step: Step,
+    Sigma_xx: Definite,
+    Sigma_yx: CrossMoment,
+    depth: Depth,
     objective: Objective,
     *,
     method: Method = "runge_kutta",
 ) -> None:
-    """Raise `ValueError` unless 0 < step <= `largest_stable_step`; traced values pass."""
-    require_above("step", step, 0, "time runs forward")
-    require_finite("step", step)
+    """Raise `ValueError` unless step <= `largest_stable_step`; traced values pass."""
     if any(is_traced(value) for value in (step, Sigma_xx, Sigma_yx)):
         return
     largest = largest_stable_step(Sigma_xx, Sigma_yx, depth, objective, method=method)
-    requested = np.asarray(step).item()
-    if requested > largest:
-        raise ValueError(
-            f"step must be at most {largest:g}, got {requested:g}: above it the learned state is unstable under "
-            f"{method} at this depth and these covariances, and crossings appear that the flow has not"
-        )
+    require(
+        float(step) <= largest,
+        f"step must be at most {largest:g}, got {float(step):g}: above it the learned state is unstable under "
+        f"{method} at this depth and these covariances, and crossings appear that the flow has not",
+    )
 
 
 def _checked_run(
     method, parameters, Sigma_xx, Sigma_yx, step, steps, every, objective,
     basis, ema_rate, stop_gradient, Sigma_yy, allow_float32,
 ) -> Run:  # fmt: skip
-    require_parameters(parameters)
+    require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, basis=basis)
     dtype = parameters.predictor.dtype
     if dtype != np.float64 and not allow_float32:
         raise TypeError(
             f"parameters must be float64, got {dtype}: rounding is amplified along every plateau and moves learning "
             'times, so call jax.config.update("jax_enable_x64", True), or pass allow_float32=True to see it happen'
         )
-    require_choice("objective", objective, Objective)
     depth, dimension = parameters.layers.shape[:2]
-    require_count("every", every, 1, "steps between two records")
-    if steps < 1 or steps % every:
-        raise ValueError(f"steps must be a positive multiple of every = {every}, got {steps}")
-    require_in_range("steps", steps, 1, MOST_STEPS, includes_high=True, why="no run of more would end")
-    require_size("steps", steps // every * parameters.layers.size)
-    require_orthonormal("basis", basis)
-    for name, value in parameters._asdict().items():
-        require_finite(f"parameters.{name}", value)
-    require_covariances(Sigma_xx, Sigma_yx, dimension)
+    require(steps % every == 0, f"steps must be a multiple of every = {every}, got {steps}")
     require_stable_step(step, Sigma_xx, Sigma_yx, depth, objective, method=method)
-    if ema_rate is not None:
-        require_above("ema_rate", ema_rate, 0, "a target at rest never learns")
-        if objective == "mae" or not stop_gradient:
-            raise ValueError("ema_rate must be None unless the objective is jepa with its stop-gradient")
-    if objective == "jepa" and not stop_gradient and Sigma_yy is None:
-        raise ValueError("Sigma_yy must be given for stop_gradient=False: the target is differentiated too")
+    require(
+        ema_rate is None or (objective == "jepa" and stop_gradient),
+        "ema_rate must be None unless the objective is jepa with its stop-gradient",
+    )
+    require(
+        objective == "mae" or stop_gradient or Sigma_yy is not None,
+        "Sigma_yy must be given for stop_gradient=False: the target is differentiated too",
+    )
 
     def cast(value):
         return None if value is None else jnp.asarray(value, dtype)

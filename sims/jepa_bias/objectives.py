@@ -9,21 +9,20 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.jepa_bias.domain import Objective, require_self_covariance
-from sims.jepa_bias.networks import Parameters, encoder, require_parameters
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_choice, require_count
+from sims.jepa_bias._domains import CrossMoment, Matrix, Objective, SecondMoment
+from sims.jepa_bias.networks import Network, Parameters, encoder, require_fitting
+from theory_on_trial.contract import guarded, require
 
 
-@validated
+@guarded(double=False)
 def jepa_loss(
-    parameters: Parameters,
-    Sigma_xx: Float[AnyArray, "dim dim"],
-    Sigma_yx: Float[AnyArray, "dim dim"],
-    Sigma_yy: Float[AnyArray, "dim dim"],
+    parameters: Network,
+    Sigma_xx: SecondMoment,
+    Sigma_yx: CrossMoment,
+    Sigma_yy: SecondMoment,
     *,
     stop_gradient: bool = True,
-    target_encoder: Float[AnyArray, "dim dim"] | None = None,
+    target_encoder: Matrix | None = None,
 ) -> Float[Array, ""]:
     """½ E|V W̄ x - SG(T y)|², with T = W̄ or, where given, the target encoder (such as a moving average of W̄).
 
@@ -35,11 +34,14 @@ def jepa_loss(
         stop_gradient: whether the target counts as a constant in derivatives, as JEPA says.
         target_encoder: T, if it is not W̄ itself.
 
-    Raises ValueError for matrices of another size than the layers. Source: the JEPA loss of Littwin et al. 2024.
+    `ValueError` for matrices of another size than the layers. Source: the JEPA loss of Littwin et al. 2024.
+
+    >>> from sims.jepa_bias import aligned_init
+    >>> start, one = aligned_init(None, 1, 2, 0.25, "jepa"), [[1.0]]
+    >>> round(float(jepa_loss(start, one, one, one)), 6), round(float(mae_loss(start, one, one, one)), 6)
+    (0.007812, 0.382812)
     """
-    require_parameters(
-        parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, target_encoder=target_encoder
-    )
+    require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, target_encoder=target_encoder)
     target = encoder(parameters) if target_encoder is None else jnp.asarray(target_encoder)
     if stop_gradient:
         target = lax.stop_gradient(target)
@@ -47,73 +49,38 @@ def jepa_loss(
     return _half_squared_error(prediction, target, Sigma_xx, Sigma_yx, Sigma_yy)
 
 
-@validated
+@guarded(double=False)
 def mae_loss(
-    parameters: Parameters,
-    Sigma_xx: Float[AnyArray, "dim dim"],
-    Sigma_yx: Float[AnyArray, "dim dim"],
-    Sigma_yy: Float[AnyArray, "dim dim"],
+    parameters: Network,
+    Sigma_xx: SecondMoment,
+    Sigma_yx: CrossMoment,
+    Sigma_yy: SecondMoment,
 ) -> Float[Array, ""]:
     """½ E|V W̄ x - y|², the loss of reconstruction; arguments and errors as `jepa_loss`. Source: Littwin et al. 2024."""
-    require_parameters(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy)
+    require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy)
     prediction = parameters.predictor @ encoder(parameters)
     return _half_squared_error(prediction, jnp.eye(prediction.shape[0]), Sigma_xx, Sigma_yx, Sigma_yy)
 
 
-@validated
-def sampled_loss(
-    parameters: Parameters,
-    X: Float[AnyArray, "samples dim"],
-    Y: Float[AnyArray, "samples dim"],
-    objective: Objective,
-    *,
-    stop_gradient: bool = True,
-    target_encoder: Float[AnyArray, "dim dim"] | None = None,
-) -> Float[Array, ""]:
-    """Half the mean squared error over pairs of views, one pair per row: what a training loop computes.
-
-    Other arguments as `jepa_loss`; MAE has no target encoder. Raises ValueError for another objective, no sample, or
-    arrays of another dimension than the layers. Source: the losses of Littwin et al. 2024.
-    """
-    require_choice("objective", objective, Objective)
-    require_parameters(parameters, target_encoder=target_encoder)
-    require_count("the number of rows of X", X.shape[0], 1, "no mean without samples")
-    if X.shape[1] != parameters.predictor.shape[0]:
-        raise ValueError(f"X must have {parameters.predictor.shape[0]} columns as the layers have, got {X.shape[1]}")
-    X, targets = jnp.asarray(X), jnp.asarray(Y)
-    latents = X @ encoder(parameters).T
-    if objective == "jepa":
-        targets = targets @ (encoder(parameters) if target_encoder is None else jnp.asarray(target_encoder)).T
-        targets = lax.stop_gradient(targets) if stop_gradient else targets
-    return jnp.mean(jnp.sum((latents @ parameters.predictor.T - targets) ** 2, axis=1)) / 2
-
-
-@validated
+@guarded(double=False)
 def gradients(
-    parameters: Parameters,
-    Sigma_xx: Float[AnyArray, "dim dim"],
-    Sigma_yx: Float[AnyArray, "dim dim"],
+    parameters: Network,
+    Sigma_xx: SecondMoment,
+    Sigma_yx: CrossMoment,
     objective: Objective,
     *,
     stop_gradient: bool = True,
-    Sigma_yy: Float[AnyArray, "dim dim"] | None = None,
-    target_encoder: Float[AnyArray, "dim dim"] | None = None,
+    Sigma_yy: SecondMoment | None = None,
+    target_encoder: Matrix | None = None,
 ) -> Parameters:
     """The gradient of the loss by hand: E W̄ᵀ for V, and (W_L..W_{a+1})ᵀ Vᵀ E (W_{a-1}..W_1)ᵀ for W_a.
 
     E = V W̄ Σ_xx - T Σ_yx, where T is W̄ or the target encoder for JEPA and I for MAE. Without the stop-gradient the
-    target adds W̄ Σ_yy - V W̄ Σ_yxᵀ to the gradient for W̄, and `Sigma_yy` must be given.
-    Raises ValueError for another objective, no `Sigma_yy` where it is needed, matrices of another size than the layers,
-    or a Σ_xx or Σ_yy that is not symmetric (the gradient would be of another loss).
-    Source: equations (4) and (5) of Littwin et al. 2024 as quoted by a public formalisation.
+    target adds W̄ Σ_yy - V W̄ Σ_yxᵀ to the gradient for W̄, and `Sigma_yy` must be given (`ValueError`).
+    `ValueError` also for matrices of another size than the layers. Source: equations (4) and (5) of Littwin et al. 2024
+    as quoted by a public formalisation.
     """
-    require_choice("objective", objective, Objective)
-    require_parameters(
-        parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, target_encoder=target_encoder
-    )
-    require_self_covariance("Sigma_xx", Sigma_xx)
-    if Sigma_yy is not None:
-        require_self_covariance("Sigma_yy", Sigma_yy)
+    require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, target_encoder=target_encoder)
     layers, predictor = parameters
     inputs = [layers[0]]
     for layer in layers[1:]:
@@ -126,9 +93,10 @@ def gradients(
     error = prediction @ Sigma_xx - target
     backward = predictor.T @ error
     if objective == "jepa" and target_encoder is None and not stop_gradient:
-        if Sigma_yy is None:
-            raise ValueError("Sigma_yy must be given for stop_gradient=False: the target is differentiated too")
-        backward = backward + product @ Sigma_yy - prediction @ jnp.asarray(Sigma_yx).T
+        require(
+            Sigma_yy is not None, "Sigma_yy must be given for stop_gradient=False: the target is differentiated too"
+        )
+        backward = backward + product @ jnp.asarray(Sigma_yy) - prediction @ jnp.asarray(Sigma_yx).T
     slopes = []
     for layer, layer_input in zip(layers[:0:-1], reversed(inputs), strict=True):
         slopes.append(backward @ layer_input.T)
@@ -137,22 +105,21 @@ def gradients(
     return Parameters(layers=jnp.stack(slopes[::-1]), predictor=error @ product.T)
 
 
-@validated
+@guarded(double=False)
 def autodiff_gradients(
-    parameters: Parameters,
-    Sigma_xx: Float[AnyArray, "dim dim"],
-    Sigma_yx: Float[AnyArray, "dim dim"],
-    Sigma_yy: Float[AnyArray, "dim dim"],
+    parameters: Network,
+    Sigma_xx: SecondMoment,
+    Sigma_yx: CrossMoment,
+    Sigma_yy: SecondMoment,
     objective: Objective,
     *,
     stop_gradient: bool = True,
-    target_encoder: Float[AnyArray, "dim dim"] | None = None,
+    target_encoder: Matrix | None = None,
 ) -> Parameters:
     """The gradient of `jepa_loss` or `mae_loss` by reverse-mode autodiff, through a real stop-gradient.
 
-    Arguments as `jepa_loss`. Raises ValueError for another objective, and as `jepa_loss`.
+    Arguments and errors as `jepa_loss`.
     """
-    require_choice("objective", objective, Objective)
     if objective == "mae":
         return jax.grad(mae_loss)(parameters, Sigma_xx, Sigma_yx, Sigma_yy)
     slope = jax.grad(

@@ -1,17 +1,16 @@
 """Lee's pretext task on Gaussian variables: predict X_2 from X_1, then read the target Y off that prediction."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Key, ScalarLike
+from jaxtyping import Float
 
-from sims.jepa_bias.domain import require_self_covariance
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_finite, require_size
+from sims.jepa_bias._domains import Dimension, Number, RandomKey
+from theory_on_trial.contract import COVARIANCE, LONGEST, Is, guarded, is_traced, require
 
 
 class Triplet(NamedTuple):
@@ -36,20 +35,26 @@ class Pretext(NamedTuple):
     excess: Float[Array, ""]
 
 
-@validated
+def _fits(triplet: Triplet) -> bool:
+    """Whether its matrices can be blocks of one covariance."""
+    if any(getattr(block, "ndim", 0) != 2 for block in triplet):
+        return False
+    (k, m), n = triplet.target_first.shape, triplet.target_second.shape[1]
+    return min(k, m, n) > 0 and [block.shape for block in triplet] == [(k, k), (k, m), (k, n), (m, m), (m, n)]
+
+
+@guarded(double=False)
 def random_triplet(
-    key: Key[Array, ""], target_dim: int, first_dim: int, second_dim: int, *, direct: ScalarLike = 0.0
+    key: RandomKey, target_dim: Dimension, first_dim: Dimension, second_dim: Dimension, *, direct: Number = 0.0
 ) -> Triplet:
     """X_1 = A Y + noise and X_2 = B Y + direct · C X_1 + noise, with random A, B, C and covariances of the noises.
 
-    With `direct` = 0 the two are independent given Y; any other finite number adds the path that breaks this. Their
-    covariances are those of the construction, not of samples. Raises ValueError for a dimension below 1, or a `direct`
-    that is not finite. Source: the setting of Lee et al. 2021; this instance: derived here.
+    With `direct` = 0 the two are independent given Y; any other number adds the path that breaks this. Their
+    covariances are those of the construction, not of samples. Source: the setting of Lee et al. 2021; this instance:
+    derived here.
     """
-    for name, dimension in (("target_dim", target_dim), ("first_dim", first_dim), ("second_dim", second_dim)):
-        require_count(name, dimension, 1, "need at least one coordinate")
-    require_size("target_dim, first_dim and second_dim", 2 * (target_dim + first_dim + second_dim) ** 2)
-    require_finite("direct", direct)
+    total = target_dim + first_dim + second_dim
+    require(total <= LONGEST, f"target_dim, first_dim and second_dim must be at most 2^29 together, got {total}")
     return _random_triplet(key, target_dim, first_dim, second_dim, jnp.asarray(direct, float))
 
 
@@ -71,38 +76,19 @@ def _random_triplet(key, target_dim, first_dim, second_dim, direct):
     return Triplet(target_target, target_first, target_second, first_first, first_second)
 
 
-@validated(unbounded=("triplet",))  # which of its numbers is not finite is said below
-def learn_pretext(triplet: Triplet) -> Pretext:
+@guarded(double=False)
+def learn_pretext(
+    triplet: Annotated[Triplet, Is("hold k x k, k x m, k x n, m x m and m x n matrices", _fits)],
+) -> Pretext:
     """Regress X_2 on X_1, then Y on that prediction, and compare with the regression of Y on X_1.
 
-    Least squares of smallest norm throughout, on the population. Raises ValueError for covariances that are not
-    finite, do not fit each other, or that no Y and X_1 have; TypeError for what is no matrix.
+    Least squares of smallest norm throughout, on the population. `ValueError` for covariances that no Y and X_1 have.
     Source: the two stages of Lee et al. 2021.
     """
-    require_triplet(triplet)
+    if not any(is_traced(block) for block in triplet):
+        joint = np.block([[triplet.target_target, triplet.target_first], [triplet.target_first.T, triplet.first_first]])
+        require(COVARIANCE.check(joint), f"triplet must {COVARIANCE.must} in its blocks of Y and X_1, got others")
     return _learn_pretext(triplet)
-
-
-def require_triplet(triplet: Triplet) -> None:
-    """Raise `ValueError` unless these can be covariances, `TypeError` unless they are matrices.
-
-    Values that are traced pass.
-    """
-    for name, values in triplet._asdict().items():
-        if not isinstance(values, AnyArray) or values.ndim != 2:
-            raise TypeError(f"triplet.{name} must be a matrix, got a value of type {type(values).__name__}")
-        require_finite(f"triplet.{name}", values)
-    (k, m), n = triplet.target_first.shape, triplet.target_second.shape[1]
-    shapes = [values.shape for values in triplet]
-    if min(k, m, n) == 0 or shapes != [(k, k), (k, m), (k, n), (m, m), (m, n)]:
-        raise ValueError(f"triplet must hold k x k, k x m, k x n, m x m and m x n covariances, got {shapes}")
-    if any(is_traced(values) for values in triplet):
-        return
-    joint = np.block([[triplet.target_target, triplet.target_first], [triplet.target_first.T, triplet.first_first]])
-    require_self_covariance("triplet, the joint covariance of Y and X_1,", joint)
-    variances = np.linalg.eigvalsh(joint)
-    if variances[0] < -8 * len(joint) * np.finfo(joint.dtype).eps * variances[-1]:
-        raise ValueError(f"triplet must hold covariances, got the joint variance {variances[0]:g} of Y and X_1")
 
 
 @jax.jit

@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, ScalarLike
+from jaxtyping import Float
 
-from sims.jepa_bias.domain import Clock, Objective
-from sims.jepa_bias.scalar_flow import exponent_and_speed, require_problem, require_target, require_times
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray
+from sims.jepa_bias._domains import Clock, Covariance, Fraction, Objective, RealDepth, Regression, Start, Times
+from sims.jepa_bias.scalar_flow import exponent_and_speed, require_target
+from theory_on_trial.contract import guarded
+from theory_on_trial.precision import require_float64
 
 RISING_PANELS = 96  # far from the asymptote
 LATE_PANELS = 136  # close to it
@@ -34,13 +34,13 @@ class Curve(NamedTuple):
     start: Float[Array, ""]
 
 
-@validated(unbounded=("depth", "init"))  # they have sentences of their own
+@guarded(double=False)
 def trajectory_by_quadrature(
-    depth: ScalarLike,
-    init: ScalarLike,
-    lambda_: ScalarLike,
-    rho: ScalarLike,
-    times: Float[AnyArray, "times"],
+    depth: RealDepth,
+    init: Start,
+    lambda_: Covariance,
+    rho: Regression,
+    times: Times,
     *,
     objective: Objective,
     clock: Clock,
@@ -50,28 +50,27 @@ def trajectory_by_quadrature(
     The time at the ends of 232 panels by Gauss and Legendre's rule, inside a panel by Newton's method: relative error
     below 1e-11 for L <= 8, and what some 64 roundings of the time itself do to it (after a plateau of length T a
     strength grows by the factor e in far less than T). NaN for a traced start at or above the asymptote; ValueError
-    for a concrete one, and as `simulate_flow`. Derived here from equations (7) and (8) of Littwin et al. 2024.
+    for a concrete one. TypeError without float64. Derived here from equations (7) and (8) of Littwin et al. 2024.
     """
-    require_problem(depth, init, lambda_, rho, objective, clock)
-    require_times(times)
+    require_float64("a flow over many decades of time")
     # Just below the asymptote is as good a target as any: only the side on which the start lies matters here.
     require_target(1 - 2.0**-53, depth, init, rho, objective)
     return _strengths(_curve(depth, init, lambda_, rho, objective, clock), jnp.asarray(times, float))
 
 
-@validated(unbounded=("depth", "init"))
+@guarded(double=False)
 def hitting_time_by_quadrature(
-    fraction: ScalarLike,
-    depth: ScalarLike,
-    init: ScalarLike,
-    lambda_: ScalarLike,
-    rho: ScalarLike,
+    fraction: Fraction,
+    depth: RealDepth,
+    init: Start,
+    lambda_: Covariance,
+    rho: Regression,
     *,
     objective: Objective,
     clock: Clock,
 ) -> Float[Array, ""]:
     """The time at which w̄ reaches `fraction` of its asymptote, as `hitting_time`, from one sum over panels."""
-    require_problem(depth, init, lambda_, rho, objective, clock)
+    require_float64("a flow over many decades of time")
     require_target(fraction, depth, init, rho, objective)
     curve = _curve(depth, init, lambda_, rho, objective, clock)
     return _time_to(curve, jnp.asarray(fraction, float))

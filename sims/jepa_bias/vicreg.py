@@ -1,24 +1,30 @@
 """The VICReg loss of two batches of embeddings: invariance, variance and covariance."""
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float, ScalarLike
+from jaxtyping import Float
 
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_count, require_in_range
+from sims.jepa_bias._domains import Number
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import NON_NEGATIVE, Holds, guarded
+
+SAMPLES = Holds("samples", "hold at least two samples", lambda view: len(view) > 1)
+Embeddings = Annotated[Float[AnyArray, "samples dim"], SAMPLES]
 
 
-@validated
+@guarded(double=False)
 def vicreg_loss(
-    Z: Float[AnyArray, "samples dim"],
-    Z_prime: Float[AnyArray, "samples dim"],
+    Z: Embeddings,
+    Z_prime: Embeddings,
     *,
-    invariance: ScalarLike = 25.0,
-    variance: ScalarLike = 25.0,
-    covariance: ScalarLike = 1.0,
-    target_deviation: ScalarLike = 1.0,
-    floor: ScalarLike = 1e-4,
+    invariance: Number = 25.0,
+    variance: Number = 25.0,
+    covariance: Number = 1.0,
+    target_deviation: Number = 1.0,
+    floor: Annotated[Number, NON_NEGATIVE] = 1e-4,
     mean_of_branches: bool = False,
 ) -> Float[Array, ""]:
     """λ s(Z, Z') + μ (v(Z) + v(Z')) + ν (c(Z) + c(Z')).
@@ -33,15 +39,11 @@ def vicreg_loss(
         variance: μ.
         covariance: ν.
         target_deviation: γ.
-        floor: ε, added to every variance; at least 0.
+        floor: ε, added to every variance.
         mean_of_branches: v is averaged over the two branches rather than summed, as public implementations do.
 
-    Raises ValueError for fewer than two samples, a negative floor, or embeddings that are not finite.
     Source: Bardes et al. 2022.
     """
-    require_count("the number of samples", Z.shape[0], 2, "one row of Z has no variance")
-    require_count("the number of columns of Z", Z.shape[1], 1, "need at least one dimension")
-    require_in_range("floor", floor, 0, float("inf"), includes_high=False)
     weights = (invariance, variance, covariance, target_deviation, floor, 0.5 if mean_of_branches else 1.0)
     return _vicreg_loss(jnp.asarray(Z), jnp.asarray(Z_prime), *(jnp.asarray(weight, float) for weight in weights))
 

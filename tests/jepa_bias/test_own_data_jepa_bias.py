@@ -197,7 +197,7 @@ def test_samples_put_a_network_out_of_line():
     assert few.misalignment == pytest.approx(0.1, rel=1e-15)
     assert few.rate == pytest.approx(0.05, rel=1e-12)
     assert many.time - few.time == pytest.approx(np.log(100) / 0.05, rel=1e-9)
-    leak = predicted.finite_sample_leak_time(few.time - np.log(10) / 0.05, 0.05, 100)
+    leak = predicted.displacement_time(few.time - np.log(10) / 0.05, 0.05, 100**-0.5)
     assert few.time == pytest.approx(float(leak), rel=1e-12)
 
 

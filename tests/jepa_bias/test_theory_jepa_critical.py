@@ -32,40 +32,34 @@ def exact_power_sum(init, depth, covariance, regression):
 
 @few
 @given(depths, covariances, regressions, fractions, shares)
-def test_power_sum_and_remainder_are_the_jepa_time(depth, covariance, regression, fraction, share):
+def test_remainder_is_the_jepa_time_less_the_power_sum(depth, covariance, regression, fraction, share):
     init = share * fraction * float(predicted.asymptote(depth, regression, objective="jepa"))
     arguments = (init, depth, covariance, regression)
-    power_sum = predicted.jepa_power_sum(*arguments, clock="paper")
     remainder = predicted.jepa_remainder(fraction, *arguments, clock="paper")
     with mpmath.workdps(50):
         target = fraction * exact_asymptote(depth, regression, "jepa")
         exact_sum = exact_power_sum(*arguments)
         exact_rest = quadrature_time(target, *arguments, "jepa") - exact_sum
-        # Powers n / L of the logarithm of epsilon and 2L - 1 of that of rho, exponentiated; 2L terms.
         logs = 1 + 2 * abs(np.log(init)) + 2 * depth * abs(np.log(regression))
-        assert abs(power_sum - exact_sum) <= 8 * (2 * depth + logs) * UNIT_ROUNDOFF * exact_sum
         # No term of the sum enters the remainder: its scale is that of s^-n / n and of the logarithms at both ends.
         s, start = fraction ** (1 / depth), init ** (1 / depth) / regression
         terms = sum(s**-n / n for n in range(1, 2 * depth)) + abs(np.log(start)) + abs(np.log(s))
         ends = abs(np.log(1 - s)) + abs(np.log(1 - start)) + 2 * logs / (1 - s) + 2 * logs / (1 - start)
         scale = depth / covariance * regression ** (1 - 2 * depth) * (terms + ends)
         assert abs(remainder - exact_rest) <= 16 * (2 * depth + logs) * UNIT_ROUNDOFF * scale
-    flow = (
-        predicted.jepa_power_sum(*arguments, clock="flow"),
-        predicted.jepa_remainder(fraction, *arguments, clock="flow"),
-    )
-    assert flow[0] * depth == pytest.approx(power_sum, rel=4 * UNIT_ROUNDOFF)
-    assert flow[1] * depth == pytest.approx(remainder, rel=4 * UNIT_ROUNDOFF)
+    flow = predicted.jepa_remainder(fraction, *arguments, clock="flow")
+    assert flow * depth == pytest.approx(remainder, rel=4 * UNIT_ROUNDOFF)
 
 
 def test_remainder_needs_no_subtraction():
     # L = 2, epsilon = 1e-12: time and sum agree to all digits of float64, and the remainder is still there.
     arguments = (1e-12, 2, 1.0, 0.7)
     time = predicted.critical_time(0.5, *arguments, objective="jepa", clock="paper")
-    assert time - predicted.jepa_power_sum(*arguments, clock="paper") == pytest.approx(0, abs=1e-15 * time * 4)
     remainder = float(predicted.jepa_remainder(0.5, *arguments, clock="paper"))
     with mpmath.workdps(50):
-        exact = quadrature_time(0.5 * mpmath.mpf(0.7) ** 2, *arguments, "jepa") - exact_power_sum(*arguments)
+        power_sum = exact_power_sum(*arguments)
+        exact = quadrature_time(0.5 * mpmath.mpf(0.7) ** 2, *arguments, "jepa") - power_sum
+    assert time == pytest.approx(float(power_sum), rel=4e-15)
     assert remainder == pytest.approx(float(exact), rel=1e-13)
     assert 60 < remainder < time * 1e-15
     assert np.isnan(predicted.jepa_remainder(0.5, 0.9, 2, 1.0, 0.7, clock="paper"))

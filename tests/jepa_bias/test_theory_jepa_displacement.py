@@ -27,20 +27,10 @@ def test_displacement_time_grows_by_the_e_fold(learned_time, rate, misalignment,
     assert amplitude == pytest.approx(1, abs=60 * UNIT_ROUNDOFF * (1 + scale * rate))
     assert predicted.displacement_time(learned_time, -rate, misalignment) == np.inf
     assert predicted.displacement_time(learned_time, 0.0, misalignment) == np.inf
-    happens = predicted.displacement_happens(learned_time, np.array([0.99, 1.01]) * time, rate, misalignment, offset)
-    np.testing.assert_array_equal(happens, [False, True])
 
 
 def test_an_amplitude_above_one_displaces_at_once():
     assert predicted.displacement_time(5.0, 0.1, 0.5, -3.0) == 5.0
-
-
-@general
-@given(st.floats(10, 1e9), st.floats(0.01, 2))
-def test_samples_misalign_by_their_square_root(n_samples, rate):
-    time = predicted.finite_sample_leak_time(7.0, rate, n_samples)
-    assert time == pytest.approx(7 + np.log(n_samples) / (2 * rate), rel=20 * UNIT_ROUNDOFF)
-    assert predicted.finite_sample_leak_time(7.0, rate, n_samples, 1.0) - time == pytest.approx(1 / rate, rel=1e-9)
 
 
 def test_offsets_that_grow_as_epsilon_falls():
@@ -168,9 +158,3 @@ def test_a_feature_that_is_relearned_takes_its_time():
     ]
     alone = predicted.critical_time(0.564, 2.7e-4, 4, lam[0], rho[0], objective="jepa", clock="flow")
     assert 0.01 * alone < events[-1].time - events[-3].time < alone
-
-
-def test_what_is_due_at_the_same_instant_is_not_displaced():
-    due = float(predicted.displacement_time(0.0, 1.0, 0.5, 0.25))
-    assert not predicted.displacement_happens(0.0, due, 1.0, 0.5, 0.25)
-    assert predicted.displacement_happens(0.0, np.nextafter(due, 2), 1.0, 0.5, 0.25)

@@ -31,7 +31,7 @@ def test_mae_is_a_deep_linear_network_of_one_more_layer(n_layers, covariance, va
         / encoder
         * predicted.velocity(encoder, depth, covariance, covariance / variance, **settings)
     )
-    rate = predicted.saxe_velocity(value, n_layers, covariance, variance)
+    rate = n_layers * value ** (2 - 2 / n_layers) * (covariance - value * variance)
     scale = n_layers * value ** (2 - 2 / n_layers) * covariance
     assert abs(chain - rate) <= 200 * UNIT_ROUNDOFF * scale
     again = predicted.time_to_reach(
@@ -49,8 +49,6 @@ def test_mae_is_a_deep_linear_network_of_one_more_layer(n_layers, covariance, va
 def test_two_layers_by_hand():
     # lambda = sigma^2 = 1, a(0) = 1/2: a logistic curve of rate two through its middle.
     assert predicted.saxe_two_layers(np.log(3) / 2, 0.5, 1.0, 1.0) == pytest.approx(0.75, rel=1e-15)
-    assert predicted.saxe_velocity(0.5, 4, 3.0, 2.0) == pytest.approx(4 * 0.5**1.5 * 2, rel=1e-15)
-    assert predicted.saxe_velocity(0.5, 1, 3.0, 2.0) == 2
 
 
 # ---- stepwise learning

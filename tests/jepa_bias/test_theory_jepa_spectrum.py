@@ -119,7 +119,7 @@ def test_fewer_samples_than_dimensions():
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(2, 3, 5))
     Sigma_xx, Sigma_yx = x.T @ x / 3, y.T @ x / 3
-    with pytest.raises(ValueError, match=r"drop it, see restrict_to_range.*rank 3 of 5"):
+    with pytest.raises(ValueError, match=r"no rho, see restrict_to_range.*rank 3 of 5"):
         predicted.joint_spectrum(Sigma_xx, Sigma_yx)
     with pytest.raises(ValueError, match="Sigma_xx must be positive definite"):
         predicted.predictor_eigenvalues(Sigma_xx, Sigma_yx)

@@ -47,7 +47,7 @@ def critical_time(
     the time exceeds float64.
 
     >>> critical_time(0.5, 0.01, 2, [1.0, 0.5], 0.5, objective="jepa", clock="flow").round(2).tolist()
-    [443.29, 886.57]
+    [464.62, 929.24]
     """
     return np.asarray(_timed(fraction, init, depth, covariance, regression, objective, clock, predictor_depth).time)
 

@@ -144,7 +144,7 @@ def strength_at(
 
     >>> path = strength_at([0.0, 300.0, np.inf], 0.01, 2, 1.0, 0.5, objective="jepa", clock="flow")
     >>> path.round(4).tolist()
-    [0.01, 0.0277, 0.25]
+    [0.01, 0.0217, 0.25]
     """
     gradient, resistance = exponents(depth, objective=objective, predictor_depth=predictor_depth)
     limit = asymptote(depth, regression, objective=objective, predictor_depth=predictor_depth)

@@ -206,7 +206,12 @@ def sign_threshold(depth: Annotated[int, Interval(2, MOST)]) -> float:
 
 
 def _boundary(
-    depth: Depths, log_init: Reals, fraction: Fractions, rho_1: Regression, rho_2: Regression, objective: Objective
+    depth: Depths,
+    log_init: Reals | Floats,
+    fraction: Fractions,
+    rho_1: Regression,
+    rho_2: Regression,
+    objective: Objective,
 ) -> Floats:
     time_1, _ = _scaled_time(depth, log_init, fraction, rho_1, objective)
     time_2, _ = _scaled_time(depth, log_init, fraction, rho_2, objective)
@@ -214,7 +219,7 @@ def _boundary(
 
 
 def _scaled_time(
-    depth: Depths, log_init: Reals, fraction: Fractions, rho: Regression, objective: Objective
+    depth: Depths, log_init: Reals | Floats, fraction: Fractions, rho: Regression, objective: Objective
 ) -> tuple[Floats, Floats]:
     """Lambda t* in units that depend on L and epsilon alone, NaN if it is not positive, and log s_0."""
     gradient, resistance = exponents(depth, objective=objective)
