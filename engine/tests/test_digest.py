@@ -150,3 +150,13 @@ def test_names_are_those_of_import(tmp_path):
     assert dotted_name(check) == "test_dice.test_mean"
     assert dotted_name(tmp_path / "sims" / "dice" / "__init__.py") == "sims.dice"
     assert dotted_name(tmp_path / "paper_checks" / "test_coins.py") == "test_coins"
+
+
+def test_modules_on_the_path_that_pytest_is_given_count(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\npythonpath = ['src']\n")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "coins_of_ours.py").write_text("")
+    (tmp_path / "test_coins.py").write_text("import coins_of_ours\n")
+    before = digest(tmp_path / "test_coins.py")
+    (tmp_path / "src" / "coins_of_ours.py").write_text("penny = 1\n")
+    assert digest(tmp_path / "test_coins.py") != before

@@ -74,11 +74,11 @@ def _closure(first: dict[str, Path], base: Path) -> dict[str, bytes]:
 
 
 class _Search:
-    """Finds modules of one repository: beside the first ones, in the repository's root, or where Python would."""
+    """Finds modules of one repository: where pytest would from the first ones on, or else where Python would."""
 
     def __init__(self, first: Iterable[str], base: Path):
         self.own = {name.partition(".")[0] for name in first} | {_ENGINE}
-        self.base, self.root = base, repository.root(base)
+        self.root, self.path = repository.root(base), list(map(str, repository.import_path(base)))
         self.found: dict[str, ModuleSpec | None] = {}
 
     def spec(self, name: str) -> ModuleSpec | None:
@@ -121,7 +121,7 @@ class _Search:
     def _top_level(self, name: str) -> ModuleSpec | None:
         if name in sys.stdlib_module_names:
             return None
-        spec = PathFinder.find_spec(name, [str(self.base), str(self.root)])
+        spec = PathFinder.find_spec(name, self.path)
         if spec is None:
             try:
                 spec = importlib.util.find_spec(name)

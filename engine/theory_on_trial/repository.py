@@ -66,9 +66,8 @@ def import_file(file: Path) -> ModuleType:
     Its package's folder comes first on the path, then those of pytest's `pythonpath`, and the root is on it, as with
     `python -m pytest`. Raises `ValueError` where another module of that name is loaded already.
     """
-    name, base = dotted_name(file), root(file.parent)
-    given = [(base / path).resolve() for path in reversed(_words((_pytest_options(base) or {}).get("pythonpath")))]
-    for folder in (base, *given, import_base(name, file)):
+    name = dotted_name(file)
+    for folder in reversed(import_path(import_base(name, file))):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
     module = importlib.import_module(name)
@@ -89,6 +88,13 @@ def dotted_name(file: Path) -> str:
 def import_base(name: str, file: Path) -> Path:
     """Return the folder that must be on the path for a file to be imported by a dotted name."""
     return file.parents[name.count(".") + (file.stem == "__init__")]
+
+
+def import_path(base: Path) -> list[Path]:
+    """Return where a check finds modules of its repository: in its `import_base`, pytest's `pythonpath`, the root."""
+    top = root(base)
+    given = [(top / path).resolve() for path in _words((_pytest_options(top) or {}).get("pythonpath"))]
+    return [base, *given, top]
 
 
 # ------------------------------------------------------------------------------------------------ pytest's own settings
