@@ -4,11 +4,11 @@ labels and data -> a fitted `LinearRule` -> its exact `conditional_error`. Naive
 features are independent: `sample_statistics` draws what it would compute from one. The learning curves
 (`naive_bayes_errors`, `logistic_errors`, `paired_errors`, `split_errors`) put the three together, one key per seed;
 `official_scan` is the protocol of the paper's released code. Beside them linear discriminant analysis, generative
-without being naive, and a test whether the unpenalised fit exists.
+without being naive.
 """
 
 from sims.naive_bayes_vs_logistic.data import binary_statistics, covariance_factor, gaussian_classes
-from sims.naive_bayes_vs_logistic.errors import conditional_error, monte_carlo_error, quasi_random_points
+from sims.naive_bayes_vs_logistic.errors import conditional_error, quasi_random_points
 from sims.naive_bayes_vs_logistic.labels import (
     balanced_counts,
     balanced_labels,
@@ -28,41 +28,4 @@ from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
 from sims.naive_bayes_vs_logistic.logistic import LogisticFit, Rotation, ridge_logistic, rotate
 from sims.naive_bayes_vs_logistic.naive_bayes import naive_bayes, naive_bayes_rule, prefix_naive_bayes
 from sims.naive_bayes_vs_logistic.protocol import official_logistic_scan, official_scan
-from sims.naive_bayes_vs_logistic.separability import linearly_separable, maximum_likelihood
 from sims.naive_bayes_vs_logistic.statistics import sample_statistics, sample_statistics_correlated
-
-__all__ = [
-    "LinearRule",
-    "LogisticFit",
-    "Rotation",
-    "balanced_counts",
-    "balanced_labels",
-    "binary_statistics",
-    "conditional_error",
-    "covariance_factor",
-    "efron_pair",
-    "equal_priors",
-    "gaussian_classes",
-    "lda",
-    "lda_error",
-    "linearly_separable",
-    "logistic_errors",
-    "maximum_likelihood",
-    "monte_carlo_error",
-    "naive_bayes",
-    "naive_bayes_errors",
-    "naive_bayes_rule",
-    "nested_naive_bayes_errors",
-    "official_logistic_scan",
-    "official_scan",
-    "paired_errors",
-    "prefix_naive_bayes",
-    "quasi_random_points",
-    "random_counts",
-    "random_labels",
-    "ridge_logistic",
-    "rotate",
-    "sample_statistics",
-    "sample_statistics_correlated",
-    "split_errors",
-]

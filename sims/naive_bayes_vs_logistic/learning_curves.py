@@ -2,53 +2,46 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
-from jaxtyping import Float, Int, Key
+from jaxtyping import Float, Key
 
-from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, covariance_factor, gaussian_classes
-from sims.naive_bayes_vs_logistic.domain import (
-    require_classes,
-    require_every_class,
-    require_labels,
-    require_sizes,
-    require_variances,
-)
-from sims.naive_bayes_vs_logistic.errors import conditional_error
-from sims.naive_bayes_vs_logistic.labels import (
+from sims.naive_bayes_vs_logistic._domains import (
+    Classes,
+    DefiniteCovariance,
+    Features,
+    InverseRidge,
+    Labels,
     LabelScheme,
-    draw_counts,
-    draw_labels,
-    draw_while,
-    require_scheme,
+    MaxSamples,
+    Means,
+    Points,
+    Sizes,
+    Tolerance,
+    VarianceFloor,
+    Variances,
+    require_every_class,
+    require_sizes,
 )
-from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number
+from sims.naive_bayes_vs_logistic.data import covariance_factor, gaussian_classes
+from sims.naive_bayes_vs_logistic.errors import conditional_error
+from sims.naive_bayes_vs_logistic.labels import draw_counts, draw_labels, draw_while
+from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
 from sims.naive_bayes_vs_logistic.naive_bayes import naive_bayes, naive_bayes_rule, prefix_naive_bayes
 from sims.naive_bayes_vs_logistic.statistics import sample_statistics
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import (
-    AnyArray,
-    is_traced,
-    require_count,
-    require_finite,
-    require_in_range,
-    require_size,
-)
-
-Sizes = tuple[int, ...] | Int[AnyArray, "sizes"]
+from theory_on_trial.contract import guarded, require
 
 
-@validated
+@guarded(double=False)
 def naive_bayes_errors(
     key: Key[Array, ""],
     sizes: Sizes,
-    means: Float[AnyArray, "classes features"],
-    variances: Float[AnyArray, "features"],
+    means: Means,
+    variances: Variances,
     *,
     labels: LabelScheme = "balanced",
-    var_floor: Number = 1e-9,
-    points: Float[AnyArray, "points axes"] | None = None,
+    var_floor: VarianceFloor = 1e-9,
+    points: Points | None = None,
 ) -> Float[Array, "sizes"]:
     """Error of naive Bayes trained on m samples of independent Gaussian features, for every m in `sizes`.
 
@@ -56,16 +49,11 @@ def naive_bayes_errors(
     cost that does not depend on m. Sizes are independent of each other. `sizes` may be traced (one program for all);
     a traced size below K has the error NaN. `points` are those of `conditional_error`.
 
-    Raises ValueError for sizes that do not rise strictly from K, an unknown scheme, variances that are not positive, a
-    negative floor, or sizes so small that random labels lack a class in each of 10^6 draws.
+    Raises ValueError for sizes below K.
     Source: the simulation of Zheng et al. 2023 (released code), its data replaced by their sufficient statistics.
     """
     n_classes = means.shape[0]
-    require_classes(n_classes, "the number of rows of means")
     require_sizes(sizes, n_classes)
-    require_scheme(labels)
-    require_variances(variances)
-    require_in_range("var_floor", var_floor, 0, float("inf"), includes_high=False)
 
     def error_at(size, size_key):
         counts_key, statistics_key = jax.random.split(size_key)
@@ -77,18 +65,18 @@ def naive_bayes_errors(
     return jax.vmap(error_at)(jnp.asarray(sizes), jax.random.split(key, len(sizes)))
 
 
-@validated(unbounded=("inverse_ridge", "return"))
+@guarded(double=False)
 def logistic_errors(
     key: Key[Array, ""],
     sizes: Sizes,
-    means: Float[AnyArray, "classes features"],
-    covariance: DiagonalOrMatrix,
+    means: Means,
+    covariance: DefiniteCovariance,
     *,
-    max_samples: int,
-    inverse_ridge: Number = 1.0,
-    tolerance: Number = 1e-7,
+    max_samples: MaxSamples,
+    inverse_ridge: InverseRidge = 1.0,
+    tolerance: Tolerance = 1e-7,
     labels: LabelScheme = "balanced",
-    points: Float[AnyArray, "points axes"] | None = None,
+    points: Points | None = None,
 ) -> Float[Array, "sizes"]:
     """Error of ridge logistic regression trained on the first m rows of one data set, for every m in `sizes`.
 
@@ -97,8 +85,7 @@ def logistic_errors(
     Random labels are drawn again until the first prefix has every class. A fit whose gradient stays above `tolerance`
     has the error NaN.
 
-    Raises ValueError for sizes that do not rise strictly within K..max_samples, an unknown scheme, or a covariance
-    that `covariance_factor` refuses.
+    Raises ValueError for sizes outside K..max_samples.
     Source: the simulation of Zheng et al. 2023 (released code; C = `inverse_ridge` = 1); prefixes: derived here.
     """
     features, drawn = _data_set(key, sizes, means, covariance, max_samples, labels)
@@ -106,17 +93,17 @@ def logistic_errors(
     return conditional_error(rules, means, covariance, points=points)
 
 
-@validated
+@guarded(double=False)
 def nested_naive_bayes_errors(
     key: Key[Array, ""],
     sizes: Sizes,
-    means: Float[AnyArray, "classes features"],
-    covariance: DiagonalOrMatrix,
+    means: Means,
+    covariance: DefiniteCovariance,
     *,
-    max_samples: int,
+    max_samples: MaxSamples,
     labels: LabelScheme = "balanced",
-    var_floor: Number = 1e-9,
-    points: Float[AnyArray, "points axes"] | None = None,
+    var_floor: VarianceFloor = 1e-9,
+    points: Points | None = None,
 ) -> Float[Array, "sizes"]:
     """Error of naive Bayes trained on the first m rows of the data set of `logistic_errors`, for every m in `sizes`.
 
@@ -128,19 +115,19 @@ def nested_naive_bayes_errors(
     return conditional_error(rules, means, covariance, points=points)
 
 
-@validated(unbounded=("inverse_ridge", "return"))
+@guarded(double=False)
 def paired_errors(
     key: Key[Array, ""],
     sizes: Sizes,
-    means: Float[AnyArray, "classes features"],
-    covariance: DiagonalOrMatrix,
+    means: Means,
+    covariance: DefiniteCovariance,
     *,
-    max_samples: int,
-    inverse_ridge: Number = 1.0,
-    tolerance: Number = 1e-7,
+    max_samples: MaxSamples,
+    inverse_ridge: InverseRidge = 1.0,
+    tolerance: Tolerance = 1e-7,
     labels: LabelScheme = "balanced",
-    var_floor: Number = 1e-9,
-    points: Float[AnyArray, "points axes"] | None = None,
+    var_floor: VarianceFloor = 1e-9,
+    points: Points | None = None,
 ) -> Float[Array, "sizes 2"]:
     """Errors of (naive Bayes, logistic regression) trained on the same prefixes of one data set.
 
@@ -154,18 +141,18 @@ def paired_errors(
     return jnp.stack(both, axis=1)
 
 
-@validated(unbounded=("inverse_ridge", "return"))
+@guarded(double=False)
 def split_errors(
     key: Key[Array, ""],
-    features: Float[AnyArray, "samples features"],
-    labels: Int[AnyArray, "samples"],
-    n_classes: int,
+    features: Features,
+    labels: Labels,
+    n_classes: Classes,
     sizes: Sizes,
     *,
-    max_samples: int,
-    inverse_ridge: Number = 1.0,
-    tolerance: Number = 1e-7,
-    var_floor: Number = 1e-9,
+    max_samples: MaxSamples,
+    inverse_ridge: InverseRidge = 1.0,
+    tolerance: Tolerance = 1e-7,
+    var_floor: VarianceFloor = 1e-9,
 ) -> Float[Array, "sizes 2"]:
     """Test errors of (naive Bayes, logistic regression) on random splits of a data set, a split for every m in `sizes`.
 
@@ -175,18 +162,15 @@ def split_errors(
     so are both errors where a class is absent from the training rows of each of 10^6 splits.
     `max_samples`, at least the largest size, fixes the shape of the training set: one program for all sizes.
 
-    Raises TypeError for labels that are not integers; ValueError for labels outside 0..K-1, a class without samples,
-    and sizes that do not rise strictly within K..max_samples, or max_samples not below the number of rows.
+    Raises ValueError for labels of K or more, a class without samples, sizes outside K..max_samples, and max_samples
+    not below the number of rows, one of which must be left to test.
     Source: the experiments of Zheng et al. 2023 on given features (released code).
     """
-    require_labels(labels, n_classes)
     n_samples = labels.shape[0]
-    require_count("the number of samples", n_samples, max_samples + 1, "at least one of the labels is left to test")
+    require(max_samples < n_samples, f"max_samples must be below the number of samples, {n_samples}, got {max_samples}")
     require_sizes(sizes, n_classes, max_samples)
-    if not is_traced(features):
-        require_finite("the range of features", np.ptp(np.asarray(features), axis=0))
+    require_every_class(labels, n_classes)
     features, labels = jnp.asarray(features), jnp.asarray(labels)
-    require_every_class(jnp.bincount(labels, length=n_classes), "labels")
 
     def errors_at(size_and_key):
         size, size_key = size_and_key
@@ -218,11 +202,10 @@ def split_errors(
 
 
 def _data_set(key, sizes, means, covariance, max_samples, scheme):
-    require_classes(means.shape[0], "the number of rows of means")
     require_sizes(sizes, means.shape[0], max_samples)
-    require_size("max_samples", max_samples * max(means.shape))
+    first = sizes[0] if isinstance(sizes, jax.Array) else int(sizes[0])
     labels_key, features_key = jax.random.split(key)
-    drawn = draw_labels(labels_key, max_samples, means.shape[0], scheme, complete_prefix=sizes[0])
+    drawn = draw_labels(labels_key, max_samples, means.shape[0], scheme, complete_prefix=first)
     return gaussian_classes(features_key, drawn, means, covariance_factor(covariance)), jnp.asarray(drawn)
 
 
@@ -258,4 +241,4 @@ def _complete_order(key, labels, n_classes, size):
         counts = jax.ops.segment_sum((jnp.arange(n_samples) < size).astype(int), labels[order], n_classes)
         return jnp.any(counts == 0) & (size >= n_classes)
 
-    return draw_while(incomplete, draw)[1]
+    return draw_while(incomplete, draw)

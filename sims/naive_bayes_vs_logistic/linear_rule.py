@@ -1,15 +1,13 @@
 """Linear classification rules: what every learner of this paper returns."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int
 
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray
-
-Number = float | int | Float[AnyArray, ""]  # a scalar that may be traced
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import ANY_NUMBER, Is, guarded, require
 
 
 class LinearRule(NamedTuple):
@@ -23,30 +21,40 @@ class LinearRule(NamedTuple):
     weights: Float[Array, "*batch classes features"]
     intercepts: Float[Array, "*batch classes"]
 
-    @validated(unbounded=("return",))
+    @guarded(double=False)
     def scores(self, points: Float[AnyArray, "points features"]) -> Float[Array, "points classes"]:
         """Return w_k·x + b_k for every point and class; not finite where the rule is not.
 
         Raises ValueError for points of another number of features, or a rule with leading axes.
         """
-        if self.weights.ndim != 2 or points.shape[1] != self.weights.shape[1]:
-            raise ValueError(f"points must be those of a rule of weights {self.weights.shape}, got {points.shape}")
+        shape = self.weights.shape
+        require(
+            len(shape) == 2 and points.shape[1] == shape[-1],
+            f"points must be those of a rule of weights {shape}, got {points.shape}",
+        )
         return jnp.asarray(points) @ self.weights.T + self.intercepts
 
-    @validated
+    @guarded(double=False)
     def predict(self, points: Float[AnyArray, "points features"]) -> Int[Array, " points"]:
         """Return the class of every point, 0..K-1. Raises as `scores`."""
         return jnp.argmax(self.scores(points), axis=1)
 
 
-def require_rule(rule: LinearRule, n_classes: int, n_features: int) -> None:
-    """Raise `ValueError` unless a rule is of K classes and n features, `TypeError` unless it holds arrays."""
-    for name, values in rule._asdict().items():
-        if not isinstance(values, AnyArray):
-            raise TypeError(f"rule.{name} must be an array, got a value of type {type(values).__name__}")
-    shape = (*rule.intercepts.shape[:-1], n_classes, n_features)
-    if rule.weights.shape != shape or rule.intercepts.shape != shape[:-1]:
-        raise ValueError(
-            f"rule must have {n_classes} x {n_features} weights and {n_classes} intercepts, got shapes "
-            f"{rule.weights.shape} and {rule.intercepts.shape}"
-        )
+def _holds_arrays(rule: LinearRule) -> bool:
+    return not isinstance(rule, LinearRule) or all(isinstance(values, AnyArray) for values in rule)
+
+
+FiniteRule = Annotated[LinearRule, Is("hold arrays of weights and intercepts", _holds_arrays)]
+"""A rule of finite numbers."""
+Rule = Annotated[FiniteRule, ANY_NUMBER]
+"""A rule, maybe one that is not finite."""
+
+
+def require_rule(name: str, rule: LinearRule, n_classes: int, n_features: int) -> None:
+    """Raise `ValueError` unless a rule is of K classes and n features, with any leading axes."""
+    batch, (weights, intercepts) = rule.intercepts.shape[:-1], rule
+    require(
+        (weights.shape, intercepts.shape) == ((*batch, n_classes, n_features), (*batch, n_classes)),
+        f"{name} must have {n_classes} x {n_features} weights and {n_classes} intercepts, "
+        f"got shapes {weights.shape} and {intercepts.shape}",
+    )

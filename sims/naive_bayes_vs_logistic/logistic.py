@@ -1,7 +1,7 @@
 """Ridge-regularised logistic regression: the discriminative learner."""
 
 import functools
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,18 +9,21 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from sims.naive_bayes_vs_logistic.domain import require_labels
-from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Number, require_rule
-from sims.naive_bayes_vs_logistic.logistic_solver import LogisticProblem, minimise
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import (
-    AnyArray,
-    is_traced,
-    require_above,
-    require_at_most,
-    require_count,
-    require_size,
+from sims.naive_bayes_vs_logistic._domains import (
+    Classes,
+    InverseRidge,
+    Labels,
+    SampleWeight,
+    Tolerance,
+    require_every_class,
 )
+from sims.naive_bayes_vs_logistic.linear_rule import FiniteRule, LinearRule, Rule, require_rule
+from sims.naive_bayes_vs_logistic.logistic_solver import LogisticProblem, minimise
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import Interval, guarded, require
+
+Iterations = Annotated[int | Int[AnyArray, ""], Interval(1, 10**6, why="a compiled loop cannot be interrupted")]
+"""The most steps of the solver."""
 
 
 class LogisticFit(NamedTuple):
@@ -50,17 +53,17 @@ class Rotation(NamedTuple):
     rows: Float[Array, "rows rank"]
     basis: Float[Array, "features rank"]
 
-    @validated(unbounded=("rule", "return"))
-    def rotate_back(self, rule: LinearRule) -> LinearRule:
+    @guarded(double=False)
+    def rotate_back(self, rule: Rule) -> LinearRule:
         """The rule in the features' own coordinates, from one fitted to `rows`; not finite where that is not.
 
         Raises ValueError for a rule of another number of features than `rows` has columns.
         """
-        require_rule(rule, rule.intercepts.shape[-1], self.basis.shape[1])
+        require_rule("rule", rule, rule.intercepts.shape[-1], self.basis.shape[1])
         return LinearRule(rule.weights @ self.basis.T, rule.intercepts)
 
 
-@validated
+@guarded(double=False)
 def rotate(features: Float[AnyArray, "rows features"]) -> Rotation:
     """Coordinates in which fewer rows than features are as few features as rows, by the QR decomposition of Xᵀ.
 
@@ -71,17 +74,17 @@ def rotate(features: Float[AnyArray, "rows features"]) -> Rotation:
     return Rotation(upper.T, basis)
 
 
-@validated(unbounded=("features", "sample_weight", "inverse_ridge", "return"))  # or with sentences of their own
+@guarded(double=False)
 def ridge_logistic(
-    features: Float[AnyArray, "rows features"],
-    labels: Int[AnyArray, "rows"],
-    n_classes: int,
+    features: Float[AnyArray, "samples features"],
+    labels: Labels,
+    n_classes: Classes,
     *,
-    sample_weight: Float[AnyArray, "rows"] | None = None,
-    inverse_ridge: Number = 1.0,
-    tolerance: Number = 1e-7,
-    start: LinearRule | None = None,
-    max_iterations: int | Int[AnyArray, ""] = 5000,
+    sample_weight: SampleWeight | None = None,
+    inverse_ridge: InverseRidge = 1.0,
+    tolerance: Tolerance = 1e-7,
+    start: FiniteRule | None = None,
+    max_iterations: Iterations = 5000,
 ) -> LogisticFit:
     """Minimise ½|W|² + C Σ_j s_j log-loss_j over weights W and free intercepts b; C is `inverse_ridge`.
 
@@ -96,14 +99,21 @@ def ridge_logistic(
     Under `jit` only the number of classes is static; what is traced is not judged: a class of no weight then sends
     its intercept towards -inf.
 
-    Raises ValueError for fewer than two classes, no rows, features that are not finite, labels outside 0..K-1, a class
-    of no weight, negative or infinite sample weights, C or a tolerance not above 0, lengths that differ, a start of
-    other shape, max_iterations outside 1..10^6; TypeError for labels that are not integers, features that are not
-    floats, and a tolerance below 1e-5 in float32.
+    Raises ValueError for labels of K or more, a class of no weight, a start of other shape, and a tolerance below 1e-5
+    in float32.
     Source: the learner of Zheng et al. 2023 in their released code (C = 1); solver derived here.
+
+    >>> fit = ridge_logistic([[-1.0], [0.0], [1.0], [2.0]], [0, 1, 0, 1], 2, tolerance=1e-4)
+    >>> print(f"{fit.rule.weights[1, 0] - fit.rule.weights[0, 0]:.2f}")
+    0.45
     """
-    require_problem(features, labels, n_classes, sample_weight)
-    _require_settings(features, n_classes, inverse_ridge, tolerance, start, max_iterations)
+    require_every_class(labels, n_classes, sample_weight)
+    require(
+        features.dtype != np.float32 or tolerance >= 1e-5,
+        f"tolerance must be at least 1e-5 for float32 features (use float64), got {tolerance}",
+    )
+    if start is not None:
+        require_rule("start", start, n_classes, features.shape[1])
     features = jnp.asarray(features)
     dtype = features.dtype
     weight = jnp.ones(len(features), dtype) if sample_weight is None else jnp.asarray(sample_weight, dtype)
@@ -138,42 +148,3 @@ def _fit(features, labels, n_classes, weight, ridge, tolerance, start, max_itera
     weights = parameters[:, :-1]
     rule = LinearRule(weights, parameters[:, -1] - weights @ centre)
     return LogisticFit(rule, largest_derivative(last.gradient), last.iterations)
-
-
-def require_problem(
-    features: AnyArray, labels: AnyArray, n_classes: int, sample_weight: AnyArray | None = None
-) -> None:
-    """Raise `ValueError` or `TypeError` unless there is a classification to learn; traced values pass."""
-    require_labels(labels, n_classes)
-    if not jnp.issubdtype(features.dtype, jnp.floating):
-        raise TypeError(f"features must be floats, got dtype {features.dtype}")
-    if features.ndim != 2 or len(features) == 0:
-        raise ValueError(f"features must be rows x features with at least one row, got shape {features.shape}")
-    if labels.shape != features.shape[:1]:
-        raise ValueError(f"labels must be one for each of {len(features)} rows, got shape {labels.shape}")
-    if sample_weight is not None and sample_weight.shape != labels.shape:
-        raise ValueError(f"sample_weight must be one for each of {len(features)} rows, got shape {sample_weight.shape}")
-    if not is_traced(features) and not np.isfinite(features).all():
-        raise ValueError(f"features must be finite, row {np.argwhere(~np.isfinite(features))[0, 0]} is not")
-    if is_traced(labels) or is_traced(sample_weight):
-        return
-    weight = np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight)
-    if not (np.isfinite(weight) & (weight >= 0)).all():
-        raise ValueError("sample_weight must be finite and not negative")
-    absent = np.flatnonzero(np.bincount(labels, weight, n_classes) == 0)
-    if absent.size:
-        raise ValueError(f"class {absent[0]} has no samples: its intercept is not defined by these labels")
-
-
-def _require_settings(features, n_classes, inverse_ridge, tolerance, start, max_iterations):
-    require_above("inverse_ridge", inverse_ridge, 0, "the penalty is divided by it")
-    require_above("tolerance", tolerance, 0, "no derivative is brought to exactly zero")
-    if not is_traced(max_iterations):
-        require_count("max_iterations", max_iterations, 1, "steps of the solver")
-        require_at_most("max_iterations", max_iterations, 10**6, "a compiled loop cannot be interrupted")
-    if features.dtype == np.float32 and not is_traced(tolerance) and tolerance < 1e-5:
-        raise TypeError(f"tolerance must be at least 1e-5 for float32 features, got {float(tolerance):g}: use float64")
-    require_size("n_classes", n_classes * features.size)
-    shape = (n_classes, features.shape[1])
-    if start is not None and (start.weights.shape, start.intercepts.shape) != (shape, shape[:1]):
-        raise ValueError(f"start must have {shape[0]} x {shape[1]} weights, got shape {start.weights.shape}")

@@ -1,29 +1,32 @@
 """The scan that the paper's released code uses to read a sample complexity off a single noisy learning curve."""
 
 import math
-import sys
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jaxtyping import Float, Int, Key
+from jaxtyping import Int, Key
 
-from sims.naive_bayes_vs_logistic.domain import require_classes
+from sims.naive_bayes_vs_logistic._domains import Classes, InverseRidge, Means, Number, Tolerance, Variances
 from sims.naive_bayes_vs_logistic.learning_curves import logistic_errors, naive_bayes_errors
-from sims.naive_bayes_vs_logistic.linear_rule import Number
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_at_most, require_count, require_in_range
+from theory_on_trial.contract import FRACTION, Interval, guarded, require
+
+Target = Annotated[Number, FRACTION]
+"""The error to fall below."""
+Most = Annotated[int, Interval(4, 10**7, why="a compiled loop cannot be interrupted")]
+"""The largest m that is tried."""
 
 
-@validated
+@guarded(double=False)
 def official_scan(
     key: Key[Array, ""],
-    means: Float[AnyArray, "classes features"],
-    variances: Float[AnyArray, "features"],
-    n_classes: int,
-    target: Number,
+    means: Means,
+    variances: Variances,
+    n_classes: Classes,
+    target: Target,
     *,
-    most: int,
+    most: Most,
 ) -> Int[Array, ""]:
     """First m of 2K, 2K + ⌈ln n⌉, 2K + 2⌈ln n⌉, ... at which one run of naive Bayes has an error below `target`.
 
@@ -31,7 +34,7 @@ def official_scan(
     value above `most` says that no m up to `most` will do. A first passage of a noisy curve lies below the place
     where the mean curve crosses, and its grid alone makes it grow like ln n: the protocol under trial, no estimator.
 
-    Raises ValueError for means of other than `n_classes` rows, a target outside (0, 1), or `most` outside 2K..10^7.
+    Raises ValueError for means of other than `n_classes` rows, or `most` below 2K.
     Source: released code of Zheng et al. 2023.
     """
 
@@ -41,17 +44,17 @@ def official_scan(
     return _first_passage(key, means, n_classes, target, most, error_at)
 
 
-@validated(unbounded=("inverse_ridge",))
+@guarded(double=False)
 def official_logistic_scan(
     key: Key[Array, ""],
-    means: Float[AnyArray, "classes features"],
-    variances: Float[AnyArray, "features"],
-    n_classes: int,
-    target: Number,
+    means: Means,
+    variances: Variances,
+    n_classes: Classes,
+    target: Target,
     *,
-    most: int,
-    inverse_ridge: Number = 1.0,
-    tolerance: Number = 1e-7,
+    most: Most,
+    inverse_ridge: InverseRidge = 1.0,
+    tolerance: Tolerance = 1e-7,
 ) -> Int[Array, ""]:
     """The same scan for ridge logistic regression: a fresh data set and a fit at every step.
 
@@ -74,17 +77,12 @@ def official_logistic_scan(
 
 
 def _first_passage(key, means, n_classes, target, most, error_at):
-    require_classes(n_classes)
-    require_count("the number of columns of means", means.shape[1], 1, "need at least one feature")
-    require_at_most("most", most, 10**7, "a compiled loop cannot be interrupted")
-    if means.shape[0] != n_classes:
-        raise ValueError(f"means must have one row for each of the {n_classes} classes, got {means.shape[0]}")
-    require_in_range("target", target, sys.float_info.min, 1, includes_high=False)
-    if most < 2 * n_classes:
-        raise ValueError(f"most must be at least 2K = {2 * n_classes}, where the scan begins, got {most}")
+    rows, first = means.shape[0], 2 * n_classes
+    require(rows == n_classes, f"means must have one row for each of the {n_classes} classes, got {rows}")
+    require(most >= first, f"most must be at least 2K = {first}, where the scan begins, got {most}")
     step = max(1, math.ceil(math.log(means.shape[1])))
 
     def too_wrong(m):
         return (m <= most) & ~(error_at(m, jax.random.fold_in(key, m)) < target)
 
-    return lax.while_loop(too_wrong, lambda m: m + step, jnp.array(2 * n_classes))
+    return lax.while_loop(too_wrong, lambda m: m + step, jnp.array(first))

@@ -4,32 +4,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Int, Key
+from jaxtyping import Float, Key
 
-from sims.naive_bayes_vs_logistic.data import DiagonalOrMatrix, coloured
-from sims.naive_bayes_vs_logistic.domain import require_every_class, require_variances
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_at_most, require_count
+from sims.naive_bayes_vs_logistic._domains import Counts, Factor, MaxSamples, Means, Variances
+from sims.naive_bayes_vs_logistic.data import coloured
+from theory_on_trial.contract import guarded, is_traced, require
 from theory_on_trial.wishart import bartlett_factor, chi_square
 
 
-@validated
+@guarded(double=False)
 def sample_statistics(
-    key: Key[Array, ""],
-    counts: Int[AnyArray, "classes"],
-    means: Float[AnyArray, "classes features"],
-    variances: Float[AnyArray, "features"],
+    key: Key[Array, ""], counts: Counts, means: Means, variances: Variances
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features"]]:
     """Class means μ̂ [K, n] and pooled maximum-likelihood variances σ̂² [n] of independent Gaussian features.
 
     μ̂_ki ~ N(μ_ki, σ_i²/m_k) and m σ̂_i²/σ_i² ~ χ² with m - K degrees of freedom, all independent. Counts may be traced.
     A traced count of zero gives a mean that is not finite; m = K gives variances of zero.
-
-    Raises ValueError for a class without samples or variances that are not positive and finite.
     Source: the classical law of normal samples (Fisher 1925); the estimator is the released code's (Zheng et al. 2023).
     """
-    require_counts(counts)
-    require_variances(variances)
     means_key, variances_key = jax.random.split(key)
     n_samples = counts.sum()
     # Of traced counts with fewer samples than classes no draw of negative freedom would ever be accepted.
@@ -40,25 +32,23 @@ def sample_statistics(
     return class_means, chi_square(variances_key, freedom) * variances / n_samples
 
 
-@validated
+@guarded(double=False)
 def sample_statistics_correlated(
     key: Key[Array, ""],
-    counts: Int[AnyArray, "classes"],
-    means: Float[AnyArray, "classes features"],
-    factor: DiagonalOrMatrix,
+    counts: Counts,
+    means: Means,
+    factor: Factor,
     *,
-    n_samples: int | None = None,
+    n_samples: MaxSamples | None = None,
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features features"]]:
     """Class means μ̂ [K, n] and pooled maximum-likelihood covariance Σ̂ [n, n] of correlated Gaussian features.
 
     μ̂_k ~ N(μ_k, Σ/m_k) and m Σ̂ ~ Wishart(m - K, Σ), independent; Σ = `factor` `factor`ᵀ, or its standard deviations.
     m is static: where the counts are traced, `n_samples` must say it.
 
-    Raises ValueError for a class without samples, traced counts without `n_samples`, or another `n_samples` than the
-    sum of the counts.
+    Raises ValueError for traced counts without `n_samples`, or another `n_samples` than the sum of the counts.
     Source: the classical law of normal samples (Wishart 1928, Bartlett 1933).
     """
-    require_counts(counts)
     total = _total(counts, n_samples)
     means_key, scatter_key = jax.random.split(key)
     n_classes, n_features = means.shape
@@ -73,19 +63,10 @@ def sample_statistics_correlated(
     return class_means, coloured_root.T @ coloured_root / total
 
 
-def require_counts(counts: Int[AnyArray, "classes"]) -> None:
-    """Raise `ValueError` unless every class has samples, of at most 2^53 in all; traced counts pass."""
-    require_count("the number of counts", counts.shape[0], 1, "need at least one class")
-    require_every_class(counts)
-    if not is_traced(counts):
-        require_at_most("the sum of counts", sum(np.asarray(counts).tolist()), 2**53, "floats count no further")
-
-
 def _total(counts, n_samples):
-    if n_samples is not None:
-        if not is_traced(counts) and n_samples != np.sum(counts):
-            raise ValueError(f"n_samples must be what counts add up to, {np.sum(counts)}, got {n_samples}")
-        return n_samples
     if is_traced(counts):
-        raise ValueError("n_samples must be given where the counts are traced: the size of the draw depends on it")
-    return int(np.sum(counts))
+        require(n_samples is not None, "n_samples must be given where the counts are traced: the size depends on it")
+        return n_samples
+    total = int(np.sum(counts))
+    require(n_samples in (None, total), f"n_samples must be what counts add up to, {total}, got {n_samples}")
+    return total

@@ -1,7 +1,9 @@
 """What anyone may call for naive Bayes against logistic regression: answers as documented, or one sentence."""
 
+import jax
 import numpy as np
 
+from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial.audits.promises import Case, promises
 
@@ -31,3 +33,65 @@ THEORY = {name: Case(within=within) for within, names in RANGES.items() for name
 (
     test_theory_is_declared, test_theory_refuses, test_theory_answers, test_theory_answers_or_refuses_extremes,
 ) = promises([predicted], THEORY)  # fmt: skip
+
+
+KEY = jax.random.key(0)
+MEANS, SIGMA = np.array([[-0.5, 0.25], [0.5, 0.0]]), np.array([[1.0, 0.25], [0.25, 0.5]])
+VARIANCES, HALVES, COUNTS = np.array([1.0, 0.5]), np.array([0.5, 0.5]), np.array([3, 2])
+FEATURES = np.array([[-1.0, 0.5], [1.0, 0.25], [0.25, -0.5], [-0.25, 0.75], [0.5, 0.5], [0.75, -1.0]])
+LABELS = np.array([0, 0, 0, 1, 1, 1])
+RULE = observed.LinearRule(jax.numpy.asarray(MEANS), jax.numpy.array([0.25, -0.25]))
+ROTATION = observed.Rotation(jax.numpy.asarray(FEATURES), jax.numpy.eye(2))
+SAMPLE = {"features": FEATURES, "labels": LABELS, "n_classes": 2}
+CURVE = {"key": KEY, "sizes": np.array([3, 5]), "means": MEANS, "labels": "balanced", "points": None}
+FITTED = {"inverse_ridge": 1.0, "tolerance": 1e-6}
+SCAN = {"key": KEY, "means": MEANS, "variances": VARIANCES, "n_classes": 2, "target": 0.45, "most": 9}
+
+
+def once(given, **documented):
+    """One call: every other shape or number would compile its loops anew, for seconds."""
+    return Case(given, extreme=False, **documented)
+
+
+SIMS = {
+    "LinearRule.scores": Case({"points": FEATURES}, of=RULE),
+    "LinearRule.predict": Case({"points": FEATURES}, of=RULE, within=(0, 1)),
+    "Rotation.rotate_back": Case({"rule": RULE}, of=ROTATION),
+    "balanced_counts": Case({"n_classes": 2}),
+    "binary_statistics": once({"key": KEY, "n_samples": 8, "means": MEANS + 0.5, "priors": HALVES}, within=(0, 1)),
+    "conditional_error": Case(
+        {"rule": RULE, "means": MEANS, "covariance": SIGMA, "points": None}, within=(0, 1), extreme=False
+    ),
+    "efron_pair": once({"key": KEY, "n_samples": 8, "distance": 1.5, "n_features": 2, "labels": "balanced"}),
+    "equal_priors": Case(within=(0, 1)),
+    "gaussian_classes": Case({"key": KEY, "labels": LABELS, "means": MEANS}),
+    "lda": Case({"means": MEANS, "priors": HALVES}, infinite="of products beyond floats"),
+    "lda_error": once({"key": KEY, "counts": COUNTS, "means": MEANS, "factor": SIGMA, "n_samples": None}),
+    "logistic_errors": once(CURVE | FITTED | {"covariance": SIGMA, "max_samples": 6}, within=(0, 1)),
+    "naive_bayes": Case(SAMPLE, infinite="of squares over a variance near the least float"),
+    "naive_bayes_errors": once(CURVE | {"variances": VARIANCES, "var_floor": 0.25}, within=(0, 1)),
+    "naive_bayes_rule": Case(
+        {"means": MEANS}, infinite="of a prior or variance of zero, or squares over a variance near the least float"
+    ),
+    "nested_naive_bayes_errors": once(
+        CURVE | {"covariance": SIGMA, "max_samples": 6, "var_floor": 0.25}, within=(0, 1)
+    ),
+    "official_logistic_scan": once(SCAN | FITTED),
+    "official_scan": once(SCAN),
+    "paired_errors": once(CURVE | FITTED | {"covariance": SIGMA, "max_samples": 6, "var_floor": 0.25}, within=(0, 1)),
+    "prefix_naive_bayes": Case(SAMPLE | {"sizes": np.array([2, 6])}, infinite="NaN for a prefix that lacks a class"),
+    "quasi_random_points": Case({"n_points": 4}),
+    "random_counts": once({"key": KEY, "n_samples": 8, "priors": HALVES}, within=(1, 7)),
+    "random_labels": Case({"key": KEY, "n_samples": 9, "priors": HALVES}, within=(0, 1)),
+    "ridge_logistic": once(SAMPLE | FITTED | {"sample_weight": np.ones(6), "start": RULE, "max_iterations": 9}),
+    "rotate": Case({"features": FEATURES}),
+    "sample_statistics": Case({"key": KEY, "counts": COUNTS, "means": MEANS}),
+    "sample_statistics_correlated": Case({"key": KEY, "counts": COUNTS, "means": MEANS, "n_samples": 5}),
+    "split_errors": once(
+        SAMPLE | FITTED | {"key": KEY, "sizes": np.array([3, 4]), "max_samples": 4, "var_floor": 0.25}, within=(0, 1)
+    ),
+}
+
+(
+    test_sims_are_declared, test_sims_refuse, test_sims_answer, test_sims_answer_or_refuse_extremes,
+) = promises([observed], SIMS, examples=3)  # fmt: skip

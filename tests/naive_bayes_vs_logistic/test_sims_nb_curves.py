@@ -166,25 +166,21 @@ IRIS = load_iris(return_X_y=True)
 @pytest.mark.parametrize(
     ("attempt", "sentence"),
     [
-        (
-            lambda: observed.naive_bayes_errors(KEY, (1, 4), MEANS, VARIANCES),
-            "sizes must rise strictly from at least 2",
-        ),
-        (lambda: observed.naive_bayes_errors(KEY, (4, 4), MEANS, VARIANCES), "sizes must rise strictly"),
-        (lambda: observed.naive_bayes_errors(KEY, (), MEANS, VARIANCES), "sizes must rise strictly"),
-        (lambda: observed.logistic_errors(KEY, (4, 9), MEANS, VARIANCES, max_samples=8), "at most the 8 samples"),
-        (lambda: observed.paired_errors(KEY, (4,), MEANS, COVARIANCE - 2, max_samples=8), "positive definite"),
+        (lambda: observed.naive_bayes_errors(KEY, (2, 4), np.eye(3, 4), VARIANCES), "at least the 3 classes, got 2"),
+        (lambda: observed.logistic_errors(KEY, (4, 9), MEANS, VARIANCES, max_samples=8), "at most max_samples = 8"),
         (
             lambda: observed.split_errors(KEY, *IRIS, 3, (9,), max_samples=150),
-            "the number of samples must be at least 151",
+            "max_samples must be below the number of samples, 150, got 150",
         ),
-        (lambda: observed.split_errors(KEY, *IRIS, 4, (9,), max_samples=20), "class 3 has no samples"),
-        (lambda: observed.split_errors(KEY, *IRIS, 2, (9,), max_samples=20), "labels must lie in 0..1, got 2"),
+        (lambda: observed.split_errors(KEY, *IRIS, 4, (9,), max_samples=20), "got none of class 3"),
+        (lambda: observed.split_errors(KEY, *IRIS, 2, (9,), max_samples=20), "labels must be below n_classes = 2, got"),
         (lambda: observed.official_scan(KEY, MEANS, VARIANCES, 3, 0.1, most=40), "one row for each of the 3 classes"),
-        (lambda: observed.official_scan(KEY, MEANS, VARIANCES, 2, 0.0, most=40), "target must be in"),
-        (lambda: observed.official_scan(KEY, MEANS, VARIANCES, 2, 0.1, most=3), "most must be at least 2K = 4"),
+        (
+            lambda: observed.official_scan(KEY, np.eye(3, 4), VARIANCES, 3, 0.1, most=5),
+            "most must be at least 2K = 6",
+        ),
     ],
 )
-def test_degenerate_input_gets_one_sentence(attempt, sentence):
+def test_what_does_not_go_together_gets_one_sentence(attempt, sentence):
     with pytest.raises(ValueError, match=sentence):
         attempt()
