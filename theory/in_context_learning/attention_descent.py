@@ -5,20 +5,21 @@ descent on |X w - Y|^2 / (2N), and layers that also contract the inputs are GD++
 layers with free key-query blocks are preconditioned steps. X is N x d, Y the N labels; means, not sums, over examples.
 """
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._validation import check_count, check_length, check_prompt, check_real
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_finite, check_positive
+from theory.in_context_learning._domains import Inputs, Labels, Weights
+from theory_on_trial.contract import MAY_BE_EMPTY, Count, Positive, guarded, require
 
 
-@validated
+@guarded
 def preconditioned_descent_weights(
-    X: Float[np.ndarray, "examples dimension"],
-    Y: Float[np.ndarray, " labels"],
-    preconditioners: Float[np.ndarray, "layers rows columns"],
-    start: Float[np.ndarray, " start"] | None = None,
+    X: Inputs,
+    Y: Labels,
+    preconditioners: Annotated[Float[np.ndarray, "layers dimension dimension"], MAY_BE_EMPTY],
+    start: Weights | None = None,
 ) -> Float[np.ndarray, " dimension"]:
     """Weights after the steps w - A_l^T X^T (X w - Y) / N, one per layer, from `start` (zero if None).
 
@@ -26,47 +27,39 @@ def preconditioned_descent_weights(
     matters where they are not symmetric. `ValueError` if there is no example, an argument is not finite, or sizes
     differ. Source: Ahn et al. 2023, Lemma 1, with the transpose derived here.
     """
-    check_prompt(X, Y)
     examples, dimension = X.shape
-    check_at_least("number of examples", examples, 1)
-    if preconditioners.shape[1:] != (dimension, dimension):
-        raise ValueError(f"preconditioners must be {dimension} x {dimension} each, got shape {preconditioners.shape}")
-    check_real("preconditioners", preconditioners)
+    require(examples > 0, "X must hold at least one example, got none")
     weights = np.zeros(dimension)
     if start is not None:
-        check_length("start", start, dimension, "column of X")
-        check_real("start", start)
         weights = start
     for preconditioner in preconditioners:
         weights = weights - preconditioner.T @ (X.T @ (X @ weights - Y)) / examples
     return weights
 
 
-@validated
+@guarded
 def descent_weights(
-    X: Float[np.ndarray, "examples dimension"],
-    Y: Float[np.ndarray, " labels"],
-    step: float | int,
-    layers: int = 1,
-    start: Float[np.ndarray, " start"] | None = None,
+    X: Inputs,
+    Y: Labels,
+    step: Positive,
+    layers: Count = 1,
+    start: Weights | None = None,
 ) -> Float[np.ndarray, " dimension"]:
     """Weights after `layers` steps w - (eta / N) X^T (X w - Y) of plain gradient descent, eta = `step` > 0.
 
     `ValueError` as for `preconditioned_descent_weights`, and if the step is not positive and finite or `layers` < 1.
     Source: von Oswald et al. 2023, Proposition 1.
     """
-    check_positive("step", step)
-    check_count("layers", layers, 1)
     plain = np.broadcast_to(step * np.eye(X.shape[1]), (layers, X.shape[1], X.shape[1]))
     return preconditioned_descent_weights(X, Y, plain, start)
 
 
-@validated
+@guarded
 def residual_polynomial(
     eigenvalues: Float[np.ndarray, "*spectra"],
     steps: Float[np.ndarray, " layers"],
-    contractions: Float[np.ndarray, " contractions"],
-    context_length: int,
+    contractions: Float[np.ndarray, " layers"],
+    context_length: Count,
 ) -> Float[np.ndarray, "*spectra"]:
     """Residual factor q_L(mu) of GD++ at each eigenvalue mu of X^T X, whose prediction is w^T (I - q_L(X^T X)) x_q.
 
@@ -75,14 +68,6 @@ def residual_polynomial(
     descent; the last one has no effect), one each per layer. `ValueError` if they differ in length or an argument is
     not finite, or N < 1. Source: the algorithm is von Oswald et al. 2023's, the recursion is derived here.
     """
-    check_finite("eigenvalues", eigenvalues)
-    check_at_least("context_length", context_length, 1)
-    if steps.shape != contractions.shape:
-        raise ValueError(
-            f"steps and contractions must have one entry per layer, got {steps.shape} and {contractions.shape}"
-        )
-    check_real("steps", steps)
-    check_real("contractions", contractions)
     residual, contraction = np.ones_like(eigenvalues), np.ones_like(eigenvalues)
     for eta, gamma in zip(steps, contractions, strict=True):
         contracted = eigenvalues * contraction**2
@@ -91,13 +76,13 @@ def residual_polynomial(
     return residual
 
 
-@validated
+@guarded
 def gdpp_loss(
     eigenvalues: Float[np.ndarray, "tasks dimension"],
     steps: Float[np.ndarray, " layers"],
-    contractions: Float[np.ndarray, " contractions"],
-    context_length: int,
-    input_variance: float | int = 1 / 3,
+    contractions: Float[np.ndarray, " layers"],
+    context_length: Count,
+    input_variance: Positive = 1 / 3,
 ) -> float:
     """Expected squared error Var(x) E sum_i q_L(mu_i)^2 of GD++, the mean being over the rows of `eigenvalues`.
 
@@ -105,6 +90,5 @@ def gdpp_loss(
     query have mean zero and variance `input_variance`, 1/3 for U(-1, 1). `ValueError` as for `residual_polynomial`, and
     if the variance is not positive and finite. Source: derived here.
     """
-    check_positive("input_variance", input_variance)
     residual = residual_polynomial(eigenvalues, steps, contractions, context_length)
     return float(input_variance * np.mean(np.sum(residual**2, axis=1)))

@@ -8,8 +8,7 @@ unit per token and a constant row. `ValueError` if a size is below one.
 
 from typing import NamedTuple
 
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least
+from theory_on_trial.contract import Count, guarded
 
 _PADS_AND_CONSTANT = 3
 
@@ -22,39 +21,33 @@ class ConstructionSize(NamedTuple):
     hidden_width: int
 
 
-@validated
-def theorem_one_counts(d: int) -> ConstructionSize:
+@guarded
+def theorem_one_counts(d: Count) -> ConstructionSize:
     """One SGD step on the ridge loss: 9 layers and 3 + 4d registers, three tokens. Source: Theorem 1."""
-    check_at_least("d", d, 1)
     return _size(9, _gradient_rows(d), scratch=d, tokens=3)
 
 
-@validated
-def theorem_two_counts(d: int) -> ConstructionSize:
+@guarded
+def theorem_two_counts(d: Count) -> ConstructionSize:
     """One Sherman-Morrison update: 14 layers and 3 + 5d + 3d^2 registers, three tokens. Source: Theorem 2."""
-    check_at_least("d", d, 1)
     return _size(14, _inverse_rows(d), scratch=d**2, tokens=3)
 
 
-@validated
-def sgd_stack_counts(d: int, n: int) -> ConstructionSize:
+@guarded
+def sgd_stack_counts(d: Count, n: Count) -> ConstructionSize:
     """One pass of SGD over n examples from w = 0: 8n layers in the registers of Theorem 1, 2n + 1 tokens.
 
     Seven layers for the first example, eight for each later one (its weights are moved in), one for the answer.
     """
-    check_at_least("d", d, 1)
-    check_at_least("n", n, 1)
     return _size(8 * n, _gradient_rows(d), scratch=d, tokens=2 * n + 1)
 
 
-@validated
-def ridge_stack_counts(d: int, n: int) -> ConstructionSize:
+@guarded
+def ridge_stack_counts(d: Count, n: Count) -> ConstructionSize:
     """Recursive ridge regression over n examples: 11n + 3 layers in the registers of Theorem 2, 2n + 1 tokens.
 
     The inverse and X^T Y travel from token to token, from the second example on together with x: the widest read.
     """
-    check_at_least("d", d, 1)
-    check_at_least("n", n, 1)
     carried = d**2 + d
     return _size(11 * n + 3, _inverse_rows(d), scratch=carried if n == 1 else carried + d, tokens=2 * n + 1)
 

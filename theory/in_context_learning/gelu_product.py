@@ -9,52 +9,49 @@ are derived here. `form` is "erf" for GeLU(x) = x Phi(x), or "tanh" for x / 2 (1
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._gelu import CUBIC, check_form, gate_argument
-from theory.in_context_learning._validation import check_real
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_positive
+from theory.in_context_learning._domains import Form
+from theory.in_context_learning._gelu import CUBIC, gate_argument
+from theory_on_trial.contract import Positive, guarded
 
 # sqrt(pi/2) times the even part of GeLU is x^2 / 2 + kappa x^4 + kappa_6 x^6 + ...
 FOURTH_ORDER = {"erf": -1 / 12, "tanh": (CUBIC - 2 / (3 * np.pi)) / 2}
 SIXTH_ORDER = {"erf": 1 / 80, "tanh": (8 / (15 * np.pi) - 2 * CUBIC) / (2 * np.pi)}
 
 
-@validated
+@guarded
 def gelu_product_error(
-    x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: float | int, form: str = "erf"
+    x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: Positive, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
     """Leading error kappa s^2 [(x + y)^4 - x^4 - y^4] of Lemma 4's product at input scale s = `scale`.
 
     The product is sqrt(pi/2) / s^2 [GeLU(s (x + y)) - GeLU(s x) - GeLU(s y)]; what is left out is O(s^4).
     """
-    _check_product(x, y, scale, form)
     return FOURTH_ORDER[form] * scale**2 * _fourth_power_excess(x, y)
 
 
-@validated
+@guarded
 def gelu_product_next_term(
-    x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: float | int, form: str = "erf"
+    x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: Positive, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
     """Next term kappa_6 s^4 [(x + y)^6 - x^6 - y^6] of the product's error, kappa_6 = 1/80 in the erf form.
 
     In the erf form the error series alternates, so where s (|x| + |y|) <= 1 this bounds what the leading term leaves
     out.
     """
-    _check_product(x, y, scale, form)
     return SIXTH_ORDER[form] * scale**4 * _sixth_power_excess(x, y)
 
 
-@validated
+@guarded
 def richardson_product_error(
-    x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: float | int, form: str = "erf"
+    x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: Positive, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
     """Leading error -4 kappa_6 s^4 [(x + y)^6 - x^6 - y^6] of (4 m_s - m_2s) / 3, m_s being the product at scale s."""
     return -4 * gelu_product_next_term(x, y, scale, form)
 
 
-@validated
+@guarded
 def product_of_gelus(
-    x: Float[np.ndarray, "*points"], scale: float | int = 1.0, form: str = "erf"
+    x: Float[np.ndarray, "*points"], scale: Positive = 1.0, form: Form = "erf"
 ) -> Float[np.ndarray, "*points"]:
     """What Lemma 4 returns for x times x, exactly: the GeLU curve of Figure 7 (there s = 1) without rounding noise.
 
@@ -62,21 +59,18 @@ def product_of_gelus(
     """
     from scipy.special import erf
 
-    _check_product(x, x, scale, form)
     gate = erf if form == "erf" else np.tanh
     inner, outer = gate_argument(scale * x, form), gate_argument(2 * scale * x, form)
     return np.sqrt(np.pi / 2) * x / scale * (gate(outer) - gate(inner))
 
 
-@validated
-def square_by_tanh(x: Float[np.ndarray, "*points"], shift: float | int) -> Float[np.ndarray, "*points"]:
+@guarded
+def square_by_tanh(x: Float[np.ndarray, "*points"], shift: Positive) -> Float[np.ndarray, "*points"]:
     """x^2 by six tanh units, [f(2x) - 2 f(x) + f(0)] / f''(0) with f(u) = tanh(u + delta) - tanh(u - delta).
 
     The finite difference over delta = `shift` > 0 turns the third-order term of tanh into a square, and
     f''(0) = -4 tanh(delta) / cosh(delta)^2. The tanh curve of Figure 7, exactly.
     """
-    check_real("x", x)
-    check_positive("shift", shift)
     curvature_scale = np.cosh(shift) ** 2
 
     def deficit(u):  # f(0) - f(u), over 2 tanh(delta), with the constant subtracted on paper
@@ -86,31 +80,27 @@ def square_by_tanh(x: Float[np.ndarray, "*points"], shift: float | int) -> Float
     return curvature_scale / 2 * (deficit(2 * x) - 2 * deficit(x))
 
 
-@validated
-def square_by_relu(x: Float[np.ndarray, "*points"], knot: float | int) -> Float[np.ndarray, "*points"]:
+@guarded
+def square_by_relu(x: Float[np.ndarray, "*points"], knot: Positive) -> Float[np.ndarray, "*points"]:
     """x^2 by two ReLU units, knot (ReLU(x) + ReLU(-x)) = knot |x|, which is right at 0 and at +-`knot` only.
 
     The ReLU curve of Figure 7. In place of the GeLUs of Lemma 4, ReLUs would give zero, being homogeneous.
     """
-    check_real("x", x)
-    check_positive("knot", knot)
     return knot * np.abs(x)
 
 
-@validated
-def rounding_of_product(scale: float | int, magnitude: float | int, eps: float) -> float:
+@guarded
+def rounding_of_product(scale: Positive, magnitude: Positive, eps: Positive) -> float:
     """Bound 4 sqrt(pi/2) eps B / s on the rounding error of Lemma 4's product for |x|, |y| <= B = `magnitude`.
 
     eps is the spacing of the floating-point numbers at one. To first order in eps: the argument s (x + y) is rounded
     once, each GeLU (half its argument in size) twice, its coefficient once, and the first sum once.
     """
-    _check_rounding(magnitude, eps)
-    check_positive("scale", scale)
     return float(4 * np.sqrt(np.pi / 2) * eps * magnitude / scale)
 
 
-@validated
-def best_product_scale(magnitude: float | int, eps: float, richardson: bool = False) -> float:
+@guarded
+def best_product_scale(magnitude: Positive, eps: Positive, richardson: bool = False) -> float:
     """Scale s that balances `rounding_of_product` and the leading error (erf form) at its worst, x = y = B.
 
     Minimiser of |kappa| 14 B^4 s^2 + r / s with r the rounding at s = 1; with `richardson` of 4 kappa_6 62 B^6 s^4 +
@@ -136,19 +126,3 @@ def _sixth_power_excess(
     """(x + y)^6 - x^6 - y^6 without cancellation of the powers."""
     product, squares = x * y, x**2 + y**2
     return product * (6 * squares**2 + 15 * product * squares + 8 * product**2)
-
-
-def _check_product(
-    x: Float[np.ndarray, "*points"], y: Float[np.ndarray, "*points"], scale: float | int, form: str
-) -> None:
-    check_real("x", x)
-    check_real("y", y)
-    if x.shape != y.shape:
-        raise ValueError(f"x and y must have one shape, got {x.shape} and {y.shape}")
-    check_positive("scale", scale)
-    check_form(form)
-
-
-def _check_rounding(magnitude: float | int, eps: float) -> None:
-    check_positive("magnitude", magnitude)
-    check_positive("eps", eps)

@@ -10,24 +10,19 @@ balanced start only the last entry u of W^PV and the upper left block U of W^KQ 
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._validation import check_covariance, check_length, check_real, check_square
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_finite, check_non_negative
-
-Covariance = Float[np.ndarray, "dimension dimension"]
+from theory.in_context_learning._domains import Covariance, Definite, Weights
+from theory_on_trial.contract import Count, NonNegative, guarded
 
 
-@validated
-def zhang_gamma(input_covariance: Covariance, context_length: int) -> Covariance:
+@guarded
+def zhang_gamma(input_covariance: Definite, context_length: Count) -> Covariance:
     """Gamma = (1 + 1/N) Lambda + tr(Lambda) / N I. Its inverse is the optimal A of `linear_attention`. Theorem 4.1."""
-    check_covariance("input_covariance", input_covariance, definite=True)
-    check_at_least("context_length", context_length, 1)
     identity = np.eye(input_covariance.shape[0])
     return (1 + 1 / context_length) * input_covariance + np.trace(input_covariance) / context_length * identity
 
 
-@validated
-def zhang_limit(input_covariance: Covariance, context_length: int) -> tuple[float, Covariance]:
+@guarded
+def zhang_limit(input_covariance: Definite, context_length: Count) -> tuple[float, Covariance]:
     """Where the flow ends: u = [tr Gamma^-2]^(1/4) and U = [tr Gamma^-2]^(-1/4) Gamma^-1. Source: Theorem 4.1.
 
     Their product is Gamma^-1 whatever the start; the norms hold for a balanced one, u^2 = |U|_F^2.
@@ -37,8 +32,8 @@ def zhang_limit(input_covariance: Covariance, context_length: int) -> tuple[floa
     return float(value), inverse / value
 
 
-@validated
-def zhang_rate(input_covariance: Covariance, context_length: int) -> float:
+@guarded
+def zhang_rate(input_covariance: Definite, context_length: Count) -> float:
     """Rate of the slowest decay exp(-rate t) of the flow to its limit, for the loss E (y_hat - w^T x_q)^2 / 2.
 
     The smallest nonzero eigenvalue of the linearised flow. With lambda_i and gamma_i the eigenvalues of Lambda and
@@ -57,14 +52,14 @@ def zhang_rate(input_covariance: Covariance, context_length: int) -> float:
     return float(min(np.linalg.eigvalsh(diagonal)[0], off_diagonal.min()))
 
 
-@validated
+@guarded
 def zhang_risk(
-    slope: Float[np.ndarray, " slope"],
-    product_covariance: Float[np.ndarray, "rows columns"],
-    input_covariance: Covariance,
-    training_length: int,
-    test_length: int,
-    linear_error: float | int = 0.0,
+    slope: Weights,
+    product_covariance: Covariance,
+    input_covariance: Definite,
+    training_length: Count,
+    test_length: Count,
+    linear_error: NonNegative = 0.0,
 ) -> float:
     """Squared error E (y_hat - y_q)^2 of the limit on test prompts of any law with x ~ N(0, Lambda). Theorem 4.2.
 
@@ -74,46 +69,33 @@ def zhang_risk(
     `test_length`. `ValueError` also if `slope` or `product_covariance` is not finite or not of the size of Lambda, or
     Sigma is not symmetric positive semi-definite.
     """
-    check_at_least("training_length", training_length, 1)
     gamma = zhang_gamma(input_covariance, training_length)
-    dimension = gamma.shape[0]
-    check_at_least("test_length", test_length, 1)
-    check_length("slope", slope, dimension, "column of input_covariance")
-    check_real("slope", slope)
-    check_square("product_covariance", product_covariance, dimension)
-    check_covariance("product_covariance", product_covariance)
-    check_non_negative("linear_error", linear_error)
     scatter = np.trace(np.linalg.solve(gamma, product_covariance) @ np.linalg.solve(gamma, input_covariance))
     widened = input_covariance @ slope + np.trace(input_covariance) * slope
     bias = np.linalg.solve(gamma, widened) / training_length
     return float(linear_error + scatter / test_length + bias @ input_covariance @ bias)
 
 
-@validated
+@guarded
 def linear_label_moments(
-    weights: Float[np.ndarray, " weights"], input_covariance: Covariance, noise_variance: float | int = 0.0
+    weights: Weights, input_covariance: Definite, noise_variance: NonNegative = 0.0
 ) -> tuple[Float[np.ndarray, " weights"], Covariance, float]:
     """The moments (a, Sigma, linear_error) of `zhang_risk` for labels w^T x + noise: w, Cov(x y) and sigma^2.
 
     Cov(x y) = (w^T Lambda w + sigma^2) Lambda + Lambda w w^T Lambda. `ValueError` also if w is not finite or has not d
     entries, or the noise variance is negative or not finite.
     """
-    check_covariance("input_covariance", input_covariance, definite=True)
-    check_length("weights", weights, input_covariance.shape[0], "column of input_covariance")
-    check_finite("weights", weights)
-    check_non_negative("noise_variance", noise_variance)
     image = input_covariance @ weights
     covariance = (weights @ image + noise_variance) * input_covariance + np.outer(image, image)
     return weights, covariance, float(noise_variance)
 
 
-@validated
-def covariate_shift_ratio(scale: float | int) -> float:
+@guarded
+def covariate_shift_ratio(scale: float) -> float:
     """Factor c^2 on prediction over truth when all test inputs, context and query, are multiplied by c = `scale`.
 
     The labels w^T x scale by c and the prediction by c^3; least squares would have the ratio one. `ValueError` if c is
     not finite. Source: Zhang, Frei & Bartlett 2024 say that covariate shift is not tolerated; exact factor derived
     here.
     """
-    check_real("scale", np.array(float(scale)))
     return float(scale**2)

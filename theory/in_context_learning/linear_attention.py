@@ -14,44 +14,40 @@ unless the covariances are symmetric positive semi-definite (d x d), sigma^2 >= 
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._validation import check_covariance, check_square
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_non_negative
+from theory.in_context_learning._domains import Covariance, Square
+from theory_on_trial.contract import Count, NonNegative, guarded, require
 
-Covariance = Float[np.ndarray, "dimension dimension"]
+_NO_LABELS = "noise_variance + tr(Lambda Sigma_w), the variance of the labels, must be positive, got 0"
 
 
-@validated
+@guarded
 def optimal_map(
-    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
+    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: NonNegative, context_length: Count
 ) -> Covariance:
     """The minimiser A* = Sigma_w [(1 + 1/N) Lambda Sigma_w + (tr(Lambda Sigma_w) + sigma^2) / N I]^-1 of the loss.
 
     N / (N + 1 + d + sigma^2) I for Lambda = Sigma_w = I. Unique where Lambda is definite. `ValueError` also if the
     labels are all zero (tr(Lambda Sigma_w) + sigma^2 = 0).
     """
-    _check_law(input_covariance, prior_covariance, noise_variance, context_length)
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
-    _check_labels(label_variance)
+    require(label_variance > 0, _NO_LABELS)
     signal = input_covariance @ prior_covariance
     bracket = (1 + 1 / context_length) * signal + label_variance / context_length * np.eye(signal.shape[0])
     return np.linalg.solve(bracket.T, prior_covariance.T).T
 
 
-@validated
+@guarded
 def linear_attention_loss(
-    A: Covariance,
+    A: Square,
     input_covariance: Covariance,
     prior_covariance: Covariance,
-    noise_variance: float | int,
-    context_length: int,
+    noise_variance: NonNegative,
+    context_length: Count,
 ) -> float:
     """Loss tr(Lambda A B A^T) - 2 tr(Lambda A Lambda Sigma_w) + tr(Lambda Sigma_w) of any A, B = E b b^T.
 
     Summed as squares of what the mean of b misses, of how w and of how the inputs scatter it: nothing cancels.
     """
-    _check_law(input_covariance, prior_covariance, noise_variance, context_length)
-    check_square("A", A, input_covariance.shape[0])
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
     inputs, prior = _root(input_covariance), _root(prior_covariance)
     seen = A @ input_covariance
@@ -60,52 +56,43 @@ def linear_attention_loss(
     return float(missed + scatter / context_length)
 
 
-@validated
+@guarded
 def optimal_loss(
-    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
+    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: NonNegative, context_length: Count
 ) -> float:
     """Least loss tr(Lambda Sigma_w) - tr(Lambda A* Lambda Sigma_w). `ValueError` as for `optimal_map`.
 
     It is sum_i s_i (s_i + v) / ((N + 1) s_i + v), s_i the eigenvalues of Lambda Sigma_w and v = sum_i s_i + sigma^2.
     """
-    _check_law(input_covariance, prior_covariance, noise_variance, context_length)
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
-    _check_labels(label_variance)
+    require(label_variance > 0, _NO_LABELS)
     signals = np.linalg.svd(_root(input_covariance).T @ _root(prior_covariance), compute_uv=False) ** 2
     return float(np.sum(signals * ((signals + label_variance) / ((context_length + 1) * signals + label_variance))))
 
 
-@validated
+@guarded
 def loss_gradient(
-    A: Covariance,
+    A: Square,
     input_covariance: Covariance,
     prior_covariance: Covariance,
-    noise_variance: float | int,
-    context_length: int,
+    noise_variance: NonNegative,
+    context_length: Count,
 ) -> Covariance:
     """Gradient 2 Lambda A B - 2 Lambda Sigma_w Lambda of the loss by A, B = E b b^T."""
-    _check_law(input_covariance, prior_covariance, noise_variance, context_length)
-    check_square("A", A, input_covariance.shape[0])
     second_moment = _second_moment(input_covariance, prior_covariance, noise_variance, context_length)
     return 2 * input_covariance @ (A @ second_moment - prior_covariance @ input_covariance)
 
 
-@validated
+@guarded
 def loss_hessian(
-    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
+    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: NonNegative, context_length: Count
 ) -> Float[np.ndarray, "entries entries"]:
     """Hessian 2 Lambda (x) B of the loss by the d^2 entries of A in row-major order, the same at every A.
 
     Positive semi-definite, so the loss is convex and `optimal_map` its global minimum.
     """
-    _check_law(input_covariance, prior_covariance, noise_variance, context_length)
     second_moment = _second_moment(input_covariance, prior_covariance, noise_variance, context_length)
     return 2 * np.kron(input_covariance, second_moment)
-
-
-def _check_labels(label_variance: float) -> None:
-    if label_variance == 0:
-        raise ValueError("the labels must have some variance: tr(Lambda Sigma_w) + sigma^2 must be positive, got 0")
 
 
 def _root(covariance: Covariance) -> Covariance:
@@ -114,24 +101,14 @@ def _root(covariance: Covariance) -> Covariance:
     return vectors * np.sqrt(np.maximum(eigenvalues, 0))
 
 
-def _label_variance(input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int) -> float:
+def _label_variance(input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float) -> float:
     return float(np.trace(input_covariance @ prior_covariance) + noise_variance)
 
 
 def _second_moment(
-    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
+    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float, context_length: int
 ) -> Covariance:
     """B = E b b^T = (1 + 1/N) Lambda Sigma_w Lambda + (tr(Lambda Sigma_w) + sigma^2) / N Lambda."""
     label_variance = _label_variance(input_covariance, prior_covariance, noise_variance)
     signal = input_covariance @ prior_covariance @ input_covariance
     return (1 + 1 / context_length) * signal + label_variance / context_length * input_covariance
-
-
-def _check_law(
-    input_covariance: Covariance, prior_covariance: Covariance, noise_variance: float | int, context_length: int
-) -> None:
-    check_covariance("input_covariance", input_covariance)
-    check_covariance("prior_covariance", prior_covariance)
-    check_square("prior_covariance", prior_covariance, input_covariance.shape[0])
-    check_non_negative("noise_variance", noise_variance)
-    check_at_least("context_length", context_length, 1)

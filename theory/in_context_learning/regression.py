@@ -10,23 +10,18 @@ import warnings
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._validation import check_inputs, check_length, check_prompt, check_real, check_stds
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_non_negative, check_positive
+from theory.in_context_learning._domains import Inputs, Labels, Weights
+from theory_on_trial.contract import Count, NonNegative, Positive, guarded, require
 
 
-@validated
-def ridge_rule(
-    X: Float[np.ndarray, "examples dimension"], regulariser: float | int
-) -> Float[np.ndarray, "dimension examples"]:
+@guarded
+def ridge_rule(X: Inputs, regulariser: NonNegative) -> Float[np.ndarray, "dimension examples"]:
     """The matrix (X^T X + lambda I)^-1 X^T = X^T (X X^T + lambda I)^-1 that takes labels to weights.
 
     By the singular values s / (s^2 + lambda) of X, so primal and dual are one; lambda = `regulariser` >= 0 and at zero
     it is the pseudo-inverse, singular values below max(k, d) eps of the largest counting as zero.
     `ValueError` also if the regulariser is negative or not finite. Source: equation 10.
     """
-    check_inputs(X)
-    check_non_negative("regulariser", regulariser)
     left, singular_values, right = np.linalg.svd(X, full_matrices=False)
     forgotten = max(X.shape) * np.finfo(float).eps * singular_values.max(initial=0)
     denominators = singular_values**2 + regulariser
@@ -35,96 +30,84 @@ def ridge_rule(
     return right.T * (singular_values / denominators) @ left.T
 
 
-@validated
-def ols_weights(
-    X: Float[np.ndarray, "examples dimension"], Y: Float[np.ndarray, " labels"]
-) -> Float[np.ndarray, " dimension"]:
+@guarded
+def ols_weights(X: Inputs, Y: Labels) -> Float[np.ndarray, " dimension"]:
     """Least squares of minimum norm, the limit of ridge regression as lambda falls to zero. Source: equation 10."""
     return ridge_weights(X, Y, 0.0)
 
 
-@validated
-def ridge_weights(
-    X: Float[np.ndarray, "examples dimension"], Y: Float[np.ndarray, " labels"], regulariser: float | int
-) -> Float[np.ndarray, " dimension"]:
+@guarded
+def ridge_weights(X: Inputs, Y: Labels, regulariser: NonNegative) -> Float[np.ndarray, " dimension"]:
     """Minimiser of |X w - Y|^2 + lambda |w|^2, lambda = `regulariser` >= 0; the minimum-norm one at zero.
 
     `ValueError` also if the regulariser is negative or not finite. Source: equations 9 and 10.
     """
-    check_prompt(X, Y)
     return ridge_rule(X, regulariser) @ Y
 
 
-@validated
+@guarded
 def bayes_rule(
-    X: Float[np.ndarray, "examples dimension"], *, noise_std: float | int, weight_std: float | int
+    X: Inputs, *, noise_std: NonNegative, weight_std: NonNegative
 ) -> Float[np.ndarray, "dimension examples"]:
     """The matrix that takes labels to the posterior mean of w, for weights and noise of these standard deviations.
 
     `ridge_rule` with lambda = noise_std^2 / weight_std^2; zero for weights that are known to be zero, least squares
     without noise. `ValueError` also if a standard deviation is negative or not finite. Source: equation 19.
     """
-    check_inputs(X)
-    check_stds(weight_std, noise_std)
     if weight_std == 0:
         return np.zeros(X.shape[::-1])
     return ridge_rule(X, noise_std**2 / weight_std**2)
 
 
-@validated
+@guarded
 def bayes_weights(
-    X: Float[np.ndarray, "examples dimension"],
-    Y: Float[np.ndarray, " labels"],
+    X: Inputs,
+    Y: Labels,
     *,
-    noise_std: float | int,
-    weight_std: float | int,
+    noise_std: NonNegative,
+    weight_std: NonNegative,
 ) -> Float[np.ndarray, " dimension"]:
     """Posterior mean of w given the prompt, the predictor of minimum Bayes risk; see `bayes_rule`."""
-    check_prompt(X, Y)
     return bayes_rule(X, noise_std=noise_std, weight_std=weight_std) @ Y
 
 
-@validated
+@guarded
 def gradient_step_weights(
-    X: Float[np.ndarray, "examples dimension"],
-    Y: Float[np.ndarray, " labels"],
-    step: float | int,
-    regulariser: float | int = 0.0,
-    start: Float[np.ndarray, " start"] | None = None,
+    X: Inputs,
+    Y: Labels,
+    step: NonNegative,
+    regulariser: NonNegative = 0.0,
+    start: Weights | None = None,
 ) -> Float[np.ndarray, " dimension"]:
     """One batch step w - 2 alpha (X^T (X w - Y) + lambda w) from w = `start` (zero if None), alpha = `step` >= 0.
 
     `ValueError` also if the step or regulariser is negative or not finite, or `start` has not d finite entries.
     Source: equation 11, with all examples.
     """
-    check_prompt(X, Y)
-    weights = _checked_start(start, X.shape[1])
-    check_non_negative("step", step)
-    check_non_negative("regulariser", regulariser)
+    weights = np.zeros(X.shape[1]) if start is None else start
     return weights - 2 * step * (X.T @ (X @ weights - Y) + regulariser * weights)
 
 
-@validated
+@guarded
 def sgd_weights(
-    X: Float[np.ndarray, "examples dimension"],
-    Y: Float[np.ndarray, " labels"],
-    step: float | int,
-    regulariser: float | int = 0.0,
-    start: Float[np.ndarray, " start"] | None = None,
+    X: Inputs,
+    Y: Labels,
+    step: NonNegative,
+    regulariser: NonNegative = 0.0,
+    start: Weights | None = None,
 ) -> Float[np.ndarray, " dimension"]:
     """One pass over the examples in their order, `gradient_step_weights` on one of them at a time. Source: equation 11.
 
     With k = 1 it is the step of Theorem 1.
     """
-    check_prompt(X, Y)
-    weights = _checked_start(start, X.shape[1])
+    weights = np.zeros(X.shape[1]) if start is None else start
     for example in range(X.shape[0]):
         one = slice(example, example + 1)
         weights = gradient_step_weights(X[one], Y[one], step, regulariser, weights)
     return weights
 
 
-@validated
+@guarded
 def sherman_morrison(
     inverse: Float[np.ndarray, "dimension dimension"],
     u: Float[np.ndarray, " dimension"],
@@ -134,32 +117,20 @@ def sherman_morrison(
 
     `ValueError` if an argument is not finite or 1 + v^T A^-1 u = 0, where A + u v^T is singular.
     """
-    for name, values in (("inverse", inverse), ("u", u), ("v", v)):
-        check_real(name, values)
     column, row = inverse @ u, v @ inverse
     denominator = 1 + v @ column
-    if denominator == 0:
-        raise ValueError("1 + v^T A^-1 u must not be 0 (A + u v^T is singular), got 0")
+    require(denominator != 0, "u and v must leave A + u v^T regular (1 + v^T A^-1 u is not 0), got a singular matrix")
     return inverse - np.outer(column, row) / denominator
 
 
-@validated
-def recursive_ridge_weights(
-    X: Float[np.ndarray, "examples dimension"], Y: Float[np.ndarray, " labels"], regulariser: float | int
-) -> Float[np.ndarray, " dimension"]:
+@guarded
+def recursive_ridge_weights(X: Inputs, Y: Labels, regulariser: Positive) -> Float[np.ndarray, " dimension"]:
     """Ridge regression by one rank-one update of (X^T X + lambda I)^-1 per example, from I / lambda.
 
     What Theorem 2's layers compute when they carry the inverse and X^T Y along. The relative error grows as
     eps |X|^2 / lambda, and a warning says so where that exceeds 1e-8. `ValueError` also if lambda = `regulariser` is
     not positive and finite. Source: equations 13 and 14; the recursion over all examples is derived here.
     """
-    check_prompt(X, Y)
-    if regulariser == 0:
-        raise ValueError(
-            "regulariser must be positive, got 0: the Sherman-Morrison start I / lambda needs lambda > 0; "
-            "for least squares use ols_weights or let lambda tend to 0"
-        )
-    check_positive("regulariser", regulariser)
     relative_error = np.finfo(float).eps * np.sum(X**2) / regulariser
     if relative_error > 1e-8:
         warnings.warn(
@@ -173,25 +144,22 @@ def recursive_ridge_weights(
     return inverse @ (X.T @ Y)
 
 
-@validated
+@guarded
 def one_sample_ridge(
-    x: Float[np.ndarray, " dimension"], y: float | int, regulariser: float | int
+    x: Float[np.ndarray, " dimension"], y: float, regulariser: Positive
 ) -> Float[np.ndarray, " dimension"]:
     """X y / (lambda + |x|^2), ridge regression on a single example: the answer of Theorem 2.
 
     `ValueError` if x or y is not finite or lambda = `regulariser` is not positive and finite. Source: equation 14.
     """
-    check_real("x", x)
-    check_real("y", np.array(float(y)))
-    check_positive("regulariser", regulariser)
     return x * y / (regulariser + x @ x)
 
 
-@validated
+@guarded
 def nearest_neighbour_weights(
-    X: Float[np.ndarray, "examples dimension"],
-    query: Float[np.ndarray, " query"],
-    neighbours: int = 3,
+    X: Inputs,
+    query: Weights,
+    neighbours: Count = 3,
     weighted: bool = False,
 ) -> Float[np.ndarray, " examples"]:
     """Weights a on the labels, so that a^T Y is the prediction at `query` by its nearest examples.
@@ -202,10 +170,6 @@ def nearest_neighbour_weights(
     `ValueError` also if `query` has not d finite entries or `neighbours` < 1. Source: arXiv 2211.15661, whose formula
     divides by 3 however few examples there are; mended here.
     """
-    check_inputs(X)
-    check_length("query", query, X.shape[1], "column of X")
-    check_real("query", query)
-    check_at_least("neighbours", neighbours, 1)
     label_weights = np.zeros(X.shape[0])
     if X.shape[0] == 0:
         return label_weights
@@ -221,12 +185,3 @@ def nearest_neighbour_weights(
         closeness = least / distances[nearest]
     label_weights[nearest] = closeness / closeness.sum()
     return label_weights
-
-
-def _checked_start(start: Float[np.ndarray, " start"] | None, dimension: int) -> Float[np.ndarray, " dimension"]:
-    """The start, zero where there is none; raises unless it has one finite entry per coordinate."""
-    if start is None:
-        return np.zeros(dimension)
-    check_length("start", start, dimension, "column of X")
-    check_real("start", start)
-    return start

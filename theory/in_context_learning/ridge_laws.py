@@ -8,23 +8,18 @@ here. `ValueError` if d < 1, k < 0, or `regulariser`, tau or sigma is negative o
 
 import numpy as np
 
-from theory.in_context_learning._validation import check_sizes, check_stds
+from theory.in_context_learning._domains import Prefixes
 from theory.in_context_learning.risk_laws import ols_risk
 from theory.in_context_learning.wishart_functionals import expected_spectral_sum
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_non_negative
-
-_MOST_PREFIXES = 10**6
+from theory_on_trial.contract import Count, Natural, NonNegative, guarded
 
 
-@validated
-def bayes_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+@guarded
+def bayes_risk(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
     """Least risk of any predictor, E tr (I / tau^2 + X^T X / sigma^2)^-1, the mean posterior variance of w.
 
     tau^2 (d - k)_+ without noise, zero for tau = 0.
     """
-    check_sizes(d, k)
-    check_stds(weight_std, noise_std)
     unseen = weight_std**2 * max(d - k, 0)
     if noise_std == 0 or weight_std == 0:
         return float(unseen)
@@ -32,35 +27,29 @@ def bayes_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float |
     return unseen + noise_std**2 * expected_spectral_sum(lambda s: 1 / (s + ratio), d, k)
 
 
-@validated
+@guarded
 def ridge_expected_risk(
-    regulariser: float | int, d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
+    regulariser: NonNegative, d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """Risk tau^2 (d - k)_+ + E sum_i (tau^2 lambda^2 + sigma^2 s_i) / (s_i + lambda)^2 of ridge regression.
 
     lambda = `regulariser`; at zero it is `ols_risk`, which can be infinite.
     """
-    check_non_negative("regulariser", regulariser)
     if regulariser == 0:
         return ols_risk(d, k, weight_std, noise_std)
-    check_sizes(d, k)
-    check_stds(weight_std, noise_std)
     weight_part, noise_part = weight_std**2 * regulariser**2, noise_std**2
     seen = expected_spectral_sum(lambda s: (weight_part + noise_part * s) / (s + regulariser) ** 2, d, k)
     return float(weight_std**2 * max(d - k, 0) + seen)
 
 
-@validated
+@guarded
 def spd_ridge_to_ols(
-    regulariser: float | int, d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
+    regulariser: NonNegative, d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """E |w_ridge - w_OLS|^2 = E sum_i lambda^2 (tau^2 + sigma^2 / s_i) / (s_i + lambda)^2.
 
     Infinite where the noise makes the risk of least squares infinite and lambda > 0.
     """
-    check_non_negative("regulariser", regulariser)
-    check_sizes(d, k)
-    check_stds(weight_std, noise_std)
     if regulariser == 0:
         return 0.0
     if np.isinf(ols_risk(d, k, weight_std, noise_std)):
@@ -71,18 +60,15 @@ def spd_ridge_to_ols(
     )
 
 
-@validated
+@guarded
 def spd_ridge_to_bayes(
-    regulariser: float | int, d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
+    regulariser: NonNegative, d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """E |w_ridge - w_Bayes|^2, the excess risk: E sum_i s_i (lambda tau^2 - sigma^2)^2 / ((s_i + lambda)^2 v_i).
 
     v_i = tau^2 s_i + sigma^2. Equal to `ridge_expected_risk` - `bayes_risk` without the cancellation; infinite where
     the risk is. Figure 2 of Akyurek et al. 2023 shows it over lambda and sigma^2 / tau^2, divided by d.
     """
-    check_non_negative("regulariser", regulariser)
-    check_sizes(d, k)
-    check_stds(weight_std, noise_std)
     misfit = (regulariser * weight_std**2 - noise_std**2) ** 2
     if misfit == 0:
         return 0.0
@@ -95,16 +81,11 @@ def spd_ridge_to_bayes(
     return expected_spectral_sum(excess, d, k)
 
 
-@validated
-def mean_bayes_error(d: int, n: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+@guarded
+def mean_bayes_error(d: Count, n: Prefixes, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
     """Squared error of the Bayes predictor on noisy targets, averaged over the prefixes k = 1, ..., n - 1.
 
     It is the mean of `bayes_risk` + sigma^2: what a perfectly trained transformer reaches. `ValueError` also if n < 2.
     """
-    check_at_least("n", n, 2)
-    if n > _MOST_PREFIXES:
-        raise ValueError(
-            f"n must be at most {_MOST_PREFIXES} (each prefix costs), got a number of {n.bit_length()} bits"
-        )
     risks = [bayes_risk(d, k, weight_std, noise_std) for k in range(n - 1, 0, -1)]  # what is too large comes first
     return float(noise_std**2 + np.mean(risks[::-1]))

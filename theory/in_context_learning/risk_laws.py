@@ -8,45 +8,38 @@ All laws are derived here. `ValueError` if d < 1, k < 0, or a standard deviation
 
 import numpy as np
 
-from theory.in_context_learning._validation import check_sizes, check_stds
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_non_negative
+from theory_on_trial.contract import Count, Natural, NonNegative, guarded, require
 
 
-@validated
-def zero_predictor_risk(d: int, weight_std: float | int = 1.0) -> float:
+@guarded
+def zero_predictor_risk(d: Count, weight_std: NonNegative = 1.0) -> float:
     """Risk tau^2 d of predicting zero."""
-    check_sizes(d, 0)
-    check_non_negative("weight_std", weight_std)
     return float(weight_std**2 * d)
 
 
-@validated
-def expected_inverse_trace(d: int, k: int) -> float:
+@guarded
+def expected_inverse_trace(d: Count, k: Natural) -> float:
     """E tr of the pseudo-inverse of X^T X: k / (d - k - 1) if k < d - 1, d / (k - d - 1) if k > d + 1.
 
     Infinite for k in {d - 1, d, d + 1}, except that it is zero for k = 0 in any dimension.
     """
-    check_sizes(d, k)
     if k == 0:
         return 0.0
     return min(d, k) / (abs(d - k) - 1) if abs(d - k) > 1 else np.inf
 
 
-@validated
-def ols_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+@guarded
+def ols_risk(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
     """Risk tau^2 (d - k)_+ + sigma^2 E tr (X^T X)^+ of minimum-norm least squares.
 
     Infinite for k in {d - 1, d, d + 1} where there is noise: there look at the median, or at ridge regression.
     """
-    check_sizes(d, k)
-    check_stds(weight_std, noise_std)
     noise_part = noise_std**2 * expected_inverse_trace(d, k) if noise_std > 0 else 0.0
     return float(weight_std**2 * max(d - k, 0) + noise_part)
 
 
-@validated
-def spd_labels(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+@guarded
+def spd_labels(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
     """Squared difference of the least-squares prediction and the (noisy) label: `ols_risk` + sigma^2.
 
     Noiseless it is tau^2 (d - k)_+, the curve (OLS, Y) of Figure 1 of Akyurek et al. 2023.
@@ -54,38 +47,32 @@ def spd_labels(d: int, k: int, weight_std: float | int = 1.0, noise_std: float |
     return ols_risk(d, k, weight_std, noise_std) + float(noise_std**2)
 
 
-@validated
+@guarded
 def gradient_step_risk(
-    d: int, k: int, step: float | int, weight_std: float | int = 1.0, noise_std: float | int = 0.0
+    d: Count, k: Natural, step: NonNegative, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """Risk of one batch step from zero, w_hat = 2 alpha X^T Y.
 
     It is tau^2 d (1 - 4 alpha k) + 4 alpha^2 k d [(k + d + 1) tau^2 + sigma^2]. `ValueError` also if the step is
     negative or not finite.
     """
-    check_sizes(d, k)
-    check_stds(weight_std, noise_std)
-    check_non_negative("step", step)
     square = (k + d + 1) * weight_std**2 + noise_std**2
     return float(weight_std**2 * d * (1 - 4 * step * k) + 4 * step**2 * k * d * square)
 
 
-@validated
-def best_step(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+@guarded
+def best_step(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
     """Step 1 / (2 (k + d + 1 + sigma^2 / tau^2)) of least `gradient_step_risk`.
 
     2 k alpha is then the optimal scalar map of linear self-attention. `ValueError` also if tau and sigma are both zero,
     where every step is as good.
     """
-    check_sizes(d, k)
-    check_stds(weight_std, noise_std)
-    if weight_std == 0 and noise_std == 0:
-        raise ValueError("weight_std and noise_std must not both be 0: all data are zero and no step is the best")
+    require(weight_std > 0 or noise_std > 0, "weight_std and noise_std must not both be 0: no step is the best then")
     return float(weight_std**2 / (2 * ((k + d + 1) * weight_std**2 + noise_std**2)))
 
 
-@validated
-def best_step_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+@guarded
+def best_step_risk(d: Count, k: Natural, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0) -> float:
     """Risk tau^2 d (1 - k / (k + d + 1 + sigma^2 / tau^2)) of one gradient step of the best size.
 
     `ValueError` also if tau and sigma are both zero.
@@ -93,8 +80,8 @@ def best_step_risk(d: int, k: int, weight_std: float | int = 1.0, noise_std: flo
     return zero_predictor_risk(d, weight_std) * (1 - 2 * k * best_step(d, k, weight_std, noise_std))
 
 
-@validated
-def spd_gradient_step_to_ols(d: int, k: int, step: float | int, weight_std: float | int = 1.0) -> float:
+@guarded
+def spd_gradient_step_to_ols(d: Count, k: Natural, step: NonNegative, weight_std: NonNegative = 1.0) -> float:
     """E |w_GD - w_OLS|^2 on noiseless labels: `gradient_step_risk` - tau^2 (d - k)_+.
 
     Both estimates lie in the row space of X, outside of which nothing is known. The same holds for every such rule.
@@ -102,57 +89,50 @@ def spd_gradient_step_to_ols(d: int, k: int, step: float | int, weight_std: floa
     return gradient_step_risk(d, k, step, weight_std) - ols_risk(d, k, weight_std)
 
 
-@validated
-def sgd_contraction(d: int, step: float | int) -> float:
+@guarded
+def sgd_contraction(d: Count, step: NonNegative) -> float:
     """Factor rho = 1 - 4 alpha + 4 alpha^2 (d + 2) of the risk per noiseless example of SGD."""
-    check_sizes(d, 0)
-    check_non_negative("step", step)
     return float(1 - 4 * step + 4 * step**2 * (d + 2))
 
 
-@validated
-def sgd_stability_limit(d: int) -> float:
+@guarded
+def sgd_stability_limit(d: Count) -> float:
     """Step 1 / (d + 2) at which the factor of the risk is one: below it the risk stays bounded, beyond it explodes.
 
     At the limit itself the noiseless risk is constant and the noisy one grows by 4 alpha^2 sigma^2 d per example.
     """
-    check_sizes(d, 0)
     return 1 / (d + 2)
 
 
-@validated
-def sgd_next_risk(risk: float | int, d: int, step: float | int, noise_std: float | int = 0.0) -> float:
+@guarded
+def sgd_next_risk(risk: NonNegative, d: Count, step: NonNegative, noise_std: NonNegative = 0.0) -> float:
     """Risk rho r + 4 alpha^2 sigma^2 d after one more example of SGD, r = `risk` being that before it, r >= 0."""
-    check_non_negative("risk", risk)
-    check_non_negative("noise_std", noise_std)
     return float(sgd_contraction(d, step) * risk + 4 * step**2 * noise_std**2 * d)
 
 
-@validated
-def sgd_risk(d: int, k: int, step: float | int, weight_std: float | int = 1.0, noise_std: float | int = 0.0) -> float:
+@guarded
+def sgd_risk(
+    d: Count, k: Natural, step: NonNegative, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
+) -> float:
     """Risk rho^k tau^2 d + 4 alpha^2 sigma^2 d (1 + rho + ... + rho^(k-1)) of one pass of SGD over k examples from 0.
 
     Each step is w - 2 alpha x (x^T w - y). `ValueError` also if the step is negative or not finite.
     """
-    check_sizes(d, k)
-    check_stds(weight_std, noise_std)
     powers = sgd_contraction(d, step) ** np.arange(k + 1)
     return float(d * (weight_std**2 * powers[k] + 4 * step**2 * noise_std**2 * powers[:k].sum()))
 
 
-@validated
-def spd_sgd_to_ols(d: int, k: int, step: float | int, weight_std: float | int = 1.0) -> float:
+@guarded
+def spd_sgd_to_ols(d: Count, k: Natural, step: NonNegative, weight_std: NonNegative = 1.0) -> float:
     """E |w_SGD - w_OLS|^2 on noiseless labels, tau^2 [d rho^k - (d - k)_+]."""
     return sgd_risk(d, k, step, weight_std) - ols_risk(d, k, weight_std)
 
 
-@validated
-def fourth_moment_factor(d: int, step: float | int) -> float:
+@guarded
+def fourth_moment_factor(d: Count, step: NonNegative) -> float:
     """Factor f_4 of E |w_hat - w|^4 per noiseless example of SGD: f_4 / rho^2 > 1 is how the scatter of runs grows.
 
     f_4 = E (1 - 4 alpha z^2 + 4 alpha^2 z^2 |x|^2)^2 with z one coordinate of x, by the moments of |x|^2 and z.
     """
-    check_at_least("d", d, 1)
-    check_non_negative("step", step)
     through_second = 1 - 8 * step + (8 * (d + 2) + 48) * step**2
     return float(through_second - 96 * (d + 4) * step**3 + 48 * (d + 4) * (d + 6) * step**4)

@@ -9,21 +9,23 @@ the density is classical in random matrix theory.
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._validation import check_count, check_sizes
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_finite
+from theory_on_trial.contract import POSITIVE, Count, Natural, guarded, require
 
 _LARGEST_EDGE = 1000  # of (sqrt d + sqrt k)^2: far beyond it exp(-s/2) underflows inside the spectrum
+_EDGE = "(sqrt d + sqrt k)^2 must be at most 1000 for the density, got d = {} and k = {}"
 _TAIL = 10  # sqrt of the largest eigenvalue exceeds sqrt d + sqrt k + t with a probability below exp(-t^2 / 2)
 _LOWEST_LOG = -87  # the integrand vanishes at least as sqrt(s), which is 1e-19 there
 
 
-@validated
-def spectral_density(eigenvalues: Float[np.ndarray, " points"], d: int, k: int) -> Float[np.ndarray, " points"]:
+@guarded
+def spectral_density(
+    eigenvalues: Annotated[Float[np.ndarray, " points"], POSITIVE], d: Count, k: Count
+) -> Float[np.ndarray, " points"]:
     """Mean number of nonzero eigenvalues of X^T X per unit length at each s > 0; it integrates to min(d, k).
 
     X is k x d standard normal, d, k >= 1; s = `eigenvalues`. The relative error is a few 1e-16 times max(d, k).
@@ -32,12 +34,7 @@ def spectral_density(eigenvalues: Float[np.ndarray, " points"], d: int, k: int) 
     """
     from scipy.special import gammainc, gammaln
 
-    check_count("d", d, 1)
-    check_count("k", k, 1)
-    _check_edge(d, k)
-    check_finite("eigenvalues", eigenvalues)
-    if np.any(eigenvalues <= 0):
-        raise ValueError(f"eigenvalues must be positive, got {eigenvalues.min()}")
+    require((np.sqrt(d) + np.sqrt(k)) ** 2 <= _LARGEST_EDGE, _EDGE.format(d, k))
     n, alpha = min(d, k), abs(d - k)
     root = np.sqrt(eigenvalues)
     # Orthonormal psi_j = sqrt(j! / Gamma(j+alpha+1)) s^(alpha/2) exp(-s/2) L_j, and the integral of psi_j / sqrt(s)
@@ -60,9 +57,9 @@ def spectral_density(eigenvalues: Float[np.ndarray, " points"], d: int, k: int) 
     return squares + function / root * (constant - coupling * integral_before / 2)
 
 
-@validated
+@guarded
 def expected_spectral_sum(
-    function: Callable[[Float[np.ndarray, " points"]], Float[np.ndarray, " points"]], d: int, k: int
+    function: Callable[[Float[np.ndarray, " points"]], Float[np.ndarray, " points"]], d: Count, k: Natural
 ) -> float:
     """E sum_i f(s_i) over the min(d, k) nonzero eigenvalues s_i of X^T X, X standard normal with k rows, d columns.
 
@@ -74,10 +71,9 @@ def expected_spectral_sum(
     `ValueError` if (sqrt d + sqrt k)^2 > 1000, a value of `function` is not finite, d < 1 or k < 0.
     Source: derived here.
     """
-    check_sizes(d, k)
     if k == 0:
         return 0.0
-    _check_edge(d, k)
+    require((np.sqrt(d) + np.sqrt(k)) ** 2 <= _LARGEST_EDGE, _EDGE.format(d, k))
     highest_log = 2 * np.log(np.sqrt(d) + np.sqrt(k) + _TAIL)
     # The density has wave numbers up to about 2 max(d, k) in log s; the rule mistakes those from 2 pi / step on.
     step = 1 / (20 + max(d, k) / 2)
@@ -91,8 +87,3 @@ def expected_spectral_sum(
     if not np.all(np.isfinite(values)):
         raise ValueError(f"function must be finite on the positive axis, got {values[~np.isfinite(values)][0]}")
     return float(step * np.sum(values * eigenvalues * spectral_density(eigenvalues, d, k)))
-
-
-def _check_edge(d: int, k: int) -> None:
-    if (np.sqrt(d) + np.sqrt(k)) ** 2 > _LARGEST_EDGE:
-        raise ValueError(f"(sqrt d + sqrt k)^2 must be at most {_LARGEST_EDGE} for the density, got d = {d}, k = {k}")
