@@ -1,5 +1,6 @@
 """The contract: what a domain admits passes as the function wants it, anything else gets one sentence."""
 
+import fractions
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -58,6 +59,7 @@ DOMAINS = {
     "a usable scale": Annotated[Vector, USABLE_SCALE],
     "perhaps none": Annotated[Vector, MAY_BE_EMPTY],
     "a number or a vector": Annotated[float, UNIT_INTERVAL] | Annotated[Vector, UNIT_INTERVAL],
+    "an exact ratio": Annotated[fractions.Fraction | int, Interval(0, 2, "[)")],
     "a word": Literal["a", "b"],
     "an option": Positive | None,
     "a pair": tuple[Count, Positive],
@@ -119,6 +121,14 @@ def test_an_interval_admits_what_lies_in_it(value, low, width, closed):
 )
 def test_an_interval_says_what_a_number_must_do(interval, must):
     assert interval.must == must
+
+
+def test_an_exact_ratio_is_judged_as_any_number():
+    call = taking(Annotated[fractions.Fraction | int, Interval(0, 2, "[)")])
+    assert call(fractions.Fraction(3, 2)) == fractions.Fraction(3, 2)
+    for ratio in (fractions.Fraction(-1, 2), fractions.Fraction(2)):
+        with pytest.raises(ValueError, match=r"^value must lie in \[0, 2\), got Fraction\("):
+            call(ratio)
 
 
 # ---------------------------------------------------------------------------------------------- kinds, shapes, domains

@@ -17,6 +17,7 @@ that `TypedDict`; `*values: Positive` is the domain of each value.
 """
 
 import dataclasses
+import fractions
 import functools
 import inspect
 import math
@@ -364,7 +365,7 @@ def _check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
     for marker in markers:
         if isinstance(marker, Is) and not marker.check(value):
             raise TypeError(f"{name} must {marker.must}, got {_shown(value)}")
-    if isinstance(value, float | int) and not isinstance(value, bool):  # the common case, quickly
+    if isinstance(value, float | int | fractions.Fraction) and not isinstance(value, bool):  # mostly, and quickly
         if MAY_BE_INFINITE in markers and value == value:
             pass
         elif isinstance(value, float) and not math.isfinite(value) and ANY_NUMBER not in markers:

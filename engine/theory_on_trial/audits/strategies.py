@@ -1,6 +1,7 @@
 """Hypothesis strategies from annotations: admissible arguments of a guarded function, axes of one name equally long."""
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
@@ -58,7 +59,7 @@ def _drawable(argument: Argument) -> bool:
 
 def _known(kind: Kind) -> bool:
     origin = get_origin(kind.type) or kind.type
-    simple = kind.type in (float, int, bool, str, type(None)) or hasattr(kind.type, "dim_str")
+    simple = kind.type in (float, int, Fraction, bool, str, type(None)) or hasattr(kind.type, "dim_str")
     listed = origin in (list, tuple, Sequence) and bool(get_args(kind.type))
     return simple or origin is Literal or listed
 
@@ -69,6 +70,9 @@ def _of_kind(kind: Kind, sizes: dict[str, Any], extreme: bool) -> st.SearchStrat
         return _reals(kind, extreme)
     if annotation is int:
         return _integers(kind)
+    if annotation is Fraction:
+        interval = _interval(kind)
+        return st.fractions(*(None if np.isinf(end) else end for end in interval.ends)).filter(interval.admits)
     if annotation is bool:
         return st.booleans()
     if annotation is type(None):
@@ -109,7 +113,8 @@ def _reals(kind: Kind, extreme: bool) -> st.SearchStrategy[float]:
 def _integers(kind: Kind) -> st.SearchStrategy[int]:
     interval = _interval(kind)
     low = 0 if interval.low == -np.inf else int(interval.low) + (interval.closed[0] == "(" and interval.low % 1 == 0)
-    high = low + WIDEST if interval.high == np.inf else min(low + WIDEST, int(interval.high))
+    most = low + WIDEST if interval.high == np.inf else int(interval.high)
+    high = min(low + WIDEST, most - (interval.closed[1] == ")" and interval.high == most))
     return st.integers(low, high)
 
 
