@@ -11,7 +11,7 @@ from sims.neural_collapse.angles import Spread, spread_vectors
 from sims.neural_collapse.certificates import ConvexOptimum, dual_value, nuclear_norm_optimum
 from sims.neural_collapse.contrastive import ContrastiveRun, minimise_contrastive, supervised_contrastive_loss
 from sims.neural_collapse.descent import TrainingRun, train
-from sims.neural_collapse.flow import Flow, Ramp, gradient_flow, layer_imbalances, ramp
+from sims.neural_collapse.flow import Flow, Ramp, gradient_flow, ramp
 from sims.neural_collapse.metrics import (
     Collapse,
     Targets,
@@ -21,46 +21,7 @@ from sims.neural_collapse.metrics import (
     gram_distance,
     within_class_collapse,
 )
-from sims.neural_collapse.objectives import Problem, ce_loss, mse_loss, objective, product
+from sims.neural_collapse.objectives import Problem, objective, product
 from sims.neural_collapse.optimise import Optimum, best_of, hessian_spectrum, minimise, optima
 from sims.neural_collapse.parameters import Head, initial_head
 from sims.neural_collapse.search import Configuration, best_configuration
-
-__all__ = [
-    "Collapse",
-    "Configuration",
-    "ContrastiveRun",
-    "ConvexOptimum",
-    "Flow",
-    "Head",
-    "Optimum",
-    "Problem",
-    "Ramp",
-    "Spread",
-    "Targets",
-    "TrainingRun",
-    "balanced_targets",
-    "best_configuration",
-    "best_of",
-    "ce_loss",
-    "class_means",
-    "collapse",
-    "dual_value",
-    "gradient_flow",
-    "gram_distance",
-    "hessian_spectrum",
-    "initial_head",
-    "layer_imbalances",
-    "minimise",
-    "minimise_contrastive",
-    "mse_loss",
-    "nuclear_norm_optimum",
-    "objective",
-    "optima",
-    "product",
-    "ramp",
-    "spread_vectors",
-    "supervised_contrastive_loss",
-    "train",
-    "within_class_collapse",
-]

@@ -1,6 +1,6 @@
 """Unit vectors spread apart: minimise the largest cosine, or the largest |cosine|, between any two of them."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,19 +8,8 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.neural_collapse.domain import MOST_NUMBERS, require_steps
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import (
-    LARGEST,
-    require_above,
-    require_at_most,
-    require_count,
-    require_finite,
-    require_in_range,
-)
-
-MOST_LEVELS = 10**4
-MOST_VECTORS = 2**12
+from sims.neural_collapse._domains import MOST_NUMBERS, ModestRate, Momentum, Steps
+from theory_on_trial.contract import LONGEST, Interval, guarded, require
 
 
 class Spread(NamedTuple):
@@ -30,18 +19,18 @@ class Spread(NamedTuple):
     largest: Float[Array, ""]
 
 
-@validated(unbounded=("sharpness", "learning_rate", "momentum"))
+@guarded(double=False)
 def spread_vectors(
     key: Key[Array, ""],
-    n_vectors: int,
-    dim: int,
+    n_vectors: Annotated[int, Interval(2, 2**12, why="all pairs are held at once")],
+    dim: Annotated[int, Interval(1, LONGEST)],
     *,
     absolute: bool,
-    sharpness: ScalarLike = 2e5,
-    levels: int = 18,
-    steps: int = 400,
-    learning_rate: ScalarLike = 0.5,
-    momentum: ScalarLike = 0.9,
+    sharpness: Annotated[ScalarLike, Interval(1, closed="()", why="it rises from 1")] = 2e5,
+    levels: Annotated[int, Interval(2, 10**4, why="a first and a last sharpness")] = 18,
+    steps: Steps = 400,
+    learning_rate: ModestRate = 0.5,
+    momentum: Momentum = 0.9,
 ) -> Spread:
     """Spread random unit vectors by descent on a soft maximum of the cosines that grows sharper; map it over seeds.
 
@@ -51,32 +40,20 @@ def spread_vectors(
 
     Args:
         key: of the start.
-        n_vectors: K in [2, 4096].
-        dim: d >= 1.
+        n_vectors: K.
+        dim: d.
         absolute: whether opposite vectors are as close as equal ones (lines instead of vectors).
-        sharpness: the last s, above 1.
-        levels: from 2 to 10⁴, of sharpness.
-        steps: at each level, at most 10⁷.
-        learning_rate: η > 0, at most 1e50.
-        momentum: in [0, 1).
+        sharpness: the last s.
+        levels: of sharpness.
+        steps: at each level.
+        learning_rate: η.
+        momentum: μ.
 
-    Raises ValueError for arguments outside these ranges.
+    Raises ValueError for more than 2²⁸ coordinates. A sharpness beyond what numbers hold ends in NaN.
     Source: the maximal angles of Liu et al. 2023 (cosines) and of Shen et al. 2023 (absolute cosines); the descent:
     derived here.
     """
-    require_count("n_vectors", n_vectors, 2, "an angle needs two vectors")
-    require_count("dim", dim, 1, "need at least one coordinate")
-    require_count("levels", levels, 2, "a first and a last sharpness")
-    require_at_most("n_vectors", n_vectors, MOST_VECTORS, "all pairs are held at once")
-    require_at_most("n_vectors * dim", n_vectors * dim, MOST_NUMBERS, "all coordinates are held at once")
-    require_at_most("levels", levels, MOST_LEVELS, "a compiled loop cannot be interrupted")
-    require_steps(steps)
-    require_above("sharpness", sharpness, 1, "it rises from 1")
-    require_finite("sharpness", sharpness)
-    require_above("learning_rate", learning_rate, 0, "steps go down the gradient")
-    require_finite("learning_rate", learning_rate)
-    require_at_most("learning_rate", learning_rate, LARGEST, "lengths of steps are squared")
-    require_in_range("momentum", momentum, 0, 1, includes_high=False)
+    require(n_vectors * dim <= MOST_NUMBERS, f"n_vectors * dim must be at most 2^28, got {n_vectors * dim}")
     first, second = np.triu_indices(n_vectors, 1)
 
     def cosines(vectors):

@@ -1,13 +1,16 @@
 """The global minimum at depth 1 from a convex program, with a lower bound that needs no trust in the solver."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from sims.neural_collapse.objectives import Loss, Problem
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_above
+from sims.neural_collapse._domains import ClassSizes, Loss
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import Interval, guarded, require
+
+PlainDecay = Annotated[float, Interval(0, closed="()", why="no minimiser exists otherwise")]
+SolvableDecay = Annotated[float, Interval(0, 1e6, "(]", why="larger ones leave nothing, and fail the solver")]
 
 
 class ConvexOptimum(NamedTuple):
@@ -23,11 +26,11 @@ class ConvexOptimum(NamedTuple):
     dual: Float[np.ndarray, "classes classes"]
 
 
-@validated
+@guarded(double=False)
 def nuclear_norm_optimum(
-    class_sizes: tuple[int, ...],
-    weight_decay: float | int,
-    feature_decay: float | int,
+    class_sizes: ClassSizes,
+    weight_decay: SolvableDecay,
+    feature_decay: SolvableDecay,
     *,
     loss: Loss = "mse",
     bias: bool = False,
@@ -36,12 +39,11 @@ def nuclear_norm_optimum(
 
     At depth 1 and width at least K this is the global minimum of the objective: for a given product the least decay of
     its factors is that multiple of the nuclear norm. Solved by an interior-point method (Clarabel), to about 1e-8 in
-    the value. Raises ValueError as `Problem`, and RuntimeError where the solver fails. Source: derived here.
+    the value. Raises ValueError for no class, and RuntimeError where the solver fails. Source: derived here.
     """
     import cvxpy
 
-    require_above("weight_decay", weight_decay, 0, "no minimiser exists otherwise")
-    Problem(class_sizes, (weight_decay,), feature_decay, bias, loss=loss)
+    require(len(class_sizes) > 0, "class_sizes must hold at least one class, got none")
     sizes, n_classes, n_samples = np.array(class_sizes, float), len(class_sizes), sum(class_sizes)
     roots = np.sqrt(sizes)
     matrix = cvxpy.Variable((n_classes, n_classes))
@@ -70,12 +72,12 @@ def nuclear_norm_optimum(
     return ConvexOptimum(float(program.value), found, found_bias, dual)
 
 
-@validated(unbounded=("dual",))
+@guarded(double=False)
 def dual_value(
     dual: Float[AnyArray, "classes classes"],
-    class_sizes: tuple[int, ...],
-    weight_decay: float | int,
-    feature_decay: float | int,
+    class_sizes: ClassSizes,
+    weight_decay: PlainDecay,
+    feature_decay: PlainDecay,
     *,
     bias: bool = False,
 ) -> float:
@@ -83,16 +85,14 @@ def dual_value(
 
     A is `dual` made feasible: with a bias projected on A D^(1/2) 1 = 0, then shrunk to spectral norm √(λ_W λ_H). The
     residual (D^(1/2) - X - b √nᵀ) / N of a global minimiser gives the minimum itself; no width can go below.
-    Raises ValueError as `Problem`, or for a matrix that is not K x K or not finite. Source: derived here (Fenchel
-    duality of the nuclear and the spectral norm).
+    Raises ValueError for a matrix that is not K x K. Source: derived here (Fenchel duality of the nuclear and the
+    spectral norm).
     """
-    require_above("weight_decay", weight_decay, 0, "no minimiser exists otherwise")
-    problem = Problem(class_sizes, (weight_decay,), feature_decay, bias)
+    n_classes, n_samples = len(class_sizes), sum(class_sizes)
     matrix, roots = np.array(dual, float), np.sqrt(np.array(class_sizes, float))
-    if matrix.shape != (problem.n_classes, problem.n_classes) or not np.isfinite(matrix).all():
-        raise ValueError(f"dual must be a finite {problem.n_classes} x {problem.n_classes} matrix, got {matrix.shape}")
+    require(len(matrix) == n_classes, f"dual must be a {n_classes} x {n_classes} matrix, got {matrix.shape}")
     if bias:
-        matrix -= np.outer(matrix @ roots, roots) / problem.n_samples
+        matrix -= np.outer(matrix @ roots, roots) / n_samples
     radius = np.sqrt(weight_decay * feature_decay)
     matrix *= radius / max(radius, float(np.linalg.norm(matrix, 2)))
-    return float(np.diag(matrix) @ roots - problem.n_samples / 2 * np.sum(matrix**2))
+    return float(np.diag(matrix) @ roots - n_samples / 2 * np.sum(matrix**2))

@@ -1,6 +1,6 @@
 """Supervised contrastive learning of free features on the unit sphere, with or without non-negativity, in batches."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,19 +8,14 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Key, ScalarLike
 
-from sims.neural_collapse.domain import MOST_NUMBERS, require_steps
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import (
-    LARGEST,
-    AnyArray,
-    require_above,
-    require_at_most,
-    require_count,
-    require_finite,
-    require_scale,
-)
+from sims.neural_collapse._domains import MOST_NUMBERS, ModestRate, Steps
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import LARGEST, LONGEST, SMALLEST, USABLE_SCALE, Interval, guarded, require
 
 Batches = tuple[tuple[int, ...], ...]
+"""The samples of each batch, by index; a sample may be in many."""
+Temperature = Annotated[ScalarLike, Interval(SMALLEST, LARGEST)]
+"""t, by which inner products are divided."""
 
 
 class ContrastiveRun(NamedTuple):
@@ -30,13 +25,13 @@ class ContrastiveRun(NamedTuple):
     features: Float[Array, "dim samples"]
 
 
-@validated
+@guarded(double=False)
 def supervised_contrastive_loss(
-    features: Float[AnyArray, "dim samples"],
+    features: Annotated[Float[AnyArray, "dim samples"], USABLE_SCALE],
     labels: tuple[int, ...],
     *,
     batches: Batches | None = None,
-    temperature: ScalarLike = 1.0,
+    temperature: Temperature = 1.0,
 ) -> Float[Array, ""]:
     """The supervised contrastive loss, summed over anchors and over a fixed set of batches (all samples by default).
 
@@ -46,17 +41,15 @@ def supervised_contrastive_loss(
     Args:
         features: H, one column per sample.
         labels: the class of each column.
-        batches: the samples of each batch, by index; a sample may be in many.
-        temperature: t > 0, from 1e-50 to 1e50.
+        batches: the samples of each batch.
+        temperature: t.
 
-    Raises ValueError for labels that do not fit the features, a batch that is empty, repeats a sample or names one
-    that is not there, or a temperature that is not positive. Source: Kini et al. 2024; singletons: derived here.
+    Raises ValueError for labels that do not fit the features, and for a batch that is empty, repeats a sample or names
+    one that is not there. In float32 the loss overflows where squared features over t exceed 3e38.
+    Source: Kini et al. 2024; singletons: derived here.
     """
-    if len(labels) != features.shape[1]:
-        raise ValueError(f"labels must be {features.shape[1]}, one per column of features, got {len(labels)}")
-    require_count("the number of labels", len(labels), 1, "nothing to tell apart otherwise")
-    require_above("temperature", temperature, 0, "inner products are divided by it")
-    require_scale("temperature", temperature)
+    n_samples = features.shape[1]
+    require(len(labels) == n_samples, f"labels must be {n_samples}, one per column of features, got {len(labels)}")
     members = _membership(batches, len(labels))
     positives = np.equal.outer(labels, labels) & ~np.eye(len(labels), dtype=bool)
     similarities = jnp.asarray(features).T @ features / temperature
@@ -75,17 +68,17 @@ def supervised_contrastive_loss(
     return jnp.sum(jax.vmap(batch_loss)(members))
 
 
-@validated(unbounded=("learning_rate",))
+@guarded(double=False)
 def minimise_contrastive(
     key: Key[Array, ""],
     labels: tuple[int, ...],
-    dim: int,
+    dim: Annotated[int, Interval(1, LONGEST)],
     *,
     nonnegative: bool,
     batches: Batches | None = None,
-    temperature: ScalarLike = 1.0,
-    learning_rate: ScalarLike = 0.1,
-    steps: int = 3000,
+    temperature: Temperature = 1.0,
+    learning_rate: ModestRate = 0.1,
+    steps: Steps = 3000,
 ) -> ContrastiveRun:
     """Projected gradient descent on the supervised contrastive loss from random unit features; map it over seeds.
 
@@ -95,22 +88,17 @@ def minimise_contrastive(
     Args:
         key: of the start.
         labels: the class of each sample.
-        dim: d >= 1; with non-negativity, some more than the number of classes avoids poor local minima.
+        dim: d; with non-negativity, some more than the number of classes avoids poor local minima.
         nonnegative: features behind a ReLU, or free.
         batches: as in `supervised_contrastive_loss`.
-        temperature: t > 0.
-        learning_rate: η > 0, at most 1e50.
-        steps: to take, at most 10⁷.
+        temperature: t.
+        learning_rate: η.
+        steps: to take.
 
-    Raises ValueError for arguments outside these ranges. Source: Kini et al. 2024.
+    Raises ValueError for no label, bad batches, and more than 2²⁸ coordinates. Source: Kini et al. 2024.
     """
-    require_count("dim", dim, 1, "need at least one coordinate")
-    require_count("the number of labels", len(labels), 1, "nothing to learn from otherwise")
-    require_at_most("dim", dim * len(labels), MOST_NUMBERS, "coordinates of all labels")
-    require_steps(steps)
-    require_above("learning_rate", learning_rate, 0, "steps go down the gradient")
-    require_finite("learning_rate", learning_rate)
-    require_at_most("learning_rate", learning_rate, LARGEST, "lengths of steps are squared")
+    require(len(labels) > 0, "labels must hold at least one sample, got none")
+    require(dim * len(labels) <= MOST_NUMBERS, f"dim must leave at most 2^28 coordinates, got {dim} of each label")
 
     def loss(features):
         return supervised_contrastive_loss(features, labels, batches=batches, temperature=temperature)
@@ -131,12 +119,10 @@ def _membership(batches: Batches | None, n_samples: int) -> Bool[np.ndarray, "ba
     """Which sample is in which batch; refuses batches that are no sets of samples."""
     if batches is None:
         return np.ones((1, n_samples), bool)
-    require_count("the number of batches", len(batches), 1, "leave batches out for one batch of all")
+    require(len(batches) > 0, "batches must hold at least one batch, or be left out for one batch of all")
     members = np.zeros((len(batches), n_samples), bool)
     for batch, member in zip(batches, members, strict=True):
-        if not batch or len(set(batch)) < len(batch) or min(batch) < 0 or max(batch) >= n_samples:
-            raise ValueError(
-                f"in batches a batch must be distinct samples in 0..{n_samples - 1}, at least one, got {batch}"
-            )
+        distinct = bool(batch) and len(set(batch)) == len(batch) and min(batch) >= 0 and max(batch) < n_samples
+        require(distinct, f"in batches a batch must be distinct samples in 0..{n_samples - 1}, got {batch}")
         member[list(batch)] = True
     return members

@@ -7,12 +7,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Int, Key, ScalarLike
 
-from sims.neural_collapse.domain import require_depth, require_records
+from sims.neural_collapse._domains import Deviation, Momentum, Rate, Steps, Widths, require_depth, require_records
 from sims.neural_collapse.metrics import Collapse, Targets, balanced_targets, collapse
 from sims.neural_collapse.objectives import Problem, objective
 from sims.neural_collapse.parameters import Head, initial_head
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import require_above, require_finite, require_in_range
+from theory_on_trial.contract import guarded
 
 
 class TrainingRun(NamedTuple):
@@ -29,18 +28,18 @@ class TrainingRun(NamedTuple):
     head: Head
 
 
-@validated(unbounded=("learning_rate", "momentum", "weight_std", "feature_std", "return"))
+@guarded(double=False)
 def train(
     key: Key[Array, ""],
     problem: Problem,
-    widths: tuple[int, ...],
+    widths: Widths,
     *,
-    learning_rate: ScalarLike,
-    momentum: ScalarLike,
-    steps: int,
-    every: int,
-    weight_std: ScalarLike,
-    feature_std: ScalarLike,
+    learning_rate: Rate,
+    momentum: Momentum,
+    steps: Steps,
+    every: Steps,
+    weight_std: Deviation,
+    feature_std: Deviation,
     reduced: bool,
     targets: Targets | None = None,
 ) -> TrainingRun:
@@ -53,16 +52,17 @@ def train(
         key: of the start.
         problem: the objective.
         widths: d_1..d_M, inputs of each layer.
-        learning_rate: η > 0.
-        momentum: μ in [0, 1).
-        steps: to take, a multiple of `every`, at most 10⁷.
+        learning_rate: η.
+        momentum: μ.
+        steps: to take, a multiple of `every`.
         every: steps between two records.
         weight_std: of the start, as in `initial_head`.
         feature_std: of the start, as in `initial_head`.
         reduced: class-mean reduction (K columns) instead of one column per sample.
         targets: frames for the metrics, by default those of equal classes (`balanced_targets`).
 
-    Raises ValueError for arguments outside these ranges, or widths whose number is not the depth of the problem.
+    Raises ValueError for steps that are no multiple of `every`, and for widths whose number is not the depth of the
+    problem or that make more than 2²⁸ numbers.
     Source: the direct experiments of Dang et al. 2023 (released code: η = 0.1, μ = 0.9, 30 000 steps, widths 64).
     """
     require_depth(problem.depth, widths)
@@ -85,13 +85,7 @@ def train(
 def heavy_ball(
     state: tuple[Head, Head], problem: Problem, *, steps: int, learning_rate: ScalarLike, momentum: ScalarLike
 ) -> tuple[Head, Head]:
-    """Take `steps` steps v <- μ v + ∇f(θ), θ <- θ - η v from `state` = (θ, v).
-
-    Raises ValueError for a learning rate that is not positive and finite, or a momentum outside [0, 1).
-    """
-    require_above("learning_rate", learning_rate, 0, "steps go down the gradient")
-    require_finite("learning_rate", learning_rate)
-    require_in_range("momentum", momentum, 0, 1, includes_high=False)
+    """Take `steps` steps v <- μ v + ∇f(θ), θ <- θ - η v from `state` = (θ, v)."""
 
     def step(_, state):
         head, velocity = state

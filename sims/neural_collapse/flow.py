@@ -2,24 +2,26 @@
 
 import itertools
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
+from sims.neural_collapse._domains import Deviation, Momentum, Rate, Steps, require_records
 from sims.neural_collapse.descent import at_rest, heavy_ball
-from sims.neural_collapse.domain import require_head, require_records, require_steps
 from sims.neural_collapse.objectives import Problem, objective, product, require_fit
 from sims.neural_collapse.parameters import Head
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_above, require_count, require_in_range
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import POSITIVE, guarded
 
 
 class Flow(NamedTuple):
-    """A recorded gradient flow: times, D_0..D_{M-1} at each (leading axis of records), and the head at the end."""
+    """A recorded gradient flow: times, D_0..D_{M-1} at each (leading axis of records), and the head at the end.
+
+    D_0 = W_1ᵀW_1 - H Hᵀ and D_m = W_{m+1}ᵀW_{m+1} - W_m W_mᵀ, of d_{m+1} x d_{m+1}, are the imbalances between layers.
+    """
 
     times: Float[Array, "records"]
     imbalances: tuple[Float[Array, "records width width"], ...]
@@ -33,28 +35,18 @@ class Ramp(NamedTuple):
     objective: Float[Array, "levels"]
 
 
-@validated
-def layer_imbalances(head: Head) -> tuple[Float[Array, "_ _"], ...]:
-    """D_0 = W_1ᵀW_1 - H Hᵀ and D_m = W_{m+1}ᵀW_{m+1} - W_m W_mᵀ, m = 1..M-1; D_m is d_{m+1} x d_{m+1}.
-
-    Raises ValueError for layers that do not chain.
-    """
-    require_head("head", head)
-    factors = (head.features, *head.weights)
-    return tuple(later.T @ later - earlier @ earlier.T for earlier, later in itertools.pairwise(factors))
-
-
-@validated
-def gradient_flow(start: Head, problem: Problem, *, time_step: ScalarLike, steps: int, every: int) -> Flow:
+@guarded(double=False)
+def gradient_flow(
+    start: Head, problem: Problem, *, time_step: Annotated[ScalarLike, POSITIVE], steps: Steps, every: Steps
+) -> Flow:
     """Follow dθ/dt = -∇f(θ) from `start` by the classical Runge-Kutta method, recording every `every` steps.
 
     The start itself is the first record, so that there are 1 + steps / every.
-    Raises ValueError for a time step that is not positive, one so long that the flow overflows, steps that are not a
-    positive multiple of `every` or more than 10⁷, and a start that does not fit the problem.
+    Raises ValueError for steps that are no multiple of `every`, and a start that does not fit the problem. A time step
+    that is too long ends in NaN.
     Source: derived here (layer imbalances decay as exp(-2 λ t) where all decays are λ).
     """
     require_fit("start", start, problem)
-    require_above("time_step", time_step, 0, "time runs forward")
     require_records(steps, every)
     slope = jax.grad(objective)
 
@@ -71,26 +63,24 @@ def gradient_flow(start: Head, problem: Problem, *, time_step: ScalarLike, steps
 
     def record(head, _):
         head = lax.fori_loop(0, every, step, head)
-        return head, layer_imbalances(head)
+        return head, _imbalances(head)
 
     final, recorded = lax.scan(record, start, length=steps // every)
-    imbalances = jax.tree.map(
-        lambda first, later: jnp.concatenate([first[None], later]), layer_imbalances(start), recorded
-    )
+    imbalances = jax.tree.map(lambda first, later: jnp.concatenate([first[None], later]), _imbalances(start), recorded)
     return Flow(jnp.arange(1 + steps // every) * every * time_step, imbalances, final)
 
 
-@validated(unbounded=("noise",))
+@guarded(double=False)
 def ramp(
     key: Key[Array, ""],
     start: Head,
     problem: Problem,
-    factors: Float[AnyArray, "levels"],
+    factors: Annotated[Float[AnyArray, "levels"], POSITIVE],
     *,
-    steps: int,
-    learning_rate: ScalarLike,
-    momentum: ScalarLike,
-    noise: ScalarLike,
+    steps: Steps,
+    learning_rate: Rate,
+    momentum: Momentum,
+    noise: Deviation,
 ) -> Ramp:
     """Change all decays of weights and features level by level, descending at each from where the last one ended.
 
@@ -101,21 +91,16 @@ def ramp(
         key: of the perturbations.
         start: the head before the first level.
         problem: its weight and feature decays are multiplied by the factors; a decay of the bias is not.
-        factors: one per level, in the order in which they are visited, all positive.
-        steps: of heavy-ball descent at each level, at most 10⁷.
-        learning_rate: η > 0.
-        momentum: μ in [0, 1).
-        noise: standard deviation of the perturbation, at least 0.
+        factors: one per level, in the order in which they are visited.
+        steps: of heavy-ball descent at each level.
+        learning_rate: η.
+        momentum: μ.
+        noise: standard deviation of the perturbation.
 
-    Raises ValueError for arguments outside these ranges, a start that does not fit the problem, and rates so large that
-    the descent overflows. Source: derived here.
+    Raises ValueError for a start that does not fit the problem. A rate that is too large ends in NaN.
+    Source: derived here.
     """
     require_fit("start", start, problem)
-    require_steps(steps)
-    require_in_range("noise", noise, 0, float("inf"), includes_high=False)
-    require_count("the number of factors", factors.shape[0], 1, "one per level")
-    if not is_traced(factors):
-        require_above("in factors the smallest factor", np.min(factors), 0, "no minimiser exists otherwise")
 
     def level(head, setting):
         level_key, factor = setting
@@ -137,3 +122,8 @@ def ramp(
 
     factors = jnp.asarray(factors)
     return Ramp(*lax.scan(level, start, (jax.random.split(key, factors.shape[0]), factors))[1])
+
+
+def _imbalances(head: Head) -> tuple[Float[Array, "_ _"], ...]:
+    factors = (head.features, *head.weights)
+    return tuple(later.T @ later - earlier @ earlier.T for earlier, later in itertools.pairwise(factors))

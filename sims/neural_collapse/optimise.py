@@ -1,23 +1,20 @@
 """Minima of the objective by L-BFGS and Newton steps, from given or random starts (host functions, float64)."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float, Key
 from threadpoolctl import threadpool_limits
 
-from sims.neural_collapse.domain import require_depth, require_start
+from sims.neural_collapse._domains import Deviation, Starts, Widths, require_depth
 from sims.neural_collapse.gradients import Slope, flatten, hessian, unflatten, value_and_gradient
 from sims.neural_collapse.objectives import Problem, require_fit
-from sims.neural_collapse.parameters import Head
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import require_at_most, require_count
+from sims.neural_collapse.parameters import Head, require_memory
+from theory_on_trial.contract import Interval, guarded
 from theory_on_trial.precision import require_float64
 
 RESTARTS = 4
-MOST_NEWTON_STEPS = 1000
-MOST_STARTS = 10**6
 NULL_EIGENVALUE = 1e-9
 """Of the Hessian, relative to the largest: Newton steps leave the directions below alone (orbits of rotations)."""
 
@@ -30,8 +27,10 @@ class Optimum(NamedTuple):
     gradient_norm: float
 
 
-@validated
-def minimise(problem: Problem, start: Head, *, newton_steps: int = 3) -> Optimum:
+@guarded(double=False)
+def minimise(
+    problem: Problem, start: Head, *, newton_steps: Annotated[int, Interval(0, 1000, why="a few suffice")] = 3
+) -> Optimum:
     """Descend from `start` to a stationary point, in the full form or the class-mean reduction as `start` is.
 
     L-BFGS with an analytic gradient, restarted while that still lowers the objective, then at most `newton_steps`
@@ -42,8 +41,6 @@ def minimise(problem: Problem, start: Head, *, newton_steps: int = 3) -> Optimum
     Raises TypeError in float32 and ValueError for a start that does not fit the problem.
     """
     require_float64("the minimum of the objective")
-    require_count("newton_steps", newton_steps, 0, "0 leaves out the Newton steps")
-    require_at_most("newton_steps", newton_steps, MOST_NEWTON_STEPS, "a few suffice")
     widths, n_columns = _sizes("start", start, problem)
     slope = value_and_gradient(problem, widths, n_columns)
     # L-BFGS solves tiny dense systems: threads that wait for each other make it a hundred times slower.
@@ -53,29 +50,27 @@ def minimise(problem: Problem, start: Head, *, newton_steps: int = 3) -> Optimum
     return Optimum(unflatten(flat, problem, widths, n_columns), value, gradient_norm)
 
 
-@validated(unbounded=("weight_std", "feature_std"))
+@guarded(double=False)
 def optima(
     problem: Problem,
     key: Key[jax.Array, ""],
-    starts: int,
+    starts: Starts,
     *,
-    widths: tuple[int, ...],
-    weight_std: float | int = 1.0,
-    feature_std: float | int = 1.0,
+    widths: Widths,
+    weight_std: Deviation = 1.0,
+    feature_std: Deviation = 1.0,
     reduced: bool = True,
 ) -> list[Optimum]:
     """Where L-BFGS ends from each of `starts` random starts, without Newton steps, in order.
 
     The starts have the law of `initial_head` but are drawn in NumPy, so that no shape needs a compilation. Ends with a
     long gradient did not converge: leave them out of counts.
-    Raises TypeError in float32 and ValueError for fewer than one start, or widths and deviations as `initial_head`.
+    Raises TypeError in float32, and ValueError for widths as `train`.
     """
     require_float64("the minimum of the objective")
-    require_count("starts", starts, 1, "random starts")
-    require_at_most("starts", starts, MOST_STARTS, "all ends are held at once")
     require_depth(problem.depth, widths)
     n_columns = problem.n_classes if reduced else problem.n_samples
-    require_start(widths, problem.n_classes, n_columns, weight_std=weight_std, feature_std=feature_std)
+    require_memory(widths, problem.n_classes, n_columns)
     generator = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     n_weights = sum(before * after for before, after in zip(widths, (*widths[1:], problem.n_classes), strict=True))
     counts = [n_weights, widths[0] * n_columns, problem.n_classes if problem.bias else 0]
@@ -90,15 +85,15 @@ def optima(
     ]
 
 
-@validated(unbounded=("weight_std", "feature_std"))
+@guarded(double=False)
 def best_of(
     problem: Problem,
     key: Key[jax.Array, ""],
-    starts: int,
+    starts: Starts,
     *,
-    widths: tuple[int, ...],
-    weight_std: float | int = 1.0,
-    feature_std: float | int = 1.0,
+    widths: Widths,
+    weight_std: Deviation = 1.0,
+    feature_std: Deviation = 1.0,
     reduced: bool = True,
 ) -> Optimum:
     """The lowest of `optima` (same arguments), polished by Newton steps: the putative global minimum."""
@@ -106,7 +101,7 @@ def best_of(
     return minimise(problem, min(ends, key=lambda end: end.value).head)
 
 
-@validated
+@guarded(double=False)
 def hessian_spectrum(problem: Problem, head: Head) -> Float[np.ndarray, "parameters"]:
     """Ascending eigenvalues of the Hessian of the objective at `head`, over weights, features and, if any, the bias.
 

@@ -2,15 +2,16 @@
 
 import itertools
 import math
+import operator
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float, Key, ScalarLike
+from jaxtyping import Float, Key
 
-from sims.neural_collapse.domain import require_start
-from theory_on_trial.arguments.sims import validated
+from sims.neural_collapse._domains import MOST_NUMBERS, Deviation, Widths
+from theory_on_trial.contract import Size, guarded, require
 
 
 class Head(NamedTuple):
@@ -25,15 +26,15 @@ class Head(NamedTuple):
     bias: Float[Array, "classes"]
 
 
-@validated(unbounded=("weight_std", "feature_std"))
+@guarded(double=False)
 def initial_head(
     key: Key[Array, ""],
-    widths: tuple[int, ...],
-    n_classes: int,
-    n_columns: int,
+    widths: Widths,
+    n_classes: Size,
+    n_columns: Size,
     *,
-    weight_std: ScalarLike,
-    feature_std: ScalarLike,
+    weight_std: Deviation,
+    feature_std: Deviation,
 ) -> Head:
     """Independent normal weights and features, mean 0, and a zero bias: one random start.
 
@@ -45,14 +46,14 @@ def initial_head(
         widths: d_1..d_M, inputs of the M linear layers.
         n_classes: K, outputs of the last layer.
         n_columns: N, or K in the class-mean reduction.
-        weight_std: standard deviation of every weight, at least 0.
-        feature_std: of every feature, at least 0.
+        weight_std: standard deviation of every weight.
+        feature_std: of every feature.
 
-    Raises ValueError for a size below 1, no layer, more than 2²⁸ numbers in all, or a standard deviation that is
-    negative or not finite.
+    Raises ValueError for no layer, or more than 2²⁸ numbers in all.
     Source: the initialisation of the code released with Dang et al. 2023 (both deviations 0.1).
     """
-    require_start(widths, n_classes, n_columns, weight_std=weight_std, feature_std=feature_std)
+    require(len(widths) > 0, "widths must hold at least one layer, got none")
+    require_memory(widths, n_classes, n_columns)
     shapes = [*zip((*widths[1:], n_classes), widths, strict=True), (widths[0], n_columns)]
     # One draw for all of them: each draw of its own costs half a second of compilation.
     normals = jax.random.normal(key, (sum(map(math.prod, shapes)),))
@@ -65,3 +66,21 @@ def initial_head(
         features=jnp.asarray(feature_std * features),
         bias=jnp.zeros(n_classes),
     )
+
+
+def require_memory(widths: tuple[int, ...], n_classes: int, n_columns: int) -> None:
+    """Raise `ValueError` for a head of more than 2²⁸ numbers."""
+    numbers = widths[0] * n_columns + sum(map(operator.mul, widths, (*widths[1:], n_classes)))
+    require(numbers <= MOST_NUMBERS, f"widths must make a head of at most 2^28 numbers, got {numbers:.3g}")
+
+
+def require_head(name: str, head: Head, n_classes: int) -> None:
+    """Raise `ValueError` unless a `Head` holds layers of numbers that chain from its features up to its K biases."""
+    layers = head.weights if isinstance(head.weights, list | tuple) else ()
+    parts = [head.features, *layers, head.bias]
+    real = all(jnp.issubdtype(getattr(part, "dtype", bool), jnp.floating) for part in parts)
+    require(bool(layers) and real, f"{name} must hold a tuple of layers, features and a bias, arrays of real numbers")
+    *shapes, bias = [tuple(part.shape) for part in parts]
+    chain = all(len(shape) == 2 for shape in shapes) and bias == (shapes[-1][0],) == (n_classes,)
+    chain = chain and all(before[0] == after[1] for before, after in itertools.pairwise(shapes))
+    require(chain, f"{name} must chain K = {n_classes} outputs down to its features, got shapes {[*shapes, bias]}")

@@ -6,10 +6,11 @@ import jax
 import numpy as np
 from jaxtyping import Float, Key
 
+from sims.neural_collapse._domains import Deviation, Starts, Widths
 from sims.neural_collapse.metrics import class_means
 from sims.neural_collapse.objectives import Problem
 from sims.neural_collapse.optimise import Optimum, optima
-from theory_on_trial.arguments.sims import validated
+from theory_on_trial.contract import guarded
 
 NULL_LOGIT = 1e-6
 """In units of one logit: directions that weight decay has switched off end far below, those alive far above."""
@@ -30,15 +31,15 @@ class Configuration(NamedTuple):
     logits: Float[np.ndarray, "classes classes"]
 
 
-@validated(unbounded=("weight_std", "feature_std"))
+@guarded(double=False)
 def best_configuration(
     problem: Problem,
     key: Key[jax.Array, ""],
-    starts: int,
+    starts: Starts,
     *,
-    widths: tuple[int, ...],
-    weight_std: float | int = 0.5,
-    feature_std: float | int = 0.5,
+    widths: Widths,
+    weight_std: Deviation = 0.5,
+    feature_std: Deviation = 0.5,
 ) -> Configuration:
     """Minimise the full problem, one column per sample, from many random starts and look at the lowest end.
 

@@ -1,9 +1,12 @@
 """Neural collapse: what arguments owe to each other is said in one sentence."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from own_data.neural_collapse import certify_head
+from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 
 EYE, LABELS, TWICE = np.eye(2), np.array([0, 1]), np.array([0, 0, 1, 1])
@@ -80,3 +83,73 @@ def test_own_data(changed, sentence):
     head = {"weights": LAYERS, "features": FEATURES, "labels": CLASSES, "decays": [0.1, 0.1, 0.1]}
     with pytest.raises(ValueError, match=sentence):
         certify_head(**(head | changed))
+
+
+KEY, UNIT = jax.random.key(0), {"weight_std": 1.0, "feature_std": 1.0}
+PROBLEM = observed.Problem((4, 2), (0.1,), 0.1)
+FITS = observed.Head((jnp.ones((2, 3)),), jnp.ones((3, 2)), jnp.zeros(2))
+BALL = {"learning_rate": 0.1, "momentum": 0.5}
+SAMPLES, BATCH = (0, 0, 1), "in batches a batch must be distinct samples in 0..2, got"
+
+
+def of_head(**changed):
+    return observed.hessian_spectrum(PROBLEM, FITS._replace(**changed))
+
+
+def train(widths=(3,), steps=40):
+    return observed.train(KEY, PROBLEM, widths, steps=steps, every=20, reduced=True, **BALL, **UNIT)
+
+
+def loss(labels=SAMPLES, **options):
+    return observed.supervised_contrastive_loss(np.ones((2, 3)), labels, **options)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: observed.Problem((), (0.1,), 0.1), "class_sizes must hold at least one class, got none"),
+        (lambda: observed.Problem((2,), (), 0.1), "weight_decays must hold at least one layer, got none"),
+        (lambda: observed.Problem((2,), (0.1,), 0.1, bias_decay=0.1), "bias_decay must be 0 without a bias, got 0.1"),
+        (lambda: PROBLEM.columns(5), "n_columns must be N = 6, or K = 2 in the class-mean reduction, got 5"),
+        (lambda: of_head(features=jnp.ones((3, 5))), "the columns of head must be N = 6, or K = 2 .*, got 5"),
+        (
+            lambda: of_head(weights=(jnp.ones((3, 3)), jnp.ones((2, 3)))),
+            "head must have 1 layers, one per decay, got 2",
+        ),
+        (lambda: of_head(weights=(jnp.ones((5, 3)),)), "head must chain K = 2 outputs down to its features, got sh"),
+        (lambda: of_head(weights=(jnp.ones((2, 4)),)), "head must chain K = 2 outputs down to its features, got sh"),
+        (lambda: of_head(bias=jnp.zeros(3)), "head must chain K = 2 outputs down to its features, got shapes"),
+        (lambda: of_head(weights=None), "head must hold a tuple of layers, features and a bias, arrays of real"),
+        (lambda: of_head(bias="x"), "head must hold a tuple of layers, features and a bias, arrays of real"),
+        (lambda: observed.minimise(PROBLEM, FITS._replace(bias=jnp.zeros(3))), "start must chain K = 2 outputs"),
+        (lambda: observed.initial_head(KEY, (), 2, 2, **UNIT), "widths must hold at least one layer, got none"),
+        (lambda: observed.initial_head(KEY, (3, 1), 2, 2**27, **UNIT), r"a head of at most 2\^28 numbers, got 4.03e"),
+        (lambda: observed.optima(PROBLEM, KEY, 1, widths=(3, 3)), "widths must be 1 numbers, one per weight decay"),
+        (lambda: observed.optima(PROBLEM, KEY, 1, widths=(2**28,)), r"a head of at most 2\^28 numbers"),
+        (lambda: observed.product(()), "weights must hold at least one layer, got none"),
+        (lambda: observed.product((np.eye(2), np.eye(3))), "weights must chain, each layer taking what the last"),
+        (lambda: train(steps=50), "steps must be a multiple of every = 20, got 50"),
+        (lambda: train(widths=(3, 3)), "widths must be 1 numbers, one per weight decay, got 2"),
+        (lambda: observed.gradient_flow(FITS, PROBLEM, time_step=0.1, steps=3, every=2), "steps must be a multiple"),
+        (
+            lambda: observed.collapse(FITS, PROBLEM, observed.balanced_targets(2, 2, bias=False)),
+            r"targets must be of shapes .M, K, K. = .1, 2, 2. and .* got ..2, 2, 2.",
+        ),
+        (lambda: observed.collapse(FITS, PROBLEM, observed.Targets(*"abcd")), "targets must be of shapes .M, K, K."),
+        (lambda: observed.class_means(np.ones((2, 3)), (2, 2)), "class_sizes must add up to the 3 columns"),
+        (lambda: observed.nuclear_norm_optimum((), 0.1, 0.1), "class_sizes must hold at least one class, got none"),
+        (lambda: observed.dual_value(np.eye(3), (2, 1), 0.1, 0.1), "dual must be a 2 x 2 matrix, got .3, 3."),
+        (lambda: loss(SAMPLES[:2]), "labels must be 3, one per column of features, got 2"),
+        (lambda: loss(batches=()), "batches must hold at least one batch"),
+        (lambda: loss(batches=((0, 1), ())), BATCH),
+        (lambda: loss(batches=((0, 0),)), BATCH),
+        (lambda: loss(batches=((0, 3),)), BATCH),
+        (lambda: loss(batches=((-1, 2),)), BATCH),
+        (lambda: observed.minimise_contrastive(KEY, (), 2, nonnegative=True), "labels must hold at least one sample"),
+        (lambda: observed.minimise_contrastive(KEY, SAMPLES, 2**27, nonnegative=True), r"at most 2\^28 coordinates"),
+        (lambda: observed.spread_vectors(KEY, 4, 2**27, absolute=True), r"n_vectors \* dim must be at most 2\^28"),
+    ],
+)
+def test_simulators(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()

@@ -1,7 +1,6 @@
 """Supervised contrastive features against loops and orthogonal frames, unit vectors against the bounds on angles."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -142,42 +141,3 @@ def test_vectors_spread_to_the_known_optimum_and_never_beyond(n_vectors, dim, ab
     assert np.all(found.largest >= bound - 10 * ULP)
     # The soft maximum at the last sharpness exceeds the maximum by no more than this.
     assert np.min(found.largest) <= bound + np.log(n_vectors**2) / 2e5
-
-
-def test_hostile_contrastive_losses_are_refused():
-    features = jnp.asarray(unit_columns(0))
-    for labels, options, message in [
-        (LABELS[:5], {}, "labels must be 6, one per column of features, got 5"),
-        (LABELS, {"temperature": 0.0}, "temperature must be above 0"),
-        (LABELS, {"batches": ()}, "the number of batches must be at least 1"),
-        (LABELS, {"batches": ((0, 1), ())}, "a batch must be distinct samples in 0..5, at least one, got .."),
-        (LABELS, {"batches": ((0, 0),)}, "a batch must be distinct samples in 0..5"),
-        (LABELS, {"batches": ((0, 6),)}, "a batch must be distinct samples in 0..5"),
-        (LABELS, {"batches": ((-1, 2),)}, "a batch must be distinct samples in 0..5"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            observed.supervised_contrastive_loss(features, labels, **options)
-    for labels, dim, options, message in [
-        (LABELS, 0, {}, "dim must be at least 1"),
-        ((), 3, {}, "the number of labels must be at least 1"),
-        (LABELS, 3, {"steps": 0}, "steps must be at least 1"),
-        (LABELS, 3, {"learning_rate": 0.0}, "learning_rate must be above 0"),
-        (LABELS, 3, {"learning_rate": float("inf")}, "learning_rate must be finite"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            observed.minimise_contrastive(KEYS[0], labels, dim, nonnegative=True, **options)
-
-
-def test_hostile_spreads_are_refused():
-    for n_vectors, dim, options, message in [
-        (1, 3, {}, "n_vectors must be at least 2"),
-        (3, 0, {}, "dim must be at least 1"),
-        (3, 2, {"levels": 1}, "levels must be at least 2"),
-        (3, 2, {"steps": 0}, "steps must be at least 1"),
-        (3, 2, {"sharpness": 1.0}, "sharpness must be above 1"),
-        (3, 2, {"sharpness": float("inf")}, "sharpness must be finite"),
-        (3, 2, {"learning_rate": -1.0}, "learning_rate must be above 0"),
-        (3, 2, {"momentum": 1.0}, "momentum must be in .0, 1., got 1"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            observed.spread_vectors(KEYS[0], n_vectors, dim, absolute=False, **options)

@@ -183,7 +183,7 @@ def test_a_dead_configuration_has_no_rank():
     assert dead.rank == 0
 
 
-def test_hostile_searches_are_refused():
+def test_searches_in_single_precision_are_refused():
     chosen = problem((0.1,), 0.1)
     head = observed.Head((jnp.ones((4, 3)),), jnp.ones((3, 4)), jnp.zeros(4))
     with jax.enable_x64(False):
@@ -194,20 +194,3 @@ def test_hostile_searches_are_refused():
         ):
             with pytest.raises(TypeError, match="needs float64"):
                 search()
-    with pytest.raises(ValueError, match="newton_steps must be at least 0"):
-        observed.minimise(chosen, head, newton_steps=-1)
-    with pytest.raises(ValueError, match="starts must be at least 1"):
-        observed.best_of(chosen, KEY, 0, widths=(3,))
-    with pytest.raises(ValueError, match="widths must be 1 numbers, one per weight decay, got 2"):
-        observed.best_of(chosen, KEY, 1, widths=(3, 3))
-    with pytest.raises(ValueError, match="features must have N = 13 columns, or K = 4"):
-        observed.minimise(chosen, head._replace(features=jnp.ones((3, 5))))
-    for broken in (head._replace(weights=(jnp.ones((5, 3)),)), head._replace(bias=jnp.zeros(3))):
-        with pytest.raises(ValueError, match="head must chain K = 4 outputs down to its features, got shapes"):
-            observed.hessian_spectrum(chosen, broken)
-    with pytest.raises(ValueError, match="feature_decay must be above 0"):
-        observed.nuclear_norm_optimum((2, 1), 0.1, 0.0)
-    with pytest.raises(ValueError, match="dual must be a finite 2 x 2 matrix"):
-        observed.dual_value(np.full((2, 2), np.nan), (2, 1), 0.1, 0.1)
-    with pytest.raises(ValueError, match="dual must be a finite 2 x 2 matrix"):
-        observed.dual_value(np.eye(3), (2, 1), 0.1, 0.1)
