@@ -2,9 +2,10 @@
 
 import fractions
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +37,7 @@ from theory_on_trial.contract import (
     Interval,
     NonNegative,
     Positive,
+    contract_of,
     guarded,
     require,
 )
@@ -418,3 +420,52 @@ def test_a_module_that_breaks_a_promise_fails_its_tests():
     with pytest.raises(AssertionError, match="not finite"):
         admissible("root")
     admissible("wide")
+
+
+@pytest.mark.parametrize("library", [np, jnp])
+def test_arrays_that_a_traced_caller_holds_are_judged(library, monkeypatch):
+    """Comparing them is not to become a part of the caller's program, wherever they are."""
+    context = jax.ensure_compile_time_eval if library is jnp else nullcontext
+    monkeypatch.setattr("theory_on_trial.contract._reader_of", lambda leaf: (library, context()))
+
+    @guarded(double=False)
+    def total(weights: Annotated[Float[AnyArray, " entries"], POSITIVE], by: Float[AnyArray, ""]) -> object:
+        return jnp.sum(weights) * by
+
+    def traced(weights):
+        return jax.jit(lambda by: total(weights, by))(2.0)
+
+    assert traced(jnp.ones(3)) == 6
+    for weights, sentence in ((jnp.zeros(3), "be positive, got 0.0"), (jnp.full(3, jnp.nan), "be finite, got nan")):
+        with pytest.raises(ValueError, match=f"weights must {sentence} among the entries"):
+            traced(weights)
+
+
+def test_options_and_any_number_of_values_have_domains():
+    class Options(TypedDict, total=False):
+        step: Positive
+
+    @guarded
+    def summed(*weights: Annotated[Vector, POSITIVE], **options: Unpack[Options]) -> object:
+        return sum(float(one.sum()) for one in weights) * options.get("step", 1.0)
+
+    assert summed([1, 2], [3, 4], step=2) == 20
+    for call, sentence in (
+        (lambda: summed([1, 2], [0, 1]), "weights must be positive, got 0.0 among the entries"),
+        (lambda: summed([1, 2], [1]), "weights must have one entry for each of the 2 entries, got 1"),
+        (lambda: summed([1], step=0), "step must be positive, got 0.0"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            call()
+    with pytest.raises(TypeError, match=r"summed\(\) got an unexpected keyword argument 'steps'"):
+        summed([1], steps=1)
+    assert set(contract_of(summed)) == {"weights", "step"}
+
+
+def test_axes_of_one_name_have_one_length_within_an_array():
+    @guarded
+    def trace(matrix: Annotated[Float[np.ndarray, "side side"], COVARIANCE]) -> float:
+        return float(np.trace(matrix))
+
+    with pytest.raises(ValueError, match=r"matrix must be .* axes \(side, side\), got .* of shape \(2, 3\)"):
+        trace(np.ones((2, 3)))

@@ -24,6 +24,7 @@ import math
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, Unpack, get_args, get_origin, overload
@@ -263,7 +264,8 @@ def guarded(function: Any = None, *, double: bool = True) -> Any:
             raise TypeError(f"{function.__name__}() got an unexpected keyword argument {min(unknown)!r}")
         named = {name: described[name].accept(name, value) if name in described else value
                  for name, value in kwargs.items()}  # fmt: skip
-        _check_axes(described, given | named)
+        judged = [(name, described[name], value) for name, value in (given | named).items() if name in described]
+        _check_axes(judged + [(several.name, each, value) for value in rest if several and each])
         if calls_back:  # whatever the caller's function does is its own affair
             return function(*given.values(), *rest, **named)
         token = _inside.set(True)
@@ -380,17 +382,19 @@ def _check(name: str, value: Any, markers: tuple[Marker, ...]) -> None:
             continue
         if not leaf.size and MAY_BE_EMPTY not in markers:
             raise ValueError(f"{name} must not be empty, got an array of shape {tuple(leaf.shape)}")
-        library = _library_of(leaf)
-        allowed: Any = np.True_  # of any number nothing is read: it may lie on a disk
-        if ANY_NUMBER not in markers:
-            allowed = ~library.isnan(leaf) if MAY_BE_INFINITE in markers else library.isfinite(leaf)
-        if not bool(allowed.all()):
-            raise ValueError(f"{name} must be finite, got {_first(leaf, allowed)}{_among(leaf)}")
-        for marker in markers:
-            if isinstance(marker, Interval) and not bool((inside := marker.admits(leaf)).all()):
-                raise ValueError(f"{name} must {marker.must}, got {_first(leaf, inside)}{_among(leaf)}")
-            if isinstance(marker, Holds) and leaf.size and not _holds(marker, np.asarray(leaf)):
-                raise ValueError(f"{name} must {marker.must}, got {_excerpt(leaf)}")
+        library, context = _reader_of(leaf)
+        with context:
+            leaf = np.asarray(leaf) if library is np else leaf
+            allowed: Any = np.True_  # of any number nothing is read: it may lie on a disk
+            if ANY_NUMBER not in markers:
+                allowed = ~library.isnan(leaf) if MAY_BE_INFINITE in markers else library.isfinite(leaf)
+            if not bool(allowed.all()):
+                raise ValueError(f"{name} must be finite, got {_first(leaf, allowed)}{_among(leaf)}")
+            for marker in markers:
+                if isinstance(marker, Interval) and not bool((inside := marker.admits(leaf)).all()):
+                    raise ValueError(f"{name} must {marker.must}, got {_first(leaf, inside)}{_among(leaf)}")
+                if isinstance(marker, Holds) and leaf.size and not _holds(marker, np.asarray(leaf)):
+                    raise ValueError(f"{name} must {marker.must}, got {_excerpt(leaf)}")
 
 
 def _holds(marker: Holds, values: np.ndarray) -> bool:
@@ -422,22 +426,25 @@ def _numbers(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _library_of(leaf: Any) -> Any:
-    """The library that reads numbers where they are: on a CPU NumPy sees JAX's without a copy or a program."""
+def _reader_of(leaf: Any) -> tuple[Any, AbstractContextManager[None]]:
+    """The library that reads numbers where they are, at once, and its context: a caller may be traced.
+
+    On a CPU NumPy sees JAX's arrays without a copy or a program.
+    """
     jax = sys.modules.get("jax")
     if jax is not None and isinstance(leaf, jax.Array) and any(one.platform != "cpu" for one in leaf.devices()):
-        return jax.numpy
-    return np
+        return jax.numpy, jax.ensure_compile_time_eval()
+    return np, nullcontext()
 
 
-def _check_axes(described: dict[str, Argument], given: dict[str, Any]) -> None:
+def _check_axes(given: list[tuple[str, Argument, Any]]) -> None:
     """Raise ValueError where axes of one name have different lengths."""
     sizes: dict[str, Any] = {}
-    for name, value in given.items():
-        shape = () if name not in described or isinstance(value, type) else tuple(getattr(value, "shape", ()))
+    for name, described, value in given:
+        shape = () if isinstance(value, type) else tuple(getattr(value, "shape", ()))
         if not shape:
             continue
-        patterns = (kind.type.dim_str.split() for kind in described[name].kinds if hasattr(kind.type, "dim_str"))
+        patterns = (kind.type.dim_str.split() for kind in described.kinds if hasattr(kind.type, "dim_str"))
         fitting: list[str] = next((tokens for tokens in patterns if _fits(tokens, shape)), [])
         for token, size in _named_axes(fitting, shape):
             if token.startswith("#"):
