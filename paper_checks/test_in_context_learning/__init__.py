@@ -18,6 +18,8 @@ from theory_on_trial.compilation_cache import cache_folder
 
 MOST_PROGRAMS = 280
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+MOST_SECONDS = 15
+"""Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
 PAPER = "Akyurek et al. 2023 (arXiv 2211.15661)"
 DERIVED = "derived here"

@@ -17,6 +17,8 @@ from sims import jepa_bias as observed
 
 MOST_PROGRAMS = 160
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+MOST_SECONDS = 15
+"""Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
 FORMALISATION = "as quoted by a public formalisation"
 DERIVED = "derived here"

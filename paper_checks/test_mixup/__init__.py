@@ -14,6 +14,8 @@ from theory.mixup import GaussianPair, MixingLaw
 
 MOST_PROGRAMS = 70
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+MOST_SECONDS = 15
+"""Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
 ABSTRACT = "abstract; explicit form derived here"
 DERIVED = "derived here"

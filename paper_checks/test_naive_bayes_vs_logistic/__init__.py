@@ -9,6 +9,8 @@ import numpy as np
 
 MOST_PROGRAMS = 115
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+MOST_SECONDS = 20
+"""Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
 ABSTRACT = "abstract; explicit form derived here"
 CODE = "released code"

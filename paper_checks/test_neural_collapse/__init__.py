@@ -15,6 +15,8 @@ from theory import neural_collapse as predicted
 
 MOST_PROGRAMS = 140
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+MOST_SECONDS = 25
+"""Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
 ABSTRACT = "abstract; explicit form derived here"
 CODE = "released code"

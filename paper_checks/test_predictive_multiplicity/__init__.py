@@ -16,6 +16,8 @@ from sims import predictive_multiplicity as observed
 
 MOST_PROGRAMS = 50
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+MOST_SECONDS = 20
+"""Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
 PROPOSITION = "Proposition 1, as recalled; proof derived here"
 FIGURE = "Figure 1, as recalled; numbers derived here"

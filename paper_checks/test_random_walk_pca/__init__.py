@@ -6,3 +6,5 @@ meet sampled trajectories. T is the number of recorded points, d the dimension, 
 
 MOST_PROGRAMS = 540
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
+MOST_SECONDS = 30
+"""Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
