@@ -138,6 +138,10 @@ def test_results_count_as_long_as_their_line_stands(folder):
     )
     found = mutants.results_on_file("theory", "rolls")
     assert {name: result["noticed_by"] for name, result in found.items()} == {(stands, "2 -> 3"): "another test"}
+    path = mutants.path_of("theory", "rolls")
+    path.write_text(path.read_text()[:-9])  # a kill cuts the last line short
+    (result,) = mutants.results_on_file("theory", "rolls").values()
+    assert result["noticed_by"] == "nobody"
 
 
 def test_the_table_counts_explains_and_knows_its_source(folder):

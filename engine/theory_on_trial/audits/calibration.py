@@ -231,8 +231,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--seeds and --workers must be at least 1, got {options.seeds} and {options.workers}")
     folder = cache_folder() / "calibration"
     folder.mkdir(exist_ok=True)
-    every = subjects_in()
     try:
+        every = subjects_in()
         ids = {one.id for name in options.selection for one in ([claim(name)] if "." in name else claims(name))}
     except ValueError as error:
         parser.error(str(error))

@@ -20,7 +20,7 @@ def _note(event: str, duration_secs: float = 0.0, **_: str | int) -> None:
 
 
 jax.monitoring.register_event_duration_secs_listener(_note)
-jax.monitoring.register_event_listener(_note)
+jax.monitoring.register_event_listener(lambda event, **_: _note(event))
 
 
 def pytest_runtest_call() -> None:

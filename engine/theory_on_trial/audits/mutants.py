@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -371,7 +372,8 @@ def judge_all(
                     line = {"place": name[0], "change": name[1], "noticed_by": known[name], "source": source}
                     kept.parent.mkdir(parents=True, exist_ok=True)
                     with kept.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(line) + "\n")
+                        # A line of its own, even after one that was cut short.
+                        file.write(("\n" if file.tell() else "") + json.dumps(line))
             word = f"noticed by {known[name]}" if known[name] != "nobody" else "SURVIVED"
             print(f"{number:3d} {word}: {': '.join(name)}", flush=True)
     survivors = [name for name in chosen if known[name] == "nobody"]
@@ -402,10 +404,16 @@ def path_of(package: str, paper: str) -> Path:
 
 
 def results_on_file(package: str, paper: str) -> dict[Name, dict[str, Any]]:
-    """The last result of each mutant that was judged, by its place and its change, as long as its line stands."""
+    """The last result of each mutant that was judged, by its place and its change, as long as its line stands.
+
+    A line cut short by a kill is left out.
+    """
     path = path_of(package, paper)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    results = {(result["place"], result["change"]): result for result in map(json.loads, lines)}
+    results: dict[Name, dict[str, Any]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        with suppress(json.JSONDecodeError):
+            result = json.loads(line)
+            results[result["place"], result["change"]] = result
     standing = {place for file in sources(package, paper) for place in places(file)}
     return {mutant: result for mutant, result in results.items() if mutant[0] in standing}
 

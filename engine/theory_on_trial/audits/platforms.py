@@ -120,6 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.devices is not None and options.devices < 1:
         parser.error(f"--devices must be at least 1, got {options.devices}")
+    if not outline.papers():
+        parser.error(f"no test of {repository.root()} is a claim")
     folder = repository.records() / "ledgers"
     for devices in to_renew(folder) if options.devices is None else [options.devices]:
         print(record(devices, folder), flush=True)
