@@ -13,7 +13,6 @@ from theory.predictive_multiplicity import (
     boolean_dichotomies,
     cover_count,
     dichotomy_count,
-    is_realisable_exactly,
     largest_margin,
     linear_dichotomies,
 )
@@ -109,9 +108,9 @@ def test_repeated_points_agree():
 
 def test_floats_are_taken_at_their_exact_value():
     almost = math.nextafter(0.5, 1)
-    assert not is_realisable_exactly(np.array([0, 1, 0]), np.array([[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]))
+    assert [0, 1, 0] not in linear_dichotomies(np.array([[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]])).tolist()
     bent = np.array([[0.0, 0.0], [0.5, almost], [1.0, 1.0]])
-    assert is_realisable_exactly(np.array([0, 1, 0]), bent)
+    assert [0, 1, 0] in linear_dichotomies(bent).tolist()
     assert (len(linear_dichotomies(bent)), dichotomy_count(bent)) == (8, 8)
     assert len(linear_dichotomies(np.array([[1e-300], [0.0], [1e300]]))) == 6
 
@@ -121,20 +120,11 @@ def test_points_without_features_are_one_point():
 
 
 @pytest.mark.parametrize("function", [linear_dichotomies, dichotomy_count])
-def test_hostile_points_are_refused(function):
-    with pytest.raises(ValueError, match=r"rows must hold at least one point, got an array of shape \(0, 2\)"):
+def test_no_points_are_refused(function):
+    with pytest.raises(ValueError, match=r"^rows must hold at least one point, got an array of shape \(0, 2\)"):
         function(np.zeros((0, 2)))
-    for bad in (np.nan, np.inf):
-        with pytest.raises(ValueError, match="rows must be non-empty and finite, got"):
-            function(np.array([[0.0], [bad]]))
 
 
-def test_hostile_sizes_are_refused():
-    with pytest.raises(ValueError, match="n must be at least 1, got 0"):
-        cover_count(0, 1)
-    with pytest.raises(ValueError, match="dim must be at least 1, got 0"):
-        cover_count(1, 0)
-    with pytest.raises(ValueError, match="n_features must be at least 0, got -1"):
-        boolean_dichotomies(-1)
-    with pytest.raises(ValueError, match="n_features must be at most 5, got 6"):
-        boolean_dichotomies(6)
+def test_a_count_of_too_many_terms_is_refused():
+    with pytest.raises(ValueError, match=r"^n or dim must be at most 100000, the terms of the sum, got 200000, 200001"):
+        cover_count(200_000, 200_001)

@@ -35,7 +35,6 @@ from theory.predictive_multiplicity import (
     pair_diameter_of,
     tolerance_count,
 )
-from theory.predictive_multiplicity._validation import checked_counts, checked_dichotomies, checked_dichotomy
 
 
 @general
@@ -206,43 +205,3 @@ def test_a_tolerance_is_rounded_down_to_points(epsilon, n, count):
 
 def test_a_tolerance_just_below_an_integer_is_that_integer():
     assert (tolerance_count(1 - 0.95e-9, 1), tolerance_count(1 - 1.05e-9, 1)) == (1, 0)
-
-
-@pytest.mark.parametrize("epsilon", [-0.1, 1.1, float("nan"), float("inf")])
-def test_a_tolerance_outside_the_unit_interval_is_refused(epsilon):
-    with pytest.raises(ValueError, match=r"epsilon must be in \[0, 1\], got "):
-        tolerance_count(epsilon, 10)
-
-
-def test_hostile_input_is_refused():
-    good = (np.array([[1, 0]]), np.array([1, 0]), np.array([1, 2]), np.array([0, 1]))
-    with pytest.raises(ValueError, match="n must be at least 1, got 0"):
-        tolerance_count(0.1, 0)
-    with pytest.raises(ValueError, match="tolerance must be at least 0, got -1"):
-        discrepancy_of(*good, -1)
-    with pytest.raises(ValueError, match="baseline must hold a 0 or 1 for each of the 2 rows, got"):
-        flip_costs(np.array([1, -1]), *good[2:])
-    with pytest.raises(ValueError, match="dichotomy must hold a 0 or 1 for each of the 2 rows, got"):
-        errors(np.array([1, 2]), *good[2:])
-    with pytest.raises(ValueError, match="other must hold a 0 or 1 for each of the 2 rows, got"):
-        disagreement(np.array([1, 0]), np.array([2, 0]), np.array([1, 1]))
-    for cells in (np.zeros((0, 2), dtype=int), np.array([[1, 2]])):
-        with pytest.raises(ValueError, match="dichotomies must hold at least one row of 2 zeros and ones, got"):
-            errors_of(cells, *good[2:])
-    for positives, negatives in (
-        (np.array([-1, 2]), np.array([1, 1])),
-        (np.zeros(2, dtype=int), np.zeros(2, dtype=int)),
-    ):
-        with pytest.raises(ValueError, match="must be non-negative and count at least one point, got"):
-            errors(np.array([1, 0]), positives, negatives)
-    with pytest.raises(ValueError, match="must be non-negative and count at least one point, got"):
-        errors(np.array([1, 0]), np.array([1, 1]), np.array([-1, 2]))
-
-
-def test_unequal_lengths_are_refused_even_where_shapes_are_not_checked():
-    with pytest.raises(ValueError, match=r"positives and negatives must be equally long, got \(2,\) and \(1,\)"):
-        checked_counts(np.array([1, 2]), np.array([1]))
-    with pytest.raises(ValueError, match="baseline must hold a 0 or 1 for each of the 2 rows, got"):
-        checked_dichotomy("baseline", np.array([1, 0, 1]), 2)
-    with pytest.raises(ValueError, match="dichotomies must hold at least one row of 2 zeros and ones, got"):
-        checked_dichotomies(np.array([[1, 0, 1]]), 2)

@@ -155,39 +155,19 @@ def test_percentile_costs_by_hand():
     assert log_percentile_shifts(population, 0, np.array([0.0, 1.0])).tolist() == [0, -np.log1p(-0.125)]
 
 
-def test_hostile_input_is_refused():
-    zero = [np.zeros(1)]
-    one = np.ones(1)
-    for score, weights in ((np.nan, one), (-1, np.array([np.inf]))):
-        for call in (
-            lambda score=score, weights=weights: recourse_exists(score, weights, zero),
-            lambda score=score, weights=weights: unbounded_recourse(score, weights, 2),
-        ):
-            with pytest.raises(ValueError, match="score and weights must be non-empty and finite, got"):
-                call()
-    with pytest.raises(ValueError, match="actions must hold one menu for each of the 1 features, got 2"):
+def test_menus_that_do_not_belong_together_are_refused():
+    zero, one = [np.zeros(1)], np.ones(1)
+    with pytest.raises(ValueError, match="actions must hold 1 menus, one per weight, got 2"):
         recourse_exists(-1, one, zero * 2)
-    with pytest.raises(ValueError, match="actions must hold one menu for each of the 0 features, got 0"):
-        recourse_exists(-1, np.zeros(0), [])
-    for menu in (np.array([1.0]), np.array([0.0, np.nan])):
-        with pytest.raises(ValueError, match="every menu of actions must be finite and offer 0, got"):
-            recourse_exists(-1, one, [menu])
+    with pytest.raises(ValueError, match="each entry of actions must offer 0, got "):
+        recourse_exists(-1, one, [one])
     for function in (cheapest_largest_cost, cheapest_total_cost, total_cost_relaxation):
-        with pytest.raises(ValueError, match="costs must hold one cost for each action, got"):
+        with pytest.raises(ValueError, match=r"costs must hold one cost for each action, \[1\] of them, got \[2\]"):
             function(-1, one, zero, [np.zeros(2)])
-        with pytest.raises(ValueError, match="every menu must offer its action 0 at cost 0, got"):
+        with pytest.raises(ValueError, match="costs must be 0 for the action 0 of every menu"):
             function(-1, one, zero, [one])
-        with pytest.raises(ValueError, match="costs must be finite and non-negative, got"):
-            function(-1, one, [np.array([0.0, 1.0])], [np.array([0.0, -1.0])])
-    with pytest.raises(ValueError, match="costs must be finite and non-negative, got"):
-        safe_tie_breaker([np.array([np.nan])])
-    for order in (0.5, np.nan):
-        with pytest.raises(ValueError, match="norm_order must be at least 1, got"):
-            unbounded_recourse(-1, one, order)
-    with pytest.raises(ValueError, match="population must be non-empty and finite, got"):
-        percentile_shifts(np.zeros(0), 1, one)
-    with pytest.raises(ValueError, match="value and actions must be non-empty and finite, got"):
-        percentile_shifts(one, 1, np.array([np.nan]))
-    for value, actions in ((0, -one), (1, one)):
-        with pytest.raises(ValueError, match="actions must be non-negative and value below the population's largest"):
-            log_percentile_shifts(one, value, actions)
+
+
+def test_nobody_ahead_is_refused():
+    with pytest.raises(ValueError, match=r"value must be below the population's largest, got 1\.0"):
+        log_percentile_shifts(np.ones(1), 1, np.ones(1))

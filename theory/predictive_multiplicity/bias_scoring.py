@@ -4,9 +4,7 @@ Chen, Klochkov & Liu 2024 (arXiv 2310.05725), in a discrete world: `joint[x, a, 
 x, groups a in {0, 1} and labels y in {0, 1}. The rule to mend is Yhat(x) = 1[p(Y = 1 | x) > 1/2]; kappa(x) in [0, 1] is
 the chance of flipping it, known to nobody's group. Flipping all of x costs the accuracy P(x) eta(x) and takes
 P(x) f(x) off the disparity; s = f / eta is the bias score. That thresholds of s are optimal up to one randomised atom,
-and linear rules up to two for equalised odds, is derived here for atoms. `ValueError` unless `joint` is
-`[atoms, 2, 2]`, non-negative and sums to one, and every group (for odds: every group of either label) has positive
-probability.
+and linear rules up to two for equalised odds, is derived here for atoms.
 """
 
 from typing import NamedTuple
@@ -14,15 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.predictive_multiplicity._validation import shown
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_finite, check_non_negative
+from theory.predictive_multiplicity._domains import Chances, Grouped, GroupedAndLabelled, Joint
+from theory_on_trial.contract import NonNegative, guarded
 
-Joint = Float[np.ndarray, "atoms 2 2"]
 Atoms = Float[np.ndarray, " atoms"]
 PerLabel = Float[np.ndarray, "2 atoms"]
 
-_NORMALISATION = 1e-9  # how far the sum of `joint` may be from one
 _TIE = 1e-9  # relative distance to the boundary within which the linear program decides instead of the linear rule
 
 
@@ -33,73 +28,74 @@ class OddsRule(NamedTuple):
     multipliers: Float[np.ndarray, "2"]
 
 
-@validated
+@guarded
 def accurate_rule(joint: Joint) -> Bool[np.ndarray, " atoms"]:
-    """Yhat(x) = 1[p(Y = 1 | x) > 1/2], the most accurate rule; a tie is refused."""
-    _check_joint(joint)
+    """Yhat(x) = 1[p(Y = 1 | x) > 1/2], the most accurate rule; a tie is refused. Source: arXiv 2310.05725."""
     by_label = joint.sum(axis=1)
     return by_label[:, 1] > by_label[:, 0]
 
 
-@validated
+@guarded
 def flip_losses(joint: Joint) -> Atoms:
-    """P(x) eta(x) = |P(x, Y = 1) - P(x, Y = 0)|, the accuracy lost by flipping the decision at x."""
-    _check_joint(joint)
+    """P(x) eta(x) = |P(x, Y = 1) - P(x, Y = 0)|, the accuracy lost by flipping the decision at x.
+
+    Source: arXiv 2310.05725.
+    """
     by_label = joint.sum(axis=1)
     return np.abs(by_label[:, 1] - by_label[:, 0])
 
 
-@validated
-def parity_gap(joint: Joint, acceptance: Atoms) -> float:
-    """P(Yhat = 1 | A = 0) - P(Yhat = 1 | A = 1) of a rule that accepts x with the chance `acceptance`, in [0, 1]."""
-    _check_joint(joint)
-    _check_chances("acceptance", acceptance, joint)
+@guarded
+def parity_gap(joint: Grouped, acceptance: Chances) -> float:
+    """P(Yhat = 1 | A = 0) - P(Yhat = 1 | A = 1) of a rule that accepts x with the chance `acceptance`.
+
+    Demographic parity is a gap of 0. Source: arXiv 2310.05725.
+    """
     return float(_parity_contrast(joint) @ acceptance)
 
 
-@validated
-def odds_gaps(joint: Joint, acceptance: Atoms) -> Float[np.ndarray, "2"]:
-    """P(Yhat = 1 | A = 0, Y = y) - P(Yhat = 1 | A = 1, Y = y) for y = 0 and 1."""
-    _check_joint(joint)
-    _check_chances("acceptance", acceptance, joint)
+@guarded
+def odds_gaps(joint: GroupedAndLabelled, acceptance: Chances) -> Float[np.ndarray, "2"]:
+    """P(Yhat = 1 | A = 0, Y = y) - P(Yhat = 1 | A = 1, Y = y) for y = 0 and 1.
+
+    Equalised odds are gaps of 0. Source: arXiv 2310.05725.
+    """
     return _odds_contrasts(joint) @ acceptance
 
 
-@validated
-def flipped_acceptance(joint: Joint, flips: Atoms) -> Atoms:
-    """Chance of acceptance Yhat (1 - kappa) + (1 - Yhat) kappa after flipping with chance kappa = `flips`."""
-    _check_chances("flips", flips, joint)
-    return np.where(accurate_rule(joint), 1 - flips, flips)
+@guarded
+def parity_influences(joint: Grouped) -> Atoms:
+    """P(x) f(x), f = (2 Yhat - 1)(p(A=0|x)/P(A=0) - p(A=1|x)/P(A=1)): what flipping x takes off `parity_gap`.
 
-
-@validated
-def parity_influences(joint: Joint) -> Atoms:
-    """P(x) f(x), f = (2 Yhat - 1)(p(A=0|x)/P(A=0) - p(A=1|x)/P(A=1)): what flipping x takes off `parity_gap`."""
+    Source: arXiv 2310.05725.
+    """
     return np.where(accurate_rule(joint), 1, -1) * _parity_contrast(joint)
 
 
-@validated
-def odds_influences(joint: Joint) -> PerLabel:
-    """What flipping x takes off each of the two `odds_gaps`."""
+@guarded
+def odds_influences(joint: GroupedAndLabelled) -> PerLabel:
+    """What flipping x takes off each of the two `odds_gaps`. Source: arXiv 2310.05725."""
     return np.where(accurate_rule(joint), 1, -1) * _odds_contrasts(joint)
 
 
-@validated
-def bias_scores(joint: Joint) -> Atoms:
-    """S = f / eta of every atom; infinite where a flip is free and matters, zero where it does not matter."""
+@guarded
+def bias_scores(joint: Grouped) -> Atoms:
+    """S = f / eta of every atom; infinite where a flip is free and matters, zero where it does not matter.
+
+    Source: arXiv 2310.05725.
+    """
     influences, losses = parity_influences(joint), flip_losses(joint)
     free = np.copysign(np.inf, influences, where=influences != 0, out=np.zeros_like(influences))
     return np.divide(influences, losses, where=losses > 0, out=free)
 
 
-@validated
-def optimal_parity_flips(joint: Joint, tolerance: float | int) -> Atoms:
+@guarded
+def optimal_parity_flips(joint: Grouped, tolerance: NonNegative) -> Atoms:
     """The kappa of least accuracy loss with |parity_gap| <= `tolerance`: a threshold of the score on the gap's side.
 
     A fractional knapsack: the atoms whose flip narrows the gap in falling order of score, the last one in part, until
-    the gap is the tolerance. It always exists. `ValueError` if the tolerance is negative.
+    the gap is the tolerance. It always exists. Source: derived here.
     """
-    check_non_negative("tolerance", tolerance)
     gap = parity_gap(joint, accurate_rule(joint).astype(np.float64))
     helps = np.sign(gap) * parity_influences(joint)
     excess = abs(gap) - tolerance
@@ -113,18 +109,17 @@ def optimal_parity_flips(joint: Joint, tolerance: float | int) -> Atoms:
     return flips
 
 
-@validated
-def optimal_odds_flips(joint: Joint, tolerance: float | int) -> OddsRule:
+@guarded
+def optimal_odds_flips(joint: GroupedAndLabelled, tolerance: NonNegative) -> OddsRule:
     """The kappa of least accuracy loss with both |odds_gaps| <= `tolerance`, and the multipliers that prove it optimal.
 
     The dual z . gap - tolerance |z|_1 - sum_x max(z . P f - P eta, 0) is concave and piecewise linear in z, so it is
     largest where two of its kinks meet: all meetings are tried. Atoms on the boundary of 1[z . f > eta] are then given
-    the chances that complete the rule, at most two of them in part; the gaps are met to about 1e-10. `ValueError` if
-    the tolerance is negative.
+    the chances that complete the rule, at most two of them in part; the gaps are met to about 1e-10. Source:
+    derived here.
     """
     from scipy.optimize import linprog
 
-    check_non_negative("tolerance", tolerance)
     gaps = odds_gaps(joint, accurate_rule(joint).astype(np.float64))
     influences, losses = odds_influences(joint), flip_losses(joint)
     vertices = _kink_vertices(influences, losses)
@@ -147,14 +142,13 @@ def optimal_odds_flips(joint: Joint, tolerance: float | int) -> OddsRule:
     return OddsRule(flips, best)
 
 
-@validated
-def odds_dual_value(joint: Joint, tolerance: float | int, multipliers: Float[np.ndarray, "2"]) -> float:
+@guarded
+def odds_dual_value(joint: GroupedAndLabelled, tolerance: NonNegative, multipliers: Float[np.ndarray, "2"]) -> float:
     """Accuracy that any flips with both |odds_gaps| <= `tolerance` must lose, proved by any real multipliers z.
 
     z . gap - tolerance |z|_1 - sum_x max(z . P f - P eta, 0); equal to the loss of `optimal_odds_flips` at its own z.
+    Source: derived here.
     """
-    check_non_negative("tolerance", tolerance)
-    check_finite("multipliers", multipliers)
     gaps = odds_gaps(joint, accurate_rule(joint).astype(np.float64))
     influences, losses = odds_influences(joint), flip_losses(joint)
     return float(_dual_values(multipliers[np.newaxis], gaps, influences, losses, tolerance)[0])
@@ -165,7 +159,7 @@ def _dual_values(
     gaps: Float[np.ndarray, "2"],
     influences: PerLabel,
     losses: Atoms,
-    tolerance: float | int,
+    tolerance: float,
 ) -> Float[np.ndarray, " vertices"]:
     paid = np.maximum(multipliers @ influences - losses, 0).sum(axis=1)
     return multipliers @ gaps - tolerance * np.abs(multipliers).sum(axis=1) - paid
@@ -187,26 +181,10 @@ def _parity_contrast(joint: Joint) -> Atoms:
     """P(x | A = 0) - P(x | A = 1)."""
     by_group = joint.sum(axis=2)
     groups = by_group.sum(axis=0)
-    if np.any(groups <= 0):
-        raise ValueError(f"both groups must have positive probability, got {shown(groups)}")
     return by_group[:, 0] / groups[0] - by_group[:, 1] / groups[1]
 
 
 def _odds_contrasts(joint: Joint) -> PerLabel:
     """P(x | A = 0, Y = y) - P(x | A = 1, Y = y) for y = 0 and 1."""
     cells = joint.sum(axis=0)
-    if np.any(cells <= 0):
-        raise ValueError(f"every group of either label must have positive probability, got {shown(cells)}")
     return (joint[:, 0] / cells[0] - joint[:, 1] / cells[1]).T
-
-
-def _check_joint(joint: Joint) -> None:
-    if joint.ndim != 3 or joint.shape[1:] != (2, 2):
-        raise ValueError(f"joint must have the shape [atoms, 2 groups, 2 labels], got {joint.shape}")
-    if not (np.all(joint >= 0) and abs(joint.sum() - 1) <= _NORMALISATION):
-        raise ValueError(f"joint must be non-negative and sum to one, got {shown(joint)}")
-
-
-def _check_chances(name: str, chances: Atoms, joint: Joint) -> None:
-    if chances.shape != joint.shape[:1] or not np.all((chances >= 0) & (chances <= 1)):
-        raise ValueError(f"{name} must be a chance in [0, 1] for each of the {len(joint)} atoms, got {shown(chances)}")

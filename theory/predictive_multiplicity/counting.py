@@ -7,60 +7,73 @@ no tolerance, and ties among the points (lattices, repeated rows) need no care. 
 """
 
 import math
+from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Int, Real
 
-from theory.predictive_multiplicity._validation import Vector, coprime, integer_points
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least
+from theory.predictive_multiplicity._domains import Bits, Points
+from theory_on_trial.contract import Count, guarded, require
 
-_LARGEST_CUBE = 5
+Vector = tuple[int, ...]
+
 _MOST_TERMS = 10**5
 
 
-@validated
-def cover_count(n: int, dim: int) -> int:
-    """2 sum_{k < D} C(n - 1, k) linear dichotomies of n >= 1 points in general position, D = `dim` = features + 1.
+@guarded
+def cover_count(n: Count, dim: Count) -> int:
+    """2 sum_{k < D} C(n - 1, k) linear dichotomies of n points in general position, D = `dim` = features + 1.
 
-    Exact, as a Python integer; 2^n for n <= D. `ValueError` if n < 1 or `dim` < 1. Source: Cover 1965.
+    Exact, as a Python integer; 2^n for n <= D. Source: Cover 1965.
     """
-    check_at_least("n", n, 1)
-    check_at_least("dim", dim, 1)
-    if min(n, dim) > _MOST_TERMS:
-        raise ValueError(f"n or dim must be at most {_MOST_TERMS}, the terms of the sum, got larger ones")
+    require(min(n, dim) <= _MOST_TERMS, f"n or dim must be at most {_MOST_TERMS}, the terms of the sum, got {n}, {dim}")
     return 2 * sum(math.comb(n - 1, k) for k in range(min(n, dim)))
 
 
-@validated
-def dichotomy_count(rows: Real[np.ndarray, "rows features"]) -> int:
+@guarded
+def dichotomy_count(rows: Points) -> int:
     """Exact number of linear dichotomies of the points, counted by deletion and restriction without listing them.
 
-    Repeated rows count once. `ValueError` if `rows` is empty or not finite; floats are taken at their exact value.
+    Repeated rows count once. Source: Winder 1966, Zaslavsky 1975.
     """
-    return _count(_directions(integer_points(rows)))
+    return _count(_directions(_integer_points(rows)))
 
 
-@validated
-def boolean_dichotomies(n_features: int) -> int:
-    """Number of threshold functions of d = `n_features` bits: the linear dichotomies of {0, 1}^d, for d = 0, ..., 5.
+@guarded
+def boolean_dichotomies(n_features: Bits) -> int:
+    """Number of threshold functions of d = `n_features` bits: the linear dichotomies of {0, 1}^d.
 
-    Counted anew at every call (about a second at d = 5). `ValueError` outside 0, ..., 5.
+    Counted anew at every call (about a second at d = 5). Source: as `dichotomy_count`.
     """
-    check_at_least("n_features", n_features, 0)
-    if n_features > _LARGEST_CUBE:
-        raise ValueError(f"n_features must be at most {_LARGEST_CUBE}, got {n_features}")
     return dichotomy_count(np.indices((2,) * n_features).reshape(n_features, 2**n_features).T)
 
 
-@validated
-def linear_dichotomies(rows: Real[np.ndarray, "rows features"]) -> Int[np.ndarray, "cells rows"]:
+@guarded
+def linear_dichotomies(rows: Points) -> Int[np.ndarray, "cells rows"]:
     """All b in {0, 1}^m with some w such that <w, (1, u)> > 0 where b_u = 1 and < 0 where b_u = 0, in sorted order.
 
-    Exact for any rational points; meant for about 16 points in 4 features (thousands of cells). `ValueError` if `rows`
-    is empty or not finite; floats are taken at their exact value.
+    Exact for any rational points; meant for about 16 points in 4 features (thousands of cells). Source:
+    derived here from the recursion of Winder 1966.
     """
-    return np.array(sorted(_regions(integer_points(rows))), dtype=np.int64)
+    return np.array(sorted(_regions(_integer_points(rows))), dtype=np.int64)
+
+
+def _integer_points(rows: Real[np.ndarray, "rows features"]) -> list[Vector]:
+    """Each point (1, u) times the least positive integer that makes it integral, which is then its entry 0."""
+    require(len(rows), f"rows must hold at least one point, got an array of shape {rows.shape}")
+    points = []
+    for row in rows.tolist():
+        values = [Fraction(value) for value in row]
+        factor = math.lcm(*(value.denominator for value in values))
+        points.append((factor, *(int(value * factor) for value in values)))
+    return points
+
+
+def _coprime(vector: Sequence[int]) -> Vector:
+    """The vector divided by the greatest common divisor of its entries; the zero vector as it is."""
+    divisor = math.gcd(*vector) or 1
+    return tuple(entry // divisor for entry in vector)
 
 
 def _regions(vectors: list[Vector]) -> dict[tuple[bool, ...], Vector]:
@@ -77,7 +90,7 @@ def _regions(vectors: list[Vector]) -> dict[tuple[bool, ...], Vector]:
         for sides, weights in cut.items():
             for side in (1, -1):
                 off = [stretch * weight + side * entry for weight, entry in zip(weights, vector, strict=True)]
-                extended[(*sides, side > 0)] = coprime(off)
+                extended[(*sides, side > 0)] = _coprime(off)
         regions = extended
     return regions
 
@@ -95,7 +108,7 @@ def _regions_within(normal: Vector, vectors: list[Vector]) -> dict[tuple[bool, .
     for sides, weights in _regions(restricted).items():
         within = [normal[pivot] * weight for weight in weights]
         within.insert(pivot, -_dot(rest, weights))
-        lifted[sides] = coprime(within)
+        lifted[sides] = _coprime(within)
     return lifted
 
 
@@ -112,14 +125,14 @@ def _count(vectors: list[Vector]) -> int:
 def _directions(vectors: list[Vector]) -> list[Vector]:
     """The lines spanned by non-zero vectors, each once, as a coprime vector whose first non-zero entry is positive."""
     distinct: dict[Vector, None] = {}
-    for vector in map(coprime, vectors):
+    for vector in map(_coprime, vectors):
         distinct[vector if vector[_pivot(vector)] > 0 else tuple(-entry for entry in vector)] = None
     return list(distinct)
 
 
 def _restrict(vector: Vector, normal: Vector, pivot: int) -> Vector:
     """The vector as a functional on {w : <w, normal> = 0}, in the coordinates of w other than `pivot`."""
-    return coprime(
+    return _coprime(
         [
             normal[pivot] * entry - vector[pivot] * other
             for position, (entry, other) in enumerate(zip(vector, normal, strict=True))

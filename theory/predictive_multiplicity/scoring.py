@@ -4,8 +4,7 @@ Ustun & Rudin 2016 (arXiv 1502.04269): over integer coefficients lambda in a box
 minimise #errors + N C_0 |lambda|_0 + N C_1 |lambda|_1, where a point counts as an error unless y <lambda, x> > 0, so a
 score of zero is one. Labels y are -1 or +1, features are `[points, coefficients]`; with an intercept its column is
 the first and unpenalised. Penalties C_0 and C_1 are exact fractions, because the promises turn on ties that a rounded
-penalty breaks. The guarantees are stated as derived here. `ValueError` for labels other than -1 and 1, features that
-are empty or not finite, a box that is empty, a negative penalty, and sizes below 1.
+penalty breaks. The guarantees are stated as derived here.
 """
 
 import math
@@ -13,24 +12,23 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Real
+from jaxtyping import Float, Int
 
-from theory.predictive_multiplicity._validation import shown
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import (
-    check_at_least,
-    check_finite,
-    check_non_negative,
-    check_open_fraction,
+from theory.predictive_multiplicity._domains import (
+    AnyCount,
+    Bounds,
+    Box,
+    Direction,
+    Failure,
+    Features,
+    Labels,
+    Penalty,
+    Resolution,
+    Sieve,
 )
-
-Features = Real[np.ndarray, "points coefficients"]
-Labels = Real[np.ndarray, " points"]
-Box = Int[np.ndarray, " coefficients"]
-
+from theory_on_trial.contract import LONGEST, Count, NonNegative, guarded, require
 
 _MOST_BITS = 10**6  # of a count
-_LARGEST_SIEVE = 10**6  # multiples of every number up to it are counted
 
 
 class ScoringOptimum(NamedTuple):
@@ -41,31 +39,44 @@ class ScoringOptimum(NamedTuple):
     errors: Int[np.ndarray, " optima"]
 
 
-@validated
+@guarded
 def scoring_errors(
     coefficients: Int[np.ndarray, "vectors coefficients"], features: Features, labels: Labels
 ) -> Int[np.ndarray, " vectors"]:
-    """Number of points with y <lambda, x> <= 0, for each vector lambda; exact for integer features."""
-    _check_points(features, labels)
+    """Number of points with y <lambda, x> <= 0, for each vector lambda; exact for integer features.
+
+    Source: arXiv 1502.04269, as recalled.
+    """
     return np.sum(coefficients @ features.T * labels <= 0, axis=1)
 
 
-@validated
+@guarded
 def brute_force_optimum(
     features: Features,
     labels: Labels,
     lower: Box,
     upper: Box,
-    sparsity_penalty: Fraction | int,
-    size_penalty: Fraction | int,
+    sparsity_penalty: Penalty,
+    size_penalty: Penalty,
     *,
     intercept: bool = False,
 ) -> ScoringOptimum:
-    """The optimum over all lambda with lower <= lambda <= upper, by trying each; C_0 and C_1 are the penalties."""
-    _check_points(features, labels)
-    _check_box(features, lower, upper)
-    _check_penalty("sparsity_penalty", sparsity_penalty)
-    _check_penalty("size_penalty", size_penalty)
+    """The optimum over all lambda with lower <= lambda <= upper, by trying each; C_0 and C_1 are the penalties.
+
+    Source: the problem of arXiv 1502.04269, as recalled.
+
+    Args:
+        features: x_i; scores of integers below 2^53 are exact.
+        labels: y_i.
+        lower: the least coefficients; the box may hold up to 2^29 vectors.
+        upper: the largest coefficients.
+        sparsity_penalty: C_0.
+        size_penalty: C_1.
+        intercept: whether the first coefficient is free of both penalties.
+    """
+    _require_box(lower, upper)
+    n_vectors = math.prod((upper - lower + 1).tolist())
+    require(n_vectors <= LONGEST, f"lower and upper must leave a box that can be listed, got {n_vectors} vectors")
     axes = np.meshgrid(*(np.arange(low, high + 1) for low, high in zip(lower, upper, strict=True)), indexing="ij")
     vectors = np.stack(axes, axis=-1).reshape(-1, len(lower))
     penalised = vectors[:, 1:] if intercept else vectors
@@ -83,103 +94,88 @@ def brute_force_optimum(
     return ScoringOptimum(least, vectors[optimal], triples[optimal, 0])
 
 
-@validated
+@guarded
 def scoring_big_m(
-    features: Features, labels: Labels, lower: Box, upper: Box, margin: float | int
+    features: Features, labels: Labels, lower: Box, upper: Box, margin: NonNegative
 ) -> Float[np.ndarray, " points"]:
     """Smallest M_i = epsilon - min over the box of y_i <lambda, x_i> that lets any lambda err at point i.
 
     The row is y_i <lambda, x_i> >= epsilon - M_i z_i, epsilon = `margin`; on a box that is not symmetric the maximum
-    in place of minus the minimum forbids coefficients that are allowed.
+    in place of minus the minimum forbids coefficients that are allowed. Source: derived here.
     """
-    _check_points(features, labels)
-    _check_box(features, lower, upper)
-    check_non_negative("margin", margin)
+    _require_box(lower, upper)
     signed = labels[:, np.newaxis] * features
-    return margin - np.minimum(signed * lower, signed * upper).sum(axis=1).astype(np.float64)
+    return margin - np.minimum(signed * lower, signed * upper).sum(axis=1)
 
 
-@validated
-def accuracy_preserving_penalty(n: int, n_coefficients: int) -> Fraction:
-    """1 / (N P): with any smaller C_0 (and C_1 = 0) the optimum has the fewest errors, and among those the least l0."""
-    check_at_least("n", n, 1)
-    check_at_least("n_coefficients", n_coefficients, 1)
+@guarded
+def accuracy_preserving_penalty(n: Count, n_coefficients: Count) -> Fraction:
+    """1 / (N P): with any smaller C_0 (and C_1 = 0) the optimum has the fewest errors, and among those the least l0.
+
+    N = `n` points, P = `n_coefficients`. Source: arXiv 1502.04269, as recalled; derived here.
+    """
     return Fraction(1, n * n_coefficients)
 
 
-@validated
-def pareto_penalty(n: int, sparsity_penalty: Fraction | int, bounds: Box) -> Fraction:
+@guarded
+def pareto_penalty(n: Count, sparsity_penalty: Penalty, bounds: Bounds) -> Fraction:
     """min(1 / N, C_0) / sum_j Lambda_j: any smaller C_1 > 0 has a Pareto-optimal pair of errors and l0 at its optimum.
 
     That is, no lambda has less of one and no more of the other. `bounds` are the Lambda_j of the box
     |lambda_j| <= Lambda_j. The optimum need not be one of C_1 = 0: where N C_0 is not an integer the l1 term can still
-    decide between unlike pairs, see `tie_breaking_penalty`.
+    decide between unlike pairs, see `tie_breaking_penalty`. Source: the default of the released code of arXiv
+    1502.04269; what it promises is derived here.
     """
-    check_at_least("n", n, 1)
-    _check_penalty("sparsity_penalty", sparsity_penalty)
-    return min(Fraction(1, n), Fraction(sparsity_penalty)) / _total(bounds)
+    return min(Fraction(1, n), Fraction(sparsity_penalty)) / int(bounds.sum())
 
 
-@validated
-def tie_breaking_penalty(n: int, sparsity_penalty: Fraction | int, bounds: Box) -> Fraction:
+@guarded
+def tie_breaking_penalty(n: Count, sparsity_penalty: Penalty, bounds: Bounds) -> Fraction:
     """With any smaller C_1 the optimum minimises #errors + N C_0 l0, and the l1 norm only breaks ties.
 
     It is the smallest positive |a + N C_0 b| over integers |a| <= N, |b| <= P, over N sum_j Lambda_j.
+    Source: derived here.
     """
-    check_at_least("n", n, 1)
-    _check_penalty("sparsity_penalty", sparsity_penalty)
     step = n * Fraction(sparsity_penalty)
     nearest = [
         (step * b, min(max(math.floor(step * b) + aside, 0), n)) for b in range(len(bounds) + 1) for aside in (-1, 0, 1)
     ]
     gaps = [abs(value - a) for value, a in nearest]
-    return min(gap for gap in gaps if gap > 0) / (n * _total(bounds))
+    return min(gap for gap in gaps if gap > 0) / (n * int(bounds.sum()))
 
 
-@validated
-def sufficient_resolution(features: Features, coefficients: Float[np.ndarray, " coefficients"]) -> float:
+@guarded
+def sufficient_resolution(features: Features, coefficients: Direction) -> float:
     """X_max sqrt(P) / (2 gamma_min): rounded to any integer scale Lambda above it, rho classifies every point alike.
 
     X_max = max_i |x_i|_2, gamma_min = min_i |<rho, x_i>| / |rho|_2, rho = `coefficients`; infinite if some score is 0.
     Source: as recalled; the proof (rounding moves lambda / Lambda by at most sqrt(P) / (2 Lambda)) is derived here.
     """
-    _check_features(features)
     margin = np.abs(features @ _unit(coefficients)).min()
-    largest = np.linalg.norm(features.astype(np.float64), axis=1).max()
+    largest = np.linalg.norm(features, axis=1).max()
     return float(largest * math.sqrt(len(coefficients)) / (2 * margin)) if margin > 0 else math.inf
 
 
-@validated
-def rounded_coefficients(
-    coefficients: Float[np.ndarray, " coefficients"], resolution: int
-) -> Int[np.ndarray, " coefficients"]:
-    """round(Lambda rho / |rho|_2), integers in -Lambda, ..., Lambda = `resolution`."""
-    check_at_least("resolution", resolution, 1)
+@guarded
+def rounded_coefficients(coefficients: Direction, resolution: Resolution) -> Int[np.ndarray, " coefficients"]:
+    """round(Lambda rho / |rho|_2), integers in -Lambda, ..., Lambda = `resolution`. Source: arXiv 1502.04269."""
     return np.rint(resolution * _unit(coefficients)).astype(np.int64)
 
 
-@validated
-def box_count(bound: int, n_coefficients: int) -> int:
-    """(2 Lambda + 1)^P, the integer vectors with entries in -Lambda, ..., Lambda = `bound`."""
-    check_at_least("bound", bound, 1)
-    check_at_least("n_coefficients", n_coefficients, 1)
-    if n_coefficients * bound.bit_length() > _MOST_BITS:
-        raise ValueError(
-            f"bound and n_coefficients must give a count of at most {_MOST_BITS} bits, got numbers of "
-            f"{bound.bit_length()} and {n_coefficients.bit_length()} bits"
-        )
+@guarded
+def box_count(bound: Count, n_coefficients: Count) -> int:
+    """(2 Lambda + 1)^P, the integer vectors with entries in -Lambda, ..., Lambda = `bound`; any number of digits."""
+    bits = n_coefficients * bound.bit_length()
+    require(bits <= _MOST_BITS, f"bound and n_coefficients must give a count of up to {_MOST_BITS} bits, got {bits}")
     return (2 * bound + 1) ** n_coefficients
 
 
-@validated
-def coprime_count(bound: int, n_coefficients: int) -> int:
+@guarded
+def coprime_count(bound: Sieve, n_coefficients: Count) -> int:
     """How many of them have greatest common divisor 1: enough for every classifier but the one of zero scores.
 
-    By inclusion and exclusion of the multiples of every d <= Lambda, largest first.
+    By inclusion and exclusion of the multiples of every d <= Lambda, largest first. Source: derived here.
     """
-    check_at_least("bound", bound, 1)
-    if bound > _LARGEST_SIEVE:
-        raise ValueError(f"bound must be at most {_LARGEST_SIEVE}, got a number of {bound.bit_length()} bits")
     counts: dict[int, int] = {}
     for divisor in range(bound, 0, -1):
         multiples = box_count(bound // divisor, n_coefficients) - 1
@@ -187,51 +183,19 @@ def coprime_count(bound: int, n_coefficients: int) -> int:
     return counts[1]
 
 
-@validated
-def occam_bound(n_classifiers: int, n: int, failure: float) -> float:
+@guarded
+def occam_bound(n_classifiers: AnyCount, n: Count, failure: Failure) -> float:
     """sqrt((log |L| + log(1 / delta)) / (2 N)): how far a risk may exceed its empirical value, over all of L.
 
-    Holds with probability at least 1 - delta = 1 - `failure` over N = `n` independent points. Hoeffding's inequality
-    and the union bound. `ValueError` unless delta is in (0, 1).
+    Holds with probability at least 1 - delta = 1 - `failure` over N = `n` independent points. Source: Hoeffding's
+    inequality and the union bound.
     """
-    check_at_least("n_classifiers", n_classifiers, 1)
-    check_at_least("n", n, 1)
-    check_open_fraction("failure", failure)
     return math.sqrt((math.log(n_classifiers) - math.log(failure)) / (2 * n))
 
 
-def _unit(coefficients: Float[np.ndarray, " coefficients"]) -> Float[np.ndarray, " coefficients"]:
-    check_finite("coefficients", coefficients)
-    if not np.any(coefficients):
-        raise ValueError("coefficients must not all be zero")
+def _unit(coefficients: Direction) -> Direction:
     return coefficients / np.linalg.norm(coefficients)
 
 
-def _total(bounds: Box) -> int:
-    if len(bounds) == 0 or bounds.min() < 0 or bounds.max() < 1:
-        raise ValueError(f"bounds must be non-negative integers, not all zero, got {shown(bounds)}")
-    return int(bounds.sum())
-
-
-def _check_features(features: Features) -> None:
-    check_finite("features", features.astype(np.float64))
-
-
-def _check_points(features: Features, labels: Labels) -> None:
-    _check_features(features)
-    correct: Bool[np.ndarray, " points"] = np.abs(labels) == 1
-    if len(labels) != len(features) or not np.all(correct):
-        raise ValueError(f"labels must be -1 or 1, one for each of the {len(features)} points, got {shown(labels)}")
-
-
-def _check_box(features: Features, lower: Box, upper: Box) -> None:
-    n_coefficients = features.shape[1]
-    if lower.shape != (n_coefficients,) or upper.shape != (n_coefficients,) or np.any(lower > upper):
-        raise ValueError(
-            f"lower must not exceed upper, {n_coefficients} entries each, got {shown(lower)} and {shown(upper)}"
-        )
-
-
-def _check_penalty(name: str, penalty: Fraction | int) -> None:
-    if penalty < 0:
-        raise ValueError(f"{name} must be non-negative, got {penalty}")
+def _require_box(lower: Box, upper: Box) -> None:
+    require(lower <= upper, f"lower must not exceed upper, got {lower.tolist()} and {upper.tolist()}")
