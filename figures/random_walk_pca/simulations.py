@@ -27,7 +27,7 @@ def linear_process(
         reversion=reversion,
         decay=decay,
         averaging=averaging,
-        running_mean=running_mean,
+        running_mean=running_mean > 0,
     )
     components = observed.principal_components(points, min(n_points - 1, dim))
     return {

@@ -15,16 +15,3 @@ from own_data.random_walk_pca.recorder import StepGramRecorder
 from own_data.random_walk_pca.steps import effective_dimension, step_gram
 from own_data.random_walk_pca.walk_test import WalkTest, random_walk_test
 from theory_on_trial.own_data.estimate import Estimate
-
-__all__ = [
-    "Estimate",
-    "StepGramRecorder",
-    "WalkTest",
-    "effective_dimension",
-    "estimate_drift_ratio",
-    "estimate_momentum",
-    "estimate_noise_decay",
-    "estimate_reversion",
-    "random_walk_test",
-    "step_gram",
-]

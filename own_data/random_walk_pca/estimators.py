@@ -1,30 +1,34 @@
 """How strong is the drift, the decay of the noise, the momentum or the reversion behind a trajectory?
 
-Each estimator takes a trajectory or the Gram matrix of its steps as `random_walk_test` does, raises the same errors
-(and ValueError for a `confidence` outside (0, 1)), and believes that its cause is the only departure from a random walk
-with Gaussian steps. Intervals are two-sided with the given `confidence`, to first order in 1 / effective dimension, and
-cut to the parameter's range. A trajectory without noise has no interval and raises, except for the noise decay. Derived
-here, for the processes of Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) with recorded points t = 1, ..., T.
+Each estimator takes a trajectory or the Gram matrix of its steps as `random_walk_test` does, raises the same errors,
+and believes that its cause is the only departure from a random walk with Gaussian steps. Intervals are two-sided with
+the given `confidence`, to first order in 1 / effective dimension, and cut to the parameter's range. A trajectory
+without noise has no interval and raises, except for the noise decay. Derived here, for the processes of Antognini &
+Sohl-Dickstein 2018 (arXiv 1806.08805) with recorded points t = 1, ..., T.
 """
 
 import numpy as np
 from jaxtyping import Float
 
-from own_data.random_walk_pca.steps import AnyArray, checked_step_gram, effective_dimension
+from own_data.random_walk_pca.steps import StepGram, Trajectory, checked_step_gram, effective_dimension
 from theory import random_walk_pca as predicted
-from theory_on_trial.arguments.theory import validated
+from theory_on_trial.contract import Fraction, guarded, require
 from theory_on_trial.own_data.estimate import Estimate
 
 
-@validated
+@guarded(double=False)
 def estimate_drift_ratio(
-    trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
+    trajectory: Trajectory | None = None, *, step_gram: StepGram | None = None, confidence: Fraction = 0.95
 ) -> Estimate:
     """Squared drift over noise, |mu|^2 / tr(Sigma) >= 0 per step, of x_t = x_{t-1} + mu + xi_t.
 
     The mean inner product of different steps is an unbiased |mu|^2. Its variance is that of the noise products, and of
     the noise along mu, mu^T Sigma mu, which the scatter of each step's own mean product shows. The effective dimension
-    is that of the steps without their mean. Times T this is the control parameter g of `theory`'s `drift_strength`.
+    is that of the steps without their mean. Drift shows in the components once T times the value is of order one.
+
+    >>> steps = np.random.default_rng(0).standard_normal((300, 500)) + 0.1
+    >>> print(estimate_drift_ratio(np.cumsum(steps, axis=0)))
+    0.009837 [0.008787, 0.01089]
     """
     gram = checked_step_gram(trajectory, step_gram)
     deviations = _normal_quantile(confidence)
@@ -41,39 +45,46 @@ def estimate_drift_ratio(
     return _within(0.0, np.inf, drift / noise, deviations * np.sqrt(variance))
 
 
-@validated
+@guarded(double=False)
 def estimate_noise_decay(
-    trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
+    trajectory: Trajectory | None = None, *, step_gram: StepGram | None = None, confidence: Fraction = 0.95
 ) -> Estimate:
     """Exponent p, any real number, of a noise variance that falls as t^-p, for the step into point t = 2, ..., T.
 
     Least squares of the logarithm of the squared step length on log t, with Student's interval: it needs no effective
     dimension, and only that the relative scatter of the step lengths is the same at all times. Raises ValueError also
     if a step has length zero.
+
+    >>> time = np.arange(1, 301)[:, None]
+    >>> steps = np.random.default_rng(0).standard_normal((300, 500)) / time**0.25
+    >>> print(estimate_noise_decay(np.cumsum(steps, axis=0)))
+    0.4955 [0.4878, 0.5032]
     """
     from scipy.stats import linregress, t
 
     gram = checked_step_gram(trajectory, step_gram)
-    _normal_quantile(confidence)
     squares = np.diagonal(gram)
-    if np.any(squares == 0):
-        raise ValueError(
-            f"every step must move to have a noise decay, step {int(np.argmin(squares)) + 1} does not, "
-            "of the trajectory or step_gram"
-        )
+    still = int(np.argmin(squares)) + 1
+    require(np.all(squares > 0), f"every step of the trajectory must move to have a noise decay, step {still} does not")
     line = linregress(np.log(np.arange(2, squares.size + 2)), np.log(squares))
     scatter = line.stderr if np.ptp(squares) > 0 else 0.0  # steps of one length lie on the line
     return _within(-np.inf, np.inf, -line.slope, t.isf((1 - confidence) / 2, squares.size - 2) * scatter)
 
 
-@validated
+@guarded(double=False)
 def estimate_momentum(
-    trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
+    trajectory: Trajectory | None = None, *, step_gram: StepGram | None = None, confidence: Fraction = 0.95
 ) -> Estimate:
     """Momentum gamma in [0, 1] of v_t = gamma v_{t-1} + xi_t, x_t = x_{t-1} + v_t.
 
     This is also the factor of an exponential moving average of a walk. Least squares of each step on the one before,
     which is the likeliest gamma given the first step; the effective dimension is that of the residuals.
+
+    >>> steps = np.random.default_rng(0).standard_normal((300, 500))
+    >>> for time in range(1, 300):
+    ...     steps[time] += 0.5 * steps[time - 1]
+    >>> print(estimate_momentum(np.cumsum(steps, axis=0)))
+    0.5002 [0.4958, 0.5046]
     """
     gram = checked_step_gram(trajectory, step_gram)
     deviations = _normal_quantile(confidence)
@@ -85,9 +96,9 @@ def estimate_momentum(
     return _within(0.0, 1.0, momentum, half_width)
 
 
-@validated
+@guarded(double=False)
 def estimate_reversion(
-    trajectory: AnyArray | None = None, *, step_gram: AnyArray | None = None, confidence: float = 0.95
+    trajectory: Trajectory | None = None, *, step_gram: StepGram | None = None, confidence: Fraction = 0.95
 ) -> Estimate:
     """Rate alpha in [0, 2) of the Ornstein-Uhlenbeck process x_t = (1 - alpha) x_{t-1} + xi_t, started at its centre.
 
@@ -95,6 +106,10 @@ def estimate_reversion(
     T / (2 alpha) and beyond; alpha is where the exact ratio is the observed one. The logarithm of the observed ratio is
     normal with relative variance (2 / d) |K / tr K - V / tr V|^2, with K and V the population covariances over time of
     the points and the steps. A rate far below 1 / T cannot be told from zero.
+
+    >>> independent = np.random.default_rng(0).standard_normal((300, 500))
+    >>> print(estimate_reversion(independent))
+    1.001 [0.9955, 1.006]
     """
     gram = checked_step_gram(trajectory, step_gram)
     deviations = _normal_quantile(confidence)
@@ -148,8 +163,6 @@ def _normal_quantile(confidence: float) -> float:
     """Standard deviations on either side of a normal interval."""
     from scipy.special import ndtri
 
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
     return float(-ndtri((1 - confidence) / 2))
 
 

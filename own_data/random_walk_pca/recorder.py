@@ -1,7 +1,7 @@
 """Watch a training run and keep what the random-walk test needs, never its weights."""
 
 import functools
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from theory_on_trial.arguments.theory import validated
+from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Size, guarded, require
 
 
 class StepGramRecorder:
@@ -35,27 +35,30 @@ class StepGramRecorder:
     the number of coordinates.
 
     Args:
-        max_steps: steps that can be recorded, one fewer than recorded points; at least 1.
-        sketch_size: m, cells of the sketch; at least 1.
+        max_steps: steps that can be recorded, one fewer than recorded points.
+        sketch_size: m, cells of the sketch.
         seed: of signs and cells.
 
-    Raises ValueError for sizes below one.
     Source: Charikar, Chen & Farach-Colton 2002 for the sketch; Antognini & Sohl-Dickstein 2018 project at random too;
     the effective dimension of the sketch: derived here.
+
+    >>> recorder = StepGramRecorder(max_steps=3)
+    >>> for time in range(4):
+    ...     recorder.record({"weights": np.full(8, float(time))})
+    >>> recorder.step_gram.shape
+    (3, 3)
     """
 
-    @validated
-    def __init__(self, max_steps: int, *, sketch_size: int = 1000, seed: int = 0) -> None:
-        for name, value in {"max_steps": max_steps, "sketch_size": sketch_size}.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+    @guarded
+    def __init__(self, max_steps: Size, *, sketch_size: Size = 1000, seed: int = 0) -> None:
         self._sketches = np.zeros((max_steps, sketch_size), jax.dtypes.canonicalize_dtype(float))
         self._key = jax.random.key(seed)
         self._recorded_steps = -1
         self._structure: Any = None
         self._latest: list[np.ndarray | Array] = []
 
-    def record(self, parameters: Any) -> None:
+    @guarded(double=False)
+    def record(self, parameters: Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]) -> None:
         """Take the parameters after a step: an array, or any pytree of arrays (NumPy or JAX, floating point).
 
         The first call gives the starting point. Raises ValueError for more than `max_steps` steps, parameters of
@@ -67,18 +70,16 @@ class StepGramRecorder:
         if self._structure is None:
             _check_leaves(leaves)
             self._structure = description
-        if description != self._structure:
-            raise ValueError(f"parameters must keep structure and shapes {self._structure}, got {description}")
-        step = self._recorded_steps + 1
-        if step > len(self._sketches):
-            raise ValueError(f"max_steps is {len(self._sketches)}, and that many steps have been recorded already")
+        same = description == self._structure
+        require(same, f"parameters must keep structure and shapes {self._structure}, got {description}")
+        step, most = self._recorded_steps + 1, len(self._sketches)
+        require(step <= most, f"parameters have been recorded for max_steps = {most} steps already")
         if step > 0:
             row = sum(
                 np.asarray(_sketch(jax.random.fold_in(self._key, index), leaf - before, self._sketches.shape[1]))
                 for index, (leaf, before) in enumerate(zip(leaves, self._latest, strict=True))
             )
-            if not np.all(np.isfinite(row)):
-                raise ValueError(f"parameters must be finite, the first step that is not is step {step}")
+            require(np.all(np.isfinite(row)), f"parameters must be finite, the first step that is not is step {step}")
             self._sketches[step - 1] = row
         # A copy, because optimisers write into NumPy arrays and donate the buffers of JAX ones.
         self._latest = [leaf.copy() for leaf in leaves]
@@ -99,8 +100,7 @@ def _sketch(key: Key[Array, ""], step: Float[Array | np.ndarray, "..."], size: i
 
 
 def _check_leaves(leaves: list[Any]) -> None:
-    if not leaves:
-        raise ValueError("parameters must hold at least one array, got none")
+    require(len(leaves) > 0, "parameters must hold at least one array, got none")
     for leaf in leaves:
         if not (hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)):
             raise TypeError(f"parameters must be floating-point arrays, got {getattr(leaf, 'dtype', type(leaf))}")

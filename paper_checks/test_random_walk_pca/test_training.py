@@ -77,7 +77,7 @@ def test_nn_walk_with_drift(trial, n_runs=15, n_steps=2000, window=500):
 
     def observe(key, options):
         train, points, steps = jax.random.split(key, 3)
-        gram = observed.training_gram(train, inputs, targets, n_steps=n_steps, **options).gram
+        gram = observed.training_gram(observed.train(train, inputs, targets, n_steps=n_steps, **options)).gram
         whole, shuffled = gram[::4, ::4], observed.shuffle_steps(steps, gram)[::4, ::4]
         blocks = {name: gram[start : start + window, start : start + window] for name, start in starts.items()}
         blocks |= {"whole": whole, "steps shuffled": shuffled[: len(whole), : len(whole)]}

@@ -8,7 +8,7 @@ noise -> trajectory -> variance ratios: `noise`, `trajectory` and `variance_rati
 and three neighbours: plain PCA of a cloud of points, robust PCA, PCA with a generator.
 """
 
-from sims.random_walk_pca.eigenbasis import EigenbasisSample, eigenbasis_overlaps, eigenbasis_sample
+from sims.random_walk_pca.eigenbasis import EigenbasisSample, eigenbasis_sample
 from sims.random_walk_pca.generative_pca import SpikeErrors, spike_errors
 from sims.random_walk_pca.noise_rows import equivalent_gaussian_noise, noise
 from sims.random_walk_pca.pca import (
@@ -38,61 +38,9 @@ from sims.random_walk_pca.population import (
     population_eigenvectors,
     population_spectrum,
 )
-from sims.random_walk_pca.processes import centre, centre_gram, trajectory, trajectory_gram
+from sims.random_walk_pca.processes import centre, trajectory, trajectory_gram
 from sims.random_walk_pca.robust_pca import corrupted_points, filtered_direction, leading_direction
 from sims.random_walk_pca.simulate import explained_variance_ratio
 from sims.random_walk_pca.steps import effective_dimension, shuffle_points, shuffle_steps, step_gram
 from sims.random_walk_pca.streaming import noise_gram, projected_noise, random_projection, squared_norms
 from sims.random_walk_pca.training import TrainingGram, TrainingRun, digits, train, training_gram
-
-__all__ = [
-    "EigenbasisSample",
-    "LeadingRatios",
-    "LeadingSpectrum",
-    "PrincipalAxes",
-    "PrincipalComponents",
-    "SpikeErrors",
-    "TrainingGram",
-    "TrainingRun",
-    "axes_from_covariance",
-    "axes_from_singular_values",
-    "centre",
-    "centre_gram",
-    "corrupted_points",
-    "covariance",
-    "digits",
-    "effective_dimension",
-    "eigenbasis_overlaps",
-    "eigenbasis_sample",
-    "equivalent_gaussian_noise",
-    "expected_squared_norms",
-    "explained_variance_ratio",
-    "filtered_direction",
-    "gram_variances",
-    "leading_direction",
-    "leading_population_spectrum",
-    "leading_variance_ratios",
-    "leading_variance_ratios_of_gram",
-    "noise",
-    "noise_gram",
-    "population_covariance",
-    "population_eigenvectors",
-    "population_spectrum",
-    "principal_components",
-    "principal_components_of_gram",
-    "projected_noise",
-    "random_projection",
-    "reconstruction_error",
-    "shuffle_points",
-    "shuffle_steps",
-    "spike_errors",
-    "squared_norms",
-    "squared_overlaps",
-    "step_gram",
-    "train",
-    "training_gram",
-    "trajectory",
-    "trajectory_gram",
-    "variance_ratios",
-    "variance_ratios_of_gram",
-]

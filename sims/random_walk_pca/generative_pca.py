@@ -1,14 +1,13 @@
 """PCA when the signal is known to lie in the range of a linear generator, against PCA that does not know it."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import require_above, require_at_most, require_count, require_size
+from theory_on_trial.contract import LONGEST, Interval, Size, guarded, require
 
 
 class SpikeErrors(NamedTuple):
@@ -18,30 +17,26 @@ class SpikeErrors(NamedTuple):
     without_generator: Float[Array, ""]
 
 
-@validated
+@guarded(double=False)
 def spike_errors(
-    key: Key[Array, ""], n_samples: int, dim: int, latent_dim: int, *, spike: ScalarLike = 1.0, rounds: int = 50
+    key: Key[Array, ""],
+    n_samples: Annotated[int, Interval(2, LONGEST, why="one point has no variance")],
+    dim: Size,
+    latent_dim: Size,
+    *,
+    spike: Annotated[ScalarLike, Interval(0, 1e12, "(]", why="squares of squares overflow in float32 beyond")] = 1.0,
+    rounds: Annotated[int, Interval(1, 10_000, why="a loop that nothing can stop")] = 50,
 ) -> SpikeErrors:
     """Estimate the spike of a covariance I + β v vᵀ from m = `n_samples` points, with and without its generator.
 
     v is a random unit vector in the range of a random orthonormal d x k matrix. The projected power method repeats
     w <- P Σ̂ w / |P Σ̂ w|, with P the projection on that range, from a random start there; the other estimate is the
-    leading component of all points. β is `spike` in (0, 1e12], k is `latent_dim` in 1..dim, and the projection is
-    repeated `rounds` times, 1 to 10000.
+    leading component of all points. β is `spike`, k is `latent_dim`, and the projection is repeated `rounds` times.
 
-    Raises ValueError for sizes, a spike or rounds outside these ranges.
+    Raises ValueError for latent_dim > dim.
     Source: PCA with generative priors, Liu et al. 2022 (arXiv 2203.09693), here with a linear generator.
     """
-    require_count("n_samples", n_samples, 2, "one point has no variance")
-    require_count("dim", dim, 1, "need at least one coordinate")
-    require_count("latent_dim", latent_dim, 1, "the generator needs an input")
-    if latent_dim > dim:
-        raise ValueError(f"latent_dim must be at most dim = {dim}, got {latent_dim}")
-    require_size("n_samples and dim", max(n_samples, dim) * dim)
-    require_above("spike", spike, 0, "there is no leading direction otherwise")
-    require_at_most("spike", spike, 10**12, "squares of squares overflow in float32 beyond")
-    require_count("rounds", rounds, 1, "rounds of the power method")
-    require_at_most("rounds", rounds, 10_000, "a loop that nothing can stop")
+    require(latent_dim <= dim, f"latent_dim must be at most dim = {dim}, got {latent_dim}")
     generator_key, latent_key, noise_key, signal_key, start_key = jax.random.split(key, 5)
     generator = jnp.linalg.qr(jax.random.normal(generator_key, (dim, latent_dim)))[0]
     signal = generator @ _random_unit(latent_key, latent_dim)

@@ -1,40 +1,34 @@
 """Noise rows: independent steps of a given law, and the few columns that stand for isotropic Gaussian ones."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.random_walk_pca.domain import require_points
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import (
-    AnyArray,
-    is_traced,
-    require_above,
-    require_choice,
-    require_count,
-    require_float_dtype,
-    require_size,
-)
+from sims.random_walk_pca._domains import NumberOfPoints, Scales
+from theory_on_trial.arrays import AnyArray, FloatType
+from theory_on_trial.contract import Count, Interval, Size, guarded, require
 from theory_on_trial.wishart import bartlett_factor
 
 Law = Literal["gaussian", "rademacher", "uniform", "laplace", "student", "cauchy"]
+"""Of one coordinate of a step."""
+Freedom = Annotated[ScalarLike, Interval(2, closed="()", why="the variance is infinite otherwise")]
+"""Degrees of freedom of Student's law."""
 
 
-@validated
+@guarded(double=False)
 def noise(
     key: Key[Array, ""],
-    n_points: int,
-    dim: int,
+    n_points: NumberOfPoints,
+    dim: Size,
     *,
     law: Law = "gaussian",
-    scales: Float[AnyArray, "dim"] | None = None,
-    degrees_of_freedom: ScalarLike = 5.0,
-    dtype: DTypeLike = float,
+    scales: Scales | None = None,
+    degrees_of_freedom: Freedom = 5.0,
+    dtype: FloatType = float,
 ) -> Float[Array, "points dim"]:
     """The steps ξ_1..ξ_T, one per row, with independent coordinates of mean 0 and tr Σ = 1.
 
@@ -43,47 +37,27 @@ def noise(
 
     Args:
         key: of the draw.
-        n_points: T, recorded points, at least 2.
-        dim: d, coordinates, at least 1.
-        law: of one coordinate: gaussian, rademacher (±1), uniform, laplace, student or cauchy.
-        scales: relative standard deviations of the coordinates, none negative, not all zero (anisotropic Σ).
-        degrees_of_freedom: of the student law, above 2.
+        n_points: T, recorded points.
+        dim: d, coordinates.
+        law: of one coordinate; rademacher is ±1.
+        scales: relative standard deviations of the coordinates (anisotropic Σ).
+        degrees_of_freedom: of the student law.
         dtype: float (the default precision), or an explicit floating dtype.
 
-    Raises ValueError for sizes, a law or scales outside these ranges, TypeError for another dtype.
+    Raises ValueError for another number of scales than coordinates.
     Source: the noise of Antognini & Sohl-Dickstein 2018; the laws beside the Gaussian one: derived here.
+
+    >>> noise(jax.random.key(0), 4, 3).shape
+    (4, 3)
     """
-    require_points(n_points)
-    require_count("dim", dim, 1, "need at least one coordinate")
-    require_size("n_points and dim", n_points * dim)
-    require_law(law, degrees_of_freedom)
-    require_float_dtype("dtype", dtype)
     return unit_noise(key, (n_points, dim), law, degrees_of_freedom, dtype) * relative_scales(dim, scales).astype(dtype)
-
-
-def require_law(law: str, degrees_of_freedom: ScalarLike) -> None:
-    """Raise `ValueError` for an unknown law, or a Student law whose variance is infinite."""
-    require_choice("law", law, Law)
-    if law == "student":
-        require_above("degrees_of_freedom", degrees_of_freedom, 2, "the variance is infinite otherwise")
 
 
 def relative_scales(dim: int, scales: Float[AnyArray, "dim"] | None) -> Float[Array, "dim"]:
     """Standard deviations per coordinate with squares that sum to one; equal ones where `scales` is None."""
     if scales is None:
         return jnp.full(dim, dim**-0.5)
-    if scales.shape[0] != dim:
-        raise ValueError(f"scales must have one entry per coordinate, got {scales.shape[0]} for dim={dim}")
-    if not is_traced(scales):
-        values = np.asarray(scales)
-        if not (np.isfinite(values).all() and (values >= 0).all()):
-            raise ValueError(
-                f"scales must be finite and not negative, got values from {values.min()} to {values.max()}"
-            )
-        if not values.any():
-            raise ValueError(
-                "scales must not all be zero: zero total variance, explained variance ratios are undefined"
-            )
+    require(scales.shape[0] == dim, f"scales must have one entry for each of dim = {dim}, got {scales.shape[0]}")
     largest = jnp.max(jnp.asarray(scales))
     return (scales / largest) / jnp.linalg.norm(scales / largest)
 
@@ -115,9 +89,9 @@ def _unit_student(key, shape, freedom):
     return jnp.sqrt((freedom - 2) * jnp.expm1(-2 / freedom * jnp.log(one_minus_uniform))) * jnp.cos(angle)
 
 
-@validated
+@guarded(double=False)
 def equivalent_gaussian_noise(
-    key: Key[Array, ""], n_points: int, dim: int, *, dtype: DTypeLike = float
+    key: Key[Array, ""], n_points: NumberOfPoints, dim: Count, *, dtype: FloatType = float
 ) -> Float[Array, "points columns"]:
     """Isotropic Gaussian steps in `dim` dimensions, exact in law up to a rotation of the space, in few columns.
 
@@ -127,13 +101,8 @@ def equivalent_gaussian_noise(
     axis) has the same law as in d dimensions, at a cost that does not depend on d.
     Returns T x (T+1), scaled so that E[R Rᵀ] = 1; where d <= T the rows are small already and are returned as they are.
 
-    Raises ValueError for n_points < 2 or dim < 1, TypeError for another dtype than a real floating one.
     Source: Bartlett 1933 for the Wishart law; the fixed axis: derived here.
     """
-    require_points(n_points)
-    require_count("dim", dim, 1, "need at least one coordinate")
-    require_size("n_points", n_points * min(n_points, dim))
-    require_float_dtype("dtype", dtype)
     if dim <= n_points:
         return jax.random.normal(key, (n_points, dim), dtype) * dim**-0.5
     first_key, triangle_key = jax.random.split(key)

@@ -2,18 +2,22 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.random_walk_pca.domain import require_gram, require_rows, require_variance
+from sims.random_walk_pca._domains import Cloud, Points, VariedGram
 from sims.random_walk_pca.processes import centre, centre_gram
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_at_most, require_count
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import LONGEST, Interval, guarded, require
+
+Components = Annotated[int, Interval(1, LONGEST)]
+"""How many components, the largest ones."""
+Rounds = Annotated[int, Interval(1, 100, why="each is compiled")]
+"""Rounds of block power iteration."""
 
 
 class PrincipalComponents(NamedTuple):
@@ -31,28 +35,24 @@ class PrincipalComponents(NamedTuple):
     total_variance: Float[Array, ""]
 
 
-@validated(unbounded=("trajectory",))  # the row that is not finite is named
-def variance_ratios(trajectory: Float[AnyArray, "points dim"]) -> Float[Array, "components"]:
+@guarded(double=False)
+def variance_ratios(trajectory: Points) -> Float[Array, "components"]:
     """ρ̂_k = ℓ_k / Σ_j ℓ_j of all min(T-1, d) components, decreasing, from the Gram matrix of the smaller side.
 
-    The ratios of a trajectory of T points in d dimensions, centred over time.
-    Raises ValueError for fewer than two points, a point that is not finite (named) or zero total variance; within a
-    jitted caller, where nothing can be raised, the ratios of zero variance are NaN.
+    The ratios of a trajectory of T points in d dimensions, centred over time. Within a jitted caller, where nothing can
+    be refused, the ratios of zero variance are NaN.
     Source: Antognini & Sohl-Dickstein 2018; their 1/(T-1) factor cancels.
     """
-    require_rows("trajectory", trajectory)
     variances = gram_variances(trajectory)
-    require_variance("trajectory", variances.sum())
     return variances / variances.sum()
 
 
-@validated(unbounded=("trajectory",))  # the row that is not finite is named
-def gram_variances(trajectory: Float[AnyArray, "points dim"]) -> Float[Array, "components"]:
+@guarded(double=False)
+def gram_variances(trajectory: Cloud) -> Float[Array, "components"]:
     """ℓ_k, all min(T-1, d) eigenvalues of the centred Gram matrix of the trajectory, decreasing, none negative.
 
-    Raises ValueError for fewer than two points, or a point that is not finite (named).
+    Infinite or NaN where squares of the points overflow. Source: Antognini & Sohl-Dickstein 2018.
     """
-    require_rows("trajectory", trajectory)
     points, dim = trajectory.shape
     return decreasing_eigenvalues(_smaller_gram(trajectory), min(points - 1, dim))
 
@@ -69,15 +69,13 @@ def decreasing_eigenvalues(gram: Float[AnyArray, "side side"], count: int) -> Fl
     return jnp.maximum(jnp.linalg.eigvalsh(gram)[::-1][:count], 0)
 
 
-@validated(unbounded=("gram",))
-def variance_ratios_of_gram(gram: Float[AnyArray, "points points"]) -> Float[Array, "components"]:
+@guarded(double=False)
+def variance_ratios_of_gram(gram: VariedGram) -> Float[Array, "components"]:
     """ρ̂_k, k = 1..T-1, from the Gram matrix X Xᵀ of the trajectory (not yet centred), as `variance_ratios`.
 
-    Raises ValueError as that, and for a matrix that is not symmetric or has a negative diagonal.
+    Source: as there.
     """
-    require_gram("gram", gram)
     variances = decreasing_eigenvalues(centre_gram(gram), gram.shape[0] - 1)
-    require_variance("gram", variances.sum())
     return variances / variances.sum()
 
 
@@ -91,47 +89,32 @@ class LeadingRatios(NamedTuple):
     error: Float[Array, "components"]
 
 
-@validated(unbounded=("trajectory",))  # the row that is not finite is named
-def leading_variance_ratios(trajectory: Float[AnyArray, "points dim"], count: int, *, rounds: int = 3) -> LeadingRatios:
+@guarded(double=False)
+def leading_variance_ratios(trajectory: Points, count: Components, *, rounds: Rounds = 3) -> LeadingRatios:
     """The `count` largest ρ̂_k of a trajectory, without the rest of the spectrum, as `leading_variance_ratios_of_gram`.
 
-    Raises ValueError as `variance_ratios`, and for a count outside 1..min(T-1, d) or rounds outside 1..100.
+    Raises ValueError for a count above min(T-1, d).
     """
-    require_rows("trajectory", trajectory)
     require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
-    require_rounds(rounds)
-    return _as_ratios("trajectory", *_leading_of_rows(trajectory, count, rounds))
+    return _as_ratios(*_leading_of_rows(trajectory, count, rounds))
 
 
-@validated(unbounded=("gram",))
-def leading_variance_ratios_of_gram(
-    gram: Float[AnyArray, "points points"], count: int, *, rounds: int = 3
-) -> LeadingRatios:
+@guarded(double=False)
+def leading_variance_ratios_of_gram(gram: VariedGram, count: Components, *, rounds: Rounds = 3) -> LeadingRatios:
     """The `count` largest ρ̂_k from the Gram matrix X Xᵀ of the trajectory (not yet centred), by block power iteration.
 
     Each round multiplies a block of count + 8 vectors three times by the matrix. On spectra that fall like a walk's,
     k^-2, a round gains several digits; on flat ones (an Ornstein-Uhlenbeck process that reverts at once) it gains next
     to nothing, which the returned error shows: use `variance_ratios_of_gram` there.
-    Raises ValueError as `variance_ratios_of_gram`, and for a count outside 1..T-1 or rounds outside 1..100.
-    Derived here.
+    Raises ValueError for a count above T-1. Derived here.
     """
-    require_gram("gram", gram)
     require_components(count, gram.shape[0] - 1)
-    require_rounds(rounds)
-    return _as_ratios("gram", *_leading_of_gram(gram, count, rounds))
+    return _as_ratios(*_leading_of_gram(gram, count, rounds))
 
 
 def require_components(count: int, available: int) -> None:
     """Raise `ValueError` unless `count` components can be had."""
-    require_count("count", count, 1, "need at least one component")
-    if count > available:
-        raise ValueError(f"count must be at most min(n_points - 1, dim) = {available}, got {count}")
-
-
-def require_rounds(rounds: int) -> None:
-    """Raise `ValueError` unless that many rounds of block power iteration, each part of the program, are reasonable."""
-    require_count("rounds", rounds, 1, "rounds of block power iteration")
-    require_at_most("rounds", rounds, 100, "each is compiled")
+    require(count <= available, f"count must be at most min(n_points - 1, dim) = {available}, got {count}")
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))
@@ -155,8 +138,7 @@ def _leading(multiply, rows, total_variance, count, rounds):
     return block_power(multiply, start, total_variance, count, rounds)
 
 
-def _as_ratios(name, pairs, total_variance):
-    require_variance(name, total_variance)
+def _as_ratios(pairs, total_variance):
     return LeadingRatios(*(part / total_variance for part in pairs))
 
 
@@ -187,32 +169,26 @@ def block_power(
     return jnp.ldexp(values, exponent), jnp.ldexp(error, exponent)
 
 
-@validated(unbounded=("trajectory",))  # the row that is not finite is named
-def principal_components(trajectory: Float[AnyArray, "points dim"], count: int) -> PrincipalComponents:
+@guarded(double=False)
+def principal_components(trajectory: Points, count: Components) -> PrincipalComponents:
     """The `count` leading principal components of a trajectory, with their scores.
 
-    Raises ValueError for fewer than two points, a point that is not finite (named), zero total variance, or a count
-    outside 1..min(T-1, d). Components of zero variance have no time course of their own: an arbitrary unit vector.
+    Components of zero variance have no time course of their own: an arbitrary unit vector.
+    Raises ValueError for a count above min(T-1, d).
     Source: Antognini & Sohl-Dickstein 2018, the scores drawn in their figures.
     """
-    require_rows("trajectory", trajectory)
     require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
-    components = _principal_components(trajectory, count)
-    require_variance("trajectory", components.total_variance)
-    return components
+    return _principal_components(trajectory, count)
 
 
-@validated(unbounded=("gram",))
-def principal_components_of_gram(gram: Float[AnyArray, "points points"], count: int) -> PrincipalComponents:
+@guarded(double=False)
+def principal_components_of_gram(gram: VariedGram, count: Components) -> PrincipalComponents:
     """The `count` leading principal components from the Gram matrix X Xᵀ of a trajectory (not yet centred).
 
     As `principal_components`, with at most T-1 components.
     """
-    require_gram("gram", gram)
     require_components(count, gram.shape[0] - 1)
-    components = _components_of_centred_gram(centre_gram(gram), count)
-    require_variance("gram", components.total_variance)
-    return components
+    return _components_of_centred_gram(centre_gram(gram), count)
 
 
 @functools.partial(jax.jit, static_argnums=1)
@@ -237,21 +213,22 @@ def _with_signs(variances, courses, total_variance):
     return PrincipalComponents(variances, courses, courses * jnp.sqrt(variances), total_variance)
 
 
-@validated
+@guarded(double=False)
 def squared_overlaps(
     time_courses: Float[AnyArray, "points components"], references: Float[AnyArray, "points components"]
 ) -> Float[Array, "components"]:
     """cos² of the angle between each time course and the reference in the same column, in [0, 1].
 
     With half-cosines as references this is the "cosine content" of a component: 1 for a high dimensional walk.
-    Neither side needs unit length; a zero column has overlap 0. Raises ValueError for columns so long or short that
-    their squares overflow or underflow. Source: Hess 2000 (cosine content), Phys. Rev. E 62.
+    Neither side needs unit length; a zero column has overlap 0. Source: Hess 2000 (cosine content), Phys. Rev. E 62.
     """
-    products = jnp.sum(time_courses * references, axis=0) ** 2
-    lengths = jnp.sum(time_courses**2, axis=0) * jnp.sum(references**2, axis=0)
-    if not is_traced(lengths):
-        limits = jnp.finfo(lengths.dtype)
-        within = (lengths > float(limits.tiny) / float(limits.eps)) & np.isfinite(lengths)
-        if not (within | ~np.any(time_courses, axis=0) | ~np.any(references, axis=0)).all():
-            raise ValueError("time_courses and references must have squares that floating-point numbers hold")
+    courses, compared = _of_order_one(time_courses), _of_order_one(references)
+    products = jnp.sum(courses * compared, axis=0) ** 2
+    lengths = jnp.sum(courses**2, axis=0) * jnp.sum(compared**2, axis=0)
     return jnp.where(lengths > 0, jnp.minimum(products / jnp.where(lengths > 0, lengths, 1), 1), 0)
+
+
+def _of_order_one(columns):
+    """Columns in units of a power of two near their largest entries, which changes no digit and overflows no square."""
+    _, exponent = jnp.frexp(jnp.abs(jnp.asarray(columns)).max(axis=0))
+    return jnp.ldexp(columns, -exponent)

@@ -1,6 +1,6 @@
 """The infinite dimensional trajectory: any process run on unit impulses, so that no randomness is left."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -8,19 +8,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.random_walk_pca.domain import require_points
-from sims.random_walk_pca.pca import decreasing_eigenvalues
-from sims.random_walk_pca.processes import (
-    JUDGED_BY_RANGE,
-    State,
-    centre,
-    require_process,
-    step_coefficients,
-    time_step,
-    trajectory,
-)
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import require_count, require_size
+from sims.random_walk_pca._domains import NumberOfPoints, Process
+from sims.random_walk_pca.pca import Components, decreasing_eigenvalues
+from sims.random_walk_pca.processes import State, centre, step_coefficients, time_step, trajectory
+from theory_on_trial.contract import guarded, require
 from theory_on_trial.precision import require_float64
 
 
@@ -32,54 +23,55 @@ class LeadingSpectrum(NamedTuple):
     total_variance: float
 
 
-@validated(unbounded=JUDGED_BY_RANGE)
+@guarded(double=False)
 def population_covariance(
-    n_points: int, *, drift: ScalarLike = 0.0, **process: ScalarLike
+    n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[Array, "points points"]:
     """K = C A Aᵀ C, the expected Gram matrix of the centred trajectory, exact for every noise with tr Σ = 1.
 
     The columns of A are the process's responses to a unit step at each time. A drift of length |μ| = `drift`, which
     high dimensional noise does not see, adds the outer product of its own centred response: an axis of its own.
-    `process` takes the other parameters of `trajectory`. Raises ValueError for n_points < 2 or such a parameter out of
-    its range, TypeError without float64.
+    `process` takes the other parameters of `trajectory`. Infinite or NaN where these make the responses overflow.
+    Raises TypeError without float64.
     Source: the limit of many dimensions in Antognini & Sohl-Dickstein 2018, here for every T: derived here.
     """
-    require_points(n_points)
-    require_size("n_points", n_points**2)
     require_float64("population_covariance")
     responses = centre(trajectory(jnp.eye(n_points), **process))
     drift_response = centre(trajectory(jnp.zeros((n_points, 1)), drift=drift, **process))
     return responses @ responses.T + drift_response @ drift_response.T
 
 
-@validated(unbounded=JUDGED_BY_RANGE)
-def population_spectrum(n_points: int, *, drift: ScalarLike = 0.0, **process: ScalarLike) -> Float[Array, "components"]:
-    """λ_k, k = 1..T-1: the eigenvalues of `population_covariance`, decreasing, exact to about T 2^-53 λ_1."""
+@guarded(double=False)
+def population_spectrum(
+    n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
+) -> Float[Array, "components"]:
+    """λ_k, k = 1..T-1: the eigenvalues of `population_covariance`, decreasing, exact to about T 2^-53 λ_1.
+
+    Arguments, errors and source as there.
+    """
     covariance = population_covariance(n_points, drift=drift, **process)
     return decreasing_eigenvalues(covariance, n_points - 1)
 
 
-@validated(unbounded=JUDGED_BY_RANGE)
+@guarded(double=False)
 def population_eigenvectors(
-    n_points: int, *, drift: ScalarLike = 0.0, **process: ScalarLike
+    n_points: NumberOfPoints, *, drift: ScalarLike = 0.0, **process: Unpack[Process]
 ) -> Float[Array, "points components"]:
-    """u_k, k = 1..T-1: unit eigenvectors of `population_covariance` in that order, positive at the first point."""
+    """u_k, k = 1..T-1: unit eigenvectors of `population_covariance` in that order, positive at the first point.
+
+    Arguments, errors and source as there.
+    """
     vectors = jnp.linalg.eigh(population_covariance(n_points, drift=drift, **process))[1][:, ::-1][:, : n_points - 1]
     return vectors * jnp.where(vectors[0] < 0, -1, 1)
 
 
-@validated(unbounded=JUDGED_BY_RANGE)
-def expected_squared_norms(n_points: int, **process: ScalarLike) -> Float[Array, "points"]:
+@guarded(double=False)
+def expected_squared_norms(n_points: NumberOfPoints, **process: Unpack[Process]) -> Float[Array, "points"]:
     """E|x_t|², t = 1..T, of a process driven by steps with tr Σ = 1, in O(T): the covariance of its state step by step.
 
-    `process` takes the parameters of `trajectory` except the drift. Raises ValueError as `trajectory`. Derived here:
-    the step is linear, so that its matrix is its action on unit states and on a unit noise.
+    `process` takes the parameters of `trajectory` except the drift, whose squared response is to be added. Derived
+    here: the step is linear, so that its matrix is its action on unit states and on a unit noise.
     """
-    require_points(n_points)
-    if "drift" in process:
-        raise ValueError("drift is not part of the noise: add its squared response to the expected squared norms")
-    require_size("n_points", 16 * n_points)
-    require_process(**process)
     return _expected_squares(step_coefficients(n_points, jnp.zeros(()).dtype, **process))
 
 
@@ -95,35 +87,32 @@ def _expected_squares(coefficients):
     return jax.lax.scan(step, jnp.zeros((3, 3)), coefficients)[1]
 
 
-@validated(unbounded=JUDGED_BY_RANGE)
-def leading_population_spectrum(n_points: int, count: int, **process: ScalarLike) -> LeadingSpectrum:
+@guarded(double=False)
+def leading_population_spectrum(
+    n_points: NumberOfPoints, count: Components, **process: Unpack[Process]
+) -> LeadingSpectrum:
     """The `count` largest λ_k and their u_k for many points (T up to 1e5), by Lanczos without any T x T matrix.
 
     Each product with K runs the recursion once backwards (its transpose) and once forwards: O(T). The total variance
     tr K = Σ_t E|x_t|² - T E|x̄|² takes one more run of each.
     `process` takes the parameters of `trajectory` except the drift. Not jittable: SciPy's ARPACK drives it.
-    Raises ValueError for n_points < 2, a count outside 1..n_points-2, or a parameter out of its range; TypeError
-    without float64. Derived here.
+    Raises ValueError for a count above n_points - 2 and for a decay that leaves only the first step, TypeError without
+    float64. Derived here.
     """
-    require_points(n_points)
-    require_count("count", count, 1, "need at least one component")
-    if count > n_points - 2:
-        raise ValueError(f"count must be at most n_points - 2 = {n_points - 2}, got {count}")
-    require_size("n_points and count", n_points * max(2 * count + 1, 20))
-    if "drift" in process:
-        raise ValueError("drift is not linear in the noise: use population_spectrum for a drifting process")
-    require_process(**process)
+    require(count <= n_points - 2, f"count must be at most n_points - 2 = {n_points - 2}, got {count}")
     require_float64("leading_population_spectrum")
     from scipy.sparse.linalg import LinearOperator, eigsh
 
+    total_of_squares = float(expected_squared_norms(n_points, **process).sum())
+    sum_response = _transposed_recursion(jnp.ones(n_points), process)
+    total_variance = total_of_squares - float(jnp.sum(sum_response**2)) / n_points
+    left = n_points * 2.0**-52 * total_of_squares < total_variance < np.inf
+    require(left, "decay must leave a finite variance to more steps than the first")
     operator = LinearOperator(
         (n_points, n_points), matvec=lambda vector: np.asarray(_times_covariance(vector, process)), dtype=np.float64
     )
-    total_of_squares = float(expected_squared_norms(n_points, **process).sum())  # finite, or nothing else would be
     start = np.random.default_rng(0).standard_normal(n_points)
     eigenvalues, vectors = eigsh(operator, k=count, which="LA", v0=start - start.mean())
-    sum_response = _transposed_recursion(jnp.ones(n_points), process)
-    total_variance = total_of_squares - float(jnp.sum(sum_response**2)) / n_points
     order = np.argsort(eigenvalues)[::-1]
     signs = np.where(vectors[0] < 0, -1, 1)
     return LeadingSpectrum(eigenvalues[order], (vectors * signs)[:, order], total_variance)

