@@ -1,6 +1,6 @@
 """The two nonlinearities that the constructions live on: GeLU, which multiplies, and layer norm, which divides."""
 
-from typing import Any, Literal
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -8,35 +8,34 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.in_context_learning.domain import FloatType, float_type
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count
+from sims.in_context_learning._domains import GeluForm
+from theory_on_trial.arrays import AnyArray, FloatType
+from theory_on_trial.contract import ANY_NUMBER, guarded, is_traced
 
-GeluForm = Literal["erf", "tanh"]
+Columns = Annotated[Float[AnyArray, "rows *positions"], ANY_NUMBER]
+"""Numbers at every position, a column each, finite or not."""
 
 
-@validated
-def gelu(x: Float[AnyArray, "*shape"], form: str = "erf") -> Float[Array, "*shape"]:
+@guarded(double=False)
+def gelu(x: Float[AnyArray, "*shape"], form: GeluForm = "erf") -> Float[Array, "*shape"]:
     """GeLU(x) = x Φ(x), or with `form` = "tanh" (x/2)(1 + tanh(√(2/π)(x + 0.044715 x³))).
 
-    Raises ValueError for another form. Source: Akyürek et al. 2023 (arXiv 2211.15661), whose proof uses the tanh form.
+    Source: Akyürek et al. 2023 (arXiv 2211.15661), whose proof uses the tanh form.
     """
     return activated(x, form)
 
 
-def activated(x: Float[AnyArray, "*shape"], form: str) -> Float[Array, "*shape"]:
+def activated(x: Float[AnyArray, "*shape"], form: GeluForm) -> Float[Array, "*shape"]:
     """`gelu` for layers, in which numbers need not be finite."""
-    if form not in ("erf", "tanh"):
-        raise ValueError(f'form must be "erf" or "tanh", got {form!r}')
     return jax.nn.gelu(x, approximate=form == "tanh")
 
 
-@validated(unbounded=("scale",))  # a scale has a sentence of its own
+@guarded(double=False)
 def gelu_product(
     x: Float[AnyArray, "*shape"],
     y: Float[AnyArray, "*shape"],
     scale: ScalarLike,
-    form: str = "erf",
+    form: GeluForm = "erf",
     richardson: bool = False,
 ) -> Float[Array, "*shape"]:
     """The product x y from three GeLUs, m_s = √(π/2) s⁻² [GeLU(s(x+y)) - GeLU(sx) - GeLU(sy)], or from six.
@@ -44,7 +43,7 @@ def gelu_product(
     The error of m_s falls as s² until rounding, which grows as 1/s, takes over. With `richardson` the result is
     (4 m_s - m_2s) / 3, whose error falls as s⁴.
 
-    Raises ValueError for a scale that is not finite or below `least_product_scale`, and for shapes that differ.
+    Raises ValueError for a scale below `least_product_scale`.
     Source: Akyürek et al. 2023, Lemma 4 and Figure 7; Richardson's combination: derived here.
     """
     require_product_scale(scale, jnp.result_type(x, y))
@@ -60,29 +59,25 @@ def product_terms(scale: ScalarLike, richardson: bool) -> list[tuple[ScalarLike,
     return [(scale, coefficient)]
 
 
-@validated
+@guarded(double=False)
 def least_product_scale(dtype: FloatType) -> float:
-    """The scale below which rounding leaves less than half of the digits of a product: 1.5e-8 in float64.
-
-    Raises TypeError for a type that is not one of floating-point numbers.
-    """
-    return float(jnp.finfo(float_type("dtype", dtype)).eps) ** 0.5
+    """The scale below which rounding leaves less than half of the digits of a product: 1.5e-8 in float64."""
+    return float(jnp.finfo(dtype).eps) ** 0.5
 
 
 def require_product_scale(scale: Any, dtype: np.dtype) -> None:
     """Raise `ValueError` unless `scale` is finite and at least `least_product_scale`; traced values pass."""
     if not is_traced(scale) and not least_product_scale(dtype) <= float(scale) < float("inf"):
         raise ValueError(
-            f"the product scale must be finite and at least {least_product_scale(dtype):.1e} in {dtype} (rounding "
-            f"dominates the GeLU product below), got {float(scale):g}"
+            f"the product scale must be finite and at least {least_product_scale(dtype):.1e} in {np.dtype(dtype)} "
+            f"(rounding dominates the GeLU product below), got {float(scale):g}"
         )
 
 
-@validated(unbounded=("rows", "return"))
-def layer_norm(rows: Float[AnyArray, "rows *positions"]) -> Float[Array, "rows *positions"]:
+@guarded(double=False)
+def layer_norm(rows: Columns) -> Float[Array, "rows *positions"]:
     """(v - E v) / √Var v of every column v: population variance, no ε, no gain. NaN for a constant or infinite column.
 
-    Raises ValueError for columns without rows. Source: Akyürek et al. 2023, the λ of the layer's equations (1)-(6).
+    Source: Akyürek et al. 2023, the λ of the layer's equations (1)-(6).
     """
-    require_count("the number of rows", len(rows), 1, "a column needs one")
     return (jnp.asarray(rows) - rows.mean(axis=0)) / rows.std(axis=0)

@@ -1,6 +1,6 @@
 """Gradient flow of a linear self-attention layer on its exact expected loss."""
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,15 +8,19 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.in_context_learning.domain import require_numbers, require_shapes
-from sims.in_context_learning.prompts import require_covariance_of
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_count, require_finite, require_in_range
+from sims.in_context_learning._domains import Context, Covariance
+from sims.in_context_learning.domain import require_shapes
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import RISING, Interval, guarded, require
 from theory_on_trial.precision import require_float64
 
 RELATIVE_TOLERANCE = 1e-12
 _MOST_DIMENSIONS = 3  # the quadrature below has 27^d nodes
 _MOST_STEPS = 1_000_000
+
+NormalPositive = Annotated[float, Interval(float(np.finfo(float).tiny))]
+"""s > 0 with all its digits."""
+Times = Annotated[Float[AnyArray, "times"], Interval(0, closed="()"), RISING]
 
 
 class FullWeights(NamedTuple):
@@ -54,22 +58,18 @@ class ExpectedLoss(NamedTuple):
         return product @ self.quadratic @ product / 2 - self.linear @ product + self.constant
 
 
-@validated
-def full_loss(input_covariance: Float[AnyArray, "dimension dimension"], context: int) -> ExpectedLoss:
+@guarded(double=False)
+def full_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
     """The expected loss of `attention_prediction` as a function of `FullWeights`.
 
     x_i, x ~ N(0, Λ), w ~ N(0, I), y_i = wᵀx_i, N = `context` examples. The moments that it takes are polynomials,
     and exact by Gauss-Hermite quadrature: the N examples are exchangeable, so that pairs of them are enough.
-    Raises TypeError in float32, ValueError for a Λ that is no covariance or has more than 3 dimensions and for less
-    than one example. Source: the loss of Zhang, Frei & Bartlett 2024; its computation: derived here.
+    Raises TypeError in float32, ValueError for a Λ of more than 3 dimensions. Source: the loss of Zhang, Frei &
+    Bartlett 2024; its computation: derived here.
     """
     dimension = input_covariance.shape[0]
     require_float64("the expected loss")
-    require_in_range(
-        "the dimension", dimension, 1, _MOST_DIMENSIONS, includes_high=True, why="input_covariance has too many rows"
-    )
-    require_covariance_of("input_covariance", input_covariance, dimension)
-    require_count("context", context, 1, "there is no example otherwise")
+    require(dimension <= _MOST_DIMENSIONS, f"input_covariance must have at most 3 dimensions, got {dimension}")
     eigenvalues, vectors = np.linalg.eigh(np.asarray(input_covariance, float))
     root = vectors * np.sqrt(np.maximum(eigenvalues, 0))
 
@@ -98,8 +98,8 @@ def full_loss(input_covariance: Float[AnyArray, "dimension dimension"], context:
     )
 
 
-@validated
-def reduced_loss(input_covariance: Float[AnyArray, "dimension dimension"], context: int) -> ExpectedLoss:
+@guarded(double=False)
+def reduced_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
     """The expected loss as a function of `ReducedWeights`: that of `full_loss`, with its refusals, at 0 elsewhere."""
     dimension = input_covariance.shape[0]
     full = full_loss(input_covariance, context)
@@ -108,44 +108,38 @@ def reduced_loss(input_covariance: Float[AnyArray, "dimension dimension"], conte
     return ExpectedLoss(full.quadratic[np.ix_(kept, kept)], full.linear[kept], full.constant)
 
 
-@validated
-def balanced_start(scale: float | int, factor: Float[AnyArray, "dimension dimension"]) -> FullWeights:
+@guarded(double=False)
+def balanced_start(scale: NormalPositive, factor: Float[AnyArray, "dimension dimension"]) -> FullWeights:
     """The start W_PV = s e eᵀ of the last row, W_KQ = s diag(ΘΘᵀ, 0) with `factor` Θ, for which |ΘΘᵀ|_F = 1.
 
-    Raises ValueError for s that is not above 0 and Θ of another norm. Source: theorem 4.1 of Zhang et al. 2024.
+    Raises ValueError for Θ of another norm. Source: theorem 4.1 of Zhang et al. 2024.
     """
-    require_in_range("scale", scale, np.finfo(float).tiny, np.inf, includes_high=False)
     block = np.asarray(factor) @ np.asarray(factor).T
-    if not abs(np.linalg.norm(block) - 1) <= 1e-9:
-        raise ValueError(f"factor must have a norm of 1 for its product ΘΘᵀ, got {np.linalg.norm(block):g}")
+    norm = np.linalg.norm(block)
+    require(abs(norm - 1) <= 1e-9, f"factor must have a norm of 1 for its product ΘΘᵀ, got {norm:g}")
     last = np.zeros((len(block) + 1, len(block) + 1))
     last[-1, -1] = scale
     return FullWeights(jnp.asarray(last), jnp.asarray(np.pad(scale * block, (0, 1))))
 
 
-@validated
+@guarded(double=False)
 def gradient_flow(
-    loss: ExpectedLoss, start: FullWeights | ReducedWeights, times: Float[AnyArray, "times"]
+    loss: ExpectedLoss, start: FullWeights | ReducedWeights, times: Times
 ) -> FullWeights | ReducedWeights:
     """The solution of dθ/dt = -∇loss(θ), θ(0) = `start`, at increasing `times` > 0.
 
     `start` is `FullWeights` or `ReducedWeights`, whichever `loss` is of; so is the result, with a leading axis of
     times. By an explicit Runge-Kutta method of order 8 with relative and absolute tolerance 1e-12 per step.
-    Raises TypeError in float32, and ValueError for a start that `loss` is not of, for times that do not increase from
-    above 0, and where a million steps do not reach the last of them.
+    Times that a million steps do not reach are infinite. Raises TypeError in float32, and ValueError for a start that
+    `loss` is not of.
     """
     require_float64("gradient flow")
     _require_of(loss, start)
-    require_finite("times", times)
-    if not (len(times) and times[0] > 0 and (np.diff(times) > 0).all()):
-        raise ValueError(f"times must increase from above 0, got {np.asarray(times)}")
     return _solve(loss, jax.tree.map(lambda entry: jnp.asarray(entry, float), start), jnp.asarray(times, float))
 
 
 def _require_of(loss, start):
     """Raise `ValueError` unless the start has the features of the loss, and a finite loss with a finite gradient."""
-    for record, fields in (("loss", loss), ("start", start)):
-        require_numbers(record, **{name: jnp.asarray(field) for name, field in fields._asdict().items()})
     features = np.size(loss.linear)
     require_shapes(
         "loss",

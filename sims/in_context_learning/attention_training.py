@@ -5,22 +5,15 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import Array, lax
-from jaxtyping import Float, Key, ScalarLike
+from jaxtyping import Float, Key
 
-from sims.in_context_learning.domain import require_size
+from sims.in_context_learning._domains import Covariance, Deviation, Rate, Size
 from sims.in_context_learning.linear_attention import attention_prediction
-from sims.in_context_learning.prompts import PromptLaw, covariance_root, draw_prompts, require_covariance_of
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import (
-    AnyArray,
-    require_above,
-    require_choice,
-    require_count,
-    require_in_range,
-)
+from sims.in_context_learning.prompts import PromptLaw, covariance_root, draw_prompts, require_dimension
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import guarded
 
 Start = Literal["positive", "random"]
 
@@ -33,20 +26,20 @@ class TrainedAttention(NamedTuple):
     losses: Float[Array, "starts steps"]
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def train_linear_attention(
     key: Key[Array, ""],
-    starts: int,
+    starts: Size,
     *,
-    dimension: int,
-    context: int,
-    noise_std: ScalarLike = 0.0,
-    input_covariance: Float[AnyArray, "dimension dimension"] | None = None,
-    weight_covariance: Float[AnyArray, "dimension dimension"] | None = None,
-    start: str = "positive",
-    steps: int = 3000,
-    batch: int = 512,
-    learning_rate: ScalarLike = 1e-2,
+    dimension: Size,
+    context: Size,
+    noise_std: Deviation = 0.0,
+    input_covariance: Covariance | None = None,
+    weight_covariance: Covariance | None = None,
+    start: Start = "positive",
+    steps: Size = 3000,
+    batch: Size = 512,
+    learning_rate: Rate = 1e-2,
 ) -> TrainedAttention:
     """Train the layer of `attention_prediction` for wᵀx from several starts, each on fresh prompts of its own.
 
@@ -60,41 +53,33 @@ def train_linear_attention(
         starts: independent runs, the leading axis of what is returned.
         dimension: d.
         context: N, labelled examples per prompt.
-        noise_std: σ >= 0, of the examples' labels; the target has no noise.
+        noise_std: σ, of the examples' labels; the target has no noise.
         input_covariance: Λ, the identity if not given.
         weight_covariance: Σ_w, the identity if not given.
-        start: "positive" or "random".
+        start: which law of the first weights, above.
         steps: of Adam.
         batch: prompts per step.
-        learning_rate: of the first step, above 0.
+        learning_rate: of the first step.
 
-    Weights and losses are infinite or NaN where the descent diverges.
-    Raises ValueError for parameters outside these ranges.
+    Weights and losses are infinite or NaN where the descent diverges. Raises ValueError for a covariance that is not
+    d x d.
     """
-    require_choice("start", start, Start)
-    sizes = {"starts": starts, "dimension": dimension, "context": context, "steps": steps, "batch": batch}
-    for name, size in sizes.items():
-        require_size(name, size, "there is nothing to train on otherwise")
-    require_in_range("noise_std", noise_std, 0, np.inf, includes_high=False)
-    require_above("learning_rate", learning_rate, 0, "nothing is learned otherwise")
-    require_covariance_of("input_covariance", input_covariance, dimension)
-    require_covariance_of("weight_covariance", weight_covariance, dimension)
+    require_dimension("input_covariance", input_covariance, dimension)
+    require_dimension("weight_covariance", weight_covariance, dimension)
     roots = covariance_root(input_covariance), covariance_root(weight_covariance)
     law = PromptLaw(noise_std, input_root=roots[0], weight_root=roots[1])
     return _train(jax.random.split(key, starts), dimension, context, start, steps, batch, learning_rate, law)
 
 
-@validated
+@guarded(double=False)
 def effective_map(
     value_projection: Float[AnyArray, "*starts width width"], key_query: Float[AnyArray, "*starts width width"]
 ) -> Float[Array, "*starts dimension dimension"]:
     """The A with which a layer predicts xᵀA (1/N) Σ y_i x_i once all else in its matrices is 0.
 
-    That is the last entry of W_PV times the input block of W_KQ, transposed. Raises ValueError for matrices of no
-    width. Source: derived here.
+    That is the last entry of W_PV times the input block of W_KQ, transposed. Source: derived
+    here.
     """
-    width = value_projection.shape[-1]
-    require_count("the width of value_projection and key_query", width, 1, "there is no last entry otherwise")
     return jnp.asarray(value_projection)[..., -1:, -1:] * jnp.swapaxes(key_query[..., :-1, :-1], -1, -2)
 
 

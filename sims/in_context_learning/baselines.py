@@ -11,8 +11,8 @@ from jaxtyping import Float
 
 from sims.in_context_learning.domain import require_prompts, require_representable_squares
 from sims.in_context_learning.prompts import Prompts
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_finite, require_in_range
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import Count, NonNegative, guarded, is_traced
 from theory_on_trial.precision import require_float64
 
 Kind = Literal["ridge", "gradient_step", "sgd", "nearest_neighbours", "weighted_neighbours"]
@@ -22,7 +22,7 @@ class Rule(NamedTuple):
     """A learner and its one number: λ, α, or how many neighbours. Made by the functions below."""
 
     kind: Kind
-    parameter: float | int
+    parameter: float
 
 
 def ols() -> Rule:
@@ -30,64 +30,59 @@ def ols() -> Rule:
     return Rule("ridge", 0.0)
 
 
-@validated(unbounded=("regulariser",))  # it has a sentence of its own
-def ridge(regulariser: float | int) -> Rule:
-    """Ridge regression, w = argmin Σ (wᵀx_i - y_i)² + λ|w|² with λ >= 0; λ = 0 is `ols`.
+@guarded(double=False)
+def ridge(regulariser: NonNegative) -> Rule:
+    """Ridge regression, w = argmin Σ (wᵀx_i - y_i)² + λ|w|²; λ = 0 is `ols`.
 
-    Raises ValueError for λ that is negative or not finite.
     Source: equations 9 and 10 of Akyürek et al. 2023.
     """
-    require_in_range("regulariser", regulariser, 0, np.inf, includes_high=False)
     return Rule("ridge", regulariser)
 
 
-@validated
-def gradient_step(step: float | int) -> Rule:
+@guarded(double=False)
+def gradient_step(step: float) -> Rule:
     """One step of gradient descent from 0 on the sum of squares: w = 2α Σ x_i y_i.
 
-    Raises ValueError for α that is not finite. Source: the baseline GD(α) of Akyürek et al. 2023.
+    Source: the baseline GD(α) of Akyürek et al. 2023.
     """
-    require_finite("step", step)
     return Rule("gradient_step", step)
 
 
-@validated
-def sgd(step: float | int) -> Rule:
+@guarded(double=False)
+def sgd(step: float) -> Rule:
     """One pass of gradient descent from 0, one example at a time: w ← w - 2α x_i (wᵀx_i - y_i).
 
-    Raises ValueError for α that is not finite. Source: the baseline SGD(α) of Akyürek et al. 2023.
+    Source: the baseline SGD(α) of Akyürek et al. 2023.
     """
-    require_finite("step", step)
     return Rule("sgd", step)
 
 
-@validated
-def nearest_neighbours(neighbours: int = 3, *, weighted: bool = False) -> Rule:
+@guarded(double=False)
+def nearest_neighbours(neighbours: Count = 3, *, weighted: bool = False) -> Rule:
     """The mean label of the nearest examples, or the mean with weights |x_i - x|⁻².
 
     Fewer examples than `neighbours` are all used, and none predict 0. Examples at distance 0 share the weight between
-    them. Raises ValueError for less than one neighbour.
+    them.
     Source: the two 3-nearest-neighbour baselines of Akyürek et al. 2023.
     """
-    require_count("neighbours", neighbours, 1, "a mean of labels needs one")
     return Rule("weighted_neighbours" if weighted else "nearest_neighbours", neighbours)
 
 
-@validated(unbounded=("prompts", "rules", "return"))  # which of their numbers is not finite is said below
+@guarded(double=False)
 def predict_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes"]:
     """What each rule predicts for every example of every prompt from the examples before it.
 
     `prompts` have one leading axis. One program for all rules of these kinds, whatever their numbers are. Infinite or
     NaN where steps too long for the inputs make a rule diverge beyond float64.
 
-    Raises TypeError in float32 and for rules that are none, ValueError for prompts without that axis, with numbers that
-    are not finite, or with inputs whose squares leave float64, and for rules with a parameter out of range.
+    Raises TypeError in float32 and for rules that are none, ValueError for prompts without that axis or with inputs
+    whose squares leave float64, and for rules with a parameter out of range.
     """
     inputs, labels = _require_prompts(prompts, rules)
     return _predict_all(inputs, labels, *_split(rules))
 
 
-@validated(unbounded=("prompts", "rules", "return"))
+@guarded(double=False)
 def weights_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules count prefixes dimension"]:
     """The weights ŵ of each linear rule after k = 0, ..., n - 1 examples, so that it predicts ŵᵀx.
 
@@ -100,7 +95,7 @@ def weights_all(prompts: Prompts, rules: list[Rule]) -> Float[Array, "rules coun
     return _weights_all(inputs, labels, *_split(rules))
 
 
-@validated(unbounded=("rules",))
+@guarded(double=False)
 def label_weights(
     inputs: Float[AnyArray, "count examples dimension"], rules: list[Rule]
 ) -> Float[Array, "rules count prefixes examples"]:
@@ -110,8 +105,6 @@ def label_weights(
     aᵀY is exact. Raises as `predict_all`.
     """
     labels, weights = np.zeros(inputs.shape[:2]), np.zeros((inputs.shape[0], inputs.shape[2]))
-    for name, size in zip(("samples", "examples", "dimensions"), inputs.shape, strict=True):
-        require_count(f"the number of {name} in inputs", size, 1, "there is nothing to learn from otherwise")
     inputs, _ = _require_prompts(Prompts(inputs, labels, weights), rules, "inputs")
     return _label_weights(inputs, *_split(rules))
 

@@ -1,7 +1,7 @@
 """Descent with learned steps: GD, and GD++ that also contracts the inputs, fitted on some tasks, tested on others."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,12 +9,15 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key
 
-from sims.in_context_learning.domain import require_size
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count
+from sims.in_context_learning._domains import Context, Size
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import NON_NEGATIVE, Interval, guarded, require
 from theory_on_trial.precision import require_float64
 
-_MOST_LAYERS = 100  # each is another fit
+Spectra = Annotated[Float[AnyArray, "tasks dimension"], NON_NEGATIVE]
+"""Eigenvalues of Σ x_i x_iᵀ, a row for each task."""
+FittedLayers = Annotated[int, Interval(1, 100)]
+"""Each is another fit."""
 _GROWTH = 8  # of the steps from layer to layer where a fit starts: contracted inputs need longer ones
 
 
@@ -26,14 +29,12 @@ class LearnedDescent(NamedTuple):
     fitted_loss: float
 
 
-@validated
-def task_spectra(key: Key[Array, ""], tasks: int, dimension: int, context: int) -> Float[Array, "tasks dimension"]:
+@guarded(double=False)
+def task_spectra(key: Key[Array, ""], tasks: Size, dimension: Size, context: Size) -> Float[Array, "tasks dimension"]:
     """The d eigenvalues of Σ x_i x_iᵀ over N = `context` inputs, uniform on (-1, 1)ᵈ, for each task.
 
-    Raises ValueError for sizes below one. Source: the tasks of von Oswald et al. 2023.
+    Source: the tasks of von Oswald et al. 2023.
     """
-    for name, size in {"tasks": tasks, "dimension": dimension, "context": context}.items():
-        require_size(name, size, "there is nothing to learn from otherwise")
 
     def of_task(key):
         inputs = jax.random.uniform(key, (context, dimension), minval=-1, maxval=1)
@@ -42,22 +43,21 @@ def task_spectra(key: Key[Array, ""], tasks: int, dimension: int, context: int) 
     return lax.map(of_task, jax.random.split(key, tasks))
 
 
-@validated
+@guarded(double=False)
 @partial(jax.jit, static_argnames="context")
 def descent_losses(
-    spectra: Float[AnyArray, "tasks dimension"],
+    spectra: Spectra,
     steps: Float[AnyArray, "layers"],
     contractions: Float[AnyArray, "layers"],
-    context: int,
+    context: Context,
 ) -> Float[Array, "tasks"]:
     """E (prediction - wᵀx)² of each task over w ~ N(0, I) and x uniform on (-1, 1)ᵈ, after all layers.
 
     In the eigenbasis of Σ x_i x_iᵀ a layer acts on each direction by itself. What is run is thus the layer of GD++ in
     one dimension: an input √μ with label √μ (w = 1), and the query 1.
 
-    Raises ValueError for less than one input, and for a negative eigenvalue. Source: derived here.
+    Source: derived here.
     """
-    require_count("context", context, 1, "there is no gradient otherwise")
     roots = jnp.sqrt(jnp.asarray(spectra))
 
     def pass_through(tokens, layer):
@@ -73,10 +73,8 @@ def descent_losses(
     return variance_of_uniform * jnp.sum((1 + answer) ** 2, axis=1)
 
 
-@validated
-def learn_descent(
-    spectra: Float[AnyArray, "tasks dimension"], layers: int, context: int, *, contract: bool
-) -> LearnedDescent:
+@guarded(double=False)
+def learn_descent(spectra: Spectra, layers: FittedLayers, context: Context, *, contract: bool) -> LearnedDescent:
     """Fit the steps, and with `contract` the contractions, to minimise the mean loss on the given tasks.
 
     L-BFGS in the logarithms, from the optimum for one layer less: a layer like its last, with
@@ -84,17 +82,12 @@ def learn_descent(
     bounds. The last contraction has no effect and is 0. With few tasks GD++ learns its sample: the residual is a
     polynomial of a degree near 3ᴸ that explodes beyond the eigenvalues it has seen. Quote losses on other tasks only.
 
-    Raises TypeError in float32, ValueError for less than one layer or more than 100, and for eigenvalues that are
-    negative or all zero.
+    Raises TypeError in float32, ValueError for eigenvalues that are all zero.
     Source: the fitted baselines of von Oswald et al. 2023.
     """
     require_float64("the fit of the steps")
-    require_size("layers", layers, "there is no step otherwise", most=_MOST_LAYERS)
-    require_count("context", context, 1, "there is no gradient otherwise")
-    _require_spectra(spectra)
-    if not is_traced(spectra) and not np.asarray(spectra).any():
-        raise ValueError("spectra must have an eigenvalue above 0 (no step changes anything otherwise), got none")
     spectra = jnp.asarray(spectra)
+    require((spectra > 0).any(), "spectra must have an eigenvalue above 0: no step changes anything otherwise")
     typical = float(jnp.mean(spectra**2) / jnp.mean(spectra))
     steps, contractions = np.log([context / typical]), np.zeros(0)
     for depth in range(1, layers + 1):
@@ -108,11 +101,6 @@ def learn_descent(
         steps, contractions = logarithms[:depth], logarithms[depth:]
     steps, contractions = _split(jnp.asarray(logarithms), layers)
     return LearnedDescent(np.asarray(steps), np.asarray(contractions), loss)
-
-
-def _require_spectra(spectra):
-    if not is_traced(spectra) and np.asarray(spectra).min(initial=0) < 0:
-        raise ValueError(f"spectra must be eigenvalues and not negative, got {np.asarray(spectra).min()}")
 
 
 def _fit(spectra, logarithms, depth, context):

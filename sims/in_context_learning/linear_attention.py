@@ -1,7 +1,7 @@
 """Linear self-attention on joined tokens (x_j, y_j), in the three notations of the papers that study it."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +9,13 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, ScalarLike
 
-from sims.in_context_learning.domain import require_shapes, require_size
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_count
+from sims.in_context_learning._domains import Context, Size
+from sims.in_context_learning.domain import require_shapes
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import Interval, guarded, require
 
-_MOST_LAYERS = 100_000
+Layers = Annotated[int, Interval(1, 100_000)]
+"""Stacked, each a step."""
 
 
 class AttentionLayer(NamedTuple):
@@ -28,7 +30,7 @@ class AttentionLayer(NamedTuple):
     projection: Float[AnyArray, "*layers width width"]
 
 
-@validated
+@guarded(double=False)
 def joined_tokens(
     inputs: Float[AnyArray, "examples dimension"],
     labels: Float[AnyArray, "examples"],
@@ -40,17 +42,16 @@ def joined_tokens(
     return jnp.column_stack([rows, jnp.concatenate([jnp.asarray(labels), jnp.asarray(query_labels)])])
 
 
-@validated
+@guarded(double=False)
 @partial(jax.jit, static_argnames="context")
 def attend(
-    layers: AttentionLayer, tokens: Float[AnyArray, "positions width"], context: int
+    layers: AttentionLayer, tokens: Float[AnyArray, "positions width"], context: Context
 ) -> Float[Array, "positions width"]:
     """Pass the tokens (rows) through stacked layers; the first `context` of them give the keys and the values.
 
-    Raises ValueError for a context of no tokens or more than there are, and for layers that do not fit the tokens.
+    Raises ValueError for a context of more tokens than there are, and for layers that do not fit the tokens.
     """
-    if not 1 <= context <= len(tokens):
-        raise ValueError(f"context must be from 1 to the {len(tokens)} tokens, got {context}")
+    require(context <= len(tokens), f"context must be at most the {len(tokens)} tokens, got {context}")
     (width,), stack = tokens.shape[1:], np.shape(layers.keys)[:1]
     expected = {name: (matrix, (*stack, width, width)) for name, matrix in layers._asdict().items()}
     require_shapes("layers", expected, "stacked layers for the width of tokens")
@@ -63,17 +64,15 @@ def attend(
     return lax.scan(pass_through, jnp.asarray(tokens), layers)[0]
 
 
-@validated
+@guarded(double=False)
 def descent_layers(
-    start_weights: Float[AnyArray, "dimension"], step: ScalarLike, layers: int, context: int
+    start_weights: Float[AnyArray, "dimension"], step: ScalarLike, layers: Layers, context: Context
 ) -> AttentionLayer:
     """The layers that take one step each of gradient descent on (1/2N) Σ (wᵀx_i - y_i)², N = `context`.
 
     Context tokens become (x_j, y_j - Δwᵀx_j). A query (x, -w_0ᵀx) ends as (x, -wᵀx).
-    Raises ValueError for less than one layer or context token. Source: proposition 1 of von Oswald et al. 2023.
+    Source: proposition 1 of von Oswald et al. 2023.
     """
-    require_size("layers", layers, "there is no step otherwise", most=_MOST_LAYERS)
-    require_count("context", context, 1, "there is no gradient otherwise")
     start_weights = jnp.asarray(start_weights)
     dimension = len(start_weights)
     inputs_only = jnp.diag(jnp.append(jnp.ones(dimension), 0))
@@ -82,21 +81,16 @@ def descent_layers(
     return AttentionLayer(*(jnp.stack([matrix] * layers) for matrix in (inputs_only, inputs_only, values, projection)))
 
 
-@validated
+@guarded(double=False)
 def contracting_layers(
-    steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "as_many"], dimension: int, context: int
+    steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "layers"], dimension: Size, context: Context
 ) -> AttentionLayer:
     """The layers of GD++: a gradient step of size η_l from w = 0, and x_j ← (I - γ_l Σ x_i x_iᵀ) x_j for every token.
 
     Queries start as (x, 0) and end with minus the prediction. γ = 0 is plain gradient descent.
-    Raises ValueError for less than one dimension or context token and counts of η and γ that differ.
     Source: GD++ of von Oswald et al. 2023.
     """
-    require_size("dimension", dimension, "inputs need a coordinate")
-    require_count("context", context, 1, "there is no gradient otherwise")
     steps, contractions = jnp.asarray(steps), jnp.asarray(contractions)
-    if steps.shape != contractions.shape:
-        raise ValueError(f"steps and contractions must be as many, got {len(steps)} and {len(contractions)}")
     on_inputs = jnp.append(jnp.ones(dimension), 0)
     per_row = -(contractions[:, None] * on_inputs + steps[:, None] / context * (1 - on_inputs))
     inputs_only = jnp.broadcast_to(jnp.diag(on_inputs), (len(steps), dimension + 1, dimension + 1))
@@ -104,7 +98,7 @@ def contracting_layers(
     return AttentionLayer(inputs_only, inputs_only, per_row[:, :, None] * identity, identity)
 
 
-@validated
+@guarded(double=False)
 @jax.jit
 def preconditioned_prediction(
     projections: Float[AnyArray, "layers width width"],
@@ -117,7 +111,7 @@ def preconditioned_prediction(
 
     The columns of Z are (x_i, y_i) and (x, 0); M leaves the query out of keys and values. With P = e e ᵀ of the last
     row and Q = -diag(A, 0) a layer is a step of descent preconditioned by Aᵀ. P are the `projections`, Q the `forms`.
-    Raises ValueError for no example, and for matrices that do not fit the tokens.
+    Raises ValueError for matrices that do not fit the tokens.
     Source: lemma 1 of Ahn et al. 2023; the transpose: derived here.
     """
     examples = len(labels)
@@ -133,7 +127,7 @@ def preconditioned_prediction(
     return -lax.scan(pass_through, tokens, layers)[0][-1, -1]
 
 
-@validated
+@guarded(double=False)
 @jax.jit
 def attention_prediction(
     value_projection: Float[AnyArray, "width width"],
@@ -145,7 +139,7 @@ def attention_prediction(
     """What the layer E + W_PV E (Eᵀ W_KQ E) / N predicts: the last entry of its last column.
 
     The columns of E are the N examples (x_i, y_i) and the query (x, 0), which is among keys and values here.
-    Raises ValueError for no example, and for matrices that do not fit the tokens.
+    Raises ValueError for matrices that do not fit the tokens.
     Source: Zhang, Frei & Bartlett 2024.
     """
     _require_width("value_projection and key_query", value_projection.shape[-1], inputs)
@@ -155,7 +149,5 @@ def attention_prediction(
 
 
 def _require_width(name, width, inputs):
-    examples, dimension = inputs.shape
-    require_count("the number of inputs and labels", examples, 1, "there is nothing to learn from otherwise")
-    if width != dimension + 1:
-        raise ValueError(f"{name} must have the width {dimension + 1} of a joined token, got {width}")
+    of_token = inputs.shape[1] + 1
+    require(width == of_token, f"{name} must have the width {of_token} of a joined token, got {width}")

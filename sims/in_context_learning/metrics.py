@@ -10,8 +10,8 @@ from jaxtyping import Float
 
 from sims.in_context_learning.domain import require_prompts
 from sims.in_context_learning.prompts import Prompts
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_finite
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import Natural, guarded, require
 
 Predictor = Callable[[Prompts], AnyArray]
 """From prompts of n examples, one leading axis, to predictions [count, n]: the label of each from those before it."""
@@ -31,7 +31,7 @@ class LinearFit(NamedTuple):
     r_squared: Float[Array, "count"]
 
 
-@validated
+@guarded(double=False)
 def estimate(samples: Float[AnyArray, "count *quantities"]) -> Estimate:
     """The mean over the prompts of numbers that each of them gave, and its standard error.
 
@@ -42,7 +42,7 @@ def estimate(samples: Float[AnyArray, "count *quantities"]) -> Estimate:
     return Estimate(jnp.mean(samples, axis=0), jnp.std(samples, axis=0, ddof=1) / samples.shape[0] ** 0.5)
 
 
-@validated
+@guarded(double=False)
 def squared_prediction_difference(
     first: Float[AnyArray, "count prefixes"], second: Float[AnyArray, "count prefixes"]
 ) -> Estimate:
@@ -55,7 +55,7 @@ def squared_prediction_difference(
     return estimate((first - second) ** 2)
 
 
-@validated
+@guarded(double=False)
 def excess_error(
     first: Float[AnyArray, "count prefixes"],
     second: Float[AnyArray, "count prefixes"],
@@ -70,9 +70,9 @@ def excess_error(
     return estimate((first - labels) ** 2 - (second - labels) ** 2)
 
 
-@validated(unbounded=("prompts",))
+@guarded(double=False)
 def implicit_fit(
-    predict: Predictor, prompts: Prompts, prefix: int, test_inputs: Float[AnyArray, "tests dimension"]
+    predict: Predictor, prompts: Prompts, prefix: Natural, test_inputs: Float[AnyArray, "tests dimension"]
 ) -> LinearFit:
     """The weights a learner acts by after `prefix` examples: a least squares fit to its answers on test inputs.
 
@@ -82,7 +82,7 @@ def implicit_fit(
     Args:
         predict: the learner; it is given prompts of `prefix + 1` examples, the last one with label 0.
         prompts: the problems, of which the first `prefix` examples are shown.
-        prefix: k, from 0 to n.
+        prefix: k, at most n.
         test_inputs: x', at least d of them and of rank d.
 
     Raises ValueError for a prefix out of range, test inputs that span less than all dimensions, and as
@@ -90,38 +90,34 @@ def implicit_fit(
     Source: equation 16 of Akyürek et al. 2023, and the R² of its figure 6.
     """
     tests, dimension = test_inputs.shape
-    require_count("the number of test_inputs", tests, dimension, "the weights are not determined otherwise")
+    require(tests >= dimension, f"test_inputs must be at least as many as the {dimension} dimensions, got {tests}")
     answers = answer_queries(predict, prompts, prefix, test_inputs)
     test_inputs = jnp.asarray(test_inputs)
     weights, _, rank, _ = jnp.linalg.lstsq(test_inputs, answers.T)
-    if not is_traced(rank) and int(rank) < dimension:
-        raise ValueError(f"test_inputs must span all {dimension} dimensions, got a matrix of rank {rank}")
+    require(rank >= dimension, f"test_inputs must span all {dimension} dimensions, got a matrix of rank {rank}")
     weights = weights.T
     missed = jnp.sum((answers - weights @ test_inputs.T) ** 2, axis=1)
     total = jnp.sum(answers**2, axis=1)
     return LinearFit(weights, 1 - missed / jnp.where(total > 0, total, 1))
 
 
-@validated(unbounded=("prompts",))
+@guarded(double=False)
 def answer_queries(
-    predict: Predictor, prompts: Prompts, prefix: int, test_inputs: Float[AnyArray, "tests dimension"]
+    predict: Predictor, prompts: Prompts, prefix: Natural, test_inputs: Float[AnyArray, "tests dimension"]
 ) -> Float[Array, "count tests"]:
     """What a learner answers to each test input after the first `prefix` examples of each prompt.
 
     The arguments are those of `implicit_fit`; there may be any number of test inputs from one on.
 
-    Raises ValueError for a prefix out of range, prompts or test inputs that are not finite, without one leading
-    axis, of other dimensions or empty, and for answers that are not one for each example of each prompt.
+    Raises ValueError for a prefix beyond the examples, prompts without one leading axis, test inputs of other
+    dimensions, and for answers that are not one for each example of each prompt.
     """
     require_prompts(prompts)
     count, examples, dimension = prompts.inputs.shape
     tests = len(test_inputs)
-    if not 0 <= prefix <= examples:
-        raise ValueError(f"prefix must be from 0 to the {examples} examples, got {prefix}")
-    require_finite("test_inputs", test_inputs)
-    require_count("the number of test_inputs", tests, 1, "there is nothing to ask otherwise")
-    if test_inputs.shape[1] != dimension:
-        raise ValueError(f"test_inputs must have the {dimension} dimensions of prompts, got {test_inputs.shape[1]}")
+    require(prefix <= examples, f"prefix must be at most the {examples} examples, got {prefix}")
+    of_tests = test_inputs.shape[1]
+    require(of_tests == dimension, f"test_inputs must have the {dimension} dimensions of prompts, got {of_tests}")
     shown = jnp.broadcast_to(prompts.inputs[:, None, :prefix], (count, tests, prefix, dimension))
     queries = jnp.broadcast_to(test_inputs[None, :, None], (count, tests, 1, dimension))
     labels = jnp.broadcast_to(prompts.labels[:, None, :prefix], (count, tests, prefix))
@@ -136,7 +132,7 @@ def answer_queries(
     return answers[:, -1].reshape(count, tests)
 
 
-@validated
+@guarded(double=False)
 def ilwd(
     first: Float[AnyArray, "count *prefixes dimension"], second: Float[AnyArray, "count *prefixes dimension"]
 ) -> Estimate:
@@ -148,16 +144,13 @@ def ilwd(
     return estimate(jnp.sum((first - second) ** 2, axis=-1))
 
 
-@validated
+@guarded(double=False)
 @jax.jit
 def gram_eigenvalues(inputs: Float[AnyArray, "count examples dimension"]) -> Float[Array, "count rank"]:
     """The min(k, d) eigenvalues of XᵀX that can differ from 0, in ascending order, for each sample X of k inputs.
 
     Given the inputs, the risk of ridge regression is a function of these: Monte Carlo need not draw labels.
-    Raises ValueError for an axis without entries.
     """
-    for name, size in zip(("samples in inputs", "inputs", "dimensions of inputs"), inputs.shape, strict=True):
-        require_count(f"the number of {name}", size, 1, "there is no Gram matrix otherwise")
 
     def of_sample(sample):
         smaller = sample @ sample.T if sample.shape[0] < sample.shape[1] else sample.T @ sample
@@ -167,4 +160,4 @@ def gram_eigenvalues(inputs: Float[AnyArray, "count examples dimension"]) -> Flo
 
 
 def _require_several(name, array):
-    require_count("the number of prompts", len(array), 2, f"{name} has a row for each, and one has no standard error")
+    require(len(array) >= 2, f"{name} must have at least two rows, as one has no standard error, got {len(array)}")

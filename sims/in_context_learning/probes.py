@@ -8,14 +8,15 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array, lax
-from jaxtyping import Float, Key, ScalarLike
+from jaxtyping import Float, Key
 
+from sims.in_context_learning._domains import Rate, Size
 from sims.in_context_learning.baselines import ols, weights_all
-from sims.in_context_learning.domain import require_prompts, require_size
+from sims.in_context_learning.domain import require_prompts
 from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import Prompts, tokens
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_above, require_choice, require_count
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import Count, guarded, require
 
 ProbeKind = Literal["linear", "mlp"]
 
@@ -43,7 +44,7 @@ class TrainedProbe(NamedTuple):
     losses: Float[Array, "steps"]
 
 
-@validated(unbounded=("prompts",))  # their numbers have a sentence of their own
+@guarded(double=False)
 @eqx.filter_jit
 def hidden_states(model: Transformer, prompts: Prompts) -> Float[Array, "states count positions width"]:
     """The residual stream of a model for each prompt: L + 1 states, the embedded tokens first.
@@ -55,21 +56,21 @@ def hidden_states(model: Transformer, prompts: Prompts) -> Float[Array, "states 
     return jax.vmap(model.hidden_states, out_axes=1)(read)
 
 
-@validated(unbounded=("prompts",))
-def moment_targets(prompts: Prompts, prefix: int) -> Float[Array, "count dimension"]:
+@guarded(double=False)
+def moment_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimension"]:
     """XᵀY of the first `prefix` examples: one step of gradient descent needs no more.
 
-    Raises ValueError for a prefix that is not from 1 to n.
+    Raises ValueError for a prefix beyond n.
     """
     _require_prefix(prompts, prefix)
     return jnp.sum(prompts.inputs[:, :prefix] * prompts.labels[:, :prefix, None], axis=1)
 
 
-@validated(unbounded=("prompts",))
-def ols_targets(prompts: Prompts, prefix: int) -> Float[Array, "count dimension"]:
+@guarded(double=False)
+def ols_targets(prompts: Prompts, prefix: Count) -> Float[Array, "count dimension"]:
     """The least squares weights of the first `prefix` examples, of least norm where these do not determine them.
 
-    Raises TypeError in float32, ValueError for a prefix that is not from 1 to n.
+    Raises TypeError in float32, ValueError for a prefix beyond n.
     """
     _require_prefix(prompts, prefix)
     inputs = jnp.pad(prompts.inputs, ((0, 0), (0, 1), (0, 0)))  # ŵ after n examples is that before the next one
@@ -77,38 +78,30 @@ def ols_targets(prompts: Prompts, prefix: int) -> Float[Array, "count dimension"
     return weights_all(Prompts(inputs, labels, prompts.weights), [ols()])[0, :, prefix]
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def train_probe(
     key: Key[Array, ""],
     hidden: Float[AnyArray, "count positions width"],
-    targets: Float[AnyArray, "as_many outputs"],
+    targets: Float[AnyArray, "count outputs"],
     *,
-    kind: str,
-    probe_width: int = 64,
-    steps: int = 2000,
-    batch: int = 64,
-    learning_rate: ScalarLike = 1e-3,
+    kind: ProbeKind,
+    probe_width: Size = 64,
+    steps: Size = 2000,
+    batch: Size = 64,
+    learning_rate: Rate = 1e-3,
 ) -> TrainedProbe:
     """Train a probe by Adam on the squared error, batches drawn with replacement, in the precision of `hidden`.
 
-    `kind` is "linear" or "mlp". Weights and losses are infinite or NaN where the descent diverges.
-    Raises ValueError for another kind, counts that differ, sizes below one and a learning rate that is not above 0.
+    Weights and losses are infinite or NaN where the descent diverges.
     Source: the probes of figure 4 of Akyürek et al. 2023 (width 512 there).
     """
-    require_choice("kind", kind, ProbeKind)
-    if len(hidden) != len(targets):
-        raise ValueError(f"hidden and targets must be as many, got {len(hidden)} and {len(targets)}")
-    for name, size in {"probe_width": probe_width, "steps": steps, "batch": batch}.items():
-        require_size(name, size, "there is nothing to learn from otherwise")
-    _require_entries(hidden, targets)
-    require_above("learning_rate", learning_rate, 0, "nothing is learned otherwise")
     hidden = jnp.asarray(hidden)
     return _train(
         key, hidden, jnp.asarray(targets, hidden.dtype), kind, probe_width, steps, batch, jnp.asarray(learning_rate)
     )
 
 
-@validated
+@guarded(double=False)
 @eqx.filter_jit
 def probe_errors(
     probe: Probe, hidden: Float[AnyArray, "count positions width"], targets: Float[AnyArray, "count outputs"]
@@ -117,24 +110,17 @@ def probe_errors(
 
     Raises ValueError for hidden states and targets that do not fit the probe.
     """
-    _require_entries(hidden, targets)
     expected = len(probe.scores), probe.mixer.in_features
-    if hidden.shape[1:] != expected:
-        raise ValueError(f"hidden must have the {expected} positions and width of probe, got {hidden.shape[1:]}")
-    if targets.shape[1] != probe.head.out_size:
-        raise ValueError(f"targets must have the {probe.head.out_size} outputs of probe, got {targets.shape[1]}")
+    shape, outputs = hidden.shape[1:], probe.head.out_size
+    require(shape == expected, f"hidden must have the {expected} positions and width of probe, got {shape}")
+    require(targets.shape[1] == outputs, f"targets must have the {outputs} outputs of probe, got {targets.shape[1]}")
     return jnp.mean((jax.vmap(probe)(jnp.asarray(hidden)) - targets) ** 2, axis=1)
-
-
-def _require_entries(hidden, targets):
-    for name, array in {"hidden": hidden, "targets": targets}.items():
-        require_count(f"every axis of {name}", min(array.shape), 1, "there is nothing to learn from otherwise")
 
 
 def _require_prefix(prompts, prefix):
     require_prompts(prompts)
-    if not 1 <= prefix <= prompts.inputs.shape[1]:
-        raise ValueError(f"prefix must be from 1 to the {prompts.inputs.shape[1]} examples, got {prefix}")
+    examples = prompts.inputs.shape[1]
+    require(prefix <= examples, f"prefix must be at most the {examples} examples, got {prefix}")
 
 
 @eqx.filter_jit

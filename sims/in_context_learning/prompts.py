@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.in_context_learning.domain import FloatType, float_type, require_numbers, require_size
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_covariance, require_finite, require_in_range
+from sims.in_context_learning._domains import Covariance, Deviation, Size
+from theory_on_trial.arrays import AnyArray, FloatType
+from theory_on_trial.contract import guarded, require
 
 
 class Prompts(NamedTuple):
@@ -24,19 +24,19 @@ class Prompts(NamedTuple):
     weights: Float[AnyArray, "*batch dimension"]
 
 
-@validated(unbounded=("noise_std", "weight_std"))  # they have sentences of their own
+@guarded(double=False)
 def sample_prompts(
     key: Key[Array, ""],
-    count: int,
-    examples: int,
-    dimension: int,
+    count: Size,
+    examples: Size,
+    dimension: Size,
     *,
-    noise_std: ScalarLike = 0.0,
-    weight_std: ScalarLike = 1.0,
+    noise_std: Deviation = 0.0,
+    weight_std: Deviation = 1.0,
     weight_mean: ScalarLike = 0.0,
     input_scale: ScalarLike = 1.0,
-    input_covariance: Float[AnyArray, "dimension dimension"] | None = None,
-    weight_covariance: Float[AnyArray, "dimension dimension"] | None = None,
+    input_covariance: Covariance | None = None,
+    weight_covariance: Covariance | None = None,
     dtype: FloatType = float,
 ) -> Prompts:
     """Draw `count` independent problems of `examples` labelled examples each, all Gaussian.
@@ -44,28 +44,21 @@ def sample_prompts(
     Args:
         key: of everything.
         count: prompts, the leading axis of all that is returned.
-        examples: n, at least 1.
-        dimension: d, at least 1.
-        noise_std: σ >= 0, of the labels.
-        weight_std: τ >= 0, which multiplies the weights' own law N(0, `weight_covariance`).
+        examples: n.
+        dimension: d.
+        noise_std: σ, of the labels.
+        weight_std: τ, which multiplies the weights' own law N(0, `weight_covariance`).
         weight_mean: of every entry of w; with τ = 0 all prompts have the same weights.
-        input_scale: finite; multiplies the inputs, which are N(0, `input_covariance`), before the labels are computed.
-        input_covariance: Λ, positive semidefinite; the identity if not given.
-        weight_covariance: Σ_w, positive semidefinite; the identity if not given.
+        input_scale: multiplies the inputs, which are N(0, `input_covariance`), before the labels are computed.
+        input_covariance: Λ; the identity if not given.
+        weight_covariance: Σ_w; the identity if not given.
         dtype: in which all is drawn.
 
-    Raises ValueError for parameters outside these ranges.
+    Raises ValueError for a covariance that is not d x d.
     Source: the setting of Akyürek et al. 2023 (σ = 0, τ = 1 unless stated); covariances: Zhang et al. 2024.
     """
-    dtype = float_type("dtype", dtype)
-    for name, size in {"count": count, "examples": examples, "dimension": dimension}.items():
-        require_size(name, size, "there is nothing to draw otherwise")
-    for name, deviation in {"noise_std": noise_std, "weight_std": weight_std}.items():
-        require_in_range(name, deviation, 0, jnp.inf, includes_high=False)
-    for name, number in {"weight_mean": weight_mean, "input_scale": input_scale}.items():
-        require_finite(name, number)
     for name, covariance in {"input_covariance": input_covariance, "weight_covariance": weight_covariance}.items():
-        require_covariance_of(name, covariance, dimension)
+        require_dimension(name, covariance, dimension)
     roots = covariance_root(input_covariance), covariance_root(weight_covariance)
     law = PromptLaw(noise_std, weight_std, weight_mean, input_scale, input_root=roots[0], weight_root=roots[1])
     return draw_prompts(key, (count, examples, dimension), law, dtype)
@@ -99,15 +92,13 @@ def draw_prompts(key: Key[Array, ""], sizes: tuple[int, int, int], law: PromptLa
     return Prompts(inputs, jnp.asarray(labels, dtype), weights)
 
 
-@validated(unbounded=("prompts",))
+@guarded(double=False)
 def tokens(prompts: Prompts) -> Float[Array, "*batch positions width"]:
     """The 2n tokens of width d + 1 that a transformer reads: [0, x_1], [y_1, 0], [0, x_2], [y_2, 0], ...
 
     The label y_i is predicted at the position of x_i, 2i - 2 counted from 0. The last token is never needed for that.
-    Raises ValueError for inputs and labels that do not fit each other or are not finite.
-    Source: the encoding of Akyürek et al. 2023.
+    Raises ValueError for inputs and labels that do not fit each other. Source: the encoding of Akyürek et al. 2023.
     """
-    require_numbers("prompts", inputs=prompts.inputs, labels=prompts.labels)
     if not prompts.labels.ndim or prompts.labels.shape != prompts.inputs.shape[:-1]:
         raise ValueError(
             "prompts must have inputs [..., examples, dimension] and labels [..., examples], "
@@ -120,16 +111,10 @@ def tokens(prompts: Prompts) -> Float[Array, "*batch positions width"]:
     return pairs.reshape(*labels.shape[:-1], 2 * labels.shape[-1], inputs.shape[-1] + 1)
 
 
-def require_covariance_of(name: str, covariance: Any, dimension: int) -> None:
-    """Raise `ValueError` unless `covariance` is None, or finite, d x d, symmetric and positive semidefinite.
-
-    Traced values pass once their shape fits.
-    """
-    if covariance is None:
-        return
-    if covariance.shape != (dimension, dimension):
-        raise ValueError(f"{name} must have shape {(dimension, dimension)}, got {covariance.shape}")
-    require_covariance(name, covariance)
+def require_dimension(name: str, covariance: Any, dimension: int) -> None:
+    """Raise `ValueError` unless `covariance` is None or d x d."""
+    shape = None if covariance is None else covariance.shape
+    require(shape in (None, (dimension, dimension)), f"{name} must have shape {(dimension, dimension)}, got {shape}")
 
 
 def covariance_root(covariance: Float[AnyArray, "dimension dimension"] | None) -> Array | None:
