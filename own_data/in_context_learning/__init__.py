@@ -6,5 +6,3 @@ least squares, ridge regression, gradient descent and nearest neighbours.
 
 from own_data.in_context_learning.comparison import which_algorithm
 from own_data.in_context_learning.result import Match, Resemblance
-
-__all__ = ["Match", "Resemblance", "which_algorithm"]

@@ -17,7 +17,7 @@ from own_data.in_context_learning.fits import (
 )
 from own_data.in_context_learning.result import Match, Resemblance
 from sims import in_context_learning as observed
-from theory_on_trial.arguments.theory import validated
+from theory_on_trial.contract import Fraction, Positive, guarded, require
 from theory_on_trial.own_data.jackknife import at_least, stratified_groups
 
 _FIXED = {
@@ -29,15 +29,15 @@ _FIXED = {
 _HEAVIEST = 0.25
 
 
-@validated
+@guarded
 def which_algorithm(
     predict: Predictor,
     inputs: Any,
     labels: Any,
     *,
     prefixes: Any = None,
-    scale: float | int = 2.0,
-    confidence: float = 0.95,
+    scale: Positive = 2.0,
+    confidence: Fraction = 0.95,
 ) -> Resemblance:
     """Compare an in-context predictor with textbook algorithms, on a user's prompts and on the same ones scaled.
 
@@ -57,8 +57,8 @@ def which_algorithm(
         inputs: x, [prompts, n, d] with at least 40 prompts and n >= 2 examples.
         labels: y, [prompts, n]. The last one of a prompt is never shown.
         prefixes: different k from 1 to n - 1; all of these if not given.
-        scale: c > 0, finite and not 1.
-        confidence: of each interval, in (0, 1).
+        scale: c, not 1.
+        confidence: of each interval.
 
     Raises TypeError for what is not numbers and without float64; ValueError for shapes that do not fit, entries or
     answers that are not finite, inputs or labels that are all zero, and arguments out of range.
@@ -66,10 +66,7 @@ def which_algorithm(
     Source: the squared prediction difference and the algorithms are those of Akyürek et al. 2023, arXiv 2211.15661;
     larger inputs as in Zhang, Frei & Bartlett 2024, arXiv 2306.09927; the rest derived here.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
-    if not (0 < scale < np.inf and scale != 1):
-        raise ValueError(f"scale must be positive, finite and not 1, got {scale}")
+    require(scale != 1, f"scale must not be 1, got {scale}")
     prompts = checked_prompts(inputs, labels)
     chosen = checked_prefixes(prefixes, np.asarray(prompts.labels))
     usual = ask(predict, prompts, chosen)

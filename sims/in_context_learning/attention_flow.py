@@ -9,7 +9,7 @@ from jax import Array
 from jaxtyping import Float
 
 from sims.in_context_learning._domains import Context, Covariance
-from sims.in_context_learning.domain import require_shapes
+from sims.in_context_learning._records import require_shapes
 from theory_on_trial.arrays import AnyArray
 from theory_on_trial.contract import RISING, Interval, guarded, require
 from theory_on_trial.precision import require_float64

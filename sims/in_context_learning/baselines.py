@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.in_context_learning.domain import require_prompts, require_representable_squares
+from sims.in_context_learning._records import require_prompts, require_representable_squares
 from sims.in_context_learning.prompts import Prompts
 from theory_on_trial.arrays import AnyArray
 from theory_on_trial.contract import Count, NonNegative, guarded, is_traced

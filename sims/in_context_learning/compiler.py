@@ -8,35 +8,39 @@ here.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from sims.in_context_learning._domains import Size
 from sims.in_context_learning.activations import product_terms, require_product_scale
-from sims.in_context_learning.domain import FloatType, float_type, require_size
 from sims.in_context_learning.layer import LayerWeights
 from sims.in_context_learning.magnitudes import automatic_scales
 from sims.in_context_learning.network import Layout, Network, Scales
 from sims.in_context_learning.raw import Division, Instruction, Raw, require_instructions
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_above, require_finite
+from theory_on_trial.arrays import AnyArray, FloatType
+from theory_on_trial.contract import ANY_NUMBER, NON_NEGATIVE, guarded, require
 from theory_on_trial.precision import require_float64
 
+InputBound = Annotated[float, NON_NEGATIVE] | Annotated[Float[AnyArray, "*registers_positions"], NON_NEGATIVE]
+"""On the absolute values of the registers at the start: one, one for each, or one for each and position."""
+Instructions = Annotated[Sequence[Instruction], ANY_NUMBER]
+"""A program; its bounds may be infinite."""
 GATE = 10.0
 """A unit that is to stay shut gets -GATE times the bypass shift: it stays shut for entries up to 8 shifts."""
 
 
-@validated(unbounded=("instructions", "scales"))  # bounds may be infinite; scales have own sentences
+@guarded(double=False)
 def compile_program(
-    instructions: Sequence[Instruction],
+    instructions: Instructions,
     *,
-    registers: int,
-    positions: int,
+    registers: Size,
+    positions: Size,
     scales: Scales | Literal["automatic"] = "automatic",
-    input_bound: float | int | Float[AnyArray, "*registers_positions"] | None = None,
+    input_bound: InputBound | None = None,
     balanced: bool = True,
     richardson: bool = False,
     dtype: FloatType | None = None,
@@ -57,23 +61,18 @@ def compile_program(
     Raises:
         ValueError: no instruction, a row or position that does not exist, scales out of range, automatic scales
             without a bound on the input, or for which some magnitude has no bound.
-        TypeError: float64 that is not enabled, a dtype that is not one of floating-point numbers.
+        TypeError: float64 that is not enabled.
     """
-    for name, size in {"registers": registers, "positions": positions}.items():
-        require_size(name, size, "a state has no entry otherwise")
     require_instructions(instructions, registers, positions)
-    weight_dtype = np.dtype(np.float64 if dtype is None else float_type("dtype", dtype))
+    weight_dtype = np.dtype(np.float64 if dtype is None else dtype)
     if weight_dtype == np.float64:
         require_float64("the compiled program")
     if scales == "automatic":
-        if input_bound is None:
-            raise ValueError("input_bound must be given with automatic scales, got None")
+        require(input_bound is not None, "input_bound must be given with automatic scales, got None")
         bounds = register_bounds(input_bound, registers, positions)
         chosen = automatic_scales(instructions, bounds, dtype=weight_dtype, richardson=richardson, balanced=balanced)
-    elif isinstance(scales, Scales):
-        chosen = scales
     else:
-        raise ValueError(f'scales must be Scales or "automatic", got {scales!r}')
+        chosen = scales
     raws = [instruction for instruction in instructions if isinstance(instruction, Raw)]
     layout = Layout(
         registers=registers,
@@ -96,18 +95,14 @@ def compile_program(
 
 
 def register_bounds(
-    input_bound: float | int | Float[AnyArray, "*registers_positions"], registers: int, positions: int
+    input_bound: InputBound | None, registers: int, positions: int
 ) -> Float[np.ndarray, "registers positions"]:
     """The bound on every register at every position at the start, from the forms that `compile_program` takes."""
     bound = np.asarray(input_bound, float)
     if bound.ndim == 1:
         bound = bound[:, None]
-    if bound.shape not in ((), (registers, 1), (registers, positions)) or not (bound >= 0).all():
-        raise ValueError(
-            f"input_bound must hold non-negative bounds: one, {registers} or {registers} x {positions}, "
-            f"got shape {bound.shape} with a least entry of {bound.min(initial=np.inf):g}"
-        )
-    require_finite("input_bound", bound)
+    fits = bound.shape in ((), (registers, 1), (registers, positions))
+    require(fits, f"input_bound must hold one bound, {registers} or {registers} x {positions}, got shape {bound.shape}")
     return np.broadcast_to(bound, (registers, positions)).copy()
 
 
@@ -227,8 +222,7 @@ def scales_per_layer(scales: Scales, layers: int, dtype: FloatType) -> list[Scal
         _require_real(name, value)
         if np.size(value) not in (1, layers):
             raise ValueError(f"{name} must be one number or one for each of {layers} layers, got {np.size(value)}")
-        require_above(name, np.min(value), 0, "a limit of large or of small values")
-        require_finite(name, value)
+        require(np.min(value) > 0 and np.isfinite(value).all(), f"{name} must be positive and finite, got {value}")
     require_product_scale(np.min(scales.product), np.dtype(dtype))
     product, bypass = (np.broadcast_to(np.asarray(value, float), layers) for value in shifts.values())
     return [

@@ -1,25 +1,25 @@
 """How far a compiled program can be from what it means: the errors of all layers, propagated to the answer."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
 
-from sims.in_context_learning.compiler import register_bounds
-from sims.in_context_learning.domain import FloatType
+from sims.in_context_learning._domains import Registers
+from sims.in_context_learning.compiler import Instructions, register_bounds
 from sims.in_context_learning.layer_error import Construction, layer_error, no_leftover
 from sims.in_context_learning.magnitudes import Bounds, LayerBounds, layer_bounds, magnitudes_of, program_bounds
 from sims.in_context_learning.network import Scales
 from sims.in_context_learning.raw import Division, Instruction, Raw, State, applied, operands, require_instructions
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray
+from theory_on_trial.arrays import FloatType
+from theory_on_trial.contract import ANY_NUMBER, Natural, guarded, require
 
 
-@validated(unbounded=("instructions", "scales", "return"))
+@guarded(double=False)
 def a_priori_error(
-    instructions: Sequence[Instruction],
-    input_bound: Float[AnyArray, "registers positions"],
+    instructions: Instructions,
+    input_bound: Registers,
     scales: Scales,
     dtype: FloatType = np.float64,
     **options: Any,
@@ -53,11 +53,11 @@ def a_priori_error(
     return error
 
 
-@validated(unbounded=("instructions", "scales", "return"))
+@guarded(double=False)
 def prompt_error(
-    instructions: Sequence[Instruction],
-    state: State,
-    answer: tuple[int, int],
+    instructions: Instructions,
+    state: Annotated[State, ANY_NUMBER],
+    answer: tuple[Natural, Natural],
     scales: Scales,
     dtype: FloatType = np.float64,
     **options: Any,
@@ -73,11 +73,10 @@ def prompt_error(
     Raises ValueError for scales out of range, and for instructions and an answer that do not fit the state.
     Source: derived here.
     """
-    if state.ndim < 2:
-        raise ValueError(f"state must have axes for registers and positions, got shape {state.shape}")
     require_instructions(instructions, *state.shape[-2:])
-    if not all(0 <= index < size for index, size in zip(answer, state.shape[-2:], strict=True)):
-        raise ValueError(f"answer must be a row and a column of a state of shape {state.shape[-2:]}, got {answer}")
+    shape = state.shape[-2:]
+    fits = answer[0] < shape[0] and answer[1] < shape[1]
+    require(fits, f"answer must be a row and a column of a state of shape {shape}, got {answer}")
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         total = _first_order(instructions, state, answer, Construction(scales, dtype, **options))
     return np.where(np.isnan(total), np.inf, total)

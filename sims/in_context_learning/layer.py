@@ -8,10 +8,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
+from sims.in_context_learning._domains import Hidden
+from sims.in_context_learning._records import require_shapes
 from sims.in_context_learning.activations import GeluForm, activated, layer_norm
-from sims.in_context_learning.domain import require_numbers, require_shapes
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import guarded
 
 LayerNormMode = Literal["ideal", "realised"]
 
@@ -48,10 +49,10 @@ class LayerOutput(NamedTuple):
     headroom: Float[Array, ""]
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def decoder_layer(
     weights: LayerWeights,
-    hidden: Float[Array, "rows positions"],
+    hidden: Hidden,
     layer_norm: LayerNormMode = "ideal",
     form: GeluForm = "erf",
 ) -> LayerOutput:
@@ -64,7 +65,7 @@ def decoder_layer(
     Hidden states are infinite or NaN where an ideal one divides by zero or the numbers overflow; the headroom is -inf
     then, and +inf where no unit has a gate.
 
-    Raises ValueError for another mode or form, and for weights that do not fit each other or the hidden state.
+    Raises ValueError for weights that do not fit each other or the hidden state.
     Source: Akyürek et al. 2023 (arXiv 2211.15661), equations (1)-(6).
     """
     _require_fit(weights, hidden)
@@ -79,7 +80,6 @@ def decoder_layer(
 
 def _require_fit(weights, hidden):
     """Raise `ValueError` for weights that do not fit each other or the hidden state, `TypeError` for no arrays."""
-    require_numbers("weights", **weights._asdict())
     (rows, positions), units = hidden.shape, len(weights.inner_bias) if np.ndim(weights.inner_bias) else 0
     heads, width, _ = np.shape(weights.values) if np.ndim(weights.values) == 3 else (0, 0, 0)
     keys = np.shape(weights.keys)[1] if np.ndim(weights.keys) == 3 else 0

@@ -10,14 +10,15 @@ import numpy as np
 from jax import numpy as jnp
 from jaxtyping import Float
 
+from sims.in_context_learning._domains import Size
 from sims.in_context_learning.activations import GeluForm
 from sims.in_context_learning.compiler import GATE, scales_per_layer
-from sims.in_context_learning.domain import FloatType, float_type, require_size
 from sims.in_context_learning.layer import LayerNormMode
 from sims.in_context_learning.magnitudes import LayerBounds, magnitudes_of
 from sims.in_context_learning.network import Scales
 from sims.in_context_learning.raw import Division, Instruction, State
-from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arrays import FloatType
+from theory_on_trial.contract import guarded
 
 GELU_ULPS = 4
 """Relative error, in units of rounding, within which a GeLU is evaluated."""
@@ -52,11 +53,9 @@ class Construction(NamedTuple):
         """The unit of rounding, 2^-53 in float64."""
         return float(jnp.finfo(self.dtype).eps) / 2
 
-    @validated(unbounded=("return",))
-    def per_layer(self, layers: int) -> list["Construction"]:
-        """The construction of each layer; ValueError for no layer, and for what `compile_program` and `run` refuse."""
-        require_size("layers", layers, "there is no construction otherwise")
-        float_type("dtype", self.dtype)
+    @guarded(double=False)
+    def per_layer(self, layers: Size) -> list["Construction"]:
+        """The construction of each layer; ValueError for what `compile_program` and `run` refuse."""
         if self.form not in REMAINDERS or self.layer_norm not in ("ideal", "realised"):
             raise ValueError(f"options must be those of run, got form {self.form!r} and layer_norm {self.layer_norm!r}")
         if not isinstance(self.scales, Scales):

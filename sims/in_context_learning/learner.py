@@ -8,9 +8,11 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.in_context_learning import domain
+from sims.in_context_learning._domains import ProgramSize
+from sims.in_context_learning._records import require_prompts
 from sims.in_context_learning.prompts import Prompts
-from theory_on_trial.arguments.sims import validated
+from theory_on_trial.arrays import FloatType
+from theory_on_trial.contract import guarded, require
 
 
 class Layer(eqx.Module):
@@ -24,7 +26,7 @@ class Layer(eqx.Module):
     narrow: eqx.nn.Linear
     heads: int = eqx.field(static=True)
 
-    def __init__(self, maps: Iterator[eqx.nn.Linear], width: int, heads: int, dtype: domain.FloatType):
+    def __init__(self, maps: Iterator[eqx.nn.Linear], width: int, heads: int, dtype: FloatType):
         self.attention_norm = eqx.nn.LayerNorm(width, dtype=dtype)
         self.queries_keys_values, self.heads_out = next(maps), next(maps)
         self.mlp_norm = eqx.nn.LayerNorm(width, dtype=dtype)
@@ -45,9 +47,6 @@ class Layer(eqx.Module):
         return hidden + jax.vmap(self.narrow)(inner)
 
 
-_MOST = 1_000_000
-
-
 class Transformer(eqx.Module):
     """Linear embedding, learned positions, layers, and a linear read-out without a last layer norm.
 
@@ -59,28 +58,23 @@ class Transformer(eqx.Module):
     layers: tuple[Layer, ...]
     readout: eqx.nn.Linear
 
-    @validated
+    @guarded(double=False)
     def __init__(
         self,
         key: Key[Array, ""],
         *,
-        dimension: int,
-        examples: int,
-        layers: int,
-        width: int,
-        heads: int,
-        dtype: domain.FloatType = jnp.float32,
+        dimension: ProgramSize,
+        examples: ProgramSize,
+        layers: ProgramSize,
+        width: ProgramSize,
+        heads: ProgramSize,
+        dtype: FloatType = jnp.float32,
     ):
         """Draw the start: linear maps U(±1/√fan-in), as Equinox does, and positions N(0, 0.02²).
 
-        Raises ValueError for sizes below one and a width that is no multiple of the number of heads.
+        Raises ValueError for a width that is no multiple of the number of heads.
         """
-        dtype = domain.float_type("dtype", dtype)
-        sizes = {"dimension": dimension, "examples": examples, "layers": layers, "width": width, "heads": heads}
-        for name, size in sizes.items():
-            domain.require_size(name, size, "there is no transformer otherwise", most=_MOST)
-        if width % heads:
-            raise ValueError(f"width must be a multiple of the {heads} heads, got {width}")
+        require(width % heads == 0, f"width must be a multiple of the {heads} heads, got {width}")
         of_layer = [(width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)]
         map_key, position_key = jax.random.split(key)
         maps = _linear_maps(map_key, [(dimension + 1, width), *of_layer * layers, (width, 1)], dtype)
@@ -89,7 +83,7 @@ class Transformer(eqx.Module):
         self.layers = tuple(Layer(maps, width, heads, dtype) for _ in range(layers))
         self.readout = next(maps)
 
-    @validated
+    @guarded(double=False)
     def hidden_states(self, tokens: Float[Array, "positions token"]) -> Float[Array, "states positions width"]:
         """The residual stream of one prompt: the embedded tokens and then the stream after each layer.
 
@@ -102,7 +96,7 @@ class Transformer(eqx.Module):
             states.append(layer(states[-1]))
         return jnp.stack(states)
 
-    @validated
+    @guarded(double=False)
     def predictions(self, tokens: Float[Array, "positions token"]) -> Float[Array, "prefixes"]:
         """The predicted label at every x position of one prompt's tokens: after k = 0, 1, ... examples.
 
@@ -131,7 +125,7 @@ def _linear_maps(key, sizes, dtype) -> Iterator[eqx.nn.Linear]:
 
 def require_readable(model: Transformer, prompts: Prompts) -> None:
     """Raise ValueError unless the model can read the prompts: one leading axis, its dimension, not too long."""
-    domain.require_prompts(prompts)
+    require_prompts(prompts)
     most, width = len(model.positions) // 2, model.embedding.in_features
     _, examples, dimension = prompts.inputs.shape
     if examples > most or dimension + 1 != width:
@@ -141,7 +135,7 @@ def require_readable(model: Transformer, prompts: Prompts) -> None:
         )
 
 
-@validated
+@guarded(double=False)
 def parameter_count(model: Transformer) -> int:
     """The number of trained numbers in a model."""
     return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_array)))

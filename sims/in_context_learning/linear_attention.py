@@ -10,7 +10,7 @@ from jax import Array, lax
 from jaxtyping import Float, ScalarLike
 
 from sims.in_context_learning._domains import Context, Size
-from sims.in_context_learning.domain import require_shapes
+from sims.in_context_learning._records import require_shapes
 from theory_on_trial.arrays import AnyArray
 from theory_on_trial.contract import Interval, guarded, require
 

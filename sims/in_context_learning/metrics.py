@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.in_context_learning.domain import require_prompts
+from sims.in_context_learning._records import require_prompts
 from sims.in_context_learning.prompts import Prompts
 from theory_on_trial.arrays import AnyArray
 from theory_on_trial.contract import Natural, guarded, require

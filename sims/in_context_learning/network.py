@@ -9,10 +9,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
+from sims.in_context_learning._domains import Hidden
 from sims.in_context_learning.activations import GeluForm
 from sims.in_context_learning.layer import LayerNormMode, LayerWeights, decoder_layer
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import Natural, guarded, require
 
 HEADROOM = 9.0
 """GeLU(z) = z to 1e-18 from z = 9 on: the room that a passing unit must keep, and a shut one below zero."""
@@ -91,7 +92,7 @@ class Run(NamedTuple):
     overflow: Bool[Array, ""]
 
 
-@validated
+@guarded(double=False)
 def embed(network: Network, register_state: Float[AnyArray, "given positions"]) -> Float[Array, "rows positions"]:
     """The hidden state with the given registers (the first ones; the rest start at 0), positions and the one.
 
@@ -99,30 +100,29 @@ def embed(network: Network, register_state: Float[AnyArray, "given positions"]) 
     """
     layout = network.layout
     given, positions = register_state.shape
-    if given > layout.registers or positions != layout.positions:
-        raise ValueError(
-            f"register_state must have at most {layout.registers} rows and {layout.positions} columns, "
-            f"got shape {register_state.shape}"
-        )
+    require(
+        given <= layout.registers and positions == layout.positions,
+        f"register_state must have at most {layout.registers} rows and {layout.positions} columns, "
+        f"got shape {register_state.shape}",
+    )
     dtype = network.weights.inner.dtype
     at_rest = jnp.zeros((layout.position_rows.start - given, positions), dtype)
     codes = [jnp.eye(positions, dtype=dtype), jnp.ones((1, positions), dtype)]
     return jnp.concatenate([jnp.asarray(register_state, dtype), at_rest, *codes])
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 @partial(jax.jit, static_argnames=("layer_norm", "form"))
 def run(
     network: Network,
-    hidden: Float[Array, "rows positions"],
+    hidden: Hidden,
     *,
     layer_norm: LayerNormMode = "ideal",
     form: GeluForm = "erf",
 ) -> Run:
     """The hidden state of one prompt through all layers, in the precision of the weights; `vmap` over prompts.
 
-    Raises ValueError for a mode or form that `decoder_layer` does not know, or a hidden state of another precision or
-    shape.
+    Raises ValueError for a hidden state of another precision or shape.
     """
     _require_hidden(network, hidden)
     if hidden.dtype != network.weights.inner.dtype:
@@ -137,22 +137,18 @@ def run(
     return Run(hidden, headroom, ~jnp.all(headroom >= HEADROOM))
 
 
-@validated(unbounded=("hidden", "return"))
-def read(
-    network: Network, hidden: Float[Array, "rows positions"], rows: tuple[int, int], column: int
-) -> Float[Array, "read"]:
+@guarded(double=False)
+def read(network: Network, hidden: Hidden, rows: tuple[Natural, Natural], column: Natural) -> Float[Array, "read"]:
     """The registers in the half-open range `rows` of one column, whatever they hold; ValueError for none."""
     _require_hidden(network, hidden)
     start, end = rows
-    if not (0 <= start <= end <= network.layout.registers and 0 <= column < network.layout.positions):
-        raise ValueError(
-            f"rows must lie in 0..{network.layout.registers} and column below {network.layout.positions}, "
-            f"got rows {rows} of column {column}"
-        )
+    registers, positions = network.layout.registers, network.layout.positions
+    require(start <= end <= registers, f"rows must be a range that ends at {registers} at most, got {rows}")
+    require(column < positions, f"column must be below {positions}, got {column}")
     return hidden[start:end, column]
 
 
 def _require_hidden(network, hidden):
     expected = network.layout.rows, network.layout.positions
-    if hidden.shape != expected:
-        raise ValueError(f"hidden must have the shape {expected} that network was compiled for, got {hidden.shape}")
+    found = hidden.shape
+    require(found == expected, f"hidden must have the shape {expected} that network was compiled for, got {found}")

@@ -4,20 +4,23 @@ Rows are half-open ranges (i, j) as in the paper, whose section on the primitive
 et al. 2023, arXiv 2211.15661). `bound` and `least_divisor` are explained at `Raw` and `Division`.
 """
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
 
-from sims.in_context_learning.raw import Division, Raw, require_bound
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import require_at_most, require_count
+from sims.in_context_learning._domains import Bound
+from sims.in_context_learning.raw import Division, Raw
+from theory_on_trial.contract import MAY_BE_EMPTY, Interval, Natural, guarded, require
 
-Rows = tuple[int, int]
+Row = Annotated[int, Interval(0, 10**6, why="no state has so many rows")]
+Rows = tuple[Row, Row]
+Entries = Annotated[int, Interval(1, 10**4)]
+"""Rows or columns of a matrix in the registers."""
 
-_MOST_ROWS = 1_000_000
 
-
-@validated(unbounded=("bound", "return"))
-def mov(source: int, target: int, rows: Rows, target_rows: Rows | None = None, *, bound: float | int = np.inf) -> Raw:
+@guarded(double=False)
+def mov(source: Natural, target: Natural, rows: Rows, target_rows: Rows | None = None, *, bound: Bound = np.inf) -> Raw:
     """Copy `rows` of column `source` into `target_rows` (the same if not given) of column `target` >= `source`.
 
     Between different rows only the target column may write; between equal rows all may, since each of the others
@@ -26,12 +29,7 @@ def mov(source: int, target: int, rows: Rows, target_rows: Rows | None = None, *
     read = _indices("rows", rows)
     write = read if target_rows is None else _indices("target_rows", target_rows)
     _require_equal_number("target_rows", write, len(read))
-    require_bound("bound", bound)
-    if not 0 <= source <= target:
-        raise ValueError(
-            f"source must not come after its target (reads must map position {target} to positions in 0..{target}), "
-            f"got {source}"
-        )
+    require(source <= target, f"source must not come after its target {target}, got {source}")
     identity = np.eye(len(read))
     return Raw(
         star="+",
@@ -48,15 +46,12 @@ def mov(source: int, target: int, rows: Rows, target_rows: Rows | None = None, *
     )
 
 
-@validated(unbounded=("bound", "return"))
-def mul(a: int, b: int, c: int, first: Rows, second: Rows, target: Rows, *, bound: float | int = np.inf) -> Raw:
+@guarded(double=False)
+def mul(a: Entries, b: Entries, c: Entries, first: Rows, second: Rows, target: Rows, *, bound: Bound = np.inf) -> Raw:
     """In every column the a x b matrix in the rows `first` times the b x c matrix in `second`, all row-major.
 
-    Raises ValueError for ranges that do not hold a b, b c and a c rows, and for empty matrices.
+    Raises ValueError for ranges that do not hold a b, b c and a c rows.
     """
-    for name, size in {"a": a, "b": b, "c": c}.items():
-        require_count(name, size, 1, "a matrix has no entry otherwise")
-    require_bound("bound", bound)
     left, right, write = _indices("first", first), _indices("second", second), _indices("target", target)
     for name, rows, number in (("first", left, a * b), ("second", right, b * c), ("target", write, a * c)):
         _require_equal_number(name, rows, number)
@@ -74,43 +69,36 @@ def mul(a: int, b: int, c: int, first: Rows, second: Rows, target: Rows, *, boun
     )
 
 
-@validated(unbounded=("bound", "return"))
-def div(
-    rows: Rows, divisor: int, target: Rows, *, least_divisor: float | int = 0.0, bound: float | int = np.inf
-) -> Division:
+@guarded(double=False)
+def div(rows: Rows, divisor: Natural, target: Rows, *, least_divisor: Bound = 0.0, bound: Bound = np.inf) -> Division:
     """In every column the `rows` over the absolute value of the row `divisor`, into rows that hold zero.
 
-    Raises ValueError for ranges of unequal length, and for a negative row or bound.
+    Raises ValueError for ranges of unequal length.
     """
     numerators, write = _indices("rows", rows), _indices("target", target)
-    if len(numerators) != len(write):
-        raise ValueError(f"target must hold as many as the {len(numerators)} numerators, got {len(write)}")
-    require_count("divisor", divisor, 0, "rows are counted from 0 on")
-    require_bound("least_divisor", least_divisor)
-    require_bound("bound", bound)
+    _require_equal_number("target", write, len(numerators))
     return Division(numerators, divisor, write, least_divisor, bound)
 
 
-@validated(unbounded=("bound", "return"))
+@guarded(double=False)
 def aff(
     first: Rows,
     second: Rows,
     target: Rows,
-    first_matrix: Float[np.ndarray, "target first"],
-    second_matrix: Float[np.ndarray, "target second"],
-    bias: Float[np.ndarray, " target"] | None = None,
+    first_matrix: Annotated[Float[np.ndarray, "target first"], MAY_BE_EMPTY],
+    second_matrix: Annotated[Float[np.ndarray, "target second"], MAY_BE_EMPTY],
+    bias: Annotated[Float[np.ndarray, " target"], MAY_BE_EMPTY] | None = None,
     *,
-    bound: float | int = np.inf,
+    bound: Bound = np.inf,
 ) -> Raw:
     """In every column W_1 h[first] + W_2 h[second] + b, with b = 0 if not given; an empty range (0, 0) reads nothing.
 
     Raises ValueError for matrices that do not fit the ranges.
     """
     read, own, write = _indices("first", first), _indices("second", second), _indices("target", target)
-    require_bound("bound", bound)
     for name, matrix, columns in (("first_matrix", first_matrix, read), ("second_matrix", second_matrix, own)):
-        if matrix.shape != (len(write), len(columns)):
-            raise ValueError(f"{name} must have shape {(len(write), len(columns))}, got {matrix.shape}")
+        shape = len(write), len(columns)
+        require(matrix.shape == shape, f"{name} must have shape {shape}, got {matrix.shape}")
     return Raw(
         star="+",
         read_rows=read,
@@ -126,12 +114,9 @@ def aff(
 
 def _indices(name: str, rows: Rows) -> tuple[int, ...]:
     start, end = rows
-    if not 0 <= start <= end:
-        raise ValueError(f"{name} must be a range of rows (i, j) with 0 <= i <= j, got {rows}")
-    require_at_most(f"the end of {name}", end, _MOST_ROWS, "no state has so many rows")
+    require(start <= end, f"{name} must be a range of rows (i, j) with i <= j, got {rows}")
     return tuple(range(start, end))
 
 
 def _require_equal_number(name: str, rows: tuple[int, ...], number: int) -> None:
-    if len(rows) != number:
-        raise ValueError(f"{name} must hold {number} rows, got {len(rows)}")
+    require(len(rows) == number, f"{name} must hold {number} rows, got {len(rows)}")

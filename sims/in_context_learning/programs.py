@@ -6,7 +6,7 @@ hold x, all others start at zero.
 
 import itertools
 from functools import partial
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,16 +14,14 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
 
+from sims.in_context_learning._domains import Bound, ProgramSize, Regulariser
 from sims.in_context_learning.activations import GeluForm
-from sims.in_context_learning.domain import require_size
 from sims.in_context_learning.layer import LayerNormMode
 from sims.in_context_learning.network import Network, embed, run
 from sims.in_context_learning.primitives import Rows, aff, div, mov, mul
-from sims.in_context_learning.raw import Instruction, require_bound
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_above, require_finite
-
-_MOST = 10_000
+from sims.in_context_learning.raw import Instruction
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import ANY_NUMBER, NonNegative, guarded, require
 
 
 class Program(NamedTuple):
@@ -44,11 +42,11 @@ class Program(NamedTuple):
         return len(self.instructions)
 
 
-@validated(unbounded=("return",))  # the bounds of instructions may be infinite
+@guarded(double=False)
 def gradient_step_program(
-    dimension: int,
-    step: float | int,
-    regulariser: float | int,
+    dimension: ProgramSize,
+    step: float,
+    regulariser: float,
     start_weights: Float[AnyArray, "dim"],
     *,
     printed_sign: bool = False,
@@ -59,15 +57,11 @@ def gradient_step_program(
     `start_weights` w. With `printed_sign` the λ w is subtracted within the brackets, as the chain in the paper's
     appendix does: the step for -λ.
 
-    Raises ValueError for a dimension below 1, or a parameter that is not finite or of the wrong length.
+    Raises ValueError for start weights of another number than `dimension`.
     Source: Akyürek et al. 2023 (arXiv 2211.15661), Theorem 1, equation (11) and Appendix A.
     """
     start = np.asarray(start_weights, float)
-    _require_sizes(dimension, 1)
-    if start.shape != (dimension,):
-        raise ValueError(f"start_weights must hold {dimension} numbers, got shape {start.shape}")
-    for name, value in (("step", step), ("regulariser", regulariser), ("start_weights", start)):
-        require_finite(name, value)
+    require(start.shape == (dimension,), f"start_weights must hold {dimension} numbers, got shape {start.shape}")
     r = _GradientRegisters(dimension)
     decay = -regulariser if printed_sign else regulariser
     identity, nothing = np.eye(dimension), (0, 0)
@@ -85,9 +79,9 @@ def gradient_step_program(
     return Program(instructions, dimension, r.number, 3, (r.gradient[0], 2))
 
 
-@validated(unbounded=("weight_bound", "return"))
+@guarded(double=False)
 def sgd_program(
-    dimension: int, examples: int, step: float | int, regulariser: float | int, *, weight_bound: float | int = np.inf
+    dimension: ProgramSize, examples: ProgramSize, step: float, regulariser: float, *, weight_bound: Bound = np.inf
 ) -> Program:
     """One pass of SGD from w = 0 over n examples, batches of one, applied to the query: 8n layers, 4d + 3 registers.
 
@@ -95,13 +89,8 @@ def sgd_program(
     that no weight is known ever to exceed, in any column (all of them step along with what they hold): without it
     automatic scales must allow for weights that grow by 1 + 2α (d |x|² + λ) a step.
 
-    Raises ValueError for a dimension or number of examples below 1, or a parameter that is not finite.
     Source: the stack that Akyürek et al. 2023 indicate after Theorem 1; its layers: derived here.
     """
-    _require_sizes(dimension, examples)
-    require_finite("step", step)
-    require_finite("regulariser", regulariser)
-    require_bound("weight_bound", weight_bound)
     r = _GradientRegisters(dimension)
     identity = np.eye(dimension)
     instructions: list[Instruction] = []
@@ -142,18 +131,15 @@ class _GradientRegisters:
         return mul(1, self.dimension, 1, self.weights, self.x, (row, row + 1))
 
 
-@validated(unbounded=("return",))
-def ridge_update_program(dimension: int, regulariser: float | int) -> Program:
+@guarded(double=False)
+def ridge_update_program(dimension: ProgramSize, regulariser: Regulariser) -> Program:
     """Theorem 2: ridge regression on one example by one Sherman-Morrison update: 14 layers, 3d² + 5d + 3 registers.
 
     The answer is w' · x_2 with w' = (λ I + x_1 x_1ᵀ)⁻¹ x_1 y_1, λ = `regulariser`. Layer 2 computes x_1 y_1, which is
     never used: it is in the paper's chain.
 
-    Raises ValueError for a dimension below 1 or a regulariser that is not positive and finite.
     Source: Akyürek et al. 2023, Theorem 2, equations (13) and (14) and Appendix B.
     """
-    _require_sizes(dimension, 1)
-    _require_regulariser(regulariser)
     d, square = dimension, dimension**2
     y, x, xy, inverse, left, right, outer, denominator, quotient, weights, answer = _consecutive(
         1, d, d, square, d, d, square, 1, square, d, 1
@@ -179,9 +165,9 @@ def ridge_update_program(dimension: int, regulariser: float | int) -> Program:
     return Program(instructions, dimension, answer[1], 3, (answer[0], 2))
 
 
-@validated(unbounded=("weight_bound", "return"))
+@guarded(double=False)
 def recursive_ridge_program(
-    dimension: int, examples: int, regulariser: float | int, *, weight_bound: float | int = np.inf
+    dimension: ProgramSize, examples: ProgramSize, regulariser: Regulariser, *, weight_bound: Bound = np.inf
 ) -> Program:
     """Ridge regression on n examples, one Sherman-Morrison update each: 11n + 3 layers, 3d² + 5d + 3 registers.
 
@@ -189,13 +175,9 @@ def recursive_ridge_program(
     own input in every round; only what `mov` carries on matters, and all of them stay inverses of matrices above λ I.
     `weight_bound` is a size that no weight is known ever to exceed, as in `sgd_program`.
 
-    Raises ValueError for a dimension or number of examples below 1, or a regulariser that is not positive and finite.
     Source: Akyürek et al. 2023 state one update (Theorem 2); the recursion, which must carry A⁻¹ and Σ x y on: derived
     here.
     """
-    _require_sizes(dimension, examples)
-    _require_regulariser(regulariser)
-    require_bound("weight_bound", weight_bound)
     d, square = dimension, dimension**2
     y, x, inverse, moment, direction, outer, denominator, quotient, xy, weights, answer = _consecutive(
         1, d, square, d, d, square, 1, square, d, d, 1
@@ -238,37 +220,18 @@ def _consecutive(*sizes: int) -> list[Rows]:
     return list(itertools.pairwise(ends))
 
 
-def _require_sizes(dimension: int, examples: int) -> None:
-    require_size("dimension", dimension, "inputs need a coordinate", most=_MOST)
-    require_size("examples", examples, "nothing to learn from otherwise", most=_MOST)
-
-
-def _require_regulariser(regulariser: float | int) -> None:
-    require_above("regulariser", regulariser, 0, "the Sherman-Morrison recursion starts from I / regulariser")
-    require_finite("regulariser", regulariser)
-    if not np.isfinite(1 / regulariser):
-        raise ValueError(f"regulariser must have a finite reciprocal, got {regulariser}")
-
-
-@validated(unbounded=("program",))
+@guarded(double=False)
 def prompt_bound(
-    program: Program, inputs: float | int, labels: float | int
+    program: Annotated[Program, ANY_NUMBER], inputs: NonNegative, labels: NonNegative
 ) -> Float[np.ndarray, "registers positions"]:
-    """Bounds on the registers at the start, for `compile_program`, from bounds on |x| entry by entry and on |y|.
-
-    Raises ValueError for a bound that is negative or not finite.
-    """
-    for name, value in (("inputs", inputs), ("labels", labels)):
-        require_finite(name, value)
-        if not value >= 0:
-            raise ValueError(f"{name} must be a bound on absolute values and not negative, got {value}")
+    """Bounds on the registers at the start, for `compile_program`, from bounds on |x| entry by entry and on |y|."""
     bounds = np.zeros((program.register_rows, program.positions))
     bounds[1 : 1 + program.dimension, ::2] = inputs
     bounds[0, 1::2] = labels
     return bounds
 
 
-@validated
+@guarded(double=False)
 def prompt_state(
     inputs: Float[AnyArray, "*prompts examples dim"],
     labels: Float[AnyArray, "*prompts examples"],
@@ -294,7 +257,7 @@ class Prediction(NamedTuple):
     overflow: Bool[Array, "prompts"]
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 @partial(jax.jit, static_argnames=("layer_norm", "form"))
 def predict(
     network: Network,
@@ -312,11 +275,11 @@ def predict(
     Raises ValueError for prompts that are not as long as those that the network was compiled for, and as `run`.
     """
     layout, shape = network.layout, (query.shape[1] + 1, 2 * inputs.shape[1] + 1)
-    if shape[0] > layout.registers or shape[1] != layout.positions:
-        raise ValueError(
-            f"inputs and query must make tokens of at most {layout.registers} rows and {layout.positions} columns, "
-            f"got shape {shape}"
-        )
+    require(
+        shape[0] <= layout.registers and shape[1] == layout.positions,
+        f"inputs and query must make tokens of at most {layout.registers} rows and {layout.positions} columns, "
+        f"got shape {shape}",
+    )
     answer_row = network.layout.output_rows[0]
 
     def answer(tokens):

@@ -7,17 +7,20 @@ column. `reference` is its exact effect; the compiler turns it into a decoder la
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import require_count
+from sims.in_context_learning._domains import Bound
+from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Natural, guarded, require
 
 State = Float[np.ndarray, "*batch registers positions"]
+Star = Literal["+", "*"]
+"""⋆, entry by entry."""
 
 
-@validated(unbounded=("bound", "reads"))
+@guarded(double=False)
 @dataclass(frozen=True, eq=False)
 class Raw:
     """Read, arithmetic, write: h_i[w] <- W_o ((W_a mean_{j in K(i)} h_j[r]) ⋆ (W h_i[s])) + b in every column i.
@@ -36,46 +39,38 @@ class Raw:
         bound: a magnitude that the results are known never to exceed, where arithmetic on magnitudes cannot see it.
             Where it is false, automatic scales and error bounds are wrong (clipping is reported all the same).
 
-    Raises ValueError for sizes that do not fit, a repeated row, a negative row, position or bound, K(i) empty or in the
-    future; TypeError for positions that are no integers.
+    Raises ValueError for sizes that do not fit, a repeated row, K(i) empty or in the future; TypeError for positions in
+    K that are no integers.
     Source: Akyürek et al. 2023 (arXiv 2211.15661), Definition C.2, with j <= i in place of the printed j < i (its own
     uses need K(i) = {i}), the bias of `aff`, and `only_at`, without which a copy between different rows changes every
     column: derived here.
     """
 
-    star: str
-    read_rows: tuple[int, ...]
-    own_rows: tuple[int, ...]
-    write_rows: tuple[int, ...]
-    read_matrix: Float[np.ndarray, "inner read"]
-    own_matrix: Float[np.ndarray, "inner own"]
-    out_matrix: Float[np.ndarray, "write inner"]
-    bias: Float[np.ndarray, " write"]
+    star: Star
+    read_rows: tuple[Natural, ...]
+    own_rows: tuple[Natural, ...]
+    write_rows: tuple[Natural, ...]
+    read_matrix: Annotated[Float[np.ndarray, "inner read"], MAY_BE_EMPTY]
+    own_matrix: Annotated[Float[np.ndarray, "inner own"], MAY_BE_EMPTY]
+    out_matrix: Annotated[Float[np.ndarray, "write inner"], MAY_BE_EMPTY]
+    bias: Annotated[Float[np.ndarray, " write"], MAY_BE_EMPTY]
     reads: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    only_at: int | None = None
-    bound: float | int = np.inf
+    only_at: Natural | None = None
+    bound: Bound = np.inf
 
     def __post_init__(self) -> None:
-        if self.star not in ("+", "*"):
-            raise ValueError(f'star must be "+" or "*", got {self.star!r}')
-        if self.star == "*" and self.only_at is not None:
-            raise ValueError(f'only_at must be None with star "*" (a gate would drown a product), got {self.only_at}')
-        inner = self.read_matrix.shape[0]
-        sizes = {
-            "read_matrix": (inner, len(self.read_rows)),
-            "own_matrix": (inner, len(self.own_rows)),
-            "out_matrix": (len(self.write_rows), inner),
-            "bias": (len(self.write_rows),),
-        }
-        for name, shape in sizes.items():
-            matrix = getattr(self, name)
-            if matrix.shape != shape or not np.isfinite(matrix).all():
-                raise ValueError(f"{name} must be finite and of shape {shape}, got {matrix}")
+        gated_product = self.star == "*" and self.only_at is not None
+        require(not gated_product, f'only_at must be None with star "*" (a gate would drown it), got {self.only_at}')
+        for name, columns in (("read", self.read_rows), ("own", self.own_rows)):
+            found = getattr(self, f"{name}_matrix").shape[1]
+            require(
+                found == len(columns), f"{name}_matrix must have {len(columns)} columns as {name}_rows, got {found}"
+            )
+        require(
+            len(self.bias) == len(self.write_rows), f"bias must have {len(self.write_rows)} rows, got {len(self.bias)}"
+        )
         for name in ("read_rows", "own_rows", "write_rows"):
-            _require_rows(name, getattr(self, name), distinct=True)
-        if self.only_at is not None and self.only_at < 0:
-            raise ValueError(f"only_at must be a position from 0 on, got {self.only_at}")
-        require_bound("bound", self.bound)
+            _require_distinct(name, getattr(self, name))
         for position, sources in self.reads.items():
             if not isinstance(sources, list | tuple) or not all(
                 isinstance(at, Integral) for at in (position, *sources)
@@ -85,7 +80,7 @@ class Raw:
                 raise ValueError(f"reads must map position {position} to positions in 0..{position}, got {sources}")
 
 
-@validated(unbounded=("bound",))
+@guarded(double=False)
 @dataclass(frozen=True, eq=False)
 class Division:
     """h_i[w] <- h_i[numerator] / |h_i[divisor]| in every column i; the rows w must be zero before.
@@ -97,39 +92,31 @@ class Division:
         least_divisor: |h[divisor]| is known never to fall below it, in any column; 0 where nothing is known.
         bound: as in `Raw`.
 
-    Raises ValueError for unequal numbers of rows, a row that is written twice, a negative row or bound.
+    Raises ValueError for unequal numbers of rows, or a row that is written twice.
     Source: Akyürek et al. 2023, `div` and Lemma 8.
     """
 
-    numerator_rows: tuple[int, ...]
-    divisor_row: int
-    write_rows: tuple[int, ...]
-    least_divisor: float | int = 0.0
-    bound: float | int = np.inf
+    numerator_rows: tuple[Natural, ...]
+    divisor_row: Natural
+    write_rows: tuple[Natural, ...]
+    least_divisor: Bound = 0.0
+    bound: Bound = np.inf
 
     def __post_init__(self) -> None:
-        if len(self.numerator_rows) != len(self.write_rows):
-            raise ValueError(
-                f"write_rows must be as many as the {len(self.numerator_rows)} numerators, got {len(self.write_rows)}"
-            )
-        _require_rows("numerator_rows", self.numerator_rows)
-        _require_rows("divisor_row", (self.divisor_row,))
-        _require_rows("write_rows", self.write_rows, distinct=True)
-        require_bound("least_divisor", self.least_divisor)
-        require_bound("bound", self.bound)
+        numerators, found = len(self.numerator_rows), len(self.write_rows)
+        require(found == numerators, f"write_rows must be as many as the {numerators} numerators, got {found}")
+        _require_distinct("write_rows", self.write_rows)
 
 
 Instruction = Raw | Division
 
 
-@validated(unbounded=("instruction", "return"))
-def reference(instruction: Instruction, state: State) -> State:
+@guarded(double=False)
+def reference(instruction: Instruction, state: Annotated[State, ANY_NUMBER]) -> State:
     """The exact effect of an instruction on a state, or on a batch of states. A zero divisor gives ±inf, 0/0 NaN.
 
     Raises ValueError for a state without the rows and positions of the instruction.
     """
-    if state.ndim < 2:
-        raise ValueError(f"state must have axes for registers and positions, got shape {state.shape}")
     require_instructions([instruction], *state.shape[-2:])
     return applied(instruction, state)
 
@@ -167,7 +154,7 @@ def written(instruction: Instruction, state: State, result: Float[np.ndarray, "*
 
 def require_instructions(instructions: Sequence[Instruction], registers: int, positions: int) -> None:
     """Raise `TypeError` for what is no instruction, `ValueError` for none, or one that is too large for the state."""
-    require_count("the number of instructions", len(instructions), 1, "there is no program otherwise")
+    require(len(instructions) > 0, "instructions must hold at least one, got none")
     for instruction in instructions:
         if isinstance(instruction, Division):
             rows = {*instruction.numerator_rows, instruction.divisor_row, *instruction.write_rows}
@@ -186,14 +173,5 @@ def require_instructions(instructions: Sequence[Instruction], registers: int, po
                 )
 
 
-def require_bound(name: str, bound: float | int) -> None:
-    """Raise `ValueError` unless `bound` is at least 0, infinity included."""
-    if not bound >= 0:
-        raise ValueError(f"{name} must be at least 0, got {bound}")
-
-
-def _require_rows(name: str, rows: tuple[int, ...], *, distinct: bool = False) -> None:
-    if distinct and len(set(rows)) != len(rows):
-        raise ValueError(f"{name} must not repeat a row, got {rows}")
-    if min(rows, default=0) < 0:
-        raise ValueError(f"{name} must be counted from 0 on, got {rows}")
+def _require_distinct(name: str, rows: tuple[int, ...]) -> None:
+    require(len(set(rows)) == len(rows), f"{name} must not repeat a row, got {rows}")

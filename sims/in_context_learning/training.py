@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,12 +14,11 @@ import optax
 from jax import Array, lax
 from jaxtyping import Float, Key
 
+from sims.in_context_learning._domains import Rate, Size
 from sims.in_context_learning.baselines import Rule, predict_all
-from sims.in_context_learning.domain import require_size
 from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import PromptLaw, Prompts, draw_prompts, tokens
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import require_above, require_finite, require_in_range
+from theory_on_trial.contract import Interval, NonNegative, guarded
 from theory_on_trial.progress import ProgressSetting, progress_bar
 from theory_on_trial.sweep._run import current_settings
 from theory_on_trial.sweep._store import ChunkStore
@@ -28,10 +27,12 @@ from theory_on_trial.sweep._store import ChunkStore
 _FILES = [Path(__file__).with_name(f"{name}.py") for name in ("prompts", "learner", "training")]
 _SOURCE = hashlib.sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()
 _STEPS_PER_CALL = 500
+WarmUp = Annotated[float, Interval(0, 1, "[)")]
+"""Share of the steps."""
 _PROMPTS_PER_CALL = 1024
 
 
-@validated(unbounded=("weight_std", "noise_std", "warm_up"))  # they have sentences of their own
+@guarded(double=False)
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings:
     """What a transformer is, and what it is trained on; floats may change without a compilation.
@@ -41,32 +42,21 @@ class TrainingSettings:
     The descent: `steps` of Adam on `batch` fresh prompts each, with a learning rate that rises linearly to
     `learning_rate` during the share `warm_up` of the steps and falls to 0 along a cosine.
 
-    Raises ValueError for numbers out of range.
     Source: the training of Akyürek et al. 2023 (its warm-up: 0.2), at sizes chosen here.
     """
 
-    dimension: int
-    examples: int
-    layers: int
-    width: int
-    heads: int
-    steps: int
-    learning_rate: float | int
-    batch: int = 64
-    noise_std: float | int = 0.0
-    weight_std: float | int = 1.0
-    weight_mean: float | int = 0.0
-    warm_up: float | int = 0.1
-
-    def __post_init__(self):
-        for name in ("dimension", "examples", "layers", "width", "heads", "steps", "batch"):
-            require_size(name, getattr(self, name), "there is nothing to train otherwise")
-        require_above("learning_rate", self.learning_rate, 0, "nothing is learned otherwise")
-        require_finite("learning_rate", self.learning_rate)
-        require_in_range("noise_std", self.noise_std, 0, np.inf, includes_high=False)
-        require_in_range("weight_std", self.weight_std, 0, np.inf, includes_high=False)
-        require_finite("weight_mean", self.weight_mean)
-        require_in_range("warm_up", self.warm_up, 0, 1, includes_high=False)
+    dimension: Size
+    examples: Size
+    layers: Size
+    width: Size
+    heads: Size
+    steps: Size
+    learning_rate: Rate
+    batch: Size = 64
+    noise_std: NonNegative = 0.0
+    weight_std: NonNegative = 1.0
+    weight_mean: float = 0.0
+    warm_up: WarmUp = 0.1
 
 
 class TrainedLearner(NamedTuple):
@@ -88,7 +78,7 @@ class Evaluation(NamedTuple):
     differences: Float[Array, "rules count prefixes"]
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def train(
     key: Key[Array, ""],
     settings: TrainingSettings,
@@ -139,7 +129,7 @@ def train(
     return TrainedLearner(state[0], losses)
 
 
-@validated(unbounded=("prompts",))  # their numbers have a sentence of their own
+@guarded(double=False)
 def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array, "count prefixes"]:
     """What a transformer predicts for every example of each prompt from those before it.
 
@@ -150,7 +140,7 @@ def in_context_predictions(model: Transformer, prompts: Prompts) -> Float[Array,
     return _predictions(model, read).astype(float)
 
 
-@validated(unbounded=("prompts", "rules"))
+@guarded(double=False)
 def evaluate(model: Transformer, prompts: Prompts, rules: list[Rule]) -> Evaluation:
     """Compare a trained transformer, in its own dtype, with rules in float64 on prompts that it has not seen.
 
