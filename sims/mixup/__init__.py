@@ -8,76 +8,18 @@ whether any affine augmentation is aligned with the Bayes direction, and augment
 """
 
 from sims.mixup.affine_fit import fit_affine, fit_masks
-from sims.mixup.alignment import Alignment, check_alignment
+from sims.mixup.alignment import check_alignment
 from sims.mixup.angles import (
     angle_curve,
     angle_deficit,
     erm_weights,
-    fitted_weights,
     mask_weights,
     mixup_weights,
     sampled_mixup_weights,
 )
 from sims.mixup.data import PairSample, covariance_factor, pair_sample, signed_points
-from sims.mixup.erm_fit import ErmFit, HardMargin, fit_erm, hard_margin
-from sims.mixup.mixup_fit import fit_mixup, fit_mixup_pairs, fit_mixup_sampled
-from sims.mixup.newton import Fit
-from sims.mixup.separability import (
-    MixedRows,
-    hard_margin_program,
-    has_one_minimiser,
-    is_separable,
-    mixed_rows,
-    mixup_program,
-)
-from sims.mixup.small_data import Accuracies, Digits, augmentation_accuracies, digit_pair
-from sims.mixup.tail_sampler import (
-    CertifiedDirections,
-    TailDirection,
-    TailSample,
-    certified_tail_directions,
-    tail_direction,
-    tail_sample,
-)
-
-__all__ = [
-    "Accuracies",
-    "Alignment",
-    "CertifiedDirections",
-    "Digits",
-    "ErmFit",
-    "Fit",
-    "HardMargin",
-    "MixedRows",
-    "PairSample",
-    "TailDirection",
-    "TailSample",
-    "angle_curve",
-    "angle_deficit",
-    "augmentation_accuracies",
-    "certified_tail_directions",
-    "check_alignment",
-    "covariance_factor",
-    "digit_pair",
-    "erm_weights",
-    "fit_affine",
-    "fit_erm",
-    "fit_masks",
-    "fit_mixup",
-    "fit_mixup_pairs",
-    "fit_mixup_sampled",
-    "fitted_weights",
-    "hard_margin",
-    "hard_margin_program",
-    "has_one_minimiser",
-    "is_separable",
-    "mask_weights",
-    "mixed_rows",
-    "mixup_program",
-    "mixup_weights",
-    "pair_sample",
-    "sampled_mixup_weights",
-    "signed_points",
-    "tail_direction",
-    "tail_sample",
-]
+from sims.mixup.erm_fit import fit_erm, hard_margin
+from sims.mixup.mixup_fit import fit_mixup, fit_mixup_sampled
+from sims.mixup.separability import hard_margin_program, has_one_minimiser, is_separable, mixed_rows, mixup_program
+from sims.mixup.small_data import Accuracies, augmentation_accuracies, digit_pair
+from sims.mixup.tail_sampler import TailDirection, certified_tail_directions, tail_direction

@@ -1,79 +1,72 @@
 """Minimisers of empirical losses whose points are mixed by matrices: masks (CutMix style) and any affine pairing."""
 
 from functools import partial
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jaxtyping import Float, ScalarLike
+from jaxtyping import Float
 
-from sims.mixup.domain import require_iterations, require_probabilities, require_sample, require_unit_interval
-from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise, within_floating_point
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_finite, require_in_range, require_scale
+from sims.mixup._domains import Iterations, Labels, Masks, Masses, Nodes, Points, Ridge, Tolerance
+from sims.mixup.data import warn_of_one_class
+from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import USABLE_SCALE, guarded
 from theory_on_trial.precision import require_float64
 
+Operators = Annotated[Float[AnyArray, "atoms dim dim"], USABLE_SCALE]
 
-@validated(unbounded=("return",))
+
+@guarded(double=False)
 def fit_masks(
-    features: Float[AnyArray, "n dim"],
-    labels: Float[AnyArray, "n"],
-    masks: Float[AnyArray, "masks dim"],
-    probabilities: Float[AnyArray, "masks"],
-    mask_labels: Float[AnyArray, "masks"],
+    features: Points,
+    labels: Labels,
+    masks: Masks,
+    probabilities: Masses,
+    mask_labels: Nodes,
     *,
-    iterations: int = EVALUATIONS,
-    tolerance: ScalarLike = TOLERANCE,
-    ridge: ScalarLike = 0.0,
+    iterations: Iterations = EVALUATIONS,
+    tolerance: Tolerance = TOLERANCE,
+    ridge: Ridge = 0.0,
 ) -> Fit:
     """Minimise the expected empirical mask loss: z = w·(M x_i + (1-M) x_j), ỹ = λ_M y_i + (1-λ_M) y_j.
 
-    Masks M have entries 0 and 1, `probabilities` and label weights λ_M = `mask_labels` (usually the mean of M). The
-    loss is (1/n²) Σ_ij Σ_M p_M [log(1 + e^z) - ỹ z] + ½ ridge |w|²; the fit and its refusals are those of `fit_mixup`,
-    and a mask with other entries is refused.
+    Masks M have `probabilities` and label weights λ_M = `mask_labels` (usually the mean of M). The loss is
+    (1/n²) Σ_ij Σ_M p_M [log(1 + e^z) - ỹ z] + ½ ridge |w|²; the fit and what it says is that of `fit_mixup`.
     Source: the masking variants that Oh & Yun 2023 (arXiv 2306.00267) treat; its factorised derivatives: derived here.
+
+    >>> points, labels = [[1.0, 2.0], [3.0, 1.0], [-1.0, 1.0], [0.0, -2.0]], [1.0, 1.0, 0.0, 0.0]
+    >>> fit = fit_masks(points, labels, [[1.0, 0.0], [0.0, 1.0]], [0.5, 0.5], [0.5, 0.5])
+    >>> [round(float(weight), 4) for weight in fit.weights]
+    [0.5244, 0.4029]
     """
-    _require_problem(features, labels, probabilities, iterations, tolerance, ridge)
-    require_unit_interval("in mask_labels the label weights", mask_labels)
-    if not is_traced(masks) and not ((masks == 0) | (masks == 1)).all():
-        raise ValueError("masks must have entries 0 and 1 only")
-    problem = (features, labels, (masks, 1 - masks), probabilities, mask_labels)
-    return within_floating_point(_fit(*problem, tolerance, ridge, iterations))
+    require_float64("a fit of mixtures")
+    warn_of_one_class(labels)
+    return _fit(features, labels, (masks, 1 - masks), probabilities, mask_labels, tolerance, ridge, iterations)
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def fit_affine(
-    features: Float[AnyArray, "n dim"],
-    labels: Float[AnyArray, "n"],
-    first: Float[AnyArray, "atoms dim dim"],
-    second: Float[AnyArray, "atoms dim dim"],
-    probabilities: Float[AnyArray, "atoms"],
-    mixing: Float[AnyArray, "atoms"],
+    features: Points,
+    labels: Labels,
+    first: Operators,
+    second: Operators,
+    probabilities: Masses,
+    mixing: Nodes,
     *,
-    iterations: int = EVALUATIONS,
-    tolerance: ScalarLike = TOLERANCE,
-    ridge: ScalarLike = 0.0,
+    iterations: Iterations = EVALUATIONS,
+    tolerance: Tolerance = TOLERANCE,
+    ridge: Ridge = 0.0,
 ) -> Fit:
     """Minimise the expected empirical loss of mixtures A x_i + B x_j, labels λ y_i + (1-λ) y_j.
 
     The atoms of the law of (A, B, λ) are `first`, `second` and `mixing`; the rest is as in `fit_masks`.
     Source: derived here; Mixup is A = g I, B = (1-g) I.
     """
-    _require_problem(features, labels, probabilities, iterations, tolerance, ridge)
-    require_unit_interval("in mixing the label weights", mixing)
-    for name, operators in (("first", first), ("second", second)):
-        require_finite(name, operators)
-        require_scale(name, operators)
-    problem = (features, labels, (first, second), probabilities, mixing)
-    return within_floating_point(_fit(*problem, tolerance, ridge, iterations))
-
-
-def _require_problem(features, labels, probabilities, iterations, tolerance, ridge):
     require_float64("a fit of mixtures")
-    require_sample(features, labels)
-    require_probabilities("probabilities", probabilities)
-    require_iterations(iterations, tolerance)
-    require_in_range("ridge", ridge, 0, jnp.inf, includes_high=False)
+    warn_of_one_class(labels)
+    return _fit(features, labels, (first, second), probabilities, mixing, tolerance, ridge, iterations)
 
 
 @partial(jax.jit, static_argnums=7)

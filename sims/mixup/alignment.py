@@ -2,25 +2,23 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Key, ScalarLike
+from jaxtyping import Key
 
+from sims.mixup._domains import Covariance, Mean, Separability
 from sims.mixup.data import covariance_factor
-from sims.mixup.domain import require_pair, require_positive
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_at_most, require_count, require_in_range
+from theory_on_trial.contract import Interval, guarded, require
 from theory_on_trial.mapping import map_cells
 from theory_on_trial.precision import require_float64
 
 OperatorSampler = Callable[[Array], tuple[Array, Array, Array]]
 NORMALS = np.linspace(-9.5, 9.5, 401)
 NORMAL_WEIGHTS = np.exp(-(NORMALS**2) / 2) / np.exp(-(NORMALS**2) / 2).sum()
-MOST_DRAWS = 2**24
 LARGEST_SPREAD = 12.0  # standard deviation of the scores for which these nodes are exact to rounding
 
 
@@ -42,16 +40,16 @@ class Alignment(NamedTuple):
     displacement_limit: float
 
 
-@validated
+@guarded(double=False)
 def check_alignment(
     sample_operators: OperatorSampler,
-    mean: Float[AnyArray, "dim"],
-    covariance: Float[AnyArray, "dim dim"],
-    separability: ScalarLike,
+    mean: Mean,
+    covariance: Covariance,
+    separability: Separability,
     key: Key[Array, ""],
     *,
-    draws: int = 4096,
-    error: float = 1e-6,
+    draws: Annotated[int, Interval(100, 2**24, why="all operators are held at once")] = 4096,
+    error: Annotated[float, Interval(1e-15, 1, "[)", why="SciPy has no smaller quantiles")] = 1e-6,
 ) -> Alignment:
     """Test whether mixtures x~ = A x_i + B x_j, y~ = λ y_i + (1-λ) y_j leave the Bayes direction b = Σ⁻¹μ optimal.
 
@@ -63,27 +61,35 @@ def check_alignment(
     A verdict that is not refuted excludes displacements above `displacement_limit`, no smaller ones; the limit is to
     first order.
 
-    Raises ValueError for a covariance that is not positive definite, a mean of zero, κ not above 0, one dimension
-    only, fewer draws than max(100, 10 d) or more than 2²⁴, an error outside (0, 1), operators that are not finite or of
-    other shape, λ outside [0, 1], and an augmentation whose loss along b has no minimum at a positive multiple of b, or
-    only one where the scores of its points have a standard deviation above 12.
+    Raises ValueError for one dimension only, fewer draws than 10 d, operators that are not finite or of other shape, λ
+    outside [0, 1], and an augmentation whose loss along b has no minimum at a positive multiple of b, or only one where
+    the scores of its points have a standard deviation above 12.
     Source: derived here.
+
+    Args:
+        sample_operators: maps a random key to A, B (both dim x dim) and λ.
+        mean: μ.
+        covariance: Σ.
+        separability: κ.
+        key: of all draws.
+        draws: how many (A, B, λ) are drawn.
+        error: chance of refuting what is true.
     """
+    require_float64("the alignment test")
+    factor = np.asarray(covariance_factor(covariance))
+    dim = len(factor)
+    require(dim >= 2, "mean must have at least 2 coordinates: every direction is aligned in one dimension")
+    require(draws >= 10 * dim, f"draws must be at least {10 * dim} in {dim} dimensions, got {draws}")
+    operators = _drawn(sample_operators, jax.random.split(key, draws))
+    return _tested(*_require_operators(operators, dim), mean, factor, separability, error)
+
+
+@guarded(double=False)  # what calls back is not, and overflow is to get its sentence
+def _tested(first, second, mixing, mean, factor, separability, error):
     from scipy.optimize import brentq
     from scipy.stats import f as f_law
 
-    require_float64("the alignment test")
-    factor = np.asarray(covariance_factor(covariance))
-    require_pair(mean, factor)
-    require_positive("separability", separability, "the noise has variance 1 / separability")
-    dim = len(factor)
-    require_count("the dimension", dim, 2, "every direction is aligned in one dimension")
-    require_count("draws", draws, max(100, 10 * dim), "the test uses the law of large numbers")
-    require_at_most("draws", draws, MOST_DRAWS, "all operators are held at once")
-    require_in_range("error", error, np.finfo(float).tiny, 1, includes_high=False)
-    operators = _drawn(sample_operators, jax.random.split(key, draws))
-    first, second, mixing = _require_operators(operators, draws, dim)
-
+    draws, dim = len(mixing), len(factor)
     # Whitened: w = F⁻ᵀθ turns Σ into the identity, and both μ and b into the same direction.
     first, second = (np.linalg.solve(factor, values @ factor) for values in (first, second))
     whitened_mean = np.linalg.solve(factor, np.asarray(mean))
@@ -97,18 +103,19 @@ def check_alignment(
         float(np.asarray(separability)) / max(carried.sum(axis=1).max(), np.finfo(float).tiny)
     )
     ends = [float(_mean_slope(law, direction, end)) for end in (0.0, longest)]
-    if not ends[0] < 0 < ends[1]:
-        raise ValueError(
-            "sample_operators must have a loss with a minimum at a positive multiple of the Bayes direction (scores of "
-            f"standard deviation up to {LARGEST_SPREAD:g}), got slopes of {ends[0]:g} and {ends[1]:g} at both ends"
-        )
+    require(
+        ends[0] < 0 < ends[1],
+        "sample_operators must have a loss with a minimum at a positive multiple of the Bayes direction (scores of "
+        f"standard deviation up to {LARGEST_SPREAD:g}), got slopes of {ends[0]:g} and {ends[1]:g} at both ends",
+    )
     length = brentq(lambda value: float(_mean_slope(law, direction, value)), 0.0, longest, xtol=1e-15, rtol=1e-14)
     gradients, hessian = (np.asarray(value) for value in _gradients(law, length * jnp.asarray(direction)))
     # The best length is estimated too: what an error of it does beside b is taken off every draw.
     leakage = beside @ hessian @ direction / (direction @ hessian @ direction)
     scores = gradients @ beside.T - np.outer(gradients @ direction, leakage)
     average = scores.mean(axis=0)
-    rounding = 64 * len(NORMALS) * 2.0**-53 * np.sqrt((gradients**2).sum(axis=1).mean())
+    # Where every gradient is zero exactly, so is their average: any scale of rounding will do.
+    rounding = 64 * len(NORMALS) * 2.0**-53 * max(np.sqrt((gradients**2).sum(axis=1).mean()), 1e-100)
     variance = np.cov(scores.T).reshape(dim - 1, dim - 1) / draws + rounding**2 * np.eye(dim - 1)
     freedom = dim - 1
     statistic = float(average @ np.linalg.solve(variance, average)) * (draws - freedom) / ((draws - 1) * freedom)
@@ -125,17 +132,15 @@ def check_alignment(
     return Alignment(p_value < error, p_value, float(length / signal), displacement, displacement + widest)
 
 
-def _require_operators(operators, draws, dim):
+def _require_operators(operators, dim):
     first, second, mixing = (np.asarray(values, float) for values in operators)
-    if first.shape != (draws, dim, dim) or second.shape != (draws, dim, dim) or mixing.shape != (draws,):
-        raise ValueError(
-            f"sample_operators must return two {dim} x {dim} matrices and a number, got shapes "
-            f"{first.shape[1:]}, {second.shape[1:]} and {mixing.shape[1:]}"
-        )
-    if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise ValueError("sample_operators must return finite matrices, got one that is not")
-    if not ((mixing >= 0) & (mixing <= 1)).all():
-        raise ValueError(f"sample_operators must return λ in [0, 1], got from {mixing.min()} to {mixing.max()}")
+    shapes = [values.shape[1:] for values in (first, second, mixing)]
+    sentence = f"sample_operators must return two {dim} x {dim} matrices and a number, got shapes {shapes}"
+    require(shapes == [(dim, dim), (dim, dim), ()], sentence)
+    finite = np.isfinite(first).all() and np.isfinite(second).all()
+    require(finite, "sample_operators must return finite matrices, got one that is not")
+    low, high = mixing.min(), mixing.max()
+    require(low >= 0 and high <= 1, f"sample_operators must return λ in [0, 1], got from {low} to {high}")
     return first, second, mixing
 
 

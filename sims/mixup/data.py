@@ -1,28 +1,22 @@
 """Samples of two Gaussian classes with opposite means and one covariance."""
 
+import warnings
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import Float, Key, ScalarLike
+from jaxtyping import Float, Key
 
-from sims.mixup.domain import require_pair, require_positive
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import (
-    AnyArray,
-    is_traced,
-    require_at_most,
-    require_choice,
-    require_count,
-    require_finite,
-    require_scale,
-)
+from sims.mixup._domains import Covariance, Factor, Labels, Mean, Points, Separability
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import Interval, guarded, is_traced, require
 
 LabelLaw = Literal["balanced", "random"]
-MOST_POINTS = 2**24
+Size = Annotated[int, Interval(2, 2**24, why="a point for each class, and all are held at once")]
+"""n, the number of points."""
 
 
 class PairSample(NamedTuple):
@@ -32,37 +26,22 @@ class PairSample(NamedTuple):
     labels: Float[Array, "n"]
 
 
-@validated
-def covariance_factor(covariance: Float[AnyArray, "dim dim"]) -> Float[AnyArray, "dim dim"]:
+@guarded(double=False)
+def covariance_factor(covariance: Covariance) -> Float[AnyArray, "dim dim"]:
     """The lower Cholesky factor F of Σ = F Fᵀ, which all samplers take.
 
-    Raises ValueError for a matrix that is not finite, not symmetric, not positive definite, or without an entry from
-    1e-50 to 1e50; a traced one that is not positive definite gives NaN.
+    A traced matrix that is not positive definite gives NaN.
     """
-    if is_traced(covariance):
-        return jnp.linalg.cholesky(covariance)
-    require_finite("covariance", covariance)
-    require_scale("covariance", covariance)
-    require_count("the dimension of covariance", covariance.shape[0], 1, "a point has at least one coordinate")
-    values = np.asarray(covariance)
-    if not np.array_equal(values, values.T):
-        raise ValueError(f"covariance must be symmetric, got a largest asymmetry of {np.abs(values - values.T).max()}")
-    try:
-        return np.linalg.cholesky(values)
-    except np.linalg.LinAlgError:
-        least = np.linalg.eigvalsh(values)[0]
-        raise ValueError(
-            f"covariance must be positive definite (no Bayes direction otherwise), got a least eigenvalue of {least:g}"
-        ) from None
+    return jnp.linalg.cholesky(covariance) if is_traced(covariance) else np.linalg.cholesky(np.asarray(covariance))
 
 
-@validated
+@guarded(double=False)
 def pair_sample(
     key: Key[Array, ""],
-    n: int,
-    mean: Float[AnyArray, "dim"],
-    factor: Float[AnyArray, "dim dim"],
-    separability: ScalarLike,
+    n: Size,
+    mean: Mean,
+    factor: Factor,
+    separability: Separability,
     *,
     labels: LabelLaw = "balanced",
 ) -> PairSample:
@@ -71,17 +50,10 @@ def pair_sample(
     Labels are either half ones, then half zeros ("balanced", n even), or n fair coins given that both sides come up
     ("random"). One key gives the same noise for all κ. n and `labels` are static, the rest may be traced.
 
-    Raises ValueError for n < 2 or > 2²⁴, an odd n with balanced labels, another label law, a mean of zero, a singular
-    factor and κ not above 0, and for a mean, a factor or a κ beyond 1e-50 or 1e50.
+    Raises ValueError for an odd n with balanced labels.
     Source: the family of distributions of Oh & Yun 2023 (arXiv 2306.00267).
     """
-    require_count("n", n, 2, "one point for each class")
-    require_at_most("n", n, MOST_POINTS, "all of them are held at once")
-    require_choice("labels", labels, LabelLaw)
-    if labels == "balanced" and n % 2:
-        raise ValueError(f"n must be even for balanced labels, got {n}")
-    require_pair(mean, factor)
-    require_positive("separability", separability, "the noise has variance 1 / separability")
+    require_halves(n, labels)
     return _pair_sample(key, n, mean, factor, separability, labels)
 
 
@@ -93,8 +65,26 @@ def _pair_sample(key, n, mean, factor, separability, labels):
     return PairSample((2 * ones[:, None] - 1) * mean + noise, ones)
 
 
-@validated
-def signed_points(features: Float[AnyArray, "n dim"], labels: Float[AnyArray, "n"]) -> Float[AnyArray, "n dim"]:
+def require_halves(n: int, labels: LabelLaw) -> None:
+    """Raise `ValueError` for an odd number of points of balanced labels."""
+    require(labels != "balanced" or n % 2 == 0, f"n must be even for balanced labels, got {n}")
+
+
+def warn_of_one_class(labels: Labels) -> None:
+    """Warn where one class has all points; traced labels pass."""
+    if is_traced(labels):
+        return
+    values = np.asarray(labels)
+    if np.all(values == values[0]) and values[0] in (0, 1):
+        warnings.warn(
+            "labels are all equal: mixing cannot bound the weights, and a finite minimiser exists only if 0 is "
+            "interior to the hull of the mixtures",
+            stacklevel=4,
+        )
+
+
+@guarded(double=False)
+def signed_points(features: Points, labels: Labels) -> Float[AnyArray, "n dim"]:
     """S_i = (2 y_i - 1) x_i, all that empirical risk minimisation sees of a sample: iid N(μ, Σ/κ) for two classes."""
     return (2 * labels[:, None] - 1) * features
 

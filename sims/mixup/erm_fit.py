@@ -7,10 +7,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
-from sims.mixup.domain import require_rows
+from sims.mixup._domains import Points
 from sims.mixup.newton import EVALUATIONS, TOLERANCE, minimise
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray
+from theory_on_trial.contract import guarded
 from theory_on_trial.precision import require_float64
 
 
@@ -42,32 +41,33 @@ class ErmFit(NamedTuple):
     residual: Float[Array, ""]
 
 
-@validated(unbounded=("return",))
-def hard_margin(signed_points: Float[AnyArray, "n dim"]) -> HardMargin:
+@guarded(double=False)
+def hard_margin(signed_points: Points) -> HardMargin:
     """The hard-margin support vector machine without bias: the point of least norm in the hull of S_i = (2y_i - 1) x_i.
 
     Wolfe's active-set method: a few dozen passes over the points for any n and d. A positive margin proves
     separability by itself; otherwise a convex combination of the points vanishes, to rounding (some 1e-15 of the
     longest point): hulls that miss 0 by less count as containing it.
 
-    Raises ValueError for points that are not finite, none, or without an entry from 1e-50 to 1e50; TypeError in
-    float32.
+    Raises TypeError in float32.
     Source: Wolfe 1976; that gradient descent and a vanishing ridge lead there: Soudry et al. 2018.
     """
     require_float64("the hard margin")
-    require_rows("signed_points", signed_points)
     return _hard_margin(jnp.asarray(signed_points))[0]
 
 
-@validated(unbounded=("return",))
-def fit_erm(signed_points: Float[AnyArray, "n dim"]) -> ErmFit:
+@guarded(double=False)
+def fit_erm(signed_points: Points) -> ErmFit:
     """Minimise (1/n) Σ log(1 + exp(-w·S_i)): the finite minimiser, or the hard margin's direction where there is none.
 
-    Raises as `hard_margin`.
+    Raises TypeError in float32.
     Source: the vanilla training loss of Oh & Yun 2023 (arXiv 2306.00267); its separable limit: Soudry et al. 2018.
+
+    >>> fits = [fit_erm([[2.0, 0.0], [0.0, 2.0], [third, -3.0]]) for third in (5.0, -5.0)]
+    >>> [(bool(fit.separable), *(round(float(weight), 4) for weight in fit.weights)) for fit in fits]
+    [(True, 0.7071, 0.7071), (False, -0.3317, 0.2111)]
     """
     require_float64("empirical risk minimisation")
-    require_rows("signed_points", signed_points)
     return _fit_erm(jnp.asarray(signed_points))
 
 

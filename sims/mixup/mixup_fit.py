@@ -6,26 +6,26 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jaxtyping import Float, Key, ScalarLike
+from jaxtyping import Key
 
-from sims.mixup.domain import require_iterations, require_probabilities, require_sample, require_unit_interval
-from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise, within_floating_point
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_finite, require_in_range, require_scale
+from sims.mixup._domains import InputWeights, Iterations, Labels, Masses, Nodes, Points, Ridge, Tolerance
+from sims.mixup.data import warn_of_one_class
+from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise
+from theory_on_trial.contract import guarded, is_traced, require
 from theory_on_trial.precision import require_float64
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def fit_mixup(
-    features: Float[AnyArray, "n dim"],
-    labels: Float[AnyArray, "n"],
-    nodes: Float[AnyArray, "nodes"],
-    weights: Float[AnyArray, "nodes"],
-    input_weights: Float[AnyArray, "nodes"],
+    features: Points,
+    labels: Labels,
+    nodes: Nodes,
+    weights: Masses,
+    input_weights: InputWeights,
     *,
-    iterations: int = EVALUATIONS,
-    tolerance: ScalarLike = TOLERANCE,
-    ridge: ScalarLike = 0.0,
+    iterations: Iterations = EVALUATIONS,
+    tolerance: Tolerance = TOLERANCE,
+    ridge: Ridge = 0.0,
 ) -> Fit:
     """Minimise the expected empirical Mixup loss, the mixing weight averaged over its law for every ordered pair.
 
@@ -38,78 +38,50 @@ def fit_mixup(
     `tolerance` is on the relative Newton step. Where there is no finite minimiser, `converged` is false. With fewer
     points than dimensions the minimiser is not unique; the one of least norm is returned.
 
-    Raises ValueError for features that are not finite, labels or λ outside [0, 1], weights that are not a law, input
-    weights that are not finite, a negative ridge, iterations below 1 or above 10⁶, a tolerance not above 0, and
-    features or input weights whose largest entry is beyond 1e-50 or 1e50; warns where all labels are equal. TypeError
-    in float32.
+    Warns where all labels are equal. Raises TypeError in float32.
     Source: the Mixup loss of Oh & Yun 2023 (arXiv 2306.00267); its factorised derivatives: derived here.
+
+    >>> points, labels = [[1.0, 2.0], [3.0, 1.0], [-1.0, 1.0], [0.0, -2.0]], [1.0, 1.0, 0.0, 0.0]
+    >>> nodes, weights = [0.1, 0.5, 0.9], [0.25, 0.5, 0.25]
+    >>> fit = fit_mixup(points, labels, nodes, weights, nodes)
+    >>> [round(float(weight), 4) for weight in fit.weights], bool(fit.converged)
+    ([1.2148, 0.6254], True)
     """
-    _require_problem(features, labels, iterations, tolerance, ridge)
-    require_unit_interval("nodes", nodes)
-    require_probabilities("weights", weights)
-    require_finite("input_weights", input_weights)
-    require_scale("input_weights", input_weights)
-    problem = (features, labels, nodes, weights, input_weights)
-    return within_floating_point(_fit(*problem, tolerance, ridge, iterations))
+    require_float64("a Mixup fit")
+    warn_of_one_class(labels)
+    return _fit(features, labels, nodes, weights, input_weights, tolerance, ridge, iterations)
 
 
-@validated(unbounded=("return",))
-def fit_mixup_pairs(
-    features: Float[AnyArray, "n dim"],
-    labels: Float[AnyArray, "n"],
-    mixing: Float[AnyArray, "n n"],
-    input_weights: Float[AnyArray, "n n"],
-    *,
-    iterations: int = EVALUATIONS,
-    tolerance: ScalarLike = TOLERANCE,
-    ridge: ScalarLike = 0.0,
-) -> Fit:
-    """Minimise the empirical Mixup loss with one given mixing weight λ_ij and input weight g_ij per ordered pair.
-
-    The loss, the other parameters and the refusals are those of `fit_mixup`.
-    """
-    _require_problem(features, labels, iterations, tolerance, ridge)
-    require_unit_interval("mixing", mixing)
-    require_finite("input_weights", input_weights)
-    require_scale("input_weights", input_weights)
-    one = jnp.ones(1)
-    problem = (features, labels, mixing[None], one, input_weights[None])
-    return within_floating_point(_fit(*problem, tolerance, ridge, iterations))
-
-
-@validated(unbounded=("return",))
+@guarded(double=False)
 def fit_mixup_sampled(
     key: Key[Array, ""],
-    features: Float[AnyArray, "n dim"],
-    labels: Float[AnyArray, "n"],
+    features: Points,
+    labels: Labels,
     draw: Callable[[Array, tuple[int, int]], Array],
     *,
     input_weight: Callable[[Array], Array] = lambda mixing: mixing,
-    iterations: int = EVALUATIONS,
-    tolerance: ScalarLike = TOLERANCE,
-    ridge: ScalarLike = 0.0,
+    iterations: Iterations = EVALUATIONS,
+    tolerance: Tolerance = TOLERANCE,
+    ridge: Ridge = 0.0,
 ) -> Fit:
     """Minimise the empirical Mixup loss with one λ_ij per ordered pair, drawn by `draw(key, shape)`.
 
     `input_weight` is the map g of λ. For Beta(α, α): `lambda key, shape: jax.random.beta(key, α, α, shape)`.
-    The rest as in `fit_mixup_pairs`; what the two functions return is held to the same ranges.
+    The loss, the other parameters and the fit are those of `fit_mixup`. Raises ValueError for functions that return
+    another shape, λ outside [0, 1], or g that is not finite.
     """
+    require_float64("a Mixup fit")
+    warn_of_one_class(labels)
     shape = (features.shape[0], features.shape[0])
     mixing = draw(key, shape)
-    if jnp.shape(mixing) != shape:
-        raise ValueError(f"draw must return an array of the shape {shape} that it is given, got {jnp.shape(mixing)}")
-    require_unit_interval("what draw returns", mixing)
+    require(jnp.shape(mixing) == shape, f"draw must return numbers of the shape {shape}, got {jnp.shape(mixing)}")
     inputs = input_weight(mixing)
-    if jnp.shape(inputs) != shape or not (is_traced(inputs) or jnp.isfinite(inputs).all()):
-        raise ValueError(f"input_weight must return finite numbers of the shape {shape} that it is given")
-    return fit_mixup_pairs(features, labels, mixing, inputs, iterations=iterations, tolerance=tolerance, ridge=ridge)
-
-
-def _require_problem(features, labels, iterations, tolerance, ridge):
-    require_float64("a Mixup fit")
-    require_sample(features, labels)
-    require_iterations(iterations, tolerance)
-    require_in_range("ridge", ridge, 0, jnp.inf, includes_high=False)
+    require(jnp.shape(inputs) == shape, f"input_weight must return numbers of the shape {shape} that it is given")
+    if not is_traced(mixing):
+        require(jnp.all((mixing >= 0) & (mixing <= 1)), "draw must return numbers in [0, 1]")
+    if not is_traced(inputs):
+        require(jnp.all(jnp.isfinite(inputs)), "input_weight must return finite numbers")
+    return _fit(features, labels, mixing[None], jnp.ones(1), inputs[None], tolerance, ridge, iterations)
 
 
 @partial(jax.jit, static_argnums=7)

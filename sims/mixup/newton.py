@@ -4,11 +4,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int
-
-from theory_on_trial.arguments.sims_domain import is_traced
 
 EVALUATIONS = 200  # of gradient and Hessian
 TOLERANCE = 1e-9  # relative size of the last Newton step
@@ -21,7 +18,8 @@ class Fit(NamedTuple):
     weights : w, in inverse units of the features.
     gradient_norm : |∇L(w)|, in the units of the features.
     newton_step : |H⁻¹∇L(w)| / (|w| + 1/r), r the root mean square length of the points: about the relative error of w.
-        Infinite where the loss has lost its curvature in some direction, as on the way to a minimiser at infinity.
+        Infinite where the loss has lost its curvature in some direction, as on the way to a minimiser at infinity, and
+        NaN, as weights and gradient may be, where a ridge or weights of extreme size overflow.
     evaluations : gradients and Hessians computed.
     converged : whether `newton_step` is within the tolerance; false where there is no finite minimiser.
     """
@@ -72,18 +70,6 @@ def minimise(
         unfinished, improve, (zero, zero, zero, one, jnp.inf * one, jnp.array(0), jnp.array(0))
     )
     return Fit(weights, jnp.linalg.norm(gradient), newton_step, count, newton_step <= tolerance)
-
-
-def within_floating_point(fit: Fit) -> Fit:
-    """The fit itself, whose Newton step alone may be infinite; traced ones pass.
-
-    Raises `FloatingPointError`, which a validated simulator turns into the sentence that lists its arguments.
-    """
-    if not is_traced(fit.weights):
-        finite = np.isfinite(fit.weights).all() and np.isfinite(fit.gradient_norm)
-        if not finite or np.isnan(fit.newton_step):
-            raise FloatingPointError("the minimiser, its gradient or its last Newton step overflowed")
-    return fit
 
 
 def _pseudo_solve(matrix, vector):

@@ -1,16 +1,23 @@
 """Second routes, by solvers that share nothing with the fits: a linear program and two convex programs, on the host."""
 
 import warnings
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from sims.mixup.domain import require_probabilities, require_rows, require_sample, require_unit_interval
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_scale
+from sims.mixup._domains import InputWeights, Labels, Masses, Nodes, Points
+from sims.mixup.data import warn_of_one_class
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import Holds, guarded, require
 
-PROGRAM_SCALES = 1e-3, 1e3  # the tolerances of the solvers of convex programs are absolute
+
+def _solvable(values: np.ndarray) -> bool:
+    largest = np.abs(values).max()
+    return bool(largest == 0 or 1e-3 <= largest <= 1e3)
+
+
+_SOLVABLE = "be zero or have a largest entry from 0.001 to 1000 (the tolerances of the solver are absolute)"
 
 
 class MixedRows(NamedTuple):
@@ -21,22 +28,15 @@ class MixedRows(NamedTuple):
     weights: Float[np.ndarray, "mixtures"]
 
 
-@validated
+@guarded(double=False)
 def mixed_rows(
-    features: Float[AnyArray, "n dim"],
-    labels: Float[AnyArray, "n"],
-    nodes: Float[AnyArray, "nodes"],
-    weights: Float[AnyArray, "nodes"],
-    input_weights: Float[AnyArray, "nodes"],
+    features: Points, labels: Labels, nodes: Nodes, weights: Masses, input_weights: InputWeights
 ) -> MixedRows:
     """g_k x_i + (1-g_k) x_j with label λ_k y_i + (1-λ_k) y_j and weight p_k / n², all ordered pairs and nodes.
 
-    Raises ValueError as `fit_mixup`.
+    Warns where all labels are equal.
     """
-    require_sample(features, labels)
-    require_unit_interval("nodes", nodes)
-    require_probabilities("weights", weights)
-    require_scale("input_weights", input_weights)
+    warn_of_one_class(labels)
     points, ones = np.asarray(features), np.asarray(labels)
     lam, g = np.asarray(nodes)[:, None, None], np.asarray(input_weights)[:, None, None]
     n, dim = points.shape
@@ -45,38 +45,31 @@ def mixed_rows(
     return MixedRows(rows.reshape(-1, dim), mixed_labels.ravel(), np.repeat(np.asarray(weights) / n**2, n**2))
 
 
-@validated
-def is_separable(signed_points: Float[AnyArray, "n dim"]) -> bool:
+@guarded(double=False)
+def is_separable(signed_points: Points) -> bool:
     """Whether some w has w·S_i >= 1 for all i, by HiGHS.
 
     Every point is brought to a largest coordinate of 1 (only its direction matters), beside which HiGHS takes those
-    below 1e-9 for zeros. Raises ValueError for points that are not finite, none, or without an entry from 1e-50 to
-    1e50.
+    below 1e-9 for zeros.
     """
     from scipy.optimize import linprog
 
-    require_rows("signed_points", signed_points)
     points = _rescaled(np.asarray(signed_points, float))
     n, dim = points.shape
     answer = linprog(np.zeros(dim), A_ub=-points, b_ub=-np.ones(n), bounds=(None, None), method="highs")
     return answer.status == 0
 
 
-@validated
-def has_one_minimiser(rows: Float[AnyArray, "n dim"], labels: Float[AnyArray, "n"]) -> bool:
+@guarded(double=False)
+def has_one_minimiser(rows: Points, labels: Labels) -> bool:
     """Whether the logistic loss with soft labels has exactly one, finite minimiser: no direction of recession.
 
     Along w the loss of a row z = w·x never falls back: only z >= 0 (label 1), z <= 0 (label 0) or z = 0 (soft label)
     keep it bounded. HiGHS looks for such a w that moves some hard-labelled row; if there is none, only w with Xw = 0
     remain, and the rank decides. Rows are rescaled as in `is_separable`.
-
-    Raises ValueError for rows that are not finite, none, or without an entry from 1e-50 to 1e50, and for labels outside
-    [0, 1].
     """
     from scipy.optimize import linprog
 
-    require_rows("rows", rows)
-    require_unit_interval("labels", labels)
     points, ones = _rescaled(np.asarray(rows, float)), np.asarray(labels)
     hard = (ones == 0) | (ones == 1)
     signed = (2 * ones[hard, None] - 1) * points[hard]
@@ -95,51 +88,43 @@ def has_one_minimiser(rows: Float[AnyArray, "n dim"], labels: Float[AnyArray, "n
     return not moves and bool(np.linalg.matrix_rank(points) == points.shape[1])
 
 
-@validated
-def hard_margin_program(signed_points: Float[AnyArray, "n dim"]) -> Float[np.ndarray, "dim"]:
+@guarded(double=False)
+def hard_margin_program(
+    signed_points: Annotated[Float[AnyArray, "n dim"], Holds("scale", _SOLVABLE, _solvable)],
+) -> Float[np.ndarray, "dim"]:
     """The w of least norm with w·S_i >= 1 for all i, by CLARABEL; its margin is 1/|w|.
 
-    Raises ValueError for points that are not finite or none, whose largest entry is not in [0.001, 1000], and for
-    points that are not separable.
+    Raises ValueError for points that are not separable.
     """
     import cvxpy as cp
 
-    require_rows("signed_points", signed_points)
-    require_scale("signed_points", signed_points, *PROGRAM_SCALES, why="the tolerances of the solver are absolute")
     points = np.asarray(signed_points)
     weights = cp.Variable(points.shape[1])
     problem = cp.Problem(cp.Minimize(cp.sum_squares(weights)), [points @ weights >= 1])
     status = _status(problem)
-    if status != cp.OPTIMAL:
-        raise ValueError(f"signed_points must be separable, the solver says {status}")
+    require(status == cp.OPTIMAL, f"signed_points must be separable, the solver says {status}")
     return np.asarray(weights.value)
 
 
-@validated
+@guarded(double=False)
 def mixup_program(
-    features: Float[AnyArray, "n dim"],
-    labels: Float[AnyArray, "n"],
-    nodes: Float[AnyArray, "nodes"],
-    weights: Float[AnyArray, "nodes"],
-    input_weights: Float[AnyArray, "nodes"],
+    features: Points, labels: Labels, nodes: Nodes, weights: Masses, input_weights: InputWeights
 ) -> Float[np.ndarray, "dim"]:
     """The minimiser of `fit_mixup`, by CLARABEL on the expanded rows (small samples only).
 
-    Raises ValueError as `fit_mixup`, for rows whose largest entry is not in [0.001, 1000], and where the solver finds
-    no finite minimiser.
+    Warns where all labels are equal. Raises ValueError for mixed rows whose largest entry is not in [0.001, 1000], and
+    where the solver finds no finite minimiser.
     """
     import cvxpy as cp
 
     expanded = mixed_rows(features, labels, nodes, weights, input_weights)
-    why = "mixed by input_weights; the tolerances of the solver are absolute"
-    require_scale("features", expanded.rows, *PROGRAM_SCALES, why=why)
+    require(_solvable(expanded.rows), f"features, mixed by input_weights, must {_SOLVABLE}")
     parameters = cp.Variable(expanded.rows.shape[1])
     scores = expanded.rows @ parameters
     loss = expanded.weights @ (cp.logistic(scores) - cp.multiply(expanded.labels, scores))
     problem = cp.Problem(cp.Minimize(loss))
     status = _status(problem)
-    if status != cp.OPTIMAL:
-        raise ValueError(f"features must have a loss with a finite minimiser, the solver says {status}")
+    require(status == cp.OPTIMAL, f"features must have a loss with a finite minimiser, the solver says {status}")
     return np.asarray(parameters.value)
 
 

@@ -1,7 +1,7 @@
 """Augmentation on small real images: a linear classifier of two handwritten digits, beyond the Gaussian theory."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,13 +9,26 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
+from sims.mixup._domains import BINARY, Masses, Nodes
 from sims.mixup.affine_fit import fit_masks
-from sims.mixup.domain import require_probabilities, require_sample, require_unit_interval
+from sims.mixup.data import require_halves
 from sims.mixup.mixup_fit import fit_mixup
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, is_traced, require_count, require_in_range
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import (
+    LONGEST,
+    POSITIVE,
+    PROBABILITIES,
+    UNIT_INTERVAL,
+    USABLE_SCALE,
+    Interval,
+    guarded,
+    is_traced,
+    require,
+)
 from theory_on_trial.mapping import map_cells
 from theory_on_trial.precision import require_float64
+
+Digit = Annotated[int, Interval(0, 9)]
 
 
 class Digits(NamedTuple):
@@ -33,60 +46,61 @@ class Accuracies(NamedTuple):
     masks: Float[Array, "keys"]
 
 
-@validated
-def digit_pair(first: int = 3, second: int = 8) -> Digits:
+@guarded(double=False)
+def digit_pair(first: Digit = 3, second: Digit = 8) -> Digits:
     """Two digits of scikit-learn's 8 x 8 handwritten digits, pixels divided by 16 and centred.
 
-    Raises ValueError unless the digits are two different ones of 0..9.
+    Raises ValueError unless the digits are different.
     """
     from sklearn.datasets import load_digits
 
-    if first == second or not {first, second} <= set(range(10)):
-        raise ValueError(f"first and second must be two different digits of 0..9, got {first} and {second}")
+    require(first != second, f"first and second must be two different digits, got {first} twice")
     pixels, digits = load_digits(return_X_y=True)
     chosen = (digits == first) | (digits == second)
     features = pixels[chosen] / 16
     return Digits(features - features.mean(axis=0), (digits[chosen] == second).astype(float))
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def augmentation_accuracies(
     keys: Key[Array, "keys"],
-    features: Float[AnyArray, "points dim"],
-    labels: Float[AnyArray, "points"],
-    n: int,
-    ridge: ScalarLike,
-    nodes: Float[AnyArray, "nodes"],
-    weights: Float[AnyArray, "nodes"],
-    masks: Float[AnyArray, "masks dim"],
-    probabilities: Float[AnyArray, "masks"],
-    mask_labels: Float[AnyArray, "masks"],
+    features: Annotated[Float[AnyArray, "points dim"], USABLE_SCALE],
+    labels: Annotated[Float[AnyArray, "points"], BINARY],
+    n: Annotated[int, Interval(2, LONGEST)],
+    ridge: Annotated[ScalarLike, POSITIVE],
+    nodes: Nodes,
+    weights: Masses,
+    masks: Annotated[Float[AnyArray, "masks dim"], BINARY],
+    probabilities: Annotated[Float[AnyArray, "masks"], PROBABILITIES],
+    mask_labels: Annotated[Float[AnyArray, "masks"], UNIT_INTERVAL],
 ) -> Accuracies:
     """Train on n of the points, half of either class, and classify all others: without and with augmentation.
 
     Three ridge-regularised logistic regressions without bias on the same points: plain, Mixup with g(λ) = λ and the
     law (`nodes`, `weights`), and masks as in `fit_masks` (boxes for CutMix). One program per n.
 
-    Raises ValueError for an odd n or n < 2, fewer than n/2 + 1 points of a class, ridge not above 0 (with n < dim the
-    plain fit is separable and has no minimiser otherwise), labels that are not 0 or 1, and laws as `fit_mixup`.
+    Raises ValueError for an odd n, and fewer than n/2 + 1 points of a class. A ridge of zero would leave the plain fit
+    without a minimiser where n < dim.
     Source: derived here, in place of the image experiments of Oh & Yun 2023 (arXiv 2306.00267).
+
+    Args:
+        keys: one for each choice of training points.
+        features: images as rows.
+        labels: 1 and 0.
+        n: how many points train.
+        ridge: the coefficient of |w|²/2.
+        nodes: λ of Mixup.
+        weights: the probabilities of these.
+        masks: M, 1 where the first image is kept.
+        probabilities: of the masks.
+        mask_labels: the weight of the first label under each mask.
     """
     require_float64("a comparison of augmentations")
-    require_sample(features, labels)
-    require_count("n", n, 2, "one point for each class")
-    if n % 2:
-        raise ValueError(f"n must be even, half for each class, got {n}")
-    require_in_range("ridge", ridge, np.finfo(float).tiny, np.inf, includes_high=False)
-    require_unit_interval("nodes", nodes)
-    require_probabilities("weights", weights)
-    require_probabilities("probabilities", probabilities)
-    require_unit_interval("mask_labels", mask_labels)
+    require_halves(n, "balanced")
     if not is_traced(labels):
-        ones = np.asarray(labels)
-        if not np.isin(ones, (0, 1)).all():
-            raise ValueError("labels must be 0 or 1 only")
-        fewest = int(min(ones.sum(), (1 - ones).sum()))
-        require_count("the number of points of the rarer class", fewest, n // 2 + 1, "n / 2 train, the rest test")
+        ones = int(np.asarray(labels).sum())
+        fewest = min(ones, labels.shape[0] - ones)
+        require(fewest > n // 2, f"labels must hold more than n / 2 = {n // 2} points of each class, got {fewest}")
     return _accuracies(keys, features, labels, n, ridge, nodes, weights, masks, probabilities, mask_labels)
 
 

@@ -11,14 +11,12 @@ from jax import Array, lax
 from jax.scipy.special import erfc
 from jaxtyping import Bool, Float, Key, ScalarLike
 
-from sims.mixup.domain import require_pair, require_positive
+from sims.mixup._domains import Factor, Kept, LogSampleSize, Mean, Separability
 from sims.mixup.erm_fit import hard_margin
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray, require_at_most, require_count, require_in_range
+from theory_on_trial.contract import guarded, require
 from theory_on_trial.mapping import map_cells
 from theory_on_trial.precision import require_float64
 
-LARGEST_LOG_N = 600  # tail probabilities near 1/n must not underflow
 LARGEST_D = 26  # beyond, the inner radii need more Newton steps than are taken
 MOST_POINTS = 2**20
 
@@ -53,7 +51,7 @@ class CertifiedDirections(NamedTuple):
     most_points: int
 
 
-@validated
+@partial(jax.jit, static_argnums=(2, 3))
 def tail_sample(key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int) -> TailSample:
     """The `n_kept` farthest of n = round(e^log_n) draws of N(0, I_d), in exact law for any n, at no cost in n.
 
@@ -61,20 +59,8 @@ def tail_sample(key: Key[Array, ""], log_n: ScalarLike, d: int, n_kept: int) -> 
     1 - exp(-Σ_{j<=k} E_j / (n-j+1)) with E_j exponential (Rényi); directions are uniform. A larger `n_kept` under the
     same key continues the same sample further in. `log_n` may be traced.
 
-    Raises ValueError for log_n outside [0, 600], d outside [1, 26] and n_kept outside [1, 2²⁰]; TypeError in float32.
     Source: derived here; the representation of order statistics is Rényi's (1953).
     """
-    require_float64("the tail sampler")
-    require_in_range("log_n", log_n, 0, LARGEST_LOG_N, includes_high=True)
-    require_count("d", d, 1, "need at least one coordinate")
-    require_at_most("d", d, LARGEST_D, "Newton's steps do not reach the inner radii beyond")
-    require_count("n_kept", n_kept, 1, "the farthest point at least")
-    require_at_most("n_kept", n_kept, MOST_POINTS, "all of them are held at once")
-    return _tail_sample(key, log_n, d, n_kept)
-
-
-@partial(jax.jit, static_argnums=(2, 3))
-def _tail_sample(key, log_n, d, n_kept):
     size = jnp.round(jnp.exp(jnp.asarray(log_n, float)))
     index = jnp.arange(n_kept)
 
@@ -91,14 +77,9 @@ def _tail_sample(key, log_n, d, n_kept):
     return TailSample(jnp.where(exists[:, None], points, points[0]), jnp.where(size > n_kept, radii[-1], 0))
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def tail_direction(
-    key: Key[Array, ""],
-    log_n: ScalarLike,
-    mean: Float[AnyArray, "dim"],
-    factor: Float[AnyArray, "dim dim"],
-    separability: ScalarLike,
-    n_kept: int,
+    key: Key[Array, ""], log_n: LogSampleSize, mean: Mean, factor: Factor, separability: Separability, n_kept: Kept
 ) -> TailDirection:
     """The hard margin of n = round(e^log_n) signed points S = μ + κ^{-1/2} F z, from the `n_kept` farthest z.
 
@@ -106,12 +87,10 @@ def tail_direction(
     largest radius r of the other points, so that none of those can be nearer. Too few points fail it.
     n_kept is static, the rest may be traced.
 
-    Raises ValueError as `tail_sample`, for a mean of zero, a singular factor and κ not above 0, and for a mean, a
-    factor or a κ beyond 1e-50 or 1e50.
+    Raises ValueError for more than 26 dimensions; TypeError in float32.
     Source: derived here.
     """
-    require_pair(mean, factor)
-    require_positive("separability", separability, "the noise has variance 1 / separability")
+    _require_reach(mean)
     sample = tail_sample(key, log_n, mean.shape[0], n_kept)
     spread = jnp.asarray(factor) / jnp.sqrt(separability)
     solution = hard_margin(jnp.asarray(mean) + sample.points @ spread.T)
@@ -121,15 +100,15 @@ def tail_direction(
     return TailDirection(direction, certified)
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def certified_tail_directions(
     key: Key[Array, ""],
-    log_n: ScalarLike,
-    mean: Float[AnyArray, "dim"],
-    factor: Float[AnyArray, "dim dim"],
-    separability: ScalarLike,
-    n_kept: int,
-    runs: int,
+    log_n: LogSampleSize,
+    mean: Mean,
+    factor: Factor,
+    separability: Separability,
+    n_kept: Kept,
+    runs: Kept,
 ) -> CertifiedDirections:
     """`tail_direction` of `runs` samples; where the certificate fails, the sample is continued to twice the points.
 
@@ -137,15 +116,10 @@ def certified_tail_directions(
     further in, again and again until certified. `extensions` counts the samples that needed it, `most_points` is the
     largest number of points kept.
 
-    Raises ValueError as `tail_direction` and for runs outside [1, 2²⁰]; RuntimeError for a sample not certified by
-    2²⁰ points.
+    Raises as `tail_direction`, and RuntimeError for a sample not certified by 2²⁰ points.
     Source: derived here.
     """
-    require_count("runs", runs, 1, "samples to draw")
-    require_at_most("runs", runs, MOST_POINTS, "all of their directions are held at once")
-    require_in_range("log_n", log_n, 0, LARGEST_LOG_N, includes_high=True)
-    require_pair(mean, factor)
-    require_positive("separability", separability, "the noise has variance 1 / separability")
+    _require_reach(mean)
     keys = jax.random.split(key, runs)
     first = _directions(keys, log_n, mean, factor, separability, n_kept)
     directions = np.array(first.direction)
@@ -163,6 +137,12 @@ def certified_tail_directions(
         directions[run] = direction[0]
         most_points = max(most_points, points)
     return CertifiedDirections(directions, len(failed), most_points)
+
+
+def _require_reach(mean: Mean) -> None:
+    require_float64("the tail sampler")
+    dim = mean.shape[0]
+    require(dim <= LARGEST_D, f"mean must have at most {LARGEST_D} coordinates, which the inner radii allow, got {dim}")
 
 
 @partial(jax.jit, static_argnums=5)

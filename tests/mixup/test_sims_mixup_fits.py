@@ -73,7 +73,7 @@ def test_one_mixing_weight_per_pair_is_fitted_as_if_expanded(seed):
     n, dim = shape
     mixing = np.random.default_rng(seed).uniform(0.05, 0.45, (n, n))
     inputs = mixing**2
-    fit = observed.fit_mixup_pairs(features, labels, mixing, inputs)
+    fit = observed.fit_mixup_sampled(KEY, features, labels, lambda *_: mixing, input_weight=np.square)
     points = (inputs[..., None] * features[:, None] + (1 - inputs[..., None]) * features).reshape(-1, dim)
     soft = (mixing * labels[:, None] + (1 - mixing) * labels).ravel()
     assert_minimises(fit, (points, soft, np.full(n**2, n**-2.0)), features)
@@ -87,8 +87,22 @@ def test_one_mixing_weight_per_pair_is_drawn_from_its_law():
     features, labels = random_sample(6, 2, 0)
     drawn = jax.random.uniform(KEY, (6, 6))
     fit = observed.fit_mixup_sampled(KEY, features, labels, jax.random.uniform, input_weight=jnp.sqrt)
-    same = observed.fit_mixup_pairs(features, labels, drawn, jnp.sqrt(drawn))
+    same = observed.fit_mixup_sampled(KEY, features, labels, lambda *_: drawn, input_weight=jnp.sqrt)
     np.testing.assert_array_equal(fit.weights, same.weights)
+
+
+@pytest.mark.parametrize(
+    ("draw", "input_weight", "sentence"),
+    [
+        (lambda key, shape: jnp.ones(2), jnp.sqrt, r"draw must return numbers of the shape \(6, 6\), got \(2,\)"),
+        (lambda key, shape: jnp.full(shape, 1.5), jnp.sqrt, r"draw must return numbers in \[0, 1\]"),
+        (jax.random.uniform, jnp.sum, r"input_weight must return numbers of the shape \(6, 6\)"),
+        (jax.random.uniform, lambda mixing: mixing / 0, "input_weight must return finite numbers"),
+    ],
+)
+def test_what_is_no_law_of_pairs_gets_one_sentence(draw, input_weight, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        observed.fit_mixup_sampled(KEY, *random_sample(6, 2, 0), draw, input_weight=input_weight)
 
 
 @settings(max_examples=20, deadline=None)
@@ -260,33 +274,6 @@ def test_equal_labels_are_warned_of():
 
 
 GOOD = (np.array([[1.0, 2], [3, 1], [-1, 1], [0, -2]]), np.array([1.0, 1, 0, 0]), NODES, WEIGHTS, NODES)
-
-
-def changed(position, value):
-    return (*GOOD[:position], value, *GOOD[position + 1 :])
-
-
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        (lambda: observed.fit_mixup(*changed(0, np.full((4, 2), np.nan))), "features must be finite"),
-        (lambda: observed.fit_mixup(*changed(1, np.array([1.0, 1, 0, 2]))), r"labels must be in \[0, 1\], got 2"),
-        (lambda: observed.fit_mixup(*changed(2, np.array([0.1, 0.2, 1.3]))), r"nodes must be in \[0, 1\]"),
-        (lambda: observed.fit_mixup(*changed(3, np.ones(3))), "weights must not be negative and sum to 1"),
-        (lambda: observed.fit_mixup(*changed(4, np.array([0.1, np.inf, 1.3]))), "input_weights must be finite"),
-        (lambda: observed.fit_mixup(*GOOD, iterations=0), "iterations must be at least 1"),
-        (lambda: observed.fit_mixup(*GOOD, tolerance=0.0), "tolerance must be above 0"),
-        (lambda: observed.fit_mixup(*GOOD, ridge=-1.0), "ridge must be in"),
-        (lambda: observed.fit_mixup_pairs(*GOOD[:2], np.full((4, 4), -0.1), np.ones((4, 4))), "mixing must be in"),
-        (lambda: observed.fit_masks(*GOOD[:2], np.full((3, 2), 0.5), WEIGHTS, NODES), "entries 0 and 1 only"),
-        (lambda: observed.fit_masks(*GOOD[:2], np.ones((3, 2)), WEIGHTS, 2 * NODES), "the label weights must be in"),
-        (lambda: observed.fit_masks(*GOOD[:2], np.ones((3, 2)), -WEIGHTS, NODES), "probabilities must not be negative"),
-        (lambda: observed.mixup_program(*changed(3, np.ones(3))), "weights must not be negative"),
-    ],
-)
-def test_bad_input_gets_one_sentence(call, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        call()
 
 
 def test_single_precision_is_refused():

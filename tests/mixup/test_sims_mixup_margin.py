@@ -138,11 +138,3 @@ def test_one_program_maps_over_separable_and_other_samples():
     assert 0 < mapped.separable.sum() < 20
     for index in range(20):
         np.testing.assert_array_equal(mapped.weights[index], observed.fit_erm(points[index]).weights)
-
-
-@pytest.mark.parametrize("function", [observed.hard_margin, observed.fit_erm, observed.is_separable])
-def test_bad_points_get_one_sentence(function):
-    with pytest.raises(ValueError, match="signed_points must be finite, got nan"):
-        function(np.array([[1.0, np.nan]]))
-    with pytest.raises(ValueError, match="the number of rows of signed_points must be at least 1"):
-        function(np.zeros((0, 2)))

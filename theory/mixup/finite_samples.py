@@ -11,11 +11,11 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.mixup._domains import Mode
+from theory.mixup._domains import AngleTarget, Mode
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
 from theory.mixup.scale import limit_curvatures, limit_residual, limit_scale
-from theory_on_trial.contract import Count, Interval, Positive, guarded, require
+from theory_on_trial.contract import Count, Interval, guarded, require
 
 _EIGENVECTOR = 1e-9  # how far Sigma mu / (mu' Sigma mu / |mu|^2) may be from mu, relative to it
 
@@ -98,7 +98,7 @@ def imbalance_angle(
 
 @guarded
 def mixup_samples(
-    pair: GaussianPair, epsilon: Positive, law: MixingLaw, mode: Mode = "expected", balanced: bool = True
+    pair: GaussianPair, epsilon: AngleTarget, law: MixingLaw, mode: Mode = "expected", balanced: bool = True
 ) -> float:
     """n_epsilon, not rounded: the root n > d + 2 of C / (n - d - 2) + B kappa / n^2 = epsilon.
 
@@ -121,7 +121,9 @@ def mixup_samples(
     upper = (rate + np.sqrt(rate**2 + 4 * epsilon * noise)) / (2 * epsilon)
     if noise == 0:
         return least + lower
-    excess = brentq(lambda x: rate / x + noise / (x + least) ** 2 - epsilon, lower, upper, xtol=1e-300, rtol=8.9e-16)
+    # Both ends are rounded, and where the noise is small the root is one of them.
+    ends = lower * (1 - 1e-14), upper * (1 + 1e-14)
+    excess = brentq(lambda x: rate / x + noise / (x + least) ** 2 - epsilon, *ends, xtol=1e-300, rtol=8.9e-16)
     return float(least + excess)
 
 
