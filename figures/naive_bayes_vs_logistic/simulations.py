@@ -7,7 +7,6 @@ from jaxtyping import Array, Float, Int, Key, ScalarLike
 
 from figures.naive_bayes_vs_logistic.features import data_set
 from sims import naive_bayes_vs_logistic as observed
-from sims.naive_bayes_vs_logistic.linear_rule import Number
 from theory import naive_bayes_vs_logistic as predicted
 
 TOLERANCE = 1e-6  # of the logistic fits; looser ones move the sample complexity
@@ -60,12 +59,16 @@ def logistic_error(
     )[0]
 
 
-def naive_bayes_scan(key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: Number) -> Int[Array, ""]:
+def naive_bayes_scan(
+    key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: ScalarLike
+) -> Int[Array, ""]:
     """What the released scan reports for naive Bayes in one run."""
     return observed.official_scan(key, *official_problem(n_features, n_classes), n_classes, target, most=most)
 
 
-def logistic_scan(key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: Number) -> Int[Array, ""]:
+def logistic_scan(
+    key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: ScalarLike
+) -> Int[Array, ""]:
     """What the released scan reports for ridge logistic regression (C = 1) in one run."""
     problem = official_problem(n_features, n_classes)
     return observed.official_logistic_scan(key, *problem, n_classes, target, most=most, tolerance=TOLERANCE)
@@ -77,7 +80,7 @@ def split_curves(
     """Test errors on random splits of a data set: naive Bayes for each variance floor, and logistic regression."""
     features, labels = data_set(name, n_random)
 
-    def errors(floor: Number) -> Float[Array, "sizes 2"]:
+    def errors(floor: ScalarLike) -> Float[Array, "sizes 2"]:
         n_classes = int(labels.max()) + 1
         return observed.split_errors(
             key,
@@ -122,7 +125,7 @@ def half_informative(n_features: int, gap: float) -> Float[np.ndarray, "2 featur
 
 
 def posterior_and_logits(
-    key: Key[Array, ""], n_classes: int, logit_bound: Number
+    key: Key[Array, ""], n_classes: int, logit_bound: ScalarLike
 ) -> dict[str, Float[Array, " classes"]]:
     """A random posterior and logits for it, clipped to [-Λ, Λ]; half of them are near the log posterior.
 

@@ -9,11 +9,3 @@ the predictions behind that answer. How many samples naive Bayes needs in a know
 from own_data.naive_bayes_vs_logistic.diagnostics import assumption_diagnostics
 from own_data.naive_bayes_vs_logistic.learning_curves import LogisticCurve, NaiveBayesCurve, learning_curves
 from own_data.naive_bayes_vs_logistic.result import AssumptionDiagnostics
-
-__all__ = [
-    "AssumptionDiagnostics",
-    "LogisticCurve",
-    "NaiveBayesCurve",
-    "assumption_diagnostics",
-    "learning_curves",
-]

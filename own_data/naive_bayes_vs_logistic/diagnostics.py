@@ -1,7 +1,7 @@
 """How far the assumptions behind naive Bayes hold on a user's features, and what follows from them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from own_data.naive_bayes_vs_logistic.fits import Fit, fit, limits
 from own_data.naive_bayes_vs_logistic.result import AssumptionDiagnostics, Regime
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial.arguments.theory import validated
+from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Fraction, Interval, guarded
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.features import checked_features
 from theory_on_trial.own_data.jackknife import GROUPS, Scale, at_least, jackknife, share, stratified_groups
@@ -18,9 +18,14 @@ _SIZES = np.geomspace(4, 1e7, 60)
 _FEWEST_PER_FEATURE = 8
 _FARTHEST = 3.0  # Delta
 
+Handed = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
+"""What a user has: `checked_features` says of it where it is wrong."""
 
-@validated
-def assumption_diagnostics(X: Any, y: Any, *, excess: float = 0.01, confidence: float = 0.95) -> AssumptionDiagnostics:
+
+@guarded
+def assumption_diagnostics(
+    X: Handed, y: Handed, *, excess: Annotated[float, Interval(0, 0.5, "()")] = 0.01, confidence: Fraction = 0.95
+) -> AssumptionDiagnostics:
     """Put the assumptions of the two-regimes theory to the data (X, y), and predict what follows from them.
 
     l_k is the score log p_k - sum_i (x_i - mu_ki)^2 / (2 sigma_i^2) of naive Bayes with pooled variances. Divisions by
@@ -49,8 +54,8 @@ def assumption_diagnostics(X: Any, y: Any, *, excess: float = 0.01, confidence: 
     Args:
         X: m rows of n >= 2 numbers, a matrix or a data frame.
         y: m labels: integers, booleans, strings or categories; not floats.
-        excess: error above the limit that counts as having arrived, in (0, 1/2).
-        confidence: of each interval, in (0, 1).
+        excess: error above the limit that counts as having arrived.
+        confidence: of each interval.
 
     Raises TypeError for X without numbers and for float labels; ValueError for X that is not finite (the first place is
     named), fewer than two classes, a class without or with fewer than 3 samples, features that do not vary within the
@@ -58,10 +63,12 @@ def assumption_diagnostics(X: Any, y: Any, *, excess: float = 0.01, confidence: 
 
     Source: sigma^2, beta and alpha are those of the released code of Zheng et al. 2023, arXiv 2302.02334; all else
     derived here.
+
+    >>> labels, rng = np.arange(400) % 2, np.random.default_rng(0)
+    >>> result = assumption_diagnostics(rng.normal(size=(400, 10)) + 0.8 * labels[:, None], labels)
+    >>> result.regime, result.bayes_error.low < 0.103 < result.bayes_error.high
+    ('O(log n)', True)
     """
-    for name, value, high in (("excess", excess, 0.5), ("confidence", confidence, 1.0)):
-        if not 0 < value < high:
-            raise ValueError(f"{name} must be between 0 and {high:g}, got {value}")
     features, labels, classes = checked_features(X, y)
     groups = stratified_groups(labels)
     kept = [np.ones(len(labels), bool), *(groups != group for group in range(GROUPS))]

@@ -8,18 +8,25 @@ signals are freed of the bias that the noise of the estimated means and covarian
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_each, check_finite, check_positive
+from theory.naive_bayes_vs_logistic._domains import DefiniteMatrix, Features, Means
+from theory_on_trial.contract import MOST, NON_NEGATIVE, Interval, Positive, guarded, require
 
 _WITHOUT_END = 1e15  # samples; the limit of a learning curve to rounding
+_FARTHEST = 1e8  # Delta^2, beyond which the efficiency is zero
+
+Pairs = Annotated[Float[np.ndarray, " pairs"], NON_NEGATIVE]
+"""A number for each pair of classes."""
+Counts = Annotated[Int[np.ndarray, " classes"], Interval(1, MOST)]
+"""m_k, samples of each class."""
 
 
-@validated
+@guarded
 @dataclass(frozen=True, eq=False)
 class NaiveBayesCurve:
     """What naive Bayes sees of each pair of classes, after every feature is scaled to unit variance.
@@ -33,16 +40,12 @@ class NaiveBayesCurve:
         squared_correlations: tr(R^2), from n (independent features) to n^2 (copies of one).
     """
 
-    n_features: int
-    sizes: Float[np.ndarray, " pairs"]
-    weights: Float[np.ndarray, " pairs"]
-    signals: Float[np.ndarray, " pairs"]
-    spreads: Float[np.ndarray, " pairs"]
-    squared_correlations: float
-
-    def __post_init__(self) -> None:
-        _check_pairs(self, ("sizes", "weights", "signals", "spreads"))
-        check_positive("squared_correlations", self.squared_correlations)
+    n_features: Features
+    sizes: Pairs
+    weights: Pairs
+    signals: Pairs
+    spreads: Pairs
+    squared_correlations: Positive
 
     @cached_property
     def distances(self) -> Float[np.ndarray, " pairs"]:
@@ -57,13 +60,12 @@ class NaiveBayesCurve:
         """
         return self.squared_correlations * np.where(self.signals > 0, self.signals / self.spreads, 1.0) ** 2
 
-    @validated
-    def excess(self, n_samples: float | int) -> float:
+    @guarded
+    def excess(self, n_samples: Positive) -> float:
         """Mean error when trained on m = `n_samples` samples, less its limit.
 
         The law at large n; the variances count as known, which they nearly are from some ten samples on.
         """
-        check_positive("n_samples", n_samples)
         sizes = np.maximum(2, n_samples * self.sizes * self.n_features / self.effective_features)
         return float(self.weights @ self._errors(sizes) - self._limit)
 
@@ -76,12 +78,10 @@ class NaiveBayesCurve:
         pairs = zip(sizes.tolist(), self.distances.tolist(), strict=True)
         return np.array([error(self.n_features, size, distance) for size, distance in pairs])
 
-    @validated
-    def samples(self, excess: float) -> float:
+    @guarded
+    def samples(self, excess: Positive) -> float:
         """Real m at which `excess` falls to this value, relative error 1e-9; 2 where two samples already suffice."""
         from scipy.optimize import brentq
-
-        check_positive("excess", excess)
 
         def above(log_samples: float) -> float:
             return self.excess(float(np.exp(log_samples))) - excess
@@ -94,14 +94,12 @@ class NaiveBayesCurve:
             lower, upper = upper, upper + 2
         return float(np.exp(brentq(above, lower, upper, xtol=1e-9)))
 
-    @validated
-    def with_features(self, fraction: float) -> "NaiveBayesCurve":
-        """The mean over random choices, each feature staying with probability q = `fraction` in (0, 1].
+    @guarded
+    def with_features(self, fraction: Annotated[float, Interval(0, 1, "(]")]) -> "NaiveBayesCurve":
+        """The mean over random choices, each feature staying with probability q = `fraction`.
 
         The entries of a sum over features stay with probability q, those of a sum over two features with q^2.
         """
-        if not 0 < fraction <= 1:
-            raise ValueError(f"fraction must be in (0, 1], got {fraction}")
         q, n = fraction, self.n_features
         return NaiveBayesCurve(
             max(1, round(q * n)),
@@ -113,7 +111,7 @@ class NaiveBayesCurve:
         )
 
 
-@validated
+@guarded
 @dataclass(frozen=True, eq=False)
 class LogisticCurve:
     """What logistic regression sees of each pair of classes: sizes and weights as above, and Delta^2 = d^T Sigma^-1 d.
@@ -125,22 +123,18 @@ class LogisticCurve:
         distances: Delta^2 of the two classes.
     """
 
-    n_features: int
-    sizes: Float[np.ndarray, " pairs"]
-    weights: Float[np.ndarray, " pairs"]
-    distances: Float[np.ndarray, " pairs"]
+    n_features: Features
+    sizes: Pairs
+    weights: Pairs
+    distances: Annotated[Pairs, Interval(0, _FARTHEST)]
 
-    def __post_init__(self) -> None:
-        _check_pairs(self, ("sizes", "weights", "distances"))
-
-    @validated
-    def excess(self, n_samples: float | int) -> float:
+    @guarded
+    def excess(self, n_samples: Positive) -> float:
         """Mean error when trained on m = `n_samples` samples, less its limit, without a penalty.
 
         The excess of linear discriminant analysis over its efficiency (Efron 1975); a pair with fewer samples than
         features errs by 1/2. A ridge penalty does better than this at small m.
         """
-        check_positive("n_samples", n_samples)
         ratios = self.n_features / (n_samples * self.sizes)
         errors = np.array(
             [
@@ -158,31 +152,25 @@ class LogisticCurve:
         return np.array([limits, [predicted.logistic_relative_efficiency(distance**0.5) for distance in distances]])
 
 
-def _check_pairs(curve: NaiveBayesCurve | LogisticCurve, names: tuple[str, ...]) -> None:
-    check_at_least("n_features", curve.n_features, 1)
-    for name in names:
-        values = getattr(curve, name)
-        check_finite(name, values)
-        check_each(name, values, values >= 0, "be non-negative")
-
-
-@validated
-def learning_curves(
-    means: Float[np.ndarray, "classes features"],
-    covariance: Float[np.ndarray, "features features"],
-    counts: Int[np.ndarray, " classes"],
-) -> tuple[NaiveBayesCurve, LogisticCurve]:
-    """The two curves from sample means, pooled covariance (divisor m - K) and class sizes m_k, with m - K > n + 1.
+@guarded
+def learning_curves(means: Means, covariance: DefiniteMatrix, counts: Counts) -> tuple[NaiveBayesCurve, LogisticCurve]:
+    """The curves of naive Bayes and of logistic regression from what a sample says of its classes.
 
     Delta^2 and the noise of the gaps are unbiased for Gaussian classes, s and tr(R^2) nearly so; a signal whose
     estimate is negative counts as none.
+
+    Args:
+        means: of the sample.
+        covariance: pooled over the classes, with divisor m - K.
+        counts: samples m_k of each class; m - K > n + 1 (else `ValueError`).
+
+    >>> naive_bayes, logistic = learning_curves([[0.0, 0.0], [2.0, 0.0]], [[1.0, 0.5], [0.5, 1.0]], [5000, 5000])
+    >>> [round(curve.excess(100), 3) for curve in (naive_bayes, logistic)], naive_bayes.distances.round(2)
+    ([0.004, 0.005], array([4.]))
     """
-    check_finite("means", means)
-    check_finite("covariance", covariance)
-    check_each("counts", counts, counts >= 1, "be at least 1")
     n_features, freedom = means.shape[1], int(counts.sum()) - len(counts)
-    if freedom <= n_features + 1:
-        raise ValueError(f"counts must exceed n + K + 1 = {n_features + len(counts) + 1} in all, got {counts.sum()}")
+    fewest = n_features + len(counts) + 2
+    require(freedom > n_features + 1, f"counts must add up to at least n + K + 2 = {fewest}, got {counts.sum()}")
     first, second = np.triu_indices(len(counts), 1)
     gap_noise = 1 / counts[first] + 1 / counts[second]
     weights = (counts[first] + counts[second]) / counts.sum()
@@ -200,6 +188,7 @@ def learning_curves(
 
     raw = np.sum(gaps * np.linalg.solve(correlation, gaps.T).T, axis=1)
     distances = np.maximum(0, (freedom - n_features - 1) / freedom * raw - n_features * gap_noise)
+    require(distances <= _FARTHEST, f"means must have squared distances of at most {_FARTHEST:g}, got {raw.max():g}")
     return (
         NaiveBayesCurve(n_features, sizes, weights, signals, spreads, squared_correlations),
         LogisticCurve(n_features, sizes, weights, distances),

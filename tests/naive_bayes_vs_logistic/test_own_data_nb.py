@@ -331,9 +331,9 @@ def test_hostile_input(X, y, error, sentence):
         assumption_diagnostics(X, y)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("excess", 0.0), ("excess", 0.5), ("confidence", 1.0), ("confidence", np.nan)]
-)
-def test_hostile_options(name, value):
-    with pytest.raises(ValueError, match=f"{name} must be between 0 and .*, got {value}"):
-        assumption_diagnostics(FEATURES, LABELS, **{name: value})
+def test_curves_need_more_samples_than_features_and_classes_within_reach():
+    means = np.array([[0.0, 0.0], [1.0, 0.0]])
+    with pytest.raises(ValueError, match=r"counts must add up to at least n \+ K \+ 2 = 6, got 5"):
+        learning_curves(means, np.eye(2), np.array([2, 3]))
+    with pytest.raises(ValueError, match="means must have squared distances of at most 1e"):
+        learning_curves(1e5 * means, np.eye(2), np.array([9, 9]))

@@ -3,11 +3,17 @@
 import jax
 import numpy as np
 
+from own_data import naive_bayes_vs_logistic as tool
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial.audits.promises import Case, promises
 
 BINARY = predicted.BinaryFeatures(np.array([[0.25, 0.5], [0.5, 0.75]]))
+CURVES = tool.learning_curves(
+    np.array([[0.0, 0.25], [1.0, 0.5], [0.5, -1.0]]), np.eye(2) + 0.25, np.array([20, 30, 25])
+)
+CLASSES = np.arange(48) % 2
+DATA = np.random.default_rng(0).normal(size=(48, 3)) + CLASSES[:, None]
 RANGES = {
     (0, 0.5): "naive_bayes_expected_error naive_bayes_expected_error_large_n lda_expected_error",
     (0, 1): "naive_bayes_asymptotic_error collinear_asymptotic_error linear_rule_error bayes_error box_tie_threshold "
@@ -28,11 +34,22 @@ THEORY = {name: Case(within=within) for within, names in RANGES.items() for name
     "kl_divergence": Case(infinite="where q misses a class of p", within=(-1e-12, np.inf)),
     "zero_one_regret_bound": Case(infinite="of an infinite regret", within=(0, np.inf)),
     "conditional_regret": Case(within=(-1e-12, np.inf)),
+    "NaiveBayesCurve": Case({"sizes": CURVES[0].sizes}),
+    "NaiveBayesCurve.excess": Case(of=CURVES[0], within=(-1e-9, 1)),
+    "NaiveBayesCurve.samples": Case(of=CURVES[0], within=(2, np.inf)),
+    "NaiveBayesCurve.with_features": Case(of=CURVES[0]),
+    "LogisticCurve.excess": Case(of=CURVES[1], within=(-1e-9, 1)),
+    "learning_curves": Case({"counts": np.array([20, 30, 25])}),
+    "assumption_diagnostics": Case(
+        {"X": DATA, "y": CLASSES, "excess": 0.0625},
+        infinite="the crossing",
+        extreme=False,  # 21 fits
+    ),
 }
 
 (
     test_theory_is_declared, test_theory_refuses, test_theory_answers, test_theory_answers_or_refuses_extremes,
-) = promises([predicted], THEORY)  # fmt: skip
+) = promises([predicted, tool], THEORY, {"AssumptionDiagnostics": "a record of results"})  # fmt: skip
 
 
 KEY = jax.random.key(0)

@@ -47,7 +47,9 @@ Variances = Annotated[Float[np.ndarray, " features"], POSITIVE]
 """The diagonal of Sigma."""
 Covariance = Variances | Annotated[Float[np.ndarray, "features features"], _SEMIDEFINITE]
 """Sigma, the covariance within every class: a matrix, or the vector of its diagonal where it is diagonal."""
-DefiniteCovariance = Variances | Annotated[Float[np.ndarray, "features features"], _DEFINITE]
+DefiniteMatrix = Annotated[Float[np.ndarray, "features features"], _DEFINITE]
+"""Sigma, an invertible matrix."""
+DefiniteCovariance = Variances | DefiniteMatrix
 """Sigma where its inverse is needed."""
 Priors = Annotated[Float[np.ndarray, " classes"], PROBABILITIES, POSITIVE]
 """p_k, the probabilities of the classes."""
