@@ -80,8 +80,9 @@ def check_alignment(
     dim = len(factor)
     require(dim >= 2, "mean must have at least 2 coordinates: every direction is aligned in one dimension")
     require(draws >= 10 * dim, f"draws must be at least {10 * dim} in {dim} dimensions, got {draws}")
-    operators = _drawn(sample_operators, jax.random.split(key, draws))
-    return _tested(*_require_operators(operators, dim), mean, factor, separability, error)
+    drawn = _drawn(sample_operators, jax.random.split(key, draws))
+    first, second, mixing = _require_operators(drawn, dim)
+    return _tested(first, second, mixing, mean, factor, separability, error)
 
 
 @guarded(double=False)  # what calls back is not, and overflow is to get its sentence

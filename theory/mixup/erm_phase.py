@@ -115,9 +115,9 @@ def finite_sample_radius(
     """
     from scipy.special import ndtri_exp
 
-    require((n is None) != (log_n is None), f"exactly one of n and log_n must be given, got {n} and {log_n}")
-    logarithm = np.log(n) if log_n is None else log_n
-    return float(max(-ndtri_exp(-float(logarithm)), 0.0) / np.sqrt(pair.separability))
+    known = [logarithm for logarithm in (None if n is None else np.log(n), log_n) if logarithm is not None]
+    require(len(known) == 1, f"exactly one of n and log_n must be given, got {n} and {log_n}")
+    return float(max(-ndtri_exp(-float(known[0])), 0.0) / np.sqrt(pair.separability))
 
 
 @guarded
