@@ -9,14 +9,3 @@ from own_data.jepa_bias.features import SharedFeatures, misalignments, shared_fe
 from own_data.jepa_bias.order import learning_order
 from own_data.jepa_bias.result import Displacement, LearningOrder
 from own_data.jepa_bias.views import ViewsLearningOrder, learning_order_of_views
-
-__all__ = [
-    "Displacement",
-    "LearningOrder",
-    "SharedFeatures",
-    "ViewsLearningOrder",
-    "learning_order",
-    "learning_order_of_views",
-    "misalignments",
-    "shared_features",
-]

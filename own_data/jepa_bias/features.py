@@ -1,14 +1,12 @@
 """The features of two covariances that need not commute, and how far a network that learns them is out of line."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_choice
-
-Objective = Literal["jepa", "mae"]
+from theory.jepa_bias._domains import CrossMoment, Objective, SecondMoment
+from theory_on_trial.contract import guarded, require
 
 ROUNDING = 2.0**-53
 _MOST_SWEEPS = 30
@@ -38,24 +36,27 @@ class SharedFeatures(NamedTuple):
         """Regression coefficient rho = lambda / sigma^2."""
         return self.covariance / self.variance
 
-    @validated
+    @guarded
     def only(self, kept: Bool[np.ndarray, " features"] | Int[np.ndarray, " kept"]) -> "SharedFeatures":
         """The features that an index or a mask picks, in its order; `ValueError` if it names one that is not there."""
         n_features = len(self.Sigma_xx)
-        if kept.size != n_features if kept.dtype == bool else np.any((kept < 0) | (kept >= n_features)):
-            raise ValueError(f"kept must pick from {n_features} features, got {kept.tolist()}")
+        there = kept.size == n_features if kept.dtype == bool else (kept >= 0) & (kept < n_features)
+        require(there, f"kept must pick from {n_features} features, got {kept.tolist()}")
         return SharedFeatures(self.basis[:, kept], self.Sigma_xx[kept][:, kept], self.Sigma_yx[kept][:, kept])
 
 
-@validated
-def shared_features(Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]) -> SharedFeatures:
+@guarded
+def shared_features(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> SharedFeatures:
     """The basis that leaves least off the diagonals of Sigma_xx and the symmetric part of Sigma_yx, each over its norm.
 
-    Common eigenvectors where the two commute, also where either has equal eigenvalues. Sigma_xx is symmetric; neither
-    is zero. By rotations of two columns at a time (Bunse-Gerstner, Byers & Mehrmann 1993; the angle is that of Cardoso
-    & Souloumiac 1996), some d^3 operations a sweep. `ValueError` unless both are square, finite and of one size.
+    Common eigenvectors where the two commute, also where either has equal eigenvalues. By rotations of two columns at a
+    time (Bunse-Gerstner, Byers & Mehrmann 1993; the angle is that of Cardoso & Souloumiac 1996), some d^3 operations a
+    sweep.
+
+    >>> found = shared_features([[2.0, 0.0], [0.0, 1.0]], [[0.5, 0.0], [0.0, 0.75]])
+    >>> found.covariance.tolist(), found.regression.tolist()
+    ([0.5, 0.75], [0.25, 0.75])
     """
-    check_pair(Sigma_xx, Sigma_yx)
     symmetric = (Sigma_yx + Sigma_yx.T) / 2
     dim = len(Sigma_xx)
     basis = np.linalg.eigh(symmetric)[1]
@@ -81,7 +82,7 @@ def shared_features(Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarr
     return SharedFeatures(basis, basis.T @ Sigma_xx @ basis, basis.T @ Sigma_yx @ basis)
 
 
-@validated
+@guarded
 def misalignments(features: SharedFeatures, objective: Objective) -> Float[np.ndarray, "features features"]:
     """delta: entry (j, i) is the amplitude on i, over that on j, with which learning j alone starts to leave j for i.
 
@@ -89,15 +90,18 @@ def misalignments(features: SharedFeatures, objective: Objective) -> Float[np.nd
     unit: on a left eigenvector of R = Sigma_yx Sigma_xx^(-1) for JEPA, and for MAE on u^T R, u an eigenvector of
     R Sigma_yx^T. Both differ from feature j by some of feature i, to first order in what is off the diagonals; the
     difference of the two, in magnitude, is delta, and it grows at the saddle rate of the pair. Off-diagonal entries
-    within their rounding count as zero. Zero on the diagonal; large where two features are nearly tied. Needs
-    positive variances and covariances, `ValueError` otherwise. Derived here.
+    within their rounding count as zero. Zero on the diagonal; large where two features are nearly tied. `ValueError`
+    unless variances and covariances are positive. Derived here.
+
+    >>> found = shared_features([[2.0, 0.1], [0.1, 1.0]], [[0.5, 0.0], [0.0, 0.75]])
+    >>> misalignments(found, "jepa").round(3).tolist()
+    [[0.0, 0.05], [0.075, 0.0]]
     """
-    check_choice("objective", objective, ("jepa", "mae"))
     variance, covariance = features.variance, features.covariance
-    if not np.all((variance > 0) & (covariance > 0)):
-        raise ValueError(
-            f"features must have positive variances and covariances, got {variance.tolist()} and {covariance.tolist()}"
-        )
+    require(
+        (variance > 0) & (covariance > 0),
+        f"features must have positive variances and covariances, got {variance.tolist()} and {covariance.tolist()}",
+    )
     rho = features.regression
     cross, moment = (_off_diagonal(matrix) for matrix in (features.Sigma_yx, features.Sigma_xx))
     # R, off its diagonal, to first order.
@@ -111,16 +115,6 @@ def misalignments(features: SharedFeatures, objective: Objective) -> Float[np.nd
             product = regression * covariance + rho[:, None] * cross.T  # R Sigma_yx^T
             settled = (regression + rho * product / (explained[:, None] - explained)) / rho[:, None]
         return np.nan_to_num(np.abs(start - settled), nan=0.0, posinf=1.0)
-
-
-def check_pair(Sigma_xx: Float[np.ndarray, "_ _"], Sigma_yx: Float[np.ndarray, "_ _"]) -> None:
-    """Raise unless the matrices are square, finite and of one size."""
-    shapes = Sigma_xx.shape, Sigma_yx.shape
-    if shapes[0][0] != shapes[0][1] or shapes[0] != shapes[1]:
-        raise ValueError(f"Sigma_xx and Sigma_yx must be square matrices of one size, got {shapes[0]} and {shapes[1]}")
-    for name, matrix in (("Sigma_xx", Sigma_xx), ("Sigma_yx", Sigma_yx)):
-        if matrix.size == 0 or not np.all(np.isfinite(matrix)):
-            raise ValueError(f"{name} must be finite and not empty, got {matrix.tolist()}")
 
 
 def _off_diagonal_squares(pair: Float[np.ndarray, "2 features features"]) -> float:

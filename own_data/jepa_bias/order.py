@@ -1,35 +1,30 @@
 """From two covariances to what is learned when."""
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
 
-from own_data.jepa_bias.features import (
-    ROUNDING,
-    Objective,
-    SharedFeatures,
-    check_pair,
-    misalignments,
-    shared_features,
-)
-from own_data.jepa_bias.result import Clock, Displacement, LearningOrder
+from own_data.jepa_bias.features import ROUNDING, SharedFeatures, misalignments, shared_features
+from own_data.jepa_bias.result import Displacement, LearningOrder
 from theory import jepa_bias as predicted
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_at_least, check_choice, check_open_fraction, check_positive
+from theory.jepa_bias._domains import Clock, CrossMoment, Objective, SecondMoment
+from theory_on_trial.contract import MOST, Count, Fraction, Interval, Positive, guarded, require
 
 _COMMUTING = 1e-9  # relative norm of the commutator below which the features are exact
 
 
-@validated
+@guarded
 def learning_order(
-    Sigma_xx: Float[np.ndarray, "_ _"],
-    Sigma_yx: Float[np.ndarray, "_ _"],
-    depth: int,
-    epsilon: float | int,
+    Sigma_xx: SecondMoment,
+    Sigma_yx: CrossMoment,
+    depth: Count,
+    epsilon: Positive,
     objective: Objective,
     *,
-    fraction: float | int = 0.5,
+    fraction: Fraction = 0.5,
     clock: Clock = "flow",
-    n_samples: int | None = None,
+    n_samples: Annotated[int, Interval(2, MOST)] | None = None,
 ) -> LearningOrder:
     """Critical times, order and displacements of a deep linear network trained on two views, from an aligned start.
 
@@ -43,41 +38,41 @@ def learning_order(
     Args:
         Sigma_xx: E[x x^T] of the context, in any units.
         Sigma_yx: E[y x^T] of target and context.
-        depth: L >= 1, layers of the encoder.
+        depth: L, layers of the encoder.
         epsilon: strength of every feature in the product of the layers at the start.
         objective: jepa or mae.
-        fraction: p in (0, 1), of its final strength at which a feature counts as learned.
+        fraction: p, of its final strength at which a feature counts as learned.
         clock: flow, a step counting as its learning rate, or paper, depth times as much.
         n_samples: pairs on which the network is trained, if these are not the covariances of just these pairs: they
             put it out of line by n_samples^(-1/2) at least.
 
-    Raises ValueError for matrices that are not square, finite and of one size, an asymmetric Sigma_xx or one without a
-    positive eigenvalue, no feature that is learned, arguments out of range, and times that exceed float64.
-    Source: the scalar dynamics of Littwin et al. 2024, arXiv 2407.03475; all else derived here.
+    Also `ValueError` for a Sigma_xx without a positive eigenvalue, where no feature is learned, and where times exceed
+    float64. Source: the scalar dynamics of Littwin et al. 2024, arXiv 2407.03475; all else derived here.
+
+    >>> found = learning_order([[3.2, 0.0], [0.0, 0.8]], [[1.6, 0.0], [0.0, 0.8]], 2, 0.005, "jepa")
+    >>> found.regression.tolist(), found.times.round(1).tolist()
+    ([0.5, 1.0], [746.3, 1321.3])
     """
-    _check_arguments(depth, epsilon, objective, fraction, clock, n_samples)
-    check_pair(Sigma_xx, Sigma_yx)
     restriction = predicted.restrict_to_range(Sigma_xx, Sigma_yx)
     found = shared_features(restriction.Sigma_xx, restriction.Sigma_yx)
     grows = found.covariance > 16 * len(Sigma_xx) * ROUNDING * np.linalg.norm(Sigma_yx)
-    if not grows.any():
-        raise ValueError(
-            f"Sigma_yx must have a feature with positive covariance, got at most {found.covariance.max():.3g}: nothing "
-            "is ever learned from a positive aligned start"
-        )
+    require(
+        grows.any(),
+        f"Sigma_yx must have a feature with positive covariance, got at most {found.covariance.max():.3g}: nothing is "
+        "ever learned from a positive aligned start",
+    )
     found = found.only(grows)
     below = epsilon < fraction * predicted.asymptote(depth, found.regression, objective=objective)
-    if not below.any():
-        raise ValueError(
-            f"epsilon must be below the fraction {fraction:g} of some feature's final strength, got {epsilon}: reduce "
-            "epsilon or depth"
-        )
+    require(
+        below.any(),
+        f"epsilon must be below the fraction {fraction:g} of some feature's final strength, got {epsilon}: reduce "
+        "epsilon or depth",
+    )
     found = found.only(below)
     times = predicted.critical_time(
         fraction, epsilon, depth, found.covariance, found.regression, objective=objective, clock=clock
     )
-    if not np.isfinite(times).all():
-        raise ValueError(f"epsilon must be so large that times do not exceed float64, got {epsilon}")
+    require(np.isfinite(times), f"epsilon must be so large that times do not exceed float64, got {epsilon}")
     order = np.argsort(times, kind="stable")
     found, times = found.only(order), times[order]
     least = ROUNDING if n_samples is None else n_samples**-0.5
@@ -148,7 +143,7 @@ def learning_order(
 def _displacements(
     features: SharedFeatures,
     times: Float[np.ndarray, " features"],
-    depth: int,
+    depth: Count,
     objective: Objective,
     clock: Clock,
     least: float,
@@ -177,20 +172,3 @@ def _displacements(
     growth = np.where((rates > 0) & ~mixed, rates * (times - times[:, None]) + np.log(amplitudes), -np.inf)
     surest = float(amplitudes.flat[np.argmax(growth)]) if np.isfinite(growth).any() else least
     return tuple(sorted(found, key=lambda one: one.time)), int(np.sum(mixed)), surest
-
-
-def _check_arguments(
-    depth: int,
-    epsilon: float | int,
-    objective: str,
-    fraction: float | int,
-    clock: str,
-    n_samples: int | None,
-) -> None:
-    check_at_least("depth", depth, 1)
-    check_positive("epsilon", epsilon)
-    check_open_fraction("fraction", fraction)
-    check_choice("objective", objective, ("jepa", "mae"))
-    check_choice("clock", clock, ("flow", "paper"))
-    if n_samples is not None:
-        check_at_least("n_samples", n_samples, 2)

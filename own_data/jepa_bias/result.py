@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from own_data.jepa_bias.features import Objective
 from theory.jepa_bias import Event
-
-Clock = Literal["paper", "flow"]
+from theory.jepa_bias._domains import Clock, Objective
 
 SHOWN = 8  # entries of a list that are printed
 

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from own_data.jepa_bias.features import Objective
 from own_data.jepa_bias.order import learning_order
-from own_data.jepa_bias.result import SHOWN, Clock, LearningOrder
+from own_data.jepa_bias.result import SHOWN, LearningOrder
 from theory import jepa_bias as predicted
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.arguments.theory_domain import check_open_fraction
+from theory.jepa_bias._domains import Clock, Objective
+from theory_on_trial.contract import Count, Fraction, Positive, guarded, require
 from theory_on_trial.own_data.arrays import numbers
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, stratified_groups
@@ -54,17 +53,17 @@ class ViewsLearningOrder:
         return "\n".join(lines + [f"  doubt: {doubt}" for doubt in self.doubts])
 
 
-@validated
+@guarded
 def learning_order_of_views(
     X: Any,
     Y: Any,
-    depth: int,
-    epsilon: float | int,
+    depth: Count,
+    epsilon: Positive,
     objective: Objective,
     *,
-    fraction: float | int = 0.5,
+    fraction: Fraction = 0.5,
     clock: Clock = "flow",
-    confidence: float | int = 0.95,
+    confidence: Fraction = 0.95,
 ) -> ViewsLearningOrder:
     """`learning_order` of a network trained on the pairs (X, Y), with intervals for the population behind them.
 
@@ -77,26 +76,27 @@ def learning_order_of_views(
     Args:
         X: n >= 40 rows, the context view of each thing; a matrix or a data frame.
         Y: n rows of as many numbers, the target view.
-        depth: L >= 1, layers of the encoder.
+        depth: L, layers of the encoder.
         epsilon: strength of every feature at the start.
         objective: jepa or mae.
-        fraction: p in (0, 1), of its final strength at which a feature counts as learned.
+        fraction: p, of its final strength at which a feature counts as learned.
         clock: flow or paper.
-        confidence: of each interval, in (0, 1).
+        confidence: of each interval.
 
     Raises TypeError for views without numbers, ValueError for views that are not finite (the first place is named), of
-    different shapes, of fewer than 40 rows, without variance, and as `learning_order`.
-    Source: derived here.
+    different shapes, of fewer than 40 rows, without variance, and as `learning_order`. Source: derived here.
+
+    >>> signal = np.random.default_rng(0).normal(size=(3, 1000, 2)) * [[[1.0, 1.2]], [[0.2, 1.0]], [[0.2, 1.0]]]
+    >>> found = learning_order_of_views(signal[0] + signal[1], signal[0] + signal[2], 2, 0.01, "jepa")
+    >>> [f"{time.value:.0f}" for time in found.times], found.order.permanent_order.tolist()
+    (['320', '385'], [1, 0])
     """
-    check_open_fraction("confidence", confidence)
     context, target = _checked_view("X", X), _checked_view("Y", Y)
-    if context.shape != target.shape:
-        raise ValueError(f"Y must have the shape of X, which is {context.shape}, got {target.shape}")
+    shape = target.shape
+    require(context.shape == shape, f"Y must have the shape of X, which is {context.shape}, got {shape}")
     n_samples = len(context)
-    if n_samples < 2 * GROUPS:
-        raise ValueError(f"X must have at least {2 * GROUPS} rows, got {n_samples}")
-    if not np.ptp(context, axis=0).any():
-        raise ValueError("X must vary, got the same row throughout")
+    require(n_samples >= 2 * GROUPS, f"X must have at least {2 * GROUPS} rows, got {n_samples}")
+    require(np.ptp(context, axis=0).any(), "X must vary, got the same row throughout")
     groups = stratified_groups(np.zeros(n_samples, int))
     kept = [groups >= 0, *(groups != group for group in range(GROUPS))]
     moments = [_moments(context[rows], target[rows]) for rows in kept]
@@ -165,7 +165,7 @@ def _time(
     covariance: Float[np.ndarray, " fits"],
     variance: Float[np.ndarray, " fits"],
     order: LearningOrder,
-    confidence: float | int,
+    confidence: Fraction,
 ) -> Estimate:
     """The critical time of one feature; from zero to infinity where not all fits have one."""
     found = predicted.critical_time(

@@ -24,10 +24,12 @@ Clock = Literal["paper", "flow"]
 
 Number = float | Real[AnyArray, ""]
 """Any finite number, as Python's or as an array without axes."""
+WIDEST = 2**18
+"""Layers of as many rows are still a number of bytes, which memory refuses and no 64 bits overflow."""
 RandomKey = Key[jax.Array, ""]
-Depth = Size
+Depth = Annotated[int, Interval(1, WIDEST)]
 """L, the layers of the encoder."""
-Dimension = Size
+Dimension = Annotated[int, Interval(1, WIDEST, why="the entries of a larger matrix fit no memory")]
 """d, of the views and of every layer."""
 Samples = Size
 """How many pairs of views are drawn."""

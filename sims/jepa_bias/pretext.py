@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float
 
 from sims.jepa_bias._domains import Dimension, Number, RandomKey
-from theory_on_trial.contract import COVARIANCE, LONGEST, Is, guarded, is_traced, require
+from theory_on_trial.contract import COVARIANCE, Is, guarded, is_traced, require
 
 
 class Triplet(NamedTuple):
@@ -53,8 +53,6 @@ def random_triplet(
     covariances are those of the construction, not of samples. Source: the setting of Lee et al. 2021; this instance:
     derived here.
     """
-    total = target_dim + first_dim + second_dim
-    require(total <= LONGEST, f"target_dim, first_dim and second_dim must be at most 2^29 together, got {total}")
     return _random_triplet(key, target_dim, first_dim, second_dim, jnp.asarray(direct, float))
 
 

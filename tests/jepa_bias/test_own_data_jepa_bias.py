@@ -318,18 +318,9 @@ def of_views(X=X2, Y=Y2, depth=2, epsilon=1e-3, objective="jepa", **settings):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: order(depth=0), "depth must be at least 1, got 0"),
-        (lambda: order(epsilon=0.0), "epsilon must be finite and positive, got 0.0"),
-        (lambda: order(epsilon=np.nan), "epsilon must be finite and positive, got nan"),
         (lambda: order(epsilon=0.2), "epsilon must be below the fraction 0.5 of .* got 0.2: reduce epsilon or depth"),
         (lambda: order(epsilon=1e-300), "epsilon must be so large that times do not exceed float64, got 1e-300"),
-        (lambda: order(fraction=1.0), "fraction must be strictly between 0 and 1, got 1.0"),
-        (lambda: order(n_samples=1), "n_samples must be at least 2, got 1"),
-        (lambda: order(Sigma_yx=np.eye(3)), r"square matrices of one size, got \(2, 2\) and \(3, 3\)"),
-        (lambda: order(np.ones((2, 3)), np.ones((2, 3))), r"square matrices of one size, got \(2, 3\)"),
-        (lambda: order(np.diag([np.inf, 1.0])), "Sigma_xx must be finite"),
-        (lambda: order(Sigma_yx=EYE * np.nan), "Sigma_yx must be finite"),
-        (lambda: order(np.array([[1.0, 0.5], [0.0, 1.0]])), "Sigma_xx must be symmetric, got an asymmetry of 0.5"),
+        (lambda: order(Sigma_yx=np.eye(3)), "Sigma_yx must have one entry for each of the 2 dim, got 3"),
         (lambda: order(0 * EYE), "Sigma_xx must have a positive eigenvalue, got at most 0"),
         (
             lambda: order(Sigma_yx=-EYE),
@@ -342,7 +333,6 @@ def of_views(X=X2, Y=Y2, depth=2, epsilon=1e-3, objective="jepa", **settings):
         (lambda: of_views(Y=Y2[1:]), r"Y must have the shape of X, which is \(50, 2\), got \(49, 2\)"),
         (lambda: of_views(X2[:39], Y2[:39]), "X must have at least 40 rows, got 39"),
         (lambda: of_views(np.ones((50, 2))), "X must vary, got the same row throughout"),
-        (lambda: of_views(confidence=1.0), "confidence must be strictly between 0 and 1, got 1.0"),
     ],
 )
 def test_bad_values_are_refused(call, sentence):
@@ -350,17 +340,6 @@ def test_bad_values_are_refused(call, sentence):
         call()
 
 
-@pytest.mark.parametrize(
-    ("call", "sentence"),
-    [
-        (lambda: of_views([["a", "b"]] * 50), "X must hold numbers only, got entries that are none"),
-        (lambda: order(depth=2.0), "depth"),
-        (lambda: order(depth=True), "depth"),
-        (lambda: order(n_samples=10.5), "n_samples"),
-        (lambda: order(objective="clip"), "objective"),
-        (lambda: order(clock="wall"), "clock"),
-    ],
-)
-def test_bad_types_are_refused(call, sentence):
-    with pytest.raises((TypeError, ValueError), match=sentence):
-        call()
+def test_words_are_no_views():
+    with pytest.raises(TypeError, match="X must hold numbers only, got entries that are none"):
+        of_views([["a", "b"]] * 50)

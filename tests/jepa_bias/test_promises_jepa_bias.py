@@ -44,6 +44,7 @@ THEORY = {
     "vicreg_collapse_value": Case(within=(0, np.inf)),
     "vicreg_loss": Case(within=(0, np.inf)),
 }
+RECORDS = ("LearningOrder", "ViewsLearningOrder")
 VIEW, NOISE = np.random.default_rng(0).standard_normal((2, 40, 2))
 OWN_DATA = {
     "SharedFeatures.only": Case({"kept": np.array([1, 0])}, of=tool.shared_features(*COVARIANCES)),
@@ -91,7 +92,7 @@ SIMS = {
     "misaligned_init": Case(SIZES, infinite=OVERFLOW),
     "random_embedding": Case({"outputs": 1, "dimension": 2}, infinite=OVERFLOW),
     "random_predictor_init": Case({"dimension": 2, "depth": 2}),
-    "random_rotation": Case(within=(-1.001, 1.001)),
+    "random_rotation": Case({"dimension": 3}, within=(-1.001, 1.001)),
     "random_triplet": Case({"target_dim": 1, "first_dim": 2, "second_dim": 1}, infinite=OVERFLOW),
     "rotated_covariance": Case({"Sigma_yx": YX}),
     "saddle_state": Case({"learned": [0], "rho": np.ones(2), "depth": 2, "basis": None}),
@@ -105,9 +106,9 @@ SIMS = {
     "trajectory_by_quadrature": Case(TIMES, infinite=OVERFLOW),
     "unbalanced_init": Case(SIZES, infinite=OVERFLOW),
     "unsupervised_loss": Case(CLASSES, within=(0, np.inf)),
-    "up_crossings": Case(infinite="a feature that does not cross"),
+    "up_crossings": Case({"times": np.arange(3.0), "levels": np.ones(2)}, infinite="a feature that does not cross"),
     "vicreg_loss": Case({"Z": YX, "Z_prime": YY}, infinite=OVERFLOW),
-    "views_moment": Case(infinite=OVERFLOW),
+    "views_moment": Case({"Y": YY}, infinite=OVERFLOW),
 }
 
 (
@@ -115,7 +116,7 @@ SIMS = {
     test_anything_else_gets_one_sentence,
     test_what_is_admissible_is_answered,
     test_what_is_extreme_is_answered_or_refused,
-) = promises([predicted, tool], THEORY | OWN_DATA)
+) = promises([predicted, tool], THEORY | OWN_DATA, dict.fromkeys(RECORDS, "a record of results"))
 (
     test_every_argument_of_a_simulator_has_a_domain,
     test_anything_else_gets_one_sentence_of_a_simulator,

@@ -77,21 +77,6 @@ def test_rotated_covariance_keeps_its_spectrum_and_commutes_no_longer():
         assert delta / 10 < angle < 20 * delta
 
 
-def test_hostile_views_are_refused():
-    ones = np.ones(DIM)
-    for call, sentence in (
-        (lambda: observed.empirical_covariances(np.ones((2, 3)), np.ones((2, 3))), "project the views on its range"),
-        (lambda: observed.empirical_covariances(np.full((4, 3), np.nan), np.ones((4, 3))), "X must be finite"),
-        (lambda: observed.empirical_covariances(np.ones((4, 3)), np.full((4, 3), np.inf)), "Y must be finite"),
-        (lambda: observed.gaussian_views(KEY, 0, S, S, S), "n_samples must be at least 1"),
-        (lambda: observed.gaussian_views(KEY, 4, 0 * S, S, S), "Sigma_xx must be positive definite"),
-        (lambda: observed.static_views(KEY, 4, -ones, ones), "signal_variances must not be negative"),
-        (lambda: observed.static_views(KEY, 4, ones, ones * np.nan), "noise_variances must be finite"),
-        (lambda: observed.masked_views(KEY, 4, S, 0.0), "visible must be above 0"),
-        (lambda: observed.masked_views(KEY, 4, S, 1.1), r"visible must be in \[0, 1\]"),
-        (lambda: observed.masked_views(KEY, 4, S, 0.5, target_visible=0.0), "target_visible must be above 0"),
-        (lambda: observed.temporal_views(KEY, 4, ones, ones, ones), "no stationary state"),
-        (lambda: observed.temporal_views(KEY, 4, 0 * ones, -ones, ones), "innovation_variances must not be negative"),
-    ):
-        with pytest.raises(ValueError, match=sentence):
-            call()
+def test_views_with_more_dimensions_than_samples_are_refused():
+    with pytest.raises(ValueError, match="project the views on its range"):
+        observed.empirical_covariances(np.ones((2, 3)), np.ones((2, 3)))

@@ -201,26 +201,13 @@ def test_hostile_runs_are_refused():
         "every": 5,
         "objective": "jepa",
     }
-    flat = SIGMA_XX.copy()
-    flat[:, 0] = flat[0] = 0
-    skew = SIGMA_XX + np.triu(np.full((DIM, DIM), 0.1), 1)
     broken = observed.Parameters(START.layers, START.predictor.at[0, 0].set(jnp.nan))
     for bad, sentence in (
-        (dict(step=0.0), "step must be above 0"),
-        (dict(step=float("nan")), "step must be above 0"),
-        (dict(step=float("inf")), "step must be finite"),
         (dict(step=10.0), "step must be at most"),
-        (dict(steps=0), "steps must be a positive multiple"),
-        (dict(steps=7), "steps must be a positive multiple of every = 5, got 7"),
-        (dict(every=0), "every must be at least 1"),
-        (dict(Sigma_xx=flat), "without input variance"),
-        (dict(Sigma_xx=-SIGMA_XX), "positive definite"),
-        (dict(Sigma_xx=skew), "Sigma_xx must be symmetric"),
+        (dict(steps=7), "steps must be a multiple of every = 5, got 7"),
         (dict(Sigma_xx=np.eye(2), Sigma_yx=np.eye(2)), "Sigma_xx must be 3 x 3"),
-        (dict(Sigma_yx=np.full((DIM, DIM), np.nan)), "Sigma_yx must be finite"),
         (dict(Sigma_yx=np.zeros((DIM, DIM))), "nothing to learn"),
-        (dict(parameters=broken), "predictor must be finite"),
-        (dict(ema_rate=0.0), "ema_rate must be above 0"),
+        (dict(parameters=broken), "parameters must be finite, got nan among the entries"),
         (dict(ema_rate=1.0, objective="mae"), "ema_rate must be None"),
         (dict(ema_rate=1.0, stop_gradient=False, Sigma_yy=SIGMA_YY), "ema_rate must be None"),
         (dict(stop_gradient=False), "Sigma_yy must be given"),
@@ -241,16 +228,9 @@ class TestCrossings:
         np.testing.assert_allclose(found.last, [4.0, np.inf, np.inf], rtol=16 * ULP)
         assert found.ends_above.tolist() == [True, False, False]
 
-    def test_refusals(self):
-        times, strengths = np.array([0.0, 1.0]), np.ones((2, 1))
-        for bad, sentence in (
-            ((times[:1], strengths[:1], np.ones(1)), "number of records must be at least 2"),
-            ((times, strengths, np.zeros(1)), "levels must be positive"),
-            ((times, 0 * strengths, np.ones(1)), "strengths must be positive"),
-            ((times, strengths * np.nan, np.ones(1)), "strengths must be finite"),
-        ):
-            with pytest.raises(ValueError, match=sentence):
-                observed.up_crossings(*bad)
+    def test_one_record_is_refused(self):
+        with pytest.raises(ValueError, match="times must be at least two: a crossing lies between two of them"):
+            observed.up_crossings(np.zeros(1), np.ones((1, 1)), np.ones(1))
 
 
 class TestLinearisation:
@@ -310,11 +290,6 @@ class TestLinearisation:
         )(START.layers[0])
         assert np.abs(-frozen.reshape(9, 9) - jacobian[18:, :9]).max() > 0.1
 
-    def test_refusals(self):
-        for learned in ((3,), (-1,)):
-            with pytest.raises(ValueError, match=r"indices in 0\.\.2"):
-                observed.saddle_state(None, learned, np.ones(3), 2, "jepa")
-        with pytest.raises(ValueError, match="smallest rho must be above 0"):
-            observed.saddle_state(None, (), np.array([1.0, 0.0]), 2, "jepa")
-        with pytest.raises(ValueError, match="Sigma_xx must be positive definite"):
-            observed.flow_jacobian(START, np.zeros((DIM, DIM)), SIGMA_YX, "jepa")
+    def test_an_index_that_is_none_is_refused(self):
+        with pytest.raises(ValueError, match=r"indices in 0\.\.2, got \[3\]"):
+            observed.saddle_state(None, (3,), np.ones(3), 2, "jepa")

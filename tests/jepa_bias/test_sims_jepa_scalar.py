@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scipy.integrate import quad, solve_ivp
 
 import sims.jepa_bias as observed
-from theory_on_trial.arguments.sims_domain import require_choice
 
 ULP = 2.0**-53
 objectives = st.sampled_from(["jepa", "mae"])
@@ -159,52 +158,15 @@ def test_twenty_decades_of_time_and_thousands_of_problems_in_one_program():
 
 
 SCALAR = {"objective": "jepa", "clock": "paper"}
-REFUSALS = [
-    (dict(depth=0), "depth must be in"),
-    (dict(depth=float("nan")), "depth must be in"),
-    (dict(init=0.0), "init must be above 0"),
-    (dict(init=-1.0), "init must be in"),
-    (dict(init=float("nan")), "init must be in"),
-    (dict(lambda_=0.0), "lambda_ must be above 0"),
-    (dict(lambda_=-1.0), "never learned"),
-    (dict(lambda_=float("inf")), "lambda_ must be finite"),
-    (dict(rho=0.0), "rho must be above 0"),
-    (dict(rho=float("nan")), "rho must be finite"),
-]
 
 
-@pytest.mark.parametrize(("bad", "sentence"), REFUSALS)
-def test_hostile_problems_are_refused(bad, sentence):
-    problem = dict(depth=2, init=0.01, lambda_=1.0, rho=1.0) | SCALAR | bad
-    for call in (
-        lambda: observed.simulate_flow(times=np.array([1.0]), **problem),
-        lambda: observed.trajectory_by_quadrature(times=np.array([1.0]), **problem),
-        lambda: observed.hitting_time(0.5, **problem),
-        lambda: observed.hitting_time_by_quadrature(0.5, **problem),
-    ):
-        with pytest.raises(ValueError, match=sentence):
-            call()
-
-
-def test_unknown_choices_are_refused():
-    with pytest.raises(ValueError, match="clock must be one of paper, flow, got 'wall'"):
-        require_choice("clock", "wall", observed.Clock)
-
-
-def test_hostile_targets_and_times_are_refused():
+def test_targets_that_are_never_reached_are_refused():
     for hit in (observed.hitting_time, observed.hitting_time_by_quadrature):
-        for fraction, sentence in ((1.0, "never reached"), (0.0, "fraction must be above 0"), (-0.1, "fraction must")):
-            with pytest.raises(ValueError, match=sentence):
-                hit(fraction, 2, 0.01, 1.0, 1.0, **SCALAR)
         # 0.5 * 0.2^4 = 0.0008: too deep for this start.
         with pytest.raises(ValueError, match=r"init must be below the target .* 0.0008, got 0.001"):
             hit(0.5, 4, 1e-3, 1.0, 0.2, **SCALAR)
     with pytest.raises(ValueError, match="init must be below"):
         observed.trajectory_by_quadrature(5, 1e-3, 1.0, 0.2, np.array([1.0]), **SCALAR)
-    for times in ([], [1.0, 1.0], [-1.0, 1.0], [2.0, 1.0], [float("nan")]):
-        for follow in (observed.simulate_flow, observed.trajectory_by_quadrature):
-            with pytest.raises(ValueError, match="times must be"):
-                follow(2, 0.01, 1.0, 1.0, np.array(times), **SCALAR)
     with jax.enable_x64(False), pytest.raises(TypeError, match="float64"):
         observed.hitting_time_by_quadrature(0.5, 2, 0.01, 1.0, 1.0, **SCALAR)
 
@@ -252,14 +214,6 @@ class TestFactors:
         found = observed.simulate_factors(2, 0.9, 0.3, 1.2, 0.6, self.TIMES, target_variance=1.5)
         assert np.all(np.abs(np.stack(found)[:, :3] - reference) <= 1e-8)
 
-    def test_refusals(self):
-        for bad, sentence in (
-            (dict(layer=0.0), "layer_init must be above 0"),
-            (dict(layer=-1.0), "layer_init must be in"),
-            (dict(predictor=float("nan")), "predictor_init must be finite"),
-            (dict(depth=0), "depth must be in"),
-            (dict(lambda_=-1.0), "lambda_ must be above 0"),
-            (dict(target_variance=0.5), "target_variance must be in"),
-        ):
-            with pytest.raises(ValueError, match=sentence):
-                self.factors(**dict(depth=2, layer=0.1, predictor=0.1, lambda_=1.0, rho=1.0) | bad)
+    def test_a_target_that_varies_less_than_it_is_explained_is_refused(self):
+        with pytest.raises(ValueError, match=r"target_variance must be at least lambda_ rho = 1, got 0.5"):
+            self.factors(2, 0.1, 0.1, 1.0, 1.0, target_variance=0.5)

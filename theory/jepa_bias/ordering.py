@@ -30,7 +30,7 @@ from theory.jepa_bias._domains import (
 from theory.jepa_bias._reduced_time import rising
 from theory.jepa_bias.critical_time import mae_constant
 from theory.jepa_bias.scalar import asymptote, exponents
-from theory_on_trial.contract import MOST, Count, Fraction, Interval, guarded, require
+from theory_on_trial.contract import Count, Fraction, Interval, guarded, require
 
 Ratio = Annotated[Reals, Interval(1, closed="()", why="feature 1 has the larger covariance")]
 """kappa = lambda_1 / lambda_2."""
@@ -193,7 +193,7 @@ def greedy_ratio_expansion(
 
 
 @guarded
-def sign_threshold(depth: Annotated[int, Interval(2, MOST)]) -> float:
+def sign_threshold(depth: Annotated[int, Interval(2, 10**12, why="there p* is 2 / L, near rounding")]) -> float:
     """p*_L in (0, 1), L >= 2: as epsilon -> 0 MAE reaches the fraction p of a larger rho earlier iff p > p*_L.
 
     The zero of `mae_constant`; at equal lambda. It decreases with L.
