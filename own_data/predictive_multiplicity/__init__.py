@@ -6,5 +6,3 @@ predictions some competitor changes, and a proof for each number.
 
 from own_data.predictive_multiplicity.exact import multiplicity
 from own_data.predictive_multiplicity.result import Multiplicity
-
-__all__ = ["Multiplicity", "multiplicity"]

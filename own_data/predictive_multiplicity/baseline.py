@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sims.predictive_multiplicity import Solution, Table, baseline_of_scores, co_optimal, minimise_errors
+from sims.predictive_multiplicity._domains import Solver, TimeLimit
 from sims.predictive_multiplicity.progress import ProgressSetting
 
 _MOST_OPTIMAL = 100
@@ -45,15 +46,15 @@ def baseline_on(
     model: Any,
     coefficients: Callable[[Solution], Float[np.ndarray, " coefficients"]],
     *,
-    solver: str,
-    time_limit: float | int | None,
+    solver: Solver,
+    time_limit: TimeLimit,
     progress: ProgressSetting,
 ) -> Baseline:
     """The user's `model`, or if it is None the best classifier, `coefficients` being in the user's columns.
 
     Errors as `multiplicity`.
     """
-    own = None if model is None else baseline_of_scores(table, scores_of(model)(X))
+    own = None if model is None else _own(table, scores_of(model)(X))
     best = minimise_errors(table, solver=solver, time_limit=time_limit, progress=progress)
     proved = (best.bound, best.value), best.certificate
     if own is not None:
@@ -67,6 +68,14 @@ def baseline_on(
     return Baseline(
         optimal[0].dichotomy, best_model, *proved, is_own=False, n_optimal=len(optimal), knows_all_optimal=complete
     )
+
+
+def _own(table: Table, scores: Float[np.ndarray, " samples"]) -> Int[np.ndarray, " rows"]:
+    undecided = np.flatnonzero(~np.isfinite(scores) | (scores == 0))
+    if len(undecided):
+        sample = undecided[0]
+        raise ValueError(f"baseline must give finite scores other than 0, got {scores[sample]} for sample {sample}")
+    return baseline_of_scores(table, scores)
 
 
 def scores_of(model: Any) -> Scores:

@@ -1,7 +1,7 @@
 """Predictive multiplicity of linear classifiers on a user's own samples, with a proof for each number."""
 
-import os
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -13,25 +13,28 @@ from own_data.predictive_multiplicity.inputs import group_numbers, names_of, tab
 from own_data.predictive_multiplicity.result import Multiplicity
 from own_data.predictive_multiplicity.views import Views
 from sims.predictive_multiplicity import Solution, discrepancy_path, flip_errors
+from sims.predictive_multiplicity._domains import Folder, Labels, Samples, SampleWeights, Solver, TimeLimit, Workers
 from sims.predictive_multiplicity.progress import ProgressSetting
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.own_data.arrays import numbers
+from theory_on_trial.contract import ANY_NUMBER, UNIT_INTERVAL, guarded
+
+Tolerances = Annotated[Sequence[float] | Float[np.ndarray, " tolerances"], UNIT_INTERVAL]
+"""Tolerances of the error rate, at least one."""
 
 
-@validated
+@guarded(double=False)  # the solvers' own comparisons want Python's floats
 def multiplicity(
-    X: Any,
-    y: Any,
-    epsilons: Any,
+    X: Samples,
+    y: Labels,
+    epsilons: Tolerances,
     *,
     baseline: Any = None,
-    sample_weight: Any = None,
-    groups: Any = None,
-    solver: str = "highs",
-    time_limit: float | int | None = None,
-    workers: int = 1,
+    sample_weight: SampleWeights | None = None,
+    groups: Annotated[Any, ANY_NUMBER] = None,
+    solver: Solver = "highs",
+    time_limit: TimeLimit = None,
+    workers: Workers = 1,
     progress: ProgressSetting = "auto",
-    cache: str | os.PathLike[str] | None = None,
+    cache: Folder | None = None,
 ) -> Multiplicity:
     """The exact discrepancy and ambiguity of linear classifiers on a sample, at every error tolerance.
 
@@ -43,11 +46,11 @@ def multiplicity(
     Args:
         X: features, [n, d], an array or a data frame, without a column for the intercept.
         y: labels -1 or +1, [n].
-        epsilons: tolerances of the error rate, numbers in [0, 1]; the answers are by increasing tolerance, each once.
+        epsilons: tolerances of the error rate; the answers are by increasing tolerance, each once.
         baseline: a linear model of your own, optimal or not: fitted, with a `decision_function` of X (scikit-learn's,
             also at the end of a pipeline), or its coefficients, the intercept first. None: the optimal classifier of
             the largest margin, of those known after 100 (discrepancy and ambiguity may depend on which one is taken).
-        sample_weight: how often each sample counts, [n], non-negative; once each if not given.
+        sample_weight: how often each sample counts, [n]; once each if not given.
         groups: of each sample, [n], names or numbers: adds what happens to whom. It is not a feature.
         solver: "highs", or "scip" (`pip install pyscipopt`).
         time_limit: seconds for each integer program, one per distinct row and tolerance and two for the baseline; where
@@ -58,26 +61,22 @@ def multiplicity(
         cache: folder from which an interrupted call resumes.
 
     Raises:
-        TypeError: for an X, weights, tolerances or coefficients that are not numbers.
-        ValueError: for an X that is no table with rows or not finite, other labels, weights that are negative or all
-            zero, tolerances outside [0, 1] or none, lengths that do not match, a group that is missing or without
-            weight, features so different in size that rounding decides, a baseline that is not linear on these rows or
-            has a score of 0, another solver, a time limit that
-            is not positive, and fewer than one worker.
+        TypeError: for features or coefficients that are not numbers.
+        ValueError: for an X that is no table with rows or not finite, weights that are all zero, lengths that do not
+            match, a group that is missing or without weight, features so different in size that rounding decides, and a
+            baseline that is not linear on these rows or has a score of 0.
         ImportError: for a solver that is not installed.
 
     Source: the definitions of Marx, Calmon & Ustun 2020; solved and proved as derived here.
+
+    >>> corners, labels = [[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1]
+    >>> found = multiplicity(corners, labels, epsilons=[0.0, 0.25], sample_weight=[25, 25, 25, 25], progress=False)
+    >>> found.summary[["discrepancy", "ambiguity", "proved"]].values.tolist()
+    [[0.5, 1.0, True], [0.75, 1.0, True]]
     """
-    if time_limit is not None:
-        time_limit = float(time_limit)  # the solvers' own comparisons want Python's
     table, kept = table_of(X, y, sample_weight)
     columns = names_of(X, np.shape(X)[1])
-    tolerances = np.unique(numbers("epsilons", epsilons))
-    if len(tolerances) == 0:
-        raise ValueError("epsilons must be at least one tolerance, got none")
-    outside = tolerances[~((tolerances >= 0) & (tolerances <= 1))]
-    if len(outside):
-        raise ValueError(f"epsilons must be shares of the sample in [0, 1], got {outside[0]}")
+    tolerances = np.unique(np.asarray(epsilons, float))
     weights = np.ones(len(table.row_of_sample)) if sample_weight is None else np.asarray(sample_weight, float)
     group_of = None if groups is None else group_numbers(groups, weights)
 

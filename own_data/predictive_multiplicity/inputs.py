@@ -7,6 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from sims.predictive_multiplicity import Table, aggregate
+from sims.predictive_multiplicity._domains import Labels, Samples, SampleWeights
 from theory_on_trial.own_data.arrays import entries, numbers
 
 
@@ -15,12 +16,11 @@ def names_of(X: Any, n_features: int) -> tuple[str, ...]:
     return tuple(str(name) for name in getattr(X, "columns", (f"x{column}" for column in range(1, n_features + 1))))
 
 
-def table_of(X: Any, y: Any, sample_weight: Any) -> tuple[Table, Int[np.ndarray, " kept"]]:
+def table_of(X: Samples, y: Labels, sample_weight: SampleWeights | None) -> tuple[Table, Int[np.ndarray, " kept"]]:
     """The aggregated sample, and which columns of X its columns are. Errors as `multiplicity`."""
     features = numbers("X", X)
-    weights = None if sample_weight is None else numbers("sample_weight", sample_weight)
     numbered = [str(column) for column in range(features.shape[1] if features.ndim == 2 else 0)]
-    table = aggregate(features, entries("y", y), weights, numbered)
+    table = aggregate(features, y, sample_weight, numbered)
     return table, np.array([int(column) for column in table.columns], int)
 
 

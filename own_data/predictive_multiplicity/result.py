@@ -1,7 +1,6 @@
 """What `multiplicity` returns."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +8,9 @@ import pandas as pd
 from own_data.predictive_multiplicity.baseline import Baseline, scores_of
 from own_data.predictive_multiplicity.competitors import Competitors
 from own_data.predictive_multiplicity.inputs import names_of
-from theory_on_trial.arguments.theory import validated
-from theory_on_trial.own_data.arrays import entries, numbers
+from sims.predictive_multiplicity._domains import Labels, Samples
+from theory_on_trial.contract import guarded, require
+from theory_on_trial.own_data.arrays import numbers
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,6 +34,12 @@ class Multiplicity:
         groups: per group and tolerance, its "share" of the sample, the "ambiguity" and "ambiguity at most" within it,
             and "changed", what the one of `classifiers` changes of it. None without groups.
         competitors: all known competitors.
+
+    >>> from own_data.predictive_multiplicity import multiplicity
+    >>> line = [[0], [1], [2], [3]]
+    >>> found = multiplicity(line, [-1, -1, 1, -1], epsilons=[0.25], progress=False)
+    >>> found.people["conflict from"].tolist()
+    [0.25, 0.25, 0.0, 0.0]
     """
 
     columns: tuple[str, ...]
@@ -46,8 +52,8 @@ class Multiplicity:
     groups: pd.DataFrame | None
     competitors: Competitors
 
-    @validated
-    def held_out(self, X: Any, y: Any) -> pd.DataFrame:
+    @guarded
+    def held_out(self, X: Samples, y: Labels) -> pd.DataFrame:
         """How the baseline and the known competitors do on other samples; nothing of it is optimal there.
 
         The classifiers are those of the training sample, and so are the tolerances. Of the samples given here,
@@ -55,15 +61,15 @@ class Multiplicity:
         optimal" that which some of them changes, "error rate" and "baseline error rate" what the former and h_0 get
         wrong. A score of exactly 0 predicts -1.
         Raises TypeError for an X without numbers; ValueError for an X that has no rows, is not finite or has other
-        columns than the training sample, and for labels other than -1 and +1, one for each row.
+        columns than the training sample, and for other than one label for each row. Source: arXiv 1909.06677.
         """
-        features, labels = numbers("X", X), entries("y", y)
-        if features.ndim != 2 or len(features) == 0 or names_of(X, features.shape[1]) != self.columns:
-            raise ValueError(f"X must be a table with the columns {', '.join(self.columns)} and at least one row")
+        features, labels = numbers("X", X), np.asarray(y)
+        fits = features.ndim == 2 and len(features) and names_of(X, features.shape[1]) == self.columns
+        require(fits, f"X must be a table with the columns {', '.join(self.columns)} and at least one row")
         if not np.isfinite(features).all():
             raise ValueError(f"X must be finite, got {features[~np.isfinite(features)][0]}")
-        if labels.shape != (len(features),) or not np.isin(labels, (-1, 1)).all():
-            raise ValueError(f"y must be {len(features)} labels -1 or +1")
+        n = len(features)
+        require(len(labels) == n, f"y must be {n} labels -1 or +1, one per row of X, got {len(labels)}")
         baseline = scores_of(self.baseline.model)(X) > 0
         predictions = np.array([scores_of(one)(features) > 0 for one in self.competitors.coefficients])
         rows = []

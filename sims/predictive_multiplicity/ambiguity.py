@@ -1,18 +1,17 @@
 """Ambiguity: how many predictions some competing classifier changes, by flips or by covering."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Real
+from jaxtyping import Bool, Float, Real
 
-from sims.predictive_multiplicity.baseline import dichotomy_of
-from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
+from sims.predictive_multiplicity._domains import Formulation, Margin, Share, Solver, TimeLimit, Tolerances
+from sims.predictive_multiplicity.exact_solver import Baseline, ExactSolver, Solution, dichotomy_of
 from sims.predictive_multiplicity.flips import FlipErrors
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
-from sims.predictive_multiplicity.table import Table
-from sims.predictive_multiplicity.tasks import admitted_errors, most_disagreement
-from theory_on_trial.arguments.sims import validated
+from sims.predictive_multiplicity.table import AnyTable
+from sims.predictive_multiplicity.tasks import most_disagreement, tolerance_of
+from theory_on_trial.contract import MAY_BE_EMPTY, guarded, require
 
 
 class AmbiguityPath(NamedTuple):
@@ -24,24 +23,29 @@ class AmbiguityPath(NamedTuple):
     bounds: Real[np.ndarray, "tolerances"]
 
 
-@validated
+@guarded(double=False)
 def ambiguity_path(
-    table: Table,
-    baseline: Solution | Int[np.ndarray, "rows"],
-    flips: FlipErrors,
-    tolerances: Sequence[float | int] | Float[np.ndarray, "tolerances"],
+    table: AnyTable,
+    baseline: Baseline,
+    flips: Annotated[FlipErrors, MAY_BE_EMPTY],
+    tolerances: Tolerances,
 ) -> AmbiguityPath:
     """The weight of the rows k whose flip error is E_k <= E(h_0) + e, e = floor(ε n + 1e-9), for each ε.
 
     Rows that `flips` leaves out count as not ambiguous in `ambiguous` and as ambiguous in `bounds`.
-    Raises ValueError for a tolerance outside [0, 1] or flips of another table. Source: Marx, Calmon & Ustun 2020.
+    Source: Marx, Calmon & Ustun 2020.
+
+    >>> from sims.predictive_multiplicity import aggregate, flip_errors
+    >>> corners, best = aggregate([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1]), np.array([0, 1, 1, 1])
+    >>> ambiguity_path(corners, best, flip_errors(corners, best), [0.0]).ambiguous.tolist()
+    [4]
     """
-    if len(flips.rows) and flips.rows.max() >= len(table.rows):
-        raise ValueError(f"flips must be those of the table of {len(table.rows)} rows, got row {flips.rows.max()}")
+    n_rows, last = len(table.rows), flips.rows.max(initial=0)
+    require(last < n_rows, f"flips must be those of the table of {n_rows} rows, got row {last}")
     least, most = np.full(len(table.rows), -np.inf), np.full(len(table.rows), np.inf)
     least[flips.rows], most[flips.rows] = flips.bounds, flips.errors
     errors = table.errors(dichotomy_of(table, baseline))
-    admitted = np.array([admitted_errors(table, "tolerances", epsilon) for epsilon in tolerances])
+    admitted = np.array([tolerance_of(table, epsilon) for epsilon in tolerances])
     reach = (errors + admitted + 1e-9 * (0 if table.has_counts else table.n))[:, None]
     within = [np.where(limit <= reach, table.totals, 0).sum(axis=1) for limit in (most, least)]
     return AmbiguityPath(np.asarray(tolerances, float), admitted, *within)
@@ -61,16 +65,16 @@ class Coverage(NamedTuple):
     n_programs: int
 
 
-@validated(unbounded=("time_limit",))
+@guarded(double=False)
 def ambiguity_by_coverage(
-    table: Table,
-    baseline: Solution | Int[np.ndarray, "rows"],
-    tolerance: float | int,
+    table: AnyTable,
+    baseline: Baseline,
+    tolerance: Share,
     *,
-    formulation: str = "margin_free",
-    solver: str = "highs",
-    margin: float | int = 1e-4,
-    time_limit: float | int | None = None,
+    formulation: Formulation = "margin_free",
+    solver: Solver = "highs",
+    margin: Margin = 1e-4,
+    time_limit: TimeLimit = None,
     exact: bool = False,
     progress: ProgressSetting = False,
 ) -> Coverage:
@@ -78,10 +82,10 @@ def ambiguity_by_coverage(
 
     An optimum of 0 proves that the covered rows are all ambiguous ones; where a program ran out of time (`time_limit`
     seconds each) before finding a row, the bound is the whole sample.
-    Arguments and errors as `discrepancy_path`. Derived here.
+    Arguments and errors as `discrepancy_path`. Source: derived here.
     """
     dichotomy = dichotomy_of(table, baseline)
-    admitted = admitted_errors(table, "tolerance", tolerance)
+    admitted = tolerance_of(table, tolerance)
     exact_solver = ExactSolver(table, formulation=formulation, solver=solver, margin=margin, exact=exact)
     exact_solver.admit(dichotomy)
     covered = np.zeros(len(table.rows), bool)

@@ -21,7 +21,8 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int, Real
 
-from theory_on_trial.arguments.sims_domain import AnyArray, require_count, require_finite
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import require
 from theory_on_trial.precision import require_float64
 
 LARGEST_HALF = 10**10
@@ -31,17 +32,14 @@ LARGEST_HALF = 10**10
 def lift(points: Real[AnyArray, "points dim"]) -> Float[Array, "points dim+1"]:
     """(1, x_i), each coordinate divided by a power of two, which is exact, so that its largest size is about one.
 
-    Raises TypeError without float64, ValueError for points that are none, not finite, without coordinates or too many.
+    Raises TypeError without float64, ValueError for too many points.
     """
     require_float64("the enumeration of dichotomies")
-    require_count("points: the number of points", points.shape[0], 1, "there is nothing to predict otherwise")
-    require_count("points: the number of coordinates", points.shape[1], 1, "a constant has no boundary to move")
-    require_finite("points", points)
-    if _half_size(points.shape[0], points.shape[1] + 1) > LARGEST_HALF:
-        raise ValueError(
-            f"points must have at most {LARGEST_HALF} dichotomies in one half, got {points.shape[0]} points in "
-            f"{points.shape[1]} dimensions"
-        )
+    n_points, dim = points.shape
+    require(
+        _half_size(n_points, dim + 1) <= LARGEST_HALF,
+        f"points must have at most {LARGEST_HALF} dichotomies in one half, got {n_points} points in {dim} dimensions",
+    )
     coordinates = np.asarray(points, float)
     _, exponents = np.frexp(np.abs(coordinates).max(axis=0))
     return jnp.asarray(np.column_stack([np.ones(len(coordinates)), np.ldexp(coordinates, -exponents)]))

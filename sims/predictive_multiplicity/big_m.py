@@ -17,7 +17,7 @@ class BigM(Formulation):
     Source: derived here from the formulation of Marx, Calmon & Ustun 2020.
     """
 
-    def __init__(self, table: Table, margin: float | int, reach: float | int = 1.0):
+    def __init__(self, table: Table, margin: float, reach: float = 1.0):
         from scipy.sparse import csr_array, diags_array, hstack, vstack
 
         design = raw_design(table)

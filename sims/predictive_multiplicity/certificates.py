@@ -10,8 +10,8 @@ from jaxtyping import Float, Int, Real
 from sims.predictive_multiplicity.circuits import Cut, circuit_cut
 from sims.predictive_multiplicity.mip import Program
 from sims.predictive_multiplicity.solvers import linear_program
-from sims.predictive_multiplicity.table import Table
-from theory_on_trial.arguments.sims import validated
+from sims.predictive_multiplicity.table import AnyTable, Table
+from theory_on_trial.contract import guarded, require
 
 _UNIT = 2**52
 _SUPPORT = 1e-9
@@ -30,15 +30,14 @@ class Weights(NamedTuple):
     scaled: Float[np.ndarray, "dims"]
 
 
-@validated
-def exact_signs(table: Table, weights: Float[np.ndarray, "dims"]) -> Int[np.ndarray, "rows"]:
+@guarded(double=False)
+def exact_signs(table: AnyTable, weights: Float[np.ndarray, "dims"]) -> Int[np.ndarray, "rows"]:
     """The sign of <w, (1, u)> of every row, in {-1, 0, 1}, in exact rational arithmetic: floats are rationals.
 
-    Raises ValueError unless there is one weight for each feature and one for the constant, all finite.
+    There is one weight for the constant, the first, and one for each feature. Source: derived here.
     """
     n_dims = table.rows.shape[1] + 1
-    if len(weights) != n_dims:
-        raise ValueError(f"weights must be {n_dims}, intercept first, got {len(weights)}")
+    require(len(weights) == n_dims, f"weights must be {n_dims}, intercept first, got {len(weights)}")
     ratios = [weight.as_integer_ratio() for weight in weights.tolist()]
     scale = max(denominator for _, denominator in ratios)
     numerators = np.array([numerator * (scale // denominator) for numerator, denominator in ratios], object)
@@ -147,6 +146,6 @@ class GordanProgram:
         return self.circuits(np.concatenate([1 - b, b])[None], np.ones(2 * self._n_rows))
 
 
-def margin_certificate(margin: float | int) -> str:
+def margin_certificate(margin: float) -> str:
     """The certificate of a proof that covers the classifiers of at least this margin."""
     return f"margin >= {np.format_float_scientific(margin, trim='-', exp_digits=1)}"

@@ -11,27 +11,33 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity.table import Table
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import require_count
+from sims.predictive_multiplicity._domains import Relaxed
+from sims.predictive_multiplicity.table import AnyTable
+from theory_on_trial.contract import Natural, guarded, require
 
 _VIOLATION = 1e-6
 
 
 class Cut(NamedTuple):
-    """A row low <= Σ_{u in members} s_u b_u <= high of a 0/1 program over dichotomies b."""
+    """A row low <= Σ_{u in members} s_u b_u <= high of a 0/1 program over dichotomies b.
+
+    That of a circuit forbids what no linear classifier does; of a square, that opposite corners agree alone.
+
+    >>> corner = Cut(members=(0, 3, 1, 2), signs=(1, 1, -1, -1), low=-1.0, high=1.0)
+    >>> corner.violation(np.array([1.0, 0.0, 0.0, 1.0]))
+    1.0
+    """
 
     members: tuple[int, ...]
     signs: tuple[int, ...]
     low: float
     high: float
 
-    @validated
-    def violation(self, b: Float[np.ndarray, "rows"]) -> float:
-        """How far b is outside the row; negative inside. Raises ValueError for a b without one of the members."""
+    @guarded(double=False)
+    def violation(self, b: Relaxed) -> float:
+        """How far b is outside the row; negative inside."""
         last = max(self.members, default=-1)
-        if len(b) <= last:
-            raise ValueError(f"b must have an entry for row {last}, got {len(b)} entries")
+        require(len(b) > last, f"b must have an entry for row {last}, got {len(b)} entries")
         value = float(np.array(self.signs) @ b[list(self.members)])
         return max(self.low - value, value - self.high)
 
@@ -59,14 +65,14 @@ def as_rows(cuts: list[Cut], n_columns: int) -> tuple[Any, Float[np.ndarray, "cu
     return csr_array((signs, members, starts), shape=(len(cuts), n_columns)), low, high
 
 
-@validated
 class Parallelograms:
     """All parallelograms and midpoints of a table, found by sorting its pairs of rows by their exact sum.
 
     The m(m+1)/2 pairs are kept, their quadruples never listed.
     """
 
-    def __init__(self, table: Table):
+    @guarded(double=False)
+    def __init__(self, table: AnyTable):
         first, second = np.triu_indices(len(table.rows))
         codes = []
         for column in table.rows.T:
@@ -85,18 +91,10 @@ class Parallelograms:
         self.middles = np.flatnonzero(self.first == self.second)
         self.bucket_of_middle = np.searchsorted(self.starts, self.middles, side="right") - 1
 
-    @validated
-    def violated(self, b: Float[np.ndarray, "rows"], most: int) -> list[Cut]:
-        """The `most` most violated rows at a fractional dichotomy b: of each sum, its widest parallelogram.
-
-        Raises ValueError for a b that has not one entry for each row of the table, and a negative `most`.
-        """
-        if len(b) != self.n_rows:
-            raise ValueError(f"b must have one entry for each of the {self.n_rows} rows, got {len(b)}")
-        require_count("most", most, 0, "how many rows to look for")
-        return self._violated(b, most)
-
-    def _violated(self, b: Float[np.ndarray, "rows"], most: int) -> list[Cut]:
+    @guarded(double=False)
+    def violated(self, b: Relaxed, most: Natural) -> list[Cut]:
+        """The `most` most violated rows at a fractional dichotomy b: of each sum, its widest parallelogram."""
+        require(len(b) == self.n_rows, f"b must have one entry for each of the {self.n_rows} rows, got {len(b)}")
         if not len(self.starts):
             return []
         values = b[self.first] + b[self.second]

@@ -1,19 +1,17 @@
 """Discrepancy: the largest number of predictions that one competing classifier changes."""
 
-import os
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Real
+from jaxtyping import Float, Real
 
-from sims.predictive_multiplicity.baseline import dichotomy_of
-from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
+from sims.predictive_multiplicity._domains import Folder, Formulation, Margin, Solver, TimeLimit, Tolerances
+from sims.predictive_multiplicity.exact_solver import Baseline, ExactSolver, Solution, dichotomy_of
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.resume import KeptSolutions
-from sims.predictive_multiplicity.table import Table
-from sims.predictive_multiplicity.tasks import admitted_errors, most_disagreement
-from theory_on_trial.arguments.sims import validated
+from sims.predictive_multiplicity.table import AnyTable
+from sims.predictive_multiplicity.tasks import most_disagreement, tolerance_of
+from theory_on_trial.contract import guarded
 
 
 class DiscrepancyPath(NamedTuple):
@@ -30,30 +28,35 @@ class DiscrepancyPath(NamedTuple):
     solutions: tuple[Solution, ...]
 
 
-@validated(unbounded=("time_limit",))
+@guarded(double=False)
 def discrepancy_path(
-    table: Table,
-    baseline: Solution | Int[np.ndarray, "rows"],
-    tolerances: Sequence[float | int] | Float[np.ndarray, "tolerances"],
+    table: AnyTable,
+    baseline: Baseline,
+    tolerances: Tolerances,
     *,
-    formulation: str = "margin_free",
-    solver: str = "highs",
-    margin: float | int = 1e-4,
-    time_limit: float | int | None = None,
+    formulation: Formulation = "margin_free",
+    solver: Solver = "highs",
+    margin: Margin = 1e-4,
+    time_limit: TimeLimit = None,
     exact: bool = False,
     progress: ProgressSetting = False,
-    cache: str | os.PathLike[str] | None = None,
+    cache: Folder | None = None,
 ) -> DiscrepancyPath:
     """The largest disagreement of b with h_0 over linear dichotomies with E(b) <= E(h_0) + e, for each tolerance ε.
 
     e = floor(ε n + 1e-9), or ε n if some weight is not whole. Solved by increasing ε, each from the best classifier
     found before. The baseline may be any linear dichotomy: classifiers with fewer errors than it count as competitors.
-    `tolerances` lie in [0, 1]; `time_limit` is in seconds for each; the other arguments are those of `flip_errors`.
-    Raises ValueError for a tolerance outside [0, 1], else as `flip_errors`.
+    `time_limit` is in seconds for each; the other arguments and the errors are those of `flip_errors`.
     Source: the discrepancy problem of Marx, Calmon & Ustun 2020, two-sided.
+
+    >>> from sims.predictive_multiplicity import aggregate
+    >>> corners = aggregate([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1])
+    >>> path = discrepancy_path(corners, np.array([0, 1, 1, 1]), [0.0, 0.25])
+    >>> path.disagreement.tolist(), path.bounds.tolist()
+    ([2, 3], [2, 3])
     """
     dichotomy = dichotomy_of(table, baseline)
-    admitted = [admitted_errors(table, "tolerances", epsilon) for epsilon in tolerances]
+    admitted = [tolerance_of(table, epsilon) for epsilon in tolerances]
     settings = {"formulation": formulation, "solver": solver, "margin": margin, "exact": exact}
     kept = KeptSolutions(cache, discrepancy_path, table, dichotomy, settings)
     exact_solver = ExactSolver(table, formulation=formulation, solver=solver, margin=margin, exact=exact)

@@ -1,16 +1,17 @@
 """Every measure of multiplicity of points in general position, from meeting each linear dichotomy once."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int, Real
+from jaxtyping import Int
 
+from sims.predictive_multiplicity._domains import Counts, Points
 from sims.predictive_multiplicity.arrangement import fold_cells, half_of_cells, lift, require_general_position
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import AnyArray
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import UNIT_INTERVAL, guarded, require
 
 LARGEST_TOTAL = 10**7
 """Samples: the paths have one entry per error count."""
@@ -35,41 +36,37 @@ class Paths(NamedTuple):
     cells: Int[np.ndarray, "counts"]
 
 
-@validated
+@guarded(double=False)
 def enumerate_paths(
-    points: Real[AnyArray, "rows dim"],
-    positives: Int[AnyArray, "rows"],
-    negatives: Int[AnyArray, "rows"],
-    baseline: Int[AnyArray, "rows"] | None = None,
+    points: Points,
+    positives: Counts,
+    negatives: Counts,
+    baseline: Annotated[Int[AnyArray, "rows"], UNIT_INTERVAL] | None = None,
 ) -> Paths:
     """The exact discrepancy and ambiguity at every error tolerance, by meeting every linear dichotomy once.
 
     Args:
         points: x_u, distinct and in general position: no d + 1 of them on one hyperplane. Best roughly centred.
-        positives: n⁺_u, samples labelled +1 at each point, none negative.
-        negatives: n⁻_u, samples labelled -1 at each point, none negative.
+        positives: n⁺_u, samples labelled +1 at each point.
+        negatives: n⁻_u, samples labelled -1 at each point, at most 10⁷ of both in all.
         baseline: b⁰_u, 1 where the baseline predicts +1, else 0, linear or not; None takes a dichotomy with the fewest
             errors, the first met where several tie (`cells` tells how many do).
 
     The cost is about C(n-1, d) n sign tests. Signs are those of the given numbers, certain in spite of rounding.
     Not to be traced: the refusals need values.
-    Raises TypeError without float64; ValueError for points that are not finite or not in general position (lattice
-    data never are: use the integer programs), counts that are negative, all zero or above 10⁷ in all, a baseline that
-    is not 0 or 1, arrays of different lengths, or more than 10¹⁰ dichotomies in one half.
+    Raises TypeError without float64; ValueError for points that are not in general position (lattice data never are:
+    use the integer programs), or have more than 10¹⁰ dichotomies in one half.
     Source: definitions of Marx et al. 2020 (arXiv 1909.06677); the enumeration: derived here, from Cover's count.
     """
     lifted = lift(points)
-    positives, negatives = _counts("positives", positives, len(lifted)), _counts("negatives", negatives, len(lifted))
+    positives, negatives = np.asarray(positives, int), np.asarray(negatives, int)
     totals = positives + negatives
     total = int(totals.sum())
-    if not 1 <= total <= LARGEST_TOTAL:
-        raise ValueError(f"positives and negatives must sum to 1..{LARGEST_TOTAL}, got {total}")
+    require(1 <= total <= LARGEST_TOTAL, f"positives and negatives must sum to 1..{LARGEST_TOTAL}, got {total}")
     gains = jnp.asarray(negatives - positives, float)
     if baseline is None:
         baseline, doubtful = _fewest_errors(lifted, gains)
         require_general_position(doubtful, *lifted.shape)
-    elif set(np.unique(_counts("baseline", baseline, len(lifted)))) - {0, 1}:
-        raise ValueError(f"baseline must hold 0 and 1 only, got {np.max(baseline)}")
     chosen = np.asarray(baseline, bool)
     moves = jnp.asarray(np.where(chosen, -totals, totals), float)
     offsets = jnp.array([positives.sum(), totals[chosen].sum()])
@@ -87,8 +84,8 @@ def enumerate_paths(
     return Paths(errors, chosen.astype(int), discrepancy[allowed], ambiguity[allowed], flip_errors, cells + cells[::-1])
 
 
-@validated
-def dichotomies(points: Real[AnyArray, "rows dim"]) -> Int[np.ndarray, "cells rows"]:
+@guarded(double=False)
+def dichotomies(points: Points) -> Int[np.ndarray, "cells rows"]:
     """Every linear dichotomy of the points once, b_u = 1 where w_0 + w·x_u > 0, else 0: a half, then its negatives.
 
     `enumerate_paths` needs no such list. Conditions, refusals and source as there.
@@ -139,12 +136,3 @@ def _tally(lifted, gains, moves, offsets, baseline, total):
     # n + 1 differences and -1 differences stand for "no cell": they win no minimum and no maximum.
     none = per_count.astype(jnp.int32)
     return fold_cells(lifted, step, (per_count, none - 1, none + total + 1, per_row + total, per_row))
-
-
-def _counts(name, values, n_points):
-    counts = np.asarray(values)
-    if len(counts) != n_points:
-        raise ValueError(f"{name} must have one entry per point, got {len(counts)} for {n_points} points")
-    if (counts < 0).any():
-        raise ValueError(f"{name} must not be negative, got {counts.min()}")
-    return counts.astype(int)

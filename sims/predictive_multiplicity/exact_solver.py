@@ -1,10 +1,11 @@
 """Exact answers: a formulation solves a task, and the answer is certified before it is returned."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from sims.predictive_multiplicity._domains import Dichotomy, Formulation, Solver
 from sims.predictive_multiplicity.big_m import BigM
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights, exact_signs
 from sims.predictive_multiplicity.incumbents import Incumbents
@@ -14,10 +15,7 @@ from sims.predictive_multiplicity.published import Published
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task
 from sims.predictive_multiplicity.with_weights import WithWeights
-from theory_on_trial.arguments.sims_domain import require_choice
-
-Formulation = Literal["margin_free", "big_m", "published"]
-_LEAST_MARGIN = 1e-6  # ten times the tolerance to which the solvers meet a row
+from theory_on_trial.contract import require
 
 
 class Solution(NamedTuple):
@@ -33,6 +31,11 @@ class Solution(NamedTuple):
     recounted : True: the signs of the weights, in exact rational arithmetic, are the dichotomy, and errors and value
     are those of these signs. An answer for which this fails is not returned.
     margin : the largest min_u |<w, u>| of the dichotomy with Σ |w_j| <= 1 and features scaled to [0, 1], to 1e-9.
+
+    >>> from sims.predictive_multiplicity import aggregate, minimise_errors
+    >>> found = minimise_errors(aggregate([[0], [1], [2], [3]], [-1, 1, 1, -1]))
+    >>> found.errors, found.bound, found.status, found.certificate
+    (1, 1, 'optimal', 'exact')
     """
 
     dichotomy: Int[np.ndarray, "rows"]
@@ -46,10 +49,16 @@ class Solution(NamedTuple):
     margin: float
 
 
-def require_margin(margin: float | int) -> None:
-    """Raise ValueError for a margin outside [1e-6, 1), which the solvers could not tell from 0."""
-    if not _LEAST_MARGIN <= margin < 1:
-        raise ValueError(f"margin must be in [{_LEAST_MARGIN:g}, 1), got {margin!r}")
+Baseline = Solution | Dichotomy
+"""h_0, as the answer of a program or as its dichotomy."""
+
+
+def dichotomy_of(table: Table, baseline: Baseline) -> Dichotomy:
+    """The b of a solution, or a b for each row. Raises ValueError for another number of rows."""
+    dichotomy, n_rows = baseline.dichotomy if isinstance(baseline, Solution) else baseline, len(table.rows)
+    given = len(dichotomy)
+    require(given == n_rows, f"baseline must be 0 or 1 for each of the {n_rows} rows of the table, got {given}")
+    return dichotomy
 
 
 class ExactSolver:
@@ -59,20 +68,17 @@ class ExactSolver:
     formulations that have one, and of circuits that could not be made rational.
     exact : whether a formulation with a margin is followed by the margin-free one, which starts from its answer and
     makes the certificate "exact".
-    Raises ValueError for unknown names and a margin outside [1e-6, 1).
     """
 
     def __init__(
         self,
         table: Table,
         *,
-        formulation: str = "margin_free",
-        solver: str = "highs",
-        margin: float | int = 1e-4,
+        formulation: Formulation = "margin_free",
+        solver: Solver = "highs",
+        margin: float = 1e-4,
         exact: bool = False,
     ):
-        require_choice("formulation", formulation, Formulation)
-        require_margin(margin)
         self.table = table
         self.gordan = GordanProgram(table)
         self.incumbents = Incumbents(table)
@@ -92,7 +98,7 @@ class ExactSolver:
             raise ValueError("baseline must be the dichotomy of a linear classifier, got one that no weights have")
         self.incumbents.add(dichotomy, weights)
 
-    def solve(self, task: Task, *, time_limit: float | int | None = None, watch: Watch | None = None) -> Solution:
+    def solve(self, task: Task, *, time_limit: float | None = None, watch: Watch | None = None) -> Solution:
         """Solve a task to proven optimality, or until `time_limit` seconds have passed.
 
         Raises RuntimeError if an answer does not recount.

@@ -2,23 +2,18 @@
 
 import concurrent.futures
 import multiprocessing
-import os
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int, Real
 
-from sims.predictive_multiplicity.baseline import dichotomy_of
-from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution
-from sims.predictive_multiplicity.mip import Deadline
+from sims.predictive_multiplicity._domains import Folder, Formulation, Margin, Solver, TimeLimit, Workers
+from sims.predictive_multiplicity.exact_solver import Baseline, ExactSolver, Solution, dichotomy_of
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.resume import KeptSolutions
-from sims.predictive_multiplicity.table import Table
+from sims.predictive_multiplicity.table import AnyTable, Table
 from sims.predictive_multiplicity.tasks import least_errors
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import require_at_most
-
-_MOST_WORKERS = 1024
+from theory_on_trial.contract import MAY_BE_EMPTY, NON_NEGATIVE, guarded, require
 
 
 class FlipErrors(NamedTuple):
@@ -30,20 +25,20 @@ class FlipErrors(NamedTuple):
     solutions: tuple[Solution, ...]
 
 
-@validated(unbounded=("time_limit",))
+@guarded(double=False)
 def flip_errors(
-    table: Table,
-    baseline: Solution | Int[np.ndarray, "rows"],
+    table: AnyTable,
+    baseline: Baseline,
     *,
-    rows: Int[np.ndarray, "flips"] | None = None,
-    formulation: str = "margin_free",
-    solver: str = "highs",
-    margin: float | int = 1e-4,
-    time_limit: float | int | None = None,
+    rows: Annotated[Int[np.ndarray, "flips"], NON_NEGATIVE, MAY_BE_EMPTY] | None = None,
+    formulation: Formulation = "margin_free",
+    solver: Solver = "highs",
+    margin: Margin = 1e-4,
+    time_limit: TimeLimit = None,
     exact: bool = False,
-    workers: int = 1,
+    workers: Workers = 1,
     progress: ProgressSetting = False,
-    cache: str | os.PathLike[str] | None = None,
+    cache: Folder | None = None,
 ) -> FlipErrors:
     """E_k = min E(b) over linear dichotomies with b_k != h_0(k), for the given rows (all if not given).
 
@@ -64,19 +59,20 @@ def flip_errors(
         cache: folder in which optimal answers are kept, and from which an interrupted call resumes.
 
     Raises:
-        ValueError: for a baseline that is not linear, rows outside the table, workers outside 1..1024, and as
-            `minimise_errors`.
+        ValueError: for a baseline that is not linear.
+        ImportError, RuntimeError: as `minimise_errors`.
 
     Source: the flip problem of Marx, Calmon & Ustun 2020.
+
+    >>> from sims.predictive_multiplicity import aggregate
+    >>> corners = aggregate([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1], sample_weight=[4, 1, 1, 1])
+    >>> flip_errors(corners, np.array([0, 1, 1, 1])).errors.tolist()
+    [4, 1, 1, 1]
     """
     dichotomy = dichotomy_of(table, baseline)
-    rows = np.arange(len(table.rows)) if rows is None else np.asarray(rows)
-    if len(rows) and not (rows.min() >= 0 and rows.max() < len(table.rows)):
-        raise ValueError(f"rows must be indices from 0 to {len(table.rows) - 1}, got {rows.min()} to {rows.max()}")
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
-    require_at_most("workers", workers, _MOST_WORKERS, "each is a process")
-    Deadline(time_limit)
+    rows = np.arange(len(table.rows)) if rows is None else rows
+    largest, last = rows.max(initial=0), len(table.rows) - 1
+    require(largest <= last, f"rows must be indices from 0 to {last}, got {largest}")
     settings: dict[str, Any] = {"formulation": formulation, "solver": solver, "margin": margin, "exact": exact}
     kept = KeptSolutions(cache, flip_errors, table, dichotomy, settings)
     solutions = {row: kept.solutions[str(row)] for row in rows.tolist() if str(row) in kept.solutions}
@@ -122,7 +118,7 @@ def _flip(row: int) -> tuple[int, Solution]:
     return row, _worker.flip(row)
 
 
-def _in_processes(workers: int, rows: list[int], arguments: tuple[Any, ...]) -> Any:
+def _in_processes(workers: Workers, rows: list[int], arguments: tuple[Any, ...]) -> Any:
     _Worker(*arguments)  # its refusals are raised here
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, context, _start, arguments) as pool:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from sims.predictive_multiplicity._domains import Solver
 from sims.predictive_multiplicity.certificates import GordanProgram, margin_certificate
 from sims.predictive_multiplicity.circuits import Cut, Parallelograms, as_rows, no_good_cut
 from sims.predictive_multiplicity.incumbents import Incumbents
@@ -42,7 +43,7 @@ class MarginFree:
     covers those of margin >= `margin`. Derived here.
     """
 
-    def __init__(self, table: Table, gordan: GordanProgram, solver: str = "highs", margin: float | int = 1e-4):
+    def __init__(self, table: Table, gordan: GordanProgram, solver: Solver = "highs", margin: float = 1e-4):
         from scipy.sparse import csr_array
 
         n_rows = len(table.rows)
@@ -128,7 +129,7 @@ class MarginFree:
             if task.closes(bound, incumbents.best_value(task)):
                 return bound
             b = self._relaxation.values
-            cuts = self._parallelograms._violated(b, _ROWS_PER_ROUND) or self._circuits(b, incumbents)
+            cuts = self._parallelograms.violated(b, _ROWS_PER_ROUND) or self._circuits(b, incumbents)
             if cuts:
                 self._relaxation.add_rows(*as_rows(cuts, len(b)))
                 self._at_optimum = False

@@ -53,8 +53,6 @@ class Deadline:
     """Seconds left of a time limit that runs from now; None for ever."""
 
     def __init__(self, seconds: float | int | None):
-        if seconds is not None and not seconds > 0:
-            raise ValueError(f"time_limit must be a positive number of seconds or None, got {seconds!r}")
         self._end = None if seconds is None else time.perf_counter() + seconds
 
     def left(self) -> float | None:

@@ -1,21 +1,22 @@
 """What the formulations answer where they are used wrongly: without a recount, on purpose."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from sims.predictive_multiplicity.baseline import dichotomy_of
+from sims.predictive_multiplicity._domains import Margin, Share, Solver
 from sims.predictive_multiplicity.big_m import BigM
-from sims.predictive_multiplicity.exact_solver import Solution, require_margin
+from sims.predictive_multiplicity.exact_solver import Baseline, dichotomy_of
 from sims.predictive_multiplicity.mip import Limits
 from sims.predictive_multiplicity.published import Published
 from sims.predictive_multiplicity.solvers import solve
-from sims.predictive_multiplicity.table import Table
-from sims.predictive_multiplicity.tasks import admitted_errors, least_errors, most_disagreement
+from sims.predictive_multiplicity.table import AnyTable
+from sims.predictive_multiplicity.tasks import least_errors, most_disagreement, tolerance_of
 from sims.predictive_multiplicity.with_weights import raw_design
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import require_in_range
+from theory_on_trial.contract import Interval, guarded
+
+Wide = Annotated[float, Interval(0, 1e6)]
 
 
 class Uncertified(NamedTuple):
@@ -32,25 +33,21 @@ class Uncertified(NamedTuple):
     weights: Float[np.ndarray, "dims"]
 
 
-@validated(unbounded=("return",))
+@guarded(double=False)
 def uncertified_errors(
-    table: Table,
-    margin: float | int,
+    table: AnyTable,
+    margin: Wide,
     *,
-    feasibility: float | int = 1e-6,
-    reach: float | int = 1.0,
-    solver: str = "highs",
+    feasibility: Annotated[float, Interval(1e-10, 1e-3, why="as far as solvers go")] = 1e-6,
+    reach: Wide = 1.0,
+    solver: Solver = "highs",
 ) -> Uncertified:
     """The least errors that the big-M formulation reports for a margin γ, rows met to the tolerance `feasibility`.
 
     A γ at or below the tolerance lets w = 0 pass; a γ above the margin of the best dichotomy loses it; so does M_u =
     reach (γ + |u|_∞) with reach < 1. Where the program is infeasible `reported` is infinite.
-    Raises ValueError for a margin outside [0, 1e6], a feasibility outside [1e-10, 1e-3], beyond which solvers do not
-    go, or a reach outside [0, 1e6], and for another solver.
+    Source: derived here.
     """
-    require_in_range("margin", margin, 0, 1e6, includes_high=True)
-    require_in_range("feasibility", feasibility, 1e-10, 1e-3, includes_high=True)
-    require_in_range("reach", reach, 0, 1e6, includes_high=True)
     formulation, task, design = BigM(table, margin, reach), least_errors(table), raw_design(table)
     program, constant = formulation.program(task)
     outcome = solve(program, solver, limits=Limits(gap=0.99 if table.has_counts else 0.0, feasibility=feasibility))
@@ -63,25 +60,24 @@ def uncertified_errors(
     return Uncertified(reported, table.errors(signs), 0, wrong, positive - negative)
 
 
-@validated
+@guarded(double=False)
 def one_sided_discrepancy(
-    table: Table,
-    baseline: Solution | Int[np.ndarray, "rows"],
-    tolerance: float | int,
+    table: AnyTable,
+    baseline: Baseline,
+    tolerance: Share,
     *,
-    margin: float | int = 1e-4,
-    solver: str = "highs",
+    margin: Margin = 1e-4,
+    solver: Solver = "highs",
 ) -> Uncertified:
     """The discrepancy that the published program reports with M a >= γ + h_0 <w, u> alone: never too small.
 
     a = 1 is then allowed where the classifiers disagree, which hides new errors from the row that bounds them.
-    Raises ValueError as `discrepancy_path`, and RuntimeError where the margin exceeds the baseline's.
+    Raises RuntimeError where the margin exceeds the baseline's.
     Source: the printed row of Marx, Calmon & Ustun 2020, as recalled.
     """
     dichotomy = dichotomy_of(table, baseline)
-    require_margin(margin)
     formulation = Published(table, margin, one_sided=True)
-    task = most_disagreement(table, dichotomy, admitted_errors(table, "tolerance", tolerance))
+    task = most_disagreement(table, dichotomy, tolerance_of(table, tolerance))
     program, constant = formulation.program(task)
     outcome = solve(program, solver, limits=Limits(gap=0.99 if table.has_counts else 0.0))
     if outcome.values is None:
@@ -95,14 +91,12 @@ def one_sided_discrepancy(
     )
 
 
-@validated
-def root_bound(table: Table, margin: float | int = 1e-4, *, conflict_rows: bool = True) -> float:
+@guarded(double=False)
+def root_bound(table: AnyTable, margin: Margin = 1e-4, *, conflict_rows: bool = True) -> float:
     """The bound on the least errors from the linear relaxation of the published formulation.
 
-    Without the rows z_p + z_p' = 1 for the two labels of one row it is next to nothing.
-    Raises ValueError for a margin outside [1e-6, 1).
+    Without the rows z_p + z_p' = 1 for the two labels of one row it is next to nothing. Source: derived here.
     """
-    require_margin(margin)
     program, constant = Published(table, margin, conflict_rows=conflict_rows).program(least_errors(table))
     outcome = solve(program._replace(integral=np.zeros_like(program.integral)), limits=Limits(feasibility=1e-9))
     return outcome.bound + constant

@@ -1,30 +1,24 @@
 """Ad-hoc pools: the multiplicity people see when they look only at models fitted along a path of penalties.
 
-A pool is a finite set of linear classifiers, so its discrepancy and ambiguity bound the exact ones from below. Two
-pools: the Gaussian elastic net of the released R code (least squares on labels ±1, a column of ones penalised like the
-others), and logistic regression with an ℓ1 or ℓ2 penalty. Weights are normalised, and every fit is accepted only if its
-gradient says that it is the minimum: a pool of fits that stopped early shows no multiplicity and proves nothing.
+A pool is a finite set of linear classifiers, so its discrepancy and ambiguity bound the exact ones from below. The pool
+is the Gaussian elastic net of the released R code: least squares on labels ±1, a column of ones penalised like the
+others. Weights are normalised, and every fit is accepted only if its gradient says that it is the minimum: a pool of
+fits that stopped early shows no multiplicity and proves nothing.
 """
 
-from collections.abc import Sequence
-from numbers import Real as Number
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import require_at_most, require_count, require_finite
+from sims.predictive_multiplicity._domains import Dichotomies, Dichotomy, Features, Mixings, Size, Weights
+from theory_on_trial.contract import MAY_BE_EMPTY, guarded, require
 
 SMALLEST_PENALTY = 1e-4
 """The last penalty of a path, relative to the first, which is the least that sets all coefficients to zero."""
 
 GRADIENT_TOLERANCE = 1e-6
 """The largest subgradient at a fit that counts as zero, relative to the largest gradient at coefficients zero."""
-
-
-LARGEST_FEATURE = 1e30
-"""Beyond this liblinear does not move."""
 
 
 class PoolMultiplicity(NamedTuple):
@@ -34,31 +28,26 @@ class PoolMultiplicity(NamedTuple):
     ambiguity: Real[np.ndarray, "tolerances"]
 
 
-@validated
+@guarded(double=False)
 def elastic_net_pool(
-    features: Real[np.ndarray, "rows dim"],
-    positives: Real[np.ndarray, "rows"],
-    negatives: Real[np.ndarray, "rows"],
+    features: Features,
+    positives: Weights,
+    negatives: Weights,
     *,
-    mixings: Sequence[float | int] = tuple(tenth / 10 for tenth in range(11)),
-    n_penalties: int = 100,
+    mixings: Mixings = tuple(tenth / 10 for tenth in range(11)),
+    n_penalties: Size = 100,
 ) -> Float[np.ndarray, "models coefficients"]:
     """Coefficients (constant first) minimising ½ mean (y - β·(1, x))² + λ (μ |β|_1 + ½ (1 - μ) |β|²), y = ±1.
 
-    All mixings μ in [0, 1] share the `n_penalties` geometric values λ of the path at μ = 1/2; models are ordered by μ,
+    All mixings μ share the `n_penalties` geometric values λ of the path at μ = 1/2; models are ordered by μ,
     then by falling λ. `positives` and `negatives` are the weights n⁺_u, n⁻_u of the labels at each row.
 
-    Raises ValueError for numbers outside these ranges, weights that are negative or all zero, labels of which every
-    feature is independent; RuntimeError for a fit whose gradient is not zero.
+    Raises ValueError for weights that are all zero and labels of which every feature is independent; RuntimeError for a
+    fit whose gradient is not zero.
     Source: the ad-hoc baseline of the code of Marx et al. 2020 (arXiv 1909.06677); features are not rescaled here.
     """
     from sklearn.linear_model import enet_path
 
-    if not all(isinstance(mixing, Number) for mixing in mixings):
-        raise TypeError(f"mixings must be real numbers, got {list(mixings)}")
-    require_count("mixings: the number of mixings", len(mixings), 1, "there is no model otherwise")
-    if not all(0 <= mixing <= 1 for mixing in mixings):
-        raise ValueError(f"mixings must be in [0, 1], got {list(mixings)}")
     design, shares, means = _weighted(features, positives, negatives)
     gram, moment = design.T @ (shares[:, None] * design), design.T @ (shares * means)
     penalties = 2 * _penalties(np.abs(moment).max(), n_penalties)
@@ -78,94 +67,36 @@ def elastic_net_pool(
     return np.concatenate(pool)
 
 
-@validated
-def logistic_pool(
-    features: Real[np.ndarray, "rows dim"],
-    positives: Real[np.ndarray, "rows"],
-    negatives: Real[np.ndarray, "rows"],
-    *,
-    mixing: int,
-    n_penalties: int = 100,
-) -> Float[np.ndarray, "models coefficients"]:
-    """Coefficients (constant first) minimising mean log(1 + exp(-y β·(1, x))) + λ (|β|_1 or ½ |β|²).
-
-    `mixing` is 1 for the ℓ1 penalty (solved by liblinear) and 0 for ℓ2 (by Newton's method). λ falls geometrically,
-    from the least that makes the ℓ1 fit zero, or a thousand times that for ℓ2. The rest, and the errors, as in
-    `elastic_net_pool`; both labels must occur, and no feature may exceed 1e30 in size.
-    """
-    from scipy.special import expit
-    from sklearn.linear_model import LogisticRegression
-
-    require_at_most("features: the largest size", np.abs(features).max(initial=0), LARGEST_FEATURE, "liblinear stalls")
-    if mixing not in (0, 1):
-        raise ValueError(f"mixing must be 1 (the ℓ1 penalty) or 0 (ℓ2), got {mixing}")
-    design, shares, means = _weighted(features, positives, negatives)
-    if not (positives.any() and negatives.any()):
-        raise ValueError("positives and negatives must not be all zero, one of them is")
-    steepest = np.abs(design.T @ (shares * means)).max() / 2
-    # No ℓ2 penalty sets coefficients to zero: its path starts where they are all small.
-    penalties = _penalties(steepest, n_penalties, start=1 if mixing else 1000)
-    both = np.concatenate([design, design])
-    labels = np.repeat([1, -1], len(design))
-    weights = np.concatenate([shares * (1 + means), shares * (1 - means)]) / 2
-    model = LogisticRegression(
-        l1_ratio=float(mixing),
-        solver="liblinear" if mixing else "newton-cholesky",
-        fit_intercept=False,
-        tol=1e-10,
-        max_iter=10_000,
-        random_state=0,
-    )
-    path = []
-    for penalty in penalties:
-        model.set_params(C=1 / (penalty * len(labels)))
-        path.append(model.fit(both, labels, sample_weight=weights * len(labels)).coef_[0])
-    coefficients = np.array(path)
-    slopes = -weights * labels * expit(-labels * (coefficients @ both.T))
-    gradients = slopes @ both + (1 - mixing) * penalties[:, None] * coefficients
-    _require_minima(gradients, coefficients, mixing * penalties, steepest)
-    return coefficients
-
-
-@validated
+@guarded(double=False)
 def pool_dichotomies(
-    features: Real[np.ndarray, "rows dim"],
-    coefficients: Float[np.ndarray, "models coefficients"],
-    threshold: float | int = 0,
+    features: Features,
+    coefficients: Annotated[Float[np.ndarray, "models coefficients"], MAY_BE_EMPTY],
+    threshold: float = 0.0,
 ) -> Int[np.ndarray, "models rows"]:
     """1 where a model's score β·(1, x) exceeds the threshold, else 0, at each row.
 
     The released code takes the thresholds 0, 0.5 and 1, each a pool of its own.
-    Raises ValueError unless there is one coefficient for each feature and one for the constant.
+    Source: the code of Marx et al. 2020 (arXiv 1909.06677).
     """
-    if coefficients.shape[1] != features.shape[1] + 1:
-        raise ValueError(
-            f"coefficients must be one more than the {features.shape[1]} features, got {coefficients.shape}"
-        )
+    n_features, given = features.shape[1], coefficients.shape[1]
+    require(given == n_features + 1, f"coefficients must be one more than the {n_features} features, got {given}")
     return (coefficients[:, :1] + coefficients[:, 1:] @ features.T > threshold).astype(int)
 
 
-@validated
+@guarded(double=False)
 def pool_multiplicity(
-    dichotomies: Int[np.ndarray, "models rows"],
-    positives: Real[np.ndarray, "rows"],
-    negatives: Real[np.ndarray, "rows"],
-    baseline: Int[np.ndarray, "rows"],
+    dichotomies: Dichotomies,
+    positives: Weights,
+    negatives: Weights,
+    baseline: Dichotomy,
     tolerances: Real[np.ndarray, "tolerances"],
 ) -> PoolMultiplicity:
     """Discrepancy and ambiguity of a pool around a baseline, in samples, at error tolerances e in samples.
 
     At each e those models compete that make at most e errors more than the baseline, which need not be in the pool.
-    `dichotomies` and `baseline` hold 0 and 1; an empty pool has no multiplicity. Raises ValueError for others, and for
-    negative weights.
+    An empty pool has no multiplicity.
     Source: definitions of Marx et al. 2020 (arXiv 1909.06677), over a finite class.
     """
-    for name, labels in {"dichotomies": dichotomies, "baseline": baseline}.items():
-        if not np.isin(labels, (0, 1)).all():
-            raise ValueError(f"{name} must hold 0 and 1 only, got {labels.min()} to {labels.max()}")
-    for name, counts in {"positives": positives, "negatives": negatives}.items():
-        if (counts < 0).any():
-            raise ValueError(f"{name} must not be negative, got {counts.min()}")
     weights = positives + negatives
     differs = dichotomies != baseline
     excess = np.where(differs, np.where(baseline, positives - negatives, negatives - positives), 0).sum(axis=1)
@@ -176,25 +107,15 @@ def pool_multiplicity(
 
 def _weighted(features, positives, negatives):
     """[1, features], the share of each row in the total weight, and its mean label."""
-    require_count("features: the number of rows", len(features), 1, "there is nothing to fit otherwise")
-    require_finite("features", features)
-    require_finite("positives", positives)
-    require_finite("negatives", negatives)
     totals = positives + negatives
-    if (positives < 0).any() or (negatives < 0).any() or not totals.any():
-        raise ValueError(
-            "positives and negatives must not be negative nor all zero, got least weights "
-            f"{positives.min()} and {negatives.min()}, in all {totals.sum()}"
-        )
+    require(totals.any(), "positives and negatives must not be all zero")
     means = (positives - negatives) / np.where(totals > 0, totals, 1)
     return np.column_stack([np.ones(len(features)), features]), totals / totals.sum(), means
 
 
-def _penalties(largest, n_penalties, start=1):
-    require_count("n_penalties", n_penalties, 1, "there is no model otherwise")
-    if not largest > 0:
-        raise ValueError("positives and negatives must depend on some feature or differ in sum: all models are zero")
-    return np.geomspace(start * largest, SMALLEST_PENALTY * largest, n_penalties)
+def _penalties(largest, n_penalties):
+    require(largest > 0, "positives and negatives must depend on some feature or differ in sum: all models are zero")
+    return np.geomspace(largest, SMALLEST_PENALTY * largest, n_penalties)
 
 
 def _require_minima(gradients, coefficients, penalties, steepest):

@@ -2,12 +2,13 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 from tqdm import tqdm
 
 from theory_on_trial.progress import disabled
 
-ProgressSetting = bool | str | Callable[[int, int, float, float], None]
+ProgressSetting = bool | Literal["auto"] | Callable[[int, int, float, float], None]
 
 
 class Progress:
@@ -18,7 +19,7 @@ class Progress:
         self._done = 0
         self._last = (float("nan"), float("nan"))
 
-    def watch(self, incumbent: float | int, bound: float | int) -> None:
+    def watch(self, incumbent: float, bound: float) -> None:
         """The program that is running has a new best answer or bound."""
         self._last = (float(incumbent), float(bound))
         self._report(self._done, *self._last)
@@ -31,10 +32,7 @@ class Progress:
 
 @contextlib.contextmanager
 def progress_of(setting: ProgressSetting, what: str, total: int) -> Iterator[Progress]:
-    """A bar on a terminal if "auto", always or never if True or False; or calls of (done, total, incumbent, bound).
-
-    Raises ValueError for another setting.
-    """
+    """A bar on a terminal if "auto", always or never if True or False; or calls of (done, total, incumbent, bound)."""
     if callable(setting):
         yield Progress(lambda done, incumbent, bound: setting(done, total, incumbent, bound))
         return

@@ -27,7 +27,7 @@ class Published(Formulation):
     official code; the one-sided row is the printed one as recalled.
     """
 
-    def __init__(self, table: Table, margin: float | int, *, one_sided: bool = False, conflict_rows: bool = True):
+    def __init__(self, table: Table, margin: float, *, one_sided: bool = False, conflict_rows: bool = True):
         self._table, self._margin = table, margin
         self._one_sided, self._conflict_rows = one_sided, conflict_rows
         self._design = raw_design(table)

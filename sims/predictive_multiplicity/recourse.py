@@ -8,27 +8,24 @@ float64 sums over the features in order, so grids of integers are exact, and a s
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
+from sims.predictive_multiplicity._domains import (
+    Costs,
+    FeatureWeights,
+    Menus,
+    Norm,
+    Objective,
+    Percentile,
+    TieBreaker,
+)
 from sims.predictive_multiplicity.mip import Program
 from sims.predictive_multiplicity.solvers import solve
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import (
-    require_at_most,
-    require_choice,
-    require_count,
-    require_finite,
-    require_in_range,
-)
+from theory_on_trial.contract import Count, guarded, require
 
-Menus = Sequence[Real[np.ndarray, " _"]]
-Objective = Literal["total", "largest"]
-Percentile = Literal["shift", "log"]
-_LARGEST_TIE_BREAKER = 1e6
 _NORMS = (1.001, 1000)  # where the nearest fraction with a denominator of at most 1024 is near enough
 
 
@@ -57,17 +54,17 @@ class _Problem:
         return (self.owner == np.arange(self.owner[-1] + 1)[:, None]).astype(float)
 
 
-@validated(unbounded=("actions", "costs", "tie_breaker"))
+@guarded(double=False)
 def cheapest_recourse(
-    score: float | int,
-    weights: Real[np.ndarray, "features"],
+    score: float,
+    weights: FeatureWeights,
     actions: Menus,
-    costs: Menus,
+    costs: Costs,
     *,
     objective: Objective = "total",
-    max_items: int | None = None,
-    wanted: float | int = 0.0,
-    tie_breaker: float | int | None = None,
+    max_items: Count | None = None,
+    wanted: float = 0.0,
+    tie_breaker: TieBreaker | None = None,
 ) -> Recourse | None:
     """The cheapest choice of 1 to `max_items` actions that reaches the wanted score, or None where none does.
 
@@ -83,49 +80,18 @@ def cheapest_recourse(
             does; None solves the two stages one after the other, which needs no ε.
 
     Costs are compared to about 1e-6 of the largest finite one.
-    Raises ValueError for an empty problem, menus without free inaction, numbers that are not finite (costs may be
-    infinite), negative costs, a score that needs no change, another objective, max_items < 1 or a tie_breaker
-    outside [0, 1e6].
+    Raises ValueError for menus without free inaction and a score that needs no change.
     Source: the integer program of Ustun et al. 2019 (arXiv 1809.06514), as in its code; the recount: derived here.
     """
-    problem = _problem(score, weights, actions, costs, objective, max_items, wanted, tie_breaker)
-    choice = _cheapest(problem, objective, tie_breaker, [])
+    problem = _problem(score, weights, actions, costs, max_items, wanted)
+    choice = _cheapest(problem, objective, tie_breaker)
     return None if choice is None else _recourse(choice, actions, costs)
 
 
-@validated(unbounded=("actions", "costs"))
-def flipset(
-    score: float | int,
-    weights: Real[np.ndarray, "features"],
-    actions: Menus,
-    costs: Menus,
-    count: int,
-    *,
-    objective: Objective = "total",
-    max_items: int | None = None,
-    wanted: float | int = 0.0,
-) -> list[Recourse]:
-    """Up to `count` cheapest recourses with different sets of changed features, cheapest first.
-
-    After each solve a no-good cut forbids exactly the set found; smaller and larger sets stay allowed. Fewer come back
-    where no other set suffices. The rest as `cheapest_recourse`; ValueError also for a count below 1.
-    """
-    require_count("count", count, 1, "recourses to list")
-    problem = _problem(score, weights, actions, costs, objective, max_items, wanted, None)
-    found: list[Recourse] = []
-    cuts: list[tuple[np.ndarray, float]] = []
-    while len(found) < count and (choice := _cheapest(problem, objective, None, cuts)) is not None:
-        found.append(_recourse(choice, actions, costs))
-        changed = ~(problem.chooses @ (problem.idle & choice)).astype(bool)
-        # One of the changed features must rest, or one of the others change.
-        cuts.append((np.where(changed[problem.owner], 1.0, -1.0) * problem.idle, 1.0 - np.sum(~changed)))
-    return found
-
-
-@validated(unbounded=("return",))
+@guarded(double=False)
 def percentile_costs(
     population: Real[np.ndarray, "people"],
-    value: float | int,
+    value: float,
     actions: Real[np.ndarray, "actions"],
     kind: Percentile = "shift",
 ) -> Float[np.ndarray, "actions"]:
@@ -133,13 +99,9 @@ def percentile_costs(
 
     With Q(v) the share of people at or below v, counted: "shift" is |Q(x + a) - Q(x)|, and "log" is
     |log((1 - Q(x)) / (1 - Q(x + a)))|, infinite (forbidden) for an action that leaves nobody ahead, or that starts
-    there. Inaction is free. Raises ValueError for nobody, numbers that are not finite, or another kind.
+    there. Inaction is free.
     Source: the cost functions of Ustun et al. 2019 (arXiv 1809.06514); the absolute value: derived here.
     """
-    require_choice("kind", kind, Percentile)
-    require_count("population: the number of people", len(population), 1, "a share of nobody is undefined")
-    for name, numbers in {"population": population, "value": value, "actions": actions}.items():
-        require_finite(name, numbers)
     at_most, passed = np.mean(population <= value), np.mean(population <= value + actions[:, None], axis=1)
     if kind == "shift":
         return np.abs(passed - at_most)
@@ -147,25 +109,18 @@ def percentile_costs(
         return np.where(passed == at_most, 0.0, np.abs(np.log(1 - at_most) - np.log(1 - passed)))
 
 
-@validated(unbounded=("norm",))
-def continuous_recourse(
-    score: float | int, weights: Real[np.ndarray, "features"], norm: float | int
-) -> Float[np.ndarray, "features"] | None:
+@guarded(double=False)
+def continuous_recourse(score: float, weights: FeatureWeights, norm: Norm) -> Float[np.ndarray, "features"] | None:
     """The least |a|_p over real a with s + <w, a> >= 0, by a conic solver, to about 1e-7; None if nothing helps.
 
     `weights` are those of the actionable features, `norm` is p: 1, in [1.001, 1000], or inf; the 1e-7 is relative to
-    the largest entry. Raises ValueError for numbers that are not finite, no features or another norm.
+    the largest entry.
     Source: Ustun et al. 2019 (arXiv 1809.06514), without bounds.
     """
     import cvxpy as cp
 
-    require_count("weights: the number of features", len(weights), 1, "nothing can change otherwise")
-    require_finite("score", score)
-    require_finite("weights", weights)
-    if not norm >= 1:
-        raise ValueError(f"norm must be in [1, inf], got {norm}")
-    if norm not in (1, np.inf):
-        require_in_range("norm", norm, *_NORMS, includes_high=True, why="or 1 or inf, for cvxpy to come near enough")
+    near = norm in (1, np.inf) or _NORMS[0] <= norm <= _NORMS[1]
+    require(near, f"norm must be 1, in {_NORMS} or inf, for cvxpy to come near enough, got {norm}")
     # The solver's tolerances are absolute.
     largest, missing = float(np.abs(weights).max()), float(abs(score))
     action = cp.Variable(len(weights))
@@ -181,24 +136,24 @@ def continuous_recourse(
     return np.asarray(action.value, float) * (missing / (largest or 1.0))
 
 
-def _cheapest(problem, objective, tie_breaker, cuts):
+def _cheapest(problem, objective, tie_breaker):
     """Which entries the optimum takes, or None."""
     if objective == "total":
-        return _recounted(problem, np.isfinite(problem.costs), cuts, 0.0, 1.0)
+        return _recounted(problem, np.isfinite(problem.costs), 0.0, 1.0)
     if tie_breaker is not None:
-        return _recounted(problem, np.isfinite(problem.costs), cuts, 1.0, tie_breaker)
-    choice = _recounted(problem, np.isfinite(problem.costs), cuts, 1.0, 0.0)
+        return _recounted(problem, np.isfinite(problem.costs), 1.0, tie_breaker)
+    choice = _recounted(problem, np.isfinite(problem.costs), 1.0, 0.0)
     if choice is None:
         return None
-    return _recounted(problem, problem.costs <= problem.costs[choice].max(), cuts, 0.0, 1.0)
+    return _recounted(problem, problem.costs <= problem.costs[choice].max(), 0.0, 1.0)
 
 
-def _recounted(problem, allowed, cuts, largest_price, total_price):
+def _recounted(problem, allowed, largest_price, total_price):
     """Minimise largest_price max_j c_j + total_price Σ_j c_j, without the choices that a recount says miss the score.
 
     The solver meets the score to a tolerance only.
     """
-    cuts = list(cuts)
+    cuts: list[tuple[np.ndarray, float]] = []
     while (choice := _solve(problem, allowed, cuts, largest_price, total_price)) is not None:
         if sum(problem.gains[choice].tolist(), -problem.missing) >= 0:
             return choice
@@ -244,30 +199,17 @@ def _recourse(choice, actions, costs):
     return Recourse(entries, action, sum(paid), max(paid))
 
 
-def _problem(score, weights, actions, costs, objective, max_items, wanted, tie_breaker):
-    require_choice("objective", objective, Objective)
-    require_count("weights: the number of features", len(weights), 1, "nothing can change otherwise")
-    for name, number in {"score": score, "wanted": wanted, "weights": weights}.items():
-        require_finite(name, number)
-    if not score < wanted:
-        raise ValueError(f"score must be below the wanted {wanted}, got {score}: there is nothing to change")
-    if max_items is not None:
-        require_count("max_items", max_items, 1, "an action changes something")
-    if tie_breaker is not None and not 0 <= tie_breaker < np.inf:
-        raise ValueError(f"tie_breaker must be finite and not negative, got {tie_breaker}")
-    if tie_breaker is not None:
-        require_at_most("tie_breaker", tie_breaker, _LARGEST_TIE_BREAKER, "the largest cost is lost beside the total")
-    if not len(actions) == len(costs) == len(weights):
-        raise ValueError(
-            f"actions and costs must hold one menu per feature, got {len(actions)} and {len(costs)} for {len(weights)}"
-        )
+def _problem(score, weights, actions, costs, max_items, wanted):
+    require(score < wanted, f"score must be below the wanted {wanted}, got {score}: there is nothing to change")
+    n_features, given = len(weights), (len(actions), len(costs))
+    require(
+        given == (n_features, n_features), f"actions and costs must hold a menu for each of {n_features}, got {given}"
+    )
     for feature, (menu, prices) in enumerate(zip(actions, costs, strict=True)):
-        if len(menu) != len(prices) or not np.isfinite(menu).all() or not (prices >= 0).all():
-            raise ValueError(
-                f"menu {feature} must hold finite actions with one cost each, none negative, got {menu} at {prices}"
-            )
-        if not ((menu == 0) & (prices == 0)).any():
-            raise ValueError(f"menu {feature} must offer the action 0 at cost 0, got {menu} at {prices}")
+        priced = len(menu) == len(prices)
+        require(priced, f"costs must be one for each action, got {len(prices)} for {len(menu)} in menu {feature}")
+        idle = ((menu == 0) & (prices == 0)).any()
+        require(idle, f"actions must offer 0 at cost 0 in each menu, menu {feature} does not")
     owner = np.repeat(np.arange(len(weights)), [len(menu) for menu in actions])
     entries = np.concatenate(actions).astype(float)
     prices = np.concatenate(costs).astype(float)

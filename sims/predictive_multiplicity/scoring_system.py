@@ -7,22 +7,19 @@ reduction settles, by linear programs alone, which samples every optimum gets ri
 
 import dataclasses
 import functools
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Int, Real
 
 from sims.predictive_multiplicity.mip import Program
 from sims.predictive_multiplicity.solvers import linear_program, solve
-from theory_on_trial.arguments.sims import validated
-from theory_on_trial.arguments.sims_domain import (
-    require_above,
-    require_choice,
-    require_count,
-    require_finite,
-    require_in_range,
-)
+from theory_on_trial.contract import Holds, Interval, NonNegative, Positive, guarded, require
 
+Signs = Annotated[Int[np.ndarray, "samples"], Holds("signs", "be -1 or +1", lambda y: bool(np.isin(y, (-1, 1)).all()))]
+Box = Annotated[Int[np.ndarray, "coefficients"], Interval(-(2**40), 2**40)]
+Settled = Annotated[Int[np.ndarray, "samples"], Interval(-1, 1)]
+PositiveWeight = Annotated[float, Interval(0, 2, "()", why="every error costs something")]
 BigM = Literal["valid", "released"]
 
 ROUNDING = 1e-6
@@ -37,53 +34,38 @@ class ScoringSystem(NamedTuple):
     objective: float
 
 
-@validated(unbounded=("sparsity_penalty", "size_penalty"))
+@guarded(double=False)
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class ScoringProblem:
     """What a scoring system must do.
 
     features : x_i, one sample per row.
-    labels : y_i, -1 or +1.
-    lower, upper : the box of λ, integers.
-    sparsity_penalty, size_penalty : C_0 and C_1, per sample, not negative.
+    labels : y_i.
+    lower, upper : the box of λ.
+    sparsity_penalty, size_penalty : C_0 and C_1, per sample.
     intercept : whether the first column is an unpenalised constant.
-    positive_weight : w_+ in (0, 2), what an error on a positive label costs; on a negative one it is 2 - w_+.
-    margin : ε > 0, the least score that counts as right; scores of integer features are 0 or at least 1.
+    positive_weight : w_+, what an error on a positive label costs; on a negative one it is 2 - w_+.
+    margin : ε, the least score that counts as right; scores of integer features are 0 or at least 1.
     big_m : "valid" takes ε - min_λ y <λ, x>, which lets every λ of the box err. "released" takes what the authors' code
         has, 1.05 ε + max_λ y <λ, x>: as good on a box symmetric about 0, and wrong on others.
 
-    Raises ValueError for sizes, labels or numbers outside these ranges.
     Source: Ustun & Rudin 2016 (arXiv 1502.04269), as in its code; the valid big M: derived here.
     """
 
     features: Real[np.ndarray, "samples coefficients"]
-    labels: Int[np.ndarray, "samples"]
-    lower: Int[np.ndarray, "coefficients"]
-    upper: Int[np.ndarray, "coefficients"]
-    sparsity_penalty: float | int
-    size_penalty: float | int
+    labels: Signs
+    lower: Box
+    upper: Box
+    sparsity_penalty: NonNegative
+    size_penalty: NonNegative
     intercept: bool = False
-    positive_weight: float | int = 1.0
-    margin: float | int = 1e-3
+    positive_weight: PositiveWeight = 1.0
+    margin: Positive = 1e-3
     big_m: BigM = "valid"
 
     def __post_init__(self):
-        n_samples, n_coefficients = self.features.shape
-        require_count("features: the number of samples", n_samples, 1, "there is nothing to score otherwise")
-        require_count("features: the number of coefficients", n_coefficients, 1, "there is nothing to choose otherwise")
-        require_finite("features", self.features)
-        if self.labels.shape != (n_samples,) or not np.isin(self.labels, (-1, 1)).all():
-            raise ValueError(f"labels must be -1 or +1, one for each of the {n_samples} samples, got {self.labels}")
-        if not (self.lower.shape == self.upper.shape == (n_coefficients,) and (self.lower <= self.upper).all()):
-            raise ValueError(
-                f"lower must not exceed upper, {n_coefficients} entries each, got {self.lower} and {self.upper}"
-            )
-        require_in_range("sparsity_penalty", self.sparsity_penalty, 0, np.inf, includes_high=False)
-        require_in_range("size_penalty", self.size_penalty, 0, np.inf, includes_high=False)
-        require_above("positive_weight", self.positive_weight, 0, "every error costs something")
-        require_above("2 - positive_weight", 2 - self.positive_weight, 0, "every error costs something")
-        require_above("margin", self.margin, 0, "a score of zero is an error")
-        require_choice("big_m", self.big_m, BigM)
+        lower, upper = self.lower.tolist(), self.upper.tolist()
+        require(self.lower <= self.upper, f"lower must not exceed upper, got {lower} and {upper}")
 
     @functools.cached_property
     def _distinct(self) -> Any:
@@ -101,14 +83,14 @@ class ScoringProblem:
         return len(self.labels) * self.sparsity_penalty * penalised, len(self.labels) * self.size_penalty * penalised
 
 
-@validated
+@guarded(double=False)
 def recount_scoring(problem: ScoringProblem, coefficients: Int[np.ndarray, "coefficients"]) -> ScoringSystem:
     """The scoring system with these coefficients, its errors and objective by definition.
 
-    Raises ValueError for another number of coefficients.
+    Source: the objective of arXiv 1502.04269.
     """
-    if len(coefficients) != len(problem.lower):
-        raise ValueError(f"coefficients must be {len(problem.lower)}, got {len(coefficients)}")
+    wanted, given = len(problem.lower), len(coefficients)
+    require(given == wanted, f"coefficients must be {wanted}, one for each column of features, got {given}")
     signed, weights, _ = problem._distinct
     per_nonzero, per_size = problem._penalties
     sizes = np.abs(coefficients.astype(float))  # products of integers would overflow unseen
@@ -117,15 +99,15 @@ def recount_scoring(problem: ScoringProblem, coefficients: Int[np.ndarray, "coef
     return ScoringSystem(coefficients, errors, errors + float(penalties))
 
 
-@validated
-def scoring_system(problem: ScoringProblem, settled: Int[np.ndarray, "samples"] | None = None) -> ScoringSystem:
+@guarded(double=False)
+def scoring_system(problem: ScoringProblem, settled: Settled | None = None) -> ScoringSystem:
     """The optimal scoring system, by HiGHS; `settled` is what `settled_errors` found, and fixes those errors.
 
-    Raises ValueError for a `settled` that is not -1, 0 or 1 for each sample, and where it or the released big M leaves
-    nothing; RuntimeError if the recount is not what the solver says.
+    Raises ValueError where `settled` or the released big M leaves nothing; RuntimeError if the recount is not what the
+    solver says. Source: arXiv 1502.04269.
     """
-    if settled is not None and not (settled.shape == problem.labels.shape and np.isin(settled, (-1, 0, 1)).all()):
-        raise ValueError(f"settled must be -1, 0 or 1 for each of the {len(problem.labels)} samples")
+    n_samples, given = len(problem.labels), len(problem.labels if settled is None else settled)
+    require(given == n_samples, f"settled must be -1, 0 or 1 for each of the {n_samples} samples, got {given}")
     program = _program(problem, settled)
     outcome = solve(program)
     if outcome.values is None:  # with a valid big M any λ of the box may err everywhere
@@ -137,25 +119,22 @@ def scoring_system(problem: ScoringProblem, settled: Int[np.ndarray, "samples"] 
     return found
 
 
-@validated
-def settled_errors(problem: ScoringProblem, attained: float | int) -> Int[np.ndarray, "samples"]:
+@guarded(double=False)
+def settled_errors(problem: ScoringProblem, attained: float) -> Int[np.ndarray, "samples"]:
     """Data reduction: 0 for samples that every optimum gets right, 1 for those it gets wrong, -1 where that is open.
 
     `attained` is the objective of any scoring system, the smaller the better. The linear relaxation never exceeds the
     objective, so if it does exceed `attained` once a sample is forced to be an error, no optimum errs there; and
     likewise for right ones. Two linear programs per distinct sample, from the last basis.
-    Raises ValueError for an objective that is not finite, or is below the relaxation's, so that nothing attains it.
+    Raises ValueError for an objective below the relaxation's, which nothing attains.
     Source: data reduction of Ustun & Rudin 2016 (arXiv 1502.04269), as recalled; this proof: derived here.
     """
-    require_finite("attained", attained)
     program = _program(problem, None)
     linear = linear_program(program._replace(integral=np.zeros_like(program.integral)))
     linear.run()
     limit = attained + ROUNDING * len(problem.labels)
-    if linear.objective > limit:
-        raise ValueError(
-            f"attained must be the objective of a scoring system, all exceed {linear.objective}: {attained}"
-        )
+    least = linear.objective
+    require(least <= limit, f"attained must be the objective of a scoring system, from {least} on, got {attained}")
     _, weights, which = problem._distinct
     settled = np.full(len(weights), -1)
     for sample in range(len(weights)):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from sims.predictive_multiplicity._domains import Solver
 from sims.predictive_multiplicity.mip import Limits, LinearProgram, Outcome, Program, Watch
 
 _NO_LIMITS = Limits()
@@ -12,7 +13,7 @@ _NO_LIMITS = Limits()
 
 def solve(
     program: Program,
-    solver: str = "highs",
+    solver: Solver = "highs",
     *,
     limits: Limits = _NO_LIMITS,
     start: Float[np.ndarray, "variables"] | None = None,
@@ -22,13 +23,13 @@ def solve(
 
     `start` is a feasible x to begin with (an infeasible one is ignored by the solver). On the time limit the outcome
     holds the best x so far and a valid bound.
-    Raises ValueError for another solver, ImportError (with the command that installs it) for one that is missing, and
-    RuntimeError if the solver gives up for another reason.
+    Raises ImportError (with the command that installs it) for a solver that is missing, and RuntimeError if the solver
+    gives up for another reason.
     """
     return _backend(solver).solve(program, limits, start, watch)
 
 
-def linear_program(program: Program, solver: str = "highs") -> LinearProgram:
+def linear_program(program: Program, solver: Solver = "highs") -> LinearProgram:
     """A linear program to be solved many times, by HiGHS or by SCIP's SoPlex.
 
     Raises as `solve`.
@@ -36,13 +37,11 @@ def linear_program(program: Program, solver: str = "highs") -> LinearProgram:
     return _backend(solver).ResidentProgram(program)
 
 
-def _backend(solver: str) -> Any:
-    if solver == "highs":
-        from sims.predictive_multiplicity import highs
-
-        return highs
+def _backend(solver: Solver) -> Any:
     if solver == "scip":
         from sims.predictive_multiplicity import scip
 
         return scip
-    raise ValueError(f'solver must be "highs" or "scip", got {solver!r}')
+    from sims.predictive_multiplicity import highs
+
+    return highs

@@ -5,12 +5,14 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Real
+from jaxtyping import Float, Int, Real
 
-from theory_on_trial.arguments.sims import validated
+from sims.predictive_multiplicity._domains import Dichotomy, Labels, Samples, SampleWeights, Target
+from theory_on_trial.contract import MAY_BE_EMPTY, guarded, require
+from theory_on_trial.own_data.arrays import numbers
 
 _COMPAS = Path(__file__).parent / "data" / "compas_counts.csv"
 _LEAST_WEIGHT, _LARGEST_WEIGHT = 0.01, 2.0**53
@@ -25,6 +27,12 @@ class Table:
     positives, negatives : n⁺, n⁻, [m], counts (int) or, if some weight is not whole, sums of weights (float).
     columns, dropped : the names of the d columns, and of those left out because they depend linearly on these.
     row_of_sample : which row each of the n samples has, [n].
+
+    `aggregate` makes it from samples.
+
+    >>> table = aggregate([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1], sample_weight=[25, 25, 25, 25])
+    >>> table.n, table.errors(np.array([0, 1, 1, 1]))
+    (100, 25)
     """
 
     rows: Float[np.ndarray, "rows features"]
@@ -62,26 +70,31 @@ class Table:
         low, high = self.rows.min(axis=0), self.rows.max(axis=0)
         return np.column_stack([np.ones(len(self.rows)), (self.rows - low) / (high - low)])
 
-    @validated
-    def errors(self, dichotomy: Real[np.ndarray, "rows"]) -> int | float:
-        """E(b): the weight of the labels that b in {0, 1}^m gets wrong. Raises ValueError for another b."""
-        self._require_dichotomy("dichotomy", dichotomy)
+    @guarded(double=False)
+    def errors(self, dichotomy: Dichotomy) -> int | float:
+        """E(b): the weight of the labels that b in {0, 1}^m gets wrong."""
+        self._require_length(dichotomy)
         return np.where(dichotomy == 1, self.negatives, self.positives).sum().item()
 
-    @validated
-    def disagreement(self, dichotomy: Real[np.ndarray, "rows"], other: Real[np.ndarray, "rows"]) -> int | float:
-        """The weight of the samples on which two dichotomies differ. Errors as `errors`."""
-        self._require_dichotomy("dichotomy", dichotomy)
-        self._require_dichotomy("other", other)
+    @guarded(double=False)
+    def disagreement(self, dichotomy: Dichotomy, other: Dichotomy) -> int | float:
+        """The weight of the samples on which two dichotomies differ."""
+        self._require_length(dichotomy)
         return self.totals[dichotomy != other].sum().item()
 
-    def _require_dichotomy(self, name: str, values: Real[np.ndarray, "_"]) -> None:
-        if values.shape != (len(self.rows),) or not np.isin(values, (0, 1)).all():
-            raise ValueError(f"{name} must be 0 or 1 for each of the {len(self.rows)} rows of the table")
+    def _require_length(self, dichotomy: Dichotomy) -> None:
+        n_rows, given = len(self.rows), len(dichotomy)
+        require(given == n_rows, f"dichotomy must be 0 or 1 for each of the {n_rows} rows of the table, got {given}")
 
 
-@validated(unbounded=("X", "y", "sample_weight"))
-def aggregate(X: Any, y: Any, sample_weight: Any = None, columns: Sequence[str] | None = None) -> Table:
+AnyTable = Annotated[Table, MAY_BE_EMPTY]
+"""A table of any size, perhaps without a column: all samples are alike then."""
+
+
+@guarded(double=False)
+def aggregate(
+    X: Samples, y: Labels, sample_weight: SampleWeights | None = None, columns: Sequence[str] | None = None
+) -> Table:
     """Merge equal feature rows and drop columns that depend linearly on the constant and the columns before them.
 
     Neither step changes the error rate, the discrepancy or the ambiguity of linear classifiers. A column counts as
@@ -89,42 +102,39 @@ def aggregate(X: Any, y: Any, sample_weight: Any = None, columns: Sequence[str] 
 
     Args:
         X: features, [n, d], an array or a data frame, without a column for the intercept.
-        y: labels -1 or +1, [n].
-        sample_weight: how often each sample counts, [n], non-negative; once each if not given.
+        y: labels, [n].
+        sample_weight: how often each sample counts, [n]; once each if not given. In all at most 2^53 and, if some
+            weight is not whole, at least 0.01 (answers are compared to an absolute 2e-6).
         columns: names of the features; those of the data frame, or x1, x2, ..., if not given.
 
     Raises:
-        TypeError: for entries that are no numbers.
-        ValueError: for an X that is no table with rows, entries that are not finite (named), other labels or lengths,
-            weights that are negative, not finite or all zero, or in all above 2^53 or, if some weight is not whole,
-            below 0.01 (answers are compared to an absolute 2e-6), and names that are not one for each feature.
+        TypeError: for features that are no numbers.
+        ValueError: for an X that is no table with rows, or not finite (the entry is named), lengths that do not match,
+            other sums of weights, and names that are not one for each feature.
+
+    >>> table = aggregate([[0, 1], [1, 0], [0, 1]], y=[1, -1, -1])
+    >>> table.columns, table.rows.tolist(), table.positives.tolist(), table.negatives.tolist()
+    (('x1',), [[0.0], [1.0]], [1, 0], [1, 1])
     """
     given = getattr(X, "columns", ()) if columns is None else columns
     names = tuple(str(name) for name in given)
-    features = _numbers("X", X).astype(float) + 0.0  # no negative zeros
-    if features.ndim != 2 or len(features) == 0:
-        raise ValueError(f"X must be a table with at least one row, got the shape {features.shape}")
-    n_samples, n_features = features.shape
+    features = numbers("X", X) + 0.0  # no negative zeros
+    shape = features.shape
+    require(features.ndim == 2 and len(features), f"X must be a table with at least one row, got the shape {shape}")
+    n_samples, n_features = shape
     if not np.isfinite(features).all():
         row, column = np.argwhere(~np.isfinite(features))[0].tolist()
         raise ValueError(f"X must be finite, got {features[row, column]} in row {row}, column {column}")
     names = names or tuple(f"x{column}" for column in range(1, n_features + 1))
-    if len(names) != n_features:
-        raise ValueError(f"columns must name each of the {n_features} features, got {len(names)} names")
-    labels = _numbers("y", y)
-    if labels.shape != (n_samples,) or not np.isin(labels, (-1, 1)).all():
-        strange = labels[~np.isin(labels, (-1, 1))] if labels.shape == (n_samples,) else labels.shape
-        raise ValueError(f"y must be {n_samples} labels -1 or +1, got {np.ravel(strange)[:1].tolist()}")
-    weights = np.ones(n_samples, int) if sample_weight is None else _numbers("sample_weight", sample_weight)
-    if weights.shape != (n_samples,) or not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise ValueError(f"sample_weight must be {n_samples} finite numbers, none negative and not all zero")
-    whole = bool((weights == np.round(weights)).all())
-    if not (1 if whole else _LEAST_WEIGHT) <= weights.sum(dtype=float) <= _LARGEST_WEIGHT:
-        raise ValueError(
-            f"sample_weight must sum to {_LEAST_WEIGHT:g}..2^53 for the solvers to tell errors apart, "
-            f"got {weights.sum(dtype=float):g}"
-        )
-
+    require(len(names) == n_features, f"columns must name each of the {n_features} features, got {len(names)} names")
+    labels = np.asarray(y)
+    require(len(labels) == n_samples, f"y must be {n_samples} labels -1 or +1, one per row of X, got {len(labels)}")
+    weights = np.ones(n_samples, int) if sample_weight is None else np.asarray(sample_weight)
+    whole, total = bool((weights == np.round(weights)).all()), weights.sum(dtype=float)
+    require(
+        (1 if whole else _LEAST_WEIGHT) <= total <= _LARGEST_WEIGHT,
+        f"sample_weight must sum to {_LEAST_WEIGHT:g}..2^53 for the solvers to tell errors apart, got {total:g}",
+    )
     kept = _independent_columns(features)
     rows, row_of_sample = np.unique(features[:, kept], axis=0, return_inverse=True)
     row_of_sample = row_of_sample.reshape(n_samples)
@@ -134,18 +144,6 @@ def aggregate(X: Any, y: Any, sample_weight: Any = None, columns: Sequence[str] 
     )
     dropped = tuple(name for column, name in enumerate(names) if column not in kept)
     return Table(rows, positives, negatives, tuple(names[column] for column in kept), dropped, row_of_sample)
-
-
-def _numbers(name: str, values: Any) -> Real[np.ndarray, "..."] | Bool[np.ndarray, "..."]:
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind in "biuf":
-            return array
-        if array.dtype.kind == "O":
-            return array.astype(float)
-    except (OverflowError, TypeError, ValueError):  # rows of different lengths, objects, integers beyond float64
-        pass
-    raise TypeError(f"{name} must hold numbers only, in rows of one length")
 
 
 def _independent_columns(features: Float[np.ndarray, "n features"]) -> list[int]:
@@ -175,18 +173,15 @@ class Compas(NamedTuple):
     columns: tuple[str, ...]
 
 
-@validated
-def compas_samples(target: str = "arrest", *, oversampled: bool = False) -> Compas:
+@guarded(double=False)
+def compas_samples(target: Target = "arrest", *, oversampled: bool = False) -> Compas:
     """The binarised COMPAS records of 6172 people in Broward County, labelled by what happened within two years.
 
     `oversampled` adds people of the rarer label, drawn with replacement by `numpy.random.default_rng(1337).choice`,
     until both labels are equally frequent (6726 and 10960 records). The table that is shipped holds the outcome of the
     draw; `derive_compas` makes it. Source: ProPublica's records as binarised by Marx, Calmon & Ustun 2020; see
     `data/ATTRIBUTION.md` for the licence.
-    Raises ValueError for another target.
     """
-    if target not in ("arrest", "violent"):
-        raise ValueError(f'target must be "arrest" or "violent", got {target!r}')
     with _COMPAS.open(newline="") as file:
         header, *lines = csv.reader(file)
     table = np.array(lines, int)
@@ -205,8 +200,8 @@ def compas_samples(target: str = "arrest", *, oversampled: bool = False) -> Comp
     return Compas(features.astype(float), labels, counts[there], race, columns)
 
 
-@validated
-def compas(target: str = "arrest", *, race: bool = False, oversampled: bool = False) -> Table:
+@guarded(double=False)
+def compas(target: Target = "arrest", *, race: bool = False, oversampled: bool = False) -> Table:
     """COMPAS as a table: 137 distinct rows of 13 independent features, with race 329 rows of 16.
 
     Arguments as `compas_samples`; without `race` its four columns are left out.

@@ -1,13 +1,13 @@
 """The optimisation problems of predictive multiplicity, as linear objectives over dichotomies."""
 
-from numbers import Real as Number
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.predictive_multiplicity.table import Table
-from theory_on_trial.arguments.sims import validated
+from sims.predictive_multiplicity._domains import Share
+from sims.predictive_multiplicity.table import AnyTable, Table
+from theory_on_trial.contract import guarded
 
 _SOLVER_TOLERANCE = 1e-6  # relative, of objectives and bounds that are not whole
 _WHOLE_TOLERANCE = 1e-3  # of a bound that is rounded up to a whole number
@@ -81,20 +81,11 @@ def most_disagreement(
     return Task(cost, -float(counted[baseline == 1].sum()), {}, most_errors, baseline, integral)
 
 
-@validated(unbounded=("epsilon",))
-def tolerance_of(table: Table, epsilon: float | int) -> int | float:
+@guarded(double=False)
+def tolerance_of(table: AnyTable, epsilon: Share) -> int | float:
     """The admitted increase of the error count, e: the tolerance ε of the error rate times n, whole for counts.
 
-    floor(ε n + 1e-9) for counts. Raises ValueError for an ε outside [0, 1].
+    floor(ε n + 1e-9) for counts.
     """
-    return admitted_errors(table, "epsilon", epsilon)
-
-
-def admitted_errors(table: Table, name: str, epsilon: Any) -> int | float:
-    """As `tolerance_of`, for the argument `name`. Raises TypeError for what is no number."""
-    is_number: bool = isinstance(epsilon, Number)
-    if not is_number:
-        raise TypeError(f"{name} must be numbers, got a value of type {type(epsilon).__name__}")
-    if not 0 <= epsilon <= 1:
-        raise ValueError(f"tolerances must be shares of the sample in [0, 1], got {epsilon!r} for {name}")
-    return int(np.floor(epsilon * table.n + _COUNT_TOLERANCE)) if table.has_counts else float(epsilon * table.n)
+    errors = float(epsilon) * table.n
+    return int(np.floor(errors + _COUNT_TOLERANCE)) if table.has_counts else errors

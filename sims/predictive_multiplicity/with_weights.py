@@ -5,14 +5,17 @@ import abc
 import numpy as np
 from jaxtyping import Float, Int
 
+from sims.predictive_multiplicity._domains import Solver
 from sims.predictive_multiplicity.certificates import GordanProgram, margin_certificate
 from sims.predictive_multiplicity.incumbents import Incumbents
 from sims.predictive_multiplicity.mip import Deadline, Limits, Program, Watch
 from sims.predictive_multiplicity.solvers import solve
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task
+from theory_on_trial.contract import require
 
 _GAP = 0.99  # optimal whole numbers are less than one apart
+_LARGEST = 1e15  # coefficient that HiGHS takes
 _RECOUNT = 1e-6  # relative to n: by how much a solver's objective may be below the recount
 
 
@@ -37,7 +40,7 @@ class Formulation(abc.ABC):
 class WithWeights:
     """Solves the programs of a formulation. The margin is that of the features as given: it depends on their scale."""
 
-    def __init__(self, formulation: Formulation, gordan: GordanProgram, solver: str, margin: float | int):
+    def __init__(self, formulation: Formulation, gordan: GordanProgram, solver: Solver, margin: float):
         self._formulation, self._gordan, self._solver, self._margin = formulation, gordan, solver, margin
 
     def solve(self, task: Task, incumbents: Incumbents, deadline: Deadline, watch: Watch | None) -> tuple[float, str]:
@@ -70,7 +73,11 @@ class WithWeights:
 
 
 def raw_design(table: Table) -> Float[np.ndarray, "rows dims"]:
-    """[1, features] as given."""
+    """[1, features] as given. Raises ValueError for features beyond 1e15, larger than the solvers take."""
+    largest = np.abs(table.rows).max(initial=0)
+    require(
+        largest <= _LARGEST, f"table must have features up to {_LARGEST:g} where weights are sought, got {largest:g}"
+    )
     return np.column_stack([np.ones(len(table.rows)), table.rows])
 
 

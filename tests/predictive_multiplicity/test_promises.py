@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from own_data import predictive_multiplicity as tool
+from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 from theory_on_trial.audits.promises import Case, promises
 
@@ -54,3 +56,72 @@ THEORY = {name: Case(within=SOME) for name in COUNTED.split()} | {
     test_theory_answers,
     test_theory_answers_or_refuses_extremes,
 ) = promises([predicted], THEORY)
+
+SAMPLE = {"X": np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), "y": np.array([-1, 1, 1, -1])}
+SQUARE = {"table": observed.aggregate(**SAMPLE, sample_weight=[2, 1, 1, 1])}
+BASE = SQUARE | {"baseline": np.array([0, 1, 1, 1])}
+QUIET = {"progress": False, "formulation": "margin_free", "solver": "highs", "exact": False}
+ROWS = {"positives": np.array([3, 1, 2]), "negatives": np.array([1, 2, 0])}
+PLANE = {"points": np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.5]])} | ROWS
+FITTED = {"features": PLANE["points"]} | ROWS
+SCORING = LABELLED | {"lower": np.array([-2, -1]), "upper": np.array([2, 1])}
+PROBLEM = {"problem": observed.ScoringProblem(**SCORING, sparsity_penalty=0.125, size_penalty=0.015625)}
+RECOUNT = (RuntimeError,)  # documented: an answer does not recount, or a fit is no minimum
+LACKS = "where a group lacks a label"
+PROGRAMS = {
+    "ambiguity_by_coverage": Case(BASE | QUIET, raises=RECOUNT),
+    "ambiguity_path": Case(BASE | {"flips": observed.flip_errors(**BASE)}, within=(0, 5)),
+    "discrepancy_path": Case(BASE | QUIET, raises=RECOUNT),
+    "flip_errors": Case(BASE | QUIET | {"rows": np.array([0, 2]), "workers": 1}, raises=RECOUNT),
+    "minimise_errors": Case(SQUARE | QUIET, raises=RECOUNT),
+    "co_optimal": Case(SQUARE | {"solver": "highs"}, raises=RECOUNT),
+    "baseline_of_scores": Case(SQUARE | {"scores": np.array([-1.0, 0.5, 2.0, 1.0])}, within=SHARE),
+    "tolerance_of": Case(SQUARE, within=(0, 5)),
+    "one_sided_discrepancy": Case(BASE | {"solver": "highs"}, raises=RECOUNT),
+    "root_bound": Case(SQUARE),
+    "uncertified_errors": Case(SQUARE | {"solver": "highs"}, infinite="where the program is infeasible"),
+    "exact_signs": Case(SQUARE | {"weights": np.array([0.5, -1.0, -0.5])}, within=SIGNED),
+    "Cut.violation": Case({"b": np.ones(4)}, of=observed.Cut((0, 3, 1, 2), (1, 1, -1, -1), -1.0, 1.0)),
+    "Parallelograms": Case(SQUARE),
+    "Parallelograms.violated": Case({"b": np.array([1.0, 0.0, 0.25, 1.0])}, of=observed.Parallelograms(**SQUARE)),
+    "Table.errors": Case({"dichotomy": BASE["baseline"]}, of=SQUARE["table"], within=(0, 5)),
+    "Table.disagreement": Case({"dichotomy": BASE["baseline"]}, of=SQUARE["table"], within=(0, 5)),
+    "aggregate": Case(SAMPLE | {"columns": ["a", "b"]}),
+    "enumerate_paths": Case(PLANE | {"baseline": np.array([0, 1, 1])}, within=SOME),
+    "dichotomies": Case({"points": PLANE["points"]}, within=SHARE),
+    "elastic_net_pool": Case(FITTED | {"n_penalties": 3}, raises=RECOUNT),
+    "pool_dichotomies": Case({"features": PLANE["points"], "coefficients": np.ones((2, 3))}, within=SHARE),
+    "pool_multiplicity": Case(within=SOME),
+    "cheapest_recourse": Case(MENUS | COSTS),
+    "percentile_costs": Case(infinite="where nobody is left ahead", within=SOME),
+    "continuous_recourse": Case(SCORE),
+    "ScoringProblem": Case(SCORING),
+    "recount_scoring": Case(PROBLEM | {"coefficients": np.array([1, -1])}),
+    "scoring_system": Case(PROBLEM | {"settled": np.array([0, -1, -1])}, raises=RECOUNT),
+    "settled_errors": Case(PROBLEM, within=SIGNED),
+    "accurate_rule": Case(LAW, within=SHARE),
+    "fair_rule": Case(LAW, within=SHARE),
+    "flip_by_score": Case(LAW | {"scores": np.array([1.0, -0.5])}, within=SHARE),
+    "flip_effects": Case(LAW, infinite=LACKS, within=SIGNED),
+    "measure_rule": Case(RULE, infinite=LACKS, within=SIGNED),
+    "gaussian_set": Case({"n_samples": 3, "dim": 2}),
+}
+
+(
+    test_simulators_are_declared,
+    test_simulators_refuse,
+    test_simulators_answer,
+    test_simulators_answer_or_refuse_extremes,
+) = promises([observed], PROGRAMS, {"Table": "a record: `aggregate` makes it and checks what it holds"}, examples=3)
+
+TOOL = {
+    "multiplicity": Case(SAMPLE | {"solver": "highs", "progress": False, "workers": 1}),
+    "Multiplicity.held_out": Case(SAMPLE, of=tool.multiplicity(**SAMPLE, epsilons=[0.0], progress=False)),
+}
+
+(
+    test_the_tool_is_declared,
+    test_the_tool_refuses,
+    test_the_tool_answers,
+    test_the_tool_answers_or_refuses_extremes,
+) = promises([tool], TOOL, {"Multiplicity": "a record of results"}, examples=3)

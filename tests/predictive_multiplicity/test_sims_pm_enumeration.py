@@ -1,6 +1,5 @@
 """The ray enumeration: against exact integer arithmetic, against the definitions, and what it refuses."""
 
-import inspect
 from fractions import Fraction
 from itertools import combinations
 
@@ -172,24 +171,16 @@ def test_the_points_on_a_line_are_named():
 
 
 @pytest.mark.parametrize(
-    ("points", "positives", "negatives", "baseline", "sentence"),
+    ("points", "positives", "negatives", "sentence"),
     [
-        (np.array([[0.0], [np.nan]]), [1, 0], [0, 1], None, "points must be finite, got nan"),
-        (np.zeros((0, 2)), [], [], None, "number of points must be at least 1"),
-        (np.zeros((2, 0)), [1, 0], [0, 1], None, "number of coordinates must be at least 1"),
-        (gaussian(0), [1] * 7, [1] * 8, None, "positives must have one entry per point, got 7 for 8 points"),
-        (np.ones((10**6, 3)), [1], [1], None, "at most 10000000000 dichotomies in one half, got 1000000 points in 3"),
-        (gaussian(0), [-1] + [3] * 7, [0] * 8, None, "positives must not be negative, got -1"),
-        (gaussian(0), [0] * 8, [1, -2] * 4, None, "negatives must not be negative, got -2"),
-        (gaussian(0), [0] * 8, [0] * 8, None, "must sum to 1..10000000, got 0"),
-        (gaussian(0), [10**7] + [0] * 7, [1] + [0] * 7, None, "must sum to 1..10000000, got 10000001"),
-        (gaussian(0), [1] * 8, [1] * 8, [2] + [0] * 7, "baseline must hold 0 and 1 only, got 2"),
+        (np.ones((10**6, 3)), [1] * 10**6, [1] * 10**6, "at most 10000000000 dichotomies in one half, got 1000000 poi"),
+        (gaussian(0), [0] * 8, [0] * 8, "positives and negatives must sum to 1..10000000, got 0"),
+        (gaussian(0), [10**7] + [0] * 7, [1] + [0] * 7, "must sum to 1..10000000, got 10000001"),
     ],
 )
-def test_refusals(points, positives, negatives, baseline, sentence):
-    baseline = None if baseline is None else np.array(baseline)
+def test_too_many_and_no_samples_are_refused(points, positives, negatives, sentence):
     with pytest.raises(ValueError, match=sentence):
-        inspect.unwrap(enumerate_paths)(points, np.array(positives, int), np.array(negatives, int), baseline)
+        enumerate_paths(points, np.array(positives), np.array(negatives))
 
 
 def test_single_precision_is_refused():

@@ -375,13 +375,6 @@ def test_conflict_rows_carry_the_root_bound():
     assert pm.root_bound(table, conflict_rows=False) < 1
 
 
-@settings(max_examples=3, deadline=None)
-@given(counts)
-def test_the_program_in_words_agrees(drawn):
-    table = table_of_counts(drawn)
-    assert round(pm.least_errors_in_words(table).errors) == pm.minimise_errors(table).value
-
-
 @pytest.mark.parametrize("solver", ["highs", "scip"])
 def test_slacks_are_distances_to_the_nearer_bound(solver):
     """At x = 3 and y = 4, where the costs put them: rows between 1 and 10, from 2 up, and up to 6."""

@@ -72,19 +72,24 @@ def test_negative_zeros_are_zeros():
         ({"X": [[0.0, 1.0], [1, 0], [-np.inf, 1]]}, "X must be finite, got -inf in row 2, column 0"),
         ({"X": [0.0, 1.0, 2.0]}, "X must be a table with at least one row"),
         ({"X": np.zeros((0, 2))}, "X must be a table with at least one row"),
-        ({"y": [0, 1, 1]}, r"y must be 3 labels -1 or \+1, got \[0\]"),
-        ({"y": [1, 1]}, r"y must be 3 labels -1 or \+1, got \[2\]"),
-        ({"y": [1, np.nan, 1]}, r"y must be 3 labels -1 or \+1, got \[nan\]"),
-        ({"sample_weight": [1, -1, 1]}, "sample_weight must be 3 finite numbers, none negative and not all zero"),
-        ({"sample_weight": [0, 0, 0]}, "sample_weight must be 3 finite numbers"),
-        ({"sample_weight": [1, np.inf, 1]}, "sample_weight must be 3 finite numbers"),
-        ({"sample_weight": [1, 1]}, "sample_weight must be 3 finite numbers"),
+        ({"y": [1, 1]}, r"y must be 3 labels -1 or \+1, one per row of X, got 2"),
+        ({"sample_weight": [0, 0, 0]}, r"sample_weight must sum to 0.01..2\^53 for the solvers .*, got 0"),
         ({"columns": ["a"]}, "columns must name each of the 2 features, got 1 names"),
+        *(
+            ({"sample_weight": np.array([2.5, 1.0, 1.0]) * scale}, r"^sample_weight must sum to")
+            for scale in (1e-300, 1e-9, 1e-7, 1e20, 1e300)
+        ),
     ],
 )
 def test_a_sample_that_makes_no_table_is_refused(changed, sentence):
     with pytest.raises(ValueError, match=sentence):
         pm.aggregate(**({"X": POINTS, "y": [1, -1, 1]} | changed))
+
+
+def test_a_dichotomy_of_another_table_is_refused():
+    table = pm.aggregate(POINTS, [1, 1, -1])
+    with pytest.raises(ValueError, match="dichotomy must be 0 or 1 for each of the 3 rows of the table, got 2"):
+        table.errors(np.array([0, 1]))
 
 
 def test_exact_signs_are_those_of_rational_arithmetic():
@@ -131,8 +136,6 @@ def test_samples_of_compas_are_its_table_with_the_race_of_each():
     assert abs(shares["african_american"] - 0.514) < 5e-4  # the share known to three digits
     table = pm.aggregate(samples.features, samples.labels, samples.counts, samples.columns)
     np.testing.assert_array_equal(table.rows, pm.compas("violent", race=True).rows)
-    with pytest.raises(ValueError, match='target must be "arrest" or "violent", got \'theft\''):
-        pm.compas_samples("theft")
 
 
 def test_counts_are_derived_from_files_of_people(tmp_path):
@@ -161,7 +164,3 @@ def test_tolerances_are_whole_numbers_of_errors():
     assert [pm.tolerance_of(table, share) for share in (0.0, 0.049, 0.05, 0.3, 0.15, 1.0)] == [0, 0, 1, 6, 3, 20]
     assert pm.tolerance_of(table, 0.05 - 1e-12) == 1  # within 1e-9 of a whole number
     assert pm.tolerance_of(pm.aggregate(POINTS, [1, 1, -1], [0.5, 1, 1]), 0.1) == 0.25
-    with pytest.raises(ValueError, match=r"tolerances must be shares of the sample in \[0, 1\], got 1.5"):
-        pm.tolerance_of(table, 1.5)
-    with pytest.raises(ValueError, match="tolerances must be shares"):
-        pm.tolerance_of(table, float("nan"))

@@ -114,8 +114,6 @@ def test_progress_is_told_programs_incumbents_and_bounds(table, baseline):
     pm.discrepancy_path(table, baseline, [0.0, 0.1], formulation="big_m", progress=lambda *news: told.append(news))
     assert told[-1][:2] == (2, 2)
     assert all(news[2] <= news[3] + 1e-6 for news in told if np.isfinite(news[2]))
-    with pytest.raises(ValueError, match="progress must be True, False, \"auto\" or a function, got 'often'"):
-        pm.flip_errors(table, baseline, progress="often")
 
 
 def test_a_bar_is_drawn_on_request(table, baseline, capsys):
@@ -187,9 +185,7 @@ def test_a_model_of_the_user_is_taken_as_baseline():
     dichotomy = pm.baseline_of_scores(table, samples @ [1.0, 2.0] - 0.5)
     np.testing.assert_array_equal(dichotomy[table.row_of_sample], [0, 1, 1, 1, 1])
     for scores, sentence in [
-        ([1.0, 0.0, 1, 1, 1], "scores must be finite and not 0, got 0.0 for sample 1"),
-        ([1.0, np.nan, 1, 1, 1], "scores must be finite and not 0, got nan for sample 1"),
-        ([1.0, 1, 1, 1, -1], "scores must have one sign for samples with equal features, got both for row 1"),
+        ([1.0, 1, 1, 1, -1], r"scores must have one sign for samples with equal features, got both for rows \[1\]"),
         ([1.0, 1], "scores must be one for each of the 5 samples, got 2"),
         ([-1.0, 1, 1, -1, 1], "baseline must be the dichotomy of a linear classifier"),
     ]:
@@ -199,23 +195,15 @@ def test_a_model_of_the_user_is_taken_as_baseline():
 
 def test_refusals(table, baseline):
     xor = pm.aggregate([[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1])
+    huge = pm.aggregate([[0.0], [1e16]], [-1, 1])
     for call, sentence in [
-        (lambda: pm.minimise_errors(table, formulation="guess"), "formulation must be one of"),
-        (lambda: pm.minimise_errors(table, solver="cplex"), 'solver must be "highs" or "scip", got \'cplex\''),
-        (lambda: pm.minimise_errors(table, margin=1e-7), r"margin must be in \[1e-06, 1\), got 1e-07"),
-        (lambda: pm.minimise_errors(table, margin=1), r"margin must be in \[1e-06, 1\), got 1"),
-        (lambda: pm.minimise_errors(table, time_limit=0), "time_limit must be a positive number of seconds or None"),
-        (lambda: pm.minimise_errors(table, time_limit=float("nan")), "time_limit must be a positive number"),
-        (lambda: pm.flip_errors(table, np.zeros(3, int)), "baseline must be 0 or 1 for each of the 9 rows"),
-        (lambda: pm.flip_errors(table, np.full(9, 2)), "baseline must be 0 or 1 for each of the 9 rows"),
+        (lambda: pm.flip_errors(table, np.zeros(3, int)), "baseline must be 0 or 1 for each of the 9 rows .* got 3"),
         (lambda: pm.flip_errors(xor, np.array([0, 1, 1, 0])), "baseline must be the dichotomy of a linear classifier"),
-        (lambda: pm.flip_errors(table, baseline, rows=np.array([9])), "rows must be indices from 0 to 8, got 9 to 9"),
-        (lambda: pm.flip_errors(table, baseline, rows=np.array([-1])), "rows must be indices from 0 to 8"),
-        (lambda: pm.flip_errors(table, baseline, workers=0), "workers must be at least 1, got 0"),
-        (lambda: pm.discrepancy_path(table, baseline, [-0.1]), r"tolerances must be shares of the sample in \[0, 1\]"),
-        (lambda: pm.co_optimal(table, -1), "extra_errors must not be negative, got -1"),
-        (lambda: pm.co_optimal(table, most=0), "most must be at least 1"),
-        (lambda: pm.least_errors_in_words(table, 0.0), r"margin must be in \[1e-6, 1\), got 0.0"),
+        (lambda: pm.flip_errors(table, baseline, rows=np.array([9])), "rows must be indices from 0 to 8, got 9"),
+        (
+            lambda: pm.minimise_errors(huge, formulation="big_m"),
+            r"table must have features up to 1e\+15 .*, got 1e\+16",
+        ),
     ]:
         with pytest.raises(ValueError, match=sentence):
             call()
