@@ -2,6 +2,7 @@
 
 import fractions
 import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -469,3 +470,14 @@ def test_axes_of_one_name_have_one_length_within_an_array():
 
     with pytest.raises(ValueError, match=r"matrix must be .* axes \(side, side\), got .* of shape \(2, 3\)"):
         trace(np.ones((2, 3)))
+
+
+def test_a_list_where_an_array_may_stand_becomes_one():
+    call = taking(Annotated[Sequence[float] | Vector, POSITIVE])
+    found = call([1, 2])
+    assert isinstance(found, np.ndarray)
+    assert found.dtype == np.float64
+    with pytest.raises(ValueError, match="value must not be empty"):
+        call([])
+    with pytest.raises(ValueError, match=r"value must be positive, got 0\.0 among the entries"):
+        call([1, 0])
