@@ -5,4 +5,3 @@ cross-entropy, F5 hysteresis in weight decay, F6 ten imbalanced classes. Importi
 """
 
 from figures.neural_collapse import basins, cross_entropy, direct, minorities
-
