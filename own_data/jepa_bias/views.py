@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -11,11 +11,13 @@ from own_data.jepa_bias.order import learning_order
 from own_data.jepa_bias.result import SHOWN, LearningOrder
 from theory import jepa_bias as predicted
 from theory.jepa_bias._domains import Clock, Objective
-from theory_on_trial.contract import Count, Fraction, Positive, guarded, require
+from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Count, Fraction, Positive, guarded, require
 from theory_on_trial.own_data.arrays import numbers
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, stratified_groups
 
+View = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
+"""A matrix or a data frame, a row per thing; the sentences about it name the first bad place."""
 Moments = tuple[Float[np.ndarray, "dim dim"], Float[np.ndarray, "dim dim"]]
 
 
@@ -55,8 +57,8 @@ class ViewsLearningOrder:
 
 @guarded
 def learning_order_of_views(
-    X: Any,
-    Y: Any,
+    X: View,
+    Y: View,
     depth: Count,
     epsilon: Positive,
     objective: Objective,

@@ -104,10 +104,6 @@ def diagonal_network(
     """
     dimension = layer_values.shape[0]
     features = jnp.eye(dimension) if basis is None else jnp.asarray(basis)
-    shape = features.shape
-    require(
-        shape == (dimension, dimension), f"basis must be {dimension} x {dimension}, a column per feature, got {shape}"
-    )
     return _diagonal_network(key, jnp.asarray(layer_values), jnp.asarray(predictor_values), features, depth, objective)
 
 
@@ -141,6 +137,8 @@ def unbalanced_init(
 
     Other arguments as `aligned_init`. Derived here.
     """
+    shape = (dimension, dimension) if basis is None else basis.shape
+    require(shape == (dimension, dimension), f"basis must be {dimension} x {dimension} as the layers are, got {shape}")
     values = jnp.ones(dimension)
     return diagonal_network(key, layer_init * values, predictor_init * values, depth, objective, basis=basis)
 

@@ -121,7 +121,7 @@ def test_fewer_samples_than_dimensions():
     Sigma_xx, Sigma_yx = x.T @ x / 3, y.T @ x / 3
     with pytest.raises(ValueError, match=r"no rho, see restrict_to_range.*rank 3 of 5"):
         predicted.joint_spectrum(Sigma_xx, Sigma_yx)
-    with pytest.raises(ValueError, match="Sigma_xx must be positive definite"):
+    with pytest.raises(ValueError, match="Sigma_xx must be symmetric and positive definite"):
         predicted.predictor_eigenvalues(Sigma_xx, Sigma_yx)
     restricted = predicted.restrict_to_range(Sigma_xx, Sigma_yx)
     assert restricted.basis.shape == (5, 3)
