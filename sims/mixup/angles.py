@@ -100,12 +100,21 @@ def angle_curve(
 ) -> Float[Array, "cells"]:
     """1 - cos between `target` (one for all cells or one per cell) and what `learner` finds on one `pair_sample`.
 
-    A cell is a key and a κ. `learner(key, features, labels, *learner_arguments)` returns weights: `erm_weights`,
-    `mixup_weights`, `sampled_mixup_weights`, `mask_weights` or a function of the user's. n, learner and labels are
-    static: one program is compiled for each of them, whatever the cells, so that a curve over n is one call per n.
+    A cell is a key and a κ. n, learner and labels are static: one program is compiled for each of them, whatever the
+    cells, so that a curve over n is one call per n. What a learner refuses by value it cannot see here; it then gives
+    NaN. Raises ValueError for an odd n with balanced labels.
 
-    What a learner refuses by value it cannot see here; it then gives NaN. Raises ValueError for an odd n with balanced
-    labels.
+    Args:
+        keys: one for each cell.
+        separabilities: κ of each cell.
+        mean: μ.
+        factor: F of Σ = F Fᵀ.
+        target: a direction, for all cells or for each.
+        learner_arguments: handed to the learner.
+        n: sample size.
+        learner: maps (key, features, labels, *learner_arguments) to weights: `erm_weights`, `mixup_weights`,
+            `sampled_mixup_weights`, `mask_weights` or a function of the user's.
+        labels: as in `pair_sample`.
     """
     require_halves(n, labels)
     weights = fitted_weights(keys, separabilities, mean, factor, learner_arguments, n, learner, labels)

@@ -69,6 +69,7 @@ def fit_mixup_sampled(
     `input_weight` is the map g of λ. For Beta(α, α): `lambda key, shape: jax.random.beta(key, α, α, shape)`.
     The loss, the other parameters and the fit are those of `fit_mixup`. Raises ValueError for functions that return
     another shape, λ outside [0, 1], or g that is not finite.
+    Source: as `fit_mixup`.
     """
     require_float64("a Mixup fit")
     warn_of_one_class(labels)

@@ -52,6 +52,12 @@ def reduced_problem(
     + 2 p (1 - p) E[sp(v) - lambda v + s'(v) (g^2 q_1 + (1 - g)^2 q_0) / 2], v = g a_1 + (1 - g) a_0. Neglected is the
     fourth order in the scores, which does not vanish as kappa grows unless p = 1/2. Derived here. `ValueError` unless
     covariances and means together span all dimensions; `RuntimeError` if the solver stops before a stationary point.
+
+    Args:
+        class_means: of the features, class 0 first.
+        class_covariances: of the features within each class, class 0 first.
+        class_fraction: p, the share of class 1.
+        law: of lambda.
     """
     from scipy.optimize import minimize
     from scipy.special import expit

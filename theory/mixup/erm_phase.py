@@ -18,7 +18,7 @@ _LOG_ROUNDING = 40.0  # a ridge e^40 away from every variance is none, or all th
 
 @guarded
 def ridge_lda_direction(pair: GaussianPair, tau: NonNegative) -> Float[np.ndarray, " dim"]:
-    """w_tau = (tau I + Sigma)^-1 mu, from b at tau = 0 towards mu; `tau` is in units of Sigma."""
+    """w_tau = (tau I + Sigma)^-1 mu, from b at tau = 0 towards mu, tau in units of Sigma. Derived here."""
     return np.linalg.solve(tau * np.eye(pair.dim) + pair.covariance, pair.mean)
 
 

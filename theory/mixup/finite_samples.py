@@ -58,7 +58,7 @@ def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
     """B_s: one lambda drawn for each ordered pair adds B_s kappa / n^2 to E[1 - cos], balanced classes or not.
 
     It is B_i with A^2 replaced by A^2 Var g + (Var(rho g) + Var(rho (1 - g))) / 2, rho = s((2g - 1) u) - lambda.
-    Derived here. `ValueError` if u_infinity is infinite.
+    Derived here. `ValueError` if u_infinity is infinite. An example stands with `imbalance_coefficient`.
     """
     amplification = _amplification(pair, law)
     share = law.input_weights
@@ -102,10 +102,15 @@ def mixup_samples(
 ) -> float:
     """n_epsilon, not rounded: the root n > d + 2 of C / (n - d - 2) + B kappa / n^2 = epsilon.
 
-    B adds up `imbalance_coefficient` unless the classes are `balanced` and `sampled_lambda_coefficient` if `mode` is
-    "sampled" (one lambda per ordered pair) and not "expected" (lambda averaged). For small epsilon it is
-    (C + sqrt(C^2 + 4 epsilon B kappa)) / (2 epsilon): free of kappa at first, growing as sqrt(kappa) in the end, never
-    faster. Derived here. `ValueError` if u_infinity is infinite.
+    For small epsilon it is (C + sqrt(C^2 + 4 epsilon B kappa)) / (2 epsilon): free of kappa at first, growing as
+    sqrt(kappa) in the end, never faster. Derived here. `ValueError` if u_infinity is infinite.
+
+    Args:
+        pair: mu, Sigma and kappa.
+        epsilon: the target of E[1 - cos].
+        law: of lambda.
+        mode: "sampled" (one lambda per ordered pair) adds `sampled_lambda_coefficient` to B.
+        balanced: unless it is true, `imbalance_coefficient` is added to B.
 
     >>> pairs = [GaussianPair([1.0, 1.0], [[0.2, 0.0], [0.0, 1.8]], kappa) for kappa in (10.0, 1e6)]
     >>> [round(mixup_samples(pair, 0.01, MixingLaw.beta(1.0), "sampled"), 2) for pair in pairs]

@@ -20,6 +20,8 @@ from theory_on_trial.contract import Positive, guarded, require
 class GaussianPair:
     """Two classes N(-mu, Sigma / kappa) and N(mu, Sigma / kappa) of equal probability.
 
+    A member of the families of Oh & Yun 2023 (arXiv 2306.00267).
+
     Args:
         mean: mu.
         covariance: Sigma, the noise shape, in squared units of the mean.

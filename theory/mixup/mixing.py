@@ -20,7 +20,8 @@ InputWeight = Callable[[Float[np.ndarray, " atoms"]], Float[np.ndarray, " atoms"
 class MixingLaw:
     """Mixes inputs as g x_i + (1 - g) x_j and labels as lambda y_i + (1 - lambda) y_j, lambda discrete.
 
-    Warns when every lambda is 0 or 1, because plain Mixup then is empirical risk minimisation.
+    The Mixup of Zhang et al. 2018 (arXiv 1710.09412), but for g. Warns when every lambda is 0 or 1, because plain Mixup
+    then is empirical risk minimisation.
 
     Args:
         nodes: the values of lambda.
