@@ -119,7 +119,8 @@ def test_checks_that_cannot_be_imported_are_named_with_the_reason(toy, monkeypat
 
 
 def test_slow_claims_are_named_by_their_tier(toy, monkeypatch):
-    slow = CHECKS.replace("    trial.identity", "    import time; time.sleep(0.2)\n    trial.identity")
+    busy = "    import time; end = time.process_time() + 0.2\n    while time.process_time() < end:\n        pass\n"
+    slow = CHECKS.replace("    trial.identity", f"{busy}    trial.identity")
     (toy.folder / "paper_checks" / "test_toy.py").write_text(f"{slow}\n\nMOST_SECONDS = 0.15\n")
     monkeypatch.setattr(steps, "CLAIM_SECONDS", {"fast": 0.1, "full": 0.1})
     monkeypatch.setattr(steps, "SEEDS", 1)

@@ -73,7 +73,7 @@ class Paper:
     def ask(self, audit: str, question: str) -> list[str]:
         """The sentences that a call of an audit returns in a process of its own, or why it returns none."""
         program = f"import json; from theory_on_trial.audits import {audit}; print(json.dumps({audit}.{question}))"
-        done = self.run("-c", program)
+        done = self.run("-c", program, timeout=3600)
         return [f"{audit}: {last_line(done)}"] if done.returncode else list(json.loads(last_line(done)))
 
 
