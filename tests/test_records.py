@@ -4,9 +4,10 @@ import ast
 
 import pytest
 
-from theory_on_trial import digest, outline, records, repository
+from theory_on_trial import outline, records, repository
 from theory_on_trial.audits.platforms import ledger_name
 from theory_on_trial.compare import compare
+from theory_on_trial.digest import imported
 
 RULES = {
     f"theory_on_trial.{name}" for name in ("registry", "ledger", "trial", "decision", "evidence", "laws", "trends")
@@ -16,15 +17,9 @@ ELSEWHERE = {
 }
 
 
-def modules_under(file):
-    """The modules whose source is in the digest of a file."""
-    name = repository.dotted_name(file)
-    return set(digest._closure({name: file}, repository.import_base(name, file)))
-
-
 @pytest.mark.parametrize("file", outline.files(), ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_the_source_of_a_claim_is_its_paper_and_the_rules_of_the_engine(file):
-    paper, found = repository.paper_of(file), modules_under(file)
+    paper, found = repository.paper_of(file), imported(file)
     assert found >= RULES
     assert not ELSEWHERE & {".".join(name.split(".")[:2]) for name in found}
     rooms = {name.split(".")[0] for name in found} - {"theory_on_trial"}
@@ -35,7 +30,7 @@ def test_the_source_of_a_claim_is_its_paper_and_the_rules_of_the_engine(file):
 
 def test_the_contract_of_arguments_is_in_the_source_of_every_paper():
     for paper in outline.papers():
-        found = set().union(*map(modules_under, outline.files(paper)))
+        found = set().union(*map(imported, outline.files(paper)))
         assert "theory_on_trial.contract" in found, paper
 
 

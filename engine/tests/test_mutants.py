@@ -10,7 +10,7 @@ from theory_on_trial import outline, records
 from theory_on_trial.audits import mutants
 
 FILES = {
-    "pyproject.toml": "[tool.pytest.ini_options]\ntestpaths = ['paper_checks']\n",
+    "pyproject.toml": "[tool.pytest.ini_options]\ntestpaths = ['paper_checks']\npythonpath = ['shared']\n",
     "theory/__init__.py": "",
     "theory/rolls.py": (
         '"""Rolls."""\n\n\ndef mean(sides: int) -> float:\n    return (sides + 1) / 2\n\n\n'
@@ -112,6 +112,7 @@ def test_what_is_drawn_can_be_made_from_its_name(folder):
 
 def test_a_paper_is_judged_by_its_tests_and_claims_and_a_shared_module_by_the_tests_beside_it(folder):
     assert mutants.judges("theory", "rolls") == ["tests/test_rolls.py", "paper_checks/test_rolls.py"]
+    assert mutants.judges("sims", "rolls") == ["paper_checks/test_rolls.py"]  # no test imports that
     assert mutants.judges("tools", "sums") == ["shared/tests/test_sums.py"]
     assert mutants.sources("tools", "sums") == ["shared/tools/sums.py"]
     assert mutants.sources("sims", "rolls") == []  # nothing in it could be changed
@@ -189,7 +190,7 @@ def test_a_check_of_one_paper_takes_what_is_on_record_and_records_nothing(folder
 
 
 def test_a_judge_that_fails_on_sound_code_stops_it(folder):
-    (folder / "tests" / "test_rolls.py").write_text("def test_two():\n    assert False\n")
+    (folder / "tests" / "test_rolls.py").write_text(FILES["tests/test_rolls.py"].replace("1.5", "1.6"))
     with pytest.raises(RuntimeError, match=r"^tests/test_rolls\.py::test_two fails in a sound copy: nothing can be"):
         mutants.run("rolls", 1)
     assert not (folder / "records").exists()

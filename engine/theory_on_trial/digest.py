@@ -52,6 +52,12 @@ def digest_of(modules: Iterable[tuple[str, Path]]) -> str:
     return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
 
 
+def imported(file: Path) -> set[str]:
+    """Return the names of the modules that count in the digest of a file: its own, and all that it imports."""
+    name = repository.dotted_name(file)
+    return set(_closure({name: file}, repository.import_base(name, file)))
+
+
 # ------------------------------------------------------------------------------------------------------- the modules
 
 

@@ -1,10 +1,10 @@
 """Break a paper's code at random and see whether anything notices: `theory-on-trial audit mutants [PAPER …]`.
 
 A mutant changes one number, one arithmetic operator, one sign or one comparison in `theory/<paper>` or `sims/<paper>`
-in a copy of the repository. Its judges are the paper's tests (`tests/<paper>` or `tests/test_<paper>.py`) and its
-claims: those that run the changed line, quickest first, and, where this cannot be told (the line runs on import, or in
-another process), all of them. `--package` names another package: its modules stand for papers, and their judges are the
-tests beside it that mention them.
+in a copy of the repository. Its judges are the paper's tests (`tests/<paper>` or `tests/test_<paper>.py`) that import
+this, and its claims: those that run the changed line, quickest first, and, where this cannot be told (the line runs on
+import, or in another process), all of them. `--package` names another package: its modules stand for papers, and their
+judges are the tests beside it that import them.
 
 Each result is kept in the folder `mutants` of the records as it comes: an interrupted run goes on where it stopped. It
 goes by its function, the text of its line and the change, and counts as long as that line stands there; it is judged
@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from theory_on_trial import outline, records, repository
+from theory_on_trial.digest import imported
 
 PACKAGES = {"theory": 100, "sims": 30}
 """What is broken unless told otherwise, and at least how many mutants of it are judged for each paper."""
@@ -225,24 +226,26 @@ def sources(package: str, paper: str) -> list[str]:
 
 
 def judges(package: str, paper: str) -> list[str]:
-    """The files or folders of tests, and those of claims, that judge a mutant, relative to the root."""
-    root = repository.root()
-    if paper not in outline.papers():
-        mentioned = re.compile(rf"\b{package}\.{paper}\b|\bfrom {package} import\b.*\b{paper}\b")
-        beside = root / folder_of(package).parent / "tests"
-        found = [path for path in sorted(beside.rglob("test_*.py")) if mentioned.search(path.read_text("utf-8"))]
-    else:
-        tests = root / "tests"
-        found = [path for path in (tests / paper, tests / f"test_{paper}.py") if path.exists()]
-        found += outline.places(paper)
-    return [path.relative_to(root).as_posix() for path in found]
+    """The files of tests that judge a mutant, and the files or the package of the claims, relative to the root."""
+    tests, claims = _tests_and_claims(package, paper)
+    files = [file for place in tests for file in ([place] if place.is_file() else sorted(place.rglob("test_*.py")))]
+    judging = [file for file in files if f"{package}.{paper}" in imported(file)]
+    return [path.relative_to(repository.root()).as_posix() for path in [*judging, *claims]]
 
 
 def source_of(package: str, paper: str) -> dict[str, Any]:
-    """Return what the results of a paper rest on: its part of the package and its judges, with all they import."""
+    """Return what the results of a paper rest on: its part of the package, its tests and its claims."""
     root, folder = repository.root(), repository.root() / folder_of(package)
     part = folder / paper if (folder / paper).is_dir() else folder / f"{paper}.py"
-    return records.source(root, part, *(root / judge for judge in judges(package, paper)))
+    tests, claims = _tests_and_claims(package, paper)
+    return records.source(root, part, *tests, *claims)
+
+
+def _tests_and_claims(package: str, paper: str) -> tuple[list[Path], list[Path]]:
+    tests = repository.root() / "tests"
+    if paper in outline.papers():
+        return [path for path in (tests / paper, tests / f"test_{paper}.py") if path.exists()], outline.places(paper)
+    return [repository.root() / folder_of(package).parent / "tests"], []
 
 
 # --------------------------------------------------------------------------------------------------------- the judging
