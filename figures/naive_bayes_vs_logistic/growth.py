@@ -93,13 +93,7 @@ def growth(
 
 
 def _naive_bayes_panel(
-    axes: Axes,
-    n_classes: int,
-    sizes: Sequence[int],
-    scanned: Sequence[int],
-    runs: int,
-    scans: int,
-    level: float,
+    axes: Axes, n_classes: int, sizes: Sequence[int], scanned: Sequence[int], runs: int, scans: int, level: float
 ) -> None:
     candidates = np.arange(n_classes + 1, _MOST)
     found = []

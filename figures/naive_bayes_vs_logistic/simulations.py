@@ -10,6 +10,7 @@ from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 
 TOLERANCE = 1e-6  # of the logistic fits; looser ones move the sample complexity
+Number = float | Float[Array, ""]
 _POINTS = 256  # of the integration over more than two classes: an error of 1e-4 at most in errors of about .01
 
 
@@ -59,16 +60,12 @@ def logistic_error(
     )[0]
 
 
-def naive_bayes_scan(
-    key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: ScalarLike
-) -> Int[Array, ""]:
+def naive_bayes_scan(key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: Number) -> Int[Array, ""]:
     """What the released scan reports for naive Bayes in one run."""
     return observed.official_scan(key, *official_problem(n_features, n_classes), n_classes, target, most=most)
 
 
-def logistic_scan(
-    key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: ScalarLike
-) -> Int[Array, ""]:
+def logistic_scan(key: Key[Array, ""], n_features: int, n_classes: int, most: int, target: Number) -> Int[Array, ""]:
     """What the released scan reports for ridge logistic regression (C = 1) in one run."""
     problem = official_problem(n_features, n_classes)
     return observed.official_logistic_scan(key, *problem, n_classes, target, most=most, tolerance=TOLERANCE)
@@ -80,17 +77,10 @@ def split_curves(
     """Test errors on random splits of a data set: naive Bayes for each variance floor, and logistic regression."""
     features, labels = data_set(name, n_random)
 
-    def errors(floor: ScalarLike) -> Float[Array, "sizes 2"]:
+    def errors(floor: Number) -> Float[Array, "sizes 2"]:
         n_classes = int(labels.max()) + 1
         return observed.split_errors(
-            key,
-            features,
-            labels,
-            n_classes,
-            sizes,
-            max_samples=sizes[-1],
-            tolerance=TOLERANCE,
-            var_floor=floor,
+            key, features, labels, n_classes, sizes, max_samples=sizes[-1], tolerance=TOLERANCE, var_floor=floor
         )
 
     both = jax.vmap(errors)(jnp.array(floors))
@@ -125,7 +115,7 @@ def half_informative(n_features: int, gap: float) -> Float[np.ndarray, "2 featur
 
 
 def posterior_and_logits(
-    key: Key[Array, ""], n_classes: int, logit_bound: ScalarLike
+    key: Key[Array, ""], n_classes: int, logit_bound: Number
 ) -> dict[str, Float[Array, " classes"]]:
     """A random posterior and logits for it, clipped to [-Λ, Λ]; half of them are near the log posterior.
 

@@ -50,7 +50,7 @@ def test_nb_theorem_explicit(trial, settings=((8, 3, (1000, 100_000, 1_000_000))
             near = drawn[-1] <= floor / 2  # the theorem speaks of these only
             means, variances, shares, deviation = (part[near] for part in drawn)
             trained = world.scores(means, variances, shares)
-            bounds = np.array([predicted.score_deviation_bound(n_features, float(e), floor) for e in deviation])
+            bounds = np.array([predicted.score_deviation_bound(n_features, e, floor) for e in deviation])
             options = {"found_by": "draws", "ops": 20 * n_features}
             trial.bound(
                 np.abs(trained - exact).max(axis=(1, 2)),
@@ -59,8 +59,8 @@ def test_nb_theorem_explicit(trial, settings=((8, 3, (1000, 100_000, 1_000_000))
                 controls={"a twentieth": bounds / 20},
                 **options,
             )
-            widths = [n_features * predicted.margin_width(float(e), floor) for e in deviation]
-            limit = world.asymptotic_error + np.array([world.margin_mass(float(width)) for width in widths])
+            widths = [n_features * predicted.margin_width(e, floor) for e in deviation]
+            limit = world.asymptotic_error + np.array([world.margin_mass(width) for width in widths])
             without = {"no margin mass": np.full(len(limit), world.asymptotic_error)}
             # With a million samples no trained rule differs from the true one: only few samples refute the control.
             trial.bound(world.error(trained), limit, scale=1.0, controls=without if size == 1000 else {}, **options)
@@ -73,8 +73,8 @@ def test_nb_theorem_explicit__margins(trial, settings=((6, 2), (10, 2), (12, 3))
         world = predicted.BinaryFeatures(class_means(n_features, n_classes))
         alpha, beta = world.margin_moments()
         widths = np.linspace(0, 0.95 * beta, n_widths)
-        mass = np.array([world.margin_mass(float(width) * n_features) for width in widths])
-        bounds = np.array([predicted.margin_mass_bound(n_features, n_classes, alpha, beta, float(w)) for w in widths])
+        mass = np.array([world.margin_mass(width * n_features) for width in widths])
+        bounds = np.array([predicted.margin_mass_bound(n_features, n_classes, alpha, beta, w) for w in widths])
         trial.bound(
             mass, bounds, found_by="all", ops=2**n_features, scale=1.0, controls={"over n^2": bounds / n_features**2}
         )
@@ -162,7 +162,7 @@ def test_nb_log_odds(trial, sizes=(5, 20, 80), fractions=(0.2, 0.5, 1.0), gap=0.
                 rule = observed.naive_bayes_rule(np.stack([-gaps / 2, gaps / 2]), variances, observed.equal_priors(2))
                 scores = np.asarray(rule.weights) @ (gaps / 2) + np.asarray(rule.intercepts)
                 odds.append(scores[1] - scores[0])
-                bounds.append(predicted.informative_log_odds_bound(n, float(np.mean(informative)), gap, 1.0))
+                bounds.append(predicted.informative_log_odds_bound(n, np.mean(informative), gap, 1.0))
     # As an upper bound: the theory's floor lies below the log-odds of the population rule.
     trial.bound(
         np.array(bounds), np.array(odds), found_by="draws", ops=20 * max(sizes), controls={"half": np.array(odds) / 2}
@@ -201,7 +201,7 @@ def test_lr_rademacher(trial, samples=(10, 100, 1000), weight_bound=2.0, n_point
         most=60_000,
     )
     sizes = np.array([16.0, 32, 64, 128])
-    fixed = np.array([predicted.logistic_zero_one_regret_bound(int(7 * n), 3, 1.0, float(np.sqrt(n))) for n in sizes])
+    fixed = np.array([predicted.logistic_zero_one_regret_bound(7 * n, 3, 1.0, np.sqrt(n)) for n in sizes])
     trial.identity(
         fixed, np.full(len(sizes), fixed[0]), ops=20, scale=fixed[0], controls={"X = 1": fixed[0] / sizes**0.25}
     )

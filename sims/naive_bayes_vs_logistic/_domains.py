@@ -1,5 +1,6 @@
 """The domains of this paper's arguments, in its words, and what labels owe to the number of classes."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -54,7 +55,7 @@ Size = Annotated[int | Int[AnyArray, ""], Interval(1, MOST)]
 """m, a number of samples, maybe traced."""
 MaxSamples = Annotated[int, Interval(2, LONGEST)]
 """The number of samples of the one data set whose prefixes are trained on: it fixes the shapes."""
-Sizes = Annotated[Int[AnyArray, "sizes"], Interval(2, MOST), RISING]
+Sizes = Annotated[Int[AnyArray, "sizes"] | Sequence[int], Interval(2, MOST), RISING]
 """Training sizes, from the number of classes on."""
 LabelScheme = Literal["balanced", "random"]
 """Labels j mod K, or independent ones drawn again until every class occurs."""
@@ -109,7 +110,7 @@ def require_every_class(labels: AnyArray, n_classes: int, sample_weight: AnyArra
         require(counts > 0, f"labels must hold every class with some weight, got none of class {counts.argmin()}")
 
 
-def require_sizes(sizes: AnyArray, n_classes: int, max_samples: int | None = None) -> None:
+def require_sizes(sizes: Sizes, n_classes: int, max_samples: int | None = None) -> None:
     """Raise `ValueError` unless `sizes` begin at n_classes or more and end at `max_samples` or less."""
     if not is_traced(sizes):
         require(sizes[0] >= n_classes, f"sizes must be at least the {n_classes} classes, got {sizes[0]}")

@@ -40,10 +40,7 @@ def coloured(factor: Factor, normals: Float[Array, "*rows features"]) -> Float[A
 
 @guarded(double=False)
 def gaussian_classes(
-    key: Key[Array, ""],
-    labels: Labels,
-    means: Means,
-    factor: Factor,
+    key: Key[Array, ""], labels: Labels, means: Means, factor: Factor
 ) -> Float[Array, "samples features"]:
     """One row per label: x ~ N(μ_y, Σ), with `factor` the standard deviations or the Cholesky factor of Σ.
 
@@ -57,10 +54,7 @@ def gaussian_classes(
 
 @guarded(double=False)
 def binary_statistics(
-    key: Key[Array, ""],
-    n_samples: Size,
-    means: Annotated[Means, UNIT_INTERVAL],
-    priors: Priors,
+    key: Key[Array, ""], n_samples: Size, means: Annotated[Means, UNIT_INTERVAL], priors: Priors
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features"], Float[Array, "classes"]]:
     """Estimated means, pooled variances and priors from m samples of independent binary features.
 

@@ -20,12 +20,7 @@ _MOST_AXES = 21201  # of a Sobol sequence
 
 @guarded(double=False)
 def conditional_error(
-    rule: Rule,
-    means: Means,
-    covariance: Covariance,
-    *,
-    priors: Priors | None = None,
-    points: Points | None = None,
+    rule: Rule, means: Means, covariance: Covariance, *, priors: Priors | None = None, points: Points | None = None
 ) -> Float[Array, "..."]:
     """P(rule(x) ≠ y) for y ~ `priors` (equal by default) and x | y ~ N(μ_y, Σ); Σ a matrix or n variances.
 

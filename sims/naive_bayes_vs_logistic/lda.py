@@ -44,12 +44,7 @@ def lda(means: Means, covariance_hat: DefiniteMatrix, priors: Priors) -> LinearR
 
 @guarded(double=False)
 def lda_error(
-    key: Key[Array, ""],
-    counts: Counts,
-    means: Means,
-    factor: InvertibleFactor,
-    *,
-    n_samples: MaxSamples | None = None,
+    key: Key[Array, ""], counts: Counts, means: Means, factor: InvertibleFactor, *, n_samples: MaxSamples | None = None
 ) -> Float[Array, ""]:
     """Error of linear discriminant analysis trained on `counts` samples of Gaussian classes with Σ = factor factorᵀ.
 

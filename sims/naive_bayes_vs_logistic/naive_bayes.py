@@ -82,12 +82,7 @@ def naive_bayes(
 
 @guarded(double=False)
 def prefix_naive_bayes(
-    features: Features,
-    labels: Labels,
-    n_classes: Classes,
-    sizes: Sizes,
-    *,
-    var_floor: VarianceFloor = 1e-9,
+    features: Features, labels: Labels, n_classes: Classes, sizes: Sizes, *, var_floor: VarianceFloor = 1e-9
 ) -> LinearRule:
     """Fit naive Bayes to the first m samples for every m in `sizes`, at the cost of one pass over the data.
 

@@ -20,13 +20,7 @@ Most = Annotated[int, Interval(4, 10**7, why="a compiled loop cannot be interrup
 
 @guarded(double=False)
 def official_scan(
-    key: Key[Array, ""],
-    means: Means,
-    variances: Variances,
-    n_classes: Classes,
-    target: Target,
-    *,
-    most: Most,
+    key: Key[Array, ""], means: Means, variances: Variances, n_classes: Classes, target: Target, *, most: Most
 ) -> Int[Array, ""]:
     """First m of 2K, 2K + ⌈ln n⌉, 2K + 2⌈ln n⌉, ... at which one run of naive Bayes has an error below `target`.
 

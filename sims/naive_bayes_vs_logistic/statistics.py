@@ -34,12 +34,7 @@ def sample_statistics(
 
 @guarded(double=False)
 def sample_statistics_correlated(
-    key: Key[Array, ""],
-    counts: Counts,
-    means: Means,
-    factor: Factor,
-    *,
-    n_samples: MaxSamples | None = None,
+    key: Key[Array, ""], counts: Counts, means: Means, factor: Factor, *, n_samples: MaxSamples | None = None
 ) -> tuple[Float[Array, "classes features"], Float[Array, "features features"]]:
     """Class means μ̂ [K, n] and pooled maximum-likelihood covariance Σ̂ [n, n] of correlated Gaussian features.
 

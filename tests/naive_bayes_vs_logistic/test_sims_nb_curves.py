@@ -175,10 +175,7 @@ IRIS = load_iris(return_X_y=True)
         (lambda: observed.split_errors(KEY, *IRIS, 4, (9,), max_samples=20), "got none of class 3"),
         (lambda: observed.split_errors(KEY, *IRIS, 2, (9,), max_samples=20), "labels must be below n_classes = 2, got"),
         (lambda: observed.official_scan(KEY, MEANS, VARIANCES, 3, 0.1, most=40), "one row for each of the 3 classes"),
-        (
-            lambda: observed.official_scan(KEY, np.eye(3, 4), VARIANCES, 3, 0.1, most=5),
-            "most must be at least 2K = 6",
-        ),
+        (lambda: observed.official_scan(KEY, np.eye(3, 4), VARIANCES, 3, 0.1, most=5), "most must be at least 2K = 6"),
     ],
 )
 def test_what_does_not_go_together_gets_one_sentence(attempt, sentence):

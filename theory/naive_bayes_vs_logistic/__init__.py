@@ -13,12 +13,7 @@ from theory.naive_bayes_vs_logistic.asymptotic_error import (
     naive_bayes_margin,
 )
 from theory.naive_bayes_vs_logistic.binary_features import BinaryFeatures
-from theory.naive_bayes_vs_logistic.box_logits import (
-    BoxMinimum,
-    box_minimiser,
-    box_tie_threshold,
-    conditional_regret,
-)
+from theory.naive_bayes_vs_logistic.box_logits import BoxMinimum, box_minimiser, box_tie_threshold, conditional_regret
 from theory.naive_bayes_vs_logistic.consistency import (
     consistency_transform,
     consistency_transform_inverse,
@@ -37,20 +32,10 @@ from theory.naive_bayes_vs_logistic.expected_error import (
     naive_bayes_log_expected_error,
 )
 from theory.naive_bayes_vs_logistic.lda import lda_expected_error
-from theory.naive_bayes_vs_logistic.linear_rules import (
-    bayes_error,
-    lda_rule,
-    linear_rule_error,
-    naive_bayes_rule,
-)
-from theory.naive_bayes_vs_logistic.log_loss import (
-    bayes_log_loss,
-    expected_log_loss,
-)
+from theory.naive_bayes_vs_logistic.linear_rules import bayes_error, lda_rule, linear_rule_error, naive_bayes_rule
+from theory.naive_bayes_vs_logistic.log_loss import bayes_log_loss, expected_log_loss
 from theory.naive_bayes_vs_logistic.official_design import official_design
-from theory.naive_bayes_vs_logistic.parameters import (
-    sup_norm_samples,
-)
+from theory.naive_bayes_vs_logistic.parameters import sup_norm_samples
 from theory.naive_bayes_vs_logistic.sample_complexity import (
     naive_bayes_sample_exponent,
     naive_bayes_samples,
