@@ -6,8 +6,10 @@ import pytest
 
 from theory_on_trial import outline, records, repository
 from theory_on_trial.audits.platforms import ledger_name
+from theory_on_trial.audits.scaling import samples
 from theory_on_trial.compare import compare
 from theory_on_trial.digest import imported
+from theory_on_trial.figures.drawing import figures
 
 RULES = {
     f"theory_on_trial.{name}" for name in ("registry", "ledger", "trial", "decision", "evidence", "laws", "trends")
@@ -70,3 +72,11 @@ def test_the_table_of_faults_names_tests_that_exist():
 def written_in(file):
     tree = ast.parse((repository.root() / file).read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+
+
+def test_the_figures_that_are_scaled_are_there():
+    assert samples()
+    for name, sample in samples().items():
+        (figure,) = figures(name)
+        assert set(sample["settings"]) <= set(figure.settings(quick=False)), name
+        assert 0 < sample["share"] <= 1

@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="theory-on-trial audit scaling",
         description="What does a figure cost at a hundred times its size, on one worker and on many?",
     )
-    parser.add_argument("figure", nargs="?", choices=known or None, help="default: all, and the table is recorded")
+    parser.add_argument("figure", nargs="?", choices=list(known), help="default: all, and the table is recorded")
     parser.add_argument("--serve", nargs=3, type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.serve:
