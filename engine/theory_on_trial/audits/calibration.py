@@ -129,7 +129,7 @@ def calibrate(claim_id: str, path: Path, most: int) -> str:
             ) from None
         runs.append(run)
         done.add(run["seed"])
-    jax.clear_caches()  # type: ignore[no-untyped-call] # the next claim has programs of its own
+    jax.clear_caches()  # the next claim has programs of its own
     return claim_id
 
 

@@ -40,7 +40,7 @@ class Recorder:
                 for value in vars(module).values():
                     if isinstance(value, functools._lru_cache_wrapper):
                         value.cache_clear()
-        jax.clear_caches()  # type: ignore[no-untyped-call]
+        jax.clear_caches()
         self._run_for(item.nodeid)
         try:
             return (yield)

@@ -50,7 +50,7 @@ def measure(name: str, port: int, rank: int, processes: int) -> dict[str, float]
 
     if processes > 1:
         jax.distributed.initialize(f"127.0.0.1:{port}", processes, rank)
-    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+    jax.config.update("jax_enable_x64", True)
     from theory_on_trial.figures import replicates
     from theory_on_trial.figures.drawing import figures, style
     from theory_on_trial.sweep import sweep
