@@ -25,6 +25,7 @@ from theory_on_trial.contract import (
     DEFINITE,
     MAY_BE_EMPTY,
     MAY_BE_INFINITE,
+    ORTHONORMAL,
     POSITIVE,
     PROBABILITIES,
     RISING,
@@ -57,6 +58,7 @@ DOMAINS = {
     "a covariance": Annotated[Matrix, COVARIANCE],
     "a definite matrix": Annotated[Matrix, DEFINITE],
     "a symmetric matrix": Annotated[Matrix, SYMMETRIC],
+    "an orthogonal matrix": Annotated[Float[np.ndarray, "side side"], ORTHONORMAL],
     "probabilities": Annotated[Vector, PROBABILITIES],
     "rising integers": Annotated[Int[np.ndarray, " entries"], RISING, Interval(2)],
     "a usable scale": Annotated[Vector, USABLE_SCALE],
@@ -470,6 +472,27 @@ def test_axes_of_one_name_have_one_length_within_an_array():
 
     with pytest.raises(ValueError, match=r"matrix must be .* axes \(side, side\), got .* of shape \(2, 3\)"):
         trace(np.ones((2, 3)))
+
+
+@guarded
+def total(first: Float[np.ndarray, "*#batch"] | float, second: Float[np.ndarray, "*#batch"] | float) -> float:
+    return float(np.sum(first + second))
+
+
+@given(arguments(total))
+def test_arguments_that_broadcast_are_drawn_so(drawn):
+    assert total(**drawn) == np.sum(np.add(*drawn.values()))
+
+
+def test_arguments_that_do_not_broadcast_get_one_sentence():
+    assert total(np.ones((3, 1)), np.ones(2)) == 12
+    with pytest.raises(ValueError, match=r"second must broadcast with arguments of shape \(3,\), got \(2,\)"):
+        total(np.ones(3), np.ones(2))
+
+
+def test_what_overflows_in_a_comparison_does_not_hold():
+    with pytest.raises(ValueError, match="value must be a symmetric matrix"):
+        taking(Annotated[Matrix, SYMMETRIC])([[1.0, 1e308], [-1e308, 1.0]])
 
 
 def test_a_list_where_an_array_may_stand_becomes_one():
