@@ -10,7 +10,6 @@ from jaxtyping import Float, Int, Real, ScalarLike
 from theory_on_trial.arrays import AnyArray
 from theory_on_trial.contract import (
     ANY_NUMBER,
-    LONGEST,
     MAY_BE_EMPTY,
     MAY_BE_INFINITE,
     NON_NEGATIVE,
@@ -55,7 +54,6 @@ Tolerances = Annotated[Sequence[float] | Float[np.ndarray, "tolerances"], UNIT_I
 """epsilon, tolerances of the error rate."""
 Workers = Annotated[int, Interval(1, 1024, why="each is a process")]
 Folder = str | os.PathLike[str]
-Size = Annotated[int, Interval(1, LONGEST)]
 
 # Points in general position, and pools of fitted models.
 Points = Real[AnyArray, "rows dim"]

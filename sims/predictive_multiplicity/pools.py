@@ -11,8 +11,8 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.predictive_multiplicity._domains import Dichotomies, Dichotomy, Features, Mixings, Size, Weights
-from theory_on_trial.contract import MAY_BE_EMPTY, guarded, require
+from sims.predictive_multiplicity._domains import Dichotomies, Dichotomy, Features, Mixings, Weights
+from theory_on_trial.contract import MAY_BE_EMPTY, Size, guarded, require
 
 SMALLEST_PENALTY = 1e-4
 """The last penalty of a path, relative to the first, which is the least that sets all coefficients to zero."""

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int, Key
 
-from sims.predictive_multiplicity._domains import Noise, Size
-from theory_on_trial.contract import guarded
+from sims.predictive_multiplicity._domains import Noise
+from theory_on_trial.contract import Size, guarded
 
 
 class LabelledPoints(NamedTuple):
