@@ -46,6 +46,16 @@ def critical_time(
     Zero where the start is already there (`depth_cap` says from which depth on), otherwise infinite at p >= 1 and where
     the time exceeds float64.
 
+    Args:
+        fraction: p.
+        init: epsilon = w-bar(0), the strength of the feature at the start.
+        depth: L, layers of the encoder.
+        covariance: lambda, between the two views of the feature.
+        regression: rho, of the target on the context.
+        objective: jepa or mae.
+        clock: flow, the unit of gradient flow, or paper, 1 / L of it.
+        predictor_depth: M, layers of the predictor (JEPA) or decoder (MAE).
+
     >>> critical_time(0.5, 0.01, 2, [1.0, 0.5], 0.5, objective="jepa", clock="flow").round(2).tolist()
     [464.62, 929.24]
     """

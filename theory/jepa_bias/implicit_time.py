@@ -99,8 +99,8 @@ def time_to_reach(
 ) -> Float[np.ndarray, "..."]:
     """Time t(w-bar) from w-bar(0) = `init` to w-bar = `strength`, growing below the asymptote or decaying above it.
 
-    Zero at the start itself; infinite where the strength lies behind the start, at the asymptote or beyond it, and
-    where the time exceeds float64.
+    Other arguments as `critical_time`. Zero at the start itself; infinite where the strength lies behind the start, at
+    the asymptote or beyond it, and where the time exceeds float64.
     """
     return np.asarray(_timed(strength, init, depth, covariance, regression, objective, clock, predictor_depth).time)
 
@@ -139,8 +139,9 @@ def strength_at(
 ) -> Float[np.ndarray, "..."]:
     """w-bar(t) from w-bar(0) = `init` at `time`, the inverse of `time_to_reach`; the asymptote at infinity.
 
-    Solved in the logit x of s (of 1 / s above the asymptote), in which the time is concave, and its logarithm above
-    the asymptote: Newton's method then approaches the solution from below and never passes it.
+    Other arguments as `critical_time`. Solved in the logit x of s (of 1 / s above the asymptote), in which the time is
+    concave, and its logarithm above the asymptote: Newton's method then approaches the solution from below and never
+    passes it.
 
     >>> path = strength_at([0.0, 300.0, np.inf], 0.01, 2, 1.0, 0.5, objective="jepa", clock="flow")
     >>> path.round(4).tolist()

@@ -56,6 +56,14 @@ def order_boundary(
 
     NaN where either feature starts at or above p times its asymptote. All arguments broadcast.
 
+    Args:
+        depth: L, layers of the encoder.
+        init: epsilon, of both features.
+        fraction: p.
+        rho_1: of the feature with the larger covariance.
+        rho_2: of the other.
+        objective: jepa or mae.
+
     >>> order_boundary(2, [1e-2, 1e-4, 1e-6], 0.5, 0.5, 1.0).round(4).tolist()
     [1.1821, 1.0157, 1.0015]
     """
