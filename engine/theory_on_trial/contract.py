@@ -318,7 +318,7 @@ class _Refused(Exception):
 
 
 class _Misshapen(_Refused):
-    """The value is of this kind and has another shape."""
+    """The value is of this kind, and has another shape or is none of the choices."""
 
 
 class Kind(NamedTuple):
@@ -490,9 +490,7 @@ def _conversion(annotation: Any, double: bool) -> tuple[Callable[[Any], Any], st
         return functools.partial(_array, annotation, double), f"an array {_array_description(annotation)}"
     origin, entries = get_origin(annotation) or annotation, get_args(annotation)
     if origin is Literal:
-        return functools.partial(_only_if, lambda value: isinstance(value, type(entries[0])) and value in entries), (
-            f"one of {', '.join(map(repr, entries))}"
-        )
+        return functools.partial(_choice, entries), f"one of {', '.join(map(repr, entries))}"
     if origin is Sequence:
         return functools.partial(_each, list, Argument.of(entries[0], double)), "a list"
     if origin in (tuple, list) and entries:
@@ -514,6 +512,14 @@ def _is_scalar(annotation: Any) -> bool:
     """Whether an annotation admits single numbers only, true and false among them."""
     number = isinstance(annotation, type) and issubclass(annotation, int | float | complex | np.generic)
     return getattr(annotation, "dim_str", "axes") == "" or (number and not hasattr(annotation, "dim_str"))
+
+
+def _choice(choices: tuple[Any, ...], value: Any) -> Any:
+    if not isinstance(value, type(choices[0])):
+        raise _Refused
+    if value not in choices:
+        raise _Misshapen
+    return value
 
 
 def _only_if(condition: Callable[[Any], bool], value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Which textbook algorithm answers as a user's in-context learner does?"""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,7 +17,7 @@ from own_data.in_context_learning.fits import (
 )
 from own_data.in_context_learning.result import Match, Resemblance
 from sims import in_context_learning as observed
-from theory_on_trial.contract import Fraction, Positive, guarded, require
+from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Fraction, Positive, guarded, require
 from theory_on_trial.own_data.jackknife import at_least, stratified_groups
 
 _FIXED = {
@@ -27,13 +27,15 @@ _FIXED = {
     "always zero": observed.gradient_step(0.0),
 }
 _HEAVIEST = 0.25
+Handed = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
+"""What a user has: arrays, lists or data frames, judged entry by entry with the place of what is wrong."""
 
 
 @guarded
 def which_algorithm(
     predict: Predictor,
-    inputs: Any,
-    labels: Any,
+    inputs: Handed,
+    labels: Handed,
     *,
     prefixes: Any = None,
     scale: Positive = 2.0,

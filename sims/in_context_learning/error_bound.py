@@ -1,14 +1,14 @@
 """How far a compiled program can be from what it means: the errors of all layers, propagated to the answer."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Unpack
 
 import numpy as np
 from jaxtyping import Float
 
 from sims.in_context_learning._domains import Registers
 from sims.in_context_learning.compiler import Instructions, register_bounds
-from sims.in_context_learning.layer_error import Construction, layer_error, no_leftover
+from sims.in_context_learning.layer_error import Choices, Construction, layer_error, no_leftover
 from sims.in_context_learning.magnitudes import Bounds, LayerBounds, layer_bounds, magnitudes_of, program_bounds
 from sims.in_context_learning.network import Scales
 from sims.in_context_learning.raw import Division, Instruction, Raw, State, applied, operands, require_instructions
@@ -22,7 +22,7 @@ def a_priori_error(
     input_bound: Registers,
     scales: Scales,
     dtype: FloatType = np.float64,
-    **options: Any,
+    **options: Unpack[Choices],
 ) -> Float[np.ndarray, "registers positions"]:
     """A bound on the error of every register after the last layer, for every prompt within `input_bound`.
 
@@ -60,7 +60,7 @@ def prompt_error(
     answer: tuple[Natural, Natural],
     scales: Scales,
     dtype: FloatType = np.float64,
-    **options: Any,
+    **options: Unpack[Choices],
 ) -> Float[np.ndarray, "*batch"]:
     """A bound on the error of the answer to given prompts, to first order in the errors of the layers.
 

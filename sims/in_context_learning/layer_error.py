@@ -4,7 +4,7 @@ Rounding follows the standard model, sums in any order, with a GeLU accurate to 
 here.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from jax import numpy as jnp
@@ -33,6 +33,15 @@ REMAINDERS: dict[GeluForm, tuple[float, float]] = {
 """κ and μ of √(π/2) (GeLU(z) - z/2) = z²/2 - κ z⁴ + μ z⁶ - ...
 
 Cut after z² or z⁴, the series is off by at most κ z⁴ or μ z⁶, at every z."""
+
+
+class Choices(TypedDict, total=False):
+    """What `Construction` takes beside scales and precision."""
+
+    layer_norm: LayerNormMode
+    form: GeluForm
+    balanced: bool
+    richardson: bool
 
 
 class Construction(NamedTuple):

@@ -223,38 +223,15 @@ def test_training_starts_where_it_says(start, deviation):
 def test_hostile_input_is_refused():
     tokens = np.zeros((4, 3))
     layers = observed.descent_layers(np.zeros(2), 0.1, 1, 3)
-    for context in (0, 5):
-        with pytest.raises(ValueError, match=f"context must be from 1 to the 4 tokens, got {context}"):
-            observed.attend(layers, tokens, context)
-    with pytest.raises(ValueError, match="layers must be at least 1"):
-        observed.descent_layers(np.zeros(2), 0.1, 0, 3)
-    with pytest.raises(ValueError, match="context must be at least 1"):
-        observed.descent_layers(np.zeros(2), 0.1, 1, 0)
-    with pytest.raises(ValueError, match="steps and contractions must be as many, got 2 and 3"):
+    with pytest.raises(ValueError, match="context must be at most the 4 tokens, got 5"):
+        observed.attend(layers, tokens, 5)
+    with pytest.raises(ValueError, match="contractions must have one entry for each of the 2 layers, got 3"):
         observed.contracting_layers(np.ones(2), np.ones(3), 2, 3)
-    with pytest.raises(ValueError, match="the dimension must be in"):
+    with pytest.raises(ValueError, match="input_covariance must have at most 3 dimensions, got 4"):
         observed.full_loss(np.eye(4), 2)
-    with pytest.raises(ValueError, match="input_covariance must be positive semidefinite, got the eigenvalue -1"):
-        observed.full_loss(-np.eye(2), 2)
-    with pytest.raises(ValueError, match="context must be at least 1"):
-        observed.reduced_loss(np.eye(2), 0)
-    with pytest.raises(ValueError, match="scale must be in"):
-        observed.balanced_start(0.0, np.eye(1))
     with pytest.raises(ValueError, match="factor must have a norm of 1"):
         observed.balanced_start(0.5, np.eye(2))
-    loss = observed.full_loss(np.eye(1), 2)
-    for times in (np.array([0.0, 1.0]), np.array([2.0, 1.0])):
-        with pytest.raises(ValueError, match="times must increase from above 0"):
-            observed.gradient_flow(loss, observed.balanced_start(1.0, np.eye(1)), times)
     with jax.enable_x64(False), pytest.raises(TypeError, match="the expected loss needs float64"):
         observed.full_loss(np.eye(1), 2)
-    sizes = {"dimension": 2, "context": 3}
-    for message, changes in {
-        "start must be one of positive, random": {"start": "zero"},
-        "steps must be at least 1": {"steps": 0},
-        "noise_std must be in": {"noise_std": -1.0},
-        "learning_rate must be above 0": {"learning_rate": 0.0},
-        "input_covariance must have shape": {"input_covariance": np.eye(3)},
-    }.items():
-        with pytest.raises(ValueError, match=message):
-            observed.train_linear_attention(jax.random.key(0), 1, **{**sizes, **changes})
+    with pytest.raises(ValueError, match="input_covariance must have shape"):
+        observed.train_linear_attention(jax.random.key(0), 1, dimension=2, context=3, input_covariance=np.eye(3))

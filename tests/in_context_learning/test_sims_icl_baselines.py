@@ -241,23 +241,7 @@ def test_tokens_alternate_inputs_and_labels():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"count": 0}, "count must be at least 1"),
-        ({"examples": 0}, "examples must be at least 1"),
-        ({"dimension": 0}, "dimension must be at least 1"),
-        ({"noise_std": -1.0}, "noise_std must be in"),
-        ({"weight_std": np.inf}, "weight_std must be in"),
-        ({"weight_mean": np.nan}, "weight_mean must be finite"),
-        ({"input_scale": np.inf}, "input_scale must be finite"),
         ({"input_covariance": np.eye(3)}, r"input_covariance must have shape \(2, 2\), got \(3, 3\)"),
-        (
-            {"input_covariance": np.diag([1.0, -1e-3])},
-            "input_covariance must be positive semidefinite",
-        ),
-        (
-            {"weight_covariance": np.array([[1, 0.5], [0, 1]])},
-            "weight_covariance must be symmetric",
-        ),
-        ({"weight_covariance": np.diag([1.0, np.nan])}, "weight_covariance must be finite"),
     ],
 )
 def test_degenerate_prompts_are_refused(changes, message):
@@ -268,16 +252,6 @@ def test_degenerate_prompts_are_refused(changes, message):
 
 def test_hostile_input_is_refused():
     prompts = problem(0)
-    with pytest.raises(ValueError, match="regulariser must be in"):
-        observed.ridge(-1e-9)
-    with pytest.raises(ValueError, match="regulariser must be in"):
-        observed.ridge(np.nan)
-    with pytest.raises(ValueError, match="step must be finite"):
-        observed.gradient_step(np.inf)
-    with pytest.raises(ValueError, match="step must be finite"):
-        observed.sgd(np.nan)
-    with pytest.raises(ValueError, match="neighbours must be at least 1"):
-        observed.nearest_neighbours(0)
     with pytest.raises(ValueError, match="rules must hold at least one rule"):
         observed.predict_all(prompts, [])
     with pytest.raises(ValueError, match="rules must be linear in the query to have weights, got Rule"):
@@ -286,9 +260,9 @@ def test_hostile_input_is_refused():
         observed.predict_all(observed.Prompts(*(part[0] for part in prompts)), RULES)
     spoiled = prompts.labels.copy()
     spoiled[0, 0] = np.nan
-    with pytest.raises(ValueError, match="labels must be finite"):
+    with pytest.raises(ValueError, match="prompts must be finite"):
         observed.predict_all(prompts._replace(labels=spoiled), RULES)
-    with pytest.raises(ValueError, match="inputs must be finite"):
+    with pytest.raises(ValueError, match="prompts must be finite"):
         observed.predict_all(prompts._replace(inputs=np.inf * np.sign(prompts.inputs)), RULES)
     with jax.enable_x64(False), pytest.raises(TypeError, match="textbook learners needs float64"):
         observed.predict_all(prompts, RULES)

@@ -549,18 +549,13 @@ ONE = np.eye(1)
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: icl.gelu(np.ones(1), "relu"), 'form must be "erf" or "tanh"'),
+        (lambda: icl.gelu(np.ones(1), "relu"), "form must be one of 'erf', 'tanh'"),
         (lambda: icl.gelu_product(np.ones(1), np.ones(1), 1e-9), "product scale must be finite and at least 1.5e-08"),
-        (lambda: icl.gelu_product(np.ones(1), np.ones(1), np.inf), "product scale must be finite"),
         (lambda: icl.gelu_product(np.ones(1, "f4"), np.ones(1, "f4"), 1e-4), "at least 3.5e-04 in float32"),
-        (lambda: icl.mov(0, 1, (2, 1)), "0 <= i <= j"),
         (lambda: icl.mov(0, 1, (0, 2), (3, 4)), "target_rows must hold 2 rows, got 1"),
-        (lambda: icl.mov(2, 1, (0, 2)), "reads must map position 1 to positions in 0..1"),
         (lambda: icl.mul(2, 2, 1, (0, 4), (4, 5), (5, 7)), "second must hold 2 rows, got 1"),
         (lambda: icl.mul(2, 2, 1, (0, 3), (4, 6), (6, 8)), "first must hold 4 rows, got 3"),
         (lambda: icl.mul(2, 2, 1, (0, 4), (4, 6), (6, 7)), "target must hold 2 rows, got 1"),
-        (lambda: icl.div((0, 2), 2, (3, 4)), "as many as the 2 numerators, got 1"),
-        (lambda: icl.Raw("-", (0,), (), (0,), ONE, EMPTY, ONE, np.zeros(1)), 'star must be "\\+" or "\\*"'),
         (
             lambda: icl.Raw("+", (0,), (), (0, 0), ONE, EMPTY, np.ones((2, 1)), np.zeros(2)),
             "write_rows must not repeat",
@@ -570,7 +565,7 @@ ONE = np.eye(1)
         (lambda: icl.Raw("+", (0,), (), (0,), np.nan * ONE, EMPTY, ONE, np.zeros(1)), "read_matrix must be finite"),
         (
             lambda: icl.Raw("+", (0, 1), (), (0,), ONE, EMPTY, ONE, np.zeros(1)),
-            "read_matrix must be finite and of shape",
+            "read_matrix must have a column for each of read_rows",
         ),
     ],
 )
@@ -586,27 +581,22 @@ QUOTIENT = icl.div((0, 1), 1, (2, 3), least_divisor=1.0)
 @pytest.mark.parametrize(
     ("instructions", "options", "message"),
     [
-        ([], {"scales": icl.Scales()}, "number of instructions must be at least 1"),
         ([COPY], {"scales": icl.Scales(), "positions": 1}, "every position of an instruction must be in 0..0, got 1"),
         ([QUOTIENT], {"scales": icl.Scales(), "registers": 2}, "every row of an instruction must be in 0..1, got 2"),
         ([COPY], {}, "input_bound must be given with automatic scales"),
-        ([COPY], {"input_bound": np.ones(2)}, "input_bound must hold non-negative bounds"),
-        ([COPY], {"input_bound": -1.0}, "input_bound must hold non-negative bounds"),
-        ([COPY], {"input_bound": np.inf}, "input_bound must be finite"),
+        ([COPY], {"input_bound": np.ones(2)}, "input_bound must hold one bound, 3 or 3 x 2"),
         ([QUOTIENT], {"input_bound": 1.0}, "write_rows of the division in layer 0 must hold zero"),
         ([icl.div((0, 1), 1, (2, 3))], {"input_bound": 1.0}, "least_divisor of the division in layer 0"),
         ([icl.mul(1, 1, 1, (0, 1), (0, 1), (0, 1))] * 12, {"input_bound": 1e9}, "registers must stay bounded"),
         ([COPY], {"scales": icl.Scales(product=1e-9)}, "product scale must be finite and at least"),
         ([COPY], {"scales": icl.Scales(product=1e-4), "dtype": np.float32}, "at least 3.5e-04 in float32"),
-        ([COPY], {"scales": icl.Scales(bypass=0.0)}, "bypass shift must be above 0"),
+        ([COPY], {"scales": icl.Scales(bypass=0.0)}, "bypass shift must be positive and finite"),
         (
             [COPY],
             {"scales": icl.Scales(bypass=np.ones(2))},
             "bypass shift must be one number or one for each of 1 layers",
         ),
-        ([COPY], {"scales": icl.Scales(bypass=np.nan)}, "bypass shift must be above 0"),
-        ([COPY], {"scales": icl.Scales(pad=np.inf)}, "pad must be finite"),
-        ([COPY], {"scales": icl.Scales(sharpness=-1.0)}, "sharpness must be above 0"),
+        ([COPY], {"scales": icl.Scales(sharpness=-1.0)}, "sharpness must be positive and finite"),
     ],
 )
 def test_programs_that_cannot_be_compiled_are_refused(instructions, options, message):
@@ -621,7 +611,7 @@ def test_states_that_do_not_fit_the_network_are_refused():
     with pytest.raises(ValueError, match=r"got shape \(3, 1\)"):
         icl.embed(network, np.zeros((3, 1)))
     hidden = icl.embed(network, np.zeros((3, 2)))
-    with pytest.raises(ValueError, match=r"rows must lie in 0\.\.3 and column below 2"):
+    with pytest.raises(ValueError, match="rows must be a range that ends at 3 at most"):
         icl.read(network, hidden, (0, 4), 0)
     with pytest.raises(ValueError, match="hidden must be float64 like the weights, got float32"):
         icl.run(network, hidden.astype(np.float32))

@@ -70,13 +70,7 @@ def test_fits_stop_where_no_step_helps_and_contracting_helps_from_two_layers_on(
 
 def test_hostile_input_is_refused():
     spectra = np.ones((2, D))
-    with pytest.raises(ValueError, match="layers must be at least 1"):
-        observed.learn_descent(spectra, 0, CONTEXT, contract=True)
-    with pytest.raises(ValueError, match="context must be at least 1"):
-        observed.learn_descent(spectra, 1, 0, contract=True)
-    for name in ("tasks", "dimension", "context"):
-        sizes = {"tasks": 2, "dimension": 2, "context": 2, name: 0}
-        with pytest.raises(ValueError, match=f"{name} must be at least 1"):
-            observed.task_spectra(jax.random.key(0), **sizes)
+    with pytest.raises(ValueError, match="spectra must have an eigenvalue above 0"):
+        observed.learn_descent(0 * spectra, 1, CONTEXT, contract=True)
     with jax.enable_x64(False), pytest.raises(TypeError, match="the fit of the steps needs float64"):
         observed.learn_descent(spectra, 1, CONTEXT, contract=True)

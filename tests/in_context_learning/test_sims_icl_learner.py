@@ -227,42 +227,16 @@ def test_probe_targets_are_the_sums_and_solutions_of_the_prefix():
 
 
 def test_hostile_input_is_refused():
-    for message, changes in {
-        "steps must be at least 1": {"steps": 0},
-        "batch must be at least 1": {"batch": 0},
-        "learning_rate must be above 0": {"learning_rate": 0},
-        "learning_rate must be finite": {"learning_rate": np.inf},
-        "noise_std must be in": {"noise_std": -0.5},
-        "weight_std must be in": {"weight_std": np.nan},
-        "weight_mean must be finite": {"weight_mean": np.inf},
-        "warm_up must be in": {"warm_up": 1.0},
-        r"warm_up must be in \[0, 1\)": {"warm_up": -0.5},
-    }.items():
-        with pytest.raises(ValueError, match=message):
-            dataclasses.replace(SMALL, **changes)
-    for message, changes in {
-        "layers must be at least 1": {"layers": 0},
-        "heads must be at least 1": {"heads": 0},
-        "width must be a multiple of the 3 heads, got 4": {"heads": 3},
-        "examples must be at least 1": {"examples": 0},
-    }.items():
-        with pytest.raises(ValueError, match=message):
-            observed.train(jax.random.key(0), dataclasses.replace(SMALL, **changes), progress=False)
+    with pytest.raises(ValueError, match="width must be a multiple of the 3 heads, got 4"):
+        observed.train(jax.random.key(0), dataclasses.replace(SMALL, heads=3), progress=False)
+    with pytest.raises(ValueError, match=r"warm_up must lie in \[0, 1\), got 1"):
+        dataclasses.replace(SMALL, warm_up=1.0)
     network = model()
     with jax.enable_x64(False), pytest.raises(TypeError, match="textbook learners needs float64"):
         observed.evaluate(network, problem(), RULES)
     hidden, targets = np.zeros((3, 4, 5)), np.zeros((3, 2))
-    for message, options in {
-        "kind must be one of linear, mlp, got 'deep'": {"kind": "deep"},
-        "steps must be at least 1": {"kind": "mlp", "steps": 0},
-        "learning_rate must be above 0": {"kind": "mlp", "learning_rate": -1.0},
-    }.items():
-        with pytest.raises(ValueError, match=message):
-            observed.train_probe(jax.random.key(0), hidden, targets, **options)
-    with pytest.raises(ValueError, match="hidden and targets must be as many, got 3 and 2"):
+    with pytest.raises(ValueError, match="targets must have one entry for each of the 3 count, got 2"):
         observed.train_probe(jax.random.key(0), hidden, targets[:2], kind="mlp")
-    for prefix in (0, N + 1):
-        with pytest.raises(ValueError, match=f"prefix must be from 1 to the 4 examples, got {prefix}"):
-            observed.moment_targets(problem(), prefix)
-        with pytest.raises(ValueError, match="prefix must be from 1"):
-            observed.ols_targets(problem(), prefix)
+    for target in (observed.moment_targets, observed.ols_targets):
+        with pytest.raises(ValueError, match=f"prefix must be at most the 4 examples, got {N + 1}"):
+            target(problem(), N + 1)

@@ -115,11 +115,9 @@ def test_no_examples_have_no_eigenvalues():
     ("call", "sentence"),
     [
         (lambda: predicted.expected_spectral_sum(ones, 0, 3), "d must be at least 1, got 0"),
-        (lambda: predicted.expected_spectral_sum(ones, 3, -1), "k must be at least 0, got -1"),
         (lambda: predicted.expected_spectral_sum(ones, 300, 300), "must be at most 1000 for the density, got d = 300"),
         (lambda: predicted.expected_spectral_sum(lambda s: np.full_like(s, np.nan), 2, 3), "function must be finite"),
         (lambda: predicted.spectral_density(np.array([-1.0]), 2, 3), "eigenvalues must be positive"),
-        (lambda: predicted.spectral_density(np.array([np.inf]), 2, 3), "eigenvalues must be non-empty and finite"),
         (lambda: predicted.spectral_density(np.array([1.0]), 2, 0), "k must be at least 1, got 0"),
         (lambda: predicted.spectral_density(np.array([1.0]), 1, 938), "must be at most 1000"),  # 1000.3
     ],

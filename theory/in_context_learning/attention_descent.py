@@ -13,6 +13,9 @@ from jaxtyping import Float
 from theory.in_context_learning._domains import Inputs, Labels, Weights
 from theory_on_trial.contract import MAY_BE_EMPTY, Count, Positive, guarded, require
 
+PerLayer = Annotated[Float[np.ndarray, " layers"], MAY_BE_EMPTY]
+"""One number for each layer; there may be none."""
+
 
 @guarded
 def preconditioned_descent_weights(
@@ -57,8 +60,8 @@ def descent_weights(
 @guarded
 def residual_polynomial(
     eigenvalues: Float[np.ndarray, "*spectra"],
-    steps: Float[np.ndarray, " layers"],
-    contractions: Float[np.ndarray, " layers"],
+    steps: PerLayer,
+    contractions: PerLayer,
     context_length: Count,
 ) -> Float[np.ndarray, "*spectra"]:
     """Residual factor q_L(mu) of GD++ at each eigenvalue mu of X^T X, whose prediction is w^T (I - q_L(X^T X)) x_q.
@@ -79,8 +82,8 @@ def residual_polynomial(
 @guarded
 def gdpp_loss(
     eigenvalues: Float[np.ndarray, "tasks dimension"],
-    steps: Float[np.ndarray, " layers"],
-    contractions: Float[np.ndarray, " layers"],
+    steps: PerLayer,
+    contractions: PerLayer,
     context_length: Count,
     input_variance: Positive = 1 / 3,
 ) -> float:

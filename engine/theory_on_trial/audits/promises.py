@@ -123,7 +123,7 @@ def _annotations(function: Callable[..., Any]) -> Iterator[Any]:
 
 def undeclared(name: str, function: Callable[..., Any]) -> list[str]:
     """What a function's signature leaves open: that it is guarded, and an annotation for every argument."""
-    inner = function.__init__ if inspect.isclass(function) else function
+    inner = function.__init__ if inspect.isclass(function) else getattr(function, "__func__", function)
     found = [] if hasattr(inner, "contract") else [f"{name} is not guarded"]
     arguments = inspect.signature(function).parameters
     annotated = inspect.unwrap(inner).__annotations__

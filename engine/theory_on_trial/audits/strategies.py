@@ -1,7 +1,9 @@
 """Hypothesis strategies from annotations: admissible arguments of a guarded function, axes of one name equally long."""
 
+import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
@@ -12,8 +14,6 @@ from theory_on_trial.contract import MAY_BE_EMPTY, Argument, Holds, Interval, Ki
 
 LONGEST = 4  # of an axis
 WIDEST = 6  # how far an integer goes beyond the least one
-
-
 SQUARE = {"symmetric", "covariance", "definite"}  # properties of square matrices
 
 
@@ -43,7 +43,10 @@ def arguments(function: Callable[..., Any], *, extreme: bool = False) -> st.Sear
 def values(argument: Argument, sizes: dict[str, Any] | None = None, extreme: bool = False) -> st.SearchStrategy[Any]:
     """Return the admissible values of one argument; `sizes` collects the lengths of named axes."""
     known = {} if sizes is None else sizes
-    return st.one_of([_of_kind(kind, known, extreme) for kind in argument.kinds if _known(kind)])
+    kinds = [kind for kind in argument.kinds if _known(kind)]
+    if any(kind.type in (os.PathLike, Path) or get_origin(kind.type) is os.PathLike for kind in argument.kinds):
+        kinds = [kind for kind in kinds if kind.type is not str]  # a path: something would be written there
+    return st.one_of([_of_kind(kind, known, extreme) for kind in kinds])
 
 
 def _with_default(function: Callable[..., Any]) -> set[str]:
