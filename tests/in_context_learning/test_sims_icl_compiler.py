@@ -565,7 +565,7 @@ ONE = np.eye(1)
         (lambda: icl.Raw("+", (0,), (), (0,), np.nan * ONE, EMPTY, ONE, np.zeros(1)), "read_matrix must be finite"),
         (
             lambda: icl.Raw("+", (0, 1), (), (0,), ONE, EMPTY, ONE, np.zeros(1)),
-            "read_matrix must have a column for each of read_rows",
+            "read_matrix must have 2 columns as read_rows, got 1",
         ),
     ],
 )
