@@ -1,6 +1,6 @@
 """How precise the constructions are in floating point: F9."""
 
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -109,7 +109,8 @@ def _pads(axis: Axes, rows: int, points: int) -> None:
     sizes = np.logspace(2, 11, points)
     fine = np.geomspace(sizes[0], sizes[-1], 100)
     pass_through = jax.jit(activations.layer_norm)
-    for (kind, share), colour, marker in zip((("paper", 0.0), ("balanced", 0.5)), COLOURS, "os", strict=False):
+    pads: tuple[tuple[Literal["paper", "balanced"], float], ...] = (("paper", 0.0), ("balanced", 0.5))
+    for (kind, share), colour, marker in zip(pads, COLOURS, "os", strict=False):
         upper, lower = sizes - share * total, -sizes - (1 - share) * total
         columns = np.concatenate([[upper, lower], np.broadcast_to(entries[:, None], (rows, points))])
         passed = np.sqrt(2 / length) * sizes * np.asarray(pass_through(columns))[2:]

@@ -78,7 +78,7 @@ def probed_quantities(
 
 
 def _probed(
-    model: Transformer, asked: Prompts, target: Array, prefix: int, kind: str, steps: int
+    model: Transformer, asked: Prompts, target: Array, prefix: int, kind: probes.ProbeKind, steps: int
 ) -> list[tuple[Float[Array, "count"], Float[Array, "positions"]]]:
     """The squared errors on the second half of the prompts, and the mixture, of a probe of each state."""
     half = len(target) // 2

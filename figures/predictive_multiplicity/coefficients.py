@@ -13,7 +13,7 @@ from theory_on_trial.figures.drawing import figure
 
 @figure("F3", quick={"target": "arrest", "tolerances": TOLERANCES[:6]}, claims=("compas-table",))
 def coefficients(
-    target: str = "violent",
+    target: Target = "violent",
     epsilon: float = 0.01,
     tolerances: Sequence[float] = TOLERANCES,
     features: Sequence[str] | None = None,

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from sims import predictive_multiplicity as observed
+from sims.predictive_multiplicity._domains import Target
 from theory_on_trial.compilation_cache import cache_folder
 
 TOLERANCES = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
@@ -42,13 +43,13 @@ def features_without_race(samples: observed.Compas, features: Sequence[str] | No
     ]
 
 
-def solved_compas(target: str, tolerances: Sequence[float], features: Sequence[str] | None) -> Solved:
+def solved_compas(target: Target, tolerances: Sequence[float], features: Sequence[str] | None) -> Solved:
     """Everything about COMPAS without race; its samples are in the order of `compas_samples`."""
     return _solved_compas(target, tuple(tolerances), None if features is None else tuple(features))
 
 
 @cache
-def _solved_compas(target: str, tolerances: tuple[float, ...], features: tuple[str, ...] | None) -> Solved:
+def _solved_compas(target: Target, tolerances: tuple[float, ...], features: tuple[str, ...] | None) -> Solved:
     samples = observed.compas_samples(target)
     seen = features_without_race(samples, features)
     names = [samples.columns[column] for column in seen]

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from figures.predictive_multiplicity.exact import ambiguous_rows, counts, features_without_race, solve
 from sims import predictive_multiplicity as observed
+from sims.predictive_multiplicity._domains import Target
 from theory import predictive_multiplicity as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, points_with_intervals
@@ -16,7 +17,7 @@ from theory_on_trial.figures.panels import label, points_with_intervals
 
 @figure("F6", quick={"splits": 4, "tolerances": (0.0, 0.0025, 0.01)})
 def held_out(
-    target: str = "arrest",
+    target: Target = "arrest",
     splits: int = 6,
     training_share: float = 0.8,
     tolerances: Sequence[float] = (0.0, 0.0025, 0.005, 0.01, 0.02),

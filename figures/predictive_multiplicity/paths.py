@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from figures.predictive_multiplicity.exact import TOLERANCES, counts, solved_compas
 from sims import predictive_multiplicity as observed
+from sims.predictive_multiplicity._domains import Target
 from theory import predictive_multiplicity as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label
@@ -19,7 +20,7 @@ from theory_on_trial.figures.panels import label
     claims=("compas-table", "compas-violent", "discrepancy-bound", "knapsack", "adhoc-lower-bound"),
 )
 def paths(
-    targets: Sequence[str] = ("arrest", "violent"),
+    targets: Sequence[Target] = ("arrest", "violent"),
     tolerances: Sequence[float] = TOLERANCES,
     features: Sequence[str] | None = None,
 ) -> Figure:

@@ -213,7 +213,7 @@ def nb_log_odds(draw: Draw) -> Sides:
     variances = draw.reals("variances", 0.05, 1.0, n)
     rule = observed.naive_bayes_rule(np.stack([-gaps / 2, gaps / 2]), variances, observed.equal_priors(2))
     scores = np.asarray(rule.weights) @ (gaps / 2) + np.asarray(rule.intercepts)
-    floor = predicted.informative_log_odds_bound(n, np.mean(informative), gamma, variances.max())
+    floor = predicted.informative_log_odds_bound(n, float(np.mean(informative)), gamma, variances.max())
     return Sides(floor, float(scores[1] - scores[0]), ops=20 * n)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sims import predictive_multiplicity as observed
+from sims.predictive_multiplicity._domains import Target
 
 MOST_PROGRAMS = 50
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
@@ -47,7 +48,7 @@ class Solved(NamedTuple):
 
 
 @cache
-def solved(target: str, *, oversampled: bool = False) -> Solved:
+def solved(target: Target, *, oversampled: bool = False) -> Solved:
     """The exact answers for COMPAS without race, which several claims share."""
     table = observed.compas(target, oversampled=oversampled)
     baseline = observed.co_optimal(table).solutions[0]
