@@ -446,8 +446,8 @@ def _check_axes(given: list[tuple[str, Argument, Any]]) -> None:
         shape = () if isinstance(value, type) else tuple(getattr(value, "shape", ()))
         if not shape:
             continue
-        patterns = (kind.type.dim_str.split() for kind in described.kinds if hasattr(kind.type, "dim_str"))
-        fitting: list[str] = next((tokens for tokens in patterns if _fits(tokens, shape)), [])
+        patterns = (kind.type.dim_str for kind in described.kinds if hasattr(kind.type, "dim_str"))
+        fitting: str = next((pattern for pattern in patterns if _fits(pattern, shape)), "")
         for token, size in _named_axes(fitting, shape):
             if token.startswith("#"):
                 try:
@@ -574,26 +574,35 @@ def _array(annotation: Any, double: bool, value: Any) -> Any:
             array = np.asarray(value)
         except (TypeError, ValueError):  # rows of different lengths
             raise _Refused from None
-    if not isinstance(annotation.dtypes, list | tuple):  # jaxtyping's Shaped: entries of any kind
-        wanted = set(_ADMITTED)
-    else:
-        wanted = {kind for kind in _ADMITTED for dtype in annotation.dtypes if dtype.startswith(kind)}
-    if not any(_dtype_kind(array) in _ADMITTED[kind] for kind in wanted):
+    admitted, made = _entries(annotation)
+    kind = _letter(array.dtype)
+    if kind not in admitted:
         raise _Refused
-    if not _fits(annotation.dim_str.split(), array.shape):
+    if not _fits(annotation.dim_str, array.shape):
         raise _Misshapen
-    if not isinstance(array, np.ndarray) and wanted == {"float"} and _dtype_kind(array) in "iu":
-        return array.astype(float)
-    if not isinstance(array, np.ndarray) or (_dtype_kind(array) == "f" and not double):
-        return array
-    made = {frozenset({"float"}): np.float64, frozenset({"int"}): np.int64}.get(frozenset(wanted))
-    return array if made is None else array.astype(made, copy=False)
+    if not isinstance(array, np.ndarray):
+        return array.astype(float) if made is np.float64 and kind in "iu" else array
+    return array if made is None or (kind == "f" and not double) else array.astype(made, copy=False)
+
+
+@functools.cache
+def _entries(annotation: Any) -> tuple[str, Any]:
+    """The letters of the entries that an array may be made from, and what NumPy's are made to; None for as they are."""
+    named = isinstance(annotation.dtypes, list | tuple)  # jaxtyping's Shaped names none
+    wanted = [kind for kind in _ADMITTED if not named or any(one.startswith(kind) for one in annotation.dtypes)]
+    made = np.float64 if wanted == ["float"] else np.int64 if wanted == ["int"] else None
+    return "".join(_ADMITTED[kind] for kind in wanted), made
+
+
+@functools.cache
+def _letter(dtype: Any) -> str:
+    """NumPy's letter for a kind of entries; it has none for random keys ("k") and JAX's own floats."""
+    name = str(dtype)
+    return "k" if name.startswith("key<") else "f" if name.startswith(("bfloat", "float")) else str(dtype.kind)
 
 
 def _dtype_kind(array: Any) -> str:
-    """NumPy's letter for the kind of an array's entries; it has none for random keys ("k") and JAX's own floats."""
-    name = str(array.dtype)
-    return "k" if name.startswith("key<") else "f" if name.startswith(("bfloat", "float")) else str(array.dtype.kind)
+    return _letter(array.dtype)
 
 
 def _array_description(annotation: Any) -> str:
@@ -611,30 +620,34 @@ def _array_description(annotation: Any) -> str:
     )
 
 
-def _fits(tokens: list[str], shape: tuple[int, ...]) -> bool:
+@functools.lru_cache(maxsize=2**14)
+def _fits(dim_str: str, shape: tuple[int, ...]) -> bool:
     """Whether an array of this shape has the axes that jaxtyping would want: given sizes, and one size per name."""
+    tokens = dim_str.split()
     several = any(_is_variadic(token) for token in tokens)
     if len(shape) < len(tokens) - 1 if several else len(shape) != len(tokens):
         return False
     sizes: dict[str, Any] = {}
     same = all(
-        size == sizes.setdefault(name, size) for name, size in _named_axes(tokens, shape) if not name.startswith("#")
+        size == sizes.setdefault(name, size) for name, size in _named_axes(dim_str, shape) if not name.startswith("#")
     )
     return same and (
         several or all(size == int(token) for token, size in zip(tokens, shape, strict=True) if token.isdigit())
     )
 
 
-def _named_axes(tokens: list[str], shape: tuple[int, ...]) -> Iterator[tuple[str, Any]]:
+@functools.lru_cache(maxsize=2**14)
+def _named_axes(dim_str: str, shape: tuple[int, ...]) -> list[tuple[str, Any]]:
     """The name of each axis with its size, and that of leading axes of any number with all their sizes."""
-    position = 0
+    position, found, tokens = 0, [], dim_str.split()
     for token in tokens:
         taken = len(shape) - len(tokens) + 1 if _is_variadic(token) else 1
         size = shape[position : position + taken]
         position += taken
         name = token.strip("*")
         if name.removeprefix("#").isidentifier() and name != "_":
-            yield name, size if _is_variadic(token) else size[0]
+            found.append((name, size if _is_variadic(token) else size[0]))
+    return found
 
 
 def _is_variadic(token: str) -> bool:
