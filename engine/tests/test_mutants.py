@@ -189,6 +189,22 @@ def test_a_check_of_one_paper_takes_what_is_on_record_and_records_nothing(folder
     assert mutants.run("rolls", 3, package="sims") == ["sims holds nothing of rolls that could be changed"]
 
 
+def test_a_test_whose_name_a_mutant_changes_is_run_all_the_same(folder, tmp_path):
+    """The parameters in its name come from the code; a folder of the copy has settings of its own."""
+    (folder / "shared" / "pyproject.toml").write_text("[tool.pytest.ini_options]\npythonpath = ['.']\n")
+    (folder / "shared" / "tests" / "test_sums.py").write_text(
+        "import pytest\nfrom tools.sums import both\n"
+        "@pytest.mark.parametrize('one', [f'{both(0)}'])\ndef test_it(one):\n    assert one in ('True', 'False')\n"
+    )
+    copy = tmp_path / "copy"
+    mutants.copy_workbench(copy)
+    found = mutants.run_judges(copy, ["shared/tests/test_sums.py::test_it[True]"], 60)
+    assert (found["failed"], list(found["seconds"])) == ("", ["shared/tests/test_sums.py::test_it[True]"])
+    assert mutants.run_judges(copy, ["shared/tests/test_sums.py::test_it[Else]"], 60)["failed"] == ""
+    with pytest.raises(RuntimeError, match=r"^pytest finds no tests in shared/tests/test_gone\.py$"):
+        mutants.run_judges(copy, ["shared/tests/test_gone.py"], 60)
+
+
 def test_a_judge_that_fails_on_sound_code_stops_it(folder):
     (folder / "tests" / "test_rolls.py").write_text(FILES["tests/test_rolls.py"].replace("1.5", "1.6"))
     with pytest.raises(RuntimeError, match=r"^tests/test_rolls\.py::test_two fails in a sound copy: nothing can be"):

@@ -40,6 +40,7 @@ PACKAGES = {"theory": 100, "sims": 30}
 # Imported once for all mutants; nothing of the repository is, and no plugin of pytest, which wants to be the first.
 PRELOADED = ["jax", "pytest", "mpmath", "beartype", "scipy.optimize", "scipy.stats", "scipy.special"]
 PATIENCE = 30  # seconds, beside five times those that the tests take with sound code; a mutant may loop for ever
+_USAGE, _NO_TESTS = 4, 5  # exit statuses of pytest
 QUICK = 8  # tests that are tried first: most mutants are noticed by any
 
 Name = tuple[str, str]
@@ -277,14 +278,17 @@ def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, 
             config.pluginmanager.register(Recorder(path, recorded))
 
     first = [] if recorded else ["-x"]
-    os._exit(pytest.main([*first, "-q", "-p", "no:cacheprovider", *targets], plugins=[Recorded()]))
+    # Tests go by their paths in the copy, also where a folder in it has settings of its own.
+    options = [*first, "-q", "-p", "no:cacheprovider", f"--rootdir={folder}"]
+    os._exit(pytest.main([*options, *targets], plugins=[Recorded()]))
 
 
 def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path | None = None) -> dict[str, Any]:
     """What `covering.Recorder` found in a run of these tests in the copy.
 
     "failed" names the first test that failed, or what ended the run otherwise; it is empty if all passed. The run may
-    take `patience` seconds of the processor, and ten times as many of the clock.
+    take `patience` seconds of the processor, and ten times as many of the clock. Raises RuntimeError where pytest finds
+    no such tests.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -300,6 +304,12 @@ def run_judges(folder: Path, targets: list[str], patience: int, recorded: Path |
     if not path.exists():
         return {"failed": "the process died"}
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if process.exitcode in (_USAGE, _NO_TESTS) and not found["failed"]:
+        # A mutant may change the parameters in the names of tests: their files stay.
+        files = list(dict.fromkeys(target.partition("::")[0] for target in targets))
+        if files == targets:
+            raise RuntimeError(f"pytest finds no tests in {', '.join(files)}")
+        return run_judges(folder, files, 2 * patience, recorded)
     ended = f"exit status {process.exitcode}" if process.exitcode else ""
     return found | {"failed": found["failed"] or ended}
 
