@@ -77,7 +77,7 @@ def page(tmp_path_factory):
     (folder / "records").mkdir()
     table = {"title": "Calibration", "command": "python -m calibration", "columns": ["procedure", "rate"],
              "rows": [["mean", 1e-7]], "note": "of 10 000 runs"}  # fmt: skip
-    (folder / "records" / "calibration.json").write_text(json.dumps([table]))
+    (folder / "records" / "calibration.json").write_text(json.dumps(table))
     (folder / "records" / "unrelated.json").write_text("{}")
     Figure("report", "F1", parabola, {}, ("squares",)).save(folder / "figures" / "out", quick=False)
     write_html(folder / "report.html", *ledger(), 0, "fast", folder)
