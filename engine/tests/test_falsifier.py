@@ -180,6 +180,8 @@ def paper(request, tmp_path_factory):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text.replace("{paper}", name).replace("{module}", module))
     inequalities, reasons, registered = list(INEQUALITIES), dict(NOT_SEARCHED), dict(registry._REGISTERED)
+    INEQUALITIES.clear()
+    NOT_SEARCHED.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         yield name
