@@ -11,7 +11,7 @@ from jaxtyping import Float, Key
 
 from sims.in_context_learning._domains import Context, Size
 from theory_on_trial.arrays import AnyArray
-from theory_on_trial.contract import NON_NEGATIVE, Interval, guarded, require
+from theory_on_trial.contract import NON_NEGATIVE, Interval, guarded, require, require_room
 from theory_on_trial.precision import require_float64
 
 Spectra = Annotated[Float[AnyArray, "tasks dimension"], NON_NEGATIVE]
@@ -35,6 +35,7 @@ def task_spectra(key: Key[Array, ""], tasks: Size, dimension: Size, context: Siz
 
     Source: the tasks of von Oswald et al. 2023.
     """
+    require_room("context and dimension", max(context, tasks, dimension) * dimension)
 
     def of_task(key):
         inputs = jax.random.uniform(key, (context, dimension), minval=-1, maxval=1)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Key, ScalarLike
 
 from sims.in_context_learning._domains import Covariance, Deviation, Size
 from theory_on_trial.arrays import AnyArray, FloatType
-from theory_on_trial.contract import guarded, require
+from theory_on_trial.contract import guarded, require, require_room
 
 
 class Prompts(NamedTuple):
@@ -57,6 +57,7 @@ def sample_prompts(
     Raises ValueError for a covariance that is not d x d.
     Source: the setting of Akyürek et al. 2023 (σ = 0, τ = 1 unless stated); covariances: Zhang et al. 2024.
     """
+    require_room("count, examples and dimension", count * (examples + 1) * (dimension + 1))
     for name, covariance in {"input_covariance": input_covariance, "weight_covariance": weight_covariance}.items():
         require_dimension(name, covariance, dimension)
     roots = covariance_root(input_covariance), covariance_root(weight_covariance)

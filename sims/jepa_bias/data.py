@@ -14,7 +14,7 @@ from jaxtyping import Float
 from sims.jepa_bias._domains import CrossMoment, Definite, Number, RandomKey, Samples, SecondMoment, Variances
 from sims.jepa_bias.networks import small_rotation
 from theory_on_trial.arrays import AnyArray
-from theory_on_trial.contract import Interval, guarded, is_traced, require
+from theory_on_trial.contract import Interval, guarded, is_traced, require, require_room
 
 Share = Annotated[Number, Interval(0, 1, "(]", why="nothing is ever seen at 0")]
 Persistence = Annotated[Float[AnyArray, "dim"], Interval(-1, 1, "()", why="there is a stationary state")]
@@ -59,6 +59,7 @@ def gaussian_views(
 
     `ValueError` for a Σ_yy below Σ_yx Σ_xx⁻¹ Σ_yxᵀ: no pair of views has such covariances. Traced ones are not checked.
     """
+    require_room("n_samples", 2 * n_samples * Sigma_xx.shape[0])
     dimension = Sigma_xx.shape[0]
     Sigma_xx, Sigma_yx, Sigma_yy = jnp.asarray(Sigma_xx), jnp.asarray(Sigma_yx), jnp.asarray(Sigma_yy)
     regression = jnp.linalg.solve(Sigma_xx, Sigma_yx.T).T
@@ -87,6 +88,7 @@ def static_views(key: RandomKey, n_samples: Samples, signal_variances: Variances
 
     Derived here.
     """
+    require_room("n_samples", 3 * n_samples * signal_variances.shape[0])
     normals = jax.random.normal(key, (3, n_samples, signal_variances.shape[0]))
     signal = normals[0] * jnp.sqrt(signal_variances)
     return Views(*(signal + noise * jnp.sqrt(noise_variances) for noise in normals[1:]))
@@ -105,6 +107,7 @@ def masked_views(
         visible: q, the probability with which a coordinate of x is seen.
         target_visible: q' of a second, independent mask; if not given, y is what the first mask hides.
     """
+    require_room("n_samples", n_samples * S.shape[0])
     normal_key, mask_key, target_key = jax.random.split(key, 3)
     z = jax.random.normal(normal_key, (n_samples, S.shape[0])) @ jnp.linalg.cholesky(jnp.asarray(S)).T
     mask = jax.random.uniform(mask_key, z.shape) < visible
@@ -125,6 +128,7 @@ def temporal_views(
     `persistence` is γ_i, one per feature, the other two are the variances of u and n; features are coordinates. Every
     row is a sequence of its own. Derived here.
     """
+    require_room("n_samples", 4 * n_samples * persistence.shape[0])
     start, innovation, *noises = jax.random.normal(key, (4, n_samples, persistence.shape[0]))
     first = start * jnp.sqrt(innovation_variances / (1 - persistence**2))
     second = persistence * first + innovation * jnp.sqrt(innovation_variances)

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from sims.jepa_bias._domains import Basis, CrossMoment, Definite, Depth, Number, Objective, SecondMoment
 from sims.jepa_bias.networks import Network, Parameters, balance, encoder, require_fitting
 from sims.jepa_bias.objectives import gradients
-from theory_on_trial.contract import POSITIVE, Interval, Size, guarded, is_traced, require
+from theory_on_trial.contract import POSITIVE, Interval, Size, guarded, is_traced, require, require_room
 
 Method = Literal["runge_kutta", "euler"]
 Step = Annotated[Number, POSITIVE]
@@ -169,6 +169,7 @@ def _checked_run(
     method, parameters, Sigma_xx, Sigma_yx, step, steps, every, objective,
     basis, ema_rate, stop_gradient, Sigma_yy, allow_float32,
 ) -> Run:  # fmt: skip
+    require_room("steps", steps // every * parameters.layers.size)
     require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy, basis=basis)
     dtype = parameters.predictor.dtype
     if dtype != np.float64 and not allow_float32:

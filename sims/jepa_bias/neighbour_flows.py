@@ -11,7 +11,7 @@ from jaxtyping import Float
 from sims.jepa_bias._domains import CrossMoment, Definite, Dimension, Number, RandomKey, SecondMoment, Times
 from sims.jepa_bias.integrate import TOLERANCE, states_at
 from theory_on_trial.arrays import AnyArray
-from theory_on_trial.contract import POSITIVE, Holds, guarded
+from theory_on_trial.contract import POSITIVE, Holds, guarded, require_room
 from theory_on_trial.precision import require_float64
 
 AWAY_FROM_ZERO = Holds(
@@ -41,6 +41,7 @@ def random_embedding(
     key: RandomKey, outputs: Dimension, dimension: Dimension, scale: Annotated[Number, POSITIVE]
 ) -> Float[Array, "outputs d"]:
     """A start W(0) with independent entries N(0, scale²), for `stepwise_flow`."""
+    require_room("outputs and dimension", outputs * dimension)
     return jnp.asarray(scale) * jax.random.normal(key, (outputs, dimension))
 
 

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from sims.jepa_bias._domains import Basis, Depth, Dimension, Number, Objective, RandomKey, Start
 from theory_on_trial.arrays import AnyArray
-from theory_on_trial.contract import Is, guarded, require
+from theory_on_trial.contract import Is, guarded, require, require_room
 
 Misalignment = Literal["predictor_rotation", "predictor_noise", "predictor_symmetric"]
 
@@ -63,12 +63,14 @@ def balance(parameters: Network) -> Float[Array, "depth dim dim"]:
 @guarded(double=False)
 def random_rotation(key: RandomKey, dimension: Dimension) -> Float[Array, "dim dim"]:
     """An orthogonal matrix, uniform over all of them (Haar)."""
+    require_room("dimension", dimension**2)
     return _orthogonalised(jax.random.normal(key, (dimension, dimension)))
 
 
 @guarded(double=False)
 def small_rotation(key: RandomKey, dimension: Dimension, angle: Number) -> Float[Array, "dim dim"]:
     """exp(δ (A - Aᵀ)) with standard normal A; in two dimensions the rotation by exactly δ radians."""
+    require_room("dimension", dimension**2)
     return _small_rotation(jax.random.normal(key, (dimension, dimension)), angle)
 
 
@@ -103,6 +105,7 @@ def diagonal_network(
         basis: Q, the features; the coordinate axes if not given.
     """
     dimension = layer_values.shape[0]
+    require_room("depth", depth * dimension**2)
     features = jnp.eye(dimension) if basis is None else jnp.asarray(basis)
     return _diagonal_network(key, jnp.asarray(layer_values), jnp.asarray(predictor_values), features, depth, objective)
 
@@ -137,6 +140,7 @@ def unbalanced_init(
 
     Other arguments as `aligned_init`. Derived here.
     """
+    require_room("dimension", dimension**2)
     shape = (dimension, dimension) if basis is None else basis.shape
     require(shape == (dimension, dimension), f"basis must be {dimension} x {dimension} as the layers are, got {shape}")
     values = jnp.ones(dimension)

@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float
 
 from sims.jepa_bias._domains import Dimension, Number, RandomKey
-from theory_on_trial.contract import COVARIANCE, Is, guarded, is_traced, require
+from theory_on_trial.contract import COVARIANCE, Is, guarded, is_traced, require, require_room
 
 
 class Triplet(NamedTuple):
@@ -53,6 +53,7 @@ def random_triplet(
     covariances are those of the construction, not of samples. Source: the setting of Lee et al. 2021; this instance:
     derived here.
     """
+    require_room("target_dim, first_dim and second_dim", 2 * (target_dim + first_dim + second_dim) ** 2)
     return _random_triplet(key, target_dim, first_dim, second_dim, jnp.asarray(direct, float))
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from sims.naive_bayes_vs_logistic._domains import Covariance, Means, Points, Priors
 from sims.naive_bayes_vs_logistic.labels import equal_priors
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Rule, require_rule
-from theory_on_trial.contract import Interval, guarded, is_traced, require
+from theory_on_trial.contract import Interval, guarded, is_traced, require, require_room
 
 _MOST_AXES = 21201  # of a Sobol sequence
 
@@ -88,6 +88,7 @@ def quasi_random_points(
 
     Raises ValueError for a number of points that is not a power of two: the sequence is balanced there only.
     """
+    require_room("n_points and n_classes", n_points * n_classes)
     from scipy.special import ndtri
     from scipy.stats import qmc
 

@@ -24,7 +24,7 @@ from sims.naive_bayes_vs_logistic.labels import draw_labels
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
 from sims.naive_bayes_vs_logistic.statistics import sample_statistics_correlated
-from theory_on_trial.contract import LONGEST, Interval, guarded, is_traced, require
+from theory_on_trial.contract import LONGEST, Interval, guarded, is_traced, require, require_room
 
 Distance = Annotated[Number, Interval(1e-6, 1e6, why="rounding would hide one scale")]
 """Δ between two classes of unit covariance."""
@@ -81,6 +81,7 @@ def efron_pair(
 
     Raises ValueError for m < n + 2, where the sample covariance is singular. Source: Efron 1975.
     """
+    require_room("n_samples and n_features", n_samples * n_features)
     require(n_samples >= n_features + 2, f"n_samples must be at least n_features + 2, got {n_samples}")
     labels_key, features_key = jax.random.split(key)
     means = jnp.zeros((2, n_features)).at[:, 0].set(jnp.array([-0.5, 0.5]) * distance)

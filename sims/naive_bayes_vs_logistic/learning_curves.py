@@ -29,7 +29,7 @@ from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
 from sims.naive_bayes_vs_logistic.naive_bayes import naive_bayes, naive_bayes_rule, prefix_naive_bayes
 from sims.naive_bayes_vs_logistic.statistics import sample_statistics
-from theory_on_trial.contract import guarded, require
+from theory_on_trial.contract import guarded, require, require_room
 
 
 @guarded(double=False)
@@ -202,6 +202,7 @@ def split_errors(
 
 
 def _data_set(key, sizes, means, covariance, max_samples, scheme):
+    require_room("max_samples", max_samples * max(means.shape))
     require_sizes(sizes, means.shape[0], max_samples)
     first = sizes[0] if isinstance(sizes, jax.Array) else int(sizes[0])
     labels_key, features_key = jax.random.split(key)

@@ -8,7 +8,7 @@ from jax import Array
 from jaxtyping import Float, Int, Key
 
 from sims.predictive_multiplicity._domains import Noise
-from theory_on_trial.contract import Size, guarded
+from theory_on_trial.contract import Size, guarded, require_room
 
 
 class LabelledPoints(NamedTuple):
@@ -25,6 +25,7 @@ def gaussian_set(key: Key[Array, ""], n_samples: Size, *, dim: Size = 2, noise: 
     Source: chosen here.
     """
     point_key, label_key = jax.random.split(key)
+    require_room("n_samples and dim", n_samples * dim)
     features = jax.random.normal(point_key, (n_samples, dim))
     is_positive = (features.sum(axis=1) > 0) ^ jax.random.bernoulli(label_key, noise, (n_samples,))
     return LabelledPoints(features, jnp.where(is_positive, 1, -1))

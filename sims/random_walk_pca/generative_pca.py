@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from theory_on_trial.contract import LONGEST, Interval, Size, guarded, require
+from theory_on_trial.contract import LONGEST, Interval, Size, guarded, require, require_room
 
 
 class SpikeErrors(NamedTuple):
@@ -36,6 +36,7 @@ def spike_errors(
     Raises ValueError for latent_dim > dim.
     Source: PCA with generative priors, Liu et al. 2022 (arXiv 2203.09693), here with a linear generator.
     """
+    require_room("n_samples and dim", max(n_samples, dim) * dim)
     require(latent_dim <= dim, f"latent_dim must be at most dim = {dim}, got {latent_dim}")
     generator_key, latent_key, noise_key, signal_key, start_key = jax.random.split(key, 5)
     generator = jnp.linalg.qr(jax.random.normal(generator_key, (dim, latent_dim)))[0]

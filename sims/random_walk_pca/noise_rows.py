@@ -10,7 +10,7 @@ from jaxtyping import Float, Key, ScalarLike
 
 from sims.random_walk_pca._domains import NumberOfPoints, Scales
 from theory_on_trial.arrays import AnyArray, FloatType
-from theory_on_trial.contract import Count, Interval, Size, guarded, require
+from theory_on_trial.contract import Count, Interval, Size, guarded, require, require_room
 from theory_on_trial.wishart import bartlett_factor
 
 Law = Literal["gaussian", "rademacher", "uniform", "laplace", "student", "cauchy"]
@@ -50,6 +50,7 @@ def noise(
     >>> noise(jax.random.key(0), 4, 3).shape
     (4, 3)
     """
+    require_room("n_points and dim", n_points * dim)
     return unit_noise(key, (n_points, dim), law, degrees_of_freedom, dtype) * relative_scales(dim, scales).astype(dtype)
 
 
@@ -103,6 +104,7 @@ def equivalent_gaussian_noise(
 
     Source: Bartlett 1933 for the Wishart law; the fixed axis: derived here.
     """
+    require_room("n_points", n_points * min(n_points, dim))
     if dim <= n_points:
         return jax.random.normal(key, (n_points, dim), dtype) * dim**-0.5
     first_key, triangle_key = jax.random.split(key)

@@ -11,7 +11,7 @@ from jaxtyping import Float, ScalarLike
 from sims.random_walk_pca._domains import NumberOfPoints, Process
 from sims.random_walk_pca.pca import Components, decreasing_eigenvalues
 from sims.random_walk_pca.processes import State, centre, step_coefficients, time_step, trajectory
-from theory_on_trial.contract import guarded, require
+from theory_on_trial.contract import guarded, require, require_room
 from theory_on_trial.precision import require_float64
 
 
@@ -35,6 +35,7 @@ def population_covariance(
     Raises TypeError without float64.
     Source: the limit of many dimensions in Antognini & Sohl-Dickstein 2018, here for every T: derived here.
     """
+    require_room("n_points", n_points**2)
     require_float64("population_covariance")
     responses = centre(trajectory(jnp.eye(n_points), **process))
     drift_response = centre(trajectory(jnp.zeros((n_points, 1)), drift=drift, **process))
@@ -72,6 +73,7 @@ def expected_squared_norms(n_points: NumberOfPoints, **process: Unpack[Process])
     `process` takes the parameters of `trajectory` except the drift, whose squared response is to be added. Derived
     here: the step is linear, so that its matrix is its action on unit states and on a unit noise.
     """
+    require_room("n_points", 16 * n_points)
     return _expected_squares(step_coefficients(n_points, jnp.zeros(()).dtype, **process))
 
 
@@ -99,6 +101,7 @@ def leading_population_spectrum(
     Raises ValueError for a count above n_points - 2 and for a decay that leaves only the first step, TypeError without
     float64. Derived here.
     """
+    require_room("n_points and count", n_points * max(2 * count + 1, 20))
     require(count <= n_points - 2, f"count must be at most n_points - 2 = {n_points - 2}, got {count}")
     require_float64("leading_population_spectrum")
     from scipy.sparse.linalg import LinearOperator, eigsh

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Key, ScalarLike
 
 from sims.random_walk_pca._domains import Points
 from theory_on_trial.arrays import AnyArray
-from theory_on_trial.contract import LONGEST, POSITIVE, Interval, Natural, Size, guarded, require
+from theory_on_trial.contract import LONGEST, POSITIVE, Interval, Natural, Size, guarded, require, require_room
 
 MEDIAN_OF_SQUARED_NORMAL = 0.45493642311957283
 """The median of a χ² variable with one degree of freedom: a robust variance is the median square divided by it."""
@@ -32,6 +32,7 @@ def corrupted_points(
     Raises ValueError for an odd count, or one that leaves no point.
     Source: the setting of robust PCA, Diakonikolas et al. 2023 (arXiv 2305.02544); this instance: derived here.
     """
+    require_room("n_points and dim", n_points * dim)
     some_left = n_outliers % 2 == 0 and n_outliers < n_points
     require(some_left, f"n_outliers must be even and below n_points = {n_points}, got {n_outliers}")
     points = jax.random.normal(key, (n_points, dim))

@@ -13,7 +13,7 @@ from sims.random_walk_pca._domains import NumberOfPoints, Process, Scales
 from sims.random_walk_pca.noise_rows import Freedom, Law, relative_scales, unit_noise
 from sims.random_walk_pca.processes import trajectory
 from theory_on_trial.arrays import AnyArray, FloatType
-from theory_on_trial.contract import Size, guarded
+from theory_on_trial.contract import Size, guarded, require_room
 
 
 @guarded(double=False)
@@ -37,6 +37,7 @@ def noise_gram(
     Raises ValueError as `noise`.
     Source: every linear process of Antognini & Sohl-Dickstein 2018 from one Gram matrix: derived here.
     """
+    require_room("n_points", n_points**2)
     # Four panels of rows, each against the rows up to its own end: W is symmetric, and this is 5/8 of all products.
     ends = [math.ceil(n_points * quarter / 4) for quarter in range(5)]
     panels = list(itertools.pairwise(ends))
@@ -97,6 +98,7 @@ def projected_noise(
     and the projection are both drawn block by block: neither is stored.
     Source: the random projection of the ResNet-50 trajectories in Antognini & Sohl-Dickstein 2018.
     """
+    require_room("n_points, block and target_dim", max(n_points, min(block, dim)) * target_dim)
     noise_key, projection_key = jax.random.split(key)
 
     def add_block(state, rows):
@@ -117,12 +119,14 @@ def random_projection(
 
     Infinite for entries near the largest number. Source: as `projected_noise`.
     """
+    require_room("target_dim", max(trajectory.shape) * target_dim)
     projection = jax.random.normal(key, (trajectory.shape[1], target_dim), trajectory.dtype)
     return trajectory @ projection * target_dim**-0.5
 
 
 def _over_coordinates(add_block, total, key, n_points, dim, law, scales, degrees_of_freedom, block, dtype):
     """Fold `add_block` over the noise rows, one block of coordinates after the other, each from a key of its own."""
+    require_room("n_points, dim and block", max(n_points * min(block, dim), dim))
     width = min(block, dim)
     n_blocks = math.ceil(dim / width)
     block_scales = jnp.zeros(n_blocks * width, dtype).at[:dim].set(relative_scales(dim, scales).astype(dtype))

@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Key, ScalarLike
 
 from theory_on_trial.arrays import AnyArray
-from theory_on_trial.contract import LONGEST, Interval, Size, guarded, is_traced, require
+from theory_on_trial.contract import Interval, Size, guarded, is_traced, require, require_room
 
 Loss = Literal["squared", "cross_entropy"]
 
@@ -75,7 +75,7 @@ def train(
     """
     widths = (inputs.shape[1], *hidden, targets.shape[1])
     n_parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in itertools.pairwise(widths))
-    require(n_steps * n_parameters < LONGEST**2, f"n_steps and hidden must ask for fewer than {LONGEST**2:g} numbers")
+    require_room("n_steps and hidden", n_steps * n_parameters)
     one_hot = loss != "cross_entropy" or is_traced(targets) or _is_one_hot(np.asarray(targets))
     require(one_hot, "targets must be one-hot for the cross entropy: a single 1 in each row, and zeros")
     inputs, targets = jnp.asarray(inputs), jnp.asarray(targets)
