@@ -92,7 +92,7 @@ class Holds:
 
     name: str
     must: str
-    check: Callable[[np.ndarray], bool] = dataclasses.field(compare=False)
+    check: Callable[[np.ndarray], bool] = dataclasses.field(compare=False, repr=False)
 
 
 def _square(matrix: np.ndarray) -> bool:
@@ -154,7 +154,7 @@ class Is:
     """A property of a value of any kind, such as a type of numbers: what it must do, and whether it does."""
 
     must: str
-    check: Callable[[Any], bool] = dataclasses.field(compare=False)
+    check: Callable[[Any], bool] = dataclasses.field(compare=False, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -52,14 +52,19 @@ def promises(
     """The four tests of the public functions of some modules, each function called `examples` times twice over."""
     known = dict(cases or {})
     functions = {name: one for name, one in public(modules, known).items() if name not in (excluded or {})}
-    annotations = {repr(one): one for function in functions.values() for one in _annotations(function)}
+    annotations: dict[str, tuple[str, Any]] = {}  # by what they say, with the first place where they say it
+    for name, function in functions.items():
+        for argument, annotation in _annotations(function):
+            annotations.setdefault(repr(annotation), (f"{name}.{argument}", annotation))
 
     def every_public_function_is_guarded_and_every_argument_has_a_domain() -> None:
         complaints = [complaint for name, one in functions.items() for complaint in undeclared(name, one)]
         assert complaints == []
         assert set(known) - set(functions) == set(), "cases of functions that are not there"
 
-    @pytest.mark.parametrize("annotation", annotations.values(), ids=list(annotations))
+    @pytest.mark.parametrize(
+        "annotation", [one for _, one in annotations.values()], ids=[p for p, _ in annotations.values()]
+    )
     def anything_else_gets_one_sentence(annotation: Any) -> None:
         assert refusals(annotation) == []
 
@@ -112,13 +117,13 @@ def public(modules: list[Any], cases: Mapping[str, Case]) -> dict[str, Callable[
     return found
 
 
-def _annotations(function: Callable[..., Any]) -> Iterator[Any]:
+def _annotations(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
     inner = inspect.unwrap(function.__init__ if inspect.isclass(function) else function)
     for name, annotation in inner.__annotations__.items():
         if get_origin(annotation) is Unpack:
-            yield from get_args(annotation)[0].__annotations__.values()
+            yield from get_args(annotation)[0].__annotations__.items()
         elif name != "return":
-            yield annotation
+            yield name, annotation
 
 
 def undeclared(name: str, function: Callable[..., Any]) -> list[str]:
