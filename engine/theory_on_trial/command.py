@@ -45,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = options.call(options)
     except ValueError as error:
         parser.error(str(error))
+    except BrokenPipeError:  # whoever read along has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return status
 
 

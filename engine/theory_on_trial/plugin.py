@@ -267,7 +267,7 @@ class Ledger:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the ledger."""
-        if not self.rows and not self.not_run:
+        if self.config.option.collectonly or not (self.rows or self.not_run):
             return
         from theory_on_trial.ledger import table
 
