@@ -19,7 +19,8 @@ def sample_statistics(
     """Class means μ̂ [K, n] and pooled maximum-likelihood variances σ̂² [n] of independent Gaussian features.
 
     μ̂_ki ~ N(μ_ki, σ_i²/m_k) and m σ̂_i²/σ_i² ~ χ² with m - K degrees of freedom, all independent. Counts may be traced.
-    A traced count of zero gives a mean that is not finite; m = K gives variances of zero.
+    A traced count of zero gives a mean that is not finite, a draw beyond the largest float an infinite variance; m = K
+    gives variances of zero.
     Source: the classical law of normal samples (Fisher 1925); the estimator is the released code's (Zheng et al. 2023).
     """
     means_key, variances_key = jax.random.split(key)
@@ -29,7 +30,7 @@ def sample_statistics(
     freedom = jnp.broadcast_to(freedom, variances.shape)
     normals = jax.random.normal(means_key, means.shape, means.dtype)
     class_means = normals * jnp.sqrt(variances / counts[:, None]) + means
-    return class_means, chi_square(variances_key, freedom) * variances / n_samples
+    return class_means, chi_square(variances_key, freedom) / n_samples * variances
 
 
 @guarded(double=False)

@@ -38,7 +38,7 @@ def covariance(points: Cloud) -> Float[Array, "dim dim"]:
 
 @guarded(double=False)
 def axes_from_covariance(points: Cloud) -> PrincipalAxes:
-    """The eigenvectors of the covariance, ordered by variance. Source: as `covariance`."""
+    """The eigenvectors of the covariance, ordered by variance. NaN where that overflows. Source: as `covariance`."""
     variances, vectors = jnp.linalg.eigh(covariance(points))
     return PrincipalAxes(variances[::-1], vectors[:, ::-1].T)
 
@@ -46,6 +46,8 @@ def axes_from_covariance(points: Cloud) -> PrincipalAxes:
 @guarded(double=False)
 def axes_from_singular_values(points: Cloud) -> PrincipalAxes:
     """The right singular vectors of the centred points over sqrt(n); variances are squared singular values.
+
+    The variances are infinite where squares of points overflow.
 
     Raises ValueError for fewer points than dimensions. Source: as `covariance`.
     """

@@ -102,7 +102,7 @@ SIMS = {
     "random_labels": Case({"key": KEY, "n_samples": 9, "priors": HALVES}, within=(0, 1)),
     "ridge_logistic": once(SAMPLE | FITTED | {"sample_weight": np.ones(6), "start": RULE, "max_iterations": 9}),
     "rotate": Case({"features": FEATURES}),
-    "sample_statistics": Case({"key": KEY, "counts": COUNTS, "means": MEANS}),
+    "sample_statistics": Case({"key": KEY, "counts": COUNTS, "means": MEANS}, infinite="where a draw overflows"),
     "sample_statistics_correlated": Case({"key": KEY, "counts": COUNTS, "means": MEANS, "n_samples": 5}),
     "split_errors": once(
         SAMPLE | FITTED | {"key": KEY, "sizes": np.array([3, 4]), "max_samples": 4, "var_floor": 0.25}, within=(0, 1)

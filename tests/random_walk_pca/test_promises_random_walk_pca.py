@@ -55,6 +55,9 @@ test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extreme
         **dict.fromkeys(
             ["population_eigenvectors", "expected_squared_norms"], Case({"n_points": 4}, infinite=OVERFLOWS)
         ),
+        **dict.fromkeys(
+            ["axes_from_covariance", "axes_from_singular_values"], Case(infinite="where squares of points overflow")
+        ),
         "random_projection": Case({"target_dim": 2}, infinite="near the largest number"),
         "train": Case(TRAINED, infinite="where the run diverges"),
         "training_gram": Case({"run": observed.train(KEY, **TRAINED)}),

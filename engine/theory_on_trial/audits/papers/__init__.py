@@ -52,8 +52,8 @@ def check(name: str, folder: Path) -> int:
     """
     paper, found, started = Paper(name, folder), 0, time.perf_counter()
     with ThreadPoolExecutor(WORKERS) as pool:
-        steps = {pool.submit(_timed, step, paper): title for title, step in STEPS.items()}
         try:
+            steps = {pool.submit(_timed, step, paper): title for title, step in STEPS.items()}
             for number, done in enumerate(as_completed(steps), start=1):
                 sentences, seconds = done.result()
                 found += len(sentences)
