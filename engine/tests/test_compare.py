@@ -108,6 +108,13 @@ def test_an_exact_measurement_may_move_with_the_seed_that_drew_its_instance(comp
     assert compared(change, seed=1).identical
 
 
+def test_the_last_digits_of_an_exact_measurement_are_the_platforms(compared):
+    exact = {"kind": "limit", "interval": [0.53 * (1 + 1e-14), 0.53 * (1 + 1e-14)], "error_probability": 0.0}
+    assert compared({"mean": exact}).identical
+    exact["interval"] = [0.53 * (1 + 1e-6)] * 2
+    assert [change[0] for change in compared({"mean": exact}).apart] == ["paper.mean"]
+
+
 def test_different_coordinates_of_a_long_vector_are_not_compared(compared):
     note = "coordinate [3] of 524, the worst"
     assert compared({"mean": {"predicted": 9.0, "interval": [8.0, 9.5], "note": note}}).identical

@@ -1,6 +1,7 @@
 """Two ledgers side by side: what the one says and the other does not."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from theory_on_trial.ledger import SCHEMA, brief, brief_interval
 
-_HALF_OF_FLOAT64 = 2.0**-26  # relative difference that platforms may make in a predicted value
+_HALF_OF_FLOAT64 = 2.0**-26  # relative difference that platforms may make in a value that nothing random enters
 
 Change = tuple[str, str, str]
 """The id of a claim (or the name of a fact), and what either ledger says."""
@@ -137,7 +138,8 @@ def _disjoint(row: dict[str, Any], other: dict[str, Any]) -> bool:
     if row["interval"] is None or other["interval"] is None:
         return bool(row["interval"] != other["interval"])
     (low, high), (lower, higher) = row["interval"], other["interval"]
-    return any(_number(h) < _number(l) for h, l in [*_entries(high, lower), *_entries(higher, low)])
+    ends = [(_number(h), _number(l)) for h, l in [*_entries(high, lower), *_entries(higher, low)]]
+    return any(h < l and not math.isclose(h, l, rel_tol=_HALF_OF_FLOAT64) for h, l in ends)
 
 
 def _number(value: Any) -> float:
