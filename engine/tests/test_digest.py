@@ -4,6 +4,7 @@ import importlib
 import sys
 
 import pytest
+from layout import lay_out
 
 from theory_on_trial import digest as subject
 from theory_on_trial.digest import digest
@@ -44,9 +45,7 @@ SEEN = {name for name in FILES if name.endswith(".py") and "coins" not in name} 
 
 
 def written(folder):
-    for name, source in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(source)
+    lay_out(folder, FILES)
     return folder / "paper_checks" / "test_dice" / "test_mean.py"
 
 

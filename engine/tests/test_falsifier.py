@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from layout import lay_out
 
 from theory_on_trial import claim, outline, records, registry, repository
 from theory_on_trial.audits import falsify
@@ -175,10 +176,10 @@ def paper(request, tmp_path_factory):
     else:
         name, module = "seas", "test_seas.test_all"
         files = {"test_seas/__init__.py": "", "test_seas/test_all.py": CLAIMS, "test_seas/searches.py": SEARCHES}
-    for file, text in files.items():
-        path = root / "paper_checks" / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.replace("{paper}", name).replace("{module}", module))
+    lay_out(
+        root / "paper_checks",
+        {file: text.replace("{paper}", name).replace("{module}", module) for file, text in files.items()},
+    )
     inequalities, reasons, registered = list(INEQUALITIES), dict(NOT_SEARCHED), dict(registry._REGISTERED)
     INEQUALITIES.clear()
     NOT_SEARCHED.clear()

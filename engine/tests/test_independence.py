@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from layout import lay_out
 
 from theory_on_trial import records
 from theory_on_trial.audits import independence
@@ -57,9 +58,7 @@ ROUTES = {
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A repository with the claims of one paper."""
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+    lay_out(tmp_path, FILES)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -77,11 +77,6 @@ def rare_three_point(rng, n, r):
     return rng.choice([0.0, 0.5, 1.0], p=[0.9, 0.07, 0.03], size=(n, r))
 
 
-def gamma_pairs(rng, n, r):
-    denominator = rng.standard_exponential((n, r))
-    return np.stack([denominator + rng.standard_exponential((n, r)), 0.5 + denominator], axis=-1)
-
-
 def normal_pairs(rng, n, r):
     denominator = 2 + rng.standard_normal((n, r))
     return np.stack([denominator + rng.standard_normal((n, r)), denominator], axis=-1)

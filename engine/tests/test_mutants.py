@@ -5,6 +5,7 @@ import json
 import random
 
 import pytest
+from layout import lay_out
 
 from theory_on_trial import outline, records
 from theory_on_trial.audits import mutants
@@ -41,9 +42,7 @@ HOLE = ("theory/rolls.py::unused: return 3 * x", "3 * x -> 3 / x")
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A repository with one paper, and with a package beside it that all papers share."""
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
+    lay_out(tmp_path, FILES)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -24,6 +24,7 @@ import sweep_support
 import xarray as xr
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from layout import lay_out
 from sweep_support import child_environment, chunk_files
 
 from theory_on_trial.sweep import SimulationError, sweep
@@ -433,9 +434,7 @@ def test_source_digest_sees_all_that_the_simulator_imports_in_its_package(tmp_pa
         "noise/tables.py": "",
         "unused.py": "",
     }
-    for name, source in files.items():
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        (package / name).write_text(source)
+    lay_out(package, files)
     monkeypatch.syspath_prepend(tmp_path)
     simulator = importlib.import_module("walkers.simulator")
     original = source_digest(simulator.simulate)
