@@ -159,16 +159,11 @@ def test_what_does_not_end_is_stopped_and_said(toy, monkeypatch, capsys):
 def test_an_interrupt_ends_it_with_one_line_and_leaves_nothing_running(toy):
     endless = CHECKS.replace('"""1 + 1 = 2."""', '"""1 + 1 = 2."""\n    while True:\n        pass')
     (toy.folder / "paper_checks" / "test_toy.py").write_text(endless)
-    command = [sys.executable, "-u", "-m", "theory_on_trial.command", "check-paper", "toy"]
-    with subprocess.Popen(
-        command,
-        cwd=toy.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell starts what runs in its background deaf to interrupts, and the deaf start the deaf.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as run:
+    # A shell starts what runs in its background deaf to interrupts, and the deaf start the deaf.
+    hearing = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    begun = hearing + "from theory_on_trial.command import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-u", "-c", begun, "check-paper", "toy"]
+    with subprocess.Popen(command, cwd=toy.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert waited_for(lambda: commands_about(toy), present=True)
         run.send_signal(signal.SIGINT)
         shown, errors = run.communicate(timeout=60)
