@@ -13,14 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from theory_on_trial import evidence, trends
+from theory_on_trial import evidence, sampling, trends
 from theory_on_trial.decision import Control, Finding, Prediction, Side, admissible_margin
 from theory_on_trial.laws import Bernoulli, Law
+from theory_on_trial.sampling import Measure
 
 ALPHA = 1e-6
 """Bound on the chance of a wrong verdict, per claim."""
-
-Measure = Callable[[Any], Any]
 
 
 class Trial:
@@ -321,29 +320,8 @@ class Trial:
             margin = admissible_margin(predict, slack, controls) if side == "two" else slack
         return Prediction(np.asarray(predict, float), margin, slack, side)
 
-    def _sampler(self, name: str, measure: Measure, batch: int, vectorised: bool) -> Callable[[int], np.ndarray]:
-        """Return a function that draws the next m samples, `batch` at a time through one compiled program."""
-        import jax
-        import jax.numpy as jnp
-
-        from theory_on_trial.mapping import Mode, map_cells
-
-        key = self.key(f"{len(self.findings)}/{name}")
-        mode: Mode = "vmap" if vectorised else "auto"
-
-        @jax.jit
-        def draw(key: Any, start: Any) -> Any:
-            return map_cells(lambda i: measure(jax.random.fold_in(key, i)), start + jnp.arange(batch), mode=mode)
-
-        drawn = 0
-
-        def sampler(m: int) -> np.ndarray:
-            nonlocal drawn
-            starts = range(drawn, drawn + m, batch)
-            drawn += m
-            return np.concatenate([np.asarray(draw(key, start), float) for start in starts])
-
-        return sampler
+    def _sampler(self, name: str, measure: Measure, batch: int, vectorised: bool) -> sampling.Sampler:
+        return sampling.of_keys(measure, self.key(f"{len(self.findings)}/{name}"), batch, vectorised)
 
     def _sampled(
         self,
