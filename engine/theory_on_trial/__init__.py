@@ -1,16 +1,18 @@
 """Theory on trial: claims, the decision procedures that judge them, and the ledger of verdicts, for any repository.
 
-`claim` registers a check or finds a registered claim, `claims` lists them; `Trial` is what a check receives, whose
-methods are the decisions. The laws of the data (`Bernoulli`, `Bounded`, `Normal`, …) are in `theory_on_trial.laws`.
+`claim` registers a check or finds a registered claim, `claims` lists them; `paper`, `abstract`, `code` and `ours` say
+who states it; `Trial` is what a check receives, whose methods are the decisions. The laws of the data (`Bernoulli`,
+`Bounded`, `Normal`, …) are in `theory_on_trial.laws`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from theory_on_trial.provenance import abstract, code, ours, paper
     from theory_on_trial.registry import Claim, claim, claims
     from theory_on_trial.trial import Trial
 
-__all__ = ["Claim", "Trial", "claim", "claims"]
+__all__ = ["Claim", "Trial", "abstract", "claim", "claims", "code", "ours", "paper"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,6 +23,6 @@ def __getattr__(name: str) -> Any:
         from theory_on_trial.trial import Trial
 
         return Trial
-    from theory_on_trial import registry
+    from theory_on_trial import provenance, registry
 
-    return getattr(registry, name)
+    return getattr(provenance if hasattr(provenance, name) else registry, name)

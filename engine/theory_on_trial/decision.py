@@ -2,7 +2,8 @@
 
 The *slack* is what the theory itself admits (a computed truncation term, a printed constant's rounding; 0 for an exact
 statement). The *margin* is what the claim says in words; it may not reach the nearest control, so that a VERIFIED claim
-has refuted its controls on the same data, without another sample and without another chance of error.
+has refuted its controls on the same data, without another sample and without another chance of error. Each decision
+knows its *resolution*: the smallest error of the prediction that the same interval would have refuted.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from theory_on_trial.laws import Interval
+from theory_on_trial.resolution import EXACT, UNKNOWN, Resolution, distance, resolution_of
 
 Outcome = Literal["VERIFIED", "REFUTED", "INCONCLUSIVE"]
 Side = Literal["two", "at most", "at least"]
@@ -31,21 +33,31 @@ class Prediction:
             for a one-sided claim and for exact arithmetic.
         slack: what the theory itself admits; the truth is refuted only when it is further away than this.
         side: "two" (equal), "at most" or "at least" (the measured value is bounded by `value`).
+        scale: what an error is measured in where `value` is 0, > 0.
     """
 
     value: Any
     margin: Any = 0.0
     slack: Any = 0.0
     side: Side = "two"
+    scale: Any = None
 
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """What became of one control: its name, the wrong prediction and the verdict on it."""
+    """What became of one control: its name, the wrong value, the verdict on it, and where it was refuted.
+
+    `refuted` holds a truth value for each coordinate, `distance` is the largest difference from the prediction in the
+    unit of the resolution; None where the decision has none. `is_process` tells a wrong process
+    from a wrong prediction.
+    """
 
     name: str
     predicted: Any
     outcome: Outcome
+    refuted: Any = None
+    distance: float | None = None
+    is_process: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +65,8 @@ class Finding:
     """One decision with everything that led to it.
 
     `tightness` is, for an identity, the worst |difference| / error bound, and, for a bound, the largest lhs / rhs.
-    `budget` is the share of the planned samples that had to be drawn, 0 for a decision without sampling.
+    `budget` is the share of the planned samples that had to be drawn, 0 for a decision without sampling; `procedure`
+    and `case` say which decision it was, of which case of the claim.
     """
 
     outcome: Outcome
@@ -66,6 +79,9 @@ class Finding:
     tightness: float | None = None
     note: str = ""
     budget: float = 0.0
+    resolution: Resolution = UNKNOWN
+    procedure: str = ""
+    case: str = ""
 
 
 def decide(interval: Interval, prediction: Prediction, *, refute_first: bool = False) -> Outcome:
@@ -94,8 +110,7 @@ def decide(interval: Interval, prediction: Prediction, *, refute_first: bool = F
     exact = bool(np.all(low == high)) and bool(np.all(margin == 0)) and bool(np.all(slack == 0))
     if not exact:
         check_margin(prediction)
-    if np.any(p != p):
-        raise ValueError("a NaN in the prediction: nothing can be decided")
+    check_finite("prediction", p)
     if exact:  # nothing is added to p, which may be a Fraction
         holds = low == p if prediction.side == "two" else low <= p if prediction.side == "at most" else low >= p
         return "VERIFIED" if bool(np.all(holds)) else "REFUTED"
@@ -112,30 +127,24 @@ def decide(interval: Interval, prediction: Prediction, *, refute_first: bool = F
 
 
 def check_margin(prediction: Prediction) -> None:
-    """Raise `ValueError` unless value, margin and slack are numbers and margin > slack >= 0 (one-sided: >= slack)."""
-    p, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
-    if any(np.any(v != v) for v in (p, margin, slack)):
-        raise ValueError("a NaN among prediction, margin and slack: nothing can be decided")
+    """Raise `ValueError` unless value, margin, slack are finite and real, margin > slack >= 0 (one-sided: >= slack)."""
+    given = {"prediction": prediction.value, "margin": prediction.margin, "slack": prediction.slack}
+    p, margin, slack = (check_finite(name, given[name]) for name in given)
+    if p.size == 0:
+        raise ValueError("an empty prediction: there is nothing to decide")
     enough = margin > slack if prediction.side == "two" else margin >= slack
     if np.any(slack < 0) or not np.all(enough):
         raise ValueError(f"the margin must exceed the slack, got margin={margin} and slack={slack}")
 
 
-def admissible_margin(value: Any, slack: Any, controls: Mapping[str, Any]) -> np.ndarray:
-    """Return the largest margin that every control allows on every coordinate: min |control - value| - slack.
-
-    Raises `ControlTooClose` where that is not larger than the slack.
-    """
-    if not controls:
-        raise ValueError("no margin given and no control to derive it from")
-    value, slack = np.asarray(value, float), np.asarray(slack, float)
-    margin = np.min([np.abs(np.asarray(c, float) - value) for c in controls.values()], axis=0) - slack
-    if np.any(margin <= slack):
-        raise ControlTooClose(
-            f"the nearest control leaves a margin of {np.min(margin):.3g}, not more than the slack "
-            f"{np.max(slack):.3g}: state the margin, or choose a control that differs on every coordinate"
+def check_finite(name: str, value: Any) -> np.ndarray:
+    """Return a value as an array; raise `ValueError`, in a sentence, unless it holds finite real numbers."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufO" or not np.all(np.isfinite(array.astype(float))):
+        raise ValueError(
+            f"the {name} must be finite real numbers, got {array.ravel()[:1].tolist() if array.size else array}"
         )
-    return np.asarray(margin)
+    return array
 
 
 def check_controls(prediction: Prediction, controls: Mapping[str, Any]) -> None:
@@ -146,16 +155,16 @@ def check_controls(prediction: Prediction, controls: Mapping[str, Any]) -> None:
     """
     value, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
     for name, wrong in controls.items():
-        distance = np.asarray(wrong) - value
+        apart = check_finite(f"control {name!r}", wrong) - value
         if prediction.side == "two":
             # A margin derived from this very control may miss it by a rounding.
-            far = np.any(abs(distance) * (1 + 1e-12) >= margin + slack) and np.any(distance != 0)
+            far = np.any(abs(apart) * (1 + 1e-12) >= margin + slack) and np.any(apart != 0)
         else:
-            far = np.any(distance < -slack) if prediction.side == "at most" else np.any(distance > slack)
+            far = np.any(apart < -slack) if prediction.side == "at most" else np.any(apart > slack)
         if not far:
             raise ControlTooClose(
                 f"control {name!r} is too close: it differs from the prediction by at most "
-                f"{np.max(np.abs(distance)):.3g}, while margin + slack is {np.min(margin + slack):.3g}; "
+                f"{np.max(np.abs(apart)):.3g}, while margin + slack is {np.min(margin + slack):.3g}; "
                 "a verified claim could not refute it"
             )
 
@@ -164,15 +173,36 @@ def judge(
     interval: Interval, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None, **about: Any
 ) -> Finding:
     """Decide the prediction, every control and the value as printed (if any) on one interval."""
+    exact = (
+        interval.error == 0 and not np.any(np.asarray(interval.low) != interval.high) and not np.any(prediction.margin)
+    )
     return Finding(
         outcome=decide(interval, prediction),
         prediction=prediction,
         interval=interval,
         controls=tuple(
-            Control(name, wrong, decide(interval, replace(prediction, value=wrong), refute_first=True))
+            Control(
+                name,
+                wrong,
+                decide(interval, replace(prediction, value=wrong), refute_first=True),
+                outside(interval, replace(prediction, value=wrong)),
+                distance(wrong, prediction),
+            )
             for name, wrong in controls.items()
         ),
         printed=None if printed is None else decide(interval, replace(prediction, value=printed)),
         printed_value=printed,
-        **about,
+        **{
+            "resolution": EXACT
+            if exact and prediction.side == "two"
+            else resolution_of(interval.low, interval.high, prediction),
+            **about,
+        },
     )
+
+
+def outside(interval: Interval, prediction: Prediction) -> np.ndarray:
+    """Tell on which coordinates an interval is disjoint from a prediction and its slack."""
+    value, slack = np.asarray(prediction.value), np.asarray(prediction.slack)
+    above, below = interval.low > value + slack, interval.high < value - slack
+    return np.asarray({"two": above | below, "at most": above, "at least": below}[prediction.side])

@@ -17,13 +17,19 @@ from theory_on_trial.decision import (
     Finding,
     Prediction,
     check_controls,
+    check_finite,
     check_margin,
     decide,
     judge,
 )
 from theory_on_trial.laws import Bernoulli, Interval, Law, SupDistance, TwoSampleDistance
+from theory_on_trial.resolution import Resolution
 
 UNIT_ROUNDOFF = 2.0**-53
+
+FoundBy = Literal["draws", "search", "grid", "all"]
+GUARANTEES = {"draws": "sampled", "search": "searched", "grid": "on a grid", "all": "exhaustive"}
+"""What a bound rests on, by where its instances came from."""
 
 
 def identity(
@@ -31,26 +37,31 @@ def identity(
     reference: Any,
     controls: Mapping[str, Any],
     *,
-    scale: Any = 1.0,
+    scale: Any = None,
     ops: float,
     c: float = 4.0,
     printed: Any = None,
 ) -> Finding:
     """Decide whether two computed values are equal up to rounding: |value - reference| < E = c ops u scale.
 
-    `scale` is the size of the *intermediates that were subtracted* (an upper bound on them, the unit of `value`),
-    `ops` the number of roundings on the longest path (n for a reduction of length n, 3 n for an eigendecomposition of
-    order n), u = 2^-53. With c = 4 no false refutation occurred in 8e5 products, eigendecompositions and solves.
-    `ops=0` means exact arithmetic (integers, `fractions.Fraction`): equality, nothing else. A VERIFIED identity holds
-    to within 2 E.
+    `scale` is the size of the *intermediates that were subtracted* (an upper bound on them, the unit of `value`; by
+    default the largest entry of the two), `ops` the number of roundings on the longest path (n for a reduction of
+    length n, 3 n for an eigendecomposition of order n), u = 2^-53. With c = 4 no false refutation occurred in 8e5
+    products, eigendecompositions and solves. `ops=0` means exact arithmetic (integers, `fractions.Fraction`):
+    equality, nothing else. A VERIFIED identity holds to within 2 E.
     Guarantee: error 0, given that E bounds the rounding.
 
     Raises `ControlTooClose` for a control nearer than 10 E on every coordinate, `TypeError` for any other precision
-    than float64 (float32, complex), `ValueError` for a value that is not finite or an E that is not positive.
+    than float64 (float32, complex), `ValueError` for a value that is empty or not finite, an E that is not positive or
+    is no rounding (above 1e-4 of the largest entry or of the scale).
     """
     for dtype in (np.asarray(value).dtype, np.asarray(reference).dtype):
         if dtype != np.float64 and dtype.kind not in "biuO":
             raise TypeError(f"an identity is decided in float64, got {dtype}")
+    for name, wrong in controls.items():
+        check_finite(f"control {name!r}", wrong)
+    if np.size(value) == 0:
+        raise ValueError("an empty value: an identity of nothing")
     if ops == 0:
         value = np.asarray(value)
         prediction = Prediction(np.asarray(reference))
@@ -59,11 +70,18 @@ def identity(
             Interval(value, value, value, 0.0, "exact", value.size), prediction, controls, printed, tightness=0.0
         )
     value, reference = np.asarray(value, float), np.asarray(reference, float)
+    largest = max(np.max(np.abs(value)), np.max(np.abs(reference)))
+    scale = (largest or 1.0) if scale is None else scale
     bound = np.broadcast_to(c * ops * UNIT_ROUNDOFF * np.asarray(scale, float), np.broadcast(value, reference).shape)
     if not np.all(np.isfinite(value)):
         raise ValueError("the value of an identity must be finite")
     if not np.all(bound > 0):
         raise ValueError(f"an identity needs ops > 0 and scale > 0 (or ops=0: exact), got ops={ops}, scale={scale}")
+    if np.max(bound) > 1e-4 * max(largest, float(np.min(scale)) if largest == 0 else 0.0):
+        raise ValueError(
+            f"an error of {np.max(bound):.2g} beside values up to {largest:.2g} is no rounding: "
+            f"ops={ops} or scale={np.max(scale):.2g} is too large for an identity"
+        )
     for name, wrong in controls.items():
         if not np.any(np.abs(np.asarray(wrong, float) - reference) >= 10 * bound):
             raise ControlTooClose(
@@ -72,7 +90,8 @@ def identity(
             )
     interval = Interval(value, value - bound, value + bound, 0.0, "exact", value.size)
     tightness = float(np.max(np.abs(value - reference) / bound))
-    return judge(interval, Prediction(reference, 2 * bound), controls, printed, tightness=tightness)
+    prediction = Prediction(reference, 2 * bound, scale=scale)
+    return judge(interval, prediction, controls, printed, tightness=tightness)
 
 
 def bound(
@@ -82,7 +101,8 @@ def bound(
     *,
     ops: float,
     scale: Any = None,
-    found_by: Literal["draws", "search", "all"],
+    found_by: FoundBy,
+    independent: int | None = None,
     alpha: float = 1e-6,
     printed: Any = None,
 ) -> Finding:
@@ -90,27 +110,36 @@ def bound(
 
     `scale` is |lhs| + |rhs| unless given; `ops=0` means exact arithmetic. A control is a wrong right-hand side that
     must be violated somewhere. One violated instance REFUTES for good. What VERIFIED means depends on where the
-    instances came from, and the guarantee says which: "draws" (independent draws: the chance of a violation under that
-    law is at most 1 - alpha^(1/n), printed in the note), "search" (no violation found by an optimiser: no probability
-    attached), "all" (exhaustive over a finite set). Raises `ValueError` for sides that are not finite and
-    `ControlTooClose` for a control that is nowhere below `rhs`.
+    instances came from, and the guarantee says which: "draws" (of which `independent` >= 1 are independent: the chance
+    of a violation under their law is at most 1 - alpha^(1/independent), printed in the note; the chance that the bound
+    fails somewhere is not known), "search" (no violation found by an optimiser), "grid" (points of a continuum), "all"
+    (exhaustive over a finite set). Raises `ValueError` for sides that are empty or not finite and for draws without
+    `independent`, `ControlTooClose` for a control that is nowhere below `rhs`.
     """
-    lhs, rhs = np.asarray(lhs, float), np.asarray(rhs, float)
-    if not (np.all(np.isfinite(lhs)) and np.all(np.isfinite(rhs))):
-        raise ValueError("both sides of a bound must be finite on every instance")
+    lhs, rhs = check_finite("left side of a bound", lhs).astype(float), check_finite("bound", rhs).astype(float)
     size = np.abs(lhs) + np.abs(rhs) if scale is None else np.asarray(scale, float)
     rounding = np.broadcast_to(4 * ops * UNIT_ROUNDOFF * size, np.broadcast(lhs, rhs).shape)
+    n = rounding.size
+    if n == 0:
+        raise ValueError("a bound on no instance: there is nothing to decide")
+    if (found_by == "draws") != (independent is not None) or not 1 <= (independent or 1) <= n:
+        raise ValueError(
+            f"a bound on draws says how many of its {n} instances are independent, no other does: got "
+            f"found_by={found_by!r}, independent={independent}"
+        )
     for name, wrong in controls.items():
         if not np.any(np.asarray(wrong, float) < rhs):
             raise ControlTooClose(
                 f"control {name!r} is nowhere below the bound: it cannot be violated where that holds"
             )
-    guarantee = {"draws": "sampled", "search": "searched", "all": "exhaustive"}[found_by]
-    n = rounding.size
-    note = f"P(violation under the sampling law) <= {-np.expm1(np.log(alpha) / n):.2g}" if found_by == "draws" else ""
-    interval = Interval(lhs, lhs - rounding, lhs + rounding, alpha if found_by == "draws" else 0.0, guarantee, n)
+    note = ""
+    if independent is not None:
+        chance = -np.expm1(np.log(alpha) / independent)
+        note = f"P(violation under the sampling law) <= {chance:.2g}, from {independent} independent draws"
+    interval = Interval(lhs, lhs - rounding, lhs + rounding, 0.0, GUARANTEES[found_by], n)
     # The tiny number lets 0 <= 0 hold among rounded instances.
-    prediction = Prediction(rhs, 2 * rounding + np.finfo(float).tiny if ops > 0 else 0.0, 0.0, "at most")
+    margin = 2 * rounding + np.finfo(float).tiny if ops > 0 else 0.0
+    prediction = Prediction(rhs, margin, 0.0, "at most", np.max(size) or None)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = lhs / rhs
     tightness = float(np.max(ratio, where=rhs > 0, initial=-np.inf)) if np.any(rhs > 0) else None
@@ -228,7 +257,11 @@ def distribution(
     law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
     prediction = Prediction(0.0, margin, slack, "at most")
     wrong = {name: SupDistance(other) for name, other in controls.items()}
-    return mean(sampler, prediction, {}, law=law, looks=looks, alpha=alpha, control_laws=wrong, progress=progress)
+    found = mean(sampler, prediction, {}, law=law, looks=looks, alpha=alpha, control_laws=wrong, progress=progress)
+    # A law at a distance d from the true one is at d - estimate or more from the samples.
+    distance, low, high = (float(v) for v in found.interval[:3])
+    noticed = distance + max(slack + distance - low, margin - (high - distance))
+    return replace(found, resolution=Resolution(noticed, noticed, "in probability"))
 
 
 def gap(
@@ -248,7 +281,7 @@ def gap(
     by more than 2 E.
     """
     check_controls(prediction, controls)
-    primal, dual = np.asarray(primal, float), np.asarray(dual, float)
+    primal, dual = check_finite("feasible value", primal), check_finite("lower bound", dual)
     rounding = 4 * ops * UNIT_ROUNDOFF * scale
     if np.any(dual - primal > 2 * rounding):
         raise ValueError("the lower bound exceeds the feasible value: one of the two certificates is wrong")
@@ -266,13 +299,16 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
     """
 
     def interval(signs: Any) -> Interval:
-        events = (np.asarray(signs, float) > 0).astype(float)
+        events = (check_finite("outcomes", signs) > 0).astype(float)
         if events.ndim != 1 or events.size == 0:
             raise ValueError(f"runs needs one outcome per run, shape (runs,) with runs >= 1, got {events.shape}")
         # A hair above alpha: at alpha = 2^(1-S) itself the interval of S equal signs would only touch 1/2.
         found = Bernoulli().interval([events], alpha * (1 + 1e-12), np.asarray(0.0))
         return found._replace(guarantee=f"exact, {len(events)} runs")
 
+    for name, wrong in controls.items():
+        if np.shape(wrong) == np.shape(outcomes) and np.array_equal(np.asarray(wrong), -np.asarray(outcomes)):
+            raise ValueError(f"control {name!r} is minus the outcome: it would be refuted whatever the runs show")
     prediction = Prediction(0.5, 0.0, 0.0, "at least")
     outcome = interval(outcomes)
     return Finding(
@@ -291,7 +327,7 @@ def enclosed(
     `error` comes from rounding analysis, a residual or a truncation bound, never from taste. Guarantee: error 0.
     """
     check_controls(prediction, controls)
-    value, error = np.asarray(value, float), np.asarray(error, float)
-    if not np.all(np.isfinite(value)) or np.any(error < 0):
-        raise ValueError("an enclosed value must be finite and its error bound must not be negative")
+    value, error = check_finite("value", value).astype(float), np.asarray(error, float)
+    if not value.size or not np.all(error >= 0):
+        raise ValueError("an enclosed value must not be empty, its error bound must be a number and not negative")
     return judge(Interval(value, value - error, value + error, 0.0, "exact", value.size), prediction, controls, printed)

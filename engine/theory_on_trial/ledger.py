@@ -1,5 +1,6 @@
 """The ledger: one row per claim, as a terminal table and as JSON."""
 
+import inspect
 import json
 import math
 import platform
@@ -15,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from theory_on_trial.decision import Finding, Outcome, Prediction
+from theory_on_trial.evidence import GUARANTEES
 from theory_on_trial.records import tightest
 from theory_on_trial.repository import records
+from theory_on_trial.verdict import verdict_of, weakness
 
 SCHEMA = "theory-on-trial/ledger/1"
 WIDTH = 120
@@ -31,11 +34,15 @@ class Row:
     coordinates are lists, of longer ones the least favourable coordinate is shown (the note says which). `parts` holds
     the same fields for every finding of a claim that made several decisions. `tightness` is that of the finding; of a
     claim of kind bound the largest lhs / rhs of all its findings, or of the falsifier's search (the note says where).
+    `guarantee`, `resolution` and `notices` are those of the weakest finding: `resolution` is the smallest error of the
+    prediction that it would have refuted (None if no size is known), `notices` says it in words with the weakest
+    coordinate's own, and `why_coarse` why no smaller one.
     """
 
     id: str
     paper: str
     source: str
+    provenance: str
     statement: str
     kind: str
     tier: str
@@ -53,6 +60,9 @@ class Row:
     looks: int | None = None
     seconds: float = 0.0
     tightness: float | None = None
+    resolution: float | None = None
+    notices: str = ""
+    why_coarse: str = ""
     note: str = ""
     parts: list[dict[str, Any]] = field(default_factory=list)
     command: str = ""
@@ -84,6 +94,7 @@ class Row:
             "verdict": f"<b>{self.verdict}</b>" + ("" if self.as_expected else f" (expected {self.expected})"),
             "predicted": escape(brief(self.predicted, 8)),
             "measured": escape(f"{brief(self.measured, 8)} in {brief_interval(self.interval)}"),
+            "notices": escape(self.notices + (f" ({self.why_coarse})" if self.why_coarse else "")),
             "margin / slack": escape(f"{brief(self.margin)} / {brief(self.slack)}"),
             "chance of error": escape(f"{brief(self.error_probability)} ({self.guarantee})"),
             "controls": "<br>".join(
@@ -110,7 +121,8 @@ def rows_of(
     """Turn the findings of one trial into the claim's row, and a second one for its printed form if it has one."""
     about = {
         "paper": claim.paper,
-        "source": claim.source,
+        "source": str(claim.source),
+        "provenance": claim.source.provenance,
         "kind": claim.kind,
         "tier": claim.tier,
         "seconds": round(seconds, 4),
@@ -121,24 +133,31 @@ def rows_of(
             "name": control.name,
             "predicted": _plain(control.predicted, _worst(control.predicted, finding.prediction)),
             "verdict": control.outcome,
+            "distance": _in_resolutions(control.distance, finding.resolution.size),
         }
         for finding in findings
         for control in finding.controls
     ]
-    verdict, note = _verdict(findings, error)
+    verdict, note = verdict_of(claim, findings, error)
     if not findings:
         return [Row(id=claim.id, statement=claim.statement, expected="VERIFIED", verdict=verdict, note=note, **about)]
     # The decision that made the verdict; among several that would do, the least certain one.
     decisive = max(findings, key=lambda finding: (finding.outcome == verdict, finding.interval.error))
     parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
+    weakest = max(findings, key=lambda finding: finding.resolution.size)
+    # Of a bound on draws nobody knows the chance that it fails somewhere.
+    known = all(finding.interval.guarantee != GUARANTEES["draws"] for finding in findings)
     shared = {
-        "error_probability": float(sum(finding.interval.error for finding in findings)),
+        "error_probability": float(sum(finding.interval.error for finding in findings)) if known else None,
         "samples": sum(finding.interval.n for finding in findings),
         "looks": max(finding.looks for finding in findings),
         **about,
     }
     fields = _fields(decisive)
     note = "; ".join(filter(None, [note, fields.pop("note")]))
+    fields["guarantee"] = max((finding.interval.guarantee for finding in findings), key=weakness)
+    if verdict == "VERIFIED":
+        fields |= _noticed(weakest) | {"why_coarse": "; ".join(filter(None, [claim.coarse, claim.loose]))}
     row = Row(
         id=claim.id,
         statement=claim.statement,
@@ -151,7 +170,7 @@ def rows_of(
         **shared,
     )
     if claim.kind == "bound":
-        row = _with_tightest(row, findings, records(Path(claim.function.__code__.co_filename).parent))
+        row = _with_tightest(row, findings, records(Path(inspect.unwrap(claim.function).__code__.co_filename).parent))
     if claim.as_printed is None:
         return [row]
     printed = next((finding for finding in findings if finding.printed is not None), None)
@@ -159,9 +178,10 @@ def rows_of(
         raise ValueError(f"{claim.id} announces a printed form, but no decision was given as_printed=")
     as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))
     fields = _fields(replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}"))
+    shared |= {"source": str(claim.as_printed), "provenance": claim.as_printed.provenance}
     about_printed = Row(
         id=f"{claim.id}-as-printed",
-        statement=claim.as_printed,
+        statement=claim.as_printed.says,
         expected="REFUTED",
         verdict=printed.printed or "INCONCLUSIVE",
         controls=[
@@ -188,20 +208,19 @@ def _with_tightest(row: Row, findings: Sequence[Finding], searches: Path) -> Row
     return replace(row, tightness=searched[0], note="; ".join(filter(None, [row.note, note])))
 
 
-def _verdict(findings: Sequence[Finding], error: BaseException | None) -> tuple[Outcome, str]:
-    if error is not None:
-        return "INCONCLUSIVE", f"{type(error).__name__}: {error}".split("\n")[0][:300]
-    outcomes = [finding.outcome for finding in findings]
-    if "REFUTED" in outcomes:
-        return "REFUTED", ""
-    if not outcomes or "INCONCLUSIVE" in outcomes:
-        return "INCONCLUSIVE", "" if outcomes else "the check made no decision"
-    survivors = [c.name for finding in findings for c in finding.controls if c.outcome != "REFUTED"]
-    if survivors:
-        return "INCONCLUSIVE", f"control survived: {', '.join(survivors)}"
-    if not any(finding.controls for finding in findings):
-        return "INCONCLUSIVE", "the check has no control that could have failed"
-    return "VERIFIED", ""
+def _in_resolutions(distance: float | None, size: float) -> float | None:
+    """How many of the smallest errors that are noticed lie between a control and the prediction."""
+    if distance is None or not 0 < size < math.inf or not math.isfinite(distance):
+        return None
+    return distance / size
+
+
+def _noticed(finding: Finding) -> dict[str, Any]:
+    found = finding.resolution
+    alone = f", in one coordinate {replace(found, size=found.each)}" if found.each > 1.01 * found.size else ""
+    one_sided = finding.prediction.side != "two" and not found.unit
+    words = f"{found}{' tighter' * one_sided}{alone}"
+    return {"resolution": found.size if math.isfinite(found.size) else None, "notices": words}
 
 
 def _fields(finding: Finding) -> dict[str, Any]:
@@ -219,6 +238,7 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "guarantee": interval.guarantee,
         "tightness": finding.tightness,
         "note": note,
+        **_noticed(finding),
     }
 
 
@@ -279,7 +299,7 @@ def write_json(path: Path, rows: Iterable[Row], not_run: Sequence[dict[str, str]
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Return the ledger as lines of at most 120 columns, grouped by paper, then the sums of the error bounds."""
-    heads = ("claim", "verdict", "predicted", "measured", "interval", "margin", "P(error)", "n", "s")
+    heads = ("claim", "verdict", "predicted", "measured", "interval", "notices", "P(error)", "n", "s")
     lines = [_line(" ", *heads)]
     for paper in dict.fromkeys(row.paper for row in rows):
         lines.append(paper)
@@ -292,7 +312,9 @@ def table(rows: Sequence[Row]) -> list[str]:
                     _fitted(row.predicted, 1),
                     _fitted(row.measured, 2),
                     _fitted(row.interval, 3, shown=brief_interval),
-                    _fitted(row.margin, 4, digits=2),
+                    row.notices.partition(",")[0]
+                    .removesuffix(" of its scale")
+                    .removesuffix(" in probability")[: _WIDTHS[4]],
                     _fitted(row.error_probability, 5, digits=2),
                     _fitted(row.samples, 6, digits=2),
                     f"{row.seconds:.1f}",
@@ -301,7 +323,7 @@ def table(rows: Sequence[Row]) -> list[str]:
     return [*lines, *totals(rows)]
 
 
-_WIDTHS = (12, 9, 9, 21, 7, 8, 7, 5)
+_WIDTHS = (12, 9, 9, 21, 9, 8, 7, 5)
 
 
 def _line(mark: str, name: str, verdict: str, *numbers: str) -> str:

@@ -9,17 +9,20 @@ import inspect
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args, overload
 
 from theory_on_trial import outline, repository
+from theory_on_trial.cases import over_cases
 from theory_on_trial.decision import Outcome
+from theory_on_trial.domain import OutsideDomain
 from theory_on_trial.ledger import Row, paper_in, rows_of
 from theory_on_trial.outline import claim_name, normal
+from theory_on_trial.provenance import Source
 from theory_on_trial.trial import Trial
 
 Kind = Literal["identity", "bound", "rate", "limit", "distribution", "optimality", "empirical"]
@@ -36,23 +39,27 @@ class Claim:
     Attributes:
         id: `<paper>.<name>`, unique in a repository, and in a parametrised test `<paper>.<name>[<parameters>]`; it
             decides the random numbers. On input underscores and hyphens are the same.
-        source: the theorem, equation, figure or section where the claim was read.
+        source: who states it, and where: a place in the paper, its abstract, its code, or how it follows.
         statement: one line, from the check's docstring.
         kind: what sort of statement it is.
         tier: "fast", "full" or "paper", by cost.
-        as_printed: the statement as the paper prints it, where the claim corrects it; the ledger then has a second row,
+        function: the check, which judges every case.
+        as_printed: what is printed, and where, that the claim corrects; the ledger then has a second row,
             `<id>-as-printed`, that shares the measurement and is expected to be REFUTED.
-        function: the check.
+        coarse: why an equality notices no smaller error than 5 %; "" for one that does.
+        loose: why a bound is not attained to 90 % on any instance; "" for one that is.
         printed_form: whether this object stands for that second row.
     """
 
     id: str
-    source: str
+    source: Source
     statement: str
     kind: Kind
     tier: Tier
     function: Callable[..., None]
-    as_printed: str | None = None
+    as_printed: Source | None = None
+    coarse: str = ""
+    loose: str = ""
     printed_form: bool = False
 
     @property
@@ -62,7 +69,10 @@ class Claim:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The experiment's settings with their defaults; `inspect.Parameter.empty` for one that has none."""
+        """The experiment's settings with their defaults.
+
+        `inspect.Parameter.empty` for one that has none, `BY_CASE` for one that the cases give.
+        """
         parameters = list(inspect.signature(self.function).parameters.values())[1:]
         return {parameter.name: parameter.default for parameter in parameters}
 
@@ -74,8 +84,8 @@ class Claim:
     def run(self, *, seed: int = 0, **parameters: Any) -> Row:
         """Put the claim on trial under other settings and return its ledger row.
 
-        `parameters` override the defaults in the check's signature. Raises `TypeError` for a parameter that the claim
-        lacks, or needs.
+        `parameters` override the defaults in the check's signature, and what the cases give. Raises `TypeError` for a
+        parameter that the claim lacks, or needs, and `OutsideDomain` for settings of which the claim says nothing.
         """
         if unknown := [name for name in parameters if name not in self.settings]:
             raise TypeError(
@@ -104,24 +114,33 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
     settings = {
         name: None if value is inspect.Parameter.empty else repr(value) for name, value in claim.settings.items()
     }
-    shared = {"paper": claim.paper, "source": claim.source, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid}
-    stated = {"id": claim.id, "statement": claim.statement, "expected": "VERIFIED", "as printed": claim.as_printed}
-    printed = {"id": f"{claim.id}-as-printed", "statement": claim.as_printed, "expected": "REFUTED", "as printed": None}
-    both = [stated] if claim.as_printed is None else [stated, printed]
-    return [{**one, **shared, "settings": settings} for one in both]
+    shared = {"paper": claim.paper, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid, "settings": settings}
+    stated = {"id": claim.id, "statement": claim.statement, "source": str(claim.source), "expected": "VERIFIED"}
+    if claim.as_printed is None:
+        return [{**stated, "as printed": None, **shared}]
+    said = claim.as_printed.says
+    printed = {
+        "id": f"{claim.id}-as-printed",
+        "statement": said,
+        "source": str(claim.as_printed),
+        "expected": "REFUTED",
+    }
+    return [{**stated, "as printed": said, **shared}, {**printed, "as printed": None, **shared}]
 
 
 @contextmanager
 def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     """Run a check in float64 with compiled programs kept on disk; afterwards the yielded list holds the ledger's rows.
 
-    An exception is recorded as INCONCLUSIVE and raised again.
+    An exception is recorded as INCONCLUSIVE and raised again; settings outside the claim's domain have no row.
     """
     rows: list[Row] = []
     start = time.perf_counter()
     try:
         with _double_precision():
             yield rows
+    except OutsideDomain:
+        raise
     except BaseException as error:
         rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command, error)
         raise
@@ -155,30 +174,67 @@ def _double_precision() -> Iterator[None]:
 
 
 @overload
-def claim(source: str, *, kind: Kind, tier: Tier = "fast", as_printed: str | None = None) -> Callable[..., Any]: ...
+def claim(
+    source: Source,
+    *,
+    kind: Kind,
+    tier: Tier = "fast",
+    cases: Iterable[Any] | None = None,
+    as_printed: Source | None = None,
+    coarse: str = "",
+    loose: str = "",
+) -> Callable[..., Any]: ...
 
 
 @overload
 def claim(source: str) -> Claim: ...
 
 
-def claim(source: str, *, kind: Kind | None = None, tier: Tier = "fast", as_printed: str | None = None) -> Any:
+def claim(
+    source: Source | str,
+    *,
+    kind: Kind | None = None,
+    tier: Tier = "fast",
+    cases: Iterable[Any] | None = None,
+    as_printed: Source | None = None,
+    coarse: str = "",
+    loose: str = "",
+) -> Any:
     """Register a check as a claim, or look a claim up by its id.
 
-    As a decorator, `@claim("Theorem 2", kind="identity")`: the paper is the name of the file without `test_` (or of the
-    package of such files), with the folders around it from the repository's root on where these say anything (see
-    `repository.paper_of`); the claim's name is the function's without `test_` (a double underscore becomes a hyphen),
-    the statement its docstring's first paragraph. As a look-up, `claim("random_walk_pca.sim_evr")`: returns the
-    registered `Claim`, ready to `run`.
+    As a decorator, `@claim(paper("Theorem 2"), kind="identity")`: the paper is the name of the file without `test_` (or
+    of the package of such files), with the folders around it from the repository's root on where these say anything
+    (see `repository.paper_of`); the claim's name is the function's without `test_` (a double underscore becomes a
+    hyphen), the statement its docstring's first paragraph. As a look-up, `claim("random_walk_pca.sim_evr")`: returns
+    the registered `Claim`, ready to `run`.
 
-    Raises `ValueError` for an unknown kind, tier or id, for a check without docstring or without a `trial` parameter,
-    for one that Hypothesis draws, and for a second claim of one id.
+    Args:
+        source: `paper(...)`, `abstract(...)`, `code(...)` or `ours(...)`; of a look-up the id.
+        kind: what sort of statement it is; it binds the decisions that may judge it.
+        tier: "fast", "full" or "paper", by cost.
+        cases: the settings that the check is called with, one after the other: a tuple in the order of the settings, a
+            dictionary, or a bare value where there is one setting. Every case is judged with its own controls.
+        as_printed: `paper(where, says=...)`, `abstract(...)` or `code(..., says=...)` for a printed form that is false.
+        coarse: why an equality may notice no smaller error than 5 %.
+        loose: why a bound is not attained to 90 %.
+
+    Raises `ValueError` for an unknown kind, tier or id, a source that is none, a printed form without words or place,
+    cases that do not fit the settings, a check without docstring or without a `trial` parameter, one that Hypothesis
+    draws or that is a class's method, and for a second claim of one id.
     """
     if kind is None:
-        return _find(source)
+        return _find(str(source))
     if kind not in get_args(Kind) or tier not in TIERS:
         raise ValueError(
             f"kind must be one of {', '.join(get_args(Kind))}, tier one of {', '.join(TIERS)}, got {kind!r}, {tier!r}"
+        )
+    if not isinstance(source, Source):
+        raise ValueError(f"the source of a claim is paper(...), abstract(...), code(...) or ours(...), got {source!r}")
+    if as_printed is not None and not (
+        isinstance(as_printed, Source) and as_printed.says and as_printed.provenance != "ours"
+    ):
+        raise ValueError(
+            "as_printed says what is printed and where: paper(where, says=...), abstract(...) or code(..., says=...)"
         )
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -189,21 +245,23 @@ def claim(source: str, *, kind: Kind | None = None, tier: Tier = "fast", as_prin
             )
         if not function.__doc__:
             raise ValueError(f"{function.__name__} needs a docstring: the claim's statement")
-        if "trial" not in function.__code__.co_varnames[:1]:
+        parameters = function.__code__.co_varnames[: function.__code__.co_argcount]
+        if parameters[:2] == ("self", "trial"):
+            raise ValueError(f"{function.__qualname__} is a method: a claim is a function of its module")
+        if parameters[:1] != ("trial",):
             raise ValueError(f"{function.__name__} needs `trial` as its first parameter")
         file = _file_of(function)
-        paper = repository.paper_of(file) if file else function.__module__.split(".")[-1].removeprefix("test_")
+        of = repository.paper_of(file) if file else function.__module__.split(".")[-1].removeprefix("test_")
         statement = " ".join(function.__doc__.strip().split("\n\n")[0].split())
-        name = f"{paper}.{claim_name(function.__name__)}"
-        registered = Claim(name, source, statement, kind, tier, function, as_printed)
+        name = f"{of}.{claim_name(function.__name__)}"
+        check = over_cases(function, cases)
+        registered = Claim(name, source, statement, kind, tier, check, as_printed, coarse, loose)
         _add(registered)
         if as_printed is not None:
-            printed = Claim(
-                f"{registered.id}-as-printed", source, as_printed, kind, tier, function, as_printed, printed_form=True
-            )
-            _add(printed)
-        function.claim = registered  # type: ignore[attr-defined]
-        return function
+            printed = replace(registered, id=f"{name}-as-printed", source=as_printed, statement=as_printed.says)
+            _add(replace(printed, printed_form=True))
+        check.claim = registered  # type: ignore[attr-defined]
+        return check
 
     return register
 
@@ -253,7 +311,8 @@ def _add(new: Claim) -> None:
         other = _file_of(old.function)
         twice = other == file and _definitions(file, new.function.__name__) > 1
         if other != file or twice or old.function.__name__ != new.function.__name__:
-            places = [f"{c.function.__code__.co_filename}:{c.function.__code__.co_firstlineno}" for c in (old, new)]
+            codes = [inspect.unwrap(c.function).__code__ for c in (old, new)]
+            places = [f"{code.co_filename}:{code.co_firstlineno}" for code in codes]
             raise ValueError(f"two claims are called {new.id}: at {places[0]} and at {places[1]}; rename one of them")
     _REGISTERED[normal(new.id)] = new
 

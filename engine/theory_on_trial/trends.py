@@ -9,6 +9,7 @@ import numpy as np
 
 from theory_on_trial.decision import Control, Finding, Outcome, Prediction, check_controls, judge
 from theory_on_trial.laws import Interval, Law
+from theory_on_trial.resolution import UNKNOWN, Resolution
 
 
 def limit(
@@ -147,6 +148,9 @@ def growth(
         return "REFUTED" if name not in alive else "VERIFIED" if alive == [name] else "INCONCLUSIVE"
 
     interval = Interval(np.asarray(", ".join(alive) or "none"), low, high, error, guarantee, len(n))
+    names = list(laws)
+    at = names.index(claimed) if claimed in names else 0
+    rivals = " or ".join(name for name in names[max(at - 1, 0) : at + 2] if name not in alive)
     return Finding(
         verdict(claimed),
         Prediction(claimed, slack=slack_log),
@@ -154,6 +158,7 @@ def growth(
         tuple(Control(name, name, verdict(name)) for name in controls),
         printed=None if printed is None else verdict(printed),
         printed_value=printed,
+        resolution=Resolution(0.0, 0.0, rival=rivals) if rivals else UNKNOWN,
     )
 
 

@@ -7,15 +7,19 @@ paper prints where the claim corrects it.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from theory_on_trial import evidence, sampling, trends
-from theory_on_trial.decision import Control, Finding, Prediction, Side, admissible_margin
+from theory_on_trial.decision import Control, Finding, Prediction, Side, check_finite, outside
+from theory_on_trial.domain import OutsideDomain
+from theory_on_trial.evidence import FoundBy
 from theory_on_trial.laws import Bernoulli, Law
+from theory_on_trial.resolution import distance
 from theory_on_trial.sampling import Measure
 
 ALPHA = 1e-6
@@ -36,6 +40,23 @@ class Trial:
         self.seed = seed
         self.findings: list[Finding] = []
         self._progress = progress
+        self._case = ""
+
+    # --------------------------------------------------------------------------------------------------------- domain
+
+    def require(self, condition: Any, sentence: str) -> None:
+        """Raise `OutsideDomain` with the sentence unless the settings owe each other what the condition says."""
+        if not np.all(condition):
+            raise OutsideDomain(sentence)
+
+    @contextmanager
+    def case(self, label: str) -> Iterator[None]:
+        """Make the decisions of one case of the claim, on random streams of its own."""
+        self._case = label
+        try:
+            yield
+        finally:
+            self._case = ""
 
     # ---------------------------------------------------------------------------------------- deterministic decisions
 
@@ -45,7 +66,7 @@ class Trial:
         predict: Any,
         *,
         ops: float,
-        scale: Any = 1.0,
+        scale: Any = None,
         controls: Mapping[str, Any] | None = None,
         wrong_processes: Mapping[str, Any] | None = None,
         as_printed: Any = None,
@@ -55,14 +76,15 @@ class Trial:
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             return evidence.identity(measured, predict, wrong, ops=ops, scale=scale, printed=as_printed)
 
-        self._record(judged(value, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
+        self._record("identity", judged(value, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
 
     def bound(
         self,
         lhs: Any,
         rhs: Any,
         *,
-        found_by: Literal["draws", "search", "all"],
+        found_by: FoundBy,
+        independent: int | None = None,
         ops: float,
         scale: Any = None,
         controls: Mapping[str, Any] | None = None,
@@ -73,10 +95,18 @@ class Trial:
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             return evidence.bound(
-                measured, rhs, wrong, ops=ops, scale=scale, found_by=found_by, alpha=self._alpha(), printed=as_printed
+                measured,
+                rhs,
+                wrong,
+                ops=ops,
+                scale=scale,
+                found_by=found_by,
+                independent=independent,
+                alpha=self._alpha(),
+                printed=as_printed,
             )
 
-        self._record(judged(lhs, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
+        self._record("bound", judged(lhs, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
 
     def value(
         self,
@@ -87,6 +117,7 @@ class Trial:
         slack: Any = 0.0,
         error: Any,
         side: Side = "two",
+        scale: Any = None,
         controls: Mapping[str, Any] | None = None,
         wrong_processes: Mapping[str, Any] | None = None,
         as_printed: Any = None,
@@ -94,15 +125,16 @@ class Trial:
         """A computed value, known to within `error` (>= 0, from rounding analysis or a residual), meets a prediction.
 
         This is the procedure for approximations: `slack` is the computed size of the neglected terms, `margin` what
-        the claim says.
+        the claim says (of an equality; a one-sided claim has none), `scale` what an error is measured in where the
+        prediction is 0.
         """
         controls = controls or {}
-        prediction = self._prediction(predict, margin, slack, side, controls)
+        prediction = _prediction(predict, margin, slack, side, scale)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             return evidence.enclosed(measured, error, prediction, wrong, printed=as_printed)
 
-        self._record(judged(value, controls), wrong_processes, lambda measured: judged(measured, {}))
+        self._record("value", judged(value, controls), wrong_processes, lambda measured: judged(measured, {}))
 
     def limit(
         self,
@@ -112,16 +144,18 @@ class Trial:
         *,
         remainder: Any = None,
         order: float | Sequence[float] | None = None,
-        margin: Any = None,
+        margin: Any,
         slack: Any = 0.0,
+        scale: Any = None,
         controls: Mapping[str, Any] | None = None,
         as_printed: Any = None,
     ) -> None:
         """Exactly computed values at growing sizes tend to the prediction (see `trends.limit`)."""
         controls = controls or {}
-        prediction = self._prediction(predict, margin, slack, "two", controls)
+        prediction = _prediction(predict, margin, slack, "two", scale)
         self._record(
-            trends.limit(values, sizes, prediction, controls, remainder=remainder, order=order, printed=as_printed)
+            "limit",
+            trends.limit(values, sizes, prediction, controls, remainder=remainder, order=order, printed=as_printed),
         )
 
     def order(
@@ -137,12 +171,12 @@ class Trial:
         as_printed: Any = None,
     ) -> None:
         """Exactly computed errors behave like n^predict (see `trends.convergence_order`)."""
-        prediction = Prediction(predict, margin)
+        prediction = _prediction(predict, margin, 0.0, "two", 1.0)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
             return trends.order(trends.convergence_order(measured, sizes, rounding), prediction, wrong, as_printed)
 
-        self._record(judged(errors, controls), wrong_processes, lambda measured: judged(measured, {}))
+        self._record("order", judged(errors, controls), wrong_processes, lambda measured: judged(measured, {}))
 
     def growth(
         self,
@@ -159,6 +193,7 @@ class Trial:
     ) -> None:
         """The boxes around a growing quantity admit the claimed law and no other (see `trends.growth`)."""
         self._record(
+            "growth",
             trends.growth(
                 n,
                 low,
@@ -169,7 +204,7 @@ class Trial:
                 controls=controls,
                 guarantee=guarantee,
                 printed=as_printed,
-            )
+            ),
         )
 
     def growth_at_most(
@@ -189,7 +224,7 @@ class Trial:
             low, high = measured
             return trends.growth_at_most(n, low, high, claimed, error=error, guarantee=guarantee, printed=as_printed)
 
-        self._record(judged(boxes), wrong_processes, judged)
+        self._record("growth_at_most", judged(boxes), wrong_processes, judged)
 
     def gap(
         self,
@@ -204,12 +239,12 @@ class Trial:
         as_printed: Any = None,
     ) -> None:
         """A feasible value and a certified lower bound enclose the predicted optimum (see `evidence.gap`)."""
-        prediction = Prediction(predict, margin)
-        self._record(evidence.gap(primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_printed))
+        prediction = _prediction(predict, margin, 0.0, "two", scale)
+        self._record("gap", evidence.gap(primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_printed))
 
     def runs(self, outcomes: Any, *, alpha: float, controls: Mapping[str, Any]) -> None:
         """More runs than not have a positive outcome, by the exact sign test at the declared level `alpha`."""
-        self._record(evidence.runs(outcomes, controls, alpha=alpha))
+        self._record("runs", evidence.runs(outcomes, controls, alpha=alpha))
 
     # ------------------------------------------------------------------------------------------ Monte-Carlo decisions
 
@@ -222,6 +257,7 @@ class Trial:
         margin: Any = None,
         slack: Any = 0.0,
         side: Side = "two",
+        scale: Any = None,
         controls: Mapping[str, Any] | None = None,
         wrong_processes: Mapping[str, Measure] | None = None,
         as_printed: Any = None,
@@ -232,12 +268,12 @@ class Trial:
         """The parameter of `law` (a mean, a variance, …) of `measure(key)` meets the prediction.
 
         `measure` is jittable and returns one sample, any shape, for one key. Samples come in looks of `first` (the
-        size of the one compiled program), growing by 1.4 up to about `most`, until the interval decides. Without a
-        margin the distance to the nearest control is taken. `vectorised=True` draws the samples by `vmap` on a CPU
+        size of the one compiled program), growing by 1.4 up to about `most`, until the interval decides. `margin`,
+        `slack` and `scale` are those of `value`. `vectorised=True` draws the samples by `vmap` on a CPU
         too: right for tiny samples without linear algebra.
         """
         controls = controls or {}
-        prediction = self._prediction(predict, margin, slack, side, controls)
+        prediction = _prediction(predict, margin, slack, side, scale)
         alpha, looks = self._alpha(), evidence.planned_looks(first, most)
 
         def judged(name: str, process: Measure, wrong: Mapping[str, Any]) -> Finding:
@@ -252,7 +288,7 @@ class Trial:
                 progress=self._progress,
             )
 
-        self._sampled(judged, measure, controls, wrong_processes)
+        self._sampled("mean", judged, measure, controls, wrong_processes)
 
     def probability(self, measure: Measure, predict: Any, **options: Any) -> None:
         """The event `measure(key)` (0 or 1) has the predicted probability; options as for `mean`."""
@@ -289,7 +325,7 @@ class Trial:
                 progress=self._progress,
             )
 
-        self._sampled(judged, measure, controls or {}, wrong_processes)
+        self._sampled("distribution", judged, measure, controls or {}, wrong_processes)
 
     # ---------------------------------------------------------------------------------------------------- shared parts
 
@@ -308,23 +344,20 @@ class Trial:
         return np.random.default_rng([self.seed % 2**64, int.from_bytes(self._digest(name)[:16], "big")])
 
     def _digest(self, name: str) -> bytes:
-        return hashlib.sha256(f"{self.claim_id}/{name}".encode()).digest()
+        case = f"[{self._case}]" * bool(self._case)
+        return hashlib.sha256(f"{self.claim_id}{case}/{name}".encode()).digest()
 
     def _alpha(self) -> float:
         """The share of the next decision: alpha / (j (j + 1)), which sums to alpha over any number of decisions."""
         j = len(self.findings) + 1
         return ALPHA / (j * (j + 1))
 
-    def _prediction(self, predict: Any, margin: Any, slack: Any, side: Side, controls: Mapping[str, Any]) -> Prediction:
-        if margin is None:
-            margin = admissible_margin(predict, slack, controls) if side == "two" else slack
-        return Prediction(np.asarray(predict, float), margin, slack, side)
-
     def _sampler(self, name: str, measure: Measure, batch: int, vectorised: bool) -> sampling.Sampler:
         return sampling.of_keys(measure, self.key(f"{len(self.findings)}/{name}"), batch, vectorised)
 
     def _sampled(
         self,
+        procedure: str,
         judged: Callable[[str, Measure, Mapping[str, Any]], Finding],
         measure: Measure,
         controls: Mapping[str, Any],
@@ -332,18 +365,36 @@ class Trial:
     ) -> None:
         finding = judged("", measure, controls)
         wrong = {name: (name, process) for name, process in (wrong_processes or {}).items()}
-        self._record(finding, wrong, lambda named: judged(named[0], named[1], {}))
+        self._record(procedure, finding, wrong, lambda named: judged(named[0], named[1], {}))
 
     def _record(
         self,
+        procedure: str,
         finding: Finding,
         wrong_processes: Mapping[str, Any] | None = None,
         judged: Callable[[Any], Finding] | None = None,
     ) -> None:
         """Add the finding; a wrong process is judged against the true prediction and must be REFUTED."""
         others = tuple(
-            Control(name, finding.prediction.value, judged(process).outcome)
+            _as_control(name, judged(process), finding.prediction)
             for name, process in (wrong_processes or {}).items()
             if judged is not None
         )
-        self.findings.append(replace(finding, controls=(*finding.controls, *others)))
+        controls = (*finding.controls, *others)
+        self.findings.append(replace(finding, controls=controls, procedure=procedure, case=self._case))
+
+
+def _as_control(name: str, wrong: Finding, prediction: Prediction) -> Control:
+    measured = wrong.interval.estimate
+    refuted, apart = outside(wrong.interval, prediction), distance(measured, prediction)
+    return Control(name, measured, wrong.outcome, refuted, apart, is_process=True)
+
+
+def _prediction(value: Any, margin: Any, slack: Any, side: Side, scale: Any) -> Prediction:
+    """Return the prediction of a decision; raise `ValueError` for an equality without a margin, or a bound with one."""
+    if side == "two" and margin is None:
+        raise ValueError("state the margin: how far from the prediction the claim still holds (margin=)")
+    if side != "two" and margin is not None:
+        raise ValueError("a one-sided claim has no margin; what the theory itself admits is its slack")
+    value = check_finite("prediction", value).astype(float)
+    return Prediction(value, slack if margin is None else margin, slack, side, scale)

@@ -6,7 +6,7 @@ from paper_checks.test_in_context_learning import DERIVED, PAPER, UNIT, draw_pro
 from sims.in_context_learning import baselines, metrics
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 
 GRID = (0.0, 1 / 16, 1 / 9, 1 / 4, 4 / 9)
 """The regularisers of figure 2, least squares first; its columns have these noise-to-weight ratios."""
@@ -30,7 +30,7 @@ def condition(inputs):
     return np.array([[1.0, *(s[0] / s[-1] for s in spectrum)] for spectrum in spectra])
 
 
-@claim(f"{PAPER}, equation 19", kind="optimality")
+@claim(paper(f"{PAPER}, equation 19"), kind="optimality")
 def test_mbr__ridge(trial, weight_std=1.5, noise_std=0.5, examples=(1, 3, 5), spacing=0.06):
     """The posterior mean is the ridge with lambda = sigma^2 / tau^2; given any inputs no rule has a smaller risk."""
     axis = np.arange(-9 * weight_std, 9 * weight_std, spacing)
@@ -80,7 +80,7 @@ def test_mbr__ridge(trial, weight_std=1.5, noise_std=0.5, examples=(1, 3, 5), sp
     )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_pythagoras(trial, weight_std=1.5, noise_std=0.5):
     """For every rule the risk is the Bayes risk plus the squared prediction difference to the Bayes predictor."""
     inputs, weights = drawn_rules(trial)
@@ -104,7 +104,7 @@ def test_pythagoras(trial, weight_std=1.5, noise_std=0.5):
     )
 
 
-@claim(f"{PAPER}, section 3: lambda = 0 is least squares; rate derived", kind="limit")
+@claim(ours(f"{PAPER}, section 3: lambda = 0 is least squares; rate derived"), kind="limit")
 def test_ols__limit(trial, examples=(5, 30), dimension=8, count=4, powers=(8, 9, 10, 11, 12, 13, 14)):
     """As sigma falls to zero the Bayes predictor tends to least squares of minimum norm, its error of order lambda."""
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, 31, dimension)
@@ -133,7 +133,7 @@ def test_ols__limit(trial, examples=(5, 30), dimension=8, count=4, powers=(8, 9,
         )
 
 
-@claim(f"{PAPER}, equations 15-17; identity derived", kind="identity")
+@claim(ours(f"{PAPER}, equations 15-17; identity derived"), kind="identity")
 def test_ilwd__linear(trial, prefix=6, count=4, dimension=4):
     """A fit to d answers of a linear rule returns its weights; for x ~ N(0, I) the ILWD of two rules is their SPD."""
     nodes, probabilities = gauss_hermite(3, dimension)
@@ -167,7 +167,7 @@ def test_ilwd__linear(trial, prefix=6, count=4, dimension=4):
     trial.identity(spd, ilwd, ops=len(nodes), scale=size**2, controls={"divided by d": ilwd / dimension})
 
 
-@claim(f"{PAPER}, figure 2, for exact predictors", kind="optimality")
+@claim(paper(f"{PAPER}, figure 2, for exact predictors"), kind="optimality")
 def test_fig2__diagonal(trial):
     """In every column of figure 2 the ridge with lambda = sigma^2 / tau^2 has the least risk, for any inputs."""
     inputs, weights = drawn_rules(trial)

@@ -11,7 +11,7 @@ from paper_checks.test_in_context_learning import PAPER, UNIT
 from sims.in_context_learning import activations, compiler, network
 from sims.in_context_learning.primitives import aff, div, mov, mul
 from theory import in_context_learning as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 
 FORMS = ("erf", "tanh")
 ROWS = 30
@@ -41,9 +41,12 @@ def layer_norm_ops(rows):
 
 
 @claim(
-    f"{PAPER}, Lemma 4; law of the error derived",
+    ours(f"{PAPER}, Lemma 4; law of the error derived"),
     kind="limit",
-    as_printed="The remainder of Lemma 4's product is of third order (true as an upper bound, not as its order).",
+    as_printed=paper(
+        "Akyurek et al. 2023 (arXiv 2211.15661), Lemma 4",
+        says="The remainder of Lemma 4's product is of third order (true as an upper bound, not as its order).",
+    ),
 )
 def test_gelu__mul(trial, n_points=200, powers=(4, 5, 6, 7, 8, 9, 10)):
     """Lemma 4's product errs by kappa s^2 [(x + y)^4 - x^4 - y^4]: its remainder is of fourth order, not of third."""
@@ -77,7 +80,7 @@ def test_gelu__mul(trial, n_points=200, powers=(4, 5, 6, 7, 8, 9, 10)):
         )
 
 
-@claim(f"{PAPER}, Lemma 4; Richardson's form derived", kind="limit")
+@claim(ours(f"{PAPER}, Lemma 4; Richardson's form derived"), kind="limit")
 def test_richardson__mul(trial, n_points=200, powers=(1, 2, 3, 4, 5, 6)):
     """Two products at scales s and 2s combine to one with an error of order s^4, -4 kappa_6 s^4 [(x + y)^6 - ...]."""
     x, y = trial.generator("factors").uniform(-1, 1, (2, n_points))
@@ -110,7 +113,7 @@ def test_richardson__mul(trial, n_points=200, powers=(1, 2, 3, 4, 5, 6)):
     )
 
 
-@claim(f"{PAPER}, Lemma 5; law of the loss derived", kind="identity")
+@claim(ours(f"{PAPER}, Lemma 5; law of the loss derived"), kind="identity")
 def test_gelu__bypass(trial, n_points=200, shifts=(5.0, 7.0, 10.0, 30.0)):
     """GeLU(N + x) - N loses (N + x)(1 - Phi(N + x)) of x: less than 1e-12 from N = 10 on, but not at N = 7."""
     x = np.append(trial.generator("entries").uniform(-2, 2, n_points), -2.0)
@@ -130,7 +133,7 @@ def test_gelu__bypass(trial, n_points=200, shifts=(5.0, 7.0, 10.0, 30.0)):
     )
 
 
-@claim(f"{PAPER}, Lemma 6; exact factor derived", kind="limit")
+@claim(ours(f"{PAPER}, Lemma 6; exact factor derived"), kind="limit")
 def test_ln__bypass(trial, pads=tuple(1e3 * 4.0**j for j in range(6))):
     """With pads N, -N - S layer norm multiplies x by (1 + S/N + (S^2 + |x|^2) / 2N^2)^(-1/2), about 1 - S/2N."""
     rows, pads = np.abs(trial.generator("rows").standard_normal(ROWS)), np.array(pads)
@@ -159,7 +162,7 @@ def test_ln__bypass(trial, pads=tuple(1e3 * 4.0**j for j in range(6))):
     )
 
 
-@claim(f"{PAPER}, Lemma 6 with balanced pads; derived here", kind="limit")
+@claim(ours(f"{PAPER}, Lemma 6 with balanced pads; derived here"), kind="limit")
 def test_ln__bypass__balanced(trial, pads=tuple(1e2 * 4.0**j for j in range(5))):
     """With the pads N - S/2, -N - S/2 the error of the same layer norm is of second order, (S^2/4 + |x|^2/2) / 2N^2."""
     rows, pads = np.abs(trial.generator("rows").standard_normal(ROWS)), np.array(pads)
@@ -197,7 +200,7 @@ def test_ln__bypass__balanced(trial, pads=tuple(1e2 * 4.0**j for j in range(5)))
     )
 
 
-@claim(f"{PAPER}, Lemma 8; exact factor and the term -S/2 derived", kind="identity")
+@claim(ours(f"{PAPER}, Lemma 8; exact factor and the term -S/2 derived"), kind="identity")
 def test_ln__div(trial, divisors=(0.4, -0.4, 2.5, -2.5), pad=1e4, large_pad=1e6):
     """With pads +-Nc - S/2 layer norm divides by |c|: the sign is lost, and without -S/2 the mean S/L stays."""
     rows, divisors = trial.generator("rows").standard_normal(ROWS), np.array(divisors)
@@ -239,7 +242,7 @@ def one_layer(built, states, layer_norm="ideal"):
     )
 
 
-@claim(f"{PAPER}, Lemma 1 and Definition C.2", kind="identity")
+@claim(paper(f"{PAPER}, Lemma 1 and Definition C.2"), kind="identity")
 def test_primitives(trial, count=16):
     """Each of mov, mul, div and aff is one decoder layer, which leaves all other rows as they are and no scratch."""
     rng = trial.generator("states")
@@ -290,7 +293,7 @@ def test_primitives(trial, count=16):
     )
 
 
-@claim(f"{PAPER}, proof of Lemma 1; exact error derived", kind="identity")
+@claim(ours(f"{PAPER}, proof of Lemma 1; exact error derived"), kind="identity")
 def test_hard__attention(trial, positions=20, sharpnesses=(5.0, 10.0, 20.0, 64.0), bypass=30.0):
     """A softmax with score N_a at one of i positions and 0 elsewhere misses (i - 1) / (exp(N_a) + i - 1) of it."""
     state = np.zeros((1, 1, positions))

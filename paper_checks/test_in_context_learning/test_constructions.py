@@ -9,7 +9,7 @@ from paper_checks.test_in_context_learning import DERIVED, PAPER, UNIT, answers,
 from sims.in_context_learning import baselines, error_bound, network, programs
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 
 STEP, REGULARISER = 0.02, 0.3
 LADDER = (1.0, 0.3, 0.1, 1e-2, 1e-3, 1e-4, 1e-5)
@@ -33,9 +33,12 @@ def first_weights(trial, dimension):
 
 
 @claim(
-    f"{PAPER}, Theorem 1 and equation 11",
+    paper(f"{PAPER}, Theorem 1 and equation 11"),
     kind="identity",
-    as_printed="Appendix A's chain, w' = w - 2 alpha (x_1 (w.x_1 - y_1) - lambda w), computes the step of (11).",
+    as_printed=paper(
+        "Akyurek et al. 2023 (arXiv 2211.15661), Theorem 1 and equation 11",
+        says="Appendix A's chain, w' = w - 2 alpha (x_1 (w.x_1 - y_1) - lambda w), computes the step of (11).",
+    ),
 )
 def test_thm1__gd__step(trial, dimensions=(1, 2, 4, 8), count=64, powers=(7, 8, 9, 10, 11)):
     """Nine decoder layers take one SGD step on the ridge loss, w' = w - 2 alpha (x_1 (w.x_1 - y_1) + lambda w)."""
@@ -69,7 +72,7 @@ def test_thm1__gd__step(trial, dimensions=(1, 2, 4, 8), count=64, powers=(7, 8, 
     )
 
 
-@claim(f"{PAPER}, Theorem 2 and equations 13-14", kind="identity")
+@claim(paper(f"{PAPER}, Theorem 2 and equations 13-14"), kind="identity")
 def test_thm2__sherman__morrison(trial, dimensions=(1, 2, 4, 8), count=64):
     """Fourteen decoder layers do one Sherman-Morrison update: the answer is x_1.x_2 y_1 / (lambda + |x_1|^2)."""
     found, without_one, law, rounding, size = ([] for _ in range(5))
@@ -96,7 +99,7 @@ def test_thm2__sherman__morrison(trial, dimensions=(1, 2, 4, 8), count=64):
     )
 
 
-@claim(f"{PAPER}, after Theorem 1; layers derived", kind="identity")
+@claim(ours(f"{PAPER}, after Theorem 1; layers derived"), kind="identity")
 def test_sgd__stack(trial, dimension=4, examples=(1, 2, 4, 8), count=16):
     """Stacked, Theorem 1 makes one pass of SGD over n examples in 8n layers, in the registers of a single step."""
     found, law, restarted, rounding = ([] for _ in range(4))
@@ -123,9 +126,12 @@ def test_sgd__stack(trial, dimension=4, examples=(1, 2, 4, 8), count=16):
 
 
 @claim(
-    f"{PAPER}, after Theorem 2; recursion derived",
+    ours(f"{PAPER}, after Theorem 2; recursion derived"),
     kind="identity",
-    as_printed="Theorem 2's chain, repeated for every example as it stands (it ends in A_n^-1 x_n y_n), is ridge.",
+    as_printed=paper(
+        "Akyurek et al. 2023 (arXiv 2211.15661), after Theorem 2",
+        says="Theorem 2's chain, repeated for every example as it stands (it ends in A_n^-1 x_n y_n), is ridge.",
+    ),
 )
 def test_ridge__stack(trial, dimension=4, examples=(2, 8), count=16):
     """Carrying A^-1 and sum x_i y_i along, the updates of Theorem 2 give ridge on n examples in 11n + 3 layers."""
@@ -165,7 +171,7 @@ def _ridge_of_last(regulariser, prompts, law):
     return np.array([*law[:-1], on_each(lambda X, Y: predicted.ridge_weights(X, Y, regulariser), prompts)])
 
 
-@claim(f"{PAPER}, Lemma 1 (as precise as desired, on paper); bound derived", kind="bound")
+@claim(ours(f"{PAPER}, Lemma 1 (as precise as desired, on paper); bound derived"), kind="bound")
 def test_finite__precision(trial, dimensions=(4, 3), examples=5, counts=(64, 16), pad=1e7):
     """Where nothing is clipped, float64 keeps the bound of the scales, realised layer norm too if pads are balanced."""
     rng, (dimension_of_step, dimension), n = trial.generator("prompts"), dimensions, examples
@@ -208,7 +214,7 @@ def test_finite__precision(trial, dimensions=(4, 3), examples=5, counts=(64, 16)
     )
 
 
-@claim(f"{PAPER}, Theorems 1 and 2; exact numbers derived", kind="identity")
+@claim(ours(f"{PAPER}, Theorems 1 and 2; exact numbers derived"), kind="identity")
 def test_counts(trial, dimensions=(1, 2, 4, 8), examples=(1, 2, 8)):
     """Depth does not grow with d; one step needs 4d + 3 registers, one Sherman-Morrison update 3d^2 + 5d + 3."""
     built = [programs.gradient_step_program(d, STEP, REGULARISER, np.ones(d)) for d in dimensions]
@@ -229,7 +235,7 @@ def test_counts(trial, dimensions=(1, 2, 4, 8), examples=(1, 2, 8)):
     )
 
 
-@claim(f"{DERIVED} from equation 13 of {PAPER}", kind="identity")
+@claim(ours(f"{DERIVED} from equation 13 of {PAPER}"), kind="identity")
 def test_sm__recursion(trial, examples=30, dimension=8, count=4, regularisers=LADDER):
     """One rank-one update of the inverse per example is ridge regression on all; it loses eps |X|^2 / lambda."""
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)

@@ -11,7 +11,7 @@ from sims.in_context_learning import attention_flow, attention_training, baselin
 from sims.in_context_learning import linear_attention as observed
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 from theory_on_trial.laws import RatioOfMeans
 
 COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
@@ -35,7 +35,7 @@ def root(covariance):
     return vectors * np.sqrt(eigenvalues) @ vectors.T
 
 
-@claim(f"{OSWALD}, proposition 1", kind="identity")
+@claim(paper(f"{OSWALD}, proposition 1"), kind="identity")
 def test_lsa__gd(trial, examples=8, dimension=4, asked=3, layers=3, step=0.3):
     """L layers of linear attention with set weights are L steps of gradient descent, on context and query tokens."""
     X, Y, start = (array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, dimension))
@@ -69,7 +69,7 @@ def test_lsa__gd(trial, examples=8, dimension=4, asked=3, layers=3, step=0.3):
     )
 
 
-@claim(f"{AHN}, lemma 1; transpose derived", kind="identity")
+@claim(ours(f"{AHN}, lemma 1; transpose derived"), kind="identity")
 def test_lsa__multilayer(trial, examples=6, dimension=3, layers=3):
     """L layers with Q_l = -diag(A_l, 0) are L steps of descent, the l-th preconditioned by the transpose of A_l."""
     rng = trial.generator("prompt")
@@ -93,7 +93,7 @@ def test_lsa__multilayer(trial, examples=6, dimension=3, layers=3):
     )
 
 
-@claim(f"GD++ of {OSWALD}; polynomial derived", kind="identity")
+@claim(ours(f"GD++ of {OSWALD}; polynomial derived"), kind="identity")
 def test_gdpp__polynomial(trial, dimension=10, examples=10, tasks=1000, layers=2):
     """GD++ multiplies the error along each eigenvector of X^T X by a polynomial, and beats GD at L = 2."""
     rng = trial.generator("prompt")
@@ -182,7 +182,7 @@ def exact_moments(noise_variance):
     return (sums.T * probabilities) @ sums, (weights.T * probabilities) @ sums
 
 
-@claim(f"{DERIVED}; contains theorem 1 of {AHN}", kind="optimality")
+@claim(ours(f"{DERIVED}; contains theorem 1 of {AHN}"), kind="optimality")
 def test_lsa__optimum(trial, noise_variance=0.3, examples=2):
     """The best A is Sigma_w [(1 + 1/N) Lambda Sigma_w + (tr(Lambda Sigma_w) + sigma^2)/N I]^-1, with a certificate."""
     import cvxpy
@@ -230,7 +230,7 @@ def test_lsa__optimum(trial, noise_variance=0.3, examples=2):
     trial.identity(slope, gradients[0], ops=3**8, scale=np.trace(signal), controls={"at Lambda^-1": gradients[1]})
 
 
-@claim(f"{ZHANG}, remark on covariate shift; factor derived", kind="identity")
+@claim(ours(f"{ZHANG}, remark on covariate shift; factor derived"), kind="identity")
 def test_lsa__covshift(trial, scales=(0.5, 2.0, -1.0), examples=6, dimension=2, count=5):
     """Inputs scaled by c multiply prediction over truth by c^2 for linear attention, by 1 for least squares."""
     X, _, query = draw_prompts(trial.generator("prompts"), count, examples, dimension)
@@ -265,7 +265,7 @@ def test_lsa__covshift(trial, scales=(0.5, 2.0, -1.0), examples=6, dimension=2, 
     )
 
 
-@claim(f"{ZHANG}, theorem 4.1", kind="limit")
+@claim(paper(f"{ZHANG}, theorem 4.1"), kind="limit")
 def test_lsa__flow(trial, context=5, scale=0.3, decays=20.0):
     """Gradient flow of all entries ends at W_PV = [tr Gamma^-2]^(1/4) e e^T, W_KQ = [tr Gamma^-2]^(-1/4) Gamma^-1."""
     loss = attention_flow.full_loss(COVARIANCE, context)
@@ -316,7 +316,7 @@ def _limit_of(gamma):
     return value, inverse / value
 
 
-@claim(f"{ZHANG}, theorem 4.2", kind="identity")
+@claim(paper(f"{ZHANG}, theorem 4.2"), kind="identity")
 def test_lsa__generalise(trial, training=6, test=2):
     """The risk of the limit on prompts of M examples, of any labels: S / M plus a bias that stays at 1 / N^2."""
     nodes, probabilities = gauss_hermite(5, 6)
@@ -352,7 +352,7 @@ def test_lsa__generalise(trial, training=6, test=2):
     )
 
 
-@claim(f"{DERIVED}: Adam on all entries, cf. theorem 4.1 of {ZHANG}", kind="empirical", tier="full")
+@claim(ours(f"{DERIVED}: Adam on all entries, cf. theorem 4.1 of {ZHANG}"), kind="empirical", tier="full")
 def test_lsa__train(trial, dimension=3, context=8, starts=5):
     """From a positive start Adam on all entries of a layer finds the optimal map; the other blocks that act vanish."""
     covariance = np.diag(np.linspace(0.5, 1.5, dimension))

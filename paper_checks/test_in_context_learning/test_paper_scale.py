@@ -8,7 +8,7 @@ from paper_checks.test_in_context_learning import PAPER, fresh_prompts, trained
 from paper_checks.test_in_context_learning.test_trained import ALPHA, RUNS, untrained
 from sims.in_context_learning import baselines, metrics, probes, training
 from sims.in_context_learning.baselines import gradient_step, nearest_neighbours, ols, ridge, sgd
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 
 COUNT = 1024
 RULES = {
@@ -38,7 +38,7 @@ def distances_of(trial, settings, run, prefixes):
     return np.asarray(found.differences.mean(axis=1))[:, prefixes] / settings.dimension
 
 
-@claim(f"{PAPER}, figure 1", kind="empirical", tier="paper")
+@claim(paper(f"{PAPER}, figure 1"), kind="empirical", tier="paper")
 def test_icl__ols__noiseless(trial, dimension=8, largest=14, n_runs=RUNS):
     """At d = 8 without noise SPD/d to least squares is below .01 at almost every k, and larger for all other rules."""
     prefixes = np.arange(1, largest + 1)
@@ -57,7 +57,7 @@ def test_icl__ols__noiseless(trial, dimension=8, largest=14, n_runs=RUNS):
     trial.runs(agrees(deep), alpha=ALPHA, controls={"one layer": agrees(one_layer)})
 
 
-@claim(f"{PAPER}, figure 3", kind="empirical", tier="paper")
+@claim(paper(f"{PAPER}, figure 3"), kind="empirical", tier="paper")
 def test_phase__depth__paper(trial, dimension=8, depths=(1, 2, 8, 16), n_runs=RUNS):
     """On the under-determined prefixes one layer is nearest to a gradient step, two to ridge, eight and more to OLS."""
     prefixes = np.arange(1, dimension)
@@ -83,7 +83,7 @@ def test_phase__depth__paper(trial, dimension=8, depths=(1, 2, 8, 16), n_runs=RU
     trial.runs(advantage(depths), alpha=ALPHA, controls={"depths in reverse": advantage(depths[::-1])})
 
 
-@claim(f"{PAPER}, figures 3 and 8", kind="empirical", tier="paper")
+@claim(paper(f"{PAPER}, figures 3 and 8"), kind="empirical", tier="paper")
 def test_min__width(trial, widths=((8, 16), (16, 32)), narrow=4, n_runs=RUNS):
     """H >= 16 at d = 8 and H >= 32 at d = 16, with one head, are nearer to least squares than Ridge(.1) is."""
 
@@ -105,7 +105,7 @@ def test_min__width(trial, widths=((8, 16), (16, 32)), narrow=4, n_runs=RUNS):
     )
 
 
-@claim(f"{PAPER}, figure 4", kind="empirical", tier="paper")
+@claim(paper(f"{PAPER}, figure 4"), kind="empirical", tier="paper")
 def test_probes(trial, dimension=4, prefix=8, count=4096, n_runs=RUNS, width=512, steps=2000):
     """X^T Y and the least-squares weights are decodable from middle layers, by two-layer probes best."""
     settings = paper_settings(dimension)
@@ -145,7 +145,7 @@ def test_probes(trial, dimension=4, prefix=8, count=4096, n_runs=RUNS, width=512
     )
 
 
-@claim(f"{PAPER}, figure 6", kind="empirical", tier="paper")
+@claim(paper(f"{PAPER}, figure 6"), kind="empirical", tier="paper")
 def test_nonlinear__hypothesis(trial, dimension=8, few=(1, 2, 3), many=12, count=64, tests=64, n_runs=RUNS):
     """At d = 8 the best linear fit to a trained model has R^2 < 1 while k < d, and nearly 1 at k = 12."""
     settings = paper_settings(dimension)

@@ -8,7 +8,7 @@ from paper_checks.test_in_context_learning import DERIVED, PAPER, gauss_hermite
 from sims.in_context_learning import baselines, metrics
 from sims.in_context_learning.prompts import Prompts, sample_prompts
 from theory import in_context_learning as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 from theory_on_trial.laws import Bounded, Normal
 
 STEPS = (0.05, 0.2, 0.25, 0.3)
@@ -44,7 +44,7 @@ def quadrature_rounding(risks):
     return {"ops": 3 ** (4 * DIMENSION), "scale": 1 + np.abs(risks)}
 
 
-@claim(f"{DERIVED}: least squares", kind="distribution")
+@claim(ours(f"{DERIVED}: least squares"), kind="distribution")
 def test_ols__risk(trial, cells=((4, 2), (3, 6)), largest=12):
     """The noise in least squares costs sigma^2 k/(d - k - 1) for k < d - 1 and sigma^2 d/(k - d - 1) for k > d + 1.
 
@@ -87,7 +87,7 @@ def test_ols__risk(trial, cells=((4, 2), (3, 6)), largest=12):
     )
 
 
-@claim(f"{DERIVED}: the Bayes risk as one integral over the spectrum", kind="distribution")
+@claim(ours(f"{DERIVED}: the Bayes risk as one integral over the spectrum"), kind="distribution")
 def test_bayes__error(trial, cells=((1, 0.5), (2, 0.5), (2, 1.0)), examples=6):
     """Over the prefixes 1..5 the Bayes error is .44529 at d = 1, .80228 at d = 2 and, with sigma = 1 there, 1.89554."""
     largest = max(d for d, _ in cells)
@@ -117,7 +117,7 @@ def test_bayes__error(trial, cells=((1, 0.5), (2, 0.5), (2, 1.0)), examples=6):
     )
 
 
-@claim(f"{DERIVED}: the baseline GD(alpha) of {PAPER}", kind="identity")
+@claim(ours(f"{DERIVED}: the baseline GD(alpha) of {PAPER}"), kind="identity")
 def test_gd__risk(trial, weight_std=1.5, noise_std=0.5):
     """One gradient step has the risk tau^2 d (1 - 4 alpha k) + 4 alpha^2 k d [(k + d + 1) tau^2 + sigma^2]."""
     law, mean_gradient, noiseless = (
@@ -137,7 +137,7 @@ def test_gd__risk(trial, weight_std=1.5, noise_std=0.5):
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_gd__best__step(trial, weight_std=1.5, noise_std=0.5):
     """The best single step is alpha = 1 / (2 (k + d + 1 + sigma^2 / tau^2)), the optimum of linear attention too."""
     risks = exact_risks("gradient_step", weight_std, noise_std)
@@ -179,7 +179,7 @@ def exact_slope_over_curvature(lengths):
     return lengths * (falls[0] - curvature * STEPS[0]) / curvature
 
 
-@claim(f"{DERIVED}: the baseline SGD(alpha) of {PAPER}", kind="identity")
+@claim(ours(f"{DERIVED}: the baseline SGD(alpha) of {PAPER}"), kind="identity")
 def test_sgd__risk(trial, weight_std=1.5, noise_std=0.5):
     """A step of SGD takes the risk r to rho r + 4 alpha^2 sigma^2 d, rho = 1 - 4 alpha + 4 alpha^2 (d + 2)."""
     found = exact_risks("sgd", weight_std, noise_std)
@@ -220,7 +220,9 @@ def test_sgd__risk(trial, weight_std=1.5, noise_std=0.5):
     trial.identity(errors**2 @ probabilities, fourth, ops=100, scale=1 + fourth, controls={"rho^2": contraction**2})
 
 
-@claim(f"{PAPER}, figure 1 with least squares for the trained model; laws derived", kind="distribution", tier="full")
+@claim(
+    ours(f"{PAPER}, figure 1 with least squares for the trained model; laws derived"), kind="distribution", tier="full"
+)
 def test_fig1__curves(trial, dimension=8, prefixes=(2, 5, 8, 11, 14), margin=0.08, batch=256):
     """Without noise the squared distances of GD, SGD and ridge from least squares follow exact laws in k and d."""
     rules = [baselines.ols(), baselines.ridge(0.1), baselines.ridge(0.5)]

@@ -12,7 +12,7 @@ from paper_checks.test_in_context_learning import FAMILY, PAPER, fresh_prompts, 
 from sims.in_context_learning import learner, training
 from sims.in_context_learning.baselines import ridge
 from theory import in_context_learning as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 
 RUNS = 5
 ALPHA = 2.0 ** (1 - RUNS)
@@ -33,7 +33,7 @@ def untrained(trial, run, settings):
     return learner.Transformer(jax.random.fold_in(trial.key("untrained"), run), **sizes)
 
 
-@claim(f"{PAPER}, section 4 and equation 19; thresholds derived", kind="empirical", tier="full")
+@claim(ours(f"{PAPER}, section 4 and equation 19; thresholds derived"), kind="empirical", tier="full")
 def test_icl__approaches__mbr(trial, dimensions=(1, 2), n_runs=RUNS):
     """On noisy prompts trained transformers come within 5 % of the Bayes error, nearest to the ridge of lambda*."""
     near, nearest, untrained_near, other_near = ([] for _ in range(4))
@@ -69,7 +69,7 @@ def test_icl__approaches__mbr(trial, dimensions=(1, 2), n_runs=RUNS):
     trial.runs(np.min(nearest, axis=0), alpha=ALPHA, controls={"ridge .1 or .5 instead": -np.min(nearest, axis=0)})
 
 
-@claim(f"{PAPER}, figure 3, in miniature", kind="empirical", tier="full")
+@claim(paper(f"{PAPER}, figure 3, in miniature"), kind="empirical", tier="full")
 def test_phase__depth(trial, shallow=2, deep=4, n_runs=RUNS):
     """Among a fixed family two layers are nearest to Ridge(.1), four nearest to least squares, and nearer than two."""
     names = list(FAMILY)

@@ -6,13 +6,13 @@ import numpy as np
 from paper_checks.test_jepa_bias import DERIVED, FORMALISATION, exact_time, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 THEOREM = "theorem 4.5, " + FORMALISATION
 PAPER = {"clock": "paper"}
 
 
-@claim(THEOREM + "; remainder derived here", kind="limit")
+@claim(ours(THEOREM + "; remainder derived here"), kind="limit")
 def test_critical_jepa(trial, depths=(1, 2, 3, 5), inits=(1e-2, 1e-4, 1e-6), fraction=0.5, rho=0.7, lambda_=1.3):
     """JEPA's critical time is the power sum plus log(1/epsilon) / (lambda rho^(2L-1)) plus O(1), to the last digit."""
     depth, init = (cell.ravel() for cell in np.meshgrid(depths, inits))
@@ -39,7 +39,7 @@ def test_critical_jepa(trial, depths=(1, 2, 3, 5), inits=(1e-2, 1e-4, 1e-6), fra
     )
 
 
-@claim(THEOREM, kind="limit")
+@claim(ours(THEOREM), kind="limit")
 def test_critical_jepa__leading(trial, halvings=(9, 10, 11, 12, 13), fraction=0.5, lambda_=1.3):
     """As epsilon -> 0 JEPA's time tends to L epsilon^(-(2L-1)/L) / ((2L-1) lambda), whatever rho is."""
     depth, rho = np.array([2, 2, 3, 3]), np.array([0.5, 1.5, 0.5, 1.5])
@@ -55,7 +55,7 @@ def test_critical_jepa__leading(trial, halvings=(9, 10, 11, 12, 13), fraction=0.
     )
 
 
-@claim(THEOREM + "; constant and next term derived here", kind="limit")
+@claim(ours(THEOREM + "; constant and next term derived here"), kind="limit")
 def test_critical_mae(trial, depths=(2, 3, 5), init=1e-4, fraction=0.5, rho=0.7, lambda_=1.3):
     """MAE's time is L epsilon^(-(L-1)/L) / ((L-1) lambda), a constant with rho, -L epsilon^(2/L) / (2 lambda rho)."""
     depth = np.array(depths)
@@ -84,7 +84,7 @@ def test_critical_mae(trial, depths=(2, 3, 5), init=1e-4, fraction=0.5, rho=0.7,
     )
 
 
-@claim(THEOREM + "; constant derived here", kind="limit")
+@claim(ours(THEOREM + "; constant derived here"), kind="limit")
 def test_critical_mae__shallow(trial, init=1e-6, fraction=0.5, lambda_=1.3):
     """At L = 1 MAE's time is [log(1/epsilon) + log(rho) / 2 + log p - log(1 - p^2) / 2] / lambda."""
     rho = np.array([0.5, 1.5])
@@ -101,7 +101,7 @@ def test_critical_mae__shallow(trial, init=1e-6, fraction=0.5, lambda_=1.3):
     )
 
 
-@claim(DERIVED, kind="bound")
+@claim(ours(DERIVED), kind="bound")
 def test_depth_cap(trial, rho=0.2, fraction=0.5):
     """Features start below p w-bar(infinity) up to depth ln(p/epsilon) / ln(1/rho), and decay beyond that of p = 1."""
     cells = [("jepa", 1e-3, depth) for depth in (2, 3, 4, 5)] + [("mae", 0.25, depth) for depth in (5, 6, 7)]

@@ -8,7 +8,7 @@ from jax.flatten_util import ravel_pytree
 from paper_checks.test_jepa_bias import DERIVED
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 COVARIANCE, REGRESSION = np.array([1.6, 0.8]), np.array([0.5, 1.0])
 DEPTH, INIT, FRACTION = 2, 0.005, 0.8
@@ -63,7 +63,7 @@ def solved_crossing(trial, delta, levels):
     return float(observed.up_crossings(times, strengths, levels).first[1])
 
 
-@claim(DERIVED, kind="empirical", tier="full")
+@claim(ours(DERIVED), kind="empirical", tier="full")
 def test_displacement(trial, deltas=(1e-10, 1e-6, 1e-3, 0.1)):
     """What lambda puts first is unlearned at about t_1 + log(1/delta) / mu for the larger rho, and relearned later.
 
@@ -129,7 +129,7 @@ def events_of(run, levels):
     return [(int(feature), int(moves[time, feature])) for time, feature in np.argwhere(moves)]
 
 
-@claim(DERIVED, kind="empirical", tier="full")
+@claim(ours(DERIVED), kind="empirical", tier="full")
 def test_displacement__itinerary(trial, delta=1e-3):
     """What is learned, unlearned and relearned, and in what order, is as the saddles' rates say, with JEPA and MAE."""
     cases = [("jepa", COVARIANCE, REGRESSION, INIT, 0.0)]
@@ -163,7 +163,7 @@ def test_displacement__itinerary(trial, delta=1e-3):
         trial.identity([len(events_of(run, levels))], [len(expected)], ops=0, controls={"monotone": [len(scalar)]})
 
 
-@claim(DERIVED, kind="rate", tier="full")
+@claim(ours(DERIVED), kind="rate", tier="full")
 def test_displacement_law(trial, deltas=(1e-2, 1e-3, 1e-4), step=0.2):
     """With covariances turned by delta the wait on the plateau is [log(1/delta) + O(1)] / mu, mu the saddle's rate."""
     cases = (
@@ -205,7 +205,7 @@ def test_displacement_law(trial, deltas=(1e-2, 1e-3, 1e-4), step=0.2):
     )
 
 
-@claim(DERIVED, kind="rate", tier="full")
+@claim(ours(DERIVED), kind="rate", tier="full")
 def test_displacement_law__offset(trial, delta=1e-3, inits=(1e-7, 1e-8), step=0.2):
     """MAE's offset grows as (1 + lambda_i / lambda_j) log(1/epsilon) / L if V(0) is turned, and not with covariances.
 

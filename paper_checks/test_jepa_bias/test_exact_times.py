@@ -5,7 +5,7 @@ import numpy as np
 from paper_checks.test_jepa_bias import FORMALISATION, QUADRATURE_ERROR, exact_time, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 
 def power_terms(start, end, depth, covariance, regression):
@@ -75,13 +75,13 @@ def decide_times(trial, objective, n_solved, n_exact):
     )
 
 
-@claim("theorem 4.4, " + FORMALISATION + "; derived here", kind="identity")
+@claim(ours("theorem 4.4, " + FORMALISATION + "; derived here"), kind="identity")
 def test_exact_time_jepa(trial, n_solved=40, n_exact=16):
     """JEPA reaches w-bar when 2L - 1 powers of 1/w and a logarithm say so, for every L, rho, lambda and epsilon."""
     decide_times(trial, "jepa", n_solved, n_exact)
 
 
-@claim("theorem 4.4, " + FORMALISATION + "; derived here", kind="identity")
+@claim(ours("theorem 4.4, " + FORMALISATION + "; derived here"), kind="identity")
 def test_exact_time_mae(trial, n_solved=40, n_exact=16):
     """MAE reaches w-bar when (L / lambda) rho^(-(L-1)/(L+1)) [G_L(u) - G_L(u_0)] says so, for every L and epsilon."""
     decide_times(trial, "mae", n_solved, n_exact)

@@ -5,7 +5,7 @@ import numpy as np
 from paper_checks.test_jepa_bias import DERIVED
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 VARIANCE_X, VARIANCE_Y, COVARIANCE, START = 2.0, 1.5, 1.2, 0.9
 LATE = np.array([1e2, 1e4, 1e6, 1e8])
@@ -19,7 +19,7 @@ def factors(depth, layer_init, predictor_init, covariance, regression, times, ta
     return np.asarray(run.layer), np.asarray(run.predictor)
 
 
-@claim("what the stop-gradient is for (abstract's objective); laws derived here", kind="limit")
+@claim(ours("what the stop-gradient is for (abstract's objective); laws derived here"), kind="limit")
 def test_no_sg_collapse(trial, depths=(2, 3)):
     """Without the stop-gradient every imperfectly predictable feature collapses: w -> ((2L-2) m t)^(-1/(2L-2))."""
     views = (VARIANCE_X, COVARIANCE, VARIANCE_Y)
@@ -54,7 +54,7 @@ def test_no_sg_collapse(trial, depths=(2, 3)):
     )
 
 
-@claim("what the stop-gradient is for (abstract's objective); laws derived here", kind="limit")
+@claim(ours("what the stop-gradient is for (abstract's objective); laws derived here"), kind="limit")
 def test_no_sg_collapse__shallow(trial):
     """With one layer the collapse without the stop-gradient is exponential, at the rate m of the final predictor."""
     views = (VARIANCE_X, COVARIANCE, VARIANCE_Y)
@@ -73,7 +73,7 @@ def test_no_sg_collapse__shallow(trial):
     )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_unbalanced_init(trial, regression=0.5, starts=((0.05, 0.2), (0.2, 0.05), (0.9, 0.2))):
     """JEPA from v(0) != w(0) ends at v = rho, w^2 = rho^2 + w(0)^2 - v(0)^2, or with w = 0 where this has no root."""
     found, expected, balanced = [], [], []

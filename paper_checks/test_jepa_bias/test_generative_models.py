@@ -7,7 +7,7 @@ from scipy.linalg import circulant
 from paper_checks.test_jepa_bias import DERIVED, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 from theory_on_trial.laws import Asymptotic
 
 SOURCE = "kind of model named in public summaries; parametrisation derived here"
@@ -38,7 +38,7 @@ def decide_covariances(trial, views, expected, controls, varies=True, margin=0.0
     )
 
 
-@claim(SOURCE, kind="distribution", tier="full")
+@claim(ours(SOURCE), kind="distribution", tier="full")
 def test_gen_static(trial):
     """Two noisy views of one signal have lambda = sigma_s^2, rho = sigma_s^2 / (sigma_s^2 + sigma_n^2)."""
     signal, noise = np.array([1.5, 1.0, 0.6]), np.array([1.2, 0.3, 0.2])
@@ -55,7 +55,7 @@ def test_gen_static(trial):
     )
 
 
-@claim(SOURCE, kind="distribution", tier="full")
+@claim(ours(SOURCE), kind="distribution", tier="full")
 def test_gen_masking(trial, rate=0.6, target_rate=0.3):
     """Masks have Sigma_xx = q^2 S + q (1-q) D, Sigma_yx = q (1-q)(S - D) (complementary) or q q' S (independent)."""
     S = correlated()
@@ -82,7 +82,7 @@ def test_gen_masking(trial, rate=0.6, target_rate=0.3):
     trial.identity(overlap, np.zeros(3), ops=0, controls={"q (1-q) S": rate * (1 - rate) * np.diag(S)})
 
 
-@claim(SOURCE, kind="distribution", tier="full")
+@claim(ours(SOURCE), kind="distribution", tier="full")
 def test_gen_temporal(trial):
     """Next frame from this one: lambda = gamma v, rho = gamma v / (v + sigma_n^2), v = sigma_u^2 / (1 - gamma^2)."""
     persistence, innovation, noise = np.array([0.9, 0.5, -0.4]), np.array([0.1, 0.6, 0.5]), np.array([0.3, 0.2, 0.4])
@@ -108,7 +108,7 @@ def orders(features, depth=5, init=1e-3, fraction=0.8):
     ]
 
 
-@claim(SOURCE, kind="identity")
+@claim(ours(SOURCE), kind="identity")
 def test_gen_masking__order(trial, rate=0.5, target_rate=0.5):
     """Under uniform masking lambda and rho have one order, and JEPA and MAE agree: the strongest direction is first.
 
@@ -140,7 +140,7 @@ def test_gen_masking__order(trial, rate=0.5, target_rate=0.5):
     )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_gen_temporal__order(trial):
     """Of successive frames JEPA learns the slow, weak feature first and MAE last; the fast, strong one inversely."""
     persistence = np.array([0.5, 0.7, 0.95])

@@ -5,13 +5,13 @@ import numpy as np
 
 from paper_checks.test_jepa_bias import DERIVED, FORMALISATION, QUADRATURE_ERROR, exact_time, rise_times
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 THEOREM = "theorem 4.5, " + FORMALISATION
 PAPER = {"clock": "paper"}
 
 
-@claim(THEOREM + ", corollary; exact form derived here", kind="identity")
+@claim(ours(THEOREM + ", corollary; exact form derived here"), kind="identity")
 def test_greedy_lambda(trial, n_problems=64):
     """At equal rho the times of both objectives are as 1 / lambda, exactly, at every epsilon, p and L."""
     rng = trial.generator("problems")
@@ -38,7 +38,7 @@ def test_greedy_lambda(trial, n_problems=64):
         )
 
 
-@claim(THEOREM + ", corollary; explicit form derived here", kind="rate")
+@claim(ours(THEOREM + ", corollary; explicit form derived here"), kind="rate")
 def test_greedy_rho(trial, rho_low=0.5, rho_high=1.0, fraction=0.5, halvings=(7, 8, 9, 10, 11)):
     """At equal lambda t*(rho') / t*(rho) of JEPA exceeds one by (2L-1)/(2L-2) (1/rho' - 1/rho) epsilon^(1/L).
 
@@ -67,7 +67,7 @@ def test_greedy_rho(trial, rho_low=0.5, rho_high=1.0, fraction=0.5, halvings=(7,
         )
 
 
-@claim(THEOREM + ", corollary; explicit form derived here", kind="rate")
+@claim(ours(THEOREM + ", corollary; explicit form derived here"), kind="rate")
 def test_greedy_rho__slopes(trial, rho_low=0.5, rho_high=1.0, fraction=0.5):
     """The preference for rho falls as epsilon^(1/L) with JEPA, which depth slows, as epsilon^((L-1)/L) with MAE."""
     init = np.array([1e-6, 1e-8, 1e-10, 1e-12])
@@ -88,7 +88,7 @@ def test_greedy_rho__slopes(trial, rho_low=0.5, rho_high=1.0, fraction=0.5):
             )
 
 
-@claim("only deep encoders prefer rho (abstract); explicit form derived here", kind="rate")
+@claim(ours("only deep encoders prefer rho (abstract); explicit form derived here"), kind="rate")
 def test_greedy_rho__shallow(trial, rho_low=0.5, rho_high=1.0, fraction=0.5, init=1e-30):
     """At L = 1 JEPA's preference is (1/rho' - 1/rho) epsilon log(1/epsilon), and MAE learns the larger rho later."""
     with mpmath.workdps(60):
@@ -127,7 +127,7 @@ def test_greedy_rho__shallow(trial, rho_low=0.5, rho_high=1.0, fraction=0.5, ini
     )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_mae_sign(trial, depths=(2, 3, 4), rho_low=0.5, rho_high=1.0, off=0.02, init=1e-10):
     """MAE reaches p earlier for the larger rho iff p exceeds the zero p*_L of K_L, which is not 1/2 in general."""
     depth = np.array(depths)

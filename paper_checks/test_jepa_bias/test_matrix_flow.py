@@ -9,7 +9,7 @@ import numpy as np
 from paper_checks.test_jepa_bias import DERIVED, random_rotations
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 COVARIANCE = np.array([1.0, 0.8, 1.2, 0.5])
 REGRESSION = np.array([1.0, 0.9, 0.6, 1.3])
@@ -27,7 +27,7 @@ def first_crossings(run, fraction, regression, depth, objective):
     return np.asarray(observed.up_crossings(run.times, run.strengths, levels).first)
 
 
-@claim(DERIVED, kind="rate", tier="full")
+@claim(ours(DERIVED), kind="rate", tier="full")
 def test_gd_matches_ode(trial, depths=(1, 2, 3), init=0.02, fraction=0.8, steps_of=(0.02, 0.01)):
     """From the aligned start descent is (eta / 2) log(f(w_1) / f(w_0)) later than the scalar equation, in any basis."""
     found, expected, slack = [], [], []
@@ -67,7 +67,7 @@ def _crossings(starts, levels, Sigma_xx, Sigma_yx, basis, step, objective, metho
     return jax.vmap(one)(starts)
 
 
-@claim(DERIVED, kind="empirical", tier="full")
+@claim(ours(DERIVED), kind="empirical", tier="full")
 def test_gd_matches_ode__alignment(trial, n_starts=24, init=0.02, fraction=0.8, step=0.1):
     """Orthogonal balanced factors do not suffice: with a random V(0) some feature's time is off by more than a tenth.
 
@@ -94,7 +94,7 @@ def test_gd_matches_ode__alignment(trial, n_starts=24, init=0.02, fraction=0.8, 
             trial.runs(worst, alpha=1e-6, controls={"aligned": aligned_worst})
 
 
-@claim(DERIVED, kind="identity", tier="full")
+@claim(ours(DERIVED), kind="identity", tier="full")
 def test_nondiag_spectrum(trial, angle=0.4, init=0.005, end=3000.0, step=0.1):
     """Covariances that do not commute: JEPA ends with the eigenvalues of R = Sigma_yx Sigma_xx^-1 in V, whatever else.
 
@@ -142,7 +142,7 @@ def test_nondiag_spectrum(trial, angle=0.4, init=0.005, end=3000.0, step=0.1):
     )
 
 
-@claim(DERIVED, kind="empirical", tier="full")
+@claim(ours(DERIVED), kind="empirical", tier="full")
 def test_float32(trial, init=0.005, fraction=0.8, n_bases=3):
     """In float32 rounding alone, amplified along the plateau, makes JEPA learn the second feature years too early."""
     covariance, regression, depth, step, every, records = np.array([1.6, 0.8]), np.array([0.5, 1.0]), 2, 0.05, 10, 2900

@@ -7,7 +7,7 @@ import numpy as np
 from paper_checks.test_jepa_bias import random_rotations
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 
 SAXE = "Saxe et al. 2013"
 SIMON = "Simon et al. 2023"
@@ -20,7 +20,7 @@ def matrices(values):
     return np.stack([np.diag(row) for row in values])
 
 
-@claim(SAXE + "; correspondence derived here", kind="identity")
+@claim(ours(SAXE + "; correspondence derived here"), kind="identity")
 def test_sec_saxe(trial, init=0.05, times=(1.0, 2.0, 4.0, 8.0)):
     """MAE of depth L is a deep linear net of D = L + 1 layers: da/dt = D a^(2-2/D) (lambda - a sigma^2), a = w^D."""
     covariance, variance, times = np.array([1.3, 0.9]), np.array([0.7, 1.1]), np.array(times)
@@ -70,7 +70,7 @@ def embedded(trial, dim=6, outputs=3, n_pairs=40):
     return moment, eigenvalues, vectors, init, turn
 
 
-@claim(SIMON, kind="identity")
+@claim(paper(SIMON), kind="identity")
 def test_sec_simon_traj(trial, outputs=3):
     """From an aligned start s_j = e^(4 gamma t) / sqrt(s_j(0)^-2 + (e^(8 gamma t) - 1) gamma) on eigenvector j."""
     moment, eigenvalues, vectors, init, turn = embedded(trial)
@@ -95,7 +95,7 @@ def test_sec_simon_traj(trial, outputs=3):
     )
 
 
-@claim(SIMON, kind="identity")
+@claim(paper(SIMON), kind="identity")
 def test_sec_simon_tau(trial, outputs=3):
     """At tau_j = -log(s_j(0)^2 gamma_j) / (8 gamma_j) mode j is half learned; the loss falls by one per mode."""
     moment, eigenvalues, vectors, init, turn = embedded(trial)
@@ -123,7 +123,7 @@ def test_sec_simon_tau(trial, outputs=3):
     )
 
 
-@claim(SIMON + "; exponent derived here", kind="rate", tier="full")
+@claim(ours(SIMON + "; exponent derived here"), kind="rate", tier="full")
 def test_sec_simon_random(trial, spectrum=(2.0, 1.4, 0.9, 0.6, 0.12, 0.06), outputs=3, scales=(1e-3, 1e-5, 1e-7)):
     """From a small random start the row space misses scale^(2 (1 - gamma_(d+1) / gamma_d)) of the top modes."""
     gamma = np.array(spectrum)

@@ -6,10 +6,10 @@ import numpy as np
 
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 
 
-@claim("Lee et al. 2021, linear-Gaussian case", kind="identity")
+@claim(paper("Lee et al. 2021, linear-Gaussian case"), kind="identity")
 def test_sec_lee_ci(trial, label_dim=2, input_dim=6, target_dim=5):
     """If X_1 and X_2 are independent given Y, then E[Y | X_1] = Sigma_YY Sigma_2Y^+ E[X_2 | X_1], exactly."""
 
@@ -54,7 +54,7 @@ def test_sec_lee_ci(trial, label_dim=2, input_dim=6, target_dim=5):
     )
 
 
-@claim("Arora et al. 2019, one negative sample", kind="bound")
+@claim(paper("Arora et al. 2019, one negative sample"), kind="bound")
 def test_sec_arora_bound(trial, n_classes=4, n_points=12, dim=2, n_maps=200):
     """The mean classifier's loss is at most (L_un - tau) / (1 - tau), for every f; equal if f knows only the class."""
 
@@ -111,7 +111,7 @@ def test_sec_arora_bound(trial, n_classes=4, n_points=12, dim=2, n_maps=200):
     )
 
 
-@claim("Bardes et al. 2022 (VICReg), published weights", kind="identity")
+@claim(paper("Bardes et al. 2022 (VICReg), published weights"), kind="identity")
 def test_sec_vicreg_collapse(trial, n_samples=256, dim=8):
     """Collapsed embeddings have the loss 2 mu (gamma - sqrt(epsilon)) = 49.5, half that where branches are averaged."""
     point = np.tile(trial.generator("point").standard_normal(dim), (n_samples, 1))

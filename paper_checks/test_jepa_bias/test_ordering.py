@@ -5,7 +5,7 @@ import numpy as np
 from paper_checks.test_jepa_bias import DERIVED, QUADRATURE_ERROR, random_rotations, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 RHO = (0.5, 1.0)  # feature 1 has the larger covariance, feature 2 the larger regression coefficient
 CAPTION = "caption of figure 2; criterion derived here"
@@ -18,7 +18,7 @@ def leads(kappa, fraction, depth, init, objective="jepa"):
     return np.sign(first - second).astype(int)
 
 
-@claim(CAPTION, kind="identity")
+@claim(ours(CAPTION), kind="identity")
 def test_order_inversion(trial):
     """JEPA learns feature 2 first iff lambda_1 / lambda_2 < Phi_L(epsilon, p; rho_1, rho_2), a ratio of exact times."""
     p, depth, init = (
@@ -45,7 +45,7 @@ def test_order_inversion(trial):
     )
 
 
-@claim(CAPTION, kind="identity")
+@claim(ours(CAPTION), kind="identity")
 def test_order_inversion__sides(trial, cells=((3, 1e-2, 0.5), (5, 1e-3, 0.9), (2, 1e-2, 0.9)), off=0.02):
     """An event-finding solver sees JEPA's order flip at Phi, two per cent to either side; MAE learns lambda's first."""
     settings = [(*cell, side) for cell in cells for side in (-off, off)]
@@ -72,7 +72,7 @@ def test_order_inversion__sides(trial, cells=((3, 1e-2, 0.5), (5, 1e-3, 0.9), (2
     trial.identity(order("mae", RHO), -np.ones(len(settings), int), ops=0, controls={"like JEPA": flips})
 
 
-@claim(DERIVED, kind="bound")
+@claim(ours(DERIVED), kind="bound")
 def test_order_inversion__window(trial, off=0.005):
     """JEPA overturns a given ratio only in a window of epsilon, and none above the largest Phi."""
     p, kappa, depth = (cell.ravel() for cell in np.meshgrid([0.5, 0.9], [1.1, 1.5], [1, 2, 3, 5, 8], indexing="ij"))
@@ -104,7 +104,7 @@ def test_order_inversion__window(trial, off=0.005):
     )
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_lambda_dominates(trial, kappa=1.1, depth=3, fraction=0.5):
     """At fixed lambda_1 > lambda_2 JEPA is rho-first at moderate epsilon and lambda-first, like MAE, at a small one."""
     init = np.array([1e-2, 1e-8])
@@ -121,7 +121,7 @@ def test_lambda_dominates(trial, kappa=1.1, depth=3, fraction=0.5):
         trial.identity([1 if last[0] > 0 else 0], [1 - limit[0]], ops=0, controls={"rho's order": [1]})
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_lambda_dominates__limit(trial, kappa=1.1, fraction=0.5, halvings=(9, 10, 11, 12, 13)):
     """As epsilon -> 0 the ratio t*_2 / t*_1 of JEPA tends to lambda_1 / lambda_2 at every depth, whatever the rho."""
     depth, root = np.array([2, 3, 5, 8]), 2.0 ** -np.array(halvings)[:, None]
@@ -138,7 +138,7 @@ def test_lambda_dominates__limit(trial, kappa=1.1, fraction=0.5, halvings=(9, 10
     )
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_lambda_dominates__threshold(
     trial, fraction=0.5, depths=(2, 3, 5), excesses=(0.02, 0.01, 0.005, 0.0025, 0.00125)
 ):
@@ -163,7 +163,7 @@ def test_lambda_dominates__threshold(
     )
 
 
-@claim(DERIVED, kind="empirical", tier="full")
+@claim(ours(DERIVED), kind="empirical", tier="full")
 def test_lambda_dominates__descent(trial, kappa=1.1, depth=2, fraction=0.5, inits=(1e-2, 1e-3), steps_of=0.1):
     """Flow and descent of the whole network on JEPA's loss flip the same way as epsilon falls; on MAE's they do not."""
     basis = random_rotations(trial.generator("basis"), 2, 1)[0]

@@ -10,7 +10,7 @@ import numpy as np
 from paper_checks.test_jepa_bias import DERIVED, random_rotations
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 FRACTION, STEP = 0.8, 0.2
 
@@ -34,7 +34,7 @@ def _crossings_of_many(starts, second, cross, bases, levels, step, objective, st
     return jax.vmap(one)(starts, second, cross, bases, levels)
 
 
-@claim(DERIVED, kind="empirical", tier="full")
+@claim(ours(DERIVED), kind="empirical", tier="full")
 def test_displacement__samples(trial, n_draws=24, n_samples=(1000, 100_000), depth=2, init=0.005):
     """With covariances from up to 1e5 samples JEPA learns the second feature long before the scalar equations do."""
     covariance, regression, residual = np.array([1.6, 0.8]), np.array([0.5, 1.0]), np.array([1.5, 1.2])
@@ -63,7 +63,7 @@ def test_displacement__samples(trial, n_draws=24, n_samples=(1000, 100_000), dep
         trial.runs(early(second, cross), alpha=1e-6, controls={"the population's covariances": exact})
 
 
-@claim("derived here; a conjecture beyond the tested grid", kind="limit", tier="full")
+@claim(ours("derived here; a conjecture beyond the tested grid"), kind="limit", tier="full")
 def test_permanent_order(trial, delta=1e-3, repeats=4):
     """As epsilon -> 0 features are learned for good by rho with JEPA and by lambda rho with MAE, not by lambda."""
     strengths, dim = np.array([1.69, 1.3, 1.0]), 3

@@ -6,7 +6,7 @@ import numpy as np
 from paper_checks.test_jepa_bias import DERIVED, FORMALISATION, aligned_network
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 EQUATIONS = {"jepa": "equation (7)", "mae": "equation (8)"}
 
@@ -31,7 +31,7 @@ def residuals(parameters):
     return np.array(predicted.balance_residuals(list(np.asarray(parameters.layers)), np.asarray(parameters.predictor)))
 
 
-@claim("equations (4) and (5), " + FORMALISATION + "; derived here", kind="identity")
+@claim(ours("equations (4) and (5), " + FORMALISATION + "; derived here"), kind="identity")
 def test_balance_conserved(trial, dim=4, depth=3, n_networks=5, spread=0.5):
     """Both gradients leave W_(a+1)^T W_(a+1) - W_a W_a^T and V^T V - W_L W_L^T where they are, for any covariances."""
     rng = trial.generator("networks")
@@ -68,7 +68,7 @@ def test_balance_conserved(trial, dim=4, depth=3, n_networks=5, spread=0.5):
     )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_balance_conserved__flow(trial, dim=2, depth=2, spread=0.5, step=0.0025, records=4):
     """Along the whole flow from a start neither balanced nor aligned the same residuals stay what they were."""
     rng = trial.generator("network")
@@ -128,19 +128,19 @@ def decide_velocity(trial, objective, depths, dim):
     )
 
 
-@claim(EQUATIONS["jepa"] + ", " + FORMALISATION, kind="identity")
+@claim(ours(EQUATIONS["jepa"] + ", " + FORMALISATION), kind="identity")
 def test_ode_jepa(trial, depths=(1, 2, 3, 6), dim=3):
     """On aligned balanced networks JEPA moves every feature as dw/dt = lambda w^(3 - 1/L) - (lambda / rho) w^3."""
     decide_velocity(trial, "jepa", depths, dim)
 
 
-@claim(EQUATIONS["mae"] + ", " + FORMALISATION, kind="identity")
+@claim(ours(EQUATIONS["mae"] + ", " + FORMALISATION), kind="identity")
 def test_ode_mae(trial, depths=(1, 2, 3, 6), dim=3):
     """On aligned balanced networks MAE moves every feature as dw/dt = lambda w^(2 - 1/L) - (lambda / rho) w^3."""
     decide_velocity(trial, "mae", depths, dim)
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_fixed_points(trial, depths=(2, 3, 4, 6), covariance=1.3):
     """Gradients vanish at w-bar = rho^L (JEPA), rho^(L/(L+1)) (MAE), whatever lambda; V w-bar = rho^(L+1), rho."""
     regression = np.array([0.3, 0.7, 1.4])

@@ -8,7 +8,7 @@ import numpy as np
 from paper_checks.test_jepa_bias import DERIVED, aligned_network
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 COVARIANCE = np.array([1.69, 1.0, 1.3])
 REGRESSION = np.array([0.6, 0.9, 1.35])  # lambda rho increases too, neither in the order of lambda
@@ -42,7 +42,7 @@ def linearised(trial, learned, depth, objective):
     return values[order], errors[order]
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_saddle_eig(trial, cases=((2, (0,)), (2, (0, 1)), (2, (2,)), (3, (1,)), (4, (0,)))):
     """Out of a partial state i displaces j at the rate rho_j^(2L-1) sigma_i^2 (rho_i - rho_j) (JEPA), all else stays.
 
@@ -86,7 +86,7 @@ def test_saddle_eig(trial, cases=((2, (0,)), (2, (0, 1)), (2, (2,)), (3, (1,)), 
     )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_saddle_eig__map(trial, depth=2):
     """Of 2^d partial states only those of the most preferred features are stable, by rho (JEPA) or lambda rho (MAE)."""
     for objective in OBJECTIVES:
@@ -108,7 +108,7 @@ def test_saddle_eig__map(trial, depth=2):
         )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_saddle_eig__full(trial, depths=(2, 3)):
     """All learned, JEPA relaxes at sigma_j^2 (rho_i^(2L+1) + rho_j^(2L+1)) / (rho_i + rho_j), MAE at its own rates."""
     found, errors, expected, one_term = [], [], [], []
@@ -123,7 +123,7 @@ def test_saddle_eig__full(trial, depths=(2, 3)):
     trial.value(found, expected, error=np.array(errors), margin=1e-8, controls={"the scalar rates": one_term})
 
 
-@claim(DERIVED, kind="rate")
+@claim(ours(DERIVED), kind="rate")
 def test_saddle_eig__growth(trial, depth=2, seed_size=1e-10, window=50.0, windows=4, step=0.1):
     """On the plateau what a latent unit reads of a preferred feature grows as e^(mu t), in the flow and in descent."""
     covariance, regression = np.array([1.6, 0.8]), np.array([0.5, 1.2])

@@ -7,7 +7,7 @@ import numpy as np
 from paper_checks.test_mixup import DERIVED, mixture_pair
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 LAW = predicted.MixingLaw.beta(1.0, 12)
 
@@ -32,7 +32,7 @@ def fitted(features, labels):
     return np.asarray(fit.weights)
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_modified_lda_limit(trial, separabilities=(1e4, 4e4, 1.6e5, 6.4e5, 2.56e6), count=9):
     """As kappa grows Mixup on a balanced data set has the direction (h S_w + h_1 c c')^-1 (mean_1 - mean_0)."""
     curvature = predicted.limit_curvatures(LAW)
@@ -76,7 +76,7 @@ def test_modified_lda_limit(trial, separabilities=(1e4, 4e4, 1.6e5, 6.4e5, 2.56e
     )
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_reduced_problem(trial, separabilities=(1e4, 1e6), count=9):
     """With unequal class counts Mixup at large kappa minimises a second-order problem in class moments alone."""
     found = {scale: [] for scale in (1.0, 0.5, 2.0)}
@@ -100,7 +100,7 @@ def test_reduced_problem(trial, separabilities=(1e4, 1e6), count=9):
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_coercive(trial, count=6):
     """One soft lambda other than 1/2, both classes and points that span: exactly one minimiser, certified by a dual."""
     soft = (np.array([0.3]), np.ones(1), np.array([0.3]))

@@ -6,11 +6,11 @@ import numpy as np
 from paper_checks.test_mixup import DERIVED, mixture_pair, random_chord, random_pair, reference_pair
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 from theory_on_trial.laws import Bounded, NormalVariance
 
 
-@claim("Soudry et al. 2018; bound derived here", kind="optimality")
+@claim(ours("Soudry et al. 2018; bound derived here"), kind="optimality")
 def test_erm_separable_limit(trial, n=24, dim=3, n_samples=40, ridges=(1e-3, 1e-6, 1e-9)):
     """Separable data have no finite minimiser; a vanishing ridge leads to the hard margin without bias."""
     rng = trial.generator("samples")
@@ -61,7 +61,7 @@ def test_erm_separable_limit(trial, n=24, dim=3, n_samples=40, ridges=(1e-3, 1e-
     )
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_erm_phase_curve(trial, shares=(0.05, 0.2, 0.5, 0.9)):
     """With log n = nu kappa the direction tends to w maximising w . mu - sqrt(2 nu) |Sigma^(1/2) w|: a ridge path."""
     rng = trial.generator("pairs")
@@ -92,7 +92,7 @@ def test_erm_phase_curve(trial, shares=(0.05, 0.2, 0.5, 0.9)):
     )
 
 
-@claim(DERIVED, kind="limit", tier="full")
+@claim(ours(DERIVED), kind="limit", tier="full")
 def test_erm_phase_curve__simulated(
     trial, cells=((20.0, 6.0), (40.0, 8.0), (80.0, 8.0), (160.0, 13.8), (320.0, 20.7)), n_kept=400
 ):
@@ -126,7 +126,7 @@ def test_erm_phase_curve__simulated(
     )
 
 
-@claim(DERIVED, kind="limit", tier="full")
+@claim(ours(DERIVED), kind="limit", tier="full")
 def test_erm_fisher(trial, separabilities=(0.5, 1.0), n=800):
     """At fixed kappa n E[1 - cos] tends to T K_erm / (2 kappa |b|^2), K_erm = 1 / (4 E s'(V)), V ~ N(2a, 4a)."""
     pairs = [reference_pair(kappa) for kappa in separabilities]
@@ -164,7 +164,7 @@ def test_erm_fisher(trial, separabilities=(0.5, 1.0), n=800):
     )
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_isotropic_no_curse(trial, separability=1000.0, sizes=(10, 200)):
     """If mu is an eigenvector of Sigma, E[1 - cos] tends to tr(P Sigma) / (2 kappa |mu|^2), free of n."""
     pair = predicted.GaussianPair(np.array([2.0, 0.0]), np.eye(2), separability)

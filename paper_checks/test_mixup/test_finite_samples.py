@@ -9,7 +9,7 @@ import numpy as np
 from paper_checks.test_mixup import ABSTRACT, DERIVED, folded, random_chord, reference_pair, uniform_lambdas
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 from theory_on_trial.laws import NormalVariance, RatioOfMeans
 
 LAW = predicted.MixingLaw.beta(1.0, 8)
@@ -39,7 +39,7 @@ def chords(separabilities, n, **mode):
     return lambda key: random_chord(key, deficits(key, separabilities, n, **mode))
 
 
-@claim(DERIVED, kind="limit", tier="full")
+@claim(ours(DERIVED), kind="limit", tier="full")
 def test_mixup_asymptotic(trial, separabilities=(0.7, 4.0), n=80):
     """At fixed kappa n E[1 - cos] tends to T K_mix / (2 kappa |b|^2), the sandwich variance of all pairs."""
     pairs = [reference_pair(kappa) for kappa in separabilities]
@@ -60,7 +60,7 @@ def test_mixup_asymptotic(trial, separabilities=(0.7, 4.0), n=80):
     )
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_lda_rate(trial, separabilities=(1024.0, 4096.0), n=40):
     """At large kappa balanced Mixup has E[1 - cos] = C / (n - d - 2), C = m^2 T / (2 |b|^2), free of kappa."""
     expected = np.full(len(separabilities), 2 / n * predicted.lda_rate(SHAPE, n))
@@ -91,7 +91,7 @@ def test_lda_rate(trial, separabilities=(1024.0, 4096.0), n=40):
     )
 
 
-@claim(DERIVED, kind="limit", tier="full")
+@claim(ours(DERIVED), kind="limit", tier="full")
 def test_imbalance(trial, separabilities=(3600.0, 10_800.0), n=60):
     """Labels drawn at random add B_i kappa / n^2 to E[1 - cos], through the class counts of each data set."""
     ones = np.arange(1, n)
@@ -150,7 +150,7 @@ def test_imbalance(trial, separabilities=(3600.0, 10_800.0), n=60):
     )
 
 
-@claim(DERIVED, kind="limit", tier="full")
+@claim(ours(DERIVED), kind="limit", tier="full")
 def test_sampled_lambda(trial, separabilities=(1024.0, 8192.0), n=80):
     """One lambda for each ordered pair adds B_s kappa / n^2 to E[1 - cos], even with balanced classes."""
     balanced = 2 / n * predicted.lda_rate(SHAPE, n)
@@ -168,7 +168,7 @@ def test_sampled_lambda(trial, separabilities=(1024.0, 8192.0), n=80):
     )
 
 
-@claim(ABSTRACT, kind="rate", tier="full")
+@claim(ours(ABSTRACT), kind="rate", tier="full")
 def test_n_eps_formula(trial, separability=640.0, epsilon=0.002):
     """Mixup reaches 1 - cos = epsilon at the root of C / (n - d - 2) + B kappa / n^2: like sqrt(kappa) at most."""
     pair = reference_pair(separability)

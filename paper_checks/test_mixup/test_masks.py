@@ -6,7 +6,7 @@ import numpy as np
 from paper_checks.test_mixup import ABSTRACT, DERIVED, mixture_pair
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 from theory_on_trial.laws import RatioOfMeans
 
 GRID = np.arange(-18, 19) * 0.36
@@ -44,7 +44,7 @@ def fit_on_grid(pair, masks, probabilities, labels):
     )
 
 
-@claim(ABSTRACT, kind="optimality")
+@claim(ours(ABSTRACT), kind="optimality")
 def test_mask_expected_minimiser(trial, separabilities=(0.1, 1.0, 10.0)):
     """Every mask law has one minimiser of the expected loss at finite kappa, in general not along b."""
     plane = np.array([2.0, 0.5])
@@ -71,7 +71,7 @@ def test_mask_expected_minimiser(trial, separabilities=(0.1, 1.0, 10.0)):
     )
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_mask_limit_inverse_mean(trial, separabilities=(400, 1600, 6400, 25600, 102400)):
     """Exchangeable masks: as kappa grows w * mu -> c_d for every coordinate, so w -> 1 / mu whatever Sigma is."""
     means = [np.array([1.5, -1.0, 0.5]), np.array([2.0, 0.5, -1.0, 0.7, 1.2])]
@@ -116,7 +116,7 @@ def test_mask_limit_inverse_mean(trial, separabilities=(400, 1600, 6400, 25600, 
     )
 
 
-@claim(ABSTRACT, kind="identity")
+@claim(ours(ABSTRACT), kind="identity")
 def test_mask_suboptimal(trial, n_pairs=60, dim=4):
     """The limit of masking errs with chance Phi(-sqrt(a) r), r <= 1, r = 1 iff Sigma (1 / mu) is along mu."""
     rng = trial.generator("pairs")
@@ -159,7 +159,7 @@ def test_mask_suboptimal(trial, n_pairs=60, dim=4):
     )
 
 
-@claim(ABSTRACT, kind="rate", tier="full")
+@claim(ours(ABSTRACT), kind="rate", tier="full")
 def test_mask_concentration(trial, separabilities=(100.0, 1000.0), n=20):
     """Masking learns its wrong target ever faster: n (1 - cos) about that target falls like 1 / kappa."""
     mean = np.array([1.5, 1.0, 0.5])

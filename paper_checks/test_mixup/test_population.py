@@ -7,7 +7,7 @@ import numpy as np
 from paper_checks.test_mixup import ABSTRACT, DERIVED, mixture_pair, random_pair, reference_pair
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 DRAWS = 128
 """Random operators in each test of alignment: enough, where every single draw is aligned."""
@@ -70,7 +70,7 @@ def displaced(trial, operators, pair):
     return found.displacement, found.displacement_limit - found.displacement
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_bayes_direction(trial, separability=0.8, n_directions=400):
     """The rule 1[w . x > 0] errs with chance Phi(-sqrt(kappa) w . mu / |Sigma^(1/2) w|), least for w along b."""
     pair = reference_pair(separability)
@@ -107,7 +107,7 @@ def test_bayes_direction(trial, separability=0.8, n_directions=400):
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_erm_expected_minimiser(trial, effective=(0.3, 1.5, 4.0, 8.0, 12.0)):
     """Without augmentation the expected loss is least at 2 kappa b, for every kappa."""
     shape = mixture_pair()
@@ -140,7 +140,7 @@ def test_erm_expected_minimiser(trial, effective=(0.3, 1.5, 4.0, 8.0, 12.0)):
         trial.value(steps[0], 0.0, margin=1e-6, error=QUADRATURE, wrong_processes={"b itself": steps[1]})
 
 
-@claim(ABSTRACT, kind="optimality")
+@claim(ours(ABSTRACT), kind="optimality")
 def test_mixup_expected_minimiser(
     trial, cases=((2, 0.2, 4.0), (3, 1.0, 1.0), (3, 5.0, 16.0), (8, 1.0, 64.0)), fixed_effective=(0.5, 3.0, 30.0)
 ):
@@ -196,7 +196,7 @@ def test_mixup_expected_minimiser(
     )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_g_invariance(trial, separability=3.0):
     """The map g from label weight to input weight does not change the direction, only the length."""
     pair = predicted.GaussianPair(mixture_pair().mean, mixture_pair().covariance, separability)
@@ -212,7 +212,7 @@ def test_g_invariance(trial, separability=3.0):
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_affine_sufficient(trial, separability=3.0):
     """Random multiples of the identity as A and B, extrapolating ones too, keep b; other matrices do not."""
     pair = predicted.GaussianPair(mixture_pair().mean, mixture_pair().covariance, separability)

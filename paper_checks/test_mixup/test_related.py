@@ -6,7 +6,7 @@ from scipy.special import entr, roots_jacobi
 
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 
 ZHANG = "Zhang et al. 2021 (arXiv 2010.04819)"
 CARRATINO = "Carratino et al. 2022 (arXiv 2006.06049)"
@@ -40,7 +40,7 @@ def larger_shares(alpha):
     return theta, weights / weights.sum()
 
 
-@claim(GUO, kind="identity")
+@claim(paper(GUO), kind="identity")
 def test_soft_label_linear(trial, n_draws=200, n_classes=4):
     """Cross-entropy is affine in the label, so a mixed label has the mixed loss; the squared loss is not."""
     rng = trial.generator("logits")
@@ -71,7 +71,7 @@ def test_soft_label_linear(trial, n_draws=200, n_classes=4):
     )
 
 
-@claim(ZHANG, kind="identity")
+@claim(paper(ZHANG), kind="identity")
 def test_zhang_lemma(trial, alpha=0.7, beta=1.9):
     """Mixup's loss keeps the label of the first point unmixed if lambda follows a mixture of two Beta laws."""
     points, labels = data_set(trial)
@@ -95,7 +95,7 @@ def test_zhang_lemma(trial, alpha=0.7, beta=1.9):
     )
 
 
-@claim(ZHANG, kind="identity")
+@claim(paper(ZHANG), kind="identity")
 def test_zhang_moments(trial, alphas=(0.2, 1.0, 3.0)):
     """For equal parameters E[1 - lambda] = alpha / (2 alpha + 1), and the square has half that mean."""
     alpha = np.array(alphas)
@@ -110,7 +110,7 @@ def test_zhang_moments(trial, alphas=(0.2, 1.0, 3.0)):
     )
 
 
-@claim(ZHANG, kind="rate")
+@claim(paper(ZHANG), kind="rate")
 def test_zhang_expansion(trial, alpha=1.0, halvings=(3, 4, 5, 6, 7), n_sets=12):
     """Mixup's loss is the standard one plus two regularisers, up to fourth order in the spread of the data.
 
@@ -144,7 +144,7 @@ def test_zhang_expansion(trial, alpha=1.0, halvings=(3, 4, 5, 6, 7), n_sets=12):
     )
 
 
-@claim(CARRATINO, kind="identity")
+@claim(paper(CARRATINO), kind="identity")
 def test_carratino(trial, alpha=0.6):
     """Mixup perturbs points and labels that are shrunk by theta_bar about their mean, with noise of mean zero."""
     points, labels = data_set(trial)
@@ -171,7 +171,7 @@ def test_carratino(trial, alpha=0.6):
     )
 
 
-@claim(CARRATINO, kind="identity")
+@claim(paper(CARRATINO), kind="identity")
 def test_carratino_cov(trial, alpha=0.6):
     """The noise of shrunk point i has covariance (sigma^2 r_i r_i' + gamma^2 mean r r') / theta_bar^2, labels alike."""
     points, labels = data_set(trial)
@@ -199,7 +199,7 @@ def test_carratino_cov(trial, alpha=0.6):
     )
 
 
-@claim(GUO, kind="identity")
+@claim(paper(GUO), kind="identity")
 def test_intrusion(trial, n_sets=12):
     """Over all functions the least Mixup loss exceeds the entropy of the labels by E KL(label | mean label there)."""
     rng = trial.generator("sets")
@@ -225,7 +225,7 @@ def test_intrusion(trial, n_sets=12):
     )
 
 
-@claim(GUO, kind="identity")
+@claim(paper(GUO), kind="identity")
 def test_local_linear(trial, n=6, n_nodes=9):
     """The squared Mixup loss vanishes iff f is affine between the points and hits them; without mixing any do."""
     rng = trial.generator("points")

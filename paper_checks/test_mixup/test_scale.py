@@ -5,7 +5,7 @@ import numpy as np
 from paper_checks.test_mixup import DERIVED
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 NODES = 64
 ALPHAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0)
@@ -25,7 +25,7 @@ def scores_without_noise(laws):
     return scores, np.array([2 * float(fit.newton_step) for fit in fits]) * (1 + scores) + 1e-12
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_scale_limit(trial, effective=(400, 800, 1600, 3200, 6400), alpha=1.0):
     """As kappa grows u* rises to u_inf with a (u_inf - u*) -> (u h + u^2 h' / 2) / L_2, if soft mixed pairs exist."""
     law = predicted.MixingLaw.beta(alpha, NODES)
@@ -60,7 +60,7 @@ def test_scale_limit(trial, effective=(400, 800, 1600, 3200, 6400), alpha=1.0):
     )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_lambda_dependence(trial, alphas=ALPHAS):
     """For lambda ~ Beta(alpha, alpha), u_inf falls and then rises with alpha; it grows without end at both ends."""
     laws = [predicted.MixingLaw.beta(alpha, NODES) for alpha in alphas]
@@ -79,7 +79,7 @@ def test_lambda_dependence(trial, alphas=ALPHAS):
     )
 
 
-@claim(DERIVED, kind="bound")
+@claim(ours(DERIVED), kind="bound")
 def test_efficiency_order(trial, effective=(0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0), alphas=(0.2, 1.0, 5.0)):
     """K_lda < K_mix < K_erm at every a, and K_mix falls with alpha: Mixup lies between discriminant and regression."""
     logistic = np.array([predicted.erm_efficiency(a) for a in effective])
@@ -96,7 +96,7 @@ def test_efficiency_order(trial, effective=(0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 
     )
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_erm_fisher_exponent(trial, effective=(50, 100, 200, 400, 800), moderate=(0.5, 2.0, 8.0, 20.0)):
     """K_erm grows like sqrt(2 a / pi) e^(a/2)."""
     from scipy.integrate import quad

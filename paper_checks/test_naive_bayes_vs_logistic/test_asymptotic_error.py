@@ -7,7 +7,7 @@ import numpy as np
 from paper_checks.test_naive_bayes_vs_logistic import CODE, DERIVED, equicorrelated, half_informative
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 from theory_on_trial.laws import Bounded
 
 
@@ -19,7 +19,7 @@ def classified_wrongly(key, rule, means, factor):
     return (rule.predict(point) != labels)[0].astype(float)
 
 
-@claim("asymptotic naive Bayes error; closed forms derived here", kind="identity")
+@claim(ours("asymptotic naive Bayes error; closed forms derived here"), kind="identity")
 def test_asym_nb_error(trial, n_features=20, class_counts=(3, 7), correlations=(0.5,)):
     """Naive Bayes with the true means and variances errs as predicted, with collinear classes and under correlation."""
     cells, errors, no_factor, no_correlation = [], [], [], []
@@ -63,7 +63,7 @@ def test_asym_nb_error(trial, n_features=20, class_counts=(3, 7), correlations=(
     )
 
 
-@claim("Ng & Jordan 2001: the discriminative limit is no worse; equality condition derived here", kind="bound")
+@claim(ours("Ng & Jordan 2001: the discriminative limit is no worse; equality condition derived here"), kind="bound")
 def test_asym_order(trial, n_draws=1500, most_features=11):
     """Naive Bayes ends no better than Bayes, and as well iff D^-1 d and Sigma^-1 d are parallel."""
     rng = trial.generator("draws")
@@ -106,7 +106,7 @@ def test_asym_order(trial, n_draws=1500, most_features=11):
     )
 
 
-@claim("asymptotic error under correlation; derived here", kind="limit")
+@claim(ours("asymptotic error under correlation; derived here"), kind="limit")
 def test_nb_correlated_floor(trial, n_features=20, correlation=0.5, n_samples=100_000):
     """With correlated features the error of naive Bayes tends to its own floor, not to the Bayes error."""
     means, sigma = half_informative(n_features), equicorrelated(n_features, correlation)
@@ -131,7 +131,9 @@ def test_nb_correlated_floor(trial, n_features=20, correlation=0.5, n_samples=10
 
 
 @claim(
-    f"{CODE}: table of Bayes errors, K = 2", kind="identity", as_printed="The errors .06655, .02924, .00483, .00037."
+    paper(f"{CODE}: table of Bayes errors, K = 2"),
+    kind="identity",
+    as_printed=paper("released code: table of Bayes errors, K = 2", says="The errors .06655, .02924, .00483, .00037."),
 )
 def test_official_bayes_errors(trial, sizes=(2, 4, 10, 20), sampled=(0, 2)):
     """The released design with K = 2 has the Bayes error Phi(-sqrt((n + 1) / 2)), three times what its table says."""
@@ -170,7 +172,11 @@ def test_official_bayes_errors(trial, sizes=(2, 4, 10, 20), sampled=(0, 2)):
     )
 
 
-@claim(f"{CODE}: the correlated ('hard') design", kind="limit", as_printed="The matrix is a covariance.")
+@claim(
+    paper(f"{CODE}: the correlated ('hard') design"),
+    kind="limit",
+    as_printed=paper("released code: the correlated ('hard') design", says="The matrix is a covariance."),
+)
 def test_hard_covariance(trial, sizes=(100, 200, 400)):
     """The released correlated design is no covariance: its smallest eigenvalue is near 1 - .305 n."""
 
@@ -201,7 +207,7 @@ def _autoregressive_smallest(sizes, correlation=0.5):
     return np.array([np.linalg.eigvalsh(correlation**lag)[0] for lag in lags])
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_conditional_error(trial, n_features=8, class_counts=(3, 4), n_samples=40):
     """The exact error of a trained rule, computed in K dimensions, is the frequency of its mistakes in n."""
     rng = trial.generator("designs")

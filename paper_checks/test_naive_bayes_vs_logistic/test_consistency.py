@@ -4,7 +4,7 @@ import numpy as np
 
 from paper_checks.test_naive_bayes_vs_logistic import ABSTRACT, DERIVED
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 
 def kl_divergence(p, logits):
@@ -21,7 +21,7 @@ def top_two(p, logits):
     return np.max(p, axis=1), p[rows, np.argmax(logits, axis=1)]
 
 
-@claim(ABSTRACT, kind="identity")
+@claim(ours(ABSTRACT), kind="identity")
 def test_psi_conjugate(trial, n_points=60, bounds=(0.5, 1.0, 2.0)):
     """Psi(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 is the conjugate of log cosh, also with bounded logits."""
     from scipy.optimize import minimize_scalar
@@ -59,7 +59,7 @@ def test_psi_conjugate(trial, n_points=60, bounds=(0.5, 1.0, 2.0)):
     trial.bound(ts**2 / 2, psi[-1], found_by="search", ops=10, controls={"half of Psi": psi[-1] / 2})
 
 
-@claim(ABSTRACT, kind="bound")
+@claim(ours(ABSTRACT), kind="bound")
 def test_hcons_multiclass(trial, class_counts=(2, 3, 5, 10), n_draws=50_000):
     """The logistic regret is at least (p_a + p_b) Psi((p_a - p_b) / (p_a + p_b)) >= Psi(p_a - p_b), for any K."""
     from scipy.special import softmax
@@ -87,7 +87,7 @@ def test_hcons_multiclass(trial, class_counts=(2, 3, 5, 10), n_draws=50_000):
         trial.bound(weakest, middle, controls={"twice Psi": middle / 2}, **options)
 
 
-@claim(ABSTRACT, kind="bound")
+@claim(ours(ABSTRACT), kind="bound")
 def test_hcons_sqrt2(trial, n_problems=4000, most_points=50):
     """The 0-1 regret is at most the square root of twice the logistic regret, on any distribution of finite support."""
     rng = trial.generator("problems")
@@ -110,7 +110,7 @@ def test_hcons_sqrt2(trial, n_problems=4000, most_points=50):
     trial.bound(excess, bound, found_by="draws", ops=8 * most_points, controls={"constant 1": np.array(narrow)})
 
 
-@claim(f"{DERIVED}: the condition that a bound for bounded logits needs", kind="optimality")
+@claim(ours(f"{DERIVED}: the condition that a bound for bounded logits needs"), kind="optimality")
 def test_hcons_bounded_fails(trial, settings=((3, 0.5), (3, 1.0), (4, 0.5), (6, 1.0)), beyond=1.05):
     """With K >= 3 classes and logits in a box the logistic regret can vanish where the 0-1 regret does not."""
     import cvxpy as cp
@@ -164,7 +164,7 @@ def test_hcons_bounded_fails(trial, settings=((3, 0.5), (3, 1.0), (4, 0.5), (6, 
     )
 
 
-@claim(f"{DERIVED}: the ratio condition", kind="bound")
+@claim(ours(f"{DERIVED}: the ratio condition"), kind="bound")
 def test_hcons_bounded_repaired(trial, class_counts=(3, 4, 7), limit=1.0, n_draws=20_000):
     """Where no posteriors differ by more than the factor exp(2 Lambda) the bound holds for bounded logits, any K."""
     from scipy.special import softmax

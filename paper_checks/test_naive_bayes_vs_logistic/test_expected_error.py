@@ -7,11 +7,11 @@ import numpy as np
 from paper_checks.test_naive_bayes_vs_logistic import ABSTRACT, DERIVED, two_classes
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim
+from theory_on_trial import abstract, claim, ours
 from theory_on_trial.laws import Bounded
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_nb_exact_law(trial, cells=((1, 2, 1), (5, 4, 4), (200, 40, 9), (20, 8, 40))):
     """With known variances the expected error of naive Bayes is an integral that depends on n, m and Delta only."""
     designs = [(two_classes(n, distance), m) for n, m, distance in cells]
@@ -52,7 +52,7 @@ def _coarse_law(n, squared_distance, tau_squared, midpoint):
     return float(np.mean(ndtr(-np.sqrt(squared_distance / midpoint) / 2 * cosine)))
 
 
-@claim("Ng & Jordan 2001: parameters are learnt from O(log n) samples; exact form derived here", kind="rate")
+@claim(ours("Ng & Jordan 2001: parameters are learnt from O(log n) samples; exact form derived here"), kind="rate")
 def test_nb_param_lemma(trial, sizes=(10, 1000), decades=6, deviation=0.2, failure=0.1, n_classes=2):
     """All class means are within epsilon of the truth with probability 1 - delta from exactly m* ~ log n samples."""
     needed = np.array([predicted.sup_norm_samples(n, n_classes, deviation, failure) for n in sizes])
@@ -103,7 +103,9 @@ def test_nb_param_lemma(trial, sizes=(10, 1000), decades=6, deviation=0.2, failu
     )
 
 
-@claim(ABSTRACT, kind="rate", as_printed="O(log n) samples suffice for naive Bayes, whatever the signal.")
+@claim(
+    ours(ABSTRACT), kind="rate", as_printed=abstract("O(log n) samples suffice for naive Bayes, whatever the signal.")
+)
 def test_nb_linear_when_weak(trial, squared_distance=4.0, excess=0.02, sizes=(50, 100, 200, 400, 800, 1600, 3200)):
     """With a fixed distance between the classes naive Bayes needs a number of samples proportional to n."""
     needed = np.array([predicted.naive_bayes_samples(n, squared_distance, excess) for n in sizes])
@@ -120,7 +122,7 @@ def test_nb_linear_when_weak(trial, squared_distance=4.0, excess=0.02, sizes=(50
     )
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_nb_constant_when_dense(trial, densities=(0.04, 0.5, 1.0), samples=(4, 8), sizes=(10, 50, 100, 200, 400, 800)):
     """With Delta^2 = c n the expected error at a fixed number of samples falls to zero: m does not grow with n."""
     curves = np.array(
@@ -150,7 +152,7 @@ def test_nb_constant_when_dense(trial, densities=(0.04, 0.5, 1.0), samples=(4, 8
     )
 
 
-@claim(DERIVED, kind="rate")
+@claim(ours(DERIVED), kind="rate")
 def test_nb_sample_exponent(trial, exponents=(0.0, 0.2, 0.4, 0.6), excess=0.02, sizes=(10**10, 10**11, 10**12, 10**13)):
     """With Delta^2 = n^a the number of samples grows like n^(1 - 2a), and not at all from a = 1/2 on."""
     needed = np.array([[predicted.naive_bayes_samples_large_n(n, n**a, excess) for n in sizes] for a in exponents])
@@ -167,7 +169,7 @@ def test_nb_sample_exponent(trial, exponents=(0.0, 0.2, 0.4, 0.6), excess=0.02, 
     )
 
 
-@claim(f"{DERIVED}: a class has to be seen", kind="rate")
+@claim(ours(f"{DERIVED}: a class has to be seen"), kind="rate")
 def test_nb_rare_class(trial, sizes=(16, 32, 64, 128, 256, 512), failure=0.1, sampled=(16, 128)):
     """A class of prior 1/n has to be seen first: with such priors the number of samples grows like n."""
     needed = np.array([predicted.rare_class_samples(1 / n, failure) for n in sizes])

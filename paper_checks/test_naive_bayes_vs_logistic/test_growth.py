@@ -9,7 +9,7 @@ import numpy as np
 from paper_checks.test_naive_bayes_vs_logistic import ABSTRACT, CODE, DERIVED, equicorrelated, two_classes
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim
+from theory_on_trial import abstract, claim, ours, paper
 from theory_on_trial.laws import Bounded, Normal
 from theory_on_trial.mapping import map_cells
 from theory_on_trial.sample_complexity import bisect_sizes, geometric_sizes
@@ -82,9 +82,9 @@ def official(sizes, n_classes):
 
 
 @claim(
-    f"{ABSTRACT}; {CODE}: simulation, K = 2",
+    ours(f"{ABSTRACT}; {CODE}: simulation, K = 2"),
     kind="rate",
-    as_printed="In the simulation the number of samples of naive Bayes grows like log n.",
+    as_printed=abstract("In the simulation the number of samples of naive Bayes grows like log n."),
 )
 def test_nb_growth_upper(trial, sizes=(25, 200, 1600), samples=(4, 6, 8, 10), level=0.01, n_runs=350):
     """In the official design with two classes naive Bayes needs no more samples in more dimensions."""
@@ -101,7 +101,7 @@ def test_nb_growth_upper(trial, sizes=(25, 200, 1600), samples=(4, 6, 8, 10), le
     )
 
 
-@claim(f"{ABSTRACT}; {CODE}: simulation, all K", kind="rate", tier="full")
+@claim(ours(f"{ABSTRACT}; {CODE}: simulation, all K"), kind="rate", tier="full")
 def test_nb_growth_upper__classes(trial, sizes=(100, 400, 1600), level=0.01, n_runs=600):
     """In the official design naive Bayes needs no more samples in more dimensions, with more classes too."""
     designs = {
@@ -124,7 +124,7 @@ def test_nb_growth_upper__classes(trial, sizes=(100, 400, 1600), level=0.01, n_r
         )
 
 
-@claim(f"{ABSTRACT}; {CODE}: simulation, K = 2", kind="rate", tier="full")
+@claim(ours(f"{ABSTRACT}; {CODE}: simulation, K = 2"), kind="rate", tier="full")
 def test_lr_growth_linear(
     trial, sizes=(25, 50, 100, 200, 400, 800), level=0.01, n_runs=(6000, 3000, 1500, 800, 500, 200)
 ):
@@ -144,7 +144,12 @@ def test_lr_growth_linear(
     )
 
 
-@claim(f"{CODE}: simulation, K = 3", kind="rate", tier="full", as_printed="m is affine in n from n = 25 on.")
+@claim(
+    paper(f"{CODE}: simulation, K = 3"),
+    kind="rate",
+    tier="full",
+    as_printed=paper("released code: simulation, K = 3", says="m is affine in n from n = 25 on."),
+)
 def test_lr_growth__three_classes(trial, sizes=(25, 50, 100), level=0.01, n_runs=(400, 300, 200)):
     """With three classes the official design gets easier in n at first: fewer samples are needed at 100 than at 25."""
     widest = [(210, 900), (180, 600), (180, 540)]
@@ -161,7 +166,12 @@ def test_lr_growth__three_classes(trial, sizes=(25, 50, 100), level=0.01, n_runs
     )
 
 
-@claim(DERIVED, kind="rate", tier="full", as_printed="O(log n) samples suffice for naive Bayes, whatever the signal.")
+@claim(
+    ours(DERIVED),
+    kind="rate",
+    tier="full",
+    as_printed=paper("derived here", says="O(log n) samples suffice for naive Bayes, whatever the signal."),
+)
 def test_nb_linear_when_weak__simulated(trial, sizes=(20, 40, 80, 160, 320, 640), level=0.02, n_runs=4000):
     """With a fixed distance, or a fixed number of informative features, trained variances too, m grows like n."""
     ratios = np.geomspace(4.2, 9, 8)
@@ -191,7 +201,7 @@ def test_nb_linear_when_weak__simulated(trial, sizes=(20, 40, 80, 160, 320, 640)
         )
 
 
-@claim(f"{DERIVED}: conditions behind O(log n)", kind="bound")
+@claim(ours(f"{DERIVED}: conditions behind O(log n)"), kind="bound")
 def test_nb_never(trial, sizes=(10, 20, 50, 100, 200), correlation=0.5, level=0.01):
     """Under a common factor no number of samples brings naive Bayes near Bayes, and its margins do not concentrate."""
     floors, best, spread = [], [], []
@@ -210,7 +220,7 @@ def test_nb_never(trial, sizes=(10, 20, 50, 100, 200), correlation=0.5, level=0.
     trial.growth(n, spread, spread, "n^2", error=0.0, slack_log=0.15, guarantee="exact", controls=["n", "const"])
 
 
-@claim(f"{CODE}: the scan that reads off m", kind="distribution")
+@claim(paper(f"{CODE}: the scan that reads off m"), kind="distribution")
 def test_first_passage(trial, n_features=1000, n_classes=3, level=0.01, steps=1):
     """The official scan mostly stops before the mean error has reached its target: a first passage on a coarse grid."""
     means, variances = predicted.official_design(n_features, n_classes)
@@ -239,7 +249,7 @@ def test_first_passage(trial, n_features=1000, n_classes=3, level=0.01, steps=1)
     )
 
 
-@claim(f"{CODE}: figure of the simulation, K = 2 and 3", kind="empirical", tier="paper")
+@claim(paper(f"{CODE}: figure of the simulation, K = 2 and 3"), kind="empirical", tier="paper")
 def test_figure_simulation(trial, sizes=(100, 200, 400, 1000), level=0.01, n_runs=60):
     """At the official sizes naive Bayes needs no more samples in more dimensions; regression grows, at most like n."""
     ladders = {2: tuple(range(4, 13)), 3: (12, 15, 18, 21, 24, 27)}

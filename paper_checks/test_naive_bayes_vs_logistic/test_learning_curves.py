@@ -14,7 +14,7 @@ from paper_checks.test_naive_bayes_vs_logistic import (
 )
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 from theory_on_trial.laws import Bounded, RatioOfMeans
 from theory_on_trial.mapping import map_cells
 
@@ -30,7 +30,7 @@ def lead_of_naive_bayes(correlation, sizes, most, n_features=20):
     return measure
 
 
-@claim(f"{ABSTRACT}: two regimes", kind="empirical", tier="full")
+@claim(ours(f"{ABSTRACT}: two regimes"), kind="empirical", tier="full")
 def test_two_regimes(trial, correlations=(0.05, 0.1), sizes=(32, 512)):
     """Under mild correlation naive Bayes is ahead at few samples and logistic regression at many."""
     signs = np.array([1.0, -1.0])
@@ -51,7 +51,7 @@ def test_two_regimes(trial, correlations=(0.05, 0.1), sizes=(32, 512)):
         )
 
 
-@claim(f"{DERIVED}: very few samples", kind="empirical")
+@claim(ours(f"{DERIVED}: very few samples"), kind="empirical")
 def test_small_samples(trial, sizes=(8, 64), n_features=20):
     """At very few samples ridge regression is ahead of naive Bayes even where the latter's model is right."""
     measure = lead_of_naive_bayes(0.0, sizes, sizes[-1], n_features)
@@ -67,7 +67,7 @@ def test_small_samples(trial, sizes=(8, 64), n_features=20):
     )
 
 
-@claim(f"{ABSTRACT}: two regimes on real features", kind="empirical", tier="full")
+@claim(ours(f"{ABSTRACT}: two regimes on real features"), kind="empirical", tier="full")
 def test_real_two_regimes(
     trial, data_sets=(("wine", 10, 100, 1e-9), ("breast_cancer", 10, 200, 1e-9), ("digits", 20, 100, 0.03))
 ):
@@ -101,7 +101,7 @@ def test_real_two_regimes(
         )
 
 
-@claim(ABSTRACT, kind="bound")
+@claim(ours(ABSTRACT), kind="bound")
 def test_lr_surrogate_consistency(trial, n_features=10, squared_distance=4.0, sizes=(20, 50, 200, 1000), n_runs=60):
     """For every fitted regression the 0-1 excess is at most the square root of twice the logistic excess."""
     means, variances = two_classes(n_features, squared_distance), np.ones(n_features)
@@ -144,7 +144,7 @@ def test_lr_surrogate_consistency(trial, n_features=10, squared_distance=4.0, si
     )
 
 
-@claim("Efron 1975", kind="limit", tier="full")
+@claim(paper("Efron 1975"), kind="limit", tier="full")
 def test_efron_are(trial, distances=(2.0, 3.0), n_samples=2000):
     """The excess error of linear discriminant analysis is ARE(Delta) times that of maximum-likelihood regression."""
 
@@ -184,7 +184,7 @@ def test_efron_are(trial, distances=(2.0, 3.0), n_samples=2000):
     )
 
 
-@claim("double asymptotics of discriminant analysis", kind="limit", tier="full")
+@claim(paper("double asymptotics of discriminant analysis"), kind="limit", tier="full")
 def test_lda_needs_linear(trial, n_features=100, sizes=(200, 400, 800), squared_distance=9.0):
     """Discriminant analysis with the pooled covariance errs by a function of n / m: it needs m proportional to n."""
     means = two_classes(n_features, squared_distance)
@@ -214,7 +214,7 @@ def test_lda_needs_linear(trial, n_features=100, sizes=(200, 400, 800), squared_
     )
 
 
-@claim(f"{CODE}: simulation, n = 20 where the target is out of reach", kind="bound")
+@claim(ours(f"{CODE}: simulation, n = 20 where the target is out of reach"), kind="bound")
 def test_unreachable_target(trial, sizes=(20, 36), n_classes=3, level=0.01):
     """With three classes and n <= 36 the official target, an error below .01, is below the asymptotic error."""
     floors = np.array([predicted.naive_bayes_asymptotic_error(*predicted.official_design(n, n_classes)) for n in sizes])

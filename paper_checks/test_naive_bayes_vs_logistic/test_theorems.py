@@ -7,7 +7,7 @@ import numpy as np
 from paper_checks.test_naive_bayes_vs_logistic import ABSTRACT
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 from theory_on_trial.laws import Bounded
 from theory_on_trial.mapping import map_cells
 
@@ -31,7 +31,7 @@ def deviation_of(statistics, means):
     return jnp.max(jnp.stack(largest))
 
 
-@claim(ABSTRACT, kind="bound")
+@claim(ours(ABSTRACT), kind="bound")
 def test_nb_theorem_explicit(trial, settings=((8, 3, (1000, 100_000, 1_000_000)),), n_runs=200):
     """Scores and error of naive Bayes obey the explicit bounds on every training set near the truth."""
     for n_features, n_classes, sizes in settings:
@@ -66,7 +66,7 @@ def test_nb_theorem_explicit(trial, settings=((8, 3, (1000, 100_000, 1_000_000))
             trial.bound(world.error(trained), limit, scale=1.0, controls=without if size == 1000 else {}, **options)
 
 
-@claim(ABSTRACT, kind="bound")
+@claim(ours(ABSTRACT), kind="bound")
 def test_nb_theorem_explicit__margins(trial, settings=((6, 2), (10, 2), (12, 3)), n_widths=40):
     """Where margins concentrate the mass within tau n of a tie is at most (K - 1) alpha / (n (beta - tau)^2)."""
     for n_features, n_classes in settings:
@@ -80,7 +80,7 @@ def test_nb_theorem_explicit__margins(trial, settings=((6, 2), (10, 2), (12, 3))
         )
 
 
-@claim(ABSTRACT, kind="bound")
+@claim(ours(ABSTRACT), kind="bound")
 def test_nb_theorem_explicit__samples(trial, settings=((50, 3, 0.2),)):
     """O(log n) samples suffice, with every constant: all parameters are within epsilon with the stated chance."""
     worlds = [class_means(n, k) for n, k, _ in settings]
@@ -114,7 +114,7 @@ def test_nb_theorem_explicit__samples(trial, settings=((50, 3, 0.2),)):
     )
 
 
-@claim("size of the constants; derived here", kind="bound")
+@claim(ours("size of the constants; derived here"), kind="bound")
 def test_nb_theorem_vacuous(trial, n_features=100, n_classes=2, failure=0.05, floor=0.21, beta=0.38, practical=10_000):
     """The explicit bound says nothing at practical sizes: up to 1e4 samples the width tau it grants exceeds beta."""
     samples = np.unique(np.geomspace(10, practical, 40).astype(int))
@@ -147,7 +147,7 @@ def _least_deviation(n_samples, n_features, n_classes, failure, floor):
     return float(high)
 
 
-@claim("Ng & Jordan 2001: a constant fraction of informative features; explicit form derived here", kind="bound")
+@claim(ours("Ng & Jordan 2001: a constant fraction of informative features; explicit form derived here"), kind="bound")
 def test_nb_log_odds(trial, sizes=(5, 20, 80), fractions=(0.2, 0.5, 1.0), gap=0.7, n_draws=200):
     """If a fraction f of the features has |mu_1 - mu_0| >= gamma, the expected log-odds grow at least like n."""
     rng = trial.generator("draws")
@@ -169,7 +169,7 @@ def test_nb_log_odds(trial, sizes=(5, 20, 80), fractions=(0.2, 0.5, 1.0), gap=0.
     )
 
 
-@claim(ABSTRACT, kind="bound")
+@claim(ours(ABSTRACT), kind="bound")
 def test_lr_rademacher(trial, samples=(10, 100, 1000), weight_bound=2.0, n_points=3):
     """The worst gap of risk and empirical logistic risk over |w_k| <= W is at most 4 K W X / sqrt(m) on average."""
     points = np.linspace(-1, 1, n_points)

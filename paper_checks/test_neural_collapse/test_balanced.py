@@ -14,7 +14,7 @@ from paper_checks.test_neural_collapse import (
 )
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 SETTINGS = (  # weight decays, feature decay, widths, bias
     ((0.02,), 0.01, (8,), False),
@@ -27,7 +27,7 @@ SETTINGS = (  # weight decays, feature decay, widths, bias
 )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_bal_nobias_value(trial, n_classes=4, per_class=3, starts=6):
     """Balanced, any depth and widths: f* = R [1/(1 + x^M) + beta x] / (2 K) + (K - 1_bias - R) / (2 K)."""
     sizes, n_samples = (per_class,) * n_classes, per_class * n_classes
@@ -90,7 +90,7 @@ def _metrics(problem, head, frame):
     return np.array([found.within_class, *found.suffix_frames, found.feature_frame, found.logit_frame, found.duality])
 
 
-@claim(ABSTRACT, kind="optimality")
+@claim(ours(ABSTRACT), kind="optimality")
 def test_bal_nobias_NC(trial, n_classes=4, per_class=3, starts=6):
     """Without bias all features collapse, and features, layers and logits form one orthogonal frame, at any depth."""
     sizes = (per_class,) * n_classes
@@ -111,7 +111,7 @@ def test_bal_nobias_NC(trial, n_classes=4, per_class=3, starts=6):
         )
 
 
-@claim(ABSTRACT, kind="optimality")
+@claim(ours(ABSTRACT), kind="optimality")
 def test_bal_bias_NC(trial, n_classes=4, per_class=3, starts=6):
     """With bias the frame is the simplex, b = 1/K, and the mean of all features is zero, at any depth."""
     sizes = (per_class,) * n_classes
@@ -136,7 +136,7 @@ def test_bal_bias_NC(trial, n_classes=4, per_class=3, starts=6):
         )
 
 
-@claim(ABSTRACT, kind="optimality")
+@claim(ours(ABSTRACT), kind="optimality")
 def test_bal_nobias_NC__bottleneck(trial, n_classes=4, per_class=3, starts=6):
     """Behind a bottleneck R < K the frame is a projection of rank R, of the simplex's space if there is a bias."""
     sizes = (per_class,) * n_classes

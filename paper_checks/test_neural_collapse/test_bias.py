@@ -15,7 +15,7 @@ from paper_checks.test_neural_collapse import (
 )
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 IMBALANCED = (  # class sizes, weight decays, feature decay, widths
     ((6, 4, 2, 1), (0.03,), 0.05, (8,)),
@@ -25,7 +25,7 @@ IMBALANCED = (  # class sizes, weight decays, feature decay, widths
 )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_imb_bias(trial, settings=IMBALANCED, starts=6):
     """With a bias b* = n / N, and the singular directions of diag(sqrt n)(I - u u^T) follow the scalar problem."""
     primal, dual, value, by_class = [], [], [], []
@@ -71,7 +71,7 @@ def test_imb_bias(trial, settings=IMBALANCED, starts=6):
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_imb_bias__trivial(trial, class_sizes=(6, 4, 2, 1), decay=0.6):
     """Where every direction has collapsed the bias alone is left: f* = 1/2 - sum n_k^2 / (2 N^2)."""
     sizes, n_samples = np.array(class_sizes, float), sum(class_sizes)
@@ -84,7 +84,7 @@ def test_imb_bias__trivial(trial, class_sizes=(6, 4, 2, 1), decay=0.6):
     trial.gap(end.value, dual, trivial, margin=1e-8, scale=1.0, ops=100, controls={"without bias": 0.5})
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_bias_decay(trial, n_classes=4, per_class=3, shallow=(0.1, 0.3, 1.0, 10.0), deep=(0.5, 1.0, 5.0), starts=6):
     """A decayed bias: the mean direction obeys beta kappa^(-(M+1)/M), kappa = lambda_b / (1 + lambda_b)."""
     sizes, n_samples = (per_class,) * n_classes, n_classes * per_class
@@ -128,7 +128,7 @@ def test_bias_decay(trial, n_classes=4, per_class=3, shallow=(0.1, 0.3, 1.0, 10.
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_bias_decay__frame(trial, n_classes=4, per_class=3, weight_decay=0.02, feature_decay=0.01, off=0.03):
     """At depth one the frame is a simplex iff beta kappa^(-2) > 1, and orthogonal as lambda_b grows."""
     sizes = (per_class,) * n_classes

@@ -13,7 +13,7 @@ from paper_checks.test_neural_collapse import (
 )
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 
 def subset_head(class_sizes, alive, weight_decays, feature_decay, widths):
@@ -35,7 +35,7 @@ def shallow_loss_gradient(head, class_sizes):
     return (outputs - np.diag(np.sqrt(sizes))) / sizes.sum()
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_cert_M1(trial, class_sizes=(6, 4, 3, 2), weight_decay=0.03, feature_decay=0.05, width=5):
     """At depth one a critical point is global iff the loss gradient has |.|_op <= sqrt(lambda_W lambda_H)."""
     problem = problem_of(class_sizes, (weight_decay,), feature_decay)
@@ -101,7 +101,7 @@ def convex_value(found, class_sizes, weight_decay, feature_decay, loss="mse"):
     return losses @ sizes / sizes.sum() + np.sqrt(weight_decay * feature_decay) * nuclear
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_cert_cvx(trial, weight_decay=0.03, feature_decay=0.05):
     """At depth one f* is the convex program min loss(X D^(-1/2)) + sqrt(lambda_W lambda_H) |X|_*, X being K x K."""
     settings = (((6, 4, 2, 1), False), ((6, 4, 2, 1), True), ((5, 5, 5), True))
@@ -129,7 +129,7 @@ def test_cert_cvx(trial, weight_decay=0.03, feature_decay=0.05):
     )
 
 
-@claim(DERIVED, kind="bound")
+@claim(ours(DERIVED), kind="bound")
 def test_cert_deep_mse(trial, n_instances=20, per_instance=4):
     """No parameters at all, of any depth and widths, with a bias or without, have f below f*."""
     rng = trial.generator("instances")
@@ -169,7 +169,7 @@ def _instance(rng, depths=(1, 2, 3)):
             return sizes, tuple(weight_decays), feature_decay, depth
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_two_sided__shallow(trial, n_instances=20):
     """Depth one: a descent from above and the dual bound from below meet at f* on random instances."""
     rng = np.random.default_rng(1)  # the same instances for every seed; the descents differ
@@ -194,7 +194,7 @@ def test_two_sided__shallow(trial, n_instances=20):
     trial.gap(np.array(convex), np.array(dual), np.array(value), margin=1e-7, **options)
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_two_sided__deep(trial, n_instances=20, starts=2):
     """Depth two and three: descents from above and the brute-force Schatten reduction from below meet at f*."""
     rng = np.random.default_rng(2)  # the same instances for every seed; the descents differ

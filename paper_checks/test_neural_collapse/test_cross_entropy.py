@@ -13,7 +13,7 @@ from paper_checks.test_neural_collapse import (
 from paper_checks.test_neural_collapse.test_certificates import convex_value
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 
 
 def pattern_head(pattern, scale, per_class, weight_decays, feature_decay, widths):
@@ -38,7 +38,7 @@ def antipodal_head(n_classes, per_class, weight_decays, feature_decay, widths):
     return pattern_head(pattern, scale, per_class, weight_decays, feature_decay, widths)
 
 
-@claim("abstract, cross-entropy at depth one; closed form derived here", kind="optimality")
+@claim(ours("abstract, cross-entropy at depth one; closed form derived here"), kind="optimality")
 def test_ce_M1(trial, settings=((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3, 0.162)), starts=3):
     """CE at depth one: logits sigma* (I - 1 1^T / K), sigma* = log(1 / sqrt(n lambda_W lambda_H) - (K - 1))."""
     columns: dict[str, list] = {name: [] for name in ("descent", "solver", "dual", "value", "N for n", "1/(K - 1)")}
@@ -87,7 +87,7 @@ def test_ce_M1(trial, settings=((3, 4, 0.03), (4, 3, 0.03), (6, 2, 0.05), (4, 3,
     trial.gap(found["solver"], found["dual"], found["value"], margin=1e-7, **options)
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_ce_deep_ETF_critical(trial, n_classes=6, per_class=4, decay=1e-3, width=7):
     """CE at depth two: the simplex frame at its stationary scale is a critical point and a local minimum."""
     decays, sizes, widths = (decay, decay), (per_class,) * n_classes, (width, width)
@@ -115,9 +115,12 @@ def test_ce_deep_ETF_critical(trial, n_classes=6, per_class=4, decay=1e-3, width
 
 
 @claim(
-    "abstract, cross-entropy; refuted here, in agreement with Garrod & Keating 2025",
+    ours("abstract, cross-entropy; refuted here, in agreement with Garrod & Keating 2025"),
     kind="optimality",
-    as_printed="The global minimisers of CE are simplex frames at every depth: nothing has a lower objective.",
+    as_printed=paper(
+        "abstract, cross-entropy",
+        says="The global minimisers of CE are simplex frames at every depth: nothing has a lower objective.",
+    ),
 )
 def test_ce_deep_global(trial, settings=((6, 2), (4, 3)), per_class=4, decay=1e-3):
     """CE from depth two on: antipodal pairs of classes beat the simplex frame, (K, M) = (6, 2) and (4, 3)."""
@@ -147,7 +150,7 @@ def test_ce_deep_global(trial, settings=((6, 2), (4, 3)), per_class=4, decay=1e-
     )
 
 
-@claim("cross-entropy at depth one and for few classes; derived here", kind="optimality")
+@claim(ours("cross-entropy at depth one and for few classes; derived here"), kind="optimality")
 def test_ce_deep_global__holds(trial, settings=((4, 2), (4, 1), (6, 1), (10, 1)), per_class=4, decay=1e-3):
     """The simplex frame beats antipodal pairs at depth one, and for K = 4 at depth two."""
 
@@ -168,7 +171,7 @@ def test_ce_deep_global__holds(trial, settings=((4, 2), (4, 1), (6, 1), (10, 1))
     )
 
 
-@claim("size of the classes that fail, in the limit of small decays; derived here", kind="limit")
+@claim(ours("size of the classes that fail, in the limit of small decays; derived here"), kind="limit")
 def test_ce_deep_global__rule(trial, classes=(3, 4, 5, 6, 7, 8, 10), depths=(1, 2, 3, 4), decay=1e-14):
     """As decays vanish antipodal pairs win iff floor(K/2) 2^(2/L) + (K mod 2) < K - 1, L = M + 1."""
 
@@ -193,7 +196,7 @@ def test_ce_deep_global__rule(trial, classes=(3, 4, 5, 6, 7, 8, 10), depths=(1, 
     )
 
 
-@claim("search for better configurations; agrees with Garrod & Keating 2025", kind="optimality")
+@claim(ours("search for better configurations; agrees with Garrod & Keating 2025"), kind="optimality")
 def test_ce_deep_global__search(trial, n_classes=6, per_class=4, decay=1e-3, width=8, starts=8):
     """K = 6, M = 2: descents from random starts end below the simplex frame, the best of them at rank three."""
     decays, sizes = (decay, decay), (per_class,) * n_classes
@@ -211,7 +214,7 @@ def test_ce_deep_global__search(trial, n_classes=6, per_class=4, decay=1e-3, wid
     trial.identity(np.array([found.rank]), np.array([n_classes // 2]), ops=0, controls={"K - 1": np.array([5])})
 
 
-@claim("map of better configurations over K, M and the decay; derived here", kind="optimality", tier="full")
+@claim(ours("map of better configurations over K, M and the decay; derived here"), kind="optimality", tier="full")
 def test_ce_lowrank(trial, classes=(4, 6, 8, 10, 20), depths=(1, 2, 3, 4, 6), decays=(1e-2, 1e-3, 1e-4, 1e-6)):
     """With n = 4 antipodal pairs win at M >= 2, except K = 4, M = 2 at decays of 1e-3 and below; never at M = 1."""
 
@@ -234,7 +237,7 @@ def test_ce_lowrank(trial, classes=(4, 6, 8, 10, 20), depths=(1, 2, 3, 4, 6), de
     )
 
 
-@claim("search for better configurations; agrees with Garrod & Keating 2025", kind="optimality", tier="full")
+@claim(ours("search for better configurations; agrees with Garrod & Keating 2025"), kind="optimality", tier="full")
 def test_ce_deep_global__search_more(trial, settings=((4, 3, 4), (5, 2, 4), (7, 2, 4), (10, 2, 2)), starts=24):
     """(K, M) = (4, 3), (5, 2), (7, 2), (10, 2): some descent ends below the simplex frame; never so for K = 3."""
     decay, found, frames = 1e-3, [], []

@@ -9,7 +9,7 @@ import numpy as np
 from paper_checks.test_neural_collapse import ABSTRACT, DERIVED, lowest, problem_of
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 from theory_on_trial.mapping import map_cells
 
 STEP, MOMENTUM, START = 0.1, 0.9, 0.1  # of the released code
@@ -65,7 +65,7 @@ def decide_reached(trial, n_seeds, settings):
     trial.runs(1e-9 - np.concatenate(gaps), alpha=1e-6, controls=values)
 
 
-@claim(ABSTRACT, kind="empirical")
+@claim(ours(ABSTRACT), kind="empirical")
 def test_gd_reaches_NC(trial, n_seeds=12, decay=5e-3):
     """From random starts of enough width gradient descent reaches the predicted frame and the global minimum."""
     settings: list = [
@@ -76,7 +76,7 @@ def test_gd_reaches_NC(trial, n_seeds=12, decay=5e-3):
     decide_reached(trial, n_seeds, settings)
 
 
-@claim("direct experiments of the released code", kind="empirical", tier="full")
+@claim(ours("direct experiments of the released code"), kind="empirical", tier="full")
 def test_gd_reaches_NC__official(trial, n_seeds=4, decay=5e-4, steps=30_000, depths=(1, 3, 6)):
     """At the released settings (N = 400, width 64, decay 5e-4, 30 000 steps) NC1, NC2 and NC3 vanish, M = 1, 3, 6."""
     unequal = (200, 100, 50, 50)
@@ -97,7 +97,7 @@ def final_rate(steps, metric, low, high):
     return rates[1], abs(rates[1] - rates[0])
 
 
-@claim(DERIVED, kind="rate")
+@claim(ours(DERIVED), kind="rate")
 def test_nc_rate(trial, n_seeds=12, decay=5e-3, steps=4000, every=200):
     """The last phase of NC2 has the heavy-ball rate of curvature 2 lambda, whatever the depth."""
     exact = predicted.nc2_rate(decay, STEP, MOMENTUM)
@@ -122,7 +122,7 @@ def test_nc_rate(trial, n_seeds=12, decay=5e-3, steps=4000, every=200):
     )
 
 
-@claim(DERIVED, kind="rate")
+@claim(ours(DERIVED), kind="rate")
 def test_nc_rate__within(trial, n_seeds=12, decay=5e-3, steps=2400, every=100):
     """NC1 falls at twice the rates of curvatures lambda and 2 lambda together."""
     run, _ = trainer((10,) * 4, 1, 16, decay, steps, every, reduced=False)
@@ -142,7 +142,7 @@ def test_nc_rate__within(trial, n_seeds=12, decay=5e-3, steps=2400, every=100):
     )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_imbalance_decay(trial, decay=0.05, time=5.0, steps=1000, class_sizes=(3, 2, 1)):
     """In gradient flow with equal decays W_(m+1)^T W_(m+1) - W_m W_m^T falls as exp(-2 lambda t), for any loss."""
     for name, widths, options in (("mse", (4, 3), {"bias": True}), ("ce", (4,), {"loss": "ce"})):
@@ -171,7 +171,7 @@ def test_imbalance_decay(trial, decay=0.05, time=5.0, steps=1000, class_sizes=(3
         )
 
 
-@claim(DERIVED, kind="empirical")
+@claim(ours(DERIVED), kind="empirical")
 def test_hysteresis(trial, n_classes=3, per_class=3, start=0.3, steps=4000):
     """M = 2: slowly raised decay keeps the frame up to beta_ex, beyond beta_gl; lowered again, zero remains zero."""
     depth, n_samples = 2, n_classes * per_class
@@ -208,7 +208,7 @@ def test_hysteresis(trial, n_classes=3, per_class=3, start=0.3, steps=4000):
     )
 
 
-@claim(DERIVED, kind="empirical")
+@claim(ours(DERIVED), kind="empirical")
 def test_hysteresis__shallow(trial, n_classes=3, per_class=3, start=0.3, steps=4000):
     """M = 1: no hysteresis, the frame is the same on the way up and down."""
     n_samples = n_classes * per_class

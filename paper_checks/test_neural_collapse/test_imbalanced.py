@@ -17,7 +17,7 @@ from paper_checks.test_neural_collapse import (
 )
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 
 def found_optimum(trial, name, class_sizes, weight_decays, feature_decay, widths, starts=6):
@@ -26,7 +26,7 @@ def found_optimum(trial, name, class_sizes, weight_decays, feature_decay, widths
     return problem, observed.best_of(problem, trial.key(name), starts, widths=widths)
 
 
-@claim(ABSTRACT, kind="optimality")
+@claim(ours(ABSTRACT), kind="optimality")
 def test_imb_M1(trial, class_sizes=(6, 4, 2, 1), settings=((0.1, 0.12), (0.02, 0.05))):
     """M = 1: a general orthogonal frame with s_k^2 = (sqrt(n_k lambda_H / lambda_W) - N lambda_H)_+."""
     n_samples, sizes = sum(class_sizes), np.array(class_sizes, float)
@@ -65,7 +65,7 @@ def test_imb_M1(trial, class_sizes=(6, 4, 2, 1), settings=((0.1, 0.12), (0.02, 0
         )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_imb_M1_minority(trial, class_sizes=(6, 4, 2), decays=(0.06, 0.1, 0.13, 0.17, 0.21, 0.25)):
     """M = 1: class k is mapped to zero iff n_k <= N^2 lambda_W lambda_H."""
     sizes, n_samples = np.array(class_sizes), sum(class_sizes)
@@ -103,7 +103,7 @@ DEEP = (
 )
 
 
-@claim(ABSTRACT, kind="optimality")
+@claim(ours(ABSTRACT), kind="optimality")
 def test_imb_deep(trial, settings=DEEP):
     """M >= 2: general orthogonal frames, c s_k^(2M) for W, c s_k^(2M) / (c s_k^(2M) + N lambda_H)^2 for features."""
     for index, (class_sizes, weight_decays, feature_decay) in enumerate(settings):
@@ -139,7 +139,7 @@ def test_imb_deep(trial, settings=DEEP):
         )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_imb_deep_minority(trial, depths=(2, 3), class_sizes=(6, 4, 2), off=0.03, starts=4):
     """M >= 2: class k is mapped to zero iff n_k < M N (N Lambda)^(1/M) / beta_gl(M)."""
     n_samples = sum(class_sizes)
@@ -178,7 +178,7 @@ def test_imb_deep_minority(trial, depths=(2, 3), class_sizes=(6, 4, 2), off=0.03
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_imb_bottleneck(trial, class_sizes=(1, 6, 2, 4), settings=(((0.02,), (2,)), ((0.02, 0.02), (8, 2))), starts=6):
     """Behind a bottleneck of R the R largest classes survive, in whatever order they come."""
     for weight_decays, widths in settings:
@@ -194,7 +194,7 @@ def test_imb_bottleneck(trial, class_sizes=(1, 6, 2, 4), settings=(((0.02,), (2,
         )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_feature_lengths(trial, class_sizes=(6, 4, 2)):
     """|h_k|^2 = x^M / (N lambda_H (1 + x^M)^2): minority features are longer, unless near collapse at M = 1."""
     n_samples = sum(class_sizes)

@@ -6,10 +6,10 @@ from paper_checks.test_neural_collapse import DERIVED, problem_of, reduced_head,
 from paper_checks.test_neural_collapse.test_certificates import subset_head
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 
-@claim(DERIVED, kind="distribution")
+@claim(ours(DERIVED), kind="distribution")
 def test_gd_basin(trial, class_sizes=(6, 4, 2, 1), weight_decays=(0.05, 0.03), feature_decay=0.04, starts=60):
     """M >= 2: descents end at the r largest classes, r = 0, 1, ..., whatever the start; at M = 1 at one value only."""
     problem = problem_of(class_sizes, weight_decays, feature_decay)
@@ -50,7 +50,7 @@ def test_gd_basin(trial, class_sizes=(6, 4, 2, 1), weight_decays=(0.05, 0.03), f
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_gd_basin__subsets(trial, class_sizes=(6, 4, 3, 2), weight_decays=(0.02, 0.03, 0.02), feature_decay=0.03):
     """M >= 2: a set of surviving classes is a local minimum iff no dead class is larger; others are strict saddles."""
     depth, n_classes = len(weight_decays), len(class_sizes)
@@ -86,7 +86,7 @@ def test_gd_basin__subsets(trial, class_sizes=(6, 4, 3, 2), weight_decays=(0.02,
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_gd_basin__origin(trial, class_sizes=(5, 3), weight_decays=(0.001, 0.002), feature_decay=0.003):
     """M >= 2: zero is a strict local minimum at every decay, with the decays as curvatures; at M = 1 it is a saddle."""
     widths, zero = (3, 4), np.zeros
@@ -101,7 +101,7 @@ def test_gd_basin__origin(trial, class_sizes=(5, 3), weight_decays=(0.001, 0.002
     trial.value(lowest, 0.0, error=1e-14, side="at most", wrong_processes={"depth two": spectrum[0]})
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_hessian_kernel(trial, class_sizes=(5, 3, 2), decay=0.01, settings=((1, 3), (1, 5), (2, 3), (2, 5), (3, 4))):
     """At the global minimum the Hessian's kernel is the orbit of rotations, sum_m [d(d-1) - (d-K)(d-K-1)] / 2."""
     n_classes = len(class_sizes)
@@ -126,7 +126,7 @@ def _optimal_head(class_sizes, depth, decay, width):
     return reduced_head(*predicted.optimal_parameters(optimum), class_sizes)
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_hessian_kernel__slowest(trial, class_sizes=(5, 3, 2), settings=((1, 3, 0.01), (1, 3, 0.12), (2, 3, 0.01))):
     """With equal decays the slowest mode beside the orbit is 2 lambda min(1, x_K), and 2 lambda at M >= 2."""
     for depth, width, decay in settings:

@@ -6,7 +6,7 @@ from paper_checks.test_neural_collapse import DERIVED, GRAM_MARGIN, gram_error, 
 from paper_checks.test_neural_collapse.test_imbalanced import DEEP, found_optimum
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 
 def decay_of(weights, features, weight_decays, feature_decay):
@@ -22,7 +22,7 @@ def product_of(weights, features):
     return np.linalg.multi_dot([*(np.asarray(layer) for layer in weights[::-1]), np.asarray(features)])
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_mse_reduction(trial, depths=(1, 2, 3), shape=(4, 7), n_draws=60):
     """The least decay over factors of Z is (L/2) Lambda^(1/L) sum_i sigma_i^(2/L), L = M + 1 factors."""
     rng = trial.generator("factors")
@@ -64,7 +64,7 @@ def test_mse_reduction(trial, depths=(1, 2, 3), shape=(4, 7), n_draws=60):
         )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_mse_reduction__trained(trial, class_sizes=(6, 4, 2, 1), weight_decays=(0.05, 0.03), feature_decay=0.04):
     """Descent ends at factors whose decay is the Schatten quasi-norm of the logits they produce."""
     problem = problem_of(class_sizes, weight_decays, feature_decay)
@@ -83,7 +83,7 @@ def test_mse_reduction__trained(trial, class_sizes=(6, 4, 2, 1), weight_decays=(
     )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_layer_balance(trial, class_sizes=(4, 3, 2), weight_decays=(0.02, 0.05, 0.03), feature_decay=0.01):
     """At critical points lambda_(m+1) W_(m+1)^T W_(m+1) = lambda_m W_m W_m^T, the features being layer 0."""
     settings: tuple = (((8, 8, 8), {}), ((8, 8, 8), {"bias": True}), ((5, 3, 6), {"loss": "ce"}))
@@ -114,7 +114,7 @@ def test_layer_balance(trial, class_sizes=(4, 3, 2), weight_decays=(0.02, 0.05, 
             )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_sv_formula(trial, settings=DEEP[:2]):
     """lambda_m sigma_k(W_m)^2 = lambda_H sigma_k(H)^2 = (N Lambda)^(1/M) x_k in every layer m."""
     for index, (class_sizes, weight_decays, feature_decay) in enumerate(settings):

@@ -8,7 +8,7 @@ import numpy as np
 from paper_checks.test_neural_collapse import KINI
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 from theory_on_trial.mapping import map_cells
 
 LIU = "Liu et al. 2023, abstract; classical bound"
@@ -35,7 +35,7 @@ def cosines(features, labels):
     return gram[:, same].min(), gram[:, ~same].max()
 
 
-@claim(KINI, kind="optimality")
+@claim(ours(KINI), kind="optimality")
 def test_scl_of(trial, class_sizes=(6, 3, 2), dim=6, n_seeds=8):
     """Non-negative features under SCL: min = sum_c n_c log(n_c - 1 + (N - n_c) e^(-1)), an orthogonal frame."""
     labels = tuple(np.repeat(np.arange(len(class_sizes)), class_sizes).tolist())
@@ -108,19 +108,19 @@ TWO_CLASSES = (0, 0, 0, 0, 1, 1, 1, 1)
 DISJOINT = ((0, 1, 4, 5), (2, 3, 6, 7))
 
 
-@claim(KINI, kind="optimality")
+@claim(ours(KINI), kind="optimality")
 def test_scl_batch(trial, dim=4):
     """In batches the orthogonal frame is the only minimiser if classes are connected and pairs of classes joined."""
     decide_batches(trial, TWO_CLASSES, (*DISJOINT, (0, 2, 4, 6)), DISJOINT, dim)
 
 
-@claim(KINI, kind="optimality", tier="full")
+@claim(ours(KINI), kind="optimality", tier="full")
 def test_scl_bind(trial, dim=4):
     """One fixed sample of each class in every batch makes the frame unique; of one class alone it does not."""
     decide_batches(trial, TWO_CLASSES, ((0, 1, 4, 5), (0, 2, 3, 4, 6, 7)), ((0, 1, 4, 5), (0, 2, 3, 6, 7)), dim)
 
 
-@claim("batch conditions where classes have single samples; derived here", kind="optimality", tier="full")
+@claim(ours("batch conditions where classes have single samples; derived here"), kind="optimality", tier="full")
 def test_scl_batch__singletons(trial, dim=4):
     """Two classes with one sample each in a batch are not joined by it: neither is an anchor there."""
     decide_batches(trial, (0, 0, 1, 1), ((0, 1, 2), (1, 2, 3)), ((0, 1), (2, 3), (0, 2)), dim)
@@ -136,7 +136,7 @@ def spread(trial, n_vectors, dim, *, absolute, n_seeds=4):
     return float(np.min(run(jax.random.split(trial.key(f"{n_vectors} {dim}"), n_seeds))))
 
 
-@claim(LIU, kind="optimality")
+@claim(paper(LIU), kind="optimality")
 def test_lt_angle(trial, settings=((4, 3), (4, 2))):
     """K unit vectors in d >= K - 1 dimensions have a largest cosine of at least -1/(K - 1); with d < K - 1 of 0."""
     found = [spread(trial, *setting, absolute=False) for setting in settings]
@@ -150,7 +150,7 @@ def test_lt_angle(trial, settings=((4, 3), (4, 2))):
     )
 
 
-@claim(LIU, kind="identity")
+@claim(paper(LIU), kind="identity")
 def test_lt_within(trial, class_sizes=(3, 2, 4), dim=5):
     """The spread within classes is zero iff every feature is its class mean: then NC1 is zero too."""
     rng = trial.generator("features")
@@ -174,7 +174,7 @@ def test_lt_within(trial, class_sizes=(3, 2, 4), dim=5):
     )
 
 
-@claim(SHEN, kind="bound")
+@claim(paper(SHEN), kind="bound")
 def test_ebv_welch(trial, settings=((6, 3), (10, 5), (8, 4)), n_draws=50):
     """N > d unit vectors have a largest |cosine| of at least sqrt((N - d) / (d (N - 1))); (6, 3) attains it."""
     rng = trial.generator("vectors")
@@ -205,7 +205,7 @@ def test_ebv_welch(trial, settings=((6, 3), (10, 5), (8, 4)), n_draws=50):
     )
 
 
-@claim(SHEN, kind="optimality", tier="full")
+@claim(paper(SHEN), kind="optimality", tier="full")
 def test_ebv_gen(trial, attained=((6, 3), (10, 5), (7, 3)), n_seeds=24):
     """Spreading lines reaches Welch's bound for (6, 3) and (10, 5); seven lines in three dimensions cannot reach it."""
     found = np.array([spread(trial, *setting, absolute=True, n_seeds=n_seeds) for setting in attained])

@@ -5,13 +5,15 @@ import numpy as np
 from paper_checks.test_neural_collapse import CODE, data_values, gram_error, lowest, problem_of, searched_minimum
 from paper_checks.test_neural_collapse.test_imbalanced import found_optimum
 from theory import neural_collapse as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 
 
 @claim(
-    CODE,
+    paper(CODE),
     kind="optimality",
-    as_printed="A class is alive wherever beta = M x^(M-1) / (1 + x^M)^2 has a positive root.",
+    as_printed=paper(
+        "released code", says="A class is alive wherever beta = M x^(M-1) / (1 + x^M)^2 has a positive root."
+    ),
 )
 def test_code_criterion(trial, class_sizes=(3, 3, 3), betas=(0.52, 0.55, 0.6), width=6, starts=4):
     """Between the thresholds zero is the global minimum, f = 1/2, although the scalar equation has a root."""
@@ -37,9 +39,9 @@ def test_code_criterion(trial, class_sizes=(3, 3, 3), betas=(0.52, 0.55, 0.6), w
 
 
 @claim(
-    CODE,
+    paper(CODE),
     kind="optimality",
-    as_printed="At depth one |w_k|^2 / |h_k|^2 = n_k, whatever the decays.",
+    as_printed=paper("released code", says="At depth one |w_k|^2 / |h_k|^2 = n_k, whatever the decays."),
 )
 def test_code_length_ratio(trial, class_sizes=(6, 4, 2, 1), weight_decay=0.02, feature_decay=0.05):
     """At depth one |w_k|^2 / |h_k|^2 = n_k lambda_H / lambda_W for every class that is alive."""
@@ -59,7 +61,7 @@ def test_code_length_ratio(trial, class_sizes=(6, 4, 2, 1), weight_decay=0.02, f
     )
 
 
-@claim("released code of the image experiments: mean over entries", kind="optimality")
+@claim(paper("released code of the image experiments: mean over entries"), kind="optimality")
 def test_rescale_loss(trial, class_sizes=(6, 4, 2), decay=0.01, width=6, starts=8):
     """Minimising a times the loss with decays lambda is the theory's problem with decays lambda / a, values times a."""
     from scipy.optimize import minimize

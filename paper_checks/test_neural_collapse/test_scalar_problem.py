@@ -5,7 +5,7 @@ from scipy.optimize import minimize_scalar
 
 from paper_checks.test_neural_collapse import DERIVED, data_values, lowest, problem_of, searched_minimum
 from theory import neural_collapse as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 
 def best_share(beta, depth, n_samples_per_class=3, n_classes=4):
@@ -34,7 +34,7 @@ def root_share(beta, depth, threshold):
     return float(predicted.shrinkage(predicted.largest_root(beta, depth), depth)) if alive else 0.0
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_bal_threshold(trial, depths=(1, 2, 3, 6), n_classes=4, per_class=3, off=1e-3):
     """A balanced class is alive at the optimum iff K (N Lambda)^(1/M) < (M - 1)^((M - 1)/M) / M^2."""
     betas, levels = [], []
@@ -73,7 +73,7 @@ def test_bal_threshold(trial, depths=(1, 2, 3, 6), n_classes=4, per_class=3, off
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_bal_threshold__descent(trial, depths=(1, 2, 3), n_classes=4, per_class=3, off=0.03, width=8, starts=2):
     """Descents end at 1/2 just above the threshold, (K - 1)/(2 K) with bias, and at the collapsed frame just below."""
     primal, dual, value, existing, fewer = [], [], [], [], []
@@ -106,7 +106,7 @@ def test_bal_threshold__descent(trial, depths=(1, 2, 3), n_classes=4, per_class=
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_largest_decay(trial, class_sizes=(6, 4, 2), depths=(1, 2, 3), off=1e-3):
     """Every class is alive iff the common decay is below ((n_min beta_gl / (M N))^M / N)^(1/(M+1))."""
     alive, without_floor = [], []
@@ -130,7 +130,7 @@ def test_largest_decay(trial, class_sizes=(6, 4, 2), depths=(1, 2, 3), off=1e-3)
     )
 
 
-@claim(DERIVED, kind="limit")
+@claim(ours(DERIVED), kind="limit")
 def test_small_decay(trial, class_sizes=(6, 4, 2, 1), depths=(1, 2, 3), decay=1e-7):
     """As decays vanish W Hbar tends to I, and f* to (L/2) Lambda^(1/L) sum_k n_k^(1/L)."""
     found, leading, slack, others = [], [], [], []

@@ -13,7 +13,7 @@ from paper_checks.test_predictive_multiplicity import (
 )
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 
 def proved_counts(answers):
@@ -41,7 +41,7 @@ def judge_table(trial, answers, errors, discrepancies, ambiguities):
     )
 
 
-@claim(COMPAS, kind="empirical")
+@claim(ours(COMPAS), kind="empirical")
 def test_compas__table(trial):
     """COMPAS arrest, 6172 people: 2008 errors; at 1 % one competitor changes 1105 predictions, all together 3160."""
     discrepancies = [2, 296, 547, 762, 1105, 1278, 1433, 1749, 2196]
@@ -62,7 +62,7 @@ def test_compas__table(trial):
     )
 
 
-@claim(COMPAS, kind="empirical")
+@claim(ours(COMPAS), kind="empirical")
 def test_compas__violent(trial):
     """COMPAS violent, 6172 people: 683 errors; at 1 % one competitor changes 155 predictions, all together 1228."""
     discrepancies = [4, 38, 61, 94, 155, 212, 275, 375, 598]
@@ -70,7 +70,7 @@ def test_compas__violent(trial):
     judge_table(trial, solved("violent"), 683, discrepancies, ambiguities)
 
 
-@claim(COMPAS, kind="empirical", tier="full")
+@claim(ours(COMPAS), kind="empirical", tier="full")
 def test_compas__oversampled(trial):
     """Over-sampled COMPAS, 6726 and 10960 records: 2200 and 4141 errors, from the baseline of largest margin."""
     discrepancies = [160, 510, 934, 1047, 1181, 1554, 1678, 2003, 2436]
@@ -81,7 +81,7 @@ def test_compas__oversampled(trial):
     judge_table(trial, solved("violent", oversampled=True), 4141, discrepancies, ambiguities)
 
 
-@claim("introduction, as recalled", kind="empirical", tier="full")
+@claim(ours("introduction, as recalled"), kind="empirical", tier="full")
 def test_introduction(trial):
     """Over-sampled COMPAS: a competitor at most 1 % worse changes over 17 % of predictions; 44 % can be changed."""
     answers = solved("arrest", oversampled=True)
@@ -105,7 +105,7 @@ def test_introduction(trial):
     )
 
 
-@claim(DERIVED, kind="empirical")
+@claim(ours(DERIVED), kind="empirical")
 def test_baseline__ties(trial, tolerance=6):
     """Which optimum is the baseline matters: the ten of over-sampled COMPAS have 356 to 514 conflicts at 0.1 %."""
 
@@ -135,7 +135,7 @@ def test_baseline__ties(trial, tolerance=6):
     )
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_rashomon__cells(trial, n_sets=2, extra=2):
     """Near-optimal classifiers met one by one are all of them; COMPAS has 2 with 2008 errors and 27 with 2009."""
     rng = trial.generator("sets")
@@ -156,7 +156,7 @@ def test_rashomon__cells(trial, n_sets=2, extra=2):
     trial.identity(found, exact, ops=0, controls={"one optimum": [*strict, [1, 1, 27, 0]]})
 
 
-@claim("ad-hoc pool of the released code; statement derived here", kind="bound")
+@claim(ours("ad-hoc pool of the released code; statement derived here"), kind="bound")
 def test_adhoc__lower__bound(trial):
     """A pool of 1100 elastic nets shows less multiplicity than there is, at every tolerance and around one baseline."""
     table, baseline, _, path, ambiguity = solved("arrest")
@@ -172,7 +172,7 @@ def test_adhoc__lower__bound(trial):
         trial.bound(shown, exact, found_by="all", ops=0, wrong_processes={"around the worst model of the pool": other})
 
 
-@claim(DERIVED, kind="optimality", tier="full")
+@claim(ours(DERIVED), kind="optimality", tier="full")
 def test_coverage__compas(trial, epsilon=0.01):
     """On COMPAS at 1 % covering ends at the 3160 people whom the 137 flips find."""
     table, baseline, _, _, ambiguity = solved("arrest")
@@ -186,7 +186,7 @@ def test_coverage__compas(trial, epsilon=0.01):
     )
 
 
-@claim(COMPAS, kind="empirical", tier="paper")
+@claim(ours(COMPAS), kind="empirical", tier="paper")
 def test_compas__race(trial, seconds=120):
     """COMPAS arrest with race, 329 rows: 1985 errors; at 1 % one competitor changes 1035 predictions, all 66.83 %."""
     table = observed.compas("arrest", race=True)

@@ -17,10 +17,10 @@ from paper_checks.test_predictive_multiplicity import (
 )
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 
-@claim(PROPOSITION, kind="bound")
+@claim(ours(PROPOSITION), kind="bound")
 def test_discrepancy__bound(trial, n_sets=60, n_classes=200):
     """Discrepancy is at most 2 R(h_0) + epsilon for every class of classifiers and every baseline, optimal or not."""
 
@@ -52,7 +52,7 @@ def test_discrepancy__bound(trial, n_sets=60, n_classes=200):
     judge([path.disagreement], [25], 100, "all")
 
 
-@claim(PROPOSITION, kind="identity")
+@claim(ours(PROPOSITION), kind="identity")
 def test_bound__tight(trial, copies=(1, 7, 25)):
     """The bound is attained: on exclusive or at epsilon = 0 the discrepancy is 2 R(h_0) = 1/2."""
     found, bounds = [], []
@@ -71,7 +71,7 @@ def test_bound__tight(trial, copies=(1, 7, 25)):
     )
 
 
-@claim(DEFINITIONS, kind="bound")
+@claim(ours(DEFINITIONS), kind="bound")
 def test_order(trial, n_sets=60):
     """Discrepancy never exceeds ambiguity; both rise with the tolerance, and one is zero only where the other is."""
     paths = [found for found, _, _ in sampled_paths(trial.generator("sets"), n_sets)]
@@ -96,7 +96,7 @@ def test_order(trial, n_sets=60):
     trial.identity(moved, affected, ops=0, controls={"level set with < in place of <=": strictly})
 
 
-@claim(DEFINITIONS, kind="identity")
+@claim(ours(DEFINITIONS), kind="identity")
 def test_steps(trial, n_sets=4, fractions=(0.0, 0.3, 0.999)):
     """Discrepancy is a right-continuous step function of epsilon with jumps at multiples of 1/n only."""
     rng = trial.generator("sets")
@@ -118,7 +118,7 @@ def test_steps(trial, n_sets=4, fractions=(0.0, 0.3, 0.999)):
     )
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_parity(trial, n_sets=2):
     """Disagreement has the parity of E(h) - E_0 and lies between |E(h) - E_0| and E(h) + E_0, for every classifier."""
     rng = trial.generator("sets")
@@ -151,7 +151,7 @@ def test_parity(trial, n_sets=2):
     trial.bound(least, differences, found_by="draws", ops=0, wrong_processes={"E(h) + E_0": errors + baseline_errors})
 
 
-@claim(DERIVED, kind="bound")
+@claim(ours(DERIVED), kind="bound")
 def test_pair__diameter(trial, n_sets=60, n_enumerated=3):
     """Any two competitors differ on at most 2 (R(h_0) + epsilon) of the points, twice epsilon where h_0 has it once."""
     rng = trial.generator("sets")
@@ -184,7 +184,7 @@ def test_pair__diameter(trial, n_sets=60, n_enumerated=3):
     trial.identity(measured, exact, ops=0, wrong_processes={"nobody differs": np.zeros(n_enumerated, int)})
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_saturation(trial, n_sets=60):
     """Where -h_0 is in the class, delta = alpha = 1 from e = n - 2 E_0 on, and delta < 1 below."""
     paths = [found for found, _, _ in sampled_paths(trial.generator("sets"), 2 * n_sets)[::2]]
@@ -203,7 +203,7 @@ def test_saturation(trial, n_sets=60):
     )
 
 
-@claim(DERIVED, kind="bound")
+@claim(ours(DERIVED), kind="bound")
 def test_separable(trial, n_sets=60):
     """For a baseline without errors every disagreement is an error: delta <= epsilon, but alpha may be far larger."""
     rng = trial.generator("sets")

@@ -13,7 +13,7 @@ from paper_checks.test_predictive_multiplicity import (
 )
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 WITH_WEIGHTS = ("big_m", "published")
 EPSILONS = (0.0, 0.05, 0.1, 0.3)
@@ -24,7 +24,7 @@ def counts(table):
     return table.positives, table.negatives
 
 
-@claim(FORMULATIONS, kind="optimality")
+@claim(ours(FORMULATIONS), kind="optimality")
 def test_erm__exact(trial, n_sets=10):
     """The mixed-integer programs find the fewest errors of all linear dichotomies, as released or shortened."""
     rng = trial.generator("sets")
@@ -45,7 +45,7 @@ def test_erm__exact(trial, n_sets=10):
     )
 
 
-@claim(FORMULATIONS, kind="optimality")
+@claim(ours(FORMULATIONS), kind="optimality")
 def test_flip__exact(trial, n_sets=2):
     """The flip programs find, for every row, the fewest errors of a linear dichotomy that flips it."""
     rng = trial.generator("sets")
@@ -61,7 +61,7 @@ def test_flip__exact(trial, n_sets=2):
         trial.identity(found, exact, ops=0, wrong_processes={"margin 1/4": lost})
 
 
-@claim(FORMULATIONS, kind="optimality")
+@claim(ours(FORMULATIONS), kind="optimality")
 def test_disc__exact(trial, n_sets=2):
     """The discrepancy program, agreement stated on both sides, finds the most that one competitor changes."""
     rng = trial.generator("sets")
@@ -80,7 +80,7 @@ def test_disc__exact(trial, n_sets=2):
         trial.identity(found, exact, ops=0, wrong_processes={"agreement stated on one side": one_sided})
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_margin__free__exact(trial, n_sets=12):
     """Rows for circuits replace weights and margin: baseline, flips and discrepancy are those of all dichotomies."""
     rng = trial.generator("sets")
@@ -107,7 +107,7 @@ def test_margin__free__exact(trial, n_sets=12):
     trial.identity(found, exact, ops=0, controls={"every labelling of the rows allowed": without_circuits})
 
 
-@claim(DEFINITIONS, kind="identity")
+@claim(ours(DEFINITIONS), kind="identity")
 def test_ambiguity__cdf(trial, n_sets=8):
     """Ambiguity is the distribution function of the flip errors: one program per row gives the whole path."""
     rng = trial.generator("sets")
@@ -130,7 +130,7 @@ def test_ambiguity__cdf(trial, n_sets=8):
     trial.identity(found, exact, ops=0, wrong_processes=wrong)
 
 
-@claim(DERIVED, kind="optimality")
+@claim(ours(DERIVED), kind="optimality")
 def test_coverage__certificate(trial, n_sets=8, epsilon=0.05):
     """Taking the competitor that flips most of what is not covered yet, until none flips any, ends at the ambiguity."""
     rng = trial.generator("sets")
@@ -148,7 +148,7 @@ def test_coverage__certificate(trial, n_sets=8, epsilon=0.05):
     trial.identity(found, exact, ops=0, wrong_processes={"stop after one program": first})
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_aggregate(trial, n_sets=6, factor=3):
     """Equal rows may be merged with weights, and all counts multiplied: the shares stay what they are."""
     rng = trial.generator("sets")
@@ -176,7 +176,7 @@ def test_aggregate(trial, n_sets=6, factor=3):
     trial.identity(found, exact, ops=0, wrong_processes={"merged without weights": unweighted})
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_invariance(trial, n_sets=6, scale=1e-4):
     """Linear maps, dependent columns, exchanged labels and the order of rows change nothing but the margin."""
     rng = trial.generator("sets")

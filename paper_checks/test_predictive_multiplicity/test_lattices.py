@@ -17,10 +17,10 @@ from paper_checks.test_predictive_multiplicity import (
 )
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 
 
-@claim(FIGURE, kind="identity")
+@claim(ours(FIGURE), kind="identity")
 def test_xor__figure1(trial):
     """Exclusive or, 25 points a corner: four optima of 25 errors, 50 points apart, delta_0 = 1/2 and alpha_0 = 1."""
 
@@ -74,7 +74,7 @@ def test_xor__figure1(trial):
     trial.identity(optima[3].dichotomy, [1, 1, 1, 0], ops=0, wrong_processes={"the first": optima[0].dichotomy})
 
 
-@claim("Cover 1965; threshold functions counted here", kind="identity")
+@claim(ours("Cover 1965; threshold functions counted here"), kind="identity")
 def test_cover__count(trial, features=(1, 2, 3, 4), n_sets=5):
     """Points in general position have 2 sum_(k<D) C(n-1, k) linear dichotomies, cubes 4, 14, 104 and 1882."""
     rng = trial.generator("points")
@@ -113,7 +113,7 @@ def parallelograms(points):
     return np.array([one - other for pairs in sums.values() for k, one in enumerate(pairs) for other in pairs[:k]])
 
 
-@claim(DERIVED, kind="bound")
+@claim(ours(DERIVED), kind="bound")
 def test_parallelogram__valid(trial):
     """Every linear dichotomy has -1 <= b_1 + b_2 - b_3 - b_4 <= 1 where u1 + u2 = u3 + u4, and midpoints likewise."""
     for points in (np.indices((2,) * 4).reshape(4, 16).T, LATTICE):

@@ -7,7 +7,7 @@ import numpy as np
 from paper_checks.test_predictive_multiplicity import COMPAS, DERIVED, FORMULATIONS, LATTICE, solved
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 
 
 def one_person_a_label(generator):
@@ -18,7 +18,7 @@ def one_person_a_label(generator):
     return observed.aggregate(points, np.repeat([1, -1], present.sum(axis=1)))
 
 
-@claim(DERIVED, kind="bound")
+@claim(ours(DERIVED), kind="bound")
 def test_two__sided(trial, n_sets=12, epsilons=(0.0, 0.1, 0.2)):
     """With agreement stated on one side the discrepancy program is a relaxation: never below the truth, often above."""
     rng = trial.generator("sets")
@@ -44,7 +44,7 @@ def test_two__sided(trial, n_sets=12, epsilons=(0.0, 0.1, 0.2)):
     trial.identity(reported, declared, ops=0, controls={"the true discrepancy": exact})
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_bigm(trial, n_points=200, margin=0.9):
     """M = gamma + max(1, |x|_inf) is the smallest M for which the row binds no weights of |w|_1 <= 1."""
     rng = trial.generator("points")
@@ -71,7 +71,7 @@ def test_bigm(trial, n_points=200, margin=0.9):
     )
 
 
-@claim(DERIVED, kind="bound")
+@claim(ours(DERIVED), kind="bound")
 def test_irreducible(trial):
     """No classifier errs less than sum_u min(n+_u, n-_u): the rows z_p + z_p' = 1 tell the linear relaxation so."""
     bounds, roots, without, counted = [], [], [], []
@@ -103,10 +103,13 @@ def test_irreducible(trial):
 
 
 @claim(
-    "released code's margin for the discrepancy program; measured here",
+    ours("released code's margin for the discrepancy program; measured here"),
     kind="empirical",
-    as_printed="A margin of "
-    "1e-6, that of the released code's discrepancy program, finds the optimum at a tolerance of 1e-6.",
+    as_printed=paper(
+        "released code's margin for the discrepancy program",
+        says="A margin of "
+        "1e-6, that of the released code's discrepancy program, finds the optimum at a tolerance of 1e-6.",
+    ),
 )
 def test_margin__floor(trial, safe=1e-3, tolerance=1e-6):
     """A margin at the solver's tolerance lets w = 0 pass: the irreducible error is reported, which nothing attains."""
@@ -131,7 +134,7 @@ def test_margin__floor(trial, safe=1e-3, tolerance=1e-6):
     )
 
 
-@claim(DERIVED, kind="empirical", tier="full")
+@claim(ours(DERIVED), kind="empirical", tier="full")
 def test_margin__window(trial, safe=(1e-3, 1e-4, 1e-5), broken=(1e-6, 1e-7, 1e-8)):
     """On COMPAS margins from ten times the tolerance to that of the best dichotomy find the optimum, others do not."""
     table, best = observed.compas(), solved("arrest").baseline
@@ -155,7 +158,7 @@ def test_margin__window(trial, safe=(1e-3, 1e-4, 1e-5), broken=(1e-6, 1e-7, 1e-8
     trial.value(best.margin, margin, error=1e-7, margin=1e-6, controls={"1e-2": 1e-2})
 
 
-@claim(FORMULATIONS, kind="identity", tier="full")
+@claim(ours(FORMULATIONS), kind="identity", tier="full")
 def test_sign__binaries__redundant(trial):
     """Signs of the weights need no binaries, nor |w|_1 = 1 more than |w|_1 <= 1: the optima on COMPAS are equal."""
     table = observed.compas()
@@ -169,7 +172,7 @@ def test_sign__binaries__redundant(trial):
     )
 
 
-@claim(COMPAS, kind="identity")
+@claim(ours(COMPAS), kind="identity")
 def test_recount(trial):
     """Every answer, its weights applied to each record in exact arithmetic, errs exactly as often as reported."""
 

@@ -5,7 +5,7 @@ import numpy as np
 from paper_checks.test_predictive_multiplicity import DERIVED, RECOURSE
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 
 NOBODY = -1.0
 """Stands for an infinite cost, where exact numbers are compared."""
@@ -37,7 +37,7 @@ def finite(costs):
     return np.where(np.isinf(costs), NOBODY, costs)
 
 
-@claim(RECOURSE, kind="identity")
+@claim(ours(RECOURSE), kind="identity")
 def test_recourse__feasible(trial, n_people=40):
     """Without joint constraints recourse exists if and only if s(x) + sum_j max_k w_j a_jk >= 0."""
     people = refusals(trial.generator("people"), n_people)
@@ -55,7 +55,7 @@ def test_recourse__feasible(trial, n_people=40):
     )
 
 
-@claim(RECOURSE, kind="identity")
+@claim(ours(RECOURSE), kind="identity")
 def test_recourse__maxcost(trial, n_people=40):
     """The least largest cost is min {tau : s(x) + sum_j max_(c_jk <= tau) w_j a_jk >= 0}: sorting, no program."""
     people = [DISPUTED, *refusals(trial.generator("people"), n_people)]
@@ -75,7 +75,7 @@ def test_recourse__maxcost(trial, n_people=40):
     )
 
 
-@claim(RECOURSE, kind="optimality")
+@claim(ours(RECOURSE), kind="optimality")
 def test_recourse__total(trial, n_people=40):
     """The least total cost is that of a multiple-choice knapsack; its linear relaxation is cheaper."""
     people = refusals(trial.generator("people"), n_people)
@@ -92,7 +92,7 @@ def test_recourse__total(trial, n_people=40):
     trial.bound(relaxed - 45 * 11 * 1e-7, measured, found_by="draws", ops=8, controls={"half of it": 0.5 * measured})
 
 
-@claim(RECOURSE, kind="identity")
+@claim(ours(RECOURSE), kind="identity")
 def test_recourse__l2(trial, n_people=6, norms=(1.0, 1.5, 2.0, 3.0, np.inf)):
     """Unbounded real actions cost -s(x) / |w|_q in the norm p, 1/p + 1/q = 1, and do not exist where w is zero."""
     rng = trial.generator("people")
@@ -116,10 +116,13 @@ def test_recourse__l2(trial, n_people=6, norms=(1.0, 1.5, 2.0, 3.0, np.inf)):
 
 
 @claim(
-    "released code's tie-breaker; counterexample derived here",
+    ours("released code's tie-breaker; counterexample derived here"),
     kind="optimality",
-    as_printed="With epsilon = the least cost difference within one menu over the sum of largest costs the tie-breaker "
-    "keeps the least largest cost.",
+    as_printed=paper(
+        "released code's tie-breaker",
+        says="With epsilon = the least cost difference within one menu over the sum of largest costs the tie-breaker "
+        "keeps the least largest cost.",
+    ),
 )
 def test_recourse__tie__breaker(trial, n_people=30):
     """The tie-breaker of the largest cost must respect the least difference of two costs, of different menus too."""
@@ -147,7 +150,7 @@ def test_recourse__tie__breaker(trial, n_people=30):
     trial.identity(found, exact, ops=0, wrong_processes={"a tie-breaker of 1000": heavy})
 
 
-@claim(DERIVED, kind="identity")
+@claim(ours(DERIVED), kind="identity")
 def test_recourse__percentile(trial, n_features=20):
     """Percentile costs are shares of a population that an action passes; the logarithmic one measures who is ahead."""
     rng = trial.generator("people")

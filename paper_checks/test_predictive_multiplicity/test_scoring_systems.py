@@ -10,7 +10,7 @@ import numpy as np
 from paper_checks.test_predictive_multiplicity import DERIVED, SLIM
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 
 
 def scoring_set(generator, n_points=16, n_coefficients=3, bound=3):
@@ -41,7 +41,7 @@ def errors_and_terms(instance, coefficients):
     return int(np.sum(labels * (features @ coefficients) <= 0)), int(np.count_nonzero(coefficients))
 
 
-@claim("Ustun & Rudin 2016 (arXiv 1502.04269): the integer program", kind="optimality")
+@claim(paper("Ustun & Rudin 2016 (arXiv 1502.04269): the integer program"), kind="optimality")
 def test_slim__exact(trial, n_sets=6, sparsity=Fraction(1, 64), size=Fraction(1, 1024)):
     """The integer program attains the least objective over all coefficients of the box, found by trying each."""
     rng = trial.generator("sets")
@@ -61,10 +61,13 @@ def test_slim__exact(trial, n_sets=6, sparsity=Fraction(1, 64), size=Fraction(1,
 
 
 @claim(
-    "released code's big M; counterexample derived here",
+    ours("released code's big M; counterexample derived here"),
     kind="optimality",
-    as_printed="The released code's M, "
-    "1.05 epsilon + max_lambda y <lambda, x>, keeps the optimum on every box, so that this one has 11 errors.",
+    as_printed=paper(
+        "released code's big M",
+        says="The released code's M, "
+        "1.05 epsilon + max_lambda y <lambda, x>, keeps the optimum on every box, so that this one has 11 errors.",
+    ),
 )
 def test_slim__big__m(trial):
     """M = epsilon - min_lambda y <lambda, x> lets all coefficients err; the released M loses an optimum of 1 error."""
@@ -91,7 +94,7 @@ def test_slim__big__m(trial):
     )
 
 
-@claim(SLIM, kind="optimality")
+@claim(ours(SLIM), kind="optimality")
 def test_slim__c0(trial, n_sets=12):
     """With C_0 < 1 / (N P) the optimum has the fewest errors, and the fewest terms among those."""
     rng = trial.generator("sets")
@@ -107,10 +110,12 @@ def test_slim__c0(trial, n_sets=12):
 
 
 @claim(
-    DERIVED,
+    ours(DERIVED),
     kind="optimality",
-    as_printed="With C_1 below min(1/N, C_0) / sum Lambda, as the released code's default, "
-    "the l1 term breaks ties only.",
+    as_printed=paper(
+        "derived here",
+        says="With C_1 below min(1/N, C_0) / sum Lambda, as the released code's default, the l1 term breaks ties only.",
+    ),
 )
 def test_slim__coprime(trial, n_sets=16, n_points=10, sparsity=Fraction(95, 1000)):
     """A small C_1 makes coefficients coprime; that it breaks ties only needs less than the released code's rule."""
@@ -151,7 +156,7 @@ def test_slim__coprime(trial, n_sets=16, n_points=10, sparsity=Fraction(95, 1000
     )
 
 
-@claim(SLIM, kind="bound")
+@claim(ours(SLIM), kind="bound")
 def test_slim__resolution(trial, n_sets=200, n_coefficients=3):
     """Coefficients rounded to a scale Lambda > X_max sqrt(P) / (2 gamma_min) classify every point as before."""
     rng = trial.generator("sets")
@@ -166,7 +171,7 @@ def test_slim__resolution(trial, n_sets=200, n_coefficients=3):
     trial.identity(mistakes, np.zeros(n_sets, int), ops=0, wrong_processes={"a tenth of it": coarse})
 
 
-@claim("Ustun & Rudin 2016 (arXiv 1502.04269), as recalled: Hoeffding and the union bound", kind="bound")
+@claim(ours("Ustun & Rudin 2016 (arXiv 1502.04269), as recalled: Hoeffding and the union bound"), kind="bound")
 def test_slim__occam(trial, n_points=50, bound=2, failure=0.2):
     """With chance 1 - delta all classifiers have R <= R_N + sqrt((log |L| + log(1/delta)) / (2 N))."""
     rng = trial.generator("world")
@@ -206,7 +211,7 @@ def test_slim__occam(trial, n_points=50, bound=2, failure=0.2):
     )
 
 
-@claim("Ustun & Rudin 2016 (arXiv 1502.04269), as recalled; proof by relaxation derived here", kind="optimality")
+@claim(ours("Ustun & Rudin 2016 (arXiv 1502.04269), as recalled; proof by relaxation derived here"), kind="optimality")
 def test_slim__reduction(trial, n_sets=4, most_drawn=100):
     """Points that the linear relaxation settles may be fixed: the optimum stays what it is."""
     rng = trial.generator("sets")

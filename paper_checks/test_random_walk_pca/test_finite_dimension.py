@@ -6,14 +6,14 @@ import numpy as np
 
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 from theory_on_trial.laws import Asymptotic, Bounded, Normal, NormalVariance
 
 
 @claim(
-    "public statements of the result; Moore et al. 2018",
+    paper("public statements of the result; Moore et al. 2018"),
     kind="distribution",
-    as_printed="The first two components explain 80 % of the variance.",
+    as_printed=paper("public statements of the result", says="The first two components explain 80 % of the variance."),
 )
 def test_first_two_fraction(trial, n_points=60, dim=1000):
     """The first two components of a long high-dimensional walk explain 76 % of the variance, three explain 83 %."""
@@ -33,7 +33,7 @@ def test_first_two_fraction(trial, n_points=60, dim=1000):
     )
 
 
-@claim("simulated explained variance ratios; finite-d law derived", kind="distribution")
+@claim(ours("simulated explained variance ratios; finite-d law derived"), kind="distribution")
 def test_sim_evr(trial, n_points=24, dim=50, scatter_points=60, scatter_dim=200):
     """Ratio k has mean rho_k (1 + (b_k - 2 rho_k + 2 q) / d) and variance 2 rho_k^2 (1 - 2 rho_k + q) / d."""
     variances = predicted.eigenvalues(n_points)
@@ -65,7 +65,7 @@ def _leading_ratios(sample):
     return sample.variances / sample.total_variance
 
 
-@claim("bias of sample eigenvalues (Lawley 1956); closed sum derived", kind="rate", tier="full")
+@claim(ours("bias of sample eigenvalues (Lawley 1956); closed sum derived"), kind="rate", tier="full")
 def test_eig_bias_three_quarters(trial, n_points=20, dim=200):
     """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(pi k / T): 3/4 for every k."""
     population = observed.population_spectrum(n_points)
@@ -89,7 +89,7 @@ def test_eig_bias_three_quarters(trial, n_points=20, dim=200):
     )
 
 
-@claim("Lissajous curves at finite d; overlap law derived", kind="rate")
+@claim(ours("Lissajous curves at finite d; overlap law derived"), kind="rate")
 def test_lissajous(trial, n_points=16, dims=(40, 80)):
     """Component k misses its cosine by (1/d) sum_{j != k} theta_j theta_k / (theta_j - theta_k)^2, about k^2 / d."""
     variances = predicted.eigenvalues(n_points)
@@ -127,7 +127,7 @@ def _overlaps(key, n_points, dim, modes):
     return observed.squared_overlaps(observed.principal_components(walk, 3).time_courses, modes)
 
 
-@claim("total variance of a sampled walk; law derived", kind="distribution")
+@claim(ours("total variance of a sampled walk; law derived"), kind="distribution")
 def test_trace_laplace(trial, n_points=12, arguments=(0.01, 0.05, 0.2)):
     """Per coordinate the total variance S has E exp(-s S) = (T / U_{T-1}(1 + s))^(1/2), U Chebyshev's second kind."""
     s = np.array(arguments)
@@ -165,7 +165,7 @@ def test_trace_laplace(trial, n_points=12, arguments=(0.01, 0.05, 0.2)):
     )
 
 
-@claim("spectrum at finite d; companion equation derived", kind="limit")
+@claim(ours("spectrum at finite d; companion equation derived"), kind="limit")
 def test_mp_equation(trial, n_points=120, dim=60, arguments=(-0.5, -5.0, -100.0)):
     """The spectrum's Stieltjes transform m(z) solves z = -1/m + (1/d) sum_k 1 / (theta_k + m), a closed form in m."""
     shifts = np.logspace(-6, 1, 15)
@@ -209,7 +209,7 @@ def _marchenko_pastur(z, n_points, dim):
     return (-linear - np.sqrt(linear**2 - 4 * v * z)) / (2 * v * z)
 
 
-@claim("figure 2 at the paper's scale and beyond", kind="distribution", tier="paper")
+@claim(paper("figure 2 at the paper's scale and beyond"), kind="distribution", tier="paper")
 def test_sim_evr_large(trial, n_points=1000, dim=1_000_000, block=2000):
     """A walk in a million dimensions, streamed: rho_1..3 have the finite-d means and scatter."""
     variances = predicted.eigenvalues(n_points)

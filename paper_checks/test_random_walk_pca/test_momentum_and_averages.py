@@ -5,10 +5,10 @@ import numpy as np
 
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 
 
-@claim("circulant formula for momentum", kind="rate")
+@claim(paper("circulant formula for momentum"), kind="rate")
 def test_momentum_spectrum(trial, momentum=0.5, sizes=(100, 200, 400, 800)):
     """lambda_1 = 1 / (theta_1 ((1 - gamma)^2 + gamma theta_1)) up to a relative error of order T^-3."""
     n = np.array(sizes)
@@ -34,9 +34,12 @@ def test_momentum_spectrum(trial, momentum=0.5, sizes=(100, 200, 400, 800)):
 
 
 @claim(
-    "circulant formula for momentum",
+    paper("circulant formula for momentum"),
     kind="identity",
-    as_printed="The circulant formula holds for every momentum (here gamma = 0.99 at T = 100).",
+    as_printed=paper(
+        "circulant formula for momentum",
+        says="The circulant formula holds for every momentum (here gamma = 0.99 at T = 100).",
+    ),
 )
 def test_momentum_long_memory(trial, n_points=100, momentum=0.99):
     """Where T (1 - gamma) is not large, only the exact covariance gives rho_k; the circulant formula does not."""
@@ -53,7 +56,7 @@ def test_momentum_long_memory(trial, n_points=100, momentum=0.99):
     )
 
 
-@claim("momentum concentrates the variance", kind="limit")
+@claim(paper("momentum concentrates the variance"), kind="limit")
 def test_momentum_concentrates(trial, n_points=200, sizes=(400, 800, 1600, 3200), momentum=0.5):
     """At fixed T rho_1 grows with gamma, up to 30 / mu_1^4 = 0.9589 at gamma = 1; as T grows it tends to 6 / pi^2."""
     grid = np.array([0.0, 0.2, 0.5, 0.8, 0.9, 0.97, 0.99, 0.999])
@@ -85,7 +88,7 @@ def test_momentum_concentrates(trial, n_points=200, sizes=(400, 800, 1600, 3200)
     )
 
 
-@claim("averaged iterates", kind="identity")
+@claim(paper("averaged iterates"), kind="identity")
 def test_ema_is_momentum(trial, n_points=300, dim=20, decay=0.9):
     """The exponential average (factor beta) of a walk is (1 - beta) times the walk with momentum beta, path by path."""
     steps = jax.random.normal(trial.key("steps"), (n_points, dim))
@@ -103,7 +106,7 @@ def test_ema_is_momentum(trial, n_points=300, dim=20, decay=0.9):
     )
 
 
-@claim("averaged iterates; running mean derived", kind="limit")
+@claim(ours("averaged iterates; running mean derived"), kind="limit")
 def test_running_average(trial, sizes=(800, 1600, 3200, 6400), count=3):
     """For the running mean of a walk rho_k tends to 432 / z_k^4: 0.8357, 0.1126, 0.0294; the variance to T^2 / 27."""
     spectra = [observed.leading_population_spectrum(n, count, running_mean=True) for n in sizes]

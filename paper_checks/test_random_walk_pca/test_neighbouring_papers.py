@@ -7,12 +7,12 @@ from scipy import stats
 
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 from theory_on_trial.laws import Bounded
 from theory_on_trial.mapping import map_cells
 
 
-@claim("Shlens 2014 (arXiv 1404.1100), sections V and VI", kind="identity")
+@claim(paper("Shlens 2014 (arXiv 1404.1100), sections V and VI"), kind="identity")
 def test_pca_tutorial__diagonalise(trial, n_samples=200, dim=12):
     """The rows of P are eigenvectors of C_X, P C_X P^T is diagonal and decreasing; singular values give the same."""
     spread = jnp.logspace(0, -2, dim)
@@ -37,7 +37,7 @@ def test_pca_tutorial__diagonalise(trial, n_samples=200, dim=12):
     )
 
 
-@claim("Shlens 2014 (arXiv 1404.1100); Eckart & Young 1936", kind="bound")
+@claim(paper("Shlens 2014 (arXiv 1404.1100); Eckart & Young 1936"), kind="bound")
 def test_pca_tutorial__optimal(trial, n_samples=100, dim=8, kept=3, n_subspaces=2000):
     """No k-dimensional projection has a smaller mean squared error than PCA's, the sum of the other variances."""
     points_key, mixing_key, subspaces_key = jax.random.split(trial.key("points"), 3)
@@ -62,7 +62,7 @@ def test_pca_tutorial__optimal(trial, n_samples=100, dim=8, kept=3, n_subspaces=
     )
 
 
-@claim("Diakonikolas et al. 2023 (arXiv 2305.02544), motivation; threshold derived", kind="distribution")
+@claim(ours("Diakonikolas et al. 2023 (arXiv 2305.02544), motivation; threshold derived"), kind="distribution")
 def test_robust_pca__failure(trial, n_points=2000, dim=10, spike=4.0, fraction=0.05, squares=(50.0, 110.0)):
     """A fraction eps of outliers of length s turns the top direction once s^2 exceeds (1 - eps) beta / eps."""
     n_outliers = 2 * round(fraction * n_points / 2)
@@ -92,7 +92,7 @@ def test_robust_pca__failure(trial, n_points=2000, dim=10, spike=4.0, fraction=0
 
 
 @claim(
-    "Diakonikolas et al. 2023 (arXiv 2305.02544), main theorem, at the level of its statement",
+    paper("Diakonikolas et al. 2023 (arXiv 2305.02544), main theorem, at the level of its statement"),
     kind="empirical",
     tier="full",
 )
@@ -122,7 +122,11 @@ def test_robust_pca__goal(trial, n_points=2000, dim=10, spike=4.0, fraction=0.05
     )
 
 
-@claim("Liu et al. 2022 (arXiv 2203.09693), main theorem, linear generator; constant derived", kind="rate", tier="full")
+@claim(
+    ours("Liu et al. 2022 (arXiv 2203.09693), main theorem, linear generator; constant derived"),
+    kind="rate",
+    tier="full",
+)
 def test_generative_pca__rate(trial, dim=40, settings=((200, 5), (800, 5), (400, 17))):
     """With the spike in a known k-dimensional range the squared error is (1 + beta)(k - 1) / (beta^2 m), whatever d."""
     median = {k: stats.chi2.median(k - 1) / (k - 1) for _, k in settings}

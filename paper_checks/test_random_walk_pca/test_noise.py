@@ -6,12 +6,12 @@ import numpy as np
 
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance
 from theory_on_trial.wishart import bartlett_factor
 
 
-@claim("generality of the noise; condition derived", kind="distribution", tier="full")
+@claim(ours("generality of the noise; condition derived"), kind="distribution", tier="full")
 def test_noise_universality(trial, n_points=60, dim=400, laws=("rademacher", "uniform", "student", "laplace")):
     """Steps of any law with finite variance give rho_1 the same mean, and the same scatter but for their kurtosis."""
     variances = predicted.eigenvalues(n_points)
@@ -55,10 +55,13 @@ def test_noise_universality(trial, n_points=60, dim=400, laws=("rademacher", "un
 
 
 @claim(
-    "condition on the noise covariance: rank much larger than the number of steps",
+    paper("condition on the noise covariance: rank much larger than the number of steps"),
     kind="distribution",
     tier="full",
-    as_printed="What counts is the rank of the covariance: the scatter is that of d = rank dimensions.",
+    as_printed=paper(
+        "condition on the noise covariance: rank much larger than the number of steps",
+        says="What counts is the rank of the covariance: the scatter is that of d = rank dimensions.",
+    ),
 )
 def test_deff_not_rank(trial, n_points=60, dim=2000, exponent=-0.5, many_points=5000, few_dim=50):
     """The scatter of rho_1 is set by d_eff = (tr Sigma)^2 / tr Sigma^2; the number of points may exceed it by far."""
@@ -92,7 +95,7 @@ def test_deff_not_rank(trial, n_points=60, dim=2000, exponent=-0.5, many_points=
     )
 
 
-@claim("noise with unequal variances; estimator derived", kind="distribution")
+@claim(ours("noise with unequal variances; estimator derived"), kind="distribution")
 def test_deff_estimator(trial, n_steps=60, dim=300, exponent=-0.5):
     """The inner products of the steps estimate d_eff = (tr Sigma)^2 / tr Sigma^2."""
     spectrum = np.arange(1, dim + 1) ** exponent
@@ -115,7 +118,7 @@ def test_deff_estimator(trial, n_steps=60, dim=300, exponent=-0.5):
     )
 
 
-@claim("random projection before PCA; combined dimension derived", kind="rate")
+@claim(ours("random projection before PCA; combined dimension derived"), kind="rate")
 def test_jl_projection(trial, n_points=20, settings=((100, 100), (50, 400))):
     """Projecting d dimensions on m spreads rho_1 as one dimension D with 1/D = 1/d + 1/m does."""
     variances = predicted.eigenvalues(n_points)
@@ -146,7 +149,7 @@ def test_jl_projection(trial, n_points=20, settings=((100, 100), (50, 400))):
     )
 
 
-@claim("random projection before PCA; combined dimension derived", kind="rate", tier="full")
+@claim(ours("random projection before PCA; combined dimension derived"), kind="rate", tier="full")
 def test_jl_projection__bias(trial, n_points=20, dim=60, target=60):
     """Projecting d dimensions on m moves the mean of rho_1 as one dimension D with 1/D = 1/d + 1/m."""
     variances = predicted.eigenvalues(n_points)
@@ -169,7 +172,7 @@ def test_jl_projection__bias(trial, n_points=20, dim=60, target=60):
     )
 
 
-@claim("Bartlett's decomposition for the noise", kind="distribution")
+@claim(paper("Bartlett's decomposition for the noise"), kind="distribution")
 def test_bartlett_equals_walk(trial, n_points=12, dim=16):
     """The spectrum from Bartlett's triangular factor has the law of the spectrum of a simulated walk."""
 

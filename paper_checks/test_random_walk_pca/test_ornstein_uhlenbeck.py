@@ -5,11 +5,11 @@ import numpy as np
 
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 from theory_on_trial.laws import Asymptotic, NormalVariance
 
 
-@claim("discrete Ornstein-Uhlenbeck process; secular equation derived", kind="identity")
+@claim(ours("discrete Ornstein-Uhlenbeck process; secular equation derived"), kind="identity")
 def test_ou_exact(trial, settings=((50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999))):
     """A secular equation gives all T - 1 eigenvalues of the process started at the minimum, at every rate in (0, 2)."""
     spectra = [np.asarray(observed.population_spectrum(n, reversion=rate)) for n, rate in settings]
@@ -27,9 +27,12 @@ def test_ou_exact(trial, settings=((50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5
 
 
 @claim(
-    "circulant formula for the Ornstein-Uhlenbeck process",
+    paper("circulant formula for the Ornstein-Uhlenbeck process"),
     kind="bound",
-    as_printed="The circulant formula gives rho_1 to within 5 % at every alpha T.",
+    as_printed=paper(
+        "circulant formula for the Ornstein-Uhlenbeck process",
+        says="The circulant formula gives rho_1 to within 5 % at every alpha T.",
+    ),
 )
 def test_ou_circulant_limit(trial, sizes=(400, 1600), crossovers=(0.01, 0.03, 0.05, 0.2, 1, 2, 4, 8, 20, 60, 150)):
     """The circulant formula errs in rho_1 by at most 2 / (alpha T) for alpha T >= 4 and 2 % for alpha T <= 0.05."""
@@ -51,7 +54,7 @@ def test_ou_circulant_limit(trial, sizes=(400, 1600), crossovers=(0.01, 0.03, 0.
     )
 
 
-@claim("crossover of the Ornstein-Uhlenbeck process; continuum law derived", kind="limit")
+@claim(ours("crossover of the Ornstein-Uhlenbeck process; continuum law derived"), kind="limit")
 def test_ou_crossover(trial, sizes=(200, 400, 800, 1600, 3200), crossovers=(0.05, 0.5, 2, 8, 40), count=3):
     """At fixed c = alpha T the ratios tend to a continuum law, from 6 / (pi k)^2 at c = 0 to a flat 2 / c."""
 
@@ -71,9 +74,12 @@ def test_ou_crossover(trial, sizes=(200, 400, 800, 1600, 3200), crossovers=(0.05
 
 
 @claim(
-    "projections of the Ornstein-Uhlenbeck process",
+    paper("projections of the Ornstein-Uhlenbeck process"),
     kind="limit",
-    as_printed="The components of the trapped process are cosines (cosine content 1).",
+    as_printed=paper(
+        "projections of the Ornstein-Uhlenbeck process",
+        says="The components of the trapped process are cosines (cosine content 1).",
+    ),
 )
 def test_ou_sine_not_cosine(trial, n_points=1600, crossovers=(20, 60, 150)):
     """For alpha T >> 1 the first component is a full sine, not a half cosine: its cosine content falls to 0.72."""
@@ -99,9 +105,12 @@ def test_ou_sine_not_cosine(trial, n_points=1600, crossovers=(20, 60, 150)):
 
 
 @claim(
-    "the norm of the Ornstein-Uhlenbeck process",
+    paper("the norm of the Ornstein-Uhlenbeck process"),
     kind="distribution",
-    as_printed="The trapped process does not revert: successive positions keep their direction.",
+    as_printed=paper(
+        "the norm of the Ornstein-Uhlenbeck process",
+        says="The trapped process does not revert: successive positions keep their direction.",
+    ),
 )
 def test_ou_trapping(trial, n_points=64, dim=400, rate=0.05, lag=20):
     """The squared norm settles at 1 / (alpha (2 - alpha)), relative spread sqrt(2 / d); directions decay as a^lag."""
@@ -144,7 +153,7 @@ def test_ou_trapping(trial, n_points=64, dim=400, rate=0.05, lag=20):
     )
 
 
-@claim("the trapped process stays away from the minimum", kind="bound")
+@claim(paper("the trapped process stays away from the minimum"), kind="bound")
 def test_ou_not_mean_reverting(trial, n_points=300, burn_in=100, dims=(100, 1000), rate=0.05):
     """The trapped norm stays off the minimum, P(|x_t| < r_c / 2) <= exp(-0.318 d), and never leaves r_c as d grows."""
 

@@ -5,12 +5,12 @@ import numpy as np
 
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours
 from theory_on_trial.laws import Asymptotic
 from theory_on_trial.mapping import map_cells
 
 
-@claim("comparison with training: drift; secular equation derived", kind="identity")
+@claim(ours("comparison with training: drift; secular equation derived"), kind="identity")
 def test_drift_mixing(trial, n_points=60, drift_ratio=0.05, dim=2000):
     """Drift leaves even components alone; odd ones solve 1 = (|mu|^2 / s2) sum_k r_k^2 / (lambda - lambda_k)."""
     exact = np.asarray(observed.population_spectrum(n_points, drift=np.sqrt(drift_ratio)))
@@ -40,7 +40,7 @@ def test_drift_mixing(trial, n_points=60, drift_ratio=0.05, dim=2000):
     )
 
 
-@claim("comparison with training: decaying noise; Bessel law derived", kind="limit")
+@claim(ours("comparison with training: decaying noise; Bessel law derived"), kind="limit")
 def test_decay_bessel(trial, n_points=32_000, exponents=(0.0, 0.5, 1.0, -1.0), count=3):
     """With noise variance t^-p, p < 2, rho_k tends to 4 (nu + 1) / j_{nu,k}^2 with nu = 1 / (2 - p)."""
     spectra = [observed.leading_population_spectrum(n_points, count, decay=exponent) for exponent in exponents]
@@ -58,7 +58,9 @@ def test_decay_bessel(trial, n_points=32_000, exponents=(0.0, 0.5, 1.0, -1.0), c
     )
 
 
-@claim("comparison with neural network training (substitute: scikit-learn's digits)", kind="empirical", tier="full")
+@claim(
+    ours("comparison with neural network training (substitute: scikit-learn's digits)"), kind="empirical", tier="full"
+)
 def test_nn_walk_with_drift(trial, n_runs=15, n_steps=2000, window=500):
     """Training is a walk with drift: rho_1 above the walk's, cosine first component, and early on no straight drift."""
     inputs, targets = observed.digits()

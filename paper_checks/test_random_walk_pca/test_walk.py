@@ -7,10 +7,10 @@ import numpy as np
 
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
 
 
-@claim("section 3 (spectrum); exact at finite T: derived", kind="identity")
+@claim(ours("section 3 (spectrum); exact at finite T: derived"), kind="identity")
 def test_exact_spectrum(trial, sizes=(2, 3, 7, 50, 300)):
     """The eigenvalues of the centred walk are 1 / (2 - 2 cos(pi k / T)), its eigenvectors the DCT-II cosines."""
     spectra = [np.asarray(observed.population_spectrum(n)) for n in sizes]
@@ -43,7 +43,7 @@ def test_exact_spectrum(trial, sizes=(2, 3, 7, 50, 300)):
     )
 
 
-@claim("section 3 (centring)", kind="identity")
+@claim(paper("section 3 (centring)"), kind="identity")
 def test_first_step_irrelevant(trial, n_points=40, dim=60, first_step=1e6):
     """The first step, and the starting point, do not enter the centred trajectory."""
     steps = np.array(jax.random.normal(trial.key("steps"), (n_points, dim)))
@@ -61,7 +61,7 @@ def test_first_step_irrelevant(trial, n_points=40, dim=60, first_step=1e6):
     )
 
 
-@claim("section 3 (trace); closed forms derived", kind="identity")
+@claim(ours("section 3 (trace); closed forms derived"), kind="identity")
 def test_total_variance(trial, sizes=tuple(range(3, 31))):
     """Total variance (T^2 - 1)/6, sum of squares (T^2 - 1)(2 T^2 + 7)/180, participation 5 (T^2 - 1)/(2 T^2 + 7)."""
 
@@ -88,7 +88,7 @@ def test_total_variance(trial, sizes=tuple(range(3, 31))):
     )
 
 
-@claim("equation for rho_k, limit of large T", kind="limit")
+@claim(paper("equation for rho_k, limit of large T"), kind="limit")
 def test_evr_limit(trial, sizes=(100, 200, 400, 800, 1600), count=3):
     """rho_k(T) tends to 6 / (pi k)^2 with relative error (1 + pi^2 k^2 / 12) / T^2."""
     components = np.arange(1, count + 1)
@@ -113,7 +113,7 @@ def test_evr_limit(trial, sizes=(100, 200, 400, 800, 1600), count=3):
     )
 
 
-@claim("section 3 (Lissajous curves)", kind="identity")
+@claim(paper("section 3 (Lissajous curves)"), kind="identity")
 def test_chebyshev_relation(trial, n_points=500, count=8):
     """The scores are Chebyshev polynomials of the first one, p_k / b_k = T_k(p_1 / b_1): Lissajous curves."""
     spectrum = observed.leading_population_spectrum(n_points, count)
@@ -132,7 +132,7 @@ def test_chebyshev_relation(trial, n_points=500, count=8):
     )
 
 
-@claim("section 3 (geometry of the walk)", kind="identity")
+@claim(paper("section 3 (geometry of the walk)"), kind="identity")
 def test_distance_identity(trial, n_points=200):
     """The scores reproduce |x_s - x_t|^2 = |s - t| exactly: sum_k lambda_k (u_k(s) - u_k(t))^2 = |s - t|."""
     scores = predicted.scores(n_points, n_points - 1)

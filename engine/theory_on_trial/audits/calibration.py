@@ -84,7 +84,7 @@ def run_once(subject: Claim, seed: int) -> dict[str, Any]:
 
 def source_of(subject: Claim) -> dict[str, Any]:
     """Return what the verdicts of a claim rest on: the module of its check, with all that it imports."""
-    return records.source(repository.root(), Path(subject.function.__code__.co_filename))
+    return records.source(repository.root(), Path(inspect.unwrap(subject.function).__code__.co_filename))
 
 
 def kept_runs(path: Path) -> list[dict[str, Any]]:

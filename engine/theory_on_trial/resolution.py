@@ -1,0 +1,74 @@
+"""The resolution of a decision: the smallest error of its prediction that its own interval would have refuted."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """How small an error a decision notices.
+
+    Attributes:
+        size: the smallest error that would not have been VERIFIED, a common factor on all coordinates, >= 0; infinite
+            if no size of error is known to be noticed; 0 in exact arithmetic.
+        each: the same for an error in one coordinate alone, of the coordinate that notices least.
+        unit: what `size` is a share of: "" for the prediction itself, else what is named.
+        rival: of a growth law, the nearest other laws, which are excluded; then `size` is 0.
+    """
+
+    size: float
+    each: float
+    unit: str = ""
+    rival: str = ""
+
+    def __str__(self) -> str:
+        """Return the resolution as the ledger prints it."""
+        if self.rival:
+            return f"not {self.rival}"
+        if not np.isfinite(self.size):
+            return "no size"
+        if self.unit:
+            return f"{self.size:.2g} {self.unit}"
+        return f"{100 * self.size:.2g} %" if self.size >= 1e-4 else f"{self.size:.0e}".replace("e-0", "e-")
+
+
+EXACT = Resolution(0.0, 0.0)
+UNKNOWN = Resolution(np.inf, np.inf)
+
+
+def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
+    """Return the resolution of an interval [low, high] that verified a prediction (a `decision.Prediction`).
+
+    A prediction that is moved up by d is no longer VERIFIED, and is REFUTED, once the interval is not within its margin
+    and leaves its slack: d >= max(high - value + slack, low - value + margin); downwards likewise, mirrored. Of a
+    one-sided prediction only the tightening counts. An error is a share of the prediction; where all of that is 0, of
+    its `scale`. A common factor is noticed as soon as one coordinate notices it.
+    """
+    given = (low, high, prediction.value, prediction.margin, prediction.slack)
+    low, high, value, margin, slack = np.broadcast_arrays(*(np.asarray(v, float) for v in given))
+    up = np.maximum(high - value + slack, low - value + margin)
+    down = np.maximum(value - low + slack, value - high + margin)
+    some = value != 0
+    if np.any(some):
+        unit, up, down, sign, size = "", up[some], down[some], np.sign(value[some]), np.abs(value[some])
+    elif prediction.scale is None or not value.size:
+        return UNKNOWN
+    else:
+        unit, sign, size = "of its scale", np.ones(value.shape), np.abs(np.broadcast_to(prediction.scale, value.shape))
+    noticed = {
+        "two": (np.where(sign > 0, up, down) / size, np.where(sign > 0, down, up) / size),
+        "at most": (down / size,),
+        "at least": (up / size,),
+    }[prediction.side]
+    each = np.max if prediction.side == "two" else np.min  # one violated instance refutes a bound
+    return Resolution(float(max(map(np.min, noticed))), float(max(map(each, noticed))), unit)
+
+
+def distance(wrong: Any, prediction: Any) -> float:
+    """Return how far a wrong prediction lies from the true one at most, in the unit of the resolution."""
+    value = np.asarray(prediction.value, float)
+    apart = np.abs(np.asarray(wrong, float) - value)
+    size = np.where(value != 0, np.abs(value), 1.0 if prediction.scale is None else np.abs(prediction.scale))
+    return float(np.max(apart / size, initial=0.0))

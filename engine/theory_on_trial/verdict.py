@@ -1,0 +1,123 @@
+"""What the decisions of a claim add up to, and what a claim must have earned to be VERIFIED."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from theory_on_trial.decision import Control, Finding, Outcome
+
+COARSEST = 0.05
+"""The largest error that an equality may overlook without saying why."""
+LOOSEST = 0.1
+"""How far below its bound the largest measured side may stay without a word why."""
+COARSEST_EXPONENT = 0.125
+"""Half the distance of two quarter powers: the nearest rival of an exponent is excluded."""
+FARTHEST = 10.0
+"""How far from the prediction, relative to it, a wrong theory may lie that somebody could hold."""
+POLICED = 0.5
+"""The share of the coordinates of an equality on which some control must have been refuted."""
+
+_WEAKER = ("exact", "exhaustive", "finite-n", "finite-n (union)", "finite-n (symmetric)", "finite-n (normal)")
+_WEAKEST = ("asymptotic", "extrapolated", "on a grid", "sampled", "searched")
+
+
+def weakness(guarantee: str) -> int:
+    """Return the rank of a guarantee, 0 for a proof; of several decisions the weakest one stands for the claim."""
+    order = (*_WEAKER, *_WEAKEST)
+    plain = guarantee if guarantee in order else guarantee.split(",")[0].split(" (")[0]
+    return order.index(plain) if plain in order else len(order)
+
+
+def verdict_of(claim: Any, findings: Sequence[Finding], error: BaseException | None) -> tuple[Outcome, str]:
+    """Return the verdict on a claim (its `kind`, `coarse` and `loose` are read), and why it is INCONCLUSIVE if it is.
+
+    VERIFIED needs every decision VERIFIED, and earned: by a procedure that fits the kind, with controls that were
+    refuted and that somebody could hold, and with a resolution as the gates above say or a reason why it is coarser.
+    """
+    if error is not None:
+        return "INCONCLUSIVE", f"{type(error).__name__}: {error}".split("\n")[0][:300]
+    if not findings:
+        return "INCONCLUSIVE", "the check made no decision"
+    if any(finding.outcome == "REFUTED" for finding in findings):
+        return "REFUTED", ""
+    for number, finding in enumerate(findings, 1):
+        lacking = _undecided(finding) or _unearned(claim, finding)
+        if lacking:
+            which = finding.case or (f"decision {number}" if len(findings) > 1 else "")
+            return "INCONCLUSIVE", f"{which}: {lacking}" if which else lacking
+    if lacking := _unfit(claim.kind, findings):
+        return "INCONCLUSIVE", lacking
+    return "VERIFIED", ""
+
+
+def _undecided(finding: Finding) -> str:
+    if finding.outcome == "VERIFIED":
+        return ""
+    return finding.note or "the interval lies neither within the margin nor outside the slack"
+
+
+def _unearned(claim: Any, finding: Finding) -> str:
+    """Why a VERIFIED decision does not count; "" if it does."""
+    survivors = [control.name for control in finding.controls if control.outcome != "REFUTED"]
+    if survivors:
+        return f"control survived: {', '.join(survivors)}"
+    if not finding.controls:
+        return "no control that could have failed"
+    if nobody := _far_fetched(finding):
+        return nobody
+    one_sided = finding.prediction.side != "two"
+    size, unit = finding.resolution.size, finding.resolution.unit
+    if finding.procedure == "distribution":
+        one_sided = False
+    limit = LOOSEST if one_sided else COARSEST_EXPONENT if finding.procedure == "order" else COARSEST
+    reason = claim.loose if one_sided else claim.coarse
+    if size <= limit or reason:
+        return ""
+    if not math.isfinite(size):
+        return "no size of error is known to be noticed: say what an error is measured in (scale=) or why not (coarse=)"
+    noticed = f"{100 * size:.2g} %{f' {unit}' if unit else ''}"
+    if one_sided:
+        return f"the bound could be {noticed} tighter: attain it on some instance, or say why not (loose=)"
+    return f"an error below {noticed} would not be noticed: sharpen the decision, or say why it is coarse (coarse=)"
+
+
+def _far_fetched(finding: Finding) -> str:
+    """Why the controls are no theory that somebody could hold, or police too little; "" if they do."""
+    judged = [control for control in finding.controls if control.refuted is not None]
+    if not judged:
+        return ""
+    one_sided = finding.prediction.side != "two"
+    factors = [0.0 if c.is_process else _beyond(finding, c) if one_sided else c.distance or 0.0 for c in judged]
+    if min(factors) > FARTHEST:
+        return f"even the nearest control is wrong by a factor of {min(factors):.2g}: nobody could hold it"
+    return "" if one_sided else _unpoliced(judged)
+
+
+def _beyond(finding: Finding, control: Control) -> float:
+    """By what factor the data exceed a wrong bound where they exceed it least; 0 where no factor can be told."""
+    low, high, wrong = np.broadcast_arrays(finding.interval.low, finding.interval.high, control.predicted)
+    above, below = (low, wrong) if finding.prediction.side == "at most" else (wrong, high)
+    told = np.asarray(control.refuted) & (below > 0)
+    return float(np.min(above[told] / below[told])) if np.any(told) else 0.0
+
+
+def _unpoliced(judged: Sequence[Control]) -> str:
+    refuted = np.any(np.broadcast_arrays(*(control.refuted for control in judged)), axis=0)
+    share = float(np.mean(refuted))
+    if share >= POLICED:
+        return ""
+    return f"the controls are refuted on {100 * share:.2g} % of the coordinates only: the others could be anything"
+
+
+def _unfit(kind: str, findings: Sequence[Finding]) -> str:
+    """Why the procedures cannot decide a claim of this kind; "" if they can."""
+    sides = {finding.prediction.side for finding in findings if finding.procedure != "distribution"}
+    if any(finding.procedure == "runs" for finding in findings) and kind != "empirical":
+        return f"the sign of a few runs decides no claim of kind {kind}"
+    if kind == "bound" and sides == {"two"}:
+        return "a claim of kind bound needs a one-sided decision"
+    if kind in ("identity", "limit", "distribution") and sides and "two" not in sides:
+        return f"a claim of kind {kind} needs a two-sided decision"
+    return ""
