@@ -174,6 +174,8 @@ def rows_of(
     if claim.as_printed is None:
         return [row]
     printed = next((finding for finding in findings if finding.printed is not None), None)
+    if printed is None and error is not None:
+        return [row]  # the decision with the printed form was not reached
     if printed is None:
         raise ValueError(f"{claim.id} announces a printed form, but no decision was given as_printed=")
     as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))

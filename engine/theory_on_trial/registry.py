@@ -132,7 +132,8 @@ def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
 def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     """Run a check in float64 with compiled programs kept on disk; afterwards the yielded list holds the ledger's rows.
 
-    An exception is recorded as INCONCLUSIVE and raised again; settings outside the claim's domain have no row.
+    An exception is recorded as INCONCLUSIVE and raised again, that of a decision also where the check catches it.
+    Settings outside the claim's domain have no row.
     """
     rows: list[Row] = []
     start = time.perf_counter()
@@ -144,7 +145,7 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     except BaseException as error:
         rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command, error)
         raise
-    rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command)
+    rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command, trial.refusal)
 
 
 @contextmanager

@@ -6,11 +6,12 @@ measurement, `wrong_processes` are wrong measurements judged against the true pr
 paper prints where the claim corrects it.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 
@@ -24,6 +25,23 @@ from theory_on_trial.sampling import Measure
 
 ALPHA = 1e-6
 """Bound on the chance of a wrong verdict, per claim."""
+
+Given = ParamSpec("Given")
+
+
+def _remembered(decision: Callable[Given, None]) -> Callable[Given, None]:
+    """Let a decision that raises be remembered: a check that catches the exception does not get rid of it."""
+
+    @functools.wraps(decision)
+    def remembered(*given: Given.args, **named: Given.kwargs) -> None:
+        try:
+            decision(*given, **named)
+        except Exception as error:
+            trial: Any = given[0]
+            trial.refusal = trial.refusal or error
+            raise
+
+    return remembered
 
 
 class Trial:
@@ -39,6 +57,7 @@ class Trial:
         self.claim_id = claim_id
         self.seed = seed
         self.findings: list[Finding] = []
+        self.refusal: Exception | None = None  # of the first decision that could not be made
         self._progress = progress
         self._case = ""
 
@@ -60,6 +79,7 @@ class Trial:
 
     # ---------------------------------------------------------------------------------------- deterministic decisions
 
+    @_remembered
     def identity(
         self,
         value: Any,
@@ -78,6 +98,7 @@ class Trial:
 
         self._record("identity", judged(value, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
 
+    @_remembered
     def bound(
         self,
         lhs: Any,
@@ -108,6 +129,7 @@ class Trial:
 
         self._record("bound", judged(lhs, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
 
+    @_remembered
     def value(
         self,
         value: Any,
@@ -136,6 +158,7 @@ class Trial:
 
         self._record("value", judged(value, controls), wrong_processes, lambda measured: judged(measured, {}))
 
+    @_remembered
     def limit(
         self,
         values: Any,
@@ -158,6 +181,7 @@ class Trial:
             trends.limit(values, sizes, prediction, controls, remainder=remainder, order=order, printed=as_printed),
         )
 
+    @_remembered
     def order(
         self,
         errors: Any,
@@ -178,6 +202,7 @@ class Trial:
 
         self._record("order", judged(errors, controls), wrong_processes, lambda measured: judged(measured, {}))
 
+    @_remembered
     def growth(
         self,
         n: Any,
@@ -207,6 +232,7 @@ class Trial:
             ),
         )
 
+    @_remembered
     def growth_at_most(
         self,
         n: Any,
@@ -226,6 +252,7 @@ class Trial:
 
         self._record("growth_at_most", judged(boxes), wrong_processes, judged)
 
+    @_remembered
     def gap(
         self,
         primal: Any,
@@ -242,12 +269,14 @@ class Trial:
         prediction = _prediction(predict, margin, 0.0, "two", scale)
         self._record("gap", evidence.gap(primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_printed))
 
+    @_remembered
     def runs(self, outcomes: Any, *, alpha: float, controls: Mapping[str, Any]) -> None:
         """More runs than not have a positive outcome, by the exact sign test at the declared level `alpha`."""
         self._record("runs", evidence.runs(outcomes, controls, alpha=alpha))
 
     # ------------------------------------------------------------------------------------------ Monte-Carlo decisions
 
+    @_remembered
     def mean(
         self,
         measure: Measure,
@@ -294,6 +323,7 @@ class Trial:
         """The event `measure(key)` (0 or 1) has the predicted probability; options as for `mean`."""
         self.mean(measure, predict, law=Bernoulli(), **options)
 
+    @_remembered
     def distribution(
         self,
         measure: Measure,
