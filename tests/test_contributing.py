@@ -107,7 +107,7 @@ def test_a_fast_tier_above_its_limit_is_named(copy):
 def test_a_wrong_constant_in_the_theory_is_named(copy):
     with broken(copy.folder / "theory" / f"{NAME}.py", "1 / (power + 1))\n", "1 / (power + 1.3))\n"):
         sentences = steps.claims(copy)
-    assert any(sentence.startswith(f"{NAME}.mean_of_square: REFUTED, expected VERIFIED.") for sentence in sentences)
+    assert any(sentence.startswith(f"{NAME}.mean_of_power: REFUTED, expected VERIFIED.") for sentence in sentences)
 
 
 def test_a_figure_that_the_gallery_lacks_and_one_that_is_gone_are_named(copy):

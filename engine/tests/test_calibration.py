@@ -17,7 +17,7 @@ CLAIMS = '''
 
 import jax
 import pytest
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 from theory_on_trial.laws import Bounded
 
 HALF = 0.5
@@ -28,32 +28,32 @@ def toss(trial, half):
                controls={"a third": 1 / 3}, first=256, vectorised=True)
 
 
-@claim("Section 1", kind="distribution")
+@claim(paper("Section 1"), kind="distribution", coarse="few samples")
 def test_mean(trial):
     """The mean is a half."""
     toss(trial, HALF)
 
 
-@claim("Section 2", kind="distribution")
+@claim(paper("Section 2"), kind="distribution", coarse="few samples")
 def test_wrong(trial):
     """The mean is two thirds."""
     toss(trial, 2 / 3)
 
 
-@claim("Section 3", kind="identity")
+@claim(paper("Section 3"), kind="identity")
 def test_sum(trial):
     """1 + 1 = 2."""
     trial.identity(1 + 1, 2, ops=0, controls={"three": 3})
 
 
-@claim("Section 4", kind="identity", tier="full")
+@claim(paper("Section 4"), kind="identity", tier="full")
 def test_slow(trial):
     """2 + 2 = 4."""
     trial.identity(2 + 2, 4, ops=0, controls={"three": 3})
 
 
 @pytest.mark.parametrize("number", [1, 2])
-@claim("Section 5", kind="identity")
+@claim(paper("Section 5"), kind="identity")
 def test_given(trial, number):
     """n + n = 2 n."""
     trial.identity(number + number, 2 * number, ops=0, controls={"three": 3})

@@ -18,24 +18,24 @@ CHECKS = '''
 """Sums: a toy."""
 
 import pytest
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 
 
-@claim("Section 1", kind="identity", as_printed="1 + 1 = 3.")
+@claim(paper("Section 1"), kind="identity", as_printed=paper("Section 1", says="1 + 1 = 3."))
 def test_sum(trial, terms=(1, 1), shift=0):
     """1 + 1 = 2."""
     trial.identity(sum(terms) + shift, 2, ops=0, controls={"one": 1}, as_printed=3)
 
 
-@claim("Section 2", kind="bound", tier="full")
+@claim(paper("Section 2"), kind="bound", tier="full", loose="one pair")
 def test_triangle(trial, a=-1.0, b=2.0):
     """|a + b| <= |a| + |b|."""
     wrong = {"half of the smaller": min(abs(a), abs(b)) / 2}
-    trial.bound(abs(a + b), abs(a) + abs(b), found_by="draws", ops=3, controls=wrong)
+    trial.bound(abs(a + b), abs(a) + abs(b), found_by="grid", ops=3, controls=wrong)
 
 
 @pytest.mark.parametrize("n", [2, 3])
-@claim("Section 3", kind="identity")
+@claim(paper("Section 3"), kind="identity")
 def test_double(trial, n, factor=2):
     """Doubled, and as a claim of each size."""
     trial.identity(factor * n, n + n, ops=0, controls={"one more": n + n + 1})

@@ -84,7 +84,11 @@ def test_one_wrong_entry_refutes_an_identity():
         (lambda: evidence.identity(1.0, np.ones(2, np.float16), {}, ops=1), TypeError, "float64, got float16"),
         (lambda: evidence.identity(1.0 + 1j, 1.0 + 2j, {}, ops=1), TypeError, "float64, got complex128"),
         (lambda: evidence.identity(np.nan, 1.0, {}, ops=1), ValueError, "must be finite"),
-        (lambda: evidence.identity(1.0, np.nan, {}, ops=1), ValueError, "NaN among prediction"),
+        (lambda: evidence.identity(1.0, np.nan, {}, ops=1), ValueError, "the prediction must be finite real numbers"),
+        (lambda: evidence.identity([], [], {}, ops=1), ValueError, "an empty value"),
+        (lambda: evidence.identity(1.0, 1.3, {}, ops=1e15), ValueError, "is no rounding"),
+        (lambda: evidence.identity(1.0, 1.3, {}, ops=1, scale=1e15), ValueError, "is no rounding"),
+        (lambda: evidence.identity(1.0, 1.0, {"w": np.nan}, ops=1), ValueError, "control 'w' must be finite"),
         (lambda: evidence.identity(1.0, 1.0, {}, ops=-1), ValueError, "ops > 0 and scale > 0"),
         (lambda: evidence.identity(1.0, 1.0, {}, ops=1, scale=0), ValueError, "ops > 0 and scale > 0"),
         (lambda: evidence.identity(1.0, 1.0, {"w": 1 + 1e-15}, ops=1), ControlTooClose, "ten times the rounding error"),
@@ -100,19 +104,25 @@ def test_identities_that_cannot_be_decided_get_one_sentence(act, error, sentence
 
 
 @pytest.mark.parametrize(
-    ("found_by", "guarantee", "error"),
-    [("draws", "sampled", 1e-6), ("search", "searched", 0), ("all", "exhaustive", 0)],
+    ("found_by", "guarantee", "independent"),
+    [
+        ("draws", "sampled", 1000),
+        ("search", "searched", None),
+        ("grid", "on a grid", None),
+        ("all", "exhaustive", None),
+    ],
 )
-def test_a_bound_says_where_its_instances_came_from(found_by, guarantee, error):
+def test_a_bound_says_where_its_instances_came_from(found_by, guarantee, independent):
     """Cauchy-Schwarz, attained by half of the instances; 1 % less is violated there."""
     rng = np.random.default_rng(52)
     x = rng.standard_normal((1000, 20))
     y = np.where(np.arange(1000)[:, None] % 2, -3 * x, rng.standard_normal((1000, 20)))
     lhs, rhs = np.abs(np.sum(x * y, axis=1)), np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    finding = evidence.bound(lhs, rhs, {"1 % less": 0.99 * rhs}, ops=50, found_by=found_by, printed=0.9 * rhs)
+    about = {"ops": 50, "found_by": found_by, "independent": independent, "printed": 0.9 * rhs}
+    finding = evidence.bound(lhs, rhs, {"1 % less": 0.99 * rhs}, **about)
     assert (finding.outcome, finding.controls[0].outcome, finding.printed) == ("VERIFIED", "REFUTED", "REFUTED")
     assert finding.interval.guarantee == guarantee
-    assert finding.interval.error == error
+    assert finding.resolution.size < 1e-12
     assert finding.tightness == pytest.approx(1, abs=50 * 2 * U)
     # Exactly alpha: were violations more likely, 1000 draws without one would have a chance below 1e-6.
     assert ("<= 0.014" in finding.note) == (found_by == "draws")
@@ -138,6 +148,13 @@ def test_bounds_attained_exactly_by_integers_and_zeros():
     ("act", "error", "sentence"),
     [
         (lambda: evidence.bound(1, 2, {"w": 2}, ops=1, found_by="all"), ControlTooClose, "nowhere below the bound"),
+        (lambda: evidence.bound([], [], {}, ops=1, found_by="all"), ValueError, "on no instance"),
+        (
+            lambda: evidence.bound(1, 2, {}, ops=1, found_by="draws"),
+            ValueError,
+            "how many of its 1 instances are indep",
+        ),
+        (lambda: evidence.bound(1, 2, {}, ops=1, found_by="all", independent=1), ValueError, "no other does"),
         (lambda: evidence.bound(np.nan, 2, {}, ops=1, found_by="all"), ValueError, "must be finite"),
         (lambda: evidence.bound(1, np.inf, {}, ops=1, found_by="all"), ValueError, "must be finite"),
     ],
@@ -168,8 +185,12 @@ def test_a_gap_encloses_the_optimum():
 def test_an_enclosed_value():
     finding = evidence.enclosed(3.14, 0.002, Prediction(np.pi, 0.01), {"22/7 + 1/50": 22 / 7 + 0.02})
     assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
-    for value, error in ((np.inf, 0.1), (1.0, -0.1)):
-        with pytest.raises(ValueError, match="must be finite and its error bound must not be negative"):
+    for value, error, sentence in (
+        (np.inf, 0.1, "value must be finite"),
+        (1.0, -0.1, "not negative"),
+        ([], 1, "empty"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
             evidence.enclosed(value, error, Prediction(1.0, 0.1), {})
 
 
@@ -178,6 +199,8 @@ def test_runs_on_one_side_carry_two_to_the_one_minus_their_number(count):
     """The sign test by hand: P(all on one side) = 2^(1 - S). That level is carried, any smaller one is not."""
     level = 2.0 ** (1 - count)
     one_sided, against = np.arange(1.0, count + 1), -np.ones(count)
+    with pytest.raises(ValueError, match="minus the outcome"):
+        evidence.runs(one_sided, {"upside down": -one_sided}, alpha=level)
     finding = evidence.runs(one_sided, {"no effect": against}, alpha=level)
     assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
     assert finding.interval.error == pytest.approx(level, rel=1e-11)

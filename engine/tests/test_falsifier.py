@@ -106,31 +106,31 @@ CLAIMS = '''
 """Waves."""
 
 import numpy as np
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 
 HIGH = 1.5
 
 
-@claim("Lemma 1", kind="bound")
+@claim(paper("Lemma 1"), kind="bound")
 def test_rise(trial, x=(0.0, 0.5)):
     """1 + sin(x) / 2 <= 3 / 2."""
     lhs = 1 + np.sin(np.array(x)) / 2
     trial.bound(lhs, np.full(2, HIGH), found_by="all", ops=8, controls={"less": np.full(2, 1.1)})
 
 
-@claim("Lemma 2", kind="bound", as_printed="cos(x) <= 1 / 2.")
+@claim(paper("Lemma 2"), kind="bound", as_printed=paper("Lemma 2", says="cos(x) <= 1 / 2."))
 def test_fall(trial):
     """cos(x) <= 1."""
     trial.bound(np.cos(np.zeros(1)), np.ones(1), found_by="all", ops=8, controls={"less": np.full(1, 0.9)},
                 as_printed=np.full(1, 0.5))
 
 
-@claim("Lemma 3", kind="bound")
+@claim(paper("Lemma 3"), kind="bound")
 def test_rest(trial):
     """0 <= 1."""
 
 
-@claim("Lemma 4", kind="identity")
+@claim(paper("Lemma 4"), kind="identity")
 def test_sum(trial):
     """1 + 1 = 2."""
     trial.identity(1 + 1, 2, ops=0, controls={"three": 3})

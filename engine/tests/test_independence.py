@@ -23,14 +23,14 @@ FILES = {
     "sims/rolls.py": "import jax\ndef roll(key, sides):\n    return jax.random.randint(key, (), 1, sides)\n",
     "paper_checks/test_rolls.py": (
         '"""Rolls."""\n'
-        "from theory_on_trial import claim\n"
+        "from theory_on_trial import claim, paper\n"
         "from sims import rolls as observed\n"
         "from theory import rolls as predicted\n"
-        "@claim('1', kind='distribution')\n"
+        "@claim(paper('1'), kind='distribution', coarse='few samples')\n"
         "def test_mean(trial):\n    '''x'''\n    trial.mean(lambda key: observed.roll(key, 6), predicted.mean(6))\n"
-        "@claim('2', kind='identity')\n"
+        "@claim(paper('2'), kind='identity')\n"
         "def test_variance(trial):\n    '''x'''\n    trial.identity(predicted.variance(6), 35 / 12)\n"
-        "@claim('3', kind='identity')\n"
+        "@claim(paper('3'), kind='identity')\n"
         "def test_spread(trial):\n"
         "    '''x'''\n"
         "    from theory.rolls.means import spread\n"

@@ -24,8 +24,8 @@ FILES = {
     "paper_checks/test_rolls.py": (
         '"""Rolls."""\n'
         "from theory import rolls\n"
-        "from theory_on_trial import claim\n\n\n"
-        '@claim("1", kind="identity")\n'
+        "from theory_on_trial import claim, paper\n\n\n"
+        '@claim(paper("1"), kind="identity")\n'
         "def test_mean(trial):\n"
         '    """The mean of six sides is 3.5."""\n'
         '    trial.identity(3.5, rolls.mean(6), ops=4, controls={"three": 3.0})\n'

@@ -206,9 +206,9 @@ def test_the_claim_of_the_readme_gives_the_row_it_shows(programs, tmp_path):
 # ------------------------------------------------------------------------------------------ other people's repositories
 
 CLAIM = """
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 
-@claim("somewhere", kind="identity")
+@claim(paper("somewhere"), kind="identity")
 def test_sum(trial):
     '''One and one make two.'''
     trial.identity(1 + 1, 2, ops=0, controls={"three": 3})
@@ -228,7 +228,7 @@ def test_claims_are_found_and_imported_where_pytest_is_told_to_look(programs, tm
     settings = "testpaths = ['packages/*/tests']\npythonpath = ['src']\n"
     write(tmp_path, settings, packages__one__tests__test_x="import mine\n" + CLAIM, src__mine="")
     assert "VERIFIED" in run(programs, tmp_path, "theory-on-trial", "run", "packages.one.x.sum")
-    code = "from theory_on_trial import claim; print(claim('packages.one.x.sum').run().verdict)"
+    code = "from theory_on_trial import claim; print(claim, paper('packages.one.x.sum').run().verdict)"
     assert python(programs, tmp_path, code) == "VERIFIED"
 
 
@@ -242,14 +242,14 @@ def test_a_second_claim_of_one_id_is_an_error_that_names_both(programs, tmp_path
 def test_each_row_of_a_parametrised_claim_draws_for_itself(programs, tmp_path):
     text = """
 import pytest
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 
 @pytest.fixture
 def drawn(trial):
     return trial.generator("x").uniform()
 
 @pytest.mark.parametrize("copy", [1, 2])
-@claim("somewhere", kind="identity")
+@claim(paper("somewhere"), kind="identity")
 def test_same(trial, drawn, copy):
     '''A number is itself.'''
     trial.identity(drawn, drawn, ops=1, controls={"one more": drawn + 1})
@@ -342,7 +342,7 @@ def test_the_engine_depends_on_nine_packages_at_most(programs, tmp_path):
     ("line", "heavy"),
     [
         ("import theory_on_trial", "jax numpy scipy pytest jinja2"),
-        ("from theory_on_trial import Trial, claim, claims, laws", "jax scipy matplotlib xarray"),
+        ("from theory_on_trial import Trial, claim, claims, laws, paper", "jax scipy matplotlib xarray"),
         ("import theory_on_trial.plugin", "jax numpy scipy jinja2"),
         ("import theory_on_trial.command", "jax scipy matplotlib xarray jinja2"),
     ],

@@ -17,16 +17,16 @@ from theory_on_trial.command import main
 CHECKS = '''
 """A toy."""
 
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 
 
-@claim("Section 1", kind="identity")
+@claim(paper("Section 1"), kind="identity")
 def test_sum(trial):
     """1 + 1 = 2."""
     trial.identity(1 + 1, 2, ops=0, controls={"three": 3})
 
 
-@claim("Section 2", kind="identity", tier="full")
+@claim(paper("Section 2"), kind="identity", tier="full")
 def test_double(trial):
     """2 times 2 = 4."""
     trial.identity(2 * 2, 4, ops=0, controls={"five": 5})

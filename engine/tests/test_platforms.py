@@ -14,9 +14,9 @@ FACTS = {"jax": "0.10.2", "python": "3.11.7", "device": "NVIDIA H200", "devices"
 SOURCE = {"of": ["test_coins.py"], "digest": "of old"}
 CLAIMS = """
 import jax
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 
-@claim("Section 1", kind="identity")
+@claim(paper("Section 1"), kind="identity")
 def test_devices(trial):
     '''There are two devices.'''
     trial.identity(jax.device_count(), 2, ops=0, controls={"three": 3})

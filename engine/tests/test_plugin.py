@@ -11,10 +11,12 @@ pytest_plugins = ["pytester"]
 PAPER = """
     import jax
     import pytest
-    from theory_on_trial import claim
+    from theory_on_trial import claim, paper
     from theory_on_trial.laws import Bounded
 
-    @claim("Section 1", kind="distribution", as_printed="The mean is 0.6.")
+    SAID = paper("Section 1", says="The mean is 0.6.")
+
+    @claim(paper("Section 1"), kind="distribution", coarse="few samples", as_printed=SAID)
     def test_mean(trial, power=1):
         '''The mean of U^power is 1 / (power + 1).'''
         trial.mean(
@@ -22,7 +24,7 @@ PAPER = """
             controls={"one third": 1 / 3}, as_printed=0.6, first=256, vectorised=True,
         )
 
-    @claim("Section 2", kind="identity", tier="full")
+    @claim(paper("Section 2"), kind="identity", tier="full")
     def test_sum__of_squares(trial):
         '''Sum of squares.'''
         trial.identity(sum(i * i for i in range(11)), 385, ops=0, controls={"too small": 384})
@@ -121,9 +123,9 @@ def test_everything_but_the_expected_verdict_fails_the_run(pytester, body, verdi
     pytester.makepyfile(
         test_bad=f"""
         import jax
-        from theory_on_trial import claim
+        from theory_on_trial import claim, paper
 
-        @claim("Section 1", kind="identity")
+        @claim(paper("Section 1"), kind="identity")
         def test_it(trial):
             '''A statement.'''
             {body}
@@ -191,7 +193,7 @@ def test_a_conftest_with_options_of_these_names_is_not_disturbed(paper):
 PARAMETRISED = """
     import jax
     import pytest
-    from theory_on_trial import claim
+    from theory_on_trial import claim, paper
     from theory_on_trial.laws import Bounded
 
     @pytest.fixture
@@ -199,7 +201,7 @@ PARAMETRISED = """
         return 0.5
 
     @pytest.mark.parametrize("shift", [0.0, 0.25, 0.5])
-    @claim("Section 1", kind="distribution")
+    @claim(paper("Section 1"), kind="distribution", coarse="few samples")
     def test_mean(trial, half, shift, most=1.0):
         'The mean of a uniform number.'
         trial.mean(
@@ -233,7 +235,7 @@ def test_files_of_one_name_in_two_folders_are_two_papers(pytester):
 @pytest.mark.parametrize("name", ["test_mean", "test_Mean"])
 def test_a_second_claim_of_one_id_is_an_error(pytester, name):
     again = f"""
-    @claim("Section 3", kind="identity")
+    @claim(paper("Section 3"), kind="identity")
     def {name}(trial):
         'Another mean.'
     """
@@ -246,8 +248,8 @@ def test_a_second_claim_of_one_id_is_an_error(pytester, name):
 @pytest.mark.parametrize("order", ["@given(x=st.integers())\n@{}", "@{}\n@given(x=st.integers())"])
 def test_a_claim_that_hypothesis_draws_gets_one_sentence(pytester, order):
     pytester.makepyfile(
-        test_drawn="from hypothesis import given, strategies as st\nfrom theory_on_trial import claim\n"
-        + order.format('claim("Section 1", kind="identity")')
+        test_drawn="from hypothesis import given, strategies as st\nfrom theory_on_trial import claim, paper\n"
+        + order.format('claim(paper("Section 1"), kind="identity")')
         + "\ndef test_it(trial, x):\n    'A statement.'\n"
     )
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
@@ -268,15 +270,15 @@ def test_a_claim_that_needs_no_jax_does_not_start_it(pytester):
     pytester.makepyfile(
         test_plain="""
         import sys
-        from theory_on_trial import claim
+        from theory_on_trial import claim, paper
 
-        @claim("Section 1", kind="identity")
+        @claim(paper("Section 1"), kind="identity")
         def test_sum(trial):
             'One and one are two.'
             trial.identity(1 + 1, 2, ops=0, controls={"one": 1})
             assert "jax" not in sys.modules
 
-        @claim("Section 2", kind="identity")
+        @claim(paper("Section 2"), kind="identity")
         def test_precision(trial):
             'JAX that is imported in a trial computes in float64.'
             import jax.numpy as jnp

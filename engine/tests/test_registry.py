@@ -4,12 +4,14 @@ import jax
 import numpy as np
 import pytest
 
-from theory_on_trial import Trial, claim, claims
+from theory_on_trial import Trial, claim, claims, paper
 from theory_on_trial.laws import Normal
 from theory_on_trial.ledger import brief_interval
 
 
-@claim("Section 1", kind="distribution", as_printed="The mean is 3.")
+@claim(
+    paper("Section 1"), kind="distribution", coarse="few samples", as_printed=paper("Section 1", says="The mean is 3.")
+)
 def test_shift(trial, shift=1.0, count=2):
     """The mean of a shifted normal is the shift.
 
@@ -60,7 +62,7 @@ def test_claims_do_not_share_random_numbers():
 def test_a_claim_runs_in_float64_whatever_the_process_has_set():
     seen = []
 
-    @claim("Section 2", kind="identity")
+    @claim(paper("Section 2"), kind="identity")
     def test_precision(trial):
         """Arrays are float64."""
         seen.append(jax.numpy.zeros(1).dtype)
@@ -95,11 +97,11 @@ def test_what_registration_refuses():
 
     for function, message in ((no_docstring, "needs a docstring"), (no_trial, "`trial` as its first parameter")):
         with pytest.raises(ValueError, match=message):
-            claim("Section 1", kind="identity")(function)
+            claim(paper("Section 1"), kind="identity")(function)
     with pytest.raises(ValueError, match="kind must be one of identity"):
-        claim("Section 1", kind="theorem")
+        claim(paper("Section 1"), kind="theorem")
     with pytest.raises(ValueError, match="tier one of fast"):
-        claim("Section 1", kind="identity", tier="slow")
+        claim(paper("Section 1"), kind="identity", tier="slow")
     with pytest.raises(ValueError, match=r"no claim 'registry\.nothing'; known: registry"):
         claim("registry.nothing")
     with pytest.raises(ValueError, match="no claims of a paper 'nobody'"):

@@ -6,7 +6,7 @@ import re
 import pytest
 from browser import chromium, find
 
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 from theory_on_trial.figures.command import main as draw
 from theory_on_trial.figures.drawing import Figure
 from theory_on_trial.ledger import Row
@@ -38,7 +38,7 @@ def test_statements_are_typeset(text, html):
 # --------------------------------------------------------------------------------------------------------- the content
 
 
-@claim("Theorem 1", kind="identity", as_printed="The sum of x_k^2 is n^2 / 3.")
+@claim(paper("Theorem 1"), kind="identity", as_printed=paper("Theorem 1", says="The sum of x_k^2 is n^2 / 3."))
 def test_squares(trial, n=12):
     """The sum of the squares x_k^2, k <= n, is n (n + 1)(2n + 1) / 6."""
     total = sum(k * k for k in range(n + 1))

@@ -281,7 +281,7 @@ def gap(
     by more than 2 E.
     """
     check_controls(prediction, controls)
-    primal, dual = check_finite("feasible value", primal), check_finite("lower bound", dual)
+    primal, dual = check_finite("feasible value", primal), np.asarray(dual, float)  # which may be -inf: no bound known
     rounding = 4 * ops * UNIT_ROUNDOFF * scale
     if np.any(dual - primal > 2 * rounding):
         raise ValueError("the lower bound exceeds the feasible value: one of the two certificates is wrong")
@@ -299,7 +299,7 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
     """
 
     def interval(signs: Any) -> Interval:
-        events = (check_finite("outcomes", signs) > 0).astype(float)
+        events = (np.asarray(signs, float) > 0).astype(float)
         if events.ndim != 1 or events.size == 0:
             raise ValueError(f"runs needs one outcome per run, shape (runs,) with runs >= 1, got {events.shape}")
         # A hair above alpha: at alpha = 2^(1-S) itself the interval of S equal signs would only touch 1/2.

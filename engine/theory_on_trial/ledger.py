@@ -35,14 +35,14 @@ class Row:
     the same fields for every finding of a claim that made several decisions. `tightness` is that of the finding; of a
     claim of kind bound the largest lhs / rhs of all its findings, or of the falsifier's search (the note says where).
     `guarantee`, `resolution` and `notices` are those of the weakest finding: `resolution` is the smallest error of the
-    prediction that it would have refuted (None if no size is known), `notices` says it in words with the weakest
-    coordinate's own, and `why_coarse` why no smaller one.
+    prediction that it would have refuted (None if no size is known), `notices` says it in words, with that of the
+    weakest coordinate, and `why_coarse` why no smaller one. `provenance` says who states it: "paper", "abstract",
+    "code" or "ours".
     """
 
     id: str
     paper: str
     source: str
-    provenance: str
     statement: str
     kind: str
     tier: str
@@ -60,6 +60,7 @@ class Row:
     looks: int | None = None
     seconds: float = 0.0
     tightness: float | None = None
+    provenance: str = ""
     resolution: float | None = None
     notices: str = ""
     why_coarse: str = ""

@@ -137,12 +137,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     changed = "".join(f" --trial-set {name}={value!r}" for name, value in settings.items())
     command = f'pytest "{pyfuncitem.nodeid}" --trial-tier {claim.tier} --trial-seed {seed}{changed}'
     # What a plugin for flaky tests runs again counts once: the last time.
-    pyfuncitem.user_properties[:] = [one for one in pyfuncitem.user_properties if one[0] not in ("ledger", "programs")]
+    pyfuncitem.user_properties[:] = [one for one in pyfuncitem.user_properties if one[0] not in _PROPERTIES]
     rows: list[Row] = []
     programs = _programs()
     try:
         with recorded(claim, trial, command) as rows:
             result = yield
+    except pytest.skip.Exception as skipped:
+        if not trial.findings and trial.refusal is None:  # left out; once it has decided, a claim has its row
+            rows = []
+            pyfuncitem.user_properties.append(("skipped", _not_run(claim, f"skipped: {skipped.msg}")))
+        raise
     finally:
         pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
         name = claim.function.__module__
@@ -154,6 +159,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     if unexpected:
         pytest.fail("\n".join(unexpected), pytrace=False)
     return result
+
+
+_PROPERTIES = ("ledger", "programs", "skipped")  # of a claim's report, beside those of other plugins
+
+
+def _not_run(claim: Any, reason: str) -> list[dict[str, str]]:
+    """What the ledger says of a claim that was left out, and of its printed form."""
+    names = [claim.id] + [f"{claim.id}-as-printed"] * (claim.as_printed is not None)
+    return [{"id": name, "tier": claim.tier, "reason": reason} for name in names]
 
 
 def _programs() -> int:
@@ -196,9 +210,8 @@ class Ledger:
         claims = [(item, item.stash.get(CLAIM, None)) for item in items]
         above = [(item, c) for item, c in claims if c is not None and TIERS.index(c.tier) > TIERS.index(tier)]
         for _, claim in above:
-            reason = f"tier {claim.tier} is above this run's tier {tier}"
-            for name in [claim.id] + [f"{claim.id}-as-printed"] * (claim.as_printed is not None):
-                self.not_run[name] = {"id": name, "tier": claim.tier, "reason": reason}
+            for entry in _not_run(claim, f"tier {claim.tier} is above this run's tier {tier}"):
+                self.not_run[entry["id"]] = entry
         if above:
             left_out = {id(item) for item, _ in above}
             config.hook.pytest_deselected(items=[item for item, _ in above])
@@ -224,6 +237,8 @@ class Ledger:
             self.rows += [Row(**row) for name, rows in recorded if name == "ledger" for row in rows]
             for paper, asked, most in (value for name, value in recorded if name == "programs"):
                 self.programs[paper] = self.programs.get(paper, (0, None))[0] + asked, most
+            skipped = [entry for name, entries in recorded if name == "skipped" for entry in entries]
+            self.not_run |= {entry["id"]: entry for entry in skipped}
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -236,7 +251,9 @@ class Ledger:
         self.rows.sort(key=lambda row: row.paper)
         if any(asked for asked, _ in self.programs.values()):
             import jax  # noqa: F401 -- the workers of pytest-xdist had it: the platform is told
-        if self._above_ceiling() and session.exitstatus == 0:
+        # A test that is marked xfail, or skips itself after a decision, is no failure of pytest's.
+        unexpected = not all(row.as_expected for row in self.rows)
+        if (unexpected or self._above_ceiling()) and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         ledger, report = self.config.getoption("trial_ledger"), self.config.getoption("trial_report")
         seed, tier = self.config.getoption("trial_seed"), self.config.getoption("trial_tier")
@@ -278,7 +295,9 @@ class Ledger:
             colour = {"+": {"green": True}, "!": {"red": True}}.get(line[:1], {})
             terminalreporter.write_line(line, **colour)
         if self.not_run:
-            terminalreporter.write_line(f"not run: {len(self.not_run)} claims above tier {tier} (see --trial-tier)")
+            skipped = sum(entry["reason"].startswith("skipped") for entry in self.not_run.values())
+            above = f"{len(self.not_run) - skipped} claims above tier {tier} (see --trial-tier)"
+            terminalreporter.write_line(f"not run: {above}" + f", {skipped} skipped" * (skipped > 0))
         counts = ", ".join(f"{paper} {asked}" for paper, (asked, _) in sorted(self.programs.items()) if asked)
         if counts:
             terminalreporter.write_line(f"programs that were asked for: {counts}")

@@ -57,11 +57,12 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
         return UNKNOWN
     else:
         unit, sign, size = "of its scale", np.ones(value.shape), np.abs(np.broadcast_to(prediction.scale, value.shape))
-    noticed = {
-        "two": (np.where(sign > 0, up, down) / size, np.where(sign > 0, down, up) / size),
-        "at most": (down / size,),
-        "at least": (up / size,),
-    }[prediction.side]
+    with np.errstate(over="ignore", invalid="ignore"):
+        noticed = {
+            "two": (np.where(sign > 0, up, down) / size, np.where(sign > 0, down, up) / size),
+            "at most": (down / size,),
+            "at least": (up / size,),
+        }[prediction.side]
     each = np.max if prediction.side == "two" else np.min  # one violated instance refutes a bound
     return Resolution(float(max(map(np.min, noticed))), float(max(map(each, noticed))), unit)
 
@@ -71,4 +72,5 @@ def distance(wrong: Any, prediction: Any) -> float:
     value = np.asarray(prediction.value, float)
     apart = np.abs(np.asarray(wrong, float) - value)
     size = np.where(value != 0, np.abs(value), 1.0 if prediction.scale is None else np.abs(prediction.scale))
-    return float(np.max(apart / size, initial=0.0))
+    with np.errstate(over="ignore"):
+        return float(np.max(apart / size, initial=0.0))

@@ -1,40 +1,42 @@
 """Averages of independent numbers: four statements that every course makes, one of them false as it is often made."""
 
+from typing import Annotated
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from theory_on_trial import claim
+from theory_on_trial import claim, ours, paper
+from theory_on_trial.contract import AtLeast, Count, Fraction, Interval
 from theory_on_trial.laws import SubGaussian
 
 from sims import averages as observed
 from theory import averages as predicted
 
 
-@claim("Bernstein 1924", kind="bound")
-def test_bernstein(trial, n_flips=(1, 10, 100), chances=(0.01, 0.5, 0.99)):
+@claim(
+    paper("Bernstein 1924"),
+    kind="bound",
+    cases=[(1, 0.01), (10, 0.01), (100, 0.003)],
+    loose="worst case over every law with this variance and range",
+)
+def test_bernstein(trial, n: Count, p: Annotated[float, Interval(0, 0.02, "()", why="else the variance is enough")]):
     """The share of heads in n flips exceeds the chance p by t with probability at most
     exp(-n t^2 / (2 (p (1 - p) + t / 3))), for every t > 0.
     """
-    tails, bounds, without_range = [], [], []
-    for n in n_flips:
-        for p in chances:
-            heads, probabilities = observed.flips(n, p)
-            beyond = heads > n * p
-            deviations = heads[beyond] / n - p
-            tails.extend(np.cumsum(probabilities[::-1])[::-1][beyond])
-            bounds.extend(predicted.bernstein(n, p * (1 - p), deviations))
-            without_range.extend(predicted.bernstein_without_range(n, p * (1 - p), deviations))
+    heads, probabilities = observed.flips(n, p)
+    beyond = heads > n * p
+    deviations = heads[beyond] / n - p
     trial.bound(
-        tails,
-        bounds,
+        np.cumsum(probabilities[::-1])[::-1][beyond],
+        predicted.bernstein(n, p * (1 - p), deviations),
         found_by="all",
-        ops=4 * max(n_flips),  # of a sum of n products of n factors, each relative to itself
-        controls={"with the variance alone": without_range},
+        ops=4 * n,  # of a sum of n products of n factors, each relative to itself
+        controls={"with the variance alone": predicted.bernstein_without_range(n, p * (1 - p), deviations)},
     )
 
 
-@claim("de Moivre 1738", kind="rate")
-def test_monte__carlo(trial, sizes=(16, 32, 64, 128, 256, 512), p=1 / 3):
+@claim(paper("de Moivre 1738"), kind="rate")
+def test_monte__carlo(trial, sizes: tuple[Count, ...] = (16, 32, 64, 128, 256, 512), p: Fraction = 1 / 3):
     """The mean error of a probability estimated from n independent points falls as n^(-1/2)."""
     errors = np.array([observed.mean_error(n, p) for n in sizes])
     trial.order(
@@ -48,8 +50,8 @@ def test_monte__carlo(trial, sizes=(16, 32, 64, 128, 256, 512), p=1 / 3):
     )
 
 
-@claim("the ratio of a chi-square to a sum of two", kind="distribution")
-def test_squared_cosine(trial, dim=5):
+@claim(ours("the ratio of a chi-square to a sum of two"), kind="distribution", cases=[2, 5])
+def test_squared_cosine(trial, dim: AtLeast(2)):
     """The squared cosine between two random directions in R^d has the law Beta(1/2, (d - 1)/2)."""
     trial.distribution(
         lambda key: observed.squared_cosine(key, dim),
@@ -62,11 +64,12 @@ def test_squared_cosine(trial, dim=5):
 
 
 @claim(
-    "Cochran 1934",
+    paper("Cochran 1934"),
     kind="distribution",
-    as_printed="With n - 1 in its denominator the standard deviation is unbiased.",
+    cases=[2, 5],
+    as_printed=paper("Kotlin DataFrame, reference of std: ddof", says="Divided by N - 1 the deviation is unbiased."),
 )
-def test_standard_deviation(trial, n=5):
+def test_standard_deviation(trial, n: Annotated[int, Interval(2, 12, why="the bias falls as 1 / (4 n)")]):
     """Of n normal numbers the standard deviation is on average sqrt(2 / (n - 1)) G(n / 2) / G((n - 1) / 2) sigma, too
     small, although n - 1 is in its denominator.
     """

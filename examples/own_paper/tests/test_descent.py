@@ -1,13 +1,13 @@
 """Drori and Teboulle 2014, "Performance of first-order methods for smooth convex minimization"."""
 
 import numpy as np
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 
 from sims import descent as observed
 from theory import descent as predicted
 
 
-@claim("Theorem 3.1", kind="bound")
+@claim(paper("Theorem 3.1"), kind="bound")
 def test_worst_case(trial, steps):
     """After N steps of size 1 / L gradient descent is within L R^2 / (4 N + 2) of the minimum; a Huber function gets
     there.

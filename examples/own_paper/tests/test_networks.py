@@ -1,16 +1,19 @@
 """He, Zhang, Ren and Sun 2015, "Delving deep into rectifiers"."""
 
+from typing import Annotated
+
 import numpy as np
 import pytest
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
+from theory_on_trial.contract import Interval
 
 from sims import networks as observed
 from theory import networks as predicted
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-@claim("section 2.2, equation 10", kind="identity")
-def test_second_moment(trial, depth, width=3):
+@claim(paper("section 2.2, equation 10"), kind="identity")
+def test_second_moment(trial, depth, width: Annotated[int, Interval(1, 4, why="every sign pattern is tried")] = 3):
     """With symmetric weights of variance 2 / width the mean square of a ReLU network's pre-activations is the same in
     every layer.
     """

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
 from theory_on_trial.laws import Asymptotic
 
 from figures.double_descent import curve
@@ -13,7 +13,7 @@ from theory import regression as predicted
 
 
 @pytest.mark.parametrize(("n", "d"), [(40, 10), (10, 40)])
-@claim("mean of an inverse Wishart matrix, von Rosen 1988", kind="distribution")
+@claim(paper("mean of an inverse Wishart matrix, von Rosen 1988"), kind="distribution")
 def test_ridgeless(trial, n, d):
     """The risk of least squares of least norm is d / (n - d - 1) for d < n - 1 features, and
     1 - n / d + n / (d - n - 1) for d > n + 1.

@@ -1,14 +1,15 @@
 """The edge of the Marchenko-Pastur law."""
 
-from theory_on_trial import claim
+from theory_on_trial import claim, paper
+from theory_on_trial.contract import AtLeast
 from theory_on_trial.laws import SubGaussian
 
 from sims import spectra as observed
 from theory import spectra as predicted
 
 
-@claim("Marchenko and Pastur 1967; Johnstone 2001, Theorem 1.1", kind="limit")
-def test_edge(trial, n=100, d=25):
+@claim(paper("Marchenko and Pastur 1967; Johnstone 2001, Theorem 1.1"), kind="limit", cases=[(100, 25), (60, 60)])
+def test_edge(trial, n: AtLeast(50), d: AtLeast(10)):
     """The largest singular value of an n x d Gaussian matrix is sqrt(n) + sqrt(d), less a Tracy-Widom term."""
     trial.mean(
         lambda key: observed.largest_singular_value(key, n, d),
