@@ -1,0 +1,219 @@
+"""How far are two views' embeddings from the best with the same features, and what does the batch size cost them?"""
+
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory import unconstrained_cca as predicted
+from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, stratified_groups
+
+Embedding = Annotated[Float[np.ndarray, "rows columns"], USABLE_SCALE]
+"""Z of one view, a row per pair."""
+
+_CONFIDENCE = 0.95
+_SINGULAR = 1e-7  # ratio of singular values of the scaled columns, below which a covariance has lost half its digits
+_RELATED = 0.01  # level of the test that says which directions are related at all
+_MISSING, _SCALED = 0.5, 0.2  # share of its strength below which a component is missing; deviation called mis-scaled
+_FEWEST = 20  # batches from which a variance over batches is measured
+_DOUBT = 4.0  # standard errors
+_HEAVY = 0.6  # share of a jackknife's variance that no single twentieth of rows has where the interval can be trusted
+
+
+class BatchEffect(NamedTuple):
+    """What a batch size does where one batch stands in both factors of the penalty tr(V^2)."""
+
+    size: int
+    smallest: int | None
+    """The smallest batch that keeps every related component; None where there is none to keep."""
+    shrinkage: Float[np.ndarray, " related"]
+    """Strength of each related component in the end, over what it should be. Normal embeddings assumed."""
+    bias: Estimate | None
+    """By how much such a penalty is too large in the mean, measured on batches of the rows; None for too few rows."""
+    normal_bias: float
+    """The same if the embeddings were normal."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What `ey_certificate` has found; intervals hold the population's value with 95 % confidence."""
+
+    loss: Estimate
+    """L of the embeddings as they are: -2 tr(C12 + C21) + tr((C11 + C22)^2)."""
+    best: Estimate
+    """The least L after any linear last layer on either view: minus the sum of the squared canonical correlations."""
+    gap: Estimate
+    """loss - best."""
+    correlations: Float[np.ndarray, " columns"]
+    """Canonical correlations of the sample."""
+    strengths: Float[np.ndarray, " columns"]
+    """Variance of each canonical component in the embeddings, both views together; best where it is the correlation."""
+    related: int
+    """How many of the leading components are beyond chance, by Pillai's trace of what remains, at level 0.01."""
+    missing: tuple[int, ...]
+    """Related components with less than half their strength, counted from 0."""
+    scaled: tuple[int, ...]
+    """Other related components more than a fifth off their strength."""
+    squared_correlations: float
+    """Sum of their squares in the sample."""
+    null_level: float
+    """The mean of that sum for unrelated embeddings."""
+    batch: BatchEffect | None
+    doubts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the findings, one a line."""
+        shares = ", ".join(f"{s:.3g} of {r:.3g}" for s, r in zip(self.strengths, self.correlations, strict=True))
+        lines = [
+            f"loss {self.loss}, best with the same features {self.best}, gap {self.gap}",
+            f"squared correlations sum to {self.squared_correlations:.4g}, unrelated views to {self.null_level:.4g}",
+            f"related components: {self.related} of {len(self.correlations)}; strengths {shares}",
+            f"missing: {_listed(self.missing)}; mis-scaled: {_listed(self.scaled)}",
+        ]
+        if self.batch is not None:
+            kept = ", ".join(f"{ratio:.3g}" for ratio in self.batch.shrinkage)
+            measured = f"{self.batch.bias} measured" if self.batch.bias else "not measured"
+            lines += [
+                f"one batch of {self.batch.size} in both factors would leave, of each strength: {kept or 'nothing'}",
+                f"smallest batch that keeps every related component: {self.batch.smallest or 'none'}",
+                f"bias of the penalty: {measured}, {self.batch.normal_bias:.4g} if normal",
+            ]
+        return "\n".join(lines + [f"doubt: {doubt}" for doubt in self.doubts])
+
+
+@guarded
+def ey_certificate(
+    Z1: Embedding, Z2: Embedding, batch_size: Annotated[int, Interval(2, LONGEST)] | None = None
+) -> Certificate:
+    """Hold two views' embeddings, trained by any CCA-like loss, against the best with the same features.
+
+    The gap is exact for the sample, whatever the training (the loss is a distance up to a constant); intervals are
+    those of a jackknife over twenty groups of independent rows. With a `batch_size`, what that batch size does where
+    the same batch stands in both factors of the penalty: for normal embeddings, so the bias of batches made of the
+    rows is measured beside it, and a difference is a doubt.
+
+    Raises ValueError for fewer than 40 rows or not more than 2 K + 1, also without any twentieth of them, for a
+    covariance that is singular, for numbers that are not finite and for different shapes; TypeError for no numbers.
+    Intervals hold the truth as often as they say for normal embeddings from 200 rows on, in 87 % for exponential ones.
+    """
+    rows, columns = Z1.shape
+    groups = stratified_groups(np.zeros(rows, int))
+    parts = [groups != group for group in range(-1, GROUPS)]  # all rows, then all but each twentieth
+    fewest = int(min(rows - np.bincount(groups, minlength=GROUPS)))
+    require(
+        rows >= 2 * GROUPS and fewest > 2 * columns + 1,
+        f"Z1 must have at least {2 * GROUPS} rows, and more than 2 K + 1 = {2 * columns + 1} also without a twentieth "
+        f"of them, got {rows}",
+    )
+    for name, Z in (("Z1", Z1), ("Z2", Z2)):
+        for part in parts:
+            rank = _rank(Z[part])
+            require(
+                rank == columns,
+                f"{name} must have a covariance of full rank, also without any twentieth of its rows, got rank {rank} "
+                f"of {columns}: add a ridge, or drop columns",
+            )
+    losses, least = np.array([_losses(Z1[part], Z2[part]) for part in parts]).T
+    loss, best, gap = (jackknife(one, _CONFIDENCE) for one in (losses, least, losses - least))
+    correlations, strengths = _components(Z1, Z2)
+    related = _related(correlations, rows)
+    share = strengths[:related] / correlations[:related]
+    scaled = (share >= _MISSING) & (np.abs(share - 1) > _SCALED)
+    batch = None if batch_size is None else _batch_effect(Z1, Z2, correlations[:related], batch_size)
+    return Certificate(
+        loss=loss,
+        best=Estimate(*(min(end, 0.0) for end in best)),
+        gap=at_least(gap, 0.0),
+        correlations=correlations,
+        strengths=strengths,
+        related=related,
+        missing=tuple(np.flatnonzero(share < _MISSING).tolist()),
+        scaled=tuple(np.flatnonzero(scaled).tolist()),
+        squared_correlations=float(np.sum(correlations**2)),
+        null_level=predicted.null_level(rows, columns, columns),
+        batch=batch,
+        doubts=_doubts(losses[1:], related, batch),
+    )
+
+
+def _covariance(Z1: Embedding, Z2: Embedding) -> Float[np.ndarray, "both both"]:
+    return np.atleast_2d(np.cov(np.hstack([Z1, Z2]).T))
+
+
+def _losses(Z1: Embedding, Z2: Embedding) -> tuple[float, float]:
+    """L of the embeddings, and the least L."""
+    S, K = _covariance(Z1, Z2), Z1.shape[1]
+    loss = -4 * np.trace(S[:K, K:]) + np.sum((S[:K, :K] + S[K:, K:]) ** 2)
+    return float(loss), predicted.least_loss(_components(Z1, Z2)[0], K)
+
+
+def _components(Z1: Embedding, Z2: Embedding) -> tuple[Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
+    """Canonical correlations, and how strong each canonical component is in the embeddings."""
+    (U1, R1), (U2, R2) = (np.linalg.qr(Z - Z.mean(axis=0)) for Z in (Z1, Z2))
+    left, correlations, right = np.linalg.svd(U1.T @ U2)
+    # A component's canonical variables are U1 left and U2 right'; of the embeddings they hold R1' left, R2' right'.
+    held = (R1.T @ left + R2.T @ right.T) / np.sqrt(2 * (len(Z1) - 1))
+    return np.minimum(correlations, 1), np.sum(held**2, axis=0)
+
+
+def _related(correlations: Float[np.ndarray, " columns"], rows: int) -> int:
+    """How many components come before a remainder that unrelated views may have."""
+    from scipy.stats import chi2
+
+    left = np.arange(len(correlations), 0, -1) ** 2
+    remaining = (rows - 1) * np.cumsum(correlations[::-1] ** 2)[::-1]
+    chance = remaining < chi2.isf(_RELATED, left)
+    return int(np.argmax(chance)) if chance.any() else len(correlations)
+
+
+def _rank(Z: Embedding) -> int:
+    centred = Z - Z.mean(axis=0)
+    values = np.linalg.svd(centred / np.maximum(np.abs(Z).max(axis=0), np.finfo(float).tiny), compute_uv=False)
+    return int(np.sum(values > _SINGULAR * max(values.max(), 1e-150)))
+
+
+def _batch_effect(Z1: Embedding, Z2: Embedding, related: Float[np.ndarray, " related"], size: int) -> BatchEffect:
+    from scipy.special import stdtrit
+
+    n_batches = len(Z1) // size
+    bias = None
+    if n_batches >= _FEWEST:
+        order = np.random.default_rng(0).permutation(len(Z1))[: n_batches * size].reshape(n_batches, size)
+        V = np.array([sum(np.atleast_2d(np.cov(Z[rows].T)) for Z in (Z1, Z2)) for rows in order])
+        squares = np.sum((V - V.mean(axis=0)) ** 2, axis=(1, 2)) * n_batches / (n_batches - 1)
+        half = float(stdtrit(n_batches - 1, (1 + _CONFIDENCE) / 2)) * squares.std(ddof=1) / np.sqrt(n_batches)
+        bias = Estimate(float(squares.mean()), float(max(squares.mean() - half, 0)), float(squares.mean() + half))
+    return BatchEffect(
+        size,
+        predicted.batch_that_keeps(related) if len(related) else None,
+        predicted.shrunk_strengths(related, size) / related if len(related) else np.zeros(0),
+        bias,
+        predicted.single_batch_bias(_covariance(Z1, Z2), size),
+    )
+
+
+def _doubts(without: Float[np.ndarray, " groups"], related: int, batch: BatchEffect | None) -> tuple[str, ...]:
+    found = []
+    influence = (without - without.mean()) ** 2
+    if influence.max() > _HEAVY * influence.sum():
+        found.append("one twentieth of the rows decides how wide the intervals are: tails too heavy for them")
+    if related == 0:
+        found.append("no component is beyond what unrelated views show: there is nothing to be certified")
+    if batch is not None and batch.bias is None:
+        found.append(f"fewer than {_FEWEST} batches of {batch.size} rows: their bias is not measured")
+    elif batch is not None and batch.bias is not None:
+        error = (batch.bias.high - batch.bias.value) / 2
+        ratio = batch.bias.value / batch.normal_bias
+        if abs(batch.bias.value - batch.normal_bias) > _DOUBT * error and abs(np.log(ratio)) > np.log(1 + _SCALED):
+            found.append(
+                f"the bias of batches is {ratio:.2g} times that of normal embeddings: so is the shrinkage, roughly, "
+                "and not as predicted"
+            )
+    return tuple(found)
+
+
+def _listed(components: tuple[int, ...]) -> str:
+    return ", ".join(map(str, components)) or "none"

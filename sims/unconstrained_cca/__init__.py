@@ -1,0 +1,23 @@
+"""Unconstrained stochastic CCA: losses evaluated, minimised, descended on, and estimated from mini-batches.
+
+Each import below is one concept in one file.
+"""
+
+from sims.unconstrained_cca.batches import (
+    batch_penalty,
+    batch_variance,
+    enumerated_bias,
+    two_batch_gradient,
+    two_batch_loss,
+)
+from sims.unconstrained_cca.descent import strengths_after_descent
+from sims.unconstrained_cca.expected_loss import expected_batch_loss, minimise_expected
+from sims.unconstrained_cca.pencil import (
+    Minima,
+    curvatures,
+    ey_loss,
+    flow_path,
+    minimise,
+    pencil_of_views,
+)
+from sims.unconstrained_cca.views import embeddings, squared_correlations, standardised

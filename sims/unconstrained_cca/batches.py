@@ -1,0 +1,105 @@
+"""The penalty tr(V^2) estimated from mini-batches, as sampled."""
+
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, Key
+
+from sims.unconstrained_cca._domains import Batch, Correlations, Form, Heads, Law
+from sims.unconstrained_cca.views import embeddings
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, require
+
+Batches = Annotated[int, Interval(2, LONGEST, why="of one batch there is no other")]
+Kurtosis = Annotated[float, Interval(-2, 1e6)]
+"""Excess kurtosis: 0 normal, 6 exponential, -2 a sign."""
+Views = Annotated[Float[AnyArray, "2 pairs dim"], USABLE_SCALE]
+
+
+@guarded(double=False)
+def batch_penalty(
+    key: Key[Array, ""], correlations: Correlations, weights: Heads, batch: Batch, n_batches: Batches, law: Law
+) -> Float[Array, ""]:
+    """tr(V V') of two independent batches, averaged over all pairs of `n_batches`: the two-batch penalty, sampled."""
+    V = _totals(key, correlations, weights, batch, n_batches, law)
+    return (jnp.sum(jnp.sum(V, axis=0) ** 2) - jnp.sum(V**2)) / (n_batches * (n_batches - 1))
+
+
+@guarded(double=False)
+def batch_variance(
+    key: Key[Array, ""], correlations: Correlations, weights: Heads, batch: Batch, n_batches: Batches, law: Law
+) -> Float[Array, ""]:
+    """|V - V'|^2 / 2 of two independent batches, averaged over all pairs of `n_batches`.
+
+    By so much the penalty of one batch, tr(V^2), exceeds that of two in the mean.
+    """
+    V = _totals(key, correlations, weights, batch, n_batches, law)
+    return jnp.sum((V - V.mean(axis=0)) ** 2) / (n_batches - 1)
+
+
+@guarded
+def enumerated_bias(correlations: Correlations, weights: Heads, batch: Batch, kurtosis: Kurtosis) -> float:
+    """E |V - E V|^2 over all batches of sources that are 0 or +-sqrt(kurtosis + 3), of this excess kurtosis.
+
+    The square of a covariance is a polynomial of degree four, in which third moments meet a mean: its mean is that for
+    every law of the sources with this kurtosis. `ValueError` for more than 3^13 batches.
+    """
+    n_numbers = 2 * batch * len(correlations)
+    require(n_numbers <= 13, f"batch must give at most 13 numbers for 2 sources a direction, got {n_numbers}")
+    reach = np.sqrt(kurtosis + 3)
+    signs = np.array(np.meshgrid(*[[-1, 0, 1]] * n_numbers)).reshape(n_numbers, -1)
+    chances = np.prod(np.where(signs == 0, 1 - 1 / reach**2, 0.5 / reach**2), axis=0)
+    own, other = reach * signs.reshape(2, batch, len(correlations), -1)
+    rho = np.asarray(correlations)[:, None]
+    V = 0.0
+    for view, head in zip((own, rho * own + np.sqrt(1 - rho**2) * other), np.asarray(weights), strict=True):
+        Z = np.einsum("tds,dk->tks", view - view.mean(axis=0), head)
+        V = V + np.einsum("tis,tjs->ijs", Z, Z) / (batch - 1)
+    return float(np.sum(chances * V**2) - np.sum(np.sum(chances * V, axis=-1) ** 2))
+
+
+@guarded(double=False)
+def two_batch_loss(weights: Heads, views: Views, second: Views, form: Form = "library") -> Float[Array, ""]:
+    """-2 tr C + tr(V V'), C and V from one batch of both views and V' from a second one, which may be the same.
+
+    Library form: means over the two views of all covariances (C) and of those within views (V). Off-diagonal form: the
+    covariance between the views twice (C), and the sum within (V).
+    """
+    require(views.shape[1] > 1 and second.shape[1] > 1, "views must have two pairs or more, and second too")
+    Z, Z2 = (_centred(jnp.asarray(one) @ jnp.asarray(weights)) for one in (views, second))
+    C, V, V2 = jnp.sum(_cross(Z[0], Z[1]).diagonal()), _within(Z), _within(Z2)
+    if form == "off-diagonal":
+        return -4 * C + jnp.sum(V * V2)
+    return -2 * C - jnp.trace(V) + jnp.sum(V * V2) / 4
+
+
+@guarded(double=False)
+def two_batch_gradient(
+    weights: Heads, views: Views, second: Views, form: Form = "library"
+) -> Float[Array, "2 directions columns"]:
+    """Gradient of that loss in the weights, by automatic differentiation."""
+    return _gradient(jnp.asarray(weights), views, second, form)
+
+
+_gradient = jax.jit(jax.grad(two_batch_loss), static_argnums=3)
+
+
+def _totals(key, correlations, weights, batch, n_batches, law):  # type: ignore[no-untyped-def]
+    """V = Cov(Z_1) + Cov(Z_2) of every batch."""
+    one = jax.vmap(lambda key: _within(_centred(embeddings(key, correlations, weights, batch, law))))
+    return one(jax.random.split(key, n_batches))
+
+
+def _centred(pairs: Float[Array, "2 pairs columns"]) -> Float[Array, "2 pairs columns"]:
+    return pairs - pairs.mean(axis=1, keepdims=True)
+
+
+def _cross(first: Float[Array, "pairs K"], second: Float[Array, "pairs K"]) -> Float[Array, "K K"]:
+    return first.T @ second / (len(first) - 1)
+
+
+def _within(pairs: Float[Array, "2 pairs columns"]) -> Float[Array, "columns columns"]:
+    return _cross(pairs[0], pairs[0]) + _cross(pairs[1], pairs[1])

@@ -1,0 +1,62 @@
+"""The expected loss of a mini-batch, exactly, and its minimum over all weights."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from sims.unconstrained_cca._domains import Batch, Correlations, Form, Heads
+from sims.unconstrained_cca.pencil import Minima, best_of
+from theory_on_trial.contract import Size, guarded
+from theory_on_trial.precision import require_float64
+
+
+@guarded(double=False)
+def expected_batch_loss(
+    weights: Heads, correlations: Correlations, batch: Batch, form: Form = "off-diagonal"
+) -> Float[Array, ""]:
+    """E of the loss with one batch of normal, white pairs in both factors of the penalty.
+
+    From the fourth moments of centred sample covariances, entry by entry (Isserlis 1918): E[S_ij S_kl] is
+    s_ij s_kl + (s_ik s_jl + s_il s_jk) / m, s the covariance of all 2 K embeddings.
+    """
+    W, rho, m = jnp.asarray(weights), jnp.asarray(correlations), batch - 1
+    cross = W[0].T @ (rho[:, None] * W[1])
+    covariance = jnp.stack([jnp.stack([W[0].T @ W[0], cross]), jnp.stack([cross.T, W[1].T @ W[1]])])
+    means = jnp.einsum("aaij,ccij->", covariance, covariance)
+    # V_ij = sum_a S_(ai)(aj): each product of entries has two further pairings, i with i and i with j.
+    straight = jnp.einsum("acii,acjj->", covariance, covariance)
+    crossed = jnp.einsum("acij,acji->", covariance, covariance)
+    penalty = means + (straight + crossed) / m
+    between, within = 2 * jnp.trace(cross), jnp.trace(covariance[0, 0] + covariance[1, 1])
+    if form == "off-diagonal":
+        return -2 * between + penalty
+    return -(between + within) + penalty / 4
+
+
+@guarded(double=False)
+def minimise_expected(
+    correlations: Correlations, n_columns: Size, batch: Batch, form: Form = "off-diagonal", starts: Size = 3
+) -> Minima:
+    """Minima of the expected loss over all weights (2, directions, columns), by BFGS from random starts.
+
+    The weights of both views stand one above the other in what is returned.
+    """
+    require_float64("a minimum by BFGS")
+    shape = (2, len(correlations), n_columns)
+    rho = jnp.asarray(correlations)
+
+    def function(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = _with_gradient(flat.reshape(shape), rho, batch, form)
+        return float(value), np.asarray(gradient).ravel()
+
+    rng = np.random.default_rng(0)
+    return best_of(function, rng.normal(size=(starts, 2 * shape[1], n_columns)))
+
+
+@partial(jax.jit, static_argnums=3)
+def _with_gradient(weights, rho, batch, form):  # type: ignore[no-untyped-def]
+    return jax.value_and_grad(expected_batch_loss)(weights, rho, batch, form)

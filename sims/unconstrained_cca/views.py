@@ -1,0 +1,64 @@
+"""Pairs of views made of independent sources of a given law."""
+
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Key
+
+from sims.unconstrained_cca._domains import Batch, Correlations, Heads, Law
+from theory_on_trial.contract import LONGEST, Interval, Size, guarded, require, require_room
+
+Rows = Annotated[int, Interval(3, LONGEST)]
+
+
+@guarded(double=False)
+def standardised(key: Key[Array, ""], shape: tuple[Size, ...], law: Law) -> Float[Array, "..."]:
+    """Independent numbers of mean 0 and variance 1; a cubed exponential has skewness 17."""
+    require_room("shape", _product(shape))
+    if law == "normal":
+        return jax.random.normal(key, shape)
+    if law == "sign":
+        return jax.random.rademacher(key, shape, float)
+    exponential = jax.random.exponential(key, shape)
+    return exponential - 1 if law == "exponential" else (exponential**3 - 6) / 684**0.5
+
+
+@guarded(double=False)
+def embeddings(
+    key: Key[Array, ""], correlations: Correlations, weights: Heads, batch: Batch, law: Law = "normal"
+) -> Float[Array, "2 pairs columns"]:
+    """Z_1 and Z_2 of one batch: x = s, y = rho s + sqrt(1 - rho^2) s', sources s and s', times the heads."""
+    pairs = views_of(standardised(key, (2, batch, len(correlations)), law), correlations)
+    return pairs @ weights
+
+
+def views_of(sources: Float[Array, "2 pairs directions"], correlations: Correlations) -> Float[Array, "2 pairs dim"]:
+    """The two white views that are made of two sets of sources."""
+    own, other = sources
+    rho = jnp.asarray(correlations)
+    return jnp.stack([own, rho * own + jnp.sqrt(1 - rho**2) * other])
+
+
+@guarded(double=False)
+def squared_correlations(
+    key: Key[Array, ""], n_rows: Rows, dim_first: Size, dim_second: Size, law: Law = "normal"
+) -> Float[Array, ""]:
+    """Sum of the squared sample canonical correlations of two unrelated views, through QR of the centred data.
+
+    `ValueError` unless n_rows > dim_first + dim_second.
+    """
+    enough = n_rows > dim_first + dim_second
+    require(enough, f"n_rows must exceed dim_first + dim_second = {dim_first + dim_second}, got {n_rows}")
+    data = standardised(key, (n_rows, dim_first + dim_second), law)
+    data = data - data.mean(axis=0)
+    first, second = (jnp.linalg.qr(one)[0] for one in (data[:, :dim_first], data[:, dim_first:]))
+    return jnp.sum((first.T @ second) ** 2)
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    product = 1
+    for size in shape:
+        product *= size
+    return product

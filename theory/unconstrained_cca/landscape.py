@@ -1,0 +1,145 @@
+"""The landscape of the loss L(W) = -2 tr(W^T A W) + tr((W^T B W)^2), with A v = lambda B v.
+
+Source of what is below: the name of the loss for the distance; the paper's abstract for the top subspace; values,
+critical points and curvatures are derived here.
+"""
+
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.unconstrained_cca._domains import (
+    Columns,
+    Correlations,
+    Denominator,
+    Eigenvalues,
+    Form,
+    Numerator,
+    Weights,
+)
+from theory_on_trial.contract import Natural, guarded, require
+
+Chosen = tuple[Natural, ...]
+"""Which eigenvalues a critical point holds, counted from the largest; 0 is the largest."""
+
+
+@guarded
+def generalised_eigenvalues(A: Numerator, B: Denominator) -> Float[np.ndarray, " dim"]:
+    """Eigenvalues lambda of A v = lambda B v, the largest first."""
+    return _solved(A, B)[0]
+
+
+@guarded
+def eigenvalues_of_views(
+    correlations: Correlations, form: Form = "off-diagonal", unmatched: Natural = 0
+) -> Float[np.ndarray, " eigenvalues"]:
+    """Eigenvalues of CCA as such a problem, the largest first: rho, zeros and -rho, or these plus one ("library").
+
+    `correlations` has one entry for each dimension of the smaller view, zeros included; `unmatched` is by how much the
+    larger view is larger.
+
+    >>> eigenvalues_of_views([0.9, 0.6], "library").tolist()
+    [1.9, 1.6, 0.4, 0.09999999999999998]
+    """
+    both = np.concatenate([correlations, -correlations, np.zeros(unmatched)])
+    return np.sort(both + (form == "library"))[::-1]
+
+
+@guarded
+def loss_by_distance(A: Numerator, B: Denominator, W: Weights) -> float:
+    """L(W) as a distance: |A' - P|^2 - |A'|^2 with A' = B^(-1/2) A B^(-1/2) and P = B^(1/2) W W^T B^(1/2).
+
+    So a minimiser is a best approximation of A' by a positive semidefinite matrix of rank K (Eckart & Young 1936).
+    """
+    values, vectors = np.linalg.eigh(B)
+    half, inverse_half = (vectors * values**power @ vectors.T for power in (0.5, -0.5))
+    target = inverse_half @ A @ inverse_half
+    return float(np.sum((target - half @ W @ W.T @ half) ** 2) - np.sum(target**2))
+
+
+@guarded
+def least_loss(eigenvalues: Eigenvalues, n_columns: Columns) -> float:
+    """The minimum of L: minus the squares of the K largest eigenvalues, negative ones counted as zero.
+
+    >>> least_loss([3.0, 2.0, -1.5], 3)
+    -13.0
+    """
+    return -float(np.sum(np.sort(np.maximum(eigenvalues, 0))[::-1][:n_columns] ** 2))
+
+
+@guarded
+def columns_used(eigenvalues: Eigenvalues, n_columns: Columns) -> int:
+    """Rank of a minimiser, at most K: no direction whose eigenvalue is not positive is ever filled."""
+    return min(n_columns, int(np.sum(eigenvalues > 0)))
+
+
+@guarded
+def minimising_gram(A: Numerator, B: Denominator, n_columns: Columns) -> Float[np.ndarray, "dim dim"]:
+    """W W^T of a minimiser, U_K max(Lambda_K, 0) U_K^T; W itself is free up to a rotation of its columns.
+
+    Not unique where eigenvalue K equals eigenvalue K + 1, both positive.
+    """
+    values, vectors = _solved(A, B)
+    top = vectors[:, :n_columns]
+    return top * np.maximum(values[:n_columns], 0) @ top.T
+
+
+@guarded
+def critical_sets(eigenvalues: Eigenvalues, n_columns: Columns) -> list[tuple[int, ...]]:
+    """All sets of at most K positive eigenvalues, each the content of the critical points of one value of L.
+
+    `ValueError` where there are more than a million. Simple eigenvalues are assumed.
+    """
+    positive = np.flatnonzero(np.sort(eigenvalues)[::-1] > 0).tolist()
+    require(len(positive) <= 20, f"eigenvalues must have at most 20 positive ones, got {len(positive)}")
+    return [chosen for size in range(n_columns + 1) for chosen in combinations(positive, size)]
+
+
+@guarded
+def critical_point(
+    A: Numerator, B: Denominator, chosen: Chosen, n_columns: Columns
+) -> Float[np.ndarray, "dim columns"]:
+    """W = U_S Lambda_S^(1/2), and zeros in the columns left; `ValueError` unless S holds at most K positive ones."""
+    values, vectors = _solved(A, B)
+    held, columns = _held(values, chosen, n_columns), list(chosen)
+    return np.pad(vectors[:, columns] * np.sqrt(held), ((0, 0), (0, n_columns - len(held))))
+
+
+@guarded
+def critical_loss(eigenvalues: Eigenvalues, chosen: Chosen) -> float:
+    """L at a critical point with the eigenvalues S: minus the sum of their squares."""
+    return -float(np.sum(_held(np.sort(eigenvalues)[::-1], chosen, len(chosen)) ** 2))
+
+
+@guarded
+def least_curvature(eigenvalues: Eigenvalues, chosen: Chosen, n_columns: Columns) -> float:
+    """The smallest eigenvalue of the Hessian at a critical point, in the metric of B: 0 at a minimum, else negative.
+
+    -4 (largest eigenvalue missing) where S has fewer than K members, -4 (largest missing - smallest in S) where it has
+    K. Rotations of the columns always leave a direction of curvature 0, unless K = 1.
+    """
+    ordered = np.sort(eigenvalues)[::-1]
+    held = _held(ordered, chosen, n_columns)
+    missing = np.delete(ordered, list(chosen)).max(initial=-np.inf)
+    return min(0.0, -4 * float(missing - held.min() if len(held) == n_columns else missing))
+
+
+def _solved(A: Numerator, B: Denominator) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, "dim dim"]]:
+    """Eigenvalues, the largest first, and B-orthonormal eigenvectors."""
+    from scipy.linalg import eigh
+
+    values, vectors = eigh((A + A.T) / 2, B)
+    return values[::-1], vectors[:, ::-1]
+
+
+def _held(ordered: Float[np.ndarray, " eigenvalues"], chosen: Chosen, n_columns: Columns) -> Float[np.ndarray, " set"]:
+    """The chosen eigenvalues."""
+    different = len(set(chosen)) == len(chosen) <= n_columns
+    require(
+        different and all(one < len(ordered) for one in chosen),
+        f"chosen must be at most {n_columns} different ones of {len(ordered)} eigenvalues, got {chosen}",
+    )
+    held = ordered[list(chosen)]
+    require(held > 0, f"chosen must be positive eigenvalues, got {held.tolist()}")
+    return held

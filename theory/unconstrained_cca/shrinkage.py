@@ -1,0 +1,58 @@
+"""Where stochastic gradient descent ends when one batch of b pairs stands in both factors of the penalty.
+
+The minimiser of the expected loss of normal views, whitened: diagonal in canonical coordinates, shrunk unevenly, the
+weakest directions lost. Derived here.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.unconstrained_cca._domains import Batch, Correlations, Form
+from theory_on_trial.contract import LONGEST, guarded, require
+
+
+@guarded
+def shrunk_strengths(
+    correlations: Correlations, batch: Batch, form: Form = "off-diagonal"
+) -> Float[np.ndarray, " directions"]:
+    """x_i, the variance of canonical component i: argmin over x >= 0 of x^T Q x - 2 r^T x.
+
+    Q = I + [diag(1 + rho^2) + 1 1^T + rho rho^T] / (2 m), m = b - 1. Off-diagonal form: r = rho, and x_i is the sum of
+    the variances in both views, rho_i for infinite batches. Library form: r = 1 + rho, and x_i is their mean.
+    With K columns, `correlations` are the K largest.
+
+    >>> shrunk_strengths([0.9, 0.8, 0.7, 0.15], 8).round(4)
+    array([0.6178, 0.5434, 0.4668, 0.0171])
+    """
+    from scipy.optimize import nnls
+
+    reward = correlations + (form == "library")
+    root = np.linalg.cholesky(_penalty(correlations, batch)).T
+    return nnls(root, np.linalg.solve(root.T, reward))[0]
+
+
+@guarded
+def batch_that_keeps(correlations: Correlations) -> int:
+    """The smallest batch in the off-diagonal form at which every direction survives: rho_i > X / (2 m - Y) for all.
+
+    X = sum of x, Y = sum of rho x. `ValueError` for a direction that no batch below 2^29 keeps, such as rho = 0.
+
+    >>> batch_that_keeps([0.9, 0.8, 0.7, 0.15])
+    7
+    """
+
+    def keeps(batch: int) -> bool:
+        return bool(np.linalg.solve(_penalty(correlations, batch), correlations).min() > 0)
+
+    require(keeps(LONGEST), f"correlations must be so large that some batch keeps them, got {correlations.min()}")
+    low, high = 1, LONGEST  # the smallest lies in (low, high]
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if keeps(middle) else (middle, high)
+    return high
+
+
+def _penalty(rho: Correlations, batch: int) -> Float[np.ndarray, "directions directions"]:
+    """Q."""
+    added = np.diag(1 + rho**2) + 1 + np.outer(rho, rho)
+    return np.eye(len(rho)) + added / (2 * (batch - 1))

@@ -1,0 +1,20 @@
+"""What canonical correlations of unrelated views look like."""
+
+from typing import Annotated
+
+from theory_on_trial.contract import MOST, Count, Interval, guarded, require
+
+
+@guarded
+def null_level(n_rows: Annotated[int, Interval(3, MOST)], dim_first: Count, dim_second: Count) -> float:
+    """Mean of the sum of squared canonical correlations of unrelated views, d1 d2 / (n - 1), and not 0.
+
+    Rows independent and of one law, any law; covariances centred and of full rank, so n > d1 + d2, else `ValueError`.
+    Source: classical (Pillai's trace).
+
+    >>> round(null_level(40, 6, 4), 4)
+    0.6154
+    """
+    enough = n_rows > dim_first + dim_second
+    require(enough, f"n_rows must exceed dim_first + dim_second = {dim_first + dim_second}, got {n_rows}")
+    return dim_first * dim_second / (n_rows - 1)
