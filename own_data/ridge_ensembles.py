@@ -1,0 +1,261 @@
+"""How large a subsample, which penalty, how many members? Answered for a bag of ridge fits without fitting one.
+
+From Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016): the full ensemble of a setting is ridge on all points with another
+penalty, which the spectra of a few subsamples give; cross-validation of that ridge, and of a few single members, gives
+the risk of a bag of any size. Everything below is derived here, in quantities of the data alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.own_data.estimate import Estimate
+
+Rows = Annotated[Float[np.ndarray, "n dim"], USABLE_SCALE]
+"""X, centred if an intercept is wanted."""
+Responses = Annotated[Float[np.ndarray, " n"], USABLE_SCALE]
+Vector = Float[np.ndarray, " n"]
+
+_LEAST_POINTS = 30
+_LEAST_LEFT = 10  # points outside a member that has no residual on its own
+_NEAR = 5  # least squares is undefined where k = p, and diverges on either side
+_ALIKE, _UNEVEN = 0.15, 0.15  # relative: what of the risk may hang on a row's nearest one, and on unequal leverages
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is predicted of one subsample size and penalty; risks in squared units of y.
+
+    Attributes:
+        size, penalty: k and lambda, which is scikit-learn's `alpha` divided by k.
+        equivalent_penalty: lambda' of ridge on all n points with the same risk as infinitely many members.
+        risk_full: the risk of infinitely many members.
+        gcv_naive: what ordinary cross-validation would say of the bag.
+        risk: the risk of the bag, with a 95 % interval for these data.
+        excess: the bag's risk minus that of the best setting, with the 95 % interval of the paired difference.
+    """
+
+    size: int
+    penalty: float
+    equivalent_penalty: float
+    risk_full: float
+    gcv_naive: float
+    risk: Estimate
+    excess: Estimate
+
+
+@dataclass(frozen=True)
+class Table:
+    """All settings asked for, the best first, and why not to believe them."""
+
+    members: int
+    settings: tuple[Setting, ...]
+    doubts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return one line per setting, and the doubts."""
+        heading = f"{'k':>6} {'lambda':>8} {'lambda full':>12} {'risk full':>10}   risk of {self.members} members"
+        lines = [
+            f"{one.size:6d} {one.penalty:8.3g} {one.equivalent_penalty:12.4g} {one.risk_full:10.4g}   "
+            f"{one.risk}; above the best {one.excess}"
+            for one in self.settings
+        ]
+        return "\n".join([heading, *lines, *(f"doubt: {doubt}" for doubt in self.doubts)])
+
+
+@guarded
+def choose_subsample(
+    x: Rows,
+    y: Responses,
+    sizes: Sequence[Annotated[int, Interval(2, 2**20)]],
+    penalties: Sequence[Annotated[float, Interval(-1e12, 1e12)]],
+    members: Annotated[int, Interval(1, 2**53)],
+    *,
+    subsets: Annotated[int, Interval(1, 100)] = 8,
+    seed: Annotated[int, Interval(0, 2**63 - 1)] = 0,
+) -> Table:
+    """Predict the risk of a bag of `members` ridge fits for each pair of a size and a penalty, best first.
+
+    Right for independent rows whose coordinates mix many independent ones, as n and p grow together; a few per cent of
+    bias are left at p = 100 (of the order 1 / p). The intervals hold for a new point of the same law, given these data.
+
+    Args:
+        x: n rows of p numbers; used as they are, without an intercept.
+        y: n responses, in any unit.
+        sizes: k, at most n.
+        penalties: lambda, for X'X / k of the subsample, in squared units of x.
+        members: M of the bag.
+        subsets: random subsamples of each size whose spectra and fits are averaged.
+        seed: of the random subsamples.
+
+    Raises ValueError for fewer than 30 rows; a constant y; a k above n; a penalty of 0 with k within 5 of p, where the
+    risk diverges, or with fewer than 10 rows outside the subsample; and a penalty at or below minus the smallest
+    eigenvalue of a subsample's Gram matrix.
+    """
+    n, dim = x.shape
+    require(n >= _LEAST_POINTS, f"x must have at least {_LEAST_POINTS} rows, got {n}")
+    require(np.ptp(y) > 0, f"y must hold different numbers, got {y[0]} throughout")
+    require(len(sizes) * len(penalties) > 0, "sizes and penalties must not be empty")
+    require(max(sizes) <= n, f"sizes must be at most the {n} rows of x, got {max(sizes)}")
+    too_near = [k for k in sizes if 0 in penalties and abs(k - dim) < _NEAR]
+    require(not too_near, f"sizes must be {_NEAR} off the dimension {dim} at penalty 0 (risk diverges), got {too_near}")
+    interpolating = [k for k in sizes if 0 in penalties and k < dim and n - k < _LEAST_LEFT]
+    require(not interpolating, f"sizes must leave {_LEAST_LEFT} rows out at penalty 0, got {interpolating} of {n}")
+    whole = _Whole(x, y)
+    rng = np.random.default_rng(seed)
+    judged = []
+    for k in sizes:
+        parts = [_Part(x, y, np.sort(rng.choice(n, k, replace=False))) for _ in range(subsets)]
+        for penalty in penalties:
+            least = max(-part.eigenvalues.min() for part in parts)
+            require(
+                penalty > least or penalty == 0 <= least + whole.rounding,
+                f"penalties must exceed minus the least eigenvalue of each subsample's Gram matrix, {least:.6g} at "
+                f"size {k}, got {penalty:.6g}",
+            )
+            judged.append(_judge(whole, parts, k, penalty, members))
+    judged.sort(key=lambda one: float(one.shares.mean()))
+    best = judged[0]
+    settings = tuple(Setting(**one.known, risk=one.above(), excess=one.above(best)) for one in judged)
+    return Table(members, settings, whole.doubts(best.known["equivalent_penalty"]))
+
+
+def _judge(whole: "_Whole", parts: list["_Part"], k: int, penalty: float, members: int) -> "_Judged":
+    share, d = k / len(whole.y), float(np.mean([part.residual_share(penalty) for part in parts]))
+    equivalent = whole.penalty_with(float(np.mean([part.inverse_level(penalty) for part in parts])))
+    full = whole.generalised_squares(equivalent)
+    squares = np.mean([part.residuals(penalty) ** 2 for part in parts], axis=0)
+    one = squares / (share * d**2 + 1 - share)
+    shares = one / members + (1 - 1 / members) * full
+    kept = 1 - share + share * d
+    naive = shares.mean() + share * (1 - share) * (1 - d) ** 2 / kept**2 * one.mean() / members
+    known = {"size": k, "penalty": penalty, "equivalent_penalty": equivalent, "risk_full": float(full.mean())}
+    return _Judged(known | {"gcv_naive": float(naive)}, shares, whole.dependence(equivalent))
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A setting before it is compared: each point's share in its risk, and by how much their spread is too small."""
+
+    known: dict[str, Any]
+    shares: Vector
+    dependence: float
+
+    def above(self, other: "_Judged | None" = None) -> Estimate:
+        """The risk, or its difference from that of another setting, with a 95 % interval."""
+        shares = self.shares - other.shares if other else self.shares
+        wider = max(self.dependence, other.dependence if other else 0.0)
+        half_width = 1.96 * wider * float(shares.std(ddof=1)) / np.sqrt(len(shares))
+        mean = float(shares.mean())
+        return Estimate(mean, mean - half_width, mean + half_width)
+
+
+# -------------------------------------------------------------------------------------------------- spectra and fits
+
+
+class _Whole:
+    """All points: the eigenvectors of XX' / n, with which ridge of any penalty is a diagonal."""
+
+    def __init__(self, x: Float[np.ndarray, "n dim"], y: Vector):
+        n, dim = x.shape
+        self.x, self.y = x, y
+        self.eigenvalues, self.vectors = np.linalg.eigh(x @ x.T / n)
+        self.rounding = n * 2.0**-52 * float(self.eigenvalues[-1])
+        self.null = np.arange(n) < n - dim  # directions that no coefficient reaches
+        self.eigenvalues = np.where(self.null, 0.0, self.eigenvalues)
+        self.coordinates = self.vectors.T @ y
+
+    def penalty_with(self, inverse_level: float) -> float:
+        """The penalty at which mean 1 / (e + lambda') is that of the subsamples."""
+        from scipy.optimize import brentq
+
+        if np.isinf(inverse_level):
+            return 0.0
+
+        def excess(penalty: float) -> float:
+            if self.null.any():  # multiplied by the penalty, so that 0 is no pole and no root
+                return float(penalty * inverse_level - self._kept(penalty).mean())
+            return float(inverse_level - np.mean(1 / (self.eigenvalues + penalty)))
+
+        least = -float(self.eigenvalues[~self.null].min())
+        low, high = (least, 0.0) if inverse_level < 0 else (0.0 if self.null.any() else least, 1 / inverse_level)
+        inside = self.rounding + 1e-9 * abs(low)
+        if excess(low + inside) * excess(high) >= 0:  # all points, or as good as all
+            return float(low)
+        return float(brentq(excess, low + inside, high, xtol=1e-300, rtol=1e-14))
+
+    def _kept(self, penalty: float) -> Vector:
+        """Lambda / (e + lambda) of each eigenvalue, up to a factor where all of it vanishes."""
+        if penalty == 0:
+            return self.null.astype(float) if self.null.any() else 1 / self.eigenvalues
+        return penalty / (self.eigenvalues + penalty)
+
+    def generalised_squares(self, penalty: float) -> Vector:
+        """Squared residuals over (1 - df / n)^2, whose mean is generalised cross-validation."""
+        kept = self._kept(penalty)
+        return (self.vectors @ (kept * self.coordinates) / kept.mean()) ** 2
+
+    def dependence(self, penalty: float) -> float:
+        """By how much n residuals say less than n independent ones: they span fewer directions."""
+        kept = self._kept(penalty)
+        return float(np.sqrt(np.mean(kept**2)) / kept.mean())
+
+    def doubts(self, penalty: float) -> tuple[str, ...]:
+        """Why leave-one-out may not be what a new point brings."""
+        kept = (self.vectors * self._kept(penalty)) @ self.vectors.T
+        residuals, leverage = kept @ self.y, np.diag(kept)
+        left_out = (residuals / leverage) ** 2
+        squared = np.sum(self.x**2, axis=1)
+        distances = squared[:, None] + squared - 2 * self.x @ self.x.T
+        np.fill_diagonal(distances, np.inf)
+        nearest, every = np.argmin(distances, axis=1), np.arange(len(squared))
+        alike = int(np.sum(distances[every, nearest] <= 1e-9 * squared.mean()))
+        if alike:
+            return (f"{alike} rows are duplicated: a row that is left out is still there",)
+
+        def without(others: np.ndarray) -> float:  # the mean square once another row is left out too
+            between = kept[every, others]
+            determinant = leverage * leverage[others] - between**2
+            return float(np.mean(((leverage[others] * residuals - between * residuals[others]) / determinant) ** 2))
+
+        grouped = (without(nearest) - without(np.roll(every, 1))) / left_out.mean()
+        uneven = float(self.generalised_squares(penalty).mean() / left_out.mean() - 1)
+        found = []
+        if grouped > _ALIKE:
+            found.append(f"rows come in groups: without its nearest row too, a row's error rises by {grouped:.0%}")
+        if abs(uneven) > _UNEVEN:
+            found.append(f"rows differ in scale: cross-validation is {uneven:+.0%} off leave-one-out")
+        return tuple(found)
+
+
+class _Part:
+    """One subsample: the eigenvalues of the smaller of its two Gram matrices, and its fits."""
+
+    def __init__(self, x: Float[np.ndarray, "n dim"], y: Vector, rows: np.ndarray):
+        self.x, self.y, self.size, seen = x, y, len(rows), x[rows]
+        self.tall = self.size > x.shape[1]
+        gram = seen.T @ seen if self.tall else seen @ seen.T
+        self.eigenvalues, vectors = np.linalg.eigh(gram / self.size)
+        right = seen.T @ y[rows] if self.tall else y[rows]
+        self.coordinates = vectors.T @ right / self.size
+        self.predictions = x @ vectors if self.tall else x @ (seen.T @ vectors)
+
+    def residual_share(self, penalty: float) -> float:
+        """What is 1 - df / k."""
+        if penalty == 0:
+            return 1 - len(self.eigenvalues) / self.size
+        return 1 - float(np.sum(self.eigenvalues / (self.eigenvalues + penalty))) / self.size
+
+    def inverse_level(self, penalty: float) -> float:
+        """What is 1 / mu: the mean of 1 / (e + penalty) over the eigenvalues of the k by k matrix; may be infinite."""
+        if self.tall:
+            return self.residual_share(penalty) / penalty if penalty else np.inf
+        return float(np.mean(1 / (self.eigenvalues + penalty)))
+
+    def residuals(self, penalty: float) -> Vector:
+        """Of this member at all points."""
+        return self.y - self.predictions @ (self.coordinates / (self.eigenvalues + penalty))

@@ -1,0 +1,1 @@
+"""The inequalities of the ridge ensembles, for the falsifier."""

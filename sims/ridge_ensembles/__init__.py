@@ -1,0 +1,7 @@
+"""Ridge on subsamples, fitted: members and bags of them, their risks and what cross-validation says of them.
+
+Of Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016); nothing here uses the laws that the paper predicts.
+"""
+
+from sims.ridge_ensembles.members import bagged_coefficients, design, smoothers, subsets
+from sims.ridge_ensembles.trace_form import TraceForm, bag_mean, corrected_gcv, gcv, trace_form, union_gcv

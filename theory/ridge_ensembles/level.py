@@ -1,0 +1,91 @@
+"""The one number that penalty and subsample size enter through: the level mu, 1 / v of the paper.
+
+Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016) solve a fixed point for v; its reciprocal stays finite where least
+squares interpolate nothing (mu = 0 at lambda = 0, phi_s <= 1).
+"""
+
+import numpy as np
+
+from theory.ridge_ensembles._sums import shrunk, variance_inflation
+from theory.ridge_ensembles.population import Aspect, Penalty, Population
+from theory_on_trial.contract import guarded, require
+
+
+@guarded
+def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
+    """The larger root mu of mu = lambda + phi_s sum h r mu / (mu + r), in squared units of x.
+
+    Raises ValueError unless the penalty is above `least_penalty`: below, there is no root. Source: the authors' code
+    (`v_general`, jaydu1/overparameterized-ensembling), which has v = 1 / mu.
+
+    >>> round(level(Population([0.5, 4.0], [0.5, 0.5], [0.2, 0.8], 1.0, 0.25), 0.1, 1.25), 6)
+    0.825588
+    """
+    from scipy.optimize import brentq
+
+    if penalty == 0 and aspect <= 1:
+        return 0.0
+    lowest = vertex(population, aspect)
+    least = lowest * (1 - aspect * shrunk(population, lowest))
+    require(penalty > least, f"penalty must exceed {least:.6g} at this aspect, got {penalty:.6g}")
+    largest = max(penalty, 0.0) + aspect * float(population.masses @ population.eigenvalues)
+
+    def excess(mu: float) -> float:
+        return mu * (1 - aspect * shrunk(population, mu)) - penalty
+
+    return float(brentq(excess, lowest, largest, xtol=1e-300, rtol=8.9e-16))
+
+
+@guarded
+def least_penalty(population: Population, aspect: Aspect) -> float:
+    """The most negative penalty, minus the limit of the smallest eigenvalue of X'X / k that is not zero.
+
+    -(1 - sqrt(phi_s))^2 for equal eigenvalues of 1. Source: derived here, from the convexity of the fixed point's
+    equation.
+    """
+    lowest = vertex(population, aspect)
+    return lowest * (1 - aspect * shrunk(population, lowest))
+
+
+@guarded
+def residual_share(population: Population, penalty: Penalty, aspect: Aspect) -> float:
+    """The limit d of 1 - df / k of a member: lambda / mu, 1 - phi_s where mu = 0. Raises ValueError as `level`.
+
+    A training point's residual is d times what it would be had the member not seen it. Source: the authors' code.
+    """
+    return 1 - aspect * shrunk(population, level(population, penalty, aspect))
+
+
+@guarded
+def equivalent_penalty(population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect) -> float:
+    """The penalty of ridge on all points that the full ensemble is: mu - phi sum h r mu / (mu + r).
+
+    Both have one level and so one risk. At least lambda where lambda >= 0: subsampling adds ridge.
+    Raises ValueError as `level`, and for a subsample aspect below the aspect. Source: derived here; that such
+    penalties exist is in the abstract.
+    """
+    require_subsample(aspect, subsample_aspect)
+    mu = level(population, penalty, subsample_aspect)
+    return mu * (1 - aspect * shrunk(population, mu))
+
+
+def require_subsample(aspect: float, subsample_aspect: float) -> None:
+    """Raise ValueError for subsamples that are larger than the sample."""
+    sentence = f"subsample_aspect must be at least the aspect (k <= n), got {subsample_aspect:.6g} and {aspect:.6g}"
+    require(subsample_aspect >= aspect, sentence)
+
+
+def vertex(population: Population, aspect: float) -> float:
+    """Where the convex function mu - phi_s sum h r mu / (mu + r) is least: there t(phi_s) = 1."""
+    from scipy.optimize import brentq
+
+    least, largest = float(population.eigenvalues.min()), float(population.eigenvalues.max())
+    share = float(population.masses[population.eigenvalues == least].sum())
+    low, high = least * (np.sqrt(aspect * share) - 1), largest * np.sqrt(aspect) - least
+
+    def excess(mu: float) -> float:
+        return variance_inflation(population, mu, aspect) - 1
+
+    if excess(low) <= 0 or excess(high) >= 0:  # one eigenvalue: the bracket is a point, and rounding decides
+        return float(low)
+    return float(brentq(excess, low, high, xtol=1e-300, rtol=8.9e-16))

@@ -1,0 +1,75 @@
+"""Where the full ensemble is best: which penalty for all points, or which subsample size without a penalty.
+
+Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016), abstract: the best full ridgeless ensemble is as good as the best
+ridge. Over penalties that are not negative: subsampling can only add ridge.
+"""
+
+from typing import Annotated, NamedTuple
+
+import numpy as np
+
+from theory.ridge_ensembles._sums import shrunk
+from theory.ridge_ensembles.level import level, vertex
+from theory.ridge_ensembles.population import Aspect, Population
+from theory.ridge_ensembles.risk import risk_at
+from theory_on_trial.contract import Interval, guarded, require
+
+_DECADES = 12  # levels are sought so many decades around the largest eigenvalue of a Wishart matrix
+
+
+class Optimum(NamedTuple):
+    """The least risk of a path, and where it is in the path's parameter."""
+
+    place: float
+    risk: float
+
+
+@guarded
+def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = False) -> Optimum:
+    """The best penalty for ridge on all points and its risk; the penalty is at least 0 unless `negative`.
+
+    The place is good to half the digits, the risk to all. Raises ValueError without signal: no penalty is best then.
+    Source: C depends on mu alone, and is minimised over the levels that penalties have.
+    """
+    mu = _best_level(population, aspect, negative)
+    return Optimum(mu * (1 - aspect * shrunk(population, mu)), risk_at(population, mu, aspect))
+
+
+@guarded
+def optimal_ridgeless(population: Population, aspect: Aspect) -> Optimum:
+    """The best aspect p / k of the subsamples of a full ensemble without penalty, and its risk.
+
+    The risk is that of `optimal_ridge` (abstract). All phi_s <= 1 have level 0, and 1 stands for them. Raises
+    ValueError as there.
+    """
+    mu = _best_level(population, aspect, negative=False)
+    return Optimum(max(1 / shrunk(population, mu), aspect), risk_at(population, mu, aspect))
+
+
+@guarded
+def isotropic_optimal_subsample_aspect(aspect: Aspect, noise_to_signal: Annotated[float, Interval(0, 1e12)]) -> float:
+    """The larger root of x^2 - (1 + phi + phi sigma^2 / |beta|^2) x + phi = 0, for Sigma = I. Source: derived here.
+
+    >>> round(isotropic_optimal_subsample_aspect(0.5, 0.25), 6)
+    1.212695
+    """
+    half = (1 + aspect + aspect * noise_to_signal) / 2
+    return float(half + np.sqrt(half**2 - aspect))
+
+
+def _best_level(population: Population, aspect: float, negative: bool) -> float:
+    from scipy.optimize import minimize_scalar
+
+    require(population.signal > 0, "population must have a signal: without one no penalty is large enough")
+    low = vertex(population, aspect) if negative else level(population, 0.0, aspect)
+    scale = float(population.eigenvalues.max()) * (1 + aspect)
+
+    def risk(decade: float) -> float:
+        return risk_at(population, low + scale * 10**decade, aspect)
+
+    decades = np.linspace(-_DECADES, _DECADES, 10 * _DECADES + 1)
+    best = int(np.argmin([risk(decade) for decade in decades]))
+    around = decades[max(best - 1, 0)], decades[min(best + 1, len(decades) - 1)]
+    found = minimize_scalar(risk, bounds=around, method="bounded", options={"xatol": 1e-10})
+    # Without a penalty may be best, and that is no decade.
+    return low if not negative and risk_at(population, low, aspect) <= found.fun else low + scale * 10**found.x

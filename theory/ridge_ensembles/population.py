@@ -1,0 +1,36 @@
+"""What is known of the data before any is seen: variances along directions, signal and noise."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+
+from theory_on_trial.contract import POSITIVE, PROBABILITIES, Interval, guarded
+
+Aspect = Annotated[float, Interval(0, 1e6, "(]")]
+"""phi = p / n of all points, or phi_s = p / k of a subsample."""
+Penalty = Annotated[float, Interval(-1e6, 1e6)]
+"""lambda, on the scale of X'X / k: scikit-learn's `alpha` is k lambda."""
+Members = Annotated[int, Interval(1, 2**53, why="a bag has members")]
+"""M, the number of members of a bag."""
+
+
+@guarded
+@dataclass(frozen=True, eq=False)
+class Population:
+    """The law of rows x = Sigma^(1/2) z with independent standard entries of z, and of y = x'beta + noise.
+
+    Attributes:
+        eigenvalues: r, the different eigenvalues of Sigma, positive, in squared units of x.
+        masses: h, the share of the p directions that have each; positive, sums to one.
+        alignment: g, the share of |beta|^2 along each; sums to one.
+        signal: |beta|^2, in squared units of y per squared unit of x.
+        noise: sigma^2 = Var(y | x), in squared units of y.
+    """
+
+    eigenvalues: Annotated[Float[np.ndarray, " blocks"], Interval(1e-6, 1e6)]
+    masses: Annotated[Float[np.ndarray, " blocks"], PROBABILITIES, POSITIVE]
+    alignment: Annotated[Float[np.ndarray, " blocks"], PROBABILITIES]
+    signal: Annotated[float, Interval(0, 1e12)]
+    noise: Annotated[float, Interval(0, 1e12)]

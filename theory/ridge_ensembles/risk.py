@@ -1,0 +1,63 @@
+"""Risks of members, of bags of M of them, and of the full ensemble.
+
+Risk is E(y - x'b)^2 on a new point, noise included. Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016); formulas as in
+the authors' code, in the level mu.
+"""
+
+from typing import Annotated
+
+import numpy as np
+
+from theory.ridge_ensembles._sums import shrinkage_bias, variance_inflation
+from theory.ridge_ensembles.level import level, require_subsample
+from theory.ridge_ensembles.population import Aspect, Members, Penalty, Population
+from theory_on_trial.contract import Interval, NonNegative, Size, guarded, require
+
+
+@guarded
+def risk_at(population: Population, mu: Annotated[float, Interval(-1e12, 1e12)], aspect: Aspect) -> float:
+    """(sigma^2 + c(mu)) / (1 - t(aspect)), in squared units of y; infinite where t = 1 (interpolation's threshold).
+
+    With the aspect of the subsample it is the risk of one member, with that of all points the risk of the full
+    ensemble. Raises ValueError for a mu where t > 1, which no penalty has. Source: the authors' code.
+    """
+    inflation = variance_inflation(population, mu, aspect)
+    require(inflation <= 1 + 1e-12, f"mu must be the larger root of the fixed point, got {mu:.6g} with t > 1")
+    return (population.noise + shrinkage_bias(population, mu)) / (1 - inflation) if inflation < 1 else np.inf
+
+
+@guarded
+def member_risk(population: Population, penalty: Penalty, subsample_aspect: Aspect) -> float:
+    """R1, the risk of ridge on one subsample, in squared units of y; infinite at lambda = 0, phi_s = 1."""
+    return risk_at(population, level(population, penalty, subsample_aspect), subsample_aspect)
+
+
+@guarded
+def full_ensemble_risk(population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect) -> float:
+    """C, the risk of the mean of all members, and the limit of the mean product of two members' errors.
+
+    Raises ValueError as `level`, and for a subsample aspect below the aspect.
+    """
+    require_subsample(aspect, subsample_aspect)
+    return risk_at(population, level(population, penalty, subsample_aspect), aspect)
+
+
+@guarded
+def ensemble_risk(
+    population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect, members: Members
+) -> float:
+    """R_M = R1 / M + (1 - 1 / M) C: what M members cost. Raises ValueError as `full_ensemble_risk`."""
+    one = member_risk(population, penalty, subsample_aspect)
+    return one / members + (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
+
+
+@guarded
+def ridgeless_member_risk(points: Size, dimension: Size, signal: NonNegative, noise: NonNegative) -> float:
+    """The exact risk of least squares, of least norm where k < p, for k normal points with Sigma = I.
+
+    sigma^2 (1 + p / (k - p - 1)) for k > p + 1, sigma^2 (1 + k / (p - k - 1)) + |beta|^2 (1 - k / p) for k < p - 1;
+    raises ValueError between. Source: the mean of an inverse Wishart matrix.
+    """
+    require(abs(points - dimension) > 1, f"points must not be within one of dimension {dimension}, got {points}")
+    few, many = sorted((points, dimension))
+    return noise * (1 + few / (many - few - 1)) + signal * max(0.0, 1 - points / dimension)

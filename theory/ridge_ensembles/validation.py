@@ -1,0 +1,49 @@
+"""What generalised cross-validation says of a bag of M members, in the limit: R_M plus a bias of order 1 / M.
+
+Derived here from one fact: a training point's residual is d times its leave-one-out residual. The paper's abstract
+states consistency for the full ensemble; at M = 2 over the union the law is that of the authors' code
+(`comp_theoretic_gcv_inf`).
+"""
+
+from theory.ridge_ensembles.level import require_subsample, residual_share
+from theory.ridge_ensembles.population import Aspect, Members, Penalty, Population
+from theory.ridge_ensembles.risk import ensemble_risk, full_ensemble_risk, member_risk
+from theory_on_trial.contract import guarded, require
+
+
+@guarded
+def gcv_bias(
+    population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect, members: Members
+) -> float:
+    """The limit of GCV over all n points minus the risk R_M: q R1 / M, in squared units of y, never negative.
+
+    q = w (1 - w) (1 - d)^2 / (1 - w + w d)^2, w = k / n. Raises ValueError as `full_ensemble_risk`, and at k = n with
+    d = 0, where GCV is 0 / 0.
+    """
+    require_subsample(aspect, subsample_aspect)
+    share, d = aspect / subsample_aspect, residual_share(population, penalty, subsample_aspect)
+    kept = 1 - share + share * d
+    require(kept > 1e-12, "GCV is undefined (0 / 0) where a member interpolates all points")
+    return share * (1 - share) * (1 - d) ** 2 / kept**2 * member_risk(population, penalty, subsample_aspect) / members
+
+
+@guarded
+def union_gcv(
+    population: Population, penalty: Penalty, aspect: Aspect, subsample_aspect: Aspect, members: Members
+) -> float:
+    """The limit of GCV over the points that any member has seen, the share u = 1 - (1 - w)^M of all n.
+
+    Squared residuals of the seen points, averaged over them, divided by (1 - w (1 - d) / u)^2; in squared units of y.
+    Raises ValueError as `full_ensemble_risk`, and at M = 1 with d = 0, where it is 0 / 0.
+    """
+    require_subsample(aspect, subsample_aspect)
+    w, d = aspect / subsample_aspect, residual_share(population, penalty, subsample_aspect)
+    unseen = (1 - w) ** members
+    seen = 1 - unseen
+    kept = 1 - w * (1 - d) / seen
+    require(kept > 1e-12, "GCV over the union is undefined (0 / 0) where the members interpolate all points it has")
+    one = member_risk(population, penalty, subsample_aspect) / members
+    pairs = (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
+    everywhere = (w * d**2 + 1 - w) * one + (w * d + 1 - w) ** 2 * pairs
+    outside = unseen * ensemble_risk(population, penalty, aspect, subsample_aspect, members)
+    return (everywhere - outside) / (seen * kept**2)
