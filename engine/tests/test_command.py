@@ -19,6 +19,7 @@ CHECKS = '''
 
 import pytest
 from theory_on_trial import claim, paper
+from theory_on_trial.contract import Count
 
 
 @claim(paper("Section 1"), kind="identity", as_printed=paper("Section 1", says="1 + 1 = 3."))
@@ -36,7 +37,7 @@ def test_triangle(trial, a=-1.0, b=2.0):
 
 @pytest.mark.parametrize("n", [2, 3])
 @claim(paper("Section 3"), kind="identity")
-def test_double(trial, n, factor=2):
+def test_double(trial, n, factor: Count = 2):
     """Doubled, and as a claim of each size."""
     trial.identity(factor * n, n + n, ops=0, controls={"one more": n + n + 1})
 '''
@@ -125,6 +126,10 @@ def test_run_prints_the_row_and_tells_whether_it_is_as_expected(here, capsys, ar
         (
             ["run", "verification.sums.sum", "--set", "shift=one"],
             "--set shift must be a literal such as 3, 0.5, (1, 2) or 'a'",
+        ),
+        (
+            ["run", "verification.sums.double[2]", "--set", "factor=0"],
+            "verification.sums.double[2]: outside the claim's domain: factor must be",
         ),
         (["report", "page.html", "sumz"], "no paper 'sumz'; there are verification.sums"),
         (["list", "--root", "no/folder"], "--root must be a folder, got no/folder"),

@@ -244,8 +244,11 @@ def _run(options: argparse.Namespace) -> int:
         asked = ["-q", "--trial-tier", "paper", "--trial-seed", str(options.seed), "--trial-ledger", str(ledger), node]
         asked += [part for text in options.set for part in ("--trial-set", text)]
         done = _pytest(asked, folder, quiet=True)
-        rows = json.loads(ledger.read_text(encoding="utf-8"))["claims"] if ledger.exists() else []
+        shown = json.loads(ledger.read_text(encoding="utf-8")) if ledger.exists() else {"claims": [], "not_run": []}
+        rows = shown["claims"]
     wanted = [row for row in rows if row["id"].endswith("-as-printed") == claim_id.endswith("-as-printed")]
+    if not wanted and shown["not_run"]:
+        raise ValueError(f"{claim_id}: {shown['not_run'][0]['reason']}")
     if not wanted:
         print(done.stdout, done.stderr, file=sys.stderr)
         raise ValueError(f"{claim_id} has no row: pytest says why above")

@@ -125,6 +125,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         return (yield)
     from dataclasses import asdict
 
+    from theory_on_trial.domain import OutsideDomain
     from theory_on_trial.registry import recorded
     from theory_on_trial.trial import Trial
 
@@ -143,6 +144,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     try:
         with recorded(claim, trial, command) as rows:
             result = yield
+    except OutsideDomain as outside:
+        pyfuncitem.user_properties.append(("outside", _not_run(claim, f"outside the claim's domain: {outside}")))
+        pytest.fail(f"{claim.id} says nothing for these settings: {outside}", pytrace=False)
     except pytest.skip.Exception as skipped:
         if not trial.findings and trial.refusal is None:  # left out; once it has decided, a claim has its row
             rows = []
@@ -161,7 +165,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     return result
 
 
-_PROPERTIES = ("ledger", "programs", "skipped")  # of a claim's report, beside those of other plugins
+_OUTSIDE = 2  # the exit status of a usage that no claim answers
+_PROPERTIES = ("ledger", "programs", "skipped", "outside")  # of a claim's report, beside those of other plugins
 
 
 def _not_run(claim: Any, reason: str) -> list[dict[str, str]]:
@@ -200,6 +205,7 @@ class Ledger:
         self.config = config
         self.rows: list[Row] = []
         self.not_run: dict[str, dict[str, str]] = {}
+        self.outside = 0  # how many claims said nothing for their settings
         self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -237,8 +243,9 @@ class Ledger:
             self.rows += [Row(**row) for name, rows in recorded if name == "ledger" for row in rows]
             for paper, asked, most in (value for name, value in recorded if name == "programs"):
                 self.programs[paper] = self.programs.get(paper, (0, None))[0] + asked, most
-            skipped = [entry for name, entries in recorded if name == "skipped" for entry in entries]
-            self.not_run |= {entry["id"]: entry for entry in skipped}
+            left_out = [entry for name, entries in recorded if name in ("skipped", "outside") for entry in entries]
+            self.not_run |= {entry["id"]: entry for entry in left_out}
+            self.outside += any(name == "outside" for name, _ in recorded)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -255,6 +262,8 @@ class Ledger:
         unexpected = not all(row.as_expected for row in self.rows)
         if (unexpected or self._above_ceiling()) and session.exitstatus == 0:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if self.outside and session.testsfailed == self.outside:  # nothing else failed
+            session.exitstatus = _OUTSIDE
         ledger, report = self.config.getoption("trial_ledger"), self.config.getoption("trial_report")
         seed, tier = self.config.getoption("trial_seed"), self.config.getoption("trial_tier")
         if ledger:

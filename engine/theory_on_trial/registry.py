@@ -143,7 +143,7 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     except OutsideDomain:
         raise
     except BaseException as error:
-        rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command, error)
+        rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command, trial.refusal or error)
         raise
     rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command, trial.refusal)
 

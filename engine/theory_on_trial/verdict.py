@@ -67,10 +67,9 @@ def _unearned(claim: Any, finding: Finding) -> str:
         return "no control that could have failed"
     if nobody := _far_fetched(finding):
         return nobody
-    one_sided = finding.prediction.side != "two"
+    # A distance between laws is an equality; of runs the sign is known and no size.
+    one_sided = finding.prediction.side != "two" and finding.procedure not in ("distribution", "runs")
     size, unit = finding.resolution.size, finding.resolution.unit
-    if finding.procedure == "distribution":
-        one_sided = False
     limit = LOOSEST if one_sided else COARSEST_EXPONENT if finding.procedure == "order" else COARSEST
     reason = claim.loose if one_sided else claim.coarse
     if size <= limit or reason:

@@ -1,0 +1,67 @@
+"""The resolution, by deed: a prediction that is off by more is no longer VERIFIED, by less it still is on some side."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from theory_on_trial.decision import Prediction, decide, judge
+from theory_on_trial.laws import Interval
+from theory_on_trial.resolution import distance
+
+sizes = st.floats(1e-3, 1e3)
+shares = st.floats(0.01, 0.99)
+
+
+def interval(low, high):
+    low, high = np.asarray(low, float), np.asarray(high, float)
+    return Interval((low + high) / 2, low, high, 0.0, "exact", 1)
+
+
+@given(value=st.one_of(sizes, sizes.map(lambda v: -v)), margin=sizes, slack=shares, offset=shares, width=shares)
+def test_an_error_of_the_resolution_is_noticed_in_either_direction(value, margin, slack, offset, width):
+    half = width * margin / 2
+    centre = value + (2 * offset - 1) * (margin - half)
+    found, prediction = interval(centre - half, centre + half), Prediction(value, margin, slack * margin)
+    finding = judge(found, prediction, {})
+    assume(finding.outcome == "VERIFIED")
+    size = finding.resolution.size
+    for sign in (1, -1):
+        assert decide(found, replace(prediction, value=value * (1 + sign * size * 1.0001))) == "REFUTED"
+    verdicts = [decide(found, replace(prediction, value=value * (1 + sign * size * 0.9999))) for sign in (1, -1)]
+    assert verdicts != ["REFUTED", "REFUTED"]
+
+
+@given(bound=sizes, share=shares, slack=st.floats(0, 1), side=st.sampled_from(["at most", "at least"]))
+def test_a_bound_that_is_tightened_beyond_it_is_violated(bound, share, slack, side):
+    sign = 1 if side == "at most" else -1
+    measured = bound * share if side == "at most" else bound / share
+    found, prediction = interval(measured, measured), Prediction(bound, slack, slack, side)
+    size = judge(found, prediction, {}).resolution.size
+    assert decide(found, replace(prediction, value=bound * (1 - sign * size * 1.0001))) == "REFUTED"
+    assert decide(found, replace(prediction, value=bound * (1 - sign * size * 0.9999))) != "REFUTED"
+
+
+def test_the_tightest_instance_tells_how_tight_a_bound_is():
+    found = judge(interval([0.2, 0.97], [0.2, 0.97]), Prediction(np.ones(2), 1e-12, 0.0, "at most"), {}).resolution
+    assert found.size == pytest.approx(0.03)
+
+
+def test_a_common_factor_is_noticed_before_one_coordinate_alone():
+    prediction = Prediction(np.array([1.0, 100.0]), np.array([0.5, 1.0]))
+    found = judge(interval([1, 100], [1, 100]), prediction, {}).resolution
+    assert (found.size, found.each) == (pytest.approx(0.01), pytest.approx(0.5))
+    assert str(found) == "1 %"
+
+
+def test_where_all_is_zero_an_error_is_measured_in_the_scale():
+    assert judge(interval(0, 0), Prediction(0.0, 0.1), {}).resolution.size == np.inf
+    found = judge(interval(0, 0), Prediction(0.0, 0.1, scale=10.0), {}).resolution
+    assert (found.size, str(found)) == (pytest.approx(0.01), "0.01 of its scale")
+    assert distance(5.0, Prediction(0.0, 0.1, scale=10.0)) == pytest.approx(0.5)
+
+
+def test_exact_arithmetic_notices_everything():
+    assert judge(interval(3, 3), Prediction(3), {}).resolution.size == 0

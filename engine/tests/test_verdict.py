@@ -1,0 +1,121 @@
+"""What a claim must have earned to be VERIFIED: referees' tricks end INCONCLUSIVE, or in one sentence."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from theory_on_trial import Trial
+from theory_on_trial.verdict import verdict_of, weakness
+
+
+def verdict(decide, kind="identity", coarse="", loose=""):
+    """Let a function make its decisions on a trial and return what they add up to."""
+    trial = Trial("verdict.trick")
+    decide(trial)
+    return verdict_of(SimpleNamespace(kind=kind, coarse=coarse, loose=loose), trial.findings, None)
+
+
+def coin(key):
+    import jax
+
+    return jax.random.bernoulli(key).astype(float)
+
+
+HONEST = {"controls": {"1 % more": 1.01}, "error": 1e-9}
+
+
+@pytest.mark.parametrize(
+    ("decide", "kind", "why"),
+    [
+        (lambda t: t.identity(2.0, 2.0, ops=1), "identity", "no control that could have failed"),
+        (lambda t: t.value(1.0, 1.0, margin=1e-3, error=0, controls={}), "identity", "no control"),
+        (lambda t: t.identity(np.ones(10), np.ones(10), ops=1, controls={"one": np.r_[2, np.ones(9)]}), "identity",
+         "refuted on 10 % of the coordinates only"),
+        (lambda t: t.identity(1.0, 1.0, ops=1, controls={"a thousand": 1000.0}), "identity", "factor of 1e+03"),
+        (lambda t: t.value(1.0, 1.0, margin=0.2, error=0, controls={"half": 0.5}), "identity", "below 20 % would"),
+        (lambda t: t.value(0.0, 0.0, margin=0.2, error=0, controls={"one": 1.0}), "identity", "no size of error"),
+        (lambda t: t.value(0.0, 0.0, margin=0.2, error=0, scale=1.0, controls={"one": 1.0}), "identity",
+         "error below 20 % of its scale"),
+        (lambda t: t.bound(1.0, 2.0, found_by="all", ops=1, controls={"half": 0.9}), "bound", "be 50 % tighter"),
+        (lambda t: t.bound(1.0, 1.0, found_by="all", ops=1, controls={"a thousandth": 1e-3}), "bound", "factor of 1e+03"),
+        (lambda t: t.value(-3.0, 5.0, side="at most", error=0, controls={"less": -4.0}), "bound", "be 1.6e+02 % tight"),
+        (lambda t: t.runs(np.ones(5), alpha=0.0625, controls={"none": -2 * np.ones(5)}), "empirical", "no size of error"),
+        (lambda t: t.runs(np.ones(5), alpha=0.0625, controls={"none": -2 * np.ones(5)}), "rate", "sign of a few runs"),
+        (lambda t: t.value(1.0, 1.0, margin=1e-3, **HONEST), "bound", "needs a one-sided decision"),
+        (lambda t: t.bound(1.0, 1.0, found_by="all", ops=1, controls={"less": 0.9}), "identity", "a two-sided"),
+        (lambda t: t.value(1.0, 1.0005, margin=1e-3, error=1e-3, controls={"more": 1.1}), "identity", "neither within"),
+        (lambda t: None, "identity", "made no decision"),
+    ],
+)  # fmt: skip
+def test_what_is_not_earned_is_not_verified(decide, kind, why):
+    outcome, note = verdict(decide, kind, coarse="a sign only" if kind == "rate" else "")
+    assert outcome == "INCONCLUSIVE"
+    assert why in note
+
+
+@pytest.mark.parametrize(
+    ("decide", "kind", "reasons"),
+    [
+        (lambda t: t.value(1.0, 1.0, margin=1e-3, **HONEST), "identity", {}),
+        (lambda t: t.value(1.0, 1.0, margin=0.2, error=0, controls={"half": 0.5}), "identity", {"coarse": "few runs"}),
+        (lambda t: t.bound(1.0, 2.0, found_by="all", ops=1, controls={"less": 0.9}), "bound", {"loose": "worst case"}),
+        (lambda t: t.bound(1.0, 1.05, found_by="all", ops=1, controls={"less": 0.9}), "bound", {}),
+        (lambda t: t.growth([8, 64, 512, 4096], [3, 6, 9, 12], [3.01, 6.01, 9.01, 12.01], "log n", error=1e-9,
+                            slack_log=0.0, controls=["n"]), "rate", {}),
+    ],
+)  # fmt: skip
+def test_what_is_earned_is_verified(decide, kind, reasons):
+    assert verdict(decide, kind, **reasons) == ("VERIFIED", "")
+
+
+@pytest.mark.parametrize(
+    ("decide", "sentence"),
+    [
+        (lambda t: t.value(5.0, 0.0, side="at most", margin=10, error=0), "a one-sided claim has no margin"),
+        (lambda t: t.value(5.0, 5.0, error=0), "state the margin"),
+        (lambda t: t.mean(coin, 0.5, law=None), "state the margin"),
+        (lambda t: t.identity(1.0, 1.3, ops=1e15, controls={"two": 2.0}), "is no rounding"),
+        (lambda t: t.identity(1.0, 1 + 7j, ops=1), "float64, got complex"),
+        (lambda t: t.value(1.0, 1 + 7j, margin=0.1, error=0), "prediction must be finite real numbers"),
+        (lambda t: t.value(1.0, np.inf, margin=0.1, error=0), "prediction must be finite real numbers"),
+        (lambda t: t.value(1.0, 1.0, margin=np.inf, error=0), "margin must be finite real numbers"),
+        (lambda t: t.value(1.0, 1.0, margin=0.1, error=0, controls={"x": np.nan}), "control 'x' must be finite"),
+        (lambda t: t.value([], [], margin=0.1, error=0), "empty"),
+        (lambda t: t.bound([], [], found_by="all", ops=1), "on no instance"),
+        (lambda t: t.runs(np.ones(5), alpha=0.1, controls={"mirror": -np.ones(5)}), "minus the outcome"),
+        (lambda t: t.bound(np.ones(9), np.ones(9), found_by="draws", ops=1), "how many of its 9 instances are indep"),
+    ],
+)
+def test_what_cannot_be_decided_gets_one_sentence(decide, sentence):
+    with pytest.raises((ValueError, TypeError), match=sentence):
+        decide(Trial("verdict.trick"))
+
+
+def test_equal_numbers_are_equal_at_any_size():
+    for size in (8.0, 1e-300, 1e300, 0.0):
+        outcome, note = verdict(lambda t, v=size: t.identity(v, v, ops=1, controls={"more": 1.5 * v or 1.0}))
+        assert outcome == "VERIFIED", note
+
+
+def test_one_case_that_is_not_decided_is_named():
+    def two(trial):
+        for label, margin in (("n=1", 1e-3), ("n=2", 0.2)):
+            with trial.case(label):
+                trial.value(1.0, 1.0, margin=margin, error=0, controls={"half": 0.5})
+
+    outcome, note = verdict(two)
+    assert (outcome, note.split(":")[0]) == ("INCONCLUSIVE", "n=2")
+
+
+def test_the_weakest_guarantee_stands_for_the_claim():
+    ranked = [
+        "exact (duality gap)",
+        "finite-n",
+        "finite-n (normal)",
+        "asymptotic",
+        "extrapolated",
+        "searched",
+        "by eye",
+    ]
+    assert sorted(reversed(ranked), key=weakness) == ranked
