@@ -17,7 +17,9 @@ AUDITS = {
     "independence": "does the measured side of a claim share code with the predicted side?",
     "mutants": "does anything notice when the code is wrong?",
     "platforms": "do other platforms and versions say the same?",
+    "resolution": "does a verdict notice the error that it says it would?",
     "scaling": "what does a figure cost at a hundred times its size, on one worker and on many?",
+    "settings": "does a claim hold at every setting that its domain admits?",
 }
 """Name and question of every audit, each a module of this package with a function `main(arguments)`."""
 

@@ -28,7 +28,7 @@ def arguments(function: Callable[..., Any], *, extreme: bool = False) -> st.Sear
     default keeps that.
     """
     described = {name: one for name, one in contract_of(function).items() if name != "self"}
-    needed = {name: one for name, one in described.items() if _drawable(one)}
+    needed = {name: one for name, one in described.items() if drawable(one)}
     if lacking := set(described) - set(needed) - _with_default(function):
         raise Unknown(f"{function.__qualname__}: no values can be drawn for {', '.join(sorted(lacking))}")
 
@@ -56,7 +56,8 @@ def _with_default(function: Callable[..., Any]) -> set[str]:
     return {one.name for one in parameters if one.default is not one.empty or one.kind in (2, 4)}
 
 
-def _drawable(argument: Argument) -> bool:
+def drawable(argument: Argument) -> bool:
+    """Tell whether values can be drawn for an argument."""
     return any(_known(kind) for kind in argument.kinds)
 
 

@@ -1,0 +1,148 @@
+"""Does a verdict notice what it says? `theory-on-trial audit resolution [PAPER | CLAIM …]` tries it by deed.
+
+Every claim of the fast tier is tried again with each of its predictions scaled by 1 + r and by 1 - r, r a hair above
+the resolution that it stated (bounds: tightened by it; where all of the prediction is 0: moved by it, in the stated
+scale; a growth law: replaced by its rival). No decision may then be VERIFIED. Signs of runs and whole distributions,
+which have no number to scale, are left out and counted. The table is `resolution.json` of the records.
+"""
+
+import argparse
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from theory_on_trial import records, repository
+from theory_on_trial.audits.calibration import source_of, subjects_in
+from theory_on_trial.decision import Finding
+from theory_on_trial.registry import Claim, claim, claims, recorded
+from theory_on_trial.trial import Trial
+
+BEYOND = 1.001
+"""By what factor the error exceeds the stated resolution."""
+PREDICTED = {
+    **dict.fromkeys(("identity", "value", "limit", "order", "gap", "mean"), "predict"),
+    "bound": "rhs",
+    "growth": "claimed",
+}
+"""The decisions whose predictions can be scaled, each with the name of that argument."""
+COLUMNS = ("claim", "decisions", "tried", "resolution, weakest", "not noticed")
+
+
+class Mistaken(Trial):
+    """A trial whose predictions are wrong by what each decision said that it would notice.
+
+    Args:
+        stated: the findings of an earlier trial of the same claim and seed, one per decision.
+        sign: +1 or -1, the direction of the error; a bound is tightened either way.
+    """
+
+    def __init__(self, claim_id: str, seed: int, stated: Sequence[Finding], sign: int):
+        super().__init__(claim_id, seed)
+        self.stated, self.sign = stated, sign
+        self.tried: list[str] = []
+        self.unnoticed: list[str] = []
+
+
+def _mistaken(name: str) -> Callable[..., None]:
+    """Return the decision `name` of a trial, made with a wrong prediction and without controls."""
+    right: Callable[..., None] = getattr(Trial, name)
+    signature = inspect.signature(right)
+
+    def decide(trial: Mistaken, *arguments: Any, **options: Any) -> None:
+        given = signature.bind(trial, *arguments, **options)
+        stated = trial.stated[len(trial.findings)]
+        wrong = _wrong(stated, given.arguments[PREDICTED[name]], trial.sign)
+        if wrong is None:
+            trial.findings.append(stated)
+            return
+        given.arguments |= {PREDICTED[name]: wrong, "controls": {}, "as_printed": None}
+        given.arguments.pop("wrong_processes", None)
+        trial.tried.append(f"{stated.case} {name}".strip())
+        right(*given.args, **given.kwargs)
+        if trial.findings[-1].outcome == "VERIFIED":
+            trial.unnoticed.append(trial.tried[-1])
+
+    return decide
+
+
+for _name in PREDICTED:
+    setattr(Mistaken, _name, _mistaken(_name))
+
+
+def _wrong(stated: Finding, predict: Any, sign: int) -> Any:
+    """Return a prediction that is wrong by a hair more than a decision notices; None where there is no number."""
+    resolution, side = stated.resolution, stated.prediction.side
+    if resolution.rival:
+        return resolution.rival.split(" or ")[0]
+    if not np.isfinite(resolution.size):
+        return None
+    value = np.asarray(predict, float)
+    # In exact arithmetic any error is noticed: the least one that the numbers can show.
+    error = max(resolution.size * BEYOND, 4 * np.finfo(float).eps)
+    if not np.any(value):
+        scale = np.abs(np.broadcast_to(np.asarray(stated.prediction.scale or 1.0, float), value.shape))
+        return value + (sign if side == "two" else -1 if side == "at most" else 1) * error * scale
+    step = sign * value if side == "two" else -np.abs(value) if side == "at most" else np.abs(value)
+    return value + error * step
+
+
+def unnoticed(subject: Claim, seed: int = 0) -> list[Any]:
+    """Return the line of the table for one claim: see `COLUMNS`."""
+    stated = Trial(subject.id, seed)
+    with recorded(subject, stated, ""):
+        subject.function(stated)
+    missed: list[str] = []
+    tried = 0
+    for sign in (1, -1):
+        trial = Mistaken(subject.id, seed, stated.findings, sign)
+        with recorded(subject, trial, ""):
+            subject.function(trial)
+        tried = len(trial.tried)
+        missed += [f"{place} {'+' if sign > 0 else '-'}" for place in trial.unnoticed]
+    known = [f.resolution.size for f in stated.findings if np.isfinite(f.resolution.size)]
+    return [subject.id, len(stated.findings), tried, float(f"{max(known):.3g}") if known else None, missed]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Try what was asked for and write the table; 1 if an error was not noticed."""
+    from tqdm.auto import tqdm
+
+    parser = argparse.ArgumentParser(
+        prog="theory-on-trial audit resolution", description="Does a verdict notice the error that it says it would?"
+    )
+    parser.add_argument("selection", nargs="*", metavar="PAPER | CLAIM", help="default: all papers")
+    options = parser.parse_args(arguments)
+    try:
+        every = subjects_in()
+        ids = {one.id for name in options.selection for one in ([claim(name)] if "." in name else claims(name))}
+    except ValueError as error:
+        parser.error(str(error))
+    path = repository.records() / "resolution.json"
+    earlier = records.read(path)
+    rows = {row[0]: row for row in earlier.get("rows", [])}
+    sources = dict(zip(rows, earlier.get("sources", []), strict=True))
+    try:
+        for subject in tqdm([one for one in every if one.id in ids or not ids], unit="claim", file=sys.stderr):
+            rows[subject.id], sources[subject.id] = unnoticed(subject), source_of(subject)
+    except KeyboardInterrupt:
+        print("stopped: the other claims keep the lines they had", file=sys.stderr)
+    shown = [subject.id for subject in every if subject.id in rows]
+    missed = [f"{name}: {', '.join(rows[name][-1])}" for name in shown if rows[name][-1]]
+    decisions, tried = (sum(rows[name][column] for name in shown) for column in (1, 2))
+    table = {
+        "title": "Resolution, by deed: predictions scaled by what their decisions say they notice",
+        "command": "theory-on-trial audit resolution",
+        "columns": list(COLUMNS),
+        "rows": [rows[name] for name in shown],
+        "sources": [sources[name] for name in shown],
+        "note": (
+            f"{tried} of {decisions} decisions of {len(shown)} claims have a number to scale, and were tried with it "
+            f"too large and too small: {len(missed)} claims had a decision that stayed VERIFIED."
+        ),
+    }
+    records.write(path, table)
+    print(table["note"], *missed, sep="\n")
+    return int(bool(missed))
