@@ -360,8 +360,18 @@ def totals(rows: Sequence[Row]) -> list[str]:
     expected = sum(row.as_expected for row in rows)
     return [
         f"{expected} of {len(rows)} verdicts as expected; {refuted} of {len(controls)} controls REFUTED",
+        _noticing(rows),
         *textwrap.wrap(" · ".join(parts), WIDTH),
     ]
+
+
+def _noticing(rows: Sequence[Row]) -> str:
+    """How finely the statements that hold were tried, and whose they are."""
+    holding = [row for row in rows if row.verdict == row.expected == "VERIFIED"]
+    sizes = [math.inf if row.resolution is None else row.resolution for row in holding]
+    ours = sum(row.provenance == "ours" for row in holding)
+    above = f"{sum(size > 0.1 for size in sizes)} notice no error below 10 %, {sum(size > 0.01 for size in sizes)} none"
+    return f"of {len(holding)} that hold {above} below 1 %; {len(holding) - ours} are the authors', {ours} ours"
 
 
 def _fitted(value: Any, column: int, digits: int = 5, shown: Callable[..., str] | None = None) -> str:

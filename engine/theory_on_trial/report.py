@@ -96,6 +96,17 @@ class Paper:
         return dict(Counter(row.kind for row in self.holding).most_common())
 
     @property
+    def said(self) -> str:
+        """Who states what holds, in a phrase."""
+        ours = sum(row.provenance == "ours" for row in self.holding)
+        return f"{len(self.holding) - ours} are the authors', {ours} are ours"
+
+    @property
+    def coarse(self) -> list[Row]:
+        """The statements that hold and overlook errors of 5 % (bounds: 10 %) or more, with the reason given."""
+        return [row for row in self.holding if row.why_coarse]
+
+    @property
     def printed(self) -> list[tuple[Row, Row | None]]:
         """Each statement that is REFUTED as printed, with the row of what is true instead."""
         by_id = {row.id: row for row in self.rows}
