@@ -101,7 +101,8 @@ def test_the_page_says_what_holds_and_what_does_not(page):
     assert "expected VERIFIED: RuntimeError: broken simulator" in text
     assert "Not put on trial in this run: 1 other.costly: tier full is above" in text
     assert "exact [1] 2 2 ± 10−9 0.1 0 [2] 3 3 ± 10−6 0.2 0" in text  # the second coordinate of the second decision
-    assert "other 1, 9 ✗ REFUTED" in text  # a control
+    assert re.search(r"other 1, 9 \S+ ✗ REFUTED", text)  # a control, and its distance
+    assert "notices" in text
     assert "Calibration python -m calibration procedure rate mean 1e-7 of 10 000 runs" in text
 
 

@@ -8,11 +8,11 @@ who states it; `Trial` is what a check receives, whose methods are the decisions
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from theory_on_trial.provenance import abstract, code, ours, paper
+    from theory_on_trial.provenance import Source, abstract, code, ours, paper
     from theory_on_trial.registry import Claim, claim, claims
     from theory_on_trial.trial import Trial
 
-__all__ = ["Claim", "Trial", "abstract", "claim", "claims", "code", "ours", "paper"]
+__all__ = ["Claim", "Source", "Trial", "abstract", "claim", "claims", "code", "ours", "paper"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import platform
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -315,9 +316,7 @@ def table(rows: Sequence[Row]) -> list[str]:
                     _fitted(row.predicted, 1),
                     _fitted(row.measured, 2),
                     _fitted(row.interval, 3, shown=brief_interval),
-                    row.notices.partition(",")[0]
-                    .removesuffix(" of its scale")
-                    .removesuffix(" in probability")[: _WIDTHS[4]],
+                    _size(row.notices),
                     _fitted(row.error_probability, 5, digits=2),
                     _fitted(row.samples, 6, digits=2),
                     f"{row.seconds:.1f}",
@@ -334,6 +333,11 @@ def _line(mark: str, name: str, verdict: str, *numbers: str) -> str:
     name = name if len(name) <= room else name[: room - 1] + "…"
     aligned = " ".join(number.rjust(width) for number, width in zip(numbers, _WIDTHS[1:], strict=True))
     return f"{mark} {name.ljust(room)} {verdict.ljust(_WIDTHS[0])} {aligned}".rstrip()
+
+
+def _size(notices: str) -> str:
+    """Of what a row notices, the size alone, as it fits into the table; the row and the report say of what."""
+    return re.split(r",| tighter| of its scale| in probability", notices)[0][: _WIDTHS[4]]
 
 
 def totals(rows: Sequence[Row]) -> list[str]:

@@ -1,26 +1,60 @@
-"""Where the samples of a decision come from: one compiled program that measures one item per key."""
+"""Where the samples of a decision come from, and what makes sure that they are samples.
+
+A decision counts samples as independent draws from one stream of random numbers. A measurement that does not use its
+stream (a forgotten key, a key of its own, a draw by NumPy that JAX traced into a constant) gives one number again and
+again, and an interval around it that means nothing: it is refused before it is judged.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from theory_on_trial.laws import Bernoulli, Law, Normal, NormalVariance, RatioOfMeans, Symmetric
+
 Measure = Callable[[Any], Any]
+"""One sample, of any shape, for one key of JAX."""
+Draws = Callable[[np.random.Generator, int], Any]
+"""The next n samples, shape (n, *shape), from a generator of NumPy."""
 Sampler = Callable[[int], np.ndarray]
+"""The next m samples, shape (m, *shape)."""
+
+# So many equal samples are no chance; where the interval is as wide as the samples' spread, two are too many.
+_FEW = 64
+_AS_WIDE_AS_THE_SPREAD = (Normal, NormalVariance, RatioOfMeans, Symmetric)
 
 
-def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool) -> Sampler:
-    """Return a function that draws the next m samples, `batch` at a time through one compiled program."""
+def either(measure: Measure | None, sampler: Draws | None, vectorised: bool) -> Measure | Draws:
+    """Return the one of the two that was given; raise `TypeError` for both or none, or a sampler that is vectorised."""
+    process = measure if sampler is None else sampler
+    if process is None or (measure is not None and sampler is not None):
+        raise TypeError("give a measurement of one key, or sampler= for draws with a generator of NumPy, and not both")
+    if sampler is not None and vectorised:
+        raise TypeError("vectorised= is for the measurement of one key; a sampler draws as many samples as it is told")
+    return process
+
+
+def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str) -> Sampler:
+    """Return a function that draws the next m samples, `batch` at a time through one compiled program.
+
+    `what` names the measurement in a refusal. Raises `ValueError`, before anything is compiled, for a measurement that
+    does not depend on its key, that holds other constants when it is traced again, or that is not one array of real
+    numbers.
+    """
     import jax
     import jax.numpy as jnp
 
     from theory_on_trial.mapping import Mode, map_cells
+    from theory_on_trial.tracing import check_measurement
 
     mode: Mode = "vmap" if vectorised else "auto"
+    # Traced once for the checks and for the program, in which it stands as if it had been written there.
+    one = jax.jit(lambda key: measure(key), inline=True)
+    check_measurement(one, key, what)
 
     @jax.jit
     def draw(key: Any, start: Any) -> Any:
-        return map_cells(lambda i: measure(jax.random.fold_in(key, i)), start + jnp.arange(batch), mode=mode)
+        return map_cells(lambda i: one(jax.random.fold_in(key, i)), start + jnp.arange(batch), mode=mode)
 
     drawn = 0
 
@@ -28,6 +62,100 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool) -> Sampler
         nonlocal drawn
         starts = range(drawn, drawn + m, batch)
         drawn += m
-        return np.concatenate([np.asarray(draw(key, start), float) for start in starts])
+        return np.concatenate([np.asarray(draw(key, start)) for start in starts])
 
     return sampler
+
+
+def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], what: str) -> Sampler:
+    """Return a function that draws the next m samples with one generator of NumPy, `stream("")`.
+
+    Raises `ValueError` in the first look if the generator was not used, or if the samples of other streams
+    (`stream(name)`) are the same.
+    """
+    generator = stream("")
+    looks = 0
+
+    def sampler(m: int) -> np.ndarray:
+        nonlocal looks
+        before = generator.bit_generator.state
+        samples = numbers(draws(generator, m), m)
+        if _same(before, generator.bit_generator.state):
+            raise ValueError(f"{what} does not draw from the generator that it is given: its samples are none")
+        # Events that are rare may coincide in two streams, in four more they do not.
+        if looks == 0 and len(np.unique(samples, axis=0)) > 1:
+            others = (numbers(draws(stream(f"/other {k}"), m), m) for k in range(5))
+            if all(np.array_equal(samples, other) for other in others):
+                raise ValueError(f"{what} gives the same {m} samples for other generators: it does not draw from them")
+        looks += 1
+        return samples
+
+    return sampler
+
+
+def varied(sampler: Sampler, law: Law, predicted: Any, what: str) -> Sampler:
+    """Return the sampler, which raises `ValueError` where all samples of a coordinate are equal.
+
+    Events may all be equal. So may some coordinates where the prediction says that very number, as long as others vary:
+    a correlation of something with itself, a distance from itself.
+    """
+    if isinstance(law, Bernoulli):
+        return sampler
+    enough = 2 if isinstance(law, _AS_WIDE_AS_THE_SPREAD) else _FEW
+    first: list[np.ndarray] = []
+    seen, vary = 0, np.asarray(False)
+
+    def checked(m: int) -> np.ndarray:
+        nonlocal seen, vary
+        samples = numbers(sampler(m), m)
+        first[:] = first or [samples[0]]
+        if samples.shape[1:] != first[0].shape:
+            raise ValueError(f"{what} has shape {first[0].shape} first and {samples.shape[1:]} later")
+        seen, vary = seen + m, vary | np.any(samples != first[0], axis=0)
+        if seen >= enough and not np.all(vary):
+            _refuse_constants(first[0], vary, law, np.asarray(predicted, float), seen, what)
+        return samples
+
+    return checked
+
+
+def numbers(samples: Any, m: int) -> np.ndarray:
+    """Return `m` samples as float64; raise `ValueError` for anything but finite real numbers, or another many."""
+    array = np.asarray(samples)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"samples must be real numbers, got {array.dtype}")
+    if array.shape[:1] != (m,):
+        raise ValueError(f"{m} samples must lie along the first axis, got an array of shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"a sample must have a coordinate, got an array of shape {array.shape}")
+    array = array.astype(float)
+    finite = np.isfinite(array)
+    if not finite.all():
+        which, *coordinate = (int(i) for i in np.argwhere(~finite)[0])
+        where = f"sample {which}" + (f", coordinate {coordinate}" if coordinate else "")
+        raise ValueError(
+            f"{np.sum(~finite)} of {array.size} sampled values are not finite, first {array[~finite][0]} in {where}"
+        )
+    return array
+
+
+def _refuse_constants(first: np.ndarray, vary: np.ndarray, law: Law, predicted: np.ndarray, n: int, what: str) -> None:
+    if isinstance(law, RatioOfMeans):  # one of the two may be known
+        vary = vary | np.any(vary, axis=-1, keepdims=True)
+    known = np.zeros(first.shape, bool)
+    if np.any(vary) and predicted.shape == first.shape:
+        known = np.isclose(first, predicted, rtol=1e-12, atol=0)
+    if np.all(vary | known):
+        return
+    at = [int(i) for i in np.argwhere(~(vary | known))[0]]
+    where = f" of coordinate {at}" if at else ""
+    raise ValueError(
+        f"all {n} samples{where} are equal, {first[tuple(at)]:.6g}: a constant is no process ({what} drew them)"
+    )
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two states of a generator are the same; some hold arrays."""
+    if isinstance(one, dict):
+        return all(_same(one[name], other[name]) for name in one)
+    return bool(np.array_equal(one, other))

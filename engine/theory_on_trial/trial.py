@@ -19,9 +19,9 @@ from theory_on_trial import evidence, sampling, trends
 from theory_on_trial.decision import Control, Finding, Prediction, Side, check_finite, outside
 from theory_on_trial.domain import OutsideDomain
 from theory_on_trial.evidence import FoundBy
-from theory_on_trial.laws import Bernoulli, Law
+from theory_on_trial.laws import Bernoulli, Law, SupDistance, TwoSampleDistance
 from theory_on_trial.resolution import distance
-from theory_on_trial.sampling import Measure
+from theory_on_trial.sampling import Draws, Measure
 
 ALPHA = 1e-6
 """Bound on the chance of a wrong verdict, per claim."""
@@ -279,16 +279,17 @@ class Trial:
     @_remembered
     def mean(
         self,
-        measure: Measure,
-        predict: Any,
+        measure: Measure | None = None,
+        predict: Any = None,
         *,
         law: Law,
+        sampler: Draws | None = None,
         margin: Any = None,
         slack: Any = 0.0,
         side: Side = "two",
         scale: Any = None,
         controls: Mapping[str, Any] | None = None,
-        wrong_processes: Mapping[str, Measure] | None = None,
+        wrong_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
         as_printed: Any = None,
         first: int = 64,
         most: int = 100_000,
@@ -300,14 +301,19 @@ class Trial:
         size of the one compiled program), growing by 1.4 up to about `most`, until the interval decides. `margin`,
         `slack` and `scale` are those of `value`. `vectorised=True` draws the samples by `vmap` on a CPU
         too: right for tiny samples without linear algebra.
+
+        In place of `measure`, for NumPy, PyTorch or R, `sampler(generator, n)` returns the next n samples, shape
+        `(n, *shape)`, drawn with the generator of NumPy that it is given; wrong processes are then of this form, too.
         """
         controls = controls or {}
         prediction = _prediction(predict, margin, slack, side, scale)
         alpha, looks = self._alpha(), evidence.planned_looks(first, most)
+        process = sampling.either(measure, sampler, vectorised)
 
-        def judged(name: str, process: Measure, wrong: Mapping[str, Any]) -> Finding:
+        def judged(name: str, process: Measure | Draws, wrong: Mapping[str, Any]) -> Finding:
+            draw = self._sampler(name, process, first, vectorised, by_generator=sampler is not None)
             return evidence.mean(
-                self._sampler(name, process, first, vectorised),
+                sampling.varied(draw, law, prediction.value, _what(name)),
                 prediction,
                 wrong,
                 law=law,
@@ -317,22 +323,23 @@ class Trial:
                 progress=self._progress,
             )
 
-        self._sampled("mean", judged, measure, controls, wrong_processes)
+        self._sampled("mean", judged, process, controls, wrong_processes)
 
-    def probability(self, measure: Measure, predict: Any, **options: Any) -> None:
+    def probability(self, measure: Measure | None = None, predict: Any = None, **options: Any) -> None:
         """The event `measure(key)` (0 or 1) has the predicted probability; options as for `mean`."""
         self.mean(measure, predict, law=Bernoulli(), **options)
 
     @_remembered
     def distribution(
         self,
-        measure: Measure,
+        measure: Measure | None = None,
         cdf: Callable[[np.ndarray], np.ndarray] | None = None,
         *,
+        sampler: Draws | None = None,
         margin: float,
         slack: float = 0.0,
         controls: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
-        wrong_processes: Mapping[str, Measure] | None = None,
+        wrong_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
         first: int = 64,
         most: int = 100_000,
         vectorised: bool = False,
@@ -340,12 +347,16 @@ class Trial:
         """The law of `measure(key)` is `cdf` to within `margin` in sup |F - F0|; controls are wrong cdfs.
 
         Without a cdf, `measure` returns a pair of independent samples from two routes, which must share one law.
+        `sampler` as for `mean`.
         """
         alpha, looks = self._alpha(), evidence.planned_looks(first, most)
+        process = sampling.either(measure, sampler, vectorised)
+        law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
 
-        def judged(name: str, process: Measure, wrong: Mapping[str, Any]) -> Finding:
+        def judged(name: str, process: Measure | Draws, wrong: Mapping[str, Any]) -> Finding:
+            draw = self._sampler(name, process, first, vectorised, by_generator=sampler is not None)
             return evidence.distribution(
-                self._sampler(name, process, first, vectorised),
+                sampling.varied(draw, law, None, _what(name)),
                 cdf,
                 wrong,
                 margin=margin,
@@ -355,7 +366,7 @@ class Trial:
                 progress=self._progress,
             )
 
-        self._sampled("distribution", judged, measure, controls or {}, wrong_processes)
+        self._sampled("distribution", judged, process, controls or {}, wrong_processes)
 
     # ---------------------------------------------------------------------------------------------------- shared parts
 
@@ -382,18 +393,23 @@ class Trial:
         j = len(self.findings) + 1
         return ALPHA / (j * (j + 1))
 
-    def _sampler(self, name: str, measure: Measure, batch: int, vectorised: bool) -> sampling.Sampler:
-        return sampling.of_keys(measure, self.key(f"{len(self.findings)}/{name}"), batch, vectorised)
+    def _sampler(
+        self, name: str, process: Any, batch: int, vectorised: bool, *, by_generator: bool
+    ) -> sampling.Sampler:
+        stream = f"{len(self.findings)}/{name}"
+        if by_generator:
+            return sampling.of_generator(process, lambda other: self.generator(stream + other), _what(name))
+        return sampling.of_keys(process, self.key(stream), batch, vectorised, _what(name))
 
     def _sampled(
         self,
         procedure: str,
-        judged: Callable[[str, Measure, Mapping[str, Any]], Finding],
-        measure: Measure,
+        judged: Callable[[str, Measure | Draws, Mapping[str, Any]], Finding],
+        process: Measure | Draws,
         controls: Mapping[str, Any],
-        wrong_processes: Mapping[str, Measure] | None,
+        wrong_processes: Mapping[str, Measure] | Mapping[str, Draws] | None,
     ) -> None:
-        finding = judged("", measure, controls)
+        finding = judged("", process, controls)
         wrong = {name: (name, process) for name, process in (wrong_processes or {}).items()}
         self._record(procedure, finding, wrong, lambda named: judged(named[0], named[1], {}))
 
@@ -412,6 +428,11 @@ class Trial:
         )
         controls = (*finding.controls, *others)
         self.findings.append(replace(finding, controls=controls, procedure=procedure, case=self._case))
+
+
+def _what(name: str) -> str:
+    """What a refusal calls a process that is sampled."""
+    return f"the wrong process {name!r}" if name else "the measurement"
 
 
 def _as_control(name: str, wrong: Finding, prediction: Prediction) -> Control:

@@ -1,0 +1,390 @@
+"""A measurement that does not draw from its stream is not judged, and one by NumPy has a route of its own."""
+
+import functools
+import subprocess
+import sys
+import textwrap
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from theory_on_trial.compilation_cache import programs_asked_for
+from theory_on_trial.laws import Asymptotic, Bernoulli, Bounded, Normal, NormalVariance, RatioOfMeans, SubGaussian
+from theory_on_trial.trial import Trial
+
+RNG = np.random.default_rng()  # of no seed: what a measurement must not use
+
+
+def decide(measure, predict=0.0, law=None, seed=0, **options):
+    """Put one measurement on trial and return the finding."""
+    trial = Trial("toy.claim", seed)
+    options = {"margin": 0.3, "controls": {"wrong": np.asarray(predict) + 0.7}, "most": 20_000, **options}
+    trial.mean(measure, predict, law=law or Normal(), **options)
+    return trial.findings[0]
+
+
+# ----------------------------------------------------------------------------------------- programs that use their key
+
+
+@jax.jit
+def shifted_by_numpy(x):
+    return x + RNG.normal()
+
+
+@jax.custom_jvp
+def identity(x):
+    return x
+
+
+identity.defjvp(lambda primals, tangents: (primals[0], tangents[0]))
+
+
+def scanned(key, noise):
+    """Sum ten numbers in a scan, of which the key makes use only in the last step, if at all."""
+    keys = jax.random.split(key, 10)
+    return jax.lax.scan(lambda total, one: (total + noise(one), None), 0.0, keys)[0]
+
+
+KEY = jax.random.key(0)
+NO_KEY = {
+    "a draw by NumPy": lambda key: jnp.asarray(RNG.normal()),
+    "a coin of NumPy's": lambda key: jnp.where(RNG.random() < 0.5, 1.0, 0.0),
+    "a key of its own": lambda key: jax.random.normal(jax.random.key(3)),
+    "a key from outside": lambda key: jax.random.normal(KEY),
+    "a jitted one": jax.jit(lambda key: jax.random.normal(jax.random.key(3))),
+    "an unused draw": lambda key: (jax.random.normal(key), jnp.ones(()))[1],
+    "a scan that ignores it": lambda key: scanned(key, lambda one: jax.random.normal(jax.random.key(3))),
+    "a map that ignores it": lambda key: jnp.mean(jax.lax.map(lambda one: 2.0, jax.random.split(key, 4))),
+    "vmap": lambda key: jax.vmap(lambda one: jax.random.normal(jax.random.key(3)))(jax.random.split(key, 2)).sum(),
+}
+IN_PART = {
+    "stack": lambda key: jnp.stack([jax.random.normal(key), jax.random.normal(KEY)]),
+    "concatenate": lambda key: jnp.concatenate([jax.random.normal(key, (2,)), jnp.full(2, RNG.normal())]),
+    "a list": lambda key: jnp.array([jax.random.normal(key), 1.5]),
+    "a jitted stack": jax.jit(lambda key: jnp.array([jax.random.normal(key), 1.5]).reshape(2, 1)),
+}
+OTHER_CONSTANTS = {
+    "a shift": lambda key: jax.random.normal(key) + RNG.normal(),
+    "noise": lambda key: jnp.sum(jax.random.normal(key, (5,)) * RNG.normal(size=5)),
+    "in a jitted function": lambda key: shifted_by_numpy(jax.random.normal(key)),
+    "a jitted measurement": jax.jit(lambda key: jax.random.normal(key) + RNG.normal()),
+    "in a loop": lambda key: jax.lax.fori_loop(0, 3, lambda _, x: x + RNG.normal(), jax.random.normal(key)),
+    "a power": lambda key: jax.random.normal(key) ** int(RNG.integers(2, 1000)),
+}
+SOUND = {
+    "normal": jax.random.normal,
+    "jitted": jax.jit(jax.random.normal),
+    "partial": functools.partial(jax.random.normal, shape=()),
+    "split": lambda key: jax.random.normal(jax.random.split(key)[1]),
+    "scan": lambda key: scanned(key, jax.random.normal) / np.sqrt(10),
+    "carry": lambda key: jax.lax.scan(lambda c, _: ((c[1], c[1]), None), (0.0, jax.random.normal(key)), length=3)[0][0],
+    "while": lambda key: jax.lax.while_loop(lambda x: jnp.abs(x) > 9, lambda x: x / 2, jax.random.normal(key)),
+    "cond": lambda key: jax.lax.cond(
+        jax.random.bernoulli(key), jax.random.normal, lambda k: -jax.random.normal(k), key
+    ),
+    "a custom derivative": lambda key: identity(jax.random.normal(key)),
+    "a design drawn once": lambda key: jnp.mean(jax.random.normal(key, (25,)) * np.sign(DESIGN)) * 5,
+    "a design drawn from a seed": lambda key: jax.random.normal(key) + 0 * np.random.default_rng(3).normal(),
+    "a constant key": lambda key: jax.random.normal(key) * jax.random.rademacher(KEY, ()),
+}
+DESIGN = RNG.normal(size=25)
+
+
+@pytest.mark.parametrize("law", [Normal(), Bernoulli(), Bounded(-100, 100), Asymptotic()])
+@pytest.mark.parametrize("name", NO_KEY)
+def test_a_measurement_without_its_key_is_refused(name, law):
+    with pytest.raises(ValueError, match="the measurement does not depend on its key: draw with that key"):
+        decide(NO_KEY[name], law=law)
+
+
+@pytest.mark.parametrize("name", IN_PART)
+def test_every_part_of_a_measurement_must_depend_on_its_key(name):
+    with pytest.raises(ValueError, match="the measurement does in part not depend on its key"):
+        decide(IN_PART[name], np.zeros(jax.eval_shape(IN_PART[name], KEY).shape))
+
+
+@pytest.mark.parametrize("name", OTHER_CONSTANTS)
+def test_a_measurement_with_constants_drawn_by_numpy_is_refused(name):
+    with pytest.raises(ValueError, match="the measurement holds other constants when it is traced again"):
+        decide(OTHER_CONSTANTS[name])
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_measurement_that_uses_its_key_is_judged(name):
+    finding = decide(SOUND[name])
+    assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
+    assert decide(SOUND[name], 0.7).outcome == "REFUTED"
+
+
+def test_a_fair_coin_is_never_found_to_show_heads_with_certainty():
+    """What a jitted coin of NumPy's was on 4 of 12 seeds."""
+    trial = Trial("toy.coin")
+    for seed in range(12):
+        coin = np.random.default_rng(seed)
+        with pytest.raises(ValueError, match="does not depend on its key"):
+            trial.probability(
+                lambda key, coin=coin: jnp.asarray(coin.random() < 0.5, int), 1.0, margin=0.01, controls={"fair": 0.5}
+            )
+    assert trial.findings == []
+
+
+def test_a_wrong_process_must_use_its_key_too():
+    with pytest.raises(ValueError, match="the wrong process 'frozen' does not depend on its key"):
+        decide(jax.random.normal, wrong_processes={"frozen": lambda key: 3.0})
+
+
+def test_the_measurement_is_traced_twice_and_compiled_once():
+    traces = []
+
+    def measure(key):
+        traces.append(key)
+        return jax.random.normal(key)
+
+    trial = Trial("toy.claim")
+    options = {"law": Normal(), "margin": 0.1, "controls": {"wrong": 1.0}}
+    trial.mean(jax.random.normal, 0.0, **options)
+    before = programs_asked_for()
+    trial.mean(measure, 0.0, **options)
+    assert len(traces) == 2
+    assert programs_asked_for() - before == 1
+
+
+@pytest.mark.parametrize(
+    ("measure", "predict", "sentence"),
+    [
+        (lambda key: (jax.random.normal(key), jax.random.normal(key)), [0, 0], "must be one array, got a tuple of 2"),
+        (lambda key: {"x": jax.random.normal(key)}, 0, "must be one array, got a dict of 1"),
+        (lambda key: None, 0, "must be one array, got a NoneType of 0"),
+        (lambda key: jax.random.normal(key, (0,)), 0, r"must have a coordinate, got an array of shape \(0,\)"),
+        (lambda key: jax.random.normal(key, dtype=complex), 0, "must be real numbers, got complex"),
+        (jax.random.split, [0, 0], "must be real numbers, got key<fry>"),
+        (lambda key: jax.random.normal(key, (3,)), [0, 0], r"has shape \(3,\), the prediction \(2,\)"),
+        (lambda key: jnp.log(jax.random.normal(key)), 0, "of 64 sampled values are not finite, first nan in sample"),
+    ],
+)
+def test_what_is_no_sample_gets_one_sentence(measure, predict, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        decide(measure, predict)
+
+
+# ---------------------------------------------------------------------------------------------------- equal samples
+
+
+def rarely(key):
+    """A key-dependent number that is the same for all keys."""
+    return jnp.floor(jax.random.uniform(key) * 0.999)
+
+
+@pytest.mark.parametrize(
+    ("law", "n"),
+    [(Normal(), 8), (NormalVariance(), 8), (Bounded(-1, 1), 64), (SubGaussian(1.0), 64), (Asymptotic(), 64)],
+)
+def test_equal_samples_are_no_sample(law, n):
+    with pytest.raises(ValueError, match=rf"all {n} samples are equal, 0: a constant is no process \(the measurement"):
+        decide(rarely, 0.0, law, first=8)
+
+
+def test_one_coordinate_of_equal_samples_is_named():
+    def measure(key):
+        return jax.random.normal(key, (2, 2)).at[1, 0].set(0.25)
+
+    with pytest.raises(ValueError, match=r"all 64 samples of coordinate \[1, 0\] are equal, 0.25"):
+        decide(measure, np.zeros((2, 2)))
+    known = np.array([[0.0, 0.0], [0.25, 0.0]])
+    assert decide(measure, known).outcome == "VERIFIED"  # a coordinate that is known, among others that vary
+    with pytest.raises(ValueError, match=r"all 64 samples of coordinate \[0, 1\] are equal, 0"):
+        decide(lambda key: jax.random.normal(key, (2, 2)) * np.eye(2) + 0.25 * jnp.eye(2)[::-1] * np.tri(2), known + 1)
+
+
+def test_events_may_all_be_equal():
+    rare = Trial("toy.rare")
+    rare.probability(lambda key: jax.random.bernoulli(key, 1e-4), 0.0, margin=0.01, controls={"half": 0.5})
+    assert rare.findings[0].outcome == "VERIFIED"
+
+
+def test_of_a_ratio_one_of_the_two_may_be_known():
+    def measure(key):
+        return jnp.ones(2).at[0].set(1 + jax.random.normal(key))
+
+    assert decide(measure, 1.0, RatioOfMeans()).outcome == "VERIFIED"
+    with pytest.raises(ValueError, match=r"all 64 samples of coordinate \[0\] are equal, 2"):
+        decide(lambda key: 2 + 0 * jax.random.normal(key, (2,)), 1.0, RatioOfMeans())
+
+
+def test_a_constant_is_no_wrong_process():
+    with pytest.raises(ValueError, match=r"are equal, 0: a constant is no process \(the wrong process 'frozen'"):
+        decide(jax.random.normal, wrong_processes={"frozen": lambda key: 0 * jax.random.normal(key)})
+
+
+def test_an_atom_is_no_distribution():
+    trial = Trial("toy.law")
+    with pytest.raises(ValueError, match="all 64 samples are equal, 0"):
+        trial.distribution(rarely, stats.norm.cdf, margin=0.1, controls={"wrong": stats.logistic.cdf})
+    with pytest.raises(ValueError, match=r"all 64 samples of coordinate \[1\] are equal, 0"):
+        trial.distribution(lambda key: jnp.array([jax.random.normal(key), rarely(key)]), margin=0.1)
+
+
+# ------------------------------------------------------------------------------------------------- samples by NumPy
+
+
+def sampled(sampler, predict=0.0, law=None, seed=0, **options):
+    return decide(None, predict, law, seed, sampler=sampler, **options)
+
+
+def test_draws_by_numpy_are_judged_and_are_those_of_the_seed():
+    def normal(generator, n):
+        return generator.normal(size=(n, 2))
+
+    first, same, other = (sampled(normal, np.zeros(2), seed=seed) for seed in (1, 1, 2))
+    assert (first.outcome, first.controls[0].outcome) == ("VERIFIED", "REFUTED")
+    np.testing.assert_array_equal(first.interval.estimate, same.interval.estimate)
+    assert not np.array_equal(first.interval.estimate, other.interval.estimate)
+    assert sampled(normal, np.full(2, 0.7)).outcome == "REFUTED"
+
+
+def test_looks_continue_the_stream_and_streams_have_names():
+    trial, streams = Trial("toy.claim", 5), {}
+
+    def recording(name):
+        def draws(generator, n):
+            drawn = generator.normal(size=n)
+            streams.setdefault(name, []).append(drawn)
+            return drawn + 0.5 * (name == "shifted")
+
+        return draws
+
+    trial.mean(
+        sampler=recording("true"), predict=0.0, law=Normal(), margin=0.1, controls={"wrong": 0.5},
+        wrong_processes={"shifted": recording("shifted")},
+    )  # fmt: skip
+    finding = trial.findings[0]
+    assert (finding.outcome, [control.outcome for control in finding.controls]) == ("VERIFIED", ["REFUTED"] * 2)
+    looks = [look for look in streams["true"] if not np.array_equal(look, streams["true"][1])]  # [1]: another stream
+    assert len(looks) == finding.looks > 1
+    whole = trial.generator("x") and Trial("toy.claim", 5).generator("0/").normal(size=finding.interval.n)
+    np.testing.assert_array_equal(np.concatenate(looks), whole)
+    assert finding.interval.estimate == pytest.approx(np.mean(whole))
+    assert not np.array_equal(streams["shifted"][0], looks[0])
+
+
+def test_events_and_laws_by_numpy():
+    trial = Trial("toy.claim")
+    trial.probability(
+        sampler=lambda generator, n: generator.random(n) < 0.3, predict=0.3, margin=0.05, controls={"half": 0.5}
+    )
+    trial.distribution(
+        sampler=lambda generator, n: generator.standard_exponential(n),
+        cdf=stats.expon.cdf, margin=0.1, controls={"half the rate": stats.expon(scale=2).cdf},
+        wrong_processes={"lomax": lambda generator, n: generator.pareto(1.0, n)},
+    )  # fmt: skip
+    trial.distribution(sampler=lambda generator, n: generator.normal(size=(n, 2)), margin=0.1)
+    assert [finding.outcome for finding in trial.findings] == ["VERIFIED"] * 3
+    assert [c.outcome for finding in trial.findings for c in finding.controls] == ["REFUTED"] * 3
+
+
+def of_one_seed(generator, n):
+    return np.random.default_rng(3).normal(size=n)
+
+
+def of_one_seed_though_it_asks(generator, n):
+    generator.random()
+    return np.random.default_rng(3).normal(size=n)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "predict", "sentence"),
+    [
+        (of_one_seed, 0, "the measurement does not draw from the generator that it is given"),
+        (of_one_seed_though_it_asks, 0, "the measurement gives the same 64 samples for other generators"),
+        (
+            lambda g, n: g.normal(size=n // 2),
+            0,
+            r"64 samples must lie along the first axis, got an array of shape \(32,",
+        ),
+        (lambda g, n: g.normal(), 0, r"64 samples must lie along the first axis, got an array of shape \(\)"),
+        (lambda g, n: g.normal(size=(n, 0)), 0, r"a sample must have a coordinate, got an array of shape \(64, 0\)"),
+        (lambda g, n: g.normal(size=n) + 1j, 0, "samples must be real numbers, got complex128"),
+        (lambda g, n: g.normal(size=n).astype(object), 0, "samples must be real numbers, got object"),
+        (lambda g, n: [str(x) for x in g.normal(size=n)], 0, "samples must be real numbers, got <U"),
+        (lambda g, n: g.normal(size=(n, 3)), [0, 0], r"measurement has shape \(3,\), the prediction \(2,\)"),
+        (lambda g, n: np.log(g.random(n)) / (np.arange(n) != 7), 0, "1 of 64 sampled values .* first -inf in sample 7"),
+        (lambda g, n: 0 * g.random((n, 2)), [1, 1], r"all 64 samples of coordinate \[0\] are equal, 0"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_draws_that_are_no_samples_get_one_sentence(sampler, predict, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        sampled(sampler, predict)
+    trial = Trial("toy.claim")
+    if np.ndim(predict) == 0:
+        with pytest.raises(ValueError, match="wrong process 'wrong'|samples"):
+            trial.mean(
+                sampler=lambda g, n: g.normal(size=n), predict=0, law=Normal(), margin=1, controls={"far": 2},
+                wrong_processes={"wrong": sampler},
+            )  # fmt: skip
+
+
+def test_one_nan_in_ten_thousand_samples_is_found():
+    def draws(generator, n):
+        samples = generator.normal(size=(n, 2))
+        samples[n // 2, 1] = np.where(n == 10_000, np.nan, 0)
+        return samples
+
+    with pytest.raises(
+        ValueError, match=r"1 of 20000 sampled values are not finite, first nan in sample 5000, co.* \[1"
+    ):
+        sampled(draws, np.zeros(2), first=10_000)
+
+
+def test_rare_events_of_two_streams_may_be_the_same():
+    """Of 64 events of chance 1e-3 all are 0 in most streams: no reason to refuse them."""
+    trial = Trial("toy.rare")
+    trial.probability(sampler=lambda g, n: g.random(n) < 1e-3, predict=1e-3, margin=5e-3, controls={"more": 0.01})
+    assert trial.findings[0].outcome == "VERIFIED"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "give a measurement of one key, or sampler="),
+        ({"measure": jax.random.normal, "sampler": lambda g, n: g.normal(size=n)}, "and not both"),
+        (
+            {"sampler": lambda g, n: g.normal(size=n), "vectorised": True},
+            "vectorised= is for the measurement of one key",
+        ),
+    ],
+)
+def test_one_route_to_the_samples_must_be_given(given, sentence):
+    trial = Trial("toy.claim")
+    with pytest.raises(TypeError, match=sentence):
+        trial.mean(predict=0.0, law=Normal(), margin=0.1, controls={"wrong": 1.0}, **given)
+    with pytest.raises(TypeError, match=sentence):
+        trial.distribution(cdf=stats.norm.cdf, margin=0.1, **given)
+
+
+def test_draws_by_numpy_do_not_start_jax(tmp_path):
+    (tmp_path / "test_dice.py").write_text(
+        textwrap.dedent(
+            """
+            import sys
+            from theory_on_trial import claim, paper
+            from theory_on_trial.laws import Bounded
+
+            @claim(paper("Section 1"), kind="distribution", coarse="few throws")
+            def test_mean(trial):
+                "A die shows 3.5 in the mean."
+                trial.mean(
+                    sampler=lambda generator, n: generator.integers(1, 7, size=n), predict=3.5, law=Bounded(1, 6),
+                    margin=0.2, controls={"three": 3.0},
+                    wrong_processes={"loaded": lambda generator, n: 1 + generator.binomial(5, 0.6, size=n)},
+                )
+                assert "jax" not in sys.modules
+            """
+        )
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:jaxtyping", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,121 @@
+"""What the traced program of a measurement says of it before it is compiled: whether its samples come from its key."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxprs_in_params
+
+# How far an array depends on the key: not at all, in part (an array that was put together), wholly.
+_NOT, _PARTLY, _WHOLLY = range(3)
+_PUT_TOGETHER = ("concatenate", "stack")
+_AS_IT_IS = ("broadcast_in_dim", "convert_element_type", "copy", "expand_dims", "reshape", "squeeze", "transpose")
+
+
+def check_measurement(measure: Any, key: Any, what: str) -> None:
+    """Trace a jitted measurement twice, without running it; `what` names it in a refusal.
+
+    Raises `ValueError` unless it is one array of real numbers, all of which depend on the key, and the constants in the
+    program are the same the second time.
+    """
+    traced = measure.trace(key)
+    given = jax.tree.leaves(traced.out_info)
+    if not jax.tree_util.all_leaves([traced.out_info]):
+        raise ValueError(
+            f"{what} must be one array, got a {type(traced.out_info).__name__} of {len(given)}: stack them"
+        )
+    shape, dtype = given[0].shape, given[0].dtype
+    if 0 in shape:
+        raise ValueError(f"{what} must have a coordinate, got an array of shape {shape}")
+    if not any(jnp.issubdtype(dtype, kind) for kind in (np.floating, np.integer, np.bool_)):
+        raise ValueError(f"{what} must be real numbers, got {dtype}")
+    reached = _reached(traced.jaxpr.jaxpr, [_WHOLLY])[0]
+    if reached != _WHOLLY:
+        part = "in part " if reached == _PARTLY else ""
+        raise ValueError(
+            f"{what} does {part}not depend on its key: draw with that key and no other, and not with NumPy (for which "
+            "there is sampler=)"
+        )
+    # The trace does not depend on the device, but under another one JAX does not take it from its caches, where a
+    # jitted function within the measurement keeps what NumPy drew the first time.
+    device = None if jax.config.jax_default_device is not None else jax.local_devices()[0]  # type: ignore[attr-defined]
+    with jax.default_device(device):
+        again = measure.trace(key)
+    if not _alike(list(_constants(traced.jaxpr)), list(_constants(again.jaxpr))):
+        raise ValueError(
+            f"{what} holds other constants when it is traced again: NumPy, say, drew them once for all samples; draw "
+            "with the key (or give sampler=)"
+        )
+
+
+def _reached(program: Jaxpr, given: Sequence[int]) -> list[int]:
+    """Return how far each output of a program depends on the key, given how far its inputs do."""
+    known = dict(zip(program.invars, given, strict=True))
+
+    def of(variable: Any) -> int:
+        return _NOT if isinstance(variable, Literal) else known.get(variable, _NOT)
+
+    for equation in program.eqns:
+        through = _through(equation, [of(variable) for variable in equation.invars])
+        known |= zip(equation.outvars, through, strict=True)
+    return [of(variable) for variable in program.outvars]
+
+
+def _through(equation: Any, inputs: list[int]) -> list[int]:
+    """Return how far the outputs of one step depend on the key; those of a branch or a `while` as its inputs do."""
+    name, inner = equation.primitive.name, list(jaxprs_in_params(equation.params))
+    if not any(inputs):
+        return [_NOT] * len(equation.outvars)
+    if name in _PUT_TOGETHER:
+        return [inputs[0] if len(set(inputs)) == 1 else _PARTLY]
+    if name in _AS_IT_IS:
+        return [inputs[0]]
+    if name == "scan":
+        return _through_scan(inner[0], inputs, equation.params["num_consts"], equation.params["num_carry"])
+    if len(inner) == 1 and (len(inner[0].invars), len(inner[0].outvars)) == (len(inputs), len(equation.outvars)):
+        return _reached(inner[0], inputs)
+    return [_WHOLLY] * len(equation.outvars)
+
+
+def _through_scan(body: Jaxpr, inputs: list[int], constants: int, carried: int) -> list[int]:
+    inputs = [_WHOLLY if one else _NOT for one in inputs]
+    while True:  # what is carried spreads, at most once for each carried array
+        outputs = [_WHOLLY if one else _NOT for one in _reached(body, inputs)]
+        carry = list(map(max, inputs[constants : constants + carried], outputs))
+        if inputs[constants : constants + carried] == carry:
+            return outputs
+        inputs[constants : constants + carried] = carry
+
+
+def _constants(program: ClosedJaxpr | Jaxpr) -> Iterator[Any]:
+    """Yield what a traced program has embedded: constants, literal numbers, and the numbers among its parameters."""
+    if isinstance(program, ClosedJaxpr):
+        yield from program.consts
+        program = program.jaxpr
+    for equation in program.eqns:
+        yield equation.primitive.name
+        yield from (variable.val for variable in equation.invars if isinstance(variable, Literal))
+        for value in equation.params.values():
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, ClosedJaxpr | Jaxpr):
+                    yield from _constants(part)
+                elif isinstance(part, bool | int | float | np.ndarray | np.generic):
+                    yield part
+
+
+def _alike(ones: Sequence[Any], others: Sequence[Any]) -> bool:
+    return len(ones) == len(others) and all(map(_equal, ones, others))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    keys = [jax.dtypes.issubdtype(getattr(each, "dtype", None), jax.dtypes.prng_key) for each in (one, other)]
+    if all(keys):
+        one, other = jax.random.key_data(one), jax.random.key_data(other)
+    elif any(keys):
+        return False
+    one, other = np.asarray(one), np.asarray(other)
+    return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f" and other.dtype.kind == "f"))
