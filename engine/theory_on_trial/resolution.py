@@ -67,10 +67,14 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
     return Resolution(float(max(map(np.min, noticed))), float(max(map(each, noticed))), unit)
 
 
-def distance(wrong: Any, prediction: Any) -> float:
-    """Return how far a wrong prediction lies from the true one at most, in the unit of the resolution."""
+def distances(wrong: Any, prediction: Any) -> np.ndarray:
+    """Return how far a wrong prediction lies from the true one on each coordinate, in the unit of the resolution."""
     value = np.asarray(prediction.value, float)
-    apart = np.abs(np.asarray(wrong, float) - value)
     size = np.where(value != 0, np.abs(value), 1.0 if prediction.scale is None else np.abs(prediction.scale))
     with np.errstate(over="ignore"):
-        return float(np.max(apart / size, initial=0.0))
+        return np.asarray(np.abs(np.asarray(wrong, float) - value) / size)
+
+
+def distance(wrong: Any, prediction: Any) -> float:
+    """Return the largest of the `distances`."""
+    return float(np.max(distances(wrong, prediction), initial=0.0))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from theory_on_trial.decision import Control, Finding, Outcome
+from theory_on_trial.resolution import distances
 
 COARSEST = 0.05
 """The largest error that an equality may overlook without saying why."""
@@ -16,7 +17,7 @@ COARSEST_EXPONENT = 0.125
 """Half the distance of two quarter powers: the nearest rival of an exponent is excluded."""
 FARTHEST = 10.0
 """How far from the prediction, relative to it, a wrong theory may lie that somebody could hold."""
-POLICED = 0.5
+POLICED = 1 / 3
 """The share of the coordinates of an equality on which some control must have been refuted."""
 
 _WEAKER = ("exact", "exhaustive", "finite-n", "finite-n (union)", "finite-n (symmetric)", "finite-n (normal)")
@@ -88,10 +89,16 @@ def _far_fetched(finding: Finding) -> str:
     if not judged:
         return ""
     one_sided = finding.prediction.side != "two"
-    factors = [0.0 if c.is_process else _beyond(finding, c) if one_sided else c.distance or 0.0 for c in judged]
+    factors = [0.0 if c.is_process else _beyond(finding, c) if one_sided else _off(finding, c) for c in judged]
     if min(factors) > FARTHEST:
         return f"even the nearest control is wrong by a factor of {min(factors):.2g}: nobody could hold it"
     return "" if one_sided else _unpoliced(judged)
+
+
+def _off(finding: Finding, control: Control) -> float:
+    """How far a wrong prediction is off where it was refuted and is off least."""
+    apart, refuted = np.broadcast_arrays(distances(control.predicted, finding.prediction), control.refuted)
+    return float(np.min(apart[refuted], initial=np.inf)) if np.any(refuted) else 0.0
 
 
 def _beyond(finding: Finding, control: Control) -> float:
