@@ -5,6 +5,8 @@ descents from random starts, certificates and brute-force searches. M is the dep
 classes, n_k their sizes, N their sum, d_m the input width of layer m.
 """
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,24 +14,91 @@ import numpy as np
 from sims import neural_collapse as observed
 from sims.neural_collapse.gradients import flatten, value_and_gradient
 from theory import neural_collapse as predicted
+from theory_on_trial import abstract, code, ours
+from theory_on_trial.contract import Interval
 
 MOST_PROGRAMS = 140
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
 MOST_SECONDS = 25
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
-ABSTRACT = "abstract; explicit form derived here"
-CODE = "released code"
-DERIVED = "derived here"
-KINI = "Kini et al. 2024, abstract; explicit form derived here"
+DEEP = abstract(
+    "we take a step further and prove the NC occurrences in deep linear networks for the popular mean squared error "
+    "(MSE) and cross entropy (CE) losses, showing that global solutions exhibit NC properties across the linear layers"
+)
+UNEQUAL = abstract(
+    "convergence of the last-layer features and classifiers to a geometry consisting of orthogonal vectors, whose "
+    "lengths depend on the amount of data in their corresponding classes"
+)
+SPLIT = ours("by von Neumann's trace inequality the problem splits into a scalar one for each direction of the labels")
+HESSIAN = ours("from the second derivative of the objective in the singular directions of the labels")
+
+
+def released(path, says=""):
+    """Name a file of the paper's released code."""
+    return code("Fsoft-AIC/Neural-Collapse-in-Deep-Linear-Networks", path, "1869cb1", says=says)
+
+
+_DENSE = "a dense Hessian of all parameters is taken"
+NClasses = Annotated[int, Interval(2, 16, why=_DENSE)]
+"""K."""
+PerClass = Annotated[int, Interval(1, 64, why=_DENSE)]
+"""n of balanced classes, in problems with a column for each sample."""
+Sizes = tuple[Annotated[int, Interval(1, 10**6)], ...]
+"""n_1 .. n_K."""
+Decay = Annotated[float, Interval(1e-4, 1e4, why="descents end in float64")]
+"""lambda of one factor."""
+Decays = tuple[Decay, ...]
+"""lambda_W1 .. lambda_WM."""
+Widths = tuple[Annotated[int, Interval(1, 64, why=_DENSE)], ...]
+"""d_1 .. d_M."""
+Starts = Annotated[int, Interval(1, 1000)]
+"""Random starts of a search."""
+Off = Annotated[float, Interval(1e-3, 0.2, why="closer both minima tie in rounding, further other classes change")]
+"""How far from a threshold, relative to it."""
 
 GRAM_MARGIN = 1e-5
 """How closely the geometry of an optimum is claimed: entries of Gram matrices are of order one."""
 
 
+# ------------------------------------------------------------------------------------------------------------- domains
+
+
+def require_layers(trial, class_sizes, weight_decays, widths):
+    """Require two classes, a layer, and one width for each layer."""
+    trial.require(2 <= len(class_sizes) <= 16, f"class_sizes must be 2 to 16 numbers ({_DENSE})")
+    trial.require(1 <= len(weight_decays) <= 6, f"weight_decays must be 1 to 6 numbers ({_DENSE})")
+    trial.require(len(widths) == len(weight_decays), "widths must be one number for each weight decay")
+
+
+def require_frame(trial, optimum, off=1e-3):
+    """Require a minimum that is unique up to rotations: something lives, nothing ties with zero or at the cut."""
+    away = np.abs(optimum.betas / predicted.global_threshold(len(optimum.weight_decays)) - 1)
+    trial.require(np.any(optimum.alive), "decays must leave a direction alive: all are above the threshold")
+    trial.require(np.all(away > off), f"no class may lie within {off:g} of its threshold: both minima tie there")
+    trial.require(not optimum.cut_is_tied, "a bottleneck must not cut between equal classes: they share it in any way")
+
+
+def apart(trial, value, margin, controls):
+    """Return the controls; require settings at which each predicts something else, by more than twice the margin."""
+    for name, wrong in controls.items():
+        differs = np.max(np.abs(np.asarray(wrong) - value)) > 2 * margin
+        trial.require(differs, f"settings must tell the claim from {name!r}: at these both predict the same")
+    return controls
+
+
+# ------------------------------------------------------------------------------------------------------------ problems
+
+
 def problem_of(class_sizes, weight_decays, feature_decay, **options):
     """Return the simulator's problem with plain numbers for decays."""
-    return observed.Problem(tuple(class_sizes), tuple(weight_decays), feature_decay, **options)
+    decays = tuple(float(decay) for decay in weight_decays)
+    return observed.Problem(tuple(class_sizes), decays, float(feature_decay), **options)
+
+
+def balanced_decay(beta, depth, n_classes, per_class):
+    """Return the common decay at which balanced classes feel beta = M K (N Lambda)^(1/M)."""
+    return float(((beta / (depth * n_classes)) ** depth / (n_classes * per_class)) ** (1 / (depth + 1)))
 
 
 def reduced_head(weights, class_means, bias, class_sizes):
@@ -43,11 +112,53 @@ def reduced_head(weights, class_means, bias, class_sizes):
     )
 
 
+def optimal_head(optimum):
+    """Return a predicted minimiser as the simulator's head."""
+    return reduced_head(*predicted.optimal_parameters(optimum), optimum.class_sizes)
+
+
 def value_and_slope(problem, head):
     """Return the simulator's objective at a head and the length of its whole gradient."""
     widths = tuple(layer.shape[1] for layer in head.weights)
     value, gradient = value_and_gradient(problem, widths, head.features.shape[1])(flatten(head, problem))
     return value, float(np.linalg.norm(gradient))
+
+
+def subset_head(problem, alive, widths, stretch=1.0):
+    """Return the critical point with largest roots on the `alive` classes and zero on the others, or longer logits."""
+    sizes, decays = np.array(problem.class_sizes, float), np.array(problem.weight_decays)
+    betas = predicted.mse_optimum(problem.class_sizes, decays, problem.feature_decay).betas
+    roots = np.where(alive, predicted.largest_root(betas, problem.depth), 0)
+    logits = np.diag(stretch * np.sqrt(sizes) * predicted.shrinkage(roots, problem.depth))
+    weights, features = predicted.balanced_factorisation(logits, decays, problem.feature_decay, widths)
+    return reduced_head(weights, features / np.sqrt(sizes), None, sizes)
+
+
+def subsets(trial, problem):
+    """Return every set of classes, as truth values; require that each class has a root, and that there are few."""
+    betas = predicted.mse_optimum(problem.class_sizes, problem.weight_decays, problem.feature_decay).betas
+    trial.require(len(betas) <= 6, "class_sizes must be six at most: all sets of them are tried")
+    rooted = np.all(betas < 0.99 * predicted.existence_threshold(problem.depth))
+    trial.require(rooted, "decays must leave every class a root, below 0.99 of the threshold of existence")
+    return [np.array([subset >> k & 1 for k in range(len(betas))], bool) for subset in range(2 ** len(betas))]
+
+
+def decide_critical(trial, problem, heads, longer):
+    """Decide that the gradient vanishes at some heads, and does not at the same heads with logits 1 % longer."""
+    decays = [*problem.weight_decays, problem.feature_decay]
+    factors = [np.asarray(factor) for head in heads for factor in (*head.weights, head.features)]
+    rounding = 1000 * 2.0**-53 * max(1.0, *decays) * max(1.0, *(np.linalg.norm(factor, 2) for factor in factors))
+    trial.value(
+        [value_and_slope(problem, head)[1] for head in heads],
+        np.zeros(len(heads)),
+        error=rounding,
+        margin=2 * rounding,
+        scale=min(decays),
+        wrong_processes={"1 % longer": [value_and_slope(problem, head)[1] for head in longer]},
+    )
+
+
+# -------------------------------------------------------------------------------------------------------------- minima
 
 
 def searched_minimum(data_values, n_samples, weight_decays, feature_decay, rank):
@@ -69,7 +180,7 @@ def searched_minimum(data_values, n_samples, weight_decays, feature_decay, rank)
         grid = data_value * np.linspace(0, 1, 4001)
         best = int(np.argmin(cost(grid)))
         cell = grid[max(best - 1, 0)], grid[min(best + 1, 4000)]
-        refined = minimize_scalar(cost, bounds=cell, method="bounded", options={"xatol": 1e-11}).fun
+        refined = minimize_scalar(cost, bounds=cell, method="bounded", options={"xatol": 1e-11 * data_value}).fun
         gains.append(data_value**2 / (2 * n_samples) - min(cost(grid[best]), refined))
     return np.sum(np.square(data_values)) / (2 * n_samples) - np.sum(np.sort(gains)[::-1][:rank])
 
@@ -81,6 +192,41 @@ def data_values(class_sizes, *, bias):
     if bias:
         labels = labels - np.outer(sizes, np.sqrt(sizes)) / sizes.sum()
     return np.linalg.svd(labels, compute_uv=False)[: len(sizes) - bias]
+
+
+def schatten_bound(problem, widths):
+    """Return the brute-force lower bound on the objective of every head of these widths."""
+    values = data_values(problem.class_sizes, bias=problem.bias)
+    rank = min(len(values), *widths)
+    return searched_minimum(values, problem.n_samples, problem.weight_decays, problem.feature_decay, rank)
+
+
+def lowest(problem, key, starts, widths, *, reduced=True):
+    """Return the lowest end of descents from random starts and from perturbed truncations of the labels.
+
+    Random starts near a threshold lose all directions or none; a truncation to the r largest singular values of the
+    labels, factorised evenly, has lost just the others.
+    """
+    ends = observed.optima(problem, key, starts, widths=widths, reduced=reduced)
+    sizes = np.array(problem.class_sizes, float)
+    centre = np.outer(sizes, np.sqrt(sizes)) / sizes.sum() if problem.bias else 0.0
+    left, values, right = np.linalg.svd(np.diag(np.sqrt(sizes)) - centre)
+    columns = np.eye(len(sizes)) if reduced else np.repeat(np.diag(sizes**-0.5), problem.class_sizes, axis=1)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    for rank in range(min(len(sizes), *widths) + 1):
+        truncated = (left[:, :rank] * values[:rank]) @ right[:rank]
+        weights, features = predicted.balanced_factorisation(truncated, [1.0] * problem.depth, 1.0, widths)
+        factors = [f + 0.02 * rng.standard_normal(f.shape) for f in (*weights, features @ columns)]
+        *layers, last = (jnp.asarray(factor) for factor in factors)
+        start = observed.Head(tuple(layers), last, jnp.zeros(len(sizes)))
+        ends.append(observed.minimise(problem, start, newton_steps=0))
+    return min(ends, key=lambda end: end.value)
+
+
+def found_optimum(trial, problem, widths, starts=2, *, reduced=True):
+    """Return the lowest end of descents, polished by Newton steps."""
+    end = lowest(problem, trial.key("starts"), starts, widths, reduced=reduced)
+    return observed.minimise(problem, end.head)
 
 
 def distance_to_stationarity(problem, end):
@@ -97,10 +243,22 @@ def gram_error(problem, end):
     return 2 * len(factors) * norms**2 * distance_to_stationarity(problem, end)
 
 
+def normalised_error(problem, end):
+    """Return the same for all entries of a matrix together, divided by its norm: of any Gram matrix of a suffix too."""
+    suffix, norms = np.eye(problem.n_classes), [np.linalg.norm(one) for one in grams(problem, end.head).values()]
+    for layer in end.head.weights[::-1]:
+        suffix = suffix @ np.asarray(layer)
+        norms.append(np.linalg.norm(suffix @ suffix.T))
+    return 2 * problem.n_classes**2 * gram_error(problem, end) / min(norms)
+
+
 def grams(problem, head):
     """Return the Gram matrices of the whole product, the last layer and the class means, and the logits W Hbar."""
     weights = [np.asarray(layer) for layer in head.weights]
-    means = np.asarray(head.features) / np.sqrt(np.asarray(problem.class_sizes, float))
+    sizes = np.asarray(problem.class_sizes, float)
+    of_samples = head.features.shape[1] != len(sizes)
+    means = np.asarray(observed.class_means(head.features, problem.class_sizes) if of_samples else head.features)
+    means = means if of_samples else means / np.sqrt(sizes)
     whole = np.linalg.multi_dot([*weights[::-1], np.eye(weights[0].shape[1])])
     return {
         "product": whole @ whole.T,
@@ -111,35 +269,10 @@ def grams(problem, head):
 
 
 def predicted_grams(optimum):
-    """Return the same matrices as `grams` at the predicted optimum."""
-    return {
-        "product": optimum.product_gram,
-        "classifier": optimum.classifier_gram,
-        "features": optimum.feature_gram,
-        "logits": optimum.logits,
-    }
+    """Return the same matrices as `grams` at the predicted optimum, as one array."""
+    return np.stack([optimum.product_gram, optimum.classifier_gram, optimum.feature_gram, optimum.logits])
 
 
 def stacked(matrices):
     """Return the matrices of `grams` as one array."""
     return np.stack(list(matrices.values()))
-
-
-def lowest(problem, key, starts, widths):
-    """Return the lowest end of descents from random starts and from perturbed truncations of the labels.
-
-    Random starts near a threshold lose all directions or none; a truncation to the r largest singular values of the
-    labels, factorised evenly, has lost just the others.
-    """
-    ends = observed.optima(problem, key, starts, widths=widths)
-    sizes = np.array(problem.class_sizes, float)
-    centre = np.outer(sizes, np.sqrt(sizes)) / sizes.sum() if problem.bias else 0.0
-    left, values, right = np.linalg.svd(np.diag(np.sqrt(sizes)) - centre)
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-    for rank in range(min(len(sizes), *widths) + 1):
-        truncated = (left[:, :rank] * values[:rank]) @ right[:rank]
-        weights, features = predicted.balanced_factorisation(truncated, [1.0] * problem.depth, 1.0, widths)
-        factors = [factor + 0.02 * rng.standard_normal(factor.shape) for factor in (*weights, features)]
-        start = reduced_head(factors[:-1], factors[-1] / np.sqrt(sizes), None, sizes)
-        ends.append(observed.minimise(problem, start, newton_steps=0))
-    return min(ends, key=lambda end: end.value)

@@ -3,76 +3,81 @@
 import numpy as np
 
 from paper_checks.test_neural_collapse import (
-    ABSTRACT,
-    DERIVED,
+    DEEP,
     GRAM_MARGIN,
-    data_values,
-    gram_error,
+    SPLIT,
+    Decay,
+    Decays,
+    NClasses,
+    PerClass,
+    Starts,
+    Widths,
+    apart,
+    found_optimum,
     grams,
+    lowest,
+    normalised_error,
     problem_of,
-    searched_minimum,
+    require_frame,
+    require_layers,
+    schatten_bound,
 )
-from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim
 
-SETTINGS = (  # weight decays, feature decay, widths, bias
-    ((0.02,), 0.01, (8,), False),
-    ((0.02, 0.03), 0.01, (8, 8), False),
-    ((0.02, 0.01, 0.03), 0.01, (8, 8, 8), False),
-    ((0.02,), 0.01, (8,), True),
-    ((0.02, 0.03), 0.01, (8, 8), True),
-    ((0.02, 0.03), 0.01, (8, 2), False),
-    ((0.02, 0.03), 0.01, (8, 2), True),
+WIDE = [((0.02,), 0.01, (8,)), ((0.02, 0.03), 0.01, (8, 8)), ((0.02, 0.01, 0.03), 0.01, (8, 8, 8))]
+NARROW = ((0.02, 0.03), 0.01, (8, 2))
+
+
+@claim(
+    SPLIT,
+    kind="optimality",
+    cases=[
+        *((*wide, False) for wide in WIDE),
+        *((*wide, True) for wide in WIDE[:2]),
+        (*NARROW, False),
+        (*NARROW, True),
+    ],
 )
-
-
-@claim(ours(DERIVED), kind="optimality")
-def test_bal_nobias_value(trial, n_classes=4, per_class=3, starts=6):
+def test_bal_nobias_value(
+    trial,
+    weight_decays: Decays,
+    feature_decay: Decay,
+    widths: Widths,
+    bias: bool,
+    n_classes: NClasses = 4,
+    per_class: PerClass = 3,
+    starts: Starts = 2,
+):
     """Balanced, any depth and widths: f* = R [1/(1 + x^M) + beta x] / (2 K) + (K - 1_bias - R) / (2 K)."""
-    sizes, n_samples = (per_class,) * n_classes, per_class * n_classes
-    primal, dual, value, wide, wrong_n, smallest = [], [], [], [], [], []
-    for index, (weight_decays, feature_decay, widths, bias) in enumerate(SETTINGS):
-        problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
-        ends = observed.optima(problem, trial.key(str(index)), starts, widths=widths)
-        primal.append(min(end.value for end in ends))
-        directions, depth = n_classes - bias, len(widths)
-        rank = min(directions, *widths)
-        values = data_values(sizes, bias=bias)
-        dual.append(searched_minimum(values, n_samples, weight_decays, feature_decay, rank))
-        optimum = predicted.mse_optimum(sizes, weight_decays, feature_decay, widths=widths, bias=bias)
-        value.append(optimum.value)
-        wide.append(predicted.mse_optimum(sizes, weight_decays, feature_decay, bias=bias).value)
-        beta = optimum.betas[0]
+    sizes, depth, directions = (per_class,) * n_classes, len(weight_decays), n_classes - bias
+    survivors = min(directions, *widths)
+    require_layers(trial, sizes, weight_decays, widths)
+    optimum = predicted.mse_optimum(sizes, weight_decays, feature_decay, bias=bias)
+    require_frame(trial, optimum)
+    beta = optimum.betas[0]
 
-        def total(x, strength=beta, depth=depth, rank=rank, directions=directions, beta=beta):
-            alive = float(predicted.scalar_objective(x, beta, depth))
-            return (rank * alive + directions - rank) / (2 * n_classes)
+    def total(x, rank=survivors):
+        return (rank * float(predicted.scalar_objective(x, beta, depth)) + directions - rank) / (2 * n_classes)
 
-        fewer = beta * (per_class / n_samples) ** (1 + 1 / depth)
-        wrong_n.append(total(predicted.largest_root(fewer, depth)))
-        smallest.append(total(_smallest_root(beta, depth)))
+    root, rootless = predicted.global_root(beta, depth), beta * n_classes ** -(1 + 1 / depth)
+    wrong = {"n for N": total(predicted.largest_root(rootless, depth))}
+    if min(widths) < directions:
+        wrong["no bottleneck"] = total(root, directions)
+    if depth > 1:
+        wrong["the smallest root"] = total(_smallest_root(beta, depth))
+    problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
+    primal = lowest(problem, trial.key("starts"), starts, widths).value
+    options = {"margin": 1e-8, "scale": 1.0, "ops": 100}
     trial.gap(
-        np.array(primal),
-        np.array(dual),
-        np.array(value),
-        margin=1e-8,
-        scale=1.0,
-        ops=100,
-        controls={
-            "no bottleneck": np.array(wide),
-            "n for N": np.array(wrong_n),
-            "the smallest root": np.array(smallest),
-        },
+        primal, schatten_bound(problem, widths), total(root), controls=apart(trial, total(root), 1e-8, wrong), **options
     )
 
 
 def _smallest_root(beta, depth):
-    """The root of the scalar equation below its peak; at depth one there is one root only."""
+    """The root of the scalar equation below its peak, at depth two and more."""
     from scipy.optimize import brentq
 
-    if depth == 1:
-        return float(predicted.largest_root(beta, 1))
     peak = ((depth - 1) / (depth + 1)) ** (1 / depth)
     return brentq(lambda x: depth * x ** (depth - 1) / (1 + x**depth) ** 2 - beta, 0, peak, xtol=1e-15)
 
@@ -90,71 +95,86 @@ def _metrics(problem, head, frame):
     return np.array([found.within_class, *found.suffix_frames, found.feature_frame, found.logit_frame, found.duality])
 
 
-@claim(ours(ABSTRACT), kind="optimality")
-def test_bal_nobias_NC(trial, n_classes=4, per_class=3, starts=6):
+def _found_wide(trial, weight_decays, feature_decay, widths, sizes, bias):
+    """The problem and its lowest end with a column per sample, for widths of K and more."""
+    require_layers(trial, sizes, weight_decays, widths)
+    trial.require(min(widths) >= len(sizes), "widths must be at least the number of classes: no bottleneck here")
+    require_frame(trial, predicted.mse_optimum(sizes, weight_decays, feature_decay, bias=bias))
+    problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
+    return problem, found_optimum(trial, problem, widths, reduced=False)
+
+
+@claim(DEEP, kind="optimality", cases=WIDE)
+def test_bal_nobias_NC(
+    trial, weight_decays: Decays, feature_decay: Decay, widths: Widths, n_classes: NClasses = 4, per_class: PerClass = 3
+):
     """Without bias all features collapse, and features, layers and logits form one orthogonal frame, at any depth."""
-    sizes = (per_class,) * n_classes
-    orthogonal, simplex = predicted.orthogonal_frame(n_classes), predicted.simplex_etf(n_classes)
-    for index, (weight_decays, feature_decay, widths, bias) in enumerate(SETTINGS[:3]):
-        problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
-        end = observed.best_of(problem, trial.key(str(index)), starts, widths=widths, reduced=False)
-        found = _metrics(problem, end.head, orthogonal)
-        wrong = _metrics(problem, end.head, simplex)
-        # The smallest Gram matrix that is normalised has norm above 1/100.
-        options = {"error": 100 * gram_error(problem, end), "margin": GRAM_MARGIN}
-        trial.value(found, np.zeros(len(found)), wrong_processes={"simplex frame": wrong}, **options)
-        trial.value(
-            wrong[1:-1],  # NC1 and the duality know no frame
-            np.full(len(wrong) - 2, np.sqrt(2 - 2 * np.sqrt(1 - 1 / n_classes))),
-            controls={"no distance": np.zeros(len(wrong) - 2)},
-            **options,
-        )
+    problem, end = _found_wide(trial, weight_decays, feature_decay, widths, (per_class,) * n_classes, bias=False)
+    found = _metrics(problem, end.head, predicted.orthogonal_frame(n_classes))
+    trial.value(
+        found,
+        np.zeros(len(found)),
+        error=normalised_error(problem, end),
+        margin=GRAM_MARGIN,
+        scale=1.0,
+        wrong_processes={"simplex frame": _metrics(problem, end.head, predicted.simplex_etf(n_classes))},
+    )
 
 
-@claim(ours(ABSTRACT), kind="optimality")
-def test_bal_bias_NC(trial, n_classes=4, per_class=3, starts=6):
+@claim(DEEP, kind="optimality", cases=WIDE[:2])
+def test_bal_bias_NC(
+    trial, weight_decays: Decays, feature_decay: Decay, widths: Widths, n_classes: NClasses = 4, per_class: PerClass = 3
+):
     """With bias the frame is the simplex, b = 1/K, and the mean of all features is zero, at any depth."""
     sizes = (per_class,) * n_classes
-    orthogonal, simplex = predicted.orthogonal_frame(n_classes), predicted.simplex_etf(n_classes)
-    for index, (weight_decays, feature_decay, widths, bias) in enumerate(SETTINGS[3:5]):
-        problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
-        end = observed.best_of(problem, trial.key(str(index)), starts, widths=widths, reduced=False)
-        found = _metrics(problem, end.head, simplex)
-        options = {"error": 100 * gram_error(problem, end), "margin": GRAM_MARGIN}
-        trial.value(
-            found,
-            np.zeros(len(found)),
-            wrong_processes={"orthogonal frame": _metrics(problem, end.head, orthogonal)},
-            **options,
-        )
-        global_mean = np.asarray(end.head.features).mean(axis=1)
-        trial.value(
-            [*np.asarray(end.head.bias), *global_mean],
-            np.array([1 / n_classes] * n_classes + [0.0] * widths[0]),
-            controls={"no bias": np.zeros(n_classes + widths[0])},
-            **options,
-        )
+    problem, end = _found_wide(trial, weight_decays, feature_decay, widths, sizes, bias=True)
+    found = _metrics(problem, end.head, predicted.simplex_etf(n_classes))
+    options = {"error": normalised_error(problem, end), "margin": GRAM_MARGIN}
+    orthogonal = {"orthogonal frame": _metrics(problem, end.head, predicted.orthogonal_frame(n_classes))}
+    trial.value(found, np.zeros(len(found)), scale=1.0, wrong_processes=orthogonal, **options)
+    even = np.full(n_classes, 1 / n_classes)
+    trial.value(
+        np.asarray(end.head.bias), even, controls={"1 / (K + 1)": n_classes / (n_classes + 1) * even}, **options
+    )
+    lengths = predicted.mse_optimum(sizes, weight_decays, feature_decay).feature_gram
+    trial.value(
+        np.linalg.norm(np.asarray(end.head.features).mean(axis=1)),
+        0.0,
+        scale=np.sqrt(lengths[0, 0]),
+        controls={"as without bias": np.sqrt(lengths.sum()) / n_classes},
+        **options,
+    )
 
 
-@claim(ours(ABSTRACT), kind="optimality")
-def test_bal_nobias_NC__bottleneck(trial, n_classes=4, per_class=3, starts=6):
+@claim(DEEP, kind="optimality", cases=[(*NARROW, False), (*NARROW, True)])
+def test_bal_nobias_NC__bottleneck(
+    trial,
+    weight_decays: Decays,
+    feature_decay: Decay,
+    widths: Widths,
+    bias: bool,
+    n_classes: NClasses = 4,
+    per_class: PerClass = 3,
+):
     """Behind a bottleneck R < K the frame is a projection of rank R, of the simplex's space if there is a bias."""
-    sizes = (per_class,) * n_classes
-    for index, (weight_decays, feature_decay, widths, bias) in enumerate(SETTINGS[5:]):
-        problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
-        end = observed.best_of(problem, trial.key(str(index)), starts, widths=widths)
-        rank = min(widths)
-        found = np.stack([matrix / np.trace(matrix) for matrix in grams(problem, end.head).values()])
-        on_ones = np.sum(found, axis=(1, 2)) if bias else np.zeros(0)  # a simplex has no mean
-        spectrum = np.zeros(n_classes)
-        spectrum[-rank:] = 1 / rank
-        count = len(found)
-        trial.value(
-            np.concatenate([np.linalg.eigvalsh((found + found.transpose(0, 2, 1)) / 2).ravel(), on_ones]),
-            np.concatenate([np.tile(spectrum, count), np.zeros(len(on_ones))]),
-            error=100 * gram_error(problem, end),
-            margin=GRAM_MARGIN,
-            controls={
-                "the whole frame": np.concatenate([np.full(count * n_classes, 1 / n_classes), np.zeros(len(on_ones))])
-            },
-        )
+    sizes, rank, directions = (per_class,) * n_classes, min(widths), n_classes - bias
+    require_layers(trial, sizes, weight_decays, widths)
+    trial.require(rank < directions, "widths must hold a bottleneck: fewer than the directions of the labels")
+    require_frame(trial, predicted.mse_optimum(sizes, weight_decays, feature_decay, bias=bias))
+    problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
+    end = found_optimum(trial, problem, widths)
+    found = np.stack([matrix / np.trace(matrix) for matrix in grams(problem, end.head).values()])
+    on_ones = np.sum(found, axis=(1, 2)) if bias else np.zeros(0)  # a simplex has no mean
+
+    def projection(dimension):
+        spectrum = np.repeat([0, 1 / dimension], [n_classes - dimension, dimension])
+        return np.concatenate([np.tile(spectrum, len(found)), np.zeros(len(on_ones))])
+
+    spectra = np.linalg.eigvalsh((found + found.transpose(0, 2, 1)) / 2)
+    trial.value(
+        np.concatenate([spectra.ravel(), on_ones]),
+        projection(rank),
+        error=normalised_error(problem, end),
+        margin=GRAM_MARGIN,
+        controls={"the whole frame": projection(directions)},
+    )

@@ -1,31 +1,32 @@
 """Proofs of optimality: dual bounds and convex programs at depth one, two-sided enclosures at any depth."""
 
+from typing import Annotated
+
 import numpy as np
 
 from paper_checks.test_neural_collapse import (
-    DERIVED,
-    data_values,
+    SPLIT,
+    Decay,
+    Sizes,
+    apart,
+    decide_critical,
     lowest,
+    optimal_head,
     problem_of,
     reduced_head,
-    searched_minimum,
+    require_layers,
+    schatten_bound,
+    subset_head,
+    subsets,
     value_and_slope,
 )
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval, Natural
 
-
-def subset_head(class_sizes, alive, weight_decays, feature_decay, widths):
-    """The critical point with largest roots on the `alive` classes and zero on the others."""
-    sizes, depth = np.array(class_sizes, float), len(weight_decays)
-    n_samples = sizes.sum()
-    lambda_product = np.prod(weight_decays) * feature_decay
-    betas = depth * n_samples * (n_samples * lambda_product) ** (1 / depth) / sizes
-    shares = np.array([float(predicted.shrinkage(predicted.largest_root(b, depth), depth)) for b in betas])
-    logits = np.diag(np.sqrt(sizes) * np.where(alive, shares, 0))
-    weights, features = predicted.balanced_factorisation(logits, weight_decays, feature_decay, widths)
-    return reduced_head(weights, features / np.sqrt(sizes), None, class_sizes)
+CONVEX = ours("at depth one the decays are a nuclear norm of the logits, and the problem in them is convex")
+Draws = Annotated[int, Interval(1, 1000)]
 
 
 def shallow_loss_gradient(head, class_sizes):
@@ -35,51 +36,27 @@ def shallow_loss_gradient(head, class_sizes):
     return (outputs - np.diag(np.sqrt(sizes))) / sizes.sum()
 
 
-@claim(ours(DERIVED), kind="optimality")
-def test_cert_M1(trial, class_sizes=(6, 4, 3, 2), weight_decay=0.03, feature_decay=0.05, width=5):
+@claim(CONVEX, kind="optimality")
+def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), weight_decay: Decay = 0.03, feature_decay: Decay = 0.05):
     """At depth one a critical point is global iff the loss gradient has |.|_op <= sqrt(lambda_W lambda_H)."""
-    problem = problem_of(class_sizes, (weight_decay,), feature_decay)
-    is_minimum, passes, norms, slopes, gaps = [], [], [], [], []
+    widths = (len(class_sizes) + 1,)
+    require_layers(trial, class_sizes, [weight_decay], widths)
+    problem = problem_of(class_sizes, [weight_decay], feature_decay)
+    alive = subsets(trial, problem)
+    heads = [subset_head(problem, which, widths) for which in alive]
+    decide_critical(trial, problem, heads, [subset_head(problem, which, widths, stretch=1.01) for which in alive])
+    spectra = [observed.hessian_spectrum(problem, head) for head in heads]
+    gradients = [shallow_loss_gradient(head, class_sizes) for head in heads]
+    passes = [int(predicted.is_global_shallow(gradient, weight_decay, feature_decay)) for gradient in gradients]
+    unrooted = [int(np.linalg.norm(gradient, 2) <= weight_decay * feature_decay) for gradient in gradients]
+    wrong = {"all critical points": np.ones(len(passes), int), "the limit lambda_W lambda_H": np.array(unrooted)}
+    is_minimum = np.array([int(spectrum[0] > -1e-9 * spectrum[-1]) for spectrum in spectra])
+    trial.identity(is_minimum, np.array(passes), ops=0, controls=apart(trial, np.array(passes), 0.1, wrong))
     optimum = predicted.mse_optimum(class_sizes, [weight_decay], feature_decay)
-    for subset in range(2 ** len(class_sizes)):
-        alive = np.array([subset >> k & 1 for k in range(len(class_sizes))], bool)
-        head = subset_head(class_sizes, alive, [weight_decay], feature_decay, [width])
-        value, slope = value_and_slope(problem, head)
-        slopes.append(slope)
-        is_minimum.append(int(observed.hessian_spectrum(problem, head)[0] > -1e-9))
-        gradient = shallow_loss_gradient(head, class_sizes)
-        norms.append(np.linalg.norm(gradient, 2))
-        passes.append(int(predicted.is_global_shallow(gradient, weight_decay, feature_decay)))
-        gaps.append(value - observed.dual_value(-gradient, class_sizes, weight_decay, feature_decay))
-    trial.identity(
-        np.array(is_minimum),
-        np.array(passes),
-        ops=0,
-        controls={
-            "all critical points": np.ones(len(passes), int),
-            "the limit lambda_W lambda_H": (np.array(norms) <= weight_decay * feature_decay).astype(int),
-            "three times the limit": (np.array(norms) <= 3 * np.sqrt(weight_decay * feature_decay)).astype(int),
-        },
-    )
-    trial.identity(
-        (np.array(gaps) < 1e-9).astype(int),
-        np.array(passes),
-        ops=0,
-        controls={"all critical points": np.ones(len(passes), int)},
-    )
-    trial.value(
-        slopes,
-        np.zeros(len(slopes)),
-        error=1e-14,  # a few hundred roundings of numbers below one
-        margin=1e-12,
-        wrong_processes={"not critical": np.ones(len(slopes))},
-    )
-    best = subset_head(class_sizes, optimum.alive, [weight_decay], feature_decay, [width])
+    samples = np.repeat(-gradients[-1] / np.sqrt(np.array(class_sizes, float)), class_sizes, axis=1)
     labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
-    gradient = -shallow_loss_gradient(best, class_sizes)
-    samples = np.repeat(gradient / np.sqrt(np.array(class_sizes, float)), class_sizes, axis=1)
     trial.gap(
-        value_and_slope(problem, best)[0],
+        value_and_slope(problem, heads[-1])[0],  # of all classes: each has a root, and at depth one so each lives
         predicted.dual_bound(samples, labels, weight_decay, feature_decay),
         optimum.value,
         margin=1e-9,
@@ -101,118 +78,103 @@ def convex_value(found, class_sizes, weight_decay, feature_decay, loss="mse"):
     return losses @ sizes / sizes.sum() + np.sqrt(weight_decay * feature_decay) * nuclear
 
 
-@claim(ours(DERIVED), kind="optimality")
-def test_cert_cvx(trial, weight_decay=0.03, feature_decay=0.05):
+@claim(CONVEX, kind="optimality", cases=[((6, 4, 2, 1), False), ((6, 4, 2, 1), True), ((5, 5, 5), True)])
+def test_cert_cvx(trial, class_sizes: Sizes, bias: bool, weight_decay: Decay = 0.03, feature_decay: Decay = 0.05):
     """At depth one f* is the convex program min loss(X D^(-1/2)) + sqrt(lambda_W lambda_H) |X|_*, X being K x K."""
-    settings = (((6, 4, 2, 1), False), ((6, 4, 2, 1), True), ((5, 5, 5), True))
-    primal, dual, value, rootless, unweighted = [], [], [], [], []
-    for class_sizes, bias in settings:
-        found = observed.nuclear_norm_optimum(class_sizes, weight_decay, feature_decay, bias=bias)
-        primal.append(convex_value(found, class_sizes, weight_decay, feature_decay))
-        sizes, labels = np.array(class_sizes, float), np.repeat(np.arange(len(class_sizes)), class_sizes)
-        residual = np.repeat(found.dual * sizes.sum() / np.sqrt(sizes), class_sizes, axis=1)
-        feasible = predicted.rescaled_dual(residual, weight_decay, feature_decay, bias=bias)
-        dual.append(predicted.dual_bound(feasible, labels, weight_decay, feature_decay, bias=bias))
-        value.append(predicted.mse_optimum(class_sizes, [weight_decay], feature_decay, bias=bias).value)
-        squared = weight_decay * feature_decay
-        rootless.append(predicted.mse_optimum(class_sizes, [squared], squared, bias=bias).value)
-        ones = (1,) * len(class_sizes)
-        unweighted.append(predicted.mse_optimum(ones, [weight_decay], feature_decay, bias=bias).value)
+    require_layers(trial, class_sizes, [weight_decay], (len(class_sizes),))
+    trial.require(sum(class_sizes) <= 1000, "class_sizes must add up to 1000 at most: the dual has a column for each")
+    found = observed.nuclear_norm_optimum(class_sizes, weight_decay, feature_decay, bias=bias)
+    sizes, labels = np.array(class_sizes, float), np.repeat(np.arange(len(class_sizes)), class_sizes)
+    residual = np.repeat(found.dual * sizes.sum() / np.sqrt(sizes), class_sizes, axis=1)
+    feasible = predicted.rescaled_dual(residual, weight_decay, feature_decay, bias=bias)
+    value = predicted.mse_optimum(class_sizes, [weight_decay], feature_decay, bias=bias).value
+    squared, ones = weight_decay * feature_decay, (1,) * len(class_sizes)
+    wrong = {
+        "no root": predicted.mse_optimum(class_sizes, [squared], squared, bias=bias).value,
+        "without D": predicted.mse_optimum(ones, [weight_decay], feature_decay, bias=bias).value,
+    }
     trial.gap(
-        np.array(primal),
-        np.array(dual),
-        np.array(value),
+        convex_value(found, class_sizes, weight_decay, feature_decay),
+        predicted.dual_bound(feasible, labels, weight_decay, feature_decay, bias=bias),
+        value,
         margin=1e-7,
         scale=1.0,
         ops=100,
-        controls={"no root": np.array(rootless), "without D": np.array(unweighted)},
+        controls=apart(trial, value, 1e-7, wrong),
     )
 
 
-@claim(ours(DERIVED), kind="bound")
-def test_cert_deep_mse(trial, n_instances=20, per_instance=4):
+@claim(SPLIT, kind="bound")
+def test_cert_deep_mse(trial, n_instances: Draws = 20, per_instance: Draws = 4):
     """No parameters at all, of any depth and widths, with a bias or without, have f below f*."""
-    rng = trial.generator("instances")
-    value, least = [], []
+    rng, value, least = trial.generator("instances"), [], []
     for index in range(n_instances):
         sizes, weight_decays, feature_decay, depth = _instance(rng)
-        bias = bool(index % 2)
-        widths = tuple(int(w) for w in rng.integers(1, 7, depth))
+        bias, widths = bool(index % 2), tuple(int(w) for w in rng.integers(1, 7, depth))
         problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
-        optimum = predicted.mse_optimum(sizes, weight_decays, feature_decay, widths=widths, bias=bias)
         ends = observed.optima(problem, trial.key(f"{index}"), per_instance, widths=widths)
         value += [end.value for end in ends]
         for _ in range(per_instance):
-            head = ends[0].head
-            scale = rng.uniform(0.001, 1)
+            head, scale = ends[0].head, rng.uniform(0.001, 1)
             factors = [np.asarray(f) + scale * rng.standard_normal(f.shape) for f in (*head.weights, head.features)]
             moved = reduced_head(factors[:-1], factors[-1] / np.sqrt(np.array(sizes, float)), head.bias, sizes)
             value.append(value_and_slope(problem, moved)[0])
+        optimum = predicted.mse_optimum(sizes, weight_decays, feature_decay, widths=widths, bias=bias)
         least += [optimum.value] * (2 * per_instance)
     trial.bound(
         np.array(least),
         np.array(value),
         found_by="draws",
+        independent=n_instances,  # the heads of one instance share its data and start from one end
         ops=200,
         wrong_processes={"1.01 f*": 1.01 * np.array(least)},
     )
 
 
 def _instance(rng, depths=(1, 2, 3)):
-    """Class sizes, decays and depth, with every class at least 3 % away from the threshold of its depth."""
+    """Class sizes, decays and depth, some class alive, each at least 3 % away from the threshold of its depth."""
     while True:
         depth = int(rng.choice(depths))
         sizes = tuple(int(n) for n in rng.integers(1, 9, rng.integers(2, 6)))
         *weight_decays, feature_decay = (10.0 ** rng.uniform(-3, -0.7, depth + 1)).tolist()
-        optimum = predicted.mse_optimum(sizes, weight_decays, feature_decay)
-        if np.all(np.abs(optimum.betas / predicted.global_threshold(depth) - 1) > 0.03):
+        optima = [predicted.mse_optimum(sizes, weight_decays, feature_decay, bias=bias) for bias in (False, True)]
+        betas = np.concatenate([optimum.betas for optimum in optima])
+        away = np.all(np.abs(betas / predicted.global_threshold(depth) - 1) > 0.03)
+        if away and all(np.any(optimum.alive) for optimum in optima):
             return sizes, tuple(weight_decays), feature_decay, depth
 
 
-@claim(ours(DERIVED), kind="optimality")
-def test_two_sided__shallow(trial, n_instances=20):
+@claim(CONVEX, kind="optimality", cases=range(20))
+def test_two_sided__shallow(trial, instance: Natural):
     """Depth one: a descent from above and the dual bound from below meet at f* on random instances."""
-    rng = np.random.default_rng(1)  # the same instances for every seed; the descents differ
-    primal, dual, convex, value, heavier = [], [], [], [], []
-    for index in range(n_instances):
-        sizes, weight_decays, feature_decay, _ = _instance(rng, depths=(1,))
-        bias = bool(index % 2)
-        problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
-        end = observed.best_of(problem, trial.key(str(index)), 1, widths=(len(sizes) + 1,))
-        primal.append(end.value)
-        counts = np.array(sizes, float)
-        outputs = np.asarray(end.head.weights[0]) @ np.asarray(end.head.features)
-        residual = np.diag(np.sqrt(counts)) - outputs - np.outer(np.asarray(end.head.bias) * bias, np.sqrt(counts))
-        dual.append(observed.dual_value(residual / counts.sum(), sizes, weight_decays[0], feature_decay, bias=bias))
-        solved = observed.nuclear_norm_optimum(sizes, weight_decays[0], feature_decay, bias=bias)
-        convex.append(convex_value(solved, sizes, weight_decays[0], feature_decay))
-        value.append(predicted.mse_optimum(sizes, weight_decays, feature_decay, bias=bias).value)
-        more = [1.01 * decay for decay in weight_decays]
-        heavier.append(predicted.mse_optimum(sizes, more, feature_decay, bias=bias).value)
-    options = {"scale": 1.0, "ops": 100, "controls": {"decays 1 % larger": np.array(heavier)}}
-    trial.gap(np.array(primal), np.array(dual), np.array(value), margin=1e-9, **options)
-    trial.gap(np.array(convex), np.array(dual), np.array(value), margin=1e-7, **options)
+    # The instance is the same for every seed; the descent differs.
+    sizes, weight_decays, feature_decay, _ = _instance(np.random.default_rng([1, instance]), depths=(1,))
+    bias, counts = bool(instance % 2), np.array(sizes, float)
+    problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
+    end = observed.best_of(problem, trial.key("start"), 1, widths=(len(sizes) + 1,))
+    outputs = np.asarray(end.head.weights[0]) @ np.asarray(end.head.features)
+    residual = np.diag(np.sqrt(counts)) - outputs - np.outer(np.asarray(end.head.bias) * bias, np.sqrt(counts))
+    dual = observed.dual_value(residual / counts.sum(), sizes, weight_decays[0], feature_decay, bias=bias)
+    value = predicted.mse_optimum(sizes, weight_decays, feature_decay, bias=bias).value
+    heavier = predicted.mse_optimum(sizes, [1.01 * weight_decays[0]], feature_decay, bias=bias).value
+    options = {"scale": 1.0, "ops": 100, "controls": {"decays 1 % larger": heavier}}
+    trial.gap(end.value, dual, value, margin=1e-9, **options)
+    solved = observed.nuclear_norm_optimum(sizes, weight_decays[0], feature_decay, bias=bias)
+    trial.gap(convex_value(solved, sizes, weight_decays[0], feature_decay), dual, value, margin=1e-7, **options)
 
 
-@claim(ours(DERIVED), kind="optimality")
-def test_two_sided__deep(trial, n_instances=20, starts=2):
+@claim(SPLIT, kind="optimality", cases=range(20))
+def test_two_sided__deep(trial, instance: Natural):
     """Depth two and three: descents from above and the brute-force Schatten reduction from below meet at f*."""
-    rng = np.random.default_rng(2)  # the same instances for every seed; the descents differ
-    primal, built, dual, value, heavier = [], [], [], [], []
-    for index in range(n_instances):
-        sizes, weight_decays, feature_decay, depth = _instance(rng, depths=(2, 3))
-        bias, narrow = index % 4 == 1, index % 4 == 3
-        widths = tuple([8] * (depth - 1) + [2 if narrow else 8])
-        rank = min(len(sizes) - bias, *widths)
-        problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
-        optimum = predicted.mse_optimum(sizes, weight_decays, feature_decay, widths=widths, bias=bias)
-        primal.append(lowest(problem, trial.key(str(index)), starts, widths).value)
-        built.append(value_and_slope(problem, reduced_head(*predicted.optimal_parameters(optimum), sizes))[0])
-        values = data_values(sizes, bias=bias)
-        dual.append(searched_minimum(values, sum(sizes), weight_decays, feature_decay, rank))
-        value.append(optimum.value)
-        more = [1.01 * decay for decay in weight_decays]
-        heavier.append(predicted.mse_optimum(sizes, more, feature_decay, widths=widths, bias=bias).value)
-    options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": {"decays 1 % larger": np.array(heavier)}}
-    trial.gap(np.array(built), np.array(dual), np.array(value), **options)
-    trial.gap(np.array(primal), np.array(dual), np.array(value), **options)
+    # The instance is the same for every seed; the descents differ.
+    sizes, weight_decays, feature_decay, depth = _instance(np.random.default_rng([2, instance]), depths=(2, 3))
+    bias, narrow = instance % 4 == 1, instance % 4 == 3
+    widths = (*[8] * (depth - 1), 2 if narrow else 8)
+    problem = problem_of(sizes, weight_decays, feature_decay, bias=bias)
+    optimum = predicted.mse_optimum(sizes, weight_decays, feature_decay, widths=widths, bias=bias)
+    more = [1.01 * decay for decay in weight_decays]
+    heavier = predicted.mse_optimum(sizes, more, feature_decay, widths=widths, bias=bias).value
+    options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": {"decays 1 % larger": heavier}}
+    dual = schatten_bound(problem, widths)
+    trial.gap(value_and_slope(problem, optimal_head(optimum))[0], dual, optimum.value, **options)
+    trial.gap(lowest(problem, trial.key("starts"), 2, widths).value, dual, optimum.value, **options)

@@ -1,152 +1,170 @@
 """Where descent may end, and the curvature there: local minima, saddles, flat orbits and the slowest mode."""
 
+from typing import Annotated
+
 import numpy as np
 
-from paper_checks.test_neural_collapse import DERIVED, problem_of, reduced_head, value_and_slope
-from paper_checks.test_neural_collapse.test_certificates import subset_head
+from paper_checks.test_neural_collapse import (
+    HESSIAN,
+    Decay,
+    Decays,
+    Sizes,
+    Starts,
+    Widths,
+    decide_critical,
+    optimal_head,
+    problem_of,
+    reduced_head,
+    require_frame,
+    require_layers,
+    subset_head,
+    subsets,
+    value_and_slope,
+)
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim
+from theory_on_trial.contract import Interval
+
+Depth = Annotated[int, Interval(1, 4, why="a dense Hessian of all parameters is taken")]
 
 
-@claim(ours(DERIVED), kind="distribution")
-def test_gd_basin(trial, class_sizes=(6, 4, 2, 1), weight_decays=(0.05, 0.03), feature_decay=0.04, starts=60):
+@claim(HESSIAN, kind="distribution", cases=[((0.05, 0.03), 60), ((0.03,), 10)])
+def test_gd_basin(
+    trial, weight_decays: Decays, starts: Starts, class_sizes: Sizes = (6, 4, 2, 1), feature_decay: Decay = 0.04
+):
     """M >= 2: descents end at the r largest classes, r = 0, 1, ..., whatever the start; at M = 1 at one value only."""
+    widths = (2 * len(class_sizes),) * len(weight_decays)
+    require_layers(trial, class_sizes, weight_decays, widths)
     problem = problem_of(class_sizes, weight_decays, feature_decay)
-    values = predicted.local_minimum_values(class_sizes, weight_decays, feature_decay)
+    allowed = predicted.local_minimum_values(class_sizes, weight_decays, feature_decay)
+    betas = predicted.mse_optimum(class_sizes, weight_decays, feature_decay).betas
+    rooted = betas < 0.99 * predicted.existence_threshold(len(weight_decays))
+    largest = np.array(class_sizes) == max(class_sizes)
+    trial.require(sum(largest) == 1 and sum(rooted) > 1, "class_sizes must have one largest class, and two with a root")
+    ends = observed.optima(problem, trial.key("starts"), starts, widths=widths, weight_std=0.3, feature_std=0.3)
+    # A shorter gradient puts the value within 1e-10 of its minimum, of curvature 0.01 and more.
+    found = np.array([end.value for end in ends if end.gradient_norm < 1e-6])
 
-    def ends_from(which, widths, std, count):
-        ends = observed.optima(
-            which, trial.key(f"{len(widths)}"), count, widths=widths, weight_std=std, feature_std=std
-        )
-        # A shorter gradient puts the value within 1e-10 of its minimum, of curvature 0.01 and more.
-        return np.array([end.value for end in ends if end.gradient_norm < 1e-6])
+    def distance(values):
+        return np.abs(np.asarray(values)[:, None] - allowed).min(axis=1).max()
 
-    def distances(found, allowed):
-        return np.abs(found[:, None] - allowed).min(axis=1).max()
-
-    found = ends_from(problem, (8, 8), 0.3, starts)
-    places = np.abs(found[:, None] - values).argmin(axis=1)
-    counts = np.bincount(places, minlength=len(values))
-    counts[np.argmin(values)] = 0
-    thinned = np.delete(values, np.argmax(counts))
-    options = {"error": 1e-10, "margin": 1e-6}
+    # The critical point without the largest class is none of these.
+    saddle = value_and_slope(problem, subset_head(problem, rooted & ~largest, widths))[0]
     trial.value(
-        distances(found, values),
+        distance(found),
         0.0,
-        wrong_processes={"a local minimum left out": distances(found, thinned)},
-        **options,
-    )
-    shallow = problem_of(class_sizes, (0.03,), 0.04)
-    single = predicted.local_minimum_values(class_sizes, (0.03,), 0.04)
-    partial = ends_from(shallow, (5,), 0.3, 10)
-    truncated = value_and_slope(shallow, subset_head(class_sizes, np.arange(4) < 2, [0.03], 0.04, [5]))[0]
-    trial.identity(np.array([len(single)]), np.array([1]), ops=0, controls={"as deep": np.array([len(values)])})
-    trial.value(
-        distances(partial, single),
-        0.0,
-        wrong_processes={"a partial collapse": distances(np.array([truncated]), single)},
-        **options,
+        error=1e-10,
+        margin=1e-6,
+        scale=allowed.max(),
+        wrong_processes={"a saddle": distance([*found, saddle])},
     )
 
 
-@claim(ours(DERIVED), kind="optimality")
-def test_gd_basin__subsets(trial, class_sizes=(6, 4, 3, 2), weight_decays=(0.02, 0.03, 0.02), feature_decay=0.03):
+@claim(HESSIAN, kind="optimality", cases=[((0.02, 0.03, 0.02),), ((0.02, 0.01),)])
+def test_gd_basin__subsets(
+    trial, weight_decays: Decays, class_sizes: Sizes = (6, 4, 3, 2), feature_decay: Decay = 0.03
+):
     """M >= 2: a set of surviving classes is a local minimum iff no dead class is larger; others are strict saddles."""
-    depth, n_classes = len(weight_decays), len(class_sizes)
+    sizes, widths = np.array(class_sizes), (len(class_sizes) + 1,) * len(weight_decays)
+    require_layers(trial, class_sizes, weight_decays, widths)
+    trial.require(len(weight_decays) >= 2, "weight_decays must be two or more: at depth one see cert_M1")
+    trial.require(len(set(class_sizes)) > 1, "class_sizes must differ: otherwise every set is a local minimum")
     problem = problem_of(class_sizes, weight_decays, feature_decay)
-    lowest, slopes, top = [], [], []
-    for subset in range(2**n_classes):
-        alive = np.array([subset >> k & 1 for k in range(n_classes)], bool)
-        head = subset_head(class_sizes, alive, weight_decays, feature_decay, [n_classes + 1] * depth)
-        lowest.append(observed.hessian_spectrum(problem, head)[0])
-        slopes.append(value_and_slope(problem, head)[1])
-        top.append(bool(np.all(alive[: alive.sum()])))
-    measured = np.array([eigenvalue > -1e-9 for eigenvalue in lowest]).astype(int)
-    trial.identity(
-        measured,
-        np.array(top).astype(int),
-        ops=0,
-        controls={"every subset": np.ones(len(top), int), "the global one": (np.arange(len(top)) == 15).astype(int)},
-    )
-    saddles = np.array(lowest)[~np.array(top)]
-    trial.value(
-        saddles,
-        np.full(len(saddles), -1e-3),
-        error=1e-12,
-        side="at most",
-        wrong_processes={"top sets": np.array(lowest)[np.array(top)].max() * np.ones(len(saddles))},
-    )
-    trial.value(
-        slopes,
-        np.zeros(len(slopes)),
-        error=1e-14,
-        margin=1e-12,
-        wrong_processes={"not critical": np.ones(len(slopes))},
-    )
+    alive = subsets(trial, problem)
+    heads = [subset_head(problem, which, widths) for which in alive]
+    decide_critical(trial, problem, heads, [subset_head(problem, which, widths, stretch=1.01) for which in alive])
+    spectra = [observed.hessian_spectrum(problem, head) for head in heads]
+    # 1 for a minimum, -1 for a strict saddle, and 0 for a curvature that is neither zero nor clearly negative.
+    relative = np.array([spectrum[0] / spectrum[-1] for spectrum in spectra])
+    signs = np.where(relative > -1e-9, 1, np.where(relative < -1e-6, -1, 0))
+    top = [sizes[~which].max(initial=0) <= sizes[which].min(initial=sizes.max()) for which in alive]
+    wrong = {"every set": np.ones(len(top), int), "the global one": np.where([which.all() for which in alive], 1, -1)}
+    trial.identity(signs, np.where(top, 1, -1), ops=0, controls=wrong)
 
 
-@claim(ours(DERIVED), kind="optimality")
-def test_gd_basin__origin(trial, class_sizes=(5, 3), weight_decays=(0.001, 0.002), feature_decay=0.003):
-    """M >= 2: zero is a strict local minimum at every decay, with the decays as curvatures; at M = 1 it is a saddle."""
-    widths, zero = (3, 4), np.zeros
-    deep = problem_of(class_sizes, weight_decays, feature_decay)
-    head = reduced_head([zero((4, 3)), zero((2, 4))], zero((3, 2)), None, class_sizes)
-    spectrum = observed.hessian_spectrum(deep, head)
-    exact = np.sort(np.repeat([*weight_decays, feature_decay], [12, 8, 6]))
-    trial.identity(spectrum, exact, ops=3 * len(exact), scale=1.0, controls={"twice": 2 * exact})
-    shallow = problem_of(class_sizes, weight_decays[:1], feature_decay)
-    flat = reduced_head([zero((2, widths[0]))], zero((3, 2)), None, class_sizes)
-    lowest = observed.hessian_spectrum(shallow, flat)[0]
-    trial.value(lowest, 0.0, error=1e-14, side="at most", wrong_processes={"depth two": spectrum[0]})
+@claim(HESSIAN, kind="optimality")
+def test_gd_basin__origin(
+    trial,
+    class_sizes: Sizes = (5, 3),
+    weight_decays: Decays = (0.001, 0.002),
+    feature_decay: Decay = 0.003,
+    widths: Widths = (3, 4),
+):
+    """Zero has the decays as curvatures at M >= 2; at M = 1 some are negative while n_k > N^2 lambda_W lambda_H."""
+    require_layers(trial, class_sizes, weight_decays, widths)
+    trial.require(len(weight_decays) >= 2, "weight_decays must be two or more: depth one takes the first of them")
+    sizes, rows = np.array(class_sizes, float), (*widths[1:], len(class_sizes))
+
+    def spectrum(depth):
+        shapes = [*zip((*rows[: depth - 1], len(sizes)), widths[:depth], strict=True)]
+        problem = problem_of(class_sizes, weight_decays[:depth], feature_decay)
+        zeros = [np.zeros(shape) for shape in (*shapes, (widths[0], len(sizes)))]
+        return observed.hessian_spectrum(problem, reduced_head(zeros[:-1], zeros[-1], None, class_sizes)), zeros
+
+    deep, zeros = spectrum(len(widths))
+    exact = np.sort(np.repeat([*weight_decays, feature_decay], [zero.size for zero in zeros]))
+    options = {"ops": 3 * len(deep), "scale": 1.0}
+    trial.identity(deep, exact, controls={"without the half": 2 * exact}, **options)
+    shallow, zeros = spectrum(1)
+    mean, half = (weight_decays[0] + feature_decay) / 2, (weight_decays[0] - feature_decay) / 2
+    coupled = np.sqrt(half**2 + sizes / sizes.sum() ** 2)
+    exact = np.sort(np.repeat([mean + coupled, mean - coupled], widths[0]))
+    as_deep = np.sort(np.repeat([weight_decays[0], feature_decay], [zero.size for zero in zeros]))
+    trial.identity(shallow, exact, controls={"as at depth two": as_deep}, **options)
 
 
-@claim(ours(DERIVED), kind="identity")
-def test_hessian_kernel(trial, class_sizes=(5, 3, 2), decay=0.01, settings=((1, 3), (1, 5), (2, 3), (2, 5), (3, 4))):
+@claim(HESSIAN, kind="identity", cases=[(1, 3), (1, 5), (2, 3), (2, 5), (3, 4)])
+def test_hessian_kernel(
+    trial,
+    depth: Depth,
+    width: Annotated[int, Interval(2, 32)],
+    class_sizes: Sizes = (5, 3, 2),
+    decay: Decay = 0.01,
+):
     """At the global minimum the Hessian's kernel is the orbit of rotations, sum_m [d(d-1) - (d-K)(d-K-1)] / 2."""
-    n_classes = len(class_sizes)
-    counts, exact, none, full = [], [], [], []
-    for depth, width in settings:
-        problem = problem_of(class_sizes, (decay,) * depth, decay)
-        spectrum = observed.hessian_spectrum(problem, _optimal_head(class_sizes, depth, decay, width))
-        counts.append(int(np.sum(np.abs(spectrum) < 1e-9)))
-        exact.append(predicted.hessian_kernel_dimension([width] * depth, n_classes))
-        none.append(0)
-        full.append(depth * width * (width - 1) // 2)
-    trial.identity(
-        np.array(counts),
-        np.array(exact),
-        ops=0,
-        controls={"none": np.array(none), "all rotations": np.array(full)},
+    optimum = _living(trial, class_sizes, depth, decay, width)
+    problem = problem_of(class_sizes, (decay,) * depth, decay)
+    spectrum = observed.hessian_spectrum(problem, optimal_head(optimum))
+    exact, full = (
+        predicted.hessian_kernel_dimension([width] * depth, len(class_sizes)),
+        depth * width * (width - 1) // 2,
     )
+    wrong = {"none": np.array([0])} | ({"all rotations": np.array([full])} if full > exact else {})
+    flat = np.sum(np.abs(spectrum) < 1e-6 * decay)  # rounding is some 1e-15, and the slowest mode above 1e-3 of it
+    trial.identity(np.array([flat]), np.array([exact]), ops=0, controls=wrong)
 
 
-def _optimal_head(class_sizes, depth, decay, width):
+def _living(trial, class_sizes, depth, decay, width):
+    """The optimum of equal decays; require that each class lives."""
+    require_layers(trial, class_sizes, (decay,) * depth, (width,) * depth)
+    trial.require(width >= len(class_sizes), "width must be at least the number of classes")
     optimum = predicted.mse_optimum(class_sizes, [decay] * depth, decay, widths=[width] * depth)
-    return reduced_head(*predicted.optimal_parameters(optimum), class_sizes)
+    require_frame(trial, optimum)
+    trial.require(np.all(optimum.alive), "decay must leave every class alive")
+    return optimum
 
 
-@claim(ours(DERIVED), kind="identity")
-def test_hessian_kernel__slowest(trial, class_sizes=(5, 3, 2), settings=((1, 3, 0.01), (1, 3, 0.12), (2, 3, 0.01))):
+@claim(HESSIAN, kind="identity", cases=[(1, 0.01), (1, 0.12), (2, 0.01)])
+def test_hessian_kernel__slowest(trial, depth: Depth, decay: Decay, class_sizes: Sizes = (5, 3, 2)):
     """With equal decays the slowest mode beside the orbit is 2 lambda min(1, x_K), and 2 lambda at M >= 2."""
-    for depth, width, decay in settings:
-        problem = problem_of(class_sizes, (decay,) * depth, decay)
-        spectrum = observed.hessian_spectrum(problem, _optimal_head(class_sizes, depth, decay, width))
-        roots = predicted.mse_optimum(class_sizes, [decay] * depth, decay).roots
-        kernel = predicted.hessian_kernel_dimension([width] * depth, len(class_sizes))
-        slowest = np.array([spectrum[kernel]])
-        options = {"ops": 3 * len(spectrum), "scale": spectrum[-1]}
-        exact = 2 * decay * np.minimum(1, roots.min(keepdims=True))
-        wrong = {"lambda": exact / 2} | ({"2 lambda": np.array([2 * decay])} if roots.min() < 1 else {})
-        unequal = predicted.mse_optimum(class_sizes, [1.5 * decay] * depth, 0.5 * decay, widths=[width] * depth)
-        head = reduced_head(*predicted.optimal_parameters(unequal), class_sizes)
-        uneven = observed.hessian_spectrum(problem_of(class_sizes, (1.5 * decay,) * depth, 0.5 * decay), head)
-        processes = {"unequal decays": uneven[kernel : kernel + 1]}
-        trial.identity(slowest, exact, controls=wrong, wrong_processes=processes, **options)
-        radial = predicted.radial_eigenvalues(roots, decay, depth)
-        nearest = spectrum[np.abs(spectrum[:, None] - radial).argmin(axis=0)]
-        more = decay * (2 + depth * (roots**depth - 1))
-        trial.identity(nearest, radial, controls={"M for M + 1": more}, **options)
-        if depth == 1:
-            whole = predicted.shallow_spectrum(roots, decay)
-            trial.identity(spectrum, whole, controls={"no kernel": np.maximum(whole, 2 * decay)}, **options)
+    width = len(class_sizes)
+    optimum = _living(trial, class_sizes, depth, decay, width)
+    problem = problem_of(class_sizes, (decay,) * depth, decay)
+    spectrum = observed.hessian_spectrum(problem, optimal_head(optimum))
+    kernel, roots = predicted.hessian_kernel_dimension([width] * depth, width), optimum.roots
+    options = {"ops": 3 * len(spectrum), "scale": spectrum[-1]}
+    exact = 2 * decay * np.minimum(1, roots.min(keepdims=True))
+    wrong = {"lambda": exact / 2} | ({"2 lambda": np.array([2 * decay])} if roots.min() < 0.99 else {})
+    skewed = optimal_head(predicted.mse_optimum(class_sizes, [1.5 * decay] * depth, decay / 1.5**depth))
+    unequal = observed.hessian_spectrum(problem_of(class_sizes, (1.5 * decay,) * depth, decay / 1.5**depth), skewed)
+    processes = {"unequal decays": unequal[kernel : kernel + 1]}
+    trial.identity(spectrum[kernel : kernel + 1], exact, controls=wrong, wrong_processes=processes, **options)
+    radial = predicted.radial_eigenvalues(roots, decay, depth)
+    nearest = spectrum[np.abs(spectrum[:, None] - radial).argmin(axis=0)]
+    trial.identity(nearest, radial, controls={"M for M + 1": decay * (2 + depth * (roots**depth - 1))}, **options)
+    if depth == 1:
+        whole = predicted.shallow_spectrum(roots, decay)
+        alike = predicted.shallow_spectrum(np.full(len(roots), roots.mean()), decay)
+        wrong = {"no kernel": np.maximum(whole, 2 * decay), "equal roots": alike}
+        trial.identity(spectrum, whole, controls=wrong, **options)

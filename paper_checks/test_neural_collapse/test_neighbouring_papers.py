@@ -1,18 +1,27 @@
 """Neighbours: supervised contrastive features in batches, maximal angles, and equiangular classifiers."""
 
 import functools
+from typing import Annotated
 
 import jax
 import numpy as np
 
-from paper_checks.test_neural_collapse import KINI
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval
 from theory_on_trial.mapping import map_cells
 
-LIU = "Liu et al. 2023, abstract; classical bound"
-SHEN = "Shen et al. 2023, abstract; Welch's bound"
+FRAME = ours(
+    "Kini et al. 2024 (arXiv 2306.07960), abstract: with non-negative features minimisers form an orthogonal frame; "
+    "the value by Jensen's inequality"
+)
+BATCHES = ours("Kini et al. 2024 (arXiv 2306.07960), abstract: conditions on batches; explicit ones from the loss")
+ANGLES = ours("classical (Rankin); Liu et al. 2023 (arXiv 2302.12453) regularise class means towards it")
+LINES = ours("classical (Welch); Shen et al. 2023 (arXiv 2303.11637) want vectors as orthogonal as possible")
+Seeds = Annotated[int, Interval(4, 1000)]
+Dim = Annotated[int, Interval(3, 32)]
+Pair = Annotated[int, Interval(2, 16)]
 
 
 @functools.cache
@@ -35,33 +44,32 @@ def cosines(features, labels):
     return gram[:, same].min(), gram[:, ~same].max()
 
 
-@claim(ours(KINI), kind="optimality")
-def test_scl_of(trial, class_sizes=(6, 3, 2), dim=6, n_seeds=8):
+@claim(FRAME, kind="optimality")
+def test_scl_of(
+    trial,
+    class_sizes: tuple[Annotated[int, Interval(2, 16)], ...] = (6, 3, 2),
+    dim: Dim = 6,
+    n_seeds: Seeds = 8,
+    steps: Annotated[int, Interval(3000, 10**5)] = 3000,
+):
     """Non-negative features under SCL: min = sum_c n_c log(n_c - 1 + (N - n_c) e^(-1)), an orthogonal frame."""
+    trial.require(len(class_sizes) >= 2, "class_sizes must be two or more")
+    trial.require(dim > len(class_sizes), "dim must exceed the number of classes: with no room to spare descents stall")
     labels = tuple(np.repeat(np.arange(len(class_sizes)), class_sizes).tolist())
     keys = jax.random.split(trial.key("starts"), n_seeds)
-    losses, features = descents(labels, dim)(keys)
+    (losses, features), (before, earlier) = (descents(labels, dim, steps=n)(keys) for n in (steps, steps // 2))
     free, _ = descents(labels, dim, nonnegative=False)(keys)
-    least = predicted.scl_minimum(class_sizes)
-    n_samples = sum(class_sizes)
-    pairs = n_samples * (n_samples - 1)
-    trial.value(
-        np.min(losses),
-        least,
-        # Jensen's inequality makes it the exact minimum; what is left is the rounding of a sum over pairs.
-        error=4 * pairs * 2.0**-53 * least,
-        margin=1e-9,
-        controls={"negatives as close as positives": n_samples * np.log(n_samples - 1)},
-        wrong_processes={"free features": np.min(free)},
-    )
-    best = np.asarray(features)[np.argmin(losses)]
-    trial.value(
-        best.T @ best,
-        np.equal.outer(labels, labels).astype(float),
-        error=4 * dim * 2.0**-53,
-        margin=1e-5,
-        controls={"simplex": np.where(np.equal.outer(labels, labels), 1, -0.5)},
-    )
+    least, n_samples, best = predicted.scl_minimum(class_sizes), sum(class_sizes), int(np.argmin(losses))
+    # What the second half of the descent gained bounds what is left of it; the rest is rounding of a sum over pairs.
+    left = abs(float(before[best] - losses[best])) + 4 * n_samples * (n_samples - 1) * 2.0**-53 * least
+    crowded = {"negatives as close as positives": n_samples * np.log(n_samples - 1)}
+    options = {"controls": crowded, "wrong_processes": {"free features": np.min(free)}}
+    trial.value(np.min(losses), least, error=left, margin=1e-9 * least, **options)
+    same, gram = np.equal.outer(labels, labels), features[best].T @ features[best]
+    moved = np.abs(gram - earlier[best].T @ earlier[best]).max() + 4 * dim * 2.0**-53
+    simplex = {"simplex": np.where(same, 1, -1 / (len(class_sizes) - 1))}
+    near = {"half as far": np.where(same, 1, 0.5), "spread classes": np.where(same, 0.5, 0)}
+    trial.value(gram, same.astype(float), error=float(moved), margin=1e-5, controls=simplex | near)
 
 
 def batched(trial, labels, batches, dim, n_seeds=8, name="starts"):
@@ -73,16 +81,16 @@ def batched(trial, labels, batches, dim, n_seeds=8, name="starts"):
 
 def decide_batches(trial, labels, good, poor, dim):
     """Decide that all descents reach the batch minimum, collapsed for good batches only, as the conditions say."""
+    trial.require(dim > 2, "dim must exceed the two classes")
     found = {name: batched(trial, labels, batches, dim) for name, batches in (("good", good), ("poor", poor))}
     least = np.array([predicted.scl_batch_minimum(np.array(labels), batches) for batches in (good, poor)])
-    pairs = len(labels) ** 2
-    lowest = np.array([losses.min() for losses, *_ in found.values()])
+    whole = predicted.scl_minimum(np.bincount(labels))
     trial.value(
-        lowest,
+        np.array([losses.min() for losses, *_ in found.values()]),
         least,
-        error=8 * pairs * 2.0**-53 * (1 + least),
+        error=8 * len(labels) ** 2 * 2.0**-53 * (1 + least),
         margin=1e-9,
-        controls={"1 % less": 0.99 * least - 1e-3},
+        controls={"of one batch of all": np.full(2, whole)},
     )
     _, within, between = found["good"]
     _, loose, close = found["poor"]
@@ -108,51 +116,57 @@ TWO_CLASSES = (0, 0, 0, 0, 1, 1, 1, 1)
 DISJOINT = ((0, 1, 4, 5), (2, 3, 6, 7))
 
 
-@claim(ours(KINI), kind="optimality")
-def test_scl_batch(trial, dim=4):
+@claim(BATCHES, kind="optimality")
+def test_scl_batch(trial, dim: Dim = 4):
     """In batches the orthogonal frame is the only minimiser if classes are connected and pairs of classes joined."""
     decide_batches(trial, TWO_CLASSES, (*DISJOINT, (0, 2, 4, 6)), DISJOINT, dim)
 
 
-@claim(ours(KINI), kind="optimality", tier="full")
-def test_scl_bind(trial, dim=4):
+@claim(BATCHES, kind="optimality", tier="full")
+def test_scl_bind(trial, dim: Dim = 4):
     """One fixed sample of each class in every batch makes the frame unique; of one class alone it does not."""
     decide_batches(trial, TWO_CLASSES, ((0, 1, 4, 5), (0, 2, 3, 4, 6, 7)), ((0, 1, 4, 5), (0, 2, 3, 6, 7)), dim)
 
 
-@claim(ours("batch conditions where classes have single samples; derived here"), kind="optimality", tier="full")
-def test_scl_batch__singletons(trial, dim=4):
+@claim(BATCHES, kind="optimality", tier="full")
+def test_scl_batch__singletons(trial, dim: Dim = 4):
     """Two classes with one sample each in a batch are not joined by it: neither is an anchor there."""
     decide_batches(trial, (0, 0, 1, 1), ((0, 1, 2), (1, 2, 3)), ((0, 1), (2, 3), (0, 2)), dim)
 
 
 def spread(trial, n_vectors, dim, *, absolute, n_seeds=4):
-    """The largest (absolute) cosine of the best of several spreads."""
+    """The largest (absolute) cosine of the best of several spreads, and what its soft maximum leaves open."""
     run = jax.jit(
         lambda keys: map_cells(
             lambda key: observed.spread_vectors(key, n_vectors, dim, absolute=absolute).largest, keys
         )
     )
-    return float(np.min(run(jax.random.split(trial.key(f"{n_vectors} {dim}"), n_seeds))))
+    found = float(np.min(run(jax.random.split(trial.key("vectors"), n_seeds))))
+    # The last soft maximum, of sharpness 2e5, exceeds the maximum by log(terms) / sharpness at most.
+    return found, np.log(n_vectors * (n_vectors - 1) / (1 if absolute else 2)) / 2e5
 
 
-@claim(paper(LIU), kind="optimality")
-def test_lt_angle(trial, settings=((4, 3), (4, 2))):
+@claim(ANGLES, kind="optimality", cases=[(4, 3), (4, 2)])
+def test_lt_angle(trial, n_vectors: Annotated[int, Interval(3, 8, why="descents find the best of them")], dim: Pair):
     """K unit vectors in d >= K - 1 dimensions have a largest cosine of at least -1/(K - 1); with d < K - 1 of 0."""
-    found = [spread(trial, *setting, absolute=False) for setting in settings]
-    trial.value(
-        found,
-        [predicted.simplex_bound(*setting) for setting in settings],
-        # The last soft maximum, of sharpness 2e5, exceeds the maximum by log(pairs) / sharpness at most.
-        error=np.log(6) / 2e5,
-        margin=1e-3,
-        controls={"-1 / (K - 1) always": [-1 / (n - 1) for n, _ in settings], "-1 / K": [-1 / n for n, _ in settings]},
-    )
+    trial.require(n_vectors <= 2 * dim, "n_vectors must be at most 2 dim: beyond it zero is not attained")
+    found, error = spread(trial, n_vectors, dim, absolute=False)
+    wrong = {"-1 / K": -1 / n_vectors}
+    if n_vectors > dim + 1:
+        wrong = {"-1 / (K - 1) always": -1 / (n_vectors - 1)}
+    bound = predicted.simplex_bound(n_vectors, dim)
+    trial.value(found, bound, error=error, margin=2 * error, scale=1.0, controls=wrong)
 
 
-@claim(paper(LIU), kind="identity")
-def test_lt_within(trial, class_sizes=(3, 2, 4), dim=5):
+@claim(ours("NC1 is a quadratic form in the distances from the class means"), kind="identity")
+def test_lt_within(
+    trial,
+    class_sizes: tuple[Annotated[int, Interval(1, 100)], ...] = (3, 2, 4),
+    dim: Annotated[int, Interval(2, 64)] = 5,
+):
     """The spread within classes is zero iff every feature is its class mean: then NC1 is zero too."""
+    trial.require(len(class_sizes) >= 2 and max(class_sizes) > 1, "class_sizes must be several, one of them above 1")
+    trial.require(dim >= len(class_sizes) - 1, "dim must leave room for the class means: K - 1 at least")
     rng = trial.generator("features")
     labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
     means = rng.standard_normal((dim, len(class_sizes)))
@@ -163,58 +177,51 @@ def test_lt_within(trial, class_sizes=(3, 2, 4), dim=5):
         features = means[:, labels] + scale * noise
         return float(jax.jit(observed.within_class_collapse, static_argnums=1)(features, class_sizes))
 
-    scales = np.array([0.0, 1e-3, 0.5])
+    scales = np.array([0.0, 0.25, 0.5])
     exact = predicted.within_class_collapse(means[:, labels] + noise, labels)
+    between = np.linalg.svd(means - means.mean(axis=1, keepdims=True), compute_uv=False)[: len(class_sizes) - 1]
     trial.identity(
         np.array([measured(scale) for scale in scales]),
         exact * scales**2,
-        ops=100 * dim * len(labels),  # of eigendecompositions, and the condition of Sigma_B
+        ops=100 * dim * len(labels) * max(1, (between[0] / between[-1]) ** 2 / 100),  # the condition of Sigma_B
         scale=max(exact, 1.0),
         controls={"proportional to the spread": exact * scales},
     )
 
 
-@claim(paper(SHEN), kind="bound")
-def test_ebv_welch(trial, settings=((6, 3), (10, 5), (8, 4)), n_draws=50):
-    """N > d unit vectors have a largest |cosine| of at least sqrt((N - d) / (d (N - 1))); (6, 3) attains it."""
-    rng = trial.generator("vectors")
-    bounds, found, dims = [], [], []
-    for n_vectors, dim in settings:
-        for _ in range(n_draws):
-            vectors = rng.standard_normal((dim, n_vectors))
-            vectors /= np.linalg.norm(vectors, axis=0)
-            found.append(np.abs(vectors.T @ vectors - np.eye(n_vectors)).max())
-            bounds.append(predicted.welch_bound(n_vectors, dim))
-            dims.append(dim)
-    best = [spread(trial, *setting, absolute=True, n_seeds=8) for setting in settings[:1]]
-    least = [predicted.welch_bound(*setting) for setting in settings[:1]]
-    roots = [np.sqrt(dim) * bound for (_, dim), bound in zip(settings[:1], least, strict=True)]
+@claim(LINES, kind="bound", cases=[(3, 2), (6, 3), (5, 3)])
+def test_ebv_welch(
+    trial, n_vectors: Annotated[int, Interval(3, 10)], dim: Pair, n_draws: Annotated[int, Interval(1, 1000)] = 50
+):
+    """N > d unit vectors have a largest |cosine| of at least sqrt((N - d) / (d (N - 1))); (3, 2), (6, 3) attain it."""
+    trial.require(dim < n_vectors, "n_vectors must exceed dim: fewer can be orthogonal")
+    vectors = trial.generator("drawn").standard_normal((n_draws, dim, n_vectors))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    drawn = np.abs(np.swapaxes(vectors, 1, 2) @ vectors - np.eye(n_vectors)).max(axis=(1, 2))
+    best, error = spread(trial, n_vectors, dim, absolute=True, n_seeds=8)
+    least = predicted.welch_bound(n_vectors, dim)
+    all_of_them = np.full(n_draws + 1, least)
     trial.bound(
-        np.array([*bounds, *least]),
-        np.array([*found, *best]),
+        all_of_them,
+        np.array([*drawn, best]),
         found_by="draws",
+        independent=n_draws,
         ops=100,
-        wrong_processes={"without d in the denominator": np.array([*(np.sqrt(dims) * bounds), *roots])},
+        wrong_processes={"without d in the denominator": np.sqrt(dim) * all_of_them},
     )
-    trial.value(
-        best,
-        least,
-        error=np.log(15) / 2e5,
-        margin=1e-3,
-        controls={"signed cosines": [predicted.simplex_bound(*setting) for setting in settings[:1]]},
-    )
+    if (n_vectors, dim) in ((3, 2), (6, 3)):
+        signed = {"signed cosines": predicted.simplex_bound(n_vectors, dim)}
+        trial.value(best, least, error=error, margin=2 * error, controls=signed)
 
 
-@claim(paper(SHEN), kind="optimality", tier="full")
-def test_ebv_gen(trial, attained=((6, 3), (10, 5), (7, 3)), n_seeds=24):
-    """Spreading lines reaches Welch's bound for (6, 3) and (10, 5); seven lines in three dimensions cannot reach it."""
-    found = np.array([spread(trial, *setting, absolute=True, n_seeds=n_seeds) for setting in attained])
-    bounds = np.array([predicted.welch_bound(*setting) for setting in attained])
-    trial.value(found[:2], bounds[:2], error=np.log(45) / 2e5, margin=1e-3, controls={"signed cosines": [-0.2, -1 / 9]})
-    possible = [predicted.welch_bound_may_be_attained(*setting) for setting in attained]
-    trial.identity(
-        (np.abs(found - bounds) < 1e-3).astype(int),
-        np.array(possible).astype(int),
-        ops=0,
-        controls={"always": np.ones(len(attained), int)},
-    )
+@claim(LINES, kind="optimality", tier="full", cases=[(6, 3), (10, 5), (7, 3)])
+def test_ebv_gen(trial, n_vectors: Pair, dim: Pair, n_seeds: Seeds = 24):
+    """Spreading lines reaches Welch's bound for (6, 3) and (10, 5); seven lines in three reach 1/sqrt(3)."""
+    known = (n_vectors, dim) in ((3, 2), (6, 3), (10, 5), (7, 3))
+    trial.require(known, "n_vectors and dim must be (3, 2), (6, 3), (10, 5) or (7, 3), whose best lines are known")
+    found, error = spread(trial, n_vectors, dim, absolute=True, n_seeds=n_seeds)
+    bound = predicted.welch_bound(n_vectors, dim)
+    wrong = {"signed cosines": predicted.simplex_bound(n_vectors, dim)}
+    if not predicted.welch_bound_may_be_attained(n_vectors, dim):
+        bound, wrong = 3**-0.5, {"Welch's bound": bound}
+    trial.value(found, bound, error=error, margin=2 * error, controls=wrong)

@@ -1,96 +1,131 @@
 """What the released code takes for granted: its criterion, its length ratio, and its normalisation of the loss."""
 
+from typing import Annotated, Literal
+
 import numpy as np
 
-from paper_checks.test_neural_collapse import CODE, data_values, gram_error, lowest, problem_of, searched_minimum
-from paper_checks.test_neural_collapse.test_imbalanced import found_optimum
+from paper_checks.test_neural_collapse import (
+    Decay,
+    NClasses,
+    PerClass,
+    Sizes,
+    Starts,
+    apart,
+    balanced_decay,
+    gram_error,
+    lowest,
+    problem_of,
+    released,
+    schatten_bound,
+)
+from paper_checks.test_neural_collapse.test_imbalanced import trained
+from sims.neural_collapse.gradients import value_and_gradient
 from theory import neural_collapse as predicted
-from theory_on_trial import claim, paper
+from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval
 
 
 @claim(
-    paper(CODE),
+    ours("the value at the root is compared with that at zero, which the code leaves out"),
     kind="optimality",
-    as_printed=paper(
-        "released code", says="A class is alive wherever beta = M x^(M-1) / (1 + x^M)^2 has a positive root."
+    cases=[0.52, 0.55, 0.6],
+    as_printed=released(
+        "synthetic_experiment_imbalanced.py",
+        says="compute_x: x of class k is the largest real root of b / n_k = M x^(M-1) / (x^M + 1)^2, or 0 below zero.",
     ),
 )
-def test_code_criterion(trial, class_sizes=(3, 3, 3), betas=(0.52, 0.55, 0.6), width=6, starts=4):
+def test_code_criterion(
+    trial,
+    beta: Annotated[float, Interval(0.501, 0.649, why="between the thresholds 0.5 and 0.6495 of depth two")],
+    n_classes: NClasses = 3,
+    per_class: PerClass = 3,
+    starts: Starts = 2,
+):
     """Between the thresholds zero is the global minimum, f = 1/2, although the scalar equation has a root."""
-    depth, n_samples, n_classes = 2, sum(class_sizes), len(class_sizes)
-    primal, dual, value, printed = [], [], [], []
-    for beta in betas:
-        decay = ((beta / (depth * n_classes)) ** depth / n_samples) ** (1 / (depth + 1))
-        problem = problem_of(class_sizes, (decay, decay), decay)
-        primal.append(lowest(problem, trial.key(str(beta)), starts, (width, width)).value)
-        dual.append(searched_minimum(data_values(class_sizes, bias=False), n_samples, [decay] * 2, decay, n_classes))
-        value.append(predicted.mse_optimum(class_sizes, [decay] * 2, decay).value)
-        printed.append(float(predicted.scalar_objective(predicted.largest_root(beta, depth), beta, depth)) / 2)
+    decay = balanced_decay(beta, 2, n_classes, per_class)
+    problem, widths = problem_of((per_class,) * n_classes, (decay, decay), decay), (n_classes + 3,) * 2
+    root = predicted.largest_root(beta, 2)
+    printed = float(predicted.scalar_objective(root, beta, 2)) / 2
     trial.gap(
-        np.array(primal),
-        np.array(dual),
-        np.array(value),
+        lowest(problem, trial.key("starts"), starts, widths).value,
+        schatten_bound(problem, widths),
+        0.5,
         margin=1e-8,
         scale=1.0,
         ops=100,
-        controls={"one class alive": np.array(value) + (np.array(printed) - np.array(value)) / n_classes},
-        as_printed=np.array(printed),
+        controls={"one class alive": 0.5 + (printed - 0.5) / n_classes},
+        as_printed=printed,
     )
 
 
 @claim(
-    paper(CODE),
+    ours("layers are balanced up to their decays, so a length ratio takes the decays' ratio"),
     kind="optimality",
-    as_printed=paper("released code", says="At depth one |w_k|^2 / |h_k|^2 = n_k, whatever the decays."),
+    as_printed=released(
+        "validate_NC_unbalanced.py",
+        says="compute_NC3_W_div_H: at depth one diag(W W^T) / diag(H^T H) = n_k, whatever the decays.",
+    ),
 )
-def test_code_length_ratio(trial, class_sizes=(6, 4, 2, 1), weight_decay=0.02, feature_decay=0.05):
+def test_code_length_ratio(
+    trial, class_sizes: Sizes = (6, 4, 2, 1), weight_decay: Decay = 0.02, feature_decay: Decay = 0.05
+):
     """At depth one |w_k|^2 / |h_k|^2 = n_k lambda_H / lambda_W for every class that is alive."""
-    problem, end = found_optimum(trial, "", class_sizes, [weight_decay], feature_decay, (6,), 4)
-    sizes = np.array(class_sizes, float)
-    predicted_ratio = sizes * feature_decay / weight_decay
+    unequal = abs(np.log(weight_decay / feature_decay)) > 0.01
+    trial.require(unequal, "the two decays must differ: for equal ones the code's ratio is right")
+    problem, end, optimum = trained(trial, class_sizes, [weight_decay], feature_decay)
+    sizes, alive = np.array(class_sizes, float), optimum.alive
+    ratio = sizes * feature_decay / weight_decay
     lengths = np.sum(np.asarray(end.head.weights[0]) ** 2, axis=1)
     means = np.sum(np.asarray(end.head.features) ** 2, axis=0) / sizes
-    alive = predicted.mse_optimum(class_sizes, [weight_decay], feature_decay).alive
     trial.value(
         lengths[alive] / means[alive],
-        predicted_ratio[alive],
-        error=np.max((1 + predicted_ratio[alive]) / means[alive]) * gram_error(problem, end),
-        margin=1e-4,
-        controls={"the inverse ratio of decays": (sizes * weight_decay / feature_decay)[alive]},
+        ratio[alive],
+        error=np.max((1 + ratio[alive]) / means[alive]) * gram_error(problem, end),
+        margin=1e-4 * ratio[alive],
+        controls={"the root of the ratio of decays": (sizes * (feature_decay / weight_decay) ** 0.5)[alive]},
         as_printed=sizes[alive],
     )
 
 
-@claim(paper("released code of the image experiments: mean over entries"), kind="optimality")
-def test_rescale_loss(trial, class_sizes=(6, 4, 2), decay=0.01, width=6, starts=8):
+@claim(
+    ours(
+        "both terms are divided by a; train_1st_order_unbalanced.py of the released code takes means over all entries"
+    ),
+    kind="optimality",
+    cases=["half_mean_over_entries", "mean_over_entries", "mean_over_samples"],
+)
+def test_rescale_loss(
+    trial,
+    name: Literal["half_mean_over_entries", "mean_over_entries", "mean_over_samples"],
+    class_sizes: Sizes = (6, 4, 2),
+    decay: Annotated[float, Interval(1e-3, 0.02, why="descents from random starts find the minimum")] = 0.01,
+    starts: Starts = 8,
+):
     """Minimising a times the loss with decays lambda is the theory's problem with decays lambda / a, values times a."""
     from scipy.optimize import minimize
 
-    from sims.neural_collapse.gradients import value_and_gradient
+    n_classes, width = len(class_sizes), 2 * len(class_sizes)
+    factor = {"half_mean_over_entries": 1 / n_classes, "mean_over_entries": 2 / n_classes}.get(name, 2.0)
+    problem = problem_of(class_sizes, (decay, decay), decay)
+    slope = value_and_gradient(problem, (width, width), n_classes)
 
-    n_classes, depth = len(class_sizes), 2
-    problem = problem_of(class_sizes, (decay,) * depth, decay)
-    slope = value_and_gradient(problem, (width,) * depth, n_classes)
-    rng = trial.generator("starts")
-    names = {"half_mean_over_entries": 1 / n_classes, "mean_over_entries": 2 / n_classes, "mean_over_samples": 2.0}
-    found, value, plain, error = [], [], [], []
-    for name, factor in names.items():
+    def scaled(flat):
+        full, gradient = slope(flat)
+        norm = decay / 2 * np.sum(flat**2)
+        return factor * (full - norm) + norm, factor * (gradient - decay * flat) + decay * flat
 
-        def scaled(flat, factor=factor):
-            full, gradient = slope(flat)
-            norm = decay / 2 * np.sum(flat**2)
-            return factor * (full - norm) + norm, factor * (gradient - decay * flat) + decay * flat
-
-        n_parameters = 2 * width * n_classes + width**2
-        ends = [
-            minimize(scaled, rng.standard_normal(n_parameters), jac=True, options={"gtol": 1e-10, "maxiter": 5000})
-            for _ in range(starts)
-        ]
-        best = min(ends, key=lambda end: end.fun)
-        found.append(best.fun)
+    rng, count = trial.generator("starts"), 2 * width * n_classes + width**2
+    options = {"gtol": 1e-10, "maxiter": 5000}
+    ends = [minimize(scaled, rng.standard_normal(count), jac=True, options=options) for _ in range(starts)]
+    best = min(ends, key=lambda end: end.fun)
+    converted = predicted.decay_in_half_mean_square(decay, n_classes, name)
+    value = factor * predicted.mse_optimum(class_sizes, [converted] * 2, converted).value
+    plain = factor * predicted.mse_optimum(class_sizes, [decay] * 2, decay).value
+    trial.value(
+        best.fun,
+        value,
         # A minimum of curvature mu >= 2 decay (balanced layers) lies at most |gradient|^2 / (2 mu) below.
-        error.append(np.sum(best.jac**2) / (4 * decay) + 1e-13)
-        converted = predicted.decay_in_half_mean_square(decay, n_classes, name)
-        value.append(factor * predicted.mse_optimum(class_sizes, [converted] * depth, converted).value)
-        plain.append(factor * predicted.mse_optimum(class_sizes, [decay] * depth, decay).value)
-    trial.value(found, value, error=np.array(error), margin=1e-8, controls={"decays left as they are": plain})
+        error=np.sum(best.jac**2) / (4 * decay) + 1e-13,
+        margin=1e-8,
+        controls=apart(trial, value, 1e-8, {"decays left as they are": plain}),
+    )

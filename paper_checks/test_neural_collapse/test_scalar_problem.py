@@ -1,15 +1,35 @@
 """The scalar problem of each direction of the labels: its thresholds, and its limit of small decays."""
 
+from typing import Annotated
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from paper_checks.test_neural_collapse import DERIVED, data_values, lowest, problem_of, searched_minimum
+from paper_checks.test_neural_collapse import (
+    SPLIT,
+    NClasses,
+    PerClass,
+    Sizes,
+    Starts,
+    apart,
+    balanced_decay,
+    data_values,
+    lowest,
+    problem_of,
+    require_layers,
+    schatten_bound,
+    searched_minimum,
+)
 from theory import neural_collapse as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim
+from theory_on_trial.contract import Interval
+
+Depth = Annotated[int, Interval(1, 12)]
+Off = Annotated[float, Interval(1e-3, 0.02, why="nearer the objectives tie, further the thresholds of others are met")]
 
 
 def best_share(beta, depth, n_samples_per_class=3, n_classes=4):
-    """The best sigma / sqrt(n) for balanced classes by brute force in sigma, and the two objectives' difference."""
+    """The best sigma / sqrt(n) for balanced classes by brute force in sigma, and the objective."""
     n_samples = n_samples_per_class * n_classes
     lambda_product = (beta / (depth * n_classes)) ** depth / n_samples
     factors = depth + 1
@@ -22,10 +42,8 @@ def best_share(beta, depth, n_samples_per_class=3, n_classes=4):
     best = int(np.argmin(cost(grid)))
     if best == 0:
         return 0.0, cost
-    found = minimize_scalar(
-        cost, bounds=(grid[best - 1], grid[min(best + 1, 20000)]), method="bounded", options={"xatol": 1e-12}
-    )
-    return float(found.x), cost
+    bounds = grid[best - 1], grid[min(best + 1, 20000)]
+    return float(minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x), cost
 
 
 def root_share(beta, depth, threshold):
@@ -34,132 +52,123 @@ def root_share(beta, depth, threshold):
     return float(predicted.shrinkage(predicted.largest_root(beta, depth), depth)) if alive else 0.0
 
 
-@claim(ours(DERIVED), kind="limit")
-def test_bal_threshold(trial, depths=(1, 2, 3, 6), n_classes=4, per_class=3, off=1e-3):
+@claim(SPLIT, kind="limit", cases=[1, 2, 3, 6])
+def test_bal_threshold(trial, depth: Depth, n_classes: NClasses = 4, per_class: PerClass = 3, off: Off = 1e-3):
     """A balanced class is alive at the optimum iff K (N Lambda)^(1/M) < (M - 1)^((M - 1)/M) / M^2."""
-    betas, levels = [], []
-    for depth in depths:
-        threshold = predicted.global_threshold(depth)
-        points = [(1 - off) * threshold, (1 + off) * threshold]
-        if depth > 1:
-            points.append((threshold + predicted.existence_threshold(depth)) / 2)
-        betas += points
-        levels += [depth] * len(points)
+    threshold, existence = predicted.global_threshold(depth), predicted.existence_threshold(depth)
+    betas = [(1 - off) * threshold, (1 + off) * threshold]
+    wrong = {"K + 1 for K": threshold * n_classes / (n_classes + 1)}
+    if depth > 1:  # at depth one there is one threshold
+        betas.append((threshold + existence) / 2)
+        wrong |= {"where a root exists": existence, "threshold M^((M-1)/M) / M": depth ** (-1 / depth)}
 
-    def shares(rule, ratio=1.0):
-        return np.array(
-            [root_share(beta * ratio, depth, rule(depth)) for beta, depth in zip(betas, levels, strict=True)]
-        )
+    def shares(rule):
+        return np.array([root_share(beta, depth, rule) for beta in betas])
 
+    controls = {name: shares(rule) for name, rule in wrong.items()}
+    controls["without the fit"] = np.where(shares(threshold) > 0, 1.0, 0.0)
     trial.value(
-        [best_share(beta, depth, per_class, n_classes)[0] for beta, depth in zip(betas, levels, strict=True)],
-        shares(predicted.global_threshold),
+        [best_share(beta, depth, per_class, n_classes)[0] for beta in betas],
+        shares(threshold),
         # Rounding u of a cost of curvature c hides the place of its minimum by sqrt(u / c), and c > 1e-2 here.
         error=1e-6,
-        margin=1e-4,
-        controls={
-            "where a root exists": shares(predicted.existence_threshold),
-            "M^((M - 1)/M) / M": shares(lambda depth: depth ** ((depth - 1) / depth) / depth),
-            "n for K": shares(predicted.global_threshold, per_class / n_classes),
-        },
-    )
-    jumps = np.array([(depth - 1) / depth for depth in depths])
-    costs = [best_share(predicted.global_threshold(depth), depth)[1] for depth in depths]
-    trial.identity(
-        np.array([cost(jump) for cost, jump in zip(costs, jumps, strict=True)]),
-        np.array([cost(0.0) for cost in costs]),
-        ops=20 * max(depths),
-        controls={"at the peak": np.array([c((m - 1) / (2 * m)) for c, m in zip(costs, depths, strict=True)])},
-    )
-
-
-@claim(ours(DERIVED), kind="optimality")
-def test_bal_threshold__descent(trial, depths=(1, 2, 3), n_classes=4, per_class=3, off=0.03, width=8, starts=2):
-    """Descents end at 1/2 just above the threshold, (K - 1)/(2 K) with bias, and at the collapsed frame just below."""
-    primal, dual, value, existing, fewer = [], [], [], [], []
-    n_samples, sizes = n_classes * per_class, (per_class,) * n_classes
-    for depth in depths:
-        for factor, bias in ((1 - off, False), (1 + off, False), (1 + off, True)):
-            beta = factor * predicted.global_threshold(depth)
-            decay = ((beta / (depth * n_classes)) ** depth / n_samples) ** (1 / (depth + 1))
-            decays, widths = (decay,) * depth, (width,) * depth
-            problem = problem_of(sizes, decays, decay, bias=bias)
-            key = trial.key(f"{depth} {factor} {bias}")
-            primal.append(lowest(problem, key, starts, widths).value)
-            rank = n_classes - bias
-            dual.append(searched_minimum(data_values(sizes, bias=bias), n_samples, decays, decay, rank))
-            value.append(predicted.mse_optimum(sizes, decays, decay, bias=bias).value)
-            root = predicted.largest_root(min(beta, predicted.existence_threshold(depth)), depth)
-            existing.append(rank / (2 * n_classes) * float(predicted.scalar_objective(root, beta, depth)))
-            # Thresholds of K - 1 classes: with a bias these directions would still be alive.
-            shrunk = beta * (n_classes - 1) / n_classes
-            root = predicted.global_root(shrunk, depth)
-            fewer.append(rank / (2 * n_classes) * float(predicted.scalar_objective(root, beta, depth)))
-    trial.gap(
-        np.array(primal),
-        np.array(dual),
-        np.array(value),
-        margin=1e-8,
+        margin=4e-6,
         scale=1.0,
-        ops=100,
-        controls={"where a root exists": np.array(existing), "K - 1 for K": np.array(fewer)},
+        controls=apart(trial, shares(threshold), 4e-6, controls),
     )
+    _, cost = best_share(threshold, depth, per_class, n_classes)
+    jump = (depth - 1) / depth
+    peak = {"half of the jump": cost(jump / 2)} if depth > 1 else {"at the middle": cost(0.5)}
+    trial.identity(cost(jump), cost(0.0), ops=20 * depth, controls=peak)
 
 
-@claim(ours(DERIVED), kind="optimality")
-def test_largest_decay(trial, class_sizes=(6, 4, 2), depths=(1, 2, 3), off=1e-3):
+@claim(
+    SPLIT,
+    kind="optimality",
+    cases=[(m, off, bias) for m in (1, 2, 3) for off, bias in ((-0.03, 0), (0.03, 0), (0.03, 1))],
+)
+def test_bal_threshold__descent(
+    trial,
+    depth: Annotated[int, Interval(1, 4)],
+    off: Annotated[float, Interval(-0.2, 0.2)],
+    bias: Annotated[int, Interval(0, 1)],
+    n_classes: NClasses = 4,
+    per_class: PerClass = 3,
+    starts: Starts = 2,
+):
+    """Descents end at 1/2 just above the threshold, (K - 1)/(2 K) with bias, and at the collapsed frame just below."""
+    trial.require(abs(off) >= 1e-3, "off must be 0.001 or more: nearer to the threshold both minima tie")
+    beta, rank = (1 + off) * predicted.global_threshold(depth), n_classes - bias
+    trial.require(beta < predicted.existence_threshold(depth) or depth == 1, "off must leave the equation a root")
+    decay = balanced_decay(beta, depth, n_classes, per_class)
+    sizes, decays, widths = (per_class,) * n_classes, (decay,) * depth, (n_classes + 4,) * depth
+    problem = problem_of(sizes, decays, decay, bias=bool(bias))
+    dead = rank / (2 * n_classes)
+    root = predicted.largest_root(beta if depth > 1 else 0.97, depth)
+    living = dead * float(predicted.scalar_objective(root, beta, depth))
+    value = dead if off > 0 else predicted.mse_optimum(sizes, decays, decay, bias=bool(bias)).value
+    # Thresholds of K - 1 classes: these directions would still be alive.
+    shrunk = predicted.global_root(beta * (n_classes - 1) / n_classes, depth)
+    wrong = {"the other side": dead if off < 0 else living}
+    wrong["K - 1 for K"] = dead * float(predicted.scalar_objective(shrunk, beta, depth))
+    options = {"margin": 1e-8, "scale": 1.0, "ops": 100}
+    primal = lowest(problem, trial.key("starts"), starts, widths).value
+    dual = schatten_bound(problem, widths)
+    trial.gap(primal, dual, value, controls=apart(trial, value, 1e-8, wrong), **options)
+
+
+@claim(SPLIT, kind="optimality", cases=[1, 2, 3])
+def test_largest_decay(trial, depth: Depth, class_sizes: Sizes = (6, 4, 2), off: Off = 1e-3):
     """Every class is alive iff the common decay is below ((n_min beta_gl / (M N))^M / N)^(1/(M+1))."""
-    alive, without_floor = [], []
-    for depth in depths:
-        largest = predicted.largest_common_decay(class_sizes, depth)
-        for decay in ((1 - off) * largest, (1 + off) * largest):
-            smallest, n_samples = min(class_sizes), sum(class_sizes)
-            strength = (depth + 1) / 2 * decay
-
-            def cost(share, size=smallest, total=n_samples, strength=strength, depth=depth):
-                return (1 - share) ** 2 * size / (2 * total) + strength * (size * share**2) ** (1 / (depth + 1))
-
-            grid = np.linspace(0, 1, 100_001)
-            alive.append(int(np.argmin(cost(grid)) > 0))
-            without_floor.append(int(decay < predicted.largest_common_decay((6, 6, 6), depth)))
-    trial.identity(
-        np.array(alive),
-        np.tile([1, 0], len(depths)),
-        ops=0,
-        controls={"the largest class for the smallest": np.array(without_floor)},
+    trial.require(len(set(class_sizes)) > 1, "class_sizes must differ: equal ones have one threshold")
+    largest, smallest, n_samples = (
+        predicted.largest_common_decay(class_sizes, depth),
+        min(class_sizes),
+        sum(class_sizes),
     )
+    grid, alive = np.linspace(0, 1, 100_001), []
+    for decay in ((1 - off) * largest, (1 + off) * largest):
+        norms = (depth + 1) / 2 * decay * (smallest * grid**2) ** (1 / (depth + 1))
+        cost = (1 - grid) ** 2 * smallest / (2 * n_samples) + norms
+        alive.append(int(np.argmin(cost) > 0))
+    by_largest = largest * (max(class_sizes) / smallest) ** (depth / (depth + 1))
+    trial.require(by_largest > (1 + off) * largest, "class_sizes must differ by more than off")
+    wrong = {"the largest class for the smallest": np.array([1, 1]), "the thresholds of existence": np.array([0, 0])}
+    trial.identity(np.array(alive), np.array([1, 0]), ops=0, controls=wrong)
 
 
-@claim(ours(DERIVED), kind="limit")
-def test_small_decay(trial, class_sizes=(6, 4, 2, 1), depths=(1, 2, 3), decay=1e-7):
+@claim(SPLIT, kind="limit", cases=[1, 2, 3])
+def test_small_decay(
+    trial,
+    depth: Annotated[int, Interval(1, 4)],
+    class_sizes: Sizes = (6, 4, 2, 1),
+    decay: Annotated[float, Interval(1e-9, 1e-6, why="small, and its effect above rounding")] = 1e-7,
+):
     """As decays vanish W Hbar tends to I, and f* to (L/2) Lambda^(1/L) sum_k n_k^(1/L)."""
-    found, leading, slack, others = [], [], [], []
-    for depth in depths:
-        factors, sizes = depth + 1, np.array(class_sizes, float)
-        values = data_values(class_sizes, bias=False)
-        decays = [decay] * depth
-        least = searched_minimum(values, sum(class_sizes), decays, decay, len(class_sizes))
-        exact = predicted.mse_optimum(class_sizes, decays, decay)
-        strength = factors / 2 * decay * np.sum(sizes ** (1 / factors))
-        found.append(least / strength)
-        leading.append(1.0)
-        # The first term left out, and 1 % for all others: each sigma moves down by N slope, gaining N slope^2 / 2.
-        slopes = decay * sizes ** (1 / factors - 0.5)
-        slack.append(sum(class_sizes) * np.sum(slopes**2) / 2 / strength * 1.01)
-        others.append(np.sum(sizes**0.5) / np.sum(sizes ** (1 / factors)) if depth > 1 else 1.1)
-        trial.value(
-            np.diag(exact.logits),
-            np.ones(len(class_sizes)),
-            error=1e-12,
-            slack=1.01 * sum(class_sizes) * np.max(slopes / np.sqrt(sizes)),
-            margin=1e-4,
-            controls={"shrunk by 1 %": np.full(len(class_sizes), 0.99)},
-        )
+    factors, sizes, decays = depth + 1, np.array(class_sizes, float), [decay] * depth
+    require_layers(trial, class_sizes, decays, [1] * depth)
+    n_samples = sum(class_sizes)
+    values = data_values(class_sizes, bias=False)
+    least = searched_minimum(values, n_samples, decays, decay, len(class_sizes))
+    strength = factors / 2 * decay * np.sum(sizes ** (1 / factors))
+    # The first term left out, and 1 % for all others: each sigma moves down by N slope, gaining N slope^2 / 2.
+    slopes = decay * sizes ** (1 / factors - 0.5)
+    shrunk = n_samples * np.max(slopes / np.sqrt(sizes))
+    trial.require(shrunk < 1e-4, "decay must be so small that W Hbar is I up to 1e-4: times N, below 1e-4")
     trial.value(
-        found,
-        leading,
+        np.diag(predicted.mse_optimum(class_sizes, decays, decay).logits),
+        np.ones(len(class_sizes)),
+        error=1e-12,
+        slack=1.01 * shrunk,
+        margin=2e-4,
+        controls={"shrunk by 1 %": np.full(len(class_sizes), 0.99)},
+    )
+    nuclear = np.sum(sizes**0.5) if depth > 1 else np.sum(sizes)
+    trial.value(
+        least / strength,
+        1.0,
         error=1e-12 / strength,
-        slack=np.array(slack),
+        slack=n_samples * np.sum(slopes**2) / 2 / strength * 1.01,
         margin=1e-3,
-        controls={"the nuclear norm": np.array(others)},
+        controls={"another norm": nuclear / np.sum(sizes ** (1 / factors)), "L for L / 2": 2.0},
     )
