@@ -1,0 +1,103 @@
+"""The loss of an encoder on a world of six points: sampled triples, as one would otherwise, against enumeration.
+
+`python -m benchmarks.contrastive_theory [--quick]` prints the table.
+"""
+
+import argparse
+import math
+from collections.abc import Callable
+from itertools import product
+
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+
+WORKLOADS = [(200_000, 5)]  # triples, rounds
+QUICK = [(5_000, 2)]
+
+
+def world(seed: int):
+    """Weights of three classes, their laws on six points, and features in the plane."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    return np.array([0.5, 0.3, 0.2]), generator.dirichlet(np.ones(6), 3), generator.normal(size=(6, 2))
+
+
+def numpy_triples(n: int) -> Callable[[int], float]:
+    import numpy as np
+
+    def estimate(seed: int) -> float:
+        (weights, laws, features), generator = world(seed), np.random.default_rng((seed, 1))
+        cumulative = laws.cumsum(axis=1)
+        own, other = generator.choice(3, (2, n), p=weights)
+        x, y, z = ((generator.random(n)[:, None] > cumulative[of]).sum(axis=1).clip(max=5) for of in (own, own, other))
+        margins = np.sum(features[x] * (features[y] - features[z]), axis=1)
+        return float(np.mean(np.logaddexp(0, -margins)) / np.log(2))
+
+    return estimate
+
+
+def jax_triples(n: int) -> Callable[[int], float]:
+    import jax
+
+    from sims.contrastive_theory import sample_contrastive_loss
+
+    draw = jax.jit(jax.vmap(sample_contrastive_loss, in_axes=(0, None, None, None, None)), static_argnums=4)
+    return lambda seed: float(draw(jax.random.split(jax.random.key(seed), n), *world(seed), 1).mean())
+
+
+def enumeration(n: int) -> Callable[[int], float]:
+    from sims.contrastive_theory import contrastive_loss
+
+    return lambda seed: contrastive_loss(*world(seed), "logistic")
+
+
+CONTENDERS = {"NumPy, sampled": numpy_triples, "ours, sampled": jax_triples, "ours, enumerated": enumeration}
+
+
+def exactly(seed: int) -> float:
+    """The loss as a sum over all classes and triples, without rounding of the sum."""
+    weights, laws, features = world(seed)
+    return math.fsum(
+        weights[c] * weights[d] * laws[c, x] * laws[c, y] * laws[d, z]
+        * math.log2(1 + math.exp(-float(features[x] @ (features[y] - features[z]))))
+        for c, d, x, y, z in product(range(3), range(3), range(6), range(6), range(6))
+    )  # fmt: skip
+
+
+def answer_seed(name: str, n: int) -> Callable[[int], Answer]:
+    draw = CONTENDERS[name](n)
+
+    def answer(seed: int) -> Answer:
+        seconds, loss = timed(draw, seed)
+        return {"seconds": seconds, "error": abs(loss - exactly(seed))}
+
+    return answer
+
+
+def run(quick: bool) -> None:
+    for n, rounds in QUICK if quick else WORKLOADS:
+        compare(
+            "benchmarks.contrastive_theory",
+            f"{n} triples",
+            {name: (name, n) for name in CONTENDERS},
+            rounds,
+            ours=["ours, sampled", "ours, enumerated"],
+            figure="worst error",
+            figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one small workload")
+    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "N"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        name, n = options.serve
+        serve(answer_seed(name, int(n)))
+    else:
+        run(options.quick)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Single draws of contrastive losses, in JAX; callers map over keys."""
+
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Key, ScalarLike
+
+from sims.contrastive_theory._domains import Loss
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Interval, guarded
+
+Weights = Annotated[Float[AnyArray, " classes"], PROBABILITIES]
+Conditionals = Annotated[Float[AnyArray, "classes points"], PROBABILITIES]
+Features = Annotated[Float[AnyArray, "points dim"], USABLE_SCALE]
+Some = Annotated[int, Interval(1, 2**20)]
+
+
+@guarded(double=False)
+def sample_block_loss(
+    key: Key[Array, ""], weights: Weights, conditionals: Conditionals, features: Features, loss: Loss, block: Some
+) -> Float[Array, ""]:
+    """One loss of an anchor with the mean of `block` points of its class against that of `block` of one other draw."""
+    at_class, at_positive, at_negative = jax.random.split(key, 3)
+    own, other = jax.random.choice(at_class, len(weights), (2,), p=jnp.asarray(weights))
+    scores = _of_class(at_positive, conditionals, features, own, 1 + block)
+    anchor, positives = scores[0], scores[1:]
+    negatives = _of_class(at_negative, conditionals, features, other, block)
+    margin = anchor @ (positives.mean(axis=0) - negatives.mean(axis=0))
+    return jnp.maximum(0, 1 - margin) if loss == "hinge" else jnp.logaddexp(0, -margin) / jnp.log(2)
+
+
+@guarded(double=False)
+def sample_contrastive_loss(
+    key: Key[Array, ""], weights: Weights, conditionals: Conditionals, features: Features, negatives: Some
+) -> Float[Array, ""]:
+    """One log2(1 + sum of e^-v) of an anchor and a positive of one class against negatives of independent classes."""
+    at_class, at_points, at_negatives = jax.random.split(key, 3)
+    classes = jax.random.choice(at_class, len(weights), (1 + negatives,), p=jnp.asarray(weights))
+    anchor, positive = _of_class(at_points, conditionals, features, classes[0], 2)
+    laws = jnp.log(jnp.asarray(conditionals))[classes[1:]]
+    chosen = jnp.asarray(features)[jax.random.categorical(at_negatives, laws)]
+    margins = (positive - chosen) @ anchor
+    return jnp.logaddexp(0, jax.nn.logsumexp(-margins)) / jnp.log(2)
+
+
+@guarded(double=False)
+def sample_gaussian_gap(
+    key: Key[Array, ""], correlation: Annotated[ScalarLike, Interval(-1, 1, "()")], candidates: Some
+) -> Float[Array, ""]:
+    """One draw of what InfoNCE lacks for a normal pair: log of the mean of r(x, y_j), the first y_j going with x.
+
+    Its expectation is I - I_K(log r), as that of log r(x, y_1) is I.
+    """
+    normals = jax.random.normal(key, (1 + candidates,))
+    anchor, others = normals[0], normals[1:]
+    y = others.at[0].set(correlation * anchor + jnp.sqrt(1 - correlation**2) * others[0])
+    product, squares = anchor * y, anchor**2 + y**2
+    log_r = (2 * correlation * product - correlation**2 * squares) / (2 * (1 - correlation**2))
+    log_r -= jnp.log1p(-(correlation**2)) / 2
+    return jax.nn.logsumexp(log_r) - jnp.log(candidates)
+
+
+def _of_class(
+    key: Key[Array, ""], conditionals: Conditionals, features: Features, which: Array, count: int
+) -> Float[Array, "count dim"]:
+    """Features of independent points of a class."""
+    law = jnp.asarray(conditionals)[which]
+    return jnp.asarray(features)[jax.random.choice(key, len(features), (count,), p=law)]

@@ -1,0 +1,306 @@
+"""Tests of contrastive theory: properties, second routes, simulators, refusals, coverage, hostile input."""
+
+import math
+from fractions import Fraction
+from itertools import product
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.stats import binom
+
+from own_data import contrastive_theory as tool
+from sims import contrastive_theory as observed
+from theory import contrastive_theory as predicted
+from theory_on_trial.audits.promises import Case, promises
+from theory_on_trial.mapping import map_cells
+
+GENERATOR = np.random.default_rng(0)
+WEIGHTS = np.array([0.5, 0.3, 0.2])
+WORLD = WEIGHTS, GENERATOR.dirichlet(np.ones(6), 3), GENERATOR.normal(size=(6, 2))
+SMALL = WEIGHTS, WORLD[1][:, :3] / WORLD[1][:, :3].sum(axis=1, keepdims=True), WORLD[2][:3]
+TABLE = np.array([[20, 6, 4], [5, 18, 7], [6, 8, 26]]) / 100
+CRITIC = np.array([[1, 0, -0.5], [-0.3, 0.8, 0.2], [0, 0.4, 1.1]])
+LOSSES = {"hinge": lambda v: max(0.0, 1 - v), "logistic": lambda v: math.log2(1 + math.exp(-v))}
+
+
+def log_ratio(joint):
+    return np.log(joint / joint.sum(axis=0) / joint.sum(axis=1, keepdims=True))
+
+
+def normal_scores(generator, correlation, n):
+    """Log r of all pairs of n independent normal ones."""
+    x, noise = generator.normal(size=(2, n))
+    y = correlation * x + np.sqrt(1 - correlation**2) * noise
+    rest, squares = 1 - correlation**2, x[:, None] ** 2 + y**2
+    return (2 * correlation * np.outer(x, y) - correlation**2 * squares) / (2 * rest) - np.log(rest) / 2
+
+
+def sampled(measure, n, seed=0):
+    """Mean of n samples, and six standard errors."""
+    draw = jax.jit(lambda keys: map_cells(measure, keys, mode="vmap"))
+    samples = np.asarray(draw(jax.random.split(jax.random.key(seed), n)))
+    return samples.mean(), 6 * samples.std() / math.sqrt(n)
+
+
+# ----------------------------------------------------------------------------------------------- theory by other routes
+
+
+@pytest.mark.parametrize(("negatives", "views"), [(1, 1), (5, 1), (6, 2), (6, 3)])
+def test_the_floor_has_the_chances_of_a_binomial_law(negatives, views):
+    objects, floor, kept = negatives // views, 0.0, []
+    for weight in (Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)):
+        chances = [math.comb(objects, j) * weight**j * (1 - weight) ** (objects - j) for j in range(objects + 1)]
+        assert sum(chances) == 1
+        floor += float(weight) * sum(float(p) * math.log(1 + views * j) for j, p in enumerate(chances))
+        others = [math.comb(objects - 1, j) * weight**j * (1 - weight) ** (objects - 1 - j) for j in range(objects)]
+        kept.append(float(sum(p / (1 + views * j) for j, p in enumerate(others))))
+    assert predicted.collision_floor(WEIGHTS, negatives, math.e, views) == pytest.approx(floor, rel=1e-13)
+    assert predicted.supervised_weight(WEIGHTS, negatives, views) == pytest.approx(min(kept), rel=1e-13)
+
+
+def test_uniform_numbers_attain_the_collision_constant():
+    """Of Z uniform on [-1, 1]: E|Z - Z'| / 2 over its standard deviation, by quadrature."""
+    difference = quad(lambda d: d * (2 - d) / 2, 0, 2)[0]
+    deviation = math.sqrt(quad(lambda z: z**2 / 2, -1, 1)[0])
+    assert predicted.collision_constant("hinge") == pytest.approx(difference / 2 / deviation, rel=1e-12)
+    assert predicted.collision_constant("logistic") * math.log(2) == predicted.collision_constant("hinge")
+    assert predicted.grid_sharpness(10**6) == pytest.approx(1, abs=1e-11)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_sampled_mean_classifier_has_the_supervised_loss(loss):
+    generator = np.random.default_rng(3)
+    weights, laws, features = WORLD
+    pairs = generator.choice(3, size=(40_000, 2), p=weights)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    means = np.array([law @ features for law in laws])
+    losses = []
+    for c, other in pairs:
+        x = features[generator.choice(6, p=laws[c])]
+        losses.append(LOSSES[loss](float(x @ (means[c] - means[other]))))
+    error = 6 * np.std(losses) / math.sqrt(len(losses))
+    assert predicted.supervised_loss(*WORLD, loss) == pytest.approx(np.mean(losses), abs=error)
+
+
+def test_the_spread_is_that_of_a_covariance_matrix():
+    weights, laws, features = WORLD
+    terms = []
+    for weight, law in zip(weights, laws, strict=True):
+        covariance = np.cov(features.T, aweights=law, ddof=0)
+        terms.append(weight**2 * np.sqrt(np.linalg.eigvalsh(covariance)[-1]) * law @ np.hypot(*features.T))
+    assert predicted.spread(*WORLD) == pytest.approx(sum(terms) / predicted.collision_probability(weights), rel=1e-12)
+
+
+@given(st.floats(0.05, 5), st.integers(1, 40))
+def test_more_negatives_raise_the_floor_and_certify_less(supervised, negatives):
+    fewer, more = (predicted.collision_floor(WEIGHTS, k) for k in (negatives, negatives + 1))
+    assert fewer < more < math.log2(1 + (negatives + 1) * 0.5)
+    certified = predicted.certificate(WEIGHTS, supervised, negatives)
+    assert fewer < certified < fewer + (1 - 0.38 + 1e-12) * supervised
+    assert predicted.certificate(WEIGHTS, supervised, 1) == pytest.approx(0.38 + 0.62 * supervised)
+
+
+def test_information_does_not_see_a_function_of_x_in_the_critic():
+    shifted = CRITIC + np.array([[5.0], [-3.0], [0.5]])
+    assert predicted.limit_excess(TABLE, shifted) == pytest.approx(predicted.limit_excess(TABLE, CRITIC), rel=1e-12)
+    assert predicted.limit_excess(TABLE, log_ratio(TABLE)) == pytest.approx(0, abs=1e-15)
+    coefficient = predicted.gap_coefficient(TABLE, log_ratio(TABLE))
+    assert coefficient == pytest.approx(predicted.chi_squared(TABLE) / 2, rel=1e-12)
+
+
+# ----------------------------------------------------------------------------------------------------------- simulators
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_losses_are_those_of_all_triples(loss):
+    weights, laws, features = SMALL
+    total = {"any": 0.0, "same class": 0.0, "another class": 0.0}
+    for c, d, x, y, z in product(range(3), repeat=5):
+        term = weights[c] * weights[d] * laws[c, x] * laws[c, y] * laws[d, z]
+        term *= LOSSES[loss](float(features[x] @ (features[y] - features[z])))
+        total["any"] += term
+        total["same class" if c == d else "another class"] += term
+    assert observed.contrastive_loss(*SMALL, loss) == pytest.approx(total["any"], rel=1e-12)
+    assert observed.block_loss(*SMALL, loss, 1) == pytest.approx(total["any"], rel=1e-12)
+    same = observed.pair_loss(*SMALL, loss, "same class")
+    another = observed.pair_loss(*SMALL, loss, "another class")
+    assert (0.38 * same, 0.62 * another) == pytest.approx((total["same class"], total["another class"]), rel=1e-12)
+
+
+@pytest.mark.parametrize(("negatives", "views"), [(2, 1), (4, 2)])
+def test_losses_of_several_negatives_are_those_of_all_tuples(negatives, views):
+    weights, laws, features = SMALL
+    scores, points = features @ features.T, weights @ laws
+    total = 0.0
+    for c, x, y, first, second in product(range(3), repeat=5):
+        chance = weights[c] * laws[c, x] * laws[c, y] * points[first] * points[second]
+        total += chance * math.log2(1 + views * sum(math.exp(scores[x, z] - scores[x, y]) for z in (first, second)))
+    assert observed.contrastive_loss(*SMALL, "logistic", negatives, views) == pytest.approx(total, rel=1e-12)
+
+
+def test_blocks_are_means_over_all_tuples():
+    weights, laws, features = SMALL
+    total = 0.0
+    for c, d, x, *others in product(range(3), repeat=7):
+        chance = weights[c] * weights[d] * laws[c, x] * np.prod(laws[c, others[:2]]) * np.prod(laws[d, others[2:]])
+        margin = features[x] @ (features[others[:2]].mean(axis=0) - features[others[2:]].mean(axis=0))
+        total += chance * LOSSES["logistic"](float(margin))
+    assert observed.block_loss(*SMALL, "logistic", 2) == pytest.approx(total, rel=1e-12)
+
+
+def test_sampled_losses_have_the_enumerated_mean():
+    mean, error = sampled(lambda key: observed.sample_contrastive_loss(key, *WORLD, 3), 50_000)
+    assert observed.contrastive_loss(*WORLD, "logistic", 3) == pytest.approx(mean, abs=error)
+    mean, error = sampled(lambda key: observed.sample_block_loss(key, *WORLD, "logistic", 3), 50_000)
+    assert observed.block_loss(*WORLD, "logistic", 3) == pytest.approx(mean, abs=error)
+
+
+def test_sampled_candidates_have_the_enumerated_infonce():
+    generator, n, candidates = np.random.default_rng(4), 100_000, 5
+    x, first = np.divmod(generator.choice(9, n, p=TABLE.ravel()), 3)
+    others = generator.choice(3, (n, candidates - 1), p=TABLE.sum(axis=0))
+    for critic in (CRITIC, log_ratio(TABLE)):
+        sums = np.exp(critic)[x[:, None], others].sum(axis=1)
+        paired = np.exp(critic[x, first])
+        values = np.log(paired / ((paired + sums) / candidates))
+        error = 6 * values.std() / math.sqrt(n)
+        assert observed.infonce(TABLE, critic, candidates) == pytest.approx(values.mean(), abs=error)
+        without = np.log(paired / (sums / (candidates - 1))).mean()
+        left_out = observed.infonce(TABLE, critic, candidates, leave_out_positive=True)
+        assert left_out == pytest.approx(without, abs=2 * error)
+
+
+def test_the_gap_of_a_normal_pair_approaches_chi_squared():
+    mean, error = sampled(lambda key: 8 * observed.sample_gaussian_gap(key, 0.3, 8), 200_000)
+    assert predicted.gaussian_chi_squared(0.3) / 2 == pytest.approx(mean, abs=error)
+    assert error < 0.1 * 8 * mean
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: observed.contrastive_loss(*WORLD, "hinge", 2), "negatives must be 1 for the hinge, got 2"),
+        (lambda: observed.contrastive_loss(*WORLD, "logistic", 3, 2), "views must divide negatives, got 2 and 3"),
+        (lambda: observed.contrastive_loss(*WORLD, "logistic", 1000), r"at most 10\^7 terms"),
+        (lambda: observed.pair_loss([1.0], [[1.0]], [[1.0]], "hinge", "another class"), "positive for two classes"),
+        (lambda: predicted.collision_floor(WEIGHTS, 3, views=2), "views must divide negatives, got 2 and 3"),
+        (lambda: predicted.collision_floor([1.0], 3), "weights must give weight to at least two classes"),
+        (
+            lambda: predicted.chi_squared([[0.5, 0.5], [0.0, 0.0]]),
+            r"joint must be positive \(log r is infinite at zero",
+        ),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+# ------------------------------------------------------------------------------------------------------------- own data
+
+
+def test_a_certificate_is_vacuous_where_zero_features_do_as_well():
+    long, short = 1.0567101529, 0.9924398088  # the hinge of a world, and of the same encoder, 0.3 times as long
+    report = tool.contrastive_report(long, WEIGHTS, unit="hinge")
+    assert report.vacuous
+    report = tool.contrastive_report(short, WEIGHTS, unit="hinge")
+    assert not report.vacuous
+    assert report.supervised_bound == pytest.approx(0.9878061, rel=1e-6)
+    nats = tool.contrastive_report(short * math.log(2), WEIGHTS)
+    assert nats.supervised_bound == pytest.approx(0.9878061 * math.log(2), rel=1e-6)
+
+
+def test_a_report_of_many_negatives():
+    tenths = np.full(10, 0.1)
+    report = tool.contrastive_report(3.3, tenths, 255)
+    assert report.floor == pytest.approx(3.2603, abs=5e-5)
+    assert report.floor < math.log(1 + 25.5)
+    assert report.floor_share == pytest.approx(report.floor / 3.3)
+    assert tool.contrastive_report(3.3, tenths, 254, views=2).floor == pytest.approx(3.2384, abs=5e-5)
+    assert tool.contrastive_report(1.1, np.full(100, 0.01), 254, views=2).floor == pytest.approx(1.0351, abs=5e-5)
+    world = WEIGHTS, np.eye(3), 2 * np.eye(3)
+    loss = observed.contrastive_loss(*world, "logistic", 4)
+    bound = tool.contrastive_report(loss, WEIGHTS, 4, unit="bits").supervised_bound
+    assert predicted.supervised_loss(*world, "logistic") < bound < 0.3
+
+
+def test_a_loss_below_the_floor_has_no_verdict_but_three_reasons():
+    report = tool.contrastive_report(1.1, np.full(100, 0.01), 254)
+    assert (report.supervised_bound, report.vacuous) == (None, None)
+    (doubt,) = report.doubts
+    assert all(reason in doubt for reason in ("weights, base or temperature", "augmentations", "views=2"))
+    assert "doubt: the loss is below the floor" in str(report)
+    assert "at most" not in str(report)
+
+
+def test_the_intervals_hold_what_they_say_as_often_as_they_say():
+    generator, runs, candidates = np.random.default_rng(7), 120, 8
+    chi2 = predicted.gaussian_chi_squared(0.3)
+    gap, error = sampled(lambda key: observed.sample_gaussian_gap(key, 0.3, candidates), 400_000, seed=1)
+    truth = {"chi2": chi2, "predicted_gap": chi2 / 2 / candidates, "estimate": -math.log(1 - 0.09) / 2 - gap}
+    found = [tool.infonce_bias(normal_scores(generator, 0.3, 200), candidates) for _ in range(runs)]
+    assert error < 0.05 * np.ptp(found[0].estimate)
+    for name, value in truth.items():
+        held = sum(low <= value <= high for _, low, high in (getattr(one, name) for one in found))
+        assert held >= binom(runs, 0.95).ppf(1e-4), name
+    assert np.mean([bool(one.doubts) for one in found]) < 0.05
+    assert found[0].ceiling == math.log(candidates)
+    needed = np.median([one.candidates_needed or np.inf for one in found])
+    assert needed == pytest.approx(chi2 / 2 / (0.05 * truth["estimate"]), rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("scores", "candidates", "doubts"),
+    [
+        (lambda g: normal_scores(g, 0.95, 300), 4, {"the gap is too large"}),
+        (lambda g: 20 * np.eye(60), 16, {"the gap is too large", "the estimate is near log K"}),
+        (lambda g: normal_scores(g, 0.3, 60) + 8 * np.diag(np.arange(60) == 7), 16, {"heavy tails"}),
+    ],
+)
+def test_scores_that_do_not_fit_are_doubted(scores, candidates, doubts):
+    said = tool.infonce_bias(scores(np.random.default_rng(2)), candidates)
+    assert {doubt for doubt in doubts if any(one.startswith(doubt) for one in said.doubts)} == doubts
+    assert str(said).count("doubt: ") == len(said.doubts)
+
+
+def test_independent_scores_need_no_candidates():
+    said = tool.infonce_bias(np.random.default_rng(5).normal(size=(100, 100)) - 2 * np.eye(100), 8)
+    assert said.estimate.value < 0
+    assert said.candidates_needed is None
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: tool.contrastive_report(1.0, [0.5, 0.4]), "weights must be non-negative and sum to one"),
+        (lambda: tool.contrastive_report(1.0, [1.0]), "weights must give weight to at least two classes"),
+        (lambda: tool.contrastive_report(1.0, WEIGHTS, 2, unit="hinge"), "negatives must be 1 for the hinge, got 2"),
+        (lambda: tool.contrastive_report(math.nan, WEIGHTS), "loss must be finite"),
+        (lambda: tool.contrastive_report(0.0, WEIGHTS), "loss must be positive"),
+        (lambda: tool.infonce_bias(np.eye(50), 1), "candidates must lie in"),
+        (lambda: tool.infonce_bias(np.full((50, 50), math.nan), 4), "scores must be finite"),
+        (lambda: tool.infonce_bias(np.eye(30), 4), "scores must have at least 40 rows"),
+        (lambda: tool.infonce_bias(np.eye(50), 48), "scores must have at least 40 rows, and 48"),
+        (lambda: tool.infonce_bias(np.full((50, 50), 800.0) - 800 * np.eye(50), 4), "within 700 of each other"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+FINITE = {"weights": WEIGHTS, "conditionals": WORLD[1], "features": WORLD[2]}
+TABLES = {"joint": TABLE, "critic": CRITIC}
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        **{name: Case({"joint": TABLE}) for name in ("mutual_information", "chi_squared", "infonce_ceiling")},
+        **{name: Case({"joint": TABLE}) for name in ("limit_excess", "gap_coefficient", "infonce", "best_critic")},
+        **{name: Case(FINITE) for name in ("sample_block_loss", "sample_contrastive_loss")},
+        "infonce_bias": Case({"scores": normal_scores(np.random.default_rng(0), 0.3, 50)}),
+    },
+)

@@ -1,0 +1,101 @@
+"""What the loss of comparisons L_un, which needs no labels, says about the loss L_sup of classifiers that need them.
+
+Classes c ~ rho, points x given c ~ P_c, features f(x). A pair is two independent points of one class, a negative is a
+point of an independent class, and v = f(x) . (f(x+) - f(x-)). L_sup tells two different classes apart by their means.
+"""
+
+import numpy as np
+
+from theory.contrastive_theory._domains import Base, Classes, Conditionals, Features, Loss, Negatives, Several, Views
+from theory.contrastive_theory.collisions import collision_floor, supervised_weight
+from theory_on_trial.contract import NonNegative, guarded
+
+
+@guarded
+def collision_probability(weights: Classes) -> float:
+    """Tau = P(c- = c), the sum of rho_c^2. Source: definition."""
+    return float(weights @ weights)
+
+
+@guarded
+def supervised_loss(weights: Classes, conditionals: Conditionals, features: Features, loss: Loss) -> float:
+    """L_sup = E[l(f(x) . (mu_c - mu_c-)) given c- != c], the mean classifier on two different classes, c and c- ~ rho.
+
+    The logistic loss is in bits. Source: definition, as recalled from Arora et al. 2019.
+    """
+    scores = features @ (conditionals @ features).T
+    margins = scores[:, :, None] - scores[:, None, :]
+    losses = np.maximum(0, 1 - margins) if loss == "hinge" else np.logaddexp(0, -margins) / np.log(2)
+    pairs = weights[:, None] * weights * (1 - np.eye(len(weights)))
+    return float(np.einsum("cx,cd,xcd->", conditionals, pairs, losses) / pairs.sum())
+
+
+@guarded
+def certificate(
+    weights: Classes, supervised: NonNegative, negatives: Negatives = 1, base: Base = 2.0, views: Views = 1
+) -> float:
+    """The least L_un that goes with an L_sup: floor + (1 - tau) w L_sup, w of `supervised_weight`.
+
+    With one negative it is tau + (1 - tau) L_sup, for the hinge and for the logistic loss in bits; L_sup has the unit
+    of the base. Jensen's inequality, given x and the classes. Raises as `collision_floor`.
+    Source: Arora et al. 2019 as recalled for one negative, derived here for more.
+
+    >>> round(certificate([0.5, 0.3, 0.2], 0.5), 4)
+    0.69
+    """
+    share = (1 - collision_probability(weights)) * supervised_weight(weights, negatives, views)
+    return collision_floor(weights, negatives, base, views) + share * float(supervised)
+
+
+@guarded
+def independent_block_limit(weights: Classes, conditionals: Conditionals, features: Features, loss: Loss) -> float:
+    """What averages over infinitely many negatives of independent classes leave: E l(f(x) . (mu_c - mean of all mu)).
+
+    It may fall below the certificate, which averages over negatives of one class keep. Source: law of large numbers.
+    """
+    means = conditionals @ features
+    margins = features @ (means - weights @ means).T
+    losses = np.maximum(0, 1 - margins) if loss == "hinge" else np.logaddexp(0, -margins) / np.log(2)
+    return float(np.einsum("c,cx,xc->", weights, conditionals, losses))
+
+
+@guarded
+def spread(weights: Classes, conditionals: Conditionals, features: Features) -> float:
+    """s(f) = sum_c rho_c^2 / tau sqrt(|Cov(f | c)|_2) E[|f| | c], the spread within the class of a collision.
+
+    Source: shape recalled from Arora et al. 2019.
+    """
+    lengths = np.linalg.norm(features, axis=1)
+    of_class = []
+    for chances in conditionals:
+        centred = np.sqrt(chances)[:, None] * (features - chances @ features)
+        of_class.append(np.linalg.norm(centred, 2) * (chances @ lengths))
+    return float(weights**2 @ np.array(of_class) / collision_probability(weights))
+
+
+@guarded
+def collision_constant(loss: Loss) -> float:
+    """The best c' in L_= - 1 <= c' s(f): 1 / sqrt(3) for the hinge, 1 / (sqrt(3) ln 2) for the logistic loss in bits.
+
+    Given x, v is symmetric, so that L_= - 1 <= E|v| / 2, and E|Z - Z'| <= 2 sd / sqrt(3), Gini's mean difference, which
+    uniform numbers attain. Source: derived here.
+    """
+    return float(1 / np.sqrt(3) / (1 if loss == "hinge" else np.log(2)))
+
+
+@guarded
+def grid_sharpness(points: Several) -> float:
+    """(L_= - 1) / (c' s) of one class of equally likely, equally spaced numbers, far apart: sqrt(1 - 1 / points^2).
+
+    Source: their mean difference (m^2 - 1) / (3 m) and variance (m^2 - 1) / 12, in units of the spacing.
+    """
+    return float(np.sqrt(1 - 1 / points**2))
+
+
+@guarded
+def spread_loss(variance: NonNegative) -> float:
+    """L_un with the hinge of f = (y, +-sqrt(s^2)), y = +-1 the class and the sign its own: (1/2 + s^2) / 2 from 1/2 on.
+
+    Below it is 1/2. L_sup is 0, yet beyond s^2 = 3/2 the constant encoder has the smaller L_un, 1. Source: enumeration.
+    """
+    return float(max(0.5, (0.5 + variance) / 2))
