@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.laws import Bernoulli, Law, Normal, NormalVariance, RatioOfMeans, Symmetric
+from theory_on_trial.laws import Bernoulli, Bounded, Law, RatioOfMeans, SubGaussian, Symmetric
 
 Measure = Callable[[Any], Any]
 """One sample, of any shape, for one key of JAX."""
@@ -19,9 +19,10 @@ Draws = Callable[[np.random.Generator, int], Any]
 Sampler = Callable[[int], np.ndarray]
 """The next m samples, shape (m, *shape)."""
 
-# So many equal samples are no chance; where the interval is as wide as the samples' spread, two are too many.
-_FEW = 64
-_AS_WIDE_AS_THE_SPREAD = (Normal, NormalVariance, RatioOfMeans, Symmetric)
+_MANY = 64
+"""So many equal samples are no chance."""
+_WIDE_WITHOUT_SPREAD = (Bounded, SubGaussian, Symmetric)
+"""Laws whose interval does not need samples that vary; the others know nothing of a constant coordinate."""
 
 
 def either(measure: Measure | None, sampler: Draws | None, vectorised: bool) -> Measure | Draws:
@@ -79,12 +80,12 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
     def sampler(m: int) -> np.ndarray:
         nonlocal looks
         before = generator.bit_generator.state
-        samples = numbers(draws(generator, m), m)
+        samples = numbers(draws(generator, m), m, what)
         if _same(before, generator.bit_generator.state):
             raise ValueError(f"{what} does not draw from the generator that it is given: its samples are none")
         # Events that are rare may coincide in two streams, in four more they do not.
         if looks == 0 and len(np.unique(samples, axis=0)) > 1:
-            others = (numbers(draws(stream(f"/other {k}"), m), m) for k in range(5))
+            others = (numbers(draws(stream(f"/other {k}"), m), m, what) for k in range(5))
             if all(np.array_equal(samples, other) for other in others):
                 raise ValueError(f"{what} gives the same {m} samples for other generators: it does not draw from them")
         looks += 1
@@ -94,48 +95,45 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
 
 
 def varied(sampler: Sampler, law: Law, predicted: Any, what: str) -> Sampler:
-    """Return the sampler, which raises `ValueError` where all samples of a coordinate are equal.
+    """Return the sampler, which raises `ValueError` once 64 samples of a coordinate are all equal.
 
-    Events may all be equal. So may some coordinates where the prediction says that very number, as long as others vary:
-    a correlation of something with itself, a distance from itself.
+    Events may be. So may, under a law whose interval does not rest on the samples' spread, some coordinates of which
+    the prediction says that very number (the distance of something from itself), as long as others vary.
     """
     if isinstance(law, Bernoulli):
         return sampler
-    enough = 2 if isinstance(law, _AS_WIDE_AS_THE_SPREAD) else _FEW
     first: list[np.ndarray] = []
     seen, vary = 0, np.asarray(False)
 
     def checked(m: int) -> np.ndarray:
         nonlocal seen, vary
-        samples = numbers(sampler(m), m)
+        samples = numbers(sampler(m), m, what)
         first[:] = first or [samples[0]]
         if samples.shape[1:] != first[0].shape:
             raise ValueError(f"{what} has shape {first[0].shape} first and {samples.shape[1:]} later")
         seen, vary = seen + m, vary | np.any(samples != first[0], axis=0)
-        if seen >= enough and not np.all(vary):
+        if seen >= _MANY and not np.all(vary):
             _refuse_constants(first[0], vary, law, np.asarray(predicted, float), seen, what)
         return samples
 
     return checked
 
 
-def numbers(samples: Any, m: int) -> np.ndarray:
+def numbers(samples: Any, m: int, what: str = "the measurement") -> np.ndarray:
     """Return `m` samples as float64; raise `ValueError` for anything but finite real numbers, or another many."""
     array = np.asarray(samples)
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"samples must be real numbers, got {array.dtype}")
+        raise ValueError(f"samples must be real numbers, got {array.dtype} ({what})")
     if array.shape[:1] != (m,):
-        raise ValueError(f"{m} samples must lie along the first axis, got an array of shape {array.shape}")
+        raise ValueError(f"{m} samples must lie along the first axis, got an array of shape {array.shape} ({what})")
     if array.size == 0:
-        raise ValueError(f"a sample must have a coordinate, got an array of shape {array.shape}")
+        raise ValueError(f"a sample must have a coordinate, got an array of shape {array.shape} ({what})")
     array = array.astype(float)
     finite = np.isfinite(array)
     if not finite.all():
         which, *coordinate = (int(i) for i in np.argwhere(~finite)[0])
-        where = f"sample {which}" + (f", coordinate {coordinate}" if coordinate else "")
-        raise ValueError(
-            f"{np.sum(~finite)} of {array.size} sampled values are not finite, first {array[~finite][0]} in {where}"
-        )
+        first = f"first {array[~finite][0]} in sample {which}" + (f", coordinate {coordinate}" if coordinate else "")
+        raise ValueError(f"{np.sum(~finite)} of {array.size} sampled values are not finite, {first} ({what})")
     return array
 
 
@@ -143,7 +141,7 @@ def _refuse_constants(first: np.ndarray, vary: np.ndarray, law: Law, predicted: 
     if isinstance(law, RatioOfMeans):  # one of the two may be known
         vary = vary | np.any(vary, axis=-1, keepdims=True)
     known = np.zeros(first.shape, bool)
-    if np.any(vary) and predicted.shape == first.shape:
+    if np.any(vary) and isinstance(law, _WIDE_WITHOUT_SPREAD) and predicted.shape == first.shape:
         known = np.isclose(first, predicted, rtol=1e-12, atol=0)
     if np.all(vary | known):
         return
