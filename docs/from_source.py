@@ -47,7 +47,7 @@ def included(path: str) -> str:
 def claims_table(paper: str) -> str:
     """Return the claims of a paper as a Markdown table; each links to its check, whose page shows the source."""
     rows = [
-        f"| {link(c)} | {plain(c.statement)} | {c.kind} | {c.tier} | {plain(c.source)} |"
+        f"| {link(c)} | {plain(c.statement)} | {c.kind} | {c.tier} | {plain(str(c.source))} |"
         for c in claims(paper)
         if not c.printed_form
     ]
@@ -57,7 +57,7 @@ def claims_table(paper: str) -> str:
 def errata_table(paper: str) -> str:
     """Return what is printed and what is true instead, or the sentence that nothing was found."""
     rows = [
-        f"| {plain(c.as_printed)} | {plain(c.statement)} | {link(c)} |"
+        f"| {plain(c.as_printed.says)} | {plain(c.statement)} | {link(c)} |"
         for c in claims(paper)
         if c.as_printed is not None and not c.printed_form
     ]

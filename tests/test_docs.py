@@ -74,7 +74,7 @@ def test_the_tables_of_a_page_hold_every_claim(page):
     assert [row for row in map(hook["link"], own) if row not in hook["claims_table"](page.stem)] == []
     corrected = [claim for claim in own if claim.as_printed is not None]
     errata = hook["errata_table"](page.stem)
-    assert all(hook["link"](claim) in errata and hook["plain"](claim.as_printed) in errata for claim in corrected)
+    assert all(hook["link"](claim) in errata and hook["plain"](claim.as_printed.says) in errata for claim in corrected)
     assert len(errata.splitlines()) == (len(corrected) + 2 if corrected else 1)
 
 
