@@ -28,7 +28,9 @@ def certificate(draw: Draw) -> Sides | None:
     return Sides(least, observed.contrastive_loss(*world, loss, negatives), ops=1000)
 
 
-@inequality(f"{PAPER}.collision_loss", "L_= - 1 <= c' s(f), grids of up to 60 points among them", draws=300, steps=500)
+@inequality(
+    f"{PAPER}.collision_loss", "L_same - 1 <= c' s(f), grids of up to 60 points among them", draws=300, steps=500
+)
 def collision_loss(draw: Draw) -> Sides | None:
     """Any world, or classes that are uniform on numbers nearly equally spaced."""
     loss, world = draw.choice("loss", ["hinge", "logistic"]), _world(draw)

@@ -125,7 +125,7 @@ def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"
     cases=["hinge", "logistic"],
 )
 def test_collision_loss(trial, loss: Loss, worlds: Count = 200):
-    """L_= - 1 <= c' s(f) with c' = 1 / sqrt(3) for the hinge and 1 / (sqrt(3) ln 2) for the logistic loss in bits."""
+    """L_same - 1 <= c' s(f) with c' = 1 / sqrt(3) for the hinge, 1 / (sqrt(3) ln 2) for the logistic loss in bits."""
     generator = trial.generator("worlds")
     drawn = [random_world(generator, length=generator.exponential(5)) for _ in range(worlds)]
     drawn += [grid_world(-1000, 1000, 9), grid_world(999.8, 1000.2, 9)]
@@ -142,7 +142,7 @@ def test_collision_loss(trial, loss: Loss, worlds: Count = 200):
     cases=[("hinge", 2), ("hinge", 9), ("logistic", 3), ("logistic", 5)],
 )
 def test_collision_constant_is_best(trial, loss: Loss, points: Several):
-    """Of m equally spaced numbers, far apart, (L_= - 1) / (c' s) is sqrt(1 - 1 / m^2): no smaller c' is enough."""
+    """Of m equally spaced numbers, far apart, (L_same - 1) / (c' s) is sqrt(1 - 1 / m^2): no smaller c' is enough."""
     reaches = 10.0 ** np.arange(2, 6)
     worlds = [grid_world(-reach, reach, points) for reach in reaches]
     bound = predicted.collision_constant(loss) * np.array([predicted.spread(*one) for one in worlds])

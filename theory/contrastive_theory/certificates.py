@@ -75,17 +75,17 @@ def spread(weights: Classes, conditionals: Conditionals, features: Features) -> 
 
 @guarded
 def collision_constant(loss: Loss) -> float:
-    """The best c' in L_= - 1 <= c' s(f): 1 / sqrt(3) for the hinge, 1 / (sqrt(3) ln 2) for the logistic loss in bits.
+    """The best c' in L_same - 1 <= c' s(f): 1 / sqrt(3) for the hinge, 1 / (sqrt(3) ln 2) for the logistic loss.
 
-    Given x, v is symmetric, so that L_= - 1 <= E|v| / 2, and E|Z - Z'| <= 2 sd / sqrt(3), Gini's mean difference, which
-    uniform numbers attain. Source: derived here.
+    In bits. Given x, v is symmetric, so that L_same - 1 <= E|v| / 2, and E|Z - Z'| <= 2 sd / sqrt(3), Gini's mean
+    difference, which uniform numbers attain. Source: derived here.
     """
     return float(1 / np.sqrt(3) / (1 if loss == "hinge" else np.log(2)))
 
 
 @guarded
 def grid_sharpness(points: Several) -> float:
-    """(L_= - 1) / (c' s) of one class of equally likely, equally spaced numbers, far apart: sqrt(1 - 1 / points^2).
+    """(L_same - 1) / (c' s) of one class of equally likely, equally spaced numbers, far apart: sqrt(1 - 1 / points^2).
 
     Source: their mean difference (m^2 - 1) / (3 m) and variance (m^2 - 1) / 12, in units of the spacing.
     """
