@@ -56,14 +56,19 @@ def test_pca_tutorial__optimal(trial, n_samples=100, dim=8, kept=3, n_subspaces=
         np.full(n_subspaces, predicted.least_reconstruction_error(covariance, kept)),
         errors,
         found_by="draws",
+        independent=n_subspaces - 1,  # the first one is the optimum itself
         ops=n_samples + 3 * dim,
         scale=np.trace(covariance),
         wrong_processes={"variances of the raw axes": np.full(n_subspaces, raw)},
     )
 
 
-@claim(ours("Diakonikolas et al. 2023 (arXiv 2305.02544), motivation; threshold derived"), kind="distribution")
-def test_robust_pca__failure(trial, n_points=2000, dim=10, spike=4.0, fraction=0.05, squares=(50.0, 110.0)):
+@claim(
+    ours("Diakonikolas et al. 2023 (arXiv 2305.02544), motivation; threshold derived"),
+    kind="distribution",
+    coarse="the direction is kept or lost, 1 or 0 up to sampling; the threshold is told from 62 and 92 around 76",
+)
+def test_robust_pca__failure(trial, n_points=4000, dim=10, spike=4.0, fraction=0.05, squares=(62.0, 92.0)):
     """A fraction eps of outliers of length s turns the top direction once s^2 exceeds (1 - eps) beta / eps."""
     n_outliers = 2 * round(fraction * n_points / 2)
 

@@ -111,14 +111,18 @@ def test_deff_estimator(trial, n_steps=60, dim=300, exponent=-0.5):
         expected,
         law=Asymptotic(),
         slack=expected * (1 / n_steps + 2 / dim),  # the order of the bias of a ratio of averages
-        margin=0.1 * expected,
+        margin=0.045 * expected,
         controls={"including s = t": with_diagonal, "the rank": float(dim)},
-        first=128,
-        most=2000,
+        first=512,
+        most=20_000,
     )
 
 
-@claim(ours("random projection before PCA; combined dimension derived"), kind="rate")
+@claim(
+    ours("random projection before PCA; combined dimension derived"),
+    kind="rate",
+    coarse="the second order in 1 / D, up to 8 % here, is not computed",
+)
 def test_jl_projection(trial, n_points=20, settings=((100, 100), (50, 400))):
     """Projecting d dimensions on m spreads rho_1 as one dimension D with 1/D = 1/d + 1/m does."""
     variances = predicted.eigenvalues(n_points)

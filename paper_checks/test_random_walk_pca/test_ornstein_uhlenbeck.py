@@ -29,6 +29,7 @@ def test_ou_exact(trial, settings=((50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5
 @claim(
     paper("circulant formula for the Ornstein-Uhlenbeck process"),
     kind="bound",
+    loose="a round constant: 1.57 would do",
     as_printed=paper(
         "circulant formula for the Ornstein-Uhlenbeck process",
         says="The circulant formula gives rho_1 to within 5 % at every alpha T.",
@@ -47,7 +48,7 @@ def test_ou_circulant_limit(trial, sizes=(400, 1600), crossovers=(0.01, 0.03, 0.
     trial.bound(
         [[relative_error(n, crossover) for crossover in crossovers] for n in sizes],
         np.broadcast_to(bound, (len(sizes), len(c))),
-        found_by="all",
+        found_by="grid",
         ops=4 * max(sizes),
         controls={"half the constant": np.broadcast_to(np.where(c >= 4, 1 / c, bound), (len(sizes), len(c)))},
         as_printed=np.full((len(sizes), len(c)), 0.05),
@@ -112,7 +113,7 @@ def test_ou_sine_not_cosine(trial, n_points=1600, crossovers=(20, 60, 150)):
         says="The trapped process does not revert: successive positions keep their direction.",
     ),
 )
-def test_ou_trapping(trial, n_points=64, dim=400, rate=0.05, lag=20):
+def test_ou_trapping(trial, n_points=32, dim=40, rate=0.1, lag=10):
     """The squared norm settles at 1 / (alpha (2 - alpha)), relative spread sqrt(2 / d); directions decay as a^lag."""
     settled = predicted.mean_squared_norm(np.array([n_points]), rate)[0]
 
@@ -132,9 +133,9 @@ def test_ou_trapping(trial, n_points=64, dim=400, rate=0.05, lag=20):
         squared_norm,
         variance,
         law=NormalVariance(asymptotic=True),
-        margin=0.3 * variance,
+        margin=0.045 * variance,
         controls={"spread sqrt(1 / d)": variance / 2},
-        first=256,
+        first=2048,
     )
 
     def correlation(key):
@@ -146,46 +147,35 @@ def test_ou_trapping(trial, n_points=64, dim=400, rate=0.05, lag=20):
         correlation,
         reverted,
         law=Asymptotic(),
-        margin=0.02,
+        margin=0.015,
         controls={"twice the rate": reverted**2},
         as_printed=1.0,
         first=256,
     )
 
 
-@claim(paper("the trapped process stays away from the minimum"), kind="bound")
-def test_ou_not_mean_reverting(trial, n_points=300, burn_in=100, dims=(100, 1000), rate=0.05):
-    """The trapped norm stays off the minimum, P(|x_t| < r_c / 2) <= exp(-0.318 d), and never leaves r_c as d grows."""
-
-    def closest(dim):
-        def squared_ratio(key):
-            norms = observed.squared_norms(key, n_points, dim, reversion=rate, dtype=jnp.float32)[burn_in:]
-            return jnp.min(norms) / predicted.trapping_radius(rate) ** 2
-
-        return squared_ratio
+@claim(
+    ours("Chernoff's bound for chi-squares at the trapped radius"),
+    kind="bound",
+    cases=[8, 16],
+    loose="Chernoff's bound lacks its prefactor: best known ratio .24",
+)
+def test_ou_not_mean_reverting(trial, dim, n_points=300, rate=0.05):
+    """The trapped norm stays off the minimum: P(|x_t| < r_c / 2) <= exp(-0.318 d)."""
 
     def comes_close(dim):
-        return lambda key: closest(dim)(key) < 0.25
+        def event(key):
+            norm = observed.squared_norms(key, n_points, dim, reversion=rate, dtype=jnp.float32)[-1]
+            return norm < predicted.trapping_radius(rate) ** 2 / 4
 
-    def stays(dim):
-        return lambda key: closest(dim)(key) > 0.85**2
+        return event
 
-    some, many = dims
     trial.probability(
-        comes_close(some),
-        (n_points - burn_in) * predicted.escape_probability_bound(0.25, some),
+        comes_close(dim),
+        predicted.escape_probability_bound(0.25, dim),
         side="at most",
-        margin=0.1,
-        wrong_processes={"two dimensions": comes_close(2)},
-        first=128,
-        most=1000,
-    )
-    trial.probability(
-        stays(many),
-        1 - (n_points - burn_in) * predicted.escape_probability_bound(0.85**2, many),
-        side="at least",
-        margin=0.1,
-        wrong_processes={f"{some} dimensions": stays(some)},
-        first=192,
-        most=1000,
+        controls={"exp(-d)": np.exp(-dim)},
+        wrong_processes={"a quarter of the dimensions": comes_close(dim // 4)},
+        first=2048,
+        most=50_000,
     )
