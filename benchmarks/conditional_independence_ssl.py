@@ -1,0 +1,109 @@
+"""Label curves of a learned pretext: one decomposition and a closed form, against refitting a pipeline many times.
+
+`python -m benchmarks.conditional_independence_ssl [--quick]` prints the table. The pipeline is scikit-learn's, fitted
+`repetitions` times at each of ten numbers of labels on drawn data; ours is the formula that the claims verify.
+"""
+
+import argparse
+from collections.abc import Callable
+
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+
+SIZES = (20, 25, 30, 40, 50, 65, 80, 100, 150, 200)
+PAIRS, DIM, KEPT = 2000, 10, 2
+WORKLOADS = [(20, 5)]  # repetitions, rounds
+QUICK = [(2, 1)]
+
+
+def sklearn_pipeline(repetitions: int) -> Callable[[int], list[float]]:
+    import numpy as np
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LinearRegression
+    from sklearn.multioutput import MultiOutputRegressor
+
+    from sims import conditional_independence_ssl as observed
+
+    world = observed.gaussian_world()
+    found = observed.conditionals(world.covariance, DIM, 2)
+    target = np.linalg.solve(np.linalg.cholesky(world.covariance[:DIM, :DIM]).T, found.target.T)
+
+    def curve(seed: int) -> list[float]:
+        rng = np.random.default_rng(seed)
+        first, second, _ = observed.draw(rng, world, PAIRS)
+        new, _, _ = observed.draw(rng, world, PAIRS)
+        pretext = MultiOutputRegressor(LinearRegression()).fit(first, second)
+        cut = PCA(KEPT).fit(pretext.predict(first))
+        risks = []
+        for n_labels in SIZES:
+            missed = 0.0
+            for _ in range(repetitions):
+                inputs, _, labels = observed.draw(rng, world, n_labels)
+                head = LinearRegression(fit_intercept=False).fit(cut.transform(pretext.predict(inputs)), labels)
+                fitted = head.predict(cut.transform(pretext.predict(new)))
+                missed += np.mean(np.sum((fitted - new @ target) ** 2, axis=1))
+            risks.append(float(missed / repetitions))
+        return risks
+
+    return curve
+
+
+def ours(repetitions: int) -> Callable[[int], list[float]]:
+    import numpy as np
+
+    from sims import conditional_independence_ssl as observed
+    from theory import conditional_independence_ssl as predicted
+
+    world = observed.gaussian_world()
+    found = observed.conditionals(world.covariance, DIM, 2)
+    white = np.linalg.inv(np.linalg.cholesky(world.covariance[:DIM, :DIM]))
+
+    def curve(seed: int) -> list[float]:
+        first, second, _ = observed.draw(np.random.default_rng(seed), world, PAIRS)
+        learned = np.linalg.lstsq(first @ white.T, second, rcond=None)[0].T
+        head = np.linalg.svd(learned)[2][:KEPT]
+        error = float(np.sum((found.target - found.target @ head.T @ head) ** 2))
+        return [predicted.excess_risk(n, KEPT, found.noise, error) for n in SIZES]
+
+    return curve
+
+
+CONTENDERS = {"scikit-learn pipeline": sklearn_pipeline, "ours": ours}
+
+
+def answer_seed(name: str, repetitions: int) -> Callable[[int], Answer]:
+    draw = CONTENDERS[name](repetitions)
+
+    def answer(seed: int) -> Answer:
+        seconds, risks = timed(draw, seed)
+        return {"seconds": seconds, "risk": risks[SIZES.index(50)]}
+
+    return answer
+
+
+def run(quick: bool) -> None:
+    for repetitions, rounds in QUICK if quick else WORKLOADS:
+        compare(
+            "benchmarks.conditional_independence_ssl",
+            f"{len(SIZES)} numbers of labels, {repetitions} repetitions, {PAIRS} pairs",
+            {name: (name, repetitions) for name in CONTENDERS},
+            rounds,
+            ours=["ours"],
+            figure="risk at 50 labels",
+            figure_of=lambda name, answers: f"{sum(answer['risk'] for answer in answers) / len(answers):.4f}",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one small workload")
+    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "REPETITIONS"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        name, repetitions = options.serve
+        serve(answer_seed(name, int(repetitions)))
+    else:
+        run(options.quick)
+
+
+if __name__ == "__main__":
+    main()

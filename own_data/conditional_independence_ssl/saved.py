@@ -1,0 +1,212 @@
+"""From two views and some labels to the number of labels that a pretext task saves."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from own_data.conditional_independence_ssl.result import LabelsSaved, Risks
+from theory import conditional_independence_ssl as predicted
+from theory_on_trial.contract import LONGEST, USABLE_SCALE, Count, Interval, guarded, require
+from theory_on_trial.own_data.arrays import entries, numbers
+from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
+
+View = Annotated[Float[np.ndarray, "pairs features"], USABLE_SCALE]
+LabelSizes = Sequence[Annotated[int, Interval(2, LONGEST)]]
+
+_CONFIDENCE = 0.95
+_FEWEST = 40  # labels, two in each group of the jackknife
+_SPARE = 20  # labels beyond the coefficients, for the variance of what they leave
+_FOLDS = 5
+_COLLINEAR = 1e-8
+_DOUBT = 4.0  # standard errors
+_UNEVEN = 3.3  # standard errors: passed by one data set in a thousand that fits
+_HEAVY = 0.1  # relative error of a risk that is worth a word
+
+
+@guarded
+def labels_saved(
+    X1: View,
+    X2: Annotated[Float[np.ndarray, "pairs second"], USABLE_SCALE],
+    y: Any,
+    labels: LabelSizes = (20, 50, 100, 200, 500),
+    rank: Count | None = None,
+) -> LabelsSaved:
+    """How many labels predicting X2 from X1 saves, by least squares throughout, and until how many labels it pays.
+
+    The pretext is learned on the rows without a label. On the labelled rows the variance that each set of features
+    leaves of the label gives sigma^2 and a, with 95 % intervals from a jackknife in 20 groups; risks follow by
+    `theory.conditional_independence_ssl.excess_risk` with an intercept. The error a holds for this learned pretext: its
+    finite number of pairs is in it. Only what is linear in X1 is compared, and X2 is used to learn the pretext alone: a
+    predictor that sees both views may do better than all of these.
+
+    Args:
+        X1: the view to predict from, a row per pair.
+        X2: the other view, in units in which its errors weigh alike.
+        y: labels of the first len(y) rows: numbers, or a column for each class (one-hot).
+        labels: the numbers of labels to answer for.
+        rank: directions of the pretext to keep; by default as many as predict X2 best in five-fold cross-validation.
+
+    Raises ValueError for no more than d1 + 2 unlabelled pairs, for too few labels to tell noise from error, for labels
+    or views that are constant, and for columns of X1 that are linearly dependent; TypeError for labels that are names.
+    """
+    outcomes = _outcomes(y)
+    n_labelled, dim, n_second = len(outcomes), X1.shape[1], X2.shape[1]
+    n_pairs, most = len(X1) - n_labelled, min(dim, n_second)
+    require(
+        n_pairs > dim + 2, f"X1 must have more than {dim} + 2 rows without a label to learn from, got {max(n_pairs, 0)}"
+    )
+    fewest = max(_FEWEST, dim + _SPARE)
+    require(n_labelled >= fewest, f"y must label at least {fewest} rows for {dim} features, got {n_labelled}")
+    require(rank is None or rank <= most, f"rank must be at most {most}, the smaller width of X1 and X2, got {rank}")
+    first, second = X1[n_labelled:], X2[n_labelled:]
+    centre, white = _white(first)
+    pretext = (first - centre) @ white
+    require(np.ptp(second, axis=0).any(), "X2 must vary, got constant columns only")
+    _, singular, directions = np.linalg.svd((second - second.mean(axis=0)).T @ pretext / n_pairs, full_matrices=False)
+    best = _effective_rank(first, second)
+    kept = best if rank is None else rank
+    inputs = (X1[:n_labelled] - centre) @ white
+    heads = [inputs, inputs @ directions.T, inputs @ directions[:kept].T]
+    groups = stratified_groups(np.zeros(n_labelled, int))
+    subsets = [np.ones(n_labelled, bool), *(groups != group for group in range(GROUPS))]
+    # Rows: all labels and those without each group; columns: what the raw input, the pretext and its part leave.
+    left = np.array([[_left(head[rows], outcomes[rows]) for head in heads] for rows in subsets])
+    least = 1e-20 * np.sum(outcomes.var(axis=0))
+    require(left[0, 0] > least, "y must not be a linear function of X1: there is no noise to compare with")
+    noise = jackknife(left[:, 0], _CONFIDENCE)
+    ratio = jackknife(left[:, 2] / left[:, 0] - 1, _CONFIDENCE)
+
+    def crossing(share: float) -> float:
+        return predicted.break_even(dim, kept, 1.0, max(share, 0.0), intercept=True)
+
+    widths = dim, most, kept
+    return LabelsSaved(
+        table=tuple(_risks(n_labels, widths, left) for n_labels in labels),
+        break_even=Estimate(crossing(ratio.value), crossing(ratio.high), crossing(ratio.low)),
+        rank=kept,
+        effective_rank=best,
+        singular_values=singular,
+        noise=noise,
+        approximation_error=jackknife(left[:, 2] - left[:, 0], _CONFIDENCE),
+        error_of_pretext=jackknife(left[:, 1] - left[:, 0], _CONFIDENCE),
+        n_pairs=n_pairs,
+        n_labelled=n_labelled,
+        doubts=_doubts(X1, X2, outcomes, pretext, inputs, labels, kept),
+    )
+
+
+def _outcomes(y: Any) -> Float[np.ndarray, "labelled outputs"]:
+    if entries("y", y).dtype.kind in "OUST":
+        raise TypeError("y must hold numbers: give class labels as one column of 0 and 1 for each class (one-hot)")
+    outcomes = numbers("y", y)
+    require(outcomes.ndim in (1, 2) and outcomes.size, f"y must have one or two axes, got shape {outcomes.shape}")
+    require(np.isfinite(outcomes), "y must be finite")
+    require(np.abs(outcomes).max() <= 1e50, f"y must be at most 1e50 in size, got {np.abs(outcomes).max():.3g}")
+    outcomes = outcomes.reshape(len(outcomes), -1)
+    spread = np.ptp(outcomes, axis=0)
+    require(np.all(spread > 1e-12 * np.abs(outcomes).max()), "y must vary in every column, got a constant one")
+    return outcomes
+
+
+def _white(first: Float[np.ndarray, "pairs dim"]) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, "dim dim"]]:
+    """The mean, and a matrix that makes centred rows white."""
+    centre, spread = first.mean(axis=0), first.std(axis=0)
+    require(np.all(spread > 1e-12 * np.abs(first).max()), "X1 must vary in every column, got a constant one")
+    _, singular, directions = np.linalg.svd((first - centre) / spread, full_matrices=False)
+    require(
+        singular[-1] > _COLLINEAR * singular[0],
+        "X1 must have linearly independent columns, got some that are sums of others: drop them",
+    )
+    return centre, (directions / singular[:, None] * np.sqrt(len(first))).T / spread[:, None]
+
+
+def _effective_rank(first: Float[np.ndarray, "pairs dim"], second: Float[np.ndarray, "pairs second"]) -> int:
+    """The number of leading directions that predicts rows left out best."""
+    fold = np.random.default_rng(0).permutation(len(first)) % _FOLDS
+    missed = np.zeros(min(first.shape[1], second.shape[1]))
+    for one in range(_FOLDS):
+        kept, out = fold != one, fold == one
+        # Few rows may not determine all directions: least norm does not use the others.
+        mean, target = first[kept].mean(axis=0), second[kept].mean(axis=0)
+        basis, size, axes = np.linalg.svd(first[kept] - mean, full_matrices=False)
+        inverse = np.where(size > _COLLINEAR * size[0], 1 / np.maximum(size, 1e-300), 0)
+        scores = ((first[out] - mean) @ axes.T) * inverse
+        left, singular, right = np.linalg.svd(basis.T @ (second[kept] - target), full_matrices=False)
+        fitted = target + np.zeros_like(second[out])
+        for index in range(len(missed)):
+            if index < len(singular):
+                fitted = fitted + np.outer(scores @ left[:, index] * singular[index], right[index])
+            missed[index] += np.sum((second[out] - fitted) ** 2)
+    return int(np.argmin(missed)) + 1
+
+
+def _left(features: Float[np.ndarray, "labelled features"], outcomes: Float[np.ndarray, "labelled outputs"]) -> float:
+    """The variance that features and an intercept leave, without bias where the model holds."""
+    return float(np.sum(_residuals(features, outcomes)[0] ** 2)) / (len(features) - features.shape[1] - 1)
+
+
+def _residuals(
+    features: Float[np.ndarray, "labelled features"], outcomes: Float[np.ndarray, "labelled outputs"]
+) -> tuple[Float[np.ndarray, "labelled outputs"], Float[np.ndarray, " labelled"]]:
+    """Residuals of least squares with an intercept, and leverages."""
+    basis, _ = np.linalg.qr(np.column_stack([np.ones(len(features)), features]))
+    return outcomes - basis @ (basis.T @ outcomes), np.sum(basis**2, axis=1)
+
+
+def _risks(n_labels: int, widths: tuple[int, int, int], left: Float[np.ndarray, "subsets heads"]) -> Risks:
+    """All risks at n labels: what a head leaves, times how much fitting adds to it, less sigma^2."""
+    factors = np.array([1 + predicted.excess_risk(n_labels, width, 1.0, intercept=True) for width in widths])
+    noise = left[0, 0]
+    raw, pretext, truncated = (float(max(one, noise) * f - noise) for one, f in zip(left[0], factors, strict=True))
+    if np.isfinite(factors[[0, 2]]).all():
+        saved = jackknife(left[:, 0] * factors[0] - left[:, 2] * factors[2], _CONFIDENCE)
+    else:
+        saved = Estimate(*[np.inf if np.isfinite(factors[2]) else np.nan] * 3)
+    return Risks(n_labels, raw, pretext, truncated, saved)
+
+
+def _doubts(
+    X1: Float[np.ndarray, "pairs dim"],
+    X2: Float[np.ndarray, "pairs second"],
+    outcomes: Float[np.ndarray, "labelled outputs"],
+    pretext: Float[np.ndarray, "unlabelled dim"],
+    inputs: Float[np.ndarray, "labelled dim"],
+    labels: LabelSizes,
+    kept: int,
+) -> tuple[str, ...]:
+    (n_labelled, dim), smallest = inputs.shape, min(labels)
+    shared = int(sum((column[:, None] == X2).all(axis=0).any() for column in X1.T))
+    # Fourth moments enter the mean of an inverse Gram matrix first: E|x|^4 - d (d + 2) over d n, relatively.
+    excess = float(np.mean(np.sum(pretext**2, axis=1) ** 2)) / dim - (dim + 2)
+    residuals, leverages = _residuals(inputs, outcomes)
+    squares, apart = np.sum(residuals**2, axis=1) / (1 - leverages), leverages - leverages.mean()
+    scatter = squares.std() * np.linalg.norm(apart)
+    uneven = float(apart @ squares) / scatter if scatter > 0 else 0.0
+    shift = float(n_labelled * np.sum(inputs.mean(axis=0) ** 2) - dim) / np.sqrt(2 * dim)
+    classes = len(np.unique(outcomes))
+    doubts = (
+        (shared > 0, f"{shared} columns of X1 stand in X2 as well: the pretext may copy what it should learn"),
+        (smallest <= dim + 2, f"raw least squares is undefined up to {dim + 2} labels: use ridge there"),
+        (kept == dim, "every direction of X1 is kept: the pretext is a change of coordinates and saves no label"),
+        (
+            abs(excess) > _HEAVY * max(smallest, dim + 3),
+            f"X1 is not normal: fourth moments change the raw risk at {max(smallest, dim + 3)} labels by a factor of "
+            f"about {max(1 + excess / max(smallest, dim + 3), 0):.2g}",
+        ),
+        (
+            abs(uneven) > _UNEVEN,
+            "what X1 leaves of y changes with X1: y is not linear in it, or its noise is uneven, and risks are rough",
+        ),
+        (
+            abs(shift) > _DOUBT,
+            "the mean of labelled rows of X1 is not that of the others: their pretext may be another",
+        ),
+        (
+            outcomes.shape[1] == 1 and 2 < classes <= 20 and bool(np.all(outcomes == np.round(outcomes))),
+            f"y has {classes} different whole numbers: if these are classes, give a column for each (one-hot)",
+        ),
+    )
+    return tuple(sentence for doubtful, sentence in doubts if doubtful)

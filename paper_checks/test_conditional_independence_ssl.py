@@ -1,0 +1,362 @@
+"""Lee, Lei, Saunshi & Zhuo 2021, "Predicting what you already know helps" (arXiv 2008.01064).
+
+Every statement is derived here: of the paper only the abstract was read, and of its theorems two reading notes.
+"""
+
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sims import conditional_independence_ssl as observed
+from theory import conditional_independence_ssl as predicted
+from theory_on_trial import claim, ours
+from theory_on_trial.contract import MOST, Count, Interval
+from theory_on_trial.laws import Asymptotic
+
+MOST_PROGRAMS = 12
+"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
+MOST_SECONDS = 6.0
+"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
+
+Violation = Annotated[float, Interval(0, 1)]
+Several = Annotated[int, Interval(2, MOST)]
+Labels = Annotated[int, Interval(13, MOST, why="on ten features the risk has no mean below")]
+FewLabels = Annotated[int, Interval(9, MOST, why="on six features the risk has no mean below")]
+Pairs = Annotated[int, Interval(2000, MOST, why="the error of a learned pretext is known to first order in 1 / n1")]
+OPS = 1000
+"""Roundings of a few decompositions of order 30, whose conditions here are below a hundred."""
+
+
+def tables(trial, *sizes, worlds=1, stream="worlds", **options):
+    """Random discrete worlds of this claim, their statistics, and M = E[p p'] of each."""
+    world = observed.discrete_worlds(trial.generator(stream), worlds, *sizes, **options)
+    table = observed.table_statistics(world)
+    return world, table, observed.second_moment(table.posterior, table.weights)
+
+
+def trace(moments):
+    """Of each world."""
+    return np.trace(moments, axis1=1, axis2=2)
+
+
+def errors(table):
+    """The a of each world."""
+    return observed.approximation_error(table.posterior, table.pretext, table.weights)
+
+
+def normal(violation, **sizes):
+    """A deterministic normal world: conditioned by solving, its theory, and a basis of what its pretext shows."""
+    world = observed.gaussian_world(violation, **sizes)
+    theory = predicted.shared_cause(*world)
+    dim, n_causes = world.first.shape
+    found = observed.conditionals(world.covariance, dim, n_causes)
+    return found, theory, np.linalg.svd(found.pretext)[2][: theory.rank]
+
+
+def normal_error(found, outputs=None):
+    """The a of a normal world by least squares in white coordinates."""
+    dim = found.pretext.shape[1]
+    target, pretext = found.target[None, :outputs].swapaxes(1, 2), found.pretext.T[None]
+    return observed.approximation_error(target, pretext, np.ones((1, dim)))[0]
+
+
+@claim(
+    ours("psi = A p if X1 and X2 are independent given Y; then A has a left inverse. In reading notes, proved here"),
+    kind="identity",
+    cases=[(12, 9, 3, 5), (30, 20, 5, 8)],
+)
+def test_posterior_is_linear(trial, n_first: Several, n_second: Several, n_classes: Several, dim: Count):
+    """With A of full rank p = A^+ E[X2 | X1], of second moment M, and a linear head on the pretext errs by a = 0."""
+    trial.require(min(n_first, n_second, dim) >= n_classes, "n_first, n_second and dim must be at least n_classes")
+    sizes = n_first, n_second, n_classes, dim
+    _, table, moment = tables(trial, *sizes)
+    _, violated, _ = tables(trial, *sizes, violation=1.0)
+    means, pretext = table.class_means[0], table.pretext[0]
+    others = predicted.posterior(means[:, :-1], pretext)
+    last = np.column_stack([others, 1 - others.sum(axis=1)])
+    exact, wrong = (
+        observed.second_moment(one[None], table.weights) for one in (predicted.posterior(means, pretext), last)
+    )
+    head = np.linalg.norm(np.linalg.pinv(means)) * np.max(np.linalg.norm(pretext, axis=1))
+    trial.identity(moment, exact, ops=n_second * n_classes, scale=head, controls={"without the last mean": wrong})
+    total = trace(moment)  # of which the head explains all
+    trial.identity(
+        total - errors(table), total, ops=OPS, wrong_processes={"dependent given Y": total - errors(violated)}
+    )
+
+
+@claim(ours("the projection of T p on the rows of A, in the metric of M"), kind="identity", cases=[(2, 2), (5, 2)])
+def test_rank_deficient(trial, dim: Count, rank: Count, n_classes: Several = 3):
+    """With A of lower rank than there are classes, a = tr M - tr M A'(A M A')^+ A M, M = E[p p']."""
+    trial.require(rank <= dim, "rank must be at most dim")
+    trial.require(rank < n_classes <= 9, "rank must be below n_classes, which 9 values of X2 must tell apart")
+    _, table, moments = tables(trial, 12, 9, n_classes, dim, worlds=3, rank=rank)
+
+    def formula(of):
+        return np.array([predicted.approximation_error(m, a) for m, a in zip(of, table.class_means, strict=True)])
+
+    priors = formula([np.diag(p) for p in table.priors])
+    trial.identity(
+        errors(table), formula(moments), ops=OPS, scale=trace(moments), controls={"class priors for M": priors}
+    )
+
+
+@claim(
+    ours("the singular functions of p(y) p(x1 | y) p(x2 | y); that nonlinear CCA fits is in the abstract"),
+    kind="identity",
+    cases=[(12, 9, 3), (30, 20, 5)],
+)
+def test_cca_span(trial, n_first: Several, n_second: Several, n_classes: Several):
+    """E[Y | X1] lies in the span of the k leading canonical functions of x1; without the last a is |M^(1/2) u_k|^2."""
+    trial.require(min(n_first, n_second) >= n_classes, "n_first and n_second must be at least n_classes")
+    world, table, (moment,) = tables(trial, n_first, n_second, n_classes, 1)
+    second = observed.second_moment(table.second_posterior, table.second_weights)[0]
+    kept = (n_classes - 1, n_classes)
+
+    def measured(as_functions):
+        found = [observed.canonical_functions(world, count, as_functions=as_functions) for count in kept]
+        return np.array([observed.approximation_error(table.posterior, one, table.weights)[0] for one in found])
+
+    trial.identity(
+        measured(True),
+        np.array([predicted.canonical_functions_error(moment, second, table.priors[0], count) for count in kept]),
+        ops=OPS,
+        scale=np.trace(moment),
+        controls={"the least eigenvalue of M": np.array([np.linalg.eigvalsh(moment)[0], 0])},
+        wrong_processes={"vectors not divided by the root of p(x1)": measured(False)},
+    )
+
+
+@claim(ours("B = A^+ as a head; the shape of the outer bound is recalled from the paper's theorem"), kind="bound")
+def test_violated_ci_bound(trial, violation: Violation = 1.0, worlds: Count = 2000):
+    """With delta = E[X2 | X1] - A p: a <= E|A^+ delta|^2 <= E|delta|^2 / sigma_min(A)^2."""
+    trial.require(violation > 0, "violation must be positive: without one both sides are zero")
+    _, table, _ = tables(trial, 3, 2, 2, 2, worlds=worlds, violation=violation)
+    residual = table.pretext - table.posterior @ table.class_means.swapaxes(1, 2)
+    moment = observed.second_moment(residual, table.weights)
+    inner, outer = predicted.violation_bounds(table.class_means, moment)
+    singular = np.linalg.svd(table.class_means, compute_uv=False)
+    wrong = {"the largest singular value": outer * (singular[:, -1] / singular[:, 0]) ** 2, "half": outer / 2}
+    # A head that is far too large for nearly equal means loses digits by their condition.
+    options = {"ops": 100 * np.max(singular[:, 0] / singular[:, -1]), "found_by": "draws", "independent": worlds}
+    trial.bound(errors(table), inner, controls={"half": inner / 2}, **options)
+    trial.bound(errors(table), outer, controls=wrong, **options)
+
+
+@claim(ours("delta is linear in the leak, and a in delta delta'"), kind="limit")
+def test_violation_is_quadratic(trial, smallest: Annotated[float, Interval(0.001, 0.01)] = 0.01):
+    """The error grows with the square of the violation: a ~ c^2 in the normal world."""
+    leaks = smallest * 2.0 ** np.arange(6)
+    found = np.array([normal_error(normal(leak)[0]) for leak in leaks])
+    trial.order(
+        found[::-1],
+        1 / leaks[::-1],
+        -2.0,
+        rounding=OPS * 2.0**-53,
+        margin=0.1,
+        controls={"linear": -1.0, "to the fourth": -4.0},
+    )
+
+
+@claim(
+    ours("(Y, Z) in place of Y; for Gaussian Z the notes say that k + m replaces k"),
+    kind="identity",
+    cases=[8, 6, 5, 4, 3],
+)
+def test_latent_variables(trial, dim: Count, n_classes: Several = 3, n_latent: Count = 2):
+    """X1 and X2 independent given (Y, Z): a = 0 needs means of X2 of rank k m, and a formula holds for any rank."""
+    cells = n_classes * n_latent
+    trial.require(cells <= 12, "n_classes n_latent must be at most the 12 values of X2")
+    _, table, (moment,) = tables(trial, 15, 12, cells, dim)
+    merged = np.kron(np.eye(n_classes), np.ones(n_latent))
+    labels, means = table.posterior @ merged.T, table.class_means[0]
+    of_classes = (means * table.priors) @ merged.T / (merged @ table.priors[0])
+    left = table.pretext @ np.linalg.pinv(of_classes, rcond=1e-10).T - labels
+    total = np.trace(merged @ moment @ merged.T)  # E|p|^2, of which the head explains all but a
+    wrong = {"A_Y^+ psi, Z ignored": total - np.sum(table.weights[..., None] * left**2)}
+    if n_classes + n_latent <= dim < cells:
+        wrong["k + m means suffice"] = total
+    trial.identity(
+        total - observed.approximation_error(labels, table.pretext, table.weights)[0],
+        total - predicted.approximation_error(moment, means, merged),
+        ops=10 * OPS,
+        controls=wrong,
+    )
+
+
+@claim(ours("(Y, Z) in place of Y: rank and span of the regression of X2 on both"), kind="identity", cases=[6, 5, 4])
+def test_latent_variables__gaussian(trial, second_dim: Count, n_classes: Count = 2, n_latent: Count = 3):
+    """Normal Z: the pretext has rank min(k + m, d2), and a = 0 from d2 = k + m on."""
+    n_causes = n_classes + n_latent
+    trial.require(n_causes <= 10, "n_classes + n_latent must be at most the 10 features of X1")
+    found, theory, _ = normal(0.0, second_dim=second_dim, n_causes=n_causes)
+    means, merged = observed.gaussian_world(0.0, 10, second_dim, n_causes).second, np.eye(n_causes)[:n_classes]
+    error = predicted.approximation_error(theory.target_moment, means, merged)
+    trial.identity(
+        np.array([normal_error(found, n_classes), np.linalg.matrix_rank(found.pretext, tol=1e-10)]),
+        np.array([error, min(n_causes, second_dim)]),
+        ops=OPS,
+        controls={"rank k, Z ignored": np.array([error, n_classes])},
+    )
+
+
+@claim(
+    ours("the mean of an inverse Wishart matrix; that few labels suffice is in the abstract"),
+    kind="limit",
+    cases=[(0.0, 25), (0.3, 50)],
+)
+def test_labels_needed(trial, violation: Violation, n_labels: Labels):
+    """Least squares on a pretext of rank r: the mean excess risk is a + (sigma^2 + a) r / (n - r - 1), a = 0 on X1."""
+    found, theory, basis = normal(violation)
+    error, noise, dim = theory.approximation_error, theory.noise, 10
+    each = np.array([theory.rank, dim]), np.array([error, 0.0])
+
+    def risks(spread):
+        return each[1] + (noise + each[1]) * spread(each[0])
+
+    wrong = {"r / n": risks(lambda r: r / n_labels), "r / (n - r)": risks(lambda r: r / (n_labels - r))}
+    if theory.rank < len(found.pretext):
+        wrong["the width d2 for r"] = risks(lambda r: np.array([6, dim]) / (n_labels - r - 1))
+    else:
+        wrong["sigma^2 for sigma^2 + a"] = each[1] + noise * each[0] / (n_labels - each[0] - 1)
+    risk = np.array([predicted.excess_risk(n_labels, r, noise, a) for r, a in zip(*each, strict=True)])
+    trial.mean(risks_of(found, basis, n_labels), risk, margin=0.02 * risk, controls=wrong, **SAMPLES)
+
+
+SAMPLES = {"law": Asymptotic(), "first": 1024, "most": 30_000}
+
+
+def risks_of(found, basis, n_labels, paired=False):
+    """One draw of the excess risks on the pretext and on all features; `paired`, of what the pretext adds to it."""
+
+    def measure(key):
+        heads = basis, np.eye(basis.shape[1])
+        pretext, raw = (observed.excess_risk(key, n_labels, found.target, head, found.noise) for head in heads)
+        return pretext - raw if paired else jnp.stack([pretext, raw])
+
+    return measure
+
+
+@claim(ours("labels_needed on both sides: n* = d1 + 1 + sigma^2 (d1 - r) / a"), kind="limit", cases=[50, 100])
+def test_break_even(trial, n_labels: Labels, violation: Violation = 0.3):
+    """A violated assumption costs more than it saves from n* labels on (62.2 here): below the pretext wins."""
+    found, theory, basis = normal(violation)
+    raw = predicted.excess_risk(n_labels, 10, theory.noise)
+
+    def paired(rank, error):
+        return predicted.excess_risk(n_labels, rank, theory.noise, error) - raw
+
+    risk = paired(theory.rank, theory.approximation_error)
+    crossing = predicted.break_even(10, theory.rank, theory.noise, theory.approximation_error)
+    trial.require((risk < 0) == (n_labels < crossing), "n_labels must be on the side of n* that the risks say")
+    wrong = {"always helps": paired(theory.rank, 0.0), "never helps": paired(10, theory.approximation_error)}
+    trial.mean(risks_of(found, basis, n_labels, True), risk, margin=0.05 * abs(risk), controls=wrong, **SAMPLES)
+
+
+def learned(n_pairs):
+    """The normal world without violation: a draw of the directions that n1 pairs teach, and tau."""
+    found, theory, _ = normal(0.0)
+    root = np.linalg.cholesky(found.residual)
+    tau = predicted.pretext_noise(theory.target, theory.pretext, theory.residual)
+    total = predicted.pretext_noise(theory.target, theory.pretext, theory.residual + theory.pretext @ theory.pretext.T)
+
+    def directions(key):
+        return observed.leading_directions(observed.learned_pretext(key, n_pairs, found.pretext, root), 6)
+
+    return found, theory, directions, tau, total
+
+
+@claim(ours("first-order perturbation of the row space of the pretext"), kind="limit")
+def test_learned_pretext(trial, n_pairs: Pairs = 6400):
+    """A pretext learned from n1 pairs and cut to k directions has a = (d1 - k) tau / (n1 - d1 - 1), to first order."""
+    found, _, directions, tau, total = learned(n_pairs)
+
+    def errors_of(key):
+        every = directions(key)
+        return jnp.stack([observed.head_error(found.target, every[:2]), observed.head_error(found.target, every)])
+
+    def formula(noise, dim=10):
+        return np.array([predicted.learned_pretext_error(n_pairs, 10, kept + 10 - dim, noise) for kept in (2, 6)])
+
+    risk = formula(tau)
+    wrong = {"d1 for d1 - k": np.full(2, 10 * tau / (n_pairs - 11)), "all variance of X2": formula(total)}
+    trial.mean(errors_of, risk, margin=0.04 * risk, controls=wrong, **SAMPLES)
+
+
+@claim(ours("learned_pretext put into labels_needed with r = k"), kind="limit", tier="full", cases=[20, 40, 80])
+def test_learned_pretext__labels(trial, n_labels: FewLabels, n_pairs: Pairs = 2000):
+    """A learned pretext saves labels by what is kept of it: k coefficients cut, d2 coefficients uncut."""
+    found, theory, directions, tau, _ = learned(n_pairs)
+
+    def measure(key):
+        pairs, labels = jax.random.split(key)
+        every = directions(pairs)
+        heads = every[:2], every
+        return jnp.stack([observed.excess_risk(labels, n_labels, found.target, head, found.noise) for head in heads])
+
+    def risks(ranks):
+        left = [predicted.learned_pretext_error(n_pairs, 10, kept, tau) for kept in (2, 6)]
+        each = zip(ranks, left, strict=True)
+        return np.array([predicted.excess_risk(n_labels, rank, theory.noise, error) for rank, error in each])
+
+    risk, wrong = risks((2, 6)), {"k, uncut too": risks((2, 2)), "d2, cut too": risks((6, 6))}
+    trial.mean(measure, risk, margin=0.05 * risk, controls=wrong, **SAMPLES)
+
+
+@claim(ours("an invertible map of x1 changes no least-squares prediction"), kind="identity")
+def test_no_gain_if_wide(trial, dim: Several = 6, second_dim: Several = 8, n_labels: Several = 30):
+    """With d2 >= d1, n1 > d1 and n >= d1 labels a head on the uncut learned pretext is that on x1: nothing is saved."""
+    trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the two directions of the control")
+    trial.require(n_labels >= dim, "n_labels must be at least dim")
+    first, second, labels = observed.draw(trial.generator(), observed.gaussian_world(0.0, dim, second_dim), 300)
+    pretext = np.linalg.lstsq(first[100:], second[100:], rcond=None)[0]
+    cut = np.linalg.svd(pretext)[0][:, :2]
+
+    def says(through, count=n_labels):
+        return observed.head_predictions(first[:count] @ through, labels[:count], first[50:100] @ through)
+
+    raw, few = says(np.eye(dim)), dim - 1
+    trial.identity(
+        says(pretext),
+        raw,
+        ops=100 * n_labels * np.linalg.cond(pretext),
+        scale=np.max(np.abs(labels)),
+        wrong_processes={
+            "cut to two directions": says(cut),
+            "least norm, n < d1": raw + says(pretext, few) - says(np.eye(dim), few),
+        },
+    )
+
+
+@claim(ours("any function linear in x1 is one of an invertible map of x1"), kind="identity", cases=[(6, 8, 0.5)])
+def test_ci_not_necessary(trial, dim: Count, second_dim: Count, violation: Violation):
+    """With a pretext of rank d1, a = 0 whatever the dependence given Y: independence buys the rank, not a = 0."""
+    trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the 2 causes")
+    trial.require(violation > 0, "violation must be positive")
+    found, theory, _ = normal(violation, dim=dim, second_dim=second_dim)
+    means = observed.gaussian_world(violation, dim, second_dim).second
+    delta = theory.pretext - means @ theory.target
+    inner, _ = predicted.violation_bounds(means, delta @ delta.T)
+    trial.identity(
+        np.array([normal_error(found), np.linalg.matrix_rank(found.pretext, tol=1e-10)]),
+        np.array([theory.approximation_error, theory.rank]),
+        ops=OPS,
+        controls={"a > 0 as independence fails": np.array([inner, dim]), "rank k": np.array([0.0, 2])},
+    )
+
+
+@claim(ours("Bayes' rule for normal variables; E[Y | X1] discards the second view"), kind="identity", cases=[0.0, 0.3])
+def test_second_view_discarded(trial, violation: Violation):
+    """The target is E[Y | X1]: X2 would explain more of Y than that, by a term B'B of the precision, B = A2 - L A1."""
+    found, theory, _ = normal(violation)
+    trial.identity(
+        np.array([found.noise, found.noise_of_both]),
+        np.array([theory.noise, theory.noise_of_both]),
+        ops=OPS,
+        controls={
+            "X2 adds nothing": np.full(2, theory.noise),
+            "X1 says all": np.full(2, theory.noise_of_both),
+        },
+    )

@@ -1,0 +1,28 @@
+"""Worlds of two views and a label, and least squares in them: tables and covariances summed, or samples drawn.
+
+`DiscreteWorld` and `GaussianWorld` hold joint laws; `table_statistics` and `conditionals` condition them by summing and
+solving. `learned_pretext` and `excess_risk` draw what n1 pairs and n labels make of a world in white coordinates of x1,
+and `draw` gives samples as users have them.
+"""
+
+from sims.conditional_independence_ssl.heads import (
+    approximation_error,
+    excess_risk,
+    head_error,
+    head_predictions,
+    leading_directions,
+    learned_pretext,
+    second_moment,
+)
+from sims.conditional_independence_ssl.worlds import (
+    Conditionals,
+    DiscreteWorld,
+    GaussianWorld,
+    TableStatistics,
+    canonical_functions,
+    conditionals,
+    discrete_worlds,
+    draw,
+    gaussian_world,
+    table_statistics,
+)

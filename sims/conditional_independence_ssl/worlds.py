@@ -1,0 +1,186 @@
+"""Joint laws of two views and a label, and what conditioning makes of them."""
+
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory_on_trial.contract import COVARIANCE, Count, Interval, Natural, guarded, require, require_room
+
+Few = Annotated[int, Interval(1, 2**12)]
+"""Sizes of small worlds, whose tables are held whole."""
+Violation = Annotated[float, Interval(-1e3, 1e3)]
+"""How far X1 and X2 are from independent given Y; at 0 they are."""
+
+
+class DiscreteWorld(NamedTuple):
+    """Several worlds at once: probabilities of (class, x1, x2), and the values that X2 takes."""
+
+    joint: Float[np.ndarray, "worlds classes first second"]
+    values: Float[np.ndarray, "worlds second dim"]
+
+
+class TableStatistics(NamedTuple):
+    """Sums over the tables of some worlds."""
+
+    priors: Float[np.ndarray, "worlds classes"]
+    weights: Float[np.ndarray, "worlds first"]
+    """P(X1 = x1)."""
+    posterior: Float[np.ndarray, "worlds first classes"]
+    """P(Y = y | X1 = x1)."""
+    second_weights: Float[np.ndarray, "worlds second"]
+    second_posterior: Float[np.ndarray, "worlds second classes"]
+    """P(Y = y | X2 = x2)."""
+    pretext: Float[np.ndarray, "worlds first dim"]
+    """E[X2 | X1 = x1]."""
+    class_means: Float[np.ndarray, "worlds dim classes"]
+    """E[X2 | Y = y]."""
+
+
+@guarded
+def discrete_worlds(
+    rng: np.random.Generator,
+    n_worlds: Count,
+    n_first: Few,
+    n_second: Few,
+    n_classes: Few,
+    dim: Few,
+    *,
+    rank: Few | None = None,
+    violation: Violation = 0.0,
+) -> DiscreteWorld:
+    """Random worlds: p(y) from Dirichlet(2), p(x1 | y) and p(x2 | y) from Dirichlet(1), values of X2 standard normal.
+
+    X1 and X2 are independent given Y; with a violation v each cell of the joint table is then multiplied by
+    exp(v N(0, 1)) and the table scaled to sum one. `rank` below `dim` gives X2 values in a random subspace.
+    """
+    require_room("n_worlds and the sizes", n_worlds * n_classes * n_first * n_second)
+    priors = rng.dirichlet(np.full(n_classes, 2.0), n_worlds)
+    first = rng.dirichlet(np.ones(n_first), (n_worlds, n_classes))
+    second = rng.dirichlet(np.ones(n_second), (n_worlds, n_classes))
+    joint = np.einsum("wy,wya,wyb->wyab", priors, first, second)
+    if violation:
+        joint = joint * np.exp(violation * rng.normal(size=joint.shape))
+        joint = joint / joint.sum(axis=(1, 2, 3), keepdims=True)
+    values = rng.normal(size=(n_worlds, n_second, dim if rank is None else rank))
+    if rank is not None:
+        values = values @ rng.normal(size=(n_worlds, rank, dim))
+    return DiscreteWorld(joint, values)
+
+
+@guarded
+def table_statistics(world: DiscreteWorld) -> TableStatistics:
+    """Marginals, posteriors and conditional means of each world, by summing its table."""
+    joint, values = world
+    priors, weights, second_weights = (joint.sum(axis=axes) for axes in ((2, 3), (1, 3), (1, 2)))
+    return TableStatistics(
+        priors=priors,
+        weights=weights,
+        posterior=joint.sum(axis=3).swapaxes(1, 2) / weights[..., None],
+        second_weights=second_weights,
+        second_posterior=joint.sum(axis=2).swapaxes(1, 2) / second_weights[..., None],
+        pretext=joint.sum(axis=1) @ values / weights[..., None],
+        class_means=(joint.sum(axis=2) @ values / priors[..., None]).swapaxes(1, 2),
+    )
+
+
+@guarded
+def canonical_functions(
+    world: DiscreteWorld, kept: Natural, *, as_functions: bool = True
+) -> Float[np.ndarray, "worlds first kept"]:
+    """The leading left singular functions of P(x1, x2) / sqrt(p(x1) p(x2)): nonlinear canonical correlation analysis.
+
+    Singular vectors are divided by sqrt(p(x1)) to be functions of x1, unless `as_functions` is false.
+    """
+    table = world.joint.sum(axis=1)
+    first, second = np.sqrt(table.sum(axis=2)), np.sqrt(table.sum(axis=1))
+    vectors = np.linalg.svd(table / first[..., None] / second[:, None, :], full_matrices=False)[0][..., :kept]
+    return vectors / first[..., None] if as_functions else vectors
+
+
+class GaussianWorld(NamedTuple):
+    """X1 = A1 Y + e1 and X2 = A2 Y + L e1 + e2 with Y, e1 and e2 standard normal."""
+
+    first: Float[np.ndarray, "dim causes"]
+    """A1."""
+    second: Float[np.ndarray, "second causes"]
+    """A2."""
+    leak: Float[np.ndarray, "second dim"]
+    """L: at zero X1 and X2 are independent given Y."""
+
+    @property
+    def covariance(self) -> Float[np.ndarray, "all all"]:
+        """Of (X1, X2, Y), from the coefficients of the independent normals that make them."""
+        (dim, n_causes), n_second = self.first.shape, len(self.second)
+        rows = [
+            [self.first, np.eye(dim), np.zeros((dim, n_second))],
+            [self.second, self.leak, np.eye(n_second)],
+            [np.eye(n_causes), np.zeros((n_causes, dim)), np.zeros((n_causes, n_second))],
+        ]
+        coefficients = np.block(rows)
+        return coefficients @ coefficients.T
+
+
+class Conditionals(NamedTuple):
+    """What X1 says of X2 and Y; linear maps act on white coordinates of x1."""
+
+    pretext: Float[np.ndarray, "second dim"]
+    """E[X2 | X1]."""
+    target: Float[np.ndarray, "causes dim"]
+    """E[Y | X1]."""
+    residual: Float[np.ndarray, "second second"]
+    """Covariance of X2 given X1."""
+    noise: float
+    """Total variance of Y given X1."""
+    noise_of_both: float
+    """Total variance of Y given X1 and X2."""
+
+
+@guarded
+def gaussian_world(violation: Violation = 0.0, dim: Few = 10, second_dim: Few = 6, n_causes: Few = 2) -> GaussianWorld:
+    """A world without chance: rows (cos j, sin j) of A1 and (cos 2i, sin 3i) of A2.
+
+    L = c cos(ij + 1) / sqrt(d1), i and j from 0. Causes beyond the second have loadings cos((l + 1) j + l) and
+    cos((l + 2) i + l), l from 2 on.
+    """
+    j, i, causes = np.arange(dim)[:, None], np.arange(second_dim)[:, None], np.arange(n_causes)
+    first = np.where(causes == 0, np.cos(j), np.where(causes == 1, np.sin(j), np.cos((causes + 1) * j + causes)))
+    second = np.where(
+        causes == 0, np.cos(2 * i), np.where(causes == 1, np.sin(3 * i), np.cos((causes + 2) * i + causes))
+    )
+    return GaussianWorld(first, second, violation * np.cos(i * j.T + 1) / np.sqrt(dim))
+
+
+@guarded
+def conditionals(
+    covariance: Annotated[Float[np.ndarray, "all all"], COVARIANCE], dim: Few, n_causes: Few
+) -> Conditionals:
+    """Condition jointly normal (X1, X2, Y) of which X1 has the first `dim` coordinates and Y the last `n_causes`.
+
+    Raises ValueError where nothing is left for X2, and for an X1 or a pair of views whose covariance is singular.
+    """
+    require(len(covariance) > dim + n_causes, f"covariance must have more than {dim} + {n_causes} rows")
+    white = np.linalg.cholesky(covariance[:dim, :dim])
+    regressed = np.linalg.solve(white, covariance[:dim, dim:]).T
+    left = covariance[dim:, dim:] - regressed @ regressed.T
+    views = covariance[:-n_causes, :-n_causes]
+    shared = np.linalg.solve(np.linalg.cholesky(views), covariance[:-n_causes, -n_causes:])
+    return Conditionals(
+        pretext=regressed[:-n_causes],
+        target=regressed[-n_causes:],
+        residual=left[:-n_causes, :-n_causes],
+        noise=float(np.trace(left[-n_causes:, -n_causes:])),
+        noise_of_both=float(np.trace(covariance[-n_causes:, -n_causes:]) - np.sum(shared**2)),
+    )
+
+
+@guarded
+def draw(
+    rng: np.random.Generator, world: GaussianWorld, n_samples: Count
+) -> tuple[Float[np.ndarray, "samples dim"], Float[np.ndarray, "samples second"], Float[np.ndarray, "samples causes"]]:
+    """Samples of X1, X2 and Y."""
+    (dim, n_causes), n_second = world.first.shape, len(world.second)
+    require_room("n_samples", n_samples * (dim + n_second + n_causes))
+    cause, noise = rng.normal(size=(n_samples, n_causes)), rng.normal(size=(n_samples, dim))
+    first = cause @ world.first.T + noise
+    return first, cause @ world.second.T + noise @ world.leak.T + rng.normal(size=(n_samples, n_second)), cause

@@ -1,0 +1,354 @@
+"""Tests of conditional independence and pretext tasks: second routes, limits, refusals, coverage, hostile input."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from own_data import conditional_independence_ssl as tool
+from sims import conditional_independence_ssl as observed
+from theory import conditional_independence_ssl as predicted
+from theory_on_trial.audits.promises import Case, promises
+from theory_on_trial.mapping import map_cells
+
+KEY, RNG = jax.random.key(0), np.random.default_rng(0)
+WORLD = observed.gaussian_world(0.3)
+FREE = observed.gaussian_world()
+
+
+def tables(*sizes, **options):
+    world = observed.discrete_worlds(np.random.default_rng(1), 2, *sizes, **options)
+    table = observed.table_statistics(world)
+    return world, table, observed.second_moment(table.posterior, table.weights)
+
+
+def least_squares_error(targets, features, weights):
+    root = np.sqrt(weights)[:, None]
+    head = np.linalg.lstsq(root * features, root * targets, rcond=1e-10)[0]
+    return np.sum((root * (targets - features @ head)) ** 2)
+
+
+# --------------------------------------------------------------------------------------------------------- the theory
+
+
+@pytest.mark.parametrize(("violation", "error", "rank"), [(0.0, 0.0, 2), (0.3, 0.026102, 6)])
+def test_normal_worlds_have_the_numbers_of_the_closed_forms(violation, error, rank):
+    world = observed.gaussian_world(violation)
+    theory, found = predicted.shared_cause(*world), observed.conditionals(world.covariance, 10, 2)
+    assert theory.noise == pytest.approx(0.334304, abs=5e-7)
+    assert theory.approximation_error == pytest.approx(error, abs=5e-7)
+    assert theory.rank == rank
+    for name in ("target", "pretext", "residual", "noise", "noise_of_both"):
+        np.testing.assert_allclose(getattr(theory, name), getattr(found, name), atol=1e-12)
+    np.testing.assert_allclose(theory.target_moment, found.target @ found.target.T, atol=1e-12)
+
+
+def test_the_posterior_is_bayes_rule():
+    world, table, _ = tables(6, 5, 3, 4)
+    formula = predicted.posterior(table.class_means[0], table.pretext[0])
+    np.testing.assert_allclose(formula, table.posterior[0], atol=1e-11)
+    np.testing.assert_allclose(world.joint.sum(axis=(1, 2, 3)), 1)
+    joint = world.joint[0]
+    np.testing.assert_allclose(table.posterior[0, 2], joint[:, 2].sum(axis=1) / joint[:, 2].sum())
+    mean = np.einsum("yb,bd->d", joint[:, 2], world.values[0]) / joint[:, 2].sum()
+    np.testing.assert_allclose(table.pretext[0, 2], mean)
+
+
+@pytest.mark.parametrize(("dim", "rank"), [(2, None), (5, 2), (1, None), (6, None)])
+def test_errors_are_those_of_the_normal_equations(dim, rank):
+    _, table, moments = tables(12, 9, 4, dim, rank=rank)
+    merged = np.array([[1.0, 1, 0, 0], [0, 0, 1, 1]])
+    for index, (moment, means) in enumerate(zip(moments, table.class_means, strict=True)):
+        inverse = np.linalg.pinv(means @ moment @ means.T, rcond=1e-10)
+        for matrix in (np.eye(4), merged):
+            literal = np.trace(matrix @ (moment - moment @ means.T @ inverse @ means @ moment) @ matrix.T)
+            error = predicted.approximation_error(moment, means, matrix)
+            direct = least_squares_error(table.posterior[index] @ matrix.T, table.pretext[index], table.weights[index])
+            assert error == pytest.approx(literal, abs=1e-10)
+            assert error == pytest.approx(direct, abs=1e-12)
+
+
+def test_all_canonical_functions_leave_nothing_and_none_leaves_all():
+    world, table, moments = tables(8, 7, 3, 1)
+    seconds = observed.second_moment(table.second_posterior, table.second_weights)
+    given_ = moments[0], seconds[0], table.priors[0]
+    assert predicted.canonical_functions_error(*given_, 3) == pytest.approx(0, abs=1e-14)
+    assert predicted.canonical_functions_error(*given_, 0) == pytest.approx(np.trace(moments[0]), rel=1e-12)
+    constant = observed.canonical_functions(world, 1)[0, :, 0]
+    np.testing.assert_allclose(constant, constant[0], rtol=1e-9)
+    once = predicted.canonical_functions_error(*given_, 1)
+    assert once == pytest.approx(np.trace(moments[0]) - np.sum(table.priors[0] ** 2), rel=1e-9)
+
+
+@given(st.integers(0, 10**6), st.floats(0.1, 3))
+def test_bounds_are_those_of_the_head(seed, violation):
+    world = observed.discrete_worlds(np.random.default_rng(seed), 3, 6, 5, 3, 4, violation=violation)
+    table = observed.table_statistics(world)
+    assume(np.linalg.cond(table.class_means).max() < 1e4)
+    residual = table.pretext - table.posterior @ table.class_means.swapaxes(1, 2)
+    inner, outer = predicted.violation_bounds(table.class_means, observed.second_moment(residual, table.weights))
+    missed = table.pretext @ np.linalg.pinv(table.class_means).swapaxes(1, 2) - table.posterior
+    np.testing.assert_allclose(inner, np.sum(table.weights[..., None] * missed**2, axis=(1, 2)), rtol=1e-6)
+    error = observed.approximation_error(table.posterior, table.pretext, table.weights)
+    assert np.all(error <= inner * (1 + 1e-6))
+    assert np.all(inner <= outer * (1 + 1e-9))
+
+
+@given(st.integers(2, 50), st.integers(1, 50), st.floats(0.01, 10), st.floats(0.001, 1), st.booleans())
+def test_break_even_is_where_the_risks_cross(dim, rank, noise, error, intercept):
+    assume(rank <= dim)
+    crossing = predicted.break_even(dim, rank, noise, error, intercept=intercept)
+    for n_labels, pays in ((int(np.ceil(crossing)) - 1, True), (int(np.floor(crossing)) + 1, False)):
+        raw = predicted.excess_risk(n_labels, dim, noise, intercept=intercept)
+        cut = predicted.excess_risk(n_labels, rank, noise, error, intercept=intercept)
+        assert np.isinf(raw) or (cut <= raw * (1 + 1e-9) if pays else cut >= raw * (1 - 1e-9))
+
+
+def test_break_even_of_the_violated_world_and_of_none():
+    theory = predicted.shared_cause(*WORLD)
+    crossing = predicted.break_even(10, theory.rank, theory.noise, theory.approximation_error)
+    assert crossing == pytest.approx(62.23, abs=0.01)
+    assert predicted.break_even(10, 2, 1.0, 0.0) == np.inf
+    assert predicted.break_even(10, 10, 1.0, 0.0) == 11
+    assert predicted.excess_risk(5, 4, 1.0) == np.inf
+    assert predicted.excess_risk(5, 3, 1.0, intercept=True) == np.inf
+    assert predicted.excess_risk(5, 2, 1.0, intercept=True) == pytest.approx(2.6)
+    assert predicted.learned_pretext_error(11, 10, 2, 1.0) == np.inf
+    assert predicted.learned_pretext_error(12, 10, 2, 1.0) == 8
+
+
+def test_the_noise_of_a_pretext_is_that_of_its_head():
+    theory = predicted.shared_cause(*FREE)
+    tau = predicted.pretext_noise(theory.target, theory.pretext, theory.residual)
+    assert tau == pytest.approx(1.66521, abs=1e-5)
+    left, singular, right = np.linalg.svd(theory.pretext)
+    loads = theory.target @ right[:2].T / singular[:2] @ left[:, :2].T
+    assert tau == pytest.approx(np.trace(loads @ theory.residual @ loads.T), rel=1e-12)
+
+
+# ------------------------------------------------------------------------------------------------------- simulators
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+def test_risk_is_that_of_drawn_labels(intercept):
+    found, n_labels, sets = observed.conditionals(WORLD.covariance, 10, 2), 25, 4000
+    basis = np.linalg.svd(found.pretext)[2][:6]
+    draw = jax.jit(
+        lambda keys: map_cells(
+            lambda key: observed.excess_risk(key, n_labels, found.target, basis, found.noise, intercept=intercept), keys
+        )
+    )
+    averaged = np.asarray(draw(jax.random.split(jax.random.key(0), sets)))
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(sets, n_labels, 10))
+    labels = inputs @ found.target.T + np.sqrt(found.noise / 2) * rng.normal(size=(sets, n_labels, 2))
+    features = inputs @ basis.T
+    if intercept:
+        features = np.concatenate([features, np.ones((sets, n_labels, 1))], axis=2)
+    head = np.linalg.pinv(features) @ labels
+    missed = head[:, :6].swapaxes(1, 2) @ basis - found.target
+    risk = np.sum(missed**2, axis=(1, 2)) + np.sum(head[:, 6:] ** 2, axis=(1, 2))
+    theory = predicted.shared_cause(*WORLD)
+    mean = predicted.excess_risk(n_labels, 6, theory.noise, theory.approximation_error, intercept=intercept)
+    for sample in (averaged, risk):
+        assert abs(sample.mean() - mean) < 5.5 * sample.std() / np.sqrt(sets)
+    assert averaged.std() < risk.std()
+
+
+def test_learned_pretexts_are_regressions():
+    found, n_pairs, sets = observed.conditionals(FREE.covariance, 10, 2), 60, 3000
+    root = np.linalg.cholesky(found.residual)
+    learn = jax.jit(
+        lambda keys: map_cells(lambda key: observed.learned_pretext(key, n_pairs, found.pretext, root), keys)
+    )
+    drawn = np.asarray(learn(jax.random.split(jax.random.key(0), sets))) - found.pretext
+    rng = np.random.default_rng(0)
+    inputs, noise = rng.normal(size=(sets, n_pairs, 10)), rng.normal(size=(sets, n_pairs, 6)) @ root.T
+    fitted = (np.linalg.pinv(inputs) @ noise).swapaxes(1, 2)
+    for errors in (drawn, fitted):
+        squares = np.sum(errors**2, axis=(1, 2))
+        mean = np.trace(found.residual) * 10 / (n_pairs - 11)
+        assert abs(squares.mean() - mean) < 5.5 * squares.std() / np.sqrt(sets)
+    np.testing.assert_allclose(np.cov(drawn[:, :, 0].T), found.residual / (n_pairs - 11), atol=0.01)
+
+
+def test_directions_are_singular_vectors_and_their_error_what_they_miss():
+    found = observed.conditionals(WORLD.covariance, 10, 2)
+    directions = np.asarray(jax.jit(observed.leading_directions, static_argnums=1)(found.pretext, 3))
+    np.testing.assert_allclose(directions @ directions.T, np.eye(3), atol=1e-12)
+    exact = np.linalg.svd(found.pretext)[2][:3]
+    np.testing.assert_allclose(np.abs(np.sum(directions * exact, axis=1)), 1, rtol=1e-9)
+    missed = least_squares_error(found.target.T, exact.T, np.ones(10))
+    assert float(jax.jit(observed.head_error)(found.target, directions)) == pytest.approx(missed, rel=1e-9)
+
+
+def test_samples_have_the_covariance_of_their_world():
+    samples = np.column_stack(observed.draw(np.random.default_rng(0), WORLD, 200_000))
+    np.testing.assert_allclose(np.cov(samples.T), WORLD.covariance, atol=0.06)
+    assert observed.gaussian_world(0.0, 4, 3, 4).first.shape == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: predicted.posterior(np.ones((2, 2)), np.ones((1, 2))), "class_means must have linearly independent"),
+        (lambda: predicted.violation_bounds(np.ones((2, 2)), np.eye(2)), "class_means must have linearly independent"),
+        (lambda: predicted.break_even(3, 4, 1.0, 0.1), "rank must be at most dim, got 4 and 3"),
+        (lambda: predicted.learned_pretext_error(50, 3, 4, 1.0), "kept must be at most dim, got 4 and 3"),
+        (lambda: predicted.canonical_functions_error(np.eye(2), np.eye(2), [0.0, 1.0], 1), "priors must be above"),
+        (lambda: observed.conditionals(np.eye(4), 3, 1), r"covariance must have more than 3 \+ 1 rows"),
+        (
+            lambda: observed.learned_pretext(KEY, 3, np.ones((2, 3)), np.eye(2)),
+            "n_pairs must exceed the 3",
+        ),
+        (lambda: observed.leading_directions(np.ones((2, 3)), 3), "kept must be at most 2, got 3"),
+        (
+            lambda: observed.excess_risk(KEY, 2, np.ones((1, 3)), np.eye(3), 1.0),
+            "n_labels must be at least",
+        ),
+    ],
+)
+def test_what_two_arguments_owe_each_other(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+# ---------------------------------------------------------------------------------------------------------- own data
+
+
+def own(seed, world=WORLD, n_pairs=400, n_labelled=200):
+    first, second, labels = observed.draw(np.random.default_rng(seed), world, n_pairs + n_labelled)
+    return first, second, labels[:n_labelled]
+
+
+def truth(first, second, rank):
+    """The error a, in the population of WORLD, of the pretext that the unlabelled rows teach."""
+    found, factor = observed.conditionals(WORLD.covariance, 10, 2), np.linalg.cholesky(WORLD.covariance[:10, :10])
+    inputs, targets = first[200:] - first[200:].mean(axis=0), second[200:] - second[200:].mean(axis=0)
+    basis, size, axes = np.linalg.svd(inputs, full_matrices=False)
+    directions = (axes.T / size) @ np.linalg.svd(basis.T @ targets)[0][:, :rank]
+    error = least_squares_error(found.target.T, factor.T @ directions, np.ones(10))
+    return found.noise, error, predicted.break_even(10, rank, found.noise, error, intercept=True)
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    held = np.zeros(3)
+    for seed in range(120):
+        data = own(seed)
+        found = tool.labels_saved(*data, labels=(50,))
+        noise, error, crossing = truth(*data[:2], found.rank)
+        raw = predicted.excess_risk(50, 10, noise, intercept=True)
+        saved = raw - predicted.excess_risk(50, found.rank, noise, error, intercept=True)
+        estimates = (found.approximation_error, error), (found.break_even, crossing), (found.table[0].saved, saved)
+        held += [low <= value <= high for (_, low, high), value in estimates]
+    assert np.all(held >= binom(120, 0.95).ppf(1e-4))
+
+
+def test_the_rank_is_found_and_the_risks_are_those_of_the_estimates():
+    ranks = [tool.labels_saved(*own(seed, FREE, 2000), labels=(50,)).rank for seed in range(10)]
+    assert ranks.count(2) >= 8
+    found = tool.labels_saved(*own(0), labels=(12, 50), rank=6)
+    assert found.rank == 6
+    assert np.isinf(found.table[0].raw)
+    risk = predicted.excess_risk(50, 10, found.noise.value, intercept=True)
+    assert found.table[1].raw == pytest.approx(risk, rel=0.02)
+    assert found.table[1].pretext == pytest.approx(found.table[1].truncated)
+    assert found.error_of_pretext == pytest.approx(found.approximation_error)
+    assert found.table[1].saved.value == pytest.approx(found.table[1].raw - found.table[1].truncated, abs=0.02)
+    assert "raw least squares is undefined up to 12 labels: use ridge there" in found.doubts
+    assert "raw input as good from n = " in repr(found)
+    assert "       -" in repr(found)
+
+
+def test_units_and_order_of_columns_do_not_matter():
+    first, second, labels = own(3)
+    one = tool.labels_saved(first, second, labels)
+    other = tool.labels_saved(first[:, ::-1] * 100 + 5, second + 7, 10 * labels - 3)
+    assert other.noise.value == pytest.approx(100 * one.noise.value, rel=1e-9)
+    assert other.break_even == pytest.approx(one.break_even, rel=1e-6)
+    assert other.singular_values == pytest.approx(one.singular_values, rel=1e-9)
+
+
+def spoiled(change):
+    data = [np.array(one) for one in own(5)]
+    return change(*data)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda x, z, y: (x, np.column_stack([z, x[:, :2]]), y), "2 columns of X1 stand in X2 as well"),
+        (lambda x, z, y: (x**3, z, y), "X1 is not normal"),
+        (
+            lambda x, z, y: (x, z, y * np.sum(x[:200] ** 2, axis=1, keepdims=True)),
+            "what X1 leaves of y changes with X1",
+        ),
+        (lambda x, z, y: (np.vstack([x[:200] + 2, x[200:]]), z, y), "the mean of labelled rows of X1"),
+        (lambda x, z, y: (x, z, np.clip(np.round(y[:, 0]), -2, 2)), "5 different whole numbers"),
+        (lambda x, z, y: (x[:, :4], z, y), "every direction of X1 is kept"),
+    ],
+)
+def test_data_that_do_not_fit_are_doubted(change, sentence):
+    data = spoiled(change)
+    kept = 4 if data[0].shape[1] == 4 else None
+    assert any(sentence in doubt for doubt in tool.labels_saved(*data, rank=kept).doubts)
+    assert not any(sentence in doubt for doubt in tool.labels_saved(*own(5)).doubts)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "sentence"),
+    [
+        (lambda x, z, y: (x[:212], z[:212], y), ValueError, r"X1 must have more than 10 \+ 2 rows without a label"),
+        (lambda x, z, y: (x, z, y[:39]), ValueError, "y must label at least 40 rows for 10 features, got 39"),
+        (lambda x, z, y: (x, z, np.ones(200)), ValueError, "y must vary in every column"),
+        (lambda x, z, y: (x, z, ["cat"] * 200), TypeError, r"y must hold numbers: give class labels as one column"),
+        (lambda x, z, y: (x, z, np.full(200, np.nan)), ValueError, "y must be finite"),
+        (lambda x, z, y: (x, z, 1e60 * y), ValueError, "y must be at most 1e50"),
+        (lambda x, z, y: (x, z, y[None]), ValueError, "y must have one or two axes"),
+        (lambda x, z, y: (x, z, x[:200, 0]), ValueError, "y must not be a linear function of X1"),
+        (
+            lambda x, z, y: (np.column_stack([x, x[:, 0] + x[:, 1]]), z, y),
+            ValueError,
+            "X1 must have linearly",
+        ),
+        (lambda x, z, y: (np.column_stack([x, np.ones(600)]), z, y), ValueError, "X1 must vary in every column"),
+        (lambda x, z, y: (x, np.ones((600, 2)), y), ValueError, "X2 must vary"),
+        (lambda x, z, y: (x, z[:-1], y), ValueError, "X2 must have one entry for each of the 600 pairs"),
+        (lambda x, z, y: (x, z, y, (50,), 7), ValueError, "rank must be at most 6"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(change, error, sentence):
+    with pytest.raises(error, match=sentence):
+        tool.labels_saved(*spoiled(change))
+
+
+# ---------------------------------------------------------------------------------------------------- hostile input
+
+TABLE = tables(3, 4, 2, 2)[0]
+TARGET, PRETEXT = np.array([[1.0, 0.5, 0.0]]), np.array([[1.0, 0.0, 1.0], [0.0, 2.0, 1.0]])
+SIZES = {"n_worlds": 2, "n_first": 3, "n_second": 4, "n_classes": 2, "dim": 2, "rank": None}
+MODELS = {"target": TARGET, "head": PRETEXT, "n_labels": 6}
+UNDEFINED = "where least squares is undefined, or a pretext pays at every number"
+
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        "excess_risk": Case(infinite=UNDEFINED),
+        "break_even": Case(infinite=UNDEFINED),
+        "learned_pretext_error": Case(infinite=UNDEFINED),
+        "discrete_worlds": Case({"rng": RNG, **SIZES}),
+        "table_statistics": Case({"world": TABLE}),
+        "canonical_functions": Case({"world": TABLE}),
+        "gaussian_world": Case({"dim": 4, "second_dim": 3}),
+        "draw": Case({"rng": RNG, "world": FREE, "n_samples": 5}),
+        "learned_pretext": Case({"pretext": PRETEXT, "residual_root": np.eye(2), "n_pairs": 9}),
+        "leading_directions": Case({"pretext": PRETEXT, "kept": 1}),
+        "head_error": Case({"target": TARGET, "directions": PRETEXT / 2}),
+        "sims.excess_risk": Case({"key": KEY, **MODELS, "intercept": False}),
+        "labels_saved": Case(dict(zip(("X1", "X2", "y"), own(0), strict=True)), infinite=UNDEFINED),
+    },
+    {"LabelsSaved": "a record of results"},
+    examples=4,
+)

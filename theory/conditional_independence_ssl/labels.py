@@ -1,0 +1,95 @@
+"""What n labels and n1 unlabelled pairs are worth: risks of least squares in normal features, exactly or to 1 / n1."""
+
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.conditional_independence_ssl.means import CUTOFF
+from theory_on_trial.contract import (
+    COVARIANCE,
+    LONGEST,
+    USABLE_SCALE,
+    Interval,
+    Natural,
+    NonNegative,
+    Positive,
+    guarded,
+    require,
+)
+
+Labels = Annotated[int, Interval(2, LONGEST)]
+"""n, labelled samples."""
+Width = Annotated[int, Interval(1, LONGEST)]
+"""Features that a head reads: r of the pretext, d1 of the raw input."""
+
+
+@guarded
+def excess_risk(
+    n_labels: Labels, rank: Width, noise: NonNegative, error: NonNegative = 0.0, *, intercept: bool = False
+) -> float:
+    """Mean of E|f - f*|^2 for f by least squares on n labels and `rank` normal features: a + (sigma^2 + a) r / (n-r-1).
+
+    `noise` is sigma^2, the variance of the label given X1, and `error` is a, what no head on these features can reach;
+    without an intercept all variables are centred, and with one it is (sigma^2 + a)(1 + 1/n)(n-2)/(n-r-2) - sigma^2.
+    Exact for jointly normal (X1, Y), in squared units of the label; for several labels noise and error are sums.
+    Infinite up to n = r + 1 (r + 2 with an intercept). Derived here; a rate is in the abstract of Lee et al. 2021.
+
+    >>> excess_risk(23, 2, 1.0), excess_risk(3, 2, 1.0)
+    (0.1, inf)
+    """
+    freedom = n_labels - rank - 1 - intercept
+    if freedom <= 0:
+        return float("inf")
+    if intercept:
+        return float((noise + error) * (1 + 1 / n_labels) * (n_labels - 2) / freedom - noise)
+    return float(error + (noise + error) * rank / freedom)
+
+
+@guarded
+def break_even(dim: Width, rank: Width, noise: Positive, error: NonNegative, *, intercept: bool = False) -> float:
+    """The number of labels from which raw features are as good: n* = d1 + 1 + sigma^2 (d1 - r) / a.
+
+    Below n* a head on the pretext's r features has the smaller `excess_risk`, above it one on all d1 of them; one label
+    more with an intercept. Infinite where a = 0 and r < d1. Derived here.
+
+    Raises ValueError for more features than the input has.
+
+    >>> break_even(10, 6, 0.5, 0.05)
+    51.0
+    """
+    require(rank <= dim, f"rank must be at most dim, got {rank} and {dim}")
+    if error == 0 and rank < dim:
+        return float("inf")
+    saved = noise * (dim - rank)
+    return float(dim + 1 + intercept + (saved / error if error else 0.0))
+
+
+@guarded
+def pretext_noise(
+    target: Annotated[Float[np.ndarray, "outputs dim"], USABLE_SCALE],
+    pretext: Annotated[Float[np.ndarray, "second dim"], USABLE_SCALE],
+    residual: Annotated[Float[np.ndarray, "second second"], COVARIANCE, USABLE_SCALE],
+) -> float:
+    """The pretext's noise in the label, tau = tr H S H' for the best head H = F G^+.
+
+    `residual` S is the covariance of X2 given X1; `target` F and `pretext` G act on white coordinates of x1.
+    Derived here.
+    """
+    head = target @ np.linalg.pinv(pretext, rcond=CUTOFF)
+    return max(float(np.trace(head @ residual @ head.T)), 0.0)
+
+
+@guarded
+def learned_pretext_error(n_pairs: Labels, dim: Width, kept: Natural, noise: NonNegative) -> float:
+    """The error a of a pretext learned by least squares on n1 pairs: (d1 - kept) tau / (n1 - d1 - 1).
+
+    The pretext is cut to `kept` directions. To first order in 1 / n1, where the true pretext has a = 0; `noise` is
+    `pretext_noise`. Put it into `excess_risk` with rank `kept`. Infinite up to n1 = d1 + 1. Derived here. Raises ValueError for kept > d1.
+
+    >>> learned_pretext_error(111, 10, 2, 2.0)
+    0.16
+    """
+    require(kept <= dim, f"kept must be at most dim, got {kept} and {dim}")
+    freedom = n_pairs - dim - 1
+    return float((dim - kept) * noise / freedom) if freedom > 0 else float("inf")

@@ -1,0 +1,111 @@
+"""How well a linear head on E[X2 | X1] predicts the label: from the means of X2 in the classes.
+
+Throughout p(x1) = P(Y = . | X1 = x1), M = E[p p^T], and the columns of A are E[X2 | Y]. If X1 and X2 are independent
+given Y, the solution of the pretext task is psi(x1) = E[X2 | X1 = x1] = A p(x1). The same holds of jointly normal
+variables with E[Y | X1] for p and the regression of X2 on Y for A.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+
+from theory_on_trial.contract import COVARIANCE, PROBABILITIES, USABLE_SCALE, Natural, guarded, require
+
+CUTOFF = 1e-10
+"""Singular values below this share of the largest count as zero."""
+
+Means = Annotated[Float[np.ndarray, "dim classes"], USABLE_SCALE]
+"""A, the mean of X2 in each class as a column."""
+Moment = Annotated[Float[np.ndarray, "classes classes"], COVARIANCE, USABLE_SCALE]
+"""M = E[p p^T]."""
+
+
+@guarded
+def posterior(
+    class_means: Means, pretext: Annotated[Float[np.ndarray, "points dim"], USABLE_SCALE]
+) -> Float[np.ndarray, "points classes"]:
+    """The posterior p = A^+ psi at each point, if X1 and X2 are independent given Y.
+
+    Raises ValueError unless A has the rank of the number of classes. Source: notes on Lee et al. 2021; derived here.
+
+    >>> posterior([[1.0, 0.0], [1.0, 2.0]], [[0.25, 1.75]]).round(12).tolist()
+    [[0.25, 0.75]]
+    """
+    singular = np.linalg.svd(class_means, compute_uv=False)
+    full = len(singular) == class_means.shape[1] and singular[-1] > CUTOFF * singular[0]
+    require(full, f"class_means must have linearly independent columns, got singular values {singular.tolist()}")
+    return pretext @ np.linalg.pinv(class_means, rcond=CUTOFF).T
+
+
+@guarded
+def approximation_error(
+    posterior_moment: Moment,
+    class_means: Means,
+    merged: Annotated[Float[np.ndarray, "merged classes"], USABLE_SCALE] | None = None,
+) -> float:
+    """The error a = min_B E|T p - B A p|^2 = tr T M T' - tr T M A' (A M A')^+ A M T', in squared units of the label.
+
+    T = `merged` adds up classes that the label does not tell apart, such as the values of a latent variable given which
+    X1 and X2 are independent; without it T = 1. Zero where the rows of T are combinations of those of A. Derived here.
+
+    >>> round(approximation_error([[0.3, 0.2], [0.2, 0.3]], [[1.0, 1.0]]), 12)
+    0.1
+    """
+    root = _root(posterior_moment)
+    target = root if merged is None else merged @ root
+    return unexplained(target, class_means @ root)
+
+
+@guarded
+def canonical_functions_error(
+    first_moment: Moment,
+    second_moment: Moment,
+    priors: Annotated[Float[np.ndarray, " classes"], PROBABILITIES],
+    kept: Natural,
+) -> float:
+    """The error a of a linear head on the `kept` leading canonical functions of x1, the constant among them.
+
+    `first_moment` is M, `second_moment` that of P(Y | X2). With N = M_2 / (p_y p_z), entry by entry, and u_i the
+    eigenvectors of M^(1/2) N M^(1/2) in falling order, a is the sum of |M^(1/2) u_i|^2 over i > kept: zero from the
+    number of classes on, as nonlinear canonical correlation analysis finds all of p. Derived here.
+
+    Raises ValueError for a prior or a moment that is so small that the quotients overflow.
+    """
+    require(priors > CUTOFF, f"priors must be above {CUTOFF}, got {priors.tolist()}")
+    root = _root(first_moment)
+    _, directions = np.linalg.eigh(root @ (second_moment / np.outer(priors, priors)) @ root)
+    return float(np.sum((root @ directions[:, ::-1][:, kept:]) ** 2))
+
+
+@guarded
+def violation_bounds(
+    class_means: Annotated[Float[np.ndarray, "*worlds dim classes"], USABLE_SCALE],
+    residual_moment: Annotated[Float[np.ndarray, "*worlds dim dim"], COVARIANCE, USABLE_SCALE],
+) -> tuple[Float[np.ndarray, "*worlds"], Float[np.ndarray, "*worlds"]]:
+    """Bounds a <= E|A^+ delta|^2 <= E|delta|^2 / sigma_min(A)^2 for delta = psi - A p, from D = E[delta delta'].
+
+    What is left when X1 and X2 are not independent given Y: quadratic in the violation. The proof takes B = A^+.
+    Raises ValueError unless A has the rank of the number of classes. The shape is recalled, the rest derived here.
+
+    >>> inner, outer = violation_bounds([[1.0, 0.0], [0.0, 0.5]], [[0.04, 0.0], [0.0, 0.01]])
+    >>> round(float(inner), 12), round(float(outer), 12)
+    (0.08, 0.2)
+    """
+    singular = np.linalg.svd(class_means, compute_uv=False)
+    full = (singular.shape[-1] == class_means.shape[-1]) & (singular[..., -1] > CUTOFF * singular[..., 0])
+    require(full, "class_means must have linearly independent columns")
+    inverse = np.linalg.pinv(class_means, rcond=CUTOFF)
+    inner = np.einsum("...id,...de,...ie->...", inverse, residual_moment, inverse)
+    outer = np.trace(residual_moment, axis1=-2, axis2=-1) / singular[..., -1] ** 2
+    return np.maximum(inner, 0), outer  # rounding of a moment may leave a negative trace
+
+
+def unexplained(target: Float[np.ndarray, "outputs dim"], features: Float[np.ndarray, "features dim"]) -> float:
+    """|T - T F^+ F|^2: what rows of white coordinates leave of others."""
+    return float(np.sum((target - target @ np.linalg.pinv(features, rcond=CUTOFF) @ features) ** 2))
+
+
+def _root(moment: Float[np.ndarray, "classes classes"]) -> Float[np.ndarray, "classes classes"]:
+    values, vectors = np.linalg.eigh(moment)
+    return np.sqrt(np.maximum(values, 0)) * vectors @ vectors.T
