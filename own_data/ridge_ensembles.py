@@ -111,11 +111,11 @@ def choose_subsample(
     for k in sizes:
         parts = [_Part(x, y, np.sort(rng.choice(n, k, replace=False))) for _ in range(subsets)]
         for penalty in penalties:
-            least = max(-part.eigenvalues.min() for part in parts)
+            least = min(float(part.eigenvalues[0]) for part in parts)
             require(
-                penalty > least or penalty == 0 <= least + whole.rounding,
-                f"penalties must exceed minus the least eigenvalue of each subsample's Gram matrix, {least:.6g} at "
-                f"size {k}, got {penalty:.6g}",
+                penalty + least > whole.rounding,
+                "penalties must exceed minus the least eigenvalue of each subsample's Gram matrix, "
+                f"{-least:.6g} at size {k}, got {penalty:.6g}",
             )
             judged.append(_judge(whole, parts, k, penalty, members))
     judged.sort(key=lambda one: float(one.shares.mean()))
@@ -134,27 +134,48 @@ def _judge(whole: "_Whole", parts: list["_Part"], k: int, penalty: float, member
     kept = 1 - share + share * d
     naive = shares.mean() + share * (1 - share) * (1 - d) ** 2 / kept**2 * one.mean() / members
     known = {"size": k, "penalty": penalty, "equivalent_penalty": equivalent, "risk_full": float(full.mean())}
-    return _Judged(known | {"gcv_naive": float(naive)}, shares, whole.dependence(equivalent))
+    of_one = one.mean() / members / shares.mean()
+    scatter = of_one * np.mean([_scatter(_kept(part.every, penalty)) for part in parts])
+    scatter += (1 - of_one) * _scatter(_kept(whole.eigenvalues, equivalent))
+    return _Judged(known | {"gcv_naive": float(naive)}, shares, float(scatter))
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """A setting before it is compared: each point's share in its risk, and by how much their spread is too small."""
+    """A setting before it is compared: each point's share in its risk, and the variance that such shares have."""
 
     known: dict[str, Any]
     shares: Vector
-    dependence: float
+    scatter: float
 
     def above(self, other: "_Judged | None" = None) -> Estimate:
         """The risk, or its difference from that of another setting, with a 95 % interval."""
         shares = self.shares - other.shares if other else self.shares
-        wider = max(self.dependence, other.dependence if other else 0.0)
-        half_width = 1.96 * wider * float(shares.std(ddof=1)) / np.sqrt(len(shares))
+        scatter = max(self.scatter, other.scatter if other else 0.0)
+        half_width = 1.96 * float(shares.std(ddof=1)) * np.sqrt(scatter / len(shares))
         mean = float(shares.mean())
         return Estimate(mean, mean - half_width, mean + half_width)
 
 
 # -------------------------------------------------------------------------------------------------- spectra and fits
+
+
+def _kept(eigenvalues: Vector, penalty: float) -> Vector:
+    """Lambda / (e + lambda) of each eigenvalue of a Gram matrix, up to a factor where all of it vanishes."""
+    if penalty == 0:
+        null = eigenvalues == 0
+        return null.astype(float) if null.any() else 1 / eigenvalues
+    return penalty / (eigenvalues + penalty)
+
+
+def _scatter(kept: Vector) -> float:
+    """The variance of a risk, as estimated, about what it is for these data, in units of that of independent errors.
+
+    1 / (1 - t) for residuals that span fewer directions than there are points, and t for the fitted coefficients, in
+    the notation of `theory.ridge_ensembles`: t C of a risk C comes from them, as a sum over t n directions.
+    """
+    kept_share = float(kept.mean() ** 2 / np.mean(kept**2))
+    return 1 / kept_share + 1 - kept_share
 
 
 class _Whole:
@@ -178,7 +199,7 @@ class _Whole:
 
         def excess(penalty: float) -> float:
             if self.null.any():  # multiplied by the penalty, so that 0 is no pole and no root
-                return float(penalty * inverse_level - self._kept(penalty).mean())
+                return float(penalty * inverse_level - _kept(self.eigenvalues, penalty).mean())
             return float(inverse_level - np.mean(1 / (self.eigenvalues + penalty)))
 
         least = -float(self.eigenvalues[~self.null].min())
@@ -188,25 +209,14 @@ class _Whole:
             return float(low)
         return float(brentq(excess, low + inside, high, xtol=1e-300, rtol=1e-14))
 
-    def _kept(self, penalty: float) -> Vector:
-        """Lambda / (e + lambda) of each eigenvalue, up to a factor where all of it vanishes."""
-        if penalty == 0:
-            return self.null.astype(float) if self.null.any() else 1 / self.eigenvalues
-        return penalty / (self.eigenvalues + penalty)
-
     def generalised_squares(self, penalty: float) -> Vector:
         """Squared residuals over (1 - df / n)^2, whose mean is generalised cross-validation."""
-        kept = self._kept(penalty)
+        kept = _kept(self.eigenvalues, penalty)
         return (self.vectors @ (kept * self.coordinates) / kept.mean()) ** 2
-
-    def dependence(self, penalty: float) -> float:
-        """By how much n residuals say less than n independent ones: they span fewer directions."""
-        kept = self._kept(penalty)
-        return float(np.sqrt(np.mean(kept**2)) / kept.mean())
 
     def doubts(self, penalty: float) -> tuple[str, ...]:
         """Why leave-one-out may not be what a new point brings."""
-        kept = (self.vectors * self._kept(penalty)) @ self.vectors.T
+        kept = (self.vectors * _kept(self.eigenvalues, penalty)) @ self.vectors.T
         residuals, leverage = kept @ self.y, np.diag(kept)
         left_out = (residuals / leverage) ** 2
         squared = np.sum(self.x**2, axis=1)
@@ -233,13 +243,14 @@ class _Whole:
 
 
 class _Part:
-    """One subsample: the eigenvalues of the smaller of its two Gram matrices, and its fits."""
+    """One subsample: the eigenvalues of the smaller of its two Gram matrices, all of its points' one, and its fits."""
 
     def __init__(self, x: Float[np.ndarray, "n dim"], y: Vector, rows: np.ndarray):
         self.x, self.y, self.size, seen = x, y, len(rows), x[rows]
         self.tall = self.size > x.shape[1]
         gram = seen.T @ seen if self.tall else seen @ seen.T
         self.eigenvalues, vectors = np.linalg.eigh(gram / self.size)
+        self.every = np.concatenate([np.zeros(self.size - len(gram)), self.eigenvalues])
         right = seen.T @ y[rows] if self.tall else y[rows]
         self.coordinates = vectors.T @ right / self.size
         self.predictions = x @ vectors if self.tall else x @ (seen.T @ vectors)

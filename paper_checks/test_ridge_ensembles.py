@@ -1,6 +1,331 @@
-"""Du, Patil & Kuchibhotla 2023, "Subsample Ridge Ensembles: Equivalences and Generalized Cross-Validation"."""
+"""Du, Patil & Kuchibhotla 2023, "Subsample Ridge Ensembles: Equivalences and Generalized Cross-Validation", ICML.
+
+Measured are traces: noise and coefficients are averaged exactly given rows and subsets, so that few data sets decide.
+Half the eigenvalues of Sigma are .5 and half 4, a fifth of the signal |beta|^2 = 1 is in the former, sigma^2 = .25.
+"""
+
+from dataclasses import replace
+from itertools import combinations
+from typing import Annotated
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.linalg import toeplitz
+from scipy.optimize import minimize_scalar
+
+from sims import ridge_ensembles as observed
+from theory import ridge_ensembles as predicted
+from theory_on_trial import claim, code, ours
+from theory_on_trial.contract import AtLeast, Fraction, Interval, UnitInterval
+from theory_on_trial.laws import Asymptotic
 
 MOST_PROGRAMS = 40
 """Ceiling of the programs that the fast tier may ask XLA for in one process."""
 MOST_SECONDS = 6.0
 """Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
+
+REPOSITORY, COMMIT = "jaydu1/overparameterized-ensembling", "1f50507"
+LAWS = code(REPOSITORY, "paper/gcv/compute_risk.py", COMMIT)
+LINE = "lam = (phi_s-phi) * np.trace(np.linalg.solve(np.identity(p) + v * Sigma, v * Sigma)) / p"
+SCALED = code(REPOSITORY, "paper/gcv/run_gcv_opt.py, line 27", COMMIT, says=f"The equivalent penalty: {LINE}")
+STOP = "The fixed point is iterated while eps>1e-3, eps = np.abs(v-v0)/(np.abs(v0)+1e-3)."
+STOPPED = code(REPOSITORY, "paper/gcv/fixed_point_sol.py, v_general", COMMIT, says=STOP)
+
+POPULATION = predicted.Population(np.array([0.5, 4]), np.array([0.5, 0.5]), np.array([0.2, 0.8]), 1.0, 0.25)
+NOISELESS = replace(POPULATION, noise=0.0)
+
+AspectOfAll = Annotated[float, Interval(0.3, 0.5)]
+Aspect = Annotated[float, Interval(0.6, 2)]
+Penalty = Annotated[float, Interval(0, 1)]
+LOOKS = {"first": 400, "most": 1600}
+WITH, WITHOUT, MANY = (0.5, 1.25, 0.1), (0.5, 2.0, 0.0), (0.4, 0.625, 0.0)
+
+
+def sizes(trial, dim, aspect, subsample_aspect, penalty):
+    """The numbers of points and of a subsample's points; away from p = k without penalty, where risks diverge."""
+    trial.require(subsample_aspect > aspect, "subsample_aspect must exceed the aspect: subsamples are smaller than all")
+    trial.require(
+        penalty >= 0.05 or abs(np.log(subsample_aspect)) > 0.4,
+        "penalty must be at least .05 or subsample_aspect 40 % off 1: finite sizes show there",
+    )
+    return {"points": round(dim / aspect), "subsample": round(dim / subsample_aspect)}
+
+
+def members(key, penalty, points, subsample, dim, **options):
+    """The traces of one data set of this population."""
+    variances, signal = np.repeat([0.5, 4.0], dim // 2), np.repeat([0.4, 1.6], dim // 2) / dim
+    options |= {"points": points, "subsample": subsample}
+    return observed.trace_form(key, variances, signal, 0.25, penalty, **options)
+
+
+@claim(LAWS, kind="limit", cases=[WITH, WITHOUT, MANY])
+def test_risk_law(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: AtLeast(80) = 80):
+    """One member has risk (sigma^2 + c) / (1 - t(phi_s)), infinitely many (sigma^2 + c) / (1 - t(phi)), to 3 %."""
+    size = sizes(trial, dim, aspect, subsample_aspect, penalty)
+
+    def risks(key):
+        form = members(key, penalty, **size, dim=dim)
+        one, two = observed.bag_mean(form.risks, 1), observed.bag_mean(form.risks, 2)
+        return jnp.stack([one, 2 * two - one])
+
+    def theory(population):
+        one = predicted.member_risk(population, penalty, subsample_aspect)
+        return np.array([one, predicted.full_ensemble_risk(population, penalty, aspect, subsample_aspect)])
+
+    truth = theory(POPULATION)
+    controls = {"without the new point's noise": truth - 0.25, "each for the other": truth[::-1]}
+    controls["half the noise"] = theory(replace(POPULATION, noise=0.125))
+    trial.mean(risks, truth, law=Asymptotic(), margin=0.03 * truth, controls=controls, **LOOKS)
+
+
+@claim(ours("mean of an inverse Wishart matrix"), kind="distribution", cases=[(30, 60), (100, 60)])
+def test_finite_size_exact(
+    trial, points: AtLeast(20), dim: AtLeast(20), signal: UnitInterval = 1.0, noise: Fraction = 0.25
+):
+    """Least squares on k normal points has risk sigma^2 (1 + k / (p - k - 1)) + |beta|^2 (1 - k / p) for k < p - 1."""
+    trial.require(abs(points - dim) > 8, "points must be 8 off dim: the risk has no variance nearer to it")
+    size = {"points": points, "subsample": points, "members": 1}
+    few, many, left = min(points, dim), max(points, dim), signal * max(0, 1 - points / dim)
+    exact = predicted.ridgeless_member_risk(points, dim, signal, noise)
+    trial.mean(
+        lambda key: observed.trace_form(key, np.ones(dim), np.full(dim, signal / dim), noise, 0.0, **size).risks[0, 0],
+        exact,
+        law=Asymptotic(),
+        margin=0.006 * exact,
+        controls={"p - k for p - k - 1": noise * (1 + few / (many - few)) + left, "without noise": exact - noise},
+        **LOOKS,
+    )
+
+
+@claim(ours("the square of a mean of M errors, averaged over all bags"), kind="identity")
+def test_affine_in_1_over_M(trial, there: AtLeast(3) = 8, dim: AtLeast(4) = 20):
+    """Given the members, the mean risk of all bags of M of them is affine in 1 / M: R_1 / M + (1 - 1 / M) C."""
+    factor = trial.generator().standard_normal((there, dim))
+    products = factor @ factor.T / dim
+    bags = [[products[np.ix_(bag, bag)].mean() for bag in combinations(range(there), m)] for m in range(1, there + 1)]
+    one, pair = np.trace(products) / there, (products.sum() - np.trace(products)) / (there * (there - 1))
+
+    def law(share):
+        return np.array([one * share(m) + (1 - share(m)) * pair for m in range(1, there + 1)])
+
+    trial.identity(
+        [np.mean(of_size) for of_size in bags],
+        [float(observed.bag_mean(products, m)) for m in range(1, there + 1)],
+        ops=2**there,
+        scale=one + abs(pair),
+        controls={"1 / M^2": law(lambda m: 1 / m**2), "1 / sqrt(M)": law(lambda m: m**-0.5)},
+    )
+
+
+@claim(ours("both have one level mu; that such penalties exist is in the abstract"), kind="limit",
+       cases=[WITH, WITHOUT], as_printed=SCALED)  # fmt: skip
+def test_path_equivalence(
+    trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: AtLeast(80) = 80
+):
+    """Infinitely many members are as good as ridge on all points of penalty mu - phi sum h r mu / (mu + r), to 3 %."""
+    size = sizes(trial, dim, aspect, subsample_aspect, penalty)
+    mu = predicted.level(POPULATION, penalty, subsample_aspect)
+    trial.require(abs(np.log(mu)) > 0.2, "mu must be 20 % off 1: the printed form is right there")
+    equivalent = predicted.equivalent_penalty(POPULATION, penalty, aspect, subsample_aspect)
+    whole = {"points": size["points"], "subsample": size["points"], "members": 1, "dim": dim}
+
+    full, scaled, same = (
+        predicted.full_ensemble_risk(POPULATION, one, aspect, aspect) for one in (equivalent, equivalent / mu, penalty)
+    )
+
+    def ridges_beside_the_ensemble(key):  # its own scatter is subtracted
+        form = members(key, penalty, **size, dim=dim)
+        scatter = 2 * observed.bag_mean(form.risks, 2) - observed.bag_mean(form.risks, 1) - full
+        ridges = [members(key, one, **whole).risks[0, 0] for one in (equivalent, equivalent / mu)]
+        return jnp.stack(ridges) - scatter
+
+    truth = np.array([full, scaled])
+    controls = {"the penalty itself": truth + full - same}
+    trial.mean(
+        ridges_beside_the_ensemble,
+        truth,
+        law=Asymptotic(),
+        margin=0.03 * full,
+        controls=controls,
+        as_printed=truth + full - scaled,
+        **LOOKS,
+    )
+
+
+@claim(LAWS, kind="identity", cases=[(1.1, 0.0), (1.0, 0.01), (2.0, 0.1)], as_printed=STOPPED)
+def test_fixed_point(trial, aspect: Annotated[float, Interval(1, 3)], penalty: Annotated[float, Interval(0, 0.1)]):
+    """The level mu is the limit of v = 1 / (lambda + phi_s sum h r / (1 + v r)), mu = 1 / v; rows are AR(1), .25."""
+    trial.require(aspect >= 1.1 or penalty > 0, "aspect must be 1.1 at least without penalty: mu is 0 at 1")
+    spectrum = np.linalg.eigvalsh(toeplitz(0.25 ** np.arange(100.0)))
+    equal = np.full(100, 0.01)
+    isotropic = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, 1.0)
+    start = predicted.level(isotropic, penalty, aspect)
+    path = [1 / start]
+    for _ in range(3000):
+        path.append(1 / (penalty + aspect * np.mean(spectrum / (1 + path[-1] * spectrum))))
+    steps = np.abs(np.diff(path)) / (np.array(path[:-1]) + 1e-3)
+    printed = path[np.argmax(steps <= 1e-3) + 1]
+    trial.identity(
+        1 / path[-1],
+        predicted.level(predicted.Population(spectrum, equal, equal, 1.0, 1.0), penalty, aspect),
+        ops=1e4,  # an error grows by 1 / (1 - the rate of the iteration), and sums have 100 terms
+        scale=1.0,
+        controls={"equal eigenvalues": start},
+        as_printed=1 / printed,
+    )
+
+
+@claim(ours("a training point's residual is d times its leave-one-out residual"), kind="limit", cases=[WITH])
+def test_gcv_bias_finite_M(
+    trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: AtLeast(80) = 80
+):
+    """GCV of M members over all n points exceeds their risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M."""
+    size = sizes(trial, dim, aspect, subsample_aspect, penalty)
+
+    def excesses(key):
+        form = members(key, penalty, **size, dim=dim)
+        return jnp.stack([observed.gcv(form, m) - observed.bag_mean(form.risks, m) for m in (1, 2)])
+
+    setting = (penalty, aspect, subsample_aspect)
+    one, two = (predicted.gcv_bias(POPULATION, *setting, m) for m in (1, 2))
+    over_union = predicted.union_gcv(POPULATION, *setting, 2) - predicted.ensemble_risk(POPULATION, *setting, 2)
+    trial.mean(
+        excesses,
+        np.array([one, two]),
+        law=Asymptotic(),
+        margin=0.04 * np.array([one, two]),
+        controls={
+            "no bias, as of infinitely many": np.zeros(2),
+            "1 / M^2": np.array([one, one / 4]),
+            "over the points seen": np.array([0.0, over_union]),
+        },
+        **LOOKS,
+    )
+
+
+@claim(
+    ours("the repair of Bellec et al. 2023, arXiv 2310.01374, as their code computes it, recalled"),
+    kind="limit",
+    cases=[WITH, MANY],
+)
+def test_corrected_gcv(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: AtLeast(80) = 80):
+    """GCV of M members without its excess, estimated from residuals and df, is their risk, to 1 %."""
+    size = sizes(trial, dim, aspect, subsample_aspect, penalty)
+
+    def excesses(key):
+        form = members(key, penalty, **size, dim=dim)
+        return jnp.stack([observed.corrected_gcv(form, m) - observed.bag_mean(form.risks, m) for m in (1, 2, 8)])
+
+    setting = (penalty, aspect, subsample_aspect)
+    bias = np.array([predicted.gcv_bias(POPULATION, *setting, m) for m in (1, 2, 8)])
+    risks = np.array([predicted.ensemble_risk(POPULATION, *setting, m) for m in (1, 2, 8)])
+    controls = {"not corrected": bias, "corrected by 1 / M^2": bias * np.array([0, 1 / 2, 7 / 8])}
+    trial.mean(excesses, np.zeros(3), law=Asymptotic(), margin=0.01 * risks, scale=risks, controls=controls, **LOOKS)
+
+
+@claim(ours("the abstract's equality of the best ridgeless ensemble and the best ridge, computed"), kind="optimality",
+       cases=[0.5, 0.8, 1.5])  # fmt: skip
+def test_optimum(trial, aspect: Annotated[float, Interval(0.1, 3)]):
+    """The least risk of full ensembles without penalty, over phi_s, is that of ridge over penalties from 0 on."""
+    ridge, bags = predicted.optimal_ridge(POPULATION, aspect), predicted.optimal_ridgeless(POPULATION, aspect)
+
+    def risk(penalty, subsample_aspect):
+        return predicted.full_ensemble_risk(POPULATION, penalty, aspect, subsample_aspect)
+
+    options = {"method": "bounded", "options": {"xatol": 1e-9}}
+    over_sizes = minimize_scalar(lambda phi: risk(0.0, phi), bounds=(max(1, aspect), 9), **options)
+    over_penalties = minimize_scalar(lambda penalty: risk(penalty, aspect), bounds=(0, 9), **options)
+    found = [over_sizes.fun, over_penalties.fun, over_sizes.x, over_penalties.x]
+    places = [bags.place, ridge.place]
+    one = risk(ridge.place / aspect, aspect)
+    trial.value(
+        found,
+        [ridge.risk, ridge.risk, *places],
+        error=np.array([1e-12, 1e-12, 1e-6, 1e-6]),
+        margin=np.array([1e-10, 1e-10, 1e-5, 1e-5]),
+        controls={"sigma^2 / |beta|^2 for phi times it": [one, one, *(np.array(places) / aspect**0.5)]},
+    )
+
+
+@claim(ours("the least of a ratio of quadratics, from the discriminant of its difference to a constant"), kind="bound")
+def test_optimum__isotropic(trial, aspect: Annotated[float, Interval(0.1, 3)] = 0.5, noise: Fraction = 0.25):
+    """For Sigma = I no full ensemble has a lower risk than the root of phi c^2 + (1 - phi (1 + s)) c = s, s = noise."""
+    population = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, noise)
+    half = (1 - aspect * (1 + noise)) / 2
+    least = (np.sqrt(half**2 + aspect * noise) - half) / aspect
+    best = predicted.isotropic_optimal_subsample_aspect(aspect, noise)
+    grid = [(0.0, best), *((one, phi) for one in (0.0, 0.1, 1.0) for phi in np.linspace(max(aspect, 1.01), 6, 20))]
+    risks = np.array([predicted.full_ensemble_risk(population, one, aspect, phi) for one, phi in grid])
+    trial.bound(
+        np.full(len(grid), least),
+        risks,
+        found_by="grid",
+        ops=100,
+        controls={
+            "without the inflation by variance": np.array(
+                [
+                    noise + (predicted.level(population, one, phi) / (1 + predicted.level(population, one, phi))) ** 2
+                    for one, phi in grid
+                ]
+            )
+        },
+    )
+
+
+@claim(
+    ours("the smallest root of the fixed point; the abstract's best ridge has no penalty below 0"),
+    kind="limit",
+    tier="full",
+)
+def test_negative_ridge(trial, dim: AtLeast(300) = 300):
+    """Where p = 3 n, little variance, and no signal, in most directions makes the best penalty negative: -.0588."""
+    population = predicted.Population(np.array([0.1, 3]), np.array([0.8, 0.2]), np.array([0.0, 1]), 1.0, 0.01)
+    small, large = dim * 4 // 5, dim - dim * 4 // 5
+    variances, signal = np.repeat([0.1, 3.0], [small, large]), np.repeat([0.0, 1 / large], [small, large])
+    size = {"points": dim // 3, "subsample": dim // 3, "members": 1}
+    best = predicted.optimal_ridge(population, 3.0, negative=True)
+    gain = predicted.optimal_ridge(population, 3.0).risk - best.risk
+
+    def gains(key):
+        risks = [
+            observed.trace_form(key, variances, signal, 0.01, one, **size).risks[0, 0] for one in (0.0, best.place)
+        ]
+        return risks[0] - risks[1]
+
+    positive = predicted.full_ensemble_risk(population, 0.0, 3.0, 3.0)
+    positive -= predicted.full_ensemble_risk(population, -best.place, 3.0, 3.0)
+    trial.mean(
+        gains,
+        gain,
+        law=Asymptotic(),
+        margin=0.05 * gain,
+        controls={"penalties from 0 on suffice": 0.0, "the same penalty, positive": positive},
+        **LOOKS,
+    )
+
+
+@claim(ours("all points that one member has seen are its training points"), kind="limit", tier="full",
+       cases=[WITH, MANY])  # fmt: skip
+def test_union_consistent_M1(
+    trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: AtLeast(80) = 160
+):
+    """Of one member, GCV over the points it has seen is its risk, where d > 0, and GCV over all points is not."""
+    size = sizes(trial, dim, aspect, subsample_aspect, penalty)
+    trial.require(penalty > 0 or subsample_aspect < 1, "penalty must be positive where p > k: GCV is 0 / 0 otherwise")
+
+    def judged(key):
+        form = members(key, penalty, **size, dim=dim, members=2)
+        risk = form.risks[0, 0]
+        return jnp.stack([observed.union_gcv(form, 1) - risk, observed.gcv(form, 1) - observed.bag_mean(form.risks, 1)])
+
+    risk = predicted.member_risk(POPULATION, penalty, subsample_aspect)
+    setting = (penalty, aspect, subsample_aspect, 1)
+    both = np.array([predicted.union_gcv(POPULATION, *setting) - risk, predicted.gcv_bias(POPULATION, *setting)])
+    trial.mean(
+        lambda key: risk + judged(key),
+        risk + both,
+        law=Asymptotic(),
+        margin=0.04 * (risk + both),
+        controls={"each for the other": risk + both[::-1]},
+        **LOOKS,
+    )

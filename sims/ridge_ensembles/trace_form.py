@@ -42,13 +42,14 @@ def trace_form(
     maps = smoothers(x, which, penalty)
     strength, sigma = jnp.sqrt(jnp.asarray(signal)), jnp.sqrt(noise)
     scale = jnp.sqrt(jnp.asarray(variances))[:, None]
-    errors = jnp.concatenate([scale * (maps @ x - jnp.eye(len(scale))) * strength, scale * maps * sigma], axis=2)
+    fitted = maps @ x
+    errors = jnp.concatenate([scale * (fitted - jnp.eye(len(scale))) * strength, scale * maps * sigma], axis=2)
     flat = errors.reshape(members, -1)
-    at_points = jnp.concatenate([(x - x @ maps @ x) * strength, (jnp.eye(points) - x @ maps) * sigma], axis=2)
+    at_points = jnp.concatenate([(x - x @ fitted) * strength, (jnp.eye(points) - x @ maps) * sigma], axis=2)
     return TraceForm(
         jnp.asarray(noise + flat @ flat.T),
         jnp.einsum("mnq,lnq->nml", at_points, at_points),
-        jnp.einsum("mpn,np->m", maps, x),
+        jnp.trace(fitted, axis1=1, axis2=2),
         jnp.zeros((members, points), bool).at[jnp.arange(members)[:, None], which].set(True),
     )
 
