@@ -5,16 +5,35 @@ the abstract's statements, the released simulation, and sharper laws derived her
 number of samples, K the number of classes, Delta the Mahalanobis distance between two classes.
 """
 
+from typing import Annotated
+
 import numpy as np
+
+from theory_on_trial import code
+from theory_on_trial.contract import Interval
+from theory_on_trial.provenance import Source
 
 MOST_PROGRAMS = 115
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
 MOST_SECONDS = 20
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
+Correlation = Annotated[float, Interval(0, 1, "[)")]
+"""The common correlation of all features."""
+OfficialClasses = Annotated[int, Interval(2, 7, why="as many class means as the released code has")]
+"""K in the released design."""
+Gap = Annotated[float, Interval(0.01, 50, why="classes that can be told apart, with errors among floats")]
+"""Delta^2, the squared distance between two classes."""
+
+
 ABSTRACT = "abstract; explicit form derived here"
 CODE = "released code"
 DERIVED = "derived here"
+
+
+def released(path: str, *, says: str = "") -> Source:
+    """Name a file of the paper's released code."""
+    return code("ML-GSAI/Revisiting-Dis-vs-Gen-Classifiers", path, "7969d05", says=says)
 
 
 def equicorrelated(n_features: int, correlation: float) -> np.ndarray:

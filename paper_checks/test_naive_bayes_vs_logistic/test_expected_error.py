@@ -1,41 +1,56 @@
 """How the expected error of naive Bayes falls with the sample size, exactly, and the three regimes that follow."""
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_naive_bayes_vs_logistic import ABSTRACT, DERIVED, two_classes
+from paper_checks.test_naive_bayes_vs_logistic import Gap, two_classes
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial import abstract, claim, ours
+from theory_on_trial import claim, ours
+from theory_on_trial.contract import AtLeast, Fraction, Interval
 from theory_on_trial.laws import Bounded
 
+Features = Annotated[int, Interval(1, 2000, why="every sample holds as many numbers")]
+Classes = Annotated[int, Interval(2, 50, why="every sample holds as many means")]
 
-@claim(ours(DERIVED), kind="identity")
-def test_nb_exact_law(trial, cells=((1, 2, 1), (5, 4, 4), (200, 40, 9), (20, 8, 40))):
+
+@claim(
+    ours("the error is the chance that two independent normal vectors have a negative inner product"),
+    kind="identity",
+    cases=[(1, 4, 1), (5, 4, 4), (50, 10, 4), (200, 20, 9)],
+)
+def test_nb_exact_law(
+    trial, n_features: Features, n_samples: Annotated[float, Interval(2, 1e9)], squared_distance: Gap
+):
     """With known variances the expected error of naive Bayes is an integral that depends on n, m and Delta only."""
-    designs = [(two_classes(n, distance), m) for n, m, distance in cells]
-    exact = np.array([predicted.naive_bayes_expected_error(n, m, distance) for n, m, distance in cells])
+    n, m = n_features, n_samples
+    exact = predicted.naive_bayes_expected_error(n, m, squared_distance)
+    margin = 0.009 * exact
+    wrong = {
+        "tau = sqrt(2 / m)": _coarse_law(n, squared_distance, 2 / m, 1 + 1 / m),
+        "without 1 + 1 / m": _coarse_law(n, squared_distance, 4 / m, 1),
+    }
+    controls = {name: other for name, other in wrong.items() if abs(other - exact) > 3 * margin}
+    trial.require(controls, f"n_samples must be so small that the error is not yet its limit, got {m}")
+    means, ones = two_classes(n, squared_distance), np.ones(n)
 
     def measure(key):
-        errors = []
-        for i, (means, m) in enumerate(designs):
-            noise = jax.random.normal(jax.random.fold_in(key, i), means.shape) * np.sqrt(2 / m)
-            ones = np.ones(means.shape[1])
-            rule = observed.naive_bayes_rule(means + noise, ones, observed.equal_priors(2))
-            errors.append(observed.conditional_error(rule, means, ones))
-        return jnp.stack(errors)
+        estimates = means + jax.random.normal(key, means.shape) * np.sqrt(2 / m)
+        return observed.conditional_error(
+            observed.naive_bayes_rule(estimates, ones, observed.equal_priors(2)), means, ones
+        )
 
-    halved = np.array([_coarse_law(n, distance, 2 / m, 1 + 1 / m) for n, m, distance in cells])
-    shrunk = np.array([_coarse_law(n, distance, 4 / m, 1) for n, m, distance in cells])
     trial.mean(
         measure,
         exact,
         law=Bounded(0, 1),
-        margin=np.maximum(0.03 * exact, 1e-3),
-        controls={"tau = sqrt(2 / m)": halved, "without 1 + 1 / m": shrunk},
+        margin=margin,
+        controls=controls,
         first=2048,
-        most=60_000,
+        most=200_000,
         vectorised=True,
     )
 
@@ -52,63 +67,71 @@ def _coarse_law(n, squared_distance, tau_squared, midpoint):
     return float(np.mean(ndtr(-np.sqrt(squared_distance / midpoint) / 2 * cosine)))
 
 
-@claim(ours("Ng & Jordan 2001: parameters are learnt from O(log n) samples; exact form derived here"), kind="rate")
-def test_nb_param_lemma(trial, sizes=(10, 1000), decades=6, deviation=0.2, failure=0.1, n_classes=2):
+@claim(
+    ours("Ng & Jordan 2001: parameters are learnt from O(log n) samples; exact for independent normal means"),
+    kind="rate",
+    cases=[10, 100],
+)
+def test_nb_param_lemma(
+    trial,
+    n_features: Annotated[int, Interval(10, 1000, why="the law is that of large n; every sample draws all means")],
+    decades: Annotated[int, Interval(4, 10)] = 6,
+    deviation: Annotated[float, Interval(0.001, 10)] = 0.2,
+    failure: Annotated[float, Interval(0.01, 0.3)] = 0.1,
+    n_classes: Classes = 2,
+):
     """All class means are within epsilon of the truth with probability 1 - delta from exactly m* ~ log n samples."""
-    needed = np.array([predicted.sup_norm_samples(n, n_classes, deviation, failure) for n in sizes])
+    trial.require(n_features * n_classes <= 10_000, "n_features * n_classes must be at most 10000: drawn per sample")
+    design = n_features * 10.0 ** np.arange(decades)
+    law = np.array([predicted.sup_norm_samples(int(n), n_classes, deviation, failure) for n in design])
 
     def within(samples):
         def measure(key):
-            inside = [
-                jnp.max(jnp.abs(jax.random.normal(jax.random.fold_in(key, i), (n_classes * n,))))
-                * np.sqrt(n_classes / m)
-                <= deviation
-                for i, (n, m) in enumerate(zip(sizes, samples, strict=True))
-            ]
-            return jnp.stack(inside).astype(float)
+            largest = jnp.max(jnp.abs(jax.random.normal(key, (n_classes * n_features,))))
+            return (largest * np.sqrt(n_classes / samples) <= deviation).astype(float)
 
         return measure
 
-    covered = np.full(len(sizes), 1 - failure)
-    asymptotic_half = n_classes / deviation**2 * np.log(np.array(sizes) * n_classes / failure)
+    half = n_classes / deviation**2 * np.log(n_features * n_classes / failure)
     trial.probability(
-        within(needed),
-        covered,
-        margin=0.03,
-        controls={"1 - 2 delta": covered - failure},
-        wrong_processes={"half the leading term of m*": within(asymptotic_half)},
-        first=1024,
-        most=60_000,
-    )
-    design = 10.0 ** np.arange(1, decades + 1)
-    law = np.array([predicted.sup_norm_samples(int(n), n_classes, deviation, failure) for n in design])
-    trial.growth(
-        design,
-        law,
-        law,
-        "log n",
-        error=0.0,
-        slack_log=0.01,
-        guarantee="exact",
-        controls=["const", "sqrt n", "n", "n log n"],
+        within(law[0]),
+        1 - failure,
+        margin=0.009 * (1 - failure),
+        controls={"1 - 2 delta": 1 - 2 * failure},
+        wrong_processes={"half the leading term of m*": within(half)},
+        first=4096,
+        most=400_000,
+        vectorised=True,
     )
     increments, limit = np.diff(law), 2 * n_classes / deviation**2 * np.log(10)
+    roots = np.diff(np.sqrt(np.log(design)))
     trial.bound(
-        np.concatenate([increments, [limit * 0.9]]),
-        np.concatenate([increments[1:], [limit], [increments[0]]]),
-        found_by="all",
+        increments,
+        np.append(increments[1:], limit),
+        found_by="grid",
         ops=100,
         scale=law[-1],
-        controls={"square root of log n": np.concatenate([increments[:-1], [increments[-2]], [increments[0]]])},
+        controls={"steps that shrink, like sqrt(log n)": np.append(increments[:-1] * roots[1:] / roots[:-1], limit)},
+    )
+    # The steps rise from the first to the limit: no line in log n is further away than half of what they differ by.
+    slack = (limit - increments[0]) * (decades - 1) / 2 / law[0]
+    trial.growth(
+        design, law, law, "log n", error=0.0, slack_log=slack, guarantee="exact", controls=["const", "sqrt n", "n"]
     )
 
 
-@claim(
-    ours(ABSTRACT), kind="rate", as_printed=abstract("O(log n) samples suffice for naive Bayes, whatever the signal.")
-)
-def test_nb_linear_when_weak(trial, squared_distance=4.0, excess=0.02, sizes=(50, 100, 200, 400, 800, 1600, 3200)):
+@claim(ours("the exact law, solved for m: the conditions behind O(log n) exclude a weak signal"), kind="rate")
+def test_nb_linear_when_weak(
+    trial,
+    squared_distance: Annotated[
+        float, Interval(0.5, 16, why="the excess is beside an error that float64 resolves")
+    ] = 4.0,
+    excess: Annotated[float, Interval(0.001, 0.05)] = 0.02,
+    first: Annotated[int, Interval(50, 10_000, why="the law is that of large n")] = 50,
+):
     """With a fixed distance between the classes naive Bayes needs a number of samples proportional to n."""
-    needed = np.array([predicted.naive_bayes_samples(n, squared_distance, excess) for n in sizes])
+    sizes = first * 2 ** np.arange(7)
+    needed = np.array([predicted.naive_bayes_samples(int(n), squared_distance, excess) for n in sizes])
     trial.growth(
         sizes,
         needed,
@@ -117,85 +140,79 @@ def test_nb_linear_when_weak(trial, squared_distance=4.0, excess=0.02, sizes=(50
         error=0.0,
         slack_log=0.01,
         guarantee="exact",
-        controls=["const", "sqrt n", "n log n"],
-        as_printed="log n",
+        controls=["const", "log n", "sqrt n", "n log n"],
     )
 
 
-@claim(ours(DERIVED), kind="limit")
-def test_nb_constant_when_dense(trial, densities=(0.04, 0.5, 1.0), samples=(4, 8), sizes=(10, 50, 100, 200, 400, 800)):
+@claim(ours("the exact law with Delta^2 = c n"), kind="limit", cases=[(0.04, 4), (0.04, 8), (0.5, 4), (1.0, 8)])
+def test_nb_constant_when_dense(
+    trial,
+    density: Annotated[float, Interval(0.01, 10, why="weaker signals need more features than are counted")],
+    n_samples: Annotated[float, Interval(2, 1e6)],
+):
     """With Delta^2 = c n the expected error at a fixed number of samples falls to zero: m does not grow with n."""
-    curves = np.array(
-        [[[predicted.naive_bayes_expected_error(n, m, c * n) for n in sizes] for m in samples] for c in densities]
-    )
-    fixed = np.array(
-        [[[predicted.naive_bayes_expected_error(n, m, 4.0) for n in sizes] for m in samples]] * len(densities)
-    )
-    trial.bound(
-        curves[..., 1:],
-        curves[..., :-1],
-        found_by="all",
-        ops=1e3,
-        wrong_processes={"Delta^2 = 4 fixed": fixed[..., 1:]},
-        controls={"half of the error before": curves[..., :-1] / 2},
-    )
-    strong = np.array(densities) >= 0.5
-    last = curves[strong][..., -1]
-    # The quadrature is good to 1e-7 where an error of 1e-3 is asked for.
-    trial.value(
-        last,
-        np.full(last.shape, 1e-3),
-        side="at most",
-        error=1e-7,
-        controls={"the error at the smallest n": curves[strong][..., 0] * 0},
-        wrong_processes={"Delta^2 = 4 fixed": fixed[strong][..., -1]},
+    sizes = 100 * 4 ** np.arange(8)
+    errors = np.array([predicted.naive_bayes_expected_error(int(n), n_samples, density * n) for n in sizes])
+    trial.limit(
+        errors,
+        sizes,
+        0.0,
+        remainder=errors[-1],  # errors fall, and are never negative
+        margin=1e-3,
+        scale=0.5,
+        controls={"Delta^2 = 4 fixed": predicted.naive_bayes_expected_error(int(sizes[-1]), n_samples, 4.0)},
     )
 
 
-@claim(ours(DERIVED), kind="rate")
-def test_nb_sample_exponent(trial, exponents=(0.0, 0.2, 0.4, 0.6), excess=0.02, sizes=(10**10, 10**11, 10**12, 10**13)):
+@claim(
+    ours("the exact law, solved for m, with Delta^2 = n^a: 16 n / Delta^4 normal quantiles squared"),
+    kind="rate",
+    cases=[0.0, 0.25, 0.4, 0.6],
+)
+def test_nb_sample_exponent(
+    trial,
+    signal_exponent: Annotated[float, Interval(0, 2)],
+    excess: Annotated[float, Interval(0.005, 0.05, why="beside it, powers that fade must have faded at 2^52")] = 0.02,
+):
     """With Delta^2 = n^a the number of samples grows like n^(1 - 2a), and not at all from a = 1/2 on."""
-    needed = np.array([[predicted.naive_bayes_samples_large_n(n, n**a, excess) for n in sizes] for a in exponents])
-    slopes = np.diff(np.log(needed), axis=1)[:, -1] / np.log(sizes[-1] / sizes[-2])
-    claimed = np.array([predicted.naive_bayes_sample_exponent(a) for a in exponents])
-    # The exponent is that of the limit; what is left at n = 1e13 is of the order of 1 / Delta.
-    trial.value(
-        slopes,
-        claimed,
-        error=1e-6,
-        slack=0.01,
-        margin=0.05,
-        controls={"1 - a": 1 - np.array(exponents), "1 - 2a for every a": 1 - 2 * np.array(exponents)},
-    )
+    a = signal_exponent
+    trial.require(abs(a - 0.5) > 0.09, f"signal_exponent must be 0.1 away from 1/2, where powers fade slowly, got {a}")
+    sizes = 2.0 ** np.arange(32, 53, 5)
+    needed = np.array([predicted.naive_bayes_samples(int(n), n**a, excess) for n in sizes])
+    wrong = {"1 - a": 1 - a, "1 - 2 a for every a": 1 - 2 * a, "log n samples": 0.0}
+    exponent = predicted.naive_bayes_sample_exponent(a)
+    controls = {name: other for name, other in wrong.items() if abs(other - exponent) > 0.03}
+    trial.order(needed, sizes, exponent, rounding=1e-9 * needed, margin=0.009 * (exponent or 1), controls=controls)
 
 
-@claim(ours(f"{DERIVED}: a class has to be seen"), kind="rate")
-def test_nb_rare_class(trial, sizes=(16, 32, 64, 128, 256, 512), failure=0.1, sampled=(16, 128)):
+@claim(ours("independent labels miss a class of prior p with probability (1 - p)^m"), kind="rate", cases=[8, 32])
+def test_nb_rare_class(
+    trial,
+    n_features: Annotated[int, Interval(4, 1000, why="a sample holds some n labels")],
+    failure: Fraction = 0.5,
+):
     """A class of prior 1/n has to be seen first: with such priors the number of samples grows like n."""
-    needed = np.array([predicted.rare_class_samples(1 / n, failure) for n in sizes])
+    n = n_features
+    sizes = n * 2 ** np.arange(6)
+    needed = np.array([predicted.rare_class_samples(1 / size, failure) for size in sizes])
+    whole = int(np.ceil(needed[0]))
+    trial.require(whole <= 10_000, f"failure must not ask for more than 10000 labels a sample, got {failure}")
     trial.growth(
-        sizes, needed, needed, "n", error=0.0, slack_log=0.05, guarantee="exact", controls=["const", "log n", "sqrt n"]
+        sizes, needed, needed, "n", error=0.0, slack_log=1 / n, guarantee="exact", controls=["const", "log n", "sqrt n"]
     )
 
-    whole = {n: np.ceil(predicted.rare_class_samples(1 / n, failure)) for n in sampled}
+    def absent(labels):
+        return lambda key: jnp.mean(jnp.min(jax.random.uniform(key, (16, labels)), axis=1) >= 1 / n)
 
-    def absent(scale):
-        def measure(key):
-            draws = [
-                jax.random.uniform(jax.random.fold_in(key, n), (int(np.ceil(scale * whole[n])),)) < 1 / n
-                for n in sampled
-            ]
-            return jnp.stack([~jnp.any(draw) for draw in draws]).astype(float)
-
-        return measure
-
-    exact = np.array([(1 - 1 / n) ** whole[n] for n in sampled])
-    trial.probability(
-        absent(1.0),
+    exact = (1 - 1 / n) ** whole
+    trial.mean(
+        absent(whole),
         exact,
-        margin=0.03,
-        controls={"2 delta": 2 * exact},
-        wrong_processes={"half as many": absent(0.5)},
-        first=1024,
-        most=60_000,
+        law=Bounded(0, 1),
+        margin=0.0095 * exact,
+        controls={"one sample less": (1 - 1 / n) ** (whole - 1)},
+        wrong_processes={"half as many": absent((whole + 1) // 2)},
+        first=4096,
+        most=100_000,
+        vectorised=True,
     )
