@@ -1,6 +1,7 @@
 """A measurement that does not draw from its stream is not judged, and one by NumPy has a route of its own."""
 
 import functools
+import re
 import subprocess
 import sys
 import textwrap
@@ -12,16 +13,19 @@ import pytest
 from scipy import stats
 
 from theory_on_trial.compilation_cache import programs_asked_for
+from theory_on_trial.decision import Prediction
 from theory_on_trial.laws import (
     Asymptotic,
     Bernoulli,
     Bounded,
+    Interval,
     Normal,
     NormalVariance,
     RatioOfMeans,
     SubGaussian,
     Symmetric,
 )
+from theory_on_trial.sampling import wanting
 from theory_on_trial.trial import Trial
 
 RNG = np.random.default_rng()  # of no seed: what a measurement must not use
@@ -233,6 +237,98 @@ def test_an_atom_is_no_distribution():
         trial.distribution(rarely, stats.norm.cdf, margin=0.1, controls={"wrong": stats.logistic.cdf})
     with pytest.raises(ValueError, match=r"all 64 samples of coordinate \[1\] are equal, 0"):
         trial.distribution(lambda key: jnp.array([jax.random.normal(key), rarely(key)]), margin=0.1)
+
+
+# ------------------------------------------------------------------------------------------------- too few samples
+
+
+def about(note):
+    return int(re.search(r"about (\d+) samples would decide", note).group(1))
+
+
+@pytest.mark.parametrize("law", [Normal(), SubGaussian(1.0), Symmetric()])
+def test_an_undecided_trial_says_of_which_coordinate_how_many_samples_would_decide(law):
+    """So many do, and a tenth of them do not."""
+
+    def trial(most):
+        options = {"margin": [1, 0.02, 1], "controls": {"wrong": [6, 1, 4]}, "most": most}
+        return sampled(lambda generator, n: generator.normal([5, 0, 3], size=(n, 3)), [5, 0, 3], law, **options)
+
+    undecided = trial(2000)
+    assert undecided.outcome == "INCONCLUSIVE"
+    assert re.match(
+        r"after 2\d{3} samples the interval of coordinate \[1\] is .* wide and margin - slack 0.02", undecided.note
+    )
+    many = about(undecided.note)
+    assert many > 20_000
+    assert trial(many // 10).outcome == "INCONCLUSIVE"
+    assert trial(many).outcome == "VERIFIED"
+
+
+@pytest.mark.parametrize(
+    ("side", "predict", "samples"),
+    [
+        ("at most", [0.05, 9], 400),  # 0.1 above the estimate, 0.05 away: half as wide is enough
+        ("at most", [-0.05, 9], 1600),  # 0.2 below it
+        ("at least", [0.05, -9], 400),
+        ("at least", [-0.05, -9], 1600),
+    ],
+)
+def test_of_a_bound_the_end_that_crosses_it_counts(side, predict, samples):
+    interval = Interval(np.zeros(2), np.full(2, -0.2), np.full(2, 0.1), 1e-6, "finite-n", 100)
+    said = wanting(interval, Prediction(predict, 0.0, 0.0, side))
+    assert "the interval of coordinate [0] reaches" in said
+    assert about(said) == samples
+    # A wrong bound need be refuted in one coordinate only: here in the nearer one.
+    assert about(wanting(interval, Prediction(predict, 0.0, 0.0, side), wrong=True)) < samples
+
+
+def test_an_unbounded_interval_says_so():
+    finding = sampled(lambda generator, n: generator.standard_exponential(n), 1.0, Asymptotic(), most=64)
+    assert (
+        finding.note
+        == "after 64 samples the interval is unbounded still: these are too few for the law, or do not vary"
+    )
+
+
+def test_what_lies_on_its_bound_has_no_number_of_samples():
+    finding = sampled(
+        lambda generator, n: generator.permutation(np.tile([0.0, 1.0], n // 2)), 0.5, Bounded(0, 1), side="at most",
+        margin=None, controls={"less": 0.2}, most=1024,
+    )  # fmt: skip
+    assert (finding.outcome, finding.controls[0].outcome) == ("INCONCLUSIVE", "REFUTED")
+    assert finding.note.endswith("the interval lies on the bound")
+
+
+def test_an_undecided_control_or_printed_form_says_so_too():
+    options = {"side": "at most", "margin": None, "most": 500}
+    control = sampled(lambda g, n: g.normal(size=n), 1.0, controls={"nearly": 0.001, "half": -0.5}, **options)
+    assert (control.outcome, [c.outcome for c in control.controls]) == ("VERIFIED", ["INCONCLUSIVE", "REFUTED"])
+    assert re.fullmatch(r"control 'nearly': after \d+ samples .*; about \d+ samples would decide", control.note)
+    printed = sampled(lambda g, n: g.normal(size=n), 1.0, controls={"half": -0.5}, as_printed=0.001, **options)
+    assert printed.note.startswith("as printed: after")
+    trial = Trial("toy.law")
+    shifted = {"shifted": functools.partial(stats.norm.cdf, loc=0.12)}
+    trial.distribution(
+        sampler=lambda g, n: g.normal(size=n), cdf=stats.norm.cdf, margin=0.1, controls=shifted, most=2000
+    )
+    assert about(trial.findings[0].note) > 2000
+
+
+def test_the_ledger_says_how_many_samples_would_decide():
+    from theory_on_trial import claim, ours
+
+    @claim(ours("an example"), kind="distribution")
+    def test_undecided(trial):
+        """A mean is 0."""
+        trial.mean(
+            sampler=lambda g, n: g.normal(size=n), predict=0, law=Normal(), margin=0.01, controls={"w": 0.1}, most=64
+        )
+
+    row = test_undecided.claim.run()
+    assert row.verdict == "INCONCLUSIVE"
+    assert about(row.note) > 64
+    assert row.note.count("samples would decide") == 1
 
 
 # ------------------------------------------------------------------------------------------------- samples by NumPy

@@ -5,7 +5,7 @@ and `distribution` sample until a finite-n interval decides; `runs` counts whole
 are in `trends`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -22,14 +22,18 @@ from theory_on_trial.decision import (
     decide,
     judge,
 )
-from theory_on_trial.laws import Bernoulli, Interval, Law, SupDistance, TwoSampleDistance
+from theory_on_trial.laws import Bernoulli, Interval, Law, RatioOfMeans, SupDistance, TwoSampleDistance
 from theory_on_trial.resolution import Resolution
+from theory_on_trial.sampling import numbers, wanting
 
 UNIT_ROUNDOFF = 2.0**-53
 
 FoundBy = Literal["draws", "search", "grid", "all"]
 GUARANTEES = {"draws": "sampled", "search": "searched", "grid": "on a grid", "all": "exhaustive"}
 """What a bound rests on, by where its instances came from."""
+
+_MORE: dict[type, tuple[int, ...]] = {SupDistance: (), TwoSampleDistance: (2,), RatioOfMeans: (2,)}
+"""The axes of a sample after those of the prediction, by law; other laws take what they get."""
 
 
 def identity(
@@ -77,9 +81,10 @@ def identity(
         raise ValueError("the value of an identity must be finite")
     if not np.all(bound > 0):
         raise ValueError(f"an identity needs ops > 0 and scale > 0 (or ops=0: exact), got ops={ops}, scale={scale}")
-    if np.max(bound) > 1e-4 * max(largest, float(np.min(scale)) if largest == 0 else 0.0):
+    unit = float(np.max(np.abs(reference)) or np.max(scale))
+    if np.max(bound) > 1e-4 * unit:
         raise ValueError(
-            f"an error of {np.max(bound):.2g} beside values up to {largest:.2g} is no rounding: "
+            f"an error of {np.max(bound):.2g} beside values up to {unit:.2g} is no rounding: "
             f"ops={ops} or scale={np.max(scale):.2g} is too large for an identity"
         )
     for name, wrong in controls.items():
@@ -200,24 +205,23 @@ def mean(
         return found._replace(error=alpha * inflation[id(which)])
 
     batches: list[np.ndarray] = []
+    apart: dict[str, Interval] = {}
     drawn = 0
     for look, total in enumerate(looks, 1):
-        batch = np.asarray(sampler(total - drawn), dtype=float)
-        if not np.isfinite(batch).all():
-            raise ValueError(
-                f"{np.size(batch) - np.isfinite(batch).sum()} of {batch.size} sampled values are not finite"
-            )
-        batches.append(batch)
+        batches.append(batch := numbers(sampler(total - drawn), total - drawn))
         drawn = total
-        measured = interval(law) if batch.shape[1 : 1 + value.ndim] == value.shape else None
+        shape, more = batch.shape[1 : 1 + value.ndim], batch.shape[1 + value.ndim :]
+        measured = interval(law) if shape == value.shape and more == _MORE.get(type(law), more) else None
         if measured is None or np.shape(measured.estimate) != value.shape:
             shape = batch.shape[1:] if measured is None else np.shape(measured.estimate)
-            raise ValueError(f"the measurement has shape {shape}, the prediction {value.shape}")
+            pairs = ", and the law takes pairs along a last axis" if _MORE.get(type(law)) else ""
+            raise ValueError(f"the measurement has shape {shape}, the prediction {value.shape}{pairs}")
         finding = judge(measured, prediction, controls, printed, looks=look, budget=total / looks[-1])
         if control_laws is not None:
+            apart = {name: interval(other) for name, other in control_laws.items()}
             others = (
-                Control(name, prediction.value, decide(interval(other), prediction, refute_first=True))
-                for name, other in control_laws.items()
+                Control(name, prediction.value, decide(other, prediction, refute_first=True))
+                for name, other in apart.items()
             )
             finding = replace(finding, controls=(*finding.controls, *others))
         if progress is not None:
@@ -225,7 +229,21 @@ def mean(
         undecided = [finding.outcome, finding.printed, *(control.outcome for control in finding.controls)]
         if (finding.outcome == "REFUTED" and finding.printed is None) or "INCONCLUSIVE" not in undecided:
             break
-    return finding
+    return replace(finding, note="; ".join(_undecided(finding, controls, apart)))
+
+
+def _undecided(finding: Finding, controls: Mapping[str, Any], apart: Mapping[str, Interval]) -> Iterator[str]:
+    """Yield what the samples do not decide, and how many would; `apart` holds controls that are another statistic."""
+    if finding.outcome == "INCONCLUSIVE":
+        yield wanting(finding.interval, finding.prediction)
+        return
+    if finding.printed == "INCONCLUSIVE":
+        said = replace(finding.prediction, value=finding.printed_value)
+        yield f"as printed: {wanting(finding.interval, said, wrong=True)}"
+    for control in (one for one in finding.controls if one.outcome == "INCONCLUSIVE"):
+        found = apart.get(control.name, finding.interval)
+        said = replace(finding.prediction, value=controls.get(control.name, finding.prediction.value))
+        yield f"control {control.name!r}: {wanting(found, said, wrong=True)}"
 
 
 def probability(

@@ -155,7 +155,8 @@ def rows_of(
         "looks": max(finding.looks for finding in findings),
         **about,
     }
-    fields = _fields(decisive)
+    said = bool(decisive.note) and decisive.note in note
+    fields = _fields(replace(decisive, note="") if said else decisive)
     note = "; ".join(filter(None, [note, fields.pop("note")]))
     fields["guarantee"] = max((finding.interval.guarantee for finding in findings), key=weakness)
     if verdict == "VERIFIED":

@@ -1,4 +1,4 @@
-"""Where the samples of a decision come from, and what makes sure that they are samples.
+"""Where the samples of a decision come from, what makes sure that they are samples, and how many would be enough.
 
 A decision counts samples as independent draws from one stream of random numbers. A measurement that does not use its
 stream (a forgotten key, a key of its own, a draw by NumPy that JAX traced into a constant) gives one number again and
@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.laws import Bernoulli, Bounded, Law, RatioOfMeans, SubGaussian, Symmetric
+from theory_on_trial.decision import Prediction
+from theory_on_trial.laws import Bernoulli, Bounded, Interval, Law, RatioOfMeans, SubGaussian, Symmetric
 
 Measure = Callable[[Any], Any]
 """One sample, of any shape, for one key of JAX."""
@@ -135,6 +136,43 @@ def numbers(samples: Any, m: int, what: str = "the measurement") -> np.ndarray:
         first = f"first {array[~finite][0]} in sample {which}" + (f", coordinate {coordinate}" if coordinate else "")
         raise ValueError(f"{np.sum(~finite)} of {array.size} sampled values are not finite, {first} ({what})")
     return array
+
+
+def wanting(interval: Interval, prediction: Prediction, *, wrong: bool = False) -> str:
+    """Say why an interval of samples decides nothing: which coordinate is furthest from it, how many samples would do.
+
+    An interval no wider than margin - slack always decides, and its width goes like 1 / sqrt(n); where the two are
+    equal (a one-sided claim) the end between the estimate and the bound has to clear it. All coordinates of a
+    prediction have to be decided; of a `wrong` one, the nearest is enough.
+    """
+    parts = (interval.estimate, interval.low, interval.high, prediction.value, prediction.margin, prediction.slack)
+    estimate, low, high, value, margin, slack = np.broadcast_arrays(*(np.asarray(part, float) for part in parts))
+    sign = -1 if prediction.side == "at least" else 1
+    beyond = sign * (estimate - value) - slack
+    half = np.where((beyond > 0) == (sign > 0), estimate - low, high - estimate)
+    have, need = np.where(margin > slack, (high - low, margin - slack), (half, np.abs(beyond)))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = np.nan_to_num(have / need, nan=np.inf, posinf=np.inf)
+        far = np.argmin(ratio) if wrong else np.argmax(np.where(_settled(interval, prediction), 0.0, ratio))
+        at = np.unravel_index(int(far), ratio.shape)
+        samples = interval.n * float(ratio[at]) ** 2
+    where = f" of coordinate [{', '.join(map(str, at))}]" if at else ""
+    given = f"after {interval.n} samples the interval{where}"
+    if not np.isfinite(have[at]):
+        return f"{given} is unbounded still: these are too few for the law, or do not vary"
+    if not samples < 1e15:
+        return f"{given} lies on the bound"
+    about = f"about {float(f'{samples:.2g}'):.0f} samples would decide"
+    if margin[at] > slack[at]:
+        return f"{given} is {have[at]:.2g} wide and margin - slack {need[at]:.2g}; {about}"
+    return f"{given} reaches {have[at]:.2g} to a bound {need[at]:.2g} away; {about}"
+
+
+def _settled(interval: Interval, prediction: Prediction) -> np.ndarray:
+    """Tell which coordinates lie within the margin."""
+    below = interval.high < np.asarray(prediction.value) + prediction.margin
+    above = interval.low > np.asarray(prediction.value) - prediction.margin
+    return np.asarray({"two": above & below, "at most": below, "at least": above}[prediction.side])
 
 
 def _refuse_constants(first: np.ndarray, vary: np.ndarray, law: Law, predicted: np.ndarray, n: int, what: str) -> None:
