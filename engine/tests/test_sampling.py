@@ -315,6 +315,15 @@ def test_an_undecided_control_or_printed_form_says_so_too():
     assert about(trial.findings[0].note) > 2000
 
 
+def test_an_undecided_wrong_process_says_so_too():
+    def draws(shift):
+        return lambda generator, n: generator.normal(shift, size=n)
+
+    finding = sampled(draws(0), wrong_processes={"near": draws(0.05), "far": draws(1)}, margin=0.1, most=4500)
+    assert [control.outcome for control in finding.controls] == ["REFUTED", "INCONCLUSIVE", "REFUTED"]
+    assert re.fullmatch(r"the wrong process 'near': after \d+ samples .* about \d+ samples would decide", finding.note)
+
+
 def test_the_ledger_says_how_many_samples_would_decide():
     from theory_on_trial import claim, ours
 

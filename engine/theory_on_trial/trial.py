@@ -421,13 +421,12 @@ class Trial:
         judged: Callable[[Any], Finding] | None = None,
     ) -> None:
         """Add the finding; a wrong process is judged against the true prediction and must be REFUTED."""
-        others = tuple(
-            _as_control(name, judged(process), finding.prediction)
-            for name, process in (wrong_processes or {}).items()
-            if judged is not None
-        )
+        wrong = {name: judged(process) for name, process in (wrong_processes or {}).items() if judged is not None}
+        others = tuple(_as_control(name, each, finding.prediction) for name, each in wrong.items())
+        undecided = [f"{_what(name)}: {each.note}" for name, each in wrong.items() if each.outcome == "INCONCLUSIVE"]
+        note = "; ".join(filter(None, [finding.note, *undecided]))
         controls = (*finding.controls, *others)
-        self.findings.append(replace(finding, controls=controls, procedure=procedure, case=self._case))
+        self.findings.append(replace(finding, controls=controls, procedure=procedure, case=self._case, note=note))
 
 
 def _what(name: str) -> str:
