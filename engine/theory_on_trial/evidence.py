@@ -49,10 +49,10 @@ def identity(
     """Decide whether two computed values are equal up to rounding: |value - reference| < E = c ops u scale.
 
     `scale` is the size of the *intermediates that were subtracted* (an upper bound on them, the unit of `value`; by
-    default the largest entry of the two), `ops` the number of roundings on the longest path (n for a reduction of
-    length n, 3 n for an eigendecomposition of order n), u = 2^-53. With c = 4 no false refutation occurred in 8e5
-    products, eigendecompositions and solves. `ops=0` means exact arithmetic (integers, `fractions.Fraction`):
-    equality, nothing else. A VERIFIED identity holds to within 2 E.
+    default the largest entry of the reference, 1 where that is 0), `ops` the number of roundings on the longest path (n
+    for a reduction of length n, 3 n for an eigendecomposition of order n), u = 2^-53. With c = 4 no false refutation
+    occurred in 8e5 products, eigendecompositions and solves. `ops=0` means exact arithmetic (integers,
+    `fractions.Fraction`): equality, nothing else. A VERIFIED identity holds to within 2 E.
     Guarantee: error 0, given that E bounds the rounding.
 
     Raises `ControlTooClose` for a control nearer than 10 E on every coordinate, `TypeError` for any other precision
@@ -74,14 +74,14 @@ def identity(
             Interval(value, value, value, 0.0, "exact", value.size), prediction, controls, printed, tightness=0.0
         )
     value, reference = np.asarray(value, float), np.asarray(reference, float)
-    largest = max(np.max(np.abs(value)), np.max(np.abs(reference)))
+    largest = float(np.max(np.abs(reference)))
     scale = (largest or 1.0) if scale is None else scale
     bound = np.broadcast_to(c * ops * UNIT_ROUNDOFF * np.asarray(scale, float), np.broadcast(value, reference).shape)
     if not np.all(np.isfinite(value)):
         raise ValueError("the value of an identity must be finite")
     if not np.all(bound > 0):
         raise ValueError(f"an identity needs ops > 0 and scale > 0 (or ops=0: exact), got ops={ops}, scale={scale}")
-    unit = float(np.max(np.abs(reference)) or np.max(scale))
+    unit = largest or float(np.max(scale))
     if np.max(bound) > 1e-4 * unit:
         raise ValueError(
             f"an error of {np.max(bound):.2g} beside values up to {unit:.2g} is no rounding: "

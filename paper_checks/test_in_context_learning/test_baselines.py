@@ -67,6 +67,7 @@ def test_mbr__ridge(trial, weight_std=1.5, noise_std=0.5, examples=(1, 3, 5), sp
         np.broadcast_to(least, risks.shape),
         risks,
         found_by="draws",
+        independent=len(inputs),  # each with every number of examples and every penalty
         ops=40 * DIMENSION,
         scale=risks * condition(inputs),
         wrong_processes={"twice that": np.broadcast_to(2 * least, risks.shape)},

@@ -108,12 +108,16 @@ def test_richardson__mul(trial, n_points=200, powers=(1, 2, 3, 4, 5, 6)):
         leading,
         error=rounding[-1],
         slack=eighth,
-        margin=0.05 * np.abs(leading).max(),
+        margin=0.03 * np.abs(leading).max(),
         controls={"of the other sign": -leading},
     )
 
 
-@claim(ours(f"{PAPER}, Lemma 5; law of the loss derived"), kind="identity")
+@claim(
+    ours(f"{PAPER}, Lemma 5; law of the loss derived"),
+    kind="identity",
+    loose="1e-12 is what the statement says; at N = 10 the loss is 1e-16 at most",
+)
 def test_gelu__bypass(trial, n_points=200, shifts=(5.0, 7.0, 10.0, 30.0)):
     """GeLU(N + x) - N loses (N + x)(1 - Phi(N + x)) of x: less than 1e-12 from N = 10 on, but not at N = 7."""
     x = np.append(trial.generator("entries").uniform(-2, 2, n_points), -2.0)
@@ -127,6 +131,7 @@ def test_gelu__bypass(trial, n_points=200, shifts=(5.0, 7.0, 10.0, 30.0)):
         np.abs(lost[:, large]),
         np.full(lost[:, large].shape, 1e-12),
         found_by="draws",
+        independent=n_points,
         ops=8,
         scale=30.0,
         wrong_processes={"N = 7": np.abs(lost[:, [1, 1]])},
@@ -289,6 +294,7 @@ def test_primitives(trial, count=16):
             "mov from the next column": found[[5, 1, 2, 3, 4]],
             "mov between other rows without a gate": found[[0, 6, 2, 3, 4]],
             "a, b, c = 3, 2, 3": found[[0, 1, 7, 3, 4]],
+            "a layer that replaces its input": found[:5] - np.pad(states, ((0, 0), (0, found.shape[2] - 24), (0, 0))),
         },
     )
 

@@ -271,6 +271,7 @@ def test_lsa__flow(trial, context=5, scale=0.3, decays=20.0):
     loss = attention_flow.full_loss(COVARIANCE, context)
     start = attention_flow.balanced_start(scale, np.eye(2) / 2**0.25)
     tilted = attention_flow.FullWeights(2 * start.value_projection, start.key_query / 2)
+    full = attention_flow.FullWeights(start.value_projection + scale / 4, start.key_query + scale / 4)
     rate = predicted.zhang_rate(COVARIANCE, context)
 
     def end(start):
@@ -296,7 +297,10 @@ def test_lsa__flow(trial, context=5, scale=0.3, decays=20.0):
             "norms exchanged": limit(1 / value, form * value**2),
             "without the trace": limit(*_limit_of((1 + 1 / context) * COVARIANCE)),
         },
-        wrong_processes={"another balance at the start": np.stack(other)},
+        wrong_processes={
+            "another balance at the start": np.stack(other),
+            "a start in all entries": np.stack(end(full)),
+        },
     )
     product, other_product = (
         float(w.value_projection[-1, -1]) * np.asarray(w.key_query)[:2, :2] for w in (final, other)

@@ -101,7 +101,7 @@ def test_critical_mae__shallow(trial, init=1e-6, fraction=0.5, lambda_=1.3):
     )
 
 
-@claim(ours(DERIVED), kind="bound")
+@claim(ours(DERIVED), kind="identity")
 def test_depth_cap(trial, rho=0.2, fraction=0.5):
     """Features start below p w-bar(infinity) up to depth ln(p/epsilon) / ln(1/rho), and decay beyond that of p = 1."""
     cells = [("jepa", 1e-3, depth) for depth in (2, 3, 4, 5)] + [("mae", 0.25, depth) for depth in (5, 6, 7)]

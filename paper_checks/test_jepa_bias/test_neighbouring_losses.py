@@ -94,6 +94,7 @@ def test_sec_arora_bound(trial, n_classes=4, n_points=12, dim=2, n_maps=200):
         supervised,
         bounds,
         found_by="draws",
+        independent=2 * n_maps,  # each with two losses
         ops=ops,
         scale=(supervised + unsupervised) / (1 - collision),
         controls={

@@ -91,6 +91,7 @@ def test_balance_conserved__flow(trial, dim=2, depth=2, spread=0.5, step=0.0025,
         # A step twice as long has sixteen times the error.
         error=np.abs(fine - coarse).max() + 1e-13,
         margin=1e-5,
+        controls={"the residuals die out": np.zeros((2, *start.shape))},
         wrong_processes={"without the stop-gradient": np.array([differentiated, fine[1]])},
     )
 

@@ -79,9 +79,9 @@ def test_saddle_eig(trial, cases=((2, (0,)), (2, (0, 1)), (2, (2,)), (3, (1,)), 
     trial.value(
         rest,
         np.zeros(len(rest)),
-        side="at most",
         error=blur,
         margin=2 * blur,
+        scale=leading,
         wrong_processes={"one rate more": leading},
     )
 

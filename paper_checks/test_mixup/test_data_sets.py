@@ -71,6 +71,7 @@ def test_modified_lda_limit(trial, separabilities=(1e4, 4e4, 1.6e5, 6.4e5, 2.56e
         0.0,
         side="at most",
         slack=1 / separabilities[-1],
+        scale=1.0,  # one minus a cosine
         error=1e-8 * np.sqrt(typical(deficits)[-1]),
         wrong_processes={"plain LDA": typical(plain)[-1], "h in place of h_1": typical(one_curvature)[-1]},
     )
@@ -93,7 +94,8 @@ def test_reduced_problem(trial, separabilities=(1e4, 1e6), count=9):
     trial.value(
         typical[1.0],
         0.0,
-        side="at most",
+        margin=4e-5,
+        scale=1.0,  # one minus a cosine
         slack=3e-5,  # what the expansion neglects: fourth powers of scores of up to seven hundredths
         error=1e-8,
         wrong_processes={"a quarter of Q": typical[0.5], "all of Q": typical[2.0]},

@@ -148,12 +148,18 @@ def test_mask_suboptimal(trial, n_pairs=60, dim=4):
         controls={"r with the inverse of Sigma": np.array(inverted)},
     )
     trial.bound(
-        np.array(learnt), np.ones(n_pairs), found_by="draws", ops=100, controls={"9 / 10": np.full(n_pairs, 0.9)}
+        np.array(learnt),
+        np.ones(n_pairs),
+        found_by="draws",
+        independent=n_pairs,
+        ops=100,
+        controls={"9 / 10": np.full(n_pairs, 0.9)},
     )
     trial.value(
         np.array(harmless),
         np.zeros(n_pairs),
         margin=1e-6,
+        scale=1.0,  # the sine of an angle
         error=1e-9,  # Newton to rounding, times a condition below 1e4
         wrong_processes={"any Sigma": np.array(moved)},
     )

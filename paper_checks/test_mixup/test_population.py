@@ -86,10 +86,10 @@ def test_bayes_direction(trial, separability=0.8, n_directions=400):
     trial.probability(
         wrong,
         errors,
-        margin=0.1 * errors,
+        margin=0.055 * errors,
         controls={"kappa for sqrt(kappa)": np.array([other.error(rule) for rule in rules])},
         first=16384,
-        most=400_000,
+        most=1_500_000,
         vectorised=True,
     )
     rng = trial.generator("directions")
@@ -102,6 +102,7 @@ def test_bayes_direction(trial, separability=0.8, n_directions=400):
         np.full(n_directions, pair.error(pair.bayes_direction)),
         competitors,
         found_by="draws",
+        independent=n_directions,
         ops=100,
         wrong_processes={"mu in place of b": np.full(n_directions, pair.error(pair.mean))},
     )
@@ -137,7 +138,7 @@ def test_erm_expected_minimiser(trial, effective=(0.3, 1.5, 4.0, 8.0, 12.0)):
         loss = predicted.erm_expected_loss(pair)
         steps = [predicted.relative_newton_step(loss, w) for w in (predicted.erm_minimiser(pair), pair.bayes_direction)]
         # Where Newton still has this far to go is not the minimum; the quadrature's rounding moves it by QUADRATURE.
-        trial.value(steps[0], 0.0, margin=1e-6, error=QUADRATURE, wrong_processes={"b itself": steps[1]})
+        trial.value(steps[0], 0.0, margin=1e-6, scale=1.0, error=QUADRATURE, wrong_processes={"b itself": steps[1]})
 
 
 @claim(ours(ABSTRACT), kind="optimality")
@@ -170,6 +171,7 @@ def test_mixup_expected_minimiser(
         np.array(distances),
         np.zeros(len(cases)),
         margin=1e-6,
+        scale=1.0,  # relative to the length of b
         error=np.array(errors),
         wrong_processes={
             "other noise within the classes": np.array(wrong_noise),
@@ -207,6 +209,7 @@ def test_g_invariance(trial, separability=3.0):
         found[:, 0],
         np.zeros(len(maps)),
         margin=1e-6,
+        scale=1.0,  # relative to the length
         error=found[:, 1],
         wrong_processes={"g for each coordinate": np.full(len(maps), max(distorted - uncertainty, 0.0))},
     )
@@ -229,6 +232,7 @@ def test_affine_sufficient(trial, separability=3.0):
         measured,
         0.0,
         margin=1e-6,
+        scale=1.0,  # relative to the length
         error=error,
         wrong_processes={"rotated axes": at_least(rotated), "masks": at_least(masked)},
     )
