@@ -40,22 +40,22 @@ def released(path, says=""):
 
 
 _DENSE = "a dense Hessian of all parameters is taken"
-NClasses = Annotated[int, Interval(2, 16, why=_DENSE)]
+NClasses = Annotated[int, Interval(2, 12, why=_DENSE)]
 """K."""
-PerClass = Annotated[int, Interval(1, 64, why=_DENSE)]
-"""n of balanced classes, in problems with a column for each sample."""
-Sizes = tuple[Annotated[int, Interval(1, 10**6)], ...]
+PerClass = Annotated[int, Interval(1, 50, why=_DENSE)]
+"""n of balanced classes."""
+Sizes = tuple[Annotated[int, Interval(1, 1000)], ...]
 """n_1 .. n_K."""
-Decay = Annotated[float, Interval(1e-4, 1e4, why="descents end in float64")]
-"""lambda of one factor."""
-Decays = tuple[Decay, ...]
-"""lambda_W1 .. lambda_WM."""
-Widths = tuple[Annotated[int, Interval(1, 64, why=_DENSE)], ...]
-"""d_1 .. d_M."""
+Depth = Annotated[int, Interval(1, 4, why=_DENSE)]
+"""M."""
+Strength = Annotated[float, Interval(0.005, 0.97, why="of the threshold, where the largest class ties with zero")]
+"""The beta that the largest class feels, relative to its global threshold."""
+Ratio = Annotated[float, Interval(0.2, 5.0)]
+"""By what factor decays grow from the features to the last layer, layer by layer."""
+Width = Annotated[int, Interval(1, 20, why=_DENSE)]
+"""d_M, the input of the last layer, which may be a bottleneck."""
 Starts = Annotated[int, Interval(1, 1000)]
 """Random starts of a search."""
-Off = Annotated[float, Interval(1e-3, 0.2, why="closer both minima tie in rounding, further other classes change")]
-"""How far from a threshold, relative to it."""
 
 GRAM_MARGIN = 1e-5
 """How closely the geometry of an optimum is claimed: entries of Gram matrices are of order one."""
@@ -64,11 +64,9 @@ GRAM_MARGIN = 1e-5
 # ------------------------------------------------------------------------------------------------------------- domains
 
 
-def require_layers(trial, class_sizes, weight_decays, widths):
-    """Require two classes, a layer, and one width for each layer."""
-    trial.require(2 <= len(class_sizes) <= 16, f"class_sizes must be 2 to 16 numbers ({_DENSE})")
-    trial.require(1 <= len(weight_decays) <= 6, f"weight_decays must be 1 to 6 numbers ({_DENSE})")
-    trial.require(len(widths) == len(weight_decays), "widths must be one number for each weight decay")
+def require_classes(trial, class_sizes):
+    """Require two to twelve classes."""
+    trial.require(2 <= len(class_sizes) <= 12, f"class_sizes must be 2 to 12 numbers ({_DENSE})")
 
 
 def require_frame(trial, optimum, off=1e-3):
@@ -96,9 +94,16 @@ def problem_of(class_sizes, weight_decays, feature_decay, **options):
     return observed.Problem(tuple(class_sizes), decays, float(feature_decay), **options)
 
 
-def balanced_decay(beta, depth, n_classes, per_class):
-    """Return the common decay at which balanced classes feel beta = M K (N Lambda)^(1/M)."""
-    return float(((beta / (depth * n_classes)) ** depth / (n_classes * per_class)) ** (1 / (depth + 1)))
+def shared_decays(class_sizes, depth, strength, ratio=1.5):
+    """Return weight decays and a feature decay at which the largest class has `strength` times the threshold.
+
+    beta_k = M N (N Lambda)^(1/M) / n_k fixes the product Lambda of all decays; they grow by `ratio` from H to W_M.
+    """
+    n_samples = sum(class_sizes)
+    scale = strength * predicted.global_threshold(depth) * max(class_sizes)
+    common = ((scale / (depth * n_samples)) ** depth / n_samples) ** (1 / (depth + 1))
+    first, *others = (float(common * ratio ** (layer - depth / 2)) for layer in range(depth + 1))
+    return tuple(others), first
 
 
 def reduced_head(weights, class_means, bias, class_sizes):

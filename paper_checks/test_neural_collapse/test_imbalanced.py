@@ -8,11 +8,12 @@ from paper_checks.test_neural_collapse import (
     GRAM_MARGIN,
     SPLIT,
     UNEQUAL,
-    Decay,
-    Decays,
+    Depth,
+    Ratio,
     Sizes,
     Starts,
-    Widths,
+    Strength,
+    Width,
     apart,
     found_optimum,
     gram_error,
@@ -20,30 +21,28 @@ from paper_checks.test_neural_collapse import (
     lowest,
     predicted_grams,
     problem_of,
+    require_classes,
     require_frame,
-    require_layers,
     schatten_bound,
+    shared_decays,
     stacked,
 )
 from theory import neural_collapse as predicted
 from theory_on_trial import claim
 from theory_on_trial.contract import Interval
 
-DEEP_SETTINGS = (
-    ((6, 4, 2, 1), (0.05, 0.03), 0.04),
-    ((6, 4, 2, 1), (0.05, 0.03, 0.02), 0.04),
-    ((5, 3, 2), (0.01, 0.03), 0.02),
-)
+DeepDepth = Annotated[int, Interval(2, 4, why="at depth one see imb_M1")]
+UNEVEN = [((6, 4, 2, 1), 2), ((6, 4, 2, 1), 3), ((5, 3, 2), 2)]
 
 
-def trained(trial, class_sizes, weight_decays, feature_decay, spare=3):
+def trained(trial, class_sizes, depth, strength, ratio=1.5):
     """Return the problem of these classes without a bottleneck, its lowest end and the predicted optimum."""
-    widths = (len(class_sizes) + spare,) * len(weight_decays)
-    require_layers(trial, class_sizes, weight_decays, widths)
-    optimum = predicted.mse_optimum(class_sizes, weight_decays, feature_decay)
+    require_classes(trial, class_sizes)
+    decays = shared_decays(class_sizes, depth, strength, ratio)
+    optimum = predicted.mse_optimum(class_sizes, *decays)
     require_frame(trial, optimum)
-    problem = problem_of(class_sizes, weight_decays, feature_decay)
-    return problem, found_optimum(trial, problem, widths), optimum
+    problem = problem_of(class_sizes, *decays)
+    return problem, found_optimum(trial, problem, (len(class_sizes) + 3,) * depth), optimum
 
 
 def decide_frames(trial, problem, end, frames, controls):
@@ -79,11 +78,12 @@ def decide_duality(trial, problem, end, ratios, wrong):
     )
 
 
-@claim(UNEQUAL, kind="optimality", cases=[(0.1, 0.12), (0.02, 0.05)])
-def test_imb_M1(trial, weight_decay: Decay, feature_decay: Decay, class_sizes: Sizes = (6, 4, 2, 1)):
+@claim(UNEQUAL, kind="optimality", cases=[0.34, 0.03])
+def test_imb_M1(trial, strength: Strength, ratio: Ratio = 0.5, class_sizes: Sizes = (6, 4, 2, 1)):
     """M = 1: a general orthogonal frame with s_k^2 = (sqrt(n_k lambda_H / lambda_W) - N lambda_H)_+."""
-    problem, end, _ = trained(trial, class_sizes, [weight_decay], feature_decay)
+    problem, end, _ = trained(trial, class_sizes, 1, strength, ratio)
     sizes, n_samples = np.array(class_sizes, float), sum(class_sizes)
+    (weight_decay,), feature_decay = problem.weight_decays, problem.feature_decay
 
     def frames(squares, feature_decay=feature_decay):
         shifted = squares + n_samples * feature_decay
@@ -91,7 +91,7 @@ def test_imb_M1(trial, weight_decay: Decay, feature_decay: Decay, class_sizes: S
 
     squares = np.maximum(np.sqrt(sizes * feature_decay / weight_decay) - n_samples * feature_decay, 0)
     wrong = {"lengths by sqrt(n_k)": frames(np.sqrt(sizes) * squares.sum() / np.sqrt(sizes).sum())}
-    if abs(weight_decay - feature_decay) > 0.01 * feature_decay:
+    if abs(np.log(ratio)) > 0.01:
         swapped = np.maximum(np.sqrt(sizes * weight_decay / feature_decay) - n_samples * weight_decay, 0)
         wrong["decays exchanged"] = frames(swapped, weight_decay)
     decide_frames(trial, problem, end, frames(squares), wrong)
@@ -101,20 +101,23 @@ def test_imb_M1(trial, weight_decay: Decay, feature_decay: Decay, class_sizes: S
 
 @claim(SPLIT, kind="optimality")
 def test_imb_M1_minority(
-    trial, class_sizes: Sizes = (6, 4, 2), decays: Decays = (0.06, 0.1, 0.13, 0.17, 0.21, 0.25), ratio: Decay = 2.25
+    trial,
+    class_sizes: Sizes = (6, 4, 2),
+    strengths: tuple[Annotated[float, Interval(0.005, 10.0)], ...] = (0.09, 0.24, 0.4, 0.7, 1.06, 1.5),
 ):
     """M = 1: class k is mapped to zero iff n_k <= N^2 lambda_W lambda_H."""
+    require_classes(trial, class_sizes)
     sizes, n_samples, alive = np.array(class_sizes), sum(class_sizes), []
-    pairs = [(decay / ratio**0.5, decay * ratio**0.5) for decay in decays]
-    strength = np.array([weight_decay * feature_decay for weight_decay, feature_decay in pairs])[:, None]
-    away = np.abs(n_samples**2 * strength / sizes - 1)
-    trial.require(np.all(away > 1e-3), "decays must keep every class off its threshold by 0.001")
-    for index, (weight_decay, feature_decay) in enumerate(pairs):
-        require_layers(trial, class_sizes, [weight_decay], (len(sizes) + 2,))
-        problem = problem_of(class_sizes, [weight_decay], feature_decay)
+    trial.require(len(strengths) > 0, "strengths must hold at least one number")
+    away = np.abs(np.array(strengths)[:, None] * max(sizes) / sizes - 1)
+    trial.require(np.all(away > 1e-3), "strengths must keep every class off its threshold by 0.001")
+    decays = [shared_decays(class_sizes, 1, strength) for strength in strengths]
+    for index, one in enumerate(decays):
+        problem = problem_of(class_sizes, *one)
         end = lowest(problem, trial.key(str(index)), 2, (len(sizes) + 2,))
         alive.append(np.diag(grams(problem, end.head)["logits"]) > 1e-4)  # 0.001 off the threshold it is 5e-4
-    critical = np.array([predicted.critical_class_size(n_samples, [w], h) for w, h in pairs])[:, None]
+    strength = np.array([weights[0] * features for weights, features in decays])[:, None]
+    critical = np.array([predicted.critical_class_size(n_samples, *one) for one in decays])[:, None]
     living = (sizes > critical).astype(int)
     wrong = {
         "N lambda_W lambda_H": (sizes > n_samples * strength).astype(int),
@@ -126,12 +129,11 @@ def test_imb_M1_minority(
     trial.identity(critical, smallest, ops=60, scale=smallest, controls={"N for N^2": smallest / n_samples})
 
 
-@claim(UNEQUAL, kind="optimality", cases=DEEP_SETTINGS)
-def test_imb_deep(trial, class_sizes: Sizes, weight_decays: Decays, feature_decay: Decay):
+@claim(UNEQUAL, kind="optimality", cases=UNEVEN)
+def test_imb_deep(trial, class_sizes: Sizes, depth: DeepDepth, strength: Strength = 0.25, ratio: Ratio = 0.7):
     """M >= 2: general orthogonal frames, c s_k^(2M) for W, c s_k^(2M) / (c s_k^(2M) + N lambda_H)^2 for features."""
-    depth, ridge = len(weight_decays), sum(class_sizes) * feature_decay
-    trial.require(depth >= 2, "weight_decays must be two or more: at depth one see imb_M1")
-    problem, end, optimum = trained(trial, class_sizes, weight_decays, feature_decay)
+    problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
+    weight_decays, ridge = problem.weight_decays, problem.n_samples * problem.feature_decay
     squares = optimum.layer_singular_values[0] ** 2
     c = weight_decays[0] ** (depth - 1) / np.prod(weight_decays[1:])
 
@@ -147,25 +149,24 @@ def test_imb_deep(trial, class_sizes: Sizes, weight_decays: Decays, feature_deca
 
 @claim(SPLIT, kind="optimality", cases=[(2, -0.03), (2, 0.03), (3, -0.03), (3, 0.03)])
 def test_imb_deep_minority(
-    trial,
-    depth: Annotated[int, Interval(2, 4)],
-    off: Annotated[float, Interval(-0.2, 0.2)],
-    class_sizes: Sizes = (6, 4, 2),
-    starts: Starts = 2,
-):
+    trial, depth: DeepDepth, off: Annotated[float, Interval(-0.2, 0.2)],
+    class_sizes: Sizes = (6, 4, 2), starts: Starts = 2,
+):  # fmt: skip
     """M >= 2: class k is mapped to zero iff n_k < M N (N Lambda)^(1/M) / beta_gl(M)."""
+    require_classes(trial, class_sizes)
     n_samples, smallest, threshold = sum(class_sizes), min(class_sizes), predicted.global_threshold(depth)
     beta = (1 + off) * threshold
-    decay = float(((beta * smallest / (depth * n_samples)) ** depth / n_samples) ** (1 / (depth + 1)))
-    decays, widths = (decay,) * depth, (len(class_sizes) + 4,) * depth
-    require_layers(trial, class_sizes, decays, widths)
     trial.require(class_sizes.count(smallest) == 1, "class_sizes must have one smallest class")
-    optimum = predicted.mse_optimum(class_sizes, decays, decay)
+    decays, widths = (
+        shared_decays(class_sizes, depth, (1 + off) * smallest / max(class_sizes)),
+        (len(class_sizes) + 4,) * depth,
+    )
+    optimum = predicted.mse_optimum(class_sizes, *decays)
     require_frame(trial, optimum)
-    critical = predicted.critical_class_size(n_samples, decays, decay)
+    critical = predicted.critical_class_size(n_samples, *decays)
     by_root = {"where a root exists": critical * threshold / predicted.existence_threshold(depth)}
     trial.identity((1 + off) * smallest, critical, ops=60, scale=critical, controls=by_root)
-    problem = problem_of(class_sizes, decays, decay)
+    problem = problem_of(class_sizes, *decays)
     primal = lowest(problem, trial.key("starts"), starts, widths).value
     # Alive where it should be dead, or dead where it should be alive.
     gained = 1 - float(predicted.scalar_objective(predicted.largest_root(beta, depth), beta, depth))
@@ -174,45 +175,40 @@ def test_imb_deep_minority(
     trial.gap(primal, schatten_bound(problem, widths), optimum.value, **options)
 
 
-@claim(SPLIT, kind="optimality", cases=[((0.02,), (2,)), ((0.02, 0.02), (8, 2))])
+@claim(SPLIT, kind="optimality", cases=[1, 2])
 def test_imb_bottleneck(
-    trial, weight_decays: Decays, widths: Widths, class_sizes: Sizes = (1, 6, 2, 4), feature_decay: Decay = 0.02
+    trial, depth: Depth, width: Width = 2, class_sizes: Sizes = (1, 6, 2, 4), strength: Strength = 0.1
 ):
     """Behind a bottleneck of R the R largest classes survive, in whatever order they come."""
-    require_layers(trial, class_sizes, weight_decays, widths)
-    rank, n_classes = min(widths), len(class_sizes)
-    trial.require(rank < n_classes, "widths must hold a bottleneck: fewer than the classes")
-    optimum = predicted.mse_optimum(class_sizes, weight_decays, feature_decay, widths=widths)
+    require_classes(trial, class_sizes)
+    n_classes, decays = len(class_sizes), shared_decays(class_sizes, depth, strength)
+    trial.require(width < n_classes, "width must be a bottleneck: below the number of classes")
+    widths = (n_classes + 4,) * (depth - 1) + (width,)
+    optimum, biased = (predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=bias) for bias in (False, True))
     require_frame(trial, optimum)
-    problem = problem_of(class_sizes, weight_decays, feature_decay)
+    problem = problem_of(class_sizes, *decays)
     end = found_optimum(trial, problem, widths)
-    shares = np.diag(predicted.mse_optimum(class_sizes, weight_decays, feature_decay).logits)
+    shares = np.diag(predicted.mse_optimum(class_sizes, *decays).logits)
     from_small = np.argsort(np.argsort(class_sizes, kind="stable"), kind="stable")
-    biased = predicted.mse_optimum(class_sizes, weight_decays, feature_decay, widths=widths, bias=True)
     wrong = {
-        "the first R classes": np.diag(shares * (np.arange(n_classes) < rank)),
-        "the R smallest classes": np.diag(shares * (from_small < rank)),
+        "the first R classes": np.diag(shares * (np.arange(n_classes) < width)),
+        "the R smallest classes": np.diag(shares * (from_small < width)),
         "with a bias": biased.logits,
     }
-    trial.value(
-        grams(problem, end.head)["logits"],
-        optimum.logits,
-        error=gram_error(problem, end),
-        margin=GRAM_MARGIN,
-        controls=apart(trial, optimum.logits, GRAM_MARGIN, wrong),
-    )
+    logits, controls = grams(problem, end.head)["logits"], apart(trial, optimum.logits, GRAM_MARGIN, wrong)
+    trial.value(logits, optimum.logits, error=gram_error(problem, end), margin=GRAM_MARGIN, controls=controls)
 
 
-@claim(SPLIT, kind="optimality", cases=[((0.02,), 0.02), ((0.03, 0.03), 0.03), ((0.1,), 0.1)])
-def test_feature_lengths(trial, weight_decays: Decays, feature_decay: Decay, class_sizes: Sizes = (6, 4, 2)):
+@claim(SPLIT, kind="optimality", cases=[(1, 0.01), (2, 0.15), (1, 0.25)])
+def test_feature_lengths(trial, depth: Depth, strength: Strength, class_sizes: Sizes = (6, 4, 2)):
     """|h_k|^2 = x^M / (N lambda_H (1 + x^M)^2): minority features are longer, unless near collapse at M = 1."""
     trial.require(all(np.diff(class_sizes) < 0), "class_sizes must fall: lengths of equal classes are equal")
-    problem, end, optimum = trained(trial, class_sizes, weight_decays, feature_decay)
-    powers = optimum.roots[optimum.alive] ** len(weight_decays)
+    problem, end, optimum = trained(trial, class_sizes, depth, strength)
+    powers = optimum.roots[optimum.alive] ** depth
     trial.require(len(powers) > 1, "decays must leave two classes alive, whose lengths can be compared")
     products = powers[1:] * powers[:-1]  # near collapse they are below one
     trial.require(np.all(np.abs(products - 1) > 1e-3), "no two features may be of one length, up to 0.001")
-    squares = powers / (sum(class_sizes) * feature_decay * (1 + powers) ** 2)
+    squares = powers / (sum(class_sizes) * problem.feature_decay * (1 + powers) ** 2)
     lengths = np.diag(grams(problem, end.head)["features"])[optimum.alive]
     relative = np.sqrt(np.array(class_sizes)[optimum.alive])
     wrong = {

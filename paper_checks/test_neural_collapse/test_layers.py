@@ -7,15 +7,17 @@ import numpy as np
 from paper_checks.test_neural_collapse import (
     GRAM_MARGIN,
     SPLIT,
-    Decay,
-    Decays,
+    Depth,
+    Ratio,
     Sizes,
-    Widths,
+    Strength,
+    Width,
     gram_error,
     problem_of,
-    require_layers,
+    require_classes,
+    shared_decays,
 )
-from paper_checks.test_neural_collapse.test_imbalanced import DEEP_SETTINGS, trained
+from paper_checks.test_neural_collapse.test_imbalanced import UNEVEN, trained
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 from theory_on_trial import claim, ours
@@ -74,23 +76,20 @@ def test_mse_reduction(
 
 @claim(SHARED, kind="optimality")
 def test_mse_reduction__trained(
-    trial,
-    class_sizes: Sizes = (6, 4, 2, 1),
-    weight_decays: Decays = (0.05, 0.03),
-    feature_decay: Decay = 0.04,
+    trial, class_sizes: Sizes = (6, 4, 2, 1), depth: Depth = 2, strength: Strength = 0.25, ratio: Ratio = 1.5
 ):
     """Descent ends at factors whose decay is the Schatten quasi-norm of the logits they produce."""
-    problem, end, optimum = trained(trial, class_sizes, weight_decays, feature_decay)
+    problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
+    weight_decays, feature_decay = problem.weight_decays, problem.feature_decay
     # What weight decay has switched off is not exactly zero, and fractional powers would blow it up.
     left, values, right = np.linalg.svd(product_of(end.head.weights, end.head.features), full_matrices=False)
     alive = np.arange(len(values)) < optimum.alive.sum()
     product = (left[:, alive] * values[alive]) @ right[alive]
     penalty = predicted.schatten_penalty(product, weight_decays, feature_decay)
-    wrong = {"prefactor L": 2 * penalty, "M for L": penalty / (1 + 1 / len(weight_decays))}
-    decays = [*weight_decays, feature_decay]
-    if max(decays) > 1.01 * min(decays):
-        mean = float(np.mean(decays))
-        wrong["the mean of the decays"] = predicted.schatten_penalty(product, [mean] * len(weight_decays), mean)
+    wrong = {"prefactor L": 2 * penalty, "M for L": penalty / (1 + 1 / depth)}
+    if abs(np.log(ratio)) > 0.01:
+        mean = float(np.mean([*weight_decays, feature_decay]))
+        wrong["the mean of the decays"] = predicted.schatten_penalty(product, [mean] * depth, mean)
     trial.value(
         decay_of(end.head.weights, end.head.features, weight_decays, feature_decay),
         penalty,
@@ -103,21 +102,17 @@ def test_mse_reduction__trained(
 @claim(
     ours("the gradient of a layer times that layer is the gradient of the next times the next"),
     kind="identity",
-    cases=[((8, 8, 8), "mse", False), ((8, 8, 8), "mse", True), ((5, 3, 6), "ce", False)],
+    cases=[("mse", False), ("mse", True), ("ce", False)],
 )
 def test_layer_balance(
-    trial,
-    widths: Widths,
-    loss: Literal["mse", "ce"],
-    bias: bool,
-    class_sizes: Sizes = (4, 3, 2),
-    weight_decays: Decays = (0.02, 0.05, 0.03),
-    feature_decay: Decay = 0.01,
-):
+    trial, loss: Literal["mse", "ce"], bias: bool, depth: Depth = 3, width: Width = 6,
+    class_sizes: Sizes = (4, 3, 2), strength: Strength = 0.1, ratio: Ratio = 0.7,
+):  # fmt: skip
     """At critical points lambda_(m+1) W_(m+1)^T W_(m+1) = lambda_m W_m W_m^T, the features being layer 0."""
-    require_layers(trial, class_sizes, weight_decays, widths)
-    decays = np.array([feature_decay, *weight_decays])
-    trial.require(decays.max() > 1.01 * decays.min(), "decays must differ: equal ones cancel")
+    require_classes(trial, class_sizes)
+    trial.require(abs(np.log(ratio)) > 0.01, "ratio must not be one: equal decays cancel")
+    weight_decays, feature_decay = shared_decays(class_sizes, depth, strength, ratio)
+    decays, widths = np.array([feature_decay, *weight_decays]), (width,) * depth
     problem = problem_of(class_sizes, weight_decays, feature_decay, loss=loss, bias=bias)
     end = observed.best_of(problem, trial.key("starts"), 3, widths=widths)
     factors = [np.asarray(factor) for factor in (end.head.features, *end.head.weights)]
@@ -139,14 +134,14 @@ def test_layer_balance(
     )
 
 
-@claim(SPLIT, kind="optimality", cases=DEEP_SETTINGS[:2])
-def test_sv_formula(trial, class_sizes: Sizes, weight_decays: Decays, feature_decay: Decay):
+@claim(SPLIT, kind="optimality", cases=UNEVEN[:2])
+def test_sv_formula(trial, class_sizes: Sizes, depth: Depth, strength: Strength = 0.25, ratio: Ratio = 0.7):
     """lambda_m sigma_k(W_m)^2 = lambda_H sigma_k(H)^2 = (N Lambda)^(1/M) x_k in every layer m."""
-    problem, end, optimum = trained(trial, class_sizes, weight_decays, feature_decay)
-    depth, n_samples, decays = len(weight_decays), sum(class_sizes), np.array([*weight_decays, feature_decay])
+    problem, end, optimum = trained(trial, class_sizes, depth, strength, ratio)
+    n_samples, decays = problem.n_samples, np.array([problem.feature_decay, *problem.weight_decays])
     measured = [
         decay * np.linalg.svd(np.asarray(factor), compute_uv=False)[: len(class_sizes)] ** 2
-        for decay, factor in zip(decays, [*end.head.weights, end.head.features], strict=True)
+        for decay, factor in zip(decays, [end.head.features, *end.head.weights], strict=True)
     ]
     balance = (n_samples * np.prod(decays)) ** (1 / depth) * np.sort(optimum.roots)[::-1]
     without = {"Lambda^(1/M) x_k": np.tile(balance / n_samples ** (1 / depth), (depth + 1, 1))}

@@ -5,18 +5,19 @@ from typing import Annotated, Literal
 import numpy as np
 
 from paper_checks.test_neural_collapse import (
-    Decay,
     NClasses,
     PerClass,
+    Ratio,
     Sizes,
     Starts,
+    Strength,
     apart,
-    balanced_decay,
     gram_error,
     lowest,
     problem_of,
     released,
     schatten_bound,
+    shared_decays,
 )
 from paper_checks.test_neural_collapse.test_imbalanced import trained
 from sims.neural_collapse.gradients import value_and_gradient
@@ -42,8 +43,8 @@ def test_code_criterion(
     starts: Starts = 2,
 ):
     """Between the thresholds zero is the global minimum, f = 1/2, although the scalar equation has a root."""
-    decay = balanced_decay(beta, 2, n_classes, per_class)
-    problem, widths = problem_of((per_class,) * n_classes, (decay, decay), decay), (n_classes + 3,) * 2
+    sizes, widths = (per_class,) * n_classes, (n_classes + 3,) * 2
+    problem = problem_of(sizes, *shared_decays(sizes, 2, beta / 0.5))
     root = predicted.largest_root(beta, 2)
     printed = float(predicted.scalar_objective(root, beta, 2)) / 2
     trial.gap(
@@ -66,23 +67,20 @@ def test_code_criterion(
         says="compute_NC3_W_div_H: at depth one diag(W W^T) / diag(H^T H) = n_k, whatever the decays.",
     ),
 )
-def test_code_length_ratio(
-    trial, class_sizes: Sizes = (6, 4, 2, 1), weight_decay: Decay = 0.02, feature_decay: Decay = 0.05
-):
+def test_code_length_ratio(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Strength = 0.03, ratio: Ratio = 0.4):
     """At depth one |w_k|^2 / |h_k|^2 = n_k lambda_H / lambda_W for every class that is alive."""
-    unequal = abs(np.log(weight_decay / feature_decay)) > 0.01
-    trial.require(unequal, "the two decays must differ: for equal ones the code's ratio is right")
-    problem, end, optimum = trained(trial, class_sizes, [weight_decay], feature_decay)
+    trial.require(abs(np.log(ratio)) > 0.01, "ratio must not be one: for equal decays the code is right")
+    problem, end, optimum = trained(trial, class_sizes, 1, strength, ratio)
     sizes, alive = np.array(class_sizes, float), optimum.alive
-    ratio = sizes * feature_decay / weight_decay
+    squared = sizes / ratio
     lengths = np.sum(np.asarray(end.head.weights[0]) ** 2, axis=1)
     means = np.sum(np.asarray(end.head.features) ** 2, axis=0) / sizes
     trial.value(
         lengths[alive] / means[alive],
-        ratio[alive],
-        error=np.max((1 + ratio[alive]) / means[alive]) * gram_error(problem, end),
-        margin=1e-4 * ratio[alive],
-        controls={"the root of the ratio of decays": (sizes * (feature_decay / weight_decay) ** 0.5)[alive]},
+        squared[alive],
+        error=np.max((1 + squared[alive]) / means[alive]) * gram_error(problem, end),
+        margin=1e-4 * squared[alive],
+        controls={"the root of the ratio of decays": (sizes / ratio**0.5)[alive]},
         as_printed=sizes[alive],
     )
 

@@ -12,13 +12,13 @@ from paper_checks.test_neural_collapse import (
     Sizes,
     Starts,
     apart,
-    balanced_decay,
     data_values,
     lowest,
     problem_of,
-    require_layers,
+    require_classes,
     schatten_bound,
     searched_minimum,
+    shared_decays,
 )
 from theory import neural_collapse as predicted
 from theory_on_trial import claim
@@ -100,13 +100,13 @@ def test_bal_threshold__descent(
     trial.require(abs(off) >= 1e-3, "off must be 0.001 or more: nearer to the threshold both minima tie")
     beta, rank = (1 + off) * predicted.global_threshold(depth), n_classes - bias
     trial.require(beta < predicted.existence_threshold(depth) or depth == 1, "off must leave the equation a root")
-    decay = balanced_decay(beta, depth, n_classes, per_class)
-    sizes, decays, widths = (per_class,) * n_classes, (decay,) * depth, (n_classes + 4,) * depth
-    problem = problem_of(sizes, decays, decay, bias=bool(bias))
+    sizes, widths = (per_class,) * n_classes, (n_classes + 4,) * depth
+    decays = shared_decays(sizes, depth, 1 + off)
+    problem = problem_of(sizes, *decays, bias=bool(bias))
     dead = rank / (2 * n_classes)
     root = predicted.largest_root(beta if depth > 1 else 0.97, depth)
     living = dead * float(predicted.scalar_objective(root, beta, depth))
-    value = dead if off > 0 else predicted.mse_optimum(sizes, decays, decay, bias=bool(bias)).value
+    value = dead if off > 0 else predicted.mse_optimum(sizes, *decays, bias=bool(bias)).value
     # Thresholds of K - 1 classes: these directions would still be alive.
     shrunk = predicted.global_root(beta * (n_classes - 1) / n_classes, depth)
     wrong = {"the other side": dead if off < 0 else living}
@@ -146,7 +146,7 @@ def test_small_decay(
 ):
     """As decays vanish W Hbar tends to I, and f* to (L/2) Lambda^(1/L) sum_k n_k^(1/L)."""
     factors, sizes, decays = depth + 1, np.array(class_sizes, float), [decay] * depth
-    require_layers(trial, class_sizes, decays, [1] * depth)
+    require_classes(trial, class_sizes)
     n_samples = sum(class_sizes)
     values = data_values(class_sizes, bias=False)
     least = searched_minimum(values, n_samples, decays, decay, len(class_sizes))
