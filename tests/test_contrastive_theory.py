@@ -56,8 +56,8 @@ def test_the_floor_has_the_chances_of_a_binomial_law(negatives, views):
         chances = [math.comb(objects, j) * weight**j * (1 - weight) ** (objects - j) for j in range(objects + 1)]
         assert sum(chances) == 1
         floor += float(weight) * sum(float(p) * math.log(1 + views * j) for j, p in enumerate(chances))
-        others = [math.comb(objects - 1, j) * weight**j * (1 - weight) ** (objects - 1 - j) for j in range(objects)]
-        kept.append(float(sum(p / (1 + views * j) for j, p in enumerate(others))))
+        shares = (min(1, Fraction(negatives - views * j, 1 + views * j)) for j in range(objects + 1))
+        kept.append(float(sum(p * share for p, share in zip(chances, shares, strict=True)) / (1 - weight)))
     assert predicted.collision_floor(WEIGHTS, negatives, math.e, views) == pytest.approx(floor, rel=1e-13)
     assert predicted.supervised_weight(WEIGHTS, negatives, views) == pytest.approx(min(kept), rel=1e-13)
 
@@ -96,11 +96,14 @@ def test_the_spread_is_that_of_a_covariance_matrix():
 
 
 @given(st.floats(0.05, 5), st.integers(1, 40))
-def test_more_negatives_raise_the_floor_and_certify_less(supervised, negatives):
+def test_more_negatives_raise_the_floor_and_certify_at_most_the_whole_supervised_loss(supervised, negatives):
     fewer, more = (predicted.collision_floor(WEIGHTS, k) for k in (negatives, negatives + 1))
     assert fewer < more < math.log2(1 + (negatives + 1) * 0.5)
     certified = predicted.certificate(WEIGHTS, supervised, negatives)
-    assert fewer < certified < fewer + (1 - 0.38 + 1e-12) * supervised
+    assert fewer < certified < fewer + 1.25 * supervised
+    tenths = np.full(10, 0.1)
+    whole = predicted.certificate(tenths, supervised, 255) - predicted.collision_floor(tenths, 255)
+    assert whole == pytest.approx(supervised, rel=1e-6)
     assert predicted.certificate(WEIGHTS, supervised, 1) == pytest.approx(0.38 + 0.62 * supervised)
 
 
@@ -226,6 +229,9 @@ def test_a_report_of_many_negatives():
     loss = observed.contrastive_loss(*world, "logistic", 4)
     bound = tool.contrastive_report(loss, WEIGHTS, 4, unit="bits").supervised_bound
     assert predicted.supervised_loss(*world, "logistic") < bound < 0.3
+    zero = tool.contrastive_report(math.log(256), tenths, 255)
+    assert zero.vacuous
+    assert zero.supervised_bound > math.log(2)
 
 
 def test_a_loss_below_the_floor_has_no_verdict_but_three_reasons():
