@@ -85,7 +85,8 @@ def learned_pretext_error(n_pairs: Labels, dim: Width, kept: Natural, noise: Non
     """The error a of a pretext learned by least squares on n1 pairs: (d1 - kept) tau / (n1 - d1 - 1).
 
     The pretext is cut to `kept` directions. To first order in 1 / n1, where the true pretext has a = 0; `noise` is
-    `pretext_noise`. Put it into `excess_risk` with rank `kept`. Infinite up to n1 = d1 + 1. Derived here. Raises ValueError for kept > d1.
+    `pretext_noise`. Put it into `excess_risk` with rank `kept`. Infinite up to n1 = d1 + 1. Derived here. Raises
+    ValueError for kept > d1.
 
     >>> learned_pretext_error(111, 10, 2, 2.0)
     0.16
