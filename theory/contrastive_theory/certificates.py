@@ -51,7 +51,7 @@ def certificate(
 def independent_block_limit(weights: Classes, conditionals: Conditionals, features: Features, loss: Loss) -> float:
     """What averages over infinitely many negatives of independent classes leave: E l(f(x) . (mu_c - mean of all mu)).
 
-    It may fall below the certificate, which averages over negatives of one class keep. Source: law of large numbers.
+    It may fall below the certificate, which averages over negatives of one class obey. Source: law of large numbers.
     """
     means = conditionals @ features
     margins = features @ (means - weights @ means).T

@@ -8,7 +8,7 @@ from theory_on_trial.contract import guarded, require
 
 
 @guarded
-def collision_floor(weights: Classes, negatives: Negatives = 1, base: Base = 2.0, views: Views = 1) -> float:
+def collision_floor(weights: Classes, negatives: Negatives, base: Base = 2.0, views: Views = 1) -> float:
     """The infimum over all encoders of the logistic loss: E log(1 + m B), B ~ Bin(k / m, rho_c), c ~ rho, m views.
 
     By Jensen's inequality a colliding negative, whose v has mean 0, costs at least what v = 0 costs; collapsed classes
@@ -19,32 +19,33 @@ def collision_floor(weights: Classes, negatives: Negatives = 1, base: Base = 2.0
     1.1866
     """
     counts, chances = _collisions(weights, negatives, views)
-    return float(weights @ chances @ np.log1p(views * counts) / np.log(base))
+    return float(weights @ chances @ np.log1p(counts) / np.log(base))
 
 
 @guarded
-def supervised_weight(weights: Classes, negatives: Negatives = 1, views: Views = 1) -> float:
-    """With what weight (1 - tau) L_sup is certified by k negatives: min_c E 1 / (1 + m B), B ~ Bin(k / m - 1, rho_c).
+def supervised_weight(weights: Classes, negatives: Negatives, views: Views) -> float:
+    """With what weight k negatives certify (1 - tau) L_sup: min_c E min(1, (k - N) / (1 + N)) / (1 - rho_c), N = m B.
 
-    In (0, 1], and 1 for one negative. Of the negatives that do not collide one is kept, beside those of its positive's
-    class, and log(1 + t / (1 + n)) >= log(1 + t) / (1 + n). Raises as `collision_floor`. Source: derived here.
+    B is as in `collision_floor`; 1 for one negative, and nearly 1 / (1 - rho_c) for many. Given N collisions, the n =
+    k - N other negatives, of terms t_i, add log(1 + sum of t_i / (1 + N)), which by concavity is at least the mean of
+    log(1 + n t_i / (1 + N)), and so of min(1, n / (1 + N)) log(1 + t_i). Raises as `collision_floor`.
+    Source: derived here.
     """
-    require(negatives % views == 0, f"views must divide negatives, got {views} and {negatives}")
-    if negatives == views:
-        return 1.0
-    counts, chances = _collisions(weights, negatives - views, views)
-    return float((chances @ (1 / (1 + views * counts)))[weights > 0].min())
+    counts, chances = _collisions(weights, negatives, views)
+    kept = chances @ np.minimum(1, (negatives - counts) / (1 + counts))
+    return float((kept / (1 - weights)).min())
 
 
 def _collisions(
     weights: Classes, negatives: int, views: int
 ) -> tuple[Float[np.ndarray, " counts"], Float[np.ndarray, "classes counts"]]:
-    """How many objects may collide, and with what chance they do in each class."""
+    """How many negatives may collide, and with what chance they do in each class."""
     from scipy.special import betaln, xlog1py, xlogy
 
     require(negatives % views == 0, f"views must divide negatives, got {views} and {negatives}")
     objects = negatives // views
-    counts = np.arange(objects + 1.0)
-    log_ways = -betaln(1 + counts, 1 + objects - counts) - np.log(1 + objects)
+    colliding = np.linspace(0, objects, objects + 1)
+    log_ways = -betaln(1 + colliding, 1 + objects - colliding) - np.log(1 + objects)
     each = weights[:, None]
-    return counts, np.exp(log_ways + xlogy(counts, each) + xlog1py(objects - counts, -each))
+    chances = np.exp(log_ways + xlogy(colliding, each) + xlog1py(objects - colliding, -each))
+    return views * colliding, chances
