@@ -19,6 +19,8 @@ FARTHEST = 10.0
 """How far from the prediction, relative to it, a wrong theory may lie that somebody could hold."""
 POLICED = 1 / 3
 """The share of the coordinates of an equality on which some control must have been refuted."""
+POLICED_EXACTLY = 0.05
+"""The same in exact arithmetic, where every coordinate alone would have shown any error."""
 
 _WEAKER = ("exact", "exhaustive", "finite-n", "finite-n (union)", "finite-n (symmetric)", "finite-n (normal)")
 _WEAKEST = ("asymptotic", "extrapolated", "on a grid", "sampled", "searched")
@@ -92,7 +94,7 @@ def _far_fetched(finding: Finding) -> str:
     factors = [0.0 if c.is_process else _beyond(finding, c) if one_sided else _off(finding, c) for c in judged]
     if min(factors) > FARTHEST:
         return f"even the nearest control is wrong by a factor of {min(factors):.2g}: nobody could hold it"
-    return "" if one_sided else _unpoliced(judged)
+    return "" if one_sided else _unpoliced(judged, POLICED if finding.resolution.each else POLICED_EXACTLY)
 
 
 def _off(finding: Finding, control: Control) -> float:
@@ -109,10 +111,10 @@ def _beyond(finding: Finding, control: Control) -> float:
     return float(np.min(above[told] / below[told])) if np.any(told) else 0.0
 
 
-def _unpoliced(judged: Sequence[Control]) -> str:
+def _unpoliced(judged: Sequence[Control], least: float) -> str:
     refuted = np.any(np.broadcast_arrays(*(control.refuted for control in judged)), axis=0)
     share = float(np.mean(refuted))
-    if share >= POLICED:
+    if share >= least:
         return ""
     return f"the controls are refuted on {100 * share:.2g} % of the coordinates only: the others could be anything"
 

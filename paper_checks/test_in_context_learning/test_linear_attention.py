@@ -226,8 +226,15 @@ def test_lsa__optimum(trial, noise_variance=0.3, examples=2):
             "at Lambda^-1": predicted.linear_attention_loss(np.linalg.inv(COVARIANCE), *law),
         },
     )
-    gradients = [predicted.loss_gradient(matrix, *law) for matrix in (A, np.linalg.inv(COVARIANCE))]
-    trial.identity(slope, gradients[0], ops=3**8, scale=np.trace(signal), controls={"at Lambda^-1": gradients[1]})
+    aside = A + 0.1
+    gradients = [predicted.loss_gradient(matrix, *law) for matrix in (aside, np.linalg.inv(COVARIANCE))]
+    trial.identity(
+        2 * COVARIANCE @ (aside @ second - cross),
+        gradients[0],
+        ops=3**8,
+        scale=np.trace(signal),
+        controls={"at Lambda^-1": gradients[1]},
+    )
 
 
 @claim(ours(f"{ZHANG}, remark on covariate shift; factor derived"), kind="identity")

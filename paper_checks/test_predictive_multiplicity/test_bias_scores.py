@@ -46,13 +46,24 @@ def test_bias__score__dp(trial, n_worlds=20, tolerance=0.01):
         atoms.append(predicted.flip_losses(joint).max())
     error = 2 * FEASIBILITY * max(prices) + 1e-12
     trial.value(measured, exact, error=error, margin=1e-6, wrong_processes={"in the order of f": by_influence})
-    trial.bound(random_atoms, np.ones(2 * n_worlds), found_by="draws", ops=0, controls={"none": np.zeros(2 * n_worlds)})
+    trial.bound(
+        random_atoms,
+        np.ones(2 * n_worlds),
+        found_by="draws",
+        independent=n_worlds,
+        ops=0,
+        controls={"none": np.zeros(2 * n_worlds)},
+    )
     trial.bound(
         losses,
         np.array(atoms) + error,
         found_by="draws",
+        independent=n_worlds,
         ops=8,
-        controls={"a rule without chance loses nothing": np.full(n_worlds, error)},
+        controls={
+            "a rule without chance loses nothing": np.full(n_worlds, error),
+            "half an atom": np.array(atoms) / 2 + error,
+        },
     )
 
 
@@ -67,7 +78,14 @@ def test_bias__score__effects(trial, n_worlds=10):
         exact.append([predicted.flip_losses(joint), influences, *predicted.odds_influences(joint)])
         posterior.append([predicted.flip_losses(joint), -influences, *predicted.odds_influences(joint)])
     # Differences of sums of 160 probabilities of size at most one (rates divide by a group's).
-    trial.identity(found, exact, ops=160, scale=1.0, controls={"the sign of f reversed": posterior})
+    twice = 2 * np.array(exact)
+    trial.identity(
+        found,
+        exact,
+        ops=160,
+        scale=1.0,
+        controls={"the sign of f reversed": posterior, "every flip counted in both groups": twice},
+    )
 
 
 @claim(ours(BIAS), kind="optimality")
@@ -89,5 +107,10 @@ def test_bias__score__eo(trial, n_worlds=12, tolerance=0.02):
     trial.value(measured, exact, error=error, margin=1e-6, controls=controls)
     trial.value(measured, dual, error=error, margin=1e-6, controls=controls)
     trial.bound(
-        random_atoms, np.full(2 * n_worlds, 2), found_by="draws", ops=0, controls={"none": np.zeros(2 * n_worlds)}
+        random_atoms,
+        np.full(2 * n_worlds, 2),
+        found_by="draws",
+        independent=n_worlds,
+        ops=0,
+        controls={"none": np.zeros(2 * n_worlds)},
     )

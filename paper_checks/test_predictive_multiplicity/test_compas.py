@@ -156,7 +156,11 @@ def test_rashomon__cells(trial, n_sets=2, extra=2):
     trial.identity(found, exact, ops=0, controls={"one optimum": [*strict, [1, 1, 27, 0]]})
 
 
-@claim(ours("ad-hoc pool of the released code; statement derived here"), kind="bound")
+@claim(
+    ours("ad-hoc pool of the released code; statement derived here"),
+    kind="bound",
+    loose="the pool is what it is: two thirds of the discrepancy at best",
+)
 def test_adhoc__lower__bound(trial):
     """A pool of 1100 elastic nets shows less multiplicity than there is, at every tolerance and around one baseline."""
     table, baseline, _, path, ambiguity = solved("arrest")

@@ -24,19 +24,21 @@ from theory_on_trial import claim, ours
 def test_discrepancy__bound(trial, n_sets=60, n_classes=200):
     """Discrepancy is at most 2 R(h_0) + epsilon for every class of classifiers and every baseline, optimal or not."""
 
-    def judge(discrepancies, errors, n, found_by):
+    def judge(discrepancies, errors, n, **found):
         shares = np.array(errors)[:, None] / n, np.arange(n + 1) / n
         bounds = [[predicted.discrepancy_bound(own, epsilon) for epsilon in shares[1]] for (own,) in shares[0]]
         trial.bound(
             np.array(discrepancies) / n,
             bounds,
-            found_by=found_by,
+            **found,
             ops=4,
             controls={"R(h_0) + epsilon": shares[0] + shares[1]},
         )
 
     paths = [found for found, _, _ in sampled_paths(trial.generator("sets"), n_sets)]
-    judge([path.discrepancy for path in paths], [path.errors for path in paths], 30, "draws")
+    judge(
+        [path.discrepancy for path in paths], [path.errors for path in paths], 30, found_by="draws", independent=n_sets
+    )
     # Arbitrary finite classes: any matrix of predictions, baseline included.
     rng = trial.generator("classes")
     errors, discrepancies = [], []
@@ -46,10 +48,10 @@ def test_discrepancy__bound(trial, n_sets=60, n_classes=200):
         pool = observed.pool_multiplicity(matrix[1:], positives, negatives, matrix[0], np.arange(21))
         errors.append(int(np.where(matrix[0] == 1, negatives, positives).sum()))
         discrepancies.append(pool.discrepancy)
-    judge(discrepancies, errors, 20, "draws")
+    judge(discrepancies, errors, 20, found_by="draws", independent=n_classes)
     table = labelled_corners(EXCLUSIVE_OR)
     path = observed.discrepancy_path(table, observed.minimise_errors(table), np.arange(101) / 100)
-    judge([path.disagreement], [25], 100, "all")
+    judge([path.disagreement], [25], 100, found_by="all")
 
 
 @claim(ours(PROPOSITION), kind="identity")
@@ -82,6 +84,7 @@ def test_order(trial, n_sets=60):
         discrepancy,
         ambiguity,
         found_by="draws",
+        independent=n_sets,
         ops=0,
         controls={
             "level set with < in place of <=": strict,
@@ -90,10 +93,16 @@ def test_order(trial, n_sets=60):
     )
     for path in (discrepancy, ambiguity):
         trial.bound(
-            path[:, :-1], path[:, 1:], found_by="draws", ops=0, controls={"a rise at every step": path[:, 1:] - 1}
+            path[:, :-1],
+            path[:, 1:],
+            found_by="draws",
+            independent=n_sets,
+            ops=0,
+            controls={"a rise at every step": path[:, 1:] - 1},
         )
     moved, affected, strictly = (np.sign(path) for path in (discrepancy, ambiguity, strict))
-    trial.identity(moved, affected, ops=0, controls={"level set with < in place of <=": strictly})
+    nobody = np.zeros_like(affected)
+    trial.identity(moved, affected, ops=0, controls={"level set with < in place of <=": strictly, "nobody": nobody})
 
 
 @claim(ours(DEFINITIONS), kind="identity")
@@ -119,7 +128,7 @@ def test_steps(trial, n_sets=4, fractions=(0.0, 0.3, 0.999)):
 
 
 @claim(ours(DERIVED), kind="identity")
-def test_parity(trial, n_sets=2):
+def test_parity(trial, n_sets=6):
     """Disagreement has the parity of E(h) - E_0 and lies between |E(h) - E_0| and E(h) + E_0, for every classifier."""
     rng = trial.generator("sets")
     triples = []  # errors, errors of the baseline, disagreement
@@ -147,8 +156,9 @@ def test_parity(trial, n_sets=2):
     errors, baseline_errors, differences = sampled.T
     pairs = zip(errors.tolist(), baseline_errors.tolist(), strict=True)
     least, most = np.array([predicted.disagreement_range(*pair, 41) for pair in pairs]).T
-    trial.bound(differences, most, found_by="draws", ops=0, controls={"at most E(h) alone": errors})
-    trial.bound(least, differences, found_by="draws", ops=0, wrong_processes={"E(h) + E_0": errors + baseline_errors})
+    drawn = {"found_by": "draws", "independent": n_sets, "ops": 0}  # tables, each with every pair of classifiers
+    trial.bound(differences, most, **drawn, controls={"at most E(h) alone": errors})
+    trial.bound(least, differences, **drawn, wrong_processes={"E(h) + E_0": errors + baseline_errors})
 
 
 @claim(ours(DERIVED), kind="bound")
@@ -169,7 +179,12 @@ def test_pair__diameter(trial, n_sets=60, n_enumerated=3):
             bounds.append(30 * predicted.pair_diameter_bound(error, epsilon))
             controls.append(30 * predicted.discrepancy_bound(error, epsilon))
     trial.bound(
-        diameters, bounds, found_by="draws", ops=4, controls={"2 R(h_0) + epsilon, as for one of them": controls}
+        diameters,
+        bounds,
+        found_by="draws",
+        independent=n_sets,
+        ops=4,
+        controls={"2 R(h_0) + epsilon, as for one of them": controls},
     )
     # On lattices the competitors are met one by one by integer programs.
     measured, exact, once = [], [], []
@@ -218,9 +233,10 @@ def test_separable(trial, n_sets=60):
         bounds.append([predicted.separable_bound(positives, negatives, tolerance) for tolerance in range(31)])
     discrepancies, tolerances = np.array(discrepancies), np.arange(31)
     ambiguity = {"ambiguity": np.array(ambiguities)}
-    trial.bound(discrepancies, bounds, found_by="draws", ops=0, wrong_processes=ambiguity)
+    drawn = {"found_by": "draws", "independent": n_sets}
+    trial.bound(discrepancies, bounds, **drawn, ops=0, wrong_processes=ambiguity)
     allowed = np.broadcast_to(tolerances / 30, discrepancies.shape)
-    trial.bound(discrepancies / 30, allowed, found_by="draws", ops=2, controls={"epsilon / 2": allowed / 2})
+    trial.bound(discrepancies / 30, allowed, **drawn, ops=2, controls={"epsilon / 2": allowed / 2})
     trial.identity(
         [discrepancies[:, 0], ambiguity["ambiguity"][:, 0]],
         np.zeros((2, n_sets)),

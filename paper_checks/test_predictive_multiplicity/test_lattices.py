@@ -67,10 +67,9 @@ def test_xor__figure1(trial):
     optima = observed.co_optimal(labelled_corners(EXCLUSIVE_OR)).solutions
     margins = [predicted.largest_margin(one.dichotomy, CORNERS)[0] for one in optima]
     # Each margin is the optimum of a linear program of five unknowns, solved to the solver's 1e-7.
-    trial.value(
-        [one.margin for one in optima], margins, error=1e-7, margin=1e-6, controls={"1/5 each": np.full(4, 0.2)}
-    )
-    trial.value(margins, [1 / 5, 1 / 5, 1 / 5, 1 / 7], error=1e-7, margin=1e-6, controls={"1/5 each": np.full(4, 0.2)})
+    wrong = {"1/5 each": np.full(4, 1 / 5), "1/7 each": np.full(4, 1 / 7)}
+    trial.value([one.margin for one in optima], margins, error=1e-7, margin=1e-6, controls=wrong)
+    trial.value(margins, [1 / 5, 1 / 5, 1 / 5, 1 / 7], error=1e-7, margin=1e-6, controls=wrong)
     trial.identity(optima[3].dichotomy, [1, 1, 1, 0], ops=0, wrong_processes={"the first": optima[0].dichotomy})
 
 

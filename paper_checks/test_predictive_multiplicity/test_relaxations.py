@@ -51,8 +51,9 @@ def test_knapsack(trial, n_sets=40):
             proposition.append(30 * predicted.discrepancy_bound(path.errors / 30, tolerance / 30))
             naive.append(path.errors + tolerance)
     sampled = [path.discrepancy for path, _, _ in sets]
-    trial.bound(np.concatenate(sampled), values, found_by="draws", ops=12, controls={"E_0 + e": naive})
-    trial.bound(values, proposition, found_by="draws", ops=12, controls={"E_0 + e": naive})
+    drawn = {"found_by": "draws", "independent": n_sets, "ops": 12}
+    trial.bound(np.concatenate(sampled), values, **drawn, controls={"E_0 + e": naive})
+    trial.bound(values, proposition, **drawn, controls={"E_0 + e": naive})
 
 
 def tightened(table, cost, bounds, level=None):

@@ -156,7 +156,7 @@ def test_slim__coprime(trial, n_sets=16, n_points=10, sparsity=Fraction(95, 1000
     )
 
 
-@claim(ours(SLIM), kind="bound")
+@claim(ours(SLIM), kind="identity")
 def test_slim__resolution(trial, n_sets=200, n_coefficients=3):
     """Coefficients rounded to a scale Lambda > X_max sqrt(P) / (2 gamma_min) classify every point as before."""
     rng = trial.generator("sets")
@@ -171,7 +171,11 @@ def test_slim__resolution(trial, n_sets=200, n_coefficients=3):
     trial.identity(mistakes, np.zeros(n_sets, int), ops=0, wrong_processes={"a tenth of it": coarse})
 
 
-@claim(ours("Ustun & Rudin 2016 (arXiv 1502.04269), as recalled: Hoeffding and the union bound"), kind="bound")
+@claim(
+    ours("Ustun & Rudin 2016 (arXiv 1502.04269), as recalled: Hoeffding and the union bound"),
+    kind="bound",
+    loose="Hoeffding's inequality and a union over 125 dependent classifiers: the event was not seen at all",
+)
 def test_slim__occam(trial, n_points=50, bound=2, failure=0.2):
     """With chance 1 - delta all classifiers have R <= R_N + sqrt((log |L| + log(1/delta)) / (2 N))."""
     rng = trial.generator("world")
