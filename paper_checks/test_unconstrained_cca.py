@@ -1,0 +1,406 @@
+"""Unconstrained stochastic CCA: Chapman, Wells & Lawry Aguila 2024, arXiv 2310.01012 (ICLR).
+
+The loss is L(W) = -2 tr(W^T A W) + tr((W^T B W)^2) with A v = lambda B v; CCA of two views is A = S12 off the diagonal
+and B = diag(S11, S22), with eigenvalues rho_i, 0 and -rho_i ("off-diagonal"), or the authors' library's A + B, with
+eigenvalues 1 larger ("library"). b is the size of a batch and m = b - 1.
+"""
+
+from typing import Annotated
+
+import numpy as np
+
+from sims import unconstrained_cca as observed
+from sims.unconstrained_cca._domains import Law
+from theory import unconstrained_cca as predicted
+from theory.unconstrained_cca._domains import Batch, Columns, Form
+from theory_on_trial import abstract, claim, code, ours
+from theory_on_trial.contract import Interval, Positive
+from theory_on_trial.laws import Asymptotic, Bounded
+
+MOST_PROGRAMS = 40
+"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
+MOST_SECONDS = 6.0
+"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
+
+SPECTRUM = (3.0, 2.0, 1.2, 0.7, -0.4, -1.5)
+RELATED = (0.9, 0.6, 0.3, 0.0, 0.0)
+"""Canonical correlations of two views of five dimensions, three of them related."""
+UNEVEN = (0.9, 0.8, 0.7, 0.15)
+WORLD = ((0.9, 0.6, 0.3), (1.0, 0.7, 0.5))
+"""Canonical correlations of two white views, and the weight of each direction in both embeddings."""
+
+Few = Annotated[int, Interval(1, 10_000)]
+Eigenvalues = tuple[float, ...]
+Correlations = tuple[Annotated[float, Interval(0, 1, "[)")], ...]
+Strengths = tuple[Positive, ...]
+
+
+def _pencil(rng, eigenvalues):
+    """A and B of a random problem with these eigenvalues."""
+    root, dim = rng.normal(size=(2 * len(eigenvalues), len(eigenvalues))), len(eigenvalues)
+    B = root.T @ root / len(root) + np.eye(dim) / 4
+    basis = np.linalg.cholesky(B) @ np.linalg.qr(rng.normal(size=(dim, dim)))[0]
+    A = basis * eigenvalues @ basis.T
+    return (A + A.T) / 2, B
+
+
+def _views(correlations, form):
+    """A and B of white views with these canonical correlations."""
+    white = np.eye(len(correlations))
+    return observed.pencil_of_views(white, white, np.diag(correlations), form)
+
+
+def _embedded(correlations, weights, unrelated=False):
+    """Covariance of both embeddings, and their loadings on the sources x = s, y = rho s + sqrt(1 - rho^2) s'."""
+    rho, w = np.zeros(len(weights)) if unrelated else np.asarray(correlations), np.diag(weights)
+    loadings = np.block([[w, 0 * w], [w * rho, w * np.sqrt(1 - rho**2)]])
+    return loadings @ loadings.T, loadings
+
+
+# ------------------------------------------------------------------------------------------------------- the landscape
+
+
+@claim(ours("expand both squares; the loss is named after it"), kind="identity", cases=[(4, 1), (8, 3), (20, 20)])
+def test_eckart_young(trial, dim: Few, n_columns: Columns):
+    """With A' = B^(-1/2) A B^(-1/2) and P = B^(1/2) W W^T B^(1/2) the loss is |A' - P|^2 - |A'|^2."""
+    rng = trial.generator()
+    A, B = _pencil(rng, rng.normal(size=dim))
+    W = rng.normal(size=(dim, n_columns))
+    values, vectors = np.linalg.eigh(B)
+    once_more = vectors / np.sqrt(values) @ vectors.T @ A @ vectors / np.sqrt(values) @ vectors.T
+    distance = predicted.loss_by_distance(A, B, W)
+    trial.identity(
+        observed.ey_loss(A, B, W),
+        distance,
+        ops=10 * dim,
+        scale=np.sum((W.T @ B @ W) ** 2) + np.sum(A**2) / values[0] ** 2,
+        controls={
+            "1 for the factor 2": distance + np.sum(W * (A @ W)),
+            "B^-1 for B^(-1/2)": predicted.loss_by_distance((once_more + once_more.T) / 2, B, W),
+        },
+    )
+
+
+@claim(
+    abstract("a novel unconstrained objective that characterizes the top subspace of GEPs"),
+    kind="optimality",
+    cases=[(SPECTRUM, 1), (SPECTRUM, 3), (SPECTRUM, 5)],
+)
+def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: Columns, starts: Few = 6):
+    """Every descent ends at min L = - sum of the squares of the K largest eigenvalues, negative ones counted as 0."""
+    rng, spectrum = trial.generator(), np.sort(eigenvalues)[::-1]
+    A, B = _pencil(rng, eigenvalues)
+    found = observed.minimise(A, B, rng.normal(size=(starts, len(spectrum), n_columns)))
+    signed = {"negative ones as well": -np.sum(spectrum[:n_columns] ** 2)} if min(spectrum[:n_columns]) < 0 else {}
+    trial.value(
+        found.losses,
+        predicted.least_loss(spectrum, n_columns),
+        error=found.residuals + 1e-12 * np.sum(spectrum**2),  # half the digits of B are lost to its condition at worst
+        margin=1e-8,
+        controls={"the eigenvalues": -np.sum(np.maximum(spectrum[:n_columns], 0))} | signed,
+    )
+
+
+@claim(
+    ours("the minimum for these eigenvalues"),
+    kind="optimality",
+    cases=[("off-diagonal", 2), ("off-diagonal", 3), ("library", 2), ("library", 4), ("library", 6)],
+)
+def test_minimum_of_views(trial, form: Form, n_columns: Columns, correlations: Correlations = RELATED):
+    """For CCA min L is - sum of rho_i^2, or - sum of (1 + rho_i)^2 in the library's form, over the K largest."""
+    A, B = _views(correlations, form)
+    found = observed.minimise(A, B, trial.generator().normal(size=(3, len(A), n_columns)))
+    other = predicted.eigenvalues_of_views(
+        np.array(correlations), "library" if form == "off-diagonal" else "off-diagonal"
+    )
+    trial.value(
+        found.losses,
+        predicted.least_loss(predicted.eigenvalues_of_views(np.array(correlations), form), n_columns),
+        error=found.residuals + 1e-12,
+        margin=1e-8,
+        controls={"the other form": predicted.least_loss(other, n_columns)},
+    )
+
+
+@claim(
+    ours("a direction without a positive eigenvalue only costs"),
+    kind="identity",
+    as_printed=abstract("a novel unconstrained objective that characterizes the top subspace of GEPs"),
+)
+def test_surplus_columns(trial, n_columns: Columns = 4, correlations: Correlations = RELATED):
+    """Columns beyond the positive eigenvalues stay empty: the rank of a minimiser is less than K if lambda_K <= 0."""
+    A, B = _views(correlations, "off-diagonal")
+    found = observed.minimise(A, B, trial.generator().normal(size=(3, len(A), n_columns)))
+    library = predicted.eigenvalues_of_views(np.array(correlations), "library")
+    trial.identity(
+        np.array([np.linalg.matrix_rank(W, tol=1e-3) for W in found.weights]),
+        predicted.columns_used(predicted.eigenvalues_of_views(np.array(correlations)), n_columns),
+        ops=0,
+        controls={"as in the library's form": predicted.columns_used(library, n_columns)},
+        as_printed=n_columns,
+    )
+
+
+@claim(ours("Eckart, Young & Mirsky for a positive semidefinite approximation"), kind="bound", cases=[(6, 2), (12, 5)])
+def test_floor(trial, dim: Few, n_columns: Columns, draws: Few = 200):
+    """No W has a smaller loss: -L(W) <= sum of the squares of the K largest positive eigenvalues."""
+    rng = trial.generator()
+    eigenvalues = np.linspace(1, -0.5, dim)
+    A, B = _pencil(rng, eigenvalues)
+    best = predicted.critical_point(A, B, tuple(range(n_columns)), n_columns)
+    drawn = best + rng.normal(size=(draws, *best.shape)) * np.geomspace(1e-3, 1, draws)[:, None, None]
+    trial.bound(
+        np.array([-observed.ey_loss(A, B, W) for W in (best, *drawn)]),
+        np.full(draws + 1, -predicted.least_loss(eigenvalues, n_columns)),
+        found_by="draws",
+        independent=draws,
+        ops=10 * dim,
+        scale=np.sum(A**2) + np.array([np.sum((W.T @ B @ W) ** 2) for W in (best, *drawn)]),
+        controls={"one column less": np.full(draws + 1, -predicted.least_loss(eigenvalues, n_columns - 1))},
+    )
+
+
+@claim(ours("recalled: no spurious minima; values and curvatures derived"), kind="identity", cases=[2, 3])
+def test_critical_points(trial, n_columns: Columns, eigenvalues: Eigenvalues = SPECTRUM):
+    """At W = U_S Lambda_S^(1/2), |S| <= K, L is stationary, - sum of lambda_i^2 over S, and a strict saddle but one."""
+    spectrum = np.sort(eigenvalues)[::-1]
+    A, B = _pencil(trial.generator(), spectrum)
+    sets = predicted.critical_sets(spectrum, n_columns)
+    points = [predicted.critical_point(A, B, chosen, n_columns) for chosen in sets]
+    losses = np.array([predicted.critical_loss(spectrum, chosen) for chosen in sets])
+    least = np.array([predicted.least_curvature(spectrum, chosen, n_columns) for chosen in sets])
+    sums = [-spectrum[list(chosen)].sum() for chosen in sets]
+    rounding = {"ops": 100 * len(eigenvalues), "scale": np.sum(np.square(eigenvalues))}
+    steep = np.linalg.norm(A)
+    trial.value(
+        np.array([np.linalg.norm(observed.ey_gradient(A, B, W)) for W in points]),
+        np.zeros(len(sets)),
+        error=1e-12 * steep,
+        margin=1e-11 * steep,
+        scale=steep,
+        wrong_processes={"a tenth longer": [np.linalg.norm(observed.ey_gradient(A, B, 1.1 * W)) for W in points]},
+    )
+    trial.identity(
+        np.array([observed.ey_loss(A, B, W) for W in points]),
+        losses,
+        **rounding,
+        controls={"the eigenvalues": np.array(sums)},
+    )
+    trial.identity(
+        np.array([observed.curvatures(A, B, W)[0] for W in points]),
+        least,
+        **rounding,
+        controls={"half of it": least / 2},
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------- the flow
+
+
+@claim(ours("a Riccati equation in W W^T"), kind="identity", cases=[0.2, 0.5, 1.0, 2.0])
+def test_flow(trial, time: Positive, eigenvalues: Eigenvalues = (1.0, 0.6, 0.2, 0.0, -0.7)):
+    """For B = I the flow has W W^T = Y (I + W0^T A^(-1) (exp(8 A t) - I) W0)^(-1) Y^T with Y = exp(4 A t) W0."""
+    rng = trial.generator()
+    basis = np.linalg.qr(rng.normal(size=(len(eigenvalues), len(eigenvalues))))[0]
+    A, start = basis * eigenvalues @ basis.T, 0.3 * rng.normal(size=(len(eigenvalues), 3))
+    A = (A + A.T) / 2
+    W = observed.flow_path(A, start, np.array([time]))[0]
+    trial.value(
+        np.sum(W**2, axis=1),  # the diagonal, in a basis at random
+        np.diag(predicted.flow_gram(A, start, time)),
+        error=1e-10,  # ten times the tolerance of the integration
+        margin=1e-9,
+        controls={
+            "rate 4": np.diag(predicted.flow_gram(A, start, time / 2)),
+            "Oja's flow": np.diag(predicted.flow_gram(A, start, time / 4)),
+        },
+    )
+
+
+@claim(ours("the flow from one direction"), kind="identity", cases=[(0.9, 0.01), (0.9, 2.0), (0.0, 0.5), (-0.5, 0.5)])
+def test_flow_aligned(trial, eigenvalue: float, start: Positive, time: Positive = 0.5):
+    """A column along an eigenvector keeps to it, with x(t) = lambda / (1 + (lambda / x0 - 1) exp(-8 lambda t))."""
+    W = observed.flow_path(np.diag([eigenvalue, 0.3]), np.array([[start**0.5], [0.0]]), np.array([time]))[0]
+    trial.value(
+        float(np.sum(W**2)),
+        predicted.aligned_strength(eigenvalue, start, time),
+        error=1e-10,
+        margin=1e-9,
+        controls={"rate 4": predicted.aligned_strength(eigenvalue, start, time / 2)},
+    )
+
+
+# --------------------------------------------------------------------------------------------------------- mini-batches
+
+
+@claim(
+    ours("the two batches are independent"),
+    kind="identity",
+    cases=[(4, "normal"), (16, "normal"), (16, "sign")],
+)
+def test_two_batch_unbiased(trial, batch: Batch, law: Law):
+    """With V' from an independent batch E tr(V V') = tr V^2, for every batch size and every law."""
+    rho, w = WORLD
+    covariance = _embedded(rho, w)[0]
+    truth, heads = predicted.two_batch_penalty(covariance), np.stack([np.diag(w)] * 2)
+    trial.mean(
+        lambda key: observed.batch_penalty(key, np.array(rho), heads, batch, 32, law),
+        truth,
+        law=Asymptotic(),
+        margin=0.025 * truth,
+        controls={"one batch": truth + predicted.single_batch_bias(covariance, batch)},
+        first=256,
+        vectorised=True,
+    )
+
+
+@claim(ours("the fourth moments of sample covariances"), kind="identity", cases=[(2, 0), (3, 0), (3, 6), (3, -2)])
+def test_single_batch_bias(trial, batch: Batch, kurtosis: Annotated[float, Interval(-2, 100)]):
+    """One batch in both factors adds (1/m) sum of tr(C C) + (tr C)^2 over pairs of views, and (1/b) sum of cumulants.
+
+    Exact for every law of independent sources: the mean of a polynomial of degree four, over all batches of a
+    three-point law with this kurtosis.
+    """
+    rho, w = WORLD[0][:2], WORLD[1][:2]
+    covariance, loadings = _embedded(rho, w)
+    normal = predicted.single_batch_bias(covariance, batch)
+    added = predicted.cumulant_bias(loadings, np.full(4, float(kurtosis)), batch)
+    within = predicted.single_batch_bias(_embedded(rho, w, unrelated=True)[0], batch)
+    controls = {
+        "2 tr V^2 / m": 2 * predicted.two_batch_penalty(covariance) / (batch - 1) + added,
+        "b for m": normal * (batch - 1) / batch + added,
+        "covariances between the views left out": within + added,
+    } | ({"cumulants left out": normal} if kurtosis else {})
+    value = observed.enumerated_bias(np.array(rho), np.stack([np.diag(w)] * 2), batch, kurtosis)
+    trial.identity(value, normal + added, ops=500, controls=controls)
+
+
+@claim(
+    ours("the same, where views are sampled"),
+    kind="identity",
+    tier="full",
+    cases=[(4, "normal"), (16, "normal"), (16, "exponential"), (16, "sign")],
+)
+def test_sampled_bias(trial, batch: Batch, law: Law):
+    """Half the mean square of V - V' over independent batches is that bias, for views of three directions."""
+    rho, w = WORLD
+    covariance, loadings = _embedded(rho, w)
+    kurtosis = {"normal": 0.0, "exponential": 6.0, "cubed exponential": 1e4, "sign": -2.0}[law]
+    trial.require(law != "cubed exponential", "law must have a moderate eighth moment: no sample is large enough")
+    normal = predicted.single_batch_bias(covariance, batch)
+    added = predicted.cumulant_bias(loadings, np.full(6, kurtosis), batch)
+    heads = np.stack([np.diag(w)] * 2)
+    trial.mean(
+        lambda key: observed.batch_variance(key, np.array(rho), heads, batch, 1024, law),
+        normal + added,
+        law=Asymptotic(),
+        margin=0.02 * (normal + added),
+        controls={"2 tr V^2 / m": 2 * predicted.two_batch_penalty(covariance) / (batch - 1)},
+        first=64,
+        vectorised=True,
+    )
+
+
+@claim(
+    ours("differentiate -2 tr C + tr(V V')"),
+    kind="identity",
+    as_printed=code(
+        "jameschapman19/cca_zoo",
+        "cca_zoo/linear/_gradient/_ey.py, CCA_EY.derivative",
+        "7d5d396",
+        says="penalties = [view.T @ representation @ B / (n - 1) + independent_view.T @ independent_representation "
+        "@ independent_B / (n - 1) ...]",
+    ),
+)
+def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Few = 5, n_columns: Columns = 2):
+    """The gradient of the two-batch loss multiplies each batch's factor by the *other* batch's V, both centred."""
+    rng = trial.generator()
+    views, second = rng.normal(size=(2, 2, pairs, dim))
+    weights = rng.normal(size=(2, dim, n_columns))
+    exact = predicted.two_batch_gradient(views, second, weights)
+    trial.identity(
+        np.asarray(observed.two_batch_gradient(weights, views, second)),
+        exact,
+        ops=10 * pairs,
+        scale=np.abs(exact).max() + np.sum(weights**2) ** 1.5,
+        controls={"not centred": predicted.two_batch_gradient(views, second, weights, centred=False)},
+        as_printed=predicted.two_batch_gradient(views, second, weights, "its own"),
+    )
+
+
+@claim(
+    ours("the expected loss of a single batch is a quadratic programme in the variances"),
+    kind="optimality",
+    cases=[
+        (8, "off-diagonal", 4),
+        (6, "off-diagonal", 4),
+        (32, "off-diagonal", 4),
+        (8, "off-diagonal", 2),
+        (8, "library", 4),
+    ],
+)
+def test_small_batch_shrinks(trial, batch: Batch, form: Form, n_columns: Columns, correlations: Correlations = UNEVEN):
+    """With one batch of b normal pairs in both factors, x = argmin x^T Q x - 2 r^T x, x >= 0: uneven, weak ones lost.
+
+    Q = I + [diag(1 + rho^2) + 1 1^T + rho rho^T] / (2 m) of the K largest rho, and r = rho (or 1 + rho: "library").
+    """
+    rho = np.sort(correlations)[::-1]
+    trial.require(rho[n_columns - 1 : n_columns + 1].size == 1 or rho[n_columns - 1] > rho[n_columns], "no tie at K")
+    found = observed.minimise_expected(rho, n_columns, batch, form)
+    strengths = np.sum(found.weights.reshape(-1, 2, len(rho), n_columns) ** 2, axis=(1, 3))
+    goal, rest = rho[:n_columns] + (form == "library"), np.zeros(len(rho) - n_columns)
+    trial.value(
+        strengths / (2 if form == "library" else 1),
+        np.concatenate([predicted.shrunk_strengths(rho[:n_columns], batch, form), rest]),
+        error=100 * found.residuals.max() + 1e-12,  # by far the flattest direction has curvature above 0.01
+        margin=1e-8,
+        controls={
+            "no shrinkage": np.concatenate([goal, rest]),
+            "an even shrinkage": np.concatenate([goal / (1 + (n_columns + 1) / (batch - 1)), rest]),
+        },
+    )
+
+
+@claim(ours("the minima of the expected losses"), kind="limit", tier="full", cases=[1, 2])
+def test_descent_shrinks(trial, n_batches: Annotated[int, Interval(1, 2)], batch: Batch = 8):
+    """Stochastic gradient descent ends at these strengths if one batch does for both factors, at rho with two batches.
+
+    Of the three strong directions: the mean over the last 2000 of 4000 steps, while the rate falls from 0.01 to 0.003.
+    """
+    rho = np.array(UNEVEN)
+    shrunk = predicted.shrunk_strengths(rho, batch)
+    ends, others = (shrunk, rho) if n_batches == 1 else (rho, shrunk)
+    trial.mean(
+        lambda key: observed.strengths_after_descent(key, rho, batch, n_batches, 4000, 0.01)[:3],
+        ends[:3],
+        law=Asymptotic(),
+        margin=0.03 * ends[:3],
+        controls={"as with the other number of batches": others[:3]},
+        first=256,
+        most=2048,
+        vectorised=True,
+    )
+
+
+# ------------------------------------------------------------------------------------------------------ unrelated views
+
+
+@claim(
+    ours("classical: Pillai's trace of exchangeable rows"),
+    kind="identity",
+    cases=[(40, 6, 4, "cubed exponential"), (12, 3, 2, "normal")],
+)
+def test_null_level(trial, n_rows: Few, dim_first: Few, dim_second: Few, law: Law):
+    """Unrelated views, rows of any law: the squared canonical correlations sum to d1 d2 / (n - 1) in the mean."""
+    trial.require(n_rows > dim_first + dim_second, "n_rows must exceed dim_first + dim_second")
+    level = predicted.null_level(n_rows, dim_first, dim_second)
+    trial.mean(
+        lambda key: observed.squared_correlations(key, n_rows, dim_first, dim_second, law),
+        level,
+        law=Bounded(0, min(dim_first, dim_second)),
+        margin=0.02 * level,
+        controls={"d1 d2 / n": level * (n_rows - 1) / n_rows, "the smaller d": level / max(dim_first, dim_second)},
+        first=1024,
+        most=200_000,
+        vectorised=True,
+    )
