@@ -26,7 +26,9 @@ def fractional(rule):
     return int(np.sum((rule > 1e-7) & (rule < 1 - 1e-7)))
 
 
-@claim(ours(BIAS), kind="optimality")
+@claim(
+    ours(BIAS), kind="optimality", loose="worst case over where in an atom the tolerance is met: best known ratio .13"
+)
 def test_bias__score__dp(trial, n_worlds=20, tolerance=0.01):
     """Flipping in the order of f / eta until the gap is delta loses least accuracy; one atom at most is random."""
     measured, exact, by_influence, prices, random_atoms, losses, atoms = [], [], [], [], [], [], []
@@ -62,7 +64,7 @@ def test_bias__score__dp(trial, n_worlds=20, tolerance=0.01):
         ops=8,
         controls={
             "a rule without chance loses nothing": np.full(n_worlds, error),
-            "half an atom": np.array(atoms) / 2 + error,
+            "a tenth of an atom": np.array(atoms) / 10 + error,
         },
     )
 
