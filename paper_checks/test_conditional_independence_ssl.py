@@ -233,15 +233,28 @@ def test_labels_needed(trial, violation: Violation, n_labels: Labels):
 SAMPLES = {"law": Asymptotic(), "first": 1024, "most": 30_000}
 
 
-def risks_of(found, basis, n_labels, paired=False):
+def risks_of(found, basis, n_labels, paired=False, **options):
     """One draw of the excess risks on the pretext and on all features; `paired`, of what the pretext adds to it."""
 
     def measure(key):
         heads = basis, np.eye(basis.shape[1])
-        pretext, raw = (observed.excess_risk(key, n_labels, found.target, head, found.noise) for head in heads)
+        pretext, raw = (observed.excess_risk(key, n_labels, found.target, h, found.noise, **options) for h in heads)
         return pretext - raw if paired else jnp.stack([pretext, raw])
 
     return measure
+
+
+@claim(ours("labels_needed of centred samples, and the error of their mean"), kind="limit")
+def test_labels_needed__intercept(trial, n_labels: Labels = 40, violation: Violated = 0.3):
+    """With an intercept the mean excess risk is (sigma^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - sigma^2."""
+    found, theory, basis = normal(violation)
+    each = (theory.rank, theory.approximation_error), (10, 0.0)
+    risk, wrong = (
+        np.array([predicted.excess_risk(n_labels, r, theory.noise, a, intercept=intercept) for r, a in each])
+        for intercept in (True, False)
+    )
+    measure = risks_of(found, basis, n_labels, intercept=True)
+    trial.mean(measure, risk, margin=0.02 * risk, controls={"without the intercept": wrong}, **SAMPLES)
 
 
 @claim(ours("labels_needed on both sides: n* = d1 + 1 + sigma^2 (d1 - r) / a"), kind="limit", cases=[50, 100])

@@ -26,6 +26,7 @@ MOST_SECONDS = 6.0
 
 REPOSITORY, COMMIT = "jaydu1/overparameterized-ensembling", "1f50507"
 LAWS = code(REPOSITORY, "paper/gcv/compute_risk.py", COMMIT)
+REPAIR = code("kaitan365/CorrectedGCV", "Non-Gaussian/compute_risk.py", "4100ffb")  # of arXiv 2310.01374
 LINE = "lam = (phi_s-phi) * np.trace(np.linalg.solve(np.identity(p) + v * Sigma, v * Sigma)) / p"
 SCALED = code(REPOSITORY, "paper/gcv/run_gcv_opt.py, line 27", COMMIT, says=f"The equivalent penalty: {LINE}")
 STOP = "The fixed point is iterated while eps>1e-3, eps = np.abs(v-v0)/(np.abs(v0)+1e-3)."
@@ -204,7 +205,7 @@ def test_gcv_bias_finite_M(
 
 
 @claim(
-    ours("the repair of Bellec et al. 2023, arXiv 2310.01374, as their code computes it, recalled"),
+    REPAIR,
     kind="limit",
     cases=[WITH, MANY],
 )

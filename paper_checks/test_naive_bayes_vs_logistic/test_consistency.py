@@ -6,7 +6,7 @@ import numpy as np
 
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
-from theory_on_trial.contract import AtLeast, Count, Interval, Positive
+from theory_on_trial.contract import AtLeast, Count, Interval
 
 HAIR = 1e-13
 """By which a wrong class wins a tie; the regret grows by less."""

@@ -10,7 +10,7 @@ from paper_checks.test_naive_bayes_vs_logistic import Gap, two_classes
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
-from theory_on_trial.contract import AtLeast, Fraction, Interval
+from theory_on_trial.contract import Fraction, Interval
 from theory_on_trial.laws import Bounded
 
 Features = Annotated[int, Interval(1, 2000, why="every sample holds as many numbers")]

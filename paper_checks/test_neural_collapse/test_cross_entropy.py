@@ -18,7 +18,7 @@ from paper_checks.test_neural_collapse import (
 from paper_checks.test_neural_collapse.test_certificates import convex_value
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial import abstract, claim, ours
+from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
 PAIRS = ours("antipodal pairs of classes need half as many directions; the finding agrees with Garrod & Keating 2025")
@@ -155,11 +155,7 @@ def decide_gain(trial, n_classes, depth, per_class, decay):
     PAIRS,
     kind="optimality",
     cases=[(6, 2), (4, 3)],
-    as_printed=abstract(
-        "we take a step further and prove the NC occurrences in deep linear networks for the popular mean squared "
-        "error (MSE) and cross entropy (CE) losses, showing that global solutions exhibit NC properties across the "
-        "linear layers"
-    ),
+    as_printed=DEEP,
 )
 def test_ce_deep_global(trial, n_classes: Classes, depth: Depth, per_class: PerClass = 4, decay: Small = 1e-3):
     """CE from depth two on: antipodal pairs of classes beat the simplex frame, (K, M) = (6, 2) and (4, 3)."""
