@@ -31,8 +31,8 @@ from theory_on_trial.contract import Interval
     kind="optimality",
     cases=[0.52, 0.55, 0.6],
     as_printed=released(
-        "synthetic_experiment_imbalanced.py",
-        says="compute_x: x of class k is the largest real root of b / n_k = M x^(M-1) / (x^M + 1)^2, or 0 below zero.",
+        "synthetic_experiment_imbalanced.py (compute_x)",
+        says="The x of class k is the largest real root of b / n_k = M x^(M-1) / (x^M + 1)^2, or 0 below zero.",
     ),
 )
 def test_code_criterion(
@@ -63,8 +63,8 @@ def test_code_criterion(
     ours("layers are balanced up to their decays, so a length ratio takes the decays' ratio"),
     kind="optimality",
     as_printed=released(
-        "validate_NC_unbalanced.py",
-        says="compute_NC3_W_div_H: at depth one diag(W W^T) / diag(H^T H) = n_k, whatever the decays.",
+        "validate_NC_unbalanced.py (compute_NC3_W_div_H)",
+        says="At depth one diag(W W^T) / diag(H^T H) = n_k, whatever the decays.",
     ),
 )
 def test_code_length_ratio(trial, class_sizes: Sizes = (6, 4, 2, 1), strength: Strength = 0.03, ratio: Ratio = 0.4):
