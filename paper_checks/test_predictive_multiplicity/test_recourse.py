@@ -5,7 +5,7 @@ import numpy as np
 from paper_checks.test_predictive_multiplicity import DERIVED, RECOURSE
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, code, ours
 
 NOBODY = -1.0
 """Stands for an infinite cost, where exact numbers are compared."""
@@ -125,8 +125,10 @@ def test_recourse__l2(trial, n_people=6, norms=(1.0, 1.5, 2.0, 3.0, np.inf)):
 @claim(
     ours("released code's tie-breaker; counterexample derived here"),
     kind="optimality",
-    as_printed=paper(
-        "released code's tie-breaker",
+    as_printed=code(
+        "ustunb/actionable-recourse",
+        "recourse/builder.py",
+        "e851de0",
         says="With epsilon = the least cost difference within one menu over the sum of largest costs the tie-breaker "
         "keeps the least largest cost.",
     ),

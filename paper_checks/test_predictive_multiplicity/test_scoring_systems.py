@@ -10,7 +10,7 @@ import numpy as np
 from paper_checks.test_predictive_multiplicity import DERIVED, SLIM
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, code, ours, paper
 
 
 def scoring_set(generator, n_points=16, n_coefficients=3, bound=3):
@@ -63,10 +63,11 @@ def test_slim__exact(trial, n_sets=6, sparsity=Fraction(1, 64), size=Fraction(1,
 @claim(
     ours("released code's big M; counterexample derived here"),
     kind="optimality",
-    as_printed=paper(
-        "released code's big M",
-        says="The released code's M, "
-        "1.05 epsilon + max_lambda y <lambda, x>, keeps the optimum on every box, so that this one has 11 errors.",
+    as_printed=code(
+        "ustunb/slim-python",
+        "slim_python/create_slim_IP.py",
+        "72aa6d1",
+        says="With M = 1.05 epsilon + max_lambda y <lambda, x> every box keeps its optimum: this one has 11 errors.",
     ),
 )
 def test_slim__big__m(trial):
@@ -112,10 +113,6 @@ def test_slim__c0(trial, n_sets=12):
 @claim(
     ours(DERIVED),
     kind="optimality",
-    as_printed=paper(
-        "derived here",
-        says="With C_1 below min(1/N, C_0) / sum Lambda, as the released code's default, the l1 term breaks ties only.",
-    ),
 )
 def test_slim__coprime(trial, n_sets=16, n_points=10, sparsity=Fraction(95, 1000)):
     """A small C_1 makes coefficients coprime; that it breaks ties only needs less than the released code's rule."""
@@ -151,8 +148,9 @@ def test_slim__coprime(trial, n_sets=16, n_points=10, sparsity=Fraction(95, 1000
         objectives[1],
         ops=2,
         scale=16.0,
-        wrong_processes={"C_1 below min(1/N, C_0) / sum Lambda": objectives[2]},
-        as_printed=objectives[2],
+        wrong_processes={
+            "C_1 below min(1/N, C_0) / sum Lambda, as slim_python/create_slim_IP.py sets it": objectives[2]
+        },
     )
 
 
