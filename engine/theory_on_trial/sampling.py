@@ -164,7 +164,7 @@ def wanting(interval: Interval, prediction: Prediction, *, wrong: bool = False) 
         return f"{given} lies on the bound"
     about = f"about {float(f'{samples:.2g}'):.0f} samples would decide"
     if margin[at] > slack[at]:
-        return f"{given} is {have[at]:.2g} wide and margin - slack {need[at]:.2g}; {about}"
+        return f"{given} is {have[at]:.2g} wide and margin - slack {need[at]:.2g}; at most {about}"
     return f"{given} reaches {have[at]:.2g} to a bound {need[at]:.2g} away; {about}"
 
 
