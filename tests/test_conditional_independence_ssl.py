@@ -317,6 +317,7 @@ def test_data_that_do_not_fit_are_doubted(change, sentence):
         (lambda x, z, y: (x, np.ones((600, 2)), y), ValueError, "X2 must vary"),
         (lambda x, z, y: (x, z[:-1], y), ValueError, "X2 must have one entry for each of the 600 pairs"),
         (lambda x, z, y: (x, z, y, (50,), 7), ValueError, "rank must be at most 6"),
+        (lambda x, z, y: (x, z, y, ()), ValueError, "labels must name at least one"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(change, error, sentence):

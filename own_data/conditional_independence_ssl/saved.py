@@ -52,6 +52,7 @@ def labels_saved(
     Raises ValueError for no more than d1 + 2 unlabelled pairs, for too few labels to tell noise from error, for labels
     or views that are constant, and for columns of X1 that are linearly dependent; TypeError for labels that are names.
     """
+    require(len(labels) > 0, "labels must name at least one number of labels")
     outcomes = _outcomes(y)
     n_labelled, dim, n_second = len(outcomes), X1.shape[1], X2.shape[1]
     n_pairs, most = len(X1) - n_labelled, min(dim, n_second)
