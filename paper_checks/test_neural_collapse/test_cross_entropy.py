@@ -27,6 +27,9 @@ _SLOW = "descents with cross-entropy slow down exponentially with the logits"
 Classes = Annotated[int, Interval(2, 16, why="a dense Hessian of all parameters is taken")]
 PerClass = Annotated[int, Interval(1, 1000)]
 Depth = Annotated[int, Interval(1, 6)]
+Many = tuple[Annotated[int, Interval(3, 32)], ...]
+Depths = tuple[Depth, ...]
+Smaller = tuple[Annotated[float, Interval(1e-8, 1e-2)], ...]
 Small = Annotated[float, Interval(1e-6, 0.1, why="beyond it no frame is left")]
 Shallow = Annotated[float, Interval(1e-3, 10.0, why=_SLOW)]
 
@@ -185,8 +188,8 @@ def test_ce_deep_global__holds(trial, n_classes: Classes, depth: Depth, per_clas
 @claim(PAIRS, kind="limit")
 def test_ce_deep_global__rule(
     trial,
-    classes: tuple[Annotated[int, Interval(3, 32)], ...] = (3, 4, 5, 6, 7, 8, 10),
-    depths: tuple[Annotated[int, Interval(1, 5)], ...] = (1, 2, 3, 4),
+    classes: Many = (3, 4, 5, 6, 7, 8, 10),
+    depths: Depths = (1, 2, 3, 4),
     decay: Annotated[float, Interval(1e-20, 1e-13, why="the limit is reached like 1 / log(1 / decay)")] = 1e-14,
 ):
     """As decays vanish antipodal pairs win iff floor(K/2) 2^(2/L) + (K mod 2) < K - 1, L = M + 1."""
@@ -222,9 +225,9 @@ def test_ce_deep_global__search(
 @claim(PAIRS, kind="optimality", tier="full")
 def test_ce_lowrank(
     trial,
-    classes: tuple[Annotated[int, Interval(4, 32)], ...] = (4, 6, 8, 10, 20),
-    depths: tuple[Depth, ...] = (1, 2, 3, 4, 6),
-    decays: tuple[Annotated[float, Interval(1e-8, 1e-2)], ...] = (1e-2, 1e-3, 1e-4, 1e-6),
+    classes: Many = (4, 6, 8, 10, 20),
+    depths: Depths = (1, 2, 3, 4, 6),
+    decays: Smaller = (1e-2, 1e-3, 1e-4, 1e-6),
 ):
     """With n = 4 antipodal pairs win at M >= 2, except K = 4, M = 2 at decays of 1e-3 and below; never at M = 1."""
     trial.require(all(k % 2 == 0 for k in classes), "classes must be even numbers: a single one has no partner")

@@ -30,6 +30,8 @@ RAMPED = ours("the non-zero solution stays a local minimum up to beta_ex, and ze
 Seeds = Annotated[int, Interval(7, 10_000, why="fewer signs carry no level of 1e-6")]
 Weak = Annotated[float, Interval(3e-3, 6e-3, why="stronger decay kills such starts, weaker takes longer")]
 Steps = Annotated[int, Interval(4000, 10**6, why="each level is followed to rest")]
+Deep = Annotated[int, Interval(2, 3)]
+Wide = Annotated[int, Interval(24, 64, why="narrower heads lose classes on the way")]
 TRAINED = (((10,) * 4, 3, 32), ((20, 10, 5, 5), 2, 32))
 
 
@@ -130,14 +132,7 @@ def final_rates(steps, metrics, low, high):
 
 
 @claim(RATES, kind="rate", cases=TRAINED)
-def test_nc_rate(
-    trial,
-    class_sizes: Sizes,
-    depth: Annotated[int, Interval(2, 3)],
-    width: Annotated[int, Interval(24, 64, why="narrower heads lose classes on the way")],
-    n_seeds: Seeds = 12,
-    decay: Weak = 5e-3,
-):
+def test_nc_rate(trial, class_sizes: Sizes, depth: Deep, width: Wide, n_seeds: Seeds = 12, decay: Weak = 5e-3):
     """The last phase of NC2 has the heavy-ball rate of curvature 2 lambda, whatever the depth."""
     betas = predicted.mse_optimum(class_sizes, [decay] * depth, decay).betas
     settled = len(betas) > 1 and np.all(betas < 0.6 * predicted.global_threshold(depth))
@@ -251,16 +246,10 @@ def test_hysteresis__shallow(trial, n_classes: NClasses = 3, per_class: PerClass
     # The slowest curvatures: 2 lambda min(1, x) where the frame lives, lambda (1 - beta^(-1/2)) at zero.
     slowest = decays * np.where(betas < 1, np.minimum(2, 2 * (betas**-0.5 - 1)), 1 - betas**-0.5)
     stays = np.where(np.arange(len(betas)) < len(rising), shares, 0)
-    trial.value(
-        found,
-        np.repeat(shares[:, None], n_classes, axis=1),
-        error=_left(slowest, steps, n_classes),
-        margin=1e-4,
-        controls={
-            "zero remains zero": np.repeat(stays[:, None], n_classes, axis=1),
-            "1 - beta": np.repeat(np.maximum(1 - betas, 0)[:, None], n_classes, axis=1),
-        },
-    )
+    wrong = {"zero remains zero": stays, "1 - beta": np.maximum(1 - betas, 0)}
+    controls = {name: np.repeat(one[:, None], n_classes, axis=1) for name, one in wrong.items()}
+    exact, error = np.repeat(shares[:, None], n_classes, axis=1), _left(slowest, steps, n_classes)
+    trial.value(found, exact, error=error, margin=1e-4, controls=controls)
 
 
 def _left(curvatures, steps, n_classes):

@@ -181,9 +181,9 @@ def test_imb_bottleneck(
 ):
     """Behind a bottleneck of R the R largest classes survive, in whatever order they come."""
     require_classes(trial, class_sizes)
-    n_classes, decays = len(class_sizes), shared_decays(class_sizes, depth, strength)
+    n_classes, widths = len(class_sizes), (len(class_sizes) + 4,) * (depth - 1) + (width,)
     trial.require(width < n_classes, "width must be a bottleneck: below the number of classes")
-    widths = (n_classes + 4,) * (depth - 1) + (width,)
+    decays = shared_decays(class_sizes, depth, strength)
     optimum, biased = (predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=bias) for bias in (False, True))
     require_frame(trial, optimum)
     problem = problem_of(class_sizes, *decays)

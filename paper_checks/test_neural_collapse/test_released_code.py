@@ -25,6 +25,8 @@ from theory import neural_collapse as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
+Between = Annotated[float, Interval(0.501, 0.649, why="the thresholds of depth two are 0.5 and 0.6495")]
+
 
 @claim(
     ours("the value at the root is compared with that at zero, which the code leaves out"),
@@ -35,28 +37,15 @@ from theory_on_trial.contract import Interval
         says="The x of class k is the largest real root of b / n_k = M x^(M-1) / (x^M + 1)^2, or 0 below zero.",
     ),
 )
-def test_code_criterion(
-    trial,
-    beta: Annotated[float, Interval(0.501, 0.649, why="between the thresholds 0.5 and 0.6495 of depth two")],
-    n_classes: NClasses = 3,
-    per_class: PerClass = 3,
-    starts: Starts = 2,
-):
+def test_code_criterion(trial, beta: Between, n_classes: NClasses = 3, per_class: PerClass = 3, starts: Starts = 2):
     """Between the thresholds zero is the global minimum, f = 1/2, although the scalar equation has a root."""
     sizes, widths = (per_class,) * n_classes, (n_classes + 3,) * 2
     problem = problem_of(sizes, *shared_decays(sizes, 2, beta / 0.5))
-    root = predicted.largest_root(beta, 2)
-    printed = float(predicted.scalar_objective(root, beta, 2)) / 2
-    trial.gap(
-        lowest(problem, trial.key("starts"), starts, widths).value,
-        schatten_bound(problem, widths),
-        0.5,
-        margin=1e-8,
-        scale=1.0,
-        ops=100,
-        controls={"one class alive": 0.5 + (printed - 0.5) / n_classes},
-        as_printed=printed,
-    )
+    printed = float(predicted.scalar_objective(predicted.largest_root(beta, 2), beta, 2)) / 2
+    primal, dual = lowest(problem, trial.key("starts"), starts, widths).value, schatten_bound(problem, widths)
+    one_alive = {"one class alive": 0.5 + (printed - 0.5) / n_classes}
+    options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": one_alive}
+    trial.gap(primal, dual, 0.5, as_printed=printed, **options)
 
 
 @claim(
