@@ -182,7 +182,7 @@ def test_blocks(trial, loss: Loss, block: Annotated[int, Interval(1, 4, why="cou
     floor = np.array([certified(one, loss) for one in worlds])
     wrong = {"the limit of large blocks": np.array([floor, floor])}
     if loss == "logistic":  # the hinge does not notice
-        independent = [predicted.independent_block_limit(*one, loss) for one in worlds]
+        independent = [predicted.independent_block_limit(*one) for one in worlds]
         wrong["negatives of independent classes"] = np.array([once, independent])
     trial.bound(np.array([twice, floor]), np.array([once, twice]), found_by="grid", ops=1000, controls=wrong)
 
@@ -204,16 +204,15 @@ def test_blocks__sampled(trial, loss: Loss, block: Annotated[int, Interval(2, 4)
     )
 
 
-@claim(ours("law of large numbers within a class"), kind="limit")
-def test_block_limit(trial, smallest: Annotated[int, Interval(3, 5, why="counts of 16 times as many are summed")] = 4):
-    """Of large blocks tau + (1 - tau) L_sup remains (logistic loss)."""
-    world, sizes = random_world(np.random.default_rng(0), points=3), smallest * 2 ** np.arange(5)
-    wrong = {
-        "negatives of independent classes": predicted.independent_block_limit(*world, "logistic"),
-        "no collisions": predicted.supervised_loss(*world, "logistic"),
-    }
-    losses = [observed.block_loss(*world, "logistic", int(block)) for block in sizes]
-    trial.limit(losses, sizes, certified(world, "logistic"), order=(1, 2), margin=1e-3, controls=wrong)
+@claim(ours("law of large numbers within a class"), kind="limit", cases=[False, True])
+def test_block_limit(trial, independent: bool, smallest: Annotated[int, Interval(3, 4)] = 3):
+    """Of large blocks tau + (1 - tau) L_sup remains, of negatives of independent classes something else (logistic loss)."""
+    world, sizes = random_world(np.random.default_rng(0), points=3), (smallest * 2 ** np.arange(5)).tolist()
+    limits = [certified(world, "logistic"), predicted.independent_block_limit(*world)]
+    wrong = {"that of the other negatives": limits[not independent]}
+    wrong["no collisions"] = predicted.supervised_loss(*world, "logistic")
+    losses = [observed.block_loss(*world, "logistic", block, independent=independent) for block in sizes]
+    trial.limit(losses, sizes, limits[independent], order=(1, 2), margin=1e-3, controls=wrong)
 
 
 @claim(ours("Jensen's inequality: colliding v have mean 0"), kind="optimality", cases=NEGATIVES)

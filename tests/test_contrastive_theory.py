@@ -147,12 +147,15 @@ def test_losses_of_several_negatives_are_those_of_all_tuples(negatives, views):
 
 def test_blocks_are_means_over_all_tuples():
     weights, laws, features = SMALL
-    total = 0.0
-    for c, d, x, *others in product(range(3), repeat=7):
-        chance = weights[c] * weights[d] * laws[c, x] * np.prod(laws[c, others[:2]]) * np.prod(laws[d, others[2:]])
-        margin = features[x] @ (features[others[:2]].mean(axis=0) - features[others[2:]].mean(axis=0))
-        total += chance * LOSSES["logistic"](float(margin))
-    assert observed.block_loss(*SMALL, "logistic", 2) == pytest.approx(total, rel=1e-12)
+    of_one_class = np.einsum("d,dy,dz->yz", weights, laws, laws)
+    for independent, negatives in ((False, of_one_class), (True, np.outer(weights @ laws, weights @ laws))):
+        total = 0.0
+        for c, x, y, z, first, second in product(range(3), repeat=6):
+            chance = weights[c] * laws[c, x] * laws[c, y] * laws[c, z] * negatives[first, second]
+            margin = features[x] @ (features[y] + features[z] - features[first] - features[second]) / 2
+            total += chance * LOSSES["logistic"](float(margin))
+        found = observed.block_loss(*SMALL, "logistic", 2, independent=independent)
+        assert found == pytest.approx(total, rel=1e-12)
 
 
 def test_sampled_losses_have_the_enumerated_mean():

@@ -62,17 +62,27 @@ def pair_loss(
 
 
 @guarded
-def block_loss(weights: Weights, conditionals: Conditionals, features: Features, loss: Loss, block: Block) -> float:
-    """E loss with the mean of `block` positives against the mean of `block` negatives, all of one class.
+def block_loss(
+    weights: Weights,
+    conditionals: Conditionals,
+    features: Features,
+    loss: Loss,
+    block: Block,
+    *,
+    independent: bool = False,
+) -> float:
+    """E loss with the mean of `block` positives against that of `block` negatives, of one class or of independent ones.
 
     Raises ValueError for sums of more than 10^7 terms.
     """
     size = len(features)
-    counts, chances = counted("block and features", block, conditionals, size * size * (block + 1))
+    laws = np.vstack([conditionals, weights @ conditionals])
+    counts, chances = counted("block and features", block, laws, size * size * (block + 1))
+    own, others = chances[:-1], chances[-1] if independent else weights @ chances[:-1]
     means = features @ (counts @ features / block).T
     total = 0.0
     for at_x, law in zip(means, (weights[:, None] * conditionals).T, strict=True):
         margins = at_x[:, None] - at_x
         losses = np.maximum(0, 1 - margins) if loss == "hinge" else np.logaddexp(0, -margins) / np.log(2)
-        total += float((law @ chances) @ losses @ (weights @ chances))
+        total += float((law @ own) @ losses @ others)
     return total

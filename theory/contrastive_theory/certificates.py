@@ -48,14 +48,14 @@ def certificate(
 
 
 @guarded
-def independent_block_limit(weights: Classes, conditionals: Conditionals, features: Features, loss: Loss) -> float:
-    """What averages over infinitely many negatives of independent classes leave: E l(f(x) . (mu_c - mean of all mu)).
+def independent_block_limit(weights: Classes, conditionals: Conditionals, features: Features) -> float:
+    """E log2(1 + e^-v), v = f(x) . (mu_c - mean of all mu): the logistic loss of means of independent negatives, many.
 
     It may fall below the certificate, which averages over negatives of one class obey. Source: law of large numbers.
     """
     means = conditionals @ features
     margins = features @ (means - weights @ means).T
-    losses = np.maximum(0, 1 - margins) if loss == "hinge" else np.logaddexp(0, -margins) / np.log(2)
+    losses = np.logaddexp(0, -margins) / np.log(2)
     return float(np.einsum("c,cx,xc->", weights, conditionals, losses))
 
 
