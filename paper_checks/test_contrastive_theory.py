@@ -206,7 +206,7 @@ def test_blocks__sampled(trial, loss: Loss, block: Annotated[int, Interval(2, 4)
 
 @claim(ours("law of large numbers within a class"), kind="limit", cases=[False, True])
 def test_block_limit(trial, independent: bool, smallest: Annotated[int, Interval(3, 4)] = 3):
-    """Of large blocks tau + (1 - tau) L_sup remains, of negatives of independent classes something else (logistic loss)."""
+    """Of large blocks tau + (1 - tau) L_sup remains, of independent negatives something else (logistic loss)."""
     world, sizes = random_world(np.random.default_rng(0), points=3), (smallest * 2 ** np.arange(5)).tolist()
     limits = [certified(world, "logistic"), predicted.independent_block_limit(*world)]
     wrong = {"that of the other negatives": limits[not independent]}
