@@ -26,11 +26,6 @@ Gap = Annotated[float, Interval(0.01, 50, why="classes that can be told apart, w
 """Delta^2, the squared distance between two classes."""
 
 
-ABSTRACT = "abstract; explicit form derived here"
-CODE = "released code"
-DERIVED = "derived here"
-
-
 def released(path: str, *, says: str = "") -> Source:
     """Name a file of the paper's released code."""
     return code("ML-GSAI/Revisiting-Dis-vs-Gen-Classifiers", path, "7969d05", says=says)
