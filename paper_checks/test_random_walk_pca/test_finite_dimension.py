@@ -11,9 +11,11 @@ from theory_on_trial.laws import Asymptotic, Bounded, Normal, NormalVariance
 
 
 @claim(
-    paper("public statements of the result; Moore et al. 2018"),
+    paper("the first author's public account of the result; Moore et al. 2018"),
     kind="distribution",
-    as_printed=paper("public statements of the result", says="The first two components explain 80 % of the variance."),
+    as_printed=paper(
+        "the first author's public account", says="The first two components explain 80 % of the variance."
+    ),
 )
 def test_first_two_fraction(trial, n_points=60, dim=1000):
     """The first two components of a long high-dimensional walk explain 76 % of the variance, three explain 83 %."""

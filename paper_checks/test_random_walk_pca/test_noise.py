@@ -55,13 +55,10 @@ def test_noise_universality(trial, n_points=60, dim=400, laws=("rademacher", "un
 
 
 @claim(
-    paper("condition on the noise covariance: rank much larger than the number of steps"),
+    ours("moments of the Gram matrix of the steps; the paper's condition is on the rank of the covariance"),
     kind="distribution",
     tier="full",
-    as_printed=paper(
-        "condition on the noise covariance: rank much larger than the number of steps",
-        says="What counts is the rank of the covariance: the scatter is that of d = rank dimensions.",
-    ),
+    coarse="a variance, to first order in 1 / d_eff: the next one is 20 / d_eff",
 )
 def test_deff_not_rank(trial, n_points=60, dim=2000, exponent=-0.5, many_points=5000, few_dim=50):
     """The scatter of rho_1 is set by d_eff = (tr Sigma)^2 / tr Sigma^2; the number of points may exceed it by far."""
@@ -78,8 +75,7 @@ def test_deff_not_rank(trial, n_points=60, dim=2000, exponent=-0.5, many_points=
         law=NormalVariance(asymptotic=True),
         slack=scatter(effective) * 20 / effective,
         margin=0.4 * scatter(effective),
-        controls={"half of d_eff": scatter(effective / 2)},
-        as_printed=scatter(dim),
+        controls={"half of d_eff": scatter(effective / 2), "the rank": scatter(dim)},
         first=256,
     )
     long = predicted.mean_explained_variance_ratio(predicted.eigenvalues(many_points), few_dim, 1)[0]

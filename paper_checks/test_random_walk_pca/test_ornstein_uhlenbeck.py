@@ -5,7 +5,7 @@ import numpy as np
 
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, ours
 from theory_on_trial.laws import Asymptotic, NormalVariance
 
 
@@ -27,13 +27,9 @@ def test_ou_exact(trial, settings=((50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5
 
 
 @claim(
-    paper("circulant formula for the Ornstein-Uhlenbeck process"),
+    ours("the exact spectrum beside the paper's circulant formula"),
     kind="bound",
     loose="a round constant: 1.57 would do",
-    as_printed=paper(
-        "circulant formula for the Ornstein-Uhlenbeck process",
-        says="The circulant formula gives rho_1 to within 5 % at every alpha T.",
-    ),
 )
 def test_ou_circulant_limit(trial, sizes=(400, 1600), crossovers=(0.01, 0.03, 0.05, 0.2, 1, 2, 4, 8, 20, 60, 150)):
     """The circulant formula errs in rho_1 by at most 2 / (alpha T) for alpha T >= 4 and 2 % for alpha T <= 0.05."""
@@ -50,8 +46,10 @@ def test_ou_circulant_limit(trial, sizes=(400, 1600), crossovers=(0.01, 0.03, 0.
         np.broadcast_to(bound, (len(sizes), len(c))),
         found_by="grid",
         ops=4 * max(sizes),
-        controls={"half the constant": np.broadcast_to(np.where(c >= 4, 1 / c, bound), (len(sizes), len(c)))},
-        as_printed=np.full((len(sizes), len(c)), 0.05),
+        controls={
+            "half the constant": np.broadcast_to(np.where(c >= 4, 1 / c, bound), (len(sizes), len(c))),
+            "5 % at every alpha T": np.full((len(sizes), len(c)), 0.05),
+        },
     )
 
 
@@ -75,15 +73,13 @@ def test_ou_crossover(trial, sizes=(200, 400, 800, 1600, 3200), crossovers=(0.05
 
 
 @claim(
-    paper("projections of the Ornstein-Uhlenbeck process"),
+    ours("secular equation of the exact covariance: its boundary conditions change from free to fixed ends"),
     kind="limit",
-    as_printed=paper(
-        "projections of the Ornstein-Uhlenbeck process",
-        says="The components of the trapped process are cosines (cosine content 1).",
-    ),
 )
 def test_ou_sine_not_cosine(trial, n_points=1600, crossovers=(20, 60, 150)):
-    """For alpha T >> 1 the first component is a full sine, not a half cosine: its cosine content falls to 0.72."""
+    """For alpha T >> 1 the first component is a full sine, not a half cosine: its cosine content falls towards
+    (8 / 3 pi)^2 = 0.72.
+    """
 
     def content(crossover):
         spectrum = observed.leading_population_spectrum(n_points, 1, reversion=crossover / n_points)
@@ -100,18 +96,16 @@ def test_ou_sine_not_cosine(trial, n_points=1600, crossovers=(20, 60, 150)):
         exact,
         ops=3 * n_points,
         scale=1 / np.array(gaps),
-        controls={"the limit of large alpha T": np.full(len(crossovers), (8 / (3 * np.pi)) ** 2)},
-        as_printed=np.ones(len(crossovers)),
+        controls={
+            "the limit of large alpha T": np.full(len(crossovers), (8 / (3 * np.pi)) ** 2),
+            "cosines, as those of the walk": np.ones(len(crossovers)),
+        },
     )
 
 
 @claim(
-    paper("the norm of the Ornstein-Uhlenbeck process"),
+    ours("stationary law of the discrete Ornstein-Uhlenbeck process"),
     kind="distribution",
-    as_printed=paper(
-        "the norm of the Ornstein-Uhlenbeck process",
-        says="The trapped process does not revert: successive positions keep their direction.",
-    ),
 )
 def test_ou_trapping(trial, n_points=32, dim=40, rate=0.1, lag=10):
     """The squared norm settles at 1 / (alpha (2 - alpha)), relative spread sqrt(2 / d); directions decay as a^lag."""
@@ -148,8 +142,7 @@ def test_ou_trapping(trial, n_points=32, dim=40, rate=0.1, lag=10):
         reverted,
         law=Asymptotic(),
         margin=0.015,
-        controls={"twice the rate": reverted**2},
-        as_printed=1.0,
+        controls={"twice the rate": reverted**2, "no reversion: the direction is kept": 1.0},
         first=256,
     )
 
