@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 
 from theory_on_trial import code
-from theory_on_trial.contract import Interval
+from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.provenance import Source
 
 MOST_PROGRAMS = 115
@@ -18,6 +18,8 @@ MOST_PROGRAMS = 115
 MOST_SECONDS = 20
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
+Samples = Annotated[int, Interval(10, MOST)]
+"""m, or how many training sets are drawn."""
 Correlation = Annotated[float, Interval(0, 1, "[)")]
 """The common correlation of all features."""
 OfficialClasses = Annotated[int, Interval(2, 7, why="as many class means as the released code has")]

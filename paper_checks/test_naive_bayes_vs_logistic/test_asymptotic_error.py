@@ -9,6 +9,7 @@ import numpy as np
 from paper_checks.test_naive_bayes_vs_logistic import (
     Correlation,
     OfficialClasses,
+    Samples,
     equicorrelated,
     half_informative,
     released,
@@ -16,7 +17,7 @@ from paper_checks.test_naive_bayes_vs_logistic import (
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
-from theory_on_trial.contract import AtLeast, Count, Interval
+from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Bounded
 
 FRESH = 16
@@ -24,7 +25,13 @@ FRESH = 16
 BAYES_ERRORS = {2: 0.06655, 4: 0.02924, 10: 0.00483, 20: 0.00037}
 """The released code's table for two classes."""
 
-Few = Annotated[int, Interval(1, 200, why="every sample holds hundreds of points")]
+DRAWS = {"law": Bounded(0, 1), "first": 8192, "most": 1_000_000, "vectorised": True}
+"""How shares of mistakes are sampled."""
+
+Features = Annotated[int, Interval(1, 200, why="every sample holds as many numbers")]
+SeveralFeatures = Annotated[int, Interval(2, 200, why="a covariance matrix is drawn")]
+ManyFeatures = Annotated[int, Interval(300, 4000, why="the law is that of large n, and takes all eigenvalues")]
+FewClasses = Annotated[int, Interval(3, 6, why="orthants of K - 1 dimensions")]
 
 
 def mistakes(rule, means, factor):
@@ -44,7 +51,7 @@ def mistakes(rule, means, factor):
     kind="identity",
     cases=[(2, 3, 0.0), (1, 7, 0.0), (2, 3, 0.5)],
 )
-def test_asym_nb_error(trial, n_features: Few, n_classes: OfficialClasses, correlation: Correlation):
+def test_asym_nb_error(trial, n_features: Features, n_classes: OfficialClasses, correlation: Correlation):
     """Naive Bayes with the true means and variances errs as predicted, with collinear classes and under correlation."""
     means, variances = predicted.official_design(n_features, n_classes)
     sigma = np.sqrt(np.outer(variances, variances)) * equicorrelated(n_features, correlation)
@@ -55,14 +62,7 @@ def test_asym_nb_error(trial, n_features: Few, n_classes: OfficialClasses, corre
         controls["without the correlation"] = ideal
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(n_classes))
     trial.mean(
-        mistakes(rule, means, observed.covariance_factor(sigma)),
-        error,
-        law=Bounded(0, 1),
-        margin=margin,
-        controls=controls,
-        first=8192,
-        most=1_000_000,
-        vectorised=True,
+        mistakes(rule, means, observed.covariance_factor(sigma)), error, margin=margin, controls=controls, **DRAWS
     )
 
 
@@ -86,7 +86,7 @@ def _margins(rng, n_features):
     ours("Cauchy and Schwarz, after Ng & Jordan 2001: the discriminative limit is no worse; when it is as good"),
     kind="bound",
 )
-def test_asym_order(trial, n_draws: Count = 1500, most_features: AtLeast(2) = 11):
+def test_asym_order(trial, n_draws: Count = 1500, most_features: SeveralFeatures = 11):
     """Naive Bayes ends no better than Bayes, and as well where D^-1 d and Sigma^-1 d are parallel."""
     rng = trial.generator("draws")
     drawn = [_margins(rng, int(rng.integers(2, most_features + 1))) for _ in range(n_draws)]
@@ -110,10 +110,7 @@ def test_asym_order(trial, n_draws: Count = 1500, most_features: AtLeast(2) = 11
     kind="limit",
 )
 def test_nb_correlated_floor(
-    trial,
-    n_features: Annotated[int, Interval(2, 200, why="a covariance matrix is drawn per sample")] = 20,
-    correlation: Correlation = 0.5,
-    n_samples: AtLeast(1000) = 100_000,
+    trial, n_features: SeveralFeatures = 20, correlation: Correlation = 0.5, n_samples: Samples = 100_000
 ):
     """With correlated features the error of naive Bayes tends to its own floor, not to the Bayes error."""
     means, sigma = half_informative(n_features), equicorrelated(n_features, correlation)
@@ -154,8 +151,7 @@ def _left_at(means, sigma, n_samples):
     kind="identity",
     cases=list(BAYES_ERRORS),
     as_printed=released(
-        "main_simulation.py",
-        says="For K = 2 the Bayes errors at n = 2, 4, 10, 20 are .06655, .02924, .00483, .00037.",
+        "main_simulation.py", says="For K = 2 the Bayes errors at n = 2, 4, 10, 20 are .06655, .02924, .00483, .00037."
     ),
 )
 def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
@@ -214,12 +210,7 @@ def _lowest_edge():
 
 
 @claim(ours("given the class, the K scores are normal with the covariance W Sigma W^T"), kind="identity", cases=[3, 4])
-def test_conditional_error(
-    trial,
-    n_classes: Annotated[int, Interval(3, 6, why="orthants of K - 1 dimensions")],
-    n_features: Annotated[int, Interval(3, 200, why="below, a common factor is all the noise there is")] = 4,
-    n_samples: AtLeast(6) = 40,
-):
+def test_conditional_error(trial, n_classes: FewClasses, n_features: SeveralFeatures = 4, n_samples: Samples = 40):
     """The exact error of a trained rule, computed in K dimensions, is the frequency of its mistakes in n."""
     rng = trial.generator("design")
     means, root = rng.standard_normal((n_classes, n_features)) / 2, rng.standard_normal((n_features, 2 * n_features))
@@ -244,11 +235,8 @@ def test_conditional_error(
     trial.mean(
         mistakes(rule, means, observed.covariance_factor(sigma)),
         error,
-        law=Bounded(0, 1),
         slack=1e-6,
         margin=margin,
         controls=controls,
-        first=8192,
-        most=500_000,
-        vectorised=True,
+        **DRAWS,
     )

@@ -6,12 +6,17 @@ import numpy as np
 
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
-from theory_on_trial.contract import AtLeast, Count, Interval
+from theory_on_trial.contract import Count, Interval
 
 HAIR = 1e-13
 """By which a wrong class wins a tie; the regret grows by less."""
 
+Several = Annotated[int, Interval(2, 10_000)]
 Classes = Annotated[int, Interval(2, 1000, why="every draw has an entry per class")]
+ManyClasses = Annotated[int, Interval(3, 100, why="two classes have no such gap")]
+LowBound = Annotated[float, Interval(0.01, 2.5, why="its double is told from it at t = .99")]
+TightBound = Annotated[float, Interval(0.05, 4, why="gaps are of the order exp(-2 Lambda), regrets of its square")]
+AnyBound = Annotated[float, Interval(0.1, 300, why="posteriors are floats, regrets above rounding")]
 Draws = Annotated[int, Interval(1, 100_000, why="all draws are held at once")]
 
 
@@ -40,23 +45,8 @@ def regrets(mass, p, logits):
     kind="identity",
     cases=[0.5, 1.0, 2.0],
 )
-def test_psi_conjugate(
-    trial,
-    logit_bound: Annotated[float, Interval(0.01, 2.5, why="its double is told from it at t = .99")],
-    n_points: AtLeast(2) = 60,
-):
+def test_psi_conjugate(trial, logit_bound: LowBound, n_points: Several = 60):
     """Psi(t) = ((1+t) log(1+t) + (1-t) log(1-t)) / 2 is the conjugate of log cosh, also with bounded logits."""
-    from scipy.optimize import minimize_scalar
-
-    def conjugate(t, limit):
-        best = minimize_scalar(
-            lambda x: np.logaddexp(x, -x) - np.log(2) - x * t,
-            bounds=(0, limit),
-            method="bounded",
-            options={"xatol": 1e-9},
-        )
-        # The search stays inside the interval: its ends are compared too.
-        return max(-best.fun, limit * t - np.logaddexp(limit, -limit) + np.log(2))
 
     def psi(bound):
         return np.stack([predicted.consistency_transform(ts, limit) for limit in (bound, np.inf)])
@@ -64,7 +54,7 @@ def test_psi_conjugate(
     ts = np.linspace(0.01, 0.99, n_points)
     trial.value(
         # tanh(20) = 1 in float64: no logit beyond is ever the best.
-        np.array([[conjugate(t, limit) for t in ts] for limit in (logit_bound, 20.0)]),
+        np.array([[_conjugate(t, limit) for t in ts] for limit in (logit_bound, 20.0)]),
         psi(logit_bound),
         error=1e-12,  # log cosh has curvature <= 1: a maximiser known to 1e-7 leaves 1e-14, rounding less than 40 eps
         margin=1e-9,
@@ -78,6 +68,17 @@ def test_psi_conjugate(
     trial.value(np.array(inverse), np.stack([ts, ts]), error=1e-12, margin=1e-9, controls={"t / 2": ts / 2})
     whole = psi(logit_bound)[1]
     trial.bound(ts**2 / 2, whole, found_by="grid", ops=10, controls={"half of Psi": whole / 2})
+
+
+def _conjugate(t, limit):
+    """The largest x t - log cosh x up to the limit, by search."""
+    from scipy.optimize import minimize_scalar
+
+    def negative(x):
+        return np.logaddexp(x, -x) - np.log(2) - x * t
+
+    best = minimize_scalar(negative, bounds=(0, limit), method="bounded", options={"xatol": 1e-9})
+    return max(-best.fun, -negative(limit))  # the search stays inside the interval: its end is compared too
 
 
 @claim(ours("the least KL(p || q) with q_a <= q_b"), kind="bound", cases=[2, 3, 5, 10])
@@ -145,11 +146,7 @@ def test_hcons_sqrt2(trial, n_problems: Count = 4000, most_points: Count = 50):
     kind="optimality",
     cases=[(3, 0.5), (3, 1.0), (4, 0.5), (6, 1.0)],
 )
-def test_hcons_bounded_fails(
-    trial,
-    n_classes: Annotated[int, Interval(3, 100, why="two classes have no such gap")],
-    logit_bound: Annotated[float, Interval(0.05, 4, why="gaps are of the order exp(-2 Lambda), regrets of its square")],
-):
+def test_hcons_bounded_fails(trial, n_classes: ManyClasses, logit_bound: TightBound):
     """With K >= 3 classes and logits in a box the logistic regret can vanish where the 0-1 regret does not."""
     spill = np.exp(-2 * logit_bound)
     tied = predicted.box_tie_threshold(n_classes, logit_bound)
@@ -192,12 +189,7 @@ def _conic_minimum(p, limit):
 
 
 @claim(ours("within the ratio condition bounded logits reach the posterior"), kind="bound", cases=[3, 4, 7])
-def test_hcons_bounded_repaired(
-    trial,
-    n_classes: Classes,
-    logit_bound: Annotated[float, Interval(0.1, 300, why="posteriors are floats, regrets above rounding")] = 1.0,
-    n_draws: Draws = 20_000,
-):
+def test_hcons_bounded_repaired(trial, n_classes: Classes, logit_bound: AnyBound = 1.0, n_draws: Draws = 20_000):
     """Where no posteriors differ by more than the factor exp(2 Lambda) the bound holds for bounded logits, any K."""
     trial.require(n_draws * n_classes <= 2**24, "n_draws * n_classes must be at most 2^24: all are held at once")
     rng = trial.generator("draws")

@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_naive_bayes_vs_logistic import equicorrelated, released, two_classes
+from paper_checks.test_naive_bayes_vs_logistic import Samples, equicorrelated, released, two_classes
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
-from theory_on_trial.contract import AtLeast, Interval
+from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bernoulli, Bounded
 from theory_on_trial.mapping import map_cells
 from theory_on_trial.sample_complexity import bisect_sizes, geometric_sizes
@@ -110,7 +110,7 @@ def test_nb_growth_upper(
     trial,
     first: Annotated[int, Interval(25, 400, why="the sizes that are tried lie around these crossings")] = 25,
     level: Level = 0.01,
-    n_runs: AtLeast(50) = 350,
+    n_runs: Samples = 350,
 ):
     """In the official design with two classes naive Bayes needs no more samples in more dimensions."""
     sizes = first * np.array([1, 8, 64])
@@ -163,13 +163,7 @@ def test_lr_growth_linear(trial, level: Level = 0.01, runs: Runs = 1.0):
     curves = logistic_curves(trial, official(widest, 2), level, n_runs=n_runs, widest=widest.values())
     low, high = boxes_of(curves)
     trial.growth(
-        list(widest),
-        low,
-        high,
-        "n",
-        error=ERROR,
-        slack_log=0.01,
-        controls=["const", "log n", "sqrt n", "n log n"],
+        list(widest), low, high, "n", error=ERROR, slack_log=0.01, controls=["const", "log n", "sqrt n", "n log n"]
     )
 
 
@@ -186,11 +180,7 @@ def test_lr_growth__three_classes(trial, level: Level = 0.01, runs: Runs = 1.0):
     low, high = boxes_of(logistic_curves(trial, official(widest, 3), level, n_runs=n_runs, widest=widest.values()))
     linear = low[0] * np.array(list(widest)) / min(widest)
     trial.growth_at_most(
-        list(widest),
-        (low, high),
-        "const",
-        error=ERROR,
-        wrong_processes={"proportional to n": (linear, linear)},
+        list(widest), (low, high), "const", error=ERROR, wrong_processes={"proportional to n": (linear, linear)}
     )
 
 
@@ -204,7 +194,7 @@ def test_nb_linear_when_weak__simulated(
     trial,
     informative: Literal["every feature", "four features"],
     level: Annotated[float, Interval(0.015, 0.03, why="the sizes that are tried lie around these crossings")] = 0.02,
-    n_runs: AtLeast(50) = 4000,
+    n_runs: Samples = 4000,
 ):
     """With a fixed distance, or a fixed number of informative features, trained variances too, m grows like n."""
     sizes, ratios = 20 * 2 ** np.arange(6), np.geomspace(4.2, 9, 8)
@@ -216,15 +206,7 @@ def test_nb_linear_when_weak__simulated(
         samples = tuple(int(2 * round(n * r / 2 + 8)) for r in ratios)
         curves += naive_bayes_curves(trial, [(means, np.ones(n))], samples, level, n_runs=n_runs)
     low, high = boxes_of(curves)
-    trial.growth(
-        sizes,
-        low,
-        high,
-        "n",
-        error=ERROR,
-        slack_log=0.01,
-        controls=["const", "log n", "sqrt n", "n log n"],
-    )
+    trial.growth(sizes, low, high, "n", error=ERROR, slack_log=0.01, controls=["const", "log n", "sqrt n", "n log n"])
 
 
 @claim(
@@ -238,7 +220,7 @@ def test_nb_never(
     """Under a common factor no number of samples brings naive Bayes near Bayes, and its margins do not concentrate."""
     from scipy.special import ndtr
 
-    sizes, least, most = 16 * 2 ** np.arange(7), 0.1, 0.8  # by which the two means of a feature differ
+    sizes, least, most = [16 * 2**j for j in range(7)], 0.1, 0.8  # by which the two means of a feature differ
     problems = [
         (np.stack([-np.ones(n), np.ones(n)]) * np.linspace(least, most, n) / 2, equicorrelated(n, correlation))
         for n in sizes
@@ -256,14 +238,7 @@ def test_nb_never(
     spread = [(means[1] - means[0]) @ sigma @ (means[1] - means[0]) for means, sigma in problems]
     alone = (1 - correlation) * square / (correlation * sizes[0] * middle**2)  # the share of the features' own noise
     trial.growth(
-        sizes,
-        spread,
-        spread,
-        "n^2",
-        error=0.0,
-        slack_log=alone,
-        guarantee="exact",
-        controls=["const", "n", "n log n"],
+        sizes, spread, spread, "n^2", error=0.0, slack_log=alone, guarantee="exact", controls=["const", "n", "n log n"]
     )
 
 
@@ -288,12 +263,7 @@ def test_first_passage(trial, n_features: Literal[100, 200, 400, 1000]):
         return lambda key: (scan(key) <= second).astype(float)
 
     trial.probability(
-        ends(2),
-        0.97,
-        side="at least",
-        wrong_processes={"three classes": ends(3)},
-        first=128,
-        most=20_000,
+        ends(2), 0.97, side="at least", wrong_processes={"three classes": ends(3)}, first=128, most=20_000
     )
 
 
@@ -337,7 +307,7 @@ def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]
     loose="naive Bayes needs fewer samples in more dimensions, regression at K = 3 less than n times as many",
 )
 def test_figure_simulation(
-    trial, n_classes: Literal[2, 3], level: Level = 0.01, n_runs: AtLeast(20) = 60, n_curves: AtLeast(50) = 2000
+    trial, n_classes: Literal[2, 3], level: Level = 0.01, n_runs: Samples = 60, n_curves: Samples = 2000
 ):
     """At the official sizes naive Bayes needs no more samples in more dimensions; regression grows, at most like n."""
     sizes = np.array([100, 200, 400, 1000])

@@ -11,7 +11,7 @@ from paper_checks.test_naive_bayes_vs_logistic.test_consistency import regrets
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
-from theory_on_trial.contract import AtLeast, Interval
+from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Bounded, RatioOfMeans
 from theory_on_trial.mapping import map_cells
 
@@ -149,7 +149,7 @@ def test_efron_are(
         2.0,
         3.0,
     ),
-    n_samples: AtLeast(2000) = 2000,
+    n_samples: Annotated[int, Interval(2000, MOST)] = 2000,
 ):
     """The excess error of linear discriminant analysis is ARE(Delta) times that of maximum-likelihood regression."""
     trial.require(len(distances) > 0, "distances must not be empty")
@@ -224,13 +224,7 @@ def test_unreachable_target(
     closed = np.array([predicted.collinear_asymptotic_error(levels, variances) for _, variances in designs])
     unreachable = int(np.argmax(closed < level))  # and the next n is not
     floors = np.array([predicted.naive_bayes_asymptotic_error(*design) for design in designs[: unreachable + 1]])
-    trial.bound(
-        level,
-        floors[:-1],
-        found_by="all",
-        ops=1e3,
-        controls={"one feature more": floors[1:]},
-    )
+    trial.bound(level, floors[:-1], found_by="all", ops=1e3, controls={"one feature more": floors[1:]})
     means, variances = designs[unreachable - 1]
     rule = observed.naive_bayes_rule(means, variances, observed.equal_priors(n_classes))
     trial.identity(

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from paper_checks.test_naive_bayes_vs_logistic import Samples
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
-from theory_on_trial.contract import AtLeast, Fraction, Interval
+from theory_on_trial.contract import Fraction, Interval
 from theory_on_trial.laws import Bounded
 from theory_on_trial.mapping import map_cells
 
@@ -17,8 +18,10 @@ Few = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
 """n, binary features."""
 Patterns = Annotated[int, Interval(2, 3, why="as many patterns of class means")]
 """K in the laws of binary features."""
-Level = Annotated[float, Interval(1e-6, 0.4)]
-"""The least of the means of a binary feature."""
+Runs = Annotated[int, Interval(1, 5000)]
+"""How many training sets, or laws, are drawn."""
+Level = Annotated[float, Interval(1e-6, 0.003)]
+"""How rarely a binary feature flips."""
 
 
 def class_means(n_features, n_classes, level=0.3):
@@ -77,8 +80,8 @@ def test_nb_theorem_explicit(
     trial,
     n_features: Few,
     n_classes: Patterns,
-    n_samples: AtLeast(100),
-    n_runs: Annotated[int, Interval(1, 2000)] = 200,
+    n_samples: Samples,
+    n_runs: Runs = 200,
 ):
     """Scores and error of naive Bayes obey the explicit bounds on every training set near the truth."""
     world, priors = predicted.BinaryFeatures(class_means(n_features, n_classes)), observed.equal_priors(n_classes)
@@ -91,7 +94,7 @@ def test_nb_theorem_explicit(
     *drawn, deviation = map(np.asarray, jax.jit(lambda keys: map_cells(replicate, keys))(keys))
     near = deviation <= least_parameter(world.means) / 2  # the theorem speaks of these only
     trial.require(near.any(), f"n_samples must be so large that estimates come within rho_0 / 2, got {n_samples}")
-    found = _judged(world, *(part[near] for part in drawn), deviation[near])
+    found = _judged(world, *[part[near] for part in (*drawn, deviation)])
     moved, most, error, limit, none, size = np.concatenate(
         [found, _lowest_variances(n_features), _tipped_tie()], axis=1
     )
@@ -214,7 +217,7 @@ def test_nb_log_odds(
     n_features: Annotated[int, Interval(1, 10_000)],
     fraction: Annotated[float, Interval(0, 1, "(]")],
     gap: Annotated[float, Interval(0.01, 100)] = 0.7,
-    n_draws: Annotated[int, Interval(1, 5000)] = 400,
+    n_draws: Runs = 400,
 ):
     """If a fraction f of the features has |mu_1 - mu_0| >= gamma, the expected log-odds grow at least like n."""
     rng = trial.generator("draws")
@@ -230,7 +233,7 @@ def test_nb_log_odds(
         return log_odds(least + rng.exponential(1, n_features), rng.uniform(0.2, 1, n_features))
 
     odds = np.array([log_odds(least, np.ones(n_features)), *(drawn() for _ in range(n_draws))])
-    bound = predicted.informative_log_odds_bound(n_features, np.mean(informative), gap, 1.0)
+    bound = predicted.informative_log_odds_bound(n_features, float(np.mean(informative)), gap, 1.0)
     # As an upper bound: the theory's floor lies below the log-odds of the population rule.
     trial.bound(
         np.full(len(odds), bound),
