@@ -20,11 +20,10 @@ def curves(rng, mean, runs, sd):
 
 @given(st.floats(0.3, 4), st.floats(11, 29))
 def test_a_power_law_is_cut_exactly_where_it_meets_the_level(exponent, where):
-    samples = np.tile((SIZES / where) ** -exponent * 0.01, (50, 1))
+    samples = curves(np.random.default_rng(4), (SIZES / where) ** -exponent * 0.01, 50, 1e-12)
     found = crossing(SIZES, samples, 0.01, law=Normal(), error=1e-6)
-    # Equal samples leave a spread of one rounding, which 50 runs and Student's 6 turn into one; then the relative
-    # error of m* is that of a logarithm (a few roundings of numbers up to 5) over the exponent.
-    np.testing.assert_allclose([found.low, found.estimate, found.high], where, rtol=64 * 2.0**-53 * (1 + 1 / exponent))
+    # The mean of 50 runs and Student's 6 leave about 1e-12 of each mean, and 1 / exponent of that in m*.
+    np.testing.assert_allclose([found.low, found.estimate, found.high], where, rtol=2e-12 * (1 + 1 / exponent))
 
 
 def test_the_interval_misses_the_crossing_no_more_often_than_it_says():
@@ -51,7 +50,7 @@ def test_without_the_share_of_each_size_the_interval_would_miss_too_often():
 
 @pytest.mark.parametrize(("level", "low", "high"), [(1.0, 0.0, 0.0), (1e-5, np.inf, np.inf)])
 def test_a_level_outside_the_design_is_said_to_be_outside(level, low, high):
-    found = crossing(SIZES, np.tile(1 / SIZES, (5, 1)), level, law=Normal(), error=1e-6)
+    found = crossing(SIZES, curves(np.random.default_rng(5), 1 / SIZES, 5, 1e-12), level, law=Normal(), error=1e-6)
     assert (found.low, found.high) == (low, high)
 
 

@@ -4,6 +4,7 @@ Both comparisons are with the 1e-6 quantile of the binomial law at the stated le
 """
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from theory_on_trial.laws import Asymptotic, Normal, RatioOfMeans, SupDistance, Symmetric
@@ -22,27 +23,31 @@ def exceeds(count, level, repetitions=REPETITIONS):
 
 
 def test_delta_method_for_a_ratio_exceeds_its_level_where_fieller_does_not():
-    """Twenty pairs of exponential type: RatioOfMeans is asymptotic here, yet keeps 1e-2."""
-    n, fieller, delta = 20, 0, 0
+    """Six pairs of normal numbers, the denominators of mean and spread one: Fieller's interval is exact."""
+    n, fieller, delta = 6, 0, 0
     for chunk in range(CHUNKS):
         rng = np.random.default_rng([30, chunk])
-        denominator = rng.standard_exponential((n, REPETITIONS // CHUNKS))
-        numerator = rng.standard_exponential((n, REPETITIONS // CHUNKS))
-        found = RatioOfMeans().interval([np.stack([numerator, denominator], axis=-1)], ALPHA, np.asarray(0.0))
+        denominator, numerator = 1 + rng.standard_normal((2, n, REPETITIONS // CHUNKS))
+        pairs = np.stack([numerator, denominator], axis=-1)
+        found = RatioOfMeans(normal=True).interval([pairs], ALPHA, np.asarray(0.0))
         fieller += missed_by(found.low, found.high, 1.0)
         ratio = numerator.mean(axis=0) / denominator.mean(axis=0)
         spread = np.std(numerator - ratio * denominator, axis=0, ddof=1) / denominator.mean(axis=0) / np.sqrt(n)
-        half = stats.norm.isf(ALPHA / 2) * spread
+        half = stats.t.isf(ALPHA / 2, n - 1) * np.abs(spread)
         delta += missed_by(ratio - half, ratio + half, 1.0)
     assert not exceeds(fieller, ALPHA)
     assert exceeds(delta, ALPHA)
 
 
-def test_student_on_skewed_samples_exceeds_its_level_and_the_asymptotic_law_refuses():
+def test_student_on_skewed_samples_exceeds_its_level_and_both_laws_refuse():
     x = np.random.default_rng(31).standard_exponential((30, REPETITIONS))
-    student = Normal().interval([x], ALPHA, np.asarray(0.0))
-    assert exceeds(missed_by(student.low, student.high, 1.0), ALPHA)
-    assert np.all(np.isinf(Asymptotic().interval([x], ALPHA, np.asarray(0.0)).high))
+    low, high = stats.t.interval(1 - ALPHA, len(x) - 1, x.mean(axis=0), stats.sem(x))
+    assert exceeds(missed_by(low, high, 1.0), ALPHA)
+    with pytest.raises(ValueError, match="the 300 samples are not normal: skewness"):
+        Normal().interval([x.reshape(300, -1)[:, :3]], ALPHA, np.asarray(0.0))
+    found = Asymptotic().interval([x], ALPHA, np.asarray(0.0))
+    assert np.mean(np.isinf(found.high)) > 0.9
+    assert not exceeds(missed_by(found.low, found.high, 1.0), ALPHA)
 
 
 def test_looking_twelve_times_at_an_undivided_level_exceeds_it():

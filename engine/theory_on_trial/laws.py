@@ -52,6 +52,75 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.mean(x, axis=0), spread
 
 
+def _shape(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Skewness and kurtosis (0 for a normal law) along the first axis; NaN for samples that are all equal."""
+    x = x - np.mean(x, axis=0)
+    squares = x * x
+    variance = np.where(np.ptp(x, axis=0) > 0, np.mean(squares, axis=0), np.nan)
+    return np.mean(squares * x, axis=0) / variance**1.5, np.mean(squares * squares, axis=0) / variance**2 - 3
+
+
+def _widening(pivot_skewness: np.ndarray, n: int, error: float, most: float) -> np.ndarray:
+    """By which factor an asymptotic interval is widened, infinite where that would be more than `most`.
+
+    A pivot of skewness g / sqrt(n) has a quantile that differs from the normal one, z, by about g z^2 / (6 sqrt(n))
+    (Cornish and Fisher 1938), of which twice is allowed for, g being measured. Where that is no small correction, g
+    is not known well enough either. NaN, of samples that are all equal, is infinite too.
+    """
+    from scipy import stats
+
+    widening = 1 + 2 * pivot_skewness * stats.norm.isf(error / 2) / (6 * np.sqrt(n))
+    return np.where(widening <= most, widening, np.inf)
+
+
+def _student(x: np.ndarray, error: float) -> np.ndarray:
+    """Student's quantile for samples of any law, widened for their skewness, of which his pivot has -2 times.
+
+    It is enlarged by its own standard error sqrt(6 / n): a few samples may look symmetric by chance. That exceeds
+    what the lightest tails (two values, kurtosis -2) ask for, z^3 / (6 n), for every z below nine.
+    """
+    from scipy import stats
+
+    pivot_skewness = 2 * (np.abs(_shape(x)[0]) + np.sqrt(6 / len(x)))
+    return np.asarray(stats.t.isf(error / 2, max(len(x) - 1, 1)) * _widening(pivot_skewness, len(x), error, 1.25))
+
+
+def _abnormality(x: np.ndarray) -> np.ndarray:
+    """The larger of the normal scores of |skewness| (D'Agostino 1970) and of kurtosis (Anscombe and Glynn 1983).
+
+    Light tails count for nothing: they hardly harm Student's interval, and that score's lower tail is a poor one.
+    """
+    from scipy import stats
+
+    skewness, kurtosis = stats.skewtest(x, axis=0).statistic, stats.kurtosistest(x, axis=0).statistic
+    return np.asarray(np.maximum(np.abs(skewness), kurtosis))
+
+
+def _varied(x: np.ndarray, error: float) -> np.ndarray:
+    """Tell which coordinates are not all equal, having asked whether they can be normal.
+
+    The scores are compared with the quantile at error / 1e5, shared among the coordinates. The reserve is for the
+    scores themselves, whose chance in so far a tail is too high (at n = 1000, their worst, 1e-9 where it should be
+    1e-13): truly normal samples are refused less often than `error`. Of fewer than twenty samples nothing is asked,
+    and of a hundred only gross violations show.
+    Raises `ValueError` for samples that are not normal.
+    """
+    from scipy import stats
+
+    n, varied = len(x), np.asarray(np.ptp(x, axis=0) > 0)
+    if n >= 20 and varied.any():
+        # Centred first: SciPy warns where a spread is small beside the mean.
+        centred = (x - np.mean(x, axis=0))[:, varied]
+        score = _abnormality(centred)
+        if np.max(score) > stats.norm.isf(error / 2e5 / score.size):
+            skewness, kurtosis = (moment[np.argmax(score)] for moment in _shape(centred))
+            raise ValueError(
+                f"the {n} samples are not normal: skewness {skewness:.2g}, excess kurtosis {kurtosis:.2g}; "
+                "use Asymptotic(), or Bounded(a, b) where a range is proved"
+            )
+    return varied
+
+
 @dataclass(frozen=True)
 class Bernoulli:
     """Events: samples are 0 or 1. Clopper-Pearson (1934) at planned looks: exact for every probability and every n."""
@@ -75,21 +144,19 @@ class Bernoulli:
 class Normal:
     """Exactly normal samples (linear functionals of Gaussian noise): Student's interval at planned looks.
 
-    `asymptotic=True` is for statistics that are normal only in a limit that the claim names; the guarantee says so.
+    Normality is asked of the samples too. What is normal only in a limit has the law `Asymptotic()`.
     """
 
-    asymptotic: bool = False
     time_uniform: bool = False
 
     def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
-        """Return Student's interval; infinite below two samples."""
+        """Return Student's interval; infinite for samples that are all equal. Raises `ValueError` if not normal."""
         from scipy import stats
 
         x = np.concatenate(batches)
         mean, spread = _moments(x)
-        half = stats.t.isf(error / 2, max(len(x) - 1, 1)) * spread
-        guarantee = "asymptotic" if self.asymptotic else "finite-n (normal)"
-        return Interval(mean, mean - half, mean + half, error, guarantee, len(x))
+        half = np.where(_varied(x, error), stats.t.isf(error / 2, max(len(x) - 1, 1)) * spread, np.inf)
+        return Interval(mean, mean - half, mean + half, error, "finite-n (normal)", len(x))
 
 
 @dataclass(frozen=True)
@@ -97,28 +164,38 @@ class NormalVariance:
     """The variance of normal samples: chi-square interval at planned looks.
 
     `asymptotic=True` is for statistics that are normal only in a limit: the interval is widened by the measured
-    kurtosis k, as (k + 2) / 2 in the number of degrees of freedom, and the guarantee says "asymptotic".
+    kurtosis k, as (k + 2) / 2 in the number of degrees of freedom. The pivot's skewness is then off by about
+    sqrt(8) k, and the interval, in logarithms, is widened for that too, k being enlarged by twice its standard error
+    sqrt(24 / n); nothing is concluded before this is less than an eighth. So it says nothing, at any affordable n, of
+    laws that are far from normal.
     """
 
     asymptotic: bool = False
     time_uniform: bool = False
 
     def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
-        """Return the interval for the variance; infinite below two samples."""
+        """Return the interval for the variance; infinite while nothing is known. Raises `ValueError` if not normal."""
         from scipy import stats
 
         x = np.concatenate(batches)
         n = len(x)
+        guarantee = "asymptotic" if self.asymptotic else "finite-n (normal)"
         if n < 2:
             nothing, wide = np.full(x.shape[1:], np.nan), np.full(x.shape[1:], np.inf)
-            return Interval(nothing, -wide, wide, error, "finite-n (normal)", n)
+            return Interval(nothing, -wide, wide, error, guarantee, n)
         variance = np.var(x, axis=0, ddof=1)
         freedom = np.full(variance.shape, n - 1.0)
         if self.asymptotic:
-            freedom = freedom / np.maximum(stats.kurtosis(x, axis=0) / 2 + 1, 1)
-        low = variance * freedom / stats.chi2.isf(error / 2, freedom)
-        high = variance * freedom / stats.chi2.ppf(error / 2, freedom)
-        return Interval(variance, low, high, error, "asymptotic" if self.asymptotic else "finite-n (normal)", n)
+            kurtosis = _shape(x)[1]
+            freedom = freedom / np.fmax(kurtosis / 2 + 1, 1)
+            widening = _widening(np.sqrt(8) * (np.abs(kurtosis) + 2 * np.sqrt(24 / n)), n, error, 1.125)
+        else:
+            widening = np.where(_varied(x, error), 1.0, np.inf)
+        known = np.isfinite(widening)
+        widening = np.where(known, widening, 1.0)
+        low = np.where(known, variance * (freedom / stats.chi2.isf(error / 2, freedom)) ** widening, -np.inf)
+        high = np.where(known, variance * (freedom / stats.chi2.ppf(error / 2, freedom)) ** widening, np.inf)
+        return Interval(variance, low, high, error, guarantee, n)
 
 
 @dataclass(frozen=True)
@@ -249,45 +326,39 @@ _BET_WEIGHTS = np.array([0.7, 0.3])
 class Asymptotic:
     """Finite variance and nothing else: no finite-sample interval exists (Bahadur and Savage 1956); this one says so.
 
-    Student's interval is off by about exp(|skewness| z^3 / (3 sqrt(n))) in one tail. Nothing is concluded before
-    twice the measured skewness, enlarged by its own standard error sqrt(6 / n), keeps that factor below two, and the
-    reported error is multiplied by it. (Without the standard error a few samples that look symmetric by chance would
-    pass; with it nothing is concluded before n = 350 at 1e-6.)
+    Student's interval, widened by twice what the measured skewness and its standard error ask for. Nothing is
+    concluded before that is less than a quarter: for normal samples about n = 50 at 1e-4 and 80 at 1e-8, for
+    exponential ones about 500 and 1000. At 1e-3 and 1e-4, on eleven laws, some skewed or discrete or with heavy tails,
+    it missed less often than it says.
     """
 
     time_uniform: bool = False
 
     def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
-        """Return Student's interval with the inflated error; infinite while n is too small for the skewness."""
-        from scipy import stats
-
+        """Return Student's interval, widened; infinite while n is too small for the skewness."""
         x = np.concatenate(batches)
-        n = len(x)
         mean, spread = _moments(x)
-        z = stats.norm.isf(error / 2)
-        centred = x - mean
-        with np.errstate(divide="ignore", invalid="ignore"):
-            skewness = np.mean(centred * centred * centred, axis=0) / np.mean(centred * centred, axis=0) ** 1.5
-        exponent = 2 * (np.abs(skewness) + np.sqrt(6 / n)) * z**3 / (3 * np.sqrt(n))
-        ready = exponent <= np.log(2)  # never for samples that are all equal: nothing is known of their skewness
-        half = np.where(ready, stats.t.isf(error / 2, max(n - 1, 1)) * spread, np.inf)
-        inflated = error * float(np.exp(np.max(exponent, initial=0.0, where=ready)))
-        return Interval(mean, mean - half, mean + half, inflated, "asymptotic", n)
+        with np.errstate(invalid="ignore"):
+            half = np.nan_to_num(_student(x, error) * spread, nan=np.inf, posinf=np.inf)
+        return Interval(mean, mean - half, mean + half, error, "asymptotic", len(x))
 
 
 @dataclass(frozen=True)
 class RatioOfMeans:
     """The ratio E A / E B from samples `(A, B)` along the last axis, E B > 0, by Fieller (1954) on A - r B.
 
-    The delta method would be wrong at small n. Exact for jointly normal pairs (`normal=True`), otherwise
-    "asymptotic". Note that E[A / B] is another number.
+    The delta method would be wrong at small n. Exact for jointly normal pairs (`normal=True`; the samples are asked),
+    otherwise as `Asymptotic`, with the skewness of A - r B at the estimated r. Note that E[A / B] is another number.
     """
 
     normal: bool = False
     time_uniform: bool = False
 
     def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
-        """Return all r for which Student does not reject E[A - r B] = 0; infinite while E B is not separated from 0."""
+        """Return all r for which Student does not reject E[A - r B] = 0; infinite while E B is not separated from 0.
+
+        Raises `ValueError` if `normal` is claimed of samples that are not.
+        """
         from scipy import stats
 
         x = np.concatenate(batches)
@@ -298,13 +369,18 @@ class RatioOfMeans:
             ratio = a / b
         if n < 3:
             return Interval(ratio, np.full(a.shape, -np.inf), np.full(a.shape, np.inf), error, guarantee, n)
-        scale = stats.t.isf(error / 2, n - 1) ** 2 / (n * (n - 1))
-        aa, bb = np.moveaxis(scale * np.square(centred).sum(axis=0), -1, 0)
+        if self.normal:
+            student = np.where(_varied(x, error).any(axis=-1), stats.t.isf(error / 2, n - 1), np.inf)
+        else:
+            student = _student(centred[..., 0] - np.where(np.isfinite(ratio), ratio, 0) * centred[..., 1], error)
+        known = np.isfinite(student)
+        scale = np.where(known, student, 0) ** 2 / (n * (n - 1))
+        aa, bb = np.moveaxis(scale[..., None] * np.square(centred).sum(axis=0), -1, 0)
         ab = scale * (centred[..., 0] * centred[..., 1]).sum(axis=0)
         # r with (a - r b)^2 <= aa - 2 r ab + r^2 bb: a quadratic; its leading coefficient says if E B is clear of 0.
         lead, half, constant = b * b - bb, a * b - ab, a * a - aa
         root = np.sqrt(np.maximum(half * half - lead * constant, 0))
-        clear = (lead > 0) & (b > 0)
+        clear = known & (lead > 0) & (b > 0)
         with np.errstate(invalid="ignore", divide="ignore"):
             low, high = np.where(clear, (half - root) / lead, -np.inf), np.where(clear, (half + root) / lead, np.inf)
         return Interval(ratio, low, high, error, guarantee, n)

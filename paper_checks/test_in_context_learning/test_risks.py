@@ -9,7 +9,7 @@ from sims.in_context_learning import baselines, metrics
 from sims.in_context_learning.prompts import Prompts, sample_prompts
 from theory import in_context_learning as predicted
 from theory_on_trial import claim, ours
-from theory_on_trial.laws import Bounded, Normal
+from theory_on_trial.laws import Asymptotic, Bounded
 
 STEPS = (0.05, 0.2, 0.25, 0.3)
 DIMENSION = 2
@@ -261,7 +261,7 @@ def test_fig1__curves(trial, dimension=8, prefixes=(2, 5, 8, 11, 14), margin=0.0
     trial.mean(
         measure,
         law,
-        law=Normal(asymptotic=True),
+        law=Asymptotic(),
         margin=margin * law,
         controls={"mean gradient, and d for d + 2": wrong, "risks": law + np.array([*map(unseen, prefixes * 4), 1, 1])},
         first=64,
