@@ -1,0 +1,131 @@
+"""A claim of several cases, within its domain, and who states it."""
+
+import inspect
+
+import pytest
+
+from theory_on_trial import Trial, abstract, claim, code, ours, paper
+from theory_on_trial.audits import resolution, settings
+from theory_on_trial.cases import BY_CASE
+from theory_on_trial.contract import AtLeast, Count
+from theory_on_trial.domain import OutsideDomain
+
+
+@claim(paper("Section 1"), kind="identity", cases=[(2, 3), (4, 5)])
+def test_product(trial, a: Count, b: AtLeast(2), factor=1):
+    """a b = b a."""
+    trial.require(a < 100, "a must be below 100")
+    trial.identity(a * b * factor, b * a * factor, ops=0, controls={"a - b": (a - b) * factor})
+
+
+@claim(ours("counted"), kind="identity", cases=[10, 20])
+def test_sum(trial, n: Count):
+    """1 + … + n = n (n + 1) / 2, unless n is 13."""
+    total = sum(range(n + 1)) + (n == 13)
+    trial.identity(total, n * (n + 1) // 2, ops=0, controls={"n^2 / 2": n * n / 2})
+
+
+@claim(ours("rounded"), kind="limit", cases=[{"size": 1.0}, {"size": -3.0}])
+def test_size(trial, size, share=0.01):
+    """A size is its size to within a share."""
+    trial.value(
+        [size, 2 * size], [size, 2 * size], error=0, margin=share * abs(size), controls={"more": [1.5 * size, 3 * size]}
+    )
+
+
+def test_every_case_is_judged_with_its_own_controls_and_streams():
+    trial = Trial("cases.product")
+    test_product(trial)
+    assert [finding.case for finding in trial.findings] == ["a=2, b=3", "a=4, b=5"]
+    assert [finding.prediction.value for finding in trial.findings] == [6, 20]
+    assert [finding.controls[0].predicted for finding in trial.findings] == [-1, -1]
+    with trial.case("a=2"):
+        there = trial.generator("x").random()
+    assert there != trial.generator("x").random()
+
+
+def test_what_is_given_takes_the_place_of_the_cases():
+    assert claim("cases.product").settings == {"a": BY_CASE, "b": BY_CASE, "factor": 1}
+    assert repr(BY_CASE) == "by case"
+    assert len(claim("cases.product").run(b=7).parts) == 2
+    assert claim("cases.product").run(a=3, b=7).predicted == 21
+    assert list(inspect.signature(test_product).parameters) == ["trial", "factor", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [({"a": 0}, "a must be"), ({"b": 1}, "b must be"), ({"a": "x"}, "a must be"), ({"a": 100}, "a must be below 100")],
+)
+def test_outside_its_domain_a_claim_says_so_and_nothing_else(given, sentence):
+    with pytest.raises(OutsideDomain, match=sentence):
+        claim("cases.product").run(**given)
+
+
+@pytest.mark.parametrize(
+    ("cases", "sentence"),
+    [
+        ([], "must be at least one"),
+        ([(1, 2, 3)], "a case of test_of gives 3 values, its settings are a, b"),
+        ([{"c": 1}], "test_of has no setting 'c'; its settings are a, b"),
+        ([(1,), (1, 2)], "give the same settings each"),
+    ],
+)
+def test_cases_that_do_not_fit_are_refused_at_once(cases, sentence):
+    def test_of(trial, a, b=1):
+        """A statement."""
+
+    with pytest.raises(ValueError, match=sentence):
+        claim(ours("made up"), kind="identity", cases=cases)(test_of)
+
+
+def test_a_source_says_who_and_where():
+    assert str(paper("Theorem 3.1")) == "Theorem 3.1"
+    assert str(code("owner/name", "loss.py", "1a2b3c4")) == "code: owner/name, loss.py, at 1a2b3c4"
+    assert str(ours("by parts")) == "ours: by parts"
+    assert abstract("All is well.").says == "All is well."
+    for make in (lambda: paper(" "), lambda: ours(""), lambda: abstract("")):
+        with pytest.raises(ValueError, match="must say where the statement stands, or how it follows"):
+            make()
+    for source in ("Theorem 1", None, 3):
+        with pytest.raises(ValueError, match=r"the source of a claim is paper\(\.\.\.\), abstract"):
+            claim(source, kind="identity")
+    for printed in ("It is 3.", paper("Theorem 1"), ours("compared")):
+        with pytest.raises(ValueError, match="as_printed says what is printed and where"):
+            claim(ours("made up"), kind="identity", as_printed=printed)
+    assert claim("cases.sum").run().provenance == "ours"
+
+
+def test_a_method_is_no_claim():
+    class TestSums:
+        def test_of(self, trial):
+            """A statement."""
+
+    with pytest.raises(ValueError, match=r"TestSums\.test_of is a method: a claim is a function of its module"):
+        claim(ours("made up"), kind="identity")(TestSums.test_of)
+
+
+def test_the_audit_of_settings_finds_where_a_claim_fails():
+    row, sentences = settings.tried(claim("cases.sum"), 40)
+    assert (row[0], row[1]) == ("cases.sum", 1)
+    assert settings.run_at(claim("cases.sum"), {"n": 13}) == ("wrong", "cases.sum is REFUTED")
+    assert settings.run_at(claim("cases.sum"), {"n": 0})[0] == "outside"
+    assert row[-1] == sum("REFUTED" in sentence for sentence in sentences)
+    assert row[2] == sum(row[3:])
+
+
+def test_the_audit_of_resolution_scales_every_prediction():
+    name, decisions, tried, weakest, missed = resolution.unnoticed(claim("cases.size"))
+    assert (name, decisions, tried, weakest, missed) == ("cases.size", 2, 2, 0.005, [])
+
+
+def test_an_error_that_is_not_noticed_is_named():
+    from dataclasses import replace
+
+    from theory_on_trial.resolution import Resolution
+
+    honest = Trial("cases.size")
+    test_size(honest)
+    boastful = [replace(finding, resolution=Resolution(1e-3, 1e-3)) for finding in honest.findings]
+    trial = resolution.Mistaken("cases.size", 0, boastful, 1)
+    test_size(trial)
+    assert trial.unnoticed == ["size=1.0 value", "size=-3.0 value"]
