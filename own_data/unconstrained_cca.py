@@ -1,6 +1,5 @@
 """How far are two views' embeddings from the best with the same features, and what does the batch size cost them?"""
 
-from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -37,8 +36,7 @@ class BatchEffect(NamedTuple):
     """The same if the embeddings were normal."""
 
 
-@dataclass(frozen=True)
-class Certificate:
+class Certificate(NamedTuple):
     """What `ey_certificate` has found; intervals hold the population's value with 95 % confidence."""
 
     loss: Estimate

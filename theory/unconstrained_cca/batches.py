@@ -51,17 +51,22 @@ def cumulant_bias(loadings: Loadings, kurtosis: Kurtosis, batch: Batch) -> float
 
 @guarded
 def two_batch_gradient(
-    views: Views, second: Views, weights: Heads, paired_with: Literal["the other", "its own"] = "the other"
+    views: Views,
+    second: Views,
+    weights: Heads,
+    paired_with: Literal["the other", "its own"] = "the other",
+    centred: bool = True,
 ) -> Float[np.ndarray, "2 dim columns"]:
     """Gradient of -2 tr C + tr(V V') in the library's form (means over views, C with i = j) on centred batches.
 
     Each batch's factor is multiplied by the covariance of *the other* batch. `its own` is what the derivative of
-    cca-zoo 2.6.0 does: the gradient of (tr V^2 + tr V'^2) / 2, whose bias is that of a single batch.
+    cca-zoo 2.6.0 does: the gradient of (tr V^2 + tr V'^2) / 2, whose bias is that of a single batch. Nor does that
+    code centre what it multiplies, though its loss does.
     """
-    (X, m), (X2, m2) = ((one - one.mean(axis=1, keepdims=True), one.shape[1] - 1) for one in (views, second))
+    (X, m), (X2, m2) = ((one - centred * one.mean(axis=1, keepdims=True), one.shape[1] - 1) for one in (views, second))
     require(m > 0 and m2 > 0, "views must have two pairs or more, and second too: one pair has no covariance")
     Z, Z2 = X @ weights, X2 @ weights
-    V, V2 = np.einsum("vni,vnj->ij", Z, Z) / 2 / m, np.einsum("vni,vnj->ij", Z2, Z2) / 2 / m2
+    V, V2 = (np.mean([np.atleast_2d(np.cov(one.T)) for one in pair], axis=0) for pair in (Z, Z2))
     if paired_with == "its own":
         V, V2 = V2, V
     reward = np.swapaxes(X, 1, 2) @ Z.sum(axis=0) / m

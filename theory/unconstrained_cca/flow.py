@@ -7,20 +7,27 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.unconstrained_cca._domains import Numerator, Weights
-from theory_on_trial.contract import NonNegative, Positive, guarded
+from theory_on_trial.contract import NonNegative, Positive, guarded, require
+
+_STEP, _LONGEST = 8.0, 1e4  # of 8 |A| t
 
 
 @guarded
 def flow_gram(A: Numerator, start: Weights, time: NonNegative) -> Float[np.ndarray, "dim dim"]:
     """W W^T at a time: Y (I + W0^T M W0)^(-1) Y^T with Y = exp(4 A t) W0 and M = A^(-1) (exp(8 A t) - I).
 
-    `ValueError` where exp(8 A t) overflows.
+    Taken in steps short enough for exp(8 A t) to be one matrix with I; `ValueError` where 8 |A| t exceeds 1e4.
     """
     values, vectors = np.linalg.eigh(A)
-    coordinates = vectors.T @ start
-    grown = vectors @ (np.exp(4 * values * time)[:, None] * coordinates)
-    limited = np.eye(start.shape[1]) + coordinates.T @ (_grown_over(values, time)[:, None] * coordinates)
-    return grown @ np.linalg.solve(limited, grown.T)
+    length = 8 * np.abs(values).max() * time
+    require(length <= _LONGEST, f"time must be so short that 8 |A| time is at most {_LONGEST:g}, got {length:.3g}")
+    steps = max(int(np.ceil(length / _STEP)), 1)
+    growth, added = np.exp(4 * values * time / steps)[:, None], _grown_over(values, time / steps)[:, None]
+    W = vectors.T @ start
+    for _ in range(steps):
+        root = np.linalg.cholesky(np.eye(W.shape[1]) + W.T @ (added * W))
+        W = np.linalg.solve(root, (growth * W).T).T
+    return vectors @ W @ W.T @ vectors.T
 
 
 @guarded
@@ -30,8 +37,9 @@ def aligned_strength(eigenvalue: float, start: Positive, time: NonNegative) -> f
     >>> round(aligned_strength(0.9, 0.01, 1.0), 4)
     0.8439
     """
-    growth = _grown_over(np.array([eigenvalue]), time)[0]
-    return float(start * np.exp(8 * eigenvalue * time) / (1 + start * growth))
+    decay = np.exp(-8 * abs(eigenvalue) * time)
+    limit = _grown_over(np.array([-abs(eigenvalue)]), time)[0]
+    return float(1 / (decay / start + limit) if eigenvalue > 0 else decay / (1 / start + limit))
 
 
 def _grown_over(values: Float[np.ndarray, " dim"], time: float) -> Float[np.ndarray, " dim"]:

@@ -1,0 +1,223 @@
+"""Tests of unconstrained CCA: properties, second routes, refusals, what the tool says of data, hostile input."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from own_data import unconstrained_cca as tool
+from sims import unconstrained_cca as observed
+from theory import unconstrained_cca as predicted
+from theory_on_trial.audits.promises import Case, promises
+
+RHO = np.array([0.9, 0.6, 0.3])
+BEST = np.sqrt(RHO / 2)
+"""Weights on white views with these correlations, in both, at which the loss is least."""
+ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+correlations = st.lists(st.floats(0.01, 0.99), min_size=1, max_size=6).map(lambda found: np.array(sorted(found)[::-1]))
+
+
+def views(rng, rows, weights, draw=None):
+    """Embeddings of white views with the correlations RHO, rotated alike."""
+    own, other = (draw or rng.standard_normal)((2, rows, 3))
+    return own * weights @ ROTATION, (RHO * own + np.sqrt(1 - RHO**2) * other) * weights @ ROTATION
+
+
+@given(correlations, st.integers(2, 1000))
+def test_no_strength_exceeds_what_the_population_asks_for(rho, batch):
+    for form in ("off-diagonal", "library"):
+        strengths = predicted.shrunk_strengths(rho, batch, form)
+        assert np.all(strengths >= 0)
+        assert np.all(strengths < rho + (form == "library"))
+
+
+@given(correlations, st.integers(2, 1000))
+def test_shrunk_strengths_are_stationary_or_vanish_where_the_threshold_says(rho, batch):
+    x, m = predicted.shrunk_strengths(rho, batch), batch - 1
+    X, Y = x.sum(), np.sum(rho * x)
+    expected = np.maximum(rho - (X + rho * Y) / (2 * m), 0) / (1 + (1 + rho**2) / (2 * m))
+    assert x == pytest.approx(expected, abs=1e-9)
+    if 2 * m > Y:
+        assert np.all((x > 1e-9) <= (rho > X / (2 * m - Y) - 1e-9))
+
+
+@given(correlations)
+def test_the_smallest_batch_keeps_all_and_the_next_smaller_does_not(rho):
+    batch = predicted.batch_that_keeps(rho)
+    assert predicted.shrunk_strengths(rho, batch).min() > 0
+    if batch > 2:
+        assert predicted.shrunk_strengths(rho, batch - 1).min() < 1e-12
+
+
+def test_large_batches_do_not_shrink():
+    assert predicted.shrunk_strengths(RHO, 2**29) == pytest.approx(RHO, rel=1e-6)
+    assert predicted.shrunk_strengths(RHO, 2**29, "library") == pytest.approx(1 + RHO, rel=1e-6)
+
+
+def test_the_minimum_is_that_of_the_minimising_gram_also_of_pls_and_pca():
+    rng = np.random.default_rng(1)
+    cross, root = rng.normal(size=(4, 3)), rng.normal(size=(5, 5))
+    pls = observed.pencil_of_views(np.eye(4), np.eye(3), cross)
+    pca = root @ root.T, np.eye(5)
+    for (A, B), squares in ((pls, np.linalg.svd(cross)[1] ** 2), (pca, np.linalg.eigvalsh(pca[0])[::-1] ** 2)):
+        least = predicted.least_loss(predicted.generalised_eigenvalues(A, B), 2)
+        assert least == pytest.approx(-squares[:2].sum())
+        gram = predicted.minimising_gram(A, B, 2)
+        found = observed.minimise(A, B, rng.normal(size=(2, len(A), 2)))
+        for W in found.weights:  # W itself is free up to a rotation
+            assert pytest.approx(gram, abs=1e-7) == W @ W.T
+        assert observed.ey_loss(A, B, predicted.critical_point(A, B, (0, 1), 2)) == pytest.approx(least)
+
+
+def test_without_a_positive_eigenvalue_nothing_is_best():
+    assert predicted.least_loss(np.array([-1.0, 0.0]), 2) == 0
+    assert predicted.columns_used(np.array([-1.0, 0.0]), 2) == 0
+    assert not predicted.minimising_gram(-np.eye(2), np.eye(2), 1).any()
+
+
+def test_eigenvalues_of_views_are_those_of_the_problem():
+    for form in ("off-diagonal", "library"):
+        A, B = observed.pencil_of_views(np.eye(3), np.eye(4), np.eye(3, 4) * RHO[:, None], form)
+        found = predicted.eigenvalues_of_views(RHO, form, unmatched=1)
+        assert predicted.generalised_eigenvalues(A, B) == pytest.approx(found, abs=1e-12)
+
+
+def test_the_flow_ends_at_the_minimum_and_at_zero_eigenvalues_decays_like_a_power():
+    A = np.diag([2.0, 1.0, -1.0])
+    start = np.random.default_rng(0).normal(size=(3, 2))
+    for time in (5.0, 20.0, 100.0):
+        assert predicted.flow_gram(A, start, time) == pytest.approx(
+            predicted.minimising_gram(A, np.eye(3), 2), abs=1e-10
+        )
+    with pytest.raises(ValueError, match="time must be so short"):
+        predicted.flow_gram(A, start, 1000.0)
+    assert predicted.flow_gram(A, start, 0.0) == pytest.approx(start @ start.T)
+    assert predicted.aligned_strength(0.0, 0.5, 3.0) == pytest.approx(0.5 / (1 + 8 * 3.0 * 0.5))
+
+
+def test_the_chosen_eigenvalues_must_be_there_and_positive():
+    A = np.diag([2.0, 1.0, -1.0])
+    for chosen, sentence in (((2,), "must be positive"), ((0, 0), "must be at most 2 different"), ((3,), "of 3")):
+        with pytest.raises(ValueError, match=f"chosen .*{sentence}"):
+            predicted.critical_point(A, np.eye(3), chosen, 2)
+
+
+def test_sources_are_standardised():
+    for law in ("normal", "exponential", "sign"):
+        drawn = np.asarray(observed.standardised(jax.random.key(1), (100_000,), law))
+        assert drawn.mean() == pytest.approx(0, abs=0.02)
+        assert drawn.var() == pytest.approx(1, abs=0.05)
+    assert (
+        np.asarray(observed.standardised(jax.random.key(1), (1000,), "cubed exponential")).min() > -6 / 684**0.5 - 1e-6
+    )
+
+
+def test_sampled_batches_meet_numpy():
+    heads = np.stack([np.diag([1.0, 0.7, 0.5])] * 2)
+    Z = np.asarray(observed.embeddings(jax.random.key(0), RHO, heads, 16))
+    white = Z / np.diag(heads[0])
+    assert np.corrcoef(np.hstack(white).T)[:3, 3:].diagonal() == pytest.approx(RHO, abs=0.5)
+    V = np.cov(Z[0].T) + np.cov(Z[1].T)
+    loss = observed.two_batch_loss(np.stack([np.eye(3)] * 2), Z, Z, "off-diagonal")
+    between = np.cov(np.hstack(Z).T)[:3, 3:]
+    assert float(loss) == pytest.approx(-4 * np.trace(between) + np.sum(V * V), rel=1e-5)
+
+
+def test_the_expected_loss_of_huge_batches_is_the_loss():
+    rng = np.random.default_rng(3)
+    W = rng.normal(size=(2, 3, 2))
+    for form in ("off-diagonal", "library"):
+        A, B = observed.pencil_of_views(np.eye(3), np.eye(3), np.diag(RHO), form)
+        loss = observed.ey_loss(A, B, np.concatenate(W) / np.sqrt(2 if form == "library" else 1))
+        assert float(observed.expected_batch_loss(W, RHO, 10**8, form)) == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "weights"), [(200, np.ones(3)), (1000, BEST), (1000, np.array([1, 0.7, 0.5]))])
+def test_intervals_hold_the_population_of_normal_embeddings_as_often_as_they_say(rows, weights):
+    rng, squares = np.random.default_rng(0), weights**2
+    truth = np.sum(4 * squares**2 - 4 * RHO * squares)
+    found = [tool.ey_certificate(*views(rng, rows, weights)) for _ in range(200)]
+    for estimates, value in (
+        ([one.loss for one in found], truth),
+        ([one.best for one in found], -np.sum(RHO**2)),
+        ([one.gap for one in found], truth + np.sum(RHO**2)),
+    ):
+        assert sum(one.low <= value + 1e-12 and value <= one.high for one in estimates) >= binom(200, 0.95).ppf(1e-4)
+    assert sum(len(one.doubts) > 0 for one in found) <= 4
+
+
+def test_the_sample_gap_is_that_of_the_covariances():
+    Z = views(np.random.default_rng(2), 300, np.array([1, 0.7, 0.5]))
+    S = np.cov(np.hstack(Z).T)
+    A, B = observed.pencil_of_views(S[:3, :3], S[3:, 3:], S[:3, 3:])
+    loss, least = observed.ey_loss(A, B, np.vstack([np.eye(3)] * 2)), predicted.least_loss(np.linalg.eigvals(A), 3)
+    least = predicted.least_loss(predicted.generalised_eigenvalues(A, B), 3)
+    found = tool.ey_certificate(*Z)
+    assert found.squared_correlations == pytest.approx(-least)
+    assert loss - least == pytest.approx(predicted.loss_by_distance(A, B, np.vstack([np.eye(3)] * 2)) - least)
+    assert loss >= least
+
+
+def test_what_is_missing_or_out_of_scale_is_named_whatever_the_rotation():
+    found = tool.ey_certificate(*views(np.random.default_rng(4), 2000, BEST * [1.0, 0.1, 1.5]))
+    assert (found.related, found.missing, found.scaled) == (3, (1,), (2,))
+    assert "missing: 1; mis-scaled: 2" in str(found)
+
+
+def test_a_batch_size_is_judged_on_normal_embeddings_and_doubted_on_others():
+    rng = np.random.default_rng(5)
+    found = tool.ey_certificate(*views(rng, 4000, BEST), batch_size=8)
+    assert found.doubts == ()
+    assert found.batch.shrinkage == pytest.approx(predicted.shrunk_strengths(RHO, 8) / RHO, abs=0.05)
+    assert found.batch.smallest == predicted.batch_that_keeps(found.correlations)
+    assert found.batch.bias.low <= found.batch.normal_bias <= found.batch.bias.high
+    heavy = tool.ey_certificate(*views(rng, 4000, BEST, lambda size: rng.exponential(size=size) - 1), batch_size=8)
+    assert "times that of normal embeddings" in str(heavy)
+    few = tool.ey_certificate(*views(rng, 100, BEST), batch_size=8)
+    assert "fewer than 20 batches" in str(few)
+
+
+def test_unrelated_views_and_heavy_tails_are_doubted():
+    rng = np.random.default_rng(6)
+    noise = tool.ey_certificate(rng.normal(size=(200, 3)), rng.normal(size=(200, 3)), batch_size=8)
+    assert (noise.related, noise.batch.smallest) == (0, None)
+    assert "no component is beyond what unrelated views show" in str(noise)
+    wild = tool.ey_certificate(*views(rng, 200, BEST, lambda size: rng.standard_t(1, size=size)))
+    assert "tails too heavy" in str(wild)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda Z1, Z2: (Z1[:30], Z2[:30]), r"Z1 must have at least 40 rows, .* got 30"),
+        (lambda Z1, Z2: (np.tile(Z1, 9)[:50], np.tile(Z2, 9)[:50]), r"more than 2 K \+ 1 = 55 also .* got 50"),
+        (lambda Z1, Z2: (Z1, Z2[:, [0, 1, 1]]), "Z2 must have a covariance of full rank, .* rank 2 of 3: add a ridge"),
+        (lambda Z1, Z2: (Z1 * [1, 1, 0], Z2), "Z1 must have a covariance of full rank, .* rank 2 of 3"),
+        (lambda Z1, Z2: (Z1, Z2[:-1]), "Z2 must have one entry for each of the 60 rows, got 59"),
+        (lambda Z1, Z2: (Z1, np.where(Z2[3, 1] == Z2, np.nan, Z2)), "Z2 must be finite, got nan"),
+    ],
+)
+def test_embeddings_that_cannot_be_judged_are_refused(change, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        tool.ey_certificate(*change(*views(np.random.default_rng(7), 60, BEST)))
+
+
+HEADS, WHITE = np.stack([np.diag([1.0, 0.7, 0.5])] * 2), np.eye(3)
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        "critical_point": Case({"A": np.diag([2.0, 1.0, -1.0]), "B": WHITE, "chosen": (0, 1), "n_columns": 2}),
+        "critical_loss": Case({"eigenvalues": np.array([2.0, 1.0]), "chosen": (0,)}),
+        "least_curvature": Case({"eigenvalues": np.array([2.0, 1.0]), "chosen": (0,), "n_columns": 2}, within=(-4, -4)),
+        "columns_used": Case(within=(0, np.inf)),
+        "null_level": Case(within=(0, np.inf)),
+        "squared_correlations": Case({"n_rows": 12, "dim_first": 3, "dim_second": 2}, within=(0, 2.001)),
+        "strengths_after_descent": Case({"correlations": RHO, "batch": 4, "n_batches": 1, "steps": 20, "rate": 0.01}),
+        "batch_penalty": Case({"batch": 4, "n_batches": 3}),
+        "batch_variance": Case({"batch": 4, "n_batches": 3}),
+        "minimise_expected": Case({"correlations": RHO, "n_columns": 2, "starts": 2}),
+        "ey_certificate": Case({"Z1": views(np.random.default_rng(8), 60, BEST)[0]}),
+    },
+)
