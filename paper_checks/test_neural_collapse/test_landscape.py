@@ -146,6 +146,6 @@ def test_hessian_kernel__slowest(trial, depth: Depth, strength: Strength, class_
     trial.identity(nearest, radial, controls={"M for M + 1": decay * (2 + depth * (roots**depth - 1))}, **options)
     if depth == 1:
         whole = predicted.shallow_spectrum(roots, decay)
-        alike = predicted.shallow_spectrum(np.full(len(roots), roots.mean()), decay)
-        wrong = {"no kernel": np.maximum(whole, 2 * decay), "equal roots": alike}
+        unshifted = predicted.shallow_spectrum(roots + 1, decay)  # x = beta^(-1/2) - 1
+        wrong = {"no kernel": np.maximum(whole, 2 * decay), "roots beta^(-1/2)": unshifted}
         trial.identity(spectrum, whole, controls=wrong, **options)
