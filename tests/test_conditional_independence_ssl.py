@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
@@ -82,6 +82,7 @@ def test_all_canonical_functions_leave_nothing_and_none_leaves_all():
     assert once == pytest.approx(np.trace(moments[0]) - np.sum(table.priors[0] ** 2), rel=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.1, 3))
 def test_bounds_are_those_of_the_head(seed, violation):
     world = observed.discrete_worlds(np.random.default_rng(seed), 3, 6, 5, 3, 4, violation=violation)
@@ -96,6 +97,7 @@ def test_bounds_are_those_of_the_head(seed, violation):
     assert np.all(inner <= outer * (1 + 1e-9))
 
 
+@settings(deadline=None)
 @given(st.integers(2, 50), st.integers(1, 50), st.floats(0.01, 10), st.floats(0.001, 1), st.booleans())
 def test_break_even_is_where_the_risks_cross(dim, rank, noise, error, intercept):
     assume(rank <= dim)
