@@ -252,7 +252,7 @@ def test_nb_log_odds(
     loose="constants of symmetrisation and contraction: even where the loss is a line a tenth of the bound is reached",
 )
 def test_lr_rademacher(
-    trial, n_samples: Annotated[int, Interval(1, 10_000)], weight_bound: Annotated[float, Interval(0.001, 10)] = 0.1
+    trial, n_samples: Annotated[int, Interval(2, 10_000)], weight_bound: Annotated[float, Interval(0.001, 10)] = 0.1
 ):
     """The worst gap of risk and empirical logistic risk over |w_k| <= W is at most 4 K W X / sqrt(m) on average."""
     points = np.array([-1.0, 1.0])  # equally likely, with labels that know nothing of them
