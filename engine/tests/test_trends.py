@@ -8,7 +8,9 @@ from scipy import stats
 
 from theory_on_trial import trends
 from theory_on_trial.decision import ControlTooClose, Prediction
+from theory_on_trial.laws import Asymptotic, Interval, Normal, NormalVariance
 from theory_on_trial.trends import GROWTH_LAWS
+from theory_on_trial.trial import Trial
 
 U = 2.0**-53
 doublings = 50.0 * 2.0 ** np.arange(6)
@@ -107,6 +109,139 @@ def test_rounding_widens_the_order_and_unsettled_slopes_leave_it_open():
     assert np.isinf(drifting.high)
 
 
+# ------------------------------------------------------------------------------------------------ Monte Carlo
+
+FACTORS = 4.0 ** np.arange(5)
+
+
+def mean_squares(seed, sizes, runs, error, seeds):
+    """For every seed one interval per size for the mean square of normal errors whose variance is 1 / size."""
+    rng, law = np.random.default_rng([65, seed]), NormalVariance()
+    boxes = [
+        law.interval([rng.standard_normal((runs, seeds)) / np.sqrt(n)], error / len(sizes), np.asarray(0.0))
+        for n in sizes
+    ]
+    return [
+        [box._replace(estimate=box.estimate[i], low=box.low[i], high=box.high[i]) for box in boxes]
+        for i in range(seeds)
+    ]
+
+
+def test_a_true_rate_of_a_simulated_error_is_refuted_by_chance_no_more_often_than_stated():
+    """The mean square of an average of n samples is 1 / n: refuted in no seed, but in one of fifty if taken for exact.
+
+    At 1e-3, where a thousand seeds could show more; a trial asks for 1e-6.
+    """
+    refuted = as_if_exact = 0
+    for boxes in mean_squares(0, FACTORS, 1000, 1e-3, 1000):
+        exponent = trends.convergence_order(boxes, FACTORS)
+        assert exponent.error == pytest.approx(1e-3)
+        refuted += trends.order(exponent, Prediction(-1.0, 0.25), {}).outcome == "REFUTED"
+        bare = trends.convergence_order([box.estimate for box in boxes], FACTORS, 0.0)
+        as_if_exact += trends.order(bare, Prediction(-1.0, 0.001), {}).outcome == "REFUTED"
+    assert refuted == 0
+    assert as_if_exact > 10
+
+
+def test_enough_runs_verify_a_true_rate_and_refute_a_wrong_one():
+    for boxes in mean_squares(1, FACTORS, 60_000, 1e-6, 20):
+        exponent = trends.convergence_order(boxes, FACTORS)
+        found = trends.order(exponent, Prediction(-1.0, 0.4), {"n^(-2)": -2.0, "n^(-1/2)": -0.5})
+        assert found.outcome == "VERIFIED"
+        assert [control.outcome for control in found.controls] == ["REFUTED", "REFUTED"]
+        assert (found.interval.guarantee, found.interval.n) == ("extrapolated, finite-n (union)", 5)
+
+
+@given(
+    exponent=st.floats(-2, 2), correction=st.floats(-3, 3), width=st.floats(1e-6, 0.3), where=st.integers(0, 2**6 - 1)
+)
+def test_the_exponent_is_enclosed_wherever_the_errors_lie_in_their_boxes(exponent, correction, width, where):
+    errors = 3 * doublings**exponent * (1 + correction / doublings)
+    boxes = []
+    for k, error in enumerate(errors):
+        low, high = (error * (1 - width), error) if where >> k & 1 else (error, error * (1 + width))
+        boxes.append(Interval(np.sqrt(low * high), low, high, 1e-8, "finite-n", 10))
+    found = trends.convergence_order(boxes, doublings)
+    assert found.low <= exponent <= found.high
+
+
+def test_an_interval_that_reaches_zero_tells_nothing_of_an_order():
+    boxes = [Interval(np.asarray(1 / n), np.asarray(low), np.asarray(2 / n), 1e-8, "finite-n", 9)
+             for n, low in zip(doublings, (0.01, 0.005, 1e-3, 1e-3, 0.0, -np.inf), strict=True)]  # fmt: skip
+    found = trends.convergence_order(boxes, doublings)
+    assert (found.low, found.high) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize("options", [{"order": 1}, {"order": (1, 2)}, {"remainder": 0.1}])
+def test_intervals_of_no_width_give_the_limit_of_exact_values(options):
+    values = 2 - 5 / doublings + 7 / doublings**2 + 3 / doublings**3
+    exact = trends.limit(values, doublings, Prediction(2.0, 0.5), {}, **options).interval
+    boxes = [Interval(value, value, value, 0.0, "finite-n", 5) for value in values]
+    found = trends.limit(boxes, doublings, Prediction(2.0, 0.5), {}, **options).interval
+    assert found[:4] == exact[:4]
+    assert found.guarantee != exact.guarantee
+
+
+@given(
+    leading=st.floats(1, 5), following=st.floats(-5, 5), width=st.floats(0, 1e-3), where=st.integers(0, 2**6 - 1),
+    order=st.sampled_from([1, (1, 2)]),
+)  # fmt: skip
+def test_the_limit_is_enclosed_wherever_the_values_lie_in_their_boxes(leading, following, width, where, order):
+    values = 2 - leading / doublings + following / doublings**2
+    boxes = []
+    for k, value in enumerate(values):
+        low, high = (value - width, value) if where >> k & 1 else (value, value + width)
+        boxes.append(Interval((low + high) / 2, low, high, 1e-8, "finite-n", 10))
+    found = trends.limit(boxes, doublings, Prediction(2.0, 1.0), {}, order=order).interval
+    assert found.low - 64 * U <= 2 <= found.high + 64 * U
+    exact = trends.limit(values, doublings, Prediction(2.0, 1.0), {}, order=order).interval
+    assert found.low <= exact.low + 64 * U
+    assert found.high >= exact.high - 64 * U
+    assert found.error == pytest.approx(6e-8)
+
+
+def test_a_computed_remainder_needs_the_last_interval_only():
+    samples = np.random.default_rng(67).standard_normal((1000, 2))
+    last = Asymptotic().interval([samples], 1e-7, np.asarray(0.0))
+    found = trends.limit([last, last, last], [1, 2, 4], Prediction([0.0, 0.0], 1.0), {}, remainder=0.25).interval
+    np.testing.assert_array_equal(found.high, last.high + 0.25)
+    assert (found.error, found.guarantee) == (2e-7, "asymptotic (computed remainder)")
+
+
+def simulated_mean_errors(generator, sizes, runs=400):
+    return [np.sqrt(np.mean(generator.standard_normal((runs, n)).mean(axis=1) ** 2)) for n in sizes]
+
+
+def test_a_trial_takes_what_it_drew_for_exact_only_if_it_is_told_so():
+    sizes, rate = (4, 8, 16, 32), {"margin": 0.1, "controls": {"as 1 / n": -1.0}}
+    for draw in (lambda trial: trial.generator("draws"), lambda trial: trial.key("draws")):
+        trial = Trial("a.claim")
+        exact = 3.0 / np.array(sizes)
+        trial.order(exact, sizes, -1.0, rounding=1e-15, margin=0.1, controls={"as n^-2": -2.0})
+        draw(trial)
+        with pytest.raises(ValueError, match="numbers of a claim that draws at random are not exact"):
+            trial.order(simulated_mean_errors(np.random.default_rng(1), sizes), sizes, -0.5, rounding=0.0, **rate)
+        with pytest.raises(ValueError, match="numbers of a claim that draws at random are not exact"):
+            trial.limit(exact, sizes, 0.0, order=1, margin=0.1)
+        trial.order(exact, sizes, -1.0, rounding=1e-15, margin=0.1, controls={"as n^-2": -2.0}, same_instance=True)
+        trial.limit(exact, sizes, 0.0, order=1, margin=0.1, scale=1.0, same_instance=True)
+        trial.order([Interval(v, 0.99 * v, 1.01 * v, 1e-9, "finite-n", 9) for v in exact], sizes, -1.0, margin=0.5,
+                    controls={"as n^-2": -2.0})  # fmt: skip
+        assert [finding.outcome for finding in trial.findings] == ["VERIFIED"] * 4
+        assert [finding.note for finding in trial.findings] == [
+            "", *["on one random instance, the same at every size"] * 2, ""
+        ]  # fmt: skip
+
+
+def test_samples_that_the_trial_draws_itself_leave_later_limits_exact():
+    import jax
+
+    trial = Trial("a.claim")
+    trial.mean(jax.random.normal, 0.0, law=Normal(), margin=0.5, scale=1.0, controls={"one": 1.0}, vectorised=True)
+    trial.limit(1.0 / doublings, doublings, 0.0, order=1, margin=0.1, scale=1.0)
+    assert trial.findings[-1].outcome == "VERIFIED"
+
+
 # ------------------------------------------------------------------------------------------------ growth
 
 DESIGN = np.array([50.0, 100, 200, 400, 800, 1600])
@@ -198,6 +333,9 @@ def test_an_exponent_at_the_end_of_the_grid_has_no_end():
     assert (flat.low, flat.high) == (-np.inf, np.inf)
 
 
+BOX = Interval(np.asarray(1.0), np.asarray(0.9), np.asarray(1.1), 1e-8, "finite-n", 5)
+
+
 def make_growth(low=(1.0, 2.0), high=(2.0, 3.0), n=(10, 20), claimed="n", slack_log=0.0):
     return trends.growth(n, low, high, claimed, error=1e-6, slack_log=slack_log, controls=[])
 
@@ -227,6 +365,10 @@ def make_growth(low=(1.0, 2.0), high=(2.0, 3.0), n=(10, 20), claimed="n", slack_
             ControlTooClose,
             "'w' is too close",
         ),
+        (lambda: trends.convergence_order(np.ones(4), [1, 2, 4, 8]), ValueError, "need their rounding"),
+        (lambda: trends.convergence_order([BOX] * 4, [1, 2, 4, 8], 0.0), ValueError, "hold theirs already"),
+        (lambda: trends.convergence_order([BOX] * 3 + [1.0], [1, 2, 4, 8]), ValueError, "either every size"),
+        (lambda: trends.convergence_order(BOX, [1, 2, 4, 8]), ValueError, "one interval per size"),
         (lambda: trends.convergence_order(np.ones(3), [1, 2, 4], 0), ValueError, "at least four sizes"),
         (
             lambda: trends.convergence_order(np.ones(4), [10, 20, 30, 40], 0),

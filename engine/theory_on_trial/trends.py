@@ -22,7 +22,10 @@ def limit(
     order: float | Sequence[float] | None = None,
     printed: Any = None,
 ) -> Finding:
-    """Decide the limit of exactly computed values f(n_1), …, f(n_K), shape `(K, *shape)`, at increasing sizes n_k.
+    """Decide the limit of values f(n_1), …, f(n_K), shape `(K, *shape)`, at increasing sizes n_k.
+
+    The values are computed exactly, or each is known to lie in an `Interval` (one per size); all the following then
+    holds for the worst values in the intervals, whose chances of missing are added up.
 
     With `remainder` (shape `shape`, computed by the theory for the last size) the limit lies in f(n_K) -+ remainder.
     With `order=a` instead, f(n) = l + c n^-a + smaller terms is assumed, sizes must double, and Richardson's bracket
@@ -31,60 +34,115 @@ def limit(
     Exactly one of `remainder` and `order`.
     """
     check_controls(prediction, controls)
-    values, sizes = np.asarray(values, float), np.asarray(sizes, float)
+    sizes = np.asarray(sizes, float)
     if remainder is not None and order is None:
-        last, width = values[-1], np.asarray(remainder, float)
-        interval = Interval(last, last - width, last + width, 0.0, "exact (computed remainder)", len(sizes))
+        last, width = _enclosed(values[-1:]), np.asarray(remainder, float)
+        interval = Interval(
+            last.estimate[0],
+            last.low[0] - width,
+            last.high[0] + width,
+            last.error,
+            f"{last.guarantee or 'exact'} (computed remainder)",
+            len(sizes),
+        )
     elif order is not None and remainder is None:
-        interval = _richardson(values, sizes, tuple(np.atleast_1d(np.asarray(order, float))))
+        interval = _richardson(_enclosed(values), sizes, tuple(np.atleast_1d(np.asarray(order, float))))
     else:
         raise ValueError("a limit needs either the remainder of the last size or the order of convergence")
     return judge(interval, prediction, controls, printed)
 
 
-def _richardson(values: np.ndarray, sizes: np.ndarray, orders: tuple[float, ...]) -> Interval:
+def is_random(values: Any) -> bool:
+    """Tell whether values along a sequence of sizes are intervals, which may miss, and no exact numbers."""
+    if isinstance(values, Interval):
+        raise ValueError("values along a sequence of sizes need one interval per size, in a list")
+    return any(isinstance(value, Interval) for value in values)
+
+
+def _enclosed(values: Any) -> Interval:
+    """Stack the intervals of all sizes into one; exact numbers have no width, no error and the guarantee "".
+
+    The chances of missing add up over sizes and coordinates, as a law states them for one; the guarantee is that of
+    the weakest.
+    """
+    if not is_random(values):
+        exact = np.asarray(values, float)
+        return Interval(exact, exact, exact, 0.0, "", len(exact))
+    if not all(isinstance(value, Interval) for value in values):
+        raise ValueError("either every size has an interval or none has")
+    estimate, low, high = (np.stack([np.asarray(value[k], float) for value in values]) for k in range(3))
+    error = sum(value.error * max(np.size(value.low), 1) for value in values)
+    weakest = "asymptotic" if any(value.guarantee.startswith("asymptotic") for value in values) else "finite-n"
+    return Interval(estimate, low, high, error, weakest, len(values))
+
+
+def _extrapolated(boxes: Interval) -> str:
+    return f"extrapolated, {boxes.guarantee} (union)" if boxes.guarantee else "extrapolated"
+
+
+def _richardson(values: Interval, sizes: np.ndarray, orders: tuple[float, ...]) -> Interval:
     if len(sizes) < 4 or np.any(sizes[1:] != 2 * sizes[:-1]):
         raise ValueError("an extrapolated limit needs at least four sizes, each twice the one before")
+    estimate, low, high = values[:3]
     for factor in 2.0 ** np.array(orders[:-1]):
-        values = (factor * values[1:] - values[:-1]) / (factor - 1)
-    differences = np.diff(values, axis=0)
-    if len(differences) < 3:
+        low, high = (factor * low[1:] - high[:-1]) / (factor - 1), (factor * high[1:] - low[:-1]) / (factor - 1)
+        estimate = (factor * estimate[1:] - estimate[:-1]) / (factor - 1)
+    if len(estimate) < 4:
         raise ValueError(f"{len(sizes)} sizes are too few to eliminate {len(orders) - 1} orders and bracket the rest")
+    least, most = low[1:] - high[:-1], high[1:] - low[:-1]  # of the differences
     factor = 2.0 ** orders[-1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        off = np.abs(differences[:-1] / differences[1:] / factor - 1)
+        ratios = [before[:-1] / after[1:] / factor - 1 for before in (least, most) for after in (least, most)]
+        known = (least[1:] > 0) | (most[1:] < 0)  # a difference that may vanish bounds no ratio
+        off = np.where(known, np.max(np.abs(ratios), axis=0), np.inf)
         deviation = 2 * np.max(off[-2:], axis=0)
-        ends = [values[-1] + differences[-1] / (factor * (1 + sign * deviation) - 1) for sign in (-1, 1)]
+        # The last value and g of the last difference, (1 + g) f_K - g f_(K-1) with g > 0, is monotone in either value.
+        gains = [factor * (1 + sign * deviation) - 1 for sign in (-1, 1)]
+        lowest = low[-1] + np.min([least[-1] / gain for gain in gains], axis=0)
+        highest = high[-1] + np.max([most[-1] / gain for gain in gains], axis=0)
     # Ratios of differences that might reach 1, or are 0 / 0, bound nothing.
     settled = factor * (1 - deviation) > 1
-    low = np.where(settled, np.minimum(*ends), -np.inf)
-    high = np.where(settled, np.maximum(*ends), np.inf)
-    estimate = values[-1] + differences[-1] / (factor - 1)
-    return Interval(estimate, low, high, 0.0, "extrapolated", len(sizes))
+    return Interval(
+        estimate[-1] + (estimate[-1] - estimate[-2]) / (factor - 1),
+        np.where(settled, lowest, -np.inf),
+        np.where(settled, highest, np.inf),
+        values.error,
+        _extrapolated(values),
+        len(sizes),
+    )
 
 
-def convergence_order(errors: Any, sizes: Any, rounding: Any) -> Interval:
-    """Return an interval for the exponent s of errors ~ n^s from exactly computed errors, shape (K,), K >= 4.
+def convergence_order(errors: Any, sizes: Any, rounding: Any = None) -> Interval:
+    """Return an interval for the exponent s of errors ~ n^s from the errors at K >= 4 sizes.
 
-    Local slopes between successive sizes, each at least twice the one before, must approach their limit with
-    differences that shrink to two thirds or less (a correction of relative order 1/n about halves them); what is left
-    is then no more than twice the last difference. `rounding` bounds the float error of each error term. Infinite if
-    the slopes have not settled. Guarantee "extrapolated".
+    The errors are computed exactly, shape (K,), and `rounding` bounds the float error of each; or each is known to lie
+    in an `Interval` (one per size), and there is no `rounding`. The slopes between successive sizes, each at least
+    twice the one before, must approach their limit with differences that shrink to two thirds or less (a correction
+    of relative order 1/n about halves them); what is left is then no more than twice the last difference. All of this
+    holds for the worst errors in the intervals, whose chances of missing are added up. Infinite if the slopes cannot
+    have settled, or an interval reaches zero. Guarantee "extrapolated", with that of the intervals.
     Raises `ValueError` for fewer sizes, sizes that do not double, and errors that do not exceed their rounding.
     """
-    errors, sizes, rounding = (np.asarray(v, float) for v in (errors, sizes, rounding))
-    if len(errors) < 4 or np.any(sizes[1:] < 2 * sizes[:-1]):
+    if is_random(errors) == (rounding is not None):
+        raise ValueError("exactly computed errors need their rounding, and intervals hold theirs already")
+    boxes, sizes = _enclosed(errors), np.asarray(sizes, float)
+    if len(boxes.low) < 4 or np.any(sizes[1:] < 2 * sizes[:-1]):
         raise ValueError("an order of convergence needs at least four sizes, each at least twice the one before")
-    if not np.all(errors > rounding):
+    estimate, rounding = boxes.estimate, 0.0 if rounding is None else np.asarray(rounding, float)
+    if not np.all(estimate > rounding):
         raise ValueError("every error must be positive and exceed its rounding: smaller ones tell nothing of an order")
-    relative = np.broadcast_to(-np.log1p(-rounding / errors), errors.shape)
+    below, above = (
+        np.broadcast_to(gap + rounding, estimate.shape) for gap in (estimate - boxes.low, boxes.high - estimate)
+    )
+    with np.errstate(divide="ignore"):  # an interval that reaches zero is infinitely wide in logarithms
+        relative = np.maximum(-np.log1p(-np.minimum(below / estimate, 1)), np.log1p(above / estimate))
     steps = np.diff(np.log(sizes))
-    slopes = np.diff(np.log(errors)) / steps
+    slopes = np.diff(np.log(estimate)) / steps
     blur = (relative[1:] + relative[:-1]) / steps
     moves = np.abs(np.diff(slopes))
     settled = np.all(moves[1:] <= moves[:-1] * 2 / 3 + 2 * (blur[2:] + blur[1:-1]))
     width = 2 * (moves[-1] + blur[-1] + blur[-2]) + blur[-1] if settled else np.inf
-    return Interval(slopes[-1], slopes[-1] - width, slopes[-1] + width, 0.0, "extrapolated", len(errors))
+    return Interval(slopes[-1], slopes[-1] - width, slopes[-1] + width, boxes.error, _extrapolated(boxes), len(sizes))
 
 
 GROWTH_LAWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -26,6 +26,8 @@ from theory_on_trial.sampling import Draws, Measure
 ALPHA = 1e-6
 """Bound on the chance of a wrong verdict, per claim."""
 
+_ONE_INSTANCE = "on one random instance, the same at every size"
+
 Given = ParamSpec("Given")
 
 
@@ -58,6 +60,7 @@ class Trial:
         self.seed = seed
         self.findings: list[Finding] = []
         self.refusal: Exception | None = None  # of the first decision that could not be made
+        self._drawn = False  # whether the claim has a key or a generator
         self._progress = progress
         self._case = ""
 
@@ -172,14 +175,18 @@ class Trial:
         scale: Any = None,
         controls: Mapping[str, Any] | None = None,
         as_printed: Any = None,
+        same_instance: bool = False,
     ) -> None:
-        """Exactly computed values at growing sizes tend to the prediction (see `trends.limit`)."""
+        """Values at growing sizes tend to the prediction (see `trends.limit`).
+
+        The values are computed exactly, or are a list of `laws.Interval`, one per size. `same_instance=True` says of
+        numbers that whatever was drawn at random is the same at every size, and that they are exact for it.
+        """
+        self._check_exact(values, same_instance)
         controls = controls or {}
         prediction = _prediction(predict, margin, slack, "two", scale)
-        self._record(
-            "limit",
-            trends.limit(values, sizes, prediction, controls, remainder=remainder, order=order, printed=as_printed),
-        )
+        found = trends.limit(values, sizes, prediction, controls, remainder=remainder, order=order, printed=as_printed)
+        self._record("limit", replace(found, note=_ONE_INSTANCE * same_instance))
 
     @_remembered
     def order(
@@ -188,17 +195,23 @@ class Trial:
         sizes: Any,
         predict: float,
         *,
-        rounding: Any,
+        rounding: Any = None,
         margin: float,
         controls: Mapping[str, Any],
         wrong_processes: Mapping[str, Any] | None = None,
         as_printed: Any = None,
+        same_instance: bool = False,
     ) -> None:
-        """Exactly computed errors behave like n^predict (see `trends.convergence_order`)."""
+        """Errors behave like n^predict (see `trends.convergence_order`); `same_instance` as for `limit`.
+
+        The errors are computed exactly up to `rounding`, or are a list of `laws.Interval`, one per size.
+        """
+        self._check_exact(errors, same_instance)
         prediction = _prediction(predict, margin, 0.0, "two", 1.0)
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            return trends.order(trends.convergence_order(measured, sizes, rounding), prediction, wrong, as_printed)
+            exponent = trends.convergence_order(measured, sizes, rounding)
+            return replace(trends.order(exponent, prediction, wrong, as_printed), note=_ONE_INSTANCE * same_instance)
 
         self._record("order", judged(errors, controls), wrong_processes, lambda measured: judged(measured, {}))
 
@@ -372,6 +385,10 @@ class Trial:
 
     def key(self, name: str = "") -> Any:
         """Return the JAX key of a named stream of this claim under this seed."""
+        self._drawn = True
+        return self._key(name)
+
+    def _key(self, name: str) -> Any:
         import jax
 
         digest = self._digest(name)
@@ -382,11 +399,23 @@ class Trial:
 
     def generator(self, name: str = "") -> np.random.Generator:
         """Return a NumPy generator on a named stream of this claim under this seed, for draws that need no program."""
+        self._drawn = True
+        return self._generator(name)
+
+    def _generator(self, name: str) -> np.random.Generator:
         return np.random.default_rng([self.seed % 2**64, int.from_bytes(self._digest(name)[:16], "big")])
 
     def _digest(self, name: str) -> bytes:
         case = f"[{self._case}]" * bool(self._case)
         return hashlib.sha256(f"{self.claim_id}{case}/{name}".encode()).digest()
+
+    def _check_exact(self, values: Any, same_instance: bool) -> None:
+        """Raise `ValueError` for numbers that may be Monte-Carlo averages, which no limit may take for exact."""
+        if self._drawn and not (same_instance or trends.is_random(values)):
+            raise ValueError(
+                "numbers of a claim that draws at random are not exact: give an Interval for each size, or say "
+                "same_instance=True where the same random instance is used at every size and the rest is exact"
+            )
 
     def _alpha(self) -> float:
         """The share of the next decision: alpha / (j (j + 1)), which sums to alpha over any number of decisions."""
@@ -398,8 +427,8 @@ class Trial:
     ) -> sampling.Sampler:
         stream = f"{len(self.findings)}/{name}"
         if by_generator:
-            return sampling.of_generator(process, lambda other: self.generator(stream + other), _what(name))
-        return sampling.of_keys(process, self.key(stream), batch, vectorised, _what(name))
+            return sampling.of_generator(process, lambda other: self._generator(stream + other), _what(name))
+        return sampling.of_keys(process, self._key(stream), batch, vectorised, _what(name))
 
     def _sampled(
         self,

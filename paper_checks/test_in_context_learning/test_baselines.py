@@ -131,6 +131,7 @@ def test_ols__limit(trial, examples=(5, 30), dimension=8, count=4, powers=(8, 9,
             margin=0.02,
             controls={"as lambda^2": -2.0, "as sigma": -0.5},
             wrong_processes={"another solution": np.sqrt(np.sum(others, axis=0))},
+            same_instance=True,
         )
 
 

@@ -77,6 +77,7 @@ def test_gelu__mul(trial, n_points=200, powers=(4, 5, 6, 7, 8, 9, 10)):
             margin=0.02,
             controls={"s^3, of fifth order": -3.0},
             as_printed=-1.0,
+            same_instance=True,
         )
 
 
@@ -99,6 +100,7 @@ def test_richardson__mul(trial, n_points=200, powers=(1, 2, 3, 4, 5, 6)):
         margin=0.05,
         controls={"s^2": -2.0, "s^3": -3.0},
         wrong_processes={"one product": size(products(x, y, scales)[0])},
+        same_instance=True,
     )
     leading = predicted.richardson_product_error(x, y, float(scales[-1]))
     # The series of erf goes on with z^8 / 672; the combination multiplies it by (4 - 2^6) / 3 = -20.
@@ -156,7 +158,7 @@ def test_ln__bypass(trial, pads=tuple(1e3 * 4.0**j for j in range(6))):
     )
     lost = 1 - rows @ passed / squares
     rounding = 4 * layer_norm_ops(rows) * UNIT * pads * total / squares
-    trial.order(lost, pads, -1.0, rounding=rounding, margin=0.02, controls={"second order": -2.0})
+    trial.order(lost, pads, -1.0, rounding=rounding, margin=0.02, controls={"second order": -2.0}, same_instance=True)
     trial.value(
         lost,
         -leading,
@@ -194,6 +196,7 @@ def test_ln__bypass__balanced(trial, pads=tuple(1e2 * 4.0**j for j in range(5)))
         margin=0.02,
         controls={"first order": -1.0},
         wrong_processes={"the paper's pads": lost_in_paper},
+        same_instance=True,
     )
     trial.value(
         lost[1:],

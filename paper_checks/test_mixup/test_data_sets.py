@@ -65,6 +65,7 @@ def test_modified_lda_limit(trial, separabilities=(1e4, 4e4, 1.6e5, 6.4e5, 2.56e
         rounding=1e-8 * np.sqrt(typical(deficits)),  # the fits' tolerance of 1e-9, times the chord's slope
         margin=0.05,
         controls={"kappa^(-1/2)": -0.5, "kappa^-2": -2.0},
+        same_instance=True,
     )
     trial.value(
         typical(deficits)[-1],

@@ -141,6 +141,7 @@ def test_zhang_expansion(trial, alpha=1.0, halvings=(3, 4, 5, 6, 7), n_sets=12):
         margin=0.3,
         controls={"third order": -3.0, "fifth order": -5.0},
         wrong_processes={"without R_2": typical[1]},
+        same_instance=True,
     )
 
 
