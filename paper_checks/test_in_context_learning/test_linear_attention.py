@@ -12,7 +12,6 @@ from sims.in_context_learning import linear_attention as observed
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
 from theory_on_trial import claim, ours, paper
-from theory_on_trial.laws import RatioOfMeans
 
 COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
 PRIOR = np.array([[0.6, -0.3], [-0.3, 1.5]])
@@ -95,7 +94,7 @@ def test_lsa__multilayer(trial, examples=6, dimension=3, layers=3):
 
 @claim(ours(f"GD++ of {OSWALD}; polynomial derived"), kind="identity")
 def test_gdpp__polynomial(trial, dimension=10, examples=10, tasks=1000, layers=2):
-    """GD++ multiplies the error along each eigenvector of X^T X by a polynomial, and beats GD at L = 2."""
+    """GD++ multiplies the error along each eigenvector of X^T X by a polynomial, and beats GD at L = 2 on 99 % of tasks."""
     rng = trial.generator("prompt")
     X, query = rng.uniform(-1, 1, (examples, dimension)), rng.uniform(-1, 1, dimension)
     weights = rng.standard_normal(dimension)
@@ -144,25 +143,24 @@ def test_gdpp__polynomial(trial, dimension=10, examples=10, tasks=1000, layers=2
         wrong_processes={"exchanged": np.array([fit.fitted_loss for fit in (contracting, plain)])},
     )
 
-    def fresh_losses(first, second):
-        def measure(key):
+    def beats(first, second):
+        def event(key):
             spectrum = learned_descent.task_spectra(key, 1, dimension, examples)
-            losses = [
-                learned_descent.descent_losses(spectrum, f.steps, f.contractions, examples) for f in (first, second)
-            ]
-            return jnp.concatenate(losses)
+            one, other = (
+                learned_descent.descent_losses(spectrum, f.steps, f.contractions, examples)[0] for f in (first, second)
+            )
+            return one < other
 
-        return measure
+        return event
 
-    trial.mean(
-        fresh_losses(contracting, plain),
-        0.8,
-        law=RatioOfMeans(),
-        side="at most",
-        controls={"half the loss": 0.5},
-        wrong_processes={"GD against itself": fresh_losses(plain, plain)},
+    trial.probability(
+        beats(contracting, plain),
+        0.99,
+        side="at least",
+        controls={"it always does": 0.999},
+        wrong_processes={"GD against itself": beats(plain, plain)},
         first=1024,
-        most=20_000,
+        most=40_000,
     )
 
 
