@@ -1,7 +1,6 @@
 """The figures of contrastive theory: F1 what a loss certifies, F2 how InfoNCE approaches its limit, F3 the floor."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import jax
 import matplotlib.pyplot as plt
@@ -14,8 +13,9 @@ from theory import contrastive_theory as predicted
 from theory.contrastive_theory._domains import Loss
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, points_with_intervals
-from theory_on_trial.mapping import map_cells
 
+_sampled_gaps = jax.jit(jax.vmap(observed.sample_gaussian_gap, (0, None, None)), static_argnums=2)
+_sampled_losses = jax.jit(jax.vmap(observed.sample_contrastive_loss, (0, *[None] * 4)), static_argnums=4)
 WEIGHTS = np.array([0.5, 0.3, 0.2])
 TABLE = np.array([[20, 6, 4], [5, 18, 7], [6, 8, 26]]) / 100
 
@@ -74,12 +74,7 @@ def gaps(
     axes.axhline(information, color=COLOURS[0], linestyle="--", label="I")
     sampled = [count for count in candidates if count <= 16]  # beyond, the scatter of K times the gap hides it
     keys = jax.random.split(jax.random.key(0), runs)
-    draws = [
-        map_cells(
-            lambda key, count=count: count * observed.sample_gaussian_gap(key, correlation, count), keys, mode="vmap"
-        )
-        for count in sampled
-    ]
+    draws = [count * _sampled_gaps(keys, correlation, count) for count in sampled]
     points_with_intervals(axes, sampled, np.array(draws).T, COLOURS[1], fmt="s", label=f"normal, ρ = {correlation:g}")
     axes.axhline(predicted.gaussian_chi_squared(correlation) / 2, color=COLOURS[1])
     axes.set(xscale="log", xlabel="candidates K", ylabel="K (I − I$_K$)  (nats)")
@@ -106,15 +101,10 @@ def floors(
     keys = jax.random.split(jax.random.key(0), runs)
     for length, colour in zip(lengths, COLOURS, strict=False):
         world = WEIGHTS, np.eye(3), length * np.eye(3)
-        of_world = partial(_loss_of, world)
-        draws = [map_cells(partial(of_world, k), keys, mode="vmap") for k in negatives]
+        draws = [_sampled_losses(keys, *world, k) for k in negatives]
         points_with_intervals(axes, negatives, np.array(draws).T, colour, label=f"collapsed, length {length:g}")
     axes.set(xscale="log", xlabel="negatives k", ylabel="logistic loss  (bits)")
     axes.set_xticks(negatives, [str(k) for k in negatives])
     axes.minorticks_off()
     axes.legend()
     return drawn
-
-
-def _loss_of(world: tuple[np.ndarray, np.ndarray, np.ndarray], negatives: int, key: jax.Array) -> jax.Array:
-    return observed.sample_contrastive_loss(key, *world, negatives)
