@@ -7,7 +7,7 @@ the risk of a bag of any size. Everything below is derived here, in quantities o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -23,11 +23,11 @@ Vector = Float[np.ndarray, " n"]
 _LEAST_POINTS = 30
 _LEAST_LEFT = 10  # points outside a member that has no residual on its own
 _NEAR = 5  # least squares is undefined where k = p, and diverges on either side
-_ALIKE, _UNEVEN = 0.15, 0.15  # relative: what of the risk may hang on a row's nearest one, and on unequal leverages
+_ALIKE, _UNEVEN = 0.2, 0.15  # relative: what of the risk may hang on a row's nearest ones, and on unequal leverages
+_NEIGHBOURS = 4
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """What is predicted of one subsample size and penalty; risks in squared units of y.
 
     Attributes:
@@ -48,8 +48,7 @@ class Setting:
     excess: Estimate
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """All settings asked for, the best first, and why not to believe them."""
 
     members: int
@@ -222,21 +221,22 @@ class _Whole:
         squared = np.sum(self.x**2, axis=1)
         distances = squared[:, None] + squared - 2 * self.x @ self.x.T
         np.fill_diagonal(distances, np.inf)
-        nearest, every = np.argmin(distances, axis=1), np.arange(len(squared))
-        alike = int(np.sum(distances[every, nearest] <= 1e-9 * squared.mean()))
+        nearest, every = np.argsort(distances, axis=1)[:, :_NEIGHBOURS], np.arange(len(squared))
+        alike = int(np.sum(distances.min(axis=1) <= 1e-9 * squared.mean()))
         if alike:
             return (f"{alike} rows are duplicated: a row that is left out is still there",)
 
-        def without(others: np.ndarray) -> float:  # the mean square once another row is left out too
-            between = kept[every, others]
-            determinant = leverage * leverage[others] - between**2
-            return float(np.mean(((leverage[others] * residuals - between * residuals[others]) / determinant) ** 2))
+        def without(others: np.ndarray) -> float:  # the mean square once these rows are left out too
+            block = np.column_stack([every, others])
+            within = kept[block[:, :, None], block[:, None, :]]
+            return float(np.mean(np.linalg.solve(within, residuals[block][:, :, None])[:, 0, 0] ** 2))
 
-        grouped = (without(nearest) - without(np.roll(every, 1))) / left_out.mean()
+        shifted = (every[:, None] + np.arange(1, _NEIGHBOURS + 1)) % len(every)
+        grouped = (without(nearest) - without(shifted)) / left_out.mean()
         uneven = float(self.generalised_squares(penalty).mean() / left_out.mean() - 1)
         found = []
         if grouped > _ALIKE:
-            found.append(f"rows come in groups: without its nearest row too, a row's error rises by {grouped:.0%}")
+            found.append(f"rows come in groups: without its nearest rows too, a row's error rises by {grouped:.0%}")
         if abs(uneven) > _UNEVEN:
             found.append(f"rows differ in scale: cross-validation is {uneven:+.0%} off leave-one-out")
         return tuple(found)

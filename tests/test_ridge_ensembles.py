@@ -1,1 +1,379 @@
-"""Tests of the ridge ensembles."""
+"""Tests of the ridge ensembles: limits, second routes, simulators by hand, the tool on data it fits and does not."""
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from own_data import ridge_ensembles as tool
+from sims import ridge_ensembles as observed
+from theory import ridge_ensembles as predicted
+from theory_on_trial.audits.promises import Case, promises
+
+LAW = predicted.Population(np.array([0.5, 4]), np.array([0.5, 0.5]), np.array([0.2, 0.8]), 1.0, 0.25)
+EQUAL = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, 0.25)
+SKEWED = predicted.Population(np.array([0.1, 3]), np.array([0.8, 0.2]), np.array([0.0, 1]), 1.0, 0.01)
+
+aspects, penalties = st.floats(0.05, 20), st.floats(0, 10)
+
+
+# ---------------------------------------------------------------------------------------------------------------- laws
+
+
+@pytest.mark.parametrize(
+    ("aspect", "subsample_aspect", "penalty"), [(0.5, 1.25, 0.1), (0.5, 2.0, 0.0), (0.4, 0.8, 0.3), (1.5, 3.0, -0.1)]
+)
+def test_levels_and_risks_to_thirty_digits(aspect, subsample_aspect, penalty):
+    mpmath.mp.dps = 30
+    r, h, g = [[mpmath.mpf(float(one)) for one in part] for part in (LAW.eigenvalues, LAW.masses, LAW.alignment)]
+    mass, shrunk = mpmath.mpf(subsample_aspect) / 2, lambda mu: sum(x * mu / (mu + x) for x in r)
+    mu = mpmath.findroot(lambda m: m - mpmath.mpf(penalty) - mass * shrunk(m), subsample_aspect * 2.25 + penalty)
+    bias = sum(b * x * mu**2 / (mu + x) ** 2 for x, b in zip(r, g, strict=True))
+
+    def risk(phi):
+        return (mpmath.mpf(0.25) + bias) / (1 - phi * sum(a * x**2 / (mu + x) ** 2 for x, a in zip(r, h, strict=True)))
+
+    setting = (LAW, penalty, aspect, subsample_aspect)
+    assert predicted.level(LAW, penalty, subsample_aspect) == pytest.approx(float(mu), rel=1e-13)
+    assert predicted.member_risk(LAW, penalty, subsample_aspect) == pytest.approx(
+        float(risk(subsample_aspect)), rel=1e-12
+    )
+    assert predicted.full_ensemble_risk(*setting) == pytest.approx(float(risk(aspect)), rel=1e-12)
+    assert predicted.ensemble_risk(*setting, 3) == pytest.approx(float(risk(subsample_aspect) + 2 * risk(aspect)) / 3)
+    equivalent = mu - mpmath.mpf(aspect) / 2 * shrunk(mu)
+    assert predicted.equivalent_penalty(*setting) == pytest.approx(float(equivalent), rel=1e-12)
+    assert predicted.residual_share(LAW, penalty, subsample_aspect) == pytest.approx(float(penalty / mu), abs=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("setting", "one", "full"),
+    [
+        ((0.5, 1.25, 0.1), 0.8429, 0.4387),
+        ((0.5, 2.0, 0.0), 1.3549, 0.6177),
+        ((0.4, 0.8, 0.0), 1.25, 0.4167),
+    ],
+)
+def test_published_numbers(setting, one, full):
+    aspect, subsample_aspect, penalty = setting
+    assert predicted.member_risk(LAW, penalty, subsample_aspect) == pytest.approx(one, abs=6e-5)
+    assert predicted.full_ensemble_risk(LAW, penalty, aspect, subsample_aspect) == pytest.approx(full, abs=6e-5)
+
+
+@settings(deadline=None)
+@given(aspects)
+def test_isotropic_edge_is_that_of_marchenko_and_pastur(aspect):
+    assert predicted.least_penalty(EQUAL, aspect) == pytest.approx(-((1 - np.sqrt(aspect)) ** 2), abs=1e-14)
+    assert predicted.level(EQUAL, 0.0, aspect) == pytest.approx(max(0.0, aspect - 1), abs=1e-13)
+
+
+def test_the_edge_of_two_eigenvalues_is_where_the_spectrum_begins():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1000, 3000)) * np.sqrt(np.repeat([0.1, 3.0], [2400, 600]))
+    least = np.linalg.eigvalsh(x @ x.T / 1000)[0]
+    assert predicted.least_penalty(SKEWED, 3.0) == pytest.approx(-least, rel=0.03)
+    with pytest.raises(ValueError, match=r"penalty must exceed -0.0804153 at this aspect, got -0.09"):
+        predicted.level(SKEWED, -0.09, 3.0)
+
+
+@settings(deadline=None)
+@given(aspects, st.floats(1, 10), penalties)
+def test_the_equivalent_penalty_has_the_level_and_is_larger(aspect, further, penalty):
+    subsample_aspect = aspect * further
+    equivalent = predicted.equivalent_penalty(LAW, penalty, aspect, subsample_aspect)
+    mu = predicted.level(LAW, penalty, subsample_aspect)
+    assert equivalent >= penalty - 1e-12 * mu
+    assert predicted.level(LAW, equivalent, aspect) == pytest.approx(mu, rel=1e-9, abs=1e-12)
+
+
+def test_the_exact_risk_tends_to_the_limit():
+    for points, aspect in ((500_000, 2.0), (2_000_000, 0.5)):
+        exact = predicted.ridgeless_member_risk(points, round(points * aspect), 1.0, 0.25)
+        assert exact == pytest.approx(predicted.member_risk(EQUAL, 0.0, aspect), rel=1e-5)
+    assert predicted.ridgeless_member_risk(30, 60, 1.0, 0.25) == pytest.approx(1.00862, abs=5e-6)
+    assert predicted.ridgeless_member_risk(100, 60, 1.0, 0.25) == pytest.approx(0.63462, abs=5e-6)
+    with pytest.raises(ValueError, match="points must not be within one of dimension 60, got 59"):
+        predicted.ridgeless_member_risk(59, 60, 1.0, 0.25)
+
+
+def test_isotropic_optimum_is_in_closed_form():
+    for aspect in (0.2, 0.5, 2.0):
+        best, ridge = predicted.optimal_ridgeless(EQUAL, aspect), predicted.optimal_ridge(EQUAL, aspect)
+        assert best.place == pytest.approx(predicted.isotropic_optimal_subsample_aspect(aspect, 0.25), rel=1e-6)
+        assert ridge.place == pytest.approx(aspect * 0.25, rel=1e-6)
+        half = (1 - aspect * 1.25) / 2
+        assert best.risk == ridge.risk == pytest.approx((np.sqrt(half**2 + aspect * 0.25) - half) / aspect, rel=1e-12)
+    assert predicted.optimal_ridgeless(EQUAL, 0.5).risk == pytest.approx(0.4253905297, abs=1e-10)
+    assert predicted.isotropic_optimal_subsample_aspect(0.5, 0.25) == pytest.approx(1.212695, abs=1e-6)
+
+
+def test_a_negative_penalty_may_be_best_and_no_penalty_is_a_place():
+    best, without = predicted.optimal_ridge(SKEWED, 3.0, negative=True), predicted.optimal_ridge(SKEWED, 3.0)
+    assert best.place == pytest.approx(-0.0588, abs=5e-5)
+    assert (without.place, predicted.optimal_ridgeless(SKEWED, 3.0).place) == (0, 3)
+    assert without.risk - best.risk == pytest.approx(0.0253, abs=5e-5)
+    silent = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, 0.0)
+    assert predicted.optimal_ridge(silent, 0.5) == (0, 0)
+    with pytest.raises(ValueError, match="population must have a signal"):
+        predicted.optimal_ridge(predicted.Population(np.ones(1), np.ones(1), np.ones(1), 0.0, 1.0), 0.5)
+
+
+def union_gcv_of_two(penalty, phi, phi_s):
+    """The authors' expression for two members, with their names: c1 is the share of the union that one has seen."""
+    rest = predicted.residual_share(LAW, penalty, phi_s)
+    one, full = predicted.member_risk(LAW, penalty, phi_s), predicted.full_ensemble_risk(LAW, penalty, phi, phi_s)
+    c1 = 2 * (phi_s - phi) / (2 * phi_s - phi)
+    trained = c1 * one / 4 + rest**2 * phi_s / (2 * phi_s - phi) * one / 2 + (c1 * rest + (1 - c1) * rest**2) * full / 2
+    return trained / (1 - phi_s / (2 * phi_s - phi) * (1 - rest)) ** 2
+
+
+@settings(deadline=None)
+@given(st.floats(0.2, 3), st.floats(1.1, 3), st.floats(0.01, 2))
+def test_the_union_law_is_that_of_the_authors_code_at_two_members(aspect, further, penalty):
+    setting = (penalty, aspect, aspect * further)
+    assert predicted.union_gcv(LAW, *setting, 2) == pytest.approx(union_gcv_of_two(*setting), rel=1e-9)
+    assert predicted.union_gcv(LAW, *setting, 1) == pytest.approx(
+        predicted.member_risk(LAW, penalty, setting[2]), rel=1e-9
+    )
+
+
+def test_cross_validation_of_many_members_is_their_risk():
+    setting = (0.1, 0.5, 1.25)
+    for members in (1, 2, 8):
+        assert members * predicted.gcv_bias(LAW, *setting, members) == pytest.approx(0.31328, abs=5e-6)
+    assert predicted.gcv_bias(LAW, *setting, 10**9) < 1e-9
+    risk = predicted.ensemble_risk(LAW, *setting, 10**9)
+    assert predicted.union_gcv(LAW, *setting, 10**9) == pytest.approx(risk, rel=1e-8)
+    excess = predicted.union_gcv(LAW, *setting, 2) - predicted.ensemble_risk(LAW, *setting, 2)
+    assert excess == pytest.approx(0.2029, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: predicted.full_ensemble_risk(LAW, 0.1, 1.0, 0.5), r"at least the aspect \(k <= n\), got 0.5 and 1"),
+        (
+            lambda: predicted.union_gcv(LAW, 0.0, 1.0, 2.0, 1),
+            "members must be more than 1 at penalty 0: GCV over the union is 0 / 0",
+        ),
+        (
+            lambda: predicted.gcv_bias(LAW, 0.0, 2.0, 2.0, 3),
+            "subsample_aspect must exceed the aspect at penalty 0: GCV is 0 / 0",
+        ),
+        (lambda: predicted.ensemble_risk(LAW, 0.1, 0.5, 1.0, 0), "members must be at least 1"),
+        (lambda: predicted.risk_at(LAW, 0.0, 2.0), "mu must be the larger root of the fixed point"),
+    ],
+)
+def test_what_has_no_answer_is_said(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+def test_one_member_diverges_at_the_threshold_and_the_full_ensemble_does_not():
+    assert predicted.member_risk(LAW, 0.0, 1.0) == np.inf
+    assert predicted.full_ensemble_risk(LAW, 0.0, 0.5, 1.0) == pytest.approx(0.5)
+
+
+# ---------------------------------------------------------------------------------------------------------- simulators
+
+
+def test_members_are_ridge_and_least_norm():
+    rng = np.random.default_rng(0)
+    x, y, chosen = rng.standard_normal((30, 12)), rng.standard_normal(30), np.array([[1, 4, 9, 2, 8], [0, 29, 3, 5, 6]])
+    wide = np.asarray(observed.smoothers(x, chosen, 0.0))
+    tall = np.asarray(observed.smoothers(x, np.arange(20)[None], 0.3))
+    for one, rows in zip(wide, chosen, strict=True):
+        assert one @ y == pytest.approx(np.linalg.pinv(x[rows]) @ y[rows], abs=1e-10)
+    seen = x[:20]
+    assert tall[0] @ y == pytest.approx(np.linalg.solve(seen.T @ seen / 20 + 0.3 * np.eye(12), seen.T @ y[:20] / 20))
+    for penalty, which in ((0.0, chosen), (0.3, chosen), (0.3, np.arange(20)[None])):
+        together = np.asarray(observed.bagged_coefficients(x, y, which, penalty))
+        assert together == pytest.approx(np.asarray(observed.smoothers(x, which, penalty)) @ y, abs=1e-9)
+
+
+def test_subsets_are_uniform_and_without_replacement():
+    x, drawn = map(np.asarray, observed.data_set(jax.random.key(0), np.array([1.0, 4.0]), 6, 3, 6000))
+    assert x == pytest.approx(np.asarray(observed.data_set(jax.random.key(0), np.array([1.0, 4.0]), 6, 6, 1)[0]))
+    assert all(len(set(one)) == 3 for one in drawn[:50].tolist())
+    assert np.abs(np.bincount(drawn.ravel(), minlength=6) / 6000 - 0.5).max() < 0.035
+    with pytest.raises(ValueError, match="subsample must be at most the 6 points, got 7"):
+        observed.data_set(jax.random.key(0), np.ones(2), 6, 7, 2)
+
+
+def test_judges_of_a_bag_by_hand():
+    n, k, p, penalty, noise = 9, 6, 4, 0.2, 0.3
+    variances, signal = np.array([1.0, 2.0, 0.5, 1.5]), np.array([0.2, 0.1, 0.4, 0.3])
+    key = jax.random.key(2)
+    form = observed.trace_form(key, variances, signal, noise, penalty, points=n, subsample=k, members=2)
+    x, which = map(np.asarray, observed.data_set(key, variances, n, k, 2))
+    maps = np.zeros((2, p, n))
+    for one, indices in zip(maps, which, strict=True):
+        seen = x[indices]
+        one[:, indices] = np.linalg.solve(seen.T @ seen / k + penalty * np.eye(p), seen.T / k)
+    # The mean over coefficients with these mean squares, and over noise, as a covariance matrix of all responses.
+    residual = [np.eye(n) - x @ one for one in maps]
+    covariance = x * signal @ x.T + noise * np.eye(n)
+    products = np.array([[np.diag(a @ covariance @ b.T) for b in residual] for a in residual]).transpose(2, 0, 1)
+    errors = [np.diag(variances**0.5) @ np.hstack([(m @ x - np.eye(p)) * signal**0.5, m * noise**0.5]) for m in maps]
+    risks = noise + np.array([[np.sum(a * b) for b in errors] for a in errors])
+    assert np.asarray(form.risks) == pytest.approx(risks)
+    assert np.asarray(form.residuals) == pytest.approx(products)
+    freedom = np.array([np.trace(x @ m) for m in maps])
+    assert np.asarray(form.freedom) == pytest.approx(freedom)
+    two = products.mean(axis=0).mean()
+    assert float(observed.bag_mean(form.risks, 2)) == pytest.approx(risks.mean())
+    assert float(observed.gcv(form, 2)) == pytest.approx(two / (1 - freedom.mean() / n) ** 2)
+    union = np.unique(which)
+    over = products[union].mean() / (1 - freedom.mean() / len(union)) ** 2
+    assert float(observed.union_gcv(form, 2)) == pytest.approx(over)
+    w, d = k / n, 1 - freedom / k
+    one = np.mean([products[:, m, m].mean() / (w * d[m] ** 2 + 1 - w) for m in (0, 1)])
+    share = w * (1 - w) * (1 - d.mean()) ** 2 / (1 - w + w * d.mean()) ** 2
+    assert float(observed.corrected_gcv(form, 2)) == pytest.approx(
+        two / (1 - freedom.mean() / n) ** 2 - share * one / 2
+    )
+
+
+def test_the_mean_of_a_bag_is_affine_in_its_size():
+    products = jnp.array([[2.0, 0.5], [0.5, 4.0]])
+    assert [float(observed.bag_mean(products, m)) for m in (1, 2)] == pytest.approx([3, 1.75])
+
+
+# ---------------------------------------------------------------------------------------------------------------- tool
+
+
+def regression(rng, n, p=100, tests=2000):
+    """Correlated rows with heavy tails, a response that is mildly non-linear, and as many new points as asked for."""
+    factor = np.linalg.cholesky(0.5 ** np.abs(np.subtract.outer(np.arange(p), np.arange(p))))
+    x = rng.standard_t(5, (n + tests, p)) / np.sqrt(5 / 3) @ factor.T
+    y = x @ rng.standard_normal(p) / np.sqrt(p) + 0.5 * np.sin(2 * x[:, 0]) + 0.5 * rng.standard_normal(n + tests)
+    return x[:n], y[:n], x[n:], y[n:]
+
+
+def refitted(rng, x, y, new, truth, k, penalty, members=5):
+    """The mean squared error on new points of a bag that is fitted."""
+    fits = []
+    for _ in range(members):
+        rows = rng.choice(len(y), k, replace=False)
+        seen, right = x[rows], y[rows] / k
+        if k < x.shape[1]:
+            fits.append(seen.T @ np.linalg.solve(seen @ seen.T / k + penalty * np.eye(k), right))
+        else:
+            fits.append(np.linalg.solve(seen.T @ seen / k + penalty * np.eye(x.shape[1]), seen.T @ right))
+    return np.mean((truth - new @ np.mean(fits, axis=0)) ** 2)
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    """For 200 data sets and three settings: predicted, low, high, refitted, and what naive cross-validation says."""
+    found = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        x, y, new, truth = regression(rng, 200)
+        for k, penalty in ((50, 0.0), (120, 0.2), (150, 0.0)):
+            table = tool.choose_subsample(x, y, [k], [penalty], 5, seed=seed)
+            assert table.doubts == ()
+            risk = table.settings[0].risk
+            found.append([*risk, refitted(rng, x, y, new, truth, k, penalty), table.settings[0].gcv_naive])
+    return np.array(found).reshape(200, 3, 5)
+
+
+def test_the_predicted_risk_is_within_two_per_cent_of_the_refitted_one(predictions):
+    actual, naive = predictions[:, :, 3].mean(axis=0), predictions[:, :, 4].mean(axis=0)
+    differences = predictions[:, :, 0] - predictions[:, :, 3]
+    two_errors = 2 * differences.std(axis=0) / np.sqrt(len(differences))
+    assert np.all(np.abs(differences.mean(axis=0)) <= 0.02 * actual + two_errors)
+    assert np.all(two_errors < 0.03 * actual)
+    assert np.all(naive > 1.03 * actual)
+
+
+def test_the_interval_holds_the_refitted_risk_as_often_as_it_says(predictions):
+    held = np.sum(
+        (predictions[:, :, 1] <= predictions[:, :, 3]) & (predictions[:, :, 3] <= predictions[:, :, 2]), axis=0
+    )
+    assert np.all(held >= binom(200, 0.95).ppf(1e-4))
+
+
+def test_all_points_are_ridge_and_its_cross_validation():
+    x, y, _, _ = regression(np.random.default_rng(1), 80, 20, 0)
+    setting = tool.choose_subsample(x, y, [80], [0.3], 7).settings[0]
+    hat = x @ np.linalg.solve(x.T @ x / 80 + 0.3 * np.eye(20), x.T / 80)
+    value = np.mean((y - hat @ y) ** 2) / (1 - np.trace(hat) / 80) ** 2
+    assert setting.equivalent_penalty == pytest.approx(0.3, rel=1e-6)
+    assert (setting.risk_full, setting.risk.value, setting.gcv_naive) == pytest.approx((value,) * 3, rel=1e-6)
+
+
+def test_penalties_below_zero_are_matched_on_their_branch():
+    x, y, _, _ = regression(np.random.default_rng(2), 120, 40, 0)
+    for k, penalty, sign in ((90, -0.01, -1), (20, -0.01, 1), (90, 0.0, 0)):
+        assert np.sign(tool.choose_subsample(x, y, [k], [penalty], 3).settings[0].equivalent_penalty) == sign
+
+
+def test_settings_are_compared_on_the_same_points():
+    x, y, _, _ = regression(np.random.default_rng(3), 200)
+    table = tool.choose_subsample(x, y, [60, 120], [0.2, 2.0], 10)
+    best, *others = table.settings
+    assert best.excess == (0, 0, 0)
+    for one in others:
+        assert one.excess.value == pytest.approx(one.risk.value - best.risk.value)
+        assert one.excess.high - one.excess.low < one.risk.high - one.risk.low
+    assert str(table).startswith("     k   lambda  lambda full")
+
+
+def test_data_where_leave_one_out_fails_are_doubted():
+    rng = np.random.default_rng(4)
+    x, y, _, _ = regression(rng, 60, 30, 0)
+    twice = tool.choose_subsample(np.repeat(x, 2, axis=0), np.repeat(y, 2), [60], [0.5], 5)
+    assert twice.doubts == ("120 rows are duplicated: a row that is left out is still there",)
+    near = np.repeat(x, 3, axis=0) + 0.1 * rng.standard_normal((180, 30))
+    grouped = tool.choose_subsample(near, np.repeat(y, 3) + 0.1 * rng.standard_normal(180), [90], [0.1], 5)
+    assert "rows come in groups" in str(grouped)
+    scales = rng.standard_t(2.5, (200, 1))
+    uneven = tool.choose_subsample(
+        x := scales * rng.standard_normal((200, 80)), x @ np.ones(80) / 9 + rng.standard_normal(200), [120], [0.05], 5
+    )
+    assert "rows differ in scale" in str(uneven)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"sizes": [201]}, "sizes must be at most the 200 rows of x, got 201"),
+        ({"sizes": [98], "penalties": [0.0]}, r"sizes must be 5 off the dimension 100 at penalty 0 \(risk diverges\)"),
+        ({"penalties": [-0.9]}, "penalties must exceed minus the least eigenvalue of each subsample's Gram matrix"),
+        ({"x": np.eye(20), "y": np.arange(20.0)}, "x must have at least 30 rows, got 20"),
+        ({"y": np.ones(200)}, "y must hold different numbers, got 1.0 throughout"),
+        ({"sizes": []}, "sizes and penalties must not be empty"),
+        ({"members": 0}, "members must be at least 1"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(given, sentence):
+    x, y, _, _ = regression(np.random.default_rng(5), 200, tests=0)
+    with pytest.raises(ValueError, match=sentence):
+        tool.choose_subsample(**({"x": x, "y": y, "sizes": [60], "penalties": [0.2], "members": 5} | given))
+    wide = np.random.default_rng(6).standard_normal((40, 90))
+    with pytest.raises(ValueError, match=r"sizes must leave 10 rows out at penalty 0, got \[35\] of 40"):
+        tool.choose_subsample(wide, wide[:, 0], [35], [0.0], 5)
+
+
+GIVEN = {"population": LAW}
+DATA = dict(zip(("x", "y"), regression(np.random.default_rng(7), 60, 10, 0)[:2], strict=True))
+ARGUMENTS = (jax.random.key(0), np.ones(4), np.ones(4), 0.2, 0.3)
+FORM = {"form": observed.trace_form(*ARGUMENTS, points=9, subsample=6, members=3)}
+SINGULAR = Case(infinite="NaN where the penalty does not exceed minus the smallest eigenvalue, huge near it")
+
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        **{name: Case(GIVEN) for name in ("level", "least_penalty", "residual_share", "equivalent_penalty")},
+        **{name: Case(GIVEN) for name in ("full_ensemble_risk", "ensemble_risk", "gcv_bias", "union_gcv")},
+        **{name: Case(GIVEN) for name in ("optimal_ridge", "optimal_ridgeless")},
+        **{name: Case(GIVEN, infinite="interpolation's threshold") for name in ("risk_at", "member_risk")},
+        **{name: SINGULAR for name in ("smoothers", "bagged_coefficients", "trace_form")},
+        **{name: Case(FORM) for name in ("gcv", "sims.union_gcv", "corrected_gcv")},
+        "choose_subsample": Case({**DATA, "sizes": [30], "penalties": [0.5]}),
+    },
+)

@@ -3,5 +3,5 @@
 Of Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016); nothing here uses the laws that the paper predicts.
 """
 
-from sims.ridge_ensembles.members import bagged_coefficients, design, smoothers, subsets
+from sims.ridge_ensembles.members import bagged_coefficients, data_set, smoothers
 from sims.ridge_ensembles.trace_form import TraceForm, bag_mean, corrected_gcv, gcv, trace_form, union_gcv

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key, ScalarLike
 
 from theory_on_trial.arrays import AnyArray
-from theory_on_trial.contract import NON_NEGATIVE, Interval, guarded, require, require_room
+from theory_on_trial.contract import NON_NEGATIVE, Interval, guarded, is_traced, require, require_room
 
 _SCALE = 1e6
 Size = Annotated[int, Interval(1, 2**20)]
@@ -31,18 +32,19 @@ Subsets = Annotated[Int[AnyArray, "members subsample"], Interval(0, 2**20)]
 
 
 @guarded(double=False)
-def design(key: Key[Array, ""], variances: Variances, points: Size) -> Float[Array, "n dim"]:
-    """Rows with independent normal entries of these variances."""
-    require_room("points and variances", points * len(variances))
-    return jax.random.normal(key, (points, len(variances))) * jnp.sqrt(jnp.asarray(variances))
+def data_set(
+    key: Key[Array, ""], variances: Variances, points: Size, subsample: Size, members: Size
+) -> tuple[Float[Array, "n dim"], Int[Array, "members subsample"]]:
+    """Rows with independent normal entries of these variances, and independent uniform subsets of them.
 
-
-@guarded(double=False)
-def subsets(key: Key[Array, ""], points: Size, subsample: Size, members: Size) -> Int[Array, "members subsample"]:
-    """Independent uniform subsets of `subsample` of the points, without replacement."""
+    Each of the `members` subsets has `subsample` of the rows, without replacement. A key has the same rows whatever the
+    subsets are. Raises ValueError for more than there are.
+    """
     require(subsample <= points, f"subsample must be at most the {points} points, got {subsample}")
-    require_room("points and members", points * members)
-    return jnp.argsort(jax.random.uniform(key, (members, points)), axis=1)[:, :subsample]
+    dim = len(variances)
+    require_room("points, variances and members", points * (dim + members))
+    drawn = jax.random.normal(key, (dim + members, points))  # in one call, which is compiled once
+    return drawn[:dim].T * jnp.sqrt(jnp.asarray(variances)), jnp.argsort(drawn[dim:], axis=1)[:, :subsample]
 
 
 @guarded(double=False)
@@ -53,6 +55,8 @@ def smoothers(x: Points, chosen: Subsets, penalty: Penalty) -> Float[Array, "mem
     subsample's size must not be the dimension.
     """
     require_room("x and chosen", len(chosen) * x.shape[0] * x.shape[1])
+    _require_rows(x, chosen)
+    x = jnp.asarray(x)
 
     def one(rows: Int[Array, " subsample"]) -> Float[Array, "dim n"]:
         seen = x[rows]
@@ -70,7 +74,7 @@ def _from_gram(x: Array, y: Array, chosen: Array, penalty: Array, subsample: int
     gram = x @ x.T
 
     def weights(rows: Array) -> Array:
-        inner = gram[rows[:, None], rows]
+        inner = gram[rows][:, rows]
         return jnp.zeros(len(x)).at[rows].set(_solve(inner, y[rows], subsample, penalty))
 
     return jax.lax.map(weights, chosen) @ x
@@ -82,7 +86,13 @@ def bagged_coefficients(x: Points, y: Responses, chosen: Subsets, penalty: Penal
 
     The quick way for subsamples below the dimension or a penalty above 0; otherwise each Gram matrix is singular.
     """
+    _require_rows(x, chosen)
     return _from_gram(jnp.asarray(x), jnp.asarray(y), jnp.asarray(chosen), jnp.asarray(penalty, float), chosen.shape[1])
+
+
+def _require_rows(x: Points, chosen: Subsets) -> None:
+    inside = is_traced(chosen) or np.max(chosen) < len(x)
+    require(inside, f"chosen must hold indices of the {len(x)} rows of x")
 
 
 def _solve(gram: Array, right: Array, subsample: int, penalty: ScalarLike) -> Array:

@@ -4,15 +4,20 @@ Given the rows and the subsets, the mean over noise, and over coefficients of gi
 is a trace. What is left to scatter is a few per cent of a data set at p = 100, a tenth of what drawn responses leave.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Key
 
-from sims.ridge_ensembles.members import Noise, Penalty, Signal, Size, Variances, design, smoothers, subsets
-from theory_on_trial.contract import guarded, require
+from sims.ridge_ensembles.members import Noise, Penalty, Signal, Size, Variances, data_set, smoothers
+from theory_on_trial.arrays import AnyArray
+from theory_on_trial.contract import Interval, guarded, require
+
+Members = Annotated[int, Interval(1, 2**53)]
+"""M, the size of a bag."""
+Products = Annotated[Float[AnyArray, "*points members members"], Interval(-1e12, 1e12)]
+"""Of two members each; symmetric."""
 
 
 class TraceForm(NamedTuple):
@@ -37,8 +42,7 @@ def trace_form(
     points: Size, subsample: Size, members: Size = 4,
 ) -> TraceForm:  # fmt: skip
     """Draw rows and subsets, and take the traces; at lambda = 0 the subsample's size must not be the dimension."""
-    rows, chosen = jax.random.split(key)
-    x, which = design(rows, variances, points), subsets(chosen, points, subsample, members)
+    x, which = data_set(key, variances, points, subsample, members)
     maps = smoothers(x, which, penalty)
     strength, sigma = jnp.sqrt(jnp.asarray(signal)), jnp.sqrt(noise)
     scale = jnp.sqrt(jnp.asarray(variances))[:, None]
@@ -54,32 +58,40 @@ def trace_form(
     )
 
 
-def bag_mean(products: Float[Array, "... members members"], members: int) -> Float[Array, "..."]:
+@guarded(double=False)
+def bag_mean(products: Products, members: Members) -> Float[Array, "*points"]:
     """The mean square of the mean of `members` of them, over all bags that can be had: equal pairs 1 / M of the time.
 
-    Takes at least two; bags may be larger than what is there, as if more of the same had been drawn.
+    Bags may be larger than what is there, as if more had been drawn. Raises ValueError for fewer than two members.
     """
     there = products.shape[-1]
+    require(there > 1, f"products must be of at least two members, got {there}")
     equal = jnp.trace(products, axis1=-2, axis2=-1)
     different = (jnp.sum(products, axis=(-2, -1)) - equal) / (there * (there - 1))
     return equal / there / members + (1 - 1 / members) * different
 
 
-def gcv(form: TraceForm, members: int) -> Float[Array, ""]:
+@guarded(double=False)
+def gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
     """Generalised cross-validation over all points: mean squared residual over (1 - mean df / n)^2."""
-    require(len(form.freedom) > 1, "form must have at least two members")
     return jnp.mean(bag_mean(form.residuals, members)) / (1 - jnp.mean(form.freedom) / len(form.residuals)) ** 2
 
 
-def union_gcv(form: TraceForm, members: int) -> Float[Array, ""]:
-    """Cross-validation of the first `members` members over the points that any of them has seen."""
+@guarded(double=False)
+def union_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
+    """Cross-validation of the first `members` members over the points that any of them has seen.
+
+    Raises ValueError if there are fewer.
+    """
+    require(members <= len(form.freedom), f"members must be at most the {len(form.freedom)} there are, got {members}")
     seen = jnp.any(form.seen[:members], axis=0)
     squares = jnp.mean(form.residuals[:, :members, :members], axis=(1, 2))
     count = jnp.sum(seen)
     return jnp.sum(squares * seen) / count / (1 - jnp.mean(form.freedom[:members]) / count) ** 2
 
 
-def corrected_gcv(form: TraceForm, members: int) -> Float[Array, ""]:
+@guarded(double=False)
+def corrected_gcv(form: TraceForm, members: Members) -> Float[Array, ""]:
     """The repair of Bellec, Du, Koriyama, Patil & Tan (arXiv 2310.01374): all from residuals and df.
 
     Of GCV the share of one member is taken, w (1 - w)(1 - d)^2 / (1 - w + w d)^2 times its estimated risk over M.

@@ -1,0 +1,148 @@
+"""Bags of ridge fits on subsamples without replacement, against scikit-learn's BaggingRegressor(Ridge).
+
+"fit": both draw subsets, fit all members and give the mean of their coefficients. "choose": which of three sizes and
+five penalties is best? scikit-learn fits a bag for each on four fifths of the points and is judged on the others; ours
+fits none. "off" is by how much the risk that comes out misses the theory's, on the mean over data sets and settings.
+`python -m benchmarks.ridge_ensembles [--quick]` prints the table.
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable
+
+import numpy as np
+
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+
+WORKLOADS = [("fit", (600, 300, 240, 100), 5), ("choose", (600, 300, 240, 100), 3)]  # n, p, k, members; rounds
+QUICK = [("fit", (120, 60, 48, 8), 2), ("choose", (120, 60, 48, 8), 2)]
+PENALTY, NOISE = 0.1, 0.25
+PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0)
+
+Size = tuple[int, int, int, int]
+
+
+def data(seed: int, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    points, dim = size[:2]
+    rng = np.random.default_rng(seed)
+    x, coefficients = rng.standard_normal((points, dim)), rng.standard_normal(dim) / dim**0.5
+    return x, x @ coefficients + NOISE**0.5 * rng.standard_normal(points), coefficients
+
+
+def scikit_learn(size: Size) -> Callable[[int, np.ndarray, np.ndarray], np.ndarray]:
+    from sklearn.ensemble import BaggingRegressor
+    from sklearn.linear_model import Ridge
+
+    _, _, subsample, members = size
+    member = Ridge(alpha=subsample * PENALTY, fit_intercept=False)
+
+    def bag(seed: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        fitted = BaggingRegressor(member, members, max_samples=subsample, bootstrap=False, random_state=seed).fit(x, y)
+        return np.mean([one.coef_ for one in fitted.estimators_], axis=0)
+
+    return bag
+
+
+def ours(size: Size) -> Callable[[int, np.ndarray, np.ndarray], np.ndarray]:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    from sims import ridge_ensembles as observed
+
+    points, _, subsample, members = size
+
+    def bag(seed: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        chosen = np.argsort(np.random.default_rng(seed).random((members, points)), axis=1)[:, :subsample]
+        return np.asarray(observed.bagged_coefficients(x, y, chosen, PENALTY).mean(axis=0))
+
+    return bag
+
+
+def sizes(size: Size) -> list[int]:
+    return [size[2] // 2, size[2], size[2] * 3 // 2]
+
+
+def scikit_learn_choice(size: Size) -> Callable[[int, np.ndarray, np.ndarray], list[float]]:
+    from sklearn.ensemble import BaggingRegressor
+    from sklearn.linear_model import Ridge
+
+    def choose(seed: int, x: np.ndarray, y: np.ndarray) -> list[float]:
+        held, risks = len(y) // 5, []
+        for k in sizes(size):
+            for penalty in PENALTIES:
+                member = Ridge(alpha=k * penalty, fit_intercept=False)
+                bag = BaggingRegressor(member, size[3], max_samples=k, bootstrap=False, random_state=seed)
+                bag.fit(x[held:], y[held:])
+                risks.append(float(np.mean((bag.predict(x[:held]) - y[:held]) ** 2)))
+        return risks
+
+    return choose
+
+
+def our_choice(size: Size) -> Callable[[int, np.ndarray, np.ndarray], list[float]]:
+    from own_data.ridge_ensembles import choose_subsample
+
+    def choose(seed: int, x: np.ndarray, y: np.ndarray) -> list[float]:
+        table = choose_subsample(x, y, sizes(size), PENALTIES, size[3], seed=seed)
+        return [one.risk.value for one in sorted(table.settings, key=lambda one: (one.size, one.penalty))]
+
+    return choose
+
+
+CONTENDERS = {
+    "fit": {"scikit-learn": scikit_learn, "ours": ours},
+    "choose": {"scikit-learn": scikit_learn_choice, "ours": our_choice},
+}
+
+
+def answer_seed(task: str, name: str, size: Size) -> Callable[[int], Answer]:
+    from theory import ridge_ensembles as predicted
+
+    contender = CONTENDERS[task][name](size)
+    equal = predicted.Population(np.ones(1), np.ones(1), np.ones(1), 1.0, NOISE)
+    points, dim, subsample, members = size
+
+    def risk(k: int, penalty: float) -> float:
+        return predicted.ensemble_risk(equal, penalty, dim / points, dim / k, members)
+
+    def answer(seed: int) -> Answer:
+        x, y, coefficients = data(seed, size)
+        seconds, found = timed(contender, seed, x, y)
+        if task == "fit":
+            return {
+                "seconds": seconds,
+                "off": NOISE + float(np.sum((found - coefficients) ** 2)) - risk(subsample, PENALTY),
+            }
+        wanted = [risk(k, penalty) for k in sizes(size) for penalty in PENALTIES]
+        return {"seconds": seconds, "off": float(np.mean(np.array(found) - wanted))}
+
+    return answer
+
+
+def run(quick: bool) -> None:
+    for task, size, rounds in QUICK if quick else WORKLOADS:
+        compare(
+            "benchmarks.ridge_ensembles",
+            f"{task}: " + "{} points in {} dimensions, {} for each of {} members".format(*size),
+            {name: (task, name, *size) for name in CONTENDERS[task]},
+            rounds,
+            ours=["ours"],
+            figure="off",
+            figure_of=lambda name, answers: f"{abs(statistics.fmean(one['off'] for one in answers)):.2g}",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one small workload")
+    parser.add_argument("--serve", nargs=6, metavar=("TASK", "CONTENDER", "N", "P", "K", "M"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        task, name, *size = options.serve
+        serve(answer_seed(task, name, tuple(map(int, size))))  # type: ignore[arg-type]
+    else:
+        run(options.quick)
+
+
+if __name__ == "__main__":
+    main()
