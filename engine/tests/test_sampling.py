@@ -100,8 +100,6 @@ SOUND = {
     "a design drawn once": lambda key: jnp.mean(jax.random.normal(key, (25,)) * np.sign(DESIGN)) * 5,
     "a design drawn from a seed": lambda key: jax.random.normal(key) + 0 * np.random.default_rng(3).normal(),
     "half precision": lambda key: jax.random.normal(key, dtype=jnp.bfloat16),
-        jax.random.normal(key, dtype=jnp.float16) + jax.random.normal(key, dtype=jnp.bfloat16)
-    ),
     "a constant key": lambda key: jax.random.normal(key) * jax.random.rademacher(KEY, ()),
 }
 DESIGN = RNG.normal(size=25)
