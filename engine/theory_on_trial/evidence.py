@@ -74,7 +74,7 @@ def identity(
             Interval(value, value, value, 0.0, "exact", value.size), prediction, controls, printed, tightness=0.0
         )
     value, reference = np.asarray(value, float), np.asarray(reference, float)
-    largest = float(np.max(np.abs(reference)))
+    largest = float(np.max(np.abs(check_finite("prediction", reference))))
     scale = (largest or 1.0) if scale is None else scale
     bound = np.broadcast_to(c * ops * UNIT_ROUNDOFF * np.asarray(scale, float), np.broadcast(value, reference).shape)
     if not np.all(np.isfinite(value)):
