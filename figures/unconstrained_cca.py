@@ -64,7 +64,7 @@ def plateaus(
     eigenvalues: Sequence[float] = (1.0, 0.6, 0.3, -0.4),
     columns: int = 3,
     start: float = 1e-4,
-    duration: float = 8.0,
+    duration: float = 12.0,
     points: int = 60,
 ) -> Figure:
     """From a small start the loss falls from one critical point to the next, strongest direction first.

@@ -130,7 +130,7 @@ def test_minimum_of_views(trial, form: Form, n_columns: Columns, correlations: C
 def test_surplus_columns(trial, n_columns: Columns = 4, correlations: Correlations = RELATED):
     """Columns beyond the positive eigenvalues stay empty: the rank of a minimiser is less than K if lambda_K <= 0."""
     A, B = _views(correlations, "off-diagonal")
-    found = observed.minimise(A, B, trial.generator().normal(size=(3, len(A), n_columns)))
+    found = observed.minimise(A, B, trial.generator().normal(size=(2, len(A), n_columns)))
     library = predicted.eigenvalues_of_views(np.array(correlations), "library")
     trial.identity(
         np.array([np.linalg.matrix_rank(W, tol=1e-3) for W in found.weights]),
@@ -236,7 +236,7 @@ def test_flow_aligned(trial, eigenvalue: float, start: Positive, time: Positive 
 @claim(
     ours("the two batches are independent"),
     kind="identity",
-    cases=[(4, "normal"), (16, "normal"), (16, "sign")],
+    cases=[(4, "normal"), (16, "sign")],
 )
 def test_two_batch_unbiased(trial, batch: Batch, law: Law):
     """With V' from an independent batch E tr(V V') = tr V^2, for every batch size and every law."""
@@ -254,7 +254,7 @@ def test_two_batch_unbiased(trial, batch: Batch, law: Law):
     )
 
 
-@claim(ours("the fourth moments of sample covariances"), kind="identity", cases=[(2, 0), (3, 0), (3, 6), (3, -2)])
+@claim(ours("the fourth moments of sample covariances"), kind="identity", cases=[(2, 0), (3, 6), (3, -2)])
 def test_single_batch_bias(trial, batch: Batch, kurtosis: Annotated[float, Interval(-2, 100)]):
     """One batch in both factors adds (1/m) sum of tr(C C) + (tr C)^2 over pairs of views, and (1/b) sum of cumulants.
 
@@ -291,7 +291,7 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
     added = predicted.cumulant_bias(loadings, np.full(6, kurtosis), batch)
     heads = np.stack([np.diag(w)] * 2)
     trial.mean(
-        lambda key: observed.batch_variance(key, np.array(rho), heads, batch, 1024, law),
+        lambda key: observed.batch_variance(key, np.array(rho), heads, batch, 256, law),
         normal + added,
         law=Asymptotic(),
         margin=0.02 * (normal + added),
@@ -308,8 +308,8 @@ def test_sampled_bias(trial, batch: Batch, law: Law):
         "jameschapman19/cca_zoo",
         "cca_zoo/linear/_gradient/_ey.py, CCA_EY.derivative",
         "7d5d396",
-        says="penalties = [view.T @ representation @ B / (n - 1) + independent_view.T @ independent_representation "
-        "@ independent_B / (n - 1) ...]",
+        says="penalties: view.T @ representation @ B / (n - 1) + independent view.T @ independent representation @ "
+        "independent B / (n - 1)",
     ),
 )
 def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Few = 5, n_columns: Columns = 2):
@@ -398,7 +398,7 @@ def test_null_level(trial, n_rows: Few, dim_first: Few, dim_second: Few, law: La
         lambda key: observed.squared_correlations(key, n_rows, dim_first, dim_second, law),
         level,
         law=Bounded(0, min(dim_first, dim_second)),
-        margin=0.02 * level,
+        margin=min(0.03, 0.8 / n_rows) * level,
         controls={"d1 d2 / n": level * (n_rows - 1) / n_rows, "the smaller d": level / max(dim_first, dim_second)},
         first=1024,
         most=200_000,

@@ -15,6 +15,7 @@ from sims.unconstrained_cca.expected_loss import expected_batch_loss, minimise_e
 from sims.unconstrained_cca.pencil import (
     Minima,
     curvatures,
+    ey_gradient,
     ey_loss,
     flow_path,
     minimise,

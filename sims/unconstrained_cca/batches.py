@@ -16,7 +16,7 @@ from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, r
 Batches = Annotated[int, Interval(2, LONGEST, why="of one batch there is no other")]
 Kurtosis = Annotated[float, Interval(-2, 1e6)]
 """Excess kurtosis: 0 normal, 6 exponential, -2 a sign."""
-Views = Annotated[Float[AnyArray, "2 pairs dim"], USABLE_SCALE]
+Views = Annotated[Float[AnyArray, "2 pairs directions"], USABLE_SCALE]
 
 
 @guarded(double=False)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sims.unconstrained_cca._domains import Denominator, Form, Numerator, Starts, Weights
-from theory_on_trial.contract import RISING, USABLE_SCALE, Interval, guarded
+from theory_on_trial.contract import RISING, USABLE_SCALE, Interval, guarded, require
 from theory_on_trial.precision import require_float64
 
 Times = Annotated[Float[np.ndarray, " times"], RISING, Interval(0, closed="()")]
@@ -48,6 +48,12 @@ def ey_loss(A: Numerator, B: Denominator, W: Weights) -> float:
 
 
 @guarded
+def ey_gradient(A: Numerator, B: Denominator, W: Weights) -> Float[np.ndarray, "dim columns"]:
+    """Gradient of L in W."""
+    return _loss_and_gradient(A, B, W)[1]
+
+
+@guarded
 def minimise(A: Numerator, B: Denominator, starts: Starts) -> Minima:
     """Descend on L by BFGS from each start."""
 
@@ -71,9 +77,14 @@ def curvatures(A: Numerator, B: Denominator, W: Weights) -> Float[np.ndarray, " 
 
 @guarded
 def flow_path(A: Numerator, start: Weights, times: Times) -> Float[np.ndarray, "times dim columns"]:
-    """W(t) of the gradient flow dW/dt = -grad L with B = I, integrated to a relative tolerance of 1e-11."""
+    """W(t) of the gradient flow dW/dt = -grad L with B = I, integrated to a relative tolerance of 1e-11.
+
+    `ValueError` where (|A| + |start|^2) t exceeds 1e4: too many steps.
+    """
     from scipy.integrate import solve_ivp
 
+    length = (np.linalg.norm(A) + np.sum(start**2)) * times[-1]
+    require(length <= 1e4, f"times must be so short that (|A| + |start|^2) t is at most 1e4, got {length:.3g}")
     identity = np.eye(len(A))
 
     def slope(_: float, flat: np.ndarray) -> np.ndarray:
