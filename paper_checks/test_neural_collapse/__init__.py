@@ -228,7 +228,7 @@ def lowest(problem, key, starts, widths, *, reduced=True):
     return min(ends, key=lambda end: end.value)
 
 
-def found_optimum(trial, problem, widths, starts=2, *, reduced=True):
+def found_optimum(trial, problem, widths, starts=1, *, reduced=True):
     """Return the lowest end of descents, polished by Newton steps."""
     end = lowest(problem, trial.key("starts"), starts, widths, reduced=reduced)
     return observed.minimise(problem, end.head)

@@ -146,7 +146,7 @@ def _instance(rng, depths=(1, 2, 3)):
             return sizes, tuple(weight_decays), feature_decay, depth
 
 
-@claim(CONVEX, kind="optimality", cases=range(14))
+@claim(CONVEX, kind="optimality", cases=range(10))
 def test_two_sided__shallow(trial, instance: Natural):
     """Depth one: a descent from above and the dual bound from below meet at f* on random instances."""
     # The instance is the same for every seed; the descent differs.
@@ -165,7 +165,7 @@ def test_two_sided__shallow(trial, instance: Natural):
     trial.gap(convex_value(solved, sizes, weight_decays[0], feature_decay), dual, value, margin=1e-7, **options)
 
 
-@claim(SPLIT, kind="optimality", cases=range(14))
+@claim(SPLIT, kind="optimality", cases=range(10))
 def test_two_sided__deep(trial, instance: Natural):
     """Depth two and three: descents from above and the brute-force Schatten reduction from below meet at f*."""
     # The instance is the same for every seed; the descents differ.
@@ -179,4 +179,4 @@ def test_two_sided__deep(trial, instance: Natural):
     options = {"margin": 1e-8, "scale": 1.0, "ops": 100, "controls": {"decays 1 % larger": heavier}}
     dual = schatten_bound(problem, widths)
     trial.gap(value_and_slope(problem, optimal_head(optimum))[0], dual, optimum.value, **options)
-    trial.gap(lowest(problem, trial.key("starts"), 2, widths).value, dual, optimum.value, **options)
+    trial.gap(lowest(problem, trial.key("starts"), 1, widths).value, dual, optimum.value, **options)

@@ -150,7 +150,7 @@ def test_imb_deep(trial, class_sizes: Sizes, depth: DeepDepth, strength: Strengt
 @claim(SPLIT, kind="optimality", cases=[(2, -0.03), (2, 0.03), (3, -0.03), (3, 0.03)])
 def test_imb_deep_minority(
     trial, depth: DeepDepth, off: Annotated[float, Interval(-0.2, 0.2)],
-    class_sizes: Sizes = (6, 4, 2), starts: Starts = 2,
+    class_sizes: Sizes = (6, 4, 2), starts: Starts = 1,
 ):  # fmt: skip
     """M >= 2: class k is mapped to zero iff n_k < M N (N Lambda)^(1/M) / beta_gl(M)."""
     require_classes(trial, class_sizes)

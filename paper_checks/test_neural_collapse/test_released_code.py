@@ -37,7 +37,7 @@ Between = Annotated[float, Interval(0.501, 0.649, why="the thresholds of depth t
         says="The x of class k is the largest real root of b / n_k = M x^(M-1) / (x^M + 1)^2, or 0 below zero.",
     ),
 )
-def test_code_criterion(trial, beta: Between, n_classes: NClasses = 3, per_class: PerClass = 3, starts: Starts = 2):
+def test_code_criterion(trial, beta: Between, n_classes: NClasses = 3, per_class: PerClass = 3, starts: Starts = 1):
     """Between the thresholds zero is the global minimum, f = 1/2, although the scalar equation has a root."""
     sizes, widths = (per_class,) * n_classes, (n_classes + 3,) * 2
     problem = problem_of(sizes, *shared_decays(sizes, 2, beta / 0.5))
@@ -86,7 +86,7 @@ def test_rescale_loss(
     name: Literal["half_mean_over_entries", "mean_over_entries", "mean_over_samples"],
     class_sizes: Sizes = (6, 4, 2),
     decay: Annotated[float, Interval(1e-3, 0.02, why="descents from random starts find the minimum")] = 0.01,
-    starts: Starts = 8,
+    starts: Starts = 4,
 ):
     """Minimising a times the loss with decays lambda is the theory's problem with decays lambda / a, values times a."""
     from scipy.optimize import minimize
