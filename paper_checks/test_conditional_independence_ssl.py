@@ -277,16 +277,17 @@ def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150)], violatio
 @claim(
     ours("total risks (sigma^2 + a) / (n - r - 1) and sigma^2 / (n - d1 - 1) set equal"),
     kind="identity",
-    cases=[0.3, 0.6],
+    cases=[(0.3, False), (0.6, True)],
 )
-def test_break_even__exactly(trial, violation: Violated):
-    """At n* the two heads are equally good: 1 + a / sigma^2 = (n* - r - 1) / (n* - d1 - 1)."""
+def test_break_even__exactly(trial, violation: Violated, intercept: bool):
+    """At n* the heads are equally good: 1 + a / sigma^2 = (n* - r - 1) / (n* - d1 - 1), n* one more with an intercept."""
     found, theory, _ = normal(violation)
 
     def ratio(n_labels):
-        return (n_labels - theory.rank - 1) / (n_labels - 11)
+        return (n_labels - theory.rank - 1 - intercept) / (n_labels - 11 - intercept)
 
-    crossing = predicted.break_even(10, theory.rank, theory.noise, theory.approximation_error)
+    options = {"intercept": intercept}
+    crossing = predicted.break_even(10, theory.rank, theory.noise, theory.approximation_error, **options)
     wrong = {"d1 + sigma^2 (d1 - r) / a": ratio(crossing - 1), "d1 + 1 + sigma^2 / a": ratio(11 + (crossing - 11) / 4)}
     trial.identity(1 + normal_error(found) / found.noise, ratio(crossing), ops=OPS, controls=wrong)
 
