@@ -280,7 +280,7 @@ def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150)], violatio
     cases=[(0.3, False), (0.6, True)],
 )
 def test_break_even__exactly(trial, violation: Violated, intercept: bool):
-    """At n* the heads are equally good: 1 + a / sigma^2 = (n* - r - 1) / (n* - d1 - 1), n* one more with an intercept."""
+    """At n* both heads are as good: 1 + a / sigma^2 = (n* - r - 1) / (n* - d1 - 1); one more with an intercept."""
     found, theory, _ = normal(violation)
 
     def ratio(n_labels):
