@@ -94,7 +94,9 @@ def test_lsa__multilayer(trial, examples=6, dimension=3, layers=3):
 
 @claim(ours(f"GD++ of {OSWALD}; polynomial derived"), kind="identity")
 def test_gdpp__polynomial(trial, dimension=10, examples=10, tasks=1000, layers=2):
-    """GD++ multiplies the error along each eigenvector of X^T X by a polynomial; two layers beat GD on 99 % of tasks."""
+    """GD++ multiplies the error along each eigenvector of X^T X by a polynomial; two layers beat GD on 99 % of
+    tasks.
+    """
     rng = trial.generator("prompt")
     X, query = rng.uniform(-1, 1, (examples, dimension)), rng.uniform(-1, 1, dimension)
     weights = rng.standard_normal(dimension)
