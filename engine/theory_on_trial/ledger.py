@@ -176,7 +176,9 @@ def rows_of(
         row = _with_tightest(row, findings, records(Path(inspect.unwrap(claim.function).__code__.co_filename).parent))
     if claim.as_printed is None:
         return [row]
-    printed = next((finding for finding in findings if finding.printed is not None), None)
+    judged_as_printed = [finding for finding in findings if finding.printed is not None]
+    # One case that refutes what is printed for all of them is enough.
+    printed = max(judged_as_printed, key=lambda finding: finding.printed == "REFUTED", default=None)
     if printed is None and error is not None:
         return [row]  # the decision with the printed form was not reached
     if printed is None:
