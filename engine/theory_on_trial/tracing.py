@@ -112,7 +112,8 @@ def _alike(ones: Sequence[Any], others: Sequence[Any]) -> bool:
 def _equal(one: Any, other: Any) -> bool:
     if one is other:
         return True
-    keys = [jax.dtypes.issubdtype(getattr(each, "dtype", None), jax.dtypes.prng_key) for each in (one, other)]
+    kinds = (getattr(each, "dtype", None) for each in (one, other))
+    keys = [jax.dtypes.issubdtype(kind, jax.dtypes.prng_key) for kind in kinds]  # type: ignore[attr-defined]
     if all(keys):
         one, other = jax.random.key_data(one), jax.random.key_data(other)
     elif any(keys):
