@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_naive_bayes_vs_logistic import Samples, equicorrelated, two_classes
+from paper_checks.test_naive_bayes_vs_logistic import equicorrelated, two_classes
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
@@ -37,8 +37,10 @@ DISCRIMINATIVE = {
 
 Level = Annotated[float, Interval(0.005, 0.02, why="the sizes that are tried lie around these crossings")]
 """epsilon, the error above the asymptotic one."""
-Runs = Annotated[float, Interval(0.02, 20)]
+Runs = Annotated[float, Interval(0.5, 20)]
 """How many training sets in comparison with the stated experiment."""
+Many = Annotated[int, Interval(300, 10**6, why="with fewer training sets the intervals have no ends")]
+"""How many training sets."""
 
 
 def boxes_of(curves):
@@ -110,7 +112,7 @@ def test_nb_growth_upper(
     trial,
     first: Annotated[int, Interval(25, 400, why="the sizes that are tried lie around these crossings")] = 25,
     level: Level = 0.01,
-    n_runs: Samples = 350,
+    n_runs: Many = 350,
 ):
     """In the official design with two classes naive Bayes needs no more samples in more dimensions."""
     sizes = first * np.array([1, 8, 64])
@@ -194,7 +196,7 @@ def test_nb_linear_when_weak__simulated(
     trial,
     informative: Literal["every feature", "four features"],
     level: Annotated[float, Interval(0.015, 0.03, why="the sizes that are tried lie around these crossings")] = 0.02,
-    n_runs: Samples = 4000,
+    n_runs: Many = 4000,
 ):
     """With a fixed distance, or a fixed number of informative features, trained variances too, m grows like n."""
     sizes, ratios = 20 * 2 ** np.arange(6), np.geomspace(4.2, 9, 8)
@@ -306,7 +308,11 @@ def test_first_passage__three_classes(trial, n_features: Literal[200, 400, 1000]
     loose="naive Bayes needs fewer samples in more dimensions, regression at K = 3 less than n times as many",
 )
 def test_figure_simulation(
-    trial, n_classes: Literal[2, 3], level: Level = 0.01, n_runs: Samples = 60, n_curves: Samples = 2000
+    trial,
+    n_classes: Literal[2, 3],
+    level: Level = 0.01,
+    n_runs: Annotated[int, Interval(60, 10**6)] = 60,
+    n_curves: Many = 2000,
 ):
     """At the official sizes naive Bayes needs no more samples in more dimensions; regression grows, at most like n."""
     sizes = np.array([100, 200, 400, 1000])
