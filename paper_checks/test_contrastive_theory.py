@@ -102,7 +102,7 @@ def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, wor
 
 
 @claim(ours("concavity of log, in the proof of the certificate"), kind="identity", cases=[(4, 1), (6, 2), (12, 3)])
-def test_many_negatives(trial, negatives: Annotated[int, Interval(2, 16)], views: Count):
+def test_many_negatives(trial, negatives: Annotated[int, Interval(3, 16)], views: Count):
     """Here w = min_c E min(1, n / (1 + N)) / (1 - rho_c), n negatives beside N = m Bin(k / m, rho_c) collisions."""
     alone = negatives % views == 0 and negatives > views
     trial.require(alone, f"views must divide negatives and be fewer, got {views} and {negatives}")
