@@ -369,6 +369,27 @@ def test_small_batch_shrinks(trial, batch: Batch, form: Form, n_columns: Columns
     )
 
 
+@claim(
+    ours("where no strength of that programme vanishes"),
+    kind="identity",
+    cases=[{"correlations": UNEVEN}, {"correlations": (0.95, 0.5, 0.5, 0.1)}],
+)
+def test_batch_that_keeps(trial, correlations: Strengths):
+    """The least batch without a direction i that is lost: rho_i <= X / (2 m - Y), X = sum of x, Y = sum of rho x."""
+    rho = np.array(correlations)
+    trial.require(np.all(rho < 1), "correlations must be below 1")
+    least = predicted.batch_that_keeps(rho)
+    trial.require(least > 2, "correlations must differ so much that some batch of two pairs or more loses one")
+    ends = {b: observed.minimise_expected(rho, len(rho), b, starts=1).weights for b in range(least - 1, least + 1)}
+    keeps = [b for b, W in ends.items() if np.sum(W.reshape(2, len(rho), -1) ** 2, axis=(0, 2)).min() > 1e-6]
+    trial.identity(
+        min(keeps),
+        least,
+        ops=0,
+        controls={"rho for x": int(np.ceil((rho.sum() / rho.min() + np.sum(rho**2)) / 2)) + 1},
+    )
+
+
 @claim(ours("the minima of the expected losses"), kind="limit", tier="full", cases=[1, 2])
 def test_descent_shrinks(trial, n_batches: Annotated[int, Interval(1, 2)], batch: Batch = 8):
     """Stochastic gradient descent ends at these strengths if one batch does for both factors, at rho with two batches.
