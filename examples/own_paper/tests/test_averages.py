@@ -19,7 +19,9 @@ from theory import averages as predicted
     cases=[(10, 0.01), (100, 0.003)],
     loose="worst case over every law with this variance and range",
 )
-def test_bernstein(trial, n: AtLeast(10), p: Annotated[float, Interval(0, 0.02, "()", why="else the variance is enough")]):
+def test_bernstein(
+    trial, n: AtLeast(10), p: Annotated[float, Interval(0, 0.02, "()", why="else the variance is enough")]
+):
     """The share of heads in n flips exceeds the chance p by t with probability at most
     exp(-n t^2 / (2 (p (1 - p) + t / 3))), for every t > 0.
     """
