@@ -42,7 +42,7 @@ def certificates(encoders: int = 300, lengths: Sequence[float] = (1.0, 0.6, 0.3)
         ends = np.array([0.35, 1.05])
         axes.plot(ends, ends, color=COLOURS[6], label="equality")
         axes.axhline(1, color="0.5", linestyle=":")
-        axes.set(xlabel="equality", ylabel="L$_{un}$", title=loss)
+        axes.set(xlabel="τ + (1 − τ) L$_{sup}$", ylabel="L$_{un}$", title=loss)
         axes.legend()
         label(axes, letter)
     return drawn
