@@ -1,7 +1,5 @@
 """The expected loss of a mini-batch, exactly, and its minimum over all weights."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +21,10 @@ def expected_batch_loss(
     From the fourth moments of centred sample covariances, entry by entry (Isserlis 1918): E[S_ij S_kl] is
     s_ij s_kl + (s_ik s_jl + s_il s_jk) / m, s the covariance of all 2 K embeddings.
     """
-    W, rho, m = jnp.asarray(weights), jnp.asarray(correlations), batch - 1
+    return _expected(jnp.asarray(weights), jnp.asarray(correlations), batch - 1, form)
+
+
+def _expected(W, rho, m, form):  # type: ignore[no-untyped-def]
     cross = W[0].T @ (rho[:, None] * W[1])
     covariance = jnp.stack([jnp.stack([W[0].T @ W[0], cross]), jnp.stack([cross.T, W[1].T @ W[1]])])
     means = jnp.einsum("aaij,ccij->", covariance, covariance)
@@ -50,13 +51,11 @@ def minimise_expected(
     rho = jnp.asarray(correlations)
 
     def function(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = _with_gradient(flat.reshape(shape), rho, batch, form)
+        value, gradient = _with_gradient(flat.reshape(shape), rho, batch - 1, form)
         return float(value), np.asarray(gradient).ravel()
 
     rng = np.random.default_rng(0)
     return best_of(function, rng.normal(size=(starts, 2 * shape[1], n_columns)))
 
 
-@partial(jax.jit, static_argnums=3)
-def _with_gradient(weights, rho, batch, form):  # type: ignore[no-untyped-def]
-    return jax.value_and_grad(expected_batch_loss)(weights, rho, batch, form)
+_with_gradient = jax.jit(jax.value_and_grad(_expected), static_argnums=3)
