@@ -228,7 +228,7 @@ def test_claims_are_found_and_imported_where_pytest_is_told_to_look(programs, tm
     settings = "testpaths = ['packages/*/tests']\npythonpath = ['src']\n"
     write(tmp_path, settings, packages__one__tests__test_x="import mine\n" + CLAIM, src__mine="")
     assert "VERIFIED" in run(programs, tmp_path, "theory-on-trial", "run", "packages.one.x.sum")
-    code = "from theory_on_trial import claim; print(claim, paper('packages.one.x.sum').run().verdict)"
+    code = "from theory_on_trial import claim; print(claim('packages.one.x.sum').run().verdict)"
     assert python(programs, tmp_path, code) == "VERIFIED"
 
 

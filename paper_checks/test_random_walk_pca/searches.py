@@ -53,13 +53,6 @@ def circulant_for_small_crossovers(draw: Draw) -> Sides:
     return Sides(_relative_error(n, draw.scale("alpha T", 1e-4, 0.05)), 0.02, ops=4 * n, scale=1.0)
 
 
-@inequality(f"{PAPER}.ou_circulant_limit-as-printed", "relative error in rho_1 <= .05 at every alpha T", **_FEW)
-def circulant_as_printed(draw: Draw) -> Sides:
-    """What the trial refutes, the search must break."""
-    n = draw.choice("T", _SIZES)
-    return Sides(_relative_error(n, draw.scale("alpha T", 1e-2, 100.0)), 0.05, ops=4 * n, scale=1.0)
-
-
 @inequality(f"{PAPER}.ou_not_mean_reverting", "P(|x_t|^2 < f r_c^2) <= exp(-(d / 2)(f - 1 - log f)), exactly")
 def not_mean_reverting(draw: Draw) -> Sides | None:
     """The stationary norm is a chi-square of d degrees of freedom over d, so the chance is exact at every d and f."""
