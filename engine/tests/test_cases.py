@@ -6,7 +6,7 @@ import pytest
 
 from theory_on_trial import Trial, abstract, claim, code, ours, paper
 from theory_on_trial.audits import resolution, settings
-from theory_on_trial.cases import BY_CASE
+from theory_on_trial.cases import BY_CASE, over_cases
 from theory_on_trial.contract import AtLeast, Count
 from theory_on_trial.domain import OutsideDomain
 
@@ -59,6 +59,18 @@ def test_what_is_given_takes_the_place_of_the_cases():
 def test_outside_its_domain_a_claim_says_so_and_nothing_else(given, sentence):
     with pytest.raises(OutsideDomain, match=sentence):
         claim("cases.product").run(**given)
+
+
+def test_a_setting_without_an_annotation_has_no_domain():
+    seen = []
+
+    def test_any(trial, size):
+        """A statement."""
+        seen.append(size)
+
+    check = over_cases(test_any, [float("inf"), None, "x"])
+    check(Trial("cases.any"))
+    assert seen == [float("inf"), None, "x"]
 
 
 @pytest.mark.parametrize(

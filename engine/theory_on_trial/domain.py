@@ -1,6 +1,7 @@
 """The domain of a claim: the settings that its annotations admit and its `trial.require` allows."""
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from theory_on_trial.contract import contract_of
@@ -10,10 +11,16 @@ class OutsideDomain(ValueError):
     """A setting for which the claim says nothing: one sentence, and no verdict."""
 
 
-def admitted(function: Callable[..., Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as their annotations convert them; raise `OutsideDomain`, in a sentence, for one they refuse."""
-    described = contract_of(function)
+def admitted(function: Callable[..., Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings as their annotations convert them; raise `OutsideDomain`, in a sentence, for one they refuse.
+
+    A setting without an annotation has no domain, and stays as it is.
+    """
+    annotated = inspect.unwrap(function).__annotations__
+    described = {name: one for name, one in contract_of(function).items() if name in annotated}
     try:
-        return {name: described[name].accept(name, value) for name, value in settings.items()}
+        return settings | {
+            name: one.accept(name, settings[name]) for name, one in described.items() if name in settings
+        }
     except (TypeError, ValueError) as error:
         raise OutsideDomain(str(error)) from None
