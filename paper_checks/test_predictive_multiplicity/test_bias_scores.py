@@ -62,10 +62,8 @@ def test_bias__score__dp(trial, n_worlds=20, tolerance=0.01):
         found_by="draws",
         independent=n_worlds,
         ops=8,
-        controls={
-            "a rule without chance loses nothing": np.full(n_worlds, error),
-            "a tenth of an atom": np.array(atoms) / 10 + error,
-        },
+        controls={"a rule without chance loses nothing": np.full(n_worlds, error)},
+        wrong_processes={"the dearest atom flipped on top": np.array(losses) + np.array(atoms)},
     )
 
 

@@ -148,6 +148,7 @@ def test_slim__coprime(trial, n_sets=16, n_points=10, sparsity=Fraction(95, 1000
         objectives[1],
         ops=2,
         scale=16.0,
+        controls={"one error more": objectives[1] + 1},
         wrong_processes={
             "C_1 below min(1/N, C_0) / sum Lambda, as slim_python/create_slim_IP.py sets it": objectives[2]
         },
