@@ -94,7 +94,7 @@ def test_eig_bias_three_quarters(trial, n_points=20, dim=200):
         expected,
         law=Asymptotic(),
         slack=dim * np.abs(predicted.eigenvalue_bias_second_order(variances, dim, 3)),
-        margin=np.array([0.05, 0.1, 0.1]),
+        margin=np.array([0.042, 0.1, 0.1]),
         controls={"3 k / 4": 0.75 * np.arange(1, 4), "one half": np.full(3, 0.5), "no bias": np.zeros(3)},
         first=8192,
         most=400_000,

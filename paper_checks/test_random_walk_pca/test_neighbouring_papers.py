@@ -119,7 +119,7 @@ def test_robust_pca__goal(trial, n_points=2000, dim=10, spike=4.0, fraction=0.05
 
     trial.probability(
         good(observed.filtered_direction),
-        0.9,
+        0.95,
         side="at least",
         wrong_processes={"plain PCA": good(observed.leading_direction)},
         first=64,
@@ -131,6 +131,7 @@ def test_robust_pca__goal(trial, n_points=2000, dim=10, spike=4.0, fraction=0.05
     ours("Liu et al. 2022 (arXiv 2203.09693), main theorem, linear generator; constant derived"),
     kind="rate",
     tier="full",
+    coarse="the chance of staying below the median; a factor of two in the constant moves it by a quarter",
 )
 def test_generative_pca__rate(trial, dim=40, settings=((200, 5), (800, 5), (400, 17))):
     """With the spike in a known k-dimensional range the squared error is (1 + beta)(k - 1) / (beta^2 m), whatever d."""
