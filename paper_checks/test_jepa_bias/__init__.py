@@ -8,21 +8,52 @@ its regression coefficient, p the fraction of the asymptote that counts as learn
 """
 
 from itertools import pairwise
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sims import jepa_bias as observed
+from theory_on_trial import abstract, paper
+from theory_on_trial.contract import Interval
 
 MOST_PROGRAMS = 160
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
 MOST_SECONDS = 15
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
+HIGH_INFLUENCE = abstract(
+    "in a simplified linear setting where both approaches learn similar representations, JEPAs are biased to learn "
+    "high-influence features, i.e., features characterized by having high regression coefficients"
+)
+THEOREM = paper("Theorem 4.5, as a public formalisation quotes it")
+
 FORMALISATION = "as quoted by a public formalisation"
 DERIVED = "derived here"
+OBJECTIVES = ("jepa", "mae")
+Objective = Literal["jepa", "mae"]
+"""What is predicted: the latent of the target, or the target itself."""
+_GOOD_TO = "the simulator's quadrature is good to eleven digits up to there"
+Depth = Annotated[int, Interval(1, 8, why=_GOOD_TO)]
+"""L."""
+DeepDepth = Annotated[int, Interval(2, 8, why="expansions of two layers or more; " + _GOOD_TO)]
+"""L from 2 on."""
+Start = Annotated[float, Interval(1e-12, 1, why="times are as 1 / epsilon^2, the digits of a start in them")]
+"""epsilon."""
+Covariance = Annotated[float, Interval(0.01, 100)]
+"""lambda."""
+Regression = Annotated[float, Interval(0.1, 10, why="times are as its power 2L - 1")]
+"""rho."""
+Fraction = Annotated[float, Interval(0.01, 0.99, why="digits cancel where it is hardly above 0 or below 1")]
+"""p."""
+Ratio = Annotated[float, Interval(1.001, 10, why="of covariances that differ")]
+"""kappa = lambda_1 / lambda_2."""
+Problems = Annotated[int, Interval(1, 500, why="minutes")]
+"""How many random problems are tried."""
 
+HALVINGS = 2.0 ** np.arange(9, 14)
+"""What 1 / epsilon^(1/L) is doubled to where a law in epsilon -> 0 is extrapolated."""
 QUADRATURE_ERROR = 1e-11
 """Relative error of the simulator's quadrature of the scalar equation."""
 
@@ -66,6 +97,22 @@ def exact_time(fraction, init, depth, covariance, regression, objective, digits=
         largest = (1 + mpmath.exp(-first)) ** power  # quad's tolerance is absolute
         integral = mpmath.quad(lambda z: (1 + mpmath.exp(-z)) ** power / largest, panels, method="gauss-legendre")
         return depth / (b * strength) * rho**-power * largest * integral
+
+
+def require_below(trial, init, fraction, depth, regression, objective):
+    """Require that a feature starts below the fraction of its asymptote, by a per cent at least."""
+    top = np.asarray(regression, float) ** (depth if objective == "jepa" else depth / (depth + 1))
+    trial.require(
+        init < 0.99 * fraction * top, "init must be below fraction * asymptote, else nothing is to be learned"
+    )
+
+
+def apart(trial, value, margin, controls):
+    """Return the controls; require settings at which each predicts something else, by more than twice the margin."""
+    for name, wrong in controls.items():
+        differs = np.any(np.abs(np.asarray(wrong) - value) > 2 * np.asarray(margin))
+        trial.require(differs, f"settings must tell the claim from {name!r}: at these both predict the same")
+    return controls
 
 
 def random_rotations(rng, dim, count):

@@ -1,14 +1,27 @@
 """From the network to one scalar equation per feature."""
 
+from typing import Annotated
+
 import jax
 import numpy as np
 
-from paper_checks.test_jepa_bias import DERIVED, FORMALISATION, aligned_network
+from paper_checks.test_jepa_bias import OBJECTIVES, Covariance, Depth, Objective, aligned_network
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
-from theory_on_trial import claim, ours
+from theory_on_trial import claim, ours, paper
+from theory_on_trial.contract import Interval
 
-EQUATIONS = {"jepa": "equation (7)", "mae": "equation (8)"}
+Dimension = Annotated[int, Interval(1, 16, why="seconds")]
+"""d, of the views and of every layer."""
+ShallowDepth = Annotated[int, Interval(1, 4, why="the steps would have to be shorter")]
+"""L of a network that is followed through time."""
+Spread = Annotated[
+    float, Interval(0.2, 1, why="a tiny network does not move, a large one moves too fast for the steps")
+]
+"""Standard deviation of the entries of a random network."""
+
+_gradients = jax.jit(observed.autodiff_gradients, static_argnames=("objective", "stop_gradient"))
+_gradients_by_hand = jax.jit(observed.gradients, static_argnames="objective")
 
 
 def random_views(rng, dim):
@@ -31,152 +44,149 @@ def residuals(parameters):
     return np.array(predicted.balance_residuals(list(np.asarray(parameters.layers)), np.asarray(parameters.predictor)))
 
 
-@claim(ours("equations (4) and (5), " + FORMALISATION + "; derived here"), kind="identity")
-def test_balance_conserved(trial, dim=4, depth=3, n_networks=5, spread=0.5):
-    """Both gradients leave W_(a+1)^T W_(a+1) - W_a W_a^T and V^T V - W_L W_L^T where they are, for any covariances."""
-    rng = trial.generator("networks")
+def moved(parameters, slopes):
+    """Return the derivative of the residuals: they are quadratic, so whatever step a central difference takes is it."""
+    ahead, behind = (
+        residuals(jax.tree.map(lambda at, slope, sign=sign: at + sign * slope, parameters, slopes)) for sign in (1, -1)
+    )
+    return (ahead - behind) / 2
 
-    @jax.jit
-    def gradients(parameters, xx, yx, yy):
-        return [
-            observed.autodiff_gradients(parameters, xx, yx, yy, "jepa"),
-            observed.autodiff_gradients(parameters, xx, yx, yy, "mae"),
-            observed.autodiff_gradients(parameters, xx, yx, yy, "jepa", stop_gradient=False),
-        ]
 
-    moves, sizes = [], []
-    for _ in range(n_networks):
-        parameters, views = random_network(rng, dim, depth, spread), random_views(rng, dim)
-        norms = [np.linalg.norm(factor) for factor in (*parameters.layers, parameters.predictor)]
-        for slopes in gradients(parameters, *views):
-            # The residuals are quadratic: their central difference is their derivative, whatever the step.
-            ahead, behind = (
-                residuals(jax.tree.map(lambda at, slope, sign=sign: at + sign * slope, parameters, slopes))
-                for sign in (1, -1)
-            )
-            moves.append((ahead - behind) / 2)
-            longest = max(norms) + max(np.linalg.norm(slope) for slope in (*slopes.layers, slopes.predictor))
-            products = np.prod([max(1.0, norm) for norm in norms]) ** 2 * sum(np.linalg.norm(view) for view in views)
-            sizes.append(longest * (longest + products))
-    moves, sizes = (np.array(values).reshape(n_networks, 3, *np.shape(values)[1:]) for values in (moves, sizes))
+@claim(ours("V^T grad_V = grad_(W_L) W_L^T, and likewise in all pairs of factors"), kind="identity", cases=OBJECTIVES)
+def test_balance_conserved(trial, objective: Objective, dim: Dimension = 4, depth: Depth = 3, spread: Spread = 0.5):
+    """The gradient leaves W_(a+1)^T W_(a+1) - W_a W_a^T and V^T V - W_L W_L^T where they are, for any covariances."""
+    rng = trial.generator("network")
+    parameters, views = random_network(rng, dim, depth, spread), random_views(rng, dim)
+    slopes = _gradients(parameters, *views, objective)
+    uneven = slopes._replace(layers=slopes.layers * (1.5 + np.arange(depth))[:, None, None])
+    wrong = {"the layers at rates of their own": moved(parameters, uneven)}
+    if objective == "jepa":
+        differentiated = _gradients(parameters, *views, "jepa", stop_gradient=False)
+        wrong["without the stop-gradient"] = moved(parameters, differentiated)
+    norms = [np.linalg.norm(factor) for factor in (*parameters.layers, parameters.predictor)]
+    longest = max(norms) + max(np.linalg.norm(slope) for slope in (*slopes.layers, slopes.predictor))
+    products = np.prod([max(1.0, norm) for norm in norms]) ** 2 * sum(np.linalg.norm(view) for view in views)
     trial.identity(
-        moves[:, :2],
-        np.zeros(moves[:, :2].shape),
+        moved(parameters, slopes),
+        np.zeros((depth, dim, dim)),
         ops=2 * dim * (depth + 2),
-        scale=sizes[:, :2, None, None, None],
-        wrong_processes={"without the stop-gradient": np.repeat(moves[:, 2:], 2, axis=1)},
+        scale=longest * (longest + products),
+        wrong_processes=wrong,
     )
 
 
-@claim(ours(DERIVED), kind="identity")
-def test_balance_conserved__flow(trial, dim=2, depth=2, spread=0.5, step=0.0025, records=4):
+@claim(ours("the gradient conserves them at every point that the flow passes"), kind="identity", cases=OBJECTIVES)
+def test_balance_conserved__flow(
+    trial, objective: Objective, dim: Dimension = 2, depth: ShallowDepth = 2, spread: Spread = 0.5
+):
     """Along the whole flow from a start neither balanced nor aligned the same residuals stay what they were."""
     rng = trial.generator("network")
     parameters, (xx, yx, yy) = random_network(rng, dim, depth, spread), random_views(rng, dim)
     start = residuals(parameters)
     # Some views relax so fast that this step would be too long for them.
-    step = min(step, *(observed.largest_stable_step(xx, yx, depth, objective) / 20 for objective in ("jepa", "mae")))
+    step = min(0.0025, observed.largest_stable_step(xx, yx, depth, objective) / 20)
 
-    def end(objective, factor, **options):
+    def end(factor, **options):
         every = 500 // factor
-        run = observed.gradient_flow(parameters, xx, yx, factor * step, every * records, every, objective, **options)
+        run = observed.gradient_flow(parameters, xx, yx, factor * step, 4 * every, every, objective, **options)
         return np.asarray(run.balance[-1])
 
-    fine = np.array([end(objective, 1) for objective in ("jepa", "mae")])
-    coarse = np.array([end(objective, 2) for objective in ("jepa", "mae")])
-    differentiated = end("jepa", 1, stop_gradient=False, Sigma_yy=yy)
+    fine, coarse = end(1), end(2)
+    wrong = {"without the stop-gradient": end(2, stop_gradient=False, Sigma_yy=yy)} if objective == "jepa" else {}
     trial.value(
         fine,
-        np.array([start, start]),
+        start,
         # A step twice as long has sixteen times the error.
         error=np.abs(fine - coarse).max() + 1e-13,
         margin=1e-5,
-        controls={"the residuals die out": np.zeros((2, *start.shape))},
-        wrong_processes={"without the stop-gradient": np.array([differentiated, fine[1]])},
+        controls={"the residuals die out": np.zeros(start.shape)},
+        wrong_processes=wrong,
     )
 
 
-def decide_velocity(trial, objective, depths, dim):
+@jax.jit
+def _encoder_moved(parameters, slopes):
+    return jax.jvp(observed.encoder, (parameters,), (slopes,))
+
+
+def decide_velocity(trial, objective, depth, dim):
     """Decide that the projected gradient of the whole network is the scalar velocity on the diagonal, zero off it."""
-    rng = trial.generator("states")
-    measured, expected, sizes = [], [], []
-    wrong = {"exponents of the other objective": [], "3 - 2/L and 2 - 2/L": [], "the clock's factor L dropped": []}
-    for depth in depths:
-        weights, covariance, regression = rng.uniform((0.6, 0.5, 0.4), (1.1, 2.0, 1.6), (dim, 3)).T
-        parameters, features = aligned_network(rng, weights, depth, objective)
-        views = predicted.covariances_of_features(covariance, regression, features)
-        slopes = observed.gradients(parameters, *views, objective)
-        encoder, moved = (np.asarray(part) for part in jax.jvp(observed.encoder, (parameters,), (slopes,)))
-        measured.append(-features.T @ encoder.T @ moved @ features)
-        strength, other = weights**depth, "mae" if objective == "jepa" else "jepa"
+    rng = trial.generator("state")
+    weights, covariance, regression = rng.uniform((0.6, 0.5, 0.4), (1.1, 2.0, 1.6), (dim, 3)).T
+    parameters, features = aligned_network(rng, weights, depth, objective)
+    views = predicted.covariances_of_features(covariance, regression, features)
+    slopes = _gradients_by_hand(parameters, *views, objective)
+    encoder, moved = (np.asarray(part) for part in _encoder_moved(parameters, slopes))
+    measured = -encoder.T @ moved
+    strength, other = weights**depth, "mae" if objective == "jepa" else "jepa"
 
-        def on_diagonal(velocity, strength=strength):
-            return np.diag(strength * velocity)
+    def on_diagonal(rule, clock):
+        return np.diag(
+            strength * predicted.velocity(strength, depth, covariance, regression, objective=rule, clock=clock)
+        )
 
-        args = (strength, depth, covariance, regression)
-        expected.append(on_diagonal(predicted.velocity(*args, objective=objective, clock="flow")))
-        swapped = predicted.velocity(*args, objective=other, clock="flow")
-        paper = predicted.velocity(*args, objective=objective, clock="paper")
-        power = (3 if objective == "jepa" else 2) - 2 / depth
-        wrong_power = depth * (covariance * strength**power - covariance / regression * strength**3)
-        for values, velocity in zip(wrong.values(), (swapped, wrong_power, paper), strict=True):
-            values.append(on_diagonal(velocity))
-        # Every term is at most this: depth of them, each a product of two encoders, one predictor and a covariance.
-        reach = max(1.0, weights.max()) ** (4 * depth + 2)
-        sizes.append(np.full((dim, dim), depth * reach * (covariance.max() + (covariance / regression).max())))
+    power = (3 if objective == "jepa" else 2) - 2 / depth
+    wrong_power = depth * (covariance * strength**power - covariance / regression * strength**3)
+    controls = {
+        "exponents of the other objective": on_diagonal(other, "flow"),
+        "3 - 2/L and 2 - 2/L": np.diag(strength * wrong_power),
+    }
+    if depth > 1:
+        controls["the clock's factor L dropped"] = on_diagonal(objective, "paper")
+    # Every term is at most this: depth of them, each a product of two encoders, one predictor and a covariance.
+    reach = max(1.0, weights.max()) ** (4 * depth + 2)
     trial.identity(
-        np.array(measured), np.array(expected), ops=dim * (5 * max(depths) + 10), scale=np.array(sizes), controls=wrong
+        features.T @ measured @ features,
+        on_diagonal(objective, "flow"),
+        ops=dim * (5 * depth + 10),
+        scale=depth * reach * (covariance.max() + (covariance / regression).max()),
+        controls=controls,
+        wrong_processes={"seen in the coordinates": measured} if dim > 1 else {},
     )
 
 
-@claim(ours(EQUATIONS["jepa"] + ", " + FORMALISATION), kind="identity")
-def test_ode_jepa(trial, depths=(1, 2, 3, 6), dim=3):
+@claim(paper("Equation (7), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6))
+def test_ode_jepa(trial, depth: Depth, dim: Dimension = 3):
     """On aligned balanced networks JEPA moves every feature as dw/dt = lambda w^(3 - 1/L) - (lambda / rho) w^3."""
-    decide_velocity(trial, "jepa", depths, dim)
+    decide_velocity(trial, "jepa", depth, dim)
 
 
-@claim(ours(EQUATIONS["mae"] + ", " + FORMALISATION), kind="identity")
-def test_ode_mae(trial, depths=(1, 2, 3, 6), dim=3):
+@claim(paper("Equation (8), as a public formalisation quotes it"), kind="identity", cases=(1, 2, 3, 6))
+def test_ode_mae(trial, depth: Depth, dim: Dimension = 3):
     """On aligned balanced networks MAE moves every feature as dw/dt = lambda w^(2 - 1/L) - (lambda / rho) w^3."""
-    decide_velocity(trial, "mae", depths, dim)
+    decide_velocity(trial, "mae", depth, dim)
 
 
-@claim(ours(DERIVED), kind="identity")
-def test_fixed_points(trial, depths=(2, 3, 4, 6), covariance=1.3):
-    """Gradients vanish at w-bar = rho^L (JEPA), rho^(L/(L+1)) (MAE), whatever lambda; V w-bar = rho^(L+1), rho."""
+@claim(
+    ours("the right-hand sides of equations (7) and (8) vanish there"),
+    kind="identity",
+    cases=[(objective, depth) for objective in OBJECTIVES for depth in (2, 3, 6)],
+)
+def test_fixed_points(trial, objective: Objective, depth: Annotated[int, Interval(2, 8)], covariance: Covariance = 1.3):
+    """The gradient vanishes at w-bar = rho^L (JEPA), rho^(L/(L+1)) (MAE), whatever lambda; V w-bar = rho^(L+1), rho."""
     regression = np.array([0.3, 0.7, 1.4])
-    strength = np.full(3, covariance)
     rng = trial.generator("bases")
-    cells = [(objective, depth) for objective in ("jepa", "mae") for depth in depths]
 
-    def slopes(strength_of):
-        found = []
-        for objective, depth in cells:
-            weights = strength_of(objective, depth) ** (1 / depth)
-            parameters, features = aligned_network(rng, weights, depth, objective)
-            views = predicted.covariances_of_features(strength, regression, features)
-            found.append(np.asarray(observed.gradients(parameters, *views, objective).predictor))
-        return np.array(found)
+    def network(strength):
+        return aligned_network(rng, strength ** (1 / depth), depth, objective)
 
-    def asymptote(objective, depth):
-        return predicted.asymptote(depth, regression, objective=objective)
+    def slope(strength):
+        parameters, features = network(strength)
+        views = predicted.covariances_of_features(np.full(3, covariance), regression, features)
+        return np.asarray(_gradients_by_hand(parameters, *views, objective).predictor)
 
+    asymptote = predicted.asymptote(depth, regression, objective=objective)
     trial.identity(
-        slopes(asymptote),
-        np.zeros((len(cells), 3, 3)),
-        ops=3 * (4 * max(depths) + 6),
-        scale=1.4 ** (2 * max(depths) + 1) * covariance / 0.3,
-        wrong_processes={
-            "rho": slopes(lambda objective, depth: regression),
-            "rho^(1/L)": slopes(lambda objective, depth: regression ** (1 / depth)),
-            "sqrt(lambda)": slopes(lambda objective, depth: np.sqrt(strength)),
-        },
+        slope(asymptote),
+        np.zeros((3, 3)),
+        ops=3 * (4 * depth + 6),
+        scale=1.4 ** (2 * depth + 1) * covariance / 0.3,
+        wrong_processes={"rho": slope(regression), "rho^(1/L)": slope(regression ** (1 / depth))},
     )
-    whole = [predicted.asymptote(d, regression, objective=o) ** (1 + 1 / d) for o, d in cells]
+    parameters, _ = network(asymptote)
+    whole = np.linalg.svd(np.asarray(parameters.predictor @ observed.encoder(parameters)), compute_uv=False)[::-1]
+    end, other = (predicted.end_to_end_asymptote(depth, regression, objective=rule) for rule in OBJECTIVES)
+    right, wrong = (end, other) if objective == "jepa" else (other, end)
     trial.identity(
-        [predicted.end_to_end_asymptote(depth, regression, objective=objective) for objective, depth in cells],
-        whole,
-        ops=50,
-        scale=10.0,
-        controls={"the objectives exchanged": np.roll(whole, len(depths), axis=0)},
+        whole, right, ops=3 * (depth + 10), scale=1.4 ** (depth + 1), controls={"the other objective's": wrong}
     )
