@@ -18,7 +18,7 @@ Form = Literal["erf", "tanh"]
 """Of GeLU."""
 Points = Annotated[int, Interval(10, 100_000)]
 """Points at which two functions are compared."""
-Rows = Annotated[int, Interval(1, 300, why="rounding of longer sums hides the first order")]
+Rows = Annotated[int, Interval(2, 300, why="rounding of longer sums hides the first order")]
 """Entries of x beside the two pads."""
 Factor = Annotated[float, Interval(0.1, 10.0)]
 
@@ -79,7 +79,7 @@ def test_richardson__mul(trial, n_points: Points = 200):
     combined, single = (np.asarray(products(x, y, scales, richardson=both)) for both in (True, False))
     rounding = np.array([3 * predicted.rounding_of_product(s, 1, 2 * UNIT) for s in scales])
     size, of_one = (np.sqrt(np.mean((found - x * y) ** 2, axis=1)) for found in (combined, single))
-    options = {"rounding": rounding, "margin": 0.02, "same_instance": True}
+    options = {"rounding": rounding, "margin": 0.05, "same_instance": True}
     wrong = {"controls": {"s^2": -2.0, "s^3": -3.0}, "wrong_processes": {"one product": of_one}}
     trial.order(size, 1 / scales, -4.0, **options, **wrong)
     leading = predicted.richardson_product_error(x, y, float(scales[-2]))
@@ -101,9 +101,9 @@ def test_gelu__bypass(
     law = predicted.gelu_bypass_error(x, shift, form)
     wrong = {"nothing is lost": 0 * law, "1 - Phi(N + x)": law / (shift + x)}
     trial.identity(lost, law, ops=8, scale=shift + 2, controls=wrong)
-    most, at_mean = (np.full(lost.shape, predicted.gelu_bypass_error(np.array(at), shift, form)) for at in (-2.0, 0.0))
+    most, inside = (np.full(lost.shape, predicted.gelu_bypass_error(np.array(at), shift, form)) for at in (-2.0, -1.9))
     options = {"found_by": "draws", "independent": n_points, "ops": 8, "scale": shift + 2}
-    trial.bound(lost, most, **options, controls={"what x = 0 loses": at_mean})
+    trial.bound(lost, most, **options, controls={"what x = -1.9 loses": inside})
 
 
 @claim(ours("from mean and variance of the padded column in Lemma 6"), kind="limit")
@@ -132,7 +132,7 @@ def test_ln__bypass__balanced(trial, n_rows: Rows = 30):
     """With the pads N - S/2, -N - S/2 the error of the same layer norm is of second order, (S^2/4 + |x|^2/2) / 2N^2."""
     rows = np.abs(trial.generator("rows").standard_normal(n_rows))
     total, squares = rows.sum(), rows @ rows
-    pads = 5 * total * 2.0 ** np.arange(6)
+    pads = 10 * total * 2.0 ** np.arange(5)
     passed = through_layer_norm(rows, pads - total / 2, -pads - total / 2, pads)
     as_in_paper = through_layer_norm(rows, pads, -pads - total, pads)
     factors = np.array([predicted.layer_norm_factor(pad, total, squares) for pad in pads])
