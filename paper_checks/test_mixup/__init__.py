@@ -5,12 +5,16 @@ statements, in the sharper forms derived here, and identities of neighbouring pa
 N(+-mu, Sigma / kappa), b = Sigma^-1 mu the Bayes direction, m^2 = mu' b, a = kappa m^2, epsilon a target for 1 - cos.
 """
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sims.mixup import fit_mixup_sampled
 from theory.mixup import GaussianPair, MixingLaw
+from theory_on_trial import abstract
+from theory_on_trial.contract import Interval
 
 MOST_PROGRAMS = 70
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
@@ -19,6 +23,20 @@ MOST_SECONDS = 15
 
 ABSTRACT = "abstract; explicit form derived here"
 DERIVED = "derived here"
+
+CURSE = abstract(
+    "As we increase κ to make the data distribution more separable, the sample complexity of vanilla training "
+    "increases exponentially in κ"
+)
+DISTORTS = abstract(
+    "we study other masking-based Mixup-style techniques and show that they can distort the training loss and make its "
+    "minimizer converge to a suboptimal classifier in terms of test accuracy"
+)
+
+Alpha = Annotated[float, Interval(0.01, 100, why="beyond, Gauss-Jacobi rules lose digits")]
+"""alpha of lambda ~ Beta(alpha, alpha)."""
+Few = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
+"""n, points of a data set."""
 
 
 def reference_pair(separability: float = 1.0) -> GaussianPair:

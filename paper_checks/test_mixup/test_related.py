@@ -1,21 +1,32 @@
-"""Identities of neighbouring papers: what Mixup's loss is, rewritten; and where mixed points contradict each other."""
+"""Identities of neighbouring papers: what Mixup's loss is, rewritten; and where mixed points contradict each other.
+
+The papers' texts could not be read: what is recalled of them is derived anew here.
+"""
+
+from typing import Annotated
 
 import jax
 import numpy as np
 from scipy.special import entr, roots_jacobi
 
+from paper_checks.test_mixup import Alpha, Few
 from sims import mixup as observed
 from theory import mixup as predicted
-from theory_on_trial import claim, paper
+from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval
 
-ZHANG = "Zhang et al. 2021 (arXiv 2010.04819)"
-CARRATINO = "Carratino et al. 2022 (arXiv 2006.06049)"
-GUO = "Guo, Mao & Zhang 2019 (arXiv 1809.02499)"
-NODES = 60
-POINTS = 7
+ZHANG = "recalled from Zhang et al. 2021 (arXiv 2010.04819)"
+CARRATINO = "recalled from Carratino et al. 2022 (arXiv 2006.06049)"
+GUO = "recalled from Guo, Mao & Zhang 2019 (arXiv 1809.02499)"
+NODES = 30
+
+Broad = Annotated[float, Interval(0.1, 20, why="narrower laws mix next to nothing, or always half and half")]
+"""alpha or beta of a Beta law."""
+Small = Annotated[int, Interval(1, 6)]
+"""d, coordinates of a point."""
 
 
-def data_set(trial, n=POINTS, dim=2):
+def data_set(trial, n, dim):
     """Random points with labels 0 and 1, both present."""
     rng = trial.generator("data")
     return rng.standard_normal((n, dim)), np.resize([0.0, 1.0], n)
@@ -32,209 +43,230 @@ def mean_loss(rows, labels, weights):
     return weights @ (np.logaddexp(0, scores) - labels * scores)
 
 
-def larger_shares(alpha):
+def mixup_loss(points, labels, law):
+    """Mixup's loss of `curved_score`."""
+    mixed = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
+    return mean_loss(mixed.rows, mixed.labels, mixed.weights)
+
+
+def integrated(route, scale=1.0):
+    """What `route` gives with a number of nodes, and how far it is off: what twice as many change, and rounding."""
+    value = np.asarray(route(NODES))
+    return value, np.abs(value - route(2 * NODES)) + 1000 * 2.0**-53 * scale
+
+
+def larger_shares(alpha, n_nodes):
     """Nodes and weights of theta ~ Beta(alpha, alpha) on [1/2, 1]: a Jacobi rule for the singularity at one."""
-    nodes, weights = roots_jacobi(NODES, alpha - 1, 0)
+    nodes, weights = roots_jacobi(n_nodes, alpha - 1, 0)
     theta = 0.75 + nodes / 4
     weights = weights * theta ** (alpha - 1)
     return theta, weights / weights.sum()
 
 
-@claim(paper(GUO), kind="identity")
-def test_soft_label_linear(trial, n_draws=200, n_classes=4):
+def larger_mixtures(joint, alpha, n_nodes):
+    """Mixtures [nodes, own point, partner] of points and labels, the larger share with the own point, and weights."""
+    theta, weights = larger_shares(alpha, n_nodes)
+    shares = theta[:, None, None, None]
+    return shares * joint[:, None] + (1 - shares) * joint, weights
+
+
+@claim(ours(f"{GUO}: the loss is log-sum-exp minus a linear function of the label"), kind="identity")
+def test_soft_label_linear(
+    trial, n_draws: Annotated[int, Interval(1, 10**5)] = 200, n_classes: Annotated[int, Interval(2, 1000)] = 4
+):
     """Cross-entropy is affine in the label, so a mixed label has the mixed loss; the squared loss is not."""
     rng = trial.generator("logits")
     logits = rng.normal(0, 3, (n_draws, n_classes))
-    first, second = (np.eye(n_classes)[rng.integers(n_classes, size=n_draws)] for _ in range(2))
-    second = np.where((first == second).all(axis=1, keepdims=True), np.roll(first, 1, axis=1), second)
-    shares = rng.uniform(0, 1, (n_draws, 1))
-    mixed = shares * first + (1 - shares) * second
+    first = rng.integers(n_classes, size=n_draws)
+    second = (first + rng.integers(1, n_classes, size=n_draws)) % n_classes
+    first, second = np.eye(n_classes)[first], np.eye(n_classes)[second]
+    shares = rng.uniform(0.01, 0.99, (n_draws, 1))
+    mixed, own = shares * first + (1 - shares) * second, shares[:, 0]
     losses = [predicted.soft_label_cross_entropy(logits, labels) for labels in (first, second)]
-    gaps = np.array([predicted.squared_loss_mixing_gap(float(share), 0, 1) for share in shares[:, 0]])
+    affine = own * losses[0] + (1 - own) * losses[1]
     # Two coordinates of the label differ.
-    affine = shares[:, 0] * losses[0] + (1 - shares[:, 0]) * losses[1]
-    trial.identity(
-        -np.sum(mixed * np.asarray(jax.nn.log_softmax(logits)), axis=1),
-        affine,
-        ops=20 * n_classes,
-        scale=20.0,
-        controls={"short of it like the squared loss": affine - 2 * gaps},
-    )
+    gaps = 2 * np.array([predicted.squared_loss_mixing_gap(float(share), 0, 1) for share in own])
+    found = -np.sum(mixed * np.asarray(jax.nn.log_softmax(logits)), axis=1)
+    wrong = {"short of it like the squared loss": affine - gaps}
+    trial.identity(found, affine, ops=20 * n_classes, scale=20.0, controls=wrong)
     chances = np.asarray(jax.nn.softmax(logits))
     squares = [np.sum((chances - labels) ** 2, axis=1) for labels in (first, second, mixed)]
-    trial.identity(
-        shares[:, 0] * squares[0] + (1 - shares[:, 0]) * squares[1] - squares[2],
-        2 * gaps,
-        ops=20 * n_classes,
-        scale=2.0,
-        controls={"affine": np.zeros(n_draws)},
-    )
+    lacking = own * squares[0] + (1 - own) * squares[1] - squares[2]
+    trial.identity(lacking, gaps, ops=20 * n_classes, scale=2.0, controls={"affine": np.zeros(n_draws)})
 
 
-@claim(paper(ZHANG), kind="identity")
-def test_zhang_lemma(trial, alpha=0.7, beta=1.9):
+@claim(
+    ours(f"{ZHANG}: the second point's label is the first's where the pair is exchanged"),
+    kind="identity",
+    cases=[(0.7, 1.9), (3.0, 0.2)],
+)
+def test_zhang_lemma(trial, alpha: Broad, beta: Broad, n: Few = 7, dim: Small = 2):
     """Mixup's loss keeps the label of the first point unmixed if lambda follows a mixture of two Beta laws."""
-    points, labels = data_set(trial)
-    law = predicted.MixingLaw.beta(alpha, NODES, beta=beta)
-    mixed = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
+    trial.require(abs(alpha - beta) > 0.01 * beta, "alpha and beta must differ: else any weights of the two laws do")
+    points, labels = data_set(trial, n, dim)
 
     def unmixed(law):
         expanded = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
-        own = np.tile(np.repeat(labels, POINTS), len(law.nodes))
-        return mean_loss(expanded.rows, own, expanded.weights)
+        return mean_loss(expanded.rows, np.tile(np.repeat(labels, n), len(law.nodes)), expanded.weights)
 
-    parts = [
-        predicted.MixingLaw.beta(alpha + 1, NODES, beta=beta),
-        predicted.MixingLaw.beta(beta + 1, NODES, beta=alpha),
-    ]
-    trial.identity(
-        mean_loss(mixed.rows, mixed.labels, mixed.weights),
-        unmixed(predicted.zhang_mixing_law(alpha, beta, NODES)),
-        ops=NODES * POINTS**2,
-        controls={"equal weights": (unmixed(parts[0]) + unmixed(parts[1])) / 2, "the law itself": unmixed(law)},
-    )
+    def beta_law(n_nodes, more=0, less=0):
+        return predicted.MixingLaw.beta(alpha + more, n_nodes, beta=beta + less)
+
+    def reflected(n_nodes):
+        return predicted.MixingLaw.beta(beta + 1, n_nodes, beta=alpha)
+
+    found, error = integrated(lambda n_nodes: mixup_loss(points, labels, beta_law(n_nodes)))
+    closed, further = integrated(lambda n_nodes: unmixed(predicted.zhang_mixing_law(alpha, beta, n_nodes)))
+    wrong = {
+        "equal weights": (unmixed(beta_law(NODES, more=1)) + unmixed(reflected(NODES))) / 2,
+        "the law itself": unmixed(beta_law(NODES)),
+    }
+    trial.value(found, closed, margin=1e-9, error=error + further, controls=wrong)
 
 
-@claim(paper(ZHANG), kind="identity")
-def test_zhang_moments(trial, alphas=(0.2, 1.0, 3.0)):
+@claim(ours(f"{ZHANG}: the moments of Beta(alpha + 1, alpha)"), kind="identity", cases=[0.2, 1.0, 3.0])
+def test_zhang_moments(trial, alpha: Alpha):
     """For equal parameters E[1 - lambda] = alpha / (2 alpha + 1), and the square has half that mean."""
-    alpha = np.array(alphas)
-    laws = [predicted.zhang_mixing_law(one, one, 8) for one in alphas]
-    first = alpha / (2 * alpha + 1)
-    moments = [[law.mean(1 - law.nodes) for law in laws], [law.mean((1 - law.nodes) ** 2) for law in laws]]
-    trial.identity(
-        np.concatenate(moments),
-        np.concatenate([first, first / 2]),
-        ops=200,
-        controls={"Beta(alpha, alpha)": np.concatenate([np.full(len(alpha), 0.5), (alpha + 1) / (4 * alpha + 2)])},
-    )
+
+    def moments(n_nodes):
+        law = predicted.zhang_mixing_law(alpha, alpha, n_nodes)
+        return np.array([law.mean(1 - law.nodes), law.mean((1 - law.nodes) ** 2)])
+
+    found, error = integrated(moments)
+    halves, first = np.array([1.0, 0.5]), alpha / (2 * alpha + 1)
+    wrong = {
+        "Beta(alpha, alpha)": np.array([0.5, (alpha + 1) / (4 * alpha + 2)]),
+        "2 alpha + 2": alpha / (2 * alpha + 2) * halves,
+    }
+    trial.value(found, first * halves, margin=1e-9, error=error, controls=wrong)
 
 
-@claim(paper(ZHANG), kind="rate")
-def test_zhang_expansion(trial, alpha=1.0, halvings=(3, 4, 5, 6, 7), n_sets=12):
-    """Mixup's loss is the standard one plus two regularisers, up to fourth order in the spread of the data.
+@claim(
+    ours(f"{ZHANG}; the third order cancels between the pairs (i, j) and (j, i)"), kind="rate", cases=[0.3, 1.0, 5.0]
+)
+def test_zhang_expansion(trial, alpha: Broad, n_pairs: Annotated[int, Interval(6, 1000)] = 6):
+    """Mixup's loss is the standard one plus two regularisers, up to fourth order in the spread of the data."""
+    rng, labels, sizes = trial.generator("data"), np.resize([0.0, 1.0], 7), 2.0 ** np.arange(3, 8)
+    base, weights, law = np.array([0.6, -0.4]), np.array([1.3, 0.8]), predicted.MixingLaw.beta(alpha, 32)
 
-    The third order cancels between the pairs (i, j) and (j, i).
-    """
-    rng, labels = trial.generator("data"), np.resize([0.0, 1.0], POINTS)
-    base, weights = np.array([0.6, -0.4]), np.array([1.3, 0.8])
-    law = predicted.MixingLaw.beta(alpha, 32)
-    remainders, without_second = [], []
-    half = rng.standard_normal((n_sets // 2, POINTS, 2))
-    for directions in np.concatenate([half, -half]):
-        for power in halvings:
-            points = base + directions / 2**power
-            mixed = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
-            scores = mixed.rows @ weights
-            loss = mixed.weights @ (np.logaddexp(0, scores) - mixed.labels * scores)
-            terms = predicted.zhang_expansion_terms(weights, points, labels, alpha)
-            remainders.append(loss - sum(terms))
-            without_second.append(loss - terms.standard - terms.first)
+    def rest(points):
+        mixed = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
+        scores = mixed.rows @ weights
+        loss = mixed.weights @ (np.logaddexp(0, scores) - mixed.labels * scores)
+        terms = predicted.zhang_expansion_terms(weights, points, labels, alpha)
+        return loss - sum(terms), loss - terms.standard - terms.first
+
     # Over many data sets, since the leading coefficient of a single one may be small, and their mirror images, since
     # the next order then cancels in the mean square.
-    typical = [np.sqrt(np.mean(np.square(rest).reshape(n_sets, -1), axis=0)) for rest in (remainders, without_second)]
+    half = rng.standard_normal((n_pairs, 7, 2))
+    rests = [[rest(base + points / size) for size in sizes] for points in np.concatenate([half, -half])]
+    remainders, without_second = np.sqrt(np.mean(np.square(rests), axis=0)).T
     trial.order(
-        typical[0],
-        2.0 ** np.array(halvings),
+        remainders,
+        sizes,
         -4.0,
         rounding=1e-15,
-        margin=0.3,
+        margin=0.1,
         controls={"third order": -3.0, "fifth order": -5.0},
-        wrong_processes={"without R_2": typical[1]},
+        wrong_processes={"without R_2": without_second},
         same_instance=True,
     )
 
 
-@claim(paper(CARRATINO), kind="identity")
-def test_carratino(trial, alpha=0.6):
+@claim(
+    ours(f"{CARRATINO}: theta is the larger of lambda and 1 - lambda, by exchanging the pair"),
+    kind="identity",
+    cases=[(0.6, 7, 2), (0.05, 4, 3)],
+)
+def test_carratino(trial, alpha: Alpha, n: Few, dim: Small):
     """Mixup perturbs points and labels that are shrunk by theta_bar about their mean, with noise of mean zero."""
-    points, labels = data_set(trial)
+    points, labels = data_set(trial, n, dim)
     joint = np.column_stack([points, labels])
-    theta, weights = larger_shares(alpha)
-    mixtures = theta[:, None, None, None] * joint[:, None] + (1 - theta[:, None, None, None]) * joint
-    centres = np.einsum("k,kijc->ic", weights, mixtures) / POINTS
-    trial.identity(
-        centres,
-        predicted.carratino_points(joint, alpha),
-        ops=NODES * POINTS,
-        scale=np.abs(joint).max(),
-        controls={"theta_bar = 1/2": (joint + joint.mean(axis=0)) / 2, "no shrinking": joint},
-    )
-    law = predicted.MixingLaw.beta(alpha, NODES)
-    mixed = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
-    flat, every = mixtures.reshape(-1, 3), np.repeat(weights, POINTS**2) / POINTS**2
     shrunk = predicted.carratino_points(joint, alpha)
-    trial.identity(
-        mean_loss(flat[:, :2], flat[:, 2], every),
-        mean_loss(mixed.rows, mixed.labels, mixed.weights),
-        ops=NODES * POINTS**2,
-        controls={"without noise": mean_loss(shrunk[:, :2], shrunk[:, 2], np.full(POINTS, 1 / POINTS))},
-    )
+
+    def centres(n_nodes):
+        mixtures, weights = larger_mixtures(joint, alpha, n_nodes)
+        return np.einsum("k,kijc->ic", weights, mixtures) / n
+
+    found, error = integrated(centres, np.abs(joint).max())
+    wrong = {"theta_bar = 1/2": (joint + joint.mean(axis=0)) / 2, "no shrinking": joint}
+    trial.value(found, shrunk, margin=1e-9, error=error, controls=wrong)
+
+    def perturbed(n_nodes):
+        mixtures, weights = larger_mixtures(joint, alpha, n_nodes)
+        flat = mixtures.reshape(-1, dim + 1)
+        return mean_loss(flat[:, :dim], flat[:, dim], np.repeat(weights, n**2) / n**2)
+
+    found, error = integrated(perturbed)
+    plain, further = integrated(lambda n_nodes: mixup_loss(points, labels, predicted.MixingLaw.beta(alpha, n_nodes)))
+    noiseless = mean_loss(shrunk[:, :dim], shrunk[:, dim], np.full(n, 1 / n))
+    trial.value(found, plain, margin=1e-9, error=error + further, controls={"without noise": noiseless})
 
 
-@claim(paper(CARRATINO), kind="identity")
-def test_carratino_cov(trial, alpha=0.6):
+@claim(
+    ours(f"{CARRATINO}: second moments of theta and of the uniform partner"),
+    kind="identity",
+    cases=[(0.6, 7, 2), (0.05, 4, 3)],
+)
+def test_carratino_cov(trial, alpha: Alpha, n: Few, dim: Small):
     """The noise of shrunk point i has covariance (sigma^2 r_i r_i' + gamma^2 mean r r') / theta_bar^2, labels alike."""
-    points, labels = data_set(trial)
-    joint = np.column_stack([points, labels])
-    theta, weights = larger_shares(alpha)
-    mixtures = theta[:, None, None, None] * joint[:, None] + (1 - theta[:, None, None, None]) * joint
-    noise = mixtures - np.einsum("k,kijc->ic", weights, mixtures)[:, None] / POINTS
-    moments = predicted.carratino_moments(alpha)
-    scatter = np.cov(joint.T, bias=True)
-    closed = predicted.carratino_covariance(joint, alpha)
-    # One row per point.
-    trial.identity(
-        (np.einsum("k,kijc,kije->ice", weights, noise, noise) / POINTS).reshape(POINTS, -1),
-        closed.reshape(POINTS, -1),
-        ops=NODES * POINTS,
-        scale=np.abs(joint).max() ** 2,
-        controls={"gamma^2 = sigma^2": (closed - (moments.partner - moments.variance) * scatter).reshape(POINTS, -1)},
-    )
-    excess = weights @ (theta - 0.5)
-    trial.identity(
-        np.array([weights @ theta, weights @ (theta - 0.5) ** 2 - excess**2, weights @ (1 - theta) ** 2]),
-        np.array(moments),
-        ops=NODES,
-        controls={"lambda itself": np.array([0.5, 1 / (8 * alpha + 4), (alpha + 1) / (4 * alpha + 2)])},
-    )
+    joint = np.column_stack(data_set(trial, n, dim))
+    moments, closed = predicted.carratino_moments(alpha), predicted.carratino_covariance(joint, alpha)
+
+    def covariances(n_nodes):
+        mixtures, weights = larger_mixtures(joint, alpha, n_nodes)
+        noise = mixtures - np.einsum("k,kijc->ic", weights, mixtures)[:, None] / n
+        return np.einsum("k,kijc,kije->ice", weights, noise, noise) / n
+
+    found, error = integrated(covariances, np.abs(joint).max() ** 2)
+    without = closed - (moments.partner - moments.variance) * np.cov(joint.T, bias=True)
+    trial.value(found, closed, margin=1e-9, error=error, controls={"gamma^2 = sigma^2": without})
+
+    def folded_moments(n_nodes):
+        theta, weights = larger_shares(alpha, n_nodes)
+        excess = weights @ (theta - 0.5)
+        return np.array([weights @ theta, weights @ (theta - 0.5) ** 2 - excess**2, weights @ (1 - theta) ** 2])
+
+    found, error = integrated(folded_moments)
+    unfolded = np.array([0.5, 1 / (8 * alpha + 4), (alpha + 1) / (4 * alpha + 2)])
+    trial.value(found, np.array(moments), margin=1e-9, error=error, controls={"lambda itself": unfolded})
 
 
-@claim(paper(GUO), kind="identity")
-def test_intrusion(trial, n_sets=12):
+def least_excess(points, labels, shares):
+    """The least Mixup loss over all functions, which give the mean label at every input, above the labels' entropy."""
+    rows = observed.mixed_rows(points, labels, shares, np.full(len(shares), 1 / len(shares)), shares)
+    where = np.unique(rows.rows[:, 0], return_inverse=True)[1]
+    mass = np.bincount(where, rows.weights)
+    share = np.clip(np.bincount(where, rows.weights * rows.labels) / mass, 0, 1)
+    return mass @ (entr(share) + entr(1 - share)) - predicted.label_entropy_floor(labels, shares)
+
+
+@claim(ours(f"{GUO}, of the phenomenon; the gap: by the best function at every mixed input"), kind="identity")
+def test_intrusion(trial, n_sets: Annotated[int, Interval(1, 1000)] = 12):
     """Over all functions the least Mixup loss exceeds the entropy of the labels by E KL(label | mean label there)."""
-    rng = trial.generator("sets")
-    shares = np.array([0.0, 0.5, 1.0])
+    rng, shares, hard = trial.generator("sets"), np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0])
     sets = [(np.array([[0.0], [1.0], [0.5]]), np.array([0.0, 0.0, 1.0]))]
     sets += [(rng.integers(0, 4, (5, 1)).astype(float), np.resize([0.0, 1.0], 5)) for _ in range(n_sets)]
-    excess, closed, hard = [], [], []
-    for points, labels in sets:
-        rows = observed.mixed_rows(points, labels, shares, np.full(3, 1 / 3), shares)
-        where = np.unique(rows.rows[:, 0], return_inverse=True)[1]
-        mass = np.bincount(where, rows.weights)
-        share = np.clip(np.bincount(where, rows.weights * rows.labels) / mass, 0, 1)
-        # The best function gives the mean label at every input: its loss is the entropy of that mean.
-        excess.append(mass @ (entr(share) + entr(1 - share)) - predicted.label_entropy_floor(labels, shares))
-        closed.append(predicted.intrusion_gap(points, labels, shares))
-        distinct = np.arange(5.0)[:, None] ** 2
-        hard.append(predicted.intrusion_gap(distinct, np.resize(labels, 5), np.array([0.0, 1.0])))
-    trial.identity(
-        np.array(excess), np.array(closed), ops=400, controls={"functions fit any labels": np.zeros(len(sets))}
-    )
-    trial.identity(
-        np.array(hard), np.zeros(len(sets)), ops=400, controls={"as with mixing": np.full(len(sets), closed[0])}
-    )
+    found = np.array([least_excess(*one, shares) for one in sets])
+    closed = np.array([predicted.intrusion_gap(*one, shares) for one in sets])
+    trial.identity(found, closed, ops=400, scale=1.0, controls={"functions fit any labels": np.zeros(len(sets))})
+    apart = [(np.arange(len(labels))[:, None] ** 2.0, labels) for _, labels in sets]  # no two points coincide
+    unmixed = np.array([least_excess(*one, hard) for one in apart])
+    closed = np.array([predicted.intrusion_gap(*one, hard) for one in apart])
+    mixed = np.array([predicted.intrusion_gap(*one, shares) for one in sets])
+    trial.identity(unmixed, closed, ops=400, scale=1.0, controls={"as with mixing": np.maximum(mixed, mixed[0])})
 
 
-@claim(paper(GUO), kind="identity")
-def test_local_linear(trial, n=6, n_nodes=9):
+@claim(ours(f"{GUO}: a squared loss vanishes where its residual does"), kind="identity")
+def test_local_linear(
+    trial,
+    n: Annotated[int, Interval(4, 30, why="any labels of three points are affine")] = 6,
+    n_nodes: Annotated[int, Interval(1, 100)] = 9,
+):
     """The squared Mixup loss vanishes iff f is affine between the points and hits them; without mixing any do."""
-    rng = trial.generator("points")
-    points = rng.standard_normal((n, 2))
-    affine = 0.5 + points @ np.array([0.1, -0.05])
-    bent = affine + 0.2 * (np.arange(n) == 2)
-    inside = np.clip(affine, 0, 1), np.clip(bent, 0, 1)
-    law = predicted.MixingLaw.beta(1.0, n_nodes)
+    points = trial.generator("points").standard_normal((n, 2))
+    slopes = points @ np.array([1.0, -0.5])
+    affine, law = 0.5 + 0.4 * slopes / np.abs(slopes).max(), predicted.MixingLaw.beta(1.0, n_nodes)
 
     def least_loss(labels):
         mixed = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
@@ -242,23 +274,15 @@ def test_local_linear(trial, n=6, n_nodes=9):
         residual = mixed.labels - design @ np.linalg.lstsq(design, mixed.labels)[0]
         return np.sqrt(mixed.weights @ residual**2)
 
-    trial.identity(
-        least_loss(inside[0]),
-        0.0,
-        ops=n_nodes * n**2,
-        wrong_processes={"one label moved": least_loss(inside[1])},
-    )
+    moved = {"one label moved": least_loss(affine + 0.1 * (np.arange(n) == 2))}
+    trial.identity(least_loss(affine), 0.0, ops=n_nodes * n**2, scale=1.0, wrong_processes=moved)
     line, labels = np.array([[0.0], [1.0], [3.0]]), np.array([0.0, 1.0, 0.0])
     through = np.polyfit(line[:, 0], labels, 2)
 
     def loss_through(shares):
-        weights = np.full(len(shares), 1 / len(shares))
-        mixed = observed.mixed_rows(line, labels, shares, weights, shares)
+        mixed = observed.mixed_rows(line, labels, shares, np.full(len(shares), 1 / len(shares)), shares)
         return np.sqrt(mixed.weights @ (mixed.labels - np.polyval(through, mixed.rows[:, 0])) ** 2)
 
-    trial.identity(
-        loss_through(np.array([0.0, 1.0])),
-        0.0,
-        ops=200,
-        wrong_processes={"with mixing": loss_through(np.array([0.0, 0.5, 1.0]))},
-    )
+    unmixed, mixing = np.array([0.0, 1.0]), np.array([0.0, 0.5, 1.0])
+    wrong = {"with mixing": loss_through(mixing)}
+    trial.identity(loss_through(unmixed), 0.0, ops=200, scale=1.0, wrong_processes=wrong)
