@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from typing import get_args
 
 import pytest
@@ -88,6 +88,37 @@ def test_show_prints_statement_and_settings(here, capsys):
     assert "REFUTED" in capsys.readouterr().out
     assert main(["show", "verification.sums.double[3]"]) == 0
     assert shown(capsys.readouterr().out)["settings"] == "n (from pytest), factor=2"
+
+
+def test_a_name_that_one_claim_bears_is_enough(here, capsys):
+    assert main(["show", "triangle"]) == 0
+    assert shown(capsys.readouterr().out)["claim"] == "verification.sums.triangle"
+    assert main(["run", "double[2]"]) == 0
+    assert shown(capsys.readouterr().out)["id"] == "verification.sums.double[2]"
+
+
+def test_a_row_comes_as_json_with_its_controls(here, capsys):
+    assert main(["run", "sum", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["id"], row["verdict"]) == ("verification.sums.sum", "VERIFIED")
+    assert [control["verdict"] for control in row["controls"]] == ["REFUTED"]
+    assert main(["run", "sum"]) == 0
+    assert "control  one: REFUTED (predicts 1)" in capsys.readouterr().out
+
+
+def test_an_interrupt_ends_in_one_line(here, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "run", interrupted)
+    assert main(["run", "sum"]) == 130
+    assert capsys.readouterr().err == "theory-on-trial: interrupted\n"
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"theory-on-trial {version('theory-on-trial')}\n"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_another_verdict_is_a_difference(compared):
     assert found.verdicts == [("paper.mean", "VERIFIED", "INCONCLUSIVE")]
     assert str(found).splitlines() == [
         "4 claims in both ledgers: they differ",
-        "verdicts that changed:",
+        "changed, another verdict:",
         "  paper.mean: VERIFIED → INCONCLUSIVE",
     ]
 
@@ -123,7 +123,7 @@ def test_different_coordinates_of_a_long_vector_are_not_compared(compared):
 def test_claims_come_and_go(compared):
     found = compared(claims=[ROW, {**VECTOR, "id": "paper.new"}, GROWTH, IDENTITY])
     assert (found.added, found.gone) == (["paper.new"], ["paper.vector"])
-    assert "claims added:\n  paper.new" in str(found)
+    assert "new:\n  paper.new" in str(found)
 
 
 def test_circumstances_are_told_and_do_not_count(compared):
@@ -150,3 +150,14 @@ def test_what_is_no_ledger_gets_one_sentence(tmp_path, text, sentence):
     for pair in ((bad, good), (good, bad)):
         with pytest.raises(ValueError, match=f"bad.json {sentence}" if sentence.startswith("must") else sentence):
             compare(*pair)
+
+
+def test_rounding_beside_larger_entries_is_no_difference(tmp_path):
+    def ledger(entry):
+        row = VECTOR | {"predicted": [0.0, 2.0], "interval": [[entry, 1.9], [entry, 2.1]]}
+        path = tmp_path / f"{entry}.json"
+        path.write_text(json.dumps(LEDGER | {"claims": [row]}))
+        return path
+
+    assert compare(ledger(0.0), ledger(2e-15)).identical
+    assert not compare(ledger(0.0), ledger(1e-6)).identical

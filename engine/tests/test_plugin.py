@@ -70,12 +70,77 @@ def test_fast_tier_lists_what_it_leaves_out(paper):
     ]
     printed = done.stdout.str()
     assert "2 of 2 verdicts as expected; 1 of 1 controls REFUTED" in printed
-    table = printed[printed.index("ledger (seed 5") :].splitlines()
-    assert max(map(len, table)) <= 120
     page = (paper.path / "report.html").read_text()
     assert 'pytest "test_dice.py::test_mean" --trial-tier fast --trial-seed 5' in html.unescape(page)
     assert all(f'<select name="{name}">' in page for name in ("paper", "kind", "verdict"))
     assert "http" not in page.replace("http-equiv", "")  # self-contained
+
+
+FALSE = """
+    @claim(paper("Section 3"), kind="identity")
+    def test_wrong(trial):
+        '''Two and two make five.'''
+        trial.identity(2 + 2, 5, ops=0, controls={"six": 6})
+"""
+
+
+def printed_by(pytester, monkeypatch, *arguments, columns=80):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    pytester.makepyfile(test_dice=textwrap.dedent(PAPER) + textwrap.dedent(FALSE))
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments).stdout.str()
+
+
+def decided(printed):
+    """The lines that appear as claims are decided: mark, claim, verdict."""
+    return [line.split()[:3] for line in printed.partition("= FAILURES =")[0].splitlines() if line[:2] in ("+ ", "! ")]
+
+
+MEAN = [["+", "dice.mean", "VERIFIED"], ["+", "dice.mean-as-printed", "REFUTED"]]
+WRONG = [["!", "dice.wrong", "REFUTED"]]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_every_claim_has_its_line_as_it_is_decided(pytester, monkeypatch, workers):
+    printed = printed_by(pytester, monkeypatch, *workers)
+    assert decided(printed) == MEAN + WRONG
+    assert max(len(line) for line in printed.splitlines() if line[:2] in ("+ ", "! ")) <= 80
+    line = next(line for line in printed.splitlines() if line.startswith("+ dice.mean "))
+    assert line.split()[3:5] == ["0.5", line.split()[4]]
+    assert abs(float(line.split()[4]) - 0.5) < 0.05
+    assert "%" in line
+
+
+@pytest.mark.parametrize(("option", "lines", "dots"), [("-q", [], "..F"), ("-v", MEAN + WRONG, "test_mean PASSED")])
+def test_quiet_and_verbose_do_what_users_of_pytest_expect(pytester, monkeypatch, option, lines, dots):
+    printed = printed_by(pytester, monkeypatch, option)
+    assert decided(printed) == lines
+    assert dots in printed.replace(".F.", "..F")
+    assert ("      control one third: REFUTED" in printed) == (option == "-v")
+
+
+def test_the_end_says_what_is_false_and_what_went_wrong(pytester, monkeypatch):
+    printed = printed_by(pytester, monkeypatch)
+    end = printed[printed.index("ledger (seed 0") :]
+    assert "! dice      1                 1                1" in end
+    assert "dice.mean: The mean is 0.6. (Section 1) printed 0.6, measured" in end
+    told = end[end.index("not as expected:") :]
+    assert "! dice.wrong" in told
+    assert "statement  Two and two make five." in told
+    assert "control  six: REFUTED (predicts 6)" in told
+    assert "not run: 1 claims above tier fast (see --trial-tier)" in told
+    assert "+ mean " not in end
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_the_whole_table_is_there_when_asked_for_and_fits(pytester, monkeypatch, columns):
+    printed = printed_by(pytester, monkeypatch, "--trial-table", columns=columns)
+    table = printed[printed.index("ledger (seed 0") :].splitlines()
+    assert [line.split()[:3] for line in table if line[:2] in ("+ ", "! ")] == [
+        ["+", "mean", "VERIFIED"],
+        ["+", "mean-as-printed", "REFUTED"],
+        ["!", "wrong", "REFUTED"],
+    ]
+    assert max(map(len, table[1:-3])) <= min(columns, 120)
 
 
 @pytest.mark.parametrize("selection", [("-k", "dice.sum-of_squares"), ("-m", "full and identity")])

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from difflib import get_close_matches
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from theory_on_trial import outline, repository
 from theory_on_trial.plugin import KINDS, TIERS
 
 _NO_TESTS = 5  # pytest's exit status where nothing was collected
+_INTERRUPTED = 130  # what shells say of a process that Ctrl-C ended
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,6 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = options.call(options)
     except ValueError as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        print("theory-on-trial: interrupted", file=sys.stderr)
+        return _INTERRUPTED
     except BrokenPipeError:  # whoever read along has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -55,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="theory-on-trial", description="Puts the claims of theory papers on trial, in any repository."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('theory-on-trial')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, call: Any, about: str) -> Any:
@@ -82,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     setting.completer = _complete_setting
     running.add_argument("--seed", type=int, default=0, help="decides every random number (default 0)")
+    running.add_argument("--json", action="store_true", help="print the rows as JSON")
 
     command("figures", None, "redraw figures; takes the options of `python -m figures`")
     command("audit", None, "measure how far the verdicts are to be trusted; `audit --help` names the audits")
@@ -149,16 +156,17 @@ def _collected(files: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
         listed = Path(scratch) / "claims.json"
         done = _pytest(["--collect-only", "-q", "--trial-list", str(listed), *map(str, files)], folder, quiet=True)
         if not listed.exists() or done.returncode not in (0, _NO_TESTS):
-            print(done.stdout, done.stderr, file=sys.stderr)
+            print(done.stdout, file=sys.stderr)
             raise ValueError("pytest cannot collect the claims, as it says above")
         found: list[dict[str, Any]] = json.loads(listed.read_text(encoding="utf-8"))
     return found
 
 
 def _pytest(arguments: list[str], folder: Path, quiet: bool = False) -> subprocess.CompletedProcess[str]:
-    # A process of its own: pytest rewrites the modules of its plugins, which must not be loaded yet.
+    # A process of its own: pytest rewrites the modules of its plugins, which must not be loaded yet. What it says of
+    # its progress goes to the terminal in any case.
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=quiet, text=True, check=False)
+    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE if quiet else None, text=True, check=False)
 
 
 def _folder(options: argparse.Namespace) -> Path:
@@ -185,6 +193,12 @@ def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
     for one in every:
         if outline.normal(one.id) == stated:
             return one.id + claim_id[len(one.id) :], one
+    # A name alone is enough where one claim bears it.
+    named = [one for one in every if outline.normal(one.id.rpartition(".")[2]) == stated]
+    if len(named) == 1:
+        return _known_claim(named[0].id + claim_id[len(stated) :], folder)
+    if named:
+        raise ValueError(f"{claim_id!r} is the name of several claims: {', '.join(one.id for one in named)}")
     from theory_on_trial.registry import unknown_claim
 
     raise ValueError(unknown_claim(claim_id, [one.id for one in every]))
@@ -250,12 +264,12 @@ def _run(options: argparse.Namespace) -> int:
     if not wanted and shown["not_run"]:
         raise ValueError(f"{claim_id}: {shown['not_run'][0]['reason']}")
     if not wanted:
-        print(done.stdout, done.stderr, file=sys.stderr)
+        print(done.stdout, file=sys.stderr)
         raise ValueError(f"{claim_id} has no row: pytest says why above")
     from theory_on_trial.ledger import Row
 
     found = [Row(**row) for row in wanted]
-    print("\n\n".join(map(str, found)))
+    print(json.dumps(wanted, indent=1) if options.json else "\n\n".join(map(str, found)))
     return int(not all(row.as_expected for row in found))
 
 

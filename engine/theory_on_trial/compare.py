@@ -1,7 +1,6 @@
 """Two ledgers side by side: what the one says and the other does not."""
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,11 +45,11 @@ class Comparison:
     def __str__(self) -> str:
         """Return the differences, one per line under the heading of its sort."""
         sorts: dict[str, Sequence[tuple[str, ...]]] = {
-            "verdicts that changed": self.verdicts,
-            "predicted values that changed": self.predicted,
-            "intervals that moved apart": self.apart,
-            "claims added": [(name,) for name in self.added],
-            "claims gone": [(name,) for name in self.gone],
+            "changed, another verdict": self.verdicts,
+            "changed, another prediction": self.predicted,
+            "moved, the intervals lie apart": self.apart,
+            "new": [(name,) for name in self.added],
+            "gone": [(name,) for name in self.gone],
             "circumstances (not counted as differences)": self.circumstances,
         }
         lines = [f"{self.claims} claims in both ledgers: {'no difference' if self.identical else 'they differ'}"]
@@ -139,7 +138,10 @@ def _disjoint(row: dict[str, Any], other: dict[str, Any]) -> bool:
         return bool(row["interval"] != other["interval"])
     (low, high), (lower, higher) = row["interval"], other["interval"]
     ends = [(_number(h), _number(l)) for h, l in [*_entries(high, lower), *_entries(higher, low)]]
-    return any(h < l and not math.isclose(h, l, rel_tol=_HALF_OF_FLOAT64) for h, l in ends)
+    # Rounding is that of the largest entry: beside it a zero may come out as anything of that size.
+    shown = [*row["interval"], *other["interval"], row["predicted"], other["predicted"]]
+    rounding = _HALF_OF_FLOAT64 * max((abs(x) for x in _flat(shown) if isinstance(x, int | float)), default=0.0)
+    return any(h < l - rounding for h, l in ends)
 
 
 def _number(value: Any) -> float:

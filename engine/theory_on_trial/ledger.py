@@ -1,13 +1,11 @@
-"""The ledger: one row per claim, as a terminal table and as JSON."""
+"""The ledger: one row per claim, from the findings of its trial, and the whole as JSON."""
 
 import inspect
 import json
 import math
 import platform
-import re
 import sys
-import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from importlib import metadata
@@ -23,7 +21,6 @@ from theory_on_trial.repository import records
 from theory_on_trial.verdict import verdict_of, weakness
 
 SCHEMA = "theory-on-trial/ledger/1"
-WIDTH = 120
 _LISTED = 8  # vectors up to this length are written out; of longer ones the least favourable coordinate is
 
 
@@ -85,9 +82,23 @@ class Row:
         return f"{self.id}: {self.verdict}, expected {self.expected}. {about}"
 
     def __str__(self) -> str:
-        """Return the row as plain text, one field per line."""
+        """Return the row as plain text: a field a line, and a line for each control and for each of several decisions.
+
+        The row of a claim that holds names its decisions; that of a printed form leaves the controls to the claim.
+        """
         shown = {name: value for name, value in asdict(self).items() if value not in (None, "", [])}
-        return "\n".join(f"{name:>18}  {value}" for name, value in shown.items())
+        shown |= {"controls": len(self.controls), "parts": len(self.parts)}
+        lines = [f"{name:>18}  {value}" for name, value in shown.items() if value or name not in ("controls", "parts")]
+        for control in self.controls:
+            off = control.get("distance")
+            apart = "" if off is None else f", {brief(off, 2)} of the smallest noticed errors off"
+            predicted = f"predicts {brief(control['predicted'])}{apart}"
+            lines.append(f"{'control':>18}  {control['name']}: {control['verdict']} ({predicted})")
+        for part in self.parts:
+            measured = f"measured {brief(part['measured'])} in {brief_interval(part['interval'])}"
+            noticed = f", notices {part['notices']}" if part["notices"] else ""
+            lines.append(f"{'decision':>18}  predicted {brief(part['predicted'])}, {measured}{noticed}")
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         rows = {
@@ -276,7 +287,7 @@ def _plain(value: Any, at: tuple[int, ...] | None = None) -> Any:
     return [_plain(entry) for entry in array.tolist()]
 
 
-# ------------------------------------------------------------------------------------------------- the ledger's faces
+# ------------------------------------------------------------------------------------------------- the ledger's files
 
 
 def platform_facts() -> dict[str, Any]:
@@ -302,89 +313,6 @@ def write_json(path: Path, rows: Iterable[Row], not_run: Sequence[dict[str, str]
         "not_run": list(not_run),
     }
     path.write_text(json.dumps(ledger, indent=1, allow_nan=False) + "\n")
-
-
-def table(rows: Sequence[Row]) -> list[str]:
-    """Return the ledger as lines of at most 120 columns, grouped by paper, then the sums of the error bounds."""
-    heads = ("claim", "verdict", "predicted", "measured", "interval", "notices", "P(error)", "n", "s")
-    lines = [_line(" ", *heads)]
-    for paper in dict.fromkeys(row.paper for row in rows):
-        lines.append(paper)
-        for row in (row for row in rows if row.paper == paper):
-            lines.append(
-                _line(
-                    "+" if row.as_expected else "!",
-                    row.id.removeprefix(f"{paper}."),
-                    row.verdict,
-                    _fitted(row.predicted, 1),
-                    _fitted(row.measured, 2),
-                    _fitted(row.interval, 3, shown=brief_interval),
-                    _size(row.notices),
-                    _fitted(row.error_probability, 5, digits=2),
-                    _fitted(row.samples, 6, digits=2),
-                    f"{row.seconds:.1f}",
-                )
-            )
-    return [*lines, *totals(rows)]
-
-
-_WIDTHS = (12, 9, 9, 21, 9, 8, 7, 5)
-
-
-def _line(mark: str, name: str, verdict: str, *numbers: str) -> str:
-    room = WIDTH - sum(_WIDTHS) - len(_WIDTHS) - 2
-    name = name if len(name) <= room else name[: room - 1] + "…"
-    aligned = " ".join(number.rjust(width) for number, width in zip(numbers, _WIDTHS[1:], strict=True))
-    return f"{mark} {name.ljust(room)} {verdict.ljust(_WIDTHS[0])} {aligned}".rstrip()
-
-
-def _size(notices: str) -> str:
-    """Of what a row notices, the size alone, as it fits into the table; the row and the report say of what."""
-    return re.split(r",| tighter| of its scale| in probability", notices)[0][: _WIDTHS[4]]
-
-
-def totals(rows: Sequence[Row]) -> list[str]:
-    """Return the last lines of the table: verdicts and controls as expected, and the sums of the error bounds."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        guarantee = row.guarantee or "none"
-        name = (
-            "exact"
-            if guarantee.startswith("exact") and not row.error_probability
-            else "Monte-Carlo"
-            if guarantee.startswith("finite-n")
-            else guarantee.split(",")[0].split(" (")[0]
-        )
-        groups.setdefault(name, []).append(row)
-    parts = []
-    for name, members in sorted(groups.items()):
-        # A printed form shares its claim's measurement, and so its chance of error.
-        total = sum(row.error_probability or 0 for row in members if not row.id.endswith("-as-printed"))
-        bound = "" if not total else f" (sum of error {'levels' if name == 'exact' else 'bounds'} {total:.1e})"
-        parts.append(f"{name}: {len(members)}{bound}")
-    controls = [control for row in rows if row.expected == "VERIFIED" for control in row.controls]
-    refuted = sum(control["verdict"] == "REFUTED" for control in controls)
-    expected = sum(row.as_expected for row in rows)
-    return [
-        f"{expected} of {len(rows)} verdicts as expected; {refuted} of {len(controls)} controls REFUTED",
-        _noticing(rows),
-        *textwrap.wrap(" · ".join(parts), WIDTH),
-    ]
-
-
-def _noticing(rows: Sequence[Row]) -> str:
-    """How finely the statements that hold were tried, and whose they are."""
-    holding = [row for row in rows if row.verdict == row.expected == "VERIFIED"]
-    sizes = [math.inf if row.resolution is None else row.resolution for row in holding]
-    ours = sum(row.provenance == "ours" for row in holding)
-    above = f"{sum(size > 0.1 for size in sizes)} notice no error below 10 %, {sum(size > 0.01 for size in sizes)} none"
-    return f"of {len(holding)} that hold {above} below 1 %; {len(holding) - ours} are the authors', {ours} ours"
-
-
-def _fitted(value: Any, column: int, digits: int = 5, shown: Callable[..., str] | None = None) -> str:
-    """Return `value` with as many digits as fit in the column; digits are dropped, an exponent never is."""
-    texts = [(shown or brief)(value, fewer) for fewer in range(digits, 0, -1)]
-    return next((text for text in texts if len(text) <= _WIDTHS[column]), texts[-1])
 
 
 def brief(value: Any, digits: int = 5) -> str:

@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME=VALUE",
         help="another value for a setting of the claims that have it, e.g. --trial-set dim=500",
     )
+    group.addoption("--trial-table", action="store_true", help="print the whole ledger as a table at the end")
     group.addoption("--trial-list", type=Path, metavar="PATH", help="write what claims were collected as JSON")
 
 
@@ -207,6 +208,7 @@ class Ledger:
         self.not_run: dict[str, dict[str, str]] = {}
         self.outside = 0  # how many claims said nothing for their settings
         self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
+        self.heard = False  # whether a claim has had its line
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out, and list, the claims above the tier of this run; `--trial-list` wants them all."""
@@ -233,19 +235,53 @@ class Ledger:
         listed = [facts(item.stash[CLAIM], item.nodeid) for item in session.items if CLAIM in item.stash]
         path.write_text(json.dumps([one for both in listed for one in both]), encoding="utf-8")
 
+    @pytest.hookimpl(trylast=True)  # after pytest's own word on the test
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the rows that travel with a test's report (in the controlling process, under xdist)."""
+        """Take the rows that travel with a test's report (in the controlling process, under xdist), and show them."""
         outcome: str = report.outcome
         if report.when == "call" and outcome != "rerun":
             from theory_on_trial.ledger import Row
 
             recorded: list[tuple[str, Any]] = report.user_properties  # typed as object by pytest
-            self.rows += [Row(**row) for name, rows in recorded if name == "ledger" for row in rows]
+            rows = [Row(**row) for name, rows in recorded if name == "ledger" for row in rows]
+            self.rows += rows
             for paper, asked, most in (value for name, value in recorded if name == "programs"):
                 self.programs[paper] = self.programs.get(paper, (0, None))[0] + asked, most
             left_out = [entry for name, entries in recorded if name in ("skipped", "outside") for entry in entries]
             self.not_run |= {entry["id"]: entry for entry in left_out}
             self.outside += any(name == "outside" for name, _ in recorded)
+            self._speak(rows)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Leave out the dot of a claim that has a line of its own."""
+        if not self._speaks() or report.when != "call" or report.skipped or hasattr(report, "wasxfail"):
+            return None
+        if not any(name == "ledger" and rows for name, rows in report.user_properties):
+            return None
+        return report.outcome, "", report.outcome.upper()
+
+    def _speaks(self) -> bool:
+        return not hasattr(self.config, "workerinput") and self.config.get_verbosity() >= 0
+
+    def _speak(self, rows: list[Row]) -> None:
+        """Print a line for each row that has just been decided, and under `-v` its controls."""
+        if not rows or not self._speaks():
+            return
+        from theory_on_trial.terminal import WIDTH, heading, line
+
+        writer = self.config.get_terminal_writer()
+        width = max(min(writer.fullwidth, WIDTH), 80)
+        if writer.width_of_current_line:
+            writer.line()
+        if not self.heard:
+            writer.line(heading(width), bold=True)
+        self.heard = True
+        for row in rows:
+            writer.line(line(row, width), **_colour(row.as_expected))
+            for control in row.controls if self.config.get_verbosity() > 0 else []:
+                writer.line(f"      control {control['name']}: {control['verdict']}")
+        writer.flush()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -295,18 +331,19 @@ class Ledger:
         """Print the ledger."""
         if self.config.option.collectonly or not (self.rows or self.not_run):
             return
-        from theory_on_trial.ledger import table
+        from theory_on_trial.terminal import WIDTH, not_run_sentence, summary, table, totals
 
-        tier = self.config.getoption("trial_tier")
-        seed = self.config.getoption("trial_seed")
+        tier, seed = self.config.getoption("trial_tier"), self.config.getoption("trial_seed")
+        width = max(min(self.config.get_terminal_writer().fullwidth, WIDTH), 80)
         terminalreporter.section(f"ledger (seed {seed}, tier {tier})", sep="=")
-        for line in table(self.rows) if self.rows else []:
-            colour = {"+": {"green": True}, "!": {"red": True}}.get(line[:1], {})
-            terminalreporter.write_line(line, **colour)
+        wrong = any(not row.as_expected for row in self.rows)
+        shown = table if self.config.getoption("trial_table") else summary
+        if self.config.get_verbosity() < 0 and shown is summary and not wrong:
+            shown = totals
+        for text in shown(self.rows, width) if self.rows else []:
+            terminalreporter.write_line(text, **(_colour(text[0] == "+") if text[:2] in ("+ ", "! ") else {}))
         if self.not_run:
-            skipped = sum(entry["reason"].startswith("skipped") for entry in self.not_run.values())
-            above = f"{len(self.not_run) - skipped} claims above tier {tier} (see --trial-tier)"
-            terminalreporter.write_line(f"not run: {above}" + f", {skipped} skipped" * (skipped > 0))
+            terminalreporter.write_line(not_run_sentence(list(self.not_run.values()), tier))
         counts = ", ".join(f"{paper} {asked}" for paper, (asked, _) in sorted(self.programs.items()) if asked)
         if counts:
             terminalreporter.write_line(f"programs that were asked for: {counts}")
@@ -315,6 +352,10 @@ class Ledger:
         for option in ("ledger", "report"):
             if path := self.config.getoption(f"trial_{option}"):
                 terminalreporter.write_line(f"{option}: {path}")
+
+
+def _colour(as_expected: bool) -> dict[str, bool]:
+    return {"green": True} if as_expected else {"red": True, "bold": True}
 
 
 LEDGER: pytest.StashKey[Ledger] = pytest.StashKey()

@@ -15,9 +15,10 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from theory_on_trial.ledger import Row, brief, brief_interval, paper_in, platform_facts, totals
+from theory_on_trial.ledger import Row, brief, brief_interval, paper_in, platform_facts
 from theory_on_trial.outline import title
 from theory_on_trial.records import tables
+from theory_on_trial.terminal import totals
 from theory_on_trial.typeset import typeset
 
 

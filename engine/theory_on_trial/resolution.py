@@ -29,6 +29,8 @@ class Resolution:
             return f"not {self.rival}"
         if not np.isfinite(self.size):
             return "no size"
+        if self.size == 0:
+            return "any error"
         if self.unit:
             return f"{self.size:.2g} {self.unit}"
         return f"{100 * self.size:.2g} %" if self.size >= 1e-4 else f"{self.size:.0e}".replace("e-0", "e-")

@@ -73,10 +73,23 @@ def _through(equation: Any, inputs: list[int]) -> list[int]:
     if name in _AS_IT_IS:
         return [inputs[0]]
     if name == "scan":
-        return _through_scan(inner[0], inputs, equation.params["num_consts"], equation.params["num_carry"])
+        return _through_scan(inner[0], inputs, *_parts_of_scan(equation, inner[0]))
     if len(inner) == 1 and (len(inner[0].invars), len(inner[0].outvars)) == (len(inputs), len(equation.outvars)):
         return _reached(inner[0], inputs)
     return [_WHOLLY] * len(equation.outvars)
+
+
+def _parts_of_scan(equation: Any, body: Jaxpr) -> tuple[int, int]:
+    """Return how many inputs of a scan are constants, and how many are carried: what is scanned has one axis less inside.
+
+    The parameters that count them have other names in every other release of JAX.
+    """
+
+    def kept(outside: Sequence[Any], inside: Sequence[Any]) -> int:
+        return sum(one.aval.shape == other.aval.shape for one, other in zip(outside, inside, strict=True))
+
+    carried = kept(equation.outvars, body.outvars)
+    return kept(equation.invars, body.invars) - carried, carried
 
 
 def _through_scan(body: Jaxpr, inputs: list[int], constants: int, carried: int) -> list[int]:

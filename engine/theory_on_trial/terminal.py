@@ -1,0 +1,177 @@
+"""The ledger on a terminal: a line for each claim as it is decided, a summary at the end, the whole table if asked for.
+
+Every line begins with "+" where a verdict is the expected one and with "!" where it is not.
+"""
+
+import math
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from theory_on_trial.ledger import Row, brief, brief_interval
+
+WIDTH = 120
+"""The widest a line gets: longer ones are hard to read."""
+_NARROW = 110  # below it the columns that a reader misses least are left out
+_SHORT = {"INCONCLUSIVE": "INCONCL."}  # where a column is too narrow for the word
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What a column shows of a row, as text that fits into its width wherever fewer digits do."""
+
+    head: str
+    width: int
+    text: Callable[[Row, int], str]  # with how many digits
+    digits: int = 5
+    narrow: int | None = None  # its width on a narrow terminal; 0 where it is left out there
+
+
+_COLUMNS = (
+    _Column("predicted", 9, lambda row, digits: brief(row.predicted, digits), narrow=9),
+    _Column("measured", 9, lambda row, digits: brief(row.measured, digits), narrow=8),
+    _Column("interval", 21, lambda row, digits: brief_interval(row.interval, digits), narrow=0),
+    _Column("notices", 9, lambda row, _: _noticed(row.notices), narrow=7),
+    _Column("P(error)", 8, lambda row, digits: brief(row.error_probability, digits), 2, narrow=8),
+    _Column("n", 7, lambda row, digits: brief(row.samples, digits), 2, narrow=0),
+    _Column("s", 5, lambda row, _: f"{row.seconds:.1f}", narrow=5),
+)
+
+
+def _columns(width: int) -> list[tuple[_Column, int]]:
+    """The columns that a width has room for, each with its own."""
+    narrow = width < _NARROW
+    wide = [(column, column.width if not narrow or column.narrow is None else column.narrow) for column in _COLUMNS]
+    return [(column, room) for column, room in wide if room]
+
+
+def heading(width: int = WIDTH) -> str:
+    """Return the heads of the columns of `line`."""
+    return _joined(" ", "claim", "verdict", [column.head[:room] for column, room in _columns(width)], width)
+
+
+def line(row: Row, width: int = WIDTH, name: str | None = None) -> str:
+    """Return a row of the ledger as one line of at most `width` columns (80 at least), under its id or another name."""
+    cells = [_fitted(column, row, room) for column, room in _columns(width)]
+    return _joined("+" if row.as_expected else "!", row.id if name is None else name, row.verdict, cells, width)
+
+
+def _joined(mark: str, name: str, verdict: str, cells: Sequence[str], width: int) -> str:
+    rooms = [room for _, room in _columns(width)]
+    for_verdict = 12 if width >= _NARROW else 8
+    room = width - sum(rooms) - len(rooms) - for_verdict - 3
+    # Of an id that is too long the end says more than the beginning.
+    name = name if len(name) <= room else f"…{name[len(name) - room + 1 :]}"
+    verdict = verdict if len(verdict) <= for_verdict else _SHORT[verdict]
+    aligned = " ".join(cell.rjust(one) for cell, one in zip(cells, rooms, strict=True))
+    return f"{mark} {name.ljust(room)} {verdict.ljust(for_verdict)} {aligned}".rstrip()
+
+
+def _fitted(column: _Column, row: Row, room: int) -> str:
+    """The text of a cell with as many digits as fit; digits are dropped, an exponent never is."""
+    texts = [column.text(row, digits) for digits in range(column.digits, 0, -1)]
+    return next((text for text in texts if len(text) <= room), texts[-1][:room])
+
+
+def _noticed(notices: str) -> str:
+    """Of what a row notices, the size alone; the row and the report say of what."""
+    return re.split(r",| tighter| of its scale| in probability| error", notices)[0]
+
+
+def table(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
+    """Return the ledger as lines of at most `width` columns, grouped by paper, then the sums of the error bounds."""
+    lines = [heading(width)]
+    for paper in dict.fromkeys(row.paper for row in rows):
+        own = [row for row in rows if row.paper == paper]
+        lines += [paper, *(line(row, width, row.id.removeprefix(f"{paper}.")) for row in own)]
+    return [*lines, *totals(rows, width)]
+
+
+def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
+    """Return what a reader wants to know at the end: each paper in a line, what is false as printed, what went wrong.
+
+    Lines of at most `width` columns; a verdict that was not expected is told in full.
+    """
+    papers = list(dict.fromkeys(row.paper for row in rows))
+    room = min(max(len("paper"), *map(len, papers)), width - 52) if papers else 0
+    lines = [f"  {'paper'.ljust(room)} {'hold':>5} {'false as printed':>17} {'not as expected':>16}  slowest"]
+    for paper in papers:
+        own = [row for row in rows if row.paper == paper]
+        hold, errata, wrong = (_count(own, sort) for sort in ("hold", "errata", "wrong"))
+        slowest = max(own, key=lambda row: row.seconds)
+        name = f"{slowest.seconds:.1f} s {slowest.id.removeprefix(f'{paper}.')}"
+        start = f"{'!' if wrong else '+'} {paper[:room].ljust(room)} {hold:5} {errata:17} {wrong:16}  "
+        lines.append(start + name[: max(width - len(start), 0)])
+    errata = [row for row in rows if _sort(row) == "errata"]
+    lines += ["false as printed:"] * bool(errata)
+    for row in errata:
+        numbers = f"printed {brief(row.predicted)}, measured {brief(row.measured)} in {brief_interval(row.interval)}"
+        lines += _wrapped(f"{row.id.removesuffix('-as-printed')}: {row.statement} ({row.source}) {numbers}", width)
+    wrong_rows = [row for row in rows if not row.as_expected]
+    lines += ["not as expected:"] * bool(wrong_rows)
+    for row in wrong_rows:
+        lines += [f"! {row.id}", *(part for text in str(row).splitlines() for part in _wrapped(text, width))]
+    return [*lines, *totals(rows, width)]
+
+
+def _sort(row: Row) -> str:
+    if not row.as_expected:
+        return "wrong"
+    return "hold" if row.expected == "VERIFIED" else "errata"
+
+
+def _count(rows: Sequence[Row], sort: str) -> int:
+    return sum(_sort(row) == sort for row in rows)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text.strip(), width, initial_indent="  ", subsequent_indent="      ")
+
+
+def totals(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
+    """Return the last lines: verdicts and controls as expected, what they notice, and the sums of the error bounds."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_certainty(row), []).append(row)
+    parts = []
+    for name, members in sorted(groups.items()):
+        # A printed form shares its claim's measurement, and so its chance of error.
+        total = sum(row.error_probability or 0 for row in members if not row.id.endswith("-as-printed"))
+        bound = "" if not total else f" (sum of error {'levels' if name == 'exact' else 'bounds'} {total:.1e})"
+        parts.append(f"{name}: {len(members)}{bound}")
+    controls = [control for row in rows if row.expected == "VERIFIED" for control in row.controls]
+    refuted = sum(control["verdict"] == "REFUTED" for control in controls)
+    expected = sum(row.as_expected for row in rows)
+    sentences = (
+        f"{expected} of {len(rows)} verdicts as expected; {refuted} of {len(controls)} controls REFUTED",
+        _noticing(rows),
+        " · ".join(parts),
+    )
+    return [wrapped for sentence in sentences for wrapped in textwrap.wrap(sentence, width)]
+
+
+def _certainty(row: Row) -> str:
+    """The sort of a row's guarantee, as the sums of the error bounds tell them apart."""
+    guarantee = row.guarantee or "none"
+    if guarantee.startswith("exact") and not row.error_probability:
+        return "exact"
+    return "Monte-Carlo" if guarantee.startswith("finite-n") else guarantee.split(",")[0].split(" (")[0]
+
+
+def _noticing(rows: Sequence[Row]) -> str:
+    """How finely the statements that hold were tried, and whose they are."""
+    holding = [row for row in rows if row.verdict == row.expected == "VERIFIED"]
+    sizes = [math.inf if row.resolution is None else row.resolution for row in holding]
+    ours = sum(row.provenance == "ours" for row in holding)
+    above = f"{sum(size > 0.1 for size in sizes)} notice no error below 10 %, {sum(size > 0.01 for size in sizes)} none"
+    return f"of {len(holding)} that hold {above} below 1 %; {len(holding) - ours} are the authors', {ours} ours"
+
+
+def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:
+    """Return how many claims were not run, and why."""
+    skipped = sum(entry["reason"].startswith("skipped") for entry in not_run)
+    outside = sum(entry["reason"].startswith("outside") for entry in not_run)
+    above = f"{len(not_run) - skipped - outside} claims above tier {tier} (see --trial-tier)"
+    others = f", {skipped} skipped" * (skipped > 0) + f", {outside} outside their domain" * (outside > 0)
+    return f"not run: {above}{others}"
