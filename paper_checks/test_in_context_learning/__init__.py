@@ -7,6 +7,7 @@ standard deviations of weights and noise, s the scale of the GeLU products, N th
 """
 
 from itertools import product
+from typing import Annotated
 
 import jax
 import numpy as np
@@ -15,6 +16,7 @@ from sims.in_context_learning import compiler, network, programs, training
 from sims.in_context_learning.baselines import gradient_step, ols, ridge
 from sims.in_context_learning.prompts import sample_prompts
 from theory_on_trial.compilation_cache import cache_folder
+from theory_on_trial.contract import Interval
 
 MOST_PROGRAMS = 280
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
@@ -27,6 +29,9 @@ OSWALD = "von Oswald et al. 2023 (arXiv 2212.07677)"
 AHN = "Ahn et al. 2023 (arXiv 2306.00297)"
 ZHANG = "Zhang, Frei & Bartlett 2024 (arXiv 2306.09927)"
 UNIT = 2.0**-53
+
+Std = Annotated[float, Interval(0.1, 10.0)]
+"""tau or sigma."""
 
 
 def draw_prompts(rng, count, examples, dimension):

@@ -1,142 +1,135 @@
 """The textbook rules: which of them is the Bayes predictor, what separates it from the others, and their limits."""
 
+from typing import Annotated
+
 import numpy as np
 
-from paper_checks.test_in_context_learning import DERIVED, PAPER, UNIT, draw_prompts, gauss_hermite, query_risks
+from paper_checks.test_in_context_learning import UNIT, Std, draw_prompts, gauss_hermite, query_risks
 from sims.in_context_learning import baselines, metrics
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
 from theory_on_trial import claim, ours, paper
+from theory_on_trial.contract import Interval
 
 GRID = (0.0, 1 / 16, 1 / 9, 1 / 4, 4 / 9)
 """The regularisers of figure 2, least squares first; its columns have these noise-to-weight ratios."""
-COLUMNS = ((0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75))
-"""Their (sigma, tau)."""
-RULES = [baselines.ridge(parameter) for parameter in (*GRID, 2 / 9)]
-RULES += [baselines.gradient_step(0.02), baselines.sgd(0.03), baselines.nearest_neighbours()]
-RULES += [baselines.nearest_neighbours(weighted=True)]
-COUNT, EXAMPLES, DIMENSION = 8, 13, 4
+COUNT, EXAMPLES, DIMENSION = 16, 13, 4
+"""Prompts on which the risks of all rules are compared."""
+MATCHED = len(GRID)
+"""The place of the ridge with lambda = sigma^2 / tau^2 among the rules; the one of twice that follows."""
 
 
-def drawn_rules(trial):
-    """Inputs of some prompts, and every rule's label weights at all their prefixes."""
+def drawn_rules(trial, matched):
+    """Inputs of some prompts, and the label weights of ridges (those of figure 2 and the matched) and other rules."""
     inputs = trial.generator("inputs").standard_normal((COUNT, EXAMPLES, DIMENSION))
-    return inputs, np.asarray(baselines.label_weights(inputs, RULES))
+    rules = [baselines.ridge(parameter) for parameter in (*GRID, matched, 2 * matched)]
+    rules += [baselines.gradient_step(0.02), baselines.sgd(0.03), baselines.nearest_neighbours()]
+    return inputs, np.asarray(baselines.label_weights(inputs, [*rules, baselines.nearest_neighbours(weighted=True)]))
 
 
-def condition(inputs):
+def condition(inputs, prefixes=range(EXAMPLES)):
     """How much the nonzero singular values of each prefix differ, [count, prefixes]; 1 for no example."""
-    spectra = [[np.linalg.svd(X[:k], compute_uv=False) for k in range(1, len(X))] for X in inputs]
-    return np.array([[1.0, *(s[0] / s[-1] for s in spectrum)] for spectrum in spectra])
+    spectra = [[np.linalg.svd(X[:k], compute_uv=False) for k in prefixes] for X in inputs]
+    return np.array([[s[0] / s[-1] if len(s) else 1.0 for s in spectrum] for spectrum in spectra])
 
 
-@claim(paper(f"{PAPER}, equation 19"), kind="optimality")
-def test_mbr__ridge(trial, weight_std=1.5, noise_std=0.5, examples=(1, 3, 5), spacing=0.06):
+def posterior_mean(X, Y, weight_std, noise_std):
+    """The mean of w given the labels, by the trapezoidal rule along the singular directions of X, and its points.
+
+    The rule is exact: half the standard deviation of the narrowest direction is one spacing, and the density has fallen
+    by exp(-40) where the grid ends.
+    """
+    _, singular, directions = np.linalg.svd(X)
+    widths = np.zeros(2)
+    widths[: len(singular)] = (singular / noise_std) ** 2
+    reach = weight_std * np.sqrt(Y @ Y / noise_std**2 + 80)
+    axes = [np.arange(-reach, reach, 0.5 / np.sqrt(width + weight_std**-2)) for width in widths]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2) @ directions
+    misfit = sum((label - grid @ row) ** 2 for row, label in zip(X, Y, strict=True))
+    log_density = -misfit / (2 * noise_std**2) - np.sum(grid**2, axis=1) / (2 * weight_std**2)
+    density = np.exp(log_density - log_density.max())
+    return density @ grid / density.sum(), len(grid), reach
+
+
+@claim(paper("equation 19"), kind="optimality", cases=[1, 3, 5])
+def test_mbr__ridge(
+    trial, examples: Annotated[int, Interval(1, 6, why="a grid must hold the posterior")],
+    weight_std: Std = 1.5, noise_std: Std = 0.5,
+):  # fmt: skip
     """The posterior mean is the ridge with lambda = sigma^2 / tau^2; given any inputs no rule has a smaller risk."""
-    axis = np.arange(-9 * weight_std, 9 * weight_std, spacing)
-    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
-    means, law, wrong = [], [], []
-    for k in examples:
-        X, Y, _ = (array[0] for array in draw_prompts(trial.generator(f"prompt {k}"), 1, k, 2))
-        log_density = -np.sum((Y - grid @ X.T) ** 2, axis=1) / (2 * noise_std**2)
-        log_density -= np.sum(grid**2, axis=1) / (2 * weight_std**2)
-        density = np.exp(log_density - log_density.max())
-        means.append(density @ grid / density.sum())
-        law.append(predicted.bayes_weights(X, Y, noise_std=noise_std, weight_std=weight_std))
-        wrong.append([predicted.ridge_weights(X, Y, ratio) for ratio in (noise_std**2, noise_std**2 / weight_std)])
-    # The trapezoidal rule is exact here: the density is two spacings wide and ends 9 deviations out.
-    trial.identity(
-        np.array(means),
-        np.array(law),
-        ops=len(axis),
-        scale=9 * weight_std,
-        controls={"lambda = sigma^2": np.array(wrong)[:, 0], "lambda = sigma^2 / tau": np.array(wrong)[:, 1]},
-    )
-    inputs, weights = drawn_rules(trial)
-    risks = query_risks(weights, inputs, weight_std, noise_std)
-    least = np.array(
-        [
-            [
-                predicted.bayes_prediction_risk(X[:k], X[k], weight_std=weight_std, noise_std=noise_std)
-                for k in range(EXAMPLES)
-            ]
-            for X in inputs
-        ]
-    )
-    trial.bound(
-        np.broadcast_to(least, risks.shape),
-        risks,
-        found_by="draws",
-        independent=len(inputs),  # each with every number of examples and every penalty
-        ops=40 * DIMENSION,
-        scale=risks * condition(inputs),
-        wrong_processes={"twice that": np.broadcast_to(2 * least, risks.shape)},
-    )
-    trial.identity(
-        risks[GRID.index(1 / 9)],
-        least,
-        ops=40 * DIMENSION,
-        scale=least * condition(inputs),
-        wrong_processes={"lambda = sigma^2": risks[GRID.index(1 / 4)]},
-    )
+    trial.require(weight_std <= 4 * noise_std, "weight_std must be at most 4 noise_std: a grid must hold the posterior")
+    X, Y, _ = (array[0] for array in draw_prompts(trial.generator("prompt"), 1, examples, 2))
+    Y, stds = weight_std * Y, {"weight_std": weight_std, "noise_std": noise_std}
+    mean, points, reach = posterior_mean(X, Y, **stds)
+    ratio = noise_std**2 / weight_std**2
+    others = {"1/2 before one of the squares": 2 * ratio}
+    if abs(weight_std - 1) > 0.05:
+        others |= {"lambda = sigma^2": noise_std**2, "lambda = sigma^2 / tau": noise_std**2 / weight_std}
+    wrong = {name: predicted.ridge_weights(X, Y, parameter) for name, parameter in others.items()}
+    law = predicted.bayes_weights(X, Y, **stds)
+    trial.identity(mean, law, ops=points, scale=reach, controls=wrong)
+    inputs, weights = drawn_rules(trial, ratio)
+    risks = query_risks(weights, inputs, weight_std, noise_std)[:, :, examples]
+    least = np.array([predicted.bayes_prediction_risk(X[:examples], X[examples], **stds) for X in inputs])
+    unequal = 40 * DIMENSION * condition(inputs, [examples])[:, 0]
+    options = {"found_by": "draws", "independent": COUNT, "ops": 1, "scale": risks * unequal}
+    everywhere, noisy = (np.broadcast_to(side, risks.shape) for side in (least, least + noise_std**2))
+    trial.bound(everywhere, risks, **options, wrong_processes={"the error of a noisy label": noisy})
+    twice = {"twice lambda": risks[MATCHED + 1]}
+    trial.identity(risks[MATCHED], least, ops=1, scale=least * unequal, wrong_processes=twice)
 
 
-@claim(ours(DERIVED), kind="identity")
-def test_pythagoras(trial, weight_std=1.5, noise_std=0.5):
+@claim(ours("by orthogonality: given the examples the Bayes predictor is the conditional mean"), kind="identity")
+def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
     """For every rule the risk is the Bayes risk plus the squared prediction difference to the Bayes predictor."""
-    inputs, weights = drawn_rules(trial)
-    stds = {"weight_std": weight_std, "noise_std": noise_std}
-    least, distance, to_other = np.empty((COUNT, EXAMPLES)), np.empty(weights.shape[:3]), np.empty(weights.shape[:3])
-    for c, X in enumerate(inputs):
-        for k in range(EXAMPLES):
-            least[c, k] = predicted.bayes_prediction_risk(X[:k], X[k], **stds)
-            bayes = predicted.bayes_rule(X[:k], **stds).T @ X[k]
-            other = predicted.ridge_rule(X[:k], 2 * noise_std**2 / weight_std**2).T @ X[k]
-            for r in range(len(RULES)):
-                distance[r, c, k] = predicted.prediction_spd(weights[r, c, k, :k], bayes, X[:k], **stds)
-                to_other[r, c, k] = predicted.prediction_spd(weights[r, c, k, :k], other, X[:k], **stds)
+    ratio, stds = noise_std**2 / weight_std**2, {"weight_std": weight_std, "noise_std": noise_std}
+    inputs, weights = drawn_rules(trial, ratio)
+
+    def distances(c, k):
+        """Of each rule from the Bayes predictor, and from the ridge of twice its penalty."""
+        shown, asked = inputs[c, :k], inputs[c, k]
+        others = predicted.bayes_rule(shown, **stds).T @ asked, predicted.ridge_rule(shown, 2 * ratio).T @ asked
+        return [[predicted.prediction_spd(a[c, k, :k], b, shown, **stds) for b in others] for a in weights]
+
+    every = np.array([[distances(c, k) for k in range(EXAMPLES)] for c in range(COUNT)])
+    distance, to_other = np.moveaxis(every, (3, 2), (0, 1))
+    least = [[predicted.bayes_prediction_risk(X[:k], X[k], **stds) for k in range(EXAMPLES)] for X in inputs]
     risks = query_risks(weights, inputs, weight_std, noise_std)
-    trial.identity(
-        risks - least,
-        distance,
-        ops=40 * DIMENSION,
-        scale=risks * condition(inputs),
-        controls={"distance to the ridge of 2 lambda": to_other, "no excess": 0 * distance},
-    )
+    wrong = {"distance to the ridge of 2 lambda": to_other, "no excess": 0 * distance}
+    trial.identity(risks - least, distance, ops=40 * DIMENSION, scale=risks * condition(inputs), controls=wrong)
 
 
-@claim(ours(f"{PAPER}, section 3: lambda = 0 is least squares; rate derived"), kind="limit")
-def test_ols__limit(trial, examples=(5, 30), dimension=8, count=4, powers=(8, 9, 10, 11, 12, 13, 14)):
+@claim(
+    ours("by the singular values: lambda / (s^2 + lambda) of each component is lost"), kind="limit",
+    cases=[(5, 8), (30, 8)],
+)  # fmt: skip
+def test_ols__limit(
+    trial, examples: Annotated[int, Interval(1, 200)], dimension: Annotated[int, Interval(1, 50)],
+    count: Annotated[int, Interval(1, 100)] = 4,
+):  # fmt: skip
     """As sigma falls to zero the Bayes predictor tends to least squares of minimum norm, its error of order lambda."""
-    X, Y, _ = draw_prompts(trial.generator("prompts"), count, 31, dimension)
-    prompts = Prompts(X, Y, X[:, 0])
-    fractions = 2.0 ** -np.array(powers)
-    for k in examples:
-        errors, others, rounding = [], [], []
-        for c in range(count):
-            singular = np.linalg.svd(X[c, :k], compute_uv=False)
-            rules = [baselines.ridge(float(f * singular[-1] ** 2)) for f in fractions]
-            found = np.asarray(baselines.weights_all(prompts, rules))[:, c, k]
-            least = predicted.ols_weights(X[c, :k], Y[c, :k])
-            unseen = np.linalg.svd(X[c, :k])[2][-1]
-            unseen = unseen if unseen @ least > 0 else -unseen  # or the prompts' first-order terms may cancel by chance
-            errors.append(np.sum((found - least) ** 2, axis=1))
-            others.append(np.sum((found - least - unseen) ** 2, axis=1))
-            rounding.append(40 * dimension * UNIT * singular[0] / singular[-1] * np.linalg.norm(least))
-        trial.order(
-            np.sqrt(np.sum(errors, axis=0)),
-            1 / fractions,
-            -1.0,
-            rounding=np.linalg.norm(rounding),
-            margin=0.02,
-            controls={"as lambda^2": -2.0, "as sigma": -0.5},
-            wrong_processes={"another solution": np.sqrt(np.sum(others, axis=0))},
-            same_instance=True,
-        )
+    X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
+    prompts, fractions = Prompts(X, Y, X[:, 0]), 2.0 ** -np.arange(8, 15)
+    errors, others, rounding = [], [], []
+    for c, (shown, labels) in enumerate(zip(X[:, :-1], Y[:, :-1], strict=True)):
+        _, singular, directions = np.linalg.svd(shown)
+        rules = [baselines.ridge(float(f * singular[-1] ** 2)) for f in fractions]
+        found, least = np.asarray(baselines.weights_all(prompts, rules))[:, c, -1], predicted.ols_weights(shown, labels)
+        unseen = directions[-1] if directions[-1] @ least > 0 else -directions[-1]  # or first-order terms may cancel
+        errors.append(np.sum((found - least) ** 2, axis=1))
+        others.append(np.sum((found - least - unseen) ** 2, axis=1))
+        rounding.append(40 * dimension * UNIT * singular[0] / singular[-1] * np.linalg.norm(least))
+    total, shifted = (np.sqrt(np.sum(squares, axis=0)) for squares in (errors, others))
+    options = {"rounding": np.linalg.norm(rounding), "margin": 0.02, "same_instance": True}
+    wrong = {"controls": {"as lambda^2": -2.0, "as sigma": -0.5}, "wrong_processes": {"another solution": shifted}}
+    trial.order(total, 1 / fractions, -1.0, **options, **wrong)
 
 
-@claim(ours(f"{PAPER}, equations 15-17; identity derived"), kind="identity")
-def test_ilwd__linear(trial, prefix=6, count=4, dimension=4):
+@claim(ours("by E x x^T = I in equations 15-17"), kind="identity")
+def test_ilwd__linear(
+    trial, prefix: Annotated[int, Interval(1, 100)] = 6, count: Annotated[int, Interval(1, 100)] = 4,
+    dimension: Annotated[int, Interval(2, 6, why="three nodes for each normal number")] = 4,
+):  # fmt: skip
     """A fit to d answers of a linear rule returns its weights; for x ~ N(0, I) the ILWD of two rules is their SPD."""
     nodes, probabilities = gauss_hermite(3, dimension)
     rules = [baselines.ridge(0.1), baselines.gradient_step(0.02)]
@@ -148,42 +141,38 @@ def test_ilwd__linear(trial, prefix=6, count=4, dimension=4):
 
     fits = np.array([metrics.implicit_fit(act(rule), prompts, prefix, nodes).weights for rule in rules])
     answers = np.array([metrics.answer_queries(act(rule), prompts, prefix, nodes) for rule in rules])
-    law = np.array(
-        [
-            [predicted.ridge_weights(*prompt, 0.1) for prompt in zip(X, Y, strict=True)],
-            [predicted.gradient_step_weights(*prompt, 0.02) for prompt in zip(X, Y, strict=True)],
-        ]
+    laws = (
+        lambda *shown: predicted.ridge_weights(*shown, 0.1),
+        lambda *shown: predicted.gradient_step_weights(*shown, 0.02),
     )
+    law = np.array([[weights(*shown) for shown in zip(X, Y, strict=True)] for weights in laws])
     size = np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2)))
     few = trial.generator("directions").standard_normal((dimension - 1, dimension))
-    trial.identity(
-        fits,
-        law,
-        ops=len(nodes),
-        scale=size,
-        controls={"ridge for both": law[[0, 0]]},
-        wrong_processes={"d - 1 test inputs": law @ np.linalg.pinv(few) @ few},
-    )
-    spd = ((answers[0] - answers[1]) ** 2) @ probabilities
-    ilwd = np.sum((law[0] - law[1]) ** 2, axis=1)
-    trial.identity(spd, ilwd, ops=len(nodes), scale=size**2, controls={"divided by d": ilwd / dimension})
+    wrong = {
+        "controls": {"ridge for both": law[[0, 0]]},
+        "wrong_processes": {"d - 1 test inputs": law @ np.linalg.pinv(few) @ few},
+    }
+    trial.identity(fits, law, ops=40 * dimension + len(nodes), scale=size, **wrong)
+    spd, ilwd = ((answers[0] - answers[1]) ** 2) @ probabilities, np.sum((law[0] - law[1]) ** 2, axis=1)
+    options = {"ops": 40 * dimension + len(nodes), "scale": size**2}
+    trial.identity(spd, ilwd, **options, controls={"divided by d": ilwd / dimension})
 
 
-@claim(paper(f"{PAPER}, figure 2, for exact predictors"), kind="optimality")
-def test_fig2__diagonal(trial):
-    """In every column of figure 2 the ridge with lambda = sigma^2 / tau^2 has the least risk, for any inputs."""
-    inputs, weights = drawn_rules(trial)
-    risks = [query_risks(weights[: len(GRID)], inputs, tau, sigma)[:, :, 1:] for sigma, tau in COLUMNS]
-    best = np.argmin(risks, axis=1)
-    law = np.array([GRID.index((sigma / tau) ** 2) for sigma, tau in COLUMNS])
-    without_tau = np.array([np.argmin(np.abs(np.array(GRID) - sigma**2)) for sigma, _ in COLUMNS])
-
-    def everywhere(rows):
-        return np.broadcast_to(rows[:, None, None], best.shape)
-
-    trial.identity(
-        best,
-        everywhere(law),
-        ops=0,
-        controls={"columns shuffled": everywhere(np.roll(law, 1)), "lambda = sigma^2": everywhere(without_tau)},
-    )
+@claim(
+    ours("by the sign of the risk's slope in lambda: figure 2 of the paper, for exact predictors"), kind="optimality",
+    cases=[(0.0, 1.0), (0.25, 1.0), (0.5, 1.5), (0.5, 1.0), (0.5, 0.75)],
+)  # fmt: skip
+def test_fig2__diagonal(trial, noise_std: Annotated[float, Interval(0, 10)], weight_std: Std):
+    """Of figure 2's ridges the one with lambda = sigma^2 / tau^2, put among them, has the least risk for any inputs."""
+    matched = noise_std**2 / weight_std**2
+    parameters = np.unique(np.round([*GRID, matched, 2 * matched], 12))
+    place = int(np.argmin(np.abs(parameters - matched)))
+    gaps = np.diff(parameters)[max(place - 1, 0) : place + 1]
+    trial.require(gaps.min() > 1e-3 * matched, "noise_std / weight_std must not nearly tie with a ridge of figure 2")
+    inputs, weights = drawn_rules(trial, matched)
+    rows = [int(np.argmin(np.abs(np.array([*GRID, matched, 2 * matched]) - parameter))) for parameter in parameters]
+    risks = query_risks(weights[rows], inputs, weight_std, noise_std)[:, :, 1:]
+    best, next_one = np.argmin(risks, axis=0), place + 1 if place + 1 < len(rows) else place - 1
+    wrong = {"the next penalty": next_one, "lambda = sigma^2": int(np.argmin(np.abs(parameters - noise_std**2)))}
+    controls = {name: np.full(best.shape, row) for name, row in wrong.items() if row != place}
+    trial.identity(best, np.full(best.shape, place), ops=0, controls=controls)
