@@ -58,7 +58,7 @@ def run(programs, folder, program, *arguments, status=0):
 
 
 def pytest_in(programs, folder, *arguments, status=0):
-    return run(programs, folder, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, status=status)
+    return run(programs, folder, "python", "-m", "pytest", "-p", "no:cacheprovider", *arguments, status=status)
 
 
 def rows(path):

@@ -98,10 +98,10 @@ def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
     lines = [f"  {'paper'.ljust(room)} {'hold':>5} {'false as printed':>17} {'not as expected':>16}  slowest"]
     for paper in papers:
         own = [row for row in rows if row.paper == paper]
-        hold, errata, wrong = (_count(own, sort) for sort in ("hold", "errata", "wrong"))
+        hold, false, wrong = (_count(own, sort) for sort in ("hold", "errata", "wrong"))
         slowest = max(own, key=lambda row: row.seconds)
         name = f"{slowest.seconds:.1f} s {slowest.id.removeprefix(f'{paper}.')}"
-        start = f"{'!' if wrong else '+'} {paper[:room].ljust(room)} {hold:5} {errata:17} {wrong:16}  "
+        start = f"{'!' if wrong else '+'} {paper[:room].ljust(room)} {hold:5} {false:17} {wrong:16}  "
         lines.append(start + name[: max(width - len(start), 0)])
     errata = [row for row in rows if _sort(row) == "errata"]
     lines += ["false as printed:"] * bool(errata)

@@ -80,9 +80,9 @@ def _through(equation: Any, inputs: list[int]) -> list[int]:
 
 
 def _parts_of_scan(equation: Any, body: Jaxpr) -> tuple[int, int]:
-    """Return how many inputs of a scan are constants, and how many are carried: what is scanned has one axis less inside.
+    """Return how many inputs of a scan are constants, and how many are carried.
 
-    The parameters that count them have other names in every other release of JAX.
+    What is scanned has one axis less inside. The parameters that count them are not the same in every release of JAX.
     """
 
     def kept(outside: Sequence[Any], inside: Sequence[Any]) -> int:
