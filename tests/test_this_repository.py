@@ -26,7 +26,7 @@ def test_the_outline_is_what_registration_finds():
     assert all(outline.title(paper) for paper in outline.papers())
     for paper in ("random_walk_pca", "predictive_multiplicity"):
         assert set(outline.settings(paper)) == {c.id for c in claims(paper)}, paper
-    assert outline.settings("random_walk_pca")["random_walk_pca.total_variance"] == ["sizes"]
+    assert outline.settings("random_walk_pca")["random_walk_pca.total_variance"] == ["n_points"]
 
 
 def test_the_short_options_are_those_of_the_engine(tmp_path):

@@ -1,152 +1,156 @@
 """The walk itself, at every finite number of points: spectrum, geometry, limits."""
 
 from fractions import Fraction
+from typing import Annotated
 
 import jax
 import numpy as np
 
+from paper_checks.test_random_walk_pca import LISSAJOUS, Components, ManyPoints, Points, ThreePoints
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial import claim, ours, paper
+from theory_on_trial import claim, code, ours
+from theory_on_trial.contract import Interval
 
 
-@claim(ours("section 3 (spectrum); exact at finite T: derived"), kind="identity")
-def test_exact_spectrum(trial, sizes=(2, 3, 7, 50, 300)):
+@claim(
+    ours("differences over time undo the sum and the mean: the covariance is the path graph's pseudo-inverse"),
+    kind="identity",
+    cases=[2, 3, 7, 50, 300],
+)
+def test_exact_spectrum(trial, n_points: Points):
     """The eigenvalues of the centred walk are 1 / (2 - 2 cos(pi k / T)), its eigenvectors the DCT-II cosines."""
-    spectra = [np.asarray(observed.population_spectrum(n)) for n in sizes]
-
-    def joined(theory):
-        return np.concatenate([theory(n)[: n - 1] for n in sizes])
-
-    trial.identity(
-        np.concatenate(spectra),
-        joined(predicted.eigenvalues),
-        ops=3,
-        scale=np.concatenate([np.full(n - 1, n * spectrum[0]) for n, spectrum in zip(sizes, spectra, strict=True)]),
-        controls={
-            "both ends absorbing": joined(lambda n: 1 / np.sort(1 / predicted.dirichlet_eigenvalues(n))),
-            "a periodic walk": joined(predicted.circulant_eigenvalues),
-        },
-    )
-    n_points = sizes[-1]
+    variances, scale = predicted.eigenvalues(n_points), n_points * predicted.eigenvalues(n_points)[0]
+    wrong = {
+        "both ends absorbing": predicted.dirichlet_eigenvalues(n_points)[: n_points - 1],
+        "a periodic walk": np.sort(predicted.circulant_eigenvalues(n_points))[::-1],
+    }
+    trial.identity(observed.population_spectrum(n_points), variances, ops=3, scale=scale, controls=wrong)
     covariance = np.asarray(observed.population_covariance(n_points))
-    cosines = predicted.cosine_modes(n_points, n_points - 1)
-    late = np.cos(np.pi * np.outer(np.arange(1, n_points + 1), np.arange(1, n_points)) / n_points)
-    late *= np.sqrt(2 / n_points)
-    variances = predicted.eigenvalues(n_points)
-    trial.identity(
-        covariance @ cosines,
-        cosines * variances,
-        ops=n_points,
-        scale=variances[0],
-        wrong_processes={"cosines of t instead of t - 1/2": covariance @ late - late * variances + cosines * variances},
-    )
+
+    def residual(phase):
+        modes = np.sqrt(2 / n_points) * np.cos(np.pi / n_points * np.outer(phase, np.arange(1, n_points)))
+        return covariance @ modes - modes * variances
+
+    times = np.arange(1, n_points + 1)
+    late = {"cosines of t instead of t - 1/2": residual(times)}
+    zeros = np.zeros((n_points, n_points - 1))
+    trial.identity(residual(times - 0.5), zeros, ops=n_points, scale=variances[0], wrong_processes=late)
 
 
-@claim(paper("section 3 (centring)"), kind="identity")
-def test_first_step_irrelevant(trial, n_points=40, dim=60, first_step=1e6):
+@claim(ours("centring over time is blind to what all points share: the start and the first step"), kind="identity")
+def test_first_step_irrelevant(
+    trial,
+    n_points: Points = 40,
+    dim: Annotated[int, Interval(1, 10_000)] = 60,
+    first_step: Annotated[float, Interval(1, 1e7, why="rounding of a longer one hides the others")] = 1e6,
+):
     """The first step, and the starting point, do not enter the centred trajectory."""
     steps = np.array(jax.random.normal(trial.key("steps"), (n_points, dim)))
     moved = steps.copy()
     moved[0] *= first_step
-    variances = observed.gram_variances(observed.trajectory(moved))
-    uncentred = np.linalg.eigvalsh(observed.trajectory_gram(moved @ moved.T))[::-1]
     reference = np.asarray(observed.gram_variances(observed.trajectory(steps)))
+    walk = np.asarray(observed.trajectory(moved))
+
+    def of_gram(rows):
+        return np.maximum(np.linalg.eigvalsh(rows @ rows.T)[::-1][: reference.size], 0)
+
     trial.identity(
-        variances,
+        observed.gram_variances(walk),
         reference,
         ops=4 * (n_points + dim),
         scale=np.linalg.norm(moved[0]) * np.sqrt(reference[0]),
-        wrong_processes={"without centring": uncentred[: n_points - 1]},
+        wrong_processes={"without centring": of_gram(walk), "from the first point": of_gram(walk - walk[0])},
     )
 
 
-@claim(ours("section 3 (trace); closed forms derived"), kind="identity")
-def test_total_variance(trial, sizes=tuple(range(3, 31))):
+@claim(
+    ours("sums over the path graph's spectrum, by the trace of its pseudo-inverse"), kind="identity", cases=range(3, 31)
+)
+def test_total_variance(trial, n_points: Annotated[int, Interval(3, 60, why="fractions take T^3 operations")]):
     """Total variance (T^2 - 1)/6, sum of squares (T^2 - 1)(2 T^2 + 7)/180, participation 5 (T^2 - 1)/(2 T^2 + 7)."""
-
-    def exact(n):
-        walk = [[Fraction(int(s <= t)) for s in range(n)] for t in range(n)]
-        means = [sum(column) / n for column in zip(*walk, strict=True)]
-        centred = [[entry - mean for entry, mean in zip(row, means, strict=True)] for row in walk]
-        gram = [[sum(a * b for a, b in zip(p, q, strict=True)) for q in centred] for p in centred]
-        total, squares = sum(gram[t][t] for t in range(n)), sum(entry * entry for row in gram for entry in row)
-        return [float(total), float(squares), float(total * total / squares)]
-
-    def theory(total, squares):
-        return [[total(n), squares(n), predicted.participation_ratio(n)] for n in sizes]
-
-    trial.identity(
-        [exact(n) for n in sizes],
-        theory(predicted.total_variance, predicted.squared_eigenvalue_sum),
-        ops=0,
-        controls={
-            "total without centring": theory(lambda n: n * (n + 1) / 2, predicted.squared_eigenvalue_sum),
-            "T^2 / 6": theory(lambda n: n * n / 6, predicted.squared_eigenvalue_sum),
-            "T^2 + 11 for 2 T^2 + 7": theory(predicted.total_variance, lambda n: (n * n - 1) * (n * n + 11) / 180),
-        },
-    )
+    n = n_points
+    walk = [[Fraction(int(s <= t)) for s in range(n)] for t in range(n)]
+    means = [sum(column) / n for column in zip(*walk, strict=True)]
+    centred = [[entry - mean for entry, mean in zip(row, means, strict=True)] for row in walk]
+    gram = [[sum(a * b for a, b in zip(p, q, strict=True)) for q in centred] for p in centred]
+    total, squares = sum(gram[t][t] for t in range(n)), sum(entry * entry for row in gram for entry in row)
+    exact = [predicted.total_variance(n), predicted.squared_eigenvalue_sum(n), predicted.participation_ratio(n)]
+    wrong = {
+        "total without centring": [n * (n + 1) / 2, *exact[1:]],
+        "T^2 / 6": [n * n / 6, *exact[1:]],
+        "T^2 + 11 for 2 T^2 + 7": [exact[0], (n * n - 1) * (n * n + 11) / 180, exact[2]],
+    }
+    trial.identity([float(total), float(squares), float(total * total / squares)], exact, ops=0, controls=wrong)
 
 
-@claim(paper("equation for rho_k, limit of large T"), kind="limit")
-def test_evr_limit(trial, sizes=(100, 200, 400, 800, 1600), count=3):
+@claim(
+    code(
+        "joe-antognini/joe-antognini.github.io",
+        "notebooks/HighDimensionalRandomWalk.ipynb",
+        "7c7f7ab",
+        says="the predicted value 6 / np.pi**2 of the first ratio",
+    ),
+    kind="limit",
+    cases=[100, 200, 400, 800, 1600],
+)
+def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
     """rho_k(T) tends to 6 / (pi k)^2 with relative error (1 + pi^2 k^2 / 12) / T^2."""
-    components = np.arange(1, count + 1)
-    spectra = [observed.leading_population_spectrum(n, count) for n in sizes]
-    ratios = np.array([spectrum.eigenvalues / spectrum.total_variance for spectrum in spectra])
-    errors = ratios / predicted.explained_variance_ratio_limit(count) - 1
-    law = np.array([predicted.limit_relative_error(n, count) for n in sizes])
-    n = np.array(sizes)[:, None]
-    uncentred = ratios[-1] / predicted.uncentred_explained_variance_ratio_limit(count) - 1
+    trial.require(n_points >= 8 * count, f"n_points must be at least {8 * count}: a later order counts before")
+    squares = (np.pi * np.arange(1, count + 1)) ** 2
+    spectrum = observed.leading_population_spectrum(n_points, count)
+    ratios = spectrum.eigenvalues / spectrum.total_variance
+    law = predicted.limit_relative_error(n_points, count)
     trial.value(
-        errors,
+        ratios / predicted.explained_variance_ratio_limit(count) - 1,
         law,
         # Relative rounding of an eigenvalue: T roundings at the scale of the largest one.
-        error=4 * n * 2.0**-53 * components**2,
+        error=4 * n_points * 2.0**-53 * np.arange(1, count + 1) ** 2,
         slack=law**2,
-        margin=0.01 * law,
-        controls={
-            "an error of 1 / T": law[:1] * sizes[0] / n,
-            "no k^2": np.broadcast_to(law[:, :1], law.shape),
-        },
-        wrong_processes={"against the limit without centring": errors * 0 + uncentred},
+        margin=0.01 * law + law**2,
+        controls={"an exact total": squares / 12 / n_points**2, "24 for 12": (1 + squares / 24) / n_points**2},
     )
 
 
-@claim(paper("section 3 (Lissajous curves)"), kind="identity")
-def test_chebyshev_relation(trial, n_points=500, count=8):
+@claim(LISSAJOUS, kind="identity", cases=[(500, 8), (60, 5)])
+def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
     """The scores are Chebyshev polynomials of the first one, p_k / b_k = T_k(p_1 / b_1): Lissajous curves."""
+    trial.require(2 <= count <= n_points - 2, f"count must lie in [2, n_points - 2 = {n_points - 2}], got {count}")
     spectrum = observed.leading_population_spectrum(n_points, count)
     scores = spectrum.time_courses * np.sqrt(spectrum.eigenvalues) / predicted.score_amplitudes(n_points, count)
-    signs = np.sign(np.sum(scores * predicted.cosine_modes(n_points, count), axis=0))
+    scores *= np.sign(scores[0])
     components = np.arange(1, count + 1)
     variances = predicted.eigenvalues(n_points)
     sine = np.sin(np.pi * np.outer(np.arange(1, n_points + 1) - 0.5, components) / n_points)
+    first = np.clip(scores[:, 0], -1, 1)
     trial.identity(
-        scores * signs,
-        predicted.chebyshev_scores(np.clip(scores[:, 0] * signs[0], -1, 1), count),
+        scores,
+        predicted.chebyshev_scores(first, count),
         ops=3 * n_points,
         # An eigenvector moves by |K| / gap, is scaled up to amplitude one, and T_k stretches the first score by k^2.
         scale=components**2 * np.sqrt(n_points / 2) * variances[0] / (variances[:count] - variances[1 : count + 1]),
-        wrong_processes={"sines of even order": np.where(components % 2 == 0, sine, scores * signs)},
+        controls={"powers of the first score": first[:, None] ** components},
+        wrong_processes={"sines of even order": np.where(components % 2 == 0, sine, scores)},
     )
 
 
-@claim(paper("section 3 (geometry of the walk)"), kind="identity")
-def test_distance_identity(trial, n_points=200):
+@claim(ours("any two points are |s - t| independent steps apart, and components rotate them only"), kind="identity")
+def test_distance_identity(trial, n_points: ThreePoints = 200):
     """The scores reproduce |x_s - x_t|^2 = |s - t| exactly: sum_k lambda_k (u_k(s) - u_k(t))^2 = |s - t|."""
     scores = predicted.scores(n_points, n_points - 1)
-    gram = np.asarray(observed.population_covariance(n_points))
-
-    def distances(products):
-        return np.diag(products)[:, None] + np.diag(products)[None, :] - 2 * products
-
-    lags = predicted.squared_distances(n_points)
-    for products in (gram, scores @ scores.T):
-        trial.identity(
-            distances(products),
-            lags,
-            ops=n_points,
-            scale=n_points,
-            controls={"the root of |s - t|": np.sqrt(lags), "the square of |s - t|": lags**2},
-        )
+    products = np.asarray(observed.population_covariance(n_points))
+    trial.identity(
+        products,
+        scores @ scores.T,
+        ops=n_points,
+        scale=n_points,
+        controls={"one component only": np.outer(scores[:, 0], scores[:, 0])},
+    )
+    squares, lags, times = np.diag(products), predicted.squared_distances(n_points), np.arange(1.0, n_points + 1)
+    trial.identity(
+        squares[:, None] + squares[None, :] - 2 * products,
+        lags,
+        ops=n_points,
+        scale=n_points,
+        controls={"the root of |s - t|": np.sqrt(lags), "independent points": np.add.outer(times, times)},
+    )
