@@ -335,6 +335,7 @@ class Ledger:
 
         tier, seed = self.config.getoption("trial_tier"), self.config.getoption("trial_seed")
         width = max(min(self.config.get_terminal_writer().fullwidth, WIDTH), 80)
+        terminalreporter.ensure_newline()
         terminalreporter.section(f"ledger (seed {seed}, tier {tier})", sep="=")
         wrong = any(not row.as_expected for row in self.rows)
         shown = table if self.config.getoption("trial_table") else summary
