@@ -20,7 +20,7 @@ def test_the_commands_run_in_integration():
     printed = subprocess.run([sys.executable, script, ROOT / "README.md"], capture_output=True, text=True, check=True)
     commands = printed.stdout.splitlines()
     assert commands[:2] == [
-        "pip install -e engine -e . && pytest paper_checks/",
+        "pip install -e engine -e . && pytest paper_checks/ -n auto --dist loadfile",
         'pip install -e engine -e ".[test]" && pytest tests/ engine/tests -n 2 --dist loadfile',
     ]
     assert "python -m figures --quick" in commands

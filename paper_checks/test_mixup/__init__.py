@@ -35,6 +35,8 @@ DISTORTS = abstract(
 
 Alpha = Annotated[float, Interval(0.01, 100, why="beyond, Gauss-Jacobi rules lose digits")]
 """alpha of lambda ~ Beta(alpha, alpha)."""
+Separability = Annotated[float, Interval(0.1, 100)]
+"""kappa."""
 Few = Annotated[int, Interval(2, 12, why="all pairs at all nodes are listed")]
 """n, points of a data set."""
 

@@ -1,14 +1,22 @@
 """How long Mixup's minimiser is, and how efficient the three ways of training are: laws of a = kappa m^2 alone."""
 
-import numpy as np
+from typing import Annotated
 
-from paper_checks.test_mixup import DERIVED
+import numpy as np
+from scipy.special import expit, ndtri
+
+from paper_checks.test_mixup import Alpha
 from sims import mixup as observed
 from theory import mixup as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval
 
 NODES = 64
-ALPHAS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0)
+
+Efficient = Annotated[float, Interval(0.1, 64, why="the classes are a hundred points each")]
+"""a, at which the three efficiencies are compared."""
+Moderate = Annotated[float, Interval(0.1, 40, why="an adaptive integral of terms that fall by e^-20")]
+"""a, at which an integral is taken."""
 
 
 def fit_without_noise(law):
@@ -25,23 +33,22 @@ def scores_without_noise(laws):
     return scores, np.array([2 * float(fit.newton_step) for fit in fits]) * (1 + scores) + 1e-12
 
 
-@claim(ours(DERIVED), kind="limit")
-def test_scale_limit(trial, effective=(400, 800, 1600, 3200, 6400), alpha=1.0):
-    """As kappa grows u* rises to u_inf with a (u_inf - u*) -> (u h + u^2 h' / 2) / L_2, if soft mixed pairs exist."""
-    law = predicted.MixingLaw.beta(alpha, NODES)
+@claim(ours("by expanding the derivative of the loss along b in 1 / a"), kind="limit", cases=[(0.2, 400), (1.0, 400)])
+def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 1e4)]):
+    """As kappa grows u* tends to u_inf, a (u_inf - u*) to (u h + u^2 h' / 2) / L_2, if soft mixed pairs exist."""
+    law, effective = predicted.MixingLaw.beta(alpha, NODES), least * 2.0 ** np.arange(5)
     (limit,), (error,) = scores_without_noise([law])
     scores = np.array([predicted.scalar_minimiser(a, law) for a in effective])
-    correction = predicted.limit_scale_correction(law)
-    curvature = predicted.limit_curvatures(law)
-    first = limit * curvature.noise / curvature.scale
+    correction, curvature = predicted.limit_scale_correction(law), predicted.limit_curvatures(law)
+    without = limit * curvature.noise / curvature.scale
     trial.limit(
-        np.array(effective) * (limit - scores),
+        effective * (limit - scores),
         effective,
         correction,
         order=1,
-        margin=1e-3 * correction,
+        margin=1e-3 * without,
         slack=effective[-1] * error,
-        controls={"without h'": first, "no gap": 0.0},
+        controls={"without h'": without, "h' without 1/2": 2 * correction - without},
     )
     half, quarter = (lambda mixing: 0 * mixing + 0.5), np.array([0.5])
     laws = [
@@ -51,74 +58,98 @@ def test_scale_limit(trial, effective=(400, 800, 1600, 3200, 6400), alpha=1.0):
         predicted.MixingLaw.atoms(quarter, np.ones(1), lambda mixing: mixing / 2),
         predicted.MixingLaw.atoms(np.array([0.0, 0.3, 1.0]), np.array([0.45, 0.1, 0.45])),
     ]
-    bounded = [int(np.isfinite(predicted.limit_scale(one))) for one in laws]
-    trial.identity(
-        np.array([int(fit_without_noise(one).converged) for one in laws]),
-        np.array(bounded),
-        ops=0,
-        controls={"bounded for every law": np.ones(len(laws), int), "only if g = lambda": np.array([1, 0, 0, 0, 1])},
-    )
+    bounded = np.array([int(np.isfinite(predicted.limit_scale(one))) for one in laws])
+    found = np.array([int(fit_without_noise(one).converged) for one in laws])
+    wrong = {"bounded for every law": np.ones(len(laws), int), "only if g = lambda": np.array([1, 0, 0, 0, 1])}
+    trial.identity(found, bounded, ops=0, controls=wrong)
 
 
-@claim(ours(DERIVED), kind="identity")
-def test_lambda_dependence(trial, alphas=ALPHAS):
-    """For lambda ~ Beta(alpha, alpha), u_inf falls and then rises with alpha; it grows without end at both ends."""
-    laws = [predicted.MixingLaw.beta(alpha, NODES) for alpha in alphas]
+@claim(
+    ours("by setting the derivative of the loss of the class means alone to zero"),
+    kind="identity",
+    cases=[0.1, 0.2, 0.5, 1.0],
+)
+def test_lambda_dependence(trial, alpha: Annotated[float, Interval(0.05, 1.2, why="below the lowest u_inf")]):
+    """For lambda ~ Beta(alpha, alpha), u_inf falls and then rises with alpha."""
+    laws = [predicted.MixingLaw.beta(one, NODES) for one in (alpha, 1.5, 2.25 / alpha)]
     halves = [predicted.MixingLaw(np.full(NODES, 0.5), law.weights, law.nodes) for law in laws]
     closed = np.array([predicted.limit_scale(law) for law in laws])
     scores, errors = scores_without_noise(laws)
-    trial.value(
-        scores,
-        closed,
-        margin=1e-8,
-        error=errors + 4e-12 * closed,  # the nodes of a law: another version of SciPy moves the scores by 1e-12
-        controls={
-            "monotone in alpha": np.minimum.accumulate(closed),
-            "label one half": np.array([predicted.limit_scale(law) for law in halves]),
-        },
-    )
+    wrong = {
+        "monotone in alpha": np.minimum.accumulate(closed),
+        "label one half": np.array([predicted.limit_scale(law) for law in halves]),
+    }
+    # The nodes of a law: another version of SciPy moves the scores by 1e-12.
+    trial.value(scores, closed, margin=1e-7, error=errors + 4e-12 * closed, controls=wrong)
 
 
-@claim(ours(DERIVED), kind="bound")
-def test_efficiency_order(trial, effective=(0.1, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0), alphas=(0.2, 1.0, 5.0)):
+def plug_in_efficiency(a, law, per_class):
+    """K_mix = a^2 Psi / (H u)^2 of classes that are `per_class` quantiles each: sums over pairs at Mixup's own fit."""
+    quantiles = ndtri((np.arange(per_class) + 0.5) / per_class)
+    noise = quantiles / np.sqrt(a * np.mean(quantiles**2))
+    points, labels = np.concatenate([1 + noise, noise - 1]), np.repeat([1.0, 0.0], per_class)
+    fit = observed.fit_mixup(points[:, None], labels, law.nodes, law.weights, law.input_weights)
+    score, pull, curvature = float(fit.weights[0]), np.zeros(2 * per_class), 0.0
+    for mixing, weight, g in zip(law.nodes, law.weights, law.input_weights, strict=True):
+        chances = expit(score * (g * points[:, None] + (1 - g) * points))
+        residuals = chances - (mixing * labels[:, None] + (1 - mixing) * labels)
+        pull += weight * (g * residuals.mean(axis=1) + (1 - g) * residuals.mean(axis=0))
+        curvature += weight * (g**2 + (1 - g) ** 2) * np.mean(chances * (1 - chances))
+    return a**2 * np.mean(pull**2) / (curvature * score) ** 2
+
+
+@claim(
+    ours("by the sandwich variance of all pairs, and Fisher's information without augmentation"),
+    kind="bound",
+    cases=[(0.5, 0.2), (2.0, 1.0), (8.0, 1.0), (64.0, 5.0)],
+)
+def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, Interval(0.2, 10)]):
     """K_lda < K_mix < K_erm at every a, and K_mix falls with alpha: Mixup lies between discriminant and regression."""
-    logistic = np.array([predicted.erm_efficiency(a) for a in effective])
-    laws = [predicted.MixingLaw.beta(alpha, 24) for alpha in alphas]
-    mixup = np.array([[predicted.mixup_efficiency(a, law) for a in effective] for law in laws])
-    discriminant = np.array([predicted.lda_efficiency(a) for a in effective])
-    chain = np.stack([logistic, *mixup, discriminant])
+    law, narrower = predicted.MixingLaw.beta(alpha, 24), predicted.MixingLaw.beta(1.25 * alpha, 24)
+    mixup, logistic = predicted.mixup_efficiency(effective, law), predicted.erm_efficiency(effective)
+    discriminant = predicted.lda_efficiency(effective)
+    half, whole = (plug_in_efficiency(effective, predicted.MixingLaw.beta(alpha, 12), n) for n in (100, 200))
+    trial.value(
+        2 * whole - half,  # what quantiles leave out falls nearly like one over their number
+        mixup,
+        margin=0.03 * mixup,
+        error=abs(whole - half),
+        controls={"one of two summands of the pull": mixup / 4},
+    )
     trial.bound(
-        chain[1:],
-        chain[:-1],
-        found_by="all",
+        np.array([discriminant, predicted.mixup_efficiency(effective, narrower), mixup]),
+        np.array([mixup, mixup, logistic]),
+        found_by="grid",
         ops=1e4,
-        wrong_processes={"maximum likelihood is best": np.broadcast_to(logistic, chain[1:].shape)},
+        wrong_processes={"maximum likelihood is best": np.full(3, logistic)},
     )
 
 
-@claim(ours(DERIVED), kind="limit")
-def test_erm_fisher_exponent(trial, effective=(50, 100, 200, 400, 800), moderate=(0.5, 2.0, 8.0, 20.0)):
+@claim(
+    ours("by Laplace's method for Fisher's information"),
+    kind="limit",
+    cases=[(0.5, 50), (2.0, 50), (8.0, 60), (20.0, 70)],
+)
+def test_erm_fisher_exponent(trial, moderate: Moderate, least: Annotated[float, Interval(40, 80)]):
     """K_erm grows like sqrt(2 a / pi) e^(a/2)."""
     from scipy.integrate import quad
 
-    def information(a):
-        def integrand(v):
-            return np.exp(-((v - 2 * a) ** 2) / (8 * a)) / np.sqrt(8 * np.pi * a) / (4 * np.cosh(v / 2) ** 2)
+    def integrand(v):
+        return np.exp(-((v - 2 * moderate) ** 2) / (8 * moderate)) / (4 * np.cosh(v / 2) ** 2)
 
-        return quad(integrand, -60, 60, points=[0.0], epsabs=0, epsrel=1e-11, limit=400)
-
-    integrals = np.array([information(a) for a in moderate])
-    closed = np.array([predicted.erm_efficiency(a) for a in moderate])
+    integral, uncertain = quad(integrand, -60, 60, points=[0.0], epsabs=0, epsrel=1e-11, limit=400)
+    closed = predicted.erm_efficiency(moderate)
     trial.value(
-        1 / (4 * integrals[:, 0]),
+        np.sqrt(8 * np.pi * moderate) / (4 * integral),
         closed,
         margin=1e-8 * closed,
         # Beyond |v| = 60 the integrand is below e^-60 of its integral e^(-a/2) / sqrt(a).
-        error=closed * (integrals[:, 1] / integrals[:, 0] + 1e-12),
-        controls={"as for a = 0": np.ones(len(moderate)), "a + 1": np.array(moderate) + 1},
+        error=closed * (uncertain / integral + 1e-12),
+        controls={"as for a = 0": 1.0, "a + 1": moderate + 1},
     )
-    effective = np.array(effective)
-    ratio = [predicted.erm_efficiency(float(a)) / predicted.erm_efficiency_asymptotic(float(a)) for a in effective]
+    effective = least * 2.0 ** np.arange(5)
+    found = np.array([predicted.erm_efficiency(float(a)) for a in effective])
+    ratio = found / [predicted.erm_efficiency_asymptotic(float(a)) for a in effective]
     trial.limit(ratio, effective, 1.0, order=1, margin=1e-3, controls={"without the 2": np.sqrt(2.0)})
-    exponents = np.log([predicted.erm_efficiency(float(a)) / np.sqrt(2 * a / np.pi) for a in effective]) / effective
+    exponents = np.log(found / np.sqrt(2 * effective / np.pi)) / effective
     trial.limit(exponents, effective, 0.5, order=2, margin=1e-4, controls={"e^a": 1.0, "e^(a/4)": 0.25})

@@ -3,15 +3,19 @@
 import numpy as np
 
 from paper_checks.test_predictive_multiplicity import (
-    DEFINITIONS,
-    DERIVED,
     EXCLUSIVE_OR,
-    LATTICE,
-    PROPOSITION,
-    cells_by_weights,
+    N_ROWS,
+    Copies,
+    Dim,
+    NPoints,
+    NSets,
+    apart,
+    beyond,
+    counts,
     general_position,
     labelled_corners,
-    lattice_table,
+    lattice_tables,
+    over,
     sampled_paths,
     solved,
 )
@@ -20,226 +24,203 @@ from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, ours
 
 
-@claim(ours(PROPOSITION), kind="bound")
-def test_discrepancy__bound(trial, n_sets=60, n_classes=200):
+@claim(
+    ours("Proposition 1, as recalled: E(h) - E_0 = c - w and w <= E_0 for c new and w repaired mistakes"),
+    kind="bound",
+    cases=[2, 3, None],
+)
+def test_discrepancy__bound(trial, dim: Dim | None, n_points: NPoints = 30, n_sets: NSets = 60):
     """Discrepancy is at most 2 R(h_0) + epsilon for every class of classifiers and every baseline, optimal or not."""
+    rng = trial.generator("sets")
 
-    def judge(discrepancies, errors, n, **found):
-        shares = np.array(errors)[:, None] / n, np.arange(n + 1) / n
-        bounds = [[predicted.discrepancy_bound(own, epsilon) for epsilon in shares[1]] for (own,) in shares[0]]
-        trial.bound(
-            np.array(discrepancies) / n,
-            bounds,
-            **found,
-            ops=4,
-            controls={"R(h_0) + epsilon": shares[0] + shares[1]},
-        )
-
-    paths = [found for found, _, _ in sampled_paths(trial.generator("sets"), n_sets)]
-    judge(
-        [path.discrepancy for path in paths], [path.errors for path in paths], 30, found_by="draws", independent=n_sets
-    )
-    # Arbitrary finite classes: any matrix of predictions, baseline included.
-    rng = trial.generator("classes")
-    errors, discrepancies = [], []
-    for _ in range(n_classes):
+    def any_class(_):
+        """A finite class of any predictions: a baseline and five competitors on eight rows."""
         matrix = rng.integers(0, 2, (6, 8))
-        positives, negatives = rng.multinomial(20, np.full(16, 1 / 16)).reshape(2, 8)
-        pool = observed.pool_multiplicity(matrix[1:], positives, negatives, matrix[0], np.arange(21))
-        errors.append(int(np.where(matrix[0] == 1, negatives, positives).sum()))
-        discrepancies.append(pool.discrepancy)
-    judge(discrepancies, errors, 20, found_by="draws", independent=n_classes)
-    table = labelled_corners(EXCLUSIVE_OR)
-    path = observed.discrepancy_path(table, observed.minimise_errors(table), np.arange(101) / 100)
-    judge([path.disagreement], [25], 100, found_by="all")
+        both = rng.multinomial(n_points, np.full(16, 1 / 16)).reshape(2, 8)
+        pool = observed.pool_multiplicity(matrix[1:], *both, matrix[0], np.arange(n_points + 1))
+        return pool.discrepancy, np.where(matrix[0] == 1, both[1], both[0]).sum() / n_points
 
-
-@claim(ours(PROPOSITION), kind="identity")
-def test_bound__tight(trial, copies=(1, 7, 25)):
-    """The bound is attained: on exclusive or at epsilon = 0 the discrepancy is 2 R(h_0) = 1/2."""
-    found, bounds = [], []
-    for count in copies:
-        table = labelled_corners(EXCLUSIVE_OR, count)
-        baseline = observed.minimise_errors(table)
-        found.append(observed.discrepancy_path(table, baseline, (0.0, 0.5)).disagreement)
-        n = 4 * count
-        bounds.append([n * predicted.discrepancy_bound(baseline.errors / n, epsilon) for epsilon in (0.0, 0.5)])
-    bounds = np.array(bounds)
-    trial.identity(
-        found,
-        bounds,
-        ops=0,
-        controls={"2 R + epsilon - 1/n": bounds - 1, "R + epsilon": bounds - [[k] for k in copies]},
+    if dim is None:
+        discrepancies, errors = over(range(n_sets), any_class)
+    else:
+        paths = [path for path, _, _ in sampled_paths(rng, n_sets, dim, n_points)]
+        discrepancies, errors = over(paths, lambda path: (path.discrepancy, path.errors / n_points))
+    epsilons = np.arange(n_points + 1) / n_points
+    bounds = [[predicted.discrepancy_bound(error, epsilon) for epsilon in epsilons] for error in errors]
+    wrong = beyond(trial, discrepancies / n_points, {"R(h_0) + epsilon": errors[:, None] + epsilons})
+    trial.bound(
+        discrepancies / n_points, bounds, found_by="draws", independent=n_sets, ops=4, controls=wrong
     )
 
 
-@claim(ours(DEFINITIONS), kind="bound")
-def test_order(trial, n_sets=60):
-    """Discrepancy never exceeds ambiguity; both rise with the tolerance, and one is zero only where the other is."""
-    paths = [found for found, _, _ in sampled_paths(trial.generator("sets"), n_sets)]
-    discrepancy = np.array([path.discrepancy for path in paths])
-    ambiguity = np.array([path.ambiguity for path in paths])
-    strict = np.insert(ambiguity[:, :-1], 0, 0, axis=1)
-    trial.bound(
-        discrepancy,
-        ambiguity,
-        found_by="draws",
-        independent=n_sets,
+@claim(ours("one competitor repairs all of h_0's mistakes and errs at the opposite corner"), kind="identity",
+       cases=[1, 7, 25])  # fmt: skip
+def test_bound__tight(trial, copies: Copies):
+    """The bound is attained: on exclusive or at epsilon = 0 the discrepancy is 2 R(h_0) = 1/2."""
+    table = labelled_corners(EXCLUSIVE_OR, copies)
+    baseline = observed.minimise_errors(table)
+    found = observed.discrepancy_path(table, baseline, (0.0, 0.5)).disagreement
+    bounds = np.array([table.n * predicted.discrepancy_bound(baseline.errors / table.n, one) for one in (0.0, 0.5)])
+    trial.identity(
+        [*found, found[0] / table.n],
+        [*bounds, 0.5],
         ops=0,
         controls={
-            "level set with < in place of <=": strict,
-            "the reverse, that is delta <= 2 delta - alpha": 2 * discrepancy - ambiguity,
+            "2 R + epsilon - 1/n": [*(bounds - 1), 0.5 - 1 / table.n],
+            "R + epsilon": [*(bounds - copies), 0.25],
         },
     )
+
+
+@claim(ours("whoever one competitor flips is flipped by some competitor, and competitors stay"), kind="bound",
+       cases=[2, 3])  # fmt: skip
+def test_order(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
+    """Discrepancy never exceeds ambiguity; both rise with the tolerance, and one is zero only where the other is."""
+    paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), n_sets, dim, n_points)]
+    discrepancy, ambiguity = over(paths, lambda path: (path.discrepancy, path.ambiguity))
+    drawn = {"found_by": "draws", "independent": n_sets, "ops": 0}
+    strict = np.insert(ambiguity[:, :-1], 0, 0, axis=1)
+    wrong = {"level set with < in place of <=": strict, "delta <= 2 delta - alpha": 2 * discrepancy - ambiguity}
+    trial.bound(discrepancy, ambiguity, **drawn, controls=beyond(trial, discrepancy, wrong))
     for path in (discrepancy, ambiguity):
-        trial.bound(
-            path[:, :-1],
-            path[:, 1:],
-            found_by="draws",
-            independent=n_sets,
-            ops=0,
-            controls={"a rise at every step": path[:, 1:] - 1},
-        )
+        trial.bound(path[:, :-1], path[:, 1:], **drawn, controls={"a rise at every step": path[:, 1:] - 1})
     moved, affected, strictly = (np.sign(path) for path in (discrepancy, ambiguity, strict))
-    nobody = np.zeros_like(affected)
-    trial.identity(moved, affected, ops=0, controls={"level set with < in place of <=": strictly, "nobody": nobody})
+    wrong = {"level set with < in place of <=": strictly, "nobody": np.zeros_like(affected)}
+    trial.identity(moved, affected, ops=0, controls=wrong)
 
 
-@claim(ours(DEFINITIONS), kind="identity")
-def test_steps(trial, n_sets=4, fractions=(0.0, 0.3, 0.999)):
+@claim(ours("errors are counted, so that epsilon n matters by its floor alone"), kind="identity", cases=[1, 2, 3])
+def test_steps(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
     """Discrepancy is a right-continuous step function of epsilon with jumps at multiples of 1/n only."""
-    rng = trial.generator("sets")
-    tolerances = np.array([0, 1, 2, 3, 5, 8, 13, 20])
-    found, steps, strict, rounded = [], [], [], []
-    for _ in range(n_sets):
-        table = lattice_table(rng)
+    whole = np.array([0, 1, 2, 3, 5, 8, 12])[:, None]
+    fractions = np.array([0.0, 0.3, 0.999])
+    epsilons = ((whole + fractions) / n_points).ravel().clip(0, 1)
+
+    def measure(table):
         baseline = observed.minimise_errors(table)
         cells = predicted.linear_dichotomies(table.rows)
-        path = predicted.discrepancy_path_of(cells, baseline.dichotomy, table.positives, table.negatives)
-        for fraction in fractions:
-            epsilons = (tolerances + fraction) / table.n
-            found.append(observed.discrepancy_path(table, baseline, epsilons).disagreement)
-            steps.append(path[[predicted.tolerance_count(epsilon, table.n) for epsilon in epsilons]])
-            strict.append(path[np.maximum(tolerances - (fraction == 0), 0)])
-            rounded.append(path[tolerances + round(fraction)])
-    trial.identity(
-        found, steps, ops=0, controls={"level set with < in place of <=": strict, "epsilon n rounded": rounded}
-    )
+        path = predicted.discrepancy_path_of(cells, baseline.dichotomy, *counts(table))
+        steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in epsilons]
+        strict = np.maximum(whole - (fractions == 0), 0).ravel()
+        rounded = np.rint(whole + fractions).astype(int).ravel().clip(0, n_points)
+        found = observed.discrepancy_path(table, baseline, epsilons).disagreement
+        return found, path[steps], path[strict], path[rounded]
+
+    found, steps, strict, rounded = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    wrong = {"level set with < in place of <=": strict, "epsilon n rounded": rounded}
+    trial.identity(found, steps, ops=0, controls=apart(trial, steps, wrong))
 
 
-@claim(ours(DERIVED), kind="identity")
-def test_parity(trial, n_sets=6):
+@claim(ours("the disagreement is E(h) - E_0 and twice the repaired mistakes"), kind="identity", cases=[1, 2, 3])
+def test_parity(trial, dim: Dim, n_points: NPoints = 41, n_sets: NSets = 40):
     """Disagreement has the parity of E(h) - E_0 and lies between |E(h) - E_0| and E(h) + E_0, for every classifier."""
     rng = trial.generator("sets")
-    triples = []  # errors, errors of the baseline, disagreement
-    cells = cells_by_weights(LATTICE - 1)
-    for _ in range(n_sets):
-        table = lattice_table(rng, 41)
-        errors = [table.errors(h) for h in cells]
-        for baseline, own in zip(cells, errors, strict=True):
-            triples += [(e, own, table.disagreement(h, baseline)) for h, e in zip(cells, errors, strict=True)]
-    sampled = np.array(triples)
-    compas = []
-    for target in ("arrest", "violent"):
+
+    def measure(table):
+        cells = predicted.linear_dichotomies(table.rows)
+        baseline = cells[rng.integers(len(cells))]
+        errors = [table.errors(one) for one in cells]
+        return errors, len(cells) * [table.errors(baseline)], [table.disagreement(one, baseline) for one in cells]
+
+    def measure_compas(target):
         answers = solved(target)
-        for found in (*answers.flips.solutions, *answers.discrepancy.solutions):
-            differ = answers.table.disagreement(found.dichotomy, answers.baseline.dichotomy)
-            compas.append((found.errors, answers.baseline.errors, differ))
-    for errors, baseline_errors, differences in (sampled.T, np.array(compas).T):
-        pairs = zip(errors.tolist(), baseline_errors.tolist(), strict=True)
-        trial.identity(
-            differences % 2,
-            [predicted.parity_defect(*pair, 0) for pair in pairs],
-            ops=0,
-            controls={"the parity of E(h) alone": errors % 2},
-        )
-    errors, baseline_errors, differences = sampled.T
-    pairs = zip(errors.tolist(), baseline_errors.tolist(), strict=True)
-    least, most = np.array([predicted.disagreement_range(*pair, 41) for pair in pairs]).T
-    drawn = {"found_by": "draws", "independent": n_sets, "ops": 0}  # tables, each with every pair of classifiers
+        for one in (*answers.flips.solutions, *answers.discrepancy.solutions):
+            differ = answers.table.disagreement(one.dichotomy, answers.baseline.dichotomy)
+            yield one.errors, answers.baseline.errors, differ
+
+    sets = np.hstack([np.array(measure(table)) for table in lattice_tables(rng, dim, n_points, n_sets)])
+    compas = [triple for target in ("arrest", "violent") for triple in measure_compas(target)]
+    triples = [*sets.T.tolist(), *compas]
+    parities = [predicted.parity_defect(error, own, 0) for error, own, _ in triples]
+    wrong = {"the parity of E(h) alone": [error % 2 for error, _, _ in triples]}
+    trial.identity([differ % 2 for *_, differ in triples], parities, ops=0, controls=wrong)
+    errors, own, differences = sets
+    pairs = zip(errors.tolist(), own.tolist(), strict=True)
+    least, most = np.array([predicted.disagreement_range(*pair, n_points) for pair in pairs]).T
+    drawn = {"found_by": "draws", "independent": n_sets, "ops": 0}
     trial.bound(differences, most, **drawn, controls={"at most E(h) alone": errors})
-    trial.bound(least, differences, **drawn, wrong_processes={"E(h) + E_0": errors + baseline_errors})
+    trial.bound(least, differences, **drawn, wrong_processes={"E(h) + E_0": errors + own})
 
 
-@claim(ours(DERIVED), kind="bound")
-def test_pair__diameter(trial, n_sets=60, n_enumerated=3):
+@claim(ours("by the triangle inequality through the labels"), kind="bound", cases=[2, 3])
+def test_pair__diameter(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """Any two competitors differ on at most 2 (R(h_0) + epsilon) of the points, twice epsilon where h_0 has it once."""
     rng = trial.generator("sets")
-    diameters, bounds, controls = [], [], []
-    for _ in range(n_sets):
-        points, positives, negatives = general_position(rng)
+    tolerances = [1, 3, 6]
+
+    def measure(_):
+        points, positives, negatives = general_position(rng, N_ROWS[dim], dim, n_points)
         cells = observed.dichotomies(points)
         weights, errors = positives + negatives, cells @ (negatives - positives) + positives.sum()
-        signs = 2 * cells - 1
-        distances = (weights.sum() - signs * weights @ signs.T) // 2
-        for tolerance in (1, 3, 6):
-            near = errors <= errors.min() + tolerance
-            diameters.append(int(distances[np.ix_(near, near)].max()))
-            error, epsilon = errors.min() / 30, tolerance / 30
-            bounds.append(30 * predicted.pair_diameter_bound(error, epsilon))
-            controls.append(30 * predicted.discrepancy_bound(error, epsilon))
-    trial.bound(
-        diameters,
-        bounds,
-        found_by="draws",
-        independent=n_sets,
-        ops=4,
-        controls={"2 R(h_0) + epsilon, as for one of them": controls},
-    )
-    # On lattices the competitors are met one by one by integer programs.
-    measured, exact, once = [], [], []
-    for _ in range(n_enumerated):
-        table = lattice_table(rng)
+        signs, least = 2 * cells - 1, errors.min()
+        distances = (n_points - signs * weights @ signs.T) // 2
+        near = [errors <= least + tolerance for tolerance in tolerances]
+        shares = [(least / n_points, tolerance / n_points) for tolerance in tolerances]
+        diameters = [distances[np.ix_(one, one)].max() / n_points for one in near]
+        bounds = (predicted.pair_diameter_bound, predicted.discrepancy_bound)
+        return diameters, *([bound(*both) for both in shares] for bound in bounds)
+
+    diameters, bounds, single = over(range(n_sets), measure)
+    wrong = beyond(trial, diameters, {"2 R(h_0) + epsilon, as for one of them": single})
+    trial.bound(diameters, bounds, found_by="draws", independent=n_sets, ops=8, controls=wrong)
+
+
+@claim(ours("integer programs meet all competitors of a lattice, whose pairs are counted"), kind="optimality",
+       cases=[2, 3])  # fmt: skip
+def test_pair__diameter__met(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 5):
+    """Competitors met one by one by integer programs are as far apart as any two of the level set."""
+
+    def measure(table):
         near = [one.dichotomy for one in observed.co_optimal(table, 2).solutions]
-        measured.append(max(table.disagreement(one, other) for one in near for other in near))
-        cells = predicted.linear_dichotomies(table.rows)
-        arguments = (cells, near[0], table.positives, table.negatives, 2)
-        exact.append(predicted.pair_diameter_of(*arguments))
-        once.append(predicted.discrepancy_of(*arguments))
-    trial.identity(measured, exact, ops=0, wrong_processes={"nobody differs": np.zeros(n_enumerated, int)})
+        widest = max(table.disagreement(one, other) for one in near for other in near)
+        arguments = (predicted.linear_dichotomies(table.rows), near[0], *counts(table), 2)
+        return widest, predicted.pair_diameter_of(*arguments), predicted.discrepancy_of(*arguments)
+
+    found, exact, alone = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"from the baseline alone": alone}))
 
 
-@claim(ours(DERIVED), kind="identity")
-def test_saturation(trial, n_sets=60):
+@claim(ours("-h_0 differs everywhere, alone, and makes n - E_0 errors"), kind="identity", cases=[2, 3])
+def test_saturation(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """Where -h_0 is in the class, delta = alpha = 1 from e = n - 2 E_0 on, and delta < 1 below."""
-    paths = [found for found, _, _ in sampled_paths(trial.generator("sets"), 2 * n_sets)[::2]]
-    errors = np.array([path.errors for path in paths])
-    trial.identity(
-        [int(np.argmax(path.discrepancy == 30)) for path in paths],
-        [predicted.saturation_tolerance(path.errors, 30) for path in paths],
-        ops=0,
-        controls={"1 - R(h_0)": 30 - errors, "one error less": 30 - 2 * errors - 1},
-    )
-    trial.identity(
-        [path.ambiguity[predicted.saturation_tolerance(path.errors, 30)] for path in paths],
-        np.full(n_sets, 30),
-        ops=0,
-        wrong_processes={"ambiguity at epsilon = 0": [path.ambiguity[0] for path in paths]},
-    )
+    paths = [path for path, _, _ in sampled_paths(trial.generator("sets"), 2 * n_sets, dim, n_points)[::2]]
+
+    def measure(path):
+        tolerance = predicted.saturation_tolerance(path.errors, n_points)
+        first = int(np.argmax(path.discrepancy == n_points))
+        return [first, path.ambiguity[tolerance]], [tolerance, n_points], path.errors, path.ambiguity[0]
+
+    found, exact, errors, at_zero = over(paths, measure)
+    wrong = {"1 - R(h_0)": n_points - errors, "one error less": n_points - 2 * errors - 1}
+    controls = {name: np.stack([one, exact[:, 1]], axis=1) for name, one in wrong.items()}
+    controls["ambiguity at epsilon = 0"] = np.stack([exact[:, 0], at_zero], axis=1)
+    trial.identity(found, exact, ops=0, controls=apart(trial, exact, controls))
 
 
-@claim(ours(DERIVED), kind="bound")
-def test_separable(trial, n_sets=60):
+@claim(ours("without own mistakes there is none to repair: every disagreement is a new one"), kind="bound",
+       cases=[2, 3])  # fmt: skip
+def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
     """For a baseline without errors every disagreement is an error: delta <= epsilon, but alpha may be far larger."""
     rng = trial.generator("sets")
-    discrepancies, ambiguities, bounds = [], [], []
-    for _ in range(n_sets):
-        points, positives, negatives = general_position(rng)
-        weights, sides = positives + negatives, points @ rng.standard_normal(2) > rng.standard_normal()
+    tolerances = np.arange(n_points + 1)
+
+    def measure(_):
+        points, positives, negatives = general_position(rng, N_ROWS[dim], dim, n_points)
+        weights, sides = positives + negatives, points @ rng.standard_normal(dim) > rng.standard_normal()
         positives, negatives = np.where(sides, weights, 0), np.where(sides, 0, weights)
         found = observed.enumerate_paths(points, positives, negatives)
-        discrepancies.append(found.discrepancy)
-        ambiguities.append(found.ambiguity)
-        bounds.append([predicted.separable_bound(positives, negatives, tolerance) for tolerance in range(31)])
-    discrepancies, tolerances = np.array(discrepancies), np.arange(31)
-    ambiguity = {"ambiguity": np.array(ambiguities)}
+        bounds = [predicted.separable_bound(positives, negatives, one) for one in tolerances.tolist()]
+        return found.discrepancy, found.ambiguity, bounds
+
+    discrepancy, ambiguity, bounds = over(range(n_sets), measure)
     drawn = {"found_by": "draws", "independent": n_sets}
-    trial.bound(discrepancies, bounds, **drawn, ops=0, wrong_processes=ambiguity)
-    allowed = np.broadcast_to(tolerances / 30, discrepancies.shape)
-    trial.bound(discrepancies / 30, allowed, **drawn, ops=2, controls={"epsilon / 2": allowed / 2})
+    trial.bound(discrepancy, bounds, **drawn, ops=0, wrong_processes={"ambiguity": ambiguity})
+    allowed = np.broadcast_to(tolerances / n_points, discrepancy.shape)
+    half = beyond(trial, discrepancy / n_points, {"epsilon / 2": allowed / 2})
+    trial.bound(discrepancy / n_points, allowed, **drawn, ops=2, controls=half)
     trial.identity(
-        [discrepancies[:, 0], ambiguity["ambiguity"][:, 0]],
+        [discrepancy[:, 0], ambiguity[:, 0]],
         np.zeros((2, n_sets)),
         ops=0,
-        wrong_processes={"one error allowed": [discrepancies[:, 0], ambiguity["ambiguity"][:, 1]]},
+        wrong_processes={"an average row allowed": [one[:, n_points // N_ROWS[dim]] for one in (discrepancy, ambiguity)]},
     )

@@ -1,209 +1,227 @@
 """The integer programs give what meeting every linear dichotomy gives, in each formulation and form of the table."""
 
+from dataclasses import replace
+from typing import Annotated, Literal
+
 import numpy as np
 
 from paper_checks.test_predictive_multiplicity import (
-    DEFINITIONS,
-    DERIVED,
+    EXACTLY,
     EXCLUSIVE_OR,
-    FORMULATIONS,
+    Dim,
+    NPoints,
+    NSets,
+    apart,
+    counts,
     labelled_corners,
     lattice_set,
-    lattice_table,
+    lattice_tables,
+    over,
 )
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval
 
-WITH_WEIGHTS = ("big_m", "published")
+WithWeights = Literal["big_m", "published"]
+"""The formulations with weights and margin: shortened, and as released."""
+BOTH = [(dim, formulation) for dim in (2, 3) for formulation in ("big_m", "published")]
 EPSILONS = (0.0, 0.05, 0.1, 0.3)
 
 
-def counts(table):
-    """The counts of both labels, as the theory takes them."""
-    return table.positives, table.negatives
+def answers_of(table, baseline, epsilons=EPSILONS):
+    """Errors of all flips, and discrepancies at some tolerances, over all linear dichotomies of a table."""
+    cells, best = predicted.linear_dichotomies(table.rows), baseline.dichotomy
+    steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in epsilons]
+    path = predicted.discrepancy_path_of(cells, best, *counts(table))
+    return predicted.flip_errors_of(cells, best, *counts(table)), path[steps]
 
 
-@claim(ours(FORMULATIONS), kind="optimality")
-def test_erm__exact(trial, n_sets=10):
+def fewest_errors(table):
+    """The fewest errors of all linear dichotomies."""
+    return int(predicted.errors_of(predicted.linear_dichotomies(table.rows), *counts(table)).min())
+
+
+@claim(EXACTLY, kind="optimality", cases=BOTH)
+def test_erm__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 6):
     """The mixed-integer programs find the fewest errors of all linear dichotomies, as released or shortened."""
-    rng = trial.generator("sets")
-    tables = [lattice_table(rng) for _ in range(n_sets)]
-    exact = [int(predicted.errors_of(predicted.linear_dichotomies(t.rows), *counts(t)).min()) for t in tables]
-    constant = [min(table.positives.sum(), table.negatives.sum()) for table in tables]
-    for formulation in WITH_WEIGHTS:
-        found = [observed.minimise_errors(table, formulation=formulation).errors for table in tables]
-        trial.identity(found, exact, ops=0, controls={"the best constant": constant})
-    # A margin beyond that of the best dichotomy (1/5 on exclusive or) loses it.
+
+    def measure(table):
+        found = observed.minimise_errors(table, formulation=formulation).errors
+        return found, fewest_errors(table), min(count.sum() for count in counts(table))
+
+    found, exact, constant = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"the best constant": constant}))
+
+
+@claim(ours("by the linear program of the largest margin, 1/5 on exclusive or"), kind="optimality")
+def test_erm__margin(trial, off: Annotated[float, Interval(1e-3, 0.19)] = 0.01):
+    """A margin beyond that of the best dichotomy, 1/5 on exclusive or, loses it, and one below does not."""
     table = labelled_corners(EXCLUSIVE_OR)
-    best = predicted.errors_of(predicted.linear_dichotomies(table.rows), *counts(table)).min()
-    trial.identity(
-        np.round(observed.uncertified_errors(table, 0.19).reported),
-        best,
-        ops=0,
-        wrong_processes={"margin 0.21": np.round(observed.uncertified_errors(table, 0.21).reported)},
-    )
+    below, above = (np.round(observed.uncertified_errors(table, 0.2 + side * off).reported) for side in (-1, 1))
+    trial.identity(below, fewest_errors(table), ops=0, wrong_processes={"a margin above 1/5": above})
 
 
-@claim(ours(FORMULATIONS), kind="optimality")
-def test_flip__exact(trial, n_sets=2):
+@claim(EXACTLY, kind="optimality", cases=BOTH)
+def test_flip__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 2):
     """The flip programs find, for every row, the fewest errors of a linear dichotomy that flips it."""
-    rng = trial.generator("sets")
-    for formulation in WITH_WEIGHTS:
-        found, exact, lost = [], [], []
-        for _ in range(n_sets):
-            table = lattice_table(rng)
-            baseline = observed.minimise_errors(table)
-            found.append(observed.flip_errors(table, baseline, formulation=formulation).errors)
-            lost.append(observed.flip_errors(table, baseline, formulation=formulation, margin=0.25).errors)
-            cells = predicted.linear_dichotomies(table.rows)
-            exact.append(predicted.flip_errors_of(cells, baseline.dichotomy, *counts(table)))
-        trial.identity(found, exact, ops=0, wrong_processes={"margin 1/4": lost})
+
+    def measure(table):
+        baseline = observed.minimise_errors(table)
+        found = observed.flip_errors(table, baseline, formulation=formulation).errors
+        return found, answers_of(table, baseline)[0], baseline.errors + np.abs(np.subtract(*counts(table)))
+
+    found, exact, alone = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"the row flipped alone": alone}))
 
 
-@claim(ours(FORMULATIONS), kind="optimality")
-def test_disc__exact(trial, n_sets=2):
+@claim(EXACTLY, kind="optimality", cases=BOTH)
+def test_disc__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoints = 40, n_sets: NSets = 2):
     """The discrepancy program, agreement stated on both sides, finds the most that one competitor changes."""
-    rng = trial.generator("sets")
-    for formulation in WITH_WEIGHTS:
-        found, exact, one_sided = [], [], []
-        for _ in range(n_sets):
-            table = lattice_table(rng)
-            baseline = observed.minimise_errors(table)
-            found.append(observed.discrepancy_path(table, baseline, EPSILONS, formulation=formulation).disagreement)
-            reports = [observed.one_sided_discrepancy(table, baseline, epsilon).reported for epsilon in EPSILONS]
-            one_sided.append(np.round(reports))
-            path = predicted.discrepancy_path_of(
-                predicted.linear_dichotomies(table.rows), baseline.dichotomy, *counts(table)
-            )
-            exact.append(path[[predicted.tolerance_count(epsilon, table.n) for epsilon in EPSILONS]])
-        trial.identity(found, exact, ops=0, wrong_processes={"agreement stated on one side": one_sided})
 
-
-@claim(ours(DERIVED), kind="optimality")
-def test_margin__free__exact(trial, n_sets=12):
-    """Rows for circuits replace weights and margin: baseline, flips and discrepancy are those of all dichotomies."""
-    rng = trial.generator("sets")
-    found, exact, without_circuits = [], [], []
-    for _ in range(n_sets):
-        table = lattice_table(rng)
+    def measure(table):
         baseline = observed.minimise_errors(table)
-        cells = predicted.linear_dichotomies(table.rows)
-        flips = observed.flip_errors(table, baseline)
-        path = observed.discrepancy_path(table, baseline, EPSILONS)
-        certificates = {one.certificate for one in (baseline, *flips.solutions, *path.solutions)}
-        found.append([baseline.errors, *flips.errors, *path.disagreement, len(certificates - {"exact"})])
-        steps = [predicted.tolerance_count(epsilon, table.n) for epsilon in EPSILONS]
-        exact.append(
-            [
-                predicted.errors_of(cells, *counts(table)).min(),
-                *predicted.flip_errors_of(cells, baseline.dichotomy, *counts(table)),
-                *predicted.discrepancy_path_of(cells, baseline.dichotomy, *counts(table))[steps],
-                0,
-            ]
-        )
-        least = np.minimum(*counts(table)).sum()
-        without_circuits.append([least, *(least + np.abs(table.positives - table.negatives)), *exact[-1][10:]])
-    trial.identity(found, exact, ops=0, controls={"every labelling of the rows allowed": without_circuits})
+        found = observed.discrepancy_path(table, baseline, EPSILONS, formulation=formulation).disagreement
+        reports = [observed.one_sided_discrepancy(table, baseline, epsilon).reported for epsilon in EPSILONS]
+        return found, answers_of(table, baseline)[1], np.round(reports)
 
-
-@claim(ours(DEFINITIONS), kind="identity")
-def test_ambiguity__cdf(trial, n_sets=8):
-    """Ambiguity is the distribution function of the flip errors: one program per row gives the whole path."""
-    rng = trial.generator("sets")
-    found, exact, doubled, unweighted = [], [], [], []
-    for _ in range(n_sets):
-        table = lattice_table(rng)
-        baseline = observed.minimise_errors(table)
-        flips = observed.flip_errors(table, baseline)
-        tolerances = np.arange(table.n + 1)
-        path = observed.ambiguity_path(table, baseline, flips, tolerances / table.n)
-        found.append(path.ambiguous)
-        cells = predicted.linear_dichotomies(table.rows)
-        exact.append(
-            [predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), tolerance) for tolerance in range(41)]
-        )
-        doubled.append(path.ambiguous[np.minimum(2 * tolerances, table.n)])
-        within = flips.errors <= baseline.errors + tolerances[:, None]
-        unweighted.append(np.round(table.n * within.mean(axis=1)))
-    wrong = {"a tolerance of 2 epsilon": doubled, "rows counted once each": unweighted}
+    found, exact, one_sided = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    wrong = apart(trial, exact, {"agreement stated on one side": one_sided})
     trial.identity(found, exact, ops=0, wrong_processes=wrong)
 
 
-@claim(ours(DERIVED), kind="optimality")
-def test_coverage__certificate(trial, n_sets=8, epsilon=0.05):
+@claim(ours("by Gordan's theorem a labelling is linear unless a signed circuit forbids it"), kind="optimality",
+       cases=[1, 2, 3])  # fmt: skip
+def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6):
+    """Rows for circuits replace weights and margin: baseline, flips and discrepancy are those of all dichotomies."""
+
+    def measure(table):
+        baseline = observed.minimise_errors(table)
+        flips, path = observed.flip_errors(table, baseline), observed.discrepancy_path(table, baseline, EPSILONS)
+        certificates = {one.certificate for one in (baseline, *flips.solutions, *path.solutions)}
+        found = [baseline.errors, *flips.errors, *path.disagreement, len(certificates - {"exact"})]
+        exact = [fewest_errors(table), *np.concatenate(answers_of(table, baseline)), 0]
+        least = np.minimum(*counts(table)).sum()
+        any_labels = [least, *(least + np.abs(np.subtract(*counts(table)))), *exact[len(table.rows) + 1 :]]
+        return found, exact, any_labels
+
+    found, exact, any_labels = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"every labelling allowed": any_labels}))
+
+
+@claim(ours("a point is ambiguous as soon as the best classifier that flips it competes"), kind="identity",
+       cases=[1, 2, 3])  # fmt: skip
+def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 4):
+    """Ambiguity is the distribution function of the flip errors: one program per row gives the whole path."""
+    tolerances = np.arange(n_points + 1)
+
+    def measure(table):
+        baseline = observed.minimise_errors(table)
+        flips = observed.flip_errors(table, baseline)
+        found = observed.ambiguity_path(table, baseline, flips, tolerances / n_points).ambiguous
+        cells = predicted.linear_dichotomies(table.rows)
+        exact = [predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), one) for one in tolerances.tolist()]
+        within = flips.errors <= baseline.errors + tolerances[:, None]
+        unweighted = np.round(n_points * within.mean(axis=1))
+        return found, exact, found[np.minimum(2 * tolerances, n_points)], unweighted
+
+    found, exact, doubled, unweighted = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    wrong = {"a tolerance of 2 epsilon": doubled, "rows counted once each": unweighted}
+    trial.identity(found, exact, ops=0, wrong_processes=apart(trial, exact, wrong))
+
+
+@claim(ours("whom no competitor flips beyond those covered, nobody flips"), kind="optimality", cases=[2, 3])
+def test_coverage__certificate(
+    trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6, epsilon: Annotated[float, Interval(0, 0.3)] = 0.05
+):
     """Taking the competitor that flips most of what is not covered yet, until none flips any, ends at the ambiguity."""
-    rng = trial.generator("sets")
-    found, exact, first = [], [], []
-    for _ in range(n_sets):
-        table = lattice_table(rng)
+
+    def measure(table):
         baseline = observed.minimise_errors(table)
         coverage = observed.ambiguity_by_coverage(table, baseline, epsilon)
-        found.append([coverage.ambiguous, coverage.bound])
         cells, tolerance = predicted.linear_dichotomies(table.rows), predicted.tolerance_count(epsilon, table.n)
-        exact.append(2 * [predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), tolerance)])
+        exact = predicted.ambiguity_of(cells, baseline.dichotomy, *counts(table), tolerance)
         # Where nobody competes there is no solution at all, and nothing to cover.
-        flipped = [table.disagreement(one.dichotomy, baseline.dichotomy) for one in coverage.solutions[:1]]
-        first.append(2 * [sum(flipped)])
-    trial.identity(found, exact, ops=0, wrong_processes={"stop after one program": first})
+        first = sum(table.disagreement(one.dichotomy, baseline.dichotomy) for one in coverage.solutions[:1])
+        return [coverage.ambiguous, coverage.bound], [exact, exact], [first, first]
+
+    found, exact, first = over(lattice_tables(trial.generator("sets"), dim, n_points, n_sets), measure)
+    trial.identity(found, exact, ops=0, wrong_processes=apart(trial, exact, {"stop after one program": first}))
 
 
-@claim(ours(DERIVED), kind="identity")
-def test_aggregate(trial, n_sets=6, factor=3):
+@claim(ours("errors and disagreements are sums over people"), kind="identity", cases=[2, 3])
+def test_aggregate(
+    trial,
+    dim: Dim,
+    n_points: Annotated[int, Interval(12, 40, why="the theory sees each person on a row")] = 24,
+    factor: Annotated[int, Interval(2, 100)] = 3,
+    n_sets: NSets = 3,
+):
     """Equal rows may be merged with weights, and all counts multiplied: the shares stay what they are."""
     rng = trial.generator("sets")
-    found, exact, unweighted = [], [], []
-    for _ in range(n_sets):
-        points, labels = lattice_set(rng, 24)
-        # The theory sees each person on a row of their own.
-        cells = predicted.linear_dichotomies(points)
+    epsilons = np.arange(8) / n_points
+
+    def programs(table, baseline, row_of_sample):
+        path = observed.discrepancy_path(table, baseline, epsilons).disagreement
+        return [*observed.flip_errors(table, baseline).errors[row_of_sample], *path]
+
+    def measure(_):
+        points, labels = lattice_set(rng, dim, n_points)
         people = (labels == 1).astype(int), (labels == -1).astype(int)
-        tables = [observed.aggregate(points, labels, np.full(24, times)) for times in (1, factor)]
-        baseline = observed.minimise_errors(tables[0])
-        own = baseline.dichotomy[tables[0].row_of_sample]
-        flips = [predicted.flip_errors_of(cells, own, *people), predicted.discrepancy_path_of(cells, own, *people)[:8]]
-        for table, times in zip(tables, (1, factor), strict=True):
-            path = observed.discrepancy_path(table, baseline, np.arange(8) / 24)
-            flip_errors = observed.flip_errors(table, baseline).errors[table.row_of_sample]
-            found.append([*flip_errors, *path.disagreement])
-            exact.append([times * count for part in flips for count in part])
+        tables = [observed.aggregate(points, labels, np.full(n_points, times)) for times in (1, factor)]
+        row_of_sample, baseline = tables[0].row_of_sample, observed.minimise_errors(tables[0])
+        cells, own = predicted.linear_dichotomies(points), baseline.dichotomy[row_of_sample]
+        flips = predicted.flip_errors_of(cells, own, *people)
+        exact = np.append(flips, predicted.discrepancy_path_of(cells, own, *people)[:8])
         # Without weights a row counts once for each label that it has.
         distinct = np.unique(np.column_stack([points, labels]), axis=0)
-        merged = observed.aggregate(distinct[:, :2], distinct[:, 2])
-        path = observed.discrepancy_path(merged, baseline, np.arange(8) / 24)
-        flip_errors = observed.flip_errors(merged, baseline).errors[tables[0].row_of_sample]
-        unweighted += 2 * [[*flip_errors, *path.disagreement]]
+        merged = observed.aggregate(distinct[:, :-1], distinct[:, -1])
+        found = [programs(table, baseline, row_of_sample) for table in tables]
+        return found, [exact, factor * exact], 2 * [programs(merged, baseline, row_of_sample)]
+
+    found, exact, unweighted = over(range(n_sets), measure)
     trial.identity(found, exact, ops=0, wrong_processes={"merged without weights": unweighted})
 
 
-@claim(ours(DERIVED), kind="identity")
-def test_invariance(trial, n_sets=6, scale=1e-4):
-    """Linear maps, dependent columns, exchanged labels and the order of rows change nothing but the margin."""
+@claim(ours("weights map along with the points, and a margin does not"), kind="identity", cases=[2, 3])
+def test_invariance(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 3):
+    """Linear maps, dependent columns, exchanged labels and the order of rows change nothing."""
     rng = trial.generator("sets")
-    found, exact, scaled = [], [], []
-    for _ in range(n_sets):
-        points, labels = lattice_set(rng)
+    mixing = np.eye(dim) + np.triu(np.full((dim, dim), 2.0))  # of whole numbers, and invertible
+
+    def measure(_):
+        points, labels = lattice_set(rng, dim, n_points)
         plain = observed.aggregate(points, labels)
-        cells = predicted.linear_dichotomies(plain.rows)
-        baseline = observed.minimise_errors(plain)
-        steps = [predicted.tolerance_count(epsilon, plain.n) for epsilon in EPSILONS]
-        for sign in (1, -1):
-            order = rng.permutation(len(points))
-            mapped = points @ np.array([[2.0, 3.0], [1.0, 2.0]]) + np.array([5.0, -7.0])
-            mapped = np.column_stack([mapped, mapped.sum(axis=1), np.full(len(points), 4.0)])[order]
-            table = observed.aggregate(mapped, sign * labels[order])
-            scores = sign * (2.0 * baseline.dichotomy[plain.row_of_sample] - 1)
-            own = observed.baseline_of_scores(table, scores[order])
-            flips = observed.flip_errors(table, own).errors[table.row_of_sample][np.argsort(order)]
-            path = observed.discrepancy_path(table, own, EPSILONS).disagreement
-            found.append([len(table.dropped), *flips, *path])
-            flip_errors = predicted.flip_errors_of(cells, baseline.dichotomy, *counts(plain))[plain.row_of_sample]
-            path = predicted.discrepancy_path_of(cells, baseline.dichotomy, *counts(plain))[steps]
-            exact.append([2, *flip_errors, *path])
-        scaled.append(observed.aggregate(points * [1.0, scale], labels))
-    wrong = {"half the tolerance": [[*row[:-4], row[-4], *row[-4:-1]] for row in found]}
+        baseline, order, sign = observed.minimise_errors(plain), rng.permutation(n_points), rng.choice([-1, 1])
+        mapped = points @ mixing - 7.0
+        mapped = np.column_stack([mapped, mapped.sum(axis=1), np.full(n_points, 4.0)])[order]
+        table = observed.aggregate(mapped, sign * labels[order])
+        scores = sign * (2.0 * baseline.dichotomy[plain.row_of_sample] - 1)
+        own = observed.baseline_of_scores(table, scores[order])
+        flips = observed.flip_errors(table, own).errors[table.row_of_sample][np.argsort(order)]
+        first = np.unique(plain.row_of_sample, return_index=True)[1]  # a person of each row
+        path = observed.discrepancy_path(table, own, EPSILONS).disagreement
+        exact, steps = answers_of(plain, baseline)
+        return [len(table.dropped), *flips[first], *path], [2, *exact, *steps], [2, *exact, steps[0], *steps[:-1]]
+
+    found, exact, halved = over(range(n_sets), measure)
+    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"a tolerance less": halved}))
+
+
+@claim(ours("the weights of a scaled feature take up the norm that the margin is measured in"), kind="optimality")
+def test_invariance__margin(
+    trial,
+    n_points: NPoints = 40,
+    n_sets: NSets = 6,
+    scale: Annotated[float, Interval(1e-6, 1e-3, why="the solver's tolerance, and the margin")] = 1e-4,
+):
+    """A feature may be scaled where no margin is asked for, while a margin of 1e-3 loses the best dichotomies."""
+
+    def measure(table):
+        scaled = replace(table, rows=table.rows * [1.0, scale])
+        finite = round(observed.uncertified_errors(scaled, 1e-3).reported)
+        return observed.minimise_errors(scaled).errors, fewest_errors(table), finite
+
+    found, exact, finite = over(lattice_tables(trial.generator("sets"), 2, n_points, n_sets), measure)
+    wrong = apart(trial, exact, {"margin 1e-3, one feature scaled": finite})
     trial.identity(found, exact, ops=0, wrong_processes=wrong)
-    fewest = np.array([predicted.errors_of(predicted.linear_dichotomies(t.rows), *counts(t)).min() for t in scaled])
-    margin_free = [observed.minimise_errors(table).errors for table in scaled]
-    finite = [round(observed.uncertified_errors(table, 1e-3).reported) for table in scaled]
-    trial.identity(margin_free, fewest, ops=0, wrong_processes={"margin 1e-3, one feature scaled by 1e-4": finite})

@@ -1,104 +1,108 @@
 """Dichotomies counted and met: exclusive or, Cover's count, the cube, and what parallelograms say about all of them."""
 
 from itertools import combinations_with_replacement
+from typing import Annotated
 
 import numpy as np
 
 from paper_checks.test_predictive_multiplicity import (
     CONJUNCTION,
     CORNERS,
-    DERIVED,
     EXCLUSIVE_OR,
-    FIGURE,
-    LATTICE,
+    Copies,
     cells_by_weights,
-    general_position,
     labelled_corners,
+    lattice,
 )
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval
+
+Shape = tuple[Annotated[int, Interval(2, 5)], ...]
+"""How many points a lattice has along each axis."""
+_LISTED = "all labellings of the lattice are tried"
 
 
-@claim(ours(FIGURE), kind="identity")
-def test_xor__figure1(trial):
-    """Exclusive or, 25 points a corner: four optima of 25 errors, 50 points apart, delta_0 = 1/2 and alpha_0 = 1."""
+def met(labels, copies):
+    """What integer programs find of the corners: optima, errors, largest and least distances, and both measures."""
+    table = labelled_corners(labels, copies)
+    optima = observed.co_optimal(table).solutions
+    flips = observed.flip_errors(table, optima[0])
+    apart = {table.disagreement(a.dichotomy, b.dichotomy) for a in optima for b in optima if a is not b}
+    path = observed.discrepancy_path(table, optima[0], (0,))
+    ambiguity = observed.ambiguity_path(table, optima[0], flips, (0,))
+    found = [len(optima), optima[0].errors, max(apart, default=0), min(apart, default=0)]
+    return [*found, *path.disagreement, *ambiguity.ambiguous]
 
-    def measure(labels):
-        table = labelled_corners(labels)
-        optima = observed.co_optimal(table).solutions
-        flips = observed.flip_errors(table, optima[0])
-        apart = {table.disagreement(a.dichotomy, b.dichotomy) for a in optima for b in optima if a is not b}
-        return [
-            len(optima),
-            optima[0].errors,
-            max(apart, default=0),
-            min(apart, default=0),
-            *observed.discrepancy_path(table, optima[0], (0,)).disagreement,
-            *observed.ambiguity_path(table, optima[0], flips, (0,)).ambiguous,
-        ]
 
-    def theory(cells):
-        counts = labelled_corners(EXCLUSIVE_OR)
-        errors = predicted.errors_of(cells, counts.positives, counts.negatives)
-        optima = cells[errors == errors.min()]
-        apart = [
-            predicted.disagreement(a, b, counts.totals) for a in optima for b in optima if not np.array_equal(a, b)
-        ]
-        arguments = (cells, optima[0], counts.positives, counts.negatives, 0)
-        extent = [max(apart, default=0), min(apart, default=0)]
-        return [
-            len(optima),
-            errors.min(),
-            *extent,
-            predicted.discrepancy_of(*arguments),
-            predicted.ambiguity_of(*arguments),
-        ]
+def listed(cells, copies):
+    """The same from a list of the classifiers of exclusive or."""
+    table = labelled_corners(EXCLUSIVE_OR, copies)
+    errors = predicted.errors_of(cells, table.positives, table.negatives)
+    optima = cells[errors == errors.min()]
+    pairs = [(a, b) for a in optima for b in optima if not np.array_equal(a, b)]
+    apart = [predicted.disagreement(a, b, table.totals) for a, b in pairs]
+    arguments = (cells, optima[0], table.positives, table.negatives, 0)
+    found = [len(optima), errors.min(), max(apart, default=0), min(apart, default=0)]
+    return [*found, predicted.discrepancy_of(*arguments), predicted.ambiguity_of(*arguments)]
 
-    cells = predicted.linear_dichotomies(CORNERS)
-    trial.identity(
-        measure(EXCLUSIVE_OR),
-        theory(cells),
-        ops=0,
-        controls={"all 16 labellings": theory(np.indices((2,) * 4).reshape(4, 16).T)},
-        wrong_processes={"labels of a conjunction": measure(CONJUNCTION)},
-    )
-    trial.identity(theory(cells), [4, 25, 50, 50, 50, 100], ops=0, controls={"three optima": [3, 25, 50, 50, 50, 100]})
-    optima = observed.co_optimal(labelled_corners(EXCLUSIVE_OR)).solutions
+
+@claim(ours("Figure 1 as recalled; fourteen of the sixteen labellings of the corners are linear"), kind="identity",
+       cases=[1, 25])  # fmt: skip
+def test_xor__figure1(trial, copies: Copies = 25):
+    """Exclusive or, k points a corner: four optima of k errors, 2 k points apart, delta_0 = 1/2 and alpha_0 = 1."""
+    found, cells = met(EXCLUSIVE_OR, copies), predicted.linear_dichotomies(CORNERS)
+    every = {"all 16 labellings": listed(lattice((2,) * 4), copies)}
+    other = {"labels of a conjunction": met(CONJUNCTION, copies)}
+    trial.identity(found, listed(cells, copies), ops=0, controls=every, wrong_processes=other)
+    stated = np.array([4, copies, 2 * copies, 2 * copies, 2 * copies, 4 * copies])
+    trial.identity(found, stated, ops=0, controls={"three optima": [3, *stated[1:]]}, wrong_processes=other)
+
+
+@claim(ours("by linear programs: a corner of the cube is cut off, or its opposite from three"), kind="identity")
+def test_xor__margins(trial, copies: Copies = 25):
+    """The optima of exclusive or have margins 1/5, 1/5, 1/5 and 1/7; the last is the negated conjunction."""
+    optima = observed.co_optimal(labelled_corners(EXCLUSIVE_OR, copies)).solutions
     margins = [predicted.largest_margin(one.dichotomy, CORNERS)[0] for one in optima]
     # Each margin is the optimum of a linear program of five unknowns, solved to the solver's 1e-7.
     wrong = {"1/5 each": np.full(4, 1 / 5), "1/7 each": np.full(4, 1 / 7)}
-    trial.value([one.margin for one in optima], margins, error=1e-7, margin=1e-6, controls=wrong)
-    trial.value(margins, [1 / 5, 1 / 5, 1 / 5, 1 / 7], error=1e-7, margin=1e-6, controls=wrong)
+    stated = [1 / 5, 1 / 5, 1 / 5, 1 / 7]
+    trial.value([[one.margin for one in optima], margins], 2 * [stated], error=1e-7, margin=1e-6, controls=wrong)
     trial.identity(optima[3].dichotomy, [1, 1, 1, 0], ops=0, wrong_processes={"the first": optima[0].dichotomy})
 
 
-@claim(ours("Cover 1965; threshold functions counted here"), kind="identity")
-def test_cover__count(trial, features=(1, 2, 3, 4), n_sets=5):
-    """Points in general position have 2 sum_(k<D) C(n-1, k) linear dichotomies, cubes 4, 14, 104 and 1882."""
+@claim(ours("by the regions that one hyperplane more cuts, as Cover 1965 counts them"), kind="identity",
+       cases=[(2, 12, 5), (3, 8, 2)])  # fmt: skip
+def test_cover__count(
+    trial,
+    dim: Annotated[int, Interval(1, 4)],
+    n_rows: Annotated[int, Interval(6, 24, why="fewer points have every labelling")],
+    n_sets: Annotated[int, Interval(1, 20)],
+):
+    """Points in general position have 2 sum_(k<D) C(n-1, k) linear dichotomies."""
     rng = trial.generator("points")
-    counted = [observed.enumerate_paths(*general_position(rng)).cells.sum() for _ in range(n_sets)]
-    counted += [len(np.unique(observed.dichotomies(rng.standard_normal((8, 3))), axis=0))]
-    sizes = [(12, 3)] * n_sets + [(8, 4)]
-    trial.identity(
-        counted,
-        [predicted.cover_count(n, dim) for n, dim in sizes],
-        ops=0,
-        controls={"D terms more": [predicted.cover_count(n, dim + 1) for n, dim in sizes]},
-    )
-    cubes = [np.indices((2,) * d).reshape(d, -1).T for d in features]
-    trial.identity(
-        [len(cells_by_weights(2 * cube - 1)) for cube in cubes],
-        [predicted.boolean_dichotomies(d) for d in features],
-        ops=0,
-        controls={"general position": [predicted.cover_count(2**d, d + 1) for d in features]},
-    )
-    trial.identity(
-        len(cells_by_weights(LATTICE - 1)),
-        predicted.dichotomy_count(LATTICE),
-        ops=0,
-        controls={"general position": predicted.cover_count(9, 3)},
-    )
+    counted = [len(np.unique(observed.dichotomies(rng.standard_normal((n_rows, dim))), axis=0)) for _ in range(n_sets)]
+    trial.require(n_rows > dim + 2, "n_rows must exceed dim + 2: every labelling of fewer points is linear")
+    more = {"D terms more": predicted.cover_count(n_rows, dim + 2)}
+    trial.identity(counted, np.full(n_sets, predicted.cover_count(n_rows, dim + 1)), ops=0, controls=more)
+
+
+@claim(ours("by trying whole weights, of which 4 is the largest that four bits need"), kind="identity", cases=[2, 3, 4])
+def test_cover__cubes(trial, dim: Annotated[int, Interval(2, 4)]):
+    """Cubes of 2, 3 and 4 dimensions have 14, 104 and 1882 linear dichotomies, fewer than points in general position."""
+    found = len(cells_by_weights(2 * lattice((2,) * dim) - 1))
+    general = {"general position": predicted.cover_count(2**dim, dim + 1)} if dim > 2 else {"all labellings": 16}
+    stated = {2: 14, 3: 104, 4: 1882}[dim]
+    trial.identity([found, stated], predicted.boolean_dichotomies(dim), ops=0, controls=general)
+
+
+@claim(ours("by trying whole weights, of which 4 is the largest that nine points need"), kind="identity")
+def test_cover__lattice(trial):
+    """The lattice of 3 by 3 points has 58 linear dichotomies, fewer than nine points in general position."""
+    found = len(cells_by_weights(lattice((3, 3)) - 1))
+    general = {"general position": predicted.cover_count(9, 3)}
+    trial.identity([found, 58], predicted.dichotomy_count(lattice((3, 3))), ops=0, controls=general)
 
 
 def parallelograms(points):
@@ -112,34 +116,31 @@ def parallelograms(points):
     return np.array([one - other for pairs in sums.values() for k, one in enumerate(pairs) for other in pairs[:k]])
 
 
-@claim(ours(DERIVED), kind="bound")
-def test_parallelogram__valid(trial):
+@claim(ours("the scores of both pairs add up to the same"), kind="bound", cases=[((2, 2, 2, 2),), ((3, 3),), ((5,),)])
+def test_parallelogram__valid(trial, shape: Shape):
     """Every linear dichotomy has -1 <= b_1 + b_2 - b_3 - b_4 <= 1 where u1 + u2 = u3 + u4, and midpoints likewise."""
-    for points in (np.indices((2,) * 4).reshape(4, 16).T, LATTICE):
-        cells, rows = predicted.linear_dichotomies(points), parallelograms(points)
-        # Midpoints have a 2: b_1 + b_2 - 2 b_3 in [-1, 1] is b_3 <= b_1 + b_2 <= 1 + b_3 for whole b.
-        values = np.abs(cells @ rows.T).max(axis=1)
-        odd = points.sum(axis=1) % 2
-        trial.bound(
-            values,
-            np.ones(len(cells)),
-            found_by="all",
-            ops=0,
-            controls={"0 in place of 1": np.zeros(len(cells))},
-            wrong_processes={"exclusive or": np.full(len(cells), np.abs(rows @ odd).max())},
-        )
-    # The rows the solver separates are among them: a dichotomy that violates none of one violates none of the other.
-    table = observed.aggregate(LATTICE.astype(float), np.ones(9, int))
-    separated = observed.Parallelograms(table)
-    labellings = np.indices((2,) * 9).reshape(9, 512).T
-    rows = parallelograms(table.rows.astype(int))
+    trial.require(3 <= np.prod(shape) <= 16, f"shape must give 3 to 16 points ({_LISTED})")
+    points = lattice(shape)
+    cells, rows = predicted.linear_dichotomies(points), parallelograms(points)
+    # Midpoints have a 2: b_1 + b_2 - 2 b_3 in [-1, 1] is b_3 <= b_1 + b_2 <= 1 + b_3 for whole b.
+    values = np.abs(cells @ rows.T).max(axis=1)
+    alternating = {"labels that alternate": np.full(len(cells), np.abs(rows @ (points.sum(axis=1) % 2)).max())}
+    none = {"0 in place of 1": np.zeros(len(cells))}
+    trial.bound(values, np.ones(len(cells)), found_by="all", ops=0, controls=none, wrong_processes=alternating)
 
-    def valid(rows):
-        return (np.abs(labellings @ rows.T).max(axis=1) <= 1).astype(int)
 
-    trial.identity(
-        [int(not separated.violated(b.astype(float), 1)) for b in labellings],
-        valid(rows),
-        ops=0,
-        controls={"without midpoints": valid(rows[np.abs(rows).max(axis=1) == 1])},
-    )
+@claim(ours("what is separated is found again by trying all pairs of pairs"), kind="identity", cases=[((3, 3),), ((2, 2, 3),)])
+def test_parallelogram__separated(trial, shape: Shape):
+    """The rows that the solver separates forbid exactly the labellings that some parallelogram forbids."""
+    trial.require(3 <= np.prod(shape) <= 12, f"shape must give 3 to 12 points ({_LISTED})")
+    table = observed.aggregate(lattice(shape).astype(float), np.ones(np.prod(shape), int))
+    separated, rows = observed.Parallelograms(table), parallelograms(table.rows.astype(int))
+    labellings = lattice((2,) * len(table.rows))
+    found = [int(not separated.violated(one.astype(float), 1)) for one in labellings]
+    allowed, is_midpoint = np.abs(labellings @ rows.T) <= 1, np.abs(rows).max(axis=1) > 1
+    exact = allowed.all(axis=1).astype(int)
+    kinds = {"without midpoints": ~is_midpoint, "midpoints alone": is_midpoint}
+    wrong = {name: allowed[:, kind].all(axis=1).astype(int) for name, kind in kinds.items()}
+    wrong = {name: one for name, one in wrong.items() if np.any(one != exact)}
+    trial.require(wrong, "shape must have a parallelogram, or three points on a line: at this nothing is forbidden")
+    trial.identity(found, exact, ops=0, controls=wrong)
