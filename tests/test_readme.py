@@ -25,6 +25,7 @@ def test_the_commands_run_in_integration():
     ]
     assert "python -m figures --quick" in commands
     assert not any("#" in command for command in commands)
+    assert "# CI" not in README
 
 
 def test_every_local_link_leads_somewhere():

@@ -2,12 +2,13 @@
 
 import inspect
 
+import numpy as np
 import pytest
 
 from theory_on_trial import Trial, abstract, claim, code, ours, paper
 from theory_on_trial.audits import resolution, settings
 from theory_on_trial.cases import BY_CASE, over_cases
-from theory_on_trial.contract import AtLeast, Count
+from theory_on_trial.contract import AtLeast, Count, Positive
 from theory_on_trial.domain import OutsideDomain
 
 
@@ -42,6 +43,17 @@ def test_every_case_is_judged_with_its_own_controls_and_streams():
     with trial.case("a=2"):
         there = trial.generator("x").random()
     assert there != trial.generator("x").random()
+
+
+@pytest.mark.parametrize("case", [0.5, np.float64(0.5)])
+def test_a_case_is_called_by_its_number_whatever_holds_it(case):
+    def check(trial, share: Positive, sizes=(np.int64(3), 4)):
+        trial.identity(share, 0.5, ops=0, controls={"one": 1.0})
+
+    for cases, name in (([case], "share=0.5"), ([(case, (np.int64(3), 4))], "share=0.5, sizes=(3, 4)")):
+        trial = Trial("cases.called")
+        over_cases(check, cases)(trial)
+        assert [finding.case for finding in trial.findings] == [name]
 
 
 def test_what_is_given_takes_the_place_of_the_cases():

@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from theory_on_trial.domain import admitted
 
 
@@ -37,7 +39,7 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
         settings = [defaults | case | given for case in bound or [{}]]
         distinct = list({repr(one): one for one in settings}.values())  # what is given may make two cases one
         for one in [admitted(function, one) for one in distinct]:
-            label = ", ".join(f"{name}={one[name]!r}" for name in varied)
+            label = ", ".join(f"{name}={_plain(one[name])!r}" for name in varied)
             with trial.case(label):
                 function(trial, **one)
 
@@ -45,6 +47,13 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
     signature = inspect.Signature(sorted(seen, key=lambda p: p.kind))
     check.__signature__ = signature  # type: ignore[attr-defined]
     return check
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of NumPy, also within a tuple, as Python's, which prints as it is written."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _bound(function: str, names: list[str], case: Any) -> dict[str, Any]:

@@ -180,9 +180,9 @@ def mean(
 
     `sampler(m)` returns the next m samples, shape `(m, *shape)`; `looks` are total sample sizes fixed in advance.
     Each of K coordinates gets alpha / K, and laws that are not time-uniform alpha / (K len(looks)) per look, so by
-    the union bound P(wrong verdict) <= alpha (for `Asymptotic` the larger, stated number). What is estimated is the
-    law's parameter: a mean, a probability, a variance, a ratio of means, a distance between laws. `control_laws`
-    replaces the law for controls that are another statistic of the same samples.
+    the union bound P(wrong verdict) <= alpha, as far as the law's guarantee goes. What is estimated is the law's
+    parameter: a mean, a probability, a variance, a ratio of means, a distance between laws. `control_laws` replaces
+    the law for controls that are another statistic of the same samples.
 
     Raises `ControlTooClose`, or `ValueError` for a margin that does not exceed the slack and for looks that do not
     grow, before any sampling; later `ValueError` for samples that are not finite or of the wrong shape.
@@ -195,14 +195,10 @@ def mean(
         check_controls(prediction, controls)
     resolution = np.broadcast_to(np.asarray(prediction.margin, float) - prediction.slack, value.shape)
     coordinates = max(value.size, 1)
-    inflation: dict[int, float] = {}
 
     def interval(which: Law) -> Interval:
         share = alpha / coordinates / (1 if which.time_uniform else len(looks))
-        found = which.interval(batches, share, resolution)
-        # The law multiplies its share where it must; the worst look so far stands for the total.
-        inflation[id(which)] = max(inflation.get(id(which), 0.0), found.error / share)
-        return found._replace(error=alpha * inflation[id(which)])
+        return which.interval(batches, share, resolution)._replace(error=alpha)
 
     batches: list[np.ndarray] = []
     apart: dict[str, Interval] = {}
