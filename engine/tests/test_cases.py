@@ -47,7 +47,7 @@ def test_every_case_is_judged_with_its_own_controls_and_streams():
 
 @pytest.mark.parametrize("case", [0.5, np.float64(0.5)])
 def test_a_case_is_called_by_its_number_whatever_holds_it(case):
-    def check(trial, share: Positive, sizes=(np.int64(3), 4)):
+    def check(trial, share: Positive, sizes=()):
         trial.identity(share, 0.5, ops=0, controls={"one": 1.0})
 
     for cases, name in (([case], "share=0.5"), ([(case, (np.int64(3), 4))], "share=0.5, sizes=(3, 4)")):
