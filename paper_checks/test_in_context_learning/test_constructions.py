@@ -2,17 +2,27 @@
 
 import warnings
 from dataclasses import replace
+from typing import Annotated, Literal
 
 import numpy as np
 
-from paper_checks.test_in_context_learning import DERIVED, PAPER, UNIT, answers, compiled, draw_prompts, on_each
+from paper_checks.test_in_context_learning import UNIT, answers, compiled, draw_prompts, on_each
 from sims.in_context_learning import baselines, error_bound, network, programs
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
 from theory_on_trial import claim, ours, paper
+from theory_on_trial.contract import Interval
 
 STEP, REGULARISER = 0.02, 0.3
-LADDER = (1.0, 0.3, 0.1, 1e-2, 1e-3, 1e-4, 1e-5)
+_DENSE = "the weights of all layers are dense"
+Dimension = Annotated[int, Interval(1, 16, why=_DENSE)]
+"""d, where a layer has some d registers."""
+Inverse = Annotated[int, Interval(1, 8, why=_DENSE)]
+"""d, where a layer has some d^2 registers."""
+Several = Annotated[int, Interval(2, 12, why=_DENSE)]
+"""n, examples in a row."""
+Prompted = Annotated[int, Interval(16, 1000)]
+"""Prompts on which a construction is tried."""
 
 
 def rounding_of(prompts):
@@ -27,145 +37,100 @@ def size_of(prompts):
     return 1 + sum((numbers**2).reshape(len(numbers), -1).sum(axis=1) for numbers in prompts)
 
 
-def first_weights(trial, dimension):
-    """The weights that the step starts from."""
-    return trial.generator(f"weights {dimension}").standard_normal(dimension)
+def stepped(prompts, start=None, step=STEP):
+    """The answers after steps of SGD, in closed form."""
+    return on_each(lambda X, Y: predicted.sgd_weights(X, Y, step, REGULARISER, start), prompts)
+
+
+def regressed(prompts, regulariser=REGULARISER):
+    """The answers of ridge regression, in closed form."""
+    return on_each(lambda X, Y: predicted.ridge_weights(X, Y, regulariser), prompts)
+
+
+def _begun(trial, dimension, count, examples=1):
+    """The weights that a step starts from, and prompts."""
+    start = trial.generator("weights").standard_normal(dimension)
+    return start, draw_prompts(trial.generator("prompts"), count, examples, dimension)
 
 
 @claim(
-    paper(f"{PAPER}, Theorem 1 and equation 11"),
+    paper("Theorem 1 and equation 11"),
     kind="identity",
+    cases=[1, 2, 4, 8],
     as_printed=paper(
-        "Akyurek et al. 2023 (arXiv 2211.15661), Theorem 1 and equation 11",
-        says="Appendix A's chain, w' = w - 2 alpha (x_1 (w.x_1 - y_1) - lambda w), computes the step of (11).",
+        "Appendix A, the chain of Theorem 1",
+        says="w' = w - 2 alpha (x_1 (w.x_1 - y_1) - lambda w) is the step of equation 11",
     ),
 )
-def test_thm1__gd__step(trial, dimensions=(1, 2, 4, 8), count=64, powers=(7, 8, 9, 10, 11)):
+def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
     """Nine decoder layers take one SGD step on the ridge loss, w' = w - 2 alpha (x_1 (w.x_1 - y_1) + lambda w)."""
-    found, printed_chain, law, minus, half, rounding, size = ([] for _ in range(7))
-    for d in dimensions:
-        start, prompts = first_weights(trial, d), draw_prompts(trial.generator(f"prompts {d}"), count, 1, d)
-        found.append(answers(programs.gradient_step_program(d, STEP, REGULARISER, start), prompts)[0])
-        chain = programs.gradient_step_program(d, STEP, REGULARISER, start, printed_sign=True)
-        printed_chain.append(answers(chain, prompts)[0])
-        law.append(on_each(lambda X, Y, w=start: predicted.sgd_weights(X, Y, STEP, REGULARISER, w), prompts))
-        half.append(on_each(lambda X, Y, w=start: predicted.sgd_weights(X, Y, STEP / 2, REGULARISER, w), prompts))
-        minus.append(law[-1] + 4 * STEP * REGULARISER * prompts[2] @ start)
-        rounding.append(rounding_of(prompts))
-        size.append(size_of(prompts) + start @ start)
-    trial.value(
-        np.array(found),
-        np.array(law),
-        error=np.array(rounding),
-        margin=4e-10 * np.array(size),
-        controls={"alpha for 2 alpha": np.array(half)},
-        wrong_processes={"the chain with -lambda": np.array(printed_chain)},
-        as_printed=np.array(minus),
-    )
-    scales = 2.0 ** -np.array(powers)
-    program = programs.gradient_step_program(d, STEP, REGULARISER, start)
-    errors = np.array([np.sqrt(np.mean((answers(program, prompts, product=s)[0] - law[-1]) ** 2)) for s in scales])
+    start, prompts = _begun(trial, dimension, count)
+    program = programs.gradient_step_program(dimension, STEP, REGULARISER, start)
+    chain = programs.gradient_step_program(dimension, STEP, REGULARISER, start, printed_sign=True)
+    found, law, rounding = answers(program, prompts)[0], stepped(prompts, start), rounding_of(prompts)
+    options = {"error": rounding, "margin": 4e-10 * (size_of(prompts) + start @ start)}
+    wrong = {"controls": {"alpha for 2 alpha": stepped(prompts, start, STEP / 2)},
+             "wrong_processes": {"the chain with -lambda": answers(chain, prompts)[0]}}  # fmt: skip
+    minus = law + 4 * STEP * REGULARISER * prompts[2] @ start
+    trial.value(found, law, **options, **wrong, as_printed=minus)
+    scales = 2.0 ** -np.arange(7, 12)
+    errors = [np.sqrt(np.mean((answers(program, prompts, product=s)[0] - law) ** 2)) for s in scales]
     # Rounding grows as 1 / s, and what is seen at 1e-6 is more than the rounding there.
-    seen = np.abs(found[-1] - law[-1]).max()
-    trial.order(
-        errors,
-        1 / scales,
-        -2.0,
-        rounding=seen * 1e-6 / scales,
-        margin=0.02,
-        controls={"as s": -1.0, "as s^3": -3.0},
-        same_instance=True,
-    )
+    options = {"rounding": np.abs(found - law).max() * 1e-6 / scales, "margin": 0.02, "same_instance": True}
+    trial.order(errors, 1 / scales, -2.0, **options, controls={"as s": -1.0, "as s^3": -3.0})
 
 
-@claim(paper(f"{PAPER}, Theorem 2 and equations 13-14"), kind="identity")
-def test_thm2__sherman__morrison(trial, dimensions=(1, 2, 4, 8), count=64):
+@claim(paper("Theorem 2 and equations 13-14"), kind="identity", cases=[1, 2, 4, 8])
+def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64):
     """Fourteen decoder layers do one Sherman-Morrison update: the answer is x_1.x_2 y_1 / (lambda + |x_1|^2)."""
-    found, without_one, law, rounding, size = ([] for _ in range(5))
-    for d in dimensions:
-        prompts = draw_prompts(trial.generator(f"prompts {d}"), count, 1, d)
-        program = programs.ridge_update_program(d, REGULARISER)
-        found.append(answers(program, prompts)[0])
-        eighth = replace(program.instructions[7], bias=np.zeros(1))
-        dropped = (*program.instructions[:7], eighth, *program.instructions[8:])
-        without_one.append(answers(program._replace(instructions=dropped), prompts)[0])
-        law.append(on_each(lambda X, Y: predicted.one_sample_ridge(X[0], float(Y[0]), REGULARISER), prompts))
-        rounding.append(rounding_of(prompts))
-        size.append(size_of(prompts))
-    trial.value(
-        np.array(found),
-        np.array(law),
-        error=np.array(rounding),
-        margin=6e-10 * np.array(size) ** 1.5,
-        controls={
-            "A_1^-1 without the 1 + in the denominator": np.zeros_like(law),
-            "twice the answer": 2 * np.array(law),
-        },
-        wrong_processes={"layer 8 adds nothing": np.array(without_one)},
-    )
+    _, prompts = _begun(trial, dimension, count)
+    program = programs.ridge_update_program(dimension, REGULARISER)
+    eighth = replace(program.instructions[7], bias=np.zeros(1))
+    dropped = (*program.instructions[:7], eighth, *program.instructions[8:])
+    without_one = answers(program._replace(instructions=dropped), prompts)[0]
+
+    def closed(regulariser):
+        return on_each(lambda X, Y: predicted.one_sample_ridge(X[0], float(Y[0]), regulariser), prompts)
+
+    law, options = closed(REGULARISER), {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
+    wrong = {"A_1^-1 without the 1 + in the denominator": np.zeros_like(law), "2 lambda": closed(2 * REGULARISER)}
+    less = {"layer 8 adds nothing": without_one}
+    trial.value(answers(program, prompts)[0], law, **options, controls=wrong, wrong_processes=less)
 
 
-@claim(ours(f"{PAPER}, after Theorem 1; layers derived"), kind="identity")
-def test_sgd__stack(trial, dimension=4, examples=(1, 2, 4, 8), count=16):
+@claim(ours("by induction over Theorem 1's chain"), kind="identity", cases=[(4, 2), (4, 4), (4, 8)])
+def test_sgd__stack(trial, dimension: Dimension, examples: Several, count: Prompted = 16):
     """Stacked, Theorem 1 makes one pass of SGD over n examples in 8n layers, in the registers of a single step."""
-    found, law, restarted, rounding = ([] for _ in range(4))
-    for n in examples:
-        prompts = draw_prompts(trial.generator(f"prompts {n}"), count, n, dimension)
-        found.append(answers(programs.sgd_program(dimension, n, STEP, REGULARISER), prompts)[0])
-        law.append(on_each(lambda X, Y: predicted.sgd_weights(X, Y, STEP, REGULARISER), prompts))
-        last = (prompts[0][:, -1:], prompts[1][:, -1:], prompts[2])
-        restarted.append(on_each(lambda X, Y: predicted.sgd_weights(X, Y, STEP, REGULARISER), last))
-        rounding.append(rounding_of(prompts))
-    program = programs.sgd_program(dimension, n, STEP, REGULARISER)
+    _, prompts = _begun(trial, dimension, count, examples)
+    program = programs.sgd_program(dimension, examples, STEP, REGULARISER)
     weights_row = program.answer[0] - dimension
     forgetful = tuple(replace(i, reads={}) if weights_row in i.write_rows else i for i in program.instructions)
-    trial.value(
-        np.array(found),
-        np.array(law),
-        error=np.array(rounding),
-        margin=5e-9,
-        controls={"each step starts at zero": np.array(restarted)},
-        wrong_processes={
-            "w' is not moved on": np.array([*found[:-1], answers(program._replace(instructions=forgetful), prompts)[0]])
-        },
-    )
+    restarted = stepped((prompts[0][:, -1:], prompts[1][:, -1:], prompts[2]))
+    options = {"error": rounding_of(prompts), "margin": 4e-10 * size_of(prompts)}
+    not_moved = {"w' is not moved on": answers(program._replace(instructions=forgetful), prompts)[0]}
+    wrong = {"controls": {"each step starts at zero": restarted}, "wrong_processes": not_moved}
+    trial.value(answers(program, prompts)[0], stepped(prompts), **options, **wrong)
 
 
 @claim(
-    ours(f"{PAPER}, after Theorem 2; recursion derived"),
+    ours("by the Sherman-Morrison formula, one example at a time"),
     kind="identity",
+    cases=[(4, 2), (4, 8)],
     as_printed=paper(
-        "Akyurek et al. 2023 (arXiv 2211.15661), after Theorem 2",
-        says="Theorem 2's chain, repeated for every example as it stands (it ends in A_n^-1 x_n y_n), is ridge.",
+        "after Theorem 2",
+        says="Theorem 2's chain, which ends in A_n^-1 x_n y_n, repeated for every example, is ridge regression",
     ),
 )
-def test_ridge__stack(trial, dimension=4, examples=(2, 8), count=16):
+def test_ridge__stack(trial, dimension: Inverse, examples: Several, count: Prompted = 16):
     """Carrying A^-1 and sum x_i y_i along, the updates of Theorem 2 give ridge on n examples in 11n + 3 layers."""
-    found, law, literal, rounding, clipped, clipped_small = ([] for _ in range(6))
-    for n in examples:
-        prompts = draw_prompts(trial.generator(f"prompts {n}"), count, n, dimension)
-        program = programs.recursive_ridge_program(dimension, n, REGULARISER)
-        value, overflow = answers(program, prompts)
-        found.append(value)
-        clipped.append(overflow.any())
-        clipped_small.append(answers(program, prompts, bypass=30.0)[1].any())
-        law.append(on_each(lambda X, Y: predicted.ridge_weights(X, Y, REGULARISER), prompts))
-        literal.append(on_each(_last_update, prompts))
-        rounding.append(rounding_of(prompts))
-    trial.value(
-        np.array(found),
-        np.array(law),
-        error=np.array(rounding),
-        margin=1e-6,
-        controls={"twice lambda": _ridge_of_last(2 * REGULARISER, prompts, law)},
-        as_printed=np.array(literal),
-    )
-    trial.identity(
-        np.array(clipped).astype(int),
-        np.zeros(len(examples), int),
-        ops=0,
-        wrong_processes={"bypass N = 30": np.array(clipped_small).astype(int)},
-    )
+    _, prompts = _begun(trial, dimension, count, examples)
+    program, law = programs.recursive_ridge_program(dimension, examples, REGULARISER), regressed(prompts)
+    (value, clipped), (_, clipped_small) = answers(program, prompts), answers(program, prompts, bypass=30.0)
+    options = {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
+    wrong = {"twice lambda": regressed(prompts, 2 * REGULARISER)}
+    trial.value(value, law, **options, controls=wrong, as_printed=on_each(_last_update, prompts))
+    clips = {"bypass N = 30": np.sum(clipped_small)}
+    trial.identity(np.sum(clipped), 0, ops=0, wrong_processes=clips)
 
 
 def _last_update(inputs, labels):
@@ -173,116 +138,104 @@ def _last_update(inputs, labels):
     return np.linalg.solve(gram, inputs[-1] * labels[-1])
 
 
-def _ridge_of_last(regulariser, prompts, law):
-    return np.array([*law[:-1], on_each(lambda X, Y: predicted.ridge_weights(X, Y, regulariser), prompts)])
+@claim(
+    ours("by adding up the errors of all layers (on paper, Lemma 1 is as precise as desired)"),
+    kind="bound",
+    cases=[("gradient step", 4, 1, "ideal"), ("gradient step", 4, 1, "realised"),
+           ("ridge", 3, 5, "ideal"), ("ridge", 3, 5, "realised")],
+    loose="worst case over the roundings of every operation: best known ratio .04",
+)  # fmt: skip
+def test_finite__precision(
+    trial, program: Literal["gradient step", "ridge"], dimension: Annotated[int, Interval(1, 6, why=_DENSE)],
+    examples: Annotated[int, Interval(1, 8, why=_DENSE)], layer_norm: Literal["ideal", "realised"],
+    count: Prompted = 16,
+):  # fmt: skip
+    """Where nothing is clipped, float64 keeps the bound of the scales, realised layer norm too if pads are balanced."""
+    trial.require(program == "ridge" or examples == 1, "examples must be 1 for a gradient step")
+    start, prompts = _begun(trial, dimension, count, examples)
+    if program == "ridge":
+        built, law = programs.recursive_ridge_program(dimension, examples, REGULARISER), regressed(prompts)
+    else:
+        built, law = programs.gradient_step_program(dimension, STEP, REGULARISER, start), stepped(prompts, start)
+    value, clipped = answers(built, prompts, layer_norm)
+    trial.require(not np.any(clipped), "prompts must leave everything below the bypass of 1000")
+    state, tokens = np.zeros((count, built.register_rows, built.positions)), np.asarray(programs.prompt_state(*prompts))
+    state[:, : tokens.shape[1]] = tokens
+    with np.errstate(over="ignore", invalid="ignore"):
+        limit = error_bound.prompt_error(
+            built.instructions, state, built.answer, network.Scales(), layer_norm=layer_norm
+        )
+    wrong = {"controls": {"no error": np.zeros(count)}}
+    if layer_norm == "realised":
+        tilted = programs.predict(compiled(built, balanced=False), *prompts, layer_norm="realised").value
+        wrong["wrong_processes"] = {"the paper's pads at the same N": np.abs(np.asarray(tilted) - law)}
+    options = {"found_by": "draws", "independent": count, "ops": 1}
+    trial.bound(np.abs(value - law), limit + rounding_of(prompts), **options, **wrong)
+
+
+_PROGRAMS = {
+    "gradient step": (
+        lambda d, n: programs.gradient_step_program(d, STEP, REGULARISER, np.ones(d)),
+        lambda d, n: predicted.theorem_one_counts(d),
+    ),
+    "update": (
+        lambda d, n: programs.ridge_update_program(d, REGULARISER),
+        lambda d, n: predicted.theorem_two_counts(d),
+    ),
+    "SGD": (lambda d, n: programs.sgd_program(d, n, STEP, REGULARISER), predicted.sgd_stack_counts),
+    "ridge": (lambda d, n: programs.recursive_ridge_program(d, n, REGULARISER), predicted.ridge_stack_counts),
+}
+"""What builds each program, and what counts its layers, registers and rows."""
 
 
 @claim(
-    ours(f"{PAPER}, Lemma 1 (as precise as desired, on paper); bound derived"),
-    kind="bound",
-    loose="worst case over the roundings of every operation: best known ratio .04",
-)
-def test_finite__precision(trial, dimensions=(4, 3), examples=5, counts=(64, 16), pad=1e7):
-    """Where nothing is clipped, float64 keeps the bound of the scales, realised layer norm too if pads are balanced."""
-    rng, (dimension_of_step, dimension), n = trial.generator("prompts"), dimensions, examples
-    single, several = draw_prompts(rng, counts[0], 1, dimension_of_step), draw_prompts(rng, counts[1], n, dimension)
-    start = first_weights(trial, dimension_of_step)
-    cases = [
-        (
-            programs.gradient_step_program(dimension_of_step, STEP, REGULARISER, start),
-            single,
-            on_each(lambda X, Y: predicted.sgd_weights(X, Y, STEP, REGULARISER, start), single),
-        ),
-        (
-            programs.recursive_ridge_program(dimension, n, REGULARISER),
-            several,
-            on_each(lambda X, Y: predicted.ridge_weights(X, Y, REGULARISER), several),
-        ),
-    ]
-    scales = network.Scales(pad=pad)
-    errors, bounds, unbalanced = [], [], []
-    for program, prompts, law in cases:
-        state = np.zeros((len(law), program.register_rows, program.positions))
-        tokens = np.asarray(programs.prompt_state(*prompts))
-        state[:, : tokens.shape[1]] = tokens
-        for layer_norm in ("ideal", "realised"):
-            errors.append(np.abs(answers(program, prompts, layer_norm, pad=pad)[0] - law))
-            with np.errstate(over="ignore", invalid="ignore"):
-                limit = error_bound.prompt_error(
-                    program.instructions, state, program.answer, scales, layer_norm=layer_norm
-                )
-            bounds.append(limit + rounding_of(prompts))
-        tilted = programs.predict(compiled(program, balanced=False, pad=pad), *prompts, layer_norm="realised").value
-        unbalanced += [errors[-2], np.abs(np.asarray(tilted) - law)]
-    trial.bound(
-        np.concatenate(errors),
-        np.concatenate(bounds),
-        found_by="draws",
-        independent=sum(counts),  # prompts, each under both layer norms
-        ops=1,
-        controls={"no error": 0 * np.concatenate(errors)},
-        wrong_processes={"the paper's pads at the same N": np.concatenate(unbalanced)},
-    )
-
-
-@claim(ours(f"{PAPER}, Theorems 1 and 2; exact numbers derived"), kind="identity")
-def test_counts(trial, dimensions=(1, 2, 4, 8), examples=(1, 2, 8)):
+    ours("by counting the registers and instructions of each chain"), kind="identity",
+    cases=[(kind, d, 1) for kind in ("gradient step", "update") for d in (1, 2, 4, 8)]
+    + [("SGD", 4, 8), ("ridge", 2, 1), ("ridge", 2, 8)],
+)  # fmt: skip
+def test_counts(
+    trial, program: Literal["gradient step", "update", "SGD", "ridge"], dimension: Inverse,
+    examples: Annotated[int, Interval(1, 12, why=_DENSE)],
+):  # fmt: skip
     """Depth does not grow with d; one step needs 4d + 3 registers, one Sherman-Morrison update 3d^2 + 5d + 3."""
-    built = [programs.gradient_step_program(d, STEP, REGULARISER, np.ones(d)) for d in dimensions]
-    built += [programs.ridge_update_program(d, REGULARISER) for d in dimensions]
-    built += [programs.sgd_program(4, n, STEP, REGULARISER) for n in examples]
-    built += [programs.recursive_ridge_program(2, n, REGULARISER) for n in examples]
-    sizes = np.array([[p.layers, p.register_rows, compiled(p).layout.rows] for p in built])
-    law = [predicted.theorem_one_counts(d) for d in dimensions] + [predicted.theorem_two_counts(d) for d in dimensions]
-    law += [predicted.sgd_stack_counts(4, n) for n in examples] + [predicted.ridge_stack_counts(2, n) for n in examples]
-    linear = np.array(law)
-    second = slice(len(dimensions), 2 * len(dimensions))
-    rows = linear[second, 1]
-    linear[second, 1] = rows[0] + (np.array(dimensions) - dimensions[0]) * (rows[1] - rows[0])
-    deeper = np.array(law)
-    deeper[second, 0] += np.array(dimensions) - 1
-    trial.identity(
-        sizes,
-        np.array(law),
-        ops=0,
-        controls={
-            "O(d) registers in Theorem 2": linear,
-            "depth grows with d": deeper,
-            "a layer and a register to read the answer": np.array(law) + 1,
-        },
-    )
+    trial.require(program in ("SGD", "ridge") or examples == 1, "examples must be 1 for a single step or update")
+    build, counted = _PROGRAMS[program]
+    built = build(dimension, examples)
+
+    def law(d):
+        return np.array(counted(d, examples))
+
+    claimed, wrong = law(dimension), {"a layer and a register to read the answer": law(dimension) + 1}
+    if dimension > 1:
+        wrong["a layer more for each dimension"] = claimed + np.array([dimension - 1, 0, 0])
+    if dimension > 2 and program in ("update", "ridge"):
+        wrong["O(d) registers"] = law(1) + (dimension - 1) * (law(2) - law(1))
+    sizes = np.array([built.layers, built.register_rows, compiled(built).layout.rows])
+    trial.identity(sizes, claimed, ops=0, controls=wrong)
 
 
-@claim(ours(f"{DERIVED} from equation 13 of {PAPER}"), kind="identity")
-def test_sm__recursion(trial, examples=30, dimension=8, count=4, regularisers=LADDER):
+@claim(ours("by equation 13, once for each example"), kind="identity", cases=[1.0, 0.1, 1e-2, 1e-3, 1e-5])
+def test_sm__recursion(
+    trial, regulariser: Annotated[float, Interval(1e-5, 10.0, why="rounding grows as its reciprocal")],
+    examples: Annotated[int, Interval(2, 100)] = 30, dimension: Annotated[int, Interval(1, 20)] = 8,
+    count: Annotated[int, Interval(1, 100)] = 4,
+):  # fmt: skip
     """One rank-one update of the inverse per example is ridge regression on all; it loses eps |X|^2 / lambda."""
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
-    rules = [baselines.ridge(parameter) for parameter in regularisers]
-    every = np.asarray(baselines.weights_all(Prompts(X, Y, X[:, 0]), rules))
-    found, before = every[:, :, examples], every[:, :, examples - 1]
-    X, Y = X[:, :examples], Y[:, :examples]
+    every = np.asarray(baselines.weights_all(Prompts(X, Y, X[:, 0]), [baselines.ridge(regulariser)]))[0]
+    shown = list(zip(X[:, :-1], Y[:, :-1], strict=True))
 
-    def recursion(sign):
-        def weights(inputs, labels, parameter):
-            inverse = np.eye(dimension) / parameter
-            for x in inputs:
-                u = inverse @ x
-                inverse = inverse - np.outer(u, u) / (1 + sign * x @ u)
-            return inverse @ (inputs.T @ labels)
-
-        return np.array([[weights(*prompt, p) for prompt in zip(X, Y, strict=True)] for p in regularisers])
+    def without_plus(inputs, labels):
+        inverse = np.eye(dimension) / regulariser
+        for x in inputs:
+            u = inverse @ x
+            inverse = inverse - np.outer(u, u) / (1 - x @ u)
+        return inverse @ (inputs.T @ labels)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        law = np.array(
-            [[predicted.recursive_ridge_weights(*pair, p) for pair in zip(X, Y, strict=True)] for p in regularisers]
-        )
-    scale = np.sum(X**2, axis=(1, 2))[:, None] / np.array(regularisers)[:, None, None] * np.abs(law).max()
-    trial.identity(
-        found,
-        law,
-        ops=4 * dimension,
-        scale=scale,
-        controls={"1 - v.A^-1 u": recursion(-1)},
-        wrong_processes={"one example less": before},
-    )
+        law = np.array([predicted.recursive_ridge_weights(*pair, regulariser) for pair in shown])
+    scale = np.sum(X[:, :-1] ** 2, axis=(1, 2))[:, None] / regulariser * np.abs(law).max()
+    wrong = {"controls": {"1 - v.A^-1 u": np.array([without_plus(*pair) for pair in shown])},
+             "wrong_processes": {"one example less": every[:, examples - 1]}}  # fmt: skip
+    trial.identity(every[:, examples], law, ops=4 * dimension, scale=scale, **wrong)
