@@ -55,26 +55,43 @@ def test_sim_evr(trial, n_points: SampledPoints, dim: Dimension):
     ratios = predicted.explained_variance_ratio(n_points)[:3]
     expected = predicted.mean_explained_variance_ratio(variances, dim, 3)
 
-    def controlled(key):
-        sample, shares = observed.eigenbasis_sample(key, population, dim, count=3), population / population.sum()
-        # The noise along each population axis has mean exactly one: to first order it is all the scatter there is.
-        linear = shares[:3] * (sample.noise_variances[:3] - shares @ sample.noise_variances)
-        return sample.variances / sample.total_variance - linear
+    shares = population / population.sum()
+    response = shares[:3, None] * (jnp.eye(3, n_points - 1) - shares)
 
-    second_order = np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3))
-    unbiased = {"no bias": ratios, "Lawley's bias alone": ratios * (1 + predicted.eigenvalue_bias(variances, dim, 3))}
-    margin = 0.4 * np.abs(expected - ratios)
-    trial.mean(controlled, expected, law=Asymptotic(), slack=second_order, margin=margin, controls=unbiased, first=2048)
+    def sampled(key):
+        sample = observed.eigenbasis_sample(key, population, dim, count=3)
+        # The noise along the population axes is d independent chi-squares of mean 1 / d: control variates.
+        return sample.variances / sample.total_variance, response @ (sample.noise_variances - 1)
+
+    def controlled_mean(key):
+        found, linear = sampled(key)
+        return found - linear
+
+    def controlled_variance(key):
+        found, linear = sampled(key)
+        return (found - expected) ** 2 - linear**2 + 2 / dim * jnp.sum(response**2, axis=1)
+
+    trial.mean(
+        controlled_mean,
+        expected,
+        law=Asymptotic(),
+        slack=np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3)),
+        margin=0.4 * np.abs(expected - ratios),
+        controls={
+            "no bias": ratios,
+            "that of eigenvalues": ratios * (1 + predicted.eigenvalue_bias(variances, dim, 3)),
+        },
+        first=2048,
+    )
     scatter = predicted.explained_variance_ratio_std(variances, dim)[:3] ** 2
     trial.mean(
-        lambda key: observed.explained_variance_ratio(key, n_points, dim)[:3],
+        controlled_variance,
         scatter,
-        law=NormalVariance(asymptotic=True),
+        law=Asymptotic(),
         slack=scatter * SECOND_ORDER / dim,
-        margin=scatter * (0.08 + SECOND_ORDER / dim),
-        controls={"without q": 2 / dim * ratios**2 * (1 - 2 * ratios)},
-        first=16_384,
-        most=300_000,
+        margin=scatter * (0.02 + SECOND_ORDER / dim),
+        controls={"without q": 2 / dim * ratios**2 * (1 - 2 * ratios), "eigenvalues' own": 2 / dim * ratios**2},
+        first=2048,
     )
 
 
@@ -113,7 +130,7 @@ def test_eig_bias_three_quarters(
 @claim(
     ours("first-order rotation of Wishart eigenvectors, summed over the walk's spectrum"),
     kind="rate",
-    cases=[(8, 200), (12, 1000)],
+    cases=[(8, 1000), (12, 4000)],
 )
 def test_lissajous(
     trial, n_points: Annotated[int, Interval(6, 30, why="of more, a hundred thousand are slow")], dim: Dimension
@@ -122,26 +139,37 @@ def test_lissajous(
     variances = predicted.eigenvalues(n_points)
     first = predicted.overlap_deficit(variances, dim, 3)
     second = predicted.overlap_deficit_second_order(variances, dim, 3)
+    phases = np.pi / n_points * np.arange(0.5, n_points)[:, None] * np.arange(1, 5)
+    steps = np.sqrt(2 / n_points) * np.sin(np.pi / n_points * np.outer(np.arange(1, n_points), np.arange(1, n_points)))
+    gaps = variances - variances[:3, None] + np.eye(3, n_points - 1)
+    rotation = (1 - np.eye(3, n_points - 1)) * variances * variances[:3, None] / gaps**2
 
     def deficits(modes):
         def measure(key):
-            walk = observed.trajectory(observed.equivalent_gaussian_noise(key, n_points, dim))
-            return 1 - observed.squared_overlaps(observed.principal_components(walk, 3).time_courses, modes)
+            noise = observed.equivalent_gaussian_noise(key, n_points, dim)
+            courses = observed.principal_components(observed.trajectory(noise), 3).time_courses
+            along = steps.T @ noise[1:]
+            # Squared products of the noise along two axes have mean 1 / d exactly: a control variate, whatever its sum.
+            return (
+                1
+                - observed.squared_overlaps(courses, modes)
+                - jnp.sum(rotation * ((along[:3] @ along.T) ** 2 - 1 / dim), axis=1)
+            )
 
         return measure
 
-    cosines = predicted.cosine_modes(n_points, 4)
-    sines = np.sin(np.pi * np.outer(np.arange(1, n_points + 1) - 0.5, np.arange(1, 4)) / n_points)
     trial.mean(
-        deficits(cosines[:, :3]),
+        deficits(np.cos(phases[:, :3])),
         first + second,
-        law=Bounded(0, 1),
+        law=Asymptotic(),
         slack=second**2 / first,  # the next term, were the series in 1 / d geometric
-        margin=0.07 * first,
+        margin=0.04 * first,
         controls={"pi^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim},
-        wrong_processes={"sines": deficits(sines), "the next component": deficits(cosines[:, 1:])},
-        first=4096,
-        most=200_000,
+        wrong_processes={
+            "sines": deficits(np.sin(phases[:, :3])),
+            "the next component": deficits(np.cos(phases[:, 1:])),
+        },
+        first=1024,
     )
 
 

@@ -132,8 +132,8 @@ def test_ema_is_momentum(
 @claim(ours("the continuum limit of the running mean's recursion is solved by Bessel functions"), kind="limit")
 def test_running_average(
     trial,
-    n_points: Annotated[int, Interval(400, 2000, why="between, extrapolation reaches five digits")] = 800,
-    count: Annotated[int, Interval(1, 5, why="later components need more points")] = 3,
+    n_points: Annotated[int, Interval(800, 2000, why="between, extrapolation reaches five digits")] = 800,
+    count: Annotated[int, Interval(1, 3, why="later components need more points")] = 3,
 ):
     """For the running mean of a walk rho_k tends to 432 / z_k^4: 0.8357, 0.1126, 0.0294; the variance to T^2 / 27."""
     sizes = doubled(n_points)
