@@ -196,7 +196,7 @@ def test_lambda_dominates__limit(
     require_below(trial, init.max(), fraction, depth, rho_1, "jepa")
     first = rise_times(fraction, depth, init, kappa, rho_1, "jepa")
     second = rise_times(fraction, depth, init, 1.0, rho_2, "jepa")
-    margin = 0.001 * min(kappa - 1, 1)
+    margin = 0.01 * min(kappa - 1, 1)
     controls = {"rho decides": kappa * rho_1 / rho_2, "a tie": 1.0}
     trial.limit(second / first, HALVINGS, kappa, order=1, margin=margin, controls=apart(trial, kappa, margin, controls))
 
