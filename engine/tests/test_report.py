@@ -1,7 +1,9 @@
 """The report: typesetting, content, figures beside their claims, and the page in a browser."""
 
+import base64
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from browser import chromium, find
@@ -10,6 +12,7 @@ from theory_on_trial import claim, paper
 from theory_on_trial.figures.command import main as draw
 from theory_on_trial.figures.drawing import Figure
 from theory_on_trial.ledger import Row
+from theory_on_trial.plot import interval_plot
 from theory_on_trial.report import drawn_in, write_gallery, write_html
 from theory_on_trial.typeset import typeset
 
@@ -87,7 +90,8 @@ def page(tmp_path_factory):
 def test_the_page_is_self_contained_and_escapes_what_it_is_given(page):
     html = page.read_text(encoding="utf-8")
     links = re.findall(r"""(?:src|href)="([^"]*)|url\(([^)]*)""", html)
-    assert {("".join(link) + ":")[0] for link in links} <= {"#", "d"}  # anchors and data: only
+    outside = {"".join(link) for link in links if "".join(link)[:1] not in ("#", "d")}  # anchors and data: only
+    assert outside == {"report-trust.html"}
     assert "<script>alert" not in html
     assert html.count("data:image/png;base64") == 1
 
@@ -103,7 +107,45 @@ def test_the_page_says_what_holds_and_what_does_not(page):
     assert "exact [1] 2 2 ± 10−9 0.1 0 [2] 3 3 ± 10−6 0.2 0" in text  # the second coordinate of the second decision
     assert re.search(r"other 1, 9 \S+ ✗ REFUTED", text)  # a control, and its distance
     assert "notices" in text
-    assert "Calibration python -m calibration procedure rate mean 1e-7 of 10 000 runs" in text
+    assert "Its figures are not drawn yet: python -m figures other draws them" in text
+
+
+def words_of(html):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+
+
+def test_the_first_screen_says_what_this_is_and_what_was_found(page):
+    first = words_of(page.read_text(encoding="utf-8").partition('<form id="filters"')[0])
+    assert "Each claim of a paper is a prediction that met a measurement made without it" in first
+    found = first[first.index("False as printed, and what is true instead") :]
+    assert re.search(r"✗ REFUTED The sum of .* printed, 650 measured ✓ VERIFIED The sum of the squares", found)
+    assert "3 of 4 verdicts as expected" in first
+    assert "Seed 0, tier fast" in first
+
+
+def test_the_tables_of_trust_have_a_page_of_their_own(page):
+    beside = page.with_name("report-trust.html")
+    told = words_of(beside.read_text(encoding="utf-8"))
+    assert "Calibration python -m calibration procedure rate mean 1e-7 of 10 000 runs" in told
+    assert 'href="report.html"' in beside.read_text(encoding="utf-8")
+    assert "mean 1e-7" not in words_of(page.read_text(encoding="utf-8"))
+
+
+def test_a_row_is_drawn_as_prediction_measurement_and_controls():
+    controls = [{"name": str(value), "predicted": value, "verdict": "REFUTED"} for value in (1.5, 90.0)]
+    row = replace(claim("report.squares").run(), predicted=2.0, measured=2.1, interval=[2.05, 2.15], margin=0.2)
+    row = replace(row, controls=controls)
+    drawn = interval_plot(row)
+    # The axis reaches 1.25 times as far as the nearest control, .5 away, and is 158 wide between its edges of 5.
+    assert re.findall(r'class="prediction" d="M([\d.]+)', drawn) == ["84.0"]
+    assert [float(x) for x in re.findall(r'cx="([\d.]+)', drawn)] == [pytest.approx(84 + 79 * 0.1 / 0.625, abs=0.06)]
+    near, far = re.findall(r'class="control" d="M([\d.]+)', drawn)
+    assert float(near) == pytest.approx(84 - 79 * 0.5 / 0.625, abs=0.06)
+    assert float(far) > 160  # an arrow at the end
+    assert "controls at 1.5, 90" in drawn
+    assert interval_plot(replace(row, predicted="log n", measured="log n")) == ""
+    assert interval_plot(replace(row, interval=None)) == ""
+    assert interval_plot(replace(row, predicted=[2.0, 7.0], measured=[2.1, 7.0], interval=[[2.05, 7.0], [2.15, 7.0]]))
 
 
 def test_drawn_figures_are_found_in_the_order_of_their_numbers(tmp_path):
@@ -201,7 +243,44 @@ def test_an_opened_claim_shows_its_figure_small(tab, page):
 
 
 @in_browser
-@pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (1280, False)])
+def test_a_search_takes_several_words_of_any_field_and_greek_letters(tab):
+    for text, found in (
+        ("section rate LOG", ["other.growth"]),
+        ("squares paper", ["report.squares", "report.squares-as-printed"]),
+        ("broken simulator", ["other.broken"]),
+        ("m log zzz", []),
+    ):
+        assert choose(tab, "text", text) == found
+    tab.run("claims[0].dataset.text += ' lambda_1'")
+    assert len(choose(tab, "text", "λ_1")) == 1
+
+
+@in_browser
+def test_a_link_that_leads_nowhere_says_so(tab, page):
+    tab.open(page.as_uri() + "#other.gone")
+    assert tab.run("document.querySelector('output').value") == "nothing here is called other.gone"
+    assert sorted(tab.run(SHOWN)) == ALL
+
+
+@in_browser
+def test_claims_are_one_stop_of_the_tabulator_and_arrow_keys_lead_on(tab):
+    assert tab.run("document.querySelectorAll('.claim > summary[tabindex=\"0\"]').length") == 1
+    tab.call("Emulation.setFocusEmulationEnabled", enabled=True)
+    tab.run("heads[0].focus()")
+    press = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: '%s', bubbles: true}))"
+    focused = "document.activeElement.closest('.claim').id"
+    first = tab.run(focused)
+    tab.run(press % "ArrowDown")
+    second = tab.run(focused)
+    tab.run(press % "ArrowUp")
+    assert (tab.run(focused), second) == (first, "other.growth")
+    assert tab.run("document.querySelectorAll('.claim > summary[tabindex=\"0\"]').length") == 1
+    tab.run("document.querySelector('.skip').focus()")
+    assert tab.run("document.querySelector('.skip').getBoundingClientRect().left") >= 0
+
+
+@in_browser
+@pytest.mark.parametrize(("width", "dark"), [(390, False), (390, True), (900, False), (1280, False)])
 def test_nothing_is_wider_than_the_window(tab, width, dark):
     tab.view(width, dark=dark)
     tab.run("document.querySelectorAll('details').forEach(details => details.open = true)")
@@ -211,12 +290,27 @@ def test_nothing_is_wider_than_the_window(tab, width, dark):
 
 
 @in_browser
-def test_print_opens_everything_and_leaves_the_filters_out(tab):
+def test_print_leaves_the_filters_out_and_the_details_closed(tab):
     tab.call("Emulation.setEmulatedMedia", media="print")
     assert tab.run("document.querySelector('#filters').checkVisibility()") is False
-    closed = "document.querySelectorAll('details:not([open])').length"
-    before = tab.run(closed)
-    tab.run("dispatchEvent(new Event('beforeprint'))")
-    assert (before > 0, tab.run(closed)) == (True, 0)
-    tab.run("dispatchEvent(new Event('afterprint'))")
-    assert tab.run(closed) == before
+    assert tab.run("document.querySelectorAll('.claim[open]').length") == 0
+
+
+@in_browser
+def test_a_ledger_of_330_claims_prints_on_25_pages(browser, tmp_path):
+    rows = [row for row in ledger()[0] if row.as_expected]
+    many = [
+        replace(
+            row,
+            id=f"p{n % 11}.{row.id}{n}{row.id[len(row.id) - 11 :]}",
+            paper=f"p{n % 11}",
+            statement=row.statement * 3,
+        )
+        for n in range(110)
+        for row in rows
+    ]
+    assert len(many) == 330
+    write_html(tmp_path / "page.html", many, [], 0, "fast", tmp_path)
+    browser.open((tmp_path / "page.html").as_uri())
+    pdf = base64.b64decode(browser.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)["data"])
+    assert 5 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 25

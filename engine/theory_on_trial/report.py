@@ -1,4 +1,4 @@
-"""The ledger as one self-contained HTML page: what holds, what does not, every number, the figures beside the verdicts.
+"""The ledger as one self-contained HTML page: findings first, then each claim, the figures beside the verdicts.
 
 The page needs no network and no server; the template, its style and its script are in `page`.
 """
@@ -17,9 +17,10 @@ import numpy as np
 
 from theory_on_trial.ledger import Row, brief, brief_interval, paper_in, platform_facts
 from theory_on_trial.outline import title
+from theory_on_trial.plot import interval_plot
 from theory_on_trial.records import tables
 from theory_on_trial.terminal import totals
-from theory_on_trial.typeset import typeset
+from theory_on_trial.typeset import GREEK_NAMES, typeset
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,12 @@ class Paper:
         return [(row, by_id.get(row.id.removesuffix("-as-printed"))) for row in wrong]
 
     @property
+    def sharpest(self) -> list[Row]:
+        """What the authors state and sampling decides, with the smallest error noticed first."""
+        drawn = [row for row in self.holding if row.provenance != "ours" and row.error_probability and row.resolution]
+        return sorted(drawn, key=lambda row: row.resolution or 0.0)
+
+    @property
     def unexpected(self) -> list[Row]:
         """The rows whose verdict is not the expected one."""
         return [row for row in self.rows if not row.as_expected]
@@ -137,7 +144,8 @@ def write_html(
         seed: the run's seed.
         tier: the run's tier.
         folder: the root of the repository that the claims live in. What was drawn into its `figures/out` for these
-            papers is embedded; the tables in its `records`, which say how far to trust the verdicts, are appended.
+            papers is embedded; the tables in its `records`, which say how far to trust the verdicts, become a second
+            page beside this one, of the same name with `-trust`.
     """
     papers = [
         Paper(
@@ -154,16 +162,23 @@ def write_html(
         for picture in paper.pictures:
             for claim in picture.claims:
                 pictures_of.setdefault(claim, []).append(picture)
+    trust, beside = tables(folder / "records"), path.with_name(f"{path.stem}-trust{path.suffix}")
+    if trust:
+        told = _ENVIRONMENT.get_template("trust.html.jinja").render(
+            trust=trust, ids={row.id for row in rows}, report=path
+        )
+        beside.write_text(told, encoding="utf-8")
     page = _ENVIRONMENT.get_template("report.html.jinja").render(
         totals=totals(rows),
         seed=seed,
         tier=tier,
+        seconds=sum(row.seconds for row in rows if not row.id.endswith("-as-printed")),
         platform=platform_facts(),
         papers=papers,
         rows_by_id={row.id: row for row in rows},
         pictures_of=pictures_of,
         choices={name: sorted({getattr(row, name) for row in rows}) for name in ("paper", "kind", "verdict")},
-        trust=tables(folder / "records"),
+        trust=beside.name if trust else "",
     )
     path.write_text(page, encoding="utf-8")
 
@@ -215,6 +230,14 @@ def _interval(low: Any, high: Any) -> str:
     return brief_interval(None if low is None else [low, high], 6)
 
 
+def _searched(row: Row) -> str:
+    """What a search looks through: every field in words, small letters, Greek ones by their names."""
+    controls = " ".join(str(control["name"]) for control in row.controls)
+    fields = (row.id, row.statement, row.source, row.provenance, row.kind, row.tier, row.guarantee, row.note, controls)
+    text = " ".join(str(field) for field in fields if field).lower()
+    return "".join(GREEK_NAMES.get(letter, letter) for letter in text)
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("theory_on_trial", "page"),
@@ -230,7 +253,10 @@ def _environment() -> jinja2.Environment:
         "numbers": _numbers,
         "coordinates": _coordinates,
         "asdict": asdict,
+        "plot": interval_plot,
+        "searched": _searched,
     }
+    environment.globals |= {"greek": GREEK_NAMES}
     return environment
 
 

@@ -15,6 +15,8 @@ _GREEK = {
     **dict(zip(_UPPER.split(), "ΓΔΘΛΞΠΣΦΨΩ", strict=True)),
     **{"eps": "ε", "inf": "∞", "infinity": "∞"},
 }
+GREEK_NAMES = {letter: name for name, letter in zip(_LOWER.split(), "αβγδεζηθικλμνξπρστφχψω", strict=True)}
+"""The names of the small Greek letters, as statements write them."""
 _SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "+-": "±", ">>": "≫", "<<": "≪", "...": "…"}
 _OPERATORS = "sum|max|min|sup|mean"  # words that bear an index
 

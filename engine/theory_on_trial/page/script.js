@@ -2,13 +2,16 @@
 const form = document.querySelector("#filters");
 const fields = [...form.elements].filter((field) => field.name);
 const claims = [...document.querySelectorAll(".claim")];
+const greek = {{ greek | tojson }};
+const named = (text) => [...text.toLowerCase()].map((letter) => greek[letter] ?? letter).join("");
 
 function show() {
   const wanted = Object.fromEntries(fields.map((field) => [field.name, field.value.toLowerCase()]));
   const { text, ...exact } = wanted;
+  const words = named(text).split(/\s+/);
   for (const claim of claims)
     claim.hidden =
-      !claim.dataset.text.includes(text) ||
+      !words.every((word) => claim.dataset.text.includes(word)) ||
       Object.entries(exact).some(([name, value]) => value && claim.dataset[name].toLowerCase() !== value);
   const filtered = fields.some((field) => field.value);
   for (const paper of document.querySelectorAll("section.paper")) {
@@ -27,6 +30,10 @@ function follow() {
   const target = document.getElementById(decodeURIComponent(address));
   if (target?.matches("details")) target.open = true;
   target?.closest("details")?.setAttribute("open", "");
+  if (address && !wanted.size && !target) {
+    form.querySelector("output").value = `nothing here is called ${decodeURIComponent(address)}`;
+    form.scrollIntoView();
+  }
   (target ?? (wanted.size ? form : null))?.scrollIntoView();
 }
 
@@ -51,13 +58,20 @@ document.addEventListener(
   true,
 );
 
-let opened = [];
-addEventListener("beforeprint", () => {
-  opened = [...document.querySelectorAll("details:not([open])")];
-  for (const details of opened) details.open = true;
-});
-addEventListener("afterprint", () => {
-  for (const details of opened) details.open = false;
+// One claim at a time is a stop of the tabulator; arrow keys lead to the others.
+const heads = claims.map((claim) => claim.querySelector("summary"));
+for (const head of heads) head.tabIndex = -1;
+if (heads.length) heads[0].tabIndex = 0;
+document.querySelector("main").addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || !heads.includes(event.target)) return;
+  const seen = heads.filter((head) => !head.parentElement.hidden && !head.closest("section").hidden);
+  const next = seen[seen.indexOf(event.target) + step];
+  if (!next) return;
+  event.preventDefault();
+  event.target.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
 });
 
 follow();
