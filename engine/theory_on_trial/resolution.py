@@ -32,8 +32,12 @@ class Resolution:
         if self.size == 0:
             return "any error"
         if self.unit:
-            return f"{self.size:.2g} {self.unit}"
-        return f"{100 * self.size:.2g} %" if self.size >= 1e-4 else f"{self.size:.0e}".replace("e-0", "e-")
+            return f"{_brief(self.size)} {self.unit}"
+        return f"{100 * self.size:.2g} %" if self.size >= 1e-4 else _brief(self.size, "0e")
+
+
+def _brief(size: float, form: str = "2g") -> str:
+    return f"{size:.{form}}".replace("e-0", "e-")
 
 
 EXACT = Resolution(0.0, 0.0)
