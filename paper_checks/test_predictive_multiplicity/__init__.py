@@ -149,7 +149,8 @@ def apart(trial: Trial, truth: Any, wrong: dict[str, Any]) -> dict[str, Any]:
 def beyond(trial: Trial, lhs: Any, wrong: dict[str, Any]) -> dict[str, Any]:
     """Return wrong bounds; require settings at which each of them is exceeded somewhere."""
     for name, other in wrong.items():
-        trial.require(np.any(np.asarray(lhs) > other), f"settings must tell the bound from {name!r}: both hold at these")
+        exceeded = np.any(np.asarray(lhs) > other)
+        trial.require(exceeded, f"settings must tell the bound from {name!r}: at these both hold")
     return wrong
 
 

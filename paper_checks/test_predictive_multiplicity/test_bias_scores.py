@@ -126,7 +126,7 @@ def test_bias__score__effects(trial, n_atoms: NAtoms = 40, n_worlds: NWorlds = 1
 @claim(
     thresholds("in the case of EO constraints we are required to fit a linear modification rule with 2 parameters"),
     kind="optimality",
-    cases=[0.02, 0.1],
+    cases=[0.005, 0.02],
 )
 def test_bias__score__eo(trial, tolerance: Gap = 0.02, n_atoms: NAtoms = 40, n_worlds: NWorlds = 12):
     """For equalised odds the linear rule 1[z_1 f_1 + z_2 f_2 > eta] is optimal, with two random atoms at most."""

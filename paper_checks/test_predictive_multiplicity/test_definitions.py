@@ -48,9 +48,7 @@ def test_discrepancy__bound(trial, dim: Dim | None, n_points: NPoints = 30, n_se
     epsilons = np.arange(n_points + 1) / n_points
     bounds = [[predicted.discrepancy_bound(error, epsilon) for epsilon in epsilons] for error in errors]
     wrong = beyond(trial, discrepancies / n_points, {"R(h_0) + epsilon": errors[:, None] + epsilons})
-    trial.bound(
-        discrepancies / n_points, bounds, found_by="draws", independent=n_sets, ops=4, controls=wrong
-    )
+    trial.bound(discrepancies / n_points, bounds, found_by="draws", independent=n_sets, ops=4, controls=wrong)
 
 
 @claim(ours("one competitor repairs all of h_0's mistakes and errs at the opposite corner"), kind="identity",
@@ -222,5 +220,7 @@ def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
         [discrepancy[:, 0], ambiguity[:, 0]],
         np.zeros((2, n_sets)),
         ops=0,
-        wrong_processes={"an average row allowed": [one[:, n_points // N_ROWS[dim]] for one in (discrepancy, ambiguity)]},
+        wrong_processes={
+            "an average row allowed": [one[:, n_points // N_ROWS[dim]] for one in (discrepancy, ambiguity)]
+        },
     )

@@ -90,7 +90,7 @@ def test_cover__count(
 
 @claim(ours("by trying whole weights, of which 4 is the largest that four bits need"), kind="identity", cases=[2, 3, 4])
 def test_cover__cubes(trial, dim: Annotated[int, Interval(2, 4)]):
-    """Cubes of 2, 3 and 4 dimensions have 14, 104 and 1882 linear dichotomies, fewer than points in general position."""
+    """Cubes of 2, 3 and 4 dimensions have 14, 104 and 1882 linear dichotomies, fewer than points at random."""
     found = len(cells_by_weights(2 * lattice((2,) * dim) - 1))
     general = {"general position": predicted.cover_count(2**dim, dim + 1)} if dim > 2 else {"all labellings": 16}
     stated = {2: 14, 3: 104, 4: 1882}[dim]
@@ -129,7 +129,11 @@ def test_parallelogram__valid(trial, shape: Shape):
     trial.bound(values, np.ones(len(cells)), found_by="all", ops=0, controls=none, wrong_processes=alternating)
 
 
-@claim(ours("what is separated is found again by trying all pairs of pairs"), kind="identity", cases=[((3, 3),), ((2, 2, 3),)])
+@claim(
+    ours("what is separated is found again by trying all pairs of pairs"),
+    kind="identity",
+    cases=[((3, 3),), ((2, 2, 3),)],
+)
 def test_parallelogram__separated(trial, shape: Shape):
     """The rows that the solver separates forbid exactly the labellings that some parallelogram forbids."""
     trial.require(3 <= np.prod(shape) <= 12, f"shape must give 3 to 12 points ({_LISTED})")
@@ -142,5 +146,7 @@ def test_parallelogram__separated(trial, shape: Shape):
     kinds = {"without midpoints": ~is_midpoint, "midpoints alone": is_midpoint}
     wrong = {name: allowed[:, kind].all(axis=1).astype(int) for name, kind in kinds.items()}
     wrong = {name: one for name, one in wrong.items() if np.any(one != exact)}
-    trial.require(wrong, "shape must have a parallelogram, or three points on a line: at this nothing is forbidden")
+    trial.require(
+        bool(wrong), "shape must have a parallelogram, or three points on a line: at this nothing is forbidden"
+    )
     trial.identity(found, exact, ops=0, controls=wrong)

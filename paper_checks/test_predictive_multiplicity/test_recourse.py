@@ -1,11 +1,20 @@
 """Actionable recourse: closed forms for feasibility and cost against integer programs, on grids of integers (exact)."""
 
+from typing import Annotated
+
 import numpy as np
 
-from paper_checks.test_predictive_multiplicity import DERIVED, RECOURSE
+from paper_checks.test_predictive_multiplicity import apart, over
 from sims import predictive_multiplicity as observed
+from sims.predictive_multiplicity._domains import Percentile
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, code, ours
+from theory_on_trial.contract import MAY_BE_INFINITE, Interval
+
+NPeople = Annotated[int, Interval(20, 1000, why="of a few, few are refused for more than one reason")]
+"""People that are drawn."""
+NFeatures = Annotated[int, Interval(3, 8, why="all choices of actions are tried")]
+"""Features, the last one immutable."""
 
 NOBODY = -1.0
 """Stands for an infinite cost, where exact numbers are compared."""
@@ -20,14 +29,14 @@ DISPUTED = (
 )
 
 
-def refusals(generator, n_people):
-    """Scores below zero, weights, and menus of three actions and inaction for four features, the last one immutable."""
+def refusals(generator, n_people, n_features=4):
+    """Scores below zero, weights, and menus of three actions and inaction for features, the last one immutable."""
     people = []
     for _ in range(n_people):
-        weights = generator.integers(-5, 6, 4).astype(float)
-        actions = [np.append(0.0, generator.integers(-3, 4, 3)).astype(float) for _ in range(4)]
-        costs = [np.append(0.0, generator.integers(1, 12, 3)).astype(float) for _ in range(4)]
-        actions[3], costs[3] = np.zeros(1), np.zeros(1)
+        weights = generator.integers(-5, 6, n_features).astype(float)
+        actions = [np.append(0.0, generator.integers(-3, 4, 3)).astype(float) for _ in range(n_features)]
+        costs = [np.append(0.0, generator.integers(1, 12, 3)).astype(float) for _ in range(n_features)]
+        actions[-1], costs[-1] = np.zeros(1), np.zeros(1)
         people.append((float(-generator.integers(1, 45)), weights, actions, costs))
     return people
 
@@ -37,93 +46,85 @@ def finite(costs):
     return np.where(np.isinf(costs), NOBODY, costs)
 
 
-@claim(ours(RECOURSE), kind="identity")
-def test_recourse__feasible(trial, n_people=40):
+@claim(ours("a sum is largest where each of its terms is"), kind="identity", cases=[4, 6])
+def test_recourse__feasible(trial, n_features: NFeatures, n_people: NPeople = 40):
     """Without joint constraints recourse exists if and only if s(x) + sum_j max_k w_j a_jk >= 0."""
-    people = refusals(trial.generator("people"), n_people)
-    menu = np.array([0.0, 3.0, -3.0])
-    mutable = [
-        (score, weights, [*actions[:3], menu], [*costs[:3], np.abs(menu)]) for score, weights, actions, costs in people
-    ]
-    trial.identity(
-        [int(observed.cheapest_recourse(*person) is not None) for person in people],
-        [int(predicted.recourse_exists(*person[:3])) for person in people],
-        ops=0,
-        controls={
-            "the immutable feature may move": [int(predicted.recourse_exists(*person[:3])) for person in mutable]
-        },
-    )
+
+    def measure(person):
+        score, weights, actions, _ = person
+        mutable = [*actions[:-1], np.array([0.0, 3.0, -3.0])]
+        found = observed.cheapest_recourse(*person) is not None
+        return found, predicted.recourse_exists(*person[:3]), predicted.recourse_exists(score, weights, mutable)
+
+    found, exact, mutable = over(refusals(trial.generator("people"), n_people, n_features), measure)
+    wrong = apart(trial, exact, {"the immutable feature may move": mutable})
+    trial.identity(found.astype(int), exact.astype(int), ops=0, controls={name: 1 * one for name, one in wrong.items()})
 
 
-@claim(ours(RECOURSE), kind="identity")
-def test_recourse__maxcost(trial, n_people=40):
+@claim(ours("with dearer actions left out, recourse exists from the least sufficient cost on"), kind="identity",
+       cases=[4, 6])  # fmt: skip
+def test_recourse__maxcost(trial, n_features: NFeatures, n_people: NPeople = 40):
     """The least largest cost is min {tau : s(x) + sum_j max_(c_jk <= tau) w_j a_jk >= 0}: sorting, no program."""
-    people = [DISPUTED, *refusals(trial.generator("people"), n_people)]
-    found = [observed.cheapest_recourse(*person, objective="largest") for person in people]
-    exact = finite([predicted.cheapest_largest_cost(*person) for person in people])
-    trial.identity(
-        [NOBODY if one is None else one.largest_cost for one in found],
-        exact,
-        ops=0,
-        controls={"< tau in place of <=": np.where(exact > 0, exact + 1, exact)},
-        wrong_processes={
-            "the largest cost where the total is least": [
-                NOBODY if (one := observed.cheapest_recourse(*person)) is None else one.largest_cost
-                for person in people
-            ]
-        },
-    )
+
+    def measure(person):
+        cheapest, total = (observed.cheapest_recourse(*person, objective=kind) for kind in ("largest", "total"))
+        answers = [NOBODY if one is None else one.largest_cost for one in (cheapest, total)]
+        return *answers, predicted.cheapest_largest_cost(*person)
+
+    people = [DISPUTED, *refusals(trial.generator("people"), n_people, n_features)]
+    found, total, exact = over(people, measure)
+    exact = finite(exact)
+    strict = {"< tau in place of <=": np.where(exact > 0, exact + 1, exact)}
+    summed = {"the largest cost where the total is least": total}
+    trial.identity(found, exact, ops=0, controls=strict, wrong_processes=summed)
 
 
-@claim(ours(RECOURSE), kind="optimality")
-def test_recourse__total(trial, n_people=40):
+@claim(ours("one action of each menu, at the least cost that lifts the score: a knapsack"), kind="optimality",
+       cases=[4, 6])  # fmt: skip
+def test_recourse__total(trial, n_features: NFeatures, n_people: NPeople = 40):
     """The least total cost is that of a multiple-choice knapsack; its linear relaxation is cheaper."""
-    people = refusals(trial.generator("people"), n_people)
-    found = [observed.cheapest_recourse(*person) for person in people]
-    measured = np.array([NOBODY if one is None else one.total_cost for one in found])
-    relaxed = finite([predicted.total_cost_relaxation(*person) for person in people])
-    trial.identity(
-        measured,
-        finite([predicted.cheapest_total_cost(*person) for person in people]),
-        ops=0,
-        controls={"linear relaxation": relaxed},
-    )
+
+    def measure(person):
+        found = observed.cheapest_recourse(*person)
+        cost = NOBODY if found is None else found.total_cost
+        return cost, predicted.cheapest_total_cost(*person), predicted.total_cost_relaxation(*person)
+
+    found, *theory = over(refusals(trial.generator("people"), n_people, n_features), measure)
+    exact, relaxed = map(finite, theory)
+    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"linear relaxation": relaxed}))
     # The relaxation is solved to 1e-7 of the largest score, 45, at prices of at most 11 a unit of score.
-    trial.bound(
-        relaxed - 45 * 11 * 1e-7,
-        measured,
-        found_by="draws",
-        independent=n_people,
-        ops=8,
-        controls={"half of it": 0.5 * measured},
-    )
+    half = {"half of it": 0.5 * found}
+    trial.bound(relaxed - 45 * 11 * 1e-7, found, found_by="draws", independent=n_people, ops=8, controls=half)
 
 
-@claim(ours(RECOURSE), kind="identity")
-def test_recourse__l2(trial, n_people=6, norms=(1.0, 1.5, 2.0, 3.0, np.inf)):
+@claim(ours("by Hoelder's inequality"), kind="identity", cases=[1.0, 1.5, 2.0, 3.0, np.inf])
+def test_recourse__l2(
+    trial,
+    norm: Annotated[float, Interval(1), MAY_BE_INFINITE],
+    n_features: Annotated[int, Interval(2, 50)] = 4,
+    n_people: Annotated[int, Interval(1, 100)] = 6,
+):
     """Unbounded real actions cost -s(x) / |w|_q in the norm p, 1/p + 1/q = 1, and do not exist where w is zero."""
     rng = trial.generator("people")
-    measured, exact, same, scale = [], [], [], []
-    for _ in range(n_people):
-        score, weights = -float(rng.uniform(1, 9)), rng.standard_normal(4)
-        for norm in norms:
-            action = observed.continuous_recourse(score, weights, norm)
-            measured.append(np.linalg.norm(action, norm))
-            exact.append(predicted.unbounded_recourse(score, weights, norm)[0])
-            same.append(-score / np.linalg.norm(weights, norm))
+    other = 1 if norm < 2 else np.inf  # q lies on the other side of two
+
+    def measure(_):
+        score, weights = -float(rng.uniform(1, 9)), rng.standard_normal(n_features)
+        cost = np.linalg.norm(observed.continuous_recourse(score, weights, norm), norm)
+        exact, _ = predicted.unbounded_recourse(score, weights, norm)
+        return cost, exact, -score / np.linalg.norm(weights, other)
+
+    found, exact, wrong = over(range(n_people), measure)
     # A conic solver asked for 1e-8 delivers a duality gap and a residual of that size, relative to the cost.
-    scale = np.array(exact)
-    trial.value(measured, exact, error=1e-6 * scale, margin=1e-5 * scale, controls={"|w|_p in place of |w|_q": same})
-    trial.identity(
-        [int(observed.continuous_recourse(-1.0, np.zeros(2), 2.0) is not None)],
-        [int(np.isfinite(predicted.unbounded_recourse(-1.0, np.zeros(2), 2.0)[0]))],
-        ops=0,
-        wrong_processes={"a weight": [int(observed.continuous_recourse(-1.0, np.array([0.0, 1.0]), 2.0) is not None)]},
-    )
+    controls = {f"|w|_{other} in place of |w|_q": wrong}
+    trial.value(found, exact, error=1e-6 * exact, margin=1e-5 * exact, controls=controls)
+    exists = [observed.continuous_recourse(-1.0, np.array([0.0, one]), norm) is not None for one in (0.0, 1.0)]
+    costs = [predicted.unbounded_recourse(-1.0, np.array([0.0, one]), norm)[0] for one in (0.0, 1.0)]
+    trial.identity(np.array(exists, int), np.isfinite(costs).astype(int), ops=0, controls={"always": [1, 1]})
 
 
 @claim(
-    ours("released code's tie-breaker; counterexample derived here"),
+    ours("one action of a total below any difference of two costs decides between equal largest costs only"),
     kind="optimality",
     as_printed=code(
         "ustunb/actionable-recourse",
@@ -133,43 +134,45 @@ def test_recourse__l2(trial, n_people=6, norms=(1.0, 1.5, 2.0, 3.0, np.inf)):
         "keeps the least largest cost.",
     ),
 )
-def test_recourse__tie__breaker(trial, n_people=30):
+def test_recourse__tie__breaker(trial, n_features: NFeatures = 4, n_people: NPeople = 30):
     """The tie-breaker of the largest cost must respect the least difference of two costs, of different menus too."""
-    within_one_menu = 1.0 / 3.125
-    safe, released = (
-        observed.cheapest_recourse(*DISPUTED, objective="largest", tie_breaker=weight)
-        for weight in (predicted.safe_tie_breaker(DISPUTED[3]) / 2, within_one_menu)
-    )
-    least = predicted.cheapest_largest_cost(*DISPUTED)
-    trial.identity(
-        safe.largest_cost,
-        least,
-        ops=0,
-        wrong_processes={"the least difference within one menu": released.largest_cost},
-        as_printed=released.largest_cost,
-    )
-    people = [DISPUTED, *refusals(trial.generator("people"), n_people)]
-    people = [person for person in people if predicted.recourse_exists(*person[:3])]
-    found, exact, heavy = [], [], []
-    for person in people:
-        weight = predicted.safe_tie_breaker(person[3]) / 2
-        found.append(observed.cheapest_recourse(*person, objective="largest", tie_breaker=weight).largest_cost)
-        heavy.append(observed.cheapest_recourse(*person, objective="largest", tie_breaker=1e3).largest_cost)
-        exact.append(predicted.cheapest_largest_cost(*person))
+
+    def largest(person, weight):
+        return observed.cheapest_recourse(*person, objective="largest", tie_breaker=weight).largest_cost
+
+    def measure(person):
+        safe = predicted.safe_tie_breaker(person[3]) / 2
+        return largest(person, safe), predicted.cheapest_largest_cost(*person), largest(person, 1e3)
+
+    people = refusals(trial.generator("people"), n_people, n_features)
+    people = [DISPUTED, *(person for person in people if predicted.recourse_exists(*person[:3]))]
+    found, exact, heavy = over(people, measure)
+    released = largest(DISPUTED, 1.0 / 3.125)  # the least difference within one menu, over the sum of largest costs
+    within = {"the least difference within one menu": released}
+    trial.identity(found[0], exact[0], ops=0, wrong_processes=within, as_printed=released)
     trial.identity(found, exact, ops=0, wrong_processes={"a tie-breaker of 1000": heavy})
 
 
-@claim(ours(DERIVED), kind="identity")
-def test_recourse__percentile(trial, n_features=20):
+@claim(ours("the distribution function of a population counts whom an action passes"), kind="identity",
+       cases=["shift", "log"])  # fmt: skip
+def test_recourse__percentile(
+    trial,
+    kind: Percentile,
+    n_people: Annotated[int, Interval(10, 10_000)] = 50,
+    n_features: Annotated[int, Interval(5, 1000)] = 20,
+):
     """Percentile costs are shares of a population that an action passes; the logarithmic one measures who is ahead."""
     rng = trial.generator("people")
-    measured, exact, strict = [], [], []
-    for _ in range(n_features):
-        population = rng.integers(0, 12, 50).astype(float)
-        value, actions = 3.0, np.arange(0.0, 7.0)
-        for kind, theory in (("shift", predicted.percentile_shifts), ("log", predicted.log_percentile_shifts)):
-            measured.append(observed.percentile_costs(population, value, actions, kind))
-            exact.append(theory(population, value, actions))
-            strict.append(theory(population, value, np.maximum(actions - 1, 0)))
-    # Ranks are whole fiftieths; a logarithm of a share above 1/50 is below 4.
-    trial.identity(measured, exact, ops=4, scale=4.0, controls={"those strictly below only": strict})
+    theory = {"shift": predicted.percentile_shifts, "log": predicted.log_percentile_shifts}[kind]
+    value, actions = 3.0, np.arange(0.0, 7.0)
+
+    def measure(_):
+        population = rng.integers(0, 12, n_people).astype(float)
+        found = observed.percentile_costs(population, value, actions, kind)
+        return found, theory(population, value, actions), theory(population, value, np.maximum(actions - 1, 0))
+
+    found, exact, strict = over(range(n_features), measure)
+    trial.require(np.isfinite(exact).all(), "n_people must be more: of those drawn an action passes all")
+    # Ranks are whole shares; the logarithm of one is at most that of their number.
+    size = max(1.0, np.log(n_people))
+    trial.identity(found, exact, ops=4, scale=size, controls={"those strictly below only": strict})

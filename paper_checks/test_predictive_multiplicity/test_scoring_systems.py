@@ -1,16 +1,30 @@
 """Supersparse linear integer models: exact optima, what the penalties promise, rounding, and a generalisation bound."""
 
 from fractions import Fraction
+from itertools import islice
 from math import gcd
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_predictive_multiplicity import DERIVED, SLIM
+from paper_checks.test_predictive_multiplicity import apart, over, slim
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
-from theory_on_trial import claim, code, ours, paper
+from theory_on_trial import claim, code, ours
+from theory_on_trial.contract import AtLeast, Interval
+
+NPoints = Annotated[int, Interval(8, 24, why="all coefficients of the box are tried")]
+"""N."""
+NCoefficients = Annotated[int, Interval(2, 4, why="all coefficients of the box are tried")]
+"""P."""
+NSets = Annotated[int, Interval(3, 100, why="controls differ on some set only")]
+"""Sets that are drawn."""
+Thousandths = Annotated[int, Interval(5, 200, why="dearer terms leave none")]
+"""1000 C_0."""
+PerUnit = Annotated[int, Interval(100, 5000, why="solvers tell objectives apart to 1e-6 a point")]
+"""1 / C_1."""
 
 
 def scoring_set(generator, n_points=16, n_coefficients=3, bound=3):
@@ -41,27 +55,38 @@ def errors_and_terms(instance, coefficients):
     return int(np.sum(labels * (features @ coefficients) <= 0)), int(np.count_nonzero(coefficients))
 
 
-@claim(paper("Ustun & Rudin 2016 (arXiv 1502.04269): the integer program"), kind="optimality")
-def test_slim__exact(trial, n_sets=6, sparsity=Fraction(1, 64), size=Fraction(1, 1024)):
-    """The integer program attains the least objective over all coefficients of the box, found by trying each."""
+@claim(
+    slim(
+        "SLIM scoring systems are built by using an integer programming problem that directly encodes measures of "
+        "accuracy (the 0-1 loss) and sparsity (the l0-seminorm)"
+    ),
+    kind="optimality",
+    cases=[(64, 1024), (100, 2000), (8, 100)],
+)
+def test_slim__exact(
+    trial,
+    per_term: Annotated[int, Interval(1, 200, why="solvers tell objectives apart to 1e-6 a point")],
+    per_unit: Annotated[int, Interval(1, 2000, why="solvers tell objectives apart to 1e-6 a point")],
+    n_points: NPoints = 16,
+    n_sets: NSets = 3,
+):
+    """At C_0 and C_1 that are one over whole numbers the integer program attains the least objective of the box."""
+    penalties = Fraction(1, per_term), Fraction(1, per_unit)
+
+    def measure(instance):
+        found = solve(instance, *map(float, penalties)).coefficients
+        errors, terms = errors_and_terms(instance, found)
+        objective = errors + n_points * (terms * penalties[0] + int(np.abs(found).sum()) * penalties[1])
+        exact, free = (predicted.brute_force_optimum(*instance, penalties[0], size) for size in (penalties[1], 0))
+        return objective, exact.objective, free.objective
+
     rng = trial.generator("sets")
-    # Penalties are powers of two, so that the objectives are exact floats.
-    instances = [scoring_set(rng, n_coefficients=4) for _ in range(n_sets)]
-    exact = [float(predicted.brute_force_optimum(*one, sparsity, size).objective) for one in instances]
-    trial.identity(
-        [solve(one, sparsity, size).objective for one in instances],
-        exact,
-        ops=0,
-        controls={
-            "without the l1 term": [
-                float(predicted.brute_force_optimum(*one, sparsity, 0).objective) for one in instances
-            ]
-        },
-    )
+    found, exact, free = over([scoring_set(rng, n_points, 4) for _ in range(n_sets)], measure)
+    trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"without the l1 term": free}))
 
 
 @claim(
-    ours("released code's big M; counterexample derived here"),
+    ours("the row of a point must hold for every lambda of the box once it counts as an error"),
     kind="optimality",
     as_printed=code(
         "ustunb/slim-python",
@@ -95,117 +120,152 @@ def test_slim__big__m(trial):
     )
 
 
-@claim(ours(SLIM), kind="optimality")
-def test_slim__c0(trial, n_sets=12):
+@claim(ours("one error costs 1 / N, and all terms together cost P C_0"), kind="optimality", cases=[2, 3])
+def test_slim__c0(trial, n_coefficients: NCoefficients, n_points: NPoints = 16, n_sets: NSets = 8):
     """With C_0 < 1 / (N P) the optimum has the fewest errors, and the fewest terms among those."""
-    rng = trial.generator("sets")
-    found, exact, dear = [], [], []
-    for _ in range(n_sets):
-        instance = scoring_set(rng)
+    safe = predicted.accuracy_preserving_penalty(n_points, n_coefficients) * Fraction(99, 100)
+
+    def measure(instance):
         free = predicted.brute_force_optimum(*instance, 0, 0)
-        exact.append([free.errors[0], (free.coefficients != 0).sum(axis=1).min()])
-        safe = predicted.accuracy_preserving_penalty(16, 3) * Fraction(99, 100)
-        found.append(errors_and_terms(instance, solve(instance, safe, 0).coefficients))
-        dear.append(errors_and_terms(instance, solve(instance, Fraction(26, 160), 0).coefficients))
-    trial.identity(found, exact, ops=0, wrong_processes={"C_0 = 2.6 / N": dear})
+        exact = free.errors[0], (free.coefficients != 0).sum(axis=1).min()
+        cheap, dear = (solve(instance, penalty, 0).coefficients for penalty in (safe, 2.6 / n_points))
+        return errors_and_terms(instance, cheap), exact, errors_and_terms(instance, dear)
 
-
-@claim(
-    ours(DERIVED),
-    kind="optimality",
-)
-def test_slim__coprime(trial, n_sets=16, n_points=10, sparsity=Fraction(95, 1000)):
-    """A small C_1 makes coefficients coprime; that it breaks ties only needs less than the released code's rule."""
     rng = trial.generator("sets")
-    bounds = np.full(3, 3)
-    rule = predicted.pareto_penalty(n_points, sparsity, bounds) * Fraction(99, 100)
-    safe = predicted.tie_breaking_penalty(n_points, sparsity, bounds) * Fraction(99, 100)
-    divisors, dominated, by_rule, by_safe, exact = [], [], [], [], []
-    for _ in range(n_sets):
-        instance = scoring_set(rng, n_points)
-        ruled, small = solve(instance, sparsity, rule).coefficients, solve(instance, sparsity, safe).coefficients
-        divisors += [gcd(*vector.tolist()) for vector in (ruled, small) if vector.any()]
-        for found, coefficients in ((by_rule, ruled), (by_safe, small)):
-            errors, terms = errors_and_terms(instance, coefficients)
-            found.append(errors + n_points * sparsity * terms)
-        exact.append(predicted.brute_force_optimum(*instance, sparsity, 0).objective)
-        own = errors_and_terms(instance, ruled)
-        axes = np.indices((7, 7, 7)).reshape(3, -1).T - 3
-        others = np.stack([predicted.scoring_errors(axes, *instance[:2]), (axes != 0).sum(axis=1)], axis=1)
-        dominated.append(int(np.any(np.all(others <= own, axis=1) & np.any(others < own, axis=1))))
-    ones = np.ones(len(divisors), int)
+    found, exact, dear = over([scoring_set(rng, n_points, n_coefficients) for _ in range(n_sets)], measure)
+    trial.identity(found, exact, ops=0, wrong_processes=apart(trial, exact, {"C_0 = 2.6 / N": dear}))
+
+
+@claim(slim("while restricting coefficients to coprime integers"), kind="optimality")
+def test_slim__coprime(
+    trial, thousandths: Thousandths = 95, per_unit: PerUnit = 1024, n_points: NPoints = 10, n_sets: NSets = 12
+):
+    """Any price C_1 of their size makes the optimal coefficients coprime, and without one they need not be."""
+    rng = trial.generator("sets")
     # On x = (1, -1, 2), y = (+, -, +) every multiple is as good where the size is free.
     line = np.array([[1.0], [-1.0], [2.0]]), np.array([1, -1, 1]), np.array([-4]), np.array([4])
-    optima = predicted.brute_force_optimum(*line, Fraction(1, 100), 0).coefficients
-    priced = solve(line, 1 / 128, 1 / 1024).coefficients
-    trial.identity(divisors, ones, ops=0, wrong_processes={"C_1 = 0": np.resize(optima.ravel(), len(divisors))})
-    trial.identity(priced, [1], ops=0, controls={"C_1 = 0": optima[-1]})
-    trial.identity(dominated, np.zeros(n_sets, int), ops=0, controls={"dominated": np.ones(n_sets, int)})
-    objectives = [np.array([float(value) for value in values]) for values in (by_safe, exact, by_rule)]
-    # Errors and at most three terms at 0.95: float sums of up to two roundings below 16.
-    trial.identity(
-        objectives[0],
-        objectives[1],
-        ops=2,
-        scale=16.0,
-        controls={"one error more": objectives[1] + 1},
-        wrong_processes={
-            "C_1 below min(1/N, C_0) / sum Lambda, as slim_python/create_slim_IP.py sets it": objectives[2]
-        },
-    )
+    sets = [line, *(scoring_set(rng, n_points) for _ in range(n_sets))]
+    found = [solve(one, thousandths / 1000, 1 / per_unit).coefficients for one in sets]
+    divisors = [gcd(*one.tolist()) for one in found if one.any()]
+    trial.require(bool(divisors), "thousandths and per_unit must leave some coefficients: all are too dear")
+    free = predicted.brute_force_optimum(*line, Fraction(1, 100), 0).coefficients
+    wrong = {"C_1 = 0": np.resize(np.sort(free.ravel())[::-1], len(divisors))}
+    trial.identity(divisors, np.ones(len(divisors), int), ops=0, wrong_processes=wrong)
 
 
-@claim(ours(SLIM), kind="identity")
-def test_slim__resolution(trial, n_sets=200, n_coefficients=3):
+@claim(ours("the size costs less than one error, and less than one term"), kind="optimality")
+def test_slim__pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 12):
+    """With C_1 < min(1/N, C_0) / sum Lambda nothing has fewer errors and no more terms, nor fewer terms and no more."""
+    rng = trial.generator("sets")
+    penalty = Fraction(thousandths, 1000)
+    rule = predicted.pareto_penalty(n_points, penalty, np.full(3, 3)) * Fraction(99, 100)
+    axes = np.indices((7, 7, 7)).reshape(3, -1).T - 3
+
+    def measure(instance):
+        others = np.stack([predicted.scoring_errors(axes, *instance[:2]), (axes != 0).sum(axis=1)], axis=1)
+        vectors = [solve(instance, penalty, rule).coefficients, axes[0]]
+        own = [errors_and_terms(instance, one) for one in vectors]
+        return [int(np.any(np.all(others <= one, axis=1) & np.any(others < one, axis=1))) for one in own]
+
+    found, corner = over([scoring_set(rng, n_points) for _ in range(n_sets)], measure)
+    trial.identity(found, np.zeros(n_sets), ops=0, wrong_processes={"a corner of the box": corner})
+
+
+@claim(ours("the size costs less than the least difference of what it is added to"), kind="optimality")
+def test_slim__ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 16):
+    """That C_1 breaks ties only needs less than the released code's min(1/N, C_0) / sum Lambda, at N C_0 = 0.95."""
+    rng = trial.generator("sets")
+    penalty, bounds = Fraction(thousandths, 1000), np.full(3, 3)
+    sizes = [rule(n_points, penalty, bounds) * Fraction(99, 100) for rule in (predicted.tie_breaking_penalty,
+                                                                             predicted.pareto_penalty)]  # fmt: skip
+
+    def measure(instance):
+        pairs = [errors_and_terms(instance, solve(instance, penalty, size).coefficients) for size in sizes]
+        answers = [errors + n_points * penalty * terms for errors, terms in pairs]
+        return *answers, predicted.brute_force_optimum(*instance, penalty, 0).objective
+
+    found, by_rule, exact = over([scoring_set(rng, n_points) for _ in range(n_sets)], measure)
+    released = {"C_1 as slim_python/create_slim_IP.py sets it": by_rule} if np.any(by_rule != exact) else {}
+    trial.identity(found, exact, ops=0, controls={"one error more": exact + 1}, wrong_processes=released)
+
+
+@claim(ours("rounding moves lambda / Lambda by at most sqrt(P) / (2 Lambda)"), kind="identity", cases=[2, 3, 6])
+def test_slim__resolution(
+    trial,
+    n_coefficients: Annotated[int, Interval(2, 8)],
+    n_points: Annotated[int, Interval(4, 100)] = 12,
+    n_sets: Annotated[int, Interval(50, 10_000, why="a tenth of the scale seldom fails")] = 200,
+):
     """Coefficients rounded to a scale Lambda > X_max sqrt(P) / (2 gamma_min) classify every point as before."""
     rng = trial.generator("sets")
-    mistakes, coarse = [], []
-    for _ in range(n_sets):
-        features, coefficients = rng.standard_normal((12, n_coefficients)), rng.standard_normal(n_coefficients)
+
+    def measure(_):
+        features, coefficients = rng.standard_normal((n_points, n_coefficients)), rng.standard_normal(n_coefficients)
         labels = np.where(features @ coefficients > 0, 1, -1)
         needed = predicted.sufficient_resolution(features, coefficients)
-        for errors, resolution in ((mistakes, needed), (coarse, needed / 10)):
-            rounded = predicted.rounded_coefficients(coefficients, int(np.floor(resolution)) + 1)
-            errors.append(int(np.sum(labels * (features @ rounded) <= 0)))
+        scales = [int(np.floor(one)) + 1 for one in (needed, needed / 10)]
+        rounded = [predicted.rounded_coefficients(coefficients, scale) for scale in scales]
+        return [int(np.sum(labels * (features @ one) <= 0)) for one in rounded]
+
+    mistakes, coarse = over(range(n_sets), measure)
     trial.identity(mistakes, np.zeros(n_sets, int), ops=0, wrong_processes={"a tenth of it": coarse})
 
 
-@claim(
-    ours("Ustun & Rudin 2016 (arXiv 1502.04269), as recalled: Hoeffding and the union bound"),
-    kind="bound",
-    loose="Hoeffding's inequality and a union over 125 dependent classifiers: the event was not seen at all",
-)
-def test_slim__occam(trial, n_points=50, bound=2, failure=0.2):
-    """With chance 1 - delta all classifiers have R <= R_N + sqrt((log |L| + log(1/delta)) / (2 N))."""
-    rng = trial.generator("world")
-    points = np.indices((3, 3, 3)).reshape(3, 27).T - 1
-    chances = rng.dirichlet(np.ones(2 * len(points)))
-    vectors = np.indices((2 * bound + 1,) * 3).reshape(3, -1).T - bound
+def world_of(points, bound, chances, n_classifiers):
+    """Risks of all coefficients up to a bound in a world of labelled points, and where each of them errs."""
+    vectors = np.indices((2 * bound + 1,) * points.shape[1]).reshape(points.shape[1], -1).T - bound
     scores = vectors @ points.T
     wrong = np.concatenate([scores <= 0, scores >= 0], axis=1).astype(float)  # errors at positive and negative points
-    risks, wrong = jnp.asarray(wrong @ chances), jnp.asarray(wrong)
+    return jnp.asarray(chances), jnp.asarray(wrong @ chances), jnp.asarray(wrong), n_classifiers
 
-    def excess(key):
-        drawn = jax.random.choice(key, len(chances), (n_points,), p=jnp.asarray(chances))
-        return jnp.max(risks - wrong[:, drawn].mean(axis=1))
 
-    def exceeds(allowed):
-        return lambda key: excess(key) > allowed
+@claim(
+    ours("Hoeffding's inequality and the union bound, as recalled of Ustun & Rudin 2016 (arXiv 1502.04269)"),
+    kind="bound",
+    loose="Hoeffding's inequality and a union over classifiers: best known ratio .68, two points and two classifiers",
+)
+def test_slim__occam(
+    trial,
+    n_points: Annotated[int, Interval(20, 200)] = 50,
+    bound: Annotated[int, Interval(1, 3, why="all vectors are drawn upon")] = 2,
+    failure: Annotated[float, Interval(0.01, 0.3, why="without log |L| it fails more often than it may")] = 0.2,
+):
+    """With chance 1 - delta all classifiers have R <= R_N + sqrt((log |L| + log(1/delta)) / (2 N))."""
+    points = np.indices((3, 3, 3)).reshape(3, 27).T - 1
+    drawn = trial.generator("world").dirichlet(np.ones(2 * len(points)))
+    # One feature and labels by a fair coin: of two points both have one label as often as not.
+    coin = world_of(np.ones((1, 1), int), 1, np.array([0.5, 0.5]), predicted.coprime_count(1, 1))
+    worlds = [(n_points, failure, world_of(points, bound, drawn, predicted.box_count(bound, 3))), (2, 0.74, coin)]
 
-    allowed = predicted.occam_bound(predicted.box_count(bound, 3), n_points, failure)
-    alone = predicted.occam_bound(1, n_points, failure)
+    def exceeds(one_classifier):
+        def event(key, n, failure, world):
+            chances, risks, wrong, n_classifiers = world
+            chosen = jax.random.choice(key, len(chances), (n,), p=chances)
+            allowed = predicted.occam_bound(1 if one_classifier else n_classifiers, n, failure)
+            return jnp.max(risks - wrong[:, chosen].mean(axis=1)) > allowed
+
+        return lambda key: jnp.stack([event(key, *world) for world in worlds])
+
     trial.probability(
-        exceeds(allowed),
-        failure,
+        exceeds(False),
+        [failure, 0.74],
         side="at most",
-        wrong_processes={"without log |L|": exceeds(alone)},
+        wrong_processes={"without log |L|": exceeds(True)},
         first=256,
         most=4096,
         vectorised=True,
     )
-    # One vector of each ray is enough, so that the count may be that of coprime vectors and zero.
-    distinct = {tuple(row) for row in np.sign(vectors @ (np.indices((9, 9, 9)).reshape(3, -1) - 4)).tolist()}
+
+
+@claim(ours("one vector of each ray is enough: the others classify alike"), kind="identity", cases=[1, 2, 3])
+def test_slim__classifiers(trial, bound: Annotated[int, Interval(1, 6, why="all vectors are listed")]):
+    """Coprime vectors of three coefficients are as many as distinct classifiers, the one of zero scores left out."""
+    vectors = np.indices((2 * bound + 1,) * 3).reshape(3, -1).T - bound
+    # Two rays differ in the sign of some product of whole numbers below (2 bound)^2.
+    points = np.indices((8 * bound + 1,) * 3).reshape(3, -1) - 4 * bound
     coprime = {tuple((v // gcd(*v.tolist())).tolist()) for v in vectors if v.any()}
+    signs = np.packbits(np.concatenate([vectors @ points > 0, vectors @ points < 0], axis=1), axis=1)
+    distinct = np.unique(signs, axis=0)
     trial.identity(
         [len(vectors), len(coprime), len(distinct) - 1],
         [predicted.box_count(bound, 3), *2 * [predicted.coprime_count(bound, 3)]],
@@ -214,26 +274,37 @@ def test_slim__occam(trial, n_points=50, bound=2, failure=0.2):
     )
 
 
-@claim(ours("Ustun & Rudin 2016 (arXiv 1502.04269), as recalled; proof by relaxation derived here"), kind="optimality")
-def test_slim__reduction(trial, n_sets=4, most_drawn=100):
+def settled_set(generator, n_points):
+    """A set, its optimum and the errors that the relaxation settles, some of them where all optima err; None if not.
+
+    A set of which no point is settled says nothing, nor does one that nothing could be asked of.
+    """
+    instance = scoring_set(generator, n_points)
+    features, labels, lower, upper = instance
+    problem = observed.ScoringProblem(
+        features=features, labels=labels, lower=lower, upper=upper, sparsity_penalty=1 / 64, size_penalty=1 / 1024
+    )
+    optimum = predicted.brute_force_optimum(*instance, Fraction(1, 64), Fraction(1, 1024))
+    settled = observed.settled_errors(problem, float(optimum.objective))
+    wrong = np.all(labels[:, None] * (features @ optimum.coefficients.T) <= 0, axis=1) & features.any(axis=1)
+    usable = np.any(settled >= 0) and np.any(wrong)
+    return (problem, float(optimum.objective), settled, wrong) if usable else None
+
+
+@claim(ours("the linear relaxation exceeds what is attained once the point is decided otherwise"), kind="optimality")
+def test_slim__reduction(trial, n_points: NPoints = 16, n_sets: NSets = 4, most_drawn: AtLeast(100) = 100):
     """Points that the linear relaxation settles may be fixed: the optimum stays what it is."""
     rng = trial.generator("sets")
-    kept, exact, contrary = [], [], []
-    for _ in range(most_drawn):
-        if len(kept) == n_sets:
-            break
-        features, labels, lower, upper = scoring_set(rng)
-        problem = observed.ScoringProblem(
-            features=features, labels=labels, lower=lower, upper=upper, sparsity_penalty=1 / 64, size_penalty=1 / 1024
-        )
-        optimum = predicted.brute_force_optimum(features, labels, lower, upper, Fraction(1, 64), Fraction(1, 1024))
-        settled = observed.settled_errors(problem, float(optimum.objective))
+    usable = (found for _ in range(most_drawn) if (found := settled_set(rng, n_points)))
+    sets = list(islice(usable, n_sets))
+    trial.require(bool(sets), "most_drawn must be more: of no set drawn is any point settled")
+
+    def measure(one):
+        problem, exact, settled, wrong = one
         # A point that every optimum gets wrong, though some coefficients do not, is asked to be right.
-        wrong = np.all(labels[:, None] * (features @ optimum.coefficients.T) <= 0, axis=1) & features.any(axis=1)
-        if not np.any(settled >= 0) or not np.any(wrong):
-            continue  # a set of which no point is settled says nothing, nor does one that nothing could be asked of
-        kept.append(observed.scoring_system(problem, settled).objective)
-        exact.append(float(optimum.objective))
         asked = np.where(np.cumsum(wrong) * wrong == 1, 0, -1)
-        contrary.append(observed.scoring_system(problem, asked).objective)
-    trial.identity(kept, exact, ops=0, wrong_processes={"a point settled wrongly": contrary})
+        found, contrary = (observed.scoring_system(problem, errors).objective for errors in (settled, asked))
+        return found, exact, contrary
+
+    found, exact, contrary = over(sets, measure)
+    trial.identity(found, exact, ops=0, wrong_processes={"a point settled wrongly": contrary})
