@@ -10,6 +10,7 @@ import argparse
 import inspect
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,7 @@ def unnoticed(subject: Claim, seed: int = 0) -> list[Any]:
     tried = 0
     for sign in (1, -1):
         trial = Mistaken(subject.id, seed, stated.findings, sign)
-        with recorded(subject, trial, ""):
+        with recorded(replace(subject, as_printed=None), trial, ""):  # the decisions are made without it
             subject.function(trial)
         tried = len(trial.tried)
         missed += [f"{place} {'+' if sign > 0 else '-'}" for place in trial.unnoticed]
