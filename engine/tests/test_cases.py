@@ -142,6 +142,16 @@ def test_the_audit_of_resolution_scales_every_prediction():
     assert (name, decisions, tried, weakest, missed) == ("cases.size", 2, 2, 0.005, [])
 
 
+@claim(ours("counted"), kind="identity", as_printed=paper("Section 2", says="Twice n is n + 1."))
+def test_twice(trial, n: Count = 5):
+    """Twice n is 2 n."""
+    trial.identity(2 * n, n + n, ops=0, controls={"n + 2": n + 2}, as_printed=n + 1)
+
+
+def test_the_audit_of_resolution_leaves_what_is_printed_alone():
+    assert resolution.unnoticed(claim("cases.twice")) == ["cases.twice", 1, 1, 0.0, []]
+
+
 def test_an_error_that_is_not_noticed_is_named():
     from dataclasses import replace
 
