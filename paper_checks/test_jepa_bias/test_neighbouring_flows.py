@@ -1,6 +1,7 @@
 """Neighbouring papers' dynamics: deep linear nets, of which MAE is one, and stepwise self-supervision."""
 
 from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 
@@ -8,11 +9,18 @@ from paper_checks.test_jepa_bias import random_rotations
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours, paper
+from theory_on_trial.contract import Interval
 
-SAXE = "Saxe et al. 2013"
-SIMON = "Simon et al. 2023"
+TRAJECTORY = paper("Simon et al. 2023, linear Barlow Twins: the trajectory of an aligned start")
 SOLVER_ERROR = 2e-9
 """Steps are accurate to 1e-11, take less than a hundred, and all that follows at most doubles what they leave."""
+
+COVARIANCE, VARIANCE = np.array([1.3, 0.9]), np.array([0.7, 1.1])
+TIMES = np.array([1.0, 2.0, 4.0, 8.0])
+Init = Annotated[float, Interval(0.01, 0.5, why="smaller ones have not left their plateau by the last time")]
+"""a(0), of the whole map."""
+Outputs = Annotated[int, Interval(1, 5, why="the views have six dimensions")]
+"""d, the length of an embedding."""
 
 
 def matrices(values):
@@ -20,45 +28,55 @@ def matrices(values):
     return np.stack([np.diag(row) for row in values])
 
 
-@claim(ours(SAXE + "; correspondence derived here"), kind="identity")
-def test_sec_saxe(trial, init=0.05, times=(1.0, 2.0, 4.0, 8.0)):
+def saxe(init, layers):
+    """The closed form of both modes at all times."""
+    return predicted.saxe_singular_value(TIMES[:, None], init, layers, COVARIANCE, VARIANCE)
+
+
+@claim(ours("with a = w^(L+1) = V w-bar equation (8) is the deep linear net's, of which V is one layer"),
+       kind="identity", cases=(1, 2, 4))  # fmt: skip
+def test_sec_saxe(
+    trial,
+    depth: Annotated[int, Interval(1, 5, why="deeper, the JEPA beside it is too stiff for its solver")],
+    init: Init = 0.05,
+):
     """MAE of depth L is a deep linear net of D = L + 1 layers: da/dt = D a^(2-2/D) (lambda - a sigma^2), a = w^D."""
-    covariance, variance, times = np.array([1.3, 0.9]), np.array([0.7, 1.1]), np.array(times)
-    modes = list(zip(covariance, covariance / variance, strict=True))
 
-    def closed(layers):
-        return predicted.saxe_singular_value(times[:, None], init, layers, covariance, variance)
+    def two_views(objective):
+        start, power = init ** (depth / (depth + 1)), (depth + 1) / depth
+        modes = zip(COVARIANCE, COVARIANCE / VARIANCE, strict=True)
+        runs = [observed.simulate_flow(depth, start, *mode, TIMES, objective=objective, clock="flow") for mode in modes]
+        return np.stack(runs, axis=1) ** power
 
-    rotations = random_rotations(trial.generator("bases"), 2, 3)
+    trial.value(
+        two_views("mae"),
+        predicted.saxe_two_layers(TIMES[:, None], init, COVARIANCE, VARIANCE) if depth == 1 else saxe(init, depth + 1),
+        error=SOLVER_ERROR,
+        margin=1e-8,
+        controls={"D = L + 2": saxe(init, depth + 2)},
+        wrong_processes={"JEPA": two_views("jepa")},
+    )
+
+
+@claim(paper("Saxe et al. 2013, deep linear networks: aligned, balanced modes"), kind="identity")
+def test_sec_saxe__network(trial, layers: Annotated[int, Interval(2, 6)] = 3, init: Init = 0.05):
+    """Aligned and balanced, every mode of a deep linear net follows da/dt = D a^(2-2/D) (lambda - a sigma^2)."""
+    rotations = random_rotations(trial.generator("bases"), 2, layers)
     chain = [*rotations, rotations[0]]
-    factors = np.stack([init ** (1 / 3) * after @ before.T for before, after in pairwise(chain)])
-    views = predicted.covariances_of_features(covariance, covariance / variance, rotations[0])
-    whole = np.asarray(observed.deep_linear_flow(factors, *views, times))
+    factors = np.stack([init ** (1 / layers) * after @ before.T for before, after in pairwise(chain)])
+    views = predicted.covariances_of_features(COVARIANCE, COVARIANCE / VARIANCE, rotations[0])
+    whole = np.asarray(observed.deep_linear_flow(factors, *views, TIMES))
     trial.value(
         rotations[0].T @ whole @ rotations[0],
-        matrices(closed(3)),
+        matrices(saxe(init, layers)),
         error=SOLVER_ERROR,
         margin=1e-8,
-        controls={"D = L": matrices(closed(2))},
-    )
-
-    def two_views(depth, objective):
-        start = init ** (depth / (depth + 1))
-        runs = [observed.simulate_flow(depth, start, *mode, times, objective=objective, clock="flow") for mode in modes]
-        return np.stack(runs, axis=1) ** ((depth + 1) / depth)
-
-    exact = [predicted.saxe_two_layers(times[:, None], init, covariance, variance), closed(3), closed(5)]
-    trial.value(
-        [two_views(depth, "mae") for depth in (1, 2, 4)],
-        exact,
-        error=SOLVER_ERROR,
-        margin=1e-8,
-        controls={"D = L + 2": [closed(layers) for layers in (3, 4, 6)]},
-        wrong_processes={"JEPA": [two_views(depth, "jepa") for depth in (1, 2, 4)]},
+        controls={"a layer more": matrices(saxe(init, layers + 1))},
+        wrong_processes={"seen in the coordinates": whole},
     )
 
 
-def embedded(trial, dim=6, outputs=3, n_pairs=40):
+def embedded(trial, outputs, dim=6, n_pairs=40):
     """A symmetric moment of random views, its spectrum decreasing, and an aligned start with its singular values."""
     rng = trial.generator("views")
     shared = rng.standard_normal((n_pairs, dim)) * np.linspace(1.3, 0.5, dim)
@@ -67,14 +85,13 @@ def embedded(trial, dim=6, outputs=3, n_pairs=40):
     eigenvalues, vectors = (part[..., ::-1] for part in np.linalg.eigh(moment))
     init = 1e-3 * np.linspace(1, 2, outputs)
     turn = random_rotations(rng, outputs, 1)[0]
-    return moment, eigenvalues, vectors, init, turn
+    return moment, eigenvalues[:outputs], vectors, init, turn
 
 
-@claim(paper(SIMON), kind="identity")
-def test_sec_simon_traj(trial, outputs=3):
+@claim(TRAJECTORY, kind="identity")
+def test_sec_simon_traj(trial, outputs: Outputs = 3):
     """From an aligned start s_j = e^(4 gamma t) / sqrt(s_j(0)^-2 + (e^(8 gamma t) - 1) gamma) on eigenvector j."""
-    moment, eigenvalues, vectors, init, turn = embedded(trial)
-    top = eigenvalues[:outputs]
+    moment, top, vectors, init, turn = embedded(trial, outputs)
     times = np.array([0.5, 0.75, 1.0, 2.0]) * predicted.stepwise_critical_time(init, top).max()
 
     def run(basis):
@@ -95,11 +112,10 @@ def test_sec_simon_traj(trial, outputs=3):
     )
 
 
-@claim(paper(SIMON), kind="identity")
-def test_sec_simon_tau(trial, outputs=3):
+@claim(TRAJECTORY, kind="identity")
+def test_sec_simon_tau(trial, outputs: Outputs = 3):
     """At tau_j = -log(s_j(0)^2 gamma_j) / (8 gamma_j) mode j is half learned; the loss falls by one per mode."""
-    moment, eigenvalues, vectors, init, turn = embedded(trial)
-    top = eigenvalues[:outputs]
+    moment, top, vectors, init, turn = embedded(trial, outputs)
     tau = predicted.stepwise_critical_time(init, top)
     order = np.argsort(tau)
     times = np.append(tau[order], 4 * tau.max())
@@ -113,32 +129,31 @@ def test_sec_simon_tau(trial, outputs=3):
         margin=1e-8,
         controls={"tau with 4 gamma": late[order], "one": np.ones(outputs)},
     )
-    loss = np.array([observed.stepwise_loss(W, moment) for W in found])
     trial.value(
-        loss,
+        np.array([observed.stepwise_loss(W, moment) for W in found]),
         [predicted.stepwise_loss(time, init, top) for time in times],
         error=10 * SOLVER_ERROR,
         margin=1e-7,
-        controls={"as many as are learned": outputs - np.array([0.5, 1.5, 2.5, 3.0])},
+        controls={"as many as are learned": outputs - np.append(np.arange(outputs) + 0.5, outputs)},
     )
 
 
-@claim(ours(SIMON + "; exponent derived here"), kind="rate", tier="full")
-def test_sec_simon_random(trial, spectrum=(2.0, 1.4, 0.9, 0.6, 0.12, 0.06), outputs=3, scales=(1e-3, 1e-5, 1e-7)):
+@claim(
+    ours("each mode grows as e^(4 gamma t) until the modes before it have filled the outputs"), kind="rate", tier="full"
+)
+def test_sec_simon_random(trial, following: Annotated[float, Interval(0.2, 0.75, why="of gamma_d = 0.9")] = 0.6):
     """From a small random start the row space misses scale^(2 (1 - gamma_(d+1) / gamma_d)) of the top modes."""
-    gamma = np.array(spectrum)
+    gamma, outputs, scales = np.array([2.0, 1.4, 0.9, following, 0.12, 0.06]), 3, (1e-3, 1e-5, 1e-7)
     basis = random_rotations(trial.generator("basis"), len(gamma), 1)[0]
-    moment = basis * gamma @ basis.T
-    missed = []
+    top, missed = basis[:, :outputs], []
     for scale in scales:
         start = observed.random_embedding(trial.key("start"), outputs, len(gamma), scale)
         end = 5 * predicted.stepwise_critical_time(scale, gamma[outputs - 1])
-        final = np.asarray(observed.stepwise_flow(start, moment, end * np.array([0.25, 0.5, 0.75, 1.0])))[-1]
-        rows = np.linalg.svd(final, full_matrices=False)[2]
-        top = basis[:, :outputs]
+        flow = observed.stepwise_flow(start, basis * gamma @ basis.T, end * np.array([0.25, 0.5, 0.75, 1.0]))
+        rows = np.linalg.svd(np.asarray(flow)[-1], full_matrices=False)[2]
         missed.append(np.max(np.sum((top - rows.T @ (rows @ top)) ** 2, axis=0)))
     slopes = np.diff(np.log(missed)) / np.diff(np.log(scales))
-    exponent = float(predicted.subspace_overlap_exponent(gamma[outputs - 1], gamma[outputs]))
+    exponent = float(predicted.subspace_overlap_exponent(gamma[outputs - 1], following))
     trial.value(
         slopes[-1],
         exponent,
