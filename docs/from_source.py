@@ -6,14 +6,19 @@ A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- pape
 """
 
 import re
+from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from theory_on_trial import Claim, claims
 from theory_on_trial.figures.drawing import figures
-from theory_on_trial.records import tables
+from theory_on_trial.ledger import brief
+from theory_on_trial.records import read, tables
+from theory_on_trial.typeset import typeset
 
 ROOT = Path(__file__).parent.parent
+LEDGER = sorted((ROOT / "records" / "ledgers").glob("*-x1.json"))[0]
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
 
 
@@ -45,25 +50,48 @@ def included(path: str) -> str:
 
 
 def claims_table(paper: str) -> str:
-    """Return the claims of a paper as a Markdown table; each links to its check, whose page shows the source."""
-    rows = [
-        f"| {link(c)} | {plain(c.statement)} | {c.kind} | {c.tier} | {plain(str(c.source))} |"
-        for c in claims(paper)
-        if not c.printed_form
-    ]
-    return "\n".join(["| claim | statement | kind | tier | source |", "|---|---|---|---|---|", *rows])
+    """Return the claims of a paper, each with its verdict in the published ledger and a link to its check."""
+    verdicts = published()
+    rows = [claim_row(c, verdicts.get(c.id)) for c in claims(paper) if not c.printed_form]
+    heads = "".join(f"<th>{head}</th>" for head in ("verdict", "statement", "predicted", "measured", "notices"))
+    about = f"Verdicts of the fast tier, from `records/ledgers/{LEDGER.name}`; `pytest` makes them again."
+    return f"{about}\n\n<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>\n"
+
+
+def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
+    """Return a claim as a row of HTML; `row` is what the published ledger says of it, None for the other tiers."""
+    source = "abstract" if claim.source.provenance == "abstract" else str(claim.source)
+    about = f"{reference(claim)} · {claim.kind} · {escape(source)}"
+    statement = f"{typeset(claim.statement)}<br><small>{about}</small>"
+    if row is None:
+        why = "new" if claim.tier == "fast" else f"tier {claim.tier}"
+        return f'<tr><td><small>{why}</small></td><td>{statement}</td><td colspan="3"></td></tr>'
+    numbers = (
+        typeset(brief(row["predicted"])),
+        typeset(brief(row["measured"])),
+        typeset(row.get("notices", "–").split(",")[0]),
+    )
+    return f"<tr><td>{row['verdict']}</td><td>{statement}</td>{''.join(f'<td>{n}</td>' for n in numbers)}</tr>"
+
+
+@cache
+def published() -> dict[str, dict[str, Any]]:
+    """Return the rows of the ledger that is published with the code, by their ids."""
+    return {row["id"]: row for row in read(LEDGER)["claims"]}
 
 
 def errata_table(paper: str) -> str:
-    """Return what is printed and what is true instead, or the sentence that nothing was found."""
+    """Return what is printed, where, and what is true instead, or the sentence that nothing was found."""
     rows = [
-        f"| {plain(c.as_printed.says)} | {plain(c.statement)} | {link(c)} |"
+        f"<tr><td>{typeset(c.as_printed.says)}<br><small>{escape(str(c.as_printed))}</small></td>"
+        f"<td>{typeset(c.statement)}<br><small>{reference(c)}</small></td></tr>"
         for c in claims(paper)
         if c.as_printed is not None and not c.printed_form
     ]
     if not rows:
         return "No claim of this paper has a printed form that differs from what is true."
-    return "\n".join(["| as printed: REFUTED | what is true: VERIFIED | claim |", "|---|---|---|", *rows])
+    heads = "<tr><th>as printed: REFUTED</th><th>what is true: VERIFIED</th></tr>"
+    return f"<table><thead>{heads}</thead><tbody>{''.join(rows)}</tbody></table>\n"
 
 
 def figures_list(paper: str) -> str:
@@ -104,10 +132,10 @@ def guide() -> str:
     return (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-def link(claim: Claim) -> str:
-    """Return a claim's name as a link to the documentation of its check."""
-    name = claim.id.split(".", 1)[1]
-    return f"[`{name}`][{claim.function.__module__}.{claim.function.__name__}]"
+def reference(claim: Claim) -> str:
+    """Return a claim's name as a link to the documentation of its check, whose page shows the source."""
+    place = f"{claim.function.__module__}.{claim.function.__name__}"
+    return f'<autoref identifier="{place}"><code>{claim.id.split(".", 1)[1]}</code></autoref>'
 
 
 def plain(text: str) -> str:

@@ -71,11 +71,17 @@ def test_the_tables_of_a_page_hold_every_claim(page):
     text = page.read_text(encoding="utf-8")
     assert all(f"<!-- {marker} -->" in text for marker in ("claims", "errata", "figures"))
     own = [claim for claim in claims(page.stem) if not claim.printed_form]
-    assert [row for row in map(hook["link"], own) if row not in hook["claims_table"](page.stem)] == []
+    table, errata = hook["claims_table"](page.stem), hook["errata_table"](page.stem)
+    assert [claim.id for claim in own if hook["reference"](claim) not in table] == []
+    assert table.count("<tr>") == len(own) + 1
+    published = hook["published"]()
+    assert table.count("<td>VERIFIED</td>") == sum(claim.id in published for claim in own)
     corrected = [claim for claim in own if claim.as_printed is not None]
-    errata = hook["errata_table"](page.stem)
-    assert all(hook["link"](claim) in errata and hook["plain"](claim.as_printed.says) in errata for claim in corrected)
-    assert len(errata.splitlines()) == (len(corrected) + 2 if corrected else 1)
+    for claim in corrected:
+        assert hook["reference"](claim) in errata
+        assert hook["typeset"](claim.as_printed.says) in errata
+        assert html.escape(str(claim.as_printed)) in errata  # where it is printed
+    assert errata.count("<tr>") == (len(corrected) + 1 if corrected else 0)
 
 
 def test_statements_keep_their_characters_in_a_table():

@@ -25,7 +25,11 @@ COLUMNS = (
     *("ledger", "rows", "as expected", "controls not refuted", "verdicts changed"),
     *("predictions changed", "intervals apart", "rows added or gone"),
 )
-COMPARED = ("id", "kind", "expected", "verdict", "predicted", "measured", "interval", "margin", "error_probability")
+KEPT = (
+    *("id", "kind", "expected", "verdict", "predicted", "measured", "interval", "margin", "error_probability"),
+    "notices",
+)
+"""The fields of a row that are compared, and those that the site shows beside a claim."""
 
 
 def ledger_name(facts: Mapping[str, Any]) -> str:
@@ -36,7 +40,7 @@ def ledger_name(facts: Mapping[str, Any]) -> str:
 
 
 def condensed(ledger: Mapping[str, Any]) -> dict[str, Any]:
-    """Return of a ledger what `theory-on-trial compare` looks at: a quarter of it."""
+    """Return of a ledger what `theory-on-trial compare` looks at and the site shows: a quarter of it."""
     kept = {name: ledger[name] for name in ("schema", "seed", "tier", "platform")}
     return kept | {"claims": [_condensed_row(row) for row in ledger["claims"]]}
 
@@ -47,7 +51,7 @@ def _condensed_row(row: Mapping[str, Any]) -> dict[str, Any]:
     # The controls of a printed form are those of the corrected claim, and belong to that.
     controls = [] if row["id"].endswith("-as-printed") else row["controls"]
     survivors = [control["name"] for control in controls if control["verdict"] != "REFUTED"]
-    return {name: row[name] for name in COMPARED} | {"note": "; ".join(shown), "survivors": survivors}
+    return {name: row[name] for name in KEPT} | {"note": "; ".join(shown), "survivors": survivors}
 
 
 def record(devices: int, folder: Path) -> Path:
