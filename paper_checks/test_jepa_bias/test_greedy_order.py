@@ -159,7 +159,8 @@ def test_greedy_rho__shallow(
         margin=2 * (neglected + rounding),
         controls={"without the logarithm": 0.0, "prefactor (2L-1)/(2L-2) of L = 2": 1.5 * contrast},
     )
-    late = -np.log(rho_high / rho_low) / 2
+    options = {"objective": "mae", "fraction": fraction}
+    late = -np.log(init) * float(predicted.greedy_ratio_expansion(1, init, rho_high, rho_low, **options) - 1)
     trial.value(
         mae[0],
         late,
