@@ -144,12 +144,11 @@ def test_rashomon__cells(
 
     rng = trial.generator("sets")
     tables = [table for dim in (2, 3) for table in lattice_tables(rng, dim, n_points, n_sets)]
-    found, exact, one, strict = over(tables, measure)
     near = observed.co_optimal(observed.compas("arrest"), 1)
     compas = [int(near.complete), *np.bincount([one.errors - 2008 for one in near.solutions])]
-    stated = {"compas": compas, "all": [1, 2, 27], "one": [1, 1, 27], "strict": [1, 2, 0]}
-    sets = dict(zip(stated, (found, exact, one, strict), strict=True))
-    found, exact, one, strict = ([*sets[name].ravel(), *stated[name]] for name in stated)
+    stated = compas, [1, 2, 27], [1, 1, 27], [1, 2, 0]
+    both = zip(over(tables, measure), stated, strict=True)
+    found, exact, one, strict = ([*sets.ravel(), *whole] for sets, whole in both)
     trial.identity(found, exact, ops=0, controls={"one optimum": one, "< in place of <=": strict})
 
 

@@ -13,7 +13,7 @@ from paper_checks.test_predictive_multiplicity import apart, over, slim
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, code, ours
-from theory_on_trial.contract import AtLeast, Interval
+from theory_on_trial.contract import Interval
 
 NPoints = Annotated[int, Interval(8, 24, why="all coefficients of the box are tried")]
 """N."""
@@ -292,7 +292,9 @@ def settled_set(generator, n_points):
 
 
 @claim(ours("the linear relaxation exceeds what is attained once the point is decided otherwise"), kind="optimality")
-def test_slim__reduction(trial, n_points: NPoints = 16, n_sets: NSets = 4, most_drawn: AtLeast(100) = 100):
+def test_slim__reduction(
+    trial, n_points: NPoints = 16, n_sets: NSets = 4, most_drawn: Annotated[int, Interval(100, 10_000)] = 100
+):
     """Points that the linear relaxation settles may be fixed: the optimum stays what it is."""
     rng = trial.generator("sets")
     usable = (found for _ in range(most_drawn) if (found := settled_set(rng, n_points)))
