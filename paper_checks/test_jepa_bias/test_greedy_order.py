@@ -137,12 +137,12 @@ def test_greedy_rho__shallow(
     MAE learns the larger rho later, by log(rho / rho') / (2 lambda).
     """
     trial.require(rho_low < 0.9 * rho_high, "rho_low must be below 0.9 rho_high: nothing tells equal features apart")
-    starts = init, init / 1000
+    starts, digits = (init, init / 1000), 30 - int(np.log10(init))
     jepa, mae = (
         [
             float(
-                exact_time(fraction, start, 1, 1, rho_low, rule, 70)
-                - exact_time(fraction, start, 1, 1, rho_high, rule, 70)
+                exact_time(fraction, start, 1, 1, rho_low, rule, digits)
+                - exact_time(fraction, start, 1, 1, rho_high, rule, digits)
             )
             for start in starts
         ]
