@@ -1,214 +1,270 @@
 """Mixup with n points: how fast the angle to b closes, and what unequal classes and sampled lambdas cost."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_mixup import ABSTRACT, DERIVED, folded, random_chord, reference_pair, uniform_lambdas
+from paper_checks.test_mixup import folded, random_chord, reference_pair, uniform_lambdas
 from sims import mixup as observed
 from theory import mixup as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval
 from theory_on_trial.laws import NormalVariance, RatioOfMeans
 
 LAW = predicted.MixingLaw.beta(1.0, 8)
 """Uniform lambda; 8 Legendre nodes leave an error of 1e-9 in scores below 10."""
+NEXT_ORDER = "a variance of fits; corrections of relative order 1 / n are not computed"
+
+Large = Annotated[float, Interval(500, 2e4, why="a limit; beyond, n must be larger too")]
+"""kappa at which the noise is an expansion's small term."""
+Size = Annotated[int, Interval(40, 200, why="all pairs of points are fitted")]
+"""n."""
+Mode = Literal["expected", "random", "sampled"]
+"""lambda averaged in balanced classes, or labels drawn, or one lambda drawn for each ordered pair."""
+
 SHAPE = reference_pair()
 FACTOR = observed.covariance_factor(SHAPE.covariance)
 
 
-def deficits(key, separabilities, n, labels="balanced", lambdas="expected"):
+def deficits(key, separabilities, n, mode="expected"):
     """1 - cos at each kappa, the noise of the points being the same."""
-    arguments = folded(LAW) if lambdas == "expected" else ()
     return observed.angle_curve(
         jnp.stack([key] * len(separabilities)),
         np.array(separabilities),
         SHAPE.mean,
         FACTOR,
         SHAPE.bayes_direction,
-        *arguments,
+        *(() if mode == "sampled" else folded(LAW)),
         n=n,
-        learner=observed.mixup_weights if lambdas == "expected" else uniform_lambdas,
-        labels=labels,
+        learner=uniform_lambdas if mode == "sampled" else observed.mixup_weights,
+        labels="random" if mode == "random" else "balanced",
     )
 
 
-def chords(separabilities, n, **mode):
+def chord(separability, n, mode="expected"):
     """Measurement whose variance is 2 E[1 - cos]."""
-    return lambda key: random_chord(key, deficits(key, separabilities, n, **mode))
+    return lambda key: random_chord(key, deficits(key, (separability,), n, mode)[0])
 
 
-@claim(ours(DERIVED), kind="limit", tier="full")
-def test_mixup_asymptotic(trial, separabilities=(0.7, 4.0), n=80):
+def same_sample(key, n, separability, mode="expected"):
+    """The sample that `deficits` fits."""
+    labels = "random" if mode == "random" else "balanced"
+    return observed.pair_sample(jax.random.split(key)[0], n, SHAPE.mean, FACTOR, separability, labels=labels)
+
+
+def lda_deficit(sample):
+    """1 - cos of the modified LDA of a sample."""
+    curvature = predicted.limit_curvatures(LAW)
+    ones, zeros = sample.labels[:, None], 1 - sample.labels[:, None]
+    low, high = ((side * sample.features).sum(axis=0) / side.sum() for side in (zeros, ones))
+    residuals, centre = sample.features - ones * high - zeros * low, (low + high) / 2
+    hessian = curvature.noise * residuals.T @ residuals / len(ones) + curvature.centroid * jnp.outer(centre, centre)
+    return observed.angle_deficit(jnp.linalg.solve(hessian, high - low), SHAPE.bayes_direction)
+
+
+def first_order(sample, separability):
+    """The first order of `lda_deficit` in the scatter's error, in units of its mean: exactly, by Wishart's moments."""
+    ones, zeros, n = sample.labels[:, None], 1 - sample.labels[:, None], len(sample.labels)
+    residuals = sample.features - sum(
+        side * ((side * sample.features).sum(axis=0) / side.sum()) for side in (ones, zeros)
+    )
+    scatter, bayes = separability * residuals.T @ residuals / (n - 2), SHAPE.bayes_direction
+    moved = jnp.linalg.solve(SHAPE.covariance, scatter @ bayes - SHAPE.mean)
+    across = moved - bayes * (bayes @ moved) / (bayes @ bayes)
+    return (n - 2) * (across @ across) / (SHAPE.signal * SHAPE.projected_precision_trace)
+
+
+def require_even(trial, n):
+    """Require classes of one size."""
+    trial.require(n % 2 == 0, "n must be even: the classes are balanced")
+
+
+@claim(
+    ours("the sandwich variance of a U-statistic of all pairs"),
+    kind="limit",
+    tier="full",
+    cases=[0.7, 4.0],
+    coarse=NEXT_ORDER,
+)
+def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10)], n: Size = 80):
     """At fixed kappa n E[1 - cos] tends to T K_mix / (2 kappa |b|^2), the sandwich variance of all pairs."""
-    pairs = [reference_pair(kappa) for kappa in separabilities]
-
-    def variances(efficiency):
-        return 2 / n * np.array([predicted.angle_rate(pair, efficiency(pair.effective_separability)) for pair in pairs])
-
-    expected = variances(lambda a: predicted.mixup_efficiency(a, LAW))
+    require_even(trial, n)
+    pair = reference_pair(separability)
+    efficiency = predicted.mixup_efficiency(pair.effective_separability, LAW)
+    expected = 2 / n * predicted.angle_rate(pair, efficiency)
     trial.mean(
-        chords(separabilities, n),
+        chord(separability, n),
         expected,
         law=NormalVariance(asymptotic=True),
         slack=10 / n * expected,  # relative corrections of the order 1 / n
-        margin=0.3 * expected,
+        margin=0.2 * expected,
         controls={"one of the two projections": expected / 4, "twice": 2 * expected},
         first=512,
-        most=12_000,
+        most=20_000,
     )
 
 
-@claim(ours(DERIVED), kind="limit", coarse="corrections of relative order 4 / n, 10 % here, are not computed")
-def test_lda_rate(trial, separabilities=(1024.0, 4096.0), n=40):
-    """At large kappa balanced Mixup has E[1 - cos] = C / (n - d - 2), C = m^2 T / (2 |b|^2), free of kappa."""
-    expected = np.full(len(separabilities), 2 / n * predicted.lda_rate(SHAPE, n))
-    unprojected = np.trace(np.linalg.inv(SHAPE.covariance)) / SHAPE.projected_precision_trace
-    trial.mean(
-        chords(separabilities, n),
-        expected,
-        law=NormalVariance(asymptotic=True),
-        slack=4 / n * expected,  # relative corrections of the order 1 / n
-        margin=0.25 * expected,
-        controls={"without m^2": expected / SHAPE.signal, "trace of the whole inverse": expected * unprojected},
-        first=512,
-        most=8000,
-    )
+@claim(ours("the mean of an inverse Wishart matrix, in the expansion of LDA's direction"), kind="limit")
+def test_lda_rate(
+    trial,
+    separability: Large = 4096.0,
+    n: Annotated[int, Interval(20, 80)] = 24,
+    n_large: Annotated[int, Interval(200, 2000)] = 400,
+):
+    """At large kappa balanced Mixup is as near b as the modified LDA of its data: n E[1 - cos] -> m^2 T / (2 |b|^2)."""
+    require_even(trial, n)
+    require_even(trial, n_large)
+    kappas = (separability, 4 * separability)
 
-    def both(labels):
-        return lambda key: deficits(key, separabilities[::-1], n, labels=labels)
-
-    trial.mean(
-        both("balanced"),
-        1.0,
-        law=RatioOfMeans(),
-        margin=0.01,
-        controls={"sqrt(kappa)": np.sqrt(separabilities[1] / separabilities[0])},
-        wrong_processes={"labels drawn": both("random")},
-        first=512,
-        most=8000,
-    )
-
-
-@claim(ours(DERIVED), kind="limit", tier="full")
-def test_imbalance(trial, separabilities=(3600.0, 10_800.0), n=60):
-    """Labels drawn at random add B_i kappa / n^2 to E[1 - cos], through the class counts of each data set."""
-    ones = np.arange(1, n)
-    excess = n * (2 * ones / n - 1) ** 2 * (n / 4) * (1 / ones + 1 / (n - ones))  # mean about one
-    balanced = 2 / n * predicted.lda_rate(SHAPE, n)
-    added = 2 * np.array(separabilities) / n**2 * predicted.imbalance_coefficient(SHAPE, LAW)
-    variance = balanced + added[:, None] * excess
-    chances = np.exp(-((ones - n / 2) ** 2) * 2 / n)
-    chances = chances / chances.sum()
-
-    def standardised(labels):
+    def beside_lda(mode):
         def measure(key):
-            drawn = observed.pair_sample(jax.random.split(key)[0], n, SHAPE.mean, FACTOR, 1.0, labels=labels)
-            scale = jnp.asarray(variance)[:, drawn.labels.sum().astype(int) - 1]
-            return random_chord(key, deficits(key, separabilities, n, labels=labels)) / jnp.sqrt(scale)
+            found = deficits(key, kappas, n, mode)
+            return jnp.stack([found, jnp.stack([lda_deficit(same_sample(key, n, k, mode)) for k in kappas])], axis=-1)
 
         return measure
 
     trial.mean(
-        standardised("random"),
-        np.ones(len(separabilities)),
-        law=NormalVariance(asymptotic=True),
-        slack=10 / n,
-        margin=0.3,
-        controls={
-            "without 1/2": ((balanced + 4 * added[:, None] * excess) / variance) @ chances,
-            "no cost": (balanced / variance) @ chances,
-        },
+        beside_lda("expected"),
+        np.ones(2),
+        law=RatioOfMeans(),
+        margin=0.01,
+        controls={"sqrt(kappa)": np.array([1.0, 2.0])},
+        wrong_processes={"labels drawn": beside_lda("random")},
         first=512,
-        most=12_000,
+        most=4000,
+    )
+    rate = predicted.lda_rate(SHAPE, n_large) / n_large
+    unprojected = np.trace(np.linalg.inv(SHAPE.covariance)) / SHAPE.projected_precision_trace
+
+    def beside_first_order(key):
+        sample = same_sample(key, n_large, separability)
+        return jnp.stack([lda_deficit(sample), rate * first_order(sample, separability)])
+
+    trial.mean(
+        beside_first_order,
+        1.0,
+        law=RatioOfMeans(),
+        slack=4 / n_large,  # relative corrections of the order 1 / n
+        margin=0.03,
+        controls={"without m^2": 1 / SHAPE.signal, "trace of the whole inverse": unprojected},
+        first=1024,
+        most=10_000,
     )
 
-    def angle(noise, count, kappa):
+
+@claim(
+    ours("the pull of unequal counts on the noise, amplified by the weak curvature across b"),
+    kind="limit",
+    tier="full",
+    cases=[3600.0, 10_800.0],
+    coarse=NEXT_ORDER,
+)
+def test_imbalance(trial, separability: Large, n: Size = 60):
+    """Labels drawn at random add B_i kappa / n^2 to E[1 - cos], through the class counts of each data set."""
+    trial.require(
+        n**2 / 2 <= separability <= 4 * n**2, "separability must lie in [n^2 / 2, 4 n^2]: one term of two rules"
+    )
+    ones = np.arange(1, n)
+    excess = n * (2 * ones / n - 1) ** 2 * (n / 4) * (1 / ones + 1 / (n - ones))  # mean about one
+    balanced = 2 / n * predicted.lda_rate(SHAPE, n)
+    added = 2 * separability / n**2 * predicted.imbalance_coefficient(SHAPE, LAW)
+    variance = balanced + added * excess
+    chances = np.exp(-((ones - n / 2) ** 2) * 2 / n)
+    chances = chances / chances.sum()
+
+    def standardised(key):
+        scale = jnp.asarray(variance)[same_sample(key, n, 1.0, "random").labels.sum().astype(int) - 1]
+        return random_chord(key, deficits(key, (separability,), n, "random")[0]) / jnp.sqrt(scale)
+
+    wrong = {
+        "without 1/2": ((balanced + 4 * added * excess) / variance) @ chances,
+        "no cost": (balanced / variance) @ chances,
+    }
+    options = {"slack": 10 / n, "margin": 0.3, "first": 512}
+    trial.mean(standardised, 1.0, law=NormalVariance(asymptotic=True), controls=wrong, most=12_000, **options)
+
+    def angle(noise, count):
         # Only the sum of the class means matters; a callback's thread computes in single precision.
         counts, means = (n - int(count), int(count)), np.stack([np.zeros(2), np.asarray(noise, float)])
-        return np.float32(predicted.imbalance_angle(reference_pair(float(kappa)), LAW, means, counts))
+        return np.float32(predicted.imbalance_angle(reference_pair(separability), LAW, means, counts))
 
     def paired(key):
-        found = []
-        for kappa, deficit in zip(separabilities, deficits(key, separabilities, n, labels="random"), strict=True):
-            drawn = observed.pair_sample(jax.random.split(key)[0], n, SHAPE.mean, FACTOR, kappa, labels="random")
-            count = drawn.labels.sum()
-            noise = drawn.labels @ drawn.features / count + (1 - drawn.labels) @ drawn.features / (n - count)
-            closed = jax.pure_callback(angle, jax.ShapeDtypeStruct((), jnp.float32), noise, count, kappa)
-            found.append(jnp.stack([n * deficit, closed + predicted.lda_rate(SHAPE, n)]))
-        return jnp.stack(found)
+        sample = same_sample(key, n, separability, "random")
+        count = sample.labels.sum()
+        noise = sample.labels @ sample.features / count + (1 - sample.labels) @ sample.features / (n - count)
+        closed = jax.pure_callback(angle, jax.ShapeDtypeStruct((), jnp.float32), noise, count)
+        found = n * deficits(key, (separability,), n, "random")[0]
+        return jnp.stack([found, closed + predicted.lda_rate(SHAPE, n)])
 
-    trial.mean(
-        paired,
-        np.ones(len(separabilities)),
-        law=RatioOfMeans(),
-        margin=0.25,
-        controls={"a quarter": np.full(len(separabilities), 0.25), "twice": np.full(len(separabilities), 2.0)},
-        first=512,
-        most=8000,
-    )
+    wrong = {"a quarter": 0.25, "twice": 2.0}
+    trial.mean(paired, 1.0, law=RatioOfMeans(), margin=0.25, controls=wrong, first=512, most=8000)
 
 
-@claim(ours(DERIVED), kind="limit", tier="full")
-def test_sampled_lambda(trial, separabilities=(1024.0, 8192.0), n=80):
+@claim(
+    ours("the variance of the pull of lambdas that are not averaged, amplified across b"),
+    kind="limit",
+    tier="full",
+    cases=[1024.0, 8192.0],
+    coarse=NEXT_ORDER,
+)
+def test_sampled_lambda(trial, separability: Large, n: Size = 80):
     """One lambda for each ordered pair adds B_s kappa / n^2 to E[1 - cos], even with balanced classes."""
+    require_even(trial, n)
     balanced = 2 / n * predicted.lda_rate(SHAPE, n)
-    added = 2 * np.array(separabilities) / n**2 * predicted.sampled_lambda_coefficient(SHAPE, LAW)
+    added = 2 * separability / n**2 * predicted.sampled_lambda_coefficient(SHAPE, LAW)
+    trial.require(added > balanced, "separability must be so large that the sampling of lambda costs most, got less")
+    expected = balanced + added
     trial.mean(
-        chords(separabilities, n, lambdas="sampled"),
-        balanced + added,
+        chord(separability, n, "sampled"),
+        expected,
         law=NormalVariance(asymptotic=True),
-        slack=10 / n * (balanced + added),  # relative corrections of the order 1 / n
-        margin=0.3 * (balanced + added),
-        controls={"lambda averaged": np.full(len(separabilities), balanced), "twice": balanced + 2 * added},
-        wrong_processes={"lambda averaged": chords(separabilities, n)},
+        slack=10 / n * expected,  # relative corrections of the order 1 / n
+        margin=0.3 * expected,
+        controls={"lambda averaged": balanced, "twice": balanced + 2 * added},
+        wrong_processes={"lambda averaged in training": chord(separability, n)},
         first=512,
         most=12_000,
     )
 
 
-@claim(ours(ABSTRACT), kind="rate", tier="full")
-def test_n_eps_formula(trial, separability=640.0, epsilon=0.002):
+@claim(
+    ours("the sum of the rate of LDA and of what drawn labels or lambdas cost"),
+    kind="rate",
+    tier="full",
+    cases=["expected", "random", "sampled"],
+    coarse=NEXT_ORDER,
+)
+def test_n_eps_formula(
+    trial,
+    mode: Mode,
+    separability: Annotated[float, Interval(100, 2000)] = 640.0,
+    epsilon: Annotated[float, Interval(0.001, 0.004)] = 0.002,
+):
     """Mixup reaches 1 - cos = epsilon at the root of C / (n - d - 2) + B kappa / n^2: like sqrt(kappa) at most."""
     pair = reference_pair(separability)
-    imbalance = predicted.imbalance_coefficient(pair, LAW) * separability
-    sampling = predicted.sampled_lambda_coefficient(pair, LAW) * separability
-    modes: list[tuple[str, Literal["expected", "sampled"], float]] = [
-        ("balanced", "expected", 0.0),
-        ("random", "expected", imbalance),
-        ("balanced", "sampled", sampling),
-    ]
-    roots = np.array(
-        [predicted.mixup_samples(pair, epsilon, LAW, lambdas, labels == "balanced") for labels, lambdas, _ in modes]
+    costs = {
+        "expected": 0.0,
+        "random": predicted.imbalance_coefficient(pair, LAW) * separability,
+        "sampled": predicted.sampled_lambda_coefficient(pair, LAW) * separability,
+    }
+    root = predicted.mixup_samples(
+        pair, epsilon, LAW, "sampled" if mode == "sampled" else "expected", balanced=mode != "random"
     )
-    costs = np.array([cost for *_, cost in modes])
-    sizes = 2 * np.round(roots / 2).astype(int)
-    rates = np.array([predicted.lda_rate(pair, int(n)) for n in sizes]) / sizes
-    trial.identity(
-        predicted.lda_rate(pair) / (roots - pair.dim - 2) + costs / roots**2,
-        np.full(len(modes), epsilon),
-        ops=200,
-        scale=epsilon * roots,
-        controls={"linear in kappa": predicted.lda_rate(pair) / (roots - pair.dim - 2) + costs / roots},
-    )
-
-    def measure(key):
-        found = [
-            deficits(key, (separability,), int(n), labels=labels, lambdas=lambdas)[0]
-            for n, (labels, lambdas, _) in zip(sizes, modes, strict=True)
-        ]
-        return random_chord(key, jnp.stack(found))
-
-    # At the nearest even sizes the mean angle is epsilon up to the rounding of n, which the formula itself gives.
-    expected = 2 * (rates + costs / sizes**2)
+    rate, cost, n = predicted.lda_rate(pair), costs[mode], 2 * round(root / 2)
+    excess = rate / (root - pair.dim - 2)
+    wrong = {"linear in kappa": excess + cost / root} if cost else {"C / n": rate / root}
+    trial.identity(excess + cost / root**2, epsilon, ops=200, scale=epsilon * root, controls=wrong)
+    # At the nearest even size the mean angle is epsilon up to the rounding of n, which the formula itself gives.
+    expected = 2 * (predicted.lda_rate(pair, n) / n + cost / n**2)
     trial.mean(
-        measure,
+        chord(separability, n, mode),
         expected,
         law=NormalVariance(asymptotic=True),
-        slack=4 / sizes * expected,
+        slack=4 / n * expected,
         margin=0.3 * expected,
-        controls={"half the size suffices": 2 * expected, "B kappa / n": 2 * (rates + costs / sizes) + 2 * epsilon},
+        controls={"half the size suffices": 2 * expected},
         first=512,
         most=20_000,
     )
