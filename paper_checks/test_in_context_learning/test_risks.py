@@ -1,51 +1,63 @@
 """How the risks of the rules depend on d and k: exactly by quadrature, and by simulation in more dimensions."""
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_in_context_learning import DERIVED, PAPER, gauss_hermite
+from paper_checks.test_in_context_learning import Std, gauss_hermite
 from sims.in_context_learning import baselines, metrics
-from sims.in_context_learning.prompts import Prompts, sample_prompts
+from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, Bounded
 
-STEPS = (0.05, 0.2, 0.25, 0.3)
-DIMENSION = 2
-LENGTHS = (1, 2)
+SHARES = (0.2, 0.8, 1.0, 1.2)
+"""Steps, in units of the largest stable one."""
+Dimension = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
+Examples = Annotated[int, Interval(1, 4, why="three nodes for each normal number")]
 
 
-def exact_risks(kind, weight_std, noise_std, steps=STEPS):
-    """E |w_hat - w|^2 of a rule of the given kind (steps x LENGTHS) at d = 2: three nodes for each of eight normals.
+def steps_of(dimension):
+    """The steps that are tried in d dimensions."""
+    return np.array(SHARES) * predicted.sgd_stability_limit(dimension)
+
+
+def normals(trial, dimension, examples):
+    """How many normal numbers a prompt holds; require that a sum over three nodes for each is no longer than 3^9."""
+    number = dimension * examples + dimension + examples
+    trial.require(number <= 9, "dimension and examples must be small: three nodes for each normal number")
+    return number
+
+
+def exact_risks(kind, dimension, examples, weight_std, noise_std):
+    """E |w_hat - w|^2 of a rule of the given kind after all examples, for each step: three nodes for each normal.
 
     The squared error has degree four in each of them, so that the mean is exact.
     """
-    nodes, probabilities = gauss_hermite(3, 4 * DIMENSION)
-    inputs = nodes[:, : 2 * DIMENSION].reshape(-1, 2, DIMENSION)
-    weights = weight_std * nodes[:, 2 * DIMENSION : 3 * DIMENSION]
-    labels = np.einsum("nki,ni->nk", inputs, weights) + noise_std * nodes[:, 3 * DIMENSION :]
-    errors = weight_errors(inputs, labels, weights, kind, steps)
-    return np.einsum("n,snk->sk", probabilities, errors)[:, np.array(LENGTHS)]
+    nodes, probabilities = gauss_hermite(3, dimension * examples + dimension + examples)
+    inputs = nodes[:, : dimension * examples].reshape(-1, examples, dimension)
+    weights = weight_std * nodes[:, dimension * examples : dimension * (examples + 1)]
+    labels = np.einsum("nki,ni->nk", inputs, weights) + noise_std * nodes[:, dimension * (examples + 1) :]
+    return weight_errors(inputs, labels, weights, kind)[:, :, -1] @ probabilities
 
 
-def weight_errors(inputs, labels, weights, kind, steps):
-    """|w_hat - w|^2, [steps, prompts, prefixes], after 0, 1 and 2 examples."""
-    # A third example, which no prefix sees.
+def weight_errors(inputs, labels, weights, kind):
+    """|w_hat - w|^2, [steps, prompts, prefixes], after 0, 1, ... examples."""
+    # One example more, which no prefix sees.
     inputs = np.pad(inputs, ((0, 0), (0, 1), (0, 0)))
-    prompts = Prompts(inputs, np.pad(labels, ((0, 0), (0, 1))), weights)
-    rules = [getattr(baselines, name)(step) for name in ("gradient_step", "sgd") for step in steps]
-    found = np.asarray(baselines.weights_all(prompts, rules)).reshape(2, len(steps), *inputs.shape)
-    return np.sum((found[("gradient_step", "sgd").index(kind)] - weights[:, None]) ** 2, axis=-1)
+    prompts, kinds = Prompts(inputs, np.pad(labels, ((0, 0), (0, 1))), weights), ("gradient_step", "sgd")
+    rules = [getattr(baselines, name)(float(step)) for name in kinds for step in steps_of(inputs.shape[2])]
+    found = np.asarray(baselines.weights_all(prompts, rules)).reshape(2, len(SHARES), *inputs.shape)
+    return np.sum((found[kinds.index(kind)] - weights[:, None]) ** 2, axis=-1)
 
 
-def quadrature_rounding(risks):
-    """Operations and scale of a sum of 3^8 non-negative terms, each a few operations away from the nodes."""
-    return {"ops": 3 ** (4 * DIMENSION), "scale": 1 + np.abs(risks)}
-
-
-@claim(ours(f"{DERIVED}: least squares"), kind="distribution")
-def test_ols__risk(trial, cells=((4, 2), (3, 6)), largest=12):
+@claim(ours("by the law of an entry of an inverse Wishart matrix"), kind="distribution", cases=[(4, 2), (3, 6)])
+def test_ols__risk(
+    trial, dimension: Annotated[int, Interval(1, 12)], examples: Annotated[int, Interval(1, 12)]
+):  # fmt: skip
     """The noise in least squares costs sigma^2 k/(d - k - 1) for k < d - 1 and sigma^2 d/(k - d - 1) for k > d + 1.
 
     The reciprocal of a diagonal entry of the smaller Gram matrix's inverse is chi-square with |d - k| + 1 degrees of
@@ -55,215 +67,155 @@ def test_ols__risk(trial, cells=((4, 2), (3, 6)), largest=12):
     from scipy.integrate import quad
     from scipy.stats import chi2
 
-    def reciprocal(sizes):
-        def measure(key):
-            factor = jax.random.normal(key, (min(sizes), max(sizes)))
-            return 1 / jnp.linalg.inv(factor @ factor.T)[0, 0]
+    few, many = sorted((dimension, examples))
+    trial.require(many - few > 1, "examples must differ from dimension by two at least: the mean is infinite")
 
-        return measure
+    def reciprocal(key):
+        factor = jax.random.normal(key, (few, many))
+        return 1 / jnp.linalg.inv(factor @ factor.T)[0, 0]
 
-    for d, k in cells:
-        freedom = abs(d - k) + 1
-        trial.distribution(
-            reciprocal((d, k)),
-            chi2(freedom).cdf,
-            margin=0.06,
-            controls={"one degree less": chi2(freedom - 1).cdf, "one more": chi2(freedom + 1).cdf},
-            first=4096,
-            vectorised=True,
-        )
-    pairs = [(d, k) for d in range(1, largest) for k in range(1, largest) if abs(d - k) > 1]
-    integrals = {
-        freedom: quad(lambda s, f=freedom: chi2.pdf(s, f) / s, 0, np.inf, epsabs=0, epsrel=1e-11)
-        for freedom in range(3, largest)
-    }
-    found = np.array([np.multiply(integrals[abs(d - k) + 1], min(d, k)) for d, k in pairs])
-    trial.value(
-        found[:, 0],
-        np.array([predicted.ols_risk(d, k, noise_std=1.0) - max(d - k, 0) for d, k in pairs]),
-        error=found[:, 1],
-        margin=1e-8,
-        controls={"without the 1": np.array([min(d, k) / abs(d - k) for d, k in pairs])},
-    )
-
-
-@claim(ours(f"{DERIVED}: the Bayes risk as one integral over the spectrum"), kind="distribution")
-def test_bayes__error(trial, cells=((1, 0.5), (2, 0.5), (2, 1.0)), examples=6):
-    """Over the prefixes 1..5 the Bayes error is .44529 at d = 1, .80228 at d = 2 and, with sigma = 1 there, 1.89554."""
-    largest = max(d for d, _ in cells)
-
-    def excess(examples):
-        """Per dimension and without the label noise, which every predictor has."""
-        errors = [predicted.mean_bayes_error(d, examples, noise_std=sigma) for d, sigma in cells]
-        return np.array([(error - sigma**2) / d for error, (d, sigma) in zip(errors, cells, strict=True)])
-
-    def measure(key):
-        inputs = jax.random.normal(key, (examples - 1, largest))
-        shown = jnp.tril(jnp.ones((examples - 1, examples - 1)))[:, :, None] * inputs
-        spectra = {d: metrics.gram_eigenvalues(shown[:, :, :d]) for d in {d for d, _ in cells}}
-        # The risk of ridge regression at lambda = sigma^2, directions without any example included (s = 0).
-        return jnp.stack(
-            [jnp.mean((sigma**4 + sigma**2 * spectra[d]) / (spectra[d] + sigma**2) ** 2) for d, sigma in cells]
-        )
-
-    trial.mean(
-        measure,
-        excess(examples),
-        law=Bounded(0, 1),
-        margin=0.03 * excess(examples),
-        controls={"one example more": excess(examples + 1), "one less": excess(examples - 1)},
-        first=2048,
-        most=60_000,
-    )
-
-
-@claim(ours(f"{DERIVED}: the baseline GD(alpha) of {PAPER}"), kind="identity")
-def test_gd__risk(trial, weight_std=1.5, noise_std=0.5):
-    """One gradient step has the risk tau^2 d (1 - 4 alpha k) + 4 alpha^2 k d [(k + d + 1) tau^2 + sigma^2]."""
-    law, mean_gradient, noiseless = (
-        np.array(
-            [
-                [predicted.gradient_step_risk(DIMENSION, k, step / divide(k), weight_std, sigma) for k in LENGTHS]
-                for step in STEPS
-            ]
-        )
-        for divide, sigma in ((lambda k: 1, noise_std), (lambda k: k, noise_std), (lambda k: 1, 0.0))
-    )
-    trial.identity(
-        exact_risks("gradient_step", weight_std, noise_std),
-        law,
-        **quadrature_rounding(law),
-        controls={"mean of the gradients": mean_gradient, "no noise": noiseless},
-    )
-
-
-@claim(ours(DERIVED), kind="optimality")
-def test_gd__best__step(trial, weight_std=1.5, noise_std=0.5):
-    """The best single step is alpha = 1 / (2 (k + d + 1 + sigma^2 / tau^2)), the optimum of linear attention too."""
-    risks = exact_risks("gradient_step", weight_std, noise_std)
-    zero = predicted.zero_predictor_risk(DIMENSION, weight_std)
-    # The risk is a parabola through its value at alpha = 0.
-    low, high = STEPS[0], STEPS[1]
-    falls = (risks[:2] - zero) / np.array([[low], [high]])
-    curvature = (falls[1] - falls[0]) / (high - low)
-    slope = falls[0] - curvature * low
-    stds, lengths = (weight_std, noise_std), np.array(LENGTHS)
-    trial.identity(
-        -slope / (2 * curvature),
-        np.array([predicted.best_step(DIMENSION, k, *stds) for k in LENGTHS]),
-        **quadrature_rounding(np.zeros(2)),
-        controls={
-            "without the 1": 1 / (2 * (lengths + DIMENSION + (noise_std / weight_std) ** 2)),
-            "sigma^2 for its ratio": 1 / (2 * (lengths + DIMENSION + 1 + noise_std**2)),
-        },
-    )
-    best = np.array([predicted.best_step_risk(DIMENSION, k, *stds) for k in LENGTHS])
-    trial.identity(
-        zero - slope**2 / (4 * curvature),
-        best,
-        **quadrature_rounding(2 * zero),
-        controls={"risk of zero": 0 * best + zero},
-    )
-    sums = np.array([float(predicted.optimal_map(np.eye(DIMENSION), np.eye(DIMENSION), 0.0, k)[0, 0]) for k in LENGTHS])
-    ratio = -exact_slope_over_curvature(lengths)
-    trial.identity(
-        ratio, sums, **quadrature_rounding(np.ones(2)), controls={"d for d + 1": lengths / (lengths + DIMENSION)}
-    )
-
-
-def exact_slope_over_curvature(lengths):
-    """- 2 k alpha at the vertex of the risk for tau = 1 and sigma = 0, from three points of the parabola."""
-    risks = exact_risks("gradient_step", 1.0, 0.0)
-    falls = (risks[:2] - DIMENSION) / np.array(STEPS[:2])[:, None]
-    curvature = (falls[1] - falls[0]) / (STEPS[1] - STEPS[0])
-    return lengths * (falls[0] - curvature * STEPS[0]) / curvature
-
-
-@claim(ours(f"{DERIVED}: the baseline SGD(alpha) of {PAPER}"), kind="identity")
-def test_sgd__risk(trial, weight_std=1.5, noise_std=0.5):
-    """A step of SGD takes the risk r to rho r + 4 alpha^2 sigma^2 d, rho = 1 - 4 alpha + 4 alpha^2 (d + 2)."""
-    found = exact_risks("sgd", weight_std, noise_std)
-
-    def risks(rate):
-        start = weight_std**2 * DIMENSION
-        steps = np.array(STEPS)
-        first = rate * start + 4 * steps**2 * noise_std**2 * DIMENSION
-        return np.column_stack([first, rate * first + 4 * steps**2 * noise_std**2 * DIMENSION])
-
-    law = np.array([[predicted.sgd_risk(DIMENSION, k, step, weight_std, noise_std) for k in LENGTHS] for step in STEPS])
-    steps = np.array(STEPS)
-    trial.identity(
-        found,
-        law,
-        **quadrature_rounding(law),
-        controls={"d for d + 2": risks(1 - 4 * steps + 4 * steps**2 * DIMENSION)},
-    )
-    limit = STEPS.index(predicted.sgd_stability_limit(DIMENSION))
-    noiseless = exact_risks("sgd", weight_std, 0.0)
-    trial.identity(
-        noiseless[limit],
-        np.full(len(LENGTHS), predicted.zero_predictor_risk(DIMENSION, weight_std)),
-        **quadrature_rounding(noiseless[limit]),
-        wrong_processes={"a smaller step": noiseless[1], "a larger step": noiseless[3], "with noise": found[limit]},
-    )
-    nodes, probabilities = gauss_hermite(5, DIMENSION)
-    inputs = np.stack([nodes, 0 * nodes], axis=1)
-    start = np.broadcast_to(np.eye(DIMENSION)[0], nodes.shape)
-    # |w_hat - w|^4 has degree eight; the prompts are filled up so that one program serves for all.
-    filled = 3 ** (4 * DIMENSION) - len(nodes)
-    padded = [
-        np.concatenate([array, np.zeros((filled, *array.shape[1:]))]) for array in (inputs, inputs[:, :, 0], start)
-    ]
-    errors = weight_errors(*padded, "sgd", STEPS)[:, : len(nodes), 1]
-    fourth = np.array([predicted.fourth_moment_factor(DIMENSION, step) for step in STEPS])
-    contraction = np.array([predicted.sgd_contraction(DIMENSION, step) for step in STEPS])
-    trial.identity(errors**2 @ probabilities, fourth, ops=100, scale=1 + fourth, controls={"rho^2": contraction**2})
+    freedom = many - few + 1
+    wrong = {"one degree less": chi2(freedom - 1).cdf, "one more": chi2(freedom + 1).cdf}
+    trial.distribution(reciprocal, chi2(freedom).cdf, margin=0.04, controls=wrong, first=4096, vectorised=True)
+    mean, error = quad(lambda s: chi2.pdf(s, freedom) / s, 0, np.inf, epsabs=0, epsrel=1e-11)
+    cost = predicted.ols_risk(dimension, examples, noise_std=1.0) - max(dimension - examples, 0)
+    wrong = {"without the 1": few / (many - few)}
+    trial.value(few * mean, cost, error=few * error + 1e-12 * cost, margin=1e-8, controls=wrong)
 
 
 @claim(
-    ours(f"{PAPER}, figure 1 with least squares for the trained model; laws derived"), kind="distribution", tier="full"
-)
-def test_fig1__curves(trial, dimension=8, prefixes=(2, 5, 8, 11, 14), margin=0.08, batch=256):
-    """Without noise the squared distances of GD, SGD and ridge from least squares follow exact laws in k and d."""
-    rules = [baselines.ols(), baselines.ridge(0.1), baselines.ridge(0.5)]
-    rules += [baselines.gradient_step(step) for step in (0.01, 0.02)] + [baselines.sgd(step) for step in (0.01, 0.03)]
+    ours("by the posterior variance of each eigendirection of X^T X, and one integral over the spectrum"),
+    kind="distribution", cases=[(1, 0.5), (2, 0.5), (2, 1.0)],
+)  # fmt: skip
+def test_bayes__error(
+    trial, dimension: Annotated[int, Interval(1, 6)], noise_std: Annotated[float, Interval(0.3, 3)],
+    examples: Annotated[int, Interval(3, 12)] = 6,
+):  # fmt: skip
+    """Over the prefixes 1 .. n - 1 the Bayes risk is the mean of sigma^2 / (s + sigma^2) over the spectra of X^T X."""
+
+    def excess(examples):
+        """Per dimension and without the label noise, which every predictor has."""
+        return (predicted.mean_bayes_error(dimension, examples, noise_std=noise_std) - noise_std**2) / dimension
 
     def measure(key):
-        # Means of a batch, whose skewness (about 2.5 in one prompt) is sixteen times smaller: nearly normal.
-        weights = baselines.weights_all(sample_prompts(key, batch, max(prefixes) + 1, dimension), rules)
-        distances = jnp.mean(jnp.sum((weights - weights[0]) ** 2, axis=-1), axis=1)
+        inputs = jax.random.normal(key, (examples - 1, dimension))
+        spectra = metrics.gram_eigenvalues(jnp.tril(jnp.ones((examples - 1, examples - 1)))[:, :, None] * inputs)
+        # The risk of ridge regression at lambda = sigma^2, directions without any example included (s = 0).
+        return jnp.mean((noise_std**4 + noise_std**2 * spectra) / (spectra + noise_std**2) ** 2)
+
+    law = excess(examples)
+    wrong = {"one example more": excess(examples + 1), "one less": excess(examples - 1)}
+    trial.mean(measure, law, law=Bounded(0, 1), margin=0.03 * law, controls=wrong, first=2048, most=120_000)
+
+
+@claim(ours("by the fourth moments of the inputs"), kind="identity", cases=[(2, 2), (1, 3), (3, 1)])
+def test_gd__risk(trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5):
+    """One gradient step has the risk tau^2 d (1 - 4 alpha k) + 4 alpha^2 k d [(k + d + 1) tau^2 + sigma^2]."""
+    nodes = 3 ** normals(trial, dimension, examples)
+
+    def risks(divided_by, noise_std):
+        steps = steps_of(dimension) / divided_by
+        return np.array([predicted.gradient_step_risk(dimension, examples, a, weight_std, noise_std) for a in steps])
+
+    law, wrong = risks(1, noise_std), {"no noise": risks(1, 0.0)}
+    if examples > 1:
+        wrong["mean of the gradients"] = risks(examples, noise_std)
+    found = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
+    trial.identity(found, law, ops=nodes, scale=weight_std**2 + noise_std**2 + law, controls=wrong)
+
+
+@claim(
+    ours("by the vertex of the parabola that the risk is in alpha"), kind="optimality", cases=[(2, 2), (1, 3), (3, 1)]
+)
+def test_gd__best__step(trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5):
+    """The best single step is alpha = 1 / (2 (k + d + 1 + sigma^2 / tau^2)), the optimum of linear attention too."""
+    nodes, ratio = 3 ** normals(trial, dimension, examples), (noise_std / weight_std) ** 2
+    risks = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
+    zero, stds = predicted.zero_predictor_risk(dimension, weight_std), (weight_std, noise_std)
+    # The risk is a parabola through its value at alpha = 0.
+    low, high, *_ = steps_of(dimension)
+    falls = (risks[:2] - zero) / np.array([low, high])
+    curvature = (falls[1] - falls[0]) / (high - low)
+    slope = falls[0] - curvature * low
+    vertex, law = -slope / (2 * curvature), predicted.best_step(dimension, examples, *stds)
+    # Differences of risks at steps of a fifth and four fifths of the limit, and again of those.
+    rounding = {"ops": nodes, "scale": 20 * (1 + ratio)}
+    wrong = {"without the 1": 1 / (2 * (examples + dimension + ratio)), "alpha for 2 alpha": 2 * law}
+    trial.identity(vertex, law, **rounding, controls=wrong)
+    best = predicted.best_step_risk(dimension, examples, *stds)
+    rounding = {"ops": nodes, "scale": 20 * (1 + ratio) * zero}
+    trial.identity(zero - slope**2 / (4 * curvature), best, **rounding, controls={"risk of zero": zero})
+    unit = np.eye(dimension)
+    attention = float(predicted.optimal_map(unit, weight_std**2 * unit, noise_std**2, examples)[0, 0])
+    rounding = {"ops": nodes, "scale": 40 * examples * (1 + ratio)}
+    wrong = {"d for d + 1": examples / (examples + dimension + ratio)}
+    trial.identity(2 * examples * vertex, attention, **rounding, controls=wrong)
+
+
+@claim(ours("by the fourth moments of one input, step by step"), kind="identity", cases=[(2, 2), (1, 3), (3, 1)])
+def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: Std = 1.5, noise_std: Std = 0.5):
+    """SGD takes the risk r to rho r + 4 alpha^2 sigma^2 d, rho = 1 - 4 alpha + 4 alpha^2 (d + 2), and |w|^4 to f_4."""
+    nodes, steps = 3 ** normals(trial, dimension, examples), steps_of(dimension)
+    found = exact_risks("sgd", dimension, examples, weight_std, noise_std)
+    law = np.array([predicted.sgd_risk(dimension, examples, step, weight_std, noise_std) for step in steps])
+    wrong, zero = weight_std**2 * dimension, predicted.zero_predictor_risk(dimension, weight_std)
+    for _ in range(examples):
+        wrong = (1 - 4 * steps + 4 * steps**2 * dimension) * wrong + 4 * steps**2 * noise_std**2 * dimension
+    size = {"ops": nodes, "scale": weight_std**2 + noise_std**2 + law}
+    trial.identity(found, law, **size, controls={"d for d + 2": wrong})
+    shorter, limit, longer = exact_risks("sgd", dimension, examples, weight_std, 0.0)[1:]
+    processes = {"a smaller step": shorter, "a larger step": longer, "with noise": found[2]}
+    trial.identity(limit, zero, ops=nodes, scale=2 * zero, wrong_processes=processes)
+    # |w_hat - w|^4 has degree eight; the prompts are filled up so that one program serves for all.
+    points, probabilities = gauss_hermite(5, dimension)
+    inputs, weights = np.zeros((nodes, examples, dimension)), np.broadcast_to(np.eye(dimension)[0], (nodes, dimension))
+    inputs[: len(points), 0] = points
+    errors = weight_errors(inputs, inputs[:, :, 0], weights, "sgd")[:, : len(points), 1]
+    fourth = np.array([predicted.fourth_moment_factor(dimension, step) for step in steps])
+    squared = np.array([predicted.sgd_contraction(dimension, step) for step in steps]) ** 2
+    trial.identity(errors**2 @ probabilities, fourth, ops=100, scale=1 + fourth, controls={"rho^2": squared})
+
+
+PREFIXES, SHORT, LONG, PENALTIES = (2, 5, 8, 11, 14), (0.01, 0.02), (0.01, 0.03), (0.1, 0.5)
+"""Of figure 1: numbers of examples, steps of GD and of SGD, and penalties of ridge regression."""
+
+
+@claim(
+    ours("by the risk laws, as least squares is exact on all that is seen: figure 1 with it for the trained model"),
+    kind="distribution", tier="full",
+)  # fmt: skip
+def test_fig1__curves(trial, dimension: Annotated[int, Interval(2, 12)] = 8):
+    """Without noise the squared distances of GD, SGD and ridge from least squares follow exact laws in k and d."""
+    rules = [baselines.ols(), *map(baselines.ridge, PENALTIES), *map(baselines.gradient_step, SHORT)]
+    rules += map(baselines.sgd, LONG)
+    batch, shown, units = 32, max(PREFIXES) + 1, jnp.eye(dimension)
+
+    def measure(key):
+        # The mean over w given X is a sum over the unit vectors; over X it is one of a batch, nearly normal.
+        inputs = jax.random.normal(key, (batch, shown, dimension))
+        asked = jnp.repeat(inputs, dimension, axis=0)
+        weights = jnp.tile(units, (batch, 1))
+        found = baselines.weights_all(Prompts(asked, jnp.einsum("nki,ni->nk", asked, weights), weights), rules)
+        distances = dimension * jnp.mean(jnp.sum((found - found[0]) ** 2, axis=-1), axis=1)
         # Ridge at k = d only: elsewhere rare spectra make up most of its distance.
-        return jnp.concatenate([distances[3:, np.array(prefixes)].ravel(), distances[1:3, dimension]])
+        return jnp.concatenate([distances[3:, np.array(PREFIXES)].ravel(), distances[1:3, dimension]])
 
     def laws(one_step, descent):
-        return [one_step(k, step) for step in (0.01, 0.02) for k in prefixes] + [
-            descent(k, step) for step in (0.01, 0.03) for k in prefixes
-        ]
+        ridges = [predicted.spd_ridge_to_ols(parameter, dimension, dimension) for parameter in PENALTIES]
+        curves = [one_step(k, a) for a in SHORT for k in PREFIXES] + [descent(k, a) for a in LONG for k in PREFIXES]
+        return np.array(curves + ridges)
 
     def unseen(k):
         return max(dimension - k, 0)
 
-    ridges = [predicted.spd_ridge_to_ols(parameter, dimension, dimension) for parameter in (0.1, 0.5)]
-    law = np.array(
-        laws(
-            lambda k, step: predicted.spd_gradient_step_to_ols(dimension, k, step),
-            lambda k, step: predicted.spd_sgd_to_ols(dimension, k, step),
-        )
-        + ridges
+    law = laws(
+        lambda k, step: predicted.spd_gradient_step_to_ols(dimension, k, step),
+        lambda k, step: predicted.spd_sgd_to_ols(dimension, k, step),
     )
-    wrong = np.array(
-        laws(
-            lambda k, step: predicted.gradient_step_risk(dimension, k, step / k) - unseen(k),
-            lambda k, step: dimension * (1 - 4 * step + 4 * step**2 * dimension) ** k - unseen(k),
-        )
-        + ridges
+    mean_gradient = laws(
+        lambda k, step: predicted.gradient_step_risk(dimension, k, step / k) - unseen(k),
+        lambda k, step: dimension * (1 - 4 * step + 4 * step**2 * dimension) ** k - unseen(k),
     )
-    trial.mean(
-        measure,
-        law,
-        law=Asymptotic(),
-        margin=margin * law,
-        controls={"mean gradient, and d for d + 2": wrong, "risks": law + np.array([*map(unseen, prefixes * 4), 1, 1])},
-        first=64,
-        most=512,
-    )
+    risks = law + np.array([*map(unseen, PREFIXES * 4), 1, 1])
+    wrong = {"mean gradient, and d for d + 2": mean_gradient, "risks": risks}
+    trial.mean(measure, law, law=Asymptotic(), margin=0.04 * law, controls=wrong, first=64, most=2048)
