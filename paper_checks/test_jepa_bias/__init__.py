@@ -29,8 +29,6 @@ HIGH_INFLUENCE = abstract(
 )
 THEOREM = paper("Theorem 4.5, as a public formalisation quotes it")
 
-FORMALISATION = "as quoted by a public formalisation"
-DERIVED = "derived here"
 OBJECTIVES = ("jepa", "mae")
 Objective = Literal["jepa", "mae"]
 """What is predicted: the latent of the target, or the target itself."""
