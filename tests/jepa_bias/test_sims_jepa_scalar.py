@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad, solve_ivp
 
 import sims.jepa_bias as observed
+from paper_checks.test_jepa_bias import QUADRATURE_ERROR, exact_time, rise_times
 
 ULP = 2.0**-53
 objectives = st.sampled_from(["jepa", "mae"])
@@ -59,6 +60,20 @@ def test_quadrature_reaches_every_strength_when_it_should(depth, gap, lambda_, r
         hit = observed.hitting_time_by_quadrature(level / top, depth, init, lambda_, rho, **keywords)
         # The fraction is rounded too, which counts most where w̄ stands almost still.
         assert abs(hit / time - 1) <= roundings * ULP * (1 + 1 / slope)
+
+
+def test_quadrature_is_as_good_as_the_claims_say():
+    """The relative error that the claims budget for it, against 25 digits on the edges of their domains and inside."""
+    rng = np.random.default_rng(0)
+    for objective in ("jepa", "mae"):
+        for fraction in (0.01, 0.5, 0.99):
+            for share in (0.99, 1e-3, 1e-9):
+                depth, rho = int(rng.integers(1, 9)), float(10 ** rng.uniform(-1, 1))
+                init = share * fraction * rho ** (depth if objective == "jepa" else depth / (depth + 1))
+                if init > 1e-13:
+                    measured = rise_times(fraction, depth, init, 1.3, rho, objective)
+                    exact = float(exact_time(fraction, init, depth, 1.3, rho, objective, digits=25))
+                    assert abs(measured / exact - 1) <= QUADRATURE_ERROR
 
 
 @pytest.mark.parametrize(
