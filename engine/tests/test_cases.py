@@ -152,6 +152,17 @@ def test_the_audit_of_resolution_leaves_what_is_printed_alone():
     assert resolution.unnoticed(claim("cases.twice")) == ["cases.twice", 1, 1, 0.0, []]
 
 
+@claim(ours("counted"), kind="identity")
+def test_difference(trial, n: Count = 5):
+    """N less n, and 2 n less 2 n, are 0."""
+    trial.value([0, 0], [0, 0], error=1e-9, margin=0.01 * n, scale=[n, 2 * n], controls={"a part": [n / 2, n]})
+
+
+def test_the_audit_of_resolution_measures_errors_of_zeros_in_a_scale_each():
+    name, decisions, tried, _, missed = resolution.unnoticed(claim("cases.difference"))
+    assert (name, decisions, tried, missed) == ("cases.difference", 1, 1, [])
+
+
 def test_an_error_that_is_not_noticed_is_named():
     from dataclasses import replace
 

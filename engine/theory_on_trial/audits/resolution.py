@@ -84,7 +84,8 @@ def _wrong(stated: Finding, predict: Any, sign: int) -> Any:
     # In exact arithmetic any error is noticed: the least one that the numbers can show.
     error = max(resolution.size * BEYOND, 4 * np.finfo(float).eps)
     if not np.any(value):
-        scale = np.abs(np.broadcast_to(np.asarray(stated.prediction.scale or 1.0, float), value.shape))
+        unit = 1.0 if stated.prediction.scale is None else stated.prediction.scale
+        scale = np.abs(np.broadcast_to(np.asarray(unit, float), value.shape))
         return value + (sign if side == "two" else -1 if side == "at most" else 1) * error * scale
     step = sign * value if side == "two" else -np.abs(value) if side == "at most" else np.abs(value)
     return value + error * step
