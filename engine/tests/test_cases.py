@@ -155,7 +155,9 @@ def test_the_audit_of_resolution_leaves_what_is_printed_alone():
 @claim(ours("counted"), kind="identity")
 def test_difference(trial, n: Count = 5):
     """N less n, and 2 n less 2 n, are 0."""
-    trial.value([0, 0], [0, 0], error=1e-9, margin=0.01 * n, scale=[n, 2 * n], controls={"a part": [n / 2, n]})
+    trial.value(
+        [0, 0], [0, 0], error=1e-9, margin=0.01 * n, scale=np.array([n, 2 * n]), controls={"a part": [n / 2, n]}
+    )
 
 
 def test_the_audit_of_resolution_measures_errors_of_zeros_in_a_scale_each():
