@@ -84,6 +84,19 @@ def test_the_tables_of_a_page_hold_every_claim(page):
     assert errata.count("<tr>") == (len(corrected) + 1 if corrected else 0)
 
 
+def test_examples_of_docstrings_are_code():
+    fenced = runpy.run_path(str(ROOT / "docs" / "docstring_examples.py"))["fenced"]
+    text = "Rates.\n\n>>> a = 1\n>>> [a, 2]\n[1, 2]\n\nMore.\n\n    >>> b\n    3"
+    blocks = [
+        "Rates.",
+        "```pycon\n>>> a = 1\n>>> [a, 2]\n[1, 2]\n```",
+        "More.",
+        "    ```pycon\n    >>> b\n    3\n    ```",
+    ]
+    assert fenced(text) == "\n\n".join(blocks)
+    assert fenced("No example of x > 3.") == "No example of x > 3."
+
+
 def test_statements_keep_their_characters_in_a_table():
     plain = runpy.run_path(str(ROOT / "docs" / "from_source.py"))["plain"]
     statement = "|x|^2 <= a_k * b_k [T] & $100"
