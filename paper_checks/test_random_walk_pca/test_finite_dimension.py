@@ -5,7 +5,7 @@ from typing import Annotated
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_random_walk_pca import FIRST_FEW, SampledPoints
+from paper_checks.test_random_walk_pca import FIRST_FEW
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 from theory_on_trial import claim, ours, paper
@@ -49,12 +49,17 @@ def test_first_two_fraction(
     kind="distribution",
     cases=[(8, 500), (16, 20_000)],
 )
-def test_sim_evr(trial, n_points: SampledPoints, dim: Dimension):
+def test_sim_evr(
+    trial,
+    n_points: Annotated[int, Interval(8, 64, why="of few points later components have no bias, of many are slow")],
+    dim: Annotated[int, Interval(300, MOST, why="later orders in 1 / d are not computed")],
+):
     """Ratio k has mean rho_k (1 + (b_k - 2 rho_k + 2 q) / d) and variance 2 rho_k^2 (1 - 2 rho_k + q) / d."""
     variances, population = predicted.eigenvalues(n_points), observed.population_spectrum(n_points)
     ratios = predicted.explained_variance_ratio(n_points)[:3]
     expected = predicted.mean_explained_variance_ratio(variances, dim, 3)
 
+    second_order = np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3))
     shares = population / population.sum()
     response = shares[:3, None] * (jnp.eye(3, n_points - 1) - shares)
 
@@ -75,8 +80,8 @@ def test_sim_evr(trial, n_points: SampledPoints, dim: Dimension):
         controlled_mean,
         expected,
         law=Asymptotic(),
-        slack=np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3)),
-        margin=0.4 * np.abs(expected - ratios),
+        slack=second_order,
+        margin=second_order + 0.4 * np.abs(expected - ratios),
         controls={
             "no bias": ratios,
             "that of eigenvalues": ratios * (1 + predicted.eigenvalue_bias(variances, dim, 3)),
@@ -89,7 +94,7 @@ def test_sim_evr(trial, n_points: SampledPoints, dim: Dimension):
         scatter,
         law=Asymptotic(),
         slack=scatter * SECOND_ORDER / dim,
-        margin=scatter * (0.02 + SECOND_ORDER / dim),
+        margin=scatter * (0.015 + SECOND_ORDER / dim),
         controls={"without q": 2 / dim * ratios**2 * (1 - 2 * ratios), "eigenvalues' own": 2 / dim * ratios**2},
         first=2048,
     )
@@ -133,7 +138,9 @@ def test_eig_bias_three_quarters(
     cases=[(8, 1000), (12, 4000)],
 )
 def test_lissajous(
-    trial, n_points: Annotated[int, Interval(6, 30, why="of more, a hundred thousand are slow")], dim: Dimension
+    trial,
+    n_points: Annotated[int, Interval(8, 30, why="the third component's neighbours must not be close")],
+    dim: Annotated[int, Interval(500, MOST, why="later orders in 1 / d are not computed")],
 ):
     """Component k misses its cosine by (1/d) sum_{j != k} theta_j theta_k / (theta_j - theta_k)^2, about k^2 / d."""
     variances = predicted.eigenvalues(n_points)
@@ -162,7 +169,7 @@ def test_lissajous(
         deficits(np.cos(phases[:, :3])),
         first + second,
         law=Asymptotic(),
-        slack=second**2 / first,  # the next term, were the series in 1 / d geometric
+        slack=10 * first**3,  # the next term: 7 first^3 was seen for the third component of eight points
         margin=0.04 * first,
         controls={"pi^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim},
         wrong_processes={

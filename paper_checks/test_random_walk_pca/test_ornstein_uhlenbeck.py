@@ -1,74 +1,96 @@
 """The discrete Ornstein-Uhlenbeck process: spectrum, components, trapping."""
 
+from typing import Annotated
+
 import jax.numpy as jnp
 import numpy as np
+from scipy.stats import chi2
 
+from paper_checks.test_random_walk_pca import TRAPPED, Components, Points
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic, NormalVariance
 
+Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the process is unstable")]
+"""alpha."""
+Trapping = Annotated[float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")]
+"""alpha of a process that settles within a few points."""
+Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")]
+"""c = alpha T, at fixed c the process has a continuum limit."""
 
-@claim(ours("discrete Ornstein-Uhlenbeck process; secular equation derived"), kind="identity")
-def test_ou_exact(trial, settings=((50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999))):
+
+def settled_points(trial, n_points, rate):
+    """Require that what is left of the start is below one per cent; return it."""
+    left = (1 - rate) ** (2 * n_points)
+    trial.require(left <= 0.01, f"n_points must let the start fade: (1 - rate)^(2 n_points) is {left:.2g}, above 0.01")
+    return left
+
+
+@claim(
+    ours("eigenvectors are sums of two waves and a constant: the two ends and the mean give a secular equation"),
+    kind="identity",
+    cases=[(50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999)],
+)
+def test_ou_exact(trial, n_points: Points, rate: Rate):
     """A secular equation gives all T - 1 eigenvalues of the process started at the minimum, at every rate in (0, 2)."""
-    spectra = [np.asarray(observed.population_spectrum(n, reversion=rate)) for n, rate in settings]
-
-    def joined(theory):
-        return np.concatenate([np.sort(theory(n, rate))[::-1] for n, rate in settings])
-
+    trial.require(abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula")
+    exact = predicted.ornstein_uhlenbeck_eigenvalues(n_points, rate)
+    circulant = np.sort(predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, rate))[::-1]
     trial.identity(
-        np.concatenate(spectra),
-        joined(predicted.ornstein_uhlenbeck_eigenvalues),
+        observed.population_spectrum(n_points, reversion=rate),
+        exact,
         ops=3,
-        scale=np.concatenate([np.full(n - 1, n * s[0]) for (n, _), s in zip(settings, spectra, strict=True)]),
-        controls={"the circulant formula": joined(predicted.ornstein_uhlenbeck_circulant_eigenvalues)},
+        scale=n_points * exact[0],
+        controls={"the circulant formula": circulant},
     )
 
 
 @claim(
-    ours("the exact spectrum beside the paper's circulant formula"),
+    ours("the exact totals differ by 3 / (2 alpha T), as sums over the two spectra show"),
     kind="bound",
-    loose="a round constant: 1.57 would do",
+    cases=[400, 1600, 6400],
 )
-def test_ou_circulant_limit(trial, sizes=(400, 1600), crossovers=(0.01, 0.03, 0.05, 0.2, 1, 2, 4, 8, 20, 60, 150)):
-    """The circulant formula errs in rho_1 by at most 2 / (alpha T) for alpha T >= 4 and 2 % for alpha T <= 0.05."""
-    c = np.array(crossovers)
+def test_ou_circulant_limit(
+    trial, n_points: Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")]
+):
+    """The circulant formula errs in rho_1 by at most 3 / (2 alpha T) where alpha T >= 4, alpha T / 3 below 0.1."""
+    small, large = np.array([0.003, 0.01, 0.03, 0.1]), np.geomspace(4, 400, 8)
+    c = np.concatenate([small, large[large <= n_points / 5]])
 
-    def relative_error(n, crossover):
-        spectrum = observed.leading_population_spectrum(n, 1, reversion=crossover / n)
-        formula = predicted.ornstein_uhlenbeck_circulant_eigenvalues(n, crossover / n)
+    def relative_error(crossover):
+        spectrum = observed.leading_population_spectrum(n_points, 1, reversion=crossover / n_points)
+        formula = predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, crossover / n_points)
         return abs(formula.max() / formula.sum() / (spectrum.eigenvalues[0] / spectrum.total_variance) - 1)
 
-    bound = np.where(c >= 4, 2 / c, np.where(c <= 0.05, 0.02, 1.0))
     trial.bound(
-        [[relative_error(n, crossover) for crossover in crossovers] for n in sizes],
-        np.broadcast_to(bound, (len(sizes), len(c))),
+        [relative_error(crossover) for crossover in c],
+        np.where(c >= 4, 1.5 / c, c / 3),
         found_by="grid",
-        ops=4 * max(sizes),
-        controls={
-            "half the constant": np.broadcast_to(np.where(c >= 4, 1 / c, bound), (len(sizes), len(c))),
-            "5 % at every alpha T": np.full((len(sizes), len(c)), 0.05),
-        },
+        ops=4 * n_points,
+        scale=1.0,
+        controls={"half the constants": np.where(c >= 4, 0.75 / c, c / 6), "5 % at most": np.full(c.size, 0.05)},
     )
 
 
-@claim(ours("crossover of the Ornstein-Uhlenbeck process; continuum law derived"), kind="limit")
-def test_ou_crossover(trial, sizes=(200, 400, 800, 1600, 3200), crossovers=(0.05, 0.5, 2, 8, 40), count=3):
+@claim(ours("the secular equation in the continuum"), kind="limit", cases=[0.05, 0.5, 2.0, 8.0, 40.0])
+def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
     """At fixed c = alpha T the ratios tend to a continuum law, from 6 / (pi k)^2 at c = 0 to a flat 2 / c."""
+    sizes = np.array([200, 400, 800, 1600, 3200])
 
-    def ratios(n, crossover):
-        spectrum = observed.leading_population_spectrum(n, count, reversion=crossover / n)
+    def ratios(n):
+        spectrum = observed.leading_population_spectrum(int(n), count, reversion=crossover / n)
         return spectrum.eigenvalues / spectrum.total_variance
 
     walk = predicted.explained_variance_ratio_limit(count)
     trial.limit(
-        [[ratios(n, crossover) for crossover in crossovers] for n in sizes],
+        [ratios(n) for n in sizes],
         sizes,
-        [predicted.crossover_explained_variance_ratio(crossover, count) for crossover in crossovers],
+        predicted.crossover_explained_variance_ratio(crossover, count),
         order=(1, 2),
         margin=1e-4,
-        controls={"(6 / pi^2) / (1 + c)": [walk / (1 + crossover) for crossover in crossovers]},
+        controls={"the walk": walk, "(6 / pi^2) / (1 + c)": walk / (1 + crossover)},
     )
 
 
@@ -76,40 +98,47 @@ def test_ou_crossover(trial, sizes=(200, 400, 800, 1600, 3200), crossovers=(0.05
     ours("secular equation of the exact covariance: its boundary conditions change from free to fixed ends"),
     kind="limit",
 )
-def test_ou_sine_not_cosine(trial, n_points=1600, crossovers=(20, 60, 150)):
+def test_ou_sine_not_cosine(
+    trial,
+    n_points: Annotated[int, Interval(1600, 4000, why="fewer revert at once at the largest alpha T")] = 1600,
+    crossover: Annotated[
+        float, Interval(15, 25, why="sixteen times as much is large, and first eigenvalues apart")
+    ] = 20,
+):
     """For alpha T >> 1 the first component is a full sine, not a half cosine: its cosine content falls towards
     (8 / 3 pi)^2 = 0.72.
     """
+    crossovers = crossover * 2.0 ** np.arange(5)
 
-    def content(crossover):
-        spectrum = observed.leading_population_spectrum(n_points, 1, reversion=crossover / n_points)
-        return predicted.cosine_content(spectrum.time_courses)[0]
+    def content(modes):
+        return predicted.cosine_content(modes)[0]
 
-    exact = [
-        predicted.cosine_content(predicted.ornstein_uhlenbeck_modes(n_points, crossover / n_points, 1))[0]
-        for crossover in crossovers
-    ]
+    found = [observed.leading_population_spectrum(n_points, 1, reversion=c / n_points) for c in crossovers]
+    contents = np.array([content(spectrum.time_courses) for spectrum in found])
+    exact = [content(predicted.ornstein_uhlenbeck_modes(n_points, c / n_points, 1)) for c in crossovers]
     # The gap between the first two eigenvalues closes as c grows, and the eigenvector turns by rounding / gap.
     gaps = [1 - np.divide(*predicted.ornstein_uhlenbeck_eigenvalues(n_points, c / n_points)[1::-1]) for c in crossovers]
-    trial.identity(
-        [content(crossover) for crossover in crossovers],
-        exact,
-        ops=3 * n_points,
-        scale=1 / np.array(gaps),
-        controls={
-            "the limit of large alpha T": np.full(len(crossovers), (8 / (3 * np.pi)) ** 2),
-            "cosines, as those of the walk": np.ones(len(crossovers)),
-        },
-    )
+    limit = (8 / (3 * np.pi)) ** 2
+    wrong = {"the limit of large alpha T": np.full(5, limit), "cosines, as those of the walk": np.ones(5)}
+    trial.identity(contents, exact, ops=3 * n_points, scale=1 / np.array(gaps), controls=wrong)
+    cosine = {"a cosine": 1.0, "half a sine": 0.5}
+    trial.limit(contents, crossovers, limit, order=(1, 2), margin=0.003, controls=cosine)
 
 
-@claim(
-    ours("stationary law of the discrete Ornstein-Uhlenbeck process"),
-    kind="distribution",
-)
-def test_ou_trapping(trial, n_points=32, dim=40, rate=0.1, lag=10):
+@claim(TRAPPED, kind="distribution", cases=[(12, 30, 0.25, 4), (6, 60, 0.5, 2)])
+def test_ou_trapping(
+    trial,
+    n_points: Annotated[int, Interval(3, 100, why="tens of thousands are drawn")],
+    dim: Annotated[int, Interval(30, 200, why="the norm is nearly normal, and tens of thousands are drawn")],
+    rate: Trapping,
+    lag: Annotated[int, Interval(1, 50)],
+):
     """The squared norm settles at 1 / (alpha (2 - alpha)), relative spread sqrt(2 / d); directions decay as a^lag."""
-    settled = predicted.mean_squared_norm(np.array([n_points]), rate)[0]
+    left = settled_points(trial, n_points, rate)
+    settled, correlation = predicted.trapping_radius(rate) ** 2, (1 - rate) ** lag
+    trial.require(
+        lag < n_points and 0.1 <= correlation <= 0.8, "lag must be below n_points, (1 - rate)^lag in [.1, .8]"
+    )
 
     def squared_norm(key):
         return observed.squared_norms(key, n_points, dim, reversion=rate, dtype=jnp.float32)[-1]
@@ -118,43 +147,55 @@ def test_ou_trapping(trial, n_points=32, dim=40, rate=0.1, lag=10):
         squared_norm,
         settled,
         law=Asymptotic(),
-        margin=0.012 * settled,
+        slack=left * settled,
+        margin=(0.01 + left) * settled,
         controls={"1 / (2 alpha)": 1 / (2 * rate), "1 / alpha^2": 1 / rate**2},
-        first=256,
+        first=1024,
+        vectorised=True,
     )
     variance = (predicted.squared_norm_relative_std(dim) * settled) ** 2
     trial.mean(
         squared_norm,
         variance,
         law=NormalVariance(asymptotic=True),
-        margin=0.045 * variance,
+        slack=2 * left * variance,
+        margin=(0.045 + 2 * left) * variance,
         controls={"spread sqrt(1 / d)": variance / 2},
-        first=2048,
+        first=8192,
+        vectorised=True,
     )
 
-    def correlation(key):
+    def products(key):
         walk = observed.trajectory(observed.noise(key, n_points, dim), reversion=rate)
-        return jnp.sum(walk[-1] * walk[-1 - lag]) / predicted.trapping_radius(rate) ** 2
+        return jnp.sum(walk[-1] * walk[-1 - lag]) / settled
 
-    reverted = predicted.stationary_correlation(np.array([lag]), rate)[0]
+    gone = (1 - rate) ** (2 * (n_points - lag)) * correlation  # the earlier position is not quite settled
     trial.mean(
-        correlation,
-        reverted,
+        products,
+        predicted.stationary_correlation(np.array([lag]), rate)[0],
         law=Asymptotic(),
-        margin=0.015,
-        controls={"twice the rate": reverted**2, "no reversion: the direction is kept": 1.0},
-        first=256,
+        slack=gone,
+        margin=0.02 * correlation + gone,
+        controls={"twice the rate": correlation**2, "no reversion: the direction is kept": 1.0},
+        first=1024,
+        vectorised=True,
     )
 
 
 @claim(
-    ours("Chernoff's bound for chi-squares at the trapped radius"),
+    ours("the settled norm is chi-square, of which Chernoff's bound is the exponential rate"),
     kind="bound",
-    cases=[8, 16],
-    loose="Chernoff's bound lacks its prefactor: best known ratio .24",
+    cases=[(4, 12, 0.25), (5, 8, 0.4)],
+    loose="Chernoff's bound lacks its prefactor: best known ratio .53, in one dimension",
 )
-def test_ou_not_mean_reverting(trial, dim, n_points=300, rate=0.05):
-    """The trapped norm stays off the minimum: P(|x_t| < r_c / 2) <= exp(-0.318 d)."""
+def test_ou_not_mean_reverting(
+    trial,
+    dim: Annotated[int, Interval(4, 7, why="of more, too few visits are seen")],
+    n_points: Annotated[int, Interval(3, 200, why="hundreds of thousands are drawn")],
+    rate: Trapping,
+):
+    """The trapped norm stays off the minimum: P(|x_t| < r_c / 2) = P(chi^2_d < d / 4) <= exp(-0.318 d)."""
+    left = settled_points(trial, n_points, rate)
 
     def comes_close(dim):
         def event(key):
@@ -169,6 +210,18 @@ def test_ou_not_mean_reverting(trial, dim, n_points=300, rate=0.05):
         side="at most",
         controls={"exp(-d)": np.exp(-dim)},
         wrong_processes={"a quarter of the dimensions": comes_close(dim // 4)},
-        first=2048,
-        most=50_000,
+        first=16_384,
+        vectorised=True,
+    )
+    chance = chi2.cdf(dim / 4, dim)
+    # A norm that is shorter by the share `left` of its square comes closer: the chance rises by at most d / 2 of it.
+    trial.probability(
+        comes_close(dim),
+        chance,
+        slack=dim / 2 * left * chance,
+        margin=(0.045 + dim / 2 * left) * chance,
+        controls={"one dimension more": chi2.cdf((dim + 1) / 4, dim + 1), "two less": chi2.cdf((dim - 2) / 4, dim - 2)},
+        first=65_536,
+        most=2_000_000,
+        vectorised=True,
     )
