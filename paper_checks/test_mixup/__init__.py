@@ -21,9 +21,6 @@ MOST_PROGRAMS = 70
 MOST_SECONDS = 15
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
-ABSTRACT = "abstract; explicit form derived here"
-DERIVED = "derived here"
-
 CURSE = abstract(
     "As we increase κ to make the data distribution more separable, the sample complexity of vanilla training "
     "increases exponentially in κ"
