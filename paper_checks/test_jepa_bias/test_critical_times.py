@@ -45,15 +45,11 @@ def test_critical_jepa(
         powers = mpmath.fsum(depth / (n * ratio ** (2 * depth - n - 1) * root**n) for n in range(1, 2 * depth))
         left = float(exact_time(fraction, init, depth, lambda_, rho, "jepa", digits) - powers / mpmath.mpf(lambda_))
     remainder = predicted.jepa_remainder(fraction, init, depth, lambda_, rho, **PAPER)
-    controls = {"twice the logarithm": remainder - unit * np.log(init), "nothing left": 0.0}
-    trial.identity(
-        left,
-        remainder,
-        # Its 2L + 3 terms, the largest of them s^(-n) / n with s^L = p or the logarithms, all relative to `unit` L.
-        ops=20 * depth,
-        scale=unit * depth * (1 + np.abs(np.log(init)) + depth * np.abs(np.log(rho)) + 2 * depth / fraction**2),
-        controls=controls | ({"on the flow's clock": remainder / depth} if depth > 1 else {}),
-    )
+    wrong = {"twice the logarithm": remainder - unit * np.log(init), "nothing left": 0.0}
+    wrong |= {"on the flow's clock": remainder / depth} if depth > 1 else {}
+    # Its 2L + 3 terms, the largest of them s^(-n) / n with s^L = p or the logarithms, all relative to `unit` L.
+    terms = 1 + np.abs(np.log(init)) + depth * np.abs(np.log(rho)) + 2 * depth / fraction**2
+    trial.identity(left, remainder, ops=20 * depth, scale=unit * depth * terms, controls=wrong)
 
 
 @claim(THEOREM, kind="limit", cases=[(2, 0.5), (2, 1.5), (3, 0.5), (3, 1.5)])
@@ -111,28 +107,20 @@ def test_critical_mae(
 
 @claim(ours("by integrating equation (8) at L = 1"), kind="limit", cases=(0.5, 1.5))
 def test_critical_mae__shallow(
-    trial,
-    rho: Regression,
-    init: Annotated[float, Interval(1e-12, 0.01, why="an expansion in epsilon")] = 1e-6,
-    fraction: Fraction = 0.5,
-    lambda_: Covariance = 1.3,
-):
+    trial, rho: Regression, init: Annotated[float, Interval(1e-12, 0.01, why="an expansion in epsilon")] = 1e-6,
+    fraction: Fraction = 0.5, lambda_: Covariance = 1.3,
+):  # fmt: skip
     """At L = 1 MAE's time is [log(1/epsilon) + log(rho) / 2 + log p - log(1 - p^2) / 2] / lambda."""
     require_below(trial, init, fraction, 1, rho, "mae")
     lead = predicted.mae_leading_time(init, 1, lambda_, **PAPER)
-    constant = predicted.mae_constant(fraction, 1) / lambda_
-    time = lead + constant + np.log(rho) / (2 * lambda_)
-    rounding = 50 * 2.0**-53 * (lead + np.abs(constant) + np.abs(np.log(rho)) / lambda_)
+    constant, shift = predicted.mae_constant(fraction, 1) / lambda_, np.log(rho) / (2 * lambda_)
+    time = lead + constant + shift
+    rounding = 50 * 2.0**-53 * (lead + np.abs(constant) + 2 * np.abs(shift))
     next_term = -predicted.mae_next_term(init, 1, lambda_, rho, **PAPER)
-    margin = 2.5 * (next_term / (1 - init**2 / rho) + rounding)
-    trial.value(
-        float(exact_time(fraction, init, 1, lambda_, rho, "mae")),
-        time,
-        error=rounding,
-        slack=margin / 2,
-        margin=margin,
-        controls=apart(trial, time, margin, {"without rho": lead + constant, "lead alone": lead}),
-    )
+    slack = 1.25 * (next_term / (1 - init**2 / rho) + rounding)
+    controls = apart(trial, time, 2 * slack, {"without rho": lead + constant, "lead alone": lead})
+    exact = float(exact_time(fraction, init, 1, lambda_, rho, "mae"))
+    trial.value(exact, time, error=rounding, slack=slack, margin=2 * slack, controls=controls)
 
 
 @claim(
@@ -141,12 +129,9 @@ def test_critical_mae__shallow(
     cases=[("jepa", 1e-3, 0.5), ("jepa", 0.02, 0.9), ("mae", 0.22, 0.5), ("mae", 0.13, 0.5)],
 )
 def test_depth_cap(
-    trial,
-    objective: Objective,
-    init: Annotated[float, Interval(1e-4, 0.9, why="times are as 1 / epsilon^2")],
-    fraction: Fraction,
-    rho: Annotated[float, Interval(0.1, 0.9, why="at rho >= 1 there is no cap")] = 0.2,
-):
+    trial, objective: Objective, init: Annotated[float, Interval(1e-4, 0.9, why="times are as 1 / epsilon^2")],
+    fraction: Fraction, rho: Annotated[float, Interval(0.1, 0.9, why="at rho >= 1 there is no cap")] = 0.2,
+):  # fmt: skip
     """Features start below p w-bar(infinity) up to depth ln(p/epsilon) / ln(1/rho), and decay beyond that of p = 1."""
     depths = np.arange(1.0, 9.0)
     caps = [float(predicted.depth_cap(init, p, rho, objective=objective)) for p in (fraction, 1.0)]

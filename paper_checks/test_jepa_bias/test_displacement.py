@@ -202,11 +202,7 @@ def test_displacement_law(
     )
 
 
-KINDS = {
-    "covariance": None,
-    "rotated predictor": "predictor_rotation",
-    "symmetric predictor": "predictor_symmetric",
-}
+KINDS = {"covariance": None, "rotated predictor": "predictor_rotation", "symmetric predictor": "predictor_symmetric"}
 
 
 @claim(

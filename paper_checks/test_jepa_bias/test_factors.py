@@ -44,12 +44,9 @@ def collapse(trial, variance_x, covariance, variance_y):
     cases=(2, 3),
 )
 def test_no_sg_collapse(
-    trial,
-    depth: Annotated[int, Interval(2, 4, why="deeper, the collapse takes more decades than floats have")],
-    variance_x: Variance = 2.0,
-    covariance: Variance = 1.2,
-    variance_y: Variance = 1.5,
-):
+    trial, depth: Annotated[int, Interval(2, 4, why="deeper, the collapse takes more decades than floats have")],
+    variance_x: Variance = 2.0, covariance: Variance = 1.2, variance_y: Variance = 1.5,
+):  # fmt: skip
     """Without the stop-gradient every imperfectly predictable feature collapses: w -> ((2L-2) m t)^(-1/(2L-2))."""
     limit, left = collapse(trial, variance_x, covariance, variance_y)
     rho, power = covariance / variance_x, 2 * depth - 2
@@ -94,17 +91,11 @@ def test_no_sg_collapse__shallow(
     layer, _ = factors(1, START, START, covariance, covariance / variance_x, times, variance_y)
     strength = predicted.collapse_strength(times, 1, variance_x, covariance, variance_y, limit)
     span = times[3] - times[2]
-    rate = -np.log(strength[3] / strength[2]) / span
-    margin = 1e-6 * rate
-    perfect = variance_y - covariance**2 / variance_x
-    trial.value(
-        -np.log(layer[3] / layer[2]) / span,
-        rate,
-        error=SOLVER_ERROR / span,
-        slack=(variance_x / left) ** 2 * layer[2] ** 2,  # by which V has still to move
-        margin=margin,
-        controls=apart(trial, rate, margin, {"of the perfect predictor": perfect, "twice": 2 * rate}),
-    )
+    rate, seen = (-np.log(late[3] / late[2]) / span for late in (strength, layer))
+    slack, margin = (variance_x / left * layer[2]) ** 2, 1e-6 * rate  # by which V has still to move
+    wrong = {"of the perfect predictor": variance_y - covariance**2 / variance_x, "twice": 2 * rate}
+    controls = apart(trial, rate, margin, wrong)
+    trial.value(seen, rate, error=SOLVER_ERROR / span, slack=slack, margin=margin, controls=controls)
 
 
 @claim(

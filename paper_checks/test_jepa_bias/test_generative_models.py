@@ -69,28 +69,22 @@ def test_gen_static(trial, noise_level: Level = 1.0):
 def test_gen_masking(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
     """Masks have Sigma_xx = q^2 S + q (1-q) D, Sigma_yx = q (1-q)(S - D) (complementary) or q q' S (independent)."""
     trial.require(abs(rate - target_rate) > 0.05, "target_rate must differ from rate: else nothing tells them apart")
-    S = correlated()
-    complement = predicted.complementary_mask_covariances(S, rate)
+    S, varies = correlated(), np.stack([np.ones((3, 3), bool), ~np.eye(3, dtype=bool)])
+    second, cross = predicted.complementary_mask_covariances(S, rate)
+    wrong = {"Sigma_yx = q (S - D)": [second, cross / (1 - rate)], "Sigma_xx = q S": [rate * S, cross]}
     decide_covariances(
-        trial,
-        lambda key, count: observed.masked_views(key, count, S, rate),
-        complement,
-        {
-            "Sigma_yx = q (S - D)": [complement.Sigma_xx, complement.Sigma_yx / (1 - rate)],
-            "Sigma_xx = q S": [rate * S, complement.Sigma_yx],
-        },
-        varies=np.stack([np.ones((3, 3), bool), ~np.eye(3, dtype=bool)]),
+        trial, lambda key, count: observed.masked_views(key, count, S, rate), [second, cross], wrong, varies=varies
     )
-    independent = predicted.independent_mask_covariances(S, rate, target_rate)
+    second, cross = predicted.independent_mask_covariances(S, rate, target_rate)
     decide_covariances(
         trial,
         lambda key, count: observed.masked_views(key, count, S, rate, target_visible=target_rate),
-        independent,
-        {"Sigma_yx = q^2 S": [independent.Sigma_xx, rate**2 * S]},
+        [second, cross],
+        {"Sigma_yx = q^2 S": [second, rate**2 * S]},
     )
-    views = observed.masked_views(trial.key("zeros"), 1000, S, rate)
-    overlap = np.diag(np.asarray(observed.empirical_covariances(*views).Sigma_yx))
-    trial.identity(overlap, np.zeros(3), ops=0, controls={"q (1-q) S": rate * (1 - rate) * np.diag(S)})
+    overlap = observed.empirical_covariances(*observed.masked_views(trial.key("zeros"), 1000, S, rate)).Sigma_yx
+    seen = {"q (1-q) S": rate * (1 - rate) * np.diag(S)}
+    trial.identity(np.diag(np.asarray(overlap)), np.zeros(3), ops=0, controls=seen)
 
 
 @claim(MOMENTS, kind="distribution", tier="full")

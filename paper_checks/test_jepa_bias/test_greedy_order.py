@@ -49,38 +49,25 @@ def preferences(trial, objective, depth, rho_low, rho_high, fraction):
 @claim(ours("equations (7) and (8) are linear in lambda at a given rho"), kind="identity", cases=OBJECTIVES)
 def test_greedy_lambda(trial, objective: Objective, n_problems: Problems = 64):
     """At equal rho the times of both objectives are as 1 / lambda, exactly, at every epsilon, p and L."""
-    rng = trial.generator("problems")
-    depth = rng.integers(1, 7, n_problems)
-    rho, p = rng.uniform(0.5, 1.5, n_problems), rng.uniform(0.1, 0.9, n_problems)
-    lambda_, other = rng.uniform(0.3, 1, n_problems), rng.uniform(1.1, 3, n_problems)
-    init = p * rho**depth * 10.0 ** -rng.uniform(1, 3, n_problems) * np.minimum(1, 1 / rho) ** depth
-    times = rise_times(p, depth, init, np.stack([lambda_, other]), rho, objective)
-    exact = predicted.critical_time(p, init, depth, lambda_, rho, objective=objective, **PAPER) / times[1]
-    trial.identity(
-        times[0] / times[1],
-        other / lambda_,
-        ops=2000,  # 232 panels of five nodes each, all positive
-        scale=other / lambda_,
-        controls={"as lambda^(-1/2)": np.sqrt(other / lambda_)},
-    )
-    trial.value(
-        exact,
-        other / lambda_,
-        error=2 * QUADRATURE_ERROR * exact,
-        margin=1e-9 * exact,
-        controls={"as 1 / lambda^2": (other / lambda_) ** 2},
-    )
+    rng, n = trial.generator("problems"), n_problems
+    depth, rho, p = rng.integers(1, 7, n), rng.uniform(0.5, 1.5, n), rng.uniform(0.1, 0.9, n)
+    strengths = np.stack([rng.uniform(0.3, 1, n), rng.uniform(1.1, 3, n)])
+    ratio = strengths[1] / strengths[0]
+    init = p * rho**depth * 10.0 ** -rng.uniform(1, 3, n) * np.minimum(1, 1 / rho) ** depth
+    times = rise_times(p, depth, init, strengths, rho, objective)
+    wrong = {"as lambda^(-1/2)": np.sqrt(ratio)}
+    # 232 panels of five nodes each, all positive.
+    trial.identity(times[0] / times[1], ratio, ops=2000, scale=ratio, controls=wrong)
+    exact = predicted.critical_time(p, init, depth, strengths[0], rho, objective=objective, **PAPER) / times[1]
+    error, wrong = 2 * QUADRATURE_ERROR * exact, {"as 1 / lambda^2": ratio**2}
+    trial.value(exact, ratio, error=error, margin=1e-9 * exact, controls=wrong)
 
 
 @claim(HIGH_INFLUENCE, kind="rate", cases=PAIRS)
 def test_greedy_rho(
-    trial,
-    objective: Objective,
-    depth: DeepDepth,
-    rho_low: Regression = 0.5,
-    rho_high: Regression = 1.0,
+    trial, objective: Objective, depth: DeepDepth, rho_low: Regression = 0.5, rho_high: Regression = 1.0,
     fraction: Fraction = 0.5,
-):
+):  # fmt: skip
     """At equal lambda t*(rho') / t*(rho) of JEPA exceeds one by (2L-1)/(2L-2) (1/rho' - 1/rho) epsilon^(1/L).
 
     MAE's differs from one by (L-1) K_L(p) (rho'^(-q) - rho^(-q)) epsilon^((L-1)/L), q = (L-1)/(L+1), of either sign.
@@ -88,27 +75,17 @@ def test_greedy_rho(
     init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
     options = {"objective": objective, "fraction": fraction}
     prefactor = float(predicted.greedy_ratio_expansion(depth, init[0], rho_high, rho_low, **options) - 1) * HALVINGS[0]
-    contrast, margin = 1 / rho_low - 1 / rho_high, 0.005 * np.abs(prefactor)
-    controls = {"1 / rho' - 1 / rho": contrast, "blind to rho": 0.0}
-    trial.limit(
-        excess * HALVINGS,
-        HALVINGS,
-        prefactor,
-        order=1,
-        margin=margin,
-        controls=apart(trial, prefactor, margin, controls),
-    )
+    margin = 0.005 * np.abs(prefactor)
+    wrong = {"1 / rho' - 1 / rho": 1 / rho_low - 1 / rho_high, "blind to rho": 0.0}
+    controls = apart(trial, prefactor, margin, wrong)
+    trial.limit(excess * HALVINGS, HALVINGS, prefactor, order=1, margin=margin, controls=controls)
 
 
 @claim(ours("the first terms of Theorem 4.5 that rho enters"), kind="rate", cases=PAIRS)
 def test_greedy_rho__slopes(
-    trial,
-    objective: Objective,
-    depth: DeepDepth,
-    rho_low: Regression = 0.5,
-    rho_high: Regression = 1.0,
+    trial, objective: Objective, depth: DeepDepth, rho_low: Regression = 0.5, rho_high: Regression = 1.0,
     fraction: Fraction = 0.5,
-):
+):  # fmt: skip
     """The preference for rho falls as epsilon^(1/L) with JEPA, which depth slows, as epsilon^((L-1)/L) with MAE."""
     init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
     jepa, mae = (preference_power(rule, depth) for rule in OBJECTIVES)
@@ -124,61 +101,41 @@ def test_greedy_rho__slopes(
     )
 
 
+def lead(init, fraction, rho_low, rho_high, objective):
+    """Return by how much a layer learns the larger rho earlier, at lambda = 1."""
+    digits = 33 - int(np.log10(init))  # the times are as 1 / epsilon
+    slow, fast = (exact_time(fraction, init, 1, 1, rho, objective, digits) for rho in (rho_low, rho_high))
+    return float(slow - fast)
+
+
 @claim(ours("by integrating equations (7) and (8) at L = 1"), kind="rate")
 def test_greedy_rho__shallow(
-    trial,
-    rho_low: Regression = 0.5,
-    rho_high: Regression = 1.0,
-    fraction: Fraction = 0.5,
+    trial, rho_low: Regression = 0.5, rho_high: Regression = 1.0, fraction: Fraction = 0.5,
     init: Annotated[float, Interval(1e-40, 1e-6, why="of the leads in epsilon only the first are left")] = 1e-12,
-):
+):  # fmt: skip
     """At L = 1 JEPA's lead grows by (1/rho' - 1/rho) log(1/epsilon) / lambda only, its time as 1 / (lambda epsilon).
 
     MAE learns the larger rho later, by log(rho / rho') / (2 lambda).
     """
     trial.require(rho_low < 0.9 * rho_high, "rho_low must be below 0.9 rho_high: nothing tells equal features apart")
-    starts, digits = (init, init / 1000), 30 - int(np.log10(init))
-    jepa, mae = (
-        [
-            float(
-                exact_time(fraction, start, 1, 1, rho_low, rule, digits)
-                - exact_time(fraction, start, 1, 1, rho_high, rule, digits)
-            )
-            for start in starts
-        ]
-        for rule in OBJECTIVES
-    )
+    jepa, mae = ([lead(at, fraction, rho_low, rho_high, rule) for at in (init, init / 1000)] for rule in OBJECTIVES)
     contrast = 1 / rho_low - 1 / rho_high
     neglected = 2 * init / rho_low**2  # of log(1 - epsilon / rho) / rho
     rounding = 1e-14 * (1 + np.abs(np.log(init)) * contrast)
-    trial.value(
-        (jepa[1] - jepa[0]) / np.log(1000),
-        contrast,
-        error=rounding,
-        slack=neglected,
-        margin=2 * (neglected + rounding),
-        controls={"without the logarithm": 0.0, "prefactor (2L-1)/(2L-2) of L = 2": 1.5 * contrast},
-    )
-    options = {"objective": "mae", "fraction": fraction}
-    late = -np.log(init) * float(predicted.greedy_ratio_expansion(1, init, rho_high, rho_low, **options) - 1)
-    trial.value(
-        mae[0],
-        late,
-        error=rounding,
-        slack=neglected,
-        margin=2 * (neglected + rounding),
-        controls={"JEPA's sign": -late, "log(rho / rho')": 2 * late, "blind to rho": 0.0},
-    )
+    tolerance = {"error": rounding, "slack": neglected, "margin": 2 * (neglected + rounding)}
+    wrong = {"without the logarithm": 0.0, "prefactor (2L-1)/(2L-2) of L = 2": 1.5 * contrast}
+    trial.value((jepa[1] - jepa[0]) / np.log(1000), contrast, controls=wrong, **tolerance)
+    expansion = predicted.greedy_ratio_expansion(1, init, rho_high, rho_low, objective="mae", fraction=fraction)
+    late = -np.log(init) * float(expansion - 1)
+    wrong = {"JEPA's sign": -late, "log(rho / rho')": 2 * late, "blind to rho": 0.0}
+    trial.value(mae[0], late, controls=wrong, **tolerance)
 
 
 @claim(ours("by the constant term of MAE's time, whose sign is that of K_L(p)"), kind="identity", cases=(2, 3, 4, 5))
 def test_mae_sign(
-    trial,
-    depth: DeepDepth,
-    rho_low: Regression = 0.5,
-    rho_high: Regression = 1.0,
+    trial, depth: DeepDepth, rho_low: Regression = 0.5, rho_high: Regression = 1.0,
     off: Annotated[float, Interval(1e-12, 0.01)] = 1e-9,
-):
+):  # fmt: skip
     """As epsilon -> 0 MAE reaches p earlier for the larger rho iff p exceeds the zero p*_L of K_L, which is not 1/2."""
     trial.require(rho_low < 0.9 * rho_high, "rho_low must be below 0.9 rho_high: nothing tells equal features apart")
     threshold = predicted.sign_threshold(depth)

@@ -41,11 +41,10 @@ def first_crossings(run, fraction, regression, depth, objective):
     cases=list(product(OBJECTIVES, (1, 2, 3))),
 )
 def test_gd_matches_ode(
-    trial,
-    objective: Objective,
+    trial, objective: Objective,
     depth: Annotated[int, Interval(1, 3, why="the aligned start is left by rounding before it is learned")],
     init: SmallStart = 0.02,
-):
+):  # fmt: skip
     """From the aligned start descent is (eta / 2) log(f(w_1) / f(w_0)) later than the scalar equation, in any basis."""
     fraction, steps = 0.8, (0.02, 0.01)
     basis = random_rotations(trial.generator("basis"), 4, 1)[0]
@@ -89,12 +88,10 @@ def _crossings(starts, levels, Sigma_xx, Sigma_yx, basis, step, objective, metho
     coarse="random starts carry a sign only",
 )
 def test_gd_matches_ode__alignment(
-    trial,
-    objective: Objective,
-    method: Method,
+    trial, objective: Objective, method: Method,
     n_starts: Annotated[int, Interval(20, 200, why="a sign test at 1e-6 needs twenty, minutes allow no more")] = 24,
     init: SmallStart = 0.02,
-):
+):  # fmt: skip
     """Orthogonal balanced factors do not suffice: with a random V(0) some feature's time is off by more than a tenth.
 
     So in flow and in descent, for both objectives; with V(0) that undoes the encoder's rotation none is.

@@ -19,6 +19,8 @@ COVARIANCE, VARIANCE = np.array([1.3, 0.9]), np.array([0.7, 1.1])
 TIMES = np.array([1.0, 2.0, 4.0, 8.0])
 Init = Annotated[float, Interval(0.01, 0.5, why="smaller ones have not left their plateau by the last time")]
 """a(0), of the whole map."""
+SaxeDepth = Annotated[int, Interval(1, 5, why="deeper, the JEPA beside it is too stiff for its solver")]
+"""L."""
 Outputs = Annotated[int, Interval(1, 5, why="the views have six dimensions")]
 """d, the length of an embedding."""
 
@@ -35,11 +37,7 @@ def saxe(init, layers):
 
 @claim(ours("with a = w^(L+1) = V w-bar equation (8) is the deep linear net's, of which V is one layer"),
        kind="identity", cases=(1, 2, 4))  # fmt: skip
-def test_sec_saxe(
-    trial,
-    depth: Annotated[int, Interval(1, 5, why="deeper, the JEPA beside it is too stiff for its solver")],
-    init: Init = 0.05,
-):
+def test_sec_saxe(trial, depth: SaxeDepth, init: Init = 0.05):
     """MAE of depth L is a deep linear net of D = L + 1 layers: da/dt = D a^(2-2/D) (lambda - a sigma^2), a = w^D."""
 
     def two_views(objective):
@@ -98,18 +96,12 @@ def test_sec_simon_traj(trial, outputs: Outputs = 3):
         found = np.asarray(observed.stepwise_flow(turn * init @ basis.T, moment, times))
         return turn.T @ found @ vectors[:, :outputs]
 
-    exact = predicted.stepwise_singular_value(times[:, None], init, top)
-    trial.value(
-        run(vectors[:, :outputs]),
-        matrices(exact),
-        error=SOLVER_ERROR,
-        margin=1e-8,
-        controls={
-            "2 for 4 in the exponent": matrices(predicted.stepwise_singular_value(times[:, None] / 2, init, top)),
-            "the limit": matrices(np.broadcast_to(top**-0.5, exact.shape)),
-        },
-        wrong_processes={"the last eigenvectors": run(vectors[:, -outputs:])},
-    )
+    exact, slower = (predicted.stepwise_singular_value(times[:, None] / slow, init, top) for slow in (1, 2))
+    late = np.broadcast_to(top**-0.5, exact.shape)
+    wrong = {"2 for 4 in the exponent": matrices(slower), "the limit": matrices(late)}
+    options = {"error": SOLVER_ERROR, "margin": 1e-8, "controls": wrong}
+    others = {"the last eigenvectors": run(vectors[:, -outputs:])}
+    trial.value(run(vectors[:, :outputs]), matrices(exact), wrong_processes=others, **options)
 
 
 @claim(TRAJECTORY, kind="identity")
@@ -120,22 +112,15 @@ def test_sec_simon_tau(trial, outputs: Outputs = 3):
     order = np.argsort(tau)
     times = np.append(tau[order], 4 * tau.max())
     found = observed.stepwise_flow(turn * init @ vectors[:, :outputs].T, moment, times)
-    learned = top * np.diagonal(turn.T @ np.asarray(found) @ vectors[:, :outputs], axis1=1, axis2=2) ** 2
+    strengths = np.diagonal(turn.T @ np.asarray(found) @ vectors[:, :outputs], axis1=1, axis2=2)
+    learned = (top * strengths**2)[np.arange(outputs), order]
     late = top * predicted.stepwise_singular_value(2 * tau, init, top) ** 2
-    trial.value(
-        learned[np.arange(outputs), order],
-        (1 / (2 - init**2 * top))[order],
-        error=2 * SOLVER_ERROR,
-        margin=1e-8,
-        controls={"tau with 4 gamma": late[order], "one": np.ones(outputs)},
-    )
-    trial.value(
-        np.array([observed.stepwise_loss(W, moment) for W in found]),
-        [predicted.stepwise_loss(time, init, top) for time in times],
-        error=10 * SOLVER_ERROR,
-        margin=1e-7,
-        controls={"as many as are learned": outputs - np.append(np.arange(outputs) + 0.5, outputs)},
-    )
+    half, wrong = (1 / (2 - init**2 * top))[order], {"tau with 4 gamma": late[order], "one": np.ones(outputs)}
+    trial.value(learned, half, error=2 * SOLVER_ERROR, margin=1e-8, controls=wrong)
+    loss = np.array([observed.stepwise_loss(W, moment) for W in found])
+    staircase = [predicted.stepwise_loss(time, init, top) for time in times]
+    wrong = {"as many as are learned": outputs - np.append(np.arange(outputs) + 0.5, outputs)}
+    trial.value(loss, staircase, error=10 * SOLVER_ERROR, margin=1e-7, controls=wrong)
 
 
 @claim(
@@ -154,11 +139,6 @@ def test_sec_simon_random(trial, following: Annotated[float, Interval(0.2, 0.75,
         missed.append(np.max(np.sum((top - rows.T @ (rows @ top)) ** 2, axis=0)))
     slopes = np.diff(np.log(missed)) / np.diff(np.log(scales))
     exponent = float(predicted.subspace_overlap_exponent(gamma[outputs - 1], following))
-    trial.value(
-        slopes[-1],
-        exponent,
-        error=np.abs(slopes[1] - slopes[0]) / 10,  # what bends the line falls with the scale
-        slack=1e-3,  # the solver's error, relative to what is missed
-        margin=0.02,
-        controls={"half of it": exponent / 2, "any subspace": 0.0},
-    )
+    # What bends the line falls with the scale; the slack is the solver's error, relative to what is missed.
+    error, wrong = np.abs(slopes[1] - slopes[0]) / 10, {"half of it": exponent / 2, "any subspace": 0.0}
+    trial.value(slopes[-1], exponent, error=error, slack=1e-3, margin=0.02, controls=wrong)

@@ -45,25 +45,16 @@ def test_sec_lee_ci(trial, label_dim: Dimension = 2, input_dim: Dimension = 6, t
     """If X_1 and X_2 are independent given Y, then E[Y | X_1] = Sigma_YY Sigma_2Y^+ E[X_2 | X_1], exactly."""
     trial.require(label_dim <= target_dim, "label_dim must be target_dim at most: X_2 has to tell all of the label")
     dims = (label_dim, input_dim, target_dim)
-    triplet, learned, readout = pretext(trial, dims, 0.0)
-    dependent, mislearned, other = pretext(trial, dims, 1.0)
-    size = np.linalg.norm(readout) * np.linalg.norm(learned.pretext) * np.linalg.cond(triplet.first_first)
+    (given, learned, readout), (moments, mislearned, other) = (pretext(trial, dims, direct) for direct in (0.0, 1.0))
+    size = np.linalg.norm(readout) * np.linalg.norm(learned.pretext) * np.linalg.cond(given.first_first)
     misled = np.stack([other @ mislearned.pretext, mislearned.downstream]) - mislearned.direct
-    trial.identity(
-        np.stack([readout @ learned.pretext, learned.downstream]),
-        np.stack([learned.direct] * 2),
-        ops=30 * sum(dims),
-        scale=size * np.linalg.cond(triplet.target_second),
-        wrong_processes={"X_2 sees X_1 directly": misled + learned.direct},
-    )
-    error = predicted.pretext_label_error(
-        dependent.first_first,
-        dependent.first_second.T,
-        dependent.target_second.T,
-        dependent.target_target,
-        dependent.target_first,
-    )
-    size = np.linalg.norm(other) * np.linalg.norm(mislearned.pretext) * np.linalg.cond(dependent.first_first)
+    found, expected = np.stack([readout @ learned.pretext, learned.downstream]), np.stack([learned.direct] * 2)
+    others = {"X_2 sees X_1 directly": misled + learned.direct}
+    size *= np.linalg.cond(given.target_second)
+    trial.identity(found, expected, ops=30 * sum(dims), scale=size, wrong_processes=others)
+    transposed = (moments.first_second.T, moments.target_second.T)
+    error = predicted.pretext_label_error(moments.first_first, *transposed, moments.target_target, moments.target_first)
+    size = np.linalg.norm(other) * np.linalg.norm(mislearned.pretext) * np.linalg.cond(moments.first_first)
     trial.identity(misled[0], error, ops=30 * sum(dims), scale=size, controls={"no error": np.zeros(error.shape)})
 
 
@@ -132,21 +123,15 @@ def test_sec_vicreg_collapse(
 ):
     """Collapsed embeddings have the loss 2 mu (gamma - sqrt(epsilon)) = 49.5, half that where branches are averaged."""
     point = np.tile(trial.generator("point").standard_normal(dim), (n_samples, 1))
-    collapsed = [observed.vicreg_loss(point, point, mean_of_branches=halve) for halve in (False, True)]
+    collapsed = [float(observed.vicreg_loss(point, point, mean_of_branches=halve)) for halve in (False, True)]
     spread = [trial.generator(name).standard_normal((n_samples, dim)) for name in ("first", "second")]
-    trial.identity(
-        np.array(collapsed),
-        [predicted.vicreg_collapse_value(halve_variance=halve) for halve in (False, True)],
-        ops=n_samples,
-        # The variance is that of a constant: the square of a rounding of the mean, whose root the hinge sees.
-        scale=100.0,
-        controls={"gamma - epsilon": 50 * (1 - 1e-4) * np.array([1, 0.5])},
-        wrong_processes={"embeddings that are spread": [float(observed.vicreg_loss(*spread))] * 2},
+    seen = float(observed.vicreg_loss(*spread))
+    right, halved = (predicted.vicreg_loss(*spread, halve_variance=halve) for halve in (False, True))
+    expected = [predicted.vicreg_collapse_value(halve_variance=halve) for halve in (False, True)]
+    wrong, others = (
+        {"gamma - epsilon": 50 * (1 - 1e-4) * np.array([1, 0.5])},
+        {"embeddings that are spread": [seen] * 2},
     )
-    trial.identity(
-        float(observed.vicreg_loss(*spread)),
-        predicted.vicreg_loss(*spread),
-        ops=4 * n_samples,
-        scale=25 * dim * 10.0,
-        controls={"averaged branches": predicted.vicreg_loss(*spread, halve_variance=True)},
-    )
+    # The variance is that of a constant: the square of a rounding of the mean, whose root the hinge sees.
+    trial.identity(collapsed, expected, ops=n_samples, scale=100.0, controls=wrong, wrong_processes=others)
+    trial.identity(seen, right, ops=4 * n_samples, scale=25 * dim * 10.0, controls={"averaged branches": halved})

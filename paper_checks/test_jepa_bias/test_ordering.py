@@ -72,14 +72,9 @@ def test_order_inversion(trial, objective: Objective, rho_1: Regression = 0.5, r
 
 @claim(RATIO, kind="identity", cases=[(3, 0.16, 0.5), (5, 0.04, 0.9), (2, 0.05, 0.9)])
 def test_order_inversion__sides(
-    trial,
-    depth: DeepDepth,
-    share: Annotated[float, Interval(1e-3, 0.9)],
-    fraction: Fraction,
-    off: Off = 0.02,
-    rho_1: Regression = 0.5,
-    rho_2: Regression = 1.0,
-):
+    trial, depth: DeepDepth, share: Annotated[float, Interval(1e-3, 0.9)], fraction: Fraction, off: Off = 0.02,
+    rho_1: Regression = 0.5, rho_2: Regression = 1.0,
+):  # fmt: skip
     """An event-finding solver sees JEPA's order flip at Phi, just to either side; MAE learns lambda's first.
 
     `share` is epsilon over the strength p rho_1^L that feature 1 has to reach.
@@ -116,14 +111,9 @@ def test_order_inversion__sides(
     cases=[(0.5, 2, 0.5), (0.1, 5, 0.5), (0.7, 1, 0.9), (0.9, 3, 0.5), (0.2, 5, 0.9), (0.1, 8, 0.9)],
 )
 def test_order_inversion__window(
-    trial,
-    share: Annotated[float, Interval(0.01, 0.98, why="where the window is neither below float64 nor closed")],
-    depth: Depth,
-    fraction: Fraction,
-    off: Off = 0.005,
-    rho_1: Regression = 0.5,
-    rho_2: Regression = 1.0,
-):
+    trial, share: Annotated[float, Interval(0.01, 0.98, why="where the window is neither below float64 nor closed")],
+    depth: Depth, fraction: Fraction, off: Off = 0.005, rho_1: Regression = 0.5, rho_2: Regression = 1.0,
+):  # fmt: skip
     """JEPA overturns a given ratio only in a window of epsilon, and none above the largest Phi.
 
     `share` is how far the ratio is from 1 to that Phi.
@@ -157,12 +147,7 @@ def test_order_inversion__window(
 
 @claim(RATIO, kind="limit", cases=[(1.1, 3), (1.01, 2), (1.3, 5)])
 def test_lambda_dominates(
-    trial,
-    kappa: Ratio,
-    depth: DeepDepth,
-    fraction: Fraction = 0.5,
-    rho_1: Regression = 0.5,
-    rho_2: Regression = 1.0,
+    trial, kappa: Ratio, depth: DeepDepth, fraction: Fraction = 0.5, rho_1: Regression = 0.5, rho_2: Regression = 1.0
 ):
     """At fixed lambda_1 > lambda_2 JEPA is rho-first at moderate epsilon and lambda-first, like MAE, at a small one."""
     rhos = (rho_1, rho_2)
@@ -183,13 +168,9 @@ def test_lambda_dominates(
 
 @claim(ours("the leading term of Theorem 4.5 knows lambda only"), kind="limit", cases=(2, 3, 5, 8))
 def test_lambda_dominates__limit(
-    trial,
-    depth: DeepDepth,
-    kappa: Ratio = 1.1,
-    fraction: Fraction = 0.5,
-    rho_1: Regression = 0.5,
+    trial, depth: DeepDepth, kappa: Ratio = 1.1, fraction: Fraction = 0.5, rho_1: Regression = 0.5,
     rho_2: Regression = 1.0,
-):
+):  # fmt: skip
     """As epsilon -> 0 the ratio t*_2 / t*_1 of JEPA tends to lambda_1 / lambda_2 at every depth, whatever the rho."""
     require_order(trial, rho_1, rho_2)
     init = HALVINGS**-depth
@@ -201,31 +182,29 @@ def test_lambda_dominates__limit(
     trial.limit(second / first, HALVINGS, kappa, order=1, margin=margin, controls=apart(trial, kappa, margin, controls))
 
 
+def lower_edge(kappa, fraction, depth, rhos, near):
+    """Return where the ratio of times crosses kappa, a few e-folds about `near`, by bisection on the quadrature."""
+    low, high = np.log(near) - 2.0, np.log(near) + 1.0
+    for _ in range(36):
+        middle = (low + high) / 2
+        overturned = leads(kappa, fraction, depth, np.exp(middle), rhos) > 0
+        low, high = np.where(overturned, low, middle), np.where(overturned, middle, high)
+    return np.exp((low + high) / 2)
+
+
 @claim(ours("the first two terms of Theorem 4.5, solved for epsilon"), kind="limit", cases=(2, 3, 5))
 def test_lambda_dominates__threshold(
     trial, depth: DeepDepth, fraction: Fraction = 0.5, rho_1: Regression = 0.5, rho_2: Regression = 1.0
 ):
     """The epsilon below which lambda wins tends to [(kappa-1)(2L-2) / ((2L-1)(1/rho_1 - 1/rho_2))]^L as kappa -> 1."""
     require_order(trial, rho_1, rho_2)
-    contrast = 1 / rho_1 - 1 / rho_2
-    sizes = 2.0 ** np.arange(5)
+    contrast, sizes = 1 / rho_1 - 1 / rho_2, 2.0 ** np.arange(5)
     excess = 0.01 * min(1, fraction) * rho_1 * contrast / sizes
     formula = predicted.init_threshold(1 + excess, depth, rho_1, rho_2)
-    # Where the ratio of exact times crosses kappa, by bisection on the quadrature.
-    low, high = np.log(formula) - 2.0, np.log(formula) + 1.0
-    for _ in range(36):
-        middle = (low + high) / 2
-        overturned = leads(1 + excess, fraction, depth, np.exp(middle), (rho_1, rho_2)) > 0
-        low, high = np.where(overturned, low, middle), np.where(overturned, middle, high)
+    roots = lower_edge(1 + excess, fraction, depth, (rho_1, rho_2), formula) ** (1 / depth) / excess
     limit = formula[-1] ** (1 / depth) / excess[-1]
-    trial.limit(
-        np.exp((low + high) / 2 / depth) / excess,
-        sizes,
-        limit,
-        order=1,
-        margin=0.005 * limit,
-        controls={"without (2L-2) / (2L-1)": 1 / contrast},
-    )
+    wrong = {"without (2L-2) / (2L-1)": 1 / contrast}
+    trial.limit(roots, sizes, limit, order=1, margin=0.005 * limit, controls=wrong)
 
 
 @claim(HIGH_INFLUENCE, kind="empirical", tier="full", cases=["gradient_flow", "gradient_descent"])

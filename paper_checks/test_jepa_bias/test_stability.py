@@ -86,10 +86,18 @@ def test_saddle_eig(trial, objective: Objective, depth: DeepDepth, learned: Lear
     trial.value(values[count].real, 0.0, error=blur, margin=2 * blur, scale=leading, wrong_processes=wrong)
 
 
+STATES = [tuple(np.flatnonzero(state).tolist()) for state in product([False, True], repeat=3)]
+
+
+def unstable(chart):
+    """Return which of the states a chart holds for unstable, as 0 and 1."""
+    rows = [np.all(chart.learned == np.isin(np.arange(3), state), axis=1) for state in STATES]
+    return [int(not chart.stable[row][0]) for row in rows]
+
+
 @claim(LINEARISED, kind="identity", cases=OBJECTIVES)
 def test_saddle_eig__map(trial, objective: Objective, depth: DeepDepth = 2):
     """Of 2^d partial states only those of the most preferred features are stable, by rho (JEPA) or lambda rho (MAE)."""
-    states = [tuple(np.flatnonzero(state)) for state in product([False, True], repeat=3)]
     chart = predicted.stability_map(COVARIANCE, REGRESSION, depth, objective=objective)
     ranked = REGRESSION[np.argsort(np.argsort(COVARIANCE))]
     by_covariance = predicted.stability_map(COVARIANCE, ranked, depth, objective=objective)
@@ -97,21 +105,13 @@ def test_saddle_eig__map(trial, objective: Objective, depth: DeepDepth = 2):
     trial.require(
         np.min(chart.largest_rate[~chart.stable]) > 2 * blur, "depth must leave rates above the rounding of 0"
     )
-
-    def unstable(found):
-        rows = [np.all(found.learned == np.isin(np.arange(3), state), axis=1) for state in states]
-        return [int(not found.stable[row][0]) for row in rows]
-
-    trial.identity(
-        [int(linearised(trial, state, depth, objective)[0][0].real > blur) for state in states],
-        unstable(chart),
-        ops=0,
-        controls={
-            "by lambda": unstable(by_covariance),
-            "as the scalar equations: only the full state": [int(len(state) < 3) for state in states],
-            "every one is": np.zeros(8, int),
-        },
-    )
+    grows = [linearised(trial, state, depth, objective)[0][0].real > blur for state in STATES]
+    controls = {
+        "by lambda": unstable(by_covariance),
+        "as the scalar equations: only the full state": [int(len(state) < 3) for state in STATES],
+        "every one is": np.zeros(8, int),
+    }
+    trial.identity(np.array(grows, int), unstable(chart), ops=0, controls=controls)
 
 
 @claim(LINEARISED, kind="identity", cases=list(product((2, 3), OBJECTIVES)))
@@ -140,11 +140,10 @@ def grown(trial, method, objective, depth, regression, every, step, size):
 
 @claim(LINEARISED, kind="rate", cases=OBJECTIVES)
 def test_saddle_eig__growth(
-    trial,
-    objective: Objective,
+    trial, objective: Objective,
     depth: Annotated[int, Interval(2, 4, why="the rates of deeper JEPA take minutes to be seen")] = 2,
     step: Annotated[float, Interval(0.01, 0.15, why="of deeper nets longer steps are unstable")] = 0.1,
-):
+):  # fmt: skip
     """On the plateau what a latent unit reads of a preferred feature grows as e^(mu t), in the flow and in descent."""
     regression, size = np.array([0.5, 1.2]), 1e-10
     rate = float(predicted.saddle_rate(depth, 1.6, 0.5, 0.8, 1.2, objective=objective, clock="flow"))
