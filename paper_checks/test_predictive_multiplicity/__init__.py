@@ -49,8 +49,6 @@ NSets = Annotated[int, Interval(2, 1000, why="controls differ on some set only")
 """Sets that are drawn."""
 Copies = Annotated[int, Interval(1, 1000)]
 """Points at each corner."""
-Share = Annotated[float, Interval(0, 1)]
-"""epsilon."""
 
 EPSILONS = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
 CORNERS = np.indices((2, 2)).reshape(2, 4).T.astype(float)

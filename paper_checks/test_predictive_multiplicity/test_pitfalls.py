@@ -44,7 +44,7 @@ def both_sides(table, baseline, epsilon):
 
 @claim(ours("agreement declared where there is none hides an error from the row that bounds them"), kind="bound",
        cases=[2, 3])  # fmt: skip
-def test_two__sided(trial, dim: Dim, n_sets: NSets = 8):
+def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
     """With agreement stated on one side the discrepancy program is a relaxation: never below the truth, often above."""
     rng = trial.generator("sets")
     tables = [one_person_a_label(rng, dim) for _ in range(n_sets)]

@@ -138,7 +138,7 @@ def test_slim__c0(trial, n_coefficients: NCoefficients, n_points: NPoints = 16, 
 
 @claim(slim("while restricting coefficients to coprime integers"), kind="optimality")
 def test_slim__coprime(
-    trial, thousandths: Thousandths = 95, per_unit: PerUnit = 1024, n_points: NPoints = 10, n_sets: NSets = 12
+    trial, thousandths: Thousandths = 95, per_unit: PerUnit = 1024, n_points: NPoints = 10, n_sets: NSets = 8
 ):
     """Any price C_1 of their size makes the optimal coefficients coprime, and without one they need not be."""
     rng = trial.generator("sets")
@@ -154,7 +154,7 @@ def test_slim__coprime(
 
 
 @claim(ours("the size costs less than one error, and less than one term"), kind="optimality")
-def test_slim__pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 12):
+def test_slim__pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 8):
     """With C_1 < min(1/N, C_0) / sum Lambda nothing has fewer errors and no more terms, nor fewer terms and no more."""
     rng = trial.generator("sets")
     penalty = Fraction(thousandths, 1000)
@@ -172,7 +172,7 @@ def test_slim__pareto(trial, thousandths: Thousandths = 95, n_points: NPoints = 
 
 
 @claim(ours("the size costs less than the least difference of what it is added to"), kind="optimality")
-def test_slim__ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 16):
+def test_slim__ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10, n_sets: NSets = 12):
     """That C_1 breaks ties only needs less than the released code's min(1/N, C_0) / sum Lambda, at N C_0 = 0.95."""
     rng = trial.generator("sets")
     penalty, bounds = Fraction(thousandths, 1000), np.full(3, 3)
