@@ -95,7 +95,7 @@ def test_greedy_rho__slopes(
         1 / init,
         -right,
         rounding=3 * QUADRATURE_ERROR,
-        margin=0.003,
+        margin=0.006 * right,
         # At L = 2 both slopes are one half.
         controls={"epsilon": -1.0} | ({"the other objective's": -wrong} if depth > 2 else {}),
     )
