@@ -12,9 +12,10 @@ from typing import Annotated
 import jax
 import numpy as np
 
-from sims.in_context_learning import compiler, network, programs, training
+from sims.in_context_learning import compiler, learner, network, programs, training
 from sims.in_context_learning.baselines import gradient_step, ols, ridge
 from sims.in_context_learning.prompts import sample_prompts
+from theory_on_trial import abstract
 from theory_on_trial.compilation_cache import cache_folder
 from theory_on_trial.contract import Interval
 
@@ -23,13 +24,19 @@ MOST_PROGRAMS = 280
 MOST_SECONDS = 15
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
 
-PAPER = "Akyurek et al. 2023 (arXiv 2211.15661)"
-DERIVED = "derived here"
 OSWALD = "von Oswald et al. 2023 (arXiv 2212.07677)"
 AHN = "Ahn et al. 2023 (arXiv 2306.00297)"
 ZHANG = "Zhang, Frei & Bartlett 2024 (arXiv 2306.09927)"
+MATCH = abstract(
+    "trained in-context learners closely match the predictors computed by gradient descent, ridge regression, and "
+    "exact least-squares regression, transitioning between different predictors as transformer depth and dataset "
+    "noise vary, and converging to Bayesian estimators for large widths and depths"
+)
 UNIT = 2.0**-53
 
+SIGNS = "a few runs carry a sign only"
+Runs = Annotated[int, Interval(5, 50, why="fewer equal signs are no evidence")]
+"""Trained models of one seed."""
 Std = Annotated[float, Interval(0.1, 10.0)]
 """tau or sigma."""
 
@@ -76,6 +83,17 @@ def query_risks(weights, inputs, weight_std, noise_std):
     """E (a.Y - w.x)^2 given the inputs, for label weights a [..., count, prefixes, examples]; x is the next input."""
     missed = np.einsum("...cke,ced->...ckd", weights, inputs) - inputs
     return weight_std**2 * np.sum(missed**2, axis=-1) + noise_std**2 * np.sum(weights**2, axis=-1)
+
+
+def level(n_runs):
+    """The level of a sign test that asks for equal signs of all runs: 2^-n by chance, and as much on either side."""
+    return 2.0 ** (1 - n_runs)
+
+
+def untrained(trial, run, settings):
+    """A model at a random start."""
+    sizes = {name: getattr(settings, name) for name in ("dimension", "examples", "layers", "width", "heads")}
+    return learner.Transformer(jax.random.fold_in(trial.key("untrained"), run), **sizes)
 
 
 def trained(seed, run, settings):

@@ -1,14 +1,19 @@
 """The paper's own sizes: models of up to 16 layers and 512 units, for an accelerator; all runs resume."""
 
+from typing import Annotated, Literal
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_in_context_learning import PAPER, fresh_prompts, trained
-from paper_checks.test_in_context_learning.test_trained import ALPHA, RUNS, untrained
+from paper_checks.test_in_context_learning import SIGNS, Runs, fresh_prompts, level, trained, untrained
 from sims.in_context_learning import baselines, metrics, probes, training
 from sims.in_context_learning.baselines import gradient_step, nearest_neighbours, ols, ridge, sgd
 from theory_on_trial import claim, paper
+from theory_on_trial.contract import Interval
+
+Prefix = Annotated[int, Interval(1, 39, why="prompts have 40 examples")]
+"""Examples before the query."""
 
 COUNT = 1024
 RULES = {
@@ -38,14 +43,13 @@ def distances_of(trial, settings, run, prefixes):
     return np.asarray(found.differences.mean(axis=1))[:, prefixes] / settings.dimension
 
 
-@claim(paper(f"{PAPER}, figure 1"), kind="empirical", tier="paper")
-def test_icl__ols__noiseless(trial, dimension=8, largest=14, n_runs=RUNS):
+@claim(paper("figure 1"), kind="empirical", tier="paper", coarse=SIGNS)
+def test_icl__ols__noiseless(trial, n_runs: Runs = 5):
     """At d = 8 without noise SPD/d to least squares is below .01 at almost every k, and larger for all other rules."""
-    prefixes = np.arange(1, largest + 1)
-    settings = paper_settings(dimension)
-    deep = np.array([distances_of(trial, settings, run, prefixes) for run in range(n_runs)])
-    one_layer = np.array(
-        [distances_of(trial, paper_settings(dimension, layers=1), run, prefixes) for run in range(n_runs)]
+    prefixes = np.arange(1, 15)
+    deep, one_layer = (
+        np.array([distances_of(trial, paper_settings(8, layers=layers), run, prefixes) for run in range(n_runs)])
+        for layers in (16, 1)
     )
 
     def agrees(distances):
@@ -54,22 +58,19 @@ def test_icl__ols__noiseless(trial, dimension=8, largest=14, n_runs=RUNS):
         means = distances.mean(axis=2)
         return np.minimum(0.01 - near, means[:, 1:].min(axis=1) - means[:, 0])
 
-    trial.runs(agrees(deep), alpha=ALPHA, controls={"one layer": agrees(one_layer)})
+    trial.runs(agrees(deep), alpha=level(n_runs), controls={"one layer": agrees(one_layer)})
 
 
-@claim(paper(f"{PAPER}, figure 3"), kind="empirical", tier="paper")
-def test_phase__depth__paper(trial, dimension=8, depths=(1, 2, 8, 16), n_runs=RUNS):
+@claim(paper("figure 3"), kind="empirical", tier="paper", coarse=SIGNS)
+def test_phase__depth__paper(trial, dimension: Literal[8, 16] = 8, n_runs: Runs = 5):
     """On the under-determined prefixes one layer is nearest to a gradient step, two to ridge, eight and more to OLS."""
-    prefixes = np.arange(1, dimension)
-    means = {
-        layers: np.array(
-            [
-                distances_of(trial, paper_settings(dimension, layers=layers), run, prefixes).mean(axis=1)
-                for run in range(n_runs)
-            ]
-        )
-        for layers in depths
-    }
+    prefixes, depths = np.arange(1, dimension), (1, 2, 8, 16)
+
+    def mean_distances(layers):
+        settings = paper_settings(dimension, layers=layers)
+        return np.array([distances_of(trial, settings, run, prefixes).mean(axis=1) for run in range(n_runs)])
+
+    means = {layers: mean_distances(layers) for layers in depths}
     groups = {1: ("one step .01", "one step .02"), 2: ("ridge .1", "ridge .5")}
 
     def advantage(order):
@@ -80,14 +81,17 @@ def test_phase__depth__paper(trial, dimension=8, depths=(1, 2, 8, 16), n_runs=RU
             of_depth.append(means[seen][:, ~expected].min(axis=1) - means[seen][:, expected].min(axis=1))
         return np.min(of_depth, axis=0)
 
-    trial.runs(advantage(depths), alpha=ALPHA, controls={"depths in reverse": advantage(depths[::-1])})
+    trial.runs(advantage(depths), alpha=level(n_runs), controls={"depths in reverse": advantage(depths[::-1])})
 
 
-@claim(paper(f"{PAPER}, figures 3 and 8"), kind="empirical", tier="paper")
-def test_min__width(trial, widths=((8, 16), (16, 32)), narrow=4, n_runs=RUNS):
+@claim(paper("figures 3 and 8"), kind="empirical", tier="paper", cases=[(8, 16), (16, 32)], coarse=SIGNS)
+def test_min__width(
+    trial, dimension: Literal[8, 16], width: Annotated[int, Interval(8, 1024)], n_runs: Runs = 5
+):  # fmt: skip
     """H >= 16 at d = 8 and H >= 32 at d = 16, with one head, are nearer to least squares than Ridge(.1) is."""
+    trial.require(width >= 2 * dimension, "width must be at least twice the dimension: 16 at d = 8, 32 at d = 16")
 
-    def lead(dimension, width):
+    def lead(width):
         """SPD(OLS, Ridge(.1)) less SPD(OLS, model), the criterion of figure 8."""
         settings = paper_settings(dimension, width=width, heads=1)
         prefixes, leads = np.arange(1, dimension), []
@@ -98,18 +102,15 @@ def test_min__width(trial, widths=((8, 16), (16, 32)), narrow=4, n_runs=RUNS):
             leads.append(jnp.mean(((exact[1] - exact[0]) ** 2 - (own - exact[0]) ** 2)[:, prefixes]))
         return np.array(leads)
 
-    trial.runs(
-        np.min([lead(dimension, width) for dimension, width in widths], axis=0),
-        alpha=ALPHA,
-        controls={f"H = {narrow}": np.max([lead(dimension, narrow) for dimension, _ in widths], axis=0)},
-    )
+    trial.runs(lead(width), alpha=level(n_runs), controls={"H = 4": lead(4)})
 
 
-@claim(paper(f"{PAPER}, figure 4"), kind="empirical", tier="paper")
-def test_probes(trial, dimension=4, prefix=8, count=4096, n_runs=RUNS, width=512, steps=2000):
+@claim(paper("figure 4"), kind="empirical", tier="paper", coarse=SIGNS)
+def test_probes(
+    trial, prefix: Prefix = 8, count: Annotated[int, Interval(256, 100_000)] = 4096, n_runs: Runs = 5
+):  # fmt: skip
     """X^T Y and the least-squares weights are decodable from middle layers, by two-layer probes best."""
-    settings = paper_settings(dimension)
-    constant = paper_settings(dimension, weight_std=0.0, weight_mean=1.0)
+    settings, constant = paper_settings(4), paper_settings(4, weight_std=0.0, weight_mean=1.0)
     asked = fresh_prompts(trial.key("prompts"), settings, count)
     moments = probes.moment_targets(asked, prefix)
     targets = [moments / moments.std(axis=0), probes.ols_targets(asked, prefix)]
@@ -118,19 +119,18 @@ def test_probes(trial, dimension=4, prefix=8, count=4096, n_runs=RUNS, width=512
     def least_errors(model, kind):
         """The error of each target's probe at its best layer, on the half of the prompts kept apart."""
         states = probes.hidden_states(model, asked)[:, :, : 2 * prefix]
-        errors = np.empty((len(targets), len(states)))
-        for layer, hidden in enumerate(states):
-            for row, target in enumerate(targets):
-                fitted = probes.train_probe(
-                    trial.key("probes"), hidden[:half], target[:half], kind=kind, probe_width=width, steps=steps
-                ).probe
-                errors[row, layer] = jnp.mean(probes.probe_errors(fitted, hidden[half:], target[half:]))
-        return errors.min(axis=1)
+
+        def error(hidden, target):
+            options = {"kind": kind, "probe_width": 512, "steps": 2000}
+            fitted = probes.train_probe(trial.key("probes"), hidden[:half], target[:half], **options).probe
+            return float(jnp.mean(probes.probe_errors(fitted, hidden[half:], target[half:])))
+
+        return np.array([min(error(hidden, target) for hidden in states) for target in targets])
 
     models = [trained(trial.seed, run, settings) for run in range(n_runs)]
     two_layers = np.array([least_errors(model, "mlp") for model in models])
     linear = np.array([least_errors(model, "linear") for model in models])
-    controls = {
+    wrong = {
         "before training": [untrained(trial, run, settings) for run in range(n_runs)],
         "trained on w = 1": [trained(trial.seed, run, constant) for run in range(n_runs)],
     }
@@ -138,28 +138,22 @@ def test_probes(trial, dimension=4, prefix=8, count=4096, n_runs=RUNS, width=512
     def better(errors):
         return np.min(linear / 2 - errors, axis=1)
 
-    trial.runs(
-        better(two_layers),
-        alpha=ALPHA,
-        controls={name: better(np.array([least_errors(m, "mlp") for m in wrong])) for name, wrong in controls.items()},
-    )
+    controls = {name: better(np.array([least_errors(m, "mlp") for m in others])) for name, others in wrong.items()}
+    trial.runs(better(two_layers), alpha=level(n_runs), controls=controls)
 
 
-@claim(paper(f"{PAPER}, figure 6"), kind="empirical", tier="paper")
-def test_nonlinear__hypothesis(trial, dimension=8, few=(1, 2, 3), many=12, count=64, tests=64, n_runs=RUNS):
+@claim(paper("figure 6"), kind="empirical", tier="paper", coarse=SIGNS)
+def test_nonlinear__hypothesis(trial, count: Annotated[int, Interval(16, 10_000)] = 64, n_runs: Runs = 5):
     """At d = 8 the best linear fit to a trained model has R^2 < 1 while k < d, and nearly 1 at k = 12."""
-    settings = paper_settings(dimension)
+    settings = paper_settings(8)
     asked = fresh_prompts(trial.key("prompts"), settings, count)
-    queries = jax.random.normal(trial.key("queries"), (tests, dimension))
+    queries = jax.random.normal(trial.key("queries"), (64, 8))
 
     def rise(predict):
-        shares = [float(jnp.mean(metrics.implicit_fit(predict, asked, k, queries).r_squared)) for k in (*few, many)]
+        shares = [float(jnp.mean(metrics.implicit_fit(predict, asked, k, queries).r_squared)) for k in (1, 2, 3, 12)]
         return min(shares[-1] - max(shares[:-1]) - 0.01, shares[-1] - 0.95)
 
     models = [trained(trial.seed, run, settings) for run in range(n_runs)]
     exact = rise(lambda asked: baselines.predict_all(asked, [ols()])[0])
-    trial.runs(
-        np.array([rise(lambda asked, m=model: training.in_context_predictions(m, asked)) for model in models]),
-        alpha=ALPHA,
-        controls={"least squares itself": np.full(n_runs, exact)},
-    )
+    rises = np.array([rise(lambda asked, m=model: training.in_context_predictions(m, asked)) for model in models])
+    trial.runs(rises, alpha=level(n_runs), controls={"least squares itself": np.full(n_runs, exact)})

@@ -100,11 +100,12 @@ def test_bayes__error(
     def measure(key):
         inputs = jax.random.normal(key, (examples - 1, dimension))
         spectra = metrics.gram_eigenvalues(jnp.tril(jnp.ones((examples - 1, examples - 1)))[:, :, None] * inputs)
-        # The risk of ridge regression at lambda = sigma^2, directions without any example included (s = 0).
-        return jnp.mean((noise_std**4 + noise_std**2 * spectra) / (spectra + noise_std**2) ** 2)
+        # The risk of ridge regression at lambda = sigma^2; it is 1 in directions without any example (s = 0).
+        risks = (noise_std**4 + noise_std**2 * spectra) / (spectra + noise_std**2) ** 2
+        return 1 - jnp.mean(jnp.sum(1 - risks, axis=-1)) / dimension
 
     law = excess(examples)
-    wrong = {"one example more": excess(examples + 1), "one less": excess(examples - 1)}
+    wrong = {"two examples more": excess(examples + 2), "one less": excess(examples - 1)}
     trial.mean(measure, law, law=Bounded(0, 1), margin=0.03 * law, controls=wrong, first=2048, most=120_000)
 
 
