@@ -76,6 +76,16 @@ def first_order(sample, separability):
     return (n - 2) * (across @ across) / (SHAPE.signal * SHAPE.projected_precision_trace)
 
 
+def beside_lda(n, separabilities, mode):
+    """Measure pairs of 1 - cos: of Mixup, and of the modified LDA of the same points."""
+
+    def measure(key):
+        samples = [same_sample(key, n, kappa, mode) for kappa in separabilities]
+        return jnp.stack([deficits(key, separabilities, n, mode), jnp.stack(list(map(lda_deficit, samples)))], axis=-1)
+
+    return measure
+
+
 def require_even(trial, n):
     """Require classes of one size."""
     trial.require(n % 2 == 0, "n must be even: the classes are balanced")
@@ -111,27 +121,20 @@ def test_lda_rate(
     trial,
     separability: Large = 4096.0,
     n: Annotated[int, Interval(20, 80)] = 24,
-    n_large: Annotated[int, Interval(200, 2000)] = 400,
+    n_large: Annotated[int, Interval(400, 2000)] = 400,
 ):
     """At large kappa balanced Mixup is as near b as the modified LDA of its data: n E[1 - cos] -> m^2 T / (2 |b|^2)."""
     require_even(trial, n)
     require_even(trial, n_large)
     kappas = (separability, 4 * separability)
 
-    def beside_lda(mode):
-        def measure(key):
-            found = deficits(key, kappas, n, mode)
-            return jnp.stack([found, jnp.stack([lda_deficit(same_sample(key, n, k, mode)) for k in kappas])], axis=-1)
-
-        return measure
-
     trial.mean(
-        beside_lda("expected"),
+        beside_lda(n, kappas, "expected"),
         np.ones(2),
         law=RatioOfMeans(),
         margin=0.01,
         controls={"sqrt(kappa)": np.array([1.0, 2.0])},
-        wrong_processes={"labels drawn": beside_lda("random")},
+        wrong_processes={"labels drawn": beside_lda(n, kappas, "random")},
         first=512,
         most=4000,
     )

@@ -49,6 +49,13 @@ def mixup_loss(points, labels, law):
     return mean_loss(mixed.rows, mixed.labels, mixed.weights)
 
 
+def unmixed_loss(points, labels, law):
+    """The same with the label of the first point of each pair."""
+    expanded = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
+    own = np.tile(np.repeat(labels, len(labels)), len(law.nodes))
+    return mean_loss(expanded.rows, own, expanded.weights)
+
+
 def integrated(route, scale=1.0):
     """What `route` gives with a number of nodes, and how far it is off: what twice as many change, and rounding."""
     value = np.asarray(route(NODES))
@@ -68,6 +75,18 @@ def larger_mixtures(joint, alpha, n_nodes):
     theta, weights = larger_shares(alpha, n_nodes)
     shares = theta[:, None, None, None]
     return shares * joint[:, None] + (1 - shares) * joint, weights
+
+
+def centres(mixtures, weights):
+    """The mean mixture of each point, over shares and partners."""
+    return np.einsum("k,kijc->ic", weights, mixtures) / mixtures.shape[2]
+
+
+def folded_moments(alpha, n_nodes):
+    """Mean and variance of theta, and the mean square of 1 - theta."""
+    theta, weights = larger_shares(alpha, n_nodes)
+    excess = weights @ (theta - 0.5)
+    return np.array([weights @ theta, weights @ (theta - 0.5) ** 2 - excess**2, weights @ (1 - theta) ** 2])
 
 
 @claim(ours(f"{GUO}: the loss is log-sum-exp minus a linear function of the label"), kind="identity")
@@ -106,19 +125,15 @@ def test_zhang_lemma(trial, alpha: Broad, beta: Broad, n: Few = 7, dim: Small = 
     points, labels = data_set(trial, n, dim)
 
     def unmixed(law):
-        expanded = observed.mixed_rows(points, labels, law.nodes, law.weights, law.nodes)
-        return mean_loss(expanded.rows, np.tile(np.repeat(labels, n), len(law.nodes)), expanded.weights)
+        return unmixed_loss(points, labels, law)
 
-    def beta_law(n_nodes, more=0, less=0):
-        return predicted.MixingLaw.beta(alpha + more, n_nodes, beta=beta + less)
-
-    def reflected(n_nodes):
-        return predicted.MixingLaw.beta(beta + 1, n_nodes, beta=alpha)
+    def beta_law(n_nodes, first=alpha, second=beta):
+        return predicted.MixingLaw.beta(first, n_nodes, beta=second)
 
     found, error = integrated(lambda n_nodes: mixup_loss(points, labels, beta_law(n_nodes)))
     closed, further = integrated(lambda n_nodes: unmixed(predicted.zhang_mixing_law(alpha, beta, n_nodes)))
     wrong = {
-        "equal weights": (unmixed(beta_law(NODES, more=1)) + unmixed(reflected(NODES))) / 2,
+        "equal weights": (unmixed(beta_law(NODES, alpha + 1, beta)) + unmixed(beta_law(NODES, beta + 1, alpha))) / 2,
         "the law itself": unmixed(beta_law(NODES)),
     }
     trial.value(found, closed, margin=1e-9, error=error + further, controls=wrong)
@@ -184,11 +199,7 @@ def test_carratino(trial, alpha: Alpha, n: Few, dim: Small):
     joint = np.column_stack([points, labels])
     shrunk = predicted.carratino_points(joint, alpha)
 
-    def centres(n_nodes):
-        mixtures, weights = larger_mixtures(joint, alpha, n_nodes)
-        return np.einsum("k,kijc->ic", weights, mixtures) / n
-
-    found, error = integrated(centres, np.abs(joint).max())
+    found, error = integrated(lambda n_nodes: centres(*larger_mixtures(joint, alpha, n_nodes)), np.abs(joint).max())
     wrong = {"theta_bar = 1/2": (joint + joint.mean(axis=0)) / 2, "no shrinking": joint}
     trial.value(found, shrunk, margin=1e-9, error=error, controls=wrong)
 
@@ -215,19 +226,14 @@ def test_carratino_cov(trial, alpha: Alpha, n: Few, dim: Small):
 
     def covariances(n_nodes):
         mixtures, weights = larger_mixtures(joint, alpha, n_nodes)
-        noise = mixtures - np.einsum("k,kijc->ic", weights, mixtures)[:, None] / n
+        noise = mixtures - centres(mixtures, weights)[:, None]
         return np.einsum("k,kijc,kije->ice", weights, noise, noise) / n
 
     found, error = integrated(covariances, np.abs(joint).max() ** 2)
     without = closed - (moments.partner - moments.variance) * np.cov(joint.T, bias=True)
     trial.value(found, closed, margin=1e-9, error=error, controls={"gamma^2 = sigma^2": without})
 
-    def folded_moments(n_nodes):
-        theta, weights = larger_shares(alpha, n_nodes)
-        excess = weights @ (theta - 0.5)
-        return np.array([weights @ theta, weights @ (theta - 0.5) ** 2 - excess**2, weights @ (1 - theta) ** 2])
-
-    found, error = integrated(folded_moments)
+    found, error = integrated(lambda n_nodes: folded_moments(alpha, n_nodes))
     unfolded = np.array([0.5, 1 / (8 * alpha + 4), (alpha + 1) / (4 * alpha + 2)])
     trial.value(found, np.array(moments), margin=1e-9, error=error, controls={"lambda itself": unfolded})
 

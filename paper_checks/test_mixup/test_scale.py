@@ -125,6 +125,16 @@ def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, I
     )
 
 
+def information(a):
+    """E s'(V) sqrt(8 pi a), V ~ N(2a, 4a), by an adaptive rule, and its error."""
+    from scipy.integrate import quad
+
+    def integrand(v):
+        return np.exp(-((v - 2 * a) ** 2) / (8 * a)) / (4 * np.cosh(v / 2) ** 2)
+
+    return quad(integrand, -60, 60, points=[0.0], epsabs=0, epsrel=1e-11, limit=400)
+
+
 @claim(
     ours("by Laplace's method for Fisher's information"),
     kind="limit",
@@ -132,13 +142,7 @@ def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, I
 )
 def test_erm_fisher_exponent(trial, moderate: Moderate, least: Annotated[float, Interval(40, 80)]):
     """K_erm grows like sqrt(2 a / pi) e^(a/2)."""
-    from scipy.integrate import quad
-
-    def integrand(v):
-        return np.exp(-((v - 2 * moderate) ** 2) / (8 * moderate)) / (4 * np.cosh(v / 2) ** 2)
-
-    integral, uncertain = quad(integrand, -60, 60, points=[0.0], epsabs=0, epsrel=1e-11, limit=400)
-    closed = predicted.erm_efficiency(moderate)
+    (integral, uncertain), closed = information(moderate), predicted.erm_efficiency(moderate)
     trial.value(
         np.sqrt(8 * np.pi * moderate) / (4 * integral),
         closed,
