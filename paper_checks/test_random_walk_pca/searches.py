@@ -37,20 +37,21 @@ _FEW = {"draws": 40, "steps": 36}
 
 
 @inequality(
-    f"{PAPER}.ou_circulant_limit", "relative error in rho_1 <= 2 / (alpha T), alpha T in [4, T / 2], T <= 800", **_FEW
+    f"{PAPER}.ou_circulant_limit", "relative error in rho_1 <= 3 / (2 alpha T), alpha T in [4, T / 2], T <= 800", **_FEW
 )
 def circulant_for_large_crossovers(draw: Draw) -> Sides:
     """A few numbers of points, every crossover."""
     n = draw.choice("T", _SIZES)
     crossover = draw.scale("alpha T", 4.0, n / 2)
-    return Sides(_relative_error(n, crossover), 2 / crossover, ops=4 * n, scale=1.0)
+    return Sides(_relative_error(n, crossover), 1.5 / crossover, ops=4 * n, scale=1.0)
 
 
-@inequality(f"{PAPER}.ou_circulant_limit", "relative error in rho_1 <= .02, alpha T <= .05, T <= 800", **_FEW)
+@inequality(f"{PAPER}.ou_circulant_limit", "relative error in rho_1 <= alpha T / 3, alpha T <= .1, T <= 800", **_FEW)
 def circulant_for_small_crossovers(draw: Draw) -> Sides:
     """A few numbers of points, every crossover."""
     n = draw.choice("T", _SIZES)
-    return Sides(_relative_error(n, draw.scale("alpha T", 1e-4, 0.05)), 0.02, ops=4 * n, scale=1.0)
+    crossover = draw.scale("alpha T", 1e-4, 0.1)
+    return Sides(_relative_error(n, crossover), crossover / 3, ops=4 * n, scale=1.0)
 
 
 @inequality(f"{PAPER}.ou_not_mean_reverting", "P(|x_t|^2 < f r_c^2) <= exp(-(d / 2)(f - 1 - log f)), exactly")
