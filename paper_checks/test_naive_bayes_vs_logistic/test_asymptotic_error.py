@@ -179,9 +179,7 @@ def test_official_bayes_errors(trial, n_features: Literal[2, 4, 10, 20]):
         "its diagonal replaced by floor(n / 2) times n and by ones: it has no negative eigenvalue.",
     ),
 )
-def test_hard_covariance(
-    trial, n_features: Annotated[int, Interval(50, 4000, why="the law is that of large n; all eigenvalues")]
-):
+def test_hard_covariance(trial, n_features: ManyFeatures):
     """The released correlated design is no covariance: its smallest eigenvalue is near 1 - .3086 n."""
     n = n_features
     uniform = 2 * np.random.RandomState(0).rand(n, n) - 1

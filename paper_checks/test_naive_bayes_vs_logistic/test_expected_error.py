@@ -175,6 +175,7 @@ def test_nb_rare_class(
 ):
     """A class of prior 1/n has to be seen first: with such priors the number of samples grows like n."""
     n = n_features
+    trial.require(failure >= 0.2, f"failure must be at least 0.2: a rarer one is not measured to 1 %, got {failure}")
     sizes = n * 2 ** np.arange(6)
     needed = np.array([predicted.rare_class_samples(1 / size, failure) for size in sizes])
     whole = int(np.ceil(needed[0]))
