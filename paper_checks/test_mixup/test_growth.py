@@ -165,6 +165,7 @@ def test_erm_log_sample_complexity(trial, epsilon: Target, power: Annotated[floa
     kind="rate",
     tier="full",
     cases=["expected", "sampled"],
+    loose="n_epsilon is enclosed between sizes in steps, and does not grow at all where lambda is averaged",
 )
 def test_mixup_poly(
     trial,
@@ -180,7 +181,12 @@ def test_mixup_poly(
     trial.growth_at_most(separabilities, tuple(boxes), "sqrt n", error=ERROR, wrong_processes=wrong)
 
 
-@claim(CURSE, kind="rate", tier="full")
+@claim(
+    CURSE,
+    kind="rate",
+    tier="full",
+    loose="Mixup's n_epsilon is enclosed between sizes in steps, and has hardly begun to grow",
+)
 def test_exp_vs_poly(trial, epsilon: Annotated[float, Interval(0.005, 0.006)] = 0.005, runs: Runs = 6000):
     """At the same kappa log n_epsilon is affine in kappa without augmentation; with it n_epsilon is O(sqrt(kappa))."""
     separabilities = 10.0 * 2.0 ** np.arange(6)
