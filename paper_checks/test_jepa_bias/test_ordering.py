@@ -6,7 +6,6 @@ import numpy as np
 
 from paper_checks.test_jepa_bias import (
     HALVINGS,
-    HIGH_INFLUENCE,
     OBJECTIVES,
     QUADRATURE_ERROR,
     DeepDepth,
@@ -207,7 +206,7 @@ def test_lambda_dominates__threshold(
     trial.limit(roots, sizes, limit, order=1, margin=0.005 * limit, controls=wrong)
 
 
-@claim(HIGH_INFLUENCE, kind="empirical", tier="full", cases=["gradient_flow", "gradient_descent"])
+@claim(RATIO, kind="empirical", tier="full", cases=["gradient_flow", "gradient_descent"])
 def test_lambda_dominates__descent(
     trial,
     method: Literal["gradient_flow", "gradient_descent"],
