@@ -142,8 +142,8 @@ def test_ilwd__linear(
     fits = np.array([metrics.implicit_fit(act(rule), prompts, prefix, nodes).weights for rule in rules])
     answers = np.array([metrics.answer_queries(act(rule), prompts, prefix, nodes) for rule in rules])
     laws = (
-        lambda *shown: predicted.ridge_weights(*shown, 0.1),
-        lambda *shown: predicted.gradient_step_weights(*shown, 0.02),
+        lambda X, Y: predicted.ridge_weights(X, Y, 0.1),
+        lambda X, Y: predicted.gradient_step_weights(X, Y, 0.02),
     )
     law = np.array([[weights(*shown) for shown in zip(X, Y, strict=True)] for weights in laws])
     size = np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2)))

@@ -80,21 +80,31 @@ def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
     trial.order(errors, 1 / scales, -2.0, **options, controls={"as s": -1.0, "as s^3": -3.0})
 
 
+def _without_one(program):
+    """Theorem 2's program with an eighth layer that adds nothing to the denominator."""
+    eighth = replace(program.instructions[7], bias=np.zeros(1))
+    return program._replace(instructions=(*program.instructions[:7], eighth, *program.instructions[8:]))
+
+
+def _forgetful(program):
+    """A stack of steps that never moves its weights on."""
+    row = program.answer[0] - program.dimension
+    left = tuple(replace(i, reads={}) if row in i.write_rows else i for i in program.instructions)
+    return program._replace(instructions=left)
+
+
 @claim(paper("Theorem 2 and equations 13-14"), kind="identity", cases=[1, 2, 4, 8])
 def test_thm2__sherman__morrison(trial, dimension: Inverse, count: Prompted = 64):
     """Fourteen decoder layers do one Sherman-Morrison update: the answer is x_1.x_2 y_1 / (lambda + |x_1|^2)."""
     _, prompts = _begun(trial, dimension, count)
     program = programs.ridge_update_program(dimension, REGULARISER)
-    eighth = replace(program.instructions[7], bias=np.zeros(1))
-    dropped = (*program.instructions[:7], eighth, *program.instructions[8:])
-    without_one = answers(program._replace(instructions=dropped), prompts)[0]
 
     def closed(regulariser):
         return on_each(lambda X, Y: predicted.one_sample_ridge(X[0], float(Y[0]), regulariser), prompts)
 
     law, options = closed(REGULARISER), {"error": rounding_of(prompts), "margin": 6e-10 * size_of(prompts) ** 1.5}
     wrong = {"A_1^-1 without the 1 + in the denominator": np.zeros_like(law), "2 lambda": closed(2 * REGULARISER)}
-    less = {"layer 8 adds nothing": without_one}
+    less = {"layer 8 adds nothing": answers(_without_one(program), prompts)[0]}
     trial.value(answers(program, prompts)[0], law, **options, controls=wrong, wrong_processes=less)
 
 
@@ -103,11 +113,9 @@ def test_sgd__stack(trial, dimension: Dimension, examples: Several, count: Promp
     """Stacked, Theorem 1 makes one pass of SGD over n examples in 8n layers, in the registers of a single step."""
     _, prompts = _begun(trial, dimension, count, examples)
     program = programs.sgd_program(dimension, examples, STEP, REGULARISER)
-    weights_row = program.answer[0] - dimension
-    forgetful = tuple(replace(i, reads={}) if weights_row in i.write_rows else i for i in program.instructions)
     restarted = stepped((prompts[0][:, -1:], prompts[1][:, -1:], prompts[2]))
     options = {"error": rounding_of(prompts), "margin": 4e-10 * size_of(prompts)}
-    not_moved = {"w' is not moved on": answers(program._replace(instructions=forgetful), prompts)[0]}
+    not_moved = {"w' is not moved on": answers(_forgetful(program), prompts)[0]}
     wrong = {"controls": {"each step starts at zero": restarted}, "wrong_processes": not_moved}
     trial.value(answers(program, prompts)[0], stepped(prompts), **options, **wrong)
 

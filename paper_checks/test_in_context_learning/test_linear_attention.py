@@ -13,7 +13,7 @@ from sims.in_context_learning import linear_attention as observed
 from sims.in_context_learning.prompts import Prompts
 from theory import in_context_learning as predicted
 from theory_on_trial import claim, ours, paper
-from theory_on_trial.contract import AtLeast, Interval
+from theory_on_trial.contract import Count, Interval
 
 COVARIANCE = np.array([[1.1, 0.4], [0.4, 0.7]])
 """Lambda, where a flow runs."""
@@ -263,6 +263,12 @@ def flow_end(loss, start, rate):
     return attention_flow.FullWeights(*(entries[0] for entries in flow))
 
 
+def what_is_left(loss, end, rate):
+    """What the slope at the end leaves (other directions decay faster), and 1e-12 in each of some hundred steps."""
+    slope = float(np.linalg.norm(np.stack(jax.grad(loss)(end))))
+    return 2 * slope / rate + 1e3 * attention_flow.RELATIVE_TOLERANCE
+
+
 def limit_of(gamma):
     """The limit that belongs to a matrix in place of Gamma: both matrices of the layer."""
     inverse = np.linalg.inv(gamma)
@@ -275,7 +281,7 @@ def stacked_limit(value, form):
 
 
 @claim(paper(f"{ZHANG}, theorem 4.1"), kind="limit")
-def test_lsa__flow(trial, context: AtLeast(1) = 5, scale: Annotated[float, Interval(0.1, 0.6)] = 0.3):
+def test_lsa__flow(trial, context: Count = 5, scale: Annotated[float, Interval(0.1, 0.6)] = 0.3):
     """Gradient flow of all entries ends at W_PV = [tr Gamma^-2]^(1/4) e e^T, W_KQ = [tr Gamma^-2]^(-1/4) Gamma^-1."""
     gamma, loss = predicted.zhang_gamma(COVARIANCE, context), attention_flow.full_loss(COVARIANCE, context)
     trial.require(scale**2 * np.linalg.norm(gamma, 2) * 2**0.5 < 2, "scale must be small: s^2 |Gamma| sqrt(d) < 2")
@@ -285,15 +291,13 @@ def test_lsa__flow(trial, context: AtLeast(1) = 5, scale: Annotated[float, Inter
     rate = predicted.zhang_rate(COVARIANCE, context)
     final, other, full = (flow_end(loss, one, rate) for one in (start, tilted, everywhere))
     value, form = predicted.zhang_limit(COVARIANCE, context)
-    # What the slope leaves (all other directions decay faster), and 1e-12 in each of some hundred steps.
-    left = 2 * float(np.linalg.norm(np.stack(jax.grad(loss)(final)))) / rate + 1e3 * attention_flow.RELATIVE_TOLERANCE
     controls = {
         "Lambda^-1": limit_of(COVARIANCE),
         "norms exchanged": stacked_limit(1 / value, form * value**2),
         "without the trace": limit_of((1 + 1 / context) * COVARIANCE),
     }
     processes = {"another balance at the start": np.stack(other), "a start in all entries": np.stack(full)}
-    options = {"error": left, "margin": 1e-7}
+    options = {"error": what_is_left(loss, final, rate), "margin": 1e-7}
     trial.value(np.stack(final), stacked_limit(value, form), **options, controls=controls, wrong_processes=processes)
     product, same = (float(w.value_projection[-1, -1]) * np.asarray(w.key_query)[:2, :2] for w in (other, final))
     inverse, law = np.linalg.inv(COVARIANCE), np.linalg.inv(gamma)
@@ -314,7 +318,7 @@ LABELS = {
     cases=[("linear", 6, 2), ("cubic", 6, 2), ("mixed", 6, 2), ("mixed", 3, 1)],
 )  # fmt: skip
 def test_lsa__generalise(
-    trial, label: Literal["linear", "cubic", "mixed"], training: AtLeast(1), test: Few,
+    trial, label: Literal["linear", "cubic", "mixed"], training: Count, test: Few,
 ):  # fmt: skip
     """The risk of the limit on prompts of M examples, of any labels: S / M plus a bias that stays at 1 / N^2."""
     covariance = drawn_covariance(trial, "inputs")
