@@ -1,5 +1,6 @@
 """Is this trajectory a random walk? A calibrated test from the exact theory of the PCA of random walks."""
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,6 +14,8 @@ from theory_on_trial.contract import LONGEST, Interval, guarded, require
 
 _LEAST_CHANCE = 1e-13
 """Scores end at 7.3 standard deviations, where the law of the cosine content is no longer known to a digit."""
+_FEWEST_DIMENSIONS = 30
+"""Below it a walk's own ratios scatter so much that neither verdict means anything."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,9 @@ class WalkTest:
         cosine_contents: squared overlap in [0, 1] of the component's time course with the cosine of k half-periods.
         walk_contents: the same for a random walk, in the mean given the observed variances.
         content_z: standard normal score of the content; negative where the component is not a cosine.
-        p_value: bound on the chance that a random walk has a score as far out as the farthest of these 2K.
+        p_value: bound on the chance that a random walk has a score as far out as the farthest of these 2K; NaN where
+            the test cannot judge.
+        doubts: why it cannot judge, or how far the scores may be off; one sentence each.
     """
 
     n_points: int
@@ -40,11 +45,18 @@ class WalkTest:
     walk_contents: Float[np.ndarray, " components"]
     content_z: Float[np.ndarray, " components"]
     p_value: float
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def answerable(self) -> bool:
+        """Whether the test can judge this trajectory at all."""
+        return not math.isnan(self.p_value)
 
     def __str__(self) -> str:
         """Return the verdict in words and a table with one line per component."""
         lines = [
             self._headline(),
+            *(f"doubt: {doubt}" for doubt in self.doubts),
             " PC   variance ratio   of a walk       z   cosine content   of a walk       z",
         ]
         for k, (ratio, walk_ratio, ratio_z, content, walk_content, content_z) in enumerate(self._rows(), start=1):
@@ -64,14 +76,15 @@ class WalkTest:
         )
         titles = ("PC", "variance ratio", "of a walk", "z", "cosine content", "of a walk", "z")
         header = "".join(f"<th>{title}</th>" for title in titles)
-        return f"<p>{self._headline()}</p><table><tr>{header}</tr>{cells}</table>"
+        doubts = "".join(f"<p>doubt: {doubt}</p>" for doubt in self.doubts)
+        return f"<p>{self._headline()}</p>{doubts}<table><tr>{header}</tr>{cells}</table>"
 
     def _headline(self) -> str:
+        about = f"{self.n_points} points, effective dimension {self.effective_dimension:.4g}"
+        if not self.answerable:
+            return f"{about}: cannot be judged"
         verdict = "consistent with a random walk" if self.p_value > 0.01 else "not a random walk"
-        return (
-            f"{self.n_points} points, effective dimension {self.effective_dimension:.4g}: "
-            f"{verdict} at the 1 % level (p = {self.p_value:.2g})"
-        )
+        return f"{about}: {verdict} at the 1 % level (p = {self.p_value:.2g})"
 
     def _rows(self) -> list[tuple[float, ...]]:
         of_ratios = (self.variance_ratios, self.walk_ratios, self.ratio_z)
@@ -101,8 +114,10 @@ def random_walk_test(
         step_gram: instead of it, the inner products of the T - 1 steps, from `step_gram` or a `StepGramRecorder`.
         n_components: K, leading components to judge.
 
-    Warns where the effective dimension is below 30, or the components asked for are beyond its square root. Far beyond
-    it the law of the ratios has no variance left: their scores are NaN then, and `p_value` is 1, which says nothing.
+    Where the effective dimension is below 30 the scores are not calibrated, and where the components asked for are far
+    beyond its square root the law of their ratios has no variance left and a score is NaN: the answer is then that the
+    trajectory cannot be judged (`p_value` NaN, `answerable` False, the reason among the `doubts`). Components beyond
+    the square root alone are a doubt.
     Raises ValueError for fewer than ten points, values that are not finite (the first point is named), no movement,
     steps without noise, or more components than the trajectory has directions.
 
@@ -121,11 +136,12 @@ def random_walk_test(
     most = len(gram) - 1
     require(n_components <= most, f"n_components must be at most {most} for {len(gram) + 1} points, got {n_components}")
     dimension = effective_dimension(gram)
-    _warn_of_small_dimension(dimension, n_components)
     variances, contents = _components(gram, n_components)
     ratios = variances[:n_components] / variances.sum()
     walk_ratios, ratio_z = _judge_ratios(ratios, len(gram) + 1, dimension)
     walk_contents, content_z = _judge_contents(contents, variances, dimension)
+    scores = np.concatenate([ratio_z, content_z])
+    judged, doubts = _doubts(dimension, scores)
     return WalkTest(
         n_points=len(gram) + 1,
         effective_dimension=dimension,
@@ -135,7 +151,8 @@ def random_walk_test(
         cosine_contents=contents,
         walk_contents=walk_contents,
         content_z=content_z,
-        p_value=_bonferroni(np.concatenate([ratio_z, content_z])),
+        p_value=_bonferroni(scores) if judged else math.nan,
+        doubts=doubts,
     )
 
 
@@ -214,16 +231,16 @@ def _bonferroni(scores: Float[np.ndarray, " scores"]) -> float:
     return float(min(1.0, 2 * scores.size * ndtr(-np.abs(scores).max())))
 
 
-def _warn_of_small_dimension(dimension: float, n_components: int) -> None:
-    if dimension < 30:
-        warnings.warn(
-            f"the effective dimension {dimension:.3g} is below 30: the first variance ratio of a walk scatters by more "
-            "than 7 %, and the scores are not calibrated",
-            stacklevel=4,
-        )
-    elif n_components > np.sqrt(dimension):
-        warnings.warn(
-            f"PC {n_components} of a walk is not expected to be a cosine: it lies beyond the square root of the "
-            f"effective dimension {dimension:.3g}",
-            stacklevel=4,
-        )
+def _doubts(dimension: float, scores: Float[np.ndarray, " scores"]) -> tuple[bool, tuple[str, ...]]:
+    """Whether the scores can be judged, and why not or what is doubtful about them."""
+    components = scores.size // 2
+    if dimension < _FEWEST_DIMENSIONS:
+        scatter = "the first variance ratio of a walk scatters by more than 7 %, and the scores are not calibrated"
+        return False, (f"the effective dimension {dimension:.3g} is below {_FEWEST_DIMENSIONS}: {scatter}",)
+    beyond = f"the square root of the effective dimension {dimension:.3g}: ask for fewer components"
+    if not np.all(np.isfinite(scores)):
+        unknown = int(np.argmax(~np.isfinite(scores.reshape(2, -1)).all(axis=0))) + 1
+        return False, (f"the law of PC {unknown} of a walk is not known so far beyond {beyond}",)
+    if components > np.sqrt(dimension):
+        return True, (f"PC {components} of a walk is not expected to be a cosine beyond {beyond}",)
+    return True, ()

@@ -5,7 +5,7 @@ tool fails such a comparison with probability below 1e-6.
 """
 
 import functools
-import warnings
+import re
 
 import jax
 import jax.numpy as jnp
@@ -72,10 +72,8 @@ def test_null_is_calibrated(unchecked_shapes, n_runs, n_points, dim, exponent, n
 
     The 1 % level has no such promise; what its tail keeps is half to not quite twice the level.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        grams = runs(n_runs, n_points, dim, exponent=exponent)
-        results = [tool.random_walk_test(step_gram=gram, n_components=n_components) for gram in grams]
+    grams = runs(n_runs, n_points, dim, exponent=exponent)
+    results = [tool.random_walk_test(step_gram=gram, n_components=n_components) for gram in grams]
     scores = np.array([np.concatenate([result.ratio_z, result.content_z]) for result in results])
     mean_slack, variance_slack = DEVIATIONS / np.sqrt(n_runs), 1.2 * DEVIATIONS * np.sqrt(2 / n_runs)
     assert np.all(np.abs(scores.mean(axis=0)) <= 0.2 + mean_slack)
@@ -265,11 +263,37 @@ def test_results_are_readable():
     assert f"{result.variance_ratios[0]:.4f}" in html
 
 
-def test_few_dimensions_are_warned_of():
-    with pytest.warns(UserWarning, match="effective dimension .* is below 30"):
-        tool.random_walk_test(trajectory(0, 60, 12))
-    with pytest.warns(UserWarning, match="PC 8 of a walk is not expected to be a cosine"):
-        tool.random_walk_test(trajectory(0, 60, 50), n_components=8)
+@pytest.mark.parametrize(
+    ("dim", "n_components", "doubt"),
+    [
+        (12, 3, "the effective dimension .* is below 30: .* not calibrated"),
+        (50, 30, "the law of PC .* is not known so far beyond the square root"),
+    ],
+)
+def test_what_cannot_be_judged_gets_no_verdict(dim, n_components, doubt):
+    result = tool.random_walk_test(trajectory(0, 60, dim), n_components=n_components)
+    assert not result.answerable
+    assert np.isnan(result.p_value)
+    assert re.search(doubt, result.doubts[0])
+    for shown in (str(result), result._repr_html_()):
+        assert "cannot be judged" in shown
+        assert result.doubts[0] in shown
+        assert "consistent" not in shown
+
+
+def test_a_strange_trajectory_is_not_passed_for_a_walk_by_a_score_that_is_not_known():
+    """A score of 6 beside one that is NaN used to give p = 1, and the headline of a walk."""
+    steps = np.random.default_rng(4).standard_normal((60, 50)) + 0.8
+    assert tool.random_walk_test(np.cumsum(steps, axis=0), n_components=3).p_value < 1e-4
+    assert not tool.random_walk_test(np.cumsum(steps, axis=0), n_components=30).answerable
+
+
+def test_components_beyond_the_square_root_are_a_doubt():
+    walk = np.cumsum(np.random.default_rng(0).standard_normal((120, 400)), axis=0)
+    result = tool.random_walk_test(walk, n_components=21)
+    assert result.answerable
+    assert "PC 21 of a walk is not expected to be a cosine beyond the square root" in result.doubts[0]
+    assert tool.random_walk_test(trajectory(0)).doubts == ()
 
 
 def _spoilt(row):
@@ -308,10 +332,7 @@ def test_hostile_options():
     points = trajectory(0)
     with pytest.raises(ValueError, match="n_components must be at most 38 for 40 points, got 39"):
         tool.random_walk_test(points, n_components=39)
-    with (
-        pytest.raises(ValueError, match="n_components must be below the trajectory's 2 directions, got 3"),
-        pytest.warns(UserWarning, match="below 30"),
-    ):
+    with pytest.raises(ValueError, match="n_components must be below the trajectory's 2 directions, got 3"):
         tool.random_walk_test(points[:, :2])
     with pytest.raises(ValueError, match="must move to have a noise decay, step 5 does not"):
         tool.estimate_noise_decay(np.insert(points, 5, points[4], axis=0))
