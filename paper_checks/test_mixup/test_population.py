@@ -205,8 +205,8 @@ def test_mixup_expected_minimiser(
     )
 
 
-@claim(ALIGNED, kind="identity", cases=[0.5, 20.0])
-def test_g_invariance(trial, separability: Separability):
+@claim(ALIGNED, kind="identity")
+def test_g_invariance(trial, separability: Separability = 3.0):
     """The map g from label weight to input weight does not change the direction, only the length."""
     pair = with_separability(mixture_pair(), separability)
     maps = (lambda x: x**2, lambda x: 1 - x**3, lambda x: 0 * x + 0.5, lambda x: 0.25 + x / 2)
