@@ -86,8 +86,12 @@ def test_compas__oversampled(trial, target: Target):
     judge_table(trial, solved(target, oversampled=True), n, errors, discrepancies, ambiguities)
 
 
-@claim(ours("the introduction's numbers, recalled and not read again; optima computed here"), kind="empirical",
-       tier="full", loose="the recalled numbers are rounded down")  # fmt: skip
+@claim(
+    ours("the introduction's numbers, recalled and not read again; optima computed here"),
+    kind="empirical",
+    tier="full",
+    loose="the recalled numbers are rounded down",
+)
 def test_introduction(trial):
     """Over-sampled COMPAS: a competitor at most 1 % worse changes over 17 % of predictions; 44 % can be changed."""
     table, baseline, _, path, ambiguity = solved("arrest", oversampled=True)

@@ -90,8 +90,11 @@ def test_disc__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoint
     trial.identity(found, exact, ops=0, wrong_processes=wrong)
 
 
-@claim(ours("by Gordan's theorem a labelling is linear unless a signed circuit forbids it"), kind="optimality",
-       cases=[1, 2, 3])  # fmt: skip
+@claim(
+    ours("by Gordan's theorem a labelling is linear unless a signed circuit forbids it"),
+    kind="optimality",
+    cases=[1, 2, 3],
+)
 def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 6):
     """Rows for circuits replace weights and margin: baseline, flips and discrepancy are those of all dichotomies."""
 
@@ -109,8 +112,9 @@ def test_margin__free__exact(trial, dim: Dim, n_points: NPoints = 40, n_sets: NS
     trial.identity(found, exact, ops=0, controls=apart(trial, exact, {"every labelling allowed": any_labels}))
 
 
-@claim(ours("a point is ambiguous as soon as the best classifier that flips it competes"), kind="identity",
-       cases=[1, 2, 3])  # fmt: skip
+@claim(
+    ours("a point is ambiguous as soon as the best classifier that flips it competes"), kind="identity", cases=[1, 2, 3]
+)
 def test_ambiguity__cdf(trial, dim: Dim, n_points: NPoints = 40, n_sets: NSets = 4):
     """Ambiguity is the distribution function of the flip errors: one program per row gives the whole path."""
     tolerances = np.arange(n_points + 1)

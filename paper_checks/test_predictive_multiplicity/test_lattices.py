@@ -48,8 +48,11 @@ def listed(cells, copies):
     return [*found, predicted.discrepancy_of(*arguments), predicted.ambiguity_of(*arguments)]
 
 
-@claim(ours("Figure 1 as recalled; fourteen of the sixteen labellings of the corners are linear"), kind="identity",
-       cases=[1, 25])  # fmt: skip
+@claim(
+    ours("Figure 1 as recalled; fourteen of the sixteen labellings of the corners are linear"),
+    kind="identity",
+    cases=[1, 25],
+)
 def test_xor__figure1(trial, copies: Copies = 25):
     """Exclusive or, k points a corner: four optima of k errors, 2 k points apart, delta_0 = 1/2 and alpha_0 = 1."""
     found, cells = met(EXCLUSIVE_OR, copies), predicted.linear_dichotomies(CORNERS)
@@ -72,8 +75,11 @@ def test_xor__margins(trial, copies: Copies = 25):
     trial.identity(optima[3].dichotomy, [1, 1, 1, 0], ops=0, wrong_processes={"the first": optima[0].dichotomy})
 
 
-@claim(ours("by the regions that one hyperplane more cuts, as Cover 1965 counts them"), kind="identity",
-       cases=[(2, 12, 5), (3, 8, 2)])  # fmt: skip
+@claim(
+    ours("by the regions that one hyperplane more cuts, as Cover 1965 counts them"),
+    kind="identity",
+    cases=[(2, 12, 5), (3, 8, 2)],
+)
 def test_cover__count(
     trial,
     dim: Annotated[int, Interval(1, 4)],

@@ -42,8 +42,11 @@ def both_sides(table, baseline, epsilon):
     return predicted.discrepancy_of(*arguments), reported, predicted.one_sided_discrepancy_of(*arguments)
 
 
-@claim(ours("agreement declared where there is none hides an error from the row that bounds them"), kind="bound",
-       cases=[2, 3])  # fmt: skip
+@claim(
+    ours("agreement declared where there is none hides an error from the row that bounds them"),
+    kind="bound",
+    cases=[2, 3],
+)
 def test_two__sided(trial, dim: Dim, n_sets: NSets = 6):
     """With agreement stated on one side the discrepancy program is a relaxation: never below the truth, often above."""
     rng = trial.generator("sets")
@@ -75,8 +78,11 @@ def test_bigm(trial, dim: Annotated[int, Interval(1, 50)], n_points: Annotated[i
     trial.identity(found, best, ops=0, wrong_processes={"half of M": halved})
 
 
-@claim(ours("whoever has the rarer label among people of equal features is misclassified"), kind="bound",
-       cases=[(target, race) for target in ("arrest", "violent") for race in (False, True)])  # fmt: skip
+@claim(
+    ours("whoever has the rarer label among people of equal features is misclassified"),
+    kind="bound",
+    cases=[(target, race) for target in ("arrest", "violent") for race in (False, True)],
+)
 def test_irreducible(trial, target: Target, race: bool):
     """No classifier errs less than sum_u min(n+_u, n-_u): the rows z_p + z_p' = 1 tell the linear relaxation so."""
     table, samples = observed.compas(target, race=race), observed.compas_samples(target)
@@ -123,8 +129,12 @@ def test_margin__floor(trial):
     trial.identity(above, [fewest, fewest, 0], ops=0, wrong_processes={"margin 1e-6": floor})
 
 
-@claim(ours("below ten times the tolerance w = 0 passes, and above its own margin the best dichotomy is lost"),
-       kind="empirical", tier="full", cases=[1e-3, 1e-4, 1e-5])  # fmt: skip
+@claim(
+    ours("below ten times the tolerance w = 0 passes, and above its own margin the best dichotomy is lost"),
+    kind="empirical",
+    tier="full",
+    cases=[1e-3, 1e-4, 1e-5],
+)
 def test_margin__window(trial, margin: Annotated[float, Interval(1e-5, 7e-3, why="of the best dichotomy")]):
     """On COMPAS margins from ten times the tolerance to that of the best dichotomy find the optimum, others do not."""
     table, best = observed.compas(), solved("arrest").baseline
@@ -142,8 +152,11 @@ def test_margin__window(trial, margin: Annotated[float, Interval(1e-5, 7e-3, why
     trial.value(best.margin, largest, error=1e-7, margin=1e-6, controls={"1e-2": 1e-2})
 
 
-@claim(ours("a row with margin on both sides holds the sign, and shorter weights may be stretched"), kind="identity",
-       tier="full")  # fmt: skip
+@claim(
+    ours("a row with margin on both sides holds the sign, and shorter weights may be stretched"),
+    kind="identity",
+    tier="full",
+)
 def test_sign__binaries__redundant(trial):
     """Signs of the weights need no binaries, nor |w|_1 = 1 more than |w|_1 <= 1: the optima on COMPAS are equal."""
     table = observed.compas()
@@ -157,8 +170,11 @@ def test_sign__binaries__redundant(trial):
     )
 
 
-@claim(ours("scores are sums of the weights of the features that somebody has"), kind="identity",
-       cases=["arrest", "violent"])  # fmt: skip
+@claim(
+    ours("scores are sums of the weights of the features that somebody has"),
+    kind="identity",
+    cases=["arrest", "violent"],
+)
 def test_recount(trial, target: Target):
     """Every answer, its weights applied to each record in exact arithmetic, errs exactly as often as reported."""
     answers = solved(target)

@@ -176,8 +176,10 @@ def test_slim__ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10
     """That C_1 breaks ties only needs less than the released code's min(1/N, C_0) / sum Lambda, at N C_0 = 0.95."""
     rng = trial.generator("sets")
     penalty, bounds = Fraction(thousandths, 1000), np.full(3, 3)
-    sizes = [rule(n_points, penalty, bounds) * Fraction(99, 100) for rule in (predicted.tie_breaking_penalty,
-                                                                             predicted.pareto_penalty)]  # fmt: skip
+    sizes = [
+        rule(n_points, penalty, bounds) * Fraction(99, 100)
+        for rule in (predicted.tie_breaking_penalty, predicted.pareto_penalty)
+    ]
 
     def measure(instance):
         pairs = [errors_and_terms(instance, solve(instance, penalty, size).coefficients) for size in sizes]
@@ -261,8 +263,8 @@ def test_slim__occam(
 def test_slim__classifiers(trial, bound: Annotated[int, Interval(1, 6, why="all vectors are listed")]):
     """Coprime vectors of three coefficients are as many as distinct classifiers, the one of zero scores left out."""
     vectors = np.indices((2 * bound + 1,) * 3).reshape(3, -1).T - bound
-    # Two rays differ in the sign of some product of whole numbers below (2 bound)^2.
-    points = np.indices((8 * bound + 1,) * 3).reshape(3, -1) - 4 * bound
+    # Vectors v, v' of two rays differ on v or on the cross product of v and an axis, whose entries are those of v.
+    points = vectors.T
     coprime = {tuple((v // gcd(*v.tolist())).tolist()) for v in vectors if v.any()}
     signs = np.packbits(np.concatenate([vectors @ points > 0, vectors @ points < 0], axis=1), axis=1)
     distinct = np.unique(signs, axis=0)
