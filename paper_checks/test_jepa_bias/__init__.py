@@ -29,9 +29,9 @@ HIGH_INFLUENCE = abstract(
 )
 THEOREM = paper("Theorem 4.5, as a public formalisation quotes it")
 
-OBJECTIVES = ("jepa", "mae")
 Objective = Literal["jepa", "mae"]
 """What is predicted: the latent of the target, or the target itself."""
+OBJECTIVES: tuple[Objective, Objective] = ("jepa", "mae")
 _GOOD_TO = "the simulator's quadrature is good to eleven digits up to there"
 Depth = Annotated[int, Interval(1, 8, why=_GOOD_TO)]
 """L."""

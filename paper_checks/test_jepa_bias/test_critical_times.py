@@ -1,6 +1,6 @@
 """Critical times as epsilon -> 0, and the depths at which nothing is learned."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import mpmath
 import numpy as np
@@ -25,7 +25,7 @@ from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-PAPER = {"clock": "paper"}
+PAPER: dict[str, Any] = {"clock": "paper"}
 
 
 @claim(

@@ -1,5 +1,7 @@
 """The scalar equations solved: when a feature reaches a given strength."""
 
+from typing import Any
+
 import numpy as np
 
 from paper_checks.test_jepa_bias import QUADRATURE_ERROR, Problems, exact_time, rise_times
@@ -7,7 +9,7 @@ from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours, paper
 
-PAPER = {"clock": "paper"}
+PAPER: dict[str, Any] = {"clock": "paper"}
 
 
 def random_problems(rng, count, objective):

@@ -1,6 +1,6 @@
 """Two features that differ in lambda alone, or in rho alone: which is learned first, and by how much."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import mpmath
 import numpy as np
@@ -24,7 +24,7 @@ from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 
-PAPER = {"clock": "paper"}
+PAPER: dict[str, Any] = {"clock": "paper"}
 PAIRS = [("jepa", 2), ("jepa", 3), ("jepa", 5), ("mae", 2), ("mae", 3)]
 
 
@@ -73,8 +73,9 @@ def test_greedy_rho(
     MAE's differs from one by (L-1) K_L(p) (rho'^(-q) - rho^(-q)) epsilon^((L-1)/L), q = (L-1)/(L+1), of either sign.
     """
     init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
-    options = {"objective": objective, "fraction": fraction}
-    prefactor = float(predicted.greedy_ratio_expansion(depth, init[0], rho_high, rho_low, **options) - 1) * HALVINGS[0]
+    args = depth, init[0], rho_high, rho_low
+    expansion = predicted.greedy_ratio_expansion(*args, objective=objective, fraction=fraction)
+    prefactor = float(expansion - 1) * HALVINGS[0]
     margin = 0.005 * np.abs(prefactor)
     wrong = {"1 / rho' - 1 / rho": 1 / rho_low - 1 / rho_high, "blind to rho": 0.0}
     controls = apart(trial, prefactor, margin, wrong)

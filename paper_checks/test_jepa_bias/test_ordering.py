@@ -86,7 +86,9 @@ def test_order_inversion__sides(
         require_below(trial, init, fraction, depth, rho, "mae")
     boundary, by_mae = (predicted.order_boundary(depth, init, fraction, *rhos, objective=rule) for rule in OBJECTIVES)
     sides = boundary * np.array([1 - off, 1 + off])
-    trial.require(np.all(sides > 1.001 * max(by_mae, 1)), "settings must let lambda decide MAE's order below Phi")
+    trial.require(
+        np.all(sides > 1.001 * np.maximum(by_mae, 1)), "settings must let lambda decide MAE's order below Phi"
+    )
 
     def order(objective, rhos):
         times = [

@@ -65,7 +65,7 @@ def test_balance_conserved(trial, objective: Objective, dim: Dimension = 4, dept
         wrong["without the stop-gradient"] = moved(parameters, differentiated)
     norms = [np.linalg.norm(factor) for factor in (*parameters.layers, parameters.predictor)]
     longest = max(norms) + max(np.linalg.norm(slope) for slope in (*slopes.layers, slopes.predictor))
-    products = np.prod([max(1.0, norm) for norm in norms]) ** 2 * sum(np.linalg.norm(view) for view in views)
+    products = np.prod(np.maximum(1, norms)) ** 2 * sum(np.linalg.norm(view) for view in views)
     scale, still = longest * (longest + products), np.zeros((depth, dim, dim))
     trial.identity(moved(parameters, slopes), still, ops=2 * dim * (depth + 2), scale=scale, wrong_processes=wrong)
 
