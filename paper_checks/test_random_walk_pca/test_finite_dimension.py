@@ -5,7 +5,7 @@ from typing import Annotated
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_random_walk_pca import FIRST_FEW
+from paper_checks.test_random_walk_pca import FIRST_FEW, Points
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 from theory_on_trial import claim, ours, paper
@@ -14,6 +14,25 @@ from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance
 
 Dimension = Annotated[int, Interval(200, MOST, why="later orders in 1 / d are not computed")]
 """d where first order in 1 / d is claimed of a variance."""
+WalkPoints = Annotated[int, Interval(8, 64, why="of few points later components have no bias, of many are slow")]
+"""T where bias and scatter of three ratios are told."""
+WalkDimension = Annotated[int, Interval(300, MOST, why="later orders in 1 / d are not computed")]
+"""d of such walks."""
+WALKS = [(8, 500), (16, 20_000)]
+RotatedPoints = Annotated[int, Interval(8, 30, why="the third component's neighbours must not be close")]
+"""T where the rotation of three components is told."""
+RotatedDimension = Annotated[int, Interval(500, MOST, why="later orders in 1 / d are not computed")]
+"""d of such walks."""
+LongPoints = Annotated[int, Interval(30, 120, why="long, and thousands are drawn")]
+"""T of a long walk."""
+BiasedPoints = Annotated[int, Interval(12, 100, why="fewer have no 3/4 to speak of, of more thousands are slow")]
+"""T where eigenvalues' biases are nearly 3/4."""
+TracedPoints = Annotated[int, Interval(4, 60, why="of more points, one point more is not told")]
+"""T of a total variance."""
+GlobalPoints = Annotated[int, Interval(20, 400, why="a hundred spectra are drawn whole")]
+"""T of a whole spectrum."""
+GlobalDimension = Annotated[int, Interval(40, 400, why="a hundred are drawn whole; corrections are of order 1 / d")]
+"""d of a whole spectrum."""
 SECOND_ORDER = 5
 """The variance of a ratio is off its first order by at most this over d, relatively: 4.2 +- .7 at most was seen."""
 
@@ -26,9 +45,7 @@ SECOND_ORDER = 5
         says="More than 80% is along the first two principal components.",
     ),
 )
-def test_first_two_fraction(
-    trial, n_points: Annotated[int, Interval(30, 120, why="long, and thousands are drawn")] = 60, dim: Dimension = 1000
-):
+def test_first_two_fraction(trial, n_points: LongPoints = 60, dim: Dimension = 1000):
     """The first two components of a long high-dimensional walk explain 76 % of the variance, three explain 83 %."""
     variances = predicted.eigenvalues(n_points)
     expected = np.cumsum(predicted.mean_explained_variance_ratio(variances, dim, 3))[1:]
@@ -44,40 +61,31 @@ def test_first_two_fraction(
     )
 
 
-@claim(
-    ours("Lawley's bias and the first-order scatter of Wishart eigenvalues, divided by their trace"),
-    kind="distribution",
-    cases=[(8, 500), (16, 20_000)],
-)
-def test_sim_evr(
-    trial,
-    n_points: Annotated[int, Interval(8, 64, why="of few points later components have no bias, of many are slow")],
-    dim: Annotated[int, Interval(300, MOST, why="later orders in 1 / d are not computed")],
-):
-    """Ratio k has mean rho_k (1 + (b_k - 2 rho_k + 2 q) / d) and variance 2 rho_k^2 (1 - 2 rho_k + q) / d."""
-    variances, population = predicted.eigenvalues(n_points), observed.population_spectrum(n_points)
-    ratios = predicted.explained_variance_ratio(n_points)[:3]
-    expected = predicted.mean_explained_variance_ratio(variances, dim, 3)
+def _controlled(n_points, dim):
+    """Return a simulator of three ratios of a walk, and of their linear response to the noise, with its coefficients.
 
-    second_order = np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3))
+    The noise along the population axes is chi-square of mean one and variance 2 / d, independently: control variates.
+    """
+    population = observed.population_spectrum(n_points)
     shares = population / population.sum()
     response = shares[:3, None] * (jnp.eye(3, n_points - 1) - shares)
 
     def sampled(key):
         sample = observed.eigenbasis_sample(key, population, dim, count=3)
-        # The noise along the population axes is d independent chi-squares of mean 1 / d: control variates.
         return sample.variances / sample.total_variance, response @ (sample.noise_variances - 1)
 
-    def controlled_mean(key):
-        found, linear = sampled(key)
-        return found - linear
+    return sampled, response
 
-    def controlled_variance(key):
-        found, linear = sampled(key)
-        return (found - expected) ** 2 - linear**2 + 2 / dim * jnp.sum(response**2, axis=1)
 
+@claim(ours("Lawley's bias of Wishart eigenvalues, divided by their trace"), kind="distribution", cases=WALKS)
+def test_sim_evr(trial, n_points: WalkPoints, dim: WalkDimension):
+    """Ratio k has mean rho_k (1 + (b_k - 2 rho_k + 2 q) / d)."""
+    sampled, _ = _controlled(n_points, dim)
+    variances, ratios = predicted.eigenvalues(n_points), predicted.explained_variance_ratio(n_points)[:3]
+    expected = predicted.mean_explained_variance_ratio(variances, dim, 3)
+    second_order = np.abs(predicted.explained_variance_ratio_second_order(variances, dim, 3))
     trial.mean(
-        controlled_mean,
+        lambda key: jnp.subtract(*sampled(key)),
         expected,
         law=Asymptotic(),
         slack=second_order,
@@ -88,7 +96,20 @@ def test_sim_evr(
         },
         first=2048,
     )
+
+
+@claim(ours("first-order scatter of Wishart eigenvalues, divided by their trace"), kind="distribution", cases=WALKS)
+def test_sim_evr__scatter(trial, n_points: WalkPoints, dim: WalkDimension):
+    """Ratio k has variance 2 rho_k^2 (1 - 2 rho_k + q) / d."""
+    sampled, response = _controlled(n_points, dim)
+    variances, ratios = predicted.eigenvalues(n_points), predicted.explained_variance_ratio(n_points)[:3]
+    centre = predicted.mean_explained_variance_ratio(variances, dim, 3)
     scatter = predicted.explained_variance_ratio_std(variances, dim)[:3] ** 2
+
+    def controlled_variance(key):
+        found, linear = sampled(key)
+        return (found - centre) ** 2 - linear**2 + 2 / dim * jnp.sum(response**2, axis=1)
+
     trial.mean(
         controlled_variance,
         scatter,
@@ -108,7 +129,7 @@ def test_sim_evr(
 )
 def test_eig_bias_three_quarters(
     trial,
-    n_points: Annotated[int, Interval(12, 100, why="fewer have no 3/4 to speak of, of more thousands are slow")],
+    n_points: BiasedPoints,
     dim: Dimension,
 ):
     """Eigenvalue k has relative bias b_k / d, b_k = (3/2) x_k / (1 + x_k), x_k = cos(pi k / T): 3/4 for every k."""
@@ -132,67 +153,60 @@ def test_eig_bias_three_quarters(
     )
 
 
+def _deficits(n_points, dim, modes):
+    """Return a simulator of 1 - overlap^2 of three components with given modes.
+
+    Squared products of the noise along two axes of the steps have mean 1 / d exactly: a control variate, whatever it is
+    multiplied by.
+    """
+    variances = predicted.eigenvalues(n_points)
+    steps = np.sqrt(2 / n_points) * np.sin(np.pi / n_points * np.outer(np.arange(1, n_points), np.arange(1, n_points)))
+    itself = np.eye(3, n_points - 1)
+    rotation = (1 - itself) * variances * variances[:3, None] / (variances - variances[:3, None] + itself) ** 2
+
+    def measure(key):
+        noise = observed.equivalent_gaussian_noise(key, n_points, dim)
+        courses = observed.principal_components(observed.trajectory(noise), 3).time_courses
+        along = steps.T @ noise[1:]
+        linear = jnp.sum(rotation * ((along[:3] @ along.T) ** 2 - 1 / dim), axis=1)
+        return 1 - observed.squared_overlaps(courses, modes) - linear
+
+    return measure
+
+
 @claim(
     ours("first-order rotation of Wishart eigenvectors, summed over the walk's spectrum"),
     kind="rate",
     cases=[(8, 1000), (12, 4000)],
 )
-def test_lissajous(
-    trial,
-    n_points: Annotated[int, Interval(8, 30, why="the third component's neighbours must not be close")],
-    dim: Annotated[int, Interval(500, MOST, why="later orders in 1 / d are not computed")],
-):
+def test_lissajous(trial, n_points: RotatedPoints, dim: RotatedDimension):
     """Component k misses its cosine by (1/d) sum_{j != k} theta_j theta_k / (theta_j - theta_k)^2, about k^2 / d."""
     variances = predicted.eigenvalues(n_points)
     first = predicted.overlap_deficit(variances, dim, 3)
-    second = predicted.overlap_deficit_second_order(variances, dim, 3)
     phases = np.pi / n_points * np.arange(0.5, n_points)[:, None] * np.arange(1, 5)
-    steps = np.sqrt(2 / n_points) * np.sin(np.pi / n_points * np.outer(np.arange(1, n_points), np.arange(1, n_points)))
-    gaps = variances - variances[:3, None] + np.eye(3, n_points - 1)
-    rotation = (1 - np.eye(3, n_points - 1)) * variances * variances[:3, None] / gaps**2
-
-    def deficits(modes):
-        def measure(key):
-            noise = observed.equivalent_gaussian_noise(key, n_points, dim)
-            courses = observed.principal_components(observed.trajectory(noise), 3).time_courses
-            along = steps.T @ noise[1:]
-            # Squared products of the noise along two axes have mean 1 / d exactly: a control variate, whatever its sum.
-            return (
-                1
-                - observed.squared_overlaps(courses, modes)
-                - jnp.sum(rotation * ((along[:3] @ along.T) ** 2 - 1 / dim), axis=1)
-            )
-
-        return measure
-
+    others = {"sines": np.sin(phases[:, :3]), "the next component": np.cos(phases[:, 1:])}
     trial.mean(
-        deficits(np.cos(phases[:, :3])),
-        first + second,
+        _deficits(n_points, dim, np.cos(phases[:, :3])),
+        first + predicted.overlap_deficit_second_order(variances, dim, 3),
         law=Asymptotic(),
         slack=10 * first**3,  # the next term: 7 first^3 was seen for the third component of eight points
         margin=0.04 * first,
         controls={"pi^2 k^2 / 6": np.pi**2 * np.arange(1, 4) ** 2 / 6 / dim},
-        wrong_processes={
-            "sines": deficits(np.sin(phases[:, :3])),
-            "the next component": deficits(np.cos(phases[:, 1:])),
-        },
+        wrong_processes={name: _deficits(n_points, dim, modes) for name, modes in others.items()},
         first=1024,
     )
 
 
-@claim(
-    ours("the determinant of I + 2 s K is a Chebyshev polynomial; the law by inverting the transform"),
-    kind="distribution",
-)
-def test_trace_laplace(
-    trial, n_points: Annotated[int, Interval(4, 60, why="of more points, one point more is not told")] = 12
-):
+def _total(n_points):
+    """Return a simulator of the total variance of a walk in one dimension."""
+    return lambda key: jnp.sum(observed.centre(observed.trajectory(observed.noise(key, n_points, 1))) ** 2)
+
+
+@claim(ours("the determinant of I + 2 s K is a ratio of Chebyshev polynomials"), kind="distribution", cases=[4, 12])
+def test_trace_laplace(trial, n_points: TracedPoints):
     """Per coordinate the total variance S has E exp(-s S) = (T / U_{T-1}(1 + s))^(1/2), U Chebyshev's second kind."""
     s = np.array([1.44, 7.2, 28.8]) / n_points**2  # S is of order T^2
-    variances = predicted.eigenvalues(n_points)
-
-    def total(key):
-        return jnp.sum(observed.centre(observed.trajectory(observed.noise(key, n_points, 1))) ** 2)
+    total = _total(n_points)
 
     def transform(points, dim):
         return np.array([predicted.trace_laplace(argument, points, dim) for argument in s])
@@ -207,10 +221,16 @@ def test_trace_laplace(
         most=400_000,
         vectorised=True,
     )
+
+
+@claim(ours("the transform of a sum of weighted chi-squares, inverted"), kind="distribution", cases=[4, 12])
+def test_trace_laplace__law(trial, n_points: TracedPoints):
+    """Per coordinate the total variance is sum_k lambda_k chi^2_1, whose law is the inverse of that transform."""
+    variances = predicted.eigenvalues(n_points)
     grid = np.linspace(0, 12 * variances.sum(), 4000)
     tables = {dim: predicted.trace_cdf(grid, variances, dim) for dim in (1, 2)}
     trial.distribution(
-        total,
+        _total(n_points),
         lambda x: np.interp(x, grid, tables[1]),
         margin=0.02,
         slack=float(np.max(np.abs(np.diff(tables[1], 2)))),  # interpolation
@@ -220,20 +240,13 @@ def test_trace_laplace(
     )
 
 
-@claim(
-    ours("Silverstein's equation, its sum over the path graph closed by hyperbolic functions"),
-    kind="limit",
-    cases=[(240, 120), (60, 120)],
-)
-def test_mp_equation(
-    trial,
-    n_points: Annotated[int, Interval(20, 400, why="a hundred spectra are drawn whole")],
-    dim: Annotated[int, Interval(40, 400, why="a hundred spectra are drawn whole, and corrections are of order 1 / d")],
-):
-    """The spectrum's Stieltjes transform m(z) solves z = -1/m + (1/d) sum_k 1 / (theta_k + m), a closed form in m."""
-    population, shifts = observed.population_spectrum(n_points), np.logspace(-2, 3, 15) / n_points**2
+@claim(ours("the path graph's resolvent, by Chebyshev's polynomials"), kind="identity", cases=[(2,), (60,), (240,)])
+def test_mp_equation__sum(trial, n_points: Points):
+    """The sum over the path graph is closed: sum_k 1 / (theta_k + m) = (T coth(T phi) - coth phi) / (2 sinh phi)."""
+    shifts = np.logspace(-2, 3, 15) / n_points**2
     phi = 2 * np.arcsinh(np.sqrt(shifts) / 2)
-    sums = np.sum(1 / (1 / np.asarray(population)[:, None] + shifts), axis=0)
+    inverse = 1 / np.asarray(observed.population_spectrum(n_points))
+    sums = np.sum(1 / (inverse[:, None] + shifts), axis=0)
     trial.identity(
         sums,
         [predicted.laplacian_resolvent_trace(shift, n_points) for shift in shifts],
@@ -242,7 +255,12 @@ def test_mp_equation(
         scale=sums,
         controls={"coth(T phi) = 1": (n_points - 1 / np.tanh(phi)) / (2 * np.sinh(phi))},
     )
-    z = np.array([-0.5, -5.0, -100.0])
+
+
+@claim(ours("Silverstein's equation for the path graph's spectrum"), kind="limit", cases=[(240, 120), (60, 120)])
+def test_mp_equation(trial, n_points: GlobalPoints, dim: GlobalDimension):
+    """The spectrum's Stieltjes transform m(z) solves z = -1/m + (1/d) sum_k 1 / (theta_k + m), a closed form in m."""
+    population, z = observed.population_spectrum(n_points), np.array([-0.5, -5.0, -100.0])
 
     def transform(key):
         spectrum = observed.eigenbasis_sample(key, population, dim).variances

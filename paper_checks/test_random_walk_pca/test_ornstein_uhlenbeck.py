@@ -17,6 +17,14 @@ Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the proces
 """alpha."""
 Trapping = Annotated[float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")]
 """alpha of a process that settles within a few points."""
+TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn")]
+"""T of a process that settles."""
+TrappedDimension = Annotated[int, Interval(30, 200, why="the norm is nearly normal, and tens of thousands are drawn")]
+"""d of such a process."""
+VISITS = [(12, 4, 0.25), (8, 5, 0.4)]
+TRAPS = [(12, 30, 0.25), (6, 60, 0.5)]
+FewDimensions = Annotated[int, Interval(4, 7, why="of more, too few visits are seen")]
+"""d where visits to the centre are seen."""
 Crossover = Annotated[float, Interval(0.05, 40, why="beyond, extrapolation wants more points")]
 """c = alpha T, at fixed c the process has a continuum limit."""
 
@@ -125,26 +133,18 @@ def test_ou_sine_not_cosine(
     trial.limit(contents, crossovers, limit, order=(1, 2), margin=0.003, controls=cosine)
 
 
-@claim(TRAPPED, kind="distribution", cases=[(12, 30, 0.25, 4), (6, 60, 0.5, 2)])
-def test_ou_trapping(
-    trial,
-    n_points: Annotated[int, Interval(3, 100, why="tens of thousands are drawn")],
-    dim: Annotated[int, Interval(30, 200, why="the norm is nearly normal, and tens of thousands are drawn")],
-    rate: Trapping,
-    lag: Annotated[int, Interval(1, 50)],
-):
-    """The squared norm settles at 1 / (alpha (2 - alpha)), relative spread sqrt(2 / d); directions decay as a^lag."""
+def _squared_norm(n_points, dim, rate):
+    """Return a simulator of |x_T|^2."""
+    return lambda key: observed.squared_norms(key, n_points, dim, reversion=rate, dtype=jnp.float32)[-1]
+
+
+@claim(TRAPPED, kind="distribution", cases=TRAPS)
+def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping):
+    """The squared norm settles at 1 / (alpha (2 - alpha))."""
     left = settled_points(trial, n_points, rate)
-    settled, correlation = predicted.trapping_radius(rate) ** 2, (1 - rate) ** lag
-    trial.require(
-        lag < n_points and 0.1 <= correlation <= 0.8, "lag must be below n_points, (1 - rate)^lag in [.1, .8]"
-    )
-
-    def squared_norm(key):
-        return observed.squared_norms(key, n_points, dim, reversion=rate, dtype=jnp.float32)[-1]
-
+    settled = predicted.trapping_radius(rate) ** 2
     trial.mean(
-        squared_norm,
+        _squared_norm(n_points, dim, rate),
         settled,
         law=Asymptotic(),
         slack=left * settled,
@@ -153,9 +153,15 @@ def test_ou_trapping(
         first=1024,
         vectorised=True,
     )
-    variance = (predicted.squared_norm_relative_std(dim) * settled) ** 2
+
+
+@claim(ours("the settled norm is chi-square"), kind="distribution", cases=TRAPS)
+def test_ou_trapping__spread(trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping):
+    """The settled squared norm has the relative spread sqrt(2 / d)."""
+    left = settled_points(trial, n_points, rate)
+    variance = (predicted.squared_norm_relative_std(dim) * predicted.trapping_radius(rate) ** 2) ** 2
     trial.mean(
-        squared_norm,
+        _squared_norm(n_points, dim, rate),
         variance,
         law=NormalVariance(asymptotic=True),
         slack=2 * left * variance,
@@ -165,62 +171,73 @@ def test_ou_trapping(
         vectorised=True,
     )
 
+
+@claim(
+    ours("the stationary covariance of the recursion"), kind="distribution", cases=[(12, 30, 0.25, 4), (6, 60, 0.5, 2)]
+)
+def test_ou_trapping__directions(
+    trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping, lag: Annotated[int, Interval(1, 50)]
+):
+    """Directions decay: E x_s . x_t = a^|s - t| / (alpha (2 - alpha)) of the trapped process, a = 1 - alpha."""
+    settled_points(trial, n_points, rate)
+    kept = (1 - rate) ** lag
+    trial.require(lag < n_points and 0.1 <= kept <= 0.8, "lag must be below n_points, and (1 - rate)^lag in [.1, .8]")
+
     def products(key):
         walk = observed.trajectory(observed.noise(key, n_points, dim), reversion=rate)
-        return jnp.sum(walk[-1] * walk[-1 - lag]) / settled
+        return jnp.sum(walk[-1] * walk[-1 - lag]) / predicted.trapping_radius(rate) ** 2
 
-    gone = (1 - rate) ** (2 * (n_points - lag)) * correlation  # the earlier position is not quite settled
+    gone = (1 - rate) ** (2 * (n_points - lag)) * kept  # the earlier position is not quite settled
     trial.mean(
         products,
         predicted.stationary_correlation(np.array([lag]), rate)[0],
         law=Asymptotic(),
         slack=gone,
-        margin=0.02 * correlation + gone,
-        controls={"twice the rate": correlation**2, "no reversion: the direction is kept": 1.0},
+        margin=0.02 * kept + gone,
+        controls={"twice the rate": kept**2, "no reversion: the direction is kept": 1.0},
         first=1024,
         vectorised=True,
     )
 
 
+def _comes_close(n_points, dim, rate):
+    """Return the event that the walker is within half of the trapping radius."""
+    norm = _squared_norm(n_points, dim, rate)
+    return lambda key: norm(key) < predicted.trapping_radius(rate) ** 2 / 4
+
+
 @claim(
-    ours("the settled norm is chi-square, of which Chernoff's bound is the exponential rate"),
+    ours("Chernoff's bound for chi-squares at the trapped radius"),
     kind="bound",
-    cases=[(4, 12, 0.25), (5, 8, 0.4)],
+    cases=VISITS,
     loose="Chernoff's bound lacks its prefactor: best known ratio .53, in one dimension",
 )
-def test_ou_not_mean_reverting(
-    trial,
-    dim: Annotated[int, Interval(4, 7, why="of more, too few visits are seen")],
-    n_points: Annotated[int, Interval(3, 200, why="hundreds of thousands are drawn")],
-    rate: Trapping,
-):
-    """The trapped norm stays off the minimum: P(|x_t| < r_c / 2) = P(chi^2_d < d / 4) <= exp(-0.318 d)."""
-    left = settled_points(trial, n_points, rate)
-
-    def comes_close(dim):
-        def event(key):
-            norm = observed.squared_norms(key, n_points, dim, reversion=rate, dtype=jnp.float32)[-1]
-            return norm < predicted.trapping_radius(rate) ** 2 / 4
-
-        return event
-
+def test_ou_not_mean_reverting(trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping):
+    """The trapped norm stays off the minimum: P(|x_t| < r_c / 2) <= exp(-0.318 d)."""
+    settled_points(trial, n_points, rate)
     trial.probability(
-        comes_close(dim),
+        _comes_close(n_points, dim, rate),
         predicted.escape_probability_bound(0.25, dim),
         side="at most",
         controls={"exp(-d)": np.exp(-dim)},
-        wrong_processes={"a quarter of the dimensions": comes_close(dim // 4)},
+        wrong_processes={"a quarter of the dimensions": _comes_close(n_points, dim // 4, rate)},
         first=16_384,
         vectorised=True,
     )
-    chance = chi2.cdf(dim / 4, dim)
+
+
+@claim(ours("the settled norm is chi-square"), kind="distribution", cases=VISITS)
+def test_ou_not_mean_reverting__chance(trial, n_points: TrappedPoints, dim: FewDimensions, rate: Trapping):
+    """Visits to the middle have the chance P(|x_t| < r_c / 2) = P(chi^2_d < d / 4)."""
+    left = settled_points(trial, n_points, rate)
+    chance, more, less = (chi2.cdf(d / 4, d) for d in (dim, dim + 1, dim - 1))
     # A norm that is shorter by the share `left` of its square comes closer: the chance rises by at most d / 2 of it.
     trial.probability(
-        comes_close(dim),
+        _comes_close(n_points, dim, rate),
         chance,
         slack=dim / 2 * left * chance,
         margin=(0.045 + dim / 2 * left) * chance,
-        controls={"one dimension more": chi2.cdf((dim + 1) / 4, dim + 1), "two less": chi2.cdf((dim - 2) / 4, dim - 2)},
+        controls={"one dimension more": more, "one less": less},
         first=65_536,
         most=2_000_000,
         vectorised=True,
