@@ -126,8 +126,8 @@ def test_lda_rate(
     """At large kappa balanced Mixup is as near b as the modified LDA of its data: n E[1 - cos] -> m^2 T / (2 |b|^2)."""
     require_even(trial, n)
     require_even(trial, n_large)
+    trial.require(separability >= 4 * n**2, "separability must be at least 4 n^2: what drawn labels cost shows then")
     kappas = (separability, 4 * separability)
-
     trial.mean(
         beside_lda(n, kappas, "expected"),
         np.ones(2),
