@@ -36,14 +36,14 @@ def condition(inputs, prefixes=range(EXAMPLES)):
 def posterior_mean(X, Y, weight_std, noise_std):
     """The mean of w given the labels, by the trapezoidal rule along the singular directions of X, and its points.
 
-    The rule is exact: half the standard deviation of the narrowest direction is one spacing, and the density has fallen
-    by exp(-40) where the grid ends.
+    The rule is exact to exp(-40): a spacing is .7 standard deviations of each direction, and the density has fallen by
+    as much where the grid ends.
     """
     _, singular, directions = np.linalg.svd(X)
     widths = np.zeros(2)
     widths[: len(singular)] = (singular / noise_std) ** 2
     reach = weight_std * np.sqrt(Y @ Y / noise_std**2 + 80)
-    axes = [np.arange(-reach, reach, 0.5 / np.sqrt(width + weight_std**-2)) for width in widths]
+    axes = [np.arange(-reach, reach, 0.7 / np.sqrt(width + weight_std**-2)) for width in widths]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2) @ directions
     misfit = sum((label - grid @ row) ** 2 for row, label in zip(X, Y, strict=True))
     log_density = -misfit / (2 * noise_std**2) - np.sum(grid**2, axis=1) / (2 * weight_std**2)

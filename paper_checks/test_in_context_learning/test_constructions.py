@@ -73,7 +73,7 @@ def test_thm1__gd__step(trial, dimension: Dimension, count: Prompted = 64):
              "wrong_processes": {"the chain with -lambda": answers(chain, prompts)[0]}}  # fmt: skip
     minus = law + 4 * STEP * REGULARISER * prompts[2] @ start
     trial.value(found, law, **options, **wrong, as_printed=minus)
-    scales = 2.0 ** -np.arange(7, 12)
+    scales = 2.0 ** -np.arange(7, 11)
     errors = [np.sqrt(np.mean((answers(program, prompts, product=s)[0] - law) ** 2)) for s in scales]
     # Rounding grows as 1 / s, and what is seen at 1e-6 is more than the rounding there.
     options = {"rounding": np.abs(found - law).max() * 1e-6 / scales, "margin": 0.02, "same_instance": True}
@@ -150,7 +150,7 @@ def _last_update(inputs, labels):
     ours("by adding up the errors of all layers (on paper, Lemma 1 is as precise as desired)"),
     kind="bound",
     cases=[("gradient step", 4, 1, "ideal"), ("gradient step", 4, 1, "realised"),
-           ("ridge", 3, 5, "ideal"), ("ridge", 3, 5, "realised")],
+           ("ridge", 3, 3, "ideal"), ("ridge", 3, 3, "realised")],
     loose="worst case over the roundings of every operation: best known ratio .04",
 )  # fmt: skip
 def test_finite__precision(
