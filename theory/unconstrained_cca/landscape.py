@@ -114,15 +114,18 @@ def critical_loss(eigenvalues: Eigenvalues, chosen: Chosen) -> float:
 
 @guarded
 def least_curvature(eigenvalues: Eigenvalues, chosen: Chosen, n_columns: Columns) -> float:
-    """The smallest eigenvalue of the Hessian at a critical point, in the metric of B: 0 at a minimum, else negative.
+    """The smallest eigenvalue of the Hessian at a critical point, in the metric of B: negative at all but the minimum.
 
-    -4 (largest eigenvalue missing) where S has fewer than K members, -4 (largest missing - smallest in S) where it has
-    K. Rotations of the columns always leave a direction of curvature 0, unless K = 1.
+    -4 (largest eigenvalue missing) where S has fewer than K members, and at most 4 (smallest in S - largest missing)
+    where it has K. Rotations of the columns leave a direction of curvature 0 wherever W is not 0 and K > 1, so that it
+    is 0 at the minimum; of one column alone the minimum has min(8 lambda_1, 4 (lambda_1 - lambda_2)).
     """
     ordered = np.sort(eigenvalues)[::-1]
     held = _held(ordered, chosen, n_columns)
     missing = np.delete(ordered, list(chosen)).max(initial=-np.inf)
-    return min(0.0, -4 * float(missing - held.min() if len(held) == n_columns else missing))
+    full = len(held) == n_columns
+    least = 4 * float(held.min() - max(missing, -held.min()) if full else -missing)
+    return min(0.0, least) if len(held) and n_columns > 1 else least
 
 
 def _solved(A: Numerator, B: Denominator) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, "dim dim"]]:
