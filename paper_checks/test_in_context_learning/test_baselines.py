@@ -27,10 +27,10 @@ def drawn_rules(trial, matched):
     return inputs, np.asarray(baselines.label_weights(inputs, [*rules, baselines.nearest_neighbours(weighted=True)]))
 
 
-def condition(inputs, prefixes=range(EXAMPLES)):
-    """How much the nonzero singular values of each prefix differ, [count, prefixes]; 1 for no example."""
+def condition(inputs, penalty, prefixes=range(EXAMPLES)):
+    """The largest condition of a rule at each prefix, [count, prefixes]: least squares', or the matched ridge's."""
     spectra = [[np.linalg.svd(X[:k], compute_uv=False) for k in prefixes] for X in inputs]
-    return np.array([[s[0] / s[-1] if len(s) else 1.0 for s in spectrum] for spectrum in spectra])
+    return np.array([[s[0] / min(s[-1], penalty**0.5) if len(s) else 1.0 for s in spectrum] for spectrum in spectra])
 
 
 def posterior_mean(X, Y, weight_std, noise_std):
@@ -71,7 +71,7 @@ def test_mbr__ridge(
     inputs, weights = drawn_rules(trial, ratio)
     risks = query_risks(weights, inputs, weight_std, noise_std)[:, :, examples]
     least = np.array([predicted.bayes_prediction_risk(X[:examples], X[examples], **stds) for X in inputs])
-    unequal = 40 * DIMENSION * condition(inputs, [examples])[:, 0]
+    unequal = 40 * DIMENSION * condition(inputs, ratio, [examples])[:, 0]
     options = {"found_by": "draws", "independent": COUNT, "ops": 1, "scale": risks * unequal}
     everywhere, noisy = (np.broadcast_to(side, risks.shape) for side in (least, least + noise_std**2))
     trial.bound(everywhere, risks, **options, wrong_processes={"the error of a noisy label": noisy})
@@ -96,7 +96,7 @@ def test_pythagoras(trial, weight_std: Std = 1.5, noise_std: Std = 0.5):
     least = [[predicted.bayes_prediction_risk(X[:k], X[k], **stds) for k in range(EXAMPLES)] for X in inputs]
     risks = query_risks(weights, inputs, weight_std, noise_std)
     wrong = {"distance to the ridge of 2 lambda": to_other, "no excess": 0 * distance}
-    trial.identity(risks - least, distance, ops=40 * DIMENSION, scale=risks * condition(inputs), controls=wrong)
+    trial.identity(risks - least, distance, ops=40 * DIMENSION, scale=risks * condition(inputs, ratio), controls=wrong)
 
 
 @claim(
@@ -117,7 +117,7 @@ def test_ols__limit(
         found, least = np.asarray(baselines.weights_all(prompts, rules))[:, c, -1], predicted.ols_weights(shown, labels)
         unseen = directions[-1] if directions[-1] @ least > 0 else -directions[-1]  # or first-order terms may cancel
         errors.append(np.sum((found - least) ** 2, axis=1))
-        others.append(np.sum((found - least - unseen) ** 2, axis=1))
+        others.append(np.sum((found - least - np.linalg.norm(least) * unseen) ** 2, axis=1))
         rounding.append(40 * dimension * UNIT * singular[0] / singular[-1] * np.linalg.norm(least))
     total, shifted = (np.sqrt(np.sum(squares, axis=0)) for squares in (errors, others))
     options = {"rounding": np.linalg.norm(rounding), "margin": 0.02, "same_instance": True}

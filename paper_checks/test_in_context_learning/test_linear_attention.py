@@ -239,7 +239,11 @@ def test_lsa__covshift(
         return np.asarray(predictions(0.7, form, scale * X, labels, scale * query)) / scale
 
     def powers(of, but):
-        return {f"c^{p}": scale**p * of for p in (0, 1, 2) if p != but and abs(scale**p - scale**but) > 0.04}
+        return {
+            f"c^{p}": scale**p * of
+            for p in (0, 1, 2, 3)
+            if p != but and abs(scale**p - scale**but) > 0.04 * abs(scale) ** but
+        }
 
     before, ops = predict(1.0), 8 * examples * dimension
     sizes = np.linalg.norm(X, axis=(1, 2)) ** 2 * np.linalg.norm(weights, axis=1) * np.linalg.norm(query, axis=1)
