@@ -260,7 +260,8 @@ def test_intrusion(trial, n_sets: Annotated[int, Interval(1, 1000)] = 12):
     unmixed = np.array([least_excess(*one, hard) for one in apart])
     closed = np.array([predicted.intrusion_gap(*one, hard) for one in apart])
     mixed = np.array([predicted.intrusion_gap(*one, shares) for one in sets])
-    trial.identity(unmixed, closed, ops=400, scale=1.0, controls={"as with mixing": np.maximum(mixed, mixed[0])})
+    wrong = {"as with mixing": np.maximum(mixed, mixed[0])}
+    trial.value(unmixed, closed, margin=1e-10, error=1600 * 2.0**-53, scale=1.0, controls=wrong)
 
 
 @claim(ours(f"{GUO}: a squared loss vanishes where its residual does"), kind="identity")
@@ -281,7 +282,8 @@ def test_local_linear(
         return np.sqrt(mixed.weights @ residual**2)
 
     moved = {"one label moved": least_loss(affine + 0.1 * (np.arange(n) == 2))}
-    trial.identity(least_loss(affine), 0.0, ops=n_nodes * n**2, scale=1.0, wrong_processes=moved)
+    rounding = 4 * n_nodes * n**2 * 2.0**-53
+    trial.value(least_loss(affine), 0.0, margin=1e-10, error=rounding, scale=1.0, wrong_processes=moved)
     line, labels = np.array([[0.0], [1.0], [3.0]]), np.array([0.0, 1.0, 0.0])
     through = np.polyfit(line[:, 0], labels, 2)
 
@@ -291,4 +293,4 @@ def test_local_linear(
 
     unmixed, mixing = np.array([0.0, 1.0]), np.array([0.0, 0.5, 1.0])
     wrong = {"with mixing": loss_through(mixing)}
-    trial.identity(loss_through(unmixed), 0.0, ops=200, scale=1.0, wrong_processes=wrong)
+    trial.value(loss_through(unmixed), 0.0, margin=1e-10, error=800 * 2.0**-53, scale=1.0, wrong_processes=wrong)
