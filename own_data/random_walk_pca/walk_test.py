@@ -1,6 +1,5 @@
 """Is this trajectory a random walk? A calibrated test from the exact theory of the PCA of random walks."""
 
-import math
 import warnings
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,14 +7,23 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
+from own_data.random_walk_pca.estimators import (
+    estimate_drift_ratio,
+    estimate_momentum,
+    estimate_noise_decay,
+    estimate_reversion,
+)
+from own_data.random_walk_pca.randomisation import Departure, departures
 from own_data.random_walk_pca.steps import StepGram, Trajectory, checked_step_gram, effective_dimension
 from theory import random_walk_pca as predicted
 from theory_on_trial.contract import LONGEST, Interval, guarded, require
+from theory_on_trial.own_data.estimate import Estimate
 
 _LEAST_CHANCE = 1e-13
 """Scores end at 7.3 standard deviations, where the law of the cosine content is no longer known to a digit."""
 _FEWEST_DIMENSIONS = 30
-"""Below it a walk's own ratios scatter so much that neither verdict means anything."""
+_LEVEL = 0.01
+"""Of the verdict in words."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +39,11 @@ class WalkTest:
         cosine_contents: squared overlap in [0, 1] of the component's time course with the cosine of k half-periods.
         walk_contents: the same for a random walk, in the mean given the observed variances.
         content_z: standard normal score of the content; negative where the component is not a cosine.
-        p_value: bound on the chance that a random walk has a score as far out as the farthest of these 2K; NaN where
-            the test cannot judge.
-        doubts: why it cannot judge, or how far the scores may be off; one sentence each.
+        departures: the statistics that decide, each with its deviation and p-value among signed permutations of the
+            steps; see `own_data.random_walk_pca.randomisation`.
+        p_value: chance that a random walk has any of them as far out, exact for every T, d and noise.
+        causes: what each significant departure would be if it were the only one: parameters with their intervals.
+        doubts: how far the scores z may be off; one sentence each. The verdict does not rest on them.
     """
 
     n_points: int
@@ -44,13 +54,10 @@ class WalkTest:
     cosine_contents: Float[np.ndarray, " components"]
     walk_contents: Float[np.ndarray, " components"]
     content_z: Float[np.ndarray, " components"]
+    departures: dict[str, Departure]
     p_value: float
+    causes: dict[str, Estimate]
     doubts: tuple[str, ...] = ()
-
-    @property
-    def answerable(self) -> bool:
-        """Whether the test can judge this trajectory at all."""
-        return not math.isnan(self.p_value)
 
     def __str__(self) -> str:
         """Return the verdict in words and a table with one line per component."""
@@ -81,10 +88,11 @@ class WalkTest:
 
     def _headline(self) -> str:
         about = f"{self.n_points} points, effective dimension {self.effective_dimension:.4g}"
-        if not self.answerable:
-            return f"{about}: cannot be judged"
-        verdict = "consistent with a random walk" if self.p_value > 0.01 else "not a random walk"
-        return f"{about}: {verdict} at the 1 % level (p = {self.p_value:.2g})"
+        if self.p_value > _LEVEL:
+            return f"{about}: consistent with a random walk at the 1 % level (p = {self.p_value:.2g})"
+        causes = "; ".join(f"{name} {estimate}" for name, estimate in self.causes.items())
+        each = f"; if one cause alone: {causes}" * bool(causes)
+        return f"{about}: not a random walk at the 1 % level (p = {self.p_value:.2g}){each}"
 
     def _rows(self) -> list[tuple[float, ...]]:
         of_ratios = (self.variance_ratios, self.walk_ratios, self.ratio_z)
@@ -98,35 +106,38 @@ def random_walk_test(
     *,
     step_gram: StepGram | None = None,
     n_components: Annotated[int, Interval(1, LONGEST)] = 3,
+    draws: Annotated[int, Interval(99, 10**6)] = 999,
+    seed: int = 0,
 ) -> WalkTest:
-    """Compare the principal components of a trajectory with those of a random walk of its own effective dimension.
+    """Compare a trajectory with a random walk: steps that are independent, of one law, symmetric about zero.
 
-    The null hypothesis is that steps are independent and Gaussian with mean zero and one covariance, whatever that is.
-    Under it the scores are standard normal and `p_value` (Bonferroni over the 2K two-sided scores) falls below a level
-    at most as often as the level says, to first order in 1 / effective dimension. Measured false alarms at the 5 %
-    level: 3 to 6 % for isotropic noise with an effective dimension of 40 and more, and for anisotropic noise of several
-    hundred; noise with a few dominant directions (an effective dimension of 34 in 1000, with variances 1 / i) gives
-    14 %. Against drift, momentum, reversion or changing noise the power grows with the effective dimension. Scores end
-    at +-7.3 and `p_value` at 4e-13 K.
+    The verdict compares the steps with signed permutations of them, which a random walk could have taken as well, by
+    the variance on the leading half-cosines, the displacement, products of neighbouring steps and the trend of their
+    length. Its level is exact for any noise, in any dimension, also where the effective dimension is small; `p_value`
+    is at least 1 / (draws + 1). Power grows with T and with the effective dimension.
+
+    Beside it stand the variance ratios and cosine contents of the components with those of a walk. Their scores z are
+    standard normal for Gaussian steps to first order in 1 / effective dimension (mean within .2 of 0, variance .75 to
+    1.2 from an effective dimension of 40 on for isotropic noise, several hundred for anisotropic), and end at +-7.3.
 
     Args:
         trajectory: T recorded points, T x d, NumPy or JAX, of any floating dtype; T may exceed d.
         step_gram: instead of it, the inner products of the T - 1 steps, from `step_gram` or a `StepGramRecorder`.
         n_components: K, leading components to judge.
+        draws: B, signed permutations.
+        seed: of the signed permutations.
 
-    Where the effective dimension is below 30 the scores are not calibrated, and where the components asked for are far
-    beyond its square root the law of their ratios has no variance left and a score is NaN: the answer is then that the
-    trajectory cannot be judged (`p_value` NaN, `answerable` False, the reason among the `doubts`). Components beyond
-    the square root alone are a doubt.
+    Doubts name an effective dimension below 30, where the scores z are not calibrated, and components beyond its square
+    root, which are no cosines; far beyond it the law of the ratios has no variance left, and their scores are NaN.
     Raises ValueError for fewer than ten points, values that are not finite (the first point is named), no movement,
     steps without noise, or more components than the trajectory has directions.
 
     Source: the spectrum of Antognini & Sohl-Dickstein 2018, arXiv 1806.08805; the cosine content of Hess 2000, Phys.
-    Rev. E 62, 8438; their laws at finite dimension: derived here.
+    Rev. E 62, 8438; their laws at finite dimension: derived here; the null by symmetry: Fisher 1935.
 
     >>> steps = np.random.default_rng(0).standard_normal((300, 500))
     >>> print(random_walk_test(np.cumsum(steps, axis=0)))
-    300 points, effective dimension 498.6: consistent with a random walk at the 1 % level (p = 0.34)
+    300 points, effective dimension 498.6: consistent with a random walk at the 1 % level (p = 0.81)
      PC   variance ratio   of a walk       z   cosine content   of a walk       z
       1           0.6170      0.6083    +0.5           0.9996      0.9983    +1.9
       2           0.1464      0.1524    -0.6           0.9957      0.9931    +0.4
@@ -140,8 +151,7 @@ def random_walk_test(
     ratios = variances[:n_components] / variances.sum()
     walk_ratios, ratio_z = _judge_ratios(ratios, len(gram) + 1, dimension)
     walk_contents, content_z = _judge_contents(contents, variances, dimension)
-    scores = np.concatenate([ratio_z, content_z])
-    judged, doubts = _doubts(dimension, scores)
+    departed, p_value = departures(gram, n_components, draws, seed)
     return WalkTest(
         n_points=len(gram) + 1,
         effective_dimension=dimension,
@@ -151,8 +161,10 @@ def random_walk_test(
         cosine_contents=contents,
         walk_contents=walk_contents,
         content_z=content_z,
-        p_value=_bonferroni(scores) if judged else math.nan,
-        doubts=doubts,
+        departures=departed,
+        p_value=p_value,
+        causes=_causes(gram, departed),
+        doubts=_doubts(dimension, np.concatenate([ratio_z, content_z])),
     )
 
 
@@ -225,22 +237,29 @@ def _normal_score(
     return np.where(below < above, ndtri(np.maximum(below, _LEAST_CHANCE)), -ndtri(np.maximum(above, _LEAST_CHANCE)))
 
 
-def _bonferroni(scores: Float[np.ndarray, " scores"]) -> float:
-    from scipy.special import ndtr
+def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure]) -> dict[str, Estimate]:
+    """What each significant departure would be if it were the only one, the farthest first."""
+    steps = found["momentum"]
+    # Reversion takes steps back, and holds the walk together.
+    back = min(steps, found["PC 1"], key=lambda one: (one.deviations > 0, one.p_value))
+    named = {
+        "drift over noise": (found["drift"], found["drift"].deviations > 0, estimate_drift_ratio),
+        "momentum": (steps, steps.deviations > 0, estimate_momentum),
+        "reversion": (back, back.deviations < 0, estimate_reversion),
+        "decay of the noise": (found["noise"], np.all(np.diagonal(gram) > 0), estimate_noise_decay),
+    }
+    seen = [(name, *rest) for name, rest in named.items() if rest[0].p_value <= _LEVEL and rest[1]]
+    seen.sort(key=lambda one: -abs(one[1].deviations))
+    return {name: estimator(step_gram=gram) for name, _, _, estimator in seen}
 
-    return float(min(1.0, 2 * scores.size * ndtr(-np.abs(scores).max())))
 
-
-def _doubts(dimension: float, scores: Float[np.ndarray, " scores"]) -> tuple[bool, tuple[str, ...]]:
-    """Whether the scores can be judged, and why not or what is doubtful about them."""
+def _doubts(dimension: float, scores: Float[np.ndarray, " scores"]) -> tuple[str, ...]:
+    """What is doubtful about the scores z."""
     components = scores.size // 2
     if dimension < _FEWEST_DIMENSIONS:
-        scatter = "the first variance ratio of a walk scatters by more than 7 %, and the scores are not calibrated"
-        return False, (f"the effective dimension {dimension:.3g} is below {_FEWEST_DIMENSIONS}: {scatter}",)
-    beyond = f"the square root of the effective dimension {dimension:.3g}: ask for fewer components"
-    if not np.all(np.isfinite(scores)):
-        unknown = int(np.argmax(~np.isfinite(scores.reshape(2, -1)).all(axis=0))) + 1
-        return False, (f"the law of PC {unknown} of a walk is not known so far beyond {beyond}",)
+        scatter = "a walk's own first variance ratio scatters by more than 7 %, and the scores z are not calibrated"
+        return (f"the effective dimension {dimension:.3g} is below {_FEWEST_DIMENSIONS}: {scatter}",)
     if components > np.sqrt(dimension):
-        return True, (f"PC {components} of a walk is not expected to be a cosine beyond {beyond}",)
-    return True, ()
+        no_cosine = f"PC {components} of a walk is not expected to be a cosine"
+        return (f"{no_cosine}: it lies beyond the square root of the effective dimension {dimension:.3g}",)
+    return ()

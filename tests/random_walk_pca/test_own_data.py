@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from own_data import random_walk_pca as tool
+from own_data.random_walk_pca.randomisation import departures
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 
@@ -68,21 +69,63 @@ def trajectory(seed, n_points=40, dim=200):
     ],
 )
 def test_null_is_calibrated(unchecked_shapes, n_runs, n_points, dim, exponent, n_components):
-    """The docstring's promise: 3 to 6 % false alarms at the 5 % level; scores within .2 of mean 0, variance .75 to 1.2.
-
-    The 1 % level has no such promise; what its tail keeps is half to not quite twice the level.
-    """
+    """The docstring's promises: scores within .2 of mean 0, variance .75 to 1.2; an exact level."""
     grams = runs(n_runs, n_points, dim, exponent=exponent)
-    results = [tool.random_walk_test(step_gram=gram, n_components=n_components) for gram in grams]
+    results = [
+        tool.random_walk_test(step_gram=gram, n_components=n_components, draws=199, seed=run)
+        for run, gram in enumerate(grams)
+    ]
     scores = np.array([np.concatenate([result.ratio_z, result.content_z]) for result in results])
     mean_slack, variance_slack = DEVIATIONS / np.sqrt(n_runs), 1.2 * DEVIATIONS * np.sqrt(2 / n_runs)
     assert np.all(np.abs(scores.mean(axis=0)) <= 0.2 + mean_slack)
     assert np.all(scores.var(axis=0) <= 1.2 + variance_slack)
     assert np.all(scores.var(axis=0) >= 0.75 - variance_slack)
-    for level, low, high in ((0.05, 0.03, 0.06), (0.01, 0.005, 0.018)):
-        alarms = np.mean([result.p_value <= level for result in results])
-        assert alarms <= high + DEVIATIONS * np.sqrt(high * (1 - high) / n_runs)
-        assert alarms >= low - DEVIATIONS * np.sqrt(low * (1 - low) / n_runs)
+    assert_level([result.p_value for result in results])
+
+
+def assert_level(p_values):
+    """A p-value below a level as often as the level says; ties leave it a little below."""
+    for level in (0.05, 0.01):
+        alarms, slack = np.mean(np.array(p_values) <= level), DEVIATIONS * np.sqrt(level / len(p_values))
+        assert alarms <= level + slack
+        assert alarms >= 0.6 * level - slack
+
+
+@pytest.mark.parametrize("noise", ["one over i", "Student's t", "one sign for all"])
+def test_the_level_is_exact_for_any_noise(unchecked_shapes, noise):
+    """Variances 1 / i in d = 2000, where scores for Gaussian noise gave 19 % at the 5 % level; tails; one direction."""
+    rng = np.random.default_rng(7)
+
+    def steps():
+        if noise == "one over i":
+            return rng.standard_normal((24, 2000)) / np.sqrt(np.arange(1, 2001))
+        if noise == "Student's t":
+            return rng.standard_t(3, (24, 5))
+        return rng.standard_normal((24, 1)) * rng.choice([0.1, 1.0, 10.0], (24, 1)) * np.ones(7)
+
+    p_values = []
+    for run in range(2000):
+        drawn = steps()
+        p_values.append(departures(drawn @ drawn.T, 2, 199, run)[1])
+    assert_level(p_values)
+
+
+@pytest.mark.parametrize(
+    ("cause", "name"),
+    [
+        ({"drift_ratio": 0.05}, "drift over noise"),
+        ({"momentum": 0.75}, "momentum"),
+        ({"reversion": 0.1}, "reversion"),
+        ({"decay": 1.0}, "decay of the noise"),
+    ],
+    ids=str,
+)
+def test_in_four_dimensions_the_cause_is_found_and_named(cause, name):
+    """An MLP's run has a few directions of noise: no score z holds there, and the verdict does."""
+    results = [tool.random_walk_test(step_gram=gram, n_components=2) for gram in runs(8, 400, 4, **cause)]
+    assert np.mean([result.p_value <= 0.01 for result in results]) >= 0.75
+    assert np.mean([name in result.causes for result in results]) >= 0.75
+    assert all("below 30" in result.doubts[0] for result in results)
 
 
 @pytest.mark.parametrize(
@@ -90,13 +133,16 @@ def test_null_is_calibrated(unchecked_shapes, n_runs, n_points, dim, exponent, n
 )
 def test_power(cause):
     """The cause moves a score by far more than its spread at d = 5000, so that no run may pass for a walk."""
-    assert all(tool.random_walk_test(step_gram=gram).p_value < 1e-4 for gram in runs(10, 200, 5000, **cause))
+    for gram in runs(10, 200, 5000, **cause):
+        result = tool.random_walk_test(step_gram=gram)
+        assert result.p_value <= 0.002
+        assert max(np.abs(result.ratio_z).max(), np.abs(result.content_z).max()) > 4
 
 
 def test_more_noise_dimensions_than_points_are_not_needed():
     """T = 400 points in 60 dimensions are judged as a walk with the same cosine law; T > d."""
     result = tool.random_walk_test(trajectory(3, 400, 60))
-    assert result.p_value > 1e-6
+    assert result.p_value > 0.01
     expected = observed.variance_ratios(trajectory(3, 400, 60))[:3]
     # Two routes of O(T d) operations each to ratios of size one.
     np.testing.assert_allclose(result.variance_ratios, expected, atol=400 * 60 * 2**-53 * 8)
@@ -240,7 +286,7 @@ def test_recorded_run_is_judged_with_the_combined_dimension():
         recorder.record(buffer)
     result = tool.random_walk_test(step_gram=recorder.step_gram)
     assert abs(result.effective_dimension / predicted.combined_dimension(1500, 500) - 1) <= 5 * 2 / 120
-    assert result.p_value > 1e-6
+    assert result.p_value > 0.01
 
 
 def test_recorder_is_linear_in_the_steps():
@@ -263,36 +309,24 @@ def test_results_are_readable():
     assert f"{result.variance_ratios[0]:.4f}" in html
 
 
-@pytest.mark.parametrize(
-    ("dim", "n_components", "doubt"),
-    [
-        (12, 3, "the effective dimension .* is below 30: .* not calibrated"),
-        (50, 30, "the law of PC .* is not known so far beyond the square root"),
-    ],
-)
-def test_what_cannot_be_judged_gets_no_verdict(dim, n_components, doubt):
-    result = tool.random_walk_test(trajectory(0, 60, dim), n_components=n_components)
-    assert not result.answerable
-    assert np.isnan(result.p_value)
-    assert re.search(doubt, result.doubts[0])
-    for shown in (str(result), result._repr_html_()):
-        assert "cannot be judged" in shown
-        assert result.doubts[0] in shown
-        assert "consistent" not in shown
-
-
-def test_a_strange_trajectory_is_not_passed_for_a_walk_by_a_score_that_is_not_known():
-    """A score of 6 beside one that is NaN used to give p = 1, and the headline of a walk."""
+def test_scores_that_are_not_known_do_not_touch_the_verdict():
+    """One score beyond the law of its component was NaN and gave p = 1, the headline of a walk."""
     steps = np.random.default_rng(4).standard_normal((60, 50)) + 0.8
-    assert tool.random_walk_test(np.cumsum(steps, axis=0), n_components=3).p_value < 1e-4
-    assert not tool.random_walk_test(np.cumsum(steps, axis=0), n_components=30).answerable
+    result = tool.random_walk_test(np.cumsum(steps, axis=0), n_components=30)
+    assert np.isnan(result.ratio_z).any()
+    assert result.p_value <= 0.002
+    assert "not a random walk" in str(result)
+    assert next(iter(result.causes)) == "drift over noise"
 
 
-def test_components_beyond_the_square_root_are_a_doubt():
-    walk = np.cumsum(np.random.default_rng(0).standard_normal((120, 400)), axis=0)
-    result = tool.random_walk_test(walk, n_components=21)
-    assert result.answerable
-    assert "PC 21 of a walk is not expected to be a cosine beyond the square root" in result.doubts[0]
+def test_doubts_are_about_few_dimensions_and_far_components():
+    few = tool.random_walk_test(trajectory(0, 60, 12))
+    assert re.search("effective dimension .* is below 30: .* z are not calibrated", few.doubts[0])
+    far = tool.random_walk_test(trajectory(0, 60, 50), n_components=8)
+    assert "PC 8 of a walk is not expected to be a cosine" in far.doubts[0]
+    for result in (few, far):
+        assert result.doubts[0] in str(result)
+        assert result.doubts[0] in result._repr_html_()
     assert tool.random_walk_test(trajectory(0)).doubts == ()
 
 

@@ -1,0 +1,84 @@
+"""The null of the walk test by symmetry: signs and order of the steps of a random walk carry no information.
+
+Independent steps of one law that is symmetric about zero have the same joint law after any permutation and any change
+of signs, in any dimension and with any covariance. A statistic of the recorded steps therefore has, among its values on
+B signed permutations of them, a uniform rank: its level is exact for every T, d and noise. Source: Fisher's
+randomisation test (1935); the statistics: derived here.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory import random_walk_pca as predicted
+
+_TOGETHER = 64  # signed permutations whose quadratic forms are one product of matrices
+
+
+class Departure(NamedTuple):
+    """One statistic of the steps beside its values on signed permutations of them.
+
+    Attributes:
+        deviations: how many standard deviations of those values it lies above their mean.
+        p_value: chance that a random walk has it as far out, on either side; at least 2 / (B + 1).
+    """
+
+    deviations: float
+    p_value: float
+
+
+def departures(
+    gram: Float[np.ndarray, "steps steps"], n_components: int, draws: int, seed: int
+) -> tuple[dict[str, Departure], float]:
+    """Return each statistic by what it shows, and the p-value of all of them together.
+
+    "PC k": the variance along the half-cosine of k half-periods, on which component k of a walk lies. "drift": the
+    squared displacement. "momentum": products of neighbouring steps (negative where a step is taken back). "noise":
+    the trend of the squared step lengths. The joint p-value ranks the smallest of their ranks, and among equal ones the
+    larger deviation: no Bonferroni, and the level is exact whatever their dependence.
+    """
+    values = _statistics(gram, n_components, draws, np.random.default_rng(seed))
+    ranks = np.stack([_two_sided(column) for column in values.T], axis=1)
+    spread = values.std(axis=0)
+    away = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    farthest = np.abs(away).max(axis=1)
+    joint = ranks.min(axis=1) - farthest / (1 + farthest) / len(values)  # ranks are multiples of 2 / (B + 1)
+    names = [*(f"PC {k}" for k in range(1, n_components + 1)), "drift", "momentum", "noise"]
+    found = {name: Departure(float(d), float(p)) for name, d, p in zip(names, away[0], ranks[0], strict=True)}
+    return found, float(np.mean(joint <= joint[0]))
+
+
+def _statistics(
+    gram: Float[np.ndarray, "steps steps"], n_components: int, draws: int, rng: np.random.Generator
+) -> Float[np.ndarray, "_ _"]:
+    """The statistics of the steps in the first row, of signed permutations of them in the others."""
+    steps = len(gram)
+    time = np.arange(1, steps + 1)
+    # The overlap of the centred points with the k-th half-cosine is, up to a factor, that of the steps with these.
+    sines = np.sin(np.pi * np.outer(time, np.arange(1, n_components + 1)) / (steps + 1))
+    sines *= np.sqrt(predicted.eigenvalues(steps + 1)[:n_components])
+    weights = np.column_stack([sines, np.ones(steps)])
+    rows = []
+    for start in range(0, draws + 1, _TOGETHER):
+        count = min(_TOGETHER, draws + 1 - start)
+        order = rng.permuted(np.tile(np.arange(steps), (count, 1)), axis=1)
+        signs = rng.choice([-1.0, 1.0], size=(count, steps))
+        if start == 0:
+            order[0], signs[0] = np.arange(steps), 1.0
+        placed = np.zeros((count, steps, weights.shape[1]))
+        np.put_along_axis(placed, order[:, :, None], signs[:, :, None] * weights, axis=1)
+        flat = placed.transpose(1, 0, 2).reshape(steps, -1)
+        forms = np.sum(flat * (gram @ flat), axis=0).reshape(count, -1)
+        neighbours = np.sum(signs[:, :-1] * signs[:, 1:] * gram[order[:, :-1], order[:, 1:]], axis=1)
+        trend = np.diagonal(gram)[order] @ (time - time.mean())
+        rows.append(np.column_stack([forms, neighbours, trend]))
+    return np.concatenate(rows)
+
+
+def _two_sided(values: Float[np.ndarray, " draws"]) -> Float[np.ndarray, " draws"]:
+    """Twice the share of values at least as far out as each, on its nearer side; at most 1."""
+    ordered = np.sort(values)
+    below = np.searchsorted(ordered, values, side="right") / values.size
+    above = 1 - np.searchsorted(ordered, values, side="left") / values.size
+    return np.minimum(1.0, 2 * np.minimum(below, above))
