@@ -9,7 +9,7 @@ from paper_checks.test_mixup import random_chord, random_pair, reference_pair
 from sims import mixup as observed
 from theory import mixup as predicted
 from theory_on_trial import claim, ours
-from theory_on_trial.contract import AtLeast, Interval
+from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bounded, NormalVariance
 
 Separable = Annotated[float, Interval(1e9, 1e12, why="a limit; at the upper end angles reach the rounding of floats")]
@@ -50,7 +50,7 @@ def test_erm_separable_limit(
     trial,
     n: Annotated[int, Interval(12, 60)] = 24,
     dim: Annotated[int, Interval(2, 6)] = 3,
-    n_samples: AtLeast(40) = 40,
+    n_samples: Annotated[int, Interval(40, 1000)] = 40,
 ):
     """Separable data have no finite minimiser; a vanishing ridge leads to the hard margin without bias."""
     trial.require(n >= 6 * dim, "n must be at least 6 dim: fewer points are nearly always separable")

@@ -257,7 +257,7 @@ def test_n_eps_formula(
     )
     rate, cost, n = predicted.lda_rate(pair), costs[mode], 2 * round(root / 2)
     excess = rate / (root - pair.dim - 2)
-    wrong = {"linear in kappa": excess + cost / root} if cost else {"C / n": rate / root}
+    wrong = {"C / n": rate / root + cost / root**2}
     trial.identity(excess + cost / root**2, epsilon, ops=200, scale=epsilon * root, controls=wrong)
     # At the nearest even size the mean angle is epsilon up to the rounding of n, which the formula itself gives.
     expected = 2 * (predicted.lda_rate(pair, n) / n + cost / n**2)
