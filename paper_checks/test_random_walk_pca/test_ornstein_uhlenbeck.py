@@ -17,6 +17,12 @@ Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the proces
 """alpha."""
 Trapping = Annotated[float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")]
 """alpha of a process that settles within a few points."""
+RecursionPoints = Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")]
+"""T of a leading eigenvalue."""
+RevertingPoints = Annotated[int, Interval(1600, 4000, why="fewer revert at once at the largest alpha T")]
+"""T where alpha T is large and alpha small."""
+LargeCrossover = Annotated[float, Interval(15, 25, why="sixteen times as much is large, and eigenvalues apart")]
+"""The least alpha T of five."""
 TrappedPoints = Annotated[int, Interval(3, 100, why="tens of thousands are drawn")]
 """T of a process that settles."""
 TrappedDimension = Annotated[int, Interval(30, 200, why="the norm is nearly normal, and tens of thousands are drawn")]
@@ -60,9 +66,7 @@ def test_ou_exact(trial, n_points: Points, rate: Rate):
     kind="bound",
     cases=[400, 1600, 6400],
 )
-def test_ou_circulant_limit(
-    trial, n_points: Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")]
-):
+def test_ou_circulant_limit(trial, n_points: RecursionPoints):
     """The circulant formula errs in rho_1 by at most 3 / (2 alpha T) where alpha T >= 4, alpha T / 3 below 0.1."""
     small, large = np.array([0.003, 0.01, 0.03, 0.1]), np.geomspace(4, 400, 8)
     c = np.concatenate([small, large[large <= n_points / 5]])
@@ -106,13 +110,7 @@ def test_ou_crossover(trial, crossover: Crossover, count: Components = 3):
     ours("secular equation of the exact covariance: its boundary conditions change from free to fixed ends"),
     kind="limit",
 )
-def test_ou_sine_not_cosine(
-    trial,
-    n_points: Annotated[int, Interval(1600, 4000, why="fewer revert at once at the largest alpha T")] = 1600,
-    crossover: Annotated[
-        float, Interval(15, 25, why="sixteen times as much is large, and first eigenvalues apart")
-    ] = 20,
-):
+def test_ou_sine_not_cosine(trial, n_points: RevertingPoints = 1600, crossover: LargeCrossover = 20.0):
     """For alpha T >> 1 the first component is a full sine, not a half cosine: its cosine content falls towards
     (8 / 3 pi)^2 = 0.72.
     """

@@ -27,19 +27,33 @@ MODELS = {
 """Networks for scikit-learn's digits, in place of CIFAR-10 and ImageNet, and how they are trained."""
 
 
+Exponent = Annotated[float, Interval(-1, 1, why="slower limits beyond")]
+"""p of the noise variance t^-p."""
+LongRun = Annotated[int, Interval(16_000, 64_000, why="fewer are far from the limit, of more each run is long")]
+"""T near the limit."""
+FewComponents = Annotated[int, Interval(1, 5, why="later components need more points")]
+"""Leading components near their limit."""
+DriftedPoints = Annotated[int, Interval(4, 200, why="hundreds of walks are diagonalised")]
+"""T of a walk with drift."""
+DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all there is")]
+"""|mu|^2 / s2."""
+AtRightAngles = Annotated[int, Interval(1000, MOST, why="drift and noise are at right angles in many dimensions only")]
+"""d of a walk with drift."""
+
+
+def require_seen(trial, n_points, drift_ratio):
+    """Require that both drift and noise are seen."""
+    trial.require(0.3 <= n_points * drift_ratio <= 10, "n_points drift_ratio must lie in [.3, 10]: both are seen")
+
+
 @claim(
     ours("drift adds a rank-one term that is odd under time reversal, so that even cosines stay eigenvectors"),
     kind="identity",
-    cases=[(60, 0.05, 2000), (12, 0.5, 5000)],
+    cases=[(60, 0.05), (7, 0.5)],
 )
-def test_drift_mixing(
-    trial,
-    n_points: Annotated[int, Interval(4, 200, why="hundreds of walks are diagonalised")],
-    drift_ratio: Annotated[float, Interval(0.001, 2, why="beyond, the drift is all there is")],
-    dim: Annotated[int, Interval(1000, MOST, why="drift and noise are at right angles in many dimensions only")],
-):
+def test_drift_mixing(trial, n_points: DriftedPoints, drift_ratio: DriftRatio):
     """Drift leaves even components alone; odd ones solve 1 = (|mu|^2 / s2) sum_k r_k^2 / (lambda - lambda_k)."""
-    trial.require(0.3 <= n_points * drift_ratio <= 10, "n_points drift_ratio must lie in [.3, 10]: both are seen")
+    require_seen(trial, n_points, drift_ratio)
     walk = predicted.eigenvalues(n_points)
     by_mode = predicted.drift_eigenvalues(n_points, drift_ratio)
     shifted = by_mode.copy()
@@ -52,6 +66,16 @@ def test_drift_mixing(
         scale=exact[0],
         controls={"no drift": walk, "even components shifted too": np.sort(shifted)[::-1]},
     )
+
+
+@claim(
+    ours("in many dimensions drift and noise are at right angles, and their spectra as in infinitely many"),
+    kind="distribution",
+    cases=[(60, 0.05, 2000), (7, 0.5, 5000)],
+)
+def test_drift_mixing__sampled(trial, n_points: DriftedPoints, drift_ratio: DriftRatio, dim: AtRightAngles):
+    """Sampled walks with drift have the ratios of the population, up to the order 1 / d."""
+    require_seen(trial, n_points, drift_ratio)
     ratios = np.sort(predicted.drift_explained_variance_ratio(n_points, drift_ratio))[::-1][:3]
     trial.mean(
         lambda key: observed.explained_variance_ratio(key, n_points, dim, drift=np.sqrt(drift_ratio))[:3],
@@ -70,14 +94,7 @@ def test_drift_mixing(
     kind="limit",
     cases=[0.5, 1.0, -0.5, -1.0],
 )
-def test_decay_bessel(
-    trial,
-    exponent: Annotated[float, Interval(-1, 1, why="slower limits beyond")],
-    n_points: Annotated[
-        int, Interval(16_000, 64_000, why="fewer are far from the limit, of more each run is long")
-    ] = 32_000,
-    count: Annotated[int, Interval(1, 5, why="later components need more points")] = 3,
-):
+def test_decay_bessel(trial, exponent: Exponent, n_points: LongRun = 32_000, count: FewComponents = 3):
     """With noise variance t^-p, p < 2, rho_k tends to 4 (nu + 1) / j_{nu,k}^2 with nu = 1 / (2 - p)."""
     trial.require(abs(exponent) >= 0.25, "exponent must be at least 0.25 in size: nearer to 0 both orders are alike")
     spectrum = observed.leading_population_spectrum(n_points, count, decay=exponent)

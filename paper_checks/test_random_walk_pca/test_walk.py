@@ -112,7 +112,7 @@ def test_evr_limit(trial, n_points: ManyPoints, count: Components = 3):
     )
 
 
-@claim(LISSAJOUS, kind="identity", cases=[(500, 8), (60, 5)])
+@claim(LISSAJOUS, kind="identity", cases=[(500, 8), (100, 5)])
 def test_chebyshev_relation(trial, n_points: ThreePoints, count: Components):
     """The scores are Chebyshev polynomials of the first one, p_k / b_k = T_k(p_1 / b_1): Lissajous curves."""
     trial.require(2 <= count <= n_points - 2, f"count must lie in [2, n_points - 2 = {n_points - 2}], got {count}")
