@@ -401,7 +401,9 @@ def test_small_batch_shrinks(
     trial.require(
         np.all(rho[n_columns - 1] - rho[n_columns : n_columns + 1] >= 0.01), "correlations K, K + 1: .01 apart"
     )
-    trial.require(rho[0] >= 0.01 or form == "library", "the largest correlation must be .01: none is left to shrink")
+    trial.require(rho[0] >= 0.01, "the largest correlation must be at least .01: nothing is left to shrink")
+    lone = form == "off-diagonal" or rho[n_columns - 1] >= 1 / batch
+    trial.require(lone, "in the library's form correlation K must be 1 / batch, or x - y is a local minimum, too")
     trial.require(rho[0] <= 0.99, "the largest correlation must be at most .99: of one column shrinkage is even at 1")
     found = observed.minimise_expected(rho, n_columns, batch, form)
     strengths = np.sum(found.weights.reshape(-1, 2, len(rho), n_columns) ** 2, axis=(1, 3))

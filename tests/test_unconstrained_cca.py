@@ -51,6 +51,17 @@ def test_the_smallest_batch_keeps_all_and_the_next_smaller_does_not(rho):
         assert predicted.shrunk_strengths(rho, batch - 1).min() < 1e-12
 
 
+def test_of_small_batches_in_the_librarys_form_the_difference_of_the_views_is_a_local_minimum():
+    for rho, is_one in ((0.1, True), (0.12, False)):
+        assert is_one == (rho * (8 + rho**2) < (1 - rho) * (1 - rho**2))
+        found = observed.minimise_expected(np.array([rho]), 1, 8, "library", starts=12)
+        best = found.weights[np.argmin(found.losses)]
+        np.testing.assert_allclose(np.sum(best**2) / 2, predicted.shrunk_strengths([rho], 8, "library")[0], rtol=1e-9)
+        opposed = found.weights[:, 0, 0] * found.weights[:, 1, 0] < 0
+        assert np.any(opposed) == is_one
+        np.testing.assert_allclose(found.losses[opposed], -((1 - rho) ** 2) / (1 + (1 + rho**2) / 7), rtol=1e-9)
+
+
 def test_large_batches_do_not_shrink():
     assert predicted.shrunk_strengths(RHO, 2**29) == pytest.approx(RHO, rel=1e-6)
     assert predicted.shrunk_strengths(RHO, 2**29, "library") == pytest.approx(1 + RHO, rel=1e-6)

@@ -19,7 +19,8 @@ def shrunk_strengths(
 
     Q = I + [diag(1 + rho^2) + 1 1^T + rho rho^T] / (2 m), m = b - 1. Off-diagonal form: r = rho, and x_i is the sum of
     the variances in both views, rho_i for infinite batches. Library form: r = 1 + rho, and x_i is their mean.
-    With K columns, `correlations` are the K largest.
+    With K columns, `correlations` are the K largest. In the library form a descent may end elsewhere: of one direction
+    the difference x - y of the views is a local minimum where rho (m + 1 + rho^2) < (1 - rho) (1 - rho^2).
 
     >>> shrunk_strengths([0.9, 0.8, 0.7, 0.15], 8).round(4)
     array([0.6178, 0.5434, 0.4668, 0.0171])
