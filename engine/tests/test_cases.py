@@ -165,6 +165,17 @@ def test_the_audit_of_resolution_measures_errors_of_zeros_in_a_scale_each():
     assert (name, decisions, tried, missed) == ("cases.difference", 1, 1, [])
 
 
+@claim(ours("cancelled"), kind="identity")
+def test_nothing(trial, n: Count = 3):
+    """n - n is 0, to rounding."""
+    trial.identity(float(n) - n, 0.0, ops=1, scale=n, controls={"n": n})
+
+
+def test_an_identity_of_zero_notices_what_it_refuses():
+    assert resolution.unnoticed(claim("cases.nothing"))[:3] == ["cases.nothing", 1, 1]
+    assert resolution.unnoticed(claim("cases.nothing"))[-1] == []
+
+
 def test_an_error_that_is_not_noticed_is_named():
     from dataclasses import replace
 
