@@ -217,9 +217,9 @@ def test_fixed_point(trial, aspect: Annotated[float, Interval(1, 3)], penalty: A
 @claim(ours("a training point's residual is d times its leave-one-out residual"), kind="limit", cases=[WITH])
 def test_gcv_bias_finite_M(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Fifty = 50):
     """GCV of M members over all n points exceeds their risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M."""
-    population, aspects, size = world(trial, dim, aspect, subsample_aspect, penalty)
+    population, (phi, phi_s), size = world(trial, dim, aspect, subsample_aspect, penalty)
 
-    setting = (population, penalty, *aspects)
+    setting = (population, penalty, phi, phi_s)
     one, two = (predicted.gcv_bias(*setting, m) for m in (1, 2))
     risks = np.array([predicted.ensemble_risk(*setting, m) for m in (1, 2)])
     trial.require(
