@@ -205,6 +205,16 @@ def aligned(operators, mean=MEAN, covariance=COVARIANCE):
     return observed.check_alignment(operators, mean, covariance, 1.0, KEY, draws=100)
 
 
+@pytest.mark.parametrize("effective", [60.0, 80.0, 160.0])
+def test_a_tail_too_flat_for_float64_has_no_minimum(effective):
+    def plain(key):
+        return jnp.eye(2), jnp.zeros((2, 2)), jnp.ones(())
+
+    separability = effective / (MEAN @ np.linalg.solve(COVARIANCE, MEAN))
+    with pytest.raises(ValueError, match="minimum at a positive multiple"):
+        observed.check_alignment(plain, MEAN, COVARIANCE, separability, KEY, draws=100)
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
