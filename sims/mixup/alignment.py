@@ -104,9 +104,9 @@ def _tested(first, second, mixing, mean, factor, separability, error):
         float(np.asarray(separability)) / max(carried.sum(axis=1).max(), np.finfo(float).tiny)
     )
     ends = [float(_mean_slope(law, direction, end)) for end in (0.0, longest)]
-    rounding = len(NORMALS) * 2.0**-53 * abs(ends[0])  # of a flat tail, where its sign says nothing
+    noise = len(NORMALS) * 2.0**-53 * abs(ends[0])  # of a flat tail, where its sign says nothing
     require(
-        ends[0] < 0 and ends[1] > rounding,
+        ends[0] < 0 and ends[1] > noise,
         "sample_operators must have a loss with a minimum at a positive multiple of the Bayes direction (scores of "
         f"standard deviation up to {LARGEST_SPREAD:g}), got slopes of {ends[0]:g} and {ends[1]:g} at both ends",
     )
