@@ -59,7 +59,7 @@ def elastic_net_pool(
             path = np.linalg.solve(ridge, np.broadcast_to(moment[:, None], (n_penalties, len(moment), 1)))[:, :, 0]
         else:
             path = enet_path(
-                rows[:, None] * design, rows * means, l1_ratio=mixing, alphas=penalties, tol=1e-12, max_iter=100_000
+                rows[:, None] * design, rows * means, l1_ratio=mixing, alphas=penalties, tol=1e-9, max_iter=100_000
             )[1].T
         gradients = path @ gram - moment + (1 - mixing) * penalties[:, None] * path
         _require_minima(gradients, path, mixing * penalties, np.abs(moment).max())
