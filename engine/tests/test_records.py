@@ -106,7 +106,7 @@ def test_the_report_says_so_from_any_folder(folder, tmp_path_factory, monkeypatc
     for place in (folder, tmp_path_factory.mktemp("elsewhere")):
         monkeypatch.chdir(place)
         write_html(place / "report.html", [], [], 0, "fast", folder)
-        pages.append((place / "report.html").read_text())
+        pages.append((place / "report-trust.html").read_text())
     assert "Stale: 1 of 3 lines are of an earlier source" in pages[0]
     assert pages[0] == pages[1]
 

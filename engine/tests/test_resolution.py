@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from theory_on_trial import evidence
 from theory_on_trial.decision import Prediction, decide, judge
 from theory_on_trial.laws import Interval
 from theory_on_trial.resolution import distance
@@ -65,3 +66,33 @@ def test_where_all_is_zero_an_error_is_measured_in_the_scale():
 
 def test_exact_arithmetic_notices_everything():
     assert judge(interval(3, 3), Prediction(3), {}).resolution.size == 0
+
+
+class Prescribed:
+    """A law whose intervals at growing sample sizes are given."""
+
+    time_uniform = True
+
+    def __init__(self, *intervals):
+        self.intervals = iter(intervals)
+
+    def interval(self, batches, error, resolution):
+        return interval(*next(self.intervals))
+
+
+def test_no_error_of_the_resolution_passes_by_luck_at_an_earlier_look():
+    # At the first look 1 is not decided, but whatever lies between 1.0025 and 1.0105 is.
+    looks = [([1.0005], [1.0125]), ([0.997], [1.003])]
+
+    def decided(value, *intervals):
+        prediction = Prediction(np.array([value]), 0.01, 0.002)
+        sizes = range(1, 1 + len(intervals))
+        return evidence.mean(lambda n: np.ones((n, 1)), prediction, {}, law=Prescribed(*intervals), looks=sizes)
+
+    alone, both = decided(1.0, looks[1]), decided(1.0, *looks)
+    assert (alone.outcome, both.outcome, both.looks) == ("VERIFIED", "VERIFIED", 2)
+    assert alone.resolution.size == pytest.approx(0.007)
+    assert decided(1.009, looks[1]).outcome == "REFUTED"
+    assert decided(1.009, *looks).outcome == "VERIFIED"  # an error that the last look alone would have noticed
+    assert both.resolution.size == pytest.approx(0.0105)
+    assert decided(1.0106, *looks).outcome == "REFUTED"

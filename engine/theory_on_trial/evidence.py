@@ -23,7 +23,7 @@ from theory_on_trial.decision import (
     judge,
 )
 from theory_on_trial.laws import Bernoulli, Interval, Law, RatioOfMeans, SupDistance, TwoSampleDistance
-from theory_on_trial.resolution import Resolution
+from theory_on_trial.resolution import Resolution, passable
 from theory_on_trial.sampling import numbers, wanting
 
 UNIT_ROUNDOFF = 2.0**-53
@@ -184,6 +184,8 @@ def mean(
     parameter: a mean, a probability, a variance, a ratio of means, a distance between laws. `control_laws` replaces
     the law for controls that are another statistic of the same samples.
 
+    The resolution is that of all looks: what a wrong prediction could have passed by luck at an earlier one counts.
+
     Raises `ControlTooClose`, or `ValueError` for a margin that does not exceed the slack and for looks that do not
     grow, before any sampling; later `ValueError` for samples that are not finite or of the wrong shape.
     """
@@ -202,7 +204,7 @@ def mean(
 
     batches: list[np.ndarray] = []
     apart: dict[str, Interval] = {}
-    drawn = 0
+    drawn, luck = 0, 0.0
     for look, total in enumerate(looks, 1):
         batches.append(batch := numbers(sampler(total - drawn), total - drawn))
         drawn = total
@@ -225,6 +227,10 @@ def mean(
         undecided = [finding.outcome, finding.printed, *(control.outcome for control in finding.controls)]
         if (finding.outcome == "REFUTED" and finding.printed is None) or "INCONCLUSIVE" not in undecided:
             break
+        if finding.outcome != "VERIFIED":  # else it waits for controls, as a wrong prediction would
+            luck = max(luck, passable(measured.low, measured.high, prediction))
+    found = finding.resolution
+    finding = replace(finding, resolution=replace(found, size=max(found.size, luck), each=max(found.each, luck)))
     return replace(finding, note="; ".join(_undecided(finding, controls, apart)))
 
 

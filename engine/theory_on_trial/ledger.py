@@ -317,7 +317,7 @@ def write_json(path: Path, rows: Iterable[Row], not_run: Sequence[dict[str, str]
 
 def brief(value: Any, digits: int = 5) -> str:
     """Return a number with a few digits, the first entries of a list, or the string itself."""
-    if value is None:
+    if value is None or value == []:
         return "–"
     if isinstance(value, list):
         return f"{brief(value[0], digits)}…" if len(value) > 1 else brief(value[0], digits)

@@ -73,6 +73,26 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
     return Resolution(float(max(map(np.min, noticed))), float(max(map(each, noticed))), unit)
 
 
+def passable(low: Any, high: Any, prediction: Any) -> float:
+    """Return the largest common factor of error that an interval would still have VERIFIED, 0 if it would none.
+
+    For the looks of a sampled decision before its last: a wrong prediction may have its luck there, where the true one
+    was not decided yet. Of one-sided predictions a tighter one is never decided earlier.
+    """
+    given = (low, high, prediction.value, prediction.margin)
+    low, high, value, margin = np.broadcast_arrays(*(np.asarray(v, float) for v in given))
+    size = np.where(value != 0, value, 0.0 if np.any(value) or prediction.scale is None else prediction.scale)
+    fixed = size == 0  # coordinates that a common factor does not move
+    if prediction.side != "two" or np.all(fixed):
+        return 0.0
+    least, most = high - margin - value, low + margin - value
+    if np.any(fixed & ((least >= 0) | (most <= 0))):
+        return 0.0
+    ends = np.sort(np.stack([least, most])[:, ~fixed] / size[~fixed], axis=0)
+    lowest, highest = np.max(ends[0]), np.min(ends[1])
+    return float(max(-lowest, highest, 0.0)) if np.all(least < most) and lowest < highest else 0.0
+
+
 def distances(wrong: Any, prediction: Any) -> np.ndarray:
     """Return how far a wrong prediction lies from the true one on each coordinate, in the unit of the resolution."""
     value = np.asarray(prediction.value, float)

@@ -176,7 +176,7 @@ def test_ou_trapping__spread(trial, n_points: TrappedPoints, dim: TrappedDimensi
 def test_ou_trapping__directions(
     trial, n_points: TrappedPoints, dim: TrappedDimension, rate: Trapping, lag: Annotated[int, Interval(1, 50)]
 ):
-    """Directions decay: E x_s . x_t = a^|s - t| / (alpha (2 - alpha)) of the trapped process, a = 1 - alpha."""
+    """Directions decay: E x_s . x_t = a^(|s - t|) / (alpha (2 - alpha)) of the trapped process, a = 1 - alpha."""
     kept = (1 - rate) ** lag
     trial.require(lag < n_points and 0.1 <= kept <= 0.8, "lag must be below n_points, and (1 - rate)^lag in [.1, .8]")
 

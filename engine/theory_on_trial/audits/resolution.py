@@ -110,7 +110,7 @@ def unnoticed(subject: Claim, seed: int = 0) -> list[Any]:
         tried = len(trial.tried)
         missed += [f"{place} {'+' if sign > 0 else '-'}" for place in trial.unnoticed]
     known = [f.resolution.size for f in stated.findings if np.isfinite(f.resolution.size)]
-    return [subject.id, len(stated.findings), tried, float(f"{max(known):.3g}") if known else None, missed]
+    return [subject.id, len(stated.findings), tried, float(f"{max(known):.3g}") if known else None, "; ".join(missed)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped: the other claims keep the lines they had", file=sys.stderr)
     shown = [subject.id for subject in every if subject.id in rows]
-    missed = [f"{name}: {', '.join(rows[name][-1])}" for name in shown if rows[name][-1]]
+    missed = [f"{name}: {rows[name][-1]}" for name in shown if rows[name][-1]]
     decisions, tried = (sum(rows[name][column] for name in shown) for column in (1, 2))
     table = {
         "title": "Resolution, by deed: predictions scaled by what their decisions say they notice",
