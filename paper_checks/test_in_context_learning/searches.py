@@ -71,5 +71,5 @@ def bayes_risk(draw: Draw) -> Sides:
 def gelu_bypass(draw: Draw) -> Sides:
     """Both forms of GeLU, by the exact law."""
     form, x, shift = draw.choice("form", ("erf", "tanh")), draw.real("x", -2, 2), draw.scale("N", 3.0, 30.0)
-    lost, most = (float(predicted.gelu_bypass_error(np.array(at), shift, form)) for at in (x, -2.0))
-    return Sides(lost, most, ops=100)
+    lost, most = predicted.gelu_bypass_error(np.array([x, -2.0]), shift, form)
+    return Sides(float(lost), float(most), ops=100)
