@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
@@ -81,6 +81,8 @@ def test_the_edge_of_two_eigenvalues_is_where_the_spectrum_begins():
 
 @settings(deadline=None, max_examples=40)
 @given(aspects, st.floats(1, 10), penalties)
+@example(0.25, 1.0, 1.9e-282)
+@example(1.0, 1.0, 1.9e-282)
 def test_the_equivalent_penalty_has_the_level_and_is_larger(aspect, further, penalty):
     subsample_aspect = aspect * further
     equivalent = predicted.equivalent_penalty(LAW, penalty, aspect, subsample_aspect)

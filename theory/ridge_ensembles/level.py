@@ -29,11 +29,14 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
     least = lowest * (1 - aspect * shrunk(population, lowest))
     require(penalty > least, f"penalty must exceed {least:.6g} at this aspect, got {penalty:.6g}")
     largest = max(penalty, 0.0) + aspect * float(population.masses @ population.eigenvalues)
+    if penalty > 0:  # mu lies between lambda and lambda / (1 - phi_s): a short bracket where lambda is tiny
+        lowest = max(lowest, penalty)
+        largest = min(largest, 2 * penalty / (1 - aspect)) if aspect < 1 else largest
 
     def excess(mu: float) -> float:
         return mu * (1 - aspect * shrunk(population, mu)) - penalty
 
-    return float(brentq(excess, lowest, largest, xtol=1e-300, rtol=8.9e-16, maxiter=2000))
+    return float(brentq(excess, lowest, largest, xtol=1e-300, rtol=8.9e-16, maxiter=10_000))
 
 
 @guarded
