@@ -69,7 +69,7 @@ def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
     numbers = (
         typeset(brief(row["predicted"])),
         typeset(brief(row["measured"])),
-        typeset(row.get("notices", "–").split(",")[0]),
+        typeset(row["notices"].split(",")[0]),
     )
     return f"<tr><td>{row['verdict']}</td><td>{statement}</td>{''.join(f'<td>{n}</td>' for n in numbers)}</tr>"
 

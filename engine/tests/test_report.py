@@ -134,7 +134,9 @@ def test_the_tables_of_trust_have_a_page_of_their_own(page):
 def test_a_row_is_drawn_as_prediction_measurement_and_controls():
     controls = [{"name": str(value), "predicted": value, "verdict": "REFUTED"} for value in (1.5, 90.0)]
     row = replace(claim("report.squares").run(), predicted=2.0, measured=2.1, interval=[2.05, 2.15], margin=0.2)
-    row = replace(row, controls=controls)
+    row = replace(row, controls=controls, parts=[])
+    for other in ({"parts": [{}, {}]}, {"note": "coordinate [3] of 9, the worst"}):  # whose are the controls?
+        assert "control" not in interval_plot(replace(row, **other))
     drawn = interval_plot(row)
     # The axis reaches 1.25 times as far as the nearest control, .5 away, and is 158 wide between its edges of 5.
     assert re.findall(r'class="prediction" d="M([\d.]+)', drawn) == ["84.0"]

@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="theory-on-trial", description="Puts the claims of theory papers on trial, in any repository."
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {version('theory-on-trial')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and stop")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, call: Any, about: str) -> Any:
@@ -115,6 +115,14 @@ def _parser() -> argparse.ArgumentParser:
             "--root", type=Path, metavar="PATH", help="another repository, or a folder of one (default: this folder)"
         )
     return parser
+
+
+class _Version(argparse.Action):
+    """Look the version up when it is asked for, and not whenever a command starts."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(f"{parser.prog} {version('theory-on-trial')}")
+        parser.exit()
 
 
 def _paper(parser: argparse.ArgumentParser, **options: Any) -> None:

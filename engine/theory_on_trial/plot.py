@@ -15,14 +15,16 @@ def interval_plot(row: Row) -> Markup:
     """Return the first coordinate of a row as SVG; empty where it has no numbers (a growth law, a stopped claim).
 
     The prediction is a line with its margin as a band, what was measured a dot on its interval, each control a tick
-    below; what lies beyond the axis is an arrow at its end.
+    below (of a row with one decision, whose coordinates it lists); what lies beyond the axis is an arrow at its end.
     """
     predicted, measured = _first(row.predicted), _first(row.measured)
     low, high = (_first(end) for end in row.interval or (None, None))
     if predicted is None or measured is None or low is None or high is None:
         return Markup("")
     margin = _first(row.margin) or 0.0
-    controls = [found for control in row.controls if (found := _first(control["predicted"])) is not None]
+    # Those of other decisions or coordinates than the one that the row shows belong on another axis.
+    alone = not row.parts and "coordinate [" not in row.note
+    controls = [found for control in row.controls * alone if (found := _first(control["predicted"])) is not None]
     away = sorted(abs(control - predicted) for control in controls if control != predicted)
     reach = max([abs(end - predicted) for end in (low, high, measured)] + [margin] + away[:1])
     reach = _BEYOND * (reach or abs(predicted) or 1.0)

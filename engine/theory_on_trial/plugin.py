@@ -264,14 +264,19 @@ class Ledger:
     def _speaks(self) -> bool:
         return not hasattr(self.config, "workerinput") and self.config.get_verbosity() >= 0
 
+    def _width(self) -> int:
+        """How wide a line may be: the terminal, but neither narrower nor wider than one can be read."""
+        from theory_on_trial.terminal import WIDTH
+
+        return max(min(self.config.get_terminal_writer().fullwidth, WIDTH), 80)
+
     def _speak(self, rows: list[Row]) -> None:
         """Print a line for each row that has just been decided, and under `-v` its controls."""
         if not rows or not self._speaks():
             return
-        from theory_on_trial.terminal import WIDTH, heading, line
+        from theory_on_trial.terminal import heading, line
 
-        writer = self.config.get_terminal_writer()
-        width = max(min(writer.fullwidth, WIDTH), 80)
+        writer, width = self.config.get_terminal_writer(), self._width()
         if writer.width_of_current_line:
             writer.line()
         if not self.heard:
@@ -331,17 +336,16 @@ class Ledger:
         """Print the ledger."""
         if self.config.option.collectonly or not (self.rows or self.not_run):
             return
-        from theory_on_trial.terminal import WIDTH, not_run_sentence, summary, table, totals
+        from theory_on_trial.terminal import not_run_sentence, summary, table, totals
 
         tier, seed = self.config.getoption("trial_tier"), self.config.getoption("trial_seed")
-        width = max(min(self.config.get_terminal_writer().fullwidth, WIDTH), 80)
         terminalreporter.ensure_newline()
         terminalreporter.section(f"ledger (seed {seed}, tier {tier})", sep="=")
         wrong = any(not row.as_expected for row in self.rows)
         shown = table if self.config.getoption("trial_table") else summary
         if self.config.get_verbosity() < 0 and shown is summary and not wrong:
             shown = totals
-        for text in shown(self.rows, width) if self.rows else []:
+        for text in shown(self.rows, self._width()) if self.rows else []:
             terminalreporter.write_line(text, **(_colour(text[0] == "+") if text[:2] in ("+ ", "! ") else {}))
         if self.not_run:
             terminalreporter.write_line(not_run_sentence(list(self.not_run.values()), tier))

@@ -116,10 +116,9 @@ class Paper:
         return [(row, by_id.get(row.id.removesuffix("-as-printed"))) for row in wrong]
 
     @property
-    def sharpest(self) -> list[Row]:
-        """What the authors state and sampling decides, with the smallest error noticed first."""
-        drawn = [row for row in self.holding if row.provenance != "ours" and row.error_probability and row.resolution]
-        return sorted(drawn, key=lambda row: row.resolution or 0.0)
+    def sampled(self) -> list[Row]:
+        """What the authors state and sampling decides, with the size of error that it notices."""
+        return [row for row in self.holding if row.provenance != "ours" and row.error_probability and row.resolution]
 
     @property
     def unexpected(self) -> list[Row]:

@@ -88,7 +88,8 @@ def passable(low: Any, high: Any, prediction: Any) -> float:
     least, most = high - margin - value, low + margin - value
     if np.any(fixed & ((least >= 0) | (most <= 0))):
         return 0.0
-    ends = np.sort(np.stack([least, most])[:, ~fixed] / size[~fixed], axis=0)
+    with np.errstate(over="ignore"):
+        ends = np.sort(np.stack([least, most])[:, ~fixed] / size[~fixed], axis=0)
     lowest, highest = np.max(ends[0]), np.min(ends[1])
     return float(max(-lowest, highest, 0.0)) if np.all(least < most) and lowest < highest else 0.0
 

@@ -23,27 +23,26 @@ class _Column:
 
     head: str
     width: int
+    narrow: int  # its width on a narrow terminal; 0 where it is left out there
     text: Callable[[Row, int], str]  # with how many digits
     digits: int = 5
-    narrow: int | None = None  # its width on a narrow terminal; 0 where it is left out there
 
 
 _COLUMNS = (
-    _Column("predicted", 9, lambda row, digits: brief(row.predicted, digits), narrow=9),
-    _Column("measured", 9, lambda row, digits: brief(row.measured, digits), narrow=8),
-    _Column("interval", 21, lambda row, digits: brief_interval(row.interval, digits), narrow=0),
-    _Column("notices", 9, lambda row, _: _noticed(row.notices), narrow=7),
-    _Column("P(error)", 8, lambda row, digits: brief(row.error_probability, digits), 2, narrow=8),
-    _Column("n", 7, lambda row, digits: brief(row.samples, digits), 2, narrow=0),
-    _Column("s", 5, lambda row, _: f"{row.seconds:.1f}", narrow=5),
+    _Column("predicted", 9, 9, lambda row, digits: brief(row.predicted, digits)),
+    _Column("measured", 9, 8, lambda row, digits: brief(row.measured, digits)),
+    _Column("interval", 21, 0, lambda row, digits: brief_interval(row.interval, digits)),
+    _Column("notices", 9, 7, lambda row, _: _noticed(row.notices)),
+    _Column("P(error)", 8, 8, lambda row, digits: brief(row.error_probability, digits), 2),
+    _Column("n", 7, 0, lambda row, digits: brief(row.samples, digits), 2),
+    _Column("s", 5, 5, lambda row, _: f"{row.seconds:.1f}"),
 )
 
 
 def _columns(width: int) -> list[tuple[_Column, int]]:
     """The columns that a width has room for, each with its own."""
-    narrow = width < _NARROW
-    wide = [(column, column.width if not narrow or column.narrow is None else column.narrow) for column in _COLUMNS]
-    return [(column, room) for column, room in wide if room]
+    rooms = [(column, column.narrow if width < _NARROW else column.width) for column in _COLUMNS]
+    return [(column, room) for column, room in rooms if room]
 
 
 def heading(width: int = WIDTH) -> str:
@@ -98,31 +97,26 @@ def summary(rows: Sequence[Row], width: int = WIDTH) -> list[str]:
     lines = [f"  {'paper'.ljust(room)} {'hold':>5} {'false as printed':>17} {'not as expected':>16}  slowest"]
     for paper in papers:
         own = [row for row in rows if row.paper == paper]
-        hold, false, wrong = (_count(own, sort) for sort in ("hold", "errata", "wrong"))
+        hold, false, wrong = (len(_of(sort, own)) for sort in ("hold", "errata", "wrong"))
         slowest = max(own, key=lambda row: row.seconds)
         name = f"{slowest.seconds:.1f} s {slowest.id.removeprefix(f'{paper}.')}"
         start = f"{'!' if wrong else '+'} {paper[:room].ljust(room)} {hold:5} {false:17} {wrong:16}  "
         lines.append(start + name[: max(width - len(start), 0)])
-    errata = [row for row in rows if _sort(row) == "errata"]
+    errata, wrong_rows = _of("errata", rows), _of("wrong", rows)
     lines += ["false as printed:"] * bool(errata)
     for row in errata:
         numbers = f"printed {brief(row.predicted)}, measured {brief(row.measured)} in {brief_interval(row.interval)}"
         lines += _wrapped(f"{row.id.removesuffix('-as-printed')}: {row.statement} ({row.source}) {numbers}", width)
-    wrong_rows = [row for row in rows if not row.as_expected]
     lines += ["not as expected:"] * bool(wrong_rows)
     for row in wrong_rows:
         lines += [f"! {row.id}", *(part for text in str(row).splitlines() for part in _wrapped(text, width))]
     return [*lines, *totals(rows, width)]
 
 
-def _sort(row: Row) -> str:
-    if not row.as_expected:
-        return "wrong"
-    return "hold" if row.expected == "VERIFIED" else "errata"
-
-
-def _count(rows: Sequence[Row], sort: str) -> int:
-    return sum(_sort(row) == sort for row in rows)
+def _of(sort: str, rows: Sequence[Row]) -> list[Row]:
+    """The rows that hold ("hold"), are false as printed ("errata") or are not as expected ("wrong")."""
+    expected = {"hold": "VERIFIED", "errata": "REFUTED"}.get(sort)
+    return [row for row in rows if (row.expected == expected if row.as_expected else sort == "wrong")]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -161,7 +155,7 @@ def _certainty(row: Row) -> str:
 
 def _noticing(rows: Sequence[Row]) -> str:
     """How finely the statements that hold were tried, and whose they are."""
-    holding = [row for row in rows if row.verdict == row.expected == "VERIFIED"]
+    holding = _of("hold", rows)
     sizes = [math.inf if row.resolution is None else row.resolution for row in holding]
     ours = sum(row.provenance == "ours" for row in holding)
     above = f"{sum(size > 0.1 for size in sizes)} notice no error below 10 %, {sum(size > 0.01 for size in sizes)} none"

@@ -15,7 +15,7 @@ _GREEK = {
     **dict(zip(_UPPER.split(), "ΓΔΘΛΞΠΣΦΨΩ", strict=True)),
     **{"eps": "ε", "inf": "∞", "infinity": "∞"},
 }
-GREEK_NAMES = {letter: name for name, letter in zip(_LOWER.split(), "αβγδεζηθικλμνξπρστφχψω", strict=True)}
+GREEK_NAMES = {_GREEK[name]: name for name in _LOWER.split()}
 """The names of the small Greek letters, as statements write them."""
 _SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "+-": "±", ">>": "≫", "<<": "≪", "...": "…"}
 _OPERATORS = "sum|max|min|sup|mean"  # words that bear an index

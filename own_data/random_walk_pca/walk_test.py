@@ -164,7 +164,7 @@ def random_walk_test(
         departures=departed,
         p_value=p_value,
         causes=_causes(gram, departed),
-        doubts=_doubts(dimension, np.concatenate([ratio_z, content_z])),
+        doubts=_doubts(dimension, n_components),
     )
 
 
@@ -253,9 +253,8 @@ def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure])
     return {name: estimator(step_gram=gram) for name, _, _, estimator in seen}
 
 
-def _doubts(dimension: float, scores: Float[np.ndarray, " scores"]) -> tuple[str, ...]:
+def _doubts(dimension: float, components: int) -> tuple[str, ...]:
     """What is doubtful about the scores z."""
-    components = scores.size // 2
     if dimension < _FEWEST_DIMENSIONS:
         scatter = "a walk's own first variance ratio scatters by more than 7 %, and the scores z are not calibrated"
         return (f"the effective dimension {dimension:.3g} is below {_FEWEST_DIMENSIONS}: {scatter}",)

@@ -26,10 +26,10 @@ COLUMNS = (
     *("predictions changed", "intervals apart", "rows added or gone"),
 )
 KEPT = (
-    *("id", "kind", "expected", "verdict", "predicted", "measured", "interval", "margin", "error_probability"),
-    "notices",
+    *("id", "kind", "expected", "verdict", "predicted", "measured", "interval", "margin"),
+    *("error_probability", "notices"),
 )
-"""The fields of a row that are compared, and those that the site shows beside a claim."""
+"""The fields of a row that are compared, or that the site shows beside a claim."""
 
 
 def ledger_name(facts: Mapping[str, Any]) -> str:
