@@ -1,0 +1,105 @@
+import json
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from theory_on_trial.own_data.answer import Answer, Doubt
+from theory_on_trial.own_data.table import features
+
+
+@pytest.mark.parametrize("table", [[[1, 2.5], [3, 4]], np.array([[1, 2.5], [3, 4]], dtype=object)])
+def test_features_of_arrays_are_numbered(table):
+    found = features("X", table)
+    assert found.columns == ("x1", "x2")
+    assert found.values.dtype == np.float64
+    assert found.values.tolist() == [[1, 2.5], [3, 4]]
+
+
+def test_features_of_a_frame_keep_their_names_and_their_types():
+    frame = pd.DataFrame({"age": pd.Series([1, 2], dtype="Int64"), "dose": [0.5, 1.0], 3: [1, 0]})
+    found = features("X", frame)
+    assert found.columns == ("age", "dose", "3")
+    assert found.values.tolist() == [[1, 0.5, 1], [2, 1, 0]]
+    assert features("X", frame[[]]).values.shape == (2, 0)
+
+
+REFUSED = {
+    "text": (["a", "b"], TypeError, "text", "get_dummies"),
+    "categories": (pd.Categorical(["a", "b"]), TypeError, "categories", "get_dummies"),
+    "numbers as categories": (pd.Categorical([1, 2]), TypeError, "categories", "get_dummies"),
+    "booleans": ([True, False], TypeError, "booleans", "0 and 1"),
+    "time": (pd.to_datetime(["2020-01-01", "2021-01-01"]), TypeError, "time stamps", "days"),
+    "durations": (pd.to_timedelta([1, 2], unit="D"), TypeError, "durations", "days"),
+    "complex": ([1j, 2], TypeError, "complex numbers", "real and imaginary"),
+    "missing": ([np.nan, 1.0], ValueError, "1 in", "fill them"),
+    "missing integers": (pd.array([1, None], dtype="Int64"), ValueError, "1 in", "fill them"),
+    "missing text": ([None, "a"], ValueError, "1 in", "fill them"),
+    "infinite": ([np.inf, 1.0], ValueError, "infinite", "leave its row out"),
+}
+
+
+@pytest.mark.parametrize(("column", "error", "what", "remedy"), REFUSED.values(), ids=list(REFUSED))
+def test_what_is_no_number_is_refused_by_column_and_remedy(column, error, what, remedy):
+    with pytest.raises(error, match=f"X must .*{what}.* column 'odd'.*{re.escape(remedy)}"):
+        features("X", pd.DataFrame({"fine": [1, 2], "odd": column}))
+
+
+@pytest.mark.parametrize("table", [[[1, "a"], [2, "b"]], [[1, None], [2, 3]], [[1, 1j], [2, 3]], [[1, np.inf], [2, 3]]])
+def test_arrays_are_refused_as_frames_are(table):
+    with pytest.raises((TypeError, ValueError), match=r"column 'x[12]'"):
+        features("X", table)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 2, 2), ()])
+def test_a_table_has_rows_and_columns(shape):
+    with pytest.raises(ValueError, match=f"X must be a table.*got shape {re.escape(str(shape))}"):
+        features("X", np.zeros(shape))
+
+
+class Part(NamedTuple):
+    time: float
+    order: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Found(Answer):
+    parts: tuple[Part, ...] = (Part(np.inf, np.arange(2)),)
+    table: pd.DataFrame | None = None
+
+    def lines(self):
+        return ["two of three", "a", "b"]
+
+
+def test_a_summary_has_ten_lines_with_the_largest_doubts():
+    doubts = tuple(Doubt(f"reason {size}", size, "steps") for size in (1.0, np.inf, *range(2, 20)))
+    lines = Found(doubts=doubts).summary().split("\n")
+    assert len(lines) == 10
+    assert lines[:3] == ["two of three", "a", "b"]
+    assert lines[3] == "doubt: reason inf; off by an unknown size"
+    assert lines[4] == "doubt: reason 19; off up to 19 steps"
+    assert lines[-1] == "doubts: 14 more in .doubts"
+    assert repr(Found(doubts=doubts[:7])).count("doubt: ") == 7
+
+
+def test_what_cannot_be_judged_has_no_headline():
+    found = Found(missing="a < b is not known")
+    assert not found.answerable
+    assert found.summary() == "cannot judge: a < b is not known"
+    assert "a &lt; b" in found._repr_html_()
+    assert Found().answerable
+
+
+def test_an_answer_is_ready_for_json():
+    found = Found(table=pd.DataFrame({"x": [1.5, np.nan]}, index=["r", "s"]), doubts=(Doubt("why", np.inf, "s"),))
+    said = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert said == {
+        "answerable": True,
+        "doubts": [{"reason": "why", "size": None, "unit": "s"}],
+        "missing": "",
+        "parts": [{"time": None, "order": [0, 1]}],
+        "table": {"x": {"r": 1.5, "s": None}},
+    }
