@@ -58,7 +58,7 @@ class Answer:
         return "\n".join([*found, *shown, *([f"doubts: {rest} more in .doubts"] if rest else [])])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all fields in plain Python types, for JSON: arrays as lists, infinite and undefined numbers as None."""
+        """Return all fields in plain Python types, for JSON: arrays as lists, what is infinite or undefined as None."""
         return {"answerable": self.answerable, **_plain(self)}
 
     def __repr__(self) -> str:
