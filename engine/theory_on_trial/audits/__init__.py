@@ -20,6 +20,7 @@ AUDITS = {
     "resolution": "does a verdict notice the error that it says it would?",
     "scaling": "what does a figure cost at a hundred times its size, on one worker and on many?",
     "settings": "does a claim hold at every setting that its domain admits?",
+    "tools": "what do the tools say of data that nobody prepared?",
 }
 """Name and question of every audit, each a module of this package with a function `main(arguments)`."""
 
