@@ -1,6 +1,6 @@
 """Hook of the site: what its pages say about claims and figures comes from the registries, the guide from its file.
 
-A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- papers -->`, `<!-- trust -->` or
+A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- tools -->`, `<!-- papers -->`, `<!-- trust -->` or
 `<!-- guide -->` where the text belongs, and `<!-- include PATH -->` where a file of the repository does; the pages of
 `docs/papers` enter the navigation by themselves: a new paper touches no file of the site.
 """
@@ -35,6 +35,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         "claims": lambda: claims_table(page.file.name),
         "errata": lambda: errata_table(page.file.name),
         "figures": lambda: figures_list(page.file.name),
+        "tools": lambda: tools_table(page.file.name),
         "papers": papers_table,
         "trust": trust_tables,
         "guide": guide,
@@ -105,6 +106,13 @@ def figures_list(paper: str) -> str:
     return "\n".join(drawn)
 
 
+def tools_table(paper: str) -> str:
+    """Return what the tool of a paper said of data that nobody prepared, beside the truth."""
+    table = read(ROOT / "records" / "tools.json")
+    rows = [row[1:] for row in table["rows"] if row[0] == paper]
+    return f"{table['note']}\n\n{grid(table['columns'][1:], rows)}\n\n`{table['command']} {paper}` makes it again."
+
+
 def papers_table() -> str:
     """Return the papers, each with its title, the number of its claims, and of those that correct it."""
     rows = []
@@ -120,11 +128,15 @@ def trust_tables() -> str:
     """Return the tables of records, as the report shows them: how far the workbench itself is to be trusted."""
     parts = []
     for table in tables(ROOT / "records"):
-        rows = [[plain("" if entry is None else str(entry)) for entry in row] for row in table["rows"]]
-        lines = [table["columns"], ["---"] * len(table["columns"]), *rows]
         parts += [f"## {table['title']}", f"`{table['command']}`", table.get("note", "")]
-        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        parts.append(grid(table["columns"], table["rows"]))
     return "\n\n".join(parts)
+
+
+def grid(columns: list[str], rows: list[list[Any]]) -> str:
+    """Return a table of Markdown, its entries as plain text."""
+    cells = [[plain("" if entry is None else str(entry)) for entry in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [columns, ["---"] * len(columns), *cells])
 
 
 def guide() -> str:
