@@ -1,8 +1,8 @@
 """Hook of the site: what its pages say about claims and figures comes from the registries, the guide from its file.
 
-A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- tools -->`, `<!-- papers -->`, `<!-- trust -->` or
-`<!-- guide -->` where the text belongs, and `<!-- include PATH -->` where a file of the repository does; the pages of
-`docs/papers` enter the navigation by themselves: a new paper touches no file of the site.
+A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- tools -->`, `<!-- papers -->`,
+`<!-- trust -->` or `<!-- guide -->` where the text belongs, and `<!-- include PATH -->` where a file of the repository
+does; the pages of `docs/papers` enter the navigation by themselves: a new paper touches no file of the site.
 """
 
 import re
