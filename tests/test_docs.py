@@ -61,6 +61,7 @@ def test_examples_print_what_the_page_says(page):
 def test_every_paper_has_a_page_and_an_example():
     papers = {path.stem.removeprefix("test_") for path in (ROOT / "paper_checks").glob("test_*")}
     assert {page.stem for page in PAPERS} == papers
+    assert [page.stem for page in PAPERS if "\n## What this means for you\n\n- " not in page.read_text()] == []
     for page in PAPERS:
         assert f"from own_data.{page.stem} import" in "".join(code for code, _ in EXAMPLE.findall(page.read_text()))
 
