@@ -37,8 +37,7 @@ def outliers_in(n_points, fraction):
 def test_pca_tutorial__diagonalise(trial, n_samples: Samples = 200, dim: Dimension = 12):
     """The rows of P are eigenvectors of C_X, P C_X P^T is diagonal and decreasing; singular values give the same."""
     trial.require(n_samples > dim, f"n_samples must be above dim = {dim}, got {n_samples}")
-    spread = jnp.logspace(0, -2, dim)
-    points = np.asarray(jax.random.normal(trial.key("points"), (n_samples, dim)) * spread) + 1.0
+    points = trial.generator("points").standard_normal((n_samples, dim)) * np.logspace(0, -2, dim) + 1.0
     covariance = np.asarray(observed.covariance(points))
     variances, axes = predicted.principal_axes(covariance)
     scale = variances[0] + dim  # the mean that centring takes away
@@ -70,16 +69,15 @@ def test_pca_tutorial__optimal(
 ):
     """No k-dimensional projection has a smaller mean squared error than PCA's, the sum of the other variances."""
     trial.require(kept < dim < n_samples, f"kept < dim < n_samples must hold, got {kept}, {dim}, {n_samples}")
-    points_key, mixing_key, subspaces_key = jax.random.split(trial.key("points"), 3)
-    mixing = jax.random.normal(mixing_key, (dim, dim))
-    points = jax.random.normal(points_key, (n_samples, dim)) @ mixing
-    directions = jax.random.normal(subspaces_key, (n_subspaces, dim, kept))
-    best = observed.axes_from_covariance(points).axes[:kept]
+    generator = trial.generator("points")
+    points = generator.standard_normal((n_samples, dim)) @ generator.standard_normal((dim, dim))
+    directions = generator.standard_normal((n_subspaces, dim, kept))
+    best = np.asarray(observed.axes_from_covariance(points).axes)[:kept].T
     # Half of the subspaces lie close to the optimum, where a violation would show first.
-    directions = directions.at[::2].set(best.T + 0.01 * directions[::2]).at[0].set(best.T)
-    errors = np.asarray(
-        map_cells(lambda basis: observed.reconstruction_error(points, jnp.linalg.qr(basis)[0].T), directions)
-    )
+    directions[::2] = best + 0.01 * directions[::2]
+    directions[0] = best
+    bases = np.linalg.qr(directions)[0]
+    errors = np.asarray(map_cells(lambda basis: observed.reconstruction_error(points, basis.T), bases))
     covariance = np.asarray(observed.covariance(points))
     raw = np.sort(np.diag(covariance))[: dim - kept].sum()
     trial.bound(

@@ -2,6 +2,7 @@
 
 from typing import Annotated, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -39,7 +40,12 @@ def covariance(points: Cloud) -> Float[Array, "dim dim"]:
 @guarded(double=False)
 def axes_from_covariance(points: Cloud) -> PrincipalAxes:
     """The eigenvectors of the covariance, ordered by variance. NaN where that overflows. Source: as `covariance`."""
-    variances, vectors = jnp.linalg.eigh(covariance(points))
+    return _axes(covariance(points))
+
+
+@jax.jit
+def _axes(symmetric):
+    variances, vectors = jnp.linalg.eigh(symmetric)
     return PrincipalAxes(variances[::-1], vectors[:, ::-1].T)
 
 
@@ -53,8 +59,12 @@ def axes_from_singular_values(points: Cloud) -> PrincipalAxes:
     """
     n_points, dim = points.shape
     require(n_points >= dim, f"points must have at least {dim} rows, one per dimension, got {n_points}")
-    centred = (points - points.mean(axis=0)) * points.shape[0] ** -0.5
-    _, singular_values, axes = jnp.linalg.svd(centred, full_matrices=False)
+    return _axes_of_rows((points - points.mean(axis=0)) * points.shape[0] ** -0.5)
+
+
+@jax.jit
+def _axes_of_rows(rows):
+    _, singular_values, axes = jnp.linalg.svd(rows, full_matrices=False)
     return PrincipalAxes(singular_values**2, axes)
 
 

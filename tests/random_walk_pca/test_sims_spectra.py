@@ -336,9 +336,12 @@ def test_joint_conditions_get_one_sentence(call, sentence):
         call()
 
 
-def test_population_needs_float64():
-    with jax.enable_x64(False), pytest.raises(TypeError, match="needs float64"):
-        observed.population_covariance(5)
+def test_population_is_in_float64_whatever_jax_computes_in():
+    exact = observed.leading_population_spectrum(50, 2, momentum=0.3)
+    with jax.enable_x64(False):
+        found = observed.leading_population_spectrum(50, 2, momentum=0.3)
+    assert np.array_equal(found.eigenvalues, exact.eigenvalues)
+    assert found.total_variance == exact.total_variance
 
 
 def test_points_that_coincide_have_steps_of_length_zero():
