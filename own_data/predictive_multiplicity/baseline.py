@@ -2,16 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity import Solution, Table, baseline_of_scores, co_optimal, minimise_errors
-from sims.predictive_multiplicity._domains import Solver, TimeLimit
-from sims.predictive_multiplicity.progress import ProgressSetting
-
-_MOST_OPTIMAL = 100
+from own_data.predictive_multiplicity.inputs import Sample
+from sims.predictive_multiplicity import baseline_of_scores, exact_signs
 
 Scores = Callable[[Any], Float[np.ndarray, " samples"]]
 """From samples, in the user's columns, to scores: positive where the prediction is +1."""
@@ -22,60 +19,50 @@ class Baseline:
     """h_0, and what was proved of the best classifier.
 
     Attributes:
-        dichotomy: b, 1 where h_0 predicts +1, for each row of the table.
+        dichotomy: b, 1 where h_0 predicts the positive class, for each row of the table.
         model: the user's as given, or the coefficients of the best one, the intercept first, Σ |w| = 1.
         least_errors: proved bounds of E_0, the least errors of a linear classifier; equal where it is proved.
-        certificate: over which classifiers the lower bound holds, "exact" for all linear ones.
         is_own: whether h_0 is the user's model; else it is optimal if E_0 is proved, and the best one found if not.
-        n_optimal: how many optimal classifiers were found, at most 100; h_0 has the largest margin among them.
+        n_optimal: how many optimal classifiers were found, at most 100, or counted in low dimension; h_0 has the
+            largest margin of those found.
         knows_all_optimal: whether these are all. Neither is looked for where h_0 is the user's or E_0 is not proved.
     """
 
     dichotomy: Int[np.ndarray, " rows"]
     model: Any
     least_errors: tuple[int | float, int | float]
-    certificate: str
     is_own: bool
     n_optimal: int
     knows_all_optimal: bool
 
 
-def baseline_on(
-    table: Table,
-    X: Any,
-    model: Any,
-    coefficients: Callable[[Solution], Float[np.ndarray, " coefficients"]],
-    *,
-    solver: Solver,
-    time_limit: TimeLimit,
-    progress: ProgressSetting,
-) -> Baseline:
-    """The user's `model`, or if it is None the best classifier, `coefficients` being in the user's columns.
+class Own(NamedTuple):
+    """A user's model on the sample: its dichotomy, and weights on the table that have it, where known."""
 
-    Errors as `multiplicity`.
-    """
-    own = None if model is None else _own(table, scores_of(model)(X))
-    best = minimise_errors(table, solver=solver, time_limit=time_limit, progress=progress)
-    proved = (best.bound, best.value), best.certificate
-    if own is not None:
-        return Baseline(own, model, *proved, is_own=True, n_optimal=0, knows_all_optimal=False)
-    optimal: tuple[Solution, ...] = (best,)
-    complete = False
-    if best.status == "optimal":
-        ties = co_optimal(table, solver=solver, most=_MOST_OPTIMAL, time_limit=time_limit)
-        optimal, complete = ties.solutions or optimal, ties.complete
-    best_model = coefficients(optimal[0])
-    return Baseline(
-        optimal[0].dichotomy, best_model, *proved, is_own=False, n_optimal=len(optimal), knows_all_optimal=complete
-    )
+    dichotomy: Int[np.ndarray, " rows"]
+    weights: Float[np.ndarray, " dims"] | None
 
 
-def _own(table: Table, scores: Float[np.ndarray, " samples"]) -> Int[np.ndarray, " rows"]:
+def own_baseline(sample: Sample, X: Any, model: Any) -> Own:
+    """The user's model. Errors as `multiplicity`."""
+    scores = scores_of(model)(X)
     undecided = np.flatnonzero(~np.isfinite(scores) | (scores == 0))
     if len(undecided):
-        sample = undecided[0]
-        raise ValueError(f"baseline must give finite scores other than 0, got {scores[sample]} for sample {sample}")
-    return baseline_of_scores(table, scores)
+        first = undecided[0]
+        raise ValueError(f"baseline must give finite scores other than 0, got {scores[first]} for sample {first}")
+    # Scores that are linear in the features show it by a fit, which spares a program.
+    table = sample.table
+    design = np.column_stack([np.ones(len(scores)), table.unit_design[table.row_of_sample, 1:]])
+    fit = np.linalg.lstsq(design, scores, rcond=None)[0]
+    low, high = table.rows.min(axis=0), table.rows.max(axis=0)
+    slopes = fit[1:] / (high - low)
+    weights = np.concatenate([[fit[0] - slopes @ low], slopes])
+    norm = np.abs(weights).sum()
+    if norm and np.array_equal(exact_signs(table, weights / norm)[table.row_of_sample], np.sign(scores)):
+        dichotomy = np.zeros(len(table.rows), int)
+        dichotomy[table.row_of_sample] = scores > 0
+        return Own(dichotomy, weights / norm)
+    return Own(baseline_of_scores(table, scores), None)
 
 
 def scores_of(model: Any) -> Scores:

@@ -59,6 +59,6 @@ class Competitors:
         return Affected(differs.any(axis=0), most, chosen, differs.sum(axis=0), len(competing))
 
     def least_errors(self) -> Real[np.ndarray, " rows"]:
-        """For each row the least errors of a known competitor that predicts otherwise; at least one must."""
-        errors = np.where(self.dichotomies != self.baseline, self.errors[:, None], self.table.n)
-        return errors.min(axis=0)
+        """For each row the least errors of a known competitor that predicts otherwise, infinite where none does."""
+        errors = np.where(self.dichotomies != self.baseline, self.errors[:, None], np.inf)
+        return errors.min(axis=0, initial=np.inf)

@@ -1,30 +1,33 @@
 """Predictive multiplicity of linear classifiers on a user's own samples, with a proof for each number."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from own_data.predictive_multiplicity.baseline import baseline_on
+from own_data.predictive_multiplicity.baseline import Baseline, Own, own_baseline
 from own_data.predictive_multiplicity.competitors import Competitors
-from own_data.predictive_multiplicity.inputs import group_numbers, names_of, table_of
+from own_data.predictive_multiplicity.inputs import Sample, group_numbers, sample_of
 from own_data.predictive_multiplicity.result import Multiplicity
+from own_data.predictive_multiplicity.search import Search
 from own_data.predictive_multiplicity.views import Views
-from sims.predictive_multiplicity import Solution, discrepancy_path, flip_errors
-from sims.predictive_multiplicity._domains import Folder, Labels, Samples, SampleWeights, Solver, TimeLimit, Workers
-from sims.predictive_multiplicity.progress import ProgressSetting
-from theory_on_trial.contract import ANY_NUMBER, UNIT_INTERVAL, guarded
+from sims.predictive_multiplicity._domains import Folder, Samples, SampleWeights, Solver, TimeLimit, Workers
+from sims.predictive_multiplicity.certificates import GordanProgram
+from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
+from theory_on_trial.contract import ANY_NUMBER, Interval, guarded
+from theory_on_trial.own_data.answer import Doubt
 
-Tolerances = Annotated[Sequence[float] | Float[np.ndarray, " tolerances"], UNIT_INTERVAL]
+Tolerances = Annotated[Sequence[float] | Float[np.ndarray, " tolerances"], Interval(-1, 1)]
 """Tolerances of the error rate, at least one."""
+_COUNT_TOLERANCE = 1e-9  # by which a product such as 0.05 * 20 may miss a whole number
 
 
 @guarded(double=False)  # the solvers' own comparisons want Python's floats
 def multiplicity(
     X: Samples,
-    y: Labels,
+    y: Annotated[Any, ANY_NUMBER],
     epsilons: Tolerances,
     *,
     baseline: Any = None,
@@ -36,86 +39,157 @@ def multiplicity(
     progress: ProgressSetting = "auto",
     cache: Folder | None = None,
 ) -> Multiplicity:
-    """The exact discrepancy and ambiguity of linear classifiers on a sample, at every error tolerance.
+    """The discrepancy and ambiguity of linear classifiers on a sample, at every error tolerance, with what is proved.
 
     A classifier competes with the baseline h_0 at ε if its error rate is at most ε higher. Discrepancy is the largest
-    share of predictions that one competitor changes, ambiguity the share that some competitor changes. Equal rows count
-    as one, so the number of distinct rows decides about the time, not n: seconds at about 150 rows of small integers or
-    bins; continuous features in general position should be binned, or have no more than some dozens of samples.
+    share of predictions that one competitor changes, ambiguity the share that some competitor changes. Line searches
+    find competitors; bounds of theory, enumeration in low dimension and integer programs prove that there are no
+    others. Equal rows count as one, so the number of distinct rows decides about the time: seconds at about 150 rows of
+    small integers or bins. At some hundred rows of continuous features in more than three dimensions little is proved;
+    the answers are brackets then, as tight as `time_limit` allows.
 
     Args:
         X: features, [n, d], an array or a data frame, without a column for the intercept.
-        y: labels -1 or +1, [n].
-        epsilons: tolerances of the error rate; the answers are by increasing tolerance, each once.
+        y: labels of two classes, [n]: -1 and +1, 0 and 1, booleans, strings. The second in order is the positive one.
+        epsilons: tolerances of the error rate, from -1 to 1; the answers are by increasing tolerance, each once.
+            Negative ones ask for competitors that are so much better, which a baseline of your own may have.
         baseline: a linear model of your own, optimal or not: fitted, with a `decision_function` of X (scikit-learn's,
             also at the end of a pipeline), or its coefficients, the intercept first. None: the optimal classifier of
             the largest margin, of those known after 100 (discrepancy and ambiguity may depend on which one is taken).
         sample_weight: how often each sample counts, [n]; once each if not given.
         groups: of each sample, [n], names or numbers: adds what happens to whom. It is not a feature.
         solver: "highs", or "scip" (`pip install pyscipopt`).
-        time_limit: seconds for each integer program, one per distinct row and tolerance and two for the baseline; where
-            it is too short the answers are proved bounds, and labelled as such.
+        time_limit: seconds for the whole call, None for as long as proofs take. When it is over, or at Ctrl-C, what is
+            known by then is returned: proved bounds, and labelled as such.
         workers: processes that share the programs of the rows.
         progress: a bar on a terminal if "auto", always or never if True or False, or a function of
-            (done, total, incumbent, bound).
-        cache: folder from which an interrupted call resumes.
+            (done, total, incumbent, bound), for each program.
+        cache: folder in which classifiers and bounds are kept, and from which a later call goes on.
 
     Raises:
         TypeError: for features or coefficients that are not numbers.
-        ValueError: for an X that is no table with rows or not finite, weights that are all zero, lengths that do not
-            match, a group that is missing or without weight, features so different in size that rounding decides, and a
-            baseline that is not linear on these rows or has a score of 0.
+        ValueError: for an X that is no table with rows or not finite, other than two classes, weights that are all
+            zero, lengths that do not match, a group that is missing or without weight, and a baseline that is not
+            linear on these rows or has a score of 0.
         ImportError: for a solver that is not installed.
 
     Source: the definitions of Marx, Calmon & Ustun 2020; solved and proved as derived here.
 
     >>> corners, labels = [[0, 0], [0, 1], [1, 0], [1, 1]], [-1, 1, 1, -1]
     >>> found = multiplicity(corners, labels, epsilons=[0.0, 0.25], sample_weight=[25, 25, 25, 25], progress=False)
-    >>> found.summary[["discrepancy", "ambiguity", "proved"]].values.tolist()
+    >>> found.by_tolerance[["discrepancy", "ambiguity", "proved"]].values.tolist()
     [[0.5, 1.0, True], [0.75, 1.0, True]]
     """
-    table, kept = table_of(X, y, sample_weight)
-    columns = names_of(X, np.shape(X)[1])
+    sample = sample_of(X, y, sample_weight)
+    table = sample.table
     tolerances = np.unique(np.asarray(epsilons, float))
+    admitted = [_admitted(sample, epsilon) for epsilon in tolerances.tolist()]
     weights = np.ones(len(table.row_of_sample)) if sample_weight is None else np.asarray(sample_weight, float)
     group_of = None if groups is None else group_numbers(groups, weights)
-
-    def coefficients(solution: Solution) -> Float[np.ndarray, " coefficients"]:
-        spread = np.zeros(len(columns) + 1)
-        spread[np.append(0, kept + 1)] = solution.weights
-        return spread
-
-    try:
-        h_0 = baseline_on(table, X, baseline, coefficients, solver=solver, time_limit=time_limit, progress=progress)
-        flips = flip_errors(
-            table, h_0.dichotomy, solver=solver, time_limit=time_limit, workers=workers, progress=progress, cache=cache
+    own = None if baseline is None else own_baseline(sample, X, baseline)
+    with progress_of(progress, "multiplicity", 1 + len(set(admitted)) + len(table.rows)) as bar:
+        search = Search(
+            table,
+            None if own is None else own.dichotomy,
+            admitted,
+            start=None if own is None else own.weights,
+            solver=solver,
+            time_limit=time_limit,
+            workers=workers,
+            cache=cache,
+            bar=bar,
         )
-        path = discrepancy_path(
-            table, h_0.dichotomy, tolerances, solver=solver, time_limit=time_limit, progress=progress, cache=cache
-        )
-    except RuntimeError as error:
-        if "rounding" not in str(error):
-            raise
-        raise ValueError(f"X must have features of one size, and rows that rounding tells apart: {error}") from error
-    found = {one.dichotomy.tobytes(): one for one in (*flips.solutions, *path.solutions)}
-    found.pop(h_0.dichotomy.tobytes(), None)
-    competitors = Competitors(
-        table,
-        h_0.dichotomy,
-        np.array([one.dichotomy for one in found.values()]),
-        np.array([coefficients(one) for one in found.values()]),
-        np.array([one.errors for one in found.values()], table.totals.dtype),
-    )
-    views = Views(competitors, path, flips)
+        search.run()
+        bar.finish()
+    h_0, competitors, unwritten = _found(sample, search, own, baseline)
+    views = Views(competitors, search, tolerances, admitted)
     index = X.index if isinstance(X, pd.DataFrame) else None
+    by_tolerance = views.by_tolerance()
     return Multiplicity(
-        columns=columns,
-        dropped=tuple(columns[int(number)] for number in table.dropped),
+        columns=sample.columns,
+        dropped=tuple(sample.columns[int(number)] for number in table.dropped),
+        positive=sample.positive,
         baseline=h_0,
-        summary=views.summary(),
-        classifiers=views.classifiers(columns),
+        by_tolerance=by_tolerance,
+        classifiers=views.classifiers(sample.columns),
         people=views.people(index),
         conflicts=views.conflicts(index),
         groups=None if group_of is None else views.groups(*group_of, weights),
         competitors=competitors,
+        stopped=search.stopped,
+        doubts=tuple(_doubts(sample, search, by_tolerance, unwritten)),
+        missing=_missing(sample),
+    )
+
+
+def _admitted(sample: Sample, epsilon: float) -> int | float:
+    errors = epsilon * sample.table.n
+    return int(np.floor(errors + _COUNT_TOLERANCE)) if sample.table.has_counts else errors
+
+
+def _found(sample: Sample, search: Search, own: Own | None, model: Any) -> tuple[Baseline, Competitors, int]:
+    """The baseline, its competitors, and how many of these no coefficients in the user's units can write down."""
+    table, known = sample.table, search.known
+    coefficients = sample.coefficients(known.weights)
+    rows = np.zeros((len(table.rows), len(sample.columns)))
+    rows[:, sample.kept] = (table.rows + sample.centres) / sample.units
+    differs = ((coefficients[:, :1] + coefficients[:, 1:] @ rows.T > 0) != known.dichotomies).any(axis=1)
+    gordan = GordanProgram(table) if differs.any() else None
+    unwritten = 0
+    for which in np.flatnonzero(differs):  # the margin decides whether rounding matters: take the largest
+        assert gordan is not None
+        widest = gordan.weights(known.dichotomies[which].astype(int))
+        if widest is not None:
+            coefficients[which] = sample.coefficients(widest.weights[None])[0]
+        scores = coefficients[which, 0] + rows @ coefficients[which, 1:]
+        unwritten += int(((scores > 0) != known.dichotomies[which]).any())
+    is_base = (known.dichotomies == search.baseline).all(axis=1)
+    high = known.errors.min().item()
+    least = high if search.proved_least else min(search.least, high)
+    h_0 = Baseline(
+        search.baseline,
+        model if own is not None else coefficients[is_base.argmax()],
+        (int(least) if table.has_counts else least, high),
+        is_own=own is not None,
+        n_optimal=search.n_optimal,
+        knows_all_optimal=search.knows_all_optimal,
+    )
+    others = ~is_base
+    dichotomies = known.dichotomies[others].astype(int)
+    competitors = Competitors(table, search.baseline, dichotomies, coefficients[others], known.errors[others])
+    return h_0, competitors, unwritten
+
+
+def _doubts(sample: Sample, search: Search, by_tolerance: pd.DataFrame, unwritten: int) -> Iterator[Doubt]:
+    table = sample.table
+    for measure in ("discrepancy", "ambiguity"):
+        gap = float((by_tolerance[f"{measure} at most"] - by_tolerance[measure]).max())
+        if gap > search.slack / table.n:
+            why = {"": "it is not proved", "interrupted": "the search was interrupted"}.get(
+                search.stopped, "the time was too short to prove it"
+            )
+            yield Doubt(f"the {measure} is known between bounds only: {why}", gap, f"of the {measure}")
+    errors = search.known.errors.min().item()
+    if not search.proved_least:
+        gap = (errors - search.least) / table.n
+        yield Doubt("a better classifier than all that are known is not excluded", gap, "of the error rate")
+    if search.n_optimal > 1 and search.baseline is not None:
+        ties = search.known.most(search.baseline, errors) / table.n
+        yield Doubt("other optimal classifiers may be the baseline as well", ties, "of the predictions")
+    if sample.n_near:
+        near = f"{sample.n_near} rows have another one within 1e-9 of a feature's range: round them, or drop copies"
+        yield Doubt(near, sample.n_near / len(table.rows), "of the rows")
+    if unwritten:
+        yield Doubt(f"coefficients of {unwritten} competitors need more than double precision", np.inf, "")
+    if search.n_failures:
+        yield Doubt(f"the solvers gave up on {search.n_failures} programs, whose bounds stay where they were", 0.0, "")
+
+
+def _missing(sample: Sample) -> str:
+    n_rows, n_dims = len(sample.table.rows), len(sample.kept) + 1
+    if n_rows > n_dims:
+        return ""
+    return (
+        f"a linear classifier can label these {n_rows} distinct rows of {n_dims - 1} independent features in any way, "
+        f"so that the tolerance alone decides; it needs more than {n_dims} distinct rows, or fewer features"
     )

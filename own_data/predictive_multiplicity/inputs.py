@@ -1,14 +1,60 @@
-"""What a user hands in, checked and brought to arrays."""
+"""What a user hands in, checked and brought to a table whose arithmetic is exact."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
 from sims.predictive_multiplicity import Table, aggregate
-from sims.predictive_multiplicity._domains import Labels, Samples, SampleWeights
-from theory_on_trial.own_data.arrays import entries, numbers
+from sims.predictive_multiplicity._domains import Samples, SampleWeights
+from theory_on_trial.own_data.arrays import entries
+from theory_on_trial.own_data.table import features
+
+_MOST_DECIMALS = 12
+_NEAR = 1e-9  # of a feature's range: rows that are no further apart are beyond the solvers
+
+
+class Sample(NamedTuple):
+    """A sample as a table of unit * x - centre, and the way back.
+
+    columns : the user's names; kept : which of them the table has; units, centres : of these; positive : the label
+    that counts as +1.
+    """
+
+    table: Table
+    columns: tuple[str, ...]
+    kept: Int[np.ndarray, " kept"]
+    units: Float[np.ndarray, " kept"]
+    centres: Float[np.ndarray, " kept"]
+    positive: Any
+
+    def coefficients(
+        self, weights: Float[np.ndarray, "classifiers dims"]
+    ) -> Float[np.ndarray, "classifiers coefficients"]:
+        """Weights on the table's columns as coefficients of the user's features, the intercept first, Σ |w| = 1."""
+        spread = np.zeros((len(weights), len(self.columns) + 1))
+        spread[:, 0] = weights[:, 0] - weights[:, 1:] @ self.centres
+        spread[:, self.kept + 1] = weights[:, 1:] * self.units
+        return spread / np.abs(spread).sum(axis=1, keepdims=True)
+
+    def weights(self, coefficients: Float[np.ndarray, " coefficients"]) -> Float[np.ndarray, " dims"] | None:
+        """The way back; None if a column that the table has not got counts."""
+        others = np.delete(coefficients[1:], self.kept)
+        slopes = coefficients[1:][self.kept] / self.units
+        weights = np.concatenate([[coefficients[0] + slopes @ self.centres], slopes])
+        norm = np.abs(weights).sum()
+        return weights / norm if norm and not others.any() else None
+
+    @property
+    def n_near(self) -> int:
+        """How many rows have another one so near that floating point hardly tells them apart."""
+        unit = self.table.unit_design[:, 1:]
+        if len(unit) < 2 or not unit.shape[1]:
+            return 0
+        from scipy.spatial import KDTree
+
+        return int((KDTree(unit).query(unit, k=2, p=np.inf)[0][:, 1] < _NEAR).sum())
 
 
 def names_of(X: Any, n_features: int) -> tuple[str, ...]:
@@ -16,12 +62,57 @@ def names_of(X: Any, n_features: int) -> tuple[str, ...]:
     return tuple(str(name) for name in getattr(X, "columns", (f"x{column}" for column in range(1, n_features + 1))))
 
 
-def table_of(X: Samples, y: Labels, sample_weight: SampleWeights | None) -> tuple[Table, Int[np.ndarray, " kept"]]:
-    """The aggregated sample, and which columns of X its columns are. Errors as `multiplicity`."""
-    features = numbers("X", X)
-    numbered = [str(column) for column in range(features.shape[1] if features.ndim == 2 else 0)]
-    table = aggregate(features, y, sample_weight, numbered)
-    return table, np.array([int(column) for column in table.columns], int)
+def sample_of(X: Samples, y: Any, sample_weight: SampleWeights | None) -> Sample:
+    """The aggregated sample. Errors as `multiplicity`.
+
+    Numbers written with decimals are taken as these decimals, and multiplied until they are whole; a feature that is
+    large beside its range, such as a time stamp, is counted from its least value. Neither rounds.
+    """
+    values, columns = features("X", X)
+    labels, positive = _signs(y)
+    whole, units, centres = values.copy(), np.ones(values.shape[1]), np.zeros(values.shape[1])
+    for column, entries_ in enumerate(values.T if len(values) else ()):
+        whole[:, column], units[column], centres[column] = _exact(entries_)
+    table = aggregate(whole, labels, sample_weight, [str(column) for column in range(len(columns))])
+    kept = np.array([int(column) for column in table.columns], int)
+    return Sample(table, columns, kept, units[kept], centres[kept], positive)
+
+
+def _exact(column: Float[np.ndarray, " samples"]) -> tuple[Float[np.ndarray, " samples"], float, float]:
+    """The column times a unit less a centre, without rounding, and these two."""
+    unit = 1.0
+    for decimals in range(_MOST_DECIMALS + 1):
+        scaled = np.round(column * 10.0**decimals)
+        if np.abs(scaled).max() >= 2.0**53:
+            break
+        if np.array_equal(scaled / 10.0**decimals, column):
+            column, unit = scaled, 10.0**decimals
+            break
+    low, high = column.min(), column.max()
+    # Numbers of one sign that differ by less than a factor of two have exact differences (Sterbenz).
+    nearest = min(abs(low), abs(high))
+    centre = low if low * high > 0 and 0 < high - low <= nearest else 0.0
+    return column - centre + 0.0, unit, float(centre)
+
+
+def _signs(y: Any) -> tuple[Int[np.ndarray, " samples"], Any]:
+    """Labels as -1 and +1, and which of the user's is +1: of two classes the second in order, as in scikit-learn."""
+    values = entries("y", y)
+    if values.ndim != 1:
+        raise ValueError(f"y must be one label per row of X, got the shape {values.shape}")
+    if pd.isna(values).any():
+        raise ValueError(f"y must have a label for every row, got none for row {np.flatnonzero(pd.isna(values))[0]}")
+    classes = np.unique(values.astype(str) if values.dtype.kind == "O" else values).tolist()
+    if values.dtype.kind == "O" and len({type(value) for value in values.tolist()}) == 1:
+        classes = sorted(set(values.tolist()))
+    if set(classes) <= {-1, 1}:
+        return np.asarray(values, int), 1
+    if values.dtype.kind == "b" and len(classes) == 1:
+        return np.where(values, 1, -1), True
+    if len(classes) != 2:
+        shown = ", ".join(map(repr, classes[:4])) + (", ..." if len(classes) > 4 else "")
+        raise ValueError(f"y must hold two classes, got {len(classes)}: {shown}")
+    return np.where(values == classes[1], 1, -1), classes[1]
 
 
 def group_numbers(groups: Any, weights: Float[np.ndarray, " samples"]) -> tuple[Int[np.ndarray, " samples"], pd.Index]:

@@ -1,6 +1,7 @@
 """What `multiplicity` returns."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -8,23 +9,32 @@ import pandas as pd
 from own_data.predictive_multiplicity.baseline import Baseline, scores_of
 from own_data.predictive_multiplicity.competitors import Competitors
 from own_data.predictive_multiplicity.inputs import names_of
-from sims.predictive_multiplicity._domains import Labels, Samples
-from theory_on_trial.contract import guarded, require
+from sims.predictive_multiplicity._domains import Samples
+from theory_on_trial.contract import ANY_NUMBER, guarded, require
+from theory_on_trial.own_data.answer import Answer
 from theory_on_trial.own_data.arrays import numbers
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Multiplicity:
+_MOST_LINES = 5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Multiplicity(Answer):
     """What `multiplicity` found. Shares are of the weight of the samples, from 0 to 1; tables have a row per tolerance.
+
+    All bounds hold for all linear classifiers, without a margin.
 
     Attributes:
         columns: names of the features.
         dropped: those left out because they depend linearly on the constant and the ones before them.
+        positive: the label that counts as +1.
         baseline: h_0, and what was proved of the best classifier.
-        summary: "admitted", the errors beyond the baseline's; "discrepancy" and "ambiguity", each of them proved to lie
-            between this number, which known classifiers reach, and "… at most" ("proved": the two are equal, up to a
-            relative 2e-6 where weights are not whole); "certificate", the classifiers that the upper bounds hold for,
-            "exact" for all linear ones; "competitors", how many are known (there may be many more).
+        by_tolerance: "admitted", the errors beyond the baseline's; "discrepancy" and "ambiguity", each proved to lie
+            between this number, which known classifiers reach, and "… at most"; "proved": the two are equal (up to
+            a relative 2e-6 where weights are not whole), and the baseline is the user's or proved to be optimal;
+            "competitors", how many are known (there may be many more).
         classifiers: of the known competitor that disagrees most with the baseline: the intercept, a coefficient per
             feature (Σ |w| = 1) and the error rate. Missing where no competitor is known.
         people: per sample, in the order given: the baseline's "prediction"; "conflict from", the least tolerance at
@@ -34,6 +44,7 @@ class Multiplicity:
         groups: per group and tolerance, its "share" of the sample, the "ambiguity" and "ambiguity at most" within it,
             and "changed", what the one of `classifiers` changes of it. None without groups.
         competitors: all known competitors.
+        stopped: "", "out of time" or "interrupted".
 
     >>> from own_data.predictive_multiplicity import multiplicity
     >>> line = [[0], [1], [2], [3]]
@@ -44,16 +55,18 @@ class Multiplicity:
 
     columns: tuple[str, ...]
     dropped: tuple[str, ...]
+    positive: Any
     baseline: Baseline
-    summary: pd.DataFrame
+    by_tolerance: pd.DataFrame
     classifiers: pd.DataFrame
     people: pd.DataFrame
     conflicts: pd.DataFrame
     groups: pd.DataFrame | None
     competitors: Competitors
+    stopped: str
 
     @guarded
-    def held_out(self, X: Samples, y: Labels) -> pd.DataFrame:
+    def held_out(self, X: Samples, y: Annotated[Any, ANY_NUMBER]) -> pd.DataFrame:
         """How the baseline and the known competitors do on other samples; nothing of it is optimal there.
 
         The classifiers are those of the training sample, and so are the tolerances. Of the samples given here,
@@ -64,16 +77,17 @@ class Multiplicity:
         columns than the training sample, and for other than one label for each row. Source: arXiv 1909.06677.
         """
         features, labels = numbers("X", X), np.asarray(y)
+        positives = labels == self.positive
         fits = features.ndim == 2 and len(features) and names_of(X, features.shape[1]) == self.columns
         require(fits, f"X must be a table with the columns {', '.join(self.columns)} and at least one row")
         if not np.isfinite(features).all():
             raise ValueError(f"X must be finite, got {features[~np.isfinite(features)][0]}")
         n = len(features)
-        require(len(labels) == n, f"y must be {n} labels -1 or +1, one per row of X, got {len(labels)}")
+        require(len(labels) == n, f"y must be {n} labels, one per row of X, got {len(labels)}")
         baseline = scores_of(self.baseline.model)(X) > 0
         predictions = np.array([scores_of(one)(features) > 0 for one in self.competitors.coefficients])
         rows = []
-        for admitted in self.summary["admitted"]:
+        for admitted in self.by_tolerance["admitted"]:
             competing = self.competitors.errors <= self.competitors.reach(admitted)
             chosen = self.competitors.within(admitted).chosen
             most = baseline if chosen is None else predictions[chosen]
@@ -81,37 +95,68 @@ class Multiplicity:
                 {
                     "discrepancy, not optimal": np.mean(most != baseline),
                     "ambiguity, not optimal": np.mean((predictions[competing] != baseline).any(axis=0)),
-                    "error rate": np.mean(most != (labels == 1)),
-                    "baseline error rate": np.mean(baseline != (labels == 1)),
+                    "error rate": np.mean(most != positives),
+                    "baseline error rate": np.mean(baseline != positives),
                 }
             )
-        return pd.DataFrame(rows, index=self.summary.index)
+        return pd.DataFrame(rows, index=self.by_tolerance.index)
 
-    def __repr__(self) -> str:
-        """Return the sample, the baseline and the summary."""
-        return f"{self._headline()}\n{self.summary.to_string(float_format='%.4g')}"
+    def lines(self) -> list[str]:
+        """Return the sample with its baseline, and a line for each of the first tolerances."""
+        shown = self.by_tolerance.iloc[:_MOST_LINES]
+        lines = [*self._headline()]
+        for tolerance, row in shown.iterrows():
+            brackets = ", ".join(
+                f"{measure} {_bracket(row[measure], row[measure + ' at most'])}"
+                for measure in ("discrepancy", "ambiguity")
+            )
+            lines.append(f"error rate + {tolerance:.4g}: {brackets} ({'proved' if row['proved'] else 'not proved'})")
+        return lines
 
-    def _repr_html_(self) -> str:
-        """Return the same for a notebook."""
-        return f"<p>{self._headline()}</p>{self.summary.to_html(float_format='%.4g')}"
+    def plot(self, axes: "Axes | None" = None) -> "Axes":
+        """Draw discrepancy and ambiguity against the tolerance: known as points, up to the bound as a bar.
 
-    def _headline(self) -> str:
-        table, low, high = self.competitors.table, *self.baseline.least_errors
-        errors = table.errors(self.competitors.baseline)
+        Proposition 1 of the paper is the line.
+        """
+        from matplotlib.pyplot import subplots
+
+        drawn = subplots()[1] if axes is None else axes
+        table, tolerances = self.by_tolerance, self.by_tolerance.index.to_numpy()
+        error = self.competitors.table.errors(self.baseline.dichotomy) / self.competitors.table.n
+        for shift, measure in ((-1, "discrepancy"), (1, "ambiguity")):
+            known, most = table[measure].to_numpy(), table[f"{measure} at most"].to_numpy()
+            apart = 0.003 * shift * max(float(np.ptp(tolerances)), 1e-3)  # so that bars do not hide each other
+            drawn.errorbar(tolerances + apart, known, [0 * known, most - known], fmt="o", capsize=3, label=measure)
+        grid = np.linspace(min(tolerances.min(), 0), max(tolerances.max(), 1e-3), 50)
+        drawn.plot(grid, np.clip(2 * error + grid, 0, 1), "k--", linewidth=0.8, label="discrepancy, Proposition 1")
+        drawn.set_xlabel("tolerance of the error rate")
+        drawn.set_ylabel("share of the predictions")
+        drawn.set_ylim(-0.02, 1.02)
+        drawn.legend(fontsize="small")
+        return drawn
+
+    def _headline(self) -> tuple[str, str]:
+        table, (low, high) = self.competitors.table, self.baseline.least_errors
+        errors = table.errors(self.baseline.dichotomy)
         least = f"{low:.10g}" if low == high else f"{low:.10g} to {high:.10g}"
-        sample = (
-            f"{table.n:.10g} samples in {len(table.rows)} distinct rows of {len(table.columns)} independent features"
-        )
+        dropped = f", without {', '.join(self.dropped)}" if self.dropped else ""
         if self.baseline.is_own:
             which = "the model given"
         elif low < high:
             which = "the best classifier found"
         elif self.baseline.n_optimal == 1 and self.baseline.knows_all_optimal:
             which = "the optimal classifier"
-        else:
+        elif self.baseline.n_optimal:
             ties = f"{self.baseline.n_optimal}{'' if self.baseline.knows_all_optimal else ' or more'}"
             which = f"one of {ties} optimal classifiers"
+        else:
+            which = "an optimal classifier"
         return (
-            f"{sample}; baseline: {which}, {errors:.10g} errors ({errors / table.n:.2%}), least possible {least} "
-            f"({self.baseline.certificate})"
+            f"{table.n:.10g} samples in {len(table.rows)} distinct rows of {len(table.columns)} independent features"
+            f"{dropped}",
+            f"baseline: {which}, {errors:.10g} errors ({errors / table.n:.2%}), least possible {least}",
         )
+
+
+def _bracket(low: float, high: float) -> str:
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"

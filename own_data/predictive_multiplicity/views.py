@@ -8,60 +8,56 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from own_data.predictive_multiplicity.competitors import Competitors
-from sims.predictive_multiplicity import DiscrepancyPath, FlipErrors
-
-_RELATIVE = 2e-6  # to which optima of weights that are not whole are proved
+from own_data.predictive_multiplicity.search import Search
 
 
 class Views:
-    """Tables of what is known of the competitors, and of what the two exact searches have proved."""
+    """Tables of what is known of the competitors, and of what the search has proved."""
 
-    def __init__(self, competitors: Competitors, path: DiscrepancyPath, flips: FlipErrors):
-        self._competitors, self._path, self._flips = competitors, path, flips
+    def __init__(
+        self,
+        competitors: Competitors,
+        search: Search,
+        tolerances: Float[np.ndarray, " tolerances"],
+        admitted: list[int | float],
+    ):
+        self._competitors, self._search, self._admitted = competitors, search, admitted
         self._table = competitors.table
-        self._affected = [competitors.within(admitted) for admitted in path.admitted.tolist()]
-        self._index = pd.Index(path.tolerances, name="tolerance")
+        self._affected = [competitors.within(one) for one in admitted]
+        self._index = pd.Index(tolerances, name="tolerance")
 
     @cached_property
     def _maybe_ambiguous(self) -> list[Bool[np.ndarray, " rows"]]:
         """Rows that a competitor may change: not proved otherwise."""
-        reaches = [self._competitors.reach(admitted) for admitted in self._path.admitted.tolist()]
-        pairs = zip(reaches, self._affected, strict=True)
-        return [affected.some | (self._flips.bounds <= reach) for reach, affected in pairs]
+        low, _ = self._search.flips()
+        pairs = zip(self._admitted, self._affected, strict=True)
+        return [affected.some | (low <= self._search.reach(admitted)) for admitted, affected in pairs]
 
-    def summary(self) -> pd.DataFrame:
+    def by_tolerance(self) -> pd.DataFrame:
         """Discrepancy and ambiguity, by tolerance."""
-        totals, n = self._table.totals, self._table.n
+        search, totals, n = self._search, self._table.totals, self._table.n
         ambiguity, discrepancy = (
             np.array([totals[getattr(affected, name)].sum() for affected in self._affected])
             for name in ("some", "most")
         )
         ambiguity_bounds = np.array([totals[rows].sum() for rows in self._maybe_ambiguous])
-        # A bound at a larger tolerance is one at this, and so is that of the ambiguity.
-        later = np.minimum.accumulate(self._path.bounds[::-1])[::-1]
-        discrepancy_bounds = np.maximum(np.minimum(later, ambiguity_bounds), discrepancy)
+        caps = np.array([search.cap(admitted) for admitted in self._admitted])
+        # Weights that are not whole are proved to a relative 2e-6.
+        discrepancy_bounds = np.where(caps <= discrepancy + search.slack, discrepancy, caps)
         gaps = np.maximum(discrepancy_bounds - discrepancy, ambiguity_bounds - ambiguity)
-        certificates = [
-            next((name for name in (one.certificate, *self._flip_certificates) if name != "exact"), "exact")
-            for one in self._path.solutions
-        ]
+        is_fixed = self._search.proved_least or search.has_own
         return pd.DataFrame(
             {
-                "admitted": self._path.admitted,
+                "admitted": self._admitted,
                 "discrepancy": discrepancy / n,
                 "discrepancy at most": discrepancy_bounds / n,
                 "ambiguity": ambiguity / n,
                 "ambiguity at most": ambiguity_bounds / n,
-                "proved": gaps <= (0 if self._table.has_counts else _RELATIVE * n),
-                "certificate": certificates,
+                "proved": (gaps <= search.slack) & is_fixed,
                 "competitors": [affected.known for affected in self._affected],
             },
             index=self._index,
         )
-
-    @property
-    def _flip_certificates(self) -> set[str]:
-        return {one.certificate for one in self._flips.solutions}
 
     def classifiers(self, columns: tuple[str, ...]) -> pd.DataFrame:
         """The most disagreeing competitor, by tolerance."""
@@ -75,7 +71,7 @@ class Views:
     def people(self, index: Any) -> pd.DataFrame:
         """The baseline's prediction and the tolerances from which on it is in doubt, by sample."""
         errors = self._table.errors(self._competitors.baseline)
-        limits = {"conflict from": self._competitors.least_errors(), "no conflict below": self._flips.bounds}
+        limits = {"conflict from": self._competitors.least_errors(), "no conflict below": self._search.flips()[0]}
         by_row = {"prediction": 2 * self._competitors.baseline - 1}
         by_row |= {name: np.maximum(limit - errors, 0) / self._table.n for name, limit in limits.items()}
         return pd.DataFrame({name: values[self._table.row_of_sample] for name, values in by_row.items()}, index)

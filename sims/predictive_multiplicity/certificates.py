@@ -21,7 +21,7 @@ _LARGEST_DENOMINATOR = 10**6
 class Weights(NamedTuple):
     """A linear classifier on the features as given, and its margin on features scaled to [0, 1].
 
-    weights : intercept first, Σ |w_j| = 1 up to D 2^-53; every w_j is a multiple of 2^-52. margin : the largest
+    weights : intercept first, Σ |w_j| = 1 up to D 2^-53. margin : the largest
     min_u |<w, u>| of its dichotomy with Σ |w_j| <= 1, to the solver's 1e-9; scaled : the weights that have it.
     """
 
@@ -38,10 +38,16 @@ def exact_signs(table: AnyTable, weights: Float[np.ndarray, "dims"]) -> Int[np.n
     """
     n_dims = table.rows.shape[1] + 1
     require(len(weights) == n_dims, f"weights must be {n_dims}, intercept first, got {len(weights)}")
-    ratios = [weight.as_integer_ratio() for weight in weights.tolist()]
-    scale = max(denominator for _, denominator in ratios)
-    numerators = np.array([numerator * (scale // denominator) for numerator, denominator in ratios], object)
-    return np.sign(table.exact_design @ numerators).astype(int)
+    scores = weights[0] + table.rows @ weights[1:]
+    rounding = 2.0**-51 * n_dims * (abs(weights[0]) + np.abs(table.rows) @ np.abs(weights[1:]))  # twice its bound
+    signs = np.sign(scores).astype(int)
+    doubtful = np.flatnonzero(~(np.abs(scores) > rounding + np.finfo(float).tiny))
+    if len(doubtful):
+        ratios = [weight.as_integer_ratio() for weight in weights.tolist()]
+        scale = max(denominator for _, denominator in ratios)
+        numerators = np.array([numerator * (scale // denominator) for numerator, denominator in ratios], object)
+        signs[doubtful] = np.sign(table.exact_design[doubtful] @ numerators).astype(int)
+    return signs
 
 
 class GordanProgram:
@@ -99,10 +105,12 @@ class GordanProgram:
         norm = np.abs(weights).sum()
         if margin <= 0 or norm == 0:
             return None
-        weights = np.round(weights / norm * _UNIT) / _UNIT
-        if not np.array_equal(exact_signs(self._table, weights), np.where(positive, 1, -1)):
-            return None
-        return Weights(weights, margin, scaled)
+        weights = weights / norm
+        # Features of different sizes need weights of different sizes, which one grid does not hold.
+        for rounded in (np.round(weights * _UNIT) / _UNIT, weights):
+            if np.array_equal(exact_signs(self._table, rounded), np.where(positive, 1, -1)):
+                return Weights(rounded, margin, scaled)
+        return None
 
     def circuits(
         self, costs: Float[np.ndarray, "draws columns"], upper: Float[np.ndarray, "columns"]
@@ -132,7 +140,8 @@ class GordanProgram:
         ]
         scale = math.lcm(*(ratio.denominator for ratio in ratios))
         whole = np.array([int(ratio * scale) for ratio in ratios], object)
-        if all(whole) and not ((whole * signs) @ self._table.exact_design[members]).any():
+        exact = self._table.exact_design[members] * signs[:, None]
+        if (all(whole) and not (whole @ exact).any()) or _has_positive_relation(exact):
             return 0.0
         return float(np.abs((weights * signs) @ self._table.unit_design[members]).max())
 
@@ -144,6 +153,31 @@ class GordanProgram:
     def cheapest(self, b: Float[np.ndarray, "rows"]) -> list[tuple[Cut, float]]:
         """The circuit of least Σ λ_u [b_u away from s_u] at a fractional b: a candidate for a violated row."""
         return self.circuits(np.concatenate([1 - b, b])[None], np.ones(2 * self._n_rows))
+
+
+def _has_positive_relation(vectors: np.ndarray) -> bool:
+    """Whether whole vectors have one linear relation up to its scale, and that with positive coefficients alone.
+
+    Gauss-Jordan elimination without fractions (Bareiss), in Python's integers.
+    """
+    rest, previous = vectors.T.copy(), 1
+    pivots: list[int] = []
+    n_dims, n_vectors = rest.shape
+    for column in range(n_vectors):
+        rank = len(pivots)
+        below = np.flatnonzero(rest[rank:, column])
+        if not len(below):
+            continue
+        rest[[rank, rank + below[0]]] = rest[[rank + below[0], rank]]
+        pivot = rest[rank, column]
+        others = np.arange(n_dims) != rank
+        rest[others] = (pivot * rest[others] - rest[others, column][:, None] * rest[rank]) // previous
+        previous = pivot
+        pivots.append(column)
+    if len(pivots) != n_vectors - 1:
+        return False
+    free = next(column for column in range(n_vectors) if column not in pivots)
+    return all(-entry * previous > 0 for entry in rest[: len(pivots), free])
 
 
 def margin_certificate(margin: float) -> str:

@@ -74,16 +74,14 @@ class Parallelograms:
     @guarded(double=False)
     def __init__(self, table: AnyTable):
         first, second = np.triu_indices(len(table.rows))
-        codes = []
-        for column in table.rows.T:
-            values, code = np.unique(column, return_inverse=True)
-            sums = np.unique(np.add.outer(values, values), return_inverse=True)[1].reshape(len(values), len(values))
-            codes.append(sums[code[first], code[second]])
-        order, lengths = _groups(codes, len(first))
-        first, second = first[order], second[order]
+        lengths = np.array([], int)
+        columns = list(table.rows.T)
         if (table.rows != np.round(table.rows)).any():  # sums that differ may be rounded to the same float
-            sums = table.exact_design[first, 1:] + table.exact_design[second, 1:]
-            order, lengths = _groups([np.unique(column, return_inverse=True)[1] for column in sums.T], len(first))
+            columns += list(table.exact_design.T[1:])
+        for column in columns or [np.zeros(len(table.rows))]:  # each leaves fewer pairs to the next
+            sums = np.unique(column[first] + column[second], return_inverse=True)[1]
+            groups = np.repeat(np.arange(len(lengths)), lengths) if len(lengths) else np.zeros(len(first), int)
+            order, lengths = _groups([groups, sums], len(first))
             first, second = first[order], second[order]
         self.n_rows = len(table.rows)
         self.first, self.second, self.lengths = first, second, lengths

@@ -121,6 +121,9 @@ class ResidentProgram(LinearProgram):
         if seconds is not None:  # HiGHS counts the time of all solves
             self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(seconds, _SHORTEST))
         self._highs.run()
+        if self._highs.getModelStatus() not in _STATUS:  # the last basis may be singular now: start afresh
+            self._highs.clearSolver()
+            self._highs.run()
         return _status(self._highs)
 
     @property

@@ -21,6 +21,7 @@ _WHOLE = 1e-6
 _GROWTH = 2  # rows added, in multiples of m, after which the slack ones are removed
 _GUESS = 0.3  # share of |cost| that a branch is expected to add to the bound before any was seen
 _LEAST_GAIN = 1e-3
+_ZERO = np.finfo(float).tiny
 
 
 class _Node(NamedTuple):
@@ -40,7 +41,8 @@ class MarginFree:
     b is tested by the Gordan program: it is a linear dichotomy, or circuits cut it off. A fractional one is branched
     on, by pseudo-costs, best bound first. No weights, norm or margin enter; the proof covers all linear classifiers
     unless a circuit could not be made rational, which happens with features that are no small integers only: then it
-    covers those of margin >= `margin`. Derived here.
+    covers those of margin >= `margin`. At margin 0 such circuits are left out, and the bound stays where one would be
+    needed: every bound then covers all linear classifiers. Derived here.
     """
 
     def __init__(self, table: Table, gordan: GordanProgram, solver: Solver = "highs", margin: float = 1e-4):
@@ -56,6 +58,8 @@ class MarginFree:
         self._n_kept = 0
         self._gain_sums, self._gain_counts = np.zeros((2, n_rows)), np.zeros((2, n_rows))
         self.n_nodes = 0
+        self.failed = False
+        self._root = -np.inf
         self._relaxation = linear_program(
             Program(
                 self._errors.cost,
@@ -75,7 +79,7 @@ class MarginFree:
         self._relaxation.set_row_bounds(0, -np.inf, task.most_errors - self._errors.constant)
         lower, upper = task.box
         waiting: list[_Node] = []
-        bound = task.box_bound
+        self._root = bound = task.box_bound
         try:
             self._explore(task, lower, upper, incumbents, deadline, waiting)
             while waiting and not task.closes(waiting[0].bound, incumbents.best_value(task)):
@@ -83,7 +87,7 @@ class MarginFree:
                 bound = max(bound, node.bound)
                 if watch is not None:
                     watch(incumbents.best_value(task), task.proved(bound))
-                row = self._branching_row(task, node)
+                row = self._branching_row(task, node, incumbents)
                 children: list[_Node] = []
                 for value in (0, 1):
                     lower, upper = node.lower.copy(), node.upper.copy()
@@ -99,7 +103,12 @@ class MarginFree:
                     heapq.heappush(waiting, child)
             bound = incumbents.best_value(task)
         except TimeoutError:
-            bound = min(task.proved(bound), incumbents.best_value(task))
+            bound = min(task.proved(max(bound, self._root)), incumbents.best_value(task))
+        except RuntimeError:
+            if self._margin:
+                raise
+            bound = min(task.proved(max(bound, self._root)), incumbents.best_value(task))
+            self.failed = True
         return bound, "exact" if self._exact else margin_certificate(self._margin)
 
     def _explore(
@@ -126,6 +135,8 @@ class MarginFree:
             if status == "infeasible":
                 return np.inf
             bound = self._relaxation.objective + task.constant
+            if np.array_equal(lower, task.box[0]) and np.array_equal(upper, task.box[1]):
+                self._root = max(self._root, bound)
             if task.closes(bound, incumbents.best_value(task)):
                 return bound
             b = self._relaxation.values
@@ -144,9 +155,11 @@ class MarginFree:
         self._relaxation.delete_rows(slack[slack > 0])  # the first row bounds the errors
         self._n_kept = self._relaxation.n_rows
 
-    def _branching_row(self, task: Task, node: _Node) -> int:
+    def _branching_row(self, task: Task, node: _Node, incumbents: Incumbents) -> int:
         b, free = node.b, node.lower < node.upper
         fractional = np.flatnonzero(free & (np.abs(b - np.round(b)) > _WHOLE))
+        if not len(fractional) and not self._margin and np.round(b).astype(int) not in incumbents:
+            raise TimeoutError  # neither realised nor excluded by anything exact: nothing better can be proved
         if not len(fractional):  # b is whole to the tolerance but the objective is not that of the whole b
             fractional = np.flatnonzero(free)
         if not len(fractional):
@@ -172,6 +185,8 @@ class MarginFree:
         return self._violated(self._gordan.refuting(dichotomy, _CIRCUITS_PER_ROUND, self.n_nodes), b)
 
     def _violated(self, found: list[tuple[Cut, float]], b: Float[np.ndarray, "rows"]) -> list[Cut]:
-        chosen = {cut: residual for cut, residual in found if residual < self._margin and cut.violation(b) > _WHOLE}
+        chosen = {
+            cut: residual for cut, residual in found if residual < (self._margin or _ZERO) and cut.violation(b) > _WHOLE
+        }
         self._exact &= not any(chosen.values())
         return list(chosen)

@@ -14,8 +14,8 @@ ProgressSetting = bool | Literal["auto"] | Callable[[int, int, float, float], No
 class Progress:
     """Tells a bar or a function how far a list of programs is."""
 
-    def __init__(self, report: Callable[[int, float, float], None]):
-        self._report = report
+    def __init__(self, report: Callable[[int, float, float], None], total: int):
+        self._report, self._total = report, total
         self._done = 0
         self._last = (float("nan"), float("nan"))
 
@@ -26,15 +26,19 @@ class Progress:
 
     def advance(self, n_programs: int = 1) -> None:
         """Programs are done."""
-        self._done += n_programs
+        self._done = min(self._done + n_programs, self._total)
         self._report(self._done, *self._last)
+
+    def finish(self) -> None:
+        """What is left needed no program, or is given up."""
+        self.advance(self._total - self._done)
 
 
 @contextlib.contextmanager
 def progress_of(setting: ProgressSetting, what: str, total: int) -> Iterator[Progress]:
     """A bar on a terminal if "auto", always or never if True or False; or calls of (done, total, incumbent, bound)."""
     if callable(setting):
-        yield Progress(lambda done, incumbent, bound: setting(done, total, incumbent, bound))
+        yield Progress(lambda done, incumbent, bound: setting(done, total, incumbent, bound), total)
         return
     with tqdm(total=total, desc=what, mininterval=0.5, disable=disabled(setting)) as bar:
 
@@ -42,4 +46,4 @@ def progress_of(setting: ProgressSetting, what: str, total: int) -> Iterator[Pro
             bar.set_postfix_str(f"best {incumbent:g}, bound {bound:g}", refresh=False)
             bar.update(done - bar.n)
 
-        yield Progress(draw)
+        yield Progress(draw, total)

@@ -133,7 +133,10 @@ class ResidentProgram(LinearProgram):
 
     def run(self, seconds: float | None = None) -> str:
         """As `LinearProgram.run`."""
-        self._lp.solve()
+        try:
+            self._lp.solve()
+        except Exception as error:  # PySCIPOpt has no class of its own
+            raise RuntimeError(f"SoPlex gave up: {error}") from error
         if self._lp.isOptimal():
             return "optimal"
         if self._lp.getDualRay() is not None:

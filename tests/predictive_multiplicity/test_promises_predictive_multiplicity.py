@@ -124,4 +124,9 @@ TOOL = {
     test_the_tool_refuses,
     test_the_tool_answers,
     test_the_tool_answers_or_refuses_extremes,
-) = promises([tool], TOOL, {"Multiplicity": "a record of results"}, examples=3)
+) = promises(
+    [tool],
+    TOOL,
+    {"Multiplicity": "a record of results", "Multiplicity.plot": "takes matplotlib's axes, and nothing else"},
+    examples=3,
+)

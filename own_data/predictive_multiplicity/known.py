@@ -1,0 +1,106 @@
+"""Classifiers and bounds that a search has found, in memory and, for a later call, on disk."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int, Real
+
+from sims.predictive_multiplicity import Table, exact_signs, minimise_errors
+from sims.predictive_multiplicity.line_search import Classifier
+from sims.predictive_multiplicity.tasks import Task
+from theory_on_trial.sweep._source import source_digest
+from theory_on_trial.sweep._store import ChunkStore
+
+
+class Known:
+    """Distinct classifiers, and proved bounds by name.
+
+    dichotomies : [classifiers, rows]; weights : on the table's features, the intercept first; errors : of each;
+    fewest : the fewest errors of one with b_u = 0 and with b_u = 1, [2, rows].
+    """
+
+    def __init__(self, table: Table, cache: str | os.PathLike[str] | None):
+        n_rows, n_dims = len(table.rows), table.rows.shape[1] + 1
+        self._table = table
+        self._seen: set[bytes] = set()
+        self.dichotomies: Int[np.ndarray, "classifiers rows"] = np.zeros((0, n_rows), np.int8)
+        self.weights: Float[np.ndarray, "classifiers dims"] = np.zeros((0, n_dims))
+        self.errors: Real[np.ndarray, " classifiers"] = np.zeros(0, table.totals.dtype)
+        self.fewest = np.full((2, n_rows), np.inf)
+        self._bounds: dict[str, float] = {}
+        self._store = None if cache is None else ChunkStore(cache, "multiplicity", _identity(table))
+        for _, outputs in () if self._store is None else self._store.chunks():
+            for name, bound in zip(outputs.get("name", ()), outputs.get("bound", ()), strict=True):
+                self._bounds[str(name)] = max(float(bound), self._bounds.get(str(name), -np.inf))
+            for weights in outputs.get("weights", ()):
+                signs = exact_signs(table, weights)
+                self.add([Classifier(weights, (signs + 1) // 2)] if signs.all() else [])
+        self._kept = len(self.errors)
+
+    def add(self, found: Sequence[Classifier]) -> None:
+        """Keep those that are new."""
+        new = {one.dichotomy.astype(np.int8).tobytes(): one for one in found}
+        new = {name: one for name, one in new.items() if name not in self._seen}
+        if not new:
+            return
+        self._seen.update(new)
+        dichotomies = np.array([one.dichotomy for one in new.values()], np.int8)
+        errors = np.array([self._table.errors(one) for one in dichotomies.astype(int)], self.errors.dtype)
+        self.dichotomies = np.concatenate([self.dichotomies, dichotomies])
+        self.weights = np.concatenate([self.weights, [one.weights for one in new.values()]])
+        self.errors = np.concatenate([self.errors, errors])
+        for side in (0, 1):
+            least = np.where(dichotomies == side, errors[:, None], np.inf).min(axis=0)
+            self.fewest[side] = np.minimum(self.fewest[side], least)
+
+    def optimal(self) -> Int[np.ndarray, "classifiers rows"]:
+        """Those of fewest errors."""
+        return self.dichotomies[self.errors <= self.errors.min()]
+
+    def best(self, task: Task) -> Classifier | None:
+        """The best that a task admits."""
+        values = np.where(task.admits(self.errors), task.value(self.dichotomies), np.inf)
+        for row, value in task.fixed.items():
+            values = np.where(self.dichotomies[:, row] == value, values, np.inf)
+        best = int(values.argmin())
+        return Classifier(self.weights[best], self.dichotomies[best].astype(int)) if np.isfinite(values[best]) else None
+
+    def most(self, baseline: Int[np.ndarray, " rows"], reach: float) -> float:
+        """The largest disagreement with a baseline of those of at most so many errors."""
+        differs = self.dichotomies[self.errors <= reach] != baseline
+        return float((differs @ self._table.totals).max(initial=0))
+
+    def note(self, name: str, bound: float, baseline: Int[np.ndarray, " rows"] | None = None) -> None:
+        """Keep a proved bound; the larger one counts."""
+        name = _name(name, baseline)
+        if bound > self._bounds.get(name, -np.inf) and np.isfinite(bound):
+            self._bounds[name] = bound
+            if self._store is not None:
+                self._store.save({"label": np.array([f"{name} {bound!r}"])}, _bound(name, bound))
+
+    def noted(self, name: str, baseline: Int[np.ndarray, " rows"] | None = None) -> float | None:
+        """A bound that was kept."""
+        return self._bounds.get(_name(name, baseline))
+
+    def keep(self) -> None:
+        """Write new classifiers to the disk."""
+        if self._store is not None and len(self.errors) > self._kept:
+            weights = self.weights[self._kept :]
+            self._store.save({"label": np.arange(self._kept, len(self.errors))}, {"weights": weights})
+            self._kept = len(self.errors)
+
+
+def _bound(name: str, bound: float) -> dict[str, np.ndarray]:
+    return {"name": np.array([name]), "bound": np.array([bound], float)}
+
+
+def _name(name: str, baseline: Int[np.ndarray, " rows"] | None) -> str:
+    return name if baseline is None else f"{name} {hashlib.sha256(baseline.astype(np.int8).tobytes()).hexdigest()[:16]}"
+
+
+def _identity(table: Table) -> dict[str, object]:
+    numbers = b"".join(np.asarray(part, float).tobytes() for part in (table.rows, table.positives, table.negatives))
+    digest = hashlib.sha256(numbers).hexdigest()
+    return {"source": source_digest(minimise_errors), "shape": list(table.rows.shape), "numbers": digest}

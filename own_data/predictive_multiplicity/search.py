@@ -1,0 +1,383 @@
+"""What is known of all linear classifiers of a sample: line searches find, programs and enumeration prove."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Real
+
+from own_data.predictive_multiplicity.known import Known
+from sims.predictive_multiplicity import (
+    Solution,
+    Table,
+    dichotomies,
+    enumerate_paths,
+    exact_signs,
+    flip_errors,
+)
+from sims.predictive_multiplicity._domains import Folder, Solver, TimeLimit, Workers
+from sims.predictive_multiplicity.certificates import GordanProgram, Weights
+from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
+from sims.predictive_multiplicity.line_search import Classifier, LineSearch
+from sims.predictive_multiplicity.margin_free import MarginFree
+from sims.predictive_multiplicity.mip import Deadline
+from sims.predictive_multiplicity.progress import Progress
+from sims.predictive_multiplicity.tasks import Task, least_errors, most_disagreement
+from theory import predictive_multiplicity as predicted
+
+_MOST_OPTIMAL = 100
+_SIGN_TESTS = 2e7  # of the enumeration, each second
+_MOST_SIGN_TESTS = 2e9  # without a time limit
+_LARGEST_LIST = 5e7  # cells times rows
+_HIGHEST_DIMENSION = 4
+_ATTEMPTS = 3  # of one solver and the other
+_PAIRS = 4e5  # of rows, that a program sorts in a second
+
+
+class Search:
+    """The fewest errors with each row on either side, and the largest disagreement within each reach, bracketed.
+
+    known : classifiers with their exact dichotomies. least : a proved bound of E_0, the fewest errors of all. lower :
+    of the fewest errors with b_u = 0 and with b_u = 1, [2, rows]. caps : of the disagreement, by admitted errors.
+    baseline : the user's h_0, or the best classifier known. Every bound covers all linear classifiers.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        own: Int[np.ndarray, "rows"] | None,
+        admitted: list[int | float],
+        *,
+        start: Float[np.ndarray, "dims"] | None,
+        solver: Solver,
+        time_limit: TimeLimit,
+        workers: Workers,
+        cache: Folder | None,
+        bar: Progress,
+    ):
+        self.table, self.admitted, self._own = table, sorted(set(admitted)), own
+        self._start, self._solver, self._workers, self._bar = start, solver, workers, bar
+        self._deadline = Deadline(time_limit)
+        self._limited = time_limit is not None
+        self.known = Known(table, cache)
+        positives, negatives = table.positives, table.negatives
+        self.least: int | float = np.minimum(positives, negatives).sum().item()
+        self.lower = (self.least - np.minimum(positives, negatives) + np.stack([positives, negatives])).astype(float)
+        self.caps: dict[int | float, float] = {}
+        self.n_optimal, self.knows_all_optimal = 0, False
+        self.stopped = ""
+        self.n_failures = 0
+        self._engine: MarginFree | None = None
+        for constant in (1.0, -1.0):
+            self._admit(np.append(constant, np.zeros(table.rows.shape[1])))
+        if start is not None:
+            self._admit(start)
+        self._resume()
+        self.baseline = self._best() if own is None else own
+
+    # What is known.
+
+    @property
+    def slack(self) -> float:
+        """By how much sums of weights that are not whole may be off."""
+        return 0.0 if self.table.has_counts else 2e-6 * max(1.0, float(self.table.n))
+
+    @property
+    def has_own(self) -> bool:
+        """Whether the baseline is the user's."""
+        return self._own is not None
+
+    @property
+    def proved_least(self) -> bool:
+        """Whether E_0 is proved."""
+        return bool(self.least >= self.known.errors.min() - self.slack)
+
+    def reach(self, admitted: int | float) -> float:
+        """The most errors of a competitor."""
+        return float(
+            self.table.errors(self.baseline) + admitted + (0 if self.table.has_counts else 1e-9 * self.table.n)
+        )
+
+    def flips(self) -> tuple[Real[np.ndarray, "rows"], Real[np.ndarray, "rows"]]:
+        """Bounds of E_u, the fewest errors of a classifier that differs from h_0 at u: proved, and reached."""
+        rows, sides = np.arange(len(self.baseline)), 1 - self.baseline
+        return np.maximum(self.lower[sides, rows], self.least), self.known.fewest[sides, rows]
+
+    def open_rows(self) -> Bool[np.ndarray, "rows"]:
+        """Whose flip errors are not proved."""
+        low, high = self.flips()
+        return low < high - self.slack
+
+    def cap(self, admitted: int | float) -> float:
+        """Proved bound of the disagreement with h_0 of classifiers that make so many errors more."""
+        table, errors = self.table, self.table.errors(self.baseline)
+        low, _ = self.flips()
+        ambiguous = float(table.totals[low <= self.reach(admitted)].sum())
+        bounds = [float(table.n), ambiguous, float(max(2 * errors + admitted, 0))]
+        bounds += [cap for at, cap in self.caps.items() if at >= admitted]
+        if table.has_counts:
+            counts = self.baseline, table.positives, table.negatives
+            bounds.append(math.floor(predicted.knapsack_bound(*counts, int(max(admitted, 0))) + 1e-6))
+            mixed = ((table.positives > 0) & (table.negatives > 0)).any()
+            if errors == 0 and not mixed and admitted >= 0:
+                bounds.append(float(predicted.separable_bound(*counts[1:], int(admitted))))
+        return min(bounds)
+
+    # The search.
+
+    def run(self) -> None:
+        """Find, then prove, until all is proved or the time is over; what an interrupt leaves is kept."""
+        try:
+            for step in (self._find, self._enumerate, self._prove_least, self._find_optimal, self._prove_disagreement):
+                if not self._over():
+                    step()
+            self._prove_flips()
+        except KeyboardInterrupt:
+            self.stopped = "interrupted"
+        if not self.stopped and self._limited and not self._all_proved():
+            self.stopped = "out of time"
+        self.known.keep()
+
+    def _all_proved(self) -> bool:
+        reached = [self.known.most(self.baseline, self.reach(admitted)) for admitted in self.admitted]
+        caps = all(self.cap(at) <= most + self.slack for at, most in zip(self.admitted, reached, strict=True))
+        return self.proved_least and caps and not self.open_rows().any()
+
+    def _over(self) -> bool:
+        return self._deadline.passed()
+
+    def _part(self, share: float) -> Deadline:
+        left = self._deadline.left()
+        return Deadline(None if left is None else share * left)
+
+    def _admit(self, weights: Float[np.ndarray, "dims"]) -> None:
+        signs = exact_signs(self.table, weights)
+        if signs.all():
+            self.known.add([Classifier(weights, (signs + 1) // 2)])
+
+    def _best(self) -> Int[np.ndarray, "rows"]:
+        return self.known.dichotomies[int(self.known.errors.argmin())].astype(int)
+
+    def _rebase(self) -> None:
+        """Where no baseline was given it is the best classifier known; what was proved of the old one's caps goes."""
+        if self._own is None and self.known.errors.min() < self.table.errors(self.baseline) - self.slack:
+            self.baseline, self.caps = self._best(), {}
+
+    def _find(self) -> None:
+        if not self._limited and self.known.noted("found") is not None:
+            return
+        search = LineSearch(self.table, seed=len(self.known.errors))
+        if self._start is not None:
+            search.start_from(self._start, self._part(0.1))
+        search.fewest_errors(self._part(0.15), rounds=4)
+        self.known.add(search.classifiers())
+        self._rebase()
+        search.aim(self.baseline, np.array([self.reach(admitted) for admitted in self.admitted]))
+        search.disagreement(self._part(0.15), rounds=2)
+        search.other_sides(self._part(0.25), passes=20 if self._limited else 1)
+        self.known.add(search.classifiers())
+        self.known.note("found", 1.0)
+        self._rebase()
+
+    def _enumerate(self) -> None:
+        """In low dimension meet every dichotomy; points that are not in general position are left to the programs."""
+        table = self.table
+        n_rows, dim = table.rows.shape
+        if not 1 <= dim <= _HIGHEST_DIMENSION or not table.has_counts or table.n > 10**7:
+            return
+        half = sum(math.comb(n_rows - 1, k) for k in range(dim + 1))
+        left = self._deadline.left()
+        most = _MOST_SIGN_TESTS if left is None else min(_MOST_SIGN_TESTS, 0.5 * _SIGN_TESTS * left)
+        aligned = max(np.unique(column, return_counts=True)[1].max() for column in table.rows.T) > dim
+        if aligned or half * n_rows > most:
+            return
+        import jax
+
+        points = table.unit_design[:, 1:] - 0.5
+        try:
+            with jax.enable_x64(True):
+                paths = enumerate_paths(points, table.positives, table.negatives, self.baseline)
+                optimal = int(np.flatnonzero(paths.cells)[0])
+                if self._own is None and optimal < paths.errors:
+                    found = enumerate_paths(points, table.positives, table.negatives)
+                    self._realise(found.baseline[None])
+                    self._rebase()
+                    paths = enumerate_paths(points, table.positives, table.negatives, self.baseline)
+                cells = np.asarray(dichotomies(points)) if half * n_rows <= _LARGEST_LIST else None
+        except ValueError:  # not in general position
+            return
+        self.least, self.n_optimal = optimal, int(paths.cells[optimal])
+        rows = np.arange(n_rows)
+        self.lower[1 - self.baseline, rows] = paths.flip_errors
+        for admitted in self.admitted:
+            if admitted >= 0:
+                self.caps[admitted] = float(paths.discrepancy[min(int(admitted), len(paths.discrepancy) - 1)])
+        if cells is not None:
+            self._realise_cells(cells)
+
+    def _realise_cells(self, cells: Int[np.ndarray, "cells rows"]) -> None:
+        """Weights for those cells that line searches have missed."""
+        errors = np.where(cells == 1, self.table.negatives, self.table.positives).sum(axis=1)
+        differs = cells != self.baseline
+        low, high = self.flips()
+        wanted = {int(np.flatnonzero(differs[:, row] & (errors == low[row]))[0]) for row in np.flatnonzero(low < high)}
+        for admitted in self.admitted:
+            disagreement = np.where(errors <= self.reach(admitted), differs @ self.table.totals, -1)
+            wanted.add(int(disagreement.argmax()))
+        self._realise(cells[sorted(wanted)])
+
+    def _realise(self, wanted: Int[np.ndarray, "cells rows"]) -> None:
+        gordan = GordanProgram(self.table)
+        for dichotomy in wanted:
+            weights = gordan.weights(dichotomy)
+            if weights is not None:
+                self.known.add([Classifier(weights.weights, dichotomy.astype(int))])
+
+    def _too_large(self) -> bool:
+        """Whether setting up a program would take more than the time that is left."""
+        left, n_rows = self._deadline.left(), len(self.table.rows)
+        return left is not None and n_rows**2 / 2 > _PAIRS * left
+
+    def _solve(self, task: Task, deadline: Deadline) -> float:
+        """A proved bound of a task; what is met on the way is kept. Where a solver gives up the other one follows."""
+        if self._too_large():
+            return -np.inf
+        bound, sign = -np.inf, 1 if task.baseline is None else -1
+
+        def watch(best: float, proved: float) -> None:
+            self._bar.watch(sign * best, sign * proved)
+
+        for _ in range(_ATTEMPTS):
+            pool = Incumbents(self.table)
+            best = self.known.best(task)
+            if best is not None:
+                pool.add(best.dichotomy, Weights(best.weights, math.nan, best.weights))
+            try:
+                self._engine = self._engine or MarginFree(
+                    self.table, GordanProgram(self.table), self._solver, margin=0.0
+                )
+            except ImportError:
+                self._solver = "highs"
+                continue
+            bound = max(bound, self._engine.solve(task, pool, deadline, watch)[0])
+            self.known.add([Classifier(weights.weights, dichotomy) for dichotomy, weights in pool])
+            if not self._engine.failed:
+                return bound
+            self._engine = None
+            self._solver = "scip" if self._solver == "highs" else "highs"
+        self.n_failures += 1
+        return bound
+
+    def _prove_least(self) -> None:
+        self._bar.advance()
+        if self.proved_least:
+            return
+        bound = self._solve(least_errors(self.table), self._part(0.3))
+        self.least = max(self.least, bound)
+        self.known.note("least", self.least)
+        self._rebase()
+
+    def _find_optimal(self) -> None:
+        """All optimal classifiers: h_0 becomes the one of the largest margin, the others close what ties leave open."""
+        table = self.table
+        if self._own is not None or not self.proved_least or self._too_large():
+            return
+        if self.n_optimal:  # enumeration has counted them
+            self.knows_all_optimal = True
+            return
+        task, gordan = least_errors(table), GordanProgram(table)
+        if self.known.noted("optimal") == len(self.known.optimal()):
+            complete, optimal = True, self.known.optimal().astype(int)
+        else:
+            below = AllBelow(table, self.least + (1 if task.integral else 1e-5 * max(1.0, self.least)), _MOST_OPTIMAL)
+            cutoff = below.best_value(task)
+            engine = MarginFree(table, gordan, self._solver, margin=0.0)
+            complete = engine.solve(task, below, self._part(0.2), None)[0] >= cutoff
+            self.known.add([Classifier(weights.weights, dichotomy) for dichotomy, weights in below])
+            optimal = np.array([dichotomy for dichotomy, _ in below if task.value(dichotomy) < cutoff])
+            if complete:
+                self.known.note("optimal", float(len(self.known.optimal())))
+        self.n_optimal, self.knows_all_optimal = max(len(optimal), 1), complete
+        margins = [weights.margin for weights in map(gordan.weights, optimal) if weights is not None]
+        if len(margins) == len(optimal) > 0:
+            order = sorted(range(len(optimal)), key=lambda which: (-round(margins[which], 9), optimal[which].tolist()))
+            best = optimal[order[0]]
+            if not np.array_equal(best, self.baseline):
+                self.baseline, self.caps = best, {}
+        if complete and task.integral:
+            tied = np.stack([(optimal == side).any(axis=0) for side in (0, 1)])
+            self.lower = np.maximum(self.lower, np.where(tied, self.least, self.least + 1))
+
+    def _prove_disagreement(self) -> None:
+        table = self.table
+        for number, admitted in enumerate(self.admitted):
+            self._bar.advance()
+            name = f"disagreement {admitted!r}"
+            kept = self.known.noted(name, self.baseline)
+            if kept is not None:
+                self.caps[admitted] = -kept
+            reached = self.known.most(self.baseline, self.reach(admitted))
+            if self.cap(admitted) <= reached + self.slack or self._over():
+                continue
+            deadline = self._part(0.4 / (len(self.admitted) - number))
+            bound = -self._solve(most_disagreement(table, self.baseline, admitted), deadline)
+            self._rebase()
+            self.caps[admitted] = min(self.caps.get(admitted, math.inf), bound)
+            self.known.note(name, -self.caps[admitted], self.baseline)
+
+    def _prove_flips(self) -> None:
+        """The rows that decide at a tolerance first, most samples first, in rounds of growing time."""
+        rounds = 0
+        while self.open_rows().any() and not self._over() and not self._too_large():
+            before = self.lower.copy()
+            if self._workers > 1:
+                self._prove_flips_in_processes()
+            else:
+                for row in self._ordered():
+                    if self._over():
+                        return
+                    self._prove_flip(row, self._part(2.0**rounds / 100) if self._limited else Deadline(None))
+            rounds += 1
+            if not self._limited or (rounds > 8 and np.array_equal(before, self.lower)):
+                return
+
+    def _ordered(self) -> Iterator[int]:
+        low, high = self.flips()
+        reaches = np.array([self.reach(admitted) for admitted in self.admitted])[:, None]
+        decides = ((low <= reaches) & (reaches < high)).sum(axis=0) * self.table.totals
+        yield from (int(row) for row in np.argsort(-decides, kind="stable") if self.open_rows()[row])
+
+    def _prove_flip(self, row: int, deadline: Deadline) -> None:
+        side = 1 - int(self.baseline[row])
+        bound = self._solve(least_errors(self.table, {row: side}), deadline)
+        self.lower[side, row] = max(self.lower[side, row], bound)
+        self.known.note(f"side {side} {row}", self.lower[side, row])
+        self._bar.advance()
+        self._rebase()
+
+    def _prove_flips_in_processes(self) -> None:
+        rows = np.array(list(self._ordered()))
+        left = self._deadline.left()
+        each = None if left is None else max(left * self._workers / len(rows), 1e-3)
+        options: dict[str, Any] = {"solver": self._solver, "workers": self._workers, "time_limit": each}
+        found = flip_errors(self.table, self.baseline, rows=rows, **options)
+        for row, solution in zip(rows.tolist(), found.solutions, strict=True):
+            self._absorb(row, solution)
+
+    def _absorb(self, row: int, solution: Solution) -> None:
+        self.known.add([Classifier(solution.weights, solution.dichotomy)])
+        side = 1 - int(self.baseline[row])
+        if solution.certificate == "exact":
+            self.lower[side, row] = max(self.lower[side, row], solution.bound)
+            self.known.note(f"side {side} {row}", self.lower[side, row])
+        self._bar.advance()
+
+    def _resume(self) -> None:
+        kept = self.known.noted("least")
+        self.least = self.least if kept is None else max(self.least, kept)
+        for row in range(len(self.table.rows)):
+            for side in (0, 1):
+                kept = self.known.noted(f"side {side} {row}")
+                if kept is not None:
+                    self.lower[side, row] = max(self.lower[side, row], kept)

@@ -1,0 +1,246 @@
+"""Classifiers of few errors or large disagreement, without a proof: exact line searches in the space of weights.
+
+Along w + t v every row changes sides once, at t_u = -<w, u> / <v, u>. Sorted, these give every dichotomy of the line
+with its errors and its disagreement; running minima from both ends give for each row the fewest errors with it on
+either side. One sort serves all rows and tolerances.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from sims.predictive_multiplicity.certificates import exact_signs
+from sims.predictive_multiplicity.mip import Deadline
+from sims.predictive_multiplicity.table import Table
+
+_WIDTH = 1e-9  # of a part of the line between two changes, in units of its length: thinner ones are passed over
+_PENALTIES = (1e-4, 1e-2, 1.0, 1e3)  # weights of the log loss against the norm
+_PATIENCE, _FEW = 4, 2  # lines without gain after which a search ends: per dimension, and for one row of many
+
+
+class Classifier(NamedTuple):
+    """A linear classifier: its weights on the features as given, the intercept first, and its exact dichotomy."""
+
+    weights: Float[np.ndarray, "dims"]
+    dichotomy: Int[np.ndarray, "rows"]
+
+
+class _Line(NamedTuple):
+    """The parts of a line, from t = -inf to inf: `inside` each, errors (inf where too thin) and disagreement."""
+
+    start: Float[np.ndarray, "dims"]
+    along: Float[np.ndarray, "dims"]
+    inside: Float[np.ndarray, "parts"]
+    errors: Float[np.ndarray, "parts"]
+    disagreement: Float[np.ndarray, "parts"]
+    rank: Int[np.ndarray, "rows"]
+    first: Bool[np.ndarray, "rows"]
+
+
+class LineSearch:
+    """What the lines through the space of weights have met so far: the best for each row and side, and overall.
+
+    baseline : h_0, from which disagreement is counted; reaches : the most errors of its competitors, by tolerance.
+    """
+
+    def __init__(self, table: Table, seed: int = 0):
+        self._table, self._random = table, np.random.default_rng(seed)
+        unit = table.unit_design[:, 1:]
+        self._centre, spread = unit.mean(axis=0), unit.std(axis=0)
+        self._scale = spread
+        self._design = np.column_stack([np.ones(len(unit)), (unit - self._centre) / spread])
+        n_rows, n_dims = self._design.shape
+        self._gain = np.asarray(table.negatives - table.positives, float)  # of errors, by b_u = 1
+        self._totals = np.asarray(table.totals, float)
+        self.errors = np.full((2, n_rows), np.inf)  # fewest known, with b_u = 0 and with b_u = 1
+        self._where = np.full((2, n_rows, n_dims), np.nan)
+        self.best, self._best_errors = np.eye(n_dims)[0], np.inf
+        self.aim(np.zeros(n_rows, int), np.empty(0))
+
+    def aim(self, baseline: Int[np.ndarray, "rows"], reaches: Float[np.ndarray, "tolerances"]) -> None:
+        """Set h_0 and the reaches."""
+        self._baseline, self._reaches = baseline == 1, np.asarray(reaches, float)
+        self._apart = np.where(self._baseline, -self._totals, self._totals)  # of disagreement, by b_u = 1
+        self._most = np.full(len(reaches), -1.0)
+        self._most_weights = np.full((len(reaches), self._design.shape[1]), np.nan)
+
+    def fewest_errors(self, deadline: Deadline, rounds: int) -> None:
+        """Descend from logistic fits, and `rounds` times from a disturbed best classifier."""
+        for penalty in _PENALTIES:
+            if deadline.passed():
+                return
+            self._descend(self._logistic(penalty), deadline)
+        for _ in range(rounds):
+            if deadline.passed():
+                return
+            size = np.linalg.norm(self.best) * 10.0 ** self._random.uniform(-2, 0)
+            disturbed = self.best + size * self._random.standard_normal(len(self.best)) / len(self.best) ** 0.5
+            self._descend(disturbed, deadline)
+
+    def other_sides(self, deadline: Deadline, passes: int) -> None:
+        """For each row, of fewest known errors first: a line that moves it across, then others while they gain."""
+        sides, rows = 1 - self._baseline.astype(int), np.arange(len(self._baseline))
+        for _ in range(passes):
+            before = self.errors[sides, rows].copy()
+            for row in np.argsort(before, kind="stable"):
+                if deadline.passed():
+                    return
+                known = self._where[sides[row], row]
+                start = known if np.isfinite(known).all() else self.best
+                self._descend(start, deadline, row=int(row), side=int(sides[row]), patience=_FEW)
+            if np.array_equal(before, self.errors[sides, rows]):
+                return
+
+    def disagreement(self, deadline: Deadline, rounds: int) -> None:
+        """For each reach: climb in disagreement among the classifiers within it."""
+        for _ in range(rounds):
+            for which in range(len(self._reaches)):
+                if deadline.passed():
+                    return
+                start = self._most_weights[which]
+                self._climb(start if np.isfinite(start).all() else self.best, which, deadline)
+
+    def classifiers(self) -> list[Classifier]:
+        """All that were kept, each once."""
+        kept = np.concatenate([self._where.reshape(-1, len(self.best)), self._most_weights, self.best[None]])
+        kept = np.unique(kept[np.isfinite(kept).all(axis=1)], axis=0)
+        found = {}
+        for weights in kept:
+            one = self._classifier(weights)
+            if one is not None:
+                found[one.dichotomy.tobytes()] = one
+        return list(found.values())
+
+    def _classifier(self, inner: Float[np.ndarray, "dims"]) -> Classifier | None:
+        low, high = self._table.rows.min(axis=0), self._table.rows.max(axis=0)
+        slopes = inner[1:] / self._scale / (high - low)
+        intercept = inner[0] - inner[1:] @ (self._centre / self._scale) - slopes @ low
+        weights = np.concatenate([[intercept], slopes])
+        norm = np.abs(weights).sum()
+        if not 0 < norm < np.inf:
+            return None
+        signs = exact_signs(self._table, weights / norm)
+        return Classifier(weights / norm, (signs + 1) // 2) if signs.all() else None
+
+    def start_from(self, weights: Float[np.ndarray, "dims"], deadline: Deadline) -> None:
+        """Descend from a classifier that somebody has, weights on the features as given."""
+        low, high = self._table.rows.min(axis=0), self._table.rows.max(axis=0)
+        unit = weights[1:] * (high - low)
+        inner = np.concatenate([[weights[0] + weights[1:] @ low + unit @ self._centre], unit * self._scale])
+        self._descend(inner / np.linalg.norm(inner), deadline)
+
+    def _logistic(self, penalty: float) -> Float[np.ndarray, "dims"]:
+        """Penalised logistic regression by a few of Newton's steps."""
+        weights, n = np.zeros(self._design.shape[1]), self._totals.sum()
+        for _ in range(12):
+            chance = 1 / (1 + np.exp(-np.clip(self._design @ weights, -30, 30)))
+            gradient = self._design.T @ (self._totals * chance - self._table.positives) / n + penalty * weights
+            curvature = (self._design.T * (self._totals * chance * (1 - chance) / n)) @ self._design
+            step = np.linalg.solve(curvature + (penalty + 1e-9) * np.eye(len(weights)), gradient)
+            weights = weights - step
+            if np.abs(step).max() < 1e-6:
+                break
+        return weights if np.isfinite(weights).all() and weights.any() else np.eye(len(weights))[0]
+
+    def _direction(
+        self, weights: Float[np.ndarray, "dims"], cost: Float[np.ndarray, "rows"]
+    ) -> Float[np.ndarray, "dims"]:
+        """Downhill for the cost of the rows near the boundary, within a random width, and disturbed; or an axis."""
+        n_rows, n_dims = self._design.shape
+        if self._random.random() < 0.2:
+            return np.eye(n_dims)[self._random.integers(n_dims)]
+        scores = self._design @ weights
+        near = np.abs(scores) / np.quantile(np.abs(scores), 10.0 ** self._random.uniform(-2, -0.3))
+        slope = (cost * np.exp(-np.minimum(near, 30.0)) * self._random.exponential(size=n_rows)) @ self._design
+        length = np.linalg.norm(slope)
+        random = self._random.standard_normal(n_dims) / n_dims**0.5
+        return random if length == 0 else slope / length + self._random.uniform(0, 0.5) * random
+
+    def _descend(self, weights, deadline, row=None, side=None, patience=None):
+        """Go to a part of fewest errors of one line after the other, with a row on a side if one is given."""
+        best, idle = np.inf, 0
+        direction = self._direction(weights, self._gain) if row is None else self._design[row]
+        patience = _PATIENCE * len(weights) if patience is None else patience
+        while idle < patience and not deadline.passed():
+            line = self._line(weights, direction)
+            errors = line.errors
+            if row is not None:
+                before = np.arange(len(errors)) <= line.rank[row]
+                errors = np.where(before == (line.first[row] == side), errors, np.inf)
+            part = self._lowest(errors)
+            if errors[part] < np.inf:
+                weights = self._at(line, part)
+            idle = 0 if errors[part] < best else idle + 1
+            best = min(best, errors[part])
+            direction = self._direction(weights, self._gain)
+
+    def _climb(self, weights, which, deadline):
+        best, idle = -1.0, 0
+        while idle < len(weights) and not deadline.passed():
+            price = 10.0 ** self._random.uniform(-1.5, 0.5)
+            line = self._line(weights, self._direction(weights, self._gain - price * self._apart))
+            within = np.where(line.errors <= self._reaches[which], line.disagreement, -1.0)
+            part = self._lowest(-within)
+            if within[part] >= 0:
+                weights = self._at(line, part)
+            idle = 0 if within[part] > best else idle + 1
+            best = max(best, within[part])
+
+    def _lowest(self, values):
+        return int(self._random.choice(np.flatnonzero(values == values.min())))
+
+    def _at(self, line, part):
+        weights = line.start + line.inside[part] * line.along
+        return weights / np.linalg.norm(weights)
+
+    def _line(self, start, along) -> _Line:
+        start, along = start / np.linalg.norm(start), along / np.linalg.norm(along)
+        scores, slopes = self._design @ start, self._design @ along
+        still = np.abs(slopes) < 1e-12
+        changes = np.where(still, np.inf, -scores / np.where(still, 1.0, slopes))
+        order = np.argsort(changes)
+        sorted_ = changes[order]
+        first = np.where(still, scores > 0, slopes < 0)
+        moves = np.where(first, -1.0, 1.0)[order]
+        finite = np.isfinite(sorted_)
+        ends = sorted_[finite] if finite.any() else np.zeros(1)
+        # Beyond the last change on either side the line goes on for ever.
+        edges = np.concatenate([[ends[0] - 1 - abs(ends[0])], sorted_, [np.inf]])
+        edges = np.where(np.isfinite(edges), edges, ends[-1] + 1 + abs(ends[-1]))
+        widths, inside = np.diff(edges), (edges[1:] + edges[:-1]) / 2
+        base_errors = np.where(first, self._table.negatives, self._table.positives).sum()
+        differs = first != self._baseline
+        signs = np.where(differs, -1.0, 1.0)[order] * self._totals[order]
+        errors = base_errors + np.append(0.0, np.cumsum(moves * self._gain[order]))
+        disagreement = self._totals[differs].sum() + np.append(0.0, np.cumsum(signs))
+        errors = np.where(widths > _WIDTH * (1 + np.abs(inside)), errors, np.inf)
+        rank = np.empty(len(order), int)
+        rank[order] = np.arange(len(order))
+        line = _Line(start, along, inside, errors, disagreement, rank, first)
+        self._remember(line)
+        return line
+
+    def _remember(self, line: _Line) -> None:
+        rows = np.arange(len(line.rank))
+        for reverse in (False, True):  # before its change a row is on its first side, and after it on the other
+            errors = line.errors[::-1] if reverse else line.errors
+            least = np.minimum.accumulate(errors)
+            records = np.maximum.accumulate(np.where(errors == least, np.arange(len(errors)), 0))
+            last = len(rows) - 1 - line.rank if reverse else line.rank
+            sides = np.where(line.first, 0, 1) if reverse else np.where(line.first, 1, 0)
+            better = np.flatnonzero(least[last] < self.errors[sides, rows])
+            if len(better):
+                parts = records[last[better]]
+                parts = len(errors) - 1 - parts if reverse else parts
+                self.errors[sides[better], better] = least[last[better]]
+                self._where[sides[better], better] = line.start + line.inside[parts][:, None] * line.along
+        part = int(line.errors.argmin())
+        if line.errors[part] < self._best_errors:
+            self._best_errors, self.best = line.errors[part], self._at(line, part)
+        if len(self._reaches):
+            within = np.where(line.errors <= self._reaches[:, None], line.disagreement, -1.0)
+            parts = within.argmax(axis=1)
+            most = within[np.arange(len(parts)), parts]
+            for which in np.flatnonzero(most > self._most):
+                self._most[which], self._most_weights[which] = most[which], self._at(line, parts[which])
