@@ -160,7 +160,7 @@ def test_violation_is_quadratic(trial, smallest: Annotated[float, Interval(0.001
         1 / leaks[::-1],
         -2.0,
         rounding=OPS * 2.0**-53,
-        margin=0.1,
+        margin=0.015,
         controls={"linear": -1.0, "to the fourth": -4.0},
     )
 
@@ -210,7 +210,7 @@ def test_latent_variables__gaussian(trial, second_dim: Count, n_classes: Count =
 @claim(
     ours("the mean of an inverse Wishart matrix; that few labels suffice is in the abstract"),
     kind="limit",
-    cases=[(0.0, 25), (0.3, 50)],
+    cases=[(0.0, 50), (0.3, 50)],
 )
 def test_labels_needed(trial, violation: Violation, n_labels: Labels):
     """Least squares on a pretext of rank r: the mean excess risk is a + (sigma^2 + a) r / (n - r - 1), a = 0 on X1."""
@@ -227,7 +227,7 @@ def test_labels_needed(trial, violation: Violation, n_labels: Labels):
     elif violation > 0.25:  # below it is too near to be told apart
         wrong["sigma^2 for sigma^2 + a"] = each[1] + noise * each[0] / (n_labels - each[0] - 1)
     risk = np.array([predicted.excess_risk(n_labels, r, noise, a) for r, a in zip(*each, strict=True)])
-    trial.mean(risks_of(found, basis, n_labels), risk, margin=0.02 * risk, controls=wrong, **SAMPLES)
+    trial.mean(risks_of(found, basis, n_labels), risk, margin=0.01 * risk, controls=wrong, **SAMPLES)
 
 
 SAMPLES = {"law": Asymptotic(), "first": 1024, "most": 30_000}
@@ -238,7 +238,10 @@ def risks_of(found, basis, n_labels, paired=False, **options):
 
     def measure(key):
         heads = basis, np.eye(basis.shape[1])
-        pretext, raw = (observed.excess_risk(key, n_labels, found.target, h, found.noise, **options) for h in heads)
+        pretext, raw = (
+            observed.excess_risk(key, n_labels, found.target, head, found.noise, steadied=True, **options)
+            for head in heads
+        )
         return pretext - raw if paired else jnp.stack([pretext, raw])
 
     return measure
@@ -254,10 +257,10 @@ def test_labels_needed__intercept(trial, n_labels: Labels = 40, violation: Viola
         for intercept in (True, False)
     )
     measure = risks_of(found, basis, n_labels, intercept=True)
-    trial.mean(measure, risk, margin=0.02 * risk, controls={"without the intercept": wrong}, **SAMPLES)
+    trial.mean(measure, risk, margin=0.01 * risk, controls={"without the intercept": wrong}, **SAMPLES)
 
 
-@claim(ours("labels_needed on both sides: n* = d1 + 1 + sigma^2 (d1 - r) / a"), kind="limit", cases=[50, 100])
+@claim(ours("labels_needed on both sides: n* = d1 + 1 + sigma^2 (d1 - r) / a"), kind="limit", cases=[40, 100])
 def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150)], violation: Violated = 0.3):
     """A violated assumption costs more than it saves from n* labels on (62.2 here): below the pretext wins."""
     found, theory, basis = normal(violation)
@@ -270,7 +273,7 @@ def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150)], violatio
 
     risk = paired(theory.rank, theory.approximation_error)
     wrong = {"always helps": paired(theory.rank, 0.0), "never helps": paired(10, theory.approximation_error)}
-    margin = 0.05 * risk * np.sign(n_labels - crossing)  # positive if n* is on the side of n that the risks say
+    margin = 0.01 * risk * np.sign(n_labels - crossing)  # positive if n* is on the side of n that the risks say
     trial.mean(risks_of(found, basis, n_labels, True), risk, margin=margin, controls=wrong, **SAMPLES)
 
 
@@ -293,33 +296,41 @@ def test_break_even__exactly(trial, violation: Violated, intercept: bool):
 
 
 def learned(n_pairs):
-    """The normal world without violation: a draw of the directions that n1 pairs teach, and tau."""
+    """The normal world without violation, the directions that n1 pairs teach, tau, and a root of its noise."""
     found, theory, _ = normal(0.0)
     root = np.linalg.cholesky(found.residual)
     tau = predicted.pretext_noise(theory.target, theory.pretext, theory.residual)
-    total = predicted.pretext_noise(theory.target, theory.pretext, theory.residual + theory.pretext @ theory.pretext.T)
 
     def directions(key):
         return observed.leading_directions(observed.learned_pretext(key, n_pairs, found.pretext, root), 6)
 
-    return found, theory, directions, tau, total
+    return found, theory, directions, tau, root
 
 
 @claim(ours("first-order perturbation of the row space of the pretext"), kind="limit")
 def test_learned_pretext(trial, n_pairs: Pairs = 6400):
-    """A pretext learned from n1 pairs and cut to k directions has a = (d1 - k) tau / (n1 - d1 - 1), to first order."""
-    found, _, directions, tau, total = learned(n_pairs)
+    """A pretext learned from n1 pairs cut to k directions has a = (d1 - k) tau / (n1 - d1 - 1), to 1 % or 64 / n1."""
+    found, theory, directions, tau, root = learned(n_pairs)
+    left, singular, right = np.linalg.svd(found.pretext)
+    signal, no_signal = right[:2], left[:, 2:].T
+    head = found.target @ signal.T / singular[:2] @ left[:, :2].T / n_pairs**0.5
+    mean_of_noise = np.sum((head @ root) ** 2) * np.array([8, 4])  # head and no_signal see independent noise
 
-    def errors_of(key):
-        every = directions(key)
-        return jnp.stack([observed.head_error(found.target, every[:2]), observed.head_error(found.target, every)])
+    def errors_of(key):  # less what its noise would leave by itself, plus the mean of that
+        noise, every = observed.pretext_noise(key, root, 10), directions(key)
+        seen = observed.leading_directions(jnp.concatenate([signal, no_signal @ noise]), 6)
+        errors = [observed.head_error(found.target, rows) for rows in (every[:2], every)]
+        of_noise = [observed.head_error(head @ noise, rows) for rows in (signal, seen)]
+        return jnp.stack(errors) - jnp.stack(of_noise) + mean_of_noise
 
     def formula(noise, dim=10):
         return np.array([predicted.learned_pretext_error(n_pairs, 10, kept + 10 - dim, noise) for kept in (2, 6)])
 
+    all_noise = theory.residual + theory.pretext @ theory.pretext.T
+    total = predicted.pretext_noise(theory.target, theory.pretext, all_noise)
     risk = formula(tau)
     wrong = {"d1 for d1 - k": np.full(2, 10 * tau / (n_pairs - 11)), "all variance of X2": formula(total)}
-    trial.mean(errors_of, risk, margin=0.04 * risk, controls=wrong, **SAMPLES)
+    trial.mean(errors_of, risk, margin=max(0.01, 64 / n_pairs) * risk, controls=wrong, **SAMPLES)
 
 
 @claim(ours("learned_pretext put into labels_needed with r = k"), kind="limit", tier="full", cases=[20, 40, 80])

@@ -1,6 +1,7 @@
 """Tests of conditional independence and pretext tasks: second routes, limits, refusals, coverage, hostile input."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -137,12 +138,15 @@ def test_the_noise_of_a_pretext_is_that_of_its_head():
 def test_risk_is_that_of_drawn_labels(intercept):
     found, n_labels, sets = observed.conditionals(WORLD.covariance, 10, 2), 25, 4000
     basis = np.linalg.svd(found.pretext)[2][:6]
-    draw = jax.jit(
-        lambda keys: map_cells(
-            lambda key: observed.excess_risk(key, n_labels, found.target, basis, found.noise, intercept=intercept), keys
+
+    def risks(key):
+        each = (found.target, 2 * basis, found.noise)  # a scale of the features changes nothing
+        return jnp.stack(
+            [observed.excess_risk(key, n_labels, *each, intercept=intercept, steadied=one) for one in (False, True)]
         )
-    )
-    averaged = np.asarray(draw(jax.random.split(jax.random.key(0), sets)))
+
+    draw = jax.jit(lambda keys: map_cells(risks, keys))
+    averaged, steadied = np.asarray(draw(jax.random.split(jax.random.key(0), sets))).T
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(sets, n_labels, 10))
     labels = inputs @ found.target.T + np.sqrt(found.noise / 2) * rng.normal(size=(sets, n_labels, 2))
@@ -154,9 +158,9 @@ def test_risk_is_that_of_drawn_labels(intercept):
     risk = np.sum(missed**2, axis=(1, 2)) + np.sum(head[:, 6:] ** 2, axis=(1, 2))
     theory = predicted.shared_cause(*WORLD)
     mean = predicted.excess_risk(n_labels, 6, theory.noise, theory.approximation_error, intercept=intercept)
-    for sample in (averaged, risk):
+    for sample in (averaged, risk, steadied):
         assert abs(sample.mean() - mean) < 5.5 * sample.std() / np.sqrt(sets)
-    assert averaged.std() < risk.std()
+    assert 2 * steadied.std() < averaged.std() < risk.std()
 
 
 def test_learned_pretexts_are_regressions():
@@ -174,6 +178,13 @@ def test_learned_pretexts_are_regressions():
         mean = np.trace(found.residual) * 10 / (n_pairs - 11)
         assert abs(squares.mean() - mean) < 5.5 * squares.std() / np.sqrt(sets)
     np.testing.assert_allclose(np.cov(drawn[:, :, 0].T), found.residual / (n_pairs - 11), atol=0.01)
+
+
+def test_the_noise_of_a_learned_pretext_is_its_error_at_many_pairs():
+    found, n_pairs = observed.conditionals(FREE.covariance, 10, 2), 10**10
+    root, key = np.linalg.cholesky(found.residual), jax.random.key(3)
+    error = (observed.learned_pretext(key, n_pairs, found.pretext, root) - found.pretext) * n_pairs**0.5
+    np.testing.assert_allclose(error, observed.pretext_noise(key, root, 10), atol=1e-3)
 
 
 def test_directions_are_singular_vectors_and_their_error_what_they_miss():
@@ -347,9 +358,10 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "gaussian_world": Case({"dim": 4, "second_dim": 3}),
         "draw": Case({"rng": RNG, "world": FREE, "n_samples": 5}),
         "learned_pretext": Case({"pretext": PRETEXT, "residual_root": np.eye(2), "n_pairs": 9}),
+        "sims.pretext_noise": Case({"key": KEY, "residual_root": np.eye(2), "dim": 3}),
         "leading_directions": Case({"pretext": PRETEXT, "kept": 1}),
         "head_error": Case({"target": TARGET, "directions": PRETEXT / 2}),
-        "sims.excess_risk": Case({"key": KEY, **MODELS, "intercept": False}),
+        "sims.excess_risk": Case({"key": KEY, **MODELS, "intercept": False, "steadied": False}),
         "labels_saved": Case(dict(zip(("X1", "X2", "y"), own(0), strict=True)), infinite=UNDEFINED),
     },
     {"LabelsSaved": "a record of results"},

@@ -12,6 +12,7 @@ from sims.conditional_independence_ssl.heads import (
     head_predictions,
     leading_directions,
     learned_pretext,
+    pretext_noise,
     second_moment,
 )
 from sims.conditional_independence_ssl.worlds import (

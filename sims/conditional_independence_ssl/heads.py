@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
+from scipy.special import digamma
 
 from theory_on_trial.arrays import AnyArray
 from theory_on_trial.contract import NON_NEGATIVE, POSITIVE, Count, Interval, guarded, require, require_room
@@ -63,12 +64,20 @@ def learned_pretext(
     Exact in law: with L L' the Gram matrix of the x1 by Bartlett's factor, the error of G is R N L^(-1).
     Raises ValueError for no more pairs than features.
     """
-    second, dim = pretext.shape
+    dim = pretext.shape[1]
     require(n_pairs > dim, f"n_pairs must exceed the {dim} features, got {n_pairs}")
-    factor_key, noise_key = jax.random.split(key)
-    factor = bartlett_factor(factor_key, dim, n_pairs)
-    noise = residual_root @ jax.random.normal(noise_key, (second, dim))
+    factor = bartlett_factor(jax.random.fold_in(key, 0), dim, n_pairs)
+    noise = pretext_noise(key, residual_root, dim)
     return jnp.asarray(pretext) + jax.scipy.linalg.solve_triangular(factor, noise.T, lower=True, trans="T").T
+
+
+@guarded(double=False)
+def pretext_noise(
+    key: Key[Array, ""], residual_root: Float[AnyArray, "second second"], dim: Count
+) -> Float[Array, "second dim"]:
+    """The noise R N in the pretext that `learned_pretext` learns with this key: its error, about, times sqrt(n1)."""
+    require_room("dim", len(residual_root) * dim)
+    return jnp.asarray(residual_root @ jax.random.normal(jax.random.fold_in(key, 1), (len(residual_root), dim)))
 
 
 @guarded(double=False)
@@ -93,14 +102,17 @@ def excess_risk(
     noise: Noise,
     *,
     intercept: bool = False,
+    steadied: bool = False,
 ) -> Float[Array, ""]:
     """Excess risk of least squares on n labelled samples of white normal x1, read by the rows of `head`.
 
     The label noise, of total variance `noise`, is averaged exactly given the samples; the rows of `head` must be
-    linearly independent. Raises ValueError for fewer samples than coefficients.
+    linearly independent. `steadied` subtracts a variable of mean zero: the mean stays, and its sampling error a third
+    (10 features, 25 samples) or less. Raises ValueError for fewer samples than coefficients, two more if steadied.
     """
     n_features, dim = head.shape
-    require(n_labels >= n_features + intercept, f"n_labels must be at least {n_features + intercept}, got {n_labels}")
+    least = n_features + intercept + 2 * steadied
+    require(n_labels >= least, f"n_labels must be at least {least}, got {n_labels}")
     require_room("n_labels", n_labels * (dim + 1))
     inputs = jax.random.normal(key, (n_labels, dim))
     if intercept:
@@ -108,8 +120,28 @@ def excess_risk(
         head = jax.scipy.linalg.block_diag(head, jnp.ones((1, 1)))
         target = jnp.pad(target, ((0, 0), (0, 1)))
     features = inputs @ head.T
+    gram = features.T @ features
     # Signal and unit noise are regressed in one solve: (F'F)^(-1) [F'X T', H H'].
     right = jnp.concatenate([features.T @ (inputs @ target.T), head @ head.T], axis=1)
-    solved = jax.scipy.linalg.solve(features.T @ features, right, assume_a="pos")
-    fitted, spread = solved[:, : len(target)], solved[:, len(target) :]
-    return jnp.sum((fitted.T @ head - target) ** 2) + noise * jnp.trace(spread)
+    solved = jax.scipy.linalg.solve(gram, right, assume_a="pos")
+    fitted, spread = solved[:, : len(target)], jnp.trace(solved[:, len(target) :])
+    if steadied:
+        rows, sums = head[:n_features, :dim], gram[:n_features, -1]
+        centred = gram[:n_features, :n_features] - intercept * jnp.outer(sums, sums) / n_labels
+        spread = spread - _chance_of_spread(centred, rows @ rows.T, n_labels - intercept)
+    return jnp.sum((fitted.T @ head - target) ** 2) + noise * spread
+
+
+def _chance_of_spread(
+    wishart: Float[Array, "features features"], covariance: Float[AnyArray, "features features"], freedom: int
+) -> Array:
+    """By how much tr C W^(-1) is off its mean, as far as tr C^(-1) W and log det W, whose means are known, can tell.
+
+    The combination of both that fluctuates as 1 / x does in the first two Chebyshev modes of the limiting spectrum.
+    """
+    n_features = len(wishart)
+    white = jax.scipy.linalg.solve(covariance, wishart, assume_a="pos")
+    root, unit = jnp.linalg.cholesky(wishart), jnp.linalg.cholesky(covariance)
+    log = 2 * jnp.sum(jnp.log(jnp.diag(root) / jnp.diag(unit)))
+    mean_log = np.sum(digamma((freedom - np.arange(n_features)) / 2)) + n_features * np.log(2)
+    return (jnp.trace(white) / freedom - n_features - 2 * (log - mean_log)) / (freedom - n_features - 1)
