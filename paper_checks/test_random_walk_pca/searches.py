@@ -51,7 +51,7 @@ def circulant_for_small_crossovers(draw: Draw) -> Sides:
     """A few numbers of points, every crossover."""
     n = draw.choice("T", _SIZES)
     crossover = draw.scale("alpha T", 1e-4, 0.1)
-    return Sides(_relative_error(n, crossover), crossover / 3, ops=4 * n, scale=1.0)
+    return Sides(_relative_error(n, crossover), (8 / np.pi**2 - 0.5) * crossover, ops=4 * n, scale=1.0)
 
 
 @inequality(f"{PAPER}.ou_not_mean_reverting", "P(|x_t|^2 < f r_c^2) <= exp(-(d / 2)(f - 1 - log f)), exactly")

@@ -53,7 +53,7 @@ def test_momentum_spectrum(trial, momentum: Momentum):
         n,
         -3.0,
         rounding=4 * n * 2.0**-53,
-        margin=0.1,
+        margin=0.02,
         controls={"order T^-2": -2.0},
         wrong_processes={
             "plus 2 gamma cos": relative_error(1 / (theta * (1 + momentum**2 + momentum * (2 - theta)))),
