@@ -1,11 +1,11 @@
-"""The features of two covariances that need not commute, and how far a network that learns them is out of line."""
+"""The features of two covariances that need not commute."""
 
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from theory.jepa_bias._domains import CrossMoment, Objective, SecondMoment
+from theory.jepa_bias._domains import CrossMoment, SecondMoment
 from theory_on_trial.contract import guarded, require
 
 ROUNDING = 2.0**-53
@@ -82,45 +82,5 @@ def shared_features(Sigma_xx: SecondMoment, Sigma_yx: CrossMoment) -> SharedFeat
     return SharedFeatures(basis, basis.T @ Sigma_xx @ basis, basis.T @ Sigma_yx @ basis)
 
 
-@guarded
-def misalignments(features: SharedFeatures, objective: Objective) -> Float[np.ndarray, "features features"]:
-    """delta: entry (j, i) is the amplitude on i, over that on j, with which learning j alone starts to leave j for i.
-
-    A latent unit grows along an eigenvector of Sigma_yx, and then settles where the objective is stationary with one
-    unit: on a left eigenvector of R = Sigma_yx Sigma_xx^(-1) for JEPA, and for MAE on u^T R, u an eigenvector of
-    R Sigma_yx^T. Both differ from feature j by some of feature i, to first order in what is off the diagonals; the
-    difference of the two, in magnitude, is delta, and it grows at the saddle rate of the pair. Off-diagonal entries
-    within their rounding count as zero. Zero on the diagonal; large where two features are nearly tied. `ValueError`
-    unless variances and covariances are positive. Derived here.
-
-    >>> found = shared_features([[2.0, 0.1], [0.1, 1.0]], [[0.5, 0.0], [0.0, 0.75]])
-    >>> misalignments(found, "jepa").round(3).tolist()
-    [[0.0, 0.05], [0.075, 0.0]]
-    """
-    variance, covariance = features.variance, features.covariance
-    require(
-        (variance > 0) & (covariance > 0),
-        f"features must have positive variances and covariances, got {variance.tolist()} and {covariance.tolist()}",
-    )
-    rho = features.regression
-    cross, moment = (_off_diagonal(matrix) for matrix in (features.Sigma_yx, features.Sigma_xx))
-    # R, off its diagonal, to first order.
-    regression = (cross - rho[:, None] * moment) / variance
-    with np.errstate(divide="ignore", invalid="ignore"):
-        start = (cross + cross.T) / 2 / (covariance[:, None] - covariance)
-        if objective == "jepa":
-            settled = regression / (rho[:, None] - rho)
-        else:
-            explained = covariance * rho
-            product = regression * covariance + rho[:, None] * cross.T  # R Sigma_yx^T
-            settled = (regression + rho * product / (explained[:, None] - explained)) / rho[:, None]
-        return np.nan_to_num(np.abs(start - settled), nan=0.0, posinf=1.0)
-
-
 def _off_diagonal_squares(pair: Float[np.ndarray, "2 features features"]) -> float:
     return float(np.sum(pair**2) - np.sum(np.diagonal(pair, axis1=1, axis2=2) ** 2))
-
-
-def _off_diagonal(matrix: Float[np.ndarray, "features features"]) -> Float[np.ndarray, "features features"]:
-    rest = matrix - np.diag(np.diag(matrix))
-    return np.where(np.abs(rest) <= 16 * len(matrix) * ROUNDING * np.linalg.norm(matrix), 0.0, rest)

@@ -1,17 +1,21 @@
 """From two covariances to what is learned when."""
 
-from typing import Annotated
-
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from own_data.jepa_bias.features import ROUNDING, SharedFeatures, misalignments, shared_features
-from own_data.jepa_bias.result import Displacement, LearningOrder
+from own_data.jepa_bias.features import ROUNDING, SharedFeatures, shared_features
+from own_data.jepa_bias.flow import Track, crossings, end_state, follow
+from own_data.jepa_bias.result import LearningOrder
 from theory import jepa_bias as predicted
+from theory.jepa_bias import Event
 from theory.jepa_bias._domains import Clock, CrossMoment, Objective, SecondMoment
-from theory_on_trial.contract import MOST, Count, Fraction, Interval, Positive, guarded, require
+from theory_on_trial.contract import Count, Fraction, Positive, guarded, require
+from theory_on_trial.own_data.answer import Doubt
 
-_COMMUTING = 1e-9  # relative norm of the commutator below which the features are exact
+_COMMUTING = 1e-12  # relative norm of the commutator below which the scalar equations are exact
+_NEGATIVE = 1e-10  # relative size of what may be rounding
+_FINE, COARSE = 1e-3, 1e-2  # tolerances of the integration, whose difference measures its error
+_NEARLY_ALIGNED = 0.1  # a larger misalignment is no mere imperfection of a start
 
 
 @guarded
@@ -24,16 +28,16 @@ def learning_order(
     *,
     fraction: Fraction = 0.5,
     clock: Clock = "flow",
-    n_samples: Annotated[int, Interval(2, MOST)] | None = None,
 ) -> LearningOrder:
-    """Critical times, order and displacements of a deep linear network trained on two views, from an aligned start.
+    """What a deep linear network learns, unlearns and relearns, and when, from an aligned start with these covariances.
 
-    Where the covariances do not commute, features are those of `shared_features`, and times are exact to first order in
-    what is off the diagonals; `end_spectrum` is exact all the same. Displacements are those of each pair by itself:
-    the misalignment delta < 1 of `misalignments` (at least float64's rounding) grows from the critical time on at the
-    saddle rate mu, and is of order one after log(1 / delta) / mu. Measured on two features at depth 2: within 0.3 / mu
-    where Sigma_yx is symmetric, within 0.7 / mu on samples. `events` follow them through the whole run, with the
-    misalignment of the pair that is displaced most surely for all.
+    Features are those of `shared_features`. Where the covariances commute each follows its scalar equation, and times
+    are exact. Elsewhere the gradient flow of the whole network, all of its L + 1 factors epsilon^(1/L) I, is integrated
+    in seconds; twice, so that the error of the times is measured and doubted. A feature q counts as learned while
+    |W-bar q| is at least the fraction p of what it is in the end state in which everything is learned.
+
+    The integration ends at that state, after three times the slowest scalar time, or where it would become too long:
+    at `horizon`, of which the answer says so. It is not answerable if nothing is learned by then.
 
     Args:
         Sigma_xx: E[x x^T] of the context, in any units.
@@ -43,132 +47,173 @@ def learning_order(
         objective: jepa or mae.
         fraction: p, of its final strength at which a feature counts as learned.
         clock: flow, a step counting as its learning rate, or paper, depth times as much.
-        n_samples: pairs on which the network is trained, if these are not the covariances of just these pairs: they
-            put it out of line by n_samples^(-1/2) at least.
 
-    Also `ValueError` for a Sigma_xx without a positive eigenvalue, where no feature is learned, and where times exceed
-    float64. Source: the scalar dynamics of Littwin et al. 2024, arXiv 2407.03475; all else derived here.
+    Also `ValueError` for a Sigma_xx with negative eigenvalues or without a positive one, where no feature is learned,
+    and where times exceed float64. Source: the dynamics of Littwin et al. 2024, arXiv 2407.03475; all else derived here.
 
     >>> found = learning_order([[3.2, 0.0], [0.0, 0.8]], [[1.6, 0.0], [0.0, 0.8]], 2, 0.005, "jepa")
     >>> found.regression.tolist(), found.times.round(1).tolist()
     ([0.5, 1.0], [746.3, 1321.3])
     """
     restriction = predicted.restrict_to_range(Sigma_xx, Sigma_yx)
+    least = float(np.linalg.eigvalsh(Sigma_xx)[0])
+    require(
+        least >= -_NEGATIVE * np.linalg.norm(Sigma_xx),
+        f"Sigma_xx must have no negative eigenvalue, as covariances have none, got {least:.3g}",
+    )
     found = shared_features(restriction.Sigma_xx, restriction.Sigma_yx)
-    grows = found.covariance > 16 * len(Sigma_xx) * ROUNDING * np.linalg.norm(Sigma_yx)
+    basis = restriction.basis @ found.basis
+    norm_xx, norm_yx = float(np.linalg.norm(Sigma_xx)), float(np.linalg.norm(Sigma_yx))
+    commutator = predicted.commutator_norm(Sigma_xx, Sigma_yx) / (norm_xx * norm_yx or 1.0)
+    asymmetry = float(np.linalg.norm(Sigma_yx - Sigma_yx.T)) / (norm_yx or 1.0)
+    exact = max(commutator, asymmetry) <= _COMMUTING
+    grows = found.covariance > 16 * len(Sigma_xx) * ROUNDING * norm_yx
     require(
         grows.any(),
         f"Sigma_yx must have a feature with positive covariance, got at most {found.covariance.max():.3g}: nothing is "
-        "ever learned from a positive aligned start",
+        "learned from a positive aligned start",
     )
-    found = found.only(grows)
-    below = epsilon < fraction * predicted.asymptote(depth, found.regression, objective=objective)
+    end = end_state(found.Sigma_xx, found.Sigma_yx, depth, objective)
+    strengths = np.sqrt(np.diag(end))
+    if exact:
+        strengths = np.where(grows, predicted.asymptote(depth, abs(found.regression), objective=objective), np.inf)
+    below = epsilon < fraction * strengths
     require(
-        below.any(),
+        (grows & below).any(),
         f"epsilon must be below the fraction {fraction:g} of some feature's final strength, got {epsilon}: reduce "
         "epsilon or depth",
     )
-    found = found.only(below)
-    times = predicted.critical_time(
-        fraction, epsilon, depth, found.covariance, found.regression, objective=objective, clock=clock
-    )
-    require(np.isfinite(times), f"epsilon must be so large that times do not exceed float64, got {epsilon}")
-    order = np.argsort(times, kind="stable")
-    found, times = found.only(order), times[order]
-    least = ROUNDING if n_samples is None else n_samples**-0.5
-    displacements, mixed, misalignment = _displacements(found, times, depth, objective, clock, least)
-    events = predicted.itinerary(
-        found.covariance,
-        found.regression,
-        depth,
-        epsilon,
-        fraction,
-        misalignment,
-        objective=objective,
-        clock=clock,
-    )
-    matrices = restriction.Sigma_xx, restriction.Sigma_yx
-    norm_xx, norm_yx = (float(np.linalg.norm(matrix)) for matrix in matrices)
-    commutator = predicted.commutator_norm(*matrices) / (norm_xx * norm_yx)
-    asymmetry = float(np.linalg.norm(matrices[1] - matrices[1].T)) / norm_yx
-    spectrum = predicted.predictor_eigenvalues(*matrices)
-    doubts = (
-        (
-            max(commutator, asymmetry) > _COMMUTING,
-            f"the covariances do not commute (commutator {commutator:.2g}, asymmetry {asymmetry:.2g}, relatively): the "
-            "features are those of the nearest common basis, and times hold to first order",
-        ),
-        (
-            objective == "jepa" and np.any(np.abs(spectrum.imag) > 1e-6 * np.abs(spectrum)),
-            "the regression matrix has complex eigenvalues: no state in which each unit has one feature exists",
-        ),
-        (
-            mixed > 0,
-            f"of {mixed} pairs too close in lambda or rho to be told apart the later is preferred: whether the earlier "
-            "is given up for it is not predicted",
-        ),
-        (
-            not below.all(),
-            f"features that start above the fraction {fraction:g} of their final strength: {np.sum(~below)}; reduce "
-            "epsilon or depth to see them learned",
-        ),
-        (
-            len(Sigma_xx) > len(grows),
-            "x has directions without variance (fewer samples than features?): what y has there cannot be learned",
-        ),
-    )
+    aligned = _aligned_times(found, grows, fraction, epsilon, depth, objective)
+    require(~np.isinf(aligned), f"epsilon must be so large that times do not exceed float64, got {epsilon}")
+    doubts: tuple[Doubt, ...] = ()
+    if exact:
+        horizon, learned = np.inf, np.flatnonzero(grows & below)
+        events = sorted(Event(float(aligned[i]), int(i), "learned") for i in learned)
+        doubts = _of_alignment(found.only(learned), aligned[learned], depth, objective)
+    else:
+        power = 1 / depth if objective == "jepa" else (depth + 1) / depth
+        ends = found._replace(Sigma_xx=np.diag(found.covariance / np.where(below, strengths, 1) ** power))
+        slowest = np.max(
+            _aligned_times(ends, grows & below, fraction, epsilon, depth, objective), initial=0, where=grows & below
+        )
+        fine, coarse = (
+            integrated(Sigma_xx[None], Sigma_yx[None], basis, depth, epsilon, objective, 3 * slowest, tolerance)[0]
+            for tolerance in (_FINE, COARSE)
+        )
+        levels = fraction * strengths
+        events, horizon, error = _agreed(crossings(fine, 0, levels), crossings(coarse, 0, levels), fine, coarse)
+        doubts = (Doubt("the flow is integrated in steps", error, "of each time"),) if events else ()
+    factor = depth if clock == "paper" else 1
+    first = {event.feature: event.time for event in reversed(events)}
+    order = np.array(sorted(first, key=lambda feature: first[feature]), int)
+    position = {int(feature): index for index, feature in enumerate(order)}
+    kept = found.only(order)
     return LearningOrder(
         depth=depth,
         epsilon=float(epsilon),
         objective=objective,
         fraction=float(fraction),
         clock=clock,
-        basis=restriction.basis @ found.basis,
-        covariance=found.covariance,
-        regression=found.regression,
-        times=times,
-        permanent_order=predicted.permanent_order(found.covariance, found.regression, objective=objective),
-        displacements=displacements,
-        events=tuple(events),
-        decaying=int(np.sum(~grows)),
+        basis=restriction.basis @ kept.basis,
+        covariance=kept.covariance,
+        regression=kept.regression,
+        times=factor * np.array([first[int(feature)] for feature in order]),
+        aligned_times=factor * aligned[order],
+        events=tuple(Event(factor * event.time, position[event.feature], event.kind) for event in events),
+        horizon=factor * horizon,
+        unlearned=int(np.sum(below)) - len(order),
         starting_above=int(np.sum(~below)),
         dropped=len(Sigma_xx) - len(grows),
         commutator=commutator,
         asymmetry=asymmetry,
-        end_spectrum=spectrum if objective == "jepa" else predicted.mae_singular_values(*matrices, depth),
-        doubts=tuple(sentence for doubtful, sentence in doubts if doubtful),
+        end_spectrum=predicted.predictor_eigenvalues(restriction.Sigma_xx, restriction.Sigma_yx)
+        if objective == "jepa"
+        else predicted.mae_singular_values(restriction.Sigma_xx, restriction.Sigma_yx, depth),
+        doubts=doubts,
+        missing=""
+        if events
+        else f"a larger epsilon or fewer features, as nothing is learned by t = {factor * horizon:.3g}, and to follow "
+        "the flow any further would take too long",
     )
 
 
-def _displacements(
-    features: SharedFeatures,
-    times: Float[np.ndarray, " features"],
-    depth: Count,
+def integrated(
+    Sigma_xx: Float[np.ndarray, "batch dim dim"],
+    Sigma_yx: Float[np.ndarray, "batch dim dim"],
+    basis: Float[np.ndarray, "dim features"],
+    depth: int,
+    epsilon: float,
     objective: Objective,
-    clock: Clock,
-    least: float,
-) -> tuple[tuple[Displacement, ...], int, float]:
-    """Pairs that are displaced, how many are too close to tell, and the misalignment of the pair most surely so."""
+    horizon: float,
+    tolerance: float,
+) -> tuple[Track, Float[np.ndarray, "batch features"]]:
+    """The flows of several pairs of covariances at once, on the features of one, and their final strengths.
+
+    Times are on the clock of the flow.
+    """
+    whole = np.linalg.svd(basis, full_matrices=True)[0]
+    whole[:, : basis.shape[1]] = basis
+    xx, yx = (whole.T @ matrices @ whole for matrices in (Sigma_xx, Sigma_yx))
+    inner = (slice(None), slice(basis.shape[1]), slice(basis.shape[1]))
+    end = end_state(xx[inner], yx[inner], depth, objective)
+    track = follow(xx, yx, end, depth, epsilon, objective, horizon, tolerance)
+    return track, np.sqrt(np.diagonal(end, axis1=1, axis2=2))
+
+
+def _aligned_times(
+    features: SharedFeatures,
+    grows: Bool[np.ndarray, " features"],
+    fraction: float,
+    epsilon: float,
+    depth: int,
+    objective: Objective,
+) -> Float[np.ndarray, " features"]:
+    """Scalar critical times on the clock of the flow; NaN for a feature that decays or starts above."""
+    found = predicted.critical_time(
+        fraction,
+        epsilon,
+        depth,
+        np.where(grows, features.covariance, 1),
+        np.where(grows, features.regression, 1),
+        objective=objective,
+        clock="flow",
+    )
+    return np.where(grows & (found > 0), found, np.nan)
+
+
+def _agreed(fine: list[Event], coarse: list[Event], *tracks: Track) -> tuple[list[Event], float, float]:
+    """Events on which the two integrations agree, up to when they do, and how far their times are apart, relatively."""
+    horizon = min(track.times[-1] for track in tracks)
+    error = 0.0
+    for feature in {event.feature for event in [*fine, *coarse]}:
+        of_fine, of_coarse = ([event.time for event in events if event.feature == feature] for events in (fine, coarse))
+        both = min(len(of_fine), len(of_coarse))
+        for later in (*of_fine[both:], *of_coarse[both:]):
+            horizon = min(horizon, later * (1 - 1e-9))
+        error = max([error, *(abs(a - b) / a for a, b in zip(of_fine, of_coarse, strict=False))])
+    return [event for event in fine if event.time <= horizon], float(horizon), error
+
+
+def _of_alignment(
+    features: SharedFeatures, times: Float[np.ndarray, " features"], depth: int, objective: Objective
+) -> tuple[Doubt, ...]:
+    """The least misalignment, of start or data, with which a feature is given up for a better one before that is due.
+
+    It grows at the saddle rate from the one's critical time to the other's.
+    """
     covariance, regression = features.covariance, features.regression
     rates = predicted.saddle_rate(
-        depth,
-        covariance[:, None],
-        regression[:, None],
-        covariance,
-        regression,
-        objective=objective,
-        clock=clock,
+        depth, covariance[:, None], regression[:, None], covariance, regression, objective=objective, clock="flow"
     )
-    rates = np.where(times[:, None] < times, rates, 0)
-    amplitudes = misalignments(features, objective)
-    mixed = (rates > 0) & (amplitudes >= 1)
-    amplitudes = np.clip(amplitudes, least, 1 - ROUNDING)
-    waits = predicted.displacement_time(times[:, None], rates, amplitudes)
-    first, second = np.nonzero((waits < times) & ~mixed)
-    found = [
-        Displacement(int(j), int(i), float(rates[j, i]), float(amplitudes[j, i]), float(waits[j, i]))
-        for j, i in zip(first, second, strict=True)
-    ]
-    growth = np.where((rates > 0) & ~mixed, rates * (times - times[:, None]) + np.log(amplitudes), -np.inf)
-    surest = float(amplitudes.flat[np.argmax(growth)]) if np.isfinite(growth).any() else least
-    return tuple(sorted(found, key=lambda one: one.time)), int(np.sum(mixed)), surest
+    waits = times - times[:, None]
+    growth = np.where((waits > 0) & (rates > 0), rates * waits, 0)
+    if np.exp(-growth.max()) > _NEARLY_ALIGNED:
+        return ()
+    earliest = np.max(np.where(np.exp(-growth) <= _NEARLY_ALIGNED, waits / times, 0))
+    return (
+        Doubt(
+            f"start and data must be aligned to {np.exp(-growth.max()):.1g}, or a feature is unlearned for another",
+            float(earliest),
+            "of each time",
+        ),
+    )

@@ -1,58 +1,42 @@
 """What `learning_order` returns, in numbers and in words."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Complex, Float
 
 from theory.jepa_bias import Event
 from theory.jepa_bias._domains import Clock, Objective
+from theory_on_trial.own_data.answer import Answer
 
 SHOWN = 8  # entries of a list that are printed
 
 
-class Displacement(NamedTuple):
-    """A feature that is given up for a better one before that one is due."""
-
-    learned: int
-    """The feature that is given up."""
-    new: int
-    """The feature that its latent unit reads instead."""
-    rate: float
-    """mu, at which the misalignment grows."""
-    misalignment: float
-    """delta, from which it starts to grow when the feature is learned."""
-    time: float
-    """When it is of order one."""
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class LearningOrder:
-    """What `learning_order` predicts. Features are numbered from 0 in the order of their critical times.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LearningOrder(Answer):
+    """What `learning_order` predicts. Features are numbered from 0 in the order in which they are first learned.
 
     Attributes:
         depth: L.
         epsilon: strength of every feature at the start.
         objective: jepa or mae.
         fraction: p, of its final strength at which a feature counts as learned.
-        clock: of all times and rates.
+        clock: of all times.
         basis: the features that are learned, as orthonormal columns.
-        covariance: lambda, positive.
+        covariance: lambda, in squared units of the data.
         regression: rho.
-        times: when each is learned, if nothing is displaced.
-        permanent_order: in which they are learned for good as epsilon -> 0 with any misalignment.
-        displacements: pairs of which the first is given up for the second, by the time at which it is.
-        events: what is learned, unlearned and relearned, and when.
-        decaying: how many more features there are with zero or negative covariance, which are never learned.
-        starting_above: how many more start above the fraction p of their final strength, their rho being too small.
-        dropped: how many directions have no variance in x.
+        times: when each is first learned.
+        aligned_times: when the scalar equations say so, true where the covariances commute; NaN where never.
+        events: what is learned, unlearned and relearned, and when; complete up to `horizon`.
+        horizon: up to when the network was followed; infinite where the scalar equations are exact.
+        unlearned: how many more features are not learned by then.
+        starting_above: how many more start above the fraction p of their final strength: reduce epsilon or depth.
+        dropped: how many directions have no variance in x, so that what y has there cannot be learned.
         commutator: norm of Sigma_xx Sigma_yx - Sigma_yx Sigma_xx over the product of the norms.
         asymmetry: norm of Sigma_yx - Sigma_yx^T over that of Sigma_yx.
-        end_spectrum: of the end state, whether the covariances commute or not: eigenvalues of JEPA's predictor, or
-            singular values of MAE's encoder.
-        doubts: sentences on what in this result is not to be trusted, and why.
+        end_spectrum: of the state in which all is learned: eigenvalues of JEPA's predictor, or singular values of MAE's
+            encoder.
     """
 
     depth: int
@@ -64,35 +48,79 @@ class LearningOrder:
     covariance: Float[np.ndarray, " features"]
     regression: Float[np.ndarray, " features"]
     times: Float[np.ndarray, " features"]
-    permanent_order: Int[np.ndarray, " features"]
-    displacements: tuple[Displacement, ...]
+    aligned_times: Float[np.ndarray, " features"]
     events: tuple[Event, ...]
-    decaying: int
+    horizon: float
+    unlearned: int
     starting_above: int
     dropped: int
     commutator: float
     asymmetry: float
     end_spectrum: Complex[np.ndarray, " rank"] | Float[np.ndarray, " rank"]
-    doubts: tuple[str, ...]
 
-    def __repr__(self) -> str:
-        """Return the first features and events, and the doubts."""
-        dim, n_features = self.basis.shape
-        lines = [
-            f"{self.objective.upper()}, depth {self.depth}, epsilon {self.epsilon:g}: {n_features} of {dim} features "
-            f"are learned; {self.decaying} decay, {self.starting_above} start above, {self.dropped} have no variance",
-            f"  {'feature':>8} {'lambda':>10} {'rho':>10} {'time':>12}",
+    @property
+    def displaced(self) -> list[int]:
+        """Features that are unlearned at some time, for a better one."""
+        return sorted({event.feature for event in self.events if event.kind == "unlearned"})
+
+    @property
+    def lasting_order(self) -> list[int]:
+        """The order in which features are learned for good, as far as they are by the horizon."""
+        last = {event.feature: event for event in self.events}
+        return [event.feature for event in sorted(last.values()) if event.kind != "unlearned"]
+
+    def lines(self) -> list[str]:
+        """Return how many features are learned, the first of them, the lasting order and the events."""
+        return [
+            self.headline(),
+            "learned first: " + listed([f"{i} at {time:.5g}" for i, time in enumerate(self.times)]),
+            "lambda: " + listed([f"{value:.4g}" for value in self.covariance]),
+            "rho: " + listed([f"{value:.4g}" for value in self.regression]),
+            self.course(),
         ]
-        rows = enumerate(zip(self.covariance, self.regression, self.times, strict=True))
-        lines += [f"  {i:>8} {row[0]:>10.4g} {row[1]:>10.4g} {row[2]:>12.6g}" for i, row in rows if i < SHOWN]
-        lines += [f"  for good in the order {_listed(self.permanent_order.tolist())}"]
-        lines += [
-            f"  displaced: {_listed([f'{one.learned} for {one.new} at {one.time:.6g}' for one in self.displacements])}"
+
+    def headline(self) -> str:
+        """Return what was asked and how much of it is learned."""
+        by = f" by t = {self.horizon:.4g}" if np.isfinite(self.horizon) else ""
+        others = {
+            f"not learned{by}": self.unlearned,
+            "start above": self.starting_above,
+            "without variance": self.dropped,
+        }
+        rest = "".join(f", {count} {what}" for what, count in others.items() if count)
+        return (
+            f"{self.objective.upper()}, depth {self.depth}, epsilon {self.epsilon:g}: {len(self.times)} of "
+            f"{len(self.basis)} features are learned{rest}"
+        )
+
+    def course(self) -> str:
+        """Return the lasting order, and what happens after features are first learned."""
+        later = [
+            f"{event.feature} {event.kind} at {event.time:.5g}" for event in self.events if event.kind != "learned"
         ]
-        lines += [f"  events: {_listed([f'{one.feature} {one.kind} at {one.time:.6g}' for one in self.events])}"]
-        return "\n".join(lines + [f"  doubt: {doubt}" for doubt in self.doubts])
+        return f"for good in the order {listed(self.lasting_order)}; then: {listed(later)}"
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw when each feature is learned (bars), and what the scalar equations say (line); return the axes."""
+        import matplotlib.pyplot as plt
+
+        axes = plt.subplots()[1] if axes is None else axes
+        stop = 1.1 * max(event.time for event in self.events) if self.events else 1.0
+        for feature in range(len(self.times)):
+            own = [event for event in self.events if event.feature == feature]
+            for start, lost in zip(own[::2], [*own[1::2], None], strict=False):
+                until = stop if lost is None else lost.time
+                axes.barh(feature, until - start.time, left=start.time, height=0.3, color="C0", alpha=0.4)
+        axes.plot(self.times, range(len(self.times)), "o", color="C0", label="first learned")
+        axes.plot(self.aligned_times, range(len(self.times)), "--", color="C1", label="scalar equations")
+        axes.set(xlabel=f"time ({self.clock} clock)", ylabel="feature", xlim=(0, stop))
+        axes.set_yticks(range(len(self.times)))
+        axes.invert_yaxis()
+        axes.legend()
+        return axes
 
 
-def _listed(entries: Sequence[object]) -> str:
+def listed(entries: list[Any]) -> str:
+    """The first of them, and how many more."""
     more = f", and {len(entries) - SHOWN} more" if len(entries) > SHOWN else ""
-    return ", ".join(map(str, entries[:SHOWN])) + more if entries else "none"
+    return ", ".join(map(str, entries[:SHOWN])) + more if entries else "nothing"

@@ -5,54 +5,80 @@ from itertools import pairwise
 from typing import Annotated, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from own_data.jepa_bias.order import learning_order
-from own_data.jepa_bias.result import SHOWN, LearningOrder
+from own_data.jepa_bias.flow import crossings
+from own_data.jepa_bias.order import COARSE, integrated, learning_order
+from own_data.jepa_bias.result import LearningOrder
 from theory import jepa_bias as predicted
 from theory.jepa_bias._domains import Clock, Objective
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Count, Fraction, Positive, guarded, require
-from theory_on_trial.own_data.arrays import numbers
+from theory_on_trial.own_data.answer import Answer, Doubt
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, stratified_groups
+from theory_on_trial.own_data.table import Features, features
 
 View = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
 """A matrix or a data frame, a row per thing; the sentences about it name the first bad place."""
-Moments = tuple[Float[np.ndarray, "dim dim"], Float[np.ndarray, "dim dim"]]
+Matrix = Float[np.ndarray, "samples dim"]
+Moments = Float[np.ndarray, "fits dim dim"]
+
+_MOST_SPREAD = 1e4  # of the standard deviations of columns
+_FEWEST = 10  # rows per feature for the jackknife of covariances
+_SIGNIFICANT = 4.5  # standard errors, of correlations and kurtoses
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ViewsLearningOrder:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ViewsLearningOrder(Answer):
     """What `learning_order_of_views` found. Features are numbered as in `order`.
 
     Attributes:
-        n_samples: n, pairs of views.
-        order: the prediction for a network trained on just these pairs.
-        covariance: lambda of each feature in the population.
+        n_samples: pairs of views.
+        distinct: how many of them differ.
+        constant: columns of X without variance.
+        order: the prediction for a network trained on just these pairs, exact but for its doubts.
+        covariance: lambda of each feature in the population, in squared units of the data.
         regression: rho.
-        times: critical times in the population; up to infinity where lambda may be zero.
+        times: when each is first learned with infinite data; up to infinity where it may never be.
+        undecided: how many neighbours in the order of times have intervals that overlap.
         squared_commutator: of the population, relative as in `order`, squared; its interval reaches zero where the
             population may commute.
         squared_asymmetry: likewise.
-        doubts: sentences on what in this result is not to be trusted, and why; those of `order` come first.
+        confidence: of each interval.
     """
 
     n_samples: int
+    distinct: int
+    constant: tuple[str, ...]
     order: LearningOrder
     covariance: tuple[Estimate, ...]
     regression: tuple[Estimate, ...]
     times: tuple[Estimate, ...]
+    undecided: int
     squared_commutator: Estimate
     squared_asymmetry: Estimate
-    doubts: tuple[str, ...]
+    confidence: float
 
-    def __repr__(self) -> str:
-        """Return the prediction for these pairs, the intervals of the first times in the population, and the doubts."""
-        lines = [line for line in str(self.order).splitlines() if not line.startswith("  doubt")]
-        lines += [f"{self.n_samples} pairs: in the population"]
-        lines += [f"  feature {i} is learned at {time}" for i, time in enumerate(self.times[:SHOWN])]
-        lines += [f"  squared commutator {self.squared_commutator}, asymmetry {self.squared_asymmetry}"]
-        return "\n".join(lines + [f"  doubt: {doubt}" for doubt in self.doubts])
+    def lines(self) -> list[str]:
+        """Return the prediction for these pairs, and when the first features are learned in the population."""
+        constant = f", without variance: {', '.join(self.constant)}" if self.constant else ""
+        shown = [f"{i} at {time}" for i, time in enumerate(self.times)]
+        return [
+            self.order.headline(),
+            f"{self.n_samples} pairs, {self.distinct} distinct{constant}; of infinite data, at {self.confidence:.0%}:",
+            *[f"  {', '.join(some)}" for some in (shown[:3], shown[3:6]) if some],
+            *([f"  and {len(shown) - 6} more"] if len(shown) > 6 else []),
+            f"these pairs: {self.order.course()}",
+            f"the data do not decide {self.undecided} of {len(shown) - 1} neighbours in the order of times",
+        ]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the intervals of the times over the plot of `order`; return the axes."""
+        axes = self.order.plot(axes)
+        for feature, time in enumerate(self.times):
+            if np.isfinite(time.high):
+                axes.plot([time.low, time.high], [feature - 0.3] * 2, color="black", marker="|")
+        return axes
 
 
 @guarded
@@ -69,11 +95,14 @@ def learning_order_of_views(
 ) -> ViewsLearningOrder:
     """`learning_order` of a network trained on the pairs (X, Y), with intervals for the population behind them.
 
-    Covariances are taken about the means of the two views: subtract them before training. The sample itself puts a
-    network out of line, so that `order` shows displacements that infinite data would not have.
+    Covariances are taken about the means of the two views: subtract them before training. `order` is that of a network
+    trained on just these pairs. The sample itself puts it out of line, so that it may show displacements that infinite
+    data would not have: where the population may commute, intervals reach to the times without them.
 
-    Intervals are those of the grouped jackknife (20 random groups, fixed seed) with Student's quantile, each at
-    `confidence` on its own, of the features found on all pairs: asymptotic in n for fixed dimension.
+    Intervals are those of the grouped jackknife (20 groups) with Student's quantile, each at `confidence` on its own,
+    of the features found on all pairs: asymptotic in n for fixed dimension. Equal pairs stay in one group, and where
+    neighbouring rows are alike groups are blocks of rows. Not answerable with fewer than ten distinct pairs per
+    feature; heavy tails are doubted.
 
     Args:
         X: n >= 40 rows, the context view of each thing; a matrix or a data frame.
@@ -85,73 +114,98 @@ def learning_order_of_views(
         clock: flow or paper.
         confidence: of each interval.
 
-    Raises TypeError for views without numbers, ValueError for views that are not finite (the first place is named), of
-    different shapes, of fewer than 40 rows, without variance, and as `learning_order`. Source: derived here.
+    Raises TypeError for views without numbers, ValueError for views that are not finite (the column is named), of
+    different shapes, of fewer than 40 rows, without variance, with columns whose standard deviations are further apart
+    than ten thousand times, and as `learning_order`. Source: derived here.
 
     >>> signal = np.random.default_rng(0).normal(size=(3, 1000, 2)) * [[[1.0, 1.2]], [[0.2, 1.0]], [[0.2, 1.0]]]
     >>> found = learning_order_of_views(signal[0] + signal[1], signal[0] + signal[2], 2, 0.01, "jepa")
-    >>> [f"{time.value:.0f}" for time in found.times], found.order.permanent_order.tolist()
-    (['320', '385'], [1, 0])
+    >>> [f"{time:.0f}" for time in found.order.times], found.order.lasting_order
+    (['320', '345'], [1, 0])
     """
-    context, target = _checked_view("X", X), _checked_view("Y", Y)
-    shape = target.shape
-    require(context.shape == shape, f"Y must have the shape of X, which is {context.shape}, got {shape}")
-    n_samples = len(context)
+    context, target = features("X", X), features("Y", Y)
+    shape, n_samples = context.values.shape, len(context.values)
+    require(target.values.shape == shape, f"Y must have the shape of X, which is {shape}, got {target.values.shape}")
     require(n_samples >= 2 * GROUPS, f"X must have at least {2 * GROUPS} rows, got {n_samples}")
-    require(np.ptp(context, axis=0).any(), "X must vary, got the same row throughout")
-    groups = stratified_groups(np.zeros(n_samples, int))
-    kept = [groups >= 0, *(groups != group for group in range(GROUPS))]
-    moments = [_moments(context[rows], target[rows]) for rows in kept]
+    constant = _constant_columns(context)
+    x, y = (view.values - view.values.mean(axis=0) for view in (context, target))
+    pair = x.T @ x / n_samples, y.T @ x / n_samples
     try:
-        order = learning_order(*moments[0], depth, epsilon, objective, fraction=fraction, clock=clock)
+        order = learning_order(*pair, depth, epsilon, objective, fraction=fraction, clock=clock)
     except ValueError as error:
         if not str(error).startswith("Sigma"):
             raise
         raise ValueError(f"{error} (Sigma_xx is the covariance of X, Sigma_yx that of Y with X)") from error
-    variances, covariances = (
-        np.array([np.sum(order.basis * (pair[which] @ order.basis), axis=0) for pair in moments]) for which in (0, 1)
+    groups, distinct = _groups(x, y, order.basis)
+    moments = _moments_without(x, y, groups)
+    lambdas, variances = (
+        np.einsum("if,bij,jf->bf", order.basis, matrices, order.basis) for matrices in (moments[1], moments[0])
     )
-    squares = np.array([_squared_norms(*pair) for pair in moments])
+    squares = np.array([_squared_norms(*pair) for pair in zip(*moments, strict=True)])
     commutator, asymmetry = (at_least(jackknife(column, confidence), 0.0) for column in squares.T)
-    times = tuple(
-        _time(strength, variance, order, confidence)
-        for strength, variance in zip(covariances.T, variances.T, strict=True)
-    )
-    undecided = sum(not np.isfinite(time.high) for time in times)
-    overlaps = sum(first.high > second.low for first, second in pairwise(times))
-    doubts = (
-        (
-            commutator.low == 0 and asymmetry.low == 0,
-            f"with infinite data the covariances may commute: displacements may be due to these {n_samples} pairs only",
-        ),
-        (undecided > 0, f"of {undecided} of {len(times)} features the data do not say that they are ever learned"),
-        (overlaps > 0, f"the data do not decide {overlaps} of {len(times) - 1} neighbours in the order of times"),
-    )
+    may_commute = commutator.low == 0 and asymmetry.low == 0
+    times = _times(moments, order, lambdas, variances, confidence, may_commute)
+    missing = order.missing
+    if distinct < _FEWEST * len(order.basis):
+        missing = (
+            f"at least {_FEWEST * len(order.basis)} distinct pairs for {len(order.basis)} columns, got {distinct}; "
+            ".order is what a network trained on just these pairs does"
+        )
     return ViewsLearningOrder(
         n_samples=n_samples,
+        distinct=distinct,
+        constant=constant,
         order=order,
-        covariance=tuple(jackknife(column, confidence) for column in covariances.T),
-        regression=tuple(jackknife(column, confidence) for column in (covariances / variances).T),
+        covariance=tuple(jackknife(column, confidence) for column in lambdas.T),
+        regression=tuple(jackknife(column, confidence) for column in (lambdas / variances).T),
         times=times,
+        undecided=sum(first.high > second.low for first, second in pairwise(times)),
         squared_commutator=commutator,
         squared_asymmetry=asymmetry,
-        doubts=order.doubts + tuple(sentence for doubtful, sentence in doubts if doubtful),
+        confidence=float(confidence),
+        doubts=order.doubts + _doubts(x, order, may_commute),
+        missing=missing,
     )
 
 
-def _checked_view(name: str, view: Any) -> Float[np.ndarray, "samples dim"]:
-    matrix = numbers(name, view)
-    if matrix.ndim != 2 or matrix.shape[1] < 1:
-        raise ValueError(f"{name} must be a matrix, a row per pair, got shape {matrix.shape}")
-    if not np.isfinite(matrix).all():
-        row, column = np.argwhere(~np.isfinite(matrix))[0]
-        raise ValueError(f"{name} must be finite, got {matrix[row, column]} in row {row}, column {column}")
-    return matrix
+def _constant_columns(view: Features) -> tuple[str, ...]:
+    """Names of the columns without variance; `ValueError` where the others are on scales too far apart."""
+    varies = np.ptp(view.values, axis=0) > 0
+    require(varies.any(), "X must vary, got the same row throughout")
+    spreads = np.where(varies, view.values.std(axis=0), np.nan)
+    widest, narrowest = (view.columns[find(spreads)] for find in (np.nanargmax, np.nanargmin))
+    ratio = np.nanmax(spreads) / np.nanmin(spreads)
+    require(
+        ratio <= _MOST_SPREAD,
+        f"X must have columns on comparable scales, got a standard deviation of {widest!r} {ratio:.1g} times that of "
+        f"{narrowest!r}: standardise the columns, or leave one out",
+    )
+    return tuple(column for column, moves in zip(view.columns, varies, strict=True) if not moves)
 
 
-def _moments(context: Float[np.ndarray, "samples dim"], target: Float[np.ndarray, "samples dim"]) -> Moments:
-    context, target = context - context.mean(axis=0), target - target.mean(axis=0)
-    return context.T @ context / len(context), target.T @ context / len(context)
+def _groups(x: Matrix, y: Matrix, basis: Float[np.ndarray, "dim features"]) -> tuple[Int[np.ndarray, " samples"], int]:
+    """Twenty groups of rows: at random, equal rows together, or blocks where neighbouring rows are alike."""
+    _, which = np.unique(np.hstack([x, y]), axis=0, return_inverse=True)
+    which = which.ravel()
+    distinct = int(which.max()) + 1
+    if _neighbours_alike(x @ basis):
+        return np.arange(len(x)) * GROUPS // len(x), distinct
+    return stratified_groups(np.zeros(distinct, int))[which], distinct
+
+
+def _neighbours_alike(scores: Matrix) -> bool:
+    scales = np.sum(scores**2, axis=0)
+    return bool(np.max(np.sum(scores[1:] * scores[:-1], axis=0) / scales) > _SIGNIFICANT / np.sqrt(len(scores)))
+
+
+def _moments_without(x: Matrix, y: Matrix, groups: Int[np.ndarray, " samples"]) -> tuple[Moments, Moments]:
+    """Sigma_xx and Sigma_yx of all rows, then of those outside each group."""
+    pairs = []
+    for kept in [groups >= 0, *(groups != group for group in range(GROUPS))]:
+        context, target = x[kept] - x[kept].mean(axis=0), y[kept] - y[kept].mean(axis=0)
+        pairs.append((context.T @ context / len(context), target.T @ context / len(context)))
+    Sigma_xx, Sigma_yx = zip(*pairs, strict=True)
+    return np.array(Sigma_xx), np.array(Sigma_yx)
 
 
 def _squared_norms(
@@ -163,23 +217,61 @@ def _squared_norms(
     return float(commutator), float(np.sum((Sigma_yx - Sigma_yx.T) ** 2) / scale_yx)
 
 
-def _time(
-    covariance: Float[np.ndarray, " fits"],
-    variance: Float[np.ndarray, " fits"],
+def _times(
+    moments: tuple[Moments, Moments],
     order: LearningOrder,
+    lambdas: Float[np.ndarray, "fits features"],
+    variances: Float[np.ndarray, "fits features"],
     confidence: Fraction,
-) -> Estimate:
-    """The critical time of one feature; from zero to infinity where not all fits have one."""
-    found = predicted.critical_time(
+    may_commute: bool,
+) -> tuple[Estimate, ...]:
+    """First times in the population: of all flows, stepped together, and of the scalar equations if they may hold."""
+    factor = order.depth if order.clock == "paper" else 1
+    horizon = min(order.horizon, 4 * order.times.max()) / factor
+    track, ends = integrated(*moments, order.basis, order.depth, order.epsilon, order.objective, horizon, COARSE)
+    found = np.full(lambdas.shape, np.inf)
+    for fit, lengths in enumerate(ends):
+        for event in crossings(track, fit, order.fraction * lengths):
+            found[fit, event.feature] = min(found[fit, event.feature], factor * event.time)
+    found *= order.times / np.where(np.isfinite(found[0]), found[0], order.times)  # the error of coarse steps
+    aligned = predicted.critical_time(
         order.fraction,
         order.epsilon,
         order.depth,
-        np.abs(covariance),
-        np.abs(covariance) / variance,
+        np.abs(lambdas),
+        np.abs(lambdas) / variances,
         objective=order.objective,
         clock=order.clock,
     )
-    if covariance.min() <= 0 or found.min() == 0 or not np.isfinite(found).all():
-        return Estimate(float(found[0]), 0.0, np.inf)
-    time = jackknife(found, confidence, "log")
-    return time if jackknife(covariance, confidence).low > 0 else Estimate(time.value, time.low, np.inf)
+    aligned = np.where((lambdas > 0) & (aligned > 0), aligned, np.inf)
+    times = []
+    for feature in range(len(order.times)):
+        time = _interval(found[:, feature], confidence)
+        if may_commute:
+            other = _interval(aligned[:, feature], confidence)
+            time = Estimate(time.value, min(time.low, other.low), max(time.high, other.high))
+        times.append(time)
+    return tuple(times)
+
+
+def _interval(times: Float[np.ndarray, " fits"], confidence: Fraction) -> Estimate:
+    """From zero to infinity where not all fits have a time."""
+    return jackknife(times, confidence, "log") if np.isfinite(times).all() else Estimate(float(times[0]), 0.0, np.inf)
+
+
+def _doubts(x: Matrix, order: LearningOrder, may_commute: bool) -> tuple[Doubt, ...]:
+    scores = x @ order.basis
+    kurtosis = float(np.max(np.mean(scores**4, axis=0) / np.mean(scores**2, axis=0) ** 2))
+    heavy = kurtosis > max(3 + _SIGNIFICANT * np.sqrt(24 / len(x)), 0.02 * len(x))
+    moved = float(np.nanmax(np.abs(order.times / order.aligned_times - 1), initial=0))
+    doubts = (
+        (
+            heavy,
+            Doubt(f"tails are heavy (kurtosis {kurtosis:.2g}): intervals may be too short", np.inf, "of each time"),
+        ),
+        (
+            may_commute and moved > 0.01,
+            Doubt("with infinite data the covariances may commute, and nothing be displaced", moved, "of each time"),
+        ),
+    )
+    return tuple(doubt for doubtful, doubt in doubts if doubtful)

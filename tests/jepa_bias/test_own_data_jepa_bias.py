@@ -1,16 +1,19 @@
 """What a user's views would teach a network: exact identities, planted truths, hostile input."""
 
+import json
+
 import jax
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from jepa_flow_by_hand import descent_crossings
 
 from own_data.jepa_bias import (
     learning_order,
     learning_order_of_views,
-    misalignments,
     shared_features,
 )
 from sims import jepa_bias as observed
@@ -86,9 +89,10 @@ def test_commuting_covariances_give_the_exact_features_and_times(seed, dim, obje
     # Eigenvalues to some 64 d roundings of the norm, times to ten times that: |d log t / d log rho| <= 3 + 1 / (1 - p).
     tolerance = 64 * dim * ROUNDING * 16
     np.testing.assert_allclose(found.times, times[order], rtol=10 * tolerance)
-    assert (found.decaying, found.starting_above, found.dropped) == (0, 0, 0)
+    assert (found.unlearned, found.starting_above, found.dropped) == (0, 0, 0)
     assert found.commutator <= tolerance
-    assert not any("commute" in doubt for doubt in found.doubts)
+    assert found.horizon == np.inf
+    assert found.displaced == []
     gaps = np.diff(times[order])
     if np.all(gaps > 100 * tolerance * times.max()):
         np.testing.assert_allclose(found.covariance, covariance[order], rtol=tolerance)
@@ -99,56 +103,47 @@ def test_commuting_covariances_give_the_exact_features_and_times(seed, dim, obje
         np.testing.assert_allclose(found.end_spectrum, np.sort(regression)[::-1] ** (2 / 3), rtol=tolerance)
 
 
-@settings(max_examples=8, deadline=None)
-@given(seed=SEEDS, dim=st.integers(2, 5), objective=OBJECTIVES)
-def test_the_answer_does_not_depend_on_the_basis_or_the_clock(seed, dim, objective):
-    _, _, _, Sigma_xx, Sigma_yx = commuting(seed, dim)
-    rng = np.random.default_rng(seed)
-    Sigma_yx = Sigma_yx + 1e-3 * rng.standard_normal((dim, dim))
-    turn = np.linalg.qr(rng.standard_normal((dim, dim)))[0]
+@pytest.mark.parametrize("objective", ["jepa", "mae"])
+def test_the_answer_does_not_depend_on_the_basis_or_the_clock(objective):
+    Sigma_xx, Sigma_yx = random_problem(5)
+    turn = np.linalg.qr(np.random.default_rng(5).standard_normal((4, 4)))[0]
     turned_xx = turn @ Sigma_xx @ turn.T
-    one = learning_order(Sigma_xx, Sigma_yx, 2, 1e-3, objective)
-    other = learning_order((turned_xx + turned_xx.T) / 2, turn @ Sigma_yx @ turn.T, 2, 1e-3, objective, clock="paper")
-    # Squares of 1e-3 off the diagonal are least to a millionth: angles to 1e-3 * 1e-3 over the gaps in the diagonals.
-    apart = abs(np.subtract.outer(one.covariance, one.covariance))[~np.eye(dim, dtype=bool)].min()
-    assume(apart > 0.02)
-    tolerance = 100 * 1e-6 / apart
-    np.testing.assert_allclose(other.times, 2 * one.times, rtol=tolerance)
-    np.testing.assert_array_equal(other.permanent_order, one.permanent_order)
-    np.testing.assert_allclose(abs(np.sum(other.basis * (turn @ one.basis), axis=0)), 1, atol=tolerance)
-    assert abs(one.commutator - other.commutator) <= 1e3 * dim * ROUNDING
+    one = learning_order(Sigma_xx, Sigma_yx, 2, 1e-2, objective)
+    other = learning_order((turned_xx + turned_xx.T) / 2, turn @ Sigma_yx @ turn.T, 2, 1e-2, objective, clock="paper")
+    # The features are those of a minimum found to a millionth, in its value.
+    np.testing.assert_allclose(other.times, 2 * one.times, rtol=2 * off(one))
+    assert other.lasting_order == one.lasting_order
+    assert [event[1:] for event in other.events] == [event[1:] for event in one.events]
+    np.testing.assert_allclose(abs(np.sum(other.basis * (turn @ one.basis), axis=0)), 1, atol=1e-3)
+    assert abs(one.commutator - other.commutator) <= 1e3 * 4 * ROUNDING
 
 
-@settings(max_examples=20, deadline=None)
-@given(seed=SEEDS, dim=st.integers(2, 5), objective=OBJECTIVES)
-def test_misalignment_is_that_of_the_stationary_states(seed, dim, objective):
-    """Against eigenvectors: to first order in the off-diagonals, so to 1e3 times their size over the gaps."""
+def random_problem(seed):
+    """Covariances of four features that neither commute nor are symmetric."""
     rng = np.random.default_rng(seed)
-    variance, covariance = rng.uniform(0.5, 2, (2, dim))
-    regression = covariance / variance
-    explained = covariance * regression
-    gaps = [abs(np.subtract.outer(v, v))[~np.eye(dim, dtype=bool)].min() for v in (covariance, regression, explained)]
-    assume(min(gaps) > 0.05)
-    size = 1e-7
-    noise = size * rng.standard_normal((2, dim, dim))
-    features = shared_features(np.diag(variance) + noise[0] + noise[0].T, np.diag(covariance) + noise[1] + noise[1].T)
-    found = misalignments(features, objective)
-    R = np.linalg.solve(features.Sigma_xx, features.Sigma_yx.T).T
+    variance = rng.uniform(0.5, 2, 4)
+    return np.diag(variance), np.diag(rng.uniform(0.3, 1, 4) * variance) + 0.05 * rng.standard_normal((4, 4))
 
-    def ratios(matrix, values):
-        """Left eigenvectors [j, i] of the matrix, one on j, in the order of the values."""
-        eigenvalues, vectors = np.linalg.eig(matrix.T)
-        matched = vectors.T[np.argsort(eigenvalues)][np.argsort(np.argsort(values))]
-        return matched / np.diag(matched)[:, None]
 
-    start = ratios((features.Sigma_yx + features.Sigma_yx.T) / 2, features.covariance)
-    if objective == "jepa":
-        settled = ratios(R, features.regression)
-    else:
-        settled = ratios(R @ features.Sigma_yx.T, features.covariance * features.regression) @ R
-        settled = settled / np.diag(settled)[:, None]
-    expected = abs(start - settled)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e3 * (size / min(gaps)) ** 2 + 1e3 * ROUNDING / min(gaps))
+def off(found):
+    """The doubt about the steps of the integration, the only one where nothing commutes."""
+    (doubt,) = found.doubts
+    assert doubt.unit == "of each time"
+    return doubt.size
+
+
+@pytest.mark.parametrize("objective", ["jepa", "mae"])
+@pytest.mark.parametrize(("seed", "depth"), [(0, 2), (1, 3)])
+def test_events_are_those_of_plain_descent(seed, depth, objective):
+    """One list of what is learned, unlearned and relearned, on problems that neither commute nor are symmetric."""
+    problem = random_problem(seed)
+    found = learning_order(*problem, depth, 0.03, objective)
+    rate = 0.02 if objective == "jepa" else 0.004
+    seen = descent_crossings(*problem, found.basis, depth, 0.03, objective, 0.5, rate, 1.5 * found.horizon)
+    for feature, times in enumerate(seen):
+        predicted_times = [event.time for event in found.events if event.feature == feature]
+        # Descent of rate eta is off by eta times the rates, of order one: at most a part in a hundred here.
+        np.testing.assert_allclose(predicted_times, times, rtol=off(found) + 0.01)
 
 
 JEPA_PAIR, MAE_PAIR = (np.array([3.2, 0.8]), np.array([1.6, 0.8])), (np.array([2.4, 1 / 1.2]), np.array([1.2, 1.0]))
@@ -159,12 +154,11 @@ JEPA_PAIR, MAE_PAIR = (np.array([3.2, 0.8]), np.array([1.6, 0.8])), (np.array([2
 )
 @pytest.mark.parametrize("angle", [1e-2, 1e-4])
 def test_planted_displacement_is_predicted(objective, pair, epsilon, horizon, angle):
-    """The trained network gives the first feature up within half an e-folding of the prediction, and relearns it."""
+    """The simulated network gives the first feature up, and relearns it, when the answer says so."""
     variance, covariance = pair
     turn = rotation(angle)
     Sigma_xx, Sigma_yx = np.diag(variance), turn * covariance @ turn.T
     found = learning_order(Sigma_xx, Sigma_yx, 2, epsilon, objective, fraction=0.8)
-    (displacement,) = found.displacements
     run = observed.gradient_flow(
         observed.aligned_init(None, 2, 2, epsilon, objective),
         Sigma_xx,
@@ -177,28 +171,25 @@ def test_planted_displacement_is_predicted(objective, pair, epsilon, horizon, an
     )
     levels = 0.8 * predicted.asymptote(2, found.regression, objective=objective)
     crossings = observed.up_crossings(run.times, run.strengths, levels)
-    assert (displacement.learned, displacement.new) == (0, 1)
-    assert abs(float(crossings.first[1]) - displacement.time) * displacement.rate < 0.5
-    assert float(crossings.first[1]) < found.times[1] * 0.99
     names = [(event.feature, event.kind) for event in found.events]
+    # A strength of small misalignment is at its final one but for their square.
     assert names == [(0, "learned"), (0, "unlearned"), (1, "learned"), (0, "relearned")]
-    assert found.events[1].time == pytest.approx(displacement.time, rel=1e-12)
-    assert float(crossings.last[0]) > float(crossings.first[1])
-    # The relearning starts from what was left at the displacement, and is as uncertain.
-    assert abs(float(crossings.last[0]) - found.events[3].time) * displacement.rate < 1
-    np.testing.assert_array_equal(found.permanent_order, [1, 0])
+    assert found.displaced == [0]
+    assert found.lasting_order == [1, 0]
+    tolerance = off(found) + 10 * angle**2
+    np.testing.assert_allclose(found.times, crossings.first, rtol=tolerance)
+    np.testing.assert_allclose(found.events[3].time, crossings.last[0], rtol=tolerance)
+    assert found.times[1] < 0.99 * found.aligned_times[1]
 
 
-def test_samples_put_a_network_out_of_line():
-    """delta = n^(-1/2) at least: each e-folding of it is worth 1 / mu."""
-    matrices = (np.diag([3.2, 0.8]), np.diag([1.6, 0.8]))
-    assert learning_order(*matrices, 2, 0.005, "jepa").displacements == ()
-    few, many = (learning_order(*matrices, 2, 0.005, "jepa", n_samples=n).displacements[0] for n in (100, 10**6))
-    assert few.misalignment == pytest.approx(0.1, rel=1e-15)
-    assert few.rate == pytest.approx(0.05, rel=1e-12)
-    assert many.time - few.time == pytest.approx(np.log(100) / 0.05, rel=1e-9)
-    leak = predicted.displacement_time(few.time - np.log(10) / 0.05, 0.05, 100**-0.5)
-    assert few.time == pytest.approx(float(leak), rel=1e-12)
+def test_an_aligned_answer_says_how_aligned_it_must_be():
+    """At delta = e^(-mu (t_1 - t_0)) feature 0 would be given up just when 1 is due; mu = 0.05 by hand."""
+    found = learning_order(np.diag([3.2, 0.8]), np.diag([1.6, 0.8]), 2, 0.005, "jepa")
+    assert found.displaced == []
+    (doubt,) = found.doubts
+    wait = found.times[1] - found.times[0]
+    assert f"aligned to {np.exp(-0.05 * wait):.1g}" in doubt.reason
+    assert doubt.size == pytest.approx(wait / found.times[1], rel=1e-12)
 
 
 def test_the_headline_and_its_limit():
@@ -215,12 +206,10 @@ def test_the_headline_and_its_limit():
 def test_features_that_are_not_learned_are_counted():
     variance, covariance = np.array([1.0, 1.0, 1.0, 0.0, 1.0]), np.array([0.8, -0.3, 0.02, 0.0, 0.5])
     found = learning_order(np.diag(variance), np.diag(covariance), 2, 1e-2, "jepa")
-    assert (found.decaying, found.starting_above, found.dropped) == (1, 1, 1)
+    assert (found.unlearned, found.starting_above, found.dropped) == (1, 1, 1)
     np.testing.assert_allclose(found.covariance, [0.8, 0.5], rtol=8 * ROUNDING)
     np.testing.assert_allclose(abs(found.basis), np.eye(5)[:, [0, 4]], atol=8 * ROUNDING)
-    assert any("above the fraction 0.5 of their final strength: 1;" in doubt for doubt in found.doubts)
-    assert any("without variance" in doubt for doubt in found.doubts)
-    assert "2 of 5 features are learned; 1 decay, 1 start above, 1 have no variance" in str(found)
+    assert "2 of 5 features are learned, 1 not learned, 1 start above, 1 without variance" in str(found)
 
 
 def test_covariances_that_do_not_commute_are_reported():
@@ -231,14 +220,12 @@ def test_covariances_that_do_not_commute_are_reported():
         np.linalg.norm(Sigma_xx @ Sigma_yx - Sigma_yx @ Sigma_xx) / np.linalg.norm(Sigma_xx) / np.linalg.norm(Sigma_yx)
     )
     assert found.asymmetry <= 4 * ROUNDING
-    assert any("do not commute" in doubt for doubt in found.doubts)
+    assert np.isfinite(found.horizon)
     exact = np.linalg.eigvals(Sigma_yx @ np.linalg.inv(Sigma_xx))
     np.testing.assert_allclose(np.sort(found.end_spectrum.real), np.sort(exact.real), rtol=64 * ROUNDING)
     turning = np.array([[1.0, -1.0], [1.0, 1.0]])
     jepa, mae = (learning_order(np.eye(2), turning, 1, 1e-2, objective) for objective in ("jepa", "mae"))
     assert jepa.asymmetry == pytest.approx(np.sqrt(2))
-    assert any("complex eigenvalues" in doubt for doubt in jepa.doubts)
-    assert not any("complex eigenvalues" in doubt for doubt in mae.doubts)
     np.testing.assert_allclose(jepa.end_spectrum, [1 + 1j, 1 - 1j], rtol=16 * ROUNDING)
     np.testing.assert_allclose(mae.end_spectrum, 2**0.25, rtol=16 * ROUNDING)
 
@@ -247,39 +234,39 @@ TRUTH = (in_basis(rotation(0.7), np.array([2.0, 0.5])), in_basis(rotation(0.7), 
 
 
 def test_intervals_hold_the_truth():
-    """A 95 % interval, each, of a commuting population: fewer than 22 of 30 hits have a chance below 1e-4."""
+    """A 95 % interval, each, of a commuting population: fewer than 7 of 12 hits have a chance below 1e-4."""
     times = predicted.critical_time(
         0.5, 1e-3, 2, np.array([1.0, 0.45]), np.array([0.5, 0.9]), objective="mae", clock="flow"
     )
     truths = {"times": times, "covariance": (1.0, 0.45), "regression": (0.5, 0.9)}
     hits = {name: np.zeros(2, int) for name in truths}
     commuting_seen = 0
-    for seed in range(30):
+    for seed in range(12):
         found = learning_order_of_views(*pairs(seed, 300, *TRUTH), 2, 1e-3, "mae")
-        commuting_seen += any("may commute" in doubt for doubt in found.doubts)
+        commuting_seen += found.squared_commutator.low == 0 and found.squared_asymmetry.low == 0
         for name, truth in truths.items():
             hits[name] += [one.low <= value <= one.high for one, value in zip(getattr(found, name), truth, strict=True)]
-    assert min(counts.min() for counts in hits.values()) >= 22
-    assert commuting_seen >= 22
+    assert min(counts.min() for counts in hits.values()) >= 7
+    assert commuting_seen >= 7
 
 
 def test_a_population_that_does_not_commute_is_recognised():
     turned = TRUTH[0], in_basis(rotation(1.3), np.array([1.0, 0.3]))
     found = learning_order_of_views(*pairs(0, 4000, *turned), 2, 1e-3, "jepa")
-    assert not any("may commute" in doubt for doubt in found.doubts)
+    assert not any("may commute" in doubt.reason for doubt in found.doubts)
     commutator = predicted.commutator_norm(*turned) / np.linalg.norm(turned[0]) / np.linalg.norm(turned[1])
     assert found.squared_commutator.low <= commutator**2 <= found.squared_commutator.high
 
 
 def test_containers_means_and_rows_do_not_matter():
     X, Y = pairs(3, 200, *TRUTH)
-    found = learning_order_of_views(X, Y, 2, 1e-3, "jepa")
+    found = learning_order_of_views(X, Y, 2, 1e-3, "mae")
     assert found.n_samples == 200
-    assert str(found.order) == str(learning_order(*moments(X, Y), 2, 1e-3, "jepa"))
+    assert str(found.order) == str(learning_order(*moments(X, Y), 2, 1e-3, "mae"))
     for first, second in ((pd.DataFrame(X), pd.DataFrame(Y)), (jax.numpy.asarray(X), Y.tolist()), (X + 4.0, Y - 2.0)):
-        other = learning_order_of_views(first, second, 2, 1e-3, "jepa")
+        other = learning_order_of_views(first, second, 2, 1e-3, "mae")
         np.testing.assert_allclose(other.order.times, found.order.times, rtol=1e5 * ROUNDING)
-    assert "200 pairs: in the population" in str(found)
+    assert "200 pairs, 200 distinct" in str(found)
     assert all(isinstance(time, Estimate) for time in found.times)
 
 
@@ -288,17 +275,48 @@ def moments(X, Y):
     return X.T @ X / len(X), Y.T @ X / len(X)
 
 
-def test_fewer_pairs_than_features_duplicates_and_uncertain_features():
+def test_fewer_than_ten_pairs_per_feature_are_no_answer():
     rng = np.random.default_rng(0)
     signal = rng.standard_normal((45, 3))
-    X = np.hstack([signal, signal[:, :1], rng.standard_normal((45, 60)) * 1e-3])
-    Y = np.hstack([signal + 0.5 * rng.standard_normal((45, 3)), signal[:, :1], rng.standard_normal((45, 60))])
-    found = learning_order_of_views(X, Y, 1, 1e-6, "mae")
-    assert found.order.dropped == 64 - 44
-    assert any("do not say that they are ever learned" in doubt for doubt in found.doubts)
-    assert any(time.high == np.inf for time in found.times)
-    assert all(time.low <= time.high for time in found.times)
-    assert any("neighbours in the order" in doubt for doubt in found.doubts)
+    X = np.hstack([signal, signal[:, :1], rng.standard_normal((45, 2))])
+    Y = np.hstack([signal + 0.5 * rng.standard_normal((45, 3)), signal[:, :1], rng.standard_normal((45, 2))])
+    found = learning_order_of_views(X, Y, 1, 1e-2, "mae")
+    assert found.order.dropped == 1
+    assert not found.answerable
+    assert "at least 60 distinct pairs for 6 columns, got 45" in str(found)
+
+
+@pytest.mark.parametrize("spoil", ["repeats", "neighbours"])
+def test_dependent_rows_do_not_make_intervals_narrow(spoil):
+    """Rows that say nothing new: as many of the same, in any order, or slowly changing ones."""
+    X, Y = pairs(0, 200, *TRUTH)
+    alone = learning_order_of_views(X, Y, 2, 1e-3, "mae")
+    if spoil == "repeats":
+        rows = np.random.default_rng(0).permutation(np.repeat(np.arange(200), 8))
+    else:
+        rows = np.repeat(np.arange(200), 8)
+    noise = 1e-9 * np.random.default_rng(1).standard_normal((1600, 2)) * (spoil == "neighbours")
+    found = learning_order_of_views(X[rows] + noise, Y[rows], 2, 1e-3, "mae")
+    assert found.distinct == (200 if spoil == "repeats" else 1600)
+    for one, other in zip(found.times, alone.times, strict=True):
+        assert np.log(one.high / one.low) > 0.5 * np.log(other.high / other.low)  # independent: 0.35
+
+
+def test_heavy_tails_are_doubted():
+    X, Y = pairs(0, 300, *TRUTH)
+    X[7] *= 30
+    assert any("tails are heavy" in doubt.reason for doubt in learning_order_of_views(X, Y, 2, 1e-3, "mae").doubts)
+
+
+def test_answers_are_short_and_go_through_json():
+    for found in (learning_order(*random_problem(0), 2, 0.02, "jepa"), of_views()):
+        assert len(found.summary().splitlines()) <= 10
+        assert len(found.lines()) <= 7
+        json.dumps(found.to_dict(), allow_nan=False)
+        axes = found.plot()
+        assert axes.get_xlabel()
+        assert axes.get_ylabel()
+        plt.close(axes.figure)
 
 
 EYE = np.eye(2)
@@ -327,9 +345,10 @@ def of_views(X=X2, Y=Y2, depth=2, epsilon=1e-3, objective="jepa", **settings):
             "Sigma_yx must have a feature with positive covariance, got at most -1: nothing",
         ),
         (lambda: order(Sigma_yx=0 * EYE), "Sigma_yx must have a feature with positive covariance, got at most 0"),
-        (lambda: of_views(X2[0]), r"X must be a matrix, a row per pair, got shape \(2,\)"),
-        (lambda: of_views(HOLED), "X must be finite, got nan in row 7, column 1"),
-        (lambda: of_views(Y=HOLED), "Y must be finite, got nan in row 7, column 1"),
+        (lambda: of_views(X2[0]), r"X must be a table, .* got shape \(2,\)"),
+        (lambda: of_views(HOLED), "X must have no missing entries, got 1 in column 'x2'"),
+        (lambda: of_views(Y=HOLED), "Y must have no missing entries, got 1 in column 'x2'"),
+        (lambda: of_views(X2 * [1, 1.7e12]), "columns on comparable scales, .* of 'x2' .* standardise"),
         (lambda: of_views(Y=Y2[1:]), r"Y must have the shape of X, which is \(50, 2\), got \(49, 2\)"),
         (lambda: of_views(X2[:39], Y2[:39]), "X must have at least 40 rows, got 39"),
         (lambda: of_views(np.ones((50, 2))), "X must vary, got the same row throughout"),
@@ -341,5 +360,5 @@ def test_bad_values_are_refused(call, sentence):
 
 
 def test_words_are_no_views():
-    with pytest.raises(TypeError, match="X must hold numbers only, got entries that are none"):
+    with pytest.raises(TypeError, match="X must hold numbers only, got text in column"):
         of_views([["a", "b"]] * 50)

@@ -47,9 +47,12 @@ THEORY = {
 RECORDS = ("LearningOrder", "ViewsLearningOrder")
 VIEW, NOISE = np.random.default_rng(0).standard_normal((2, 40, 2))
 OWN_DATA = {
+    "learning_order": Case(
+        {"Sigma_xx": COVARIANCES[0], "Sigma_yx": COVARIANCES[1] + [[0, 0.0625], [0, 0]]},
+        infinite="NaN of no scalar time",
+    ),
     "SharedFeatures.only": Case({"kept": np.array([1, 0])}, of=tool.shared_features(*COVARIANCES)),
     "learning_order_of_views": Case({"X": VIEW, "Y": VIEW + NOISE}, infinite="a time without an upper end"),
-    "misalignments": Case({"features": tool.shared_features(*COVARIANCES)}, within=(0, np.inf)),
 }
 
 XX = np.array([[1.0, 0.25], [0.25, 2.0]])
