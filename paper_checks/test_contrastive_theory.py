@@ -293,7 +293,7 @@ def test_infonce_bounds(trial, candidates: Annotated[int, Interval(2, 5)], joint
     drawn = [(one, log_ratio(one) + generator.exponential() * generator.normal(size=(3, 3))) for one in tables]
     # Log K is attained where y gives x away, and I with many candidates.
     triples = [(*one, candidates) for one in drawn]
-    triples += [(one, log_ratio(one), k) for one, k in ((TABLE, candidates), (TABLE, 64), (diagonal(20), candidates))]
+    triples += [(one, log_ratio(one), k) for one, k in ((TABLE, candidates), (TABLE, 256), (diagonal(20), candidates))]
     ceilings = np.array([predicted.infonce_ceiling(one, k) for one, _, k in triples])
     values = [observed.infonce(*one) for one in triples]
     wrong = {"the positive left out": [observed.infonce(*one, leave_out_positive=True) for one in triples]}

@@ -110,19 +110,17 @@ def test_ols__limit(
     """As sigma falls to zero the Bayes predictor tends to least squares of minimum norm, its error of order lambda."""
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, examples + 1, dimension)
     prompts, fractions = Prompts(X, Y, X[:, 0]), 2.0 ** -np.arange(8, 15)
-    errors, others, rounding = [], [], []
-    for c, (shown, labels) in enumerate(zip(X[:, :-1], Y[:, :-1], strict=True)):
-        _, singular, directions = np.linalg.svd(shown)
-        rules = [baselines.ridge(float(f * singular[-1] ** 2)) for f in fractions]
-        found, least = np.asarray(baselines.weights_all(prompts, rules))[:, c, -1], predicted.ols_weights(shown, labels)
-        unseen = directions[-1] if directions[-1] @ least > 0 else -directions[-1]  # or first-order terms may cancel
-        errors.append(np.sum((found - least) ** 2, axis=1))
-        others.append(np.sum((found - least - np.linalg.norm(least) * unseen) ** 2, axis=1))
-        rounding.append(40 * dimension * UNIT * singular[0] / singular[-1] * np.linalg.norm(least))
-    total, shifted = (np.sqrt(np.sum(squares, axis=0)) for squares in (errors, others))
-    options = {"rounding": np.linalg.norm(rounding), "margin": 0.02, "same_instance": True}
+    shown, labels = X[:, :-1], Y[:, :-1]
+    _, singular, directions = np.linalg.svd(shown)
+    least = np.array([predicted.ols_weights(*prompt) for prompt in zip(shown, labels, strict=True)])
+    penalties = fractions * np.min(singular) ** 2
+    found = np.asarray(baselines.weights_all(prompts, [baselines.ridge(float(one)) for one in penalties]))[:, :, -1]
+    lengths, unseen = np.linalg.norm(least, axis=1), directions[:, -1]
+    ahead = np.sign(np.sum(unseen * least, axis=1)) * lengths  # backwards, first-order terms may cancel
+    total, shifted = (np.linalg.norm(found - end, axis=(1, 2)) for end in (least, least + ahead[:, None] * unseen))
+    rounding = 40 * dimension * UNIT * np.linalg.norm(singular[:, 0] / singular[:, -1] * lengths)
     wrong = {"controls": {"as lambda^2": -2.0, "as sigma": -0.5}, "wrong_processes": {"another solution": shifted}}
-    trial.order(total, 1 / fractions, -1.0, **options, **wrong)
+    trial.order(total, 1 / fractions, -1.0, rounding=rounding, margin=0.005, same_instance=True, **wrong)
 
 
 @claim(ours("by E x x^T = I in equations 15-17"), kind="identity")

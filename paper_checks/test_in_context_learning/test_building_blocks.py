@@ -79,7 +79,7 @@ def test_richardson__mul(trial, n_points: Points = 200):
     combined, single = (np.asarray(products(x, y, scales, richardson=both)) for both in (True, False))
     rounding = np.array([3 * predicted.rounding_of_product(s, 1, 2 * UNIT) for s in scales])
     size, of_one = (np.sqrt(np.mean((found - x * y) ** 2, axis=1)) for found in (combined, single))
-    options = {"rounding": rounding, "margin": 0.05, "same_instance": True}
+    options = {"rounding": rounding, "margin": 0.02, "same_instance": True}
     wrong = {"controls": {"s^2": -2.0, "s^3": -3.0}, "wrong_processes": {"one product": of_one}}
     trial.order(size, 1 / scales, -4.0, **options, **wrong)
     leading = predicted.richardson_product_error(x, y, float(scales[-2]))
@@ -120,7 +120,7 @@ def test_ln__bypass(trial, n_rows: Rows = 30):
              "wrong_processes": {"no S in the second pad": through_layer_norm(rows, pads, -pads, pads)}}  # fmt: skip
     trial.identity(passed, law, ops=ops, scale=pads, **wrong)
     lost, rounding = 1 - rows @ passed / squares, 4 * ops * UNIT * pads * total / squares
-    options = {"rounding": rounding, "margin": 0.02, "same_instance": True}
+    options = {"rounding": rounding, "margin": 0.005, "same_instance": True}
     trial.order(lost, pads, -1.0, **options, controls={"second order": -2.0})
     unseen = np.abs(factors - 1 - leading)
     options = {"error": rounding, "slack": unseen, "margin": unseen + 3 * rounding}

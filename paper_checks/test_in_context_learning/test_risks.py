@@ -70,13 +70,14 @@ def test_ols__risk(
     few, many = sorted((dimension, examples))
     trial.require(many - few > 1, "examples must differ from dimension by two at least: the mean is infinite")
 
-    def reciprocal(key):
-        factor = jax.random.normal(key, (few, many))
-        return 1 / jnp.linalg.inv(factor @ factor.T)[0, 0]
+    def reciprocals(rng, count):
+        factors = rng.standard_normal((count, few, many))
+        return 1 / np.linalg.inv(factors @ factors.swapaxes(1, 2))[:, 0, 0]
 
     freedom = many - few + 1
     wrong = {"one degree less": chi2(freedom - 1).cdf, "one more": chi2(freedom + 1).cdf}
-    trial.distribution(reciprocal, chi2(freedom).cdf, margin=0.04, controls=wrong, first=4096, vectorised=True)
+    sizes = {"first": 16384, "most": 400_000}
+    trial.distribution(sampler=reciprocals, cdf=chi2(freedom).cdf, margin=0.01, controls=wrong, **sizes)
     mean, error = quad(lambda s: chi2.pdf(s, freedom) / s, 0, np.inf, epsabs=0, epsrel=1e-11)
     cost = predicted.ols_risk(dimension, examples, noise_std=1.0) - max(dimension - examples, 0)
     wrong = {"without the 1": few / (many - few)}

@@ -70,7 +70,7 @@ def test_modified_lda_limit(
         separabilities,
         -1.0,
         rounding=rounding,
-        margin=0.02,
+        margin=0.01,
         controls={"kappa^(-1/2)": -0.5, "kappa^-2": -2.0},
         same_instance=True,
     )

@@ -12,6 +12,7 @@ from theory import mixup as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import NormalVariance, RatioOfMeans
+from theory_on_trial.wishart import bartlett_factor
 
 LAW = predicted.MixingLaw.beta(1.0, 8)
 """Uniform lambda; 8 Legendre nodes leave an error of 1e-9 in scores below 10."""
@@ -54,23 +55,34 @@ def same_sample(key, n, separability, mode="expected"):
     return observed.pair_sample(jax.random.split(key)[0], n, SHAPE.mean, FACTOR, separability, labels=labels)
 
 
-def lda_deficit(sample):
-    """1 - cos of the modified LDA of a sample."""
-    curvature = predicted.limit_curvatures(LAW)
+def statistics_of(sample):
+    """The means of both classes, and the sum of squares within them."""
     ones, zeros = sample.labels[:, None], 1 - sample.labels[:, None]
     low, high = ((side * sample.features).sum(axis=0) / side.sum() for side in (zeros, ones))
-    residuals, centre = sample.features - ones * high - zeros * low, (low + high) / 2
-    hessian = curvature.noise * residuals.T @ residuals / len(ones) + curvature.centroid * jnp.outer(centre, centre)
+    residuals = sample.features - ones * high - zeros * low
+    return low, high, residuals.T @ residuals
+
+
+def drawn_statistics(key, n, separability):
+    """The `statistics_of` n points in balanced classes, drawn by their laws: normal means, a Wishart matrix."""
+    means_key, factor_key = jax.random.split(key)
+    root = FACTOR / jnp.sqrt(separability)
+    noise = jax.random.normal(means_key, (2, len(root))) @ root.T / jnp.sqrt(n / 2)
+    factor = root @ bartlett_factor(factor_key, len(root), n - 2)
+    return noise[0] - SHAPE.mean, noise[1] + SHAPE.mean, factor @ factor.T
+
+
+def lda_deficit(statistics, n):
+    """1 - cos of the modified LDA of a sample of size n."""
+    (low, high, squares), curvature = statistics, predicted.limit_curvatures(LAW)
+    centre = (low + high) / 2
+    hessian = curvature.noise * squares / n + curvature.centroid * jnp.outer(centre, centre)
     return observed.angle_deficit(jnp.linalg.solve(hessian, high - low), SHAPE.bayes_direction)
 
 
-def first_order(sample, separability):
+def first_order(statistics, n, separability):
     """The first order of `lda_deficit` in the scatter's error, in units of its mean: exactly, by Wishart's moments."""
-    ones, zeros, n = sample.labels[:, None], 1 - sample.labels[:, None], len(sample.labels)
-    residuals = sample.features - sum(
-        side * ((side * sample.features).sum(axis=0) / side.sum()) for side in (ones, zeros)
-    )
-    scatter, bayes = separability * residuals.T @ residuals / (n - 2), SHAPE.bayes_direction
+    scatter, bayes = separability * statistics[2] / (n - 2), SHAPE.bayes_direction
     moved = jnp.linalg.solve(SHAPE.covariance, scatter @ bayes - SHAPE.mean)
     across = moved - bayes * (bayes @ moved) / (bayes @ bayes)
     return (n - 2) * (across @ across) / (SHAPE.signal * SHAPE.projected_precision_trace)
@@ -81,7 +93,8 @@ def beside_lda(n, separabilities, mode):
 
     def measure(key):
         samples = [same_sample(key, n, kappa, mode) for kappa in separabilities]
-        return jnp.stack([deficits(key, separabilities, n, mode), jnp.stack(list(map(lda_deficit, samples)))], axis=-1)
+        of_lda = [lda_deficit(statistics_of(sample), n) for sample in samples]
+        return jnp.stack([deficits(key, separabilities, n, mode), jnp.stack(of_lda)], axis=-1)
 
     return measure
 
@@ -121,7 +134,7 @@ def test_lda_rate(
     trial,
     separability: Large = 4096.0,
     n: Annotated[int, Interval(20, 80)] = 24,
-    n_large: Annotated[int, Interval(400, 2000)] = 400,
+    n_large: Annotated[int, Interval(400, 10**6)] = 10**5,
 ):
     """At large kappa balanced Mixup is as near b as the modified LDA of its data: n E[1 - cos] -> m^2 T / (2 |b|^2)."""
     require_even(trial, n)
@@ -142,15 +155,15 @@ def test_lda_rate(
     unprojected = np.trace(np.linalg.inv(SHAPE.covariance)) / SHAPE.projected_precision_trace
 
     def beside_first_order(key):
-        sample = same_sample(key, n_large, separability)
-        return jnp.stack([lda_deficit(sample), rate * first_order(sample, separability)])
+        drawn = drawn_statistics(key, n_large, separability)
+        return jnp.stack([lda_deficit(drawn, n_large), rate * first_order(drawn, n_large, separability)])
 
     trial.mean(
         beside_first_order,
         1.0,
         law=RatioOfMeans(),
-        slack=4 / n_large,  # relative corrections of the order 1 / n
-        margin=0.03,
+        slack=4 / n_large + 1 / (separability * SHAPE.signal),  # relative corrections of order 1 / n, and of the means
+        margin=0.009 + 8 / n_large,
         controls={"without m^2": 1 / SHAPE.signal, "trace of the whole inverse": unprojected},
         first=1024,
         most=10_000,

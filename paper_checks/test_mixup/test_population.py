@@ -110,18 +110,17 @@ def test_bayes_direction(
     factor, errors = observed.covariance_factor(pair.covariance), np.array([pair.error(rule) for rule in rules])
     noisy = with_separability(pair, pair.separability / 2)
 
-    def wrong(key):
-        sample = observed.pair_sample(key, 2, pair.mean, factor, pair.separability)
-        return (observed.signed_points(sample.features, sample.labels)[0] @ rules.T <= 0).astype(float)
+    def wrong(generator, count):  # of one side, the other being its mirror image
+        noise = generator.standard_normal((count, dim)) @ np.asarray(factor).T / np.sqrt(pair.separability)
+        return (pair.mean + noise) @ rules.T <= 0
 
     trial.probability(
-        wrong,
-        errors,
-        margin=0.02 * errors,
+        sampler=wrong,
+        predict=errors,
+        margin=0.01 * errors,
         controls={"variance 2 / kappa": np.array([noisy.error(rule) for rule in rules])},
-        first=16384,
-        most=2_000_000,
-        vectorised=True,
+        first=65536,
+        most=6_000_000,
     )
     spreads = np.geomspace(1e-3, 1, n_directions)[:, None] * np.linalg.norm(pair.bayes_direction)
     near = pair.bayes_direction + spreads * rng.standard_normal((n_directions, dim))

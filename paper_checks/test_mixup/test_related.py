@@ -181,7 +181,7 @@ def test_zhang_expansion(trial, alpha: Broad, n_pairs: Annotated[int, Interval(6
         sizes,
         -4.0,
         rounding=1e-15,
-        margin=0.1,
+        margin=0.03,
         controls={"third order": -3.0, "fifth order": -5.0},
         wrong_processes={"without R_2": without_second},
         same_instance=True,

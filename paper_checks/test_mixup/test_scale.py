@@ -105,14 +105,14 @@ def plug_in_efficiency(a, law, per_class):
 )
 def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, Interval(0.2, 10)]):
     """K_lda < K_mix < K_erm at every a, and K_mix falls with alpha: Mixup lies between discriminant and regression."""
-    law, narrower = predicted.MixingLaw.beta(alpha, 24), predicted.MixingLaw.beta(1.25 * alpha, 24)
+    law, narrower = predicted.MixingLaw.beta(alpha, 24), predicted.MixingLaw.beta(1.1 * alpha, 24)
     mixup, logistic = predicted.mixup_efficiency(effective, law), predicted.erm_efficiency(effective)
     discriminant = predicted.lda_efficiency(effective)
     half, whole = (plug_in_efficiency(effective, predicted.MixingLaw.beta(alpha, 12), n) for n in (100, 200))
     trial.value(
         2 * whole - half,  # what quantiles leave out falls nearly like one over their number
         mixup,
-        margin=0.03 * mixup,
+        margin=0.01 * mixup,
         error=abs(whole - half),
         controls={"one of two summands of the pull": mixup / 4},
     )
