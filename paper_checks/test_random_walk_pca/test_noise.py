@@ -25,6 +25,10 @@ TrianglePoints = Annotated[int, Interval(3, 30, why="of two points there is one 
 """T of Bartlett's triangle."""
 TriangleDimension = Annotated[int, Interval(3, 64, why="of more, one degree of freedom less is not told")]
 """d of Bartlett's triangle."""
+FewTrianglePoints = Annotated[int, Interval(4, 30, why="three components or more; of many all are slow")]
+"""T of three symmetric functions."""
+ManyTriangleDimensions = Annotated[int, Interval(20, 64, why="of few they scatter; of more, one less is not told")]
+"""d of three symmetric functions."""
 BARTLETT = ours("Bartlett's decomposition: a Gaussian matrix is a triangular one up to a rotation")
 TRIANGLES = [(12, 16), (5, 40)]
 Exponent = Annotated[float, Interval(-0.6, -0.2, why="d_eff is large, and not the rank")]
@@ -204,7 +208,6 @@ def test_jl_projection(
             "d + m": ratio_variance(n_points, dim + target),
         },
         first=1024,
-        vectorised=True,
     )
 
 
@@ -248,32 +251,61 @@ def test_jl_projection__bias(
     )
 
 
-def _first_ratio(noise):
-    return observed.variance_ratios(observed.trajectory(noise))[0]
-
-
 def require_triangle(trial, n_points, dim):
     """Require as many dimensions as points."""
     trial.require(dim >= n_points, f"dim must be at least n_points = {n_points}, got {dim}")
 
 
-@claim(BARTLETT, kind="distribution", cases=TRIANGLES)
-def test_bartlett_equals_walk(trial, n_points: TrianglePoints, dim: TriangleDimension):
-    """The spectrum from Bartlett's triangular factor has the law of the spectrum of a simulated walk."""
+def _symmetric(sums):
+    """Return e_1, e_2, e_3 of numbers whose first three power sums are given (Newton)."""
+    first, second, third = sums
+    return [first, (first**2 - second) / 2, (first**3 - 3 * first * second + 2 * third) / 6]
+
+
+def _falling(freedom, dim):
+    """Return freedom! / (freedom - k)! / dim^k, k = 1..3: the mean e_k of a Wishart matrix of mean one is that."""
+    return np.cumprod([(freedom - j) / dim for j in range(3)])
+
+
+@claim(
+    ours("Bartlett's decomposition, and the mean principal minors of a Wishart matrix"),
+    kind="distribution",
+    cases=[(12, 64), (5, 50)],
+)
+def test_bartlett_equals_walk(trial, n_points: FewTrianglePoints, dim: ManyTriangleDimensions):
+    """Variances of a walk, from its steps and from Bartlett's triangle, have E e_k = e_k(lambda) d! / ((d - k)! d^k).
+
+    e_k is the elementary symmetric function, k = 1, 2, 3.
+    """
     require_triangle(trial, n_points, dim)
+    variances, mean = predicted.eigenvalues(n_points), _falling(dim, dim)
+    population = np.asarray(_symmetric([np.sum(variances**power) for power in (1, 2, 3)]))
 
-    def pair(power):
-        def measure(key):
-            walk, bartlett = jax.random.split(key)
-            factor = bartlett_factor(bartlett, n_points, dim)
-            factor += jnp.diag(jnp.diag(factor) ** power - jnp.diag(factor))
-            rows = observed.noise(walk, n_points, dim)
-            return jnp.stack([_first_ratio(rows), _first_ratio(factor / jnp.sqrt(dim))])
+    def relative(noise):
+        rows = observed.centre(observed.trajectory(noise))
+        gram = rows @ rows.T
+        sums = jnp.trace(gram), jnp.sum(gram**2), jnp.sum(gram * (gram @ gram))
+        found = jnp.stack(_symmetric(sums)) / population
+        # Each is measured, so that it is a control variate for the next.
+        return found.at[1:].subtract(np.array([2, 1.5]) * (found - mean)[:2])
 
-        return measure
+    def measure(key):
+        walk, bartlett = jax.random.split(key)
+        factor = bartlett_factor(bartlett, n_points, dim) / np.sqrt(dim)
+        return jnp.stack([relative(observed.noise(walk, n_points, dim)), relative(factor)])
 
-    squared = {"chi-square for chi on the diagonal": pair(2)}
-    trial.distribution(pair(1), margin=0.07, wrong_processes=squared, first=4096)
+    trial.mean(
+        measure,
+        np.tile(mean, (2, 1)),
+        law=Asymptotic(),
+        margin=0.008,
+        controls={
+            "one degree of freedom less": np.tile(_falling(dim - 1, dim), (2, 1)),
+            "d^k for d! / (d - k)!": np.ones((2, 3)),
+        },
+        first=4096,
+        most=400_000,
+    )
 
 
 @claim(BARTLETT, kind="distribution", cases=TRIANGLES)

@@ -153,7 +153,6 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
         margin=(0.007 + left) * settled,
         controls={"1 / (2 alpha)": 1 / (2 * rate), "1 / alpha^2": 1 / rate**2},
         first=512,
-        vectorised=True,
     )
 
 
@@ -205,7 +204,6 @@ def test_ou_trapping__directions(
         margin=0.007 * kept + gone,
         controls={"twice the rate": kept**2, "no reversion: the direction is kept": 1.0},
         first=512,
-        vectorised=True,
     )
 
 
