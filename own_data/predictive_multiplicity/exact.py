@@ -15,6 +15,7 @@ from own_data.predictive_multiplicity.search import Search
 from own_data.predictive_multiplicity.views import Views
 from sims.predictive_multiplicity._domains import Folder, Samples, SampleWeights, Solver, TimeLimit, Workers
 from sims.predictive_multiplicity.certificates import GordanProgram
+from sims.predictive_multiplicity.mip import Deadline
 from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from theory_on_trial.contract import ANY_NUMBER, Interval, guarded
 from theory_on_trial.own_data.answer import Doubt
@@ -80,6 +81,7 @@ def multiplicity(
     >>> found.by_tolerance[["discrepancy", "ambiguity", "proved"]].values.tolist()
     [[0.5, 1.0, True], [0.75, 1.0, True]]
     """
+    deadline = Deadline(time_limit)
     sample = sample_of(X, y, sample_weight)
     table = sample.table
     tolerances = np.unique(np.asarray(epsilons, float))
@@ -94,7 +96,7 @@ def multiplicity(
             admitted,
             start=None if own is None else own.weights,
             solver=solver,
-            time_limit=time_limit,
+            deadline=deadline,
             workers=workers,
             cache=cache,
             bar=bar,

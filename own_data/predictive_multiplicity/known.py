@@ -47,7 +47,7 @@ class Known:
             return
         self._seen.update(new)
         dichotomies = np.array([one.dichotomy for one in new.values()], np.int8)
-        errors = np.array([self._table.errors(one) for one in dichotomies.astype(int)], self.errors.dtype)
+        errors = np.where(dichotomies == 1, self._table.negatives, self._table.positives).sum(axis=1)
         self.dichotomies = np.concatenate([self.dichotomies, dichotomies])
         self.weights = np.concatenate([self.weights, [one.weights for one in new.values()]])
         self.errors = np.concatenate([self.errors, errors])

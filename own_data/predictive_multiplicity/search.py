@@ -16,7 +16,7 @@ from sims.predictive_multiplicity import (
     exact_signs,
     flip_errors,
 )
-from sims.predictive_multiplicity._domains import Folder, Solver, TimeLimit, Workers
+from sims.predictive_multiplicity._domains import Folder, Solver, Workers
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights
 from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
 from sims.predictive_multiplicity.line_search import Classifier, LineSearch
@@ -27,10 +27,11 @@ from sims.predictive_multiplicity.tasks import Task, least_errors, most_disagree
 from theory import predictive_multiplicity as predicted
 
 _MOST_OPTIMAL = 100
-_SIGN_TESTS = 2e7  # of the enumeration, each second
-_MOST_SIGN_TESTS = 2e9  # without a time limit
+_SIGN_TESTS = 1e8  # of the enumeration, each second
+_MOST_SIGN_TESTS = 1e10  # without a time limit
 _LARGEST_LIST = 5e7  # cells times rows
 _HIGHEST_DIMENSION = 4
+_MANY = 10**6  # as often as there is time for
 _ATTEMPTS = 3  # of one solver and the other
 _PAIRS = 4e5  # of rows, that a program sorts in a second
 
@@ -51,15 +52,14 @@ class Search:
         *,
         start: Float[np.ndarray, "dims"] | None,
         solver: Solver,
-        time_limit: TimeLimit,
+        deadline: Deadline,
         workers: Workers,
         cache: Folder | None,
         bar: Progress,
     ):
         self.table, self.admitted, self._own = table, sorted(set(admitted)), own
         self._start, self._solver, self._workers, self._bar = start, solver, workers, bar
-        self._deadline = Deadline(time_limit)
-        self._limited = time_limit is not None
+        self._deadline, self._limited = deadline, deadline.left() is not None
         self.known = Known(table, cache)
         positives, negatives = table.positives, table.negatives
         self.least: int | float = np.minimum(positives, negatives).sum().item()
@@ -170,12 +170,12 @@ class Search:
         search = LineSearch(self.table, seed=len(self.known.errors))
         if self._start is not None:
             search.start_from(self._start, self._part(0.1))
-        search.fewest_errors(self._part(0.15), rounds=4)
-        self.known.add(search.classifiers())
+        search.fewest_errors(self._part(0.15), rounds=_MANY if self._limited else 4)
+        self.known.add(search.best_classifiers())
         self._rebase()
         search.aim(self.baseline, np.array([self.reach(admitted) for admitted in self.admitted]))
-        search.disagreement(self._part(0.15), rounds=2)
-        search.other_sides(self._part(0.25), passes=20 if self._limited else 1)
+        search.disagreement(self._part(0.15), rounds=_MANY if self._limited else 2)
+        search.other_sides(self._part(0.25), passes=_MANY if self._limited else 1)
         self.known.add(search.classifiers())
         self.known.note("found", 1.0)
         self._rebase()

@@ -38,15 +38,24 @@ def exact_signs(table: AnyTable, weights: Float[np.ndarray, "dims"]) -> Int[np.n
     """
     n_dims = table.rows.shape[1] + 1
     require(len(weights) == n_dims, f"weights must be {n_dims}, intercept first, got {len(weights)}")
-    scores = weights[0] + table.rows @ weights[1:]
-    rounding = 2.0**-51 * n_dims * (abs(weights[0]) + np.abs(table.rows) @ np.abs(weights[1:]))  # twice its bound
+    return many_exact_signs(table, weights[None])[0]
+
+
+def many_exact_signs(
+    table: Table, weights: Float[np.ndarray, "classifiers dims"]
+) -> Int[np.ndarray, "classifiers rows"]:
+    """As `exact_signs`, of many classifiers: in floating point where its error cannot matter, else in integers."""
+    n_dims = weights.shape[1]
+    scores = weights[:, :1] + weights[:, 1:] @ table.rows.T
+    rounding = 2.0**-51 * n_dims * (np.abs(weights[:, :1]) + np.abs(weights[:, 1:]) @ np.abs(table.rows.T))  # twice
     signs = np.sign(scores).astype(int)
-    doubtful = np.flatnonzero(~(np.abs(scores) > rounding + np.finfo(float).tiny))
-    if len(doubtful):
-        ratios = [weight.as_integer_ratio() for weight in weights.tolist()]
+    doubtful = ~(np.abs(scores) > rounding + np.finfo(float).tiny)
+    for which in np.flatnonzero(doubtful.any(axis=1)):
+        ratios = [weight.as_integer_ratio() for weight in weights[which].tolist()]
         scale = max(denominator for _, denominator in ratios)
         numerators = np.array([numerator * (scale // denominator) for numerator, denominator in ratios], object)
-        signs[doubtful] = np.sign(table.exact_design[doubtful] @ numerators).astype(int)
+        rows = np.flatnonzero(doubtful[which])
+        signs[which, rows] = np.sign(table.exact_design[rows] @ numerators).astype(int)
     return signs
 
 

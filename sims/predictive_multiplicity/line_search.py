@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from sims.predictive_multiplicity.certificates import exact_signs
+from sims.predictive_multiplicity.certificates import many_exact_signs
 from sims.predictive_multiplicity.mip import Deadline
 from sims.predictive_multiplicity.table import Table
 
 _WIDTH = 1e-9  # of a part of the line between two changes, in units of its length: thinner ones are passed over
 _PENALTIES = (1e-4, 1e-2, 1.0, 1e3)  # weights of the log loss against the norm
+_AT_ONCE = 200  # classifiers
 _PATIENCE, _FEW = 4, 2  # lines without gain after which a search ends: per dimension, and for one row of many
 
 
@@ -102,26 +103,28 @@ class LineSearch:
                 self._climb(start if np.isfinite(start).all() else self.best, which, deadline)
 
     def classifiers(self) -> list[Classifier]:
-        """All that were kept, each once."""
-        kept = np.concatenate([self._where.reshape(-1, len(self.best)), self._most_weights, self.best[None]])
-        kept = np.unique(kept[np.isfinite(kept).all(axis=1)], axis=0)
-        found = {}
-        for weights in kept:
-            one = self._classifier(weights)
-            if one is not None:
-                found[one.dichotomy.tobytes()] = one
-        return list(found.values())
+        """Each once: the best, those of most disagreement, and for each row the best on the other side of h_0's."""
+        others = self._where[1 - self._baseline.astype(int), np.arange(len(self._baseline))]
+        return self._exact(np.concatenate([others, self._most_weights, self.best[None]]))
 
-    def _classifier(self, inner: Float[np.ndarray, "dims"]) -> Classifier | None:
+    def best_classifiers(self) -> list[Classifier]:
+        """That of fewest errors."""
+        return self._exact(self.best[None])
+
+    def _exact(self, kept: Float[np.ndarray, "found dims"]) -> list[Classifier]:
+        kept = np.unique(kept[np.isfinite(kept).all(axis=1)], axis=0)
         low, high = self._table.rows.min(axis=0), self._table.rows.max(axis=0)
-        slopes = inner[1:] / self._scale / (high - low)
-        intercept = inner[0] - inner[1:] @ (self._centre / self._scale) - slopes @ low
-        weights = np.concatenate([[intercept], slopes])
-        norm = np.abs(weights).sum()
-        if not 0 < norm < np.inf:
-            return None
-        signs = exact_signs(self._table, weights / norm)
-        return Classifier(weights / norm, (signs + 1) // 2) if signs.all() else None
+        slopes = kept[:, 1:] / self._scale / (high - low)
+        intercepts = kept[:, 0] - kept[:, 1:] @ (self._centre / self._scale) - slopes @ low
+        weights = np.column_stack([intercepts, slopes])
+        weights /= np.abs(weights).sum(axis=1, keepdims=True)
+        found = {}
+        for part in np.array_split(weights[np.isfinite(weights).all(axis=1)], len(weights) // _AT_ONCE + 1):
+            for one, signs in zip(part, many_exact_signs(self._table, part), strict=True):
+                if signs.all():
+                    dichotomy = (signs + 1) // 2
+                    found[dichotomy.tobytes()] = Classifier(one, dichotomy)
+        return list(found.values())
 
     def start_from(self, weights: Float[np.ndarray, "dims"], deadline: Deadline) -> None:
         """Descend from a classifier that somebody has, weights on the features as given."""
