@@ -132,30 +132,31 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
 def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 1000)] = 40, dim: Dim = 4):
     """The limit of masking errs with chance Phi(-sqrt(a) r), r <= 1, r = 1 iff Sigma (1 / mu) is along mu."""
     rng, law = trial.generator("pairs"), mask_law(dim)
-    learnt, closed, inverted, angles = [], [], [], []
-    for sample in range(2 * n_pairs):
+
+    def measured(harmless):
+        """Of one pair r, its prediction, the same with the inverse of Sigma, and the angle to b."""
         mean = random_mean(rng, dim)
-        harmless = np.diag(mean) @ (rng.uniform(0.5, 2) * np.eye(dim) + rng.uniform(0, 1)) @ np.diag(mean)
-        covariance = harmless if sample % 2 else random_covariance(rng, dim)
+        along = np.diag(mean) @ (rng.uniform(0.5, 2) * np.eye(dim) + rng.uniform(0, 1)) @ np.diag(mean)
+        covariance = along if harmless else random_covariance(rng, dim)
         pair = predicted.GaussianPair(mean, covariance, float(rng.uniform(0.3, 30)))
         weights = np.asarray(fit_without_noise(mean, law).weights)
-        learnt.append(weights @ mean / np.sqrt(weights @ covariance @ weights * pair.signal))
-        closed.append(predicted.mask_limit_error_ratio(pair))
-        inverted.append(dim / np.sqrt(pair.signal * (np.linalg.solve(covariance, 1 / mean) @ (1 / mean))))
-        angles.append(np.sqrt(2 * pair.misalignment(predicted.mask_minimiser(pair, *law))))
+        inverted = dim / np.sqrt(pair.signal * (np.linalg.solve(covariance, 1 / mean) @ (1 / mean)))
+        angle = np.sqrt(2 * pair.misalignment(predicted.mask_minimiser(pair, *law)))
+        learnt = weights @ mean / np.sqrt(weights @ covariance @ weights * pair.signal)
+        return learnt, predicted.mask_limit_error_ratio(pair), inverted, angle
+
+    learnt, closed, inverted, angles = np.transpose([measured(sample % 2) for sample in range(2 * n_pairs)])
     # The fit's tolerance: the ratio is stationary nowhere but at b, and |r| <= 1.
-    wrong = {"r with the inverse of Sigma": np.array(inverted)}
-    trial.value(np.array(learnt), np.array(closed), margin=1e-7, error=1e-9, controls=wrong)
-    shorter = {"9 / 10": np.full(2 * n_pairs, 0.9)}
+    trial.value(learnt, closed, margin=1e-7, error=1e-9, controls={"r with the inverse of Sigma": inverted})
     one = np.ones(2 * n_pairs)
-    trial.bound(np.array(learnt), one, found_by="draws", independent=n_pairs, ops=1e3, controls=shorter)
+    trial.bound(learnt, one, found_by="draws", independent=n_pairs, ops=1e3, controls={"9 / 10": 0.9 * one})
     trial.value(
-        np.array(angles[1::2]),
+        angles[1::2],
         np.zeros(n_pairs),
         margin=1e-6,
         scale=1.0,  # the sine of an angle
         error=1e-9,  # Newton to rounding, times a condition below 1e4
-        wrong_processes={"any Sigma": np.array(angles[::2])},
+        wrong_processes={"any Sigma": angles[::2]},
     )
 
 
