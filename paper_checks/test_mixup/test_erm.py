@@ -61,27 +61,21 @@ def test_erm_separable_limit(
     wrong = {"always separable": np.ones(n_samples, int), "never": np.zeros(n_samples, int)}
     trial.identity(decided, by_program, ops=0, controls=wrong)
     chosen = [(points, fit) for points, fit in zip(samples, fits, strict=True) if fit.separable][:8]
-    directions, certified, errors, lost = [], [], [], []
-    for points, fit in chosen:
-        weights, direction = observed.hard_margin_program(points), np.asarray(fit.weights)
+
+    def beside_the_program(points, fit):
+        """The direction, the certified one, how far it may be from the best one, and the mean of the points."""
+        weights, mean = observed.hard_margin_program(points), points.mean(axis=0)
         unit = weights / np.linalg.norm(weights)
         # A unit vector with all but a fraction delta of the margin is within 2 sqrt(delta) of the best one.
-        gap = float(fit.residual) + max(1 - (points @ unit).min() / (points @ direction).min(), 0) + 1e-14
-        directions.append(direction)
-        certified.append(unit)
-        errors.append(2 * np.sqrt(gap))
-        lost += lost_margins(points, direction)
-    means = np.array([points.mean(axis=0) / np.linalg.norm(points.mean(axis=0)) for points, _ in chosen])
-    trial.value(
-        np.array(directions),
-        np.array(certified),
-        margin=3e-3,
-        error=np.array(errors)[:, None],
-        controls={"mean of the signed points": means},
-    )
-    most = {"found_by": "draws", "independent": len(chosen)}  # samples, each with every ridge
-    wrong = {"the margin itself": np.zeros(len(lost))}
-    trial.bound(*np.transpose(lost), ops=1e3, scale=1.0, controls=wrong, **most)
+        gap = float(fit.residual) + max(1 - (points @ unit).min() / (points @ fit.weights).min(), 0) + 1e-14
+        return np.asarray(fit.weights), unit, np.full(dim, 2 * np.sqrt(gap)), mean / np.linalg.norm(mean)
+
+    directions, certified, errors, means = np.swapaxes([beside_the_program(*one) for one in chosen], 0, 1)
+    wrong = {"mean of the signed points": means}
+    trial.value(directions, certified, margin=3e-3, error=errors, controls=wrong)
+    lost, most = np.concatenate([lost_margins(points, np.asarray(fit.weights)) for points, fit in chosen]).T
+    options = {"found_by": "draws", "independent": len(chosen)}  # samples, each with every ridge
+    trial.bound(lost, most, ops=1e3, scale=1.0, controls={"the margin itself": np.zeros(len(lost))}, **options)
 
 
 @claim(

@@ -181,20 +181,14 @@ def test_mixup_expected_minimiser(
     )
     length, condition = np.linalg.norm(pair.bayes_direction), np.sqrt(np.linalg.cond(pair.covariance))
     found, noise, mixing = (np.linalg.norm(w / scale - pair.bayes_direction) / length for w in candidates)
-    trial.value(
-        found,
-        0.0,
-        margin=1e-6,
-        scale=1.0,  # relative to the length of b
-        error=condition * (2 * predicted.relative_newton_step(loss, candidates[0]) + QUADRATURE),
-        wrong_processes={"other noise within the classes": noise, "masks": mixing},
-    )
-    once, plain = np.ones(1), np.array([0.3])
+    error = condition * (2 * predicted.relative_newton_step(loss, candidates[0]) + QUADRATURE)
+    others = {"other noise within the classes": noise, "masks": mixing}
+    trial.value(found, 0.0, margin=1e-6, scale=1.0, error=error, wrong_processes=others)  # in lengths of b
+    atom = np.array([0.3]), np.ones(1)
     shapes = (mixture_pair(), random_pair(trial.generator("another pair"), 3, 1.0))
     pairs = [with_separability(one, effective / one.signal) for one in shapes]
-    law = predicted.MixingLaw.atoms(plain, once, lambda mixing: mixing - 0.1)
-    closed = predicted.scalar_minimiser(effective, law)
-    without_map = predicted.scalar_minimiser(effective, predicted.MixingLaw.atoms(plain, once))
+    mapped, plain = predicted.MixingLaw.atoms(*atom, lambda mixing: mixing - 0.1), predicted.MixingLaw.atoms(*atom)
+    closed, without_map = (predicted.scalar_minimiser(effective, one) for one in (mapped, plain))
     trial.value(
         np.array([aligned(trial, fixed_mixup, one).scale * one.signal for one in pairs]),
         np.full(2, closed),
