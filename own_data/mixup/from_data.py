@@ -6,33 +6,40 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from own_data.mixup.calculator import count, samples_needed
-from own_data.mixup.curves import Mode
+from own_data.mixup.calculator import SampleSizes, count, samples_needed
+from own_data.mixup.curves import AngleCurves, Mode
 from theory.mixup import GaussianPair, MixingLaw
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Fraction, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.own_data.features import checked_features
+from theory_on_trial.own_data.features import labelled_samples
+from theory_on_trial.own_data.gaussian_classes import LEVEL, alone_sufficient, departures, signal_chance
 from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, share, stratified_groups
 
 Table = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
-"""What a user has, of any library: `checked_features` says what is wrong with it, and where."""
+"""What a user has, of any library: `labelled_samples` says what is wrong with it, and where."""
+
+_LAWS = ((0.5, 1.7), (0.7, 1.5), (0.7, 1.5))  # mean 1 - cos simulated over that of the law; see `AngleCurves`
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SampleEstimates:
-    """What `samples_needed_on` found. Every `Estimate` is a value freed of its first-order bias, and an interval.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class SampleEstimates(Answer):
+    """What `samples_needed_on` found: natural logarithms of sample sizes, freed of their first-order bias.
 
     Attributes:
-        n_samples: n.
-        n_features: d.
+        n_samples: n, without copies.
+        n_features: d that vary.
         classes: the two labels.
         target_cosine: to the Bayes direction.
-        log_erm: natural logarithm of the samples that plain training needs.
-        log_mixup: natural logarithm of the samples that Mixup needs.
-        log_lda: natural logarithm of the samples that Fisher's discriminant analysis needs.
+        log_erm: samples that plain training needs; above log n the value and the upper end are infinite, as the tails
+            that decide there are not in the data.
+        log_erm_if_gaussian: the same if the tails beyond these data are Gaussian.
+        log_mixup: samples that Mixup needs.
+        log_lda: samples that Fisher's discriminant analysis needs.
         bayes_error: of the Gaussian classes, equally likely.
         measured_error: cross-validated error of discriminant analysis, the threshold midway between the class means.
-        doubts: sentences on what in this result is not to be trusted, and why.
+        left_out: what of the data was left out, a line or none.
+        curves: learning curves of the classes as fitted.
     """
 
     n_samples: int
@@ -40,21 +47,59 @@ class SampleEstimates:
     classes: tuple[Any, ...]
     target_cosine: float
     log_erm: Estimate
+    log_erm_if_gaussian: Estimate
     log_mixup: Estimate
     log_lda: Estimate
     bayes_error: Estimate
     measured_error: Estimate
-    doubts: tuple[str, ...]
+    left_out: tuple[str, ...]
+    curves: AngleCurves
 
-    def __repr__(self) -> str:
-        """Return one line per finding, with its interval, and the doubts."""
-        lines = [f"{self.n_samples} samples, {self.n_features} features: to reach a cosine of {self.target_cosine:g}"]
-        sizes = {"plain training": self.log_erm, "Mixup": self.log_mixup, "discriminant analysis": self.log_lda}
-        for name, size in sizes.items():
-            lines.append(f"  {name + ' needs':<28} {count(size.value)} [{count(size.low)}, {count(size.high)}] samples")
-        lines.append(f"  {'Bayes error':<28} {self.bayes_error}")
-        lines.append(f"  {'measured error of the last':<28} {self.measured_error}")
-        return "\n".join(lines + [f"  doubt: {doubt}" for doubt in self.doubts])
+    def lines(self) -> list[str]:
+        """Return the three sizes with their intervals, and the errors."""
+        said = [f"{self.n_samples} samples, {self.n_features} features: to reach a cosine of {self.target_cosine:g}"]
+        if self.log_erm.value == np.inf:
+            beyond = _sizes(self.log_erm_if_gaussian)
+            said.append(f"  plain training needs more than {count(self.log_erm.low)} samples")
+            said.append(f"    ({beyond} if tails stay Gaussian farther out than these data reach)")
+        else:
+            said.append(f"  plain training needs         {_sizes(self.log_erm)} samples")
+        said += [
+            f"  Mixup needs                  {_sizes(self.log_mixup)} samples",
+            f"  discriminant analysis needs  {_sizes(self.log_lda)} samples",
+            f"  Bayes error {self.bayes_error}, measured {self.measured_error}",
+        ]
+        return [*said, *self.left_out]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the learning curves of the fitted classes (lines) and the sizes with their intervals (points)."""
+        if axes is None:
+            import matplotlib.pyplot as plt
+
+            axes = plt.figure().add_subplot()
+        sizes = (self.log_erm_if_gaussian, self.log_mixup, self.log_lda)
+        names = ("plain training", "Mixup", "discriminant analysis")
+        log_end = max(size.value for size in sizes) + 1
+        laws = (
+            self.curves.erm,
+            lambda log_n: self.curves.mixup(np.exp(log_n)),
+            lambda log_n: self.curves.lda(np.exp(log_n)),
+        )
+        for colour, name, law, size in zip(("C1", "C0", "C2"), names, laws, sizes, strict=True):
+            logs = np.linspace(np.log(self.n_features + 3), min(log_end, 600), 80)
+            axes.plot(np.exp(logs), [law(float(log_n)) for log_n in logs], color=colour, label=name)
+            value, low, high = np.exp(np.minimum(size, 600))
+            axes.errorbar(value, 1 - self.target_cosine, xerr=[[value - low], [high - value]], fmt="o", color=colour)
+        if np.exp(min(log_end, 600)) > self.n_samples:
+            axes.axvspan(self.n_samples, np.exp(min(log_end, 600)), color="0.93", zorder=0, label="beyond these data")
+        axes.set(xscale="log", yscale="log", xlabel="training samples n", ylabel="1 - cosine to the Bayes direction")
+        axes.legend()
+        return axes
+
+
+def _sizes(logs: Estimate) -> str:
+    high = count(logs.high) if np.isfinite(logs.high) else "inf"
+    return f"{count(logs.value)} [{count(logs.low)}, {high}]"
 
 
 @guarded
@@ -73,9 +118,14 @@ def samples_needed_on(
     The origin is put midway between the class means and kappa is 1, the covariance being Sigma / kappa. Cosines, and so
     the sizes, depend on the units of the features, as plain training and Mixup themselves do.
 
+    Where the data are surely not Gaussian with one covariance (`theory_on_trial.own_data.gaussian_classes`, at 1 %), or
+    discriminant analysis surely errs otherwise than such classes would have it, or no signal shows (Wilks' test at
+    1 %), the answer is none. Plain training follows the farthest points: no size above n is given as a number, as
+    no tail is seen farther out than one sample in n.
+
     Intervals are those of the grouped jackknife (20 random groups, stratified, fixed seed) with Student's quantile,
-    each at `confidence` on its own: asymptotic in n for fixed d. The measured error has Wilson's. Measured coverage at
-    95 %, Gaussian classes, n = 200, d = 5, a = 3.2, 60 data sets: 95 to 100 % for the three sizes and the Bayes error.
+    each at `confidence` on its own, asymptotic in n for fixed d, and widened by what the laws of `AngleCurves` are off
+    by where they were simulated. The measured error has Wilson's.
 
     Args:
         X: n rows of d >= 2 numbers, a matrix or a data frame.
@@ -86,61 +136,75 @@ def samples_needed_on(
         balanced: whether the classes would be drawn equally often; those of the data need not be.
         confidence: of each interval.
 
-    Raises TypeError for X without numbers and float labels; ValueError for X that is not finite, other than two
-    classes, too few rows, features that do not vary or depend linearly on each other within the classes, and as
-    `samples_needed`.
+    Raises as `labelled_samples` and `samples_needed`, and ValueError for other than two classes.
     Source: derived here.
 
     >>> labels = np.arange(200) % 2
     >>> noise = np.random.default_rng(0).normal(size=(200, 3))
-    >>> found = samples_needed_on(noise + np.outer(labels, [3.0, 1.0, 0.5]), labels, MixingLaw.beta(1.0, 8), 0.99)
+    >>> found = samples_needed_on(noise + np.outer(labels, [3.0, 1.0, 0.5]), labels, MixingLaw.beta(1.0, 8), 0.98)
     >>> [round(size.value, 1) for size in (found.log_erm, found.log_mixup, found.log_lda)]
     [5.3, 5.1, 5.0]
     """
     from scipy.special import ndtr, ndtri
 
-    _, labels, classes = checked_features(X, y)
+    samples = labelled_samples(X, y)
+    features, labels, classes = samples.features, samples.labels, samples.classes
     require(len(classes) == 2, f"y must hold 2 classes, got {len(classes)}")
-    features = np.asarray(X, dtype=float)
     groups = stratified_groups(labels)
     fits = [_Fit.of(features, labels, rows) for rows in [groups >= 0, *(groups != group for group in range(GROUPS))]]
-    sizes = np.array([samples_needed(fit.pair, law, target_cosine, mode=mode, balanced=balanced) for fit in fits])
+
+    def sizes_of(pair: GaussianPair, factor: float = 1.0) -> SampleSizes:
+        cosine = 1 - min((1 - target_cosine) / factor, (2 - target_cosine) / 2)
+        return samples_needed(pair, law, cosine, mode=mode, balanced=balanced)
+
     n, d = features.shape
-    log_erm, log_mixup, log_lda = (
-        at_least(jackknife(column, confidence), np.log(least))
-        for column, least in zip(sizes.T, (2, d + 2, d + 2), strict=True)
-    )
+    sizes = np.array([sizes_of(fit.pair) for fit in fits])
+    least = np.log([2, d + 2, d + 2])
+    found = [at_least(jackknife(column, confidence), end) for column, end in zip(sizes.T, least, strict=True)]
+    for at, (below, above) in enumerate(_LAWS):
+        lower, upper = (sizes_of(fits[0].pair, factor)[at] - sizes[0, at] for factor in (below, above))
+        found[at] = at_least(Estimate(found[at].value, found[at].low + lower, found[at].high + upper), least[at])
+    log_erm, log_mixup, log_lda = found
     bayes_error = jackknife(np.array([fit.pair.bayes_error for fit in fits]), confidence, "probit")
     wrong = sum(fit.errors(features, labels, groups == group) for group, fit in enumerate(fits[1:]))
     measured = share(wrong, n, confidence)
     # The squared tangent of the angle between the rule and the best one, where the noise is round.
     noise = (d - 1) * (1 + 1 / fits[0].pair.effective_separability) / (n - d - 2)
     worst = float(ndtr(ndtri(bayes_error.high) / np.sqrt(1 + noise)))
-    doubts = (
-        (
-            measured.high < bayes_error.low or measured.low > worst,
-            "the measured error is not that of Gaussian classes of one covariance: distrust all sizes",
-        ),
-        (
-            log_lda.value > np.log(n),
-            "discriminant analysis needs more samples than these: their own Bayes direction is not known that well",
-        ),
-        (
-            log_erm.value < np.log(4 * d),
-            "plain training needs fewer than four samples per feature, where its law is rough",
-        ),
-    )
+    pair = fits[0].pair
+    against = departures(features, labels, samples.columns, np.stack([pair.bayes_direction, pair.mean], axis=1))
+    if measured.high < bayes_error.low or measured.low > worst:
+        against = (*against, "discriminant analysis errs otherwise than on such classes")
+    missing = f"all three laws assume Gaussian classes of one covariance, but {against[0]}" if against else ""
+    if signal_chance(features, labels) > LEVEL:
+        missing = f"no signal: these {n} samples do not show that the features tell the classes apart"
+    unit = "of the logarithm of a size"
+    doubts = [
+        Doubt(f"column {name!r} alone tells the classes, it may be the label in disguise", np.inf, unit)
+        for name in alone_sufficient(features, labels, samples.columns)
+    ]
+    if log_lda.value > np.log(n):
+        doubts.append(Doubt("the Bayes direction of these data is not known as well as the target asks", np.inf, unit))
+    if log_erm.value < np.log(4 * d):
+        doubts.append(Doubt("plain training needs fewer than four samples per feature, its law is rough", np.inf, unit))
+    if samples.copies:
+        doubts.append(Doubt("copies of rows count once", float(np.log1p(samples.copies / n)), unit))
+    reach = float(np.log(n))
     return SampleEstimates(
         n_samples=n,
         n_features=d,
         classes=classes,
         target_cosine=target_cosine,
-        log_erm=log_erm,
+        log_erm=Estimate(*(end if end <= reach else np.inf for end in log_erm))._replace(low=min(log_erm.low, reach)),
+        log_erm_if_gaussian=log_erm,
         log_mixup=log_mixup,
         log_lda=log_lda,
         bayes_error=bayes_error,
         measured_error=measured,
-        doubts=tuple(sentence for doubtful, sentence in doubts if doubtful),
+        left_out=tuple(samples.left_out),
+        curves=AngleCurves(pair, law, mode, balanced),
+        doubts=tuple(doubts),
+        missing=missing,
     )
 
 

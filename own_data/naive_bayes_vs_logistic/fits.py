@@ -28,6 +28,7 @@ class Fit:
         least_beta: least mean of l_k - l_j over class k, over n.
         naive_bayes: learning curve.
         logistic: learning curve.
+        directions: weights of naive Bayes and of linear discriminant analysis, a column for each class.
     """
 
     counts: Int[np.ndarray, " classes"]
@@ -40,6 +41,7 @@ class Fit:
     least_beta: float
     naive_bayes: NaiveBayesCurve
     logistic: LogisticCurve
+    directions: Float[np.ndarray, "features directions"]
 
     @property
     def greatest_alpha(self) -> float:
@@ -80,6 +82,9 @@ def fit(features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray,
         alpha,
         float(np.min(own)),
         *learning_curves(means, covariance, counts),
+        np.column_stack(
+            [(rule - rule.mean(axis=0))[1:].T for rule in (weights, np.linalg.solve(covariance, means.T).T)]
+        ),
     )
 
 
@@ -98,10 +103,13 @@ def limits(fits: list[Fit]) -> tuple[Float[np.ndarray, " fits"], Float[np.ndarra
             centre = one.priors @ one.means
             means = centre + factor * (one.means - centre)
             problems[learner].append((*rule(means, covariance, one.priors), means, one.covariance, one.priors))
-    naive_bayes, bayes = (
-        np.asarray(_errors(*(jnp.asarray(np.stack(part)) for part in zip(*group, strict=True))), float)
-        for group in problems
-    )
+    if len(fits[0].priors) == 2:  # in closed form
+        naive_bayes, bayes = (np.array([predicted.linear_rule_error(*one) for one in group]) for group in problems)
+    else:
+        naive_bayes, bayes = (
+            np.asarray(_errors(*(jnp.asarray(np.stack(part)) for part in zip(*group, strict=True))), float)
+            for group in problems
+        )
     return naive_bayes, bayes
 
 

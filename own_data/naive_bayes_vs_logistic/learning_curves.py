@@ -8,7 +8,7 @@ signals are freed of the bias that the noise of the estimated means and covarian
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -17,8 +17,8 @@ from theory import naive_bayes_vs_logistic as predicted
 from theory.naive_bayes_vs_logistic._domains import DefiniteMatrix, Features, Means
 from theory_on_trial.contract import MOST, NON_NEGATIVE, Interval, Positive, guarded, require
 
-_WITHOUT_END = 1e15  # samples; the limit of a learning curve to rounding
 _FARTHEST = 1e8  # Delta^2, beyond which the efficiency is zero
+_NODES = 0.2 * np.arange(64)  # the integrand has fallen below 1e-5 of its peak even for one feature
 
 Pairs = Annotated[Float[np.ndarray, " pairs"], NON_NEGATIVE]
 """A number for each pair of classes."""
@@ -29,58 +29,60 @@ Counts = Annotated[Int[np.ndarray, " classes"], Interval(1, MOST)]
 @guarded
 @dataclass(frozen=True, eq=False)
 class NaiveBayesCurve:
-    """What naive Bayes sees of each pair of classes, after every feature is scaled to unit variance.
+    """What naive Bayes with variances shared by the classes sees of each pair of classes, features of unit variance.
 
     Attributes:
-        n_features: n.
         sizes: samples that count for the pair, per sample of the whole.
         weights: probability p_j + p_k of the pair.
-        signals: s = |d|^2 of the scaled gap d between the two means.
-        spreads: v = d^T R d, with R the correlation matrix.
-        squared_correlations: tr(R^2), from n (independent features) to n^2 (copies of one).
+        gaps: scaled gap d between the two means.
+        correlation: R, of the features within the classes.
     """
 
-    n_features: Features
     sizes: Pairs
     weights: Pairs
-    signals: Pairs
-    spreads: Pairs
-    squared_correlations: Positive
+    gaps: Float[np.ndarray, "pairs features"]
+    correlation: DefiniteMatrix
 
     @cached_property
     def distances(self) -> Float[np.ndarray, " pairs"]:
-        """Effective Delta^2 = s^2 / v: with infinite data naive Bayes errs by Phi(-Delta / 2)."""
-        return self.signals**2 / self.spreads
+        """Effective Delta^2 = |d|^4 / d^T R d: with infinite data naive Bayes errs by Phi(-Delta / 2)."""
+        signals, spreads = np.sum(self.gaps**2, axis=1), np.sum(self.gaps @ self.correlation * self.gaps, axis=1)
+        return signals**2 / np.where(signals > 0, spreads, 1)
 
     @cached_property
-    def effective_features(self) -> Float[np.ndarray, " pairs"]:
-        """n_eff = tr(R^2) (s / v)^2, with which correlated features have the law of independent ones; n for R = I.
-
-        The noise of the estimated gap adds (4 / m) tr(R^2) to v, where for independent features it adds 4 n / m.
-        """
-        return self.squared_correlations * np.where(self.signals > 0, self.signals / self.spreads, 1.0) ** 2
+    def _laws(self) -> list[tuple[Any, Any, Any]]:
+        """For each pair lambda, alpha, beta with u^T v = sum_i of 1-D products, see `errors`."""
+        found = []
+        for gap, size in zip(self.gaps, self.sizes, strict=True):
+            across = np.eye(len(gap)) - np.outer(gap, gap) / max(gap @ gap, 1e-300)
+            noise = 4 * self.correlation + 2 * size * across @ (np.outer(gap, gap) * self.correlation**2) @ across
+            root = np.linalg.cholesky(noise)
+            values, basis = np.linalg.eigh(root.T @ self.correlation @ root)
+            found.append((values, basis.T @ np.linalg.solve(root, gap), basis.T @ root.T @ gap))
+        return found
 
     @guarded
-    def excess(self, n_samples: Positive) -> float:
-        """Mean error when trained on m = `n_samples` samples, less its limit.
+    def errors(self, n_samples: Annotated[float, Interval(2, 1e20)]) -> Float[np.ndarray, " pairs"]:
+        """Mean error of each pair when trained on m = `n_samples` samples, exact but for the law of the variances.
 
-        The law at large n; the variances count as known, which they nearly are from some ten samples on.
+        The rule errs where u^T v < 0, with u ~ N(d, N / m) the fitted weights, N = 4 R + 2 (d d^T) R^2 entry by entry
+        (means and, to first order, variances) and v ~ N(d / 2, (1 + 1/m) R) the point seen from the fitted midpoint.
+        The probability is the inverse Laplace transform of E exp(-x u^T v) / x along the vertical through its saddle
+        point. Within 5 % of the excess of simulated fits from m = 20 on (n from 2 to 12, correlations up to 0.3).
         """
-        sizes = np.maximum(2, n_samples * self.sizes * self.n_features / self.effective_features)
-        return float(self.weights @ self._errors(sizes) - self._limit)
+        sizes = np.maximum(2.0, n_samples * self.sizes).tolist()
+        return np.array([_error(*law, size) for law, size in zip(self._laws, sizes, strict=True)])
 
-    @cached_property
-    def _limit(self) -> float:
-        return float(self.weights @ self._errors(np.full(len(self.weights), _WITHOUT_END)))
+    @guarded
+    def excess(self, n_samples: Annotated[float, Interval(2, 1e20)]) -> float:
+        """Mean error when trained on m = `n_samples` samples, less its limit."""
+        from scipy.special import ndtr
 
-    def _errors(self, sizes: Float[np.ndarray, " pairs"]) -> Float[np.ndarray, " pairs"]:
-        error = predicted.naive_bayes_expected_error_large_n
-        pairs = zip(sizes.tolist(), self.distances.tolist(), strict=True)
-        return np.array([error(self.n_features, size, distance) for size, distance in pairs])
+        return float(self.weights @ (self.errors(n_samples) - ndtr(-np.sqrt(self.distances) / 2)))
 
     @guarded
     def samples(self, excess: Positive) -> float:
-        """Real m at which `excess` falls to this value, relative error 1e-9; 2 where two samples already suffice."""
+        """Real m at which the excess falls to this value, error 1e-4 in log m; 2 where two samples already suffice."""
         from scipy.optimize import brentq
 
         def above(log_samples: float) -> float:
@@ -91,24 +93,60 @@ class NaiveBayesCurve:
             return 2.0
         upper = lower + 1
         while above(upper) > 0:
-            lower, upper = upper, upper + 2
-        return float(np.exp(brentq(above, lower, upper, xtol=1e-9)))
+            lower, upper = upper, upper + 1
+        return float(np.exp(brentq(above, lower, upper, xtol=1e-4)))
 
-    @guarded
-    def with_features(self, fraction: Annotated[float, Interval(0, 1, "(]")]) -> "NaiveBayesCurve":
-        """The mean over random choices, each feature staying with probability q = `fraction`.
 
-        The entries of a sum over features stay with probability q, those of a sum over two features with q^2.
-        """
-        q, n = fraction, self.n_features
-        return NaiveBayesCurve(
-            max(1, round(q * n)),
-            self.sizes,
-            self.weights,
-            q * self.signals,
-            q * self.signals + q**2 * (self.spreads - self.signals),
-            q * n + q**2 * (self.squared_correlations - n),
-        )
+def kind_order(curve: NaiveBayesCurve) -> Int[np.ndarray, " features"]:
+    """The features in the order of their signals, the strongest first."""
+    return np.argsort(-(curve.weights @ curve.gaps**2), kind="stable")
+
+
+def halves(curve: NaiveBayesCurve, order: Int[np.ndarray, " features"]) -> list[NaiveBayesCurve]:
+    """The curves of every second feature in this order: two halves of the same kind."""
+    parts = [np.sort(order[start::2]) for start in (0, 1)]
+    return [
+        NaiveBayesCurve(curve.sizes, curve.weights, curve.gaps[:, part], curve.correlation[np.ix_(part, part)])
+        for part in parts
+    ]
+
+
+def growth_exponent(curve: NaiveBayesCurve, excess: float, order: Int[np.ndarray, " features"]) -> float:
+    """Exponent of n in the samples needed, from each of the `halves` to all features; their mean."""
+    everything, n_features = np.log(curve.samples(excess)), len(order)
+    slopes = [
+        (everything - np.log(half.samples(excess))) / np.log(n_features / half.gaps.shape[1])
+        for half in halves(curve, order)
+    ]
+    return float(np.mean(slopes))
+
+
+def _error(
+    values: Float[np.ndarray, " features"],
+    alpha: Float[np.ndarray, " features"],
+    beta: Float[np.ndarray, " features"],
+    size: float,
+) -> float:
+    """P(sum_i beta_i y_i / 2 + y_i sqrt((1 + 1/m) values_i) z_i < 0) with y_i ~ N(alpha_i, 1/m), z_i ~ N(0, 1)."""
+    from scipy.optimize import minimize_scalar
+
+    values = values * (1 + 1 / size)
+
+    def log_integrand(x: Any) -> Any:
+        x = np.asarray(x)[..., None]
+        linear, square = -x * beta / 2, x**2 * values
+        rest = 1 - square / size
+        terms = (linear * alpha + linear**2 / (2 * size) + square * alpha**2 / 2) / rest - np.log(rest) / 2
+        return terms.sum(axis=-1) - np.log(x[..., 0])
+
+    most = np.sqrt(size / values.max())
+    saddle = float(minimize_scalar(log_integrand, bounds=(1e-9 * most, most * (1 - 1e-9)), method="bounded").x)
+    step = 1e-3 * min(saddle, most - saddle)
+    peak = float(log_integrand(saddle))
+    curvature = (log_integrand(saddle - step) + log_integrand(saddle + step) - 2 * peak) / step**2
+    width = 1 / np.sqrt(max(float(curvature), 1e-300))
+    terms = np.exp(log_integrand(saddle + 1j * width * np.sinh(_NODES)) - peak).real * np.cosh(_NODES)
+    return float(min(0.5, np.exp(peak) * _NODES[1] * width / np.pi * (terms.sum() - terms[0] / 2)))
 
 
 @guarded
@@ -156,8 +194,8 @@ class LogisticCurve:
 def learning_curves(means: Means, covariance: DefiniteMatrix, counts: Counts) -> tuple[NaiveBayesCurve, LogisticCurve]:
     """The curves of naive Bayes and of logistic regression from what a sample says of its classes.
 
-    Delta^2 and the noise of the gaps are unbiased for Gaussian classes, s and tr(R^2) nearly so; a signal whose
-    estimate is negative counts as none.
+    Delta^2 is unbiased for Gaussian classes; gaps and correlations are shrunk so that |d|^2 and tr(R^2) nearly are. A
+    signal whose estimate is negative counts as none.
 
     Args:
         means: of the sample.
@@ -179,17 +217,19 @@ def learning_curves(means: Means, covariance: DefiniteMatrix, counts: Counts) ->
     deviations = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(deviations, deviations)
     gaps = (means[second] - means[first]) / deviations
-    squared = (freedom * np.sum(correlation**2) - freedom * n_features - n_features * (n_features - 1)) / (freedom - 1)
-    squared_correlations = max(n_features + squared, float(n_features))
-    signals = np.maximum(0, (freedom - 2) / freedom * np.sum(gaps**2, axis=1) - n_features * gap_noise)
-    spreads = np.sum(gaps @ correlation * gaps, axis=1) - squared_correlations * gap_noise
-    # v is at least s times the smallest eigenvalue; the noise of the estimate must not push it below that.
-    spreads = np.maximum(spreads, np.linalg.eigvalsh(correlation)[0] * np.maximum(signals, gap_noise))
+    squared = np.sum(correlation**2) - n_features
+    true_squared = (freedom * squared - n_features * (n_features - 1)) / (freedom - 1)
+    shrunk = np.sqrt(np.clip(true_squared / squared, 0, 1)) if squared > 0 else 1.0
+    observed = np.sum(gaps**2, axis=1)
+    signals = np.maximum(0, (freedom - 2) / freedom * observed - n_features * gap_noise)
+    factors = np.sqrt(signals / np.where(observed > 0, observed, 1))
 
     raw = np.sum(gaps * np.linalg.solve(correlation, gaps.T).T, axis=1)
     distances = np.maximum(0, (freedom - n_features - 1) / freedom * raw - n_features * gap_noise)
     require(distances <= _FARTHEST, f"means must have squared distances of at most {_FARTHEST:g}, got {raw.max():g}")
     return (
-        NaiveBayesCurve(n_features, sizes, weights, signals, spreads, squared_correlations),
+        NaiveBayesCurve(
+            sizes, weights, factors[:, None] * gaps, np.eye(n_features) + shrunk * (correlation - np.eye(n_features))
+        ),
         LogisticCurve(n_features, sizes, weights, distances),
     )

@@ -6,6 +6,9 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from own_data.naive_bayes_vs_logistic.learning_curves import LogisticCurve, NaiveBayesCurve
+from own_data.naive_bayes_vs_logistic.measured import Measured
+from theory_on_trial.own_data.answer import Answer
 from theory_on_trial.own_data.estimate import Estimate
 
 Regime = Literal["O(1)", "O(log n)", "O(n)", "never", "undecided"]
@@ -19,14 +22,11 @@ _SENTENCES: dict[Regime, str] = {
 }
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class AssumptionDiagnostics:
-    """What `assumption_diagnostics` found. Every `Estimate` is a value freed of its first-order bias, and an interval.
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What Gaussian classes of one covariance imply. Every `Estimate` is freed of its first-order bias.
 
     Attributes:
-        n_samples: m.
-        n_features: n.
-        classes: the K labels, in the order of every axis over classes.
         beta: [K, K, K], |mean over class k of l_k1 - l_k2| / n at [k1, k2, k], as fitted.
         alpha: [K, K, K], variance over class k of l_k1 - l_k2, over n, at [k1, k2, k], as fitted.
         least_beta: least mean of l_k - l_j over class k, over n: the theorem wants it bounded away from zero.
@@ -34,21 +34,16 @@ class AssumptionDiagnostics:
         variance_percentiles: 0th, 10th, ..., 100th percentile of the pooled variances after min-max scaling.
         rho_0: the least of these variances and of the priors.
         largest_eigenvalue: of D^-1/2 Sigma D^-1/2, from 1 (uncorrelated features) to n (copies of one).
-        naive_bayes_error: limit of naive Bayes with infinite data, if the classes are Gaussian.
-        bayes_error: limit of logistic regression and of linear discriminant analysis, if they are.
+        naive_bayes_error: limit of naive Bayes with infinite data.
+        bayes_error: limit of logistic regression and of linear discriminant analysis.
         gap: the former less the latter, never negative.
-        samples: real m at which naive Bayes is within `excess` of its limit.
-        growth: exponent of n in `samples` while the second half of the features is added, in random order.
+        samples: real m at which naive Bayes with variances shared by the classes is within `excess` of its limit.
+        growth: exponent of n in `samples`, from half of the features to all.
         regime: how the samples grow that naive Bayes needs to come within `excess` of the Bayes error.
-        crossing: real m from which on logistic regression is predicted to be ahead; inf where it never is.
-        measured_naive_bayes: cross-validated error of naive Bayes on these data.
-        measured_discriminant: cross-validated error of linear discriminant analysis on these data.
-        doubts: sentences on what in this result is not to be trusted, and why.
+        naive_bayes: its learning curve, variances shared by the classes.
+        logistic: learning curve of logistic regression without a penalty.
     """
 
-    n_samples: int
-    n_features: int
-    classes: tuple[Any, ...]
     beta: Float[np.ndarray, "classes classes classes"]
     alpha: Float[np.ndarray, "classes classes classes"]
     least_beta: Estimate
@@ -62,41 +57,102 @@ class AssumptionDiagnostics:
     samples: Estimate
     growth: Estimate
     regime: Regime
+    naive_bayes: NaiveBayesCurve
+    logistic: LogisticCurve
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class AssumptionDiagnostics(Answer):
+    """What `assumption_diagnostics` found.
+
+    Attributes:
+        n_samples: m, without copies.
+        n_features: n that vary.
+        classes: the K labels, in the order of every axis over classes.
+        left_out: what of the data was left out, a line or none.
+        measured: cross-validated errors of both classifiers at several sizes.
+        crossing: samples from which on logistic regression is ahead, up to the largest size measured: its interval
+            starts at 0 where naive Bayes is nowhere surely ahead (then `high` is an upper bound) and ends at infinity
+            where logistic regression is not surely ahead at the largest size (then `low` is a lower bound).
+        departures: what in the data is surely not as the theory assumes; nothing is predicted then.
+        predicted: what the theory implies; None where there are departures or no signal.
+    """
+
+    n_samples: int
+    n_features: int
+    classes: tuple[Any, ...]
+    left_out: tuple[str, ...]
+    measured: tuple[Measured, ...]
     crossing: Estimate
-    measured_naive_bayes: Estimate
-    measured_discriminant: Estimate
-    doubts: tuple[str, ...]
+    departures: tuple[str, ...]
+    predicted: Predicted | None
 
-    def __repr__(self) -> str:
-        """Return one line per finding, with its interval, and the doubts."""
-        lines = [self._headline(), *(f"  {name:<46} {value}" for name, value in self._rows())]
-        return "\n".join(lines + [f"  doubt: {doubt}" for doubt in self.doubts])
-
-    def _repr_html_(self) -> str:
-        """Return the same for a notebook."""
-        rows = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in self._rows())
-        doubts = "".join(f"<li>{doubt}</li>" for doubt in self.doubts)
-        return f"<p>{self._headline()}</p><table>{rows}</table><ul>{doubts}</ul>"
-
-    def _headline(self) -> str:
-        return (
-            f"{self.n_samples} samples, {self.n_features} features, {len(self.classes)} classes: "
-            f"{_SENTENCES[self.regime]}"
-        )
-
-    def _rows(self) -> list[tuple[str, Estimate]]:
-        return [
-            ("least mean log odds / n (beta)", self.least_beta),
-            ("largest variance of log odds / n (alpha)", self.greatest_alpha),
-            ("median scaled variance", self.variance_percentiles[5]),
-            ("least scaled variance or prior (rho_0)", self.rho_0),
-            ("largest eigenvalue of the correlations", self.largest_eigenvalue),
-            ("error of naive Bayes, infinite data", self.naive_bayes_error),
-            ("Bayes error of Gaussian classes", self.bayes_error),
-            ("gap between the two", self.gap),
-            ("samples naive Bayes needs", self.samples),
-            ("their growth exponent in n", self.growth),
-            ("logistic regression ahead from m =", self.crossing),
-            ("measured error of naive Bayes", self.measured_naive_bayes),
-            ("measured error of discriminant analysis", self.measured_discriminant),
+    def lines(self) -> list[str]:
+        """Return who is ahead from where on, the errors measured, and what the theory adds or why it cannot."""
+        last = self.measured[-1]
+        said = [
+            f"{self.n_samples} samples, {self.n_features} features, {len(self.classes)} classes: {self._ahead()}",
+            f"measured with {last.size} to train: naive Bayes errs by {last.naive_bayes}, "
+            f"logistic regression by {last.logistic}",
         ]
+        if self.predicted is None:
+            said.append(f"nothing predicted, as the data are not what the theory assumes: {self.departures[0]}")
+        else:
+            found = self.predicted
+            said += [
+                f"samples that naive Bayes needs: {found.samples}, growing with n^{found.growth}",
+                _SENTENCES[found.regime],
+                f"with infinite data naive Bayes errs by {found.naive_bayes_error}, the best rule by "
+                f"{found.bayes_error}",
+            ]
+        return [*said, *self.left_out]
+
+    def _ahead(self) -> str:
+        value, low, high = self.crossing
+        smallest, largest = self.measured[0].size, self.measured[-1].size
+        if high == np.inf:
+            if low == 0:
+                sure = [str(one.size) for one in self.measured if one.lead.high < 0]
+                if sure:
+                    return f"logistic regression is ahead with {', '.join(sure)} samples, undecided up to {largest}"
+                return f"undecided, neither classifier is surely ahead with up to {largest} samples"
+            if low == largest:
+                return f"naive Bayes is ahead with {largest} samples; a crossing would lie above"
+            return f"naive Bayes is ahead with {low:g} samples, undecided from there to {largest}"
+        if low == 0:
+            bound = "already" if high == smallest else "at the latest"
+            return f"logistic regression is ahead {bound} from m = {high:g} on"
+        return f"logistic regression is ahead from m = {value:.3g} [{low:g}, {high:g}] on"
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the errors measured (points), those predicted (lines) and the interval of the crossing."""
+        if axes is None:
+            import matplotlib.pyplot as plt
+
+            axes = plt.figure().add_subplot()
+        sizes = np.array([one.size for one in self.measured], float)
+        curves: tuple[Any, ...] = (
+            ()
+            if self.predicted is None
+            else (
+                (self.predicted.naive_bayes_error.value, self.predicted.naive_bayes, "variances shared"),
+                (self.predicted.bayes_error.value, self.predicted.logistic, "without a penalty"),
+            )
+        )
+        for colour, attribute, name in (
+            ("C0", "naive_bayes", "naive Bayes"),
+            ("C1", "logistic", "logistic regression"),
+        ):
+            value, low, high = np.array([getattr(one, attribute) for one in self.measured]).T
+            shifted = sizes * (0.98 if colour == "C0" else 1.02)
+            axes.errorbar(shifted, value, [value - low, high - value], fmt="o", color=colour, label=f"{name}, measured")
+        grid = np.geomspace(sizes[0], 4 * sizes[-1], 60)
+        for colour, (limit, curve, what) in zip(("C0", "C1"), curves, strict=False):
+            errors = [limit + curve.excess(float(size)) for size in grid]
+            axes.plot(grid, np.minimum(errors, 1), color=colour, label=f"predicted, {what}")
+        if self.crossing.low > 0 or np.isfinite(self.crossing.high):
+            ends = max(self.crossing.low, sizes[0] / 1.3), min(self.crossing.high, 4 * sizes[-1])
+            axes.axvspan(*ends, color="0.9", zorder=0, label="crossing, interval")
+        axes.set(xscale="log", xlabel="training samples m", ylabel="error rate", ylim=(0, None))
+        axes.legend()
+        return axes

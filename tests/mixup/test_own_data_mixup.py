@@ -1,5 +1,7 @@
 """The calculator of sample sizes: invariances, limits, simulated and planted truths, hostile input."""
 
+import json
+
 import jax
 import numpy as np
 import pandas as pd
@@ -186,10 +188,46 @@ def test_planted_sizes_are_in_their_intervals():
     truth = samples_needed(PLANTED, COARSE, 0.95)
     for estimate, size in zip((found.log_erm, found.log_mixup, found.log_lda), truth, strict=True):
         assert estimate.low <= size <= estimate.high
-        assert estimate.high - estimate.low < 1
+        assert estimate.high - estimate.low < 2
     assert found.bayes_error.low <= PLANTED.bayes_error <= found.bayes_error.high
     assert found.doubts == ()
+    assert found.missing == ""
     assert found.classes == (0, 1)
+
+
+def test_sizes_hold_where_plain_training_really_arrives():
+    """Simulated fits, no law: the mean 1 - cos at the ends of the interval is on both sides of the target."""
+    features, labels = drawn(3, PLANTED, 1500)
+    found = samples_needed_on(features, labels, COARSE, 0.95)
+    for log_n, sign in ((found.log_erm.low, 1), (found.log_erm.high, -1)):
+        mean, error = simulated(PLANTED, 2 * round(np.exp(log_n) / 2), observed.erm_weights)
+        assert sign * (mean - 0.05) + error > 0
+
+
+def uniform_classes(n):
+    """Two classes of uniform noise with the covariance of the reference pair at kappa = 12."""
+    labels = np.arange(n) % 2
+    noise = np.random.default_rng(0).uniform(-np.sqrt(3), np.sqrt(3), (n, 2)) * np.sqrt(np.array([0.2, 1.8]) / 12)
+    return (2 * labels[:, None] - 1) * np.array([1.0, 1.0]) + noise, labels
+
+
+def test_uniform_noise_is_no_answer():
+    """Plain training never comes below .084 there; once 42 629 [18 192, 99 893] samples were said without a doubt."""
+    found = samples_needed_on(*uniform_classes(400), UNIFORM, 0.95)
+    assert not found.answerable
+    assert "tails that are not Gaussian" in str(found)
+    assert "needs" not in str(found)
+
+
+def test_no_size_beyond_the_tails_of_the_sample():
+    pair = reference_pair(12.0)
+    features, labels = drawn(0, pair, 200)
+    found = samples_needed_on(features, labels, COARSE, 0.97)
+    assert samples_needed(pair, COARSE, 0.97).log_erm > np.log(200)
+    assert found.answerable
+    assert found.log_erm.value == found.log_erm.high == np.inf
+    assert found.log_erm.low <= np.log(200)
+    assert "plain training needs more than" in str(found)
 
 
 def test_containers_and_labels_do_not_matter():
@@ -199,20 +237,37 @@ def test_containers_and_labels_do_not_matter():
     other = samples_needed_on(frame, pd.Series(names, dtype="category"), COARSE, 0.9)
     assert str(other) == str(result)
     assert other.classes == ("ape", "bee")
-    assert len(str(result).splitlines()) == 6 + len(result.doubts)
 
 
-def test_doubts():
+def test_an_answer_is_short_and_plain():
+    pytest.importorskip("matplotlib").use("Agg")
+    for result in (
+        samples_needed_on(*drawn(2, PLANTED, 60), COARSE, 0.9),
+        samples_needed_on(*uniform_classes(60), COARSE, 0.9),
+    ):
+        assert len(result.summary().splitlines()) <= 10
+        assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["n_features"] == result.n_features
+        axes = result.plot()
+        assert axes.get_xlabel()
+        assert axes.get_ylabel()
+
+
+def test_what_is_not_gaussian_is_no_answer():
     """A class in two clouds on both sides of the other: a line is wrong on a cloud, Gaussian classes say otherwise."""
     normals, labels = np.random.default_rng(0).standard_normal((400, 2)), np.arange(400) % 2
     clouds = np.where(labels == 0, np.where(np.arange(400) % 4 < 2, -3.0, 3.0), 1.0)
     apart = np.column_stack([clouds + 0.1 * normals[:, 0], normals[:, 1]])
-    clouded, fine = (samples_needed_on(apart, labels, COARSE, cosine).doubts for cosine in (0.001, 0.99999))
-    assert [doubt.split(":")[0] for doubt in clouded] == [
-        "the measured error is not that of Gaussian classes of one covariance",
-        "plain training needs fewer than four samples per feature, where its law is rough",
-    ]
-    assert any(doubt.startswith("discriminant analysis needs more samples than these") for doubt in fine)
+    wide = normals * np.where(labels, 3.0, 1.0)[:, None] + labels[:, None]
+    for features in (apart, wide, np.exp(normals + 0.5 * labels[:, None])):
+        assert samples_needed_on(features, labels, COARSE, 0.95).missing.startswith("all three laws assume Gaussian")
+    assert samples_needed_on(normals, labels, COARSE, 0.95).missing.startswith("no signal")
+
+
+def test_doubts():
+    features, labels = drawn(2, PLANTED, 60)
+    low, high = (samples_needed_on(features, labels, COARSE, cosine).doubts for cosine in (0.2, 0.99999))
+    assert ["its law is rough" in doubt.reason for doubt in low] == [True]
+    assert ["not known as well as the target asks" in doubt.reason for doubt in high] == [True]
 
 
 def test_sizes_are_readable():
@@ -240,11 +295,16 @@ FEATURES, LABELS = drawn(0, PLANTED, 60)
         (FEATURES, 0 * LABELS, ValueError, "y must hold at least 2 classes, got 1"),
         (FEATURES, LABELS[:-1], ValueError, "a label for each of the 60 rows of X, got 59"),
         (FEATURES, LABELS.astype(float), TypeError, "y must hold labels"),
-        (np.where(FEATURES > 1, np.nan, FEATURES), LABELS, ValueError, "X must be finite, got nan in row"),
-        (FEATURES * [1, 1, 0, 1, 1], LABELS, ValueError, "these features do not: 2$"),
+        (np.where(FEATURES > 1, np.nan, FEATURES), LABELS, ValueError, "X must have no missing entries"),
+        (FEATURES * [1, 0, 0, 0, 0], LABELS, ValueError, "at least 2 columns that vary"),
         (FEATURES[:, [0, 1, 0]], LABELS, ValueError, "linearly independent within the classes"),
         (np.tile(FEATURES, 12), LABELS, ValueError, "at least .* rows for 60 features and 2 classes, got 60"),
-        (np.repeat(FEATURES[:30], 2, axis=0), LABELS, ValueError, "X must have classes with different means"),
+        (
+            np.repeat(FEATURES[:30], 2, axis=0),
+            LABELS,
+            ValueError,
+            "X must have classes with different means",
+        ),
     ],
 )
 def test_hostile_data(X, y, error, sentence):

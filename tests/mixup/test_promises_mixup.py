@@ -135,6 +135,6 @@ def with_records(modules, cases):
 ) = promises(
     [tool, observed],
     with_records([tool], TOOL) | SIMULATORS,
-    {"SampleEstimates": "a record of results"},
+    {"SampleEstimates": "a record of results", "SampleEstimates.plot": "draws one"},
     examples=3,
 )

@@ -1,5 +1,6 @@
 """The diagnostics of a user's features: exact identities, planted truths, hostile input."""
 
+import json
 from itertools import product
 
 import jax
@@ -10,11 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 from scipy.stats import t
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.model_selection import train_test_split
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from own_data.naive_bayes_vs_logistic import assumption_diagnostics, learning_curves
-from sims import naive_bayes_vs_logistic as observed
+from own_data.naive_bayes_vs_logistic import assumption_diagnostics, learning_curves, measured
+from own_data.naive_bayes_vs_logistic.diagnostics import _predicted
+from own_data.naive_bayes_vs_logistic.fits import fit
+from own_data.naive_bayes_vs_logistic.learning_curves import halves, kind_order
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial.mapping import map_cells
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, share, stratified_groups
 
 WITHOUT_NOISE = 10**12
@@ -61,54 +69,84 @@ def test_limits_of_the_curves_are_the_exact_errors(seed, n_features):
     exact = predicted.mahalanobis_squared(means[1] - means[0], covariance)
     assert abs(logistic.distances[0] / exact - 1) <= tolerance * (1 + 1 / exact)
     assert naive.distances[0] <= logistic.distances[0] * (1 + tolerance * (1 + 1 / exact))
-    assert naive.effective_features[0] >= 1 - tolerance
 
 
-@settings(max_examples=20, deadline=None)
-@given(seed=SEEDS, n_features=SIZES, n_samples=st.integers(4, 5000))
-def test_independent_features_have_the_law_of_the_theory(seed, n_features, n_samples):
-    means, covariance = random_classes(seed, 2, n_features)
-    variances = np.diag(covariance)
-    naive, logistic = curves_of(means, np.diag(variances))
-    distance = float(np.sum((means[1] - means[0]) ** 2 / variances))
-    tolerance = 100 * n_features * (ROUNDING + 1 / WITHOUT_NOISE) * (1 + 1 / distance)
-    assert abs(naive.effective_features[0] / n_features - 1) <= tolerance
-    law = predicted.naive_bayes_expected_error_large_n
-    exact = law(n_features, n_samples, distance) - float(ndtr(-np.sqrt(distance) / 2))
-    assert abs(naive.excess(n_samples) - exact) <= tolerance
-    assert naive.excess(n_samples) >= naive.excess(2 * n_samples) >= 0
-    assert logistic.excess(n_samples) >= logistic.excess(2 * n_samples) >= 0
+def fitted_errors(rng, gap, correlation, n_samples, runs):
+    """Errors of naive Bayes fitted to fresh samples of two classes, pooled variances, judged in closed form."""
+    n_features, half = len(gap), n_samples // 2
+    root = np.linalg.cholesky(correlation)
+    noise = rng.standard_normal((runs, 2, half, n_features)) @ root.T
+    means = noise.mean(axis=2)
+    variances = np.mean((noise - means[:, :, None]) ** 2, axis=(1, 2))
+    means[:, 1] += gap
+    weights = (means[:, 1] - means[:, 0]) / variances
+    intercepts = -np.sum(weights * means.mean(axis=1), axis=1)
+    spreads = np.sqrt(np.einsum("ri,ij,rj->r", weights, correlation, weights))
+    return (ndtr(intercepts / spreads) + ndtr(-(weights @ gap + intercepts) / spreads)) / 2
 
 
-@settings(max_examples=20, deadline=None)
+DESIGNS = {
+    "n = 2": (np.full(2, 0.8), 0.0),
+    "n = 4": (np.full(4, 0.8), 0.0),
+    "n = 4, half of them": (0.8 * (np.arange(4) < 2), 0.3),
+    "n = 6": (0.8 * (np.arange(6) < 3), 0.3),
+    "n = 12": (np.full(12, 0.25), 0.0),
+    "n = 12, half of them": (0.6 * (np.arange(12) < 6), 0.2),
+}
+
+
+@pytest.mark.parametrize(("gap", "correlation"), DESIGNS.values(), ids=list(DESIGNS))
+@pytest.mark.parametrize("n_samples", [20, 80])
+def test_the_law_is_that_of_fits_at_few_features(gap, correlation, n_samples):
+    """Within a tenth of the excess; the law at large n is off by 20 to 160 % on most of these."""
+    matrix = equicorrelated(len(gap), correlation)
+    naive, _ = curves_of(np.stack([np.zeros(len(gap)), gap]), matrix)
+    runs = fitted_errors(np.random.default_rng(0), gap, matrix, n_samples, 10_000)
+    excess = runs.mean() - float(ndtr(-np.sqrt(naive.distances[0]) / 2))
+    assert abs(naive.excess(n_samples) - excess) <= 0.1 * excess + 5 * runs.std() / 100
+
+
+@pytest.mark.parametrize("n_features", [4, 12])
+def test_growth_is_covered_at_few_features(n_features):
+    """Independent features of one signal: where the mean error of fits to all, and to half of them, is 0.01 above.
+
+    At 95 % at least 4 of 6 intervals hold the truth but with probability 0.002; the law at large n gave none of 25.
+    """
+    rng, excess = np.random.default_rng(1), 0.01
+    sizes = np.array([30, 50, 80, 120, 180, 270])
+
+    def needed(count):
+        gap = np.full(count, 0.6)
+        limit = float(ndtr(-np.linalg.norm(gap) / 2))
+        means = [fitted_errors(rng, gap, np.eye(count), int(size), 3000).mean() - limit for size in sizes]
+        return np.interp(-np.log(excess), -np.log(means), np.log(sizes))
+
+    truth = (needed(n_features) - needed(n_features // 2)) / np.log(2)
+    held = 0
+    for seed in range(6):
+        features, labels = drawn(seed, shifted(n_features, n_features, 0.6), np.eye(n_features), 600)
+        groups = stratified_groups(labels)
+        fits = [fit(features[groups != group], labels[groups != group], 2) for group in range(-1, GROUPS)]
+        growth = _predicted(fits, excess, 0.95, len(labels)).growth
+        held += growth.low <= truth <= growth.high
+    assert held >= 4
+
+
+@settings(max_examples=10, deadline=None)
 @given(seed=SEEDS, n_features=SIZES, excess=st.floats(1e-4, 0.1))
 def test_samples_are_where_the_excess_is(seed, n_features, excess):
     naive, _ = curves_of(*random_classes(seed, 3, n_features))
     samples = naive.samples(excess)
     assert samples >= 2
-    if samples > 2:  # found to 1e-9 in log m; the excess changes by less than itself where log m changes by one
-        assert abs(naive.excess(samples) - excess) <= 2e-9 * naive.excess(samples / 3)
+    if samples > 2:  # found to 1e-4 in log m; the excess changes by about as much there
+        assert abs(naive.excess(samples) / excess - 1) <= 1e-3
     else:
         assert naive.excess(2) <= excess
 
 
-@settings(max_examples=10, deadline=None)
-@given(seed=SEEDS, fraction=st.floats(0.1, 1.0))
-def test_with_features_is_the_mean_over_choices(seed, fraction):
-    """All 2^5 choices of features, weighted by their probabilities."""
-    means, covariance = random_classes(seed, 2, 5)
-    naive, _ = curves_of(means, covariance)
-    part = naive.with_features(fraction)
-    deviations = np.sqrt(np.diag(covariance))
-    correlation, gap = covariance / np.outer(deviations, deviations), (means[1] - means[0]) / deviations
-    sums = np.zeros(3)
-    for choice in product([0.0, 1.0], repeat=5):
-        kept = np.array(choice)
-        chance = np.prod(np.where(kept > 0, fraction, 1 - fraction))
-        among = correlation * np.outer(kept, kept)
-        sums += chance * np.array([kept @ gap**2, gap @ among @ gap, np.sum(among**2)])
-    found = np.array([part.signals[0], part.spreads[0], part.squared_correlations])
-    np.testing.assert_allclose(found, sums, rtol=1000 * (ROUNDING + 1 / WITHOUT_NOISE), atol=1e3 / WITHOUT_NOISE)
+def test_halves_share_features_of_every_kind():
+    naive, _ = curves_of(shifted(8, 4, 1.0), np.eye(8))
+    np.testing.assert_allclose([half.distances[0] for half in halves(naive, kind_order(naive))], 2, rtol=1e-9)
 
 
 @settings(max_examples=15, deadline=None)
@@ -134,7 +172,7 @@ def test_distances_are_unbiased():
         noise = rng.standard_normal((2, 5)) @ root.T / np.sqrt(counts)[:, None]
         residuals = rng.standard_normal((38, 5)) @ root.T
         naive, logistic = learning_curves(means + noise, residuals.T @ residuals / 38, counts)
-        estimates.append((naive.signals[0], naive.squared_correlations, logistic.distances[0]))
+        estimates.append((np.sum(naive.gaps**2), np.sum(naive.correlation**2), logistic.distances[0]))
     gap = means[1] - means[0]
     correlation = covariance / np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
     signal = np.sum(gap**2 / np.diag(covariance))
@@ -176,12 +214,11 @@ def test_share_holds_itself_and_stays_in_range():
         assert 0 <= interval.low <= interval.value == wrong / 40 <= interval.high <= 1
 
 
-@settings(max_examples=2, deadline=None)
-@given(seed=SEEDS)
+@pytest.mark.parametrize("seed", [0, 1])
 def test_statistics_by_their_definition(seed):
     """beta and alpha from the scores themselves, divided by the number of features (not of classes)."""
     features, labels = drawn(seed, *random_classes(seed, 3, 4), 90)
-    result = assumption_diagnostics(features, labels)
+    result = fit(features, labels, 3)
     means = np.array([features[labels == k].mean(axis=0) for k in range(3)])
     variances = np.mean((features - means[labels]) ** 2, axis=0)
     scores = np.log(1 / 3) - ((features[:, None] - means) ** 2 / (2 * variances)).sum(axis=2)
@@ -190,10 +227,6 @@ def test_statistics_by_their_definition(seed):
         lead = (scores[:, k1] - scores[:, k2])[labels == k]
         assert abs(result.beta[k1, k2, k] - abs(lead.mean()) / 4) <= tolerance
         assert abs(result.alpha[k1, k2, k] - lead.var() / 4) <= tolerance
-    scaled = np.sort(variances / np.ptp(features, axis=0) ** 2)
-    assert result.rho_0.low <= result.rho_0.value <= result.rho_0.high
-    assert result.variance_percentiles[0].low <= scaled[0] <= result.variance_percentiles[0].high
-    assert len(result.variance_percentiles) == 11
 
 
 def test_containers_labels_and_units_do_not_matter():
@@ -213,85 +246,132 @@ def test_containers_labels_and_units_do_not_matter():
 
 PLANTED = {
     "never": (shifted(20, 10, 0.8), equicorrelated(20, 0.5), 400),
-    "O(1)": (shifted(40, 40, 0.6), np.eye(40), 1500),
-    "O(n)": (shifted(50, 50, 0.15), np.eye(50), 4000),
-    "undecided": (shifted(20, 10, 0.02), np.eye(20), 100),
+    "O(1)": (shifted(12, 12, 0.8), np.eye(12), 1500),
+    "O(n)": (shifted(24, 24, 0.2), np.eye(24), 3000),
 }
 
 
 @pytest.mark.parametrize("regime", PLANTED)
 def test_planted_regimes_are_recognised(regime):
-    """All 60 data sets of each of the first three were recognised; an "O(log n)" design was in 56, else undecided."""
     result = assumption_diagnostics(*drawn(1, *PLANTED[regime]))
-    assert result.regime == regime
-    assert regime in str(result)
-    if regime == "undecided":
-        assert "guessing" in result.doubts[0]
+    assert result.predicted.regime == regime
+    assert f"{regime}, " in str(result)
 
 
 def test_planted_numbers_are_in_their_intervals():
-    """At confidence 1 - 1e-4 all seven intervals must hold the truth."""
-    means, covariance = shifted(20, 10, 0.8), equicorrelated(20, 0.05)
-    result = assumption_diagnostics(*drawn(2, means, covariance, 2000), confidence=0.9999)
-    naive, logistic = curves_of(means, covariance)
+    """At confidence 1 - 1e-4 all intervals must hold the truth, the samples up to what the law is off by."""
+    means, covariance = shifted(12, 6, 0.8), equicorrelated(12, 0.05)
+    result = assumption_diagnostics(*drawn(2, means, covariance, 1200), confidence=0.9999).predicted
     floor, bayes = predicted.naive_bayes_asymptotic_error(means, covariance), predicted.bayes_error(means, covariance)
-    samples = naive.samples(0.01)
     truths = {
         "naive_bayes_error": floor,
         "bayes_error": bayes,
         "gap": floor - bayes,
-        "largest_eigenvalue": 1 + 19 * 0.05,
-        "samples": samples,
-        "growth": np.log2(samples / naive.with_features(0.5).samples(0.01)),
+        "largest_eigenvalue": 1 + 11 * 0.05,
     }
     for name, truth in truths.items():
         estimate = getattr(result, name)
         assert estimate.low <= truth <= estimate.high, name
-    leads = [bayes + logistic.excess(m) - floor - naive.excess(m) for m in (result.crossing.low, result.crossing.high)]
-    assert leads[0] > 0 > leads[1]
-    assert result.doubts == ()
+    rng, root = np.random.default_rng(0), means[1]
+    for size, sign in ((result.samples.low * 0.9, 1), (result.samples.high * 1.1, -1)):
+        runs = fitted_errors(rng, root, covariance, int(size), 4000)
+        assert sign * (runs.mean() - floor - 0.01) > 0
 
 
-def test_curves_meet_where_the_simulated_ones_do():
-    """Naive Bayes is ahead at 0.7 of the predicted crossing, logistic regression at 1.4 of it, by 5 standard errors."""
-    means, covariance = shifted(20, 10, 0.8), equicorrelated(20, 0.05)
-    naive, logistic = curves_of(means, covariance)
-    floor, bayes = predicted.naive_bayes_asymptotic_error(means, covariance), predicted.bayes_error(means, covariance)
-    sizes = np.arange(30, 1000)
-    leads = np.array([bayes + logistic.excess(m) - floor - naive.excess(m) for m in sizes.tolist()])
-    crossing = sizes[leads > 0][-1]
-    trained = (int(0.7 * crossing), int(1.4 * crossing))
-
-    def errors(key):
-        return observed.paired_errors(key, trained, means, covariance, max_samples=trained[-1], tolerance=1e-6)
-
-    runs = np.asarray(jax.jit(lambda keys: map_cells(errors, keys))(jax.random.split(jax.random.key(0), 200)))
-    lead = runs[:, :, 1] - runs[:, :, 0]
-    deviation = 5 * lead.std(axis=0) / np.sqrt(200)
-    assert lead[:, 0].mean() > deviation[0]
-    assert lead[:, 1].mean() < -deviation[1]
-    # The correlations must be in the law: with n for the effective number of features it is refuted.
-    error = runs[:, 0, 0].mean()
-    without = predicted.naive_bayes_expected_error_large_n(20, trained[0], float(naive.distances[0]))
-    assert error + 5 * runs[:, 0, 0].std() / np.sqrt(200) < without
-    assert abs(error - floor - naive.excess(trained[0])) < abs(error - without) / 2
+def measured_leads(features, labels, size, seeds):
+    """Error of tuned logistic regression less that of naive Bayes on the rest, both as scikit-learn has them."""
+    leads = []
+    for seed in range(seeds):
+        train, test, own, rest = train_test_split(features, labels, train_size=size, stratify=labels, random_state=seed)
+        tuned = LogisticRegressionCV(Cs=5, cv=5, scoring="neg_log_loss", use_legacy_attributes=False, l1_ratios=(0,))
+        tuned = make_pipeline(StandardScaler(), tuned).fit(train, own)
+        leads.append(GaussianNB().fit(train, own).score(test, rest) - np.mean(tuned.predict(test) == rest))
+    return np.array(leads)
 
 
-def test_features_far_from_gaussian_are_doubted():
-    """A class of two clouds on both sides of the other: a line is wrong on one cloud only, normal laws say more."""
-    normals, labels = np.random.default_rng(0).standard_normal((2000, 3)), np.arange(2000) % 2
-    sides = np.where(np.arange(2000) % 4 < 2, -3, 3)
-    features = np.column_stack([np.where(labels == 0, sides, 1.0) + 0.1 * normals[:, 0], normals[:, 1:]])
+def test_the_crossing_is_that_of_the_classifiers_themselves():
+    """Breast cancer: logistic regression is ahead at 60, where the curves of the theory met at 194 [132, 358]."""
+    features, labels = load_breast_cancer(return_X_y=True)
+    leads = measured_leads(features, labels, 60, 12)
+    assert leads.mean() + 4 * leads.std() / np.sqrt(12) < 0
     result = assumption_diagnostics(features, labels)
-    assert sum("not that of Gaussian classes" in doubt for doubt in result.doubts) == 2
-    assert result.measured_naive_bayes.high < result.naive_bayes_error.low
+    assert result.crossing.low < 60 <= result.measured[-1].size
+    assert result.crossing.high <= result.measured[-1].size
+    assert "logistic regression is ahead" in result.lines()[0]
+    assert result.predicted is None
+    assert any("skewed" in sentence for sentence in result.departures)
 
 
-def test_results_are_readable():
-    result = assumption_diagnostics(*drawn(0, *random_classes(0, 2, 5), 100))
-    assert len(str(result).splitlines()) == 14 + len(result.doubts)
-    assert result._repr_html_().count("<tr>") == 13
-    assert str(result.gap) in result._repr_html_()
+def test_logistic_regression_is_that_of_scikit_learn(monkeypatch):
+    """The penalty of K vectors of which two differ by w is |w|^2 / 4: C is half of scikit-learn's for two classes."""
+    for classes, factor in ((2, 2.0), (3, 1.0)):
+        features, labels = drawn(0, *random_classes(0, classes, 4), 80)
+        monkeypatch.setattr(measured, "_STRENGTHS", (0.7,))
+        weights = measured.tuned_logistic(features, labels, classes)
+        other = LogisticRegression(C=0.7 * factor, tol=1e-10, max_iter=10_000).fit(features, labels)
+        slopes = other.coef_ - other.coef_[0] if classes == 3 else np.stack([0 * other.coef_[0], other.coef_[0]])
+        np.testing.assert_allclose((weights - weights[:, :1])[:-1].T, slopes, atol=0.02)
+
+
+def test_the_tuned_penalty_is_near_the_best():
+    """Weak signals want a strong penalty; the log loss on fresh data is within 2 % of the best C's."""
+    features, labels = drawn(0, shifted(10, 10, 0.15), np.eye(10), 60)
+    fresh, truth = drawn(1, shifted(10, 10, 0.15), np.eye(10), 20_000)
+
+    def loss(scores):
+        return np.mean(np.logaddexp(0, np.where(truth == 1, -scores, scores)))
+
+    found = measured.tuned_logistic(features, labels, 2)
+    ours = loss(np.column_stack([fresh, np.ones(len(fresh))]) @ (found[:, 1] - found[:, 0]))
+    fits = [LogisticRegression(C=2 * C).fit(features, labels) for C in (0.01, 0.1, 1, 10, 100)]
+    assert ours <= 1.02 * min(loss(one.decision_function(fresh)) for one in fits)
+
+
+def test_classes_that_are_not_gaussian_with_one_covariance_are_no_theory():
+    """Said once: .452 beside .0215 for standard deviations of 4 and 1, .369 beside .257 for lognormal features."""
+    normals, labels = np.random.default_rng(0).standard_normal((400, 8)), np.arange(400) % 2
+    wide = assumption_diagnostics(normals * np.where(labels, 4.0, 1.0)[:, None] + 0.2 * labels[:, None], labels)
+    skewed = assumption_diagnostics(np.exp(normals + 0.3 * labels[:, None]), labels)
+    for result in (wide, skewed):
+        assert result.predicted is None
+        assert "nothing predicted" in str(result)
+    assert any("varies more in one class" in sentence for sentence in wide.departures)
+    assert "naive Bayes is ahead" in str(wide)
+    assert wide.measured[-1].naive_bayes.high < 0.03
+
+
+def test_noise_is_no_signal():
+    """Said once: 4.2e7 [1116, 1.6e12] samples."""
+    labels = np.arange(300) % 2
+    result = assumption_diagnostics(np.random.default_rng(0).standard_normal((300, 6)), labels)
+    assert not result.answerable
+    assert result.predicted is None
+    assert str(result).startswith("cannot judge: no signal")
+
+
+def test_leaks_copies_and_constants_are_named():
+    features, labels = drawn(0, shifted(3, 2, 1.0), np.eye(3), 120)
+    leak = labels + 0.01 * np.random.default_rng(1).standard_normal(120)
+    frame = pd.DataFrame(features, columns=list("abc")).assign(paid=leak, unit=1.0)
+    frame, labels = pd.concat([frame, frame[:30]]), np.append(labels, labels[:30])
+    result = assumption_diagnostics(frame, labels)
+    assert "column 'paid' alone tells the classes" in str(result)
+    assert "do not vary within the classes: unit and copies of other rows (30)" in str(result)
+    assert result.predicted is None
+    assert result.n_samples == 120
+
+
+def test_an_answer_is_short_and_plain():
+    pytest.importorskip("matplotlib").use("Agg")
+    for result in (
+        assumption_diagnostics(*drawn(0, shifted(5, 3, 1.0), np.eye(5), 100)),
+        assumption_diagnostics(np.random.default_rng(0).standard_normal((60, 3)), np.arange(60) % 2),
+    ):
+        assert len(result.summary().splitlines()) <= 10
+        assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["n_features"] == result.n_features
+        axes = result.plot()
+        assert axes.get_xlabel()
+        assert axes.get_ylabel()
 
 
 FEATURES, LABELS = drawn(0, shifted(3, 2, 1.0), np.eye(3), 60)
@@ -306,10 +386,10 @@ def _spoilt(value):
 @pytest.mark.parametrize(
     ("X", "y", "error", "sentence"),
     [
-        (_spoilt(np.nan), LABELS, ValueError, "X must be finite, got nan in row 7, feature 1"),
-        (pd.DataFrame(_spoilt(np.inf), columns=list("abc")), LABELS, ValueError, "got inf in row 7, feature b"),
-        (FEATURES[:, 0], LABELS, ValueError, r"at least 2 features, got shape \(60,\)"),
-        (FEATURES[:, :1], LABELS, ValueError, r"at least 2 features, got shape \(60, 1\)"),
+        (_spoilt(np.nan), LABELS, ValueError, "no missing entries, got 1 in column 'x2'"),
+        (pd.DataFrame(_spoilt(np.inf), columns=list("abc")), LABELS, ValueError, "infinite entry in column 'b'"),
+        (FEATURES[:, 0], LABELS, ValueError, r"must be a table.*got shape \(60,\)"),
+        (FEATURES[:, :1], LABELS, ValueError, "at least 2 columns that vary"),
         ([["a", "b"]] * 60, LABELS, TypeError, "X must hold numbers only"),
         (FEATURES, LABELS[:-1], ValueError, "a label for each of the 60 rows of X, got 59"),
         (FEATURES, LABELS.astype(float), TypeError, "y must hold labels .*, got float64"),
@@ -320,10 +400,13 @@ def _spoilt(value):
         (FEATURES, pd.Categorical.from_codes(LABELS, ["x", "y", "z"]), ValueError, "class 'z' of y has no samples"),
         (FEATURES[:39], LABELS[:39], ValueError, "at least 40 rows for 3 features and 2 classes, got 39"),
         (np.tile(FEATURES, 20), LABELS, ValueError, "at least 70 rows for 60 features and 2 classes, got 60"),
-        (FEATURES * [1, 0, 1], LABELS, ValueError, "these features do not: 1$"),
-        (pd.DataFrame({"a": LABELS, "b": FEATURES[:, 0], "c": 1}), LABELS, ValueError, "these features do not: a, c$"),
-        (FEATURES[:, [0, 1, 0]], LABELS, ValueError, "linearly independent within the classes"),
-        (np.column_stack([FEATURES, np.arange(60) == 4]), LABELS, ValueError, "these features do not: 3$"),
+        (FEATURES * [1, 0, 0], LABELS, ValueError, "at least 2 columns that vary within the classes, got 1"),
+        (
+            FEATURES[:, [0, 1, 0]],
+            LABELS,
+            ValueError,
+            "linearly independent within the classes: leave one out of x1, x3",
+        ),
     ],
 )
 def test_hostile_input(X, y, error, sentence):

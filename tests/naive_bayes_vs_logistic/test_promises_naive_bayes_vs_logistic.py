@@ -34,10 +34,10 @@ THEORY = {name: Case(within=within) for within, names in RANGES.items() for name
     "kl_divergence": Case(infinite="where q misses a class of p", within=(-1e-12, np.inf)),
     "zero_one_regret_bound": Case(infinite="of an infinite regret", within=(0, np.inf)),
     "conditional_regret": Case(within=(-1e-12, np.inf)),
-    "NaiveBayesCurve": Case({"sizes": CURVES[0].sizes}),
-    "NaiveBayesCurve.excess": Case(of=CURVES[0], within=(-1e-9, 1)),
+    "NaiveBayesCurve": Case({name: getattr(CURVES[0], name) for name in ("sizes", "weights", "gaps", "correlation")}),
+    "NaiveBayesCurve.errors": Case(of=CURVES[0], within=(0, 0.5)),
+    "NaiveBayesCurve.excess": Case(of=CURVES[0], within=(-1e-8, 1)),
     "NaiveBayesCurve.samples": Case(of=CURVES[0], within=(2, np.inf)),
-    "NaiveBayesCurve.with_features": Case(of=CURVES[0]),
     "LogisticCurve.excess": Case(of=CURVES[1], within=(-1e-9, 1)),
     "learning_curves": Case({"counts": np.array([20, 30, 25])}),
     "assumption_diagnostics": Case(
@@ -49,7 +49,11 @@ THEORY = {name: Case(within=within) for within, names in RANGES.items() for name
 
 (
     test_theory_is_declared, test_theory_refuses, test_theory_answers, test_theory_answers_or_refuses_extremes,
-) = promises([predicted, tool], THEORY, {"AssumptionDiagnostics": "a record of results"})  # fmt: skip
+) = promises(
+    [predicted, tool],
+    THEORY,
+    {"AssumptionDiagnostics": "a record of results", "AssumptionDiagnostics.plot": "draws one"},
+)  # fmt: skip
 
 
 KEY = jax.random.key(0)

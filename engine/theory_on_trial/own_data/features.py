@@ -1,45 +1,74 @@
-"""What a user hands in, checked and brought to matrices."""
+"""Labelled samples that a user hands in, checked and brought to matrices."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from theory_on_trial.own_data.jackknife import GROUPS, stratified_groups
+from theory_on_trial.own_data.table import features
 
 _SHORTEST = 1e-140  # range of a feature
 
 
-def checked_features(
-    X: Any, y: Any
-) -> tuple[Float[np.ndarray, "samples features"], Int[np.ndarray, " samples"], tuple[Any, ...]]:
-    """Features scaled to [0, 1] by their ranges, class numbers 0..K-1, and the class labels these stand for.
+class Samples(NamedTuple):
+    """Labelled samples, without copies of rows and without columns that do not vary.
 
-    Raises as `assumption_diagnostics`.
+    Attributes:
+        features: as handed in, their least value taken off.
+        labels: class numbers 0..K-1.
+        classes: the labels that these stand for.
+        columns: names of the features.
+        dropped: names of the columns left out because they do not vary within the classes.
+        copies: rows left out because an equal row with the same label stays.
     """
-    try:
-        # Complex numbers would lose their imaginary parts, with a warning only.
-        features = np.asarray(X, dtype=None if np.iscomplexobj(X) else float)
-    except (TypeError, ValueError):
-        raise TypeError("X must hold numbers only, got entries that are none") from None
-    if np.iscomplexobj(features):
-        raise TypeError("X must hold real numbers, got complex ones")
-    if features.ndim != 2 or features.shape[1] < 2:
-        raise ValueError(f"X must be a matrix, a row per sample, of at least 2 features, got shape {features.shape}")
-    names = list(getattr(X, "columns", range(features.shape[1])))
-    if not np.isfinite(features).all():
-        row, column = np.argwhere(~np.isfinite(features))[0]
-        raise ValueError(f"X must be finite, got {features[row, column]} in row {row}, feature {names[column]}")
+
+    features: Float[np.ndarray, "samples features"]
+    labels: Int[np.ndarray, " samples"]
+    classes: tuple[Any, ...]
+    columns: tuple[str, ...]
+    dropped: tuple[str, ...]
+    copies: int
+
+    @property
+    def left_out(self) -> list[str]:
+        """A line that says what was left out, if anything."""
+        dropped = f"columns that do not vary within the classes: {', '.join(self.dropped)}" if self.dropped else ""
+        copies = f"copies of other rows ({self.copies})" if self.copies else ""
+        said = " and ".join(filter(None, (dropped, copies)))
+        return [f"left out: {said}"] if said else []
+
+
+def labelled_samples(X: Any, y: Any) -> Samples:
+    """Read a table and its labels.
+
+    TypeError and ValueError as `features`, and for labels that are none, do not fit or stand for too few samples, for
+    fewer than two features that vary, and for features that depend linearly on each other.
+    """
+    table = features("X", X)
     labels, classes = _class_numbers(y)
-    if len(labels) != len(features):
-        raise ValueError(f"y must have a label for each of the {len(features)} rows of X, got {len(labels)}")
-    _require_enough(features, labels, classes)
-    ranges = np.ptp(features, axis=0)
-    if not np.all((ranges == 0) | (ranges > _SHORTEST) & (ranges < 1 / _SHORTEST)):
+    if len(labels) != len(table.values):
+        raise ValueError(f"y must have a label for each of the {len(table.values)} rows of X, got {len(labels)}")
+    first = np.unique(np.column_stack([table.values, labels]), axis=0, return_index=True)[1] if len(labels) else []
+    kept = np.sort(first)
+    values, copies = table.values[kept] if len(kept) else table.values, len(labels) - len(kept)
+    labels = labels[kept] if len(kept) else labels
+    if len(classes) < 2:
+        raise ValueError(f"y must hold at least 2 classes, got {len(classes)}")
+    _require_enough(values, labels, classes, copies)
+    varying = _varying(values, labels)
+    if varying.sum() < 2:
+        raise ValueError(f"X must have at least 2 columns that vary within the classes, got {varying.sum()}")
+    columns = tuple(name for name, stays in zip(table.columns, varying, strict=True) if stays)
+    dropped = tuple(name for name, stays in zip(table.columns, varying, strict=True) if not stays)
+    values = values[:, varying]
+    ranges = np.ptp(values, axis=0)
+    if not np.all((ranges > _SHORTEST) & (ranges < 1 / _SHORTEST)):
         raise ValueError(f"X must have features whose squared ranges float64 can hold, got ranges {ranges.tolist()}")
-    features = (features - features.min(axis=0)) / np.where(ranges > 0, ranges, 1)
-    _require_varying(features, labels, names)
-    return features, labels, classes
+    values = values - values.min(axis=0)
+    _require_enough(values, labels, classes, copies)
+    _require_independent(values / ranges, labels, columns)
+    return Samples(values, labels, classes, columns, dropped, copies)
 
 
 def _class_numbers(y: Any) -> tuple[Int[np.ndarray, " samples"], tuple[Any, ...]]:
@@ -61,11 +90,12 @@ def _class_numbers(y: Any) -> tuple[Int[np.ndarray, " samples"], tuple[Any, ...]
 
 
 def _require_enough(
-    features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], classes: tuple[Any, ...]
+    values: Float[np.ndarray, "samples features"],
+    labels: Int[np.ndarray, " samples"],
+    classes: tuple[Any, ...],
+    copies: int,
 ) -> None:
-    (n_samples, n_features), n_classes = features.shape, len(classes)
-    if n_classes < 2:
-        raise ValueError(f"y must hold at least 2 classes, got {n_classes}")
+    (n_samples, n_features), n_classes = values.shape, len(classes)
     counts = np.bincount(labels)
     if counts.min() < 3:
         raise ValueError(
@@ -74,30 +104,31 @@ def _require_enough(
     # One group left out, the inverse of the pooled covariance must still have a mean.
     fewest = max(2 * GROUPS, -(-GROUPS * (n_features + n_classes + 4) // (GROUPS - 1)))
     if n_samples < fewest:
+        besides = f" besides {copies} copies" if copies else ""
         raise ValueError(
-            f"X must have at least {fewest} rows for {n_features} features and {n_classes} classes, got {n_samples}"
+            f"X must have at least {fewest} rows for {n_features} features and {n_classes} classes, "
+            f"got {n_samples}{besides}"
         )
 
 
-def _require_varying(
-    features: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], names: list[Any]
-) -> None:
+def _varying(values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"]) -> Any:
+    """Which features vary within a class, also without any twentieth of the rows."""
     groups = stratified_groups(labels)
-    constant = np.zeros(features.shape[1], bool)
+    varying = np.ones(values.shape[1], bool)
     for group in range(GROUPS):
-        kept, of_class = features[groups != group], labels[groups != group]
-        ranges = [np.ptp(kept[of_class == k], axis=0) for k in np.unique(labels)]
-        constant |= np.max(ranges, axis=0) == 0
-    if constant.any():
-        listed = ", ".join(str(names[i]) for i in np.flatnonzero(constant))
+        kept, of_class = values[groups != group], labels[groups != group]
+        varying &= np.max([np.ptp(kept[of_class == k], axis=0) for k in np.unique(labels)], axis=0) > 0
+    return varying
+
+
+def _require_independent(
+    values: Float[np.ndarray, "samples features"], labels: Int[np.ndarray, " samples"], columns: tuple[str, ...]
+) -> None:
+    means = np.array([values[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
+    eigenvalues, vectors = np.linalg.eigh(np.corrcoef((values - means[labels]).T))
+    if eigenvalues[0] < 1e-10:
+        dependent = [name for name, part in zip(columns, vectors[:, 0], strict=True) if abs(part) > 1e-3]
         raise ValueError(
-            f"X must vary within the classes, also without any twentieth of the rows; these features do not: {listed}"
-        )
-    counts = np.bincount(labels)
-    means = np.array([features[labels == k].mean(axis=0) for k in range(len(counts))])
-    smallest = np.linalg.eigvalsh(np.corrcoef((features - means[labels]).T))[0]
-    if smallest < 1e-10:
-        raise ValueError(
-            "X must have features that are linearly independent within the classes, got correlations whose smallest "
-            f"eigenvalue is {smallest:.1e}"
+            "X must have features that are linearly independent within the classes: leave one out of "
+            f"{', '.join(dependent)}"
         )
