@@ -74,6 +74,7 @@ def generative_models(
                 axis.plot([0, critical], [level, level], "--", color=colour, linewidth=0.7)
                 axis.plot(critical, level, "^", color=colour, markersize=6)
             axis.set(xlabel=FLOW_TIME, ylabel=STRENGTH, title=f"{name}, {title}")
-            axis.legend(loc="center right")
+            if objective == "mae":  # one for each column, below it
+                axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
             label(axis, next(letters))
     return drawn
