@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from matplotlib.transforms import Bbox
+    from matplotlib.transforms import BboxBase
 
 _SLACK = 1.0  # points by which boxes may touch
 
@@ -104,11 +104,11 @@ def _within(axes: Any, points: Float[np.ndarray, "points 2"]) -> Float[np.ndarra
     return points[((points >= [box.x0, box.y0]) & (points <= [box.x1, box.y1])).all(axis=1)]
 
 
-def _meet(a: "Bbox", b: "Bbox", slack: float) -> bool:
+def _meet(a: "BboxBase", b: "BboxBase", slack: float) -> bool:
     return bool(min(a.x1, b.x1) - max(a.x0, b.x0) > slack and min(a.y1, b.y1) - max(a.y0, b.y0) > slack)
 
 
-def _outside(box: "Bbox", page: "Bbox", slack: float) -> bool:
+def _outside(box: "BboxBase", page: "BboxBase", slack: float) -> bool:
     return bool(min(box.x0 - page.x0, box.y0 - page.y0, page.x1 - box.x1, page.y1 - box.y1) < -slack)
 
 
