@@ -208,6 +208,7 @@ def test_jl_projection(
             "d + m": ratio_variance(n_points, dim + target),
         },
         first=1024,
+        most=300_000,
     )
 
 

@@ -246,24 +246,24 @@ def test_ou_not_mean_reverting__chance(trial, n_points: TrappedPoints, dim: FewD
     response = predicted.ornstein_uhlenbeck_impulse_response(n_points, rate)[::-1]
     axis = response / np.linalg.norm(response)
 
-    def weight(square):
-        """The likelihood ratio of noise whose square along the axis was this before it was shrunk."""
-        return shrunk**dim * jnp.exp(dim / 2 * (1 - shrunk**2) * square)
+    def log_weight(square):
+        """The log likelihood ratio of noise whose square along the axis was this before it was shrunk."""
+        return dim * (np.log(shrunk) + (1 - shrunk**2) / 2 * square)
 
     def weighted_visit(key):
         noise = observed.noise(key, n_points, dim, dtype=jnp.float32)
         # Importance sampling: with less noise along one axis visits are common; along any axis the mean is the same.
         along = axis @ noise
         walk = observed.trajectory(noise - (1 - shrunk) * axis[:, None] * along, reversion=rate)
-        return jnp.where(jnp.sum(walk[-1] ** 2) < radius**2 / 4, weight(jnp.sum(along**2)), 0.0)
+        return jnp.where(jnp.sum(walk[-1] ** 2) < radius**2 / 4, jnp.exp(log_weight(jnp.sum(along**2))), 0.0)
 
-    largest = weight((radius / np.linalg.norm(response) / 2 / shrunk) ** 2)
+    largest = np.exp(log_weight((radius / np.linalg.norm(response) / 2 / shrunk) ** 2))
     chance, more, less = (chi2.cdf(d / 4, d) for d in (dim, dim + 1, dim - 1))
     # A norm that is shorter by the share `left` of its square comes closer: the chance rises by at most d / 2 of it.
     trial.mean(
         weighted_visit,
         chance,
-        law=Bounded(0, 1.00001 * float(largest)),
+        law=Bounded(0, 1.00001 * float(largest)),  # but for float32's rounding
         slack=dim / 2 * left * chance,
         margin=(0.008 + dim / 2 * left) * chance,
         controls={"one dimension more": more, "one less": less},

@@ -9,7 +9,7 @@ from paper_checks.test_random_walk_pca import WITH_DRIFT
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 from theory_on_trial import claim, ours
-from theory_on_trial.contract import MOST, Interval
+from theory_on_trial.contract import LONGEST, Interval
 from theory_on_trial.laws import Asymptotic
 from theory_on_trial.mapping import map_cells
 
@@ -37,7 +37,9 @@ DriftedPoints = Annotated[int, Interval(4, 200, why="hundreds of walks are diago
 """T of a walk with drift."""
 DriftRatio = Annotated[float, Interval(0.001, 2, why="beyond, the drift is all there is")]
 """|mu|^2 / s2."""
-AtRightAngles = Annotated[int, Interval(1000, MOST, why="drift and noise are at right angles in many dimensions only")]
+AtRightAngles = Annotated[
+    int, Interval(1000, LONGEST, why="drift and noise are at right angles in many dimensions only")
+]
 """d of a walk with drift."""
 
 
