@@ -1,8 +1,8 @@
 """The gap of a trained head to the global minimum, its distance from collapse, and what is missing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,66 +15,96 @@ from sims.neural_collapse.objectives import Loss
 from theory import neural_collapse as predicted
 from theory.neural_collapse._domains import Normalisation
 from theory_on_trial.arrays import AnyArray
-from theory_on_trial.contract import NON_NEGATIVE, POSITIVE, Positive, guarded, require
+from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, NON_NEGATIVE, Positive, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt
+from theory_on_trial.own_data.table import features as read_features
 
+_SINGLE = 1e-6  # the same, relative to the largest, at which features in single precision may be rounding
+_STATIONARY = 0.1  # misfit up to which the gap at implied decays is told
 _ROUNDING = 1e-12
 """Of the objective: a smaller gap shows nothing."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class HeadCertificate:
+_SPREAD = 0.01  # of the least spread that a living direction has at the optimum: below it is as good as dead
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class HeadCertificate(Answer):
     """What `certify_head` found, in the units of the user's objective.
 
     Attributes:
         value: f, the objective of the head on its features.
-        lower_bound: no head of these widths on any features is below; NaN where no bound is known.
-        gap: value - lower_bound, at least zero up to rounding.
+        lower_bound: no head of these widths on any features is below.
+        upper_bound: what the best known head has, that bound itself where it is the minimum; infinite if none is known.
+        gap: value - lower_bound: the distance to the minimum, or where that is not known a bound on it.
+        least_gap: value - upper_bound, at least zero: the head is as much above the minimum at least.
         imbalance: the part of the gap that rebalancing the layers would save without changing any logit, at least zero.
         gradient_norm: length of the gradient of f by weights, features and bias together.
         metrics: NC1, NC2 and NC3, zero at collapse.
-        missing: sentences on what the head lacks, what the optimum itself lacks, and what could not be decided.
+        remarks: sentences on what the head lacks, what the optimum itself lacks, and what could not be decided.
+        implied_decays: of ordinary training, where a decay is zero: those at which the head is nearest to stationary;
+            empty otherwise, or if there are none.
+        misfit: length of the gradient at these decays over that of the decays' part of it.
     """
 
     value: float
     lower_bound: float
+    upper_bound: float
     gap: float
+    least_gap: float
     imbalance: float
     gradient_norm: float
     metrics: predicted.CollapseMetrics
-    missing: tuple[str, ...]
+    remarks: tuple[str, ...]
+    implied_decays: tuple[float, ...] = ()
+    misfit: float = float("nan")
 
-    def __repr__(self) -> str:
-        """Return one line per number and per sentence."""
-        lines = [f"{name:<44} {value}" for name, value in self._rows()]
-        return "\n".join(lines + [f"missing: {sentence}" for sentence in self.missing])
-
-    def _repr_html_(self) -> str:
-        """Return the same for a notebook."""
-        rows = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in self._rows())
-        return f"<table>{rows}</table><ul>{''.join(f'<li>{sentence}</li>' for sentence in self.missing)}</ul>"
-
-    def _rows(self) -> list[tuple[str, str]]:
+    def lines(self) -> list[str]:
+        """Return the gap, where it comes from, the distances from collapse, and what is missing."""
+        share = f"{self.gap:.3g}, {self.gap / (abs(self.value) or 1.0):.2g} of the objective"
+        if self.is_minimum:
+            found = f"objective {self.value:.10g}, global minimum {self.lower_bound:.10g} (proved): gap {share}"
+        else:
+            known = f", at least {self.least_gap:.3g}" if self.least_gap > 0 else ""
+            below = f"at least {self.lower_bound:.10g}"
+            best = f"{below} and at most {self.upper_bound:.10g}" if np.isfinite(self.upper_bound) else below
+            found = f"objective {self.value:.10g}, global minimum {best} (proved): gap at most {share}{known}"
         frames = ", ".join(f"{distance:.2g}" for distance in self.metrics.suffix_frames)
         return [
-            ("objective", f"{self.value:.10g}"),
-            ("lower bound", f"{self.lower_bound:.10g}"),
-            ("gap", f"{self.gap:.3g}"),
-            ("of it from unbalanced layers", f"{self.imbalance:.3g}"),
-            ("length of the gradient", f"{self.gradient_norm:.3g}"),
-            ("NC1, spread within classes", f"{self.metrics.within_class:.3g}"),
-            ("NC2 of W_M ... W_m, m = 1 .. M", frames),
-            ("NC2 of the class means", f"{self.metrics.feature_frame:.2g}"),
-            ("NC3 of the logits", f"{self.metrics.logit_frame:.2g}"),
-            ("NC3 of the head and the class means", f"{self.metrics.duality:.2g}"),
+            found,
+            f"of the gap from unbalanced layers {self.imbalance:.3g}; length of the gradient {self.gradient_norm:.3g}",
+            f"NC1, spread within classes {self.metrics.within_class:.3g}",
+            f"NC2 of W_M ... W_m, m = 1 .. M: {frames}; of the class means {self.metrics.feature_frame:.2g}",
+            f"NC3 of the logits {self.metrics.logit_frame:.2g}; of head and class means {self.metrics.duality:.2g}",
+            *[f"note: {sentence}" for sentence in self.remarks[:2]],
         ]
+
+    @property
+    def is_minimum(self) -> bool:
+        """Whether the two bounds are the global minimum, to a billionth and rounding."""
+        return bool(self.upper_bound - self.lower_bound <= 2e-9 * self.lower_bound + 1e-14)
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the objective (point) over where the global minimum is (line); return the axes."""
+        import matplotlib.pyplot as plt
+
+        axes = plt.subplots()[1] if axes is None else axes
+        upper = self.upper_bound if np.isfinite(self.upper_bound) else self.value
+        axes.axhspan(self.lower_bound, upper, color="C1", alpha=0.3, label="where the global minimum is")
+        axes.axhline(self.lower_bound, color="C1", label="proved lower bound")
+        names = ["this head", "rebalanced"]
+        axes.plot(names, [self.value, self.value - self.imbalance], "o", color="C0", label="objective")
+        axes.set(xlabel="head", ylabel="objective", xlim=(-0.5, 1.5))
+        axes.legend()
+        return axes
 
 
 @guarded(double=False)  # the precision of the features decides which directions of them are rounding
 def certify_head(
     weights: Sequence[Float[AnyArray, "_ _"]],
-    features: Float[AnyArray, "samples inputs"],
+    features: Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY],
     labels: Annotated[Int[AnyArray, " samples"], NON_NEGATIVE],
-    decays: Annotated[Sequence[float] | Float[np.ndarray, " factors"], POSITIVE],
+    decays: Annotated[Sequence[float] | Float[np.ndarray, " factors"], NON_NEGATIVE],
     *,
     bias: Float[AnyArray, " classes"] | None = None,
     loss: Loss = "mse",
@@ -84,18 +114,24 @@ def certify_head(
 
     The objective is f = alpha loss + (1/2)(sum_m lambda_Wm |W_m|^2 + lambda_H |H|^2) over weights, features and bias,
     the bias not decayed; loss is |Z - Y|^2 / (2 N) for "mse" and the mean cross-entropy for "ce". The bound holds for
-    whatever network makes the features, and nothing is optimised to find it.
+    whatever network makes the features.
 
-    For "mse" the bound is the minimum itself, at any depth, widths and class sizes. For "ce" at depth one it is the
-    minimum for equal classes and widths of at least K - 1, else a dual bound read off this very head, which meets the
-    minimum as the head does. For "ce" at larger depth no bound is known. Metrics are distances to the geometry of the
-    optimum, for "ce" to the simplex frame; of zeros they are NaN, and `missing` says what has died.
+    For "mse" the bounds are the minimum itself, at any depth, widths and class sizes. For "ce" at depth one they meet
+    at it too, in closed form for equal classes, else by a convex program solved to a billionth; widths below K - 1
+    leave the lower one only. For "ce" at larger depth the minimum is not known, and they bracket it: the lower one
+    bounds the decays by a power of the nuclear norm of the logits, the upper one is of the best configuration known.
+    Metrics are distances to the geometry of the optimum, for "ce" to the simplex frame; of zeros they are NaN, and
+    `remarks` say what has died. NC1 leaves out directions whose spread between classes is below a hundredth of the
+    least that a living direction has at the optimum.
+
+    With a decay of zero, as in ordinary training, the infimum is zero whatever the head does, and the answer is not a
+    gap: it says for which decays the head is nearest to stationary (equal shares for all factors), or why for none.
 
     Args:
         weights: W_1 .. W_M, outputs x inputs as in PyTorch, the last with a row per class.
-        features: N rows, what enters W_1 for each sample. Those in single precision have the cut-off of NC1 raised.
+        features: N rows, what enters W_1 for each sample; an array or a data frame.
         labels: N integers in 0 .. K - 1, each class present.
-        decays: lambda_W1 .. lambda_WM and lambda_H, all positive. A decay lambda |W|^2 without the half counts twice.
+        decays: lambda_W1 .. lambda_WM and lambda_H. A decay lambda |W|^2 without the half counts twice.
         bias: K numbers, if the last layer has one.
         loss: "mse" or "ce".
         normalisation: alpha, or for "mse" a name: "half_mean_over_samples" (1), "mean_over_samples" (2),
@@ -111,8 +147,20 @@ def certify_head(
     """
     named = isinstance(normalisation, str)
     require(loss == "mse" or not named, f'normalisation must be a number for the loss "ce", got {normalisation!r}')
-    head, alpha = head_of(weights, features, labels, decays, bias, normalisation)
+    table = read_features("features", features)
+    n_samples = len(table.values)
+    require(
+        len(labels) == n_samples,
+        f"labels must have one entry for each of the {len(table.values)} samples, got {len(labels)}",
+    )
+    head, alpha = head_of(weights, table.values, labels, decays, bias, normalisation)
     require(loss == "mse" or head.n_classes > 1, 'weights must have rows of at least two classes for the loss "ce"')
+    if min(*head.weight_decays, head.feature_decay) == 0:
+        return _undecayed(head, alpha, loss)
+    return _certificate(head, alpha, loss)
+
+
+def _certificate(head: Head, alpha: float, loss: Loss) -> HeadCertificate:
     value, gradient_norm = _value_and_gradient_norm(head, loss)
     reference = mse_reference(head) if loss == "mse" else ce_reference(head)
     logits = head.logits()
@@ -125,17 +173,72 @@ def certify_head(
         head.labels,
         reference.targets,
         centred=head.bias is not None,
-        rcond=head.rcond,
+        rcond=max(_SINGLE, _SPREAD * _least_spread(reference.targets.feature_gram, head.class_sizes)),
     )
+    gap = value - reference.lower_bound
+    inside = bool(head.features.min() >= 0) and gap > 1e-6 * value
+    relu = Doubt("no feature is negative (a ReLU?): the minimum may be out of reach", alpha * gap, "of the gap")
     return HeadCertificate(
         value=alpha * value,
         lower_bound=alpha * reference.lower_bound,
-        gap=alpha * (value - reference.lower_bound),
+        upper_bound=alpha * reference.upper_bound,
+        gap=alpha * gap,
+        least_gap=alpha * max(0.0, value - max(reference.upper_bound, reference.lower_bound)),
         imbalance=alpha * imbalance,
         gradient_norm=alpha * gradient_norm,
         metrics=metrics,
-        missing=(*reference.missing, *_missing(head, logits, reference, value, gradient_norm)),
+        remarks=(*reference.remarks, *_missing(head, logits, reference, value, gradient_norm)),
+        doubts=(relu,) if inside else (),
     )
+
+
+def _undecayed(head: Head, alpha: float, loss: Loss) -> HeadCertificate:
+    """Decays at which the head is nearest to stationary: each factor's gradient has the same product with it."""
+    from scipy.special import softmax
+
+    value, gradient_norm = _value_and_gradient_norm(head, loss)
+    logits, one_hot = head.logits(), np.eye(head.n_classes)[:, head.labels]
+    outputs = logits if head.bias is None else logits + head.bias[:, None]
+    slope = ((outputs if loss == "mse" else softmax(outputs, axis=0)) - one_hot) / len(head.labels)
+    gain = -float(np.sum(slope * logits))
+    norms = np.array([np.sum(part**2) for part in (*head.weights, head.features)])
+    told, misfit = "none fits this head: larger logits do not lower its loss", float("nan")
+    implied: tuple[float, ...] = ()
+    if gain > 1e-12 * value and norms.min() > 0:
+        strengths = gain / norms
+        at = replace(head, weight_decays=strengths[:-1], feature_decay=float(strengths[-1]))
+        misfit = _value_and_gradient_norm(at, loss)[1] / float(np.sqrt(np.sum(strengths**2 * norms)))
+        implied = tuple((alpha * strengths).tolist())
+        listed = ", ".join(f"{decay:.3g}" for decay in implied)
+        told = f"the head is nearest to stationary, to {misfit:.0%}, at the decays {listed}"
+        if misfit < _STATIONARY:
+            told += f", where its gap is at most {_certificate(at, alpha, loss).gap:.3g}"
+        else:
+            told += ", and optimal for none"
+    nan = float("nan")
+    frames = np.full(len(head.weights), nan)
+    return HeadCertificate(
+        value=alpha * value,
+        lower_bound=0.0,
+        upper_bound=nan,
+        gap=nan,
+        least_gap=nan,
+        imbalance=nan,
+        gradient_norm=alpha * gradient_norm,
+        metrics=predicted.CollapseMetrics(nan, frames, nan, nan, nan),
+        remarks=(),
+        implied_decays=implied,
+        misfit=misfit,
+        missing=f"a positive decay of every factor, as without one the infimum is 0 for any data; {told}",
+    )
+
+
+def _least_spread(gram: Float[np.ndarray, "classes classes"], sizes: Int[np.ndarray, " classes"]) -> float:
+    """Least squared spread of the class means about the mean of all samples over the largest, of living directions."""
+    centring = np.eye(len(sizes)) - (sizes / sizes.sum())[:, None]
+    spreads = np.linalg.eigvalsh(centring.T @ gram @ centring)
+    alive = spreads[spreads > 1e-9 * max(spreads[-1], 1e-300)]
+    return float(alive[0] / alive[-1]) if alive.size else 0.0
 
 
 def _value_and_gradient_norm(head: Head, loss: Loss) -> tuple[float, float]:

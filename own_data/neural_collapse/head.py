@@ -19,7 +19,7 @@ class Head:
     """A head and the features entering it, in the notation of `certify_head`.
 
     Features have a column per sample, samples are ordered by class, and decays are those that go with |.|^2 / (2 N) or
-    the mean cross-entropy. `rcond` is the cut-off of NC1 that the precision of the features allows.
+    the mean cross-entropy.
     """
 
     weights: list[Float[np.ndarray, "_ _"]]
@@ -29,7 +29,6 @@ class Head:
     weight_decays: Float[np.ndarray, " layers"]
     feature_decay: float
     bias: Float[np.ndarray, " classes"] | None
-    rcond: float
 
     @property
     def n_classes(self) -> int:
@@ -51,14 +50,14 @@ class Head:
 
 def head_of(
     weights: Sequence[Float[AnyArray, "_ _"]],
-    features: Float[AnyArray, "samples inputs"],
+    features: Float[np.ndarray, "samples inputs"],
     labels: Int[AnyArray, " samples"],
     decays: Sequence[float] | Float[np.ndarray, " factors"],
     bias: Float[AnyArray, " classes"] | None,
     normalisation: Normalisation | float,
 ) -> tuple[Head, float]:
     """The head, and alpha. Raises as `certify_head`."""
-    layers, rows = [np.asarray(layer, float) for layer in weights], np.asarray(features, float)
+    layers, rows = [np.asarray(layer, float) for layer in weights], features
     classes = np.asarray(labels)
     require_chain(layers, rows.T)
     n_classes, n_factors = len(layers[-1]), len(layers) + 1
@@ -70,10 +69,9 @@ def head_of(
     require(bias is None or n_classes > 1, "bias must be None for a single class, which it would fit alone")
     alpha = 1 / predicted.decay_in_half_mean_square(1.0, n_classes, normalisation)
     strengths = np.asarray(decays, float) / alpha
-    least = strengths.min()
-    require(least >= _LEAST_DECAY, f"decays over the normalisation must be at least {_LEAST_DECAY:g}, got {least}")
+    least = strengths[strengths > 0].min(initial=np.inf)
+    require(least >= _LEAST_DECAY, f"decays over the normalisation must be 0 or at least {_LEAST_DECAY:g}, got {least}")
     order = np.argsort(classes, kind="stable")
-    is_single = np.can_cast(features.dtype, np.float32)
     head = Head(
         weights=layers,
         features=rows[order].T,
@@ -82,6 +80,5 @@ def head_of(
         weight_decays=strengths[:-1],
         feature_decay=float(strengths[-1]),
         bias=None if bias is None else np.asarray(bias, float),
-        rcond=1e-6 * n_classes if is_single else 1e-10,
     )
     return head, alpha

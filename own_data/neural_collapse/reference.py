@@ -6,23 +6,31 @@ import numpy as np
 from jaxtyping import Float
 
 from own_data.neural_collapse.head import Head
+from own_data.neural_collapse.solve import concave_bound, solve
 from theory import neural_collapse as predicted
+
+_SLOPES, _SLOPES_SOLVED = 80, 8  # of the programs behind a bound, in closed form and solved
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
     """Target geometry and bound of a head.
 
-    `lower_bound` is NaN where none is known, and `is_minimum` says whether it is attained; `targets` are what metrics
-    are distances to; `singular_values` those of the optimal logits of all samples, empty where unknown; `missing` holds
-    sentences on what stands between the head and a bound or a frame, whatever the head does.
+    The minimum is between `lower_bound` and `upper_bound`, of a configuration that is known, infinite where none is;
+    `targets` are what metrics are distances to; `singular_values` those of the optimal logits of all samples, empty
+    where unknown; `remarks` hold sentences on what stands between the head and a bound or a frame, whatever it does.
     """
 
     lower_bound: float
-    is_minimum: bool
+    upper_bound: float
     targets: predicted.CollapseTargets
     singular_values: Float[np.ndarray, " directions"]
-    missing: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def is_minimum(self) -> bool:
+        """Whether the two bounds are the minimum, to a billionth and rounding."""
+        return bool(self.upper_bound - self.lower_bound <= 2e-9 * self.lower_bound + 1e-14)
 
 
 def mse_reference(head: Head) -> Reference:
@@ -30,74 +38,88 @@ def mse_reference(head: Head) -> Reference:
     optimum = predicted.mse_optimum(
         head.class_sizes, head.weight_decays, head.feature_decay, widths=head.widths, bias=head.bias is not None
     )
-    missing = []
+    remarks = []
     kept, directions = int(np.sum(optimum.alive)), optimum.alive.size
     if kept < directions:
         dead = f", not those of classes {np.flatnonzero(~optimum.alive).tolist()}" if head.bias is None else ""
         smallest = predicted.critical_class_size(len(head.labels), head.weight_decays, head.feature_decay)
-        missing.append(
+        remarks.append(
             f"the optimum itself keeps {kept} of {directions} directions{dead}: the narrowest width is "
             f"{min(head.widths)}, and these decays kill what weighs less than {smallest:.4g} samples"
         )
     if kept == 0:
-        missing.append("all is zero at the optimum: it has no frame, and distances to frames are NaN")
+        remarks.append("all is zero at the optimum: it has no frame, and distances to frames are NaN")
     if optimum.cut_is_tied or "tie" in optimum.regimes:
-        missing.append("the optimum is not unique (a tie): distances are those to one of its geometries")
+        remarks.append("the optimum is not unique (a tie): distances are those to one of its geometries")
     targets = predicted.optimum_targets(optimum)
-    return Reference(optimum.value, True, targets, optimum.singular_values, tuple(missing))
+    return Reference(optimum.value, optimum.value, targets, optimum.singular_values, tuple(remarks))
 
 
 def ce_reference(head: Head) -> Reference:
-    """The global minimum under cross-entropy of equal classes at depth one, else what is known."""
-    depth, n_classes = len(head.weights), head.n_classes
-    targets = predicted.frame_targets(predicted.simplex_etf(n_classes), depth)
+    """The global minimum under cross-entropy at depth one, between two bounds from depth two on."""
+    n_classes, sizes, depth = head.n_classes, head.class_sizes, len(head.weights)
     if depth > 1:
-        sentence = (
-            "a lower bound: with cross-entropy from depth 2 on the minimum is not known, and for enough classes it is "
-            "not the simplex frame, to which distances are given"
-        )
-        return Reference(float("nan"), False, targets, np.zeros(0), (sentence,))
-    if np.ptp(head.class_sizes) > 0:
-        sentence = (
-            "a closed form: classes are unequal, so that the gap is an upper bound, tight where the head has "
-            "converged, and distances are those to the simplex frame of equal classes"
-        )
-        return Reference(_ce_dual_bound(head), False, targets, np.zeros(0), (sentence,))
-    per_class = int(head.class_sizes[0])
+        return _deep_ce_reference(head)
+    targets = predicted.frame_targets(predicted.simplex_etf(n_classes), depth)
+    wide_enough = bool(head.widths[0] >= n_classes - 1)
+    narrow = (
+        f"a width of at least {n_classes - 1}, for the optimum of free features: the gap is an upper bound that stays "
+        "above 0"
+    )
+    if np.ptp(sizes) > 0:
+        slope = float(np.sqrt(head.weight_decays[0]) * np.sqrt(head.feature_decay))
+        program = solve(sizes, slope, head.bias is not None, 1e-9)
+        remarks = ["classes are unequal: distances are those to the simplex frame of equal classes"]
+        upper = program.upper if wide_enough else np.inf
+        singular_values = np.linalg.svd(program.logits * np.sqrt(sizes), compute_uv=False)
+        alive = singular_values[singular_values > 1e-4 * singular_values[0]]
+        if not wide_enough:
+            remarks.append(narrow)
+        return Reference(program.lower, float(upper), targets, alive if wide_enough else np.zeros(0), tuple(remarks))
+    per_class = int(sizes[0])
     optimum = predicted.ce_optimum_shallow(n_classes, per_class, head.weight_decays[0], head.feature_decay)
     singular_values = np.full(n_classes - 1, optimum.scale * np.sqrt(per_class))
-    wide_enough = bool(head.widths[0] >= n_classes - 1)
-    missing = []
+    attained = wide_enough or optimum.trivial
+    remarks = [] if attained else [narrow]
     if optimum.trivial:
-        missing.append("all is zero at the optimum: it has no frame, and distances to frames are NaN")
+        remarks.append("all is zero at the optimum: it has no frame, and distances to frames are NaN")
         targets = predicted.frame_targets(np.zeros((n_classes, n_classes)), depth)
-    elif not wide_enough:
-        missing.append(
-            f"a width of at least {n_classes - 1}, for the simplex frame: the gap is an upper bound that stays above 0"
+    upper = optimum.value if attained else np.inf
+    return Reference(optimum.value, upper, targets, singular_values, tuple(remarks))
+
+
+def _deep_ce_reference(head: Head) -> Reference:
+    """Bounds by concavity of the penalty in the nuclear norm of the logits, which the decays are at least."""
+    n_classes, sizes, depth = head.n_classes, head.class_sizes, len(head.weights)
+    decays, per_class, width = head.weight_decays, int(sizes[0]), int(min(head.widths))
+    factor = predicted.schatten_penalty(np.eye(1), decays, head.feature_decay)
+    known = {"all zero": float(np.log(n_classes))}
+    steepest = float(np.sqrt(sizes.max())) / len(head.labels)  # from here on all is zero
+    if np.ptp(sizes) == 0:
+        slopes = steepest * np.geomspace(1e-6, 1, _SLOPES)
+        values = [predicted.ce_optimum_shallow(n_classes, per_class, slope, slope).value for slope in slopes]
+        etf, antipodal = (
+            find(n_classes, per_class, decays, head.feature_decay)[1]
+            for find in (predicted.etf_stationary, predicted.cross_polytope_stationary)
         )
-    return Reference(optimum.value, wide_enough or optimum.trivial, targets, singular_values, tuple(missing))
-
-
-def _ce_dual_bound(head: Head) -> float:
-    """The bound from the head's own residuals, its distributions mixed with constant ones until none is negative.
-
-    Centred residuals, which a bias wants, may leave small negative probabilities; both duals are feasible but for
-    them, and so is every mixture.
-    """
-    from scipy.special import softmax
-
-    one_hot = np.eye(head.n_classes)[:, head.labels]
-    with_bias = head.bias is not None
-    outputs = head.logits() + (head.bias[:, None] if head.bias is not None else 0)
-    frequencies = np.broadcast_to(one_hot.mean(axis=1, keepdims=True), one_hot.shape)
-    own, constant = (
-        predicted.rescaled_dual(one_hot - fit, head.weight_decays[0], head.feature_decay, bias=with_bias)
-        for fit in (softmax(outputs, axis=0), frequencies)
+        known |= {"the simplex frame": etf} if width >= n_classes - 1 else {}
+        known |= {"antipodal pairs of classes": antipodal} if width >= (n_classes + 1) // 2 else {}
+    else:
+        slopes = steepest * np.geomspace(1e-3, 1, _SLOPES_SOLVED)
+        programs = [solve(sizes, float(slope), head.bias is not None, 0.05) for slope in slopes]
+        values = [program.lower for program in programs]
+        for program, slope in zip(programs, slopes, strict=True):
+            norms = np.linalg.svd(program.logits * np.sqrt(sizes), compute_uv=False)
+            penalty = predicted.schatten_penalty(program.logits * np.sqrt(sizes), decays, head.feature_decay)
+            if np.sum(norms > 1e-9 * norms[0]) <= width:
+                value = program.upper - slope * norms.sum() + penalty
+                known["a shrunk head"] = min(known.get("a shrunk head", np.inf), value)
+    lower = concave_bound(np.array(values), slopes, factor, 2 / (depth + 1))
+    name = min(known, key=lambda one: known[one])
+    told = ", ".join(f"{one} {value:.4g}" for one, value in known.items() if one != "all zero" or name == one)
+    remark = (
+        f"from depth 2 on the minimum of cross-entropy is not known, only bounds; known configurations: {told}; "
+        "distances are those to the simplex frame"
     )
-    probabilities, positive = (one_hot - head.labels.size * dual for dual in (own, constant))
-    negative = probabilities < 0
-    share = np.max(probabilities[negative] / (probabilities - positive)[negative], initial=0.0)
-    mixed = (1 - share) * own + share * constant
-    return predicted.dual_bound(
-        mixed, head.labels, head.weight_decays[0], head.feature_decay, loss="ce", bias=with_bias
-    )
+    targets = predicted.frame_targets(predicted.simplex_etf(n_classes), depth)
+    return Reference(lower, float(known[name]), targets, np.zeros(0), (remark,))

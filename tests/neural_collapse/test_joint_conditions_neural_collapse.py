@@ -72,7 +72,7 @@ LONELY = {"weights": [np.ones((1, 2))], "labels": 0 * CLASSES, "decays": [1, 1]}
         ({"labels": CLASSES + 1}, "labels must be in 0 .. 1, got 2"),
         ({"labels": 0 * CLASSES}, "labels must have samples of every class, got none of class 1"),
         ({"decays": [0.1, 0.1]}, "decays must be 3, of each layer and of the features"),
-        ({"decays": [0.1, 1e-101, 0.1]}, "decays over the normalisation must be at least 1e-100, got 1e-101"),
+        ({"decays": [0.1, 1e-101, 0.1]}, "decays over the normalisation must be 0 or at least 1e-100, got 1e-101"),
         ({"bias": np.ones(3)}, "bias must be 2 numbers, one per class"),
         (LONELY | {"bias": [0.0]}, "bias must be None for a single class"),
         (LONELY | {"loss": "ce"}, 'at least two classes for the loss "ce"'),

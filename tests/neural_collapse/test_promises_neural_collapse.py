@@ -59,7 +59,8 @@ CASES = {
     "shrinkage": Case(within=(0, 1)),
     "schatten_penalty": Case(within=SOME),
     "certify_head": Case(
-        {**HEAD, "features": HEAD["features"].T, "labels": LABELS, "decays": (0.0625, 0.03125, 0.03125)}, infinite=DIES
+        {**HEAD, "features": HEAD["features"].T, "labels": LABELS, "decays": (0.0625, 0.03125, 0.03125)},
+        infinite=f"{DIES}, no implied decays where there are decays",
     ),
 }
 RECORDS = ["BatchConditions", "CollapseMetrics", "CollapseTargets", "HeadCertificate", "MseOptimum"]

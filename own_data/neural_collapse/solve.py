@@ -1,0 +1,100 @@
+"""Bounds on the minimum of cross-entropy over free features, from convex programs with one column of logits per class.
+
+With a penalty a |Z|_* on the logits Z of all samples, the samples of a class may share their column: K^2 unknowns.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import entr, log_softmax, softmax
+
+_MOST_WORK = 1e9  # multiplications in all steps of a program
+_MOST_STEPS = 10_000
+_CHECKED = 25  # steps between two looks at the gap
+
+
+class Program(NamedTuple):
+    """Proved lower and upper bound on the minimum, and the logits of the classes at the upper one."""
+
+    lower: float
+    upper: float
+    logits: Float[np.ndarray, "classes classes"]
+
+
+def solve(class_sizes: Int[np.ndarray, " classes"], slope: float, with_bias: bool, precision: float) -> Program:
+    """Minimum of cross-entropy + slope |Z|_* over Z (and a bias), between bounds meeting to `precision` if time allows.
+
+    Proximal gradient, accelerated and restarted (Beck & Teboulle 2009), on the columns times sqrt(n_k). The dual is
+    that of the distributions reached, their residuals shrunk to operator norm `slope`.
+    """
+    n_classes, n_samples = len(class_sizes), int(class_sizes.sum())
+    roots, shares = np.sqrt(class_sizes), class_sizes / n_samples
+    step = 2 * n_samples / (1 + with_bias * class_sizes.max())  # softmax curves by at most one half
+    steps = int(min(max(_MOST_WORK / (30 * n_classes**3), 100), _MOST_STEPS, 10 / precision))
+    scaled, bias, momentum = np.zeros((n_classes, n_classes)), np.zeros(n_classes), 1.0
+    ahead, bias_ahead, lower, upper, best = scaled, bias, 0.0, np.inf, scaled
+    for taken in range(1, steps + 1):
+        residual = np.eye(n_classes) - softmax(ahead / roots + bias_ahead[:, None], axis=0)
+        left, values, right = np.linalg.svd(ahead + step * residual * roots / n_samples)
+        after = left * np.maximum(values - step * slope, 0) @ right
+        bias_after = bias_ahead + with_bias * step / n_samples * residual @ class_sizes / class_sizes.max()
+        overshot = np.sum((ahead - after) * (after - scaled)) + (bias_ahead - bias_after) @ (bias_after - bias) > 0
+        following = 1.0 if overshot else (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        inertia = 0.0 if overshot else (momentum - 1) / following
+        ahead, bias_ahead = after + inertia * (after - scaled), bias_after + inertia * (bias_after - bias)
+        scaled, bias, momentum = after, bias_after, following
+        if taken % _CHECKED == 0 or taken == steps:
+            logits = scaled / roots
+            outputs = logits + bias[:, None]
+            value = -shares @ np.diag(log_softmax(outputs, axis=0)) + slope * np.linalg.norm(scaled, ord="nuc")
+            if value < upper:
+                upper, best = float(value), logits
+            lower = max(lower, _dual_value(softmax(outputs, axis=0), class_sizes, slope, with_bias))
+            if upper - lower <= precision * upper:
+                break
+    return Program(lower, upper, best)
+
+
+def _dual_value(
+    probabilities: Float[np.ndarray, "classes classes"],
+    class_sizes: Int[np.ndarray, " classes"],
+    slope: float,
+    with_bias: bool,
+) -> float:
+    """Mean entropy of distributions per class whose residuals are feasible: near these, mixed with the frequencies.
+
+    Residuals are centred over the samples for a bias, shrunk to operator norm `slope`, and mixed with those of the
+    frequencies, which are as feasible, until no probability is negative.
+    """
+    n_samples = class_sizes.sum()
+    shares = class_sizes / n_samples
+    one_hot = np.eye(len(class_sizes))
+    constant = np.broadcast_to(shares[:, None], one_hot.shape)
+    feasible = []
+    for distributions in (probabilities, constant):
+        residual = one_hot - distributions
+        residual = residual - (residual @ shares)[:, None] * with_bias
+        norm = np.linalg.norm(residual * np.sqrt(class_sizes), ord=2) / n_samples
+        feasible.append(one_hot - residual * min(1.0, slope / norm if norm else 1.0))
+    own, other = feasible
+    negative = own < 0
+    share = np.max(own[negative] / (own - other)[negative], initial=0.0)
+    mixed = np.maximum((1 - share) * own + share * other, 0)
+    return float(np.sum(entr(mixed), axis=0) @ shares)
+
+
+def concave_bound(
+    values: Float[np.ndarray, " programs"], slopes: Float[np.ndarray, " programs"], factor: float, power: float
+) -> float:
+    """Lower bound on cross-entropy + factor |Z|_*^power, 0 < power <= 1, from lower bounds of programs of some slopes.
+
+    Cross-entropy is at least value - slope |Z|_* for each, and at least zero; between two crossings of these lines the
+    sum is concave, so that its minimum is at a crossing.
+    """
+    values, slopes = np.append(values, 0.0), np.append(slopes, 0.0)
+    apart = slopes[:, None] - slopes
+    crossings = (values[:, None] - values)[apart != 0] / apart[apart != 0]
+    norms = np.append(crossings[crossings > 0], 0.0)
+    highest = np.max(values[:, None] - slopes[:, None] * norms, axis=0)
+    return float(np.min(highest + factor * norms**power))
