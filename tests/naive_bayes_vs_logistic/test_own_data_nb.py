@@ -246,7 +246,7 @@ def test_containers_labels_and_units_do_not_matter():
 
 PLANTED = {
     "never": (shifted(20, 10, 0.8), equicorrelated(20, 0.5), 400),
-    "O(1)": (shifted(12, 12, 0.8), np.eye(12), 1500),
+    "O(1)": (shifted(16, 16, 1.0), np.eye(16), 1000),
     "O(n)": (shifted(24, 24, 0.2), np.eye(24), 3000),
 }
 
