@@ -102,7 +102,9 @@ def test_irreducible(trial, target: Target, race: bool):
     trial.bound(bound, root + 1e-9 * table.n, found_by="all", ops=1, controls=wrong)
     if not race:
         fewest, rarer = solved(target).baseline.errors, min(count.sum() for count in counts(table))
-        trial.bound(bound, fewest, found_by="all", ops=0, wrong_processes={"the rarer label of all": rarer})
+        errors = np.array([fewest, counted(race)])  # of the best linear rule, and of each row's more frequent label
+        wrong = {"the rarer label of all": np.full(2, rarer)}
+        trial.bound(np.full(2, bound), errors, found_by="all", ops=0, wrong_processes=wrong)
 
 
 @claim(
