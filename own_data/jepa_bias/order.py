@@ -15,6 +15,7 @@ from theory_on_trial.own_data.answer import Doubt
 _COMMUTING = 1e-12  # relative norm of the commutator below which the scalar equations are exact
 _NEGATIVE = 1e-10  # relative size of what may be rounding
 _FINE, COARSE = 1e-3, 1e-2  # tolerances of the integration, whose difference measures its error
+_LONG = 10  # of the slowest scalar times
 _NEARLY_ALIGNED = 0.1  # a larger misalignment is no mere imperfection of a start
 
 
@@ -36,8 +37,8 @@ def learning_order(
     in seconds; twice, so that the error of the times is measured and doubted. A feature q counts as learned while
     |W-bar q| is at least the fraction p of what it is in the end state in which everything is learned.
 
-    The integration ends at that state, after three times the slowest scalar time, or where it would become too long:
-    at `horizon`, of which the answer says so. It is not answerable if nothing is learned by then.
+    The integration ends at that state, after ten times the slowest scalar time (what is reached then is final), or
+    where it would become too long: at `horizon`, of which the answer says so. It is not answerable if nothing is learned by then.
 
     Args:
         Sigma_xx: E[x x^T] of the context, in any units.
@@ -97,11 +98,11 @@ def learning_order(
             _aligned_times(ends, grows & below, fraction, epsilon, depth, objective), initial=0, where=grows & below
         )
         fine, coarse = (
-            integrated(Sigma_xx[None], Sigma_yx[None], basis, depth, epsilon, objective, 3 * slowest, tolerance)[0]
+            integrated(Sigma_xx[None], Sigma_yx[None], basis, depth, epsilon, objective, _LONG * slowest, tolerance)
             for tolerance in (_FINE, COARSE)
         )
-        levels = fraction * strengths
-        events, horizon, error = _agreed(crossings(fine, 0, levels), crossings(coarse, 0, levels), fine, coarse)
+        lists = (crossings(track, 0, fraction * finals[0]) for track, finals in (fine, coarse))
+        events, horizon, error = _agreed(*lists, fine[0], coarse[0])
         doubts = (Doubt("the flow is integrated in steps", error, "of each time"),) if events else ()
     factor = depth if clock == "paper" else 1
     first = {event.feature: event.time for event in reversed(events)}
@@ -157,6 +158,8 @@ def integrated(
     inner = (slice(None), slice(basis.shape[1]), slice(basis.shape[1]))
     end = end_state(xx[inner], yx[inner], depth, objective)
     track = follow(xx, yx, end, depth, epsilon, objective, horizon, tolerance)
+    if track.times[-1] >= horizon * (1 - 1e-9):  # a direction of negative regression keeps the end state out of reach
+        return track, np.exp(track.log_strengths[-1])
     return track, np.sqrt(np.diagonal(end, axis1=1, axis2=2))
 
 

@@ -227,7 +227,7 @@ def _times(
 ) -> tuple[Estimate, ...]:
     """First times in the population: of all flows, stepped together, and of the scalar equations if they may hold."""
     factor = order.depth if order.clock == "paper" else 1
-    horizon = min(order.horizon, 4 * order.times.max()) / factor
+    horizon = (order.horizon if np.isfinite(order.horizon) else 4 * order.times.max()) / factor
     track, ends = integrated(*moments, order.basis, order.depth, order.epsilon, order.objective, horizon, COARSE)
     found = np.full(lambdas.shape, np.inf)
     for fit, lengths in enumerate(ends):

@@ -1,0 +1,205 @@
+"""Data that nobody prepared, for the learning orders; truths by plain gradient descent in NumPy.
+
+Of data with a population that commutes the truth are scalar equations, integrated by quadrature.
+"""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+from scipy.integrate import quad
+from sklearn.datasets import load_digits, load_iris, load_wine
+
+from own_data.jepa_bias import LearningOrder, ViewsLearningOrder, learning_order, learning_order_of_views
+from tests.jepa_bias.jepa_flow_by_hand import descent_crossings
+from theory_on_trial.audits.tools import DataSet, Outcome, held
+
+LAMBDA, RHO = np.array([1.0, 0.45]), np.array([0.5, 0.9])
+RATES = {"jepa": 0.02, "mae": 0.005}
+
+
+def views(seed: int, n_samples: int = 300, noise: Callable[..., Any] | None = None, memory: float = 0.0) -> Any:
+    """Two features of lambda 1 and .45, rho .5 and .9, the first of which is noisy, in a turned basis."""
+    rng = np.random.default_rng(seed)
+    draw = rng.standard_normal if noise is None else partial(noise, rng)
+    signal, *noises = (draw((n_samples, 2)) for _ in range(3))
+    for part in (signal, *noises):
+        for row in range(1, n_samples if memory else 0):
+            part[row] = memory * part[row - 1] + np.sqrt(1 - memory**2) * part[row]
+    turn = np.array([[np.cos(0.7), -np.sin(0.7)], [np.sin(0.7), np.cos(0.7)]])
+    seen = [(signal * np.sqrt(LAMBDA) + part * np.sqrt(LAMBDA / RHO - LAMBDA)) @ turn.T for part in noises]
+    return seen[0], seen[1]
+
+
+@cache
+def times_of_scalars(objective: str, epsilon: float, depth: int) -> tuple[float, ...]:
+    """Of half the final strengths, on the clock of the flow: the integral of 1 over the velocity, in log strength."""
+    power, gain = {"jepa": (depth, 3 - 1 / depth), "mae": (depth / (depth + 1), 2 - 1 / depth)}[objective]
+    found = []
+    for strength, rho in zip(LAMBDA, RHO, strict=True):
+
+        def inverse(log: float, strength: float = strength, rho: float = rho) -> float:
+            w = float(np.exp(log))
+            return w / (depth * strength * (w**gain - w**3 / rho))
+
+        found.append(quad(inverse, np.log(epsilon), np.log(0.5 * rho**power), limit=200)[0])
+    return tuple(found)
+
+
+def of_population(
+    data: Callable[[int], Any], objective: str, name: str, fits: bool, draws: int, **more: Any
+) -> DataSet:
+    """Both times of a population whose covariances commute, by quadrature."""
+    truths = sorted(times_of_scalars(objective, 0.01, 2))
+
+    def ask(seed: int) -> ViewsLearningOrder:
+        return learning_order_of_views(*data(seed), 2, 0.01, objective)
+
+    def judge(answer: ViewsLearningOrder) -> Outcome:
+        found = [held(time, truth, answer, "none") for time, truth in zip(answer.times, truths, strict=True)]
+        doubted = any(doubt.size == np.inf for doubt in answer.doubts)
+        return "right" if found.count("right") == len(truths) else "doubted" if doubted else "wrong"
+
+    level = 0.9 if fits else None  # two intervals of 95 %
+    told = f"{objective.upper()}: {truths[0]:.4g} and {truths[1]:.4g}"
+    return DataSet(
+        tool="learning_order_of_views", name=name, fits=fits, ask=ask, truth=told, judge=judge,
+        headline=lambda answer: ", ".join(map(str, answer.times)), draws=draws, level=level,
+    )  # fmt: skip
+
+
+def of_descent(
+    moments: Callable[[int], Any], name: str, fits: bool, objective: str, depth: int, epsilon: float, draws: int
+) -> DataSet:
+    """All first times and whatever is unlearned, against descent on the same covariances."""
+
+    def ask(seed: int) -> LearningOrder:
+        return learning_order(*moments(seed), depth, epsilon, objective)
+
+    def judge(answer: LearningOrder, seed: int) -> Outcome:
+        pair, rate = moments(seed), RATES[objective]
+        stop = 1.2 * answer.horizon
+        seen = descent_crossings(*pair, answer.basis, depth, epsilon, objective, 0.5, rate, stop)
+        allowed = 0.02 + sum(doubt.size for doubt in answer.doubts)  # descent is off by rate times rates
+        for feature, times in enumerate(seen):
+            told = [event.time for event in answer.events if event.feature == feature]
+            if len(told) != len(times) or not np.allclose(told, times, rtol=allowed):
+                return "wrong"
+        return "right"
+
+    last: list[int] = []
+
+    def remembered(seed: int) -> LearningOrder:
+        last[:] = [seed]
+        return ask(seed)
+
+    return DataSet(
+        tool="learning_order", name=name, fits=fits, ask=remembered, truth=f"{objective.upper()}: descent in NumPy",
+        judge=lambda answer: judge(answer, last[0]),
+        headline=lambda answer: "; ".join(answer.course().split("; ")) if answer.displaced else (
+            "times " + ", ".join(f"{time:.4g}" for time in answer.times[:4])
+        ),
+        draws=draws,
+    )  # fmt: skip
+
+
+def refused(data: Callable[[int], Any], name: str) -> DataSet:
+    """Data of which no interval can be given."""
+    return DataSet(
+        tool="learning_order_of_views", name=name, fits=False, truth="not to be judged", draws=3,
+        ask=lambda seed: learning_order_of_views(*data(seed), 2, 0.01, "mae"), judge=lambda answer: "wrong",
+    )  # fmt: skip
+
+
+def covariances(x: Any, y: Any) -> tuple[Any, Any]:
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    return x.T @ x / len(x), y.T @ x / len(x)
+
+
+def random_problem(seed: int, asymmetry: float = 0.05) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    variance = rng.uniform(0.5, 2, 4)
+    return np.diag(variance), np.diag(rng.uniform(0.3, 1, 4) * variance) + asymmetry * rng.standard_normal((4, 4))
+
+
+def real(load: Callable[..., Any], columns: int) -> Callable[[int], Any]:
+    """Two disjoint halves of the rows of a table, paired by class, standardised; drawn anew for each seed."""
+
+    def moments(seed: int) -> tuple[Any, Any]:
+        features, labels = load(return_X_y=True)
+        features = ((features - features.mean(axis=0)) / features.std(axis=0))[:, :columns]
+        rng = np.random.default_rng(seed)
+        partner = np.concatenate([rng.permutation(np.flatnonzero(labels == k)) for k in np.unique(labels)])
+        order = np.argsort(labels, kind="stable")
+        return covariances(features[order], features[partner])
+
+    return moments
+
+
+def digits_halves(seed: int) -> tuple[Any, Any]:
+    images = load_digits().data / 4
+    rows = np.random.default_rng(seed).permutation(len(images))[:1500]
+    parts = np.linalg.svd(images - images.mean(axis=0), full_matrices=False)[2][:4].T
+    top, bottom = images[rows][:, :32] @ parts[:32], images[rows][:, 32:] @ parts[32:]
+    return covariances(top, bottom)
+
+
+def turning(seed: int) -> tuple[Any, Any]:
+    angle = 0.3 + 0.1 * seed
+    return np.eye(2), np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def twice(seed: int) -> Any:
+    x, y = views(seed, 150)
+    rows = np.random.default_rng(seed).permutation(np.repeat(np.arange(150), 3))
+    return x[rows], y[rows]
+
+
+def with_stamp(seed: int) -> Any:
+    x, y = views(seed)
+    stamp = 1.7e12 + 8.64e7 * np.arange(len(x))[:, None]
+    return np.hstack([x, stamp]), np.hstack([y, stamp])
+
+
+def with_nearly_constant(seed: int) -> Any:
+    x, y = views(seed)
+    column = 1 + 1e-7 * np.random.default_rng(seed).standard_normal((len(x), 1))
+    return np.hstack([x, column]), np.hstack([y, column])
+
+
+def with_holes(seed: int) -> Any:
+    x, y = views(seed)
+    x[seed, 0] = np.nan
+    return x, y
+
+
+def wide(seed: int) -> Any:
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((2, 60, 10))
+
+
+SETS = [
+    of_population(views, "mae", "Gaussian views, 300 pairs", True, 60),
+    of_population(lambda seed: views(seed, 80), "mae", "80 pairs", True, 60),
+    of_population(views, "jepa", "Gaussian views, 300 pairs", True, 8),
+    of_population(lambda seed: views(seed, memory=0.6), "mae", "successive rows alike, 300 pairs", True, 60),
+    of_population(twice, "mae", "150 pairs, three times each", True, 60),
+    of_descent(partial(random_problem, asymmetry=0.05), "four features, nearly commuting", True, "jepa", 2, 0.05, 6),
+    of_descent(partial(random_problem, asymmetry=0.05), "four features, nearly commuting", True, "mae", 3, 0.05, 6),
+    of_descent(real(load_iris, 2), "iris, pairs of a class", True, "mae", 2, 0.02, 6),
+    of_descent(real(load_wine, 3), "wine, pairs of a class", True, "mae", 2, 0.05, 3),
+    of_descent(partial(random_problem, asymmetry=0.2), "four features, far from commuting", False, "jepa", 2, 0.05, 6),
+    of_descent(partial(random_problem, asymmetry=0.2), "four features, far from commuting", False, "mae", 3, 0.05, 6),
+    of_descent(digits_halves, "digits, top and bottom halves", False, "mae", 2, 0.01, 3),
+    of_descent(turning, "views turned by an angle", False, "mae", 1, 0.05, 4),
+    of_population(
+        lambda seed: views(seed, noise=lambda rng, size: rng.standard_t(3, size) / np.sqrt(3)), "mae",
+        "Student's t of 3 degrees", False, 40,
+    ),
+    refused(lambda seed: views(seed, 30), "30 pairs"),
+    refused(wide, "60 pairs of 10 columns"),
+    refused(with_stamp, "a time stamp of 1.7e12"),
+    refused(with_nearly_constant, "a nearly constant column"),
+    refused(with_holes, "a missing entry"),
+]  # fmt: skip
