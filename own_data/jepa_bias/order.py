@@ -38,7 +38,8 @@ def learning_order(
     |W-bar q| is at least the fraction p of what it is in the end state in which everything is learned.
 
     The integration ends at that state, after ten times the slowest scalar time (what is reached then is final), or
-    where it would become too long: at `horizon`, of which the answer says so. It is not answerable if nothing is learned by then.
+    where it would become too long: at `horizon`, of which the answer says so. It is not answerable if nothing is
+    learned by then.
 
     Args:
         Sigma_xx: E[x x^T] of the context, in any units.
@@ -50,7 +51,7 @@ def learning_order(
         clock: flow, a step counting as its learning rate, or paper, depth times as much.
 
     Also `ValueError` for a Sigma_xx with negative eigenvalues or without a positive one, where no feature is learned,
-    and where times exceed float64. Source: the dynamics of Littwin et al. 2024, arXiv 2407.03475; all else derived here.
+    and where times exceed float64. Source: the dynamics of Littwin et al. 2024, arXiv 2407.03475; else derived here.
 
     >>> found = learning_order([[3.2, 0.0], [0.0, 0.8]], [[1.6, 0.0], [0.0, 0.8]], 2, 0.005, "jepa")
     >>> found.regression.tolist(), found.times.round(1).tolist()
@@ -101,8 +102,8 @@ def learning_order(
             integrated(Sigma_xx[None], Sigma_yx[None], basis, depth, epsilon, objective, _LONG * slowest, tolerance)
             for tolerance in (_FINE, COARSE)
         )
-        lists = (crossings(track, 0, fraction * finals[0]) for track, finals in (fine, coarse))
-        events, horizon, error = _agreed(*lists, fine[0], coarse[0])
+        of_fine, of_coarse = (crossings(track, 0, fraction * finals[0]) for track, finals in (fine, coarse))
+        events, horizon, error = _agreed(of_fine, of_coarse, fine[0], coarse[0])
         doubts = (Doubt("the flow is integrated in steps", error, "of each time"),) if events else ()
     factor = depth if clock == "paper" else 1
     first = {event.feature: event.time for event in reversed(events)}

@@ -246,10 +246,11 @@ def _times(
     aligned = np.where((lambdas > 0) & (aligned > 0), aligned, np.inf)
     times = []
     for feature in range(len(order.times)):
-        time = _interval(found[:, feature], confidence)
-        if may_commute:
-            other = _interval(aligned[:, feature], confidence)
-            time = Estimate(time.value, min(time.low, other.low), max(time.high, other.high))
+        value = float(order.times[feature])  # an unlearning is no smooth statistic, whose bias could be removed
+        ranges = [_interval(found[:, feature], confidence)]
+        ranges += [_interval(aligned[:, feature], confidence)] if may_commute else []
+        low, high = min(one.low for one in ranges), max(one.high for one in ranges)
+        time = Estimate(value, min(value, low), max(value, high))
         times.append(time)
     return tuple(times)
 
