@@ -10,7 +10,7 @@ from typing import Annotated
 from theory_on_trial import abstract
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 540
+MOST_PROGRAMS = 60
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
 MOST_SECONDS = 30
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""
