@@ -185,10 +185,12 @@ def ahead(name: str) -> Callable[[Any], Outcome]:
             and answer.predicted is not None
         ):
             return "wrong"
-        if low == 0 and high == np.inf:
-            return "none"
         sizes = np.array(sorted(known))
         mean, error = np.array([known[size] for size in sizes.tolist()]).T
+        if low == 0 and high == np.inf:
+            sure = [one.size for one in answer.measured if one.lead.high < 0]
+            contradicted = np.interp(np.log(sure), np.log(sizes), mean - 3 * error) > 0
+            return "none" if not sure else "wrong" if contradicted.any() else "right"
         behind = low > 0 and np.interp(np.log(low), np.log(sizes), mean + 3 * error) < 0
         not_ahead = np.any((mean - 3 * error > 0) & (sizes >= high * 1.01))
         return "wrong" if behind or not_ahead else "right"
