@@ -32,6 +32,7 @@ _MOST_SIGN_TESTS = 1e10  # without a time limit
 _LARGEST_LIST = 5e7  # cells times rows
 _HIGHEST_DIMENSION = 4
 _MANY = 10**6  # as often as there is time for
+_SMALL = 50_000  # entries, of a program that takes a moment
 _ATTEMPTS = 3  # of one solver and the other
 _PAIRS = 4e5  # of rows, that a program sorts in a second
 
@@ -167,6 +168,12 @@ class Search:
     def _find(self) -> None:
         if not self._limited and self.known.noted("found") is not None:
             return
+        positives, negatives = self.table.positives, self.table.negatives
+        if not self.least and self.table.rows.size <= _SMALL:  # no row has both labels: are they linear?
+            weights = GordanProgram(self.table).weights((positives > negatives).astype(int))
+            if weights is not None:
+                self._admit(weights.weights)
+                self._rebase()
         search = LineSearch(self.table, seed=len(self.known.errors))
         if self._start is not None:
             search.start_from(self._start, self._part(0.1))
