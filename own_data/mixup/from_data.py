@@ -19,7 +19,11 @@ from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, shar
 Table = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
 """What a user has, of any library: `labelled_samples` says what is wrong with it, and where."""
 
-_LAWS = ((0.5, 1.7), (0.5, 1.5), (0.7, 1.5))  # mean 1 - cos simulated over that of the law; see `AngleCurves`
+_LAWS = (
+    (0.5, 1.7),
+    (0.5, 1.5),
+    (0.7, 1.5),
+)  # simulated over law: `AngleCurves`; 0.5 of Mixup was seen later, at a = 1.25
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
