@@ -19,6 +19,7 @@ from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, shar
 Table = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
 """What a user has, of any library: `labelled_samples` says what is wrong with it, and where."""
 
+_FEW = 200  # rows, below which Laplace noise mostly passes for Gaussian
 _LAWS = (
     (0.5, 1.7),
     (0.5, 1.5),
@@ -191,6 +192,8 @@ def samples_needed_on(
         doubts.append(Doubt("the Bayes direction of these data is not known as well as the target asks", np.inf, unit))
     if log_erm.value < np.log(4 * d):
         doubts.append(Doubt("plain training needs fewer than four samples per feature, its law is rough", np.inf, unit))
+    if n < _FEW:
+        doubts.append(Doubt(f"{n} rows are too few to show tails that are not Gaussian", np.inf, unit))
     if samples.copies:
         doubts.append(Doubt("copies of rows count once", float(np.log1p(samples.copies / n)), unit))
     reach = float(np.log(n))
