@@ -1,17 +1,18 @@
 """A user's prompts, checked, and what a learner and the textbook algorithms answer to them."""
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from sims import in_context_learning as observed
-from sims.in_context_learning import Prompts, Rule
+from own_data.in_context_learning.candidates import Answers, Examples
 from theory_on_trial.own_data.arrays import numbers
 from theory_on_trial.own_data.jackknife import GROUPS
+
+_LARGEST = 1e150  # its square is still a number
 
 Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 """From inputs [prompts, k, d], labels [prompts, k] and queries [prompts, d] to answers [prompts]."""
@@ -19,20 +20,15 @@ Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Prompts and a learner's answers to the queries after `prefixes` examples."""
+    """Prompts and a learner's answers to the queries after each prefix."""
 
-    prompts: Prompts
-    prefixes: list[int]
-    answers: Float[np.ndarray, "prompts prefixes"]
+    shown: Examples
+    answers: Answers
 
     @property
     def power(self) -> float:
         """The mean square of the labels that were asked for."""
-        return float(np.mean(np.asarray(self.prompts.labels)[:, self.prefixes] ** 2))
-
-    def answers_of(self, rules: Sequence[Rule]) -> Float[np.ndarray, "rules prompts prefixes"]:
-        """What textbook algorithms answer to the same queries."""
-        return np.asarray(observed.predict_all(self.prompts, list(rules)))[:, :, self.prefixes]
+        return float(np.mean(self.shown.labels[:, self.shown.prefixes] ** 2))
 
     def distances(self, answers: Float[np.ndarray, "rules prompts prefixes"]) -> Float[np.ndarray, "rules prompts"]:
         """Mean over the prefixes of the squared difference from the learner, over `power`; infinite on overflow."""
@@ -41,25 +37,32 @@ class Asked:
         return np.nan_to_num(squares, nan=np.inf, posinf=np.inf)
 
 
-def ask(predict: Predictor, prompts: Prompts, prefixes: list[int]) -> Asked:
-    """Ask the learner; ValueError for answers that are not finite numbers, one for each prompt."""
-    inputs, labels = np.asarray(prompts.inputs), np.asarray(prompts.labels)
+def ask(predict: Predictor, shown: Examples) -> Asked:
+    """Ask the learner; TypeError for answers that are not real numbers, ValueError for other than one each, finite."""
     columns = []
-    for k in prefixes:
-        answers = np.asarray(predict(inputs[:, :k].copy(), labels[:, :k].copy(), inputs[:, k].copy()), float)
-        if answers.shape != (len(inputs),):
+    for k in shown.prefixes:
+        given = predict(shown.inputs[:, :k].copy(), shown.labels[:, :k].copy(), shown.inputs[:, k].copy())
+        answers = np.asarray(given)
+        after = f"after {k} example{'s' if k > 1 else ''}"
+        if answers.dtype.kind not in "biuf":
+            what = {"c": "complex numbers", "U": "strings", "S": "strings"}.get(answers.dtype.kind, "something else")
+            raise TypeError(f"predict must return real numbers, got {what} {after}")
+        if answers.shape != (len(shown.inputs),):
             raise ValueError(
-                f"predict must return a number for each of the {len(inputs)} prompts, "
-                f"got the shape {answers.shape} after {k} examples"
+                f"predict must return a number for each of the {len(shown.inputs)} prompts, "
+                f"got the shape {answers.shape} {after}"
             )
-        if not np.isfinite(answers).all():
-            wrong = answers[~np.isfinite(answers)][0]
-            raise ValueError(f"predict must return finite numbers, got {wrong} after {k} examples")
-        columns.append(answers)
-    return Asked(prompts, prefixes, np.stack(columns, axis=1))
+        wrong = answers[~(np.abs(answers.astype(float)) < _LARGEST)]
+        if len(wrong):
+            raise ValueError(
+                f"predict must return finite numbers below {_LARGEST:g}, got {wrong[0]} {after}: "
+                "your learner diverges on these prompts"
+            )
+        columns.append(answers.astype(float))
+    return Asked(shown, np.stack(columns, axis=1))
 
 
-def checked_prompts(inputs: Any, labels: Any) -> Prompts:
+def checked_prompts(inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """The user's prompts in float64; raises as `which_algorithm`."""
     arrays = []
     for name, given, shape in (("inputs", inputs, "[prompts, n, d]"), ("labels", labels, "[prompts, n]")):
@@ -80,7 +83,7 @@ def checked_prompts(inputs: Any, labels: Any) -> Prompts:
         raise ValueError(f"inputs must hold at least 2 examples of 1 number in each prompt, got {of_inputs.shape[1:]}")
     if not of_inputs.any():
         raise ValueError("inputs must not all be zero")
-    return Prompts(of_inputs, of_labels, np.zeros((count, dimension)))
+    return of_inputs, of_labels
 
 
 def checked_prefixes(prefixes: Any, labels: Float[np.ndarray, "prompts examples"]) -> list[int]:

@@ -5,28 +5,27 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Float
 
-from own_data.in_context_learning.asking import Predictor, ask, checked_prefixes, checked_prompts
+from own_data.in_context_learning.asking import Asked, Predictor, ask, checked_prefixes, checked_prompts
+from own_data.in_context_learning.candidates import FAMILIES, Examples
 from own_data.in_context_learning.fits import (
-    FITTED,
     ROUNDING,
+    Fit,
+    Groups,
     degree,
+    fit,
     interval,
-    nearest_parameters,
     not_told_apart,
     without_groups,
 )
 from own_data.in_context_learning.result import Match, Resemblance
-from sims import in_context_learning as observed
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Fraction, Positive, guarded, require
+from theory_on_trial.own_data.answer import Doubt
 from theory_on_trial.own_data.jackknife import at_least, stratified_groups
 
-_FIXED = {
-    "least squares": observed.ols(),
-    "3 nearest": observed.nearest_neighbours(3),
-    "3 nearest, weighted": observed.nearest_neighbours(3, weighted=True),
-    "always zero": observed.gradient_step(0.0),
-}
 _HEAVIEST = 0.25
+_DIVERGES = 10.0  # times the labels' mean square
+_HALVES, _SHOWN = 2, 3
+_CUT = 10.0  # medians
 Handed = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
 """What a user has: arrays, lists or data frames, judged entry by entry with the place of what is wrong."""
 
@@ -39,16 +38,20 @@ def which_algorithm(
     *,
     prefixes: Any = None,
     scale: Positive = 2.0,
+    alike: Fraction = 0.01,
     confidence: Fraction = 0.95,
 ) -> Resemblance:
     """Compare an in-context predictor with textbook algorithms, on a user's prompts and on the same ones scaled.
 
-    The learner and each algorithm answer the query x_{k+1} from the first k examples, for each k in `prefixes`. Of
-    ridge regression, of one step of gradient descent and of one pass of SGD (both from zero) that λ or α is taken, one
-    for all k, which comes nearest. Then inputs and labels are multiplied by `scale`, as they would be if the inputs
-    were larger and the weights the same, and all are asked again, with the same λ and α. Least squares then answers c
-    times as much and a gradient step c³ times as much: what looked alike on the usual prompts is told apart.
+    The learner and each algorithm answer the query x_{k+1} from the first k examples, for each k in `prefixes`.
+    Parameters (λ, steps, widths: one for all k) are those that come nearest. An algorithm *matches* if its answers are
+    proved, at the confidence asked for, to differ by at most `alike` of the learner's mean square; if that is excluded
+    for all algorithms, the learner matches none; else the prompts are too few to say. Then inputs and labels are
+    multiplied by `scale`, as they would be if the inputs were larger and the weights the same, and all are asked again,
+    with the same parameters. Least squares then answers c times as much and a gradient step c³ times as much: what
+    looked alike on the usual prompts is told apart.
 
+    Distances are taken on prompts that the parameters were not fitted to: those of one half with the other half's.
     Intervals are those of the grouped jackknife (20 random groups of prompts, fixed seed) with Student's quantile:
     asymptotic in the number of prompts, which must be independent. With noise in the labels least squares has no mean
     square where k is within one of d: leave these k out to compare with it, or see a doubt.
@@ -60,58 +63,125 @@ def which_algorithm(
         labels: y, [prompts, n]. The last one of a prompt is never shown.
         prefixes: different k from 1 to n - 1; all of these if not given.
         scale: c, not 1.
+        alike: share of the mean square of the learner's answers by which a match may differ.
         confidence: of each interval.
 
-    Raises TypeError for what is not numbers and without float64; ValueError for shapes that do not fit, entries or
-    answers that are not finite, inputs or labels that are all zero, and arguments out of range.
+    Raises TypeError for what is not real numbers; ValueError for shapes that do not fit, entries or answers that are
+    not finite or beyond 1e150, inputs or labels that are all zero, and arguments out of range.
 
     Source: the squared prediction difference and the algorithms are those of Akyürek et al. 2023, arXiv 2211.15661;
     larger inputs as in Zhang, Frei & Bartlett 2024, arXiv 2306.09927; the rest derived here.
     """
     require(scale != 1, f"scale must not be 1, got {scale}")
-    prompts = checked_prompts(inputs, labels)
-    chosen = checked_prefixes(prefixes, np.asarray(prompts.labels))
-    usual = ask(predict, prompts, chosen)
-    scaled = ask(predict, prompts._replace(inputs=scale * prompts.inputs, labels=scale * prompts.labels), chosen)
+    of_inputs, of_labels = checked_prompts(inputs, labels)
+    chosen = checked_prefixes(prefixes, of_labels)
+    usual = ask(predict, Examples(of_inputs, of_labels, chosen))
+    doubts = []
+    try:
+        scaled = ask(predict, Examples(scale * of_inputs, scale * of_labels, chosen))
+    except ValueError as error:
+        scaled = None
+        doubts.append(Doubt(f"prompts times {scale:g} could not be compared: {error}", np.inf, "of the distance"))
     groups = stratified_groups(np.zeros(len(usual.answers), int))
-    parameters = nearest_parameters(usual, groups, confidence)
-    rules = _FIXED | {name: make(parameters[name].value) for name, make in FITTED.items()}
-    answers, answers_scaled = (asked.answers_of(list(rules.values())) for asked in (usual, scaled))
-    distances, distances_scaled = usual.distances(answers), scaled.distances(answers_scaled)
-    matches = [
-        Match(
-            name=name,
-            rule=rule,
-            parameter=parameters.get(name),
-            distance=at_least(interval(without_groups(distances[i], groups), confidence), 0.0),
-            distance_scaled=at_least(interval(without_groups(distances_scaled[i], groups), confidence), 0.0),
-            degree=degree(answers[i], answers_scaled[i], scale, groups, confidence),
+    fits = [fit(family, usual.shown, usual.answers, groups, confidence) for family in FAMILIES]
+    answers, answers_scaled = _on_the_other_half(usual, scaled, fits, groups, confidence)
+    distances = usual.distances(answers)
+    distances_scaled = np.full_like(distances, np.nan) if scaled is None else scaled.distances(answers_scaled)
+    own, power = np.mean(usual.answers**2, axis=1), usual.power
+    matches = []
+    for i, one in enumerate(fits):
+        squares = without_groups(distances[i], groups)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            apart = squares * power / without_groups(own, groups)
+            # What a few prompts add makes a mean larger only: cut, it still bounds it from below.
+            cut = np.minimum(distances[i], _CUT * np.median(distances[i]))
+            least = interval(without_groups(cut, groups) * power / without_groups(own, groups), confidence).low
+        matches.append(
+            Match(
+                name=one.family.name if one.choice is None else f"{one.family.name}, t = {one.choice}",
+                parameters=one.parameters,
+                distance=at_least(interval(squares, confidence), 0.0),
+                apart=at_least(interval(np.where(squares == 0, 0.0, apart), confidence), max(least, 0.0)),
+                distance_scaled=at_least(interval(without_groups(distances_scaled[i], groups), confidence), 0.0),
+                degree=degree(answers[i], answers_scaled[i], scale, groups, confidence),
+            )
         )
-        for i, (name, rule) in enumerate(rules.items())
-    ]
-    names = list(rules)
+    names = [match.name for match in matches]
+    if (size := float(np.mean(own) / power)) > _DIVERGES:
+        doubts.append(
+            Doubt(
+                f"your learner diverges on these prompts: its answers have {size:.3g} times the labels' mean square",
+                size,
+                "of the labels' mean square",
+            )
+        )
+    near = np.argsort(distances.mean(axis=1), kind="stable")[:_SHOWN].tolist()
+    doubts += _heavy(names, distances, near, "the usual prompts")
+    nearest = not_told_apart(names, distances, groups, confidence)
+    nearest_scaled: tuple[str, ...] = ()
+    if scaled is not None:
+        doubts += _heavy(names, distances_scaled, near, f"prompts times {scale:g}")
+        nearest_scaled = not_told_apart(names, distances_scaled, groups, confidence)
+    ordered = tuple(sorted(matches, key=lambda match: match.distance.value))
+    matching = tuple(match.name for match in ordered if match.apart.high <= alike and match.name in nearest)
     return Resemblance(
-        matches=tuple(sorted(matches, key=lambda match: match.distance.value)),
-        nearest=not_told_apart(names, distances, groups, confidence),
-        nearest_scaled=not_told_apart(names, distances_scaled, groups, confidence),
+        matches=ordered,
+        matching=matching,
+        nearest=nearest,
+        nearest_scaled=nearest_scaled,
         scale=scale,
-        degree=degree(usual.answers, scaled.answers, scale, groups, confidence),
-        doubts=(
-            *_heavy(names, distances, "the usual prompts"),
-            *_heavy(names, distances_scaled, f"prompts times {scale:g}"),
-        ),
+        alike=alike,
+        degree=degree(usual.answers, (scaled or usual).answers, scale, groups, confidence),
+        doubts=tuple(doubts),
+        missing=""
+        if matching
+        else _missing([match for match in ordered if match.name in nearest], alike, len(usual.answers)),
     )
 
 
-def _heavy(names: list[str], distances: Float[np.ndarray, "rules prompts"], where: str) -> list[str]:
-    """Sentences about distances that hang on a single prompt, or that overflow."""
-    sentences = []
-    for name, of_prompts in zip(names, distances, strict=True):
+def _on_the_other_half(
+    usual: Asked, scaled: Asked | None, fits: list[Fit], groups: Groups, confidence: float
+) -> tuple[Float[np.ndarray, "rules prompts prefixes"], Float[np.ndarray, "rules prompts prefixes"]]:
+    """What each algorithm answers, on each half of the prompts with the parameters that are nearest on the other."""
+    answers = np.empty((len(fits), *usual.answers.shape))
+    answers_scaled = np.full_like(answers, np.nan)
+    shown = usual.shown
+    for half in range(_HALVES):
+        here = groups % _HALVES == half
+        there = Examples(shown.inputs[~here], shown.labels[~here], shown.prefixes)
+        for i, one in enumerate(fits):
+            if not one.family.symbols:
+                found = one
+            else:
+                found = fit(one.family, there, usual.answers[~here], groups[~here], confidence, choice=one.choice)
+            with np.errstate(over="ignore", invalid="ignore"):
+                for asked, into in ((usual, answers), (scaled, answers_scaled)):
+                    if asked is not None:
+                        some = Examples(asked.shown.inputs[here], asked.shown.labels[here], shown.prefixes)
+                        into[i, here] = found.answers(some)
+    return answers, answers_scaled
+
+
+def _missing(nearest: list[Match], alike: float, count: int) -> str:
+    """What would be needed where a match of the nearest is neither shown nor excluded; empty if all are excluded."""
+    undecided = [match for match in nearest if not match.apart.low > alike]
+    if not undecided:
+        return ""
+    first, within = undecided[0], f"to within {alike:.3g} of its mean square"
+    return (
+        f"whether {first.name} answers as your learner does {within} is open: they differ by {first.apart} of it; "
+        f"give more than {count} prompts, or another `alike`"
+    )
+
+
+def _heavy(names: list[str], distances: Float[np.ndarray, "rules prompts"], near: list[int], where: str) -> list[Doubt]:
+    """Doubts about distances that overflow, and about those of the nearest that hang on a single prompt."""
+    doubts = []
+    for which, (name, of_prompts) in enumerate(zip(names, distances, strict=True)):
         if np.isinf(of_prompts).any():
-            sentences.append(f"{name} diverges on {where}")
-        elif of_prompts.mean() > ROUNDING and of_prompts.max() > _HEAVIEST * of_prompts.sum():
+            doubts.append(Doubt(f"{name} diverges on {where}", np.inf, "of the distance"))
+        elif which in near and of_prompts.mean() > ROUNDING and of_prompts.max() > _HEAVIEST * of_prompts.sum():
             share = of_prompts.max() / of_prompts.sum()
-            sentences.append(
-                f"one prompt makes {share:.0%} of the distance to {name} on {where}: distrust its interval"
-            )
-    return sentences
+            reason = f"one prompt makes {share:.0%} of the distance to {name} on {where}: distrust its interval"
+            doubts.append(Doubt(reason, float(of_prompts.max() / len(of_prompts)), "of the distance"))
+    return doubts

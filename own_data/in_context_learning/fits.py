@@ -1,73 +1,177 @@
-"""The λ and α that come nearest to a learner, and the intervals of what is a mean over prompts."""
+"""The parameters with which a family of algorithms comes nearest to a learner, and intervals of means over prompts."""
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from own_data.in_context_learning.asking import Asked
-from sims import in_context_learning as observed
-from sims.in_context_learning import Rule
+from own_data.in_context_learning.candidates import Examples, Family
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife
 
-FITTED: dict[str, Callable[[float], Rule]] = {
-    "ridge": observed.ridge,
-    "one gradient step": observed.gradient_step,
-    "one pass of SGD": observed.sgd,
-}
-_LEAST, _MOST, _POINTS, _ZOOMS = -5.0, 3.0, 17, 3
-"""Decades of λ / mean |x|² and of 2 α mean |x|²; the points of a grid, and how often it closes in by a factor of 8."""
+_POINTS = {1: 17, 2: 7}  # of the coarse grid in each direction, by the number of parameters
+_FINER = 33  # where a whole number is sought as well
+_SECTIONS = 30
+_MOST_TRIED = 3  # whole numbers that are polished
+_POLISH = 80  # evaluations
+_AT_END = 1e-3  # decades
+_DIFFERENCE = 1e-4  # decades, of a derivative
+_SINGULAR = 1e-12  # of the largest curvature
+_LEAST_CURVATURE = 1e-24  # of the labels' mean square: below, the parameter does not matter
 
 ROUNDING = 1e-12
 """Of the labels' mean square: a smaller distance shows nothing."""
 
 Groups = Int[np.ndarray, " prompts"]
+Answers = Float[np.ndarray, "prompts prefixes"]
 
 
-def nearest_parameters(asked: Asked, groups: Groups, confidence: float) -> dict[str, Estimate]:
-    """The λ or α of each family that comes nearest on these prompts, one for all prefixes.
+class Fit(NamedTuple):
+    """The member of a family that comes nearest: its parameters with their intervals, and its whole number if any."""
 
-    The last grid has a 500th of a decade between three points; the vertex of the parabola through them is the
-    statistic of all prompts, and of those without each group.
+    family: Family
+    parameters: dict[str, Estimate]
+    choice: int | None
+
+    def answers(self, shown: Examples) -> Answers:
+        """What it answers."""
+        found = self.family.answers(shown, *(parameter.value for parameter in self.parameters.values()))
+        return found if self.choice is None else found[self.family.choices.index(self.choice)]
+
+
+def fit(
+    family: Family,
+    shown: Examples,
+    answers: Answers,
+    groups: Groups,
+    confidence: float,
+    choice: int | None = None,
+) -> Fit:
+    """The member of `family` whose answers to `shown` have the least mean squared difference from a learner's.
+
+    A grid of decades, then a search from its best point; intervals by the jackknife, with one Gauss-Newton step for
+    each group that is left out. One set of parameters serves all prefixes; a `choice` fixes the whole number.
     """
-    size = float(np.mean(np.sum(np.asarray(asked.prompts.inputs) ** 2, axis=2)))
-    units = {name: size if name == "ridge" else 0.5 / size for name in FITTED}
-    grids = np.tile(np.linspace(_LEAST, _MOST, _POINTS), (len(FITTED), 1))
-    for zoom in range(_ZOOMS + 1):
-        rules = [
-            make(float(units[name] * 10**exponent))
-            for (name, make), grid in zip(FITTED.items(), grids, strict=True)
-            for exponent in grid
-        ]
-        distances = asked.distances(asked.answers_of(rules)).reshape(len(FITTED), _POINTS, -1)
-        best = np.clip(distances.mean(axis=2).argmin(axis=1), 1, _POINTS - 2)
-        if zoom < _ZOOMS:
-            grids = np.array([np.linspace(g[i - 1], g[i + 1], _POINTS) for g, i in zip(grids, best, strict=True)])
+    if not family.symbols:
+        return Fit(family, {}, None)
+    units = _units(shown)
+    scale = np.array([units[unit] for unit in family.units])
+    choices = family.choices if choice is None else (choice,)
+
+    def losses(exponents: Any) -> Float[np.ndarray, " choices"]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = family.answers(shown, *(scale * (10.0 ** np.asarray(exponents)).T).T)
+            kept = [found[family.choices.index(one)] for one in choices] if choices else [found]
+            squares = np.mean((np.array(kept) - answers) ** 2, axis=(1, 2))
+        return np.where(np.isfinite(squares), squares, np.inf)
+
+    finer = _FINER if choices and len(family.symbols) == 1 else _POINTS[len(family.symbols)]
+    axes = [np.linspace(*limits, finer) for limits in family.ranges]
+    points = list(itertools.product(*axes))
+    grid = np.array([losses(point) for point in points])
+    starts = np.array([points[which] for which in grid.argmin(axis=0)])
+    reached = grid.min(axis=0)
+    if len(choices) > 1 and len(family.symbols) == 1:  # each whole number has a minimum of its own: all at once
+        starts[:, 0] = _sections(losses, starts[:, 0], float(axes[0][1] - axes[0][0]))
+        reached = losses(starts.T)
+    tried = []
+    for which in np.argsort(reached, kind="stable")[:_MOST_TRIED]:
+        start = starts[which]
+        best = _polished(lambda point, which=which: float(losses(point)[which]), start, axes, family)
+        tried.append((float(losses(best)[which]), int(which), best))
+    _, which, best = min(tried, key=lambda one: one[:2])
+    whole = choices[which] if choices else None
+    return Fit(family, _parameters(family, shown, answers, groups, confidence, scale, best, whole), whole)
+
+
+def _sections(losses: Any, centres: Any, width: float) -> Float[np.ndarray, " choices"]:
+    """Golden sections, of all whole numbers at once."""
+    ratio = (np.sqrt(5) - 1) / 2
+    low, high = centres - width, centres + width
+    for _ in range(_SECTIONS):
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        is_left = losses(left[None]) < losses(right[None])
+        low, high = np.where(is_left, low, left), np.where(is_left, right, high)
+    return (low + high) / 2
+
+
+def _polished(loss: Any, start: Any, axes: Any, family: Family) -> Any:
+    from scipy.optimize import minimize, minimize_scalar
+
+    steps = [axis[1] - axis[0] for axis in axes]
+    limits = [
+        (max(at - step, low), min(at + step, high))
+        for at, step, (low, high) in zip(start, steps, family.ranges, strict=True)
+    ]
+
+    def logarithm(point: Any) -> float:  # a minimum of zero is a sharp one then
+        return float(np.log(min(max(loss(point), 1e-300), 1e300)))
+
+    if len(start) == 1:
+        options = {"xatol": 1e-10, "maxiter": _POLISH}
+        found = minimize_scalar(lambda x: logarithm([x]), bounds=limits[0], method="bounded", options=options)
+        candidates = [start, np.array([found.x]), np.array([limits[0][0]]), np.array([limits[0][1]])]
+    else:
+        options = {"xatol": 1e-9, "fatol": 1e-9, "maxfev": _POLISH}
+        found = minimize(logarithm, start, method="Nelder-Mead", bounds=family.ranges, options=options)
+        candidates = [start, found.x]
+    return min(candidates, key=loss)
+
+
+def _parameters(
+    family: Family,
+    shown: Examples,
+    answers: Answers,
+    groups: Groups,
+    confidence: float,
+    scale: Any,
+    best: Any,
+    choice: int | None,
+) -> dict[str, Estimate]:
+    """Intervals of the parameters, open towards an end of the range that they reach, or where they do not matter."""
+
+    def at(exponents: Any) -> Answers:
+        found = family.answers(shown, *(scale * 10.0**exponents).tolist())
+        return found if choice is None else found[family.choices.index(choice)]
+
+    centre = at(best)
+    steps = _DIFFERENCE * np.eye(len(best))
+    slopes = np.stack([(at(best + step) - at(best - step)) / (2 * _DIFFERENCE) for step in steps])
+    curvature = without_groups(np.einsum("apk,bpk->abp", slopes, slopes), groups)
+    gradient = without_groups(np.einsum("apk,pk->ap", slopes, centre - answers), groups)
+    values = scale * 10.0**best
+    power = float(np.mean(shown.labels**2))
+    limits = [
+        Estimate(
+            float(value),
+            0.0 if where < high - _AT_END else float(value),
+            np.inf if where > low + _AT_END else float(value),
+        )
+        for value, where, (low, high) in zip(values, best, family.ranges, strict=True)
+    ]
+    spectra = np.linalg.eigvalsh(np.moveaxis(np.nan_to_num(curvature, posinf=0.0, neginf=0.0), 2, 0))
+    if spectra[:, 0].min() <= max(_LEAST_CURVATURE * power, _SINGULAR * spectra.max()):
+        return dict(zip(family.symbols, [Estimate(one.value, 0.0, np.inf) for one in limits], strict=True))
+    moves = -np.linalg.solve(np.moveaxis(curvature, 2, 0), gradient.T[..., None])[..., 0]
     found = {}
-    for name, grid, at, i in zip(FITTED, grids, distances, best, strict=True):
-        exponents = _vertices(grid[i - 1 : i + 2], without_groups(at[i - 1 : i + 2], groups))
-        found[name] = _parameter(units[name], float(grid[i]), exponents, confidence)
+    for which, (symbol, limit) in enumerate(zip(family.symbols, limits, strict=True)):
+        low, high = family.ranges[which]
+        spread = jackknife(np.append(best[which], best[which] + moves[1:, which]), confidence)
+        ends = [10.0 ** np.clip(end - best[which], -300, 100) * limit.value for end in (spread.low, spread.high)]
+        at_low, at_high = best[which] <= low + _AT_END, best[which] >= high - _AT_END
+        found[symbol] = Estimate(
+            limit.value, 0.0 if at_low else min(ends[0], limit.value), np.inf if at_high else max(ends[1], limit.value)
+        )
     return found
 
 
-def _vertices(three: Float[np.ndarray, "3"], heights: Float[np.ndarray, "3 fits"]) -> Float[np.ndarray, " fits"]:
-    """Where the parabola through three points has its minimum, within the range searched; NaN where it has none."""
-    low, middle, high = heights
-    with np.errstate(divide="ignore", invalid="ignore"):
-        curvature = low - 2 * middle + high
-        vertices = three[1] + (three[1] - three[0]) * (low - high) / (2 * curvature)
-    return np.where(curvature > 0, np.clip(vertices, _LEAST, _MOST), np.nan)
-
-
-def _parameter(unit: float, least: float, exponents: Float[np.ndarray, " fits"], confidence: float) -> Estimate:
-    """The parameter with its interval, open towards the ends of the range; `least` is the best point of the grid."""
-    if np.isnan(exponents).any():
-        return Estimate(unit * 10**least, 0.0, np.inf)
-    found = jackknife(unit * 10**exponents, confidence, "log")
-    low = 0.0 if exponents[0] == _LEAST else found.low
-    high = np.inf if exponents[0] == _MOST else found.high
-    return Estimate(found.value, low, high)
+def _units(shown: Examples) -> dict[str, float]:
+    """What a parameter is measured in: |x|², its inverse, |x|, |x||y|."""
+    size = float(np.mean(np.sum(shown.inputs**2, axis=2)))
+    label = float(np.sqrt(np.mean(shown.labels**2)))
+    return {"size": size, "step": 0.5 / size, "length": size**0.5, "label": size**0.5 * label, "one": 1.0}
 
 
 def without_groups(values: Float[np.ndarray, "*rows prompts"], groups: Groups) -> Float[np.ndarray, "*rows fits"]:
@@ -83,13 +187,7 @@ def interval(values: Float[np.ndarray, " fits"], confidence: float) -> Estimate:
     return Estimate(*[float(values[0]) if np.isinf(values[0]) else np.nan] * 3)
 
 
-def degree(
-    answers: Float[np.ndarray, "prompts prefixes"],
-    answers_scaled: Float[np.ndarray, "prompts prefixes"],
-    scale: float | int,
-    groups: Groups,
-    confidence: float,
-) -> Estimate:
+def degree(answers: Answers, answers_scaled: Answers, scale: float, groups: Groups, confidence: float) -> Estimate:
     """The logarithm of Σ f(c) f(1) / Σ f(1)² over that of c; NaN unless the first sum is positive."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         along, own = without_groups(
@@ -106,7 +204,7 @@ def not_told_apart(
     Logarithms are compared, so that a few prompts with large differences do not hide that all of them differ.
     """
     means = without_groups(distances, groups) + ROUNDING
-    order = np.argsort(means[:, 0])
+    order = np.argsort(means[:, 0], kind="stable")
     shared = 1 - (1 - confidence) / (len(names) - 1)
     near = [
         i

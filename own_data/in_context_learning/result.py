@@ -1,88 +1,99 @@
 """What a comparison of a learner with textbook algorithms found."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sims.in_context_learning import Rule
+import numpy as np
+
+from theory_on_trial.own_data.answer import Answer
 from theory_on_trial.own_data.estimate import Estimate
+
+_SHOWN = 3
 
 
 class Match(NamedTuple):
     """How near one algorithm comes.
 
     Attributes:
-        name: of the algorithm.
-        rule: that was compared.
-        parameter: the λ or α that comes nearest on the user's prompts, None where there is none to fit. An interval
-            that starts at 0 or ends at infinity has no end within the range that was searched.
+        name: of the algorithm, with its number of steps t where it has one.
+        parameters: those that come nearest on the user's prompts, by symbol: λ of ridge regression, in the inputs' unit
+            squared, step α, in its inverse, momentum β, penalties λ₁ and λ₂, width h, temperature T. An interval that
+            starts at 0 or ends at infinity has no end within the range that was searched.
         distance: mean squared difference of the answers, over the mean square of the labels: 0 for the same algorithm.
-        distance_scaled: the same for the scaled prompts, with the same parameter.
+        apart: the same, over the mean square of the learner's answers.
+        distance_scaled: `distance` for the scaled prompts, with the same parameters; NaN where these were not compared.
         degree: p where the rule's answers grow as c^p; see `Resemblance`.
     """
 
     name: str
-    rule: Rule
-    parameter: Estimate | None
+    parameters: dict[str, Estimate]
     distance: Estimate
+    apart: Estimate
     distance_scaled: Estimate
     degree: Estimate
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Resemblance:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Resemblance(Answer):
     """What `which_algorithm` found.
 
     Attributes:
         matches: one for each algorithm, the nearest first.
+        matching: the algorithms that answer as the learner does, to within `alike`; none of them, if it is empty and
+            the tool can judge.
         nearest: the nearest algorithm, and those that cannot be told from it: the paired difference of their distances
             may be zero, at the confidence asked for in all comparisons together.
-        nearest_scaled: the same for the scaled prompts.
+        nearest_scaled: the same for the scaled prompts; empty where these were not compared.
         scale: c, by which their inputs and labels are multiplied.
+        alike: share of the mean square of the learner's answers by which a match may differ.
         degree: p where the learner's answers grow as c^p, as far as they go along with the old ones. It is 1 for least
             squares and for neighbours, 3 for a gradient step, mostly between them for the rest; NaN where the answers
             are all zero or turn round.
-        doubts: sentences about what the numbers cannot carry.
     """
 
     matches: tuple[Match, ...]
+    matching: tuple[str, ...]
     nearest: tuple[str, ...]
     nearest_scaled: tuple[str, ...]
     scale: float | int
+    alike: float | int
     degree: Estimate
-    doubts: tuple[str, ...]
 
-    def __repr__(self) -> str:
-        """Return the verdict, one line per algorithm, and the doubts."""
-        rows = self._rows()
-        widths = [max(len(row[column]) for row in rows) + 2 for column in range(len(rows[0]))]
-        lines = ["".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        return "\n".join([self._headline(), *lines, *(f"doubt: {doubt}" for doubt in self.doubts)])
-
-    def _repr_html_(self) -> str:
-        """Return the same for a notebook."""
-        rows = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in self._rows())
-        doubts = "".join(f"<li>{doubt}</li>" for doubt in self.doubts)
-        return f"<p>{self._headline()}</p><table>{rows}</table><ul>{doubts}</ul>"
-
-    def _headline(self) -> str:
-        return (
-            f"nearest: {' or '.join(self.nearest)}; "
-            f"on prompts times {self.scale:g}: {' or '.join(self.nearest_scaled)}; "
-            f"the learner's degree: {self.degree}"
-        )
-
-    def _rows(self) -> list[tuple[str, ...]]:
-        head = ("algorithm", "λ or α", "distance", f"distance times {self.scale:g}", "degree")
+    def lines(self) -> list[str]:
+        """Return the verdict, what is nearest on larger prompts, and the nearest algorithms."""
+        within = f"within {self.alike:.3g} of its mean square"
+        verdict = " or ".join(self.matching) if self.matching else f"none of the {len(self.matches)} algorithms"
         return [
-            head,
-            *(
-                (
-                    match.name,
-                    "" if match.parameter is None else str(match.parameter),
-                    str(match.distance),
-                    str(match.distance_scaled),
-                    f"{match.degree.value:.3g}",
-                )
-                for match in self.matches
-            ),
+            f"your learner matches {verdict}, {within}",
+            f"nearest on prompts times {self.scale:g}: {' or '.join(self.nearest_scaled[:_SHOWN]) or 'not compared'}; "
+            f"the learner's degree: {self.degree}",
+            *(self._line(match) for match in self.matches[:_SHOWN]),
         ]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw how far each algorithm is from the learner, on the usual prompts and on the scaled ones."""
+        from matplotlib.pyplot import subplots
+
+        drawn = subplots(figsize=(7, 5))[1] if axes is None else axes
+        rows = np.arange(len(self.matches))
+        for shift, field, label in ((-0.12, "distance", "usual"), (0.12, "distance_scaled", f"times {self.scale:g}")):
+            found = np.array([getattr(match, field) for match in self.matches])
+            found = np.clip(found, 1e-16, 1e16)
+            whiskers = np.abs(found[:, 1:] - found[:, :1]).T
+            drawn.errorbar(found[:, 0], rows + shift, xerr=whiskers, fmt="o", capsize=2, label=f"{label} prompts")
+        if self.matches[0].apart.value > 0:
+            per = self.matches[0].distance.value / self.matches[0].apart.value
+            drawn.axvline(
+                self.alike * per, color="black", linestyle="--", linewidth=0.8, label="a match is left of this"
+            )
+        drawn.set_xscale("log")
+        drawn.set_yticks(rows, [match.name for match in self.matches])
+        drawn.invert_yaxis()
+        drawn.set_xlabel("mean squared difference / mean square of the labels")
+        drawn.set_ylabel("algorithm, the nearest first")
+        drawn.legend(fontsize="small")
+        return drawn
+
+    def _line(self, match: Match) -> str:
+        parameters = "".join(f", {symbol} = {value}" for symbol, value in match.parameters.items())
+        return f"{match.name}{parameters}: distance {match.distance}, on the scaled {match.distance_scaled}"

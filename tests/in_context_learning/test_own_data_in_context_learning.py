@@ -1,5 +1,7 @@
 """Which algorithm is it: planted learners, exact identities, hostile input."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from own_data.in_context_learning import which_algorithm
+from own_data.in_context_learning.candidates import FAMILIES as FAMILIES_OF_THE_TOOL
 from theory import in_context_learning as predicted
 
 # One shape for all tests: each new one is compiled.
@@ -17,7 +20,7 @@ LAST_STEP = 10 ** (0.5 / 8**3) - 1
 
 SEEDS = st.integers(0, 2**31)
 DECADES = st.floats(-1.5, 1.5)
-few = settings(max_examples=6, deadline=None)
+few = settings(max_examples=2, deadline=None, derandomize=True)
 
 
 def drawn(seed, noise_std=0.5):
@@ -80,6 +83,122 @@ def match(result, name):
     return next(one for one in result.matches if one.name == name)
 
 
+def steps(count, step, momentum=0.0):
+    def weights(X, Y):
+        found = before = np.zeros((len(X), DIMENSION))
+        for _ in range(count):
+            slope = sums(X, np.einsum("pkd,pd->pk", X, found) - Y)
+            found, before = found - 2 * step * slope + momentum * (found - before), found
+        return found
+
+    return learner(weights)
+
+
+def elastic_net(absolute, square):
+    """By proximal gradient steps, until nothing moves."""
+
+    def weights(X, Y):
+        gram, moments = np.einsum("pkd,pke->pde", X, X), sums(X, Y)
+        rate = 1 / (np.linalg.eigvalsh(gram)[:, -1:] + square)
+        found = np.zeros_like(moments)
+        for _ in range(20000):
+            moved = found - rate * (np.einsum("pde,pe->pd", gram, found) + square * found - moments)
+            moved = np.sign(moved) * np.maximum(np.abs(moved) - rate * absolute, 0)
+            if np.abs(moved - found).max() < 1e-12:
+                break
+            found = moved
+        return found
+
+    return learner(weights)
+
+
+def averaged(logits):
+    def predict(X, Y, queries):
+        found = np.exp(logits(X, queries))
+        return np.sum(found * Y, axis=1) / np.sum(found, axis=1)
+
+    return predict
+
+
+MORE = {
+    "mean label": lambda X, Y, queries: Y.mean(axis=1),
+    "gradient steps, t = 7": steps(7, 0.02),
+    "gradient steps with momentum, t = ": steps(4, 0.02, 0.6),
+    "lasso": elastic_net(0.8, 0.0),
+    "elastic net": elastic_net(0.4, 1.5),
+    "kernel average": averaged(lambda X, queries: -np.sum((X - queries[:, None]) ** 2, axis=2)),
+    "softmax attention": averaged(lambda X, queries: np.einsum("pkd,pd->pk", X, queries) / 1.5),
+}
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_more_algorithms_are_recognised(name):
+    """Before, lasso was "ridge", and the mean label "3 nearest"."""
+    result = which_algorithm(MORE[name], *drawn(1), prefixes=[2, 3])
+    assert any(found.startswith(name) for found in result.matching)  # steps with momentum trade t against α
+    if name in ("mean label", "gradient steps, t = 7", "kernel average", "softmax attention"):
+        assert result.matches[0].name == name
+        assert result.matches[0].apart.high < 1e-6
+
+
+NONE = {
+    "ten times ridge": lambda *prompt: 10 * ridge(0.5)(*prompt),
+    "noise": lambda X, Y, queries: np.random.default_rng(0).standard_normal(len(X)),
+    "squared labels": lambda X, Y, queries: np.sum(Y**2, axis=1),
+    "median": lambda X, Y, queries: np.median(Y, axis=1) - 2 * Y[:, 0],
+    "against the labels": lambda *prompt: -ridge(0.5)(*prompt),
+}
+
+
+@pytest.mark.parametrize("name", NONE)
+def test_other_learners_match_none(name):
+    """Before, noise got four names, and ten times ridge was "one gradient step" at 29 times the labels' power."""
+    result = which_algorithm(NONE[name], *drawn(1))
+    assert result.answerable
+    assert result.matching == ()
+    assert "matches none" in result.summary()
+    if name == "ten times ridge":
+        assert any("your learner diverges on these prompts" in doubt.reason for doubt in result.doubts)
+
+
+def test_a_match_in_doubt_is_not_called_one():
+    """Noise of a hundredth of the answers' mean square: too few prompts to say on which side of `alike` it is."""
+    inputs, labels = drawn(5)
+    rng, exact = np.random.default_rng(0), ridge(0.5)
+
+    def noisy(*prompt):
+        answers = exact(*prompt)
+        return answers + 0.1 * np.sqrt(np.mean(answers**2)) * rng.standard_normal(PROMPTS)
+
+    result = which_algorithm(noisy, inputs, labels)
+    assert not result.answerable
+    assert "more than 60 prompts" in result.summary()
+    assert which_algorithm(noisy, inputs, labels, alike=0.1).matching
+
+
+def test_the_answer_is_short_plain_and_drawn():
+    result = which_algorithm(ridge(0.7), *drawn(1))
+    assert len(result.summary().splitlines()) <= 10
+    assert len(result.lines()) <= 7
+    assert json.loads(json.dumps(result.to_dict()))["answerable"]
+    axes = result.plot()
+    assert axes.get_xlabel()
+    assert axes.get_ylabel()
+
+
+def test_a_learner_that_diverges_on_larger_prompts_is_compared_on_the_usual_ones():
+    inputs, labels = drawn(1)
+    largest = np.abs(inputs).max()
+
+    def bursts(X, Y, queries):
+        return ridge(0.7)(X, Y, queries) if np.abs(X).max() <= largest else np.full(len(X), np.nan)
+
+    result = which_algorithm(bursts, inputs, labels, scale=100.0)
+    assert result.matching == ("ridge",)
+    assert result.nearest_scaled == ()
+    assert any("got nan after 1 example" in doubt.reason for doubt in result.doubts)
+
+
 PLANTED = {
     "least squares": least_squares,
     "3 nearest": neighbours(weighted=False),
@@ -95,7 +214,8 @@ def test_planted_algorithms_are_recognised(name):
     assert result.nearest == result.nearest_scaled == (name,)
     assert result.matches[0].name == name
     assert match(result, name).distance.high <= (1e7 * ROUNDING) ** 2
-    assert len(result.matches) == 7
+    assert result.matching == (name,)
+    assert len(result.matches) == len(FAMILIES_OF_THE_TOOL)
     assert name in str(result)
     assert name in result._repr_html_()
 
@@ -116,11 +236,10 @@ def test_planted_parameters_are_found(name, seed, decades):
     parameter = middle * 10**decades
     result = which_algorithm(make(parameter), *drawn(seed))
     found = match(result, name)
-    assert result.nearest == (name,)
-    assert found.parameter is not None
-    assert found.parameter.low <= found.parameter.value <= found.parameter.high
-    assert found.parameter.value == pytest.approx(parameter, rel=LAST_STEP)
-    assert found.rule.parameter == found.parameter.value
+    assert result.nearest[0] == name
+    (estimate,) = found.parameters.values()
+    assert estimate.low <= estimate.value <= estimate.high
+    assert estimate.value == pytest.approx(parameter, rel=LAST_STEP)
     if name != "one pass of SGD":
         assert found.distance.value <= match(result, "always zero").distance.value * LAST_STEP**2
 
@@ -173,11 +292,12 @@ def test_units_do_not_matter(seed, halvings, shrinks):
     one = which_algorithm(ridge(0.7), inputs, labels)
     other = which_algorithm(ridge(0.7 * unit**2), unit * inputs, 2.0**shrinks * labels)
     assert one.nearest == other.nearest
-    for first, second in zip(one.matches, other.matches, strict=True):
-        assert first.name == second.name
+    for first in (found for found in one.matches if "gradient steps" not in found.name):
+        second = match(other, first.name)
         power = {"ridge": 2, "one gradient step": -2, "one pass of SGD": -2}.get(first.name)
         if power is not None:
-            assert second.parameter.value == pytest.approx(first.parameter.value * unit**power, rel=LAST_STEP)
+            values = [next(iter(one.parameters.values())).value for one in (first, second)]
+            assert values[1] == pytest.approx(values[0] * unit**power, rel=LAST_STEP)
         if first.name in ("3 nearest", "always zero"):
             np.testing.assert_allclose(first.distance, second.distance, rtol=1e4 * ROUNDING)
 
@@ -194,10 +314,9 @@ def test_noise_of_a_learner_is_in_the_interval():
         lambda *prompt: exact(*prompt) + noise_std * rng.standard_normal(PROMPTS), inputs, labels, confidence=0.9999
     )
     found = match(result, "ridge")
-    assert "ridge" in result.nearest
     assert found.distance.low <= noise_std**2 / np.mean(labels[:, 1:] ** 2) <= found.distance.high
-    assert found.parameter.low <= 0.5 <= found.parameter.high
-    assert found.parameter.low < found.parameter.value < found.parameter.high
+    assert found.parameters["λ"].low <= 0.5 <= found.parameters["λ"].high
+    assert found.parameters["λ"].low < found.parameters["λ"].value < found.parameters["λ"].high
 
 
 def test_what_is_as_near_is_not_told_apart():
@@ -218,10 +337,10 @@ def test_larger_prompts_tell_apart_what_looks_alike():
 
 def test_ends_of_the_range_are_open():
     result = which_algorithm(zero, *drawn(4))
-    assert match(result, "ridge").parameter.high == np.inf
-    assert match(result, "one gradient step").parameter.low == 0
+    assert match(result, "ridge").parameters["λ"].high == np.inf
+    assert match(result, "one gradient step").parameters["α"].low == 0
     assert np.isnan(result.degree.value)
-    assert match(which_algorithm(least_squares, *drawn(4)), "ridge").parameter.low == 0
+    assert match(which_algorithm(least_squares, *drawn(4)), "ridge").parameters["λ"].low == 0
 
 
 def test_only_what_comes_before_is_shown():
@@ -251,15 +370,16 @@ def test_containers_do_not_matter():
 
 def test_a_prompt_that_outweighs_the_rest_is_a_doubt():
     inputs, labels = drawn(8)
-    assert not any("always zero" in doubt for doubt in which_algorithm(ridge(1.0), inputs, labels).doubts)
+    doubts = which_algorithm(ridge(1.0), inputs, labels).doubts
+    assert not any("usual prompts" in doubt.reason for doubt in doubts)
     labels[3] *= 1000
     doubts = which_algorithm(ridge(1.0), inputs, labels).doubts
-    assert any("distance to always zero on the usual prompts" in doubt for doubt in doubts)
+    assert any("one prompt makes" in doubt.reason and "the usual prompts" in doubt.reason for doubt in doubts)
 
 
 def test_overflow_is_a_doubt():
     result = which_algorithm(zero, *drawn(9), scale=1e60)
-    assert "one pass of SGD diverges on prompts times 1e+60" in result.doubts
+    assert any("one pass of SGD diverges on prompts times 1e+60" in doubt.reason for doubt in result.doubts)
     assert np.isinf(match(result, "one pass of SGD").distance_scaled.value)
     assert "one pass of SGD" not in result.nearest_scaled
 
@@ -303,7 +423,16 @@ HOSTILE = {
         ValueError,
         r"got the shape \(60, 1\) after 1 example",
     ),
-    "answers": (lambda *_: np.full(60, np.inf), [X, Y], {}, ValueError, "finite numbers, got inf after 1 example"),
+    "complex": (lambda *_: np.full(60, 1j), [X, Y], {}, TypeError, "must return real numbers, got complex numbers"),
+    "strings": (lambda *_: ["a"] * 60, [X, Y], {}, TypeError, "must return real numbers, got strings after 1 example"),
+    "huge": (lambda *_: np.full(60, 1e200), [X, Y], {}, ValueError, "below 1e[+]150, got 1e[+]200 .* diverges"),
+    "answers": (
+        lambda *_: np.full(60, np.inf),
+        [X, Y],
+        {},
+        ValueError,
+        "finite numbers below 1e[+]150, got inf after 1 ex",
+    ),
 }
 
 
@@ -313,8 +442,3 @@ def test_hostile_input_gets_one_sentence(case):
     with pytest.raises(error, match=sentence) as raised:
         which_algorithm(predict, *arguments, **options)
     assert "\n" not in str(raised.value)
-
-
-def test_single_precision_is_refused():
-    with jax.enable_x64(False), pytest.raises(TypeError, match="float64"):
-        which_algorithm(zero, X, Y)

@@ -81,6 +81,7 @@ TOOL = {
     )
 }
 RECORDED = dict.fromkeys(("Match", "Resemblance", "ConstructionSize"), "a record of results")
+RECORDED["Resemblance.plot"] = "takes matplotlib's axes, and nothing else"
 
 (
     test_theory_is_guarded,

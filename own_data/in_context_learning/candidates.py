@@ -1,0 +1,222 @@
+"""The textbook algorithms that a learner is compared with, in NumPy, for all prompts and prefixes at once.
+
+After k examples G = XᵀX and b = XᵀY. What descends on the squares from zero answers Σ_j f(s_j) (v_jᵀb)(v_jᵀx), with the
+eigenvalues s_j and eigenvectors v_j of G and a filter f of its own: 1/s for least squares, 1/(s + λ) for ridge.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+_NULL = 1e-12  # of the largest eigenvalue: smaller ones are zero
+_SWEEPS, _ROUNDS, _STILL = 10, 8, 1e-9
+MOST_STEPS = 50
+
+Answers = Float[np.ndarray, "prompts prefixes"]
+
+
+class Examples:
+    """Prompts up to each prefix k, with what the algorithms share."""
+
+    def __init__(
+        self, inputs: Float[np.ndarray, "prompts n d"], labels: Float[np.ndarray, "prompts n"], prefixes: list[int]
+    ):
+        self.inputs, self.labels, self.prefixes = inputs, labels, prefixes
+        self.queries = inputs[:, prefixes]
+        products = np.einsum("pni,pnj->pnij", inputs, inputs).cumsum(axis=1)
+        self.gram = products[:, [k - 1 for k in prefixes]]
+        self.moments = (inputs * labels[..., None]).cumsum(axis=1)[:, [k - 1 for k in prefixes]]
+
+    @cached_property
+    def spectrum(self) -> tuple[Float[np.ndarray, "prompts prefixes d"], Float[np.ndarray, "prompts prefixes d"]]:
+        """The eigenvalues s_j of G, and (v_jᵀb)(v_jᵀx)."""
+        values, vectors = np.linalg.eigh(self.gram)
+        along = [np.einsum("pkij,pki->pkj", vectors, of) for of in (self.moments, self.queries)]
+        return np.maximum(values, 0.0), along[0] * along[1]
+
+    @cached_property
+    def distances(self) -> Float[np.ndarray, "prompts prefixes n"]:
+        """Squared distances of queries and examples; infinite for examples that come later."""
+        squares = ((self.queries[:, :, None] - self.inputs[:, None]) ** 2).sum(axis=3)
+        return np.where(self._shown, squares, np.inf)
+
+    @cached_property
+    def products(self) -> Float[np.ndarray, "prompts prefixes n"]:
+        """Inner products of queries and examples; minus infinity for examples that come later."""
+        return np.where(self._shown, np.einsum("pki,pni->pkn", self.queries, self.inputs), -np.inf)
+
+    @property
+    def _shown(self) -> Any:
+        return np.arange(self.inputs.shape[1]) < np.array(self.prefixes)[:, None]
+
+    def filtered(self, values: Float[np.ndarray, "prompts prefixes d"]) -> Answers:
+        """The answers of a filter, f(s_j)."""
+        return np.einsum("pkj,pkj->pk", values, self.spectrum[1])
+
+    def averaged(self, logits: Float[np.ndarray, "prompts prefixes n"]) -> Answers:
+        """Averages of the labels with weights exp(logits)."""
+        weights = np.exp(logits - logits.max(axis=2, keepdims=True))
+        return np.einsum("pkn,pn->pk", weights, self.labels) / weights.sum(axis=2)
+
+
+class Family(NamedTuple):
+    """Algorithms by their parameters, searched on a logarithmic scale.
+
+    symbols : of the parameters; ranges : decades of each, in `units`; answers : of given parameters; parameters
+    that are whole numbers come as `choices`, and `answers` then returns the answers of all of them, one by one.
+    """
+
+    name: str
+    answers: Callable[..., Any]
+    symbols: tuple[str, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
+    units: tuple[str, ...] = ()
+    choices: tuple[int, ...] = ()
+
+
+def _inverse(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    kept = values > _NULL * values.max(axis=-1, keepdims=True)
+    return np.where(kept, 1 / np.where(kept, values, 1.0), 0.0)
+
+
+def least_squares(shown: Examples) -> Answers:
+    """Least squares of the least norm."""
+    return shown.filtered(_inverse(shown.spectrum[0]))
+
+
+def ridge(shown: Examples, regulariser: float) -> Answers:
+    """(XᵀX + λI)⁻¹ XᵀY."""
+    return shown.filtered(1 / (shown.spectrum[0] + regulariser))
+
+
+def gradient_step(shown: Examples, step: float) -> Answers:
+    """One step on the sum of squares."""
+    return 2 * step * np.einsum("pki,pki->pk", shown.moments, shown.queries)
+
+
+def gradient_steps(shown: Examples, step: Any) -> Float[np.ndarray, "steps prompts prefixes"]:
+    """After t = 2..50 steps, each of them on all examples; `step` is one for all t, or one for each."""
+    values, along = shown.spectrum
+    left = 1 - 2 * np.reshape(step, (-1, 1, 1, 1)) * values
+    left = left ** np.arange(2, MOST_STEPS + 1)[:, None, None, None]
+    return np.einsum("tpkj,pkj->tpk", 1 - left, _inverse(values) * along)
+
+
+def momentum_steps(shown: Examples, step: float, momentum: float) -> Float[np.ndarray, "steps prompts prefixes"]:
+    """The same with heavy-ball momentum."""
+    values, along = shown.spectrum
+    before = left = np.ones_like(values)  # of the residual along each eigenvector
+    found = []
+    for _ in range(MOST_STEPS):
+        before, left = left, left - (2 * step) * values * left + momentum * (left - before)
+        found.append(left)
+    return np.einsum("tpkj,pkj->tpk", 1 - np.array(found[1:]), _inverse(values) * along)
+
+
+def sgd(shown: Examples, step: float) -> Answers:
+    """One pass over the examples, one by one."""
+    weights, answers = np.zeros((len(shown.inputs), shown.inputs.shape[2])), {}
+    for k in range(max(shown.prefixes)):
+        given = shown.inputs[:, k]
+        weights = weights - 2 * step * given * (np.sum(given * weights, axis=1) - shown.labels[:, k])[:, None]
+        answers[k + 1] = weights
+    return np.stack([np.sum(answers[k] * shown.inputs[:, k], axis=1) for k in shown.prefixes], axis=1)
+
+
+def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answers:
+    """Minimiser of ½ |Y - Xw|² + λ₁ |w|₁ + ½ λ₂ |w|², by sweeps over the coordinates."""
+    dimension = shown.moments.shape[-1]
+    gram, moments = shown.gram.reshape(-1, dimension, dimension), shown.moments.reshape(-1, dimension)
+    found = np.zeros(moments.shape)
+    left = np.arange(len(found))  # of what still moves: examples that are fewer than dimensions take many sweeps
+    for _ in range(_ROUNDS):
+        weights, of_gram, of_moments = found[left], gram[left], moments[left]
+        for _ in range(_SWEEPS):
+            before = weights.copy()
+            for j in range(dimension):
+                own = of_gram[:, j, j]
+                rest = of_moments[:, j] - np.einsum("pi,pi->p", of_gram[:, j], weights) + own * weights[:, j]
+                shrunk = np.sign(rest) * np.maximum(np.abs(rest) - absolute, 0)
+                weights[:, j] = shrunk / np.maximum(own + square, np.finfo(float).tiny)
+        found[left] = weights
+        moved = np.abs(weights - before).max(axis=1) > _STILL * np.maximum(np.abs(weights).max(axis=1), 1e-300)
+        left = left[moved]
+        if not len(left):
+            break
+    return np.sum(found.reshape(shown.moments.shape) * shown.queries, axis=2)
+
+
+def neighbours(shown: Examples, count: int, weighted: bool = False) -> Answers:
+    """The mean label of the nearest examples, weighted by the inverse square of the distance or not."""
+    order = np.argsort(shown.distances, axis=2, kind="stable")[:, :, :count]
+    squares = np.take_along_axis(shown.distances, order, axis=2)
+    labels = np.take_along_axis(np.broadcast_to(shown.labels[:, None], shown.distances.shape), order, axis=2)
+    there = np.isfinite(squares)
+    if weighted:
+        touching = there & (squares == 0)
+        inverse = squares.min(axis=2, keepdims=True) / np.where(squares > 0, squares, 1.0)
+        shares = np.where(touching.any(axis=2, keepdims=True), touching, np.where(there, inverse, 0.0))
+    else:
+        shares = there.astype(float)
+    return (shares * labels).sum(axis=2) / shares.sum(axis=2)
+
+
+def kernel_average(shown: Examples, width: float) -> Answers:
+    """The labels' average with weights exp(-|x - x_i|² / 2h²) (Nadaraya and Watson)."""
+    return shown.averaged(-shown.distances / (2 * width**2))
+
+
+def softmax_attention(shown: Examples, temperature: float) -> Answers:
+    """The labels' average with weights exp(xᵀx_i / T)."""
+    return shown.averaged(shown.products / temperature)
+
+
+def bayesian_average(shown: Examples) -> Answers:
+    """Ridge regression averaged over λ, log-uniform in nine decades, by its evidence; their size is integrated out."""
+    values, _ = shown.spectrum
+    size = values.max(initial=np.finfo(float).tiny)
+    sums = (shown.labels**2).cumsum(axis=1)[:, [k - 1 for k in shown.prefixes]]
+    vectors = np.linalg.eigh(shown.gram)[1]
+    along = np.einsum("pkij,pki->pkj", vectors, shown.moments) ** 2
+    count = np.array(shown.prefixes)
+    logs, answers = [], []
+    for regulariser in size * np.geomspace(1e-6, 1e3, 37):
+        fit = (along / (values + regulariser)).sum(axis=2)
+        rest = np.maximum(sums - fit, 1e-12 * np.maximum(sums, np.finfo(float).tiny))
+        logs.append(-0.5 * np.log1p(values / regulariser).sum(axis=2) - 0.5 * count * np.log(rest))
+        answers.append(ridge(shown, regulariser))
+    weights = np.exp(np.array(logs) - np.max(logs, axis=0))
+    return (weights * np.array(answers)).sum(axis=0) / weights.sum(axis=0)
+
+
+STEPS = (-5.0, 3.0)
+FAMILIES = (
+    Family("least squares", least_squares),
+    Family("always zero", lambda shown: np.zeros(shown.queries.shape[:2])),
+    Family("mean label", lambda shown: neighbours(shown, shown.inputs.shape[1])),
+    Family("nearest", lambda shown: neighbours(shown, 1)),
+    Family("3 nearest", lambda shown: neighbours(shown, 3)),
+    Family("3 nearest, weighted", lambda shown: neighbours(shown, 3, weighted=True)),
+    Family("Bayesian average", bayesian_average),
+    Family("ridge", ridge, ("λ",), ((-5.0, 3.0),), ("size",)),
+    Family("one gradient step", gradient_step, ("α",), (STEPS,), ("step",)),
+    Family("one pass of SGD", sgd, ("α",), (STEPS,), ("step",)),
+    Family(
+        "gradient steps", gradient_steps, ("α",), ((-4.0, 1.0),), ("step",), choices=tuple(range(2, MOST_STEPS + 1))
+    ),
+    Family(
+        "gradient steps with momentum",
+        momentum_steps,
+        ("α", "β"),
+        ((-4.0, 1.0), (-1.3, -0.01)),
+        ("step", "one"),
+        choices=tuple(range(2, MOST_STEPS + 1)),
+    ),
+    Family("lasso", elastic_net, ("λ₁",), ((-4.0, 1.0),), ("label",)),
+    Family("elastic net", elastic_net, ("λ₁", "λ₂"), ((-3.0, 1.0), (-3.0, 1.0)), ("label", "size")),
+    Family("kernel average", kernel_average, ("h",), ((-1.5, 1.5),), ("length",)),
+    Family("softmax attention", softmax_attention, ("T",), ((-2.0, 3.0),), ("size",)),
+)
