@@ -90,6 +90,8 @@ def follow(
             radius, direction = _spectral_radius(velocity, state, slope, direction)
             spent += 4
         step = min(step, horizon - now, 0.65 * _MOST_STAGES**2 / radius)
+        if now + step <= now:
+            break
         stages = max(2, 1 + int(np.sqrt(1 + 1.54 * step * radius)))
         spent += stages
         with np.errstate(over="ignore", invalid="ignore"):

@@ -263,7 +263,7 @@ def _interval(times: Float[np.ndarray, " fits"], confidence: Fraction) -> Estima
 def _doubts(x: Matrix, order: LearningOrder, may_commute: bool) -> tuple[Doubt, ...]:
     scores = x @ order.basis
     kurtosis = float(np.max(np.mean(scores**4, axis=0) / np.mean(scores**2, axis=0) ** 2))
-    heavy = kurtosis > max(3 + _SIGNIFICANT * np.sqrt(24 / len(x)), 0.02 * len(x))
+    heavy = kurtosis > max(3 + _SIGNIFICANT * np.sqrt(24 / len(x)), 0.01 * len(x))
     moved = float(np.nanmax(np.abs(order.times / order.aligned_times - 1), initial=0))
     doubts = (
         (
