@@ -195,7 +195,9 @@ def _groups(x: Matrix, y: Matrix, basis: Float[np.ndarray, "dim features"]) -> t
 
 def _neighbours_alike(scores: Matrix) -> bool:
     scales = np.sum(scores**2, axis=0)
-    return bool(np.max(np.sum(scores[1:] * scores[:-1], axis=0) / scales) > _SIGNIFICANT / np.sqrt(len(scores)))
+    return bool(
+        np.max(np.sum(scores[1:] * scores[:-1], axis=0) / scales, initial=0) > _SIGNIFICANT / np.sqrt(len(scores))
+    )
 
 
 def _moments_without(x: Matrix, y: Matrix, groups: Int[np.ndarray, " samples"]) -> tuple[Moments, Moments]:
@@ -226,6 +228,8 @@ def _times(
     may_commute: bool,
 ) -> tuple[Estimate, ...]:
     """First times in the population: of all flows, stepped together, and of the scalar equations if they may hold."""
+    if not order.answerable:
+        return ()
     factor = order.depth if order.clock == "paper" else 1
     horizon = (order.horizon if np.isfinite(order.horizon) else 4 * order.times.max()) / factor
     track, ends = integrated(*moments, order.basis, order.depth, order.epsilon, order.objective, horizon, COARSE)
@@ -262,7 +266,7 @@ def _interval(times: Float[np.ndarray, " fits"], confidence: Fraction) -> Estima
 
 def _doubts(x: Matrix, order: LearningOrder, may_commute: bool) -> tuple[Doubt, ...]:
     scores = x @ order.basis
-    kurtosis = float(np.max(np.mean(scores**4, axis=0) / np.mean(scores**2, axis=0) ** 2))
+    kurtosis = float(np.max(np.mean(scores**4, axis=0) / np.mean(scores**2, axis=0) ** 2, initial=0))
     heavy = kurtosis > max(3 + _SIGNIFICANT * np.sqrt(24 / len(x)), 0.01 * len(x))
     moved = float(np.nanmax(np.abs(order.times / order.aligned_times - 1), initial=0))
     doubts = (
