@@ -211,10 +211,12 @@ PLANTED = {
 def test_planted_algorithms_are_recognised(name):
     """Two routes to least squares agree to the condition of X (below 1e6 here) times rounding, squared."""
     result = which_algorithm(PLANTED[name], *drawn(1))
-    assert result.nearest == result.nearest_scaled == (name,)
-    assert result.matches[0].name == name
-    assert match(result, name).distance.high <= (1e7 * ROUNDING) ** 2
-    assert result.matching == (name,)
+    assert name in result.nearest
+    assert name in result.nearest_scaled
+    assert name in result.matching
+    # Of three examples all are near, and a huge penalty is zero: what is not told apart is the same.
+    for other in result.nearest:
+        assert match(result, other).distance.high <= (1e7 * ROUNDING) ** 2
     assert len(result.matches) == len(FAMILIES_OF_THE_TOOL)
     assert name in str(result)
     assert name in result._repr_html_()
