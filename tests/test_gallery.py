@@ -20,12 +20,17 @@ def test_the_gallery_holds_every_figure_and_no_other():
         assert {str(path.relative_to(GALLERY).with_suffix("")) for path in GALLERY.glob(f"*/*.{suffix}")} == expected
 
 
+def test_the_gallery_holds_full_sizes_only():
+    quick = [path.stem for path in GALLERY.glob("*/*.json") if json.loads(path.read_text(encoding="utf-8"))["quick"]]
+    assert quick == []
+
+
 @pytest.mark.parametrize("name", QUICKLY_DRAWN)
 def test_a_figure_that_is_drawn_again_shows_what_the_gallery_shows(name):
     (figure,) = figures(name)
     kept = json.loads((GALLERY / figure.paper / f"{figure.file_name}.json").read_text(encoding="utf-8"))
     with style():
-        drawn = figure.draw(**figure.settings(kept["quick"]))
+        drawn = figure.draw(**figure.settings(quick=False))
     fresh = plotted_data(drawn)
     plt.close(drawn)
     assert not differences(kept["axes"], fresh)

@@ -259,7 +259,7 @@ class Search:
             pool = Incumbents(self.table)
             best = self.known.best(task)
             if best is not None:
-                pool.add(best.dichotomy, Weights(best.weights, math.nan, best.weights))
+                pool.add(best.dichotomy, Weights(best.weights, math.nan))
             try:
                 self._engine = self._engine or MarginFree(
                     self.table, GordanProgram(self.table), self._solver, margin=0.0

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from own_data.random_walk_pca.randomisation import Departure, departures
 from own_data.random_walk_pca.steps import StepGram, Trajectory, checked_step_gram, effective_dimension
 from theory import random_walk_pca as predicted
 from theory_on_trial.contract import LONGEST, Interval, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt
 from theory_on_trial.own_data.estimate import Estimate
 
 _LEAST_CHANCE = 1e-13
@@ -26,8 +27,8 @@ _LEVEL = 0.01
 """Of the verdict in words."""
 
 
-@dataclass(frozen=True)
-class WalkTest:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class WalkTest(Answer):
     """What `random_walk_test` found; arrays have one entry per component k = 1, ..., K.
 
     Attributes:
@@ -43,7 +44,8 @@ class WalkTest:
             steps; see `own_data.random_walk_pca.randomisation`.
         p_value: chance that a random walk has any of them as far out, exact for every T, d and noise.
         causes: what each significant departure would be if it were the only one: parameters with their intervals.
-        doubts: how far the scores z may be off; one sentence each. The verdict does not rest on them.
+
+    Doubts are about the scores z; the verdict does not rest on them.
     """
 
     n_points: int
@@ -57,34 +59,32 @@ class WalkTest:
     departures: dict[str, Departure]
     p_value: float
     causes: dict[str, Estimate]
-    doubts: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        """Return the verdict in words and a table with one line per component."""
-        lines = [
-            self._headline(),
-            *(f"doubt: {doubt}" for doubt in self.doubts),
-            " PC   variance ratio   of a walk       z   cosine content   of a walk       z",
+    def lines(self) -> list[str]:
+        """Return the verdict in words, and a line for each of the first five components."""
+        of_ratios = (self.variance_ratios, self.walk_ratios, self.ratio_z)
+        of_contents = (self.cosine_contents, self.walk_contents, self.content_z)
+        rows = zip(*(column.tolist() for column in of_ratios + of_contents), strict=True)
+        table = [
+            f"{k:3d}   {ratio:14.4f}   {walk_ratio:9.4f}   {ratio_z:+5.1f}   "
+            f"{content:14.4f}   {walk_content:9.4f}   {content_z:+5.1f}"
+            for k, (ratio, walk_ratio, ratio_z, content, walk_content, content_z) in enumerate(rows, start=1)
         ]
-        for k, (ratio, walk_ratio, ratio_z, content, walk_content, content_z) in enumerate(self._rows(), start=1):
-            lines.append(
-                f"{k:3d}   {ratio:14.4f}   {walk_ratio:9.4f}   {ratio_z:+5.1f}   "
-                f"{content:14.4f}   {walk_content:9.4f}   {content_z:+5.1f}"
-            )
-        return "\n".join(lines)
+        head = " PC   variance ratio   of a walk       z   cosine content   of a walk       z"
+        return [self._headline(), head, *table[:5]]
 
-    def _repr_html_(self) -> str:
-        """Return the same table for a notebook."""
-        cells = "".join(
-            f"<tr><td>{k}</td>"
-            + "".join(f"<td>{value:{form}}</td>" for value, form in zip(row, (".4f", ".4f", "+.1f") * 2, strict=True))
-            + "</tr>"
-            for k, row in enumerate(self._rows(), start=1)
-        )
-        titles = ("PC", "variance ratio", "of a walk", "z", "cosine content", "of a walk", "z")
-        header = "".join(f"<th>{title}</th>" for title in titles)
-        doubts = "".join(f"<p>doubt: {doubt}</p>" for doubt in self.doubts)
-        return f"<p>{self._headline()}</p>{doubts}<table><tr>{header}</tr>{cells}</table>"
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the variance ratios (points) and those of a random walk (line); return the axes."""
+        if axes is None:
+            import matplotlib.pyplot as plt
+
+            axes = plt.subplots()[1]
+        components = np.arange(1, len(self.variance_ratios) + 1)
+        axes.plot(components, self.walk_ratios, "-", color="#0072B2", label="of a random walk")
+        axes.plot(components, self.variance_ratios, "o", color="#D55E00", label="of this trajectory")
+        axes.set(xlabel="principal component k", ylabel="share of the variance", yscale="log", xticks=components)
+        axes.legend(frameon=False)
+        return axes
 
     def _headline(self) -> str:
         about = f"{self.n_points} points, effective dimension {self.effective_dimension:.4g}"
@@ -93,11 +93,6 @@ class WalkTest:
         causes = "; ".join(f"{name} {estimate}" for name, estimate in self.causes.items())
         each = f"; if one cause alone: {causes}" * bool(causes)
         return f"{about}: not a random walk at the 1 % level (p = {self.p_value:.2g}){each}"
-
-    def _rows(self) -> list[tuple[float, ...]]:
-        of_ratios = (self.variance_ratios, self.walk_ratios, self.ratio_z)
-        of_contents = (self.cosine_contents, self.walk_contents, self.content_z)
-        return list(zip(*(column.tolist() for column in of_ratios + of_contents), strict=True))
 
 
 @guarded(double=False)
@@ -129,6 +124,7 @@ def random_walk_test(
 
     Doubts name an effective dimension below 30, where the scores z are not calibrated, and components beyond its square
     root, which are no cosines; far beyond it the law of the ratios has no variance left, and their scores are NaN.
+    Points that repeat the one before them leave the question open.
     Raises ValueError for fewer than ten points, values that are not finite (the first point is named), no movement,
     steps without noise, or more components than the trajectory has directions.
 
@@ -165,6 +161,7 @@ def random_walk_test(
         p_value=p_value,
         causes=_causes(gram, departed),
         doubts=_doubts(dimension, n_components),
+        missing=_standing_still(gram),
     )
 
 
@@ -253,12 +250,20 @@ def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure])
     return {name: estimator(step_gram=gram) for name, _, _, estimator in seen}
 
 
-def _doubts(dimension: float, components: int) -> tuple[str, ...]:
+def _standing_still(gram: Float[np.ndarray, "steps steps"]) -> str:
+    """What to say where points repeat: such steps are of one law with the others only by chance."""
+    still = int(np.sum(np.diagonal(gram) == 0))
+    return f"{still} of {len(gram)} steps are zero; leave out points that are recorded twice" * bool(still)
+
+
+def _doubts(dimension: float, components: int) -> tuple[Doubt, ...]:
     """What is doubtful about the scores z."""
     if dimension < _FEWEST_DIMENSIONS:
         scatter = "a walk's own first variance ratio scatters by more than 7 %, and the scores z are not calibrated"
-        return (f"the effective dimension {dimension:.3g} is below {_FEWEST_DIMENSIONS}: {scatter}",)
-    if components > np.sqrt(dimension):
+        reason = f"the effective dimension {dimension:.3g} is below {_FEWEST_DIMENSIONS}: {scatter}"
+    elif components > np.sqrt(dimension):
         no_cosine = f"PC {components} of a walk is not expected to be a cosine"
-        return (f"{no_cosine}: it lies beyond the square root of the effective dimension {dimension:.3g}",)
-    return ()
+        reason = f"{no_cosine}: it lies beyond the square root of the effective dimension {dimension:.3g}"
+    else:
+        return ()
+    return (Doubt(reason, np.inf, "of the scores z"),)

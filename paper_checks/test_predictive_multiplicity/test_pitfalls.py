@@ -103,8 +103,8 @@ def test_irreducible(trial, target: Target, race: bool):
     if not race:
         fewest, rarer = solved(target).baseline.errors, min(count.sum() for count in counts(table))
         errors = np.array([fewest, counted(race)])  # of the best linear rule, and of each row's more frequent label
-        wrong = {"the rarer label of all": np.full(2, rarer)}
-        trial.bound(np.full(2, bound), errors, found_by="all", ops=0, wrong_processes=wrong)
+        rarest = {"the rarer label of all": np.full(2, rarer)}
+        trial.bound(np.full(2, bound), errors, found_by="all", ops=0, wrong_processes=rarest)
 
 
 @claim(

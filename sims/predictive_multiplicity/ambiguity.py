@@ -87,7 +87,7 @@ def ambiguity_by_coverage(
     dichotomy = dichotomy_of(table, baseline)
     admitted = tolerance_of(table, tolerance)
     exact_solver = ExactSolver(table, formulation=formulation, solver=solver, margin=margin, exact=exact)
-    exact_solver.admit(dichotomy)
+    exact_solver.admit(baseline)
     covered = np.zeros(len(table.rows), bool)
     solutions: list[Solution] = []
     with progress_of(progress, "coverage", len(table.rows)) as bar:

@@ -22,12 +22,11 @@ class Weights(NamedTuple):
     """A linear classifier on the features as given, and its margin on features scaled to [0, 1].
 
     weights : intercept first, Σ |w_j| = 1 up to D 2^-53. margin : the largest
-    min_u |<w, u>| of its dichotomy with Σ |w_j| <= 1, to the solver's 1e-9; scaled : the weights that have it.
+    min_u |<w, u>| of its dichotomy with Σ |w_j| <= 1, to the solver's 1e-9.
     """
 
     weights: Float[np.ndarray, "dims"]
     margin: float
-    scaled: Float[np.ndarray, "dims"]
 
 
 @guarded(double=False)
@@ -118,7 +117,7 @@ class GordanProgram:
         # Features of different sizes need weights of different sizes, which one grid does not hold.
         for rounded in (np.round(weights * _UNIT) / _UNIT, weights):
             if np.array_equal(exact_signs(self._table, rounded), np.where(positive, 1, -1)):
-                return Weights(rounded, margin, scaled)
+                return Weights(rounded, margin)
         return None
 
     def circuits(

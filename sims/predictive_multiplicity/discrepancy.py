@@ -60,7 +60,7 @@ def discrepancy_path(
     settings = {"formulation": formulation, "solver": solver, "margin": margin, "exact": exact}
     kept = KeptSolutions(cache, discrepancy_path, table, dichotomy, settings)
     exact_solver = ExactSolver(table, formulation=formulation, solver=solver, margin=margin, exact=exact)
-    exact_solver.admit(dichotomy)
+    exact_solver.admit(baseline)
     solutions = {}
     with progress_of(progress, "discrepancy", len(set(admitted))) as bar:
         for tolerance in sorted(set(admitted)):
@@ -70,7 +70,7 @@ def discrepancy_path(
                 solution = exact_solver.solve(task, time_limit=time_limit, watch=bar.watch)
                 kept.keep(repr(tolerance), solution)
             else:
-                exact_solver.admit(solution.dichotomy)
+                exact_solver.admit(solution)
             solutions[tolerance] = solution
             bar.watch(solution.value, solution.bound)
             bar.advance()

@@ -91,9 +91,12 @@ class ExactSolver:
         for constant in (0, 1):
             self.admit(np.full(len(table.rows), constant))
 
-    def admit(self, dichotomy: Int[np.ndarray, "rows"]) -> None:
-        """Let later tasks start from a dichotomy. Raises ValueError if no linear classifier has it."""
+    def admit(self, baseline: Baseline) -> None:
+        """Let later tasks start from a dichotomy. Raises ValueError if it has no weights and none are found."""
+        dichotomy = dichotomy_of(self.table, baseline)
         weights = self.gordan.weights(dichotomy)
+        if weights is None and isinstance(baseline, Solution):
+            weights = Weights(baseline.weights, baseline.margin)
         if weights is None:
             raise ValueError("baseline must be the dichotomy of a linear classifier, got one that no weights have")
         self.incumbents.add(dichotomy, weights)

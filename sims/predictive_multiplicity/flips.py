@@ -80,10 +80,10 @@ def flip_errors(
     with progress_of(progress, "flips", len(set(rows.tolist()))) as bar:
         bar.advance(len(solutions))
         if workers == 1:
-            worker = _Worker(table, dichotomy, settings, time_limit)
+            worker = _Worker(table, baseline, settings, time_limit)
             answers = ((row, worker.flip(row, bar.watch)) for row in missing)
         else:
-            answers = _in_processes(workers, missing, (table, dichotomy, settings, time_limit))
+            answers = _in_processes(workers, missing, (table, baseline, settings, time_limit))
         for row, solution in answers:
             solutions[row] = solution
             kept.keep(str(row), solution)
@@ -96,10 +96,10 @@ def flip_errors(
 
 
 class _Worker:
-    def __init__(self, table: Table, dichotomy: Int[np.ndarray, "rows"], settings: dict[str, Any], time_limit: Any):
-        self._table, self._dichotomy, self._time_limit = table, dichotomy, time_limit
+    def __init__(self, table: Table, baseline: Baseline, settings: dict[str, Any], time_limit: Any):
+        self._table, self._dichotomy, self._time_limit = table, dichotomy_of(table, baseline), time_limit
         self._solver = ExactSolver(table, **settings)
-        self._solver.admit(dichotomy)
+        self._solver.admit(baseline)
 
     def flip(self, row: int, watch: Any = None) -> Solution:
         task = least_errors(self._table, {row: 1 - int(self._dichotomy[row])})

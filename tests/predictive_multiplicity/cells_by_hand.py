@@ -1,6 +1,8 @@
 """All linear dichotomies of small point sets by brute force, and what multiplicity is over them, by definition."""
 
+import functools
 import itertools
+from fractions import Fraction
 
 import numpy as np
 from scipy.optimize import linprog
@@ -31,6 +33,42 @@ def cells_of_points(rows):
         if answer.status == 0:
             cells.append(dichotomy)
     return np.array(cells)
+
+
+def cells_of_plane(rows):
+    """Distinct dichotomies of points in the plane, in exact arithmetic.
+
+    Every one is a set of first points along a direction in which no two of them are level.
+    """
+    points = [(Fraction(x), Fraction(y)) for x, y in np.pad(rows, ((0, 0), (0, 2 - rows.shape[1]))).tolist()]
+    level = {}  # directions in which two points are level, turned to the upper half plane
+    for (a, b), (c, d) in itertools.combinations(points, 2):
+        x, y = (b - d, c - a) if (c - a, b - d) > (0, 0) else (d - b, a - c)
+        level[(1, x / y) if y else (0, 0)] = (x, y)
+    turns = sorted(level.values(), key=functools.cmp_to_key(lambda p, q: q[0] * p[1] - p[0] * q[1]))
+    between = [(a + c, b + d) for (a, b), (c, d) in itertools.pairwise(turns)]
+    between += [(a - c, b - d) for (a, b), (c, d) in zip(turns[-1:], turns[:1], strict=True)]
+    cells = set()
+    for x, y in between if len(turns) > 1 else [(-y, x) for x, y in turns] or [(1, 0)]:
+        order = sorted(range(len(points)), key=lambda which: x * points[which][0] + y * points[which][1])
+        for first in range(len(points) + 1):
+            chosen = np.isin(np.arange(len(points)), order[:first])
+            cells |= {tuple(chosen.astype(int)), tuple((~chosen).astype(int))}
+    return np.array(sorted(cells))
+
+
+def margins_of(cells, rows):
+    """The largest least score of each dichotomy, with Σ |w_j| <= 1 and the features moved and scaled to [0, 1]."""
+    spread = np.ptp(rows, axis=0)
+    design = np.column_stack([np.ones(len(rows)), (rows - rows.min(axis=0)) / np.where(spread > 0, spread, 1)])
+    n_dims = design.shape[1]
+    found = []
+    for signs in 2 * cells - 1:  # weights are w - v of positive ones; the last variable is the margin
+        rules = np.hstack([-signs[:, None] * design, signs[:, None] * design, np.ones((len(rows), 1))])
+        norm = np.append(np.ones(2 * n_dims), 0.0)
+        answer = linprog(-np.eye(2 * n_dims + 1)[-1], np.vstack([rules, norm]), np.append(np.zeros(len(rows)), 1.0))
+        found.append(-answer.fun)
+    return np.array(found)
 
 
 def cells_of_table(table, cells, rows):

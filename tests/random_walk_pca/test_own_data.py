@@ -5,11 +5,13 @@ tool fails such a comparison with probability below 1e-6.
 """
 
 import functools
+import json
 import re
 
 import jax
 import jax.numpy as jnp
 import jaxtyping
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -304,9 +306,13 @@ def test_results_are_readable():
     result = tool.random_walk_test(trajectory(2))
     assert "consistent with a random walk at the 1 % level (p = " in str(result)
     assert len(str(result).splitlines()) == 5
-    html = result._repr_html_()
-    assert html.count("<tr>") == 4
-    assert f"{result.variance_ratios[0]:.4f}" in html
+    assert f"{result.variance_ratios[0]:.4f}" in result._repr_html_()
+    many = tool.random_walk_test(trajectory(0, 60, 50), n_components=20)
+    assert len(many.summary().splitlines()) <= 10
+    assert json.loads(json.dumps(many.to_dict(), allow_nan=False))["n_points"] == 60
+    axes = result.plot()
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), result.variance_ratios)
+    plt.close("all")
 
 
 def test_scores_that_are_not_known_do_not_touch_the_verdict():
@@ -319,14 +325,20 @@ def test_scores_that_are_not_known_do_not_touch_the_verdict():
     assert next(iter(result.causes)) == "drift over noise"
 
 
+def test_points_that_are_recorded_twice_leave_the_question_open():
+    """Signed permutations do not see that every other step is zero."""
+    twice = tool.random_walk_test(np.repeat(trajectory(0, 60, 50), 2, axis=0))
+    assert not twice.answerable
+    assert str(twice).startswith("cannot judge: 60 of 119 steps are zero; leave out points that are recorded twice")
+
+
 def test_doubts_are_about_few_dimensions_and_far_components():
     few = tool.random_walk_test(trajectory(0, 60, 12))
-    assert re.search("effective dimension .* is below 30: .* z are not calibrated", few.doubts[0])
+    assert re.search("effective dimension .* is below 30: .* z are not calibrated", few.doubts[0].reason)
     far = tool.random_walk_test(trajectory(0, 60, 50), n_components=8)
-    assert "PC 8 of a walk is not expected to be a cosine" in far.doubts[0]
+    assert "PC 8 of a walk is not expected to be a cosine" in far.doubts[0].reason
     for result in (few, far):
-        assert result.doubts[0] in str(result)
-        assert result.doubts[0] in result._repr_html_()
+        assert result.doubts[0].reason in str(result)
     assert tool.random_walk_test(trajectory(0)).doubts == ()
 
 

@@ -49,10 +49,9 @@ def labelled_samples(X: Any, y: Any) -> Samples:
     labels, classes = _class_numbers(y)
     if len(labels) != len(table.values):
         raise ValueError(f"y must have a label for each of the {len(table.values)} rows of X, got {len(labels)}")
-    first = np.unique(np.column_stack([table.values, labels]), axis=0, return_index=True)[1] if len(labels) else []
-    kept = np.sort(first)
-    values, copies = table.values[kept] if len(kept) else table.values, len(labels) - len(kept)
-    labels = labels[kept] if len(kept) else labels
+    rows = np.column_stack([table.values, labels])
+    kept = np.sort(np.unique(rows, axis=0, return_index=True)[1]) if len(rows) else np.arange(0)
+    values, labels, copies = table.values[kept], labels[kept], len(rows) - len(kept)
     if len(classes) < 2:
         raise ValueError(f"y must hold at least 2 classes, got {len(classes)}")
     _require_enough(values, labels, classes, copies)
