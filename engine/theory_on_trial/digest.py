@@ -90,14 +90,15 @@ class _Search:
     def spec(self, name: str) -> ModuleSpec | None:
         """Return where a module is, None where there is none or it is not the repository's own."""
         if name not in self.found:
-            around, _, _ = name.rpartition(".")
+            around, _, last = name.rpartition(".")
             package = self.spec(around) if around else None
             if not around:
                 self.found[name] = self._top_level(name)
             elif package is None or package.submodule_search_locations is None:
                 self.found[name] = None
             else:
-                self.found[name] = PathFinder.find_spec(name, list(package.submodule_search_locations))
+                # By its last name alone: Python asks for the package around it, which nobody has imported.
+                self.found[name] = PathFinder.find_spec(last, list(package.submodule_search_locations))
         return self.found[name]
 
     def file(self, name: str) -> Path | None:

@@ -183,7 +183,8 @@ def without_groups(values: Float[np.ndarray, "*rows prompts"], groups: Groups) -
 def interval(values: Float[np.ndarray, " fits"], confidence: float) -> Estimate:
     """The jackknife's estimate; the first value thrice where one of them is not finite."""
     if np.isfinite(values).all():
-        return jackknife(values, confidence)
+        with np.errstate(over="ignore", invalid="ignore"):  # a rule that diverges has no interval
+            return jackknife(values, confidence)
     return Estimate(*[float(values[0]) if np.isinf(values[0]) else np.nan] * 3)
 
 

@@ -17,6 +17,7 @@ from theory import naive_bayes_vs_logistic as predicted
 from theory.naive_bayes_vs_logistic._domains import DefiniteMatrix, Features, Means
 from theory_on_trial.contract import MOST, NON_NEGATIVE, Interval, Positive, guarded, require
 
+_MOST = 1e15  # samples: beyond them the law of the error loses its digits
 _FARTHEST = 1e8  # Delta^2, beyond which the efficiency is zero
 _NODES = 0.2 * np.arange(64)  # the integrand has fallen below 1e-5 of its peak even for one feature
 
@@ -62,7 +63,7 @@ class NaiveBayesCurve:
         return found
 
     @guarded
-    def errors(self, n_samples: Annotated[float, Interval(2, 1e20)]) -> Float[np.ndarray, " pairs"]:
+    def errors(self, n_samples: Annotated[float, Interval(2, _MOST)]) -> Float[np.ndarray, " pairs"]:
         """Mean error of each pair when trained on m = `n_samples` samples, exact but for the law of the variances.
 
         The rule errs where u^T v < 0, with u ~ N(d, N / m) the fitted weights, N = 4 R + 2 (d d^T) R^2 entry by entry
@@ -74,7 +75,7 @@ class NaiveBayesCurve:
         return np.array([_error(*law, size) for law, size in zip(self._laws, sizes, strict=True)])
 
     @guarded
-    def excess(self, n_samples: Annotated[float, Interval(2, 1e20)]) -> float:
+    def excess(self, n_samples: Annotated[float, Interval(2, _MOST)]) -> float:
         """Mean error when trained on m = `n_samples` samples, less its limit."""
         from scipy.special import ndtr
 
@@ -82,7 +83,10 @@ class NaiveBayesCurve:
 
     @guarded
     def samples(self, excess: Positive) -> float:
-        """Real m at which the excess falls to this value, error 1e-4 in log m; 2 where two samples already suffice."""
+        """Real m at which the excess falls to this value, error 1e-4 in log m.
+
+        It is 2 where two samples already suffice, and infinite where 1e15 do not.
+        """
         from scipy.optimize import brentq
 
         def above(log_samples: float) -> float:
@@ -94,6 +98,8 @@ class NaiveBayesCurve:
         upper = lower + 1
         while above(upper) > 0:
             lower, upper = upper, upper + 1
+            if upper > np.log(_MOST):
+                return np.inf
         return float(np.exp(brentq(above, lower, upper, xtol=1e-4)))
 
 
@@ -204,7 +210,7 @@ def learning_curves(means: Means, covariance: DefiniteMatrix, counts: Counts) ->
 
     >>> naive_bayes, logistic = learning_curves([[0.0, 0.0], [2.0, 0.0]], [[1.0, 0.5], [0.5, 1.0]], [5000, 5000])
     >>> [round(curve.excess(100), 3) for curve in (naive_bayes, logistic)], naive_bayes.distances.round(2)
-    ([0.004, 0.005], array([4.]))
+    ([0.001, 0.005], array([4.]))
     """
     n_features, freedom = means.shape[1], int(counts.sum()) - len(counts)
     fewest = n_features + len(counts) + 2

@@ -124,7 +124,7 @@ def random_walk_test(
 
     Doubts name an effective dimension below 30, where the scores z are not calibrated, and components beyond its square
     root, which are no cosines; far beyond it the law of the ratios has no variance left, and their scores are NaN.
-    Points that repeat the one before them leave the question open.
+    Where one step in five is zero the question stays open.
     Raises ValueError for fewer than ten points, values that are not finite (the first point is named), no movement,
     steps without noise, or more components than the trajectory has directions.
 
@@ -251,9 +251,9 @@ def _causes(gram: Float[np.ndarray, "steps steps"], found: dict[str, Departure])
 
 
 def _standing_still(gram: Float[np.ndarray, "steps steps"]) -> str:
-    """What to say where points repeat: such steps are of one law with the others only by chance."""
+    """What to say where many points repeat: signed permutations do not see in which order they do."""
     still = int(np.sum(np.diagonal(gram) == 0))
-    return f"{still} of {len(gram)} steps are zero; leave out points that are recorded twice" * bool(still)
+    return f"{still} of {len(gram)} steps are zero; leave out points that are recorded twice" * (5 * still > len(gram))
 
 
 def _doubts(dimension: float, components: int) -> tuple[Doubt, ...]:

@@ -324,7 +324,9 @@ def test_noise_of_a_learner_is_in_the_interval():
 def test_what_is_as_near_is_not_told_apart():
     first, second = PLANTED["3 nearest"], PLANTED["3 nearest, weighted"]
     result = which_algorithm(lambda *prompt: (first(*prompt) + second(*prompt)) / 2, *drawn(2))
-    assert {"3 nearest", "3 nearest, weighted"} <= set(result.nearest) & set(result.nearest_scaled)
+    one, other = (match(result, name).distance for name in ("3 nearest", "3 nearest, weighted"))
+    assert max(one.low, other.low) <= min(one.high, other.high)
+    assert len({"3 nearest", "3 nearest, weighted"} & set(result.nearest)) != 1  # a third may be nearer than both
     assert not {"always zero", "one gradient step"} & set(result.nearest)
 
 

@@ -44,7 +44,7 @@ THEORY = {
     "vicreg_collapse_value": Case(within=(0, np.inf)),
     "vicreg_loss": Case(within=(0, np.inf)),
 }
-RECORDS = ("LearningOrder", "ViewsLearningOrder")
+RECORDS = ("LearningOrder", "LearningOrder.plot", "ViewsLearningOrder", "ViewsLearningOrder.plot")
 VIEW, NOISE = np.random.default_rng(0).standard_normal((2, 40, 2))
 OWN_DATA = {
     "learning_order": Case(

@@ -64,7 +64,9 @@ TOOL = {
     "AngleCurves.mixup": Case(of=CURVES, within=(0, 2)),
     "AngleCurves.lda": Case(of=CURVES, within=(0, 2)),
     "samples_needed": POSITIVE,
-    "samples_needed_on": Case(DATA, extreme=False),  # 21 times `samples_needed`
+    "samples_needed_on": Case(
+        DATA, extreme=False, infinite="sizes beyond what the data reach"
+    ),  # 21 times `samples_needed`
 }
 
 # Every shape is a compilation: arrays are drawn where nothing is compiled, and for a fit and a margin.

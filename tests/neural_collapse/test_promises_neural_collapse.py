@@ -63,7 +63,14 @@ CASES = {
         infinite=f"{DIES}, no implied decays where there are decays",
     ),
 }
-RECORDS = ["BatchConditions", "CollapseMetrics", "CollapseTargets", "HeadCertificate", "MseOptimum"]
+RECORDS = [
+    "BatchConditions",
+    "CollapseMetrics",
+    "CollapseTargets",
+    "HeadCertificate",
+    "HeadCertificate.plot",
+    "MseOptimum",
+]
 RECORDS += ["ShallowCrossEntropyOptimum"]
 
 test_domains, test_refusals, test_answers, test_extreme_answers = promises(

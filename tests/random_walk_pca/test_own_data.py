@@ -127,7 +127,7 @@ def test_in_four_dimensions_the_cause_is_found_and_named(cause, name):
     results = [tool.random_walk_test(step_gram=gram, n_components=2) for gram in runs(8, 400, 4, **cause)]
     assert np.mean([result.p_value <= 0.01 for result in results]) >= 0.75
     assert np.mean([name in result.causes for result in results]) >= 0.75
-    assert all("below 30" in result.doubts[0] for result in results)
+    assert all("below 30" in result.doubts[0].reason for result in results)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ test_theory_is_declared, test_theory_refusals, test_theory_answers, test_theory_
         ),
         "StepGramRecorder.record": Case(of=tool.StepGramRecorder(10**4), given={"parameters": {"weights": NOISE}}),
     },
-    {"WalkTest": "a record of results"},
+    {"WalkTest": "a record of results", "WalkTest.plot": "draws one"},
 )
 
 # Every shape is a program to compile: sizes are held fixed where a program is large.
