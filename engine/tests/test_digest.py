@@ -90,6 +90,14 @@ def test_the_place_makes_no_difference(tmp_path):
     assert digest(written(tmp_path / "here")) == digest(written(tmp_path / "there" / "below"))
 
 
+def test_folders_without_an_init_are_followed_before_anybody_imports_them(tmp_path):
+    files = {"pyproject.toml": "", "own_tests/dice/sets.py": "from own_tests.dice.sides import N\n"}
+    lay_out(tmp_path, {**files, "own_tests/dice/sides.py": "N = 6\n"})
+    before = digest(tmp_path / "own_tests" / "dice" / "sets.py")
+    (tmp_path / "own_tests" / "dice" / "sides.py").write_text("N = 20\n")
+    assert digest(tmp_path / "own_tests" / "dice" / "sets.py") != before
+
+
 def test_several_places_count_together_and_a_folder_stands_for_its_files(tmp_path):
     written(tmp_path)
     dice, coins, checks = (tmp_path / "paper_checks" / name for name in ("test_dice", "test_coins.py", "."))

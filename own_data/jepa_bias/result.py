@@ -8,7 +8,7 @@ from jaxtyping import Complex, Float
 
 from theory.jepa_bias import Event
 from theory.jepa_bias._domains import Clock, Objective
-from theory_on_trial.own_data.answer import Answer
+from theory_on_trial.own_data.answer import Answer, axes_for
 
 SHOWN = 8  # entries of a list that are printed
 
@@ -102,9 +102,7 @@ class LearningOrder(Answer):
 
     def plot(self, axes: Any = None) -> Any:
         """Draw when each feature is learned (bars), and what the scalar equations say (line); return the axes."""
-        import matplotlib.pyplot as plt
-
-        axes = plt.subplots()[1] if axes is None else axes
+        axes = axes_for(axes)
         stop = 1.1 * max(event.time for event in self.events) if self.events else 1.0
         for feature in range(len(self.times)):
             own = [event for event in self.events if event.feature == feature]

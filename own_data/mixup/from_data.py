@@ -10,7 +10,7 @@ from own_data.mixup.calculator import SampleSizes, count, samples_needed
 from own_data.mixup.curves import AngleCurves, Mode
 from theory.mixup import GaussianPair, MixingLaw
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Fraction, guarded, require
-from theory_on_trial.own_data.answer import Answer, Doubt
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.features import labelled_samples
 from theory_on_trial.own_data.gaussian_classes import LEVEL, alone_sufficient, departures, signal_chance
@@ -78,10 +78,7 @@ class SampleEstimates(Answer):
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the learning curves of the fitted classes (lines) and the sizes with their intervals (points)."""
-        if axes is None:
-            import matplotlib.pyplot as plt
-
-            axes = plt.figure().add_subplot()
+        axes = axes_for(axes)
         sizes = (self.log_erm_if_gaussian, self.log_mixup, self.log_lda)
         names = ("plain training", "Mixup", "discriminant analysis")
         log_end = max(size.value for size in sizes) + 1

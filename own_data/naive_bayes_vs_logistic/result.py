@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from own_data.naive_bayes_vs_logistic.learning_curves import LogisticCurve, NaiveBayesCurve
 from own_data.naive_bayes_vs_logistic.measured import Measured
-from theory_on_trial.own_data.answer import Answer
+from theory_on_trial.own_data.answer import Answer, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
 Regime = Literal["O(1)", "O(log n)", "O(n)", "never", "undecided"]
@@ -126,10 +126,7 @@ class AssumptionDiagnostics(Answer):
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the errors measured (points), those predicted (lines) and the interval of the crossing."""
-        if axes is None:
-            import matplotlib.pyplot as plt
-
-            axes = plt.figure().add_subplot()
+        axes = axes_for(axes)
         sizes = np.array([one.size for one in self.measured], float)
         curves: tuple[Any, ...] = (
             ()

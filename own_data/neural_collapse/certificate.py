@@ -16,7 +16,7 @@ from theory import neural_collapse as predicted
 from theory.neural_collapse._domains import Normalisation
 from theory_on_trial.arrays import AnyArray
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, NON_NEGATIVE, Positive, guarded, require
-from theory_on_trial.own_data.answer import Answer, Doubt
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.table import features as read_features
 
 _SINGLE = 1e-6  # the same, relative to the largest, at which features in single precision may be rounding
@@ -86,9 +86,7 @@ class HeadCertificate(Answer):
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the objective (point) over where the global minimum is (line); return the axes."""
-        import matplotlib.pyplot as plt
-
-        axes = plt.subplots()[1] if axes is None else axes
+        axes = axes_for(axes)
         upper = self.upper_bound if np.isfinite(self.upper_bound) else self.value
         axes.axhspan(self.lower_bound, upper, color="C1", alpha=0.3, label="where the global minimum is")
         axes.axhline(self.lower_bound, color="C1", label="proved lower bound")

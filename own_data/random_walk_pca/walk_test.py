@@ -17,7 +17,7 @@ from own_data.random_walk_pca.randomisation import Departure, departures
 from own_data.random_walk_pca.steps import StepGram, Trajectory, checked_step_gram, effective_dimension
 from theory import random_walk_pca as predicted
 from theory_on_trial.contract import LONGEST, Interval, guarded, require
-from theory_on_trial.own_data.answer import Answer, Doubt
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
 _LEAST_CHANCE = 1e-13
@@ -75,10 +75,7 @@ class WalkTest(Answer):
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the variance ratios (points) and those of a random walk (line); return the axes."""
-        if axes is None:
-            import matplotlib.pyplot as plt
-
-            axes = plt.subplots()[1]
+        axes = axes_for(axes)
         components = np.arange(1, len(self.variance_ratios) + 1)
         axes.plot(components, self.walk_ratios, "-", color="#0072B2", label="of a random walk")
         axes.plot(components, self.variance_ratios, "o", color="#D55E00", label="of this trajectory")

@@ -3,6 +3,7 @@
 import json
 
 import jax
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -240,7 +241,7 @@ def test_containers_and_labels_do_not_matter():
 
 
 def test_an_answer_is_short_and_plain():
-    pytest.importorskip("matplotlib").use("Agg")
+    matplotlib.use("Agg")
     for result in (
         samples_needed_on(*drawn(2, PLANTED, 60), COARSE, 0.9),
         samples_needed_on(*uniform_classes(60), COARSE, 0.9),

@@ -4,6 +4,7 @@ import json
 from itertools import product
 
 import jax
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -362,7 +363,7 @@ def test_leaks_copies_and_constants_are_named():
 
 
 def test_an_answer_is_short_and_plain():
-    pytest.importorskip("matplotlib").use("Agg")
+    matplotlib.use("Agg")
     for result in (
         assumption_diagnostics(*drawn(0, shifted(5, 3, 1.0), np.eye(5), 100)),
         assumption_diagnostics(np.random.default_rng(0).standard_normal((60, 3)), np.arange(60) % 2),

@@ -45,6 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return max(_run(audit, []) for audit in AUDITS)
 
 
+def make_root_importable() -> None:
+    """Let Python import what lies at the root of the present repository, such as `tests` and `benchmarks`."""
+    from theory_on_trial.repository import root
+
+    if str(root()) not in sys.path:
+        sys.path.insert(0, str(root()))
+
+
 def _run(name: str, arguments: list[str]) -> int:
     status: int = importlib.import_module(f"{__name__}.{name}").main(arguments)
     return status

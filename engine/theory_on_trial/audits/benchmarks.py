@@ -9,12 +9,12 @@ import argparse
 import importlib
 import pkgutil
 import platform
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from theory_on_trial import records, repository
+from theory_on_trial.audits import make_root_importable
 from theory_on_trial.audits.side_by_side import RECORDS
 
 COLUMNS = (
@@ -82,8 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = papers()
     if unknown := [paper for paper in options.papers if paper not in known]:
         parser.error(f"no benchmark of {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
-    if str(repository.root()) not in sys.path:
-        sys.path.insert(0, str(repository.root()))
+    make_root_importable()
     path = repository.records() / "benchmarks.json"
     for paper in options.papers or known:
         print(f"\n## {paper}", flush=True)

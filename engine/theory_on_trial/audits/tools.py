@@ -18,6 +18,7 @@ from typing import Any, Literal
 from scipy.stats import binomtest
 
 from theory_on_trial import records, repository
+from theory_on_trial.audits import make_root_importable
 from theory_on_trial.own_data.answer import Answer
 from theory_on_trial.own_data.estimate import Estimate
 
@@ -106,8 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if unknown := [paper for paper in options.papers if paper not in known]:
         parser.error(f"no data sets of {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
-    if str(repository.root()) not in sys.path:
-        sys.path.insert(0, str(repository.root()))
+    make_root_importable()
     path = repository.records() / "tools.json"
     earlier = records.read(path)
     kept = list(zip(earlier.get("rows", []), earlier.get("sources", []), strict=True))

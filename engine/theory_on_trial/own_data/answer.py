@@ -1,6 +1,7 @@
 """What a tool says of a user's data: its numbers, its doubts with their size, and whether it can judge at all."""
 
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ class Doubt(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Answer:
+class Answer(ABC):
     """The common part of what the tools return; each adds its numbers, `lines` and a `plot`.
 
     Attributes:
@@ -44,9 +45,9 @@ class Answer:
         """Whether the tool can judge; where it cannot, no headline number is given."""
         return not self.missing
 
+    @abstractmethod
     def lines(self) -> list[str]:
         """Return the headline and the numbers to read first, at most seven lines."""
-        raise NotImplementedError
 
     def summary(self) -> str:
         """Return what to read: headline, first numbers and the largest doubts, in at most ten lines."""
@@ -68,6 +69,15 @@ class Answer:
     def _repr_html_(self) -> str:
         """Return the summary for a notebook."""
         return f"<pre>{html.escape(self.summary())}</pre>"
+
+
+def axes_for(axes: Any) -> Any:
+    """Return the axes that a plot was given, or new ones."""
+    if axes is not None:
+        return axes
+    import matplotlib.pyplot as plt
+
+    return plt.subplots()[1]
 
 
 def _plain(value: Any) -> Any:
