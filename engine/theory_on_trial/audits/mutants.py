@@ -2,8 +2,9 @@
 
 A mutant changes one number, one arithmetic operator, one sign or one comparison in `theory/<paper>` or `sims/<paper>`
 in a copy of the repository. Its judges are the paper's tests (`tests/<paper>` or `tests/test_<paper>.py`) that import
-this, and its claims: those that run the changed line, quickest first, and, where this cannot be told (the line runs on
-import, or in another process), all of them. `--package` names another package: its modules stand for papers, and their
+this, and its claims: those that run the changed line, and, where this cannot be told (the line runs on import, or in
+another process), all of them. The claims come first, so that what a test notices is what no claim did; the quickest of
+each come before the others. `--package` names another package: its modules stand for papers, and their
 judges are the tests beside it that import them.
 
 Each result is kept in the folder `mutants` of the records as it comes: an interrupted run goes on where it stopped. It
@@ -319,16 +320,17 @@ def judged(folder: Path, package: str, paper: str, name: Name, sound: dict[str, 
 
     `sound` is what was recorded of the judges before.
     """
-    noticed = ""
+    noticed, claims = "", _claims_folder(paper)
     for mutant in named(name):
         who, seconds = sound["lines"].get(mutant.file, {}), sound["seconds"]
         covering = {one for line in mutant.lines for one in who.get(str(line), [])}
         quickest = sorted(covering, key=lambda one: float(seconds.get(one, 0.0)))
-        stages = [quickest[:QUICK], quickest[QUICK:]] if covering else [judges(package, paper)]
-        stages = [together for stage in stages for together in _apart(stage)]
+        stages = []
+        for alike in _apart(quickest or judges(package, paper), first=claims):
+            stages += [alike[:QUICK], alike[QUICK:]] if covering else [alike]
         noticed = ""
         (folder / mutant.file).write_text(mutant.code, encoding="utf-8")
-        for targets in stages:
+        for targets in filter(None, stages):
             expected = sum(seconds.get(one, 0.0) for one in (targets if targets[0] in seconds else seconds))
             noticed = noticed or run_judges(folder, targets, PATIENCE + int(5 * expected))["failed"]
         shutil.copy(repository.root() / mutant.file, folder / mutant.file)
@@ -356,10 +358,19 @@ def sound_run(folder: Path, package: str, paper: str) -> dict[str, Any]:
     return {"seconds": seconds, "lines": lines}
 
 
-def _apart(targets: Sequence[str]) -> list[list[str]]:
+def _apart(targets: Sequence[str], first: str = "") -> list[list[str]]:
     """Targets by the folder that they begin with: a module of tests and one of claims may bear the same name."""
     folders = dict.fromkeys(Path(target).parts[0] for target in targets)
-    return [[target for target in targets if Path(target).parts[0] == folder] for folder in folders]
+    return [
+        [target for target in targets if Path(target).parts[0] == folder]
+        for folder in sorted(folders, key=lambda name: name != first)
+    ]
+
+
+def _claims_folder(paper: str) -> str:
+    """The top folder of a paper's claims; empty for the modules of a package that are no papers."""
+    claims = outline.places(paper) if paper in outline.papers() else []
+    return claims[0].relative_to(repository.root()).parts[0] if claims else ""
 
 
 def judge_all(
@@ -460,8 +471,10 @@ def table() -> dict[str, Any]:
         explained = [f"{mutant} ({why[mutant]})" for mutant in survivors if mutant in why]
         unexplained = [mutant for mutant in survivors if mutant not in why]
         killed = len(results) - len(survivors)
+        claims = _claims_folder(paper)
+        by_claims = sum(result["noticed_by"].partition("/")[0] == claims for result in results.values())
         share = f"{100 * killed / (len(results) - len(explained)):.0f} %" if killed else "0 %"
-        counts = [len(results), killed, share, len(explained), "; ".join(unexplained)]
+        counts = [len(results), killed, by_claims, share, len(explained), "; ".join(unexplained)]
         rows.append([package, paper, *counts, "; ".join(explained)])
         digests = {result.get("source") for result in results.values()}
         measured_on.append(source_of(package, paper) | {"digest": digests.pop() if len(digests) == 1 else None})
@@ -473,6 +486,7 @@ def table() -> dict[str, Any]:
             "paper",
             "mutants",
             "noticed",
+            "by a claim",
             "score",
             "explained",
             "not explained",
@@ -481,8 +495,9 @@ def table() -> dict[str, Any]:
         "rows": rows,
         "sources": measured_on,
         "note": (
-            "A mutant changes one number, operator, sign or comparison. Noticed: a test or a claim fails. Score: the "
-            "share noticed of those not explained; an explained one is an equivalent program or an accuracy setting."
+            "A mutant changes one number, operator, sign or comparison. Noticed: a claim fails, or, where none does, "
+            "a test. Score: the share noticed of those not explained; an explained one is an equivalent program or an "
+            "accuracy setting."
         ),
     }
 
