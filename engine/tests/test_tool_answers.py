@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from theory_on_trial.own_data.answer import Answer, Doubt
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.table import features
+from theory_on_trial.testing import check_readable
 
 
 @pytest.mark.parametrize("table", [[[1, 2.5], [3, 4]], np.array([[1, 2.5], [3, 4]], dtype=object)])
@@ -73,6 +74,11 @@ class Found(Answer):
     def lines(self):
         return ["two of three", "a", "b"]
 
+    def plot(self, axes=None):
+        axes = axes_for(axes)
+        axes.set(xlabel="step", ylabel="share")
+        return axes
+
 
 def test_a_summary_has_ten_lines_with_the_largest_doubts():
     doubts = tuple(Doubt(f"reason {size}", size, "steps") for size in (1.0, np.inf, *range(2, 20)))
@@ -91,6 +97,22 @@ def test_what_cannot_be_judged_has_no_headline():
     assert found.summary() == "cannot judge: a < b is not known"
     assert "a &lt; b" in found._repr_html_()
     assert Found().answerable
+
+
+def test_a_readable_answer_is_short_and_drawn_with_labels():
+    assert check_readable(Found())["parts"] == [{"time": None, "order": [0, 1]}]
+
+    class Long(Found):
+        def lines(self):
+            return [str(number) for number in range(8)]
+
+    class Unlabelled(Found):
+        def plot(self, axes=None):
+            return axes_for(axes)
+
+    for wrong in (Long(), Unlabelled()):
+        with pytest.raises(AssertionError):
+            check_readable(wrong)
 
 
 def test_an_answer_is_ready_for_json():

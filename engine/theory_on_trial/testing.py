@@ -4,13 +4,17 @@ It turns on float64, registers the profile `thorough`, keeps relative tolerances
 back the programs of each module.
 """
 
+import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import pytest
 from beartype import BeartypeConf, beartype
 from hypothesis import settings
+
+if TYPE_CHECKING:  # this module is imported to check the types of that one
+    from theory_on_trial.own_data.answer import Answer
 
 jax.config.update("jax_enable_x64", True)
 
@@ -29,6 +33,21 @@ pytest.approx = approx  # type: ignore[assignment]
 
 # `pytest --hypothesis-profile=thorough` gives the solvers, which cost seconds an example, 200 examples too.
 settings.register_profile("thorough", max_examples=200, deadline=None)
+
+
+def check_readable(answer: "Answer") -> dict[str, Any]:
+    """A tool's answer is short, goes through JSON and draws labelled axes; return what JSON keeps of it."""
+    import matplotlib.pyplot as plt
+
+    assert len(answer.summary().splitlines()) <= 10
+    assert not answer.answerable or len(answer.lines()) <= 7
+    kept: dict[str, Any] = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
+    assert kept["answerable"] == answer.answerable
+    axes = answer.plot()
+    assert axes.get_xlabel()
+    assert axes.get_ylabel()
+    plt.close(axes.figure)
+    return kept
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,7 +1,5 @@
 """The calculator of sample sizes: invariances, limits, simulated and planted truths, hostile input."""
 
-import json
-
 import jax
 import matplotlib
 import numpy as np
@@ -16,6 +14,7 @@ from own_data.mixup.calculator import count
 from sims import mixup as observed
 from theory import mixup as predicted
 from theory.mixup import GaussianPair, MixingLaw
+from theory_on_trial.testing import check_readable
 
 few = settings(deadline=None, derandomize=True, max_examples=10)
 COARSE = MixingLaw.beta(1.0, 6)
@@ -246,11 +245,7 @@ def test_an_answer_is_short_and_plain():
         samples_needed_on(*drawn(2, PLANTED, 60), COARSE, 0.9),
         samples_needed_on(*uniform_classes(60), COARSE, 0.9),
     ):
-        assert len(result.summary().splitlines()) <= 10
-        assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["n_features"] == result.n_features
-        axes = result.plot()
-        assert axes.get_xlabel()
-        assert axes.get_ylabel()
+        assert check_readable(result)["n_features"] == result.n_features
 
 
 def test_what_is_not_gaussian_is_no_answer():

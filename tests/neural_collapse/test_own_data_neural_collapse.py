@@ -1,10 +1,8 @@
 """The certificate of a trained head: invariances, planted optima and local minima, convex programs, hostile input."""
 
 import dataclasses
-import json
 
 import jax
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 from own_data.neural_collapse import certify_head
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
+from theory_on_trial.testing import check_readable
 
 general = settings(deadline=None, derandomize=True, max_examples=25)
 seeds = st.integers(0, 2**32 - 1)
@@ -325,11 +324,4 @@ def test_certificates_are_readable():
     weights, features, labels, _ = random_head(1, (3, 2, 4), 2)
     for decays in ([1e-2] * 3, [1e-2, 1e-2, 0]):
         for loss in ("mse", "ce"):
-            found = certify_head(weights, pd.DataFrame(features), labels, decays, loss=loss)
-            assert len(found.summary().splitlines()) <= 10
-            assert len(found.lines()) <= 7
-            json.dumps(found.to_dict(), allow_nan=False)
-    axes = certify_head(weights, features, labels, [1e-2] * 3, loss="ce").plot()
-    assert axes.get_xlabel()
-    assert axes.get_ylabel()
-    plt.close(axes.figure)
+            check_readable(certify_head(weights, pd.DataFrame(features), labels, decays, loss=loss))

@@ -1,7 +1,6 @@
 """Multiplicity of a user's own samples: enumeration, planted numbers, invariances, proofs cut short, hostile input."""
 
 import itertools
-import json
 import time
 from fractions import Fraction
 
@@ -21,6 +20,7 @@ from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity import highs
 from sims.predictive_multiplicity.margin_free import MarginFree
 from theory import predictive_multiplicity as predicted
+from theory_on_trial.testing import check_readable
 
 CELLS = cells_of_lattice(GRID, 4)  # all 58 dichotomies of the grid
 TOLERANCES = (0.0, 0.04, 0.1, 0.25, 1.0)
@@ -383,12 +383,7 @@ def test_fewer_rows_than_weights_are_no_evidence():
 def test_the_answer_is_short_plain_and_drawn():
     points, labels = drawn(3)
     result = solve(GRID[points], labels, np.linspace(0, 0.5, 30))
-    assert len(result.summary().splitlines()) <= 10
-    assert len(result.lines()) <= 7
-    assert json.loads(json.dumps(result.to_dict()))["answerable"]
-    axes = result.plot()
-    assert axes.get_xlabel()
-    assert axes.get_ylabel()
+    assert check_readable(result)["answerable"]
 
 
 def test_held_out_samples_see_the_training_classifiers():

@@ -30,7 +30,7 @@ class Doubt(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Answer(ABC):
-    """The common part of what the tools return; each adds its numbers, `lines` and a `plot`.
+    """The common part of what the tools return; each adds its numbers, its `lines` and its `plot`.
 
     Attributes:
         doubts: what in the answer is not to be trusted, and by how much.
@@ -48,6 +48,10 @@ class Answer(ABC):
     @abstractmethod
     def lines(self) -> list[str]:
         """Return the headline and the numbers to read first, at most seven lines."""
+
+    @abstractmethod
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the answer, on these axes of matplotlib or on new ones, and return them."""
 
     def summary(self) -> str:
         """Return what to read: headline, first numbers and the largest doubts, in at most ten lines."""
