@@ -1,5 +1,7 @@
 """The figures' framework: registration, settings, captions, files, and the command."""
 
+import json
+
 import matplotlib.pyplot as plt
 import pytest
 
@@ -30,7 +32,8 @@ def test_settings_are_the_defaults_and_quick_ones_override_them():
     [(False, 3, "python -m figures paper.F1"), (True, 2, "python -m figures paper.F1 --quick")],
 )
 def test_a_saved_figure_leaves_an_image_a_vector_file_and_a_caption(tmp_path, quick, width, command):
-    paths = Figure("paper", "F1", parabola, {"width": 2}).save(tmp_path, quick)
+    paths, overlaps = Figure("paper", "F1", parabola, {"width": 2}).save(tmp_path, quick)
+    assert not overlaps
     assert [path.name for path in paths] == ["F1_parabola.png", "F1_parabola.pdf", "F1_parabola.txt"]
     assert {path.parent for path in paths} == {tmp_path / "paper"}
     assert paths[0].read_bytes().startswith(b"\x89PNG")
@@ -41,6 +44,20 @@ def test_a_saved_figure_leaves_an_image_a_vector_file_and_a_caption(tmp_path, qu
         f"Command: {command}",
     ]
     assert not plt.get_fignums()  # closed again
+
+
+def two_titles(width: int = 3):
+    """Two texts in one place."""
+    drawn, axes = plt.subplots()
+    axes.set_xlim(0, width)
+    axes.text(1, 0.5, "one")
+    axes.text(1, 0.5, "other")
+    return drawn
+
+
+def test_texts_that_overlap_are_said_and_kept_beside_the_plotted_numbers(tmp_path):
+    (_, numbers, _), overlaps = Figure("paper", "F1", two_titles, {}).save(tmp_path, quick=False, small=True)
+    assert overlaps == json.loads(numbers.read_text(encoding="utf-8"))["overlaps"] == ["'one' and 'other' overlap"]
 
 
 def without_caption(width: int = 1):

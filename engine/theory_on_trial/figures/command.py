@@ -50,8 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
     drawn = []
     for figure in (bar := tqdm(chosen, unit="figure", file=sys.stderr)):
         bar.set_postfix_str(f"{figure.paper}.{figure.name}")
-        paths = figure.save(folder, options.quick, options.small)
-        tqdm.write(", ".join(str(path) for path in paths))
+        paths, overlaps = figure.save(folder, options.quick, options.small)
+        tqdm.write(", ".join(map(str, paths)))
+        for sentence in overlaps:
+            tqdm.write(f"{figure.paper}.{figure.name}: {sentence}")
         drawn.append(paths[0])
     if options.gallery:
         from theory_on_trial.report import write_gallery

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from theory_on_trial.figures.layout import collisions
 from theory_on_trial.figures.plotted import plotted_data
 from theory_on_trial.repository import root
 
@@ -74,10 +75,11 @@ class Figure:
         defaults = {name: p.default for name, p in inspect.signature(self.draw).parameters.items()}
         return {**defaults, **(self.quick if quick else {})}
 
-    def save(self, folder: Path, quick: bool, small: bool = False) -> list[Path]:
-        """Draw the figure and write it with its caption (settings, command, claims); return the three paths.
+    def save(self, folder: Path, quick: bool, small: bool = False) -> tuple[list[Path], list[str]]:
+        """Draw the figure and write it with its caption (settings, command, claims).
 
-        As PNG and PDF, or, if `small`, as a WebP of some ten kilobytes and the plotted numbers as JSON.
+        As PNG and PDF, or, if `small`, as a WebP of some ten kilobytes and the plotted numbers as JSON. Returns the
+        three paths, and a sentence for each text or legend that meets another, covers data, or leaves the figure.
         """
         import matplotlib.pyplot as plt
 
@@ -88,14 +90,16 @@ class Figure:
         picture, second, caption = paths = [folder / f"{self.file_name}.{suffix}" for suffix in suffixes]
         with style():
             drawn = self.draw(**settings)
+            overlaps = collisions(drawn)
             drawn.savefig(picture, dpi=_SMALL if small else None)
             if small:
-                second.write_text(json.dumps({"quick": quick, "axes": plotted_data(drawn)}) + "\n", encoding="utf-8")
+                kept = {"quick": quick, "overlaps": overlaps, "axes": plotted_data(drawn)}
+                second.write_text(json.dumps(kept) + "\n", encoding="utf-8")
             else:
                 drawn.savefig(second)
         plt.close(drawn)
         caption.write_text(self.caption(quick), encoding="utf-8")
-        return paths
+        return paths, overlaps
 
     def caption(self, quick: bool) -> str:
         """The text below the figure: what it shows, its settings, the command that draws it, and its claims."""

@@ -125,7 +125,7 @@ def shared_tests(paper: Paper) -> list[str]:
 
 
 def figures(paper: Paper) -> list[str]:
-    """Figures that cannot be drawn in their reduced form, or that the gallery lacks or has too many of."""
+    """Figures that cannot be drawn in their reduced form, texts that overlap, and what the gallery lacks or has too much."""
     with tempfile.TemporaryDirectory() as scratch:
         done = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--quick", "--out", scratch)
         drawn = {path.stem for path in (Path(scratch) / paper.name).glob("*.txt")}
@@ -133,7 +133,7 @@ def figures(paper: Paper) -> list[str]:
         return [f"the figures cannot be drawn: {last_line(done)}"]
     gallery = paper.folder / "docs" / "papers" / paper.name
     renew = f"`python -m figures {paper.name} --small --out docs/papers` puts it there"
-    found = []
+    found = re.findall(rf"^{paper.name}\.\w+: .*", done.stdout, flags=re.MULTILINE)
     for suffix in ("webp", "json", "txt"):
         kept = {path.stem for path in gallery.glob(f"*.{suffix}")}
         found += [f"the gallery lacks {one}.{suffix}: {renew}" for one in sorted(drawn - kept)]
