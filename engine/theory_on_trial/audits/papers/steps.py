@@ -125,7 +125,7 @@ def shared_tests(paper: Paper) -> list[str]:
 
 
 def figures(paper: Paper) -> list[str]:
-    """Figures that cannot be drawn in their reduced form, texts that overlap, and what the gallery lacks or has too much."""
+    """Figures that cannot be drawn in their reduced form, texts that overlap, and what the gallery lacks."""
     with tempfile.TemporaryDirectory() as scratch:
         done = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--quick", "--out", scratch)
         drawn = {path.stem for path in (Path(scratch) / paper.name).glob("*.txt")}
