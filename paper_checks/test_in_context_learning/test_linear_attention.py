@@ -267,9 +267,12 @@ def flow_end(loss, start, rate):
     return attention_flow.FullWeights(*(entries[0] for entries in flow))
 
 
+_gradient = jax.jit(lambda loss, weights: jax.grad(loss)(weights))
+
+
 def what_is_left(loss, end, rate):
     """What the slope at the end leaves (other directions decay faster), and 1e-12 in each of some hundred steps."""
-    slope = float(np.linalg.norm(np.stack(jax.grad(loss)(end))))
+    slope = float(np.linalg.norm(np.stack(_gradient(loss, end))))
     return 2 * slope / rate + 1e3 * attention_flow.RELATIVE_TOLERANCE
 
 

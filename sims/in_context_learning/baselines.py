@@ -227,11 +227,12 @@ def _require_rule(rule):
 
 
 def _split(rules):
-    return tuple(rule.kind for rule in rules), jnp.array([rule.parameter for rule in rules], float)
+    return tuple(rule.kind for rule in rules), [rule.parameter for rule in rules]
 
 
 def _apply(functions, inputs, labels, kinds, parameters):
     """Rules of one kind are one program over their parameters; the results stand in the order of the rules."""
+    parameters = jnp.array(parameters, float)
 
     def of_prompt(inputs, labels):
         found: dict[int, Array] = {}

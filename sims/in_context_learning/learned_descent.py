@@ -87,9 +87,9 @@ def learn_descent(spectra: Spectra, layers: FittedLayers, context: Context, *, c
     Source: the fitted baselines of von Oswald et al. 2023.
     """
     require_float64("the fit of the steps")
-    spectra = jnp.asarray(spectra)
+    spectra = np.asarray(spectra, float)
     require((spectra > 0).any(), "spectra must have an eigenvalue above 0: no step changes anything otherwise")
-    typical = float(jnp.mean(spectra**2) / jnp.mean(spectra))
+    typical = float(np.mean(spectra**2) / np.mean(spectra))
     steps, contractions = np.log([context / typical]), np.zeros(0)
     for depth in range(1, layers + 1):
         if depth > 1:
@@ -100,15 +100,15 @@ def learn_descent(spectra: Spectra, layers: FittedLayers, context: Context, *, c
             contractions = np.append(contractions, following)
         logarithms, loss = _fit(spectra, np.append(steps, contractions), depth, context)
         steps, contractions = logarithms[:depth], logarithms[depth:]
-    steps, contractions = _split(jnp.asarray(logarithms), layers)
-    return LearnedDescent(np.asarray(steps), np.asarray(contractions), loss)
+    contractions = np.pad(np.exp(contractions), (0, layers - len(contractions)))
+    return LearnedDescent(np.exp(steps), contractions, loss)
 
 
 def _fit(spectra, logarithms, depth, context):
     from scipy.optimize import minimize
 
     def value_and_slope(logarithms):
-        value, slope = _mean_loss(jnp.asarray(logarithms), spectra, context, depth)
+        value, slope = _mean_loss(logarithms, spectra, context, depth)
         return float(value), np.asarray(slope)
 
     end = minimize(value_and_slope, logarithms, jac=True, method="L-BFGS-B", options={"maxiter": 300})

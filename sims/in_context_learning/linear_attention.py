@@ -31,6 +31,7 @@ class AttentionLayer(NamedTuple):
 
 
 @guarded(double=False)
+@jax.jit
 def joined_tokens(
     inputs: Float[AnyArray, "examples dimension"],
     labels: Float[AnyArray, "examples"],
@@ -65,6 +66,7 @@ def attend(
 
 
 @guarded(double=False)
+@partial(jax.jit, static_argnames=("layers", "context"))
 def descent_layers(
     start_weights: Float[AnyArray, "dimension"], step: ScalarLike, layers: Layers, context: Context
 ) -> AttentionLayer:
@@ -82,6 +84,7 @@ def descent_layers(
 
 
 @guarded(double=False)
+@partial(jax.jit, static_argnames=("dimension", "context"))
 def contracting_layers(
     steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "layers"], dimension: Size, context: Context
 ) -> AttentionLayer:

@@ -1,6 +1,7 @@
 """How far two learners are apart: in their predictions, in their errors, and in the weights behind them."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -92,13 +93,17 @@ def implicit_fit(
     tests, dimension = test_inputs.shape
     require(tests >= dimension, f"test_inputs must be at least as many as the {dimension} dimensions, got {tests}")
     answers = answer_queries(predict, prompts, prefix, test_inputs)
-    test_inputs = jnp.asarray(test_inputs)
-    weights, _, rank, _ = jnp.linalg.lstsq(test_inputs, answers.T)
+    fit, rank = _linear_fit(answers, test_inputs)
     require(rank >= dimension, f"test_inputs must span all {dimension} dimensions, got a matrix of rank {rank}")
-    weights = weights.T
-    missed = jnp.sum((answers - weights @ test_inputs.T) ** 2, axis=1)
+    return fit
+
+
+@jax.jit
+def _linear_fit(answers, test_inputs):
+    weights, _, rank, _ = jnp.linalg.lstsq(jnp.asarray(test_inputs), answers.T)
+    missed = jnp.sum((answers - weights.T @ test_inputs.T) ** 2, axis=1)
     total = jnp.sum(answers**2, axis=1)
-    return LinearFit(weights, 1 - missed / jnp.where(total > 0, total, 1))
+    return LinearFit(weights.T, 1 - missed / jnp.where(total > 0, total, 1)), rank
 
 
 @guarded(double=False)
@@ -113,23 +118,36 @@ def answer_queries(
     dimensions, and for answers that are not one for each example of each prompt.
     """
     require_prompts(prompts)
-    count, examples, dimension = prompts.inputs.shape
+    _, examples, dimension = prompts.inputs.shape
     tests = len(test_inputs)
     require(prefix <= examples, f"prefix must be at most the {examples} examples, got {prefix}")
     of_tests = test_inputs.shape[1]
     require(of_tests == dimension, f"test_inputs must have the {dimension} dimensions of prompts, got {of_tests}")
+    asked = _asked(prompts, prefix, test_inputs)
+    answers = jnp.asarray(predict(asked))
+    if answers.shape != asked.labels.shape:
+        raise ValueError(f"predict must give answers of shape {asked.labels.shape}, got {answers.shape}")
+    return _last(answers, tests)
+
+
+@partial(jax.jit, static_argnames="prefix")
+def _asked(prompts, prefix, test_inputs):
+    """A prompt for each test input after the first examples of each prompt."""
+    count, _, dimension = prompts.inputs.shape
+    tests = len(test_inputs)
     shown = jnp.broadcast_to(prompts.inputs[:, None, :prefix], (count, tests, prefix, dimension))
     queries = jnp.broadcast_to(test_inputs[None, :, None], (count, tests, 1, dimension))
     labels = jnp.broadcast_to(prompts.labels[:, None, :prefix], (count, tests, prefix))
-    asked = Prompts(
+    return Prompts(
         jnp.concatenate([shown, queries], axis=2).reshape(count * tests, prefix + 1, dimension),
         jnp.pad(labels, ((0, 0), (0, 0), (0, 1))).reshape(count * tests, prefix + 1),
         jnp.repeat(jnp.asarray(prompts.weights), tests, axis=0),
     )
-    answers = jnp.asarray(predict(asked))
-    if answers.shape != asked.labels.shape:
-        raise ValueError(f"predict must give answers of shape {asked.labels.shape}, got {answers.shape}")
-    return answers[:, -1].reshape(count, tests)
+
+
+@partial(jax.jit, static_argnames="tests")
+def _last(answers, tests):
+    return answers[:, -1].reshape(-1, tests)
 
 
 @guarded(double=False)

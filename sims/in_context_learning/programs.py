@@ -232,6 +232,7 @@ def prompt_bound(
 
 
 @guarded(double=False)
+@jax.jit
 def prompt_state(
     inputs: Float[AnyArray, "*prompts examples dim"],
     labels: Float[AnyArray, "*prompts examples"],
