@@ -1,0 +1,123 @@
+"""Gates softmax(a) on features of a linear model, trained by gradient descent, and the released module's schedule."""
+
+from fractions import Fraction
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Float, Int, Key, ScalarLike
+
+from sims.sequential_attention._domains import Count, Features, Responses
+from theory_on_trial.contract import Interval, guarded, require
+
+Size = Annotated[int, Interval(1, 2**20)]
+Steps = Annotated[int, Interval(1, 2**20)]
+Rate = Annotated[ScalarLike, Interval(0, 1)]
+_SPREAD = 1e-5  # of logits that are drawn afresh
+
+
+@guarded
+def softmax_descent(X: Features, y: Responses, rate: Annotated[float, Interval(0, 1)], steps: Steps) -> np.ndarray:
+    """The logits a after gradient descent from w = a = 0 on 1 / (2 n) |y - X (w o softmax a)|^2, both at one rate.
+
+    In NumPy, step by step on the residuals; shape (p,).
+    """
+    n, p = X.shape
+    w, a = np.zeros(p), np.zeros(p)
+    for _ in range(steps):
+        gates = np.exp(a - a.max())
+        gates /= gates.sum()
+        slopes = -(X.T @ (y - X @ (w * gates))) / n
+        through = gates * slopes * w
+        w, a = w - rate * slopes * gates, a - rate * (through - gates * through.sum())
+    return a
+
+
+@guarded(double=False)
+def softmax_agreement(
+    key: Key[Array, ""], n: Size, p: Size, correlation: ScalarLike, rate: Rate, steps: tuple[Steps, ...]
+) -> Float[Array, "steps 2"]:
+    """Whether the largest logit is the feature most correlated with y, and that of the largest least-squares weight.
+
+    After each of these rising numbers of steps from w = a = 0, of one random problem: columns of length sqrt(n),
+    of correlation rho, y = X beta + noise, all standard normal.
+    """
+    at_shared, at_own, at_weights, at_noise = jax.random.split(key, 4)
+    shared, own = jax.random.normal(at_shared, (n, 1)), jax.random.normal(at_own, (n, p))
+    X = jnp.sqrt(correlation) * shared + jnp.sqrt(1 - correlation) * own
+    X = X / jnp.sqrt(jnp.mean(X**2, axis=0))
+    y = X @ jax.random.normal(at_weights, (p,)) + jax.random.normal(at_noise, (n,))
+    gram, c = X.T @ X / n, X.T @ y / n
+
+    def step(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        w, a = state
+        gates = jax.nn.softmax(a)
+        slopes = gram @ (w * gates) - c
+        through = gates * slopes * w
+        return w - rate * slopes * gates, a - rate * (through - gates * through.sum())
+
+    targets = jnp.stack([jnp.argmax(jnp.abs(c)), jnp.argmax(jnp.abs(jnp.linalg.solve(gram, c)))])
+    state, found, done = (jnp.zeros(p), jnp.zeros(p)), [], 0
+    for until in steps:
+        state = jax.lax.fori_loop(0, until - done, step, state)
+        found.append(jnp.argmax(state[1]) == targets)
+        done = until
+    return jnp.stack(found).astype(float)
+
+
+@guarded
+def coded_schedule(steps: Steps, features: Count, at_once: Count = 1) -> tuple[tuple[int, ...], int]:
+    """At which steps features are picked, and how many in the end: the schedule of the module, in exact fractions.
+
+    Raises ValueError unless `at_once` divides `features`.
+    """
+    require(features % at_once == 0, f"at_once must divide features, got {at_once} and {features}")
+    phases, chosen, picked = features // at_once, 0, []
+    for t in range(steps):
+        done = (Fraction(t, steps) - Fraction(1, 10)) / Fraction(9, 10)
+        phase = min(done * phases // 1, phases - 1)
+        if phase >= chosen:
+            picked.append(t)
+            chosen += at_once
+    return tuple(picked), chosen
+
+
+@guarded(double=False)
+def coded_picks(
+    key: Key[Array, ""], n: Size, p: Size, rate: Rate, picks: tuple[Steps, ...], *, trained_first: bool = False
+) -> Int[Array, " picks"]:
+    """The features that a linear model with the module's gates picks after these rising numbers of steps.
+
+    Gates are softmax(a) over the unchosen features and 1 on the chosen ones; before the first pick, the warm-up, all
+    are 1, unless `trained_first`. A pick is the largest logit; then the logits are drawn again, and w is kept. Of one
+    random problem y = 5 x_4 + 2 x_8 + noise of 0.1 (columns from 0), or of the last columns where there are fewer.
+    """
+    at_features, at_noise, at_weights, at_logits = jax.random.split(key, 4)
+    X = jax.random.normal(at_features, (n, p))
+    y = 5 * X[:, min(4, p - 1)] + 2 * X[:, min(8, p - 1)] + 0.1 * jax.random.normal(at_noise, (n,))
+    gram, c = X.T @ X / n, X.T @ y / n
+    logits = _SPREAD * jax.random.normal(at_logits, (len(picks) + 1, p))
+    w, chosen, found, done = jax.random.normal(at_weights, (p,)) / jnp.sqrt(p), jnp.zeros(p, bool), [], 0
+    for place, until in enumerate(picks):
+        warm = place == 0 and not trained_first
+        w, a = jax.lax.fori_loop(0, until - done, _step(gram, c, chosen, rate, warm), (w, logits[place]))
+        found.append(jnp.argmax(jnp.where(chosen, -jnp.inf, a)))
+        chosen, done = chosen.at[found[-1]].set(True), until
+    return jnp.stack(found)
+
+
+def _step(gram: Array, c: Array, chosen: Bool[Array, " p"], rate: ScalarLike, warm: bool):  # type: ignore[no-untyped-def]
+    """A step of gradient descent on weights and logits, with the gates of a phase."""
+
+    def loss(w: Array, a: Array) -> Array:
+        gates = jnp.where(chosen, 1.0, jax.nn.softmax(jnp.where(chosen, -jnp.inf, a)))
+        effective = w * (jnp.ones_like(w) if warm else gates)
+        return effective @ gram @ effective / 2 - c @ effective
+
+    def step(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        slopes = jax.grad(loss, (0, 1))(*state)
+        return state[0] - rate * slopes[0], state[1] - rate * slopes[1]
+
+    return step

@@ -1,0 +1,59 @@
+"""Squares in place of absolute values: weights as products w_j beta_j, ridge on both, by a quasi-Newton search."""
+
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from sims.sequential_attention._domains import Chosen, Count, Features, Responses
+from theory_on_trial.contract import POSITIVE, guarded, require
+
+
+class Hadamard(NamedTuple):
+    """The best of several searches."""
+
+    value: float
+    weights: Float[np.ndarray, " p"]
+    """w o beta."""
+
+
+@guarded
+def hadamard_minimum(
+    generator: np.random.Generator,
+    X: Features,
+    y: Responses,
+    chosen: Chosen,
+    level: Annotated[float, POSITIVE],
+    starts: Count = 5,
+    *,
+    all_cost: bool = False,
+) -> Hadamard:
+    """Minimise 1/2 |y - X (w o beta)|^2 + lambda / 2 (|w|^2 + |beta|^2), the squares of unchosen coordinates only.
+
+    With `all_cost` those of the chosen ones too. Columns are brought to length one, on which the penalty is then
+    weighed accordingly. Raises ValueError for `chosen` columns that are not there and for a column of zeros.
+    """
+    from scipy.optimize import minimize
+
+    p = X.shape[1]
+    lengths = np.linalg.norm(X, axis=0)
+    require(max(chosen, default=0) < p, f"chosen must name some of the {p} columns, got {chosen}")
+    require((lengths > 0).all() and np.any(y), "X must have no column of zeros, and y other entries than zero")
+    unit, size = X / lengths, np.linalg.norm(y)
+    target = y / size
+    costs: Bool[np.ndarray, " p"] = np.ones(p, bool)
+    costs[list(chosen)] = all_cost
+    penalties = np.where(costs, level / lengths / size, 0.0)
+
+    def objective(both: Float[np.ndarray, " factors"]) -> tuple[float, Float[np.ndarray, " factors"]]:
+        w, beta = both[:p], both[p:]
+        rest = target - unit @ (w * beta)
+        value = rest @ rest / 2 + penalties @ (w**2 + beta**2) / 2
+        slope = -(unit.T @ rest)
+        return float(value), np.concatenate([slope * beta + penalties * w, slope * w + penalties * beta])
+
+    options = {"maxiter": 10**4, "maxfun": 10**5, "ftol": 0.0, "gtol": 1e-13, "maxcor": 2 * p}
+    begun = generator.normal(size=(starts, 2 * p))
+    found = [minimize(objective, one, jac=True, method="L-BFGS-B", options=options) for one in begun]
+    best = min(found, key=lambda one: float(one.fun))
+    return Hadamard(float(best.fun) * size**2, best.x[:p] * best.x[p:] * size / lengths)

@@ -1,0 +1,122 @@
+"""The penalised problem of a round, 1/2 |y - X beta|^2 + lambda sum of |beta_j| outside S, by coordinate descent.
+
+It knows of the chosen features only that their weights cost nothing.
+"""
+
+from typing import Annotated, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float, Int
+
+from sims.sequential_attention._domains import Chosen, Count, Features, Responses
+from theory_on_trial.contract import POSITIVE, guarded, require
+
+Levels = Annotated[Float[np.ndarray, " levels"], POSITIVE]
+"""lambda, as given; falling ones are solved fastest, each from the one before."""
+
+_STILL = 2e-15  # of the correlations: the change of a fit that is rounding
+_SWEEPS = 20_000
+_GRID, _ZOOMS = 128, 6
+_LEAST = 1e-6  # of the largest |x_j| |y|: no entry is looked for below
+
+
+class Bracket(NamedTuple):
+    """Between two levels of the penalty the number of active weights reaches what was asked for."""
+
+    low: Float[np.ndarray, " problems"]
+    high: Float[np.ndarray, " problems"]
+
+    @property
+    def middle(self) -> Float[np.ndarray, " problems"]:
+        """Halfway."""
+        return (self.low + self.high) / 2
+
+
+@guarded
+def weights(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> Float[np.ndarray, "levels p"]:
+    """The minimising weights at each level.
+
+    The columns must be independent, or the weights are not the only ones. Raises ValueError for a column of zeros and
+    for `chosen` columns that are not there.
+    """
+    gram, c, lengths, penalties = _prepared(X, y, chosen)
+    return np.asarray(_path(gram, c, penalties, levels, np.zeros_like(c))) / lengths
+
+
+@guarded
+def active_counts(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> Int[np.ndarray, " levels"]:
+    """How many unchosen weights are not zero at each level. Raises as `weights`."""
+    found = weights(X, y, chosen, levels)
+    return np.asarray((np.delete(found, chosen, axis=1) != 0).sum(axis=1))
+
+
+@guarded
+def entry(X: Features, y: Responses, rounds: tuple[Chosen, ...], active: Count = 1) -> Bracket:
+    """The largest level below which `active` unchosen weights are not zero, for each of the sets that `rounds` lists.
+
+    Raises as `weights`. Where there is no such level down to a millionth of |x_j| |y|, the bracket begins at 0.
+    """
+    prepared = [_prepared(X, y, chosen) for chosen in rounds]
+    gram, c, lengths, _ = prepared[0]
+    top = 1.01 * float(np.linalg.norm(y) * lengths.max())
+    low, high = _entries(gram, c, np.stack([one[3] for one in prepared]), active, top)
+    return Bracket(np.asarray(low), np.asarray(high))
+
+
+def _prepared(X: Features, y: Responses, chosen: Chosen) -> tuple[np.ndarray, ...]:
+    """Gram matrix and correlations of columns of length one, the lengths, and what a unit of each weight costs."""
+    there = max(chosen, default=0) < X.shape[1] and len(set(chosen)) < X.shape[1]
+    require(there, f"chosen must name some but not all of the {X.shape[1]} columns, got {chosen}")
+    lengths = np.linalg.norm(X, axis=0)
+    require((lengths > 0).all(), "X must have no column of zeros")
+    unit = X / lengths
+    penalties = 1 / lengths
+    penalties[list(chosen)] = 0.0
+    return unit.T @ unit, unit.T @ y, lengths, penalties
+
+
+@jax.jit
+def _path(gram: Array, c: Array, penalties: Array, levels: Array, begun: Array) -> Array:
+    p, still = len(c), _STILL * jnp.linalg.norm(c)
+
+    def coordinate(j: Array, state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        beta, rest, level = state
+        fit = rest[j] + gram[j, j] * beta[j]
+        new = jnp.sign(fit) * jnp.maximum(jnp.abs(fit) - level * penalties[j], 0) / gram[j, j]
+        return beta.at[j].set(new), rest - gram[:, j] * (new - beta[j]), level
+
+    def solved(beta: Array, level: Array) -> tuple[Array, Array]:
+        def sweep(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+            before, _, sweeps = state
+            after, _, _ = jax.lax.fori_loop(0, p, coordinate, (before, c - gram @ before, level))
+            return after, jnp.abs(after - before).max(), sweeps + 1
+
+        start = beta, jnp.asarray(jnp.inf), jnp.asarray(0)
+        beta, _, _ = jax.lax.while_loop(lambda state: (state[1] > still) & (state[2] < _SWEEPS), sweep, start)
+        return beta, beta
+
+    return jax.lax.scan(solved, begun, levels)[1]
+
+
+@jax.jit
+def _entries(gram: Array, c: Array, every: Array, active: Array, top: Array) -> tuple[Array, Array]:
+    def one(penalties: Array) -> tuple[Array, Array]:
+        def zoom(state: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], Array]:
+            low, high, begun = state
+            levels = high * (low / high) ** (jnp.arange(1, _GRID + 1) / _GRID)
+            betas = _path(gram, c, penalties, levels, begun)
+            reached = ((betas != 0) & (penalties > 0)).sum(axis=1) >= active
+            place = jnp.argmax(reached)
+            above = jnp.where(place == 0, high, levels[place - 1])
+            found = reached.any()
+            ends = jnp.where(found, jnp.stack([levels[place], above]), low)
+            return (ends[0], ends[1], betas[place]), found
+
+        start = _LEAST * top, top, jnp.zeros_like(c)
+        (low, high, _), found = jax.lax.scan(zoom, start, None, length=_ZOOMS)
+        return jnp.where(found[0], low, 0.0), high
+
+    return jax.lax.map(one, every)

@@ -1,0 +1,84 @@
+"""Features chosen one by one, each subset refitted by least squares, for many problems at once."""
+
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sims.sequential_attention._domains import Chosen, Count, Features
+from theory_on_trial.contract import Interval, guarded, require
+
+
+class Course(NamedTuple):
+    """What was picked, and the largest |gradient| of half the squared error that a weight outside had by then."""
+
+    picks: Int[np.ndarray, "count rounds"]
+    levels: Float[np.ndarray, "count rounds"]
+
+
+@guarded
+def refitted(
+    X: Annotated[Float[np.ndarray, "count n p"], Interval(-1e50, 1e50)],
+    y: Annotated[Float[np.ndarray, "count n"], Interval(-1e50, 1e50)],
+    rounds: Count,
+    rule: Literal["largest gradient", "best fit"],
+) -> Course:
+    """Choose `rounds` features: that of the largest gradient after a refit, or that whose refit leaves the least error.
+
+    Raises ValueError for more rounds than rows or columns, and where a subset is linearly dependent.
+    """
+    require(rounds <= min(X.shape[1:]), f"rounds must be at most the smaller side of X {X.shape[1:]}, got {rounds}")
+    gram, c = np.swapaxes(X, 1, 2) @ X, np.einsum("bnp,bn->bp", X, y)
+    every, p = np.arange(len(X)), X.shape[2]
+    chosen, levels = np.zeros((len(X), 0), int), []
+    for _ in range(rounds):
+        slopes = np.abs(
+            c - np.einsum("bps,bs->bp", gram[every[:, None], :, chosen].swapaxes(1, 2), _fit(gram, c, chosen))
+        )
+        taken = np.zeros((len(X), p), bool)
+        taken[every[:, None], chosen] = True
+        levels.append(np.where(taken, -1.0, slopes).max(axis=1))
+        scores = slopes
+        if rule == "best fit":
+            free = np.broadcast_to(np.arange(p), (len(X), p))[~taken].reshape(len(X), -1)
+            scores = np.zeros((len(X), p))
+            for j in free.T:
+                subset = np.column_stack([chosen, j])
+                scores[every, j] = np.einsum("bs,bs->b", _fit(gram, c, subset), c[every[:, None], subset])
+        chosen = np.column_stack([chosen, np.argmax(np.where(taken, -1.0, scores), axis=1)])
+    return Course(chosen, np.stack(levels, axis=1))
+
+
+def _fit(gram: Float[np.ndarray, "b p p"], c: Float[np.ndarray, "b p"], subset: Int[np.ndarray, "b s"]) -> np.ndarray:
+    """Least squares weights of each problem's subset."""
+    rows = np.arange(len(c))[:, None]
+    inner = gram[rows[:, :, None], subset[:, :, None], subset[:, None, :]]
+    return np.asarray(np.linalg.solve(inner, c[rows, subset][:, :, None])[:, :, 0])
+
+
+@guarded
+def outside_ratio(X: Features, support: Chosen, weights: Float[np.ndarray, " size"]) -> float:
+    """Max |x_j . y| of other columns over that of the support, y = X_support weights, columns brought to length one.
+
+    Raises ValueError where `support` leaves no column, where its weights are not one for each, and for y = 0.
+    """
+    fits = len(support) == len(weights) and len(set(support)) < X.shape[1] and max(support, default=0) < X.shape[1]
+    require(fits and len(support) > 0, f"support must name some of the columns, with a weight each, got {support}")
+    lengths = np.linalg.norm(X, axis=0)
+    require((lengths > 0).all(), "X must have no column of zeros")
+    unit = X / lengths
+    sizes = np.abs(unit.T @ (unit[:, support] @ weights))
+    inside = float(sizes[list(support)].max())
+    require(inside > 0, "weights must not give a y of zero")
+    return float(np.delete(sizes, support).max() / inside)
+
+
+@guarded
+def equicorrelated(size: Count, mu: Annotated[float, Interval(0, 1, "[)")]) -> Float[np.ndarray, "rows rows"]:
+    """Columns of length one: `size` of mutual cosine -mu, and a last one of cosine mu with each.
+
+    Raises ValueError where there are none, from (size - 1) mu = 1 on or before.
+    """
+    gram = np.eye(size + 1) - mu * (1 - np.eye(size + 1))
+    gram[-1, :-1] = gram[:-1, -1] = mu
+    return np.asarray(np.linalg.cholesky(gram).T)

@@ -1,0 +1,32 @@
+"""Which feature a penalty on the unchosen weights brings in next, until when it stays alone, and what softmax does.
+
+Yasuda, Bateni, Chen, Fahrbach, Fu & Mirrokni 2023, "Sequential Attention for Feature Selection", ICLR 2023, arXiv
+2209.14881. Its abstract and its released code were read; the formulas were derived for this collection, or are
+classical, as each says.
+"""
+
+from theory.sequential_attention.coherence import certified_size, coherence, outside_ratio, recovery_coherence
+from theory.sequential_attention.greedy import Leftover, entry_levels, forward_order, leftover, omp_order
+from theory.sequential_attention.plane import differing_share, rising_share
+from theory.sequential_attention.schedule import features_chosen, pick_steps, untrained_agreement
+from theory.sequential_attention.softmax import early_logits
+from theory.sequential_attention.window import second_entry_level
+
+__all__ = [
+    "Leftover",
+    "certified_size",
+    "coherence",
+    "differing_share",
+    "early_logits",
+    "entry_levels",
+    "features_chosen",
+    "forward_order",
+    "leftover",
+    "omp_order",
+    "outside_ratio",
+    "pick_steps",
+    "recovery_coherence",
+    "rising_share",
+    "second_entry_level",
+    "untrained_agreement",
+]

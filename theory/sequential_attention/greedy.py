@@ -1,0 +1,116 @@
+"""Orthogonal matching pursuit and forward selection, and the penalty at which OMP's next feature enters.
+
+In each round 1/2 |y - X beta|^2 + lambda sum of |beta_j| over the features not yet chosen is minimised.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from theory.sequential_attention._domains import Chosen, Features, Responses, Rounds
+from theory_on_trial.contract import guarded, require
+
+_SPANNED = 1e-12
+"""Of a column's squared length: with less of it outside the span of the chosen ones it is a combination of them."""
+_EXPLAINED = 1e-12
+"""Of the length of y: a residual below it is rounding."""
+
+
+class Leftover(NamedTuple):
+    """What the chosen features leave of the others and of y."""
+
+    features: Float[np.ndarray, "n p"]
+    """P X, the columns without what the chosen ones span; of these themselves, zero."""
+    residual: Float[np.ndarray, " n"]
+    """r_S = P y."""
+    offered: Bool[np.ndarray, " p"]
+    """Which columns are not chosen and not spanned by those that are."""
+
+    @property
+    def correlations(self) -> Float[np.ndarray, " p"]:
+        """x_j . r_S, zero where nothing is offered."""
+        return np.where(self.offered, self.features.T @ self.residual, 0.0)
+
+    @property
+    def lengths(self) -> Float[np.ndarray, " p"]:
+        """|P x_j|, one where nothing is offered."""
+        return np.where(self.offered, np.linalg.norm(self.features, axis=0), 1.0)
+
+
+@guarded
+def leftover(X: Features, y: Responses, chosen: Chosen = ()) -> Leftover:
+    """Project off the chosen columns, twice, which leaves rounding of the size of one.
+
+    Raises ValueError unless `chosen` names different columns. Source: definition.
+    """
+    distinct = len(set(chosen)) == len(chosen) and max(chosen, default=0) < X.shape[1]
+    require(distinct, f"chosen must name different columns of the {X.shape[1]}, got {chosen}")
+    rest, residual = X.copy(), y.copy()
+    for j in chosen:
+        direction = _unit(rest[:, j]) if _outside(rest, X)[j] else np.zeros(len(y))
+        for _ in range(2):
+            rest -= np.outer(direction, direction @ rest)
+            residual -= direction * (direction @ residual)
+    offered = _outside(rest, X)
+    offered[list(chosen)] = False
+    return Leftover(rest, residual, offered)
+
+
+@guarded
+def omp_order(X: Features, y: Responses, rounds: Rounds) -> Int[np.ndarray, " rounds"]:
+    """The features in the order of orthogonal matching pursuit: each maximises |x_j . r_S|, columns as they are.
+
+    Raises ValueError where y is explained, or no column is left, before the last round. Source: definition.
+
+    >>> omp_order([[1, 0.8, 0], [0, 0.6, 0], [0, 0, 1]], [4, 1, 0.8], 3).tolist()
+    [0, 2, 1]
+    """
+    return np.array([pick for pick, _ in _greedy(X, y, rounds, forward=False)])
+
+
+@guarded
+def forward_order(X: Features, y: Responses, rounds: Rounds) -> Int[np.ndarray, " rounds"]:
+    """The features in the order of forward selection: each takes most off the residual sum of squares.
+
+    That is |x_j . r_S| / |P x_j|. Raises as `omp_order`. Source: definition.
+
+    >>> forward_order([[1, 0.8, 0], [0, 0.6, 0], [0, 0, 1]], [4, 1, 0.8], 3).tolist()
+    [0, 1, 2]
+    """
+    return np.array([pick for pick, _ in _greedy(X, y, rounds, forward=True)])
+
+
+@guarded
+def entry_levels(X: Features, y: Responses, rounds: Rounds) -> Float[np.ndarray, " rounds"]:
+    """Lambda_1 of each round, max |x_j . r_S|: at and above it no unchosen weight is active, below OMP's pick is.
+
+    Raises as `omp_order`. Source: the subgradient at zero; form recalled from the paper.
+    """
+    return np.array([level for _, level in _greedy(X, y, rounds, forward=False)])
+
+
+def _greedy(X: Features, y: Responses, rounds: int, *, forward: bool) -> list[tuple[int, float]]:
+    """The pick of each round with what it was picked for."""
+    picks: list[tuple[int, float]] = []
+    for done in range(rounds):
+        left = leftover(X, y, tuple(pick for pick, _ in picks))
+        explained = np.linalg.norm(left.residual) <= _EXPLAINED * np.linalg.norm(y)
+        require(not explained, f"rounds must be at most {done}, where the residual is zero, got {rounds}")
+        outside = f"where no column is left outside the span, got {rounds}"
+        require(left.offered.any(), f"rounds must be at most {done}, {outside}")
+        sizes = np.abs(left.correlations) / (left.lengths if forward else 1.0)
+        sizes[~left.offered] = -1.0
+        picks.append((int(np.argmax(sizes)), float(sizes.max())))
+    return picks
+
+
+def _outside(rest: Features, X: Features) -> Bool[np.ndarray, " p"]:
+    largest = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
+    left, whole = (np.sum((one / largest) ** 2, axis=0) for one in (rest, X))
+    return np.asarray(left > _SPANNED * whole)
+
+
+def _unit(column: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    shrunk = column / np.abs(column).max()
+    return shrunk / np.linalg.norm(shrunk)
