@@ -1,0 +1,116 @@
+"""Models that are linear in their weights, fitted from where the task before has left them; NumPy, float64."""
+
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+
+from theory_on_trial.contract import LONGEST, USABLE_SCALE, Count, Interval, NonNegative, guarded, require
+
+Features = Annotated[Float[np.ndarray, "rows dim"], USABLE_SCALE]
+"""phi, a row per input."""
+Targets = Annotated[Float[np.ndarray, "*batch rows"], USABLE_SCALE]
+"""y, one set of labels or many."""
+Start = Annotated[Float[np.ndarray, "*batch dim"], USABLE_SCALE]
+"""The weights that training starts from, and that a ridge draws towards."""
+Kept = Annotated[Float[np.ndarray, "kept dim"], USABLE_SCALE]
+"""Orthonormal rows that an update may not have a part of."""
+Length = Annotated[int, Interval(1, LONGEST)]
+Rank = Annotated[int, Interval(1, 2**12)]
+Angle = Annotated[float, Interval(0, np.pi / 2)]
+
+_PASSES, _DOUBLINGS = 4, 64
+
+
+@guarded
+def refit(features: Features, targets: Targets, start: Start, ridge: NonNegative) -> Float[np.ndarray, "*batch dim"]:
+    """Return the minimiser of |phi w - y|^2 + ridge |w - start|^2, without ridge the nearest to the start."""
+    rows, dim = features.shape
+    stacked = np.vstack([features, np.sqrt(ridge) * np.eye(dim)]) if ridge > 0 else features
+    inverse = np.linalg.pinv(stacked, rcond=max(stacked.shape) * 2.0**-52)[:, :rows]
+    weights: Float[np.ndarray, "*batch dim"] = start + (targets - start @ features.T) @ inverse.T
+    return weights
+
+
+@guarded
+def descend(
+    features: Features,
+    targets: Annotated[Float[np.ndarray, " rows"], USABLE_SCALE],
+    start: Annotated[Float[np.ndarray, " dim"], USABLE_SCALE],
+    ridge: NonNegative,
+    kept: Kept | None = None,
+) -> Float[np.ndarray, " dim"]:
+    """Run gradient descent on |phi w - y|^2 + ridge |w - start|^2 from the start until it stands still.
+
+    With `kept` every gradient is projected off these rows. 2^k steps are taken at once, as k squarings of the affine
+    map that one step is; what rounding leaves of the gradient is descended again. Raises ValueError where 2^64 steps
+    do not end it.
+    """
+    allowed = np.eye(len(start)) - (0 if kept is None else kept.T @ kept)
+    curvature = features.T @ features + ridge * np.eye(len(start))
+    rate = float(np.linalg.norm(curvature, 2))
+    update, residual = np.zeros(len(start)), targets - features @ start
+    step = allowed - allowed @ curvature @ allowed / (rate or 1.0)
+    for _ in range(_PASSES):
+        gradient = allowed @ (features.T @ (residual - features @ update) - ridge * update)
+        update = update + _geometric_sum(step, gradient / (rate or 1.0))
+    return start + update
+
+
+def _geometric_sum(step: Float[np.ndarray, "dim dim"], first: Float[np.ndarray, " dim"]) -> Float[np.ndarray, " dim"]:
+    """Sum first + step first + step^2 first + ..., until a doubling of the number of terms adds 1e-10 of it."""
+    total, power = first, step
+    for _ in range(_DOUBLINGS):
+        more = power @ total
+        total = total + more
+        if np.linalg.norm(more) <= 1e-10 * np.linalg.norm(total):
+            return total
+        power = power @ power
+    raise ValueError("features must be better conditioned: 2^64 steps of gradient descent do not reach its limit")
+
+
+@guarded
+def march(
+    features: Features,
+    targets: Annotated[Float[np.ndarray, " rows"], USABLE_SCALE],
+    start: Annotated[Float[np.ndarray, " dim"], USABLE_SCALE],
+    rate: Annotated[float, Interval(0, closed="()")],
+    steps: Annotated[int, Interval(0, 10**6, why="each is taken")],
+) -> Float[np.ndarray, " dim"]:
+    """Take so many steps of gradient descent on |phi w - y|^2 / 2 from the start."""
+    weights = start
+    for _ in range(steps):
+        weights = weights + rate * (features.T @ (targets - features @ weights))
+    return weights
+
+
+@guarded
+def drift(features: Features, before: Start, after: Start) -> Float[np.ndarray, "*batch"]:
+    """Return |phi (after - before)|^2, by how much the outputs on these inputs have moved."""
+    moved: Float[np.ndarray, "*batch"] = np.sum(((after - before) @ features.T) ** 2, axis=-1)
+    return moved
+
+
+@guarded
+def principal_directions(features: Features, count: Count, *, centred: bool = False) -> Kept:
+    """Return the leading right singular vectors, as rows; of features less their mean row where `centred`.
+
+    Raises ValueError for more than there are.
+    """
+    require(count <= min(features.shape), f"count must be at most {min(features.shape)}, got {count}")
+    rows = features - features.mean(axis=0) if centred else features
+    return np.linalg.svd(rows, full_matrices=False)[2][:count]
+
+
+@guarded
+def tilted_subspaces(
+    generator: np.random.Generator, rank: Rank, dim: Rank, angle: Angle
+) -> tuple[Float[np.ndarray, "rank dim"], Float[np.ndarray, "rank dim"]]:
+    """Draw two orthonormal sets of rows all of whose principal angles are `angle`, A and cos A + sin A_perp.
+
+    Raises ValueError unless 2 rank <= dim.
+    """
+    require(2 * rank <= dim, f"dim must be at least twice the rank, got {dim} and {rank}")
+    basis = np.linalg.qr(generator.standard_normal((dim, 2 * rank)))[0].T
+    first, other = basis[:rank], basis[rank:]
+    return first, np.cos(angle) * first + np.sin(angle) * other

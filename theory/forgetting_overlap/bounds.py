@@ -1,0 +1,43 @@
+"""What can at most be forgotten per squared length of the update |dw|^2, whatever the second task's labels are."""
+
+import numpy as np
+
+from theory.forgetting_overlap._domains import Directions, FirstFeatures, Memory, SecondFeatures
+from theory.forgetting_overlap.overlap import cosines, parts_of
+from theory_on_trial.contract import guarded
+
+
+@guarded
+def angle_bound(features_s: FirstFeatures, features_t: SecondFeatures) -> float:
+    """Sigma_{S,1}^2 cos^2 theta_1: the top singular value of phi_S, the smallest angle between the row spaces.
+
+    Equality where the first task's top direction is the aligned one. With more inputs than features in both tasks
+    together the angle is 0, and says nothing. Source: quoted of Doan et al. 2021, the constant derived here.
+
+    >>> round(angle_bound([[3.0, 0, 0], [0, 2.0, 0]], [[0.8, 0, 0.6]]), 12)
+    5.76
+    """
+    values = parts_of(features_s).values
+    return float(np.max(values, initial=0.0) ** 2 * np.max(cosines(features_s, features_t), initial=0.0) ** 2)
+
+
+@guarded
+def memory_bound(features_s: FirstFeatures, memory: Memory) -> float:
+    """sigma_{k+1}^2, the largest of what the k leading right singular vectors of phi_S leave; 0 from its rank on.
+
+    Source: quoted of Doan et al. 2021.
+
+    >>> memory_bound([[3.0, 0.0], [0.0, 2.0]], 1)
+    4.0
+    """
+    values = np.append(parts_of(features_s).values, 0.0)
+    return float(values[min(memory, len(values) - 1)] ** 2)
+
+
+@guarded
+def kept_bound(features_s: FirstFeatures, kept: Directions) -> float:
+    """|phi_S (I - K^T K)|_2^2, the same of a memory that keeps any orthonormal rows K.
+
+    Source: definition of the spectral norm.
+    """
+    return float(np.linalg.norm(features_s - (features_s @ kept.T) @ kept, 2) ** 2)

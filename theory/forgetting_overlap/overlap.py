@@ -1,0 +1,150 @@
+"""What training a second task does to the first one's outputs, by the overlap O = V_S^T V_T of their features.
+
+phi = U Sigma V^T for each task. All is exact for models that are linear in their weights.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.forgetting_overlap._domains import (
+    FirstFeatures,
+    LaterFeatures,
+    LaterResiduals,
+    Memory,
+    Rate,
+    Residual,
+    Ridge,
+    SecondFeatures,
+    Steps,
+    Weights,
+)
+from theory_on_trial.contract import guarded
+
+
+class Parts(NamedTuple):
+    """U, Sigma and V^T of a matrix of features, without what is zero up to rounding."""
+
+    left: Float[np.ndarray, "rows rank"]
+    values: Float[np.ndarray, " rank"]
+    right: Float[np.ndarray, "rank dim"]
+
+    def update(self, filtered: Float[np.ndarray, " rank"], residual: Residual) -> Weights:
+        """V F U^T y, the change of the weights."""
+        change: Float[np.ndarray, " dim"] = self.right.T @ (filtered * (self.left.T @ residual))
+        return change
+
+
+def parts_of(features: SecondFeatures, largest: float | None = None) -> Parts:
+    """Decompose features; singular values at rounding of the `largest` one (by default their own) are zero."""
+    left, values, right = np.linalg.svd(features, full_matrices=False)
+    kept = values > max(features.shape) * 2.0**-52 * (values[0] if largest is None else largest)
+    return Parts(left[:, kept], values[kept], right[kept])
+
+
+def ridge_filter(values: Float[np.ndarray, " rank"], ridge: float) -> Float[np.ndarray, " rank"]:
+    """Sigma / (Sigma^2 + lambda), the share of a residual that enters the weights."""
+    return values / (values**2 + ridge)
+
+
+def without(features: SecondFeatures, memory: Float[np.ndarray, "kept dim"]) -> Parts:
+    """Parts of phi_T P, P the projection off the memory; singular values are judged by those of phi_T.
+
+    Where the second task lies in the memory's span, phi_T P is rounding, which no own tolerance would tell.
+    """
+    largest = float(np.linalg.norm(features, 2))
+    return parts_of(features - (features @ memory.T) @ memory, largest)
+
+
+@guarded
+def cosines(features_s: FirstFeatures, features_t: SecondFeatures) -> Float[np.ndarray, " angles"]:
+    """The cosines of the principal angles between the tasks' row spaces, the largest first: singular values of O.
+
+    As many as the smaller of the two ranks. Source: definition; quoted of Doan et al. 2021.
+    """
+    values = np.linalg.svd(parts_of(features_s).right @ parts_of(features_t).right.T, compute_uv=False)
+    return np.minimum(values, 1.0)
+
+
+@guarded
+def by_direction(
+    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residual, ridge: Ridge, memory: Memory = 0
+) -> Float[np.ndarray, " rank"]:
+    """sigma_i^2 (v_i . dw)^2, what each right singular vector of phi_S contributes to the forgetting.
+
+    dw is the change of the weights in training the second task off the first `memory` of these vectors, which then
+    contribute nothing. In squared units of the labels. Source: SVD of phi_S.
+    """
+    first = parts_of(features_s)
+    second = without(features_t, first.right[:memory])
+    change = second.update(ridge_filter(second.values, ridge), residual)
+    contributions = (first.values * (first.right @ change)) ** 2
+    contributions[:memory] = 0
+    return contributions
+
+
+@guarded
+def forgetting(
+    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residual, ridge: Ridge, memory: Memory = 0
+) -> float:
+    """Delta = |U_S Sigma_S O Sigma_T (Sigma_T^2 + lambda)^-1 U_T^T residual|^2 over the first task's inputs.
+
+    With a memory phi_T is replaced by phi_T P. In squared units of the labels.
+    Source: quoted of Doan et al. 2021; the memory derived here.
+
+    >>> round(forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], 1.0), 12)
+    0.36
+    """
+    return float(np.sum(by_direction(features_s, features_t, residual, ridge, memory)))
+
+
+@guarded
+def stopped_forgetting(
+    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residual, rate: Rate, steps: Steps
+) -> float:
+    """Delta after m steps of gradient descent of rate eta on half the sum of squares.
+
+    In place of Sigma_T (Sigma_T^2 + lambda)^-1 stands (1 - (1 - eta sigma^2)^m) / sigma. Source: geometric series.
+    """
+    first, second = parts_of(features_s), parts_of(features_t)
+    filtered = (1 - (1 - rate * second.values**2) ** steps) / second.values
+    return float(np.sum((first.values * (first.right @ second.update(filtered, residual))) ** 2))
+
+
+@guarded
+def chained_drifts(
+    features_s: FirstFeatures, features: LaterFeatures, residuals: LaterResiduals, ridge: Ridge
+) -> Float[np.ndarray, "tasks first"]:
+    """What each of the tasks trained one after another adds to the outputs on the first one's inputs.
+
+    Drifts add as vectors: Delta is the square of their sum. Each task's own residual is the one given, less what the
+    tasks before it have already added at its inputs, by their overlaps with it. Source: quoted of Doan et al. 2021.
+    """
+    total = np.zeros(features.shape[2])
+    drifts = []
+    for task, residual in zip(features, residuals, strict=True):
+        own = parts_of(task)
+        change = own.update(ridge_filter(own.values, ridge), residual - task @ total)
+        total = total + change
+        drifts.append(features_s @ change)
+    return np.array(drifts)
+
+
+@guarded
+def loss_increase(
+    features_s: FirstFeatures,
+    features_t: SecondFeatures,
+    residual: Residual,
+    ridge: Ridge,
+    weights: Weights,
+    first_ridge: Ridge,
+) -> float:
+    """By how much the first task's sum of squares grows: Delta - 2 lambda_S w_S . dw.
+
+    `weights` are w_S of ridge regression from 0 with `first_ridge` (0: least squares or interpolation, where it is
+    Delta itself), whose gradient is -2 lambda_S w_S. Source: derived here.
+    """
+    second = parts_of(features_t)
+    change = second.update(ridge_filter(second.values, ridge), residual)
+    return forgetting(features_s, features_t, residual, ridge) - 2 * float(first_ridge) * float(weights @ change)

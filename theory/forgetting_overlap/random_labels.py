@@ -1,0 +1,64 @@
+"""What is forgotten on average: over random residuals, and over a teacher that both tasks share."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.forgetting_overlap._domains import Angle, FirstFeatures, Memory, Ridge, SecondFeatures
+from theory.forgetting_overlap.overlap import parts_of, ridge_filter, without
+from theory_on_trial.contract import guarded
+
+
+class RandomForgetting(NamedTuple):
+    """Delta under a standard normal residual: a sum of chi^2_1 variables with these weights.
+
+    Attributes:
+        mean: sum of the weights, in squared units of the labels.
+        variance: twice the sum of their squares.
+        weights: e_i, the largest first.
+    """
+
+    mean: float
+    variance: float
+    weights: Float[np.ndarray, " rank"]
+
+
+@guarded
+def random_forgetting(
+    features_s: FirstFeatures, features_t: SecondFeatures, ridge: Ridge, memory: Memory = 0
+) -> RandomForgetting:
+    """The law of Delta where the residual is N(0, I): weights are squared singular values of Sigma_S O F.
+
+    F = Sigma_T (Sigma_T^2 + lambda)^-1. Source: moments of a quadratic form in normal variables.
+    """
+    first = parts_of(features_s)
+    second = without(features_t, first.right[:memory])
+    filtered = ridge_filter(second.values, ridge)
+    weights = np.linalg.svd(first.values[:, None] * (first.right @ second.right.T) * filtered, compute_uv=False) ** 2
+    return RandomForgetting(float(weights.sum()), 2 * float(weights @ weights), weights)
+
+
+@guarded
+def independent_forgetting(angle: Angle) -> float:
+    """E Delta / r = cos^2 theta of two orthonormal r-dimensional feature sets, residual N(0, I), no ridge.
+
+    Source: `random_forgetting`, all of whose weights are cos^2 theta.
+
+    >>> round(independent_forgetting(0.25 * np.pi), 12)
+    0.5
+    """
+    return float(np.cos(angle) ** 2)
+
+
+@guarded
+def teacher_forgetting(angle: Angle) -> float:
+    """E Delta / r = cos^2 theta sin^2 theta where one teacher w* ~ N(0, I) labels both tasks.
+
+    The residual is then B (I - A^T A) w*, whose variance is sin^2 theta: tasks that agree have none. Zero at both ends,
+    largest at 45 degrees. Source: derived here.
+
+    >>> round(teacher_forgetting(0.25 * np.pi), 12)
+    0.25
+    """
+    return float(np.cos(angle) ** 2 * np.sin(angle) ** 2)
