@@ -127,4 +127,4 @@ def aligned_network(rng, weights, depth, objective):
     layers = np.stack([after * weights @ before.T for before, after in pairwise(rotations)])
     readout = rotations[-1] if objective == "jepa" else rotations[0]
     predictor = readout * weights @ rotations[-1].T
-    return observed.Parameters(jnp.asarray(layers), jnp.asarray(predictor)), rotations[0]
+    return observed.Parameters(layers, predictor), rotations[0]

@@ -34,8 +34,7 @@ def random_views(rng, dim):
 def random_network(rng, dim, depth, spread):
     """A network in no way balanced or aligned."""
     return observed.Parameters(
-        jax.numpy.asarray(spread * rng.standard_normal((depth, dim, dim))),
-        jax.numpy.asarray(spread * rng.standard_normal((dim, dim))),
+        spread * rng.standard_normal((depth, dim, dim)), spread * rng.standard_normal((dim, dim))
     )
 
 
@@ -47,7 +46,8 @@ def residuals(parameters):
 def moved(parameters, slopes):
     """Return the derivative of the residuals: they are quadratic, so whatever step a central difference takes is it."""
     ahead, behind = (
-        residuals(jax.tree.map(lambda at, slope, sign=sign: at + sign * slope, parameters, slopes)) for sign in (1, -1)
+        residuals(jax.tree.map(lambda at, slope, sign=sign: at + sign * np.asarray(slope), parameters, slopes))
+        for sign in (1, -1)
     )
     return (ahead - behind) / 2
 
@@ -57,7 +57,7 @@ def test_balance_conserved(trial, objective: Objective, dim: Dimension = 4, dept
     """The gradient leaves W_(a+1)^T W_(a+1) - W_a W_a^T and V^T V - W_L W_L^T where they are, for any covariances."""
     rng = trial.generator("network")
     parameters, views = random_network(rng, dim, depth, spread), random_views(rng, dim)
-    slopes = _gradients(parameters, *views, objective)
+    slopes = jax.tree.map(np.asarray, _gradients(parameters, *views, objective))
     uneven = slopes._replace(layers=slopes.layers * (1.5 + np.arange(depth))[:, None, None])
     wrong = {"the layers at rates of their own": moved(parameters, uneven)}
     if objective == "jepa":

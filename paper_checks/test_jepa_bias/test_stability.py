@@ -3,7 +3,6 @@
 from itertools import product
 from typing import Annotated
 
-import jax.numpy as jnp
 import numpy as np
 
 from paper_checks.test_jepa_bias import OBJECTIVES, Objective, aligned_network
@@ -130,9 +129,10 @@ def grown(trial, method, objective, depth, regression, every, step, size):
     covariance = np.array([1.6, 0.8])
     state, basis = partial_state(trial.generator("state"), (0,), regression, depth, objective)
     views = predicted.covariances_of_features(covariance, regression, basis)
-    unit = state.layers[0] @ basis[:, 0]
-    seed = size * jnp.outer(unit / jnp.linalg.norm(unit), basis[:, 1])
-    seeded = state._replace(layers=state.layers.at[0].add(seed))
+    layers = np.array(state.layers)
+    unit = layers[0] @ basis[:, 0]
+    layers[0] += size * np.outer(unit / np.linalg.norm(unit), basis[:, 1])
+    seeded = state._replace(layers=layers)
     run = method(seeded, *views, step, 4 * every, every, objective, basis=basis)
     before, after = np.asarray(run.strengths[-2:, 1])
     return np.log(after / before)

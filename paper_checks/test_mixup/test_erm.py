@@ -64,11 +64,11 @@ def test_erm_separable_limit(
 
     def beside_the_program(points, fit):
         """The direction, the certified one, how far it may be from the best one, and the mean of the points."""
-        weights, mean = observed.hard_margin_program(points), points.mean(axis=0)
+        weights, reached, mean = observed.hard_margin_program(points), np.asarray(fit.weights), points.mean(axis=0)
         unit = weights / np.linalg.norm(weights)
         # A unit vector with all but a fraction delta of the margin is within 2 sqrt(delta) of the best one.
-        gap = float(fit.residual) + max(1 - (points @ unit).min() / (points @ fit.weights).min(), 0) + 1e-14
-        return np.asarray(fit.weights), unit, np.full(dim, 2 * np.sqrt(gap)), mean / np.linalg.norm(mean)
+        gap = float(fit.residual) + max(1 - (points @ unit).min() / (points @ reached).min(), 0) + 1e-14
+        return reached, unit, np.full(dim, 2 * np.sqrt(gap)), mean / np.linalg.norm(mean)
 
     directions, certified, errors, means = np.swapaxes([beside_the_program(*one) for one in chosen], 0, 1)
     wrong = {"mean of the signed points": means}

@@ -5,9 +5,8 @@ The papers' texts could not be read: what is recalled of them is derived anew he
 
 from typing import Annotated
 
-import jax
 import numpy as np
-from scipy.special import entr, roots_jacobi
+from scipy.special import entr, log_softmax, roots_jacobi, softmax
 
 from paper_checks.test_mixup import Alpha, Few
 from sims import mixup as observed
@@ -105,10 +104,10 @@ def test_soft_label_linear(
     affine = own * losses[0] + (1 - own) * losses[1]
     # Two coordinates of the label differ.
     gaps = 2 * np.array([predicted.squared_loss_mixing_gap(float(share), 0, 1) for share in own])
-    found = -np.sum(mixed * np.asarray(jax.nn.log_softmax(logits)), axis=1)
+    found = -np.sum(mixed * log_softmax(logits, axis=1), axis=1)
     wrong = {"short of it like the squared loss": affine - gaps}
     trial.identity(found, affine, ops=20 * n_classes, scale=20.0, controls=wrong)
-    chances = np.asarray(jax.nn.softmax(logits))
+    chances = softmax(logits, axis=1)
     squares = [np.sum((chances - labels) ** 2, axis=1) for labels in (first, second, mixed)]
     lacking = own * squares[0] + (1 - own) * squares[1] - squares[2]
     trial.identity(lacking, gaps, ops=20 * n_classes, scale=2.0, controls={"affine": np.zeros(n_draws)})

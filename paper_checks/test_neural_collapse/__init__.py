@@ -8,7 +8,6 @@ classes, n_k their sizes, N their sum, d_m the input width of layer m.
 from typing import Annotated
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from sims import neural_collapse as observed
@@ -108,13 +107,8 @@ def shared_decays(class_sizes, depth, strength, ratio=1.5):
 
 def reduced_head(weights, class_means, bias, class_sizes):
     """Return layers and class means as the simulator's head in the class-mean reduction."""
-    zero = np.zeros(len(class_sizes))
     features = class_means * np.sqrt(np.asarray(class_sizes, float))
-    return observed.Head(
-        tuple(jnp.asarray(layer) for layer in weights),
-        jnp.asarray(features),
-        jnp.asarray(zero if bias is None else bias),
-    )
+    return observed.Head(tuple(weights), features, np.zeros(len(class_sizes)) if bias is None else bias)
 
 
 def optimal_head(optimum):
@@ -221,9 +215,8 @@ def lowest(problem, key, starts, widths, *, reduced=True):
     for rank in range(min(len(sizes), *widths) + 1):
         truncated = (left[:, :rank] * values[:rank]) @ right[:rank]
         weights, features = predicted.balanced_factorisation(truncated, [1.0] * problem.depth, 1.0, widths)
-        factors = [f + 0.02 * rng.standard_normal(f.shape) for f in (*weights, features @ columns)]
-        *layers, last = (jnp.asarray(factor) for factor in factors)
-        start = observed.Head(tuple(layers), last, jnp.zeros(len(sizes)))
+        *layers, last = (f + 0.02 * rng.standard_normal(f.shape) for f in (*weights, features @ columns))
+        start = observed.Head(tuple(layers), last, np.zeros(len(sizes)))
         ends.append(observed.minimise(problem, start, newton_steps=0))
     return min(ends, key=lambda end: end.value)
 

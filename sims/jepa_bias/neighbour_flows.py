@@ -20,6 +20,7 @@ AWAY_FROM_ZERO = Holds(
 
 
 @guarded(double=False)
+@jax.jit
 def views_moment(X: Float[AnyArray, "samples dim"], Y: Float[AnyArray, "samples dim"]) -> Float[Array, "dim dim"]:
     """Γ = Σ (x yᵀ + y xᵀ) / 2n over n pairs of views, one pair per row; symmetric, and not always positive.
 
@@ -30,6 +31,7 @@ def views_moment(X: Float[AnyArray, "samples dim"], Y: Float[AnyArray, "samples 
 
 
 @guarded(double=False)
+@jax.jit
 def stepwise_loss(W: Float[AnyArray, "outputs dim"], moment: SecondMoment) -> Float[Array, ""]:
     """‖W Γ Wᵀ - I‖_F². Source: the linear Barlow Twins loss of Simon et al. 2023."""
     W = jnp.asarray(W)

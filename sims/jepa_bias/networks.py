@@ -25,8 +25,8 @@ Misalignment = Literal["predictor_rotation", "predictor_noise", "predictor_symme
 class Parameters(NamedTuple):
     """Everything that is trained: the layers W_1..W_L of the encoder, and V."""
 
-    layers: Float[Array, "depth dim dim"]
-    predictor: Float[Array, "dim dim"]
+    layers: Float[AnyArray, "depth dim dim"]
+    predictor: Float[AnyArray, "dim dim"]
 
 
 def _fits(parameters: Parameters) -> bool:
@@ -40,6 +40,7 @@ Network = Annotated[Parameters, Is("hold arrays of shapes (depth, d, d) and (d, 
 
 
 @guarded(double=False)
+@jax.jit
 def encoder(parameters: Network) -> Float[Array, "dim dim"]:
     """W̄ = W_L ... W_1.
 

@@ -97,7 +97,7 @@ def _tested(first, second, mixing, mean, factor, separability, error):
     signal = np.linalg.norm(whitened_mean)
     direction = whitened_mean / signal
     beside = np.linalg.svd(direction[None])[2][1:]
-    law = (jnp.asarray(first), jnp.asarray(second), jnp.asarray(mixing), jnp.asarray(whitened_mean), separability)
+    law = (first, second, mixing, whitened_mean, separability)
 
     carried = (direction @ first) ** 2 + (direction @ second) ** 2
     longest = LARGEST_SPREAD * np.sqrt(
@@ -111,7 +111,7 @@ def _tested(first, second, mixing, mean, factor, separability, error):
         f"standard deviation up to {LARGEST_SPREAD:g}), got slopes of {ends[0]:g} and {ends[1]:g} at both ends",
     )
     length = brentq(lambda value: float(_mean_slope(law, direction, value)), 0.0, longest, xtol=1e-15, rtol=1e-14)
-    gradients, hessian = (np.asarray(value) for value in _gradients(law, length * jnp.asarray(direction)))
+    gradients, hessian = (np.asarray(value) for value in _gradients(law, length * direction))
     # The best length is estimated too: what an error of it does beside b is taken off every draw.
     leakage = beside @ hessian @ direction / (direction @ hessian @ direction)
     scores = gradients @ beside.T - np.outer(gradients @ direction, leakage)

@@ -25,6 +25,7 @@ from theory_on_trial.precision import require_float64
 
 
 @guarded(double=False)
+@jax.jit
 def naive_bayes_rule(
     means: Float[AnyArray, "*batch classes features"],
     variances: Annotated[Float[AnyArray, "*batch features"], NON_NEGATIVE],

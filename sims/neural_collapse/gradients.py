@@ -6,7 +6,6 @@ A head is laid out as one vector (W_1, .., W_M, features, and the bias where the
 import math
 from collections.abc import Callable
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -25,7 +24,7 @@ def flatten(head: Head, problem: Problem) -> Float[np.ndarray, "parameters"]:
 
 def unflatten(flat: Float[np.ndarray, "parameters"], problem: Problem, widths: tuple[int, ...], n_columns: int) -> Head:
     """The head of these sizes whose trained numbers are `flat`; a bias that is not trained is 0."""
-    *weights, features, bias = (jnp.asarray(part) for part in _splitter(problem, widths, n_columns)(flat))
+    *weights, features, bias = _splitter(problem, widths, n_columns)(flat)
     return Head(tuple(weights), features, bias)
 
 

@@ -3,6 +3,7 @@
 import itertools
 import math
 import operator
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ from jax import Array
 from jaxtyping import Float, Key
 
 from sims.neural_collapse._domains import MOST_NUMBERS, Deviation, Widths
+from theory_on_trial.arrays import AnyArray
 from theory_on_trial.contract import Size, guarded, require
 
 
@@ -21,12 +23,13 @@ class Head(NamedTuple):
     sample, or per class in the class-mean reduction of `Problem`); `bias` is b (K numbers).
     """
 
-    weights: tuple[Float[Array, "outputs inputs"], ...]
-    features: Float[Array, "dim columns"]
-    bias: Float[Array, "classes"]
+    weights: tuple[Float[AnyArray, "outputs inputs"], ...]
+    features: Float[AnyArray, "dim columns"]
+    bias: Float[AnyArray, "classes"]
 
 
 @guarded(double=False)
+@partial(jax.jit, static_argnames=("widths", "n_classes", "n_columns"))
 def initial_head(
     key: Key[Array, ""],
     widths: Widths,
@@ -62,8 +65,8 @@ def initial_head(
         normals[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)
     )
     return Head(
-        weights=tuple(jnp.asarray(weight_std * layer) for layer in weights),
-        features=jnp.asarray(feature_std * features),
+        weights=tuple(weight_std * layer for layer in weights),
+        features=feature_std * features,
         bias=jnp.zeros(n_classes),
     )
 
