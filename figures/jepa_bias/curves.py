@@ -75,7 +75,7 @@ def learning_curves(
                 axis.plot(times / scale, simulated, "o", color=shade, markersize=2.5)
             axis.set(ylim=(-0.03, 1.08), title=f"{name}, {title}")
             label(axis, letter)
-            if objective == "mae":
+            if objective == "jepa":
                 axis.legend(loc="upper left", fontsize=6.5)
             axis.set_xlabel(f"{PAPER_TIME}  (10⁵)" if objective == "jepa" else PAPER_TIME)
         row[0].set_ylabel("strength of the feature  $\\bar w$")

@@ -84,4 +84,4 @@ def _limit_loss(axes: Axes, path: Sequence[float], inverse: np.ndarray) -> None:
     points = np.array([predicted.mask_minimiser(shape.pair(kappa), *uniform_masks(2)) for kappa in path])
     axes.plot(*points.T, "o-", color=COLOURS[3], label="minimisers")
     axes.set(xlim=across[[0, -1]], ylim=up[[0, -1]], xlabel="w$_1$  (dimensionless)", ylabel="w$_2$  (dimensionless)")
-    axes.legend(loc="upper right", labelcolor="white")
+    axes.legend(loc="upper left", labelcolor="white")

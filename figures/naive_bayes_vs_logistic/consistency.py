@@ -75,9 +75,11 @@ def consistency(
     right.plot(_error_regret(shown, wrong), regrets, "o", color=COLOURS[0], label="counterexample")
     right.axvline(predicted.box_tie_threshold(3, logit_bound), color=COLOURS[0], linewidth=0.6, linestyle="--")
     right.set(ylim=(-0.02, 0.6), title=f"Λ = {logit_bound:g}")
+    left.legend(fontsize=7, loc="upper left")
+    middle.legend(fontsize=7, loc="lower right", markerscale=2)
+    right.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
     for panel, letter in zip((left, middle, right), "abc", strict=True):
         panel.set(xlabel="error regret  t  (probability)", ylabel="log-loss regret  (nats)")
-        panel.legend(fontsize=7, markerscale=2, frameon=True, edgecolor="none", framealpha=0.9)
         label(panel, letter, x=-0.1)
     return drawn
 

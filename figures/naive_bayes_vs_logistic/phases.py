@@ -59,7 +59,7 @@ def phases(
             discs = {"s": 22, "edgecolors": "white", "linewidths": 0.7, "zorder": 3}
             panel.scatter([n] * len(means), m_simulated, c=means, **discs, **shades)
         title = f"$Δ^2 = n^{{{exponent:g}}}$,   m* ∝ $n^{{{power:g}}}$"
-        panel.set(xscale="log", yscale="log", xlim=(1, largest), ylim=(1.6, largest), title=title)
+        panel.set(xscale="log", yscale="log", xlim=(1, largest), ylim=(1.6, 0.99 * largest), title=title)
         cut_grid = np.unique(np.geomspace(simulated_sizes[0], simulated_sizes[-1], cells).round().astype(int))
         law = [predicted.naive_bayes_expected_error(int(n), n_samples, n**exponent) for n in cut_grid]
         cut.plot(cut_grid, law, color=colour)

@@ -57,8 +57,8 @@ def held_out(
         axes.set(xlabel="error tolerance ε (% of people)", ylabel=f"{name} (% of people)")
     for which, colour in (("training", COLOURS[0]), ("held out", COLOURS[1])):
         panels[2].axhline(measured[f"baseline, {which}"].mean(), color=colour, linestyle=":")
-    panels[0].set_ylim(0, None)
-    panels[1].set_ylim(0, None)
+    for axes in panels[:2]:
+        axes.set_ylim(0, 1.4 * axes.get_ylim()[1])  # room for the legend
     panels[2].set_ylabel("errors of the competitor (% of people)")
     panels[0].set_title(f"{target}, {size} of {samples.counts.sum()} people, {splits} splits")
     for axes, letter in zip(panels, "abc", strict=True):

@@ -45,7 +45,7 @@ def rashomon(n_points: int = 60, dim: int = 2, noise: float = 0.25, runs: int = 
             middle, errors, np.array([one.cells for one in results]), colour, fmt=marker, label=name, markersize=2.5
         )
     middle.set(xlabel="errors E (points)", ylabel="linear classifiers (number)", xlim=(0, n_points))
-    middle.set_ylim(0, 1.75 * expected.max())
+    middle.set_ylim(0, 2.4 * expected.max())
     middle.legend(loc="upper left")
 
     at = np.unique(np.linspace(0, n_points, shown).astype(int))

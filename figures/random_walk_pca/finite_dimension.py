@@ -57,7 +57,7 @@ def finite_dimension(
         grid, norm.pdf(grid, mean[0], std[0]), color=COLOURS[6], label=f"normal law: {mean[0]:.4f} ± {std[0]:.4f}"
     )
     left.set(xlabel=r"first ratio  $\hat{ρ}_1$", ylabel="density", title=f"T = {n_points}, d = {dim}")
-    left.set_ylim(0, 1.35 * share.max() / width)
+    left.set_ylim(0, 1.7 * share.max() / width)
     left.legend(loc="upper left")
 
     static = {"n_points": list(lengths), "dim": dim}

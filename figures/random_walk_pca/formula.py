@@ -62,7 +62,7 @@ def circulant_formula(
     contours = middle.contour(
         crossover_grid, inverse_grid, error, levels=[-0.5, -0.4, -0.3, -0.2, -0.1, 0, 0.1], colors="0.2", linewidths=0.6
     )
-    middle.clabel(contours, fontsize=6, fmt="%g")
+    middle.clabel(contours, levels=[-0.5, -0.3, -0.1, 0.1], fontsize=6, fmt="%g")
     drawn.colorbar(signed, ax=middle, label=r"exact $λ_1$ / formula $- 1$")
     for axes in (left, middle):
         axes.set(xscale="log", yscale="log", xlabel="αT", ylabel="momentum  γ")
