@@ -1,0 +1,393 @@
+"""Globus-Harris et al. 2023, "Multicalibration as Boosting for Regression", ICML 2023, arXiv 2301.13767.
+
+Its abstract and its released code (Declancharrison/Level-Set-Boosting) were read. The definitions are recalled, and the
+constants derived here: no theorem is compared as printed. All worlds are finite and all means over them exact.
+"""
+
+from bisect import bisect_left
+from fractions import Fraction
+from typing import Annotated
+
+import numpy as np
+
+from sims import multicalibration_boosting as observed
+from theory import multicalibration_boosting as predicted
+from theory_on_trial import abstract, claim, code, ours
+from theory_on_trial.contract import MOST, Count, Interval
+from theory_on_trial.laws import Asymptotic
+
+MOST_PROGRAMS = 40
+"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
+MOST_SECONDS = 6.0
+"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
+
+Seed = Annotated[int, Interval(0, MOST)]
+Cells = Annotated[int, Interval(1, 1000, why="rounding grows with the sums")]
+Dim = Annotated[int, Interval(1, 20)]
+Share = Annotated[float, Interval(1e-9, 0.125, why="smaller gains are lost in rounding, from B / 4 on any f is good")]
+"""alpha / B."""
+Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided stays a number")]
+"""B, on h^2."""
+Several = Annotated[int, Interval(2, 400, why="all counts of a level are enumerated")]
+Members = Annotated[float, Interval(0.01, 1)]
+"""P(h = 1), apart from y."""
+BOTH = [(0.1, 1.0), (0.03, 1.0), (0.01, 4.0), (0.002, 1.0), (0.08 / 0.95, 1.0), (0.08 / 0.95, 4.0), (0.05, 0.1)]
+LEVELS = [(50, 40, 0.0), (50, 40, 0.02), (6, 3, 0.05)]
+
+
+def world_of(seed, cells, dim):
+    """W(s): its probabilities, predictions of four values, means of the labels, and all affine functions."""
+    world = observed.random_world(seed, cells, dim)
+    predictions, coefficients = observed.random_predictor(seed, cells, dim)
+    return world.probabilities, predictions, world.means, observed.affine(world.features), coefficients
+
+
+# ------------------------------------------------------------------------------------------------- errors and levels
+
+
+@claim(ours("the error is a quadratic of the step"), kind="identity", cases=range(5))
+def test_step(trial, world: Seed, cells: Cells = 60, dim: Dim = 3):
+    """At level v along h the best step is E[h r|v] / E[h^2|v], and it lowers the error by (E[h r|v])^2 / E[h^2|v]."""
+    probabilities, predictions, means, basis, coefficients = world_of(world, cells, dim)
+    gains, taken, best, centred = [], [], [], []
+    for value in np.unique(predictions):
+        at = predictions == value
+        chances, h, residuals = (
+            probabilities[at] / probabilities[at].sum(),
+            (basis @ coefficients)[at],
+            means[at] - value,
+        )
+        level, variance = (chances, predictions[at], means[at], h), float(chances @ (h - chances @ h) ** 2)
+        gains.append(predicted.step_gain(chances, residuals, h))
+        taken.append(observed.gain(*level, predicted.best_step(chances, residuals, h)))
+        best.append(observed.best_gain(*level))
+        centred.append(float(chances @ (h * residuals)) ** 2 / variance if at.sum() > 1 else 0.0)
+    wrong = {"Var(h) for E[h^2]": np.array(centred), "without the second order": 2 * np.array(gains)}
+    trial.identity(np.array([taken, best]), np.array([gains, gains]), ops=2 * cells, scale=1.0, controls=wrong)
+
+
+@claim(
+    abstract('a useful characterization of multicalibration in terms of a "swap regret" like condition'),
+    kind="identity",
+    cases=[(0, 60, 3), (1, 60, 3), (2, 12, 2), (3, 200, 6)],
+)
+def test_swap_regret(trial, world: Seed, cells: Cells, dim: Dim):
+    """The best g in H of each level saves the sum over v of P(v) max over h in H of (E[h r|v])^2 / E[h^2|v]."""
+    probabilities, predictions, means, basis, _ = world_of(world, cells, dim)
+    residuals = means - predictions
+
+    def saved(of):
+        fit = observed.level_fit(probabilities, of, means - predictions + of, basis) - of
+        return observed.gain(probabilities, predictions, means, fit, 1.0)
+
+    regret = predicted.swap_regret(probabilities, predictions, residuals, basis)
+    constants = predicted.swap_regret(probabilities, predictions, residuals, basis[:, :1])
+    wrong = {"h centred in each level": np.full(2, regret - constants)}
+    if cells > dim + 1 and len(np.unique(predictions)) > 1:
+        middle = np.full(cells, 0.5)
+        common = observed.level_fit(probabilities, middle, np.clip((1 + residuals) / 2, 0, 1), basis)
+        wrong["one correction for all levels"] = np.full(2, 2 * (common - middle) @ (probabilities * residuals))
+    found = [saved(predictions), observed.best_ratio(probabilities, predictions, means, basis, world)]
+    # Rounding, and what BFGS leaves: the square of a gradient of 1e-8.
+    trial.value(found, np.full(2, regret), error=1e-12, margin=1e-10, controls=wrong)
+
+
+@claim(ours("recalled; expansion of (v - y)^2 - (h - y)^2 about v"), kind="bound", cases=range(3))
+def test_converse(trial, world: Seed, cells: Cells = 60, dim: Dim = 3, draws: Count = 500):
+    """If h lowers the error of level v by a, E[(h - v)(y - v)|v] >= a / 2."""
+    probabilities, _, means, basis, _ = world_of(world, cells, dim)
+    middle, generator = np.full(cells, 0.5), trial.generator("h")
+    fitted = observed.level_fit(probabilities, middle, means, basis) - middle
+    moved = [generator.exponential(0.1) * (basis @ generator.normal(size=dim + 1)) for _ in range(draws)]
+    moved += [fraction * fitted for fraction in (0.1, 0.01, 0.001)]
+    gains = [observed.gain(probabilities, middle, means, one, 1.0) for one in moved]
+    least = np.array([predicted.least_correlation(gain) for gain in gains])
+    correlations = np.array([probabilities @ (one * (means - middle)) for one in moved])
+    sizes = np.array([probabilities @ one**2 for one in moved]) + np.abs(correlations)
+    wrong = {"a for a / 2": 2 * least}
+    trial.bound(least, correlations, found_by="draws", independent=draws, ops=1000, scale=sizes, wrong_processes=wrong)
+
+
+@claim(
+    ours("least squares: E[fit r|v] = E[fit^2|v]"), kind="identity", cases=[(0, 1.0), (0, 0.1), (1, 0.01), (2, 0.001)]
+)
+def test_converse__sharp(trial, world: Seed, fraction: Annotated[float, Interval(1e-6, 1)], cells: Cells = 60):
+    """Of h = v + eps fit that E[...|v] is a / (2 - eps): no constant above 1/2 will do."""
+    probabilities, _, means, basis, _ = world_of(world, cells, 3)
+    middle = np.full(cells, 0.5)
+    moved = fraction * (observed.level_fit(probabilities, middle, means, basis) - middle)
+    ratio = probabilities @ (moved * (means - middle)) / observed.gain(probabilities, middle, means, moved, 1.0)
+    wrong = {"1 for 1/2": 1.0} if fraction < 0.9 else {"1/2": 0.5}
+    trial.identity(float(ratio), predicted.converse_ratio(fraction), ops=1000 + 4 * cells, controls=wrong)
+
+
+@claim(ours("Jensen's inequality for the bias of a bin's levels"), kind="bound", cases=[(4, 2), (20, 5), (7, 3)])
+def test_binning_hides(trial, levels: Several, merged: Several, draws: Count = 200):
+    """Merging levels into bins can lower K2 of r = y - f and cannot raise it: a binned audit is a lower bound."""
+    generator, bins = trial.generator("levels"), np.arange(levels) // merged
+    weights = [*generator.dirichlet(np.ones(levels), draws), *[np.full(levels, 1 / levels)] * 3]
+    signs = np.where(np.arange(levels) % 2, -0.1, 0.1)
+    biases = [*generator.uniform(-1, 1, (draws, levels)), signs, np.cos(bins), np.zeros(levels)]
+    values = (np.arange(levels) + 0.5) / levels
+    ones = np.ones(levels)
+    fine = [predicted.calibration_error(one, values, bias, ones) for one, bias in zip(weights, biases, strict=True)]
+    pairs = list(zip(weights, biases, strict=True))
+    centres = (values[bins * merged] + values[np.minimum((bins + 1) * merged, levels) - 1]) / 2 + 0.05
+    wrong = {"r from the bin's centre": [observed.binned_error(w, b + values - centres, bins) for w, b in pairs]}
+    coarse = [observed.binned_error(weight, bias, bins) for weight, bias in pairs]
+    trial.bound(
+        coarse, np.array(fine), found_by="draws", independent=draws, ops=4 * levels, scale=1.0, wrong_processes=wrong
+    )
+
+
+@claim(ours("law of total variance"), kind="identity", cases=[(4, 2, 0), (20, 5, 0), (300, 10, 1)])
+def test_binning_hides__exactly(trial, levels: Several, merged: Several, seed: Seed):
+    """What bins hide of K2 is the sum over bins of P(b) Var(E[r|v] | b)."""
+    generator, bins = np.random.default_rng(seed), np.arange(levels) // merged
+    weights, biases = generator.dirichlet(np.ones(levels)), generator.uniform(-1, 1, levels)
+    hidden = predicted.hidden_by_bins(weights, biases, bins)
+    lost = observed.binned_error(weights, biases, np.arange(levels)) - observed.binned_error(weights, biases, bins)
+    mean = weights @ biases
+    wrong = {"binning is conservative": -hidden}
+    if levels > merged:
+        wrong["variance over all levels"] = float(weights @ (biases - mean) ** 2)
+    trial.identity(lost, hidden, ops=4 * levels, scale=1.0, controls=wrong)
+
+
+@claim(
+    ours("K2 of a sample with h = 1, by its definition"),
+    kind="identity",
+    cases=[(1, 0.2), (2, 0.25), (9, 0.05)],
+    as_printed=code(
+        "Declancharrison/Level-Set-Boosting",
+        "helper_functions.py",
+        "ac3caf0166c2b320b9bd49beef903bf000d48e69",
+        says="K2 of a sample is summed over all levels but that of the largest prediction",
+    ),
+)
+def test_coded_error(trial, levels: Annotated[int, Interval(1, 200)], bias: Annotated[float, Interval(0.01, 0.25)]):
+    """K2 with h = 1 is the sum over all levels of (n_v / n) (mean of y - v)^2, the largest among them."""
+    values = (np.arange(levels) + 0.5) / levels / 2
+    biases = bias * (np.arange(levels) + 1) / levels
+    predictions = np.tile(values, 4)
+    labels = predictions + np.tile(biases, 4) + np.repeat([-1, 1, -1, 1], levels) * predictions / 2
+    n = len(labels)
+    k2 = predicted.calibration_error(np.full(n, 1 / n), predictions, labels - predictions, np.ones(n))
+    exact = sum(
+        (sum(Fraction(y) - Fraction(value) for y in labels[predictions == value].tolist()) / 4) ** 2
+        for value in values.tolist()
+    )
+    printed = observed.released_error(predictions, labels)
+    trial.identity(float(exact / levels), k2, ops=20 * n, controls={"without the largest": printed}, as_printed=printed)
+
+
+# -------------------------------------------------------------------------------------------------------- boosting
+
+
+def boosted(world, share, bound, **wrong):
+    """LSBoost with the rule for alpha = share B, and K2 of what it returns for all h^2 <= B."""
+    basis = observed.affine(world.features)
+    options = {
+        "grid": predicted.grid(share * bound, bound),
+        "tolerance": predicted.tolerance(share * bound, bound),
+    } | wrong
+    run = observed.lsboost(world.probabilities, world.means, basis, **options)
+    return run, bound * observed.worst_error(world.probabilities, run.returned, world.means, basis)
+
+
+def worlds_of(trial, share, draws):
+    """Small random worlds, W(0) to W(2), and two cells on which the first round is just not worth it."""
+    generator = trial.generator("worlds")
+    sizes = [(*generator.integers(0, 2**32, 1), *generator.integers((2, 1), (40, 4))) for _ in range(draws)]
+    drawn = [observed.random_world(*map(int, one)) for one in sizes]
+    return [*drawn, *map(observed.random_world, range(3)), observed.two_cells(np.sqrt(0.475 * share))]
+
+
+@claim(
+    ours("recalled, re-derived: rounding costs at most 1/m, the rest of the last gain is the swap regret"),
+    kind="bound",
+    cases=BOTH,
+    loose="a rejected round may be worth alpha / (2 B), or lose 1/m by rounding, and hardly both",
+)
+def test_halting(trial, share: Share, bound: Bound, draws: Count = 8):
+    """Stopped at a gain <= alpha/(2 B), with m = ceil(2 B/alpha), K2 <= B (alpha/(2 B) + 1/m) <= alpha if h^2 <= B."""
+    found = [boosted(world, share, bound)[1] for world in worlds_of(trial, share, draws)]
+    rule = predicted.tolerance(share * bound, bound), predicted.grid(share * bound, bound)
+    guarantee = np.full(len(found), predicted.guaranteed_error(bound, *rule))
+    far = observed.two_cells(min(0.45, np.sqrt(0.9 * np.sqrt(share))))
+    near = observed.two_cells(0.05)
+    wrong = {"stops at sqrt(alpha / B)": boosted(far, share, bound, tolerance=np.sqrt(share))[1]}
+    if share < 0.0024:
+        wrong["a grid of 4 steps"] = boosted(near, share, bound, grid=4)[1]
+        wrong["stops at 10 % of the error"] = boosted(near, share, bound, relative=0.1)[1]
+    controls = {"without B": guarantee / bound} if bound > 2.2 else {}
+    others = {name: np.full(len(found), one) for name, one in wrong.items()}
+    bounded = {"found_by": "draws", "independent": draws, "ops": 1000}
+    trial.bound(found, guarantee, controls=controls, wrong_processes=others, **bounded)
+
+
+@claim(
+    ours("the error of 1/2 is at most 1/4 above the best"),
+    kind="bound",
+    cases=BOTH,
+    loose="the first rounds gain far more than they must",
+)
+def test_halting__rounds(trial, share: Share, bound: Bound, draws: Count = 8):
+    """There are at most 1 + B / (2 alpha) rounds, the rejected one among them; each gains alpha / (2 B) of 1/4."""
+    worlds = [*worlds_of(trial, share, draws), observed.two_cells(0.45)]
+    rounds = [boosted(world, share, bound)[0].rounds for world in worlds]
+    most = predicted.most_rounds(share * bound, bound)
+    bounded = {"found_by": "draws", "independent": draws, "ops": 10}
+    trial.bound(rounds, np.full(len(rounds), most), controls={"one round suffices": 1.0}, **bounded)
+    surest = observed.two_cells(0.5)
+    errors = [observed.squared_error(surest.probabilities, f, surest.means) for f in (np.full(2, 0.5), surest.means)]
+    spent = (most - 1) * predicted.tolerance(share * bound, bound)
+    trial.identity(errors[0] - errors[1], spent, ops=10, scale=most * share, controls={"1/2 for 1/4": 0.5})
+
+
+@claim(ours("exact arithmetic of the guarantee"), kind="identity", cases=[*BOTH, (0.125, 1.0), (1e-6, 2.0)])
+def test_halting__grid(trial, share: Share, bound: Bound):
+    """No grid coarser than m = ceil(2 B / alpha) has B (alpha / (2 B) + 1/m) <= alpha."""
+    alpha, most = Fraction(share * bound), Fraction(bound)
+    least = 1 + bisect_left(range(1, 2**40), True, key=lambda m: alpha / 2 + most / m <= alpha)
+    m = predicted.grid(share * bound, bound)
+    trial.identity(least, m, ops=0, controls={"ceil(B / alpha)": -(-m // 2), "one more": m + 1})
+    guarantee = predicted.guaranteed_error(bound, predicted.tolerance(share * bound, bound), m)
+    wrong = {"1 / (2 m)": guarantee - bound / (2 * m), "without B": guarantee / bound * (1 + (bound == 1))}
+    trial.identity(float(alpha / 2 + most / least), guarantee, ops=10, controls=wrong)
+
+
+@claim(ours("two cells that H fits"), kind="identity", cases=[0.125, 0.03, 1e-3, 1e-8])
+def test_halting__first_round(trial, share: Share, bound: Bound = 3.0):
+    """On means 1/2 -+ delta the first round gains delta^2 and is rejected up to delta^2 = alpha / (2 B)."""
+    deltas = np.sqrt(share / 2 * np.array([0.999, 1.001]))
+    rounds = [boosted(observed.two_cells(delta), share, bound, grid=2**50)[0].rounds for delta in deltas.tolist()]
+    trial.identity(rounds, [1, 2], ops=0, controls={"at alpha / B": [1, 1], "at alpha / (4 B)": [2, 2]})
+
+
+@claim(
+    ours("the proof of the guarantee, with the grid and the stopping rule of the released class"),
+    kind="bound",
+    cases=[(3000, 4), (1200, 2)],
+    loose="the last rounded round gains less than it may",
+)
+def test_released_class(
+    trial,
+    rows: Annotated[
+        int, Interval(1200, 10**4, why="ten for each coefficient of a round: fewer are fitted as they are")
+    ],
+    dim: Annotated[int, Interval(1, 6)],
+    bins: Annotated[int, Interval(10, 16)] = 10,
+    gamma: Annotated[float, Interval(0.05, 0.5)] = 0.1,
+):
+    """The rounded model before the last of the released class has K2 <= B (gamma + 1) / m; it returns another."""
+    generator = trial.generator("rows")
+    features = generator.uniform(-1, 1, (rows, dim))
+    labels = (generator.random(rows) < 0.5 + 0.2 * np.sin(3 * features[:, 0])).astype(float)
+    basis, uniform = observed.affine(features), np.full(rows, 1 / rows)
+    run = observed.released_lsboost(labels, basis, bins, gamma)
+    alone = np.sum(np.unique(run.models[-3], return_counts=True)[1] == 1) / rows  # levels of one row are not fitted
+    k2 = observed.worst_error(uniform, run.models[-3], labels, basis)
+    guarantee = predicted.guaranteed_error(1.0, gamma / bins, bins) + alone
+    wrong = {"what it returns": observed.worst_error(uniform, np.clip(run.models[-1], 0, 1), labels, basis)}
+    trial.bound(k2, guarantee, found_by="draws", independent=1, ops=1000, wrong_processes=wrong)
+
+
+@claim(
+    abstract(
+        "our weak learning assumption on H is both necessary and sufficient for multicalibration with respect to H to "
+        "imply Bayes optimality"
+    ),
+    kind="optimality",
+    cases=[2, 3, 5],
+)
+def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 2^dim cells")]):
+    """Of a parity, f = 1/2 is multicalibrated for affine H, its error 1/4, Bayes' 0; with the product one round is."""
+    world = observed.parity_world(dim)
+    weights, few, half = world.probabilities, observed.affine(world.features), np.full(2**dim, 0.5)
+    every = np.column_stack([few, world.features.prod(axis=1)])
+    found, predict = [], []
+    for basis in (few, every):
+        run = observed.lsboost(weights, world.means, basis, grid=20, tolerance=0.05)
+        found += [observed.worst_error(weights, half, world.means, basis), run.errors[1]]
+        saved = predicted.swap_regret(weights, half, world.means - half, basis)
+        predict += [saved, 0.25 - saved]
+    wrong = {"any multicalibrated f is Bayes'": np.array([0, 0, 0.25, 0]), "no H is": np.array([0, 0.25, 0, 0.25])}
+    trial.identity(found, np.array(predict), ops=2**dim, scale=0.25, controls=wrong)
+
+
+# ------------------------------------------------------------------------------------------------------------ samples
+
+
+def sampled_levels(trial, levels, per_level, shift, share):
+    """Values v, shifts of E[y|v] up and down by turns, n_v, and what theory says of K2, its bias and the variances."""
+    values = (np.arange(levels) + 0.5) / levels
+    shifts = np.where(np.arange(levels) % 2, -shift, shift)
+    chances, counts = values + shifts, np.full(levels, per_level) + np.arange(levels) % 2
+    trial.require((chances >= 0) & (chances <= 1), "shift must leave v + shift in [0, 1] for all levels")
+    biases, variances = predicted.bernoulli_moments(values, shifts, share)
+    k2, bias = predicted.sampled_error(counts, biases), predicted.plug_in_bias(counts, variances)
+    return counts, values, chances, k2, bias
+
+
+def enumerated(counts, values, chances, share):
+    """Means of plug-in and unbiased K2, from all counts in each level."""
+    means = np.zeros(2)
+    for count, value, chance in zip(counts.tolist(), values.tolist(), chances.tolist(), strict=True):
+        likely, sums, squares = observed.enumerate_levels(count, value, chance, share)
+        alone, sums, squares = np.array([count]), sums[:, None], squares[:, None]
+        several = observed.unbiased(alone, sums, squares) if count > 1 else np.zeros(len(likely))
+        means += count * np.array([likely @ observed.plug_in(alone, sums), likely @ several])
+    return means / counts.sum()
+
+
+@claim(ours("the variance of a level's mean"), kind="distribution", cases=LEVELS)
+def test_plug_in_bias(
+    trial, levels: Count, per_level: Count, shift: Annotated[float, Interval(0, 0.5)], share: Members = 0.4
+):
+    """Given n_v, plug-in K2 has the mean sum of (n_v/n) theta_v^2 + sum of Var(h r|v) / n, over all levels v."""
+    trial.require(levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated")
+    counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
+    mean = enumerated(counts, values, chances, share)[0]
+    wrong = {"no bias": k2, "2 Var": k2 + 2 * bias}
+    if levels > 1:
+        wrong["Var of one level"] = k2 + bias / levels
+    trial.value(mean, k2 + bias, error=1e-11 * (k2 + bias), margin=1e-9 * (k2 + bias), controls=wrong)
+
+
+@claim(ours("products of different samples alone"), kind="distribution", cases=LEVELS)
+def test_unbiased_k2(
+    trial, levels: Count, per_level: Several, shift: Annotated[float, Interval(0, 0.5)], share: Members = 0.4
+):
+    """The sum of (n_v/n) (S1^2 - S2) / (n_v (n_v - 1)), S1 and S2 sums of h r and its square, has K2 as its mean."""
+    trial.require(levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated")
+    counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
+    plug_in, unbiased = enumerated(counts, values, chances, share)
+    wrong = {"plug-in": [k2 + bias, 0.0], "divisor n_v": [k2 + bias / per_level, bias - bias / per_level]}
+    controls = {name: np.array(one) for name, one in wrong.items()}
+    found, rounding = np.array([unbiased, plug_in - unbiased]), 1e-11 * (k2 + bias)
+    trial.value(found, np.array([k2, bias]), error=rounding, margin=100 * rounding, scale=bias, controls=controls)
+
+
+@claim(ours("as enumerated"), kind="distribution", cases=[(50, 40, 0.0), (50, 40, 0.02)])
+def test_plug_in_bias__sampled(
+    trial, levels: Count, per_level: Several, shift: Annotated[float, Interval(0, 0.5)], share: Members = 0.4
+):
+    """Samples have these two means."""
+    enough = levels <= 200 and levels * per_level * share >= 100 and shift <= 0.05
+    trial.require(
+        enough, "levels must be at most 200, with 100 members in all, and shift 0.05: K2 would scatter too much"
+    )
+    counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
+
+    def sampler(generator, n):
+        sums, squares = observed.sample_levels(generator, n, counts, values, chances, share)
+        return np.stack([observed.plug_in(counts, sums), observed.unbiased(counts, sums, squares)], axis=1)
+
+    predict = np.array([k2 + bias, k2])
+    wrong = {"no bias": np.full(2, k2), "plug-in for both": np.full(2, k2 + bias)}
+    if per_level <= 50:
+        wrong["bias with divisor n_v"] = np.array([k2 + bias, k2 + bias / per_level])
+    margin = 0.01 * np.full(2, k2 + bias)
+    looks = {"first": 8192, "most": 500_000}
+    trial.mean(predict=predict, sampler=sampler, law=Asymptotic(), margin=margin, controls=wrong, **looks)

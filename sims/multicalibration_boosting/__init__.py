@@ -1,0 +1,36 @@
+"""Level-set boosting of finite worlds and samples, the worst calibration error of a predictor, and sampled levels."""
+
+from sims.multicalibration_boosting.audit import best_gain, best_ratio, binned_error, gain, worst_error
+from sims.multicalibration_boosting.boosting import (
+    level_fit,
+    lsboost,
+    released_error,
+    released_lsboost,
+    round_to_grid,
+    squared_error,
+)
+from sims.multicalibration_boosting.samples import enumerate_levels, plug_in, sample_levels, unbiased
+from sims.multicalibration_boosting.worlds import affine, parity_world, random_predictor, random_world, two_cells
+
+__all__ = [
+    "affine",
+    "best_gain",
+    "best_ratio",
+    "binned_error",
+    "enumerate_levels",
+    "gain",
+    "level_fit",
+    "lsboost",
+    "parity_world",
+    "plug_in",
+    "random_predictor",
+    "random_world",
+    "released_error",
+    "released_lsboost",
+    "round_to_grid",
+    "sample_levels",
+    "squared_error",
+    "two_cells",
+    "unbiased",
+    "worst_error",
+]

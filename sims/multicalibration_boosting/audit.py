@@ -1,0 +1,103 @@
+"""Searches: the best step, the best function, the worst calibration error, each found by an optimiser or a sum."""
+
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sims.multicalibration_boosting._domains import Basis, Function, Probabilities, Seed, Values
+from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Interval, guarded
+
+Step = Annotated[float, Interval(-1e25, 1e25)]
+Weights = Annotated[Float[np.ndarray, " levels"], PROBABILITIES]
+Biases = Annotated[Float[np.ndarray, " levels"], USABLE_SCALE]
+Bins = Annotated[Int[np.ndarray, " levels"], Interval(0, 2**20)]
+
+
+@guarded
+def gain(probabilities: Probabilities, predictions: Values, means: Values, h: Function, step: Step) -> float:
+    """E[(f - y)^2 - (f + step h - y)^2], the difference of squares taken cell by cell, where no digits cancel."""
+    moved = step * h
+    return float(probabilities @ (moved * (2 * (means - predictions) - moved)))
+
+
+@guarded
+def best_gain(probabilities: Probabilities, predictions: Values, means: Values, h: Function) -> float:
+    """The largest `gain` of any step, by Brent's method."""
+    from scipy.optimize import minimize_scalar
+
+    largest = max(float(np.abs(h).max()), 1e-50)  # steps in its units
+    found = minimize_scalar(lambda step: -gain(probabilities, predictions, means, h / largest, float(step)))
+    return -float(found.fun)
+
+
+@guarded
+def best_ratio(probabilities: Probabilities, predictions: Values, means: Values, basis: Basis, seed: Seed = 0) -> float:
+    """Sum over levels of P(v) times the largest (E[h r | v])^2 / E[h^2 | v] that BFGS finds from three random starts.
+
+    Its coordinates are those of functions that are orthonormal within the level, where they are no fewer than cells.
+    """
+    from scipy.optimize import minimize
+
+    generator, total = np.random.default_rng(seed), 0.0
+    for value in np.unique(predictions):
+        at = (predictions == value) & (probabilities > 0)
+        if not at.any():
+            continue
+        chances, residuals, roots = probabilities[at], means[at] - value, np.sqrt(probabilities[at])[:, None]
+        columns = np.linalg.qr(roots * basis[at])[0] / roots
+
+        def negative(
+            coefficients: Float[np.ndarray, " functions"],
+            chances: Float[np.ndarray, " at"] = chances,
+            residuals: Float[np.ndarray, " at"] = residuals,
+            columns: Float[np.ndarray, "at functions"] = columns,
+        ) -> tuple[float, Float[np.ndarray, " functions"]]:
+            h = columns @ coefficients
+            ratio = (chances @ (h * residuals)) / (chances @ h**2)
+            value = ratio * (chances @ (h * residuals))
+            return -value, -2 * ratio * (columns.T @ (chances * (residuals - ratio * h)))
+
+        starts = generator.standard_normal((3, columns.shape[1]))
+        options = {"gtol": 1e-8, "maxiter": 1000}  # errors of the maximum are of its square
+        total += max(-float(minimize(negative, one, jac=True, method="BFGS", options=options).fun) for one in starts)
+    return total
+
+
+@guarded
+def worst_error(probabilities: Probabilities, predictions: Values, means: Values, basis: Basis) -> float:
+    """The largest K2 of functions |h| <= 1 in the span, chosen level by level: a linear program for each level.
+
+    That of one h for all levels is at most as large, and h^2 <= B multiplies it by B.
+    """
+    from scipy.optimize import linprog
+
+    total = 0.0
+    for value in np.unique(predictions):
+        at = (predictions == value) & (probabilities > 0)
+        if not at.any():
+            continue
+        columns = basis[at]
+        mass = float(probabilities[at].sum())
+        sums = columns.T @ (probabilities[at] / mass * (means[at] - value))
+        largest = float(np.abs(sums).max())
+        if largest == 0:
+            continue
+        if np.linalg.matrix_rank(columns) == len(columns):  # then h may have any values, +-1 among them
+            total += float(probabilities[at] @ np.abs(means[at] - value)) ** 2 / mass
+            continue
+        both, ends = np.vstack([columns, -columns]), np.ones(2 * len(columns))
+        found = linprog(-sums / largest, A_ub=both, b_ub=ends, bounds=(None, None), method="highs")
+        total += mass * (largest * float(found.fun)) ** 2
+    return total
+
+
+@guarded
+def binned_error(weights: Weights, biases: Biases, bins: Bins) -> float:
+    """K2 of levels merged into bins: each bin's mean of h r, squared and weighted."""
+    total = 0.0
+    for bin_ in np.unique(bins):
+        inside = weights[bins == bin_]
+        if inside.sum() > 0:
+            total += float((inside @ biases[bins == bin_]) ** 2 / inside.sum())
+    return total

@@ -1,0 +1,34 @@
+"""Multicalibration as what boosting on level sets leaves: calibration errors, what a round saves, when to stop, bias.
+
+Globus-Harris, Harrison, Kearns, Roth & Sorrell 2023, "Multicalibration as Boosting for Regression", ICML 2023, arXiv
+2301.13767. Its abstract and its released code were read, none of its theorems: the constants are derived here.
+"""
+
+from theory.multicalibration_boosting.halting import grid, guaranteed_error, most_rounds, tolerance
+from theory.multicalibration_boosting.levels import (
+    best_step,
+    calibration_error,
+    converse_ratio,
+    hidden_by_bins,
+    least_correlation,
+    step_gain,
+    swap_regret,
+)
+from theory.multicalibration_boosting.plug_in import bernoulli_moments, plug_in_bias, sampled_error
+
+__all__ = [
+    "bernoulli_moments",
+    "best_step",
+    "calibration_error",
+    "converse_ratio",
+    "grid",
+    "guaranteed_error",
+    "hidden_by_bins",
+    "least_correlation",
+    "most_rounds",
+    "plug_in_bias",
+    "sampled_error",
+    "step_gain",
+    "swap_regret",
+    "tolerance",
+]

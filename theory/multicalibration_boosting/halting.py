@@ -1,0 +1,53 @@
+"""When boosting on level sets stops, and what it then guarantees for all h in H with h^2 <= B.
+
+Labels and predictions lie in [0, 1]. A round fits y on H within each level and rounds the fit to multiples of 1 / m; it
+is rejected, and the model before it returned, once it lowers the error by no more than the tolerance.
+"""
+
+import math
+from fractions import Fraction
+from typing import Annotated
+
+from theory.multicalibration_boosting._domains import Scale
+from theory_on_trial.contract import MOST, Interval, guarded, require
+
+
+@guarded
+def grid(alpha: Scale, bound: Scale) -> int:
+    """M = ceil(2 B / alpha), the number of steps of the rounding grid. Raises ValueError for alpha above B.
+
+    Source: recalled; what the guarantee needs. K2 never exceeds B.
+
+    >>> grid(0.03, 1.0)
+    67
+    """
+    require(alpha <= bound, f"alpha must be at most bound, which K2 never exceeds, got {alpha} and {bound}")
+    return math.ceil(2 * Fraction(float(bound)) / Fraction(float(alpha)))
+
+
+@guarded
+def tolerance(alpha: Scale, bound: Scale) -> float:
+    """Alpha / (2 B): a round that saves no more is the last. Source: recalled."""
+    return alpha / (2 * bound)
+
+
+@guarded
+def most_rounds(alpha: Scale, bound: Scale) -> float:
+    """1 + B / (2 alpha) rounds, the rejected one among them.
+
+    The error of the constant 1/2 is at most 1/4 above the best, and each accepted round takes alpha / (2 B) of that.
+    Source: derived here; 2 B / alpha is commonly recalled, and larger.
+    """
+    return 1 + bound / (2 * alpha)
+
+
+@guarded
+def guaranteed_error(
+    bound: Scale, tolerance: Annotated[float, Interval(0, 1)], grid: Annotated[int, Interval(1, MOST)]
+) -> float:
+    """B (tolerance + 1 / m), which K2 of the returned model does not exceed.
+
+    Rounding moves a prediction by 1 / (2 m) at most and its squared error by 1 / m, so that the fit before rounding
+    saves at most tolerance + 1 / m; this is the swap regret, and E[h^2 | v] <= B. Source: derived here.
+    """
+    return bound * (tolerance + 1 / grid)
