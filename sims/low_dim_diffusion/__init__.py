@@ -1,0 +1,27 @@
+"""Denoisers of mixtures of low-rank Gaussians, and subspaces learned from few or from noisy samples."""
+
+from sims.low_dim_diffusion.denoising import (
+    cubature,
+    denoising_loss,
+    gauss_hermite,
+    posterior_moments,
+    sampled_losses,
+)
+from sims.low_dim_diffusion.optima import best_angles, best_subspace, fitting_partitions, k_subspaces
+from sims.low_dim_diffusion.subspaces import completion_errors, inverse_traces, noisy_errors, trained_errors
+
+__all__ = [
+    "best_angles",
+    "best_subspace",
+    "completion_errors",
+    "cubature",
+    "denoising_loss",
+    "fitting_partitions",
+    "gauss_hermite",
+    "inverse_traces",
+    "k_subspaces",
+    "noisy_errors",
+    "posterior_moments",
+    "sampled_losses",
+    "trained_errors",
+]

@@ -1,0 +1,129 @@
+"""Denoisers of x_t = s x0 + gamma epsilon, and their losses over given or drawn noise."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from sims.low_dim_diffusion._domains import (
+    Bases,
+    Dim,
+    Draws,
+    Level,
+    Nodes,
+    NodeWeights,
+    Order,
+    Points,
+    Rule,
+    Weights,
+)
+from theory_on_trial.contract import guarded, require, require_room
+
+
+@guarded
+def gauss_hermite(dim: Dim, order: Order) -> tuple[Float[np.ndarray, "nodes dim"], Float[np.ndarray, " nodes"]]:
+    """Nodes and weights for a standard normal vector, `order` nodes per axis; exact to degree 2 order - 1 in each."""
+    require_room("dim and order", dim * order**dim)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(order)
+    grid = np.stack(np.meshgrid(*[nodes] * dim, indexing="ij"), axis=-1).reshape(-1, dim)
+    product = np.stack(np.meshgrid(*[weights / weights.sum()] * dim, indexing="ij"), axis=-1).reshape(-1, dim)
+    return grid, product.prod(axis=1)
+
+
+@guarded
+def cubature(dim: Dim) -> tuple[Float[np.ndarray, "nodes dim"], Float[np.ndarray, " nodes"]]:
+    """Nodes +-sqrt(dim) e_i of equal weights: a standard normal vector to all polynomials of degree three."""
+    nodes = np.sqrt(dim) * np.concatenate([np.eye(dim), -np.eye(dim)])
+    return nodes, np.full(2 * dim, 0.5 / dim)
+
+
+@guarded
+def denoising_loss(
+    points: Points,
+    bases: Bases,
+    weights: Weights,
+    signal: Level,
+    noise: Level,
+    nodes: Nodes,
+    node_weights: NodeWeights,
+    rule: Rule = "soft",
+    point_weights: NodeWeights | None = None,
+) -> float:
+    """Mean of |D(s x0 + gamma epsilon) - x0|^2 over clean points and nodes of the noise, for the denoiser of a rule.
+
+    Raises ValueError unless bases and points have n rows and columns.
+    """
+    require(all(basis.shape[0] == points.shape[1] for basis in bases), "bases must have a row per column of points")
+    clean = np.repeat(points, len(nodes), axis=0)
+    x = (signal * points[:, None] + noise * nodes).reshape(-1, points.shape[1])
+    errors = np.sum((_denoised(x, clean, bases, weights, signal, noise, rule) - clean) ** 2, axis=1)
+    of_points = errors.reshape(len(points), -1) @ node_weights
+    return float(of_points.mean() if point_weights is None else of_points @ point_weights)
+
+
+@guarded
+def posterior_moments(
+    x: Points, bases: Bases, weights: Weights, signal: Level, noise: Level, order: Order = 80
+) -> tuple[Float[np.ndarray, "points n"], Float[np.ndarray, " points"]]:
+    """E[x0 | x_t] and E[|x0|^2 | x_t] - |E[x0 | x_t]|^2, by Bayes' rule on nodes of the latents of each subspace.
+
+    Only where the noise is no narrower than the nodes are apart. Raises ValueError for more than 2^36 nodes.
+    """
+    clean, chances = [], []
+    for basis, weight in zip(bases, weights, strict=True):
+        nodes, node_weights = gauss_hermite(basis.shape[1], order)
+        clean.append(nodes @ basis.T)
+        chances.append(weight * node_weights)
+    x0, prior = np.concatenate(clean), np.concatenate(chances)
+    distances = np.array([np.sum((one - signal * x0) ** 2, axis=1) for one in x]) / (2 * noise**2)
+    likelihood = prior * np.exp(distances.min(axis=1, keepdims=True) - distances)
+    posterior = likelihood / likelihood.sum(axis=1, keepdims=True)
+    mean = posterior @ x0
+    return mean, posterior @ np.sum(x0**2, axis=1) - np.sum(mean**2, axis=1)
+
+
+@guarded
+def sampled_losses(
+    generator: np.random.Generator,
+    draws: Draws,
+    bases: Bases,
+    signal: Level,
+    noise: Level,
+    rules: Sequence[Rule] = ("clean", "soft"),
+) -> Float[np.ndarray, "draws rules"]:
+    """|D(x_t) - x0|^2 of drawn points of a mixture of equal weights, the denoiser of each rule on the same draws."""
+    which = generator.integers(len(bases), size=draws)
+    clean = np.empty((draws, len(bases[0])))
+    for k, basis in enumerate(bases):
+        clean[which == k] = generator.standard_normal((np.count_nonzero(which == k), basis.shape[1])) @ basis.T
+    x = signal * clean + noise * generator.standard_normal(clean.shape)
+    weights = np.full(len(bases), 1 / len(bases))
+    losses = np.empty((draws, len(rules)))
+    for start in range(0, draws, 4096):  # as much as stays in the processor's cache
+        part = slice(start, start + 4096)
+        for column, rule in enumerate(rules):
+            error = _denoised(x[part], clean[part], bases, weights, signal, noise, rule) - clean[part]
+            losses[part, column] = np.einsum("pn,pn->p", error, error)
+    return losses
+
+
+def _denoised(
+    x: Points, clean: Points, bases: Bases, weights: Weights, signal: Level, noise: Level, rule: Rule
+) -> Float[np.ndarray, "points n"]:
+    """Means of the Gaussian components N(0, s^2 P + gamma^2 I) that x may come from, weighted as the rule says."""
+    covariances = [signal**2 * basis @ basis.T + noise**2 * np.eye(len(basis)) for basis in bases]
+    precisions = [np.linalg.inv(covariance) for covariance in covariances]
+    if rule == "soft":
+        with np.errstate(divide="ignore"):  # a weight of zero
+            logarithms = np.log(weights) - np.linalg.slogdet(covariances)[1] / 2
+        distances = [np.einsum("pn,pn->p", x, x @ precision) for precision in precisions]
+        densities = logarithms[:, None] - np.array(distances) / 2
+        shares = np.exp(densities - densities.max(axis=0))
+        shares /= shares.sum(axis=0)
+    else:
+        judged = clean if rule == "clean" else x
+        squares = [np.sum((judged @ basis) ** 2, axis=1) for basis in bases]
+        shares = np.eye(len(bases))[:, np.argmax(squares, axis=0)]
+    latents = [signal * (precision @ basis) for precision, basis in zip(precisions, bases, strict=True)]
+    weighted = [share[:, None] * (x @ latent) for share, latent in zip(shares, latents, strict=True)]
+    return np.hstack(weighted) @ np.hstack(bases).T

@@ -1,0 +1,122 @@
+"""Minimisers of training losses, found by optimisers, and of clustering, found by trying all or by Lloyd's steps."""
+
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sims.low_dim_diffusion._domains import Dim, Level, NodeWeights, Order, Points
+from sims.low_dim_diffusion.denoising import cubature, denoising_loss, gauss_hermite
+from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Interval, guarded, require
+
+Plane = Annotated[Float[np.ndarray, "points 2"], USABLE_SCALE]
+Levels = Annotated[Float[np.ndarray, " levels"], Interval(1e-9, 1e9)]
+LevelWeights = Annotated[Float[np.ndarray, " levels"], PROBABILITIES]
+Groups = Annotated[int, Interval(1, 8, why="all partitions are tried")]
+Starts = Annotated[int, Interval(1, 10**4)]
+
+
+@guarded
+def best_angles(
+    points: Plane, start: tuple[float, float], noise: Level, order: Order = 40, point_weights: NodeWeights | None = None
+) -> tuple[Float[np.ndarray, "2"], float]:
+    """Angles, in degrees, of two lines whose soft denoiser (s = 1) has the least loss near `start`, and that loss."""
+    from scipy.optimize import minimize
+
+    nodes = gauss_hermite(2, order)
+
+    def loss(angles: Float[np.ndarray, "2"]) -> float:
+        lines = [np.array([[np.cos(angle)], [np.sin(angle)]]) for angle in angles]
+        return denoising_loss(points, lines, [0.5, 0.5], 1.0, noise, *nodes, point_weights=point_weights)
+
+    found = minimize(loss, np.radians(start), method="BFGS", options={"gtol": 1e-7})
+    return np.degrees(found.x), float(found.fun)
+
+
+@guarded
+def best_subspace(
+    generator: np.random.Generator,
+    points: Points,
+    dim: Dim,
+    signal: Level,
+    noises: Levels,
+    level_weights: LevelWeights,
+) -> tuple[Float[np.ndarray, "n dim"], float]:
+    """One subspace that minimises the training loss averaged over noise levels, from a random start, and that loss.
+
+    By BFGS on the loss itself, with numerical derivatives. Raises ValueError for dim > n.
+    """
+    from scipy.optimize import minimize
+
+    ambient = points.shape[1]
+    require(dim <= ambient, f"dim must be at most the {ambient} columns of points, got {dim}")
+    nodes = cubature(ambient)
+
+    def basis_of(flat: Float[np.ndarray, " entries"]) -> Float[np.ndarray, "n dim"]:
+        return np.linalg.qr(flat.reshape(ambient, dim))[0]
+
+    def loss(flat: Float[np.ndarray, " entries"]) -> float:
+        basis = [basis_of(flat)]
+        each = [denoising_loss(points, basis, [1.0], signal, noise, *nodes) for noise in noises]
+        return float(np.dot(level_weights, each))
+
+    found = minimize(loss, generator.standard_normal(ambient * dim), method="BFGS", options={"gtol": 1e-7})
+    return basis_of(found.x), float(found.fun)
+
+
+@guarded
+def fitting_partitions(points: Points, dim: Dim, groups: Groups) -> tuple[int, int]:
+    """How many partitions of the points into at most `groups` lie on subspaces through zero of this dimension, of all.
+
+    A set of points fits where its singular values beyond the first `dim` are below 1e-9 of its first. Raises ValueError
+    for more than 10^6 labellings.
+    """
+    n = len(points)
+    require(groups**n <= 10**6, f"points and groups must ask for at most 10^6 labellings, got {groups}^{n}")
+    fits = np.array([_fits(points[[i for i in range(n) if subset >> i & 1]], dim) for subset in range(2**n)])
+    bits, fitting, partitions = 2 ** np.arange(n), 0, 0
+    for rest in product(range(groups), repeat=n - 1):
+        labels = np.array((0, *rest))
+        if any(np.diff(np.maximum.accumulate(labels)) > 1):  # another name for a partition that was met before
+            continue
+        partitions += 1
+        fitting += all(fits[bits @ (labels == k)] for k in range(groups))
+    return fitting, partitions
+
+
+@guarded
+def k_subspaces(
+    generator: np.random.Generator, points: Points, dim: Dim, groups: Groups, starts: Starts = 10
+) -> tuple[Int[np.ndarray, " points"], float]:
+    """Labels of the best of some runs of Lloyd's steps for subspaces through zero, and their sum of squared residuals.
+
+    Raises ValueError for dim > n.
+    """
+    ambient = points.shape[1]
+    require(dim <= ambient, f"dim must be at most the {ambient} columns of points, got {dim}")
+    best: tuple[Int[np.ndarray, " points"], float] = np.zeros(len(points), int), np.inf
+    total = float(np.sum(points**2))
+    for _ in range(starts):
+        bases = [np.linalg.qr(generator.standard_normal((ambient, dim)))[0] for _ in range(groups)]
+        labels, residual = np.full(len(points), -1), np.inf
+        while True:
+            squares = np.array([np.sum((points @ basis) ** 2, axis=1) for basis in bases])
+            residual = total - float(squares.max(axis=0).sum())
+            if np.array_equal(labels, squares.argmax(axis=0)):
+                break
+            labels = squares.argmax(axis=0)
+            # Left out are groups that have no point: they keep their subspace.
+            for k in set(labels.tolist()):
+                right = np.linalg.svd(points[labels == k])[2]
+                bases[k] = right[:dim].T
+        if residual < best[1]:
+            best = labels, residual
+    return best
+
+
+def _fits(points: Points, dim: int) -> bool:
+    if len(points) <= dim or points.shape[1] <= dim:
+        return True
+    singular = np.linalg.svd(points, compute_uv=False)
+    return bool(singular[dim] <= 1e-9 * singular[0])

@@ -1,0 +1,111 @@
+"""Losses of denoisers that are told the subspace, and of the best one that is not."""
+
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.low_dim_diffusion._domains import Bases, Dim, Level, Points
+from theory_on_trial.contract import LONGEST, PROBABILITIES, Interval, guarded, require
+
+Levels = Annotated[Float[np.ndarray, " levels"], Interval(1e-50, 1e50)]
+LevelWeights = Annotated[Float[np.ndarray, " levels"], PROBABILITIES]
+
+_REACH = 10.0  # standard deviations of a chi variable
+_STEP = 0.25  # of the trapezoidal rule over log t: its error is below 1e-14
+
+
+@guarded
+def clustering_loss(points: Points, bases: Bases, signal: Level, noise: Level) -> float:
+    """Return the mean loss of denoisers c P_k x_t whose k maximises |U_k' x0|, the clean point.
+
+    mean|x0|^2 - B mean max_k |U_k' x0|^2 + c^2 gamma^2 mean d_k with B = s^2 (s^2 + 2 gamma^2) / (s^2 + gamma^2)^2 > 0:
+    at every noise level the objective of K subspaces, with one subspace that of uncentred PCA. Raises ValueError unless
+    all bases have n rows. Source: equivalence from the abstract, this formula derived here.
+
+    >>> round(clustering_loss([[1.0, 0.0], [0.6, 0.8]], [[[1.0], [0.0]]], 1.0, 1.0), 4)
+    0.74
+    """
+    fits = all(basis.shape[0] == points.shape[1] for basis in bases)
+    require(fits, f"bases must have as many rows as points have columns, {points.shape[1]}")
+    squares = np.array([np.sum((points @ basis) ** 2, axis=1) for basis in bases])
+    dims = np.array([basis.shape[1] for basis in bases])[squares.argmax(axis=0)]
+    gain, spread = _levels(signal, noise)
+    return float(np.mean(np.sum(points**2, axis=1) - gain * squares.max(axis=0) + spread * dims))
+
+
+@guarded
+def least_loss(points: Points, dim: Dim, signal: Level, noises: Levels, level_weights: LevelWeights) -> float:
+    """Return the least loss of one subspace at several noise levels: that of the leading right singular vectors.
+
+    mean|x0|^2 - B sum_(j <= d) sigma_j^2 / N + c^2 gamma^2 d, averaged over the levels. Raises ValueError for d > n.
+    Source: Eckart & Young 1936 in `clustering_loss`.
+    """
+    require(dim <= points.shape[1], f"dim must be at most the {points.shape[1]} columns of points, got {dim}")
+    squares = np.linalg.svd(points, compute_uv=False) ** 2 / len(points)
+    gain, spread = np.array([_levels(signal, noise) for noise in noises]).T @ level_weights
+    return float(squares.sum() - gain * squares[:dim].sum() + spread * dim)
+
+
+@guarded
+def genie_loss(dim: Dim, signal: Level, noise: Level) -> float:
+    """Return d gamma^2 / (s^2 + gamma^2), the loss of a denoiser that is told the subspace. Source: Gaussian posterior.
+
+    >>> genie_loss(2, 1.0, 0.5)
+    0.4
+    """
+    return float(dim * (noise / np.hypot(signal, noise)) ** 2)
+
+
+@guarded
+def mmse(dim: Dim, subspaces: Annotated[int, Interval(1, LONGEST)], signal: Level, noise: Level) -> float:
+    """Return the least loss of any function of x_t: `genie_loss` and c^2 E sum_k w_k (1 - w_k) |P_k x_t|^2.
+
+    Orthogonal subspaces of equal dimensions and weights. With v_k = phi |P_k x_t|^2, independent chi-square variables
+    of d degrees of freedom times kappa / 2 for the true subspace and kappa / (2 (1 + kappa)) for others, kappa =
+    (s / gamma)^2, the fraction 1 / (sum_k e^v_k)^2 is the integral of t exp(-t sum_k e^v_k), in which they separate.
+    Source: derived here; numerical integration, relative error below 1e-10.
+    """
+    if subspaces == 1:
+        return genie_loss(dim, signal, noise)
+    kappa = (signal / noise) ** 2
+    true, other = kappa / 2, kappa / 2 / (1 + kappa)
+    z = max(0.0, dim**0.5 - _REACH), dim**0.5 + _REACH
+    most = other * z[1] ** 2 + 40 + np.log(subspaces)  # a true subspace beyond it is mistaken with a chance of e^-40
+    u = np.arange(other * z[0] ** 2 - 5, most + 20, _STEP)
+    quiet, alone, paired = _moments(u, dim, other, z)
+    true_quiet, true_alone, true_paired = _moments(u, dim, true, (z[0], min(z[1], (most / true) ** 0.5)))
+    log_quiet = np.log(np.maximum(quiet, 1e-300))
+    between = true_paired * alone + paired * true_alone
+    total = np.sum((subspaces - 1) * np.exp((subspaces - 2) * log_quiet) * between)
+    if subspaces > 2:
+        ways = (subspaces - 1) * (subspaces - 2)
+        total += np.sum(ways * np.exp((subspaces - 3) * log_quiet) * paired * alone * true_quiet)
+    share = (noise / np.hypot(signal, noise)) ** 2
+    return float(share * (dim + 2 * _STEP * total))
+
+
+def _levels(signal: Level, noise: Level) -> tuple[float, float]:
+    """B and c^2 gamma^2."""
+    size = np.hypot(signal, noise)
+    own, other = (signal / size) ** 2, (noise / size) ** 2
+    return float(own * (1 + other)), float(own * other)
+
+
+def _moments(
+    u: Float[np.ndarray, " u"], dim: int, factor: float, ends: tuple[float, float]
+) -> tuple[Float[np.ndarray, " u"], Float[np.ndarray, " u"], Float[np.ndarray, " u"]]:
+    """E e^-y, E y e^-y and E v y e^-y with y = e^(v - u), v = factor z^2, z a chi variable of d degrees of freedom."""
+    from scipy.special import gammaln, xlogy
+
+    low, high = ends
+    if high <= low:
+        return np.zeros_like(u), np.zeros_like(u), np.zeros_like(u)
+    nodes, node_weights = np.polynomial.legendre.leggauss(300 + 10 * int(dim**0.5))
+    z = low + (high - low) * (nodes + 1) / 2
+    log_density = xlogy(dim - 1, z) - z**2 / 2 - (dim / 2 - 1) * np.log(2) - gammaln(dim / 2)
+    chances = np.exp(log_density) * node_weights * (high - low) / 2
+    v = factor * z**2
+    y = np.exp(np.minimum(v - u[:, None], 7.0))  # e^(-e^7) is nothing
+    quiet = np.exp(-y)
+    return quiet @ chances, (y * quiet) @ chances, (y * quiet) @ (v * chances)
