@@ -1,0 +1,103 @@
+"""Two regularised factorisations, minimised from any start by L-BFGS and, at the end, by Newton's method."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from sims.cosine_similarity._domains import Factor, Penalised, Ratings
+from theory_on_trial.contract import Positive, guarded, require
+
+Flat = Float[np.ndarray, " numbers"]
+Many = Float[np.ndarray, "*many numbers"]
+Pair = tuple[Float[np.ndarray, "*many items k"], Float[np.ndarray, "*many items k"]]
+
+_MOST_NUMBERS = 2000  # the Hessian has their square
+_NEWTON_STEPS = 4
+_FLAT = 1e-7  # curvature along a gauge is zero up to the rounding of differences
+
+
+class Fit(NamedTuple):
+    """Where a descent came to rest."""
+
+    a: Float[np.ndarray, "items k"]
+    b: Float[np.ndarray, "items k"]
+    value: float
+    """Of the objective."""
+    step: float
+    """Length of the next step of Newton's method, across the gauges: how far the optimum may still be."""
+    decrement: float
+    """By how much that step would lower the objective."""
+
+
+@guarded
+def loss(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalised) -> float:
+    """|X - X A B^T|^2 + lambda |A B^T|^2, or + lambda (|X A|^2 + |B|^2) with the factors penalised."""
+    users, product = x @ a, a @ b.T
+    size = np.sum(product**2) if penalised == "product" else np.sum(users**2) + np.sum(b**2)
+    return float(np.sum((x - users @ b.T) ** 2) + penalty * size)
+
+
+@guarded
+def fit(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalised) -> Fit:
+    """Minimise from the start (a, b). Raises ValueError for more than 2000 numbers in both, or where a fit diverges."""
+    from scipy.optimize import minimize
+
+    require(a.size <= _MOST_NUMBERS // 2, f"a must hold at most {_MOST_NUMBERS // 2} numbers, got {a.size}")
+    gram = x.T @ x
+
+    def value(flat: Flat) -> float:
+        return loss(x, *_pair(flat, a.shape), penalty, penalised)
+
+    def slopes(flat: Many) -> Many:
+        return _flat(gradient(gram, *_pair(flat, a.shape), penalty, penalised))
+
+    options = {"maxiter": 20_000, "maxfun": 40_000, "ftol": 1e-13, "gtol": 0.0, "maxcor": 30}
+    flat = minimize(value, _flat((a, b)), jac=slopes, method="L-BFGS-B", options=options).x
+    found = _pair(flat, a.shape)
+    # No gauge moves objective 1: where A is orthonormal, curvatures are far from rounding.
+    gauge = np.linalg.qr(found[0])[1] if penalised == "product" else np.eye(a.shape[1])
+    flat = _flat((found[0] @ np.linalg.inv(gauge), found[1] @ gauge.T))
+    for last in range(_NEWTON_STEPS + 1):
+        slope = slopes(flat)
+        curvatures, vectors = np.linalg.eigh(_hessian(slopes, flat))
+        curved = curvatures > _FLAT * curvatures[-1]
+        step = vectors[:, curved] @ ((slope @ vectors[:, curved]) / curvatures[curved])
+        if last < _NEWTON_STEPS:
+            flat = flat - step
+    found, rest = (
+        (one[0] @ gauge, np.linalg.solve(gauge, one[1].T).T) for one in (_pair(flat, a.shape), _pair(step, a.shape))
+    )
+    return Fit(*found, value(_flat(found)), float(np.linalg.norm(_flat(rest))), abs(float(slope @ step)) / 2)
+
+
+def gradient(
+    gram: Float[np.ndarray, "items items"],
+    a: Float[np.ndarray, "*many items k"],
+    b: Float[np.ndarray, "*many items k"],
+    penalty: float,
+    penalised: Penalised,
+) -> Pair:
+    """The gradients by A and by B, of one pair or of many; gram is X^T X."""
+    product = a @ np.swapaxes(b, -1, -2)
+    by_product = 2 * (gram @ product - gram)
+    if penalised == "product":
+        by_product += 2 * penalty * product
+        return by_product @ b, np.swapaxes(by_product, -1, -2) @ a
+    return by_product @ b + 2 * penalty * gram @ a, np.swapaxes(by_product, -1, -2) @ a + 2 * penalty * b
+
+
+def _hessian(slopes: Callable[[Many], Many], flat: Flat) -> Float[np.ndarray, "numbers numbers"]:
+    steps = 1e-5 * float(np.abs(flat).max() or 1.0) * np.eye(len(flat))
+    found = (slopes(flat + steps) - slopes(flat - steps)) / (2 * steps[0, 0])
+    return (found + found.T) / 2
+
+
+def _flat(pair: Pair) -> Many:
+    return np.concatenate([one.reshape(*one.shape[:-2], -1) for one in pair], axis=-1)
+
+
+def _pair(flat: Many, shape: tuple[int, ...]) -> Pair:
+    both = flat.reshape(*flat.shape[:-1], 2, *shape)
+    return both[..., 0, :, :], both[..., 1, :, :]

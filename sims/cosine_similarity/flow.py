@@ -1,0 +1,62 @@
+"""Gradient flow of objective 1, from a start to where it rests."""
+
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from sims.cosine_similarity._domains import Factor, Ratings
+from sims.cosine_similarity.fits import gradient
+from theory_on_trial.contract import Interval, Positive, guarded, require
+
+Accuracy = Annotated[float, Interval(1e-13, 1e-2)]
+
+_MOST_CALLS = 200_000
+_REST = 0.1  # times the accuracy, of the gradient at the start
+
+
+class Rest(NamedTuple):
+    """Where a flow came to rest."""
+
+    a: Float[np.ndarray, "items k"]
+    b: Float[np.ndarray, "items k"]
+
+
+@guarded
+def flow(x: Ratings, a: Factor, b: Factor, penalty: Positive, accuracy: Accuracy = 1e-11) -> Rest:
+    """Follow A' = -dL/dA, B' = -dL/dB by LSODA of this relative accuracy, of which the gradient keeps a tenth at rest.
+
+    Raises ValueError where 200 000 gradients do not get it there.
+    """
+    from scipy.integrate import solve_ivp
+
+    shape, gram, calls = a.shape, x.T @ x, 0
+
+    def velocity(_: float, state: Float[np.ndarray, " numbers"]) -> Float[np.ndarray, " numbers"]:
+        nonlocal calls
+        calls += 1
+        require(calls <= _MOST_CALLS, f"a and b must come to rest within {_MOST_CALLS} gradients at penalty {penalty}")
+        first, second = state.reshape(2, *shape)
+        by_a, by_b = gradient(gram, first, second, penalty, "product")
+        return -np.concatenate([by_a.ravel(), by_b.ravel()])
+
+    start = np.concatenate([a.ravel(), b.ravel()])
+    least = _REST * accuracy * float(np.linalg.norm(velocity(0, start)))
+
+    def at_rest(time: float, state: Float[np.ndarray, " numbers"]) -> float:
+        return float(np.linalg.norm(velocity(time, state))) - least
+
+    at_rest.terminal = True  # type: ignore[attr-defined]
+    unit = 1 / float(np.trace(gram) + penalty)
+    found = solve_ivp(
+        velocity,
+        (0, 1e6 * unit),
+        start,
+        "LSODA",
+        events=at_rest,
+        rtol=accuracy,
+        atol=accuracy * float(np.abs(start).max()),
+    )
+    require(found.status == 1, f"a and b must come to rest in the time given, at penalty {penalty}: {found.message}")
+    first, second = found.y[:, -1].reshape(2, *shape)
+    return Rest(first, second)

@@ -1,0 +1,117 @@
+"""Cosines by direct products, gauges drawn at random, and a search over the diagonal ones."""
+
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+
+from sims.cosine_similarity._domains import Condition, Factor, Invertible, Rows, Vector
+from theory_on_trial.contract import Interval, guarded
+
+Numbers = Float[np.ndarray, "..."]
+
+_SWEEPS = 60
+_POLISHED = 3
+
+
+@guarded
+def cosines(rows: Rows) -> Float[np.ndarray, "rows rows"]:
+    """The cosines of all pairs of rows."""
+    scaled = rows / np.abs(rows).max(axis=1, keepdims=True)
+    unit = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+    return unit @ unit.T
+
+
+@guarded
+def regauge(a: Factor, b: Factor, gauge: Invertible) -> tuple[Factor, Factor]:
+    """(A R, B R^-T). Raises ValueError for a singular R."""
+    return a @ gauge, np.linalg.solve(gauge, b.T).T
+
+
+@guarded
+def draw_gauges(
+    generator: np.random.Generator,
+    dim: Annotated[int, Interval(1, 2**10)],
+    condition: Condition,
+    count: Annotated[int, Interval(1, 2**20)],
+) -> Float[np.ndarray, "count dim dim"]:
+    """Gauges R in random bases, (R R^T)^-1 of eigenvalues from 1 / K to 1: log-uniform, or, of every other R, ends."""
+    bases = np.linalg.qr(generator.normal(size=(count, dim, dim)))[0]
+    shares = generator.random((count, dim))
+    shares[::2] = shares[::2].round()
+    return bases * (condition ** (shares / 2))[:, None, :]
+
+
+@guarded
+def gauged_cosines(
+    first: Vector, second: Vector, gauges: Float[np.ndarray, "count dim dim"]
+) -> Float[np.ndarray, " count"]:
+    """The cosine of b_i R^-T and b_j R^-T for each gauge R. Raises ValueError for a singular one."""
+    moved = np.linalg.solve(gauges, np.stack([first, second], axis=1))
+    moved = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    return np.sum(moved[..., 0] * moved[..., 1], axis=1)
+
+
+@guarded
+def search_diagonal(
+    generator: np.random.Generator,
+    first: Vector,
+    second: Vector,
+    condition: Condition,
+    starts: Annotated[int, Interval(1, 2**16)] = 24,
+) -> tuple[float, float]:
+    """The least and the largest cosine found over G = diag(g), 1 <= g <= K, by ascent in one coordinate after another.
+
+    From random starts, log-uniform and corners. Along one coordinate N / sqrt(A B) has its ends and one point where its
+    derivative, N' A B - N (A' B + A B') / 2, is zero, which is linear in g: the best of the three is taken. What is
+    best after 60 rounds is polished by L-BFGS.
+    """
+    high = _ascend(generator, first, second, condition, starts)
+    return -_ascend(generator, first, -second, condition, starts), high
+
+
+def _ascend(generator: np.random.Generator, u: Numbers, v: Numbers, condition: float, starts: int) -> float:
+    shares = generator.random((starts, len(u)))
+    shares[::2] = shares[::2].round()
+    g, each = condition**shares, np.stack([u * v, u * u, v * v])
+    before = np.full(starts, -np.inf)
+    for _ in range(_SWEEPS):
+        for one in range(len(u)):
+            rest = g @ each.T - np.outer(g[:, one], each[:, one])
+            g[:, one] = _best_of_coordinate(rest, each[:, one], condition)
+        sums = g @ each.T
+        now = sums[:, 0] / np.sqrt(sums[:, 1] * sums[:, 2])
+        if np.all(now - before <= 1e-15):
+            break
+        before = now
+    best = [_polished(np.log(g[one]), each, condition) for one in np.argsort(now)[-_POLISHED:]]
+    return max(float(now.max()), *best)
+
+
+def _polished(logs: Numbers, each: Numbers, condition: float) -> float:
+    from scipy.optimize import minimize
+
+    def negative(logs: Numbers) -> tuple[float, Numbers]:
+        g = np.exp(logs)
+        n, a, b = each @ g
+        cosine = n / np.sqrt(a * b)
+        return -float(cosine), -g * (each[0] / np.sqrt(a * b) - cosine * (each[1] / a + each[2] / b) / 2)
+
+    options = {"ftol": 1e-16, "gtol": 1e-14, "maxiter": 2000}
+    found = minimize(
+        negative, logs, jac=True, method="L-BFGS-B", bounds=[(0, np.log(condition))] * len(logs), options=options
+    )
+    return -float(found.fun)
+
+
+def _best_of_coordinate(rest: Numbers, slope: Numbers, condition: float) -> Numbers:
+    """The entry of g in [1, K] that makes the cosine largest, for sums `rest` without it and what it adds per unit."""
+    n, a, b = rest.T
+    dn, da, db = slope
+    constant = dn * a * b - n * (da * b + db * a) / 2
+    linear = dn * (a * db + b * da) - n * da * db - dn * (da * b + db * a) / 2
+    flat = linear == 0
+    still = np.where(flat, 1.0, -constant / np.where(flat, 1.0, linear))
+    tried = np.stack([np.ones_like(n), np.full_like(n, condition), np.clip(still, 1.0, condition)])
+    found = (n + tried * dn) / np.sqrt((a + tried * da) * (b + tried * db))
+    return np.take_along_axis(tried, found.argmax(axis=0)[None], axis=0)[0]

@@ -1,0 +1,45 @@
+"""What a gauge does to cosines, and the gauge that brings two factors into balance."""
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.cosine_similarity._domains import Embeddings, Factor, Gauge, OtherFactor
+from theory_on_trial.contract import guarded, require
+
+_LEAST = 1e-7  # relative singular value of a factor, whose square is still above rounding
+
+
+@guarded
+def gauge_cosines(items: Embeddings, gauge: Gauge) -> Float[np.ndarray, "items items"]:
+    """cos_G of all pairs: b_i^T G b_j / sqrt(b_i^T G b_i b_j^T G b_j), G symmetric and positive definite.
+
+    With G = (X A)^T (X A) these are the cosines of the columns of the scores, which no gauge moves. Source: definition.
+    """
+    rows = items / np.abs(items).max(axis=1, keepdims=True)
+    inner = rows @ (gauge / np.abs(gauge).max()) @ rows.T
+    lengths = np.sqrt(np.diag(inner))
+    return inner / np.outer(lengths, lengths)
+
+
+@guarded
+def balancing_gauge(a: Factor, b: OtherFactor) -> Float[np.ndarray, "dim dim"]:
+    """P = R R^T of the gauges with (A R)^T (A R) = (B R^-T)^T (B R^-T): P M P = N, M = A^T A, N = B^T B.
+
+    P = M^-1/2 (M^1/2 N M^1/2)^1/2 M^-1/2, the geometric mean of M^-1 and N; its condition number says how far the
+    factors are from the balance that a symmetric start or weight decay leaves. Raises ValueError unless a and b have
+    full column rank. Source: derived here.
+    """
+    for name, factor in (("a", a), ("b", b)):
+        values = np.linalg.svd(factor, compute_uv=False)
+        full = len(values) == factor.shape[1] and values[-1] > _LEAST * values[0]
+        require(full, f"{name} must have full column rank (to half the digits), got shape {factor.shape}")
+    root, inverse = _powers(a.T @ a)
+    middle, _ = _powers(root @ (b.T @ b) @ root)
+    return inverse @ middle @ inverse
+
+
+def _powers(matrix: Float[np.ndarray, "dim dim"]) -> tuple[Float[np.ndarray, "dim dim"], Float[np.ndarray, "dim dim"]]:
+    """The root of a definite matrix, and the root's inverse."""
+    values, vectors = np.linalg.eigh(matrix)
+    roots = np.sqrt(values)
+    return (vectors * roots) @ vectors.T, (vectors / roots) @ vectors.T

@@ -1,0 +1,100 @@
+"""The optima of two regularised factorisations of ratings X = U Sigma V^T, sigma_1 >= sigma_2 >= ....
+
+Objective 1 is |X - X A B^T|^2 + lambda |A B^T|^2, objective 2 |X - X A B^T|^2 + lambda (|X A|^2 + |B|^2), Frobenius
+norms. Sources: recalled from Steck et al. 2024; both follow from Eckart and Young's theorem.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.cosine_similarity._domains import Rank, Ratings, Share
+from theory_on_trial.contract import Positive, guarded, require
+
+_TIE = 1e-9  # relative: nearer singular values leave their vectors to rounding
+
+
+class Factors(NamedTuple):
+    """One of the factorisations that share their scores."""
+
+    a: Float[np.ndarray, "items k"]
+    b: Float[np.ndarray, "items k"]
+
+
+@guarded
+def objective1_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
+    """The minimum over i <= k of lambda sigma_i^2 / (sigma_i^2 + lambda), and of sigma_i^2 beyond, summed.
+
+    In squared units of x, as lambda. Raises ValueError for k above the smaller side of x.
+    """
+    values, _ = _spectrum(x, rank)
+    squares = values**2
+    return float(np.sum(squares[:rank] * (penalty / (squares[:rank] + penalty))) + squares[rank:].sum())
+
+
+@guarded
+def objective1_product(x: Ratings, rank: Rank, penalty: Positive) -> Float[np.ndarray, "items items"]:
+    """A B^T of every optimum of objective 1: V_k diag(s) V_k^T with s_i = 1 / (1 + lambda / sigma_i^2).
+
+    Raises ValueError for k above the rank of x, and for sigma_k = sigma_k+1, which leave it undecided.
+    """
+    values, vectors = _decided(x, rank, 0.0)
+    return (vectors * _kept(values, penalty)) @ vectors.T
+
+
+@guarded
+def objective1_factors(x: Ratings, rank: Rank, penalty: Positive, share: Share = 0.5) -> Factors:
+    """One optimum of objective 1: A = V_k diag(s)^(1 - share), B = V_k diag(s)^share, s as in `objective1_product`.
+
+    Every other is (A R, B R^-T), R invertible. With share 0 and k = items no two items are similar, whatever the data.
+    Raises as `objective1_product`.
+    """
+    values, vectors = _decided(x, rank, 0.0)
+    kept = _kept(values, penalty)
+    return Factors(vectors * kept ** (1 - share), vectors * kept**share)
+
+
+@guarded
+def objective2_minimum(x: Ratings, rank: Rank, penalty: Positive) -> float:
+    """The minimum |X|^2 - sum over i <= k of (sigma_i - lambda)_+^2.
+
+    Lambda in units of x, the minimum in their square. Raises ValueError for k above the smaller side of x.
+    """
+    values, _ = _spectrum(x, rank)
+    excess = np.maximum(values[:rank] - penalty, 0.0)
+    return float(np.sum(values**2) - np.sum(excess**2))
+
+
+@guarded
+def objective2_factors(x: Ratings, rank: Rank, penalty: Positive) -> Factors:
+    """The optimum of objective 2, up to a rotation: A = V_k sqrt((1 - lambda / sigma_i)_+ / sigma_i), B = A sigma.
+
+    A rotation moves no cosine: here the data and lambda decide them. A column vanishes where sigma_i <= lambda. Raises
+    ValueError for k above the rank of x, where A is undecided, and for sigma_k = sigma_k+1 above lambda.
+    """
+    values, vectors = _decided(x, rank, float(penalty))
+    kept = np.sqrt(np.maximum(values - penalty, 0.0))
+    return Factors(vectors * (kept / values), vectors * kept)
+
+
+def _kept(values: Float[np.ndarray, " k"], penalty: float) -> Float[np.ndarray, " k"]:
+    return values**2 / (values**2 + penalty)
+
+
+def _spectrum(x: Ratings, rank: int) -> tuple[Float[np.ndarray, " least"], Float[np.ndarray, "items least"]]:
+    """The singular values of x, the largest first, and its right singular vectors as columns."""
+    require(rank <= min(x.shape), f"rank must be at most {min(x.shape)}, the smaller side of x, got {rank}")
+    _, values, vectors = np.linalg.svd(x, full_matrices=False)
+    return values, vectors.T
+
+
+def _decided(x: Ratings, rank: int, least: float) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "items k"]]:
+    """The first k of them, where sigma_k is apart from what follows, or not above `least`."""
+    values, vectors = _spectrum(x, rank)
+    rounding = max(x.shape) * np.finfo(float).eps * values[0]
+    full = int(np.sum(values > rounding))
+    require(rank <= full, f"rank must be at most the rank of x, {full}, got {rank}")
+    tied = rank < len(values) and values[rank - 1] - values[rank] <= _TIE * values[0] and values[rank - 1] > least
+    require(not tied, f"x must have singular values {rank} and {rank + 1} apart: the subspace is undecided")
+    return values[:rank], vectors[:, :rank]

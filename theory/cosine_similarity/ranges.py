@@ -1,0 +1,124 @@
+"""How far a cosine can move under gauges of bounded condition number: all of them, or the diagonal ones.
+
+Both ranges are exact for each pair on its own; one gauge serves all pairs, so that not all ends are reached together.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.cosine_similarity._domains import Condition, Pairs, Vector
+from theory_on_trial.contract import guarded
+
+Numbers = Float[np.ndarray, "..."]
+
+_STEPS = 64  # of ln t at the start
+_FINEST = 1e-7  # of ln t; what is left out is its square
+
+
+class Range(NamedTuple):
+    """The least and the largest cosine that can be reached, for each pair."""
+
+    low: Float[np.ndarray, " pairs"]
+    high: Float[np.ndarray, " pairs"]
+
+
+@guarded
+def any_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> Range:
+    """Over all G of condition number at most K: cos 2 atan(sqrt(K) t) and cos 2 atan(t / sqrt(K)), t = tan(theta / 2).
+
+    Theta is the present angle; its tangent comes from |u - v| / |u + v| of the unit vectors, which is exact near 0 and
+    pi too. Every value between is reached. Source: Wielandt's inequality, and attained by `extreme_gauge`.
+
+    >>> [round(float(end[0]), 4) for end in any_gauge_range([[1.0, 0.0]], [[0.0, 1.0]], 4.0)]
+    [-0.6, 0.6]
+    """
+    u, v = _unit(first), _unit(second)
+    apart, together = np.sum((u - v) ** 2, axis=1), np.sum((u + v) ** 2, axis=1)
+
+    def cosine(factor: float) -> Float[np.ndarray, " pairs"]:
+        return (together - factor * apart) / (together + factor * apart)
+
+    return Range(cosine(condition), cosine(1 / condition))
+
+
+@guarded
+def extreme_gauge(
+    first: Vector, second: Vector, condition: Condition, end: Literal["low", "high"]
+) -> Float[np.ndarray, "dim dim"]:
+    """A gauge that reaches an end of `any_gauge_range`: G = I + (K - 1) m m^T, m along u - v (low) or u + v (high).
+
+    Where m is zero, the vectors being parallel, it is I. Source: derived here.
+    """
+    u, v = _unit(first[None])[0], _unit(second[None])[0]
+    direction = u - v if end == "low" else u + v
+    square = direction @ direction
+    gauge: Float[np.ndarray, "dim dim"] = np.eye(len(u))
+    return gauge if square < 1e-30 else gauge + (condition - 1) / square * np.outer(direction, direction)
+
+
+@guarded
+def diagonal_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> Range:
+    """Over G = diag(g), 1 <= g <= K: the exact range, which depends on the basis that the embeddings come in.
+
+    With N, A, B the sums of g u v, g u^2, g v^2 over the coordinates, cos = N / sqrt(A B), and sqrt(A B) is the least
+    of (t A + B / t) / 2 over t > 0. So the upper end is max_t h where that is positive, min_t h else, with h(t) = max_g
+    2 N / (t A + B / t): the first of the coordinates, sorted by 2 u v / (t u^2 + v^2 / t), have g = K there. The
+    maximum is sought on ever finer steps d of ln t, leaving out only what cosh(d / 2) h does not lift to the best
+    known. The lower end is minus the upper one of (u, -v). Source: derived here.
+
+    >>> low, _ = diagonal_gauge_range([[1.0, 1.0]], [[1.0, 2.0]], 100.0)
+    >>> bool(abs(low[0] - 2 * 2**0.5 / 3) < 1e-12)
+    True
+    """
+    u, v = _unit(first), _unit(second)
+    high = [_upper(*pair, condition) for pair in zip(u, v, strict=True)]
+    low = [-_upper(one, -other, condition) for one, other in zip(u, v, strict=True)]
+    return Range(np.array(low), np.array(high))
+
+
+def _unit(rows: Pairs) -> Pairs:
+    scaled = rows / np.abs(rows).max(axis=1, keepdims=True)
+    return scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+
+
+def _upper(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition: float) -> float:
+    half, best = np.log(condition) / 2, 0.0  # ln t of unit vectors is within the half
+    logs, step = np.linspace(-half, half, _STEPS), 2 * half / (_STEPS - 1)
+    while True:
+        lifted, cosines = _best_prefix(u, v, condition, np.exp(logs))
+        best = max(best, float(cosines.max()))
+        if best <= 0:
+            return _valley(u, v, condition, half)
+        if step < _FINEST:
+            return min(1.0, best)
+        kept = logs[lifted * np.cosh(step / 2) >= best * (1 - 1e-14)]
+        logs = np.unique(kept[:, None] + step * np.array([-1 / 3, 0, 1 / 3]))
+        step /= 3
+
+
+def _valley(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition: float, half: float) -> float:
+    """The least h of t, which has one valley where no cosine is positive, on ever finer grids around it."""
+    low, high = -half, half
+    for _ in range(17):  # each leaves an eighth
+        logs = np.linspace(low, high, 17)
+        heights = _best_prefix(u, v, condition, np.exp(logs))[0]
+        at = int(heights.argmin())
+        low, high = logs[max(at - 1, 0)], logs[min(at + 1, 16)]
+    return max(-1.0, float(heights[at]))
+
+
+def _best_prefix(u: Numbers, v: Numbers, condition: float, t: Numbers) -> tuple[Numbers, Numbers]:
+    """For each t the largest 2 N / (t A + B / t) over g, and the cosine that this g gives."""
+    products, scale = 2 * u * v, t[:, None] * u**2 + v**2 / t[:, None]
+    order = np.argsort(-products / np.where(scale > 0, scale, 1.0), axis=1)
+    sums = []
+    for terms in (products, scale, u**2, v**2):
+        ordered = np.take_along_axis(np.broadcast_to(terms, scale.shape), order, axis=1)
+        raised = np.pad(np.cumsum(ordered, axis=1), ((0, 0), (1, 0)))
+        sums.append(ordered.sum(axis=1, keepdims=True) + (condition - 1) * raised)
+    ratios = sums[0] / sums[1]
+    chosen = ratios.argmax(axis=1)[:, None]
+    cosine = sums[0] / (2 * np.sqrt(sums[2] * sums[3]))
+    return np.take_along_axis(ratios, chosen, axis=1)[:, 0], np.take_along_axis(cosine, chosen, axis=1)[:, 0]
