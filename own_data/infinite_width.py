@@ -1,0 +1,179 @@
+"""Do features keep moving when a network is widened? From runs at a few widths, or from the exponents of its scaling.
+
+After Yang & Hu 2021 (arXiv 2011.14522): `width_exponent` measures, `regime` computes before anything is trained.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from theory import infinite_width as predicted
+from theory.infinite_width._domains import SCALE
+from theory_on_trial.contract import POSITIVE, Fraction, Interval, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.estimate import Estimate
+
+Widths = Annotated[Float[np.ndarray, " widths"], Interval(1, 2**53)]
+Movement = Annotated[Float[np.ndarray, "seeds widths"], POSITIVE]
+LayerExponents = Annotated[Float[np.ndarray, " layers"], SCALE]
+RateExponent = Annotated[float, SCALE]
+
+_NEAR = 0.1  # exponents nearer to zero are not told apart from it
+_SIGNIFICANT = 0.01
+_FEWEST_WIDTHS, _SHORTEST, _FEWEST_SEEDS = 3, 4, 3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class WidthExponent(Answer):
+    """How features move with the width; logarithms are natural.
+
+    Attributes:
+        widths: n, increasing.
+        typical: geometric mean of the movement over the seeds, one per width, in its own unit.
+        exponent: slope of the logarithm of the movement in that of n, which theory calls -r, with its interval.
+        curvature: coefficient of the squared logarithm of n, with its interval; 0 for a power law.
+        verdict: "features move at every width", "kernel regime" or "undecided".
+    """
+
+    widths: Float[np.ndarray, " widths"]
+    typical: Float[np.ndarray, " widths"]
+    exponent: Estimate
+    curvature: Estimate
+    verdict: str
+
+    def lines(self) -> list[str]:
+        """Return the verdict, the exponent and the curvature."""
+        meant = {
+            "features move at every width": f"; exponents within {_NEAR} of 0 are not told apart from it",
+            "kernel regime": f": features freeze as n^{self.exponent.value:.2f}",
+        }
+        shown = f"widths {self.widths[0]:g} to {self.widths[-1]:g}"
+        return [
+            f"{self.verdict}{meant.get(self.verdict, '')} ({shown})",
+            f"exponent of the movement {self.exponent}, curvature {self.curvature}",
+        ]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the movement against the width with its power law, on logarithmic axes; return the axes."""
+        axes = axes_for(axes)
+        logs = np.log(self.widths)
+        line = np.log(self.typical).mean() + self.exponent.value * (logs - logs.mean())
+        axes.plot(self.widths, np.exp(line), "-", color="#0072B2", label=f"n$^{{{self.exponent.value:.2f}}}$")
+        axes.plot(self.widths, self.typical, "o", color="#D55E00", label="geometric mean of the seeds")
+        axes.set(xscale="log", yscale="log", xlabel="width n (units)", ylabel="movement (unit of the activations)")
+        axes.legend(frameon=False)
+        return axes
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Regime(Answer):
+    """What a parametrisation does as the width grows.
+
+    Attributes:
+        r: features move by the order n^(-r) in training.
+        stable: whether nothing explodes, and neither activations nor what is learnt vanish by a wrong start.
+        broken_condition: the first condition of stability that does not hold; empty if all do.
+        nontrivial: whether the output changes by a finite amount in training.
+        regime: "feature learning", "kernel regime", "nothing is learnt" or "unstable".
+    """
+
+    r: float
+    stable: bool
+    broken_condition: str
+    nontrivial: bool
+    regime: str
+
+    def lines(self) -> list[str]:
+        """Return the regime, with r or the condition that is broken."""
+        return [f"{self.regime}: {self.broken_condition or f'features move as n^-r, r = {self.r:.4g}'}"]
+
+
+@guarded
+def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95) -> WidthExponent:
+    """Estimate with which power of the width features move, from runs of some seeds at some widths.
+
+    Each seed gives a slope of least squares; their mean has Student's interval over seeds, which are independent.
+
+    Args:
+        widths: n of each column, three or more, the largest at least four times the smallest.
+        movement: a row per seed (three or more), a column per width: root mean square change of the activations of one
+            fixed layer, for the same data after the same steps; any unit.
+        level: of the intervals.
+
+    The verdict needs the whole interval within 0.1 of zero, or below -0.1. A quadratic term that is significant at 1 %
+    is doubted, and the interval widened by what it does to the slope before it is judged; so is movement that grows.
+    Raises ValueError for too short a ladder, a width in two columns, fewer seeds, movement that is zero, negative or
+    not finite, and for rows that repeat one seed.
+    Source: the exponent is r of `theory.infinite_width.feature_exponent`, the intervals are ours.
+
+    >>> rng = np.random.default_rng(0)
+    >>> widths = [128, 256, 512, 1024]
+    >>> print(width_exponent(widths, np.array(widths) ** -0.5 * rng.lognormal(0, 0.05, (6, 4))))
+    kernel regime: features freeze as n^-0.50 (widths 128 to 1024)
+    exponent of the movement -0.5036 [-0.5311, -0.4761], curvature 0.01214 [-0.0191, 0.04338]
+    """
+    count, seeds = len(widths), len(movement)
+    require(
+        count >= _FEWEST_WIDTHS and widths.max() >= _SHORTEST * widths.min(),
+        f"widths are too short a ladder: three or more, from one to {_SHORTEST} times it, got {widths.tolist()[:9]}",
+    )
+    require(len(set(widths.tolist())) == count, "widths must differ from column to column")
+    require(movement.shape[1] == count, f"movement must have {count} columns, one per width, got {movement.shape[1]}")
+    require(seeds >= _FEWEST_SEEDS, f"movement must have at least {_FEWEST_SEEDS} rows, one per seed, got {seeds}")
+    require(len(np.unique(movement, axis=0)) == seeds, "movement must not hold the same row twice: seeds must differ")
+    order = np.argsort(widths)
+    logs, moved = np.log(widths[order]), np.log(movement[:, order])
+    powers = np.vander(logs - logs.mean(), 3, increasing=True)
+    slopes = np.linalg.lstsq(powers[:, :2], moved.T)[0][1]
+    bends = np.linalg.lstsq(powers, moved.T)[0][2]
+    exponent, curvature = _mean(slopes, level), _mean(bends, level)
+    doubts, reach = [], 0.0
+    test = _mean(bends, 1 - _SIGNIFICANT)
+    if test.low > 0 or test.high < 0:
+        reach = abs(curvature.value) * float(np.ptp(logs))
+        bent = "the movement is not yet a power law of the width; drop the smallest width or train longer"
+        doubts.append(Doubt(bent, reach, "of the exponent"))
+    if exponent.value > _NEAR:
+        grows = "the movement grows with the width: the rate is unstable, and larger networks will diverge"
+        doubts.append(Doubt(grows, np.inf, "of the exponent"))
+    low, high = exponent.low - reach, exponent.high + reach
+    moves = low > -_NEAR and high < _NEAR
+    verdict = "features move at every width" if moves else "kernel regime" if high < -_NEAR else "undecided"
+    typical = np.exp(moved.mean(axis=0))
+    found = {"exponent": exponent, "curvature": curvature, "verdict": verdict, "doubts": tuple(doubts)}
+    return WidthExponent(widths=widths[order], typical=typical, **found)
+
+
+def _mean(values: Float[np.ndarray, " seeds"], level: float) -> Estimate:
+    """Mean over seeds with Student's interval."""
+    from scipy.stats import t
+
+    half = t.isf((1 - level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return Estimate(float(values.mean()), float(values.mean() - half), float(values.mean() + half))
+
+
+@guarded
+def regime(a: LayerExponents, b: LayerExponents, c: RateExponent) -> Regime:
+    """Say from the exponents of a parametrisation alone what wide networks do.
+
+    Args:
+        a: of the multipliers n^(-a_l), one per layer, the readout last.
+        b: of the standard deviations n^(-b_l) at initialisation.
+        c: of the learning rate, eta n^(-c), of stochastic gradient descent (of no other optimiser).
+
+    Raises ValueError for fewer than two layers and unequally many a and b. Source: `theory.infinite_width.stability`.
+
+    >>> print(regime([0, 0.5], [0, 0], 0))
+    kernel regime: features move as n^-r, r = 0.5
+    >>> print(regime([-0.5, 0.5], [0.5, 0.5], 0))
+    feature learning: features move as n^-r, r = 0
+    """
+    require(len(a) == len(b), f"a and b must have as many entries, got {len(a)} and {len(b)}")
+    r, holds = float(predicted.feature_exponent(a, b, c)), predicted.stability(a, b, c)
+    nontrivial, stable = bool(predicted.is_nontrivial(a, b, c)), bool(holds.all())
+    broken = "" if stable else predicted.CONDITIONS[int(np.argmin(holds))]
+    learns = "feature learning" if abs(r) < 1e-9 else "kernel regime"
+    named = "unstable" if not stable else learns if nontrivial else "nothing is learnt"
+    return Regime(r=r, stable=stable, broken_condition=broken, nontrivial=nontrivial, regime=named)

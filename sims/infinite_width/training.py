@@ -1,0 +1,105 @@
+"""Forward and backward passes of many networks at a time, and gradient descent on them, in NumPy."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from sims.infinite_width._domains import Activation, Batches, Errors, Samples, Targets
+from theory_on_trial.contract import guarded, require
+
+Layers = list[Float[np.ndarray, "nets batch units"]]
+
+
+class Network(NamedTuple):
+    """Networks of one shape.
+
+    Attributes:
+        weights: w^l, shape (nets, units out, units in) each, from the inputs to the readout; what is trained.
+        multipliers: of each layer's weights.
+        rate: of gradient descent on the weights.
+        activation: of every layer but the readout.
+    """
+
+    weights: tuple[Float[np.ndarray, "nets out in"], ...]
+    multipliers: tuple[float, ...]
+    rate: float
+    activation: Activation
+
+
+@guarded(double=False)
+def outputs(network: Network, x: Samples) -> Float[np.ndarray, "nets batch outputs"]:
+    """Return f(x) of every network for a batch of inputs."""
+    return _forward(network, x)[-1]
+
+
+@guarded(double=False)
+def features(network: Network, x: Samples) -> Float[np.ndarray, "nets batch units"]:
+    """Return the activations of the last hidden layer."""
+    return _forward(network, x)[-2]
+
+
+@guarded(double=False)
+def sgd_step(network: Network, x: Samples, errors: Errors) -> Network:
+    """Return the networks after one step of descent on the mean over the batch of (f - y)^2 / 2, given f - y."""
+    layers = _forward(network, x)
+    steps = _gradients(network, layers, network.rate / len(x) * np.broadcast_to(errors, layers[-1].shape))
+    return network._replace(weights=tuple(w - step for w, step in zip(network.weights, steps, strict=True)))
+
+
+@guarded(double=False)
+def train(network: Network, x: Batches, y: Targets) -> tuple[Network, Float[np.ndarray, "steps nets batch outputs"]]:
+    """Take a step on each batch in turn; return the trained networks, and their outputs on a batch before its step."""
+    require(len(x) == len(y), f"x and y must have as many batches, got {len(x)} and {len(y)}")
+    found = []
+    for batch, target in zip(x, y, strict=True):
+        found.append(outputs(network, batch))
+        network = sgd_step(network, batch, found[-1] - target)
+    return network, np.array(found)
+
+
+@guarded(double=False)
+def kernel_descent(network: Network, x: Batches, y: Targets) -> Float[np.ndarray, "steps nets"]:
+    """Return what `train` would, were the networks linear in their weights around where they start.
+
+    The kernel is the product of the networks' own gradients. Raises ValueError unless batches are single samples and
+    networks have one output.
+    """
+    require(x.shape[1] == 1 and y.shape[1:] == (1, 1), "x and y must hold single samples and single outputs")
+    gradients, now = [], []
+    for sample in x:
+        layers = _forward(network, sample)
+        steps = _gradients(network, layers, np.ones_like(layers[-1]))
+        gradients.append(np.concatenate([step.reshape(len(step), -1) for step in steps], axis=1))
+        now.append(layers[-1][:, 0, 0])
+    of_net = np.array(gradients).swapaxes(0, 1)
+    kernel = of_net @ of_net.swapaxes(1, 2)
+    there, found = np.array(now), []
+    for t, target in enumerate(y[:, 0, 0]):
+        found.append(there[t])
+        there = there - network.rate * kernel[:, t].T * (there[t] - target)
+    return np.array(found)
+
+
+def _forward(network: Network, x: Samples) -> Layers:
+    """The inputs and the activations of every layer."""
+    layers = [np.broadcast_to(x, (len(network.weights[0]), *x.shape))]
+    for w, multiplier in zip(network.weights, network.multipliers, strict=True):
+        sums = multiplier * (layers[-1] @ w.swapaxes(1, 2))
+        hidden = len(layers) < len(network.weights)
+        layers.append(np.tanh(sums) if hidden and network.activation == "tanh" else sums)
+    return layers
+
+
+def _gradients(network: Network, layers: Layers, back: Float[np.ndarray, "nets batch outputs"]) -> list[np.ndarray]:
+    """The gradient in every layer's weights of the sum over the batch of outputs times `back`."""
+    found: list[np.ndarray] = []
+    for depth in range(len(network.weights) - 1, -1, -1):
+        w, scaled = network.weights[depth], network.multipliers[depth] * back
+        across = scaled.swapaxes(1, 2)
+        found.insert(0, across * layers[depth] if len(back[0]) == 1 else across @ layers[depth])
+        if depth:
+            back = scaled @ w
+            if network.activation == "tanh":
+                back = back * (1 - layers[depth] ** 2)
+    return found

@@ -1,0 +1,37 @@
+"""Which scalings of a network learn features as its width grows, and what the linear one converges to.
+
+Yang & Hu 2021, "Feature Learning in Infinite-Width Neural Networks" (Tensor Programs IV), ICML 2021, arXiv 2011.14522.
+Its abstract and released code were read, and no theorem: the exponents are recalled, the rest was derived here.
+"""
+
+from theory.infinite_width.limit import FiniteWidth, finite_width, kernel_limit_outputs, limit_outputs, small_start
+from theory.infinite_width.scaling import (
+    CONDITIONS,
+    Scaling,
+    departure_exponent,
+    feature_exponent,
+    first_step_exponent,
+    is_nontrivial,
+    named_scaling,
+    output_exponent,
+    shifted,
+    stability,
+)
+
+__all__ = [
+    "CONDITIONS",
+    "FiniteWidth",
+    "Scaling",
+    "departure_exponent",
+    "feature_exponent",
+    "finite_width",
+    "first_step_exponent",
+    "is_nontrivial",
+    "kernel_limit_outputs",
+    "limit_outputs",
+    "named_scaling",
+    "output_exponent",
+    "shifted",
+    "small_start",
+    "stability",
+]

@@ -1,0 +1,102 @@
+"""The limit of a linear network with features that move, and what a finite width adds to it.
+
+f = (1/n) sum_j v_j w_j x with w, v ~ N(0, 1), one sample (x_t, y_t) per step, rate eta n: with kappa = -eta (f - y) x,
+w <- w + kappa v and v <- v + kappa w at once. Everything is a function of a = mean of w^2, b = of w v, c = of v^2.
+"""
+
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.infinite_width._domains import Inputs, Targets, Weights
+from theory_on_trial.contract import NonNegative, Positive, guarded
+
+Covariance = tuple[NonNegative, NonNegative, NonNegative]
+"""n times the variances of a, b and c at initialisation, which are uncorrelated."""
+Vector = Float[np.ndarray, " steps"]
+
+_ORDERS = 3  # value, first and half the second derivative
+
+
+class FiniteWidth(NamedTuple):
+    """Outputs f_t before each step: mean = limit + bias / n, and variance / n, to first order in 1 / n."""
+
+    limit: Vector
+    bias: Vector
+    variance: Vector
+
+
+@guarded
+def limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " steps"]:
+    """Return f_t before each step at infinite width, in the unit of y; eta is in units of 1 / x^2.
+
+    a, b, c start at 1, 0, 1. Beyond |kappa| = 1 the steps overshoot. Raises ValueError for other shapes and overflow.
+    Source: derived here; that there are explicit formulas is in the abstract.
+
+    >>> limit_outputs([1.0, 1.0], [1.0, 1.0], 0.1).round(3).tolist()
+    [0.0, 0.2]
+    """
+    return _outputs(x, y, rate, (0.0, 0.0, 0.0))[:, 0]
+
+
+@guarded
+def finite_width(x: Inputs, y: Targets, rate: Positive, covariance: Covariance = (2.0, 1.0, 2.0)) -> FiniteWidth:
+    """Return the limit of f_t with its bias and variance in units of 1 / n.
+
+    The moments a, b, c are means over n units, so that bias = tr(H C) / 2 and variance = J C J', with J and H the
+    derivatives of f_t in their initial values and C their covariance times n, diag(2, 1, 2) for normal weights.
+    Raises as `limit_outputs`. Source: delta method.
+    """
+    along = [_outputs(x, y, rate, direction) for direction in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))]
+    shares = list(zip(covariance, along, strict=True))
+    bias = sum(share * taylor[:, 2] for share, taylor in shares)
+    variance = sum(share * taylor[:, 1] ** 2 for share, taylor in shares)
+    return FiniteWidth(along[0][:, 0], np.asarray(bias), np.asarray(variance))
+
+
+def _outputs(
+    x: Vector, y: Vector, rate: float, direction: tuple[float, float, float]
+) -> Float[np.ndarray, "steps orders"]:
+    """Taylor coefficients of f_t in the distance that the moments start from (1, 0, 1) in a direction."""
+
+    def times(one: Vector, other: Vector) -> Vector:
+        return np.convolve(one, other)[:_ORDERS]
+
+    a, b, c = (np.array([start, slope, 0.0]) for start, slope in zip((1.0, 0.0, 1.0), direction, strict=True))
+    found = []
+    for sample, target in zip(x, y, strict=True):
+        f = b * sample
+        found.append(f)
+        kappa = -rate * sample * (f - np.array([target, 0.0, 0.0]))
+        square = times(kappa, kappa)
+        a, b, c = (
+            a + 2 * times(kappa, b) + times(square, c),
+            b + times(kappa, a + c) + times(square, b),
+            c + 2 * times(kappa, b) + times(square, a),
+        )
+    return np.array(found)
+
+
+@guarded
+def kernel_limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " steps"]:
+    """Return f_t of descent with the initial kernel 2 x x', where a + c stays 2, at infinite width.
+
+    Raises as `limit_outputs`. Source: derived here.
+    """
+    slope, found = 0.0, []
+    for sample, target in zip(x, y, strict=True):
+        found.append(slope * sample)
+        slope -= 2 * rate * sample * (slope * sample - target)
+    return np.array(found)
+
+
+@guarded
+def small_start(weights: Annotated[Weights, "Omega"]) -> Float[np.ndarray, "few ends"]:
+    """Return R with R'R = Omega'Omega / n: so many units, as each has weights, follow the n of Omega exactly.
+
+    R is upper triangular. A linear network of one hidden layer with multiplier 1 and rate eta, started at R, has the
+    outputs of n units with multiplier 1 / n and rate eta n, started at Omega; the limit starts at R = 1.
+    Raises ValueError for sizes beyond 1e50. Source: every step multiplies Omega from the right.
+    """
+    return np.asarray(np.linalg.qr(weights, mode="r") / np.sqrt(len(weights)))

@@ -1,0 +1,150 @@
+"""What the exponents of a parametrisation say of the limit of large width.
+
+Layer l holds W^l = n^(-a_l) w^l, the entries of w^l start as N(0, n^(-2 b_l)), and w^l learns at the rate eta n^(-c);
+l = 1 ... L + 1, the last being the readout. All functions take grids of parametrisations along leading axes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from theory.infinite_width._domains import Exponent, Exponents, Family, Hidden, Name, RateExponent
+from theory_on_trial.contract import guarded, require
+
+CONDITIONS = (
+    "a_1 + b_1 = 0: the first layer neither dies nor explodes",
+    "a_l + b_l = 1/2 in every further hidden layer: nor do these",
+    "a + b >= 1/2 of the readout: the output stays finite at initialisation",
+    "r >= 0: features do not explode",
+    "2 a + c >= 1 of the readout: learning it changes the output by a finite amount",
+    "a + b + r >= 1 of the readout: moving features change the output by a finite amount",
+)
+"""What a stable parametrisation obeys, in the order of `stability`."""
+
+_ROUNDING = 1e-9  # of exponents such as 0.1 + 0.2
+
+
+class Scaling(NamedTuple):
+    """The exponents of a parametrisation.
+
+    Attributes:
+        a: of the multipliers, one per layer.
+        b: of the standard deviations at initialisation, one per layer.
+        c: of the learning rate.
+    """
+
+    a: Float[np.ndarray, " layers"]
+    b: Float[np.ndarray, " layers"]
+    c: float
+
+
+@guarded
+def named_scaling(name: Name, hidden: Hidden = 1) -> Scaling:
+    """Return the exponents of a well-known parametrisation with L hidden layers; "standard" is that with c = 1.
+
+    Mean field has one hidden layer, and is muP with it. Raises ValueError for mean field with more.
+    Source: recalled.
+
+    >>> named_scaling("muP", 2).a.tolist()
+    [-0.5, 0.0, 0.5]
+    """
+    require(name != "mean field" or hidden == 1, f"hidden must be 1 for mean field, got {hidden}")
+    half, layers = np.full(hidden + 1, 0.5), np.arange(hidden + 1)
+    if name == "NTK":
+        return Scaling(np.where(layers > 0, half, 0.0), np.zeros(hidden + 1), 0.0)
+    if name == "muP":
+        return Scaling(half * (layers == hidden) - half * (layers == 0), half, 0.0)
+    if name == "standard":
+        return Scaling(np.zeros(hidden + 1), np.where(layers > 0, half, 0.0), 1.0)
+    return Scaling(np.array([0.0, 1.0]), np.zeros(2), -1.0)
+
+
+@guarded
+def shifted(scaling: Scaling, theta: Exponent) -> Scaling:
+    """Return (a + theta, b - theta, c - 2 theta), which trains to the same outputs at every width. Source: recalled."""
+    return Scaling(scaling.a + theta, scaling.b - theta, scaling.c - 2 * theta)
+
+
+@guarded
+def feature_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.ndarray, "*grid"]:
+    """Return r: in training the last hidden activations move by the order n^(-r).
+
+    r = min(a + b, 2 a + c) + c - 1 + min over hidden l of (2 a_l + [l = 1]), a and b without index of the readout.
+    Raises ValueError for fewer than two layers. Source: recalled.
+
+    >>> float(feature_exponent(*named_scaling("NTK")))
+    0.5
+    """
+    readout = np.minimum(a[..., -1] + b[..., -1], 2 * a[..., -1] + c)
+    return np.asarray(readout + c - 1 + _first_mover(a))
+
+
+@guarded
+def first_step_exponent(a: Exponents, b: Exponents, c: RateExponent) -> Float[np.ndarray, "*grid"]:
+    """Return the exponent of the movement in the first step, when only the initial readout passes errors back.
+
+    It exceeds r where the readout learns more than it starts with: later steps then move features more. Raises as
+    `feature_exponent`. Source: derived here.
+    """
+    return np.asarray(a[..., -1] + b[..., -1] + c - 1 + _first_mover(a))
+
+
+def _first_mover(a: Float[np.ndarray, "*grid layers"]) -> Float[np.ndarray, "*grid"]:
+    require(a.shape[-1] >= 2, f"a must have an entry for a hidden layer and one for the readout, got {a.shape[-1]}")
+    first = np.arange(a.shape[-1] - 1) == 0
+    return np.asarray(np.min(2 * a[..., :-1] + first, axis=-1))
+
+
+@guarded
+def stability(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarray, "*grid conditions"]:
+    """Tell which of the six `CONDITIONS` hold, along the last axis. Raises as `feature_exponent`. Source: recalled."""
+    r = feature_exponent(a, b, c)
+    start, readout = a + b, a[..., -1] + b[..., -1]
+    hidden = np.all(_equal(start[..., 1:-1], 0.5), axis=-1)
+    learnt = _at_least(2 * a[..., -1] + c, 1)
+    parts = (
+        _equal(start[..., 0], 0),
+        hidden,
+        _at_least(readout, 0.5),
+        _at_least(r, 0),
+        learnt,
+        _at_least(readout + r, 1),
+    )
+    return np.stack(np.broadcast_arrays(*parts), axis=-1)
+
+
+@guarded
+def is_nontrivial(a: Exponents, b: Exponents, c: RateExponent) -> Bool[np.ndarray, "*grid"]:
+    """Tell whether a stable parametrisation learns at all: 2 a + c = 1 or a + b + r = 1 of the readout.
+
+    Raises as `feature_exponent`. Source: recalled.
+    """
+    r = feature_exponent(a, b, c)
+    return np.asarray(_equal(2 * a[..., -1] + c, 1) | _equal(a[..., -1] + b[..., -1] + r, 1))
+
+
+@guarded
+def output_exponent(a: Exponents, b: Exponents) -> Float[np.ndarray, "*grid"]:
+    """Return the exponent of the output at initialisation, which is of the order n^(1/2 - a - b) of the readout.
+
+    Source: central limit theorem; the weights of hidden layers must be stable.
+    """
+    return np.asarray(0.5 - a[..., -1] - b[..., -1])
+
+
+@guarded
+def departure_exponent(s: Family) -> float:
+    """Return 2 s: a linear network F_s leaves its own initial kernel's descent by the order n^(-2 s).
+
+    Its features move by n^(-s) only, but the first order of that is what the kernel describes. Source: derived here.
+    """
+    return 2.0 * s
+
+
+def _equal(value: Float[np.ndarray, "*grid"], target: float) -> Bool[np.ndarray, "*grid"]:
+    return np.abs(value - target) <= _ROUNDING
+
+
+def _at_least(value: Float[np.ndarray, "*grid"], target: float) -> Bool[np.ndarray, "*grid"]:
+    return value >= target - _ROUNDING
