@@ -1,0 +1,433 @@
+"""Uzan & Weinberger 2024, "A representation-learning game for classes of prediction tasks", ICLR, arXiv 2403.06971.
+
+The abstract was read; the setting and the solution for one representation are as public reviews give them, the mixed
+solution was recalled and derived here. No printed statement is compared. Worlds: Sigma and S are AA'/d + .1 I with
+normal A ("drawn"), or Sigma is and S gives a spectrum with more than r + 1 large eigenvalues ("steep").
+"""
+
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from scipy.linalg import sqrtm
+
+from sims import representation_game as observed
+from theory import representation_game as predicted
+from theory_on_trial import claim, ours, paper
+from theory_on_trial.contract import Count, Interval
+from theory_on_trial.laws import Asymptotic
+
+MOST_PROGRAMS = 40
+"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
+MOST_SECONDS = 6.0
+"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
+
+Seed = Annotated[int, Interval(0, 2**53)]
+Dim = Annotated[int, Interval(2, 256, why="hundreds of decompositions of that size take minutes beyond")]
+Shape = Literal["drawn", "steep"]
+Worlds = Annotated[int, Interval(100, 10**5, why="fewer need not come near the best")]
+STEEP = (3.2, 3.0, 2.2, 2.0, 1.0, 0.1)
+HEDGED = (3.0, 2.0, 1.0, 0.5, 0.1)
+REVIEWS = "as public reviews state it"
+
+
+class Game(NamedTuple):
+    """A world, its eigenvalues, and the tasks f_i that go with them."""
+
+    covariance: np.ndarray
+    prior: np.ndarray
+    spectrum: np.ndarray
+    tasks: np.ndarray
+    ops: int
+    """Roundings of a decomposition, for conditions of Sigma and S below 50."""
+
+
+def game(trial, seed, dim, kept, shape="drawn"):
+    """A world of this shape."""
+    trial.require(kept < dim, f"kept must be below dim = {dim}: nothing is compressed otherwise, got {kept}")
+    world = observed.drawn_world(seed, dim)
+    if shape == "steep":
+        spectrum = np.interp(np.linspace(0, 5, dim), np.arange(6), STEEP)
+        world = observed.shaped_world(world.covariance, spectrum, seed)
+    solved = predicted.task_spectrum(*world), predicted.task_directions(*world)
+    return Game(*world, *solved, 50 * dim)
+
+
+def around(generator, best, count):
+    """Matrices near a given one and far from it."""
+    far = 10.0 ** generator.uniform(-4, 2, (count, 1, 1))
+    return best / np.linalg.norm(best) + far * generator.standard_normal((count, *best.shape))
+
+
+def half_seen(generator, covariance, kept):
+    """An R with orthonormal columns, and a task of variance 1, of which .4 to .6 is explained by R'x."""
+    seen = np.linalg.qr(generator.standard_normal((len(covariance), kept)))[0]
+    root = np.linalg.cholesky(covariance).T
+    basis = np.linalg.qr(root @ seen)[0]
+    drawn = generator.standard_normal(len(covariance))
+    inside = basis @ basis.T @ drawn
+    parts = [part / np.linalg.norm(part) for part in (inside, drawn - inside)]
+    share = generator.uniform(0.4, 0.6)
+    return seen, np.linalg.solve(root, np.sqrt(share) * parts[0] + np.sqrt(1 - share) * parts[1])
+
+
+def top(matrix, kept):
+    """The leading eigenvectors."""
+    return np.linalg.eigh(matrix)[1][:, ::-1][:, :kept]
+
+
+def sets_of(game, members):
+    """The representation of each set of directions."""
+    return np.array([game.tasks[:, chosen] for chosen in members])
+
+
+# -------------------------------------------------------------------------------------------------- one representation
+
+
+@claim(paper(f"The definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2), (1, 9, 5)])
+def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
+    """f'(Sigma - Sigma R (R' Sigma R)^-1 R' Sigma) f is what projecting f'x on R'x leaves of its variance."""
+    sigma, generator = game(trial, world, dim, kept).covariance, trial.generator()
+    seen, task = half_seen(generator, sigma, kept)
+    shown = sigma @ seen
+    trial.identity(
+        observed.projected_regret(sigma, seen, task[:, None])[0],
+        predicted.regret(sigma, seen, task),
+        ops=50 * dim,
+        scale=1.0,
+        controls={"(R'R)^-1 for (R' Sigma R)^-1": task @ sigma @ task - task @ shown @ shown.T @ task},
+    )
+
+
+@claim(paper(f"The definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2)])
+def test_regret_by_regression__sampled(
+    trial, world: Seed, dim: Dim, kept: Count, samples: Annotated[int, Interval(1000, 2**40)] = 10**6
+):
+    """Least squares with R'x loses as much more than least squares with x; the noise, of deviation 1/2, cancels."""
+    sigma, generator = game(trial, world, dim, kept).covariance, trial.generator()
+    seen, task = half_seen(generator, sigma, kept)
+    value = predicted.regret(sigma, seen, task)
+    trial.mean(
+        sampler=lambda stream, n: observed.least_squares_regret(stream, sigma, seen, task, 0.5, samples, n),
+        predict=value,
+        law=Asymptotic(),
+        margin=0.01 * value,
+        controls={"the noise added": value + 0.25},
+        most=2000,
+    )
+
+
+@claim(
+    paper(f"Theorem 2, {REVIEWS}"),
+    kind="optimality",
+    cases=[(0, 6, 2, "drawn"), (1, 6, 2, "drawn"), (2, 9, 5, "drawn"), (0, 6, 2, "steep")],
+)
+def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """min_R max_f regret = lambda_(r+1), at R = S^(1/2) Q_(1:r): weigh the features by the tasks, and no PCA."""
+    sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
+    best = predicted.pure_representation(sigma, prior, kept)
+    value = predicted.pure_value(spectrum, kept)
+    root = sqrtm(sigma)
+    others = {
+        "PCA": top(sigma, kept),
+        "V without whitening": top(root @ prior @ root, kept),
+        "the top directions of S": top(prior, kept),
+    }
+    trial.gap(
+        observed.worst_regret(sigma, prior, best),
+        observed.unavoidable_regret(sigma, prior, tasks[:, : kept + 1]),
+        value,
+        margin=1e-9 * value,
+        scale=spectrum[0],
+        ops=ops,
+        controls={name: observed.worst_regret(sigma, prior, one) for name, one in others.items()}
+        | {"lambda_r": spectrum[kept - 1]},
+    )
+
+
+@claim(ours("Courant-Fischer: some task in the span of r + 1 is not seen"), kind="bound", cases=[(0, 6, 2), (2, 7, 4)])
+def test_pure_value__any_representation(trial, world: Seed, dim: Dim, kept: Count, draws: Worlds = 2000):
+    """Every R of r columns has a worst regret of lambda_(r+1) at least."""
+    sigma, prior, spectrum, _, ops = game(trial, world, dim, kept)
+    tried = around(trial.generator(), predicted.pure_representation(sigma, prior, kept), draws)
+    trial.bound(
+        np.full(draws, predicted.pure_value(spectrum, kept)),
+        observed.worst_regret(sigma, prior, tried),
+        found_by="draws",
+        independent=draws,
+        ops=ops,
+        scale=spectrum[0],
+        wrong_processes={"lambda_r": np.full(draws, spectrum[kept - 1])},
+    )
+
+
+@claim(ours("the residual form at the best R, in its eigenbasis"), kind="identity", cases=[(0, 6, 2), (1, 9, 5)])
+def test_worst_task(trial, world: Seed, dim: Dim, kept: Count):
+    """f* = S^(1/2) q_(r+1), with f*' S^-1 f* = 1, has the regret lambda_(r+1) at the best R."""
+    sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept)
+    best = predicted.pure_representation(sigma, prior, kept)
+
+    def measured(task):
+        (regret,) = observed.projected_regret(sigma, best, task[:, None])
+        return np.array([regret / spectrum[0], task @ np.linalg.solve(prior, task)])
+
+    trial.identity(
+        measured(predicted.worst_task(sigma, prior, kept)),
+        np.array([predicted.pure_value(spectrum, kept) / spectrum[0], 1.0]),
+        ops=ops,
+        wrong_processes={"q_r, counted from one": measured(tasks[:, kept - 1])},
+    )
+
+
+@claim(ours("the residual form at the best R, in its eigenbasis"), kind="bound", cases=[(0, 6, 2), (1, 9, 5)])
+def test_worst_task__any(trial, world: Seed, dim: Dim, kept: Count, draws: Worlds = 20_000):
+    """No task with f' S^-1 f = 1 has a larger regret at the best R."""
+    sigma, prior, spectrum, _, ops = game(trial, world, dim, kept)
+    best = predicted.pure_representation(sigma, prior, kept)
+    near = np.linalg.solve(np.linalg.cholesky(prior), predicted.worst_task(sigma, prior, kept))
+    spheres = around(trial.generator(), near[:, None], draws)[..., 0]
+    tasks = np.linalg.cholesky(prior) @ (spheres / np.linalg.norm(spheres, axis=1, keepdims=True)).T
+    regrets = observed.projected_regret(sigma, best, tasks)
+    value = predicted.pure_value(spectrum, kept)
+    mean = predicted.pure_average(spectrum, kept) / dim
+    trial.bound(
+        regrets,
+        np.full(draws, value),
+        found_by="draws",
+        independent=draws,
+        ops=ops,
+        scale=spectrum[0],
+        controls={"the mean over the ellipsoid": np.full(draws, mean)},
+    )
+
+
+# ------------------------------------------------------------------------------------------------ drawn representations
+
+
+@claim(
+    ours("recalled; averaging over signs leaves chances m_i, and lambda_i (1 - m_i) <= v a linear program"),
+    kind="optimality",
+    cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
+)
+def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """A hidden draw of R costs max over l > r of (l - r) / sum over i <= l of 1 / lambda_i, and no law of R less."""
+    sigma, prior, spectrum, _, _ = mixed = game(trial, world, dim, kept, shape)
+    value, count = predicted.mixed_value(spectrum, kept), predicted.hedged(spectrum, kept)
+    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    moment = predicted.adversary_covariance(sigma, prior, kept)
+
+    def level(number):
+        return (number - kept) / np.sum(1 / spectrum[:number])
+
+    others = {"l = r + 1": kept + 1, "l* + 1": min(count + 1, dim), "l = d": dim}
+    trial.gap(
+        observed.worst_expected_regret(sigma, prior, sets_of(mixed, drawn.members), drawn.chances),
+        observed.guaranteed_regret(sigma, moment / np.trace(np.linalg.solve(prior, moment)), kept),
+        value,
+        margin=1e-12 * value + 1e-14 * dim * spectrum[0],  # of which the rounding is half
+        scale=spectrum[0],
+        ops=10 * dim,
+        controls={name: level(number) for name, number in others.items() if number != count}
+        | {
+            "lambda_(r+1)": predicted.pure_value(spectrum, kept),
+            "arithmetic mean for harmonic": (1 - kept / count) * spectrum[:count].mean(),
+        },
+    )
+
+
+@claim(
+    ours("Lagrange multipliers of the linear program; systematic sampling"),
+    kind="identity",
+    cases=[(4, 2), (6, 2), (8, 5), (11, 3)],
+)
+def test_inclusion(trial, dim: Dim, kept: Count, spectra: Annotated[int, Interval(20, 10**4)] = 200):
+    """m_i = max(0, 1 - value / lambda_i) sum to r; l* sets of r directions, or fewer, keep each with chance m_i."""
+    trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
+    drawn = np.sort(np.exp(1.5 * trial.generator().standard_normal((spectra, dim))))[:, ::-1]
+    mixtures = [predicted.systematic_mixture(predicted.inclusion(one, kept)) for one in drawn]
+    marginals = np.array([one.chances @ one.members for one in mixtures])
+    _, balanced = observed.balanced(drawn, kept)
+    wrong = {"r / d": np.full_like(drawn, kept / dim)}
+    if dim > 2:  # of two directions it is so
+        wrong["m_i ~ lambda_i"] = kept * drawn / drawn.sum(axis=1, keepdims=True)
+    trial.identity(balanced, marginals, ops=100 * dim, scale=1.0, controls=wrong)
+    squares = np.array([one.chances @ one.members.sum(axis=1) ** 2 for one in mixtures])
+    scattered = {"independent draws, of no fixed size": kept**2 + np.sum(marginals * (1 - marginals), axis=1)}
+    trial.identity(squares, np.full(spectra, kept**2), ops=100 * dim, controls=scattered)
+    count = np.array([predicted.hedged(one, kept) for one in drawn])
+    trial.identity(np.sum(balanced > 1e-13, axis=1), count, ops=0, controls={"r": np.full(spectra, kept)})
+    atoms = np.array([len(one.chances) for one in mixtures])
+    bound = {"found_by": "draws", "independent": spectra, "ops": 0}
+    trial.bound(atoms, count, controls={"r sets": np.full(spectra, kept)}, **bound)
+
+
+@claim(ours("lambda_i (1 - m_i)"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")])
+def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """Under the best mixture the task f_i has the expected regret min(value, lambda_i)."""
+    sigma, _, spectrum, tasks, ops = mixed = game(trial, world, dim, kept, shape)
+    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    regrets = observed.projected_regret(sigma, sets_of(mixed, drawn.members), tasks)
+    trial.identity(
+        drawn.chances @ regrets,
+        predicted.equalised_regret(spectrum, kept),
+        ops=ops,
+        scale=spectrum[0],
+        controls={
+            "uniform draws": spectrum * (1 - kept / dim),
+            "no draw": np.where(np.arange(dim) < kept, 0, spectrum),
+        },
+    )
+
+
+@claim(ours("chances of systematic sampling"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")])
+def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """In draws on points u, u + 1, ... direction i, of regret lambda_i, is missing with chance min(1, v / lambda_i)."""
+    spectrum = game(trial, world, dim, kept, shape).spectrum
+    missing = predicted.equalised_regret(spectrum, kept) / spectrum
+    trial.require(
+        missing[0] > 0.05, "world must have a value above lambda_1 / 20, or direction 1 is hardly ever missing"
+    )
+    trial.probability(
+        sampler=lambda stream, n: observed.dropped(stream, spectrum, kept, n),
+        predict=missing,
+        margin=0.02 * missing,
+        controls={
+            "uniform draws": np.full(dim, 1 - kept / dim),
+            "no draw": np.where(np.arange(dim) < kept, 0.0, 1.0),
+        },
+        first=50_000,
+        most=2_000_000,
+    )
+
+
+@claim(
+    ours("Ky Fan's theorem for the adversary's covariance"),
+    kind="bound",
+    cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
+)
+def test_no_representation_beats(trial, world: Seed, dim: Dim, kept: Count, shape: Shape, draws: Worlds = 1000):
+    """Against random tasks of covariance F every R has an expected regret of the value of the game at least."""
+    sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
+    moment = predicted.adversary_covariance(sigma, prior, kept)
+    near = around(trial.generator(), predicted.pure_representation(sigma, prior, kept), draws)
+    tried = np.concatenate([near, tasks[None, :, 1 : kept + 1]])
+    pure = predicted.worst_task(sigma, prior, kept)
+    flat = tasks / spectrum @ tasks.T / np.sum(1 / spectrum)
+    wrong = {"the task f* alone": np.outer(pure, pure)}
+    if predicted.hedged(spectrum, kept) < dim:
+        wrong["F spread over all directions"] = flat
+    trial.bound(
+        np.full(draws + 1, predicted.mixed_value(spectrum, kept)),
+        observed.mean_regret(sigma, tried, moment),
+        found_by="draws",
+        independent=draws,
+        ops=ops,
+        scale=spectrum[0],
+        controls={name: observed.mean_regret(sigma, tried, one) for name, one in wrong.items()},
+    )
+
+
+@claim(
+    ours("no-regret play against best responses; adding representations one by one is the paper's algorithm"),
+    kind="rate",
+    coarse="the gaps ripple by a tenth from one horizon to the next, as the best responses change",
+)
+def test_hedge_rate(trial, shortest: Annotated[int, Interval(80, 200)] = 100):
+    """Best responses to Hedge approach the value like T^(-1/2) over two decades, lambda = 3, 2, 1, .5, .1 and r = 2."""
+    horizons = np.geomspace(shortest, 100 * shortest, 9).round().astype(int)
+    played = observed.hedge(np.tile(HEDGED, (9, 1)), 2, horizons.tolist())
+    gaps = played - predicted.mixed_value(np.array(HEDGED), 2)
+    slope = np.polyfit(np.log(horizons), np.log(gaps), 1)[0]
+    trial.value(slope, -0.5, error=1e-9, margin=0.1, controls={"1 / T": -1.0, "no progress": 0.0})
+
+
+@claim(
+    ours("the regret bound of Hedge, and best responses that the value bounds"),
+    kind="bound",
+    cases=[(5, 2), (6, 3)],
+    loose="Hedge's bound is for the worst sequence of gains; against best responses it loses a ninth of that",
+)
+def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Annotated[int, Interval(500, 10**5)] = 1000):
+    """The mean of T best responses to Hedge has a worst regret within lambda_1 (log d / 2T)^(1/2) of the value."""
+    trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
+    games = 30
+    drawn = np.sort(np.exp(trial.generator().standard_normal((games, dim))))[:, ::-1]
+    gaps = observed.hedge(drawn, kept, [horizon] * games) - [predicted.mixed_value(one, kept) for one in drawn]
+    most = np.array([predicted.hedge_excess(one, horizon) for one in drawn])
+    faster = drawn[:, 0] * np.log(dim) / horizon
+    bound = {"found_by": "draws", "independent": games, "ops": horizon, "scale": drawn[:, 0]}
+    trial.bound(gaps, most, controls={"log d / T": faster}, **bound)
+
+
+# ------------------------------------------------------------------------------------------------------------ its price
+
+
+@claim(ours("first-order perturbation of the leading subspace"), kind="limit", cases=[(4, 5, 2)])
+def test_estimated_covariance(
+    trial, world: Seed, dim: Dim, kept: Count, samples: Annotated[int, Interval(5000, 2**24)] = 20_000
+):
+    """R from N samples costs lambda_(r+1)^2 / N times the sum over j <= r of 1 / (lambda_j - lambda_(r+1)) more."""
+    sigma, prior, spectrum, _, _ = game(trial, world, dim, kept)
+    value, leading = spectrum[kept], spectrum[:kept]
+    gaps = np.delete(spectrum, kept) - value
+    mixing = np.max(np.delete(spectrum, kept) * value / gaps**2)
+    trial.require(samples > 1000 * mixing, "samples must separate lambda_(r+1) from the others a thousandfold")
+    excess = predicted.estimation_excess(spectrum, kept)
+    wrong = {"|X|^2 alone": value**2 * np.sum(leading / gaps[:kept] ** 2)}
+    if kept > 1:
+        wrong["j = r alone"] = value**2 / gaps[kept - 1]
+    sizes = samples, 4 * samples
+
+    def measured(stream, n):  # means of forty, which are less skewed
+        drawn = [size * observed.estimated_excess(stream, sigma, prior, kept, size, 40 * n) for size in sizes]
+        return np.mean(np.reshape(drawn, (2, n, 40)), axis=2).T
+
+    trial.mean(
+        sampler=measured,
+        predict=np.full(2, excess),
+        law=Asymptotic(),
+        margin=0.045 * excess,
+        controls={name: np.full(2, one) for name, one in wrong.items() if abs(one - excess) > 0.06 * excess}
+        | {"N^(-1/2)": np.array([excess, 2 * excess])},
+        first=1000,
+        most=3000,
+    )
+
+
+@claim(
+    ours("Ky Fan's theorem for E f f' = S"),
+    kind="optimality",
+    cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "drawn")],
+)
+def test_price_of_worst_case(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """On the mean over tasks with E f f' = S the best R pays sum over i > r of lambda_i, the least of any R or law."""
+    sigma, prior, spectrum, *_ = game(trial, world, dim, kept, shape)
+    value = predicted.pure_average(spectrum, kept)
+    trial.gap(
+        observed.mean_regret(sigma, predicted.pure_representation(sigma, prior, kept), prior),
+        observed.guaranteed_regret(sigma, prior, kept),
+        value,
+        margin=1e-12 * value + 1e-14 * dim * spectrum[0],  # of which the rounding is half
+        scale=spectrum[0],
+        ops=10 * dim,
+        controls={
+            "PCA": observed.mean_regret(sigma, top(sigma, kept), prior),
+            "the mixture at least as good": predicted.mixed_average(spectrum, kept),
+        },
+    )
+
+
+@claim(ours("the regrets of the tasks f_i, summed"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")])
+def test_price_of_worst_case__mixture(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """The best mixture pays sum over i of min(value, lambda_i) on that mean, more than the best R."""
+    sigma, prior, spectrum, _, ops = mixed = game(trial, world, dim, kept, shape)
+    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    trial.identity(
+        drawn.chances @ observed.mean_regret(sigma, sets_of(mixed, drawn.members), prior),
+        predicted.mixed_average(spectrum, kept),
+        ops=ops,
+        scale=spectrum.sum(),
+        controls={
+            "as good as the best R": predicted.pure_average(spectrum, kept),
+            "uniform draws": (1 - kept / dim) * spectrum.sum(),
+        },
+    )

@@ -1,0 +1,31 @@
+"""Regrets of representations by projection and by regression, mixtures of them, and a learner that plays Hedge."""
+
+from sims.representation_game.draws import balanced, dropped, estimated_excess, hedge, least_squares_regret
+from sims.representation_game.regrets import (
+    guaranteed_regret,
+    mean_regret,
+    projected_regret,
+    unavoidable_regret,
+    worst_case,
+    worst_expected_regret,
+    worst_regret,
+)
+from sims.representation_game.worlds import World, drawn_world, shaped_world
+
+__all__ = [
+    "World",
+    "balanced",
+    "drawn_world",
+    "dropped",
+    "estimated_excess",
+    "guaranteed_regret",
+    "hedge",
+    "least_squares_regret",
+    "mean_regret",
+    "projected_regret",
+    "shaped_world",
+    "unavoidable_regret",
+    "worst_case",
+    "worst_expected_regret",
+    "worst_regret",
+]

@@ -1,0 +1,150 @@
+"""Sampled regrets: least squares on samples, representations from estimated covariances, sets drawn at random.
+
+Least squares sees n normal rows through the triangle of their QR decomposition, which is drawn from its own law
+(Bartlett 1933): a regression on a million rows costs one on d + 1.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+
+from sims.representation_game._domains import (
+    Covariance,
+    Games,
+    Kept,
+    Prior,
+    Replicas,
+    Representation,
+    Samples,
+    Spectra,
+    Task,
+)
+from sims.representation_game.regrets import worst_regret
+from theory_on_trial.contract import Interval, NonNegative, guarded, require
+
+
+@guarded
+def least_squares_regret(
+    generator: np.random.Generator,
+    covariance: Covariance,
+    representation: Representation,
+    task: Task,
+    noise: NonNegative,
+    samples: Samples,
+    replicas: Replicas,
+) -> Float[np.ndarray, " replicas"]:
+    """Residual variance of y on R'x minus that of y on x, y = f'x + noise, each from n normal samples; unbiased.
+
+    Args:
+        generator: of NumPy.
+        covariance: Sigma of the rows, whose mean is 0.
+        representation: R.
+        task: f.
+        noise: standard deviation of the noise, in units of y.
+        samples: n, above the dimension.
+        replicas: how many independent data sets.
+
+    Raises ValueError for too few samples.
+    """
+    dim = len(covariance)
+    require(samples > dim, f"samples must exceed the dimension {dim}, got {samples}")
+    root = np.linalg.cholesky(covariance)
+    rows = _triangles(generator, dim + 1, samples, replicas)  # of the whitened features and of the noise
+    features = rows[..., :dim] @ root.T
+    response = features @ task[:, None] + noise * rows[..., dim:]
+
+    def residual(seen: Float[np.ndarray, "replicas rows columns"]) -> Float[np.ndarray, " replicas"]:
+        basis = np.linalg.qr(seen)[0]
+        left = response - basis @ (np.swapaxes(basis, 1, 2) @ response)
+        return np.sum(left**2, axis=(1, 2)) / (samples - seen.shape[-1])
+
+    return residual(features @ representation) - residual(features)
+
+
+@guarded
+def estimated_excess(
+    generator: np.random.Generator,
+    covariance: Covariance,
+    prior: Prior,
+    kept: Kept,
+    samples: Samples,
+    replicas: Replicas,
+) -> Float[np.ndarray, " replicas"]:
+    """Worst regret of the R that is best for the covariance of n normal samples, minus that for the true covariance.
+
+    Raises ValueError for as many samples as dimensions or fewer, and for r >= d.
+    """
+    dim = len(covariance)
+    require(samples > dim > kept, f"samples must exceed the dimension {dim}, and that kept, got {samples} and {kept}")
+    root, prior_root = np.linalg.cholesky(covariance), np.linalg.cholesky(prior)
+    triangles = _triangles(generator, dim, samples, replicas)
+
+    def best(rows: Float[np.ndarray, "*each rows dim"]) -> Float[np.ndarray, "*each dim kept"]:
+        return prior_root @ np.swapaxes(np.linalg.svd(rows @ root.T @ prior_root)[2][..., :kept, :], -1, -2)
+
+    found = worst_regret(covariance, prior, best(triangles))
+    return np.asarray(found - worst_regret(covariance, prior, best(np.eye(dim))))
+
+
+@guarded
+def balanced(spectra: Spectra, kept: Kept) -> tuple[Float[np.ndarray, "*each"], Float[np.ndarray, "*each dim"]]:
+    """The level v at which the sum of max(0, 1 - v / lambda_i) is r, and these terms, by bisection.
+
+    Raises ValueError for r >= d.
+    """
+    require(kept < spectra.shape[-1], f"kept must be below {spectra.shape[-1]}, got {kept}")
+    low, high = np.zeros(spectra.shape[:-1]), spectra.max(axis=-1)
+    for _ in range(1100):  # halves down to the last digit of any level
+        middle = (low + high) / 2
+        if np.all((middle == low) | (middle == high)):
+            break
+        over = np.maximum(0, 1 - middle[..., None] / spectra).sum(axis=-1) > kept
+        low, high = np.where(over, middle, low), np.where(over, high, middle)
+    return high, np.maximum(0, 1 - high[..., None] / spectra)
+
+
+@guarded
+def dropped(
+    generator: np.random.Generator, spectrum: Spectra, kept: Kept, draws: Replicas
+) -> Float[np.ndarray, "draws dim"]:
+    """1 where a direction is not among the r that are drawn, with `balanced` chances, on points u, u + 1, ..."""
+    chances = balanced(spectrum, kept)[1]
+    ends = np.concatenate([[0.0], np.cumsum(chances)]) * (kept / chances.sum())
+    passed = np.ceil(ends - generator.random((draws, 1)))
+    return 1.0 - np.diff(passed, axis=1).clip(0, 1)
+
+
+@guarded
+def hedge(
+    spectra: Games, kept: Kept, horizons: list[Annotated[int, Interval(1, 10**6, why="moves are played one by one")]]
+) -> Float[np.ndarray, " games"]:
+    """Worst expected regret over the tasks f_i of the mean of T best responses to Hedge, a game per row.
+
+    Hedge plays f_i with chance p_i ~ exp(eta times its past regret), the learner keeps the r largest p_i lambda_i.
+    Raises ValueError for r >= d, and where the horizons are not one per game.
+    """
+    games, dim = spectra.shape
+    require(kept < dim, f"kept must be below {dim}, got {kept}")
+    require(len(horizons) == games, f"horizons must be {games}, one per game, got {len(horizons)}")
+    lengths = np.array(horizons)
+    largest = spectra.max(axis=1, keepdims=True)
+    shares = spectra / largest
+    rates = np.sqrt(8 * np.log(dim) / lengths)[:, None]
+    losses, row = np.zeros(spectra.shape), np.arange(games)[:, None]
+    for step in range(lengths.max()):
+        scores = np.exp(rates * (losses - losses.max(axis=1, keepdims=True))) * shares
+        lost = np.where(step < lengths[:, None], shares, 0.0)
+        lost[row, np.argpartition(scores, dim - kept, axis=1)[:, dim - kept :]] = 0
+        losses += lost
+    return np.asarray((losses.max(axis=1) / lengths) * largest[:, 0])
+
+
+def _triangles(
+    generator: np.random.Generator, dim: int, samples: int, replicas: int
+) -> Float[np.ndarray, "replicas dim dim"]:
+    """Upper triangles T with T'T of the law of X'X / n times n, X of n rows of independent standard normal entries."""
+    triangles = np.triu(generator.standard_normal((replicas, dim, dim)), 1)
+    index = np.arange(dim)
+    triangles[:, index, index] = np.sqrt(generator.chisquare(samples - index, (replicas, dim)))
+    return triangles

@@ -1,0 +1,35 @@
+"""Worlds: a covariance of the features and a prior of the tasks."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from sims.representation_game._domains import Covariance, Dim, Seed, Spectra
+from theory_on_trial.contract import guarded, require
+
+
+class World(NamedTuple):
+    """Sigma of the features, and S of the ellipsoid f' S^-1 f <= 1 of plausible tasks."""
+
+    covariance: Float[np.ndarray, "dim dim"]
+    prior: Float[np.ndarray, "dim dim"]
+
+
+@guarded
+def drawn_world(seed: Seed, dim: Dim) -> World:
+    """Sigma, then S, each A A' / d + 0.1 I with A of standard normal entries."""
+    generator = np.random.default_rng(seed)
+    draws = (generator.standard_normal((dim, dim)) for _ in range(2))
+    return World(*(a @ a.T / dim + 0.1 * np.eye(dim) for a in draws))
+
+
+@guarded
+def shaped_world(covariance: Covariance, spectrum: Spectra, seed: Seed) -> World:
+    """The given Sigma, and S = Sigma^(-1/2) O diag(spectrum) O' Sigma^(-1/2) with a random orthogonal O."""
+    require(spectrum.shape == (len(covariance),), f"spectrum must have {len(covariance)} entries, one per feature")
+    variances, axes = np.linalg.eigh(covariance)
+    whitening = axes / np.sqrt(variances)
+    rotation = np.linalg.qr(np.random.default_rng(seed).standard_normal(covariance.shape))[0]
+    root = whitening @ rotation * np.sqrt(spectrum)
+    return World(covariance, root @ root.T)

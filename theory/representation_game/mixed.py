@@ -1,0 +1,150 @@
+"""A representation drawn at random, from a law that the adversary knows while the draw is hidden.
+
+Only the chances m_i count with which the directions f_i are kept; the best ones equalise the regrets of the tasks.
+"""
+
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from theory.representation_game._domains import Covariance, Inclusion, Kept, Prior, Spectrum
+from theory.representation_game.pure import _solved, falling
+from theory_on_trial.contract import MOST, Interval, guarded, require
+
+_APART = 1e-13  # of running sums: nearer ones are meant to be one, and would leave a set of no chance
+
+Horizon = Annotated[int, Interval(1, MOST)]
+
+
+class Mixture(NamedTuple):
+    """A law of sets of directions: set k, a row of `members`, has chance `chances[k]`."""
+
+    chances: Float[np.ndarray, " atoms"]
+    members: Bool[np.ndarray, "atoms dim"]
+
+
+@guarded
+def mixed_value(spectrum: Spectrum, kept: Kept) -> float:
+    """Max over l > r of (l - r) / (1 / lambda_1 + ... + 1 / lambda_l), the value of the game with hidden draws.
+
+    Zero where at most r eigenvalues are positive. Raises ValueError for r >= d.
+    Source: recalled from the paper; derived here by averaging over signs and Lagrange multipliers.
+
+    >>> round(mixed_value([3.0, 2.0, 1.0, 0.5, 0.1], 2), 6)
+    0.545455
+    """
+    return _solution(spectrum, kept)[0]
+
+
+@guarded
+def hedged(spectrum: Spectrum, kept: Kept) -> int:
+    """l*, how many tasks the best mixture keeps at times: lambda_l* > value >= lambda_(l*+1).
+
+    Raises ValueError for r >= d. Source: derived here.
+    """
+    return _solution(spectrum, kept)[1]
+
+
+@guarded
+def inclusion(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
+    """m_i = max(0, 1 - value / lambda_i), which sum to r; in the order of the spectrum.
+
+    Where the value is 0 the r largest are kept for sure. Raises ValueError for r >= d. Source: derived here.
+    """
+    value = _solution(spectrum, kept)[0]
+    if value == 0:
+        chances = np.zeros(len(spectrum))
+        chances[np.argsort(-spectrum, kind="stable")[:kept]] = 1.0
+        return chances
+    return 1 - value / np.maximum(spectrum, value)
+
+
+@guarded
+def systematic_mixture(inclusion: Inclusion) -> Mixture:
+    """Sets of r directions that keep each as often as asked for; no more sets than chances m_i that are positive.
+
+    One uniform number u chooses: direction i where an integer plus u falls between the sums of the chances before it
+    and up to it. Raises ValueError for chances that do not sum to a whole number.
+    Source: systematic sampling, Madow 1949.
+
+    >>> systematic_mixture([0.5, 0.75, 0.75]).chances.tolist()
+    [0.25, 0.25, 0.5]
+    """
+    kept = round(float(inclusion.sum()))
+    whole = kept >= 1 and abs(float(inclusion.sum()) - kept) <= 1e-9
+    require(whole, f"inclusion must sum to a whole number of directions, got {inclusion.sum():g}")
+    ends = np.concatenate([[0.0], np.cumsum(inclusion)])
+    ends *= kept / ends[-1]
+    cuts = np.sort(np.concatenate([[0.0], ends % 1, [1.0]]))
+    cuts = cuts[np.append(True, np.diff(cuts) > _APART)]
+    cuts[-1] = 1.0
+    within = (cuts[1:] + cuts[:-1]) / 2
+    passed = np.ceil(ends - within[:, None])
+    return Mixture(np.diff(cuts), np.diff(passed, axis=1) > 0)
+
+
+@guarded
+def equalised_regret(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
+    """min(value, lambda_i): the expected regret of the task f_i under the best mixture. Raises ValueError for r >= d.
+
+    Source: derived here.
+    """
+    return np.minimum(_solution(spectrum, kept)[0], spectrum)
+
+
+@guarded
+def mixed_average(spectrum: Spectrum, kept: Kept) -> float:
+    """Sum of min(value, lambda_i): what the best mixture pays on the mean over tasks with E f f' = S.
+
+    Raises ValueError for r >= d. Source: derived here.
+    """
+    return float(equalised_regret(spectrum, kept).sum())
+
+
+@guarded
+def adversary_chances(spectrum: Spectrum, kept: Kept) -> Float[np.ndarray, " dim"]:
+    """How often the best adversary plays each f_i: proportional to 1 / lambda_i for the l* largest, in falling order.
+
+    Raises ValueError for r >= d. Source: derived here.
+    """
+    every, (value, count) = falling(spectrum, kept), _solution(spectrum, kept)
+    chances = np.zeros(len(every))
+    if value == 0:
+        chances[kept] = 1.0
+        return chances
+    shares = every[count - 1] / every[:count]
+    chances[:count] = shares / shares.sum()
+    return chances
+
+
+@guarded
+def adversary_covariance(covariance: Covariance, prior: Prior, kept: Kept) -> Float[np.ndarray, "dim dim"]:
+    """F = E f f' of that adversary, tr S^-1 F = 1: no R has an expected regret below the value of the game against it.
+
+    Raises ValueError for r >= d. Source: derived here.
+    """
+    spectrum, tasks = _solved(covariance, prior)
+    return tasks * adversary_chances(spectrum, kept) @ tasks.T
+
+
+@guarded
+def hedge_excess(spectrum: Spectrum, horizon: Horizon) -> float:
+    """lambda_1 (log d / 2T)^(1/2), the most by which the mean of T best responses to Hedge exceeds the game's value.
+
+    Source: the standard regret of Hedge with eta = (8 log d / T)^(1/2) / lambda_1; this use derived here.
+    """
+    return float(spectrum.max() * np.sqrt(np.log(len(spectrum)) / 2 / horizon))
+
+
+def _solution(spectrum: Spectrum, kept: Kept) -> tuple[float, int]:
+    """The value of the game and l*, the least one where several share the maximum; (0, r) where nothing is lost."""
+    every = falling(spectrum, kept)
+    every = every[every > 0]
+    counts = range(kept + 1, len(every) + 1)
+    # Shares of the least eigenvalue, so that no reciprocal overflows.
+    values = [(count - kept) * every[count - 1] / np.sum(every[count - 1] / every[:count]) for count in counts]
+    if not values:
+        return 0.0, min(kept, len(every))
+    best = int(np.argmax(values))
+    return float(values[best]), kept + 1 + best

@@ -1,0 +1,110 @@
+"""One representation, chosen before the task is known: its regret, the best one, and what it costs to estimate it.
+
+x has mean 0 and covariance Sigma, y = f'x + noise; the representation is R'x with R of r columns, and the predictor
+the best linear one. The adversary picks f with f' S^-1 f <= 1. All regrets are in units of y^2.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.representation_game._domains import Covariance, Kept, Prior, Representation, Spectrum, Task
+from theory_on_trial.contract import guarded, require
+
+
+@guarded
+def regret(covariance: Covariance, representation: Representation, task: Task) -> float:
+    """f'(Sigma - Sigma R (R' Sigma R)^-1 R' Sigma) f: the least loss with R'x minus the least loss with x.
+
+    Raises ValueError for columns that are dependent. Source: definition, as public reviews of the paper give it.
+    """
+    seen = covariance @ representation
+    explained = task @ seen @ np.linalg.solve(representation.T @ seen, seen.T @ task)
+    return float(task @ covariance @ task - explained)
+
+
+@guarded
+def task_spectrum(covariance: Covariance, prior: Prior) -> Float[np.ndarray, " dim"]:
+    """lambda_1 >= ... >= lambda_d >= 0, the eigenvalues of S^(1/2) Sigma S^(1/2). Source: definition."""
+    return _solved(covariance, prior)[0]
+
+
+@guarded
+def task_directions(covariance: Covariance, prior: Prior) -> Float[np.ndarray, "dim tasks"]:
+    """S^(1/2) Q as columns f_i: uncorrelated tasks on the boundary of the prior, of variance f_i' Sigma f_i = lambda_i.
+
+    They span the same lines as Sigma^(-1/2) V, and need no inverse. Source: derived here.
+    """
+    return _solved(covariance, prior)[1]
+
+
+@guarded
+def pure_representation(covariance: Covariance, prior: Prior, kept: Kept) -> Float[np.ndarray, "dim kept"]:
+    """S^(1/2) Q_(1:r), the R of least worst regret. Raises ValueError for r >= d.
+
+    Source: theorem 2, as public reviews of the paper give it; this form derived here.
+    """
+    _check_kept(len(covariance), kept)
+    return _solved(covariance, prior)[1][:, :kept]
+
+
+@guarded
+def worst_task(covariance: Covariance, prior: Prior, kept: Kept) -> Float[np.ndarray, " dim"]:
+    """f* = S^(1/2) q_(r+1), which attains the worst regret of that R. Raises ValueError for r >= d.
+
+    Source: derived here.
+
+    >>> worst_task(np.diag([4.0, 1.0]), np.diag([1.0, 9.0]), 1).round(12).tolist()
+    [1.0, 0.0]
+    """
+    _check_kept(len(covariance), kept)
+    return _solved(covariance, prior)[1][:, kept]
+
+
+@guarded
+def pure_value(spectrum: Spectrum, kept: Kept) -> float:
+    """lambda_(r+1), the least worst regret of one representation. Raises ValueError for r >= d.
+
+    Source: theorem 2, as public reviews of the paper give it.
+    """
+    return float(falling(spectrum, kept)[kept])
+
+
+@guarded
+def pure_average(spectrum: Spectrum, kept: Kept) -> float:
+    """Sum of lambda_i over i > r: the regret of that R on the mean over tasks with E f f' = S, the least of any R.
+
+    Raises ValueError for r >= d. Source: Ky Fan's theorem; derived here.
+    """
+    return float(falling(spectrum, kept)[kept:].sum())
+
+
+@guarded
+def estimation_excess(spectrum: Spectrum, kept: Kept) -> float:
+    """lambda_(r+1)^2 times the sum of 1 / (lambda_j - lambda_(r+1)) over j <= r.
+
+    N times what the worst regret of R exceeds lambda_(r+1) by in the mean, where R comes from the covariance of N
+    normal samples of known mean, as N grows; for a simple lambda_(r+1). Raises ValueError for lambda_r = lambda_(r+1)
+    and for r >= d. Source: derived here, by first-order perturbation of the leading subspace.
+    """
+    every = falling(spectrum, kept)
+    value, gaps = every[kept], every[:kept] - every[kept]
+    require(gaps.min() > 0, "spectrum must have lambda_r > lambda_(r+1), or no subspace of dimension r leads")
+    return float(value * np.sum(value / gaps))
+
+
+def falling(spectrum: Spectrum, kept: Kept) -> Spectrum:
+    """The eigenvalues, the largest first; raises ValueError for r >= d."""
+    _check_kept(len(spectrum), kept)
+    return np.sort(spectrum)[::-1]
+
+
+def _check_kept(dim: int, kept: int) -> None:
+    require(kept < dim, f"kept must be below the dimension {dim}: nothing is compressed otherwise, got {kept}")
+
+
+def _solved(covariance: Covariance, prior: Prior) -> tuple[Float[np.ndarray, " dim"], Float[np.ndarray, "dim tasks"]]:
+    """Eigenvalues of S^(1/2) Sigma S^(1/2), the largest first, and S^(1/2) times its eigenvectors."""
+    variances, axes = np.linalg.eigh(prior)
+    root = axes * np.sqrt(variances.clip(min=0)) @ axes.T
+    spectrum, vectors = np.linalg.eigh(root @ covariance @ root)
+    return spectrum[::-1].clip(min=0), root @ vectors[:, ::-1]
