@@ -37,6 +37,7 @@ def bartlett_factor(
 
 
 @guarded(double=False)
+@jax.jit  # a loop outside of a program is compiled at every call
 def chi_square(key: Key[Array, ""], freedom: Freedom) -> Float[Array, "draws"]:
     """Independent chi-square variables, one for each number of degrees of freedom.
 
