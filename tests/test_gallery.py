@@ -25,6 +25,12 @@ def test_the_gallery_holds_full_sizes_only():
     assert quick == []
 
 
+def test_nothing_in_the_gallery_overlaps():
+    """As far as its figures were drawn since drawing says so."""
+    kept = {path: json.loads(path.read_text(encoding="utf-8")) for path in GALLERY.glob("*/*.json")}
+    assert {path.stem: found["overlaps"] for path, found in kept.items() if found.get("overlaps")} == {}
+
+
 @pytest.mark.parametrize("name", QUICKLY_DRAWN)
 def test_a_figure_that_is_drawn_again_shows_what_the_gallery_shows(name):
     (figure,) = figures(name)
