@@ -93,7 +93,7 @@ def kernel_limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndar
 
 @guarded
 def small_start(weights: Annotated[Weights, "Omega"]) -> Float[np.ndarray, "few ends"]:
-    """Return R with R'R = Omega'Omega / n: so many units, as each has weights, follow the n of Omega exactly.
+    """Return R with R'R = Omega'Omega / n: no more units than each has weights follow the n of Omega exactly.
 
     R is upper triangular. A linear network of one hidden layer with multiplier 1 and rate eta, started at R, has the
     outputs of n units with multiplier 1 / n and rate eta n, started at Omega; the limit starts at R = 1.
