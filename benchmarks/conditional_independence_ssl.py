@@ -4,10 +4,9 @@
 `repetitions` times at each of ten numbers of labels on drawn data; ours is the formula that the claims verify.
 """
 
-import argparse
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 SIZES = (20, 25, 30, 40, 50, 65, 80, 100, 150, 200)
 PAIRS, DIM, KEPT = 2000, 10, 2
@@ -93,17 +92,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small workload")
-    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "REPETITIONS"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        name, repetitions = options.serve
-        serve(answer_seed(name, int(repetitions)))
-    else:
-        run(options.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

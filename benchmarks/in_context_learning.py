@@ -14,11 +14,10 @@ that all see the same machine. Seconds are those of the processor, because other
 those of the clock; what the first run takes beyond a later one (compilation) has its own column.
 """
 
-import argparse
 import statistics
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 OURS, SKLEARN, NUMPY, TORCH = "ours", "sklearn, one by one", "NumPy, prefix by prefix", "PyTorch loop"
 PROMPTS, EXAMPLES, DIMENSION, NEIGHBOURS = 64, 40, 8, 3
@@ -269,17 +268,9 @@ def run(quick: bool) -> None:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and steps, about half a minute")
-    parser.add_argument("--serve", nargs=3, metavar=("WORKLOAD", "NAME", "STEPS"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.serve:
-        workload, name, steps = arguments.serve
-        serve(answer_rules(name) if workload == "rules" else answer_training(name, int(steps)))
-        return
-    run(arguments.quick)
+def answer_seed(workload: str, name: str, steps: int) -> Callable[[int], Answer]:
+    return answer_rules(name) if workload == "rules" else answer_training(name, steps)
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

@@ -11,11 +11,10 @@ JEPA loss by hand-written gradients, each in its own random basis. What the firs
 Processes, turns and seconds are those of `theory_on_trial.audits.side_by_side`.
 """
 
-import argparse
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 FEATURES, TIMES = 4096, 256
 TOLERANCE = {"LSODA": 1e-13, "Radau": 1e-10}
@@ -295,17 +294,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="two small tables, about half a minute")
-    parser.add_argument("--serve", nargs=4, metavar=("TABLE", "NAME", "CELLS", "STEPS"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.serve:
-        table, name, cells, steps = arguments.serve
-        serve(answer_round(table, name, int(cells), int(steps)))
-        return
-    run(arguments.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_round)

@@ -11,11 +11,10 @@ that all see the same machine. Seconds are those of the processor, because other
 those of the clock; what the first run takes beyond a later one (compilation) has its own column.
 """
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 SEPARABILITIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 NODES = 6
@@ -175,17 +174,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small workload, about half a minute")
-    parser.add_argument("--serve", nargs=4, metavar=("NAME", "N", "D", "SEEDS"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.serve:
-        name, *sizes = arguments.serve
-        serve(answer_round(name, *map(int, sizes)))
-        return
-    run(arguments.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_round)

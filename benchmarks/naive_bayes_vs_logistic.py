@@ -7,12 +7,11 @@ later one (compilation) has its own column. Processes, turns and seconds are tho
 `theory_on_trial.audits.side_by_side`.
 """
 
-import argparse
 import math
 import statistics
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -258,17 +257,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small workload of each kind, about a minute")
-    parser.add_argument("--serve", nargs=5, metavar=("KIND", "NAME", "N", "M", "K"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.serve:
-        kind, name, *sizes = arguments.serve
-        serve(answer_seed(kind, name, *map(int, sizes)))
-        return
-    run(arguments.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

@@ -6,12 +6,11 @@ exactly the law of the whole walk). Where the stored walk alone would take gigab
 Processes, turns and seconds are those of `theory_on_trial.audits.side_by_side`.
 """
 
-import argparse
 import resource
 from collections.abc import Callable
 from typing import Any
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 COMPONENTS = 5
 PEERS = ["sklearn auto", "sklearn full", "sklearn randomized f32"]
@@ -116,16 +115,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the smallest workload only, about half a minute")
-    parser.add_argument("--serve", nargs=3, metavar=("NAME", "POINTS", "DIM"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.serve:
-        serve(answer_seed(arguments.serve[0], int(arguments.serve[1]), int(arguments.serve[2])))
-        return
-    run(arguments.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

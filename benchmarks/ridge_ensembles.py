@@ -6,13 +6,12 @@ fits none. "off" is by how much the risk that comes out misses the theory's, on 
 `python -m benchmarks.ridge_ensembles [--quick]` prints the table.
 """
 
-import argparse
 import statistics
 from collections.abc import Callable
 
 import numpy as np
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 WORKLOADS = [("fit", (600, 300, 240, 100), 5), ("choose", (600, 300, 240, 100), 3)]  # n, p, k, members; rounds
 QUICK = [("fit", (120, 60, 48, 8), 2), ("choose", (120, 60, 48, 8), 2)]
@@ -95,7 +94,7 @@ CONTENDERS = {
 }
 
 
-def answer_seed(task: str, name: str, size: Size) -> Callable[[int], Answer]:
+def answer_seed(task: str, name: str, *size: int) -> Callable[[int], Answer]:
     from theory import ridge_ensembles as predicted
 
     contender = CONTENDERS[task][name](size)
@@ -132,17 +131,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small workload")
-    parser.add_argument("--serve", nargs=6, metavar=("TASK", "CONTENDER", "N", "P", "K", "M"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        task, name, *size = options.serve
-        serve(answer_seed(task, name, tuple(map(int, size))))  # type: ignore[arg-type]
-    else:
-        run(options.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

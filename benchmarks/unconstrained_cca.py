@@ -4,12 +4,11 @@
 can be held, an eigenvalue problem of the covariances or a QR factorisation is all it takes.
 """
 
-import argparse
 from collections.abc import Callable
 
 import numpy as np
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 WORKLOADS = [(5000, 40, 5, 5)]  # rows, features of each view, components, rounds
 QUICK = [(500, 10, 3, 1)]
@@ -81,17 +80,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small workload")
-    parser.add_argument("--serve", nargs=4, metavar=("CONTENDER", "ROWS", "D", "K"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        name, *sizes = options.serve
-        serve(answer_seed(name, *map(int, sizes)))
-    else:
-        run(options.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

@@ -9,19 +9,20 @@ from theory_on_trial import records
 from theory_on_trial.audits import scaling
 
 BENCHMARK = """
-import sys
-from theory_on_trial.audits.side_by_side import compare, serve, timed
+from theory_on_trial.audits.side_by_side import command, compare, timed
 
 def run(quick):
-    compare(__name__, "sums", {"ours": (3,), "a loop": (4,)}, 1, ours=["ours"], figure="sum",
+    compare(__name__, "sums", {"ours": ("by 1", 3), "a loop": ("by 1", 4)}, 1, ours=["ours"], figure="sum",
             figure_of=lambda name, answers: str(answers[0]["sum"]))
 
-if __name__ == "__main__":
-    size = int(sys.argv[2])
+def contender(way, size):
     def answer(seed):
         seconds, total = timed(sum, range(size + 10**5))
-        return {"seconds": seconds + 1e-6, "sum": total}
-    serve(answer)
+        return {"seconds": seconds + 1e-6, "sum": total, "way": way[:2]}
+    return answer
+
+if __name__ == "__main__":
+    command("Sums.", run, contender)
 """
 CLAIMS = '''
 """Coins."""

@@ -1,11 +1,13 @@
 """Contenders side by side: each in a process of its own, bound to one core, taking turns.
 
 A benchmark calls `compare` with its own module's name; each contender's process runs that module with `--serve` and
-the contender's arguments, where the module calls `serve` with a function that answers a seed. Seconds are those of the
-processor, because other programs on the machine would lengthen those of the clock; on an idle machine the two are equal
-for a process on one core. Turns, round by round, let all contenders see the same machine.
+the contender's arguments, where `command` makes them a function that answers a seed, and serves it. Seconds are those
+of the processor, because other programs on the machine would lengthen those of the clock; on an idle machine the two
+are equal for a process on one core. Turns, round by round, let all contenders see the same machine.
 """
 
+import argparse
+import ast
 import importlib.util
 import json
 import os
@@ -38,6 +40,29 @@ def timed(function: Callable[..., T], *arguments: Any) -> tuple[float, T]:
     start = time.process_time()
     value = function(*arguments)
     return time.process_time() - start, value
+
+
+def command(description: str, run: Callable[[bool], None], contender: Callable[..., Callable[[int], Answer]]) -> None:
+    """The command line of a benchmark: `run(quick)`, or, for `compare`, what answers the seeds of one contender.
+
+    `contender` gets that contender's arguments, numbers as numbers.
+    """
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small workloads, half a minute")
+    parser.add_argument("--serve", nargs="+", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve(contender(*map(_value, options.serve)))
+    else:
+        run(options.quick)
+
+
+def _value(written: str) -> Any:
+    """The number that is written, or the text itself."""
+    try:
+        return ast.literal_eval(written)
+    except (SyntaxError, ValueError):
+        return written
 
 
 def serve(answer: Callable[[int], Answer]) -> None:
