@@ -6,6 +6,7 @@ that no printed formula is corrected here.
 
 from typing import Annotated
 
+import jax.numpy as jnp
 import numpy as np
 
 from sims import sequential_attention as observed
@@ -283,7 +284,7 @@ def test_coherence_recovery__threshold(trial, size: Annotated[int, Interval(2, 4
 @claim(ours("weights grow by eta c / p a step, and logits with w o c"), kind="limit", cases=[(20, 0.5), (5, 0.0)])
 def test_softmax_early_law(
     trial,
-    steps: Annotated[int, Interval(2, 100)],
+    steps: Annotated[int, Interval(3, 100, why="after two the expansion in the rate ends")],
     correlation: Annotated[float, Interval(0, 0.9)],
     n: Annotated[int, Interval(20, 200)] = 60,
     p: Annotated[int, Interval(2, 20)] = 12,
@@ -317,24 +318,23 @@ def test_softmax_late_differs(
     n: Annotated[int, Interval(50, 100)] = 60,
     p: Annotated[int, Interval(12, 16)] = 12,
 ):
-    """The largest logit is OMP's pick at first, but in less than 7 of 10 designs once trained; it nears least squares."""
+    """Training takes OMP's pick from the largest logit in 3 of 10 designs or more, and takes it to least squares'."""
 
-    def agreement(key):
-        return observed.softmax_agreement(key, n, p, correlation, 0.05, (5, steps))
+    def changed(key, *, until=(5, steps)):
+        (first, least_squares), (late, later) = observed.softmax_agreement(key, n, p, correlation, 0.05, until)
+        return jnp.stack([first - late, later - least_squares])
 
-    def lost(key, late=1):
-        found = agreement(key)[:, 0]
-        return np.array([1.0, -1.0]) * found[np.array([0, late])] + np.array([0.0, 1.0])
-
-    def gained(key, late=1):
-        found = agreement(key)[:, 1]
-        return found[late] - found[0]
-
-    options = {"side": "at least", "first": 500, "most": 2000, "vectorised": True}
-    shares, never = np.array([0.95, 0.3]), {"equivalent": lambda key: lost(key, late=0)}
-    trial.mean(lost, shares, law=Bernoulli(), controls={"never": [0.95, 1.0]}, wrong_processes=never, **options)
-    same = {"as at first": lambda key: gained(key, late=0)}
-    trial.mean(gained, 0.05, law=Bounded(-1, 1), controls={"half": 0.5}, wrong_processes=same, **options)
+    trial.mean(
+        changed,
+        np.array([0.3, 0.05]),
+        side="at least",
+        law=Bounded(-1, 1),
+        controls={"lost in nine of ten": np.array([0.9, 0.05])},
+        wrong_processes={"after 200 steps": lambda key: changed(key, until=(5, 200))},
+        first=250,
+        most=2000,
+        vectorised=True,
+    )
 
 
 @claim(MODULE, kind="identity", cases=[(1000, 10, 1), (1000, 6, 2), (200, 10, 5)])
@@ -352,7 +352,9 @@ def test_coded_schedule(
     trial.identity(np.array([*found, chosen]), law, ops=0, controls=wrong)
 
 
-@claim(MODULE, kind="distribution", tier="full")
+@claim(
+    MODULE, kind="distribution", tier="full", loose="how often the next pick is the strongest feature hangs on the data"
+)
 def test_coded_first_pick(
     trial,
     p: Annotated[int, Interval(6, 24)] = 12,

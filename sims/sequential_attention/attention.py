@@ -1,6 +1,7 @@
 """Gates softmax(a) on features of a linear model, trained by gradient descent, and the released module's schedule."""
 
 from fractions import Fraction
+from functools import partial
 from typing import Annotated
 
 import jax
@@ -41,20 +42,26 @@ def softmax_agreement(
 ) -> Float[Array, "steps 2"]:
     """Whether the largest logit is the feature most correlated with y, and that of the largest least-squares weight.
 
-    After each of these rising numbers of steps from w = a = 0, of one random problem: columns of length sqrt(n),
-    of correlation rho, y = X beta + noise, all standard normal.
+    After each of these rising numbers of steps from w = a = 0, of one random problem: rows of correlated standard
+    normal numbers, not scaled, y = X beta + noise, both standard normal.
     """
+    return _softmax_agreement(key, n, p, correlation, rate, steps)
+
+
+@partial(jax.jit, static_argnames=("n", "p", "steps"))
+def _softmax_agreement(
+    key: Key[Array, ""], n: int, p: int, correlation: ScalarLike, rate: ScalarLike, steps: tuple[int, ...]
+) -> Float[Array, "steps 2"]:
     at_shared, at_own, at_weights, at_noise = jax.random.split(key, 4)
     shared, own = jax.random.normal(at_shared, (n, 1)), jax.random.normal(at_own, (n, p))
     X = jnp.sqrt(correlation) * shared + jnp.sqrt(1 - correlation) * own
-    X = X / jnp.sqrt(jnp.mean(X**2, axis=0))
     y = X @ jax.random.normal(at_weights, (p,)) + jax.random.normal(at_noise, (n,))
     gram, c = X.T @ X / n, X.T @ y / n
 
-    def step(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
+    def step(_: ScalarLike, state: tuple[Array, Array]) -> tuple[Array, Array]:
         w, a = state
         gates = jax.nn.softmax(a)
-        slopes = gram @ (w * gates) - c
+        slopes = (gram * (w * gates)).sum(axis=1) - c  # batched products of small matrices are slow on a CPU
         through = gates * slopes * w
         return w - rate * slopes * gates, a - rate * (through - gates * through.sum())
 
@@ -94,6 +101,13 @@ def coded_picks(
     are 1, unless `trained_first`. A pick is the largest logit; then the logits are drawn again, and w is kept. Of one
     random problem y = 5 x_4 + 2 x_8 + noise of 0.1 (columns from 0), or of the last columns where there are fewer.
     """
+    return _coded_picks(key, n, p, rate, picks, trained_first)
+
+
+@partial(jax.jit, static_argnames=("n", "p", "picks", "trained_first"))
+def _coded_picks(
+    key: Key[Array, ""], n: int, p: int, rate: ScalarLike, picks: tuple[int, ...], trained_first: bool
+) -> Int[Array, " picks"]:
     at_features, at_noise, at_weights, at_logits = jax.random.split(key, 4)
     X = jax.random.normal(at_features, (n, p))
     y = 5 * X[:, min(4, p - 1)] + 2 * X[:, min(8, p - 1)] + 0.1 * jax.random.normal(at_noise, (n,))
@@ -116,7 +130,7 @@ def _step(gram: Array, c: Array, chosen: Bool[Array, " p"], rate: ScalarLike, wa
         effective = w * (jnp.ones_like(w) if warm else gates)
         return effective @ gram @ effective / 2 - c @ effective
 
-    def step(_: int, state: tuple[Array, Array]) -> tuple[Array, Array]:
+    def step(_: ScalarLike, state: tuple[Array, Array]) -> tuple[Array, Array]:
         slopes = jax.grad(loss, (0, 1))(*state)
         return state[0] - rate * slopes[0], state[1] - rate * slopes[1]
 

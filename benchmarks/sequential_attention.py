@@ -1,0 +1,124 @@
+"""Thresholds and windows of five rounds: bisection with scikit-learn's coordinate descent, against one formula each.
+
+`python -m benchmarks.sequential_attention [--quick]` prints the table. scikit-learn's `orthogonal_mp` gives the chosen
+set only; the levels of the penalty at which features come in are what a solver must otherwise be asked for.
+"""
+
+import argparse
+from collections.abc import Callable
+
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+
+WORKLOADS = [(200, 20, 5)]  # rows, columns, rounds of the benchmark
+QUICK = [(40, 8, 2)]
+ROUNDS = 5
+HALVINGS = 45
+
+
+def table(n: int, p: int, seed: int):
+    """Correlated columns of length one, and y of all of them."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    X = generator.normal(size=(n, p)) + generator.normal(size=(n, 1))
+    X /= np.linalg.norm(X, axis=0)
+    return X, X @ generator.normal(size=p) * np.sqrt(n) + generator.normal(size=n)
+
+
+def bisection(n: int, p: int) -> Callable[[int], list[float]]:
+    import numpy as np
+    from sklearn.linear_model import Lasso
+
+    def entry(X, y, active: int) -> float:
+        low, high = 0.0, float(np.linalg.norm(y))
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            model = Lasso(middle / len(y), fit_intercept=False, tol=1e-13, max_iter=100_000)
+            if np.count_nonzero(model.fit(X, y).coef_) >= active:
+                low = middle
+            else:
+                high = middle
+        return high
+
+    def answer(seed: int) -> list[float]:
+        X, y = table(n, p, seed)
+        left, found, remaining = X.copy(), list[float](), list(range(p))
+        rest = y.copy()
+        for _ in range(ROUNDS):
+            first = entry(left[:, remaining], rest, 1)
+            found += [first, entry(left[:, remaining], rest, 2)]
+            model = Lasso(0.999999 * first / n, fit_intercept=False, tol=1e-13, max_iter=100_000)
+            pick = remaining[int(np.argmax(np.abs(model.fit(left[:, remaining], rest).coef_)))]
+            direction = left[:, pick] / np.linalg.norm(left[:, pick])
+            left, rest = left - np.outer(direction, direction @ left), rest - direction * (direction @ rest)
+            remaining.remove(pick)
+        return found
+
+    return answer
+
+
+def descent(n: int, p: int) -> Callable[[int], list[float]]:
+    from sims.sequential_attention import entry
+    from theory.sequential_attention import omp_order
+
+    def answer(seed: int) -> list[float]:
+        X, y = table(n, p, seed)
+        order = omp_order(X, y, ROUNDS).tolist()
+        rounds = tuple(tuple(order[:done]) for done in range(ROUNDS))
+        levels = zip(entry(X, y, rounds).high, entry(X, y, rounds, 2).high, strict=True)
+        return [float(level) for pair in levels for level in pair]
+
+    return answer
+
+
+def formula(n: int, p: int) -> Callable[[int], list[float]]:
+    from own_data.sequential_attention import selection_audit
+
+    def answer(seed: int) -> list[float]:
+        audit = selection_audit(*table(n, p, seed), ROUNDS, standardise=False)
+        return [level for one in audit.rounds for level in reversed(one.window)]
+
+    return answer
+
+
+CONTENDERS = {"scikit-learn, bisection": bisection, "ours, descent": descent, "ours, formula": formula}
+
+
+def answer_seed(name: str, n: int, p: int) -> Callable[[int], Answer]:
+    solve, exact = CONTENDERS[name](n, p), formula(n, p)
+
+    def answer(seed: int) -> Answer:
+        seconds, levels = timed(solve, seed)
+        expected = exact(seed)
+        return {"seconds": seconds, "error": max(abs(a / b - 1) for a, b in zip(levels, expected, strict=True))}
+
+    return answer
+
+
+def run(quick: bool) -> None:
+    for n, p, rounds in QUICK if quick else WORKLOADS:
+        compare(
+            "benchmarks.sequential_attention",
+            f"{ROUNDS} rounds, {n} x {p}",
+            {name: (name, n, p) for name in CONTENDERS},
+            rounds,
+            ours=["ours, descent", "ours, formula"],
+            figure="apart from the formula",
+            figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one small workload")
+    parser.add_argument("--serve", nargs=3, metavar=("CONTENDER", "N", "P"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        name, n, p = options.serve
+        serve(answer_seed(name, int(n), int(p)))
+    else:
+        run(options.quick)
+
+
+if __name__ == "__main__":
+    main()

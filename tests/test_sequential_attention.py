@@ -1,0 +1,469 @@
+"""Tests of sequential attention: properties, second routes, simulators, refusals, windows, hostile input."""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from sklearn.linear_model import Lasso, orthogonal_mp
+
+from own_data import sequential_attention as tool
+from sims import sequential_attention as observed
+from theory import sequential_attention as predicted
+from theory_on_trial.audits.promises import Case, promises
+from theory_on_trial.testing import check_readable
+
+mpl.use("Agg")
+THREE = np.array([[1, 0.8, 0], [0, 0.6, 0], [0, 0, 1]])
+seeds = st.integers(0, 10**6)
+few = settings(max_examples=25, deadline=None)
+
+
+def table(seed, n=30, p=6, *, correlated=True):
+    """Columns of several scales, equally correlated, and y of normal weights with noise."""
+    generator = np.random.default_rng(seed)
+    X = generator.normal(size=(n, p)) + correlated * generator.normal(size=(n, 1))
+    X = X * np.exp(0.5 * generator.normal(size=p))
+    return X, X @ generator.normal(size=p) + generator.normal(size=n)
+
+
+def residual(X, y, chosen):
+    """By the pseudo-inverse."""
+    inside = X[:, list(chosen)]
+    return y - inside @ (np.linalg.pinv(inside) @ y)
+
+
+def lasso(X, y, chosen, level):
+    """Unchosen weights that scikit-learn finds once the chosen columns are projected off."""
+    rest = residual(X, X, chosen)
+    rest[:, list(chosen)] = 0
+    model = Lasso(level / len(y), fit_intercept=False, tol=1e-14, max_iter=10**6)
+    return model.fit(rest, residual(X, y, chosen)).coef_
+
+
+# ----------------------------------------------------------------------------------------------- theory by other routes
+
+
+@few
+@given(seeds)
+def test_orders_are_those_of_least_squares(seed):
+    X, y = table(seed)
+    omp, forward = predicted.omp_order(X, y, 4), predicted.forward_order(X, y, 4)
+    for order, score in (
+        (omp, lambda j, r, _: abs(X[:, j] @ r)),
+        (forward, lambda j, _, chosen: -np.sum(residual(X, y, (*chosen, j)) ** 2)),
+    ):
+        for done in range(4):
+            left = residual(X, y, order[:done])
+            scores = {j: score(j, left, order[:done]) for j in range(6) if j not in order[:done]}
+            assert order[done] == max(scores, key=scores.get)
+    levels = predicted.entry_levels(X, y, 4)
+    assert levels == pytest.approx([abs(X[:, j] @ residual(X, y, omp[:i])) for i, j in enumerate(omp)], rel=1e-9)
+
+
+def test_omp_takes_the_features_that_scikit_learn_takes():
+    for seed in range(100):
+        X, y = table(seed)
+        unit = X / np.linalg.norm(X, axis=0)
+        assert set(predicted.omp_order(unit, y, 4).tolist()) == set(
+            np.flatnonzero(orthogonal_mp(unit, y, n_nonzero_coefs=4))
+        )
+
+
+@few
+@given(seeds, st.floats(1e-12, 1e12), st.permutations(range(6)))
+def test_orders_follow_permutations_rotations_and_signs_and_levels_the_unit(seed, unit, places):
+    X, y = table(seed)
+    turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(30, 30)))[0]
+    signs = np.where(np.arange(6) % 2, 1, -1)
+    moved = turn @ (X * signs)[:, places], unit * (turn @ y)
+    for order in (predicted.omp_order, predicted.forward_order):
+        assert [places[j] for j in order(*moved, 4)] == order(X, y, 4).tolist()
+    assert predicted.entry_levels(*moved, 4) == pytest.approx(unit * predicted.entry_levels(X, y, 4), rel=1e-8)
+    second = predicted.second_entry_level(X, y, (0,))
+    assert predicted.second_entry_level(*moved, (places.index(0),)) == pytest.approx(unit * second, rel=1e-7)
+
+
+@few
+@given(seeds, st.floats(1e-6, 1e6))
+def test_forward_selection_does_not_see_the_scale_of_a_column_and_omp_does(seed, factor):
+    X, y = table(seed)
+    scaled = X * np.array([factor, 1, 1, 1, 1, 1])
+    assert predicted.forward_order(scaled, y, 4).tolist() == predicted.forward_order(X, y, 4).tolist()
+    assert predicted.omp_order(X * np.array([1e9, 1, 1, 1, 1, 1]), y, 4)[0] == 0
+
+
+def test_only_one_weight_is_active_in_the_window():
+    for seed in range(10):
+        X, y = table(seed)
+        chosen = tuple(predicted.omp_order(X, y, 4).tolist())
+        for done, j in enumerate(chosen):
+            first = abs(X[:, j] @ residual(X, y, chosen[:done]))
+            second = predicted.second_entry_level(X, y, chosen[:done])
+            counts = [np.flatnonzero(lasso(X, y, chosen[:done], level)) for level in (1.0001 * first, 0.9999 * first)]
+            counts += [np.flatnonzero(lasso(X, y, chosen[:done], level)) for level in (1.001 * second, 0.999 * second)]
+            assert [len(one) for one in counts] == [0, 1, 1, 2]
+            assert {int(one[0]) for one in counts[1:3]} == {j}
+
+
+def test_windows_at_the_edges():
+    X, y = table(3)
+    everything_else = (0, 1, 2, 3, 4)
+    assert predicted.second_entry_level(X, y, everything_else) == 0  # nobody is left to come
+    twins = np.column_stack([X[:, 0], X[:, 0]])
+    assert predicted.second_entry_level(twins, X[:, 0]) == 0  # which of them is active is arbitrary
+    assert predicted.second_entry_level(np.eye(3), [2.0, 2.0, 1.0]) == 2  # a tie
+    assert predicted.second_entry_level(np.eye(3), [3.0, 2.0, 1.0]) == 2  # orthogonal: the runner-up
+    assert predicted.second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]) == pytest.approx(0.75, rel=1e-14)
+
+
+def test_instances_by_hand():
+    assert predicted.entry_levels([[1, -0.6], [0, 0.8]], [1, 1.5], 2) == pytest.approx([1, 1.2], rel=1e-14)
+    assert predicted.omp_order(THREE, [4, 1, 0.8], 3).tolist() == [0, 2, 1]
+    assert predicted.forward_order(THREE, [4, 1, 0.8], 3).tolist() == [0, 1, 2]
+    assert predicted.entry_levels([[1e-40], [0]], [1e-40, 0], 1) == pytest.approx([1e-80], rel=1e-12)
+
+
+@given(st.floats(0.01, 0.99))
+def test_shares_of_the_plane_are_integrals_over_directions(cosine):
+    sine = math.sqrt(1 - cosine**2)
+
+    def rising(angle):
+        a, b = math.cos(angle), cosine * math.cos(angle) + sine * math.sin(angle)
+        first, second = (abs(a), abs(b - cosine * a)) if abs(a) >= abs(b) else (abs(b), abs(a - cosine * b))
+        return second > first
+
+    angles = np.pi * (np.arange(4000) + 0.5) / 4000
+    assert predicted.rising_share(cosine) == pytest.approx(np.mean([rising(one) for one in angles]), abs=3e-3)
+    assert predicted.rising_share(-cosine) == predicted.rising_share(cosine)
+    between = quad(lambda t: 2 / np.pi / (1 + t**2), sine, 1)[0]  # of |z_3 / z_2|, a half Cauchy number
+    assert predicted.differing_share(sine, 1.0) == pytest.approx(between, abs=1e-12)
+    assert predicted.differing_share(1.0, sine) == pytest.approx(between, abs=1e-12)
+    assert predicted.differing_share(1e-40, 1e40) == pytest.approx(0.5)
+
+
+@given(st.integers(1, 40), st.floats(0, 1))
+def test_a_size_is_certified_where_the_ratio_is_below_one(size, mu):
+    below = mu < predicted.recovery_coherence(size)
+    if abs(mu * (2 * size - 1) - 1) > 1e-9:
+        assert (predicted.certified_size(mu, 40) >= size) == below
+        if (size - 1) * mu < 1:
+            assert (predicted.outside_ratio(size, mu) < 1) == below
+
+
+def test_at_the_threshold_itself_a_size_is_not_certified():
+    assert [predicted.certified_size(1 / (2 * size - 1), 60) for size in range(2, 50)] == list(range(1, 49))
+    assert [predicted.certified_size(mu, 60) for mu in (1.0, 0.999)] == [0, 1]
+
+
+def test_coherence_and_what_it_guarantees():
+    X, _ = table(1, p=4)
+    cosines = [abs(a @ b) / math.sqrt(a @ a * (b @ b)) for a, b in itertools.combinations(X.T, 2)]
+    assert predicted.coherence(X) == pytest.approx(max(cosines), rel=1e-12)
+    assert predicted.coherence(X * [1, 1e-30, 1e20, -1]) == pytest.approx(max(cosines), rel=1e-12)
+    assert (predicted.coherence([[1.0], [2.0]]), predicted.certified_size(0.0, 7)) == (0, 7)
+    generator = np.random.default_rng(0)
+    for _ in range(40):
+        X = generator.normal(size=(1500, 15))
+        X /= np.linalg.norm(X, axis=0)
+        size = min(predicted.certified_size(predicted.coherence(X), 15), 6)
+        assert size >= 3
+        y = X[:, :size] @ generator.normal(size=size)
+        assert sorted(predicted.omp_order(X, y, size)) == list(range(size))
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_the_guarantee_is_sharp(size):
+    for part, inside in ((0.9, True), (0.99, True), (1.01, False), (1.1, False)):
+        X = observed.equicorrelated(size, part * predicted.recovery_coherence(size))
+        assert (predicted.omp_order(X, X[:, :size].sum(axis=1), 1)[0] < size) == inside
+
+
+def test_phases_of_the_schedule():
+    assert predicted.pick_steps(1000, 4) == (100, 325, 550, 775)
+    assert predicted.pick_steps(999, 4) == (100, 325, 550, 775)
+    assert [predicted.features_chosen(*one) for one in ((6, 2), (10, 5), (10, 1), (9, 3))] == [4, 5, 10, 3]
+    assert predicted.untrained_agreement(12) == pytest.approx(1 / 12)
+    assert observed.coded_schedule(10, 10) == (tuple(range(1, 10)), 9)  # ten phases have no step each
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda: predicted.omp_order(THREE, [1, 0, 0], 2),
+            "rounds must be at most 1, where the residual is zero, got 2",
+        ),
+        (
+            lambda: predicted.omp_order([[1.0, 2], [0, 0]], [1, 1], 2),
+            "rounds must be at most 1, where no column is left",
+        ),
+        (lambda: predicted.leftover(THREE, [1, 1, 1], (0, 0)), "chosen must name different columns of the 3"),
+        (lambda: predicted.second_entry_level(THREE, [1, 1, 1], (0, 1, 2)), "X must have a column outside the span"),
+        (lambda: predicted.outside_ratio(3, 0.5), r"\(size - 1\) mu must be below 1, got 1"),
+        (lambda: predicted.coherence([[1.0, 0], [1, 0]]), "X must have no column of zeros"),
+        (lambda: predicted.pick_steps(1000, 5, 2), "at_once must divide features, got 2 and 5"),
+        (lambda: predicted.pick_steps(10, 10), "steps must give each of the 10 phases one, got 10"),
+        (lambda: observed.equicorrelated(3, 0.9), "hold what follows from size = 3"),
+        (
+            lambda: observed.refitted(THREE[None], np.ones((1, 3)), 4, "best fit"),
+            "rounds must be at most the smaller side",
+        ),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+# ----------------------------------------------------------------------------------------------------------- simulators
+
+
+def test_descent_solves_the_penalised_problem_of_scikit_learn():
+    for seed in range(5):
+        X, y = table(seed, p=5)
+        top = np.abs(X.T @ residual(X, y, (1,))).max()
+        found = observed.weights(X, y, (1,), top * np.array([0.8, 0.3, 0.05]))
+        for weights, level in zip(found, top * np.array([0.8, 0.3, 0.05]), strict=True):
+            expected = lasso(X, y, (1,), level)
+            assert np.delete(weights, 1) == pytest.approx(np.delete(expected, 1), abs=1e-9)
+            assert weights[1] == pytest.approx(np.linalg.lstsq(X[:, [1]], y - X @ expected)[0][0], rel=1e-8)
+    assert observed.active_counts(X, y, (), [2 * np.abs(X.T @ y).max()]).tolist() == [0]
+    one = observed.entry(X, y, ((0, 1, 2, 3),), 2)
+    assert (one.low[0], one.high[0] > 0) == (0, True)  # a second one never enters
+
+
+def test_refitted_subsets_are_those_of_least_squares():
+    problems = [table(seed, p=5) for seed in range(8)]
+    X, y = np.array([one[0] for one in problems]), np.array([one[1] for one in problems])
+    greedy = observed.refitted(X, y, 3, "largest gradient")
+    best = observed.refitted(X, y, 3, "best fit")
+    for (each, target), picks, levels, fitted in zip(problems, greedy.picks, greedy.levels, best.picks, strict=True):
+        gradients = [np.abs(each.T @ residual(each, target, picks[:done])) for done in range(3)]
+        assert [int(np.argmax(one)) for one in gradients] == picks.tolist()
+        assert levels == pytest.approx([one.max() for one in gradients], rel=1e-9)
+        errors = [np.sum(residual(each, target, (*fitted[:2], j)) ** 2) for j in range(5) if j not in fitted[:2]]
+        assert np.sum(residual(each, target, fitted) ** 2) == pytest.approx(min(errors), rel=1e-12)
+
+
+def test_products_reach_what_scikit_learn_reaches():
+    X, y = table(2, p=5)
+    level = 0.3 * np.abs(X.T @ y).max()
+    weights = lasso(X, y, (), level)
+    found = observed.hadamard_minimum(np.random.default_rng(0), X, y, (), level)
+    assert found.value == pytest.approx(np.sum((y - X @ weights) ** 2) / 2 + level * np.abs(weights).sum(), rel=1e-10)
+    assert found.weights == pytest.approx(weights, abs=1e-6)
+
+
+def test_attention_descends_the_loss_it_is_said_to():
+    X, y = table(4, p=5)
+    X = X / np.sqrt(np.mean(X**2, axis=0))
+
+    def loss(both):
+        return jnp.sum((y - X @ (both[0] * jax.nn.softmax(both[1]))) ** 2) / (2 * len(y))
+
+    both = jnp.zeros((2, 5))
+    slope = jax.jit(jax.grad(loss))
+    for _ in range(20):
+        both = both - 1e-3 * slope(both)
+    assert observed.softmax_descent(X, y, 1e-3, 20) == pytest.approx(np.asarray(both[1]), rel=1e-9)
+    law = predicted.early_logits(X, y, 1e-3, 20)
+    centred = np.asarray(both[1] - both[1].mean())
+    assert np.linalg.norm(centred - law) < 1e-3 * np.linalg.norm(law) * 5
+    assert law.argmax() == np.abs(X.T @ y).argmax()
+    assert (predicted.early_logits(X, y, 1e-3, 1) == 0).all()
+    two = observed.softmax_descent(X, y, 1e-4, 2)
+    assert two - two.mean() == pytest.approx(predicted.early_logits(X, y, 1e-4, 2), abs=1e-3 * np.ptp(two))
+
+
+def test_attention_finds_the_strongest_feature_at_first():
+    draw = jax.jit(jax.vmap(lambda key: observed.softmax_agreement(key, 60, 12, 0.0, 0.05, (5, 20))))
+    shares = np.asarray(draw(jax.random.split(jax.random.key(0), 400))).mean(axis=0)
+    assert (shares[:, 0] >= 0.98).all()
+    assert (shares[:, 1] < 0.75).all()
+
+
+def test_the_module_picks_the_strongest_feature_second():
+    draw = jax.jit(jax.vmap(lambda key: observed.coded_picks(key, 60, 12, 0.05, (20, 110))))
+    picks = np.asarray(draw(jax.random.split(jax.random.key(1), 600)))
+    assert len(set(picks[:, 0].tolist())) == 12
+    assert abs((picks[:, 0] == 4).mean() - 1 / 12) < 6 * math.sqrt(11 / 144 / 600)
+    assert (picks[picks[:, 0] != 4, 1] == 4).mean() > 0.9
+    assert (picks[:, 0] != picks[:, 1]).all()
+
+
+# ------------------------------------------------------------------------------------------------------------- own data
+
+
+def test_in_the_window_scikit_learn_shows_exactly_this_feature():
+    """Windows hold what they say in all of 20 tables, of correlated and of other columns."""
+    for seed in range(20):
+        X, y = table(seed, correlated=seed % 2)
+        audit = tool.selection_audit(X, y, 4, standardise=False)
+        assert not [doubt for doubt in audit.doubts if "mean" not in doubt.reason]
+        for done, one in enumerate(audit.rounds):
+            for level in (0.001, 0.999):
+                inside = one.window[0] + level * (one.window[1] - one.window[0])
+                assert np.flatnonzero(lasso(X, y, audit.order[:done], inside)).tolist() == [one.feature]
+            left = np.abs(X.T @ residual(X, y, audit.order[:done]))
+            left[list(audit.order[:done])] = -1
+            ranked = np.argsort(-left)
+            assert (one.feature, one.runner_up) == tuple(ranked[:2])
+            assert one.margin == pytest.approx(1 - left[ranked[1]] / left[ranked[0]], abs=1e-9)
+            errors = {j: np.sum(residual(X, y, (*audit.order[:done], j)) ** 2) for j in ranked[: 6 - done]}
+            assert one.forward_pick == min(errors, key=errors.get)
+        assert audit.explained == pytest.approx(1 - np.sum(residual(X, y, audit.order) ** 2) / np.sum(y**2), rel=1e-9)
+
+
+def test_standardising_is_centring_and_one_length():
+    X, y = table(5)
+    audit = tool.selection_audit(X + 7, y - 3, 3, standardise=True)
+    centred = X - X.mean(axis=0)
+    by_hand = tool.selection_audit(centred / np.linalg.norm(centred, axis=0), y - y.mean(), 3, standardise=False)
+    assert audit.order == by_hand.order
+    assert [one.threshold for one in audit.rounds] == pytest.approx([one.threshold for one in by_hand.rounds], rel=1e-9)
+    assert (audit.doubts, by_hand.doubts) == ((), ())
+    assert tool.selection_audit(1e12 * X, y, 3, standardise=True).order == audit.order
+
+
+def test_the_order_hangs_on_the_scale_of_the_columns():
+    changed = 0
+    for seed in range(40):
+        generator = np.random.default_rng(seed)
+        X, y = table(seed, n=60, p=15)
+        X = X / np.linalg.norm(X, axis=0)
+        other = X * np.exp(0.7 * generator.normal(size=15))
+        audits = [tool.selection_audit(one, y, 5, standardise=False).order for one in (X, other)]
+        changed += audits[0] != audits[1]
+    assert changed >= 37
+
+
+def test_incoherent_columns_are_certified():
+    X = np.linalg.qr(np.random.default_rng(0).normal(size=(40, 6)))[0]
+    y = X[:, 2] - X[:, 4]
+    audit = tool.selection_audit(X, 2 * y, 2, standardise=False)
+    assert (set(audit.order), audit.certified, audit.certified_size) == ({2, 4}, True, 6)
+    assert "certifies supports of up to 6: this size" in audit.summary()
+    assert "not this size" in tool.selection_audit(*table(0), 4, standardise=True).summary()
+
+
+def doubts(X, y, k, *, standardise=False):
+    audit = tool.selection_audit(X, y, k, standardise=standardise)
+    return audit, " | ".join(map(str, audit.doubts))
+
+
+def test_tables_that_do_not_fit_are_doubted():
+    X, y = table(6)
+    y = y - y.mean()
+    _, said = doubts(X, y + 100, 2)
+    assert "y has a mean and X no column of ones" in said
+    assert "mean" not in doubts(np.column_stack([X, np.ones(30)]), y + 100, 2)[1]
+    twins = np.column_stack([X, -X[:, 2], X[:, 2]])
+    audit, said = doubts(twins, X[:, 2] + 0.01 * y, 3)
+    assert "columns 2 and 6, 2 and 7 are duplicates or negatives" in said
+    assert "round 1: features 2, 6, 7 tie, and their order is arbitrary; off up to 3 of the picks" in said
+    assert audit.rounds[0].tied == (2, 6, 7)
+    assert not {6, 7} & set(audit.order)
+    basis = np.eye(4)
+    audit, said = doubts(basis, basis[:, 1] - 2 * basis[:, 3], 4)
+    assert (audit.order, audit.explained) == ((3, 1), 1)
+    assert "y is already explained after round 2; off up to 2 picks not made" in said
+    audit, said = doubts(basis[:, :2], basis[:, 0] - basis[:, 3], 2)
+    assert audit.order == (0,)
+    assert "what is left of y after round 1 is uncorrelated with every column that is left; off up to 1 picks" in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(np.eye(3)[:, :2], np.eye(3)[2], False), (np.eye(3), np.zeros(3), False), (np.eye(3), np.ones(3), True)],
+)
+def test_a_y_that_nothing_explains_cannot_be_judged(arguments):
+    *data, standardise = arguments
+    audit = tool.selection_audit(*data, 1, standardise=standardise)
+    assert not audit.answerable
+    assert "no feature comes first" in audit.summary()
+    assert audit.rounds == ()
+    plt.close(audit.plot().figure)
+
+
+def test_an_answer_is_short_goes_through_json_and_is_drawn():
+    audit = tool.selection_audit(THREE, [4, 1, 0.8], 3, standardise=False)
+    kept = check_readable(audit)
+    assert [one["feature"] for one in kept["rounds"]] == [0, 2, 1]
+    assert "forward selection would take: 1 for 2" in audit.summary()
+    assert "closest decision: 0 before 1, by 0.05 of the correlation" in audit.summary()
+    axes = audit.plot(plt.subplots()[1])
+    bars = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 2]
+    assert [bar[1] for bar in bars] == pytest.approx([4, 0.8, 0.6], rel=1e-12)
+    assert [text.get_text() for text in axes.texts] == ["0", "2 (forward: 1)", "1"]
+    plt.close(axes.figure)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda X, y: tool.selection_audit(X[:3], y[:3], 4, standardise=False),
+            "k must be at most the 3 rows of X, got 4",
+        ),
+        (
+            lambda X, y: tool.selection_audit(X[:, [0, 1, 0]], y, 3, standardise=False),
+            "k must be at most the rank of X: after round 2 no column is left outside the span, got 3",
+        ),
+        (
+            lambda X, y: tool.selection_audit(np.column_stack([X, np.ones(30)]), y, 2, standardise=True),
+            r"no constant column when standardising, got constant columns \[6\]",
+        ),
+        (
+            lambda X, y: tool.selection_audit(X * [0, 1, 1, 1, 1, 1], y, 2, standardise=True),
+            r"no constant column when standardising, got constant columns \[0\]",
+        ),
+        (
+            lambda X, y: tool.selection_audit(np.where(X[0, 0] == X, np.nan, X), y, 2, standardise=True),
+            "X must be finite",
+        ),
+        (
+            lambda X, y: tool.selection_audit(X, y[:-1], 2, standardise=True),
+            "y must have one entry for each of the 30 n",
+        ),
+        (lambda X, y: tool.selection_audit(X, y, 0, standardise=True), "k must be at least 1"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call(*table(7))
+
+
+def test_standardising_must_be_said():
+    with pytest.raises(TypeError, match="standardise"):
+        tool.selection_audit(*table(8), 2)
+
+
+DATA = dict(zip(("X", "y"), table(9, n=12, p=4), strict=True))
+GENERATOR = {"generator": np.random.default_rng(0)}
+FIXED = Case({**DATA, "chosen": (1,), "levels": np.array([2.0, 1.0])})
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        "active_counts": FIXED,
+        "weights": FIXED,
+        "entry": Case({**DATA, "rounds": ((), (2,))}),
+        "problems": Case(GENERATOR),
+        "sparse_problem": Case(GENERATOR),
+        "hadamard_minimum": Case({**GENERATOR, "starts": 2, **DATA}),
+        "softmax_descent": Case({"steps": 20}),
+        "softmax_agreement": Case({"n": 12, "p": 3, "steps": (2, 5)}),
+        "coded_picks": Case({"n": 12, "p": 3, "picks": (2, 5)}),
+        "refitted": Case({"X": DATA["X"][None], "y": DATA["y"][None]}),
+        "SelectionAudit.plot": Case(of=tool.selection_audit(**DATA, k=2, standardise=True), given={"axes": None}),
+    },
+    {"SelectionAudit": "a record of results"},
+    examples=4,
+)
