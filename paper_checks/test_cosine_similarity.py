@@ -327,7 +327,7 @@ def test_scores_are_safe(trial, items: Items, rank: Several, penalty: Penalty):
 
 @claim(ours("Wielandt's inequality"), kind="bound", cases=[(2, 4.0), (3, 10.0), (5, 100.0)])
 def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges = 2000):
-    """With G of condition K or less a cosine stays from cos 2 atan(t sqrt K) to cos 2 atan(t / sqrt K), t = tan theta/2."""
+    """No G of condition <= K brings a cosine past cos 2 atan(t sqrt K) or cos 2 atan(t / sqrt K), t = tan(theta/2)."""
     generator = trial.generator()
     u, v = generator.normal(size=(2, dim))
     drawn = observed.gauged_cosines(u, v, observed.draw_gauges(generator, dim, condition, gauges))

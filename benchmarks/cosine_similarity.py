@@ -1,0 +1,118 @@
+"""How far cosines can move: refits and random gauges, as one would otherwise, against the closed form.
+
+`python -m benchmarks.cosine_similarity [--quick]` prints the table. What counts is the width of the range of one pair's
+cosine that each finds, of the whole one.
+"""
+
+import argparse
+from collections.abc import Callable
+
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+
+WORKLOADS = [(40, 8, 5)]  # items, k, rounds
+QUICK = [(10, 3, 2)]
+PENALTY, CONDITION = 30.0, 10.0
+
+
+def world(seed: int, items: int, rank: int):
+    """Ratings of singular values that fall evenly from 19, and one optimum's items."""
+    import numpy as np
+
+    from theory.cosine_similarity import objective1_factors
+
+    generator = np.random.default_rng(seed)
+    left, right = (np.linalg.qr(generator.normal(size=(n, items)))[0] for n in (4 * items, items))
+    x = (left * np.linspace(19, 1, items)) @ right.T
+    return x, objective1_factors(x, rank, PENALTY).b, generator
+
+
+def refits(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
+    """Five starts of L-BFGS, gradients by hand, and what they show of the pair's cosine."""
+    import numpy as np
+    from scipy.optimize import minimize
+
+    def estimate(seed: int) -> tuple[float, float]:
+        x, _, generator = world(seed, items, rank)
+        gram, found = x.T @ x, []
+
+        def value(flat):  # type: ignore[no-untyped-def]
+            a, b = flat.reshape(2, items, rank)
+            product = a @ b.T
+            slope = 2 * (gram @ product - gram + PENALTY * product)
+            rest = np.trace(gram) - 2 * np.sum(gram * product) + np.sum((gram @ product) * product)
+            total = rest + PENALTY * np.sum(product**2)
+            return total, np.concatenate([(slope @ b).ravel(), (slope.T @ a).ravel()])
+
+        for _ in range(5):
+            start = generator.normal(size=2 * items * rank)
+            flat = minimize(value, start, jac=True, method="L-BFGS-B", options={"maxiter": 5000}).x
+            u, v = flat.reshape(2, items, rank)[1, :2]
+            found.append(float(u @ v / np.sqrt(u @ u * (v @ v))))
+        return min(found), max(found)
+
+    return estimate
+
+
+def random_gauges(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
+    """20 000 random gauges of the condition number."""
+    from sims.cosine_similarity import draw_gauges, gauged_cosines
+
+    def estimate(seed: int) -> tuple[float, float]:
+        _, rows, generator = world(seed, items, rank)
+        found = gauged_cosines(*rows[:2], draw_gauges(generator, rank, CONDITION, 20_000))
+        return float(found.min()), float(found.max())
+
+    return estimate
+
+
+def closed_form(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
+    from theory.cosine_similarity import any_gauge_range
+
+    def estimate(seed: int) -> tuple[float, float]:
+        _, rows, _ = world(seed, items, rank)
+        found = any_gauge_range(rows[:1], rows[1:2], CONDITION)
+        return float(found.low[0]), float(found.high[0])
+
+    return estimate
+
+
+CONTENDERS = {"five refits": refits, "20 000 random gauges": random_gauges, "ours": closed_form}
+
+
+def answer_seed(name: str, items: int, rank: int) -> Callable[[int], Answer]:
+    estimate = CONTENDERS[name](items, rank)
+
+    def answer(seed: int) -> Answer:
+        seconds, (low, high) = timed(estimate, seed)
+        return {"seconds": seconds, "width": high - low}
+
+    return answer
+
+
+def run(quick: bool) -> None:
+    for items, rank, rounds in QUICK if quick else WORKLOADS:
+        compare(
+            "benchmarks.cosine_similarity",
+            f"{items} items, k = {rank}",
+            {name: (name, items, rank) for name in CONTENDERS},
+            rounds,
+            ours=["ours"],
+            figure="width found",
+            figure_of=lambda name, answers: f"{sum(one['width'] for one in answers) / len(answers):.3g}",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one small workload")
+    parser.add_argument("--serve", nargs=3, metavar=("CONTENDER", "ITEMS", "K"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        name, items, rank = options.serve
+        serve(answer_seed(name, int(items), int(rank)))
+    else:
+        run(options.quick)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+"""How far the cosines of one's own embeddings can move without a single prediction changing.
+
+Right for embeddings that enter predictions through inner products with another factor (users and items, words and
+contexts, queries and keys): any invertible matrix between the two leaves all of these alone. What the range says is
+what the predictions decide, not what a regulariser or an initialisation has picked beyond them.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from theory import cosine_similarity as predicted
+from theory.cosine_similarity._domains import Factor
+from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+
+Items = Annotated[Float[np.ndarray, "items dim"], USABLE_SCALE]
+"""B, a row per item."""
+Chosen = Annotated[Int[np.ndarray, "pairs 2"], Interval(0)]
+"""Two rows of each pair, from 0 on."""
+Family = Literal["any", "diagonal"]
+Condition = Annotated[float, Interval(1, 1e12, why="1 is no freedom at all")]
+
+TABLE = (1.5, 4.0, 25.0)
+"""Condition numbers that every answer reports."""
+
+_MOST_PAIRS = {"any": 4_000_000, "diagonal": 3000}
+_ALIKE = 1e-6  # relative spread of lengths that only a normalisation leaves
+_SHORT = 1e-6  # relative to the median length: its direction is rounding
+_PARALLEL = 1e-12  # of 1 - |cos|
+_BALANCED = 1.01
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class CosineRange(Answer):
+    """What cosines are reachable by gauges of a condition number, for each pair on its own.
+
+    Attributes:
+        family: "any" gauge, or the "diagonal" ones in the basis of these embeddings.
+        condition: K, of G = (R R^T)^-1: the square of the condition number of R.
+        pairs: the two rows of each pair.
+        cosine, low, high: the present cosine and the ends of the range, exact for each pair.
+        table: low and high for K = 1.5, 4 and 25, as there is no natural K.
+        imbalance: K of the gauge that balances the factors, if the other factor was given.
+        notes: what no gauge of this family moves.
+    """
+
+    family: Family
+    condition: float
+    pairs: Int[np.ndarray, "pairs 2"]
+    cosine: Float[np.ndarray, " pairs"]
+    low: Float[np.ndarray, " pairs"]
+    high: Float[np.ndarray, " pairs"]
+    table: dict[float, predicted.Range]
+    imbalance: float | None
+    notes: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Return how many signs are decided, the median range for each K, the first pair, imbalance and notes."""
+        decided = np.sum((self.low > 0) | (self.high < 0))
+        gauges = "any gauge" if self.family == "any" else "a diagonal gauge"
+        widths = [f"{np.median(one.high - one.low):.3g} for K = {k:g}" for k, one in self.table.items()]
+        i, j = self.pairs[0]
+        return [
+            f"{gauges} of condition {self.condition:g}: {decided} of {len(self.pairs)} cosines keep their sign",
+            f"median width of the range: {', '.join(widths)}",
+            f"rows {i} and {j}: cosine {self.cosine[0]:.4f}, from {self.low[0]:.4f} to {self.high[0]:.4f}",
+            *([] if self.imbalance is None else [f"the factors are balanced by a gauge of K = {self.imbalance:.4g}"]),
+            *self.notes,
+        ]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the ranges (bars) and present cosines (points) of at most 40 pairs by cosine; return the axes."""
+        axes = axes_for(axes)
+        shown = np.argsort(self.cosine)[np.linspace(0, len(self.cosine) - 1, min(40, len(self.cosine))).astype(int)]
+        at = np.arange(len(shown))
+        axes.vlines(at, self.low[shown], self.high[shown], color="C0", alpha=0.4, linewidth=4, label="reachable")
+        axes.plot(at, self.cosine[shown], "o", color="C1", markersize=3, label="present")
+        axes.axhline(0, color="0.5", linewidth=0.8)
+        axes.set(xlabel="pairs, by their cosine", ylabel="cosine (dimensionless)", ylim=(-1.05, 1.05))
+        axes.legend()
+        return axes
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class StableNeighbours(Answer):
+    """Which items keep their nearest neighbour by cosine under every gauge of a condition number.
+
+    Attributes:
+        condition: K.
+        neighbour: the present nearest neighbour of each item.
+        stable: whether it must remain: its least cosine is above the largest of every other. Sufficient only: one gauge
+            serves all pairs, so that more neighbours may in truth be safe.
+        shares: the share of stable ones for K = 1.5, 4 and 25.
+        margin: the least cosine with the neighbour, less the largest with any other.
+    """
+
+    condition: float
+    neighbour: Int[np.ndarray, " items"]
+    stable: Bool[np.ndarray, " items"]
+    shares: dict[float, float]
+    margin: Float[np.ndarray, " items"]
+
+    def lines(self) -> list[str]:
+        """Return the share of stable neighbours, that it is a lower bound, and the share for each K."""
+        return [
+            f"{np.mean(self.stable):.0%} of {len(self.stable)} nearest neighbours are the same in every gauge of "
+            f"condition {self.condition:g}",
+            "at least: one gauge serves all pairs, and each pair was given the gauge that is worst for it",
+            ", ".join(f"K = {k:g}: {share:.0%}" for k, share in self.shares.items()),
+        ]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the sorted margins, of which the positive ones are safe; return the axes."""
+        axes = axes_for(axes)
+        axes.plot(np.sort(self.margin), ".", color="C0")
+        axes.axhline(0, color="0.5", linewidth=0.8)
+        axes.set(xlabel="items, by their margin", ylabel=f"margin of the neighbour at K = {self.condition:g} (cosine)")
+        return axes
+
+
+@guarded
+def cosine_range(
+    B: Items,
+    *,
+    pairs: Chosen | None = None,
+    family: Family = "any",
+    condition: Condition = 4.0,
+    A: Factor | None = None,
+) -> CosineRange:
+    """Return what cosines of rows of B can be had without changing a prediction.
+
+    Args:
+        B: embeddings, at least two rows of at least two numbers, as they enter inner products: not normalised.
+        pairs: two rows each; every pair of rows if left out.
+        family: every invertible gauge, or only scales of the coordinates.
+        condition: K of G = (R R^T)^-1. No K is natural: the answer tells 1.5, 4 and 25 as well; with A, look at that of
+            the gauge which balances the factors.
+        A: the other factor, rows of as many numbers: A itself, or the users' embeddings.
+
+    Raises ValueError for rows of zeros, a single column (its cosines are 1 or -1 in every gauge), fewer than two items,
+    pairs of rows that are not there or of a row with itself, more than 4 000 000 pairs (3000 for diagonal gauges), and
+    with A for factors without full column rank. Doubts: normalised rows, rows so short that they have no direction,
+    factors in balance, and an imbalance above K. Source: `theory.cosine_similarity.any_gauge_range`,
+    `theory.cosine_similarity.diagonal_gauge_range`.
+
+    >>> cosine_range([[1.0, 0.0], [0.0, 2.0]]).high.round(3).tolist()
+    [0.6]
+    """
+    lengths = _judged(B)
+    limit = _MOST_PAIRS[family]
+    chosen = _every_pair(len(B), limit) if pairs is None else pairs
+    require(len(chosen) <= limit, f"pairs must be at most {limit} for family {family!r}, got {len(chosen)}")
+    require(chosen.max() < len(B), f"pairs must be of rows below {len(B)}, got {chosen.max()}")
+    require((chosen[:, 0] != chosen[:, 1]).all(), "pairs must be of two different rows each")
+    first, second = B[chosen[:, 0]], B[chosen[:, 1]]
+    ranges = predicted.any_gauge_range if family == "any" else predicted.diagonal_gauge_range
+    table = {k: ranges(first, second, k) for k in TABLE}
+    found = table[condition] if condition in table else ranges(first, second, condition)
+    cosine = predicted.any_gauge_range(first, second, 1.0).low
+    imbalance = None
+    if A is not None:
+        for name, factor in (("A", A), ("B", B)):
+            values = np.linalg.svd(factor, compute_uv=False)
+            full = len(values) == B.shape[1] and values[-1] > 1e-6 * values[0]
+            require(full, f"{name} must have full column rank, got shape {factor.shape} of smaller rank")
+        imbalance = float(np.linalg.cond(predicted.balancing_gauge(A, B)))
+    width = float(np.max(found.high - found.low))
+    notes = []
+    if parallel := int(np.sum(1 - np.abs(cosine) < _PARALLEL)):
+        notes.append(f"{parallel} pairs are parallel, and stay so in every gauge")
+    if family == "diagonal" and (apart := int(np.sum(~((first != 0) & (second != 0)).any(axis=1)))):
+        notes.append(f"{apart} pairs share no coordinate: their cosine is 0 in every diagonal gauge")
+    return CosineRange(
+        family=family,
+        condition=float(condition),
+        pairs=chosen,
+        cosine=cosine,
+        low=found.low,
+        high=found.high,
+        table=table,
+        imbalance=imbalance,
+        notes=tuple(notes),
+        doubts=_doubts(lengths, width) + _doubts_of_balance(imbalance, condition, width),
+    )
+
+
+@guarded
+def stable_neighbours(B: Items, condition: Condition = 4.0) -> StableNeighbours:
+    """Return which nearest neighbours by cosine no gauge of condition number `condition` can change.
+
+    Args:
+        B: embeddings, at least three rows of at least two numbers, not normalised.
+        condition: K of G = (R R^T)^-1.
+
+    Raises ValueError as `cosine_range`, for fewer than three items, and for more than 2000.
+    Source: `theory.cosine_similarity.any_gauge_range` of each pair.
+
+    >>> stable_neighbours([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], 1.5).stable.tolist()
+    [True, True, False]
+    """
+    lengths, items = _judged(B), len(B)
+    require(3 <= items <= 2000, f"B must have from 3 to 2000 rows, got {items}")
+    found = {k: _margins(B, k) for k in (*TABLE, float(condition))}
+    neighbour, margin = found[float(condition)]
+    return StableNeighbours(
+        condition=float(condition),
+        neighbour=neighbour,
+        stable=margin > 0,
+        shares={k: float(np.mean(found[k][1] > 0)) for k in TABLE},
+        margin=margin,
+        doubts=_doubts(lengths, 1.0, "of the share of stable neighbours"),
+    )
+
+
+def _margins(rows: Items, condition: float) -> tuple[Int[np.ndarray, " items"], Float[np.ndarray, " items"]]:
+    """Each row's nearest neighbour, and its least cosine less the largest of any other."""
+    items = len(rows)
+    i, j = _every_pair(items, items**2).T
+    ends = [predicted.any_gauge_range(rows[i], rows[j], k) for k in (1.0, condition)]
+    squares = np.full((3, items, items), -np.inf)
+    for square, one in zip(squares, (ends[0].low, *ends[1]), strict=True):
+        square[i, j] = square[j, i] = one
+    now, low, high = squares
+    every, neighbour = np.arange(items), now.argmax(axis=1)
+    high[every, neighbour] = -np.inf
+    return neighbour, low[every, neighbour] - high.max(axis=1)
+
+
+def _every_pair(items: int, limit: int) -> Int[np.ndarray, "pairs 2"]:
+    count = items * (items - 1) // 2
+    require(count <= limit, f"pairs must be chosen: B has {items} rows and so {count} pairs, more than {limit}")
+    return np.column_stack(np.triu_indices(items, 1))
+
+
+def _judged(rows: Items) -> Float[np.ndarray, " items"]:
+    """The lengths of the rows, which must have a direction."""
+    require(len(rows) >= 2, f"B must have at least two rows, got {len(rows)}")
+    require(rows.shape[1] >= 2, "B must have at least two columns: with one a cosine is 1 or -1 in every gauge")
+    largest = np.abs(rows).max(axis=1)
+    if len(empty := np.flatnonzero(largest == 0)):
+        require(False, f"B must have no row of zeros: item {empty[0]} has no embedding, its cosine is undefined")
+    return largest * np.linalg.norm(rows / largest[:, None], axis=1)
+
+
+def _doubts(lengths: Float[np.ndarray, " items"], size: float, unit: str = "of a cosine") -> tuple[Doubt, ...]:
+    middle, found = float(np.median(lengths)), []
+    if np.ptp(lengths) <= _ALIKE * middle:
+        reason = (
+            "all rows have one length: if the model itself compares normalised rows, only rotations leave its "
+            "predictions alone and no cosine can move; normalised afterwards, they no longer tell about their balance"
+        )
+        found.append(Doubt(reason, size, unit))
+    if short := int(np.sum(lengths < _SHORT * middle)):
+        found.append(Doubt(f"{short} rows are so short that their direction may be rounding", 2.0, "of their cosines"))
+    return tuple(found)
+
+
+def _doubts_of_balance(imbalance: float | None, condition: float, width: float) -> tuple[Doubt, ...]:
+    if imbalance is None:
+        return ()
+    if imbalance < _BALANCED:
+        reason = (
+            "the factors are balanced, as weight decay on both leaves them: if that was so, no other gauge is an "
+            "optimum, and the cosines are decided, by the decay"
+        )
+        return (Doubt(reason, width, "of a cosine"),)
+    if imbalance > condition:
+        reason = f"the gauge that balances the factors has K = {imbalance:.4g}, more than the {condition:g} asked about"
+        return (Doubt(reason, np.inf, "of a cosine"),)
+    return ()

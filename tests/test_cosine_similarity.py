@@ -1,0 +1,441 @@
+"""Tests of cosine similarity: properties, second routes, simulators, refusals, coverage, hostile input."""
+
+import math
+from itertools import product
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from own_data import cosine_similarity as tool
+from sims import cosine_similarity as observed
+from theory import cosine_similarity as predicted
+from theory_on_trial.audits.promises import Case, promises
+
+GENERATOR = np.random.default_rng(0)
+X = GENERATOR.normal(size=(40, 7)) * [3, 2.3, 2, 1.3, 1, 0.7, 0.4] @ np.linalg.qr(GENERATOR.normal(size=(7, 7)))[0]
+A, B = GENERATOR.normal(size=(7, 3)), GENERATOR.normal(size=(7, 3))
+PAIRS = GENERATOR.normal(size=(2, 6, 4))
+seeds = st.integers(0, 2**32 - 1)
+few = settings(max_examples=15, deadline=None)
+
+
+def cosine(u, v, gauge):
+    """cos_G of two vectors, from the definition."""
+    return float(u @ gauge @ v / math.sqrt((u @ gauge @ u) * (v @ gauge @ v)))
+
+
+def diagonal_corners(u, v, condition):
+    """The cosines of all corners of the box of diagonal gauges."""
+    return [cosine(u, v, np.diag(g)) for g in product([1.0, condition], repeat=len(u))]
+
+
+# ----------------------------------------------------------------------------------------------- theory by other routes
+
+
+def test_no_subspace_has_a_smaller_objective_1():
+    """Given the span Q of B, the best A is a ridge regression, and Ky Fan's principle gives the best Q."""
+    gram = X.T @ X
+    regressed = gram @ np.linalg.solve(gram + 30 * np.eye(7), gram)
+    least = np.trace(gram) - np.linalg.eigvalsh(regressed)[-3:].sum()
+    assert predicted.objective1_minimum(X, 3, 30.0) == pytest.approx(least, rel=1e-12)
+    factors = predicted.objective1_factors(X, 3, 30.0, 0.3)
+    assert observed.loss(X, *factors, 30.0, "product") == pytest.approx(least, rel=1e-12)
+    assert factors.a @ factors.b.T == pytest.approx(predicted.objective1_product(X, 3, 30.0), abs=1e-14)
+
+
+def test_alternating_ridge_regressions_reach_objective_2():
+    """Given B, users Z = X A minimise a ridge regression in Z, and so does B given Z."""
+    b = B
+    for _ in range(2000):
+        users = X @ b @ np.linalg.inv(b.T @ b + 6 * np.eye(3))
+        b = X.T @ users @ np.linalg.inv(users.T @ users + 6 * np.eye(3))
+    reached = np.sum((X - users @ b.T) ** 2) + 6 * (np.sum(users**2) + np.sum(b**2))
+    assert predicted.objective2_minimum(X, 3, 6.0) == pytest.approx(reached, rel=1e-10)
+    factors = predicted.objective2_factors(X, 3, 6.0)
+    assert observed.loss(X, *factors, 6.0, "factors") == pytest.approx(reached, rel=1e-10)
+    assert factors.b @ factors.b.T == pytest.approx(b @ b.T, abs=1e-5)
+    assert (X @ factors.a) @ factors.b.T == pytest.approx(users @ b.T, abs=1e-5)
+
+
+@few
+@given(st.floats(0.5, 3), seeds)
+def test_optima_move_with_units_and_rotations_of_the_users(scale, seed):
+    turned = np.linalg.qr(np.random.default_rng(seed).normal(size=(40, 40)))[0] @ X
+    least = predicted.objective1_minimum(X, 3, 30.0)
+    assert predicted.objective1_minimum(scale * turned, 3, scale**2 * 30) == pytest.approx(scale**2 * least)
+    least = predicted.objective2_minimum(X, 3, 6.0)
+    assert predicted.objective2_minimum(scale * turned, 3, scale * 6) == pytest.approx(scale**2 * least)
+    for one, other in zip(
+        predicted.objective2_factors(X, 3, 6.0), predicted.objective2_factors(turned, 3, 6.0), strict=True
+    ):
+        assert one @ one.T == pytest.approx(other @ other.T, abs=1e-10)
+
+
+def test_limits_of_the_penalty():
+    tail = np.sum(np.linalg.svd(X, compute_uv=False)[3:] ** 2)
+    for least in (predicted.objective1_minimum, predicted.objective2_minimum):
+        assert least(X, 3, 1e-300) == pytest.approx(tail)
+        assert least(X, 3, 1e300) == pytest.approx(np.sum(X**2))
+    assert not predicted.objective2_factors(X, 3, 1e6).b.any()
+
+
+def test_a_column_vanishes_where_the_penalty_exceeds_its_singular_value():
+    values = np.linalg.svd(X, compute_uv=False)
+    factors = predicted.objective2_factors(X, 4, (values[1] + values[2]) / 2)
+    assert [bool(column.any()) for column in factors.b.T] == [True, True, False, False]
+
+
+def test_gauge_cosines_are_those_of_moved_rows():
+    root = np.linalg.cholesky(np.cov(GENERATOR.normal(size=(3, 50))))
+    expected = [[cosine(u, v, root @ root.T) for v in B] for u in B]
+    assert predicted.gauge_cosines(B, root @ root.T) == pytest.approx(np.array(expected), abs=1e-13)
+    assert observed.cosines(B @ root) == pytest.approx(np.array(expected), abs=1e-13)
+
+
+def test_the_balancing_gauge_balances():
+    root = np.linalg.cholesky(predicted.balancing_gauge(A, B))
+    a, b = A @ root, B @ np.linalg.inv(root).T
+    assert a.T @ a == pytest.approx(b.T @ b, abs=1e-12)
+    assert predicted.balancing_gauge(A, A) == pytest.approx(np.eye(3), abs=1e-12)
+    assert predicted.balancing_gauge(A, 4 * A) == pytest.approx(4 * np.eye(3), abs=1e-12)
+
+
+def test_the_numbers_that_were_checked_elsewhere():
+    angle = math.acos(-0.474165)
+    low, high = predicted.any_gauge_range([[1.0, 0.0]], [[math.cos(angle), math.sin(angle)]], 100.0)
+    assert (low[0], high[0]) == pytest.approx((-0.992891, 0.945460), abs=1e-6)
+    angle = math.acos(-0.5484)
+    low, high = predicted.any_gauge_range([[1.0, 0.0]], [[math.cos(angle), math.sin(angle)]], 10.0)
+    assert (low[0], high[0]) == pytest.approx((-0.94332, 0.48936), abs=1e-4)
+    low, high = predicted.diagonal_gauge_range([[1.0, 1.0]], [[1.0, 2.0]], 100.0)
+    assert low[0] == pytest.approx(2 * math.sqrt(2) / 3, abs=1e-14)
+    assert low[0] < min(diagonal_corners(np.ones(2), np.array([1.0, 2.0]), 100.0)) - 1e-3
+    assert high[0] == pytest.approx(max(diagonal_corners(np.ones(2), np.array([1.0, 2.0]), 100.0)), abs=1e-14)
+
+
+@few
+@given(st.floats(0.001, 3.14), st.floats(1, 1000))
+def test_the_ends_are_half_angles_stretched(angle, condition):
+    low, high = predicted.any_gauge_range([[1.0, 0.0]], [[math.cos(angle), math.sin(angle)]], condition)
+    tangent = math.tan(angle / 2)
+    assert low[0] == pytest.approx(math.cos(2 * math.atan(math.sqrt(condition) * tangent)), abs=1e-9)
+    assert high[0] == pytest.approx(math.cos(2 * math.atan(tangent / math.sqrt(condition))), abs=1e-9)
+
+
+def test_in_the_plane_every_gauge_of_a_grid_stays_inside_and_one_comes_near():
+    u, v, condition = np.array([1.0, 0.2]), np.array([-0.4, 1.0]), 9.0
+    turns = np.linspace(0, np.pi, 3001)
+    directions = np.column_stack([np.cos(turns), np.sin(turns)])
+    found = [cosine(u, v, np.eye(2) + (condition - 1) * np.outer(m, m)) for m in directions]
+    low, high = predicted.any_gauge_range([u], [v], condition)
+    assert (min(found), max(found)) == pytest.approx((low[0], high[0]), abs=1e-5)
+    assert min(found) >= low[0] - 1e-14
+    assert max(found) <= high[0] + 1e-14
+
+
+@few
+@given(seeds, st.integers(2, 6), st.floats(1, 1e4))
+def test_a_positive_end_of_the_diagonal_range_is_the_best_corner(seed, dim, condition):
+    u, v = np.random.default_rng(seed).normal(size=(2, dim))
+    low, high = predicted.diagonal_gauge_range([u], [v], condition)
+    corners = diagonal_corners(u, v, condition)
+    assert max(corners) <= high[0] + 1e-13
+    assert min(corners) >= low[0] - 1e-13
+    if max(corners) > 0:
+        assert high[0] == pytest.approx(max(corners), abs=1e-12)
+    if min(corners) < 0:
+        assert low[0] == pytest.approx(min(corners), abs=1e-12)
+
+
+@few
+@given(seeds, st.floats(1, 1e4))
+def test_the_diagonal_range_of_the_plane_has_one_ratio(seed, condition):
+    u, v = np.abs(np.random.default_rng(seed).normal(size=(2, 2)))
+    half = math.log(condition)
+    grid = np.linspace(-half, half, 401)
+    at = min(grid, key=lambda log: cosine(u, v, np.diag([1, math.exp(log)])))
+    width = grid[1] - grid[0]
+    found = minimize_scalar(
+        lambda log: cosine(u, v, np.diag([1, math.exp(log)])),
+        bounds=(max(-half, at - width), min(half, at + width) + 1e-300),
+        method="bounded",
+        options={"xatol": 1e-12},
+    )
+    assert predicted.diagonal_gauge_range([u], [v], condition).low[0] == pytest.approx(min(found.fun, 1.0), abs=1e-9)
+
+
+@few
+@given(seeds, st.floats(1.01, 100))
+def test_ranges_nest_and_turn_over(seed, condition):
+    u, v = np.random.default_rng(seed).normal(size=(2, 3, 4))
+    any_, diagonal = (one(u, v, condition) for one in (predicted.any_gauge_range, predicted.diagonal_gauge_range))
+    wider = predicted.diagonal_gauge_range(u, v, 2 * condition)
+    present = np.sum(u * v, axis=1) / np.linalg.norm(u, axis=1) / np.linalg.norm(v, axis=1)
+    for less, more in zip(
+        (any_.low, wider.low, diagonal.low, present, diagonal.high),
+        (diagonal.low, diagonal.low, present, diagonal.high, any_.high),
+        strict=True,
+    ):
+        assert (less <= more + 1e-12).all()
+    for one in (predicted.any_gauge_range, predicted.diagonal_gauge_range):
+        turned, scaled = one(u, -v, condition), one(1e-40 * u, 1e40 * v, condition)
+        found = one(u, v, condition)
+        assert (turned.high, scaled.high) == (
+            pytest.approx(-found.low, abs=1e-12),
+            pytest.approx(found.high, abs=1e-12),
+        )
+
+
+def test_degenerate_pairs_do_not_move():
+    for ranges in (predicted.any_gauge_range, predicted.diagonal_gauge_range):
+        for sign in (1, -1):
+            found = ranges([[1.0, 2.0]], [[sign * 3.0, sign * 6.0]], 1e6)
+            assert (found.low[0], found.high[0]) == pytest.approx((sign, sign), abs=1e-9)
+        assert np.ptp([ranges([[1.0, 2.0]], [[0.0, 1.0]], 1.0)]) == pytest.approx(0, abs=1e-15)
+    assert predicted.diagonal_gauge_range([[1.0, 0.0]], [[0.0, 1.0]], 1e6) == (0, 0)
+    assert predicted.any_gauge_range([[1.0, 0.0]], [[0.0, 1.0]], 1e6).high[0] == pytest.approx(1, abs=1e-5)
+    assert np.array_equal(predicted.extreme_gauge([1.0, 1.0], [2.0, 2.0], 9.0, "low"), np.eye(2))
+
+
+# ----------------------------------------------------------------------------------------------------------- simulators
+
+
+@pytest.mark.parametrize("penalised", ["product", "factors"])
+def test_a_fit_is_where_the_gradient_vanishes(penalised):
+    found = observed.fit(X, A, B, 5.0, penalised)
+    assert found.value == observed.loss(X, found.a, found.b, 5.0, penalised)
+    for name in ("a", "b"):
+        for at in ((0, 0), (3, 2)):
+            moved = {"a": found.a.copy(), "b": found.b.copy()}
+            moved[name][at] += 1e-4
+            risen = observed.loss(X, moved["a"], moved["b"], 5.0, penalised) - found.value
+            assert 0 < risen < 1e-4
+    assert found.value < observed.loss(X, A, B, 5.0, penalised)
+
+
+def test_a_flow_is_that_of_small_steps():
+    a, b = 0.3 * A, 0.3 * B
+    rest = observed.flow(X, a, b, 30.0)
+    gram = X.T @ X
+    for _ in range(10_000):
+        by_product = 2 * (gram @ (a @ b.T) - gram) + 60 * a @ b.T
+        a, b = a - 4e-5 * by_product @ b, b - 4e-5 * by_product.T @ a
+    assert rest.a @ rest.b.T == pytest.approx(a @ b.T, abs=1e-6)
+    assert observed.cosines(rest.b) == pytest.approx(observed.cosines(b), abs=2e-3)
+
+
+def test_gauges_have_their_condition_and_leave_scores_alone():
+    gauges = observed.draw_gauges(np.random.default_rng(1), 3, 25.0, 50)
+    conditions = np.linalg.cond(gauges) ** 2
+    assert conditions.max() == pytest.approx(25, rel=1e-9)
+    assert conditions.min() < 10
+    for gauge in gauges[:5]:
+        a, b = observed.regauge(A, B, gauge)
+        assert a @ b.T == pytest.approx(A @ B.T, abs=1e-12)
+        moved = observed.gauged_cosines(B[0], B[1], gauge[None])[0]
+        assert moved == pytest.approx(cosine(B[0], B[1], np.linalg.inv(gauge @ gauge.T)), abs=1e-12)
+
+
+def test_the_search_over_diagonal_gauges_beats_random_ones():
+    u, v = PAIRS[:, 0]
+    low, high = observed.search_diagonal(np.random.default_rng(2), u, v, 20.0)
+    drawn = [cosine(u, v, np.diag(g)) for g in 20 ** np.random.default_rng(3).random((500, 4))]
+    assert low < min(drawn) < max(drawn) < high
+    assert high == pytest.approx(max(diagonal_corners(u, v, 20.0)), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: predicted.objective1_minimum(X, 8, 1.0), "rank must be at most 7, the smaller side of x, got 8"),
+        (
+            lambda: predicted.objective1_product(np.outer(X[:, 0], X[0]), 2, 1.0),
+            "rank must be at most the rank of x, 1",
+        ),
+        (lambda: predicted.objective1_product(np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
+        (lambda: predicted.objective2_factors(3 * np.eye(4), 2, 1.0), "x must have singular values 2 and 3 apart"),
+        (lambda: predicted.balancing_gauge(np.ones((4, 2)), np.eye(2)), "a must have full column rank"),
+        (lambda: predicted.balancing_gauge(np.eye(2), np.ones((4, 2))), "b must have full column rank"),
+        (lambda: predicted.any_gauge_range([[0.0, 0.0]], [[1.0, 0.0]], 2.0), "first must have no row of zeros"),
+        (lambda: predicted.any_gauge_range([[1.0, 0.0]], [[1.0, 0.0]], 0.5), "condition must lie in"),
+        (lambda: observed.fit(np.ones((2, 400)), np.ones((400, 3)), np.ones((400, 3)), 1.0, "product"), "at most 1000"),
+        (lambda: observed.regauge(A, B, np.zeros((3, 3))), "gauge"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+# ------------------------------------------------------------------------------------------------------------- own data
+
+
+def test_no_gauge_of_the_condition_leaves_the_range_and_some_nearly_reach_it():
+    generator = np.random.default_rng(4)
+    items = generator.normal(size=(12, 3))
+    said = tool.cosine_range(items, condition=9.0)
+    below, above = [], []
+    for gauge in observed.draw_gauges(generator, 3, 9.0, 1500):
+        moved = observed.cosines(np.linalg.solve(gauge, items.T).T)[tuple(said.pairs.T)]
+        below.append((moved - said.low).min())
+        above.append((said.high - moved).min())
+    assert min(below + above) > -1e-12
+    assert min(below) < 0.01
+    assert min(above) < 0.01
+    escaping = observed.draw_gauges(generator, 3, 90.0, 200)
+    moved = [observed.cosines(np.linalg.solve(one, items.T).T)[tuple(said.pairs.T)] for one in escaping]
+    assert np.mean([(one < said.low).any() or (one > said.high).any() for one in moved]) > 0.5
+
+
+def test_diagonal_gauges_are_held_to_their_own_range():
+    generator = np.random.default_rng(5)
+    items = generator.normal(size=(6, 4))
+    said = tool.cosine_range(items, family="diagonal", condition=9.0)
+    for g in 9 ** generator.random((100, 4)):
+        moved = observed.cosines(items * np.sqrt(g))[tuple(said.pairs.T)]
+        assert (said.low - 1e-12 <= moved).all()
+        assert (moved <= said.high + 1e-12).all()
+    outer = tool.cosine_range(items, condition=9.0)
+    assert (outer.low <= said.low + 1e-12).all()
+    assert (outer.high - said.high).max() > 0.01
+    turned = tool.cosine_range(items @ np.linalg.qr(generator.normal(size=(4, 4)))[0], family="diagonal", condition=9.0)
+    assert np.abs(turned.high - said.high).max() > 0.01
+    assert turned.cosine == pytest.approx(said.cosine, abs=1e-12)
+
+
+def test_equivalent_optima_lie_within_the_range_of_any_one_of_them():
+    """Cosines of another fit are reachable by the gauge between the two, whose condition is known."""
+    one, other = (observed.fit(X, *start, 30.0, "product") for start in ((A, B), (B, A)))
+    gauge = np.linalg.lstsq(one.a, other.a, rcond=None)[0]
+    said = tool.cosine_range(one.b, condition=float(np.linalg.cond(gauge)) ** 2 * (1 + 1e-9))
+    found = observed.cosines(other.b)[tuple(said.pairs.T)]
+    assert (said.low <= found).all()
+    assert (found <= said.high).all()
+    assert np.abs(found - said.cosine).max() > 0.1
+
+
+def test_the_balance_of_two_factors_is_read_and_doubted():
+    balanced = predicted.objective1_factors(X, 3, 30.0)
+    stretched = balanced.a * [1, 2, 3], balanced.b / [1, 2, 3]
+    said = tool.cosine_range(stretched[1], A=stretched[0], condition=4.0)
+    assert said.imbalance == pytest.approx(9)
+    assert [doubt.reason.split(" has K")[0] for doubt in said.doubts] == ["the gauge that balances the factors"]
+    assert "K = 9" in said.summary()
+    assert tool.cosine_range(stretched[1], A=stretched[0], condition=10.0).doubts == ()
+    decayed = predicted.objective2_factors(X, 3, 6.0)
+    said = tool.cosine_range(decayed.b, A=X @ decayed.a)
+    assert said.imbalance == pytest.approx(1)
+    (doubt,) = said.doubts
+    assert doubt.reason.startswith("the factors are balanced, as weight decay")
+    assert doubt.size == pytest.approx((said.high - said.low).max())
+
+
+@pytest.mark.parametrize(
+    ("rows", "doubt"),
+    [
+        (B / np.linalg.norm(B, axis=1, keepdims=True), "all rows have one length"),
+        (B * np.array([1, 1, 1, 1, 1, 1, 1e-8])[:, None], "1 rows are so short"),
+    ],
+)
+def test_rows_that_do_not_fit_are_doubted(rows, doubt):
+    for said in (tool.cosine_range(rows), tool.stable_neighbours(rows)):
+        assert [one.reason.startswith(doubt) for one in said.doubts] == [True]
+        assert doubt in said.summary()
+
+
+def test_what_no_gauge_moves_is_said():
+    rows = np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 5.0]])
+    said = tool.cosine_range(rows, family="diagonal")
+    assert said.notes == (
+        "1 pairs are parallel, and stay so in every gauge",
+        "2 pairs share no coordinate: their cosine is 0 in every diagonal gauge",
+    )
+    assert (said.low[1:], said.high[1:]) == (pytest.approx(0), pytest.approx(0))
+    assert tool.cosine_range(rows).notes == said.notes[:1]
+
+
+def test_stable_neighbours_remain_in_every_gauge():
+    generator = np.random.default_rng(6)
+    centres = generator.normal(size=(8, 3))
+    rows = np.concatenate([centres, centres + 0.2 * generator.normal(size=(8, 3))]) * generator.uniform(1, 2, (16, 1))
+    said = tool.stable_neighbours(rows, 4.0)
+    assert 0.3 < said.stable.mean() < 1
+    assert said.shares[4.0] == said.stable.mean()
+    assert said.shares[1.5] >= said.shares[4.0] >= said.shares[25.0]
+    changed = np.zeros(16, bool)
+    for gauge in observed.draw_gauges(generator, 3, 4.0, 2000):
+        moved = observed.cosines(np.linalg.solve(gauge, rows.T).T) - 2 * np.eye(16)
+        changed |= moved.argmax(axis=1) != said.neighbour
+    assert not (changed & said.stable).any()
+    now = observed.cosines(rows) - 2 * np.eye(16)
+    assert np.array_equal(said.neighbour, now.argmax(axis=1))
+    i, j = 0, said.neighbour[0]
+    low = predicted.any_gauge_range(rows[[i]], rows[[j]], 4.0).low[0]
+    others = [k for k in range(16) if k not in (i, j)]
+    highest = predicted.any_gauge_range(rows[[i] * len(others)], rows[others], 4.0).high.max()
+    assert said.margin[0] == pytest.approx(low - highest, abs=1e-14)
+
+
+def test_answers_are_short_plain_and_drawn():
+    for said in (tool.cosine_range(B, A=A), tool.stable_neighbours(B)):
+        assert len(said.lines()) <= 7
+        assert len(said.summary().splitlines()) <= 10
+        assert said.to_dict()["answerable"]
+        axes = said.plot()
+        assert axes.get_xlabel()
+        assert axes.get_ylabel()
+        plt.close(axes.figure)
+    _, own = plt.subplots()
+    said = tool.cosine_range(B, pairs=[[0, 1], [2, 5]])
+    assert said.plot(own) is own
+    drawn = own.lines[0].get_ydata()
+    assert np.array_equal(drawn, np.sort(said.cosine))
+    plt.close(own.figure)
+    assert f"rows 0 and 1: cosine {cosine(B[0], B[1], np.eye(3)):.4f}" in said.summary()
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda: tool.cosine_range(np.eye(3)[[0, 1, 2]] * [[1], [1], [0]]),
+            "item 2 has no embedding, its cosine is undef",
+        ),
+        (lambda: tool.stable_neighbours(np.diag([1.0, 0.0, 1.0])), "item 1 has no embedding"),
+        (lambda: tool.cosine_range([[1.0, math.nan], [1.0, 2.0]]), "B must be finite"),
+        (lambda: tool.cosine_range(B, condition=0.9), "condition must lie in"),
+        (lambda: tool.cosine_range([[1.0], [2.0]]), "with one a cosine is 1 or -1 in every gauge"),
+        (lambda: tool.cosine_range([[1.0, 2.0]]), "B must have at least two rows, got 1"),
+        (lambda: tool.stable_neighbours(B[:2]), "B must have from 3 to 2000 rows, got 2"),
+        (lambda: tool.cosine_range(B, pairs=[[0, 7]]), "pairs must be of rows below 7, got 7"),
+        (lambda: tool.cosine_range(B, pairs=[[1, 1]]), "pairs must be of two different rows"),
+        (lambda: tool.cosine_range(np.ones((90, 2)), family="diagonal"), "B has 90 rows and so 4005 pairs"),
+        (lambda: tool.cosine_range(B, A=A[:, :2]), "A must have one entry for each of the 3 dim, got 2"),
+        (lambda: tool.cosine_range(B, A=A[:, [0, 1, 1]]), "A must have full column rank"),
+        (lambda: tool.cosine_range(B[:, [0, 1, 1]], A=A), "B must have full column rank"),
+        (lambda: tool.cosine_range(B[:2], A=A), "B must have full column rank"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+FIXED = {"x": X, "a": A, "b": B}
+RECORDS = ("CosineRange", "CosineRange.plot", "StableNeighbours", "StableNeighbours.plot")
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        "loss": Case({"a": A, "b": B, "x": X}),
+        "fit": Case(FIXED | {"penalty": 2.0}),
+        "flow": Case(FIXED | {"penalty": 2.0}),
+        "draw_gauges": Case({"generator": GENERATOR}),
+        "search_diagonal": Case({"generator": GENERATOR}),
+        "cosine_range": Case(infinite="the size of a doubt that nothing bounds"),
+    },
+    {name: "a record of results, and what draws it" for name in RECORDS},
+)
