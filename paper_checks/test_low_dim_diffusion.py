@@ -325,7 +325,7 @@ def test_random_completion(trial, ambient: Flat, dim: Count, samples: Natural):
         predict=predict,
         law=Bounded(0, predicted.worst_completion(ambient, dim, samples) + 1e-9),
         first=1000,
-        most=100_000,
+        most=1_000_000,
         **options,
     )
 
@@ -341,7 +341,7 @@ def test_random_completion__training(
         predict=predict,
         law=Bounded(0, predicted.worst_completion(ambient, dim, samples) + 1e-9),
         first=1000,
-        most=100_000,
+        most=1_000_000,
         **options,
     )
 
@@ -392,7 +392,7 @@ def test_noise_law(
         margin=0.02 * predict,
         controls=told_apart(predict, 0.02 * predict, wrong),
         first=8000,
-        most=64_000,
+        most=500_000,
     )
 
 

@@ -1,5 +1,6 @@
 """Denoisers of mixtures of low-rank Gaussians, and subspaces learned from few or from noisy samples."""
 
+from sims.low_dim_diffusion._domains import Rule
 from sims.low_dim_diffusion.denoising import (
     cubature,
     denoising_loss,
@@ -11,6 +12,7 @@ from sims.low_dim_diffusion.optima import best_angles, best_subspace, fitting_pa
 from sims.low_dim_diffusion.subspaces import completion_errors, inverse_traces, noisy_errors, trained_errors
 
 __all__ = [
+    "Rule",
     "best_angles",
     "best_subspace",
     "completion_errors",

@@ -10,11 +10,12 @@ from theory_on_trial.contract import ORTHONORMAL, PROBABILITIES, USABLE_SCALE, I
 
 Level = Annotated[float, Interval(1e-9, 1e9, why="covariances s^2 P + gamma^2 I are inverted")]
 """s or gamma."""
-Bases = Sequence[Annotated[Float[np.ndarray, "n _"], ORTHONORMAL]]
+Bases = Sequence[Annotated[Float[np.ndarray, "_ _"], ORTHONORMAL]]
 Weights = Annotated[Float[np.ndarray, " subspaces"], PROBABILITIES]
 Points = Annotated[Float[np.ndarray, "points n"], USABLE_SCALE]
 Nodes = Annotated[Float[np.ndarray, "nodes n"], USABLE_SCALE]
 NodeWeights = Annotated[Float[np.ndarray, " nodes"], PROBABILITIES]
+PointWeights = Annotated[Float[np.ndarray, " points"], PROBABILITIES]
 Order = Annotated[int, Interval(2, 200, why="all its products are nodes")]
 Dim = Annotated[int, Interval(1, 2**12, why="matrices are decomposed")]
 Natural = Annotated[int, Interval(0, 2**12, why="matrices are decomposed")]

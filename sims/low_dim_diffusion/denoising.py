@@ -14,6 +14,7 @@ from sims.low_dim_diffusion._domains import (
     NodeWeights,
     Order,
     Points,
+    PointWeights,
     Rule,
     Weights,
 )
@@ -47,7 +48,7 @@ def denoising_loss(
     nodes: Nodes,
     node_weights: NodeWeights,
     rule: Rule = "soft",
-    point_weights: NodeWeights | None = None,
+    point_weights: PointWeights | None = None,
 ) -> float:
     """Mean of |D(s x0 + gamma epsilon) - x0|^2 over clean points and nodes of the noise, for the denoiser of a rule.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.low_dim_diffusion._domains import Dim, Level, NodeWeights, Order, Points
+from sims.low_dim_diffusion._domains import Dim, Level, Order, Points, PointWeights
 from sims.low_dim_diffusion.denoising import cubature, denoising_loss, gauss_hermite
 from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Interval, guarded, require
 
@@ -19,16 +19,20 @@ Starts = Annotated[int, Interval(1, 10**4)]
 
 @guarded
 def best_angles(
-    points: Plane, start: tuple[float, float], noise: Level, order: Order = 40, point_weights: NodeWeights | None = None
+    points: Plane,
+    start: tuple[float, float],
+    noise: Level,
+    order: Order = 40,
+    point_weights: PointWeights | None = None,
 ) -> tuple[Float[np.ndarray, "2"], float]:
     """Angles, in degrees, of two lines whose soft denoiser (s = 1) has the least loss near `start`, and that loss."""
     from scipy.optimize import minimize
 
-    nodes = gauss_hermite(2, order)
+    nodes, equal = gauss_hermite(2, order), np.array([0.5, 0.5])
 
     def loss(angles: Float[np.ndarray, "2"]) -> float:
         lines = [np.array([[np.cos(angle)], [np.sin(angle)]]) for angle in angles]
-        return denoising_loss(points, lines, [0.5, 0.5], 1.0, noise, *nodes, point_weights=point_weights)
+        return denoising_loss(points, lines, equal, 1.0, noise, *nodes, "soft", point_weights)
 
     found = minimize(loss, np.radians(start), method="BFGS", options={"gtol": 1e-7})
     return np.degrees(found.x), float(found.fun)
@@ -58,7 +62,7 @@ def best_subspace(
 
     def loss(flat: Float[np.ndarray, " entries"]) -> float:
         basis = [basis_of(flat)]
-        each = [denoising_loss(points, basis, [1.0], signal, noise, *nodes) for noise in noises]
+        each = [denoising_loss(points, basis, np.ones(1), signal, noise, *nodes) for noise in noises]
         return float(np.dot(level_weights, each))
 
     found = minimize(loss, generator.standard_normal(ambient * dim), method="BFGS", options={"gtol": 1e-7})
@@ -70,10 +74,10 @@ def fitting_partitions(points: Points, dim: Dim, groups: Groups) -> tuple[int, i
     """How many partitions of the points into at most `groups` lie on subspaces through zero of this dimension, of all.
 
     A set of points fits where its singular values beyond the first `dim` are below 1e-9 of its first. Raises ValueError
-    for more than 10^6 labellings.
+    for more than 10^5 labellings.
     """
     n = len(points)
-    require(groups**n <= 10**6, f"points and groups must ask for at most 10^6 labellings, got {groups}^{n}")
+    require(groups**n <= 10**5, f"points and groups must ask for at most 10^5 labellings, got {groups}^{n}")
     fits = np.array([_fits(points[[i for i in range(n) if subset >> i & 1]], dim) for subset in range(2**n)])
     bits, fitting, partitions = 2 ** np.arange(n), 0, 0
     for rest in product(range(groups), repeat=n - 1):

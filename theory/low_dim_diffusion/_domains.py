@@ -10,7 +10,7 @@ from theory_on_trial.contract import MOST, ORTHONORMAL, POSITIVE, PROBABILITIES,
 
 Level = Annotated[float, Interval(1e-50, 1e50, why="its square, and that of its quotient with a point, must be floats")]
 """s or gamma: what multiplies the clean point, and the standard normal noise. Dimensionless."""
-Bases = Sequence[Annotated[Float[np.ndarray, "n _"], ORTHONORMAL]]
+Bases = Sequence[Annotated[Float[np.ndarray, "_ _"], ORTHONORMAL]]
 """U_1, ..., U_K, each n x d_k with orthonormal columns."""
 Weights = Annotated[Float[np.ndarray, " subspaces"], PROBABILITIES]
 """pi, the chance of each subspace."""

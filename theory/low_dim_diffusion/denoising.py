@@ -85,7 +85,7 @@ def soft_angles(
 
     def loss(angles: Float[np.ndarray, "2"]) -> float:
         lines = [np.array([[np.cos(angle)], [np.sin(angle)]]) for angle in angles]
-        return implicit_loss(points, lines, [0.5, 0.5], 1.0, noise, plane, product)
+        return implicit_loss(points, lines, np.array([0.5, 0.5]), 1.0, noise, plane, product)
 
     found = minimize(loss, np.radians(start), method="BFGS", options={"gtol": 1e-7})
     return np.degrees(found.x)

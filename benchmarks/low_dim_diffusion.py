@@ -1,0 +1,125 @@
+"""Two subspaces from few samples: a soft denoiser trained by Adam, as one would otherwise, against K subspaces.
+
+`python -m benchmarks.low_dim_diffusion [--quick]` prints the table.
+"""
+
+import argparse
+from collections.abc import Callable
+
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+
+WORKLOADS = [(4, 3000, 5), (16, 3000, 5)]  # samples of each subspace, steps of training, rounds
+QUICK = [(4, 200, 2)]
+AMBIENT, DIM, GROUPS = 8, 2, 2
+
+
+def world(seed: int, samples: int):
+    """Projectors of the true subspaces, and samples of each without noise."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    bases = [np.linalg.qr(generator.standard_normal((AMBIENT, DIM)))[0] for _ in range(GROUPS)]
+    points = np.concatenate([generator.standard_normal((samples, DIM)) @ basis.T for basis in bases])
+    return [basis @ basis.T for basis in bases], points
+
+
+def distance(true, learned) -> float:
+    """The larger squared distance of the two subspaces, matched as well as they can be."""
+    import numpy as np
+
+    each = np.array([[np.sum((one - other) ** 2) for other in learned] for one in true])
+    return float(min(max(each[0, 0], each[1, 1]), max(each[0, 1], each[1, 0])))
+
+
+def adam(samples: int, steps: int) -> Callable[[int], float]:
+    """Denoising at noise levels drawn between 0.1 and 1, by a network of the form of the posterior mean."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    def loss(bases, points, key):
+        at_level, at_noise = jax.random.split(key)
+        level = 10 ** jax.random.uniform(at_level, (len(points), 1), minval=-1.0, maxval=0.0)
+        x = points + level * jax.random.normal(at_noise, points.shape)
+        each = jnp.einsum("pn,kni,kmi->kpm", x, bases, bases) / (1 + level**2)
+        evidence = jnp.einsum("pn,kpn->kp", x, each) / (2 * level[:, 0] ** 2)
+        return jnp.mean(jnp.sum((jnp.einsum("kp,kpn->pn", jax.nn.softmax(evidence, axis=0), each) - points) ** 2, 1))
+
+    @jax.jit
+    def train(points, key):
+        start, keys = jax.random.split(key)
+        bases = jax.random.normal(start, (GROUPS, AMBIENT, DIM)) / jnp.sqrt(AMBIENT)
+
+        def step(state, at):
+            bases, first, second, count = state
+            gradient = jax.grad(loss)(bases, points, at)
+            first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+            ahead = first / (1 - 0.9**count) / (jnp.sqrt(second / (1 - 0.999**count)) + 1e-8)
+            return (bases - 0.01 * ahead, first, second, count + 1), None
+
+        state = (bases, jnp.zeros_like(bases), jnp.zeros_like(bases), 1.0)
+        return jax.lax.scan(step, state, jax.random.split(keys, steps))[0][0]
+
+    def solve(seed: int) -> float:
+        true, points = world(seed, samples)
+        learned = [np.linalg.qr(np.asarray(one, float))[0] for one in train(points, jax.random.key(seed))]
+        return distance(true, [one @ one.T for one in learned])
+
+    return solve
+
+
+def lloyd(samples: int, steps: int) -> Callable[[int], float]:
+    """K subspaces from ten starts, whatever the steps of training."""
+    import numpy as np
+
+    from sims.low_dim_diffusion import k_subspaces
+
+    def solve(seed: int) -> float:
+        true, points = world(seed, samples)
+        labels, _ = k_subspaces(np.random.default_rng(seed), points, DIM, GROUPS, 10)
+        learned = [np.linalg.svd(points[labels == k])[2][:DIM] for k in range(GROUPS)]
+        return distance(true, [one.T @ one for one in learned])
+
+    return solve
+
+
+CONTENDERS = {"JAX, denoiser by Adam": adam, "ours, K subspaces": lloyd}
+
+
+def answer_seed(name: str, samples: int, steps: int) -> Callable[[int], Answer]:
+    solve = CONTENDERS[name](samples, steps)
+
+    def answer(seed: int) -> Answer:
+        seconds, error = timed(solve, seed)
+        return {"seconds": seconds, "error": error}
+
+    return answer
+
+
+def run(quick: bool) -> None:
+    for samples, steps, rounds in QUICK if quick else WORKLOADS:
+        compare(
+            "benchmarks.low_dim_diffusion",
+            f"{samples} samples of each of two planes in 8 dimensions",
+            {name: (name, samples, steps) for name in CONTENDERS},
+            rounds,
+            ours=["ours, K subspaces"],
+            figure="median distance",
+            figure_of=lambda name, answers: f"{sorted(answer['error'] for answer in answers)[len(answers) // 2]:.1g}",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one small workload")
+    parser.add_argument("--serve", nargs=3, metavar=("CONTENDER", "N", "STEPS"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        name, samples, steps = options.serve
+        serve(answer_seed(name, int(samples), int(steps)))
+    else:
+        run(options.quick)
+
+
+if __name__ == "__main__":
+    main()

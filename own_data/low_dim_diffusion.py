@@ -1,0 +1,200 @@
+"""How far is the subspace of one's own samples from the true one, and how many samples would bring it near enough?
+
+By uncentred principal components, which is what a denoiser of matching form learns from one cluster of samples.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from theory import low_dim_diffusion as predicted
+from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, NonNegative, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.estimate import Estimate
+
+Rows = Annotated[Float[np.ndarray, "samples n"], USABLE_SCALE]
+"""X, a row per sample."""
+Dim = Annotated[int, Interval(1, LONGEST)]
+Wanted = Annotated[float, Interval(1e-12, 1e9, why="a squared distance")]
+
+_SMALL = 0.1  # what the next order in delta^2 may add, as a share of the error
+_GAP = 1.5  # by which the last kept singular value must exceed the edge of the noise
+_FAR = 4.0  # standard deviations, with which data that fit are hardly ever doubted
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class SubspaceError(Answer):
+    """What `subspace_error` and `samples_needed` found. D^2 = |UU' - VV'|_F^2 lies between 0 and 2 min(d, n - d).
+
+    Attributes:
+        n_samples: N.
+        ambient: n.
+        dim: d.
+        subspace: V, n x d with orthonormal columns: the leading right singular vectors of X, without centring.
+        singular: all singular values of X, in its unit.
+        noise: delta, per coordinate, in the unit of X, with its 95 % interval; as given, where it was.
+        error: D^2 of this very sample, to first order in delta^2, with the 95 % interval in which it falls.
+        wanted: the mean D^2 that is asked for; None where none is.
+        needed: N at which the mean D^2 is that, with a 95 % interval; None where none is asked for.
+    """
+
+    n_samples: int
+    ambient: int
+    dim: int
+    subspace: Float[np.ndarray, "n d"]
+    singular: Float[np.ndarray, " values"]
+    noise: Estimate
+    error: Estimate
+    wanted: float | None = None
+    needed: Estimate | None = None
+
+    def lines(self) -> list[str]:
+        """Return the error, the noise, and the samples needed if they were asked for."""
+        found = [
+            f"{self.n_samples} samples of dimension {self.dim} in {self.ambient}: D^2 = {self.error} of at most "
+            f"{2 * min(self.dim, self.ambient - self.dim)} (uncentred)",
+            f"noise per coordinate {self.noise}",
+        ]
+        if self.needed is not None:
+            found.append(f"samples for a mean D^2 of {self.wanted:.4g}: {self.needed}")
+        return found
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the singular values, those kept apart from those discarded, and the edge of white noise; return axes."""
+        axes = axes_for(axes)
+        order, kept = np.arange(1, len(self.singular) + 1), self.dim
+        axes.plot(order[:kept], self.singular[:kept], "o", color="#0072B2", label="kept")
+        axes.plot(order[kept:], self.singular[kept:], "s", color="#D55E00", label="discarded")
+        edge = self.noise.value * (np.sqrt(self.n_samples - kept) + np.sqrt(self.ambient - kept))
+        axes.axhline(edge, color="0.4", linestyle="--", label="edge of white noise")
+        axes.set(xlabel="index j", ylabel="singular value σ$_j$  (unit of X)", ylim=(0, None))
+        axes.legend(frameon=False)
+        return axes
+
+
+@guarded
+def subspace_error(samples: Rows, dim: Dim, noise: NonNegative | None = None) -> SubspaceError:
+    """Say how far the principal subspace of samples is from the one that they lie on but for white noise.
+
+    D^2 of this sample is predicted as 2 delta^2 (n - d) sum_(j <= d) 1 / sigma_j^2, whatever the law of the latents;
+    delta^2 is sum_(j > d) sigma_j^2 / ((N - d)(n - d)). Right for noise that is independent in all entries, of one
+    variance, and small beside the latents.
+
+    Args:
+        samples: N rows, independent but for their subspace; their mean is not subtracted, and counts as a direction.
+        dim: d, of the subspace.
+        noise: delta if it is known, in the unit of the samples.
+
+    Doubts: noise that is not white, errors beyond the first order. Cannot judge where the discarded directions are as
+    strong as the kept ones, and where samples are repeated. Raises ValueError for N < d + 2, where the mean error is
+    infinite, and for d >= n. Source: `theory.low_dim_diffusion.noise_law`.
+
+    >>> x = np.random.default_rng(0).standard_normal((40, 30)) * ([1.0] * 3 + [0.05] * 27)
+    >>> print(subspace_error(x, 3))
+    40 samples of dimension 3 in 30: D^2 = 0.009144 [0.006425, 0.01234] of at most 6 (uncentred)
+    noise per coordinate 0.04804 [0.04593, 0.05014]
+    """
+    return _judged(samples, dim, noise, None)
+
+
+@guarded
+def samples_needed(samples: Rows, dim: Dim, wanted: Wanted, noise: NonNegative | None = None) -> SubspaceError:
+    """Say of how many samples like these the principal subspace has a given mean D^2, beside `subspace_error`.
+
+    d + 1 + 2 delta^2 (n - d)(N - d - 1) sum_(j <= d) 1 / sigma_j^2 / D^2, by the mean of an inverse Wishart matrix: for
+    normal latents of mean zero. Arguments, doubts and errors as there; more doubts: a mean of the latents that is not
+    zero, latents with heavy tails or few values, and few samples more than d, at which errors have a mean and no
+    variance.
+    """
+    return _judged(samples, dim, noise, float(wanted))
+
+
+def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> SubspaceError:
+    n, ambient = x.shape
+    require(n >= dim + 2, f"samples must be at least dim + 2 (the mean error is infinite below), got {n} for {dim}")
+    require(dim < ambient, f"dim must be below the {ambient} columns of samples, got {dim}")
+    largest = float(np.abs(x).max())
+    require(largest > 0, "samples must not all be zero")
+    left, singular, right = np.linalg.svd(x / largest, full_matrices=False)
+    freedom = (n - dim) * (ambient - dim)
+    estimate = float(np.sum(singular[dim:] ** 2)) / freedom
+    estimate = 0.0 if estimate < 1e-26 else estimate  # rounding
+    variance = estimate if given is None else float(given / largest) ** 2
+    spread = 2 / freedom if given is None else 0.0  # relative variance of delta^2
+    edge = np.sqrt(variance) * (np.sqrt(n) + np.sqrt(ambient))
+    # By noise the squares of singular values are too large; this is the mean of it.
+    squares = np.maximum(singular[:dim] ** 2 - variance * (ambient - dim), singular[:dim] ** 2 / 2)
+    missing, error, needed, doubts = "", Estimate(*[np.nan] * 3), None, []
+    if len(np.unique(x, axis=0)) < n:
+        missing = "samples that are repeated tell nothing new, so leave each in once"
+    elif singular[dim - 1] <= max(_GAP * edge, 1e-12 * singular[0]):
+        missing = f"d = {dim} is not visible, as singular value {dim} lies within the noise, so take a smaller d"
+    else:
+        inverse = np.sum(1 / squares)
+        shared = inverse**2 / np.sum(1 / squares**2)  # by how many directions
+        around = _around(2 * variance * (ambient - dim) * inverse, 2 / (ambient - dim) / shared + spread)
+        error = Estimate(*(min(2.0 * min(dim, ambient - dim), end) for end in around))
+        doubts = _doubts(singular, n, ambient, dim, variance)
+        if abs(variance - estimate) > _FAR * np.sqrt(2 / freedom) * max(variance, estimate):
+            doubts.append(Doubt("the noise that was given is not that of the discarded directions", np.inf, ""))
+        if wanted is not None:
+            each = predicted.noise_law(ambient, squares / (n - dim - 1), dim + 2, np.sqrt(variance)) / wanted
+            few = n - dim - 3  # from one on the inverse Wishart matrix has a variance
+            found = each, 0.0, np.inf
+            if few > 0:
+                found = _around(each, spread + 2 * (n - 1) / (shared * (n - dim) * few))
+            needed = Estimate(*(dim + 1 + extra for extra in found))
+            doubts += _doubts_of_number(left[:, :dim], needed, few)
+    return SubspaceError(
+        n_samples=n,
+        ambient=ambient,
+        dim=dim,
+        subspace=right[:dim].T,
+        singular=largest * singular,
+        noise=Estimate(*(largest * np.sqrt(end) for end in _around(variance, spread))),
+        error=error,
+        wanted=wanted,
+        needed=needed,
+        doubts=tuple(doubts),
+        missing=missing,
+    )
+
+
+def _around(mean: float, variance: float) -> tuple[float, float, float]:
+    """A mean, and the 95 % interval of a gamma variable of this mean and relative variance."""
+    from scipy.stats import gamma
+
+    if variance == 0 or mean == 0:
+        return float(mean), float(mean), float(mean)
+    low, high = gamma(1 / variance, scale=variance).ppf([0.025, 0.975])
+    return float(mean), float(mean * low), float(mean * high)
+
+
+def _doubts(singular: Float[np.ndarray, " values"], n: int, ambient: int, dim: int, variance: float) -> list[Doubt]:
+    if variance == 0:
+        return []
+    doubts, higher = [], variance * (n + ambient) / float(singular[dim - 1]) ** 2
+    if higher > _SMALL:
+        doubts.append(Doubt("the noise is not small beside the least of the latents", higher, "of the error"))
+    # White noise beside the subspace is white noise of N - d rows and n - d columns: the sphericity test of Ledoit and
+    # Wolf 2002. Samples that hang together and columns of unlike noise both spread its spectrum.
+    rows, columns, rest = n - dim, ambient - dim, singular[dim:] ** 2
+    uneven = (rows * (columns * float(np.sum(rest**2) / rest.sum() ** 2) - 1) - columns - 1) / 2 if rest.any() else 0.0
+    if abs(uneven) > _FAR:
+        what = f"the discarded spectrum is not that of white noise ({uneven:+.0f} deviations off)"
+        doubts.append(Doubt(f"{what}: d too small, or noise that is coloured, dependent or heavy", np.inf, ""))
+    return doubts
+
+
+def _doubts_of_number(left: Float[np.ndarray, "samples d"], needed: Estimate, few: int) -> list[Doubt]:
+    (n, dim), doubts = left.shape, []
+    if np.sum(left.sum(axis=0) ** 2) > dim + _FAR * np.sqrt(2 * dim) + _FAR**2 / 2:
+        doubts.append(Doubt("the latents have a mean, which the number of samples needed does not know", np.inf, ""))
+    fourth = n * np.sum(np.sum(left**2, axis=1) ** 2) - dim * (dim + 2) * n / (n + 2)
+    if abs(fourth) > 1.25 * _FAR * np.sqrt(8 * dim * (dim + 2) / n):
+        doubts.append(Doubt("the latents are not normal", np.inf, ""))
+    if few <= 0 or needed.value < dim + 4:
+        doubts.append(Doubt("errors at so few samples have a mean and no variance", np.inf, ""))
+    return doubts

@@ -1,0 +1,401 @@
+"""Tests of low-dimensional diffusion: properties, second routes, simulators, the tool's coverage and refusals."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, chi2
+
+from own_data import low_dim_diffusion as tool
+from sims import low_dim_diffusion as observed
+from theory import low_dim_diffusion as predicted
+from theory_on_trial.audits.promises import Case, promises
+
+LEVELS = st.floats(0.05, 20)
+
+
+def basis(generator, ambient, dim):
+    return np.linalg.qr(generator.standard_normal((ambient, dim)))[0]
+
+
+def mixture(seed=0, dims=(1, 2, 2), ambient=6, points=5):
+    generator = np.random.default_rng(seed)
+    weights = np.array([0.3, 0.5, 0.2])[: len(dims)]
+    return generator.standard_normal((points, ambient)), [basis(generator, ambient, d) for d in dims], weights
+
+
+def lines(angle):
+    return np.array([[math.cos(math.radians(angle)), math.sin(math.radians(angle))]])
+
+
+TWELVE = np.concatenate(
+    [
+        np.outer((-1.8, -1, -0.3, 0.4, 0.9, 1.6), lines(30)[0]),
+        np.outer((-1.5, -0.8, -0.2, 0.6, 1.2, 2), lines(-30)[0]),
+    ]
+)
+
+
+# ----------------------------------------------------------------------------------------------- theory by other routes
+
+
+def test_one_latent_has_the_posterior_of_a_ratio_of_integrals():
+    """E[x0 | x_t] of lines, by adaptive quadrature of Bayes' rule."""
+    from scipy.integrate import quad
+
+    x, bases, weights = mixture(dims=(1, 1), points=1)
+    weights = weights / weights.sum()
+    signal, noise = 1.3, 0.8
+
+    def joint(a, k):
+        return weights[k] * math.exp(-(a**2) / 2 - np.sum((x[0] - signal * a * bases[k][:, 0]) ** 2) / 2 / noise**2)
+
+    total = sum(quad(joint, -9, 9, (k,))[0] for k in range(2))
+    mean = sum(quad(lambda a, k: a * joint(a, k), -9, 9, (k,))[0] * bases[k][:, 0] for k in range(2)) / total
+    square = sum(quad(lambda a, k: a * a * joint(a, k), -9, 9, (k,))[0] for k in range(2)) / total
+    given = x, bases, weights, signal, noise
+    assert predicted.posterior_mean(*given)[0] == pytest.approx(mean, rel=1e-8)
+    assert predicted.posterior_variance(*given)[0] == pytest.approx(square - mean @ mean, rel=1e-8)
+
+
+@settings(max_examples=10, deadline=None)
+@given(LEVELS, LEVELS, st.integers(0, 99))
+def test_the_variance_is_the_divergence_and_turns_and_scales_change_nothing(signal, noise, seed):
+    x, bases, weights = mixture(seed)
+    x *= np.hypot(signal, noise)
+    mean, variance = (
+        f(x, bases, weights, signal, noise) for f in (predicted.posterior_mean, predicted.posterior_variance)
+    )
+    step = 1e-5 * noise
+    ahead, behind = (
+        np.array([predicted.posterior_mean(x + sign * step * e, bases, weights, signal, noise) for e in np.eye(6)])
+        for sign in (1, -1)
+    )
+    divergence = np.einsum("ipi->p", ahead - behind) / (2 * step)
+    assert variance == pytest.approx(noise**2 / signal * divergence, rel=1e-4, abs=1e-6 * (noise / signal) ** 2)
+    turn = basis(np.random.default_rng(seed), 6, 6)
+    both = predicted.posterior_mean(3 * x @ turn.T, [turn @ one for one in bases], weights, 3 * signal, 3 * noise)
+    assert both == pytest.approx(mean @ turn.T, rel=1e-9, abs=1e-9)
+
+
+def test_vanishing_and_huge_noise_leave_the_nearest_subspace_and_the_prior():
+    x, bases, weights = mixture()
+    nearest = bases[int(np.argmax([np.linalg.norm(x[0] @ one) for one in bases]))]
+    found = predicted.posterior_mean(x[:1], bases, weights, 1.0, 1e-30)[0]
+    assert found == pytest.approx(nearest @ nearest.T @ x[0], rel=1e-12)
+    blind = predicted.posterior_variance(x, bases, weights, 1.0, 1e9)
+    assert blind == pytest.approx(np.full(5, weights @ [1, 2, 2]), rel=1e-6)
+
+
+def test_the_implicit_loss_is_the_denoising_loss():
+    x, bases, weights = mixture(points=4, ambient=2, dims=(1, 1))
+    weights = weights / weights.sum()
+    nodes = observed.gauss_hermite(2, 60)
+    for noise in (0.8, 2.0):
+        implicit = predicted.implicit_loss(x, bases, weights, 1.5, noise, *nodes)
+        assert observed.denoising_loss(x, bases, weights, 1.5, noise, *nodes) == pytest.approx(implicit, rel=1e-4)
+
+
+@pytest.mark.parametrize(("noise", "loss"), [(0.2, 0.0866), (0.5, 0.5626), (1.0, 1.3819), (2.0, 1.8388)])
+def test_verified_least_losses(noise, loss):
+    assert predicted.mmse(2, 3, 1.0, noise) == pytest.approx(loss, rel=2e-3)
+    assert predicted.genie_loss(2, 1.0, noise) == pytest.approx(2 * noise**2 / (1 + noise**2), rel=1e-12)
+
+
+@pytest.mark.parametrize(("dim", "noise"), [(2, 0.3), (2, 1.0), (3, 1.0), (4, 4.0)])
+def test_the_price_is_a_direct_integral(dim, noise):
+    """Of two subspaces, over both chi-square laws."""
+    kappa = noise**-2
+    phi, c = kappa / (1 + noise**2) / 2, 1 / (1 + noise**2)
+
+    nodes, weights = np.polynomial.legendre.leggauss(500)
+    z, weights = 20 * (nodes + 1) ** 2, 40 * (nodes + 1) * weights  # denser near zero
+    chances = weights * chi2(dim).pdf(z)
+    other, true = noise**2 * z[:, None], noise**2 * (1 + kappa) * z
+    w = 1 / (1 + np.exp(np.minimum(phi * (other - true), 700)))
+    price = c**2 * (chances @ (w * (1 - w) * (other + true)) @ chances)
+    assert predicted.mmse(dim, 2, 1.0, noise) == pytest.approx(dim * noise**2 * c + price, rel=1e-7)
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(1, 30), st.integers(2, 50), st.floats(1e-3, 1e3))
+def test_the_least_loss_lies_between_genie_and_prior_and_grows_with_the_subspaces(dim, subspaces, noise):
+    losses = [predicted.mmse(dim, k, 1.0, noise) for k in (1, subspaces, subspaces + 1)]
+    assert losses[0] == predicted.genie_loss(dim, 1.0, noise)
+    assert losses[0] <= losses[1] * (1 + 1e-9)
+    assert losses[1] <= losses[2] * (1 + 1e-9)
+    assert losses[2] <= dim * (1 + 1e-9)
+    assert predicted.mmse(dim, subspaces, 7.0, 7 * noise) == pytest.approx(losses[1], rel=1e-9)
+
+
+def test_clustering_is_pca_with_one_subspace_and_its_least_loss_the_singular_values():
+    x, bases, _ = mixture(dims=(2,), points=9)
+    best = np.linalg.svd(x)[2][:2].T
+    for noise in (0.1, 3.0):
+        least = predicted.least_loss(x, 2, 1.0, [noise], [1.0])
+        assert predicted.clustering_loss(x, [best], 1.0, noise) == pytest.approx(least, rel=1e-12)
+        assert predicted.clustering_loss(x, bases, 1.0, noise) > least
+    gain = 0.25 * 3 / (1 + 1) ** 2 * 4  # B at s = gamma = 1 is 3 / 4
+    squares = np.sum(x**2) - np.sum(np.linalg.svd(x)[1][:2] ** 2) * gain
+    assert predicted.least_loss(x, 2, 1.0, [1.0], [1.0]) == pytest.approx(squares / 9 + 2 / 4, rel=1e-12)
+
+
+@pytest.mark.parametrize(("samples", "mean"), [(1, 7.368), (3, 4.941), (5, 1.8667)])
+def test_verified_completions(samples, mean):
+    assert predicted.random_completion(20, 6, samples) == pytest.approx(mean, rel=1e-4)
+    assert predicted.random_completion(20, 6, 6) == 0
+    assert predicted.worst_completion(20, 6, samples) == 2 * (6 - samples)
+
+
+def test_verified_laws_of_noise_and_tails():
+    assert predicted.noise_law(40, np.ones(6), 30, 0.05) / 0.05**2 == pytest.approx(17.74, abs=5e-3)
+    assert predicted.noise_law(20, [4.0, 2.0, 1.0, 0.5], 16, 0.02) / 0.02**2 == pytest.approx(10.909, abs=1e-3)
+    assert (predicted.tail_constant(4, 0), predicted.tail_constant(4, 1)) == (pytest.approx(1.880, abs=1e-3), 2)
+    assert (predicted.tail_exponent(0), predicted.tail_exponent(1)) == (0.5, 1.0)
+    # One dimension: chi-square variables of one and two degrees of freedom below 1 / t.
+    for extra in (0, 1):
+        exact = chi2(1 + extra).cdf(1e-8) * 1e8 ** predicted.tail_exponent(extra)
+        assert predicted.tail_constant(1, extra) == pytest.approx(exact, rel=1e-7)
+
+
+def test_medians_of_inverse_traces():
+    for samples, median in ((4, 13.8), (5, 3.89), (6, 2.12)):
+        found = observed.inverse_traces(np.random.default_rng(0), 20_000, 4, samples)
+        assert np.median(found) == pytest.approx(median, rel=0.05)
+
+
+def test_partitions_are_counted_by_recursion():
+    """The first sample of a group takes d - 1 of all others."""
+
+    def ways(dim, groups):
+        return 1 if groups == 0 else math.comb(dim * groups - 1, dim - 1) * ways(dim, groups - 1)
+
+    for dim, groups in ((2, 2), (3, 2), (2, 3), (4, 3), (1, 5)):
+        assert predicted.perfect_partitions(dim, dim, groups) == ways(dim, groups)
+        assert predicted.perfect_partitions(dim, dim + 1, groups) == 1
+
+
+# ----------------------------------------------------------------------------------------------------------- simulators
+
+
+def test_verified_minima_on_twelve_points():
+    found, loss = observed.best_angles(TWELVE, (30.0, -30.0), 1.0, 40)
+    assert found == pytest.approx([28.009, -29.311], abs=2e-3)
+    assert loss == pytest.approx(0.7710757, abs=2e-7)
+    at_lines = observed.denoising_loss(
+        TWELVE, [lines(30).T, lines(-30).T], [0.5, 0.5], 1.0, 1.0, *observed.gauss_hermite(2, 60)
+    )
+    assert at_lines == pytest.approx(0.7715659, abs=2e-7)
+    assert observed.fitting_partitions(TWELVE, 1, 2) == (1, 2048)
+
+
+def test_nodes_have_the_moments_of_a_normal_vector():
+    for nodes, weights in (observed.gauss_hermite(3, 5), observed.cubature(3)):
+        assert weights.sum() == pytest.approx(1)
+        assert weights @ nodes == pytest.approx(np.zeros(3), abs=1e-12)
+        assert np.einsum("q,qi,qj->ij", weights, nodes, nodes) == pytest.approx(np.eye(3), abs=1e-12)
+
+
+def test_sampled_losses_are_those_of_nodes():
+    """On a line in the plane, over Gaussian amplitudes."""
+    bases = [lines(0).T, lines(90).T]
+    sampled = observed.sampled_losses(np.random.default_rng(0), 40_000, bases, 1.0, 0.7, ("soft", "clean", "noisy"))
+    amplitudes, weights = observed.gauss_hermite(1, 30)
+    points = np.concatenate([amplitudes * lines(0), amplitudes * lines(90)])
+    for column, rule in enumerate(("soft", "clean", "noisy")):
+        given = bases, [0.5, 0.5], 1.0, 0.7, *observed.gauss_hermite(2, 30), rule, np.tile(weights / 2, 2)
+        error = 6 * sampled[:, column].std() / 200
+        assert sampled[:, column].mean() == pytest.approx(observed.denoising_loss(points, *given), abs=error)
+
+
+def test_lloyd_recovers_what_is_unique():
+    found = {}
+    for samples in (2, 4):
+        hits = 0
+        for seed in range(20):
+            generator = np.random.default_rng(seed)
+            points = np.concatenate([generator.standard_normal((samples, 2)) @ basis(generator, 8, 2).T for _ in "ab"])
+            labels, residual = observed.k_subspaces(generator, points, 2, 2)
+            hits += len(set(labels[:samples])) == len(set(labels[samples:])) == 1 and residual < 1e-9
+        found[samples] = hits
+    assert found[4] >= 19
+    assert found[2] <= 17
+
+
+def test_more_samples_than_dimensions_take_the_other_gram_matrix():
+    generator = np.random.default_rng(3)
+    found = observed.noisy_errors(generator, 4000, 6, [1.0, 1.0], 30, 0.01) / 1e-4
+    assert found.mean() == pytest.approx(2 * 4 * 2 / 27, abs=6 * found.std() / 4000**0.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: predicted.noise_law(20, np.ones(4), 5, 0.1), r"samples must exceed 4 \+ 1"),
+        (lambda: predicted.random_completion(5, 5, 2), "dim below ambient"),
+        (
+            lambda: predicted.posterior_mean(np.ones((1, 3)), [np.eye(2)], [1.0], 1.0, 1.0),
+            "bases must have as many rows",
+        ),
+        (lambda: predicted.posterior_mean(np.ones((1, 2)), [np.eye(2)], [0.5, 0.5], 1.0, 1.0), "equally many"),
+        (lambda: predicted.perfect_partitions(3, 2, 2), "samples must be at least dim"),
+        (lambda: observed.fitting_partitions(np.ones((30, 2)), 1, 2), r"at most 10\^5 labellings"),
+        (lambda: observed.inverse_traces(np.random.default_rng(0), 1, 3, 2), "dim must be at most samples"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+# ------------------------------------------------------------------------------------------------------------- own data
+
+
+def own(generator, ambient, n, variances, noise, latents=None, noises=None):
+    dim = len(variances)
+    x = noise * (generator.standard_normal((n, ambient)) if noises is None else noises)
+    x[:, :dim] += (generator.standard_normal((n, dim)) if latents is None else latents) * np.sqrt(variances)
+    return x
+
+
+@pytest.mark.parametrize(
+    ("ambient", "n", "variances", "noise"),
+    [(20, 16, (4, 2, 1, 0.5), 0.02), (50, 12, (1, 1), 0.05), (10, 100, (1, 2, 3), 0.1)],
+)
+def test_intervals_hold_what_they_say_as_often_as_they_say(ambient, n, variances, noise):
+    generator, runs, held, doubted, dim, ratios = np.random.default_rng(1), 150, np.zeros(3), 0, len(variances), []
+    wanted = noise**2
+    truth = dim + 1 + 2 * (ambient - dim) * sum(1 / v for v in variances)
+    for _ in range(runs):
+        found = tool.samples_needed(own(generator, ambient, n, variances, noise), dim, wanted)
+        error = 2 * np.sum(found.subspace[dim:] ** 2)
+        pairs = (found.error, error), (found.needed, truth), (found.noise, noise)
+        held += [one.low <= value <= one.high for one, value in pairs]
+        doubted += bool(found.doubts)
+        ratios.append(error / found.error.value)
+        assert found.answerable
+    assert min(held) >= binom(runs, 0.95).ppf(1e-4)
+    assert doubted <= binom(runs, 0.07).ppf(1 - 1e-4)
+    assert np.mean(ratios) == pytest.approx(1, abs=6 * np.std(ratios) / runs**0.5 + 0.02)
+
+
+def two_sizes(g):
+    return g.standard_normal((40, 4)) * np.where(np.arange(40) < 4, 10, 1)[:, None]
+
+
+def coloured(g):
+    return g.standard_normal((40, 20)) * np.geomspace(0.1, 3, 20)
+
+
+def hanging_together(g):
+    return own(g, 20, 40, (1,) * 4, 0.02, noises=np.cumsum(g.standard_normal((40, 20)), axis=0) / 6)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (hanging_together, "the discarded spectrum is not that of white noise"),
+        (lambda g: own(g, 20, 40, (1,) * 4, 0.02, noises=g.standard_t(1.5, (40, 20))), "not that of white noise"),
+        (
+            lambda g: own(g, 20, 40, (1,) * 4, 0.02, noises=g.standard_normal((40, 20)) * np.geomspace(0.1, 3, 20)),
+            "white",
+        ),
+        (lambda g: own(g, 20, 40, (9, 4, 4, 4, 0.1), 0.02), "d too small"),
+        (lambda g: own(g, 20, 40, (1,) * 4, 0.02, latents=g.standard_normal((40, 4)) + 2), "the latents have a mean"),
+        (lambda g: own(g, 20, 40, (1,) * 4, 0.02, latents=two_sizes(g)), "the latents are not normal"),
+        (lambda g: own(g, 20, 6, (1,) * 4, 0.001), "a mean and no variance"),
+        (lambda g: own(g, 60, 60, (1,) * 4, 0.25), "not small beside the least"),
+    ],
+)
+def test_data_that_do_not_fit_are_doubted(data, reason):
+    found = [tool.samples_needed(data(np.random.default_rng(seed)), 4, 1e-3) for seed in range(10)]
+    doubted = [one for one in found if any(reason in doubt.reason for doubt in one.doubts)]
+    assert len(doubted) >= 9
+    said = doubted[0]
+    assert "doubt: " in said.summary()
+    assert said.to_dict()["answerable"]
+
+
+def test_noise_that_is_given_is_compared_with_the_data():
+    x = own(np.random.default_rng(0), 20, 40, (1,) * 4, 0.02)
+    assert tool.subspace_error(x, 4, 0.02).doubts == ()
+    assert tool.subspace_error(x, 4, 0.02).noise == (0.02, 0.02, 0.02)
+    assert "that was given" in tool.subspace_error(x, 4, 0.01).doubts[0].reason
+    without = tool.samples_needed(own(np.random.default_rng(0), 20, 40, (1,) * 4, 0.0), 4, 1e-3)
+    assert (without.error.value, without.needed.value) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("x", "dim", "sentence"),
+    [
+        (own(np.random.default_rng(0), 20, 16, (1,) * 4, 0.02), 5, "d = 5 is not visible"),
+        (own(np.random.default_rng(0), 20, 16, (1,) * 4, 2.0), 4, "d = 4 is not visible"),
+        (np.repeat(own(np.random.default_rng(0), 20, 16, (1,) * 4, 0.02), 2, axis=0), 4, "samples that are repeated"),
+    ],
+)
+def test_what_is_not_visible_has_no_number(x, dim, sentence):
+    for found in (tool.subspace_error(x, dim), tool.samples_needed(x, dim, 0.1)):
+        assert not found.answerable
+        assert sentence in found.summary()
+        assert np.isnan(found.error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ((np.ones((5, 9)), 4), r"samples must be at least dim \+ 2 \(the mean error is infinite below\), got 5 for 4"),
+        ((np.ones((9, 4)), 4), "dim must be below the 4 columns of samples, got 4"),
+        ((np.full((9, 4), np.nan), 2), "samples must be finite"),
+        ((np.zeros((9, 4)), 2), "samples must not all be zero"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(given, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        tool.subspace_error(*given)
+
+
+def test_the_plot_shows_all_singular_values():
+    import matplotlib.pyplot as plt
+
+    x = own(np.random.default_rng(0), 20, 16, (1,) * 4, 0.02)
+    axes = tool.subspace_error(x, 4).plot()
+    drawn = np.concatenate([line.get_ydata() for line in axes.lines[:2]])
+    assert drawn == pytest.approx(np.linalg.svd(x, compute_uv=False))
+    assert axes.get_ylabel().startswith("singular value")
+    assert tool.subspace_error(x, 4).plot(axes) is axes
+    plt.close("all")
+
+
+X, BASES, WEIGHTS = mixture(ambient=3, dims=(1, 2, 2))
+NODES = dict(zip(("nodes", "node_weights"), observed.cubature(3), strict=True))
+GIVEN = {"points": X, "bases": BASES, "weights": WEIGHTS, **NODES}
+RNG = {"generator": np.random.default_rng(0)}
+SMALL = {**RNG, "draws": 3, "ambient": 5, "dim": 3, "samples": 2}
+SEARCH = {"points": TWELVE, "start": (30.0, -30.0), "order": 8, "point_weights": None}
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        "posterior_mean": Case({"bases": BASES, "weights": WEIGHTS, "x": X}),
+        "posterior_variance": Case({"bases": BASES, "weights": WEIGHTS}, within=(0, np.inf)),
+        "implicit_loss": Case(GIVEN),
+        "soft_angles": Case({"points": TWELVE, "start": (30.0, -30.0), "order": 8}),
+        "clustering_loss": Case({"points": X, "bases": BASES}),
+        "best_angles": Case({**SEARCH, "noise": 1.0}),
+        "best_subspace": Case({**RNG, "points": X, "noises": [0.5], "level_weights": [1.0], "dim": 2}),
+        "denoising_loss": Case({**GIVEN, "point_weights": None}),
+        "posterior_moments": Case({"bases": BASES, "weights": WEIGHTS, "x": X, "order": 9}, infinite="underflow"),
+        "sampled_losses": Case({**RNG, "draws": 5, "bases": BASES}),
+        "k_subspaces": Case({**RNG, "starts": 2}),
+        "fitting_partitions": Case({"points": TWELVE[3:9]}),
+        "completion_errors": Case(SMALL),
+        "trained_errors": Case(SMALL),
+        "noisy_errors": Case({**RNG, "draws": 3, "spectrum": [1.0, 2.0]}),
+        "inverse_traces": Case({**RNG, "draws": 3}),
+        "subspace_error": Case({"samples": own(np.random.default_rng(0), 9, 12, (1, 1), 0.05)}, infinite="no verdict"),
+        "samples_needed": Case({"samples": own(np.random.default_rng(0), 9, 12, (1, 1), 0.05)}, infinite="no verdict"),
+    },
+    {"Rule": "a type", "SubspaceError": "a record of results", "SubspaceError.plot": "takes matplotlib's axes"},
+    examples=4,
+)
