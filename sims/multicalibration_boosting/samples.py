@@ -24,7 +24,7 @@ def sample_levels(
     """Sums of h r and of its square in each level, r = y - v; `chances` are those of y = 1."""
     members = generator.binomial(counts, share, (replicas, len(counts)))
     ones = generator.binomial(members, chances)
-    return _sums(members, ones, values)
+    return _sums(members.astype(float), ones.astype(float), values)
 
 
 @guarded
@@ -36,13 +36,13 @@ def enumerate_levels(
 
     members, ones = (axis.ravel() for axis in np.indices((count + 1, count + 1)))
     likely = binom.pmf(members, count, share) * binom.pmf(ones, members, chance)
-    return likely, *_sums(members, ones, np.array([value]))
+    return likely, *_sums(members.astype(float), ones.astype(float), np.array([value]))
 
 
 @guarded
 def plug_in(counts: Counts, sums: Sums) -> Float[np.ndarray, "*replicas"]:
     """K2 of the sample: sum of (n_v / n) (mean of h r)^2."""
-    return np.sum(sums**2 / counts, axis=-1) / counts.sum()
+    return np.asarray(np.sum(sums**2 / counts, axis=-1) / counts.sum())
 
 
 @guarded
@@ -54,7 +54,7 @@ def unbiased(counts: Counts, sums: Sums, squares: Sums) -> Float[np.ndarray, "*r
     several = counts > 1
     require(several.any(), "counts must be above one for some level")
     products = (sums[..., several] ** 2 - squares[..., several]) / (counts[several] - 1)
-    return np.sum(products, axis=-1) / counts.sum()
+    return np.asarray(np.sum(products, axis=-1) / counts.sum())
 
 
 def _sums(

@@ -1,0 +1,398 @@
+"""Is a score right on average in every group at every predicted value? An audit with intervals that hold together.
+
+For each level v of the predictions and each group h: the mean of h r, r = y - f. Their squares, weighted by the levels,
+are K2. Intervals hold at finite n for independent rows that the predictor has not seen.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from sims import multicalibration_boosting as observed
+from theory import multicalibration_boosting as predicted
+from theory_on_trial.contract import RISING, USABLE_SCALE, Fraction, Interval, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.estimate import Estimate
+
+Numbers = Annotated[Float[np.ndarray, " rows"], USABLE_SCALE]
+Groups = Annotated[Float[np.ndarray, "rows groups"], USABLE_SCALE] | Bool[np.ndarray, "rows groups"]
+Vector = Float[np.ndarray, " rows"]
+
+_TOO_GOOD = 1e-4  # chance that residuals of other rows are as close to zero
+_FEWEST_LEVELS = 4  # from which on sums of labels are not zero by the chance of a lattice
+_COPIES = 0.01
+
+
+class Cell(NamedTuple):
+    """A level and a group, with E[h r | v] and its interval; `rows` of the level have h other than 0."""
+
+    level: int
+    group: int
+    rows: int
+    residual: Estimate
+
+
+class GroupError(NamedTuple):
+    """K2 along one group, in units of h^2.
+
+    Attributes:
+        unbiased: estimate without bias, which may be negative.
+        least: lower bound for K2 with the level weights of these rows.
+        plug_in: the square of the means as they are, too large by `bias` in the mean.
+        bias: predicted, the sum over levels of Var(h r | v) / n.
+    """
+
+    unbiased: float
+    least: float
+    plug_in: float
+    bias: float
+
+
+class Combination(NamedTuple):
+    """The worst linear combination of groups: found on one half of the rows, judged on the other, of mean square 1."""
+
+    weights: Float[np.ndarray, " groups"]
+    unbiased: float
+    least: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class MulticalibrationAudit(Answer):
+    """What `multicalibration_audit` found.
+
+    Attributes:
+        n: rows.
+        values: mean prediction of each level that has rows.
+        counts: rows of each level.
+        binned: whether levels are bins, so that K2 of the predictions themselves may be larger.
+        bound: B, the largest h^2 among the rows, which the intervals take for its bound.
+        cells: those with enough rows; their intervals hold together at the confidence asked for.
+        unjudged: how many cells have fewer rows.
+        groups: K2 along each group.
+        combination: of groups, where it is worst; None where a half has too few rows.
+        round_gain: by how much one round of boosting would lower the squared error, fitted on one half of the rows and
+            counted on the other; None as above.
+    """
+
+    n: int
+    values: Float[np.ndarray, " levels"]
+    counts: Int[np.ndarray, " levels"]
+    binned: bool
+    bound: float
+    cells: tuple[Cell, ...]
+    unjudged: int
+    groups: tuple[GroupError, ...]
+    combination: Combination | None
+    round_gain: Estimate | None
+
+    def lines(self) -> list[str]:
+        """Return the verdict, the worst group, the worst combination, and the three worst cells."""
+        found = [one for one in self.cells if not one.residual.low <= 0 <= one.residual.high]
+        about = f"{self.n} rows, {len(self.values)} levels, {len(self.groups)} groups"
+        worst = max(range(len(self.groups)), key=lambda g: self.groups[g].unbiased)
+        k2 = self.groups[worst]
+        said = (
+            f"{len(found)} of {len(self.cells)} cells are off" if found else f"none of {len(self.cells)} cells is off"
+        )
+        shown = [
+            f"{about}: {said}{f', {self.unjudged} have too few rows' if self.unjudged else ''}",
+            f"worst group {worst}: K2 {k2.unbiased:.3g}, at least {k2.least:.3g} "
+            f"(plug-in {k2.plug_in:.3g}, of which {k2.bias:.3g} is bias)",
+        ]
+        if self.combination is not None and self.round_gain is not None:
+            shown.append(
+                f"worst combination: K2 {self.combination.unbiased:.3g}, at least {self.combination.least:.3g}"
+            )
+            shown.append(f"one round of boosting would lower the squared error by {self.round_gain}")
+        found.sort(key=lambda one: -abs(one.residual.value))
+        return shown + [
+            f"group {one.group} at {self.values[one.level]:.3g}: mean of h r {one.residual}, {one.rows} rows"
+            for one in found[:3]
+        ]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the means of h r with their intervals against the levels, for the four worst groups; return the axes."""
+        axes = axes_for(axes)
+        order = np.argsort([-one.unbiased for one in self.groups])[:4].tolist()
+        width = np.ptp(self.values) / 120 if len(self.values) > 1 else 0.01
+        colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+        for place, (group, colour) in enumerate(zip(order, colours, strict=False)):
+            own = [one for one in self.cells if one.group == group]
+            ends = np.array([one.residual for one in own]).reshape(-1, 3)
+            at = self.values[[one.level for one in own]] + width * place
+            lengths = np.abs(ends[:, 1:] - ends[:, :1]).T
+            axes.errorbar(at, ends[:, 0], lengths, fmt="o", color=colour, label=f"group {group}")
+        axes.axhline(0, color="0.5", linewidth=0.8)
+        axes.set(xlabel="prediction v", ylabel="mean of h (y − v)")
+        axes.legend(frameon=False)
+        return axes
+
+
+@guarded
+def multicalibration_audit(
+    predictions: Numbers,
+    y: Numbers,
+    groups: Groups,
+    *,
+    n_levels: Annotated[int, Interval(1, 2**16)] = 10,
+    bounds: Annotated[Float[np.ndarray, " 2"], USABLE_SCALE, RISING] | tuple[float, float] = (0.0, 1.0),
+    confidence: Fraction = 0.95,
+    min_count: Annotated[int, Interval(2, 2**53)] = 50,
+) -> MulticalibrationAudit:
+    """Audit predictions by groups: each level's mean residual, K2 without bias and its lower bound, what a round saves.
+
+    Args:
+        predictions: f of each row; up to `n_levels` different values are the levels, more are put into equal bins.
+        y: label of each row, 0 and 1 or any number within `bounds`.
+        groups: h of each row, a column per group: booleans, or numbers whose largest h^2 stands for B.
+        n_levels: most levels.
+        bounds: the range of labels and predictions.
+        confidence: of all intervals together, and of each lower bound.
+        min_count: rows of a cell with h other than 0, below which it is not judged.
+
+    Intervals are Hoeffding's or empirical Bernstein ones (Maurer & Pontil 2009), whichever is shorter, each at half the
+    level. Doubts name bins, which can hide what cancels within them; bins hardly wider than the spacing of the
+    predictions; residuals closer to zero than labels of other rows allow (an audit on training data); equal groups;
+    copied rows. Dependent rows cannot be seen. Raises ValueError for fewer than two rows, labels or predictions outside
+    `bounds`, and where all cells have too few rows.
+
+    >>> generator = np.random.default_rng(0)
+    >>> f = generator.choice([0.2, 0.5, 0.8], 6000)
+    >>> member = generator.random(6000) < 0.4
+    >>> y = generator.random(6000) < np.where(member & (f == 0.5), 0.65, f)
+    >>> audit = multicalibration_audit(f, y.astype(float), member[:, None])
+    >>> [(cell.level, round(cell.residual.value, 3)) for cell in audit.cells if cell.residual.low > 0]
+    [(1, 0.058)]
+    """
+    n, low, high = len(y), float(bounds[0]), float(bounds[1])
+    require(low < high, f"bounds must rise, got {low} and {high}")
+    require(n >= 2, f"y must have at least two rows, got {n}")
+    for name, numbers in (("predictions", predictions), ("y", y)):
+        require((numbers >= low) & (numbers <= high), f"{name} must lie within bounds, {low} to {high}")
+    h, residuals = groups.astype(float), y - predictions
+    levels = _Levels(predictions, low, high, n_levels)
+    sums = _Sums(levels, h * residuals[:, None])
+    total = _Total(levels)
+    members = total((h != 0)[total.order].astype(float))
+    enough = members >= min_count
+    require(enough.any(), f"groups must have a level with at least min_count = {min_count} rows of a group")
+    miss = (1 - confidence) / enough.size
+    half = sums.half_widths(levels.ranges(h), miss)
+    cells = tuple(
+        Cell(level, group, int(members[level, group]), _around(sums.means[level, group], half[level, group]))
+        for level, group in zip(*(axis.tolist() for axis in np.nonzero(enough)), strict=True)
+    )
+    combination, round_gain = _halves(levels, predictions, y, h, confidence)
+    return MulticalibrationAudit(
+        n=n,
+        values=total(predictions[total.order, None])[:, 0] / levels.counts,
+        counts=levels.counts,
+        binned=levels.binned,
+        bound=float(np.max(h**2)),
+        cells=cells,
+        unjudged=int(enough.size - enough.sum()),
+        groups=tuple(sums.error(group, np.where(enough, half, np.inf)) for group in range(h.shape[1])),
+        combination=combination,
+        round_gain=round_gain,
+        doubts=tuple(_doubts(levels, predictions, y, h, float(np.max(h**2)))),
+    )
+
+
+# ----------------------------------------------------------------------------------------------- levels and intervals
+
+
+class _Levels:
+    """Which level each row has, the ends of each level, and how many rows."""
+
+    def __init__(self, predictions: Vector, low: float, high: float, most: int):
+        values, index = np.unique(predictions, return_inverse=True)
+        self.low, self.high, self.width = low, high, (high - low) / most
+        self.binned = len(values) > most
+        self.spacing = float(np.diff(values).min(initial=np.inf))
+        if self.binned:
+            index = np.minimum((predictions - low) / (high - low) * most, most - 1).astype(int)
+            number, index = np.unique(index, return_inverse=True)
+            self.ends = low + self.width * number, np.minimum(low + self.width * (number + 1), high)
+        else:
+            self.ends = values, values
+        self.index, self.counts = index, np.bincount(index)
+
+    def ranges(self, h: Float[np.ndarray, "rows groups"]) -> Float[np.ndarray, "levels groups"]:
+        """How far apart two values of h r can be in each level, h between the extremes of its column and 0."""
+        least, most = np.minimum(h.min(axis=0), 0), np.maximum(h.max(axis=0), 0)
+        above, below = (self.high - self.ends[0])[:, None], (self.ends[1] - self.low)[:, None]
+        return np.maximum(most * above, -least * below) + np.maximum(most * below, -least * above)
+
+
+class _Sums:
+    """Means and variances of some columns in each level, with intervals and K2."""
+
+    def __init__(self, levels: _Levels, products: Float[np.ndarray, "rows groups"]):
+        self.counts = np.bincount(levels.index, minlength=len(levels.counts))
+        total = _Total(levels)
+        products = products[total.order]
+        self.sums, self.squares = total(products), total(products**2)
+        counts = np.maximum(self.counts, 1)[:, None]
+        self.means = self.sums / counts
+        centred = total((products - self.means[levels.index[total.order]]) ** 2)
+        self.variances = centred / np.maximum(counts - 1, 1)
+
+    def half_widths(
+        self, ranges: Float[np.ndarray, "levels groups"], miss: float
+    ) -> Float[np.ndarray, "levels groups"]:
+        """Of two-sided intervals, each of which misses the mean with at most this chance."""
+        n, deviation = np.maximum(self.counts, 1)[:, None], np.log(8 / miss)
+        hoeffding = ranges * np.sqrt(np.log(4 / miss) / (2 * n))
+        bernstein = np.sqrt(2 * self.variances * deviation / n) + 7 * ranges * deviation / (3 * np.maximum(n - 1, 1))
+        return np.where(n > 1, np.minimum(hoeffding, bernstein), hoeffding)
+
+    def error(self, group: int, half: Float[np.ndarray, "levels groups"]) -> GroupError:
+        """K2 along one column."""
+        there = self.counts > 0
+        counts, means = self.counts[there], self.means[there, group]
+        sums, squares = self.sums[there, group], self.squares[there, group]
+        several = float(observed.unbiased(counts, sums, squares)) if counts.max() > 1 else 0.0
+        least = predicted.sampled_error(counts, np.maximum(np.abs(means) - half[there, group], 0))
+        bias = predicted.plug_in_bias(counts, self.variances[there, group])
+        return GroupError(several, least, float(observed.plug_in(counts, sums)), bias)
+
+
+class _Total:
+    """Sums of each column over the rows of each level, of rows that are brought into `order`."""
+
+    def __init__(self, levels: _Levels):
+        self.order, self.size = np.argsort(levels.index, kind="stable"), len(levels.counts)
+        self.present, self.starts = np.unique(levels.index[self.order], return_index=True)
+
+    def __call__(self, columns: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "levels columns"]:
+        sums = np.zeros((self.size, columns.shape[1]))
+        sums[self.present] = np.add.reduceat(columns, self.starts, axis=0)
+        return sums
+
+
+def _around(mean: float, half: float) -> Estimate:
+    return Estimate(float(mean), float(mean - half), float(mean + half))
+
+
+# ------------------------------------------------------------------------------------------- one half fits, one judges
+
+
+class _Half(_Levels):
+    """The levels of some of the rows."""
+
+    def __init__(self, levels: _Levels, rows: Bool[np.ndarray, " rows"]):
+        self.__dict__ |= vars(levels)
+        self.index = levels.index[rows]
+
+
+def _halves(
+    levels: _Levels, predictions: Vector, y: Vector, h: Float[np.ndarray, "rows groups"], confidence: float
+) -> tuple[Combination | None, Estimate | None]:
+    n, size = h.shape
+    if n < 4 * (size + 2) or not h.any():
+        return None, None
+    first = np.random.default_rng(0).permutation(n) < n // 2
+    residuals = y - predictions
+    found = _Sums(_Half(levels, first), (h * residuals[:, None])[first])
+    weights = _worst(found.means, found.counts, h[first])
+    direction = (h @ weights)[:, None]
+    judged = _Sums(_Half(levels, ~first), (direction * residuals[:, None])[~first])
+    half = judged.half_widths(levels.ranges(direction), (1 - confidence) / len(levels.counts))
+    error = judged.error(0, half)
+    corrected = predictions + _corrections(levels, residuals, h, first)
+    moved = np.clip(corrected[~first], levels.low, levels.high)
+    gains = residuals[~first] ** 2 - (y[~first] - moved) ** 2
+    whole = _Half(levels, ~first)
+    whole.index, whole.counts = np.zeros(len(gains), int), np.array([len(gains)])
+    of_gains = _Sums(whole, gains[:, None])
+    width = of_gains.half_widths(np.full((1, 1), 2 * (levels.high - levels.low) ** 2), 1 - confidence)
+    return Combination(weights, error.unbiased, error.least), _around(of_gains.means[0, 0], width[0, 0])
+
+
+def _worst(
+    means: Float[np.ndarray, "levels groups"], counts: Int[np.ndarray, " levels"], h: Float[np.ndarray, "rows groups"]
+) -> Float[np.ndarray, " groups"]:
+    """Coefficients of the combination of mean square 1 with the largest K2: the top generalised eigenvector."""
+    squares, vectors = np.linalg.eigh(h.T @ h / len(h))
+    kept = squares > 1e-10 * squares[-1]
+    if not kept.any():
+        return np.zeros(h.shape[1])
+    whitening = vectors[:, kept] / np.sqrt(squares[kept])
+    whitened = means @ whitening
+    top = np.linalg.eigh(whitened.T @ (counts[:, None] / counts.sum() * whitened))[1][:, -1]
+    return whitening @ top
+
+
+def _corrections(
+    levels: _Levels, residuals: Vector, h: Float[np.ndarray, "rows groups"], first: Bool[np.ndarray, " rows"]
+) -> Vector:
+    """What least squares on the first half adds to predictions of the second; nothing where a level has few rows."""
+    basis = np.column_stack([np.ones(len(h)), h / max(float(np.abs(h).max()), 1e-50)])
+    added = np.zeros(len(h))
+    for level in range(len(levels.counts)):
+        own = levels.index == level
+        if np.sum(own & first) >= 2 * basis.shape[1]:
+            fit = np.linalg.lstsq(basis[own & first], residuals[own & first], rcond=None)[0]
+            added[own & ~first] = basis[own & ~first] @ fit
+    return added
+
+
+# ------------------------------------------------------------------------------------------------------------- doubts
+
+
+def _doubts(
+    levels: _Levels, predictions: Vector, y: Vector, h: Float[np.ndarray, "rows groups"], bound: float
+) -> list[Doubt]:
+    """Why the answer may be off."""
+    n, found = len(y), []
+    if levels.binned:
+        reason = f"predictions are put into bins of width {levels.width:.3g}, which can hide miscalibration"
+        found.append(Doubt(f"{reason}: all K2 are lower bounds", np.inf, "of K2"))
+        if levels.width < 2 * levels.spacing:
+            reason = f"level widths of {levels.width:.3g} are below twice the spacing of predictions"
+            found.append(Doubt(f"{reason}: which share a level hangs on rounding", np.inf, "of K2"))
+    if _too_good(levels, y - predictions, h):
+        reason = "residuals are closer to zero than labels of other rows allow: an audit on training data says nothing"
+        found.append(Doubt(reason, np.inf, "of K2"))
+    different = _different(h[:1000])
+    if different < h.shape[1]:
+        different = _different(h)
+    if different < h.shape[1]:
+        size = np.sqrt(np.log(h.shape[1]) / np.log(max(different, 2))) - 1 if different > 1 else 1.0
+        reason = f"{h.shape[1] - different} groups are equal to others, and lengthen all intervals"
+        found.append(Doubt(reason, max(0.0, float(size)), "of each interval's length"))
+    single = float(levels.counts[levels.counts == 1].sum() / n)
+    if single:
+        reason = f"levels of one row, {single:.2g} of all, are left out of the unbiased K2"
+        found.append(Doubt(reason, single * bound * (levels.high - levels.low) ** 2, "of K2"))
+    if levels.binned and 4 * len(np.unique(predictions)) > n:
+        rows = np.ascontiguousarray(np.column_stack([predictions, y, h]))
+        copies = n - len({row.tobytes() for row in rows})
+        if copies > _COPIES * n:
+            reason = f"{copies} rows are copies of others, and count as if they were new"
+            found.append(Doubt(reason, np.inf, "of each interval's length"))
+    return found
+
+
+def _different(columns: Float[np.ndarray, "rows groups"]) -> int:
+    """How many different columns there are."""
+    return len({column.tobytes() for column in np.ascontiguousarray(columns.T)})
+
+
+def _too_good(levels: _Levels, residuals: Vector, h: Float[np.ndarray, "rows groups"]) -> bool:
+    """Whether sums of residuals are so near zero that they have been fitted."""
+    from scipy.stats import chi2
+
+    if not residuals.any():
+        return True
+    sums = _Sums(levels, residuals[:, None])
+    judged = (levels.counts > 1) & (sums.variances[:, 0] > 0)
+    squares = levels.counts[judged] * sums.means[judged, 0] ** 2 / sums.variances[judged, 0]
+    if len(squares) >= _FEWEST_LEVELS and chi2.cdf(squares.sum(), len(squares)) < _TOO_GOOD:
+        return True
+    columns = np.column_stack([np.ones(len(h)), h]) * residuals[:, None]
+    lengths = np.sqrt(np.sum(columns**2, axis=0))
+    near = np.abs(columns.sum(axis=0)[lengths > 0]) < _TOO_GOOD / columns.shape[1] * lengths[lengths > 0]
+    return levels.binned and bool(near.any())

@@ -1,0 +1,472 @@
+"""Tests of multicalibration as boosting: properties, second routes, simulators, refusals, coverage, hostile input."""
+
+from fractions import Fraction
+from itertools import product
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from own_data import multicalibration_boosting as tool
+from sims import multicalibration_boosting as observed
+from theory import multicalibration_boosting as predicted
+from theory_on_trial.audits.promises import Case, promises
+
+SEEDS = st.integers(0, 10**6)
+
+
+def world_of(seed, cells=60, dim=3):
+    world, (predictions, coefficients) = (
+        observed.random_world(seed, cells, dim),
+        observed.random_predictor(seed, cells, dim),
+    )
+    basis = observed.affine(world.features)
+    return world.probabilities, predictions, world.means, basis, basis @ coefficients
+
+
+def tiny(seed):
+    """Random numbers for up to six cells on two levels."""
+    generator = np.random.default_rng(seed)
+    cells = int(generator.integers(1, 7))
+    predictions = generator.choice([0.25, 0.75], cells)
+    residuals = generator.uniform(0, 1, cells) - predictions
+    return generator.dirichlet(np.ones(cells)), predictions, residuals, generator.normal(size=(cells, 2))
+
+
+# ----------------------------------------------------------------------------------------------- theory by other routes
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS)
+def test_a_step_saves_what_fractions_say(seed):
+    probabilities, _, residuals, basis = tiny(seed)
+    p, r, h = ([Fraction(one) for one in column.tolist()] for column in (probabilities, residuals, basis[:, 0]))
+    cross, square = (sum(a * b * c for a, b, c in zip(p, h, other, strict=True)) for other in (r, h))
+    assert predicted.best_step(probabilities, residuals, basis[:, 0]) == pytest.approx(float(cross / square), rel=1e-9)
+    gain = predicted.step_gain(probabilities, residuals, basis[:, 0])
+    assert gain == pytest.approx(float(cross**2 / square), rel=1e-9, abs=1e-18)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS)
+def test_the_swap_regret_is_that_of_the_normal_equations(seed):
+    probabilities, predictions, residuals, basis = tiny(seed)
+    total = 0.0
+    for value in set(predictions.tolist()):
+        at = predictions == value
+        gram = basis[at].T @ (probabilities[at, None] * basis[at])
+        right = basis[at].T @ (probabilities[at] * residuals[at])
+        total += right @ np.linalg.pinv(gram, rcond=1e-12) @ right
+    assert predicted.swap_regret(probabilities, predictions, residuals, basis) == pytest.approx(total, rel=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(SEEDS, st.floats(0.1, 10))
+def test_k2_and_swap_regret_know_the_scale_of_h_and_the_order_of_cells(seed, factor):
+    probabilities, predictions, residuals, basis = tiny(seed)
+    order = np.random.default_rng(seed).permutation(len(residuals))
+    k2 = predicted.calibration_error(probabilities, predictions, residuals, basis[:, 0])
+    shuffled = [one[order] for one in (probabilities, predictions, residuals, factor * basis[:, 0])]
+    assert predicted.calibration_error(*shuffled) == pytest.approx(factor**2 * k2, rel=1e-9)
+    regret = predicted.swap_regret(probabilities, predictions, residuals, basis)
+    mixed = basis @ np.array([[factor, 1.0], [0.0, 1.0]])
+    assert predicted.swap_regret(probabilities, predictions, residuals, mixed) == pytest.approx(regret, rel=1e-6)
+    largest = np.max(basis[:, 0] ** 2)
+    assert k2 <= largest * regret * (1 + 1e-9)
+    assert regret <= probabilities @ residuals**2 * (1 + 1e-9)
+
+
+def test_k2_of_two_levels_is_a_weighted_square():
+    k2 = predicted.calibration_error([0.25, 0.25, 0.5], [0.2, 0.2, 0.9], [0.1, -0.3, -0.3], [1, 1, 1])
+    assert k2 == pytest.approx(0.5 * 0.01 + 0.5 * 0.09)
+    assert predicted.calibration_error([1.0, 0.0], [0.2, 0.9], [0.0, -0.5], [1, 1]) == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.01, 1), SEEDS)
+def test_the_converse_is_a_half_and_a_little_more(fraction, seed):
+    probabilities, _, means, basis, _ = world_of(seed, 8, 1)
+    columns = np.sqrt(probabilities)[:, None] * basis
+    fit = basis @ np.linalg.solve(columns.T @ columns, basis.T @ (probabilities * (means - 0.5)))
+    gain = float(probabilities @ ((0.5 - means) ** 2 - (0.5 + fraction * fit - means) ** 2))
+    correlation = float(probabilities @ (fraction * fit * (means - 0.5)))
+    assert predicted.converse_ratio(fraction) == pytest.approx(correlation / gain, rel=1e-6)
+    assert predicted.least_correlation(gain) <= correlation
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS, st.integers(1, 4))
+def test_bins_hide_half_the_mean_squared_difference_of_their_levels(seed, bins):
+    generator = np.random.default_rng(seed)
+    weights, biases, of_bin = (
+        generator.dirichlet(np.ones(9)),
+        generator.uniform(-1, 1, 9),
+        generator.integers(0, bins, 9),
+    )
+    total = 0.0
+    for chosen in range(bins):
+        at = of_bin == chosen
+        if at.any():
+            pairs = np.outer(weights[at], weights[at]) * np.subtract.outer(biases[at], biases[at]) ** 2
+            total += pairs.sum() / 2 / weights[at].sum()
+    assert predicted.hidden_by_bins(weights, biases, of_bin) == pytest.approx(total, rel=1e-9, abs=1e-15)
+    assert predicted.hidden_by_bins(weights, biases, np.arange(9)) == pytest.approx(0, abs=1e-30)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.fractions(Fraction(1, 1000), 1), st.sampled_from([0.25, 1.0, 4.0]))
+def test_the_rule_halts_in_time_and_guarantees_alpha(share, bound):
+    alpha = float(share) * bound
+    m, tolerance = predicted.grid(alpha, bound), predicted.tolerance(alpha, bound)
+    assert m - 1 < 2 * Fraction(bound) / Fraction(alpha) <= m
+    assert predicted.guaranteed_error(bound, tolerance, m) <= alpha * (1 + 1e-12)
+    assert predicted.most_rounds(alpha, bound) == pytest.approx(1 + 0.25 / tolerance)
+    assert predicted.most_rounds(alpha, bound) <= 2 * bound / alpha
+
+
+def test_moments_are_those_of_drawn_labels():
+    generator, n = np.random.default_rng(1), 400_000
+    h, y = generator.random(n) < 0.3, generator.random(n) < 0.7
+    products = h * (y - 0.6)
+    biases, variances = predicted.bernoulli_moments([0.6], [0.1], 0.3)
+    assert biases[0] == pytest.approx(products.mean(), abs=6 * products.std() / np.sqrt(n))
+    assert variances[0] == pytest.approx(products.var(), rel=0.01)
+    assert predicted.plug_in_bias([n], variances) == pytest.approx(products.var() / n, rel=0.01)
+    assert predicted.sampled_error([n, n], [0.1, 0.3]) == pytest.approx(0.05)
+
+
+# ------------------------------------------------------------------------------------------------------ known numbers
+
+
+def test_the_first_world_has_its_known_numbers():
+    probabilities, predictions, means, basis, h = world_of(0)
+    residuals = means - predictions
+    steps = 0.0
+    for value in np.unique(predictions):
+        at = predictions == value
+        mass = probabilities[at].sum()
+        steps += mass * predicted.step_gain(probabilities[at] / mass, residuals[at], h[at])
+    assert steps == pytest.approx(0.016316979, abs=1e-9)
+    assert predicted.swap_regret(probabilities, predictions, residuals, basis) == pytest.approx(
+        0.152594068338, abs=1e-12
+    )
+    for alpha, rounds, k2 in ((0.1, 1, 0.01745), (0.03, 3, 0.00185), (0.01, 3, 1.9e-6), (0.001, 3, 2.4e-8)):
+        rule = predicted.grid(alpha, 1.0), predicted.tolerance(alpha, 1.0)
+        run = observed.lsboost(probabilities, means, basis, *rule)
+        assert run.rounds == rounds
+        assert observed.worst_error(probabilities, run.returned, means, basis) == pytest.approx(k2, rel=0.02)
+
+
+def two_cells(delta, alpha, bound, **wrong):
+    world = observed.two_cells(delta)
+    basis = observed.affine(world.features)
+    rule = {"grid": predicted.grid(alpha, bound), "tolerance": predicted.tolerance(alpha, bound)} | wrong
+    run = observed.lsboost(world.probabilities, world.means, basis, **rule)
+    return run.rounds, bound * observed.worst_error(world.probabilities, run.returned, world.means, basis)
+
+
+def test_two_cells_have_their_known_numbers():
+    for bound in (1.0, 4.0):
+        alpha = 2 * bound * 0.04 / 0.95
+        assert predicted.grid(alpha, bound) == 24
+        rounds, k2 = two_cells(0.2, alpha, bound)
+        assert (rounds, k2 / alpha) == (1, pytest.approx(0.475))
+    assert k2 == pytest.approx(0.16)
+    assert predicted.guaranteed_error(bound, predicted.tolerance(alpha, bound), 24) / bound == pytest.approx(
+        0.0838, abs=5e-5
+    )
+    assert two_cells(0.05, 0.001, 1.0, grid=4)[1] == pytest.approx(0.0025)
+    assert two_cells(0.05, 0.002, 1.0, relative=0.1)[1] == pytest.approx(0.0025)
+    assert two_cells(0.05, 0.002, 1.0)[1] < 1e-30
+
+
+def test_a_rounded_start_would_need_a_round_too_many():
+    """Of labels 0, alpha = .7, B = 1: from 1/2 one rejected round after one accepted is too many, and is not needed."""
+    means, basis = np.zeros(1), np.ones((1, 1))
+    run = observed.lsboost(np.ones(1), means, basis, predicted.grid(0.7, 1.0), predicted.tolerance(0.7, 1.0))
+    assert run.rounds == 1 <= predicted.most_rounds(0.7, 1.0) < 1.72
+    assert (2 / 3) ** 2 > predicted.tolerance(0.7, 1.0) >= 0.25  # from 2/3 the first round would be accepted
+
+
+def test_plug_in_has_its_known_means():
+    values, counts = (np.arange(50) + 0.5) / 50, np.full(50, 40)
+    for shift, plug_in, k2 in ((0.0, 0.001667, 0.0), (0.02, 0.0017334, 6.4e-5)):
+        biases, variances = predicted.bernoulli_moments(values, np.where(np.arange(50) % 2, -shift, shift), 0.4)
+        assert predicted.sampled_error(counts, biases) == pytest.approx(k2, abs=1e-9)
+        assert k2 + predicted.plug_in_bias(counts, variances) == pytest.approx(plug_in, abs=6e-8)
+
+
+def test_bins_may_hide_all():
+    weights, biases = np.full(4, 0.25), np.array([0.1, -0.1, 0.1, -0.1])
+    assert observed.binned_error(weights, biases, np.arange(4)) == pytest.approx(0.01)
+    assert observed.binned_error(weights, biases, np.array([0, 0, 1, 1])) == pytest.approx(0, abs=1e-30)
+    assert predicted.hidden_by_bins(weights, biases, [0, 0, 1, 1]) == pytest.approx(0.01)
+
+
+def test_the_released_error_leaves_out_the_largest_level():
+    labels = np.repeat([0.0, 1.0], [3, 7])
+    assert observed.released_error(np.full(10, 0.5), labels) == 0
+    assert predicted.calibration_error(np.full(10, 0.1), np.full(10, 0.5), labels - 0.5, np.ones(10)) == pytest.approx(
+        0.04
+    )
+    predictions, labels = np.repeat([0.2, 0.9], 5), np.array([0, 0, 0, 0, 1, 0, 0, 1, 1, 1])
+    assert observed.released_error(predictions, labels) == pytest.approx(0, abs=1e-30)
+    k2 = predicted.calibration_error(np.full(10, 0.1), predictions, labels - predictions, np.ones(10))
+    assert k2 == pytest.approx(0.045)
+    distinct = np.linspace(0.1, 0.9, 10)
+    assert observed.released_error(distinct, labels) == pytest.approx(np.mean((labels - distinct)[:-1] ** 2) * 0.9)
+
+
+# ----------------------------------------------------------------------------------------------------------- simulators
+
+
+def test_the_worst_error_is_that_of_the_vertices():
+    """Of affine functions of one variable the extreme ones are +-1 at two cells."""
+    for seed in range(20):
+        probabilities, _, means, basis, _ = world_of(seed, 5, 1)
+        best = 0.0
+        for (one, other), signs in product([(i, j) for i in range(5) for j in range(i)], product((-1, 1), repeat=2)):
+            h = basis @ np.linalg.solve(basis[[one, other]], signs)
+            if np.abs(h).max() <= 1 + 1e-9:
+                best = max(best, abs(probabilities @ (h * (means - 0.5))))
+        found = observed.worst_error(probabilities, np.full(5, 0.5), means, basis)
+        assert found == pytest.approx(best**2, rel=1e-6)
+
+
+def test_labels_one_by_one_have_the_sums_and_statistics():
+    generator, counts = np.random.default_rng(2), np.array([3, 1, 5])
+    values, of_level = np.array([0.2, 0.5, 0.7]), np.repeat(np.arange(3), counts)
+    products = (generator.random(9) < 0.5) * ((generator.random(9) < 0.5) - values[of_level])
+    sums, squares = (np.bincount(of_level, one) for one in (products, products**2))
+    means = np.array([products[of_level == v].mean() for v in range(3)])
+    assert observed.plug_in(counts, sums) == pytest.approx(counts / 9 @ means**2)
+    pairs = 0.0
+    for level in (0, 2):
+        own = products[of_level == level]
+        pairs += np.mean([a * b for i, a in enumerate(own) for j, b in enumerate(own) if i != j]) * len(own) / 9
+    assert observed.unbiased(counts, sums, squares) == pytest.approx(pairs)
+
+
+def test_sampled_levels_have_the_enumerated_law():
+    generator, n = np.random.default_rng(3), 100_000
+    sums, squares = observed.sample_levels(
+        generator, n, np.array([4, 6]), np.array([0.3, 0.5]), np.array([0.4, 0.2]), 0.6
+    )
+    for level, (count, value, chance) in enumerate(((4, 0.3, 0.4), (6, 0.5, 0.2))):
+        likely, every, squared = observed.enumerate_levels(count, value, chance, 0.6)
+        assert likely.sum() == pytest.approx(1)
+        for drawn, exact in ((sums[:, level], every), (sums[:, level] ** 2, every**2), (squares[:, level], squared)):
+            assert likely @ exact == pytest.approx(drawn.mean(), abs=6 * drawn.std() / np.sqrt(n))
+
+
+def test_the_fit_of_a_level_leaves_residuals_without_its_functions_and_rounding_goes_up():
+    probabilities, predictions, means, basis, _ = world_of(4)
+    fitted = observed.level_fit(probabilities, predictions, means, basis)
+    for value in np.unique(predictions):
+        at = predictions == value
+        assert basis[at].T @ (probabilities[at] * (means - fitted)[at]) == pytest.approx(0, abs=1e-14)
+    assert observed.round_to_grid([-1.0, 0.125, 0.374, 0.375, 2.0], 4).tolist() == [0, 0.25, 0.25, 0.5, 1]
+    labels = np.array([0.0, 1.0, 1.0])
+    assert observed.squared_error([0.5, 0.25, 0.25], [0.5, 0.5, 1.0], labels) == pytest.approx(0.1875)
+
+
+def test_the_released_class_returns_hardly_rounded_numbers():
+    generator = np.random.default_rng(5)
+    features = generator.uniform(-1, 1, (800, 3))
+    labels = (generator.random(800) < 0.5 + 0.3 * np.sin(3 * features[:, 0])).astype(float)
+    run = observed.released_lsboost(labels, observed.affine(features))
+    assert len(np.unique(run.models[-2])) <= 11
+    assert len(np.unique(run.models[-1])) > 600
+    assert run.errors[-3] - run.errors[-2] <= 0.01
+    assert len(run.models) >= 4
+
+
+# ------------------------------------------------------------------------------------------------------------- own data
+
+
+def scored(generator, n, off=0.0):
+    """Predictions .2, .5 or .8, two groups of 40 % and 50 %, labels off by that much in the first one at .5."""
+    f, groups = generator.choice([0.2, 0.5, 0.8], n), generator.random((n, 2)) < [0.4, 0.5]
+    y = generator.random(n) < f + off * groups[:, 0] * (f == 0.5)
+    return f, y.astype(float), groups
+
+
+def test_intervals_and_bounds_hold_as_often_as_they_say():
+    generator, runs, off = np.random.default_rng(6), 150, 0.15
+    held = {"cells": 0, "least": 0, "combination": 0}
+    for _ in range(runs):
+        f, y, groups = scored(generator, 900, off)
+        audit = tool.multicalibration_audit(f, y, groups)
+        truth = np.zeros((3, 2))
+        truth[1] = 0.4 * off, 0.4 * 0.5 * off
+        shares = audit.counts / 900
+        held["cells"] += all(c.residual.low <= truth[c.level, c.group] <= c.residual.high for c in audit.cells)
+        held["least"] += all(one.least <= shares @ truth[:, g] ** 2 for g, one in enumerate(audit.groups))
+        held["combination"] += audit.combination.least <= 1.2 * shares @ (truth @ audit.combination.weights) ** 2
+        assert audit.doubts == ()
+    assert min(held.values()) >= binom(runs, 0.95).ppf(1e-4), held
+
+
+def test_what_is_off_is_found_and_what_a_round_saves():
+    f, y, groups = scored(np.random.default_rng(7), 60_000, 0.3)
+    audit = tool.multicalibration_audit(f, y, groups)
+    assert {(c.level, c.group) for c in audit.cells if c.residual.low > 0} == {(1, 0), (1, 1)}
+    assert audit.groups[0].unbiased == pytest.approx(0.12**2 / 3, rel=0.1)
+    assert audit.groups[0].least > 0.003
+    assert audit.groups[0].plug_in - audit.groups[0].unbiased == pytest.approx(audit.groups[0].bias, rel=1e-6)
+    assert audit.round_gain.low < 0.4 * 0.3**2 / 3 < audit.round_gain.high
+    assert audit.round_gain.low > 0
+    assert abs(audit.combination.weights[0]) > 5 * abs(audit.combination.weights[1])
+    # The combination has mean square 1: E[h r | v] = .12 / sqrt(.4) for the group alone.
+    assert audit.combination.unbiased == pytest.approx(0.4 * 0.09 / 3, rel=0.1)
+    assert "worst group 0" in audit.summary()
+
+
+def test_the_audit_is_that_of_loops():
+    f, y, groups = scored(np.random.default_rng(8), 500, 0.2)
+    h = groups * np.array([1.0, -2.0])
+    audit = tool.multicalibration_audit(f, y, h, min_count=2)
+    for cell in audit.cells:
+        at = f == np.unique(f)[cell.level]
+        products = h[at, cell.group] * (y[at] - f[at])
+        assert cell.residual.value == pytest.approx(products.mean())
+        assert cell.rows == np.sum(h[at, cell.group] != 0)
+    assert audit.bound == 4
+    assert audit.groups[1].bias == pytest.approx(
+        sum(np.var(h[f == v, 1] * (y - f)[f == v], ddof=1) for v in np.unique(f)) / 500
+    )
+
+
+def test_a_calibrated_score_is_not_accused():
+    generator = np.random.default_rng(9)
+    accused = 0
+    for _ in range(30):
+        f, y, groups = scored(generator, 3000)
+        audit = tool.multicalibration_audit(f, y, groups)
+        accused += any(not c.residual.low <= 0 <= c.residual.high for c in audit.cells)
+        assert audit.round_gain.low <= 0
+        assert audit.groups[0].least == 0
+    assert accused <= 5
+
+
+def fitted_scores(generator):
+    """Least squares with an intercept on the rows that are audited."""
+    x = generator.uniform(-1, 1, 2000)
+    y = (generator.random(2000) < 0.5 + 0.2 * x).astype(float)
+    basis = np.column_stack([np.ones(2000), x])
+    return basis @ np.linalg.lstsq(basis, y, rcond=None)[0], y, (x > 0)[:, None]
+
+
+def level_means(generator):
+    """Means of the labels of each of eight levels, of the rows that are audited."""
+    level = generator.integers(0, 8, 2000)
+    y = (generator.random(2000) < (level + 1) / 9).astype(float)
+    means = np.bincount(level, y) / np.bincount(level)
+    return means[level], y, (generator.random(2000) < 0.5)[:, None]
+
+
+def copied(generator):
+    f = generator.random(1000)
+    y, h = (generator.random(1000) < f).astype(float), (generator.random(1000) < 0.5)[:, None]
+    return np.tile(f, 2), np.tile(y, 2), np.tile(h, (2, 1))
+
+
+def cancelling(generator, n=20_000):
+    """Off by +-.02 by turns in twenty values, of which ten bins see nothing."""
+    f = (generator.integers(0, 20, n) + 0.5) / 20
+    chances = f + np.where(np.round(20 * f - 0.5) % 2, -0.02, 0.02)
+    return f, (generator.random(n) < chances).astype(float), np.ones((n, 1))
+
+
+def hardly_wider(generator):
+    f = generator.integers(0, 13, 3000) / 12
+    return f, (generator.random(3000) < f).astype(float), np.ones((3000, 1))
+
+
+def twins(generator):
+    f, y, groups = scored(generator, 2000)
+    return f, y, groups[:, [0, 0, 1]]
+
+
+def lonely(generator):
+    f, y, groups = scored(generator, 2000)
+    f[0] = 0.51
+    return f, y, groups
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (fitted_scores, "an audit on training data says nothing"),
+        (level_means, "an audit on training data says nothing"),
+        (copied, "rows are copies of others"),
+        (cancelling, "which can hide miscalibration"),
+        (hardly_wider, "which share a level hangs on rounding"),
+        (twins, "1 groups are equal to others"),
+        (lonely, "levels of one row"),
+    ],
+)
+def test_data_that_do_not_fit_are_doubted(data, sentence):
+    for seed in range(3):
+        audit = tool.multicalibration_audit(*data(np.random.default_rng(seed)))
+        assert any(sentence in doubt.reason for doubt in audit.doubts), audit.doubts
+        assert sentence in audit.summary()
+
+
+def test_bins_give_a_lower_bound_only():
+    f, y, ones = cancelling(np.random.default_rng(0), 200_000)
+    coarse, fine = (tool.multicalibration_audit(f, y, ones, n_levels=most) for most in (10, 20))
+    assert coarse.binned
+    assert not fine.binned
+    assert coarse.groups[0].unbiased < 1e-4 < fine.groups[0].unbiased == pytest.approx(4e-4, rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"y": np.full(200, 1.5)}, "y must lie within bounds, 0.0 to 1.0"),
+        ({"predictions": np.full(200, -0.1)}, "predictions must lie within bounds"),
+        ({"y": np.full(200, np.nan)}, "y must be finite"),
+        ({"groups": np.full((200, 1), np.nan)}, "groups must be finite"),
+        ({"min_count": 500}, "groups must have a level with at least min_count = 500 rows of a group"),
+        ({"groups": np.zeros((200, 1), bool)}, "at least min_count = 50 rows of a group"),
+        ({"bounds": (1.0, 0.0)}, "bounds must"),
+        ({"predictions": np.ones(1), "y": np.ones(1), "groups": np.ones((1, 1))}, "at least two rows"),
+        ({"groups": np.ones((199, 1))}, "rows"),
+    ],
+)
+def test_what_cannot_be_audited_is_refused(change, sentence):
+    given = {"predictions": np.full(200, 0.5), "y": np.ones(200), "groups": np.ones((200, 1))}
+    with pytest.raises(ValueError, match=sentence):
+        tool.multicalibration_audit(**given | change)
+
+
+def test_the_plot_shows_the_worst_groups():
+    matplotlib.use("Agg")
+    f, y, groups = scored(np.random.default_rng(10), 5000, 0.3)
+    axes = tool.multicalibration_audit(f, y, groups).plot()
+    assert axes.get_xlabel() == "prediction v"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["group 0", "group 1"]
+    assert tool.multicalibration_audit(f, y, groups).plot(axes) is axes
+    plt.close("all")
+    one = tool.multicalibration_audit(np.full(100, 0.5), y[:100], np.ones((100, 1)))
+    assert one.plot() is not axes
+    assert one.to_dict()["values"] == [0.5]
+    plt.close("all")
+
+
+F, Y, GROUPS = scored(np.random.default_rng(0), 60)
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        "sample_levels": Case({"generator": np.random.default_rng(0)}),
+        "multicalibration_audit": Case(
+            {"predictions": F, "y": Y, "groups": GROUPS, "bounds": (0.0, 1.0)}, infinite="doubts whose size is unknown"
+        ),
+    },
+    {"MulticalibrationAudit": "a record of results", "MulticalibrationAudit.plot": "draws one"},
+)
