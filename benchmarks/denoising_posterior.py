@@ -1,0 +1,120 @@
+"""Mean, variance and fourth moment of x given one y: sampled with importance weights, as one would, or by derivatives.
+
+`python -m benchmarks.denoising_posterior [--quick]` prints the table.
+"""
+
+import argparse
+from collections.abc import Callable
+
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+
+WORKLOADS = [(10_000, 5), (1_000_000, 3)]  # samples, rounds
+QUICK = [(10_000, 2)]
+SIGMA = 0.8
+
+
+def world():
+    """Three bumps."""
+    import numpy as np
+
+    from sims.denoising_posterior import Mixture
+
+    deviations = np.array([0.3, 0.6, 0.2])[:, None, None]
+    return Mixture(np.array([0.5, 0.3, 0.2]), np.array([[-1.5], [0.4], [2.0]]), deviations**2)
+
+
+def observation(seed: int) -> float:
+    """An y between the bumps."""
+    return 0.1 + 0.2 * (seed % 5)
+
+
+def importance(n: int) -> Callable[[int], list[float]]:
+    import numpy as np
+
+    def moments(seed: int) -> list[float]:
+        prior, y, generator = world(), observation(seed), np.random.default_rng(seed)
+        which = generator.choice(3, n, p=prior.weights)
+        x = prior.means[which, 0] + np.sqrt(prior.covariances[which, 0, 0]) * generator.normal(size=n)
+        weights = np.exp(-((y - x) ** 2) / (2 * SIGMA**2))
+        weights /= weights.sum()
+        apart = x - weights @ x
+        return [float(weights @ apart**k) for k in (2, 3, 4)]
+
+    return moments
+
+
+def derivatives(n: int) -> Callable[[int], list[float]]:
+    import numpy as np
+
+    from sims.denoising_posterior import line_derivatives
+    from theory.denoising_posterior import central_moments
+
+    prior = world()
+
+    def moments(seed: int) -> list[float]:
+        found, _ = line_derivatives(prior, np.array([observation(seed)]), np.ones(1), SIGMA, 3)
+        return [float(one) for one in central_moments(found, SIGMA)]
+
+    return moments
+
+
+CONTENDERS = {"NumPy, importance samples": importance, "ours, derivatives": derivatives}
+
+
+def exactly(seed: int) -> list[float]:
+    """The moments as integrals over the posterior."""
+    import numpy as np
+    from scipy.integrate import quad
+    from scipy.stats import norm
+
+    prior, y = world(), observation(seed)
+    means, spreads = prior.means[:, 0], np.sqrt(prior.covariances[:, 0, 0])
+
+    def integral(function: Callable[[float], float]) -> float:
+        density = lambda x: float(prior.weights @ norm.pdf(x, means, spreads)) * norm.pdf(y, x, SIGMA)  # noqa: E731
+        pieces = zip(np.linspace(-6, 6, 25), np.linspace(-6, 6, 25)[1:], strict=False)
+        return sum(quad(lambda x: function(x) * density(x), *ends, epsabs=1e-15)[0] for ends in pieces)
+
+    mass = integral(lambda x: 1.0)
+    mean = integral(lambda x: x) / mass
+    return [integral(lambda x, k=k: (x - mean) ** k) / mass for k in (2, 3, 4)]
+
+
+def answer_seed(name: str, n: int) -> Callable[[int], Answer]:
+    moments = CONTENDERS[name](n)
+
+    def answer(seed: int) -> Answer:
+        seconds, found = timed(moments, seed)
+        truth = exactly(seed)
+        return {"seconds": seconds, "error": max(abs(found[k] / truth[k] - 1) for k in (0, 2))}
+
+    return answer
+
+
+def run(quick: bool) -> None:
+    for n, rounds in QUICK if quick else WORKLOADS:
+        compare(
+            "benchmarks.denoising_posterior",
+            f"{n} samples",
+            {name: (name, n) for name in CONTENDERS},
+            rounds,
+            ours=["ours, derivatives"],
+            figure="worst relative error",
+            figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one small workload")
+    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "N"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        name, n = options.serve
+        serve(answer_seed(name, int(n)))
+    else:
+        run(options.quick)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,391 @@
+"""How far a restored pixel or region can be trusted, from the denoiser alone: `posterior_uncertainty`.
+
+A denoiser of least squared error carries the moments of its own posterior in its derivatives (Manor & Michaeli 2024,
+arXiv 2309.13598). That it is one, of the noise that it is told of, shows in what such a denoiser cannot do.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from theory import denoising_posterior as predicted
+from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.estimate import Estimate
+
+Signal = Annotated[Float[np.ndarray, "..."], USABLE_SCALE]
+Signals = Annotated[Float[np.ndarray, "pairs ..."], USABLE_SCALE]
+Seed = Annotated[int, Interval(0, 2**63 - 1)]
+Denoiser = Callable[[Any], Any]
+Vector = Float[np.ndarray, " dim"]
+
+_COVERED = 0.9  # of the posterior, at least, whatever its shape
+_STEP = 0.02  # of sigma, for differences
+_PROBES = 32  # directions in which J is looked at; up to so many coordinates it is known
+_ROUNDS, _SETTLED = 60, 1e-3  # of subspace iteration, and the residual that is small enough, of the largest eigenvalue
+_ASYMMETRIC, _IMPRECISE = 0.1, 0.1
+_SATURATED = 0.8  # of d, above which tr J leaves too little of y - mu_1 to tell the noise by
+_SURELY, _RARE = 4.0, 3e-5  # standard errors, and the chance of more
+_PAIRS = 50
+_CLIPPED = 0.02  # of the entries, equal to the least or the largest one
+
+
+class Component(NamedTuple):
+    """The posterior along one direction v, in the unit of y; what is undefined is NaN.
+
+    Attributes:
+        eigenvalue: v'Jv, the variance in units of sigma^2.
+        residual: |Jv - v'Jv v|, an error bound of the eigenvalue if J is symmetric.
+        deviation: standard deviation of v'x given y.
+        skewness: mu_3 / mu_2^(3/2); NaN where the order is 2.
+        excess_kurtosis: mu_4 / mu_2^2 - 3; NaN where the order is below 4.
+        interval: v'mu_1, with an interval that holds v'x with a chance of 90 % at least, by Chebyshev's inequality.
+        share: of the variance of all coordinates looked at.
+        direction: v, of the shape of y, 0 outside the mask.
+    """
+
+    eigenvalue: float
+    residual: float
+    deviation: float
+    skewness: float
+    excess_kurtosis: float
+    interval: Estimate
+    share: float
+    direction: Float[np.ndarray, "..."]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PosteriorUncertainty(Answer):
+    """What `posterior_uncertainty` found.
+
+    Attributes:
+        components: the main directions of uncertainty, the largest variance first; none where the tool cannot judge.
+        sigma: of the noise, as told.
+        sigma_seen: what |y - mu_1|^2 / (d - tr J) says of it; None where tr J is above 0.8 d.
+        trace: tr J, of all coordinates; from 33 on it is estimated.
+        asymmetry: |J - J'| / |J|, Frobenius norms; of a posterior mean it is 0.
+        derivative_error: of the derivatives, relative, where differences took them; 0 where they are exact.
+        z_scores: of the mean squared and cubed errors of clean pairs, against the moments predicted; None without.
+    """
+
+    components: tuple[Component, ...]
+    sigma: float
+    sigma_seen: float | None
+    trace: float
+    asymmetry: float
+    derivative_error: float
+    z_scores: tuple[float, float] | None
+
+    def lines(self) -> list[str]:
+        """Return the main directions, the noise, and how well the denoiser passes for a posterior mean."""
+        seen = "unseen" if self.sigma_seen is None else f"{self.sigma_seen:.4g} by the residual"
+        said = [f"noise {self.sigma:.4g} as told, {seen}; asymmetry of J {self.asymmetry:.2g}"]
+        for one in self.components[:4]:
+            shape = ""
+            if np.isfinite(one.skewness):
+                shape = f", skewness {one.skewness:.3g}"
+            if np.isfinite(one.excess_kurtosis):
+                shape += f", excess kurtosis {one.excess_kurtosis:.3g}"
+            said.append(f"standard deviation {one.deviation:.4g} ({one.share:.0%} of the variance){shape}")
+        if self.derivative_error:
+            said.append(f"derivatives by differences, to {self.derivative_error:.1g} of each")
+        if self.z_scores is not None:
+            said.append("clean pairs: squared errors z = {:.2g}, cubed ones z = {:.2g}".format(*self.z_scores))
+        return said
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the standard deviation along each component (thick), and the interval of 90 % at least (thin)."""
+        axes = axes_for(axes)
+        places = np.arange(1, len(self.components) + 1)
+        halves = [one.interval.high - one.interval.value for one in self.components]
+        deviations = [one.deviation for one in self.components]
+        axes.errorbar(places, 0 * places, halves, fmt="none", color="C0", capsize=4, label="at least 90 % of x")
+        axes.errorbar(places, 0 * places, deviations, fmt="o", color="C1", elinewidth=4, label="standard deviation")
+        axes.set(xlabel="component", ylabel="distance from the restored value (unit of y)", xticks=places)
+        axes.legend()
+        return axes
+
+
+@guarded
+def posterior_uncertainty(
+    denoise: Denoiser,
+    y: Signal,
+    sigma: Annotated[float, Interval(1e-50, 1e50)],
+    *,
+    n_components: Annotated[int, Interval(1, 1000)] = 3,
+    mask: Bool[np.ndarray, "..."] | None = None,
+    order: Annotated[int, Interval(2, 4, why="moments of second to fourth order")] = 4,
+    seed: Seed = 0,
+    clean: tuple[Signals, Signals] | None = None,
+) -> PosteriorUncertainty:
+    """Tell how x is distributed about denoise(y), for y = x + sigma n with n normal, by derivatives of the denoiser.
+
+    Args:
+        denoise: takes and returns an array of the shape of y; if JAX can trace it, derivatives are exact, if not, they
+            are differences of 0.02 sigma against 0.04 sigma.
+        y: what was observed.
+        sigma: of the noise, in the unit of y.
+        n_components: how many main directions of uncertainty.
+        mask: the coordinates they may involve, of the shape of y; all of y is conditioned on nevertheless.
+        order: up to which moment.
+        seed: of the random directions in which J is looked at, from 33 coordinates on.
+        clean: n pairs (x, y) of the same noise, each array with n along the first axis, to check the moments against.
+
+    No moments are reported where J is asymmetric by more than 0.1, an eigenvalue is negative beyond its error, moments
+    are those of no law, or differences disagree by more than 10 %. Raises ValueError for an output of another shape or
+    not finite, a mask of another shape or of nothing, fewer than 50 pairs, and an order above 2 in float32.
+    """
+    line = _Line(denoise, y, sigma)
+    require(order == 2 or line.double, "order must be 2 where the denoiser computes in float32 (jax_enable_x64 is off)")
+    dim = y.size
+    kept = np.ones(dim, bool) if mask is None else mask.ravel()
+    require(kept.size == dim and (mask is None or mask.shape == y.shape), f"mask must have the shape {y.shape} of y")
+    require(kept.any(), "mask must select at least one coordinate")
+    generator = np.random.default_rng(seed)
+    known = dim <= _PROBES
+    probes = np.eye(dim) if known else generator.choice([-1.0, 1.0], size=(dim, _PROBES))
+    products, imprecision = line.products(probes)
+    trace, region, size, asymmetry = _looked_at(probes, products, kept, known)
+    if known:
+        values, vectors = _rotated(products[np.ix_(kept, kept)], np.eye(int(kept.sum())))
+        directions, residuals = _embedded(vectors, kept), np.zeros(len(values))
+    else:
+        values, directions, residuals = _iterated(line, kept, n_components, generator)
+    rounding = (1e-9 if line.double else 1e-3) + imprecision
+    negative = values + residuals < -rounding * np.abs(values).max(initial=1e-300)
+    residual = float(np.sum((y.ravel() - line.mean) ** 2))
+    seen = None if trace > _SATURATED * dim else float(np.sqrt(predicted.noise_variance(residual, trace, dim)))
+    components, worst, impossible = [], imprecision, False
+    chosen = np.argsort(-values, kind="stable")[:n_components]
+    for k in chosen:
+        component, error, possible = _component(line, directions[:, k], residuals[k], sigma, order, region)
+        components.append(component)
+        worst, impossible = max(worst, error), impossible or not possible
+    missing = _missing(asymmetry, bool(negative.any()), impossible, worst)
+    scores, doubts = None, _doubts(y, sigma, seen, trace, size, residuals[chosen], values)
+    if clean is not None and not missing:
+        scores, more = _calibrated(denoise, *clean, y, kept, sigma, generator, line.double)
+        doubts += more
+    return PosteriorUncertainty(
+        components=() if missing else tuple(components),
+        sigma=sigma,
+        sigma_seen=seen,
+        trace=trace,
+        asymmetry=asymmetry,
+        derivative_error=worst if not line.exact else 0.0,
+        z_scores=scores,
+        doubts=() if missing else doubts,
+        missing=missing,
+    )
+
+
+class _Line:
+    """Derivatives of a denoiser at one y: exact ones if JAX can trace it, or differences."""
+
+    def __init__(self, denoise: Denoiser, y: np.ndarray, sigma: float):
+        import jax
+        import jax.numpy as jnp
+
+        self.y, self.step, self.denoise = y, _STEP * sigma, denoise
+        try:
+            self.exact = jax.eval_shape(denoise, jnp.asarray(y)).shape is not None
+        except Exception:  # whatever keeps JAX from tracing it, NumPy may run it
+            self.exact = False
+        self._forward = jax.jit(denoise) if self.exact else denoise
+        values = np.asarray(self._forward(jnp.asarray(y) if self.exact else y))
+        require(values.shape == y.shape, f"denoise must return the shape {y.shape} of y, got {values.shape}")
+        require(values.dtype.kind in "fiu" and np.isfinite(values).all(), "denoise must return finite numbers")
+        self.double = values.dtype.itemsize >= 8
+        self.mean = values.ravel().astype(float)
+        enough = self.exact or self.step > 1e-9 * float(np.abs(y).max(initial=0))
+        require(enough, "sigma must be larger beside y where differences are taken: JAX cannot trace the denoiser")
+        if self.exact:
+            self._push = jax.jit(lambda at, v: jax.jvp(denoise, (at,), (v,))[1])
+            self._along = jax.jit(self._derivatives)
+
+    def value(self, at: np.ndarray) -> np.ndarray:
+        """What the denoiser makes of another y."""
+        import jax.numpy as jnp
+
+        return np.asarray(self._forward(jnp.asarray(at) if self.exact else at), float)
+
+    def _derivatives(self, at: Any, v: Any) -> Any:
+        import jax
+        import jax.numpy as jnp
+
+        functions = [lambda t: jnp.vdot(v, self.denoise(at + t * v))]
+        for _ in range(3):
+            functions.append(jax.jacfwd(functions[-1]))
+        return jnp.stack([one(jnp.zeros((), at.dtype)) for one in functions[1:]])
+
+    def _values(self, v: np.ndarray, multiples: tuple[float, ...], at: np.ndarray) -> np.ndarray:
+        """The denoiser at so many steps along v, a row each."""
+        steps = [at + self.step * k * v.reshape(at.shape) for k in multiples]
+        return np.array([np.asarray(self.denoise(one), float).ravel() for one in steps])
+
+    def products(self, vectors: np.ndarray) -> tuple[np.ndarray, float]:
+        """J V, and its error relative to its size."""
+        if self.exact:
+            import jax.numpy as jnp
+
+            at = jnp.asarray(self.y)
+            columns = [self._push(at, jnp.asarray(v.reshape(self.y.shape), at.dtype)) for v in vectors.T]
+            return np.stack([np.asarray(column, float).ravel() for column in columns], axis=1), 0.0
+        # Steps are of one length, whatever that of a vector is.
+        lengths = np.linalg.norm(vectors, axis=0)
+        found = np.array([self._values(v, (1, -1, 2, -2), self.y) for v in (vectors / lengths).T])
+        near, far = (found[:, 0] - found[:, 1]) / 2, (found[:, 2] - found[:, 3]) / 4
+        size = np.linalg.norm(near)
+        error = float(np.linalg.norm(far - near) / size) if size > 1e-12 * np.abs(found).max() else 0.0
+        return ((4 * near - far) / (3 * self.step) * lengths[:, None]).T, error
+
+    def derivatives(self, v: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The first three derivatives of v'mu_1(at + t v), and the error of each."""
+        if self.exact:
+            import jax.numpy as jnp
+
+            place = jnp.asarray(at)
+            found = self._along(place, jnp.asarray(v.reshape(at.shape), place.dtype))
+            return np.asarray(found, float), np.zeros(3)
+        values = self._values(v, (-4, -2, -1, 0, 1, 2, 4), at) @ v
+        d, c, b, middle, bb, cc, dd = values
+        h = self.step
+        near = np.array([(bb - b) / 2 / h, (bb - 2 * middle + b) / h**2, (cc - 2 * bb + 2 * b - c) / 2 / h**3])
+        far = np.array([(cc - c) / 4 / h, (cc - 2 * middle + c) / 4 / h**2, (dd - 2 * cc + 2 * c - d) / 16 / h**3])
+        return (4 * near - far) / 3, np.abs(near - far)
+
+
+def _looked_at(probes: np.ndarray, products: np.ndarray, kept: np.ndarray, known: bool) -> tuple[float, ...]:
+    """The trace of J, that of the region, |J|^2, and the asymmetry, from J itself or by random signs."""
+    diagonal = probes * products
+    count = 1 if known else probes.shape[1]
+    between = probes.T @ products
+    apart = between - between.T
+    if known:
+        size, odd = np.sum(products**2), np.sum(apart**2)
+    else:  # of independent signs g and h, (g'Kh)^2 has the mean |K|^2, and |Jg|^2 the mean |J|^2
+        size, odd = np.mean(np.sum(products**2, axis=0)), np.sum(apart**2) / (count * (count - 1))
+    asymmetry = float(np.sqrt(odd / size)) if size > 0 else 0.0
+    return float(diagonal.sum() / count), float(diagonal[kept].sum() / count), float(size), asymmetry
+
+
+def _rotated(matrix: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues of the symmetric part, falling in size, and its eigenvectors in this basis."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    falling = np.argsort(-np.abs(values), kind="stable")
+    return values[falling], basis @ vectors[:, falling]
+
+
+def _embedded(vectors: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    whole = np.zeros((len(kept), vectors.shape[1]))
+    whole[kept] = vectors
+    return whole
+
+
+def _iterated(
+    line: _Line, kept: np.ndarray, wanted: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Leading eigenvalues in size, directions and residuals of J on the region, by subspace iteration."""
+    block = min(int(kept.sum()), wanted + 4)
+    basis = np.linalg.qr(generator.normal(size=(int(kept.sum()), block)))[0]
+    for _ in range(_ROUNDS):
+        product = line.products(_embedded(basis, kept))[0][kept]
+        values, vectors = _rotated(basis.T @ product, basis)
+        residuals = np.linalg.norm(product @ (basis.T @ vectors) - vectors * values, axis=0)
+        if residuals[:wanted].max() <= _SETTLED * np.abs(values).max(initial=1e-300):
+            break
+        basis = np.linalg.qr(product)[0]
+    return values[:wanted], _embedded(vectors[:, :wanted], kept), residuals[:wanted]
+
+
+def _component(
+    line: _Line, v: np.ndarray, residual: float, sigma: float, order: int, region: float
+) -> tuple[Component, float, bool]:
+    """The posterior along v, the relative error of its moments, and whether a law may have them."""
+    derivatives, errors = line.derivatives(v, line.y)
+    moments = predicted.central_moments(derivatives[: order - 1], sigma)
+    variance, value = float(moments[0]), float(line.mean @ v)
+    deviation = float(np.sqrt(max(variance, 0.0)))
+    skewness = kurtosis = np.nan
+    half, error, possible = deviation / np.sqrt(1 - _COVERED), 0.0, True
+    if deviation > 1e-6 * sigma:
+        parts = errors[: order - 1] * sigma ** np.arange(2.0, 2 * order - 1, 2)
+        error = float((parts / deviation ** np.arange(2.0, order + 1)).max())
+        skewness = float(moments[1] / deviation**3) if order > 2 else np.nan
+    if deviation > 1e-6 * sigma and order > 3:
+        kurtosis = float(moments[2] / deviation**4 - 3)
+        possible = kurtosis + 2 >= skewness**2 - 1e-6 - 10 * error
+        half = min(half, float(max(moments[2], 0.0) / (1 - _COVERED)) ** 0.25) if possible else half
+    share = variance / (sigma**2 * region) if region > 0 else np.nan
+    interval = Estimate(value, value - half, value + half)
+    shown = v.reshape(line.y.shape)
+    found = Component(variance / sigma**2, float(residual), deviation, skewness, kurtosis, interval, share, shown)
+    return found, error, possible
+
+
+def _missing(asymmetry: float, negative: bool, impossible: bool, imprecision: float) -> str:
+    never = "this is not the posterior mean of any Gaussian-noise model; moments are not reported"
+    if imprecision > _IMPRECISE:
+        return f"differences of the denoiser disagree by {imprecision:.0%}: a denoiser that JAX can trace is needed"
+    if asymmetry > _ASYMMETRIC:
+        return f"the Jacobian is asymmetric by {asymmetry:.2g}: {never}"
+    if negative:
+        return f"an eigenvalue of the Jacobian is negative: {never}"
+    return f"skewness and kurtosis are those of no law: {never}" if impossible else ""
+
+
+def _doubts(
+    y: np.ndarray, sigma: float, seen: float | None, trace: float, size: float, residuals: np.ndarray,
+    values: np.ndarray,
+) -> tuple[Doubt, ...]:  # fmt: skip
+    """What speaks against the noise as told, against its law, and against the directions found."""
+    from scipy.stats import chi2
+
+    found = []
+    # Of a linear denoiser |y - mu_1|^2 has the mean sigma^2 tr(I - J), and about so many degrees of freedom.
+    freedom = (y.size - trace) ** 2 / max(y.size - 2 * trace + size, 1e-300)
+    if (
+        seen is not None
+        and min(chi2(freedom).cdf(ratio := freedom * seen**2 / sigma**2), chi2(freedom).sf(ratio)) < _RARE
+    ):
+        reason = f"the residual speaks for a noise of {seen:.3g}, not {sigma:.3g}"
+        found.append(Doubt(reason, float(abs(seen**2 / sigma**2 - 1)), "of each variance"))
+    if seen is None:
+        found.append(Doubt("the denoiser keeps nearly all of y, so that the noise level cannot be checked", np.inf, ""))
+    edge = max(np.mean(y == y.min()), np.mean(y == y.max()))
+    if y.size >= 2 / _CLIPPED and edge > _CLIPPED:
+        found.append(Doubt(f"{edge:.0%} of y lies on one value, as after clipping: not Gaussian noise", np.inf, ""))
+    largest = np.abs(values).max(initial=1e-300)
+    if residuals.max(initial=0) > 10 * _SETTLED * largest:
+        size = float(residuals.max() / largest)
+        found.append(Doubt("directions of nearly equal variance are not told apart", size, "of the largest variance"))
+    return tuple(found)
+
+
+def _calibrated(
+    denoise: Denoiser, x: np.ndarray, noisy: np.ndarray, y: np.ndarray, kept: np.ndarray, sigma: float,
+    generator: np.random.Generator, double: bool,
+) -> tuple[tuple[float, float], tuple[Doubt, ...]]:  # fmt: skip
+    """z-scores of squared and cubed errors along random directions of clean pairs, with what they say against them."""
+    require(x.shape == noisy.shape and x.shape[1:] == y.shape, "clean must be two arrays of pairs, each like y")
+    require(len(x) >= _PAIRS, f"clean must hold at least {_PAIRS} pairs, got {len(x)}")
+    line, off = _Line(denoise, noisy[0], sigma), []
+    for signal, observed in zip(x, noisy, strict=True):
+        v = np.where(kept, generator.normal(size=kept.size), 0.0)
+        v /= np.linalg.norm(v)
+        second, third = predicted.central_moments(line.derivatives(v, observed)[0][:2], sigma)
+        error = float(v @ (signal - line.value(observed)).ravel())
+        off.append([error**2 - second, error**3 - third, second])
+    deviations = np.array(off)
+    errors = deviations[:, :2].std(axis=0, ddof=1) / np.sqrt(len(x))
+    scores = deviations[:, :2].mean(axis=0) / np.maximum(errors, 1e-300)
+    doubts = []
+    if abs(scores[0]) > _SURELY:
+        size = float(abs(deviations[:, 0].mean()) / max(abs(deviations[:, 2].mean()), 1e-300))
+        doubts.append(Doubt("clean pairs have other squared errors than predicted", size, "of each variance"))
+    if double and abs(scores[1]) > _SURELY:
+        doubts.append(Doubt("clean pairs have other cubed errors than predicted", np.inf, ""))
+    return (float(scores[0]), float(scores[1])), tuple(doubts)

@@ -1,0 +1,28 @@
+"""Worlds whose posteriors are sums: mixtures of normal laws, of single points too, and what denoising does in them."""
+
+from sims.denoising_posterior.differentiation import jacobian, line_derivatives
+from sims.denoising_posterior.draws import sample_pairs
+from sims.denoising_posterior.mixtures import (
+    Mixture,
+    line_moments,
+    log_density,
+    point_moment,
+    posterior_covariance,
+    posterior_mean,
+)
+from sims.denoising_posterior.numerics import difference_fourth_moment, marginal_nodes, subspace_tangents
+
+__all__ = [
+    "Mixture",
+    "difference_fourth_moment",
+    "jacobian",
+    "line_derivatives",
+    "line_moments",
+    "log_density",
+    "marginal_nodes",
+    "point_moment",
+    "posterior_covariance",
+    "posterior_mean",
+    "sample_pairs",
+    "subspace_tangents",
+]

@@ -1,0 +1,61 @@
+"""Derivatives of posterior means without a formula for them: complex steps, and Cauchy's integral on a circle."""
+
+from math import factorial
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+
+from sims.denoising_posterior.mixtures import Direction, Mixture, Noise, posterior_parts, solved
+from theory_on_trial.contract import USABLE_SCALE, Interval, guarded
+
+NODES = 64
+"""On the circle; what they leave out is 2^-64 of the largest value on a circle twice as wide."""
+
+
+@guarded
+def jacobian(world: Mixture, y: Direction, sigma: Noise) -> Float[np.ndarray, "dim dim"]:
+    """The derivative of [mu_1]_i by y_j at [i, j], by steps into the complex plane, which cancel nothing."""
+    step = 1e-25 * sigma
+    steps = y + 1j * step * np.eye(len(y))
+    _, chances, centres = posterior_parts(world, solved(world, sigma), steps)
+    return np.einsum("kj,kji->ij", chances, centres).imag / step
+
+
+@guarded
+def line_derivatives(
+    world: Mixture,
+    y: Annotated[Float[np.ndarray, "*batch dim"], USABLE_SCALE],
+    v: Direction,
+    sigma: Noise,
+    order: Annotated[int, Interval(1, 20)],
+    onto: Direction | None = None,
+) -> tuple[Float[np.ndarray, "*batch orders"], Float[np.ndarray, "*batch orders"]]:
+    """The derivatives 1 up to the order of v'mu_1(y + t v) at t = 0, and what their rounding is to be measured in.
+
+    With `onto` in place of the first v, the projection is on another direction, which has no moments for derivatives.
+
+    On the circle no two components differ by more than two in the argument of their weight, so that no zero of p(y)
+    is near: its radius follows from the mixture. The second result is k! times the largest |v'mu_1| on it / radius^k.
+    """
+    known = solved(world, sigma)
+    radius = safe_radius(world, y, v, sigma)
+    angles = np.exp(2j * np.pi * np.arange(NODES) / NODES)
+    circle = y[..., None, :] + radius[..., None, None] * angles[:, None] * v
+    _, chances, centres = posterior_parts(world, known, circle)
+    values = np.sum(chances * (centres @ (v if onto is None else onto)), axis=0)
+    orders = np.arange(1, order + 1)
+    scale = np.array([float(factorial(k)) for k in orders]) / radius[..., None] ** orders
+    turned = angles[:, None] ** -orders
+    return (values @ turned / NODES * scale).real, np.abs(values).max(axis=-1)[..., None] * scale
+
+
+def safe_radius(world: Mixture, y: np.ndarray, v: np.ndarray, sigma: float) -> np.ndarray:
+    """How far one may go from y into the complex plane along v, for arguments that differ by at most two."""
+    known = solved(world, sigma)
+    slopes = known.linear @ v - np.einsum("...i,kij,j->...k", y, known.curved, v)
+    bends = np.einsum("i,kij,j->k", v, known.curved, v)
+    spread, bend = np.ptp(slopes, axis=-1), np.ptp(bends)
+    extent = float(np.ptp(world.means, axis=0).max() + np.sqrt(np.abs(world.covariances).max()))
+    widest = 10 * sigma * (1 + sigma / extent if extent else 1.0)  # of one component the mean has no poles at all
+    return np.asarray(4 / np.maximum(spread + np.sqrt(spread**2 + 4 * bend), 4 / widest))

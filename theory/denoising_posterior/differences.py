@@ -1,0 +1,42 @@
+"""What third differences cost the fourth moment sigma^6 mu_1''' + 3 mu_2^2: a term of the step c, and rounding."""
+
+from typing import Annotated
+
+import numpy as np
+
+from theory.denoising_posterior._domains import Noise, Stencil, Step
+from theory_on_trial.contract import Interval, guarded
+
+Derivative = Annotated[float, Interval(-1e100, 1e100)]
+EPSILON = 2.0**-52
+
+
+@guarded
+def step_error(sigma: Noise, derivative: Derivative, step: Step, stencil: Stencil) -> float:
+    """sigma^6 mu_1^(5) c^2 / 8 at -3/2, -1/2, 1/2, 3/2 steps c, sigma^6 mu_1^(4) c / 2 at -1, 0, 1, 2, to first order.
+
+    Args:
+        sigma: of the noise.
+        derivative: the fifth of mu_1 along the line for "central", the fourth for "one-sided".
+        step: c.
+        stencil: that of `_calc_fourth_moments` in the released code, or that of its notebook.
+
+    In unit^4. Source: Taylor's theorem, on the stencils of the released code.
+
+    >>> step_error(1.0, 16.0, 0.5, "central"), step_error(1.0, 16.0, 0.5, "one-sided")
+    (0.5, 4.0)
+    """
+    size = step**2 / 8 if stencil == "central" else step / 2
+    return float(np.float64(sigma) ** 6 * derivative * size)
+
+
+@guarded
+def rounding_error(sigma: Noise, mean: Derivative, step: Step) -> float:
+    """8 eps |mu_1| sigma^6 / c^3 with eps = 2^-52, to an order of magnitude, in unit^4.
+
+    The weights 1, 3, 3, 1 of the third difference, each on a mean that is off in its last digit. Source: derived here.
+
+    >>> rounding_error(1.0, -1.0, 1.0) == 2.0**-49
+    True
+    """
+    return float(8 * EPSILON * abs(np.float64(mean)) * np.float64(sigma) ** 6 / np.float64(step) ** 3)

@@ -1,0 +1,81 @@
+"""Moments of x given y along a line, from the derivatives of the posterior mean along it; y = x + sigma n, n normal."""
+
+from math import comb
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.denoising_posterior._domains import Cumulants, Derivatives, Noise
+from theory_on_trial.contract import USABLE_SCALE, guarded
+
+
+@guarded
+def tweedie_mean(
+    y: Annotated[Float[np.ndarray, " dim"], USABLE_SCALE],
+    score: Annotated[Float[np.ndarray, " dim"], USABLE_SCALE],
+    sigma: Noise,
+) -> Float[np.ndarray, " dim"]:
+    """mu_1 = y + sigma^2 s, with s the gradient of log p(y), in 1 / unit. Source: Tweedie's formula.
+
+    >>> tweedie_mean([3.0], [-1.5], 1.0).tolist()
+    [1.5]
+    """
+    return y + sigma**2 * score
+
+
+@guarded
+def central_moments(derivatives: Derivatives, sigma: Noise) -> Float[np.ndarray, "*batch orders"]:
+    """mu_2, mu_3, ... about the posterior mean: mu_(k+1) = sigma^2 mu_k' + k mu_(k-1) mu_2, with mu_1 = 0 among them.
+
+    Args:
+        derivatives: of mu_1(y), or of v'mu_1(y + t v) in t for a unit vector v, whose moments these are then.
+        sigma: of the noise.
+
+    In unit^k. Source: Manor & Michaeli 2024, the univariate and the directional recursion, as recalled; that the
+    first central moment in it is 0, and not the posterior mean, decides mu_3.
+
+    >>> central_moments([0.5, 0.0, 0.0], 1.0).tolist()
+    [0.5, 0.0, 0.75]
+    """
+    variance = sigma**2 * derivatives  # and the derivatives of it
+    moments = [np.zeros_like(variance), variance]
+    for k in range(2, derivatives.shape[-1] + 1):
+        order = moments[-1].shape[-1] - 1
+        product = [_product(moments[-2], variance, j) for j in range(order)]
+        moments.append(sigma**2 * moments[-1][..., 1:] + k * np.stack(product, axis=-1))
+    return np.stack([moment[..., 0] for moment in moments[1:]], axis=-1)
+
+
+def _product(
+    first: Float[np.ndarray, "*batch n"], second: Float[np.ndarray, "*batch m"], order: int
+) -> Float[np.ndarray, "*batch"]:
+    """The derivative of a product, by Leibniz' rule."""
+    terms = (comb(order, i) * first[..., i] * second[..., order - i] for i in range(order + 1))
+    return np.asarray(sum(terms))
+
+
+@guarded
+def cumulants(derivatives: Derivatives, sigma: Noise) -> Float[np.ndarray, "*batch orders"]:
+    """kappa_(k+1) = sigma^(2k) mu_1^(k), from kappa_2 on, in unit^(k+1).
+
+    The cumulant generating function of x given y at s is a shift of y by sigma^2 s. Source: derived here.
+
+    >>> cumulants([0.5, 0.25], 2.0).tolist()
+    [2.0, 4.0]
+    """
+    return derivatives * sigma ** (2.0 * np.arange(1, derivatives.shape[-1] + 1))
+
+
+@guarded
+def moments_of_cumulants(cumulants: Cumulants) -> Float[np.ndarray, "*batch orders"]:
+    """Central moments, mu_n = sum_j C(n - 1, j - 1) kappa_j mu_(n - j), from kappa_2, kappa_3, .... Source: standard.
+
+    >>> moments_of_cumulants([2.0, 1.0, 1.0]).tolist()
+    [2.0, 1.0, 13.0]
+    """
+    moments = [np.ones(cumulants.shape[:-1]), np.zeros(cumulants.shape[:-1])]
+    for n in range(2, cumulants.shape[-1] + 2):
+        terms = (comb(n - 1, j - 1) * cumulants[..., j - 2] * moments[n - j] for j in range(2, n + 1))
+        moments.append(np.asarray(sum(terms)))
+    return np.stack(moments[2:], axis=-1)

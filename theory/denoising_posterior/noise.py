@@ -1,0 +1,54 @@
+"""What y - f(y) says about the level of the noise: less than it seems to, by what the denoiser takes from y."""
+
+from typing import Annotated
+
+import numpy as np
+
+from theory.denoising_posterior._domains import MeanSquare, Noise
+from theory_on_trial.contract import Count, Interval, guarded, require
+
+Trace = Annotated[float, Interval(-1e50, 1e50)]
+"""tr J, the mean over y unless said otherwise."""
+
+
+@guarded
+def residual_variance(sigma: Noise, trace: Trace, dim: Count) -> float:
+    """E|y - mu_1|^2 / d = sigma^2 (1 - E tr J / d) of the posterior mean: sigma^2 less the least squared error per d.
+
+    Source: derived here, from Tweedie's formula and an integration by parts.
+
+    >>> residual_variance(2.0, 1.0, 4)
+    3.0
+    """
+    return float(sigma**2 * (1 - trace / dim))
+
+
+@guarded
+def noise_variance(square: MeanSquare, trace: Trace, dim: Count) -> float:
+    """sigma^2 from the mean of |y - mu_1|^2 and that of tr J: their ratio of sums, |y - mu_1|^2 / (d - tr J).
+
+    A mean of ratios would be another number. Raises ValueError unless tr J < d. Source: `residual_variance`, solved.
+
+    >>> noise_variance(12.0, 1.0, 4)
+    4.0
+    """
+    require(trace < dim, f"trace must be below the dimension {dim}, got {trace}")
+    return float(np.float64(square) / (dim - trace))
+
+
+@guarded
+def residual_of_denoiser(sigma: Noise, error: MeanSquare, trace: Trace, dim: Count) -> float:
+    """E|y - f|^2 = sigma^2 d + E|f - x|^2 - 2 sigma^2 E tr J_f of any differentiable denoiser f.
+
+    Args:
+        sigma: of the noise.
+        error: E|f(y) - x|^2.
+        trace: E tr J_f; 0 where f_i does not look at y_i.
+        dim: d.
+
+    Source: Stein's lemma.
+
+    >>> residual_of_denoiser(1.0, 0.5, 1.0, 2)
+    0.5
+    """
+    return float(sigma**2 * dim + error - 2 * sigma**2 * trace)
