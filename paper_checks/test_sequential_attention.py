@@ -79,9 +79,10 @@ def test_single_entry_window(trial, n: Rows, p: Columns):
             seconds.append(second := predicted.second_entry_level(X, y, chosen))
             sizes = np.sort(np.abs(predicted.leftover(X, y, chosen).correlations))
             runners.append(runner := sizes[-2])
-            levels = [1.001 * first, 0.999 * first, (first + second) / 2, 1.001 * second, 0.999 * second]
+            inside = second + np.array([0.999, 0.5, 0.001]) * (first - second)
+            levels = np.array([(1 + 1e-6) * first, *inside, (1 - 1e-6) * second])
             counts.append(observed.active_counts(X, y, chosen, levels))
-            levels[3:] = 1.001 * runner, 0.999 * runner
+            levels[3:] = (1 + 1e-6) * runner, (1 - 1e-6) * runner
             others.append(observed.active_counts(X, y, chosen, levels))
     seconds = np.array(seconds)
     wrong = {"the runner-up correlation": np.array(runners)}
@@ -244,7 +245,7 @@ def test_coherence_recovery(
     size: Support,
     p: Annotated[int, Interval(3, 20)] = 15,
     n: Annotated[int, Interval(1200, 4000)] = 1500,
-    designs: Annotated[int, Interval(20, 400)] = 60,
+    designs: Annotated[int, Interval(20, 400)] = 30,
 ):
     """Other columns correlate with what k columns span by at most k mu / (1 - (k - 1) mu) of the largest of the k."""
     trial.require(size < p, "p must exceed size: another column is needed")
