@@ -28,6 +28,8 @@ Task = Annotated[Float[np.ndarray, " dim"], USABLE_SCALE]
 Tasks = Annotated[Float[np.ndarray, "dim tasks"], USABLE_SCALE]
 """A task per column."""
 Chances = Annotated[Float[np.ndarray, " atoms"], PROBABILITIES]
+Spectrum = Annotated[Float[np.ndarray, " dim"], POSITIVE, USABLE_SCALE]
+"""Eigenvalues of one world."""
 Spectra = Annotated[Float[np.ndarray, "*each dim"], POSITIVE, USABLE_SCALE]
 """Eigenvalues along the last axis, the largest first where the order counts."""
 Games = Annotated[Float[np.ndarray, "games dim"], POSITIVE, USABLE_SCALE]

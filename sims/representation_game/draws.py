@@ -101,7 +101,7 @@ def balanced(spectra: Spectra, kept: Kept) -> tuple[Float[np.ndarray, "*each"], 
             break
         over = np.maximum(0, 1 - middle[..., None] / spectra).sum(axis=-1) > kept
         low, high = np.where(over, middle, low), np.where(over, high, middle)
-    return high, np.maximum(0, 1 - high[..., None] / spectra)
+    return np.asarray(high), np.maximum(0, 1 - high[..., None] / spectra)
 
 
 @guarded

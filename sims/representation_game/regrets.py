@@ -9,6 +9,7 @@ from sims.representation_game._domains import (
     Kept,
     Moment,
     Prior,
+    Representation,
     Representations,
     Tasks,
 )
@@ -20,28 +21,29 @@ def projected_regret(
     covariance: Covariance, representations: Representations, tasks: Tasks
 ) -> Float[np.ndarray, "*each tasks"]:
     """The regret of each R on each task, in units of y^2."""
-    return np.sum(_left(covariance, representations, tasks) ** 2, axis=-2)
+    return np.asarray(np.sum(_left(covariance, representations, tasks) ** 2, axis=-2))
 
 
 @guarded
 def mean_regret(covariance: Covariance, representations: Representations, moment: Moment) -> Float[np.ndarray, "*each"]:
     """The expected regret of each R on random tasks with E f f' = moment."""
     variances, axes = np.linalg.eigh(moment)
-    return np.sum(_left(covariance, representations, axes * np.sqrt(variances.clip(min=0))) ** 2, axis=(-2, -1))
+    tasks = axes * np.sqrt(variances.clip(min=0))
+    return np.asarray(np.sum(_left(covariance, representations, tasks) ** 2, axis=(-2, -1)))
 
 
 @guarded
 def worst_regret(covariance: Covariance, prior: Prior, representations: Representations) -> Float[np.ndarray, "*each"]:
     """The largest regret of each R over f' S^-1 f <= 1, a squared singular value."""
     left = _left(covariance, representations, np.linalg.cholesky(prior))
-    return np.linalg.svd(left, compute_uv=False)[..., 0] ** 2
+    return np.asarray(np.linalg.svd(left, compute_uv=False)[..., 0] ** 2)
 
 
 @guarded
-def worst_case(covariance: Covariance, prior: Prior, representation: Representations) -> Float[np.ndarray, " dim"]:
+def worst_case(covariance: Covariance, prior: Prior, representation: Representation) -> Float[np.ndarray, " dim"]:
     """The task f' S^-1 f = 1 of the largest regret of one R."""
     root = np.linalg.cholesky(prior)
-    return root @ np.linalg.svd(_left(covariance, representation, root))[2][..., 0, :]
+    return root @ np.linalg.svd(_left(covariance, representation, root))[2][0]
 
 
 @guarded

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.representation_game._domains import Covariance, Dim, Seed, Spectra
-from theory_on_trial.contract import guarded, require
+from sims.representation_game._domains import Covariance, Dim, Seed, Spectrum
+from theory_on_trial.contract import guarded
 
 
 class World(NamedTuple):
@@ -25,9 +25,8 @@ def drawn_world(seed: Seed, dim: Dim) -> World:
 
 
 @guarded
-def shaped_world(covariance: Covariance, spectrum: Spectra, seed: Seed) -> World:
+def shaped_world(covariance: Covariance, spectrum: Spectrum, seed: Seed) -> World:
     """The given Sigma, and S = Sigma^(-1/2) O diag(spectrum) O' Sigma^(-1/2) with a random orthogonal O."""
-    require(spectrum.shape == (len(covariance),), f"spectrum must have {len(covariance)} entries, one per feature")
     variances, axes = np.linalg.eigh(covariance)
     whitening = axes / np.sqrt(variances)
     rotation = np.linalg.qr(np.random.default_rng(seed).standard_normal(covariance.shape))[0]

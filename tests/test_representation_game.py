@@ -1,0 +1,477 @@
+"""Tests of the representation game: properties, second routes, simulators, the tool, refusals, hostile input."""
+
+import math
+from fractions import Fraction
+from itertools import combinations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+from scipy.stats import binom, ks_2samp, special_ortho_group
+
+from own_data import representation_game as tool
+from sims import representation_game as observed
+from theory import representation_game as predicted
+from theory_on_trial.audits.promises import Case, promises
+
+STEEP = np.array([3.2, 3.0, 2.2, 2.0, 1.0, 0.1])
+WORLD = observed.drawn_world(0, 6)
+SPECTRUM = predicted.task_spectrum(*WORLD)
+EXAMPLE = np.diag([10.0, 3, 1, 0.5]), np.diag([0.01, 0.1, 1, 1])
+
+spectra = st.lists(st.floats(1e-3, 1e3) | st.sampled_from([0.0, 1.0, 2.0]), min_size=2, max_size=9).map(np.array)
+
+
+def root(matrix):
+    return np.linalg.cholesky(matrix)
+
+
+def rows_of(generator, covariance, n):
+    return generator.standard_normal((n, len(covariance))) @ root(covariance).T
+
+
+# ----------------------------------------------------------------------------------------------- theory by other routes
+
+
+def test_the_regret_is_that_of_the_normal_equations_in_fractions():
+    """Sigma, R and f of integers; the coefficients of R'x by Cramer's rule."""
+    sigma = [[4, 1, 0], [1, 3, -1], [0, -1, 2]]
+    seen, task = [[1, 2], [0, 1], [1, -1]], [1, -2, 3]
+
+    def form(a, b):
+        return sum(Fraction(a[i] * sigma[i][j] * b[j]) for i in range(3) for j in range(3))
+
+    one, two = ([row[k] for row in seen] for k in range(2))
+    (a, b, d), (u, v) = (form(one, one), form(one, two), form(two, two)), (form(one, task), form(two, task))
+    first, second = (u * d - v * b) / (a * d - b * b), (a * v - b * u) / (a * d - b * b)
+    regret = form(task, task) - first * u - second * v
+    assert predicted.regret(sigma, seen, task) == pytest.approx(float(regret), rel=1e-14)
+    assert observed.projected_regret(sigma, seen, np.array(task)[:, None]) == pytest.approx(float(regret), rel=1e-14)
+
+
+def test_bfgs_finds_no_better_representation():
+    generator, found = np.random.default_rng(1), []
+    for _ in range(4):
+        start = generator.standard_normal(12)
+        objective = lambda flat: float(observed.worst_regret(*WORLD, flat.reshape(6, 2)))  # noqa: E731
+        found.append(minimize(objective, start, method="BFGS", options={"gtol": 1e-10}).fun)
+    assert min(found) == pytest.approx(predicted.pure_value(SPECTRUM, 2), rel=1e-8)
+    assert min(found) >= predicted.pure_value(SPECTRUM, 2) * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("world", [WORLD, observed.shaped_world(WORLD.covariance, STEEP, 0)])
+def test_a_semidefinite_program_has_the_mixed_value(world):
+    import cvxpy
+
+    half = root(world.prior).T @ root(world.covariance)
+    kept, value = cvxpy.Variable((6, 6), symmetric=True), cvxpy.Variable()
+    left = half @ (np.eye(6) - kept) @ half.T
+    conditions = [
+        value * np.eye(6) - (left + left.T) / 2 >> 0,
+        kept >> 0,
+        np.eye(6) - kept >> 0,
+        cvxpy.trace(kept) == 2,
+    ]
+    solved = cvxpy.Problem(cvxpy.Minimize(value), conditions).solve(solver=cvxpy.CLARABEL)
+    assert predicted.mixed_value(predicted.task_spectrum(*world), 2) == pytest.approx(solved, rel=1e-6)
+
+
+def test_mean_regrets_are_means_over_tasks():
+    generator = np.random.default_rng(2)
+    seen, tasks = generator.standard_normal((6, 2)), root(WORLD.prior) @ generator.standard_normal((6, 200_000))
+    regrets = observed.projected_regret(WORLD.covariance, seen, tasks)
+    error = 6 * regrets.std() / math.sqrt(regrets.size)
+    assert observed.mean_regret(WORLD.covariance, seen, WORLD.prior) == pytest.approx(regrets.mean(), abs=error)
+
+
+@pytest.mark.parametrize(
+    ("spectrum", "kept", "value", "count", "pure"),
+    [
+        ([3, 2, 1, 0.5, 0.1], 2, 6 / 11, 3, 1),
+        ([1, 1, 1, 1], 1, 0.75, 4, 1),
+        ([10, 1, 0.9, 0.8, 0.7, 0.01], 1, 10 / 11, 2, 1),
+        ([5, 4, 3, 2, 1], 3, 120 / 137, 5, 2),
+        ([1, 0.5, 0.3, 0.1], 2, 3 / 19, 3, 0.3),
+        (STEEP, 2, 1.24970414201, 4, 2.2),
+        (SPECTRUM, 2, 0.26892533377, 3, 0.38021015923),
+    ],
+)
+def test_worked_values(spectrum, kept, value, count, pure):
+    spectrum = np.array(spectrum, float)
+    assert predicted.mixed_value(spectrum, kept) == pytest.approx(value, rel=1e-10)
+    assert predicted.hedged(spectrum, kept) == count
+    assert predicted.pure_value(spectrum, kept) == pytest.approx(pure, rel=1e-10)
+
+
+def test_the_sets_of_two_worlds():
+    mixture = predicted.systematic_mixture(predicted.inclusion(STEEP, 2))
+    sets = {tuple(np.flatnonzero(one) + 1): chance for chance, one in zip(*mixture, strict=True)}
+    assert sets == pytest.approx({(1, 2): 0.1929, (1, 3): 0.4166, (2, 3): 0.0154, (2, 4): 0.3751}, abs=5e-5)
+    mixture = predicted.systematic_mixture(predicted.inclusion(SPECTRUM, 2))
+    sets = {tuple(np.flatnonzero(one) + 1): chance for chance, one in zip(*mixture, strict=True)}
+    assert sets == pytest.approx({(1, 2): 0.7073, (1, 3): 0.2155, (2, 3): 0.0772}, abs=5e-5)
+
+
+@pytest.mark.parametrize(("dim", "kept"), [(4, 1), (4, 2), (6, 4), (7, 3), (9, 6)])
+def test_equal_tasks_need_sets_of_a_cycle(dim, kept):
+    """Running sums kept i / dim have dim / gcd different fractional parts."""
+    mixture = predicted.systematic_mixture(predicted.inclusion(np.ones(dim), kept))
+    parts = {Fraction(kept * i, dim) % 1 for i in range(dim)}
+    assert len(mixture.chances) == len(parts)
+    assert mixture.chances == pytest.approx(1 / len(parts))
+    with_a_sure_one = predicted.systematic_mixture(np.append(np.full(dim, kept / dim), 1.0))
+    assert len(with_a_sure_one.chances) == len(parts)
+
+
+@pytest.mark.parametrize(("seed", "constant"), [(0, 0.0796), (1, 0.2879), (2, 0.0271), (3, 0.1778), (4, 0.2643)])
+def test_what_estimation_costs_in_five_worlds(seed, constant):
+    spectrum = predicted.task_spectrum(*observed.drawn_world(seed, 5))
+    assert predicted.estimation_excess(spectrum, 2) == pytest.approx(constant, abs=5e-5)
+
+
+@given(spectra, st.data(), st.floats(1e-30, 1e30))
+def test_the_value_scales_with_the_spectrum_and_hedging_never_hurts_in_the_worst_case(spectrum, data, unit):
+    kept = data.draw(st.integers(1, len(spectrum) - 1))
+    value, pure = predicted.mixed_value(spectrum, kept), predicted.pure_value(spectrum, kept)
+    assert predicted.mixed_value(unit * spectrum[::-1], kept) == pytest.approx(unit * value, rel=1e-12)
+    assert 0 <= value <= pure
+    assert predicted.pure_average(spectrum, kept) <= predicted.mixed_average(spectrum, kept) * (1 + 1e-12)
+    chances = predicted.inclusion(spectrum, kept)
+    assert chances.sum() == pytest.approx(kept)
+    assert np.sum(predicted.adversary_chances(spectrum, kept)) == pytest.approx(1)
+    mixture = predicted.systematic_mixture(chances)
+    assert (mixture.members.sum(axis=1) == kept).all()
+    assert mixture.chances @ mixture.members == pytest.approx(chances, abs=1e-12)
+    assert np.max(spectrum * (1 - chances)) == pytest.approx(value, rel=1e-9, abs=1e-12 * spectrum.max())
+    if kept > 1:
+        assert value <= predicted.mixed_value(spectrum, kept - 1) * (1 + 1e-12)
+
+
+@given(st.integers(0, 2**32), st.integers(2, 7), st.data())
+def test_regrets_do_not_depend_on_coordinates(seed, dim, data):
+    kept = data.draw(st.integers(1, dim - 1))
+    sigma, prior = observed.drawn_world(seed, dim)
+    generator = np.random.default_rng(seed)
+    seen, task = generator.standard_normal((dim, kept)), generator.standard_normal(dim)
+    mixed, turn = (
+        generator.standard_normal((kept, kept)) + 3 * np.eye(kept),
+        special_ortho_group.rvs(dim, random_state=1),
+    )
+    regret = predicted.regret(sigma, seen, task)
+    same = {"rel": 1e-6, "abs": 1e-9 * float(task @ sigma @ task)}
+    assert predicted.regret(sigma, seen @ mixed, task) == pytest.approx(regret, **same)
+    assert predicted.regret(turn @ sigma @ turn.T, turn @ seen, turn @ task) == pytest.approx(regret, **same)
+    swapped = predicted.task_spectrum(prior, sigma)
+    assert swapped == pytest.approx(predicted.task_spectrum(sigma, prior), rel=1e-9)
+    assert swapped == pytest.approx(np.sort(np.linalg.eigvals(sigma @ prior).real)[::-1], rel=1e-8)
+    tasks = predicted.task_directions(sigma, prior)
+    assert tasks.T @ np.linalg.solve(prior, tasks) == pytest.approx(np.eye(dim), abs=1e-9)
+    assert tasks.T @ sigma @ tasks == pytest.approx(np.diag(swapped), abs=1e-9 * swapped[0])
+
+
+@pytest.mark.parametrize("dim", [2, 3, 6])
+def test_eigenvalues_that_vanish_or_lie_far_apart(dim):
+    spectrum = np.array([1e50, 1.0, 1e-50, 0, 0, 0])[:dim]
+    assert predicted.mixed_value(spectrum, 1) == pytest.approx(1.0, rel=1e-15)
+    assert predicted.inclusion(spectrum, 1)[:2] == pytest.approx([1, 0])
+    lacking = np.append(np.zeros(dim), 1.0)
+    assert predicted.mixed_value(lacking, 1) == 0
+    assert predicted.inclusion(lacking, 1).tolist() == lacking.tolist()
+    assert predicted.hedged(lacking, 1) == 1
+    assert predicted.adversary_chances(lacking, 1).tolist() == np.eye(dim + 1)[1].tolist()
+
+
+# ----------------------------------------------------------------------------------------------------------- simulators
+
+
+def test_least_squares_is_that_of_rows():
+    generator = np.random.default_rng(3)
+    sigma, seen, task = WORLD.covariance[:3, :3], generator.standard_normal((3, 2)), generator.standard_normal(3)
+    x = generator.standard_normal((3000, 20, 3)) @ root(sigma).T
+    y = x @ task + 0.5 * generator.standard_normal((3000, 20))
+    by_rows = []
+    for features, response in zip(x, y, strict=True):
+        of_both = (np.linalg.lstsq(one, response, rcond=None)[1][0] for one in (features @ seen, features))
+        by_rows.append(
+            np.subtract(*(sum_of_squares / (20 - k) for sum_of_squares, k in zip(of_both, (2, 3), strict=True)))
+        )
+    found = observed.least_squares_regret(generator, sigma, seen, task, 0.5, 20, 3000)
+    assert ks_2samp(found, by_rows).pvalue > 1e-6
+    error = 6 * np.std(by_rows) / math.sqrt(3000)
+    assert np.mean(by_rows) == pytest.approx(predicted.regret(sigma, seen, task), abs=error)
+
+
+def test_an_estimated_representation_is_that_of_rows():
+    generator, by_rows = np.random.default_rng(4), []
+    for _ in range(1500):
+        x = rows_of(generator, WORLD.covariance, 30)
+        best = predicted.pure_representation(x.T @ x / 30, WORLD.prior, 2)
+        by_rows.append(float(observed.worst_regret(*WORLD, best)) - SPECTRUM[2])
+    found = observed.estimated_excess(generator, *WORLD, 2, 30, 1500)
+    assert ks_2samp(found, by_rows).pvalue > 1e-6
+    assert found.min() >= 0
+
+
+def test_the_worst_case_attains_the_worst_regret():
+    seen = np.random.default_rng(5).standard_normal((6, 2))
+    task = observed.worst_case(*WORLD, seen)
+    assert task @ np.linalg.solve(WORLD.prior, task) == pytest.approx(1)
+    worst = float(observed.worst_regret(*WORLD, seen))
+    assert predicted.regret(WORLD.covariance, seen, task) == pytest.approx(worst, rel=1e-12)
+    alone = observed.worst_expected_regret(*WORLD, seen[None], [1.0])
+    assert alone == pytest.approx(worst, rel=1e-12)
+
+
+def test_hedge_is_played_move_by_move():
+    spectrum, weights, horizon, losses = [3.0, 2.0, 1.0, 0.5, 0.1], np.ones(5), 137, np.zeros(5)
+    rate = math.sqrt(8 * math.log(5) / horizon) / 3
+    for _ in range(horizon):
+        dropped = np.argsort(weights * spectrum)[:3]
+        losses[dropped] += np.array(spectrum)[dropped]
+        weights = np.exp(rate * (losses - losses.max()))
+    found = observed.hedge([spectrum, spectrum], 2, [horizon, 20])
+    assert found[0] == pytest.approx(losses.max() / horizon, rel=1e-12)
+    assert predicted.hedge_excess(np.array(spectrum), 1000) == pytest.approx(3 * math.sqrt(math.log(5) / 2000))
+
+
+def test_what_a_mixture_drops():
+    drawn = observed.dropped(np.random.default_rng(6), STEEP, 2, 50_000)
+    assert (drawn.sum(axis=1) == 4).all()
+    assert drawn.mean(axis=0) == pytest.approx(np.minimum(1, 1.249704142 / STEEP), abs=6 * 0.5 / math.sqrt(50_000))
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: predicted.pure_value([1.0, 2.0], 2), "kept must be below the dimension 2"),
+        (lambda: predicted.pure_representation(*WORLD, 6), "kept must be below the dimension 6"),
+        (lambda: predicted.estimation_excess([2.0, 1.0, 1.0], 2), "spectrum must have lambda_r > "),
+        (lambda: predicted.systematic_mixture([0.5, 0.2]), "inclusion must sum to a whole number of directions"),
+        (lambda: predicted.systematic_mixture([0.0, 0.0]), "inclusion must sum to a whole number of directions"),
+        (lambda: predicted.regret(np.eye(2), np.ones((2, 2)), [1.0, 2.0]), "must be able to hold"),
+        (lambda: predicted.task_spectrum([[1.0, 2.0], [2.0, 1.0]], np.eye(2)), "covariance must be symmetric"),
+        (lambda: observed.shaped_world(np.eye(3), [1.0, 2.0], 0), "spectrum must have one entry for each of the 3"),
+        (lambda: observed.worst_expected_regret(*WORLD, np.ones((2, 6, 1)), [1.0]), "as many as representations"),
+        (lambda: observed.guaranteed_regret(*WORLD, 6), "kept must be below 6"),
+        (lambda: observed.hedge([[1.0, 2.0]], 2, [3]), "kept must be below 2"),
+        (lambda: observed.hedge([[1.0, 2.0]], 1, [3, 4]), "one per game"),
+        (lambda: observed.balanced([1.0, 2.0], 2), "kept must be below 2"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+# ------------------------------------------------------------------------------------------------------------- own data
+
+
+def test_the_tool_keeps_what_the_tasks_ask_for_and_not_what_varies_most():
+    rows = rows_of(np.random.default_rng(0), EXAMPLE[0], 20_000) + 7
+    answer = tool.optimal_representation(rows, 1, EXAMPLE[1], mixed=True)
+    assert answer.answerable
+    assert not answer.doubts
+    assert np.abs(answer.representation[:, 0]) == pytest.approx([0, 0, 1, 0], abs=0.05)
+    assert answer.worst_regret.low < 0.5 < answer.worst_regret.high
+    assert answer.pca_regret == pytest.approx(1, abs=0.01)
+    assert answer.mixed_regret.low < 1 / 3 < answer.mixed_regret.high
+    assert answer.regret_after_draw == 1
+    assert answer.average_price == pytest.approx((1 / 3 + 1 / 3 + 0.3 + 0.1) / 0.9, rel=0.05)
+    whitened = answer.representation.T @ np.cov(rows.T, ddof=0) @ answer.representation
+    assert whitened == pytest.approx(np.eye(1))
+    assert answer.worst_task @ np.linalg.solve(EXAMPLE[1], answer.worst_task) == pytest.approx(1)
+    said = str(answer)
+    assert "before the draw" in said
+    assert "PCA" in said
+    assert len(said.splitlines()) <= 10
+
+
+def test_without_tasks_the_answer_is_pca():
+    rows = rows_of(np.random.default_rng(1), WORLD.covariance, 500)
+    answer = tool.optimal_representation(rows, 3)
+    assert answer.pca_regret == pytest.approx(answer.spectrum[3] / answer.spectrum[0], rel=1e-9)
+    assert "the answer is PCA" in str(answer)
+    axes = np.linalg.svd(rows - rows.mean(axis=0))[2][:3]
+    spans = np.linalg.svd(axes @ np.linalg.qr(answer.representation)[0], compute_uv=False)
+    assert spans == pytest.approx(1, abs=1e-9)
+
+
+def test_units_do_not_matter():
+    rows = rows_of(np.random.default_rng(2), WORLD.covariance, 300)
+    one = tool.optimal_representation(rows, 2, WORLD.prior, mixed=True)
+    two = tool.optimal_representation(1e20 * rows, 2, 1e-30 * WORLD.prior, mixed=True)
+    assert two.worst_regret == pytest.approx(one.worst_regret)
+    assert two.spectrum == pytest.approx(1e10 * one.spectrum)
+    assert 1e20 * two.representation == pytest.approx(one.representation)
+    assert two.worst_task == pytest.approx(1e-15 * one.worst_task)
+    turn = special_ortho_group.rvs(6, random_state=3)
+    turned = tool.optimal_representation(rows @ turn.T, 2, turn @ WORLD.prior @ turn.T)
+    assert turned.worst_regret == pytest.approx(one.worst_regret)
+
+
+def test_past_tasks_are_all_plausible():
+    generator = np.random.default_rng(3)
+    rows, past = rows_of(generator, WORLD.covariance, 400), rows_of(generator, WORLD.prior, 200)
+    answer = tool.optimal_representation(rows, 2, past)
+    covariance, chosen = np.cov(rows.T, ddof=0), answer.representation
+    regrets = observed.projected_regret(covariance, chosen, past.T)
+    assert regrets.max() <= answer.spectrum[2] * (1 + 1e-9)
+    given_prior = tool.optimal_representation(rows, 2, WORLD.prior)
+    assert answer.worst_regret.value == pytest.approx(given_prior.worst_regret.value, rel=0.3)
+    assert "to hold them all" in str(answer)
+    few = tool.optimal_representation(rows, 2, past[:3])
+    assert any("do not tell a second moment" in one.reason for one in few.doubts)
+
+
+def test_tasks_of_low_rank_are_served_without_regret():
+    rows = rows_of(np.random.default_rng(4), EXAMPLE[0], 100)
+    answer = tool.optimal_representation(rows, 2, np.diag([1.0, 0, 0, 0]), mixed=True)
+    assert answer.representation.shape == (4, 1)
+    assert answer.worst_regret == (0, 0, 0)
+    assert answer.mixed_regret == (0, 0, 0)
+    assert answer.average_price == 1
+
+
+def test_the_mixture_is_what_it_says():
+    rows = rows_of(np.random.default_rng(5), WORLD.covariance, 300)
+    answer = tool.optimal_representation(rows, 2, WORLD.prior, mixed=True)
+    covariance = np.cov(rows.T, ddof=0)
+    chances, sets = (
+        np.array([one.chance for one in answer.atoms]),
+        np.array([one.representation for one in answer.atoms]),
+    )
+    worst = observed.worst_expected_regret(covariance, WORLD.prior, sets, chances)
+    assert worst == pytest.approx(predicted.mixed_value(answer.spectrum, 2), rel=1e-9)
+    each = observed.worst_regret(covariance, WORLD.prior, sets)
+    assert answer.regret_after_draw == pytest.approx(each.max() / answer.spectrum[0])
+    average = chances @ observed.mean_regret(covariance, sets, WORLD.prior)
+    alone = observed.mean_regret(covariance, answer.representation, WORLD.prior)
+    assert answer.average_price == pytest.approx(average / alone)
+    assert {tuple(one.directions) for one in answer.atoms} <= set(combinations(range(6), 2))
+
+
+def test_the_intervals_hold_what_they_say_as_often_as_they_say():
+    generator, runs = np.random.default_rng(6), 120
+    truths = {
+        "worst_regret": SPECTRUM[2] / SPECTRUM[0],
+        "mixed_regret": predicted.mixed_value(SPECTRUM, 2) / SPECTRUM[0],
+    }
+    rows = [rows_of(generator, WORLD.covariance, 300) for _ in range(runs)]
+    found = [tool.optimal_representation(one, 2, WORLD.prior, mixed=True) for one in rows]
+    for name, truth in truths.items():
+        held = sum(getattr(one, name).low <= truth <= getattr(one, name).high for one in found)
+        assert held >= binom(runs, 0.95).ppf(1e-4), name
+    assert np.mean([bool(one.doubts) for one in found]) < 0.05
+    each = [observed.worst_regret(*WORLD, one.representation) - SPECTRUM[2] for one in found]
+    paid, error = np.mean(each) / SPECTRUM[0], 5 * np.std(each) / math.sqrt(runs) / SPECTRUM[0]
+    assert np.mean([one.excess for one in found]) == pytest.approx(paid, abs=error)
+    assert np.mean([one.excess_of_halves for one in found]) == pytest.approx(paid, abs=error)
+
+
+def blocks(generator):
+    return np.repeat(rows_of(generator, WORLD.covariance, 60), 5, axis=0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "doubt"),
+    [
+        (lambda g: rows_of(g, WORLD.covariance, 300) * g.pareto(1.2, (300, 1)), "heavy tails"),
+        (lambda g: rows_of(g, WORLD.covariance, 2000) * (1 + 5 * (g.random((2000, 1)) < 0.1)), "not normal"),
+        (blocks, "neighbouring rows are alike"),
+        (lambda g: np.cumsum(rows_of(g, WORLD.covariance, 500), axis=0), "neighbouring rows are alike"),
+        (lambda g: rows_of(g, np.diag([3.0, 2, 1, 1, 0.5, 0.1]), 300), "lie so close"),
+    ],
+)
+def test_rows_that_do_not_fit_are_doubted(rows, doubt):
+    drawn = rows(np.random.default_rng(7))
+    prior = WORLD.prior if "close" not in doubt and drawn.shape[1] == 6 else np.eye(drawn.shape[1])
+    said = tool.optimal_representation(drawn, 2, prior, mixed=True)
+    assert any(doubt in one.reason for one in said.doubts), said
+
+
+def test_few_rows_are_doubted():
+    rows = rows_of(np.random.default_rng(0), np.diag([10.0, 9, 8, 7, 6.5, 6, 1.7, 0.3]), 60)
+    answer = tool.optimal_representation(rows, 6)
+    assert any(one.reason.startswith("few rows") for one in answer.doubts), answer
+    assert answer.answerable
+
+
+def test_directions_that_tie_are_not_chosen_among():
+    generator, untold = np.random.default_rng(8), 0
+    for _ in range(40):
+        answer = tool.optimal_representation(generator.standard_normal((200, 4)) * [3, 1, 1, 0.3], 2, mixed=True)
+        untold += not answer.answerable
+        assert answer.worst_regret.value > 0
+        assert answer.atoms
+    assert untold >= 37
+    lacking = tool.optimal_representation(generator.standard_normal((200, 4)), 2)
+    assert lacking.representation is None
+    assert "cannot judge: lambda_2 and lambda_3 cannot be told apart" in str(lacking)
+    assert lacking.to_dict()["excess"] is None
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda x: tool.optimal_representation(x, 4), "there is nothing to compress"),
+        (lambda x: tool.optimal_representation(x, 0), "r must be at least 1"),
+        (lambda x: tool.optimal_representation(np.where(x > 2, np.nan, x), 2), "X must be finite"),
+        (lambda x: tool.optimal_representation(x[:4], 2), "directions never seen may carry regret, got 4 rows"),
+        (lambda x: tool.optimal_representation(x[:30], 2), "at least 40 rows, got 30"),
+        (lambda x: tool.optimal_representation(x @ np.diag([1, 1, 1, 0]) + 3, 2), "and it has rank 3"),
+        (lambda x: tool.optimal_representation(x[:, [0, 1, 2, 0]], 2), "and it has rank 3"),
+        (lambda x: tool.optimal_representation(x, 2, np.diag([1.0, 1, 1, -1])), "symmetric and positive semidefinite"),
+        (lambda x: tool.optimal_representation(x, 2, np.triu(np.ones((4, 4)))), "of d past tasks F give"),
+        (lambda x: tool.optimal_representation(x, 2, np.zeros((4, 4))), "tasks must not all be zero"),
+        (lambda x: tool.optimal_representation(x, 2, np.eye(5)), "dim"),
+        (lambda x: tool.optimal_representation(np.zeros((50, 4)), 2), "and it has rank 0"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call(np.random.default_rng(9).standard_normal((100, 4)))
+
+
+def test_the_plot_shows_the_regret_of_each_task():
+    rows = rows_of(np.random.default_rng(10), WORLD.covariance, 300)
+    answer = tool.optimal_representation(rows, 2, WORLD.prior, mixed=True)
+    figure, axes = plt.subplots()
+    assert answer.plot(axes) is axes
+    kept_nothing, pure, mixed = (line.get_ydata() for line in axes.lines)
+    share = answer.spectrum / answer.spectrum[0]
+    assert kept_nothing == pytest.approx(share)
+    assert pure == pytest.approx(np.where(np.arange(6) < 2, 0, share))
+    assert mixed == pytest.approx(np.minimum(predicted.mixed_value(share, 2), share))
+    assert axes.get_xlabel()
+    assert axes.get_ylabel()
+    assert len(tool.optimal_representation(rows, 2).plot().lines) == 2
+    plt.close("all")
+    del figure
+
+
+MADE = {"covariance": WORLD.covariance, "prior": WORLD.prior}
+SEEN = np.random.default_rng(11).standard_normal((6, 2))
+FIXED = {"covariance": WORLD.covariance, "representation": SEEN, "task": np.ones(6), "samples": 20}
+DRAWING = {"generator": np.random.default_rng(0)}
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        "worst_expected_regret": Case({**MADE, "representations": SEEN[None]}),
+        "worst_regret": Case({**MADE, "representations": SEEN}),
+        "least_squares_regret": Case({**DRAWING, **FIXED}),
+        "estimated_excess": Case({**DRAWING, **MADE, "replicas": 5}),
+        "dropped": Case({**DRAWING, "draws": 20}),
+        "systematic_mixture": Case({"inclusion": np.array([0.5, 0.75, 0.75])}),
+        "optimal_representation": Case(
+            {"X": np.random.default_rng(0).standard_normal((60, 4)) * [4, 3, 2, 1]},
+            infinite="nothing bounds the size of some doubts",
+        ),
+    },
+    {
+        "OptimalRepresentation": "a record of results",
+        "OptimalRepresentation.plot": "draws one, in its own test",
+    },
+)
