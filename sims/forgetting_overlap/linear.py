@@ -85,9 +85,9 @@ def march(
 
 
 @guarded
-def drift(features: Features, before: Start, after: Start) -> Float[np.ndarray, "*batch"]:
+def drift(features: Features, before: Start, after: Start) -> float | Float[np.ndarray, "*batch"]:
     """Return |phi (after - before)|^2, by how much the outputs on these inputs have moved."""
-    moved: Float[np.ndarray, "*batch"] = np.sum(((after - before) @ features.T) ** 2, axis=-1)
+    moved: float | Float[np.ndarray, "*batch"] = np.sum(((after - before) @ features.T) ** 2, axis=-1)
     return moved
 
 

@@ -1,5 +1,6 @@
 """Wide two-layer tanh networks that learn one task and then another, in JAX; callers map over keys."""
 
+from functools import partial
 from typing import Annotated
 
 import jax
@@ -30,7 +31,13 @@ def _outputs(parameters: Float[Array, " parameters"], inputs: Inputs) -> Float[A
 @guarded(double=False)
 def lazy_features(key: Key[Array, ""], inputs: Inputs, pairs: Width) -> Float[Array, "rows parameters"]:
     """Return the gradients of the outputs by all parameters at the start."""
-    return jax.jacrev(_outputs)(_start(key, pairs, inputs.shape[1]), jnp.asarray(inputs))
+    return _features(key, jnp.asarray(inputs), pairs)
+
+
+@partial(jax.jit, static_argnums=2)
+def _features(key: Key[Array, ""], inputs: Inputs, pairs: int) -> Float[Array, "rows parameters"]:
+    gradients: Array = jax.jacrev(_outputs)(_start(key, pairs, inputs.shape[1]), inputs)
+    return gradients
 
 
 @guarded(double=False)
@@ -45,8 +52,13 @@ def lazy_forgetting(
 
     The first task is trained by gradient descent until no output misses by 1e-11, or 20 000 steps are over; the second
     by 30 steps of Gauss and Newton on the sum of squares plus `ridge` times the squared distance from where it started.
+    These may not settle, and give NaN, for narrow nets without a ridge.
     """
-    inputs, targets = jnp.asarray(inputs), jnp.asarray(targets)
+    return _forgotten(key, jnp.asarray(inputs), jnp.asarray(targets), jnp.asarray(ridge), pairs)
+
+
+@partial(jax.jit, static_argnums=4)
+def _forgotten(key: Key[Array, ""], inputs: Array, targets: Array, ridge: Array, pairs: int) -> Float[Array, ""]:
     start = _start(key, pairs, inputs.shape[2])
     gradients = jax.jacrev(_outputs)(start, inputs[0])
     rate = 1 / jnp.linalg.norm(gradients @ gradients.T, 2)
@@ -64,7 +76,7 @@ def lazy_forgetting(
 
     first = jax.lax.while_loop(going, step, (jnp.array(0), start))[1]
 
-    def newton(_: int, parameters: Array) -> Array:
+    def newton(_: Array | int, parameters: Array) -> Array:
         slopes = jax.jacrev(_outputs)(parameters, inputs[1])
         wanted = targets[1] - _outputs(parameters, inputs[1]) + slopes @ (parameters - first)
         dual = jnp.linalg.solve(slopes @ slopes.T + ridge * jnp.eye(len(slopes)), wanted)

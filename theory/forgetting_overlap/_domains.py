@@ -14,6 +14,8 @@ SecondFeatures = Annotated[Float[np.ndarray, "second dim"], USABLE_SCALE]
 """phi_T, a row per input of the task that is trained next."""
 Residual = Annotated[Float[np.ndarray, " second"], USABLE_SCALE]
 """y_T - phi_T w_S, what the first task's weights leave of the second one's labels; in the labels' unit."""
+Residuals = Annotated[Float[np.ndarray, "*batch second"], USABLE_SCALE]
+"""One residual, or many at once."""
 LaterFeatures = Annotated[Float[np.ndarray, "tasks second dim"], USABLE_SCALE]
 """phi_1, ..., phi_m of the tasks that follow, equally many inputs each."""
 LaterResiduals = Annotated[Float[np.ndarray, "tasks second"], USABLE_SCALE]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from theory.forgetting_overlap._domains import Directions, FirstFeatures, Memory, SecondFeatures
-from theory.forgetting_overlap.overlap import cosines, parts_of
+from theory.forgetting_overlap.overlap import cosines, parts_of, without
 from theory_on_trial.contract import guarded
 
 
@@ -40,4 +40,4 @@ def kept_bound(features_s: FirstFeatures, kept: Directions) -> float:
 
     Source: definition of the spectral norm.
     """
-    return float(np.linalg.norm(features_s - (features_s @ kept.T) @ kept, 2) ** 2)
+    return float(np.max(without(features_s, kept).values, initial=0.0) ** 2)

@@ -15,6 +15,7 @@ from theory.forgetting_overlap._domains import (
     Memory,
     Rate,
     Residual,
+    Residuals,
     Ridge,
     SecondFeatures,
     Steps,
@@ -30,9 +31,9 @@ class Parts(NamedTuple):
     values: Float[np.ndarray, " rank"]
     right: Float[np.ndarray, "rank dim"]
 
-    def update(self, filtered: Float[np.ndarray, " rank"], residual: Residual) -> Weights:
+    def update(self, filtered: Float[np.ndarray, " rank"], residual: Residuals) -> Float[np.ndarray, "*batch dim"]:
         """V F U^T y, the change of the weights."""
-        change: Float[np.ndarray, " dim"] = self.right.T @ (filtered * (self.left.T @ residual))
+        change: Float[np.ndarray, "*batch dim"] = (filtered * (residual @ self.left)) @ self.right
         return change
 
 
@@ -69,8 +70,8 @@ def cosines(features_s: FirstFeatures, features_t: SecondFeatures) -> Float[np.n
 
 @guarded
 def by_direction(
-    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residual, ridge: Ridge, memory: Memory = 0
-) -> Float[np.ndarray, " rank"]:
+    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residuals, ridge: Ridge, memory: Memory = 0
+) -> Float[np.ndarray, "*batch rank"]:
     """sigma_i^2 (v_i . dw)^2, what each right singular vector of phi_S contributes to the forgetting.
 
     dw is the change of the weights in training the second task off the first `memory` of these vectors, which then
@@ -79,24 +80,25 @@ def by_direction(
     first = parts_of(features_s)
     second = without(features_t, first.right[:memory])
     change = second.update(ridge_filter(second.values, ridge), residual)
-    contributions = (first.values * (first.right @ change)) ** 2
-    contributions[:memory] = 0
+    contributions: Float[np.ndarray, "*batch rank"] = (first.values * (change @ first.right.T)) ** 2
+    contributions[..., :memory] = 0
     return contributions
 
 
 @guarded
 def forgetting(
-    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residual, ridge: Ridge, memory: Memory = 0
-) -> float:
+    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residuals, ridge: Ridge, memory: Memory = 0
+) -> float | Float[np.ndarray, "*batch"]:
     """Delta = |U_S Sigma_S O Sigma_T (Sigma_T^2 + lambda)^-1 U_T^T residual|^2 over the first task's inputs.
 
-    With a memory phi_T is replaced by phi_T P. In squared units of the labels.
+    For many residuals at the price of one. With a memory phi_T is replaced by phi_T P. In squared units of the labels.
     Source: quoted of Doan et al. 2021; the memory derived here.
 
     >>> round(forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], 1.0), 12)
     0.36
     """
-    return float(np.sum(by_direction(features_s, features_t, residual, ridge, memory)))
+    delta: float | Float[np.ndarray, "*batch"] = by_direction(features_s, features_t, residual, ridge, memory).sum(-1)
+    return delta
 
 
 @guarded
@@ -147,4 +149,4 @@ def loss_increase(
     """
     second = parts_of(features_t)
     change = second.update(ridge_filter(second.values, ridge), residual)
-    return forgetting(features_s, features_t, residual, ridge) - 2 * float(first_ridge) * float(weights @ change)
+    return float(forgetting(features_s, features_t, residual, ridge) - 2 * first_ridge * (weights @ change))

@@ -1,0 +1,277 @@
+"""How much of a task will the next one undo, and how many directions must a memory keep? Answered before training.
+
+For a model that is linear in its weights (a head on frozen features, a net in its lazy regime) from features and
+residuals alone. Nothing is said about inputs of the first task that are not handed in: hand in those that matter.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from theory.forgetting_overlap import angle_bound, cosines, memory_bound
+from theory.forgetting_overlap._domains import FirstFeatures, Memory, Residual, Ridge, SecondFeatures
+from theory.forgetting_overlap.overlap import Parts, parts_of, ridge_filter, without
+from theory_on_trial.contract import USABLE_SCALE, NonNegative, guarded, require
+from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.estimate import Estimate
+
+Weights = Annotated[Float[np.ndarray, " parameters"], USABLE_SCALE]
+
+_ZERO, _SURE = 1e-13, 1e-9  # of the largest singular value: rounding up to here, real from there on
+_SINGLE = 1e-6  # what features in single precision do not resolve
+_LAZY = 0.1  # of the weights; a longer update leaves the regime in which gradients stand still
+_DRAWS = 4000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Forgetting(Answer):
+    """What `predicted_forgetting` found; squares in squared units of the labels.
+
+    Attributes:
+        forgetting: Delta, the squared drift of the outputs summed over the rows of `features_s`.
+        per_sample: drift of each of these outputs, in the labels' unit.
+        cos_angles: cosines of the principal angles between the tasks' row spaces, the largest first.
+        by_direction: what each right singular vector of `features_s` contributes, the leading one first.
+        expected_if_random: mean of Delta, and where 95 % of it lie, for residuals of the same length in a random
+            direction. Above it, what T has to learn lies where S is vulnerable.
+        bound: what no residual that moves the weights as far would exceed.
+        learnable: share of the squared residual that T can fit at all, off the memory.
+        update: length of the change of the weights.
+        memory: how many directions are kept.
+        notes: what is special about these tasks.
+    """
+
+    forgetting: float
+    per_sample: Float[np.ndarray, " first"]
+    cos_angles: Float[np.ndarray, " angles"]
+    by_direction: Float[np.ndarray, " rank"]
+    expected_if_random: Estimate
+    bound: float
+    learnable: float
+    update: float
+    memory: int
+    notes: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Return what is forgotten, beside chance and the bound, and what can be learned."""
+        typical = np.sqrt(self.forgetting / len(self.per_sample))
+        angles = ", ".join(f"{one:.3g}" for one in self.cos_angles[:5]) or "none"
+        return [
+            f"forgetting {self.forgetting:.4g}: outputs on {len(self.per_sample)} inputs move by {typical:.3g} (rms)",
+            f"residuals of this length in a random direction: {self.expected_if_random}; bound {self.bound:.4g}",
+            f"learnable with {self.memory} directions kept: {self.learnable:.1%} of the squared residual",
+            f"largest cosines between the tasks: {angles}; length of the update {self.update:.4g}",
+            *self.notes[:3],
+        ]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw what each direction of the first task contributes; return the axes."""
+        axes = axes_for(axes)
+        axes.bar(np.arange(1, len(self.by_direction) + 1), self.by_direction, color="#0072B2")
+        axes.axvline(self.memory + 0.5, color="0.5", linestyle=":", label=f"memory, k = {self.memory}")
+        axes.set(xlabel="right singular vector i of the first task", ylabel="σ$_i$² (v$_i$·Δw)²  (label units²)")
+        axes.legend()
+        return axes
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class MemoryNeeded(Answer):
+    """What `memory_needed` found.
+
+    Attributes:
+        memory: the smallest k from which on no k' >= k exceeds the budget.
+        budget: in squared units of the labels.
+        tried: each k that was tried, from the rank of `features_s` downwards.
+        forgetting: Delta at each of these.
+        learnable: share of the squared residual that T can still fit with `memory` directions kept.
+    """
+
+    memory: int
+    budget: float
+    tried: tuple[int, ...]
+    forgetting: tuple[float, ...]
+    learnable: float
+
+    def lines(self) -> list[str]:
+        """Return the size of the memory, what it leaves, and the number below it."""
+        known = dict(zip(self.tried, self.forgetting, strict=True))
+        below = f"; with {self.memory - 1} it is {known[self.memory - 1]:.4g}" if self.memory else ""
+        return [
+            f"keep {self.memory} of {max(self.tried)} directions: forgetting {known[self.memory]:.4g}{below}",
+            f"budget {self.budget:.4g}, kept by every larger memory too (forgetting may rise with k)",
+            f"learnable then: {self.learnable:.1%} of the squared residual",
+        ]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the forgetting against the size of the memory, as far as it was tried; return the axes."""
+        axes = axes_for(axes)
+        axes.plot(self.tried, self.forgetting, "o-", color="#0072B2", label="forgetting")
+        axes.axhline(self.budget, color="#D55E00", linestyle="--", label="budget")
+        axes.set(xlabel="directions kept k", ylabel="forgetting Δ  (label units²)")
+        axes.legend()
+        return axes
+
+
+@guarded
+def predicted_forgetting(
+    features_s: FirstFeatures,
+    features_t: SecondFeatures,
+    residual_t: Residual,
+    *,
+    ridge: Ridge,
+    memory: Memory = 0,
+    weights: Weights | None = None,
+) -> Forgetting:
+    """Predict how far training a task T moves the outputs of a model on the inputs of an earlier task S.
+
+    T is trained to the end on the sum of squares plus `ridge` times the squared distance from where it starts; a ridge
+    of 0 is the limit of gradient descent. Exact for models that are linear in their weights; of a net of width n up to
+    O(1/n), as long as the weights hardly move.
+
+    Args:
+        features_s: a row per input of S (of a net its gradients by all weights), n_S x p.
+        features_t: a row per input of T, of the same p features.
+        residual_t: labels of T less the model's outputs before T is trained: not the labels themselves.
+        ridge: lambda; what multiplies the squared distance where nothing is halved or averaged.
+        memory: how many leading right singular vectors of `features_s` T may not use (gradients projected off them).
+        weights: of a net after S, to which the length of the update is compared; a doubt says where that is a tenth.
+
+    Raises ValueError for features of different width, another number of residuals than rows, a negative ridge, numbers
+    that are not finite, and where the ridge does not decide the rank: a singular value of `features_t` (off the memory)
+    from 1e-13 to 1e-9 of the largest. Source: `theory.forgetting_overlap.forgetting`.
+
+    >>> found = predicted_forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], ridge=1.0)
+    >>> round(found.forgetting, 4), round(found.learnable, 4)
+    (0.36, 1.0)
+    """
+    first = parts_of(features_s)
+    second = _second(features_t, first, ridge, memory)
+    change = second.update(ridge_filter(second.values, ridge), residual_t)
+    update, drift, angles = float(np.linalg.norm(change)), features_s @ change, cosines(features_s, features_t)
+    contributions = (first.values * (first.right @ change)) ** 2
+    contributions[:memory] = 0
+    kept = min(memory, len(first.values))
+    factor = memory_bound(features_s, kept) if kept else angle_bound(features_s, features_t)
+    learnable = _learnable(second, residual_t)
+    solved, overlap = not np.any(residual_t), float(np.max(angles, initial=0.0))
+    said = {
+        "residual zero: task T is already solved": solved,
+        "zero overlap: nothing is forgotten": overlap < 1e-12,
+        "projection would also forbid learning T": bool(kept) and not solved and learnable < 1e-12,
+    }
+    return Forgetting(
+        forgetting=float(drift @ drift),
+        per_sample=drift,
+        cos_angles=angles,
+        by_direction=contributions,
+        expected_if_random=_random(first, second, ridge, residual_t),
+        bound=float(factor * update**2),
+        learnable=learnable,
+        update=update,
+        memory=kept,
+        notes=tuple(sentence for sentence, holds in said.items() if holds),
+        doubts=(*_unresolved(features_s, second, residual_t, ridge, change), *_far(update, weights)),
+    )
+
+
+@guarded
+def memory_needed(
+    features_s: FirstFeatures, features_t: SecondFeatures, residual_t: Residual, *, ridge: Ridge, budget: NonNegative
+) -> MemoryNeeded:
+    """Find the smallest k such that T, trained off k or more leading directions of S, forgets at most the budget.
+
+    Forgetting is not monotone in k, so that sizes are tried from the rank of `features_s` (nothing is forgotten)
+    downwards until one exceeds the budget; each costs a decomposition of `features_t`.
+
+    Args:
+        features_s: as for `predicted_forgetting`.
+        features_t: likewise.
+        residual_t: likewise.
+        ridge: likewise.
+        budget: of the squared drift summed over the rows of `features_s`, in squared units of the labels.
+
+    Raises ValueError as `predicted_forgetting`. Doubts that a memory is right that leaves T nothing to learn.
+
+    >>> memory_needed([[3.0, 0.0], [0.0, 1.0]], [[0.6, 0.8]], [1.0], ridge=1.0, budget=0.5).memory
+    1
+    """
+    first = parts_of(features_s)
+    rank = len(first.values)
+    tried, deltas, learnable = [rank], [0.0], 0.0
+    learnable = _learnable(_second(features_t, first, ridge, rank), residual_t)
+    for k in range(rank - 1, -1, -1):
+        second = _second(features_t, first, ridge, k)
+        change = second.update(ridge_filter(second.values, ridge), residual_t)
+        tried.append(k)
+        deltas.append(float(np.sum((first.values * (first.right @ change))[k:] ** 2)))
+        if deltas[-1] > budget:
+            break
+        learnable = _learnable(second, residual_t)
+    memory = tried[-1] + (deltas[-1] > budget)
+    forbidding = Doubt("a memory of this size leaves T little to learn", 1 - learnable, "of T's squared residual")
+    return MemoryNeeded(
+        memory=int(memory),
+        budget=float(budget),
+        tried=tuple(tried),
+        forgetting=tuple(deltas),
+        learnable=learnable,
+        doubts=(forbidding,) if memory and learnable < 0.5 else (),
+    )
+
+
+def _second(features_t: SecondFeatures, first: Parts, ridge: float, memory: int) -> Parts:
+    """The second task off the memory; raises ValueError where its rank is a matter of rounding."""
+    second = without(features_t, first.right[:memory])
+    largest = float(np.linalg.norm(features_t, 2))
+    unsure = (second.values > _ZERO * largest) & (second.values < _SURE * largest)
+    require(
+        ridge > (_SURE * largest) ** 2 or not unsure.any(),
+        f"ridge must be above {(_SURE * largest) ** 2:.2g} here: features_t have a singular value of "
+        f"{float(np.min(second.values[unsure], initial=np.inf)):.2g} beside {largest:.2g}, which may be rounding",
+    )
+    sure = second.values > _ZERO * largest
+    return Parts(second.left[:, sure], second.values[sure], second.right[sure])
+
+
+def _learnable(second: Parts, residual: Residual) -> float:
+    if not np.any(residual):
+        return 1.0
+    unit = residual / np.linalg.norm(residual)
+    return float(min(1.0, np.sum((second.left.T @ unit) ** 2)))
+
+
+def _random(first: Parts, second: Parts, ridge: float, residual: Residual) -> Estimate:
+    """Mean and 95 % of the forgetting by residuals of this length whose direction is uniform."""
+    kernel = first.values[:, None] * (first.right @ second.right.T) * ridge_filter(second.values, ridge)
+    weights = np.linalg.svd(kernel, compute_uv=False) ** 2
+    generator = np.random.default_rng(0)
+    squares = generator.standard_normal((_DRAWS, len(weights))) ** 2
+    lengths = squares.sum(axis=1)
+    if len(residual) > len(weights):
+        lengths = lengths + generator.chisquare(len(residual) - len(weights), _DRAWS)
+    low, high = np.quantile(squares @ weights / lengths, [0.025, 0.975]) * float(residual @ residual)
+    return Estimate(float(weights.sum() * (residual @ residual) / len(residual)), float(low), float(high))
+
+
+def _unresolved(
+    features_s: FirstFeatures, second: Parts, residual: Residual, ridge: float, change: Float[np.ndarray, " dim"]
+) -> tuple[Doubt, ...]:
+    """A doubt where the forgetting rests on directions of T that single precision would not show."""
+    floor = (_SINGLE * float(np.max(second.values, initial=0.0))) ** 2
+    if ridge >= floor or not np.any(change):
+        return ()
+    other = second.update(ridge_filter(second.values, floor), residual)
+    drift, damped = features_s @ change, features_s @ other
+    off = float(abs(drift @ drift - damped @ damped) / max(float(drift @ drift), 1e-300))
+    reason = "it rests on directions of T below a millionth of the largest, which single precision does not show"
+    return (Doubt(reason, off, "of the forgetting"),) if off > 0.01 else ()
+
+
+def _far(update: float, weights: Weights | None) -> tuple[Doubt, ...]:
+    if weights is None or update <= _LAZY * float(np.linalg.norm(weights)):
+        return ()
+    moved = f"{update / np.linalg.norm(weights):.0%} of its length" if np.any(weights) else "all of its length"
+    reason = f"training T moves the weight vector by {moved}: the gradients of a net would not stand still"
+    return (Doubt(reason, float("inf"), "of the forgetting"),)

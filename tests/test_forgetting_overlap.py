@@ -1,0 +1,359 @@
+"""Tests of forgetting by overlap: second routes, limits, simulators by hand, the tool on data it fits and does not."""
+
+import math
+
+import jax
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.linalg import subspace_angles
+
+from own_data import forgetting_overlap as tool
+from sims import forgetting_overlap as observed
+from theory import forgetting_overlap as predicted
+from theory_on_trial.audits.promises import Case, promises
+from theory_on_trial.testing import check_readable
+
+sizes = st.integers(1, 7)
+ridges = st.floats(0.01, 10)
+
+
+def tasks(seed, n_s=5, n_t=6, dim=10):
+    """Features of both tasks and a residual of the second."""
+    generator = np.random.default_rng(seed)
+    return generator.normal(size=(n_s, dim)), generator.normal(size=(n_t, dim)), 3 * generator.normal(size=n_t)
+
+
+def update(features, residual, ridge):
+    """The change of the weights, from the normal equations."""
+    return np.linalg.solve(features.T @ features + ridge * np.eye(features.shape[1]), features.T @ residual)
+
+
+# ----------------------------------------------------------------------------------------------- theory by other routes
+
+
+def test_numbers_that_were_found_twice():
+    """Cosines, mean and variance of one instance, which another program had given."""
+    first, second, _ = tasks(3)
+    known = [1, 0.967831, 0.631888, 0.395590, 0.078935]
+    assert predicted.cosines(first, second) == pytest.approx(known, abs=5e-7)
+    assert np.sort(np.cos(subspace_angles(first.T, second.T)))[::-1] == pytest.approx(known, abs=5e-7)
+    law = predicted.random_forgetting(first, second, 0.5)
+    assert (law.mean, law.variance) == pytest.approx((4.663384, 26.443241), abs=5e-7)
+
+
+@given(st.integers(0, 10**6), sizes, sizes, sizes, ridges)
+def test_forgetting_is_what_the_normal_equations_give(seed, n_s, n_t, dim, ridge):
+    first, second, residual = tasks(seed, n_s, n_t, dim)
+    moved = first @ update(second, residual, ridge)
+    assert predicted.forgetting(first, second, residual, ridge) == pytest.approx(moved @ moved, rel=1e-8, abs=1e-12)
+    values, right = np.linalg.svd(first, full_matrices=False)[1:]
+    each = (values * (right @ update(second, residual, ridge))) ** 2
+    assert predicted.by_direction(first, second, residual, ridge) == pytest.approx(each, rel=1e-6, abs=1e-10)
+
+
+@given(st.integers(0, 10**6), ridges, st.floats(0.1, 10))
+def test_what_leaves_forgetting_alone(seed, ridge, factor):
+    first, second, residual = tasks(seed)
+    delta = predicted.forgetting(first, second, residual, ridge)
+    generator = np.random.default_rng(seed)
+    turned = np.linalg.qr(generator.normal(size=(10, 10)))[0]
+    order = generator.permutation(6)
+    same = predicted.forgetting(first[::-1] @ turned, second[order] @ turned, residual[order], ridge)
+    assert same == pytest.approx(delta, rel=1e-9)
+    assert predicted.forgetting(first, second, factor * residual, ridge) == pytest.approx(factor**2 * delta)
+    assert predicted.forgetting(factor * first, second, residual, ridge) == pytest.approx(factor**2 * delta)
+    scaled = predicted.forgetting(first, factor * second, factor * residual, factor**2 * ridge)
+    assert scaled == pytest.approx(delta, rel=1e-9)
+    assert predicted.cosines(turned[:, :2].T, turned[:, 2:5].T) == pytest.approx([0, 0], abs=1e-13)
+
+
+def test_limits():
+    first, second, residual = tasks(0)
+    least_norm = first @ np.linalg.pinv(second) @ residual
+    assert predicted.forgetting(first, second, residual, 0.0) == pytest.approx(least_norm @ least_norm)
+    assert predicted.forgetting(first, second, residual, 1e12) < 1e-18
+    assert predicted.forgetting(first, second, 0 * residual, 0.5) == 0
+    apart = predicted.forgetting(first[:, :5] @ np.eye(5, 10), second[:, 5:] @ np.eye(5, 10, 5), residual, 0.5)
+    assert apart == pytest.approx(0, abs=1e-28)
+    rate = 1 / np.linalg.norm(second, 2) ** 2
+    assert predicted.stopped_forgetting(first, second, residual, rate, 0) == 0
+    assert predicted.stopped_forgetting(first, second, residual, rate, 10**6) == pytest.approx(least_norm @ least_norm)
+    assert predicted.forgetting(0 * first, second, residual, 0.5) == 0
+    assert predicted.angle_bound(0 * first, second) == 0
+    doubled = np.vstack([second, second])  # dependent rows
+    twice = predicted.forgetting(first, doubled, np.tile(residual, 2), 0.0)
+    assert twice == pytest.approx(least_norm @ least_norm)
+
+
+def test_a_chain_is_its_tasks_one_by_one():
+    first, second, residual = tasks(1)
+    third, labels = tasks(2)[1:]
+    alone = predicted.chained_drifts(first, second[None], residual[None], 0.5)
+    assert np.sum(alone**2) == pytest.approx(predicted.forgetting(first, second, residual, 0.5))
+    step = update(second, residual, 0.5)
+    later = update(third, labels - third @ step, 0.5)
+    both = predicted.chained_drifts(first, np.stack([second, third]), np.stack([residual, labels]), 0.5)
+    assert both == pytest.approx(np.stack([first @ step, first @ later]))
+
+
+def test_the_loss_after_ridge_grows_by_another_amount():
+    first, second, residual = tasks(4, n_s=15)
+    labels = np.random.default_rng(5).normal(size=15)
+    for first_ridge in (0.0, 2.0):
+        weights = update(first, labels, first_ridge)
+        after = weights + update(second, residual, 0.5)
+        grown = np.sum((labels - first @ after) ** 2) - np.sum((labels - first @ weights) ** 2)
+        said = predicted.loss_increase(first, second, residual, 0.5, weights, first_ridge)
+        assert said == pytest.approx(grown, rel=1e-10)
+
+
+def test_random_residuals_have_the_moments_of_a_quadratic_form():
+    first, second, _ = tasks(6)
+    matrix = first @ update(second, np.eye(6), 0.5)
+    law = predicted.random_forgetting(first, second, 0.5)
+    gram = matrix.T @ matrix
+    assert (law.mean, law.variance) == pytest.approx((np.trace(gram), 2 * np.sum(gram**2)))
+    assert law.weights[:5] == pytest.approx(np.linalg.eigvalsh(gram)[::-1][:5])
+    right = np.linalg.svd(first)[2][:2]
+    projected = second - second @ right.T @ right
+    assert predicted.random_forgetting(first, second, 0.5, 2).mean == pytest.approx(
+        np.sum((first @ update(projected, np.eye(6), 0.5)) ** 2)
+    )
+
+
+@given(st.floats(0, math.pi / 2))
+def test_forgetting_by_a_common_teacher_is_an_inverted_u(angle):
+    mirrored = predicted.teacher_forgetting(math.pi / 2 - angle)
+    assert predicted.teacher_forgetting(angle) == pytest.approx(mirrored, abs=1e-15)
+    assert predicted.teacher_forgetting(angle) <= predicted.teacher_forgetting(math.pi / 4) == pytest.approx(0.25)
+    assert predicted.independent_forgetting(angle) == pytest.approx((1 + math.cos(2 * angle)) / 2, abs=1e-15)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 5), ridges)
+def test_a_memory_bounds_what_it_leaves(seed, memory, ridge):
+    first, second, residual = tasks(seed)
+    right = np.linalg.svd(first)[2][:memory]
+    change = update(second - second @ right.T @ right, residual, ridge)
+    delta = predicted.forgetting(first, second, residual, ridge, memory)
+    assert delta == pytest.approx(np.sum((first @ change) ** 2), rel=1e-7, abs=1e-12)
+    spectrum = np.append(np.linalg.eigvalsh(first @ first.T)[::-1], 0)
+    assert predicted.memory_bound(first, memory) == pytest.approx(spectrum[memory], rel=1e-9, abs=1e-12)
+    if memory:
+        assert predicted.kept_bound(first, right) == pytest.approx(spectrum[memory], rel=1e-9, abs=1e-12)
+    assert delta <= spectrum[memory] * (change @ change) * (1 + 1e-9) + 1e-12
+
+
+def test_a_task_within_the_memory_is_not_learned_and_nothing_explodes():
+    first = tasks(7)[0]
+    inside = np.random.default_rng(8).normal(size=(4, 5)) @ first
+    assert predicted.forgetting(first, inside, np.ones(4), 0.0, 5) == 0
+    assert predicted.random_forgetting(first, inside, 0.0, 5).mean == 0
+
+
+def test_forgetting_often_rises_with_the_memory():
+    rising = 0
+    for seed in range(100):
+        first, second, residual = tasks(seed, 5, 4)
+        deltas = [predicted.forgetting(first, second, residual, 0.0, k) for k in range(6)]
+        rising += bool(np.any(np.diff(deltas) > 1e-12))
+    assert 0.4 < rising / 100 < 0.7
+
+
+# ---------------------------------------------------------------------------------------------------------- simulators
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**6), sizes, sizes, ridges)
+def test_refits_and_descents_end_where_the_gradient_is_zero(seed, n_t, dim, ridge):
+    _, second, targets = tasks(seed, 1, n_t, dim)
+    start = np.random.default_rng(seed).normal(size=dim)
+    fitted = start + update(second, targets - second @ start, ridge)
+    assert observed.refit(second, targets, start, ridge) == pytest.approx(fitted, rel=1e-7, abs=1e-9)
+    assert observed.descend(second, targets, start, ridge) == pytest.approx(fitted, rel=1e-7, abs=1e-9)
+    many = observed.refit(second, np.stack([targets, 0 * targets]), np.stack([start, start]), ridge)
+    assert many[0] == pytest.approx(fitted, rel=1e-7, abs=1e-9)
+
+
+def test_descents_without_ridge_or_off_a_memory():
+    first, second, targets = tasks(9, 3, 4)
+    start = np.ones(10)
+    nearest = start + np.linalg.pinv(second) @ (targets - second @ start)
+    assert observed.descend(second, targets, start, 0.0) == pytest.approx(nearest)
+    assert observed.refit(second, targets, start, 0.0) == pytest.approx(nearest)
+    kept = observed.principal_directions(first, 2)
+    projected = second - second @ kept.T @ kept
+    off = start + np.linalg.pinv(projected) @ (targets - second @ start)
+    assert observed.descend(second, targets, start, 0.0, kept) == pytest.approx(off)
+    one = observed.march(second, targets, start, 0.01, 1)
+    assert one == pytest.approx(start + 0.01 * second.T @ (targets - second @ start))
+    assert observed.march(second, targets, start, 0.01, 0) == pytest.approx(start)
+    assert observed.drift(first, start, one) == pytest.approx(np.sum((first @ (one - start)) ** 2))
+
+
+def test_directions_and_subspaces():
+    rows = np.random.default_rng(10).normal(size=(20, 6)) + 5
+    centred = observed.principal_directions(rows, 6, centred=True)
+    variances = np.sum(((rows - rows.mean(axis=0)) @ centred.T) ** 2, axis=0)
+    assert variances == pytest.approx(np.linalg.eigvalsh(19 * np.cov(rows.T))[::-1])
+    assert abs(observed.principal_directions(rows, 1) @ rows.mean(axis=0)) > 0.99 * np.linalg.norm(rows.mean(axis=0))
+    first, second = observed.tilted_subspaces(np.random.default_rng(0), 3, 7, 0.4)
+    assert subspace_angles(first.T, second.T) == pytest.approx(np.full(3, 0.4))
+    with pytest.raises(ValueError, match="count must be at most 6, got 7"):
+        observed.principal_directions(rows, 7)
+    with pytest.raises(ValueError, match="dim must be at least twice the rank, got 5 and 3"):
+        observed.tilted_subspaces(np.random.default_rng(0), 3, 5, 0.4)
+
+
+def test_a_wide_net_forgets_what_its_first_gradients_say():
+    generator, key = np.random.default_rng(11), jax.random.key(0)
+    points = generator.normal(size=(2, 3, 6))
+    points /= np.linalg.norm(points, axis=2, keepdims=True)
+    labels, every = 0.5 * generator.normal(size=(2, 3)), points.reshape(6, 6)
+    features = np.asarray(observed.lazy_features(key, every, 512))
+    before = np.linalg.pinv(features[:3]) @ labels[0]
+    said = predicted.forgetting(features[:3], features[3:], labels[1] - features[3:] @ before, 0.5)
+    found = float(observed.lazy_forgetting(key, points, labels, 0.5, 512))
+    assert found == pytest.approx(said, rel=0.1)
+    units = np.asarray(jax.random.normal(key, (512, 7)))  # kernels summed over units by hand
+    hidden = np.tanh(every @ units[:, :6].T)
+    slopes = (1 - hidden**2) * units[:, 6]
+    kernel = (hidden @ hidden.T + slopes @ slopes.T * (every @ every.T)) / 512
+    assert features @ features.T == pytest.approx(kernel, rel=1e-9)
+
+
+# ------------------------------------------------------------------------------------------------------------- own data
+
+
+@pytest.mark.parametrize(("n_s", "n_t", "dim", "ridge", "memory"), [(20, 8, 40, 0.5, 3), (9, 30, 12, 2.0, 0)])
+def test_the_tool_says_what_a_refit_finds(n_s, n_t, dim, ridge, memory):
+    first, second, residual = tasks(12, n_s, n_t, dim)
+    said = tool.predicted_forgetting(first, second, residual, ridge=ridge, memory=memory)
+    right = np.linalg.svd(first)[2][:memory]
+    projected = second - second @ right.T @ right
+    change = update(projected, residual, ridge)
+    assert said.per_sample == pytest.approx(first @ change)
+    assert said.forgetting == pytest.approx(np.sum((first @ change) ** 2)) == pytest.approx(said.by_direction.sum())
+    assert said.update == pytest.approx(np.linalg.norm(change))
+    assert said.forgetting <= said.bound
+    fitted = projected @ np.linalg.pinv(projected) @ residual
+    assert said.learnable == pytest.approx(fitted @ fitted / (residual @ residual))
+    assert (said.doubts, said.notes, said.memory) == ((), (), memory)
+    kept = check_readable(said)
+    assert kept["forgetting"] == pytest.approx(said.forgetting)
+
+
+@pytest.mark.parametrize(("n_s", "n_t", "dim", "ridge"), [(5, 6, 10, 0.5), (4, 30, 12, 1.0), (8, 3, 40, 0.0)])
+def test_the_interval_of_random_residuals_holds_what_it_says(n_s, n_t, dim, ridge):
+    first, second, residual = tasks(13, n_s, n_t, dim)
+    mean, low, high = tool.predicted_forgetting(first, second, residual, ridge=ridge).expected_if_random
+    others = np.random.default_rng(14).normal(size=(20_000, n_t))
+    others *= np.linalg.norm(residual) / np.linalg.norm(others, axis=1, keepdims=True)
+    solve = np.linalg.pinv(np.vstack([second, np.sqrt(ridge) * np.eye(dim)]))[:, :n_t]
+    deltas = np.sum((others @ (first @ solve).T) ** 2, axis=1)
+    assert deltas.mean() == pytest.approx(mean, abs=5 * deltas.std() / np.sqrt(20_000))
+    held = np.mean((low <= deltas) & (deltas <= high))
+    assert held == pytest.approx(0.95, abs=5 * math.sqrt(0.95 * 0.05 / 4000))  # its ends are quantiles of 4000
+
+
+def test_the_memory_needed_is_that_of_a_full_scan():
+    different = 0
+    for seed in range(30):
+        first, second, residual = tasks(seed, 6, 4)
+        deltas = [predicted.forgetting(first, second, residual, 0.5, k) for k in range(7)]
+        budget = float(np.median(deltas))
+        needed = min(k for k in range(7) if max(deltas[k:]) <= budget)
+        said = tool.memory_needed(first, second, residual, ridge=0.5, budget=budget)
+        assert said.memory == needed
+        assert said.forgetting == pytest.approx([deltas[k] for k in said.tried], rel=1e-6, abs=1e-12)
+        different += needed != min(k for k in range(7) if deltas[k] <= budget)
+    assert different  # a smaller one would be found by looking from below
+    check_readable(said)
+    assert tool.memory_needed(first, second, residual, ridge=0.5, budget=1e9).memory == 0
+    assert tool.memory_needed(first, second, residual, ridge=0.5, budget=0.0).memory == 6
+
+
+def test_what_is_special_is_said():
+    first, second, residual = tasks(15)
+    solved = tool.predicted_forgetting(first, second, 0 * residual, ridge=0.5)
+    assert (solved.forgetting, solved.notes) == (0, ("residual zero: task T is already solved",))
+    apart = tool.predicted_forgetting(np.eye(2, 5), np.eye(2, 5, 2), [1.0, 2.0], ridge=0.0)
+    assert (apart.forgetting, apart.notes) == (0, ("zero overlap: nothing is forgotten",))
+    inside = np.random.default_rng(16).normal(size=(4, 5)) @ first
+    for ridge in (0.0, 0.5):
+        barred = tool.predicted_forgetting(first, inside, np.ones(4), ridge=ridge, memory=9)
+        assert (barred.forgetting, barred.learnable, barred.memory) == (0, 0, 5)
+        assert barred.notes == ("projection would also forbid learning T",)
+    little = tool.memory_needed(first, inside, np.ones(4), ridge=0.5, budget=0.0)
+    assert "leaves T little to learn" in little.summary()
+
+
+def test_data_that_do_not_fit_are_doubted():
+    """A narrow net, whose gradients move; single precision without a ridge; a residual that asks for a long update."""
+    generator, key = np.random.default_rng(17), jax.random.key(1)
+    points = generator.normal(size=(2, 4, 3))
+    labels, every = generator.normal(size=(2, 4)), points.reshape(8, 3)
+    features = np.asarray(observed.lazy_features(key, every, 4))
+    before = np.linalg.pinv(features[:4]) @ labels[0]
+    residual = labels[1] - features[4:] @ before
+    weights = np.asarray(jax.random.normal(key, (4, 4))).ravel().repeat(2)
+    narrow = tool.predicted_forgetting(features[:4], features[4:], residual, ridge=0.1, weights=weights)
+    found = float(observed.lazy_forgetting(key, points, labels, 0.1, 4))
+    assert abs(found / narrow.forgetting - 1) > 0.2
+    assert "the gradients of a net would not stand still" in narrow.summary()
+    assert "all of its length" in str(
+        tool.predicted_forgetting(features[:4], features[4:], residual, ridge=0.1, weights=[0.0])
+    )
+    first, second, residual = tasks(18)
+    rows = np.vstack([second, second[0] + second[1]]).astype(np.float32).astype(float) * (1 + 1e-8 * first[0])
+    single = tool.predicted_forgetting(first, rows, np.append(residual, 1.0), ridge=0.0)
+    assert "single precision does not show" in single.summary()
+    assert single.doubts[0].size > 0.5
+    assert not tool.predicted_forgetting(first, rows, np.append(residual, 1.0), ridge=0.01).doubts
+    far = tool.predicted_forgetting(first, second, 100 * residual, ridge=0.5, weights=np.ones(50))
+    assert far.doubts[0].size == math.inf
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"features_t": np.ones((6, 9))}, "dim"),
+        ({"residual_t": np.ones(5)}, "second"),
+        ({"ridge": -0.1}, "ridge must be non-negative"),
+        ({"residual_t": np.full(6, np.nan)}, "residual_t must be finite"),
+        ({"features_s": np.full((5, 10), np.inf)}, "features_s must be finite"),
+        ({"ridge": 0.0, "features_t": np.diag([1.0, 1e-11, 1, 1, 1, 1]) @ np.eye(6, 10)}, r"ridge must be above 1e-18"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(given, sentence):
+    first, second, residual = tasks(19)
+    arguments = {"features_s": first, "features_t": second, "residual_t": residual, "ridge": 0.5} | given
+    for call, more in ((tool.predicted_forgetting, {}), (tool.memory_needed, {"budget": 1.0})):
+        with pytest.raises(ValueError, match=sentence):
+            call(**arguments, **more)
+
+
+def test_plots_show_each_direction_and_the_budget():
+    first, second, residual = tasks(20)
+    axes = tool.predicted_forgetting(first, second, residual, ridge=0.5, memory=2).plot()
+    heights = [bar.get_height() for bar in axes.patches]
+    assert heights == pytest.approx(predicted.by_direction(first, second, residual, 0.5, 2))
+    assert tool.memory_needed(first, second, residual, ridge=0.5, budget=1.0).plot(axes) is axes
+    assert axes.get_lines()[-1].get_ydata()[0] == 1.0
+    plt.close(axes.figure)
+
+
+POINTS = {"inputs": np.random.default_rng(0).normal(size=(2, 2, 3)), "targets": np.ones((2, 2)), "pairs": 2}
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        "tilted_subspaces": Case({"generator": np.random.default_rng(0)}),
+        "march": Case(infinite="descent diverges at a rate above 2 / sigma^2"),
+        "lazy_features": Case({"inputs": POINTS["inputs"][0], "pairs": 2}),
+        "lazy_forgetting": Case(POINTS, infinite="steps of Gauss and Newton may not settle"),
+        "predicted_forgetting": Case({"weights": None}),  # with them a doubt has no size
+    },
+    {name: "a record of results" for name in ("Forgetting", "Forgetting.plot", "MemoryNeeded", "MemoryNeeded.plot")},
+)
