@@ -69,7 +69,7 @@ def ranges(
             moved = observed.gauged_cosines(u, v, observed.draw_gauges(generator, dim, condition, gauges))
             jitter = condition * np.exp(generator.uniform(-0.06, 0.06, gauges))
             axes.plot(jitter, moved, ".", color=COLOURS[5], markersize=2, label="random gauges")
-        low, high = np.array([predicted.any_gauge_range([u], [v], k) for k in finer])[:, :, 0].T
+        low, high = np.array([predicted.any_gauge_range(u[None], v[None], k) for k in finer])[:, :, 0].T
         axes.plot(finer, low, color=COLOURS[0], label="law")
         axes.plot(finer, high, color=COLOURS[0])
         ends: tuple[Literal["low"], Literal["high"]] = "low", "high"

@@ -27,7 +27,7 @@ def upper(draw: Draw) -> Sides | None:
     if (found := _instance(draw)) is None:
         return None
     u, v, gauge, condition = found
-    high = predicted.any_gauge_range([u], [v], condition).high[0]
+    high = predicted.any_gauge_range(u[None], v[None], condition).high[0]
     return Sides(observed.gauged_cosines(u, v, gauge[None])[0], high, ops=1000 * condition**0.5, scale=1.0)
 
 
@@ -37,7 +37,7 @@ def lower(draw: Draw) -> Sides | None:
     if (found := _instance(draw)) is None:
         return None
     u, v, gauge, condition = found
-    low = predicted.any_gauge_range([u], [v], condition).low[0]
+    low = predicted.any_gauge_range(u[None], v[None], condition).low[0]
     return Sides(low, observed.gauged_cosines(u, v, gauge[None])[0], ops=1000 * condition**0.5, scale=1.0)
 
 
@@ -49,6 +49,6 @@ def diagonal(draw: Draw) -> Sides | None:
     condition = float(np.exp(np.ptp(logs))) * (1 + 1e-12)
     if condition > 1e4 or min(np.linalg.norm(u), np.linalg.norm(v)) < 1e-6:
         return None
-    high = predicted.diagonal_gauge_range([u], [v], condition).high[0]
+    high = predicted.diagonal_gauge_range(u[None], v[None], condition).high[0]
     cosine = observed.gauged_cosines(u, v, np.diag(np.exp(-logs / 2))[None])[0]
     return Sides(cosine, high, ops=1000 * condition**0.5, scale=1.0)

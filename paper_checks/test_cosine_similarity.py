@@ -290,7 +290,9 @@ def test_balancing_gauge(trial, items: Items, rank: Several, penalty: Penalty):
         "columns of equal length": [np.diag(np.sqrt(one)) for one in lengths],
     }
     found = {
-        name: np.array([observed.cosines(observed.regauge(*one[:2], r)[1]) for one, r in zip(fits, some, strict=True)])
+        name: np.array(
+            [observed.cosines(observed.regauge(one.a, one.b, r)[1]) for one, r in zip(fits, some, strict=True)]
+        )
         for name, some in gauges.items()
     }
     error = cosine_error(fits) * max(np.linalg.cond(one) ** 2 for one in gauges["P"])
@@ -332,7 +334,7 @@ def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges =
     u, v = generator.normal(size=(2, dim))
     drawn = observed.gauged_cosines(u, v, observed.draw_gauges(generator, dim, condition, gauges))
     every = np.concatenate([drawn, observed.gauged_cosines(u, v, extreme_gauges(u, v, condition))])
-    limits = {k: predicted.any_gauge_range([u], [v], k) for k in (condition, condition / 1.1)}
+    limits = {k: predicted.any_gauge_range(u[None], v[None], k) for k in (condition, condition / 1.1)}
     sides = {k: np.repeat([-one.low, one.high], gauges + 2, axis=1) for k, one in limits.items()}
     wrong = {"K / 1.1": sides[condition / 1.1]}
     bound = {"found_by": "draws", "independent": gauges, "ops": 1000 * condition**0.5, "scale": 1.0}
@@ -347,12 +349,12 @@ def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges =
 def test_range_any_gauge__attained(trial, dim: Dim, condition: Condition, pairs: Count = 5):
     """Both ends are attained, by G = I + (K - 1) m m^T, m the direction of u - v for the lower one, of u + v else."""
     trial.require(pairs <= 1000, f"pairs must be at most 1000, which are drawn one by one, got {pairs}")
-    drawn = trial.generator().normal(size=(2, pairs, dim))
-    reached = [observed.gauged_cosines(u, v, extreme_gauges(u, v, condition)) for u, v in zip(*drawn, strict=True)]
+    us, vs = trial.generator().normal(size=(2, pairs, dim))
+    reached = [observed.gauged_cosines(u, v, extreme_gauges(u, v, condition)) for u, v in zip(us, vs, strict=True)]
     tried = {"K for sqrt K": condition**2, "1.01 K": 1.01 * condition, "K / 1.01": condition / 1.01}
-    wrong = {name: np.array(predicted.any_gauge_range(*drawn, k)) for name, k in tried.items()}
-    wrong["diagonal gauges"] = np.array(predicted.diagonal_gauge_range(*drawn, condition))
-    ends = np.array(predicted.any_gauge_range(*drawn, condition))
+    wrong = {name: np.array(predicted.any_gauge_range(us, vs, k)) for name, k in tried.items()}
+    wrong["diagonal gauges"] = np.array(predicted.diagonal_gauge_range(us, vs, condition))
+    ends = np.array(predicted.any_gauge_range(us, vs, condition))
     trial.identity(np.array(reached).T, ends, ops=100 * condition**0.5, scale=1.0, controls=wrong)
 
 
@@ -373,12 +375,13 @@ def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
     pairs = generator.normal(size=(2, 7, dim))
     pairs[:, 4:] = np.abs(pairs[:, 4:])  # with cosines of one sign
     pairs[:, -1] = np.eye(2, dim).sum(axis=0) * np.array([[1.0], [1.2]]) ** np.arange(dim)  # (1, 1), (1, 1.2)
-    found = np.array([observed.search_diagonal(generator, u, v, condition) for u, v in zip(*pairs, strict=True)]).T
+    us, vs = pairs
+    found = np.array([observed.search_diagonal(generator, u, v, condition) for u, v in zip(us, vs, strict=True)]).T
     corners = np.array(list(product([1.0, condition], repeat=dim)))
-    n, a, b = (corners @ one.T for one in (pairs[0] * pairs[1], pairs[0] ** 2, pairs[1] ** 2))
+    n, a, b = (corners @ one.T for one in (us * vs, us**2, vs**2))
     cosines = n / np.sqrt(a * b)
     wrong = {"the best corner": np.array([cosines.min(axis=0), cosines.max(axis=0)])}
-    wrong |= {f"{k:g} K": np.array(predicted.diagonal_gauge_range(*pairs, k * condition)) for k in (1.1, 1.01)}
-    wrong["any gauge"] = np.array(predicted.any_gauge_range(*pairs, condition))
-    ends = np.array(predicted.diagonal_gauge_range(*pairs, condition))
+    wrong |= {f"{k:g} K": np.array(predicted.diagonal_gauge_range(us, vs, k * condition)) for k in (1.1, 1.01)}
+    wrong["any gauge"] = np.array(predicted.any_gauge_range(us, vs, condition))
+    ends = np.array(predicted.diagonal_gauge_range(us, vs, condition))
     trial.value(found, ends, error=1e-11, margin=1e-8, controls=wrong)
