@@ -125,13 +125,13 @@ def test_converse__sharp(trial, world: Seed, fraction: Annotated[float, Interval
 def test_binning_hides(trial, levels: Several, merged: Several, draws: Count = 200):
     """Merging levels into bins can lower K2 of r = y - f and cannot raise it: a binned audit is a lower bound."""
     generator, bins = trial.generator("levels"), np.arange(levels) // merged
-    weights = [*generator.dirichlet(np.ones(levels), draws), *[np.full(levels, 1 / levels)] * 3]
+    weights = [*generator.dirichlet(np.ones(levels), draws), *[np.full(levels, 1 / levels)] * 2]
+    weights.append((np.arange(levels) > 0) / (levels - 1))
     signs = np.where(np.arange(levels) % 2, -0.1, 0.1)
-    biases = [*generator.uniform(-1, 1, (draws, levels)), signs, np.cos(bins), np.zeros(levels)]
+    biases = [*generator.uniform(-1, 1, (draws, levels)), signs, np.zeros(levels), np.cos(bins)]
     values = (np.arange(levels) + 0.5) / levels
-    ones = np.ones(levels)
-    fine = [predicted.calibration_error(one, values, bias, ones) for one, bias in zip(weights, biases, strict=True)]
-    pairs = list(zip(weights, biases, strict=True))
+    pairs, twice = list(zip(weights, biases, strict=True)), np.full(levels, 2.0)
+    fine = [predicted.calibration_error(weight, values, bias / 2, twice) for weight, bias in pairs]  # h = 2
     centres = (values[bins * merged] + values[np.minimum((bins + 1) * merged, levels) - 1]) / 2 + 0.05
     wrong = {"r from the bin's centre": [observed.binned_error(w, b + values - centres, bins) for w, b in pairs]}
     coarse = [observed.binned_error(weight, bias, bins) for weight, bias in pairs]
@@ -143,7 +143,7 @@ def test_binning_hides(trial, levels: Several, merged: Several, draws: Count = 2
 @claim(ours("law of total variance"), kind="identity", cases=[(4, 2, 0), (20, 5, 0), (300, 10, 1)])
 def test_binning_hides__exactly(trial, levels: Several, merged: Several, seed: Seed):
     """What bins hide of K2 is the sum over bins of P(b) Var(E[r|v] | b)."""
-    generator, bins = np.random.default_rng(seed), np.arange(levels) // merged
+    generator, bins = np.random.default_rng(seed), 2 * (np.arange(levels) // merged)
     weights, biases = generator.dirichlet(np.ones(levels)), generator.uniform(-1, 1, levels)
     hidden = predicted.hidden_by_bins(weights, biases, bins)
     lost = observed.binned_error(weights, biases, np.arange(levels)) - observed.binned_error(weights, biases, bins)

@@ -86,6 +86,20 @@ def test_k2_of_two_levels_is_a_weighted_square():
     assert predicted.calibration_error([1.0, 0.0], [0.2, 0.9], [0.0, -0.5], [1, 1]) == 0
 
 
+def test_functions_that_vanish_or_are_tiny():
+    assert predicted.best_step([0.5, 0.5], [0.3, 0.1], [0.0, 0.0]) == 0
+    ones, residuals = np.ones((3, 1)), np.array([0.1, 0.4, -0.2])
+    third, level = np.full(3, 1 / 3), np.full(3, 0.5)
+    alone = predicted.swap_regret(third, level, residuals, ones)
+    assert alone == pytest.approx(0.01)
+    assert predicted.swap_regret(third, level, residuals, np.hstack([ones, 0 * ones, 2 * ones])) == pytest.approx(alone)
+    assert predicted.swap_regret(third, level, residuals, 1e-40 * ones) == pytest.approx(alone)
+    assert predicted.swap_regret(third, level, residuals, 0 * ones) == 0
+    assert predicted.grid(2.0, 2.0) == 2
+    with pytest.raises(ValueError, match="alpha must be at most bound"):
+        predicted.grid(2.0, 1.0)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0.01, 1), SEEDS)
 def test_the_converse_is_a_half_and_a_little_more(fraction, seed):
