@@ -19,7 +19,7 @@ from theory_on_trial import abstract
 from theory_on_trial.compilation_cache import cache_folder
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 120
+MOST_PROGRAMS = 100
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
 MOST_SECONDS = 15
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""

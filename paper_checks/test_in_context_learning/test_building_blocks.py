@@ -205,7 +205,8 @@ def _ran(states, left, right, bias):
         "by the next row": div(NUMBERS, 1, QUOTIENTS),
     }
     built = compiler.compile_program(list(instructions.values()), registers=24, positions=3, scales=network.Scales())
-    layers = [replace(built, weights=jax.tree.map(lambda w, i=i: w[i : i + 1], built.weights)) for i in range(10)]
+    weights = jax.tree.map(np.asarray, built.weights)
+    layers = [replace(built, weights=jax.tree.map(lambda w, i=i: w[i : i + 1], weights)) for i in range(10)]
     return {name: np.asarray(one_layer(layer, states)) for name, layer in zip(instructions, layers, strict=True)}
 
 
@@ -267,7 +268,7 @@ def test_hard__attention(
     state[0, 0, 0] = 1.0
     scales, program = network.Scales(bypass=bypass, sharpness=sharpness), [mov(0, positions - 1, (0, 1))]
     built = compiler.compile_program(program, registers=1, positions=positions, scales=scales)
-    missed = 1 - float(one_layer(built, state)[0, 0, -1])
+    missed = 1 - float(np.asarray(one_layer(built, state))[0, 0, -1])
     law = predicted.hard_attention_error(positions, sharpness)
     more = predicted.hard_attention_error(positions + 1, sharpness)
     wrong = {"(i - 1) exp(-N_a)": (positions - 1) * np.exp(-sharpness), "one position more": more}

@@ -139,7 +139,7 @@ def test_gdpp__polynomial(
     steps = rng.uniform(0.5, 1.5, layers) * examples / eigenvalues[-1]
     contractions = np.append(rng.uniform(0.2, 0.8, layers - 1), 0) / eigenvalues[-1]  # the last has no effect
     stacked = observed.contracting_layers(steps, contractions, dimension, examples)
-    after = attend(stacked, observed.joined_tokens(X, X @ weights, query[None], np.zeros(1)), examples)
+    after = np.asarray(attend(stacked, observed.joined_tokens(X, X @ weights, query[None], np.zeros(1)), examples))
 
     def law(contractions, power=2):
         residual = contraction = np.ones(dimension)
@@ -292,7 +292,7 @@ def test_lsa__flow(trial, context: Count = 5, scale: Annotated[float, Interval(0
     """Gradient flow of all entries ends at W_PV = [tr Gamma^-2]^(1/4) e e^T, W_KQ = [tr Gamma^-2]^(-1/4) Gamma^-1."""
     gamma, loss = predicted.zhang_gamma(COVARIANCE, context), attention_flow.full_loss(COVARIANCE, context)
     trial.require(scale**2 * np.linalg.norm(gamma, 2) * 2**0.5 < 2, "scale must be small: s^2 |Gamma| sqrt(d) < 2")
-    start = attention_flow.balanced_start(scale, np.eye(2) / 2**0.25)
+    start = jax.tree.map(np.asarray, attention_flow.balanced_start(scale, np.eye(2) / 2**0.25))
     tilted = attention_flow.FullWeights(2 * start.value_projection, start.key_query / 2)
     everywhere = attention_flow.FullWeights(start.value_projection + scale / 4, start.key_query + scale / 4)
     rate = predicted.zhang_rate(COVARIANCE, context)

@@ -18,7 +18,7 @@ from sims import jepa_bias as observed
 from theory_on_trial import abstract, paper
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 160
+MOST_PROGRAMS = 80
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
 MOST_SECONDS = 15
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""

@@ -13,7 +13,7 @@ from theory_on_trial import code
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.provenance import Source
 
-MOST_PROGRAMS = 115
+MOST_PROGRAMS = 70
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
 MOST_SECONDS = 20
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""

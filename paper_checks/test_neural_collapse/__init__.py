@@ -16,7 +16,7 @@ from theory import neural_collapse as predicted
 from theory_on_trial import abstract, code, ours
 from theory_on_trial.contract import Interval
 
-MOST_PROGRAMS = 140
+MOST_PROGRAMS = 60
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
 MOST_SECONDS = 25
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""

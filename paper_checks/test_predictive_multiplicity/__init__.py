@@ -19,7 +19,7 @@ from theory_on_trial import Trial, abstract, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.provenance import Source
 
-MOST_PROGRAMS = 50
+MOST_PROGRAMS = 30
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""
 MOST_SECONDS = 20
 """Ceiling of the seconds of the fast tier with its programs in the cache, half above what it takes."""

@@ -218,7 +218,7 @@ def world_of(points, bound, chances, n_classifiers):
     vectors = np.indices((2 * bound + 1,) * points.shape[1]).reshape(points.shape[1], -1).T - bound
     scores = vectors @ points.T
     wrong = np.concatenate([scores <= 0, scores >= 0], axis=1).astype(float)  # errors at positive and negative points
-    return jnp.asarray(chances), jnp.asarray(wrong @ chances), jnp.asarray(wrong), n_classifiers
+    return chances, wrong @ chances, wrong, n_classifiers
 
 
 @claim(
@@ -244,7 +244,7 @@ def test_slim__occam(
             chances, risks, wrong, n_classifiers = world
             chosen = jax.random.choice(key, len(chances), (n,), p=chances)
             allowed = predicted.occam_bound(1 if one_classifier else n_classifiers, n, failure)
-            return jnp.max(risks - wrong[:, chosen].mean(axis=1)) > allowed
+            return jnp.max(risks - jnp.asarray(wrong)[:, chosen].mean(axis=1)) > allowed
 
         return lambda key: jnp.stack([event(key, *world) for world in worlds])
 

@@ -48,9 +48,9 @@ class ReducedWeights(NamedTuple):
 class ExpectedLoss(NamedTuple):
     """½ E(ŷ - wᵀx)² as the exact quadratic form θᵀMθ/2 - mᵀθ + c of the product θ of a layer's weights."""
 
-    quadratic: Float[Array, "features features"]
-    linear: Float[Array, "features"]
-    constant: Float[Array, ""]
+    quadratic: Float[AnyArray, "features features"]
+    linear: Float[AnyArray, "features"]
+    constant: Float[AnyArray, ""]
 
     def __call__(self, weights: FullWeights | ReducedWeights) -> Float[Array, ""]:
         """The expected loss at `weights`."""
@@ -93,9 +93,7 @@ def full_loss(input_covariance: Covariance, context: Context) -> ExpectedLoss:
     quadratic = np.kron(context * same + context * (context - 1) * other, covariance)
     quadratic += examples_query + examples_query.T + (query_features.T * probabilities) @ query_features
     linear = context * (with_weights @ covariance).ravel()
-    return ExpectedLoss(
-        jnp.asarray(quadratic / context**2), jnp.asarray(linear / context), jnp.asarray(np.trace(covariance) / 2)
-    )
+    return ExpectedLoss(quadratic / context**2, linear / context, np.asarray(np.trace(covariance) / 2))
 
 
 @guarded(double=False)

@@ -37,6 +37,7 @@ class MeasuredRule(NamedTuple):
 
 
 @guarded(double=False)
+@jax.jit
 def accurate_rule(joint: Joint) -> Float[Array, "atoms"]:
     """1 where P(x, Y = 1) > P(x, Y = 0), else 0: the most accurate of all rules."""
     by_label = jnp.asarray(joint).sum(axis=1)
@@ -50,6 +51,7 @@ def measure_rule(joint: Joint, acceptance: Chances) -> MeasuredRule:
 
 
 @guarded(double=False)
+@jax.jit
 def flip_effects(joint: Joint) -> MeasuredRule:
     """What flipping the accurate rule at one atom alone takes off accuracy and gaps, for every atom: leading axis x.
 

@@ -63,15 +63,15 @@ def enumerate_paths(
     totals = positives + negatives
     total = int(totals.sum())
     require(1 <= total <= LARGEST_TOTAL, f"positives and negatives must sum to 1..{LARGEST_TOTAL}, got {total}")
-    gains = jnp.asarray(negatives - positives, float)
+    gains = (negatives - positives).astype(float)
     if baseline is None:
         baseline, doubtful = _fewest_errors(lifted, gains)
         require_general_position(doubtful, *lifted.shape)
     chosen = np.asarray(baseline, bool)
-    moves = jnp.asarray(np.where(chosen, -totals, totals), float)
-    offsets = jnp.array([positives.sum(), totals[chosen].sum()])
+    moves = np.where(chosen, -totals, totals).astype(float)
+    offsets = np.array([positives.sum(), totals[chosen].sum()])
     (cells, most, fewest, flipped, kept), doubtful = jax.tree.map(
-        np.asarray, _tally(lifted, gains, moves, offsets, jnp.asarray(chosen), total)
+        np.asarray, _tally(lifted, gains, moves, offsets, chosen, total)
     )
     require_general_position(doubtful, *lifted.shape)
     # The negative of a dichotomy makes n - E errors, and differs from the baseline wherever the dichotomy does not.
