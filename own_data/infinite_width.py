@@ -87,7 +87,19 @@ class Regime(Answer):
 
     def lines(self) -> list[str]:
         """Return the regime, with r or the condition that is broken."""
-        return [f"{self.regime}: {self.broken_condition or f'features move as n^-r, r = {self.r:.4g}'}"]
+        broken = f", broken is {self.broken_condition}"
+        return [f"{self.regime}{f': features move as n^-r, r = {self.r:.4g}' if self.stable else broken}"]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw n^(-r) from 64 units on, on logarithmic axes; return the axes."""
+        axes = axes_for(axes)
+        widths = 2.0 ** np.arange(6, 15)
+        axes.plot(
+            widths, (widths / widths[0]) ** -self.r, "-", color="#0072B2", label=f"r = {self.r:.4g}: {self.regime}"
+        )
+        axes.set(xscale="log", yscale="log", xlabel="width n (units)", ylabel="movement of features (that at n = 64)")
+        axes.legend(frameon=False)
+        return axes
 
 
 @guarded
@@ -120,7 +132,6 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
         f"widths are too short a ladder: three or more, from one to {_SHORTEST} times it, got {widths.tolist()[:9]}",
     )
     require(len(set(widths.tolist())) == count, "widths must differ from column to column")
-    require(movement.shape[1] == count, f"movement must have {count} columns, one per width, got {movement.shape[1]}")
     require(seeds >= _FEWEST_SEEDS, f"movement must have at least {_FEWEST_SEEDS} rows, one per seed, got {seeds}")
     require(len(np.unique(movement, axis=0)) == seeds, "movement must not hold the same row twice: seeds must differ")
     order = np.argsort(widths)
@@ -170,7 +181,6 @@ def regime(a: LayerExponents, b: LayerExponents, c: RateExponent) -> Regime:
     >>> print(regime([-0.5, 0.5], [0.5, 0.5], 0))
     feature learning: features move as n^-r, r = 0
     """
-    require(len(a) == len(b), f"a and b must have as many entries, got {len(a)} and {len(b)}")
     r, holds = float(predicted.feature_exponent(a, b, c)), predicted.stability(a, b, c)
     nontrivial, stable = bool(predicted.is_nontrivial(a, b, c)), bool(holds.all())
     broken = "" if stable else predicted.CONDITIONS[int(np.argmin(holds))]

@@ -245,7 +245,7 @@ def two_layers(trial, first, second, start, learnt, c, width):
     """The decision on two hidden layers."""
     scaling = by_readout(trial, np.array([first, second]), start, learnt, c)
     apart = abs(2 * first + 1 - 2 * second)
-    trial.require(apart == 0 or apart >= 0.5, "2 first + 1 and 2 second must be equal or 1/2 apart, or layers mix")
+    trial.require(apart == 0 or apart >= 1, "2 first + 1 and 2 second must be equal or 1 apart, or layers mix")
     r = float(predicted.feature_exponent(*scaling))
     last = start + c - 1 + 2 * second
     wrong = {"the last hidden layer for the least": -last, "without - 1": -r - 1, "1/2 for every r > 0": -0.5}

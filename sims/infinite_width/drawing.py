@@ -29,11 +29,9 @@ def draw_network(
     ends = [inputs, *[width] * (len(a) - 1), outputs]
     shapes = list(zip(ends[1:], ends[:-1], strict=True))
     require_room("nets, width, inputs and outputs", nets * max(out * into for out, into in shapes))
-    n = float(width)
-    weights = tuple(
-        n ** -float(each) * rng.standard_normal((nets, *shape)) for each, shape in zip(b, shapes, strict=True)
-    )
-    return Network(weights, tuple(n ** -float(each) for each in a), rate * n ** -float(c), activation)
+    n = np.float64(width)
+    weights = tuple(n**-each * rng.standard_normal((nets, *shape)) for each, shape in zip(b, shapes, strict=True))
+    return Network(weights, tuple(float(n**-each) for each in a), float(rate * n**-c), activation)
 
 
 @guarded(double=False)
@@ -58,5 +56,5 @@ def reduced_network(rng: np.random.Generator, nets: Some, width: Some, s: Expone
     across = rng.standard_normal(nets) / np.sqrt(width)
     into = np.stack([first, np.zeros(nets)], axis=1)[:, :, None]
     out = np.stack([across, second], axis=1)[:, None, :]
-    n = float(width)
-    return Network((into, out), (1.0, n**s), rate * n ** (-2 * s), "linear")
+    n = np.float64(width)
+    return Network((into, out), (1.0, float(n**s)), float(rate * n ** (-2 * s)), "linear")

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from sims.infinite_width._domains import Activation, Batches, Errors, Samples, Targets
 from theory_on_trial.contract import guarded, require
 
-Layers = list[Float[np.ndarray, "nets batch units"]]
+Layers = list[Float[np.ndarray, "nets batch _"]]
 
 
 class Network(NamedTuple):
@@ -50,7 +50,6 @@ def sgd_step(network: Network, x: Samples, errors: Errors) -> Network:
 @guarded(double=False)
 def train(network: Network, x: Batches, y: Targets) -> tuple[Network, Float[np.ndarray, "steps nets batch outputs"]]:
     """Take a step on each batch in turn; return the trained networks, and their outputs on a batch before its step."""
-    require(len(x) == len(y), f"x and y must have as many batches, got {len(x)} and {len(y)}")
     found = []
     for batch, target in zip(x, y, strict=True):
         found.append(outputs(network, batch))
@@ -91,9 +90,11 @@ def _forward(network: Network, x: Samples) -> Layers:
     return layers
 
 
-def _gradients(network: Network, layers: Layers, back: Float[np.ndarray, "nets batch outputs"]) -> list[np.ndarray]:
+def _gradients(
+    network: Network, layers: Layers, back: Float[np.ndarray, "nets batch outputs"]
+) -> list[Float[np.ndarray, "nets _ _"]]:
     """The gradient in every layer's weights of the sum over the batch of outputs times `back`."""
-    found: list[np.ndarray] = []
+    found: list[Float[np.ndarray, "nets _ _"]] = []
     for depth in range(len(network.weights) - 1, -1, -1):
         w, scaled = network.weights[depth], network.multipliers[depth] * back
         across = scaled.swapaxes(1, 2)

@@ -16,8 +16,6 @@ Covariance = tuple[NonNegative, NonNegative, NonNegative]
 """n times the variances of a, b and c at initialisation, which are uncorrelated."""
 Vector = Float[np.ndarray, " steps"]
 
-_ORDERS = 3  # value, first and half the second derivative
-
 
 class FiniteWidth(NamedTuple):
     """Outputs f_t before each step: mean = limit + bias / n, and variance / n, to first order in 1 / n."""
@@ -61,7 +59,8 @@ def _outputs(
     """Taylor coefficients of f_t in the distance that the moments start from (1, 0, 1) in a direction."""
 
     def times(one: Vector, other: Vector) -> Vector:
-        return np.convolve(one, other)[:_ORDERS]
+        (p, q, r), (u, v, w) = one, other
+        return np.array([p * u, p * v + q * u, p * w + q * v + r * u])
 
     a, b, c = (np.array([start, slope, 0.0]) for start, slope in zip((1.0, 0.0, 1.0), direction, strict=True))
     found = []

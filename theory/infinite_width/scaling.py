@@ -4,7 +4,7 @@ Layer l holds W^l = n^(-a_l) w^l, the entries of w^l start as N(0, n^(-2 b_l)), 
 l = 1 ... L + 1, the last being the readout. All functions take grids of parametrisations along leading axes.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -142,9 +142,9 @@ def departure_exponent(s: Family) -> float:
     return 2.0 * s
 
 
-def _equal(value: Float[np.ndarray, "*grid"], target: float) -> Bool[np.ndarray, "*grid"]:
-    return np.abs(value - target) <= _ROUNDING
+def _equal(value: Any, target: float) -> Any:
+    return np.asarray(np.abs(value - target) <= _ROUNDING)
 
 
-def _at_least(value: Float[np.ndarray, "*grid"], target: float) -> Bool[np.ndarray, "*grid"]:
-    return value >= target - _ROUNDING
+def _at_least(value: Any, target: float) -> Any:
+    return np.asarray(value >= target - _ROUNDING)

@@ -1,0 +1,109 @@
+"""Forty steps of a very wide linear network of mean-field scaling: trained, against the recursion of its limit.
+
+`python -m benchmarks.infinite_width [--quick]` prints the table.
+"""
+
+import argparse
+from collections.abc import Callable
+
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+
+WORKLOADS = [(2_000_000, 5)]  # units, rounds
+QUICK = [(20_000, 2)]
+STEPS, RATE = 40, 0.15
+
+
+def series(seed: int):
+    """Inputs of either sign, and targets 1.5 times them."""
+    import numpy as np
+
+    x = np.random.default_rng(seed).choice([-1.0, -0.5, 0.5, 1.0], STEPS)
+    return x, 1.5 * x
+
+
+def numpy_network(n: int) -> Callable[[int], float]:
+    import numpy as np
+
+    def last(seed: int) -> float:
+        (x, y), generator = series(seed), np.random.default_rng((seed, 1))
+        w, v = generator.standard_normal((2, n))
+        for sample, target in zip(x, y, strict=True):
+            f = v @ w * sample / n
+            kappa = -RATE * (f - target) * sample
+            w, v = w + kappa * v, v + kappa * w
+        return float(f)
+
+    return last
+
+
+def our_network(n: int) -> Callable[[int], float]:
+    import numpy as np
+
+    from sims.infinite_width import shallow_network, train
+
+    def last(seed: int) -> float:
+        network = shallow_network(np.random.default_rng((seed, 1)), 1, n, 0.0, RATE)
+        return float(train(network, *(one[:, None, None] for one in series(seed)))[1][-1, 0, 0, 0])
+
+    return last
+
+
+def recursion(n: int) -> Callable[[int], float]:
+    from theory.infinite_width import limit_outputs
+
+    return lambda seed: float(limit_outputs(*series(seed), RATE)[-1])
+
+
+CONTENDERS = {"NumPy network": numpy_network, "our network": our_network, "our limit": recursion}
+
+
+def exactly(seed: int) -> float:
+    """The limit by the two numbers p and q that the steps multiply, in fractions."""
+    from fractions import Fraction
+
+    p = q = Fraction(2)
+    f = Fraction(0)
+    for sample, target in zip(*(map(Fraction, one.tolist()) for one in series(seed)), strict=True):
+        f = ((p - q) * sample / 4).limit_denominator(10**18)
+        kappa = -Fraction(RATE) * (f - target) * sample
+        p, q = p * (1 + kappa) ** 2, q * (1 - kappa) ** 2
+    return float(f)
+
+
+def answer_seed(name: str, n: int) -> Callable[[int], Answer]:
+    draw = CONTENDERS[name](n)
+
+    def answer(seed: int) -> Answer:
+        seconds, f = timed(draw, seed)
+        return {"seconds": seconds, "error": abs(f - exactly(seed))}
+
+    return answer
+
+
+def run(quick: bool) -> None:
+    for n, rounds in QUICK if quick else WORKLOADS:
+        compare(
+            "benchmarks.infinite_width",
+            f"{n} units, {STEPS} steps",
+            {name: (name, n) for name in CONTENDERS},
+            rounds,
+            ours=["our network", "our limit"],
+            figure="worst error",
+            figure_of=lambda name, answers: f"{max(answer['error'] for answer in answers):.1g}",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one small workload")
+    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "N"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        name, n = options.serve
+        serve(answer_seed(name, int(n)))
+    else:
+        run(options.quick)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,386 @@
+"""Tests of infinite width: second routes, properties, the tool's coverage and refusals, hostile input."""
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, ks_2samp
+
+from own_data import infinite_width as tool
+from sims import infinite_width as observed
+from theory import infinite_width as predicted
+from theory_on_trial.audits.promises import Case, promises
+
+X = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
+Y = 1.5 * X
+SERIES = X[:, None, None], Y[:, None, None]
+POINTS = np.random.default_rng(0).standard_normal((4, 3))
+VALUES = 0.5 + np.sin(POINTS[:, :1])
+LADDER = [128, 256, 512, 1024]
+NTK = np.array([0.0, 0.5]), np.zeros(2), 0.0
+NAMES = [("NTK", 1), ("NTK", 2), ("mean field", 1), ("muP", 1), ("muP", 4), ("standard", 1), ("standard", 2)]
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def movements(scaling, steps, seeds, widths=LADDER, seed=0, rate=1.0):
+    """Movement of features in full-batch descent, seeds x widths."""
+    generator, found = rng(seed), []
+    for width in widths:
+        network = observed.draw_network(generator, seeds, width, *scaling, inputs=3, rate=rate)
+        trained, _ = observed.train(network, np.stack([POINTS] * steps), np.stack([VALUES] * steps))
+        change = observed.features(trained, POINTS) - observed.features(network, POINTS)
+        found.append(np.sqrt(np.mean(change**2, axis=(1, 2))))
+    return np.array(found).T
+
+
+# ------------------------------------------------------------------------------------------- theory by other routes
+
+
+def recursion(start, x=X, y=Y, rate=0.15):
+    """f_t from any moments, by matrices."""
+    (a, b, c), found = start, []
+    moments = np.array([[a, b], [b, c]])
+    for sample, target in zip(x, y, strict=True):
+        found.append(moments[0, 1] * sample)
+        kappa = -rate * (found[-1] - target) * sample
+        step = np.array([[1, kappa], [kappa, 1]])
+        moments = step @ moments @ step
+    return np.array(found)
+
+
+def test_the_limit_of_the_series():
+    limit = [0, -0.45, 0.39605484, 0.85735686, -0.55425154, 1.15097561, -1.30817798, 0.70054608]
+    deviation = [1, 0.875179, 0.451805, 0.881654, 0.380731, 0.711392, 0.500367, 0.154142]
+    bias = [0, 0.0675, -0.195140, -0.461667, 0.354238, -0.718299, 0.699366, -0.266303]
+    found = predicted.finite_width(X, Y, 0.15)
+    assert found.limit == pytest.approx(limit, abs=5e-9)
+    assert np.sqrt(found.variance) == pytest.approx(deviation, abs=5e-7)
+    assert found.bias == pytest.approx(bias, abs=5e-7)
+    apart = predicted.limit_outputs(X, Y, 0.15) - predicted.kernel_limit_outputs(X, Y, 0.15)
+    assert np.sqrt(np.mean(apart**2)) == pytest.approx(0.05980, abs=5e-6)
+
+
+def test_the_limit_is_two_numbers_of_their_own():
+    p = q = 2.0
+    for f, x, y in zip(predicted.limit_outputs(X, Y, 0.15), X, Y, strict=True):
+        assert f == pytest.approx((p - q) * x / 4, abs=1e-14)
+        kappa = -0.15 * (f - y) * x
+        p, q = p * (1 + kappa) ** 2, q * (1 - kappa) ** 2
+
+
+def test_bias_and_variance_are_those_of_finite_differences():
+    found, step, start = predicted.finite_width(X, Y, 0.15), 1e-4, np.array([1.0, 0.0, 1.0])
+    bias, variance = np.zeros(8), np.zeros(8)
+    for share, direction in zip((2, 1, 2), np.eye(3), strict=True):
+        up, down = (recursion(start + sign * step * direction) for sign in (1, -1))
+        variance += share * ((up - down) / (2 * step)) ** 2
+        bias += share * (up - 2 * recursion(start) + down) / step**2 / 2
+    assert found.variance == pytest.approx(variance, rel=1e-6)
+    assert found.bias == pytest.approx(bias, abs=1e-6)
+
+
+def test_kernel_descent_in_the_limit_is_least_squares_step_by_step():
+    slope, kernel = 0.0, 2 * X[:, None] * X
+    there = np.zeros(8)
+    for t, f in enumerate(predicted.kernel_limit_outputs(X, Y, 0.15)):
+        assert f == pytest.approx(there[t], abs=1e-14)
+        there = there - 0.15 * kernel[:, t] * (there[t] - Y[t])
+        slope += 1
+
+
+@settings(deadline=None)
+@given(st.floats(0.01, 0.2), st.lists(st.floats(-1, 1, width=16), min_size=1, max_size=6), st.floats(-2, 2, width=16))
+def test_the_limit_turns_with_its_targets(rate, x, slope):
+    x = np.array(x)
+    found = predicted.limit_outputs(x, slope * x, rate)
+    assert predicted.limit_outputs(x, -slope * x, rate) == pytest.approx(-found, abs=1e-12)
+    assert predicted.limit_outputs(-x, -slope * x, rate) == pytest.approx(-found, abs=1e-12)
+    assert not predicted.limit_outputs(x, 0 * x, rate).any()
+
+
+@pytest.mark.parametrize(("name", "hidden"), NAMES)
+def test_named_scalings_are_stable_and_learn(name, hidden):
+    scaling = predicted.named_scaling(name, hidden)
+    r = {"NTK": 0.5, "mean field": 0, "muP": 0, "standard": 1.5 if hidden == 1 else 0.5}[name]
+    assert float(predicted.feature_exponent(*scaling)) == pytest.approx(r, abs=1e-12)
+    assert predicted.stability(*scaling).all()
+    assert predicted.is_nontrivial(*scaling)
+
+
+def test_mean_field_is_mup_with_one_hidden_layer():
+    moved = predicted.shifted(predicted.named_scaling("mean field"), -0.5)
+    mup = predicted.named_scaling("muP")
+    assert (moved.a.tolist(), moved.b.tolist(), moved.c) == (mup.a.tolist(), mup.b.tolist(), mup.c)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-2, 2), min_size=2, max_size=5), st.data(), st.floats(-2, 2), st.floats(-3, 3))
+def test_what_a_scaling_does_is_that_of_its_shifts(a, data, c, theta):
+    b = data.draw(st.lists(st.floats(-2, 2), min_size=len(a), max_size=len(a)))
+    scaling = predicted.Scaling(np.array(a), np.array(b), c)
+    for exponent in (predicted.feature_exponent, predicted.first_step_exponent):
+        assert exponent(*predicted.shifted(scaling, theta)) == pytest.approx(exponent(*scaling), abs=1e-12)
+    assert predicted.feature_exponent(*scaling) <= predicted.first_step_exponent(*scaling) + 1e-12
+
+
+def test_the_least_over_layers_decides():
+    a, b = np.array([-0.5, 0.5, 1.0]), np.array([0.5, 0.0, 0.0])
+    assert float(predicted.feature_exponent(a, b, 0.0)) == 0
+    assert float(predicted.feature_exponent(np.array([0.0, 0.5, 1.0]), b, 0.0)) == 1
+
+
+@pytest.mark.parametrize(("change", "broken"), [((0, 0.1), 0), ((1, 0.1), 1), ((2, -0.6), 2), ((2, 0.6), None)])
+def test_each_condition_is_named(change, broken):
+    a, b, c = predicted.named_scaling("NTK", 2)
+    b[change[0]] += change[1]
+    holds = predicted.stability(a, b, c)
+    assert (None if holds.all() else int(np.argmin(holds))) == broken
+
+
+def test_the_counts_of_the_grid():
+    axis = np.arange(-4, 7) / 4
+    for hidden, stable, learning in ((1, 407, 45), (2, 3468, 774)):
+        *a, b, c = (one.ravel() for one in np.meshgrid(*[axis] * (hidden + 3), indexing="ij"))
+        every = np.stack(a, 1), np.stack([-a[0], *(0.5 - one for one in a[1:-1]), b], 1), c
+        holds = predicted.stability(*every).all(axis=1) & predicted.is_nontrivial(*every)
+        moving = holds & (predicted.feature_exponent(*every) == 0)
+        assert (holds.sum(), moving.sum()) == (stable, learning)
+        assert predicted.output_exponent(*every[:2])[moving].max() == -0.5
+
+
+@settings(deadline=None)
+@given(st.integers(1, 30), st.integers(1, 6))
+def test_few_units_have_the_same_products(units, ends):
+    omega = rng(units).standard_normal((units, ends))
+    start = predicted.small_start(omega)
+    assert start.T @ start == pytest.approx(omega.T @ omega / units, abs=1e-12)
+    assert len(start) <= ends
+
+
+# ------------------------------------------------------------------------------------------------------- simulators
+
+
+def test_a_step_is_that_of_automatic_differentiation():
+    a, b, c = predicted.named_scaling("muP", 2)
+    network = observed.draw_network(rng(), 3, 5, a, b, c, rate=0.3, inputs=3, outputs=2)
+    y = rng(1).standard_normal((4, 2))
+
+    def loss(weights):
+        h = POINTS
+        for w, multiplier in zip(weights[:-1], network.multipliers, strict=False):
+            h = jnp.tanh(multiplier * h @ w.T)
+        f = network.multipliers[-1] * h @ weights[-1].T
+        return jnp.sum((f - y) ** 2) / 2 / len(POINTS)
+
+    stepped = observed.sgd_step(network, POINTS, observed.outputs(network, POINTS) - y)
+    gradients = jax.vmap(jax.grad(loss))(tuple(jnp.asarray(w) for w in network.weights))
+    for w, new, gradient in zip(network.weights, stepped.weights, gradients, strict=True):
+        np.testing.assert_allclose(new, w - network.rate * np.asarray(gradient), rtol=1e-12, atol=1e-14)
+    by_sample = observed.sgd_step(network, POINTS[:1], np.ones((1, 2)))
+    as_batch = observed.sgd_step(network, POINTS[[0, 0]], np.ones((2, 2)))
+    for one, other in zip(by_sample.weights, as_batch.weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15)
+
+
+def test_kernel_descent_is_descent_on_the_linearised_network():
+    network = observed.draw_network(rng(), 1, 4, *NTK, rate=0.3, inputs=3)
+    x, y = POINTS[:, None], VALUES[:, None]
+    shapes = [w[0].shape for w in network.weights]
+    flat = np.concatenate([w[0].ravel() for w in network.weights])
+
+    def f(weights):
+        into, out = jnp.split(weights, [12])
+        return network.multipliers[1] * jnp.tanh(POINTS @ into.reshape(shapes[0]).T) @ out
+
+    slopes, start, moved = np.asarray(jax.jacobian(f)(flat)), np.asarray(f(flat)), np.zeros(16)
+    for t, found in enumerate(observed.kernel_descent(network, x, y)[:, 0]):
+        output = start[t] + slopes[t] @ moved
+        assert found == pytest.approx(output, rel=1e-10)
+        moved -= network.rate * slopes[t] * (output - VALUES[t, 0])
+
+
+@pytest.mark.parametrize(("s", "width"), [(0.0, 2), (0.5, 7)])
+def test_two_units_have_the_law_of_many(s, width):
+    wide = observed.shallow_network(rng(1), 4000, width, s, 0.1)
+    few = observed.reduced_network(rng(2), 4000, width, s, 0.1)
+    for t in (0, 4, 7):
+        one, other = (observed.train(network, *SERIES)[1][t, :, 0, 0] for network in (wide, few))
+        assert ks_2samp(one, other).pvalue > 1e-4
+        assert ks_2samp(one, 1.1 * other + 0.05 * other.std()).pvalue < 0.05 or t != 4
+
+
+def test_standard_networks_explode_unless_the_rate_falls_as_1_over_n():
+    for c, slope in ((0.0, 1.0), (0.5, 0.5), (1.0, 0.0)):
+        logs = []
+        for width in (128, 1024):
+            network = observed.draw_network(rng(3), 400, width, np.zeros(2), np.array([0, 0.5]), c, inputs=3, rate=0.1)
+            step = observed.sgd_step(network, POINTS[:1], np.ones((1, 1)))
+            change = observed.outputs(step, POINTS[:1]) - observed.outputs(network, POINTS[:1])
+            logs.append(np.log(np.abs(change)).mean())
+        assert (logs[1] - logs[0]) / np.log(8) == pytest.approx(slope, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: observed.draw_network(rng(), 1, 4, np.zeros(1), np.zeros(1), 0.0), "a and b must have as many"),
+        (lambda: observed.reduced_network(rng(), 1, 1, 0.0, 0.1), "width must be at least 2"),
+        (lambda: observed.train(observed.shallow_network(rng(), 1, 2, 0, 0.1), SERIES[0], SERIES[1][:3]), "steps"),
+        (lambda: observed.kernel_descent(observed.shallow_network(rng(), 1, 2, 0, 0.1), *[SERIES[0].T] * 2), "single"),
+        (lambda: predicted.departure_exponent(0.6), "s must lie in .* output at initialisation diverges"),
+        (lambda: predicted.named_scaling("mean field", 2), "hidden must be 1 for mean field, got 2"),
+        (lambda: predicted.feature_exponent([0.5], [0.5], 0), "a must have an entry for a hidden layer"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+# --------------------------------------------------------------------------------------------------------- own data
+
+
+def test_the_interval_holds_the_exponent_as_often_as_it_says():
+    runs, seeds, held, doubted = 150, 6, {0.95: 0, 0.8: 0}, 0
+    widths = [256, 512, 1024]
+    every = movements(NTK, 1, runs * seeds, widths, rate=0.1).reshape(runs, seeds, 3)
+    for movement in every:
+        for level in held:
+            found = tool.width_exponent(widths, movement, level=level)
+            held[level] += found.exponent.low <= -0.5 <= found.exponent.high
+        doubted += bool(found.doubts)
+        assert found.verdict in ("kernel regime", "undecided")
+    for level, count in held.items():
+        assert binom(runs, level).ppf(1e-4) <= count <= binom(runs, level).isf(1e-4)
+    assert doubted <= binom(runs, 0.01).isf(1e-4)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "steps", "verdict", "doubt"),
+    [
+        (predicted.named_scaling("muP"), 4, "features move at every width", None),
+        (predicted.named_scaling("standard"), 4, "kernel regime", None),
+        ((np.array([0, 0.5]), np.array([0, 1.0]), 0.0), 2, "kernel regime", "not yet a power law"),
+        ((np.array([0, 0.5]), np.array([0, 0.0]), -1.0), 1, "undecided", "the rate is unstable"),
+    ],
+)
+def test_networks_get_their_verdict_or_a_doubt(scaling, steps, verdict, doubt):
+    widths = [64, 256, 1024, 4096] if steps == 2 else LADDER
+    rate = 0.01 if verdict == "undecided" else 1.0
+    found = tool.width_exponent(widths, movements(scaling, steps, 100, widths, rate=rate))
+    assert found.verdict == verdict
+    assert (not found.doubts) if doubt is None else any(doubt in one.reason for one in found.doubts)
+    assert str(found).startswith(verdict)
+    assert found.to_dict()["verdict"] == verdict
+
+
+def test_the_order_of_widths_and_the_unit_do_not_matter():
+    movement = movements(NTK, 1, 5)
+    found = tool.width_exponent(LADDER, movement)
+    other = tool.width_exponent(LADDER[::-1], 1e200 * movement[:, ::-1])
+    assert other.exponent == pytest.approx(found.exponent, abs=1e-12)
+    assert other.curvature == pytest.approx(found.curvature, abs=1e-12)
+
+
+def test_scatter_leaves_it_undecided_and_a_bend_counts_against_the_verdict():
+    noise = rng().lognormal(0, 1, (3, 4))
+    assert tool.width_exponent(LADDER, noise).verdict == "undecided"
+    logs = np.log(np.array(LADDER) / 128)
+    bent = np.exp(-0.1 * logs**2) * rng().lognormal(0, 1e-3, (8, 4))
+    found = tool.width_exponent(LADDER, bent)
+    assert found.exponent.high < -0.1
+    assert found.curvature.value == pytest.approx(-0.1, abs=0.01)
+    assert found.verdict == "undecided"
+    assert found.doubts[0].size == pytest.approx(0.1 * np.log(8), rel=0.05)
+
+
+def test_its_plot_shows_movement_and_power_law():
+    found = tool.width_exponent(LADDER, movements(NTK, 1, 5))
+    axes = found.plot()
+    line, points = axes.get_lines()
+    assert points.get_xdata().tolist() == LADDER
+    assert np.allclose(points.get_ydata(), found.typical)
+    assert np.diff(np.log(line.get_ydata())) == pytest.approx(found.exponent.value * np.log(2), rel=1e-9)
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert found.plot(axes) is axes
+    plt.close(axes.figure)
+
+
+def test_the_plot_of_a_regime_is_its_power():
+    axes = tool.regime(*NTK).plot()
+    (line,) = axes.get_lines()
+    x, y = line.get_data()
+    assert np.diff(np.log(y)) == pytest.approx(-np.diff(np.log(x)) / 2, rel=1e-9)
+    assert "kernel regime" in axes.get_legend().get_texts()[0].get_text()
+    plt.close(axes.figure)
+
+
+@pytest.mark.parametrize(
+    ("widths", "movement", "sentence"),
+    [
+        ([128, 256], np.ones((3, 2)), "too short a ladder"),
+        ([128, 256, 384], np.ones((3, 3)), "too short a ladder"),
+        ([128, 256, 256, 512], np.ones((3, 4)), "widths must differ"),
+        (LADDER, np.ones((2, 4)), "movement must have at least 3 rows"),
+        (LADDER, np.ones((3, 3)), "must be .*equal|widths"),
+        (LADDER, np.ones((3, 4)), "same row twice"),
+        (LADDER, np.zeros((3, 4)), "movement must be positive"),
+        (LADDER, np.full((3, 4), np.nan), "movement must be finite"),
+        ([0, 1, 2, 4], np.ones((3, 4)), "widths must be at least 1"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(widths, movement, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        tool.width_exponent(widths, movement)
+
+
+@pytest.mark.parametrize(
+    ("exponents", "regime", "broken"),
+    [
+        (predicted.named_scaling("NTK", 3), "kernel regime", ""),
+        (predicted.named_scaling("muP", 3), "feature learning", ""),
+        (predicted.named_scaling("standard"), "kernel regime", ""),
+        (([0, 1], [0, 0], -2), "unstable", "r >= 0"),
+        (([0, 0], [0, 0.5], 0), "unstable", "2 a + c >= 1"),
+        (([0, 0], [0, 0.5], 0.5), "unstable", "2 a + c >= 1"),
+        (([0, 1], [0, -0.25], -0.75), "unstable", "a + b + r >= 1"),
+        (([0, 1], [0, 1], 1), "nothing is learnt", ""),
+    ],
+)
+def test_a_regime_follows_from_exponents(exponents, regime, broken):
+    found = tool.regime(*exponents)
+    assert (found.regime, found.stable) == (regime, not broken)
+    assert found.broken_condition.startswith(broken)
+    assert str(found).startswith(regime)
+    with pytest.raises(ValueError, match="b must have one entry for each of the 2 layers"):
+        tool.regime([0, 0.5], [0, 0, 0], 0)
+
+
+NETWORK = observed.draw_network(rng(), 2, 3, *NTK, inputs=3)
+BATCH = {"network": NETWORK, "x": POINTS}
+STEPS = {"network": NETWORK, "x": POINTS[:, None], "y": VALUES[:, None]}
+DRAWN = {"rng": rng(), "nets": 2, "width": 3}
+ANSWER = tool.width_exponent(LADDER, movements(NTK, 1, 4))
+
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        "shifted": Case({"scaling": predicted.named_scaling("NTK")}),
+        "draw_network": Case({**DRAWN, "inputs": 1, "outputs": 1}),
+        "shallow_network": Case({**DRAWN, "inputs": 1, "outputs": 1}),
+        "reduced_network": Case(DRAWN),
+        "outputs": Case(BATCH),
+        "features": Case(BATCH),
+        "sgd_step": Case({**BATCH, "errors": VALUES}),
+        "train": Case(STEPS),
+        "kernel_descent": Case(STEPS),
+        "width_exponent": Case({"widths": LADDER, "movement": movements(NTK, 1, 4)}),
+    },
+    {name: "a record of results" for name in ("WidthExponent", "WidthExponent.plot", "Regime", "Regime.plot")},
+)
