@@ -61,9 +61,9 @@ def test_entry_is_omp(trial, n: Rows, p: Columns):
             active.append(alone[1].pop() if (len(alone[0]), len(alone[1])) == (0, 1) else -1)
             left = predicted.leftover(X, y, chosen)
             forward.append(np.argmax(np.abs(left.correlations) / left.lengths))
-    levels = np.array(levels)
-    wrong = {"the path of the plain LASSO": np.array(plain), "without the half": 2 * levels}
-    trial.value(np.array(found), levels, error=1e-10 * levels, margin=1e-9 * levels, controls=wrong)
+    law = np.array(levels)
+    wrong = {"the path of the plain LASSO": np.array(plain), "without the half": 2 * law}
+    trial.value(np.array(found), law, error=1e-10 * law, margin=1e-9 * law, controls=wrong)
     trial.identity(np.array(active), np.ravel(picks), ops=0, controls={"forward selection": np.array(forward)})
 
 
@@ -84,9 +84,8 @@ def test_single_entry_window(trial, n: Rows, p: Columns):
             counts.append(observed.active_counts(X, y, chosen, levels))
             levels[3:] = (1 + 1e-6) * runner, (1 - 1e-6) * runner
             others.append(observed.active_counts(X, y, chosen, levels))
-    seconds = np.array(seconds)
-    wrong = {"the runner-up correlation": np.array(runners)}
-    trial.value(np.ravel(found), seconds, error=1e-10 * seconds, margin=1e-9 * seconds, controls=wrong)
+    law, wrong = np.array(seconds), {"the runner-up correlation": np.array(runners)}
+    trial.value(np.ravel(found), law, error=1e-10 * law, margin=1e-9 * law, controls=wrong)
     expected = np.tile([0, 1, 1, 1, 2], (len(counts), 1))
     trial.identity(np.array(counts), expected, ops=0, wrong_processes={"the runner-up correlation": np.array(others)})
 
@@ -99,17 +98,17 @@ def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Annotated[float, Inte
     values, fits, reached = [], [], []
     for X, y, rounds, _ in sparse_rounds(trial, n, p):
         chosen, level = rounds[2], share * predicted.entry_levels(X, y, 3)[-1]
-        solution = observed.weights(X, y, chosen, [level])[0]
+        solution = observed.weights(X, y, chosen, np.array([level]))[0]
         values.append(np.sum((y - X @ solution) ** 2) / 2 + level * np.abs(np.delete(solution, chosen)).sum())
         fits.append(X @ solution / np.linalg.norm(y))
         problem = trial.generator("starts"), X, y, chosen
         searches = [observed.hadamard_minimum(*problem, cost) for cost in (level, 2 * level)]
         searches.append(observed.hadamard_minimum(*problem, level, all_cost=True))
         reached.append([(best.value, X @ best.weights / np.linalg.norm(y)) for best in searches])
-    values, wrong = np.array(values), ("without the half", "a penalty on the chosen ones too")
+    law, wrong = np.array(values), ("without the half", "a penalty on the chosen ones too")
     minima, *others = (np.array([found[which][0] for found in reached]) for which in range(3))
     wrong_values = dict(zip(wrong, others, strict=True))
-    trial.value(minima, values, error=1e-12 * values, margin=1e-9 * values, wrong_processes=wrong_values)
+    trial.value(minima, law, error=1e-12 * law, margin=1e-9 * law, wrong_processes=wrong_values)
     products, *others = (np.array([found[which][1] for found in reached]) for which in range(3))
     wrong_fits = dict(zip(wrong, others, strict=True))
     trial.value(products, np.array(fits), error=1e-8, margin=1e-7, scale=1.0, wrong_processes=wrong_fits)

@@ -56,4 +56,4 @@ def hadamard_minimum(
     begun = generator.normal(size=(starts, 2 * p))
     found = [minimize(objective, one, jac=True, method="L-BFGS-B", options=options) for one in begun]
     best = min(found, key=lambda one: float(one.fun))
-    return Hadamard(float(best.fun) * size**2, best.x[:p] * best.x[p:] * size / lengths)
+    return Hadamard(float(best.fun * size**2), best.x[:p] * best.x[p:] * size / lengths)
