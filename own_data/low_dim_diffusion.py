@@ -35,7 +35,7 @@ class SubspaceError(Answer):
         subspace: V, n x d with orthonormal columns: the leading right singular vectors of X, without centring.
         singular: all singular values of X, in its unit.
         noise: delta, per coordinate, in the unit of X, with its 95 % interval; as given, where it was.
-        error: D^2 of this very sample, to first order in delta^2, with the 95 % interval in which it falls.
+        error: D^2 of this very sample, with the 95 % interval in which it falls.
         wanted: the mean D^2 that is asked for; None where none is.
         needed: N at which the mean D^2 is that, with a 95 % interval; None where none is asked for.
     """
@@ -78,7 +78,7 @@ class SubspaceError(Answer):
 def subspace_error(samples: Rows, dim: Dim, noise: NonNegative | None = None) -> SubspaceError:
     """Say how far the principal subspace of samples is from the one that they lie on but for white noise.
 
-    D^2 of this sample is predicted as 2 delta^2 (n - d) sum_(j <= d) 1 / sigma_j^2, whatever the law of the latents;
+    D^2 of this sample is 2 delta^2 (n - d) sum_(j <= d) 1 / sigma_j^2 to first order, whatever the law of the latents;
     delta^2 is sum_(j > d) sigma_j^2 / ((N - d)(n - d)). Right for noise that is independent in all entries, of one
     variance, and small beside the latents.
 
@@ -93,7 +93,7 @@ def subspace_error(samples: Rows, dim: Dim, noise: NonNegative | None = None) ->
 
     >>> x = np.random.default_rng(0).standard_normal((40, 30)) * ([1.0] * 3 + [0.05] * 27)
     >>> print(subspace_error(x, 3))
-    40 samples of dimension 3 in 30: D^2 = 0.009144 [0.006425, 0.01234] of at most 6 (uncentred)
+    40 samples of dimension 3 in 30: D^2 = 0.009172 [0.006445, 0.01237] of at most 6 (uncentred)
     noise per coordinate 0.04804 [0.04593, 0.05014]
     """
     return _judged(samples, dim, noise, None)
@@ -124,17 +124,15 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
     variance = estimate if given is None else float(given / largest) ** 2
     spread = 2 / freedom if given is None else 0.0  # relative variance of delta^2
     edge = np.sqrt(variance) * (np.sqrt(n) + np.sqrt(ambient))
-    # By noise the squares of singular values are too large; this is the mean of it.
-    squares = np.maximum(singular[:dim] ** 2 - variance * (ambient - dim), singular[:dim] ** 2 / 2)
     missing, error, needed, doubts = "", Estimate(*[np.nan] * 3), None, []
     if len(np.unique(x, axis=0)) < n:
         missing = "samples that are repeated tell nothing new, so leave each in once"
     elif singular[dim - 1] <= max(_GAP * edge, 1e-12 * singular[0]):
         missing = f"d = {dim} is not visible, as singular value {dim} lies within the noise, so take a smaller d"
     else:
-        inverse = np.sum(1 / squares)
-        shared = inverse**2 / np.sum(1 / squares**2)  # by how many directions
-        around = _around(2 * variance * (ambient - dim) * inverse, 2 / (ambient - dim) / shared + spread)
+        squares, sines = _without_noise(singular[:dim] ** 2, variance * n, variance * (ambient - dim))
+        shared = np.sum(1 / squares) ** 2 / np.sum(1 / squares**2)  # by how many directions
+        around = _around(2 * np.sum(sines), 2 / (ambient - dim) / shared + spread)
         error = Estimate(*(min(2.0 * min(dim, ambient - dim), end) for end in around))
         doubts = _doubts(singular, n, ambient, dim, variance)
         if abs(variance - estimate) > _FAR * np.sqrt(2 / freedom) * max(variance, estimate):
@@ -160,6 +158,19 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
         doubts=tuple(doubts),
         missing=missing,
     )
+
+
+def _without_noise(
+    squares: Float[np.ndarray, " d"], along: float, across: float
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, " d"]]:
+    """Squares of the singular values that noise has not raised, and squared sines of the angles that it has caused.
+
+    Noise adds `along` to the squares within the samples and `across` outside of the subspace. To first order the sine
+    is delta^2 (n - d) / sigma^2; beyond, its limit for large matrices. Source: Benaych-Georges & Nadakuditi 2012.
+    """
+    rest = squares - along - across
+    clean = (rest + np.sqrt(np.maximum(rest**2 - 4 * along * across, 0))) / 2
+    return clean, across / clean * (clean + along) / (clean + across)
 
 
 def _around(mean: float, variance: float) -> tuple[float, float, float]:
