@@ -132,7 +132,7 @@ def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: P
     loose="a spread of .1 is what nobody would call the same cosine; spreads of 1 to 2 are common",
 )
 def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty):
-    """Four optima of objective 1 share value and A B^T, but some item cosine differs by more than .1 among them."""
+    """Four optima of objective 1 share their value, but some item cosine differs by more than .1 among them."""
     generator = trial.generator()
     x = ratings(generator, items)
     fits = fitted(generator, x, rank, penalty, "product", starts=4)
@@ -147,7 +147,7 @@ def test_cosines_not_unique(trial, items: Items, rank: Several, penalty: Penalty
 
 @claim(ours("R^-T turns b_i^T b_j into b_i^T (R R^T)^-1 b_j"), kind="identity", cases=[(7, 3, 30.0), (5, 2, 3.0)])
 def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: Penalty):
-    """An optimum of objective 1 is the symmetric one in a gauge R, and its item cosines are cos_G, G = (R R^T)^-1."""
+    """An optimum of objective 1 is the symmetric one in a gauge R, with its cosines under G = (R R^T)^-1."""
     generator = trial.generator()
     x = ratings(generator, items)
     fits, symmetric = fitted(generator, x, rank, penalty, "product"), predicted.objective1_factors(x, rank, penalty)
@@ -169,7 +169,7 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: 
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
-    """The least of objective 2 is |X|^2 - sum_{i <= k} (sigma_i - lambda)_+^2; A and B share out the rest evenly."""
+    """Objective 2 is least, |X|^2 - sum_{i <= k} (sigma_i - lambda)_+^2, at A B^T = V_k diag(1 - lambda/sigma)_+ V_k^T."""
     generator, values = trial.generator(), singular_values(items)[:rank]
     require_decided(trial, values, penalty)
     x = ratings(generator, items)
@@ -189,7 +189,7 @@ def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum__cosines(trial, items: Items, rank: Several, penalty: Decay):
-    """Objective 2 leaves one set of item cosines, those of the rows of V_k diag(sigma_i - lambda)_+^1/2."""
+    """Objective 2 leaves one set of item cosines, those of the rows of V_k diag(b), b_i^2 = (sigma_i - lambda)_+."""
     generator, values = trial.generator(), singular_values(items)[:rank]
     require_decided(trial, values, penalty)
     x = ratings(generator, items)
@@ -211,7 +211,7 @@ def test_objective2_optimum__cosines(trial, items: Items, rank: Several, penalty
 
 @claim(ours("recalled; the columns of V are orthonormal where k = p"), kind="identity", cases=[(7, 30.0), (12, 3.0)])
 def test_identity_gauge(trial, items: Items, penalty: Penalty):
-    """With k = p and B = V no two items are similar, whatever the data; with A = V users are so as rows of X are."""
+    """With k = p and B = V no two items are similar, whatever the data; with A = V users are as similar as X's rows."""
     x = ratings(trial.generator(), items)
     stacked = np.concatenate([x, np.sqrt(penalty) * np.eye(items)])
     best = np.linalg.lstsq(stacked, np.concatenate([x, np.zeros((items, items))]), rcond=None)[0]
@@ -261,7 +261,7 @@ def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
     cases=[(5, 2, 3.0), (7, 3, 30.0)],
 )
 def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty: Penalty):
-    """Gradient flow of objective 1 conserves A^T A - B^T B, here from 1.2 times a balanced A and a 1.2th of its B."""
+    """Gradient flow of objective 1 conserves A^T A - B^T B, also from a start that is not balanced."""
     generator = trial.generator()
     x, (a, b) = ratings(generator, items), balanced_start(generator, items, rank)
     a, b = 1.2 * a, b / 1.2
@@ -302,7 +302,7 @@ def test_balancing_gauge(trial, items: Items, rank: Several, penalty: Penalty):
 
 @claim(ours("R^-T R^T = I"), kind="identity", cases=[(7, 3, 30.0), (6, 2, 3.0)])
 def test_scores_are_safe(trial, items: Items, rank: Several, penalty: Penalty):
-    """No gauge moves the scores X A B^T, or cosines of their columns, which are cos_G of B with G = (X A)^T X A."""
+    """No gauge moves the scores X A B^T, or cosines of their columns, which are those of B under G = (X A)^T X A."""
     generator = trial.generator()
     x = ratings(generator, items)
     fits, best = (
@@ -370,7 +370,7 @@ def extreme_gauges(u, v, condition):
     cases=[(2, 100.0), (3, 4.0), (5, 25.0)],
 )
 def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
-    """Over G = diag(g), 1 <= g <= K, a cosine goes up to max_t h(t), or min_t h(t) where none is positive; so down."""
+    """Over diag(g), 1 <= g <= K, cosines reach max_t h, or min_t h if none is positive, h = max_g 2 N / (t A + B/t)."""
     generator = trial.generator()
     pairs = generator.normal(size=(2, 7, dim))
     pairs[:, 4:] = np.abs(pairs[:, 4:])  # with cosines of one sign
