@@ -35,8 +35,8 @@ def line_derivatives(
 
     With `onto` in place of the first v, the projection is on another direction, which has no moments for derivatives.
 
-    On the circle no two components differ by more than two in the argument of their weight, so that no zero of p(y)
-    is near: its radius follows from the mixture. The second result is k! times the largest |v'mu_1| on it / radius^k.
+    On a circle twice as wide no two components differ by more than three in the argument of their weight, so that p(y)
+    has no zero there: that gives the radius. The second result is k! times the largest |v'mu_1| on it / radius^k.
     """
     known = solved(world, sigma)
     radius = safe_radius(world, y, v, sigma)
@@ -51,11 +51,11 @@ def line_derivatives(
 
 
 def safe_radius(world: Mixture, y: np.ndarray, v: np.ndarray, sigma: float) -> np.ndarray:
-    """How far one may go from y into the complex plane along v, for arguments that differ by at most two."""
+    """Half as far as one may go from y into the complex plane along v, for arguments that differ by three at most."""
     known = solved(world, sigma)
     slopes = known.linear @ v - np.einsum("...i,kij,j->...k", y, known.curved, v)
     bends = np.einsum("i,kij,j->k", v, known.curved, v)
     spread, bend = np.ptp(slopes, axis=-1), np.ptp(bends)
     extent = float(np.ptp(world.means, axis=0).max() + np.sqrt(np.abs(world.covariances).max()))
     widest = 10 * sigma * (1 + sigma / extent if extent else 1.0)  # of one component the mean has no poles at all
-    return np.asarray(4 / np.maximum(spread + np.sqrt(spread**2 + 4 * bend), 4 / widest))
+    return np.asarray(3 / np.maximum(spread + np.sqrt(spread**2 + 6 * bend), 3 / widest))

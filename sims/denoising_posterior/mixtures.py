@@ -34,7 +34,8 @@ class Solved(NamedTuple):
     within: np.ndarray  # sigma^2 S_k V_k^-1, the covariance of x given y and k
     linear: np.ndarray  # V_k^-1 m_k
     curved: np.ndarray  # V_k^-1 - V_0^-1, without cancellation
-    constant: np.ndarray  # of the logarithm of pi_k N(y; m_k, V_k), up to what all components share
+    constant: np.ndarray  # of the logarithm of pi_k N(y; m_k, V_k), at most 0
+    level: float  # what was taken from all of these, so that they keep their last digits
     first: np.ndarray  # V_0^-1
 
 
@@ -49,7 +50,8 @@ def solved(world: Mixture, sigma: float) -> Solved:
     curved = inverse @ (world.covariances[0] - world.covariances) @ inverse[0]
     constant = np.log(np.maximum(world.weights, 1e-300)) - np.log1p(eigenvalues / sigma**2).sum(axis=1) / 2
     constant -= np.sum(world.means * linear, axis=1) / 2
-    return Solved(keep, sigma**2 * keep, linear, curved, constant, inverse[0])
+    level = float(constant.max())
+    return Solved(keep, sigma**2 * keep, linear, curved, constant - level, level, inverse[0])
 
 
 def posterior_parts(world: Mixture, known: Solved, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -108,9 +110,9 @@ def log_density(world: Mixture, y: Points, sigma: Noise) -> Inexact[np.ndarray, 
     """The logarithm of p(y), in 1 / unit^d, real or complex."""
     known = solved(world, sigma)
     logs, _, _ = posterior_parts(world, known, y)
-    largest = logs.real.max(axis=0)
+    largest = known.level + logs.real.max(axis=0)
     shared = np.einsum("...i,ij,...j->...", y, known.first, y) / 2 + len(known.first) * np.log(2 * np.pi * sigma**2) / 2
-    return np.asarray(largest + np.log(np.exp(logs - largest).sum(axis=0)) - shared)
+    return np.asarray(largest + np.log(np.exp(logs + known.level - largest).sum(axis=0)) - shared)
 
 
 @guarded

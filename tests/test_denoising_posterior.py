@@ -1,0 +1,450 @@
+"""Tests of posterior moments from denoisers: properties, second routes, simulators, refusals, coverage, hostility."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.stats import binom, norm
+
+from own_data import denoising_posterior as tool
+from sims import denoising_posterior as observed
+from theory import denoising_posterior as predicted
+from theory_on_trial.audits.promises import Case, promises
+
+LINE = np.ones(1)
+MEANS, DEVIATIONS, WEIGHTS = np.array([-1.5, 0.4, 2.0]), np.array([0.3, 0.6, 0.2]), np.array([0.5, 0.3, 0.2])
+MIXTURE = observed.Mixture(WEIGHTS, MEANS[:, None], DEVIATIONS[:, None, None] ** 2)
+POINTS = observed.Mixture(np.array([0.5, 0.5]), np.array([[-1.0], [1.0]]), np.zeros((2, 1, 1)))
+
+
+def spatial(seed=0, dim=6):
+    r = np.random.default_rng(seed)
+    means, roots = r.normal(size=(3, dim)), 0.4 * r.normal(size=(3, dim, dim))
+    y, v, _ = r.normal(size=(3, dim))
+    return observed.Mixture(WEIGHTS, means, roots @ np.swapaxes(roots, 1, 2)), y, v / np.linalg.norm(v)
+
+
+WORLD, Y, V = spatial()
+
+
+def denoiser(world, sigma):
+    """The posterior mean in NumPy, which JAX cannot trace."""
+    return lambda y: observed.posterior_mean(world, np.asarray(y), sigma)
+
+
+def bumps(sigma):
+    """The posterior mean of `MIXTURE`, in plain NumPy."""
+    variances = DEVIATIONS**2 + sigma**2
+
+    def mean(y):
+        chances = WEIGHTS * np.exp(-((np.asarray(y) - MEANS) ** 2) / (2 * variances)) / np.sqrt(variances)
+        return np.array([chances @ (MEANS + DEVIATIONS**2 / variances * (y - MEANS)) / chances.sum()])
+
+    return mean
+
+
+def traced(sigma):
+    """The posterior mean of `WORLD`, written anew for JAX."""
+    inverse = np.linalg.inv(WORLD.covariances + sigma**2 * np.eye(6))
+    volumes = np.log(WEIGHTS) + np.linalg.slogdet(inverse)[1] / 2
+
+    def mean(y):
+        apart = y - WORLD.means
+        logs = volumes - jnp.einsum("ki,kij,kj->k", apart, inverse, apart) / 2
+        centres = WORLD.means + jnp.einsum("kij,kjl,kl->ki", WORLD.covariances, inverse, apart)
+        return jax.nn.softmax(logs) @ centres
+
+    return mean
+
+
+# ----------------------------------------------------------------------------------------------- theory by other routes
+
+
+def test_moments_of_three_bumps_have_the_numbers_of_another_program():
+    derivatives, _ = observed.line_derivatives(MIXTURE, np.array([0.1]), LINE, 0.8, 5)
+    known = [0.8177520567071781, -0.0798523246031255, 1.676212271494503, 0.25458813403705, 4.729217239727647]
+    for found in (
+        predicted.central_moments(derivatives, 0.8),
+        predicted.moments_of_cumulants(predicted.cumulants(derivatives, 0.8)),
+        observed.line_moments(MIXTURE, np.array([0.1]), LINE, 0.8, 6),
+    ):
+        assert found == pytest.approx(known, rel=1e-12)
+    mean = observed.posterior_mean(MIXTURE, np.array([0.1]), 0.8)
+    assert mean[0] == pytest.approx(-0.0396553927922970, rel=1e-12)
+
+
+@pytest.mark.parametrize("y", [-2.0, 0.1, 1.7])
+def test_sums_over_components_are_integrals_over_the_posterior(y):
+    def density(x):
+        return float(WEIGHTS @ norm.pdf(x, MEANS, DEVIATIONS)) * norm.pdf(y, x, 0.8)
+
+    def integral(function):
+        return quad(lambda x: function(x) * density(x), -6, 6, points=list(MEANS), limit=300, epsabs=1e-13)[0]
+
+    mass = integral(lambda x: 1.0)
+    mean = integral(lambda x: x) / mass
+    at = np.array([y])
+    assert np.exp(observed.log_density(MIXTURE, at, 0.8)) == pytest.approx(mass, rel=1e-9)
+    assert observed.posterior_mean(MIXTURE, at, 0.8)[0] == pytest.approx(mean, rel=1e-9)
+    for k, moment in enumerate(observed.line_moments(MIXTURE, at, LINE, 0.8, 5), start=2):
+        assert moment == pytest.approx(integral(lambda x, k=k: (x - mean) ** k) / mass, abs=1e-9)
+
+
+@given(st.lists(st.floats(-2, 2), min_size=1, max_size=5), st.floats(0.2, 3))
+def test_recursion_and_cumulants_give_the_same_moments(derivatives, sigma):
+    first = np.array([abs(derivatives[0]) + 0.1, *derivatives[1:]])
+    recursion = predicted.central_moments(first, sigma)
+    cumulants = predicted.moments_of_cumulants(predicted.cumulants(first, sigma))
+    assert recursion == pytest.approx(cumulants, rel=1e-9, abs=1e-9 * np.abs(cumulants).max())
+
+
+@given(st.floats(0.01, 100), st.floats(0.3, 3))
+def test_moments_have_units(unit, sigma):
+    derivatives = np.array([0.6, -0.2, 0.3, 0.1])
+    moments = predicted.central_moments(derivatives, sigma)
+    scaled = predicted.central_moments(derivatives * unit ** (-np.arange(4.0)), unit * sigma)
+    assert scaled == pytest.approx(moments * unit ** np.arange(2.0, 6.0), rel=1e-9)
+
+
+@given(st.floats(0.01, 10), st.floats(0.1, 10))
+def test_a_normal_prior_leaves_a_normal_posterior(deviation, sigma):
+    world = observed.Mixture(np.ones(1), np.array([[0.7]]), np.full((1, 1, 1), deviation**2))
+    derivatives, _ = observed.line_derivatives(world, np.array([0.2]), LINE, sigma, 3)
+    variance = deviation**2 * sigma**2 / (deviation**2 + sigma**2)
+    moments = predicted.central_moments(derivatives, sigma)
+    assert moments[[0, 2]] == pytest.approx([variance, 3 * variance**2], rel=1e-6)
+    assert abs(moments[1]) < 1e-6 * variance**1.5
+    alone = observed.Mixture(np.ones(1), np.array([[0.7]]), np.zeros((1, 1, 1)))
+    assert observed.line_moments(alone, np.array([0.2]), LINE, sigma, 4).tolist() == [0, 0, 0]
+
+
+def test_circles_give_what_automatic_differentiation_gives():
+    mean = traced(0.7)
+    line = [lambda t: V @ mean(Y + t * V)]
+    for _ in range(3):
+        line.append(jax.grad(line[-1]))
+    found, _ = observed.line_derivatives(WORLD, Y, V, 0.7, 3)
+    assert found == pytest.approx([float(one(0.0)) for one in line[1:]], rel=1e-9)
+    assert observed.jacobian(WORLD, Y, 0.7) == pytest.approx(np.asarray(jax.jacobian(mean)(Y)), abs=1e-12)
+    assert predicted.central_moments(found, 0.7) == pytest.approx([0.2388155338, 0.0087030809, 0.1942947150], rel=1e-8)
+
+
+def test_tensors_are_moments_of_all_lines():
+    r = np.random.default_rng(1)
+    points, p = r.normal(size=(40, 3)), r.random(40)
+    y, v = np.array([0.2, -0.1, 0.4]), np.array([0.6, 0.0, -0.8])
+    world = observed.Mixture(p / p.sum(), points, np.zeros((40, 3, 3)))
+    third, fourth = (observed.point_moment(p / p.sum(), points, y, 0.7, order) for order in (3, 4))
+    along = observed.line_moments(world, y, v, 0.7, 4)
+    assert np.einsum("ijk,i,j,k", third, v, v, v) == pytest.approx(along[1], rel=1e-12)
+    assert np.einsum("ijkl,i,j,k,l", fourth, v, v, v, v) == pytest.approx(along[2], rel=1e-12)
+    covariance = observed.posterior_covariance(world, y, 0.7)
+    pairings = predicted.fourth_moment_tensor(np.zeros((3,) * 4), covariance, 0.7)
+    swapped = np.einsum("ijkl->jikl", pairings)
+    assert pairings == pytest.approx(swapped, abs=1e-15)
+    assert np.einsum("ijkl,i,j,k,l", pairings, v, v, v, v) == pytest.approx(3 * along[0] ** 2, rel=1e-12)
+    assert predicted.third_moment_tensor(third, 3.0) == pytest.approx(9 * third)
+
+
+def test_a_region_has_the_components_of_its_submatrix_given_all_of_y():
+    mask = np.arange(6) < 2
+    jacobian = observed.jacobian(WORLD, Y, 0.7)
+    variances, directions = predicted.masked_components(jacobian, 0.7, mask)
+    assert variances[::-1] == pytest.approx([0.23672, 0.54395], abs=5e-6)
+    embedded = np.pad(directions[:, 0], (0, 4))
+    assert observed.line_moments(WORLD, Y, embedded, 0.7, 2)[0] == pytest.approx(variances[0], rel=1e-9)
+    cropped = observed.Mixture(WEIGHTS, WORLD.means[:, :2], WORLD.covariances[:, :2, :2])
+    alone = np.linalg.eigvalsh(observed.posterior_covariance(cropped, Y[:2], 0.7))
+    assert alone == pytest.approx([0.26057, 0.54860], abs=5e-6)
+    covariance = predicted.posterior_covariance(jacobian, 0.7)
+    assert covariance == pytest.approx(observed.posterior_covariance(WORLD, Y, 0.7), abs=1e-12)
+
+
+def test_without_determinants_a_mixture_has_another_mean():
+    covariances = np.array([[[1.0, 0], [0, 2]], [[2, 1], [1, 1]]])
+    world = observed.Mixture(np.array([0.5, 0.5]), np.array([[1.0, 2], [8, 10]]), covariances)
+    y = np.array([3.5, 6.35])
+    assert observed.posterior_mean(world, y, 2.0) == pytest.approx([3.4142, 5.6555], abs=5e-5)
+    biased = world._replace(weights=np.sqrt([30, 29]) / np.sqrt([30, 29]).sum())
+    assert observed.posterior_mean(biased, y, 2.0) == pytest.approx([3.3953, 5.6337], abs=5e-5)
+    assert predicted.tweedie_mean(y, np.array([1.0, -1.0]), 2.0) == pytest.approx([7.5, 2.35])
+
+
+def test_the_residual_lacks_the_error():
+    y, weights = observed.marginal_nodes(POINTS, 0.5)
+    mean = observed.posterior_mean(POINTS, y[:, None], 0.5)[:, 0]
+    assert weights.sum() == pytest.approx(1, rel=1e-12)
+    assert mean == pytest.approx(np.tanh(4 * y), abs=1e-12)
+    residual = float(weights @ (y - mean) ** 2)
+    assert residual == pytest.approx(0.1814026, abs=5e-8)
+    trace = 0.0685974 / 0.25
+    assert predicted.residual_variance(0.5, trace, 1) == pytest.approx(residual, abs=2e-7)
+    assert predicted.noise_variance(residual, trace, 1) == pytest.approx(0.25, abs=2e-7)
+    assert predicted.residual_of_denoiser(0.5, 0.0685974, trace, 1) == pytest.approx(residual, abs=2e-7)
+
+
+def test_clipping_is_no_gaussian_noise():
+    world = observed.Mixture(np.array([0.8, 0.2]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1)))
+    x, y = observed.sample_pairs(np.random.default_rng(0), world, 0.5, 400_000)
+    clipped = y.clip(0, 1)
+    assert np.mean(clipped != y) == pytest.approx(0.52, abs=0.01)
+    squares = np.mean((x - observed.posterior_mean(world, clipped, 0.5)) ** 2)
+    variances = np.mean(observed.line_moments(world, clipped, LINE, 0.5, 2))
+    assert (variances, squares) == pytest.approx((0.1027, 0.0876), abs=0.001)
+
+
+@pytest.mark.parametrize(("law", "kurtosis"), [("normal", 3.0), ("laplace", 6.0), ("uniform", 1.8)])
+def test_pairs_are_of_the_mixture_and_the_noise(law, kurtosis):
+    x, y = observed.sample_pairs(np.random.default_rng(0), WORLD, 0.7, 200_000, law)
+    noise = ((y - x) / 0.7).ravel()
+    assert (np.mean(noise**2), np.mean(noise**4)) == pytest.approx((1, kurtosis), rel=0.03)
+    mean = WEIGHTS @ WORLD.means
+    second = np.einsum("k,kij->ij", WEIGHTS, WORLD.covariances + WORLD.means[:, :, None] * WORLD.means[:, None])
+    assert x.mean(axis=0) == pytest.approx(mean, abs=0.02)
+    assert x.T @ x / len(x) == pytest.approx(second, abs=0.05)
+    if law == "normal":
+        residual = np.mean((y - observed.posterior_mean(WORLD, y, 0.7)) ** 2)
+        assert residual == pytest.approx(0.2174, abs=0.001)
+
+
+def test_subspace_iteration_shrinks_by_the_gap():
+    eigenvalues = np.array([4, 3, 1, 0.5, 0.25, 0.125, 0.06, 0.03])
+    r = np.random.default_rng(0)
+    factors = []
+    for _ in range(5):
+        tangents = observed.subspace_tangents(np.diag(eigenvalues), r.normal(size=(8, 2)), 20)
+        sines = tangents / np.sqrt(1 + tangents**2)
+        factors.append((sines[20] / sines[10]) ** 0.1)
+    assert np.median(factors) == pytest.approx(1 / 3, rel=0.01)
+    assert predicted.contraction(eigenvalues[::-1], 2) == pytest.approx(1 / 3)
+
+
+def test_third_differences_err_as_taylor_says():
+    """Of a normal prior, whose mean is linear, they are exact; the terms of the error have their units."""
+    world = observed.Mixture(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)))
+    for stencil in ("central", "one-sided"):
+        found = observed.difference_fourth_moment(world, np.array([0.3]), 1.0, 0.05, stencil)
+        assert found == pytest.approx(0.75, abs=1e-11)
+    assert predicted.step_error(2.0, 3.0, 0.1, "central") == pytest.approx(64 * 3 * 0.01 / 8)
+    assert predicted.step_error(2.0, 3.0, 0.1, "one-sided") == pytest.approx(64 * 3 * 0.1 / 2)
+    assert predicted.rounding_error(2.0, -3.0, 0.1) == pytest.approx(8 * 2.0**-52 * 3 * 64 / 0.001)
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: predicted.contraction([2.0, 1.0], 2), "rank must be less than the 2 eigenvalues, got 2"),
+        (lambda: predicted.noise_variance(1.0, 3.0, 3), "trace must be below the dimension 3, got 3"),
+        (lambda: predicted.central_moments([0.5], 0.0), "sigma must lie in"),
+        (lambda: predicted.masked_components(np.eye(2), 1.0, [False, False]), "mask must select at least one"),
+        (lambda: observed.marginal_nodes(WORLD, 0.7), "world must be one-dimensional, got 6 dimensions"),
+        (lambda: observed.marginal_nodes(MIXTURE, 0.8, 50.0), "above must be below"),
+        (lambda: observed.marginal_nodes(MIXTURE, 1e-9), "sigma must be larger"),
+        (lambda: observed.subspace_tangents(np.eye(2), np.eye(2), 1), "start must have fewer columns"),
+        (lambda: observed.point_moment([1.0], np.ones((1, 30)), np.ones(30), 1.0, 6), r"at most 10\^7 entries"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()
+
+
+# ------------------------------------------------------------------------------------------------------------- own data
+
+
+def test_a_posterior_mean_tells_its_own_moments():
+    exact = tool.posterior_uncertainty(traced(0.7), Y, 0.7, n_components=6)
+    covariance = observed.posterior_covariance(WORLD, Y, 0.7)
+    variances = [one.deviation**2 for one in exact.components]
+    assert exact.answerable
+    assert variances == pytest.approx(np.linalg.eigvalsh(covariance)[::-1], rel=1e-9)
+    assert exact.trace == pytest.approx(np.trace(covariance) / 0.49, rel=1e-9)
+    assert sum(one.share for one in exact.components) == pytest.approx(1)
+    assert exact.derivative_error == 0
+    by_differences = tool.posterior_uncertainty(denoiser(WORLD, 0.7), Y, 0.7, n_components=6)
+    assert 0 < by_differences.derivative_error < 0.1
+    for one, other in zip(exact.components, by_differences.components, strict=True):
+        second, third, fourth = observed.line_moments(WORLD, Y, one.direction, 0.7, 4)
+        assert one.skewness == pytest.approx(third / second**1.5, rel=1e-7)
+        assert one.excess_kurtosis == pytest.approx(fourth / second**2 - 3, rel=1e-7)
+        assert other.deviation == pytest.approx(one.deviation, rel=1e-5)
+        assert other.excess_kurtosis == pytest.approx(one.excess_kurtosis, abs=1e-3)
+    lower = tool.posterior_uncertainty(traced(0.7), Y, 0.7, order=2)
+    assert np.isnan([lower.components[0].skewness, lower.components[0].excess_kurtosis]).all()
+
+
+def test_a_region_of_an_image():
+    mask = np.arange(6).reshape(2, 3) < 2
+    flat = traced(0.7)
+    found = tool.posterior_uncertainty(lambda z: flat(z.ravel()).reshape(2, 3), Y.reshape(2, 3), 0.7, mask=mask)
+    assert [one.deviation**2 for one in found.components] == pytest.approx([0.54395, 0.23672], abs=5e-6)
+    assert all(one.direction.shape == (2, 3) and not one.direction[~mask].any() for one in found.components)
+    assert sum(one.share for one in found.components) == pytest.approx(1)
+
+
+def smoother(dim, variances, sigma):
+    """The posterior mean of a normal prior in a random frame, for JAX, and a draw of y."""
+    r = np.random.default_rng(0)
+    frame = np.linalg.qr(r.normal(size=(dim, dim)))[0]
+    matrix = (frame * (variances / (variances + sigma**2))) @ frame.T
+    y = frame @ (np.sqrt(variances) * r.normal(size=dim)) + sigma * r.normal(size=dim)
+    return (lambda z: matrix @ z), y, matrix
+
+
+def test_many_coordinates_are_looked_at_by_products_alone():
+    variances = np.array([30.0, 20.0, 10.0, *np.full(117, 0.05)])
+    denoise, y, matrix = smoother(120, variances, 0.5)
+    found = tool.posterior_uncertainty(denoise, y, 0.5)
+    kept = 0.25 * variances / (variances + 0.25)
+    assert [one.deviation**2 for one in found.components] == pytest.approx(kept[:3], rel=1e-4)
+    assert found.trace == pytest.approx(np.trace(matrix), rel=0.1)
+    assert (found.asymmetry, found.doubts) == (pytest.approx(0, abs=1e-9), ())
+    assert all(one.residual < 1e-2 for one in found.components)
+    assert found.sigma_seen == pytest.approx(0.5, rel=0.25)
+    crooked = matrix + 0.2 * np.triu(np.random.default_rng(1).normal(size=(120, 120)), 1)
+    odd = np.linalg.norm(crooked - crooked.T) / np.linalg.norm(crooked)
+    refused = tool.posterior_uncertainty(lambda z: crooked @ z, y, 0.5)
+    assert refused.asymmetry == pytest.approx(odd, rel=0.1)
+    assert not refused.answerable
+
+
+def test_intervals_hold_what_they_say():
+    r, held, runs = np.random.default_rng(5), 0, 150
+    x, y = observed.sample_pairs(r, WORLD, 0.7, runs)
+    for signal, seen in zip(x, y, strict=True):
+        found = tool.posterior_uncertainty(denoiser(WORLD, 0.7), seen, 0.7, n_components=1)
+        assert found.answerable
+        one = found.components[0]
+        held += one.interval.low <= signal @ one.direction <= one.interval.high
+    assert held >= binom(runs, 0.9).ppf(1e-4)
+
+
+def test_the_noise_is_rarely_doubted_where_it_is_so_and_surely_where_it_is_not():
+    variances = np.geomspace(1, 1e-4, 32)
+    doubted = {0.5: 0, 0.2: 0, 1.5: 0}
+    for seed in range(20):
+        r = np.random.default_rng(seed)
+        y = np.sqrt(variances) * r.normal(size=32) + 0.5 * r.normal(size=32)
+        for told in doubted:
+            keep = variances / (variances + told**2)
+            found = tool.posterior_uncertainty(
+                lambda z, keep=keep: keep * np.asarray(z), y, told, order=2, n_components=1
+            )
+            doubted[told] += any("the residual speaks for" in one.reason for one in found.doubts)
+    assert doubted[0.5] == 0
+    assert min(doubted[0.2], doubted[1.5]) >= 18
+
+
+@pytest.mark.parametrize(
+    ("denoise", "sentence"),
+    [
+        (lambda z: jnp.roll(z, 1), "the Jacobian is asymmetric by"),
+        (lambda z: z - 1.2 * z.mean(), "an eigenvalue of the Jacobian is negative"),
+        (lambda z: z + 3 * jnp.sin(3 * z), "are those of no law"),
+        (lambda z: np.round(np.asarray(z), 1), "differences of the denoiser disagree"),
+    ],
+)
+def test_no_moments_are_reported_of_what_is_no_posterior_mean(denoise, sentence):
+    found = tool.posterior_uncertainty(denoise, np.array([0.52, 0.49, 0.55, 0.53]), 0.5)
+    assert sentence in found.missing
+    assert (found.components, found.answerable) == ((), False)
+    assert found.summary().startswith("cannot judge: ")
+
+
+def test_clean_pairs_convict_the_wrong_noise():
+    r = np.random.default_rng(3)
+    x, y = observed.sample_pairs(r, MIXTURE, 0.8, 600)
+    fitting = tool.posterior_uncertainty(bumps(0.8), y[0], 0.8, clean=(x, y))
+    assert np.abs(fitting.z_scores).max() < 4
+    assert not any("clean pairs" in one.reason for one in fitting.doubts)
+    wrong = tool.posterior_uncertainty(bumps(0.6), y[0], 0.6, clean=(x, y))
+    assert abs(wrong.z_scores[0]) > 4
+    assert any("clean pairs have other squared errors" in one.reason for one in wrong.doubts)
+    _, other = observed.sample_pairs(r, MIXTURE, 0.8, 600, "laplace")
+    shrinking = tool.posterior_uncertainty(lambda z: 0.5 * z, y[0], 0.8, clean=(x, other))
+    assert any("clean pairs" in one.reason for one in shrinking.doubts)
+
+
+def test_what_is_clipped_or_kept_is_doubted():
+    y = np.random.default_rng(0).normal(0.3, 0.5, 200).clip(0, 1)
+    found = tool.posterior_uncertainty(lambda z: 0.5 * z, y, 0.5, n_components=1, order=2)
+    assert any("as after clipping" in one.reason for one in found.doubts)
+    kept = tool.posterior_uncertainty(lambda z: 0.95 * z, Y, 0.5)
+    assert kept.sigma_seen is None
+    assert any("keeps nearly all of y" in one.reason for one in kept.doubts)
+    certain = tool.posterior_uncertainty(lambda z: 0 * z, Y, 0.5)
+    assert certain.components[0].deviation == 0
+    assert np.isnan(certain.components[0].skewness)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"sigma": 0.0}, "sigma must lie in"),
+        ({"sigma": math.nan}, "sigma must be finite"),
+        ({"y": np.array([1.0, math.nan])}, "y must be finite"),
+        ({"denoise": lambda z: z[:1]}, r"denoise must return the shape \(2,\) of y, got \(1,\)"),
+        ({"denoise": lambda z: z / 0 * 0}, "denoise must return finite numbers"),
+        ({"denoise": lambda z: z.astype(np.float32)}, "order must be 2 where the denoiser computes in float32"),
+        ({"denoise": lambda z: np.tanh(np.asarray(z)), "sigma": 1e-9}, "sigma must be larger beside y"),
+        ({"mask": np.array([False, False])}, "mask must select at least one coordinate"),
+        ({"mask": np.array([True])}, "mask must have the shape"),
+        ({"clean": (np.ones((3, 2)), np.ones((3, 2)))}, "clean must hold at least 50 pairs, got 3"),
+        ({"clean": (np.ones((60, 3)), np.ones((60, 3)))}, "clean must be two arrays of pairs"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(given, sentence):
+    asked = {"denoise": lambda z: 0.5 * z, "y": np.array([1.0, 2.0]), "sigma": 0.5} | given
+    with pytest.raises(ValueError, match=sentence), np.errstate(all="ignore"):
+        tool.posterior_uncertainty(**asked)
+
+
+def test_float32_is_enough_for_the_second_moment():
+    found = tool.posterior_uncertainty(lambda z: (0.5 * z).astype(np.float32), np.array([1.0, 2.0]), 0.5, order=2)
+    assert found.components[0].deviation == pytest.approx(0.5 * math.sqrt(0.5), rel=1e-6)
+
+
+def test_an_answer_says_what_it_found_and_draws_it():
+    found = tool.posterior_uncertainty(traced(0.7), Y, 0.7)
+    said = found.summary().splitlines()
+    assert said[0].startswith("noise 0.7 as told, ")
+    assert said[1].startswith("standard deviation 0.9191 (39% of the variance), skewness 0.0434")
+    assert found.to_dict()["components"][0]["deviation"] == pytest.approx(0.9191, abs=1e-4)
+    axes = found.plot()
+    assert axes.get_ylabel() == "distance from the restored value (unit of y)"
+    assert len(axes.containers) == 2
+    assert found.plot(axes) is axes
+    plt.close("all")
+
+
+test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
+    [predicted, observed, tool],
+    {
+        **{
+            name: Case({"world": WORLD, "y": Y}, extreme=False)
+            for name in ("posterior_mean", "sims.posterior_covariance", "log_density", "jacobian")
+        },
+        **{
+            name: Case({"world": WORLD, "y": Y, "v": V, **more}, extreme=False)
+            for name, more in (("line_moments", {}), ("line_derivatives", {"onto": None}))
+        },
+        "marginal_nodes": Case({"world": MIXTURE}),
+        "difference_fourth_moment": Case({"world": MIXTURE}, extreme=False),
+        "sample_pairs": Case({"world": WORLD, "generator": np.random.default_rng(0)}),
+        "posterior_uncertainty": Case(
+            {"denoise": lambda z: 0.5 * z, "y": Y, "mask": None, "clean": None},
+            infinite="the denoiser of a constant half knows no skewness of nothing",
+        ),
+    },
+    {
+        "PosteriorUncertainty": "a record of results",
+        "PosteriorUncertainty.plot": "draws one",
+        "PosteriorUncertainty.lines": "words",
+    },
+)
