@@ -151,6 +151,11 @@ def test_moments_are_those_of_drawn_labels():
     assert variances[0] == pytest.approx(products.var(), rel=0.01)
     assert predicted.plug_in_bias([n], variances) == pytest.approx(products.var() / n, rel=0.01)
     assert predicted.sampled_error([n, n], [0.1, 0.3]) == pytest.approx(0.05)
+    sure = predicted.bernoulli_moments([0.25, 0.75], [-0.25, 0.25], 1.0)
+    assert np.array(sure).tolist() == [[-0.25, 0.25], [0, 0]]
+    for shift in (-0.26, 0.76):
+        with pytest.raises(ValueError, match="values and shifts must add up to probabilities"):
+            predicted.bernoulli_moments([0.25], [shift], 0.5)
 
 
 # ------------------------------------------------------------------------------------------------------ known numbers

@@ -87,7 +87,7 @@ def lsboost(
 def released_lsboost(
     labels: Values, basis: Basis, bins: Annotated[int, Interval(1, 2**20)] = 10, gamma: UnitInterval = 0.1
 ) -> Boosted:
-    """What the released class does on a sample with labels from 0 to 1, all options as they are; own words, own code.
+    """What the released class does on a sample with labels from 0 to 1, with its defaults but its limit of 100 rounds.
 
     A global fit, rounded to bins + 1 values; then rounds within levels, levels of one row left as they are. From the
     third on it asks whether the last one lowered the error by more than gamma / bins; if not, it adds a round that is
