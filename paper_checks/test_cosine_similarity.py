@@ -169,7 +169,7 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: 
     cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
 )
 def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
-    """Objective 2 is least, |X|^2 - sum_{i <= k} (sigma_i - lambda)_+^2, at A B^T = V_k diag(1 - lambda/sigma)_+ V_k^T."""
+    """Least |X|^2 - sum_{i <= k} (sigma_i - lambda)_+^2 of objective 2, at V_k diag(1 - lambda/sigma)_+ V_k^T."""
     generator, values = trial.generator(), singular_values(items)[:rank]
     require_decided(trial, values, penalty)
     x = ratings(generator, items)

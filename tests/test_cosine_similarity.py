@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize_scalar
 
 from own_data import cosine_similarity as tool
 from sims import cosine_similarity as observed
@@ -87,6 +86,7 @@ def test_a_column_vanishes_where_the_penalty_exceeds_its_singular_value():
     values = np.linalg.svd(X, compute_uv=False)
     factors = predicted.objective2_factors(X, 4, (values[1] + values[2]) / 2)
     assert [bool(column.any()) for column in factors.b.T] == [True, True, False, False]
+    assert not predicted.objective2_factors(3 * np.eye(4), 2, 3.0).b.any()  # a tie, of columns that have vanished
 
 
 def test_gauge_cosines_are_those_of_moved_rows():
@@ -154,18 +154,11 @@ def test_a_positive_end_of_the_diagonal_range_is_the_best_corner(seed, dim, cond
 @few
 @given(seeds, st.floats(1, 1e4))
 def test_the_diagonal_range_of_the_plane_has_one_ratio(seed, condition):
+    """Directions of slopes p and q in the first quadrant are farthest apart where the scaled slopes multiply to 1."""
     u, v = np.abs(np.random.default_rng(seed).normal(size=(2, 2)))
-    half = math.log(condition)
-    grid = np.linspace(-half, half, 401)
-    at = min(grid, key=lambda log: cosine(u, v, np.diag([1, math.exp(log)])))
-    width = grid[1] - grid[0]
-    found = minimize_scalar(
-        lambda log: cosine(u, v, np.diag([1, math.exp(log)])),
-        bounds=(max(-half, at - width), min(half, at + width) + 1e-300),
-        method="bounded",
-        options={"xatol": 1e-12},
-    )
-    assert predicted.diagonal_gauge_range([u], [v], condition).low[0] == pytest.approx(min(found.fun, 1.0), abs=1e-9)
+    ratio = np.clip(u[0] * v[0] / (u[1] * v[1]), 1 / condition, condition)
+    low = cosine(u, v, np.diag([1, ratio]))
+    assert predicted.diagonal_gauge_range([u], [v], condition).low[0] == pytest.approx(low, abs=1e-12)
 
 
 @few
@@ -221,9 +214,9 @@ def test_a_flow_is_that_of_small_steps():
     a, b = 0.3 * A, 0.3 * B
     rest = observed.flow(X, a, b, 30.0)
     gram = X.T @ X
-    for _ in range(10_000):
+    for _ in range(20_000):
         by_product = 2 * (gram @ (a @ b.T) - gram) + 60 * a @ b.T
-        a, b = a - 4e-5 * by_product @ b, b - 4e-5 * by_product.T @ a
+        a, b = a - 2e-5 * by_product @ b, b - 2e-5 * by_product.T @ a
     assert rest.a @ rest.b.T == pytest.approx(a @ b.T, abs=1e-6)
     assert observed.cosines(rest.b) == pytest.approx(observed.cosines(b), abs=2e-3)
 

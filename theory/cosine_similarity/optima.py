@@ -95,6 +95,7 @@ def _decided(x: Ratings, rank: int, least: float) -> tuple[Float[np.ndarray, " k
     rounding = max(x.shape) * np.finfo(float).eps * values[0]
     full = int(np.sum(values > rounding))
     require(rank <= full, f"rank must be at most the rank of x, {full}, got {rank}")
-    tied = rank < len(values) and values[rank - 1] - values[rank] <= _TIE * values[0] and values[rank - 1] > least
+    pair = values[rank - 1 : rank + 1]
+    tied = len(pair) == 2 and pair[0] > least and pair[0] - pair[1] < _TIE * values[0]
     require(not tied, f"x must have singular values {rank} and {rank + 1} apart: the subspace is undecided")
     return values[:rank], vectors[:, :rank]

@@ -53,9 +53,9 @@ def extreme_gauge(
     """
     u, v = _unit(first[None])[0], _unit(second[None])[0]
     direction = u - v if end == "low" else u + v
-    square = direction @ direction
-    gauge: Float[np.ndarray, "dim dim"] = np.eye(len(u))
-    return gauge if square < 1e-30 else gauge + (condition - 1) / square * np.outer(direction, direction)
+    m = direction / (np.linalg.norm(direction) or 1.0)
+    gauge: Float[np.ndarray, "dim dim"] = np.eye(len(u)) + (condition - 1) * np.outer(m, m)
+    return gauge
 
 
 @guarded
@@ -85,7 +85,7 @@ def _unit(rows: Pairs) -> Pairs:
 
 def _upper(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition: float) -> float:
     half, best = np.log(condition) / 2, 0.0  # ln t of unit vectors is within the half
-    logs, step = np.linspace(-half, half, _STEPS), 2 * half / (_STEPS - 1)
+    logs, step = np.linspace(-half, half, _STEPS, retstep=True)
     while True:
         lifted, cosines = _best_prefix(u, v, condition, np.exp(logs))
         best = max(best, float(cosines.max()))
@@ -94,8 +94,8 @@ def _upper(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition
         if step < _FINEST:
             return min(1.0, best)
         kept = logs[lifted * np.cosh(step / 2) >= best * (1 - 1e-14)]
-        logs = np.unique(kept[:, None] + step * np.array([-1 / 3, 0, 1 / 3]))
-        step /= 3
+        step = step / 3
+        logs = np.unique(np.concatenate([kept - step, kept, kept + step]))
 
 
 def _valley(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition: float, half: float) -> float:
@@ -113,12 +113,10 @@ def _best_prefix(u: Numbers, v: Numbers, condition: float, t: Numbers) -> tuple[
     """For each t the largest 2 N / (t A + B / t) over g, and the cosine that this g gives."""
     products, scale = 2 * u * v, t[:, None] * u**2 + v**2 / t[:, None]
     order = np.argsort(-products / np.where(scale > 0, scale, 1.0), axis=1)
-    sums = []
-    for terms in (products, scale, u**2, v**2):
-        ordered = np.take_along_axis(np.broadcast_to(terms, scale.shape), order, axis=1)
-        raised = np.pad(np.cumsum(ordered, axis=1), ((0, 0), (1, 0)))
-        sums.append(ordered.sum(axis=1, keepdims=True) + (condition - 1) * raised)
-    ratios = sums[0] / sums[1]
+    terms = np.stack(np.broadcast_arrays(products, scale, u**2, v**2))
+    ordered = np.take_along_axis(terms, order[None], axis=2)
+    raised = np.concatenate([np.zeros((4, len(t), 1)), np.cumsum(ordered, axis=2)], axis=2)
+    n, denominator, a, b = ordered.sum(axis=2, keepdims=True) + (condition - 1) * raised
+    ratios, cosine = n / denominator, n / (2 * np.sqrt(a * b))
     chosen = ratios.argmax(axis=1)[:, None]
-    cosine = sums[0] / (2 * np.sqrt(sums[2] * sums[3]))
     return np.take_along_axis(ratios, chosen, axis=1)[:, 0], np.take_along_axis(cosine, chosen, axis=1)[:, 0]
