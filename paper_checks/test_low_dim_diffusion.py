@@ -14,7 +14,7 @@ from sims import low_dim_diffusion as observed
 from sims.low_dim_diffusion._domains import Level
 from theory import low_dim_diffusion as predicted
 from theory_on_trial import abstract, claim, ours
-from theory_on_trial.contract import AtLeast, Count, Interval, Natural
+from theory_on_trial.contract import Count, Interval, Natural
 from theory_on_trial.laws import Asymptotic, Bounded
 
 MOST_PROGRAMS = 40
@@ -30,6 +30,7 @@ Dims = tuple[Annotated[int, Interval(1, 2, why="nodes for each latent are multip
 """d_1, ..., d_K."""
 Several = Annotated[int, Interval(2, 128, why="as many nodes stand around each point")]
 Angle = Annotated[float, Interval(20, 40, why="in degrees; other lines are nearly one, or nearly orthogonal")]
+Groups = Annotated[int, Interval(2, 8, why="all partitions are tried")]
 Flat = Annotated[int, Interval(2, 256, why="thousands of matrices of that size are decomposed")]
 
 
@@ -135,7 +136,7 @@ def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: 
     require_visible(trial, signal, noise)
     generator = trial.generator("points")
     points, (basis,) = 1 + generator.standard_normal((20, ambient)), random_bases(generator, ambient, [dim])
-    loss = observed.denoising_loss(points, [basis], [1.0], signal, noise, *observed.cubature(ambient))
+    loss = observed.denoising_loss(points, [basis], np.ones(1), signal, noise, *observed.cubature(ambient))
     projected = np.mean(np.sum((points @ basis) ** 2, axis=1))
     trial.identity(
         loss,
@@ -145,7 +146,7 @@ def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: 
     )
 
 
-@claim(ours("B > 0, and Eckart and Young"), kind="optimality", cases=[(5, 2), (3, 1)])
+@claim(ours("B > 0, and Eckart and Young"), kind="optimality", cases=[(5, 1), (3, 2)])
 def test_loss_is_pca__minimiser(
     trial,
     ambient: Annotated[int, Interval(2, 6, why="derivatives in n d entries are numerical")],
@@ -154,18 +155,18 @@ def test_loss_is_pca__minimiser(
 ):
     """Averaged over noise levels, the least loss is that of the leading right singular vectors, mean included."""
     trial.require(dim < ambient, "dim must be below ambient")
-    generator, levels = trial.generator("points"), ([0.2, 0.7, 2.0], [0.5, 0.3, 0.2])
+    generator, levels = trial.generator("points"), (np.array([0.3, 2.0]), np.array([0.6, 0.4]))
     points = generator.standard_normal((40, ambient)) * ([1.0] * (ambient - 1) + [0.1])
     points[:, -1] += 2 - points[:, -1].mean()  # the mean lies on the weakest axis
-    found = [observed.best_subspace(generator, points, dim, signal, *levels)[1] for _ in range(2)]
+    found = sorted(observed.best_subspace(generator, points, dim, signal, *levels)[1] for _ in range(3))
     predict = predicted.least_loss(points, dim, signal, *levels)
     centred = np.linalg.svd(points - points.mean(axis=0))[2][:dim].T
     each = [predicted.clustering_loss(points, [centred], signal, noise) for noise in levels[0]]
     wrong = {"centred PCA": np.dot(levels[1], each)}
     if dim > 1:
         wrong["one direction fewer"] = predicted.least_loss(points, dim - 1, signal, *levels)
-    error = abs(found[0] - found[1]) + 1e-9 * predict
-    trial.value(min(found), predict, error=error, margin=1e-6 * predict, controls=wrong)
+    error = found[1] - found[0] + 1e-9 * predict
+    trial.value(found[0], predict, error=error, margin=1e-6 * predict, controls=wrong)
 
 
 @claim(EQUIVALENCE, kind="identity", cases=[(2, (1, 1), 0.7), (6, (2, 2, 2), 0.3), (5, (1, 2), 2.0)])
@@ -245,7 +246,7 @@ def price_of_assignment(trial, noise, dim, subspaces, signal):
         margin=0.01 * losses,
         controls=told_apart(losses, 0.01 * losses, wrong),
         wrong_processes={"argmax at x_t": sampled("clean", "noisy")},
-        first=200_000,
+        first=50_000,
         most=1_200_000,
     )
 
@@ -391,7 +392,7 @@ def test_noise_law(
         law=Asymptotic(),
         margin=0.02 * predict,
         controls=told_apart(predict, 0.02 * predict, wrong),
-        first=8000,
+        first=4000,
         most=500_000,
     )
 
@@ -432,12 +433,10 @@ def test_threshold_tail(
     kind="identity",
     cases=[(2, 2, 2), (3, 2, 2), (4, 2, 2), (3, 3, 2), (4, 3, 2), (6, 1, 2), (2, 2, 3)],
 )
-def test_uniqueness(
-    trial, samples: Count, dim: Count, subspaces: AtLeast(2), ambient: Annotated[int, Interval(2, 64)] = 8
-):
+def test_uniqueness(trial, samples: Count, dim: Count, subspaces: Groups, ambient: Annotated[int, Interval(2, 64)] = 8):
     """K >= 2 and N = d: (K d)! / ((d!)^K K!) partitions of the samples have residual 0; N > d: one."""
     trial.require(dim <= samples and dim < ambient, "dim must be at most samples, and below ambient")
-    trial.require(subspaces <= 8 and samples * subspaces <= 12, "samples must be at most 12 in all")
+    trial.require(samples * subspaces <= 12, "samples must be at most 12 in all")
     trial.require(subspaces ** (samples * subspaces) <= 10**5, "samples must have at most 10^5 labellings")
     generator = trial.generator("samples")
     bases = random_bases(generator, ambient, [dim] * subspaces)
