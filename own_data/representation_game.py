@@ -79,9 +79,8 @@ class OptimalRepresentation(Answer):
             f"with PCA {self.pca_regret:.4g}",
         ]
         if self.excess is not None:
-            found.append(
-                f"estimating them costs about {self.excess:.2g} more ({self.excess_of_halves:.2g} from halves of the rows)"
-            )
+            halves = f"{self.excess_of_halves:.2g} from halves of the rows"
+            found.append(f"estimating them costs about {self.excess:.2g} more ({halves})")
         if self.mixed_regret is not None:
             chances = ", ".join(f"{atom.chance:.3f}" for atom in self.atoms)
             found += [

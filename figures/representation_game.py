@@ -1,0 +1,83 @@
+"""The figures of the representation game: F1 worst regrets against r, F2 which tasks pay."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from sims import representation_game as observed
+from theory import representation_game as predicted
+from theory_on_trial.figures.drawing import COLOURS, figure
+from theory_on_trial.figures.panels import points_with_intervals
+
+DIM = 6
+
+
+@figure("F1", quick={"samples": 2000, "replicas": 20}, claims=("pure_value", "mixed_value", "regret_by_regression"))
+def worst_regrets(world: int = 0, samples: int = 20_000, replicas: int = 200) -> Figure:
+    """The worst regret over plausible tasks against how many of six features' directions are kept.
+
+    Σ and S are AAᵀ/6 + 0.1 I with normal A. Lines: one representation weighed by the tasks, λ_(r+1); a hidden draw
+    among several, max over l > r of (l - r) / Σ 1/λ_i; the leading principal components. Points: what least squares on
+    `samples` rows loses on the worst task of each choice (of the mixture: expected, on the first of the tasks that it
+    hedges), means of `replicas` data sets with 99 % Student intervals. New; after Uzan & Weinberger 2024.
+    """
+    drawn, axes = plt.subplots(figsize=(4.8, 3.6))
+    sigma, prior = observed.drawn_world(world, DIM)
+    spectrum, tasks = predicted.task_spectrum(sigma, prior), predicted.task_directions(sigma, prior)
+    components = np.linalg.eigh(sigma)[1][:, ::-1]
+    kept, generator = np.arange(1, DIM), np.random.default_rng(0)
+
+    def regression(representation: np.ndarray, task: np.ndarray) -> np.ndarray:
+        return observed.least_squares_regret(generator, sigma, representation, task, 0.5, samples, replicas)
+
+    pca = [components[:, :r] for r in kept]
+    of_pca = [regression(one, observed.worst_case(sigma, prior, one)) for one in pca]
+    alone = [regression(tasks[:, :r], predicted.worst_task(sigma, prior, int(r))) for r in kept]
+    mixed = []
+    for r in kept:
+        chances, members = predicted.systematic_mixture(predicted.inclusion(spectrum, int(r)))
+        each = [regression(tasks[:, chosen], tasks[:, 0]) for chosen in members]
+        mixed.append(chances @ np.array(each))
+    rows = (
+        ("PCA", [float(observed.worst_regret(sigma, prior, one)) for one in pca], of_pca, ("^", ":")),
+        ("one, weighed by the tasks", [predicted.pure_value(spectrum, int(r)) for r in kept], alone, ("s", "-")),
+        ("a hidden draw among several", [predicted.mixed_value(spectrum, int(r)) for r in kept], mixed, ("o", "--")),
+    )
+    for (name, line, points, (marker, style)), colour in zip(rows, COLOURS[1:], strict=False):
+        axes.plot(kept, line, style, color=colour, label=name)
+        points_with_intervals(axes, kept, np.array(points).T, colour, fmt=marker, markersize=7 if name == "PCA" else 4)
+    axes.set(xlabel="directions kept, r", ylabel="worst regret  (units of y²)", yscale="log", xticks=kept)
+    axes.legend()
+    return drawn
+
+
+@figure("F2", quick={"draws": 2000}, claims=("equalised_regret", "price_of_worst_case"))
+def who_pays(kept: int = 2, draws: int = 20_000) -> Figure:
+    """The expected regret of six uncorrelated plausible tasks, two directions kept, S with ℓ* = 4 tasks to hedge.
+
+    One representation serves the first two tasks and leaves all of the third; a uniform draw leaves the first two
+    thirds; the best mixture makes the four largest pay the same, the value of the game (dotted). Lines: formulas;
+    points: means over `draws` random sets, their regrets by projection, with 99 % Student intervals. New.
+    """
+    drawn, axes = plt.subplots(figsize=(4.8, 3.6))
+    sigma, prior = observed.shaped_world(observed.drawn_world(0, DIM).covariance, [3.2, 3.0, 2.2, 2.0, 1.0, 0.1], 0)
+    spectrum, tasks = predicted.task_spectrum(sigma, prior), predicted.task_directions(sigma, prior)
+    index, generator = np.arange(1, DIM + 1), np.random.default_rng(1)
+    uniform = np.argsort(np.argsort(generator.random((draws, DIM)), axis=1), axis=1) < kept
+    hedged = observed.dropped(generator, spectrum, kept, draws) == 0
+    alone = np.tile(index <= kept, (draws, 1))
+    rows = (
+        ("one representation", np.where(index > kept, spectrum, 0), alone, ("s", "-")),
+        ("uniform draws", spectrum * (1 - kept / DIM), uniform, ("^", ":")),
+        ("best mixture", predicted.equalised_regret(spectrum, kept), hedged, ("o", "--")),
+    )
+    for (name, line, sets, (marker, style)), colour in zip(rows, COLOURS, strict=False):
+        different, which = np.unique(sets, axis=0, return_inverse=True)
+        regrets = np.array([observed.projected_regret(sigma, tasks[:, one], tasks) for one in different])
+        axes.plot(index, line, style, color=colour)
+        size = {"markersize": 8, "markerfacecolor": "none"} if marker == "s" else {"markersize": 4}
+        points_with_intervals(axes, index, regrets[which.ravel()], colour, fmt=marker, label=name, **size)
+    axes.axhline(predicted.mixed_value(spectrum, kept), color="0.5", linestyle=":", linewidth=0.8)
+    axes.set(xlabel="task i", ylabel="expected regret  (units of y²)", xticks=index)
+    axes.legend()
+    return drawn
