@@ -23,16 +23,11 @@ def world():
     return Mixture(np.array([0.5, 0.3, 0.2]), np.array([[-1.5], [0.4], [2.0]]), deviations**2)
 
 
-def observation(seed: int) -> float:
-    """An y between the bumps."""
-    return 0.1 + 0.2 * (seed % 5)
-
-
 def importance(n: int) -> Callable[[int], list[float]]:
     import numpy as np
 
     def moments(seed: int) -> list[float]:
-        prior, y, generator = world(), observation(seed), np.random.default_rng(seed)
+        prior, y, generator = world(), 0.1 + 0.2 * (seed % 5), np.random.default_rng(seed)
         which = generator.choice(3, n, p=prior.weights)
         x = prior.means[which, 0] + np.sqrt(prior.covariances[which, 0, 0]) * generator.normal(size=n)
         weights = np.exp(-((y - x) ** 2) / (2 * SIGMA**2))
@@ -52,7 +47,7 @@ def derivatives(n: int) -> Callable[[int], list[float]]:
     prior = world()
 
     def moments(seed: int) -> list[float]:
-        found, _ = line_derivatives(prior, np.array([observation(seed)]), np.ones(1), SIGMA, 3)
+        found, _ = line_derivatives(prior, np.array([0.1 + 0.2 * (seed % 5)]), np.ones(1), SIGMA, 3)
         return [float(one) for one in central_moments(found, SIGMA)]
 
     return moments
@@ -62,22 +57,15 @@ CONTENDERS = {"NumPy, importance samples": importance, "ours, derivatives": deri
 
 
 def exactly(seed: int) -> list[float]:
-    """The moments as integrals over the posterior."""
+    """The moments as integrals over the posterior, by a fine rule that is exact for what vanishes at both ends."""
     import numpy as np
-    from scipy.integrate import quad
-    from scipy.stats import norm
 
-    prior, y = world(), observation(seed)
-    means, spreads = prior.means[:, 0], np.sqrt(prior.covariances[:, 0, 0])
-
-    def integral(function: Callable[[float], float]) -> float:
-        density = lambda x: float(prior.weights @ norm.pdf(x, means, spreads)) * norm.pdf(y, x, SIGMA)  # noqa: E731
-        pieces = zip(np.linspace(-6, 6, 25), np.linspace(-6, 6, 25)[1:], strict=False)
-        return sum(quad(lambda x: function(x) * density(x), *ends, epsabs=1e-15)[0] for ends in pieces)
-
-    mass = integral(lambda x: 1.0)
-    mean = integral(lambda x: x) / mass
-    return [integral(lambda x, k=k: (x - mean) ** k) / mass for k in (2, 3, 4)]
+    prior, y, x = world(), 0.1 + 0.2 * (seed % 5), np.linspace(-8, 8, 20_001)
+    spreads = np.sqrt(prior.covariances[:, 0, 0])
+    bumps = np.exp(-(((x[:, None] - prior.means[:, 0]) / spreads) ** 2) / 2) / spreads
+    density = bumps @ prior.weights * np.exp(-((y - x) ** 2) / (2 * SIGMA**2))
+    density /= density.sum()
+    return [float(density @ (x - density @ x) ** k) for k in (2, 3, 4)]
 
 
 def answer_seed(name: str, n: int) -> Callable[[int], Answer]:

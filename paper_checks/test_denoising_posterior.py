@@ -12,7 +12,7 @@ from sims import denoising_posterior as observed
 from theory import denoising_posterior as predicted
 from theory.denoising_posterior._domains import Stencil
 from theory_on_trial import abstract, claim, code, ours, paper
-from theory_on_trial.contract import AtLeast, Interval, Natural
+from theory_on_trial.contract import MOST, Interval, Natural
 from theory_on_trial.laws import Asymptotic
 
 MOST_PROGRAMS = 8
@@ -33,13 +33,13 @@ RESIDUAL = code(
     REPOSITORY,
     "moments_calculations.py",
     COMMIT,
-    says="Where sigma is None, get_eigvecs takes for it the root of the mean square of y - mu_1(y).",
+    says="Where no sigma is given, the root of the mean square of y - mu_1(y) is taken for it.",
 )
 WEIGHTS_WITHOUT_VOLUME = code(
     REPOSITORY,
     "GMMExample/GMM_example.ipynb",
     COMMIT,
-    says="mu1_real, two components of equal weight: p_k = exp(-(y - m_k)' V_k^-1 (y - m_k) / 2), V_k = S_k + sigma^2.",
+    says="The mean of two components of equal weight: p_k = exp(-(y - m_k)' V_k^-1 (y - m_k) / 2), V_k = S_k + sigma^2.",
 )
 
 Prior = Literal["mixture", "points"]
@@ -47,6 +47,8 @@ Scale = Annotated[float, Interval(1e-3, 1e15, why="below, moments drown in the r
 Level = Annotated[float, Interval(0.05, 1e15, why="below, the covariances are ill-conditioned beside it")]
 Order = Annotated[int, Interval(4, 8, why="rounding grows with the factorial of the order")]
 Dim = Annotated[int, Interval(1, 200, why="the Jacobian is taken column by column")]
+Some = Annotated[int, Interval(1, 10**4, why="each takes a circle of 64 points")]
+Several = Annotated[int, Interval(2, MOST)]
 Wide = Annotated[int, Interval(2, 200, why="the Jacobian is taken column by column")]
 OPS = 100
 """Roundings of sums over the 64 nodes of a circle, and of exponents below a hundred."""
@@ -105,7 +107,7 @@ CASES = [("mixture", 0.8, 6), ("points", 0.5, 6), ("mixture", 4.0, 5)]
 
 
 @claim(paper("the univariate recursion, as a public summary of the paper prints it"), kind="identity", cases=CASES)
-def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, points: AtLeast(1) = 10):
+def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, points: Some = 10):
     """mu_2 = sigma^2 mu_1', mu_3 = sigma^2 mu_2', and mu_(k+1) = sigma^2 mu_k' + k mu_(k-1) mu_2 from k = 3 on."""
     moments, derivatives, scale, mean = along(prior, sigma, order, points)
     found = predicted.central_moments(derivatives, sigma)
@@ -122,7 +124,7 @@ def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, point
 
 
 @claim(ours("the cumulant generating function given y at s is y moved by sigma^2 s"), kind="identity", cases=CASES)
-def test_cumulants(trial, prior: Prior, sigma: Scale, order: Order, points: AtLeast(1) = 10):
+def test_cumulants(trial, prior: Prior, sigma: Scale, order: Order, points: Some = 10):
     """kappa_(k+1) = sigma^(2k) mu_1^(k), and mu_n = sum_j C(n - 1, j - 1) kappa_j mu_(n - j)."""
     moments, derivatives, scale, _ = along(prior, sigma, order, points)
     found = predicted.cumulants(derivatives, sigma)
@@ -168,7 +170,7 @@ def test_posterior_covariance(trial, dim: Dim, sigma: Level, seed: Natural = 0):
 
 @claim(ours("recalled; sigma^2 d/dy of a posterior mean is a covariance with x"), kind="identity", cases=[40, 5])
 def test_moment_tensors(
-    trial, points: AtLeast(2), dim: Annotated[int, Interval(1, 20)] = 3, sigma: Level = 0.7, seed: Natural = 1
+    trial, points: Several, dim: Annotated[int, Interval(1, 20)] = 3, sigma: Level = 0.7, seed: Natural = 1
 ):
     """[mu_3]_ijk = sigma^2 d_k [mu_2]_ij, and [mu_4] = sigma^2 d [mu_3] + the three pairings of mu_2 with itself."""
     trial.require(points * dim**4 <= 10**7, "points and dim must ask for sums of at most 10^7 terms")
@@ -230,7 +232,7 @@ def test_masked_components(trial, dim: Wide, kept: Annotated[int, Interval(1, 19
     (1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)
 ])  # fmt: skip
 def test_subspace_iteration(
-    trial, gap: Annotated[float, Interval(0.01, 0.99)], rank: Annotated[int, Interval(1, 50)], dim: AtLeast(3)
+    trial, gap: Annotated[float, Interval(0.01, 0.99)], rank: Annotated[int, Interval(1, 50)], dim: Several
 ):
     """A round shrinks the tangent of the largest angle to the top r directions to lambda_(r+1) / lambda_r or less."""
     trial.require(rank + 2 <= dim <= 200, f"dim must be from rank + 2 to 200, got {dim}")
@@ -262,8 +264,7 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)] = 2.0):
     """In the mean y + sigma^2 d log p(y) of a mixture a component weighs pi_k det(V_k)^(-1/2) exp(...)."""
     covariances = np.array([[[1.0, 0], [0, 2]], [[2, 1], [1, 1]]])
     world = observed.Mixture(np.array([0.5, 0.5]), np.array([[1.0, 2], [8, 10]]), covariances)
-    y = np.array([3.5, 6.35])
-    step = 1e-25
+    y, step = np.array([3.5, 6.35]), 1e-25
     score = observed.log_density(world, y + 1j * step * np.eye(2), sigma).imag / step
     volumes = np.sqrt(np.linalg.det(covariances + sigma**2 * np.eye(2)))
 
@@ -272,8 +273,7 @@ def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)] = 2.0):
         return observed.posterior_mean(world._replace(weights=weights / weights.sum()), y, sigma)
 
     wrong = {"det for its root": weighing(1 / volumes), "no volume at all": weighing(volumes)}
-    predict = predicted.tweedie_mean(y, score, sigma)
-    mean = observed.posterior_mean(world, y, sigma)
+    mean, predict = observed.posterior_mean(world, y, sigma), predicted.tweedie_mean(y, score, sigma)
     scale = np.abs(y).max() + np.abs(world.means).max()
     trial.identity(mean, predict, ops=OPS, scale=scale, controls=wrong, as_printed=wrong["no volume at all"])
 
@@ -288,10 +288,9 @@ def test_sampled_calibration(
         found = []
         for k, low in ((0, -1e50), (1, above)):
             y, weights = observed.marginal_nodes(MIXTURE, sigma, low)
-            moments = predicted.central_moments(
-                observed.line_derivatives(MIXTURE, y[:, None], LINE, sigma, 2)[0], level
-            )
-            found.append((weights @ moments[:, k], weights @ np.abs(moments[:, k])))
+            derivatives, _ = observed.line_derivatives(MIXTURE, y[:, None], LINE, sigma, 2)
+            moment = predicted.central_moments(derivatives, level)[:, k]
+            found.append((weights @ moment, weights @ np.abs(moment)))
         return np.array(found).T
 
     def errors(law):
@@ -377,9 +376,8 @@ def test_noise_level__sampled(trial, dim: Annotated[int, Interval(1, 50)], sigma
         def draws(generator, n):
             x, y = observed.sample_pairs(generator, world, sigma, n)
             mean = observed.posterior_mean(world, y, sigma)
-            return (
-                first * np.einsum("ni,ni->n", y - mean, y - mean) + second * np.einsum("ni,ni->n", x - mean, x - mean)
-            ) / dim
+            residual, error = (np.einsum("ni,ni->n", one - mean, one - mean) / dim for one in (y, x))
+            return first * residual + second * error
 
         return draws
 
