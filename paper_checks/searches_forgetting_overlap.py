@@ -37,7 +37,7 @@ def _off_a_memory(draw: Draw, *, centred: bool) -> tuple[np.ndarray, np.ndarray,
     dim = draw.integer("dim", 2, 9)
     first, second = _features(draw, "S", dim), _features(draw, "T", dim)
     memory = draw.integer("k", 1, 4)
-    if memory > min(first.shape):
+    if memory > len(first) or memory >= dim:  # a memory of all there is leaves rounding
         return None
     kept = observed.principal_directions(first, memory, centred=centred)
     allowed = second - second @ kept.T @ kept
@@ -66,4 +66,18 @@ def memory_of_centred_directions(draw: Draw) -> Sides | None:
     square = float(update @ update)
     size = float(np.linalg.norm(first, 2) ** 2) * square
     bound = predicted.kept_bound(first, kept) * square
+    return Sides(float(observed.drift(first, 0 * update, update)), bound, ops=1000, scale=size)
+
+
+@inequality(
+    f"{PAPER}.pca_ogd-centred-as-printed", "Delta <= sigma_{k+1}^2 |dw|^2 off centred directions", draws=300, steps=500
+)
+def memory_of_centred_directions_as_printed(draw: Draw) -> Sides | None:
+    """Any features, up to four kept."""
+    if (found := _off_a_memory(draw, centred=True)) is None:
+        return None
+    first, _, update, memory = found
+    square = float(update @ update)
+    size = float(np.linalg.norm(first, 2) ** 2) * square
+    bound = predicted.memory_bound(first, memory) * square
     return Sides(float(observed.drift(first, 0 * update, update)), bound, ops=1000, scale=size)

@@ -94,7 +94,7 @@ def forgetting(
     For many residuals at the price of one. With a memory phi_T is replaced by phi_T P. In squared units of the labels.
     Source: quoted of Doan et al. 2021; the memory derived here.
 
-    >>> round(forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], 1.0), 12)
+    >>> round(float(forgetting([[2.0, 0.0]], [[0.6, 0.8]], [1.0], 1.0)), 12)
     0.36
     """
     delta: float | Float[np.ndarray, "*batch"] = by_direction(features_s, features_t, residual, ridge, memory).sum(-1)
