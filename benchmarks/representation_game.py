@@ -1,0 +1,111 @@
+"""The value of the game with hidden draws: a semidefinite program, as one would otherwise, against the closed form.
+
+Worlds of d features, half of them kept. "excess" is what the worst expected regret is above the value.
+The program gives the mean of a projection, of which sets must still be drawn; ours gives sets, judged by projection.
+Principal components are what most people keep. `python -m benchmarks.representation_game [--quick]` prints the table.
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable
+
+import numpy as np
+
+from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+
+WORKLOADS = [(6, 7), (12, 5), (24, 3)]  # features, rounds
+QUICK = [(4, 2)]
+
+
+def world(seed: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    from sims.representation_game import drawn_world
+
+    return drawn_world(seed, dim)
+
+
+def semidefinite(dim: int) -> Callable[[int], float]:
+    import cvxpy
+
+    def solve(seed: int) -> float:
+        covariance, prior = world(seed, dim)
+        half = np.linalg.cholesky(prior).T @ np.linalg.cholesky(covariance)
+        kept, value = cvxpy.Variable((dim, dim), symmetric=True), cvxpy.Variable()
+        left = half @ (np.eye(dim) - kept) @ half.T
+        conditions = [value * np.eye(dim) - (left + left.T) / 2 >> 0, kept >> 0, np.eye(dim) - kept >> 0]
+        problem = cvxpy.Problem(cvxpy.Minimize(value), [*conditions, cvxpy.trace(kept) == dim // 2])
+        return float(problem.solve(solver=cvxpy.CLARABEL))
+
+    return solve
+
+
+def closed_form(dim: int) -> Callable[[int], float]:
+    from sims import representation_game as observed
+    from theory import representation_game as predicted
+
+    def solve(seed: int) -> float:
+        game = world(seed, dim)
+        spectrum, tasks = predicted.task_spectrum(*game), predicted.task_directions(*game)
+        chances, members = predicted.systematic_mixture(predicted.inclusion(spectrum, dim // 2))
+        sets = np.array([tasks[:, chosen] for chosen in members])
+        return observed.worst_expected_regret(*game, sets, chances)
+
+    return solve
+
+
+def components(dim: int) -> Callable[[int], float]:
+    from sklearn.decomposition import PCA
+
+    from sims import representation_game as observed
+
+    def solve(seed: int) -> float:
+        covariance, prior = world(seed, dim)
+        rows = np.random.default_rng(seed).standard_normal((100 * dim, dim)) @ np.linalg.cholesky(covariance).T
+        axes = PCA(dim // 2).fit(rows).components_.T
+        return float(observed.worst_regret(covariance, prior, axes))
+
+    return solve
+
+
+CONTENDERS = {"cvxpy, CLARABEL": semidefinite, "scikit-learn, PCA": components, "ours": closed_form}
+
+
+def answer_seed(name: str, dim: int) -> Callable[[int], Answer]:
+    solve = CONTENDERS[name](dim)
+
+    def answer(seed: int) -> Answer:
+        from theory import representation_game as predicted
+
+        seconds, value = timed(solve, seed)
+        best = predicted.mixed_value(predicted.task_spectrum(*world(seed, dim)), dim // 2)
+        return {"seconds": seconds, "excess": value / best - 1}
+
+    return answer
+
+
+def run(quick: bool) -> None:
+    for dim, rounds in QUICK if quick else WORKLOADS:
+        compare(
+            "benchmarks.representation_game",
+            f"{dim} features, {dim // 2} kept",
+            {name: (name, dim) for name in CONTENDERS},
+            rounds,
+            ours=["ours"],
+            figure="median excess",
+            figure_of=lambda name, answers: f"{statistics.median(abs(answer['excess']) for answer in answers):.1g}",
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one small workload")
+    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "DIM"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        name, dim = options.serve
+        serve(answer_seed(name, int(dim)))
+    else:
+        run(options.quick)
+
+
+if __name__ == "__main__":
+    main()
