@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from theory.multicalibration_boosting._domains import Basis, Biases, Function, Predictions, Probabilities, Residuals
-from theory_on_trial.contract import PROBABILITIES, Interval, guarded
+from theory_on_trial.contract import NON_NEGATIVE, PROBABILITIES, Interval, guarded
 
 Weights = Annotated[Float[np.ndarray, " levels"], PROBABILITIES]
-Bins = Annotated[Int[np.ndarray, " levels"], Interval(0, 2**20)]
+Bins = Annotated[Int[np.ndarray, " levels"], NON_NEGATIVE]
 
 
 @guarded
@@ -22,7 +22,7 @@ def best_step(probabilities: Probabilities, residuals: Residuals, h: Function) -
     Source: least squares in one variable.
     """
     square = float(probabilities @ h**2)
-    return float(probabilities @ (h * residuals)) / square if square > 0 else 0.0
+    return float(probabilities @ (h * residuals)) / square if square else 0.0
 
 
 @guarded
