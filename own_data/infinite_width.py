@@ -123,8 +123,8 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
     >>> rng = np.random.default_rng(0)
     >>> widths = [128, 256, 512, 1024]
     >>> print(width_exponent(widths, np.array(widths) ** -0.5 * rng.lognormal(0, 0.05, (6, 4))))
-    kernel regime: features freeze as n^-0.50 (widths 128 to 1024)
-    exponent of the movement -0.5036 [-0.5311, -0.4761], curvature 0.01214 [-0.0191, 0.04338]
+    kernel regime: features freeze as n^-0.48 (widths 128 to 1024)
+    exponent of the movement -0.4788 [-0.4975, -0.4601], curvature -0.008558 [-0.03702, 0.0199]
     """
     count, seeds = len(widths), len(movement)
     require(
@@ -153,8 +153,14 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
     moves = low > -_NEAR and high < _NEAR
     verdict = "features move at every width" if moves else "kernel regime" if high < -_NEAR else "undecided"
     typical = np.exp(moved.mean(axis=0))
-    found = {"exponent": exponent, "curvature": curvature, "verdict": verdict, "doubts": tuple(doubts)}
-    return WidthExponent(widths=widths[order], typical=typical, **found)
+    return WidthExponent(
+        widths=widths[order],
+        typical=typical,
+        exponent=exponent,
+        curvature=curvature,
+        verdict=verdict,
+        doubts=tuple(doubts),
+    )
 
 
 def _mean(values: Float[np.ndarray, " seeds"], level: float) -> Estimate:

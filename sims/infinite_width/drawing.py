@@ -39,9 +39,9 @@ def shallow_network(
     rng: np.random.Generator, nets: Some, width: Some, s: Exponent, rate: Rate, inputs: Some = 1, outputs: Some = 1
 ) -> Network:
     """Draw linear networks of the family F_s: f = n^(s - 1) V U x with normal entries, rate eta n^(1 - 2 s)."""
-    scaling = np.array([0.0, 1 - s]), np.zeros(2), 2 * s - 1
-    options = {"rate": rate, "inputs": inputs, "outputs": outputs}
-    return draw_network(rng, nets, width, *scaling, **options, activation="linear")
+    a, b = np.array([0.0, 1 - s]), np.zeros(2)
+    ends = {"inputs": inputs, "outputs": outputs}
+    return draw_network(rng, nets, width, a, b, 2 * s - 1, rate=rate, activation="linear", **ends)
 
 
 @guarded(double=False)
