@@ -357,6 +357,30 @@ def test_dichotomy__feature_learning(trial, width: Annotated[int, Interval(4096,
 
 
 @claim(
+    abstract(
+        "we show that the standard and NTK parametrizations of a neural network do not admit infinite-width limits "
+        "that can learn features"
+    ),
+    kind="identity",
+    cases=[("NTK", 1), ("NTK", 3), ("mean field", 1), ("muP", 1), ("muP", 4), ("standard", 1), ("standard", 2)],
+)
+def test_named_scalings(trial, name: Name, hidden: Annotated[int, Interval(1, 2**10)]):
+    """All are stable and learn: NTK with r = 1/2, standard with c = 1 with 3/2 or 1/2 if deep, muP and mean field 0."""
+    trial.require(name != "mean field" or hidden == 1, "hidden must be 1 for mean field")
+    a, b, c = predicted.named_scaling(name, hidden)
+    r = {"NTK": 0.5, "standard": 1.5 if hidden == 1 else 0.5}.get(name, 0.0)
+    start = 0.5 if name in ("NTK", "standard") else 1.0
+    rate = {"standard": 1.0, "mean field": -1.0}.get(name, 0.0)
+    stable = predicted.stability(a, b, c).all() and predicted.is_nontrivial(a, b, c)
+    said = np.array([r, r, 0.5 - start, rate, 1.0])
+    exponents = predicted.feature_exponent(a, b, c), predicted.first_step_exponent(a, b, c)
+    found = np.array([*exponents, predicted.output_exponent(a, b), c, stable])
+    shift, other = np.array([1.0, 1, 0, 0, 0]), np.array([0, 0, 0, 1 - 2 * rate, 0])
+    wrong = {"without - 1 in r": said + shift, "another rate": said + other}
+    trial.identity(found, said, ops=8, scale=1.0, controls=wrong)
+
+
+@claim(
     ours("w^l / n^theta moves by n^(-2 theta) as much; recalled"),
     kind="identity",
     cases=[("NTK", 2, 0.3), ("muP", 3, -1.0)],

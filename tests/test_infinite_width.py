@@ -129,6 +129,14 @@ def test_what_a_scaling_does_is_that_of_its_shifts(a, data, c, theta):
     assert predicted.feature_exponent(*scaling) <= predicted.first_step_exponent(*scaling) + 1e-12
 
 
+@pytest.mark.parametrize("name", ["NTK", "muP", "standard"])
+def test_networks_of_a_name_move_as_their_exponent_says(name):
+    scaling = predicted.named_scaling(name)
+    logs = np.log(movements(scaling, 1, 100, [256, 2048], rate=0.1)).mean(axis=0)
+    slope = -float(predicted.feature_exponent(*scaling))
+    assert np.diff(logs)[0] / np.log(8) == pytest.approx(slope, abs=0.05)
+
+
 def test_the_least_over_layers_decides():
     a, b = np.array([-0.5, 0.5, 1.0]), np.array([0.5, 0.0, 0.0])
     assert float(predicted.feature_exponent(a, b, 0.0)) == 0
