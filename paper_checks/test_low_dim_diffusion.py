@@ -276,6 +276,28 @@ def test_soft_is_not_clustering(trial, noise: Annotated[float, Interval(0.5, 2)]
     )
 
 
+@claim(ours("Stein's lemma, with the variance as a divergence"), kind="identity", cases=[(1.0, 1.5), (2.0, 2.0)])
+def test_soft_is_not_clustering__implicit(trial, signal: Level, noise: Level):
+    """The soft loss of given points is E[|D|^2 - 2 D . x_t / s + 2 Var(x0 | x_t)] + mean|x0|^2, a loss of x_t alone."""
+    require_visible(trial, signal, noise, 1.0, 10.0)
+    generator = trial.generator("points")
+    points, weights = generator.standard_normal((5, 2)), np.array([0.3, 0.7])
+    given = points, random_bases(generator, 2, [1, 1]), weights, signal, noise
+    rules = [observed.gauss_hermite(2, order) for order in (60, 40)]
+    loss, rough = (observed.denoising_loss(*given, *nodes) for nodes in rules)
+    predict, less = (predicted.implicit_loss(*given, *nodes) for nodes in rules)
+    x = signal * points[:, None] + noise * rules[0][0]
+    variance = predicted.posterior_variance(x.reshape(-1, 2), *given[1:]).reshape(len(points), -1) @ rules[0][1]
+    trial.value(
+        loss,
+        predict,
+        error=abs(loss - rough) + 1e-12,
+        slack=abs(predict - less),
+        margin=1e-3 * predict,
+        controls={"the variance once": predict - variance.mean(), "no variance": predict - 2 * variance.mean()},
+    )
+
+
 @claim(ours("no noise moves a point to the other line"), kind="optimality", cases=[0.02, 0.01])
 def test_soft_is_not_clustering__limit(trial, noise: Annotated[float, Interval(0.01, 0.02)], angle: Angle = 30.0):
     """As gamma vanishes, the soft loss of those points has its minimum where K subspaces have theirs."""
