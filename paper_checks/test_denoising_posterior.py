@@ -39,7 +39,7 @@ WEIGHTS_WITHOUT_VOLUME = code(
     REPOSITORY,
     "GMMExample/GMM_example.ipynb",
     COMMIT,
-    says="The mean of two components of equal weight: p_k = exp(-(y - m_k)' V_k^-1 (y - m_k) / 2), V_k = S_k + sigma^2.",
+    says="Two components of equal weight: p_k = exp(-(y - m_k)' V_k^-1 (y - m_k) / 2) with V_k = S_k + sigma^2.",
 )
 
 Prior = Literal["mixture", "points"]
@@ -315,6 +315,7 @@ def test_sampled_calibration(
     )
 
 
+Copies = Annotated[int, Interval(1, 10**6)]  # independent coordinates of one law
 NOISE = Annotated[float, Interval(0.05, 30, why="beyond, the residual lacks next to nothing")]
 
 
@@ -330,9 +331,9 @@ def over_y(prior, sigma, *functions):
 
 
 @claim(ours("Tweedie's formula and an integration by parts"), kind="identity", cases=[
-    ("points", 0.5), ("mixture", 0.8), ("mixture", 3.0)
+    ("points", 0.5, 1), ("mixture", 0.8, 6), ("mixture", 3.0, 100)
 ], as_printed=RESIDUAL)  # fmt: skip
-def test_noise_level(trial, prior: Prior, sigma: NOISE):
+def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
     """Of the posterior mean E|y - mu_1|^2 / d = sigma^2 (1 - E tr J / d), which is less than sigma^2 by MMSE / d."""
 
     def slope(y, mean):
@@ -340,17 +341,19 @@ def test_noise_level(trial, prior: Prior, sigma: NOISE):
 
     (residual, trace), error = over_y(prior, sigma, lambda y, mean: (y - mean) ** 2, slope)
     trial.require(trace > 1e-6, "sigma must be large enough for an error of the mean that shows")
-    predict, margin = predicted.residual_variance(sigma, trace, 1), 1e-9 * sigma**2
+    predict, margin = predicted.residual_variance(sigma, dim * trace, dim), 1e-9 * sigma**2
     error = error * (1 + sigma**2)
-    wrong = {"sigma^2 + MMSE": 2 * sigma**2 - predict}
-    wrong["sigma 10 % too large"] = predicted.residual_variance(1.1 * sigma, trace, 1)
+    larger = predicted.residual_variance(1.1 * sigma, dim * trace, dim)
+    wrong = {"sigma^2 + MMSE": 2 * sigma**2 - predict, "sigma 10 % too large": larger}
     trial.value(residual, predict, error=error, margin=margin, controls=wrong, as_printed=sigma**2)
-    level = predicted.noise_variance(residual, trace, 1)
+    level = predicted.noise_variance(dim * residual, dim * trace, dim)
     trial.value(sigma**2, level, error=error / (1 - trace), margin=margin, controls={"y - mu_1 alone": residual})
 
 
-@claim(ours("Stein's lemma"), kind="identity", cases=[("mixture", 0.8, 1.0), ("points", 0.5, 2.0)])
-def test_noise_level__any_denoiser(trial, prior: Prior, sigma: NOISE, gain: Annotated[float, Interval(0.1, 10)]):
+@claim(ours("Stein's lemma"), kind="identity", cases=[("mixture", 0.8, 1.0, 1), ("points", 0.5, 2.0, 7)])
+def test_noise_level__any_denoiser(
+    trial, prior: Prior, sigma: NOISE, gain: Annotated[float, Interval(0.1, 10)], dim: Copies
+):
     """Of any denoiser E|y - f|^2 = sigma^2 d + E|f - x|^2 - 2 sigma^2 E tr J_f; here f = gain sin(y)."""
     world = WORLDS[prior]
 
@@ -359,7 +362,7 @@ def test_noise_level__any_denoiser(trial, prior: Prior, sigma: NOISE, gain: Anno
 
     functions = (lambda y, mean: (y - gain * np.sin(y)) ** 2, error_of, lambda y, mean: gain * np.cos(y))
     (residual, squares, trace), error = over_y(prior, sigma, *functions)
-    predict = predicted.residual_of_denoiser(sigma, squares, trace, 1)
+    predict = predicted.residual_of_denoiser(sigma, dim * squares, dim * trace, dim) / dim
     once = sigma**2 * trace
     wrong = {"the trace once": predict + once, "as if f did not look at y": predict + 2 * once}
     scale = sigma**2 + squares + 2 * abs(once)
