@@ -11,12 +11,12 @@ from jaxtyping import Float
 
 from theory import infinite_width as predicted
 from theory.infinite_width._domains import SCALE
-from theory_on_trial.contract import POSITIVE, Fraction, Interval, guarded, require
+from theory_on_trial.contract import Fraction, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
 Widths = Annotated[Float[np.ndarray, " widths"], Interval(1, 2**53)]
-Movement = Annotated[Float[np.ndarray, "seeds widths"], POSITIVE]
+Movement = Annotated[Float[np.ndarray, "seeds widths"], Interval(0, closed="()", why="at zero, the step is zero")]
 LayerExponents = Annotated[Float[np.ndarray, " layers"], SCALE]
 RateExponent = Annotated[float, SCALE]
 

@@ -239,7 +239,10 @@ def test_standard_networks_explode_unless_the_rate_falls_as_1_over_n():
     [
         (lambda: observed.draw_network(rng(), 1, 4, np.zeros(1), np.zeros(1), 0.0), "a and b must have as many"),
         (lambda: observed.reduced_network(rng(), 1, 1, 0.0, 0.1), "width must be at least 2"),
-        (lambda: observed.train(observed.shallow_network(rng(), 1, 2, 0, 0.1), SERIES[0], SERIES[1][:3]), "steps"),
+        (
+            lambda: observed.train(observed.shallow_network(rng(), 1, 2, 0, 0.1), SERIES[0], SERIES[1][:3]),
+            "y must have one entry for each of the 8 steps, got 3",
+        ),
         (lambda: observed.kernel_descent(observed.shallow_network(rng(), 1, 2, 0, 0.1), *[SERIES[0].T] * 2), "single"),
         (lambda: predicted.departure_exponent(0.6), "s must lie in .* output at initialisation diverges"),
         (lambda: predicted.named_scaling("mean field", 2), "hidden must be 1 for mean field, got 2"),
@@ -336,9 +339,9 @@ def test_the_plot_of_a_regime_is_its_power():
         ([128, 256, 384], np.ones((3, 3)), "too short a ladder"),
         ([128, 256, 256, 512], np.ones((3, 4)), "widths must differ"),
         (LADDER, np.ones((2, 4)), "movement must have at least 3 rows"),
-        (LADDER, np.ones((3, 3)), "must be .*equal|widths"),
+        (LADDER, np.ones((3, 3)), "movement must have one entry for each of the 4 widths, got 3"),
         (LADDER, np.ones((3, 4)), "same row twice"),
-        (LADDER, np.zeros((3, 4)), "movement must be positive"),
+        (LADDER, np.zeros((3, 4)), r"movement must be positive \(at zero, the step is zero\)"),
         (LADDER, np.full((3, 4), np.nan), "movement must be finite"),
         ([0, 1, 2, 4], np.ones((3, 4)), "widths must be at least 1"),
     ],
