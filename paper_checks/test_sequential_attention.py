@@ -276,7 +276,9 @@ def test_coherence_recovery__threshold(trial, size: Annotated[int, Interval(2, 4
     wrong = {"1 / (2 k - 2)": 1 / (2 * size - 2), "1 / (2 k)": 1 / (2 * size)}
     trial.value(threshold, limit, error=1e-11, margin=1e-9, controls=wrong)
     sizes = [predicted.certified_size(part * threshold, 50) for part in (0.999, 1.001)]
-    trial.identity(sizes, [size, size - 1], ops=0, controls={"1 / (2 k)": [size - 1, size - 1]})
+    sizes.append(predicted.certified_size(0.5 * threshold, size))
+    wrong = {"1 / (2 k)": [size - 1, size - 1, size], "not at most p": [size, size - 1, 2 * size - 1]}
+    trial.identity(sizes, [size, size - 1, size], ops=0, controls=wrong)
 
 
 @claim(ours("weights grow by eta c / p a step, and logits with w o c"), kind="limit", cases=[(20, 0.5), (5, 0.0)])

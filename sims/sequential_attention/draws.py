@@ -38,8 +38,8 @@ def problems(
 def sparse_problem(
     generator: np.random.Generator, n: Count, p: Count
 ) -> tuple[Float[np.ndarray, "n p"], Float[np.ndarray, " n"]]:
-    """Independent columns of different scales; y is made of up to three of them, with normal weights, and noise 0.5."""
-    ((X,), _) = problems(generator, 1, n, p, scaled=True)
+    """Columns of many scales, correlated by one half; y is made of up to three of them, normal weights, noise 0.5."""
+    ((X,), _) = problems(generator, 1, n, p, 0.5, scaled=True)
     used = min(3, p)
     y = X[:, :used] @ generator.normal(size=used) + 0.5 * generator.normal(size=n)
     return X, y

@@ -24,7 +24,7 @@ _LEAST = 1e-6  # of the largest |x_j| |y|: no entry is looked for below
 
 
 class Bracket(NamedTuple):
-    """Between two levels of the penalty the number of active weights reaches what was asked for."""
+    """Between two levels of the penalty another weight leaves zero for the first time."""
 
     low: Float[np.ndarray, " problems"]
     high: Float[np.ndarray, " problems"]
@@ -55,7 +55,7 @@ def active_counts(X: Features, y: Responses, chosen: Chosen, levels: Levels) -> 
 
 @guarded
 def entry(X: Features, y: Responses, rounds: tuple[Chosen, ...], active: Count = 1) -> Bracket:
-    """The largest level below which `active` unchosen weights are not zero, for each of the sets that `rounds` lists.
+    """The level at which the `active`-th unchosen weight first leaves zero, for each of the sets that `rounds` lists.
 
     Raises as `weights`. Where there is no such level down to a millionth of |x_j| |y|, the bracket begins at 0.
     """
@@ -104,19 +104,22 @@ def _path(gram: Array, c: Array, penalties: Array, levels: Array, begun: Array) 
 @jax.jit
 def _entries(gram: Array, c: Array, every: Array, active: Array, top: Array) -> tuple[Array, Array]:
     def one(penalties: Array) -> tuple[Array, Array]:
-        def zoom(state: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], Array]:
-            low, high, begun = state
+        def zoom(state: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], Array]:
+            low, high, begun, before = state
             levels = high * (low / high) ** (jnp.arange(1, _GRID + 1) / _GRID)
             betas = _path(gram, c, penalties, levels, begun)
-            reached = ((betas != 0) & (penalties > 0)).sum(axis=1) >= active
+            # Of a weight that leaves before the next level is tried, another that came in meanwhile still tells.
+            seen = before | (jnp.cumsum((betas != 0) & (penalties > 0), axis=0) > 0)
+            reached = seen.sum(axis=1) >= active
             place = jnp.argmax(reached)
             above = jnp.where(place == 0, high, levels[place - 1])
             found = reached.any()
             ends = jnp.where(found, jnp.stack([levels[place], above]), low)
-            return (ends[0], ends[1], betas[place]), found
+            before = jnp.where((place > 0) & found, seen[place - 1], before)
+            return (ends[0], ends[1], betas[place], before), found
 
-        start = _LEAST * top, top, jnp.zeros_like(c)
-        (low, high, _), found = jax.lax.scan(zoom, start, None, length=_ZOOMS)
+        start = _LEAST * top, top, jnp.zeros_like(c), jnp.zeros(len(c), bool)
+        (low, high, _, _), found = jax.lax.scan(zoom, start, None, length=_ZOOMS)
         return jnp.where(found[0], low, 0.0), high
 
     return jax.lax.map(one, every)
