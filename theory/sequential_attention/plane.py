@@ -18,7 +18,7 @@ def rising_share(cosine: Cosine) -> float:
     (2 / pi) (atan sqrt((1 + |rho|) / (1 - |rho|)) - atan (1 / sqrt(1 - rho^2))). Source: derived here.
 
     >>> round(rising_share(0.6), 4)
-    0.1343
+    0.1344
     """
     rho = abs(cosine)
     outer, inner = np.sqrt((1 + rho) / (1 - rho)), 1 / np.sqrt((1 - rho) * (1 + rho))
