@@ -1,7 +1,7 @@
 """Moments of x given y along a line, from the derivatives of the posterior mean along it; y = x + sigma n, n normal."""
 
 from math import comb
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -74,8 +74,8 @@ def moments_of_cumulants(cumulants: Cumulants) -> Float[np.ndarray, "*batch orde
     >>> moments_of_cumulants([2.0, 1.0, 1.0]).tolist()
     [2.0, 1.0, 13.0]
     """
-    moments = [np.ones(cumulants.shape[:-1]), np.zeros(cumulants.shape[:-1])]
+    moments: list[Any] = [1.0, 0.0]
     for n in range(2, cumulants.shape[-1] + 2):
         terms = (comb(n - 1, j - 1) * cumulants[..., j - 2] * moments[n - j] for j in range(2, n + 1))
-        moments.append(np.asarray(sum(terms)))
+        moments.append(sum(terms))
     return np.stack(moments[2:], axis=-1)
