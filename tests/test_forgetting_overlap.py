@@ -51,7 +51,7 @@ def test_forgetting_is_what_the_normal_equations_give(seed, n_s, n_t, dim, ridge
     assert predicted.forgetting(first, second, residual, ridge) == pytest.approx(moved @ moved, rel=1e-8, abs=1e-12)
     values, right = np.linalg.svd(first, full_matrices=False)[1:]
     each = (values * (right @ update(second, residual, ridge))) ** 2
-    assert predicted.by_direction(first, second, residual, ridge) == pytest.approx(each, rel=1e-6, abs=1e-10)
+    assert predicted.by_direction(first, second, residual, ridge, 0) == pytest.approx(each, rel=1e-6, abs=1e-10)
 
 
 @given(st.integers(0, 10**6), ridges, st.floats(0.1, 10))

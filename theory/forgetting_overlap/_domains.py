@@ -1,12 +1,11 @@
 """The domains of this paper's arguments, in its words."""
 
-import math
 from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.contract import USABLE_SCALE, Interval, Natural, NonNegative
+from theory_on_trial.contract import USABLE_SCALE, Interval, Natural, NonNegative, Positive
 
 FirstFeatures = Annotated[Float[np.ndarray, "first dim"], USABLE_SCALE]
 """phi_S, a row per input of the first task; for a network its gradients at initialisation."""
@@ -28,9 +27,9 @@ Ridge = NonNegative
 """lambda of |phi_T w - y_T|^2 + lambda |w - w_S|^2, sums of squares; 0 for the limit, the least-norm update."""
 Memory = Natural
 """k, how many of the first task's leading right singular vectors the second task may not use."""
-Rate = Annotated[float, Interval(0, closed="()")]
+Rate = Positive
 """eta, of gradient descent on half the sum of squares."""
 Steps = Natural
 """m, of gradient descent."""
-Angle = Annotated[float, Interval(0, math.pi / 2)]
+Angle = Annotated[float, Interval()]
 """theta, between two subspaces all of whose principal angles are equal; in radians."""

@@ -17,8 +17,7 @@ def angle_bound(features_s: FirstFeatures, features_t: SecondFeatures) -> float:
     >>> round(angle_bound([[3.0, 0, 0], [0, 2.0, 0]], [[0.8, 0, 0.6]]), 12)
     5.76
     """
-    values = parts_of(features_s).values
-    return float(np.max(values, initial=0.0) ** 2 * np.max(cosines(features_s, features_t), initial=0.0) ** 2)
+    return float(np.linalg.norm(features_s, 2) ** 2 * np.sum(cosines(features_s, features_t)[:1] ** 2))
 
 
 @guarded
@@ -30,8 +29,7 @@ def memory_bound(features_s: FirstFeatures, memory: Memory) -> float:
     >>> memory_bound([[3.0, 0.0], [0.0, 2.0]], 1)
     4.0
     """
-    values = np.append(parts_of(features_s).values, 0.0)
-    return float(values[min(memory, len(values) - 1)] ** 2)
+    return float(np.sum(parts_of(features_s).values[memory : memory + 1] ** 2))
 
 
 @guarded
@@ -40,4 +38,4 @@ def kept_bound(features_s: FirstFeatures, kept: Directions) -> float:
 
     Source: definition of the spectral norm.
     """
-    return float(np.max(without(features_s, kept).values, initial=0.0) ** 2)
+    return float(np.sum(without(features_s, kept).values[:1] ** 2))

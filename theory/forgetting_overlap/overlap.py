@@ -40,7 +40,7 @@ class Parts(NamedTuple):
 def parts_of(features: SecondFeatures, largest: float | None = None) -> Parts:
     """Decompose features; singular values at rounding of the `largest` one (by default their own) are zero."""
     left, values, right = np.linalg.svd(features, full_matrices=False)
-    kept = values > max(features.shape) * 2.0**-52 * (values[0] if largest is None else largest)
+    kept = values > np.spacing(max(features.shape) * (np.max(values) if largest is None else largest))
     return Parts(left[:, kept], values[kept], right[kept])
 
 
@@ -54,7 +54,7 @@ def without(features: SecondFeatures, memory: Float[np.ndarray, "kept dim"]) -> 
 
     Where the second task lies in the memory's span, phi_T P is rounding, which no own tolerance would tell.
     """
-    largest = float(np.linalg.norm(features, 2))
+    largest = float(np.max(np.linalg.svd(features, compute_uv=False)))
     return parts_of(features - (features @ memory.T) @ memory, largest)
 
 
@@ -65,12 +65,12 @@ def cosines(features_s: FirstFeatures, features_t: SecondFeatures) -> Float[np.n
     As many as the smaller of the two ranks. Source: definition; quoted of Doan et al. 2021.
     """
     values = np.linalg.svd(parts_of(features_s).right @ parts_of(features_t).right.T, compute_uv=False)
-    return np.minimum(values, 1.0)
+    return np.minimum(values, np.ones_like(values))
 
 
 @guarded
 def by_direction(
-    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residuals, ridge: Ridge, memory: Memory = 0
+    features_s: FirstFeatures, features_t: SecondFeatures, residual: Residuals, ridge: Ridge, memory: Memory
 ) -> Float[np.ndarray, "*batch rank"]:
     """sigma_i^2 (v_i . dw)^2, what each right singular vector of phi_S contributes to the forgetting.
 
