@@ -16,7 +16,7 @@ Order = Annotated[int, Interval(2, 100, why="its square is the number of nodes")
 def shrinkage(signal: Level, noise: Level) -> float:
     """Return c = s / (s^2 + gamma^2), by which a point on the right subspace is multiplied. Source: Gaussian posterior.
 
-    >>> shrinkage(1.0, 0.5)
+    >>> round(shrinkage(1.0, 0.5), 6)
     0.8
     """
     size = np.hypot(signal, noise)

@@ -51,7 +51,7 @@ def least_loss(points: Points, dim: Dim, signal: Level, noises: Levels, level_we
 def genie_loss(dim: Dim, signal: Level, noise: Level) -> float:
     """Return d gamma^2 / (s^2 + gamma^2), the loss of a denoiser that is told the subspace. Source: Gaussian posterior.
 
-    >>> genie_loss(2, 1.0, 0.5)
+    >>> round(genie_loss(2, 1.0, 0.5), 6)
     0.4
     """
     return float(dim * (noise / np.hypot(signal, noise)) ** 2)
