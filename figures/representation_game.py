@@ -9,7 +9,7 @@ from theory import representation_game as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import points_with_intervals
 
-DIM = 6
+DIM, STEEP = 6, np.array([3.2, 3.0, 2.2, 2.0, 1.0, 0.1])
 
 
 @figure("F1", quick={"samples": 2000, "replicas": 20}, claims=("pure_value", "mixed_value", "regret_by_regression"))
@@ -60,7 +60,7 @@ def who_pays(kept: int = 2, draws: int = 20_000) -> Figure:
     points: means over `draws` random sets, their regrets by projection, with 99 % Student intervals. New.
     """
     drawn, axes = plt.subplots(figsize=(4.8, 3.6))
-    sigma, prior = observed.shaped_world(observed.drawn_world(0, DIM).covariance, [3.2, 3.0, 2.2, 2.0, 1.0, 0.1], 0)
+    sigma, prior = observed.shaped_world(observed.drawn_world(0, DIM).covariance, STEEP, 0)
     spectrum, tasks = predicted.task_spectrum(sigma, prior), predicted.task_directions(sigma, prior)
     index, generator = np.arange(1, DIM + 1), np.random.default_rng(1)
     uniform = np.argsort(np.argsort(generator.random((draws, DIM)), axis=1), axis=1) < kept

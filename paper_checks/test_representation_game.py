@@ -234,6 +234,21 @@ def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     )
 
 
+@claim(ours("all tasks that matter are kept"), kind="identity", cases=[(6, 3, 3), (5, 3, 1), (4, 1, 1)])
+def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
+    """Where rank <= r eigenvalues are positive the value is 0: their directions, with others up to r, are always kept."""
+    trial.require(rank <= kept < dim, "rank must be at most kept, and kept below dim")
+    spectrum = np.append(np.zeros(dim - rank), np.exp(trial.generator().standard_normal(rank)))
+    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    lost = np.max(spectrum * (1 - drawn.chances @ drawn.members))
+    largest = spectrum.max()
+    wrong = {"the least that matters": np.min(spectrum, where=spectrum > 0, initial=largest)}
+    trial.identity(lost, predicted.mixed_value(spectrum, kept), ops=dim, scale=largest, controls=wrong)
+    chances = [predicted.inclusion(spectrum, kept).sum(), predicted.adversary_chances(spectrum, kept).sum()]
+    trial.identity(np.array(chances), np.array([kept, 1.0]), ops=dim, controls={"all": np.array([dim, 1.0])})
+    trial.identity(np.sum(spectrum > 0), predicted.hedged(spectrum, kept), ops=0, controls={"r + 1": kept + 1})
+
+
 @claim(
     ours("Lagrange multipliers of the linear program; systematic sampling"),
     kind="identity",
@@ -336,8 +351,9 @@ def test_hedge_rate(trial, shortest: Annotated[int, Interval(80, 200)] = 100):
     horizons = np.geomspace(shortest, 100 * shortest, 9).round().astype(int)
     played = observed.hedge(np.tile(HEDGED, (9, 1)), 2, horizons.tolist())
     gaps = played - predicted.mixed_value(np.array(HEDGED), 2)
-    slope = np.polyfit(np.log(horizons), np.log(gaps), 1)[0]
-    trial.value(slope, -0.5, error=1e-9, margin=0.1, controls={"1 / T": -1.0, "no progress": 0.0})
+    bounds = [predicted.hedge_excess(np.array(HEDGED), one) for one in horizons]
+    slope, order = (np.polyfit(np.log(horizons), np.log(one), 1)[0] for one in (gaps, bounds))
+    trial.value(slope, order, error=1e-9, margin=0.1, controls={"1 / T": -1.0, "no progress": 0.0})
 
 
 @claim(
