@@ -236,7 +236,7 @@ def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
 
 @claim(ours("all tasks that matter are kept"), kind="identity", cases=[(6, 3, 3), (5, 3, 1), (4, 1, 1)])
 def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
-    """Where rank <= r eigenvalues are positive the value is 0: their directions, with others up to r, are always kept."""
+    """Where rank <= r eigenvalues are positive the value is 0: their directions and others up to r are kept."""
     trial.require(rank <= kept < dim, "rank must be at most kept, and kept below dim")
     spectrum = np.append(np.zeros(dim - rank), np.exp(trial.generator().standard_normal(rank)))
     drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
