@@ -247,7 +247,7 @@ def test_coherence_recovery(
     """Other columns correlate with what k columns span by at most k mu / (1 - (k - 1) mu) of the largest of the k."""
     trial.require(size < p, "p must exceed size: another column is needed")
     generator, support, ratios, bounds = trial.generator("designs"), tuple(range(size)), [], []
-    drawn = list(observed.problems(generator, designs, n, p)[0])
+    drawn = list(observed.problems(generator, designs, n, p, scaled=True)[0])
     tight = [observed.equicorrelated(size, part / (2 * size - 1)) for part in (0.5, 0.99, 1.1)]
     mu = [predicted.coherence(X) for X in drawn + tight]
     for X, cosine in zip(drawn + tight, mu, strict=True):
@@ -294,7 +294,7 @@ def test_softmax_early_law(
     ((X,), (y,)) = observed.problems(trial.generator("problem"), 1, n, p, correlation)
     rates = 1e-3 / steps / 2.0 ** np.arange(5)
     logits = [observed.softmax_descent(X, y, rate, steps) / rate**2 for rate in rates]
-    law = predicted.early_logits(X, y, 1.0, steps)
+    law = predicted.early_logits(X, y, rates[0], steps) / rates[0] ** 2
     size = np.linalg.norm(law)
     products = (X.T @ y / n) * np.linalg.lstsq(X, y)[0]
     wrong = {"t^2 for t (t - 1)": law / size * steps / (steps - 1)}

@@ -122,6 +122,8 @@ def test_windows_at_the_edges():
     assert predicted.second_entry_level(np.eye(3), [2.0, 2.0, 1.0]) == 2  # a tie
     assert predicted.second_entry_level(np.eye(3), [3.0, 2.0, 1.0]) == 2  # orthogonal: the runner-up
     assert predicted.second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]) == pytest.approx(0.75, rel=1e-14)
+    # A longer column, of slope 2: its line meets +lambda above the window only, at 1.5.
+    assert predicted.second_entry_level([[1, 2], [0, 0.5]], [1, -3]) == pytest.approx(0.5, rel=1e-14)
 
 
 def test_instances_by_hand():
@@ -205,6 +207,7 @@ def test_phases_of_the_schedule():
             lambda: predicted.omp_order([[1.0, 2], [0, 0]], [1, 1], 2),
             "rounds must be at most 1, where no column is left",
         ),
+        (lambda: predicted.omp_order(THREE, [0, 0, 0], 1), "rounds must be at most 0, where the residual is zero"),
         (lambda: predicted.leftover(THREE, [1, 1, 1], (0, 0)), "chosen must name different columns of the 3"),
         (lambda: predicted.second_entry_level(THREE, [1, 1, 1], (0, 1, 2)), "X must have a column outside the span"),
         (lambda: predicted.outside_ratio(3, 0.5), r"\(size - 1\) mu must be below 1, got 1"),
