@@ -392,7 +392,9 @@ def _too_good(levels: _Levels, residuals: Vector, h: Float[np.ndarray, "rows gro
     squares = levels.counts[judged] * sums.means[judged, 0] ** 2 / sums.variances[judged, 0]
     if len(squares) >= _FEWEST_LEVELS and chi2.cdf(squares.sum(), len(squares)) < _TOO_GOOD:
         return True
+    if not levels.binned:
+        return False
     columns = np.column_stack([np.ones(len(h)), h]) * residuals[:, None]
     lengths = np.sqrt(np.sum(columns**2, axis=0))
     near = np.abs(columns.sum(axis=0)[lengths > 0]) < _TOO_GOOD / columns.shape[1] * lengths[lengths > 0]
-    return levels.binned and bool(near.any())
+    return bool(near.any())

@@ -69,7 +69,10 @@ def test_step(trial, world: Seed, cells: Cells = 60, dim: Dim = 3):
 
 
 @claim(
-    abstract('a useful characterization of multicalibration in terms of a "swap regret" like condition'),
+    abstract(
+        "First we prove a useful characterization of multicalibration in terms of a 'swap regret' like condition on "
+        "squared error"
+    ),
     kind="identity",
     cases=[(0, 60, 3), (1, 60, 3), (2, 12, 2), (3, 200, 6)],
 )
@@ -299,8 +302,8 @@ def test_released_class(
 
 @claim(
     abstract(
-        "our weak learning assumption on H is both necessary and sufficient for multicalibration with respect to H to "
-        "imply Bayes optimality"
+        "We then show that our weak learning assumption on H is both necessary and sufficient for multicalibration "
+        "with respect to H to imply Bayes optimality"
     ),
     kind="optimality",
     cases=[2, 3, 5],
