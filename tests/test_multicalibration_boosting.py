@@ -156,6 +156,9 @@ def test_moments_are_those_of_drawn_labels():
     for shift in (-0.26, 0.76):
         with pytest.raises(ValueError, match="values and shifts must add up to probabilities"):
             predicted.bernoulli_moments([0.25], [shift], 0.5)
+    for shift in (-1.1, 1.1):
+        with pytest.raises(ValueError, match=r"shifts must lie in \[-1, 1\]"):
+            predicted.bernoulli_moments([0.25], [shift], 0.5)
 
 
 # ------------------------------------------------------------------------------------------------------ known numbers
