@@ -70,6 +70,14 @@ def test_what_leaves_forgetting_alone(seed, ridge, factor):
     assert predicted.cosines(turned[:, :2].T, turned[:, 2:5].T) == pytest.approx([0, 0], abs=1e-13)
 
 
+def test_many_residuals_are_judged_one_by_one():
+    first, second, _ = tasks(21)
+    many = np.random.default_rng(22).normal(size=(2, 3, 6))
+    together = predicted.forgetting(first, second, many, 0.5, 2)
+    for i, j in np.ndindex(2, 3):
+        assert together[i, j] == pytest.approx(predicted.forgetting(first, second, many[i, j], 0.5, 2))
+
+
 def test_limits():
     first, second, residual = tasks(0)
     least_norm = first @ np.linalg.pinv(second) @ residual
