@@ -58,15 +58,20 @@ CONTENDERS = {"NumPy network": numpy_network, "our network": our_network, "our l
 
 
 def exactly(seed: int) -> float:
-    """The limit by the two numbers p and q that the steps multiply, in fractions."""
+    """The limit by the moments of the weights, in fractions."""
     from fractions import Fraction
 
-    p = q = Fraction(2)
+    a, b, c = Fraction(1), Fraction(0), Fraction(1)
     f = Fraction(0)
     for sample, target in zip(*(map(Fraction, one.tolist()) for one in series(seed)), strict=True):
-        f = ((p - q) * sample / 4).limit_denominator(10**18)
+        f = b * sample
         kappa = -Fraction(RATE) * (f - target) * sample
-        p, q = p * (1 + kappa) ** 2, q * (1 - kappa) ** 2
+        moments = (
+            a + 2 * kappa * b + kappa**2 * c,
+            b + kappa * (a + c) + kappa**2 * b,
+            c + 2 * kappa * b + kappa**2 * a,
+        )
+        a, b, c = (one.limit_denominator(10**18) for one in moments)
     return float(f)
 
 

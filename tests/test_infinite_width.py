@@ -66,12 +66,11 @@ def test_the_limit_of_the_series():
     assert np.sqrt(np.mean(apart**2)) == pytest.approx(0.05980, abs=5e-6)
 
 
-def test_the_limit_is_two_numbers_of_their_own():
-    p = q = 2.0
-    for f, x, y in zip(predicted.limit_outputs(X, Y, 0.15), X, Y, strict=True):
-        assert f == pytest.approx((p - q) * x / 4, abs=1e-14)
-        kappa = -0.15 * (f - y) * x
-        p, q = p * (1 + kappa) ** 2, q * (1 - kappa) ** 2
+@pytest.mark.parametrize("rate", [0.05, 0.15])
+def test_the_limit_is_that_of_matrices(rate):
+    limit = recursion((1.0, 0.0, 1.0), rate=rate)
+    assert predicted.limit_outputs(X, Y, rate) == pytest.approx(limit, abs=1e-14)
+    assert predicted.finite_width(X, Y, rate).limit == pytest.approx(limit, abs=1e-14)
 
 
 def test_bias_and_variance_are_those_of_finite_differences():

@@ -29,13 +29,21 @@ class FiniteWidth(NamedTuple):
 def limit_outputs(x: Inputs, y: Targets, rate: Positive) -> Float[np.ndarray, " steps"]:
     """Return f_t before each step at infinite width, in the unit of y; eta is in units of 1 / x^2.
 
-    a, b, c start at 1, 0, 1. Beyond |kappa| = 1 the steps overshoot. Raises ValueError for other shapes and overflow.
-    Source: derived here; that there are explicit formulas is in the abstract.
+    By p = a + c + 2 b and q = a + c - 2 b, which start at 2: a step multiplies p by (1 + kappa)^2 and q by
+    (1 - kappa)^2, and f = (p - q) x / 4. Beyond |kappa| = 1 the steps overshoot. Raises ValueError for other
+    shapes and overflow. Source: derived here; that there are explicit formulas is in the abstract.
 
     >>> limit_outputs([1.0, 1.0], [1.0, 1.0], 0.1).round(3).tolist()
     [0.0, 0.2]
     """
-    return _outputs(x, y, rate, (0.0, 0.0, 0.0))[:, 0]
+    p = q = np.float64(2.0)
+    found = []
+    for sample, target in zip(x, y, strict=True):
+        f = (p - q) * sample / 4
+        found.append(f)
+        kappa = -rate * (f - target) * sample
+        p, q = p * (1 + kappa) ** 2, q * (1 - kappa) ** 2
+    return np.array(found)
 
 
 @guarded
