@@ -96,6 +96,6 @@ def _decided(x: Ratings, rank: int, least: float) -> tuple[Float[np.ndarray, " k
     full = int(np.sum(values > rounding))
     require(rank <= full, f"rank must be at most the rank of x, {full}, got {rank}")
     pair = values[rank - 1 : rank + 1]
-    tied = len(pair) == 2 and pair[0] > least and pair[0] - pair[1] < _TIE * values[0]
+    tied = len(pair) == 2 and pair[0] > least and pair[1] >= (1 - _TIE) * pair[0]
     require(not tied, f"x must have singular values {rank} and {rank + 1} apart: the subspace is undecided")
     return values[:rank], vectors[:, :rank]

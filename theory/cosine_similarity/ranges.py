@@ -92,7 +92,7 @@ def _upper(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition
         if best <= 0:
             return _valley(u, v, condition, half)
         if step < _FINEST:
-            return min(1.0, best)
+            return best
         kept = logs[lifted * np.cosh(step / 2) >= best * (1 - 1e-14)]
         step = step / 3
         logs = np.unique(np.concatenate([kept - step, kept, kept + step]))
@@ -106,7 +106,7 @@ def _valley(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], conditio
         heights = _best_prefix(u, v, condition, np.exp(logs))[0]
         at = int(heights.argmin())
         low, high = logs[max(at - 1, 0)], logs[min(at + 1, 16)]
-    return max(-1.0, float(heights[at]))
+    return float(heights[at])
 
 
 def _best_prefix(u: Numbers, v: Numbers, condition: float, t: Numbers) -> tuple[Numbers, Numbers]:
