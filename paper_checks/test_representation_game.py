@@ -24,6 +24,7 @@ MOST_SECONDS = 6.0
 Seed = Annotated[int, Interval(0, 2**53)]
 Dim = Annotated[int, Interval(2, 256, why="hundreds of decompositions of that size take minutes beyond")]
 Shape = Literal["drawn", "steep"]
+Horizon = Annotated[int, Interval(2000, 10**5, why="below, 1 / T is not yet far from its root")]
 Worlds = Annotated[int, Interval(100, 10**5, why="fewer need not come near the best")]
 STEEP = (3.2, 3.0, 2.2, 2.0, 1.0, 0.1)
 HEDGED = (3.0, 2.0, 1.0, 0.5, 0.1)
@@ -362,7 +363,7 @@ def test_hedge_rate(trial, shortest: Annotated[int, Interval(80, 200)] = 100):
     cases=[(5, 2), (6, 3)],
     loose="Hedge's bound is for the worst sequence of gains; against best responses it loses a ninth of that",
 )
-def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Annotated[int, Interval(500, 10**5)] = 1000):
+def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000):
     """The mean of T best responses to Hedge has a worst regret within lambda_1 (log d / 2T)^(1/2) of the value."""
     trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
     games = 30
