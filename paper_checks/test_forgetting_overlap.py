@@ -123,6 +123,8 @@ def test_chain(trial, n_s: Size, n_k: Size, dim: Size, tasks: Tasks, ridge: Some
         for one, own in zip(features, residuals, strict=True)
     )
     controls = {"sum of squared drifts": float(np.sum(drifts**2)), "residuals against w_S": float(at_start @ at_start)}
+    other = predicted.chained_drifts(first, features, residuals, 1.1 * ridge).sum(axis=0)
+    controls["lambda + 10 %"] = float(other @ other)  # where drifts cancel by chance, the others are far away
     truth = float(np.sum(drifts.sum(axis=0) ** 2))
     worst = max(condition(task, ridge) for task in features) ** 0.5  # of the stacked least squares
     size = subtracted(first, weights, after)
@@ -144,6 +146,7 @@ def test_loss_increase(trial, n_s: Size, first_ridge: Ridge, n_t: Size = 6, dim:
     task = first, second, targets - second @ weights, ridge
     truth, moved = predicted.loss_increase(*task, weights, first_ridge), predicted.forgetting(*task)
     controls = {"Delta": moved, "Delta / 2": moved / 2, "plus": 2 * moved - truth, "once": (moved + truth) / 2}
+    controls["lambda + 10 %"] = predicted.loss_increase(*task[:3], 1.1 * ridge, weights, first_ridge)
     worst = condition(second, ridge) ** 0.5 + condition(first, first_ridge) ** 0.5
     size = before_loss + after_loss + subtracted(first, weights, after)
     meets(trial, after_loss - before_loss, truth, controls, 4 * dim * worst, size)
