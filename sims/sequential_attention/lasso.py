@@ -20,6 +20,7 @@ Levels = Annotated[Float[np.ndarray, " levels"], POSITIVE]
 _STILL = 2e-15  # of the correlations: the change of a fit that is rounding
 _SWEEPS = 20_000
 _GRID, _ZOOMS = 128, 6
+Four = tuple[Array, Array, Array, Array]
 _LEAST = 1e-6  # of the largest |x_j| |y|: no entry is looked for below
 
 
@@ -104,7 +105,7 @@ def _path(gram: Array, c: Array, penalties: Array, levels: Array, begun: Array) 
 @jax.jit
 def _entries(gram: Array, c: Array, every: Array, active: Array, top: Array) -> tuple[Array, Array]:
     def one(penalties: Array) -> tuple[Array, Array]:
-        def zoom(state: tuple[Array, ...], _: None) -> tuple[tuple[Array, ...], Array]:
+        def zoom(state: Four, _: None) -> tuple[Four, Array]:
             low, high, begun, before = state
             levels = high * (low / high) ** (jnp.arange(1, _GRID + 1) / _GRID)
             betas = _path(gram, c, penalties, levels, begun)
