@@ -189,8 +189,8 @@ def test_moment_tensors(
     covariance, third = moment(2), predicted.third_moment_tensor(derivative(2), sigma)
     wrong = {"the posterior mean for mu_1": third + 2 * np.einsum("ij,k->ijk", covariance, mean)}
     wrong["sigma 10 % too large"] = predicted.third_moment_tensor(derivative(2), 1.1 * sigma)
-    apart = np.linalg.norm(x - x.mean(axis=0), axis=1).max()
-    trial.identity(moment(3), third, ops=OPS, scale=apart**3, controls=wrong)
+    size = np.einsum("iijj", moment(4))  # E|x - mu_1|^4
+    trial.identity(moment(3), third, ops=OPS, scale=np.sqrt(size * np.trace(covariance)), controls=wrong)
     fourth, pairs = (
         predicted.fourth_moment_tensor(derivative(3), covariance, sigma),
         np.multiply.outer(covariance, covariance),
@@ -199,7 +199,7 @@ def test_moment_tensors(
     wrong = {"no pairing": fourth - pairings}
     # In one dimension, and between two points, all pairings are alike.
     wrong |= {"one pairing, three times": fourth - pairings + 3 * pairs} if min(dim, points - 1) > 1 else {}
-    trial.identity(moment(4), fourth, ops=OPS, scale=apart**4, controls=wrong)
+    trial.identity(moment(4), fourth, ops=OPS, scale=size, controls=wrong)
 
 
 @claim(REGIONS, kind="identity", cases=[(6, 2, 0.7), (6, 5, 0.7), (20, 3, 1.5)])
