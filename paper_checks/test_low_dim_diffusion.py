@@ -207,7 +207,7 @@ PRICE = ours("law of total variance; the least mean square error is that of the 
 Few = Annotated[int, Interval(1, 16, why="hundreds of thousands of points are drawn")]
 
 
-@claim(PRICE, kind="identity", cases=[(0.2, 2, 3), (1.0, 2, 3)])
+@claim(PRICE, kind="identity", cases=[(0.2, 2, 3), (1.0, 3, 4)])
 def test_price_of_assignment(trial, noise: Level, dim: Few, subspaces: Few, signal: Level = 1.0):
     """Orthogonal subspaces: MMSE = d gamma^2 / (s^2 + gamma^2) + c^2 E sum w_k (1 - w_k) |P_k x_t|^2.
 
@@ -216,7 +216,7 @@ def test_price_of_assignment(trial, noise: Level, dim: Few, subspaces: Few, sign
     price_of_assignment(trial, noise, dim, subspaces, signal)
 
 
-@claim(PRICE, kind="identity", tier="full", cases=[(0.5, 2, 3), (2.0, 2, 3), (1.0, 1, 2), (0.7, 3, 5)])
+@claim(PRICE, kind="identity", tier="full", cases=[(0.5, 2, 3), (1.0, 2, 3), (2.0, 2, 3), (1.0, 1, 2), (0.7, 3, 5)])
 def test_price_of_assignment__sizes(trial, noise: Level, dim: Few, subspaces: Few, signal: Level = 1.0):
     """The same at other noise levels, dimensions and numbers of subspaces."""
     price_of_assignment(trial, noise, dim, subspaces, signal)
