@@ -147,6 +147,7 @@ def test_verified_completions(samples, mean):
     assert predicted.random_completion(20, 6, samples) == pytest.approx(mean, rel=1e-4)
     assert predicted.random_completion(20, 6, 6) == 0
     assert predicted.worst_completion(20, 6, samples) == 2 * (6 - samples)
+    assert predicted.worst_completion(20, 6, 6) == 0
 
 
 def test_verified_laws_of_noise_and_tails():
@@ -240,6 +241,7 @@ def test_more_samples_than_dimensions_take_the_other_gram_matrix():
             "bases must have as many rows",
         ),
         (lambda: predicted.posterior_mean(np.ones((1, 2)), [np.eye(2)], [0.5, 0.5], 1.0, 1.0), "equally many"),
+        (lambda: predicted.least_loss(np.ones((9, 2)), 3, 1.0, [1.0], [1.0]), "at most the 2 columns of points, got 3"),
         (lambda: predicted.perfect_partitions(3, 2, 2), "samples must be at least dim"),
         (lambda: observed.fitting_partitions(np.ones((30, 2)), 1, 2), r"at most 10\^5 labellings"),
         (lambda: observed.inverse_traces(np.random.default_rng(0), 1, 3, 2), "dim must be at most samples"),

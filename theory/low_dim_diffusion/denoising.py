@@ -80,7 +80,7 @@ def soft_angles(
 
     nodes, node_weights = np.polynomial.hermite_e.hermegauss(order)
     node_weights = node_weights / node_weights.sum()
-    plane = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2)
+    plane = np.column_stack([np.repeat(nodes, order), np.tile(nodes, order)])
     product = np.outer(node_weights, node_weights).ravel()
 
     def loss(angles: Float[np.ndarray, "2"]) -> float:
