@@ -4,10 +4,9 @@
 cosine that each finds, of the whole one; refits are held to no condition number.
 """
 
-import argparse
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 WORKLOADS = [(40, 8, 5)]  # items, k, rounds
 QUICK = [(10, 3, 2)]
@@ -102,17 +101,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small workload")
-    parser.add_argument("--serve", nargs=3, metavar=("CONTENDER", "ITEMS", "K"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        name, items, rank = options.serve
-        serve(answer_seed(name, int(items), int(rank)))
-    else:
-        run(options.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

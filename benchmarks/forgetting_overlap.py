@@ -3,11 +3,10 @@
 `python -m benchmarks.forgetting_overlap [--quick]` prints the table.
 """
 
-import argparse
 from collections.abc import Callable
 from functools import cache
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 WORKLOADS = [(1000, 400, 3)]  # residuals, features; half as many inputs of each task; rounds
 QUICK = [(20, 60, 2)]
@@ -75,17 +74,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small workload")
-    parser.add_argument("--serve", nargs=3, metavar=("CONTENDER", "RESIDUALS", "DIM"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        name, residuals, dim = options.serve
-        serve(answer_seed(name, int(residuals), int(dim)))
-    else:
-        run(options.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

@@ -3,10 +3,9 @@
 `python -m benchmarks.low_dim_diffusion [--quick]` prints the table.
 """
 
-import argparse
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 WORKLOADS = [(4, 3000, 5), (16, 3000, 5)]  # samples of each subspace, steps of training, rounds
 QUICK = [(4, 200, 2)]
@@ -109,17 +108,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small workload")
-    parser.add_argument("--serve", nargs=3, metavar=("CONTENDER", "N", "STEPS"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        name, samples, steps = options.serve
-        serve(answer_seed(name, int(samples), int(steps)))
-    else:
-        run(options.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

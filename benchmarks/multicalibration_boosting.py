@@ -4,10 +4,9 @@
 combination of groups and what a round of boosting saves besides; the loop gives means and Hoeffding's intervals.
 """
 
-import argparse
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 WORKLOADS = [(100_000, 3)]  # rows, rounds
 QUICK = [(5_000, 1)]
@@ -73,17 +72,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small workload")
-    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "N"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        name, n = options.serve
-        serve(answer_seed(name, int(n)))
-    else:
-        run(options.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

@@ -5,13 +5,12 @@ The program gives the mean of a projection, of which sets must still be drawn; o
 Principal components are what most people keep. `python -m benchmarks.representation_game [--quick]` prints the table.
 """
 
-import argparse
 import statistics
 from collections.abc import Callable
 
 import numpy as np
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 WORKLOADS = [(6, 7), (12, 5), (24, 3)]  # features, rounds
 QUICK = [(4, 2)]
@@ -95,17 +94,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small workload")
-    parser.add_argument("--serve", nargs=2, metavar=("CONTENDER", "DIM"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        name, dim = options.serve
-        serve(answer_seed(name, int(dim)))
-    else:
-        run(options.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)

@@ -4,10 +4,9 @@
 set only; the levels of the penalty at which features come in are what a solver must otherwise be asked for.
 """
 
-import argparse
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
 
 WORKLOADS = [(200, 20, 5)]  # rows, columns, rounds of the benchmark
 QUICK = [(40, 8, 2)]
@@ -108,17 +107,5 @@ def run(quick: bool) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one small workload")
-    parser.add_argument("--serve", nargs=3, metavar=("CONTENDER", "N", "P"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        name, n, p = options.serve
-        serve(answer_seed(name, int(n), int(p)))
-    else:
-        run(options.quick)
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run, answer_seed)
