@@ -126,4 +126,4 @@ def ramp(
 
 def _imbalances(head: Head) -> tuple[Float[Array, "_ _"], ...]:
     factors = (head.features, *head.weights)
-    return tuple(later.T @ later - earlier @ earlier.T for earlier, later in itertools.pairwise(factors))
+    return tuple(jnp.asarray(later.T @ later - earlier @ earlier.T) for earlier, later in itertools.pairwise(factors))
