@@ -8,7 +8,7 @@ from theory_on_trial.audits.falsifier import Draw, Sides, inequality
 
 @inequality(
     "infinite_width.conditions",
-    "1/2 - a - b <= -1/2 where features are learnt, any exponents, up to four hidden layers",
+    "1/2 <= a + b - 1/2 where features are learnt, any exponents, up to four hidden layers",
     draws=1000,
 )
 def silent_start(draw: Draw) -> Sides | None:
@@ -21,4 +21,4 @@ def silent_start(draw: Draw) -> Sides | None:
     c = max(-mover - a[-1] - b[-1], -mover / 2 - a[-1])
     if not predicted.stability(a, b, c).all() or abs(float(predicted.feature_exponent(a, b, c))) > 1e-12:
         return None
-    return Sides(float(predicted.output_exponent(a, b)), -0.5, ops=1e7)  # conditions hold to 1e-9
+    return Sides(0.5, -float(predicted.output_exponent(a, b)), ops=1e7)  # conditions hold to 1e-9

@@ -5,12 +5,14 @@ the dimension grows the covariance over time of the centred trajectory tends to 
 (the route of arXiv 1806.08805). The sum over lags of the trace is derived here. Units of the step variance.
 """
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.contract import guarded, require
+from theory_on_trial.contract import USABLE_SCALE, guarded, require
 
-Response = Float[np.ndarray, " points"]
+Response = Annotated[Float[np.ndarray, " points"], USABLE_SCALE]
 _POINTS = "impulse_response must hold at least two recorded points"
 
 
