@@ -362,7 +362,8 @@ def test_random_completion__training(
     trial.mean(
         sampler=lambda generator, n: observed.trained_errors(generator, n, ambient, dim, samples),
         predict=predict,
-        law=Bounded(0, predicted.worst_completion(ambient, dim, samples) + 1e-9),
+        # A run that is still on its way may be farther off than any completion, but no farther than two subspaces.
+        law=Bounded(0, predicted.worst_completion(ambient, dim, 0) + 1e-9),
         first=1000,
         most=1_000_000,
         **options,

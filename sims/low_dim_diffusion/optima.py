@@ -103,19 +103,19 @@ def k_subspaces(
     total = float(np.sum(points**2))
     for _ in range(starts):
         bases = [np.linalg.qr(generator.standard_normal((ambient, dim)))[0] for _ in range(groups)]
-        labels, residual = np.full(len(points), -1), np.inf
+        reached = np.inf
         while True:
             squares = np.array([np.sum((points @ basis) ** 2, axis=1) for basis in bases])
             residual = total - float(squares.max(axis=0).sum())
-            if np.array_equal(labels, squares.argmax(axis=0)):
+            if not residual < reached:  # labels may still change for ever, by rounding among ties
                 break
-            labels = squares.argmax(axis=0)
+            labels, reached = squares.argmax(axis=0), residual
             # Left out are groups that have no point: they keep their subspace.
             for k in set(labels.tolist()):
                 right = np.linalg.svd(points[labels == k])[2]
                 bases[k] = right[:dim].T
-        if residual < best[1]:
-            best = labels, residual
+        if reached < best[1]:
+            best = labels, reached
     return best
 
 
