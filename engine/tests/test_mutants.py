@@ -96,6 +96,7 @@ def test_a_name_stands_for_every_site_that_it_describes(folder):
 
 def test_refusals_and_annotations_are_left_alone():
     source = "def half(x: 'Float[2]') -> 'Float[3]':\n    if x < 4:\n        raise ValueError(5)\n    return -x\n"
+    source += "Share = Annotated[float, Interval(0, 1)]\nrequire(size <= 6, f'size must be below {6 + 1}')\n"
     assert [ast.unparse(site) for site in mutants.sites(ast.parse(source))] == ["-x"]
 
 

@@ -85,11 +85,17 @@ def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def sites(tree: ast.Module) -> list[ast.expr]:
-    """Return a module's numbers, arithmetic and comparisons, outside annotations and refusals of bad input."""
+    """Return a module's numbers, arithmetic and comparisons, outside annotations and refusals of bad input.
+
+    Annotations are also the domains that a module gives a name, refusals also the calls of `require`.
+    """
     found: list[ast.expr] = []
 
     def visit(node: ast.AST) -> None:
         if isinstance(node, ast.Raise | ast.If) and any(isinstance(child, ast.Raise) for child in ast.walk(node)):
+            return
+        said = node.func if isinstance(node, ast.Call) else node.value if isinstance(node, ast.Subscript) else None
+        if isinstance(said, ast.Name) and said.id in ("require", "Annotated"):
             return
         number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
         arithmetic = isinstance(node, ast.BinOp) and type(node.op) in OPERATORS
