@@ -1,6 +1,12 @@
 """The figures' framework: registration, settings, captions, files, and the command."""
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 
 import matplotlib.pyplot as plt
 import pytest
@@ -115,6 +121,28 @@ def test_a_wrong_argument_gets_one_sentence_and_status_2(capsys, arguments, sent
     assert stopped.value.code == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith(f"python -m figures: error: {sentence}")
+
+
+def test_ctrl_c_ends_the_drawing_in_one_line_and_leaves_no_process(tmp_path):
+    command = [sys.executable, "-m", "figures", "random_walk_pca", "--quick", "--out", str(tmp_path)]
+    begun = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    begun.stderr.read(1)  # the bar is there: drawing has begun
+    time.sleep(1)
+    os.killpg(begun.pid, signal.SIGINT)
+    said = begun.communicate(timeout=30)[1]
+    assert re.fullmatch(r"stopped: \d+ of \d+ figures are drawn", said.splitlines()[-1]), said
+    assert begun.returncode == 130
+    assert "leaked" not in said
+    assert any(not _lives(begun.pid) for _ in range(100))
+
+
+def _lives(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    time.sleep(0.1)
+    return True
 
 
 def test_every_figure_names_claims_that_exist():

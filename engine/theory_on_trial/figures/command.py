@@ -2,8 +2,13 @@
 
 import argparse
 import os
+import signal
 import sys
+from contextlib import nullcontext
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
+from threading import RLock
 
 # OpenBLAS reads it once, when it is loaded; the eigenproblems here are small, and two threads slow each other down.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -43,20 +48,44 @@ def main(arguments: list[str] | None = None) -> int:
     import jax
     from tqdm.auto import tqdm
 
-    from theory_on_trial.compilation_cache import enable_compilation_cache
-
-    jax.config.update("jax_enable_x64", True)
-    enable_compilation_cache()
+    names = [f"{figure.paper}.{figure.name}" for figure in chosen]
+    saved = partial(_save, folder=folder, quick=options.quick, small=options.small)
+    # A process for each core, as one figure has seldom work for two. Sharing an accelerator, they would compete.
+    processes = min(len(names), os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
     drawn = []
-    for figure in (bar := tqdm(chosen, unit="figure", file=sys.stderr)):
-        bar.set_postfix_str(f"{figure.paper}.{figure.name}")
-        paths, overlaps = figure.save(folder, options.quick, options.small)
-        tqdm.write(", ".join(map(str, paths)))
-        for sentence in overlaps:
-            tqdm.write(f"{figure.paper}.{figure.name}: {sentence}")
-        drawn.append(paths[0])
+    try:
+        with get_context("spawn").Pool(processes, _begin) if processes > 1 else nullcontext() as pool:
+            found = pool.imap(saved, names) if pool else map(saved, names)
+            for name, (paths, overlaps) in zip(names, tqdm(found, total=len(names), unit="figure"), strict=True):
+                tqdm.write(", ".join(map(str, paths)))
+                for sentence in overlaps:
+                    tqdm.write(f"{name}: {sentence}")
+                drawn.append(paths[0])
+    except KeyboardInterrupt:
+        print(f"stopped: {len(drawn)} of {len(names)} figures are drawn", file=sys.stderr)
+        return 130
     if options.gallery:
         from theory_on_trial.report import write_gallery
 
         write_gallery(options.gallery, drawn)
     return 0
+
+
+def _save(name: str, folder: Path, quick: bool, small: bool) -> tuple[list[Path], list[str]]:
+    """Draw one figure in the present process, whichever that is."""
+    import jax
+
+    from theory_on_trial.compilation_cache import enable_compilation_cache
+
+    jax.config.update("jax_enable_x64", True)
+    enable_compilation_cache()
+    (figure,) = figures(name)
+    return figure.save(folder, quick, small)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the parent, which ends its processes; a bar's lock between processes would be left behind."""
+    from tqdm import tqdm
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tqdm.set_lock(RLock())
