@@ -178,11 +178,13 @@ def test_latent_variables(trial, dim: Count, n_classes: Several = 3, n_latent: S
     merged = np.kron(np.eye(n_classes), np.ones(n_latent))
     labels, means = table.posterior @ merged.T, table.class_means[0]
     of_classes = (means * table.priors) @ merged.T / (merged @ table.priors[0])
-    left = table.pretext @ np.linalg.pinv(of_classes, rcond=1e-10).T - labels
     total = np.trace(merged @ moment @ merged.T)  # E|p|^2, of which the head explains all but a
-    wrong = {"A_Y^+ psi, Z ignored": total - np.sum(table.weights[..., None] * left**2)}
-    if n_classes + n_latent <= dim < cells:
-        wrong["k + m means suffice"] = total
+    if n_classes <= dim < cells:
+        wrong = {"k + m means suffice" if dim >= n_classes + n_latent else "k means suffice": total}
+    else:
+        head = table.pretext @ np.linalg.pinv(of_classes, rcond=1e-10).T
+        met, size = (np.sum(table.weights[..., None] * head * one) for one in (labels, head))
+        wrong = {"A_Y^+ psi, Z ignored, at its best scale": met**2 / size}
     trial.identity(
         total - observed.approximation_error(labels, table.pretext, table.weights)[0],
         total - predicted.approximation_error(moment, means, merged),
