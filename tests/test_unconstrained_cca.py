@@ -1,5 +1,7 @@
 """Tests of unconstrained CCA: properties, second routes, refusals, what the tool says of data, hostile input."""
 
+from itertools import permutations
+
 import jax
 import numpy as np
 import pytest
@@ -145,6 +147,27 @@ def test_sampled_batches_meet_numpy():
     assert float(loss) == pytest.approx(-4 * np.trace(between) + np.sum(V * V), rel=1e-5)
 
 
+def test_every_pairing_is_a_mean_over_orders():
+    first, second = np.random.default_rng(4).normal(size=(2, 4, 1))
+    squares = [np.corrcoef(first[:, 0], second[list(order), 0])[0, 1] ** 2 for order in permutations(range(4))]
+    assert observed.every_pairing(first, second) == pytest.approx(np.mean(squares))
+    for rows, sentence in ((10, "first must have at most 9 rows, got 10"), (4, "must have fewer than 4 columns")):
+        with pytest.raises(ValueError, match=sentence):
+            observed.every_pairing(np.eye(rows), np.eye(rows))
+
+
+def test_two_batches_are_the_mean_of_all_pairs_and_one_is_that_of_their_squares():
+    heads, batches = np.stack([np.eye(1)] * 2), [(a, b) for a in (-1, 1) for b in (-1, 1)]
+    V = np.array([2 * np.var(s, ddof=1) for s in batches])  # of equal views that are signs
+    found = observed.enumerated_penalties(np.ones(1), heads, 2, -2.0)
+    assert found == pytest.approx((np.mean(V**2), np.mean(np.outer(V, V))))
+    Z = jax.vmap(lambda key: observed.embeddings(key, RHO[:1], heads, 4))(jax.random.split(jax.random.key(0), 3))
+    V = np.var(np.asarray(Z), axis=2, ddof=1).sum(axis=(1, 2))
+    apart = np.mean([V[i] * V[j] for i in range(3) for j in range(3) if i != j])
+    found = observed.batch_penalties(jax.random.key(0), RHO[:1], heads, 4, 3, "normal")
+    assert np.asarray(found) == pytest.approx([apart, np.var(V, ddof=1)], rel=1e-5)
+
+
 def test_the_expected_loss_of_huge_batches_is_the_loss():
     rng = np.random.default_rng(3)
     W = rng.normal(size=(2, 3, 2))
@@ -235,8 +258,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "null_level": Case(within=(0, np.inf)),
         "squared_correlations": Case({"n_rows": 12, "dim_first": 3, "dim_second": 2}, within=(0, 2.001)),
         "strengths_after_descent": Case({"correlations": RHO, "batch": 4, "n_batches": 1, "steps": 20, "rate": 0.01}),
-        "batch_penalty": Case({"batch": 4, "n_batches": 3}),
-        "batch_variance": Case({"batch": 4, "n_batches": 3}),
+        "batch_penalties": Case({"batch": 4, "n_batches": 3}),
         "minimise_expected": Case({"correlations": RHO, "n_columns": 2, "starts": 2}),
         "ey_certificate": Case(dict(zip(("Z1", "Z2"), views(np.random.default_rng(8), 60, BEST), strict=True))),
     },

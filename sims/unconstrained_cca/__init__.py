@@ -4,9 +4,8 @@ Each import below is one concept in one file.
 """
 
 from sims.unconstrained_cca.batches import (
-    batch_penalty,
-    batch_variance,
-    enumerated_bias,
+    batch_penalties,
+    enumerated_penalties,
     two_batch_gradient,
     two_batch_loss,
 )
@@ -21,4 +20,4 @@ from sims.unconstrained_cca.pencil import (
     minimise,
     pencil_of_views,
 )
-from sims.unconstrained_cca.views import embeddings, squared_correlations, standardised
+from sims.unconstrained_cca.views import embeddings, every_pairing, squared_correlations, standardised

@@ -20,45 +20,43 @@ Views = Annotated[Float[AnyArray, "2 pairs directions"], USABLE_SCALE]
 
 
 @guarded(double=False)
-def batch_penalty(
+def batch_penalties(
     key: Key[Array, ""], correlations: Correlations, weights: Heads, batch: Batch, n_batches: Batches, law: Law
-) -> Float[Array, ""]:
-    """tr(V V') of two independent batches, averaged over all pairs of `n_batches`: the two-batch penalty, sampled."""
-    V = _totals(key, correlations, weights, batch, n_batches, law)
-    return (jnp.sum(jnp.sum(V, axis=0) ** 2) - jnp.sum(V**2)) / (n_batches * (n_batches - 1))
+) -> Float[Array, "2"]:
+    """tr(V V') and |V - V'|^2 / 2 of two independent batches, averaged over all pairs of `n_batches`.
 
-
-@guarded(double=False)
-def batch_variance(
-    key: Key[Array, ""], correlations: Correlations, weights: Heads, batch: Batch, n_batches: Batches, law: Law
-) -> Float[Array, ""]:
-    """|V - V'|^2 / 2 of two independent batches, averaged over all pairs of `n_batches`.
-
-    By so much the penalty of one batch, tr(V^2), exceeds that of two in the mean.
+    The first is the penalty of two batches, by the second that of one batch, tr(V^2), exceeds it in the mean.
     """
-    V = _totals(key, correlations, weights, batch, n_batches, law)
-    return jnp.sum((V - V.mean(axis=0)) ** 2) / (n_batches - 1)
+    one = jax.vmap(lambda key: _within(_centred(embeddings(key, correlations, weights, batch, law))))
+    V = one(jax.random.split(key, n_batches))
+    squares, square_of_sum = jnp.sum(V**2), jnp.sum(jnp.sum(V, axis=0) ** 2)
+    apart = (square_of_sum - squares) / (n_batches * (n_batches - 1))
+    return jnp.stack([apart, squares / n_batches - apart])
 
 
 @guarded
-def enumerated_bias(correlations: Correlations, weights: Heads, batch: Batch, kurtosis: Kurtosis) -> float:
-    """E |V - E V|^2 over all batches of sources that are 0 or +-sqrt(kurtosis + 3), of this excess kurtosis.
+def enumerated_penalties(
+    correlations: Correlations, weights: Heads, batch: Batch, kurtosis: Kurtosis
+) -> tuple[float, float]:
+    """E tr(V V') with V' = V and with V' from another batch, sources being 0 or +-sqrt(kurtosis + 3): over all batches.
 
-    The square of a covariance is a polynomial of degree four, in which third moments meet a mean: its mean is that for
-    every law of the sources with this kurtosis. `ValueError` for more than 3^13 batches.
+    Either is the mean of a polynomial of degree four in the numbers drawn, in which third moments meet a mean: that for
+    every law of the sources with this excess kurtosis. `ValueError` for more than 3^13 batches.
     """
     n_numbers = 2 * batch * len(correlations)
     require(n_numbers <= 13, f"batch must give at most 13 numbers for 2 sources a direction, got {n_numbers}")
     reach = np.sqrt(kurtosis + 3)
     signs = np.array(np.meshgrid(*[[-1, 0, 1]] * n_numbers)).reshape(n_numbers, -1)
     chances = np.prod(np.where(signs == 0, 1 - 1 / reach**2, 0.5 / reach**2), axis=0)
+    signs, chances = signs[:, chances > 0], chances[chances > 0]
     own, other = reach * signs.reshape(2, batch, len(correlations), -1)
     rho = np.asarray(correlations)[:, None]
     V = 0.0
     for view, head in zip((own, rho * own + np.sqrt(1 - rho**2) * other), np.asarray(weights), strict=True):
         Z = np.einsum("tds,dk->tks", view - view.mean(axis=0), head)
         V = V + np.einsum("tis,tjs->ijs", Z, Z) / (batch - 1)
-    return float(np.sum(chances * V**2) - np.sum(np.sum(chances * V, axis=-1) ** 2))
+    weighed = chances * V
+    return float(np.sum(weighed * V)), float(np.sum(np.sum(weighed, axis=-1) ** 2))
 
 
 @guarded(double=False)
@@ -85,12 +83,6 @@ def two_batch_gradient(
 
 
 _gradient = jax.jit(jax.grad(two_batch_loss), static_argnums=3)
-
-
-def _totals(key, correlations, weights, batch, n_batches, law):  # type: ignore[no-untyped-def]
-    """V = Cov(Z_1) + Cov(Z_2) of every batch."""
-    one = jax.vmap(lambda key: _within(_centred(embeddings(key, correlations, weights, batch, law))))
-    return one(jax.random.split(key, n_batches))
 
 
 def _centred(pairs: Float[Array, "2 pairs columns"]) -> Float[Array, "2 pairs columns"]:

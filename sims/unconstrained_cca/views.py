@@ -1,16 +1,20 @@
 """Pairs of views made of independent sources of a given law."""
 
+from itertools import permutations
 from typing import Annotated
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
 from sims.unconstrained_cca._domains import Batch, Correlations, Heads, Law
-from theory_on_trial.contract import LONGEST, Interval, Size, guarded, require, require_room
+from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, Size, guarded, require, require_room
 
 Rows = Annotated[int, Interval(3, LONGEST)]
+Few = Annotated[Float[np.ndarray, "rows _"], USABLE_SCALE]
+"""A view of a few rows."""
 
 
 @guarded(double=False)
@@ -55,6 +59,21 @@ def squared_correlations(
     data = data - data.mean(axis=0)
     first, second = (jnp.linalg.qr(one)[0] for one in (data[:, :dim_first], data[:, dim_first:]))
     return jnp.sum((first.T @ second) ** 2)
+
+
+@guarded
+def every_pairing(first: Few, second: Few) -> float:
+    """The mean of that sum over all n! orders of the second view's rows: what chance alone pairs.
+
+    `ValueError` for more than 9 rows, or as many columns as rows.
+    """
+    n_rows = len(first)
+    require(n_rows <= 9, f"first must have at most 9 rows, got {n_rows}")
+    require(max(first.shape[1], second.shape[1]) < n_rows, f"first and second must have fewer than {n_rows} columns")
+    # The first direction is the mean, which centring takes away.
+    one, two = (np.linalg.qr(np.column_stack([np.ones(n_rows), view]))[0][:, 1:] for view in (first, second))
+    orders = np.array(list(permutations(range(n_rows))))
+    return float(np.sum((two[orders].swapaxes(1, 2) @ one) ** 2) / len(orders))
 
 
 def _product(shape: tuple[int, ...]) -> int:
