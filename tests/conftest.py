@@ -3,9 +3,9 @@
 Compiled programs are kept on disk: a simulator that several files test is compiled once.
 """
 
-from jaxtyping import install_import_hook
+from shapes import check_shapes
 
-install_import_hook(["theory", "sims", "own_data"], "theory_on_trial.testing.typechecker")
+check_shapes(["theory", "sims", "own_data"])
 
 from theory_on_trial.compilation_cache import enable_compilation_cache  # noqa: E402 -- after the hook
 from theory_on_trial.testing import programs_of_one_module  # noqa: E402 -- after the hook
