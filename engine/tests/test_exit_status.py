@@ -5,6 +5,7 @@ import json
 import pytest
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.usefixtures("warm_children")
 
 HEAD = """
 import pytest

@@ -7,6 +7,7 @@ import textwrap
 import pytest
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.usefixtures("warm_children")
 
 PAPER = """
     import jax
@@ -209,7 +210,7 @@ def test_trial_without_claim_is_refused(pytester):
     assert "decorate it with @claim" in done.stdout.str()
 
 
-def test_other_suites_pay_nothing(pytester):
+def test_other_suites_pay_nothing(pytester, true_children):
     pytester.makepyfile(
         test_plain="import sys\n\ndef test_it():\n    assert not {'jax', 'numpy', 'scipy'} & set(sys.modules)\n"
     )
@@ -331,7 +332,7 @@ def test_settings_of_a_claim_are_set_from_the_command_line(paper):
     assert "--trial-set power must be a literal such as 3 or 'a', got two" in done.stdout.str() + done.stderr.str()
 
 
-def test_a_claim_that_needs_no_jax_does_not_start_it(pytester):
+def test_a_claim_that_needs_no_jax_does_not_start_it(pytester, true_children):
     pytester.makepyfile(
         test_plain="""
         import sys

@@ -1,0 +1,153 @@
+"""A Python that starts in a moment: its programs run in forks of a process that has imported what they need.
+
+`started` gives the path of a stand-in for `sys.executable`. It hands its arguments, folder, environment and standard
+streams to that process, and ends as the fork ends; a stand-in that is killed takes the fork along. What a test says of
+imports, or of signals, wants a true Python.
+"""
+
+import contextlib
+import gc
+import importlib
+import importlib.machinery
+import json
+import os
+import runpy
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import types
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+CLIENT = """#!{python} -IS
+import json, os, signal, socket, sys
+
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    asked = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+    socket.send_fds(server, [len(asked).to_bytes(8, "big")], [0, 1, 2])
+    server.sendall(asked)
+    status = int.from_bytes(server.recv(4), "big", signed=True)
+if status < 0:
+    if -status != signal.SIGKILL:
+        signal.signal(-status, signal.SIG_DFL)
+    os.kill(os.getpid(), -status)
+sys.exit(status)
+"""
+ENGINE = "theory_on_trial"
+CORE = ("compilation_cache", "mapping", "registry", "report", "tracing", "trial")
+IMPORTED = ["jax", "scipy.optimize", "scipy.stats", *(f"{ENGINE}.{name}" for name in CORE)]
+"""Beside pytest and its plugins."""
+
+
+@contextlib.contextmanager
+def started() -> Iterator[str]:
+    """The stand-in's path, for as long as the block runs; Python's own where the system cannot wait for forks so."""
+    if not hasattr(os, "pidfd_open"):
+        yield sys.executable
+        return
+    folder = Path(tempfile.mkdtemp())
+    address, client = str(folder / "address"), folder / "python"
+    client.write_text(CLIENT.format(python=sys.executable, address=address))
+    client.chmod(0o700)
+    command = [sys.executable, __file__, address, str(client)]
+    # In a session of its own: Ctrl-C is for the tests. It ends as its input does, however these end.
+    process = subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        yield str(client)
+    finally:
+        process.communicate()
+        shutil.rmtree(folder)
+
+
+def import_all() -> None:
+    """Import what the programs of tests need, by a run of pytest over nothing: it rewrites the modules of plugins."""
+    import pytest
+
+    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
+        pytest.main(["-p", "no:cacheprovider", "--rootdir", os.getcwd(), os.getcwd()])
+    for name in IMPORTED:
+        importlib.import_module(name)
+
+
+def serve(address: str, client: str) -> Callable[[], object]:
+    """Fork for every client until the input ends; return, in the forks, what they are to run."""
+    import_all()
+    gc.freeze()
+    found = sys.path[1:]  # without the folder of this file
+    sys.executable = client
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(address)
+        listening.listen(16)
+        print("ready", flush=True)
+        while sys.stdin.fileno() not in (ready := select.select([listening, sys.stdin.fileno()], [], [])[0]):
+            assert ready
+            client_socket, _ = listening.accept()
+            if os.fork() == 0:
+                listening.detach()
+                return answer(client_socket, found)
+            client_socket.close()
+            with contextlib.suppress(ChildProcessError):  # forks that have ended
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+    return sys.exit
+
+
+def answer(client: socket.socket, found: list[str]) -> Callable[[], object]:
+    """Fork what a client asks for, and tell it how that ended; return, in the fork, what it is to run."""
+    head, files, _, _ = socket.recv_fds(client, 8, 3)
+    with client.makefile("rb") as stream:
+        arguments, folder, environment = json.loads(stream.read(int.from_bytes(head, "big")))
+    worker = os.fork()
+    if worker == 0:
+        client.detach()
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+        os.closerange(3, max(files) + 16)
+        return program(arguments, folder, environment, found)
+    for file in files:
+        os.close(file)
+    over = os.pidfd_open(worker)
+    if client in select.select([client, over], [], [])[0]:  # it is gone
+        os.kill(worker, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
+    with contextlib.suppress(BrokenPipeError):
+        client.sendall(status.to_bytes(4, "big", signed=True))
+    os._exit(0)
+
+
+def program(arguments: list[str], folder: str, environment: dict[str, str], found: list[str]) -> Callable[[], object]:
+    """What Python runs for these arguments, in this folder and environment."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    arguments = arguments[1:] if arguments[0] == "-u" else arguments
+    first, rest = arguments[0], arguments[1:]
+    if first.startswith("-m"):
+        name, rest = (first[2:], rest) if first[2:] else (rest[0], rest[1:])
+        run, sys.argv, place = partial(runpy.run_module, name, None, "__main__", True), [name, *rest], folder
+    elif first == "-c":
+        main = sys.modules["__main__"] = types.ModuleType("__main__")
+        run, sys.argv, place = partial(exec, rest[0], vars(main)), ["-c", *rest[1:]], ""
+    else:
+        run, sys.argv, place = partial(runpy.run_path, first, None, "__main__"), arguments, str(Path(first).parent)
+    given = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    sys.path[:] = [place, *given, *(path for path in found if path not in given)]
+    # A copy of the engine hides the one that is installed.
+    engine = importlib.machinery.PathFinder.find_spec(ENGINE, sys.path)
+    if engine is None or engine.origin != sys.modules[ENGINE].__file__:
+        for name in [name for name in sys.modules if name.partition(".")[0] == ENGINE]:
+            del sys.modules[name]
+    return run
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])()
