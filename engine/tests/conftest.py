@@ -38,5 +38,5 @@ def warm_children(warm_python, monkeypatch):
 
 @pytest.fixture
 def true_children(warm_children, monkeypatch):
-    """In a module whose tests have warm children: the test says something of what a Python imports."""
+    """In a module whose tests have warm children: the test is about what a Python imports, or how it is stopped."""
     monkeypatch.setattr(sys, "executable", TRUE_PYTHON)

@@ -14,6 +14,8 @@ from theory_on_trial.command import main
 from theory_on_trial.plugin import KINDS, TIERS
 from theory_on_trial.registry import Kind, Tier
 
+pytestmark = pytest.mark.usefixtures("warm_children")
+
 CHECKS = '''
 """Sums: a toy."""
 
@@ -240,7 +242,7 @@ def completed(line):
         ("theory-on-trial run verification.sums.sum --set s", ["shift="]),
     ],
 )
-def test_claims_papers_and_settings_are_completed(here, line, offered):
+def test_claims_papers_and_settings_are_completed(here, true_children, line, offered):
     assert completed(line) == offered
 
 
