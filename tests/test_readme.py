@@ -1,5 +1,6 @@
 """README.md: its Python runs, and what continuous integration takes from it is what it says."""
 
+import os
 import re
 import subprocess
 import sys
@@ -9,10 +10,22 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_first_python_example_runs():
+def test_the_first_claim_prints_what_the_page_says(tmp_path):
     example = re.findall(r"^```python\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)[0]
-    done = subprocess.run([sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    (tmp_path / "test_uniform.py").write_text(example, encoding="utf-8")
+    (tmp_path / "pytest.ini").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest"],
+        cwd=tmp_path,
+        env={**os.environ, "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = (re.findall(r"^[+] uniform[.].*", text, flags=re.MULTILINE) for text in (README, done.stdout))
+    written, fresh = ([row.split()[:-1] for row in found] for found in rows)  # without the seconds
+    assert written == fresh
 
 
 def test_the_commands_run_in_integration():
