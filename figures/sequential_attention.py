@@ -68,7 +68,7 @@ def attention(
         open_marks = {"markerfacecolor": "white", "label": f"largest weight, {said}"}
         points_with_intervals(axes, x, found[:, :, 1], colour, fmt=mark, **open_marks)
     axes.axhline(1, color=COLOURS[6], label="early law: OMP's pick")
-    axes.axhline(predicted.untrained_agreement(p), color="0.5", linestyle=":", label="by chance")
+    axes.axhline(1 / p, color="0.5", linestyle=":", label="by chance")
     axes.set(xscale="log", ylim=(0, 1.05), xlabel="steps of gradient descent", ylabel="share of designs that agree")
     drawn.legend(loc="outside right center")
     return drawn

@@ -151,6 +151,18 @@ def test_shares_of_the_plane_are_integrals_over_directions(cosine):
     assert predicted.differing_share(1e-40, 1e40) == pytest.approx(0.5)
 
 
+def test_means_over_random_designs():
+    assert predicted.mean_rising_share(3) == pytest.approx(2**0.5 - 1 - 1 / np.pi, abs=1e-12)
+    assert [predicted.mean_differing_share(n) for n in (2, 3)] == pytest.approx([0.25, 0.5 - 1 / np.pi], abs=1e-12)
+    X, y = np.random.default_rng(0).normal(size=(2, 40_000, 4, 2))
+    chosen = [observed.refitted(X, y[..., 0], 1, rule).picks for rule in ("largest gradient", "best fit")]
+    share = predicted.mean_differing_share(4)
+    assert np.mean(chosen[0] != chosen[1]) == pytest.approx(share, abs=5 * math.sqrt(share / 40_000))
+    levels = observed.refitted(X / np.linalg.norm(X, axis=1, keepdims=True), y[..., 0], 2, "largest gradient").levels
+    share = predicted.mean_rising_share(4)
+    assert np.mean(levels[:, 1] > levels[:, 0]) == pytest.approx(share, abs=5 * math.sqrt(share / 40_000))
+
+
 @given(st.integers(1, 40), st.floats(0, 1))
 def test_a_size_is_certified_where_the_ratio_is_below_one(size, mu):
     below = mu < predicted.recovery_coherence(size)
@@ -189,10 +201,9 @@ def test_the_guarantee_is_sharp(size):
 
 
 def test_phases_of_the_schedule():
-    assert predicted.pick_steps(1000, 4) == (100, 325, 550, 775)
-    assert predicted.pick_steps(999, 4) == (100, 325, 550, 775)
+    assert predicted.pick_steps(1000, 4, 1) == (100, 325, 550, 775)
+    assert predicted.pick_steps(999, 4, 1) == (100, 325, 550, 775)
     assert [predicted.features_chosen(*one) for one in ((6, 2), (10, 5), (10, 1), (9, 3))] == [4, 5, 10, 3]
-    assert predicted.untrained_agreement(12) == pytest.approx(1 / 12)
     assert observed.coded_schedule(10, 10) == (tuple(range(1, 10)), 9)  # ten phases have no step each
 
 
@@ -213,7 +224,7 @@ def test_phases_of_the_schedule():
         (lambda: predicted.outside_ratio(3, 0.5), r"\(size - 1\) mu must be below 1, got 1"),
         (lambda: predicted.coherence([[1.0, 0], [1, 0]]), "X must have no column of zeros"),
         (lambda: predicted.pick_steps(1000, 5, 2), "at_once must divide features, got 2 and 5"),
-        (lambda: predicted.pick_steps(10, 10), "steps must give each of the 10 phases one, got 10"),
+        (lambda: predicted.pick_steps(10, 10, 1), "steps must give each of the 10 phases one, got 10"),
         (lambda: observed.equicorrelated(3, 0.9), "hold what follows from size = 3"),
         (
             lambda: observed.refitted(THREE[None], np.ones((1, 3)), 4, "best fit"),

@@ -7,8 +7,8 @@ classical, as each says.
 
 from theory.sequential_attention.coherence import certified_size, coherence, outside_ratio, recovery_coherence
 from theory.sequential_attention.greedy import Leftover, entry_levels, forward_order, leftover, omp_order
-from theory.sequential_attention.plane import differing_share, rising_share
-from theory.sequential_attention.schedule import features_chosen, pick_steps, untrained_agreement
+from theory.sequential_attention.plane import differing_share, mean_differing_share, mean_rising_share, rising_share
+from theory.sequential_attention.schedule import features_chosen, pick_steps
 from theory.sequential_attention.softmax import early_logits
 from theory.sequential_attention.window import second_entry_level
 
@@ -22,11 +22,12 @@ __all__ = [
     "features_chosen",
     "forward_order",
     "leftover",
+    "mean_differing_share",
+    "mean_rising_share",
     "omp_order",
     "outside_ratio",
     "pick_steps",
     "recovery_coherence",
     "rising_share",
     "second_entry_level",
-    "untrained_agreement",
 ]

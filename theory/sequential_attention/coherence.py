@@ -7,6 +7,9 @@ import numpy as np
 from theory.sequential_attention._domains import Coherence, Features, Rounds
 from theory_on_trial.contract import guarded, require
 
+_ROUNDED = 1e-12
+"""Relative: a coherence nearer to a threshold may lie on either side of it."""
+
 
 @guarded
 def coherence(X: Features) -> float:
@@ -14,10 +17,9 @@ def coherence(X: Features) -> float:
 
     Source: definition.
     """
-    largest = np.abs(X).max(axis=0)
-    require((largest > 0).all(), "X must have no column of zeros: it has no direction")
-    shrunk = X / largest
-    unit = shrunk / np.linalg.norm(shrunk, axis=0)
+    lengths = np.linalg.norm(X, axis=0)
+    require((lengths > 0).all(), "X must have no column of zeros: it has no direction")
+    unit = X / lengths
     cosines = np.abs(unit.T @ unit)
     np.fill_diagonal(cosines, 0.0)
     return min(float(cosines.max()), 1.0)
@@ -50,6 +52,5 @@ def certified_size(mu: Coherence, most: Rounds) -> int:
     >>> certified_size(0.2, 10)
     2
     """
-    if mu * (2 * most - 1) < 1:
-        return most
-    return max(math.ceil((1 / mu + 1) / 2 - 1e-12) - 1, 0)
+    reach = 1 / max(mu, 1 / (2 * most + 1))
+    return math.ceil((1 - _ROUNDED) * (reach + 1) / 2) - 1

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from theory.sequential_attention._domains import Chosen, Features, Responses, Rounds
 from theory_on_trial.contract import guarded, require
 
-_SPANNED = 1e-12
-"""Of a column's squared length: with less of it outside the span of the chosen ones it is a combination of them."""
+_SPANNED = 1e-6
+"""Of a column's length: with less of it outside the span of the chosen ones it is a combination of them."""
 _EXPLAINED = 1e-12
 """Of the length of y: a residual below it is rounding."""
 
@@ -34,8 +34,8 @@ class Leftover(NamedTuple):
 
     @property
     def lengths(self) -> Float[np.ndarray, " p"]:
-        """|P x_j|, one where nothing is offered."""
-        return np.where(self.offered, np.linalg.norm(self.features, axis=0), 1.0)
+        """|P x_j|, infinite where nothing is offered."""
+        return np.where(self.offered, np.linalg.norm(self.features, axis=0), np.inf)
 
 
 @guarded
@@ -44,11 +44,13 @@ def leftover(X: Features, y: Responses, chosen: Chosen = ()) -> Leftover:
 
     Raises ValueError unless `chosen` names different columns. Source: definition.
     """
-    distinct = len(set(chosen)) == len(chosen) and max(chosen, default=0) < X.shape[1]
-    require(distinct, f"chosen must name different columns of the {X.shape[1]}, got {chosen}")
+    require(
+        len(set(chosen)) == len(chosen) and max(chosen, default=0) < X.shape[1],
+        f"chosen must name different columns of the {X.shape[1]}, got {chosen}",
+    )
     rest, residual = X.copy(), y.copy()
     for j in chosen:
-        direction = _unit(rest[:, j]) if _outside(rest, X)[j] else np.zeros(len(y))
+        direction = rest[:, j] / np.linalg.norm(rest[:, j]) if _outside(rest, X)[j] else np.zeros(len(y))
         for _ in range(2):
             rest -= np.outer(direction, direction @ rest)
             residual -= direction * (direction @ residual)
@@ -95,22 +97,17 @@ def _greedy(X: Features, y: Responses, rounds: int, *, forward: bool) -> list[tu
     picks: list[tuple[int, float]] = []
     for done in range(rounds):
         left = leftover(X, y, tuple(pick for pick, _ in picks))
-        explained = np.linalg.norm(left.residual) <= _EXPLAINED * np.linalg.norm(y)
-        require(not explained, f"rounds must be at most {done}, where the residual is zero, got {rounds}")
+        require(
+            np.linalg.norm(left.residual) > _EXPLAINED * np.linalg.norm(y),
+            f"rounds must be at most {done}, where the residual is zero, got {rounds}",
+        )
         outside = f"where no column is left outside the span, got {rounds}"
         require(left.offered.any(), f"rounds must be at most {done}, {outside}")
         sizes = np.abs(left.correlations) / (left.lengths if forward else 1.0)
-        sizes[~left.offered] = -1.0
+        sizes[~left.offered] = -np.inf
         picks.append((int(np.argmax(sizes)), float(sizes.max())))
     return picks
 
 
 def _outside(rest: Features, X: Features) -> Bool[np.ndarray, " p"]:
-    largest = np.maximum(np.abs(X).max(axis=0), np.finfo(float).tiny)
-    left, whole = (np.sum((one / largest) ** 2, axis=0) for one in (rest, X))
-    return np.asarray(left > _SPANNED * whole)
-
-
-def _unit(column: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    shrunk = column / np.abs(column).max()
-    return shrunk / np.linalg.norm(shrunk)
+    return np.asarray(np.linalg.norm(rest, axis=0) > _SPANNED * np.linalg.norm(X, axis=0))

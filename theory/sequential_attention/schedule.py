@@ -12,13 +12,13 @@ Number = Annotated[int, Interval(1, 2**20)]
 
 
 @guarded
-def pick_steps(steps: Number, features: Number, at_once: Number = 1) -> tuple[int, ...]:
+def pick_steps(steps: Number, features: Number, at_once: Number) -> tuple[int, ...]:
     """The steps t of T at which m of k features are picked: the first t >= T (1 + 9 i / K) / 10, i = 0, m, 2 m, ...
 
     With i below the K = k / m phases. Raises ValueError unless m divides k and each phase has a step.
     Source: the code's schedule.
 
-    >>> pick_steps(1000, 4)
+    >>> pick_steps(1000, 4, 1)
     (100, 325, 550, 775)
     """
     require(features % at_once == 0, f"at_once must divide features, got {at_once} and {features}")
@@ -28,22 +28,13 @@ def pick_steps(steps: Number, features: Number, at_once: Number = 1) -> tuple[in
 
 
 @guarded
-def features_chosen(features: Number, at_once: Number = 1) -> int:
+def features_chosen(features: Number, at_once: Number) -> int:
     """How many of k features are chosen in the end: m ceil(k / m^2), as phases are compared with features.
 
     Raises ValueError unless m divides k. Source: the code's schedule.
 
-    >>> features_chosen(6, 2), features_chosen(10, 5), features_chosen(10)
+    >>> features_chosen(6, 2), features_chosen(10, 5), features_chosen(10, 1)
     (4, 5, 10)
     """
     require(features % at_once == 0, f"at_once must divide features, got {at_once} and {features}")
     return at_once * -(-features // at_once**2)
-
-
-@guarded
-def untrained_agreement(features: Number) -> float:
-    """1 / p, the chance that the first pick is any given feature: until then the logits had no gradient.
-
-    Source: independent identical logits have their largest anywhere.
-    """
-    return 1 / features

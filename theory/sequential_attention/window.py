@@ -29,8 +29,9 @@ def second_entry_level(X: Features, y: Responses, chosen: Chosen = ()) -> float:
     slopes = np.sign(c[j]) * (left.features.T @ left.features[:, j]) / left.lengths[j] ** 2
     found = [0.0]
     for sign in (1, -1):
-        crossing = left.offered & (np.abs(1 - sign * slopes) > _PARALLEL)
+        nearing = 1 - sign * slopes
+        crossing = left.offered & (np.abs(nearing) > _PARALLEL)
         crossing[j] = False
-        levels = sign * (c - slopes * first)[crossing] / (1 - sign * slopes[crossing])
+        levels = sign * (c - slopes * first)[crossing] / nearing[crossing]
         found += [min(float(level), first) for level in levels if 0 < level <= first * (1 + _PARALLEL)]
     return max(found)
