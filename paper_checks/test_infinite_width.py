@@ -23,29 +23,37 @@ MOST_SECONDS = 6.0
 X = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
 SERIES = X[:, None, None], 1.5 * X[:, None, None]
 """One sample per step, y = 1.5 x."""
+LATER = slice(2, None)
+"""Steps before which all is of the first order in 1 / n, or hardly random."""
 RATE = 0.15
+SMALL = 1e-7
+"""By about how much features move where the first order of it is measured."""
 POINTS = np.random.default_rng(0).standard_normal((4, 3))
 VALUES = 0.5 + np.sin(POINTS[:, :1])
 LINEAR = code("edwardjhu/TP4", "TP4MAML/meta/maml/model.py, MetaInfLin1LP", "b640ba72")
 
 Depth = Annotated[int, Interval(1, 3)]
+Wide = Annotated[int, Interval(1024, 2**16, why="below, powers of n mix, above, rounding is seen")]
 Start = Annotated[float, Interval(0.5, 1.5, why="below, no readout is stable, above, movement is lost in rounding")]
+Small = Annotated[float, Interval(0.01, 0.16, why="below, the bias is lost in rounding, above, steps overshoot")]
 Learnt = Annotated[float, Interval(1, 2, why="below, no readout is stable, above, it learns nothing by far")]
 Hidden = Annotated[float, Interval(-0.5, 0.5)]
-From128 = Annotated[int, Interval(128, 2**18, why="smaller networks are not yet in the power law")]
+Some = Annotated[int, Interval(2, 2**10, why="as many weights are drawn, eight times")]
 From64 = Annotated[int, Interval(64, 512, why="smaller ones are not yet in the power law, larger ones take minutes")]
-STATED = "an exponent is stated to 0.05, whatever its size"
+EXPONENT = 0.002
+"""To how much an exponent is stated that is measured without sampling, whatever its size."""
 
 
 def slopes(generator, samples, widths, measure, power):
     """Slopes of the logarithm of `measure`, of networks of n^power weights, in that of n.
 
-    Of such that grow there are so many at smaller widths that all root mean squares are over as many units.
+    Of such that grow there are so many at smaller widths that all root mean squares are over as many units. Networks of
+    one hidden layer are drawn with the same numbers at all widths: the units of a large one are those of several.
     """
-    logs = []
+    logs, seed = [], generator.integers(2**63)
     for width in widths:
-        several = widths[-1] // width if power else 1
-        found = [measure(generator, count, width) for count in pieces(samples * several, width**power)]
+        drawn, several = np.random.default_rng([seed, (power > 1) * width]), widths[-1] // width
+        found = [measure(drawn, count, width) for count in pieces(samples * several, width**power)]
         squares = np.concatenate(found).reshape(samples, several) ** 2
         logs.append(np.log(squares.mean(axis=1)) / 2)
     centred = np.log(widths) - np.mean(np.log(widths))
@@ -63,10 +71,14 @@ def one_step(scaling, error=0.25):
 
     def measure(generator, nets, width):
         network = observed.draw_network(generator, nets, width, *scaling, inputs=3)
-        step = observed.sgd_step(network, POINTS[:1], np.full((1, 1), error))
-        return movement(network, step, POINTS[:1])
+        return movement(network, stepped(network, POINTS[:1], error), POINTS[:1])
 
     return measure
+
+
+def stepped(network, x, error):
+    """One step from that error of each output."""
+    return observed.sgd_step(network, x, np.full((1, 1), error))
 
 
 def movement(network, trained, x):
@@ -83,10 +95,22 @@ def judged(trial, measure, widths, predict, wrong, margin=0.05, power=1, first=4
         law=Asymptotic(),
         margin=margin,
         scale=1.0,
-        controls={name: value for name, value in wrong.items() if abs(value - predict) >= 2 * margin},
+        controls=others(wrong, predict, margin),
         first=first,
         most=most,
     )
+
+
+def others(wrong, predict, margin):
+    """Wrong exponents that are not the true one at this setting."""
+    return {name: value for name, value in wrong.items() if abs(value - predict) >= 2 * margin}
+
+
+def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
+    """The decision on the exponent of a measure that is known at each width, to a relative rounding there."""
+    sizes = np.array([of_width(int(width)) for width in widths])
+    options = {"margin": EXPONENT, "controls": others(wrong, predict, EXPONENT)} | options
+    trial.order(sizes, widths, predict, rounding=rounding * sizes, **options)
 
 
 # -------------------------------------------------------------------------------------------- the linear limit
@@ -114,73 +138,51 @@ def test_limit_recursion(
     width: Annotated[int, Interval(256, 2**16, why="the order 1 / n^2 is neglected")],
 ):
     """For f = (1/n) v'w x, f_t -> b x with a, b, c <- second moments of (w + kappa v, v + kappa w); + beta_t / n."""
-    later = slice(2, None)
     theory = predicted.finite_width(X, 1.5 * X, rate)
     limit = predicted.limit_outputs(X, 1.5 * X, rate)
     trial.require(np.all(abs(rate * (limit - 1.5 * X) * X) < 1), "rate must keep |kappa| below 1: steps overshoot")
 
     def sampler(generator, nets):
         drawn = (observed.shallow_network(generator, count, width, 0.0, rate) for count in pieces(nets, width))
-        return np.concatenate([observed.train(network, *SERIES)[1][later, :, 0, 0].T for network in drawn])
+        return np.concatenate([observed.train(network, *SERIES)[1][LATER, :, 0, 0].T for network in drawn])
 
-    truth = (limit + theory.bias / width)[later]
-    wrong = {"v updated with the new w": recursion(rate=rate, sequential=True)[later]}
-    wrong |= {"variance 0.9": recursion(0.9, rate)[later], "10 % more rate": recursion(rate=1.1 * rate)[later]}
+    truth = (limit + theory.bias / width)[LATER]
+    wrong = {"v updated with the new w": recursion(rate=rate, sequential=True)[LATER]}
+    wrong |= {"variance 0.9": recursion(0.9, rate)[LATER], "10 % more rate": recursion(rate=1.1 * rate)[LATER]}
     looks = {"first": 400, "most": 20_000}
     trial.mean(sampler=sampler, predict=truth, law=Asymptotic(), margin=0.005 * abs(truth), controls=wrong, **looks)
 
 
-def small_networks(width, of_outputs):
-    """A sampler of functions of f_t, of networks that are n units wide in law."""
-
-    def sampler(generator, nets):
-        network = observed.reduced_network(generator, nets, width, 0.0, RATE)
-        return of_outputs(observed.train(network, *SERIES)[1][:, :, 0, 0].T)
-
-    return sampler
+def moments(width, rate):
+    """At every t >= 2 n (E f_t - limit) and n E (f_t - limit)^2 of networks n units wide, by nodes of Gauss."""
+    network, chances = observed.reduced_nodes(width, 0.0, rate)
+    apart = observed.train(network, *SERIES)[1][:, :, 0, 0] - predicted.limit_outputs(X, 1.5 * X, rate)[:, None]
+    return width * apart[LATER] @ chances, width * apart[LATER] ** 2 @ chances
 
 
-@claim(
-    ours("second order of the delta method in the initial moments"),
-    kind="distribution",
-    cases=[64],
-    coarse="it scatters 60 times its size",
-)
-def test_finite_width_bias(
-    trial, width: Annotated[int, Interval(64, 128, why="beyond, the scatter of f hides the bias")]
-):
+def expanded(trial, rate, width, part):
+    """The decision on the first order in 1 / n of one of these moments, "bias" or "variance"."""
+    truth, *wrong = (
+        np.asarray(getattr(predicted.finite_width(X, 1.5 * X, rate, covariance), part))[LATER]
+        for covariance in ((2.0, 1.0, 2.0), (1.0, 1.0, 1.0), (0.0, 1.0, 0.0), (2.0, 0.0, 2.0))
+    )
+    names = ("covariance 1", "only b random", "b not random")
+    sizes = width * 2 ** np.arange(5)
+    values = [moments(int(n), rate)[("bias", "variance").index(part)] for n in sizes]
+    margin = 1e-3 * np.max(np.abs(truth))
+    trial.limit(values, sizes, truth, order=1, margin=margin, controls=dict(zip(names, wrong, strict=True)))
+
+
+@claim(ours("second order of the delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
+def test_finite_width_bias(trial, rate: Small, width: Wide = 1024):
     """E f_t = limit + beta_t / n, beta_t = tr(H diag(2, 1, 2)) / 2, H the Hessian of f_t in the initial a, b, c."""
-    at = [5, 6]
-    theory = predicted.finite_width(X, 1.5 * X, RATE)
-    wrong = {"covariance 1": predicted.finite_width(X, 1.5 * X, RATE, (1.0, 1.0, 1.0)).bias[at]}
-    wrong["only b random"] = predicted.finite_width(X, 1.5 * X, RATE, (0.0, 1.0, 0.0)).bias[at]
-    trial.mean(
-        sampler=small_networks(width, lambda f: width * (f - theory.limit)[:, at]),
-        predict=theory.bias[at],
-        law=Asymptotic(),
-        margin=0.1 * abs(theory.bias[at]),
-        controls=wrong,
-        first=50_000,
-        most=2_000_000,
-    )
+    expanded(trial, rate, width, "bias")
 
 
-@claim(ours("delta method in the initial moments"), kind="distribution", cases=[2048, 16384])
-def test_limit_fluctuation(trial, width: Annotated[int, Interval(1024, 2**24, why="the next order is 2 % at 1024")]):
+@claim(ours("delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
+def test_limit_fluctuation(trial, rate: Small, width: Wide = 1024):
     """sqrt(n) (f_t - limit) has variance J diag(2, 1, 2) J', J the gradient of f_t in the initial a, b, c."""
-    theory = predicted.finite_width(X, 1.5 * X, RATE)
-    some = slice(1, 6)
-    wrong = {"covariance 1": predicted.finite_width(X, 1.5 * X, RATE, (1.0, 1.0, 1.0)).variance[some]}
-    wrong["only b random"] = predicted.finite_width(X, 1.5 * X, RATE, (0.0, 1.0, 0.0)).variance[some]
-    trial.mean(
-        sampler=small_networks(width, lambda f: width * (f - theory.limit)[:, some] ** 2),
-        predict=theory.variance[some],
-        law=Asymptotic(),
-        margin=0.05 * theory.variance[some],
-        controls=wrong,
-        first=20_000,
-        most=300_000,
-    )
+    expanded(trial, rate, width, "variance")
 
 
 @claim(LINEAR, kind="identity", cases=[(300, 3, 2, 10), (40, 1, 1, 20), (6, 4, 2, 5)])
@@ -216,18 +218,24 @@ def test_small_net(
 @claim(
     ours("recalled; measured in one step from a prescribed error"),
     kind="rate",
-    cases=[(0.5, 1.0, 0.0, 256), (1.0, 1.0, -1.0, 256), (0.75, 1.0, -0.5, 256), (0.5, 1.0, 1.0, 256)],
-    coarse=STATED,
+    cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
 )
-def test_width_exponent(trial, start: Start, learnt: Learnt, c: Annotated[float, Interval(-1, 1)], width: From128):
+def test_width_exponent(trial, start: Start, learnt: Learnt, c: Annotated[float, Interval(-1, 1)], width: Some = 128):
     """With one hidden layer features move by n^(-r), r = min(a + b, 2 a + c) + c: NTK 1/2, mean field 0, standard 3/2.
 
-    a + b of the readout is `start`, 2 a + c is `learnt`; a and b of the first layer are 0.
+    a + b of the readout is `start`, 2 a + c is `learnt`; a and b of the first layer are 0. The same units are put
+    together to networks of all widths, and the step is small.
     """
     scaling = by_readout(trial, np.zeros(1), start, learnt, c)
     r = float(predicted.feature_exponent(*scaling))
+
+    def moved(n):
+        network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
+        step = stepped(network, POINTS[:1], SMALL * width**r)
+        return np.sqrt(np.mean(movement(network, step, POINTS[:1]) ** 2))
+
     wrong = {"without [l = 1]": 1 - r, "2 a + c only": -learnt - c, "1/2 for every r > 0": -0.5}
-    judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, wrong)
+    power_law(trial, moved, width * 2 ** np.arange(4), -r, wrong, 1e-14 / SMALL * 8**r, same_instance=True)
 
 
 def by_readout(trial, hidden, start, learnt, c):
@@ -241,56 +249,77 @@ def by_readout(trial, hidden, start, learnt, c):
     return a, b, c
 
 
-def two_layers(trial, first, second, start, learnt, c, width):
-    """The decision on two hidden layers."""
+def of_two_layers(trial, first, second, start, learnt, c):
+    """Exponents of two hidden layers, r, and others that one might take for it."""
     scaling = by_readout(trial, np.array([first, second]), start, learnt, c)
     apart = abs(2 * first + 1 - 2 * second)
     trial.require(apart == 0 or apart >= 1, "2 first + 1 and 2 second must be equal or 1 apart, or layers mix")
     r = float(predicted.feature_exponent(*scaling))
     last = start + c - 1 + 2 * second
-    wrong = {"the last hidden layer for the least": -last, "without - 1": -r - 1, "1/2 for every r > 0": -0.5}
-    judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, wrong, power=2)
+    return (
+        scaling,
+        r,
+        {"the last hidden layer for the least": -last, "without - 1": -r - 1, "1/2 for every r > 0": -0.5},
+    )
 
 
 @claim(
-    ours("recalled; measured in one step from a prescribed error"),
+    ours("recalled; measured in one step from a prescribed error, linear networks"),
     kind="rate",
-    cases=[(0.0, 0.5, 0.5, 1.0, 0.0, 64), (-0.5, 0.5, 1.0, 2.0, 0.0, 64)],
-    coarse=STATED,
+    cases=[
+        (0.0, 0.5, 0.5, 1.0, 0.0),
+        (-0.5, 0.5, 1.0, 2.0, 0.0),
+        (-0.5, 0.0, 1.0, 1.0, 0.0),
+        (0.0, 0.0, 0.5, 1.0, 1.0),
+    ],
 )
 def test_width_exponent__deep(
-    trial, first: Hidden, second: Hidden, start: Start, learnt: Learnt, c: UnitInterval, width: From64
+    trial, first: Hidden, second: Hidden, start: Start, learnt: Learnt, c: UnitInterval, width: Wide = 1024
 ):
     """With two hidden layers the one that moves features most decides r: NTK 1/2, and 0 where it is the first."""
-    two_layers(trial, first, second, start, learnt, c, width)
+    scaling, r, wrong = of_two_layers(trial, first, second, start, learnt, c)
+
+    def moved(n):
+        (network, chances), x = observed.deep_nodes(n, *scaling), np.ones((1, 1))
+        step = stepped(network, x, 1e-4 * width**r)
+        change = observed.features(step, x) - observed.features(network, x)
+        return np.sqrt(chances @ np.sum(change**2, axis=(1, 2)) / n)
+
+    power_law(trial, moved, width * 4 ** np.arange(4), -r, wrong, 1e-10 * 64**r)
 
 
 @claim(
     ours("recalled; measured in one step from a prescribed error"),
     kind="rate",
     tier="full",
-    cases=[(-0.5, 0.0, 1.0, 1.0, 0.0, 128), (0.0, 0.0, 0.5, 1.0, 1.0, 128), (-0.25, 0.25, 0.75, 1.0, 0.0, 128)],
-    coarse=STATED,
+    cases=[
+        (0.0, 0.5, 0.5, 1.0, 0.0, 64),
+        (-0.5, 0.5, 1.0, 2.0, 0.0, 64),
+        (-0.5, 0.0, 1.0, 1.0, 0.0, 128),
+        (0.0, 0.0, 0.5, 1.0, 1.0, 128),
+        (-0.25, 0.25, 0.75, 1.0, 0.0, 128),
+    ],
+    coarse="an exponent is stated to 0.05, whatever its size",
 )
 def test_width_exponent__named(
     trial, first: Hidden, second: Hidden, start: Start, learnt: Learnt, c: UnitInterval, width: From64
 ):
-    """With two hidden layers r is 0 in muP, 1/2 in the standard parametrisation with c = 1, and 1/4 half-way to NTK."""
-    two_layers(trial, first, second, start, learnt, c, width)
+    """So it is of tanh networks, and of muP r is 0, of the standard parametrisation with c = 1 1/2, half-way 1/4."""
+    scaling, r, wrong = of_two_layers(trial, first, second, start, learnt, c)
+    judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, wrong, power=2)
 
 
 @claim(
     ours("the least of a + b and 2 a + c in r, recalled; the experiment is ours"),
     kind="rate",
     cases=[(False, 1.0), (True, 1.0)],
-    coarse=STATED,
 )
 def test_late_readout(
     trial,
     late: bool,
     readout: Annotated[float, Interval(1, 2, why="below, both orders mix, above, rounding hides the first step")],
     steps: Annotated[int, Interval(8, 64, why="before, both orders mix, later takes minutes")] = 8,
-    width: From128 = 256,
+    width: Annotated[int, Interval(512, 2**14, why="smaller networks are not yet in the power law")] = 512,
 ):
     """A readout that starts small and learns first: a = (0, 1/2), b = (0, 1) moves features n^(-3/2), then n^(-1)."""
     steps = steps if late else 1
@@ -305,7 +334,7 @@ def test_late_readout(
         float(exponent(*scaling)) for exponent in (predicted.first_step_exponent, predicted.feature_exponent)
     )
     r, other = (later, first) if late else (first, later)
-    judged(trial, measure, [width, 2 * width, 4 * width], -r, {"that of the other steps": -other})
+    judged(trial, measure, [width, 2 * width, 4 * width], -r, {"that of the other steps": -other}, margin=0.005)
 
 
 @claim(
@@ -314,46 +343,43 @@ def test_late_readout(
         "given by kernel gradient descent, but not both"
     ),
     kind="rate",
-    cases=[(0.5, 4096), (0.25, 4096), (0.0, 4096)],
-    coarse="the exponent is stated to 0.03, whatever its size",
+    cases=[(0.5, 0.15), (0.25, 0.15), (0.0, 0.15), (0.5, 0.1)],
 )
 def test_dichotomy(
     trial,
     s: Annotated[float, Interval(0, 0.5)],
-    width: Annotated[int, Interval(4096, 2**20, why="below, powers of n mix, above, rounding hides them")],
+    rate: Small,
+    width: Annotated[int, Interval(1024, 4096, why="below, powers of n mix, and the largest is 2^40 times it")] = 4096,
 ):
     """Linear networks F_s leave the descent of their own initial kernel by n^(-2 s), where features move n^(-s)."""
-
-    def measure(generator, nets, units):
-        return departure(observed.reduced_network(generator, nets, units, s, RATE))
-
-    exponent = -predicted.departure_exponent(s)
+    trial.require(s == 0 or s >= 0.1, "s must be 0 or at least 0.1: powers of n that hardly differ mix")
+    ratio = 2 ** int(np.ceil(1 / s)) if s else 16  # the next order is n^-2s smaller
     wrong = {"s for 2 s": -s, "-1 for every s": -1.0, "none": 0.0}
-    options = {"margin": 0.03, "power": 0, "first": 500, "most": 20_000}
-    judged(trial, measure, [width, 16 * width, 256 * width], exponent, wrong, **options)
+    widths = [width * ratio**k for k in range(5)]
+    rounding = 1e-15 * widths[-1] ** (3 * s)  # of f, of which the departure is n^-2s; steps are seen through n^s
+    power_law(trial, lambda n: departure(n, s, rate), widths, -predicted.departure_exponent(s), wrong, rounding)
 
 
-def departure(network):
-    """Root mean square over the steps of the trained output less that of kernel descent from the same start."""
+def departure(width, s, rate):
+    """Root mean square, over steps and networks, of the trained output less that of kernel descent from the start."""
+    network, chances = observed.reduced_nodes(width, s, rate)
     apart = observed.train(network, *SERIES)[1][:, :, 0, 0] - observed.kernel_descent(network, *SERIES)
-    return np.sqrt(np.mean(apart**2, axis=0))
+    return float(np.sqrt(np.mean(apart**2 @ chances)))
 
 
-@claim(ours("the recursion against kernel descent with a + c = 2"), kind="limit")
-def test_dichotomy__feature_learning(trial, width: Annotated[int, Interval(4096, 2**24)] = 4096):
+@claim(ours("the recursion against kernel descent with a + c = 2"), kind="limit", cases=[0.15, 0.05])
+def test_dichotomy__feature_learning(trial, rate: Small, width: Wide = 4096):
     """At s = 0 that departure tends to a constant: the recursion less descent with the kernel 2 x x'."""
-    limits = predicted.limit_outputs(X, 1.5 * X, RATE), predicted.kernel_limit_outputs(X, 1.5 * X, RATE)
-    constant = float(np.sqrt(np.mean((limits[0] - limits[1]) ** 2)))
-    half = np.sqrt(np.mean((limits[0] - predicted.kernel_limit_outputs(X, 1.5 * X, RATE / 2)) ** 2))
-    trial.mean(
-        sampler=lambda generator, nets: departure(observed.reduced_network(generator, nets, width, 0.0, RATE)),
-        predict=constant,
-        law=Asymptotic(),
-        margin=0.005 * constant,
-        controls={"the kernel x x'": half, "0, as in the kernel regime": 0.0},
-        first=1000,
-        most=40_000,
+    full, kernel, half = (
+        predicted.limit_outputs(X, 1.5 * X, rate),
+        predicted.kernel_limit_outputs(X, 1.5 * X, rate),
+        predicted.kernel_limit_outputs(X, 1.5 * X, rate / 2),
     )
+    constant, wrong = (float(np.sqrt(np.mean((full - one) ** 2))) for one in (kernel, half))
+    sizes = width * 2 ** np.arange(5)
+    values = [departure(int(n), 0.0, rate) for n in sizes]
+    controls = {"the kernel x x'": wrong, "0, as in the kernel regime": 0.0}
+    trial.limit(values, sizes, constant, order=1, margin=1e-3 * constant, controls=controls)
 
 
 @claim(
@@ -411,25 +437,29 @@ def test_abc_symmetry(
 @claim(
     ours("central limit theorem, and the last condition of stability at r = 0"),
     kind="rate",
-    cases=[(1.0, 0.0), (0.5, 0.0)],
-    coarse=STATED,
+    cases=[(1.0, 0.0), (0.5, 0.0), (0.25, 0.5)],
 )
 def test_silent_start(
     trial,
     a: Annotated[float, Interval(-50, 50)],
     b: Annotated[float, Interval(-50, 50)],
-    width: From64 = 64,
+    width: Annotated[int, Interval(1, 2**9)] = 64,
 ):
-    """The output at initialisation is of the order n^(1/2 - a - b): n^(-1/2) in mean field, 1 in NTK."""
+    """The output at initialisation is of the order n^(1/2 - a - b): n^(-1/2) in mean field, 1 in NTK.
+
+    Over the readout f^2 has the mean of its sum over a basis of readouts; units are the same at all widths.
+    """
     scaling = np.array([0.0, a]), np.array([0.0, b]), 0.0
     exponent = float(predicted.output_exponent(*scaling[:2]))
 
-    def measure(generator, nets, units):
-        network = observed.draw_network(generator, nets, units, *scaling, inputs=3, outputs=16)
-        return np.sqrt(np.mean(observed.outputs(network, POINTS[:1]) ** 2, axis=(1, 2)))
+    def size(n):
+        network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
+        basis = np.broadcast_to(float(n) ** -b * np.eye(n), (8 * width // n, n, n))
+        found = observed.outputs(network._replace(weights=(network.weights[0], basis)), POINTS[:1])
+        return np.sqrt(np.mean(np.sum(found**2, axis=2)))
 
     wrong = {"- a - b": -a - b, "of order one": 0.0}
-    judged(trial, measure, [width, 2 * width, 4 * width, 8 * width], exponent, wrong)
+    power_law(trial, size, width * 2 ** np.arange(4), exponent, wrong, 1e-13, same_instance=True)
 
 
 @claim(ours("enumeration of the recalled conditions"), kind="identity", cases=[(1, 4), (2, 4)])

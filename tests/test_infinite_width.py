@@ -222,6 +222,26 @@ def test_two_units_have_the_law_of_many(s, width):
         assert ks_2samp(one, 1.1 * other + 0.05 * other.std()).pvalue < 0.05 or t != 4
 
 
+def test_nodes_have_the_means_of_drawn_networks():
+    """Outputs after three steps of a small rate, and the movement of two layers in one step, which is exact."""
+    nodes, chances = observed.reduced_nodes(20, 0.25, 0.05)
+    drawn = observed.reduced_network(rng(3), 200_000, 20, 0.25, 0.05)
+    exact, many = (observed.train(network, *SERIES)[1][3, :, 0, 0] for network in (nodes, drawn))
+    assert chances.sum() == pytest.approx(1)
+    assert chances @ exact == pytest.approx(many.mean(), abs=5 * many.std() / 447)
+    assert chances @ exact**2 == pytest.approx(np.mean(many**2), abs=5 * np.std(many**2) / 447)
+    for a, b in (([0, 0.5, 0.5], [0, 0, 0]), ([-0.5, 0.5, 1], [0.5, 0, 0])):
+        scaling, x = (np.array(a), np.array(b), 0.0), np.ones((1, 1))
+        nodes, chances = observed.deep_nodes(6, *scaling)
+        drawn = observed.draw_network(rng(4), 100_000, 6, *scaling, activation="linear")
+        exact, many = (
+            np.sum((observed.features(observed.sgd_step(net, x, x), x) - observed.features(net, x)) ** 2, axis=(1, 2))
+            for net in (nodes, drawn)
+        )
+        assert chances @ exact == pytest.approx(many.mean(), abs=5 * many.std() / 316)
+        assert exact.mean() != pytest.approx(many.mean(), rel=0.1)
+
+
 def test_standard_networks_explode_unless_the_rate_falls_as_1_over_n():
     for c, slope in ((0.0, 1.0), (0.5, 0.5), (1.0, 0.0)):
         logs = []
@@ -238,6 +258,7 @@ def test_standard_networks_explode_unless_the_rate_falls_as_1_over_n():
     [
         (lambda: observed.draw_network(rng(), 1, 4, np.zeros(1), np.zeros(1), 0.0), "a and b must have as many"),
         (lambda: observed.reduced_network(rng(), 1, 1, 0.0, 0.1), "width must be at least 2"),
+        (lambda: observed.deep_nodes(9, np.zeros(2), np.zeros(2), 0.0), "a and b must have three entries, got 2 and 2"),
         (
             lambda: observed.train(observed.shallow_network(rng(), 1, 2, 0, 0.1), SERIES[0], SERIES[1][:3]),
             "y must have one entry for each of the 8 steps, got 3",
@@ -385,6 +406,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "draw_network": Case({**DRAWN, "inputs": 1, "outputs": 1}),
         "shallow_network": Case({**DRAWN, "inputs": 1, "outputs": 1}),
         "reduced_network": Case(DRAWN),
+        "deep_nodes": Case({"a": np.zeros(3), "b": np.zeros(3)}),
         "outputs": Case(BATCH),
         "features": Case(BATCH),
         "sgd_step": Case({**BATCH, "errors": VALUES}),

@@ -10,6 +10,8 @@ from theory_on_trial.contract import Interval
 Activation = Literal["linear", "tanh"]
 Some = Annotated[int, Interval(1, 2**24)]
 """How many networks, units, inputs or outputs."""
+Wide = Annotated[int, Interval(3, 2**53, why="the law of fewer units has other parts")]
+"""n of networks that are not drawn."""
 Rate = Annotated[float, Interval(0, 1e50, "()")]
 """eta, before any power of the width."""
 Exponent = Annotated[float, Interval(-50, 50, why="powers of the width must stay in the range of floats")]

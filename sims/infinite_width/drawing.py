@@ -1,10 +1,17 @@
-"""Networks at initialisation: of any parametrisation, of the linear family F_s, and of that one with few units."""
+"""Networks at initialisation: of any parametrisation, and of few units with the law of linear ones, or at its nodes."""
+
+from functools import reduce
 
 import numpy as np
+from jaxtyping import Float
 
-from sims.infinite_width._domains import Activation, Exponent, Exponents, Rate, Some
+from sims.infinite_width._domains import Activation, Exponent, Exponents, Rate, Some, Wide
 from sims.infinite_width.training import Network
 from theory_on_trial.contract import guarded, require, require_room
+
+Vector = Float[np.ndarray, " _"]
+Rule = tuple[Vector, Vector]
+"""Nodes and chances."""
 
 
 @guarded(double=False)
@@ -52,9 +59,63 @@ def reduced_network(rng: np.random.Generator, nets: Some, width: Some, s: Expone
     triangle of two chi and one normal numbers has. Raises ValueError for a single unit.
     """
     require(width >= 2, f"width must be at least 2: one unit has no second chi, got {width}")
-    first, second = (np.sqrt(rng.chisquare(width - lost, nets) / width) for lost in (0, 1))
-    across = rng.standard_normal(nets) / np.sqrt(width)
-    into = np.stack([first, np.zeros(nets)], axis=1)[:, :, None]
-    out = np.stack([across, second], axis=1)[:, None, :]
-    n = np.float64(width)
-    return Network((into, out), (1.0, float(n**s)), float(rate * n ** (-2 * s)), "linear")
+    first, second = (np.sqrt(rng.chisquare(width - lost, nets)) for lost in (0, 1))
+    return _triangle(first, second, rng.standard_normal(nets), float(width), s, rate)
+
+
+@guarded(double=False)
+def reduced_nodes(width: Wide, s: Exponent, rate: Rate) -> tuple[Network, Float[np.ndarray, " nodes"]]:
+    """Return networks of `reduced_network` and a chance of each: means over them are those over the law.
+
+    Nodes are those of Gauss, eight for each of the three numbers: what is left of a mean is of the order n^-8.
+    """
+    (first, second, across), chances = _product(_chi(width, 8), _chi(width - 1, 8), _normal(8))
+    return _triangle(first, second, across, float(width), s, rate), chances
+
+
+@guarded(double=False)
+def deep_nodes(width: Wide, a: Exponents, b: Exponents, c: Exponent) -> tuple[Network, Float[np.ndarray, " nodes"]]:
+    """Return linear networks of two units in each of two hidden layers, with a chance of each, for the input 1.
+
+    In one step of descent their last hidden activations move, squared and summed over units, as those of n units on
+    average: a rotation of each layer leaves of readout, row and column of the second layer that it meets, and first
+    layer's part across that row a length each, chi, and a normal number along it. Exact, for the square is of degree
+    two in the squared lengths and four in the number. Raises ValueError unless there are three layers.
+    """
+    require(len(a) == len(b) == 3, f"a and b must have three entries, got {len(a)} and {len(b)}")
+    readout, column = _chi(width, 2), _chi(width - 1, 2)
+    (out, row, down, along, across), chances = _product(readout, readout, column, _normal(3), column)
+    none, n = np.zeros(len(out)), np.float64(width)
+    rows = [[[along], [across]], [[row, none], [down, none]], [[out, none]]]
+    weights = tuple(n**-each * np.moveaxis(np.array(layer), -1, 0) for each, layer in zip(b, rows, strict=True))
+    return Network(weights, tuple(float(n**-each) for each in a), float(n**-c), "linear"), chances
+
+
+def _triangle(first: Vector, second: Vector, across: Vector, n: float, s: float, rate: float) -> Network:
+    """The network of F_s whose weights have Bartlett's triangle as their root."""
+    into = np.stack([first, 0 * first], axis=1)[:, :, None] / np.sqrt(n)
+    out = np.stack([across, second], axis=1)[:, None, :] / np.sqrt(n)
+    return Network((into, out), (1.0, n**s), rate * n ** (-2 * s), "linear")
+
+
+def _product(*rules: Rule) -> tuple[list[Vector], Vector]:
+    """The nodes of a product of rules, a list for each rule, and their chances."""
+    nodes, chances = (np.meshgrid(*[rule[k] for rule in rules], indexing="ij") for k in (0, 1))
+    return [one.ravel() for one in nodes], reduce(np.multiply, chances).ravel()
+
+
+def _chi(freedom: int, count: int) -> Rule:
+    """Gauss's nodes for chi^2 of so many degrees of freedom, as their roots."""
+    order, k = freedom / 2, np.arange(1, count)
+    nodes, chances = _gauss(order + 2 * np.arange(count), np.sqrt(k * (k + order - 1)))
+    return np.sqrt(2 * nodes), chances
+
+
+def _normal(count: int) -> Rule:
+    return _gauss(np.zeros(count), np.sqrt(np.arange(1, count)))
+
+
+def _gauss(diagonal: Vector, beside: Vector) -> Rule:
+    """Nodes and chances from the recurrence of the orthogonal polynomials (Golub & Welsch)."""
+    nodes, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
+    return nodes, vectors[0] ** 2
