@@ -210,6 +210,11 @@ def test_an_estimated_representation_is_that_of_rows():
     found = observed.estimated_excess(generator, *WORLD, 2, 30, 1500)
     assert ks_2samp(found, by_rows).pvalue > 1e-6
     assert found.min() >= 0
+    found, steadied = (
+        f(generator, *WORLD, 2, 30_000, 1500) for f in (observed.estimated_excess, observed.steadied_excess)
+    )
+    assert np.mean(steadied) == pytest.approx(np.mean(found), abs=6 * np.std(found) / math.sqrt(1500))
+    assert np.std(steadied) < 0.1 * np.std(found)
 
 
 def test_the_worst_case_attains_the_worst_regret():
@@ -232,6 +237,16 @@ def test_hedge_is_played_move_by_move():
     found = observed.hedge([spectrum, spectrum], 2, [horizon, 20])
     assert found[0] == pytest.approx(losses.max() / horizon, rel=1e-12)
     assert predicted.hedge_excess(np.array(spectrum), 1000) == pytest.approx(3 * math.sqrt(math.log(5) / 2000))
+
+
+@given(st.floats(1e-3, 1), st.integers(1, 400))
+def test_the_excess_with_two_tasks(small, horizon):
+    losses, slowness = [0.0, 0.0], math.sqrt(horizon / 8 / math.log(2))
+    for _ in range(horizon):
+        second = losses[1] - losses[0] < math.log(1 / small) * slowness  # is not kept
+        losses[second] += small if second else 1
+    excess = max(losses) / horizon - predicted.mixed_value([1.0, small], 1)
+    assert predicted.pair_excess([small, 1.0], horizon) == pytest.approx(excess, abs=1e-9)
 
 
 def test_what_a_mixture_drops():
@@ -459,6 +474,8 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "worst_regret": Case({**MADE, "representations": SEEN}),
         "least_squares_regret": Case({**DRAWING, **FIXED}),
         "estimated_excess": Case({**DRAWING, **MADE, "replicas": 5}),
+        "steadied_excess": Case({**DRAWING, **MADE, "replicas": 5}),
+        "pair_excess": Case({"spectrum": np.array([2.0, 1.0])}),
         "dropped": Case({**DRAWING, "draws": 20}),
         "systematic_mixture": Case({"inclusion": np.array([0.5, 0.75, 0.75])}),
         "optimal_representation": Case(

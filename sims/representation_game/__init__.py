@@ -1,6 +1,13 @@
 """Regrets of representations by projection and by regression, mixtures of them, and a learner that plays Hedge."""
 
-from sims.representation_game.draws import balanced, dropped, estimated_excess, hedge, least_squares_regret
+from sims.representation_game.draws import (
+    balanced,
+    dropped,
+    estimated_excess,
+    hedge,
+    least_squares_regret,
+    steadied_excess,
+)
 from sims.representation_game.regrets import (
     guaranteed_regret,
     mean_regret,
@@ -24,6 +31,7 @@ __all__ = [
     "mean_regret",
     "projected_regret",
     "shaped_world",
+    "steadied_excess",
     "unavoidable_regret",
     "worst_case",
     "worst_expected_regret",

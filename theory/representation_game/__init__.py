@@ -15,6 +15,7 @@ from theory.representation_game.mixed import (
     inclusion,
     mixed_average,
     mixed_value,
+    pair_excess,
     systematic_mixture,
 )
 from theory.representation_game.pure import (
@@ -39,6 +40,7 @@ __all__ = [
     "inclusion",
     "mixed_average",
     "mixed_value",
+    "pair_excess",
     "pure_average",
     "pure_representation",
     "pure_value",

@@ -72,8 +72,10 @@ def systematic_mixture(inclusion: Inclusion) -> Mixture:
     [0.25, 0.25, 0.5]
     """
     kept = round(float(inclusion.sum()))
-    whole = kept >= 1 and abs(float(inclusion.sum()) - kept) <= 1e-9
-    require(whole, f"inclusion must sum to a whole number of directions, got {inclusion.sum():g}")
+    require(
+        kept >= 1 and abs(float(inclusion.sum()) - kept) <= 1e-9,
+        f"inclusion must sum to a whole number of directions, got {inclusion.sum():g}",
+    )
     ends = np.concatenate([[0.0], np.cumsum(inclusion)])
     ends *= kept / ends[-1]
     cuts = np.sort(np.concatenate([[0.0], ends % 1, [1.0]]))
@@ -135,6 +137,26 @@ def hedge_excess(spectrum: Spectrum, horizon: Horizon) -> float:
     Source: the standard regret of Hedge with eta = (8 log d / T)^(1/2) / lambda_1; this use derived here.
     """
     return float(spectrum.max() * np.sqrt(np.log(len(spectrum)) / 2 / horizon))
+
+
+@guarded
+def pair_excess(spectrum: Spectrum, horizon: Horizon) -> float:
+    """By how much that mean exceeds the value with two tasks and r = 1, exactly; like T^(-1/2).
+
+    While D, the loss of f_2 less that of f_1, is below log(lambda_1 / lambda_2) / eta, f_1 is kept and D grows by
+    lambda_2, else it falls by lambda_1. So D ends where T lambda_2 is, modulo lambda_1 + lambda_2, from lambda_1 below
+    that threshold to lambda_2 above, and the excess is D lambda_2 / ((lambda_1 + lambda_2) T), or -D lambda_1 over
+    that. Raises ValueError unless there are two tasks of positive eigenvalues. Source: derived here.
+
+    >>> round(pair_excess([2.0, 1.0], 1000), 9)
+    0.006333333
+    """
+    require(len(spectrum) == 2 and spectrum.min() > 0, f"spectrum must hold two positive eigenvalues, got {spectrum}")
+    large, small = falling(spectrum, 1)
+    slowness = horizon * hedge_excess(spectrum, horizon) / (2 * np.log(2))  # 1 / eta
+    lowest, stretch = np.log(large / small) * slowness - large, large + small
+    apart = min(horizon * small, lowest + (horizon * small - lowest) % stretch)
+    return float(max(apart * small, -apart * large) / stretch / horizon)
 
 
 def _solution(spectrum: Spectrum, kept: Kept) -> tuple[float, int]:
