@@ -188,20 +188,20 @@ def forgotten(tasks, residuals, ridge):
     return observed.drift(tasks.features_s, starts, after)
 
 
-@claim(ours("mean of a quadratic form"), kind="distribution", cases=[(5, 6, 10, 0.5), (2, 8, 6, 0.5)])
+@claim(ours("mean of a quadratic form"), kind="distribution", cases=[(20, 20, 30, 5.0), (8, 16, 12, 2.0)])
 def test_random_residual(trial, n_s: Several, n_t: Several, dim: Several, ridge: SomeRidge):
     """Residuals N(0, I) make S forget sum e_i on average, e the squared singular values of Sigma_S O F."""
     tasks = two_tasks(trial.generator("tasks"), n_s, n_t, dim)
     truth, laws = laws_of(tasks, ridge)
-    margin = 0.013 * truth[0]
+    margin = 0.008 * truth[0]
     trial.mean(
         sampler=lambda generator, n: forgotten(tasks, generator.standard_normal((n, n_t)), ridge),
         predict=truth[0],
         law=Asymptotic(),
         margin=margin,
         controls={name: law[0] for name, law in laws.items() if abs(law[0] - truth[0]) > margin},
-        first=30_000,
-        most=1_200_000,
+        first=10_000,
+        most=2_400_000,
     )
 
 
