@@ -31,6 +31,7 @@ Dims = tuple[Annotated[int, Interval(1, 2, why="nodes for each latent are multip
 Several = Annotated[int, Interval(2, 128, why="as many nodes stand around each point")]
 Angle = Annotated[float, Interval(20, 40, why="in degrees; other lines are nearly one, or nearly orthogonal")]
 Groups = Annotated[int, Interval(2, 8, why="all partitions are tried")]
+Extra = Annotated[int, Interval(0, 1)]
 Flat = Annotated[int, Interval(2, 256, why="thousands of matrices of that size are decomposed")]
 
 
@@ -207,23 +208,49 @@ PRICE = ours("law of total variance; the least mean square error is that of the 
 Few = Annotated[int, Interval(1, 16, why="hundreds of thousands of points are drawn")]
 
 
-@claim(PRICE, kind="identity", cases=[(0.2, 2, 3), (1.0, 3, 4)])
-def test_price_of_assignment(trial, noise: Level, dim: Few, subspaces: Few, signal: Level = 1.0):
+ORDERS = {1: (60, 50), 2: (60, 50), 3: (22, 18), 4: (14, 12)}
+
+
+@claim(PRICE, kind="identity", cases=[(0.5, 1, 2, 1.0), (3.0, 2, 2, 2.0), (1.0, 1, 3, 1.0), (3.0, 2, 1, 1.0)])
+def test_price_of_assignment(
+    trial,
+    noise: Level,
+    dim: Annotated[int, Interval(1, 4, why="nodes for each dimension are multiplied")],
+    subspaces: Annotated[int, Interval(1, 4, why="nodes for each dimension are multiplied")],
+    signal: Level,
+):
     """Orthogonal subspaces: MMSE = d gamma^2 / (s^2 + gamma^2) + c^2 E sum w_k (1 - w_k) |P_k x_t|^2.
 
     Told the cluster by x0, a denoiser has the first term alone, which no function of x_t attains.
     """
-    price_of_assignment(trial, noise, dim, subspaces, signal)
+    from scipy.special import roots_genlaguerre
+
+    ambient = dim * subspaces
+    trial.require(ambient <= 4, "dim times subspaces must be at most 4")
+    require_visible(trial, signal, noise, 0.5, 10.0)
+    bases = [np.eye(ambient)[:, dim * k : dim * (k + 1)] for k in range(subspaces)]
+
+    def losses(order, *rules):  # of a point on the first axis, which rotations within its subspace make of any
+        squares, weights = roots_genlaguerre(order, dim / 2 - 1)
+        points = np.outer(np.sqrt(2 * squares), np.eye(ambient)[0])
+        given = points, bases, np.full(subspaces, 1 / subspaces), signal, noise, *observed.gauss_hermite(ambient, order)
+        return np.array([observed.denoising_loss(*given, rule, weights / weights.sum()) for rule in rules])
+
+    found, rough = (losses(order, "clean", "soft") for order in ORDERS[ambient])
+    predict = np.array([predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)])
+    wrong, processes = {"gamma^2 / s^2": predict * [1 + (noise / signal) ** 2, 1]}, {}
+    if subspaces > 1:
+        wrong["soft = told"] = np.full(2, predict[0])
+        wrong["1 - max w for w_k (1 - w_k)"] = np.array([predict[0], wrong_price(trial, dim, subspaces, signal, noise)])
+        processes = {"argmax at x_t": losses(ORDERS[ambient][1], "clean", "noisy")}
+    error = np.abs(found - rough) + 1e-9 * predict
+    options = {"controls": told_apart(predict, 1e-4 * predict, wrong), "wrong_processes": processes}
+    trial.value(found, predict, error=error, margin=1e-4 * predict, **options)
 
 
-@claim(PRICE, kind="identity", tier="full", cases=[(0.5, 2, 3), (1.0, 2, 3), (2.0, 2, 3), (1.0, 1, 2), (0.7, 3, 5)])
-def test_price_of_assignment__sizes(trial, noise: Level, dim: Few, subspaces: Few, signal: Level = 1.0):
-    """The same at other noise levels, dimensions and numbers of subspaces."""
-    price_of_assignment(trial, noise, dim, subspaces, signal)
-
-
-def price_of_assignment(trial, noise, dim, subspaces, signal):
-    """Sampled losses of the denoisers that are told the cluster and are not."""
+@claim(PRICE, kind="identity", tier="full", cases=[(0.2, 2, 3), (1.0, 3, 4), (0.5, 2, 3), (2.0, 2, 3), (0.7, 3, 5)])
+def test_price_of_assignment__sampled(trial, noise: Level, dim: Few, subspaces: Few, signal: Level = 1.0):
+    """The same of drawn points, at more noise levels, dimensions and numbers of subspaces."""
     require_visible(trial, signal, noise)
     losses = np.array([predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)])
     trial.require(losses[0] < 0.95 * losses[1], "not being told the cluster must cost 5 % of the loss, to be noticed")
@@ -410,14 +437,30 @@ def test_noise_law(
     wrong |= {"sines counted once": predict / 2, "the mean variance": 2 * (ambient - dim) * dim / spectrum.mean()}
     wrong["the mean variance"] /= samples - dim - 1
     trial.mean(
-        sampler=lambda g, n: observed.noisy_errors(g, n, ambient, spectrum, samples, noise) / noise**2,
+        sampler=lambda g, n: observed.steadied_errors(g, n, ambient, spectrum, samples, noise) / noise**2,
         predict=predict,
         law=Asymptotic(),
-        margin=0.02 * predict,
-        controls=told_apart(predict, 0.02 * predict, wrong),
-        first=4000,
-        most=500_000,
+        margin=0.01 * predict,
+        controls=told_apart(predict, 0.01 * predict, wrong),
+        first=3000,
+        most=200_000,
     )
+
+
+@claim(
+    ours("the least singular value of a Gaussian matrix near zero, after Edelman"),
+    kind="limit",
+    cases=[(1, 0), (1, 1), (2, 0), (2, 1)],
+)
+def test_threshold_tail__exact(
+    trial, dim: Annotated[int, Interval(1, 2, why="the law of the trace is integrated")], extra: Extra
+):
+    """One row or two: t^((m + 1) / 2) P(tr (AA')^-1 > t) tends to sqrt 2 G for N = d, and to d / 2 for N = d + 1."""
+    power, limit = predicted.tail_exponent(extra), predicted.tail_constant(dim, extra)
+    thresholds = np.array([1e10, 1e12])
+    found = [observed.trace_tail(dim, dim + extra, one) * one**power for one in thresholds]
+    other = predicted.tail_constant(dim + 1, extra)
+    trial.limit(found, thresholds, limit, remainder=thresholds[-1] ** -0.5, margin=1e-5, controls={"of d + 1": other})
 
 
 @claim(
@@ -429,7 +472,7 @@ def test_noise_law(
 def test_threshold_tail(
     trial,
     dim: Annotated[int, Interval(1, 5, why="rarer events want more draws")],
-    extra: Annotated[int, Interval(0, 1)],
+    extra: Extra,
     reach: Annotated[float, Interval(6, 12, why="rarer events want more draws")] = 6.25,
 ):
     """P(tau > t) ~ C t^(-(m + 1) / 2), tau = tr (AA')^-1, N = d + m: no mean for m = 0, 1; C = sqrt 2 G, and d / 2.

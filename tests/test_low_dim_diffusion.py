@@ -161,6 +161,21 @@ def test_verified_laws_of_noise_and_tails():
         assert predicted.tail_constant(1, extra) == pytest.approx(exact, rel=1e-7)
 
 
+@pytest.mark.parametrize(("dim", "samples"), [(1, 2), (2, 2), (2, 3), (2, 6)])
+def test_the_tail_of_the_trace_is_that_of_draws(dim, samples):
+    found = observed.inverse_traces(np.random.default_rng(1), 40_000, dim, samples)
+    for threshold in np.quantile(found, [0.1, 0.5, 0.99]):
+        chance = observed.trace_tail(dim, samples, threshold)
+        assert np.mean(found > threshold) == pytest.approx(chance, abs=5 * math.sqrt(chance * (1 - chance) / 40_000))
+
+
+def test_steadied_errors_have_the_mean_of_the_errors():
+    given = 3000, 9, [2.0, 1.0], 12, 0.05
+    plain, steadied = (f(np.random.default_rng(2), *given) for f in (observed.noisy_errors, observed.steadied_errors))
+    assert np.mean(steadied) == pytest.approx(np.mean(plain), abs=6 * np.std(plain) / math.sqrt(3000))
+    assert np.std(steadied) < 0.5 * np.std(plain)
+
+
 def test_medians_of_inverse_traces():
     for samples, median in ((4, 13.8), (5, 3.89), (6, 2.12)):
         found = observed.inverse_traces(np.random.default_rng(0), 20_000, 4, samples)
@@ -402,6 +417,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         "completion_errors": Case(SMALL),
         "trained_errors": Case(SMALL),
         "noisy_errors": Case({**RNG, "draws": 3, "spectrum": [1.0, 2.0]}),
+        "steadied_errors": Case({**RNG, "draws": 3, "spectrum": [1.0, 2.0]}),
         "inverse_traces": Case({**RNG, "draws": 3}),
         "subspace_error": Case({"samples": own(np.random.default_rng(0), 9, 12, (1, 1), 0.05)}, infinite="no verdict"),
         "samples_needed": Case({"samples": own(np.random.default_rng(0), 9, 12, (1, 1), 0.05)}, infinite="no verdict"),

@@ -9,7 +9,14 @@ from sims.low_dim_diffusion.denoising import (
     sampled_losses,
 )
 from sims.low_dim_diffusion.optima import best_angles, best_subspace, fitting_partitions, k_subspaces
-from sims.low_dim_diffusion.subspaces import completion_errors, inverse_traces, noisy_errors, trained_errors
+from sims.low_dim_diffusion.subspaces import (
+    completion_errors,
+    inverse_traces,
+    noisy_errors,
+    steadied_errors,
+    trace_tail,
+    trained_errors,
+)
 
 __all__ = [
     "Rule",
@@ -25,5 +32,7 @@ __all__ = [
     "noisy_errors",
     "posterior_moments",
     "sampled_losses",
+    "steadied_errors",
+    "trace_tail",
     "trained_errors",
 ]

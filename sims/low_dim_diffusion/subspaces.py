@@ -52,17 +52,79 @@ def noisy_errors(
 
     By the eigenvectors of the smaller Gram matrix. Raises ValueError unless d <= min(n, N).
     """
+    return _noisy(generator, draws, ambient, spectrum, samples, noise)[0]
+
+
+@guarded
+def steadied_errors(
+    generator: np.random.Generator, draws: Draws, ambient: Dim, spectrum: Spectrum, samples: Dim, noise: NonNegative
+) -> Float[np.ndarray, " draws"]:
+    """`noisy_errors`, of the same mean, less what numbers of mean zero explain of them.
+
+    These are lengths and log determinant of the whitened latents A, and the noise in the rows' span, weighed by the
+    inverse of A, less its mean over the noise. Slopes come from a thousand draws beside. Raises as `noisy_errors`.
+    """
+    given = ambient, spectrum, samples, noise
+    errors, known = _noisy(generator, 1000, *given)
+    slopes = np.linalg.lstsq(known - known.mean(axis=0), errors - errors.mean())[0]
+    errors, known = _noisy(generator, draws, *given)
+    return np.asarray(errors - known @ slopes)
+
+
+def _noisy(
+    generator: np.random.Generator,
+    draws: int,
+    ambient: int,
+    spectrum: Float[np.ndarray, " d"],
+    samples: int,
+    noise: float,
+) -> tuple[Float[np.ndarray, " draws"], Float[np.ndarray, "draws known"]]:
+    """The errors, and numbers of mean zero that go with them."""
+    from scipy.special import digamma
+
     dim = len(spectrum)
     fits = dim <= min(ambient, samples)
     require(fits, f"spectrum must have at most ambient and samples entries, got {dim} for {ambient} and {samples}")
     require_room("draws, ambient and samples", draws * ambient * samples)
     x = noise * generator.standard_normal((draws, ambient, samples))
-    x[:, :dim] += np.sqrt(spectrum)[:, None] * generator.standard_normal((draws, dim, samples))
+    outside = x[:, dim:].copy()
+    latents = generator.standard_normal((draws, dim, samples))
+    x[:, :dim] += np.sqrt(spectrum)[:, None] * latents
     if samples > ambient:
-        return _squared_distance(np.linalg.eigh(x @ np.swapaxes(x, 1, 2))[1][:, :, -dim:], dim)
-    squares, right = np.linalg.eigh(np.swapaxes(x, 1, 2) @ x)
-    left = x @ (right[:, :, -dim:] / np.sqrt(squares[:, None, -dim:]))
-    return _squared_distance(left, dim)
+        left = np.linalg.eigh(x @ np.swapaxes(x, 1, 2))[1][:, :, -dim:]
+    else:
+        squares, right = np.linalg.eigh(np.swapaxes(x, 1, 2) @ x)
+        left = x @ (right[:, :, -dim:] / np.sqrt(squares[:, None, -dim:]))
+    gram = latents @ np.swapaxes(latents, 1, 2)
+    inverse = np.swapaxes(np.linalg.solve(gram, latents), 1, 2) / np.sqrt(spectrum)
+    leaked, expected = np.sum((outside @ inverse) ** 2, axis=(1, 2)), noise**2 * np.sum(inverse**2, axis=(1, 2))
+    volume = np.linalg.slogdet(gram)[1] - np.sum(digamma((samples - np.arange(dim)) / 2) + np.log(2))
+    lengths = np.einsum("ijj->ij", gram) - samples
+    known = np.column_stack([leaked - (ambient - dim) * expected, volume, lengths])
+    return _squared_distance(left, dim), known
+
+
+@guarded
+def trace_tail(
+    dim: Annotated[int, Interval(1, 2)], samples: Dim, threshold: Annotated[float, Interval(1e-9, 1e15)]
+) -> float:
+    """P(tr (AA')^-1 > t) of a Gaussian A of one row or two, integrated. Raises ValueError for fewer samples than rows.
+
+    With two rows, A = L Q with L = (a, 0; b, c), the trace exceeds t where c^2 (t a^2 - 1) < a^2 + b^2, and c^2 is a
+    chi-square number of N - 1 degrees of freedom; a^2 + b^2 = r^2 and a = r sin(phi) are independent.
+    """
+    from scipy.stats import chi2
+
+    require(dim <= samples, f"dim must be at most samples, got {dim} and {samples}")
+    if dim == 1:
+        return float(chi2(samples).cdf(1 / threshold))
+    nodes, weights = np.polynomial.legendre.leggauss(400)
+    sines, polar = np.sin(np.pi / 2 * ((nodes + 1) / 2) ** 3), weights * (nodes + 1) ** 2
+    chances = polar * sines ** (samples - 1)
+    radii = chi2(samples + 1).ppf((nodes + 1) / 2)
+    left = threshold * sines[:, None] ** 2 - 1 / radii
+    beyond = np.where(left > 0, chi2(samples - 1).cdf(1 / np.where(left > 0, left, 1.0)), 1.0)
+    return float(chances @ beyond @ weights / chances.sum() / 2)
 
 
 @guarded

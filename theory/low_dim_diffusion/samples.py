@@ -25,8 +25,10 @@ def random_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
     >>> round(random_completion(20, 6, 3), 4)
     4.9412
     """
-    fits = samples <= dim < ambient
-    require(fits, f"samples must be at most dim, and dim below ambient, got {samples}, {dim} and {ambient}")
+    require(
+        samples <= dim < ambient,
+        f"samples must be at most dim, and dim below ambient, got {samples}, {dim} and {ambient}",
+    )
     return float(2 * (dim - samples) * (ambient - dim) / (ambient - samples))
 
 
@@ -36,8 +38,10 @@ def worst_completion(ambient: Ambient, dim: Count, samples: Samples) -> float:
 
     Raises as `random_completion`.
     """
-    fits = samples <= dim < ambient
-    require(fits, f"samples must be at most dim, and dim below ambient, got {samples}, {dim} and {ambient}")
+    require(
+        samples <= dim < ambient,
+        f"samples must be at most dim, and dim below ambient, got {samples}, {dim} and {ambient}",
+    )
     return float(2 * min(dim - samples, ambient - dim))
 
 
@@ -53,8 +57,10 @@ def noise_law(ambient: Ambient, spectrum: Spectrum, samples: Samples, noise: Non
     11.636
     """
     dim = len(spectrum)
-    fits = samples > dim + 1 and dim <= ambient
-    require(fits, f"samples must exceed {dim} + 1 and ambient be at least {dim}, got {samples} and {ambient}")
+    require(
+        samples > dim + 1 and dim <= ambient,
+        f"samples must exceed {dim} + 1 and ambient be at least {dim}, got {samples} and {ambient}",
+    )
     return float(2 * noise * (ambient - dim) * (noise / spectrum).sum() / (samples - dim - 1))
 
 
