@@ -160,7 +160,7 @@ def whole():
     return sweep_support.killable_sweep(None)
 
 
-def test_two_processes_on_one_cache_both_end_right(tmp_path, whole):
+def test_two_processes_on_one_cache_both_end_right(tmp_path, whole, warm_children):
     children = [waiting_child(tmp_path, f"{number}.nc") for number in range(2)]
     assert [child.stdout.readline() for child in children] == ["ready\n", "ready\n"]
     for child in children:

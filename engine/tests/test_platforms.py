@@ -106,7 +106,7 @@ def test_only_ledgers_of_this_platform_are_recorded_again(root):
     assert platforms.to_renew(folder) == [2]
 
 
-def test_the_command_records_and_compares(root, capsys):
+def test_the_command_records_and_compares(root, warm_children, capsys):
     assert platforms.main(["--devices", "2"]) == 0
     (path,) = (root / "records" / "ledgers").iterdir()
     assert path.name == ledger_name(platform_facts() | {"devices": 2})

@@ -1,6 +1,7 @@
 """The sweep: which numbers it computes, what it labels them, what it compiles, keeps and survives."""
 
 import concurrent.futures
+import contextlib
 import functools
 import hashlib
 import importlib
@@ -481,7 +482,7 @@ def test_an_interrupted_sweep_keeps_its_finished_chunks(tmp_path):
     xr.testing.assert_identical(resumed, counted_sweep(None)[0])
 
 
-def test_twenty_kills_change_no_bit(tmp_path):
+def test_twenty_kills_change_no_bit(tmp_path, warm_children):
     """SIGKILL after a random number of chunks, at a random moment of the next: in the middle of the work."""
     chance = random.Random(0)
     program = [sys.executable, "-c", "from sweep_support import main; main()"]
@@ -492,10 +493,12 @@ def test_twenty_kills_change_no_bit(tmp_path):
     while kills < 20:
         command = [*program, str(cache)]
         with subprocess.Popen(command, cwd=HERE, env=environment, stdout=subprocess.PIPE, text=True) as child:
+            worker = int(child.stdout.readline())
             for _ in range(chance.randint(1, 6)):
                 child.stdout.readline()
             time.sleep(chance.uniform(0, 0.01))
-            child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
         before, kept = kept, len(chunk_files(cache))
         assert kept > before
         if child.returncode == -signal.SIGKILL and kept < sweep_support.KILLABLE_CHUNKS:
@@ -541,7 +544,7 @@ np.savez(sys.argv[1], mapped=mapped["walk_spectrum"], automatic=automatic["draw"
 """
 
 
-def test_four_devices_change_no_bit(tmp_path):
+def test_four_devices_change_no_bit(tmp_path, warm_children):
     """In mode "vmap" four CPU devices would wait for each other for ever: the time limits are part of the test."""
     environment = child_environment(tmp_path, XLA_FLAGS="--xla_force_host_platform_device_count=4")
     subprocess.run(

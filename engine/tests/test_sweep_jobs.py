@@ -74,6 +74,7 @@ def run_job(tmp_path, **variables):
     return [[line for line in lines if not line.startswith("[Gloo]")] for lines in printed]
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_the_processes_of_a_job_share_the_cells_and_all_return_all(tmp_path):
     zero, one = run_job(tmp_path)
     # 10 cells, then 2 new ones: half of them each; without a cache nothing is shared
@@ -90,6 +91,7 @@ def test_the_processes_of_a_job_share_the_cells_and_all_return_all(tmp_path):
         assert re.match(sentence, lines[4])
 
 
+@pytest.mark.usefixtures("warm_children")
 def test_a_process_of_a_job_that_dies_loses_nothing_that_is_finished(tmp_path, monkeypatch):
     poison = tmp_path / "poison"
     poison.touch()
@@ -107,13 +109,13 @@ def test_a_process_of_a_job_that_dies_loses_nothing_that_is_finished(tmp_path, m
     xr.testing.assert_identical(resumed, sweep(sweep_support.deadly, {"scale": [1.0, 2.0, 3.0]}, 5))
 
 
-def test_a_job_of_a_queue_system_changes_no_bit_and_its_death_is_one_sentence(tmp_path, monkeypatch):
+def test_a_job_of_a_queue_system_changes_no_bit_and_its_death_is_one_sentence(tmp_path, warm_python, monkeypatch):
     """Submitit's "local" jobs are processes of their own that get and leave files, as Slurm's do."""
     poison = tmp_path / "poison"
     poison.touch()
     for name, value in child_environment(tmp_path, DEADLY=str(poison), PYTHONPATH=str(HERE)).items():
         monkeypatch.setenv(name, value)
-    executor = submitit.AutoExecutor(tmp_path / "jobs", cluster="local")
+    executor = submitit.AutoExecutor(tmp_path / "jobs", cluster="local", local_python=warm_python[0])
     result = sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=executor, chunk=12)
     xr.testing.assert_identical(result, sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES))
     with pytest.raises(SimulationError, match=r"failed at scale=3\.0, seed=0: FloatingPointError: the scale is three"):

@@ -40,8 +40,8 @@ if status < 0:
 sys.exit(status)
 """
 ENGINE = "theory_on_trial"
-CORE = ("compilation_cache", "mapping", "registry", "report", "tracing", "trial")
-IMPORTED = ["jax", "scipy.optimize", "scipy.stats", *(f"{ENGINE}.{name}" for name in CORE)]
+CORE = ("compilation_cache", "mapping", "registry", "report", "sweep", "tracing", "trial")
+IMPORTED = ["dask.array", "jax", "scipy.optimize", "scipy.stats", *(f"{ENGINE}.{name}" for name in CORE)]
 """Beside pytest and its plugins."""
 
 
@@ -127,6 +127,7 @@ def answer(client: socket.socket, found: list[str]) -> Callable[[], object]:
 def program(arguments: list[str], folder: str, environment: dict[str, str], found: list[str]) -> Callable[[], object]:
     """What Python runs for these arguments, in this folder and environment."""
     os.chdir(folder)
+    configure_jax({name: value for name, value in environment.items() if os.environ.get(name) != value})
     os.environ.clear()
     os.environ.update(environment)
     arguments = arguments[1:] if arguments[0] == "-u" else arguments
@@ -147,6 +148,16 @@ def program(arguments: list[str], folder: str, environment: dict[str, str], foun
         for name in [name for name in sys.modules if name.partition(".")[0] == ENGINE]:
             del sys.modules[name]
     return run
+
+
+def configure_jax(variables: dict[str, str]) -> None:
+    """Do as JAX does with these variables when it is imported."""
+    import jax
+
+    for name, value in variables.items():
+        if name.startswith("JAX_"):
+            kind = type(getattr(jax.config, name.lower()))
+            jax.config.update(name.lower(), kind(float(value)) if kind in (bool, int, float) else value)
 
 
 if __name__ == "__main__":
