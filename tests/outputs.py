@@ -2,17 +2,30 @@
 
 import asyncio
 import math
+import os
 import re
 import sys
+from contextlib import nullcontext
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import nbformat
 import zmq
 from nbclient import NotebookClient
 
+# Imported once for all kernels, which are forks of one process. Nothing of the repository is, nor ipywidgets: when it
+# is imported it looks for the kernel.
+PRELOADED = """jax matplotlib.pyplot pandas xarray scipy.optimize scipy.stats sklearn.linear_model sklearn.datasets
+    sklearn.model_selection diffrax optax optimistix cvxpy ipykernel.kernelapp nbclient pytest""".split()
+LAUNCHER = "jupyter_client.provisioning.local_provisioner.launch_kernel"
+INLINE = "module://matplotlib_inline.backend_inline"
+
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 PADDING = re.compile(r"(?<=[\[(]) | (?=[\])])")  # of an array, whose columns are as wide as their longest number
+WIDGET = "application/vnd.jupyter.widget"
 TIME = re.compile(r"seconds=[\d.e-]+")  # in a row of the ledger
 
 
@@ -46,8 +59,8 @@ def text_of(cell: Any) -> str:
 def execute(path: Path) -> Any:
     """Return the notebook with fresh outputs, run from the folder above its own.
 
-    Raises CellExecutionError for a cell that fails, RuntimeError for a slider whose first picture does: widgets keep
-    their errors to themselves.
+    A slider's cell has the first picture of the slider beside it. Raises CellExecutionError for a cell that fails,
+    RuntimeError for a slider whose first picture does: widgets keep their errors to themselves.
     """
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
@@ -58,13 +71,67 @@ def execute(path: Path) -> Any:
     waking: list[asyncio.Task] = []  # a task that nobody holds may be collected
     client.on_notebook_start = lambda notebook: waking.append(asyncio.ensure_future(_keep_awake(client)))
     client.on_notebook_complete = lambda notebook: waking.pop().cancel()
-    client.execute()
-    widgets = notebook.metadata.pop("widgets", {}).get("application/vnd.jupyter.widget-state+json", {"state": {}})
-    for model in widgets["state"].values():
+    with patch(LAUNCHER, _fork_kernel) if sys.platform == "linux" else nullcontext():
+        client.execute()
+    widgets = notebook.metadata.pop("widgets", {}).get(f"{WIDGET}-state+json", {"state": {}})["state"]
+    for model in widgets.values():
         for out in model["state"].get("outputs", ()):
             if out["output_type"] == "error":
                 raise RuntimeError(f"a slider of {path.name} fails: {out['ename']}: {out['evalue']}")
+    for cell in notebook.cells:
+        views = [out.get("data", {}).get(f"{WIDGET}-view+json") for out in cell.get("outputs", ())]
+        for view in filter(None, views):
+            cell.outputs += _pictures(widgets, view["model_id"])
     return notebook
+
+
+def _pictures(widgets: dict[str, Any], number: str) -> list[Any]:
+    """Return what a slider shows at its start as pictures of their own: a page that runs nothing shows these alone."""
+    inside = [child.removeprefix("IPY_MODEL_") for child in widgets[number]["state"].get("children", ())]
+    shown = [out.get("data", {}) for child in inside for out in widgets[child]["state"].get("outputs", ())]
+    return [nbformat.v4.new_output("display_data", data) for data in shown if "image/png" in data]
+
+
+class _Forked:
+    """A process of the fork server, for a caller that expects a subprocess."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, process: Any):
+        self.pid, self.poll, self.wait = process.pid, lambda: process.exitcode, process.join
+        self.kill, self.terminate = process.kill, process.terminate
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+
+def _fork_kernel(command: list[str], *, env: dict[str, str], cwd: str, **_: Any) -> _Forked:
+    context = get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    ready, told = context.Pipe(duplex=False)
+    process = context.Process(target=_kernel, args=(told, command[command.index("-f") :], env, cwd))
+    process.start()
+    told.close()
+    ready.recv()  # its signals go to a group of its own from now on
+    return _Forked(process)
+
+
+def _kernel(ready: Connection, arguments: list[str], environment: dict[str, str], folder: str) -> None:
+    """Be the kernel that a command would start, with the compiled programs that the tests keep."""
+    os.setsid()
+    ready.send(None)
+    os.chdir(folder)
+    os.environ.update(environment)
+    sys.path[:] = [entry for entry in sys.path if not Path(entry).is_relative_to(Path(__file__).parent)]
+
+    import matplotlib
+    from ipykernel.kernelapp import IPKernelApp
+
+    from theory_on_trial.compilation_cache import enable_compilation_cache
+
+    matplotlib.rcParams["backend"] = environment.get("MPLBACKEND", INLINE)
+    enable_compilation_cache()
+    IPKernelApp.launch_instance(arguments)
 
 
 async def _keep_awake(client: NotebookClient) -> None:
