@@ -50,8 +50,9 @@ def rounds(rows: int = 3000, dim: int = 4, alpha: float = 0.02, bins: int = 10, 
     A sample of `rows` with `dim` features and labels of mean 1/2 + 0.3 sin(3 x_1); H affine, h^2 <= 1. Blue: the
     theorem's rule for `alpha`, from the constant 1/2 on; its last round (open) is rejected. Orange: what the released
     class does with its defaults; its last round (open) is not rounded. Lines: (a) the error of the last model less its
-    swap regret, which rounding exceeds a little; (b) what is guaranteed for the last accepted rounded model, B (alpha /
-    2B + 1/m) and B (gamma + 1)/m. Error and K2 are of the sample: the rule's 2 B / alpha levels fit its noise. All new.
+    swap regret, which rounding exceeds a little; (b) what is guaranteed for the last accepted rounded model,
+    B (alpha / 2B + 1/2m + 1/4m^2) and B (gamma + 1/2 + 1/4m)/m. Error and K2 are of the sample: the rule's 2 B / alpha
+    levels fit its noise. All new.
     """
     drawn, panels = plt.subplots(1, 2, figsize=(8.2, 3.4))
     generator = np.random.default_rng(1)

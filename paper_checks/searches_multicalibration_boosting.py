@@ -38,14 +38,14 @@ def _run(draw: Draw) -> tuple[Boosted, float, tuple[float, int], float, float]:
     return run, bound * observed.worst_error(probabilities, run.returned, means, basis), rule, alpha, bound
 
 
-@inequality(f"{PAPER}.halting", "K2 <= B (alpha / (2 B) + 1 / m), up to 6 cells", **FEW)
+@inequality(f"{PAPER}.halting", "K2 <= B (alpha / (2 B) + 1 / (2 m) + 1 / (4 m^2)), up to 6 cells", **FEW)
 def halting(draw: Draw) -> Sides:
     """Any world, alpha and B."""
     _, k2, rule, _, bound = _run(draw)
     return Sides(k2, predicted.guaranteed_error(bound, *rule), ops=1000)
 
 
-@inequality(f"{PAPER}.halting-rounds", "rounds <= 1 + B / (2 alpha), up to 6 cells", **FEW)
+@inequality(f"{PAPER}.halting-rounds", "rounds <= ceil(B / (2 alpha)), up to 6 cells", **FEW)
 def rounds(draw: Draw) -> Sides:
     """Any world, alpha and B."""
     run, _, _, alpha, bound = _run(draw)
@@ -63,7 +63,9 @@ def binning_hides(draw: Draw) -> Sides:
     return Sides(observed.binned_error(weights, biases, bins), fine, ops=100, scale=1.0)
 
 
-@inequality(f"{PAPER}.released_class", "K2 <= (gamma + 1) / m of the last rounded model but one, 12 rows", **FEW)
+@inequality(
+    f"{PAPER}.released_class", "K2 <= (gamma + 1/2 + 1/(4 m)) / m of the last rounded model but one, 12 rows", **FEW
+)
 def released_class(draw: Draw) -> Sides:
     """Any labels of twelve rows, those of 0 and 1 among them."""
     labels = draw.reals("y", 0.0, 1.0, 12)

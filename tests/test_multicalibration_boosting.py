@@ -80,12 +80,6 @@ def test_k2_and_swap_regret_know_the_scale_of_h_and_the_order_of_cells(seed, fac
     assert regret <= probabilities @ residuals**2 * (1 + 1e-9)
 
 
-def test_k2_of_two_levels_is_a_weighted_square():
-    k2 = predicted.calibration_error([0.25, 0.25, 0.5], [0.2, 0.2, 0.9], [0.1, -0.3, -0.3], [1, 1, 1])
-    assert k2 == pytest.approx(0.5 * 0.01 + 0.5 * 0.09)
-    assert predicted.calibration_error([1.0, 0.0], [0.2, 0.9], [0.0, -0.5], [1, 1]) == 0
-
-
 def test_functions_that_vanish_or_are_tiny():
     assert predicted.best_step([0.5, 0.5], [0.3, 0.1], [0.0, 0.0]) == 0
     ones, residuals = np.ones((3, 1)), np.array([0.1, 0.4, -0.2])
@@ -98,18 +92,6 @@ def test_functions_that_vanish_or_are_tiny():
     assert predicted.grid(2.0, 2.0) == 2
     with pytest.raises(ValueError, match="alpha must be at most bound"):
         predicted.grid(2.0, 1.0)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.floats(0.01, 1), SEEDS)
-def test_the_converse_is_a_half_and_a_little_more(fraction, seed):
-    probabilities, _, means, basis, _ = world_of(seed, 8, 1)
-    columns = np.sqrt(probabilities)[:, None] * basis
-    fit = basis @ np.linalg.solve(columns.T @ columns, basis.T @ (probabilities * (means - 0.5)))
-    gain = float(probabilities @ ((0.5 - means) ** 2 - (0.5 + fraction * fit - means) ** 2))
-    correlation = float(probabilities @ (fraction * fit * (means - 0.5)))
-    assert predicted.converse_ratio(fraction) == pytest.approx(correlation / gain, rel=1e-6)
-    assert predicted.least_correlation(gain) <= correlation
 
 
 @settings(max_examples=40, deadline=None)
@@ -129,17 +111,6 @@ def test_bins_hide_half_the_mean_squared_difference_of_their_levels(seed, bins):
             total += pairs.sum() / 2 / weights[at].sum()
     assert predicted.hidden_by_bins(weights, biases, of_bin) == pytest.approx(total, rel=1e-9, abs=1e-15)
     assert predicted.hidden_by_bins(weights, biases, np.arange(9)) == pytest.approx(0, abs=1e-30)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.fractions(Fraction(1, 1000), 1), st.sampled_from([0.25, 1.0, 4.0]))
-def test_the_rule_halts_in_time_and_guarantees_alpha(share, bound):
-    alpha = float(share) * bound
-    m, tolerance = predicted.grid(alpha, bound), predicted.tolerance(alpha, bound)
-    assert m - 1 < 2 * Fraction(bound) / Fraction(alpha) <= m
-    assert predicted.guaranteed_error(bound, tolerance, m) <= alpha * (1 + 1e-12)
-    assert predicted.most_rounds(alpha, bound) == pytest.approx(1 + 0.25 / tolerance)
-    assert predicted.most_rounds(alpha, bound) <= 2 * bound / alpha
 
 
 def test_moments_are_those_of_drawn_labels():
@@ -183,50 +154,27 @@ def test_the_first_world_has_its_known_numbers():
         assert observed.worst_error(probabilities, run.returned, means, basis) == pytest.approx(k2, rel=0.02)
 
 
-def two_cells(delta, alpha, bound, **wrong):
-    world = observed.two_cells(delta)
-    basis = observed.affine(world.features)
-    rule = {"grid": predicted.grid(alpha, bound), "tolerance": predicted.tolerance(alpha, bound)} | wrong
-    run = observed.lsboost(world.probabilities, world.means, basis, **rule)
-    return run.rounds, bound * observed.worst_error(world.probabilities, run.returned, world.means, basis)
+def test_delayed_rows_stay_at_a_half_for_two_rounds():
+    bins, gamma = 60, 0.2
+    rows = observed.delayed_rows(3000, bins, gamma / bins)
+    features, labels = np.repeat(rows.features, rows.counts, axis=0), np.repeat(rows.labels, rows.counts)
+    run = observed.released_lsboost(labels, observed.affine(features), bins, gamma)
+    assert len(run.models) == 4
+    assert [np.mean(model == 0.5) for model in run.models[:2]] == [1 - 4 / len(labels), 1 - 12 / len(labels)]
+    assert not np.any(run.models[2] == 0.5)
+    assert 0.97 * gamma / bins < run.errors[1] - run.errors[2] <= gamma / bins
 
 
-def test_two_cells_have_their_known_numbers():
-    for bound in (1.0, 4.0):
-        alpha = 2 * bound * 0.04 / 0.95
-        assert predicted.grid(alpha, bound) == 24
-        rounds, k2 = two_cells(0.2, alpha, bound)
-        assert (rounds, k2 / alpha) == (1, pytest.approx(0.475))
-    assert k2 == pytest.approx(0.16)
-    assert predicted.guaranteed_error(bound, predicted.tolerance(alpha, bound), 24) / bound == pytest.approx(
-        0.0838, abs=5e-5
-    )
-    assert two_cells(0.05, 0.001, 1.0, grid=4)[1] == pytest.approx(0.0025)
-    assert two_cells(0.05, 0.002, 1.0, relative=0.1)[1] == pytest.approx(0.0025)
-    assert two_cells(0.05, 0.002, 1.0)[1] < 1e-30
+def test_peeled_sets_go_one_by_one():
+    world = observed.peeled_world(6, 1e-4)
+    run = observed.lsboost(world.probabilities, world.means, observed.affine(world.features), 40, 0.01)
+    assert [int(np.sum(model == 0.5)) for model in run.models] == [24, 20, 16, 12, 8, 4, 0, 0]
+    assert -np.diff(run.errors) == pytest.approx([(1 - 2e-4) / 24] * 6 + [0], abs=1e-12)
 
 
-def test_a_rounded_start_would_need_a_round_too_many():
-    """Of labels 0, alpha = .7, B = 1: from 1/2 one rejected round after one accepted is too many, and is not needed."""
-    means, basis = np.zeros(1), np.ones((1, 1))
-    run = observed.lsboost(np.ones(1), means, basis, predicted.grid(0.7, 1.0), predicted.tolerance(0.7, 1.0))
-    assert run.rounds == 1 <= predicted.most_rounds(0.7, 1.0) < 1.72
-    assert (2 / 3) ** 2 > predicted.tolerance(0.7, 1.0) >= 0.25  # from 2/3 the first round would be accepted
-
-
-def test_plug_in_has_its_known_means():
-    values, counts = (np.arange(50) + 0.5) / 50, np.full(50, 40)
-    for shift, plug_in, k2 in ((0.0, 0.001667, 0.0), (0.02, 0.0017334, 6.4e-5)):
-        biases, variances = predicted.bernoulli_moments(values, np.where(np.arange(50) % 2, -shift, shift), 0.4)
-        assert predicted.sampled_error(counts, biases) == pytest.approx(k2, abs=1e-9)
-        assert k2 + predicted.plug_in_bias(counts, variances) == pytest.approx(plug_in, abs=6e-8)
-
-
-def test_bins_may_hide_all():
-    weights, biases = np.full(4, 0.25), np.array([0.1, -0.1, 0.1, -0.1])
-    assert observed.binned_error(weights, biases, np.arange(4)) == pytest.approx(0.01)
-    assert observed.binned_error(weights, biases, np.array([0, 0, 1, 1])) == pytest.approx(0, abs=1e-30)
-    assert predicted.hidden_by_bins(weights, biases, [0, 0, 1, 1]) == pytest.approx(0.01)
+def test_rows_that_cannot_be_constructed_are_refused():
+    with pytest.raises(ValueError, match="saved must leave room on the grid"):
+        observed.undone_rows(1000, 8, 0.2)
 
 
 def test_the_released_error_leaves_out_the_largest_level():
@@ -259,32 +207,6 @@ def test_the_worst_error_is_that_of_the_vertices():
         assert found == pytest.approx(best**2, rel=1e-6)
 
 
-def test_labels_one_by_one_have_the_sums_and_statistics():
-    generator, counts = np.random.default_rng(2), np.array([3, 1, 5])
-    values, of_level = np.array([0.2, 0.5, 0.7]), np.repeat(np.arange(3), counts)
-    products = (generator.random(9) < 0.5) * ((generator.random(9) < 0.5) - values[of_level])
-    sums, squares = (np.bincount(of_level, one) for one in (products, products**2))
-    means = np.array([products[of_level == v].mean() for v in range(3)])
-    assert observed.plug_in(counts, sums) == pytest.approx(counts / 9 @ means**2)
-    pairs = 0.0
-    for level in (0, 2):
-        own = products[of_level == level]
-        pairs += np.mean([a * b for i, a in enumerate(own) for j, b in enumerate(own) if i != j]) * len(own) / 9
-    assert observed.unbiased(counts, sums, squares) == pytest.approx(pairs)
-
-
-def test_sampled_levels_have_the_enumerated_law():
-    generator, n = np.random.default_rng(3), 100_000
-    sums, squares = observed.sample_levels(
-        generator, n, np.array([4, 6]), np.array([0.3, 0.5]), np.array([0.4, 0.2]), 0.6
-    )
-    for level, (count, value, chance) in enumerate(((4, 0.3, 0.4), (6, 0.5, 0.2))):
-        likely, every, squared = observed.enumerate_levels(count, value, chance, 0.6)
-        assert likely.sum() == pytest.approx(1)
-        for drawn, exact in ((sums[:, level], every), (sums[:, level] ** 2, every**2), (squares[:, level], squared)):
-            assert likely @ exact == pytest.approx(drawn.mean(), abs=6 * drawn.std() / np.sqrt(n))
-
-
 def test_the_fit_of_a_level_leaves_residuals_without_its_functions_and_rounding_goes_up():
     probabilities, predictions, means, basis, _ = world_of(4)
     fitted = observed.level_fit(probabilities, predictions, means, basis)
@@ -294,17 +216,6 @@ def test_the_fit_of_a_level_leaves_residuals_without_its_functions_and_rounding_
     assert observed.round_to_grid([-1.0, 0.125, 0.374, 0.375, 2.0], 4).tolist() == [0, 0.25, 0.25, 0.5, 1]
     labels = np.array([0.0, 1.0, 1.0])
     assert observed.squared_error([0.5, 0.25, 0.25], [0.5, 0.5, 1.0], labels) == pytest.approx(0.1875)
-
-
-def test_the_released_class_returns_hardly_rounded_numbers():
-    generator = np.random.default_rng(5)
-    features = generator.uniform(-1, 1, (800, 3))
-    labels = (generator.random(800) < 0.5 + 0.3 * np.sin(3 * features[:, 0])).astype(float)
-    run = observed.released_lsboost(labels, observed.affine(features))
-    assert len(np.unique(run.models[-2])) <= 11
-    assert len(np.unique(run.models[-1])) > 600
-    assert run.errors[-3] - run.errors[-2] <= 0.01
-    assert len(run.models) >= 4
 
 
 # ------------------------------------------------------------------------------------------------------------- own data

@@ -10,18 +10,31 @@ from sims.multicalibration_boosting.boosting import (
     squared_error,
 )
 from sims.multicalibration_boosting.samples import enumerate_levels, plug_in, sample_levels, unbiased
-from sims.multicalibration_boosting.worlds import affine, parity_world, random_predictor, random_world, two_cells
+from sims.multicalibration_boosting.worlds import (
+    World,
+    affine,
+    delayed_rows,
+    parity_world,
+    peeled_world,
+    random_predictor,
+    random_world,
+    two_cells,
+    undone_rows,
+)
 
 __all__ = [
+    "World",
     "affine",
     "best_gain",
     "best_ratio",
     "binned_error",
+    "delayed_rows",
     "enumerate_levels",
     "gain",
     "level_fit",
     "lsboost",
     "parity_world",
+    "peeled_world",
     "plug_in",
     "random_predictor",
     "random_world",
@@ -32,5 +45,6 @@ __all__ = [
     "squared_error",
     "two_cells",
     "unbiased",
+    "undone_rows",
     "worst_error",
 ]

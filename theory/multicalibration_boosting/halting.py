@@ -16,7 +16,7 @@ from theory_on_trial.contract import MOST, Interval, guarded, require
 def grid(alpha: Scale, bound: Scale) -> int:
     """M = ceil(2 B / alpha), the number of steps of the rounding grid. Raises ValueError for alpha above B.
 
-    Source: recalled; what the guarantee needs. K2 never exceeds B.
+    Source: recalled: rounding then moves predictions by no more than half the tolerance. K2 never exceeds B.
 
     >>> grid(0.03, 1.0)
     67
@@ -33,21 +33,25 @@ def tolerance(alpha: Scale, bound: Scale) -> float:
 
 @guarded
 def most_rounds(alpha: Scale, bound: Scale) -> float:
-    """1 + B / (2 alpha) rounds, the rejected one among them.
+    """ceil(B / (2 alpha)) rounds, the rejected one among them.
 
-    The error of the constant 1/2 is at most 1/4 above the best, and each accepted round takes alpha / (2 B) of that.
-    Source: derived here; 2 B / alpha is commonly recalled, and larger.
+    The error of the constant 1/2 is at most 1/4 above the best, and each accepted round takes more than alpha / (2 B)
+    of that. Source: derived here; 2 B / alpha is commonly recalled, and larger.
+
+    >>> most_rounds(0.03, 1.0)
+    17.0
     """
-    return 1 + bound / (2 * alpha)
+    return float(math.ceil(Fraction(float(bound)) / (2 * Fraction(float(alpha)))))
 
 
 @guarded
 def guaranteed_error(
     bound: Scale, tolerance: Annotated[float, Interval(0, 1)], grid: Annotated[int, Interval(1, MOST)]
 ) -> float:
-    """B (tolerance + 1 / m), which K2 of the returned model does not exceed.
+    """B (tolerance + 1 / (2 m) + 1 / (4 m^2)), which K2 of the returned model does not exceed.
 
-    Rounding moves a prediction by 1 / (2 m) at most and its squared error by 1 / m, so that the fit before rounding
-    saves at most tolerance + 1 / m; this is the swap regret, and E[h^2 | v] <= B. Source: derived here.
+    Rounding moves a fit g by 1 / (2 m) at most, and its squared error by E|g - y| / m + 1 / (4 m^2), where constants in
+    H keep E|g - y| to 1/2; so the fit before rounding saves at most the tolerance and that. This is the swap regret,
+    and E[h^2 | v] <= B. Source: derived here; with |g - y| <= 1 one has B (tolerance + 1 / m).
     """
-    return bound * (tolerance + 1 / grid)
+    return bound * (tolerance + 1 / (2 * grid) + 1 / (4 * grid**2))
