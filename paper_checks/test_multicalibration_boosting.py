@@ -54,11 +54,8 @@ def test_step(trial, world: Seed, cells: Cells = 60, dim: Dim = 3):
     gains, taken, best, centred = [], [], [], []
     for value in np.unique(predictions):
         at = predictions == value
-        chances, h, residuals = (
-            probabilities[at] / probabilities[at].sum(),
-            (basis @ coefficients)[at],
-            means[at] - value,
-        )
+        chances = probabilities[at] / probabilities[at].sum()
+        h, residuals = (basis @ coefficients)[at], means[at] - value
         level, variance = (chances, predictions[at], means[at], h), float(chances @ (h - chances @ h) ** 2)
         gains.append(predicted.step_gain(chances, residuals, h))
         taken.append(observed.gain(*level, predicted.best_step(chances, residuals, h)))
@@ -301,19 +298,13 @@ def test_released_class(
     for inputs, y, m in (drawn, (features, labels, bins)):
         basis, uniform = observed.affine(inputs), np.full(len(y), 1 / len(y))
         run = observed.released_lsboost(y, basis, m, gamma)
-        alone = np.mean(np.isin(run.models[-3], lonely(run.models[-3])))  # levels of one row are not fitted
+        alone = np.sum(np.unique(run.models[-3], return_counts=True)[1] == 1) / len(y)  # levels of one row
         k2.append(observed.worst_error(uniform, run.models[-3], y, basis))
         returned.append(observed.worst_error(uniform, np.clip(run.models[-1], 0, 1), y, basis))
         guarantees.append(predicted.guaranteed_error(1.0, gamma / m, m) + alone)
     wrong, controls = {"what it returns": returned}, {"rounding costs nothing": [gamma / 10, gamma / bins]}
     bounded = {"found_by": "draws", "independent": 1, "ops": 1000}
     trial.bound(k2, np.array(guarantees), wrong_processes=wrong, controls=controls, **bounded)
-
-
-def lonely(predictions):
-    """Values of one row."""
-    values, counts = np.unique(predictions, return_counts=True)
-    return values[counts == 1]
 
 
 @claim(

@@ -20,10 +20,8 @@ SEEDS = st.integers(0, 10**6)
 
 
 def world_of(seed, cells=60, dim=3):
-    world, (predictions, coefficients) = (
-        observed.random_world(seed, cells, dim),
-        observed.random_predictor(seed, cells, dim),
-    )
+    world = observed.random_world(seed, cells, dim)
+    predictions, coefficients = observed.random_predictor(seed, cells, dim)
     basis = observed.affine(world.features)
     return world.probabilities, predictions, world.means, basis, basis @ coefficients
 
@@ -98,11 +96,8 @@ def test_functions_that_vanish_or_are_tiny():
 @given(SEEDS, st.integers(1, 4))
 def test_bins_hide_half_the_mean_squared_difference_of_their_levels(seed, bins):
     generator = np.random.default_rng(seed)
-    weights, biases, of_bin = (
-        generator.dirichlet(np.ones(9)),
-        generator.uniform(-1, 1, 9),
-        generator.integers(0, bins, 9),
-    )
+    weights, biases = generator.dirichlet(np.ones(9)), generator.uniform(-1, 1, 9)
+    of_bin = generator.integers(0, bins, 9)
     total = 0.0
     for chosen in range(bins):
         at = of_bin == chosen

@@ -92,8 +92,8 @@ def _undone(total: int, d: float, grid: int) -> tuple[Rows, float]:
     label = 0.5 + (d * (counts @ h**2) + counts[1] * h[1] / 2) / (counts[0] * h[0])  # so that d is the slope
     labels, rounded = np.array([label, 0]), 0.5 + d + np.array([-0.5, 0.5]) / grid
     gain = 2 * counts @ ((0.5 - rounded) * (0.5 + rounded - 2 * labels))
-    both = np.tile(counts, 2).astype(int), np.append(h, -h)[:, None], np.append(labels, 1 - labels)
-    return Rows(*both), float(gain)
+    rows = Rows(np.tile(counts, 2).astype(int), np.append(h, -h)[:, None], np.append(labels, 1 - labels))
+    return rows, float(gain)
 
 
 @guarded
