@@ -1,13 +1,6 @@
 """Regrets of representations by projection and by regression, mixtures of them, and a learner that plays Hedge."""
 
-from sims.representation_game.draws import (
-    balanced,
-    dropped,
-    estimated_excess,
-    hedge,
-    least_squares_regret,
-    steadied_excess,
-)
+from sims.representation_game.draws import Estimated, balanced, dropped, estimated_excess, hedge, least_squares_regret
 from sims.representation_game.regrets import (
     guaranteed_regret,
     mean_regret,
@@ -20,6 +13,7 @@ from sims.representation_game.regrets import (
 from sims.representation_game.worlds import World, drawn_world, shaped_world
 
 __all__ = [
+    "Estimated",
     "World",
     "balanced",
     "drawn_world",
@@ -31,7 +25,6 @@ __all__ = [
     "mean_regret",
     "projected_regret",
     "shaped_world",
-    "steadied_excess",
     "unavoidable_regret",
     "worst_case",
     "worst_expected_regret",

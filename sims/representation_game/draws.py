@@ -4,7 +4,7 @@ Least squares sees n normal rows through the triangle of their QR decomposition,
 (Bartlett 1933): a regression on a million rows costs one on d + 1.
 """
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -62,6 +62,15 @@ def least_squares_regret(
     return residual(features @ representation) - residual(features)
 
 
+class Estimated(NamedTuple):
+    """What estimated covariances cost, and a control variate."""
+
+    excess: Float[np.ndarray, " replicas"]
+    """Worst regret of the R that is best for the estimate, minus that for the true covariance."""
+    squares: Float[np.ndarray, "replicas pairs"]
+    """Squared sample covariances of uncorrelated directions of variance one: their means are 1 / n (Isserlis 1918)."""
+
+
 @guarded
 def estimated_excess(
     generator: np.random.Generator,
@@ -70,39 +79,11 @@ def estimated_excess(
     kept: Kept,
     samples: Samples,
     replicas: Replicas,
-) -> Float[np.ndarray, " replicas"]:
-    """Worst regret of the R that is best for the covariance of n normal samples, minus that for the true covariance.
+) -> Estimated:
+    """What covariances of n normal samples cost the worst regret.
 
     Raises ValueError for as many samples as dimensions or fewer, and for r >= d.
     """
-    return _estimated(generator, covariance, prior, kept, samples, replicas)[0]
-
-
-@guarded
-def steadied_excess(
-    generator: np.random.Generator,
-    covariance: Covariance,
-    prior: Prior,
-    kept: Kept,
-    samples: Samples,
-    replicas: Replicas,
-) -> Float[np.ndarray, " replicas"]:
-    """`estimated_excess`, of the same mean, less what sampled covariances explain of it.
-
-    Squares of the sample covariances between uncorrelated tasks of variance one have the mean 1 / n (Isserlis 1918).
-    Their slopes come from a hundred replicas beside for each. Raises as `estimated_excess`.
-    """
-    given = covariance, prior, kept, samples
-    pilot, squares = _estimated(generator, *given, 100 * len(covariance) ** 2)
-    slopes = np.linalg.lstsq(squares - squares.mean(axis=0), pilot - pilot.mean())[0]
-    excess, squares = _estimated(generator, *given, replicas)
-    return np.asarray(excess - (squares - 1 / samples) @ slopes)
-
-
-def _estimated(
-    generator: np.random.Generator, covariance: Covariance, prior: Prior, kept: int, samples: int, replicas: int
-) -> tuple[Float[np.ndarray, " replicas"], Float[np.ndarray, "replicas pairs"]]:
-    """The excess, and the squared sample covariance of each two directions in which the tasks are uncorrelated."""
     dim = len(covariance)
     require(samples > dim > kept, f"samples must exceed the dimension {dim}, and that kept, got {samples} and {kept}")
     root, prior_root = np.linalg.cholesky(covariance), np.linalg.cholesky(prior)
@@ -115,7 +96,7 @@ def _estimated(
     found = worst_regret(covariance, prior, best(triangles))
     first, second = np.triu_indices(dim, 1)
     covariances = (np.swapaxes(triangles, 1, 2) @ triangles)[:, first, second] / samples
-    return np.asarray(found - worst_regret(covariance, prior, best(np.eye(dim)))), covariances**2
+    return Estimated(found - worst_regret(covariance, prior, best(np.eye(dim))), covariances**2)
 
 
 @guarded
