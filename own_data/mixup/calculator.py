@@ -51,8 +51,12 @@ def samples_needed(
     >>> print(samples_needed(pair, MixingLaw.beta(1.0), target_cosine=0.99))
     plain training needs 2031 samples, Mixup 37, discriminant analysis 35
     """
-    curves, target = AngleCurves(pair, law, mode, balanced), 1 - target_cosine
-    least = pair.dim + 2
+    return where_below(AngleCurves(pair, law, mode, balanced), 1 - target_cosine)
+
+
+def where_below(curves: AngleCurves, target: float) -> SampleSizes:
+    """The same, of given curves: these keep what does not depend on the target."""
+    least = curves.pair.dim + 2
 
     def of_spare(curve: Callable[[float], float]) -> float:
         # What there is beyond d + 2 may be little.
@@ -73,8 +77,8 @@ def count(log_n: float) -> str:
 def _erm_size(curves: AngleCurves, target: float) -> float:
     """Log n from which on the curve without augmentation, which may rise at places, stays below the target."""
     positions = np.linspace(np.log(2), curves.log_consistent, _SCANNED).tolist()
-    above = [position for position in positions if curves.erm(position) > target]
-    return _first_below(curves.erm, target, above[-1] if above else positions[0])
+    last_above = next((position for position in reversed(positions) if curves.erm(position) > target), positions[0])
+    return _first_below(curves.erm, target, last_above)
 
 
 def _first_below(curve: Callable[[float], float], target: float, low: float) -> float:

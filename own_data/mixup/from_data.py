@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from own_data.mixup.calculator import SampleSizes, count, samples_needed
+from own_data.mixup.calculator import SampleSizes, count, where_below
 from own_data.mixup.curves import AngleCurves, Mode
 from theory.mixup import GaussianPair, MixingLaw
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Fraction, guarded, require
@@ -155,16 +155,16 @@ def samples_needed_on(
     groups = stratified_groups(labels)
     fits = [_Fit.of(features, labels, rows) for rows in [groups >= 0, *(groups != group for group in range(GROUPS))]]
 
-    def sizes_of(pair: GaussianPair, factor: float = 1.0) -> SampleSizes:
-        cosine = 1 - min((1 - target_cosine) / factor, (2 - target_cosine) / 2)
-        return samples_needed(pair, law, cosine, mode=mode, balanced=balanced)
+    def sizes_of(curves: AngleCurves, factor: float = 1.0) -> SampleSizes:
+        return where_below(curves, min((1 - target_cosine) / factor, (2 - target_cosine) / 2))
 
     n, d = features.shape
-    sizes = np.array([sizes_of(fit.pair) for fit in fits])
+    curves = [AngleCurves(fit.pair, law, mode, balanced) for fit in fits]
+    sizes = np.array([sizes_of(one) for one in curves])
     least = np.log([2, d + 2, d + 2])
     found = [at_least(jackknife(column, confidence), end) for column, end in zip(sizes.T, least, strict=True)]
     for at, (below, above) in enumerate(_LAWS):
-        lower, upper = (sizes_of(fits[0].pair, factor)[at] - sizes[0, at] for factor in (below, above))
+        lower, upper = (sizes_of(curves[0], factor)[at] - sizes[0, at] for factor in (below, above))
         found[at] = at_least(Estimate(found[at].value, found[at].low + lower, found[at].high + upper), least[at])
     log_erm, log_mixup, log_lda = found
     bayes_error = jackknife(np.array([fit.pair.bayes_error for fit in fits]), confidence, "probit")
@@ -206,7 +206,7 @@ def samples_needed_on(
         bayes_error=bayes_error,
         measured_error=measured,
         left_out=tuple(samples.left_out),
-        curves=AngleCurves(pair, law, mode, balanced),
+        curves=curves[0],
         doubts=tuple(doubts),
         missing=missing,
     )
