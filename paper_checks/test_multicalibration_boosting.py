@@ -211,7 +211,12 @@ def worlds_of(trial, draws):
     kind="bound",
     cases=[(0.005, 1.0), (0.002, 4.0), (0.002, 0.1)],
 )
-def test_halting(trial, share: Share, bound: Bound, draws: Count = 8):
+def test_halting(
+    trial,
+    share: Annotated[float, Interval(1e-9, 0.09, why="on a coarser grid terms of the order 1/m matter")],
+    bound: Bound,
+    draws: Count = 8,
+):
     """Stopped at a gain <= alpha/(2 B), m = ceil(2 B/alpha), K2 <= B (alpha/(2 B) + 1/(2 m) + 1/(4 m^2)) <= alpha."""
     rule = predicted.tolerance(share * bound, bound), predicted.grid(share * bound, bound)
     undone = observed.undone_rows(10**12, rule[1], rule[0])
@@ -239,12 +244,18 @@ def test_halting(trial, share: Share, bound: Bound, draws: Count = 8):
     kind="bound",
     cases=[(0.125, 1.0), (0.1, 1.0), (0.08 / 0.95, 4.0), (0.0201, 0.1)],
 )
-def test_halting__rounds(trial, share: Share, bound: Bound, draws: Count = 8):
+def test_halting__rounds(
+    trial,
+    share: Annotated[float, Interval(0.01, 0.125, why="as many sets of cells as rounds are fitted")],
+    bound: Bound,
+    draws: Count = 8,
+):
     """There are at most ceil(B / (2 alpha)) rounds, the rejected one too: each other gains over alpha/(2 B) of 1/4."""
     most, m = predicted.most_rounds(share * bound, bound), predicted.grid(share * bound, bound)
-    sets = min(int(np.ceil((1 - 1e-6) / (2 * share))) - 1, 50)  # each a round whose gain is 1 / (4 sets)
+    sets = int(np.ceil((1 - 1e-6) / (2 * share))) - 1  # each a round whose gain is 1 / (4 sets)
     peeled = observed.peeled_world(sets, min(0.01 / m, (1 / (2 * share * sets) - 1) / 4))
-    rounds = [boosted(world, share, bound)[0].rounds for world in (*worlds_of(trial, draws), peeled)]
+    rounds = [boosted(world, share, bound)[0].rounds for world in worlds_of(trial, draws)]
+    rounds.append(boosted(peeled, share, bound, grid=m + m % 2)[0].rounds)  # 1/2 must be on the grid
     controls = {"one round suffices": 1.0} | ({"one less": most - 1} if rounds[-1] == most else {})
     bounded = {"found_by": "draws", "independent": draws, "ops": 10}
     trial.bound(rounds, np.full(len(rounds), most), controls=controls, **bounded)
@@ -281,7 +292,7 @@ def test_halting__first_round(trial, share: Share, bound: Bound = 3.0):
 def test_released_class(
     trial,
     rows: Annotated[int, Interval(1200, 10**4, why="fewer are fitted as they are, more take memory")],
-    bins: Annotated[int, Interval(10, 1000)],
+    bins: Annotated[int, Interval(40, 1000, why="of fewer, terms of the order 1/m matter")],
     gamma: Annotated[float, Interval(0.05, 0.5)],
 ):
     """The rounded model before the last of the released class has K2 <= B (gamma + 1/2 + 1/(4 m)) / m; not returned.
