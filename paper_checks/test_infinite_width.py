@@ -156,7 +156,7 @@ def test_limit_recursion(
 def moments(width, rate):
     """At every t >= 2 n (E f_t - limit) and n E (f_t - limit)^2 of networks n units wide, by nodes of Gauss."""
     network, chances = observed.reduced_nodes(width, 0.0, rate)
-    apart = observed.train(network, *SERIES)[1][:, :, 0, 0] - predicted.limit_outputs(X, 1.5 * X, rate)[:, None]
+    apart = observed.train(network, *SERIES)[1][:, :, 0, 0] - predicted.finite_width(X, 1.5 * X, rate).limit[:, None]
     return width * apart[LATER] @ chances, width * apart[LATER] ** 2 @ chances
 
 

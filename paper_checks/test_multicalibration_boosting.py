@@ -26,6 +26,8 @@ Cells = Annotated[int, Interval(1, 1000, why="rounding grows with the sums")]
 Dim = Annotated[int, Interval(1, 20)]
 Share = Annotated[float, Interval(1e-9, 0.125, why="smaller gains are lost in rounding, from B / 4 on any f is good")]
 """alpha / B."""
+Fine = Annotated[float, Interval(1e-9, 0.09, why="on a coarser grid terms of the order 1/m matter")]
+Coarse = Annotated[float, Interval(0.01, 0.125, why="as many sets of cells as rounds are fitted")]
 Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided stays a number")]
 """B, on h^2."""
 Several = Annotated[int, Interval(2, 400, why="all counts of a level are enumerated")]
@@ -211,12 +213,7 @@ def worlds_of(trial, draws):
     kind="bound",
     cases=[(0.005, 1.0), (0.002, 4.0), (0.002, 0.1)],
 )
-def test_halting(
-    trial,
-    share: Annotated[float, Interval(1e-9, 0.09, why="on a coarser grid terms of the order 1/m matter")],
-    bound: Bound,
-    draws: Count = 8,
-):
+def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
     """Stopped at a gain <= alpha/(2 B), m = ceil(2 B/alpha), K2 <= B (alpha/(2 B) + 1/(2 m) + 1/(4 m^2)) <= alpha."""
     rule = predicted.tolerance(share * bound, bound), predicted.grid(share * bound, bound)
     undone = observed.undone_rows(10**12, rule[1], rule[0])
@@ -244,12 +241,7 @@ def test_halting(
     kind="bound",
     cases=[(0.125, 1.0), (0.1, 1.0), (0.08 / 0.95, 4.0), (0.0201, 0.1)],
 )
-def test_halting__rounds(
-    trial,
-    share: Annotated[float, Interval(0.01, 0.125, why="as many sets of cells as rounds are fitted")],
-    bound: Bound,
-    draws: Count = 8,
-):
+def test_halting__rounds(trial, share: Coarse, bound: Bound, draws: Count = 8):
     """There are at most ceil(B / (2 alpha)) rounds, the rejected one too: each other gains over alpha/(2 B) of 1/4."""
     most, m = predicted.most_rounds(share * bound, bound), predicted.grid(share * bound, bound)
     sets = int(np.ceil((1 - 1e-6) / (2 * share))) - 1  # each a round whose gain is 1 / (4 sets)
