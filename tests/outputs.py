@@ -18,8 +18,24 @@ from nbclient import NotebookClient
 
 # Imported once for all kernels, which are forks of one process. Nothing of the repository is, nor ipywidgets: when it
 # is imported it looks for the kernel.
-PRELOADED = """jax matplotlib.pyplot pandas xarray scipy.optimize scipy.stats sklearn.linear_model sklearn.datasets
-    sklearn.model_selection diffrax optax optimistix cvxpy ipykernel.kernelapp nbclient pytest""".split()
+PRELOADED = [
+    "jax",
+    "matplotlib.pyplot",
+    "pandas",
+    "xarray",
+    "scipy.optimize",
+    "scipy.stats",
+    "sklearn.linear_model",
+    "sklearn.datasets",
+    "sklearn.model_selection",
+    "diffrax",
+    "optax",
+    "optimistix",
+    "cvxpy",
+    "ipykernel.kernelapp",
+    "nbclient",
+    "pytest",
+]
 LAUNCHER = "jupyter_client.provisioning.local_provisioner.launch_kernel"
 INLINE = "module://matplotlib_inline.backend_inline"
 

@@ -124,9 +124,13 @@ def _predicted(fits: list[Fit], excess: float, confidence: float, n_samples: int
     naive_bayes_error, bayes_error = (jackknife(errors, confidence, "probit") for errors in (naive_bayes, bayes))
     gap = at_least(jackknife(naive_bayes - bayes, confidence), 0.0)
     order = kind_order(fits[0].naive_bayes)
-    growth = estimate(lambda one: growth_exponent(one.naive_bayes, excess, order))
+    needed = np.array([one.naive_bayes.samples(excess) for one in fits])
+    exponents = [
+        growth_exponent(one.naive_bayes, m, excess, order) for one, m in zip(fits, needed.tolist(), strict=True)
+    ]
+    growth = jackknife(np.array(exponents), confidence)
     growth = growth._replace(low=growth.low - 1.5 * _LAW, high=growth.high + 1.5 * _LAW)
-    samples = estimate(lambda one: one.naive_bayes.samples(excess), "log")
+    samples = jackknife(needed, confidence, "log")
     samples = samples._replace(low=samples.low * (1 - _LAW), high=samples.high * (1 + _LAW))
     n_features, n_classes = len(fits[0].variances), len(fits[0].priors)
     guessing = naive_bayes_error.high >= 1 - fits[0].priors.max() - excess

@@ -117,11 +117,13 @@ def halves(curve: NaiveBayesCurve, order: Int[np.ndarray, " features"]) -> list[
     ]
 
 
-def growth_exponent(curve: NaiveBayesCurve, excess: float, order: Int[np.ndarray, " features"]) -> float:
-    """Exponent of n in the samples needed, from each of the `halves` to all features; their mean."""
-    everything, n_features = np.log(curve.samples(excess)), len(order)
+def growth_exponent(
+    curve: NaiveBayesCurve, samples: float, excess: float, order: Int[np.ndarray, " features"]
+) -> float:
+    """Exponent of n in the samples needed, from each of the `halves` to the `samples` of all features; their mean."""
+    n_features = len(order)
     slopes = [
-        (everything - np.log(half.samples(excess))) / np.log(n_features / half.gaps.shape[1])
+        (np.log(samples) - np.log(half.samples(excess))) / np.log(n_features / half.gaps.shape[1])
         for half in halves(curve, order)
     ]
     return float(np.mean(slopes))

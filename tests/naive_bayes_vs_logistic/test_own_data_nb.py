@@ -235,14 +235,15 @@ def test_containers_labels_and_units_do_not_matter():
     result = str(assumption_diagnostics(features, labels))
     names = np.array(["ape", "bee", "cat"])[labels]
     frame = pd.DataFrame(features, columns=list("wxyz"))
-    for X, y in (
+    given = (
         (frame, names),
         (frame, pd.Series(names, dtype="category")),
         (frame * [2.0, 1024.0, 0.5, 1.0], pd.Series(labels, index=range(7, 67))),
         (jax.numpy.asarray(features), names.tolist()),
-    ):
-        assert str(assumption_diagnostics(X, y)) == result
-    assert assumption_diagnostics(frame, names).classes == ("ape", "bee", "cat")
+    )
+    answers = [assumption_diagnostics(X, y) for X, y in given]
+    assert [str(answer) for answer in answers] == [result] * 4
+    assert answers[0].classes == ("ape", "bee", "cat")
 
 
 PLANTED = {
