@@ -8,7 +8,7 @@ from jaxtyping import Float
 from theory_on_trial.contract import DEFINITE, UNIT_INTERVAL, USABLE_SCALE, Holds, Interval, Size
 
 NO_ZERO_ROW = Holds(
-    "rows", "have no row of zeros, whose cosine is undefined", lambda rows: bool(rows.any(axis=-1).all())
+    "rows", "have no row of zeros, whose cosine is undefined", lambda rows: all(row.any() for row in rows)
 )
 
 Ratings = Annotated[Float[np.ndarray, "users items"], USABLE_SCALE]

@@ -15,10 +15,9 @@ def gauge_cosines(items: Embeddings, gauge: Gauge) -> Float[np.ndarray, "items i
 
     With G = (X A)^T (X A) these are the cosines of the columns of the scores, which no gauge moves. Source: definition.
     """
-    rows = items / np.abs(items).max(axis=1, keepdims=True)
-    inner = rows @ (gauge / np.abs(gauge).max()) @ rows.T
-    lengths = np.sqrt(np.diag(inner))
-    return inner / np.outer(lengths, lengths)
+    moved = items @ np.linalg.cholesky(gauge)
+    unit = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    return unit @ unit.T
 
 
 @guarded
@@ -31,8 +30,10 @@ def balancing_gauge(a: Factor, b: OtherFactor) -> Float[np.ndarray, "dim dim"]:
     """
     for name, factor in (("a", a), ("b", b)):
         values = np.linalg.svd(factor, compute_uv=False)
-        full = len(values) == factor.shape[1] and values[-1] > _LEAST * values[0]
-        require(full, f"{name} must have full column rank (to half the digits), got shape {factor.shape}")
+        require(
+            len(values) == factor.shape[1] and values[-1] > _LEAST * values[0],
+            f"{name} must have full column rank (to half the digits), got shape {factor.shape}",
+        )
     root, inverse = _powers(a.T @ a)
     middle, _ = _powers(root @ (b.T @ b) @ root)
     return inverse @ middle @ inverse

@@ -92,10 +92,11 @@ def _spectrum(x: Ratings, rank: int) -> tuple[Float[np.ndarray, " least"], Float
 def _decided(x: Ratings, rank: int, least: float) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "items k"]]:
     """The first k of them, where sigma_k is apart from what follows, or not above `least`."""
     values, vectors = _spectrum(x, rank)
-    rounding = max(x.shape) * np.finfo(float).eps * values[0]
-    full = int(np.sum(values > rounding))
+    full = int(np.linalg.matrix_rank(x))
     require(rank <= full, f"rank must be at most the rank of x, {full}, got {rank}")
-    pair = values[rank - 1 : rank + 1]
-    tied = len(pair) == 2 and pair[0] > least and pair[1] >= (1 - _TIE) * pair[0]
-    require(not tied, f"x must have singular values {rank} and {rank + 1} apart: the subspace is undecided")
-    return values[:rank], vectors[:, :rank]
+    kept, others = values[:rank], values[rank:]
+    require(
+        kept[-1] <= least or np.all(others < (1 - _TIE) * kept[-1]),
+        f"x must have singular values {rank} and {rank + 1} apart: the subspace is undecided",
+    )
+    return kept, vectors[:, :rank]

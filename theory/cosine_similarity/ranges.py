@@ -51,10 +51,11 @@ def extreme_gauge(
 
     Where m is zero, the vectors being parallel, it is I. Source: derived here.
     """
-    u, v = _unit(first[None])[0], _unit(second[None])[0]
+    (u,), (v,) = _unit(first[None]), _unit(second[None])
     direction = u - v if end == "low" else u + v
-    m = direction / (np.linalg.norm(direction) or 1.0)
-    gauge: Float[np.ndarray, "dim dim"] = np.eye(len(u)) + (condition - 1) * np.outer(m, m)
+    gauge: Float[np.ndarray, "dim dim"] = np.eye(len(u))
+    if direction.any():
+        gauge += (condition - 1) * np.outer(direction, direction) / (direction @ direction)
     return gauge
 
 
@@ -79,8 +80,7 @@ def diagonal_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> R
 
 
 def _unit(rows: Pairs) -> Pairs:
-    scaled = rows / np.abs(rows).max(axis=1, keepdims=True)
-    return scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def _upper(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition: float) -> float:
@@ -105,14 +105,15 @@ def _valley(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], conditio
         logs = np.linspace(low, high, 17)
         heights = _best_prefix(u, v, condition, np.exp(logs))[0]
         at = int(heights.argmin())
-        low, high = logs[max(at - 1, 0)], logs[min(at + 1, 16)]
+        low, high = np.interp([at - 1, at + 1], np.arange(len(logs)), logs)
     return float(heights[at])
 
 
 def _best_prefix(u: Numbers, v: Numbers, condition: float, t: Numbers) -> tuple[Numbers, Numbers]:
     """For each t the largest 2 N / (t A + B / t) over g, and the cosine that this g gives."""
     products, scale = 2 * u * v, t[:, None] * u**2 + v**2 / t[:, None]
-    order = np.argsort(-products / np.where(scale > 0, scale, 1.0), axis=1)
+    with np.errstate(invalid="ignore"):  # 0 / 0 of a coordinate that is zero in both, wherever that comes
+        order = np.argsort(-products / scale, axis=1)
     terms = np.stack(np.broadcast_arrays(products, scale, u**2, v**2))
     ordered = np.take_along_axis(terms, order[None], axis=2)
     raised = np.concatenate([np.zeros((4, len(t), 1)), np.cumsum(ordered, axis=2)], axis=2)
