@@ -147,10 +147,9 @@ def test_cosines_not_unique(
     trial.value(values, least, error=value_error(x, fits) * most, margin=1e-9 * most * least, controls=fewer)
     decayed = [observed.fit(x, a, b, penalty**0.5, "factors").b for a, b in ends]
     some = {"where the search ended": [one.b for one in fits], "the factors penalised, from there": decayed}
-    wrong = {name: np.array([observed.cosines(b)[0, 1] for b in rows]) for name, rows in some.items()}
-    found = np.array([observed.cosines(b)[0, 1] for _, b in ends])
-    error = 1e-13 * most
-    trial.value(found, np.full(3, wanted), error=error, margin=10 * error, scale=1.0, wrong_processes=wrong)
+    wrong = {name: np.array([1 - observed.cosines(b)[0, 1] for b in rows]) for name, rows in some.items()}
+    apart, error = np.array([1 - observed.cosines(b)[0, 1] for _, b in ends]), 1e-13 * most
+    trial.value(apart, np.full(3, 1 - wanted), error=error, margin=10 * error, wrong_processes=wrong)
 
 
 @claim(ours("R^-T turns b_i^T b_j into b_i^T (R R^T)^-1 b_j"), kind="identity", cases=[(7, 3, 30.0), (5, 2, 3.0)])
