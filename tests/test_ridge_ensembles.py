@@ -195,6 +195,10 @@ def test_members_are_ridge_and_least_norm():
     for penalty, which in ((0.0, chosen), (0.3, chosen), (0.3, np.arange(20)[None])):
         together = np.asarray(observed.bagged_coefficients(x, y, which, penalty))
         assert together == pytest.approx(np.asarray(observed.smoothers(x, which, penalty)) @ y, abs=1e-9)
+        single = np.asarray(observed.bagged_coefficients(x.astype(np.float32), y, which, penalty, 1e-5))
+        assert single.dtype == np.float32
+        assert single == pytest.approx(together, abs=1e-4)
+    assert np.isnan(observed.bagged_coefficients(x, y, chosen, -1.0)).all()
 
 
 def test_subsets_are_uniform_and_without_replacement():
@@ -243,6 +247,39 @@ def test_judges_of_a_bag_by_hand():
 def test_the_mean_of_a_bag_is_affine_in_its_size():
     products = jnp.array([[2.0, 0.5], [0.5, 4.0]])
     assert [float(observed.bag_mean(products, m)) for m in (1, 2)] == pytest.approx([3, 1.75])
+
+
+def rows_and_subsets(rng, variances, members):
+    """Six of nine rows for each member, in 4000 data sets."""
+    chosen = np.argsort(rng.random((4000, members, 9)), axis=2)[:, :, :6]
+    return rng.standard_normal((4000, 9, 3)) * np.sqrt(variances), chosen
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_numbers_of_mean_zero_have_it_for_the_covariance_of_the_rows_only(members):
+    rng, variances, blocks = np.random.default_rng(3), np.array([0.5, 0.5, 2.0]), np.array([[1.0, 1, 0], [0, 0, 1]])
+    drawn = rows_and_subsets(rng, variances, members)
+
+    def scores(covariance):
+        numbers = observed.zero_means(*drawn, covariance, blocks, 0.5)
+        assert numbers.shape == (4000, 13 if members == 1 else 26)
+        spread = numbers.std(axis=0)
+        return np.abs(numbers.mean(axis=0))[spread > 1e-9] / spread[spread > 1e-9] * np.sqrt(4000)
+
+    assert scores(variances).max() < 4.5
+    assert np.sort(scores(1.2 * variances))[-6:].min() > 10
+
+
+def test_risks_of_a_member_scatter_with_numbers_of_mean_zero():
+    variances, signal, blocks = np.repeat([0.5, 4.0], 10), np.full(20, 0.05), np.repeat(np.eye(2), 10, axis=1)
+    size = {"points": 40, "subsample": 16}
+    keys = jax.random.split(jax.random.key(0), 100)
+    risks = jax.vmap(lambda key: observed.trace_form(key, variances, signal, 0.25, 0.1, **size).risks[0, 0])(keys)
+    x, chosen = jax.vmap(lambda key: observed.data_set(key, variances, 40, 16, 4))(keys)
+    numbers = observed.zero_means(np.asarray(x), np.asarray(chosen)[:, :1], variances, blocks, 0.1)
+    numbers, risks = numbers - numbers.mean(axis=0), np.asarray(risks) - np.mean(risks)
+    left = risks - numbers @ np.linalg.lstsq(numbers, risks, rcond=1e-8)[0]
+    assert left.std() < 0.15 * risks.std()
 
 
 # ---------------------------------------------------------------------------------------------------------------- tool
@@ -377,6 +414,15 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         **{name: Case(GIVEN, infinite="interpolation's threshold") for name in ("risk_at", "member_risk")},
         **{name: SINGULAR for name in ("smoothers", "bagged_coefficients", "trace_form")},
         **{name: Case(FORM) for name in ("gcv", "sims.union_gcv", "corrected_gcv")},
+        "zero_means": Case(
+            {
+                "x": np.random.default_rng(8).standard_normal((2, 9, 4)),
+                "chosen": np.arange(6).reshape(1, 1, 6).repeat(2, axis=0),
+                "variances": np.ones(4),
+                "blocks": np.ones((1, 4)),
+                "penalty": 0.5,
+            }
+        ),
         "choose_subsample": Case({**DATA, "sizes": [30], "penalties": [0.5]}),
     },
     examples=3,  # each shape is a program

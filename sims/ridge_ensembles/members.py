@@ -1,6 +1,5 @@
 """Rows, subsamples, and ridge on each subsample: what a bag is made of."""
 
-from functools import partial
 from typing import Annotated
 
 import jax
@@ -69,25 +68,46 @@ def smoothers(x: Points, chosen: Subsets, penalty: Penalty) -> Float[Array, "mem
     return jax.lax.map(one, jnp.asarray(chosen))
 
 
-@partial(jax.jit, static_argnames="subsample")
-def _from_gram(x: Array, y: Array, chosen: Array, penalty: Array, subsample: int) -> Array:
-    gram = x @ x.T
-
-    def weights(rows: Array) -> Array:
-        inner = gram[rows][:, rows]
-        return jnp.zeros(len(x)).at[rows].set(_solve(inner, y[rows], subsample, penalty))
-
-    return jax.lax.map(weights, chosen) @ x
-
-
 @guarded(double=False)
-def bagged_coefficients(x: Points, y: Responses, chosen: Subsets, penalty: Penalty) -> Float[Array, "members dim"]:
-    """The coefficients of each member, from one Gram matrix of all points that the members share.
+def bagged_coefficients(
+    x: Points, y: Responses, chosen: Subsets, penalty: Penalty, tolerance: Annotated[ScalarLike, Interval(0, 1)] = 1e-10
+) -> Float[Array, "members dim"]:
+    """The coefficients of each member, by conjugate gradients for all members together, in the precision of x.
 
-    The quick way for subsamples below the dimension or a penalty above 0; otherwise each Gram matrix is singular.
+    A step is one product of the Gram matrix of all points, which the members share, with the weights of all. It ends at
+    a residual of `tolerance`, relative to the responses; NaN where rounding, or a matrix that is not positive definite,
+    keeps it from there. The quick way where the penalty is positive: a least-squares fit may take many steps.
     """
     _require_rows(x, chosen)
-    return _from_gram(jnp.asarray(x), jnp.asarray(y), jnp.asarray(chosen), jnp.asarray(penalty, float), chosen.shape[1])
+    return _conjugate_gradients(*map(jnp.asarray, (x, y, chosen, penalty, tolerance)))
+
+
+@jax.jit
+def _conjugate_gradients(x: Array, y: Array, chosen: Array, penalty: Array, tolerance: Array) -> Array:
+    members, subsample = chosen.shape
+    penalty, tolerance = penalty.astype(x.dtype), tolerance.astype(x.dtype)
+    gram = x @ x.T / subsample
+    seen = jnp.zeros((members, len(x)), x.dtype).at[jnp.arange(members)[:, None], chosen].set(1)
+    right = seen * (y / subsample).astype(x.dtype)
+    first = jnp.sum(right**2, axis=1)
+    goal = tolerance**2 * first
+
+    def further(state: tuple[Array, ...]) -> Array:
+        *_, squares, steps = state
+        return jnp.any(squares > goal) & (steps < 10 * subsample)
+
+    def step(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        weights, residuals, direction, squares, steps = state
+        image = seen * (direction @ gram) + penalty * direction
+        curvature = jnp.sum(direction * image, axis=1)
+        length = jnp.where(squares > goal, squares / jnp.where(curvature > 0, curvature, jnp.nan), 0)[:, None]
+        residuals = residuals - length * image
+        new = jnp.sum(residuals**2, axis=1)
+        ratio = (new / jnp.where(squares > 0, squares, 1))[:, None]
+        return weights + length * direction, residuals, residuals + ratio * direction, new, steps + 1
+
+    weights, _, _, squares, _ = jax.lax.while_loop(further, step, (jnp.zeros_like(right), right, right, first, 0))
+    return jnp.where((squares <= goal)[:, None], weights, jnp.nan) @ x
 
 
 def _require_rows(x: Points, chosen: Subsets) -> None:

@@ -1,0 +1,80 @@
+"""Functions of the rows and subsets with mean zero: what most of a risk's scatter at one size is made of.
+
+By Stein's lemma E sum_i x_i f(x_i)^T = Sigma sum_i E f'(x_i) for normal rows x_i with covariance Sigma and any f of the
+data. With f(x) = T x for products T of resolvents both sides are traces, equal in the mean at every size, whatever the
+limit; a constant times their difference may be taken off a risk, and leaves its mean what it is.
+"""
+
+from itertools import combinations_with_replacement
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from theory_on_trial.contract import Interval, guarded
+
+_SCALE = 1e6
+Rows = Annotated[Float[np.ndarray, "sets n dim"], Interval(-_SCALE, _SCALE)]
+"""X of each data set."""
+Subsets = Annotated[Int[np.ndarray, "sets members subsample"], Interval(0, 2**20)]
+"""The indices of the rows of each member."""
+Variances = Annotated[Float[np.ndarray, " dim"], Interval(1 / _SCALE, _SCALE)]
+"""The diagonal of Sigma."""
+Blocks = Annotated[Float[np.ndarray, "blocks dim"], Interval(0, 1)]
+"""Which directions are summed over together: 1 in each, 0 in the others."""
+Ridge = Annotated[float, Interval(1e-6, _SCALE)]
+"""The penalty of the resolvents Q = (X_I' X_I / k + lambda)^-1; need not be that of the fits."""
+
+
+@guarded
+def zero_means(
+    x: Rows, chosen: Subsets, variances: Variances, blocks: Blocks, penalty: Ridge
+) -> Float[np.ndarray, "sets numbers"]:
+    """Of each data set, averaged over its members, and over pairs of two of them where there are more.
+
+    T is the resolvent Q_a of a member, or Q_a N Q_b of two with a block N between; rows are those of a, or of both.
+    Also the share of its rows that a member has in common with another, less its mean.
+    """
+    _, members, k = chosen.shape
+    seen = np.zeros((*chosen.shape[:2], x.shape[1]))
+    np.put_along_axis(seen, chosen, 1.0, axis=2)
+
+    def second_moments(rows):  # type: ignore[no-untyped-def]
+        return np.swapaxes(x * rows[:, :, None], 1, 2) @ x / k
+
+    moments = [second_moments(seen[:, a]) for a in range(members)]
+    identity = np.eye(x.shape[2])
+    resolvents = [np.linalg.inv(one + penalty * identity) for one in moments]
+
+    def of_pair(a, b, between, both, count, products):  # type: ignore[no-untyped-def]
+        Q, other, found = resolvents[a], resolvents[b], []
+        for T in (Q, *between):
+            through = 0.0
+            if T is not Q:  # f's derivative through the second resolvent
+                through = np.einsum("sij,sji->sj", T, products[b])
+                through = through + np.sum(_diagonal(both, T), axis=1, keepdims=True) * _every(other)
+            for S, QS, rows in ((moments[a], identity - penalty * Q, k), (both, products[a], count)):
+                kept = (rows - np.trace(QS, axis1=1, axis2=2))[:, None]
+                means = kept * _every(T) - _diagonal(QS, T) - through
+                found.append((_diagonal(S, T) - variances * means / k) @ blocks.T)
+        overlap = count[:, None] / k - (1 if a == b else k / x.shape[1])
+        return np.concatenate([*found, overlap], axis=1)
+
+    groups: tuple[list, list] = ([], [])  # type: ignore[type-arg]
+    for a, b in combinations_with_replacement(range(members), 2):
+        rows = seen[:, a] * seen[:, b]
+        both = moments[a] if a == b else second_moments(rows)
+        given = both, rows.sum(axis=1), {one: resolvents[one] @ both for one in {a, b}}
+        between = [(resolvents[a] * block) @ resolvents[b] for block in blocks]
+        groups[a != b].append(of_pair(a, b, between, *given))
+        groups[a != b].append(of_pair(b, a, [np.swapaxes(T, 1, 2) for T in between], *given))
+    return np.concatenate([np.mean(group, axis=0) for group in groups if group], axis=1)
+
+
+def _every(one: Float[np.ndarray, "sets p p"]) -> Float[np.ndarray, "sets p"]:
+    return np.diagonal(one, axis1=1, axis2=2)
+
+
+def _diagonal(one: Float[np.ndarray, "sets p p"], other: Float[np.ndarray, "sets p p"]) -> Float[np.ndarray, "sets p"]:
+    """Of the product of each two matrices."""
+    return np.einsum("sij,sji->si", one, other)
