@@ -117,6 +117,11 @@ def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: P
     trial.value(products, best, error=product_error(fits), margin=1e-9, controls=wrong)
 
 
+def lacking(factors, pairs):
+    """What the cosine of a pair of rows of each factor lacks to one."""
+    return np.array([1 - observed.cosines(b)[pair] for b, pair in zip(factors, pairs, strict=True)])
+
+
 @claim(
     abstract(
         "For some linear models the similarities are not even unique, while for others they are implicitly controlled "
@@ -132,23 +137,24 @@ def test_cosines_not_unique(
     generator = trial.generator()
     x = ratings(generator, items)
     fits = fitted(generator, x, rank, penalty, "product")
-    ends, most = [], 1.0
+    pairs, ends, most = [], [], 1.0
     for one in fits:
-        present = observed.cosines(one.b)[0, 1]
-        ratio = (1 - wanted) / (1 + wanted) * (1 + present) / (1 - present)  # of squared tangents of half the angle
+        cosines = observed.cosines(one.b)
+        i, j = np.unravel_index(np.abs(cosines).argmin(), cosines.shape)
+        ratio = (1 - wanted) / (1 + wanted) * (1 + cosines[i, j]) / (1 - cosines[i, j])  # of tangents of half the angle
         condition = max(ratio, 1 / ratio)
-        gauge = extreme_gauges(one.b[0], one.b[1], condition)[0 if ratio > 1 else 1]
+        gauge = extreme_gauges(one.b[i], one.b[j], condition)[0 if ratio > 1 else 1]
+        pairs.append((i, j))
         ends.append(observed.regauge(one.a, one.b, gauge))
         most = max(most, condition)
-    trial.require(most < 1e6, "items must not start parallel, or no gauge turns them without rounding")
     least = predicted.objective1_minimum(x, rank, penalty)
-    values, fewer = [observed.loss(x, a, b, penalty, "product") for a, b in ends], {}
-    fewer["k - 1"] = predicted.objective1_minimum(x, rank - 1, penalty)
-    trial.value(values, least, error=value_error(x, fits) * most, margin=1e-9 * most * least, controls=fewer)
+    values, error = [observed.loss(x, a, b, penalty, "product") for a, b in ends], value_error(x, fits) * most**0.5
+    fewer = {"k - 1": predicted.objective1_minimum(x, rank - 1, penalty)}
+    trial.value(values, least, error=error, margin=1e-9 * least + 2 * error, controls=fewer)
     decayed = [observed.fit(x, a, b, penalty**0.5, "factors").b for a, b in ends]
     some = {"where the search ended": [one.b for one in fits], "the factors penalised, from there": decayed}
-    wrong = {name: np.array([1 - observed.cosines(b)[0, 1] for b in rows]) for name, rows in some.items()}
-    apart, error = np.array([1 - observed.cosines(b)[0, 1] for _, b in ends]), 1e-13 * most
+    wrong, error = {name: lacking(rows, pairs) for name, rows in some.items()}, 1e-13 * most
+    apart = lacking([b for _, b in ends], pairs)
     trial.value(apart, np.full(3, 1 - wanted), error=error, margin=10 * error, wrong_processes=wrong)
 
 
