@@ -42,7 +42,7 @@ def sparse_rounds(trial, n, p):
     trial.require(n >= 2 * p, "n must be at least 2 p, for columns to be far from dependent")
     for instance in range(INSTANCES):
         X, y = observed.sparse_problem(trial.generator(f"problem {instance}"), n, p)
-        X, y = X / 1e3, y / 1e9  # units in which lengths and levels are far from 1
+        X, y = X / 1e5, y / 1e9  # units in which lengths and levels are far from 1
         order = tuple(map(int, predicted.omp_order(X, y, min(5, p - 2))))
         yield X, y, tuple(order[:done] for done in range(len(order))), order
 
@@ -87,8 +87,12 @@ def test_single_entry_window(trial, n: Rows, p: Columns):
             counts.append(observed.active_counts(X, y, chosen, levels))
             levels[3:] = (1 + 1e-6) * runner, (1 - 1e-6) * runner
             others.append(observed.active_counts(X, y, chosen, levels))
+    turned = np.linalg.qr(trial.generator("turned").normal(size=(p, p)))[0]
+    seconds.append(predicted.second_entry_level(turned, turned.sum(axis=1)))  # all correlations tie
+    found.append(observed.entry(turned, turned.sum(axis=1), ((),), 2).middle)
+    runners.append(0.0)
     law, wrong = np.array(seconds), {"the runner-up correlation": np.array(runners)}
-    trial.value(np.ravel(found), law, error=1e-10 * law, margin=1e-9 * law, controls=wrong)
+    trial.value(np.concatenate(found), law, error=1e-10 * law, margin=1e-9 * law, controls=wrong)
     expected = np.tile([0, 1, 1, 1, 2], (len(counts), 1))
     trial.identity(np.array(counts), expected, ops=0, wrong_processes={"the runner-up correlation": np.array(others)})
 
@@ -265,7 +269,9 @@ def test_coherence_recovery(
     cosines = np.array([0.1, 0.5, 0.99, 1.1]) / (2 * size - 1)
     tight = [observed.equicorrelated(size, cosine) * generator.uniform(1, 9, size + 1) for cosine in cosines]
     mu = [predicted.coherence(X) for X in drawn + tight]
-    trial.identity(np.array(mu[designs:]), cosines, ops=10 * size, controls={"1 / (2 k - 1)": cosines / cosines[-1]})
+    mutual = np.array([*mu[designs:], predicted.coherence(np.column_stack([drawn[0], -2 * drawn[0]]))])
+    wrong = {"1 / (2 k - 1)": np.append(cosines / cosines[-1], 1.0)}
+    trial.identity(mutual, np.append(cosines, 1.0), ops=10 * n, controls=wrong)
     for X, cosine in zip(drawn + tight, mu, strict=True):
         weights = generator.normal(size=size) if len(X) == n else np.ones(size)
         ratios.append(observed.outside_ratio(X, support, weights))

@@ -33,5 +33,5 @@ def second_entry_level(X: Features, y: Responses, chosen: Chosen = ()) -> float:
         crossing = left.offered & (np.abs(nearing) > _PARALLEL)
         crossing[j] = False
         levels = sign * (c - slopes * first)[crossing] / nearing[crossing]
-        found += [min(float(level), first) for level in levels if 0 < level <= first * (1 + _PARALLEL)]
+        found += [min(float(level), first) for level in levels if level <= first * (1 + _PARALLEL)]
     return max(found)
