@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,11 +11,20 @@ import pytest
 from theory_on_trial.audits.mutants import copy_workbench, run_in
 from theory_on_trial.audits.papers import lay_down, steps
 from theory_on_trial.audits.papers.row import Paper
+from theory_on_trial.audits.warm_python import started
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^theory-on-trial .*$", GUIDE, flags=re.MULTILINE)
 NAME = "uniform_mean"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm_python():
+    """Whatever is started as `sys.executable` starts in a moment: all that follows are programs, dozens of them."""
+    with started() as python, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", python)
+        yield
 
 
 @pytest.fixture(scope="module")

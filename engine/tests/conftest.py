@@ -12,8 +12,8 @@ NUMERICAL = ("sweep", "mapping", "precision", "wishart", "sample_complexity", "o
 install_import_hook([f"theory_on_trial.{name}" for name in NUMERICAL], "theory_on_trial.testing.typechecker")
 
 import pytest  # noqa: E402 -- after the hook
-from warm_python import started  # noqa: E402
 
+from theory_on_trial.audits.warm_python import started  # noqa: E402
 from theory_on_trial.testing import programs_of_one_module  # noqa: E402
 
 __all__ = ["programs_of_one_module"]

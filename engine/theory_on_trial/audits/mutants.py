@@ -16,6 +16,7 @@ and why. `--open` judges those again of which it does not.
 
 import argparse
 import ast
+import compileall
 import json
 import os
 import random
@@ -38,8 +39,17 @@ from theory_on_trial.digest import imported
 
 PACKAGES = {"theory": 100, "sims": 30}
 """What is broken unless told otherwise, and at least how many mutants of it are judged for each paper."""
-# Imported once for all mutants; nothing of the repository is, and no plugin of pytest, which wants to be the first.
-PRELOADED = ["jax", "pytest", "mpmath", "beartype", "scipy.optimize", "scipy.stats", "scipy.special"]
+# Imported once for all mutants; nothing of the repository is.
+PRELOADED = [
+    f"{__package__}.plugins",
+    "jax",
+    "mpmath",
+    "beartype",
+    "coverage",
+    "scipy.optimize",
+    "scipy.stats",
+    "scipy.special",
+]
 PATIENCE = 30  # seconds, beside five times those that the tests take with sound code; a mutant may loop for ever
 _USAGE, _NO_TESTS = 4, 5  # exit statuses of pytest
 QUICK = 8  # tests that are tried first: most mutants are noticed by any
@@ -59,6 +69,8 @@ def copy_workbench(folder: Path) -> None:
         return {n for n in names if n.startswith(".") or n in made or Path(place, n, "pyvenv.cfg").exists()}
 
     shutil.copytree(repository.root(), folder, ignore=left_out, dirs_exist_ok=True)
+    for place in import_paths(folder)[1:]:  # every judge imports the engine
+        compileall.compile_dir(place, quiet=2)
 
 
 def import_paths(folder: Path) -> list[str]:

@@ -1,8 +1,8 @@
 """A Python that starts in a moment: its programs run in forks of a process that has imported what they need.
 
-`started` gives the path of a stand-in for `sys.executable`. It hands its arguments, folder, environment and standard
-streams to that process, and ends as the fork ends; a stand-in that is killed takes the fork along. What a test says of
-imports, or of signals, wants a true Python.
+`started` gives the path of a stand-in for `sys.executable`, for tests that start many programs. It hands its arguments,
+folder, environment and standard streams to that process, and ends as the fork ends; a stand-in that is killed takes the
+fork along. What a test says of imports, or of signals, wants a true Python.
 """
 
 import contextlib
@@ -43,6 +43,7 @@ ENGINE = "theory_on_trial"
 CORE = ("compilation_cache", "mapping", "registry", "report", "sweep", "tracing", "trial")
 IMPORTED = ["dask.array", "jax", "scipy.optimize", "scipy.stats", *(f"{ENGINE}.{name}" for name in CORE)]
 """Beside pytest and its plugins."""
+TRUE_FOR = "multiprocessing.spawn"  # it remembers `sys.executable`, and its children are handed open files
 
 
 @contextlib.contextmanager
@@ -53,62 +54,71 @@ def started() -> Iterator[str]:
         return
     folder = Path(tempfile.mkdtemp())
     address, client = str(folder / "address"), folder / "python"
-    client.write_text(CLIENT.format(python=sys.executable, address=address))
+    client.write_text(CLIENT.format(python=sys.executable, address=address), encoding="utf-8")
     client.chmod(0o700)
-    command = [sys.executable, __file__, address, str(client)]
-    # In a session of its own: Ctrl-C is for the tests. It ends as its input does, however these end.
+    # `-P`: what lies beside this file is not in its way. In a session of its own: Ctrl-C is for the tests; it ends as
+    # its input does, however these end.
     process = subprocess.Popen(
-        command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-P", __file__, address, str(client)],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     )
     try:
-        assert process.stdout.readline() == b"ready\n"
+        if process.stdout is None or process.stdout.readline() != b"ready\n":
+            raise RuntimeError("the process that imports for others has died, as it says above")
         yield str(client)
     finally:
         process.communicate()
         shutil.rmtree(folder)
 
 
-def import_all() -> None:
-    """Import what the programs of tests need, by a run of pytest over nothing: it rewrites the modules of plugins."""
+def import_plugins() -> None:
+    """Import pytest's plugins by a run over nothing: it wants to be the first, and to rewrite them."""
     import pytest
 
-    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
-        pytest.main(["-p", "no:cacheprovider", "--rootdir", os.getcwd(), os.getcwd()])
-    for name in IMPORTED:
-        importlib.import_module(name)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        pytest.main(["-p", "no:cacheprovider", f"--rootdir={folder}", folder])
 
 
 def serve(address: str, client: str) -> Callable[[], object]:
     """Fork for every client until the input ends; return, in the forks, what they are to run."""
-    import_all()
+    import_plugins()
+    for name in [*IMPORTED, TRUE_FOR]:
+        with contextlib.suppress(ImportError):  # Dask is no part of the engine
+            importlib.import_module(name)
     gc.freeze()
-    found = sys.path[1:]  # without the folder of this file
+    found = list(sys.path)
     sys.executable = client
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen(16)
         print("ready", flush=True)
-        while sys.stdin.fileno() not in (ready := select.select([listening, sys.stdin.fileno()], [], [])[0]):
-            assert ready
-            client_socket, _ = listening.accept()
+        while sys.stdin.fileno() not in select.select([listening, sys.stdin.fileno()], [], [])[0]:
+            asking, _ = listening.accept()
             if os.fork() == 0:
                 listening.detach()
-                return answer(client_socket, found)
-            client_socket.close()
+                return answer(asking, found)
+            asking.close()
             with contextlib.suppress(ChildProcessError):  # forks that have ended
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
     return sys.exit
 
 
-def answer(client: socket.socket, found: list[str]) -> Callable[[], object]:
+def answer(asking: socket.socket, found: list[str]) -> Callable[[], object]:
     """Fork what a client asks for, and tell it how that ended; return, in the fork, what it is to run."""
-    head, files, _, _ = socket.recv_fds(client, 8, 3)
-    with client.makefile("rb") as stream:
+    head, files, _, _ = socket.recv_fds(asking, 8, 3)
+    with asking.makefile("rb") as stream:
         arguments, folder, environment = json.loads(stream.read(int.from_bytes(head, "big")))
     worker = os.fork()
     if worker == 0:
-        client.detach()
+        asking.detach()
         for number, file in enumerate(files):
             os.dup2(file, number)
         os.closerange(3, max(files) + 16)
@@ -116,11 +126,11 @@ def answer(client: socket.socket, found: list[str]) -> Callable[[], object]:
     for file in files:
         os.close(file)
     over = os.pidfd_open(worker)
-    if client in select.select([client, over], [], [])[0]:  # it is gone
+    if asking.fileno() in select.select([asking.fileno(), over], [], [])[0]:  # the client is gone
         os.kill(worker, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
     with contextlib.suppress(BrokenPipeError):
-        client.sendall(status.to_bytes(4, "big", signed=True))
+        asking.sendall(status.to_bytes(4, "big", signed=True))
     os._exit(0)
 
 
@@ -130,16 +140,16 @@ def program(arguments: list[str], folder: str, environment: dict[str, str], foun
     configure_jax({name: value for name, value in environment.items() if os.environ.get(name) != value})
     os.environ.clear()
     os.environ.update(environment)
-    arguments = arguments[1:] if arguments[0] == "-u" else arguments
-    first, rest = arguments[0], arguments[1:]
+    first, *rest = arguments[1:] if arguments[0] == "-u" else arguments
+    run: Callable[[], object]
     if first.startswith("-m"):
-        name, rest = (first[2:], rest) if first[2:] else (rest[0], rest[1:])
+        name, *rest = [first[2:], *rest] if first[2:] else rest
         run, sys.argv, place = partial(runpy.run_module, name, None, "__main__", True), [name, *rest], folder
     elif first == "-c":
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         run, sys.argv, place = partial(exec, rest[0], vars(main)), ["-c", *rest[1:]], ""
     else:
-        run, sys.argv, place = partial(runpy.run_path, first, None, "__main__"), arguments, str(Path(first).parent)
+        run, sys.argv, place = partial(runpy.run_path, first, None, "__main__"), [first, *rest], str(Path(first).parent)
     given = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = [place, *given, *(path for path in found if path not in given)]
     # A copy of the engine hides the one that is installed.
@@ -157,7 +167,7 @@ def configure_jax(variables: dict[str, str]) -> None:
     for name, value in variables.items():
         if name.startswith("JAX_"):
             kind = type(getattr(jax.config, name.lower()))
-            jax.config.update(name.lower(), kind(float(value)) if kind in (bool, int, float) else value)
+            jax.config.update(name.lower(), kind(float(value)) if kind in (bool, int, float) else value)  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":
