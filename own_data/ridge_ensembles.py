@@ -74,7 +74,7 @@ def choose_subsample(
     penalties: Sequence[Annotated[float, Interval(-1e12, 1e12)]],
     members: Annotated[int, Interval(1, 2**53)],
     *,
-    subsets: Annotated[int, Interval(1, 100)] = 8,
+    subsets: Annotated[int, Interval(1, 100)] = 4,
     seed: Annotated[int, Interval(0, 2**63 - 1)] = 0,
 ) -> Table:
     """Predict the risk of a bag of `members` ridge fits for each pair of a size and a penalty, best first.
