@@ -53,7 +53,7 @@ def slopes(generator, samples, widths, measure, power):
     logs, seed = [], generator.integers(2**63)
     for width in widths:
         drawn, several = np.random.default_rng([seed, (power > 1) * width]), widths[-1] // width
-        found = [measure(drawn, count, width) for count in pieces(samples * several, width**power)]
+        found = [measure(drawn, count * several, width) for count in pieces(samples, widths[-1] ** power)]
         squares = np.concatenate(found).reshape(samples, several) ** 2
         logs.append(np.log(squares.mean(axis=1)) / 2)
     centred = np.log(widths) - np.mean(np.log(widths))
@@ -318,7 +318,7 @@ def test_late_readout(
     trial,
     late: bool,
     readout: Annotated[float, Interval(1, 2, why="below, both orders mix, above, rounding hides the first step")],
-    steps: Annotated[int, Interval(8, 16, why="before, both orders mix, later the next order in 1 / n grows")] = 8,
+    steps: Annotated[int, Interval(8, 12, why="before, both orders mix, later the next order in 1 / n grows")] = 8,
     width: Annotated[int, Interval(512, 2**14, why="smaller networks are not yet in the power law")] = 512,
 ):
     """A readout that starts small and learns first: a = (0, 1/2), b = (0, 1) moves features n^(-3/2), then n^(-1)."""

@@ -149,7 +149,7 @@ def test_binning_hides__exactly(trial, levels: Several, merged: Several, seed: S
     """What bins hide of K2 is the sum over bins of P(b) Var(E[r|v] | b)."""
     generator, bins = np.random.default_rng(seed), 2 * (np.arange(levels) // merged)
     weights, biases = generator.dirichlet(np.ones(levels)), generator.uniform(-1, 1, levels)
-    if levels > merged:  # the first bin is empty
+    if levels > merged + 1:  # the first bin is empty
         weights = weights * (bins > 0) / weights[bins > 0].sum()
     hidden = predicted.hidden_by_bins(weights, biases, bins)
     lost = observed.binned_error(weights, biases, np.arange(levels)) - observed.binned_error(weights, biases, bins)
