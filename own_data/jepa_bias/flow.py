@@ -5,7 +5,7 @@ next one grows, and no Jacobian of (L + 1) d^2 unknowns has to be solved.
 """
 
 from collections.abc import Callable
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -40,13 +40,13 @@ def end_state(Sigma_xx: Matrices, Sigma_yx: Matrices, depth: int, objective: Obj
     With R = Sigma_yx Sigma_xx^(-1), JEPA's solves A^(1 + 1/L) = R^T A R, found by a contraction of factor L / (L + 1)
     in Thompson's metric; MAE's is (R^T R)^(L / (L + 1)). Derived here.
     """
-    transposed = np.linalg.solve(Sigma_xx, _transposed(Sigma_yx))
+    transposed = np.linalg.solve(Sigma_xx, Sigma_yx.mT)
     power = depth / (depth + 1)
     if objective == "mae":
-        return _power(transposed @ _transposed(transposed), power)
+        return _power(transposed @ transposed.mT, power)
     end = np.broadcast_to(np.eye(Sigma_xx.shape[-1]), Sigma_xx.shape)
     for _ in range(60 * (depth + 1)):
-        before, end = end, _power(transposed @ end @ _transposed(transposed), power)
+        before, end = end, _power(transposed @ end @ transposed.mT, power)
         if np.abs(end - before).max() <= 16 * ROUNDING * np.abs(end).max():
             break
     return end
@@ -75,8 +75,7 @@ def follow(
         start = np.full((1, batch, n_features), np.log(epsilon))
         return Track(np.zeros(1), start, 0 * start)
 
-    def velocity(factors: Factors) -> Factors:
-        return _velocity(factors, Sigma_xx, Sigma_yx, objective)
+    velocity = partial(_velocity, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, objective=objective)
 
     state = np.broadcast_to(epsilon ** (1 / depth) * np.eye(dim), (depth + 1, batch, dim, dim))
     least = 1e-12 * state.max()
@@ -104,7 +103,7 @@ def follow(
             now, state, slope, taken = now + step, after, slope_after, taken + 1
             rows.append(_row(now, state, slope, n_features))
             seen = _encoder(state)[:, :, :n_features]
-            if (np.abs(_transposed(seen) @ seen - end) <= near).all():
+            if (np.abs(seen.mT @ seen - end) <= near).all():
                 break
         else:
             taken = 0  # the fastest rate may have grown
@@ -145,10 +144,10 @@ def _velocity(factors: Factors, Sigma_xx: Matrices, Sigma_yx: Matrices, objectiv
     encoder, predictor = prefixes[-1], factors[-1]
     rest = (encoder @ Sigma_yx if objective == "jepa" else Sigma_yx) - predictor @ encoder @ Sigma_xx
     found = np.empty_like(factors)
-    found[-1] = rest @ _transposed(encoder)
+    found[-1] = rest @ encoder.mT
     for layer in range(len(factors) - 2, -1, -1):
-        rest = _transposed(factors[layer + 1]) @ rest
-        found[layer] = rest @ _transposed(prefixes[layer - 1]) if layer else rest
+        rest = factors[layer + 1].mT @ rest
+        found[layer] = rest @ prefixes[layer - 1].mT if layer else rest
     return found
 
 
@@ -167,13 +166,9 @@ def _row(
     return now, np.log(squares[:, :n_features]) / 2, slopes[:, :n_features]
 
 
-def _transposed(matrix: Float[np.ndarray, "*batch rows columns"]) -> Float[np.ndarray, "*batch columns rows"]:
-    return np.swapaxes(matrix, -1, -2)
-
-
 def _power(matrix: Matrices, power: float) -> Matrices:
-    values, vectors = np.linalg.eigh((matrix + _transposed(matrix)) / 2)
-    return vectors * np.maximum(values, 0)[..., None, :] ** power @ _transposed(vectors)
+    values, vectors = np.linalg.eigh((matrix + matrix.mT) / 2)
+    return vectors * np.maximum(values, 0)[..., None, :] ** power @ vectors.mT
 
 
 def _spectral_radius(
@@ -189,7 +184,7 @@ def _spectral_radius(
 
 
 @cache
-def _coefficients(stages: int) -> tuple[Float[np.ndarray, " stages"], ...]:
+def _coefficients(stages: int) -> tuple[list[float], ...]:
     """mu, nu, mu-tilde and gamma-tilde of the stages 1 .. s."""
     w0 = 1 + 2 / 13 / stages**2
     values, first, second = (np.zeros(stages + 1) for _ in range(3))
@@ -206,7 +201,7 @@ def _coefficients(stages: int) -> tuple[Float[np.ndarray, " stages"], ...]:
     tilde[1] = b[1] * w1
     mu[2:], nu[2:], tilde[2:] = 2 * w0 * b[2:] / b[1:-1], -b[2:] / b[:-2], 2 * w1 * b[2:] / b[1:-1]
     gamma[2:] = (b * values - 1)[1:-1] * tilde[2:]
-    return mu, nu, tilde, gamma
+    return mu.tolist(), nu.tolist(), tilde.tolist(), gamma.tolist()
 
 
 def _chebyshev_step(

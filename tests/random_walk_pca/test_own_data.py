@@ -74,7 +74,7 @@ def test_null_is_calibrated(unchecked_shapes, n_runs, n_points, dim, exponent, n
     """The docstring's promises: scores within .2 of mean 0, variance .75 to 1.2; an exact level."""
     grams = runs(n_runs, n_points, dim, exponent=exponent)
     results = [
-        tool.random_walk_test(step_gram=gram, n_components=n_components, draws=199, seed=run)
+        tool.random_walk_test(step_gram=gram, n_components=n_components, draws=99, seed=run)
         for run, gram in enumerate(grams)
     ]
     scores = np.array([np.concatenate([result.ratio_z, result.content_z]) for result in results])
@@ -108,7 +108,7 @@ def test_the_level_is_exact_for_any_noise(unchecked_shapes, noise):
     p_values = []
     for run in range(2000):
         drawn = steps()
-        p_values.append(departures(drawn @ drawn.T, 2, 199, run)[1])
+        p_values.append(departures(drawn @ drawn.T, 2, 99, run)[1])
     assert_level(p_values)
 
 
