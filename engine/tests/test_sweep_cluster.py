@@ -23,7 +23,7 @@ from sweep_support import child_environment, chunk_files
 
 from theory_on_trial.sweep import sweep
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("warm_children")]
 
 HERE = Path(__file__).parent
 SPECTRA = ({"noise": [1.0, 2.0, 3.0]}, 8)
@@ -158,7 +158,7 @@ def test_slurm_jobs_for_each_chunk_change_no_bit(slurm, tmp_path, monkeypatch):
     """What submitit says of a job that was killed comes from Slurm's accounts, which this cluster keeps none of."""
     for name, value in slurm.items():
         monkeypatch.setenv(name, value)
-    executor = submitit.AutoExecutor(tmp_path / "jobs", cluster="slurm")
+    executor = submitit.AutoExecutor(tmp_path / "jobs", cluster="slurm", slurm_python=sys.executable)
     executor.update_parameters(slurm_partition="short", timeout_min=5, cpus_per_task=1, slurm_srun_args=["--mpi=none"])
     result = sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES, executor=executor, chunk=12)
     xr.testing.assert_identical(result, sweep(sweep_support.walk_spectrum, *SPECTRA, static=SIZES))
