@@ -66,6 +66,8 @@ assert jax.process_count() == 2
 cache, own = sys.argv[1], sys.argv[2]
 if jax.process_index() == 0:
     os.environ["DEADLY"] = "no such file"
+# Processes that have spoken once notice a death at once; at their first word they wait half a minute for each other.
+sweep(sweep_support.draw, {"scale": [1.0]}, 2, cache=cache)
 try:
     result = sweep(sweep_support.deadly, {"scale": [1.0, 2.0, 3.0]}, 5, chunk=1, cache=cache)
     np.save(f"{own}/{jax.process_index()}.npy", result["deadly"].values)
@@ -143,11 +145,11 @@ def test_the_tasks_of_a_slurm_job_share_a_sweep_and_one_of_them_may_be_killed(sl
     first = run()
     assert "another process of the job died" in first.stdout, first.stderr
     kept = len(chunk_files(cache))
-    assert kept == 8 + 5  # all cells of the first task, and those of the second before the scale 3
+    assert kept == 2 + 8 + 5  # the two draws; all cells of the first task; those of the second before the scale 3
     poison.unlink()
     second = run()
     assert second.returncode == 0, second.stderr
-    assert len(chunk_files(cache)) == 15
+    assert len(chunk_files(cache)) == 2 + 15
     monkeypatch.setenv("DEADLY", str(poison))
     expected = sweep(sweep_support.deadly, *MORTAL)["deadly"]
     for rank in range(2):
