@@ -76,11 +76,11 @@ def mmse(dim: Dim, subspaces: Annotated[int, Interval(1, LONGEST)], signal: Leve
     u = np.arange(other * z[0] ** 2 - 5, most + 20, _STEP)
     quiet, alone, paired = _moments(u, dim, other, z)
     true_quiet, true_alone, true_paired = _moments(u, dim, true, (z[0], min(z[1], (most / true) ** 0.5)))
-    log_quiet = np.log(np.maximum(quiet, 1e-300))
     between = true_paired * alone + paired * true_alone
-    total = np.sum((subspaces - 1) * np.exp((subspaces - 2) * log_quiet) * between)
-    ways = (subspaces - 1) * (subspaces - 2)
-    total += np.sum(ways * np.exp((subspaces - 3) * log_quiet) * paired * alone * true_quiet)
+    total = np.sum((subspaces - 1) * quiet ** (subspaces - 2) * between)
+    if subspaces > 2:
+        ways = (subspaces - 1) * (subspaces - 2)
+        total += np.sum(ways * quiet ** (subspaces - 3) * paired * alone * true_quiet)
     share = (noise / np.hypot(signal, noise)) ** 2
     return float(share * (dim + 2 * _STEP * total))
 
@@ -106,6 +106,7 @@ def _moments(
     log_density = xlogy(dim - 1, z) - z**2 / 2 - (dim / 2 - 1) * np.log(2) - gammaln(dim / 2)
     chances = np.exp(log_density) * node_weights * (high - low) / 2
     v = factor * z**2
-    y = np.exp(np.minimum(v - u[:, None], 7.0))  # e^(-e^7) is nothing
-    quiet = np.exp(-y)
-    return quiet @ chances, (y * quiet) @ chances, (y * quiet) @ (v * chances)
+    with np.errstate(over="ignore"):  # where e^-y is nothing
+        y = np.exp(v - u[:, None])
+    fallen = np.exp(v - u[:, None] - y)  # y e^-y
+    return np.exp(-y) @ chances, fallen @ chances, fallen @ (v * chances)
