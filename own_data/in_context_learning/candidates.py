@@ -134,13 +134,13 @@ def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answer
     left = np.arange(len(found))  # of what still moves: examples that are fewer than dimensions take many sweeps
     for _ in range(_ROUNDS):
         weights, of_gram, of_moments = found[left], gram[left], moments[left]
+        own = np.diagonal(of_gram, axis1=1, axis2=2)
+        divisors = np.maximum(own + square, np.finfo(float).tiny)
         for _ in range(_SWEEPS):
             before = weights.copy()
             for j in range(dimension):
-                own = of_gram[:, j, j]
-                rest = of_moments[:, j] - np.einsum("pi,pi->p", of_gram[:, j], weights) + own * weights[:, j]
-                shrunk = np.sign(rest) * np.maximum(np.abs(rest) - absolute, 0)
-                weights[:, j] = shrunk / np.maximum(own + square, np.finfo(float).tiny)
+                rest = of_moments[:, j] - np.einsum("pi,pi->p", of_gram[:, j], weights) + own[:, j] * weights[:, j]
+                weights[:, j] = np.sign(rest) * np.maximum(np.abs(rest) - absolute, 0) / divisors[:, j]
         found[left] = weights
         moved = np.abs(weights - before).max(axis=1) > _STILL * np.maximum(np.abs(weights).max(axis=1), 1e-300)
         left = left[moved]
