@@ -140,6 +140,7 @@ def program(arguments: list[str], folder: str, environment: dict[str, str], foun
     configure_jax({name: value for name, value in environment.items() if os.environ.get(name) != value})
     os.environ.clear()
     os.environ.update(environment)
+    sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
     first, *rest = arguments[1:] if arguments[0] == "-u" else arguments
     run: Callable[[], object]
     if first.startswith("-m"):
