@@ -14,6 +14,7 @@ mean over data sets and settings.
 
 import statistics
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def our_choice(size: Size) -> Callable[[int, np.ndarray, np.ndarray], list[float
     return choose
 
 
-CONTENDERS = {
+CONTENDERS: dict[str, dict[str, Callable[..., Any]]] = {
     "fit": {
         "scikit-learn": scikit_learn,
         "scikit-learn, single precision": lambda size: scikit_learn(size, np.float32),

@@ -82,6 +82,10 @@ def bagged_coefficients(
     return _conjugate_gradients(*map(jnp.asarray, (x, y, chosen, penalty, tolerance)))
 
 
+State = tuple[Array, Array, Array, Array, int]
+"""Weights, residuals, direction, squared residuals, steps."""
+
+
 @jax.jit
 def _conjugate_gradients(x: Array, y: Array, chosen: Array, penalty: Array, tolerance: Array) -> Array:
     members, subsample = chosen.shape
@@ -92,11 +96,11 @@ def _conjugate_gradients(x: Array, y: Array, chosen: Array, penalty: Array, tole
     first = jnp.sum(right**2, axis=1)
     goal = tolerance**2 * first
 
-    def further(state: tuple[Array, ...]) -> Array:
+    def further(state: State) -> Array:
         *_, squares, steps = state
         return jnp.any(squares > goal) & (steps < 10 * subsample)
 
-    def step(state: tuple[Array, ...]) -> tuple[Array, ...]:
+    def step(state: State) -> State:
         weights, residuals, direction, squares, steps = state
         image = seen * (direction @ gram) + penalty * direction
         curvature = jnp.sum(direction * image, axis=1)

@@ -26,15 +26,13 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
     if penalty == 0 and aspect <= 1:
         return 0.0
     lowest = vertex(population, aspect)
-    least = lowest * (1 - aspect * shrunk(population, lowest))
+    least = penalty_of(population, lowest, aspect)
     require(penalty > least, f"penalty must exceed {least:.6g} at this aspect, got {penalty:.6g}")
+    lowest = max(lowest, penalty) if penalty > 0 else lowest
     largest = max(penalty, 0.0) + aspect * float(population.masses @ population.eigenvalues)
-    if penalty > 0:  # mu lies between lambda and lambda / (1 - phi_s): a short bracket where lambda is tiny
-        lowest = max(lowest, penalty)
-        largest = min(largest, 2 * penalty / (1 - aspect)) if aspect < 1 else largest
 
     def excess(mu: float) -> float:
-        return mu * (1 - aspect * shrunk(population, mu)) - penalty
+        return penalty_of(population, mu, aspect) - penalty
 
     return float(brentq(excess, lowest, largest, xtol=1e-300, rtol=8.9e-16, maxiter=10_000))
 
@@ -46,8 +44,7 @@ def least_penalty(population: Population, aspect: Aspect) -> float:
     -(1 - sqrt(phi_s))^2 for equal eigenvalues of 1. Source: derived here, from the convexity of the fixed point's
     equation.
     """
-    lowest = vertex(population, aspect)
-    return lowest * (1 - aspect * shrunk(population, lowest))
+    return penalty_of(population, vertex(population, aspect), aspect)
 
 
 @guarded
@@ -68,7 +65,11 @@ def equivalent_penalty(population: Population, penalty: Penalty, aspect: Aspect,
     penalties exist is in the abstract.
     """
     require_subsample(aspect, subsample_aspect)
-    mu = level(population, penalty, subsample_aspect)
+    return penalty_of(population, level(population, penalty, subsample_aspect), aspect)
+
+
+def penalty_of(population: Population, mu: float, aspect: float) -> float:
+    """The penalty that has this level, mu - phi sum h r mu / (mu + r)."""
     return mu * (1 - aspect * shrunk(population, mu))
 
 

@@ -9,12 +9,12 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from theory.ridge_ensembles._sums import shrunk
-from theory.ridge_ensembles.level import level, vertex
+from theory.ridge_ensembles.level import level, penalty_of, vertex
 from theory.ridge_ensembles.population import Aspect, Population
 from theory.ridge_ensembles.risk import risk_at
 from theory_on_trial.contract import Interval, guarded, require
 
-_DECADES = 12  # levels are sought so many decades around the largest eigenvalue of a Wishart matrix
+_DECADES, _STEP = np.linspace(-12, 12, 121), 0.2  # where levels are sought, beside the largest eigenvalue
 
 
 class Optimum(NamedTuple):
@@ -32,7 +32,7 @@ def optimal_ridge(population: Population, aspect: Aspect, *, negative: bool = Fa
     Source: C depends on mu alone, and is minimised over the levels that penalties have.
     """
     mu = _best_level(population, aspect, negative)
-    return Optimum(mu * (1 - aspect * shrunk(population, mu)), risk_at(population, mu, aspect))
+    return Optimum(penalty_of(population, mu, aspect), risk_at(population, mu, aspect))
 
 
 @guarded
@@ -61,15 +61,15 @@ def _best_level(population: Population, aspect: float, negative: bool) -> float:
     from scipy.optimize import minimize_scalar
 
     require(population.signal > 0, "population must have a signal: without one no penalty is large enough")
-    low = vertex(population, aspect) if negative else level(population, 0.0, aspect)
-    scale = float(population.eigenvalues.max()) * (1 + aspect)
+    low, scale = (
+        vertex(population, aspect) if negative else level(population, 0.0, aspect),
+        population.eigenvalues.max(),
+    )
 
     def risk(decade: float) -> float:
         return risk_at(population, low + scale * 10**decade, aspect)
 
-    decades = np.linspace(-_DECADES, _DECADES, 10 * _DECADES + 1)
-    best = int(np.argmin([risk(decade) for decade in decades]))
-    around = decades[max(best - 1, 0)], decades[min(best + 1, len(decades) - 1)]
-    found = minimize_scalar(risk, bounds=around, method="bounded", options={"xatol": 1e-10})
+    best = min(_DECADES, key=risk)
+    found = minimize_scalar(risk, bounds=(best - _STEP, best + _STEP), method="bounded", options={"xatol": 1e-10})
     # Without a penalty may be best, and that is no decade.
     return low if not negative and risk_at(population, low, aspect) <= found.fun else low + scale * 10**found.x
