@@ -300,12 +300,12 @@ def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shap
     spectrum = game(trial, world, dim, kept, shape).spectrum
     missing = predicted.equalised_regret(spectrum, kept) / spectrum
     trial.require(
-        missing[0] > 0.15, "world must have a value above .15 lambda_1, or direction 1 is hardly ever missing"
+        missing[0] > 0.05, "world must have a value above lambda_1 / 20, or direction 1 is hardly ever missing"
     )
     trial.probability(
         sampler=lambda stream, n: observed.dropped(stream, spectrum, kept, n),
         predict=missing,
-        margin=0.01 * missing,
+        margin=0.01 * np.maximum(missing, 0.2),
         controls={
             "uniform draws": np.full(dim, 1 - kept / dim),
             "no draw": np.where(np.arange(dim) < kept, 0.0, 1.0),
