@@ -231,7 +231,8 @@ def test_principal_angle_bound(trial, n_s: Size, n_t: Size, spare: Spare, ridge:
     residuals = np.vstack([generator.standard_normal((draws, n_t)), np.eye(n_t)])
     updates = observed.refit(tasks.features_t, residuals, np.zeros((len(residuals), dim)), ridge)
     turn, mix = (np.linalg.qr(generator.standard_normal((size, size)))[0] for size in (6, 3))  # of features and rows
-    aligned = mix @ np.diag([3.0, 2, 1, 0, 0, 0])[:3] @ turn, np.array([[0.8, 0, 0, 0.6, 0, 0], *np.eye(6)[4:]]) @ turn
+    shared = np.array([[0.8, 0, 0, 0.6, 0, 0], [0, 0.6, 0, 0, 0.8, 0], [0, 0, 0, 0, 0, 1]])
+    aligned = mix @ np.diag([3.0, 2, 1, 0, 0, 0])[:3] @ turn, shared @ turn
     tight = observed.refit(aligned[1], np.array([1.0, 0, 0]), np.zeros(6), 0.0)
     squares = np.append(np.sum(updates**2, axis=1), tight @ tight)
     still = observed.drift(tasks.features_s, 0 * updates, updates), observed.drift(aligned[0], 0 * tight, tight)
