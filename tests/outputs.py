@@ -16,18 +16,13 @@ import nbformat
 import zmq
 from nbclient import NotebookClient
 
-# Imported once for all kernels, which are forks of one process. Nothing of the repository is, nor ipywidgets: when it
-# is imported it looks for the kernel.
+# Imported once for all kernels, which are forks of one process. Nothing of the repository is, nor what looks for the
+# kernel when it is imported: ipywidgets, pandas and what imports pandas.
 PRELOADED = [
     "jax",
     "matplotlib.pyplot",
-    "pandas",
-    "xarray",
     "scipy.optimize",
     "scipy.stats",
-    "sklearn.linear_model",
-    "sklearn.datasets",
-    "sklearn.model_selection",
     "diffrax",
     "optax",
     "optimistix",
