@@ -294,7 +294,7 @@ def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shap
     )
 
 
-@claim(ours("chances of systematic sampling"), kind="identity", cases=[(0, 6, 2, "steep"), (1, 5, 3, "steep")])
+@claim(ours("chances of systematic sampling"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")])
 def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
     """In draws on points u, u + 1, ... direction i, of regret lambda_i, is missing with chance min(1, v / lambda_i)."""
     spectrum = game(trial, world, dim, kept, shape).spectrum
@@ -345,7 +345,7 @@ def test_no_representation_beats(trial, world: Seed, dim: Dim, kept: Count, shap
 @claim(
     ours("no-regret play against best responses, of which one or the other raises the losses' difference or lowers it"),
     kind="rate",
-    cases=[(3.0, 4000), (1.1, 2000), (8.0, 4000)],
+    cases=[(3.0, 4000), (1.01, 2000), (8.0, 4000)],
 )
 def test_hedge_rate(trial, ratio: Annotated[float, Interval(1.01, 20)], longest: Horizon):
     """The mean of T best responses to Hedge, two tasks, r = 1, exceeds the value by D lambda_2 / T (sum of lambda).
