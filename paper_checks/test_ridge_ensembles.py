@@ -312,7 +312,7 @@ def test_least_penalty(trial, aspect: Annotated[float, Interval(0.1, 9)], ratio:
 def test_gcv_bias_finite_M(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty: Penalty, dim: Fifty = 50):
     """GCV over all n points exceeds the risk by w (1 - w) (1 - d)^2 / (1 - w + w d)^2 times R_1 / M, M = 1, 2.
 
-    Over the points that two members have seen it is wrong, too; all to 1.2 %.
+    To 1.2 % of itself; over the points that two members have seen it is wrong, too, and predicted to 2.5 %.
     """
     population, (phi, phi_s), size = world(trial, dim, aspect, subsample_aspect, penalty)
 
@@ -336,8 +336,10 @@ def test_gcv_bias_finite_M(trial, aspect: AspectOfAll, subsample_aspect: Aspect,
     risks = risks[[0, 1, 1]]
     truth = np.array([risks[0] + one, risks[1] + two, over_union])
     controls = {"the risk, as of infinitely many": risks, "1 / M^2": np.array([truth[0], risks[1] + one / 4, truth[2]])}
-    controls["over the other points"] = truth[[0, 2, 1]]
-    trial.mean(beside_the_risk, truth, law=Asymptotic(), margin=0.012 * truth, controls=controls, **LOOKS)
+    if abs(over_union - truth[1]) > 0.05 * truth[1]:
+        controls["over the other points"] = truth[[0, 2, 1]]
+    margin = np.array([0.012, 0.012, 0.025]) * truth
+    trial.mean(beside_the_risk, truth, law=Asymptotic(), margin=margin, controls=controls, **LOOKS)
 
 
 def repaired(trial, aspect, subsample_aspect, penalty, dim, share):

@@ -4,6 +4,8 @@ Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016) solve a fixed point for v; its r
 squares interpolate nothing (mu = 0 at lambda = 0, phi_s <= 1).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from theory.ridge_ensembles._sums import shrunk, variance_inflation
@@ -21,20 +23,17 @@ def level(population: Population, penalty: Penalty, aspect: Aspect) -> float:
     >>> round(level(Population([0.5, 4.0], [0.5, 0.5], [0.2, 0.8], 1.0, 0.25), 0.1, 1.25), 6)
     0.591274
     """
-    from scipy.optimize import brentq
-
     if penalty == 0 and aspect <= 1:
         return 0.0
     lowest = vertex(population, aspect)
     least = penalty_of(population, lowest, aspect)
     require(penalty > least, f"penalty must exceed {least:.6g} at this aspect, got {penalty:.6g}")
-    lowest = max(lowest, penalty) if penalty > 0 else lowest
     largest = max(penalty, 0.0) + aspect * float(population.masses @ population.eigenvalues)
 
     def excess(mu: float) -> float:
         return penalty_of(population, mu, aspect) - penalty
 
-    return float(brentq(excess, lowest, largest, xtol=1e-300, rtol=8.9e-16, maxiter=10_000))
+    return _root(excess, lowest, largest)
 
 
 @guarded
@@ -81,8 +80,6 @@ def require_subsample(aspect: float, subsample_aspect: float) -> None:
 
 def vertex(population: Population, aspect: float) -> float:
     """Where the convex function mu - phi_s sum h r mu / (mu + r) is least: there t(phi_s) = 1."""
-    from scipy.optimize import brentq
-
     least, largest = float(population.eigenvalues.min()), float(population.eigenvalues.max())
     share = float(population.masses[population.eigenvalues == least].sum())
     low, high = least * (np.sqrt(aspect * share) - 1), largest * np.sqrt(aspect) - least
@@ -92,4 +89,10 @@ def vertex(population: Population, aspect: float) -> float:
 
     if excess(low) <= 0 or excess(high) >= 0:  # one eigenvalue: the bracket is a point, and rounding decides
         return float(low)
-    return float(brentq(excess, low, high, xtol=1e-300, rtol=8.9e-16, maxiter=2000))
+    return _root(excess, low, high)
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    from scipy.optimize import brentq
+
+    return float(brentq(function, low, high, xtol=1e-300, rtol=8.9e-16, maxiter=10_000))
