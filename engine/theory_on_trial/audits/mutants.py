@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from theory_on_trial import outline, records, repository
+from theory_on_trial.audits.warm_python import keep_examples_in
 from theory_on_trial.digest import imported
 
 PACKAGES = {"theory": 100, "sims": 30}
@@ -280,6 +281,7 @@ def _judge(folder: Path, targets: list[str], path: Path, recorded: Path | None, 
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # of the processes that tests start
     sys.path[:0] = paths
     sys.dont_write_bytecode = True
+    keep_examples_in(folder)
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 1)
     os.dup2(silent, 2)

@@ -86,6 +86,11 @@ def import_plugins() -> None:
         pytest.main(["-p", "no:cacheprovider", f"--rootdir={folder}", folder])
 
 
+def keep_examples_in(folder: str | Path) -> None:
+    """Have Hypothesis keep them there: by itself it does so in the folder in which it was imported."""
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(folder, ".hypothesis")))
+
+
 def serve(address: str, client: str) -> Callable[[], object]:
     """Fork for every client until the input ends; return, in the forks, what they are to run."""
     import_plugins()
@@ -141,6 +146,7 @@ def program(arguments: list[str], folder: str, environment: dict[str, str], foun
     os.environ.clear()
     os.environ.update(environment)
     sys.dont_write_bytecode = bool(environment.get("PYTHONDONTWRITEBYTECODE"))
+    keep_examples_in(folder)
     first, *rest = arguments[1:] if arguments[0] == "-u" else arguments
     run: Callable[[], object]
     if first.startswith("-m"):
