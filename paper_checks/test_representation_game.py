@@ -352,12 +352,12 @@ def test_hedge_rate(trial, ratio: Annotated[float, Interval(1.01, 20)], longest:
 
     D is T lambda_2 modulo the sum, within that around log(lambda_1 / lambda_2) / eta: the excess falls like T^(-1/2).
     """
-    spectrum, horizons = np.array([ratio, 1.0]), np.geomspace(longest / 100, longest, 9).round().astype(int)
+    spectrum, horizons = 0.3 * np.array([ratio, 1.0]), np.geomspace(longest / 100, longest, 9).round().astype(int)
     excess = np.array([predicted.pair_excess(spectrum, one) for one in horizons])
     gaps = observed.hedge(np.tile(spectrum, (9, 1)), 1, horizons.tolist()) - predicted.mixed_value(spectrum, 1)
-    smooth = np.log(ratio) * ratio / (1 + ratio) / np.sqrt(8 * np.log(2) * horizons)
+    smooth = np.log(ratio) * spectrum[0] / (1 + ratio) / np.sqrt(8 * np.log(2) * horizons)
     wrong = {"D at the threshold itself": smooth, "1 / T": excess[-1] * horizons[-1] / horizons}
-    trial.identity(gaps, excess, ops=longest, scale=ratio, controls=wrong)
+    trial.identity(gaps, excess, ops=longest, scale=spectrum[0], controls=wrong)
 
 
 @claim(
