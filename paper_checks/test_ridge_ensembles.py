@@ -147,9 +147,9 @@ def extrapolated(trial, draws, combined, truth, controls, as_printed=None):
     )
 
 
-def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim):
+def risks_meet_the_law(trial, aspect, subsample_aspect, penalty, dim, apart=20):
     """The decision on the risks of two members and of infinitely many."""
-    world(trial, dim, aspect, subsample_aspect, penalty, apart=20)
+    world(trial, dim, aspect, subsample_aspect, penalty, apart)
 
     def law(noise=POPULATION.noise, members=2):
         found = []
@@ -173,9 +173,9 @@ def test_risk_law(trial, aspect: AspectOfAll, subsample_aspect: Aspect, penalty:
 
 
 @claim(LAWS, kind="limit", tier="full", cases=[(0.5, 2.0), (0.4, 0.8)])
-def test_risk_law__ridgeless(trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 100):
+def test_risk_law__ridgeless(trial, aspect: AspectOfAll, subsample_aspect: Aspect, dim: Forty = 160):
     """Without penalty all members have risk C = (sigma^2 + c) / (1 - t(phi)), two (C + R_1) / 2, R_1 as C at phi_s."""
-    risks_meet_the_law(trial, aspect, subsample_aspect, 0.0, dim)
+    risks_meet_the_law(trial, aspect, subsample_aspect, 0.0, dim, apart=40)
 
 
 @claim(ours("mean of an inverse Wishart matrix"), kind="distribution", cases=[(30, 30, True), (60, 40, False)])
