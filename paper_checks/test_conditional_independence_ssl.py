@@ -335,6 +335,26 @@ def test_learned_pretext(trial, n_pairs: Pairs = 6400):
     trial.mean(errors_of, risk, margin=max(0.01, 64 / n_pairs) * risk, controls=wrong, **SAMPLES)
 
 
+@claim(ours("the mean of an inverse Wishart matrix"), kind="limit", cases=[30, 60])
+def test_learned_pretext__true_head(trial, n_pairs: Annotated[int, Interval(30, 400)]):
+    """Under the head of the true pretext one learned from n1 pairs errs by d1 tau / (n1 - d1 - 1), at any n1."""
+    found, _, _, tau, root = learned(n_pairs)
+    head = found.target @ np.linalg.pinv(found.pretext, rcond=1e-10)
+
+    mean_of_noise = 10 * np.sum((head @ root) ** 2)
+
+    def error_of(key):  # less what the same noise leaves with a Gram matrix at its mean, plus the mean of that
+        noise = observed.pretext_noise(key, root, 10)
+        off = observed.learned_pretext(key, n_pairs, found.pretext, root) - found.pretext
+        return jnp.sum((head @ off) ** 2) - (jnp.sum((head @ noise) ** 2) - mean_of_noise) / (n_pairs - 11)
+
+    risk = predicted.learned_pretext_error(n_pairs, 10, 0, tau)
+    wrong = {"d1 tau / n1": 10 * tau / n_pairs}
+    if n_pairs <= 60:  # beyond it is too near to be told apart
+        wrong["d1 tau / (n1 - d1)"] = 10 * tau / (n_pairs - 10)
+    trial.mean(error_of, risk, margin=0.01 * risk, controls=wrong, law=Asymptotic(), first=4096, most=300_000)
+
+
 @claim(ours("learned_pretext put into labels_needed with r = k"), kind="limit", tier="full", cases=[20, 40, 80])
 def test_learned_pretext__labels(trial, n_labels: Annotated[int, Interval(20, 80)], n_pairs: Pairs = 2000):
     """A learned pretext saves labels by what is kept of it: k coefficients cut, d2 coefficients uncut."""
