@@ -411,7 +411,8 @@ def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interv
     steps = width / shares
     fourth = np.array([observed.difference_fourth_moment(BUMPS, y, sigma, step, stencil) for step in steps])
     per_step = (fourth - exact[:, 2]) / steps[:, None] ** power
-    predict = np.array([predicted.step_error(sigma, one, 1.0, stencil) for one in derivatives[:, place]])
+    of_width = [predicted.step_error(sigma, one, width, stencil) for one in derivatives[:, place]]
+    predict = np.array(of_width) / width**power
     wrong = {"a third of it": predict / 3, "that of 0, c, 2c and 3c": 3 * predict}
     orders = (2, 4) if stencil == "central" else (1, 2)
     trial.limit(per_step, shares, predict, order=orders, margin=0.01 * np.abs(predict), controls=wrong)
