@@ -245,7 +245,8 @@ def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
     largest = spectrum.max()
     wrong = {"the least that matters": np.min(spectrum, where=spectrum > 0, initial=largest)}
     trial.identity(lost, predicted.mixed_value(spectrum, kept), ops=dim, scale=largest, controls=wrong)
-    chances = [predicted.inclusion(spectrum, kept).sum(), predicted.adversary_chances(spectrum, kept).sum()]
+    # Of tasks that cost nothing the adversary plays the first.
+    chances = [predicted.inclusion(spectrum, kept).sum(), predicted.adversary_chances(spectrum, kept)[kept]]
     trial.identity(np.array(chances), np.array([kept, 1.0]), ops=dim, controls={"all": np.array([dim, 1.0])})
     trial.identity(np.sum(spectrum > 0), predicted.hedged(spectrum, kept), ops=0, controls={"r + 1": kept + 1})
 
