@@ -42,11 +42,11 @@ Noise = Annotated[float, Interval(0.01, 1)]
 Few = Annotated[int, Interval(3, 12)]
 Some = Annotated[int, Interval(20, 200)]
 Apart = Annotated[int, Interval(24, 100, why="risks scatter more nearer to p = k, below 8 without bounds")]
-Forty = Annotated[int, Interval(40, 200, why="memory: resolvents of 96 data sets at once")]
+Forty = Annotated[int, Interval(40, 200, why="memory: resolvents of 48 data sets at once")]
 Fifty = Annotated[int, Interval(50, 1000)]
 Hundred = Annotated[int, Interval(100, 1000)]
 LOOKS = {"first": 350, "most": 1400}
-DATA_SETS = 96
+DATA_SETS = 48
 WITH, WITHOUT, MANY = (0.5, 1.25, 0.1), (0.5, 2.0, 0.0), (0.4, 0.625, 0.0)
 
 
@@ -92,9 +92,9 @@ def drawing(dim, aspect, subsample_aspect, penalty, ridges=()):
         key = jax.random.key(seed)
         of_pairs = members(key, penalty, **size).risks
         one, two = (observed.bag_mean(of_pairs, m) for m in (1, 2))
-        beside = [members(key, ridge, **whole).risks[0, 0] for ridge in ridges]
+        beside = jax.lax.map(lambda ridge: members(key, ridge, **whole).risks[0, 0], jnp.array(ridges, float))
         rows = observed.data_set(key, variances, size["points"], size["subsample"], 4)
-        return jnp.stack([two, 2 * two - one, *beside]), *rows
+        return jnp.append(jnp.stack([two, 2 * two - one]), beside), *rows
 
     program = jax.jit(lambda seeds: jax.lax.map(of_seed, seeds))
 
@@ -121,7 +121,7 @@ def extrapolated(trial, draws, combined, truth, controls, as_printed=None):
 
     shares = []
     for draw in draws:
-        risks, numbers = (part - part.mean(axis=0) for part in drawn(draw, trial.generator("shares"), DATA_SETS))
+        risks, numbers = (part - part.mean(axis=0) for part in drawn(draw, trial.generator("shares"), 2 * DATA_SETS))
         unit = numbers.std(axis=0) + 1e-9
         shares.append(np.linalg.lstsq(numbers / unit, risks, rcond=1e-5)[0] / unit[:, None])
 
@@ -143,7 +143,7 @@ def extrapolated(trial, draws, combined, truth, controls, as_printed=None):
         controls={name: at_both(wrong) for name, wrong in controls.items()},
         as_printed=None if as_printed is None else at_both(as_printed),
         first=DATA_SETS,
-        most=12 * DATA_SETS,
+        most=24 * DATA_SETS,
     )
 
 
