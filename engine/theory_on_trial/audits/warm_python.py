@@ -174,7 +174,7 @@ def configure_jax(variables: dict[str, str]) -> None:
     for name, value in variables.items():
         if name.startswith("JAX_"):
             kind = type(getattr(jax.config, name.lower()))
-            jax.config.update(name.lower(), kind(float(value)) if kind in (bool, int, float) else value)  # type: ignore[no-untyped-call]
+            jax.config.update(name.lower(), kind(float(value)) if kind in (bool, int, float) else value)
 
 
 if __name__ == "__main__":
