@@ -48,7 +48,7 @@ def samples(
     return drawn
 
 
-@figure("F2", quick={"draws": 2000}, claims=("price_of_assignment", "price_of_assignment-sizes"))
+@figure("F2", quick={"draws": 2000}, claims=("price_of_assignment", "price_of_assignment-sampled"))
 def price(
     noises: Sequence[float] = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 5.0),
     dim: int = 2,

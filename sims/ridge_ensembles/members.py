@@ -82,7 +82,7 @@ def bagged_coefficients(
     return _conjugate_gradients(*map(jnp.asarray, (x, y, chosen, penalty, tolerance)))
 
 
-State = tuple[Array, Array, Array, Array, int]
+State = tuple[Array, Array, Array, Array, Array]
 """Weights, residuals, direction, squared residuals, steps."""
 
 
@@ -110,7 +110,8 @@ def _conjugate_gradients(x: Array, y: Array, chosen: Array, penalty: Array, tole
         ratio = (new / jnp.where(squares > 0, squares, 1))[:, None]
         return weights + length * direction, residuals, residuals + ratio * direction, new, steps + 1
 
-    weights, _, _, squares, _ = jax.lax.while_loop(further, step, (jnp.zeros_like(right), right, right, first, 0))
+    start = jnp.zeros_like(right), right, right, first, jnp.zeros((), int)
+    weights, _, _, squares, _ = jax.lax.while_loop(further, step, start)
     return jnp.where((squares <= goal)[:, None], weights, jnp.nan) @ x
 
 
