@@ -22,9 +22,11 @@ MOST_SECONDS = 6.0
 
 SLOW = "coordinate descent is followed to the last digits"
 Rows = Annotated[int, Interval(16, 200, why=SLOW)]
-Columns = Annotated[int, Interval(8, 20, why="among fewer, forward selection may choose as OMP does")]
+Columns = Annotated[int, Interval(4, 20)]
+Done = Annotated[int, Interval(0, 18)]
+"""Rounds before the one at trial."""
+ROUNDS = [(n, 8, done) for n in (16, 20, 30, 60) for done in range(5)]
 Inner = Annotated[float, Interval(0.05, 0.95, why="at the ends columns are parallel, or levels tie")]
-INSTANCES = 4
 EQUIVALENT = (
     "an adaptation to this setting is equivalent to the classical Orthogonal Matching Pursuit (OMP) algorithm, and "
     "thus inherits all of its provable guarantees"
@@ -37,88 +39,84 @@ MODULE = code(
 )
 
 
-def sparse_rounds(trial, n, p):
-    """Sparse problems of columns of many scales, with the sets that OMP has chosen before each of up to five rounds."""
+def sparse_round(trial, n, p, done):
+    """A sparse problem of columns of many scales, what OMP has chosen in so many rounds, and forward selection's next.
+
+    That column is so short that it is not OMP's next. It has changed no earlier round, for it won none.
+    """
     trial.require(n >= 2 * p, "n must be at least 2 p, for columns to be far from dependent")
-    for instance in range(INSTANCES):
-        X, y = observed.sparse_problem(trial.generator(f"problem {instance}"), n, p)
-        X, y = X / 1e5, y / 1e9  # units in which lengths and levels are far from 1
-        order = tuple(map(int, predicted.omp_order(X, y, min(5, p - 2))))
-        yield X, y, tuple(order[:done] for done in range(len(order))), order
+    trial.require(done <= p - 2, "done must leave two columns to choose from")
+    X, y = observed.sparse_problem(trial.generator("problem"), n, p)
+    X, y = X / 1e5, y / 1e9  # units in which lengths and levels are far from 1
+    chosen = tuple(map(int, predicted.omp_order(X, y, done))) if done else ()
+    left = predicted.leftover(X, y, chosen)
+    sizes = np.abs(left.correlations)
+    forward = int(np.argmax(sizes / left.lengths))
+    X[:, forward] *= min(1.0, 0.9 * np.delete(sizes, forward).max() / sizes[forward])
+    return X, y, chosen, forward
 
 
-@claim(abstract(EQUIVALENT), kind="identity", cases=[(30, 8), (16, 8)])
-def test_entry_is_omp(trial, n: Rows, p: Columns):
+@claim(abstract(EQUIVALENT), kind="identity", cases=ROUNDS)
+def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
     """In every round no unchosen weight is active above max |x_j . r_S|, and just below it OMP's pick is, alone."""
-    levels, found, plain, picks, active, forward = [], [], [], [], [], []
-    for X, y, rounds, order in sparse_rounds(trial, n, p):
-        levels.append(predicted.entry_levels(X, y, len(order)))
-        found.append(observed.entry(X, y, rounds).middle)
-        plain.append([observed.entry(X, y, ((),), done + 1).middle[0] for done in range(len(order))])
-        picks.append(order)
-        for chosen, level in zip(rounds, levels[-1], strict=True):
-            weights = observed.weights(X, y, chosen, level * np.array([1 + 1e-6, 1 - 1e-6]))
-            alone = [set(np.flatnonzero(one)) - set(chosen) for one in weights]
-            active.append(alone[1].pop() if (len(alone[0]), len(alone[1])) == (0, 1) else -1)
-            left = predicted.leftover(X, y, chosen)
-            forward.append(np.argmax(np.abs(left.correlations) / left.lengths))
-    law = np.array(levels)
-    wrong = {"the path of the plain LASSO": np.array(plain), "without the half": 2 * law}
-    trial.value(np.array(found), law, error=1e-10 * law, margin=1e-9 * law, controls=wrong)
-    trial.identity(np.array(active), np.ravel(picks), ops=0, controls={"forward selection": np.array(forward)})
+    X, y, chosen, forward = sparse_round(trial, n, p, done)
+    level, pick = predicted.entry_levels(X, y, done + 1)[-1], predicted.omp_order(X, y, done + 1)[-1]
+    wrong = {"without the half": 2 * level}
+    if done:
+        wrong["the path of the plain LASSO"] = observed.entry(X, y, ((),), done + 1).middle[0]
+    found = observed.entry(X, y, (chosen,)).middle[0]
+    trial.value(found, level, error=1e-10 * level, margin=1e-9 * level, controls=wrong)
+    active = observed.weights(X, y, chosen, level * np.array([1 + 1e-6, 1 - 1e-6])) != 0
+    active[:, chosen] = False
+    law, greedy = np.zeros((2, 2, p))
+    law[1, pick] = greedy[1, forward] = 1
+    trial.identity(active, law, ops=0, controls={"forward selection": greedy})
 
 
-@claim(
-    ours("the first crossing of two lines, as the correlations are linear in lambda"), kind="identity", cases=[(30, 8)]
-)
-def test_single_entry_window(trial, n: Rows, p: Columns):
+@claim(ours("the first crossing of two lines, as the correlations are linear in lambda"), kind="identity", cases=ROUNDS)
+def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
     """Exactly one unchosen weight is active for lambda in (lambda_2, lambda_1), with the formula for lambda_2."""
-    seconds, found, runners, counts, others = [], [], [], [], []
-    for X, y, rounds, order in sparse_rounds(trial, n, p):
-        found.append(observed.entry(X, y, rounds, 2).middle)
-        for chosen, first in zip(rounds, predicted.entry_levels(X, y, len(order)), strict=True):
-            pick = order[len(chosen)]  # a copy of which, never alone, changes nothing
-            twins = np.column_stack([X, X[:, pick], -X[:, pick]])
-            seconds.append(second := predicted.second_entry_level(twins, y, chosen))
-            sizes = np.sort(np.abs(predicted.leftover(X, y, chosen).correlations))
-            runners.append(runner := sizes[-2])
-            inside = second + np.array([0.999, 0.5, 0.001]) * (first - second)
-            levels = np.array([(1 + 1e-6) * first, *inside, (1 - 1e-6) * second])
-            counts.append(observed.active_counts(X, y, chosen, levels))
-            levels[3:] = (1 + 1e-6) * runner, (1 - 1e-6) * runner
-            others.append(observed.active_counts(X, y, chosen, levels))
+    X, y, chosen, _ = sparse_round(trial, n, p, done)
+    first, pick = predicted.entry_levels(X, y, done + 1)[-1], predicted.omp_order(X, y, done + 1)[-1]
+    twins = np.column_stack([X, X[:, pick], -X[:, pick]])  # copies of it, never alone, change nothing
+    second = predicted.second_entry_level(twins, y, chosen)
+    runner = np.sort(np.abs(predicted.leftover(X, y, chosen).correlations))[-2]
     turned = np.linalg.qr(trial.generator("turned").normal(size=(p, p)))[0]
-    seconds.append(predicted.second_entry_level(turned, turned.sum(axis=1)))  # all correlations tie
-    found.append(observed.entry(turned, turned.sum(axis=1), ((),), 2).middle)
-    runners.append(0.0)
-    law, wrong = np.array(seconds), {"the runner-up correlation": np.array(runners)}
-    trial.value(np.concatenate(found), law, error=1e-10 * law, margin=1e-9 * law, controls=wrong)
-    expected = np.tile([0, 1, 1, 1, 2], (len(counts), 1))
-    trial.identity(np.array(counts), expected, ops=0, wrong_processes={"the runner-up correlation": np.array(others)})
+    tie = turned, turned.sum(axis=1)  # of all correlations
+    law = np.array([second, predicted.second_entry_level(*tie)])
+    found = np.append(observed.entry(X, y, (chosen,), 2).middle, observed.entry(*tie, ((),), 2).middle)
+    wrong = {"the runner-up correlation": np.array([runner, 0.0])}
+    trial.value(found, law, error=1e-10 * law, margin=1e-9 * law, controls=wrong)
+    inside = second + np.array([0.999, 0.5, 0.001]) * (first - second)
+    levels = np.array([(1 + 1e-6) * first, *inside, (1 - 1e-6) * second])
+    others = np.array([*levels[:3], (1 + 1e-6) * runner, (1 - 1e-6) * runner])
+    counts, other = (observed.active_counts(X, y, chosen, one) for one in (levels, others))
+    trial.identity(counts, np.array([0, 1, 1, 1, 2]), ops=0, wrong_processes={"the runner-up correlation": other})
 
 
 @claim(
-    ours("recalled; |b| is the least (w^2 + beta^2) / 2 with w beta = b"), kind="optimality", cases=[(30, 8), (16, 8)]
+    ours("recalled; |b| is the least (w^2 + beta^2) / 2 with w beta = b"),
+    kind="optimality",
+    cases=[(n, 8) for n in (16, 18, 20, 24, 30, 40, 50, 60)],
 )
 def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Annotated[float, Interval(0.1, 0.8)] = 0.3):
     """Lambda / 2 on the squares of w_j and beta_j outside S has the value and the fit of lambda on |w_j beta_j|."""
-    values, fits, reached = [], [], []
-    for X, y, rounds, _ in sparse_rounds(trial, n, p):
-        chosen, level = rounds[2], share * predicted.entry_levels(X, y, 3)[-1]
-        solution = observed.weights(X, y, chosen, np.array([level]))[0]
-        values.append(np.sum((y - X @ solution) ** 2) / 2 + level * np.abs(np.delete(solution, chosen)).sum())
-        fits.append(X @ solution / np.linalg.norm(y))
-        problem = trial.generator("starts"), X, y, chosen
-        searches = [observed.hadamard_minimum(*problem, cost) for cost in (level, 2 * level)]
-        searches.append(observed.hadamard_minimum(*problem, level, all_cost=True))
-        reached.append([(best.value, X @ best.weights / np.linalg.norm(y)) for best in searches])
-    law, wrong = np.array(values), ("without the half", "a penalty on the chosen ones too")
-    minima, *others = (np.array([found[which][0] for found in reached]) for which in range(3))
-    wrong_values = dict(zip(wrong, others, strict=True))
-    trial.value(minima, law, error=1e-12 * law, margin=1e-9 * law, wrong_processes=wrong_values)
-    products, *others = (np.array([found[which][1] for found in reached]) for which in range(3))
-    wrong_fits = dict(zip(wrong, others, strict=True))
-    trial.value(products, np.array(fits), error=1e-8, margin=1e-7, scale=1.0, wrong_processes=wrong_fits)
+    X, y, chosen, _ = sparse_round(trial, n, p, 2)
+    level, size = share * predicted.entry_levels(X, y, 3)[-1], np.linalg.norm(y)
+    solution = observed.weights(X, y, chosen, np.array([level]))[0]
+    law = np.sum((y - X @ solution) ** 2) / 2 + level * np.abs(np.delete(solution, chosen)).sum()
+    problem = trial.generator("starts"), X, y, chosen
+    found, half, every = (
+        observed.hadamard_minimum(*problem, level),
+        observed.hadamard_minimum(*problem, 2 * level),
+        observed.hadamard_minimum(*problem, level, all_cost=True),
+    )
+    others = {"without the half": half, "a penalty on the chosen ones too": every}
+    values = {name: one.value for name, one in others.items()}
+    trial.value(found.value, law, error=1e-12 * law, margin=1e-9 * law, wrong_processes=values)
+    fits = {name: X @ one.weights / size for name, one in others.items()}
+    fit, options = X @ solution / size, {"error": 1e-8, "margin": 1e-7, "scale": 1.0}
+    trial.value(X @ found.weights / size, fit, wrong_processes=fits, **options)
 
 
 @claim(ours("two columns in the plane, computed by hand"), kind="identity", cases=[(0.6, 1 / 3), (0.3, 0.5)])
