@@ -5,6 +5,7 @@ and B = diag(S11, S22), with eigenvalues rho_i, 0 and -rho_i ("off-diagonal"), o
 eigenvalues 1 larger ("library"). b is the size of a batch and m = b - 1.
 """
 
+from itertools import combinations
 from typing import Annotated
 
 import numpy as np
@@ -37,7 +38,9 @@ Few = Annotated[int, Interval(1, 10_000)]
 Enumerated = Annotated[int, Interval(2, 3, why="3^(4 b) batches")]
 Kurtosis = Annotated[float, Interval(-2, 100)]
 Eigenvalues = tuple[Annotated[float, Interval(-10, 10)], ...]
+Unmatched = Annotated[int, Interval(0, 10)]
 Visible = Annotated[int, Interval(2, 10_000, why="larger batches hardly shrink")]
+Chosen = tuple[Annotated[int, Interval(0, 5)], ...]
 Time = Annotated[float, Interval(0, 100, "(]")]
 Correlations = tuple[Annotated[float, Interval(0, 1, "[)")], ...]
 Related = tuple[Annotated[float, Interval(0.01, 1, "[)")], ...]
@@ -60,10 +63,11 @@ def _spectrum(trial, eigenvalues):
     return np.sort(eigenvalues)[::-1]
 
 
-def _views(correlations, form):
-    """A and B of white views with these canonical correlations."""
-    white = np.eye(len(correlations))
-    return observed.pencil_of_views(white, white, np.diag(correlations), form)
+def _views(correlations, form, unmatched=0):
+    """A and B of white views with these canonical correlations, the second of so many dimensions more."""
+    rho = np.array(correlations)
+    first, second = (np.eye(len(rho) + more) for more in (0, unmatched))
+    return observed.pencil_of_views(first, second, rho[:, None] * np.eye(len(rho), len(second)), form)
 
 
 def _embedded(correlations, weights, unrelated=False):
@@ -134,16 +138,25 @@ def test_minimum(trial, eigenvalues: Eigenvalues, n_columns: Columns, starts: Fe
 @claim(
     ours("the minimum for these eigenvalues"),
     kind="optimality",
-    cases=[("off-diagonal", 2), ("off-diagonal", 3), ("library", 2), ("library", 4), ("library", 8)],
+    cases=[
+        ("off-diagonal", 2, 0),
+        ("off-diagonal", 3, 1),
+        ("library", 2, 0),
+        ("library", 4, 0),
+        ("library", 8, 0),
+        ("library", 8, 2),
+    ],
 )
-def test_minimum_of_views(trial, form: Form, n_columns: Columns, correlations: Correlations = RELATED):
+def test_minimum_of_views(
+    trial, form: Form, n_columns: Columns, unmatched: Unmatched, correlations: Correlations = RELATED
+):
     """For CCA min L is - sum of rho_i^2, or - sum of (1 + rho_i)^2 in the library's form, over the K largest."""
     related = max(correlations, default=0) >= 0.01
     trial.require(form == "library" or related, "a correlation must be at least .01: else only W = 0 is a minimum")
-    A, B = _views(correlations, form)
+    A, B = _views(correlations, form, unmatched)
     found = observed.minimise(A, B, trial.generator().normal(size=(3, len(A), n_columns)))
     least, other = (
-        predicted.least_loss(predicted.eigenvalues_of_views(np.array(correlations), one), n_columns)
+        predicted.least_loss(predicted.eigenvalues_of_views(np.array(correlations), one, unmatched), n_columns)
         for one in (form, "library" if form == "off-diagonal" else "off-diagonal")
     )
     trial.value(
@@ -198,41 +211,42 @@ def test_floor(trial, dim: Few, n_columns: Columns, draws: Few = 200):
     )
 
 
-@claim(ours("recalled: no spurious minima; values and curvatures derived"), kind="identity", cases=[1, 2, 3])
-def test_critical_points(trial, n_columns: Columns, eigenvalues: Eigenvalues = SPECTRUM):
+@claim(
+    ours("recalled: no spurious minima; values and curvatures derived"),
+    kind="identity",
+    cases=[
+        *((S, K, SPECTRUM) for K in (1, 2, 3) for size in range(K + 1) for S in combinations(range(4), size)),
+        ((0, 1), 3, (2.0, 1.0, 0.0, -0.5)),
+        ((0,), 1, (1.0, -1.5)),
+    ],
+)
+def test_critical_points(trial, chosen: Chosen, n_columns: Columns, eigenvalues: Eigenvalues):
     """At W = U_S Lambda_S^(1/2), |S| <= K, L is stationary, - sum of lambda_i^2 over S, and a strict saddle but one."""
     spectrum = _spectrum(trial, eigenvalues)
     positive = spectrum[spectrum > 0]
     trial.require(min(positive, default=0) >= 0.01, "positive eigenvalues must be at least .01, and one must be there")
+    held = positive[[one for one in set(chosen) if one < len(positive)]]
+    trial.require(len(held) == len(chosen) <= n_columns, "chosen must be at most n_columns different positive ones")
     A, B = _pencil(trial.generator(), spectrum)
-    sets = predicted.critical_sets(spectrum, n_columns)
-    points = [predicted.critical_point(A, B, chosen, n_columns) for chosen in sets]
-    losses = np.array([predicted.critical_loss(spectrum, chosen) for chosen in sets])
-    least = np.array([predicted.least_curvature(spectrum, chosen, n_columns) for chosen in sets])
+    W = predicted.critical_point(A, B, chosen, n_columns)
     rounding, size = {"ops": 100 * len(eigenvalues)}, np.sum(np.abs(spectrum))
-    steep = np.linalg.norm(A) * np.sqrt(spectrum[0])
-    trial.value(
-        np.array([np.linalg.norm(observed.ey_gradient(A, B, W)) for W in points]),
-        np.zeros(len(sets)),
-        error=1e-12 * steep,
-        margin=1e-11 * steep,
-        scale=steep,
-        wrong_processes={"a tenth longer": [np.linalg.norm(observed.ey_gradient(A, B, 1.1 * W)) for W in points]},
-    )
-    trial.identity(
-        np.array([observed.ey_loss(A, B, W) for W in points]),
-        losses,
-        **rounding,
-        scale=size**2,
-        controls={"1 for the factor 2": losses / 4},
-    )
-    trial.identity(
-        np.array([observed.curvatures(A, B, W)[0] for W in points]),
-        least,
-        **rounding,
-        scale=size,
-        controls={"half of it": least / 2},
-    )
+    if chosen:  # W = 0 is stationary, and L = 0 there, whatever the formulas
+        steep = np.linalg.norm(A) * np.sqrt(spectrum[0])
+        trial.value(
+            np.linalg.norm(observed.ey_gradient(A, B, W)),
+            0.0,
+            error=1e-12 * steep,
+            margin=1e-11 * steep,
+            scale=steep,
+            wrong_processes={"a tenth longer": np.linalg.norm(observed.ey_gradient(A, B, 1.1 * W))},
+        )
+        loss = predicted.critical_loss(spectrum, chosen)
+        trial.identity(
+            observed.ey_loss(A, B, W), loss, **rounding, scale=size**2, controls={"1 for the factor 2": loss / 4}
+        )
+    least = predicted.least_curvature(spectrum, chosen, n_columns)
+    wrong = {"half of it": least / 2} if least else {"no flat direction, the least eigenvalue": 4 * min(held)}
+    trial.identity(observed.curvatures(A, B, W)[0], least, **rounding, scale=size, controls=wrong)
 
 
 # ------------------------------------------------------------------------------------------------------------- the flow

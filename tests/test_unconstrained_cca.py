@@ -110,15 +110,6 @@ def test_the_flow_ends_at_the_minimum_and_at_zero_eigenvalues_decays_like_a_powe
     assert predicted.aligned_strength(0.0, 0.5, 3.0) == pytest.approx(0.5 / (1 + 8 * 3.0 * 0.5))
 
 
-def test_critical_sets_are_all_of_at_most_so_many_positive_ones():
-    spectrum = np.array([3.0, 2.0, 1.2, 0.7, 0.0, -1.5])
-    assert [len(predicted.critical_sets(spectrum, K)) for K in (1, 2, 3, 6)] == [5, 11, 15, 16]
-    assert predicted.critical_sets(spectrum, 1) == [(), (0,), (1,), (2,), (3,)]
-    assert len(predicted.critical_sets(np.arange(1.0, 21), 1)) == 21
-    with pytest.raises(ValueError, match="at most 20 positive ones, got 21"):
-        predicted.critical_sets(np.arange(1.0, 22), 1)
-
-
 def test_the_chosen_eigenvalues_must_be_there_and_positive():
     A = np.diag([2.0, 1.0, -1.0])
     for chosen, sentence in (((2,), "must be positive"), ((0, 0), "must be at most 2 different"), ((3,), "of 3")):

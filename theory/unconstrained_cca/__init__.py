@@ -15,7 +15,6 @@ from theory.unconstrained_cca.landscape import (
     columns_used,
     critical_loss,
     critical_point,
-    critical_sets,
     eigenvalues_of_views,
     generalised_eigenvalues,
     least_curvature,

@@ -4,8 +4,6 @@ Source of what is below: the name of the loss for the distance; the paper's abst
 critical points and curvatures are derived here.
 """
 
-from itertools import combinations
-
 import numpy as np
 from jaxtyping import Float
 
@@ -83,17 +81,6 @@ def minimising_gram(A: Numerator, B: Denominator, n_columns: Columns) -> Float[n
     values, vectors = _solved(A, B)
     top = vectors[:, :n_columns]
     return top * np.maximum(values[:n_columns], 0) @ top.T
-
-
-@guarded
-def critical_sets(eigenvalues: Eigenvalues, n_columns: Columns) -> list[tuple[int, ...]]:
-    """All sets of at most K positive eigenvalues, each the content of the critical points of one value of L.
-
-    `ValueError` where there are more than a million. Simple eigenvalues are assumed.
-    """
-    positive = np.flatnonzero(np.sort(eigenvalues)[::-1] > 0).tolist()
-    require(len(positive) <= 20, f"eigenvalues must have at most 20 positive ones, got {len(positive)}")
-    return [chosen for size in range(n_columns + 1) for chosen in combinations(positive, size)]
 
 
 @guarded

@@ -15,6 +15,8 @@ def null_level(n_rows: Annotated[int, Interval(3, MOST)], dim_first: Count, dim_
     >>> round(null_level(40, 6, 4), 4)
     0.6154
     """
-    enough = n_rows > dim_first + dim_second
-    require(enough, f"n_rows must exceed dim_first + dim_second = {dim_first + dim_second}, got {n_rows}")
+    require(
+        n_rows > dim_first + dim_second,
+        f"n_rows must exceed dim_first + dim_second = {dim_first + dim_second}, got {n_rows}",
+    )
     return dim_first * dim_second / (n_rows - 1)
