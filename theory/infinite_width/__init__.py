@@ -5,6 +5,7 @@ Its abstract and released code were read, and no theorem: the exponents are reca
 """
 
 from theory.infinite_width.limit import FiniteWidth, finite_width, kernel_limit_outputs, limit_outputs, small_start
+from theory.infinite_width.readout import LateMovement, late_movement, normal_units
 from theory.infinite_width.scaling import (
     CONDITIONS,
     Scaling,
@@ -21,6 +22,7 @@ from theory.infinite_width.scaling import (
 __all__ = [
     "CONDITIONS",
     "FiniteWidth",
+    "LateMovement",
     "Scaling",
     "departure_exponent",
     "feature_exponent",
@@ -28,8 +30,10 @@ __all__ = [
     "first_step_exponent",
     "is_nontrivial",
     "kernel_limit_outputs",
+    "late_movement",
     "limit_outputs",
     "named_scaling",
+    "normal_units",
     "output_exponent",
     "shifted",
     "small_start",

@@ -1,0 +1,91 @@
+"""How far a readout that starts small moves the features once it has learnt: the limit, and what a finite width adds.
+
+One hidden layer of tanh, a = (0, 1/2), b = (0, b), c = 0, rate 1, full batches of m samples. The readout learns weights
+of the order n^(-1/2), with which features of the size one move by 1 / n, and outputs follow the kernel of the start.
+"""
+
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Interval, guarded
+
+Units = Annotated[Float[np.ndarray, "units inputs"], USABLE_SCALE]
+"""Incoming weights."""
+Chances = Annotated[Float[np.ndarray, " units"], PROBABILITIES]
+Samples = Annotated[Float[np.ndarray, "samples inputs"], USABLE_SCALE]
+Values = Annotated[Float[np.ndarray, " samples"], USABLE_SCALE]
+Steps = Annotated[int, Interval(1, 2**12)]
+Array = Float[np.ndarray, "..."]
+
+
+class LateMovement(NamedTuple):
+    """The mean square movement over units and samples, times n^2: limit + (fed_back + drawn) / n + start n^(1 - 2 b).
+
+    To first order in 1 / n: `fed_back` is what features that have moved do, `drawn` what the kernel of n units does.
+    """
+
+    limit: float
+    fed_back: float
+    drawn: float
+    start: float
+
+
+@guarded
+def normal_units(
+    inputs: Annotated[int, Interval(1, 4)], nodes: Annotated[int, Interval(1, 40)]
+) -> tuple[Float[np.ndarray, "units inputs"], Float[np.ndarray, " units"]]:
+    """Return Gauss's nodes for standard normal incoming weights, and their chances. Source: textbook."""
+    axis, weights = np.polynomial.hermite_e.hermegauss(nodes)
+    units, chances = (np.stack(np.meshgrid(*[one] * inputs), axis=-1).reshape(-1, inputs) for one in (axis, weights))
+    return units, chances.prod(axis=1) / chances.prod(axis=1).sum()
+
+
+@guarded
+def late_movement(units: Units, chances: Chances, x: Samples, y: Values, steps: Steps) -> LateMovement:
+    """Return how far features move when the incoming weights of each unit are one of `units`, with these chances.
+
+    The errors are e = K c - y, K the kernel, c minus the sum of the earlier ones over m. With M minus the sum of the
+    c e' of all steps over m, a unit with activations h moves its sums by G (d o M'h), G = x x', d = 1 - h^2. `drawn` is
+    the mean over units of the second order in the share of one unit (delta method), `fed_back` the first order of the
+    same steps where features are those that have moved. Raises ValueError for sizes beyond 1e50. Source: derived here.
+    """
+    m, h, gram = len(x), np.tanh(units @ x.T), x @ x.T
+    d, kernel = 1 - h**2, (h.T * chances) @ h
+    apart = h[:, :, None] * h[:, None, :] - kernel  # the kernel of one unit, from that of all
+
+    def moved(M: Array) -> Array:
+        return (d * np.einsum("jb,...jba->...ja", h, M)) @ gram  # the sums of a unit, by an M of its own or of all
+
+    def mean(one: Array, other: Array) -> float:
+        return float(chances @ np.mean(one * other, axis=1))
+
+    e, c, M = -y, np.zeros(m), np.zeros((m, m))
+    e1, c1, M1 = np.zeros_like(h), np.zeros_like(h), np.zeros_like(apart)  # first order in the share of each unit
+    e2, c2, M2 = np.zeros(m), np.zeros(m), np.zeros((m, m))  # second order, the mean over units
+    readout, sums, seen = np.zeros(len(h)), np.zeros_like(h), np.zeros(m)  # first order in moved features
+    for _ in range(steps):
+        sums_moved = moved(M[None])
+        late = chances @ (readout[:, None] * h + (h @ c)[:, None] * d * sums_moved)  # of errors
+        back = readout[:, None] * d * e + (h @ c)[:, None] * d * (late - 2 * h * sums_moved * e)
+        sums -= back @ gram / m
+        readout -= (h @ late + (d * sums_moved) @ e) / m
+        seen += e / m
+        M -= np.outer(c, e) / m
+        M1 -= (c[:, None] * e1[:, None, :] + c1[:, :, None] * e) / m
+        M2 -= (np.outer(c, e2) + (c1.T * chances) @ e1 + np.outer(c2, e)) / m
+        c, c1, c2 = c - e / m, c1 - e1 / m, c2 - e2 / m
+        e, e1 = kernel @ c - y, c1 @ kernel + apart @ c
+        e2 = kernel @ c2 + np.einsum("j,jab,jb->a", chances, apart, c1)
+    change = moved(M[None])
+    basis = d * moved(np.eye(m * m).reshape(-1, 1, m, m))  # of each entry of an M for all
+    quadratic = np.einsum("fja,gja,j->fg", basis, basis, chances, optimize=True) / m
+    flat = M1.reshape(-1, m * m)
+    drawn = np.sum(quadratic * ((flat.T * chances) @ flat)) + 2 * M.ravel() @ quadratic @ M2.ravel()
+    return LateMovement(
+        mean(d * change, d * change),
+        2 * mean(d * change, d * sums - d * h * change**2),
+        float(drawn + 2 * mean(d * change, d * moved(M1))),
+        mean(d * ((d * seen) @ gram), d * ((d * seen) @ gram)),
+    )
