@@ -117,6 +117,7 @@ def test_cca_span(trial, n_first: Count, n_second: Count, n_classes: Several, ke
     """E[Y | X1] lies in the span of the k leading canonical functions of x1; a = sum of |M^(1/2) u_i|^2 over others."""
     trial.require(min(n_first, n_second) >= n_classes, "n_first and n_second must be at least n_classes")
     trial.require(kept <= n_classes, "kept must be at most n_classes: so many canonical functions are there")
+    trial.require(kept < n_first, "n_first must exceed kept, or any functions of x1 fit")
     world, table, (moment,) = tables(trial, n_first, n_second, n_classes, 1)
     second = observed.second_moment(table.second_posterior, table.second_weights)[0]
     least = np.linalg.eigvalsh(moment)[: max(n_classes - kept, 1)].sum()

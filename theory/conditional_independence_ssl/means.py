@@ -32,9 +32,7 @@ def posterior(
     >>> posterior([[1.0, 0.0], [1.0, 2.0]], [[0.25, 1.75]]).round(12).tolist()
     [[0.25, 0.75]]
     """
-    singular = np.linalg.svd(class_means, compute_uv=False)
-    full = len(singular) == class_means.shape[1] and singular[-1] > CUTOFF * singular[0]
-    require(full, f"class_means must have linearly independent columns, got singular values {singular.tolist()}")
+    _singular_values(class_means)
     return pretext @ np.linalg.pinv(class_means, rcond=CUTOFF).T
 
 
@@ -92,9 +90,7 @@ def violation_bounds(
     >>> round(float(inner), 12), round(float(outer), 12)
     (0.08, 0.2)
     """
-    singular = np.linalg.svd(class_means, compute_uv=False)
-    full = (singular.shape[-1] == class_means.shape[-1]) & (singular[..., -1] > CUTOFF * singular[..., 0])
-    require(full, "class_means must have linearly independent columns")
+    singular = _singular_values(class_means)
     inverse = np.linalg.pinv(class_means, rcond=CUTOFF)
     inner = np.einsum("...id,...de,...ie->...", inverse, residual_moment, inverse)
     outer = np.trace(residual_moment, axis1=-2, axis2=-1) / singular[..., -1] ** 2
@@ -104,6 +100,16 @@ def violation_bounds(
 def unexplained(target: Float[np.ndarray, "outputs dim"], features: Float[np.ndarray, "features dim"]) -> float:
     """|T - T F^+ F|^2: what rows of white coordinates leave of others."""
     return float(np.sum((target - target @ np.linalg.pinv(features, rcond=CUTOFF) @ features) ** 2))
+
+
+def _singular_values(class_means: Float[np.ndarray, "*worlds dim classes"]) -> Float[np.ndarray, "*worlds classes"]:
+    """Of A, the largest first; `ValueError` unless its columns are linearly independent."""
+    singular = np.linalg.svd(class_means, compute_uv=False)
+    require(
+        singular.shape[-1] == class_means.shape[-1] and np.all(singular[..., -1] > CUTOFF * singular[..., 0]),
+        "class_means must have linearly independent columns",
+    )
+    return singular
 
 
 def _root(moment: Float[np.ndarray, "classes classes"]) -> Float[np.ndarray, "classes classes"]:
