@@ -412,7 +412,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         **{name: Case(GIVEN) for name in ("full_ensemble_risk", "ensemble_risk", "gcv_bias", "union_gcv")},
         **{name: Case(GIVEN) for name in ("optimal_ridge", "optimal_ridgeless")},
         **{name: Case(GIVEN, infinite="interpolation's threshold") for name in ("risk_at", "member_risk")},
-        **{name: SINGULAR for name in ("smoothers", "bagged_coefficients", "trace_form")},
+        **{name: SINGULAR for name in ("smoothers", "bagged_coefficients", "trace_form", "traces")},
         **{name: Case(FORM) for name in ("gcv", "sims.union_gcv", "corrected_gcv")},
         "zero_means": Case(
             {

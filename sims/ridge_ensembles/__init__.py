@@ -4,5 +4,5 @@ Of Du, Patil & Kuchibhotla 2023 (arXiv 2304.13016); nothing here uses the laws t
 """
 
 from sims.ridge_ensembles.members import bagged_coefficients, data_set, smoothers
-from sims.ridge_ensembles.trace_form import TraceForm, bag_mean, corrected_gcv, gcv, trace_form, union_gcv
+from sims.ridge_ensembles.trace_form import TraceForm, bag_mean, corrected_gcv, gcv, trace_form, traces, union_gcv
 from sims.ridge_ensembles.zero_means import zero_means

@@ -10,7 +10,17 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Key
 
-from sims.ridge_ensembles.members import Noise, Penalty, Signal, Size, Variances, data_set, smoothers
+from sims.ridge_ensembles.members import (
+    Noise,
+    Penalty,
+    Points,
+    Signal,
+    Size,
+    Subsets,
+    Variances,
+    data_set,
+    smoothers,
+)
 from theory_on_trial.arrays import AnyArray
 from theory_on_trial.contract import Interval, guarded, require
 
@@ -42,10 +52,18 @@ def trace_form(
     points: Size, subsample: Size, members: Size = 4,
 ) -> TraceForm:  # fmt: skip
     """Draw rows and subsets, and take the traces; at lambda = 0 the subsample's size must not be the dimension."""
-    x, which = data_set(key, variances, points, subsample, members)
-    maps = smoothers(x, which, penalty)
+    return traces(*data_set(key, variances, points, subsample, members), variances, signal, noise, penalty)
+
+
+@guarded(double=False)
+def traces(
+    x: Points, chosen: Subsets, variances: Variances, signal: Signal, noise: Noise, penalty: Penalty
+) -> TraceForm:
+    """Take them for given rows and subsets; NaN as in `smoothers`."""
+    maps = smoothers(x, chosen, penalty)
     strength, sigma = jnp.sqrt(jnp.asarray(signal)), jnp.sqrt(noise)
     scale = jnp.sqrt(jnp.asarray(variances))[:, None]
+    members, points = len(chosen), len(x)
     fitted = maps @ x
     errors = jnp.concatenate([scale * (fitted - jnp.eye(len(scale))) * strength, scale * maps * sigma], axis=2)
     flat = errors.reshape(members, -1)
@@ -54,7 +72,7 @@ def trace_form(
         jnp.asarray(noise + flat @ flat.T),
         jnp.einsum("mnq,lnq->nml", at_points, at_points),
         jnp.trace(fitted, axis1=1, axis2=2),
-        jnp.zeros((members, points), bool).at[jnp.arange(members)[:, None], which].set(True),
+        jnp.zeros((members, points), bool).at[jnp.arange(members)[:, None], chosen].set(True),
     )
 
 

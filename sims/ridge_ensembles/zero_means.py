@@ -48,15 +48,16 @@ def zero_means(
 
     def of_pair(a, b, between, both, count, products):  # type: ignore[no-untyped-def]
         Q, other, found = resolvents[a], resolvents[b], []
-        for T in (Q, *between):
+        rows = [(moments[a], identity - penalty * Q, k), (both, products[a], count)]
+        kept = [(points - np.trace(QS, axis1=1, axis2=2))[:, None] for _, QS, points in rows]
+        for T, turned in ((Q, Q), *between):  # T and its transpose
+            measured = [_diagonal(S, turned) for S, *_ in rows]
             through = 0.0
             if T is not Q:  # f's derivative through the second resolvent
-                through = np.einsum("sij,sji->sj", T, products[b])
-                through = through + np.sum(_diagonal(both, T), axis=1, keepdims=True) * _every(other)
-            for S, QS, rows in ((moments[a], identity - penalty * Q, k), (both, products[a], count)):
-                kept = (rows - np.trace(QS, axis1=1, axis2=2))[:, None]
-                means = kept * _every(T) - _diagonal(QS, T) - through
-                found.append((_diagonal(S, T) - variances * means / k) @ blocks.T)
+                through = _diagonal(products[b], turned) + np.sum(measured[1], axis=1, keepdims=True) * _every(other)
+            for one, left, (_, QS, _) in zip(measured, kept, rows, strict=True):
+                means = left * _every(T) - _diagonal(QS, turned) - through
+                found.append((one - variances * means / k) @ blocks.T)
         overlap = count[:, None] / k - (1 if a == b else k / x.shape[1])
         return np.concatenate([*found, overlap], axis=1)
 
@@ -66,8 +67,10 @@ def zero_means(
         both = moments[a] if a == b else second_moments(rows)
         given = both, rows.sum(axis=1), {one: resolvents[one] @ both for one in {a, b}}
         between = [(resolvents[a] * block) @ resolvents[b] for block in blocks]
-        groups[a != b].append(of_pair(a, b, between, *given))
-        groups[a != b].append(of_pair(b, a, [np.swapaxes(T, 1, 2) for T in between], *given))
+        turned = [np.ascontiguousarray(np.swapaxes(T, 1, 2)) for T in between]
+        groups[a != b].append(of_pair(a, b, list(zip(between, turned, strict=True)), *given))
+        if a != b:
+            groups[True].append(of_pair(b, a, list(zip(turned, between, strict=True)), *given))
     return np.concatenate([np.mean(group, axis=0) for group in groups if group], axis=1)
 
 
@@ -76,5 +79,5 @@ def _every(one: Float[np.ndarray, "sets p p"]) -> Float[np.ndarray, "sets p"]:
 
 
 def _diagonal(one: Float[np.ndarray, "sets p p"], other: Float[np.ndarray, "sets p p"]) -> Float[np.ndarray, "sets p"]:
-    """Of the product of each two matrices."""
-    return np.einsum("sij,sji->si", one, other)
+    """Of the product of each matrix with the transpose of another: sums along rows, which lie together in memory."""
+    return np.einsum("sij,sij->si", one, other)
