@@ -46,7 +46,7 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
     import jax
     import jax.numpy as jnp
 
-    from theory_on_trial.mapping import Mode, map_cells
+    from theory_on_trial.mapping import Mode, map_cells, quick_jit
     from theory_on_trial.tracing import check_measurement
 
     mode: Mode = "vmap" if vectorised else "auto"
@@ -54,7 +54,7 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
     one = jax.jit(lambda key: measure(key), inline=True)
     check_measurement(one, key, what)
 
-    @jax.jit
+    @quick_jit
     def draw(key: Any, start: Any) -> Any:
         return map_cells(lambda i: one(jax.random.fold_in(key, i)), start + jnp.arange(batch), mode=mode)
 

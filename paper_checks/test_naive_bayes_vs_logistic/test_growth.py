@@ -16,7 +16,7 @@ from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bernoulli, Bounded
-from theory_on_trial.mapping import map_cells
+from theory_on_trial.mapping import map_cells, quick_jit
 from theory_on_trial.sample_complexity import bisect_sizes, geometric_sizes
 from theory_on_trial.trends import crossing
 
@@ -72,7 +72,7 @@ def naive_bayes_curves(trial, designs, sizes, level, *, n_runs, labels="balanced
         simulate = partial(
             observed.naive_bayes_errors, sizes=sizes, means=means, variances=variances, labels=labels, points=points
         )
-        draw = jax.jit(lambda keys, simulate=simulate: map_cells(simulate, keys))
+        draw = quick_jit(lambda keys, simulate=simulate: map_cells(simulate, keys))
         errors = np.asarray(draw(jax.random.split(trial.key(f"{labels} {means.shape} {means[0, 0]}"), n_runs)))
         curves.append((sizes, (errors > target_of((means, variances), level)).astype(float), len(sizes)))
     return curves
@@ -94,7 +94,7 @@ def logistic_curves(trial, designs, level, *, n_runs, widest, ratio=1.1):
 
 def _fails_at(simulate, keys, target):
     """Return the function of a size that bisection calls: one compiled program for all sizes."""
-    draw = jax.jit(lambda size: map_cells(lambda key: simulate(key, size[None])[0] > target, keys))
+    draw = quick_jit(lambda size: map_cells(lambda key: simulate(key, size[None])[0] > target, keys))
     return lambda size: np.asarray(draw(jnp.asarray(size)), float)
 
 
