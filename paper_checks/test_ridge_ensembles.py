@@ -228,23 +228,22 @@ def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
     trial.require(mu > 0, "subsample_aspect must exceed 1 without penalty: below, mu is 0, and no fit is regularised")
     trial.require(abs(np.log(mu)) > 0.2, "mu must be 20 % off 1: the printed form is right there")
 
-    draws, truth, same = [], [], []
-    for p in (dim, dim // 2):
+    def at(p):
         population, aspects, _ = populated(p, aspect, subsample_aspect)
         equivalent = predicted.equivalent_penalty(population, penalty, *aspects)
         ridges = (equivalent, equivalent / predicted.level(population, penalty, aspects[1]))
-        draws.append(drawing(p, aspect, subsample_aspect, penalty, ridges))
         risks = [predicted.full_ensemble_risk(population, one, aspects[0], aspects[0]) for one in (*ridges, penalty)]
-        truth.append(risks[:2])
-        same.append(2 * [risks[2] - risks[0]])
-    truth = np.array(truth)
+        return drawing(p, aspect, subsample_aspect, penalty, ridges), risks
+
+    draws, risks = zip(at(dim), at(dim // 2), strict=True)
+    truth, same = np.split(np.array(risks), [2], axis=1)
     full = 2 * truth[0, 0] - truth[1, 0]
     extrapolated(
         trial,
         draws,
         lambda risks: risks[:, 2:] - risks[:, 1:2] + full,  # the ensemble's own scatter is subtracted
         truth,
-        controls={"the penalty itself": truth - np.array(same)},
+        controls={"the penalty itself": truth + truth[:, :1] - same},
         as_printed=truth + truth[:, :1] - truth[:, 1:],
     )
 
