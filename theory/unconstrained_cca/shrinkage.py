@@ -4,6 +4,8 @@ The minimiser of the expected loss of normal views, whitened: diagonal in canoni
 weakest directions lost. Derived here.
 """
 
+from bisect import bisect_left
+
 import numpy as np
 from jaxtyping import Float
 
@@ -46,11 +48,8 @@ def batch_that_keeps(correlations: Correlations) -> int:
         return bool(np.linalg.solve(_penalty(correlations, batch), correlations).min() > 0)
 
     require(keeps(LONGEST), f"correlations must be so large that some batch keeps them, got {correlations.min()}")
-    low, high = 1, LONGEST  # the smallest lies in (low, high]
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if keeps(middle) else (middle, high)
-    return high
+    batches = range(2, LONGEST + 1)
+    return batches[bisect_left(batches, True, key=keeps)]
 
 
 def _penalty(rho: Correlations, batch: int) -> Float[np.ndarray, "directions directions"]:
