@@ -242,7 +242,7 @@ def test_price_of_assignment(
     if subspaces > 1:
         wrong["soft = told"] = np.full(2, predict[0])
         wrong["1 - max w for w_k (1 - w_k)"] = np.array([predict[0], wrong_price(trial, dim, subspaces, signal, noise)])
-        processes = {"argmax at x_t": losses(ORDERS[ambient][1], "clean", "noisy")}
+        processes = {"argmax at x_t": np.append(rough[0], losses(ORDERS[ambient][1], "noisy"))}
     error = np.abs(found - rough) + 1e-9 * predict
     options = {"controls": told_apart(predict, 1e-4 * predict, wrong), "wrong_processes": processes}
     trial.value(found, predict, error=error, margin=1e-4 * predict, **options)
@@ -290,8 +290,9 @@ def test_soft_is_not_clustering(trial, noise: Annotated[float, Interval(0.5, 2)]
     K subspaces have theirs there, and there alone. The minimum is predicted from x_t alone, by Stein's lemma.
     """
     points, start = two_lines(angle), (angle, -angle)
-    found, rough = (observed.best_angles(points, start, noise, order)[0] for order in (40, 28))
-    predict, less = (predicted.soft_angles(points, start, noise, order) for order in (40, 28))
+    found, predict = observed.best_angles(points, start, noise, 40)[0], predicted.soft_angles(points, start, noise, 40)
+    rough = observed.best_angles(points, tuple(found), noise, 28)[0]
+    less = predicted.soft_angles(points, tuple(predict), noise, 28)
     trial.value(
         found,
         predict,
@@ -330,7 +331,7 @@ def test_soft_is_not_clustering__limit(trial, noise: Annotated[float, Interval(0
     """As gamma vanishes, the soft loss of those points has its minimum where K subspaces have theirs."""
     points, start = two_lines(angle), np.array([angle, -angle])
     found = observed.best_angles(points, (angle + 1, -angle - 2), noise, 24)[0]
-    wrong = {"as at gamma = 1": predicted.soft_angles(points, tuple(start), 1.0)}
+    wrong = {"as at gamma = 1": predicted.soft_angles(points, tuple(start), 1.0, 24)}
     trial.value(found, start, error=1e-4, margin=0.01, controls=wrong)
 
 
@@ -340,10 +341,9 @@ def test_soft_is_not_clustering__population(trial, noise: Annotated[float, Inter
     nodes, weights = observed.gauss_hermite(1, 24)
     points, start = on_lines(angle, [nodes[:, 0]] * 2), np.array([angle, -angle])
     chances = np.tile(weights / 2, 2)
-    found, rough = (
-        observed.best_angles(points, (angle + 4, 7 - angle), noise, order, chances)[0] for order in (32, 24)
-    )
-    wrong = {"biased as by twelve points": predicted.soft_angles(two_lines(angle), tuple(start), noise)}
+    found = observed.best_angles(points, (angle + 4, 7 - angle), noise, 32, chances)[0]
+    rough = observed.best_angles(points, tuple(found), noise, 24, chances)[0]
+    wrong = {"biased as by twelve points": predicted.soft_angles(two_lines(angle), tuple(start), noise, 24)}
     trial.value(found, start, error=np.abs(found - rough) + 1e-3, margin=0.05, controls=wrong)
 
 

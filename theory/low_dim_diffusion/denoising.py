@@ -64,7 +64,7 @@ def implicit_loss(
     """
     x = (signal * points[:, None] + noise * nodes).reshape(-1, points.shape[1])
     denoised, variance = _moments(x, bases, weights, signal, noise)
-    terms = np.sum(denoised * (denoised - 2 / signal * x), axis=1) + 2 * variance
+    terms = np.einsum("pn,pn->p", denoised, denoised - 2 / signal * x) + 2 * variance
     return float(terms.reshape(len(points), -1).mean(axis=0) @ node_weights + np.sum(points**2) / len(points))
 
 
@@ -98,16 +98,18 @@ def _moments(
     require(len(bases) == len(weights), f"bases and weights must be equally many, got {len(bases)} and {len(weights)}")
     fits = all(basis.shape[0] == x.shape[1] for basis in bases)
     require(fits, f"bases must have as many rows as x has columns, {x.shape[1]}")
-    projections = [x @ basis @ basis.T for basis in bases]
+    latents = [x @ basis for basis in bases]
     dims = np.array([[float(basis.shape[1])] for basis in bases])
-    squares = np.array([np.sum(one**2, axis=1) for one in projections])
+    squares = np.array([np.einsum("pd,pd->p", one, one) for one in latents])
     size = np.hypot(signal, noise)
     with np.errstate(divide="ignore"):  # a weight of zero
         prior = np.log(weights)[:, None] - dims / 2 * np.log1p((signal / noise) ** 2)
     evidence = prior + (np.sqrt(squares) * (signal / size) / noise) ** 2 / 2
     chances = np.exp(evidence - evidence.max(axis=0))
     chances /= chances.sum(axis=0)
-    mean = shrinkage(signal, noise) * sum(w[:, None] * one for w, one in zip(chances, projections, strict=True))
+    mean = shrinkage(signal, noise) * sum(
+        w[:, None] * one @ basis.T for w, one, basis in zip(chances, latents, bases, strict=True)
+    )
     within = (noise / size) ** 2 * np.sum(dims * chances, axis=0)
-    between = shrinkage(signal, noise) ** 2 * np.sum(chances * squares, axis=0) - np.sum(mean**2, axis=1)
+    between = shrinkage(signal, noise) ** 2 * np.sum(chances * squares, axis=0) - np.einsum("pn,pn->p", mean, mean)
     return mean, within + np.maximum(between, 0)
