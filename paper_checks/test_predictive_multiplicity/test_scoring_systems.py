@@ -88,36 +88,31 @@ def test_slim__exact(
 @claim(
     ours("the row of a point must hold for every lambda of the box once it counts as an error"),
     kind="optimality",
+    cases=[(10, 5), (3, 1), (25, 20)],
     as_printed=code(
         "ustunb/slim-python",
         "slim_python/create_slim_IP.py",
         "72aa6d1",
-        says="With M = 1.05 epsilon + max_lambda y <lambda, x> every box keeps its optimum: this one has 11 errors.",
+        says="With M = 1.05 epsilon + max_lambda y <lambda, x> every box keeps its optimum: this one errs at every point.",
     ),
 )
-def test_slim__big__m(trial):
-    """M = epsilon - min_lambda y <lambda, x> lets all coefficients err; the released M loses an optimum of 1 error."""
-    instance = np.ones((11, 1)), np.append(np.ones(10, int), -1), np.array([0]), np.array([5])
-    best = predicted.brute_force_optimum(*instance, Fraction(1, 1024), 0).errors[0]
-    released = solve(instance, 1 / 1024, 0, big_m="released").errors
-    trial.identity(
-        solve(instance, 1 / 1024, 0).errors,
-        best,
-        ops=0,
-        wrong_processes={"the released M": released},
-        as_printed=released,
-    )
-    # The released M forces lambda = 0 at the negative point: what is left of the box has ten errors more.
-    left = predicted.brute_force_optimum(*instance[:2], instance[2], instance[2], Fraction(1, 1024), 0).errors[0]
+def test_slim__big__m(trial, positive: Annotated[int, Interval(2, 50)], most: Annotated[int, Interval(1, 50)]):
+    """M = epsilon - min_lambda y <lambda, x> lets all coefficients err; the released M loses an optimum of 1 error.
+
+    Of points x = 1, all but one of them positive, and lambda = 0, 1, ..., most.
+    """
+    features, labels, zero = np.ones((positive + 1, 1)), np.append(np.ones(positive, int), -1), np.array([0])
+    instance, penalty = (features, labels, zero, np.array([most])), Fraction(1, 1024)
+    best = predicted.brute_force_optimum(*instance, penalty, 0).errors[0]
+    # The released M forces lambda = 0 at the negative point.
+    left = predicted.brute_force_optimum(features, labels, zero, zero, penalty, 0).errors[0]
+    own, released = (solve(instance, penalty, 0, big_m=rule).errors for rule in ("valid", "released"))
+    trial.identity(own, best, ops=0, wrong_processes={"the released M": released}, as_printed=released)
     trial.identity(released, left, ops=0, controls={"the optimum": best})
+    least, largest = np.full(positive, 1e-3), most + 1e-3
+    wrong = {"maximum": np.append(np.full(positive, largest), 1e-3)}
     bounds = predicted.scoring_big_m(*instance, 1e-3)
-    trial.identity(
-        bounds,
-        np.append(np.full(10, 1e-3), 5 + 1e-3),
-        ops=2,
-        scale=5.0,
-        controls={"maximum": np.append(np.full(10, 5.001), 1e-3)},
-    )
+    trial.identity(bounds, np.append(least, largest), ops=2, scale=float(most), controls=wrong)
 
 
 @claim(ours("one error costs 1 / N, and all terms together cost P C_0"), kind="optimality", cases=[2, 3])
