@@ -93,7 +93,7 @@ def test_slim__exact(
         "ustunb/slim-python",
         "slim_python/create_slim_IP.py",
         "72aa6d1",
-        says="With M = 1.05 epsilon + max_lambda y <lambda, x> every box keeps its optimum: this one errs at every point.",
+        says="With M = 1.05 epsilon + max_lambda y <lambda, x> every box keeps its optimum: this one errs everywhere.",
     ),
 )
 def test_slim__big__m(trial, positive: Annotated[int, Interval(2, 50)], most: Annotated[int, Interval(1, 50)]):
