@@ -181,6 +181,20 @@ def test_risk_law__ridgeless(trial, aspect: AspectOfAll, subsample_aspect: Aspec
     risks_meet_the_law(trial, aspect, subsample_aspect, 0.0, dim, apart=40)
 
 
+@claim(ours("the mean of an inverse Wishart matrix in the limit: least squares has no bias"), kind="identity",
+       cases=[(0.4, 0.625), (0.5, 1.0)])  # fmt: skip
+def test_risk_law__least_squares(trial, aspect: AspectOfAll, subsample_aspect: Annotated[float, Interval(0.6, 1)]):
+    """Without penalty, for p <= k, C = sigma^2 / (1 - phi) and R_1 = sigma^2 / (1 - phi_s), infinite at p = k."""
+    exact = (1 - np.array([aspect, subsample_aspect])) / POPULATION.noise
+
+    def inverse(penalty):
+        full = predicted.full_ensemble_risk(POPULATION, penalty, aspect, subsample_aspect)
+        return 1 / np.array([full, predicted.member_risk(POPULATION, penalty, subsample_aspect)])
+
+    controls = {"of a small penalty": inverse(0.01), "each for the other": exact[::-1]}
+    trial.identity(exact, inverse(0.0), ops=20, scale=1 / POPULATION.noise, controls=controls)
+
+
 @claim(ours("mean of an inverse Wishart matrix"), kind="distribution", cases=[(30, 30, True), (50, 50, False)])
 def test_finite_size_exact(
     trial, smaller: Some, apart: Apart, wide: bool, signal: UnitInterval = 1.0, noise: Noise = 0.25
