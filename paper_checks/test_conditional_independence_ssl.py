@@ -333,8 +333,8 @@ def test_learned_pretext(trial, n_pairs: Pairs = 6400):
         of_noise = [observed.head_error(head @ noise, rows) for rows in (signal, seen)]
         return jnp.stack(errors) - jnp.stack(of_noise) + mean_of_noise
 
-    def formula(noise, dim=10):
-        return np.array([predicted.learned_pretext_error(n_pairs, 10, kept + 10 - dim, noise) for kept in (2, 6)])
+    def formula(noise):
+        return np.array([predicted.learned_pretext_error(n_pairs, 10, kept, noise) for kept in (2, 6)])
 
     all_noise = theory.residual + theory.pretext @ theory.pretext.T
     total = predicted.pretext_noise(theory.target, theory.pretext, all_noise)

@@ -118,7 +118,6 @@ def test_break_even_of_the_violated_world_and_of_none():
     assert predicted.excess_risk(5, 4, 1.0) == np.inf
     assert predicted.excess_risk(5, 3, 1.0, intercept=True) == np.inf
     assert predicted.excess_risk(5, 2, 1.0, intercept=True) == pytest.approx(2.6)
-    assert predicted.learned_pretext_error(11, 10, 2, 1.0) == np.inf
     assert predicted.learned_pretext_error(12, 10, 2, 1.0) == 8
 
 
@@ -210,6 +209,7 @@ def test_samples_have_the_covariance_of_their_world():
         (lambda: predicted.violation_bounds(np.ones((2, 2)), np.eye(2)), "class_means must have linearly independent"),
         (lambda: predicted.break_even(3, 4, 1.0, 0.1), "rank must be at most dim, got 4 and 3"),
         (lambda: predicted.learned_pretext_error(50, 3, 4, 1.0), "kept must be at most dim, got 4 and 3"),
+        (lambda: predicted.learned_pretext_error(11, 10, 2, 1.0), r"n_pairs must exceed dim \+ 1, .* got 11 and 10"),
         (lambda: predicted.canonical_functions_error(np.eye(2), np.eye(2), [0.0, 1.0], 1), "priors must be above"),
         (lambda: observed.conditionals(np.eye(4), 3, 1), r"covariance must have more than 3 \+ 1 rows"),
         (
@@ -351,7 +351,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
     {
         "excess_risk": Case(infinite=UNDEFINED),
         "break_even": Case(infinite=UNDEFINED),
-        "learned_pretext_error": Case(infinite=UNDEFINED),
+        "learned_pretext_error": Case({"n_pairs": 20, "dim": 10, "kept": 2}),
         "discrete_worlds": Case({"rng": RNG, **SIZES}),
         "table_statistics": Case({"world": TABLE}),
         "canonical_functions": Case({"world": TABLE}),

@@ -59,10 +59,8 @@ def break_even(dim: Width, rank: Width, noise: Positive, error: NonNegative, *, 
     51.0
     """
     require(rank <= dim, f"rank must be at most dim, got {rank} and {dim}")
-    if error == 0 and rank < dim:
-        return float("inf")
     saved = noise * (dim - rank)
-    return float(dim + 1 + intercept + (saved / error if error else 0.0))
+    return float(dim + 1 + intercept + (saved / error if error else np.inf if saved else 0.0))
 
 
 @guarded
@@ -85,12 +83,12 @@ def learned_pretext_error(n_pairs: Labels, dim: Width, kept: Natural, noise: Non
     """The error a of a pretext learned by least squares on n1 pairs: (d1 - kept) tau / (n1 - d1 - 1).
 
     The pretext is cut to `kept` directions. To first order in 1 / n1, where the true pretext has a = 0; `noise` is
-    `pretext_noise`. Put it into `excess_risk` with rank `kept`. Infinite up to n1 = d1 + 1. Derived here. Raises
-    ValueError for kept > d1.
+    `pretext_noise`. Put it into `excess_risk` with rank `kept`. Derived here. Raises ValueError for kept > d1, and up
+    to n1 = d1 + 1, where the mean is infinite.
 
     >>> learned_pretext_error(111, 10, 2, 2.0)
     0.16
     """
     require(kept <= dim, f"kept must be at most dim, got {kept} and {dim}")
-    freedom = n_pairs - dim - 1
-    return float((dim - kept) * noise / freedom) if freedom > 0 else float("inf")
+    require(n_pairs > dim + 1, f"n_pairs must exceed dim + 1, or the mean is infinite, got {n_pairs} and {dim}")
+    return float((dim - kept) * noise / (n_pairs - dim - 1))
