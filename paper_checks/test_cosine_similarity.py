@@ -165,7 +165,8 @@ def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: 
     x = ratings(generator, items)
     fits, symmetric = fitted(generator, x, rank, penalty, "product"), predicted.objective1_factors(x, rank, penalty)
     gauges = [np.linalg.lstsq(symmetric.a, one.a, rcond=None)[0] for one in fits]
-    metrics = [np.linalg.inv(one @ one.T) for one in gauges]
+    inverses = [np.linalg.inv(one) for one in gauges]
+    metrics = [one.T @ one for one in inverses]
     # Where a fit ends is not the same on all platforms; what is left between both sides is.
     expected = np.array([predicted.gauge_cosines(symmetric.b, one) for one in metrics])
     wrong = {

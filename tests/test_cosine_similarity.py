@@ -197,6 +197,14 @@ def test_degenerate_pairs_do_not_move():
 # ----------------------------------------------------------------------------------------------------------- simulators
 
 
+@pytest.mark.parametrize("factor", [1e-6, 1e3, 1e6])
+def test_a_fit_is_the_least_however_unlike_the_sizes_of_its_factors_are_at_the_start(factor):
+    values = np.linalg.svd(X, compute_uv=False) ** 2
+    kept = values[: A.shape[1]]
+    least = np.sum(kept * 5.0 / (kept + 5.0)) + values[A.shape[1] :].sum()
+    assert observed.fit(X, factor * A, B / factor, 5.0, "product").value == pytest.approx(least, rel=1e-12)
+
+
 @pytest.mark.parametrize("penalised", ["product", "factors"])
 def test_a_fit_is_where_the_gradient_vanishes(penalised):
     found = observed.fit(X, A, B, 5.0, penalised)

@@ -14,6 +14,7 @@ Many = Float[np.ndarray, "*many numbers"]
 Pair = tuple[Float[np.ndarray, "*many items k"], Float[np.ndarray, "*many items k"]]
 
 _MOST_NUMBERS = 2000  # the Hessian has their square
+_DESCENTS = 2
 _NEWTON_STEPS = 4
 _FLAT = 1e-7  # curvature along a gauge is zero up to the rounding of differences
 
@@ -54,11 +55,16 @@ def fit(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalise
         return _flat(gradient(gram, *_pair(flat, a.shape), penalty, penalised))
 
     options = {"maxiter": 20_000, "maxfun": 40_000, "ftol": 1e-13, "gtol": 0.0, "maxcor": 30}
-    flat = minimize(value, _flat((a, b)), jac=slopes, method="L-BFGS-B", options=options).x
-    found = _pair(flat, a.shape)
-    # No gauge moves objective 1: where A is orthonormal, curvatures are far from rounding.
-    gauge = np.linalg.qr(found[0])[1] if penalised == "product" else np.eye(a.shape[1])
-    flat = _flat((found[0] @ np.linalg.inv(gauge), found[1] @ gauge.T))
+    found, gauge = (a, b), np.eye(a.shape[1])
+    for _ in range(_DESCENTS):
+        end = minimize(value, _flat(found), jac=slopes, method="L-BFGS-B", options=options).x
+        found = _pair(end, a.shape)
+        if penalised == "product":
+            # No gauge moves objective 1. Where one factor is tiny a descent stalls, and curvatures are near rounding;
+            # where A is orthonormal it goes on.
+            turned = np.linalg.qr(found[0])[1]
+            found, gauge = (found[0] @ np.linalg.inv(turned), found[1] @ turned.T), turned @ gauge
+    flat = _flat(found)
     for last in range(_NEWTON_STEPS + 1):
         slope = slopes(flat)
         curvatures, vectors = np.linalg.eigh(_hessian(slopes, flat))
