@@ -95,4 +95,4 @@ def vertex(population: Population, aspect: float) -> float:
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
     from scipy.optimize import brentq
 
-    return float(brentq(function, low, high, xtol=1e-300, rtol=8.9e-16, maxiter=10_000))
+    return float(brentq(function, low, high, xtol=1e-300, maxiter=10_000))
