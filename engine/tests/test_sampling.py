@@ -25,6 +25,7 @@ from theory_on_trial.laws import (
     SubGaussian,
     Symmetric,
 )
+from theory_on_trial.mapping import map_cells, quick_jit
 from theory_on_trial.sampling import wanting
 from theory_on_trial.trial import Trial
 
@@ -502,3 +503,12 @@ def test_draws_by_numpy_do_not_start_jax(tmp_path):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:jaxtyping", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_program_compiled_quickly_draws_the_same_numbers_but_for_rounding():
+    def draw(key, start):
+        return map_cells(lambda i: jax.random.exponential(jax.random.fold_in(key, i), (50,)), start + jnp.arange(64))
+
+    with jax.enable_x64(True):
+        key = jax.random.key(0)
+        np.testing.assert_allclose(quick_jit(draw)(key, 7), jax.jit(draw)(key, 7), rtol=1e-13)
