@@ -30,6 +30,8 @@ SMALL = 1e-7
 """By about how much features move where the first order of it is measured."""
 POINTS = np.random.default_rng(0).standard_normal((4, 3))
 VALUES = 0.5 + np.sin(POINTS[:, :1])
+UNITS = np.array([[0.7], [-1.3]])
+FEW = np.array([[1], [0.6]]), np.array([[1.5], [-1.2]])
 LINEAR = code("edwardjhu/TP4", "TP4MAML/meta/maml/model.py, MetaInfLin1LP", "b640ba72")
 
 Depth = Annotated[int, Interval(1, 3)]
@@ -361,6 +363,36 @@ def test_late_readout(trial, steps: Steps, readout: Readout = 1.0, width: From12
 def test_late_readout__long(trial, steps: Steps, width: From128, readout: Readout = 1.0):
     """So it is of many steps, of which the order 1 / n makes the exponent seem nearer to zero."""
     late_readout(trial, steps, readout, width)
+
+
+@claim(
+    ours("first order in moved features, second order of the delta method in the share of each kind of unit"),
+    kind="limit",
+    cases=[2, 5, 12],
+)
+def test_late_readout__order(
+    trial,
+    steps: Annotated[int, Interval(2, 16, why="later, the next orders are as large")],
+    share: Annotated[float, Interval(0.1, 0.9)] = 0.3,
+):
+    """Of units of two kinds, drawn at random, with a readout from zero: n times what the limit lacks of the square."""
+    from scipy.stats import binom
+
+    x, y = FEW
+    law = predicted.late_movement(UNITS, np.array([share, 1 - share]), x, y[:, 0], steps)
+
+    def excess(n):
+        count = np.arange(n + 1)  # of units of the first kind, which is all that networks differ in
+        into = np.where(np.arange(n) < count[:, None], *UNITS)[:, :, None]
+        network = observed.Network((into, np.zeros((n + 1, 1, n))), (1.0, n**-0.5), 1.0, "tanh")
+        moved = n * movement(network, observed.train(network, np.stack([x] * steps), np.stack([y] * steps))[0], x)
+        return n * (binom.pmf(count, n, share) @ moved**2 - law.limit)
+
+    sizes, truth = 16 * 2 ** np.arange(5), law.fed_back + law.drawn
+    wrong = {"kernels of infinitely many units": law.fed_back, "features that stand still": law.drawn}
+    margin = 0.002 * (abs(law.fed_back) + abs(law.drawn))
+    wrong = {name: one for name, one in wrong.items() if abs(one - truth) >= 3 * margin}
+    trial.limit([excess(int(n)) for n in sizes], sizes, truth, order=1, margin=margin, controls=wrong)
 
 
 @claim(

@@ -84,25 +84,6 @@ def test_bias_and_variance_are_those_of_finite_differences():
     assert found.bias == pytest.approx(bias, abs=1e-6)
 
 
-@pytest.mark.parametrize("steps", [2, 6])
-def test_a_finite_width_adds_to_late_movement_what_enumeration_says(steps):
-    """Units of two kinds only, so that a network is their number, binomial; their readout starts at zero."""
-    units, chances = np.array([[0.7], [-1.3]]), np.array([0.3, 0.7])
-    x, y = np.array([[1.0], [0.6]]), np.array([0.5, -0.4])
-    law = predicted.late_movement(units, chances, x, y, steps)
-
-    def excess(n):
-        count = np.arange(n + 1)
-        into = np.where(np.arange(n) < count[:, None], *units)[:, :, None]
-        network = observed.Network((into, np.zeros((n + 1, 1, n))), (1.0, n**-0.5), 1.0, "tanh")
-        trained, _ = observed.train(network, np.stack([x] * steps), np.stack([y[:, None]] * steps))
-        change = n * (observed.features(trained, x) - observed.features(network, x))
-        return n * (binom.pmf(count, n, chances[0]) @ np.mean(change**2, axis=(1, 2)) - law.limit)
-
-    few, more, most = map(excess, (64, 128, 256))
-    assert law.fed_back + law.drawn == pytest.approx((8 * most - 6 * more + few) / 3, rel=1e-4)
-
-
 def test_late_movement_begins_with_the_start_of_the_readout():
     units, chances = predicted.normal_units(1, 8)
     assert chances @ units[:, 0] ** 6 == pytest.approx(15, rel=1e-13)
