@@ -88,8 +88,8 @@ def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
     wrong = {"the runner-up correlation": np.array([runner, 0.0])}
     trial.value(found, law, error=1e-10 * law, margin=1e-9 * law, controls=wrong)
     inside = second + np.array([0.999, 0.5, 0.001]) * (first - second)
-    levels = np.array([(1 + 1e-6) * first, *inside, (1 - 1e-6) * second])
-    others = np.array([*levels[:3], (1 + 1e-6) * runner, (1 - 1e-6) * runner])
+    levels = np.array([(1 + 1e-8) * first, *inside, (1 - 1e-8) * second])
+    others = np.array([*levels[:3], (1 + 1e-8) * runner, (1 - 1e-8) * runner])
     counts, other = (observed.active_counts(X, y, chosen, one) for one in (levels, others))
     trial.identity(counts, np.array([0, 1, 1, 1, 2]), ops=0, wrong_processes={"the runner-up correlation": other})
 

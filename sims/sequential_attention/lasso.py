@@ -3,7 +3,8 @@
 It knows of the chosen features only that their weights cost nothing.
 """
 
-from typing import Annotated, NamedTuple
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,6 @@ Levels = Annotated[Float[np.ndarray, " levels"], POSITIVE]
 _STILL = 2e-15  # of the correlations: the change of a fit that is rounding
 _SWEEPS = 20_000
 _GRID, _ZOOMS = 128, 6
-Four = tuple[Array, Array, Array, Array]
 _LEAST = 1e-6  # of the largest |x_j| |y|: no entry is looked for below
 
 
@@ -34,6 +34,16 @@ class Bracket(NamedTuple):
     def middle(self) -> Float[np.ndarray, " problems"]:
         """Halfway."""
         return (self.low + self.high) / 2
+
+
+class Entry(NamedTuple):
+    """Between `low` and `high` another weight leaves zero: the weights at `low`, and which have left zero by then."""
+
+    low: Array
+    high: Array
+    weights: Array
+    seen: Array
+    found: Array
 
 
 @guarded
@@ -105,22 +115,32 @@ def _path(gram: Array, c: Array, penalties: Array, levels: Array, begun: Array) 
 @jax.jit
 def _entries(gram: Array, c: Array, every: Array, active: Array, top: Array) -> tuple[Array, Array]:
     def one(penalties: Array) -> tuple[Array, Array]:
-        def zoom(state: Four, _: None) -> tuple[Four, Array]:
-            low, high, begun, before = state
-            levels = high * (low / high) ** (jnp.arange(1, _GRID + 1) / _GRID)
-            betas = _path(gram, c, penalties, levels, begun)
-            # Of a weight that leaves before the next level is tried, another that came in meanwhile still tells.
-            seen = before | (jnp.cumsum((betas != 0) & (penalties > 0), axis=0) > 0)
-            reached = seen.sum(axis=1) >= active
-            place = jnp.argmax(reached)
-            above = jnp.where(place == 0, high, levels[place - 1])
-            found = reached.any()
-            ends = jnp.where(found, jnp.stack([levels[place], above]), low)
-            before = jnp.where((place > 0) & found, seen[place - 1], before)
-            return (ends[0], ends[1], betas[place], before), found
+        def entered(order: Array, at: Entry) -> Entry:
+            """The entry that follows `order` others, of which `at` is the last; one weight may follow it at once."""
 
-        start = _LEAST * top, top, jnp.zeros_like(c), jnp.zeros(len(c), bool)
-        (low, high, _, _), found = jax.lax.scan(zoom, start, None, length=_ZOOMS)
-        return jnp.where(found[0], low, 0.0), high
+            def zoom(state: tuple[Array, Array, Array, Array, Array], _: None) -> tuple[Any, Array]:
+                low, high, begun, before = state[:4]
+                levels = high * (low / high) ** (jnp.arange(1, _GRID + 1) / _GRID)
+                betas = _path(gram, c, penalties, levels, begun)
+                # Of a weight that leaves before the next level is tried, another that came in meanwhile still tells.
+                seen = before | (jnp.cumsum((betas != 0) & (penalties > 0), axis=0) > 0)
+                reached = seen.sum(axis=1) > order
+                place = jnp.argmax(reached)
+                above = jnp.where(place == 0, high, levels[place - 1])
+                found = reached.any()
+                ends = jnp.where(found, jnp.stack([levels[place], above]), low)
+                before = jnp.where((place > 0) & found, seen[place - 1], before)
+                return (ends[0], ends[1], betas[place], before, seen[place]), found
+
+            start = _LEAST * top, at.low, at.weights, at.seen, at.seen
+            ends, found = jax.lax.scan(zoom, start, None, length=_ZOOMS)
+            low, high, begun, _, seen = ends
+            after = Entry(low, high, begun, seen, found[0])
+            with_it = at.seen.sum() > order
+            return jax.tree.map(partial(jnp.where, with_it), at, after)
+
+        nothing = Entry(top, top, jnp.zeros_like(c), jnp.zeros(len(c), bool), jnp.asarray(True))
+        last = jax.lax.fori_loop(0, active, entered, nothing)
+        return jnp.where(last.found, last.low, 0.0), last.high
 
     return jax.lax.map(one, every)
