@@ -419,18 +419,22 @@ def test_optimum(trial, aspect: Annotated[float, Interval(0.1, 3)], noise: Noise
     def risk(penalty, subsample_aspect):
         return predicted.full_ensemble_risk(population, penalty, aspect, subsample_aspect)
 
-    options = {"method": "bounded", "options": {"xatol": 1e-9}}
-    over_sizes = minimize_scalar(lambda phi: risk(0.0, phi), bounds=(max(1, aspect), 9), **options)
-    over_penalties = minimize_scalar(lambda penalty: risk(penalty, aspect), bounds=(0, 9), **options)
-    found = [over_sizes.fun, over_penalties.fun, over_sizes.x, over_penalties.x]
+    def least(function, low):
+        found = minimize_scalar(function, bounds=(low, 9), method="bounded", options={"xatol": 1e-9})
+        return min((found.fun, found.x), (function(low), low))  # the search tries no end
+
+    over_sizes = least(lambda phi: risk(0.0, phi), max(1.0, aspect))
+    over_penalties = least(lambda penalty: risk(penalty, aspect), 0.0)
+    found = [over_sizes[0], over_penalties[0], over_sizes[1], over_penalties[1]]
     places = [bags.place, ridge.place]
-    one = risk(ridge.place / aspect, aspect)
+    level = noise / population.signal
+    white = [predicted.isotropic_optimal_subsample_aspect(aspect, level), aspect * level]
     trial.value(
         found,
         [ridge.risk, ridge.risk, *places],
         error=np.array([1e-12, 1e-12, 1e-6, 1e-6]),
         margin=np.array([1e-10, 1e-10, 1e-5, 1e-5]),
-        controls={"sigma^2 / |beta|^2 for phi times it": [one, one, *(np.array(places) / aspect**0.5)]},
+        controls={"as if Sigma = I": [risk(0.0, white[0]), risk(white[1], aspect), *white]},
     )
 
 
