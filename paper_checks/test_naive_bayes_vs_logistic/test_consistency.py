@@ -201,3 +201,90 @@ def test_hcons_bounded_repaired(trial, n_classes: Classes, logit_bound: AnyBound
     tie = extreme.copy()
     tie[:, 0], tie[:, 1] = HAIR, 0.0
     _judge_regrets(trial, np.exp(np.concatenate([log_p, extreme])), np.concatenate([logits, tie]), n_draws)
+
+
+@claim(
+    ours("logits of a box differ by at most 2 Lambda, and whatever differs by less fits into it"),
+    kind="identity",
+    cases=[(3, 1.0), (6, 0.4)],
+)
+def test_hcons_ratio_condition(
+    trial,
+    n_classes: ManyClasses,
+    logit_bound: Annotated[float, Interval(0.3, 2)],
+    n_draws: Annotated[int, Interval(8, 1000)] = 24,
+):
+    """Bounded logits reach a posterior exactly where no entry exceeds another by more than the factor exp(2 Lambda)."""
+    from scipy.special import softmax
+
+    # Logits whose range is drawn, on either side of 2 Lambda.
+    raw = trial.generator("posteriors").uniform(0, 1, (n_draws, n_classes))
+    ranges = 2 * logit_bound * np.resize([0.5, 0.9, 1.1, 1.6], n_draws)[:, None]
+    p = softmax(ranges * (raw - raw.min(axis=1)[:, None]) / np.ptp(raw, axis=1)[:, None], axis=1)
+    found = np.array([_searched(row, logit_bound) for row in p])
+    least, holds = kl_divergence(p, found)[0], predicted.ratio_condition(p, logit_bound)
+    wrong = {"one Lambda": predicted.ratio_condition(p, logit_bound / 2), "any logits": np.ones(n_draws, bool)}
+    # A tenth of the range beyond the box costs more than 1e-5, and the search ends within 1e-8 of the least.
+    trial.identity(
+        (least < 1e-6).astype(int), holds.astype(int), ops=0, controls={k: v.astype(int) for k, v in wrong.items()}
+    )
+    best = predicted.box_minimiser(p, logit_bound).logits
+    log_p = np.log(p)
+    centred = log_p - (log_p.max(axis=1, keepdims=True) + log_p.min(axis=1, keepdims=True)) / 2
+    clipped = np.clip(centred, -logit_bound, logit_bound)
+    closed, wrong = (predicted.kl_divergence(p, softmax(logits, axis=1)) for logits in (best, clipped))
+    trial.value(least, closed, margin=1e-6, scale=1.0, error=1e-8, controls={"clipped about the middle": wrong})
+
+
+def _searched(p, limit):
+    """The logits of the least log loss in the box, by a quasi-Newton search."""
+    from scipy.optimize import minimize
+    from scipy.special import logsumexp, softmax
+
+    return minimize(
+        lambda h: logsumexp(h) - p @ h,
+        np.zeros(len(p)),
+        jac=lambda h: softmax(h) - p,
+        bounds=[(-limit, limit)] * len(p),
+        options={"ftol": 1e-15, "gtol": 1e-10, "maxiter": 1000},
+    ).x
+
+
+@claim(
+    ours("the log odds of two normal classes are normal, with half their variance as mean"),
+    kind="identity",
+    cases=[0.25, 4.0, 30.0],
+)
+def test_bayes_log_loss(
+    trial, squared_distance: Annotated[float, Interval(0.1, 50, why="what is left of a bit is seen on a grid")]
+):
+    """The least log loss of two Gaussian classes is the entropy of the class at a point, a mean over Delta alone."""
+    sigma, along = np.array([[1.0, 0.6], [0.6, 2.0]]), np.array([1.0, 0.3])
+    half = along * np.sqrt(squared_distance / (along @ np.linalg.solve(sigma, along))) / 2
+    precision, root = np.linalg.inv(sigma), np.linalg.cholesky(sigma)
+
+    def entropy(step):
+        """The mean over the plane of -log P(y | x), by the trapezoidal rule in each class."""
+        nodes = np.arange(-9, 9 + step / 2, step)
+        noise = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2)
+        masses = np.exp(-(noise**2).sum(axis=1) / 2)
+
+        def log_density(x, centre):
+            return -np.einsum("pi,ij,pj->p", x - centre, precision, x - centre) / 2
+
+        losses = []
+        for centre in (half, -half):
+            x = centre + noise @ root.T
+            losses.append(np.logaddexp(0, log_density(x, -centre) - log_density(x, centre)))
+        return np.mean(losses, axis=0) @ masses / masses.sum()
+
+    coarse, fine = entropy(0.2), entropy(0.1)
+    means = np.stack([-half, half])
+    closed = predicted.bayes_log_loss(means, sigma)
+    wrong = {
+        "variances alone": predicted.bayes_log_loss(means, np.diag(sigma)),
+        "a quarter of the variance as mean": float(
+            predicted.expected_log_loss(squared_distance / 4, float(np.sqrt(squared_distance)))
+        ),
+    }
+    trial.value(fine, closed, margin=1e-8 * closed, error=abs(fine - coarse) + 1e-12 * closed, controls=wrong)

@@ -171,6 +171,72 @@ def test_efron_are(
         )
 
 
+def _boundary_variances(distance, balanced, step=0.05):
+    """The asymptotic covariances of (intercept, weight along, weight across): of the discriminant, and of regression.
+
+    By the delta method at two normal classes in the plane, a trapezoidal rule along and a Gaussian one across.
+    """
+    along, (across, masses) = np.arange(-12, 12 + step / 2, step), np.polynomial.hermite_e.hermegauss(6)
+    mass = np.outer(np.exp(-(along**2) / 2), masses).ravel()
+    mass = mass / mass.sum()
+    noise = np.stack(np.meshgrid(along, across, indexing="ij"), axis=-1).reshape(-1, 2)
+    labels = np.array([0.0, 1.0])[:, None, None]
+    x = noise + (labels - 0.5) * np.array([distance, 0.0])  # class, point, coordinate
+    own, products = np.broadcast_to(labels, (*x.shape[:2], 1)), x[..., [0, 0, 1]] * x[..., [0, 1, 1]]
+
+    def mean_and_covariance(values):
+        means = np.einsum("p,cpi->ci", mass, values)
+        centred = values - (means[:, None] if balanced else means.mean(axis=0))
+        return means.mean(axis=0), np.einsum("p,cpi,cpj->ij", mass, centred, centred) / 2
+
+    moments, scatter = mean_and_covariance(np.concatenate([own, own * x, x, products], axis=-1))
+    slopes = np.stack([_discriminant(moments + 1e-30j * unit).imag / 1e-30 for unit in np.eye(len(moments))], axis=1)
+    design, chance = np.concatenate([own**0, x], axis=-1), 1 / (1 + np.exp(-distance * x[..., :1]))
+    information = np.einsum("p,cpi,cpj->ij", mass, chance * (1 - chance) * design, design) / 2
+    inverse = np.linalg.inv(information)
+    return slopes @ scatter @ slopes.T, inverse @ mean_and_covariance((own - chance) * design)[1] @ inverse
+
+
+def _discriminant(moments):
+    """Intercept and weights of the plug-in discriminant from the means of y, y x, x and the products of x."""
+    share, ones, both, products = moments[0], moments[1:3], moments[3:5], moments[[5, 6, 6, 7]].reshape(2, 2)
+    high, low = ones / share, (both - ones) / (1 - share)
+    pooled = products - share * np.outer(high, high) - (1 - share) * np.outer(low, low)
+    weights = np.linalg.solve(pooled, high - low)
+    return np.array([np.log(share / (1 - share)) - weights @ (high + low) / 2, *weights])
+
+
+@claim(
+    ours("Efron 1975, recalled; the excess error is the variance of the boundary, by the delta method"),
+    kind="identity",
+    cases=[(1.0, 1), (2.0, 3), (4.0, 10)],
+)
+def test_efron_are__variances(
+    trial,
+    distance: Annotated[float, Interval(0.5, 5, why="beyond, regression has next to no information")],
+    n_features: Annotated[int, Interval(1, 1000)],
+):
+    """ARE(Delta) is the ratio of the variances of the two boundaries, summed over where they may move."""
+
+    def ratio(balanced):
+        return np.divide(
+            *(found[0, 0] + (n_features - 1) * found[2, 2] for found in _boundary_variances(distance, balanced))
+        )
+
+    random = predicted.logistic_relative_efficiency(distance)
+    balanced = predicted.logistic_relative_efficiency_balanced(distance, n_features)
+    trial.value(
+        np.array([ratio(False), ratio(True)]),
+        np.array([random, balanced]),
+        margin=1e-9,
+        error=1e-12,  # the rules err by 1e-16; three matrices of a condition below 1e4
+        controls={
+            "without 1 + Delta^2 / 4": np.array([random / (1 + distance**2 / 4), balanced]),
+            "labels exchanged": np.array([balanced, random]),
+        },
+    )
+
+
 @claim(ours("double asymptotics of discriminant analysis, recalled"), kind="limit", tier="full")
 def test_lda_needs_linear(
     trial,
@@ -224,3 +290,29 @@ def test_unreachable_target(
     trial.identity(error, closed[last - 1], ops=1e3, controls=controls)
     if (n_classes, level) == (3, 0.01):
         trial.identity(last, 36, ops=0, controls={"the least size of the released table, 40": 40})
+
+
+@claim(
+    ours("the first two moments of an inverse Wishart matrix, in numerator and denominator of the margin"),
+    kind="limit",
+    cases=[(0.5, 9.0), (0.1, 4.0), (0.8, 20.0)],
+)
+def test_lda_needs_linear__moments(
+    trial, aspect: Annotated[float, Interval(0.05, 0.9)], squared_distance: Annotated[float, Interval(0.1, 50)]
+):
+    """With n / m fixed the squared mean of a fitted discriminant's margin over its variance has the predicted limit."""
+    from scipy.special import ndtr
+
+    features = 100 * 2.0 ** np.arange(8)
+    samples = features / aspect
+    freedom = samples - 2
+    once = freedom / (freedom - features - 1)  # the mean of the inverse, and of its square, in units of Sigma
+    twice = freedom**2 * (freedom - 1) / ((freedom - features) * (freedom - features - 1) * (freedom - features - 3))
+    noise = squared_distance + 4 * features / samples  # the mean squared length of the difference of the sample means
+    errors = ndtr(-squared_distance * once / (2 * np.sqrt(noise * twice)))
+    controls = {
+        "without sqrt(1 - y)": ndtr(-squared_distance / (2 * np.sqrt(squared_distance + 4 * aspect))),
+        "without 4 y": ndtr(-np.sqrt(squared_distance * (1 - aspect)) / 2),
+    }
+    exact = predicted.lda_expected_error(squared_distance, aspect)
+    trial.limit(errors, features, exact, order=1, margin=1e-3 * exact, controls=controls)
