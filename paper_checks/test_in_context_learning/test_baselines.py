@@ -17,6 +17,11 @@ COUNT, EXAMPLES, DIMENSION = 16, 13, 4
 """Prompts on which the risks of all rules are compared."""
 MATCHED = len(GRID)
 """The place of the ridge with lambda = sigma^2 / tau^2 among the rules; the one of twice that follows."""
+Penalty = Annotated[float, Interval(0.05, 10.0)]
+"""lambda of a ridge."""
+Shown = Annotated[int, Interval(1, 30)]
+"""Examples whose labels are fitted."""
+Dimension = Annotated[int, Interval(1, 10)]
 
 
 def drawn_rules(trial, matched):
@@ -174,3 +179,110 @@ def test_fig2__diagonal(trial, noise_std: Annotated[float, Interval(0, 10)], wei
     wrong = {"the next penalty": next_one, "lambda = sigma^2": int(np.argmin(np.abs(parameters - noise_std**2)))}
     controls = {name: np.full(best.shape, row) for name, row in wrong.items() if row != place}
     trial.identity(best, np.full(best.shape, place), ops=0, controls=controls)
+
+
+def unit_prompts(X, weight_std, noise_std):
+    """The weights and labels of d + k prompts over which a sum is the mean over w and the noise, of any square."""
+    weights = weight_std * np.eye(X.shape[1])
+    labels = np.vstack([weights @ X.T, noise_std * np.eye(len(X))])
+    return np.pad(weights, ((0, len(X)), (0, 0))), labels
+
+
+def by_elimination(X, Y, penalty):
+    """The ridge of every row of labels, by its normal equations."""
+    return np.linalg.solve(X.T @ X + penalty * np.eye(X.shape[1]), X.T @ Y.T).T
+
+
+@claim(
+    ours("by the normal equations for each unit vector of w and of the noise: the mean of a square is a sum of them"),
+    kind="identity", cases=[(0.3, 5), (2.0, 2)],
+)  # fmt: skip
+def test_ridge__spectrum(
+    trial,
+    regulariser: Penalty,
+    examples: Shown,
+    dimension: Dimension = 3,
+    weight_std: Std = 1.5,
+    noise_std: Std = 0.5,
+):
+    """Given X a ridge risks the sum of (tau^2 lambda^2 + sigma^2 s) / (s + lambda)^2, tau^2 where s = 0.
+
+    Its slope in lambda is the sum of 2 s (lambda tau^2 - sigma^2) / (s + lambda)^3.
+    """
+    X, step = trial.generator("inputs").standard_normal((examples, dimension)), 1e-30
+    spectrum, stds = np.linalg.svd(X, compute_uv=False) ** 2, (weight_std, noise_std)
+    weights, labels = unit_prompts(X, *stds)
+    missed = by_elimination(X, labels, regulariser + 1j * step) - weights  # a complex step: no difference is taken
+    found = [np.sum(missed.real**2), np.sum(missed.real**2), 2 * np.sum(missed.real * missed.imag) / step]
+
+    def laws(penalty):
+        rule_risk = predicted.linear_rule_risk(predicted.ridge_rule(X, penalty), X, *stds)
+        slope = predicted.ridge_risk_slope(penalty, spectrum, *stds)
+        return np.array([predicted.ridge_risk(penalty, spectrum, dimension, *stds), rule_risk, slope])
+
+    size = np.sum(missed.real**2 + 2 * weights**2) * (1 + spectrum[0] / regulariser)
+    wrong = {"1/2 before one of the squares": laws(2 * regulariser)}
+    scale = size * np.array([1, 1, 2 / regulariser])
+    trial.identity(np.array(found), laws(regulariser), ops=40 * dimension, scale=scale, controls=wrong)
+
+
+@claim(
+    ours("by the normal equations for each unit vector of w and of the noise: the mean of a square is a sum of them"),
+    kind="identity", cases=[(0.3, 5), (2.0, 2)],
+)  # fmt: skip
+def test_ridge__distance(
+    trial,
+    regulariser: Penalty,
+    examples: Shown,
+    dimension: Dimension = 3,
+    weight_std: Std = 1.5,
+    noise_std: Std = 0.5,
+):
+    """From the Bayes predictor a ridge is sum s (lambda tau^2 - sigma^2)^2 / ((s + lambda)^2 (tau^2 s + sigma^2)) off.
+
+    At a query its risk and that distance are quadratic forms in the weights on the labels.
+    """
+    stds, ratio = {"weight_std": weight_std, "noise_std": noise_std}, (noise_std / weight_std) ** 2
+    trial.require(ratio > 0.01, "noise_std must be above a tenth of weight_std: elimination loses digits")
+    trial.require(abs(regulariser / ratio - 1) > 0.01, "regulariser must not be that of the Bayes predictor")
+    *X, query = trial.generator("inputs").standard_normal((examples + 1, dimension))
+    X = np.array(X)
+    weights, labels = unit_prompts(X, **stds)
+    fits, best = (by_elimination(X, labels, penalty) for penalty in (regulariser, ratio))
+    found = [fits - best, fits - best, (fits - weights) @ query, (fits - best) @ query]
+    spectrum, rule = np.linalg.svd(X, compute_uv=False) ** 2, predicted.ridge_rule(X, regulariser)
+
+    def laws(**stds):
+        bayes = predicted.bayes_rule(X, **stds)
+        at_query = predicted.prediction_risk(rule.T @ query, X, query, **stds)
+        spd = predicted.prediction_spd(rule.T @ query, bayes.T @ query, X, **stds)
+        distance = predicted.spd_to_bayes(regulariser, spectrum, **stds)
+        return np.array([distance, predicted.linear_rule_spd(rule, bayes, X, **stds), at_query, spd])
+
+    wrong = {"noise of half the variance": laws(weight_std=weight_std, noise_std=noise_std * 0.5**0.5)}
+    size = np.sum(weights**2 + fits**2 + best**2) * (1 + spectrum[0] / min(ratio, regulariser)) * (1 + query @ query)
+    trial.identity([np.sum(one**2) for one in found], laws(**stds), ops=40 * dimension, scale=size, controls=wrong)
+
+
+@claim(
+    ours("by sorting distances: the two baselines of three nearest neighbours, where there are fewer too"),
+    kind="identity", cases=[False, True],
+)  # fmt: skip
+def test_nearest__neighbours(trial, weighted: bool):
+    """The labels of the three nearest examples count alike, or as 1 / |x_i - x|^2, and of fewer all of them."""
+    inputs, weights = drawn_rules(trial, 1.0)
+    labels = trial.generator("labels").standard_normal((COUNT, EXAMPLES))
+
+    def answers(neighbours, spread=lambda shares: shares):
+        found = np.zeros((COUNT, EXAMPLES))
+        for c, k in np.ndindex(found.shape):
+            shares = predicted.nearest_neighbour_weights(inputs[c, :k], inputs[c, k], neighbours, weighted)
+            found[c, k] = spread(shares) @ labels[c, :k]
+        return found
+
+    thirds = np.minimum(np.arange(EXAMPLES), 3) / 3
+    wrong = {"four neighbours": answers(4), "always divided by 3": answers(3) * thirds}
+    if weighted:
+        wrong["1 / |x_i - x|"] = answers(3, lambda shares: np.sqrt(shares) / max(np.sqrt(shares).sum(), UNIT))
+    found = np.einsum("ckn,cn->ck", weights[-1 if weighted else -2], labels)
+    trial.identity(found, answers(3), ops=8 * DIMENSION, scale=np.abs(labels).max(), controls=wrong)

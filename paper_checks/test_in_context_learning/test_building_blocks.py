@@ -273,3 +273,94 @@ def test_hard__attention(
     more = predicted.hard_attention_error(positions + 1, sharpness)
     wrong = {"(i - 1) exp(-N_a)": (positions - 1) * np.exp(-sharpness), "one position more": more}
     trial.identity(missed, law, ops=10, scale=bypass, controls=wrong)
+
+
+def direct_tanh(x, shift):
+    """x^2 by six tanh units, as it is written: the second difference of their pairs over their curvature at 0."""
+    pairs = np.tanh(np.multiply.outer((2, 1, 0), x) + shift) - np.tanh(np.multiply.outer((2, 1, 0), x) - shift)
+    return (pairs[0] - 2 * pairs[1] + pairs[2]) / (-4 * np.tanh(shift) * (1 - np.tanh(shift) ** 2))
+
+
+@claim(ours("by taking even parts in Lemma 4's product of x and x, and a finite difference of tanh: figure 7's curves"),
+       kind="identity", cases=["erf", "tanh"])  # fmt: skip
+def test_squares(
+    trial, form: Form, shift: Annotated[float, Interval(0.05, 3)] = 0.5, n_points: Points = 200
+):  # fmt: skip
+    """Three GeLUs and six tanh units square x up to errors that even functions of x give exactly."""
+    x, scales = trial.generator("entries").uniform(-2, 2, n_points), 2.0 ** np.arange(-6, 3)
+    curves = {one: np.array([predicted.product_of_gelus(x, s, one) for s in scales]) for one in ("erf", "tanh")}
+    other = "tanh" if form == "erf" else "erf"
+    # Three GeLUs of arguments up to 4 s, over s^2.
+    wrong = {"x^2": np.broadcast_to(x**2, curves[form].shape), f"the {other} form": curves[other]}
+    trial.identity(products(x, x, scales, form), curves[form], ops=16, scale=4 / scales[:, None], controls=wrong)
+    law, size = predicted.square_by_tanh(x, shift), np.cosh(shift) ** 2 / np.tanh(shift)
+    wrong = {"cosh for its square": law / np.cosh(shift), "x^2": x**2}
+    trial.identity(direct_tanh(x, shift), law, ops=16, scale=size, controls=wrong)
+
+
+def least(total, start):
+    """Where log-derivatives of a sum of a falling and a rising power vanish, in the digits that mpmath is set to."""
+    import mpmath
+
+    slope = partial(mpmath.diff, lambda log: total(mpmath.exp(log)))
+    return mpmath.exp(mpmath.findroot(slope, (mpmath.log(start) - 2, mpmath.log(start) + 2), solver="anderson"))
+
+
+Eps = Annotated[float, Interval(1e-16, 1e-6)]
+"""Spacing of the floating-point numbers at one."""
+
+
+@claim(ours("by the balance of rounding and the leading error"), kind="optimality",
+       cases=[(2**-52, False), (2**-52, True), (2**-23, False)])  # fmt: skip
+def test_best__scale(trial, eps: Eps, richardson: bool, magnitude: Annotated[float, Interval(0.1, 10.0)] = 2.0):
+    """At x = y = B the error of a product and its rounding are least together at s about eps^(1/3) / B.
+
+    With Richardson's combination of two products it is about eps^(1/5) / B.
+    """
+    import mpmath
+
+    with mpmath.workdps(60):
+        B = mpmath.mpf(magnitude)
+        unit = 4 * mpmath.sqrt(mpmath.pi / 2) * eps * B  # over s: what rounding leaves of one product
+
+        def product(s):
+            gelu = [u * mpmath.ncdf(u) for u in (2 * s * B, s * B)]
+            return mpmath.sqrt(mpmath.pi / 2) / s**2 * (gelu[0] - 2 * gelu[1])
+
+        def total(s):
+            if richardson:
+                return abs((4 * product(s) - product(2 * s)) / 3 - B**2) + unit / s * (4 / 3 + 1 / 6)
+            return abs(product(s) - B**2) + unit / s
+
+        found = float(least(total, mpmath.mpf(eps) ** (mpmath.mpf(1) / (5 if richardson else 3)) / B))
+    law = predicted.best_product_scale(magnitude, eps, richardson)
+    unseen = (law * magnitude) ** 2  # of the next term of the series, whose share in the slope is smaller
+    wrong = predicted.best_product_scale(magnitude, eps / 2, richardson)
+    options = {"error": 1e-12 * law, "slack": unseen * law, "margin": max(1e-8, 2 * unseen) * law}
+    trial.value(found, law, **options, controls={"eps / 2 for eps": wrong})
+
+
+@claim(ours("by the balance of rounding and the leading error"), kind="optimality", cases=["balanced", "paper"])
+def test_best__pad(trial, pads: Literal["balanced", "paper"], eps: Eps = 2**-52, n_rows: Rows = 30):
+    """The largest entry's error in a layer norm and the rounding of the pads are least together at N ~ eps^(-1/3).
+
+    With the paper's pads, which leave an error of first order, it is at N ~ eps^(-1/2).
+    """
+    import mpmath
+
+    rows = np.abs(trial.generator("rows").standard_normal(n_rows))
+    with mpmath.workdps(60):
+        S, squares, length = mpmath.mpf(rows.sum()), mpmath.mpf(rows @ rows), n_rows + 2
+
+        def total(N):
+            ends = (N - S / 2, -N - S / 2) if pads == "balanced" else (N, -N - S)
+            variance = (ends[0] ** 2 + ends[1] ** 2 + squares) / length  # the mean is 0
+            passed = mpmath.sqrt(mpmath.mpf(2) / length) * N / mpmath.sqrt(variance)
+            return rows.max() * abs(1 - passed) + eps * N / length
+
+        found = float(least(total, S * mpmath.mpf(eps) ** (-mpmath.mpf(1) / (3 if pads == "balanced" else 2))))
+    stated = (n_rows + 2, float(rows.max()), float(rows.sum()), float(rows @ rows))
+    law, wrong = (predicted.best_pad(*stated, one, pads) for one in (eps, eps / 2))
+    unseen = float(S + squares / S) / law  # of the next order in 1 / N, whose share in the slope is smaller
+    options = {"error": 1e-12 * law, "slack": unseen * law, "margin": max(1e-6, 2 * unseen) * law}
+    trial.value(found, law, **options, controls={"eps / 2 for eps": wrong})

@@ -1,6 +1,6 @@
 """How the risks of the rules depend on d and k: exactly by quadrature, and by simulation in more dimensions."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -79,9 +79,11 @@ def test_ols__risk(
     sizes = {"first": 16384, "most": 400_000}
     trial.distribution(sampler=reciprocals, cdf=chi2(freedom).cdf, margin=0.01, controls=wrong, **sizes)
     mean, error = quad(lambda s: chi2.pdf(s, freedom) / s, 0, np.inf, epsabs=0, epsrel=1e-11)
-    cost = predicted.ols_risk(dimension, examples, noise_std=1.0) - max(dimension - examples, 0)
+    # The difference to noisy labels, whose own variance is 1.
+    cost = predicted.spd_labels(dimension, examples, noise_std=1.0) - 1 - max(dimension - examples, 0)
     wrong = {"without the 1": few / (many - few)}
-    trial.value(few * mean, cost, error=few * error + 1e-12 * cost, margin=1e-8, controls=wrong)
+    rounding = 1e-12 * (cost + dimension + 1)
+    trial.value(few * mean, cost, error=few * error + rounding, margin=1e-8, controls=wrong)
 
 
 @claim(
@@ -162,10 +164,13 @@ def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: 
     found = exact_risks("sgd", dimension, examples, weight_std, noise_std)
     law = np.array([predicted.sgd_risk(dimension, examples, step, weight_std, noise_std) for step in steps])
     wrong, zero = weight_std**2 * dimension, predicted.zero_predictor_risk(dimension, weight_std)
+    by_steps = [zero] * len(steps)
     for _ in range(examples):
+        by_steps = [predicted.sgd_next_risk(r, dimension, a, noise_std) for r, a in zip(by_steps, steps, strict=True)]
         wrong = (1 - 4 * steps + 4 * steps**2 * dimension) * wrong + 4 * steps**2 * noise_std**2 * dimension
     size = {"ops": nodes, "scale": weight_std**2 + noise_std**2 + law}
-    trial.identity(found, law, **size, controls={"d for d + 2": wrong})
+    for theory in (law, np.array(by_steps)):
+        trial.identity(found, theory, **size, controls={"d for d + 2": wrong})
     shorter, limit, longer = exact_risks("sgd", dimension, examples, weight_std, 0.0)[1:]
     processes = {"a smaller step": shorter, "a larger step": longer, "with noise": found[2]}
     trial.identity(limit, zero, ops=nodes, scale=2 * zero, wrong_processes=processes)
@@ -177,6 +182,61 @@ def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: 
     fourth = np.array([predicted.fourth_moment_factor(dimension, step) for step in steps])
     squared = np.array([predicted.sgd_contraction(dimension, step) for step in steps]) ** 2
     trial.identity(errors**2 @ probabilities, fourth, ops=100, scale=1 + fourth, controls={"rho^2": squared})
+
+
+def mean_over_spectra(function, few, many, nodes):
+    """The mean of a sum over the one or two eigenvalues s > 0 of X^T X, by Gauss-Laguerre rules for their density.
+
+    That is s^((many - few - 1) / 2) exp(-s / 2) for each, times their distance; the rules are for the smaller one and
+    for the distance.
+    """
+    from scipy.special import roots_genlaguerre
+
+    power = (many - few - 1) // 2
+    # One power is left to the nodes, as the function may have a pole at 0.
+    smaller, chances = roots_genlaguerre(nodes, power - 1)
+    chances = chances * smaller
+    if few == 1:
+        return function(2 * smaller) @ (chances / chances.sum())
+    # Written in the smaller one and the distance t the density has the factors exp(-s) and t exp(-t / 2).
+    distance, others = roots_genlaguerre(nodes, 1)
+    larger = smaller[:, None] + 2 * distance
+    chances = chances[:, None] * others * larger**power
+    return np.sum((function(smaller)[..., None] + function(larger)) * (chances / chances.sum()), axis=(-2, -1))
+
+
+@claim(
+    ours("by the loss of each eigendirection of X^T X, and the joint density of its one or two eigenvalues"),
+    kind="distribution", cases=[(1, 1, 2.0), (2, 1, 1.0), (2, 3, 4.0)],
+)  # fmt: skip
+def test_ridge__laws(
+    trial, few: Literal[1, 2], excess: Annotated[int, Interval(1, 6)],
+    regulariser: Annotated[float, Interval(0.5, 5.0)], weight_std: Std = 1.5, noise_std: Std = 1.2,
+):  # fmt: skip
+    """What ridge risks, and its distances from least squares and from the Bayes predictor, are integrals over spectra.
+
+    There are d = `few` dimensions and k = `few` + 2 `excess` + 1 examples, or the other way round.
+    """
+    many, weight, noise = few + 2 * excess + 1, weight_std**2, noise_std**2
+    ratio = noise / weight
+    trial.require(0.5 <= ratio <= 5, "noise_std / weight_std must be moderate: of poles near 0 the nodes know little")
+    trial.require(abs(regulariser / ratio - 1) > 0.01, "regulariser must not be that of the Bayes predictor")
+
+    def losses(s):
+        ridge, bayes = s / (s + regulariser), s / (s + ratio)
+        label = weight + noise / s
+        return np.array([weight * (1 - ridge) ** 2 + noise / s * ridge**2, label * (1 - ridge) ** 2,
+                         label * (bayes - ridge) ** 2])  # fmt: skip
+
+    def laws(sizes):
+        functions = predicted.ridge_expected_risk, predicted.spd_ridge_to_ols, predicted.spd_ridge_to_bayes
+        return np.array([[law(regulariser, d, k, weight_std, noise_std) for law in functions] for d, k in sizes])
+
+    coarse, found = (np.array(2 * [mean_over_spectra(losses, few, many, nodes)]) for nodes in (90, 120))
+    error = np.abs(found - coarse) + 1e-12 * found
+    found[1, 0] += weight * (many - few)  # of what no example shows
+    law, wrong = laws([(few, many), (many, few)]), laws([(few, many + 1), (many, few + 1)])
+    trial.value(found, law, error=error, margin=1e-4 * law, controls={"one example more": wrong})
 
 
 PREFIXES, SHORT, LONG, PENALTIES = (2, 5, 8, 11, 14), (0.01, 0.02), (0.01, 0.03), (0.1, 0.5)
