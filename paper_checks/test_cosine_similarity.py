@@ -55,7 +55,7 @@ def value_error(x, fits):
 
 def product_error(fits):
     """How far the remaining steps may move A B^T, and rounding."""
-    return max(one.step * (np.linalg.norm(one.a) + np.linalg.norm(one.b)) for one in fits) + 1e-13
+    return max(2 * one.moved + 1e-15 * np.linalg.norm(one.a) * np.linalg.norm(one.b) for one in fits) + 1e-13
 
 
 def cosine_error(fits):

@@ -28,6 +28,8 @@ class Fit(NamedTuple):
     """Of the objective."""
     step: float
     """Length of the next step of Newton's method, across the gauges: how far the optimum may still be."""
+    moved: float
+    """By how much that step would move A B^T, which no gauge changes."""
     decrement: float
     """By how much that step would lower the objective."""
 
@@ -75,7 +77,9 @@ def fit(x: Ratings, a: Factor, b: Factor, penalty: Positive, penalised: Penalise
     found, rest = (
         (one[0] @ gauge, np.linalg.solve(gauge, one[1].T).T) for one in (_pair(flat, a.shape), _pair(step, a.shape))
     )
-    return Fit(*found, value(_flat(found)), float(np.linalg.norm(_flat(rest))), abs(float(slope @ step)) / 2)
+    moved = float(np.linalg.norm(rest[0] @ found[1].T + found[0] @ rest[1].T))
+    lowered = abs(float(slope @ step)) / 2
+    return Fit(*found, value(_flat(found)), float(np.linalg.norm(_flat(rest))), moved, lowered)
 
 
 def gradient(

@@ -1,5 +1,6 @@
 """Cosines by direct products, gauges drawn at random, and a search over the diagonal ones."""
 
+from itertools import product
 from typing import Annotated
 
 import numpy as np
@@ -10,6 +11,7 @@ from theory_on_trial.contract import Interval, guarded
 
 Numbers = Float[np.ndarray, "..."]
 
+_CORNERS = 256
 _SWEEPS = 60
 _POLISHED = 3
 
@@ -62,9 +64,9 @@ def search_diagonal(
 ) -> tuple[float, float]:
     """The least and the largest cosine found over G = diag(g), 1 <= g <= K, by ascent in one coordinate after another.
 
-    From random starts, log-uniform and corners. Along one coordinate N / sqrt(A B) has its ends and one point where its
-    derivative, N' A B - N (A' B + A B') / 2, is zero, which is linear in g: the best of the three is taken. What is
-    best after 60 rounds is polished by L-BFGS.
+    From random starts, log-uniform and corners; from all corners where those are no more than 256. Along one coordinate
+    N / sqrt(A B) has its ends and one point where its derivative, N' A B - N (A' B + A B') / 2, is zero, which is
+    linear in g: the best of the three is taken. What is best after 60 rounds is polished by L-BFGS.
     """
     high = _ascend(generator, first, second, condition, starts)
     return -_ascend(generator, first, -second, condition, starts), high
@@ -73,8 +75,10 @@ def search_diagonal(
 def _ascend(generator: np.random.Generator, u: Numbers, v: Numbers, condition: float, starts: int) -> float:
     shares = generator.random((starts, len(u)))
     shares[::2] = shares[::2].round()
+    if 2 ** len(u) <= _CORNERS:
+        shares = np.concatenate([shares, list(product((0.0, 1.0), repeat=len(u)))])
     g, each = condition**shares, np.stack([u * v, u * u, v * v])
-    before = np.full(starts, -np.inf)
+    before = np.full(len(g), -np.inf)
     for _ in range(_SWEEPS):
         for one in range(len(u)):
             rest = g @ each.T - np.outer(g[:, one], each[:, one])

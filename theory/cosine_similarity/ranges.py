@@ -14,7 +14,7 @@ from theory_on_trial.contract import guarded
 Numbers = Float[np.ndarray, "..."]
 
 _STEPS = 64  # of ln t at the start
-_FINEST = 1e-7  # of ln t; what is left out is its square
+_ROUNDING = 1e-14  # of a cosine, however small it is: it is a sum of terms that may cancel
 
 
 class Range(NamedTuple):
@@ -91,9 +91,10 @@ def _upper(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition
         best = max(best, float(cosines.max()))
         if best <= 0:
             return _valley(u, v, condition, half)
-        if step < _FINEST:
+        lift = np.cosh(step / 2)
+        if best * (lift - 1) < _ROUNDING / 10:
             return best
-        kept = logs[lifted * np.cosh(step / 2) >= best * (1 - 1e-14)]
+        kept = logs[lifted * lift >= best - _ROUNDING]
         step = step / 3
         logs = np.unique(np.concatenate([kept - step, kept, kept + step]))
 
