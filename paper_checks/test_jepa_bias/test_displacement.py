@@ -133,6 +133,65 @@ def test_displacement(trial, delta: Angle):
     )
 
 
+def solved_run(objective, init, delta):
+    """When the second marginal feature is learned, and all strengths, from V(0) turned by delta, by SciPy's LSODA."""
+    from scipy.integrate import solve_ivp
+
+    covariance, regression, _ = MARGINAL[objective]
+    second, cross = views_of(covariance, regression)
+    turn = np.array([[np.cos(delta), -np.sin(delta)], [np.sin(delta), np.cos(delta)]])
+
+    def slope(_, at):
+        first, last, predictor = at.reshape(3, 2, 2)
+        encoder = last @ first
+        residual = (encoder @ cross if objective == "jepa" else cross) - predictor @ encoder @ second
+        back = predictor.T @ residual
+        return np.ravel([last.T @ back, back @ first.T, residual @ encoder.T])
+
+    times = np.linspace(0, 1.05 * due_of(covariance, regression, DEPTH, init, objective).max(), 2001)
+    level = levels_of(regression, DEPTH, objective)[1]
+
+    def learned(_, at):
+        return np.linalg.norm(at[4:8].reshape(2, 2) @ at[:4].reshape(2, 2)[:, 1]) - level
+
+    start = init ** (1 / DEPTH) * np.ravel([np.eye(2), np.eye(2), turn])
+    # What is seeded is as small as delta: only relative errors count.
+    path = solve_ivp(slope, times[[0, -1]], start, "LSODA", times, events=learned, rtol=1e-9, atol=1e-20)
+    factors = path.y.T.reshape(-1, 3, 2, 2)
+    return float(path.t_events[0][0]), np.linalg.norm(factors[:, 1] @ factors[:, 0], axis=1)
+
+
+@claim(UNSTABLE, kind="empirical", cases=[("jepa", 7e-4), ("mae", 1e-7)])
+def test_displacement__solved(
+    trial, objective: Objective, init: Annotated[float, Interval(1e-8, 1e-3, why="the plateau must be long")],
+    delta: Annotated[float, Interval(1e-4, 3e-3, why="a hundredth of it must be above rounding")] = 1e-3,
+):  # fmt: skip
+    """The first feature is learned, unlearned for the second and relearned, log(100) / mu later for delta / 100."""
+    covariance, regression, _ = MARGINAL[objective]
+    levels, rate = levels_of(regression, DEPTH, objective), rate_of(objective)
+    kind: Literal["covariance", "rotated predictor"] = "covariance" if objective == "jepa" else "rotated predictor"
+    shift = float(predicted.misalignment_offset(DEPTH, init, *covariance, objective=objective, kind=kind))
+    options: dict[str, Any] = {"objective": objective, "offset": shift, **FLOW}
+    runs = [solved_run(objective, init, angle) for angle in (delta, delta / 100)]
+    events = predicted.itinerary(covariance, regression, DEPTH, init, FRACTION, delta, **options)
+    expected = [(event.feature, -1 if event.kind == "unlearned" else 1) for event in events]
+    moves = np.diff((runs[0][1] >= levels).astype(int), axis=0)
+    seen = [(int(feature), int(moves[time, feature])) for time, feature in np.argwhere(moves)]
+    trial.identity(seen, expected, ops=0, controls={"the other way round": [(1, 1), (1, -1), (0, 1), (1, 1)]})
+    for_good = predicted.permanent_order(covariance, regression, objective=objective)
+    last = [feature for feature, move in seen if move > 0][-2:]
+    trial.identity(last, for_good, ops=0, controls={"by lambda": np.argsort(-covariance)})
+    earlier, later = (predicted.displacement_time(0.0, rate, at, shift) for at in (delta, delta / 100))
+    trial.value(
+        runs[1][0] - runs[0][0],
+        later - earlier,
+        error=1e-4 * (later - earlier),  # of the solver
+        slack=delta / rate,  # the tilt itself changes rates and starts at this order
+        margin=0.01 * (later - earlier),
+        controls={"log(10) / mu": (later - earlier) / 2},
+    )
+
+
 def events_of(run, levels):
     """Every crossing in order of time, as (feature, +1 up or -1 down)."""
     above = np.asarray(run.strengths) >= levels

@@ -1,13 +1,15 @@
 """The scalar equations solved: when a feature reaches a given strength."""
 
-from typing import Any
+from itertools import product
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from paper_checks.test_jepa_bias import QUADRATURE_ERROR, Problems, exact_time, rise_times
+from paper_checks.test_jepa_bias import OBJECTIVES, QUADRATURE_ERROR, Objective, Problems, exact_time, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours, paper
+from theory_on_trial.contract import Interval
 
 PAPER: dict[str, Any] = {"clock": "paper"}
 
@@ -73,6 +75,50 @@ def decide_exact(trial, objective, count):
         error=2.0**-53 * times,  # of writing the 30 digits in sixteen
         margin=np.minimum(bound, 1e-12 * times),
         controls=wrong_times(objective, *cells, times),
+    )
+
+
+def exact_passage(start, end, depth, covariance, regression, objective):
+    """Return the time between two strengths on one side of the asymptote, paper's clock, by quadrature in 25 digits."""
+    import mpmath
+
+    with mpmath.workdps(25):
+        power = 2 - mpmath.mpf(1) / depth - (objective == "mae")
+
+        def pace(log_strength):  # dt / d log w of equations (7) and (8)
+            return 1 / (mpmath.exp(power * log_strength) - mpmath.exp(2 * log_strength) / regression) / covariance
+
+        panels = mpmath.linspace(mpmath.log(start), mpmath.log(end), 4)
+        return float(mpmath.quad(pace, panels, method="gauss-legendre"))
+
+
+@claim(
+    ours("the variables of equations (7) and (8) separate on either side of the asymptote"),
+    kind="identity",
+    cases=list(product(OBJECTIVES, ("rises", "falls"))),
+)
+def test_exact_time__passage(
+    trial, objective: Objective, side: Literal["rises", "falls"], count: Annotated[int, Interval(1, 100)] = 4
+):
+    """The closed form times the passage between any two strengths; inverted it gives the strength at a time."""
+    rng = trial.generator("passages")
+    _, _, depth, covariance, regression = random_problems(rng, count, objective)
+    limit = predicted.asymptote(depth, regression, objective=objective)
+    away = limit * np.exp(rng.uniform(0.1, 1, count) * (1 if side == "falls" else -1))
+    start = away * np.exp(rng.uniform(0.5, 2, count) * (1 if side == "falls" else -1))
+    problem, options = (depth, covariance, regression), {"objective": objective, **PAPER}
+    times = predicted.time_to_reach(away, start, *problem, **options)
+    bound = predicted.time_error_bound(away, start, *problem, **options)
+    exact = np.array([exact_passage(*cell) for cell in zip(start, away, *problem, [objective] * count, strict=True)])
+    wrong = {"one more power of rho": times * regression, "whatever lambda": times * covariance}
+    trial.value(exact, times, error=2.0**-52 * times, margin=np.minimum(bound, 1e-12 * times), controls=wrong)
+    pace = np.abs(predicted.velocity(away, *problem, **options))
+    trial.value(
+        predicted.strength_at(exact, start, *problem, **options),
+        away,
+        error=pace * (bound + 2.0**-52 * times) + 2.0**-48 * away,
+        margin=1e-11 * away,
+        controls={"the asymptote": limit, "the start": start},
     )
 
 

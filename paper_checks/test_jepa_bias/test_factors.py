@@ -99,6 +99,35 @@ def test_no_sg_collapse__shallow(
 
 
 @claim(
+    ours("w_a^2 - v^2 is conserved, and the flow of MAE stops where the product of all factors is rho"),
+    kind="identity",
+    cases=[(0.05, (0.2,)), (0.9, (0.2, 0.5)), (0.2, (0.05, 0.9, 1.4))],
+)
+def test_unbalanced_init__mae(
+    trial, predictor_init: FactorStart, layer_inits: tuple[FactorStart, ...], regression: Regression = 0.5
+):
+    """MAE from unequal factors ends where v w_1 ... w_L = rho, with every w_a^2 - v^2 as it was at the start."""
+    from scipy.integrate import solve_ivp
+
+    trial.require(1 <= len(layer_inits) <= 4, "layer_inits must be one to four: the flow of more is too stiff")
+    start = np.array([predictor_init, *layer_inits])
+
+    def slope(_, factors):  # of the loss, over the product: time runs differently, the path is the same
+        return (regression - np.prod(factors)) / factors
+
+    end = solve_ivp(slope, (0, 200), start, "LSODA", rtol=1e-11, atol=1e-13).y[:, -1]
+    found, balanced = (
+        np.concatenate([[last], layers])
+        for last, layers in (
+            predicted.unbalanced_end_state(at[0], at[1:], regression, objective="mae")
+            for at in (start, np.ones(len(start)))
+        )
+    )
+    wrong = {"as if balanced": balanced, "the start": start}
+    trial.value(end, found, error=SOLVER_ERROR, margin=1e-6, controls=apart(trial, found, 1e-6, wrong))
+
+
+@claim(
     ours("w^2 - v^2 is conserved, and the flow stops at v = rho or at w = 0"),
     kind="identity",
     cases=[(0.05, 0.2), (0.2, 0.05), (0.9, 0.2)],

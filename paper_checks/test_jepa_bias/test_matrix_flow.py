@@ -71,6 +71,49 @@ def test_gd_matches_ode(
     )
 
 
+@claim(
+    ours("Euler's method solves, to second order, an equation whose rate f is f - eta f f' / 2"),
+    kind="rate",
+    cases=list(product(OBJECTIVES, (1, 2, 3))),
+)
+def test_gd_matches_ode__scalar(
+    trial, objective: Objective, depth: Annotated[int, Interval(1, 3)],
+    init: Annotated[float, Interval(0.015, 0.1, why="the rise must take many steps")] = 0.05,
+):  # fmt: skip
+    """Steps eta of descent on one feature are late by (eta / 2) log(f(w_1) / f(w_0)), to second order in eta."""
+    from scipy.integrate import quad
+
+    covariance, regression = 1.0, 0.6
+    limit = float(predicted.asymptote(depth, regression, objective=objective))
+
+    def velocity(layer):
+        return covariance * (
+            layer ** (2 * depth if objective == "jepa" else depth) - layer ** (2 * depth + 1) / regression
+        )
+
+    def delay(step):
+        """The delay at the last step below eight tenths over what the formula says, and what that neglects."""
+        start = layer = init ** (1 / depth)
+        steps = 0
+        while (after := layer + step * velocity(layer)) ** depth < 0.8 * limit:
+            layer, steps = after, steps + 1
+        time = quad(lambda w: 1 / velocity(w), start, layer, epsabs=0, epsrel=1e-11, limit=200)[0]
+        problem = (layer**depth / limit, init, depth, covariance, regression)
+        shift = predicted.discrete_time_shift(step, *problem, objective=objective, clock="flow")
+        # The next order is (rate eta)^2 / rate, rates up to L lambda.
+        return (steps * step - time) / float(shift), abs(step**2 * depth * covariance / float(shift))
+
+    found, slack = np.transpose([delay(step) for step in (0.002, 0.001)])
+    trial.value(
+        found,
+        np.ones(2),
+        error=1e-9,
+        slack=slack,
+        margin=0.002 + slack,
+        controls={"no delay": np.zeros(2), "eta": np.full(2, 2.0)},
+    )
+
+
 @partial(jax.jit, static_argnames=("objective", "method", "steps"))
 def _crossings(starts, levels, Sigma_xx, Sigma_yx, basis, step, objective, method, steps):
     def one(start):

@@ -1,7 +1,7 @@
 """Neighbouring papers' losses: pretext tasks, the contrastive bound, VICReg."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -20,12 +20,14 @@ NPoints = Annotated[int, Interval(2, 60)]
 NMaps = Annotated[int, Interval(20, 2000, why="few random features attain no bound, many take minutes")]
 
 
+SURROGATES: tuple[Literal["hinge", "logistic"], ...] = ("hinge", "logistic")
+
+
 @jax.jit
 def _losses(features, priors, likelihoods):
     args = (features, priors, likelihoods)
-    names = ("hinge", "logistic")
-    supervised = [observed.mean_classifier_loss(*args, loss) for loss in names]
-    return jnp.array([supervised, [observed.unsupervised_loss(*args, loss) for loss in names]])
+    supervised = [observed.mean_classifier_loss(*args, loss) for loss in SURROGATES]
+    return jnp.array([supervised, [observed.unsupervised_loss(*args, loss) for loss in SURROGATES]])
 
 
 @partial(jax.jit, static_argnames="dims")
@@ -58,17 +60,23 @@ def test_sec_lee_ci(trial, label_dim: Dimension = 2, input_dim: Dimension = 6, t
     trial.identity(misled[0], error, ops=30 * sum(dims), scale=size, controls={"no error": np.zeros(error.shape)})
 
 
-def contrasted(trial, n_classes, n_points, dim, n_maps, spreads):
-    """Return both losses, the bound and tau of random features that are a class's and so much of the point's own."""
+def random_maps(trial, n_classes, n_points, dim, n_maps, spreads):
+    """Yield random features, priors and likelihoods: the features are a class's, and so much of the point's own."""
     trial.require(n_points >= n_classes, "n_points must be n_classes at least: every class has a point")
     rng, owner = trial.generator("maps"), np.arange(n_points) % n_classes
-    pairs, bounds, collisions = [], [], []
     for _ in range(n_maps):
         priors, shares = rng.dirichlet(np.ones(n_classes)), rng.dirichlet(np.ones(n_points), n_classes)
         likelihoods = np.where(owner == np.arange(n_classes)[:, None], shares, 0)
         likelihoods /= likelihoods.sum(axis=1, keepdims=True)
         features = 2 * rng.standard_normal((n_points, dim))[owner]
         features += 10 ** rng.uniform(*spreads) * rng.standard_normal((n_points, dim))
+        yield features, priors, likelihoods
+
+
+def contrasted(trial, n_classes, n_points, dim, n_maps, spreads):
+    """Return both losses, the bound and tau of random features that are a class's and so much of the point's own."""
+    pairs, bounds, collisions = [], [], []
+    for features, priors, likelihoods in random_maps(trial, n_classes, n_points, dim, n_maps, spreads):
         pairs.append(np.asarray(_losses(features, priors, likelihoods)))
         bounds.append([predicted.supervised_bound(float(loss), priors) for loss in pairs[-1][1]])
         collisions.append([predicted.collision_probability(priors)])
@@ -97,6 +105,21 @@ def test_sec_arora_bound(
             "natural logarithm with loss 1 at 0": (unsupervised - tau / np.log(2)) / (1 - tau),
         },
     )
+
+
+@claim(ARORA, kind="identity")
+def test_sec_arora_bound__losses(
+    trial, n_classes: NClasses = 4, n_points: NPoints = 12, dim: Dimension = 2, n_maps: NMaps = 20
+):
+    """L_un is E l(f(x) . (f(x+) - f(x-))), and L_sup^mu that of class means over pairs of classes that differ."""
+    found, expected = [], []
+    for features, priors, likelihoods in random_maps(trial, n_classes, n_points, dim, n_maps, (-3, 0.5)):
+        found.append(np.asarray(_losses(features, priors, likelihoods)))
+        losses = predicted.mean_classifier_loss, predicted.contrastive_unsupervised_loss
+        expected.append([[loss(features, likelihoods, priors, name) for name in SURROGATES] for loss in losses])
+    values = np.array(expected)
+    wrong = {"natural logarithm": values * [1, np.log(2)], "hinge at 0": values - [1, 0]}
+    trial.identity(np.array(found), values, ops=4 * n_points**2, scale=values + 1, controls=wrong)
 
 
 @claim(ours("Jensen's inequality in the proof is an equality there"), kind="identity")

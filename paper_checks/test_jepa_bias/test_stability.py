@@ -1,7 +1,8 @@
 """What the scalar equations cannot see: a learned feature is unstable against every one that the objective prefers."""
 
 from itertools import product
-from typing import Annotated
+from math import factorial
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -122,6 +123,31 @@ def test_saddle_eig__full(trial, depth: DeepDepth, objective: Objective):
     one_term = np.sort(np.repeat(np.diag(rates), 3))
     found, expected = values.real[::-1][:9], np.sort(rates.ravel())
     trial.value(found, expected, error=errors[::-1][:9], margin=1e-8, controls={"the scalar rates": one_term})
+
+
+@claim(LINEARISED, kind="identity", cases=list(product((2, 3), OBJECTIVES)))
+def test_saddle_eig__step(trial, depth: DeepDepth, objective: Objective):
+    """All learned, descent stays up to the step 2 over the largest rate, Runge and Kutta's method up to 2.785."""
+    from scipy.optimize import brentq
+
+    values, errors = linearised(trial, (0, 1, 2), depth, objective)
+    # A step multiplies a mode by so many terms of the exponential series.
+    reach = np.array([
+        brentq(lambda z, last=last: sum((-z) ** k / factorial(k) for k in range(last + 1)) ** 2 - 1, 1.9, 2.9)
+        for last in (1, 4)
+    ])  # fmt: skip
+    options: dict[str, Any] = {"objective": objective, "clock": "flow"}
+    euler = predicted.largest_stable_step(COVARIANCE, REGRESSION, depth, method="euler", **options)
+    rk4 = predicted.largest_stable_step(COVARIANCE, REGRESSION, depth, method="rk4", **options)
+    found = reach / -values[-1].real
+    scalar = np.diag(predicted.full_fixed_point_rates(COVARIANCE, REGRESSION, depth, **options))
+    trial.value(
+        found,
+        [euler, rk4],
+        error=found * (errors[-1] / np.abs(values[-1]) + 1e-11),  # of the root-finder
+        margin=1e-8,
+        controls={"the scalar rates": reach / -scalar.min(), "one over the rate": found / 2},
+    )
 
 
 def grown(trial, method, objective, depth, regression, every, step, size):

@@ -155,6 +155,29 @@ def test_eig_bias_three_quarters(
     )
 
 
+@claim(
+    ours("Lawley's sum over the walk's spectrum, closed by the zeros of Chebyshev's polynomials"),
+    kind="identity",
+    cases=[3, 8, 60],
+)
+def test_eig_bias_three_quarters__sum(
+    trial, n_points: Annotated[int, Interval(3, 100, why="the smallest eigenvalues of more lie within rounding")]
+):
+    """Lawley's sum of lambda_j / (lambda_k - lambda_j) is (3/2) x_k / (1 + x_k), x_k = cos(pi k / T), for all k."""
+    population = observed.population_spectrum(n_points)
+    gaps = population[:, None] - population
+    np.fill_diagonal(gaps, np.inf)
+    closed = predicted.eigenvalue_bias_coefficient(n_points)
+    trial.identity(
+        np.sum(population / gaps, axis=1),
+        closed,
+        # Each eigenvalue carries T roundings of the largest one.
+        ops=2 * n_points,
+        scale=population[0] * np.sum((population + population[:, None]) / gaps**2, axis=1),
+        controls={"3/4 for every k": np.full(n_points - 1, 0.75), "without the factor 3/2": closed / 1.5},
+    )
+
+
 def _deficits(n_points, dim):
     """Return a simulator of 1 - overlap^2 of three components with their cosines.
 

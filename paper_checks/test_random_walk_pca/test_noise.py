@@ -87,6 +87,40 @@ def test_noise_universality(
 
 
 @claim(
+    ours("the fourth moments of the linear response of a ratio to the steps"),
+    kind="identity",
+    cases=[(4, 3.0), (6, -2.0), (7, -1.2), (8, 6.0)],
+)
+def test_noise_universality__kurtosis(
+    trial,
+    n_points: Annotated[int, Interval(4, 9, why="each of 3^(T - 1) walks is run; of three points no kurtosis shows")],
+    kurtosis: Annotated[float, Interval(-2, 30)],
+):
+    """Kurtosis changes the first-order variance of ratio k by its own share and its mirror's, not by 3 / (4T)."""
+    trial.require(abs(kurtosis) >= 0.1, "kurtosis must be 0.1 at least in size: without it there is nothing to tell")
+    signs = np.indices((3,) * (n_points - 1)).reshape(n_points - 1, -1) - 1
+    walks = np.vstack([np.zeros(signs.shape[1]), np.cumsum(signs, axis=0)])
+    population, axes = observed.population_spectrum(n_points), observed.population_eigenvectors(n_points)
+    squares, shares = (axes.T @ walks) ** 2 / population[:, None], population / population.sum()
+    response = shares[:, None] * (squares - shares @ squares)
+
+    def variance(kurtosis):
+        moves = 1 / (kurtosis + 3)  # steps of size moves^(-1/2) with this chance, none else, have this kurtosis
+        return (response / moves) ** 2 @ np.prod(np.where(signs == 0, 1 - moves, moves / 2), axis=0)
+
+    trial.identity(
+        variance(kurtosis) / variance(0.0),
+        predicted.kurtosis_factor_ratio(n_points, kurtosis),
+        ops=4 * signs.shape[1],
+        scale=(kurtosis + 3) * population[0] / population[-1],
+        controls={
+            "as of the eigenvalue": np.full(n_points - 1, 1 + 0.75 * kurtosis / n_points),
+            "none": np.ones(n_points - 1),
+        },
+    )
+
+
+@claim(
     ours("moments of the Gram matrix of the steps; the paper is quoted with a condition on the rank of the covariance"),
     kind="distribution",
     tier="full",

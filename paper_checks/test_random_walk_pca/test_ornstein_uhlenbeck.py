@@ -15,6 +15,8 @@ from theory_on_trial.laws import Asymptotic, Bounded
 
 Rate = Annotated[float, Interval(1e-4, 1.99, why="below, a walk; at 2 the process is unstable")]
 """alpha."""
+AnyRate = Annotated[float, Interval(0, 1.99, why="at 2 the process is unstable")]
+"""alpha, at 0 that of a walk."""
 Trapping = Annotated[float, Interval(0.05, 0.9, why="the circle is reached, and its radius is told from others")]
 """alpha of a process that settles within a few points."""
 RecursionPoints = Annotated[int, Interval(40, 10_000, why="the recursion runs hundreds of times")]
@@ -154,6 +156,20 @@ def test_ou_trapping(trial, n_points: TrappedPoints, dim: TrappedDimension, rate
         controls={"1 / (2 alpha)": 1 / (2 * rate), "1 / alpha^2": 1 / rate**2},
         first=512,
     )
+
+
+@claim(
+    ours("a geometric sum: each step shrinks the mean squared norm by (1 - alpha)^2 and adds its own"),
+    kind="identity",
+    cases=[(50, 0.04), (50, 0.0), (20, 1.0), (30, 1.7)],
+)
+def test_ou_trapping__start(trial, n_points: Points, rate: AnyRate):
+    """From the minimum E |x_t|^2 = (1 - a^(2t)) / (1 - a^2), a = 1 - alpha: t itself without reversion."""
+    steps = np.arange(1, n_points + 1)
+    expected = predicted.mean_squared_norm(steps, rate)
+    found = observed.expected_squared_norms(n_points, reversion=rate)
+    unsquared = expected / (1 + (1 - rate) ** steps) * (1 - rate / 2)
+    trial.identity(found, expected, ops=6 * n_points, scale=expected, controls={"(1 - a^t) / (2 alpha)": unsquared})
 
 
 @claim(ours("the settled norm is chi-square"), kind="distribution", cases=[(8, 0.4), (6, 0.6)])

@@ -113,6 +113,19 @@ def test_decay_bessel(trial, exponent: Exponent, n_points: LongRun = 32_000, cou
             "no decay": predicted.explained_variance_ratio_limit(count),
         },
     )
+    times = (np.arange(n_points) + 0.5) / n_points
+
+    def overlaps(modes):
+        return np.sum(spectrum.time_courses * modes, axis=0) ** 2 / np.sum(modes**2, axis=0)
+
+    trial.value(
+        overlaps(predicted.decaying_noise_modes(times, exponent, count)),
+        np.ones(count),
+        error=4 * n_points * 2.0**-53,
+        slack=rest,
+        margin=5e-4 + rest,
+        wrong_processes={"cosines": overlaps(np.cos(np.pi * np.outer(times, np.arange(1, count + 1))))},
+    )
 
 
 def _windows(n_steps, window):
