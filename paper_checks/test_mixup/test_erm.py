@@ -177,6 +177,37 @@ def test_erm_fisher(trial, separability: Annotated[float, Interval(0.2, 1.2)], n
     )
 
 
+@claim(ours("the inverse of Fisher's information matrix, across b"), kind="identity", cases=[0.1, 0.5, 1.5])
+def test_erm_fisher__matrix(trial, separability: Annotated[float, Interval(0.05, 3)]):
+    """The inverse information of logistic regression has T K_erm / (2 kappa |b|^2) as its share across the rule."""
+    pair = reference_pair(separability)
+    weights, a = 2 * separability * pair.bayes_direction, pair.effective_separability
+    unit, root = weights / np.linalg.norm(weights), np.linalg.cholesky(pair.covariance / separability)
+
+    def rate(step):
+        """The limit of n E[1 - cos] from the information, by the trapezoidal rule in the plane."""
+        nodes = np.arange(-9, 9 + step / 2, step)
+        noise = np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2)
+        masses = np.exp(-(noise**2).sum(axis=1) / 2)
+        x = pair.mean + noise @ root.T
+        slopes = masses / masses.sum() / (4 * np.cosh(x @ weights / 2) ** 2)
+        inverse = np.linalg.inv((x * slopes[:, None]).T @ x)
+        return (np.trace(inverse) - unit @ inverse @ unit) / (2 * weights @ weights)
+
+    coarse, fine = rate(0.2), rate(0.1)
+    closed, flat, narrow, discriminant = (
+        predicted.angle_rate(pair, one)
+        for one in (predicted.erm_efficiency(a), 1.0, predicted.erm_efficiency(a / 2), a + 1)
+    )
+    trial.value(
+        fine,
+        closed,
+        margin=1e-8 * closed,
+        error=abs(fine - coarse) + 1e-10 * closed,
+        controls={"s' = 1/4": flat, "V ~ N(a, 2a)": narrow, "discriminant analysis": discriminant},
+    )
+
+
 @claim(
     ours("a single point, the nearest along mu, carries the margin; what it has across mu is independent of that"),
     kind="limit",

@@ -218,6 +218,59 @@ def test_imbalance(trial, separability: Large, n: Size = 60):
     trial.mean(paired, 1.0, law=RatioOfMeans(), margin=0.25, controls=wrong, first=512, most=8000)
 
 
+def exact_noise(pair, offset=0.0):
+    """Points of both classes, zeros first, moved by `offset`; their noise has exactly the covariance of the pair."""
+    factor = np.sqrt(pair.dim) * np.linalg.cholesky(pair.covariance / pair.separability).T
+    spread = np.concatenate([factor, -factor]) + offset
+    return np.concatenate([spread - pair.mean, spread + pair.mean]), np.repeat([0.0, 1.0], len(spread))
+
+
+def weighted_fit(points, labels, share=0.5):
+    """Mixup's minimiser where the ones weigh `share` altogether, with the Hessian, and every mixed row's gradient.
+
+    Newton from zero; gradients and masses are [nodes, first point, second point], those of the law left out.
+    """
+    mixed, n = observed.mixed_rows(points, labels, LAW.nodes, LAW.weights, LAW.input_weights), len(points)
+    own = np.where(labels == 1, share, 1 - share) * 2 / n
+    pairs = np.outer(own, own)
+    masses, weights = np.outer(LAW.weights, pairs).ravel(), np.zeros(points.shape[1])
+    for _ in range(12):
+        chances = 1 / (1 + np.exp(-mixed.rows @ weights))
+        gradients = (chances - mixed.labels)[:, None] * mixed.rows
+        hessian = (mixed.rows * (masses * chances * (1 - chances))[:, None]).T @ mixed.rows
+        weights = weights - np.linalg.solve(hessian, masses @ gradients)
+    return weights, hessian, gradients.reshape(len(LAW.nodes), n, n, -1), pairs
+
+
+@claim(
+    ours("the first order of the minimiser in a common shift of both classes, which unequal counts let through"),
+    kind="limit",
+    cases=[-1.0, 0.3],
+)
+def test_imbalance__shift(trial, tilt: Annotated[float, Interval(-2, 0.5, why="a shift along mu turns nothing")]):
+    """Unequal counts turn Mixup by sqrt(kappa) (A (p - q) / 2 h)(Sigma^-1 - b b' / m^2)(z_1 + z_0), to first order."""
+    directions = np.array([[np.sqrt(0.2), 0.0], [0.0, np.sqrt(1.8)], [1.0, tilt]])  # the roots of Sigma, and another
+    separabilities = 6400 * 2.0 ** np.arange(5)
+
+    def beside_the_law(kappa):
+        """In the last direction 1 - cos over its law, and B_i from the others; shift and p - q fall as kappa grows."""
+        pair, half, shift, angles = reference_pair(kappa), int(kappa / 10), 10 / np.sqrt(kappa), []
+        for direction in directions:
+            offset = shift * direction / np.sqrt(kappa)
+            fits = [weighted_fit(*exact_noise(pair, offset), (1 + side / half) / 2)[0] for side in (1, -1)]
+            # What is even in p - q the shift does in balanced classes too.
+            angles.append(predicted.one_minus_cosine(*fits) / 4)
+            means = np.stack([offset - pair.mean, offset + pair.mean])
+        closed = predicted.imbalance_angle(pair, LAW, means, (half - 1, half + 1))
+        return 2 * half * angles[2] / closed, sum(angles[:2]) / (kappa * (shift / half) ** 2)
+
+    ratios, coefficients = np.transpose([beside_the_law(kappa) for kappa in separabilities])
+    exact = predicted.imbalance_coefficient(SHAPE, LAW)
+    trial.limit(ratios, separabilities, 1.0, order=1, margin=0.01, controls={"without 1/2": 0.25, "twice": 2.0})
+    wrong = {"without 1/2": exact / 4, "lambda sampled": predicted.sampled_lambda_coefficient(SHAPE, LAW)}
+    trial.limit(coefficients, separabilities, exact, order=1, margin=0.01 * exact, controls=wrong)
+
+
 @claim(
     ours("the variance of the pull of lambdas that are not averaged, amplified across b"),
     kind="limit",
@@ -243,6 +296,43 @@ def test_sampled_lambda(trial, separability: Large, n: Size = 80):
         first=512,
         most=12_000,
     )
+
+
+@claim(ours("the delta method: variances of the gradients of all pairs at the fit"), kind="limit", cases=[2.0, 5.0])
+def test_sampled_lambda__delta(trial, condition: Annotated[float, Interval(1.5, 20)]):
+    """A lambda for each ordered pair has the cost B_s of the variance that it gives every pair's gradient."""
+    separabilities, found = 400 * 2.0 ** np.arange(6), []
+    covariance = np.array([[1.0, 0.3], [0.3, condition]])
+    for kappa in separabilities:
+        pair = predicted.GaussianPair(np.array([1.0, -0.6]), covariance, kappa)
+        weights, hessian, gradients, pairs = weighted_fit(*exact_noise(pair))
+        centred = gradients - np.tensordot(LAW.weights, gradients, 1)
+        scatter = np.einsum("k,ij,kijc,kije->ce", LAW.weights, pairs, centred, centred)
+        unit = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
+        moved = (np.eye(2) - np.outer(unit, unit)) @ np.linalg.inv(hessian)
+        found.append(np.trace(moved @ scatter @ moved.T) / (2 * kappa * weights @ weights))
+    exact, imbalance = predicted.sampled_lambda_coefficient(pair, LAW), predicted.imbalance_coefficient(pair, LAW)
+    own = LAW.mean((LAW.input_weights - 0.5) ** 2) * imbalance
+    wrong = {"the pairs of one class alone": own, "without the halves": 2 * exact - own, "B_i": imbalance}
+    trial.limit(found, separabilities, exact, order=1, margin=0.005 * exact, controls=wrong)
+
+
+@claim(ours("the equation times n^2 (n - d - 2) is a cubic"), kind="identity", cases=["expected", "random", "sampled"])
+def test_n_eps_formula__cubic(trial, mode: Mode, separability: Annotated[float, Interval(100, 1e6)] = 6400.0):
+    """The size at which C / (n - d - 2) + B kappa / n^2 = epsilon is the largest root of a cubic."""
+    pair, epsilons = reference_pair(separability), np.array([0.03, 0.003, 0.0003])
+    cost, rate, least = 0.0, predicted.lda_rate(pair), pair.dim + 2
+    if mode == "random":
+        cost = separability * predicted.imbalance_coefficient(pair, LAW)
+    if mode == "sampled":
+        cost = separability * predicted.sampled_lambda_coefficient(pair, LAW)
+    options = "sampled" if mode == "sampled" else "expected", mode != "random"
+    closed = np.array([predicted.mixup_samples(pair, float(one), LAW, *options) for one in epsilons])
+    cubics = [[one, -one * least - rate, -cost, cost * least] for one in epsilons]
+    roots = np.array([max(root.real for root in np.roots(cubic) if abs(root.imag) < 1e-9) for cubic in cubics])
+    wrong = {"C / n": (rate + np.sqrt(rate**2 + 4 * epsilons * cost)) / (2 * epsilons)}
+    # A simple root; companion matrices of a cubic err by some hundred roundings of its size.
+    trial.value(roots, closed, margin=1e-9 * closed, error=1e-11 * closed, controls=wrong)
 
 
 @claim(

@@ -161,6 +161,50 @@ def test_erm_log_sample_complexity(trial, epsilon: Target, power: Annotated[floa
 
 
 @claim(
+    ours("the path meets epsilon where a search along the circle does"),
+    kind="limit",
+    cases=[(0.1, 10.0), (0.05, 40.0), (0.005, 160.0)],
+)
+def test_erm_log_sample_complexity__path(
+    trial,
+    epsilon: Annotated[float, Interval(0.001, 0.15)],
+    separability: Annotated[float, Interval(10, 300, why="beyond, e^-log n leaves the range of floats")],
+):
+    """At n = 1 / Q(sqrt(2 kappa nu_epsilon)) the direction of radius Phi^-1(1 - 1/n) / sqrt(kappa) is at epsilon."""
+    from scipy.special import ndtri
+
+    pair = reference_pair(separability)
+    nu, log_n = predicted.critical_exponent(pair, epsilon), predicted.erm_samples(pair, epsilon)
+    outermost = -ndtri(np.exp(-log_n)) / np.sqrt(separability)
+    found = np.array([_on_the_circle(pair, radius) for radius in (outermost, np.sqrt(2 * nu), np.sqrt(nu))])
+    bayes = pair.bayes_direction / np.linalg.norm(pair.bayes_direction)
+    chords = np.sum((found - bayes) ** 2, axis=1) / 2
+    # A maximum is found to the root of a rounding, in the angle; 1 - cos changes by the sine of it.
+    error, half = 1e-6 * np.sqrt(2 * epsilon), 1 - predicted.phase_cosine(pair, nu / 2)
+    wrong = {"radius sqrt(nu)": np.array([half, half, predicted.phase_cosine(pair, nu / 4)])}
+    closed = np.array([epsilon, epsilon, half])
+    trial.value(chords, closed, margin=0.001 * epsilon, error=error, controls=wrong)
+    direction = predicted.erm_direction_at(pair, log_n=log_n)
+    wrong = {"mu": pair.mean / np.linalg.norm(pair.mean), "b": bayes}
+    trial.value(found[0], direction, margin=1e-4, error=1e-6, controls=wrong)
+
+
+def _on_the_circle(pair, radius):
+    """The unit vector w of the plane with the largest w . mu - radius |Sigma^(1/2) w|, by search between mu and b."""
+    from scipy.optimize import minimize_scalar
+
+    def direction(angle):
+        return np.array([np.cos(angle), np.sin(angle)])
+
+    def negative(angle):
+        w = direction(angle)
+        return radius * np.sqrt(w @ pair.covariance @ w) - w @ pair.mean
+
+    ends = sorted(np.arctan2(v[1], v[0]) for v in (pair.mean, pair.bayes_direction))
+    return direction(minimize_scalar(negative, bounds=ends, method="bounded", options={"xatol": 1e-11}).x)
+
+
+@claim(
     ours("the root of C / (n - d - 2) + B kappa / n^2 = epsilon grows no faster"),
     kind="rate",
     tier="full",

@@ -16,6 +16,8 @@ Law = Literal["all", "one"]
 """Of the masks, with equal probabilities: all of them, or those that keep one coordinate."""
 Dim = Annotated[int, Interval(3, 8, why="two coordinates have no soft label but 1/2, and all masks are listed")]
 """d."""
+Side = Annotated[int, Interval(1, 6)]
+"""Pixels along one side of an image."""
 
 
 def mask_law(dim, law="all"):
@@ -157,6 +159,46 @@ def test_mask_suboptimal(trial, n_pairs: Annotated[int, Interval(1, 1000)] = 40,
         scale=1.0,  # the sine of an angle
         error=1e-9,  # Newton to rounding, times a condition below 1e4
         wrong_processes={"any Sigma": angles[::2]},
+    )
+
+
+@claim(
+    ours("a set of pixels is a box where it fills the rows and columns that it meets"),
+    kind="identity",
+    cases=[(1, 4), (2, 3), (3, 3)],
+)
+def test_mask_boxes(trial, height: Side, width: Side):
+    """CutMix has one mask for every box of an image: h (h + 1) w (w + 1) / 4 of the 2^(h w)."""
+    trial.require(max(height, width) >= 3, "height or width must be at least 3: any two rows or columns adjoin")
+    trial.require(
+        height * width <= 12, f"height * width must be at most 12, all masks are listed, got {height * width}"
+    )
+    cut = ~predicted.all_masks(height * width).reshape(-1, height, width)
+    rows, columns = cut.any(axis=2), cut.any(axis=1)
+
+    def unbroken(met):
+        return np.sum(np.diff(met, axis=1, prepend=False) & met, axis=1) == 1
+
+    filled = cut.sum(axis=(1, 2)) == rows.sum(axis=1) * columns.sum(axis=1)
+    box = (filled & unbroken(rows) & unbroken(columns)).astype(int)
+    pixels = cut.reshape(len(cut), -1).astype(int)
+
+    def together(chosen):
+        """How many of the masks cut two pixels both, for all pairs of pixels."""
+        return pixels.T @ (chosen[:, None] * pixels)
+
+    boxes = 1 - predicted.box_masks(height, width).astype(int)
+    wrong = {"any rows and columns": together(filled), "no box of the whole image": together(box) - 1}
+    trial.identity(together(box), boxes.T @ boxes, ops=0, controls=wrong)
+    count = height * (height + 1) * width * (width + 1) // 4
+    closed = np.array([len(boxes), len(np.unique(boxes, axis=0))])
+    wrong = {"an empty box too": closed + 1}
+    trial.identity(np.full(2, box.sum()), closed, ops=0, controls=wrong)
+    trial.identity(
+        int(box.sum()),
+        count,
+        ops=0,
+        controls={"intervals of pixels": height * width * (height * width + 1) // 2 + (height == 1 or width == 1)},
     )
 
 

@@ -1,6 +1,6 @@
 """Infinitely many samples: without augmentation and under every scalar mixing law the minimiser is a multiple of b."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -158,6 +158,56 @@ def test_erm_expected_minimiser(trial, effective: Curved):
     half = predicted.relative_newton_step(loss, pair.separability * pair.bayes_direction)
     # Where Newton still has this far to go is not the minimum; the quadrature's rounding moves it by QUADRATURE.
     trial.value(steps[0], 0.0, margin=1e-6, scale=1.0, error=QUADRATURE, wrong_processes={"kappa b": half})
+
+
+def _over_pairs(pair, weights, law, step):
+    """The loss of mixed pairs by the trapezoidal rule over the scores of both points, and over their labels.
+
+    `law` is what every coordinate keeps of the first point, the first label's weight, and the chance of both.
+    """
+    nodes = np.arange(-9, 9 + step / 2, step)
+    density = np.exp(-(nodes**2) / 2)
+    grid, total = np.outer(density, density) / density.sum() ** 2, 0.0
+    for shares, label, mass in zip(*law, strict=True):
+        parts = [side * weights for side in (shares, 1 - shares)]
+        spreads = [np.sqrt(part @ pair.covariance @ part / pair.separability) for part in parts]
+        for first, second in np.ndindex(2, 2):
+            centre = (2 * first - 1) * parts[0] @ pair.mean + (2 * second - 1) * parts[1] @ pair.mean
+            scores = centre + spreads[0] * nodes[:, None] + spreads[1] * nodes
+            mixed = label * first + (1 - label) * second
+            total += mass / 4 * np.sum(grid * (np.logaddexp(0, scores) - mixed * scores))
+    return total
+
+
+@claim(
+    ours("the scores of both points are independent normals, for each pair of labels"),
+    kind="identity",
+    cases=[("none", 1.0), ("mixup", 0.5), ("boxes", 3.0)],
+)
+def test_expected_losses(
+    trial, way: Literal["none", "mixup", "boxes"], separability: Annotated[float, Interval(0.1, 10)]
+):
+    """The expected loss of mixed pairs is a mean over two labels and one normal score with the pair's variance."""
+    pair = predicted.GaussianPair(np.array([1.0, 0.6]), np.array([[1.0, 0.4], [0.4, 0.7]]), separability)
+    weights = pair.bayes_direction + trial.generator("weights").uniform(-0.3, 0.3, 2)
+    law, boxes = predicted.MixingLaw.beta(0.7, 8), predicted.box_masks(1, 2)
+    kept = {"none": np.ones((1, 2)), "mixup": np.outer(law.nodes, np.ones(2)), "boxes": boxes.astype(float)}[way]
+    labels = kept.mean(axis=1)
+    masses = law.weights if way == "mixup" else np.full(len(kept), 1 / len(kept))
+    loss = {
+        "none": lambda: predicted.erm_expected_loss(pair),
+        "mixup": lambda: predicted.mixup_expected_loss(pair, law),
+        "boxes": lambda: predicted.mask_expected_loss(pair, boxes, masses, labels),
+    }[way]()
+
+    coarse, fine = (_over_pairs(pair, weights, (kept, labels, masses), step) for step in (0.3, 0.15))
+    closed, still = loss.value(weights), 0 * loss.covariances
+    wrong = {"without noise": predicted.ExpectedLoss(loss.means, still, loss.labels, loss.probabilities)}
+    if way != "none":
+        ones = np.ones_like(loss.labels)
+        wrong["one point's label"] = predicted.ExpectedLoss(loss.means, loss.covariances, ones, loss.probabilities)
+    controls = {name: other.value(weights) for name, other in wrong.items()}
+    trial.value(fine, closed, margin=1e-9 * closed, error=abs(fine - coarse) + 1e-12, controls=controls)
 
 
 @claim(ALIGNED, kind="optimality", cases=[(2, 0.2, 0.5), (3, 1.0, 3.0), (3, 5.0, 30.0), (8, 1.0, 200.0)])
