@@ -1,6 +1,7 @@
 """What holds for every class of classifiers and every baseline: Proposition 1 and its sharper and wider companions."""
 
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from paper_checks.test_predictive_multiplicity import (
 from sims import predictive_multiplicity as observed
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.contract import Interval
 
 
 @claim(
@@ -51,6 +53,34 @@ def test_discrepancy__bound(trial, dim: Dim | None, n_points: NPoints = 30, n_se
     bounds = [[predicted.discrepancy_bound(error, epsilon) for epsilon in epsilons] for error in errors]
     wrong = beyond(trial, discrepancies / n_points, {"R(h_0) + epsilon": errors[:, None] + epsilons})
     trial.bound(discrepancies / n_points, bounds, found_by="draws", independent=n_sets, ops=4, controls=wrong)
+
+
+@claim(
+    ours("a classifier that may be anything errs on the minority everywhere but at the row it flips"),
+    kind="identity",
+    cases=[4, 6],
+)
+def test_ambiguity__bound(
+    trial, n_rows: Annotated[int, Interval(3, 10, why="all labellings are tried")], n_points: NPoints = 40,
+    n_sets: NSets = 8,
+):  # fmt: skip
+    """Over all classifiers of the rows ambiguity counts the points of rows whose fewest errors are at most E_0 + e."""
+    rng, every = trial.generator("sets"), np.indices((2,) * n_rows).reshape(n_rows, -1).T
+    tolerances = np.arange(n_points + 1)
+
+    def measure(_):
+        baseline = rng.integers(0, 2, n_rows)
+        both = rng.multinomial(n_points, np.full(2 * n_rows, 0.5 / n_rows)).reshape(2, n_rows)
+        found = observed.pool_multiplicity(every, *both, baseline, tolerances).ambiguity
+        bounds = [predicted.ambiguity_bound(baseline, *both, e) for e in tolerances.tolist()]
+        alone = predicted.flip_costs(baseline, *both) <= tolerances[:, None]
+        return found, bounds, alone @ both.sum(axis=0)
+
+    # Summed over the tolerances, as a strict level set differs at the few steps only.
+    found, bounds, alone = (np.cumsum(path, axis=1) for path in over(range(n_sets), measure))
+    strict = np.insert(bounds[:, :-1], 0, 0, axis=1)
+    wrong = {"rows flipped alone, no mistake repaired": alone, "level set with < in place of <=": strict}
+    trial.identity(found, bounds, ops=0, controls=apart(trial, bounds, wrong))
 
 
 @claim(
