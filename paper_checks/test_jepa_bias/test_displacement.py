@@ -161,13 +161,15 @@ def solved_run(objective, init, delta):
     return float(path.t_events[0][0]), np.linalg.norm(factors[:, 1] @ factors[:, 0], axis=1)
 
 
-@claim(UNSTABLE, kind="empirical", cases=[("jepa", 7e-4), ("mae", 1e-7)])
+@claim(UNSTABLE, kind="empirical", cases=OBJECTIVES)
 def test_displacement__solved(
-    trial, objective: Objective, init: Annotated[float, Interval(1e-8, 1e-3, why="the plateau must be long")],
-    delta: Annotated[float, Interval(1e-4, 3e-3, why="a hundredth of it must be above rounding")] = 1e-3,
-):  # fmt: skip
+    trial,
+    objective: Objective,
+    delta: Annotated[float, Interval(1e-4, 3e-3, why="small, and a hundredth of it before the scalar time")] = 1e-3,
+):
     """The first feature is learned, unlearned for the second and relearned, log(100) / mu later for delta / 100."""
     covariance, regression, _ = MARGINAL[objective]
+    init = 7e-4 if objective == "jepa" else 1e-7  # the plateaus are long
     levels, rate = levels_of(regression, DEPTH, objective), rate_of(objective)
     kind: Literal["covariance", "rotated predictor"] = "covariance" if objective == "jepa" else "rotated predictor"
     shift = float(predicted.misalignment_offset(DEPTH, init, *covariance, objective=objective, kind=kind))
