@@ -220,6 +220,10 @@ def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Int
     size = {"scale": strength + noise_variance, "ops": 10 * nodes}
     away = {"at Lambda^-1": gradient(unshrunk, *law)}
     trial.identity(2 * covariance @ (aside @ second - cross), gradient(aside, *law), **size, controls=away)
+    # How the slope changes with each entry of A, by rows.
+    slopes = np.array([2 * (covariance @ unit @ second).ravel() for unit in np.eye(4).reshape(4, 2, 2)])
+    columns = {"entries by columns": 2 * np.kron(second, covariance)}
+    trial.identity(slopes, predicted.loss_hessian(*law), **size, controls=columns)
 
 
 @claim(ours(f"by homogeneity, as a remark of {ZHANG} says of large shifts"), kind="identity", cases=[0.5, 2.0, -1.0])
