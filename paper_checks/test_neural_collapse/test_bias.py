@@ -17,6 +17,7 @@ from paper_checks.test_neural_collapse import (
     found_optimum,
     gram_error,
     grams,
+    normalised_error,
     predicted_grams,
     problem_of,
     require_classes,
@@ -39,7 +40,10 @@ DECAYED = ours("the decayed bias is minimised out: the mean direction keeps a sh
     cases=[((6, 4, 2, 1), 1, 8), ((6, 4, 2, 1), 2, 8), ((5, 3, 2), 3, 8), ((8, 4, 2, 1), 2, 2)],
 )
 def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strength: Strength = 0.2):
-    """With a bias b* = n / N, and the singular directions of diag(sqrt n)(I - u u^T) follow the scalar problem."""
+    """With a bias b* = n / N, and the singular directions of diag(sqrt n)(I - u u^T) follow the scalar problem.
+
+    The head is dual to the class means about their plain average.
+    """
     require_classes(trial, class_sizes)
     decays, widths = shared_decays(class_sizes, depth, strength), (len(class_sizes) + 4,) * (depth - 1) + (width,)
     optimum = predicted.mse_optimum(class_sizes, *decays, widths=widths, bias=True)
@@ -55,6 +59,13 @@ def test_imb_bias(trial, class_sizes: Sizes, depth: Depth, width: Width, strengt
         predicted_grams(predicted.mse_optimum(class_sizes, *decays, widths=widths)),
     )
     trial.value(stacked(grams(problem, end.head)), frames, controls={"the frame without bias": diagonal}, **options)
+    options |= {"error": normalised_error(problem, end), "scale": 1.0}
+    labels, means = np.repeat(np.arange(len(sizes)), class_sizes), np.asarray(end.head.features) / np.sqrt(sizes)
+    with_bias, without = (
+        predicted.nc_metrics(end.head.weights, means[:, labels], labels, predicted.optimum_targets(one), centred=bias)
+        for one, bias in ((optimum, True), (predicted.mse_optimum(class_sizes, *decays, widths=widths), False))
+    )
+    trial.value(with_bias.duality, 0.0, wrong_processes={"as without bias": without.duality}, **options)
     trial.gap(
         end.value,
         schatten_bound(problem, widths),

@@ -108,8 +108,12 @@ def test_cert_cvx(trial, class_sizes: Sizes, bias: bool, strength: Strength = 0.
 
 @claim(SPLIT, kind="bound")
 def test_cert_deep_mse(trial, n_instances: Draws = 20, per_instance: Annotated[int, Interval(1, 100)] = 4):
-    """No parameters at all, of any depth and widths, with a bias or without, have f below f*."""
+    """No parameters at all, of any depth and widths, with a bias or without, have f below f*.
+
+    f is the formula's, too.
+    """
     rng, value, least = trial.generator("instances"), [], []
+    formula: dict[float, list[float]] = {1.0: [], 1.01: []}
     for index in range(n_instances):
         sizes, weight_decays, feature_decay, depth = _instance(rng)
         bias, widths = bool(index % 2), tuple(int(w) for w in rng.integers(1, 7, depth))
@@ -121,6 +125,11 @@ def test_cert_deep_mse(trial, n_instances: Draws = 20, per_instance: Annotated[i
             factors = [np.asarray(f) + scale * rng.standard_normal(f.shape) for f in (*head.weights, head.features)]
             moved = reduced_head(factors[:-1], factors[-1] / np.sqrt(np.array(sizes, float)), head.bias, sizes)
             value.append(value_and_slope(problem, moved)[0])
+            labels, means = np.repeat(np.arange(len(sizes)), sizes), factors[-1] / np.sqrt(np.array(sizes, float))
+            offset = np.asarray(head.bias) if bias else None
+            for times, found in formula.items():
+                decays = times * np.array(weight_decays), times * feature_decay
+                found.append(predicted.mse_objective(factors[:-1], means[:, labels], labels, *decays, offset))
         optimum = predicted.mse_optimum(sizes, weight_decays, feature_decay, widths=widths, bias=bias)
         least += [optimum.value] * (2 * per_instance)
     trial.bound(
@@ -131,6 +140,8 @@ def test_cert_deep_mse(trial, n_instances: Draws = 20, per_instance: Annotated[i
         ops=200,
         wrong_processes={"1.01 f*": 1.01 * np.array(least)},
     )
+    moved = np.reshape(value, (n_instances, 2, per_instance))[:, 1].ravel()
+    trial.identity(moved, formula[1.0], ops=200, scale=moved, controls={"decays 1 % larger": formula[1.01]})
 
 
 def _instance(rng, depths=(1, 2, 3)):
