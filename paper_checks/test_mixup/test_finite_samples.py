@@ -326,8 +326,9 @@ def test_n_eps_formula__cubic(trial, mode: Mode, separability: Annotated[float, 
         cost = separability * predicted.imbalance_coefficient(pair, LAW)
     if mode == "sampled":
         cost = separability * predicted.sampled_lambda_coefficient(pair, LAW)
-    options = "sampled" if mode == "sampled" else "expected", mode != "random"
-    closed = np.array([predicted.mixup_samples(pair, float(one), LAW, *options) for one in epsilons])
+    drawn: Literal["sampled", "expected"] = "sampled" if mode == "sampled" else "expected"
+    sizes = [predicted.mixup_samples(pair, float(one), LAW, drawn, mode != "random") for one in epsilons]
+    closed = np.array(sizes)
     cubics = [[one, -one * least - rate, -cost, cost * least] for one in epsilons]
     roots = np.array([max(root.real for root in np.roots(cubic) if abs(root.imag) < 1e-9) for cubic in cubics])
     wrong = {"C / n": (rate + np.sqrt(rate**2 + 4 * epsilons * cost)) / (2 * epsilons)}

@@ -232,8 +232,8 @@ def test_hcons_ratio_condition(
     log_p = np.log(p)
     centred = log_p - (log_p.max(axis=1, keepdims=True) + log_p.min(axis=1, keepdims=True)) / 2
     clipped = np.clip(centred, -logit_bound, logit_bound)
-    closed, wrong = (predicted.kl_divergence(p, softmax(logits, axis=1)) for logits in (best, clipped))
-    trial.value(least, closed, margin=1e-6, scale=1.0, error=1e-8, controls={"clipped about the middle": wrong})
+    closed, other = (predicted.kl_divergence(p, softmax(logits, axis=1)) for logits in (best, clipped))
+    trial.value(least, closed, margin=1e-6, scale=1.0, error=1e-8, controls={"clipped about the middle": other})
 
 
 def _searched(p, limit):

@@ -115,29 +115,27 @@ def test_nb_param_lemma(
 @claim(
     ours("the cosine of fitted and true weights concentrates: its mean square is known exactly"),
     kind="limit",
-    cases=[(0.0, 4.0), (0.5, 10.0), (0.5, 40.0)],
+    cases=[("m / n", 4.0), ("m", 10.0), ("m", 40.0)],
 )
 def test_nb_large_n(
     trial,
-    signal_exponent: Literal[0.0, 0.5],
+    fixed: Literal["m / n", "m"],
     n_samples: Annotated[float, Interval(4, 100, why="at 50 features, where errors are neither 1/2 nor the limit")],
     excess: Excess = 0.02,
 ):
     """As n grows the error is Phi(-Delta^2 / (2 sqrt((Delta^2 + 4 n / m)(1 + 1 / m)))), with m / n or m fixed."""
     from scipy.special import ndtr
 
-    sizes = 3200 * 2 ** np.arange(7)
-    designs = [
-        (int(n), n_samples * (n / 50) ** (1 - 2 * signal_exponent), 4 * (n / 50) ** signal_exponent) for n in sizes
-    ]
+    exponent, sizes = {"m / n": 0.0, "m": 0.5}[fixed], 3200 * 2 ** np.arange(7)  # of Delta^2 ~ n^exponent
+    designs = [(int(n), n_samples * (n / 50) ** (1 - 2 * exponent), 4 * (n / 50) ** exponent) for n in sizes]
     exact = np.array([predicted.naive_bayes_expected_error(*design) for design in designs])
     closed = np.array([predicted.naive_bayes_expected_error_large_n(*design) for design in designs])
     n, m, gap = designs[-1]
     wrong = {"n / m": (gap + n / m) * (1 + 1 / m), "without Delta^2": 4 * n / m * (1 + 1 / m)}
-    if signal_exponent:
+    if fixed == "m":
         wrong = {"n / m": wrong["n / m"], "without 1 + 1 / m": gap + 4 * n / m}
     controls = {name: ndtr(-gap / (2 * np.sqrt(noise))) / closed[-1] for name, noise in wrong.items()}
-    trial.limit(exact / closed, sizes, 1.0, order=1 - signal_exponent, margin=5e-3, controls=controls)
+    trial.limit(exact / closed, sizes, 1.0, order=1 - exponent, margin=5e-3, controls=controls)
     # The size that solves this law for m is its root, and tends to that of the exact law.
     target = ndtr(-1) + excess
     solved = [predicted.naive_bayes_samples_large_n(int(n), 4.0, excess) for n in sizes]
