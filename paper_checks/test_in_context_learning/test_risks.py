@@ -184,6 +184,28 @@ def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: 
     trial.identity(errors**2 @ probabilities, fourth, ops=100, scale=1 + fourth, controls={"rho^2": squared})
 
 
+@claim(
+    ours("by fourth moments of normal numbers, and chi-square numbers in the triangular factor of Bartlett"),
+    kind="identity", cases=[(3, 5), (4, 4), (20, 9)],
+)  # fmt: skip
+def test_wishart__spectrum(
+    trial, dimension: Annotated[int, Interval(2, 40)], examples: Annotated[int, Interval(2, 40)]
+):  # fmt: skip
+    """Over the spectrum of X^T X the sums of s, s^2 and log s are d k, d k (d + k + 1) and those of log chi-squares."""
+    from scipy.special import digamma
+
+    few, many = sorted((dimension, examples))
+    functions = (lambda s: s, lambda s: s**2, np.log)
+    found = np.array([predicted.expected_spectral_sum(one, dimension, examples) for one in functions])
+    logs = np.sum(np.log(2) + digamma((many - np.arange(few)) / 2))
+    law = np.array([few * many, few * many * (few + many + 1), logs])
+    complex_logs = np.sum(np.log(2) + digamma(many - np.arange(few)))
+    wrong = {"complex data": np.array([2 * few * many, 4 * few * many * (few + many), complex_logs])}
+    wrong |= {"means for sums": law / few}
+    scale = np.array([law[0], law[1], few * (3 + np.log(many))])
+    trial.identity(law, found, ops=16 * (many + 8), scale=scale, controls=wrong)
+
+
 def mean_over_spectra(function, few, many, nodes):
     """The mean of a sum over the one or two eigenvalues s > 0 of X^T X, by Gauss-Laguerre rules for their density.
 
