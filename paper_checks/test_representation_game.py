@@ -303,8 +303,12 @@ def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shap
     trial.require(
         missing[0] > 0.05, "world must have a value above lambda_1 / 20, or direction 1 is hardly ever missing"
     )
+
+    def draw(stream, n):
+        return np.concatenate([observed.dropped(stream, spectrum, kept, m) for m in (n // 2, n - n // 2)])
+
     trial.probability(
-        sampler=lambda stream, n: observed.dropped(stream, spectrum, kept, n),
+        sampler=draw,
         predict=missing,
         margin=0.01 * np.maximum(missing, 0.2),
         controls={
