@@ -180,7 +180,8 @@ def test_nb_theorem_vacuous(
     trial.require(floor * n_classes <= 1, f"floor must be at most 1 / n_classes, as the least prior is, got {floor}")
     deviation = beta / (2 * (4 / floor + 1 / floor**2))
     trial.require(deviation < floor / 2, f"beta must be below the width at rho_0 / 2, got {beta}")
-    enough = (n_classes + 3) ** 2 / (floor * deviation**2) * np.log(2 * n_features * n_classes / failure)
+    unions = np.log(2 * n_features * n_classes) - np.log(failure)
+    enough = (n_classes + 3) ** 2 / (floor * deviation**2) * unions
     least_width = np.array(
         [
             predicted.margin_width(_least_deviation(m, n_features, n_classes, failure, floor), floor)
