@@ -84,7 +84,8 @@ def sufficient_samples(
     [100858, 146910]
     """
     _require_deviation(deviation, floor, n_classes)
-    return float((n_classes + 3) ** 2 / (floor * deviation**2) * np.log(6 * n_features * n_classes / failure))
+    unions = np.log(6 * n_features * n_classes) - np.log(failure)
+    return float((n_classes + 3) ** 2 / (floor * deviation**2) * unions)
 
 
 @guarded
