@@ -161,6 +161,21 @@ def test_the_diagonal_range_of_the_plane_has_one_ratio(seed, condition):
     assert predicted.diagonal_gauge_range([u], [v], condition).low[0] == pytest.approx(low, abs=1e-12)
 
 
+def test_a_cosine_that_is_small_beside_its_terms_has_a_range():
+    """Rounding is a share of the terms, which cancel here: a share of the lower end, -.006, is too little."""
+    u = [-0.4565484404279248, 0.1274923756712404, -1.7575452507599885, 0.5651766221404224]
+    v = [0.8153462510003177, 0.48195219472053696, -1.5440586184540583, -0.6840868553895321]
+    condition = 3.7032249219920557
+    gauges = condition ** np.random.default_rng(0).random((20_000, 4)).round(1)
+    n, a, b = (gauges @ np.multiply(*pair) for pair in ((u, v), (u, u), (v, v)))
+    found = n / np.sqrt(a * b)
+    (low,), (high,) = predicted.diagonal_gauge_range([u], [v], condition)
+    assert low == pytest.approx(found.min(), abs=0.01)
+    assert high == pytest.approx(found.max(), abs=0.01)
+    assert low <= found.min()
+    assert high >= found.max()
+
+
 @few
 @given(seeds, st.floats(1.01, 100))
 def test_ranges_nest_and_turn_over(seed, condition):

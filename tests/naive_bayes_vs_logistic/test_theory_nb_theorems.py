@@ -208,6 +208,8 @@ def test_the_bounds_at_round_numbers():
         25 / (0.21 * 0.105**2) * np.log(2400)
     )
     assert predicted.sufficient_samples(50, 3, 0.125, 0.2, 0.25) == pytest.approx(9216 * np.log(4500))
+    smallest = predicted.sufficient_samples(1, 2, 0.1, 2.0**-1022, 0.25)
+    assert smallest == pytest.approx(10**4 * (np.log(12) + 1022 * np.log(2)))
     assert predicted.logistic_log_regret_bound(400, 3, 2.0, 5.0, 0.5) == pytest.approx(4 * 3 * 10.5 / 20)
     assert predicted.logistic_log_regret_bound(100, 2, 2, 5) == pytest.approx(8.0)
     assert predicted.logistic_zero_one_regret_bound(10**4, 2, 2, 5) == pytest.approx(np.sqrt(1.6))
