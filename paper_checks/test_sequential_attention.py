@@ -262,7 +262,7 @@ def test_coherence_recovery(
 ):
     """Other columns correlate with what k columns span by at most k mu / (1 - (k - 1) mu) of the largest of the k."""
     trial.require(size < p, "p must exceed size: another column is needed")
-    generator, support, ratios, bounds = trial.generator("designs"), tuple(range(size)), [], []
+    generator = trial.generator("designs")
     drawn = list(observed.problems(generator, designs, n, p, scaled=True)[0])
     cosines = np.array([0.1, 0.5, 0.99, 1.1]) / (2 * size - 1)
     tight = [observed.equicorrelated(size, cosine) * generator.uniform(1, 9, size + 1) for cosine in cosines]
@@ -270,10 +270,9 @@ def test_coherence_recovery(
     mutual = np.array([*mu[designs:], predicted.coherence(np.column_stack([drawn[0], -2 * drawn[0]]))])
     wrong = {"1 / (2 k - 1)": np.append(cosines / cosines[-1], 1.0)}
     trial.identity(mutual, np.append(cosines, 1.0), ops=10 * n, controls=wrong)
-    for X, cosine in zip(drawn + tight, mu, strict=True):
-        weights = generator.normal(size=size) if len(X) == n else np.ones(size)
-        ratios.append(observed.outside_ratio(X, support, weights))
-        bounds.append(predicted.outside_ratio(size, cosine))
+    weights = [*generator.normal(size=(designs, size)), *np.ones((len(tight), size))]
+    ratios = [observed.outside_ratio(X, tuple(range(size)), w) for X, w in zip(drawn + tight, weights, strict=True)]
+    bounds = [predicted.outside_ratio(size, cosine) for cosine in mu]
     wrong = {"k mu": size * np.array(mu), "k - 1 for k": np.array(bounds) * (size - 1) / size}
     trial.bound(ratios, bounds, found_by="draws", independent=designs, ops=10 * n, controls=wrong)
 

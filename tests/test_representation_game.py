@@ -335,16 +335,12 @@ def test_the_intervals_hold_what_they_say_as_often_as_they_say():
     assert np.mean([one.excess_of_halves for one in found]) == pytest.approx(paid, abs=error)
 
 
-def blocks(generator):
-    return np.repeat(rows_of(generator, WORLD.covariance, 60), 5, axis=0)
-
-
 @pytest.mark.parametrize(
     ("rows", "doubt"),
     [
         (lambda g: rows_of(g, WORLD.covariance, 300) * g.pareto(1.2, (300, 1)), "heavy tails"),
         (lambda g: rows_of(g, WORLD.covariance, 2000) * (1 + 5 * (g.random((2000, 1)) < 0.1)), "not normal"),
-        (blocks, "neighbouring rows are alike"),
+        (lambda g: np.repeat(rows_of(g, WORLD.covariance, 60), 5, axis=0), "neighbouring rows are alike"),
         (lambda g: np.cumsum(rows_of(g, WORLD.covariance, 500), axis=0), "neighbouring rows are alike"),
         (lambda g: rows_of(g, np.diag([3.0, 2, 1, 1, 0.5, 0.1]), 300), "lie so close"),
     ],

@@ -177,33 +177,24 @@ def test_phases_of_the_schedule():
 
 
 @pytest.mark.parametrize(
-    ("call", "sentence"),
+    ("asked", "arguments", "sentence"),
     [
-        (
-            lambda: predicted.omp_order(THREE, [1, 0, 0], 2),
-            "rounds must be at most 1, where the residual is zero, got 2",
-        ),
-        (
-            lambda: predicted.omp_order([[1.0, 2], [0, 0]], [1, 1], 2),
-            "rounds must be at most 1, where no column is left",
-        ),
-        (lambda: predicted.omp_order(THREE, [0, 0, 0], 1), "rounds must be at most 0, where the residual is zero"),
-        (lambda: predicted.leftover(THREE, [1, 1, 1], (0, 0)), "chosen must name different columns of the 3"),
-        (lambda: predicted.second_entry_level(THREE, [1, 1, 1], (0, 1, 2)), "X must have a column outside the span"),
-        (lambda: predicted.outside_ratio(3, 0.5), r"\(size - 1\) mu must be below 1, got 1"),
-        (lambda: predicted.coherence([[1.0, 0], [1, 0]]), "X must have no column of zeros"),
-        (lambda: predicted.pick_steps(1000, 5, 2), "at_once must divide features, got 2 and 5"),
-        (lambda: predicted.pick_steps(10, 10, 1), "steps must give each of the 10 phases one, got 10"),
-        (lambda: observed.equicorrelated(3, 0.9), "hold what follows from size = 3"),
-        (
-            lambda: observed.refitted(THREE[None], np.ones((1, 3)), 4, "best fit"),
-            "rounds must be at most the smaller side",
-        ),
+        (predicted.omp_order, (THREE, [1, 0, 0], 2), "rounds must be at most 1, where the residual is zero, got 2"),
+        (predicted.omp_order, ([[1.0, 2], [0, 0]], [1, 1], 2), "rounds must be at most 1, where no column is left"),
+        (predicted.omp_order, (THREE, [0, 0, 0], 1), "rounds must be at most 0, where the residual is zero"),
+        (predicted.leftover, (THREE, [1, 1, 1], (0, 0)), "chosen must name different columns of the 3"),
+        (predicted.second_entry_level, (THREE, [1, 1, 1], (0, 1, 2)), "X must have a column outside the span"),
+        (predicted.outside_ratio, (3, 0.5), r"\(size - 1\) mu must be below 1, got 1"),
+        (predicted.coherence, ([[1.0, 0], [1, 0]],), "X must have no column of zeros"),
+        (predicted.pick_steps, (1000, 5, 2), "at_once must divide features, got 2 and 5"),
+        (predicted.pick_steps, (10, 10, 1), "steps must give each of the 10 phases one, got 10"),
+        (observed.equicorrelated, (3, 0.9), "hold what follows from size = 3"),
+        (observed.refitted, (THREE[None], [[1, 1, 1]], 4, "best fit"), "rounds must be at most the smaller side"),
     ],
 )
-def test_what_cannot_be_answered_is_refused(call, sentence):
+def test_what_cannot_be_answered_is_refused(asked, arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
-        call()
+        asked(*arguments)
 
 
 # ----------------------------------------------------------------------------------------------------------- simulators
@@ -390,38 +381,20 @@ def test_an_answer_is_short_goes_through_json_and_is_drawn():
 
 
 @pytest.mark.parametrize(
-    ("call", "sentence"),
+    ("spoil", "k", "standardise", "sentence"),
     [
-        (
-            lambda X, y: tool.selection_audit(X[:3], y[:3], 4, standardise=False),
-            "k must be at most the 3 rows of X, got 4",
-        ),
-        (
-            lambda X, y: tool.selection_audit(X[:, [0, 1, 0]], y, 3, standardise=False),
-            "k must be at most the rank of X: after round 2 no column is left outside the span, got 3",
-        ),
-        (
-            lambda X, y: tool.selection_audit(np.column_stack([X, np.ones(30)]), y, 2, standardise=True),
-            r"no constant column when standardising, got constant columns \[6\]",
-        ),
-        (
-            lambda X, y: tool.selection_audit(X * [0, 1, 1, 1, 1, 1], y, 2, standardise=True),
-            r"no constant column when standardising, got constant columns \[0\]",
-        ),
-        (
-            lambda X, y: tool.selection_audit(np.where(X[0, 0] == X, np.nan, X), y, 2, standardise=True),
-            "X must be finite",
-        ),
-        (
-            lambda X, y: tool.selection_audit(X, y[:-1], 2, standardise=True),
-            "y must have one entry for each of the 30 n",
-        ),
-        (lambda X, y: tool.selection_audit(X, y, 0, standardise=True), "k must be at least 1"),
+        (lambda X, y: (X[:3], y[:3]), 4, False, "k must be at most the 3 rows of X, got 4"),
+        (lambda X, y: (X[:, [0, 1, 0]], y), 3, False, "after round 2 no column is left outside the span, got 3"),
+        (lambda X, y: (np.column_stack([X, 0 * y + 1]), y), 2, True, r"when standardising, got constant columns \[6\]"),
+        (lambda X, y: (X * [0, 1, 1, 1, 1, 1], y), 2, True, r"when standardising, got constant columns \[0\]"),
+        (lambda X, y: (np.where(X[0, 0] == X, np.nan, X), y), 2, True, "X must be finite"),
+        (lambda X, y: (X, y[:-1]), 2, True, "y must have one entry for each of the 30 n"),
+        (lambda X, y: (X, y), 0, True, "k must be at least 1"),
     ],
 )
-def test_what_cannot_be_judged_is_refused(call, sentence):
+def test_what_cannot_be_judged_is_refused(spoil, k, standardise, sentence):
     with pytest.raises(ValueError, match=sentence):
-        call(*table(7))
+        tool.selection_audit(*spoil(*table(7)), k, standardise=standardise)
 
 
 def test_standardising_must_be_said():
