@@ -31,9 +31,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand; return its exit status: 0, 1 for a claim that fails or ledgers that differ, 2 for usage."""
     # OpenBLAS reads it once, when it is loaded; the eigenproblems here are small, and two threads slow each other down.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        return _called(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        print("theory-on-trial: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:  # whoever read along has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _called(given: list[str]) -> int:
     parser = _parser()
     argcomplete.autocomplete(parser)
-    given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["figures"]:  # it has a parser of its own
         from theory_on_trial.figures.command import main as draw
 
@@ -47,12 +57,6 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = options.call(options)
     except ValueError as error:
         parser.error(str(error))
-    except KeyboardInterrupt:
-        print("theory-on-trial: interrupted", file=sys.stderr)
-        return _INTERRUPTED
-    except BrokenPipeError:  # whoever read along has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status
 
 
