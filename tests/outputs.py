@@ -37,7 +37,7 @@ INLINE = "module://matplotlib_inline.backend_inline"
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 PADDING = re.compile(r"(?<=[\[(]) | (?=[\])])")  # of an array, whose columns are as wide as their longest number
 WIDGET = "application/vnd.jupyter.widget"
-TIME = re.compile(r"seconds=[\d.e-]+")  # in a row of the ledger
+TIME = re.compile(r"seconds=[\d.e-]+|[\d.]+ s(?=<)")  # in a row of the ledger, as text and as HTML
 
 
 def differences(written: str, fresh: str) -> list[str]:
@@ -59,12 +59,13 @@ def differences(written: str, fresh: str) -> list[str]:
 
 
 def text_of(cell: Any) -> str:
-    """Return what a code cell has printed or shown as text; progress bars write to the other stream."""
+    """Return what a code cell has printed or shown, as HTML where it has that: a row's text has its last digits too.
+
+    Progress bars write to the other stream.
+    """
     printed = [out.text for out in cell.outputs if out.output_type == "stream" and out.name == "stdout"]
-    shown = [
-        out.data.get("text/plain", "") for out in cell.outputs if out.output_type in ("execute_result", "display_data")
-    ]
-    return "".join(printed) + "\n".join(shown)
+    shown = [out.data for out in cell.outputs if out.output_type in ("execute_result", "display_data")]
+    return "".join(printed) + "\n".join(data.get("text/html", data.get("text/plain", "")) for data in shown)
 
 
 def execute(path: Path) -> Any:

@@ -55,6 +55,13 @@ def notebook_of(source, *printed):
 def test_a_stale_output_is_found():
     written = notebook_of("", "0.60793 VERIFIED after seconds=1.5")
     assert stale_outputs(written, notebook_of("", "0.607930001  VERIFIED after seconds=0.2")) == []
+    rows = [notebook_of("") for _ in range(3)]
+    for row, measured, seconds in zip(rows, ("0.25", "0.25", "0.26"), ("0.10", "2.51", "0.10"), strict=True):
+        html = f"<td>{measured} in [0.2, 0.3]</td><td>60 samples, 1 looks, {seconds} s</td>"
+        data = {"text/html": html, "text/plain": f"Row(distance=1.5{seconds})"}
+        row.cells[0].outputs = [nbformat.v4.new_output("execute_result", data)]
+    assert stale_outputs(rows[0], rows[1]) == []
+    assert stale_outputs(rows[0], rows[2]) == ["written 0.25, now 0.26"]
     padded = notebook_of("", "[ 0.5 1.25 ]\n[[ 1. 2.]]")
     assert stale_outputs(padded, notebook_of("", "[0.5  1.25]\n[[1. 2.]]")) == []
     assert stale_outputs(padded, notebook_of("", "[0.5  1.26]\n[[1. 2.]]")) == ["written 1.25, now 1.26"]

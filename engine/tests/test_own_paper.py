@@ -48,7 +48,7 @@ def programs(tmp_path_factory):
 
 def run(programs, folder, program, *arguments, status=0):
     """Run a program of the fresh environment in a folder; its output, which is shown where the status is another."""
-    ours = ("PYTHON", "PYTEST", "COV")  # settings of this very run
+    ours = ("PYTHON", "PYTEST", "COV", "XLA_FLAGS")  # settings of this very run
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = subprocess.run(
         [programs / program, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True

@@ -546,7 +546,8 @@ np.savez(sys.argv[1], mapped=mapped["walk_spectrum"], automatic=automatic["draw"
 
 def test_four_devices_change_no_bit(tmp_path, warm_children):
     """In mode "vmap" four CPU devices would wait for each other for ever: the time limits are part of the test."""
-    environment = child_environment(tmp_path, XLA_FLAGS="--xla_force_host_platform_device_count=4")
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=4"  # the same bits: the same options
+    environment = child_environment(tmp_path, XLA_FLAGS=flags)
     subprocess.run(
         [sys.executable, "-c", FOUR_DEVICES, str(tmp_path / "four.npz"), "3"],
         cwd=HERE, env=environment, timeout=120, check=True,

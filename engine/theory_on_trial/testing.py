@@ -1,10 +1,11 @@
 """What test suites of a workbench share: import it in a conftest.
 
-It turns on float64, registers the profile `thorough`, keeps relative tolerances relative, and has a fixture that gives
-back the programs of each module.
+It turns on float64, has programs compiled quickly, registers the profile `thorough`, keeps relative tolerances relative,
+and has a fixture that gives back the programs of each module.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:  # this module is imported to check the types of that one
     from theory_on_trial.own_data.answer import Answer
 
 jax.config.update("jax_enable_x64", True)
+
+# Tests compile thousands of programs that run once: with little optimisation that takes half the time, and the programs
+# are about as fast. XLA reads it when its first device starts, and ends at an option that a jaxlib no longer has.
+_QUICK = ["--xla_backend_optimization_level=1"]
+if jax.version.__version_info__ < (0, 11):
+    _QUICK.append("--xla_cpu_use_fusion_emitters=false")
+os.environ["XLA_FLAGS"] = " ".join([*_QUICK, os.environ.get("XLA_FLAGS", "")]).strip()
 
 typechecker = beartype(conf=BeartypeConf(is_pep484_tower=True))
 """For jaxtyping's import hook: shapes and types are checked as the tests run; an integer is a real number too."""
