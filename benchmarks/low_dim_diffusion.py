@@ -35,6 +35,9 @@ def adam(samples: int, steps: int) -> Callable[[int], float]:
     import jax
     import jax.numpy as jnp
     import numpy as np
+    import optax
+
+    optimiser = optax.adam(0.01)
 
     def loss(bases, points, key):
         at_level, at_noise = jax.random.split(key)
@@ -50,14 +53,11 @@ def adam(samples: int, steps: int) -> Callable[[int], float]:
         bases = jax.random.normal(start, (GROUPS, AMBIENT, DIM)) / jnp.sqrt(AMBIENT)
 
         def step(state, at):
-            bases, first, second, count = state
-            gradient = jax.grad(loss)(bases, points, at)
-            first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
-            ahead = first / (1 - 0.9**count) / (jnp.sqrt(second / (1 - 0.999**count)) + 1e-8)
-            return (bases - 0.01 * ahead, first, second, count + 1), None
+            bases, moments = state
+            ahead, moments = optimiser.update(jax.grad(loss)(bases, points, at), moments)
+            return (optax.apply_updates(bases, ahead), moments), None
 
-        state = (bases, jnp.zeros_like(bases), jnp.zeros_like(bases), 1.0)
-        return jax.lax.scan(step, state, jax.random.split(keys, steps))[0][0]
+        return jax.lax.scan(step, (bases, optimiser.init(bases)), jax.random.split(keys, steps))[0][0]
 
     def solve(seed: int) -> float:
         true, points = world(seed, samples)

@@ -2,10 +2,12 @@
 
 import math
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 from scipy.stats import binom
 
 from own_data import low_dim_diffusion as tool
@@ -30,12 +32,8 @@ def lines(angle):
     return np.array([[math.cos(math.radians(angle)), math.sin(math.radians(angle))]])
 
 
-TWELVE = np.concatenate(
-    [
-        np.outer((-1.8, -1, -0.3, 0.4, 0.9, 1.6), lines(30)[0]),
-        np.outer((-1.5, -0.8, -0.2, 0.6, 1.2, 2), lines(-30)[0]),
-    ]
-)
+SIX, OTHERS = (-1.8, -1, -0.3, 0.4, 0.9, 1.6), (-1.5, -0.8, -0.2, 0.6, 1.2, 2)
+TWELVE = np.concatenate([np.outer(SIX, lines(30)), np.outer(OTHERS, lines(-30))])
 
 
 # ----------------------------------------------------------------------------------------------- theory by other routes
@@ -43,8 +41,6 @@ TWELVE = np.concatenate(
 
 def test_one_latent_has_the_posterior_of_a_ratio_of_integrals():
     """E[x0 | x_t] of lines, by adaptive quadrature of Bayes' rule."""
-    from scipy.integrate import quad
-
     x, bases, weights = mixture(dims=(1, 1), points=1)
     weights = weights / weights.sum()
     signal, noise = 1.3, 0.8
@@ -65,15 +61,11 @@ def test_one_latent_has_the_posterior_of_a_ratio_of_integrals():
 def test_the_variance_is_the_divergence_and_turns_and_scales_change_nothing(signal, noise, seed):
     x, bases, weights = mixture(seed)
     x *= np.hypot(signal, noise)
-    mean, variance = (
-        f(x, bases, weights, signal, noise) for f in (predicted.posterior_mean, predicted.posterior_variance)
-    )
+    given = bases, weights, signal, noise
+    mean, variance = predicted.posterior_mean(x, *given), predicted.posterior_variance(x, *given)
     step = 1e-5 * noise
-    ahead, behind = (
-        np.array([predicted.posterior_mean(x + sign * step * e, bases, weights, signal, noise) for e in np.eye(6)])
-        for sign in (1, -1)
-    )
-    divergence = np.einsum("ipi->p", ahead - behind) / (2 * step)
+    ahead, behind = ([predicted.posterior_mean(x + h * e, *given) for e in np.eye(6)] for h in (step, -step))
+    divergence = np.einsum("ipi->p", np.subtract(ahead, behind)) / (2 * step)
     assert variance == pytest.approx(noise**2 / signal * divergence, rel=1e-4, abs=1e-6 * (noise / signal) ** 2)
     turn = basis(np.random.default_rng(seed), 6, 6)
     both = predicted.posterior_mean(3 * x @ turn.T, [turn @ one for one in bases], weights, 3 * signal, 3 * noise)
@@ -166,10 +158,8 @@ def test_verified_minima_on_twelve_points():
     found, loss = observed.best_angles(TWELVE, (30.0, -30.0), 1.0, 40)
     assert found == pytest.approx([28.009, -29.311], abs=2e-3)
     assert loss == pytest.approx(0.7710757, abs=2e-7)
-    at_lines = observed.denoising_loss(
-        TWELVE, [lines(30).T, lines(-30).T], [0.5, 0.5], 1.0, 1.0, *observed.gauss_hermite(2, 60)
-    )
-    assert at_lines == pytest.approx(0.7715659, abs=2e-7)
+    at_lines = [lines(30).T, lines(-30).T], [0.5, 0.5], 1.0, 1.0, *observed.gauss_hermite(2, 60)
+    assert observed.denoising_loss(TWELVE, *at_lines) == pytest.approx(0.7715659, abs=2e-7)
     assert observed.fitting_partitions(TWELVE, 1, 2) == (1, 2048)
 
 
@@ -223,10 +213,7 @@ def test_more_samples_than_dimensions_take_the_other_gram_matrix():
     [
         (lambda: predicted.noise_law(20, np.ones(4), 5, 0.1), r"samples must exceed 4 \+ 1"),
         (lambda: predicted.random_completion(5, 5, 2), "dim below ambient"),
-        (
-            lambda: predicted.posterior_mean(np.ones((1, 3)), [np.eye(2)], [1.0], 1.0, 1.0),
-            "bases must have as many rows",
-        ),
+        (lambda: predicted.posterior_mean(np.ones((1, 3)), [np.eye(2)], [1.0], 1.0, 1.0), "bases must have as many"),
         (lambda: predicted.posterior_mean(np.ones((1, 2)), [np.eye(2)], [0.5, 0.5], 1.0, 1.0), "equally many"),
         (lambda: predicted.least_loss(np.ones((9, 2)), 3, 1.0, [1.0], [1.0]), "at most the 2 columns of points, got 3"),
         (lambda: predicted.perfect_partitions(3, 2, 2), "samples must be at least dim"),
@@ -274,23 +261,16 @@ def two_sizes(g):
     return g.standard_normal((40, 4)) * np.where(np.arange(40) < 4, 10, 1)[:, None]
 
 
-def coloured(g):
-    return g.standard_normal((40, 20)) * np.geomspace(0.1, 3, 20)
-
-
-def hanging_together(g):
-    return own(g, 20, 40, (1,) * 4, 0.02, noises=np.cumsum(g.standard_normal((40, 20)), axis=0) / 6)
+def white(g):
+    return g.standard_normal((40, 20))
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (hanging_together, "the discarded spectrum is not that of white noise"),
+        (lambda g: own(g, 20, 40, (1,) * 4, 0.02, noises=np.cumsum(white(g), axis=0) / 6), "not that of white noise"),
         (lambda g: own(g, 20, 40, (1,) * 4, 0.02, noises=g.standard_t(1.5, (40, 20))), "not that of white noise"),
-        (
-            lambda g: own(g, 20, 40, (1,) * 4, 0.02, noises=g.standard_normal((40, 20)) * np.geomspace(0.1, 3, 20)),
-            "white",
-        ),
+        (lambda g: own(g, 20, 40, (1,) * 4, 0.02, noises=white(g) * np.geomspace(0.1, 3, 20)), "white"),
         (lambda g: own(g, 20, 40, (9, 4, 4, 4, 0.1), 0.02), "d too small"),
         (lambda g: own(g, 20, 40, (1,) * 4, 0.02, latents=g.standard_normal((40, 4)) + 2), "the latents have a mean"),
         (lambda g: own(g, 20, 40, (1,) * 4, 0.02, latents=two_sizes(g)), "the latents are not normal"),
@@ -346,8 +326,6 @@ def test_what_cannot_be_judged_is_refused(given, sentence):
 
 
 def test_the_plot_shows_all_singular_values():
-    import matplotlib.pyplot as plt
-
     x = own(np.random.default_rng(0), 20, 16, (1,) * 4, 0.02)
     axes = tool.subspace_error(x, 4).plot()
     drawn = np.concatenate([line.get_ydata() for line in axes.lines[:2]])
