@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 _NULL = 1e-12  # of the largest eigenvalue: smaller ones are zero
-_SWEEPS, _ROUNDS, _STILL = 10, 8, 1e-9
+_SWEEPS, _ROUNDS, _STILL, _SLACK = 5, 16, 1e-9, 1e-9
 MOST_STEPS = 50
 
 Answers = Float[np.ndarray, "prompts prefixes"]
@@ -65,8 +65,8 @@ class Examples:
 class Family(NamedTuple):
     """Algorithms by their parameters, searched on a logarithmic scale.
 
-    symbols : of the parameters; ranges : decades of each, in `units`; answers : of given parameters; parameters
-    that are whole numbers come as `choices`, and `answers` then returns the answers of all of them, one by one.
+    symbols : of the parameters; ranges : decades of each, in `units`; answers : of given parameters; a parameter that
+    is a whole number has `choices`, and `answers` then takes some of them and returns the answers of each.
     """
 
     name: str
@@ -97,23 +97,28 @@ def gradient_step(shown: Examples, step: float) -> Answers:
     return 2 * step * np.einsum("pki,pki->pk", shown.moments, shown.queries)
 
 
-def gradient_steps(shown: Examples, step: Any) -> Float[np.ndarray, "steps prompts prefixes"]:
-    """After t = 2..50 steps, each of them on all examples; `step` is one for all t, or one for each."""
+def gradient_steps(shown: Examples, step: Any, choices: Any) -> Float[np.ndarray, "steps prompts prefixes"]:
+    """After each number of steps t, all of them on all examples; `step` is one for all t, or one for each."""
     values, along = shown.spectrum
     left = 1 - 2 * np.reshape(step, (-1, 1, 1, 1)) * values
-    left = left ** np.arange(2, MOST_STEPS + 1)[:, None, None, None]
+    left = left ** np.reshape(choices, (-1, 1, 1, 1))
     return np.einsum("tpkj,pkj->tpk", 1 - left, _inverse(values) * along)
 
 
-def momentum_steps(shown: Examples, step: float, momentum: float) -> Float[np.ndarray, "steps prompts prefixes"]:
-    """The same with heavy-ball momentum."""
+def momentum_steps(
+    shown: Examples, step: Any, momentum: Any, choices: Any
+) -> Float[np.ndarray, "steps prompts prefixes"]:
+    """The same with heavy-ball momentum, one for all t or one for each."""
     values, along = shown.spectrum
-    before = left = np.ones_like(values)  # of the residual along each eigenvector
-    found = []
-    for _ in range(MOST_STEPS):
-        before, left = left, left - (2 * step) * values * left + momentum * (left - before)
-        found.append(left)
-    return np.einsum("tpkj,pkj->tpk", 1 - np.array(found[1:]), _inverse(values) * along)
+    steps, momenta = (np.reshape(of, (-1, 1, 1, 1)) for of in (step, momentum))
+    kept = 1 + momenta - 2 * steps * values
+    before = left = np.ones_like(kept)  # of the residual along each eigenvector
+    wanted, found = np.asarray(choices), np.empty((len(choices), *values.shape))
+    for t in range(1, wanted.max() + 1):
+        before, left = left, kept * left - momenta * before
+        of_t = wanted == t
+        found[of_t] = left[of_t] if len(left) > 1 else left
+    return np.einsum("tpkj,pkj->tpk", 1 - found, _inverse(values) * along)
 
 
 def sgd(shown: Examples, step: float) -> Answers:
@@ -127,26 +132,46 @@ def sgd(shown: Examples, step: float) -> Answers:
 
 
 def elastic_net(shown: Examples, absolute: float, square: float = 0.0) -> Answers:
-    """Minimiser of ½ |Y - Xw|² + λ₁ |w|₁ + ½ λ₂ |w|², by sweeps over the coordinates."""
+    """Minimiser of ½ |Y - Xw|² + λ₁ |w|₁ + ½ λ₂ |w|².
+
+    Sweeps over the coordinates find which of them are zero and the others' signs; given these the minimiser solves a
+    linear system, and is kept where the conditions of optimality hold.
+    """
     dimension = shown.moments.shape[-1]
-    gram, moments = shown.gram.reshape(-1, dimension, dimension), shown.moments.reshape(-1, dimension)
+    gram = shown.gram.reshape(-1, dimension, dimension) + square * np.eye(dimension)
+    moments = shown.moments.reshape(-1, dimension)
     found = np.zeros(moments.shape)
-    left = np.arange(len(found))  # of what still moves: examples that are fewer than dimensions take many sweeps
+    left = np.arange(len(found))  # not yet at their minimum
     for _ in range(_ROUNDS):
-        weights, of_gram, of_moments = found[left], gram[left], moments[left]
-        own = np.diagonal(of_gram, axis1=1, axis2=2)
-        divisors = np.maximum(own + square, np.finfo(float).tiny)
+        columns, targets = gram[left].transpose(1, 2, 0).copy(), moments[left].T.copy()
+        weights = found[left].T.copy()
+        divisors = np.maximum(np.einsum("iip->ip", columns), np.finfo(float).tiny)
         for _ in range(_SWEEPS):
             before = weights.copy()
             for j in range(dimension):
-                rest = of_moments[:, j] - np.einsum("pi,pi->p", of_gram[:, j], weights) + own[:, j] * weights[:, j]
-                weights[:, j] = np.sign(rest) * np.maximum(np.abs(rest) - absolute, 0) / divisors[:, j]
-        found[left] = weights
-        moved = np.abs(weights - before).max(axis=1) > _STILL * np.maximum(np.abs(weights).max(axis=1), 1e-300)
-        left = left[moved]
+                rest = targets[j] - (columns[j] * weights).sum(axis=0) + columns[j, j] * weights[j]
+                weights[j] = (rest - np.clip(rest, -absolute, absolute)) / divisors[j]
+        exact, optimal = _on_support(gram[left], moments[left], np.sign(weights.T), absolute)
+        found[left] = np.where(optimal[:, None], exact, weights.T)
+        still = np.abs(weights - before).max(axis=0) <= _STILL * np.maximum(np.abs(weights).max(axis=0), 1e-300)
+        left = left[~(optimal | still)]
         if not len(left):
             break
     return np.sum(found.reshape(shown.moments.shape) * shown.queries, axis=2)
+
+
+def _on_support(gram: Any, moments: Any, signs: Any, absolute: float) -> tuple[Any, Any]:
+    """What minimises with these signs, and whether it is the minimiser: its signs are these, no other could help."""
+    active = signs != 0
+    system = np.where(active[:, :, None] & active[:, None], gram, 0.0)
+    each = np.arange(gram.shape[1])
+    # A singular system has many solutions: one of them will do, if its signs are right.
+    largest = system[:, each, each].max(axis=1, keepdims=True)
+    system[:, each, each] += np.where(active, np.finfo(float).eps * largest, 1.0)
+    weights = np.linalg.solve(system, np.where(active, moments - absolute * signs, 0.0)[..., None])[..., 0]
+    slopes = moments - np.einsum("pij,pj->pi", gram, weights)
+    slack = _SLACK * np.maximum(np.abs(moments).max(axis=1, keepdims=True), absolute)
+    return weights, (np.where(active, np.sign(weights) == signs, np.abs(slopes) <= absolute + slack)).all(axis=1)
 
 
 def neighbours(shown: Examples, count: int, weighted: bool = False) -> Answers:

@@ -11,10 +11,10 @@ from own_data.in_context_learning.candidates import Examples, Family
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife
 
-_POINTS = {1: 17, 2: 7}  # of the coarse grid in each direction, by the number of parameters
-_FINER = 33  # where a whole number is sought as well
-_SECTIONS = 30
-_MOST_TRIED = 3  # whole numbers that are polished
+_POINTS, _POINTS_OF_EACH = {1: (17,), 2: (7, 7)}, {1: (33,), 2: (17, 7)}  # of the grid; for each whole number
+_STARTS, _STARTS_ALONE = 2, 16  # of the descent for a whole number, among others and alone
+_STEPS, _KEPT = (5, 20), 8
+_DAMPING, _HUGE = 1e-2, 1e100
 _POLISH = 80  # evaluations
 _AT_END = 1e-3  # decades
 _DIFFERENCE = 1e-4  # decades, of a derivative
@@ -37,8 +37,13 @@ class Fit(NamedTuple):
 
     def answers(self, shown: Examples) -> Answers:
         """What it answers."""
-        found = self.family.answers(shown, *(parameter.value for parameter in self.parameters.values()))
-        return found if self.choice is None else found[self.family.choices.index(self.choice)]
+        return _answers(self.family, shown, [one.value for one in self.parameters.values()], self.choice)
+
+
+def _answers(family: Family, shown: Examples, parameters: Sequence[float], choice: int | None) -> Answers:
+    if choice is None:
+        return family.answers(shown, *parameters)
+    return family.answers(shown, *parameters, (choice,))[0]
 
 
 def fit(
@@ -58,43 +63,68 @@ def fit(
         return Fit(family, {}, None)
     units = _units(shown)
     scale = np.array([units[unit] for unit in family.units])
-    choices = family.choices if choice is None else (choice,)
+    parameters, whole = _nearest(family, shown, answers, scale, family.choices if choice is None else (choice,))
+    return Fit(family, _parameters(family, shown, answers, groups, confidence, scale, parameters, whole), whole)
 
-    def losses(exponents: Any) -> Float[np.ndarray, " choices"]:
+
+def _nearest(
+    family: Family, shown: Examples, answers: Answers, scale: Any, choices: tuple[int, ...]
+) -> tuple[Float[np.ndarray, " parameters"], int | None]:
+    """The parameters, as decades of `scale`, and the whole number if there is one."""
+    counts = (_POINTS_OF_EACH if family.choices else _POINTS)[len(family.ranges)]
+    axes = [np.linspace(*limits, count) for limits, count in zip(family.ranges, counts, strict=True)]
+    points = [np.array(point) for point in itertools.product(*axes)]
+
+    def missing(exponents: Any, *among: Any) -> Float[np.ndarray, "..."]:
         with np.errstate(over="ignore", invalid="ignore"):
-            found = family.answers(shown, *(scale * (10.0 ** np.asarray(exponents)).T).T)
-            kept = [found[family.choices.index(one)] for one in choices] if choices else [found]
-            squares = np.mean((np.array(kept) - answers) ** 2, axis=(1, 2))
+            return family.answers(shown, *(scale * (10.0 ** np.asarray(exponents)).T).T, *among) - answers
+
+    def losses(exponents: Any, *among: Any) -> Float[np.ndarray, "..."]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = np.mean(missing(exponents, *among) ** 2, axis=(-1, -2))
         return np.where(np.isfinite(squares), squares, np.inf)
 
-    finer = _FINER if choices and len(family.symbols) == 1 else _POINTS[len(family.symbols)]
-    axes = [np.linspace(*limits, finer) for limits in family.ranges]
-    points = list(itertools.product(*axes))
-    grid = np.array([losses(point) for point in points])
-    starts = np.array([points[which] for which in grid.argmin(axis=0)])
-    reached = grid.min(axis=0)
-    if len(choices) > 1 and len(family.symbols) == 1:  # each whole number has a minimum of its own: all at once
-        starts[:, 0] = _sections(losses, starts[:, 0], float(axes[0][1] - axes[0][0]))
-        reached = losses(starts.T)
-    tried = []
-    for which in np.argsort(reached, kind="stable")[:_MOST_TRIED]:
-        start = starts[which]
-        best = _polished(lambda point, which=which: float(losses(point)[which]), start, axes, family)
-        tried.append((float(losses(best)[which]), int(which), best))
-    _, which, best = min(tried, key=lambda one: one[:2])
-    whole = choices[which] if choices else None
-    return Fit(family, _parameters(family, shown, answers, groups, confidence, scale, best, whole), whole)
+    if not family.choices:
+        grid = [losses(point) for point in points]
+        return _polished(lambda point: float(losses(point)), points[int(np.argmin(grid))], axes, family), None
+    # Each whole number has minima of its own: a few steps from the best points of the grid for each, then the best.
+    order = np.argsort([losses(point, choices) for point in points], axis=0, kind="stable")
+    several = _STARTS_ALONE if len(choices) == 1 else _STARTS
+    found, among = np.array(points)[order[:several].ravel()], np.tile(choices, several)
+    for steps in _STEPS:
+        found = _descended(missing, among, found, family, steps)
+        best = np.argsort(losses(found.T, among), kind="stable")[:_KEPT]
+        found, among = found[best], among[best]
+    return found[0], int(among[0])
 
 
-def _sections(losses: Any, centres: Any, width: float) -> Float[np.ndarray, " choices"]:
-    """Golden sections, of all whole numbers at once."""
-    ratio = (np.sqrt(5) - 1) / 2
-    low, high = centres - width, centres + width
-    for _ in range(_SECTIONS):
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        is_left = losses(left[None]) < losses(right[None])
-        low, high = np.where(is_left, low, left), np.where(is_left, right, high)
-    return (low + high) / 2
+def _descended(
+    missing: Any, among: Any, starts: Any, family: Family, steps: int
+) -> Float[np.ndarray, "starts parameters"]:
+    """Damped Gauss-Newton steps (Levenberg and Marquardt), from all starts at once, within the ranges."""
+    low, high = np.array(family.ranges).T
+    points, damping = starts, np.full(len(starts), _DAMPING)
+    with np.errstate(over="ignore", invalid="ignore"):
+
+        def at(where: Any) -> Any:
+            found = missing(where.T, among).reshape(len(where), -1)
+            return np.clip(np.nan_to_num(found, nan=_HUGE), -_HUGE, _HUGE)
+
+        left = at(points)
+        for _ in range(steps):
+            moves = np.where(points + _DIFFERENCE < high, _DIFFERENCE, -_DIFFERENCE)
+            ahead = [(at(points + moves * axis) - left) / (moves @ axis)[:, None] for axis in np.eye(len(low))]
+            slopes = np.stack(ahead, axis=2)
+            curvature = np.einsum("cna,cnb->cab", slopes, slopes)
+            own = np.einsum("caa->ca", curvature)
+            own += damping[:, None] * own + np.finfo(float).tiny
+            step = np.linalg.solve(curvature, np.einsum("cna,cn->ca", slopes, left)[..., None])[..., 0]
+            next_points = np.clip(points - step, low, high)
+            there = at(next_points)
+            better = np.sum(there**2, axis=1) < np.sum(left**2, axis=1)
+            points, left = np.where(better[:, None], next_points, points), np.where(better[:, None], there, left)
+            damping = np.where(better, damping / 5, damping * 5)
+    return points
 
 
 def _polished(loss: Any, start: Any, axes: Any, family: Family) -> Any:
@@ -133,8 +163,7 @@ def _parameters(
     """Intervals of the parameters, open towards an end of the range that they reach, or where they do not matter."""
 
     def at(exponents: Any) -> Answers:
-        found = family.answers(shown, *(scale * 10.0**exponents).tolist())
-        return found if choice is None else found[family.choices.index(choice)]
+        return _answers(family, shown, (scale * 10.0**exponents).tolist(), choice)
 
     centre = at(best)
     steps = _DIFFERENCE * np.eye(len(best))

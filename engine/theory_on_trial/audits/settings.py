@@ -92,7 +92,7 @@ def tried(subject: Claim, most: int) -> tuple[list[Any], list[str]]:
     @given(st.fixed_dictionaries({}, optional=strategies))
     def run(chosen: dict[str, Any]) -> None:
         inside = sum(counts.values()) - counts["outside"]
-        if inside >= min(most, MANY) or inside >= min(most, FEW) and sum(seconds) > CHEAP * inside:
+        if inside >= min(most, MANY) or (inside >= min(most, FEW) and sum(seconds) > CHEAP * inside):
             return
         started = time.process_time()
         outcome, why = run_at(subject, chosen)
