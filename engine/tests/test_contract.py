@@ -172,6 +172,39 @@ def test_what_is_not_admitted_is_named(arguments, error, sentence):
     assert "\n" not in str(refused.value)
 
 
+class Table:
+    """What is asked of a data frame."""
+
+    shape = (1, 2)
+
+    def __init__(self, **dtypes):
+        self.dtypes = {name: np.dtype(kind) for name, kind in dtypes.items()}
+
+    def __array__(self, dtype=None, copy=None):
+        kinds = {kind.kind for kind in self.dtypes.values()}
+        return np.ones(self.shape, object if kinds - set("fiu") else float)
+
+
+def test_of_a_table_the_column_is_named_that_holds_no_numbers():
+    assert scaled(Table(age=float, size=int), np.ones(2)).dtype == np.float64
+    with pytest.raises(
+        TypeError, match=r"rows must be .*, got a table of shape \(1, 2\) whose column 'name' is object"
+    ):
+        scaled(Table(age=float, name=object), np.ones(2))
+    with pytest.raises(ValueError, match=r"by must be an array .*, got a Table of shape \(1, 2\)"):
+        scaled(np.ones((1, 2)), Table(age=float, size=int))
+
+
+def test_masked_entries_are_not_taken_for_numbers():
+    with pytest.raises(TypeError, match="rows must be .* with masked entries: fill them, or leave out their rows"):
+        scaled(np.ma.masked_greater([[1.0, 5.0]], 3), np.ones(2))
+    assert scaled(np.ma.masked_greater([[1.0, 2.0]], 3), np.ones(2)).tolist() == [[1, 2]]
+
+
+def test_a_matrix_of_numpy_is_taken_as_an_array():
+    assert scaled(np.ones((2, 2)).view(np.matrix), np.array([1.0, 3.0])).tolist() == [[1, 3], [1, 3]]
+
+
 def test_infinite_and_unknown_numbers_pass_where_they_are_declared():
     assert taking(Annotated[float, MAY_BE_INFINITE])(math.inf) == math.inf
     with pytest.raises(ValueError, match="value must be finite, got nan"):

@@ -578,7 +578,9 @@ _ADMITTED = {  # the kinds of entries that each can be made from
 
 def _array(annotation: Any, double: bool, value: Any) -> Any:
     array = value
-    if not hasattr(value, "__array_namespace__"):
+    if np.ma.is_masked(value):
+        raise _Refused
+    if not hasattr(value, "__array_namespace__") or isinstance(value, np.ma.MaskedArray | np.matrix):
         try:
             array = np.asarray(value)
         except (TypeError, ValueError):  # rows of different lengths
@@ -708,12 +710,27 @@ def _power(number: float) -> str:
     return f"2^{exponent:.0f}" if exponent == int(exponent) else f"{number:g}"
 
 
+def _array_shown(value: Any) -> str:
+    """An array in a sentence; of a table with columns of many types the first that is no number, and what to do."""
+    shape = f"of shape {tuple(value.shape)}"
+    if np.ma.is_masked(value):
+        return f"an array {shape} with masked entries: fill them, or leave out their rows"
+    if hasattr(value, "dtype"):
+        return f"an array of {value.dtype} {shape}"
+    kinds = getattr(value, "dtypes", {}).items()
+    other = [(name, kind) for name, kind in kinds if not isinstance(kind, np.dtype) or kind.kind not in "fiu"]
+    if not other:
+        return f"a {type(value).__name__} {shape}"
+    name, kind = other[0]
+    return f"a table {shape} whose column {name!r} is {kind}: make it NumPy's numbers or leave it out"
+
+
 def _shown(value: Any) -> str:
     """A value in a sentence: numbers as they are, anything larger by its type and shape."""
     if isinstance(value, int) and abs(value) >= 2**64:
         return f"an integer of {value.bit_length()} bits"
     if hasattr(value, "shape") and not isinstance(value, type) and value.shape != ():
-        return f"an array of {value.dtype} of shape {tuple(value.shape)}"
+        return _array_shown(value)
     if isinstance(value, np.generic):
         return str(value)
     if isinstance(value, str | float | bool | Real | None):

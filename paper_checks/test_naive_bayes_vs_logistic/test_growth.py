@@ -16,7 +16,7 @@ from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Bernoulli, Bounded
-from theory_on_trial.mapping import map_cells, quick_jit
+from theory_on_trial.mapping import map_cells, quick_jit, quick_map
 from theory_on_trial.sample_complexity import bisect_sizes, geometric_sizes
 from theory_on_trial.trends import crossing
 
@@ -72,8 +72,8 @@ def naive_bayes_curves(trial, designs, sizes, level, *, n_runs, labels="balanced
         simulate = partial(
             observed.naive_bayes_errors, sizes=sizes, means=means, variances=variances, labels=labels, points=points
         )
-        draw = quick_jit(lambda keys, simulate=simulate: map_cells(simulate, keys))
-        errors = np.asarray(draw(jax.random.split(trial.key(f"{labels} {means.shape} {means[0, 0]}"), n_runs)))
+        keys = jax.random.split(trial.key(f"{labels} {means.shape} {means[0, 0]}"), n_runs)
+        errors = np.asarray(quick_map(simulate)(keys))
         curves.append((sizes, (errors > target_of((means, variances), level)).astype(float), len(sizes)))
     return curves
 

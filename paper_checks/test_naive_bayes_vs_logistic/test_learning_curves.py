@@ -13,7 +13,7 @@ from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Bounded, RatioOfMeans
-from theory_on_trial.mapping import map_cells, quick_jit
+from theory_on_trial.mapping import map_cells, quick_map
 
 GUESSING = 0.5
 """The error of guessing, in which leads of one learner over the other are measured."""
@@ -124,7 +124,7 @@ def test_lr_surrogate_consistency(
         return map_cells(lambda one: fit(*one), (jnp.array(sizes), jnp.array(ridges)))
 
     keys = jax.random.split(trial.key("runs"), n_runs)
-    found = map(np.asarray, quick_jit(lambda keys: map_cells(fits, keys))(keys))
+    found = map(np.asarray, quick_map(fits)(keys))
     weights, intercepts, training = (part.reshape(-1, *part.shape[2:]) for part in found)
     cube = 2.0 * (np.arange(2**n_features)[:, None] >> np.arange(n_features) & 1) - 1
     mass, p = np.full(len(cube), 1 / len(cube)), (1 + signal * np.stack([-cube[:, 0], cube[:, 0]], axis=1)) / 2

@@ -12,7 +12,7 @@ from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Fraction, Interval
 from theory_on_trial.laws import Bounded
-from theory_on_trial.mapping import map_cells, quick_jit
+from theory_on_trial.mapping import quick_map
 
 Few = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
 """n, binary features."""
@@ -91,7 +91,7 @@ def test_nb_theorem_explicit(
         return *statistics, deviation_of(statistics, world.means)
 
     keys = jax.random.split(trial.key("runs"), n_runs)
-    *drawn, deviation = map(np.asarray, quick_jit(lambda keys: map_cells(replicate, keys))(keys))
+    *drawn, deviation = map(np.asarray, quick_map(replicate)(keys))
     near = deviation <= least_parameter(world.means) / 2  # the theorem speaks of these only
     trial.require(near.any(), f"n_samples must be so large that estimates come within rho_0 / 2, got {n_samples}")
     found = _judged(world, *[part[near] for part in (*drawn, deviation)])

@@ -21,7 +21,7 @@ from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 from theory_on_trial import abstract, claim, ours
 from theory_on_trial.contract import Interval
-from theory_on_trial.mapping import map_cells, quick_jit
+from theory_on_trial.mapping import quick_map
 
 STEP, MOMENTUM, START = 0.1, 0.9, 0.1  # of the released code
 
@@ -69,7 +69,7 @@ def trainer(class_sizes, depth, width, decay, steps, every, reduced=True):
         frame = jnp.concatenate([metrics.weights, others], axis=-1)
         return trained.steps, trained.objective, metrics.within_class, frame, whole @ whole.T
 
-    return quick_jit(lambda keys: map_cells(run, keys)), optimum
+    return quick_map(run), optimum
 
 
 def decide_reached(trial, n_seeds, settings):

@@ -1,5 +1,6 @@
 """What training adds to a walk: drift, decaying noise, and trained networks themselves."""
 
+from functools import partial
 from typing import Annotated
 
 import jax
@@ -11,7 +12,7 @@ from theory import random_walk_pca as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import LONGEST, Interval
 from theory_on_trial.laws import Asymptotic
-from theory_on_trial.mapping import map_cells, quick_jit
+from theory_on_trial.mapping import quick_map
 
 MODELS = {
     "linear": {"learning_rate": 0.02, "batch": 32},
@@ -148,9 +149,7 @@ def _runs(trial, n_runs, n_steps, window):
         return {name: _first_components(block) for name, block in blocks.items()}
 
     runs = {
-        name: quick_jit(lambda keys, options=options: map_cells(lambda key: observe(key, options), keys))(
-            jax.random.split(trial.key(name), n_runs)
-        )
+        name: quick_map(partial(observe, options=options))(jax.random.split(trial.key(name), n_runs))
         for name, options in MODELS.items()
     }
     parts = next(iter(runs.values()))
