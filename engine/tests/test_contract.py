@@ -196,7 +196,7 @@ def test_of_a_table_the_column_is_named_that_holds_no_numbers():
 
 
 def test_masked_entries_are_not_taken_for_numbers():
-    with pytest.raises(TypeError, match="rows must be .* with masked entries: fill them, or leave out their rows"):
+    with pytest.raises(TypeError, match=r"rows must be .* with masked entries: fill them, or leave out their rows"):
         scaled(np.ma.masked_greater([[1.0, 5.0]], 3), np.ones(2))
     assert scaled(np.ma.masked_greater([[1.0, 2.0]], 3), np.ones(2)).tolist() == [[1, 2]]
 
