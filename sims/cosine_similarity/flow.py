@@ -28,7 +28,7 @@ def flow(x: Ratings, a: Factor, b: Factor, penalty: Positive, accuracy: Accuracy
 
     Raises ValueError where 200 000 gradients do not get it there.
     """
-    from scipy.integrate import solve_ivp
+    from scipy.integrate import LSODA
 
     shape, gram, calls = a.shape, x.T @ x, 0
 
@@ -43,20 +43,11 @@ def flow(x: Ratings, a: Factor, b: Factor, penalty: Positive, accuracy: Accuracy
     start = np.concatenate([a.ravel(), b.ravel()])
     least = _REST * accuracy * float(np.linalg.norm(velocity(0, start)))
 
-    def at_rest(time: float, state: Float[np.ndarray, " numbers"]) -> float:
-        return float(np.linalg.norm(velocity(time, state))) - least
-
-    at_rest.terminal = True  # type: ignore[attr-defined]
     unit = 1 / float(np.trace(gram) + penalty)
-    found = solve_ivp(
-        velocity,
-        (0, 1e6 * unit),
-        start,
-        "LSODA",
-        events=at_rest,
-        rtol=accuracy,
-        atol=accuracy * float(np.abs(start).max()),
-    )
-    require(found.status == 1, f"a and b must come to rest in the time given, at penalty {penalty}: {found.message}")
-    first, second = found.y[:, -1].reshape(2, *shape)
+    path = LSODA(velocity, 0, start, 1e6 * unit, rtol=accuracy, atol=accuracy * float(np.abs(start).max()))
+    while path.status == "running" and np.linalg.norm(velocity(path.t, path.y)) > least:
+        path.step()
+    at_rest = np.linalg.norm(velocity(path.t, path.y)) <= least
+    require(at_rest, f"a and b must come to rest in the time given, at penalty {penalty}")
+    first, second = path.y.reshape(2, *shape)
     return Rest(first, second)
