@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 _NULL = 1e-12  # of the largest eigenvalue: smaller ones are zero
-_SWEEPS, _ROUNDS, _STILL, _SLACK = 5, 16, 1e-9, 1e-9
+_SWEEPS, _ROUNDS, _STILL, _SLACK, _NEARLY = 5, 16, 1e-9, 1e-9, 1e-14
 MOST_STEPS = 50
 
 Answers = Float[np.ndarray, "prompts prefixes"]
@@ -167,7 +167,7 @@ def _on_support(gram: Any, moments: Any, signs: Any, absolute: float) -> tuple[A
     each = np.arange(gram.shape[1])
     # A singular system has many solutions: one of them will do, if its signs are right.
     largest = system[:, each, each].max(axis=1, keepdims=True)
-    system[:, each, each] += np.where(active, np.finfo(float).eps * largest, 1.0)
+    system[:, each, each] += np.where(active, _NEARLY * len(each) * largest, 1.0)
     weights = np.linalg.solve(system, np.where(active, moments - absolute * signs, 0.0)[..., None])[..., 0]
     slopes = moments - np.einsum("pij,pj->pi", gram, weights)
     slack = _SLACK * np.maximum(np.abs(moments).max(axis=1, keepdims=True), absolute)
