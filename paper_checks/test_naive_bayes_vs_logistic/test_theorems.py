@@ -242,6 +242,7 @@ def test_nb_log_odds(
         found_by="draws",
         independent=n_draws,
         ops=20 * n_features,
+        scale=1 + odds,  # the log priors cancel
         controls={"half": odds / 2},
     )
 
