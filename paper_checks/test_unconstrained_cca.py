@@ -449,6 +449,8 @@ def test_batch_that_keeps(trial, correlations: Related):
     least = predicted.batch_that_keeps(rho)
     rough = int(np.ceil((rho.sum() / rho.min() + np.sum(rho**2)) / 2)) + 1
     trial.require(rough != least, "correlations must shrink so much that they and the strengths x give unlike batches")
+    seen = predicted.shrunk_strengths(rho, least).min() > 1e-4
+    trial.require(seen, "correlations must leave the least strength above 1e-4 at the least batch: it is sought there")
     near = range(max(least - 1, 2), least + 1)
     ends = {b: observed.minimise_expected(rho, len(rho), b, starts=1).weights for b in near}
     keeps = [b for b, W in ends.items() if np.sum(W.reshape(2, len(rho), -1) ** 2, axis=(0, 2)).min() > 1e-6]
