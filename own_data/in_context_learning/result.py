@@ -18,7 +18,8 @@ class Match(NamedTuple):
         name: of the algorithm, with its number of steps t where it has one.
         parameters: those that come nearest on the user's prompts, by symbol: λ of ridge regression, in the inputs' unit
             squared, step α, in its inverse, momentum β, penalties λ₁ and λ₂, width h, temperature T. An interval that
-            starts at 0 or ends at infinity has no end within the range that was searched.
+            starts at 0 or ends at infinity has no end within the range that was searched. Beside a number of steps t
+            they are those for this t: with others some do nearly as well.
         distance: mean squared difference of the answers, over the mean square of the labels: 0 for the same algorithm.
         apart: the same, over the mean square of the learner's answers.
         distance_scaled: `distance` for the scaled prompts, with the same parameters; NaN where these were not compared.

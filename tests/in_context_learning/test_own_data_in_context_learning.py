@@ -122,7 +122,8 @@ def averaged(logits):
 MORE = {
     "mean label": lambda X, Y, queries: Y.mean(axis=1),
     "gradient steps, t = 7": steps(7, 0.02),
-    "gradient steps with momentum, t = ": steps(4, 0.02, 0.6),
+    "gradient steps with momentum, t = 4": steps(4, 0.02, 0.6),
+    "gradient steps with momentum, t = 12": steps(12, 0.03, 0.9),
     "lasso": elastic_net(0.8, 0.0),
     "elastic net": elastic_net(0.4, 1.5),
     "kernel average": averaged(lambda X, queries: -np.sum((X - queries[:, None]) ** 2, axis=2)),
