@@ -35,16 +35,17 @@ def data(seed: int, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return x, x @ coefficients + NOISE**0.5 * rng.standard_normal(points), coefficients
 
 
-def scikit_learn(size: Size, precision: type = np.float64) -> Callable[[int, np.ndarray, np.ndarray], np.ndarray]:
+def bagged(members: int, k: int, penalty: float, seed: int, x: np.ndarray, y: np.ndarray) -> Any:
     from sklearn.ensemble import BaggingRegressor
     from sklearn.linear_model import Ridge
 
-    _, _, subsample, members = size
-    member = Ridge(alpha=subsample * PENALTY, fit_intercept=False)
+    member = Ridge(alpha=k * penalty, fit_intercept=False)
+    return BaggingRegressor(member, members, max_samples=k, bootstrap=False, random_state=seed).fit(x, y)
 
+
+def scikit_learn(size: Size, precision: type = np.float64) -> Callable[[int, np.ndarray, np.ndarray], np.ndarray]:
     def bag(seed: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        bagging = BaggingRegressor(member, members, max_samples=subsample, bootstrap=False, random_state=seed)
-        fitted = bagging.fit(x.astype(precision), y.astype(precision))
+        fitted = bagged(size[3], size[2], PENALTY, seed, x.astype(precision), y.astype(precision))
         return np.mean([one.coef_ for one in fitted.estimators_], axis=0)
 
     return bag
@@ -70,16 +71,11 @@ def sizes(size: Size) -> list[int]:
 
 
 def scikit_learn_choice(size: Size) -> Callable[[int, np.ndarray, np.ndarray], list[float]]:
-    from sklearn.ensemble import BaggingRegressor
-    from sklearn.linear_model import Ridge
-
     def choose(seed: int, x: np.ndarray, y: np.ndarray) -> list[float]:
         held, risks = len(y) // 5, []
         for k in sizes(size):
             for penalty in PENALTIES:
-                member = Ridge(alpha=k * penalty, fit_intercept=False)
-                bag = BaggingRegressor(member, size[3], max_samples=k, bootstrap=False, random_state=seed)
-                bag.fit(x[held:], y[held:])
+                bag = bagged(size[3], k, penalty, seed, x[held:], y[held:])
                 risks.append(float(np.mean((bag.predict(x[:held]) - y[:held]) ** 2)))
         return risks
 
@@ -120,10 +116,8 @@ def answer_seed(task: str, name: str, *size: int) -> Callable[[int], Answer]:
         x, y, coefficients = data(seed, size)
         seconds, found = timed(contender, seed, x, y)
         if task == "fit":
-            return {
-                "seconds": seconds,
-                "off": NOISE + float(np.sum((found - coefficients) ** 2)) - risk(subsample, PENALTY),
-            }
+            off = NOISE + float(np.sum((found - coefficients) ** 2)) - risk(subsample, PENALTY)
+            return {"seconds": seconds, "off": off}
         wanted = [risk(k, penalty) for k in sizes(size) for penalty in PENALTIES]
         return {"seconds": seconds, "off": float(np.mean(np.array(found) - wanted))}
 

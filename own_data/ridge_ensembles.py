@@ -25,6 +25,7 @@ _LEAST_LEFT = 10  # points outside a member that has no residual on its own
 _NEAR = 5  # least squares is undefined where k = p, and diverges on either side
 _ALIKE, _UNEVEN = 0.2, 0.15  # relative: what of the risk may hang on a row's nearest ones, and on unequal leverages
 _NEIGHBOURS = 4
+_HEAVIEST = 0.25  # of the risk
 
 
 class Setting(NamedTuple):
@@ -128,9 +129,9 @@ def _judge(whole: "_Whole", parts: list["_Part"], k: int, penalty: float, member
     equivalent = whole.penalty_with(float(np.mean([part.inverse_level(penalty) for part in parts])))
     full = whole.generalised_squares(equivalent)
     squares = np.mean([part.residuals(penalty) ** 2 for part in parts], axis=0)
-    one = squares / (share * d**2 + 1 - share)
+    one = squares / (share * d**2 + (1 - share))  # in this order: at k = n d^2 may be below a rounding of 1
     shares = one / members + (1 - 1 / members) * full
-    kept = 1 - share + share * d
+    kept = (1 - share) + share * d
     naive = shares.mean() + share * (1 - share) * (1 - d) ** 2 / kept**2 * one.mean() / members
     known = {"size": k, "penalty": penalty, "equivalent_penalty": equivalent, "risk_full": float(full.mean())}
     of_one = one.mean() / members / shares.mean()
@@ -153,7 +154,8 @@ class _Judged:
         scatter = max(self.scatter, other.scatter if other else 0.0)
         half_width = 1.96 * float(shares.std(ddof=1)) * np.sqrt(scatter / len(shares))
         mean = float(shares.mean())
-        return Estimate(mean, mean - half_width, mean + half_width)
+        low = mean - half_width
+        return Estimate(mean, low if other else max(low, 0.0), mean + half_width)
 
 
 # -------------------------------------------------------------------------------------------------- spectra and fits
@@ -239,6 +241,9 @@ class _Whole:
             found.append(f"rows come in groups: without its nearest rows too, a row's error rises by {grouped:.0%}")
         if abs(uneven) > _UNEVEN:
             found.append(f"rows differ in scale: cross-validation is {uneven:+.0%} off leave-one-out")
+        if left_out.max() > _HEAVIEST * left_out.sum():
+            share = left_out.max() / left_out.sum()
+            found.append(f"row {left_out.argmax()} alone makes {share:.0%} of the risk: the intervals hang on it")
         return tuple(found)
 
 
@@ -259,7 +264,8 @@ class _Part:
         """What is 1 - df / k."""
         if penalty == 0:
             return 1 - len(self.eigenvalues) / self.size
-        return 1 - float(np.sum(self.eigenvalues / (self.eigenvalues + penalty))) / self.size
+        left = penalty * float(np.sum(1 / (self.eigenvalues + penalty)))
+        return (self.size - len(self.eigenvalues) + left) / self.size
 
     def inverse_level(self, penalty: float) -> float:
         """What is 1 / mu: the mean of 1 / (e + penalty) over the eigenvalues of the k by k matrix; may be infinite."""

@@ -39,9 +39,8 @@ def test_levels_and_risks_to_thirty_digits(aspect, subsample_aspect, penalty):
 
     setting = (LAW, penalty, aspect, subsample_aspect)
     assert predicted.level(LAW, penalty, subsample_aspect) == pytest.approx(float(mu), rel=1e-13)
-    assert predicted.member_risk(LAW, penalty, subsample_aspect) == pytest.approx(
-        float(risk(subsample_aspect)), rel=1e-12
-    )
+    member = predicted.member_risk(LAW, penalty, subsample_aspect)
+    assert member == pytest.approx(float(risk(subsample_aspect)), rel=1e-12)
     assert predicted.full_ensemble_risk(*setting) == pytest.approx(float(risk(aspect)), rel=1e-12)
     assert predicted.ensemble_risk(*setting, 3) == pytest.approx(float(risk(subsample_aspect) + 2 * risk(aspect)) / 3)
     equivalent = mu - mpmath.mpf(aspect) / 2 * shrunk(mu)
@@ -51,11 +50,7 @@ def test_levels_and_risks_to_thirty_digits(aspect, subsample_aspect, penalty):
 
 @pytest.mark.parametrize(
     ("setting", "one", "full"),
-    [
-        ((0.5, 1.25, 0.1), 0.8429, 0.4387),
-        ((0.5, 2.0, 0.0), 1.3549, 0.6177),
-        ((0.4, 0.8, 0.0), 1.25, 0.4167),
-    ],
+    [((0.5, 1.25, 0.1), 0.8429, 0.4387), ((0.5, 2.0, 0.0), 1.3549, 0.6177), ((0.4, 0.8, 0.0), 1.25, 0.4167)],
 )
 def test_published_numbers(setting, one, full):
     aspect, subsample_aspect, penalty = setting
@@ -138,9 +133,6 @@ def union_gcv_of_two(penalty, phi, phi_s):
 def test_the_union_law_is_that_of_the_authors_code_at_two_members(aspect, further, penalty):
     setting = (penalty, aspect, aspect * further)
     assert predicted.union_gcv(LAW, *setting, 2) == pytest.approx(union_gcv_of_two(*setting), rel=1e-9)
-    assert predicted.union_gcv(LAW, *setting, 1) == pytest.approx(
-        predicted.member_risk(LAW, penalty, setting[2]), rel=1e-9
-    )
 
 
 def test_cross_validation_of_many_members_is_their_risk():
@@ -155,24 +147,28 @@ def test_cross_validation_of_many_members_is_their_risk():
 
 
 @pytest.mark.parametrize(
-    ("call", "sentence"),
+    ("name", "given", "sentence"),
     [
-        (lambda: predicted.full_ensemble_risk(LAW, 0.1, 1.0, 0.5), r"at least the aspect \(k <= n\), got 0.5 and 1"),
-        (
-            lambda: predicted.union_gcv(LAW, 0.0, 1.0, 2.0, 1),
-            "members must be more than 1 at penalty 0: GCV over the union is 0 / 0",
-        ),
-        (
-            lambda: predicted.gcv_bias(LAW, 0.0, 2.0, 2.0, 3),
-            "subsample_aspect must exceed the aspect at penalty 0: GCV is 0 / 0",
-        ),
-        (lambda: predicted.ensemble_risk(LAW, 0.1, 0.5, 1.0, 0), "members must be at least 1"),
-        (lambda: predicted.risk_at(LAW, 0.0, 2.0), "mu must be the larger root of the fixed point"),
+        ("full_ensemble_risk", (0.1, 1.0, 0.5), r"at least the aspect \(k <= n\), got 0.5 and 1"),
+        ("union_gcv", (0.0, 1.0, 2.0, 1), "GCV is 0 / 0, as at penalty 0 with M = 1"),
+        ("gcv_bias", (0.0, 2.0, 2.0, 3), "GCV is 0 / 0, as at penalty 0 with k = n"),
+        ("ensemble_risk", (0.1, 0.5, 1.0, 0), "members must be at least 1"),
+        ("risk_at", (0.0, 2.0), "mu must be the larger root of the fixed point"),
     ],
 )
-def test_what_has_no_answer_is_said(call, sentence):
+def test_what_has_no_answer_is_said(name, given, sentence):
     with pytest.raises(ValueError, match=sentence):
-        call()
+        getattr(predicted, name)(LAW, *given)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "aspects"), [(1e-9, (0.5, 1.25)), (0.1, (0.5, 1e6)), (-0.05, (0.5, 2.0)), (-0.07, (0.5, 2.0))]
+)
+def test_over_the_points_it_has_seen_one_member_is_judged_right(penalty, aspects):
+    """With small residuals, with few points of many, and with residuals of the other sign."""
+    risk = predicted.member_risk(LAW, penalty, aspects[1])
+    assert predicted.union_gcv(LAW, penalty, *aspects, 1) == pytest.approx(risk, rel=1e-12)
+    assert predicted.gcv_bias(LAW, penalty, *aspects, 1) > 0
 
 
 def test_one_member_diverges_at_the_threshold_and_the_full_ensemble_does_not():
@@ -239,9 +235,8 @@ def test_judges_of_a_bag_by_hand():
     w, d = k / n, 1 - freedom / k
     one = np.mean([products[:, m, m].mean() / (w * d[m] ** 2 + 1 - w) for m in (0, 1)])
     share = w * (1 - w) * (1 - d.mean()) ** 2 / (1 - w + w * d.mean()) ** 2
-    assert float(observed.corrected_gcv(form, 2)) == pytest.approx(
-        two / (1 - freedom.mean() / n) ** 2 - share * one / 2
-    )
+    corrected = two / (1 - freedom.mean() / n) ** 2 - share * one / 2
+    assert float(observed.corrected_gcv(form, 2)) == pytest.approx(corrected)
 
 
 def test_the_mean_of_a_bag_is_affine_in_its_size():
@@ -331,9 +326,8 @@ def test_the_predicted_risk_is_within_two_per_cent_of_the_refitted_one(predictio
 
 
 def test_the_interval_holds_the_refitted_risk_as_often_as_it_says(predictions):
-    held = np.sum(
-        (predictions[:, :, 1] <= predictions[:, :, 3]) & (predictions[:, :, 3] <= predictions[:, :, 2]), axis=0
-    )
+    _, low, high, actual, _ = np.moveaxis(predictions, 2, 0)
+    held = np.sum((low <= actual) & (actual <= high), axis=0)
     assert np.all(held >= binom(80, 0.95).ppf(1e-4))
 
 
@@ -344,6 +338,15 @@ def test_all_points_are_ridge_and_its_cross_validation():
     value = np.mean((y - hat @ y) ** 2) / (1 - np.trace(hat) / 80) ** 2
     assert setting.equivalent_penalty == pytest.approx(0.3, rel=1e-6)
     assert (setting.risk_full, setting.risk.value, setting.gcv_naive) == pytest.approx((value,) * 3, rel=1e-6)
+
+
+@pytest.mark.parametrize("penalty", [1e-6, 2.5e-8, 1e-11])
+def test_where_each_member_has_all_points_a_bag_is_one_fit(penalty):
+    """However small the residuals of a fit that almost interpolates."""
+    x, y, _, _ = regression(np.random.default_rng(0), 60, 200, 0)
+    for members in (1, 5):
+        setting = tool.choose_subsample(x, y, [60], [penalty], members).settings[0]
+        assert (setting.risk.value, setting.gcv_naive) == pytest.approx((setting.risk_full,) * 2, rel=1e-4)
 
 
 def test_penalties_below_zero_are_matched_on_their_branch():
@@ -372,10 +375,12 @@ def test_data_where_leave_one_out_fails_are_doubted():
     grouped = tool.choose_subsample(near, np.repeat(y, 3) + 0.1 * rng.standard_normal(180), [90], [0.1], 5)
     assert "rows come in groups" in str(grouped)
     scales = rng.standard_t(2.5, (200, 1))
-    uneven = tool.choose_subsample(
-        x := scales * rng.standard_normal((200, 80)), x @ np.ones(80) / 9 + rng.standard_normal(200), [120], [0.05], 5
-    )
+    x = scales * rng.standard_normal((200, 80))
+    uneven = tool.choose_subsample(x, x @ np.ones(80) / 9 + rng.standard_normal(200), [120], [0.05], 5)
     assert "rows differ in scale" in str(uneven)
+    outlying = tool.choose_subsample(x, np.where(np.arange(200) == 7, 1e4, x[:, 0]), [120], [0.05], 5)
+    assert "row 7 alone makes" in str(outlying)
+    assert outlying.settings[0].risk.low == 0
 
 
 @pytest.mark.parametrize(
@@ -403,6 +408,7 @@ GIVEN = {"population": LAW}
 DATA = dict(zip(("x", "y"), regression(np.random.default_rng(7), 60, 10, 0)[:2], strict=True))
 ARGUMENTS = (jax.random.key(0), np.ones(4), np.ones(4), 0.2, 0.3)
 FORM = {"form": observed.trace_form(*ARGUMENTS, points=9, subsample=6, members=3)}
+ROWS = {"x": np.random.default_rng(8).standard_normal((2, 9, 4)), "chosen": np.tile(np.arange(6), (2, 1, 1))}
 SINGULAR = Case(infinite="NaN where the penalty does not exceed minus the smallest eigenvalue, huge near it")
 
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
@@ -414,15 +420,7 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
         **{name: Case(GIVEN, infinite="interpolation's threshold") for name in ("risk_at", "member_risk")},
         **{name: SINGULAR for name in ("smoothers", "bagged_coefficients", "trace_form", "traces")},
         **{name: Case(FORM) for name in ("gcv", "sims.union_gcv", "corrected_gcv")},
-        "zero_means": Case(
-            {
-                "x": np.random.default_rng(8).standard_normal((2, 9, 4)),
-                "chosen": np.arange(6).reshape(1, 1, 6).repeat(2, axis=0),
-                "variances": np.ones(4),
-                "blocks": np.ones((1, 4)),
-                "penalty": 0.5,
-            }
-        ),
+        "zero_means": Case(ROWS | {"variances": np.ones(4), "blocks": np.ones((1, 4)), "penalty": 0.5}),
         "choose_subsample": Case({**DATA, "sizes": [30], "penalties": [0.5]}),
     },
     examples=3,  # each shape is a program

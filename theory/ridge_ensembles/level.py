@@ -52,7 +52,8 @@ def residual_share(population: Population, penalty: Penalty, aspect: Aspect) -> 
 
     A training point's residual is d times what it would be had the member not seen it. Source: the authors' code.
     """
-    return 1 - aspect * shrunk(population, level(population, penalty, aspect))
+    mu = level(population, penalty, aspect)
+    return penalty / mu if mu else 1 - aspect
 
 
 @guarded

@@ -61,10 +61,8 @@ def _best_level(population: Population, aspect: float, negative: bool) -> float:
     from scipy.optimize import minimize_scalar
 
     require(population.signal > 0, "population must have a signal: without one no penalty is large enough")
-    low, scale = (
-        vertex(population, aspect) if negative else level(population, 0.0, aspect),
-        population.eigenvalues.max(),
-    )
+    low = vertex(population, aspect) if negative else level(population, 0.0, aspect)
+    scale = population.eigenvalues.max()
 
     def risk(decade: float) -> float:
         return risk_at(population, low + scale * 10**decade, aspect)

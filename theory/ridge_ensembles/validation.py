@@ -7,7 +7,7 @@ states consistency for the full ensemble; at M = 2 over the union the law is tha
 
 from theory.ridge_ensembles.level import require_subsample, residual_share
 from theory.ridge_ensembles.population import Aspect, Members, Penalty, Population
-from theory.ridge_ensembles.risk import ensemble_risk, full_ensemble_risk, member_risk
+from theory.ridge_ensembles.risk import full_ensemble_risk, member_risk
 from theory_on_trial.contract import guarded, require
 
 
@@ -22,8 +22,8 @@ def gcv_bias(
     """
     require_subsample(aspect, subsample_aspect)
     share, d = aspect / subsample_aspect, residual_share(population, penalty, subsample_aspect)
-    kept = 1 - share + share * d
-    require(kept > 1e-12, "subsample_aspect must exceed the aspect at penalty 0: GCV is 0 / 0 at k = n")
+    kept = (1 - share) + share * d
+    require(abs(kept) > 1e-12, "1 - w + w d must not vanish: GCV is 0 / 0, as at penalty 0 with k = n")
     return share * (1 - share) * (1 - d) ** 2 / kept**2 * member_risk(population, penalty, subsample_aspect) / members
 
 
@@ -38,12 +38,12 @@ def union_gcv(
     """
     require_subsample(aspect, subsample_aspect)
     w, d = aspect / subsample_aspect, residual_share(population, penalty, subsample_aspect)
-    unseen = (1 - w) ** members
-    seen = 1 - unseen
-    kept = 1 - w * (1 - d) / seen
-    require(kept > 1e-12, "members must be more than 1 at penalty 0: GCV over the union is 0 / 0")
+    by_others = (1 - w) * (1 - (1 - w) ** (members - 1))
+    seen = w + by_others
+    kept = (by_others + w * d) / seen
+    require(abs(kept) > 1e-12 * abs(d), "1 - w (1 - d) / u must not vanish: GCV is 0 / 0, as at penalty 0 with M = 1")
     one = member_risk(population, penalty, subsample_aspect) / members
     pairs = (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
-    everywhere = (w * d**2 + 1 - w) * one + (w * d + 1 - w) ** 2 * pairs
-    outside = unseen * ensemble_risk(population, penalty, aspect, subsample_aspect, members)
-    return (everywhere - outside) / (seen * kept**2)
+    # Less the share (1 - w)^M of the unseen, whose residuals are the bag's risk.
+    sums = (w * d**2 + by_others) * one + ((w * d + 1 - w) ** 2 - (1 - w) ** members) * pairs
+    return sums / (seen * kept**2)
