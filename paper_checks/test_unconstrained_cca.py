@@ -152,7 +152,8 @@ def test_minimum_of_views(
     trial, form: Form, n_columns: Columns, unmatched: Surplus, correlations: Correlations = RELATED
 ):
     """For CCA min L is - sum of rho_i^2, or - sum of (1 + rho_i)^2 in the library's form, over the K largest."""
-    related = max(correlations, default=0) >= 0.01
+    trial.require(len(correlations), "correlations must not be empty")
+    related = max(correlations) >= 0.01
     trial.require(form == "library" or related, "a correlation must be at least .01: else only W = 0 is a minimum")
     A, B = _views(correlations, form, unmatched)
     found = observed.minimise(A, B, trial.generator().normal(size=(3, len(A), n_columns)))
@@ -249,6 +250,9 @@ def test_critical_points(trial, chosen: Chosen, surplus: Surplus, eigenvalues: E
         )
     least = predicted.least_curvature(spectrum, chosen, n_columns)
     wrong = {"half of it": least / 2} if least else {"no flat directions": 4 * spectrum[max(chosen)]}
+    if chosen and not surplus and least < 0:
+        above = np.delete(spectrum, chosen) - spectrum[list(chosen)].min()
+        wrong |= {"the nearest missing eigenvalue": -4 * above[above > 0].min()} if np.sum(above > 0) > 1 else {}
     trial.identity(observed.curvatures(A, B, W)[0], least, **rounding, scale=size, controls=wrong)
 
 
