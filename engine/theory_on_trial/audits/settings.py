@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -128,18 +129,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     earlier = records.read(path)
     rows = {row[0]: row for row in earlier.get("rows", [])}
     sources = dict(zip(rows, earlier.get("sources", []), strict=True))
+    order = [one.id for one in every]
+    table = _table(order, rows, sources)
     try:
         for subject in tqdm([one for one in every if one.id in ids or not ids], unit="claim", file=sys.stderr):
             rows[subject.id], sentences = tried(subject, options.most)
             sources[subject.id] = source_of(subject)
             for sentence in sentences:
                 tqdm.write(sentence)
+            table = _table(order, rows, sources)
+            records.write(path, table)  # with every claim: an hour's work is not lost with the last one
+            jax.clear_caches()  # each setting has programs of its own, and memory maps are few
     except KeyboardInterrupt:
         print("stopped: the other claims keep the lines they had", file=sys.stderr)
-    shown = [rows[subject.id] for subject in every if subject.id in rows]
+    print(table["note"])
+    return int(bool(sum(row[6] for row in table["rows"])))
+
+
+def _table(order: Sequence[str], rows: dict[str, list[Any]], sources: dict[str, Any]) -> dict[str, Any]:
+    shown = [rows[name] for name in order if name in rows]
     drawn, outside, undecided, wrong = (sum(row[column] for row in shown) for column in (2, 3, 5, 6))
     bare = sum(not row[1] for row in shown)
-    table = {
+    return {
         "title": "Settings drawn from the claims' domains",
         "command": "theory-on-trial audit settings",
         "columns": list(COLUMNS),
@@ -151,6 +162,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "setting with a domain."
         ),
     }
-    records.write(path, table)
-    print(table["note"])
-    return int(bool(wrong))
