@@ -4,7 +4,9 @@ For each level v of the predictions and each group h: the mean of h r, r = y - f
 are K2. Intervals hold at finite n for independent rows that the predictor has not seen.
 """
 
+from collections import Counter
 from dataclasses import dataclass
+from math import gcd
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -17,12 +19,14 @@ from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
 Numbers = Annotated[Float[np.ndarray, " rows"], USABLE_SCALE]
+Labels = Numbers | Bool[np.ndarray, " rows"]
 Groups = Annotated[Float[np.ndarray, "rows groups"], USABLE_SCALE] | Bool[np.ndarray, "rows groups"]
 Vector = Float[np.ndarray, " rows"]
 
 _TOO_GOOD = 1e-4  # chance that residuals of other rows are as close to zero
 _FEWEST_LEVELS = 4  # from which on sums of labels are not zero by the chance of a lattice
-_COPIES = 0.01
+_COPIES, _FEWEST_KINDS = 0.01, 12  # of the rows; of different rows, from which on none is a chance
+_SAME = 1e-12  # of the range of labels: values that are nearer differ by rounding
 
 
 class Cell(NamedTuple):
@@ -133,7 +137,7 @@ class MulticalibrationAudit(Answer):
 @guarded
 def multicalibration_audit(
     predictions: Numbers,
-    y: Numbers,
+    y: Labels,
     groups: Groups,
     *,
     n_levels: Annotated[int, Interval(1, 2**16)] = 10,
@@ -145,7 +149,7 @@ def multicalibration_audit(
 
     Args:
         predictions: f of each row; up to `n_levels` different values are the levels, more are put into equal bins.
-        y: label of each row, 0 and 1 or any number within `bounds`.
+        y: label of each row, booleans, or numbers within `bounds`.
         groups: h of each row, a column per group: booleans, or numbers whose largest h^2 stands for B.
         n_levels: most levels.
         bounds: the range of labels and predictions.
@@ -166,7 +170,7 @@ def multicalibration_audit(
     >>> [(cell.level, round(cell.residual.value, 3)) for cell in audit.cells if cell.residual.low > 0]
     [(1, 0.058)]
     """
-    n, low, high = len(y), float(bounds[0]), float(bounds[1])
+    n, low, high, y = len(y), float(bounds[0]), float(bounds[1]), y.astype(float)
     require(low < high, f"bounds must rise, got {low} and {high}")
     require(n >= 2, f"y must have at least two rows, got {n}")
     for name, numbers in (("predictions", predictions), ("y", y)):
@@ -208,6 +212,8 @@ class _Levels:
 
     def __init__(self, predictions: Vector, low: float, high: float, most: int):
         values, index = np.unique(predictions, return_inverse=True)
+        first = np.append(True, np.diff(values) > _SAME * (high - low))
+        values, index = values[first], np.cumsum(first)[index] - 1
         self.low, self.high, self.width = low, high, (high - low) / most
         self.binned = len(values) > most
         self.spacing = float(np.diff(values).min(initial=np.inf))
@@ -367,13 +373,33 @@ def _doubts(
     if single:
         reason = f"levels of one row, {single:.2g} of all, are left out of the unbiased K2"
         found.append(Doubt(reason, single * bound * (levels.high - levels.low) ** 2, "of K2"))
-    if levels.binned and 4 * len(np.unique(predictions)) > n:
-        rows = np.ascontiguousarray(np.column_stack([predictions, y, h]))
-        copies = n - len({row.tobytes() for row in rows})
-        if copies > _COPIES * n:
-            reason = f"{copies} rows are copies of others, and count as if they were new"
-            found.append(Doubt(reason, np.inf, "of each interval's length"))
+    copies = _copied(levels, predictions, y, h)
+    if copies > _COPIES * n:
+        reason = f"{copies} rows are copies of others, and count as if they were new"
+        found.append(Doubt(reason, np.inf, "of each interval's length"))
     return found
+
+
+def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Float[np.ndarray, "rows groups"]) -> int:
+    """How many rows are equal to others; 0 where few of them, or rows of discrete columns, are equal by chance.
+
+    They are not by chance where all rows come a multiple of times, or where equal predictions and groups have equal
+    labels though labels that are exchanged within levels differ.
+    """
+
+    def kinds(*columns: Float[np.ndarray, "rows ..."]) -> Counter[bytes]:
+        return Counter(row.tobytes() for row in np.column_stack(columns))
+
+    rows = kinds(predictions, h, y)
+    copies = len(y) - len(rows)
+    if copies <= _COPIES * len(y):
+        return 0
+    exchanged = np.empty_like(y)
+    place = np.argsort(levels.index, kind="stable")
+    exchanged[place] = y[np.lexsort((np.random.default_rng(0).random(len(y)), levels.index))]
+    alone, others = len(kinds(predictions, h)), len(kinds(predictions, h, exchanged))
+    alike = others - alone > _FEWEST_KINDS * (1 + len(rows) - alone)
+    return copies if alike or (len(rows) > _FEWEST_KINDS and gcd(*rows.values()) > 1) else 0
 
 
 def _different(columns: Float[np.ndarray, "rows groups"]) -> int:
@@ -394,7 +420,8 @@ def _too_good(levels: _Levels, residuals: Vector, h: Float[np.ndarray, "rows gro
         return True
     if not levels.binned:
         return False
-    columns = np.column_stack([np.ones(len(h)), h]) * residuals[:, None]
-    lengths = np.sqrt(np.sum(columns**2, axis=0))
-    near = np.abs(columns.sum(axis=0)[lengths > 0]) < _TOO_GOOD / columns.shape[1] * lengths[lengths > 0]
-    return bool(near.any())
+    columns = np.column_stack([np.ones(len(h)), h])
+    small = _TOO_GOOD / columns.shape[1] * np.sqrt(np.sum((columns * residuals[:, None]) ** 2, axis=0))
+    # Sums over predictions on a grid lie on one too, and are often 0.
+    coarse = levels.spacing * np.abs(columns).max(axis=0) >= small
+    return bool(np.any((np.abs(residuals @ columns) < small) & ~coarse))

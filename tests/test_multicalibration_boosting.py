@@ -293,10 +293,21 @@ def level_means(generator):
     return means[level], y, (generator.random(2000) < 0.5)[:, None]
 
 
-def copied(generator):
-    f = generator.random(1000)
-    y, h = (generator.random(1000) < f).astype(float), (generator.random(1000) < 0.5)[:, None]
-    return np.tile(f, 2), np.tile(y, 2), np.tile(h, (2, 1))
+def copied(generator, times=2):
+    f, n = generator.random(1000), 1000 * times
+    y, h = generator.random(1000) < f, generator.random((1000, 1)) < 0.5
+    return np.resize(f, n), np.resize(y, n), np.resize(h, (n, 1))
+
+
+def copied_often(generator):
+    return copied(generator, 20)
+
+
+def copied_levels(generator):
+    """Three levels and a numeric group, drawn with replacement."""
+    f, y, h = generator.choice([0.2, 0.5, 0.8], 500), generator.random(500) < 0.5, generator.random((500, 1))
+    rows = generator.integers(0, 500, 2000)
+    return f[rows], y[rows], h[rows]
 
 
 def cancelling(generator, n=20_000):
@@ -328,6 +339,8 @@ def lonely(generator):
         (fitted_scores, "an audit on training data says nothing"),
         (level_means, "an audit on training data says nothing"),
         (copied, "rows are copies of others"),
+        (copied_often, "rows are copies of others"),
+        (copied_levels, "rows are copies of others"),
         (cancelling, "which can hide miscalibration"),
         (hardly_wider, "which share a level hangs on rounding"),
         (twins, "1 groups are equal to others"),
@@ -339,6 +352,25 @@ def test_data_that_do_not_fit_are_doubted(data, sentence):
         audit = tool.multicalibration_audit(*data(np.random.default_rng(seed)))
         assert any(sentence in doubt.reason for doubt in audit.doubts), audit.doubts
         assert sentence in audit.summary()
+
+
+@pytest.mark.parametrize(
+    ("decimals", "n", "share"), [(None, 400, 0.3), (None, 3000, 0.05), (2, 3000, 0.4), (3, 1000, 1.0)]
+)
+def test_scores_on_a_grid_are_neither_copies_nor_trained(decimals, n, share):
+    generator, doubts = np.random.default_rng(1), []
+    for _ in range(30):
+        f = generator.uniform(0.1, 0.9, n)
+        f = np.round(f / 0.05) * 0.05 if decimals is None else np.round(f, decimals)
+        groups = generator.random((n, 20)) < share
+        doubts += tool.multicalibration_audit(f, generator.random(n) < f, groups, min_count=5).doubts
+    assert not any("training data" in doubt.reason or "copies" in doubt.reason for doubt in doubts)
+
+
+def test_predictions_that_differ_by_rounding_are_one_level():
+    f = np.repeat([0.3, 0.1 + 0.2, 0.7], 100)
+    audit = tool.multicalibration_audit(f, np.arange(300) % 2 == 0, np.ones((300, 1)), n_levels=2)
+    assert (audit.binned, audit.counts.tolist()) == (False, [200, 100])
 
 
 def test_bins_give_a_lower_bound_only():
