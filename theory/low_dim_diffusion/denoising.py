@@ -49,13 +49,7 @@ def posterior_variance(
 
 @guarded
 def implicit_loss(
-    points: Points,
-    bases: Bases,
-    weights: Weights,
-    signal: Level,
-    noise: Level,
-    nodes: Nodes,
-    node_weights: NodeWeights,
+    points: Points, bases: Bases, weights: Weights, signal: Level, noise: Level, nodes: Nodes, node_weights: NodeWeights
 ) -> float:
     """Return E|D(x_t) - x0|^2 of the soft denoiser D on given clean points, without looking at them beside x_t.
 
