@@ -22,6 +22,8 @@ Numbers = Annotated[Float[np.ndarray, " rows"], USABLE_SCALE]
 Labels = Numbers | Bool[np.ndarray, " rows"]
 Groups = Annotated[Float[np.ndarray, "rows groups"], USABLE_SCALE] | Bool[np.ndarray, "rows groups"]
 Vector = Float[np.ndarray, " rows"]
+Columns = Float[np.ndarray, "rows groups"]
+Table = Float[np.ndarray, "levels groups"]
 
 _TOO_GOOD = 1e-4  # chance that residuals of other rows are as close to zero
 _FEWEST_LEVELS = 4  # from which on sums of labels are not zero by the chance of a lattice
@@ -204,9 +206,6 @@ def multicalibration_audit(
     )
 
 
-# ----------------------------------------------------------------------------------------------- levels and intervals
-
-
 class _Levels:
     """Which level each row has, the ends of each level, and how many rows."""
 
@@ -225,7 +224,7 @@ class _Levels:
             self.ends = values, values
         self.index, self.counts = index, np.bincount(index)
 
-    def ranges(self, h: Float[np.ndarray, "rows groups"]) -> Float[np.ndarray, "levels groups"]:
+    def ranges(self, h: Columns) -> Table:
         """How far apart two values of h r can be in each level, h between the extremes of its column and 0."""
         least, most = np.minimum(h.min(axis=0), 0), np.maximum(h.max(axis=0), 0)
         above, below = (self.high - self.ends[0])[:, None], (self.ends[1] - self.low)[:, None]
@@ -235,7 +234,7 @@ class _Levels:
 class _Sums:
     """Means and variances of some columns in each level, with intervals and K2."""
 
-    def __init__(self, levels: _Levels, products: Float[np.ndarray, "rows groups"]):
+    def __init__(self, levels: _Levels, products: Columns):
         self.counts = np.bincount(levels.index, minlength=len(levels.counts))
         total = _Total(levels)
         products = products[total.order]
@@ -245,16 +244,14 @@ class _Sums:
         centred = total((products - self.means[levels.index[total.order]]) ** 2)
         self.variances = centred / np.maximum(counts - 1, 1)
 
-    def half_widths(
-        self, ranges: Float[np.ndarray, "levels groups"], miss: float
-    ) -> Float[np.ndarray, "levels groups"]:
+    def half_widths(self, ranges: Table, miss: float) -> Table:
         """Of two-sided intervals, each of which misses the mean with at most this chance."""
         n, deviation = np.maximum(self.counts, 1)[:, None], np.log(8 / miss)
         hoeffding = ranges * np.sqrt(np.log(4 / miss) / (2 * n))
         bernstein = np.sqrt(2 * self.variances * deviation / n) + 7 * ranges * deviation / (3 * np.maximum(n - 1, 1))
         return np.where(n > 1, np.minimum(hoeffding, bernstein), hoeffding)
 
-    def error(self, group: int, half: Float[np.ndarray, "levels groups"]) -> GroupError:
+    def error(self, group: int, half: Table) -> GroupError:
         """K2 along one column."""
         there = self.counts > 0
         counts, means = self.counts[there], self.means[there, group]
@@ -282,9 +279,6 @@ def _around(mean: float, half: float) -> Estimate:
     return Estimate(float(mean), float(mean - half), float(mean + half))
 
 
-# ------------------------------------------------------------------------------------------- one half fits, one judges
-
-
 class _Half(_Levels):
     """The levels of some of the rows."""
 
@@ -294,7 +288,7 @@ class _Half(_Levels):
 
 
 def _halves(
-    levels: _Levels, predictions: Vector, y: Vector, h: Float[np.ndarray, "rows groups"], confidence: float
+    levels: _Levels, predictions: Vector, y: Vector, h: Columns, confidence: float
 ) -> tuple[Combination | None, Estimate | None]:
     n, size = h.shape
     if n < 4 * (size + 2) or not h.any():
@@ -317,9 +311,7 @@ def _halves(
     return Combination(weights, error.unbiased, error.least), _around(of_gains.means[0, 0], width[0, 0])
 
 
-def _worst(
-    means: Float[np.ndarray, "levels groups"], counts: Int[np.ndarray, " levels"], h: Float[np.ndarray, "rows groups"]
-) -> Float[np.ndarray, " groups"]:
+def _worst(means: Table, counts: Int[np.ndarray, " levels"], h: Columns) -> Float[np.ndarray, " groups"]:
     """Coefficients of the combination of mean square 1 with the largest K2: the top generalised eigenvector."""
     squares, vectors = np.linalg.eigh(h.T @ h / len(h))
     kept = squares > 1e-10 * squares[-1]
@@ -331,9 +323,7 @@ def _worst(
     return whitening @ top
 
 
-def _corrections(
-    levels: _Levels, residuals: Vector, h: Float[np.ndarray, "rows groups"], first: Bool[np.ndarray, " rows"]
-) -> Vector:
+def _corrections(levels: _Levels, residuals: Vector, h: Columns, first: Bool[np.ndarray, " rows"]) -> Vector:
     """What least squares on the first half adds to predictions of the second; nothing where a level has few rows."""
     basis = np.column_stack([np.ones(len(h)), h / max(float(np.abs(h).max()), 1e-50)])
     added = np.zeros(len(h))
@@ -345,12 +335,7 @@ def _corrections(
     return added
 
 
-# ------------------------------------------------------------------------------------------------------------- doubts
-
-
-def _doubts(
-    levels: _Levels, predictions: Vector, y: Vector, h: Float[np.ndarray, "rows groups"], bound: float
-) -> list[Doubt]:
+def _doubts(levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: float) -> list[Doubt]:
     """Why the answer may be off."""
     n, found = len(y), []
     if levels.binned:
@@ -380,14 +365,14 @@ def _doubts(
     return found
 
 
-def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Float[np.ndarray, "rows groups"]) -> int:
+def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Columns) -> int:
     """How many rows are equal to others; 0 where few of them, or rows of discrete columns, are equal by chance.
 
     They are not by chance where all rows come a multiple of times, or where equal predictions and groups have equal
     labels though labels that are exchanged within levels differ.
     """
 
-    def kinds(*columns: Float[np.ndarray, "rows ..."]) -> Counter[bytes]:
+    def kinds(*columns: Vector | Columns) -> Counter[bytes]:
         return Counter(row.tobytes() for row in np.column_stack(columns))
 
     rows = kinds(predictions, h, y)
@@ -402,12 +387,12 @@ def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Float[np.ndarray
     return copies if alike or (len(rows) > _FEWEST_KINDS and gcd(*rows.values()) > 1) else 0
 
 
-def _different(columns: Float[np.ndarray, "rows groups"]) -> int:
+def _different(columns: Columns) -> int:
     """How many different columns there are."""
     return len({column.tobytes() for column in np.ascontiguousarray(columns.T)})
 
 
-def _too_good(levels: _Levels, residuals: Vector, h: Float[np.ndarray, "rows groups"]) -> bool:
+def _too_good(levels: _Levels, residuals: Vector, h: Columns) -> bool:
     """Whether sums of residuals are so near zero that they have been fitted."""
     from scipy.stats import chi2
 
