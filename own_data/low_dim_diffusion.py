@@ -21,6 +21,7 @@ Wanted = Annotated[float, Interval(1e-12, 1e9, why="a squared distance")]
 
 _SMALL = 0.1  # what the next order in delta^2 may add, as a share of the error
 _GAP = 1.5  # by which the last kept singular value must exceed the edge of the noise
+_KNOWN = 1e12  # degrees of freedom of what is known
 _FAR = 4.0  # standard deviations, with which data that fit are hardly ever doubted
 
 
@@ -93,8 +94,8 @@ def subspace_error(samples: Rows, dim: Dim, noise: NonNegative | None = None) ->
 
     >>> x = np.random.default_rng(0).standard_normal((40, 30)) * ([1.0] * 3 + [0.05] * 27)
     >>> print(subspace_error(x, 3))
-    40 samples of dimension 3 in 30: D^2 = 0.009172 [0.006445, 0.01237] of at most 6 (uncentred)
-    noise per coordinate 0.04804 [0.04593, 0.05014]
+    40 samples of dimension 3 in 30: D^2 = 0.009172 [0.006472, 0.01242] of at most 6 (uncentred)
+    noise per coordinate 0.04804 [0.04602, 0.05024]
     """
     return _judged(samples, dim, noise, None)
 
@@ -106,7 +107,7 @@ def samples_needed(samples: Rows, dim: Dim, wanted: Wanted, noise: NonNegative |
     d + 1 + 2 delta^2 (n - d)(N - d - 1) sum_(j <= d) 1 / sigma_j^2 / D^2, by the mean of an inverse Wishart matrix: for
     normal latents of mean zero. Arguments, doubts and errors as there; more doubts: a mean of the latents that is not
     zero, latents with heavy tails or few values, and few samples more than d, at which errors have a mean and no
-    variance.
+    variance. Raises ValueError for a wanted D^2 of 2 min(d, n - d) or more.
     """
     return _judged(samples, dim, noise, float(wanted))
 
@@ -115,6 +116,8 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
     n, ambient = x.shape
     require(n >= dim + 2, f"samples must be at least dim + 2 (the mean error is infinite below), got {n} for {dim}")
     require(dim < ambient, f"dim must be below the {ambient} columns of samples, got {dim}")
+    most = 2.0 * min(dim, ambient - dim)
+    require(wanted is None or wanted < most, f"wanted must be below {most:g}, which no D^2 exceeds, got {wanted}")
     largest = float(np.abs(x).max())
     require(largest > 0, "samples must not all be zero")
     left, singular, right = np.linalg.svd(x / largest, full_matrices=False)
@@ -122,7 +125,7 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
     estimate = float(np.sum(singular[dim:] ** 2)) / freedom
     estimate = 0.0 if estimate < 1e-26 else estimate  # rounding
     variance = estimate if given is None else float(given / largest) ** 2
-    spread = 2 / freedom if given is None else 0.0  # relative variance of delta^2
+    told = freedom if given is None else _KNOWN
     edge = np.sqrt(variance) * (np.sqrt(n) + np.sqrt(ambient))
     missing, error, needed, doubts = "", Estimate(*[np.nan] * 3), None, []
     if len(np.unique(x, axis=0)) < n:
@@ -132,8 +135,7 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
     else:
         squares, sines = _without_noise(singular[:dim] ** 2, variance * n, variance * (ambient - dim))
         shared = np.sum(1 / squares) ** 2 / np.sum(1 / squares**2)  # by how many directions
-        around = _around(2 * np.sum(sines), 2 / (ambient - dim) / shared + spread)
-        error = Estimate(*(min(2.0 * min(dim, ambient - dim), end) for end in around))
+        error = Estimate(*(min(most, end) for end in _around(2 * np.sum(sines), (ambient - dim) * shared, told)))
         doubts = _doubts(singular, n, ambient, dim, variance)
         if abs(variance - estimate) > _FAR * np.sqrt(2 / freedom) * max(variance, estimate):
             doubts.append(Doubt("the noise that was given is not that of the discarded directions", np.inf, ""))
@@ -141,8 +143,9 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
             each = predicted.noise_law(ambient, squares / (n - dim - 1), dim + 2, np.sqrt(variance)) / wanted
             few = n - dim - 3  # from one on the inverse Wishart matrix has a variance
             found = each, 0.0, np.inf
-            if few > 0:
-                found = _around(each, spread + 2 * (n - 1) / (shared * (n - dim) * few))
+            if few > 0:  # its trace has this relative variance, which of an inverse chi-square is 2 / (above - 4)
+                above = 4 + shared * (n - dim) * few / (n - 1)
+                found = each, *(end * above / (above - 2) for end in _around(each, above, told)[1:])
             needed = Estimate(*(dim + 1 + extra for extra in found))
             doubts += _doubts_of_number(left[:, :dim], needed, few)
     return SubspaceError(
@@ -151,7 +154,7 @@ def _judged(x: Rows, dim: int, given: float | None, wanted: float | None) -> Sub
         dim=dim,
         subspace=right[:dim].T,
         singular=largest * singular,
-        noise=Estimate(*(largest * np.sqrt(end) for end in _around(variance, spread))),
+        noise=Estimate(*(largest * np.sqrt(end) for end in _around(variance, _KNOWN, told))),
         error=error,
         wanted=wanted,
         needed=needed,
@@ -173,13 +176,11 @@ def _without_noise(
     return clean, across / clean * (clean + along) / (clean + across)
 
 
-def _around(mean: float, variance: float) -> tuple[float, float, float]:
-    """A mean, and the 95 % interval of a gamma variable of this mean and relative variance."""
-    from scipy.stats import gamma
+def _around(mean: float, above: float, below: float) -> tuple[float, float, float]:
+    """A mean, and times it the 95 % interval of a quotient of chi-squares, each over its degrees of freedom."""
+    from scipy.stats import f
 
-    if variance == 0 or mean == 0:
-        return float(mean), float(mean), float(mean)
-    low, high = gamma(1 / variance, scale=variance).ppf([0.025, 0.975])
+    low, high = f(above, below).ppf([0.025, 0.975]) if above < below or below < _KNOWN else (1.0, 1.0)
     return float(mean), float(mean * low), float(mean * high)
 
 

@@ -4,7 +4,9 @@ For each level v of the predictions and each group h: the mean of h r, r = y - f
 are K2. Intervals hold at finite n for independent rows that the predictor has not seen.
 """
 
+from collections import Counter
 from dataclasses import dataclass
+from math import gcd
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -17,12 +19,16 @@ from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 
 Numbers = Annotated[Float[np.ndarray, " rows"], USABLE_SCALE]
+Labels = Numbers | Bool[np.ndarray, " rows"]
 Groups = Annotated[Float[np.ndarray, "rows groups"], USABLE_SCALE] | Bool[np.ndarray, "rows groups"]
 Vector = Float[np.ndarray, " rows"]
+Columns = Float[np.ndarray, "rows groups"]
+Table = Float[np.ndarray, "levels groups"]
 
 _TOO_GOOD = 1e-4  # chance that residuals of other rows are as close to zero
 _FEWEST_LEVELS = 4  # from which on sums of labels are not zero by the chance of a lattice
-_COPIES = 0.01
+_COPIES, _FEWEST_KINDS = 0.01, 12  # of the rows; of different rows, from which on none is a chance
+_SAME = 1e-12  # of the range of labels: values that are nearer differ by rounding
 
 
 class Cell(NamedTuple):
@@ -133,7 +139,7 @@ class MulticalibrationAudit(Answer):
 @guarded
 def multicalibration_audit(
     predictions: Numbers,
-    y: Numbers,
+    y: Labels,
     groups: Groups,
     *,
     n_levels: Annotated[int, Interval(1, 2**16)] = 10,
@@ -145,7 +151,7 @@ def multicalibration_audit(
 
     Args:
         predictions: f of each row; up to `n_levels` different values are the levels, more are put into equal bins.
-        y: label of each row, 0 and 1 or any number within `bounds`.
+        y: label of each row, booleans, or numbers within `bounds`.
         groups: h of each row, a column per group: booleans, or numbers whose largest h^2 stands for B.
         n_levels: most levels.
         bounds: the range of labels and predictions.
@@ -166,7 +172,7 @@ def multicalibration_audit(
     >>> [(cell.level, round(cell.residual.value, 3)) for cell in audit.cells if cell.residual.low > 0]
     [(1, 0.058)]
     """
-    n, low, high = len(y), float(bounds[0]), float(bounds[1])
+    n, low, high, y = len(y), float(bounds[0]), float(bounds[1]), y.astype(float)
     require(low < high, f"bounds must rise, got {low} and {high}")
     require(n >= 2, f"y must have at least two rows, got {n}")
     for name, numbers in (("predictions", predictions), ("y", y)):
@@ -200,14 +206,13 @@ def multicalibration_audit(
     )
 
 
-# ----------------------------------------------------------------------------------------------- levels and intervals
-
-
 class _Levels:
     """Which level each row has, the ends of each level, and how many rows."""
 
     def __init__(self, predictions: Vector, low: float, high: float, most: int):
         values, index = np.unique(predictions, return_inverse=True)
+        first = np.append(True, np.diff(values) > _SAME * (high - low))
+        values, index = values[first], np.cumsum(first)[index] - 1
         self.low, self.high, self.width = low, high, (high - low) / most
         self.binned = len(values) > most
         self.spacing = float(np.diff(values).min(initial=np.inf))
@@ -219,7 +224,7 @@ class _Levels:
             self.ends = values, values
         self.index, self.counts = index, np.bincount(index)
 
-    def ranges(self, h: Float[np.ndarray, "rows groups"]) -> Float[np.ndarray, "levels groups"]:
+    def ranges(self, h: Columns) -> Table:
         """How far apart two values of h r can be in each level, h between the extremes of its column and 0."""
         least, most = np.minimum(h.min(axis=0), 0), np.maximum(h.max(axis=0), 0)
         above, below = (self.high - self.ends[0])[:, None], (self.ends[1] - self.low)[:, None]
@@ -229,7 +234,7 @@ class _Levels:
 class _Sums:
     """Means and variances of some columns in each level, with intervals and K2."""
 
-    def __init__(self, levels: _Levels, products: Float[np.ndarray, "rows groups"]):
+    def __init__(self, levels: _Levels, products: Columns):
         self.counts = np.bincount(levels.index, minlength=len(levels.counts))
         total = _Total(levels)
         products = products[total.order]
@@ -239,16 +244,14 @@ class _Sums:
         centred = total((products - self.means[levels.index[total.order]]) ** 2)
         self.variances = centred / np.maximum(counts - 1, 1)
 
-    def half_widths(
-        self, ranges: Float[np.ndarray, "levels groups"], miss: float
-    ) -> Float[np.ndarray, "levels groups"]:
+    def half_widths(self, ranges: Table, miss: float) -> Table:
         """Of two-sided intervals, each of which misses the mean with at most this chance."""
         n, deviation = np.maximum(self.counts, 1)[:, None], np.log(8 / miss)
         hoeffding = ranges * np.sqrt(np.log(4 / miss) / (2 * n))
         bernstein = np.sqrt(2 * self.variances * deviation / n) + 7 * ranges * deviation / (3 * np.maximum(n - 1, 1))
         return np.where(n > 1, np.minimum(hoeffding, bernstein), hoeffding)
 
-    def error(self, group: int, half: Float[np.ndarray, "levels groups"]) -> GroupError:
+    def error(self, group: int, half: Table) -> GroupError:
         """K2 along one column."""
         there = self.counts > 0
         counts, means = self.counts[there], self.means[there, group]
@@ -276,9 +279,6 @@ def _around(mean: float, half: float) -> Estimate:
     return Estimate(float(mean), float(mean - half), float(mean + half))
 
 
-# ------------------------------------------------------------------------------------------- one half fits, one judges
-
-
 class _Half(_Levels):
     """The levels of some of the rows."""
 
@@ -288,7 +288,7 @@ class _Half(_Levels):
 
 
 def _halves(
-    levels: _Levels, predictions: Vector, y: Vector, h: Float[np.ndarray, "rows groups"], confidence: float
+    levels: _Levels, predictions: Vector, y: Vector, h: Columns, confidence: float
 ) -> tuple[Combination | None, Estimate | None]:
     n, size = h.shape
     if n < 4 * (size + 2) or not h.any():
@@ -311,9 +311,7 @@ def _halves(
     return Combination(weights, error.unbiased, error.least), _around(of_gains.means[0, 0], width[0, 0])
 
 
-def _worst(
-    means: Float[np.ndarray, "levels groups"], counts: Int[np.ndarray, " levels"], h: Float[np.ndarray, "rows groups"]
-) -> Float[np.ndarray, " groups"]:
+def _worst(means: Table, counts: Int[np.ndarray, " levels"], h: Columns) -> Float[np.ndarray, " groups"]:
     """Coefficients of the combination of mean square 1 with the largest K2: the top generalised eigenvector."""
     squares, vectors = np.linalg.eigh(h.T @ h / len(h))
     kept = squares > 1e-10 * squares[-1]
@@ -325,9 +323,7 @@ def _worst(
     return whitening @ top
 
 
-def _corrections(
-    levels: _Levels, residuals: Vector, h: Float[np.ndarray, "rows groups"], first: Bool[np.ndarray, " rows"]
-) -> Vector:
+def _corrections(levels: _Levels, residuals: Vector, h: Columns, first: Bool[np.ndarray, " rows"]) -> Vector:
     """What least squares on the first half adds to predictions of the second; nothing where a level has few rows."""
     basis = np.column_stack([np.ones(len(h)), h / max(float(np.abs(h).max()), 1e-50)])
     added = np.zeros(len(h))
@@ -339,12 +335,7 @@ def _corrections(
     return added
 
 
-# ------------------------------------------------------------------------------------------------------------- doubts
-
-
-def _doubts(
-    levels: _Levels, predictions: Vector, y: Vector, h: Float[np.ndarray, "rows groups"], bound: float
-) -> list[Doubt]:
+def _doubts(levels: _Levels, predictions: Vector, y: Vector, h: Columns, bound: float) -> list[Doubt]:
     """Why the answer may be off."""
     n, found = len(y), []
     if levels.binned:
@@ -367,21 +358,41 @@ def _doubts(
     if single:
         reason = f"levels of one row, {single:.2g} of all, are left out of the unbiased K2"
         found.append(Doubt(reason, single * bound * (levels.high - levels.low) ** 2, "of K2"))
-    if levels.binned and 4 * len(np.unique(predictions)) > n:
-        rows = np.ascontiguousarray(np.column_stack([predictions, y, h]))
-        copies = n - len({row.tobytes() for row in rows})
-        if copies > _COPIES * n:
-            reason = f"{copies} rows are copies of others, and count as if they were new"
-            found.append(Doubt(reason, np.inf, "of each interval's length"))
+    copies = _copied(levels, predictions, y, h)
+    if copies > _COPIES * n:
+        reason = f"{copies} rows are copies of others, and count as if they were new"
+        found.append(Doubt(reason, np.inf, "of each interval's length"))
     return found
 
 
-def _different(columns: Float[np.ndarray, "rows groups"]) -> int:
+def _copied(levels: _Levels, predictions: Vector, y: Vector, h: Columns) -> int:
+    """How many rows are equal to others; 0 where few of them, or rows of discrete columns, are equal by chance.
+
+    They are not by chance where all rows come a multiple of times, or where equal predictions and groups have equal
+    labels though labels that are exchanged within levels differ.
+    """
+
+    def kinds(*columns: Vector | Columns) -> Counter[bytes]:
+        return Counter(row.tobytes() for row in np.column_stack(columns))
+
+    rows = kinds(predictions, h, y)
+    copies = len(y) - len(rows)
+    if copies <= _COPIES * len(y):
+        return 0
+    exchanged = np.empty_like(y)
+    place = np.argsort(levels.index, kind="stable")
+    exchanged[place] = y[np.lexsort((np.random.default_rng(0).random(len(y)), levels.index))]
+    alone, others = len(kinds(predictions, h)), len(kinds(predictions, h, exchanged))
+    alike = others - alone > _FEWEST_KINDS * (1 + len(rows) - alone)
+    return copies if alike or (len(rows) > _FEWEST_KINDS and gcd(*rows.values()) > 1) else 0
+
+
+def _different(columns: Columns) -> int:
     """How many different columns there are."""
     return len({column.tobytes() for column in np.ascontiguousarray(columns.T)})
 
 
-def _too_good(levels: _Levels, residuals: Vector, h: Float[np.ndarray, "rows groups"]) -> bool:
+def _too_good(levels: _Levels, residuals: Vector, h: Columns) -> bool:
     """Whether sums of residuals are so near zero that they have been fitted."""
     from scipy.stats import chi2
 
@@ -394,7 +405,8 @@ def _too_good(levels: _Levels, residuals: Vector, h: Float[np.ndarray, "rows gro
         return True
     if not levels.binned:
         return False
-    columns = np.column_stack([np.ones(len(h)), h]) * residuals[:, None]
-    lengths = np.sqrt(np.sum(columns**2, axis=0))
-    near = np.abs(columns.sum(axis=0)[lengths > 0]) < _TOO_GOOD / columns.shape[1] * lengths[lengths > 0]
-    return bool(near.any())
+    columns = np.column_stack([np.ones(len(h)), h])
+    small = _TOO_GOOD / columns.shape[1] * np.sqrt(np.sum((columns * residuals[:, None]) ** 2, axis=0))
+    # Sums over predictions on a grid lie on one too, and are often 0.
+    coarse = levels.spacing * np.abs(columns).max(axis=0) >= small
+    return bool(np.any((np.abs(residuals @ columns) < small) & ~coarse))

@@ -130,7 +130,7 @@ def written_out(points, projected, dims, signal, noise):
     }
 
 
-@claim(ours("expectation of a square"), kind="identity", cases=[(5, 2, 0.7), (8, 3, 0.2), (3, 1, 5.0)])
+@claim(ours("expectation of a square"), kind="identity", cases=[(5, 2, 0.7), (8, 3, 0.2), (3, 1, 5.0), (2, 2, 0.01)])
 def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: Level = 1.0):
     """One subspace: E|D - x|^2 = |x|^2 - B |U'x|^2 + c^2 gamma^2 d, B > 0 at every noise level: PCA, uncentred."""
     trial.require(dim <= ambient, "dim must be at most ambient")
@@ -143,6 +143,7 @@ def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: 
         loss,
         predicted.clustering_loss(points, [basis], signal, noise),
         ops=200 * ambient,
+        scale=np.mean(np.sum(points**2, axis=1)),
         controls=written_out(points, projected, dim, signal, noise),
     )
 
@@ -170,7 +171,11 @@ def test_loss_is_pca__minimiser(
     trial.value(found[0], predict, error=error, margin=1e-6 * predict, controls=wrong)
 
 
-@claim(EQUIVALENCE, kind="identity", cases=[(2, (1, 1), 0.7), (6, (2, 2, 2), 0.3), (5, (1, 2), 2.0)])
+@claim(
+    EQUIVALENCE,
+    kind="identity",
+    cases=[(2, (1, 1), 0.7), (6, (2, 2, 2), 0.3), (5, (1, 2), 2.0), (2, (2, 1), 0.02), (2, (2, 2), 1.0)],
+)
 def test_loss_is_clustering(trial, ambient: Several, dims: Dims, noise: Level, signal: Level = 1.0):
     """Told the cluster by x0, the loss is mean|x|^2 - B mean max_k |U_k'x|^2 + c^2 gamma^2 d: that of K subspaces."""
     trial.require(2 <= len(dims) <= 8, "dims must be those of 2 to 8 subspaces")
@@ -181,14 +186,15 @@ def test_loss_is_clustering(trial, ambient: Several, dims: Dims, noise: Level, s
     mean_dim = np.mean(np.array(dims)[squares.argmax(axis=0)])
     predict = predicted.clustering_loss(points, bases, signal, noise)
     of_all = [predicted.clustering_loss(points, [basis], signal, noise) for basis in bases]
-    wrong = {"clusters drawn, not chosen": np.mean(of_all)}
+    wrong = {"clusters drawn, not chosen": np.mean(of_all)} if min(dims) < ambient else {}
     wrong |= written_out(points, squares.max(axis=0).mean(), mean_dim, signal, noise)
     nodes = observed.gauss_hermite(2, 40) if ambient == 2 else observed.cubature(ambient)
     given = points, bases, rising_weights(dims), signal, noise, *nodes
     loss, noisy = (observed.denoising_loss(*given, rule) for rule in ("clean", "noisy"))
     # Where no node moves a point to another cluster, this is no other process.
     processes = {"argmax at x_t": noisy} if abs(noisy - loss) > 1e-3 * loss else {}
-    trial.identity(loss, predict, ops=200 * ambient, controls=wrong, wrong_processes=processes)
+    rounding = {"ops": 200 * ambient, "scale": np.mean(np.sum(points**2, axis=1))}
+    trial.identity(loss, predict, controls=wrong, wrong_processes=processes, **rounding)
 
 
 # -------------------------------------------------------------------------------------- not being told the cluster

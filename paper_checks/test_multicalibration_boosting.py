@@ -67,7 +67,8 @@ def test_step(trial, world: Seed, level: Annotated[int, Interval(0, 3)], cells: 
     of = chances, predictions[at], means[at], h
     found = [observed.gain(*of, predicted.best_step(chances, residuals, h)), observed.best_gain(*of)]
     controls = {name: np.full(2, one) for name, one in wrong.items()}
-    trial.identity(found, np.full(2, gain), ops=2 * cells, scale=1.0, controls=controls)
+    scale = abs(predicted.best_step(chances, residuals, h)) * (chances @ np.abs(h * residuals)) + gain
+    trial.identity(found, np.full(2, gain), ops=2 * cells, scale=scale, controls=controls)
 
 
 @claim(
@@ -351,6 +352,7 @@ def sampled_levels(trial, levels, per_level, shift, share):
     trial.require((chances >= 0) & (chances <= 1), "shift must leave v + shift in [0, 1] for all levels")
     biases, variances = predicted.bernoulli_moments(values, shifts, share)
     k2, bias = predicted.sampled_error(counts, biases), predicted.plug_in_bias(counts, variances)
+    trial.require(bias > 0, "shift must leave labels that vary")
     return counts, values, chances, k2, bias
 
 

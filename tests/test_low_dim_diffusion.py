@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.stats import binom
+from scipy.stats import binom, chi
 
 from own_data import low_dim_diffusion as tool
 from sims import low_dim_diffusion as observed
@@ -77,6 +77,8 @@ def test_vanishing_and_huge_noise_leave_the_nearest_subspace_and_the_prior():
     nearest = bases[int(np.argmax([np.linalg.norm(x[0] @ one) for one in bases]))]
     found = predicted.posterior_mean(x[:1], bases, weights, 1.0, 1e-30)[0]
     assert found == pytest.approx(nearest @ nearest.T @ x[0], rel=1e-12)
+    on_it = predicted.posterior_variance(x @ nearest @ nearest.T, bases, weights, 1.0, 1e-8)
+    assert on_it == pytest.approx(np.full(5, 1e-16 * nearest.shape[1]), rel=1e-9)
     blind = predicted.posterior_variance(x, bases, weights, 1.0, 1e9)
     assert blind == pytest.approx(np.full(5, weights @ [1, 2, 2]), rel=1e-6)
 
@@ -94,6 +96,21 @@ def test_the_implicit_loss_is_the_denoising_loss():
 def test_verified_least_losses(noise, loss):
     assert predicted.mmse(2, 3, 1.0, noise) == pytest.approx(loss, rel=2e-3)
     assert predicted.genie_loss(2, 1.0, noise) == pytest.approx(2 * noise**2 / (1 + noise**2), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("dim", "subspaces", "noise"), [(2, 3, 1.0), (2, 10**4, 1.0), (2, 10**8, 0.5), (1, 2**29, 1.0)]
+)
+def test_the_least_loss_is_the_prior_less_what_the_weight_of_the_true_subspace_keeps(dim, subspaces, noise):
+    """E|x0|^2 - c^2 E w |P x_t|^2 of the true subspace, 1 / sum e^v as one integral, on sums of equal steps."""
+    kappa, u, (nodes, shares) = noise**-2, np.linspace(-30, 120, 1501), np.polynomial.legendre.leggauss(1000)
+    z = 6 * (nodes + 1)
+    chances = chi(dim).pdf(z) * 6 * shares
+    true = kappa / 2 * z**2
+    y, others = np.exp(true - u[:, None]), np.exp(true / (1 + kappa) - u[:, None])
+    alone = np.exp((subspaces - 1) * np.log1p(np.maximum(np.expm1(-others) @ chances, 1e-15 - 1)))
+    kept = np.sum(alone * (np.exp(np.log(y) - y) @ (true * chances))) * 0.1
+    assert predicted.mmse(dim, subspaces, 1.0, noise) == pytest.approx(dim - 2 * kept / (1 + kappa), rel=1e-8)
 
 
 @settings(max_examples=6, deadline=None)
@@ -238,10 +255,13 @@ def own(generator, ambient, n, variances, noise, latents=None, noises=None):
 
 @pytest.mark.parametrize(
     ("ambient", "n", "variances", "noise"),
-    [(20, 16, (4, 2, 1, 0.5), 0.02), (50, 12, (1, 1), 0.05), (10, 100, (1, 2, 3), 0.1)],
+    [
+        *((20, 16, (4, 2, 1, 0.5), 0.02), (50, 12, (1, 1), 0.05), (10, 100, (1, 2, 3), 0.1)),
+        *((2, 3, (1,), 0.01), (2, 8, (1,), 0.01), (3, 6, (1, 1), 0.01), (6, 8, (4, 2, 1), 0.01)),
+    ],
 )
 def test_intervals_hold_what_they_say_as_often_as_they_say(ambient, n, variances, noise):
-    generator, runs, held, doubted, dim, ratios = np.random.default_rng(1), 150, np.zeros(3), 0, len(variances), []
+    generator, runs, held, doubted, dim, ratios = np.random.default_rng(1), 300, np.zeros(3), 0, len(variances), []
     wanted = noise**2
     truth = dim + 1 + 2 * (ambient - dim) * sum(1 / v for v in variances)
     for _ in range(runs):
@@ -253,8 +273,9 @@ def test_intervals_hold_what_they_say_as_often_as_they_say(ambient, n, variances
         ratios.append(error / found.error.value)
         assert found.answerable
     assert min(held) >= binom(runs, 0.95).ppf(1e-4)
-    assert doubted <= binom(runs, 0.07).ppf(1 - 1e-4)
-    assert np.mean(ratios) == pytest.approx(1, abs=6 * np.std(ratios) / runs**0.5 + 0.02)
+    if (n - dim) * (ambient - dim) > 50:
+        assert doubted <= binom(runs, 0.07).ppf(1 - 1e-4)
+        assert np.mean(ratios) == pytest.approx(1, abs=6 * np.std(ratios) / runs**0.5 + 0.02)
 
 
 def two_sizes(g):
@@ -323,6 +344,8 @@ def test_what_is_not_visible_has_no_number(x, dim, sentence):
 def test_what_cannot_be_judged_is_refused(given, sentence):
     with pytest.raises(ValueError, match=sentence):
         tool.subspace_error(*given)
+    with pytest.raises(ValueError, match=r"wanted must be below 6, which no D\^2 exceeds, got 100"):
+        tool.samples_needed(own(np.random.default_rng(0), 20, 40, (1,) * 3, 0.02), 3, 100.0)
 
 
 def test_the_plot_shows_all_singular_values():

@@ -87,8 +87,6 @@ def test_functions_that_vanish_or_are_tiny():
     assert predicted.swap_regret(third, level, residuals, 1e-40 * ones) == pytest.approx(alone)
     assert predicted.swap_regret(third, level, residuals, 0 * ones) == 0
     assert predicted.grid(2.0, 2.0) == 2
-    with pytest.raises(ValueError, match="alpha must be at most bound"):
-        predicted.grid(2.0, 1.0)
 
 
 @settings(max_examples=40, deadline=None)
@@ -118,15 +116,13 @@ def test_moments_are_those_of_drawn_labels():
     assert predicted.sampled_error([n, n], [0.1, 0.3]) == pytest.approx(0.05)
     sure = predicted.bernoulli_moments([0.25, 0.75], [-0.25, 0.25], 1.0)
     assert np.array(sure).tolist() == [[-0.25, 0.25], [0, 0]]
-    for shift in (-0.26, 0.76):
-        with pytest.raises(ValueError, match="values and shifts must add up to probabilities"):
+    for shift, sentence in ((-0.26, "must add up"), (0.76, "must add up"), (-1.1, "shifts must"), (1.1, "shifts must")):
+        with pytest.raises(ValueError, match=sentence):
             predicted.bernoulli_moments([0.25], [shift], 0.5)
-    for shift in (-1.1, 1.1):
-        with pytest.raises(ValueError, match=r"shifts must lie in \[-1, 1\]"):
-            predicted.bernoulli_moments([0.25], [shift], 0.5)
-
-
-# ------------------------------------------------------------------------------------------------------ known numbers
+    with pytest.raises(ValueError, match="alpha must be at most bound"):
+        predicted.grid(2.0, 1.0)
+    with pytest.raises(ValueError, match="saved must leave room on the grid"):
+        observed.undone_rows(1000, 8, 0.2)
 
 
 def test_the_first_world_has_its_known_numbers():
@@ -165,11 +161,6 @@ def test_peeled_sets_go_one_by_one():
     assert -np.diff(run.errors) == pytest.approx([(1 - 2e-4) / 24] * 6 + [0], abs=1e-12)
 
 
-def test_rows_that_cannot_be_constructed_are_refused():
-    with pytest.raises(ValueError, match="saved must leave room on the grid"):
-        observed.undone_rows(1000, 8, 0.2)
-
-
 def test_the_released_error_leaves_out_the_largest_level():
     labels = np.repeat([0.0, 1.0], [3, 7])
     assert observed.released_error(np.full(10, 0.5), labels) == 0
@@ -181,9 +172,6 @@ def test_the_released_error_leaves_out_the_largest_level():
     assert k2 == pytest.approx(0.045)
     distinct = np.linspace(0.1, 0.9, 10)
     assert observed.released_error(distinct, labels) == pytest.approx(np.mean((labels - distinct)[:-1] ** 2) * 0.9)
-
-
-# ----------------------------------------------------------------------------------------------------------- simulators
 
 
 def test_the_worst_error_is_that_of_the_vertices():
@@ -293,10 +281,17 @@ def level_means(generator):
     return means[level], y, (generator.random(2000) < 0.5)[:, None]
 
 
-def copied(generator):
-    f = generator.random(1000)
-    y, h = (generator.random(1000) < f).astype(float), (generator.random(1000) < 0.5)[:, None]
-    return np.tile(f, 2), np.tile(y, 2), np.tile(h, (2, 1))
+def copied(generator, times=2):
+    f, n = generator.random(1000), 1000 * times
+    y, h = generator.random(1000) < f, generator.random((1000, 1)) < 0.5
+    return np.resize(f, n), np.resize(y, n), np.resize(h, (n, 1))
+
+
+def copied_levels(generator):
+    """Three levels and a numeric group, drawn with replacement."""
+    f, y, h = generator.choice([0.2, 0.5, 0.8], 500), generator.random(500) < 0.5, generator.random((500, 1))
+    rows = generator.integers(0, 500, 2000)
+    return f[rows], y[rows], h[rows]
 
 
 def cancelling(generator, n=20_000):
@@ -328,6 +323,8 @@ def lonely(generator):
         (fitted_scores, "an audit on training data says nothing"),
         (level_means, "an audit on training data says nothing"),
         (copied, "rows are copies of others"),
+        (lambda generator: copied(generator, 20), "rows are copies of others"),
+        (copied_levels, "rows are copies of others"),
         (cancelling, "which can hide miscalibration"),
         (hardly_wider, "which share a level hangs on rounding"),
         (twins, "1 groups are equal to others"),
@@ -339,6 +336,25 @@ def test_data_that_do_not_fit_are_doubted(data, sentence):
         audit = tool.multicalibration_audit(*data(np.random.default_rng(seed)))
         assert any(sentence in doubt.reason for doubt in audit.doubts), audit.doubts
         assert sentence in audit.summary()
+
+
+@pytest.mark.parametrize(
+    ("decimals", "n", "share"), [(None, 400, 0.3), (None, 3000, 0.05), (2, 3000, 0.4), (3, 1000, 1.0)]
+)
+def test_scores_on_a_grid_are_neither_copies_nor_trained(decimals, n, share):
+    generator, doubts = np.random.default_rng(1), []
+    for _ in range(30):
+        f = generator.uniform(0.1, 0.9, n)
+        f = np.round(f / 0.05) * 0.05 if decimals is None else np.round(f, decimals)
+        groups = generator.random((n, 20)) < share
+        doubts += tool.multicalibration_audit(f, generator.random(n) < f, groups, min_count=5).doubts
+    assert not any("training data" in doubt.reason or "copies" in doubt.reason for doubt in doubts)
+
+
+def test_predictions_that_differ_by_rounding_are_one_level():
+    f = np.repeat([0.3, 0.1 + 0.2, 0.7], 100)
+    audit = tool.multicalibration_audit(f, np.arange(300) % 2 == 0, np.ones((300, 1)), n_levels=2)
+    assert (audit.binned, audit.counts.tolist()) == (False, [200, 100])
 
 
 def test_bins_give_a_lower_bound_only():

@@ -40,12 +40,7 @@ def best_angles(
 
 @guarded
 def best_subspace(
-    generator: np.random.Generator,
-    points: Points,
-    dim: Dim,
-    signal: Level,
-    noises: Levels,
-    level_weights: LevelWeights,
+    generator: np.random.Generator, points: Points, dim: Dim, signal: Level, noises: Levels, level_weights: LevelWeights
 ) -> tuple[Float[np.ndarray, "n dim"], float]:
     """One subspace that minimises the training loss averaged over noise levels, from a random start, and that loss.
 

@@ -12,18 +12,7 @@ from theory.denoising_posterior.noise import noise_variance, residual_of_denoise
 from theory.denoising_posterior.tensors import fourth_moment_tensor, third_moment_tensor
 
 __all__ = [
-    "central_moments",
-    "contraction",
-    "cumulants",
-    "fourth_moment_tensor",
-    "masked_components",
-    "moments_of_cumulants",
-    "noise_variance",
-    "posterior_covariance",
-    "residual_of_denoiser",
-    "residual_variance",
-    "rounding_error",
-    "step_error",
-    "third_moment_tensor",
-    "tweedie_mean",
-]
+    "central_moments", "contraction", "cumulants", "fourth_moment_tensor", "masked_components", "moments_of_cumulants",
+    "noise_variance", "posterior_covariance", "residual_of_denoiser", "residual_variance", "rounding_error",
+    "step_error", "third_moment_tensor", "tweedie_mean"
+]  # fmt: skip

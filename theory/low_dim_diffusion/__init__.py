@@ -5,13 +5,7 @@ arXiv 2409.02426. Its abstract was read; the shape of its theorems is known from
 this collection. Data are x0 = U_k a, k ~ pi, a ~ N(0, I), and the denoiser sees x_t = s x0 + gamma epsilon.
 """
 
-from theory.low_dim_diffusion.denoising import (
-    implicit_loss,
-    posterior_mean,
-    posterior_variance,
-    shrinkage,
-    soft_angles,
-)
+from theory.low_dim_diffusion.denoising import implicit_loss, posterior_mean, posterior_variance, shrinkage, soft_angles
 from theory.low_dim_diffusion.losses import clustering_loss, genie_loss, least_loss, mmse
 from theory.low_dim_diffusion.samples import (
     noise_law,
@@ -23,19 +17,7 @@ from theory.low_dim_diffusion.samples import (
 )
 
 __all__ = [
-    "clustering_loss",
-    "genie_loss",
-    "implicit_loss",
-    "least_loss",
-    "mmse",
-    "noise_law",
-    "perfect_partitions",
-    "posterior_mean",
-    "posterior_variance",
-    "random_completion",
-    "shrinkage",
-    "soft_angles",
-    "tail_constant",
-    "tail_exponent",
-    "worst_completion",
-]
+    "clustering_loss", "genie_loss", "implicit_loss", "least_loss", "mmse", "noise_law", "perfect_partitions",
+    "posterior_mean", "posterior_variance", "random_completion", "shrinkage", "soft_angles", "tail_constant",
+    "tail_exponent", "worst_completion"
+]  # fmt: skip

@@ -49,13 +49,7 @@ def posterior_variance(
 
 @guarded
 def implicit_loss(
-    points: Points,
-    bases: Bases,
-    weights: Weights,
-    signal: Level,
-    noise: Level,
-    nodes: Nodes,
-    node_weights: NodeWeights,
+    points: Points, bases: Bases, weights: Weights, signal: Level, noise: Level, nodes: Nodes, node_weights: NodeWeights
 ) -> float:
     """Return E|D(x_t) - x0|^2 of the soft denoiser D on given clean points, without looking at them beside x_t.
 
@@ -107,9 +101,7 @@ def _moments(
     evidence = prior + (np.sqrt(squares) * (signal / size) / noise) ** 2 / 2
     chances = np.exp(evidence - evidence.max(axis=0))
     chances /= chances.sum(axis=0)
-    mean = shrinkage(signal, noise) * sum(
-        w[:, None] * one @ basis.T for w, one, basis in zip(chances, latents, bases, strict=True)
-    )
+    each = shrinkage(signal, noise) * np.array([one @ basis.T for one, basis in zip(latents, bases, strict=True)])
+    mean = np.einsum("kp,kpn->pn", chances, each)
     within = (noise / size) ** 2 * np.sum(dims * chances, axis=0)
-    between = shrinkage(signal, noise) ** 2 * np.sum(chances * squares, axis=0) - np.einsum("pn,pn->p", mean, mean)
-    return mean, within + np.maximum(between, 0)
+    return mean, within + np.einsum("kp,kpn->p", chances, (each - mean) ** 2)

@@ -75,13 +75,14 @@ def mmse(dim: Dim, subspaces: Annotated[int, Interval(1, LONGEST)], signal: Leve
     z = max(0.0, dim**0.5 - _REACH), dim**0.5 + _REACH
     most = other * z[1] ** 2 + 40 + np.log(subspaces)  # a true subspace beyond it is mistaken with a chance of e^-40
     u = np.arange(other * z[0] ** 2 - 5, most + 20, _STEP)
-    quiet, alone, paired = _moments(u, dim, other, z)
-    true_quiet, true_alone, true_paired = _moments(u, dim, true, (z[0], min(z[1], (most / true) ** 0.5)))
+    _, loud, alone, paired = _moments(u, dim, other, z)
+    true_quiet, _, true_alone, true_paired = _moments(u, dim, true, (z[0], min(z[1], (most / true) ** 0.5)))
+    quiet = np.log1p(-np.minimum(loud, 1 - 1e-16))  # its logarithm: powers as high as K are taken
     between = true_paired * alone + paired * true_alone
-    total = np.sum((subspaces - 1) * quiet ** (subspaces - 2) * between)
+    total = np.sum((subspaces - 1) * np.exp((subspaces - 2) * quiet) * between)
     if subspaces > 2:
         ways = (subspaces - 1) * (subspaces - 2)
-        total += np.sum(ways * quiet ** (subspaces - 3) * paired * alone * true_quiet)
+        total += np.sum(ways * np.exp((subspaces - 3) * quiet) * paired * alone * true_quiet)
     share = (noise / np.hypot(signal, noise)) ** 2
     return float(share * (dim + 2 * _STEP * total))
 
@@ -101,13 +102,13 @@ def _rule() -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
 
 def _moments(
     u: Float[np.ndarray, " u"], dim: int, factor: float, ends: tuple[float, float]
-) -> tuple[Float[np.ndarray, " u"], Float[np.ndarray, " u"], Float[np.ndarray, " u"]]:
-    """E e^-y, E y e^-y and E v y e^-y with y = e^(v - u), v = factor z^2, z a chi variable of d degrees of freedom."""
+) -> tuple[Float[np.ndarray, " u"], ...]:
+    """E e^-y, E (1 - e^-y), E y e^-y and E v y e^-y, y = e^(v - u), v = factor z^2, z a chi variable of dim."""
     from scipy.special import gammaln, xlogy
 
     low, high = ends
     if high <= low:
-        return np.zeros_like(u), np.zeros_like(u), np.zeros_like(u)
+        return (np.zeros_like(u),) * 4
     nodes, node_weights = _rule()
     z = low + (high - low) * (nodes + 1) / 2
     log_density = xlogy(dim - 1, z) - z**2 / 2 - (dim / 2 - 1) * np.log(2) - gammaln(dim / 2)
@@ -116,4 +117,4 @@ def _moments(
     with np.errstate(over="ignore"):  # where e^-y is nothing
         y = np.exp(v - u[:, None])
     fallen = np.exp(v - u[:, None] - y)  # y e^-y
-    return np.exp(-y) @ chances, fallen @ chances, fallen @ (v * chances)
+    return np.exp(-y) @ chances, -np.expm1(-y) @ chances, fallen @ chances, fallen @ (v * chances)
