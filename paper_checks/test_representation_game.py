@@ -137,7 +137,7 @@ def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
         observed.worst_regret(sigma, prior, best),
         observed.unavoidable_regret(sigma, prior, tasks[:, : kept + 1]),
         value,
-        margin=1e-9 * value,
+        margin=1e-9 * value + 3e-14 * dim * spectrum[0],  # of which the rounding is a third
         scale=spectrum[0],
         ops=ops,
         controls={name: observed.worst_regret(sigma, prior, one) for name, one in others.items()}

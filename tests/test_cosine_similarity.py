@@ -4,6 +4,7 @@ import math
 from itertools import product
 
 import matplotlib.pyplot as plt
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -104,6 +105,23 @@ def test_the_balancing_gauge_balances():
     assert predicted.balancing_gauge(A, 4 * A) == pytest.approx(4 * np.eye(3), abs=1e-12)
 
 
+@pytest.mark.parametrize("condition", [1e3, 1e5, 9e5])
+def test_the_balance_of_factors_near_dependence_is_that_of_many_digits(condition):
+    generator, sizes = np.random.default_rng(7), condition ** -np.array([0, 0.5, 1])
+    bases, mixed = (np.linalg.qr(generator.normal(size=(2, n, 3)))[0] for n in (9, 3))
+    a, b = bases * sizes @ mixed
+    turned = np.linalg.qr(generator.normal(size=(9, 9)))[0] @ b
+    assert tool.cosine_range(b, A=turned).imbalance == pytest.approx(1, abs=1e-6)
+    with mpmath.workdps(60):
+        m, n = (mpmath.matrix(one.tolist()).T * mpmath.matrix(one.tolist()) for one in (a, b))
+        root = mpmath.cholesky(m).T  # m = T^T T, and T P T^T is the root of T n T^T
+        values, vectors = mpmath.eigsy(root * n * root.T)
+        half = root**-1 * vectors * mpmath.diag([value**0.25 for value in values])
+        ends = mpmath.eigsy(half * half.T, eigvals_only=True)
+        expected = float(max(ends) / min(ends))
+    assert tool.cosine_range(b, A=a).imbalance == pytest.approx(expected, rel=1e-6)
+
+
 def test_the_numbers_that_were_checked_elsewhere():
     angle = math.acos(-0.474165)
     low, high = predicted.any_gauge_range([[1.0, 0.0]], [[math.cos(angle), math.sin(angle)]], 100.0)
@@ -196,6 +214,8 @@ def test_ranges_nest_and_turn_over(seed, condition):
             pytest.approx(-found.low, abs=1e-12),
             pytest.approx(found.high, abs=1e-12),
         )
+        uneven = one(u * [[1], [1], [1e-200]], v, condition)
+        assert np.ravel(uneven) == pytest.approx(np.ravel(found), abs=1e-12)
 
 
 def test_degenerate_pairs_do_not_move():
@@ -354,6 +374,7 @@ def test_the_balance_of_two_factors_is_read_and_doubted():
     ("rows", "doubt"),
     [
         (B / np.linalg.norm(B, axis=1, keepdims=True), "all rows have one length"),
+        ((B / np.linalg.norm(B, axis=1, keepdims=True)).astype(np.float16).astype(float), "all rows have one length"),
         (B * np.array([1, 1, 1, 1, 1, 1, 1e-8])[:, None], "1 rows are so short"),
     ],
 )

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from theory.cosine_similarity._domains import Embeddings, Factor, Gauge, OtherFactor
 from theory_on_trial.contract import guarded, require
 
-_LEAST = 1e-7  # relative singular value of a factor, whose square is still above rounding
+_LEAST = 1e-7  # relative singular value of a factor, of which the product of two is still above rounding
 
 
 @guarded
@@ -24,9 +24,10 @@ def gauge_cosines(items: Embeddings, gauge: Gauge) -> Float[np.ndarray, "items i
 def balancing_gauge(a: Factor, b: OtherFactor) -> Float[np.ndarray, "dim dim"]:
     """P = R R^T of the gauges with (A R)^T (A R) = (B R^-T)^T (B R^-T): P M P = N, M = A^T A, N = B^T B.
 
-    P = M^-1/2 (M^1/2 N M^1/2)^1/2 M^-1/2, the geometric mean of M^-1 and N; its condition number says how far the
-    factors are from the balance that a symmetric start or weight decay leaves. Raises ValueError unless a and b have
-    full column rank. Source: derived here.
+    The geometric mean of M^-1 and N: P = H H^T with H = T^-1 W s^1/2, where T and U are the triangles of A and B and
+    T U^T = W s Z^T, so that no square is formed. Its condition number says how far the factors are from the balance
+    that a symmetric start or weight decay leaves. Raises ValueError unless a and b have full column rank, to half the
+    digits. Source: derived here.
     """
     for name, factor in (("a", a), ("b", b)):
         values = np.linalg.svd(factor, compute_uv=False)
@@ -34,13 +35,7 @@ def balancing_gauge(a: Factor, b: OtherFactor) -> Float[np.ndarray, "dim dim"]:
             len(values) == factor.shape[1] and values[-1] > _LEAST * values[0],
             f"{name} must have full column rank (to half the digits), got shape {factor.shape}",
         )
-    root, inverse = _powers(a.T @ a)
-    middle, _ = _powers(root @ (b.T @ b) @ root)
-    return inverse @ middle @ inverse
-
-
-def _powers(matrix: Float[np.ndarray, "dim dim"]) -> tuple[Float[np.ndarray, "dim dim"], Float[np.ndarray, "dim dim"]]:
-    """The root of a definite matrix, and the root's inverse."""
-    values, vectors = np.linalg.eigh(matrix)
-    roots = np.sqrt(values)
-    return (vectors * roots) @ vectors.T, (vectors / roots) @ vectors.T
+    first, second = (np.linalg.qr(one, mode="r") for one in (a, b))
+    vectors, sizes, _ = np.linalg.svd(first @ second.T)
+    half = np.linalg.solve(first, vectors * np.sqrt(sizes))
+    return np.asarray(half @ half.T)

@@ -80,7 +80,8 @@ def diagonal_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> R
 
 
 def _unit(rows: Pairs) -> Pairs:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    even = rows / np.abs(rows).max(axis=1, keepdims=True)  # or squares of a short row are lost
+    return even / np.linalg.norm(even, axis=1, keepdims=True)
 
 
 def _upper(u: Float[np.ndarray, " dim"], v: Float[np.ndarray, " dim"], condition: float) -> float:
