@@ -10,20 +10,23 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from own_data._copies import copied_rows
 from theory import contrastive_theory as predicted
 from theory.contrastive_theory._domains import Classes, Negatives, Views
 from theory_on_trial.contract import USABLE_SCALE, Interval, NonNegative, guarded, require
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
 
-Unit = Literal["nats", "bits", "hinge"]
-Candidates = Annotated[int, Interval(2, 2**20, why="the positive and at least one other")]
-Scores = Annotated[Float[np.ndarray, "n n"], USABLE_SCALE]
-
 _HEAVY = 0.2  # share of a sum that one term may have
 _NEAR_CEILING = 0.8
 _ENOUGH = 0.05  # of the estimate
+_MOST = 2**20  # candidates
+_VANISHING = 1e-130  # so that squares of quotients are numbers
 _FIRST_ORDER = 0.1  # nats; beyond, the next orders in 1 / K are no longer small
+
+Unit = Literal["nats", "bits", "hinge"]
+Candidates = Annotated[int, Interval(2, _MOST, why="the positive and at least one other")]
+Scores = Annotated[Float[np.ndarray, "n n"], USABLE_SCALE]
 
 
 class ContrastiveReport(NamedTuple):
@@ -60,7 +63,7 @@ class InfoNCEBias(NamedTuple):
     predicted_gap: Estimate
     """What the limit of this critic for many candidates is above the estimate, to first order in 1 / K."""
     candidates_needed: int | None
-    """From which K on this gap is at most 5 % of the estimate; None where the estimate is not positive."""
+    """From which K on this gap is at most 5 % of the estimate; None where its interval holds 0, and beyond 2^20."""
     doubts: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -119,8 +122,9 @@ def infonce_bias(scores: Scores, candidates: Candidates) -> InfoNCEBias:
             groups of pairs are left out in turn, after which K pairs must remain.
         candidates: K.
 
-    Intervals are those of the grouped jackknife, over pairs. A doubt says where a few scores make up the sums, and
-    where the estimate is so near log K that the information may be anything above. Raises ValueError for fewer pairs.
+    Intervals are those of the grouped jackknife, over pairs. A doubt says where a few scores make up the sums, where
+    the estimate may be 0 or is so near log K that the information may be anything above, and where pairs are copies.
+    Raises ValueError for fewer pairs, and for scores whose exponentials vanish next to others in their row.
     Source: `theory.contrastive_theory.gap_coefficient`.
     """
     n = len(scores)
@@ -130,23 +134,32 @@ def infonce_bias(scores: Scores, candidates: Candidates) -> InfoNCEBias:
     order = np.random.default_rng(0).permutation(n)  # rows that lie together may be alike
     shuffled = scores[np.ix_(order, order)]
     tilts = np.exp(shuffled - shuffled.max(axis=1, keepdims=True))
-    require(np.diag(tilts).all(), "scores must lie within 700 of each other in each row: their exponentials vanish")
+    least = np.minimum(np.diag(tilts), np.median(tilts, axis=1))
+    require(
+        least > _VANISHING,
+        "scores must lie within 300 of the highest in each row, at least half of them and the pair's: their "
+        "exponentials vanish",
+    )
     groups = stratified_groups(np.zeros(n, int))
     remaining = [np.flatnonzero(groups != group) for group in range(-1, GROUPS)]
     found = np.array([_statistics(tilts[np.ix_(rows, rows)], candidates) for rows in remaining])
     estimate, chi2, coefficient = (jackknife(values, 0.95) for values in found.T)
     gap = Estimate(*(value / candidates for value in coefficient))
-    needed = math.ceil(abs(coefficient.value) / (_ENOUGH * estimate.value)) if estimate.value > 0 else None
+    needed = abs(coefficient.value) / (_ENOUGH * estimate.value) if estimate.low > 0 else math.inf
     ceiling = math.log(candidates)
     paired, others = _ratios(tilts)
     shares = [float(terms.max() / terms.sum()) for terms in (paired, others**2)]
+    rounded = np.round(scores, 9)  # products of matrices may differ in the last digit
+    copied = copied_rows(rounded, rounded.T)
     judged = (
+        (estimate.low <= 0, "the estimate is not clearly above 0: nothing is found, and no K is named"),
+        (copied > 0, f"{copied} pairs are duplicated: copies tell nothing new, and meet as others of each other"),
         (max(shares) > _HEAVY, f"heavy tails: one pair makes up {max(shares):.0%} of a sum, and no interval holds"),
         (abs(gap.value) > _FIRST_ORDER, "the gap is too large for its first order in 1 / K: take more candidates"),
         (estimate.value > _NEAR_CEILING * ceiling, "the estimate is near log K: it says only that I is at least that"),
     )
     doubts = tuple(sentence for doubtful, sentence in judged if doubtful)
-    return InfoNCEBias(estimate, ceiling, chi2, gap, None if needed is None else max(2, needed), doubts)
+    return InfoNCEBias(estimate, ceiling, chi2, gap, max(2, math.ceil(needed)) if needed <= _MOST else None, doubts)
 
 
 def _ratios(

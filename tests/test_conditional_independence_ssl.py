@@ -284,6 +284,61 @@ def test_units_and_order_of_columns_do_not_matter():
     assert other.singular_values == pytest.approx(one.singular_values, rel=1e-9)
 
 
+def two_causes(seed):
+    """X1, one view u of a cause that the label does not share, and the label of the first half."""
+    rng = np.random.default_rng(seed)
+    cause, noise = rng.normal(size=(2000, 2)), rng.normal(size=(2000, 8))
+    u, labels = cause[:, :1] + rng.normal(size=(2000, 1)), cause[:, 1] + 0.5 * rng.normal(size=2000)
+    return cause @ rng.normal(size=(2, 8)) + noise, u, labels[:1000]
+
+
+def one_hot(first):
+    """Classes of X1, one of which follows from the others."""
+    scores = first @ np.random.default_rng(7).normal(size=(8, 4)) + np.random.default_rng(8).gumbel(size=(2000, 4))
+    return np.eye(4)[scores.argmax(axis=1)]
+
+
+@pytest.mark.parametrize(
+    ("once", "again", "rank"),
+    [
+        (lambda x, u: u, lambda x, u: np.column_stack([u, u, u]), 1),
+        (lambda x, u: u, lambda x, u: np.column_stack([u, np.ones(2000), -3 * u + 1]), 1),
+        (lambda x, u: one_hot(x)[:, :3], lambda x, u: one_hot(x), 3),
+    ],
+)
+def test_columns_of_the_second_view_that_depend_on_others_change_nothing(once, again, rank):
+    first, u, labels = two_causes(1)
+    found = [tool.labels_saved(first, second(first, u), labels, (20, 50)) for second in (once, again)]
+    assert found[0].error_of_pretext == pytest.approx(found[1].error_of_pretext, rel=1e-6)
+    assert [one.pretext for one in found[0].table] == pytest.approx([one.pretext for one in found[1].table], rel=1e-6)
+    assert len(found[1].singular_values) == rank
+    assert found[1].effective_rank <= rank
+    with pytest.raises(ValueError, match=f"rank must be at most {rank}, the rank of the learned pretext, got"):
+        tool.labels_saved(first, again(first, u), labels, (20, 50), rank + 1)
+    # Refits: the pretext on the pairs, heads of least norm on all labels.
+    ones = np.column_stack([np.ones(2000), first])
+    pretext = ones @ np.linalg.lstsq(ones[1000:], again(first, u)[1000:], rcond=None)[0]
+    left = []
+    for features, count in ((np.column_stack([ones[:, 0], pretext]), rank + 1), (ones, 9)):
+        missed = labels - features[:1000] @ np.linalg.lstsq(features[:1000], labels, rcond=1e-10)[0]
+        left.append(missed @ missed / (1000 - count))
+    assert found[1].error_of_pretext.value == pytest.approx(left[0] - left[1], rel=0.02)
+
+
+def test_copies_of_rows_are_doubted_and_values_that_meet_by_chance_are_not():
+    for seed in range(3):
+        first, second, labels = own(seed)
+        again = np.append(np.tile(np.arange(50), 4), np.arange(200, 600))
+        said = tool.labels_saved(first[again], second[again], labels[again[:200]]).doubts
+        assert any(one.startswith("200 rows are duplicated, 200 of them with their label") for one in said)
+        pairs = np.append(np.arange(200), 200 + np.arange(400) // 2)
+        said = tool.labels_saved(first[pairs], second[pairs], labels).doubts
+        assert any(one.startswith("400 rows are duplicated, 0 of them") for one in said)
+        for chance in (first > 0, np.round(first)):
+            said = tool.labels_saved(chance * 1.0, (second > 0) * 1.0, (labels > 0) * 1.0).doubts
+            assert not any("duplicated" in one for one in said)
+
+
 def spoiled(change):
     data = [np.array(one) for one in own(5)]
     return change(*data)
@@ -292,7 +347,9 @@ def spoiled(change):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda x, z, y: (x, np.column_stack([z, x[:, :2]]), y), "2 columns of X1 stand in X2 as well"),
+        (lambda x, z, y: (x, np.column_stack([z, x[:, :2]]), y), "2 columns of X2 are linear in X1"),
+        (lambda x, z, y: (x, np.column_stack([z, 5 * x[:, 0] - 3]), y), "1 columns of X2 are linear in X1"),
+        (lambda x, z, y: (x, np.column_stack([z, x @ np.ones((10, 1))]), y), "1 columns of X2 are linear in X1"),
         (lambda x, z, y: (x**3, z, y), "X1 is not normal"),
         (
             lambda x, z, y: (x, z, y * np.sum(x[:200] ** 2, axis=1, keepdims=True)),
@@ -327,7 +384,12 @@ def test_data_that_do_not_fit_are_doubted(change, sentence):
             "X1 must have linearly",
         ),
         (lambda x, z, y: (np.column_stack([x, np.ones(600)]), z, y), ValueError, "X1 must vary in every column"),
-        (lambda x, z, y: (x, np.ones((600, 2)), y), ValueError, "X2 must vary"),
+        (lambda x, z, y: (x, np.ones((600, 2)), y), ValueError, "X2 must vary, got"),
+        (
+            lambda x, z, y: (np.vstack([x[:200], x[200:400], -x[200:400]]), np.tile(z[:200, :1], (3, 1)), y),
+            ValueError,
+            "X2 must vary with X1, got no covariance",
+        ),
         (lambda x, z, y: (x, z[:-1], y), ValueError, "X2 must have one entry for each of the 600 pairs"),
         (lambda x, z, y: (x, z, y, (50,), 7), ValueError, "rank must be at most 6"),
         (lambda x, z, y: (x, z, y, ()), ValueError, "labels must name at least one"),

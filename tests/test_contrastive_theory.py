@@ -232,6 +232,8 @@ def test_a_report_of_many_negatives():
     loss = observed.contrastive_loss(*world, "logistic", 4)
     bound = tool.contrastive_report(loss, WEIGHTS, 4, unit="bits").supervised_bound
     assert predicted.supervised_loss(*world, "logistic") < bound < 0.3
+    absent = tool.contrastive_report(3.4, [*tenths, 0.0, 0.0], 255)
+    assert absent.supervised_bound == pytest.approx(0.1397, abs=5e-5)
     zero = tool.contrastive_report(math.log(256), tenths, 255)
     assert zero.vacuous
     assert zero.supervised_bound > math.log(2)
@@ -256,7 +258,7 @@ def test_the_intervals_hold_what_they_say_as_often_as_they_say():
     for name, value in truth.items():
         held = sum(low <= value <= high for _, low, high in (getattr(one, name) for one in found))
         assert held >= binom(runs, 0.95).ppf(1e-4), name
-    assert np.mean([bool(one.doubts) for one in found]) < 0.05
+    assert np.mean([len(one.doubts) > (one.estimate.low <= 0) for one in found]) < 0.05
     assert found[0].ceiling == math.log(candidates)
     needed = np.median([one.candidates_needed or np.inf for one in found])
     assert needed == pytest.approx(chi2 / 2 / (0.05 * truth["estimate"]), rel=0.3)
@@ -282,6 +284,32 @@ def test_independent_scores_need_no_candidates():
     assert said.candidates_needed is None
 
 
+def test_no_candidates_are_named_for_an_estimate_that_may_be_zero_or_where_they_are_beyond_all():
+    generator = np.random.default_rng(0)
+    found = [tool.infonce_bias(normal_scores(generator, 0.05, 100), 8) for _ in range(20)]
+    held = [one for one in found if one.estimate.low <= 0 < one.estimate.value]
+    assert held
+    assert all(one.candidates_needed is None for one in held)
+    assert all("nothing is found" in one.doubts[0] for one in held)
+    said = tool.infonce_bias(50 * np.eye(60), 16)
+    assert said.candidates_needed is None
+    assert "candidates for a gap of 5 %: none" in str(said)
+
+
+def test_copies_of_pairs_are_doubted_and_values_that_meet_by_chance_are_not():
+    generator = np.random.default_rng(3)
+    again = np.tile(np.arange(100), 4)
+    x, y = generator.choice(9, (2, 400))
+    points = generator.normal(size=(100, 16))[again]
+    copied = [normal_scores(generator, 0.6, 100)[np.ix_(again, again)], points @ points.T / 4]
+    honest = [normal_scores(generator, 0.6, 400), CRITIC[np.ix_(x % 3, y % 3)], np.zeros((400, 400))]
+    honest.append(np.eye(20)[np.ix_(*[generator.choice(20, 400)] * 2)])  # each x has its own y
+    for scores in copied:
+        assert any(one.startswith("400 pairs are duplicated") for one in tool.infonce_bias(scores, 8).doubts)
+    for scores in honest:
+        assert not any("duplicated" in one for one in tool.infonce_bias(scores, 8).doubts)
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
@@ -294,7 +322,8 @@ def test_independent_scores_need_no_candidates():
         (lambda: tool.infonce_bias(np.full((50, 50), math.nan), 4), "scores must be finite"),
         (lambda: tool.infonce_bias(np.eye(30), 4), "scores must have at least 40 rows"),
         (lambda: tool.infonce_bias(np.eye(50), 48), "scores must have at least 40 rows, and 48"),
-        (lambda: tool.infonce_bias(np.full((50, 50), 800.0) - 800 * np.eye(50), 4), "within 700 of each other"),
+        (lambda: tool.infonce_bias(np.full((50, 50), 800.0) - 800 * np.eye(50), 4), "within 300 of the highest"),
+        (lambda: tool.infonce_bias(1000 * np.eye(400), 16), "within 300 of the highest"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(call, sentence):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Float
 
+from own_data._copies import copied_rows
 from own_data.conditional_independence_ssl.result import LabelsSaved, Risks
 from theory import conditional_independence_ssl as predicted
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Count, Interval, guarded, require
@@ -21,6 +22,7 @@ _FEWEST = 40  # labels, two in each group of the jackknife
 _SPARE = 20  # labels beyond the coefficients, for the variance of what they leave
 _FOLDS = 5
 _COLLINEAR = 1e-8
+_COPIED = 1e-6  # share of its standard deviation by which a copy may be off
 _DOUBT = 4.0  # standard errors
 _UNEVEN = 3.3  # standard errors: passed by one data set in a thousand that fits
 _HEAVY = 0.1  # relative error of a risk that is worth a word
@@ -50,24 +52,29 @@ def labels_saved(
         rank: directions of the pretext to keep; by default as many as predict X2 best in five-fold cross-validation.
 
     Raises ValueError for no more than d1 + 2 unlabelled pairs, for too few labels to tell noise from error, for labels
-    or views that are constant, and for columns of X1 that are linearly dependent; TypeError for labels that are names.
+    or views that are constant, for columns of X1 that are linearly dependent, and for a rank above the pretext's;
+    TypeError for labels that are names.
     """
     require(len(labels) > 0, "labels must name at least one number of labels")
     outcomes = _outcomes(y)
-    n_labelled, dim, n_second = len(outcomes), X1.shape[1], X2.shape[1]
-    n_pairs, most = len(X1) - n_labelled, min(dim, n_second)
+    n_labelled, dim = len(outcomes), X1.shape[1]
+    n_pairs = len(X1) - n_labelled
     require(
         n_pairs > dim + 2, f"X1 must have more than {dim} + 2 rows without a label to learn from, got {max(n_pairs, 0)}"
     )
     fewest = max(_FEWEST, dim + _SPARE)
     require(n_labelled >= fewest, f"y must label at least {fewest} rows for {dim} features, got {n_labelled}")
-    require(rank is None or rank <= most, f"rank must be at most {most}, the smaller width of X1 and X2, got {rank}")
     first, second = X1[n_labelled:], X2[n_labelled:]
     centre, white = _white(first)
     pretext = (first - centre) @ white
     require(np.ptp(second, axis=0).any(), "X2 must vary, got constant columns only")
     _, singular, directions = np.linalg.svd((second - second.mean(axis=0)).T @ pretext / n_pairs, full_matrices=False)
-    best = _effective_rank(first, second)
+    require(singular[0] > _COLLINEAR * second.std(axis=0).max(), "X2 must vary with X1, got no covariance at all")
+    # Columns of X2 that depend on each other, as of classes one-hot, leave directions in which the pretext is zero.
+    most = int(np.sum(singular > _COLLINEAR * singular[0]))
+    singular, directions = singular[:most], directions[:most]
+    require(rank is None or rank <= most, f"rank must be at most {most}, the rank of the learned pretext, got {rank}")
+    best = min(_effective_rank(first, second), most)
     kept = best if rank is None else rank
     inputs = (X1[:n_labelled] - centre) @ white
     heads = [inputs, inputs @ directions.T, inputs @ directions[:kept].T]
@@ -179,7 +186,9 @@ def _doubts(
     kept: int,
 ) -> tuple[str, ...]:
     (n_labelled, dim), smallest = inputs.shape, min(labels)
-    shared = int(sum((column[:, None] == X2).all(axis=0).any() for column in X1.T))
+    second = X2[n_labelled:] - X2[n_labelled:].mean(axis=0)
+    unexplained = second - pretext @ (pretext.T @ second) / len(pretext)
+    linear = int(np.sum(unexplained.std(axis=0) < _COPIED * second.std(axis=0)))
     # Fourth moments enter the mean of an inverse Gram matrix first: E|x|^4 - d (d + 2) over d n, relatively.
     excess = float(np.mean(np.sum(pretext**2, axis=1) ** 2)) / dim - (dim + 2)
     residuals, leverages = _residuals(inputs, outcomes)
@@ -188,8 +197,15 @@ def _doubts(
     uneven = float(apart @ squares) / scatter if scatter > 0 else 0.0
     shift = float(n_labelled * np.sum(inputs.mean(axis=0) ** 2) - dim) / np.sqrt(2 * dim)
     classes = len(np.unique(outcomes))
+    labelled = copied_rows(X1[:n_labelled], np.column_stack([X2[:n_labelled], outcomes]))
+    copied = labelled + copied_rows(X1[n_labelled:], X2[n_labelled:])
     doubts = (
-        (shared > 0, f"{shared} columns of X1 stand in X2 as well: the pretext may copy what it should learn"),
+        (linear > 0, f"{linear} columns of X2 are linear in X1: the pretext copies what it should learn"),
+        (
+            copied > 0,
+            f"{copied} rows are duplicated, {labelled} of them with their label: copies narrow intervals, if they "
+            "have labels, and else keep too many directions",
+        ),
         (smallest <= dim + 2, f"raw least squares is undefined up to {dim + 2} labels: use ridge there"),
         (kept == dim, "every direction of X1 is kept: the pretext is a change of coordinates and saves no label"),
         (

@@ -1,0 +1,25 @@
+"""Whether rows of two views are copies of each other, from which intervals would be too narrow."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+_FEW = 0.1  # different rows per row, below which rows are equal by chance, and not equally often
+_TOGETHER = 0.9  # of the pairs of rows that are equal in one view
+
+
+def copied_rows(first: Float[np.ndarray, "rows first"], second: Float[np.ndarray, "rows second"]) -> int:
+    """How many rows equal another in both views; 0 where that may be chance.
+
+    Of copies those that are equal in one view are so in the other. Rows of few values are also equal in one alone; if
+    they are in both, as where one view follows from the other, there are few different ones.
+    """
+    alone = [np.unique(view, axis=0, return_inverse=True)[1].reshape(-1) for view in (first, second)]
+    _, both, counts = np.unique(alone[0] * len(first) + alone[1], return_inverse=True, return_counts=True)
+    least = min(_equal_pairs(view) for view in alone)
+    few = len(counts) < (_FEW * len(first) if np.ptp(counts) else 2)
+    return 0 if few or _equal_pairs(both) < _TOGETHER * least else int(counts[counts > 1].sum())
+
+
+def _equal_pairs(values: Int[np.ndarray, " rows"]) -> int:
+    counts = np.bincount(values)
+    return int(counts @ (counts - 1))
