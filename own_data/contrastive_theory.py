@@ -10,10 +10,10 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from own_data._copies import copied_rows
 from theory import contrastive_theory as predicted
 from theory.contrastive_theory._domains import Classes, Negatives, Views
 from theory_on_trial.contract import USABLE_SCALE, Interval, NonNegative, guarded, require
+from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
 

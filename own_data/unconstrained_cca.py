@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from theory import unconstrained_cca as predicted
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, require
+from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, stratified_groups
 
@@ -133,7 +134,7 @@ def ey_certificate(
         squared_correlations=float(np.sum(correlations**2)),
         null_level=predicted.null_level(rows, columns, columns),
         batch=batch,
-        doubts=_doubts(losses[1:], related, batch),
+        doubts=_doubts(losses[1:], related, batch, copied_rows(Z1, Z2)),
     )
 
 
@@ -193,8 +194,12 @@ def _batch_effect(Z1: Embedding, Z2: Embedding, related: Float[np.ndarray, " rel
     )
 
 
-def _doubts(without: Float[np.ndarray, " groups"], related: int, batch: BatchEffect | None) -> tuple[str, ...]:
-    found = []
+def _doubts(
+    without: Float[np.ndarray, " groups"], related: int, batch: BatchEffect | None, copies: int
+) -> tuple[str, ...]:
+    found = [f"{copies} rows are copies of others: chance is larger, and intervals are wider, than they say"] * (
+        copies > 0
+    )
     influence = (without - without.mean()) ** 2
     if influence.max() > _HEAVY * influence.sum():
         found.append("one twentieth of the rows decides how wide the intervals are: tails too heavy for them")

@@ -302,8 +302,7 @@ def test_balancing_gauge(trial, items: Items, rank: Several, penalty: Penalty):
     """R with R R^T = P, the geometric mean of (A^T A)^-1 and B^T B, turns any optimum into the symmetric one."""
     generator = trial.generator()
     x = ratings(generator, items)
-    # Some starts end so far from balance that rounding hides the rest.
-    fits = sorted(fitted(generator, x, rank, penalty, "product", starts=4), key=lambda one: np.linalg.cond(one.a))[:2]
+    fits = fitted(generator, x, rank, penalty, "product", starts=2)
     symmetric = predicted.objective1_factors(x, rank, penalty).b
     lengths = [np.linalg.norm(one.b, axis=0) / np.linalg.norm(one.a, axis=0) for one in fits]
     gauges = {

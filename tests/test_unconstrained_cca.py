@@ -220,6 +220,8 @@ def test_unrelated_views_and_heavy_tails_are_doubted():
     assert "no component is beyond what unrelated views show" in str(noise)
     wild = tool.ey_certificate(*views(rng, 200, BEST, lambda size: rng.standard_t(1, size=size)))
     assert "tails too heavy" in str(wild)
+    few = rng.standard_normal((2, 75, 3))
+    assert "300 rows are copies of others" in str(tool.ey_certificate(*np.tile(few, (1, 4, 1))))
 
 
 @pytest.mark.parametrize(

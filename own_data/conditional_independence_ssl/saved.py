@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Float
 
-from own_data._copies import copied_rows
 from own_data.conditional_independence_ssl.result import LabelsSaved, Risks
 from theory import conditional_independence_ssl as predicted
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Count, Interval, guarded, require
 from theory_on_trial.own_data.arrays import entries, numbers
+from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
 
