@@ -1,13 +1,13 @@
 """Whether rows of two views are copies of each other, from which intervals would be too narrow."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int, Shaped
 
 _FEW = 0.1  # different rows per row, below which rows are equal by chance, and not equally often
 _TOGETHER = 0.9  # of the pairs of rows that are equal in one view
 
 
-def copied_rows(first: Float[np.ndarray, "rows first"], second: Float[np.ndarray, "rows second"]) -> int:
+def copied_rows(first: Shaped[np.ndarray, "rows first"], second: Shaped[np.ndarray, "rows second"]) -> int:
     """How many rows equal another in both views; 0 where that may be chance.
 
     Of copies those that are equal in one view are so in the other. Rows of few values are also equal in one alone; if
