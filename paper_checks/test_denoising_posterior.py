@@ -101,8 +101,6 @@ def changed(moments, order, by):
     return np.stack([one + by * (n == order) for n, one in enumerate(moments.T, start=2)], axis=-1)
 
 
-# ---------------------------------------------------------------------------------------------- moments along a line
-
 CASES = [("mixture", 0.8, 6), ("points", 0.5, 6), ("mixture", 4.0, 5)]
 
 
@@ -149,9 +147,6 @@ def test_directional_moments(trial, dim: Dim, sigma: Level, seed: Natural = 0):
         across, _ = observed.line_derivatives(world, y, v, sigma, 3, onto=w)
         wrong["along v, projected on w"] = predicted.central_moments(across, sigma)
     trial.identity(moments, predict, ops=conditioned(world, sigma), scale=scale, controls=wrong)
-
-
-# --------------------------------------------------------------------------------------- covariances and their tensors
 
 
 @claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
@@ -254,9 +249,6 @@ def test_subspace_iteration(
     scale = 1 + before + before**2  # of the solve for tangents
     bound = {"found_by": "draws", "independent": starts, "ops": 10 * dim, "scale": scale * eigenvalues[0]}
     trial.bound(after, factor * before, controls=wrong, **bound)
-
-
-# ---------------------------------------------------------------------------------------- the mean, and pairs of (x, y)
 
 
 @claim(ours("Tweedie's formula"), kind="identity", cases=[2.0, 1.5], as_printed=WEIGHTS_WITHOUT_VOLUME)
@@ -393,9 +385,6 @@ def test_noise_level__sampled(trial, dim: Annotated[int, Interval(1, 50)], sigma
         first=50_000,
         most=2_000_000,
     )
-
-
-# ------------------------------------------------------------------------------------------------------- differences
 
 
 @claim(ours("Taylor's theorem, on the stencils of the released code"), kind="limit", cases=[
