@@ -115,7 +115,8 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
         level: of the intervals.
 
     The verdict needs the whole interval within 0.1 of zero, or below -0.1. A quadratic term that is significant at 1 %
-    is doubted, and the interval widened by what it does to the slope before it is judged; so is movement that grows.
+    is doubted, and the interval widened by what it does to the slope before it is judged; growth by more than n^0.1
+    that is significant at 1 % is doubted too.
     Raises ValueError for too short a ladder, a width in two columns, fewer seeds, movement that is zero, negative or
     not finite, and for rows that repeat one seed.
     Source: the exponent is r of `theory.infinite_width.feature_exponent`, the intervals are ours.
@@ -146,7 +147,7 @@ def width_exponent(widths: Widths, movement: Movement, *, level: Fraction = 0.95
         reach = abs(curvature.value) * float(np.ptp(logs))
         bent = "the movement is not yet a power law of the width; drop the smallest width or train longer"
         doubts.append(Doubt(bent, reach, "of the exponent"))
-    if exponent.value > _NEAR:
+    if exponent.value > _NEAR and _mean(slopes, 1 - _SIGNIFICANT).low > 0:
         grows = "the movement grows with the width: the rate is unstable, and larger networks will diverge"
         doubts.append(Doubt(grows, np.inf, "of the exponent"))
     low, high = exponent.low - reach, exponent.high + reach

@@ -236,13 +236,18 @@ def test_width_exponent(trial, start: Start, learnt: Learnt, c: Annotated[float,
     """
     scaling = by_readout(trial, np.zeros(1), start, learnt, c)
     r = float(predicted.feature_exponent(*scaling))
+    wrong = {"without [l = 1]": 1 - r, "2 a + c only": -learnt - c, "1/2 for every r > 0": -0.5}
+    of_one_layer(trial, scaling, r, width, wrong)
+
+
+def of_one_layer(trial, scaling, r, width, wrong):
+    """The decision on the movement by n^(-r) in a small step of the same units, put together to four widths."""
 
     def moved(n):
         network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
         step = stepped(network, POINTS[:1], SMALL * width**r)
         return np.sqrt(np.mean(movement(network, step, POINTS[:1]) ** 2))
 
-    wrong = {"without [l = 1]": 1 - r, "2 a + c only": -learnt - c, "1/2 for every r > 0": -0.5}
     power_law(trial, moved, width * 2 ** np.arange(4), -r, wrong, 1e-14 / SMALL * 8**r, same_instance=True)
 
 
@@ -440,11 +445,40 @@ def test_dichotomy__feature_learning(trial, rate: Small, width: Wide = 4096):
     trial.limit(values, sizes, constant, order=1, margin=1e-3 * constant, controls=controls)
 
 
+NAMED = ours("recalled exponents and conditions; that neither standard nor NTK learns features is in the abstract")
+
+
+@claim(NAMED, kind="rate", cases=["NTK", "mean field", "muP", "standard"])
+def test_named_scalings__moved(trial, name: Name, width: Some = 128):
+    """With one hidden layer features of NTK and standard networks freeze, and those of mean field and muP do not."""
+    scaling = predicted.named_scaling(name)
+    r = float(predicted.feature_exponent(*scaling))
+    of_one_layer(trial, scaling, r, width, {"features learnt": 0.0, "as in NTK": -0.5})
+
+
 @claim(
-    abstract(
-        "we show that the standard and NTK parametrizations of a neural network do not admit infinite-width limits "
-        "that can learn features"
-    ),
+    ours("the readout's kernel, a mean over units, outgrows that of the layer below"),
+    kind="rate",
+    cases=[(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5)],
+)
+def test_one_step(trial, c: Annotated[float, Interval(-1, 1)], a: UnitInterval, width: Wide = 1024):
+    """One step moves the output by n^(1 - 2 a - c): standard networks, a = 0 and b = 1/2, explode unless c = 1.
+
+    In the mean over networks of the same units, from an error so small that the step is of the first order.
+    """
+    scaling, grows = (np.array([0, a]), np.array([0, 0.5]), c), 1 - 2 * a - c
+
+    def changed(n):
+        network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
+        step = stepped(network, POINTS[:1], SMALL / width**grows)
+        return abs(np.mean(observed.outputs(step, POINTS[:1]) - observed.outputs(network, POINTS[:1])))
+
+    wrong = {"no growth": 0.0, "1/2, as of a sum of random terms": grows - 0.5, "without 2 a": 1 - c}
+    power_law(trial, changed, width * 2 ** np.arange(4), grows, wrong, 1e-14 / SMALL * 8**2, same_instance=True)
+
+
+@claim(
+    NAMED,
     kind="identity",
     cases=[("NTK", 1), ("NTK", 3), ("mean field", 1), ("muP", 1), ("muP", 4), ("standard", 1), ("standard", 2)],
 )

@@ -341,6 +341,18 @@ def test_scatter_leaves_it_undecided_and_a_bend_counts_against_the_verdict():
     assert found.doubts[0].size == pytest.approx(0.1 * np.log(8), rel=0.05)
 
 
+@pytest.mark.parametrize(("widths", "seeds"), [([128, 256, 512], 3), (LADDER, 3), (LADDER, 8)])
+def test_scatter_is_not_taken_for_growth(widths, seeds):
+    """One of its two 1 % tails may say so; what grows as n^1/2 is seen through less scatter."""
+    generator, runs, doubted = rng(), 500, {0.8: 0, 0.05: 0}
+    for scatter in doubted:
+        for noise in generator.lognormal(0, scatter, (runs, seeds, len(widths))):
+            found = tool.width_exponent(widths, noise * np.sqrt(widths) if scatter < 0.1 else noise, level=0.5)
+            doubted[scatter] += any("the rate is unstable" in one.reason for one in found.doubts)
+    assert doubted[0.8] <= binom(runs, 0.005).isf(1e-4)
+    assert doubted[0.05] >= 0.95 * runs
+
+
 def test_its_plot_shows_movement_and_power_law():
     found = tool.width_exponent(LADDER, movements(NTK, 1, 5))
     axes = found.plot()
