@@ -46,7 +46,7 @@ class OptimalRepresentation(Answer):
     Attributes:
         representation: R, d x r with R' Sigma R = I; None where no subspace of dimension r leads. Keep (x - mean) R.
         worst_regret: of R over the plausible tasks, lambda_(r+1) / lambda_1 of the population, with a 95 % interval.
-        pca_regret: the same for the r leading principal components, from the estimated covariance.
+        pca_regret: the same for the r leading principal components, of the rows; nowhere below that of R.
         spectrum: lambda_1 >= ... >= lambda_d, in squared units of y.
         worst_task: f*, coefficients of the plausible task that R serves worst.
         excess: what R, estimated from these rows, is worse than the best, for normal rows; None where there is no R.
@@ -127,7 +127,7 @@ def optimal_representation(
         seed: of the halves of the rows.
 
     Where lambda_r and lambda_(r+1) cannot be told apart no R is given, only its regret and, if asked for, the mixture.
-    Doubts name few rows, heavy tails, rows that resemble their neighbours, and few past tasks.
+    Doubts name few rows, heavy tails, rows that resemble their neighbours or are copied, and few past tasks.
     Raises ValueError for r >= d, for fewer than 40 rows or d + 1, for features that are dependent (their rank is said),
     and for an S that is not symmetric and positive semidefinite or is zero.
     Source: `theory.representation_game`; intervals by the grouped jackknife.
@@ -145,6 +145,9 @@ def optimal_representation(
     spectrum, directions = predicted.task_spectrum(covariance, prior), predicted.task_directions(covariance, prior)
     spectrum = np.where(spectrum < 1e-13 * spectrum[0], 0.0, spectrum)
     useful = min(r, int(np.sum(spectrum > 0)))
+    if useful < r:
+        few_values = f"only {useful} eigenvalues of Sigma S exceed rounding, so that more columns would bring nothing"
+        note = "; ".join(filter(None, [note, few_values]))
     scores = rows @ directions
     tied = bool(useful == r and _spread(scores, spectrum, r - 1) > 0)
     best = directions[:, :useful] / np.sqrt(spectrum[:useful])
@@ -154,8 +157,7 @@ def optimal_representation(
         halves = _excess_of_halves(rows, prior, r, seed)
     groups = stratified_groups(np.zeros(len(rows), int))
     without = [_spectrum(rows[groups != group], prior) for group in range(-1, GROUPS)]
-    axes = np.linalg.eigh(covariance)[1][:, ::-1]
-    pca = _worst_regret(rows, prior, axes[:, :r])
+    pca = _share(np.array([_of_pca(rows[groups != group], prior, r) for group in range(-1, GROUPS)])).value
     found: dict[str, Any] = {}
     if mixed:
         chosen = predicted.systematic_mixture(predicted.inclusion(spectrum, r))
@@ -172,11 +174,11 @@ def optimal_representation(
             "average_price": float(predicted.mixed_average(spectrum, r) / average) if average > 0 else 1.0,
         }
     value = _share(np.array([one[r] / one[0] for one in without]))
-    doubts = [*few, *_doubts(scores, spectrum, r, excess, halves)]
+    doubts = [*few, *_doubts(scores, spectrum, r, excess, halves), *_doubt_of_copies(X)]
     return OptimalRepresentation(
         representation=None if tied else best / size,
         worst_regret=value,
-        pca_regret=pca / float(spectrum[0]),
+        pca_regret=max(value.value, pca),
         spectrum=spectrum * size**2 * scale,
         worst_task=directions[:, r] * np.sqrt(scale),
         excess=None if tied else float(excess / spectrum[0]),
@@ -249,6 +251,14 @@ def _worst_regret(rows: Features, prior: Square, representation: Float[np.ndarra
     return float(np.linalg.norm(outcomes - basis @ (basis.T @ outcomes), 2) ** 2 / len(rows))
 
 
+def _of_pca(rows: Features, prior: Square, kept: int) -> float:
+    """The worst regret of the leading principal components of these rows, as a share of lambda_1."""
+    centred = rows - rows.mean(axis=0)
+    regret = _worst_regret(centred, prior, np.linalg.svd(centred, full_matrices=False)[2][:kept].T)
+    share = regret / float(_spectrum(rows, prior)[0])
+    return share if share > 1e-13 else 0.0
+
+
 def _spread(scores: Float[np.ndarray, "n dim"], spectrum: Float[np.ndarray, " dim"], first: int) -> float:
     """How far two equal eigenvalues may lie apart in a sample, where these two do not lie further; 0 where they do.
 
@@ -286,6 +296,15 @@ def _untold(pure: Estimate, mixture: Estimate | None, kept: int) -> str:
         f"lambda_{kept} and lambda_{kept + 1} cannot be told apart, so that no {kept} directions lead: take another r; "
         f"the worst regret is {pure} {_SHARE} whichever is taken{drawn}"
     )
+
+
+def _doubt_of_copies(rows: Features) -> list[Doubt]:
+    """Of rows that come again, where a column has so many values that they do not meet by chance."""
+    different = len(np.unique(rows, axis=0))
+    if different == len(rows) or max(len(np.unique(column)) for column in rows.T) < different:
+        return []
+    reason = f"{len(rows) - different} rows are copies of others: there are fewer independent ones"
+    return [Doubt(reason, np.inf, _SHARE)]
 
 
 def _doubts(

@@ -90,13 +90,9 @@ def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
     sigma, generator = game(trial, world, dim, kept).covariance, trial.generator()
     seen, task = half_seen(generator, sigma, kept)
     shown = sigma @ seen
-    trial.identity(
-        observed.projected_regret(sigma, seen, task[:, None])[0],
-        predicted.regret(sigma, seen, task),
-        ops=50 * dim,
-        scale=1.0,
-        controls={"(R'R)^-1 for (R' Sigma R)^-1": task @ sigma @ task - task @ shown @ shown.T @ task},
-    )
+    wrong = {"(R'R)^-1 for (R' Sigma R)^-1": task @ sigma @ task - task @ shown @ shown.T @ task}
+    (regret,) = observed.projected_regret(sigma, seen, task[:, None])
+    trial.identity(regret, predicted.regret(sigma, seen, task), ops=50 * dim, scale=1.0, controls=wrong)
 
 
 @claim(paper(f"The definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2)])
@@ -150,15 +146,9 @@ def test_pure_value__any_representation(trial, world: Seed, dim: Dim, kept: Coun
     """Every R of r columns has a worst regret of lambda_(r+1) at least."""
     sigma, prior, spectrum, _, ops = game(trial, world, dim, kept)
     tried = around(trial.generator(), predicted.pure_representation(sigma, prior, kept), draws)
-    trial.bound(
-        np.full(draws, predicted.pure_value(spectrum, kept)),
-        observed.worst_regret(sigma, prior, tried),
-        found_by="draws",
-        independent=draws,
-        ops=ops,
-        scale=spectrum[0],
-        wrong_processes={"lambda_r": np.full(draws, spectrum[kept - 1])},
-    )
+    least, wrong = (np.full(draws, one) for one in (predicted.pure_value(spectrum, kept), spectrum[kept - 1]))
+    bound = {"found_by": "draws", "independent": draws, "ops": ops, "scale": spectrum[0]}
+    trial.bound(least, observed.worst_regret(sigma, prior, tried), wrong_processes={"lambda_r": wrong}, **bound)
 
 
 @claim(ours("the residual form at the best R, in its eigenbasis"), kind="identity", cases=[(0, 6, 2), (1, 9, 5)])
@@ -189,16 +179,9 @@ def test_worst_task__any(trial, world: Seed, dim: Dim, kept: Count, draws: World
     tasks = np.linalg.cholesky(prior) @ (spheres / np.linalg.norm(spheres, axis=1, keepdims=True)).T
     regrets = observed.projected_regret(sigma, best, tasks)
     value = predicted.pure_value(spectrum, kept)
-    mean = predicted.pure_average(spectrum, kept) / dim
-    trial.bound(
-        regrets,
-        np.full(draws, value),
-        found_by="draws",
-        independent=draws,
-        ops=ops,
-        scale=spectrum[0],
-        controls={"the mean over the ellipsoid": np.full(draws, mean)},
-    )
+    wrong = {"the mean over the ellipsoid": np.full(draws, predicted.pure_average(spectrum, kept) / dim)}
+    bound = {"found_by": "draws", "independent": draws, "ops": ops, "scale": spectrum[0]}
+    trial.bound(regrets, np.full(draws, value), controls=wrong, **bound)
 
 
 # ------------------------------------------------------------------------------------------------ drawn representations
@@ -283,16 +266,9 @@ def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shap
     sigma, _, spectrum, tasks, ops = mixed = game(trial, world, dim, kept, shape)
     drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
     regrets = observed.projected_regret(sigma, sets_of(mixed, drawn.members), tasks)
-    trial.identity(
-        drawn.chances @ regrets,
-        predicted.equalised_regret(spectrum, kept),
-        ops=ops,
-        scale=spectrum[0],
-        controls={
-            "uniform draws": spectrum * (1 - kept / dim),
-            "no draw": np.where(np.arange(dim) < kept, 0, spectrum),
-        },
-    )
+    wrong = {"uniform draws": spectrum * (1 - kept / dim), "no draw": np.where(np.arange(dim) < kept, 0, spectrum)}
+    expected = predicted.equalised_regret(spectrum, kept)
+    trial.identity(drawn.chances @ regrets, expected, ops=ops, scale=spectrum[0], controls=wrong)
 
 
 @claim(ours("chances of systematic sampling"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")])
@@ -336,15 +312,10 @@ def test_no_representation_beats(trial, world: Seed, dim: Dim, kept: Count, shap
     wrong = {"the task f* alone": np.outer(pure, pure)}
     if predicted.hedged(spectrum, kept) < dim:
         wrong["F spread over all directions"] = flat
-    trial.bound(
-        np.full(draws + 1, predicted.mixed_value(spectrum, kept)),
-        observed.mean_regret(sigma, tried, moment),
-        found_by="draws",
-        independent=draws,
-        ops=ops,
-        scale=spectrum[0],
-        controls={name: observed.mean_regret(sigma, tried, one) for name, one in wrong.items()},
-    )
+    least, bound = predicted.mixed_value(spectrum, kept), {"found_by": "draws", "independent": draws, "ops": ops}
+    paid = observed.mean_regret(sigma, tried, moment)
+    wrong = {name: observed.mean_regret(sigma, tried, one) for name, one in wrong.items()}
+    trial.bound(np.full(draws + 1, least), paid, scale=spectrum[0], controls=wrong, **bound)
 
 
 @claim(
@@ -355,20 +326,41 @@ def test_no_representation_beats(trial, world: Seed, dim: Dim, kept: Count, shap
 def test_hedge_rate(trial, ratio: Annotated[float, Interval(1.01, 20)], longest: Horizon):
     """The mean of T best responses to Hedge, two tasks, r = 1, exceeds the value by D lambda_2 / T (sum of lambda).
 
-    D is T lambda_2 modulo the sum, within that around log(lambda_1 / lambda_2) / eta: the excess falls like T^(-1/2).
+    D is T lambda_2 modulo the sum, within that around log(lambda_1 / lambda_2) / eta ~ T^(1/2): once that is beyond the
+    sum the excess falls like T^(-1/2), before, as at lambda_1 = 1.01 lambda_2, like 1 / T.
     """
     spectrum, horizons = 0.3 * np.array([ratio, 1.0]), np.geomspace(longest / 100, longest, 9).round().astype(int)
     excess = np.array([predicted.pair_excess(spectrum, one) for one in horizons])
     gaps = observed.hedge(np.tile(spectrum, (9, 1)), 1, horizons.tolist()) - predicted.mixed_value(spectrum, 1)
     smooth = np.log(ratio) * spectrum[0] / (1 + ratio) / np.sqrt(8 * np.log(2) * horizons)
     wrong = {"D at the threshold itself": smooth, "1 / T": excess[-1] * horizons[-1] / horizons}
+    wrong["no decrease"] = np.full(9, excess[-1])
     trial.identity(gaps, excess, ops=longest, scale=spectrum[0], controls=wrong)
+
+
+@claim(
+    ours("Hedge evens out p_i lambda_i of hedged tasks, whose losses are then log(lambda_i / lambda_j) / eta apart"),
+    kind="rate",
+    cases=[200],
+    coarse="the excess oscillates, which at horizons that can be played hides finer exponents",
+)
+def test_hedge_rate__order(
+    trial, horizon: Annotated[int, Interval(200, 400, why="128 times as many moves are played")]
+):
+    """For lambda = (3, 2, 1, .5, .1) and r = 2 the excess, in the mean over T to 2T, falls like T^(-1/2)."""
+    spectrum, starts, means, spreads = np.array([3, 2, 1, 0.5, 0.1]), horizon * 4 ** np.arange(4), [], []
+    for start in starts:
+        horizons = np.linspace(start, 2 * start, 200, dtype=int)
+        gaps = observed.hedge(np.tile(spectrum, (200, 1)), 2, horizons.tolist()) - predicted.mixed_value(spectrum, 2)
+        means.append(gaps.mean())
+        spreads.append(np.std(gaps * np.sqrt(horizons / start)) / np.sqrt(200))  # what the mean leaves of oscillations
+    wrong = {"1 / T": -1.0, "no decrease": 0.0}
+    trial.order(np.array(means), starts, -0.5, rounding=np.array(spreads), margin=0.03, controls=wrong)
 
 
 @claim(
     ours("the regret bound of Hedge, and best responses that the value bounds"),
     kind="bound",
-    tier="full",
     cases=[(5, 2), (6, 3)],
     loose="best responses end at p ~ 1 / lambda, so that (H(p) + log max p) / (2 log d) of the bound is lost: < 1 / 2",
 )
@@ -449,13 +441,6 @@ def test_price_of_worst_case__mixture(trial, world: Seed, dim: Dim, kept: Count,
     """The best mixture pays sum over i of min(value, lambda_i) on that mean, more than the best R."""
     sigma, prior, spectrum, _, ops = mixed = game(trial, world, dim, kept, shape)
     drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
-    trial.identity(
-        drawn.chances @ observed.mean_regret(sigma, sets_of(mixed, drawn.members), prior),
-        predicted.mixed_average(spectrum, kept),
-        ops=ops,
-        scale=spectrum.sum(),
-        controls={
-            "as good as the best R": predicted.pure_average(spectrum, kept),
-            "uniform draws": (1 - kept / dim) * spectrum.sum(),
-        },
-    )
+    paid, total = drawn.chances @ observed.mean_regret(sigma, sets_of(mixed, drawn.members), prior), spectrum.sum()
+    wrong = {"as good as the best R": predicted.pure_average(spectrum, kept), "uniform draws": (1 - kept / dim) * total}
+    trial.identity(paid, predicted.mixed_average(spectrum, kept), ops=ops, scale=total, controls=wrong)

@@ -69,13 +69,9 @@ def test_a_semidefinite_program_has_the_mixed_value(world):
     half = root(world.prior).T @ root(world.covariance)
     kept, value = cvxpy.Variable((6, 6), symmetric=True), cvxpy.Variable()
     left = half @ (np.eye(6) - kept) @ half.T
-    conditions = [
-        value * np.eye(6) - (left + left.T) / 2 >> 0,
-        kept >> 0,
-        np.eye(6) - kept >> 0,
-        cvxpy.trace(kept) == 2,
-    ]
-    solved = cvxpy.Problem(cvxpy.Minimize(value), conditions).solve(solver=cvxpy.CLARABEL)
+    conditions = [value * np.eye(6) - (left + left.T) / 2 >> 0, kept >> 0, np.eye(6) - kept >> 0]
+    problem = cvxpy.Problem(cvxpy.Minimize(value), [*conditions, cvxpy.trace(kept) == 2])
+    solved = problem.solve(solver=cvxpy.CLARABEL)
     assert predicted.mixed_value(predicted.task_spectrum(*world), 2) == pytest.approx(solved, rel=1e-6)
 
 
@@ -143,10 +139,8 @@ def test_regrets_do_not_depend_on_coordinates(seed, dim, data):
     sigma, prior = observed.drawn_world(seed, dim)
     generator = np.random.default_rng(seed)
     seen, task = generator.standard_normal((dim, kept)), generator.standard_normal(dim)
-    mixed, turn = (
-        generator.standard_normal((kept, kept)) + 3 * np.eye(kept),
-        special_ortho_group.rvs(dim, random_state=1),
-    )
+    mixed = generator.standard_normal((kept, kept)) + 3 * np.eye(kept)
+    turn = special_ortho_group.rvs(dim, random_state=1)
     regret = predicted.regret(sigma, seen, task)
     same = {"rel": 1e-6, "abs": 1e-9 * float(task @ sigma @ task)}
     assert predicted.regret(sigma, seen @ mixed, task) == pytest.approx(regret, **same)
@@ -177,9 +171,7 @@ def test_least_squares_is_that_of_rows():
     by_rows = []
     for features, response in zip(x, y, strict=True):
         of_both = (np.linalg.lstsq(one, response, rcond=None)[1][0] for one in (features @ seen, features))
-        by_rows.append(
-            np.subtract(*(sum_of_squares / (20 - k) for sum_of_squares, k in zip(of_both, (2, 3), strict=True)))
-        )
+        by_rows.append(np.subtract(*(squares / (20 - k) for squares, k in zip(of_both, (2, 3), strict=True))))
     found = observed.least_squares_regret(generator, sigma, seen, task, 0.5, 20, 3000)
     assert ks_2samp(found, by_rows).pvalue > 1e-6
     error = 6 * np.std(by_rows) / math.sqrt(3000)
@@ -256,11 +248,20 @@ def test_the_tool_keeps_what_the_tasks_ask_for_and_not_what_varies_most():
 def test_without_tasks_the_answer_is_pca():
     rows = rows_of(np.random.default_rng(1), WORLD.covariance, 500)
     answer = tool.optimal_representation(rows, 3)
-    assert answer.pca_regret == pytest.approx(answer.spectrum[3] / answer.spectrum[0], rel=1e-9)
+    assert answer.pca_regret == pytest.approx(answer.worst_regret.value, rel=1e-9)
     assert "the answer is PCA" in str(answer)
     axes = np.linalg.svd(rows - rows.mean(axis=0))[2][:3]
     spans = np.linalg.svd(axes @ np.linalg.qr(answer.representation)[0], compute_uv=False)
     assert spans == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pca_is_nowhere_said_to_be_better_than_the_best(seed):
+    rows = rows_of(np.random.default_rng(seed), np.diag([10, 5, 2, 0.7, 0.2]), 100)
+    for first in (1.0, 0.5):
+        answer = tool.optimal_representation(rows, 2, np.diag([first, 1, 1, 1, 1]))
+        assert answer.pca_regret >= answer.worst_regret.value
+        assert answer.pca_regret == pytest.approx(answer.worst_regret.value, rel=1e-9 if first == 1 else 0.1)
 
 
 def test_units_do_not_matter():
@@ -297,16 +298,15 @@ def test_tasks_of_low_rank_are_served_without_regret():
     assert answer.worst_regret == (0, 0, 0)
     assert answer.mixed_regret == (0, 0, 0)
     assert answer.average_price == 1
+    assert "only 1 eigenvalues of Sigma S exceed rounding" in str(answer)
+    assert "only 1 eigenvalues" in str(tool.optimal_representation(rows * [1e8, 1, 1e-8, 1], 2))
 
 
 def test_the_mixture_is_what_it_says():
     rows = rows_of(np.random.default_rng(5), WORLD.covariance, 300)
     answer = tool.optimal_representation(rows, 2, WORLD.prior, mixed=True)
     covariance = np.cov(rows.T, ddof=0)
-    chances, sets = (
-        np.array([one.chance for one in answer.atoms]),
-        np.array([one.representation for one in answer.atoms]),
-    )
+    chances, sets = (np.array([getattr(one, name) for one in answer.atoms]) for name in ("chance", "representation"))
     worst = observed.worst_expected_regret(covariance, WORLD.prior, sets, chances)
     assert worst == pytest.approx(predicted.mixed_value(answer.spectrum, 2), rel=1e-9)
     each = observed.worst_regret(covariance, WORLD.prior, sets)
@@ -342,6 +342,8 @@ def test_the_intervals_hold_what_they_say_as_often_as_they_say():
         (lambda g: rows_of(g, WORLD.covariance, 2000) * (1 + 5 * (g.random((2000, 1)) < 0.1)), "not normal"),
         (lambda g: np.repeat(rows_of(g, WORLD.covariance, 60), 5, axis=0), "neighbouring rows are alike"),
         (lambda g: np.cumsum(rows_of(g, WORLD.covariance, 500), axis=0), "neighbouring rows are alike"),
+        (lambda g: g.permutation(np.repeat(rows_of(g, WORLD.covariance, 50), 6, axis=0)), "250 rows are copies"),
+        (lambda g: np.tile(rows_of(g, WORLD.covariance, 50), (6, 1)), "250 rows are copies"),
         (lambda g: rows_of(g, np.diag([3.0, 2, 1, 1, 0.5, 0.1]), 300), "lie so close"),
     ],
 )

@@ -141,12 +141,13 @@ def hedge_excess(spectrum: Spectrum, horizon: Horizon) -> float:
 
 @guarded
 def pair_excess(spectrum: Spectrum, horizon: Horizon) -> float:
-    """By how much that mean exceeds the value with two tasks and r = 1, exactly; like T^(-1/2).
+    """By how much that mean exceeds the value with two tasks and r = 1, exactly.
 
     While D, the loss of f_2 less that of f_1, is below log(lambda_1 / lambda_2) / eta, f_1 is kept and D grows by
     lambda_2, else it falls by lambda_1. So D ends where T lambda_2 is, modulo lambda_1 + lambda_2, from lambda_1 below
     that threshold to lambda_2 above, and the excess is D lambda_2 / ((lambda_1 + lambda_2) T), or -D lambda_1 over
-    that. Raises ValueError unless there are two tasks of positive eigenvalues. Source: derived here.
+    that: like T^(-1/2) where the threshold, which grows like T^(1/2), is beyond the sum, and like 1 / T before. Raises
+    ValueError unless there are two tasks of positive eigenvalues. Source: derived here.
 
     >>> round(pair_excess([2.0, 1.0], 1000), 9)
     0.006333333
