@@ -171,6 +171,16 @@ def test_over_the_points_it_has_seen_one_member_is_judged_right(penalty, aspects
     assert predicted.gcv_bias(LAW, penalty, *aspects, 1) > 0
 
 
+@pytest.mark.parametrize(("share", "members"), [(1e-6, 2), (1e-12, 2), (1e-16, 8)])
+def test_few_points_are_seen_by_one_member_only(share, members):
+    """With disjoint members the union is the mean of their points: each is in one fit and new to the others."""
+    one, full = predicted.member_risk(LAW, 0.1, 1e6), predicted.full_ensemble_risk(LAW, 0.1, share * 1e6, 1e6)
+    d, new = predicted.residual_share(LAW, 0.1, 1e6), members - 1
+    squares = (d**2 + new) * one + new * (2 * d + members - 2) * full  # of M times the bag's residual
+    found = predicted.union_gcv(LAW, 0.1, share * 1e6, 1e6, members)
+    assert found == pytest.approx(squares / (new + d) ** 2, rel=20 * members * share + 1e-12)
+
+
 def test_one_member_diverges_at_the_threshold_and_the_full_ensemble_does_not():
     assert predicted.member_risk(LAW, 0.0, 1.0) == np.inf
     assert predicted.full_ensemble_risk(LAW, 0.0, 0.5, 1.0) == pytest.approx(0.5)

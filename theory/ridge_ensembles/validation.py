@@ -5,6 +5,8 @@ states consistency for the full ensemble; at M = 2 over the union the law is tha
 (`comp_theoretic_gcv_inf`).
 """
 
+import numpy as np
+
 from theory.ridge_ensembles.level import require_subsample, residual_share
 from theory.ridge_ensembles.population import Aspect, Members, Penalty, Population
 from theory.ridge_ensembles.risk import full_ensemble_risk, member_risk
@@ -38,12 +40,12 @@ def union_gcv(
     """
     require_subsample(aspect, subsample_aspect)
     w, d = aspect / subsample_aspect, residual_share(population, penalty, subsample_aspect)
-    by_others = (1 - w) * (1 - (1 - w) ** (members - 1))
-    seen = w + by_others
-    kept = (by_others + w * d) / seen
+    by_others = -(1 - w) * np.expm1((members - 1) * np.log1p(-w)) if w < 1 else 0.0
+    own, others = np.array([w, by_others]) / (w + by_others)  # shares of the seen, to all digits where k / n is small
+    kept = float(others + own * d)
     require(abs(kept) > 1e-12 * abs(d), "1 - w (1 - d) / u must not vanish: GCV is 0 / 0, as at penalty 0 with M = 1")
     one = member_risk(population, penalty, subsample_aspect) / members
     pairs = (1 - 1 / members) * full_ensemble_risk(population, penalty, aspect, subsample_aspect)
     # Less the share (1 - w)^M of the unseen, whose residuals are the bag's risk.
-    sums = (w * d**2 + by_others) * one + ((w * d + 1 - w) ** 2 - (1 - w) ** members) * pairs
-    return sums / (seen * kept**2)
+    both = others - own * (1 - w) + own * d * (2 * (1 - w) + w * d)
+    return float((own * d**2 + others) * one + both * pairs) / kept**2
