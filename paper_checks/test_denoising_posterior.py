@@ -30,16 +30,17 @@ REGIONS = abstract(
     "of an image"
 )
 RESIDUAL = code(
-    REPOSITORY,
-    "moments_calculations.py",
-    COMMIT,
+    *(REPOSITORY, "moments_calculations.py", COMMIT),
     says="Where no sigma is given, the root of the mean square of y - mu_1(y) is taken for it.",
 )
 WEIGHTS_WITHOUT_VOLUME = code(
-    REPOSITORY,
-    "GMMExample/GMM_example.ipynb",
-    COMMIT,
+    *(REPOSITORY, "GMMExample/GMM_example.ipynb", COMMIT),
     says="Two components of equal weight: p_k = exp(-(y - m_k)' V_k^-1 (y - m_k) / 2) with V_k = S_k + sigma^2.",
+)
+
+CLIPPED = code(
+    *(REPOSITORY, "main.py", COMMIT),
+    says="Of MNIST y is clipped to [0, 1], and variances are those of Gaussian noise at the clipped y.",
 )
 
 Prior = Literal["mixture", "points"]
@@ -304,17 +305,27 @@ def test_sampled_calibration(
         return lambda generator, n: np.concatenate([few(generator) for _ in range(n // 20_000)])
 
     predict, sizes = means(sigma)
-    trial.mean(
-        sampler=errors("normal"),
-        predict=predict,
-        law=Asymptotic(),
-        margin=np.array([0.01, 0.07]) * sizes,
-        scale=sizes,
-        controls={"sigma 10 % too small": means(0.9 * sigma)[0]},
-        wrong_processes={"Laplace noise": errors("laplace"), "uniform noise": errors("uniform")},
-        first=400_000,
-        most=4_000_000,
-    )
+    wrong = {"Laplace noise": errors("laplace"), "uniform noise": errors("uniform")}
+    rest = {"margin": np.array([0.01, 0.07]) * sizes, "scale": sizes, "first": 400_000, "most": 4_000_000}
+    rest["controls"] = {"sigma 10 % too small": means(0.9 * sigma)[0]}
+    trial.mean(sampler=errors("normal"), predict=predict, law=Asymptotic(), wrong_processes=wrong, **rest)
+
+
+@claim(ours("law of total variance"), kind="distribution", cases=[(0.5, 0.2), (0.6, 0.3)], as_printed=CLIPPED)
+def test_clipping(trial, sigma: Annotated[float, Interval(0.5, 0.6)], ones: Annotated[float, Interval(0.2, 0.3)]):
+    """Of x in {0, 1} and y clipped to c in [0, 1], E (x - mu_1(c))^2 = E mu_2(y) + E (mu_1(y) - mu_1(c))^2."""
+    world = observed.Mixture(np.array([1 - ones, ones]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1)))
+
+    def squares(generator, n):
+        x, y = observed.sample_pairs(generator, world, sigma, n)
+        return (x - observed.posterior_mean(world, y.clip(0, 1), sigma))[:, 0] ** 2
+
+    y, weights = observed.marginal_nodes(world, sigma)
+    both = np.array([y, y.clip(0, 1)])[..., None]
+    variances = predicted.cumulants(observed.line_derivatives(world, both, LINE, sigma, 1)[0], sigma)[..., 0] @ weights
+    predict = variances[0] + np.diff(observed.posterior_mean(world, both, sigma), axis=0).ravel() ** 2 @ weights
+    size = {"margin": 0.03 * predict, "first": 50_000, "most": 2_000_000, "controls": {"y not clipped": variances[0]}}
+    trial.mean(sampler=squares, predict=predict, law=Asymptotic(), as_printed=variances[1], **size)
 
 
 Copies = Annotated[int, Interval(1, 10**6)]  # independent coordinates of one law
@@ -386,15 +397,9 @@ def test_noise_level__sampled(trial, dim: Annotated[int, Interval(1, 50)], sigma
 
         return draws
 
-    trial.mean(
-        sampler=squares(1, 1),
-        predict=predicted.residual_variance(sigma, 0.0, dim),
-        law=Asymptotic(),
-        margin=0.01 * sigma**2,
-        wrong_processes={"y - mu_1 alone": squares(1, 0), "the error taken away": squares(1, -1)},
-        first=50_000,
-        most=2_000_000,
-    )
+    predict, size = predicted.residual_variance(sigma, 0.0, dim), {"first": 50_000, "most": 2_000_000}
+    wrong, margin = {"y - mu_1 alone": squares(1, 0), "the error taken away": squares(1, -1)}, 0.01 * sigma**2
+    trial.mean(sampler=squares(1, 1), predict=predict, law=Asymptotic(), margin=margin, wrong_processes=wrong, **size)
 
 
 @claim(ours("Taylor's theorem, on the stencils of the released code"), kind="limit", cases=[
