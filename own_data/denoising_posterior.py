@@ -173,17 +173,12 @@ def posterior_uncertainty(
     if clean is not None and not missing:
         scores, more = _calibrated(denoise, *clean, y, kept, sigma, generator, line.double)
         doubts += more
-    return PosteriorUncertainty(
-        components=() if missing else tuple(components),
-        sigma=sigma,
-        sigma_seen=seen,
-        trace=trace,
-        asymmetry=asymmetry,
-        derivative_error=worst if not line.exact else 0.0,
-        z_scores=scores,
-        doubts=() if missing else doubts,
-        missing=missing,
-    )
+    told: dict[str, Any] = {"components": tuple(components), "doubts": doubts}
+    if missing:
+        told = {"components": (), "doubts": ()}
+    told |= {"sigma": sigma, "sigma_seen": seen, "trace": trace, "asymmetry": asymmetry, "z_scores": scores}
+    error = 0.0 if line.exact else worst
+    return PosteriorUncertainty(**told, derivative_error=error, missing=missing)
 
 
 class _Line:
@@ -247,8 +242,7 @@ class _Line:
         lengths = np.linalg.norm(vectors, axis=0)
         found = np.array([self._values(v, (1, -1, 2, -2), self.y) for v in (vectors / lengths).T])
         near, far = (found[:, 0] - found[:, 1]) / 2, (found[:, 2] - found[:, 3]) / 4
-        size, least = np.linalg.norm(near), 1e-12 * np.abs(found).max()
-        apart = np.linalg.norm(far - near)
+        size, apart, least = np.linalg.norm(near), np.linalg.norm(far - near), 1e-12 * np.abs(found).max()
         error = min(1.0, float(apart / max(size, least))) if max(size, apart) > least else 0.0
         moves = np.abs(found - self.mean)
         moving = moves.max(axis=1) > 1e-3 * moves.max(axis=(1, 2))[:, None]

@@ -9,12 +9,7 @@ from theory_on_trial.audits.falsifier import Draw, Sides, inequality
 PAPER = "denoising_posterior"
 
 
-@inequality(
-    f"{PAPER}.subspace_iteration",
-    "tangents shrink to lambda_(r+1) / lambda_r, up to 6 dimensions",
-    draws=300,
-    steps=500,
-)
+@inequality(f"{PAPER}.subspace_iteration", "tangents shrink to lambda_(r+1) / lambda_r, n <= 6", draws=300, steps=500)
 def subspace(draw: Draw) -> Sides | None:
     """Eigenvalues of any ratio down to 1e-3, ties among them; the third round."""
     dim = draw.integer("dim", 2, 6)

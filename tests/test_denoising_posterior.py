@@ -435,17 +435,12 @@ def test_an_answer_says_what_it_found_and_draws_it():
     plt.close("all")
 
 
+AT = Case({"world": WORLD, "y": Y}, extreme=False)
 test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answers = promises(
     [predicted, observed, tool],
     {
-        **{
-            name: Case({"world": WORLD, "y": Y}, extreme=False)
-            for name in ("posterior_mean", "sims.posterior_covariance", "log_density", "jacobian")
-        },
-        **{
-            name: Case({"world": WORLD, "y": Y, "v": V, **more}, extreme=False)
-            for name, more in (("line_moments", {}), ("line_derivatives", {"onto": None}))
-        },
+        **dict.fromkeys(("posterior_mean", "sims.posterior_covariance", "log_density", "jacobian"), AT),
+        **dict.fromkeys(("line_moments", "line_derivatives"), Case({**AT.given, "v": V, "onto": None}, extreme=False)),
         "marginal_nodes": Case({"world": MIXTURE}),
         "difference_fourth_moment": Case({"world": MIXTURE}, extreme=False),
         "sample_pairs": Case({"world": WORLD, "generator": np.random.default_rng(0)}),
