@@ -35,7 +35,7 @@ def balancing_gauge(a: Factor, b: OtherFactor) -> Float[np.ndarray, "dim dim"]:
             len(values) == factor.shape[1] and values[-1] > _LEAST * values[0],
             f"{name} must have full column rank (to half the digits), got shape {factor.shape}",
         )
-    first, second = (np.linalg.qr(one, mode="r") for one in (a, b))
+    first, second = (np.asarray(np.linalg.qr(one, mode="r")) for one in (a, b))
     vectors, sizes, _ = np.linalg.svd(first @ second.T)
     half = np.linalg.solve(first, vectors * np.sqrt(sizes))
     return np.asarray(half @ half.T)
