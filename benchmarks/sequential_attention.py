@@ -28,29 +28,23 @@ def bisection(n: int, p: int) -> Callable[[int], list[float]]:
     import numpy as np
     from sklearn.linear_model import Lasso
 
-    def entry(X, y, active: int) -> float:
-        low, high = 0.0, float(np.linalg.norm(y))
+    def entry(X, y, active: int) -> tuple[float, int]:
+        """The level at which so many weights are active, and the largest one's feature just below it."""
+        low, high, at = 0.0, float(np.linalg.norm(y)), {"fit_intercept": False, "tol": 1e-13, "max_iter": 100_000}
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            model = Lasso(middle / len(y), fit_intercept=False, tol=1e-13, max_iter=100_000)
-            if np.count_nonzero(model.fit(X, y).coef_) >= active:
-                low = middle
-            else:
-                high = middle
-        return high
+            enough = np.count_nonzero(Lasso(middle / len(y), **at).fit(X, y).coef_) >= active
+            low, high = (middle, high) if enough else (low, middle)
+        return high, int(np.argmax(np.abs(Lasso(0.999999 * high / len(y), **at).fit(X, y).coef_)))
 
     def answer(seed: int) -> list[float]:
-        X, y = table(n, p, seed)
-        left, found, remaining = X.copy(), list[float](), list(range(p))
-        rest = y.copy()
+        (left, rest), found = table(n, p, seed), list[float]()
         for _ in range(ROUNDS):
-            first = entry(left[:, remaining], rest, 1)
-            found += [first, entry(left[:, remaining], rest, 2)]
-            model = Lasso(0.999999 * first / n, fit_intercept=False, tol=1e-13, max_iter=100_000)
-            pick = remaining[int(np.argmax(np.abs(model.fit(left[:, remaining], rest).coef_)))]
+            (first, pick), (second, _) = entry(left, rest, 1), entry(left, rest, 2)
+            found += [first, second]
             direction = left[:, pick] / np.linalg.norm(left[:, pick])
             left, rest = left - np.outer(direction, direction @ left), rest - direction * (direction @ rest)
-            remaining.remove(pick)
+            left[:, pick] = 0
         return found
 
     return answer

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Float
 
-from theory.forgetting_overlap import angle_bound, cosines, memory_bound
+from theory.forgetting_overlap import memory_bound
 from theory.forgetting_overlap._domains import FirstFeatures, Memory, Residual, Ridge, SecondFeatures
 from theory.forgetting_overlap.overlap import Parts, parts_of, ridge_filter, without
 from theory_on_trial.contract import USABLE_SCALE, NonNegative, guarded, require
@@ -32,12 +32,14 @@ class Forgetting(Answer):
     Attributes:
         forgetting: Delta, the squared drift of the outputs summed over the rows of `features_s`.
         per_sample: drift of each of these outputs, in the labels' unit.
-        cos_angles: cosines of the principal angles between the tasks' row spaces, the largest first.
+        cos_angles: cosines of the principal angles between the tasks' row spaces, the largest first; of directions of T
+            that single precision shows.
         by_direction: what each right singular vector of `features_s` contributes, the leading one first.
         expected_if_random: mean of Delta, and where 95 % of it lie, for residuals of the same length in a random
             direction. Above it, what T has to learn lies where S is vulnerable.
         bound: what no residual that moves the weights as far would exceed.
-        learnable: share of the squared residual that T can fit at all, off the memory.
+        learnable: share of the squared residual that T can fit, off the memory, along directions that single precision
+            shows: others are rounding, or need weights a million times as long.
         update: length of the change of the weights.
         memory: how many directions are kept.
         notes: what is special about these tasks.
@@ -147,32 +149,36 @@ def predicted_forgetting(
     (0.36, 1.0)
     """
     first = parts_of(features_s)
-    second = _second(features_t, first, ridge, memory)
-    change = second.update(ridge_filter(second.values, ridge), residual_t)
-    update, drift, angles = float(np.linalg.norm(change)), features_s @ change, cosines(features_s, features_t)
-    contributions = (first.values * (first.right @ change)) ** 2
-    contributions[:memory] = 0
-    kept = min(memory, len(first.values))
-    factor = memory_bound(features_s, kept) if kept else angle_bound(features_s, features_t)
-    learnable = _learnable(second, residual_t)
+    second, shown = _second(features_t, first, ridge, memory)
+    change, resolved = (one.update(ridge_filter(one.values, ridge), residual_t) for one in (second, shown))
+    drifts = _drifts(first, change, memory)
+    kept, update = min(memory, len(first.values)), float(np.linalg.norm(change))
+    largest_s, largest_t = (float(np.linalg.norm(one, 2)) for one in (features_s, features_t))
+    overlaps = first.right @ _above(parts_of(features_t), _SINGLE * largest_t).right.T
+    angles = np.minimum(np.linalg.svd(overlaps, compute_uv=False), 1.0)
     solved, overlap = not np.any(residual_t), float(np.max(angles, initial=0.0))
+    seen, rest = np.linalg.norm(resolved), np.linalg.norm(change - resolved)
+    # Of what rounding may have added to T no angle is known.
+    bound = memory_bound(features_s, kept) * update**2 if kept else (largest_s * (overlap * seen + rest)) ** 2
+    learnable = _learnable(shown, residual_t)
+    usual = float(np.linalg.norm(residual_t)) / max(largest_t, 1e-300)
     said = {
         "residual zero: task T is already solved": solved,
-        "zero overlap: nothing is forgotten": overlap < 1e-12,
+        "zero overlap: nothing is forgotten": overlap < 1e-12 and rest <= 1e-12 * seen,
         "projection would also forbid learning T": bool(kept) and not solved and learnable < 1e-12,
     }
     return Forgetting(
-        forgetting=float(drift @ drift),
-        per_sample=drift,
+        forgetting=float(drifts @ drifts),
+        per_sample=first.left @ drifts,
         cos_angles=angles,
-        by_direction=contributions,
-        expected_if_random=_random(first, second, ridge, residual_t),
-        bound=float(factor * update**2),
+        by_direction=drifts**2,
+        expected_if_random=_random(first, second, ridge, residual_t, kept),
+        bound=float(bound),
         learnable=learnable,
         update=update,
         memory=kept,
         notes=tuple(sentence for sentence, holds in said.items() if holds),
-        doubts=(*_unresolved(features_s, second, residual_t, ridge, change), *_far(update, weights)),
+        doubts=(*_unresolved(first, change, resolved, kept, usual), *_far(update, weights)),
     )
 
 
@@ -199,30 +205,37 @@ def memory_needed(
     """
     first = parts_of(features_s)
     rank = len(first.values)
-    tried, deltas, learnable = [rank], [0.0], 0.0
-    learnable = _learnable(_second(features_t, first, ridge, rank), residual_t)
+    tried, deltas, doubts = [rank], [0.0], list[Doubt]()
+    learnable = _learnable(_second(features_t, first, ridge, rank)[1], residual_t)
     for k in range(rank - 1, -1, -1):
-        second = _second(features_t, first, ridge, k)
-        change = second.update(ridge_filter(second.values, ridge), residual_t)
+        both = _second(features_t, first, ridge, k)
+        change, resolved = (one.update(ridge_filter(one.values, ridge), residual_t) for one in both)
+        delta, other = (float(np.sum(_drifts(first, one, k) ** 2)) for one in (change, resolved))
         tried.append(k)
-        deltas.append(float(np.sum((first.values * (first.right @ change))[k:] ** 2)))
-        if deltas[-1] > budget:
+        deltas.append(delta)
+        if (delta > budget) != (other > budget) and not doubts:
+            doubts += _unresolved(first, change, resolved, k, np.inf)
+        if delta > budget:
             break
-        learnable = _learnable(second, residual_t)
+        learnable = _learnable(both[1], residual_t)
     memory = tried[-1] + (deltas[-1] > budget)
-    forbidding = Doubt("a memory of this size leaves T little to learn", 1 - learnable, "of T's squared residual")
+    if memory and learnable < 0.5:
+        doubts.append(Doubt("a memory of this size leaves T little to learn", 1 - learnable, "of T's squared residual"))
     return MemoryNeeded(
         memory=int(memory),
         budget=float(budget),
         tried=tuple(tried),
         forgetting=tuple(deltas),
         learnable=learnable,
-        doubts=(forbidding,) if memory and learnable < 0.5 else (),
+        doubts=tuple(doubts),
     )
 
 
-def _second(features_t: SecondFeatures, first: Parts, ridge: float, memory: int) -> Parts:
-    """The second task off the memory; raises ValueError where its rank is a matter of rounding."""
+def _second(features_t: SecondFeatures, first: Parts, ridge: float, memory: int) -> tuple[Parts, Parts]:
+    """The second task off the memory, and what single precision shows of it, judged by all of T.
+
+    Raises ValueError where its rank is a matter of rounding.
+    """
     second = without(features_t, first.right[:memory])
     largest = float(np.linalg.norm(features_t, 2))
     unsure = (second.values > _ZERO * largest) & (second.values < _SURE * largest)
@@ -231,20 +244,33 @@ def _second(features_t: SecondFeatures, first: Parts, ridge: float, memory: int)
         f"ridge must be above {(_SURE * largest) ** 2:.2g} here: features_t have a singular value of "
         f"{float(np.min(second.values[unsure], initial=np.inf)):.2g} beside {largest:.2g}, which may be rounding",
     )
-    sure = second.values > _ZERO * largest
-    return Parts(second.left[:, sure], second.values[sure], second.right[sure])
+    return _above(second, _ZERO * largest), _above(second, _SINGLE * largest)
 
 
-def _learnable(second: Parts, residual: Residual) -> float:
+def _above(parts: Parts, level: float) -> Parts:
+    """Its directions of larger singular values."""
+    kept = parts.values > level
+    return Parts(parts.left[:, kept], parts.values[kept], parts.right[kept])
+
+
+def _drifts(first: Parts, change: Float[np.ndarray, " dim"], memory: int) -> Float[np.ndarray, " rank"]:
+    """sigma_i v_i . dw, by which outputs move along each left singular vector of S; none along what is kept."""
+    drifts: Float[np.ndarray, " rank"] = first.values * (first.right @ change)
+    drifts[:memory] = 0
+    return drifts
+
+
+def _learnable(shown: Parts, residual: Residual) -> float:
     if not np.any(residual):
         return 1.0
     unit = residual / np.linalg.norm(residual)
-    return float(min(1.0, np.sum((second.left.T @ unit) ** 2)))
+    return float(min(1.0, np.sum((shown.left.T @ unit) ** 2)))
 
 
-def _random(first: Parts, second: Parts, ridge: float, residual: Residual) -> Estimate:
+def _random(first: Parts, second: Parts, ridge: float, residual: Residual, memory: int) -> Estimate:
     """Mean and 95 % of the forgetting by residuals of this length whose direction is uniform."""
-    kernel = first.values[:, None] * (first.right @ second.right.T) * ridge_filter(second.values, ridge)
+    overlaps = first.right[memory:] @ second.right.T
+    kernel = first.values[memory:, None] * overlaps * ridge_filter(second.values, ridge)
     weights = np.linalg.svd(kernel, compute_uv=False) ** 2
     generator = np.random.default_rng(0)
     squares = generator.standard_normal((_DRAWS, len(weights))) ** 2
@@ -256,17 +282,20 @@ def _random(first: Parts, second: Parts, ridge: float, residual: Residual) -> Es
 
 
 def _unresolved(
-    features_s: FirstFeatures, second: Parts, residual: Residual, ridge: float, change: Float[np.ndarray, " dim"]
+    first: Parts, change: Float[np.ndarray, " dim"], resolved: Float[np.ndarray, " dim"], memory: int, usual: float
 ) -> tuple[Doubt, ...]:
-    """A doubt where the forgetting rests on directions of T that single precision would not show."""
-    floor = (_SINGLE * float(np.max(second.values, initial=0.0))) ** 2
-    if ridge >= floor or not np.any(change):
-        return ()
-    other = second.update(ridge_filter(second.values, floor), residual)
-    drift, damped = features_s @ change, features_s @ other
-    off = float(abs(drift @ drift - damped @ damped) / max(float(drift @ drift), 1e-300))
+    """A doubt where the forgetting rests on directions of T that single precision would not show, or else the update.
+
+    Of drifts that S would not show in single precision either, and of updates below the `usual` length, there is none.
+    """
+    delta, other = (float(np.sum(_drifts(first, one, memory) ** 2)) for one in (change, resolved))
+    off = abs(delta - other) / max(delta, 1e-300)
+    whole, seen, rest = (float(np.linalg.norm(one)) for one in (change, resolved, change - resolved))
+    rounding = (_SINGLE * np.max(first.values, initial=0.0) * seen) ** 2
     reason = "it rests on directions of T below a millionth of the largest, which single precision does not show"
-    return (Doubt(reason, off, "of the forgetting"),) if off > 0.01 else ()
+    if off > 0.01 and max(delta, other) > rounding:
+        return (Doubt(reason, off, "of the forgetting"),)
+    return (Doubt(reason, rest / whole, "of the update"),) if rest > max(seen, usual) else ()
 
 
 def _far(update: float, weights: Weights | None) -> tuple[Doubt, ...]:

@@ -51,7 +51,8 @@ class SelectionAudit(Answer):
         standardised: whether columns were centred and brought to one length first, and y centred.
         explained: the share of y's squared length that the chosen features explain.
         coherence: mu, the largest |cosine| of two columns.
-        certified_size: the largest number of columns that OMP is sure to find if y is made of them alone.
+        certified_size: the largest number of columns that OMP is sure to find, lengths as they are, if y is made of
+            them alone.
     """
 
     rounds: tuple[Round, ...]
@@ -97,9 +98,8 @@ class SelectionAudit(Answer):
             axes.plot([low, one.threshold], [number, number], color="#0072B2", linewidth=5, solid_capstyle="butt")
             axes.plot(one.threshold, number, "o", color="#000000", markersize=4)
             surprise = "" if one.forward_pick == one.feature else f" (forward: {one.forward_pick})"
-            axes.annotate(
-                f"{one.feature}{surprise}", (one.threshold, number), (6, 0), textcoords="offset points", va="center"
-            )
+            beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate(f"{one.feature}{surprise}", (one.threshold, number), **beside)
         if self.rounds:
             axes.set_xscale("log")
             axes.set_yticks(range(1, len(self.rounds) + 1))
@@ -133,8 +133,7 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
     doubts = [] if standardise else _no_intercept(X, y)
     if standardise:
         X, y = _standardised(X, y)
-    pairs = _duplicates(X)
-    if pairs:
+    if pairs := _duplicates(X):
         listed = _listed([f"{i} and {j}" for i, j in pairs])
         reason = f"columns {listed} are duplicates or negatives: only one of them can ever be chosen"
         doubts.append(Doubt(reason, len(pairs), "features"))
@@ -157,13 +156,13 @@ def selection_audit(X: Features, y: Responses, k: Rounds, *, standardise: bool) 
             reason = f"round {done + 1}: features {_listed(list(map(str, one.tied)))} tie, and their order is arbitrary"
             doubts.append(Doubt(reason, k - done, "of the picks"))
         left = predicted.leftover(X, y, tuple(earlier.feature for earlier in rounds))
-    mu = predicted.coherence(X[:, np.any(X != 0, axis=0)]) if np.any(X) else 1.0
+    mu, uneven = _coherence(X)
     return SelectionAudit(
         rounds=tuple(rounds),
         standardised=standardise,
         explained=float(1 - (np.linalg.norm(left.residual) / size) ** 2) if rounds else 0.0,
         coherence=mu,
-        certified_size=predicted.certified_size(mu, p),
+        certified_size=predicted.certified_size(mu, p, uneven),
         doubts=tuple(doubts),
         missing="" if rounds else "y is zero, constant or uncorrelated with every column: no feature comes first",
     )
@@ -189,6 +188,16 @@ def _round(X: Features, y: Responses, chosen: tuple[int, ...], left: predicted.L
     )
 
 
+def _coherence(X: Features) -> tuple[float, float]:
+    """Mu of the columns that are not zero, and the longest over the shortest of them."""
+    X = X[:, np.any(X != 0, axis=0)]
+    if not X.size:
+        return 1.0, 1.0
+    largest = np.abs(X).max(axis=0)
+    logs = np.log(largest) + np.log(np.linalg.norm(X / largest, axis=0))
+    return predicted.coherence(X), float(np.exp(min(np.ptp(logs), 460.0)))
+
+
 def _standardised(X: Features, y: Responses) -> tuple[np.ndarray, np.ndarray]:
     centred = X - X.mean(axis=0)
     largest = np.abs(centred).max(axis=0)
@@ -196,8 +205,7 @@ def _standardised(X: Features, y: Responses) -> tuple[np.ndarray, np.ndarray]:
     require(not constant, f"X must have no constant column when standardising, got constant columns {constant}")
     shrunk = centred / largest
     moved = y - y.mean()
-    if np.abs(moved).max() <= 1e-12 * np.abs(y).max():
-        moved = np.zeros(len(y))
+    moved = moved * (np.abs(moved).max() > 1e-12 * np.abs(y).max())
     return shrunk / np.linalg.norm(shrunk, axis=0), moved
 
 
@@ -213,13 +221,10 @@ def _no_intercept(X: Features, y: Responses) -> list[Doubt]:
 
 def _duplicates(X: Features) -> list[tuple[int, int]]:
     """Each column that is, up to its sign and rounding, an earlier one, with the first such."""
-    sizes = np.linalg.norm(X, axis=0)
-    found = []
-    for j in range(1, X.shape[1]):
-        same = [np.linalg.norm(X[:, :j] - sign * X[:, [j]], axis=0) <= 1e-12 * sizes[j] for sign in (1, -1)]
-        either = np.flatnonzero((same[0] | same[1]) & (sizes[j] > 0))
-        if either.size:
-            found.append((int(either[0]), j))
+    sizes, found = np.linalg.norm(X, axis=0), list[tuple[int, int]]()
+    for j in np.flatnonzero(sizes):
+        apart = [np.linalg.norm(X[:, :j] - sign * X[:, [j]], axis=0) for sign in (1, -1)]
+        found += [(int(i), int(j)) for i in np.flatnonzero(np.minimum(*apart) <= 1e-12 * sizes[j])[:1]]
     return found
 
 

@@ -152,18 +152,19 @@ def test_loss_increase(trial, n_s: Size, first_ridge: Ridge, n_t: Size = 6, dim:
     meets(trial, after_loss - before_loss, truth, controls, 4 * dim * worst, size)
 
 
-@claim(ours("a geometric series of the steps"), kind="identity", cases=[(0.5, 37), (1.5, 5), (0.1, 1)])
+@claim(ours("a geometric series of the steps"), kind="identity", cases=[(0.5, 37), (1.5, 5), (0.1, 1), (1.2, 3000)])
 def test_early_stopping(trial, share: Share, steps: Steps, n_s: Size = 5, n_t: Size = 6, dim: Size = 10):
     """After m steps of rate eta the ridge's filter is replaced by (1 - (1 - eta sigma^2)^m) / sigma."""
     tasks = two_tasks(trial.generator(), n_s, n_t, dim)
     rate = share / float(np.linalg.norm(tasks.features_t, 2)) ** 2
     after = observed.march(tasks.features_t, tasks.targets, tasks.weights, rate, steps)
-    truth, longer, twice = (
-        predicted.stopped_forgetting(*tasks.features, tasks.residual, *other)
-        for other in ((rate, steps), (rate, steps + 1), (2 * rate, steps))
-    )
-    surrogate = predicted.forgetting(*tasks.features, tasks.residual, 1 / (rate * steps))
-    controls = {"ridge 1 / (eta m)": surrogate, "m + 1 steps": longer, "the rate without the half": twice}
+    others = {"m + 1 steps": (rate, steps + 1), "half the rate": (rate / 2, steps)}
+    if share < 1:  # at twice the rate others diverge
+        others["the rate without the half"] = 2 * rate, steps
+    stopped = partial(predicted.stopped_forgetting, *tasks.features, tasks.residual)
+    controls: dict[str, object] = {name: stopped(*one) for name, one in others.items()}
+    controls["ridge 1 / (eta m)"] = predicted.forgetting(*tasks.features, tasks.residual, 1 / (rate * steps))
+    truth = stopped(rate, steps)
     measured, size = (way(tasks.features_s, tasks.weights, after) for way in (observed.drift, subtracted))
     meets(trial, measured, truth, controls, 10 * dim * steps, size)
 
@@ -205,10 +206,10 @@ def test_random_residual(trial, n_s: Several, n_t: Several, dim: Several, ridge:
     )
 
 
-@claim(ours("moments of a quadratic form"), kind="identity", cases=[(5, 6, 10, 0.5), (3, 4, 10, 2.0), (2, 5, 3, 0.1)])
+@claim(ours("moments of a quadratic form"), kind="identity", cases=[(5, 6, 10, 0.5), (2, 5, 3, 0.1), (3, 4, 5, 1e5)])
 def test_random_residual__moments(trial, n_s: Size, n_t: Few, dim: Size, ridge: SomeRidge):
     """E Delta = sum e_i and Var Delta = 2 sum e_i^2, on the nodes of Gauss and Hermite, exact up to degree five."""
-    tasks = two_tasks(trial.generator(), n_s, n_t, dim)
+    tasks = two_tasks(trial.generator(), n_s, n_t, dim)._replace(weights=np.zeros(dim))  # which keeps all digits
     truth, laws = laws_of(tasks, ridge)
     nodes = np.sqrt(3) * np.array(list(product((-1, 0, 1), repeat=n_t)))
     chances = np.prod(np.where(nodes == 0, 2 / 3, 1 / 6), axis=1)
@@ -216,8 +217,9 @@ def test_random_residual__moments(trial, n_s: Size, n_t: Few, dim: Size, ridge: 
     mean = float(chances @ deltas)
     laws["variance without the 2"] = truth / np.array([1, 2])
     ops = 100 * (dim + n_t) * condition(tasks.features_t, ridge) ** 0.5
-    size = subtracted(tasks.features_s, tasks.weights, tasks.weights * 0) / np.linalg.norm(tasks.weights)
-    scale = np.array([np.max(deltas) + size, (np.max(deltas) + size) * np.max(deltas)])
+    most, norms = np.max(deltas), [np.linalg.norm(one, 2) for one in tasks.features]
+    size = most + np.sqrt(3 * n_t * most) * norms[0] / np.hypot(norms[1], np.sqrt(ridge))  # of the stacked inverse
+    scale = np.array([size, size * most])
     meets(trial, np.array([mean, chances @ (deltas - mean) ** 2]), truth, laws, ops, scale)
 
 
@@ -291,7 +293,11 @@ def test_inverted_u(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4
     on_average(trial, "teacher", degrees, rank, spare, printed=True)
 
 
-@claim(ALIGN, kind="distribution", cases=[15.0, 45.0, 75.0])
+@claim(
+    ours("mean of a quadratic form; of it the abstract prints that the impact increases as two tasks align"),
+    kind="distribution",
+    cases=[15.0, 45.0, 75.0],
+)
 def test_inverted_u__independent(trial, degrees: Degrees, rank: Several = 3, spare: Spare = 4):
     """With a residual N(0, I) whatever the angle, E Delta / r = cos^2 theta increases as the tasks align."""
     on_average(trial, "independent", degrees, rank, spare, printed=False)
@@ -300,38 +306,45 @@ def test_inverted_u__independent(trial, degrees: Degrees, rank: Several = 3, spa
 @claim(
     ours("the mean over w* ~ N(0, I) of a quadratic form is its sum over a basis"),
     kind="identity",
-    cases=[(law, angle) for law in ("teacher", "independent") for angle in (0.0, 15.0, 45.0, 75.0, 90.0)],
+    cases=[
+        (law, angle) for law in ("teacher", "independent") for angle in (0.0, 0.001, 15.0, 45.0, 75.0, 89.999, 90.0)
+    ],
 )
 def test_inverted_u__exact(trial, law: Teacher, degrees: AnyDegrees, rank: Size = 3, spare: Spare = 4):
     """E Delta / r is cos^2 theta sin^2 theta of one teacher, cos^2 theta of random residuals, at every angle."""
+    inside = 1e-5 <= degrees <= 90 - 1e-5
+    trial.require(inside or degrees in (0, 90), "degrees must be 0, 90 or 1e-5 off: nearer a mean of 0 is rounding")
     angle, dim = float(np.radians(degrees)), 2 * rank + spare
     first, second = observed.tilted_subspaces(trial.generator(), rank, dim, angle)
     before = observed.refit(first, first.T, np.zeros((dim, dim)), 0.0) if law == "teacher" else np.zeros((rank, dim))
     after = observed.refit(second, second.T if law == "teacher" else np.eye(rank), before, 0.0)
     truth, laws = angle_laws(law, angle)
-    truth = round(truth, 15)  # what is less is rounding, and no unit for errors
-    meets(trial, float(np.sum(observed.drift(first, before, after))) / rank, truth, laws, 10 * dim, 1.0)
+    truth = round(truth, 30)  # what is less is rounding, and no unit for errors
+    size = float(np.sqrt(truth)) or 1.0  # of the outputs, whose rounding is that of weights of one
+    meets(trial, float(np.sum(observed.drift(first, before, after))) / rank, truth, laws, 10 * dim, size)
 
 
 # ------------------------------------------------------------------------------------------------ projection memories
 
 
 def with_a_mean(generator, rows, dim):
-    """Features of falling variances about a common mean that dominates them."""
-    return 6 * generator.standard_normal(dim) + np.exp(-0.3 * np.arange(dim)) * generator.standard_normal((rows, dim))
+    """Features of variances that fall, on the first 12 axes, about a common mean that dominates them."""
+    sizes = np.exp(-0.3 * np.minimum(np.arange(dim), 11))
+    return 6 * generator.standard_normal(dim) + sizes * generator.standard_normal((rows, dim))
 
 
 @claim(
     ours("singular value decomposition of phi_S"),
     kind="identity",
-    cases=[(1, 19, 11, 6, 0.5), (3, 2, 7, 4, 0.0), (5, 0, 5, 4, 0.5)],
+    cases=[(1, 19, 11, 6, 0.5), (3, 2, 7, 4, 0.0), (5, 0, 5, 4, 0.5), (30, 5, 33, 30, 0.0)],
 )
 def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: Size, ridge: Ridge):
     """T solved off the top k right singular vectors of S: Delta = sum_{i>k} sigma_i^2 (v_i . dw)^2, 0 at k = rank."""
-    trial.require(n_t <= spare or ridge >= 1e-3, "ridge must be .001 where n_t exceeds what is spare: T is singular")
+    trial.require(n_t + 3 <= spare or ridge >= 0.01, "ridge must be .01 for n_t above spare - 3: T is nearly singular")
     n_s, dim = memory + rows, memory + spare
     generator = trial.generator()
-    tasks = two_tasks(generator, n_s, n_t, dim)._replace(features_s=with_a_mean(generator, n_s, dim))
+    start = {"features_s": with_a_mean(generator, n_s, dim), "weights": np.zeros(dim)}  # which keeps all digits
+    tasks = two_tasks(generator, n_s, n_t, dim)._replace(**start)
     kept = observed.principal_directions(tasks.features_s, memory)
     after = observed.descend(tasks.features_t, tasks.targets, tasks.weights, ridge, kept)
     truth, *others = (
@@ -343,6 +356,37 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
     worst = condition(left, ridge, min(n_t, dim - memory)) if memory < dim else 1.0
     size = subtracted(tasks.features_s, tasks.weights, after) if truth else others[0]
     meets(trial, float(observed.drift(tasks.features_s, tasks.weights, after)), truth, controls, 2 * dim * worst, size)
+
+
+@claim(
+    ours("counted in random pairs of tasks"),
+    kind="empirical",
+    loose="the share hangs on the law of the tasks; what is claimed is that this is no exception",
+    cases=[(5, 4, 10)],
+)
+def test_pca_ogd__not_monotone(
+    trial,
+    n_s: Annotated[int, Interval(5, 6)],
+    n_t: Annotated[int, Interval(4, 5)],
+    dim: Annotated[int, Interval(10, 11)],
+):
+    """In more than 3 of 10 pairs of tasks a larger memory k, without ridge, forgets more than some smaller one."""
+
+    def rise(generator, *, anew=True):
+        tasks, zero = two_tasks(generator, n_s, n_t, dim), np.zeros((n_s, dim))
+        right = observed.principal_directions(tasks.features_s, n_s)
+        off = [np.eye(dim) - right[:k].T @ right[:k] for k in range(n_s)]
+        solved = [tasks.features_t @ (one if anew else off[0]) for one in off]
+        updates = [observed.refit(features, tasks.targets, zero[0], 0.0) for features in solved]
+        kept = np.array([update @ one for update, one in zip(updates, off, strict=True)])
+        return np.any(np.diff(observed.drift(tasks.features_s, zero, kept)) > 0)
+
+    def rises(generator, n, **way):
+        return np.array([rise(generator, **way) for _ in range(n)])
+
+    wrong = {"one update for all k, projected": partial(rises, anew=False)}
+    options = {"side": "at least", "controls": {"every pair": 1.0}, "first": 100, "most": 10_000}
+    trial.probability(sampler=rises, predict=0.3, wrong_processes=wrong, **options)
 
 
 def per_square(features_s, kept, tasks):

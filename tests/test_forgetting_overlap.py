@@ -1,9 +1,11 @@
 """Tests of forgetting by overlap: second routes, limits, simulators by hand, the tool on data it fits and does not."""
 
+import itertools
 import math
 
 import jax
 import matplotlib.pyplot as plt
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -94,6 +96,20 @@ def test_limits():
     doubled = np.vstack([second, second])  # dependent rows
     twice = predicted.forgetting(first, doubled, np.tile(residual, 2), 0.0)
     assert twice == pytest.approx(least_norm @ least_norm)
+
+
+@pytest.mark.parametrize(("rate", "small", "steps"), [(1.0, 1e-9, 10), (1e-15, 1e-3, 3), (0.7, 0.9, 7), (1.5, 1.0, 4)])
+def test_few_steps_along_short_directions_keep_their_digits(rate, small, steps):
+    """Against the steps themselves, of sixty digits."""
+    first, second, residual = np.array([[0.3, 1.0]]), np.array([[1.0, 0.0], [0.5, small]]), np.array([0.4, 1.0])
+    with mpmath.workdps(60):
+        task, labels, weights = mpmath.matrix(second.tolist()), mpmath.matrix(residual.tolist()), mpmath.zeros(2, 1)
+        for _ in range(steps):
+            weights += mpmath.mpf(rate) * (task.T * (labels - task * weights))
+        exact = float((mpmath.matrix(first.tolist()) * weights)[0] ** 2)
+    assert predicted.stopped_forgetting(first, second, residual, rate, steps) == pytest.approx(exact, rel=1e-10)
+    apart = predicted.stopped_forgetting([[0.0, 1.0]], [[1.0, 0.0], [0.0, 1e-9]], [0.0, 1.0], 1.0, 10)
+    assert apart == pytest.approx(1e-16, rel=1e-12)
 
 
 def test_a_chain_is_its_tasks_one_by_one():
@@ -296,6 +312,57 @@ def test_what_is_special_is_said():
         assert barred.notes == ("projection would also forbid learning T",)
     little = tool.memory_needed(first, inside, np.ones(4), ridge=0.5, budget=0.0)
     assert "leaves T little to learn" in little.summary()
+
+
+def single_precision(features):
+    return features.astype(np.float32).astype(float)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-9, 0.5])
+def test_rounding_to_single_precision_is_nothing_to_learn(ridge):
+    """T lies in the span of a memory of all of S: what single precision leaves of it off the memory is rounding."""
+    generator = np.random.default_rng(0)
+    first = generator.normal(size=(5, 30))
+    data = single_precision(first), single_precision(generator.normal(size=(4, 5)) @ first), np.ones(4)
+    barred = tool.predicted_forgetting(*data, ridge=ridge, memory=5)
+    assert (barred.forgetting, barred.learnable, barred.bound, barred.expected_if_random[0]) == (0, 0, 0, 0)
+    assert barred.notes == ("projection would also forbid learning T",)
+    assert ("off up to 1 of the update" in barred.summary()) == (ridge < 0.5)
+    less = tool.predicted_forgetting(*data, ridge=ridge, memory=3)
+    assert less.forgetting <= less.bound
+    needed = tool.memory_needed(*data, ridge=ridge, budget=1e-12)
+    assert (needed.memory, needed.learnable) == (5, 0)
+
+
+def test_a_memory_that_rounding_decides_is_doubted():
+    first, second, residual = tasks(25, n_t=4)
+    rows = single_precision(np.vstack([second, second[0] + second[1]]))  # dependent, but for rounding
+    data = first, rows, np.append(residual, 1.0)
+    needed = tool.memory_needed(*data, ridge=1e-12, budget=1e3)
+    assert "single precision does not show" in needed.summary()
+    assert not tool.memory_needed(*data, ridge=0.01, budget=1e3).doubts
+    only = single_precision(np.vstack([second[:1], second[:1] / 3]))
+    said = tool.predicted_forgetting(first, only, np.ones(2), ridge=0.0)
+    assert len(said.cos_angles) == 1  # of the row they share, and not of how it was rounded
+    assert said.cos_angles == pytest.approx(predicted.cosines(first, second[:1]), abs=1e-6)
+    assert said.forgetting <= said.bound
+
+
+def test_where_nothing_is_forgotten_no_rounding_is_doubted():
+    """Row spaces that are orthogonal but for rounding; T of lower rank than rows."""
+    generator = np.random.default_rng(1)
+    basis = np.linalg.qr(generator.normal(size=(40, 40)))[0]
+    first = generator.normal(size=(5, 8)) @ basis[:8]
+    second = generator.normal(size=(12, 6)) @ generator.normal(size=(6, 20)) @ basis[10:30]
+    for memory, ridge in itertools.product((0, 2), (0.0, 0.1)):
+        apart = tool.predicted_forgetting(first, second, np.ones(12), ridge=ridge, memory=memory)
+        assert apart.forgetting < 1e-27
+        assert (apart.notes, apart.doubts) == (("zero overlap: nothing is forgotten",), ())
+    # A direction of T that meets S, though so short that single precision would not show it.
+    meeting = tool.predicted_forgetting(np.eye(1, 3), np.diag([1e-8, 1.0, 0.0])[:2], np.ones(2), ridge=0.0)
+    assert (meeting.notes, meeting.forgetting) == ((), pytest.approx(1e16))
+    assert meeting.forgetting <= meeting.bound * (1 + 1e-12)
+    assert meeting.doubts[0].size == pytest.approx(1)
 
 
 def test_data_that_do_not_fit_are_doubted():

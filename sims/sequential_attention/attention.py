@@ -1,7 +1,6 @@
 """Gates softmax(a) on features of a linear model, trained by gradient descent, and the released module's schedule."""
 
 from fractions import Fraction
-from functools import partial
 from typing import Annotated
 
 import jax
@@ -45,13 +44,6 @@ def softmax_agreement(
     After each of these rising numbers of steps from w = a = 0, of one random problem: rows of correlated standard
     normal numbers, not scaled, y = X beta + noise, both standard normal.
     """
-    return _softmax_agreement(key, n, p, correlation, rate, steps)
-
-
-@partial(jax.jit, static_argnames=("n", "p", "steps"))
-def _softmax_agreement(
-    key: Key[Array, ""], n: int, p: int, correlation: ScalarLike, rate: ScalarLike, steps: tuple[int, ...]
-) -> Float[Array, "steps 2"]:
     at_shared, at_own, at_weights, at_noise = jax.random.split(key, 4)
     shared, own = jax.random.normal(at_shared, (n, 1)), jax.random.normal(at_own, (n, p))
     X = jnp.sqrt(correlation) * shared + jnp.sqrt(1 - correlation) * own
@@ -101,13 +93,6 @@ def coded_picks(
     are 1, unless `trained_first`. A pick is the largest logit; then the logits are drawn again, and w is kept. Of one
     random problem y = 5 x_4 + 2 x_8 + noise of 0.1 (columns from 0), or of the last columns where there are fewer.
     """
-    return _coded_picks(key, n, p, rate, picks, trained_first)
-
-
-@partial(jax.jit, static_argnames=("n", "p", "picks", "trained_first"))
-def _coded_picks(
-    key: Key[Array, ""], n: int, p: int, rate: ScalarLike, picks: tuple[int, ...], trained_first: bool
-) -> Int[Array, " picks"]:
     at_features, at_noise, at_weights, at_logits = jax.random.split(key, 4)
     X = jax.random.normal(at_features, (n, p))
     y = 5 * X[:, min(4, p - 1)] + 2 * X[:, min(8, p - 1)] + 0.1 * jax.random.normal(at_noise, (n,))

@@ -110,7 +110,9 @@ def stopped_forgetting(
     In place of Sigma_T (Sigma_T^2 + lambda)^-1 stands (1 - (1 - eta sigma^2)^m) / sigma. Source: geometric series.
     """
     first, second = parts_of(features_s), parts_of(features_t)
-    filtered = (1 - (1 - rate * second.values**2) ** steps) / second.values
+    share = rate * second.values**2
+    few = -np.expm1(steps * np.log1p(-np.minimum(share, 0.5)))  # the power would lose the digits of a small share
+    filtered = np.where(share < 0.5, few, 1 - (1 - share) ** steps) / second.values
     return float(np.sum((first.values * (first.right @ second.update(filtered, residual))) ** 2))
 
 

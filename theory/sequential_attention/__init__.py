@@ -6,28 +6,19 @@ classical, as each says.
 """
 
 from theory.sequential_attention.coherence import certified_size, coherence, outside_ratio, recovery_coherence
-from theory.sequential_attention.greedy import Leftover, entry_levels, forward_order, leftover, omp_order
+from theory.sequential_attention.greedy import (
+    Leftover,
+    entry_levels,
+    forward_order,
+    leftover,
+    omp_order,
+    second_entry_level,
+)
 from theory.sequential_attention.plane import differing_share, mean_differing_share, mean_rising_share, rising_share
-from theory.sequential_attention.schedule import features_chosen, pick_steps
-from theory.sequential_attention.softmax import early_logits
-from theory.sequential_attention.window import second_entry_level
+from theory.sequential_attention.softmax import early_logits, features_chosen, pick_steps
 
 __all__ = [
-    "Leftover",
-    "certified_size",
-    "coherence",
-    "differing_share",
-    "early_logits",
-    "entry_levels",
-    "features_chosen",
-    "forward_order",
-    "leftover",
-    "mean_differing_share",
-    "mean_rising_share",
-    "omp_order",
-    "outside_ratio",
-    "pick_steps",
-    "recovery_coherence",
-    "rising_share",
-    "second_entry_level",
-]
+    "Leftover", "certified_size", "coherence", "differing_share", "early_logits", "entry_levels", "features_chosen",
+    "forward_order", "leftover", "mean_differing_share", "mean_rising_share", "omp_order", "outside_ratio",
+    "pick_steps", "recovery_coherence", "rising_share", "second_entry_level",
+]  # fmt: skip

@@ -17,3 +17,5 @@ Rounds = Annotated[int, Interval(1, LONGEST)]
 """k, how many features are chosen."""
 Coherence = Annotated[float, Interval(0, 1)]
 """mu, the largest |cosine| between two columns."""
+Uneven = Annotated[float, Interval(1, 1e200)]
+"""L / l, the longest column over the shortest."""

@@ -1,10 +1,15 @@
-"""What incoherent columns guarantee: y made of k columns is taken apart into just these (Tropp 2004)."""
+"""What incoherent columns guarantee: y made of k columns is taken apart into just these (Tropp 2004).
+
+Tropp's columns have length one. OMP compares |x_j . r| of columns as they are: with lengths from l to L that of the
+best of the k is at least l (1 - (k - 1) mu) |a|, that of any other at most L k mu |a|, a the largest weight in r of a
+column brought to length one. So k (1 + L / l) < 1 + 1 / mu is enough.
+"""
 
 import math
 
 import numpy as np
 
-from theory.sequential_attention._domains import Coherence, Features, Rounds
+from theory.sequential_attention._domains import Coherence, Features, Rounds, Uneven
 from theory_on_trial.contract import guarded, require
 
 _ROUNDED = 1e-12
@@ -17,21 +22,22 @@ def coherence(X: Features) -> float:
 
     Source: definition.
     """
-    lengths = np.linalg.norm(X, axis=0)
-    require((lengths > 0).all(), "X must have no column of zeros: it has no direction")
-    unit = X / lengths
+    largest = np.abs(X).max(axis=0)
+    require((largest > 0).all(), "X must have no column of zeros: it has no direction")
+    unit = X / largest  # squares of a short column would be lost
+    unit = unit / np.linalg.norm(unit, axis=0)
     cosines = np.abs(unit.T @ unit)
     np.fill_diagonal(cosines, 0.0)
     return min(float(cosines.max()), 1.0)
 
 
 @guarded
-def recovery_coherence(size: Rounds) -> float:
-    """1 / (2 k - 1): below it k rounds pick the k columns of unit length that y is made of, whatever the weights.
+def recovery_coherence(size: Rounds, uneven: Uneven = 1.0) -> float:
+    """1 / (k (1 + L / l) - 1): below it k rounds pick the k columns that y is made of, whatever the weights.
 
-    Source: Tropp 2004, "Greed is good"; sharp, by `outside_ratio`.
+    Source: Tropp 2004, "Greed is good", for L = l; lengths derived here. Sharp: `outside_ratio`, the other one longer.
     """
-    return 1 / (2 * size - 1)
+    return float(1 / (size * (1 + uneven) - 1))
 
 
 @guarded
@@ -46,11 +52,11 @@ def outside_ratio(size: Rounds, mu: Coherence) -> float:
 
 
 @guarded
-def certified_size(mu: Coherence, most: Rounds) -> int:
-    """The largest k, up to `most`, with mu < 1 / (2 k - 1). Source: `recovery_coherence`.
+def certified_size(mu: Coherence, most: Rounds, uneven: Uneven = 1.0) -> int:
+    """The largest k, up to `most`, with k (1 + L / l) < 1 + 1 / mu. Source: `recovery_coherence`.
 
     >>> certified_size(0.2, 10)
     2
     """
-    reach = 1 / max(mu, 1 / (2 * most + 1))
-    return math.ceil((1 - _ROUNDED) * (reach + 1) / 2) - 1
+    reach = (1 - _ROUNDED) * (1 + 1 / max(mu, 1e-300)) / (1 + uneven)
+    return min(most, math.ceil(reach) - 1)

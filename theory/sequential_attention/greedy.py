@@ -1,4 +1,4 @@
-"""Orthogonal matching pursuit and forward selection, and the penalty at which OMP's next feature enters.
+"""Orthogonal matching pursuit and forward selection, and the penalties between which OMP's next feature is alone.
 
 In each round 1/2 |y - X beta|^2 + lambda sum of |beta_j| over the features not yet chosen is minimised.
 """
@@ -15,6 +15,9 @@ _SPANNED = 1e-6
 """Of a column's length: with less of it outside the span of the chosen ones it is a combination of them."""
 _EXPLAINED = 1e-12
 """Of the length of y: a residual below it is rounding."""
+_PARALLEL = 1e-13
+"""Of what projecting leaves of a column: nearer ones are parallel but for rounding."""
+_TIE = 1e-9
 
 
 class Leftover(NamedTuple):
@@ -92,17 +95,48 @@ def entry_levels(X: Features, y: Responses, rounds: Rounds) -> Float[np.ndarray,
     return np.array([level for _, level in _greedy(X, y, rounds, forward=False)])
 
 
+@guarded
+def second_entry_level(X: Features, y: Responses, chosen: Chosen = ()) -> float:
+    """Lambda_2 of a round: between it and lambda_1 exactly one unchosen weight is active, OMP's pick j.
+
+    Along the window the correlation of feature m is c_m - a_m (lambda_1 - lambda), a_m = s x_m . P x_j / |P x_j|^2, s
+    the sign of c_j; the largest lambda in (0, lambda_1) at which one of them is +-lambda; zero where none ever is, as
+    for columns that are parallel, which means 1 - a_m up to 1e-13 (of a larger one so many digits are lost). Of a tie
+    it is lambda_1. Raises ValueError as `leftover`, and where none is left or y is explained. Source: derived here.
+
+    >>> round(second_entry_level([[1, -0.6], [0, 0.8]], [1, 1.5]), 12)
+    0.75
+    """
+    left = leftover(X, y, chosen)
+    c = left.correlations
+    j = int(np.argmax(np.abs(c)))
+    first = abs(float(c[j]))
+    require(first > 0, "X must have a column outside the span of the chosen ones that is correlated with the rest of y")
+    slopes = np.sign(c[j]) * (left.features.T @ left.features[:, j]) / left.lengths[j] ** 2
+    before, after = np.linalg.norm(X, axis=0), np.linalg.norm(left.features, axis=0)
+    rounding = _PARALLEL * (before + before[j] * after / after[j]) / after[j]
+    found = [0.0]
+    for sign in (1, -1):
+        nearing = 1 - sign * slopes
+        crossing = left.offered & (np.abs(nearing) > rounding)
+        crossing[j] = False
+        levels = sign * (c - slopes * first)[crossing] / nearing[crossing]
+        below = (nearing[crossing] > 0) | (levels <= first * (1 + _TIE))  # by their exact values
+        found += np.minimum(levels, first)[below].tolist()
+    return max(found)
+
+
 def _greedy(X: Features, y: Responses, rounds: int, *, forward: bool) -> list[tuple[int, float]]:
     """The pick of each round with what it was picked for."""
     picks: list[tuple[int, float]] = []
     for done in range(rounds):
         left = leftover(X, y, tuple(pick for pick, _ in picks))
-        require(
-            np.linalg.norm(left.residual) > _EXPLAINED * np.linalg.norm(y),
-            f"rounds must be at most {done}, where the residual is zero, got {rounds}",
+        most, explained = (
+            f"rounds must be at most {done}",
+            np.linalg.norm(left.residual) <= _EXPLAINED * np.linalg.norm(y),
         )
-        outside = f"where no column is left outside the span, got {rounds}"
-        require(left.offered.any(), f"rounds must be at most {done}, {outside}")
+        require(not explained, f"{most}, where the residual is zero, got {rounds}")
+        require(left.offered.any(), f"{most}, where no column is left outside the span, got {rounds}")
         sizes = np.abs(left.correlations) / (left.lengths if forward else 1.0)
         sizes[~left.offered] = -np.inf
         picks.append((int(np.argmax(sizes)), float(sizes.max())))
