@@ -361,6 +361,7 @@ def test_hedge_rate__order(
 @claim(
     ours("the regret bound of Hedge, and best responses that the value bounds"),
     kind="bound",
+    tier="full",
     cases=[(5, 2), (6, 3)],
     loose="best responses end at p ~ 1 / lambda, so that (H(p) + log max p) / (2 log d) of the bound is lost: < 1 / 2",
 )

@@ -365,7 +365,7 @@ def test_softmax_early_law(
     steps: Annotated[int, Interval(3, 100, why="after two the expansion in the rate ends")],
     correlation: Annotated[float, Interval(0, 0.9)],
     n: Annotated[int, Interval(20, 200)] = 60,
-    p: Annotated[int, Interval(2, 20)] = 12,
+    p: Annotated[int, Interval(3, 20, why="of two centred numbers all are alike")] = 12,
 ):
     """For a small rate eta, a_j - mean tends to eta^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2: OMP's pick leads."""
     trial.require(n > p, "n must exceed p, for least squares to be one of the controls")
