@@ -408,7 +408,9 @@ def test_two_batch_gradient(trial, pairs: Batch = 8, dim: Few = 5, n_columns: Co
         (6, "off-diagonal", 4),
         (32, "off-diagonal", 4),
         (8, "off-diagonal", 2),
+        (8, "off-diagonal", 1),
         (8, "library", 4),
+        (8, "library", 1),
     ],
 )
 def test_small_batch_shrinks(
@@ -429,15 +431,19 @@ def test_small_batch_shrinks(
     trial.require(rho[0] <= 0.99, "the largest correlation must be at most .99: of one column shrinkage is even at 1")
     found = observed.minimise_expected(rho, n_columns, batch, form)
     strengths = np.sum(found.weights.reshape(-1, 2, len(rho), n_columns) ** 2, axis=(1, 3))
-    goal, rest = rho[:n_columns] + (form == "library"), np.zeros(len(rho) - n_columns)
+    goal = rho[:n_columns] + (form == "library")
+
+    def related(found):  # and of all directions together: the others have none
+        return np.column_stack([found[:, : len(goal)][:, goal >= 0.01], found.sum(axis=1)])
+
     trial.value(
-        strengths / (2 if form == "library" else 1),
-        np.concatenate([predicted.shrunk_strengths(rho[:n_columns], batch, form), rest]),
+        related(strengths / (2 if form == "library" else 1)),
+        related(predicted.shrunk_strengths(rho[:n_columns], batch, form)[None]),
         error=100 * found.residuals.max() + 1e-12,  # by far the flattest direction has curvature above 0.01
         margin=1e-8,
         controls={
-            "no shrinkage": np.concatenate([goal, rest]),
-            "an even shrinkage": np.concatenate([goal / (1 + (n_columns + 1) / (batch - 1)), rest]),
+            "no shrinkage": related(goal[None]),
+            "an even shrinkage": related(goal[None] / (1 + (n_columns + 1) / (batch - 1))),
         },
     )
 
