@@ -20,12 +20,10 @@ Rows = Annotated[Float[np.ndarray, "n dim"], USABLE_SCALE]
 Responses = Annotated[Float[np.ndarray, " n"], USABLE_SCALE]
 Vector = Float[np.ndarray, " n"]
 
-_LEAST_POINTS = 30
-_LEAST_LEFT = 10  # points outside a member that has no residual on its own
+_LEAST_POINTS, _LEAST_LEFT = 30, 10  # in all; outside a member that has no residual on its own
 _NEAR = 5  # least squares is undefined where k = p, and diverges on either side
 _ALIKE, _UNEVEN = 0.2, 0.15  # relative: what of the risk may hang on a row's nearest ones, and on unequal leverages
-_NEIGHBOURS = 4
-_HEAVIEST = 0.25  # of the risk
+_NEIGHBOURS, _HEAVIEST = 4, 0.25  # rows; share of the risk
 
 
 class Setting(NamedTuple):

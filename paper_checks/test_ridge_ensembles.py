@@ -467,11 +467,8 @@ def test_optimum__isotropic(trial, aspect: Annotated[float, Interval(0.1, 3)] = 
     trial.identity(risks[0], least, ops=1e4, scale=least, controls={"of a hundred members": hundred})
 
 
-@claim(
-    ours("the smallest root of the fixed point; the abstract's best ridge has no penalty below 0"),
-    kind="limit",
-    tier="full",
-)
+@claim(ours("the smallest root of the fixed point; the abstract's best ridge has no penalty below 0"), kind="limit",
+       tier="full")  # fmt: skip
 def test_negative_ridge(trial, dim: Annotated[int, Interval(300, 1000)] = 300):
     """Where p = 3 n, little variance, and no signal, in most directions makes the best penalty negative: -.0588."""
     small, large = dim * 4 // 5, dim - dim * 4 // 5
