@@ -173,9 +173,7 @@ def posterior_uncertainty(
     if clean is not None and not missing:
         scores, more = _calibrated(denoise, *clean, y, kept, sigma, generator, line.double)
         doubts += more
-    told: dict[str, Any] = {"components": tuple(components), "doubts": doubts}
-    if missing:
-        told = {"components": (), "doubts": ()}
+    told: dict[str, Any] = {"components": () if missing else tuple(components), "doubts": () if missing else doubts}
     told |= {"sigma": sigma, "sigma_seen": seen, "trace": trace, "asymmetry": asymmetry, "z_scores": scores}
     error = 0.0 if line.exact else worst
     return PosteriorUncertainty(**told, derivative_error=error, missing=missing)

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from own_data import multicalibration_boosting as tool
+from paper_checks.test_multicalibration_boosting import sampled_levels
 from sims import multicalibration_boosting as observed
 from theory import multicalibration_boosting as predicted
+from theory_on_trial import Trial
 from theory_on_trial.audits.promises import Case, promises
 
 SEEDS = st.integers(0, 10**6)
@@ -79,8 +81,7 @@ def test_k2_and_swap_regret_know_the_scale_of_h_and_the_order_of_cells(seed, fac
 
 def test_functions_that_vanish_or_are_tiny():
     assert predicted.best_step([0.5, 0.5], [0.3, 0.1], [0.0, 0.0]) == 0
-    ones, residuals = np.ones((3, 1)), np.array([0.1, 0.4, -0.2])
-    third, level = np.full(3, 1 / 3), np.full(3, 0.5)
+    ones, residuals, third, level = np.ones((3, 1)), np.array([0.1, 0.4, -0.2]), np.full(3, 1 / 3), np.full(3, 0.5)
     alone = predicted.swap_regret(third, level, residuals, ones)
     assert alone == pytest.approx(0.01)
     assert predicted.swap_regret(third, level, residuals, np.hstack([ones, 0 * ones, 2 * ones])) == pytest.approx(alone)
@@ -123,6 +124,8 @@ def test_moments_are_those_of_drawn_labels():
         predicted.grid(2.0, 1.0)
     with pytest.raises(ValueError, match="saved must leave room on the grid"):
         observed.undone_rows(1000, 8, 0.2)
+    with pytest.raises(ValueError, match="shift must leave labels that vary"):
+        sampled_levels(Trial("", 0), 1, 100, 0.5, 1.0)
 
 
 def test_the_first_world_has_its_known_numbers():
@@ -254,8 +257,7 @@ def test_the_audit_is_that_of_loops():
 
 
 def test_a_calibrated_score_is_not_accused():
-    generator = np.random.default_rng(9)
-    accused = 0
+    generator, accused = np.random.default_rng(9), 0
     for _ in range(30):
         f, y, groups = scored(generator, 3000)
         audit = tool.multicalibration_audit(f, y, groups)
@@ -360,8 +362,7 @@ def test_predictions_that_differ_by_rounding_are_one_level():
 def test_bins_give_a_lower_bound_only():
     f, y, ones = cancelling(np.random.default_rng(0), 200_000)
     coarse, fine = (tool.multicalibration_audit(f, y, ones, n_levels=most) for most in (10, 20))
-    assert coarse.binned
-    assert not fine.binned
+    assert (coarse.binned, fine.binned) == (True, False)
     assert coarse.groups[0].unbiased < 1e-4 < fine.groups[0].unbiased == pytest.approx(4e-4, rel=0.5)
 
 
