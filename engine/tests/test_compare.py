@@ -39,6 +39,12 @@ def compared(tmp_path):
     return run
 
 
+@pytest.mark.parametrize("change", [{"claims": None}, {"claims": [{}]}, {"platform": None}, {"claims": [ROW | {}, 3]}])
+def test_a_ledger_that_is_not_whole_is_refused(compared, change):
+    with pytest.raises(ValueError, match=r"b.json must be a whole ledger: its platform, or a field of a claim"):
+        compared(**change)
+
+
 def test_a_ledger_is_identical_to_itself(compared):
     found = compared()
     assert found.identical

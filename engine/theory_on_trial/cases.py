@@ -37,7 +37,7 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
     @functools.wraps(function)
     def check(trial: Any, **given: Any) -> None:
         settings = [defaults | case | given for case in bound or [{}]]
-        distinct = list({repr(one): one for one in settings}.values())  # what is given may make two cases one
+        distinct = list({repr(one): one for one in settings}.values()) if given else settings  # which makes two one
         for one in [admitted(function, one) for one in distinct]:
             label = ", ".join(f"{name}={_plain(one[name])!r}" for name in varied)
             with trial.case(label):

@@ -94,6 +94,9 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
     )
 
 
+_COMPARED = {"id", "kind", "verdict", "predicted", "measured", "interval", "margin", "error_probability", "note"}
+
+
 def _read(path: Path | str) -> dict[str, Any]:
     try:
         ledger = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -104,6 +107,10 @@ def _read(path: Path | str) -> dict[str, Any]:
     schema = ledger.get("schema") if isinstance(ledger, dict) else None
     if schema != SCHEMA:
         raise ValueError(f"{path} must be a ledger written by --ledger, of schema {SCHEMA!r}, got {schema!r}")
+    rows = ledger.get("claims")
+    whole = isinstance(rows, list) and all(isinstance(row, dict) and row.keys() >= _COMPARED for row in rows)
+    if not (whole and isinstance(ledger.get("platform"), dict) and {"seed", "tier"} <= ledger.keys()):
+        raise ValueError(f"{path} must be a whole ledger: its platform, or a field of a claim, is missing")
     found: dict[str, Any] = ledger
     return found
 

@@ -173,6 +173,8 @@ def judge(
     interval: Interval, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None, **about: Any
 ) -> Finding:
     """Decide the prediction, every control and the value as printed (if any) on one interval."""
+    if not 0 <= interval.error < 1:
+        raise ValueError(f"an interval misses with a chance in [0, 1), got {interval.error}")
     exact = (
         interval.error == 0 and not np.any(np.asarray(interval.low) != interval.high) and not np.any(prediction.margin)
     )

@@ -67,6 +67,9 @@ def identity(
     if np.size(value) == 0:
         raise ValueError("an empty value: an identity of nothing")
     if ops == 0:
+        if np.asarray(value).dtype.kind != np.asarray(reference).dtype.kind:
+            _check_whole("the value of an identity", value)
+            _check_whole("the prediction", reference)
         value = np.asarray(value)
         prediction = Prediction(np.asarray(reference))
         check_controls(prediction, controls)
@@ -79,7 +82,7 @@ def identity(
     bound = np.broadcast_to(c * ops * UNIT_ROUNDOFF * np.asarray(scale, float), np.broadcast(value, reference).shape)
     if not np.all(np.isfinite(value)):
         raise ValueError("the value of an identity must be finite")
-    if not np.all(bound > 0):
+    if not (ops > 0 and np.all(bound > 0)):
         raise ValueError(f"an identity needs ops > 0 and scale > 0 (or ops=0: exact), got ops={ops}, scale={scale}")
     unit = largest or float(np.max(scale))
     if np.max(bound) > 1e-4 * unit:
@@ -97,6 +100,20 @@ def identity(
     tightness = float(np.max(np.abs(value - reference) / bound))
     prediction = Prediction(reference, 2 * bound, scale=scale)
     return judge(interval, prediction, controls, printed, tightness=tightness)
+
+
+def _check_whole(what: str, given: Any) -> None:
+    """Raise ValueError for a number that float64 rounds: exact arithmetic would not see what is lost."""
+    array = np.asarray(given)
+    if array.dtype.kind == "f" and isinstance(given, np.ndarray | np.floating | float):
+        return
+    if array.dtype.kind in "biu" and np.all(np.abs(array.astype(float)) <= 2.0**53):
+        return
+    rounded = [one for one in np.array(given, dtype=object).ravel() if one != float(one)]
+    if rounded:
+        raise ValueError(
+            f"{what} holds {rounded[0]}, which no float64 is: exact arithmetic needs integers on both sides"
+        )
 
 
 def bound(
@@ -121,6 +138,11 @@ def bound(
     (exhaustive over a finite set). Raises `ValueError` for sides that are empty or not finite and for draws without
     `independent`, `ControlTooClose` for a control that is nowhere below `rhs`.
     """
+    if not ops >= 0:
+        raise ValueError(f"a bound needs ops >= 0, got {ops}")
+    if ops == 0:
+        _check_whole("the left side of a bound", lhs)
+        _check_whole("the bound", rhs)
     lhs, rhs = check_finite("left side of a bound", lhs).astype(float), check_finite("bound", rhs).astype(float)
     size = np.abs(lhs) + np.abs(rhs) if scale is None else np.asarray(scale, float)
     rounding = np.broadcast_to(4 * ops * UNIT_ROUNDOFF * size, np.broadcast(lhs, rhs).shape)
@@ -303,6 +325,8 @@ def gap(
     check_controls(prediction, controls)
     primal, dual = check_finite("feasible value", primal), np.asarray(dual, float)  # which may be -inf: no bound known
     rounding = 4 * ops * UNIT_ROUNDOFF * scale
+    if not (ops >= 0 and scale >= 0):
+        raise ValueError(f"a gap needs ops >= 0 and scale >= 0, got ops={ops}, scale={scale}")
     if np.any(dual - primal > 2 * rounding):
         raise ValueError("the lower bound exceeds the feasible value: one of the two certificates is wrong")
     interval = Interval(primal, np.minimum(dual, primal) - rounding, primal + rounding, 0.0, "exact (duality gap)", 1)

@@ -111,6 +111,7 @@ def _varied(x: np.ndarray, error: float) -> np.ndarray:
     if n >= 20 and varied.any():
         # Centred first: SciPy warns where a spread is small beside the mean.
         centred = (x - np.mean(x, axis=0))[:, varied]
+        centred = centred / np.max(np.abs(centred), axis=0)  # whose fourth powers have a size
         score = _abnormality(centred)
         if np.max(score) > stats.norm.isf(error / 2e5 / score.size):
             skewness, kurtosis = (moment[np.argmax(score)] for moment in _shape(centred))

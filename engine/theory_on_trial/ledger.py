@@ -309,10 +309,19 @@ def write_json(path: Path, rows: Iterable[Row], not_run: Sequence[dict[str, str]
         "seed": seed,
         "tier": tier,
         "platform": platform_facts(),
-        "claims": [asdict(row) for row in rows],
+        "claims": [_strict(asdict(row)) for row in rows],
         "not_run": list(not_run),
     }
     path.write_text(json.dumps(ledger, indent=1, allow_nan=False) + "\n")
+
+
+def _strict(value: Any) -> Any:
+    """What JSON can say: a number that is not finite, as the distance of a control beyond all sizes, becomes None."""
+    if isinstance(value, dict):
+        return {name: _strict(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def brief(value: Any, digits: int = 5) -> str:

@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start an empty ledger; refuse a path that could not be written at the end of the run."""
     for option in ("ledger", "report", "list"):
         path = config.getoption(f"trial_{option}")
-        if path is not None and not path.absolute().parent.is_dir():
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise pytest.UsageError(f"--trial-{option} must name a file in a folder that exists, got {path}")
     for tier in TIERS:
         config.addinivalue_line("markers", f"{tier}: claims of the {tier} tier (set by @claim)")
@@ -68,6 +68,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     callspec = getattr(item, "callspec", None)
     claim = claim if callspec is None else replace(claim, id=f"{claim.id}[{callspec.id}]")
     item.stash[CLAIM] = claim
+    item.user_properties.append(("claim", _not_run(claim, "")))
     item.extra_keyword_matches.add(claim.id)
     item.add_marker(claim.tier)
     item.add_marker(claim.kind)
@@ -136,6 +137,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     given = pyfuncitem.funcargs["trial"]
     trial = pyfuncitem.funcargs["trial"] = given if isinstance(given, Trial) else _new_trial(pyfuncitem)
     pyfuncitem.obj = functools.partial(pyfuncitem.obj, **settings) if settings else pyfuncitem.obj
+    pyfuncitem.funcargs.update({name: value for name, value in settings.items() if name in pyfuncitem.funcargs})
     changed = "".join(f" --trial-set {name}={value!r}" for name, value in settings.items())
     command = f'pytest "{pyfuncitem.nodeid}" --trial-tier {claim.tier} --trial-seed {seed}{changed}'
     # What a plugin for flaky tests runs again counts once: the last time.
@@ -235,10 +237,20 @@ class Ledger:
         listed = [facts(item.stash[CLAIM], item.nodeid) for item in session.items if CLAIM in item.stash]
         path.write_text(json.dumps([one for both in listed for one in both]), encoding="utf-8")
 
+    def _left_out(self, report: pytest.TestReport) -> None:
+        """List a claim that never began: skipped by a mark or a fixture, or with a fixture that failed."""
+        recorded: list[tuple[str, Any]] = report.user_properties
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else getattr(report, "wasxfail", "")
+        reason = f"{report.outcome} before it began: {why or 'see its error'}"
+        for entry in (entry for name, entries in recorded if name == "claim" for entry in entries):
+            self.not_run[entry["id"]] = entry | {"reason": reason}
+
     @pytest.hookimpl(trylast=True)  # after pytest's own word on the test
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the rows that travel with a test's report (in the controlling process, under xdist), and show them."""
         outcome: str = report.outcome
+        if report.when == "setup" and outcome != "passed":
+            self._left_out(report)
         if report.when == "call" and outcome != "rerun":
             from theory_on_trial.ledger import Row
 

@@ -256,7 +256,7 @@ def claim(
         statement = " ".join(function.__doc__.strip().split("\n\n")[0].split())
         name = f"{of}.{claim_name(function.__name__)}"
         check = over_cases(function, cases)
-        registered = Claim(name, source, statement, kind, tier, check, as_printed, coarse, loose)
+        registered = Claim(name, source, statement, kind, tier, check, as_printed, coarse.strip(), loose.strip())
         _add(registered)
         if as_printed is not None:
             printed = replace(registered, id=f"{name}-as-printed", source=as_printed, statement=as_printed.says)

@@ -1,5 +1,6 @@
 """What the traced program of a measurement says of it before it is compiled: whether its samples come from its key."""
 
+import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,7 +21,10 @@ def check_measurement(measure: Any, key: Any, what: str) -> None:
     Raises `ValueError` unless it is one array of real numbers, all of which depend on the key, and the constants in the
     program are the same the second time.
     """
+    before = _global_states()
     traced = measure.trace(key)
+    if _global_states() != before:
+        raise ValueError(f"{what} draws from NumPy's or Python's own generator while it is traced: draw with the key")
     given = jax.tree.leaves(traced.out_info)
     if not jax.tree_util.all_leaves([traced.out_info]):
         raise ValueError(
@@ -48,6 +52,12 @@ def check_measurement(measure: Any, key: Any, what: str) -> None:
             f"{what} holds other constants when it is traced again: NumPy, say, drew them once for all samples; draw "
             "with the key (or give sampler=)"
         )
+
+
+def _global_states() -> tuple[Any, str, bytes]:
+    """Where the generators stand that nobody hands around."""
+    state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - the old one is what is asked about
+    return random.getstate(), str(state), state["state"]["key"].tobytes()
 
 
 def _reached(program: Jaxpr, given: Sequence[int]) -> list[int]:
