@@ -31,9 +31,7 @@ def _bags(penalty, *, subsample, dim, runs, sizes):
 
 
 @figure(
-    "F1",
-    quick={"grid": 12, "runs": 8, "dim": 40, "along": (0.5,)},
-    claims=("risk_law", "path_equivalence", "optimum"),
+    "F1", quick={"grid": 12, "runs": 8, "dim": 40, "along": (0.5,)}, claims=("risk_law", "path_equivalence", "optimum")
 )
 def paths(ends=(1.25, 2.0), along=(0.5, 0.75, 1.0, 1.5), runs=40, dim=100, grid=60):
     """Subsampling is a penalty: the full ensemble's risk is constant along curves of penalty and subsample size.
