@@ -10,17 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Key
 
-from sims.ridge_ensembles.members import (
-    Noise,
-    Penalty,
-    Points,
-    Signal,
-    Size,
-    Subsets,
-    Variances,
-    data_set,
-    smoothers,
-)
+from sims.ridge_ensembles.members import Noise, Penalty, Points, Signal, Size, Subsets, Variances, data_set, smoothers
 from theory_on_trial.arrays import AnyArray
 from theory_on_trial.contract import Interval, guarded, require
 
