@@ -119,6 +119,17 @@ def test_a_source_says_who_and_where():
     assert claim("cases.sum").run().provenance == "ours"
 
 
+def test_cases_that_print_alike_are_all_tried():
+    seen, many = [], np.linspace(0, 1, 2001)
+    wrong = np.where(many == many[1000], 7.0, many)
+
+    def check(trial, x):
+        seen.append(x.max())
+
+    over_cases(check, [wrong, many])(Trial("cases.alike", 0))
+    assert seen == [7.0, 1.0]
+
+
 def test_a_method_is_no_claim():
     class TestSums:
         def test_of(self, trial):

@@ -385,3 +385,21 @@ def test_a_verified_law_refutes_every_cdf_beyond_margin_plus_slack():
         looks=(2000,),
     )
     assert (finding.outcome, finding.controls[0].outcome) == ("VERIFIED", "REFUTED")
+
+
+@pytest.mark.parametrize(
+    ("value", "reference"),
+    [(2**53 + 1, float(2**53)), ([2**63 + 1, -1], [2**63, -1]), (float(2**53), 2**53 + 1)],
+)
+def test_exact_arithmetic_refuses_what_float64_rounds(value, reference):
+    with pytest.raises(ValueError, match=r"holds \d+, which no float64 is"):
+        evidence.identity(value, reference, {"c": 3}, ops=0)
+    with pytest.raises(ValueError, match=r"holds \d+, which no float64 is"):
+        evidence.bound(value, reference, {"c": 3}, ops=0, found_by="all")
+
+
+def test_a_negative_number_of_roundings_is_none():
+    with pytest.raises(ValueError, match="a bound needs ops >= 0, got -1"):
+        evidence.bound(1.0, 2.0, {"c": 0.5}, ops=-1, found_by="all")
+    with pytest.raises(ValueError, match="an identity needs ops > 0"):
+        evidence.identity(1.0, 1.0, {"c": 2.0}, ops=-1, scale=-1.0)

@@ -361,3 +361,59 @@ def test_a_claim_that_needs_no_jax_does_not_start_it(pytester, true_children):
     _, book = ledger(pytester, "-k", "plain.sum")
     assert (book["platform"]["device"], book["platform"]["devices"]) == ("none", 0)
     assert set(book["platform"]) >= {"jax", "jaxlib", "numpy", "backend"}
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    ["@pytest.mark.skip(reason='no time')", "@pytest.mark.xfail(run=False)", "@pytest.mark.usefixtures('absent')"],
+)
+def test_a_claim_that_never_began_is_listed(pytester, left_out):
+    pytester.makepyfile(
+        test_bad=f"""
+        import pytest
+        from theory_on_trial import claim, paper
+
+        @pytest.fixture
+        def absent():
+            pytest.skip("no data")
+
+        {left_out}
+        @claim(paper("Section 1"), kind="identity")
+        def test_it(trial):
+            '''A statement.'''
+            trial.identity(1, 2, ops=0, controls={{"c": 3}})
+        """
+    )
+    _, book = ledger(pytester)
+    assert book["claims"] == []
+    (entry,) = book["not_run"]
+    assert entry["id"] == "bad.it"
+    assert "before it began" in entry["reason"]
+
+
+def test_numbers_beyond_all_sizes_lose_no_ledger(pytester):
+    pytester.makepyfile(
+        test_far="""
+        import pytest
+        from theory_on_trial import claim, paper
+
+        @claim(paper("Section 1"), kind="identity")
+        def test_it(trial):
+            '''A statement.'''
+            trial.identity(1e300, 1.0, ops=1, controls={"c": 2.0})
+
+        @pytest.mark.parametrize("n", [2])
+        @claim(paper("Section 2"), kind="identity")
+        def test_set(trial, n):
+            '''Another statement.'''
+            trial.identity(n, 5, ops=0, controls={"c": 3})
+        """
+    )
+    done, book = ledger(pytester, "--trial-set", "n=5")
+    done.assert_outcomes(passed=1, failed=1)
+    assert [row["verdict"] for row in book["claims"]] == ["REFUTED", "VERIFIED"]
+
+
+def test_a_folder_is_no_ledger(pytester):
+    done = pytester.runpytest_subprocess("--trial-ledger", ".")
+    assert "--trial-ledger must name a file" in done.stderr.str()

@@ -512,3 +512,28 @@ def test_a_program_compiled_quickly_draws_the_same_numbers_but_for_rounding():
     with jax.enable_x64(True):
         key = jax.random.key(0)
         np.testing.assert_allclose(quick_jit(draw)(key, 7), jax.jit(draw)(key, 7), rtol=1e-13)
+
+
+def test_a_generator_that_nobody_hands_around_is_found_as_it_is_traced():
+    def coin(key):
+        return 0.1 * jax.random.normal(key) + np.random.randint(2)  # noqa: NPY002
+
+    with pytest.raises(ValueError, match="draws from NumPy's or Python's own generator while it is traced"):
+        Trial("paper.coin", 0).mean(coin, 0.5, law=Bounded(0, 2), margin=0.1, controls={"c": 1.5}, first=64)
+
+
+def test_one_sample_that_is_given_many_times_is_refused():
+    def coin(generator, n):
+        return np.full(n, generator.random() < 0.5) * 1.0
+
+    with pytest.raises(ValueError, match="64 equal samples, and other ones each time: they are one sample"):
+        Trial("paper.coin", 0).probability(
+            sampler=coin, predict=1.0, margin=0.1, controls={"half": 0.5}, first=64, most=64
+        )
+
+
+@pytest.mark.parametrize("size", [1e-120, 1.0, 1e130])
+def test_samples_are_asked_whether_they_are_normal_at_any_scale(size):
+    samples = size * np.random.default_rng(0).lognormal(size=2000)
+    with pytest.raises(ValueError, match="the 2000 samples are not normal"):
+        Normal().interval([samples], 1e-6, np.asarray(0.1 * size))

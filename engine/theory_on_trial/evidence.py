@@ -67,7 +67,7 @@ def identity(
     if np.size(value) == 0:
         raise ValueError("an empty value: an identity of nothing")
     if ops == 0:
-        if np.asarray(value).dtype.kind != np.asarray(reference).dtype.kind:
+        if "f" in (np.asarray(value).dtype.kind, np.asarray(reference).dtype.kind):
             _check_whole("the value of an identity", value)
             _check_whole("the prediction", reference)
         value = np.asarray(value)
@@ -107,7 +107,7 @@ def _check_whole(what: str, given: Any) -> None:
     array = np.asarray(given)
     if array.dtype.kind == "f" and isinstance(given, np.ndarray | np.floating | float):
         return
-    if array.dtype.kind in "biu" and np.all(np.abs(array.astype(float)) <= 2.0**53):
+    if array.dtype.kind in "biu" and np.all(np.abs(array.astype(float)) < 2.0**53):
         return
     rounded = [one for one in np.array(given, dtype=object).ravel() if one != float(one)]
     if rounded:
