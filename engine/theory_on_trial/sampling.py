@@ -85,12 +85,16 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
         if _same(before, generator.bit_generator.state):
             raise ValueError(f"{what} does not draw from the generator that it is given: its samples are none")
         # Rare events may coincide in two streams, but not in six.
-        others = [numbers(draws(stream(f"/other {k}"), m), m, what) for k in range(5)] if looks == 0 else []
-        if others and np.all(samples == samples[0]):
-            if any(np.all(other == other[0]) and np.any(other[0] != samples[0]) for other in others):
+        # Rare events may coincide in two streams, but not in six.
+        if looks == 0:
+            others = (numbers(draws(stream(f"/other {k}"), m), m, what) for k in range(5))
+            if np.any(samples != samples[0]):
+                if all(np.array_equal(samples, other) for other in others):
+                    raise ValueError(
+                        f"{what} gives the same {m} samples for other generators: it does not draw from them"
+                    )
+            elif any(np.all(other == other[0]) and np.any(other[0] != samples[0]) for other in others):
                 raise ValueError(f"{what} gives {m} equal samples, and other ones each time: they are one sample")
-        elif others and all(np.array_equal(samples, other) for other in others):
-            raise ValueError(f"{what} gives the same {m} samples for other generators: it does not draw from them")
         looks += 1
         return samples
 
