@@ -85,7 +85,6 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
         if _same(before, generator.bit_generator.state):
             raise ValueError(f"{what} does not draw from the generator that it is given: its samples are none")
         # Rare events may coincide in two streams, but not in six.
-        # Rare events may coincide in two streams, but not in six.
         if looks == 0:
             others = (numbers(draws(stream(f"/other {k}"), m), m, what) for k in range(5))
             if np.any(samples != samples[0]):
