@@ -361,6 +361,7 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
 @claim(
     ours("counted in random pairs of tasks"),
     kind="empirical",
+    tier="full",
     loose="the share hangs on the law of the tasks; what is claimed is that this is no exception",
     cases=[(5, 4, 10)],
 )

@@ -208,13 +208,13 @@ def most_tables(trial, event, least, n, p, *, scaled=False, **wrong):
     trial.probability(sampler=drawn, predict=least, wrong_processes=processes, **options)
 
 
-@claim(RANDOM, kind="empirical", loose=LOOSE, cases=[(60, 15, 5, False), (50, 12, 4, True)])
+@claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15, 5, False), (50, 12, 4, True)])
 def test_thresholds_not_monotone__tables(trial, n: TableRows, p: TableColumns, rounds: FewRounds, scaled: bool):
     """In more than 2 of 10 tables of correlated columns, of one length or many, the first level rises in some round."""
     most_tables(trial, partial(rises, rounds=rounds), 0.2, n, p, scaled=scaled)
 
 
-@claim(RANDOM, kind="empirical", loose=LOOSE, cases=[(60, 15)])
+@claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15)])
 def test_not_forward_selection__tables(trial, n: TableRows, p: TableColumns):
     """In more than 3 of 10 tables of correlated columns of one length OMP and forward selection differ in 5 rounds."""
     most_tables(trial, partial(differs, rounds=5), 0.3, n, p)
@@ -229,7 +229,7 @@ def leaves_the_path(X, y):
     return (observed.refitted(X, y, 5, "largest gradient").picks != entered).any(axis=1)
 
 
-@claim(RANDOM, kind="empirical", loose=LOOSE, cases=[(60, 15)])
+@claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15)])
 def test_not_lasso_path(trial, n: TableRows, p: TableColumns):
     """In more than 9 of 10 tables of correlated columns OMP's first five are in another order than the LASSO path's."""
     most_tables(trial, leaves_the_path, 0.9, n, p, **{"forward selection for the path": partial(differs, rounds=5)})
