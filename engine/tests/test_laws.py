@@ -26,6 +26,8 @@ from theory_on_trial.laws import (
     Symmetric,
     TwoSampleDistance,
     _abnormality,
+    _log_wealth,
+    _sums,
 )
 
 REPETITIONS = 100_000
@@ -296,7 +298,7 @@ def test_rejected_means_form_a_half_line():
 
     The end is found by bisection, so an island would void the guarantee.
     """
-    law, grid = Bounded(0.0, 1.0), np.linspace(1e-6, 1 - 1e-6, 301)
+    grid = np.linspace(1e-6, 1 - 1e-6, 301)
     for seed in range(1000):
         rng = np.random.default_rng([28, seed])
         shape, resolution, atom = (
@@ -307,7 +309,7 @@ def test_rejected_means_form_a_half_line():
         sizes = rng.integers(1, 60, rng.integers(1, 8))
         batches = [np.where(rng.random(n) < atom, 0.0, rng.beta(*shape, n)) for n in sizes]
         for data in (batches, [1 - batch for batch in batches]):
-            evidence = law._log_wealth(law._sums([batch[:, None] for batch in data]), grid, resolution)
+            evidence = _log_wealth(_sums([batch[:, None] for batch in data]), grid, resolution)
             below_mean = evidence[grid < np.mean(np.concatenate(data))]
             for error in (0.5, 1e-2, 1e-6):
                 assert np.all(np.diff((below_mean >= np.log(2 / error)).astype(int)) <= 0)
@@ -392,3 +394,41 @@ def test_clopper_pearson_and_the_beta_binomial_sequence_of_ville_overlap():
     assert max(low, ours.low) <= 0.3 <= min(high, ours.high)
     assert low < ours.estimate < high
     assert ours.high - ours.low <= high - low  # one look is cheaper than all looks at once
+
+
+@pytest.mark.parametrize(
+    ("law", "draws", "sentence"),
+    [
+        (SubGaussian(0.9), lambda g, n: g.standard_normal(n), "are not SubGaussian"),
+        (Symmetric(), lambda g, n: g.standard_exponential(n), "mean lies above the median"),
+        (Symmetric(), lambda g, n: -g.lognormal(size=n), "mean lies below the median"),
+    ],
+)
+def test_samples_that_a_law_excludes_are_refused(law, draws, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        law.interval([draws(np.random.default_rng(9), 10_000)], 1e-6, np.asarray(0.1))
+
+
+@pytest.mark.parametrize(
+    ("law", "draws"),
+    [
+        (SubGaussian(1.0), lambda g, shape: g.standard_normal(shape)),
+        (SubGaussian(1.0), lambda g, shape: g.choice([-1.0, 1.0], shape)),
+        (Symmetric(), lambda g, shape: g.standard_cauchy(shape)),
+        (Symmetric(), lambda g, shape: np.round(g.standard_normal(shape))),
+        (Symmetric(), lambda g, shape: g.choice([0.1, 0.3], shape)),
+    ],
+)
+@pytest.mark.parametrize("n", [3, 40, 1000])
+def test_samples_of_the_law_are_never_refused(law, draws, n):
+    """At a level of 1/2, of which 5e-6 is left for the question."""
+    for chunk in range(20):
+        law.interval([draws(np.random.default_rng([n, chunk]), (n, 1000))], 0.5, np.asarray(0.1))
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_a_bounded_range_may_be_of_any_size(scale):
+    x = np.random.default_rng(4).random(500)
+    found = Bounded(0.0, scale).interval([x * scale], 1e-6, np.asarray(0.02 * scale))
+    of_one = Bounded(0.0, 1.0).interval([x], 1e-6, np.asarray(0.02))
+    np.testing.assert_allclose(np.array(found[:3]) / scale, np.array(of_one[:3]), rtol=1e-9)

@@ -6,6 +6,8 @@ import textwrap
 
 import pytest
 
+from theory_on_trial.compare import compare
+
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.usefixtures("warm_children")
 
@@ -417,3 +419,60 @@ def test_numbers_beyond_all_sizes_lose_no_ledger(pytester):
 def test_a_folder_is_no_ledger(pytester):
     done = pytester.runpytest_subprocess("--trial-ledger", ".")
     assert "--trial-ledger must name a file" in done.stderr.str()
+
+
+def test_what_was_not_heard_of_is_in_the_ledger(pytester):
+    pytester.makepyfile(
+        test_gone="""
+        import os
+        from theory_on_trial import claim, paper
+
+        @claim(paper("Section 1"), kind="identity")
+        def test_dies(trial):
+            '''A statement.'''
+            os._exit(3)
+
+        @claim(paper("Section 2"), kind="identity", as_printed=paper("Section 2", says="Two is three."))
+        def test_forgets(trial):
+            '''Two is two.'''
+            trial.identity(2, 2, ops=0, controls={"c": 3})
+        """
+    )
+    _, book = ledger(pytester, "-n", "1", "--max-worker-restart", "1")
+    (entry,) = book["not_run"]
+    assert ("test_dies" in entry["id"], entry["reason"]) == (True, "the process that ran it died")
+    assert {row["id"]: row["verdict"] for row in book["claims"]} == {
+        "gone.forgets": "VERIFIED",
+        "gone.forgets-as-printed": "INCONCLUSIVE",
+    }
+    assert "no decision was given as_printed=" in book["claims"][1]["note"]
+
+
+def test_a_run_that_was_stopped_says_so_and_one_without_claims_writes_nothing(pytester):
+    pytester.makepyfile(
+        test_stop="""
+        from theory_on_trial import claim, paper
+
+        @claim(paper("Section 1"), kind="identity")
+        def test_first(trial):
+            '''A statement.'''
+            trial.identity(2, 2, ops=0, controls={"c": 3})
+
+        def test_second():
+            raise KeyboardInterrupt
+        """
+    )
+    _, book = ledger(pytester)
+    assert (book["interrupted"], len(book["claims"])) == (True, 1)
+    with pytest.raises(ValueError, match="its run was interrupted"):
+        compare(pytester.path / "ledger.json", pytester.path / "ledger.json")
+    done, _ = ledger(pytester, "-k", "nothing")
+    assert "no claim was collected: ledger.json is not written" in done.stdout.str()
+
+
+def test_a_cache_that_cannot_be_made_costs_no_claim(paper, monkeypatch):
+    (paper.path / "file").write_text("")
+    monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(paper.path / "file"))
+    done, book = ledger(paper)
+    assert [row["verdict"] for row in book["claims"]] == ["VERIFIED", "REFUTED"]
+    assert "compiled programs are not kept" in done.stdout.str()

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import signal, stats
 
 from theory_on_trial.compilation_cache import programs_asked_for
 from theory_on_trial.decision import Prediction
@@ -26,7 +26,8 @@ from theory_on_trial.laws import (
     Symmetric,
 )
 from theory_on_trial.mapping import map_cells, quick_jit
-from theory_on_trial.sampling import wanting
+from theory_on_trial.sampling import _Independence, wanting
+from theory_on_trial.tracing import check_measurement
 from theory_on_trial.trial import Trial
 
 RNG = np.random.default_rng()  # of no seed: what a measurement must not use
@@ -149,7 +150,7 @@ def test_a_wrong_process_must_use_its_key_too():
         decide(jax.random.normal, wrong_processes={"frozen": lambda key: 3.0})
 
 
-def test_the_measurement_is_traced_twice_and_compiled_once():
+def test_the_measurement_is_traced_a_few_times_and_compiled_once():
     traces = []
 
     def measure(key):
@@ -161,7 +162,7 @@ def test_the_measurement_is_traced_twice_and_compiled_once():
     trial.mean(jax.random.normal, 0.0, **options)
     before = programs_asked_for()
     trial.mean(measure, 0.0, **options)
-    assert len(traces) == 2
+    assert len(traces) == 4
     assert programs_asked_for() - before == 1
 
 
@@ -537,3 +538,60 @@ def test_samples_are_asked_whether_they_are_normal_at_any_scale(size):
     samples = size * np.random.default_rng(0).lognormal(size=2000)
     with pytest.raises(ValueError, match="the 2000 samples are not normal"):
         Normal().interval([samples], 1e-6, np.asarray(0.1 * size))
+
+
+def autoregressive(phi):
+    """Normal samples of which each is phi times the one before and something new."""
+
+    def draws(generator, n):
+        noise = generator.standard_normal(n) * np.sqrt(1 - phi**2)
+        return signal.lfilter([1], [1, -phi], noise)
+
+    return draws
+
+
+@pytest.mark.parametrize(
+    "draws",
+    [
+        lambda g, n: np.repeat(g.random(n) < 0.5, 4)[:n],
+        lambda g, n: np.repeat(g.standard_normal(n), 2)[:n],
+        lambda g, n: np.tile(g.standard_normal(32), n)[:n],
+        lambda g, n: np.cumsum(g.standard_normal((n, 2)), axis=0) / np.sqrt(n),
+        autoregressive(0.1),
+        autoregressive(0.9),
+    ],
+)
+def test_samples_that_go_together_are_refused(draws):
+    shape = np.shape(draws(np.random.default_rng(0), 1))[1:]
+    with pytest.raises(ValueError, match="go together at a lag of"):
+        Trial("toy.claim").mean(
+            sampler=draws, predict=np.zeros(shape), law=Asymptotic(), margin=0.02, most=20_000, first=128
+        )
+
+
+@pytest.mark.parametrize(
+    "draws",
+    [
+        lambda g, n: g.standard_cauchy((n, 200)),
+        lambda g, n: g.random((n, 200)) < 0.01,
+        lambda g, n: g.lognormal(sigma=4, size=(n, 200)),
+        lambda g, n: g.integers(2, size=(n, 200)),
+        lambda g, n: -(g.standard_exponential((n, 200)) ** 3),
+    ],
+)
+def test_independent_samples_of_any_law_are_not_refused(draws):
+    asked, generator = _Independence("these"), np.random.default_rng(3)
+    for n in (64, 64, 128, 1024, 2):
+        asked.ask(draws(generator, n))
+
+
+def test_a_coin_thrown_by_numpy_while_a_measurement_is_traced_is_found():
+    """It falls alike in all four traces of one in eight."""
+    found, rng = 0, np.random.default_rng(5)
+    for _ in range(40):
+        throw = functools.partial(lambda rng, key: jax.random.normal(key) + rng.integers(2), rng)
+        try:
+            check_measurement(jax.jit(throw), jax.random.key(0), "it")
+        except ValueError as error:
+            found += "holds other constants" in str(error)
+    assert stats.binom.sf(found - 1, 40, 0.5) < 1e-3

@@ -1,11 +1,13 @@
 """What a claim must have earned to be VERIFIED: referees' tricks end INCONCLUSIVE, or in one sentence."""
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from theory_on_trial import Trial
+from theory_on_trial.laws import Normal
 from theory_on_trial.verdict import verdict_of, weakness
 
 
@@ -20,6 +22,12 @@ def coin(key):
     import jax
 
     return jax.random.bernoulli(key).astype(float)
+
+
+def uniform(key):
+    import jax
+
+    return jax.random.uniform(key)
 
 
 HONEST = {"controls": {"1 % more": 1.01}, "error": 1e-9}
@@ -37,6 +45,21 @@ HONEST = {"controls": {"1 % more": 1.01}, "error": 1e-9}
         (lambda t: t.value(0.0, 0.0, margin=0.2, error=0, controls={"one": 1.0}), "identity", "no size of error"),
         (lambda t: t.value(0.0, 0.0, margin=0.2, error=0, scale=1.0, controls={"one": 1.0}), "identity",
          "error below 20 % of its scale"),
+        (lambda t: t.value([1, 57], [1, 0], margin=[1e-3, 100], error=0, controls={"two": [2.0, 0]}), "identity",
+         "of one coordinate would not be noticed"),
+        (lambda t: t.value([100.0, 1.7], [100.0, 1.0], margin=[1e-3, 0.8], error=0, controls={"two": [99.0, 1.0]}),
+         "identity", "of one coordinate would not be noticed"),
+        (lambda t: t.value(0.3, 0.0, margin=1.0, error=0, scale=1e20, controls={"three": 3.0}), "identity",
+         "a unit that says something"),
+        (lambda t: t.value(1.3, 1.0, side="at most", slack=0.5, error=0, controls={"less": 0.4}), "bound",
+         "be 50 % tighter"),
+        (lambda t: t.value(1.0, 1.0, margin=0.01, error=0, controls={"a": 1e9}, wrong_processes={"b": 1e12}),
+         "identity", "nobody could hold it"),
+        (lambda t: t.value(1.0, 1.0, side="at most", error=0, wrong_processes={"b": 1e3}), "bound", "nobody could"),
+        (lambda t: t.distribution(uniform, lambda x: np.clip(x, 0, 1), margin=0.05, controls={"at 1": lambda x: x >= 1},
+                                  most=20_000), "distribution", "in probability: nobody"),
+        (lambda t: t.order([1.0, 0.5**4, 0.25**4, 0.125**4], [1, 2, 4, 8], -4.2, rounding=0.0, margin=0.4,
+                           controls={"five": -5.0}), "limit", "would not be noticed"),
         (lambda t: t.bound(1.0, 2.0, found_by="all", ops=1, controls={"half": 0.9}), "bound", "be 50 % tighter"),
         (lambda t: t.bound(1.0, 1.0, found_by="all", ops=1, controls={"small": 1e-3}), "bound", "factor of 1e+03"),
         (lambda t: t.value(-3.0, 5.0, side="at most", error=0, controls={"less": -4.0}), "bound", "be 1.6e+02 % tight"),
@@ -83,7 +106,24 @@ def test_what_is_earned_is_verified(decide, kind, reasons):
         (lambda t: t.value(1.0, 1.0, margin=0.1, error=0, controls={"x": np.nan}), "control 'x' must be finite"),
         (lambda t: t.value([], [], margin=0.1, error=0), "empty"),
         (lambda t: t.bound([], [], found_by="all", ops=1), "on no instance"),
-        (lambda t: t.runs(np.ones(5), alpha=0.1, controls={"mirror": -np.ones(5)}), "minus the outcome"),
+        (lambda t: t.runs(np.ones(5), alpha=0.1, controls={"mirror": -np.ones(5)}), "a multiple of the outcomes"),
+        (lambda t: t.runs(np.arange(1, 9), alpha=0.1, controls={"x": -0.5 * np.arange(1, 9)}), "multiple of the outco"),
+        (lambda t: t.runs(np.ones(5), alpha=0.9, controls={"none": np.zeros(5)}), "level of a few runs"),
+        (
+            lambda t: t.bound(np.ones(99), np.ones(99), found_by="draws", independent=99, ops=1),
+            "instances .* are equal",
+        ),
+        (lambda t: t.growth_at_most([1, 2], ([1, 2], [1, 2]), "n^7", error=0.0, wrong_processes={}), "unknown growth"),
+        (lambda t: t.limit([], [], 1.0, order=1, margin=0.1), "growing sizes, one per value"),
+        (lambda t: t.limit([1, 2], [2, 1], 1.0, remainder=1, margin=2), "growing sizes, one per value"),
+        (lambda t: t.mean(coin, 0.5, law=Normal, margin=0.1), "got the class"),
+        (lambda t: t.identity(math.factorial(200), 1, ops=0, controls={"x": 2}), "beyond float64"),
+        (lambda t: t.value(np.ma.array([1.0, 2], mask=[0, 1]), [1.0, 2], margin=0.1, error=0), "masked entries"),
+        (lambda t: t.identity(np.ones((3, 1)), np.ones((1, 3)), ops=1), "a row beside a column"),
+        (
+            lambda t: (t.generator(), t.growth([1, 2], [1, 2], [1, 2], "n", error=0, slack_log=0, controls=[])),
+            "may miss",
+        ),
         (lambda t: t.bound(np.ones(9), np.ones(9), found_by="draws", ops=1), "how many of its 9 instances are indep"),
     ],
 )

@@ -111,6 +111,8 @@ def _read(path: Path | str) -> dict[str, Any]:
     whole = isinstance(rows, list) and all(isinstance(row, dict) and row.keys() >= _COMPARED for row in rows)
     if not (whole and isinstance(ledger.get("platform"), dict) and {"seed", "tier"} <= ledger.keys()):
         raise ValueError(f"{path} must be a whole ledger: its platform, or a field of a claim, is missing")
+    if ledger.get("interrupted"):
+        raise ValueError(f"{path} must be a whole ledger: its run was interrupted")
     found: dict[str, Any] = ledger
     return found
 

@@ -6,6 +6,7 @@ import importlib
 import os
 import platform
 import sys
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ def cache_folder() -> Path:
     """Return the folder of the workbench's caches, created for the user alone (mode 0700) if it is not there.
 
     It is the one that the environment variable THEORY_ON_TRIAL_CACHE names, or else the platform's place for a user's
-    caches. Compiled programs are code: nobody else may be able to write here.
+    caches. Compiled programs are code: nobody else may be able to write here. Raises `OSError` where it cannot be made.
     """
     named = os.environ.get("THEORY_ON_TRIAL_CACHE")
     folder = Path(named).expanduser().absolute() if named else platformdirs.user_cache_path("theory-on-trial")
@@ -30,13 +31,19 @@ def enable_compilation_cache() -> None:
     """Keep compiled programs in `cache_folder()`, for this process and the next, and remove the broken ones there.
 
     Call it before the first compilation. It does nothing if a folder is set already, by JAX's own configuration or by
-    its environment variable.
+    its environment variable. Where the folder cannot be made or written, it warns once, and nothing is kept.
     """
-    if compilation_cache_in_use() is None:
+    if compilation_cache_in_use() is not None or _unusable:
+        return
+    try:
         folder = cache_folder() / f"compiled-{_processor()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         remove_broken_entries(folder)
-        use_compilation_cache(str(folder))
+    except OSError as error:
+        _unusable.append(error)
+        warnings.warn(f"compiled programs are not kept ({error}): set THEORY_ON_TRIAL_CACHE", stacklevel=2)
+        return
+    use_compilation_cache(str(folder))
 
 
 def compilation_cache_in_use() -> str | None:
@@ -67,6 +74,7 @@ def _note(event: str, duration_secs: float, **_: Any) -> None:
 
 
 _asked: list[int] = []
+_unusable: list[OSError] = []
 
 
 def remove_broken_entries(folder: str | os.PathLike[str]) -> list[Path]:

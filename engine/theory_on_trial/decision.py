@@ -139,8 +139,14 @@ def check_margin(prediction: Prediction) -> None:
 
 def check_finite(name: str, value: Any) -> np.ndarray:
     """Return a value as an array; raise `ValueError`, in a sentence, unless it holds finite real numbers."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"the {name} has masked entries: leave them out")
     array = np.asarray(value)
-    if array.dtype.kind not in "biufO" or not np.all(np.isfinite(array.astype(float))):
+    try:
+        finite = array.dtype.kind in "biufO" and bool(np.all(np.isfinite(array.astype(float))))
+    except OverflowError:
+        raise ValueError(f"the {name} holds an integer that is beyond float64: compare its logarithm, say") from None
+    if not finite:
         raise ValueError(
             f"the {name} must be finite real numbers, got {array.ravel()[:1].tolist() if array.size else array}"
         )
@@ -173,6 +179,9 @@ def judge(
     interval: Interval, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None, **about: Any
 ) -> Finding:
     """Decide the prediction, every control and the value as printed (if any) on one interval."""
+    shapes = np.shape(interval.estimate), np.shape(prediction.value)
+    if np.broadcast_shapes(*shapes) not in shapes:
+        raise ValueError(f"the measurement has shape {shapes[0]}, the prediction {shapes[1]}: a row beside a column")
     if not 0 <= interval.error < 1:
         raise ValueError(f"an interval misses with a chance in [0, 1), got {interval.error}")
     exact = (

@@ -32,6 +32,8 @@ FoundBy = Literal["draws", "search", "grid", "all"]
 GUARANTEES = {"draws": "sampled", "search": "searched", "grid": "on a grid", "all": "exhaustive"}
 """What a bound rests on, by where its instances came from."""
 
+_MANY = 64
+"""So many equal draws are no chance."""
 _MORE: dict[type, tuple[int, ...]] = {SupDistance: (), TwoSampleDistance: (2,), RatioOfMeans: (2,)}
 """The axes of a sample after those of the prediction, by law; other laws take what they get."""
 
@@ -70,8 +72,9 @@ def identity(
         if "f" in (np.asarray(value).dtype.kind, np.asarray(reference).dtype.kind):
             _check_whole("the value of an identity", value)
             _check_whole("the prediction", reference)
-        value = np.asarray(value)
-        prediction = Prediction(np.asarray(reference))
+        value, reference = check_finite("value", value), check_finite("prediction", reference)
+        value, reference = (one.astype(int) if one.dtype.kind == "b" else one for one in (value, reference))
+        prediction = Prediction(reference)
         check_controls(prediction, controls)
         return judge(
             Interval(value, value, value, 0.0, "exact", value.size), prediction, controls, printed, tightness=0.0
@@ -154,6 +157,8 @@ def bound(
             f"a bound on draws says how many of its {n} instances are independent, no other does: got "
             f"found_by={found_by!r}, independent={independent}"
         )
+    if (independent or 1) >= _MANY and not (np.ptp(lhs) or np.ptp(rhs)):
+        raise ValueError(f"all {n} instances of a bound are equal: they are not {independent} independent draws")
     for name, wrong in controls.items():
         if not np.any(np.asarray(wrong, float) < rhs):
             raise ControlTooClose(
@@ -212,6 +217,8 @@ def mean(
     grow, before any sampling; later `ValueError` for samples that are not finite or of the wrong shape.
     """
     check_margin(prediction)
+    if isinstance(law, type):
+        raise TypeError(f"law must be the law of the samples, as {law.__name__}(), got the class")
     if len(looks) == 0 or np.any(np.diff([0, *looks]) <= 0):
         raise ValueError(f"looks must be growing sample sizes, got {tuple(looks)}")
     value = np.asarray(prediction.value, float)
@@ -240,7 +247,12 @@ def mean(
         if control_laws is not None:
             apart = {name: interval(other) for name, other in control_laws.items()}
             others = (
-                Control(name, prediction.value, decide(other, prediction, refute_first=True))
+                Control(
+                    name,
+                    prediction.value,
+                    decide(other, prediction, refute_first=True),
+                    distance=float(other.estimate),
+                )
                 for name, other in apart.items()
             )
             finding = replace(finding, controls=(*finding.controls, *others))
@@ -340,7 +352,11 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
     1/2, so S runs on one side carry the level alpha = 2^(1-S) and no smaller one: declare what S can carry. Controls
     are outcomes of runs in which the effect is absent or reversed; they must be REFUTED. Guarantee: exact at `alpha`,
     which is reported as it is; nothing here claims 1e-6 for a handful of runs.
+
+    Raises `ValueError` for a level above 10 % and for a control that is a multiple of the outcomes.
     """
+    if not 0 < alpha <= 0.1:
+        raise ValueError(f"the level of a few runs must lie in (0, .1], got alpha={alpha}")
 
     def interval(signs: Any) -> Interval:
         events = (np.asarray(signs, float) > 0).astype(float)
@@ -351,8 +367,8 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         return found._replace(guarantee=f"exact, {len(events)} runs")
 
     for name, wrong in controls.items():
-        if np.shape(wrong) == np.shape(outcomes) and np.array_equal(np.asarray(wrong), -np.asarray(outcomes)):
-            raise ValueError(f"control {name!r} is minus the outcome: it would be refuted whatever the runs show")
+        if np.shape(wrong) == np.shape(outcomes) and _proportional(wrong, outcomes):
+            raise ValueError(f"control {name!r} is a multiple of the outcomes: it comes from no other runs")
     prediction = Prediction(0.5, 0.0, 0.0, "at least")
     outcome = interval(outcomes)
     return Finding(
@@ -361,6 +377,15 @@ def runs(outcomes: Any, controls: Mapping[str, Any], *, alpha: float) -> Finding
         outcome,
         tuple(Control(name, 0.5, decide(interval(wrong), prediction)) for name, wrong in controls.items()),
     )
+
+
+def _proportional(ones: Any, others: Any) -> bool:
+    ones, others = np.asarray(ones, float), np.asarray(others, float)
+    if np.array_equal(ones, -others):
+        return True
+    largest = np.argmax(np.abs(others))
+    products = ones * others[largest], others * ones[largest]
+    return len(ones) > 1 and np.ptp(np.abs(others)) > 0 and np.allclose(*products, rtol=1e-12, atol=0)
 
 
 def enclosed(

@@ -199,6 +199,22 @@ class NormalVariance:
         return Interval(variance, low, high, error, guarantee, n)
 
 
+def _check_symmetric(x: np.ndarray, error: float) -> None:
+    """Raise `ValueError` unless the mean of three samples lies above their median about as often as below.
+
+    So it is under every symmetric law (Randles and others 1980); of disjoint triples the signs are independent, and
+    Hoeffding bounds the chance of so many of one sign: asked at error / 1e5, shared among the coordinates.
+    """
+    gaps = np.diff(np.sort(x[: len(x) // 3 * 3].reshape(len(x) // 3, 3, *x.shape[1:]), axis=1), axis=1)
+    signs = np.sum(np.sign(gaps[:, 1] - gaps[:, 0]), axis=0)
+    if np.any(np.abs(signs) > np.sqrt(2 * len(gaps) * np.log(2e5 * max(signs.size, 1) / error))):
+        excess = signs.ravel()[np.argmax(np.abs(signs))] / len(gaps)
+        raise ValueError(
+            f"the {len(x)} samples are not symmetric: of three, the mean lies {'above' if excess > 0 else 'below'} the "
+            f"median more often than not, by {abs(excess):.2g} of the time"
+        )
+
+
 @dataclass(frozen=True)
 class SubGaussian:
     """Samples with log E exp(t (X - EX)) <= t^2 sigma^2 / 2 for a *proved* sigma: Chernoff at planned looks."""
@@ -211,11 +227,20 @@ class SubGaussian:
             raise ValueError(f"SubGaussian(sigma) needs sigma > 0, got {self.sigma}")
 
     def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
-        """Return mean -+ sigma sqrt(2 log(2 / error) / n)."""
+        """Return mean -+ sigma sqrt(2 log(2 / error) / n); raise `ValueError` for samples that spread further.
+
+        Their squares add up to more than sigma^2 (n + 2 sqrt(n t) + 2 t) with chance e^-t at most (Hsu, Kakade, Zhang
+        2012); asked at error / 1e5, shared among the coordinates.
+        """
         x = np.concatenate(batches)
-        mean = np.mean(x, axis=0)
-        half = self.sigma * np.sqrt(2 * np.log(2 / error) / len(x))
-        return Interval(mean, mean - half, mean + half, error, "finite-n", len(x))
+        mean, n = np.mean(x, axis=0), len(x)
+        t = np.log(1e5 * max(mean.size, 1) / error)
+        squares, most = np.sum((x - mean) ** 2, axis=0), self.sigma**2 * (n + 2 * np.sqrt(n * t) + 2 * t)
+        if np.any(squares > most):
+            spread = np.sqrt(np.max(squares) / n)
+            raise ValueError(f"{n} samples of standard deviation {spread:.3g} are not SubGaussian({self.sigma:g})")
+        half = self.sigma * np.sqrt(2 * np.log(2 / error) / n)
+        return Interval(mean, mean - half, mean + half, error, "finite-n", n)
 
 
 @dataclass(frozen=True)
@@ -224,15 +249,19 @@ class Symmetric:
 
     Self-normalised normal mixture (de la Pena 1999): with V the sum of squares about the candidate centre, exp(lambda
     S - lambda^2 V / 2) is a supermartingale; mixing lambda ~ N(0, 1 / precision) gives the closed form used here. The
-    main use is the paired difference of two routes that should have the same law.
+    main use is the paired difference of two routes that should have the same law. Symmetry is asked of the samples.
     """
 
     precision: float = 1.0
     time_uniform: bool = True
 
     def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
-        """Return all centres that the mixture does not reject, found by bisection on either side of the mean."""
+        """Return all centres that the mixture does not reject, found by bisection on either side of the mean.
+
+        Raises `ValueError` for samples that are not symmetric.
+        """
         x = np.concatenate(batches)
+        _check_symmetric(x, error)
         mean, n = np.mean(x, axis=0), len(x)
         second = np.mean((x - mean) ** 2, axis=0)
 
@@ -274,49 +303,52 @@ class Bounded:
         x = np.concatenate(batches)
         if x.min() < self.a or x.max() > self.b:
             raise ValueError(f"Bounded({self.a}, {self.b}) got a sample of {x.min():.6g} … {x.max():.6g}")
-        # Distances from either end, so that a far-away range cancels no digits.
-        low = self.a + self._least_mean([batch - self.a for batch in batches], error, resolution)
-        high = self.b - self._least_mean([self.b - batch for batch in batches], error, resolution)
+        # Distances from either end, so that a far-away range cancels no digits, in units of the width.
+        width = self.b - self.a
+        low = self.a + width * _least_mean([(batch - self.a) / width for batch in batches], error, resolution / width)
+        high = self.b - width * _least_mean([(self.b - batch) / width for batch in batches], error, resolution / width)
         mean = np.mean(x, axis=0)
         return Interval(mean, np.minimum(low, mean), np.maximum(high, mean), error, "finite-n", len(x))
 
-    def _least_mean(self, batches: Batches, error: float, resolution: np.ndarray) -> np.ndarray:
-        """Return the least mean that is not rejected, for samples in [0, b - a]."""
-        sums = self._sums(batches)
-        threshold = np.log(2 / error)
 
-        def evidence(m: np.ndarray) -> np.ndarray:  # against "the mean is at most m"
-            return self._log_wealth(sums, m, resolution)
+def _least_mean(batches: Batches, error: float, resolution: np.ndarray) -> np.ndarray:
+    """Return the least mean that is not rejected, for samples in [0, 1]."""
+    sums = _sums(batches)
+    threshold = np.log(2 / error)
 
-        mean = np.mean(np.concatenate(batches), axis=0)
-        bottom = np.full(mean.shape, 1e-12 * (self.b - self.a))
-        return np.where(evidence(bottom) < threshold, 0.0, _bisect(evidence, threshold, bottom, mean))
+    def evidence(m: np.ndarray) -> np.ndarray:  # against "the mean is at most m"
+        return _log_wealth(sums, m, resolution)
 
-    def _sums(self, batches: Batches) -> tuple[np.ndarray, ...]:
-        """Per batch: n, sum, sum of squares, and variance and mean of all earlier batches (NaN before the first)."""
-        shape = (len(batches), *batches[0].shape[1:])
-        n = np.array([len(batch) for batch in batches], float).reshape(-1, *(1 for _ in shape[1:]))
-        first = np.stack([batch.sum(axis=0) for batch in batches])
-        second = np.stack([np.square(batch).sum(axis=0) for batch in batches])
-        n_before, first_before, second_before = (np.cumsum(s, axis=0) - s for s in (n, first, second))
-        width = self.b - self.a
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean_before = first_before / n_before
-            scatter = np.maximum(second_before - n_before * mean_before**2, 0)
-        # Four pseudo-samples of spread width / 4 keep early bets moderate; the very first bet assumes the worst spread.
-        variance = np.where(n_before > 0, (np.nan_to_num(scatter) + width**2 / 4) / (n_before + 4), width**2 / 4)
-        return np.broadcast_to(n, shape), first, second, variance, np.broadcast_to(mean_before, shape)
+    mean = np.mean(np.concatenate(batches), axis=0)
+    bottom = np.full(mean.shape, 1e-12)
+    return np.where(evidence(bottom) < threshold, 0.0, _bisect(evidence, threshold, bottom, mean))
 
-    def _log_wealth(self, sums: tuple[np.ndarray, ...], m: np.ndarray, resolution: np.ndarray) -> np.ndarray:
-        n, first, second, variance, mean = sums
-        distance = np.fmax(resolution, mean - m)
-        gain, risk = first / m - n, second / m**2 - 2 * first / m + n
-        # The bet that maximises bet * gain - (-log(1 - bet) - bet) * risk is odds / (1 + odds), odds = gain / risk.
-        odds = m * distance / (variance + distance**2) * _BET_SCALES.reshape(-1, *(1,) * gain.ndim)
-        bets = odds / (1 + odds)
-        wealth = np.sum(bets * gain + (np.log1p(-bets) + bets) * risk, axis=1)
-        weights = np.log(_BET_WEIGHTS).reshape(-1, *(1,) * (wealth.ndim - 1))
-        return np.asarray(np.logaddexp.reduce(wealth + weights, axis=0))
+
+def _sums(batches: Batches) -> tuple[np.ndarray, ...]:
+    """Per batch: n, sum, sum of squares, and variance and mean of all earlier batches (NaN before the first)."""
+    shape = (len(batches), *batches[0].shape[1:])
+    n = np.array([len(batch) for batch in batches], float).reshape(-1, *(1 for _ in shape[1:]))
+    first = np.stack([batch.sum(axis=0) for batch in batches])
+    second = np.stack([np.square(batch).sum(axis=0) for batch in batches])
+    n_before, first_before, second_before = (np.cumsum(s, axis=0) - s for s in (n, first, second))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean_before = first_before / n_before
+        scatter = np.maximum(second_before - n_before * mean_before**2, 0)
+    # Four pseudo-samples of spread 1 / 4 keep early bets moderate; the very first bet assumes the worst spread.
+    variance = np.where(n_before > 0, (np.nan_to_num(scatter) + 1 / 4) / (n_before + 4), 1 / 4)
+    return np.broadcast_to(n, shape), first, second, variance, np.broadcast_to(mean_before, shape)
+
+
+def _log_wealth(sums: tuple[np.ndarray, ...], m: np.ndarray, resolution: np.ndarray) -> np.ndarray:
+    n, first, second, variance, mean = sums
+    distance = np.fmax(resolution, mean - m)
+    gain, risk = first / m - n, second / m**2 - 2 * first / m + n
+    # The bet that maximises bet * gain - (-log(1 - bet) - bet) * risk is odds / (1 + odds), odds = gain / risk.
+    odds = m * distance / (variance + distance**2) * _BET_SCALES.reshape(-1, *(1,) * gain.ndim)
+    bets = odds / (1 + odds)
+    wealth = np.sum(bets * gain + (np.log1p(-bets) + bets) * risk, axis=1)
+    weights = np.log(_BET_WEIGHTS).reshape(-1, *(1,) * (wealth.ndim - 1))
+    return np.asarray(np.logaddexp.reduce(wealth + weights, axis=0))
 
 
 _BET_SCALES = np.array([1.0, 0.5])

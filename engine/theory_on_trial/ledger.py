@@ -170,6 +170,7 @@ def rows_of(
     fields = _fields(replace(decisive, note="") if said else decisive)
     note = "; ".join(filter(None, [note, fields.pop("note")]))
     fields["guarantee"] = max((finding.interval.guarantee for finding in findings), key=weakness)
+    fields |= {"resolution": None, "notices": ""}
     if verdict == "VERIFIED":
         fields |= _noticed(weakest) | {"why_coarse": "; ".join(filter(None, [claim.coarse, claim.loose]))}
     row = Row(
@@ -193,9 +194,11 @@ def rows_of(
     if printed is None and error is not None:
         return [row]  # the decision with the printed form was not reached
     if printed is None:
-        raise ValueError(f"{claim.id} announces a printed form, but no decision was given as_printed=")
+        unjudged = replace(row, id=f"{claim.id}-as-printed", expected="REFUTED", verdict="INCONCLUSIVE", controls=[])
+        return [row, replace(unjudged, note="a printed form is announced, but no decision was given as_printed=")]
     as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))
     fields = _fields(replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}"))
+    fields |= {"resolution": None, "notices": ""}
     shared |= {"source": str(claim.as_printed), "provenance": claim.as_printed.provenance}
     about_printed = Row(
         id=f"{claim.id}-as-printed",
@@ -302,12 +305,21 @@ def platform_facts() -> dict[str, Any]:
     return facts | {"backend": jax.default_backend(), "device": device, "devices": jax.device_count()}
 
 
-def write_json(path: Path, rows: Iterable[Row], not_run: Sequence[dict[str, str]], seed: int, tier: str) -> None:
+def write_json(
+    path: Path,
+    rows: Iterable[Row],
+    not_run: Sequence[dict[str, str]],
+    seed: int,
+    tier: str,
+    *,
+    interrupted: bool = False,
+) -> None:
     """Write the whole ledger as one JSON object; strict JSON (no NaN)."""
     ledger = {
         "schema": SCHEMA,
         "seed": seed,
         "tier": tier,
+        **({"interrupted": True} if interrupted else {}),
         "platform": platform_facts(),
         "claims": [_strict(asdict(row)) for row in rows],
         "not_run": list(not_run),

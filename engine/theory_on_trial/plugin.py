@@ -251,6 +251,9 @@ class Ledger:
         outcome: str = report.outcome
         if report.when == "setup" and outcome != "passed":
             self._left_out(report)
+        if report.when not in ("setup", "call", "teardown"):  # pytest-xdist's word on a worker that died
+            reason = "the process that ran it died"
+            self.not_run[report.nodeid] = {"id": report.nodeid, "tier": "", "reason": reason}
         if report.when == "call" and outcome != "rerun":
             from theory_on_trial.ledger import Row
 
@@ -322,7 +325,8 @@ class Ledger:
         if ledger:
             from theory_on_trial.ledger import write_json
 
-            write_json(ledger, self.rows, list(self.not_run.values()), seed, tier)
+            stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED
+            write_json(ledger, self.rows, list(self.not_run.values()), seed, tier, interrupted=stopped)
         if report:
             from theory_on_trial.report import write_html
 
@@ -346,7 +350,12 @@ class Ledger:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the ledger."""
-        if self.config.option.collectonly or not (self.rows or self.not_run):
+        if self.config.option.collectonly:
+            return
+        if not (self.rows or self.not_run):
+            for option in (one for one in ("ledger", "report") if self.config.getoption(f"trial_{one}")):
+                path = self.config.getoption(f"trial_{option}")
+                terminalreporter.write_line(f"no claim was collected: {path} is not written", red=True)
             return
         from theory_on_trial.terminal import not_run_sentence, summary, table, totals
 

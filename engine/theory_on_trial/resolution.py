@@ -13,7 +13,8 @@ class Resolution:
     Attributes:
         size: the smallest error that would not have been VERIFIED, a common factor on all coordinates, >= 0; infinite
             if no size of error is known to be noticed; 0 in exact arithmetic.
-        each: the same for an error in one coordinate alone, of the coordinate that notices least.
+        each: the same for an error in one coordinate alone, of the coordinate that notices least; one that is 0 beside
+            others that are not, in units of the scale, or else of the largest.
         unit: what `size` is a share of: "" for the prediction itself, else what is named.
         rival: of a growth law, the nearest other laws, which are excluded; then `size` is 0.
     """
@@ -49,28 +50,31 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
 
     A prediction that is moved up by d is no longer VERIFIED, and is REFUTED, once the interval is not within its margin
     and leaves its slack: d >= max(high - value + slack, low - value + margin); downwards likewise, mirrored. Of a
-    one-sided prediction only the tightening counts. An error is a share of the prediction; where all of that is 0, of
-    its `scale`. A common factor is noticed as soon as one coordinate notices it.
+    one-sided prediction the tightening counts, and no less than the slack, by which it may be violated. An error is a
+    share of the prediction; where all of that is 0, of its `scale`. A common factor is noticed as soon as one
+    coordinate notices it.
     """
     given = (low, high, prediction.value, prediction.margin, prediction.slack)
     low, high, value, margin, slack = np.broadcast_arrays(*(np.asarray(v, float) for v in given))
     up = np.maximum(high - value + slack, low - value + margin)
     down = np.maximum(value - low + slack, value - high + margin)
-    some = value != 0
-    if np.any(some):
-        unit, up, down, sign, size = "", up[some], down[some], np.sign(value[some]), np.abs(value[some])
-    elif prediction.scale is None or not value.size:
+    if not np.any(value) and prediction.scale is None:
         return UNKNOWN
-    else:
-        unit, sign, size = "of its scale", np.ones(value.shape), np.abs(np.broadcast_to(prediction.scale, value.shape))
+    unit = "" if np.any(value) else "of its scale"
+    largest = np.max(np.abs(value), initial=0.0)
+    where_zero = np.abs(np.broadcast_to(largest if prediction.scale is None else prediction.scale, value.shape))
+    size = np.where(value != 0, np.abs(value), where_zero)
+    sign, moved = np.where(value < 0, -1.0, 1.0), (value != 0) | (largest == 0)
     with np.errstate(over="ignore", invalid="ignore"):
         noticed = {
             "two": (np.where(sign > 0, up, down) / size, np.where(sign > 0, down, up) / size),
-            "at most": (down / size,),
-            "at least": (up / size,),
+            "at most": (np.maximum(down, slack) / size,),
+            "at least": (np.maximum(up, slack) / size,),
         }[prediction.side]
-    each = np.max if prediction.side == "two" else np.min  # one violated instance refutes a bound
-    return Resolution(float(max(map(np.min, noticed))), float(max(map(each, noticed))), unit)
+    common = float(max(np.min(one[moved]) for one in noticed))
+    if prediction.side != "two":
+        return Resolution(common, common, unit)  # one violated instance refutes a bound
+    return Resolution(common, float(max(map(np.max, noticed))), unit)
 
 
 def passable(low: Any, high: Any, prediction: Any) -> float:

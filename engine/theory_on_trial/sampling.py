@@ -22,6 +22,8 @@ Sampler = Callable[[int], np.ndarray]
 
 _MANY = 64
 """So many equal samples are no chance."""
+_FAR = 7.0
+"""So many standard deviations are no chance: 3e-11 for each lag and look."""
 _WIDE_WITHOUT_SPREAD = (Bounded, SubGaussian, Symmetric)
 """Laws whose interval does not need samples that vary; the others know nothing of a constant coordinate."""
 
@@ -73,10 +75,10 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
     """Return a function that draws the next m samples with one generator of NumPy, `stream("")`.
 
     Raises `ValueError` in the first look if the generator was not used, or if the samples of other streams
-    (`stream(name)`) are the same.
+    (`stream(name)`) are the same; in any look once the samples resemble the ones before them.
     """
     generator = stream("")
-    looks = 0
+    looks, independence = 0, _Independence(what)
 
     def sampler(m: int) -> np.ndarray:
         nonlocal looks
@@ -95,9 +97,36 @@ def of_generator(draws: Draws, stream: Callable[[str], np.random.Generator], wha
             elif any(np.all(other == other[0]) and np.any(other[0] != samples[0]) for other in others):
                 raise ValueError(f"{what} gives {m} equal samples, and other ones each time: they are one sample")
         looks += 1
+        independence.ask(samples)
         return samples
 
     return sampler
+
+
+class _Independence:
+    """Asks whether samples that were drawn one after the other go together: an interval counts them as independent.
+
+    For each lag of 1, 2, 4, …, the products of ranks (less their mean) at that distance, added up over all looks and
+    divided by the root of their squares' sum, which holds for rare events and heavy tails too. Of independent samples
+    it exceeds z with a chance of about exp(-z^2 / 2). Samples that repel each other make an interval too wide only.
+    """
+
+    def __init__(self, what: str):
+        self.what = what
+        self.sums: dict[int, tuple[Any, Any]] = {}
+
+    def ask(self, samples: np.ndarray) -> None:
+        """Take the samples of a look; raises `ValueError` if there is a lag at which they go together."""
+        from scipy import stats
+
+        apart = stats.rankdata(samples, axis=0) - (len(samples) + 1) / 2
+        for lag in (2**k for k in range((len(apart) // 2).bit_length())):
+            products = apart[lag:] * apart[:-lag]
+            total, squares = self.sums.get(lag, (0.0, 0.0))
+            total, squares = total + products.sum(axis=0), squares + np.square(products).sum(axis=0)
+            self.sums[lag] = total, squares
+            if np.any(total > _FAR * np.sqrt(squares)):
+                raise ValueError(f"{self.what}: its samples go together at a lag of {lag}, they are not independent")
 
 
 def varied(sampler: Sampler, law: Law, predicted: Any, what: str) -> Sampler:

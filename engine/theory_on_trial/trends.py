@@ -35,6 +35,8 @@ def limit(
     """
     check_controls(prediction, controls)
     sizes = np.asarray(sizes, float)
+    if sizes.ndim != 1 or not 0 < len(sizes) == len(values) or np.any(np.diff(sizes) <= 0):
+        raise ValueError(f"a limit needs growing sizes, one per value, got {len(values)} values at sizes {sizes}")
     if remainder is not None and order is None:
         last, width = _enclosed(values[-1:]), np.asarray(remainder, float)
         interval = Interval(
@@ -202,7 +204,7 @@ def growth(
 
     def verdict(name: str) -> Outcome:
         if name not in laws:
-            raise ValueError(f"unknown growth law {name!r}; the list has {', '.join(laws)}")
+            raise ValueError(_unknown_law(name, laws))
         return "REFUTED" if name not in alive else "VERIFIED" if alive == [name] else "INCONCLUSIVE"
 
     interval = Interval(np.asarray(", ".join(alive) or "none"), low, high, error, guarantee, len(n))
@@ -241,6 +243,8 @@ def growth_at_most(
     n, low, high = _boxes(n, low, high)
     if not (np.all(np.diff(n) > 0) and np.all(low[0] > 0) and np.isfinite(high[0])):
         raise ValueError("growth_at_most needs increasing sizes and a first box with 0 < low <= high < inf")
+    if unknown := [law for law in (claimed, printed) if law is not None and law not in GROWTH_LAWS]:
+        raise ValueError(_unknown_law(unknown[0], GROWTH_LAWS))
     g = np.asarray(GROWTH_LAWS[claimed](n), float)
     if not np.all(g > 0):
         raise ValueError(f"the law {claimed!r} must be positive on the design, which starts at n = {n[0]:g}")
@@ -253,6 +257,10 @@ def growth_at_most(
         outcome = "INCONCLUSIVE" if survives(GROWTH_LAWS[printed], n, low, high) else "REFUTED"
     finding = judge(interval, Prediction(np.asarray(1.0), 0.0, 0.0, "at most"), {}, None)
     return replace(finding, printed=outcome, printed_value=printed)
+
+
+def _unknown_law(name: str, laws: Mapping[str, Any]) -> str:
+    return f"unknown growth law {name!r}; the list has {', '.join(laws)}"
 
 
 def _boxes(n: Any, low: Any, high: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -230,6 +230,8 @@ class Trial:
         as_printed: str | None = None,
     ) -> None:
         """The boxes around a growing quantity admit the claimed law and no other (see `trends.growth`)."""
+        if self._drawn and not error:
+            raise ValueError("boxes of a claim that draws at random may miss: state the chance, error= above 0")
         self._record(
             "growth",
             trends.growth(
@@ -392,7 +394,7 @@ class Trial:
         import jax
 
         digest = self._digest(name)
-        key = jax.random.key(self.seed)
+        key = jax.random.key(self.seed if -(2**63) <= self.seed < 2**63 else self.seed % 2**63)
         for part in (digest[:4], digest[4:8]):
             key = jax.random.fold_in(key, int.from_bytes(part, "big"))
         return key

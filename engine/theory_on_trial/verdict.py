@@ -13,10 +13,16 @@ COARSEST = 0.05
 """The largest error that an equality may overlook without saying why."""
 LOOSEST = 0.1
 """How far below its bound the largest measured side may stay without a word why."""
+COARSEST_ALONE = 0.5
+"""The largest error in one coordinate alone that an equality may overlook without saying why."""
 COARSEST_EXPONENT = 0.125
 """Half the distance of two quarter powers: the nearest rival of an exponent is excluded."""
 FARTHEST = 10.0
 """How far from the prediction, relative to it, a wrong theory may lie that somebody could hold."""
+FARTHEST_LAW = 0.5
+"""The same of a wrong law of samples, in probability."""
+NEAREST = 0.1
+"""How much of the scale some wrong theory must be off where a prediction is 0 and errors are measured in its scale."""
 POLICED = 1 / 3
 """The share of the coordinates of an equality on which some control must have been refuted."""
 POLICED_EXACTLY = 0.05
@@ -73,27 +79,39 @@ def _unearned(claim: Any, finding: Finding) -> str:
     # A distance between laws is an equality; of runs the sign is known and no size.
     one_sided = finding.prediction.side != "two" and finding.procedure not in ("distribution", "runs")
     size, unit = finding.resolution.size, finding.resolution.unit
-    limit = LOOSEST if one_sided else COARSEST_EXPONENT if finding.procedure == "order" else COARSEST
-    reason = claim.loose if one_sided else claim.coarse
-    if size <= limit or reason:
+    limit = LOOSEST if one_sided else COARSEST
+    if finding.procedure == "order":  # errors of exponents add up, whatever the exponent
+        limit = COARSEST_EXPONENT / (abs(float(finding.prediction.value)) or 1.0)
+    if claim.loose if one_sided else claim.coarse:
         return ""
     if not math.isfinite(size):
         return "no size of error is known to be noticed: say what an error is measured in (scale=) or why not (coarse=)"
     noticed = f"{100 * size:.2g} %{f' {unit}' if unit else ''}"
-    if one_sided:
+    if size > limit and one_sided:
         return f"the bound could be {noticed} tighter: attain it on some instance, or say why not (loose=)"
-    return f"an error below {noticed} would not be noticed: sharpen the decision, or say why it is coarse (coarse=)"
+    if size > limit:
+        return f"an error below {noticed} would not be noticed: sharpen the decision, or say why it is coarse (coarse=)"
+    if finding.resolution.each > max(COARSEST_ALONE, limit):
+        alone = f"{100 * finding.resolution.each:.2g} %"
+        return f"an error below {alone} of one coordinate would not be noticed: sharpen it, or say why (coarse=)"
+    return ""
 
 
 def _far_fetched(finding: Finding) -> str:
     """Why the controls are no theory that somebody could hold, or police too little; "" if they do."""
+    if finding.procedure == "distribution":
+        nearest = min((control.distance or 0.0 for control in finding.controls), default=0.0)
+        far = nearest > FARTHEST_LAW
+        return f"even the nearest control is {nearest:.2g} away in probability: nobody could hold it" if far else ""
     judged = [control for control in finding.controls if control.refuted is not None]
     if not judged:
         return ""
     one_sided = finding.prediction.side != "two"
-    factors = [0.0 if c.is_process else _beyond(finding, c) if one_sided else _off(finding, c) for c in judged]
+    factors = [_beyond(finding, control) if one_sided else _off(finding, control) for control in judged]
     if min(factors) > FARTHEST:
         return f"even the nearest control is wrong by a factor of {min(factors):.2g}: nobody could hold it"
+    if finding.resolution.unit == "of its scale" and not max(factors) >= NEAREST:
+        return f"no control is {NEAREST:g} of the scale off: errors are not measured in a unit that says something"
     return "" if one_sided else _unpoliced(judged, POLICED if finding.resolution.each else POLICED_EXACTLY)
 
 
@@ -104,9 +122,15 @@ def _off(finding: Finding, control: Control) -> float:
 
 
 def _beyond(finding: Finding, control: Control) -> float:
-    """By what factor the data exceed a wrong bound where they exceed it least; 0 where no factor can be told."""
-    low, high, wrong = np.broadcast_arrays(finding.interval.low, finding.interval.high, control.predicted)
-    above, below = (low, wrong) if finding.prediction.side == "at most" else (wrong, high)
+    """By what factor the data exceed a wrong bound, or those of a wrong process the bound, where they exceed it least.
+
+    0 where no factor can be told.
+    """
+    at_most, value = finding.prediction.side == "at most", finding.prediction.value
+    low, high = (control.predicted,) * 2 if control.is_process else finding.interval[1:3]
+    wrong = value if control.is_process else control.predicted
+    low, high, wrong = np.broadcast_arrays(low, high, wrong)
+    above, below = (low, wrong) if at_most else (wrong, high)
     told = np.asarray(control.refuted) & (below > 0)
     return float(np.min(above[told] / below[told])) if np.any(told) else 0.0
 
