@@ -25,7 +25,7 @@ from theory_on_trial.contract import Count
 
 
 @claim(paper("Section 1"), kind="identity", as_printed=paper("Section 1", says="1 + 1 = 3."))
-def test_sum(trial, terms=(1, 1), shift=0):
+def test_sum(trial, terms=(1, 1), *, shift=0):
     """1 + 1 = 2."""
     trial.identity(sum(terms) + shift, 2, ops=0, controls={"one": 1}, as_printed=3)
 

@@ -95,7 +95,11 @@ def test_what_registration_refuses():
     def no_trial():
         """A statement."""
 
-    for function, message in ((no_docstring, "needs a docstring"), (no_trial, "`trial` as its first parameter")):
+    def nameless(trial, n, /):
+        """A statement."""
+
+    wrong = ((no_docstring, "needs a docstring"), (no_trial, "`trial` as its first"), (nameless, "all that have names"))
+    for function, message in wrong:
         with pytest.raises(ValueError, match=message):
             claim(paper("Section 1"), kind="identity")(function)
     with pytest.raises(ValueError, match="kind must be one of identity"):

@@ -139,18 +139,27 @@ def check_margin(prediction: Prediction) -> None:
 
 def check_finite(name: str, value: Any) -> np.ndarray:
     """Return a value as an array; raise `ValueError`, in a sentence, unless it holds finite real numbers."""
-    if np.ma.is_masked(value):
-        raise ValueError(f"the {name} has masked entries: leave them out")
-    array = np.asarray(value)
-    try:
-        finite = array.dtype.kind in "biufO" and bool(np.all(np.isfinite(array.astype(float))))
-    except OverflowError:
-        raise ValueError(f"the {name} holds an integer that is beyond float64: compare its logarithm, say") from None
-    if not finite:
+    array = as_numbers(name, value)
+    if array.dtype.kind not in "biufO" or not np.all(np.isfinite(array.astype(float))):
         raise ValueError(
             f"the {name} must be finite real numbers, got {array.ravel()[:1].tolist() if array.size else array}"
         )
     return array
+
+
+def as_numbers(name: str, value: Any) -> np.ndarray:
+    """Return a value as an array, truth values as 0 and 1; raise `ValueError` for what float64 has no place for."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"the {name} has masked entries: leave them out")
+    array = np.asarray(value)
+    if array.dtype == object:
+        try:
+            array.astype(float)
+        except OverflowError:
+            raise ValueError(
+                f"the {name} holds an integer that is beyond float64: compare its logarithm, say"
+            ) from None
+    return array.astype(int) if array.dtype.kind == "b" else array
 
 
 def check_controls(prediction: Prediction, controls: Mapping[str, Any]) -> None:

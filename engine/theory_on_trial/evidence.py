@@ -16,6 +16,7 @@ from theory_on_trial.decision import (
     ControlTooClose,
     Finding,
     Prediction,
+    as_numbers,
     check_controls,
     check_finite,
     check_margin,
@@ -72,9 +73,7 @@ def identity(
         if "f" in (np.asarray(value).dtype.kind, np.asarray(reference).dtype.kind):
             _check_whole("the value of an identity", value)
             _check_whole("the prediction", reference)
-        value, reference = check_finite("value", value), check_finite("prediction", reference)
-        value, reference = (one.astype(int) if one.dtype.kind == "b" else one for one in (value, reference))
-        prediction = Prediction(reference)
+        value, prediction = as_numbers("value", value), Prediction(as_numbers("prediction", reference))
         check_controls(prediction, controls)
         return judge(
             Interval(value, value, value, 0.0, "exact", value.size), prediction, controls, printed, tightness=0.0

@@ -103,7 +103,7 @@ def _claims(file: Path) -> Iterator[Stated]:
                 f"{paper_of(file)}.{claim_name(function.name)}",
                 file,
                 function.name,
-                tuple(argument.arg for argument in function.args.args[1:]),
+                tuple(argument.arg for argument in (*function.args.args[1:], *function.args.kwonlyargs)),
                 any(keyword.arg == "as_printed" for keyword in decorated.keywords),
             )
 

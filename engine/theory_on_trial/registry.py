@@ -249,8 +249,8 @@ def claim(
         parameters = function.__code__.co_varnames[: function.__code__.co_argcount]
         if parameters[:2] == ("self", "trial"):
             raise ValueError(f"{function.__qualname__} is a method: a claim is a function of its module")
-        if parameters[:1] != ("trial",):
-            raise ValueError(f"{function.__name__} needs `trial` as its first parameter")
+        if parameters[:1] != ("trial",) or function.__code__.co_posonlyargcount:
+            raise ValueError(f"{function.__name__} needs `trial` as its first parameter, and all that have names")
         file = _file_of(function)
         of = repository.paper_of(file) if file else function.__module__.split(".")[-1].removeprefix("test_")
         statement = " ".join(function.__doc__.strip().split("\n\n")[0].split())

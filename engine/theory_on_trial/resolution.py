@@ -13,16 +13,17 @@ class Resolution:
     Attributes:
         size: the smallest error that would not have been VERIFIED, a common factor on all coordinates, >= 0; infinite
             if no size of error is known to be noticed; 0 in exact arithmetic.
-        each: the same for an error in one coordinate alone, of the coordinate that notices least; one that is 0 beside
-            others that are not, in units of the scale, or else of the largest.
+        each: the same for an error in one coordinate alone, of the coordinate that notices least.
         unit: what `size` is a share of: "" for the prediction itself, else what is named.
         rival: of a growth law, the nearest other laws, which are excluded; then `size` is 0.
+        beside: as `each`, of all coordinates and as a share of the scale, or without one of the largest coordinate.
     """
 
     size: float
     each: float
     unit: str = ""
     rival: str = ""
+    beside: float = 0.0
 
     def __str__(self) -> str:
         """Return the resolution as the ledger prints it."""
@@ -62,9 +63,9 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
         return UNKNOWN
     unit = "" if np.any(value) else "of its scale"
     largest = np.max(np.abs(value), initial=0.0)
-    where_zero = np.abs(np.broadcast_to(largest if prediction.scale is None else prediction.scale, value.shape))
-    size = np.where(value != 0, np.abs(value), where_zero)
-    sign, moved = np.where(value < 0, -1.0, 1.0), (value != 0) | (largest == 0)
+    scale = np.abs(np.broadcast_to(largest if prediction.scale is None else prediction.scale, value.shape))
+    moved = (value != 0) | (largest == 0)
+    size, sign = np.where(value != 0, np.abs(value), scale), np.where(value < 0, -1.0, 1.0)
     with np.errstate(over="ignore", invalid="ignore"):
         noticed = {
             "two": (np.where(sign > 0, up, down) / size, np.where(sign > 0, down, up) / size),
@@ -74,7 +75,9 @@ def resolution_of(low: Any, high: Any, prediction: Any) -> Resolution:
     common = float(max(np.min(one[moved]) for one in noticed))
     if prediction.side != "two":
         return Resolution(common, common, unit)  # one violated instance refutes a bound
-    return Resolution(common, float(max(map(np.max, noticed))), unit)
+    each = max(np.max(one[moved]) for one in noticed)
+    beside = max(np.max(one * size / np.maximum(size, scale)) for one in noticed)
+    return Resolution(common, float(each), unit, beside=float(beside))
 
 
 def passable(low: Any, high: Any, prediction: Any) -> float:

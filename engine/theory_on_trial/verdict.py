@@ -21,7 +21,7 @@ FARTHEST = 10.0
 """How far from the prediction, relative to it, a wrong theory may lie that somebody could hold."""
 FARTHEST_LAW = 0.5
 """The same of a wrong law of samples, in probability."""
-NEAREST = 0.1
+NEAREST = 0.01
 """How much of the scale some wrong theory must be off where a prediction is 0 and errors are measured in its scale."""
 POLICED = 1 / 3
 """The share of the coordinates of an equality on which some control must have been refuted."""
@@ -91,9 +91,9 @@ def _unearned(claim: Any, finding: Finding) -> str:
         return f"the bound could be {noticed} tighter: attain it on some instance, or say why not (loose=)"
     if size > limit:
         return f"an error below {noticed} would not be noticed: sharpen the decision, or say why it is coarse (coarse=)"
-    if finding.resolution.each > max(COARSEST_ALONE, limit):
-        alone = f"{100 * finding.resolution.each:.2g} %"
-        return f"an error below {alone} of one coordinate would not be noticed: sharpen it, or say why (coarse=)"
+    if finding.resolution.beside > max(COARSEST_ALONE, limit):
+        alone = f"one coordinate below {100 * finding.resolution.beside:.2g} % of the largest"
+        return f"an error in {alone} would not be noticed: sharpen the decision, or say why it is coarse (coarse=)"
     return ""
 
 
@@ -107,12 +107,16 @@ def _far_fetched(finding: Finding) -> str:
     if not judged:
         return ""
     one_sided = finding.prediction.side != "two"
-    factors = [_beyond(finding, control) if one_sided else _off(finding, control) for control in judged]
+    exact = not finding.resolution.each  # a process may be far off where any error at all would have been noticed
+    factors = [
+        0.0 if exact and c.is_process else _beyond(finding, c) if one_sided else _off(finding, c) for c in judged
+    ]
     if min(factors) > FARTHEST:
         return f"even the nearest control is wrong by a factor of {min(factors):.2g}: nobody could hold it"
-    if finding.resolution.unit == "of its scale" and not max(factors) >= NEAREST:
+    apart = max(control.distance or 0.0 for control in judged)
+    if finding.resolution.unit and finding.procedure != "identity" and not apart >= NEAREST:
         return f"no control is {NEAREST:g} of the scale off: errors are not measured in a unit that says something"
-    return "" if one_sided else _unpoliced(judged, POLICED if finding.resolution.each else POLICED_EXACTLY)
+    return "" if one_sided else _unpoliced(judged, POLICED_EXACTLY if exact else POLICED)
 
 
 def _off(finding: Finding, control: Control) -> float:

@@ -79,7 +79,7 @@ def test_modified_lda_limit(
         0.0,
         side="at most",
         slack=1 / separabilities[-1],
-        scale=1.0,  # one minus a cosine
+        scale=plain[-1],
         error=rounding[-1],
         wrong_processes={"plain LDA": plain[-1], "h in place of h_1": one_curvature[-1]},
     )

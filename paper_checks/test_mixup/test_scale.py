@@ -121,6 +121,7 @@ def test_efficiency_order(trial, effective: Efficient, alpha: Annotated[float, I
         np.array([mixup, mixup, logistic]),
         found_by="grid",
         ops=1e4,
+        controls={"Mixup loses nothing": np.full(3, discriminant)},
         wrong_processes={"maximum likelihood is best": np.full(3, logistic)},
     )
 
