@@ -10,7 +10,7 @@ from theory_on_trial.compare import compare
 ROW = {
     "id": "paper.mean", "kind": "distribution", "verdict": "VERIFIED", "predicted": 0.5, "measured": 0.51,
     "interval": [0.49, 0.53], "margin": 0.05, "error_probability": 1e-7,
-    "note": "",
+    "note": "", "resolution": 0.04, "notices": "4 %", "guarantee": "finite-n", "controls": [{"name": "one third"}],
 }  # fmt: skip
 VECTOR = {**ROW, "id": "paper.vector", "predicted": [1.0, 2.0], "measured": [1.0, 2.1],
           "interval": [[0.9, 2.0], [1.1, 2.2]]}  # fmt: skip
@@ -169,3 +169,16 @@ def test_rounding_beside_larger_entries_is_no_difference(tmp_path):
 
     assert compare(ledger(0.0), ledger(2e-15)).identical
     assert not compare(ledger(0.0), ledger(1e-6)).identical
+
+
+def test_a_claim_that_rests_on_less_is_a_difference(compared):
+    found = compared({"mean": {"resolution": None, "notices": "no size", "guarantee": "asymptotic", "controls": []}})
+    assert not found.identical
+    assert found.weaker == [
+        ("paper.mean", "notices 4 %", "notices no size"),
+        ("paper.mean", "finite-n", "asymptotic"),
+        ("paper.mean", "control one third", "none"),
+    ]
+    assert compared({"mean": {"resolution": 0.06}}).identical
+    assert compared({"mean": {"resolution": 0.01, "guarantee": "exact"}}).identical
+    assert compared({"mean": {"resolution": 0.4}}, seed=1).weaker == []

@@ -1,12 +1,14 @@
 """Two ledgers side by side: what the one says and the other does not."""
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from theory_on_trial.ledger import SCHEMA, brief, brief_interval
+from theory_on_trial.verdict import weakness
 
 _HALF_OF_FLOAT64 = 2.0**-26  # relative difference that platforms may make in a value that nothing random enters
 
@@ -24,6 +26,8 @@ class Comparison:
             another seed may draw another instance of the same statement.
         apart: claims that predict the same, with disjoint intervals: both cannot hold the truth. Where the seeds
             differ, sampled claims only, for the same reason.
+        weaker: claims that rest on less in b: an error twice as large goes unnoticed, the guarantee is weaker, or a
+            control is gone; compared only where the seeds are equal, as another seed may stop at another look.
         added, gone: claims in b only, in a only.
         circumstances: seed, tier, versions and devices that differ; they do not count as a difference of the ledgers.
         claims: how many claims are in both.
@@ -32,6 +36,7 @@ class Comparison:
     verdicts: list[Change]
     predicted: list[Change]
     apart: list[Change]
+    weaker: list[Change]
     added: list[str]
     gone: list[str]
     circumstances: list[Change]
@@ -40,7 +45,7 @@ class Comparison:
     @property
     def identical(self) -> bool:
         """Whether both try the same claims with the same verdicts, predictions and compatible measurements."""
-        return not (self.verdicts or self.predicted or self.apart or self.added or self.gone)
+        return not (self.verdicts or self.predicted or self.apart or self.weaker or self.added or self.gone)
 
     def __str__(self) -> str:
         """Return the differences, one per line under the heading of its sort."""
@@ -48,6 +53,7 @@ class Comparison:
             "changed, another verdict": self.verdicts,
             "changed, another prediction": self.predicted,
             "moved, the intervals lie apart": self.apart,
+            "weaker": self.weaker,
             "new": [(name,) for name in self.added],
             "gone": [(name,) for name in self.gone],
             "circumstances (not counted as differences)": self.circumstances,
@@ -83,6 +89,7 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
             for row, other in comparable
             if same[row["id"]] and (same_seed or row["error_probability"]) and _disjoint(row, other)
         ],
+        weaker=[(row["id"], *change) for row, other in both if same_seed for change in _weaker(row, other)],
         added=[name for name in others if name not in rows],
         gone=[name for name in rows if name not in others],
         circumstances=[
@@ -140,6 +147,20 @@ def _same_prediction(row: dict[str, Any], other: dict[str, Any]) -> bool:
         else x == y
         for x, y in pairs
     )
+
+
+def _weaker(row: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield on what a claim rests that rests on less there; what a condensed ledger leaves out is not compared."""
+    if "resolution" in row.keys() & other.keys() and row["verdict"] == other["verdict"] == "VERIFIED":
+        size, there = (math.inf if one["resolution"] is None else one["resolution"] for one in (row, other))
+        if there > 2 * size:
+            yield f"notices {row['notices']}", f"notices {other['notices']}"
+    if row.get("guarantee") and other.get("guarantee") and weakness(other["guarantee"]) > weakness(row["guarantee"]):
+        yield row["guarantee"], other["guarantee"]
+    if "controls" in row.keys() & other.keys():
+        names = [{control["name"] for control in one["controls"]} for one in (row, other)]
+        if lost := ", ".join(sorted(names[0] - names[1])):
+            yield f"control {lost}", "none"
 
 
 def _disjoint(row: dict[str, Any], other: dict[str, Any]) -> bool:

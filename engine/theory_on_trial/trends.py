@@ -31,6 +31,7 @@ def limit(
     With `order=a` instead, f(n) = l + c n^-a + smaller terms is assumed, sizes must double, and Richardson's bracket
     is used: the ratios of successive differences must have settled near 2^a, and twice their last deviation bounds
     what follows (guarantee "extrapolated"). `order=(a, b)` eliminates c n^-a first and brackets what is left with b.
+    The order has to come from theory: over a few sizes a logarithm looks like a small power, and no ratio tells.
     Exactly one of `remainder` and `order`.
     """
     check_controls(prediction, controls)

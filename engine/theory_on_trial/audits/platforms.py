@@ -23,11 +23,11 @@ from theory_on_trial.ledger import platform_facts
 
 COLUMNS = (
     *("ledger", "rows", "as expected", "controls not refuted", "verdicts changed"),
-    *("predictions changed", "intervals apart", "rows added or gone"),
+    *("predictions changed", "intervals apart", "weaker", "rows added or gone"),
 )
 KEPT = (
     *("id", "kind", "expected", "verdict", "predicted", "measured", "interval", "margin"),
-    *("error_probability", "notices"),
+    *("error_probability", "guarantee", "resolution", "notices"),
 )
 """The fields of a row that are compared, or that the site shows beside a claim."""
 
@@ -102,7 +102,7 @@ def table(folder: Path) -> dict[str, Any]:
                 len(claims),
                 sum(row["verdict"] == row["expected"] for row in claims),
                 sum(len(row["survivors"]) for row in claims),
-                *(len(sort) for sort in (found.verdicts, found.predicted, found.apart, [*found.added, *found.gone])),
+                *map(len, (found.verdicts, found.predicted, found.apart, found.weaker, [*found.added, *found.gone])),
             ]
         )
     return {
@@ -133,4 +133,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records.write(repository.records() / "platforms.json", result)
     for row in result["rows"]:
         print(", ".join(f"{title} {entry}" for title, entry in zip(COLUMNS, row, strict=True)))
-    return int(any(row[1] != row[2] or any(row[3:6]) for row in result["rows"]))
+    return int(any(row[1] != row[2] or any(row[3:7]) for row in result["rows"]))
