@@ -354,6 +354,9 @@ def test_pca_ogd__identity(trial, memory: Size, rows: Spare, spare: Spare, n_t: 
     controls = dict(zip(("no memory", "k - 1", "k + 1"), others, strict=True))
     left = tasks.features_t - tasks.features_t @ kept.T @ kept
     worst = condition(left, ridge, min(n_t, dim - memory)) if memory < dim else 1.0
+    if memory < dim:  # what is projected away, and what cancels in the gradient, leaves its rounding
+        gradient = np.linalg.norm(left.T @ tasks.targets)
+        worst *= float(np.linalg.norm(tasks.features_t, 2) * np.linalg.norm(tasks.targets) / gradient)
     size = subtracted(tasks.features_s, tasks.weights, after) if truth else others[0]
     meets(trial, float(observed.drift(tasks.features_s, tasks.weights, after)), truth, controls, 2 * dim * worst, size)
 

@@ -525,7 +525,7 @@ def test_abc_symmetry(
         return observed.train(network, *(np.broadcast_to(one, (steps, *one.shape)) for one in (POINTS, VALUES)))[1]
 
     a, b, c = predicted.shifted(scaling, theta)
-    wrong = {"c - theta": trained(a, b, c + theta)}
+    wrong = {"c - theta": trained(a, b, c + theta), "c a little larger": trained(a, b, c + 0.1)}
     ops = 10 * width * hidden * steps
     trial.identity(trained(a, b, c), trained(*scaling), ops=ops, scale=1.0, wrong_processes=wrong)
 
