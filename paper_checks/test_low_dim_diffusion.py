@@ -504,22 +504,44 @@ def test_threshold_tail(
     )
 
 
-@claim(
-    ours("any d points lie on a subspace of dimension d"),
-    kind="identity",
-    cases=[(2, 2, 2), (3, 2, 2), (4, 2, 2), (3, 3, 2), (4, 3, 2), (6, 1, 2), (2, 2, 3)],
-    as_printed=REVIEW,
-)
-def test_uniqueness(trial, samples: Count, dim: Count, subspaces: Groups, ambient: Annotated[int, Interval(2, 64)] = 8):
-    """K >= 2 and N = d: (K d)! / ((d!)^K K!) partitions of the samples have residual 0; N > d: one."""
-    trial.require(dim <= samples and dim < ambient, "dim must be at most samples, and below ambient")
+def fitting_partitions(trial, samples, dim, subspaces, ambient):
+    """How many partitions of samples of random subspaces have residual 0: counted, and as predicted."""
+    trial.require(dim < ambient, "dim must be below ambient")
     trial.require(samples * subspaces <= 12, "samples must be at most 12 in all")
     trial.require(subspaces ** (samples * subspaces) <= 10**5, "samples must have at most 10^5 labellings")
     generator = trial.generator("samples")
     bases = random_bases(generator, ambient, [dim] * subspaces)
     points = np.concatenate([generator.standard_normal((samples, dim)) @ basis.T for basis in bases])
     found, _ = observed.fitting_partitions(points, dim, subspaces)
-    predict = predicted.perfect_partitions(dim, samples, subspaces)
-    wrong = {"labels told apart": factorial(subspaces) * predict}
-    wrong |= {"N = d is enough": 1} if predict > 1 else {}
+    return found, predicted.perfect_partitions(dim, samples, subspaces)
+
+
+@claim(
+    ours("any d points lie on a subspace of dimension d"),
+    kind="identity",
+    cases=[(2, 2), (3, 2), (2, 3)],
+    as_printed=REVIEW,
+)
+def test_uniqueness(
+    trial, dim: Annotated[int, Interval(2, 6)], subspaces: Groups, ambient: Annotated[int, Interval(3, 64)] = 8
+):
+    """K >= 2 and N = d >= 2: (K d)! / ((d!)^K K!) partitions of the samples have residual 0."""
+    found, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
+    wrong = {"labels told apart": factorial(subspaces) * predict, "N = d is enough": 1}
     trial.identity(found, predict, ops=0, controls=wrong, as_printed=1)
+
+
+@claim(
+    ours("a subspace through d + 1 random points of two others does not exist"),
+    kind="identity",
+    cases=[(3, 2, 2), (4, 2, 2), (4, 3, 2), (6, 1, 2), (3, 2, 3), (1, 1, 3)],
+)
+def test_uniqueness__enough(
+    trial, samples: Count, dim: Count, subspaces: Groups, ambient: Annotated[int, Interval(2, 64)] = 8
+):
+    """K >= 2 and N > d, or d = 1: the partition is the only one with residual 0."""
+    trial.require(samples > dim or samples == dim == 1, "samples must exceed dim, or both be 1")
+    found, predict = fitting_partitions(trial, samples, dim, subspaces, ambient)
+    every = factorial(samples * subspaces) // (factorial(samples) ** subspaces * factorial(subspaces))
+    wrong = {"labels told apart": factorial(subspaces), "two": 2} | ({"any partition": every} if every > 1 else {})
+    trial.identity(found, predict, ops=0, controls=wrong)

@@ -122,6 +122,8 @@ def _far_fetched(finding: Finding) -> str:
 def _off(finding: Finding, control: Control) -> float:
     """How far a wrong prediction is off where it was refuted and is off least."""
     apart, refuted = np.broadcast_arrays(distances(control.predicted, finding.prediction), control.refuted)
+    if finding.procedure == "order":  # exponents add up: one near 0 is no reason to stay near it
+        apart = apart * min(abs(float(finding.prediction.value)) or 1.0, 1.0)
     return float(np.min(apart[refuted], initial=np.inf)) if np.any(refuted) else 0.0
 
 
