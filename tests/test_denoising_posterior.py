@@ -450,9 +450,5 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
             infinite="the denoiser of a constant half knows no skewness of nothing",
         ),
     },
-    {
-        "PosteriorUncertainty": "a record of results",
-        "PosteriorUncertainty.plot": "draws one",
-        "PosteriorUncertainty.lines": "words",
-    },
+    dict.fromkeys((f"PosteriorUncertainty{part}" for part in ("", ".plot", ".lines")), "results, which say themselves"),
 )

@@ -102,7 +102,8 @@ def table(folder: Path) -> dict[str, Any]:
                 len(claims),
                 sum(row["verdict"] == row["expected"] for row in claims),
                 sum(len(row["survivors"]) for row in claims),
-                *map(len, (found.verdicts, found.predicted, found.apart, found.weaker, [*found.added, *found.gone])),
+                *(len(sort) for sort in (found.verdicts, found.predicted, found.apart, found.weaker)),
+                len(found.added) + len(found.gone),
             ]
         )
     return {
