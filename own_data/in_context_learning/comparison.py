@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from own_data.in_context_learning.asking import Asked, Predictor, ask, checked_prefixes, checked_prompts, which_prompt
-from own_data.in_context_learning.candidates import FAMILIES, Examples
+from own_data.in_context_learning.candidates import FAMILIES, NULL, Examples
 from own_data.in_context_learning.fits import (
     ROUNDING,
     Fit,
@@ -126,6 +126,8 @@ def which_algorithm(
     if scaled is not None:
         doubts += _heavy(names, distances_scaled, near, f"prompts times {scale:g}")
         nearest_scaled = not_told_apart(names, distances_scaled, groups, confidence)
+    if lost := _lost(of_inputs):
+        doubts.append(Doubt(lost, np.inf, "of the distance"))
     ordered = tuple(sorted(matches, key=lambda match: match.distance.value))
     matching = tuple(match.name for match in ordered if match.apart.high <= alike and match.name in nearest)
     return Resemblance(
@@ -139,7 +141,7 @@ def which_algorithm(
         doubts=tuple(doubts),
         missing=""
         if matching
-        else _missing([match for match in ordered if match.name in nearest], alike, len(usual.answers)),
+        else lost or _missing([match for match in ordered if match.name in nearest], alike, len(usual.answers)),
     )
 
 
@@ -164,6 +166,18 @@ def _on_the_other_half(
                         some = Examples(asked.shown.inputs[here], asked.shown.labels[here], shown.prefixes)
                         into[i, here] = found.answers(some)
     return answers, answers_scaled
+
+
+def _lost(inputs: Float[np.ndarray, "prompts n d"]) -> str:
+    """What is wrong with inputs of which some are so small beside others that rounding hides them in XᵀX."""
+    sizes = np.sqrt(np.mean((inputs / np.abs(inputs).max()) ** 2, axis=(0, 1)))
+    sizes = sizes[sizes > 0]
+    if sizes.min() ** 2 >= NULL * sizes.max() ** 2:
+        return ""
+    return (
+        f"one of the inputs is {sizes.max() / sizes.min():.2g} times as large as another, which rounding hides from "
+        "least squares and its like; give inputs of like size, such as times from the first one on"
+    )
 
 
 def _missing(nearest: list[Match], alike: float, count: int) -> str:

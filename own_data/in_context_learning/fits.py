@@ -253,6 +253,8 @@ def _of_scores(
     """
     from scipy.special import stdtrit
 
+    size = max(np.abs(scores).max(), curvatures.max())  # so that no square overflows
+    scores, curvatures = scores / size, curvatures / size
     count = len(scores)
     square = stdtrit(count - 1, (1 + confidence) / 2) ** 2
     square *= count / (count - 1 + square)  # of the sum, over that of the squares

@@ -10,6 +10,7 @@ import itertools
 import re
 import zlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -440,7 +441,7 @@ SETS = [
     other("λ by evidence, with an intercept", lambda rng: of_sklearn(BayesianRidge()), draws=5),
     other("the median label, heavy tails", lambda rng: lambda X, Y, x: np.median(Y, axis=1), heavy, draws=5),
     other("5 nearest, Cauchy labels", lambda rng: nearest(5), heavy_labels, draws=5),
-    other("ridge, time stamps of 1.7e12", lambda rng: ridge(log_uniform(rng, 0.1, 10)), time_stamps),
+    learner("ridge, time stamps of 1.7e12", False, partial(drawn, "ridge"), time_stamps, family="ridge", draws=12),
     other("twice ridge, near-constant column", lambda rng: times(2, ridge(log_uniform(rng, 0.1, 10))), near_constant),
     other("steps along signs, each prompt twice", lambda rng: by_sign(3, log_uniform(rng, 0.02, 0.3)), twice),
 ]
