@@ -6,11 +6,14 @@ On COMPAS (arrest) the 0/1 formulation stands beside big-M and the published one
 rows or on 6172 samples, and beside the elastic-net pool, which proves nothing. Slow contenders get some of the rows
 only: their time for all is extrapolated, and marked by ~; > marks a time limit that came first. In low dimension
 everybody gets the same points and the same baseline; enumeration answers for every tolerance at once, the integer
-program for one. What the first run takes beyond a later one (imports, compilation) has its own column. Processes, turns
-and seconds are those of `theory_on_trial.audits.side_by_side`.
+program for one. Last, the tool for users' own data and a pool of penalised fits on re-weighted samples search as long
+as each other, around the same rule. What the first run takes beyond a later one (imports, compilation) has its own
+column. Processes, turns and seconds are those of `theory_on_trial.audits.side_by_side`.
 """
 
 import argparse
+import time
+import warnings
 from collections.abc import Callable
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -44,6 +47,9 @@ ENUMERATION, INTEGER = "ours", "0/1, HiGHS, one tolerance"
 ENUMERATORS = [ENUMERATION, "NumPy", "PyTorch", INTEGER]
 SETS = [(100, 2), (200, 2), (400, 2), (60, 3)]  # n, d
 AROUND = 0.05  # the one tolerance
+
+TOOL, PENALISED = "multiplicity", "penalised fits on re-weighted samples"
+POOLS = [(100, 2), (500, 5), (1000, 10), (2000, 20)]  # n, d
 
 
 class Settings(NamedTuple):
@@ -255,8 +261,82 @@ def compare_set(n: int, d: int, limit: float, rounds: int) -> None:
         raise RuntimeError(f"the enumerators disagree on the sum of flip errors: {flips}")
 
 
+def fits_of(points, labels, rng):
+    """Penalised logistic regressions and support vectors without end, each on samples with random weights."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.svm import LinearSVC
+
+    while True:
+        penalty = 10 ** rng.uniform(-3, 2)
+        weights = rng.exponential(size=len(points)) ** rng.uniform(0, 2)
+        for model in (
+            LogisticRegression(C=penalty),
+            LogisticRegression(C=penalty, l1_ratio=1.0, solver="liblinear"),
+            LinearSVC(C=penalty, dual=False, max_iter=200),
+        ):
+            found = model.fit(points, labels, sample_weight=weights)
+            yield np.concatenate([found.intercept_, found.coef_[0]])
+
+
+def found_in_time(name: str, n: int, d: int, limit: float) -> Callable[..., dict[str, Any]]:
+    """What a contender has found after `limit` seconds by the clock, at one tolerance and around one rule."""
+    import numpy as np
+
+    from own_data.predictive_multiplicity import multiplicity
+
+    def tool(points, labels, baseline):
+        rule = np.concatenate([[0.0], np.ones(d)])
+        found = multiplicity(points, labels, [AROUND], baseline=rule, time_limit=limit, progress=False)
+        row = found.by_tolerance.iloc[0]
+        return row["discrepancy"], row["ambiguity"], row["discrepancy at most"], row["ambiguity at most"]
+
+    def pool(points, labels, baseline):
+        most, within = int((labels != baseline).sum()) + int(AROUND * n), np.zeros(n, bool)
+        discrepancy, end = 0, time.monotonic() + limit
+        warnings.simplefilter("ignore")  # what has not converged is a classifier all the same
+        for coefficients in fits_of(points, labels, np.random.default_rng(n)):
+            predicted = coefficients[0] + points @ coefficients[1:] > 0
+            if np.sum(predicted != labels) <= most:
+                discrepancy = max(discrepancy, int(np.sum(predicted != baseline)))
+                within |= predicted != baseline
+            if time.monotonic() > end:
+                return discrepancy / n, within.mean(), 1.0, 1.0
+
+    def answer(points, labels, baseline):
+        delta, alpha, most_delta, most_alpha = (tool if name == TOOL else pool)(points, labels, baseline)
+        bounds = f" (at most {most_delta:.3f}, {most_alpha:.3f})" if name == TOOL else ""
+        return {"result": f"{delta:.3f}, {alpha:.3f}{bounds}", "mark": ""}
+
+    return answer
+
+
+def answer_pool(name: str, n: int, d: int, limit: float) -> Callable[[int], Answer]:
+    run = found_in_time(name, n, d, limit)
+
+    def answer(round_: int) -> Answer:
+        seconds, found = timed(run, *draw(round_, n, d))  # after a first round: what is compiled is not the search
+        return {"seconds": seconds, **found}
+
+    return answer
+
+
+def compare_pools(n: int, d: int, limit: float, rounds: int) -> None:
+    compare(
+        MODULE,
+        f"{limit:g} s each: n = {n} Gaussian points, d = {d}, around the rule that made the labels",
+        {name: ("pool", name, n, d, limit) for name in (TOOL, PENALISED)},
+        rounds,
+        ours=[TOOL],
+        figure=f"discrepancy and ambiguity found at {AROUND:.0%}, last round:",
+        figure_of=lambda name, answers: answers[-1]["result"],
+        mark=lambda name, answers: answers[-1]["mark"],
+    )
+
+
 def run(quick: bool) -> None:
     if quick:
+        compare_pools(*POOLS[0], 2.0, 1)
         for task in ("baseline", "flips"):
             compare_task(task, [OURS, "big-M, SCIP"], Settings(10.0, 4), 1)
         compare_set(100, 2, 3.0, 1)
@@ -265,6 +345,8 @@ def run(quick: bool) -> None:
         compare_task(task, names, Settings(120.0, 6), 1)
     for n, d in SETS:
         compare_set(n, d, 20.0, 3)
+    for n, d in POOLS:
+        compare_pools(n, d, 10.0, 1)
 
 
 def main() -> None:
@@ -275,7 +357,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.serve:
         kind, *rest = arguments.serve
-        if kind == "task":
+        if kind == "pool":
+            name, n, d, limit = rest
+            serve(answer_pool(name, int(n), int(d), float(limit)))
+        elif kind == "task":
             task, name, limit, n_rows, race = rest
             serve(answer_task(task, name, Settings(float(limit), int(n_rows), race == "True")))
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from own_data.in_context_learning.candidates import Answers, Examples
 from theory_on_trial.own_data.arrays import numbers
@@ -83,7 +83,18 @@ def checked_prompts(inputs: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"inputs must hold at least 2 examples of 1 number in each prompt, got {of_inputs.shape[1:]}")
     if not of_inputs.any():
         raise ValueError("inputs must not all be zero")
+    if (different := int(which_prompt(of_inputs, of_labels).max()) + 1) < 2 * GROUPS:
+        raise ValueError(f"inputs must hold at least {2 * GROUPS} prompts that differ, got {different}")
     return of_inputs, of_labels
+
+
+def which_prompt(
+    inputs: Float[np.ndarray, "prompts n d"], labels: Float[np.ndarray, "prompts n"]
+) -> Int[np.ndarray, " prompts"]:
+    """The number of each prompt among those that differ, in their order: copies of a prompt tell nothing new."""
+    rows = np.column_stack([inputs.reshape(len(inputs), -1), labels])
+    _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[which.ravel()]
 
 
 def checked_prefixes(prefixes: Any, labels: Float[np.ndarray, "prompts examples"]) -> list[int]:

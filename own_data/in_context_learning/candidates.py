@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-_NULL = 1e-12  # of the largest eigenvalue: smaller ones are zero
+NULL = 1e-12  # of the largest eigenvalue: smaller ones are zero
 _SWEEPS, _ROUNDS, _STILL, _SLACK, _NEARLY = 5, 16, 1e-9, 1e-9, 1e-14
 MOST_STEPS = 50
 
@@ -78,7 +78,7 @@ class Family(NamedTuple):
 
 
 def _inverse(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    kept = values > _NULL * values.max(axis=-1, keepdims=True)
+    kept = values > NULL * values.max(axis=-1, keepdims=True)
     return np.where(kept, 1 / np.where(kept, values, 1.0), 0.0)
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Float
 
-from own_data.in_context_learning.asking import Asked, Predictor, ask, checked_prefixes, checked_prompts
-from own_data.in_context_learning.candidates import FAMILIES, Examples
+from own_data.in_context_learning.asking import Asked, Predictor, ask, checked_prefixes, checked_prompts, which_prompt
+from own_data.in_context_learning.candidates import FAMILIES, NULL, Examples
 from own_data.in_context_learning.fits import (
     ROUNDING,
     Fit,
@@ -15,6 +15,7 @@ from own_data.in_context_learning.fits import (
     fit,
     interval,
     not_told_apart,
+    ratio,
     without_groups,
 )
 from own_data.in_context_learning.result import Match, Resemblance
@@ -52,14 +53,16 @@ def which_algorithm(
     looked alike on the usual prompts is told apart.
 
     Distances are taken on prompts that the parameters were not fitted to: those of one half with the other half's.
-    Intervals are those of the grouped jackknife (20 random groups of prompts, fixed seed) with Student's quantile:
-    asymptotic in the number of prompts, which must be independent. With noise in the labels least squares has no mean
-    square where k is within one of d: leave these k out to compare with it, or see a doubt.
+    Intervals of distances are those of the grouped jackknife (20 random groups of prompts, fixed seed) with Student's
+    quantile: asymptotic in the number of prompts, which must be independent; copies of a prompt count as one. Intervals
+    of parameters come from the prompts' scores, and hold for few prompts too where the learner's differences from the
+    algorithm are symmetric about zero and small. With noise in the labels least squares has no mean square where k is
+    within one of d: leave these k out to compare with it, or see a doubt.
 
     Args:
         predict: takes NumPy arrays, the inputs [prompts, k, d] and labels [prompts, k] of the examples and the queries
             [prompts, d], and returns a number for each prompt. It is called once for each k and each scale.
-        inputs: x, [prompts, n, d] with at least 40 prompts and n >= 2 examples.
+        inputs: x, [prompts, n, d] with at least 40 prompts that differ and n >= 2 examples.
         labels: y, [prompts, n]. The last one of a prompt is never shown.
         prefixes: different k from 1 to n - 1; all of these if not given.
         scale: c, not 1.
@@ -82,9 +85,10 @@ def which_algorithm(
     except ValueError as error:
         scaled = None
         doubts.append(Doubt(f"prompts times {scale:g} could not be compared: {error}", np.inf, "of the distance"))
-    groups = stratified_groups(np.zeros(len(usual.answers), int))
-    fits = [fit(family, usual.shown, usual.answers, groups, confidence) for family in FAMILIES]
-    answers, answers_scaled = _on_the_other_half(usual, scaled, fits, groups, confidence)
+    which = which_prompt(of_inputs, of_labels)
+    groups = stratified_groups(np.zeros(which.max() + 1, int))[which]  # copies go together
+    fits = [fit(family, usual.shown, usual.answers, which, confidence) for family in FAMILIES]
+    answers, answers_scaled = _on_the_other_half(usual, scaled, fits, which, groups, confidence)
     distances = usual.distances(answers)
     distances_scaled = np.full_like(distances, np.nan) if scaled is None else scaled.distances(answers_scaled)
     own, power = np.mean(usual.answers**2, axis=1), usual.power
@@ -92,16 +96,16 @@ def which_algorithm(
     for i, one in enumerate(fits):
         squares = without_groups(distances[i], groups)
         with np.errstate(divide="ignore", invalid="ignore"):
-            apart = squares * power / without_groups(own, groups)
             # What a few prompts add makes a mean larger only: cut, it still bounds it from below.
             cut = np.minimum(distances[i], _CUT * np.median(distances[i]))
             least = interval(without_groups(cut, groups) * power / without_groups(own, groups), confidence).low
+            apart = ratio(distances[i] * power, own, which, confidence)
         matches.append(
             Match(
                 name=one.family.name if one.choice is None else f"{one.family.name}, t = {one.choice}",
                 parameters=one.parameters,
                 distance=at_least(interval(squares, confidence), 0.0),
-                apart=at_least(interval(np.where(squares == 0, 0.0, apart), confidence), max(least, 0.0)),
+                apart=at_least(apart, max(least, 0.0)),
                 distance_scaled=at_least(interval(without_groups(distances_scaled[i], groups), confidence), 0.0),
                 degree=degree(answers[i], answers_scaled[i], scale, groups, confidence),
             )
@@ -122,6 +126,8 @@ def which_algorithm(
     if scaled is not None:
         doubts += _heavy(names, distances_scaled, near, f"prompts times {scale:g}")
         nearest_scaled = not_told_apart(names, distances_scaled, groups, confidence)
+    if lost := _lost(of_inputs):
+        doubts.append(Doubt(lost, np.inf, "of the distance"))
     ordered = tuple(sorted(matches, key=lambda match: match.distance.value))
     matching = tuple(match.name for match in ordered if match.apart.high <= alike and match.name in nearest)
     return Resemblance(
@@ -135,12 +141,12 @@ def which_algorithm(
         doubts=tuple(doubts),
         missing=""
         if matching
-        else _missing([match for match in ordered if match.name in nearest], alike, len(usual.answers)),
+        else lost or _missing([match for match in ordered if match.name in nearest], alike, len(usual.answers)),
     )
 
 
 def _on_the_other_half(
-    usual: Asked, scaled: Asked | None, fits: list[Fit], groups: Groups, confidence: float
+    usual: Asked, scaled: Asked | None, fits: list[Fit], which: Groups, groups: Groups, confidence: float
 ) -> tuple[Float[np.ndarray, "rules prompts prefixes"], Float[np.ndarray, "rules prompts prefixes"]]:
     """What each algorithm answers, on each half of the prompts with the parameters that are nearest on the other."""
     answers = np.empty((len(fits), *usual.answers.shape))
@@ -153,13 +159,25 @@ def _on_the_other_half(
             if not one.family.symbols:
                 found = one
             else:
-                found = fit(one.family, there, usual.answers[~here], groups[~here], confidence, choice=one.choice)
+                found = fit(one.family, there, usual.answers[~here], which[~here], confidence, start=one)
             with np.errstate(over="ignore", invalid="ignore"):
                 for asked, into in ((usual, answers), (scaled, answers_scaled)):
                     if asked is not None:
                         some = Examples(asked.shown.inputs[here], asked.shown.labels[here], shown.prefixes)
                         into[i, here] = found.answers(some)
     return answers, answers_scaled
+
+
+def _lost(inputs: Float[np.ndarray, "prompts n d"]) -> str:
+    """What is wrong with inputs of which some are so small beside others that rounding hides them in XᵀX."""
+    sizes = np.sqrt(np.mean((inputs / np.abs(inputs).max()) ** 2, axis=(0, 1)))
+    sizes = sizes[sizes > 0]
+    if sizes.min() ** 2 >= NULL * sizes.max() ** 2:
+        return ""
+    return (
+        f"one of the inputs is {sizes.max() / sizes.min():.2g} times as large as another, which rounding hides from "
+        "least squares and its like; give inputs of like size, such as times from the first one on"
+    )
 
 
 def _missing(nearest: list[Match], alike: float, count: int) -> str:

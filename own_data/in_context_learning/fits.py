@@ -12,8 +12,11 @@ from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife
 
 _POINTS, _POINTS_OF_EACH = {1: (17,), 2: (7, 7)}, {1: (33,), 2: (17, 7)}  # of the grid; for each whole number
-_STARTS, _STARTS_ALONE = 2, 16  # of the descent for a whole number, among others and alone
+_STARTS = 2  # of the descent for each whole number
 _STEPS, _KEPT = (5, 20), 8
+_LAST_STEPS = 20  # from the best point, to its minimum
+_ARRIVED = 1e-12  # decades: the search is over
+_AROUND = 6  # whole numbers on either side
 _DAMPING, _HUGE = 1e-2, 1e100
 _POLISH = 80  # evaluations
 _AT_END = 1e-3  # decades
@@ -25,6 +28,8 @@ ROUNDING = 1e-12
 """Of the labels' mean square: a smaller distance shows nothing."""
 
 Groups = Int[np.ndarray, " prompts"]
+Numbers = Int[np.ndarray, " prompts"]
+"""Of each prompt: copies have the same."""
 Answers = Float[np.ndarray, "prompts prefixes"]
 
 
@@ -50,30 +55,28 @@ def fit(
     family: Family,
     shown: Examples,
     answers: Answers,
-    groups: Groups,
+    prompts: Numbers,
     confidence: float,
-    choice: int | None = None,
+    start: Fit | None = None,
 ) -> Fit:
     """The member of `family` whose answers to `shown` have the least mean squared difference from a learner's.
 
-    A grid of decades, then a search from its best point; intervals by the jackknife, with one Gauss-Newton step for
-    each group that is left out. One set of parameters serves all prefixes; a `choice` fixes the whole number.
+    A grid of decades, then a search from its best point; intervals from the scores of the prompts, of which those with
+    the same number in `prompts` count as one. One set of parameters serves all prefixes. From a `start`, which fixes
+    the whole number, the search is for the nearest minimum.
     """
     if not family.symbols:
         return Fit(family, {}, None)
     units = _units(shown)
     scale = np.array([units[unit] for unit in family.units])
-    parameters, whole = _nearest(family, shown, answers, scale, family.choices if choice is None else (choice,))
-    return Fit(family, _parameters(family, shown, answers, groups, confidence, scale, parameters, whole), whole)
+    parameters, whole = _nearest(family, shown, answers, scale, start)
+    return Fit(family, _parameters(family, shown, answers, prompts, confidence, scale, parameters, whole), whole)
 
 
 def _nearest(
-    family: Family, shown: Examples, answers: Answers, scale: Any, choices: tuple[int, ...]
+    family: Family, shown: Examples, answers: Answers, scale: Any, start: Fit | None
 ) -> tuple[Float[np.ndarray, " parameters"], int | None]:
     """The parameters, as decades of `scale`, and the whole number if there is one."""
-    counts = (_POINTS_OF_EACH if family.choices else _POINTS)[len(family.ranges)]
-    axes = [np.linspace(*limits, count) for limits, count in zip(family.ranges, counts, strict=True)]
-    points = [np.array(point) for point in itertools.product(*axes)]
 
     def missing(exponents: Any, *among: Any) -> Float[np.ndarray, "..."]:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -84,46 +87,68 @@ def _nearest(
             squares = np.mean(missing(exponents, *among) ** 2, axis=(-1, -2))
         return np.where(np.isfinite(squares), squares, np.inf)
 
-    if not family.choices:
+    def residuals(starts: Any, among: Any) -> Float[np.ndarray, "starts answers"]:
+        found = missing(starts.T, among) if family.choices else np.stack([missing(one) for one in starts])
+        return np.clip(np.nan_to_num(found.reshape(len(starts), -1), nan=_HUGE), -_HUGE, _HUGE)
+
+    if start is not None:
+        best = np.log10([one.value for one in start.parameters.values()] / scale).clip(*np.transpose(family.ranges))
+        among = None if start.choice is None else np.array([start.choice])
+        return _descended(residuals, among, best[None], family, _LAST_STEPS)[0], start.choice
+    counts = (_POINTS_OF_EACH if family.choices else _POINTS)[len(family.ranges)]
+    axes = [np.linspace(*limits, count) for limits, count in zip(family.ranges, counts, strict=True)]
+    points = [np.array(point) for point in itertools.product(*axes)]
+    choices = family.choices
+    if not choices:
         grid = [losses(point) for point in points]
-        return _polished(lambda point: float(losses(point)), points[int(np.argmin(grid))], axes, family), None
+        best = _polished(lambda point: float(losses(point)), points[int(np.argmin(grid))], axes, family)
+        return _descended(residuals, None, best[None], family, _LAST_STEPS)[0], None
     # Each whole number has minima of its own: a few steps from the best points of the grid for each, then the best.
     order = np.argsort([losses(point, choices) for point in points], axis=0, kind="stable")
-    several = _STARTS_ALONE if len(choices) == 1 else _STARTS
-    found, among = np.array(points)[order[:several].ravel()], np.tile(choices, several)
+    found, among = np.array(points)[order[:_STARTS].ravel()], np.tile(choices, _STARTS)
     for steps in _STEPS:
-        found = _descended(missing, among, found, family, steps)
+        found = _descended(residuals, among, found, family, steps)
         best = np.argsort(losses(found.T, among), kind="stable")[:_KEPT]
         found, among = found[best], among[best]
-    return found[0], int(among[0])
+    # Neighbouring numbers do nearly as well with nearly the same parameters: down the valley, as long as one is better.
+    best, whole, least_loss = found[0], int(among[0]), np.inf
+    while True:
+        around = np.array([one for one in choices if abs(one - whole) <= _AROUND])
+        found = _descended(residuals, around, np.tile(best, (len(around), 1)), family, _LAST_STEPS)
+        left = losses(found.T, around)
+        least = int(np.argmin(left))
+        better, before = left[least] < least_loss, whole
+        if better:
+            best, whole, least_loss = found[least], int(around[least]), float(left[least])
+        if not better or whole == before:
+            return best, whole
 
 
 def _descended(
-    missing: Any, among: Any, starts: Any, family: Family, steps: int
+    residuals: Any, among: Any, starts: Any, family: Family, steps: int
 ) -> Float[np.ndarray, "starts parameters"]:
     """Damped Gauss-Newton steps (Levenberg and Marquardt), from all starts at once, within the ranges."""
     low, high = np.array(family.ranges).T
     points, damping = starts, np.full(len(starts), _DAMPING)
     with np.errstate(over="ignore", invalid="ignore"):
-
-        def at(where: Any) -> Any:
-            found = missing(where.T, among).reshape(len(where), -1)
-            return np.clip(np.nan_to_num(found, nan=_HUGE), -_HUGE, _HUGE)
-
-        left = at(points)
+        left = residuals(points, among)
         for _ in range(steps):
             moves = np.where(points + _DIFFERENCE < high, _DIFFERENCE, -_DIFFERENCE)
-            ahead = [(at(points + moves * axis) - left) / (moves @ axis)[:, None] for axis in np.eye(len(low))]
+            ahead = [
+                (residuals(points + moves * axis, among) - left) / (moves @ axis)[:, None] for axis in np.eye(len(low))
+            ]
             slopes = np.stack(ahead, axis=2)
             curvature = np.einsum("cna,cnb->cab", slopes, slopes)
             own = np.einsum("caa->ca", curvature)
             own += damping[:, None] * own + np.finfo(float).tiny
             step = np.linalg.solve(curvature, np.einsum("cna,cn->ca", slopes, left)[..., None])[..., 0]
             next_points = np.clip(points - step, low, high)
-            there = at(next_points)
+            there = residuals(next_points, among)
             better = np.sum(there**2, axis=1) < np.sum(left**2, axis=1)
             points, left = np.where(better[:, None], next_points, points), np.where(better[:, None], there, left)
             damping = np.where(better, damping / 5, damping * 5)
+            if np.abs(step).max() <= _ARRIVED:
+                break
     return points
 
 
@@ -154,46 +179,92 @@ def _parameters(
     family: Family,
     shown: Examples,
     answers: Answers,
-    groups: Groups,
+    prompts: Numbers,
     confidence: float,
     scale: Any,
     best: Any,
     choice: int | None,
 ) -> dict[str, Estimate]:
-    """Intervals of the parameters, open towards an end of the range that they reach, or where they do not matter."""
+    """Intervals of the parameters, open towards an end of the range that they reach, or where they do not matter.
+
+    No interval is narrower than what rounding leaves open: the parameters nearer than `ROUNDING` in distance.
+    """
 
     def at(exponents: Any) -> Answers:
         return _answers(family, shown, (scale * 10.0**exponents).tolist(), choice)
 
+    prompts = np.unique(prompts, return_inverse=True)[1]
     centre = at(best)
     steps = _DIFFERENCE * np.eye(len(best))
     slopes = np.stack([(at(best + step) - at(best - step)) / (2 * _DIFFERENCE) for step in steps])
-    curvature = without_groups(np.einsum("apk,bpk->abp", slopes, slopes), groups)
-    gradient = without_groups(np.einsum("apk,pk->ap", slopes, centre - answers), groups)
-    values = scale * 10.0**best
+    curvature = np.nan_to_num(np.einsum("apk,bpk->ab", slopes, slopes), posinf=0.0, neginf=0.0) / centre.size
+    values = (scale * 10.0**best).tolist()
     power = float(np.mean(shown.labels**2))
-    limits = [
-        Estimate(
-            float(value),
-            0.0 if where < high - _AT_END else float(value),
-            np.inf if where > low + _AT_END else float(value),
-        )
-        for value, where, (low, high) in zip(values, best, family.ranges, strict=True)
-    ]
-    spectra = np.linalg.eigvalsh(np.moveaxis(np.nan_to_num(curvature, posinf=0.0, neginf=0.0), 2, 0))
-    if spectra[:, 0].min() <= max(_LEAST_CURVATURE * power, _SINGULAR * spectra.max()):
-        return dict(zip(family.symbols, [Estimate(one.value, 0.0, np.inf) for one in limits], strict=True))
-    moves = -np.linalg.solve(np.moveaxis(curvature, 2, 0), gradient.T[..., None])[..., 0]
+    spectrum = np.linalg.eigvalsh(curvature)
+    if spectrum[0] <= max(_LEAST_CURVATURE * power, _SINGULAR * spectrum[-1]):
+        return {symbol: Estimate(value, 0.0, np.inf) for symbol, value in zip(family.symbols, values, strict=True)}
+    inverse = np.linalg.inv(curvature)
+    open_ends = np.sqrt(ROUNDING * power * np.diagonal(inverse))  # decades
     found = {}
-    for which, (symbol, limit) in enumerate(zip(family.symbols, limits, strict=True)):
-        low, high = family.ranges[which]
-        spread = jackknife(np.append(best[which], best[which] + moves[1:, which]), confidence)
-        ends = [10.0 ** np.clip(end - best[which], -300, 100) * limit.value for end in (spread.low, spread.high)]
-        at_low, at_high = best[which] <= low + _AT_END, best[which] >= high - _AT_END
+    for which, (symbol, value) in enumerate(zip(family.symbols, values, strict=True)):
+        # Along its own direction the others follow, as they would be fitted again.
+        own = np.tensordot(inverse[which] / inverse[which, which], slopes, 1)
+        low, high = _of_scores(
+            np.bincount(prompts, np.sum(own * (centre - answers), axis=1)),
+            np.bincount(prompts, np.sum(own**2, axis=1)),
+            confidence,
+        )
+        start, stop = family.ranges[which]
+        ends = 10.0 ** np.clip([low - open_ends[which], high + open_ends[which]], -300, 100) * value
         found[symbol] = Estimate(
-            limit.value, 0.0 if at_low else min(ends[0], limit.value), np.inf if at_high else max(ends[1], limit.value)
+            value,
+            0.0 if best[which] <= start + _AT_END else min(float(ends[0]), value),
+            np.inf if best[which] >= stop - _AT_END else max(float(ends[1]), value),
         )
     return found
+
+
+def ratio(
+    above: Float[np.ndarray, " prompts"], below: Float[np.ndarray, " prompts"], prompts: Numbers, confidence: float
+) -> Estimate:
+    """Σ above / Σ below of what is not negative, with those r for which above - r below may have the mean zero.
+
+    Of what is exact but for rounding a few large prompts leave no r out: the largest of a prompt bounds it too.
+    """
+    sums = [np.bincount(prompts, of) for of in (above, below)]
+    if not above.any():
+        return Estimate(0.0, 0.0, 0.0)
+    if not (np.isfinite(above).all() and below.any()):
+        return Estimate(np.inf, np.inf, np.inf)
+    low, high = _of_scores(-sums[0], sums[1], confidence)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        most = float(np.nanmax(sums[0] / sums[1]))
+    return Estimate(float(above.sum() / below.sum()), max(low, 0.0), min(high, most))
+
+
+def _of_scores(
+    scores: Float[np.ndarray, " prompts"], curvatures: Float[np.ndarray, " prompts"], confidence: float
+) -> tuple[float, float]:
+    """Values δ that the prompts allow: those for which Student's t of the scores g_p + c_p δ is not too large.
+
+    It holds for few prompts too where each score is symmetric about zero at the truth, however much their sizes differ
+    (Efron 1969), and in the limit of many prompts for others. Unbounded where so few prompts decide that no δ is
+    excluded.
+    """
+    from scipy.special import stdtrit
+
+    size = max(np.abs(scores).max(), curvatures.max())  # so that no square overflows
+    scores, curvatures = scores / size, curvatures / size
+    count = len(scores)
+    square = stdtrit(count - 1, (1 + confidence) / 2) ** 2
+    square *= count / (count - 1 + square)  # of the sum, over that of the squares
+    both = scores.sum() * curvatures.sum() - square * (scores @ curvatures)
+    first = curvatures.sum() ** 2 - square * (curvatures @ curvatures)
+    last = scores.sum() ** 2 - square * (scores @ scores)
+    if first <= 0:
+        return -np.inf, np.inf
+    root = np.sqrt(max(both**2 - first * last, 0.0))
+    return (-both - root) / first, (-both + root) / first
 
 
 def _units(shown: Examples) -> dict[str, float]:

@@ -102,7 +102,9 @@ def asked(draw: Callable[[np.random.Generator], tuple[Any, Any]], seed: int, **o
     return multiplicity(features, labels, TOLERANCES, progress=False, **options)
 
 
-def brute(name: str, fits: bool, draw: Callable[[np.random.Generator], tuple[Any, Any]], **options: Any) -> DataSet:
+def brute(
+    name: str, fits: bool, draw: Callable[[np.random.Generator], tuple[Any, Any]], draws: int = 20, **options: Any
+) -> DataSet:
     ask = partial(asked, draw, **options)
     return DataSet(
         tool="multiplicity",
@@ -112,7 +114,7 @@ def brute(name: str, fits: bool, draw: Callable[[np.random.Generator], tuple[Any
         truth="brute force",
         judge=against_brute_force,
         headline=headline,
-        draws=20,
+        draws=draws,
         level=1.0 if fits else None,
     )
 
@@ -144,7 +146,7 @@ SETS = [
     brute("wine", True, partial(of_sklearn, load_wine, [0, 9])),
     brute("time stamps of 1.7e12", False, changed(lambda rng, X, y: (X * [8.64e7, 1] + [1.7e12, 0], y))),
     brute("near-constant column", False, changed(lambda rng, X, y: (X * [1, 1e-9] + [0, 1.0], y))),
-    brute("near copies", False, changed(near_copies), time_limit=3),
+    brute("near copies", False, changed(near_copies), draws=5, time_limit=3),
     brute("heavy tails", False, lambda rng: (lambda X: (X, noisy(rng, X)))(rng.standard_cauchy((30, 2)) ** 3)),
     brute("leakage", False, changed(lambda rng, X, y: (np.column_stack([X[:, 0], y]), y))),
     brute("one positive", False, changed(lambda rng, X, y: (X, np.where(np.arange(60) == 7, 1, -1)))),
