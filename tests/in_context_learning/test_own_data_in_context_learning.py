@@ -244,7 +244,7 @@ def test_inputs_that_rounding_hides_are_said():
 
 
 def test_rare_prompts_of_great_weight_do_not_make_a_match():
-    """A learner 12 % off, 1.44 % of the mean square, on prompts of heavy tails: before, 19 of these 100 were a match."""
+    """A learner 12 % off, 1.44 % of the mean square, with heavy tails: before, 19 of these 100 matched."""
     named = 0
     for seed in range(100):
         rng = np.random.default_rng(seed)
