@@ -423,7 +423,9 @@ def test_samples_that_a_law_excludes_are_refused(law, draws, sentence):
 def test_samples_of_the_law_are_never_refused(law, draws, n):
     """At a level of 1/2, of which 5e-6 is left for the question."""
     for chunk in range(20):
-        law.interval([draws(np.random.default_rng([n, chunk]), (n, 1000))], 0.5, np.asarray(0.1))
+        found = law.interval([draws(np.random.default_rng([n, chunk]), (n, 1000))], 0.5, np.asarray(0.1))
+        assert np.all(found.low <= found.estimate)
+        assert np.all(found.estimate <= found.high)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])

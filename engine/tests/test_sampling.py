@@ -583,6 +583,7 @@ def test_independent_samples_of_any_law_are_not_refused(draws):
     asked, generator = _Independence("these"), np.random.default_rng(3)
     for n in (64, 64, 128, 1024, 2):
         asked.ask(draws(generator, n))
+    assert sorted(asked.sums) == [2**k for k in range(10)]  # every lag up to half of the largest look was asked
 
 
 def test_a_coin_thrown_by_numpy_while_a_measurement_is_traced_is_found():
