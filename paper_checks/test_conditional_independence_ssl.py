@@ -218,7 +218,7 @@ def test_latent_variables__gaussian(trial, second_dim: Count, n_classes: Count =
 @claim(
     ours("the mean of an inverse Wishart matrix; that few labels suffice is in the abstract"),
     kind="limit",
-    cases=[(0.0, "pretext"), (0.3, "pretext"), (1.0, "pretext"), (0.3, "all")],
+    cases=[(0.0, "pretext"), (0.6, "pretext"), (0.3, "all")],
 )
 def test_labels_needed(trial, violation: Violation, features: Features, n_labels: Labels = 50):
     """Least squares on r features: the mean excess risk is a + (sigma^2 + a) r / (n - r - 1), a = 0 with all of X1."""
@@ -268,7 +268,7 @@ def test_labels_needed__intercept(trial, features: Features, n_labels: Labels = 
 @claim(
     ours("labels_needed on both sides: n* = d1 + 1 + sigma^2 (d1 - r) / a"),
     kind="limit",
-    cases=[(35, 0.3), (120, 0.3), (35, 0.0)],
+    cases=[(35, 0.2), (120, 0.3), (35, 0.0)],
 )
 def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150)], violation: Violation):
     """A violated assumption costs more than it saves from n* labels on (62.2 at 0.3): below the pretext wins."""
