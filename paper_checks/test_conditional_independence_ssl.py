@@ -15,7 +15,7 @@ from theory_on_trial import claim, ours
 from theory_on_trial.contract import MOST, Count, Interval
 from theory_on_trial.laws import Asymptotic
 
-MOST_PROGRAMS = 16
+MOST_PROGRAMS = 15
 """Ceiling of the programs that the fast tier may ask XLA for in one process."""
 MOST_SECONDS = 6.0
 """Ceiling of the seconds that the fast tier may take once its programs are in the cache."""
