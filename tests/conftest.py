@@ -3,7 +3,7 @@
 Compiled programs are kept on disk: a simulator that several files test is compiled once.
 """
 
-from shapes import check_shapes
+from shapes import CALLS, check_shapes
 
 check_shapes(["theory", "sims", "own_data"])
 
@@ -13,3 +13,8 @@ from theory_on_trial.testing import programs_of_one_module  # noqa: E402 -- afte
 __all__ = ["programs_of_one_module"]
 
 enable_compilation_cache()
+
+
+def pytest_runtest_setup() -> None:
+    """Let each test check the shapes of the first calls anew."""
+    CALLS.clear()

@@ -5,7 +5,7 @@ import importlib
 import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
-from shapes import check_shapes
+from shapes import CALLS, MOST, check_shapes
 
 MODULE = """
 import numpy as np
@@ -47,3 +47,11 @@ def test_what_is_checked(tmp_path, monkeypatch):
     for check, wrong in ((module.plain, 1.5), (module.outer, np.ones((3, 3))), (module.named, np.ones(3))):
         with pytest.raises(TypeCheckError):
             check(wrong)
+    for _ in range(MOST):
+        module.outer(np.ones(3))
+    assert module.outer(np.ones((3, 3))).shape == (3, 3)  # once all inner calls of a test that are checked are over
+    with pytest.raises(TypeCheckError):
+        module.plain(1.5)
+    CALLS.clear()  # as the next test begins
+    with pytest.raises(TypeCheckError):
+        module.outer(np.ones((3, 3)))

@@ -9,7 +9,6 @@ import re
 
 import jax
 import jax.numpy as jnp
-import jaxtyping
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -50,12 +49,6 @@ def runs(n_runs, n_points, dim, *, exponent=0.0, drift_ratio=0.0, **cause):
     return np.asarray(_step_grams(keys, n_points, dim, scales, drift_ratio, process))
 
 
-@pytest.fixture
-def unchecked_shapes(monkeypatch):
-    """Thousands of calls on shapes that the other tests check."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
-
-
 def trajectory(seed, n_points=40, dim=200):
     return np.cumsum(np.random.default_rng(seed).standard_normal((n_points, dim)), axis=0)
 
@@ -70,7 +63,7 @@ def trajectory(seed, n_points=40, dim=200):
         (600, 16, 1000, 0.5, 3),
     ],
 )
-def test_null_is_calibrated(unchecked_shapes, n_runs, n_points, dim, exponent, n_components):
+def test_null_is_calibrated(n_runs, n_points, dim, exponent, n_components):
     """The docstring's promises: scores within .2 of mean 0, variance .75 to 1.2; an exact level."""
     grams = runs(n_runs, n_points, dim, exponent=exponent)
     results = [
@@ -94,7 +87,7 @@ def assert_level(p_values):
 
 
 @pytest.mark.parametrize("noise", ["one over i", "Student's t", "one sign for all"])
-def test_the_level_is_exact_for_any_noise(unchecked_shapes, noise):
+def test_the_level_is_exact_for_any_noise(noise):
     """Variances 1 / i in d = 2000, where scores for Gaussian noise gave 19 % at the 5 % level; tails; one direction."""
     rng = np.random.default_rng(7)
 
@@ -201,7 +194,7 @@ def test_low_precision_trajectories_are_read():
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
-def test_interval_coverage(unchecked_shapes, estimator, true, cause):
+def test_interval_coverage(estimator, true, cause):
     """95 % intervals hold the truth in 95 % of 300 runs, give or take 2 % as the effective dimension is estimated."""
     grams = runs(300, 60, 500, **cause)
     estimates = [estimator(step_gram=gram) for gram in grams]
@@ -212,7 +205,7 @@ def test_interval_coverage(unchecked_shapes, estimator, true, cause):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_a_walk_has_no_cause(unchecked_shapes, estimator):
+def test_a_walk_has_no_cause(estimator):
     """At the boundary of the range the interval must hold zero at least as often as it says."""
     grams = runs(100, 60, 500)
     estimates = [estimator(step_gram=gram) for gram in grams]
