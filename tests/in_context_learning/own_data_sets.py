@@ -252,13 +252,14 @@ def steps_of(name: str) -> tuple[str, dict[str, int]]:
 
 
 def is_alike(match: Match, predict: Predict, fresh: Prompts) -> bool:
-    """Whether the algorithm that is named answers fresh prompts as the learner does."""
+    """Whether the algorithm that is named answers fresh prompts as the learner does, as far as so many can tell."""
     family, steps = steps_of(match.name)
     named = TEXTBOOK[family](*steps.values(), *(one.value for one in match.parameters.values()))
     X, Y = fresh
     asked = [(X[:, :k], Y[:, :k], X[:, k]) for k in PREFIXES]
     answers, theirs = (np.array([one(*prompt) for prompt in asked]) for one in (predict, named))
-    return bool(np.mean((answers - theirs) ** 2) <= ALIKE * np.mean(answers**2))
+    apart = np.mean((answers - theirs) ** 2 - ALIKE * answers**2, axis=0)  # of each prompt
+    return bool(np.mean(apart) <= 3 * np.std(apart) / np.sqrt(len(apart)))
 
 
 class Told(NamedTuple):
