@@ -132,9 +132,11 @@ def _hard_margin(points):
     )
     limit = 100 * (dim + 1)
     corral = lax.while_loop(lambda state: ~state.finished & (state.steps < limit), grow, start)
-    nearest = corral.shares @ corral.members
-    length = jnp.linalg.norm(nearest)
-    direction = nearest / length
+    length = jnp.linalg.norm(corral.shares @ corral.members)
+    # Solved for, the members' equal products are off by eps |S| / |x|; those of x itself by its square.
+    active = corral.shares > 0
+    weights = jnp.linalg.lstsq(jnp.where(active[:, None], corral.members, 0), active.astype(points.dtype))[0]
+    direction = weights / jnp.linalg.norm(weights)
     margin = (points @ direction).min()
     separable = margin > rounding
     solution = HardMargin(jnp.where(separable, direction, jnp.nan), jnp.where(separable, margin, 0), separable)

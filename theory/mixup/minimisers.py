@@ -14,7 +14,9 @@ from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
 from theory_on_trial.contract import guarded
 
-_TOO_FLAT = "the expected loss is too flat for float64: its Hessian is singular to rounding"
+_TOO_FLAT = "the expected loss is too flat for float64 at zero or at its minimiser"
+_MOST_CONDITION = 2.0**50  # of the Hessian at zero, in units of its diagonal
+_LEAST_CURVATURE = 2.0**-128  # 2^13 times e^-98, what the quadrature leaves out, where the curvature at zero is 1
 _MOST_STEPS = 200
 _QUADRATIC = 2.0**-27  # once a step is this small the next one, of its square, ends at rounding
 
@@ -57,17 +59,25 @@ def newton_minimiser(loss: ExpectedLoss) -> Float[np.ndarray, " dim"]:
     At zero every logistic function is at its steepest, so that steps come out short (in one dimension always: the
     gradient is concave beyond zero), and none has to be halved.
 
-    `RuntimeError` if the loss is too flat to be minimised in float64, as without soft labels and at large separability.
+    `RuntimeError` if the loss is too flat to be minimised in float64: its curvature at zero spans more than 2^50 (the
+    separability some 1e15), or at the minimiser is below 2^-128 of that (no soft labels, a separability of some 30).
     """
-    from scipy.linalg import cho_factor, cho_solve, solve_triangular
+    from scipy.linalg import cho_factor, cho_solve, eigvalsh, solve_triangular
 
     position = np.zeros(loss.means.shape[1])
     try:
-        basis = solve_triangular(np.linalg.cholesky(loss.hessian(position)), np.eye(position.size), lower=True).T
+        hessian = loss.hessian(position)
+        scales = np.sqrt(np.diag(hessian))
+        if not np.linalg.cond(hessian / np.outer(scales, scales)) <= _MOST_CONDITION:
+            raise RuntimeError(_TOO_FLAT)
+        basis = solve_triangular(np.linalg.cholesky(hessian), np.eye(position.size), lower=True).T
         whitened = loss.in_basis(basis)
         for _ in range(_MOST_STEPS):
-            step = cho_solve(cho_factor(whitened.hessian(position)), whitened.gradient(position))
+            hessian = whitened.hessian(position)
+            step = cho_solve(cho_factor(hessian), whitened.gradient(position))
             if np.linalg.norm(step) <= _QUADRATIC * max(1.0, float(np.linalg.norm(position))):
+                if eigvalsh(hessian)[0] < _LEAST_CURVATURE:
+                    break
                 return basis @ (position - step)
             position = position - step
     except np.linalg.LinAlgError as error:
