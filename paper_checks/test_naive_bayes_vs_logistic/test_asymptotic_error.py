@@ -1,5 +1,6 @@
 """The error that is left with infinitely many samples, and the released simulation's own numbers."""
 
+from itertools import combinations
 from typing import Annotated, Literal
 
 import jax
@@ -212,19 +213,25 @@ def test_conditional_error(trial, n_classes: FewClasses, n_features: SeveralFeat
     """The exact error of a trained rule, computed in K dimensions, is the frequency of its mistakes in n."""
     rng = trial.generator("design")
     means, root = rng.standard_normal((n_classes, n_features)) / 2, rng.standard_normal((n_features, 2 * n_features))
-    between = means[1] - means[0]  # a common factor: errors without it are told from these
+    between = means[1] - means[0]  # a common factor
     sigma = root @ root.T / (2 * n_features) + 4 * np.outer(between, between) / (between @ between)
     estimates = means + rng.standard_normal(means.shape) * np.sqrt(n_classes / n_samples)
     rule = observed.naive_bayes_rule(estimates, np.diag(sigma), observed.equal_priors(n_classes))
     fitted = np.asarray(rule.weights), np.asarray(rule.intercepts)
+
+    def between_two(pair):
+        return predicted.linear_rule_error(*(part[list(pair)] for part in (*fitted, means)), sigma)
+
     error = predicted.linear_rule_error(*fitted, means, sigma)
+    added = 2 / n_classes * sum(map(between_two, combinations(range(n_classes), 2)))
     wrong = {
         "only variances": predicted.linear_rule_error(*fitted, means, np.diag(sigma)),
         "estimates for means": predicted.linear_rule_error(*fitted, estimates, sigma),
+        "errors of two classes add up": min(added, 1.0),
     }
     margin = 0.0095 * error
     controls = {name: other for name, other in wrong.items() if abs(other - error) > 2 * margin}
-    trial.require(controls, "n_samples must be so small that the estimates tell")
+    trial.require(controls, "n_features must be so small that classes overlap")
     exact, points = jax.jit(observed.conditional_error), observed.quasi_random_points(4096, n_classes)
     halves = [float(exact(rule, means, sigma, points=half)) for half in np.split(points, 2)]
     # Orthants are good to 1e-6; two halves of the quasi-random points differ by more than their mean errs.
