@@ -211,7 +211,7 @@ def test_risk_law__least_squares(trial, aspect: AspectOfAll, subsample_aspect: A
     trial.identity(exact, inverse(0.0), ops=20, scale=1 / POPULATION.noise, controls=controls)
 
 
-@claim(ours("mean of an inverse Wishart matrix"), kind="distribution", cases=[(30, 30, True), (50, 50, False)])
+@claim(ours("mean of an inverse Wishart matrix"), kind="distribution", cases=[(20, 24, True), (20, 40, False)])
 def test_finite_size_exact(
     trial, smaller: Some, apart: Apart, wide: bool, signal: UnitInterval = 1.0, noise: Noise = 0.25
 ):
