@@ -135,12 +135,12 @@ def test_gdpp__polynomial(
     tasks.
     """
     rng = trial.generator("prompt")
-    X, query = rng.uniform(-1, 1, (examples, dimension)), rng.uniform(-1, 1, dimension)
+    X, queries = rng.uniform(-1, 1, (examples, dimension)), rng.uniform(-1, 1, (8, dimension))
     weights, (eigenvalues, vectors) = rng.standard_normal(dimension), np.linalg.eigh(X.T @ X)
     steps = rng.uniform(0.5, 1.5, layers) * examples / eigenvalues[-1]
     contractions = np.append(rng.uniform(0.2, 0.8, layers - 1), 0) / eigenvalues[-1]  # the last has no effect
     stacked = observed.contracting_layers(steps, contractions, dimension, examples)
-    after = np.asarray(attend(stacked, observed.joined_tokens(X, X @ weights, query[None], np.zeros(1)), examples))
+    after = np.asarray(attend(stacked, observed.joined_tokens(X, X @ weights, queries, np.zeros(8)), examples))
 
     def law(contractions, power=2):
         residual = contraction = np.ones(dimension)
@@ -150,11 +150,11 @@ def test_gdpp__polynomial(
             for step, gamma in zip(steps, contractions, strict=True):
                 residual = residual * (1 - step / examples * eigenvalues * contraction**power)
                 contraction = contraction * (1 - gamma * eigenvalues * contraction**power)
-        return (weights @ vectors) * (1 - residual) @ (query @ vectors)
+        return queries @ vectors @ ((weights @ vectors) * (1 - residual))
 
     size = 2.5**layers * np.abs(weights).sum()
     wrong = {"a for a^2": law(contractions, 1), "GD, which contracts nothing": law(0 * contractions)}
-    trial.identity(-float(after[-1, -1]), law(contractions), ops=4 * dimension * examples, scale=size, controls=wrong)
+    trial.identity(-after[-8:, -1], law(contractions), ops=4 * dimension * examples, scale=size, controls=wrong)
     plain, contracting, spectra = learned_descents()
     losses = [predicted.gdpp_loss(spectra, fit.steps, fit.contractions, SIDE) for fit in (plain, contracting)]
     exchanged = {"exchanged": np.array([contracting.fitted_loss, plain.fitted_loss])}
@@ -219,7 +219,7 @@ def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Int
     trial.gap(primal, dual, best, margin=1e-9 * strength, **size, controls=losses)
     aside, gradient = A + 0.1, predicted.loss_gradient
     size = {"scale": strength + noise_variance, "ops": 10 * nodes}
-    away = {"at Lambda^-1": gradient(unshrunk, *law)}
+    away = {"at Lambda^-1": gradient(unshrunk, *law), "of half the square": gradient(aside, *law) / 2}
     trial.identity(2 * covariance @ (aside @ second - cross), gradient(aside, *law), **size, controls=away)
     # How the slope changes with each entry of A, by rows.
     slopes = np.array([2 * (covariance @ unit @ second).ravel() for unit in np.eye(4).reshape(4, 2, 2)])

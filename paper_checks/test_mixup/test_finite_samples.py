@@ -133,7 +133,7 @@ def test_mixup_asymptotic(trial, separability: Annotated[float, Interval(0.5, 10
 def test_lda_rate(
     trial,
     separability: Large = 4096.0,
-    n: Annotated[int, Interval(20, 80)] = 24,
+    n: Annotated[int, Interval(20, 80)] = 32,
     n_large: Annotated[int, Interval(400, 10**6)] = 10**5,
 ):
     """At large kappa balanced Mixup is as near b as the modified LDA of its data: n E[1 - cos] -> m^2 T / (2 |b|^2)."""
@@ -149,7 +149,7 @@ def test_lda_rate(
         controls={"sqrt(kappa)": np.array([1.0, 2.0])},
         wrong_processes={"labels drawn": beside_lda(n, kappas, "random")},
         first=512,
-        most=4000,
+        most=8000,
     )
     rate = predicted.lda_rate(SHAPE, n_large) / n_large
     unprojected = np.trace(np.linalg.inv(SHAPE.covariance)) / SHAPE.projected_precision_trace

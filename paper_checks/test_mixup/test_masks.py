@@ -115,7 +115,7 @@ def test_mask_limit_inverse_mean(trial, dim: Dim, law: Law):
         error=2 * float(fit.newton_step) * (np.linalg.norm(closed) + 1) + 1e-12,
         controls={"along mu": mean * np.linalg.norm(closed) / np.linalg.norm(mean), "c_d = 1": limit},
     )
-    separabilities = 6400 * 2.0 ** np.arange(0, 9, 2)
+    separabilities = 25_600 * 2.0 ** np.arange(0, 7, 2)
     pairs = [predicted.GaussianPair(mean, covariance, float(kappa)) for kappa in separabilities]
     found = [predicted.mask_minimiser(pair, *masks) for pair in pairs]
     deficits = np.array([predicted.one_minus_cosine(w, limit) for w in found])
