@@ -66,11 +66,16 @@ def _value(written: str) -> Any:
 
 
 def serve(answer: Callable[[int], Answer]) -> None:
-    """Answer each seed on standard input by one line of JSON; the answer holds "seconds", and memory is added to it."""
-    for line in sys.stdin:
-        found = answer(int(line))
-        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"megabytes": megabytes} | found), flush=True)
+    """Answer each seed on standard input by one line of JSON; the answer holds "seconds", and memory is added to it.
+
+    What the contender itself prints, solvers in C too, goes to standard error.
+    """
+    with open(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        for line in sys.stdin:
+            found = answer(int(line))
+            megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            print(json.dumps({"megabytes": megabytes} | found), file=answers, flush=True)
 
 
 def take_turns(module: str, contenders: Mapping[str, Sequence[object]], rounds: int) -> dict[str, list[Answer]]:
