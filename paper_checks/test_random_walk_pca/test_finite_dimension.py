@@ -1,5 +1,6 @@
 """Finitely many dimensions: bias, scatter and directions of the sample components, and the whole spectrum."""
 
+import functools
 from typing import Annotated
 
 import jax.numpy as jnp
@@ -175,6 +176,67 @@ def test_eig_bias_three_quarters__sum(
         ops=2 * n_points,
         scale=population[0] * np.sum((population + population[:, None]) / gaps**2, axis=1),
         controls={"3/4 for every k": np.full(n_points - 1, 0.75), "without the factor 3/2": closed / 1.5},
+    )
+
+
+def _spectra_of_gauss_rule(population, dim, n_nodes=4):
+    """Return relative sample eigenvalues at all nodes of a rule for Bartlett's factor of the noise, and their chances.
+
+    Its diagonal's squares are chi-square, its other entries normal: means of polynomials up to degree seven are exact,
+    those of smooth functions up to 1 / dim^4.
+    """
+
+    def rule(diagonal, off_diagonal):
+        nodes, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(off_diagonal, 1) + np.diag(off_diagonal, -1))
+        return nodes, vectors[0] ** 2
+
+    k, count = np.arange(n_nodes), population.size
+    normal = rule(np.zeros(n_nodes), np.sqrt(k[1:]))
+    squares = [rule(dim - i + 4 * k, np.sqrt(2 * k[1:] * (dim - i - 2 + 2 * k[1:]))) for i in range(count)]
+    rules = [(np.sqrt(nodes), weights) for nodes, weights in squares] + [normal] * (count * (count - 1) // 2)
+    entries = np.stack(np.meshgrid(*(nodes for nodes, _ in rules), indexing="ij"), axis=-1).reshape(-1, len(rules))
+    chances = functools.reduce(np.multiply.outer, [weights for _, weights in rules]).ravel()
+    factor = np.zeros((len(chances), count, count))
+    factor[:, range(count), range(count)] = entries[:, :count]
+    factor[:, *np.tril_indices(count, -1)] = entries[:, count:]
+    root = np.sqrt(population)[:, None] * factor / np.sqrt(dim)
+    return np.linalg.eigvalsh(root @ root.swapaxes(1, 2))[:, ::-1], chances
+
+
+@claim(
+    ours("perturbation of Wishart eigenvalues to fourth order; Lawley 1956 for their variance"),
+    kind="limit",
+    cases=[3, 4],
+)
+def test_sim_evr__second_order(
+    trial, n_points: Annotated[int, Interval(3, 4, why="the rule grows by four times for each entry of a factor")]
+):
+    """Beyond first order in 1 / d, bias and variance of eigenvalues and bias of ratios have the terms stated."""
+    variances, dims = predicted.eigenvalues(n_points), 2000 * 2 ** np.arange(5)
+    count, shares = variances.size, variances / variances.sum()
+
+    def beyond_first_order(dim):
+        spectra, chances = _spectra_of_gauss_rule(observed.population_spectrum(n_points), dim)
+        means = chances @ spectra / variances
+        scatter = chances @ (spectra / variances - means) ** 2
+        ratios = chances @ (spectra / spectra.sum(axis=1, keepdims=True)) / shares
+        first = predicted.eigenvalue_bias(variances, dim, count)
+        first_of_ratios = predicted.mean_explained_variance_ratio(variances, dim, count) / shares
+        return dim**2 * np.concatenate([means - 1 - first, scatter - 2 / dim, ratios - first_of_ratios])
+
+    bias = predicted.eigenvalue_bias_second_order(variances, 1, count)
+    scatter = predicted.eigenvalue_variance(variances, 1, count) - 2
+    ratio = predicted.explained_variance_ratio_second_order(variances, 1, count) / shares
+    trial.limit(
+        [beyond_first_order(dim) for dim in dims.tolist()],
+        dims,
+        np.concatenate([bias, scatter, ratio]),
+        order=1,
+        margin=0.001 * np.concatenate([np.abs(bias), np.abs(scatter), np.abs(ratio)]),
+        controls={
+            "squares of the first order": np.concatenate([bias**2, scatter**2, ratio**2]),
+            "ratios as eigenvalues": np.concatenate([bias, scatter, bias]),
+        },
     )
 
 

@@ -172,23 +172,24 @@ def test_ou_trapping__start(trial, n_points: Points, rate: AnyRate):
     trial.identity(found, expected, ops=6 * n_points, scale=expected, controls={"(1 - a^t) / (2 alpha)": unsquared})
 
 
-@claim(ours("the settled norm is chi-square"), kind="distribution", cases=[(8, 0.4), (6, 0.6)])
-def test_ou_trapping__spread(trial, n_points: FewPoints, rate: Trapping):
-    """The settled squared norm has the relative spread sqrt(2 / d): each of d coordinates, independent, has sqrt(2)."""
+@claim(ours("the settled norm is chi-square"), kind="distribution", cases=[(8, 2000, 0.4), (6, 3, 0.6)])
+def test_ou_trapping__spread(trial, n_points: FewPoints, dim: Annotated[int, Interval(1, MOST)], rate: Trapping):
+    """The settled squared norm has the relative spread sqrt(2 / d)."""
     left = settled_points(trial, n_points, rate)
     # Three nodes of Gauss and Hermite for each step: means of polynomials up to degree five are exact.
     nodes, weights = np.polynomial.hermite_e.hermegauss(3)
     which = np.indices((3,) * n_points).reshape(n_points, -1)
     chances = np.prod(weights[which] / weights.sum(), axis=0)
     squares = np.asarray(observed.trajectory(nodes[which], reversion=rate))[-1] ** 2
-    variance = (predicted.squared_norm_relative_std(1) * predicted.trapping_radius(rate) ** 2) ** 2
+    settled = predicted.trapping_radius(rate) ** 2
+    variance = (predicted.squared_norm_relative_std(dim) * settled) ** 2
     trial.value(
-        chances @ squares**2 - (chances @ squares) ** 2,
+        (chances @ squares**2 - (chances @ squares) ** 2) / dim,  # the mean of dim coordinates, each independent
         variance,
         error=4 * which.shape[1] * 2.0**-53 * 3 * variance,
         slack=2 * left * variance,
         margin=(0.001 + 2 * left) * variance,
-        controls={"spread sqrt(1 / d)": variance / 2, "radius 1 / sqrt(2 alpha)": 1 / (2 * rate**2)},
+        controls={"spread sqrt(1 / d)": variance / 2, "radius 1 / sqrt(2 alpha)": (1 / rate) ** 2 / (2 * dim)},
     )
 
 

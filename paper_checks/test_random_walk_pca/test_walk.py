@@ -5,6 +5,7 @@ from typing import Annotated
 
 import jax
 import numpy as np
+from scipy.linalg import eigvalsh
 
 from paper_checks.test_random_walk_pca import LISSAJOUS, Components, ManyPoints, Points, ThreePoints
 from sims import random_walk_pca as observed
@@ -22,7 +23,7 @@ def test_exact_spectrum(trial, n_points: Points):
     """The eigenvalues of the centred walk are 1 / (2 - 2 cos(pi k / T)), its eigenvectors the DCT-II cosines."""
     variances, scale = predicted.eigenvalues(n_points), n_points * predicted.eigenvalues(n_points)[0]
     wrong = {
-        "both ends absorbing": predicted.dirichlet_eigenvalues(n_points)[: n_points - 1],
+        "both ends absorbing": predicted.eigenvalues(n_points + 1)[:-1],
         "a periodic walk": np.sort(predicted.circulant_eigenvalues(n_points))[::-1],
     }
     trial.identity(observed.population_spectrum(n_points), variances, ops=3, scale=scale, controls=wrong)
@@ -36,6 +37,48 @@ def test_exact_spectrum(trial, n_points: Points):
     late = {"cosines of t instead of t - 1/2": residual(times)}
     zeros = np.zeros((n_points, n_points - 1))
     trial.identity(residual(times - 0.5), zeros, ops=n_points, scale=variances[0], wrong_processes=late)
+
+
+@claim(
+    ours("free where it starts, fixed before: every other mode of a path of 2 T + 1 points"),
+    kind="limit",
+    cases=[40, 100],
+)
+def test_exact_spectrum__uncentred(
+    trial, n_points: Annotated[int, Interval(20, 200, why="of fewer, later orders; a matrix over time is diagonalised")]
+):
+    """Without centring ratio k tends to 8 / (pi (2k - 1))^2: 81 % in the first component."""
+    sizes = n_points * 2 ** np.arange(4)
+
+    def ratios(n):
+        walk = np.tril(np.ones((n, n)))
+        return eigvalsh(walk @ walk.T, subset_by_index=(n - 3, n - 1))[::-1] / np.sum(walk**2)
+
+    limit = predicted.uncentred_explained_variance_ratio_limit(3)
+    wrong = {
+        "6 / (pi k)^2": predicted.explained_variance_ratio_limit(3),
+        "8 / (pi k)^2": 4 / 3 * predicted.explained_variance_ratio_limit(3),
+    }
+    trial.limit([ratios(n) for n in sizes.tolist()], sizes, limit, order=2, margin=1e-4 * limit, controls=wrong)
+
+
+@claim(ours("the difference matrix on a circle is circulant"), kind="identity", cases=[3, 20, 151])
+def test_exact_spectrum__circle(trial, n_points: ThreePoints):
+    """Closed into a circle and centred, the walk has eigenvalues 1 / (2 - 2 cos(2 pi k / T)), in pairs."""
+    steps = np.eye(n_points) - 1 / n_points  # what is left of them when they sum to zero
+    walk = np.cumsum(steps, axis=0)
+    closed = walk - walk.mean(axis=0)
+    expected = np.sort(predicted.circulant_eigenvalues(n_points))[::-1]
+    trial.identity(
+        np.linalg.eigvalsh(closed @ closed.T)[:0:-1],
+        expected,
+        ops=3 * n_points,
+        scale=expected[0],
+        controls={
+            "the open walk": predicted.eigenvalues(n_points),
+            "once each": predicted.eigenvalues(2 * n_points)[1::2][: n_points - 1],
+        },
+    )
 
 
 @claim(ours("centring over time is blind to what all points share: the start and the first step"), kind="identity")

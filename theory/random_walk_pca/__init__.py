@@ -59,7 +59,6 @@ from theory.random_walk_pca.momentum import (
 )
 from theory.random_walk_pca.neighbours import (
     circulant_eigenvalues,
-    dirichlet_eigenvalues,
     uncentred_explained_variance_ratio_limit,
 )
 from theory.random_walk_pca.ornstein_uhlenbeck import (

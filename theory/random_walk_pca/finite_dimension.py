@@ -84,16 +84,12 @@ def explained_variance_ratio_second_order(
     """
     bias = dim * eigenvalue_bias(eigenvalues, dim, n_components)
     eigenvalue_term = dim**2 * eigenvalue_bias_second_order(eigenvalues, dim, n_components)
-    ratio, gain = _relative_gaps(eigenvalues, n_components)
     ratios = eigenvalues / eigenvalues.sum()
     leading = ratios[:n_components]
     squares, cubes = np.sum(ratios**2), np.sum(ratios**3)
-    own_trace = leading * np.sum(ratio * gain - ratio * gain**2, axis=1)
-    other_traces = np.sum(ratios * (ratio * gain + (ratio * gain) ** 2), axis=1)
-    with_trace = 2 * (own_trace + other_traces)
     with_trace_squared = 8 * leading**2 + 2 * squares * bias
     of_trace = 12 * squares**2 - 8 * cubes - 12 * leading * squares
-    return leading * (eigenvalue_term - with_trace + with_trace_squared + of_trace) / dim**2
+    return leading * (eigenvalue_term + with_trace_squared + of_trace) / dim**2
 
 
 @guarded

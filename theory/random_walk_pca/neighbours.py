@@ -1,7 +1,7 @@
-"""Spectra that resemble the walk's and are not: without centring, on a circle, with absorbing ends.
+"""Spectra that resemble the walk's and are not: without centring, on a circle.
 
 Derived here (classical matrices). Antognini & Sohl-Dickstein 2018 (arXiv 1806.08805) pass through the circulant matrix;
-each of the three differs measurably from the exact spectrum of the centred walk, so each is a control for it.
+each differs measurably from the exact spectrum of the centred walk, so each is a control for it.
 Variances are in units of the step variance.
 """
 
@@ -28,12 +28,3 @@ def circulant_eigenvalues(n_points: Points) -> Float[np.ndarray, " components"]:
     In the order of k, so entries k and T - k are equal; four times too small for small k. Source: classical.
     """
     return 1 / (4 * np.sin(np.pi * np.arange(1, n_points) / n_points) ** 2)
-
-
-@guarded
-def dirichlet_eigenvalues(n_points: Points) -> Float[np.ndarray, " points"]:
-    """Inverse eigenvalues 1 / (2 - 2 cos(pi k / (T + 1))), k = 1, ..., T, of the path with both ends absorbing.
-
-    Source: classical.
-    """
-    return 1 / (4 * np.sin(np.pi * np.arange(1, n_points + 1) / (2 * (n_points + 1))) ** 2)
