@@ -180,7 +180,7 @@ def test_eig_bias_three_quarters__sum(
 
 
 def _spectra_of_gauss_rule(population, dim, n_nodes=4):
-    """Return relative sample eigenvalues at all nodes of a rule for Bartlett's factor of the noise, and their chances.
+    """Return sample eigenvalues and squared overlaps at all nodes of a rule for Bartlett's factor, and their chances.
 
     Its diagonal's squares are chi-square, its other entries normal: means of polynomials up to degree seven are exact,
     those of smooth functions up to 1 / dim^4.
@@ -200,7 +200,8 @@ def _spectra_of_gauss_rule(population, dim, n_nodes=4):
     factor[:, range(count), range(count)] = entries[:, :count]
     factor[:, *np.tril_indices(count, -1)] = entries[:, count:]
     root = np.sqrt(population)[:, None] * factor / np.sqrt(dim)
-    return np.linalg.eigvalsh(root @ root.swapaxes(1, 2))[:, ::-1], chances
+    eigenvalues, vectors = np.linalg.eigh(root @ root.swapaxes(1, 2))
+    return eigenvalues[:, ::-1], np.diagonal(vectors[:, :, ::-1], axis1=1, axis2=2) ** 2, chances
 
 
 @claim(
@@ -211,31 +212,34 @@ def _spectra_of_gauss_rule(population, dim, n_nodes=4):
 def test_sim_evr__second_order(
     trial, n_points: Annotated[int, Interval(3, 4, why="the rule grows by four times for each entry of a factor")]
 ):
-    """Beyond first order in 1 / d, bias and variance of eigenvalues and bias of ratios have the terms stated."""
+    """Second order in 1 / d of bias and variance of eigenvalues, of bias of ratios, and of rotation."""
     variances, dims = predicted.eigenvalues(n_points), 2000 * 2 ** np.arange(5)
     count, shares = variances.size, variances / variances.sum()
 
     def beyond_first_order(dim):
-        spectra, chances = _spectra_of_gauss_rule(observed.population_spectrum(n_points), dim)
+        spectra, overlaps, chances = _spectra_of_gauss_rule(observed.population_spectrum(n_points), dim)
         means = chances @ spectra / variances
         scatter = chances @ (spectra / variances - means) ** 2
         ratios = chances @ (spectra / spectra.sum(axis=1, keepdims=True)) / shares
         first = predicted.eigenvalue_bias(variances, dim, count)
         first_of_ratios = predicted.mean_explained_variance_ratio(variances, dim, count) / shares
-        return dim**2 * np.concatenate([means - 1 - first, scatter - 2 / dim, ratios - first_of_ratios])
+        rotation = chances @ (1 - overlaps) - predicted.overlap_deficit(variances, dim, count)
+        return dim**2 * np.concatenate([means - 1 - first, scatter - 2 / dim, ratios - first_of_ratios, rotation])
 
     bias = predicted.eigenvalue_bias_second_order(variances, 1, count)
     scatter = predicted.eigenvalue_variance(variances, 1, count) - 2
     ratio = predicted.explained_variance_ratio_second_order(variances, 1, count) / shares
+    rotation = predicted.overlap_deficit_second_order(variances, 1, count)
+    expected = np.concatenate([bias, scatter, ratio, rotation])
     trial.limit(
         [beyond_first_order(dim) for dim in dims.tolist()],
         dims,
-        np.concatenate([bias, scatter, ratio]),
+        expected,
         order=1,
-        margin=0.001 * np.concatenate([np.abs(bias), np.abs(scatter), np.abs(ratio)]),
+        margin=0.001 * np.abs(expected),
         controls={
-            "squares of the first order": np.concatenate([bias**2, scatter**2, ratio**2]),
-            "ratios as eigenvalues": np.concatenate([bias, scatter, bias]),
+            "another sign": -expected,
+            "ratios as eigenvalues": np.concatenate([bias, scatter, bias, rotation]),
         },
     )
 

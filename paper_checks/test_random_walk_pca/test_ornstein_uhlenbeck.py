@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import chi2
 
-from paper_checks.test_random_walk_pca import TRAPPED, Components, Points
+from paper_checks.test_random_walk_pca import TRAPPED, Components, Points, ThreePoints
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 from theory_on_trial import claim, ours
@@ -50,8 +50,8 @@ def settled_points(trial, n_points, rate):
     kind="identity",
     cases=[(50, 0.04), (200, 0.01), (100, 0.3), (60, 1.5), (60, 1.9), (60, 0.999)],
 )
-def test_ou_exact(trial, n_points: Points, rate: Rate):
-    """A secular equation gives all T - 1 eigenvalues of the process started at the minimum, at every rate in (0, 2)."""
+def test_ou_exact(trial, n_points: ThreePoints, rate: Rate):
+    """A secular equation gives all eigenvalues and modes of the process started at the minimum, at rates in (0, 2)."""
     trial.require(abs(rate - 1) >= 1e-4, "rate must not be 1: all eigenvalues are one, in any formula")
     exact = predicted.ornstein_uhlenbeck_eigenvalues(n_points, rate)
     circulant = np.sort(predicted.ornstein_uhlenbeck_circulant_eigenvalues(n_points, rate))[::-1]
@@ -61,6 +61,20 @@ def test_ou_exact(trial, n_points: Points, rate: Rate):
         ops=3,
         scale=n_points * exact[0] / min(1, 2 - rate),  # near rate 2 frequencies lie near pi, and terms cancel
         controls={"the circulant formula": circulant},
+    )
+    covariance = np.asarray(observed.population_covariance(n_points, reversion=rate))
+    count = min(3, n_points - 1)
+
+    def residual(modes):
+        return covariance @ modes - modes * exact[:count]
+
+    cosines = np.cos(np.pi / n_points * np.outer(np.arange(0.5, n_points), np.arange(1, count + 1)))
+    trial.identity(
+        residual(predicted.ornstein_uhlenbeck_modes(n_points, rate, count)),
+        np.zeros((n_points, count)),
+        ops=2 * n_points,
+        scale=exact[0] / min(1, 2 - rate),
+        wrong_processes={"the walk's cosines": residual(cosines * np.sqrt(2 / n_points))},
     )
 
 
