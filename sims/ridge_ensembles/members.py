@@ -74,25 +74,24 @@ def bagged_coefficients(
 ) -> Float[Array, "members dim"]:
     """The coefficients of each member, by conjugate gradients for all members together, in the precision of x.
 
-    A step is one product of the Gram matrix of all points, which the members share, with the weights of all. It ends at
-    a residual of `tolerance`, relative to the responses; NaN where rounding, or a matrix that is not positive definite,
-    keeps it from there. The quick way where the penalty is positive: a least-squares fit may take many steps.
+    A step takes two products of the points, which the members share, with the directions of all. It ends at a gradient
+    of `tolerance`, relative to that at zero; NaN where rounding, or a matrix that is not positive definite, keeps it
+    from there. The quick way where the penalty is positive: a least-squares fit may take many steps.
     """
     _require_rows(x, chosen)
     return _conjugate_gradients(*map(jnp.asarray, (x, y, chosen, penalty, tolerance)))
 
 
 State = tuple[Array, Array, Array, Array, Array]
-"""Weights, residuals, direction, squared residuals, steps."""
+"""Coefficients, negative gradients, directions, squared gradients, steps."""
 
 
 @jax.jit
 def _conjugate_gradients(x: Array, y: Array, chosen: Array, penalty: Array, tolerance: Array) -> Array:
     members, subsample = chosen.shape
     penalty, tolerance = penalty.astype(x.dtype), tolerance.astype(x.dtype)
-    gram = x @ x.T / subsample
-    seen = jnp.zeros((members, len(x)), x.dtype).at[jnp.arange(members)[:, None], chosen].set(1)
-    right = seen * (y / subsample).astype(x.dtype)
+    seen = jnp.zeros((members, len(x)), x.dtype).at[jnp.arange(members)[:, None], chosen].set(1 / subsample)
+    right = (seen * y.astype(x.dtype)) @ x
     first = jnp.sum(right**2, axis=1)
     goal = tolerance**2 * first
 
@@ -101,18 +100,18 @@ def _conjugate_gradients(x: Array, y: Array, chosen: Array, penalty: Array, tole
         return jnp.any(squares > goal) & (steps < 10 * subsample)
 
     def step(state: State) -> State:
-        weights, residuals, direction, squares, steps = state
-        image = seen * (direction @ gram) + penalty * direction
+        found, gradients, direction, squares, steps = state
+        image = (seen * (direction @ x.T)) @ x + penalty * direction
         curvature = jnp.sum(direction * image, axis=1)
         length = jnp.where(squares > goal, squares / jnp.where(curvature > 0, curvature, jnp.nan), 0)[:, None]
-        residuals = residuals - length * image
-        new = jnp.sum(residuals**2, axis=1)
+        gradients = gradients - length * image
+        new = jnp.sum(gradients**2, axis=1)
         ratio = (new / jnp.where(squares > 0, squares, 1))[:, None]
-        return weights + length * direction, residuals, residuals + ratio * direction, new, steps + 1
+        return found + length * direction, gradients, gradients + ratio * direction, new, steps + 1
 
     start = jnp.zeros_like(right), right, right, first, jnp.zeros((), int)
-    weights, _, _, squares, _ = jax.lax.while_loop(further, step, start)
-    return jnp.where((squares <= goal)[:, None], weights, jnp.nan) @ x
+    found, _, _, squares, _ = jax.lax.while_loop(further, step, start)
+    return jnp.where((squares <= goal)[:, None], found, jnp.nan)
 
 
 def _require_rows(x: Points, chosen: Subsets) -> None:
