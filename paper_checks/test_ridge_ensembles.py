@@ -43,7 +43,7 @@ Penalty = Annotated[float, Interval(0, 1)]
 Noise = Annotated[float, Interval(0.01, 1)]
 Few = Annotated[int, Interval(3, 12)]
 Some = Annotated[int, Interval(20, 200)]
-Apart = Annotated[int, Interval(24, 100, why="risks scatter more nearer to p = k, below 8 without bounds")]
+Apart = Annotated[int, Interval(16, 100, why="risks scatter more nearer to p = k, below 8 without bounds")]
 Forty = Annotated[int, Interval(40, 200, why="memory: resolvents of 48 data sets at once")]
 Fifty = Annotated[int, Interval(50, 1000)]
 Hundred = Annotated[int, Interval(100, 1000)]
@@ -211,7 +211,7 @@ def test_risk_law__least_squares(trial, aspect: AspectOfAll, subsample_aspect: A
     trial.identity(exact, inverse(0.0), ops=20, scale=1 / POPULATION.noise, controls=controls)
 
 
-@claim(ours("mean of an inverse Wishart matrix"), kind="distribution", cases=[(20, 24, True), (20, 40, False)])
+@claim(ours("mean of an inverse Wishart matrix"), kind="distribution", cases=[(20, 16, True), (20, 20, False)])
 def test_finite_size_exact(
     trial, smaller: Some, apart: Apart, wide: bool, signal: UnitInterval = 1.0, noise: Noise = 0.25
 ):
@@ -220,12 +220,12 @@ def test_finite_size_exact(
     size = {"points": points, "subsample": points, "members": 1}
     exact = predicted.ridgeless_member_risk(points, dim, signal, noise)
     limit = noise * (1 + smaller / apart) + signal * max(0, 1 - points / dim)
-    trial.require(exact - limit >= 0.0045 * exact, "p - k for p - k - 1 must miss .45 % of the risk: margins are .4 %")
+    trial.require(exact - limit >= 0.01 * exact, "p - k for p - k - 1 must miss 1 % of the risk: margins are .9 %")
     trial.mean(
         lambda key: observed.trace_form(key, np.ones(dim), np.full(dim, signal / dim), noise, 0.0, **size).risks[0, 0],
         exact,
         law=Asymptotic(),
-        margin=0.004 * exact,
+        margin=0.009 * exact,
         controls={"p - k for p - k - 1": limit, "without noise": exact - noise},
         **LOOKS | {"most": 5600},
     )
