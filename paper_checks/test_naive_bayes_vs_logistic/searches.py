@@ -182,16 +182,19 @@ def nb_theorem_margins(draw: Draw) -> Sides:
 
 
 @inequality(
-    f"{PAPER}.nb_theorem_explicit-samples", "the chance that some estimate is off by epsilon <= delta at m samples"
+    f"{PAPER}.nb_theorem_explicit-samples", "Hoeffding's and Chernoff's terms <= (2 n K + 1) q, where that is below one"
 )
 def nb_theorem_samples(draw: Draw) -> Sides:
-    """The theorem's own bound on the chance, at the number of samples that it asks for."""
+    """All three terms of the union, at the number of samples that the theorem asks for."""
     n, n_classes = draw.integer("n", 1, 10_000), draw.integer("K", 2, 10)
     floor = min(0.25, 1 / n_classes) * draw.scale("floor / largest", 1e-3, 1.0)
     deviation, failure = floor / 2 * draw.scale("2 epsilon / floor", 1e-3, 1.0), draw.scale("delta", 1e-6, 0.999)
     samples = predicted.sufficient_samples(n, n_classes, deviation, failure, floor)
     chance = predicted.deviation_probability_bound(samples, n, n_classes, deviation, floor)
-    return Sides(chance, failure, ops=1000)  # exponents up to some dozens
+    exponents = samples * np.array([floor * (deviation / (n_classes + 3)) ** 2, 2 * (deviation / (n_classes + 3)) ** 2])
+    means, moments = np.array([2 * n * n_classes, 2 * (n + n_classes)]) * np.exp(-exponents)
+    sizes = n_classes * np.exp(-samples * floor / 8)
+    return Sides(float(means + moments + sizes), chance, ops=1000)  # exponents up to some dozens
 
 
 @inequality(
@@ -239,6 +242,19 @@ def lr_rademacher(draw: Draw) -> Sides:
     largest = float(np.abs(loss).max())
     rhs = predicted.logistic_log_regret_bound(samples, 2, bound, 1.0)
     return Sides(float(chances @ gaps), rhs, ops=50, scale=largest)
+
+
+@inequality(f"{PAPER}.lr_rademacher-steps", "twice the complexity of K scores, times 2 <= 4 K (W X + B) / sqrt(m)")
+def lr_rademacher_steps(draw: Draw) -> Sides:
+    """Up to six points of norm X at most, all signs."""
+    samples, n_classes, dims = draw.integer("m", 1, 6), draw.integer("K", 2, 5), draw.integer("n", 1, 6)
+    weight, intercept = draw.scale("W", 1e-2, 10.0), draw.scale("B", 1e-3, 10.0)
+    points = draw.normal("points", samples, dims)
+    signs = 2.0 * (np.arange(2**samples)[:, None] >> np.arange(samples) & 1) - 1
+    pulls = np.linalg.norm(signs @ points, axis=1) * weight + np.abs(signs.sum(axis=1)) * intercept
+    norm = float(np.linalg.norm(points, axis=1).max())
+    bound = predicted.logistic_log_regret_bound(samples, n_classes, weight, norm, intercept)
+    return Sides(4 * n_classes * float(np.mean(pulls)) / samples, bound, ops=100)
 
 
 @inequality(f"{PAPER}.nb_param_lemma", "m*(10 n) - m*(n) <= 2 K log(10) / epsilon^2", draws=500, steps=500)

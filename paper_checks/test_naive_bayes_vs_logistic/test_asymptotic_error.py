@@ -213,7 +213,7 @@ def test_conditional_error(trial, n_classes: FewClasses, n_features: SeveralFeat
     """The exact error of a trained rule, computed in K dimensions, is the frequency of its mistakes in n."""
     rng = trial.generator("design")
     means, root = rng.standard_normal((n_classes, n_features)) / 2, rng.standard_normal((n_features, 2 * n_features))
-    between = means[1] - means[0]  # a common factor
+    between = means[1] - means[0]  # a common factor along it makes the scores depend on each other
     sigma = root @ root.T / (2 * n_features) + 4 * np.outer(between, between) / (between @ between)
     estimates = means + rng.standard_normal(means.shape) * np.sqrt(n_classes / n_samples)
     rule = observed.naive_bayes_rule(estimates, np.diag(sigma), observed.equal_priors(n_classes))

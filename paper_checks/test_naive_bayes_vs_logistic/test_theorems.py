@@ -63,6 +63,14 @@ def _lowest_variances(n_features):
     return _judged(world, means[None], world.variances[None] / 2, np.full((1, 2), 0.5), [deviation])
 
 
+def _all_wrong():
+    """A mean, the variance and a prior of one feature that all raise the score of one class."""
+    world = predicted.BinaryFeatures(np.array([[0.95], [0.5]]))
+    deviation = least_parameter(world.means) / 2
+    shares = 0.5 + deviation * np.array([[-1, 1]])
+    return _judged(world, np.array([[[1.0], [0.5]]]), world.variances[None] / 2, shares, [deviation])
+
+
 def _tipped_tie():
     """Estimates that err wherever they may: a near tie at (1, 0), where the first class never is, tips over."""
     near = 0.1397  # at .13962 the two features outweigh each other there
@@ -96,7 +104,7 @@ def test_nb_theorem_explicit(
     trial.require(near.any(), f"n_samples must be so large that estimates come within rho_0 / 2, got {n_samples}")
     found = _judged(world, *[part[near] for part in (*drawn, deviation)])
     moved, most, error, limit, none, size = np.concatenate(
-        [found, _lowest_variances(n_features), _tipped_tie()], axis=1
+        [found, _lowest_variances(n_features), _all_wrong(), _tipped_tie()], axis=1
     )
     options = {"found_by": "draws", "independent": int(near.sum()), "ops": 20 * n_features}
     trial.bound(moved, most, scale=size, controls={"no variance found below rho_0": most / 2}, **options)
@@ -145,9 +153,10 @@ def test_nb_theorem_explicit__samples(
     means, priors = class_means(n_features, n_classes), observed.equal_priors(n_classes)
     floor = least_parameter(means)
     deviation = floor / 2
-    sufficient = int(np.ceil(predicted.sufficient_samples(n_features, n_classes, deviation, failure, floor)))
-    chance = predicted.deviation_probability_bound(sufficient, n_features, n_classes, deviation, floor)
-    too_few = int(np.log(6 * n_features * n_classes / failure) / (8 * deviation**2))
+    exact = predicted.sufficient_samples(n_features, n_classes, deviation, failure, floor)
+    chance = predicted.deviation_probability_bound(exact, n_features, n_classes, deviation, floor)
+    estimates = 2 * n_features * n_classes
+    too_few = int(np.log(estimates / failure) / (8 * deviation**2))
 
     def escapes(size):
         def measure(key):
@@ -155,19 +164,18 @@ def test_nb_theorem_explicit__samples(
 
         return measure
 
-    controls = {"delta / 4, were its four terms alike": failure / 4}
-    trial.bound(chance, failure, found_by="all", ops=100, controls=controls)
+    trial.identity(chance, failure, ops=100, controls={"2 n K alone": failure * estimates / (estimates + 1)})
     trial.probability(
-        escapes(sufficient),
+        escapes(int(np.ceil(exact))),
         failure,
         side="at most",
-        wrong_processes={"log(6 n K / delta) / (8 epsilon^2) samples": escapes(too_few)},
+        wrong_processes={"log(2 n K / delta) / (8 epsilon^2) samples": escapes(too_few)},
         first=256,
         most=2000,
     )
 
 
-@claim(ours("the first term of the theorem's own chance of failure"), kind="bound")
+@claim(ours("the theorem's own chance of failure, solved for epsilon"), kind="bound")
 def test_nb_theorem_vacuous(
     trial,
     n_features: Annotated[int, Interval(1, 10**6)] = 100,
@@ -176,11 +184,11 @@ def test_nb_theorem_vacuous(
     floor: Annotated[float, Interval(0.005, 0.25)] = 0.21,
     beta: Annotated[float, Interval(0.01, 10)] = 0.38,
 ):
-    """The explicit bound says nothing before (K + 3)^2 / (rho_0 epsilon^2) log(2 n K / delta) samples: tau >= beta."""
+    """The explicit bound says nothing before (K + 3)^2 / (rho_0 epsilon^2) log((2 n K + 1) / delta) samples."""
     trial.require(floor * n_classes <= 1, f"floor must be at most 1 / n_classes, as the least prior is, got {floor}")
     deviation = beta / (2 * (4 / floor + 1 / floor**2))
     trial.require(deviation < floor / 2, f"beta must be below the width at rho_0 / 2, got {beta}")
-    unions = np.log(2 * n_features * n_classes) - np.log(failure)
+    unions = np.log(2 * n_features * n_classes + 1) - np.log(failure)
     enough = (n_classes + 3) ** 2 / (floor * deviation**2) * unions
     least_width = np.array(
         [
@@ -218,6 +226,7 @@ def test_nb_log_odds(
     n_features: Annotated[int, Interval(1, 10_000)],
     fraction: Annotated[float, Interval(0, 1, "(]")],
     gap: Annotated[float, Interval(0.01, 100)] = 0.7,
+    variance: Annotated[float, Interval(0.01, 100)] = 0.25,
     n_draws: Runs = 400,
 ):
     """If a fraction f of the features has |mu_1 - mu_0| >= gamma, the expected log-odds grow at least like n."""
@@ -231,10 +240,10 @@ def test_nb_log_odds(
         return scores[1] - scores[0]
 
     def drawn():
-        return log_odds(least + rng.exponential(1, n_features), rng.uniform(0.2, 1, n_features))
+        return log_odds(least + rng.exponential(1, n_features), variance * rng.uniform(0.2, 1, n_features))
 
-    odds = np.array([log_odds(least, np.ones(n_features)), *(drawn() for _ in range(n_draws))])
-    bound = predicted.informative_log_odds_bound(n_features, float(np.mean(informative)), gap, 1.0)
+    odds = np.array([log_odds(least, np.full(n_features, variance)), *(drawn() for _ in range(n_draws))])
+    bound = predicted.informative_log_odds_bound(n_features, float(np.mean(informative)), gap, variance)
     # As an upper bound: the theory's floor lies below the log-odds of the population rule.
     trial.bound(
         np.full(len(odds), bound),
@@ -283,3 +292,32 @@ def test_lr_rademacher(
     trial.identity(
         fixed, np.full(len(sizes), fixed[0]), ops=20, scale=fixed[0], controls={"X = 1": fixed[0] / sizes**0.25}
     )
+
+
+@claim(
+    ours("symmetrisation doubles, contraction costs sqrt(2) and the steepness of the loss, once for each class"),
+    kind="bound",
+    cases=[(6, 2), (9, 4)],
+)
+def test_lr_rademacher__steps(
+    trial,
+    n_samples: Annotated[int, Interval(1, 12, why="2^m signs are enumerated")],
+    n_classes: Annotated[int, Interval(2, 1000)],
+    weight_bound: Annotated[float, Interval(0.001, 1000)] = 0.7,
+    feature_norm: Annotated[float, Interval(0.001, 1000)] = 3.0,
+    share: Annotated[float, Interval(0.01, 0.2, why="signs seldom add up as orthogonal points do")] = 0.1,
+):
+    """4 K (W X + B) / sqrt(m) is the product of its steps, each attained: sure mistakes, orthogonal points."""
+    sure, intercept = np.where(np.arange(n_classes) == 0, 50.0, 0.0), share * weight_bound * feature_norm
+    steepness = np.linalg.norm(np.exp(sure - np.logaddexp.reduce(sure)) - np.eye(n_classes)[1])
+    signs = 2.0 * (np.arange(2**n_samples)[:, None] >> np.arange(n_samples) & 1) - 1
+    pulls = np.linalg.norm(signs * feature_norm, axis=1) * weight_bound + np.abs(signs.sum(axis=1)) * intercept
+    steps = 2 * np.sqrt(2) * steepness * n_classes * np.mean(pulls) / n_samples
+    of = n_samples, n_classes, weight_bound, feature_norm
+    bound = predicted.logistic_log_regret_bound(*of, intercept)
+    wrong = {"no sqrt(2)": bound / np.sqrt(2), "no intercept": predicted.logistic_log_regret_bound(*of)}
+    trial.bound(steps, bound, found_by="all", ops=100, controls=wrong)
+    gaps = np.array([0.0, bound])
+    whole = [predicted.logistic_zero_one_regret_bound(*of, intercept, gap) for gap in gaps]
+    exact = np.sqrt(2 * (bound + gaps))
+    trial.identity(np.array(whole), exact, ops=10, controls={"the gap outside the root": exact[0] + gaps})

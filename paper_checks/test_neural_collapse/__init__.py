@@ -266,6 +266,14 @@ def grams(problem, head):
     }
 
 
+def decide_shapes(trial, problem, end, frames, wrong):
+    """Decide the Gram matrices of the last layer and of the class means, each divided by its norm."""
+    found = grams(problem, end.head)
+    shapes = np.stack([found[name] / np.linalg.norm(found[name]) for name in ("classifier", "features")])
+    controls = apart(trial, frames, GRAM_MARGIN, wrong)
+    trial.value(shapes, frames, error=normalised_error(problem, end), margin=GRAM_MARGIN, controls=controls)
+
+
 def predicted_grams(optimum):
     """Return the same matrices as `grams` at the predicted optimum, as one array."""
     return np.stack([optimum.product_gram, optimum.classifier_gram, optimum.feature_gram, optimum.logits])

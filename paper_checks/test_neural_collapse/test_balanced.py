@@ -15,6 +15,7 @@ from paper_checks.test_neural_collapse import (
     Strength,
     Width,
     apart,
+    decide_shapes,
     found_optimum,
     grams,
     lowest,
@@ -89,6 +90,12 @@ def _found_wide(trial, depth, strength, spare, n_classes, per_class, bias):
     return problem, found_optimum(trial, problem, widths, reduced=False)
 
 
+def _decide_frame(trial, problem, end, frame, wrong):
+    """Decide that layer and class means form one frame of equal lengths."""
+    exact, *others = (np.repeat(of(problem.n_classes)[None], 2, axis=0) for of in (frame, *wrong.values()))
+    decide_shapes(trial, problem, end, exact, dict(zip(wrong, others, strict=True)))
+
+
 Spare = Annotated[int, Interval(0, 8)]
 
 
@@ -102,6 +109,7 @@ def test_bal_nobias_NC(
     simplex = {"simplex frame": _metrics(problem, end.head, predicted.simplex_etf(n_classes))}
     options = {"error": normalised_error(problem, end), "margin": GRAM_MARGIN, "scale": 1.0}
     trial.value(found, np.zeros(len(found)), wrong_processes=simplex, **options)
+    _decide_frame(trial, problem, end, predicted.orthogonal_frame, {"simplex frame": predicted.simplex_etf})
 
 
 @claim(DEEP, kind="optimality", cases=[1, 2])
@@ -114,6 +122,7 @@ def test_bal_bias_NC(
     options = {"error": normalised_error(problem, end), "margin": GRAM_MARGIN}
     orthogonal = {"orthogonal frame": _metrics(problem, end.head, predicted.orthogonal_frame(n_classes))}
     trial.value(found, np.zeros(len(found)), scale=1.0, wrong_processes=orthogonal, **options)
+    _decide_frame(trial, problem, end, predicted.simplex_etf, {"orthogonal frame": predicted.orthogonal_frame})
     even = np.full(n_classes, 1 / n_classes)
     trial.value(np.asarray(end.head.bias), even, controls={"no bias": 0 * even}, **options)
     unbiased = predicted.mse_optimum(problem.class_sizes, problem.weight_decays, problem.feature_decay).feature_gram
@@ -143,3 +152,9 @@ def test_bal_nobias_NC__bottleneck(
     measured, whole = np.concatenate([spectra.ravel(), on_ones]), {"the whole frame": projection(directions)}
     error = normalised_error(problem, end)
     trial.value(measured, projection(width), error=error, margin=GRAM_MARGIN, controls=whole)
+    # Equal classes may change places: a frame that this changes is one of many.
+    moved = np.abs(np.roll(found, 1, axis=(1, 2)) - found).max() > GRAM_MARGIN
+    tied = predicted.mse_optimum(
+        sizes, problem.weight_decays, problem.feature_decay, widths=widths, bias=bias
+    ).cut_is_tied
+    trial.identity(np.array([int(moved)]), np.array([int(tied)]), ops=0, controls={"one frame": np.array([0])})

@@ -54,10 +54,13 @@ def test_cert_M1(trial, class_sizes: Sizes = (6, 4, 3, 2), strength: Strength = 
     is_minimum = np.array([int(spectrum[0] > -1e-9 * spectrum[-1]) for spectrum in spectra])
     trial.identity(is_minimum, np.array(passes), ops=0, controls=apart(trial, np.array(passes), 0.1, wrong))
     optimum = predicted.mse_optimum(class_sizes, [weight_decay], feature_decay)
+    values = np.array([value_and_slope(problem, head)[0] for head in heads])
+    allowed = predicted.local_minimum_values(class_sizes, [weight_decay], feature_decay)
+    trial.identity(values[is_minimum == 1], allowed, ops=200, scale=1.0, controls={"1 % more": 1.01 * allowed})
     samples = np.repeat(-gradients[-1] / np.sqrt(np.array(class_sizes, float)), class_sizes, axis=1)
     labels = np.repeat(np.arange(len(class_sizes)), class_sizes)
     trial.gap(
-        value_and_slope(problem, heads[-1])[0],  # of all classes: each has a root, and at depth one so each lives
+        values[-1],  # of all classes: each has a root, and at depth one so each lives
         predicted.dual_bound(samples, labels, weight_decay, feature_decay),
         optimum.value,
         margin=1e-9,

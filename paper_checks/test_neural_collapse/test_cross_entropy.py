@@ -186,6 +186,58 @@ def test_ce_deep_global__holds(trial, n_classes: Classes, depth: Depth, per_clas
     decide_gain(trial, n_classes, depth, per_class, decay)
 
 
+@claim(
+    ours("of balanced factors the objective is a function of the scale, which any search can minimise"),
+    kind="optimality",
+    cases=[(4, 1), (4, 2), (3, 4)],
+)
+def test_ce_frame_value(
+    trial,
+    n_classes: Annotated[int, Interval(3, 8)],
+    depth: Depth,
+    per_class: Annotated[int, Interval(1, 100)] = 4,
+    unit: Annotated[float, Interval(2, 1e15, why="of the logits, by which scales are divided")] = 1e12,
+):
+    """The best scale of any pattern of logits, and the last at which a frame is stationary, in any units; or zero."""
+    drawn, simplex = trial.generator("pattern").uniform(-0.9, 0.9, (n_classes,) * 2), np.eye(n_classes) - 1 / n_classes
+    pattern, zero = np.where(np.eye(n_classes) == 1, 1.0, drawn), (0.0, np.log(n_classes))
+    decays = (np.array([1e-3, 0.1, 3.0]) / per_class ** (1 / (depth + 1))).tolist()
+
+    def scales(depth, decay):
+        """Of the pattern in three units, and of the frame: each scale with the objective there."""
+        of = per_class, [decay] * depth, decay
+        best = [np.multiply(predicted.frame_value(pattern * x, *of), (x, 1)) for x in (1 / unit, 1, unit)]
+        return np.array([*best, predicted.etf_stationary(n_classes, *of)])
+
+    found = []
+    for decay in decays:
+        turns, last = (_turns(logits, per_class, [decay] * depth, decay) for logits in (pattern, simplex))
+        found.append([*[min([zero, *turns], key=lambda turn: turn[1])] * 3, [zero, *last][-1]])
+    known, deeper = (np.array([scales(layers, decay) for decay in decays]) for layers in (depth, depth + 1))
+    wrong = {"one layer more": deeper, "as at the least decay": np.repeat(known[:1], len(decays), axis=0)}
+    trial.value(found, known, error=1e-11 * (1 + known), margin=1e-8, scale=1.0, controls=wrong)
+
+
+def _turns(pattern, per_class, weight_decays, feature_decay):
+    """The scales at which the objective of balanced factors turns from falling to rising, and its values there."""
+    from scipy.optimize import brentq
+
+    factors, singular_values = len(weight_decays) + 1, np.linalg.svd(pattern, compute_uv=False)
+    squares = per_class * singular_values[singular_values > 1e-12 * singular_values[0]] ** 2
+    strength = factors / 2 * (np.prod(weight_decays) * feature_decay) ** (1 / factors)
+
+    def cost(scale):  # of a complex scale too: its imaginary part is the slope, without cancellation
+        margins = np.diag(pattern) - pattern  # of every column
+        loss = np.mean(np.log(np.sum(np.exp(-np.multiply.outer(scale, margins)), axis=-2)), axis=-1)
+        return loss + strength * np.sum(squares ** (1 / factors)) * scale ** (2 / factors)
+
+    grid = np.geomspace(1e-3, 1e3, 4001)
+    slopes = cost(grid + 1e-30j).imag
+    cells = np.flatnonzero((slopes[:-1] < 0) & (slopes[1:] >= 0))
+    scales = [brentq(lambda x: cost(x + 1e-30j).imag, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-14) for i in cells]
+    return [(scale, float(cost(scale))) for scale in scales]
+
+
 @claim(PAIRS, kind="limit")
 def test_ce_deep_global__rule(
     trial,

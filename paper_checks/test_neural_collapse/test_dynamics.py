@@ -162,6 +162,37 @@ def test_nc_rate__within(trial, n_seeds: Seeds = 12, decay: Weak = 5e-3):
     trial.value(rate, exact, error=error, margin=1e-3 * exact, controls=wrong)
 
 
+@claim(ours("the recursion of heavy-ball descent on a parabola is linear"), kind="identity", cases=[0.9, 0.5])
+def test_nc_rate__parabola(
+    trial,
+    momentum: Annotated[float, Interval(0.1, 0.95, why="beyond, the first two regimes are one to rounding")],
+    step: Annotated[float, Interval(0.001, 10)] = STEP,
+):
+    """Heavy-ball descent has the rate of its larger root: where it creeps, oscillates, overshoots and diverges."""
+    ends = (1 - np.sqrt(momentum)) ** 2, (1 + np.sqrt(momentum)) ** 2  # of eta h, between which it oscillates
+    slopes = np.array([ends[0] / 10, ends[0] / 2, 1.0, (ends[1] + 2 * (1 + momentum)) / 2, 3 * (1 + momentum)])
+
+    def rates(slopes, momentum):
+        steps = [np.array([[1 + momentum - slope, -momentum], [1, 0]]) for slope in slopes]
+        return np.array([-np.log(np.abs(np.linalg.eigvals(one)).max()) for one in steps])
+
+    exact = np.array([predicted.heavy_ball_rate(slope / step, step, momentum) for slope in slopes])
+    wrong = {"small steps": slopes / (1 - momentum), "oscillating": np.full(len(slopes), -np.log(momentum) / 2)}
+    options = {"ops": 1000, "scale": 1.0}
+    trial.identity(rates(slopes, momentum), exact, controls=wrong, **options)
+    # Without momentum, of the curvatures 2 lambda, 2 lambda x and both lambda and 2 lambda twice.
+    decay, root = 0.1 / step, 0.3
+    plain, slow = predicted.nc2_rate(decay, step), predicted.nc2_rate(decay, step, smallest_root=root)
+    twice, slower, once = rates(np.array([0.2, 0.2 * root, 0.1]), 0.0)
+    found, formula = (
+        np.array([twice, slower, 2 * once + 2 * twice]),
+        np.array([plain, slow, predicted.nc1_rate(decay, step)]),
+    )
+    trial.identity(
+        found, formula, controls={"with momentum": rates(np.array([0.2, 0.2 * root, 0.1]), momentum)}, **options
+    )
+
+
 @claim(
     ours("the loss moves neighbouring layers by terms that cancel in their difference, the decays shrink it"),
     kind="identity",

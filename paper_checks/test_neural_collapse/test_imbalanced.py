@@ -15,6 +15,7 @@ from paper_checks.test_neural_collapse import (
     Strength,
     Width,
     apart,
+    decide_shapes,
     found_optimum,
     gram_error,
     grams,
@@ -57,6 +58,10 @@ def decide_frames(trial, problem, end, frames, controls):
         margin=GRAM_MARGIN,
         controls=apart(trial, exact, GRAM_MARGIN, {**wrong, "with a bias": predicted_grams(biased)}),
     )
+    lengths = np.sqrt(np.stack(frames[1:3]))
+    unequal, doubled = (np.stack([predicted.general_orthogonal_frame(a) for a in x]) for x in (lengths, lengths**2))
+    simplex = np.repeat(predicted.simplex_etf(len(exact[0]))[None], 2, axis=0)
+    decide_shapes(trial, problem, end, unequal, {"squares for lengths": doubled, "simplex frame": simplex})
 
 
 def decide_duality(trial, problem, end, ratios, wrong):

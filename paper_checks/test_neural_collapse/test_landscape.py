@@ -75,6 +75,13 @@ def test_gd_basin__subsets(trial, depth: Deep, class_sizes: Sizes = (6, 4, 3, 2)
     top = [sizes[~which].max(initial=0) <= sizes[which].min(initial=sizes.max()) for which in alive]
     wrong = {"every set": np.ones(len(top), int), "the global one": np.where([which.all() for which in alive], 1, -1)}
     trial.identity(signs, np.where(top, 1, -1), ops=0, controls=wrong)
+    allowed = predicted.local_minimum_values(class_sizes, problem.weight_decays, problem.feature_decay)
+    least = [(value_and_slope(problem, head)[0], which.sum()) for head, which in zip(heads, alive, strict=True)]
+    values, counts = np.array([one for one, is_top in zip(least, top, strict=True) if is_top]).T
+    exact = allowed[counts.astype(int)]
+    trial.identity(
+        values, exact, ops=200, scale=1.0, controls={"one class fewer": np.append(0.5, allowed)[counts.astype(int)]}
+    )
 
 
 @claim(HESSIAN, kind="optimality")

@@ -128,7 +128,7 @@ def test_scl_bind(trial, dim: Dim = 4):
     decide_batches(trial, TWO_CLASSES, ((0, 1, 4, 5), (0, 2, 3, 4, 6, 7)), ((0, 1, 4, 5), (0, 2, 3, 6, 7)), dim)
 
 
-@claim(BATCHES, kind="optimality", tier="full")
+@claim(BATCHES, kind="optimality")
 def test_scl_batch__singletons(trial, dim: Dim = 4):
     """Two classes with one sample each in a batch are not joined by it: neither is an anchor there."""
     decide_batches(trial, (0, 0, 1, 1), ((0, 1, 2), (1, 2, 3)), ((0, 1), (2, 3), (0, 2)), dim)
@@ -162,7 +162,7 @@ def test_lt_angle(trial, n_vectors: Annotated[int, Interval(3, 8, why="descents 
 def test_lt_within(
     trial,
     class_sizes: tuple[Annotated[int, Interval(1, 100)], ...] = (3, 2, 4),
-    dim: Annotated[int, Interval(2, 64)] = 5,
+    dim: Annotated[int, Interval(2, 64)] = 12,
 ):
     """The spread within classes is zero iff every feature is its class mean: then NC1 is zero too."""
     trial.require(len(class_sizes) >= 2 and max(class_sizes) > 1, "class_sizes must be several, one of them above 1")
@@ -212,6 +212,22 @@ def test_ebv_welch(
     if n_vectors == dim + 1 or (n_vectors, dim) == (6, 3):
         signed = {"signed cosines": predicted.simplex_bound(n_vectors, dim)}
         trial.value(best, least, error=error, margin=2 * error, controls=signed)
+
+
+@claim(LINES, kind="optimality")
+def test_ebv_welch__plane(trial, n_lines: Annotated[int, Interval(4, 10)] = 4):
+    """N lines in the plane are pi / N apart at best: three of them attain Welch's bound, more cannot."""
+    sizes = np.array([3, n_lines])
+    found, errors = np.array([spread(trial, int(n), 2, absolute=True, n_seeds=8) for n in sizes]).T
+    bounds = np.array([predicted.welch_bound(int(n), 2) for n in sizes])
+    wrong = {
+        "signed cosines": np.array([predicted.simplex_bound(int(n), 2) for n in sizes]),
+        "2 pi / N": np.cos(2 * np.pi / sizes),
+    }
+    trial.value(found, np.cos(np.pi / sizes), error=errors.max(), margin=2 * errors.max(), scale=1.0, controls=wrong)
+    may = np.array([predicted.welch_bound_may_be_attained(int(n), 2) for n in sizes]).astype(int)
+    of_numbers = {"any number of lines": np.ones(2, int), "none but orthogonal ones": np.zeros(2, int)}
+    trial.identity((found < bounds + 2 * errors).astype(int), may, ops=0, controls=of_numbers)
 
 
 @claim(LINES, kind="optimality", tier="full", cases=[(6, 3), (10, 5), (7, 3)])

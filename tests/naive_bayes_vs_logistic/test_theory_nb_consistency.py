@@ -165,22 +165,19 @@ def test_the_ratio_condition_says_whether_the_box_reaches_the_posterior(seed, n_
 
 @settings(deadline=None)
 @given(seeds, st.integers(2, 8), st.floats(0.05, 20), st.booleans())
-def test_the_box_minimiser_carries_its_certificate(seed, n_classes, bound, with_zeros):
+def test_the_box_minimiser_meets_its_conditions(seed, n_classes, bound, with_zeros):
     rng = np.random.default_rng(seed)
     p = np.stack([random_posterior(rng, n_classes) for _ in range(20)])
     if with_zeros:
         p = np.where(rng.random(p.shape) < 0.4, 0, p) + np.eye(n_classes)[rng.integers(n_classes, size=20)]
         p /= p.sum(axis=1, keepdims=True)
-    logits, loss, upper, lower = predicted.box_minimiser(p, bound)
+    logits, loss = predicted.box_minimiser(p, bound)
     q = np.exp(logits - logits.max(axis=1, keepdims=True))
     q /= q.sum(axis=1, keepdims=True)
     slack = 16 * n_classes * UNIT_ROUNDOFF * (1 + bound)
     assert np.all(np.abs(logits) <= bound)
-    assert np.all(upper >= 0)
-    assert np.all(lower >= 0)
-    assert np.all(upper[logits < bound] == 0)
-    assert np.all(lower[logits > -bound] == 0)
-    np.testing.assert_allclose(q - p + upper - lower, 0, atol=slack)
+    assert np.all((p - q)[logits < bound] <= slack)
+    assert np.all((p - q)[logits > -bound] >= -slack)
     np.testing.assert_allclose(loss, -np.sum(p * np.log(q), axis=1), atol=slack)
     other = rng.uniform(-bound, bound, p.shape)
     assert np.all(predicted.conditional_regret(other, p, bound) >= -slack)
@@ -226,10 +223,6 @@ def test_up_to_the_threshold_the_top_two_classes_tie(n_classes, bound, share):
     corner[:2] = bound
     slack = 8 * n_classes * UNIT_ROUNDOFF * (1 + bound)
     assert predicted.conditional_regret(corner, p, bound) == pytest.approx(0, abs=slack)
-    minimum = predicted.box_minimiser(p, bound)
-    corner_q = 1 / (2 + rho)
-    np.testing.assert_allclose(minimum.upper_multipliers[:2], p[:2] - corner_q, atol=slack)
-    np.testing.assert_allclose(minimum.lower_multipliers[2:], corner_q * np.exp(-2 * bound), atol=slack)
     beyond = min(2 * threshold, (1 + threshold) / 2)
     p[:2] = (1 + beyond) / 2, (1 - beyond) / 2
     assert predicted.conditional_regret(corner, p, bound) > slack

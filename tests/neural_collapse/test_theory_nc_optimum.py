@@ -57,7 +57,7 @@ def check_parameters(optimum, decays, feature_decay):
     n_alive = int(optimum.alive.sum())
     for factor, values in (
         *zip(weights, optimum.layer_singular_values, strict=True),
-        (means * np.sqrt(sizes), optimum.feature_singular_values),
+        (means * np.sqrt(sizes), np.sqrt(optimum.balances / optimum.feature_decay)),
     ):
         computed = np.linalg.svd(factor, compute_uv=False)[:n_alive]
         assert computed == pytest.approx(np.sort(values)[::-1][:n_alive], rel=1e3 * UNIT_ROUNDOFF)

@@ -207,7 +207,7 @@ def test_a_bottleneck_keeps_the_largest_classes_wherever_they_stand():
     shallow = predicted.mse_optimum([1, 6, 2, 4], [0.02], 0.02, widths=[2])
     assert np.diag(shallow.logits) == pytest.approx([0, 1 - 0.26 / np.sqrt(6), 0, 0.87], rel=ROUNDING)
     assert optimum.layer_singular_values.shape == (2, 4)
-    assert optimum.feature_singular_values[[0, 2]].tolist() == [0, 0]
+    assert optimum.balances[[0, 2]].tolist() == [0, 0]
     tied = predicted.mse_optimum([1, 6, 4, 4], [0.02, 0.02], 0.02, widths=(2, 4))
     assert tied.cut_is_tied
     assert not predicted.mse_optimum([6, 4, 4], [1.0, 1.0], 1.0, widths=(2, 3)).cut_is_tied

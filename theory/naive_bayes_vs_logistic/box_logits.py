@@ -17,16 +17,14 @@ _HALVINGS = 64
 
 
 class BoxMinimum(NamedTuple):
-    """Minimiser of -sum_k p_k log softmax_k(h) over the box, and its certificate.
+    """Minimiser of -sum_k p_k log softmax_k(h) over the box, and the minimum.
 
-    The multipliers u, l >= 0 of h_k <= Lambda and h_k >= -Lambda are positive only where h is at that bound, and
-    softmax(h) - p + u - l = 0; the loss is convex, so these conditions prove that `loss` is the minimum.
+    p - softmax(h) is positive only where h_k = Lambda and negative only where h_k = -Lambda; the loss is convex, so
+    this proves that it is the minimum.
     """
 
     logits: Float[np.ndarray, "*points classes"]
     loss: Float[np.ndarray, "*points"]
-    upper_multipliers: Float[np.ndarray, "*points classes"]
-    lower_multipliers: Float[np.ndarray, "*points classes"]
 
 
 @guarded
@@ -54,14 +52,7 @@ def box_minimiser(probabilities: Distributions, logit_bound: Positive) -> BoxMin
         lower, upper = np.where(root_is_above, middle, lower), np.where(root_is_above, upper, middle)
     shift = np.where(reached, -(highest + np.where(reached, lowest, 0)) / 2, (lower + upper) / 2)
     logits = np.clip(log_p + shift[..., None], -bound, bound)
-    excess = probabilities - np.exp(_log_softmax(logits))
-    clipped_class = ~reached[..., None]
-    return BoxMinimum(
-        logits,
-        _loss(logits, probabilities),
-        np.where(clipped_class & (logits >= bound), np.maximum(excess, 0), 0),
-        np.where(clipped_class & (logits <= -bound), np.maximum(-excess, 0), 0),
-    )
+    return BoxMinimum(logits, _loss(logits, probabilities))
 
 
 @guarded

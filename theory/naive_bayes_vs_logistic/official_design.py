@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from theory_on_trial.contract import Interval, Size, guarded
 
-_LEVELS = np.array([-1.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
+_LEVELS = np.append(-1.0, 2.0 ** np.arange(6))
 
 
 @guarded

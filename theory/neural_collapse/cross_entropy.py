@@ -94,7 +94,7 @@ def cross_polytope_stationary(
 @guarded
 def cross_polytope_pattern(n_classes: SeveralClasses) -> Float[np.ndarray, "classes classes"]:
     """Gram matrix B^T B of the class vectors (e_1, -e_1, e_2, -e_2, ...), the last one single if K is odd."""
-    vectors = np.zeros(((n_classes + 1) // 2, n_classes))
+    vectors = np.zeros((n_classes, n_classes))
     vectors[np.arange(n_classes) // 2, np.arange(n_classes)] = (-1.0) ** np.arange(n_classes)
     return vectors.T @ vectors
 

@@ -36,7 +36,7 @@ class MseOptimum:
     betas, roots, regimes: beta_i, x_i (zero if dead) and the name of the regime of each direction, bottleneck aside.
     alive: whether the direction survives in the minimiser; cut_is_tied: whether a bottleneck chose among equals.
     singular_values: sigma_i of W_M ... W_1 H; balances: tau_i = lambda_m sigma_i(W_m)^2 = lambda_H sigma_i(H)^2.
-    layer_singular_values [M, directions], feature_singular_values: those of each W_m and of H.
+    layer_singular_values [M, directions]: those of each W_m.
     left_directions, right_directions: their left and right singular vectors in class coordinates, as columns.
     logits: W_M ... W_1 Hbar, column k the logits of class k without bias; Hbar are the class means.
     product_gram: (W_M ... W_1)(W_M ... W_1)^T; classifier_gram: W_M W_M^T; feature_gram: Hbar^T Hbar.
@@ -57,7 +57,6 @@ class MseOptimum:
     singular_values: Float[np.ndarray, " directions"]
     balances: Float[np.ndarray, " directions"]
     layer_singular_values: Float[np.ndarray, "depth directions"]
-    feature_singular_values: Float[np.ndarray, " directions"]
     left_directions: Float[np.ndarray, "classes directions"]
     right_directions: Float[np.ndarray, "classes directions"]
     logits: Float[np.ndarray, "classes classes"]
@@ -144,7 +143,6 @@ def mse_optimum(
         singular_values=singular_values,
         balances=balances,
         layer_singular_values=np.sqrt(balances / decays[:, None]),
-        feature_singular_values=np.sqrt(balances / feature_decay),
         left_directions=left,
         right_directions=right,
         logits=(left * singular_values) @ class_right.T,
