@@ -128,3 +128,16 @@ def aligned_network(rng, weights, depth, objective):
     readout = rotations[-1] if objective == "jepa" else rotations[0]
     predictor = readout * weights @ rotations[-1].T
     return observed.Parameters(layers, predictor), rotations[0]
+
+
+def two_layers(objective, second, cross):
+    """Return the flow of two layers and a predictor of two features, written by hand, for SciPy's solvers."""
+
+    def slope(_, at):
+        first, last, predictor = at.reshape(3, 2, 2)
+        encoder = last @ first
+        residual = (encoder @ cross if objective == "jepa" else cross) - predictor @ encoder @ second
+        back = predictor.T @ residual
+        return np.ravel([last.T @ back, back @ first.T, residual @ encoder.T])
+
+    return slope

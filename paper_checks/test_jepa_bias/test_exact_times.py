@@ -105,7 +105,8 @@ def test_exact_time__passage(
     _, _, depth, covariance, regression = random_problems(rng, count, objective)
     limit = predicted.asymptote(depth, regression, objective=objective)
     away = limit * np.exp(rng.uniform(0.1, 1, count) * (1 if side == "falls" else -1))
-    start = away * np.exp(rng.uniform(0.5, 2, count) * (1 if side == "falls" else -1))
+    # Some so near each other that a quotient of theirs would leave few digits of its logarithm.
+    start = away * np.exp(np.geomspace(1e-5, 2, count) * (1 if side == "falls" else -1))
     problem, options = (depth, covariance, regression), {"objective": objective, **PAPER}
     times = predicted.time_to_reach(away, start, *problem, **options)
     bound = predicted.time_error_bound(away, start, *problem, **options)

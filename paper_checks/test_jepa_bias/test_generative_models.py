@@ -1,12 +1,13 @@
 """Data models that have such features: two noisy views, two masks, two successive frames."""
 
-from typing import Annotated
+from itertools import product
+from typing import Annotated, Literal
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.linalg import circulant
+from scipy.linalg import circulant, eigh
 
-from paper_checks.test_jepa_bias import OBJECTIVES, rise_times
+from paper_checks.test_jepa_bias import OBJECTIVES, random_rotations, rise_times
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours
@@ -106,6 +107,84 @@ def test_gen_temporal(trial, noise_level: Level = 1.0):
     )
 
 
+def two_frames(variance, persistence, innovation, noise):
+    """Lambda and rho of z + n and gamma z + u + n', by enumeration: each of the four is plus or minus its deviation."""
+    signs = np.array(list(product((-1, 1), repeat=4)))[:, :, None]
+    z, u, first, second = np.moveaxis(signs * np.sqrt([variance, innovation, noise, noise]), 1, 0)
+    context, target = z + first, persistence * z + u + second
+    covariance = np.mean(target * context, axis=0)
+    return [covariance, covariance / np.mean(context**2, axis=0)]
+
+
+@claim(MOMENTS, kind="identity", cases=("static", "temporal"))
+def test_gen_static__enumerated(trial, model: Literal["static", "temporal"], noise_level: Level = 1.0):
+    """Two noisy views, and two noisy frames, have lambda and rho as stated whatever the laws of signal and noise."""
+    persistence, innovation = np.array([0.9, 0.5, -0.4]), np.array([0.1, 0.6, 0.5])
+    noise, variance = noise_level * np.array([1.2, 0.3, 0.2]), np.array([1.5, 1.0, 0.6])
+    if model == "static":
+        features, persistence, innovation = predicted.static_features(variance, noise), np.ones(3), np.zeros(3)
+    else:
+        features = predicted.temporal_features(persistence, innovation, noise)
+        for _ in range(400):  # frames until it is stationary
+            variance = persistence**2 * variance + innovation
+    clear = [features.covariance, persistence]
+    trial.identity(
+        two_frames(variance, persistence, innovation, noise),
+        np.array(features),
+        ops=100,  # a frame's roundings last for 1 / (1 - 0.81) frames
+        scale=2.0,
+        controls={
+            "rho without noise": clear,
+            "lambda of the view with itself": [variance + noise, features.regression],
+        },
+    )
+
+
+def enumerated(S, rate, target_rate=None):
+    """Both covariances of masked views, summed over all masks; of the target its own mask, or what the first hides."""
+    masks = np.array(list(product((0, 1), repeat=len(S))))
+    seen, shown = (np.prod(np.where(masks, q, 1 - q), axis=1) for q in (rate, target_rate or 0.5))
+    others = 1 - masks if target_rate is None else np.broadcast_to(shown @ masks, masks.shape)
+    return masks.T * seen @ masks * S, others.T * seen @ masks * S
+
+
+@claim(MOMENTS, kind="identity")
+def test_gen_masking__enumerated(trial, rate: Rate = 0.6, target_rate: Rate = 0.3):
+    """Summed over all masks the covariances are as said, whatever the coordinates' variances."""
+    S, options = correlated(), {"ops": 3 * 2**3, "scale": 4.0}
+    found, pair = enumerated(S, rate), np.stack(predicted.complementary_mask_covariances(S, rate))
+    wrong = {"Sigma_yx = q (S - D)": [pair[0], pair[1] / (1 - rate)], "Sigma_xx = q S": [rate * S, pair[1]]}
+    trial.identity(found, pair, controls=wrong, **options)
+    found, pair = (
+        enumerated(S, rate, target_rate),
+        np.stack(predicted.independent_mask_covariances(S, rate, target_rate)),
+    )
+    trial.identity(found, pair, controls={"masks as factors": [rate * S, target_rate * S]}, **options)
+
+
+@claim(ours("least squares of y on x is Sigma_yx Sigma_xx^+"), kind="identity")
+def test_gen_spectrum(trial, dim: Annotated[int, Interval(4, 20)] = 8, n_samples: Annotated[int, Interval(2, 20)] = 5):
+    """On a feature q of few samples least squares of y on x is rho q, and the covariance of y with q . x is lambda q.
+
+    So also where features have the same variance: they are told apart by lambda.
+    """
+    trial.require(n_samples <= dim, "n_samples must be dim at most: so many features are seen")
+    rng, count = trial.generator("views"), n_samples
+    variance = 2.0 + np.arange(count) // 2
+    covariance = variance / 2 + 0.25 * (np.arange(count) % 2)
+    basis, latent = random_rotations(rng, dim, 1)[0, :, :count], random_rotations(rng, count, 1)[0] * np.sqrt(count)
+    X, Y = latent * np.sqrt(variance) @ basis.T, latent * (covariance / np.sqrt(variance)) @ basis.T
+    seen = predicted.restrict_to_range(X.T @ X / count, Y.T @ X / count)
+    found = predicted.joint_spectrum(seen.Sigma_xx, seen.Sigma_yx)
+    features = seen.basis @ found.basis
+    measured = [np.linalg.lstsq(X, Y)[0].T @ features, Y.T @ (X @ features) / count]
+    expected = [found.regression * features, found.covariance * features]
+    scale = dim * variance.max()
+    trial.identity(measured, expected, ops=10 * dim, scale=scale, controls={"both exchanged": expected[::-1]})
+    known, wrong = np.sort(covariance)[::-1], {"the variances": np.sort(variance)[::-1]}
+    trial.identity(known, found.covariance, ops=10 * dim, scale=scale, controls=wrong)
+
+
 def orders(features, depth=5, fraction=0.8):
     """The orders in which both objectives learn the features, by quadrature, from a hundredth of the weakest target."""
     found = []
@@ -123,24 +202,31 @@ def test_gen_masking__order(trial, rate: Rate = 0.5, target_rate: Rate = 0.5):
     A complementary mask has lambda < 0 for directions weaker than one coordinate.
     """
     S = circulant([1.0, 0.55, 0.3, 0.3, 0.55])
-    spectrum = np.unique(np.round(np.linalg.eigvalsh(S), 12))
-    features = predicted.independent_mask_features(spectrum, 1.0, rate, target_rate)
-    joint = predicted.joint_spectrum(*predicted.independent_mask_covariances(S, rate, target_rate))
-    sampled, wrong = np.unique(np.round(joint.regression, 12)), np.full(len(spectrum), target_rate / rate)
-    trial.identity(sampled, features.regression, ops=5 * 5e3, scale=10.0, controls={"rho = q' s / (q s)": wrong})
-    kept = predicted.independent_mask_features(spectrum[1:], 1.0, rate, target_rate)
-    strongest, weakest = np.argsort(-spectrum[1:]), np.argsort(spectrum[1:])
+    spectrum = np.linalg.eigvalsh(S)
+    found, expected = [], []
+    for target in (None, target_rate):
+        second, cross = enumerated(S, rate, target)
+        found.append([np.linalg.eigvalsh(cross), eigh(cross, second, eigvals_only=True)])
+        expected.append(
+            predicted.complementary_mask_features(spectrum, 1.0, rate)
+            if target is None
+            else predicted.independent_mask_features(spectrum, 1.0, rate, target)
+        )
+    wrong = {
+        "all are learned": np.abs(expected),
+        "Sigma_xx = q^2 S": [[each.covariance, each.covariance / (rate**2 * spectrum)] for each in expected],
+    }
+    trial.identity(
+        found, np.array(expected), ops=5 * 2**5, scale=10.0, controls=wrong
+    )  # the sums, conditioned up to 10
+    kept = predicted.independent_mask_features(np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate)
+    strongest, weakest = [2, 1, 0], [0, 1, 2]
     trial.identity(
         orders(kept, depth=2),
         [strongest, strongest],
         ops=0,
         controls={"JEPA the other way round": [weakest, strongest]},
     )
-    complement = predicted.complementary_mask_features(spectrum, 1.0, rate)
-    views = predicted.complementary_mask_covariances(S, rate)
-    signs = np.sign(np.unique(np.round(np.linalg.eigvalsh(views.Sigma_yx), 12))).astype(int)
-    learned = np.sign(complement.covariance).astype(int)
-    trial.identity(signs, learned, ops=0, controls={"all are learned": np.ones(len(spectrum), int)})
 
 
 @claim(ours("rho is gamma without noise, which rises here while lambda falls"), kind="identity")

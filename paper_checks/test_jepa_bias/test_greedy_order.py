@@ -74,8 +74,7 @@ def test_greedy_rho(
     """
     init, excess = preferences(trial, objective, depth, rho_low, rho_high, fraction)
     args = depth, init[0], rho_high, rho_low
-    expansion = predicted.greedy_ratio_expansion(*args, objective=objective, fraction=fraction)
-    prefactor = float(expansion - 1) * HALVINGS[0]
+    prefactor = float(predicted.greedy_excess(*args, objective=objective, fraction=fraction)) * HALVINGS[0]
     margin = 0.005 * np.abs(prefactor)
     wrong = {"1 / rho' - 1 / rho": 1 / rho_low - 1 / rho_high, "blind to rho": 0.0}
     controls = apart(trial, prefactor, margin, wrong)
@@ -109,27 +108,34 @@ def lead(init, fraction, rho_low, rho_high, objective):
     return float(slow - fast)
 
 
-@claim(ours("by integrating equations (7) and (8) at L = 1"), kind="rate")
+@claim(ours("by integrating equations (7) and (8) at L = 1"), kind="rate", cases=(0.5, 0.9))
 def test_greedy_rho__shallow(
-    trial, rho_low: Regression = 0.5, rho_high: Regression = 1.0, fraction: Fraction = 0.5,
+    trial, fraction: Fraction, rho_low: Regression = 0.5, rho_high: Regression = 1.0,
     init: Annotated[float, Interval(1e-40, 1e-6, why="of the leads in epsilon only the first are left")] = 1e-12,
 ):  # fmt: skip
     """At L = 1 JEPA's lead grows by (1/rho' - 1/rho) log(1/epsilon) / lambda only, its time as 1 / (lambda epsilon).
 
-    MAE learns the larger rho later, by log(rho / rho') / (2 lambda).
+    MAE learns the larger rho later, by log(rho / rho') / (2 lambda), whatever p is.
     """
     trial.require(rho_low < 0.9 * rho_high, "rho_low must be below 0.9 rho_high: nothing tells equal features apart")
     jepa, mae = ([lead(at, fraction, rho_low, rho_high, rule) for at in (init, init / 1000)] for rule in OBJECTIVES)
-    contrast = 1 / rho_low - 1 / rho_high
+    by_jepa, by_mae = (
+        float(predicted.greedy_excess(1, init, rho_high, rho_low, objective=rule, fraction=fraction))
+        for rule in OBJECTIVES
+    )
+    contrast = -by_jepa / (init * np.log(init))
     neglected = 2 * init / rho_low**2  # of log(1 - epsilon / rho) / rho
     rounding = 1e-14 * (1 + np.abs(np.log(init)) * contrast)
     tolerance = {"error": rounding, "slack": neglected, "margin": 2 * (neglected + rounding)}
     wrong = {"without the logarithm": 0.0, "prefactor (2L-1)/(2L-2) of L = 2": 1.5 * contrast}
     trial.value((jepa[1] - jepa[0]) / np.log(1000), contrast, controls=wrong, **tolerance)
-    expansion = predicted.greedy_ratio_expansion(1, init, rho_high, rho_low, objective="mae", fraction=fraction)
-    late = -np.log(init) * float(expansion - 1)
+    late = -np.log(init) * by_mae
     wrong = {"JEPA's sign": -late, "log(rho / rho')": 2 * late, "blind to rho": 0.0}
     trial.value(mae[0], late, controls=wrong, **tolerance)
+    rhos = np.array([rho_low, rho_high])
+    first = [predicted.limit_order(np.ones(2), rhos, 1, fraction, objective=rule)[0] for rule in OBJECTIVES]
+    # A lead that grows is positive in the end.
+    trial.identity([jepa[1] > jepa[0], mae[0] > 0], first, ops=0, controls={"both by rho": [1, 1]})
 
 
 @claim(ours("by the constant term of MAE's time, whose sign is that of K_L(p)"), kind="identity", cases=(2, 3, 4, 5))
@@ -142,10 +148,11 @@ def test_mae_sign(
     threshold = predicted.sign_threshold(depth)
     # What follows the constant is of order epsilon^(2/L) = 1e-16, what the leading terms cancel of 10^(8 (L - 1)).
     init = mpmath.mpf(10) ** (-8 * depth)
-    measured = []
+    measured, order, rhos = [], [], (rho_low, rho_high)
     for p in (threshold - off, threshold + off):
-        slow, fast = (exact_time(p, init, depth, 1, rho, "mae", 8 * depth + 10) for rho in (rho_low, rho_high))
+        slow, fast = (exact_time(p, init, depth, 1, rho, "mae", 8 * depth + 10) for rho in rhos)
         measured.append(int(mpmath.sign(slow - fast)))
+        order.append(2 * predicted.limit_order(np.ones(2), np.array(rhos), depth, p, objective="mae")[0] - 1)
     half = 1 if threshold > 0.5 else -1
-    controls = {"p* = 1/2": [half, half], "the smaller rho is always first": [-1, -1]}
-    trial.identity(measured, [-1, 1], ops=0, controls=controls)
+    controls = {"p* = 1/2": [[half, half]] * 2, "the smaller rho is always first": [[-1, -1]] * 2}
+    trial.identity([measured, measured], [[-1, 1], order], ops=0, controls=controls)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from paper_checks.test_jepa_bias import OBJECTIVES, Objective, random_rotations
+from paper_checks.test_jepa_bias import OBJECTIVES, Objective, random_rotations, two_layers
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial import claim, ours
@@ -99,9 +99,10 @@ def test_gd_matches_ode__scalar(
             layer, steps = after, steps + 1
         time = quad(lambda w: 1 / velocity(w), start, layer, epsabs=0, epsrel=1e-11, limit=200)[0]
         problem = (layer**depth / limit, init, depth, covariance, regression)
-        shift = predicted.discrete_time_shift(step, *problem, objective=objective, clock="flow")
+        # L units of the paper's clock are one of the flow's.
+        shift = float(predicted.discrete_time_shift(step, *problem, objective=objective, clock="paper")) / depth
         # The next order is (rate eta)^2 / rate, rates up to L lambda.
-        return (steps * step - time) / float(shift), abs(step**2 * depth * covariance / float(shift))
+        return (steps * step - time) / shift, abs(step**2 * depth * covariance / shift)
 
     found, slack = np.transpose([delay(step) for step in (0.002, 0.001)])
     trial.value(
@@ -213,6 +214,30 @@ def test_nondiag_spectrum__mae(trial, angle: Angle):
         controls={"sv(R)": expected**1.5, "eigenvalues of R": np.sort(np.abs(eigenvalues))[::-1] ** (2 / 3)},
         wrong_processes={"descent, which loses the balance": descent},
     )
+
+
+@claim(
+    ours("stationary JEPA with an invertible encoder has V W = W R, stationary MAE V W = R"),
+    kind="identity",
+    cases=list(product(OBJECTIVES, (0.1, 0.4))),
+)
+def test_nondiag_spectrum__solved(trial, objective: Objective, angle: Angle):
+    """The flow solved to its end leaves the eigenvalues of R in V (JEPA), sv(R)^(L/(L+1)) in W-bar (MAE)."""
+    from scipy.integrate import solve_ivp
+
+    regression, second, cross = rotated_apart(angle)
+    start, slope = np.ravel([0.7 * np.eye(2)] * 3), two_layers(objective, second, cross)
+    end = solve_ivp(slope, (0, 1e4), start, "LSODA", rtol=1e-11, atol=1e-13).y[:, -1].reshape(3, 2, 2)
+    regressed = cross @ np.linalg.inv(second)
+    if objective == "jepa":
+        found, expected = np.sort(np.linalg.eigvals(end[2]).real)[::-1], predicted.predictor_eigenvalues(second, cross)
+        wrong = {"singular values of R": np.linalg.svd(regressed, compute_uv=False)}
+    else:
+        found = np.linalg.svd(end[1] @ end[0], compute_uv=False)
+        expected = predicted.mae_singular_values(second, cross, 2)
+        wrong = {"sv(R)": expected**1.5}
+    wrong["as if they commuted"] = np.sort(regression)[::-1] ** (1 if objective == "jepa" else 2 / 3)
+    trial.value(found, expected.real, error=1e-9, margin=1e-7, controls=wrong)
 
 
 @claim(

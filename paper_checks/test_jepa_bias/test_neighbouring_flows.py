@@ -123,22 +123,27 @@ def test_sec_simon_tau(trial, outputs: Outputs = 3):
     trial.value(loss, staircase, error=10 * SOLVER_ERROR, margin=1e-7, controls=wrong)
 
 
-@claim(
-    ours("each mode grows as e^(4 gamma t) until the modes before it have filled the outputs"), kind="rate", tier="full"
-)
+@claim(ours("each mode grows as e^(4 gamma t) until the modes before it have filled the outputs"), kind="rate")
 def test_sec_simon_random(trial, following: Annotated[float, Interval(0.2, 0.75, why="of gamma_d = 0.9")] = 0.6):
     """From a small random start the row space misses scale^(2 (1 - gamma_(d+1) / gamma_d)) of the top modes."""
-    gamma, outputs, scales = np.array([2.0, 1.4, 0.9, following, 0.12, 0.06]), 3, (1e-3, 1e-5, 1e-7)
-    basis = random_rotations(trial.generator("basis"), len(gamma), 1)[0]
-    top, missed = basis[:, :outputs], []
+    from scipy.integrate import solve_ivp
+
+    gamma, outputs, scales = np.array([2.0, 1.4, 0.9, following, 0.12, 0.06]), 3, (1e-4, 1e-6, 1e-8)
+    top, missed = np.eye(len(gamma))[:, :outputs], []
+
+    def slope(_, at):
+        embedding = at.reshape(outputs, -1)
+        forward = embedding * gamma
+        return 4 * np.ravel(forward - forward @ embedding.T @ forward)
+
     for scale in scales:
-        start = observed.random_embedding(trial.key("start"), outputs, len(gamma), scale)
+        start = np.ravel(observed.random_embedding(trial.key("start"), outputs, len(gamma), scale))
         end = 5 * predicted.stepwise_critical_time(scale, gamma[outputs - 1])
-        flow = observed.stepwise_flow(start, basis * gamma @ basis.T, end * np.array([0.25, 0.5, 0.75, 1.0]))
-        rows = np.linalg.svd(np.asarray(flow)[-1], full_matrices=False)[2]
+        path = solve_ivp(slope, (0, end), start, "DOP853", rtol=1e-9, atol=1e-20)
+        rows = np.linalg.svd(path.y[:, -1].reshape(outputs, -1), full_matrices=False)[2]
         missed.append(np.max(np.sum((top - rows.T @ (rows @ top)) ** 2, axis=0)))
     slopes = np.diff(np.log(missed)) / np.diff(np.log(scales))
     exponent = float(predicted.subspace_overlap_exponent(gamma[outputs - 1], following))
     # What bends the line falls with the scale; the slack is the solver's error, relative to what is missed.
     error, wrong = np.abs(slopes[1] - slopes[0]) / 10, {"half of it": exponent / 2, "any subspace": 0.0}
-    trial.value(slopes[-1], exponent, error=error, slack=1e-3, margin=0.02, controls=wrong)
+    trial.value(slopes[-1], exponent, error=error, slack=1e-3, margin=0.03 * exponent, controls=wrong)

@@ -109,11 +109,18 @@ def test_order_inversion__sides(
 @claim(
     RATIO,
     kind="bound",
-    cases=[(0.5, 2, 0.5), (0.1, 5, 0.5), (0.7, 1, 0.9), (0.9, 3, 0.5), (0.2, 5, 0.9), (0.1, 8, 0.9)],
+    cases=[
+        (0.5, 2, 0.5, 0.5, 1.0),
+        (0.1, 5, 0.5, 0.5, 1.0),
+        (0.7, 1, 0.9, 0.5, 1.0),
+        (0.9, 3, 0.5, 2.0, 4.0),
+        (0.2, 5, 0.9, 0.5, 1.0),
+        (0.1, 8, 0.9, 0.5, 1.0),
+    ],
 )
 def test_order_inversion__window(
     trial, share: Annotated[float, Interval(0.01, 0.98, why="where the window is neither below float64 nor closed")],
-    depth: Depth, fraction: Fraction, off: Off = 0.005, rho_1: Regression = 0.5, rho_2: Regression = 1.0,
+    depth: Depth, fraction: Fraction, rho_1: Regression, rho_2: Regression, off: Off = 0.005,
 ):  # fmt: skip
     """JEPA overturns a given ratio only in a window of epsilon, and none above the largest Phi.
 

@@ -120,23 +120,26 @@ def decide_velocity(trial, objective, depth, dim):
             strength * predicted.velocity(strength, depth, covariance, regression, objective=rule, clock=clock)
         )
 
+    def on_clocks(flow):
+        return np.stack([flow, flow / depth])  # t_paper = L t_flow
+
     power = (3 if objective == "jepa" else 2) - 2 / depth
     wrong_power = depth * (covariance * strength**power - covariance / regression * strength**3)
     controls = {
-        "exponents of the other objective": on_diagonal(other, "flow"),
-        "3 - 2/L and 2 - 2/L": np.diag(strength * wrong_power),
+        "exponents of the other objective": on_clocks(on_diagonal(other, "flow")),
+        "3 - 2/L and 2 - 2/L": on_clocks(np.diag(strength * wrong_power)),
     }
     if depth > 1:
-        controls["the clock's factor L dropped"] = on_diagonal(objective, "paper")
+        controls["the clock's factor L dropped"] = np.stack([on_diagonal(objective, "paper")] * 2)
     # Every term is at most this: depth of them, each a product of two encoders, one predictor and a covariance.
     reach = max(1.0, weights.max()) ** (4 * depth + 2)
     trial.identity(
-        features.T @ measured @ features,
-        on_diagonal(objective, "flow"),
+        on_clocks(features.T @ measured @ features),
+        np.stack([on_diagonal(objective, clock) for clock in ("flow", "paper")]),
         ops=dim * (5 * depth + 10),
         scale=depth * reach * (covariance.max() + (covariance / regression).max()),
         controls=controls,
-        wrong_processes={"seen in the coordinates": measured} if dim > 1 else {},
+        wrong_processes={"seen in the coordinates": on_clocks(measured)} if dim > 1 else {},
     )
 
 

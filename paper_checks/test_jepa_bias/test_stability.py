@@ -58,16 +58,17 @@ def test_saddle_eig(trial, objective: Objective, depth: DeepDepth, learned: Lear
     """Out of a partial state i displaces j at the rate rho_j^(2L-1) sigma_i^2 (rho_i - rho_j) (JEPA), all else stays.
 
     MAE: the larger root nu of nu^2 + omega^L (sigma_i^2 + sigma_j^2) nu = omega^(L-1) sigma_i^2 (lambda_i rho_i -
-    lambda_j rho_j), omega = rho_j^(2/(L+1)).
+    lambda_j rho_j), omega = rho_j^(2/(L+1)). On the paper's clock both are divided by L.
     """
     members = np.isin(np.arange(3), learned)
     rates, others = (
-        predicted.saddle_rates(members, COVARIANCE, REGRESSION, depth, objective=rule, clock="flow")
+        predicted.saddle_rates(members, COVARIANCE, REGRESSION, depth, objective=rule, clock="paper")
         for rule in (objective, "mae" if objective == "jepa" else "jepa")
     )
     pairs = sorted(map(tuple, np.argwhere(rates > 0)), key=lambda pair: -rates[pair])
     trial.require(len(pairs) > 0, "learned must leave out a feature that is preferred to one in it: else nothing grows")
-    values, errors = linearised(trial, learned, depth, objective)
+    # L units of the paper's clock are one of the flow's.
+    values, errors = (np.asarray(part) / depth for part in linearised(trial, learned, depth, objective))
     count = len(pairs)
     trial.value(
         values[:count].real,
@@ -80,7 +81,7 @@ def test_saddle_eig(trial, objective: Objective, depth: DeepDepth, learned: Lear
         },
     )
     # Zero is a multiple eigenvalue with Jordan blocks of up to three: it comes out to the cube root of the rounding.
-    blur = 3 * (3 * len(values) * 2.0**-53) ** (1 / 3)
+    blur = 3 * (3 * len(values) * 2.0**-53) ** (1 / 3) / depth
     leading = values[0].real
     wrong = {"one rate more": leading}
     trial.value(values[count].real, 0.0, error=blur, margin=2 * blur, scale=leading, wrong_processes=wrong)
@@ -112,13 +113,34 @@ def test_saddle_eig__map(trial, objective: Objective, depth: DeepDepth = 2):
         "every one is": np.zeros(8, int),
     }
     trial.identity(np.array(grows, int), unstable(chart), ops=0, controls=controls)
+    each = [not predicted.is_stable(row, COVARIANCE, REGRESSION, depth, objective=objective) for row in chart.learned]
+    trial.identity(~chart.stable, each, ops=0, controls={"every one is": np.zeros(8, bool)})
+
+
+@claim(LINEARISED, kind="identity")
+def test_saddle_eig__shallow(trial):
+    """With one layer MAE leaves every state but the full one: what is not learned grows by itself, at lambda_i."""
+    chart = predicted.stability_map(COVARIANCE, REGRESSION, 1, objective="mae")
+    partial = chart.learned[~chart.learned.all(axis=1)]
+    leading = [linearised(trial, np.flatnonzero(state), 1, "mae")[0][0].real for state in partial]
+    saddles = [
+        predicted.saddle_rates(state, COVARIANCE, REGRESSION, 1, objective="mae", clock="flow") for state in partial
+    ]
+    trial.value(
+        leading,
+        chart.largest_rate[~chart.learned.all(axis=1)],
+        error=1e-12,  # the Jacobian is symmetric, a Hessian
+        margin=1e-8,
+        controls={"as with more layers": np.nanmax(np.nan_to_num(saddles), axis=(1, 2))},
+    )
 
 
 @claim(LINEARISED, kind="identity", cases=list(product((2, 3), OBJECTIVES)))
 def test_saddle_eig__full(trial, depth: DeepDepth, objective: Objective):
     """All learned, JEPA relaxes at sigma_j^2 (rho_i^(2L+1) + rho_j^(2L+1)) / (rho_i + rho_j), MAE at its own rates."""
     values, errors = linearised(trial, (0, 1, 2), depth, objective)
-    rates = predicted.full_fixed_point_rates(COVARIANCE, REGRESSION, depth, objective=objective, clock="flow")
+    values, errors = values / depth, errors / depth  # L units of the paper's clock are one of the flow's
+    rates = predicted.full_fixed_point_rates(COVARIANCE, REGRESSION, depth, objective=objective, clock="paper")
     # As if every entry (i, j) relaxed like the diagonal one of j.
     one_term = np.sort(np.repeat(np.diag(rates), 3))
     found, expected = values.real[::-1][:9], np.sort(rates.ravel())

@@ -109,17 +109,19 @@ def test_maximiser_is_the_peak_and_windows_end_where_the_order_turns(depth, frac
 
 
 @pytest.mark.parametrize("depth", [2, 3, 5])
-def test_first_order_boundary_and_its_threshold(depth):
+def test_boundary_to_first_order(depth):
     for init in (1e-9, 1e-12):
         exact = predicted.order_boundary(depth, init, 0.5, 0.5, 1.0) - 1
-        first = predicted.first_order_boundary(depth, init, 0.5, 1.0) - 1
+        first = predicted.greedy_excess(depth, init, 1.0, 0.5, objective="jepa", fraction=0.5)
         assert exact == pytest.approx(first, rel=5 * init ** (1 / depth), abs=8 * UNIT_ROUNDOFF)
 
 
 def test_threshold_is_the_edge_to_first_order():
     depths = np.array([2, 3, 5])
     threshold = predicted.init_threshold(1.01, depths, 0.5, 1.0)
-    np.testing.assert_allclose(predicted.first_order_boundary(depths, threshold, 0.5, 1.0), 1.01, rtol=1e-12)
+    for depth, init in zip(depths.tolist(), threshold, strict=True):
+        excess = predicted.greedy_excess(depth, init, 1.0, 0.5, objective="jepa", fraction=0.5)
+        assert excess == pytest.approx(0.01, rel=1e-12)
     edges = predicted.inversion_window(np.array([[1.01], [1.1]]), depths, 0.5, 0.5, 1.0)[0]
     ratios = edges / predicted.init_threshold(np.array([[1.01], [1.1]]), depths, 0.5, 1.0)
     np.testing.assert_allclose(ratios, [[0.94, 0.94, 0.90], [0.70, 0.54, 0.39]], atol=6e-3)

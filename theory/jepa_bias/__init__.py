@@ -49,8 +49,7 @@ from theory.jepa_bias.itinerary import Event, itinerary, permanent_order
 from theory.jepa_bias.ordering import (
     boundary_maximiser,
     depth_cap,
-    first_order_boundary,
-    greedy_ratio_expansion,
+    greedy_excess,
     init_threshold,
     inversion_window,
     limit_order,

@@ -71,14 +71,6 @@ def order_boundary(
 
 
 @guarded
-def first_order_boundary(
-    depth: DepthsFromTwo, init: Positives, rho_1: Regression, rho_2: Regression
-) -> Float[np.ndarray, "..."]:
-    """Phi of JEPA to first order, 1 + (2L-1)/(2L-2) epsilon^(1/L) (1 / rho_1 - 1 / rho_2), for L >= 2."""
-    return np.asarray(1 + _first_coefficient(depth, rho_1, rho_2) * init ** (1 / depth))
-
-
-@guarded
 def boundary_maximiser(
     depth: Depths, fraction: Fractions, rho_1: Regression, rho_2: Regression
 ) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
@@ -174,7 +166,7 @@ def depth_cap(
 
 
 @guarded
-def greedy_ratio_expansion(
+def greedy_excess(
     depth: Count,
     init: Annotated[Reals, Interval(0, 1, "()", why="the expansion is in small epsilon")],
     rho_high: Regression,
@@ -183,21 +175,21 @@ def greedy_ratio_expansion(
     objective: Objective,
     fraction: Fractions,
 ) -> Float[np.ndarray, "..."]:
-    """t*(rho_low) / t*(rho_high) at equal lambda to first order in epsilon; above one: the larger rho is learned first.
+    """t*(rho_low) / t*(rho_high) - 1 at equal lambda to first order in epsilon; positive: the larger rho comes first.
 
-    JEPA: 1 + (2L-1)/(2L-2) Delta epsilon^(1/L), Delta = 1/rho_low - 1/rho_high, and 1 + Delta epsilon log(1/epsilon) at
-    L = 1. MAE: 1 + (L-1) K_L(p) (rho_low^(-q) - rho_high^(-q)) epsilon^((L-1)/L), q = (L-1)/(L+1), as long as
-    epsilon^(2/L) << |K_L(p)|, and 1 - log(rho_high / rho_low) / (2 log(1 / epsilon)) at L = 1.
+    JEPA: (2L-1)/(2L-2) Delta epsilon^(1/L), Delta = 1/rho_low - 1/rho_high, and Delta epsilon log(1/epsilon) at L = 1;
+    with one it is the Phi of `order_boundary`. MAE: (L-1) K_L(p) (rho_low^(-q) - rho_high^(-q)) epsilon^((L-1)/L),
+    q = (L-1)/(L+1), as long as epsilon^(2/L) << |K_L(p)|, and -log(rho_high / rho_low) / (2 log(1/epsilon)) at L = 1.
     """
     if objective == "jepa":
         if depth == 1:
-            return np.asarray(1 - (1 / rho_low - 1 / rho_high) * init * np.log(init))
-        return first_order_boundary(depth, init, rho_low, rho_high)
+            return np.asarray((1 / rho_high - 1 / rho_low) * init * np.log(init))
+        return np.asarray(_first_coefficient(depth, rho_low, rho_high) * init ** (1 / depth))
     if depth == 1:
-        return np.asarray(1 + np.log(rho_high / rho_low) / (2 * np.log(init)))
+        return np.asarray(np.log(rho_high / rho_low) / (2 * np.log(init)))
     power = (depth - 1) / (depth + 1)
     contrast = rho_low**-power - rho_high**-power
-    return np.asarray(1 + (depth - 1) * mae_constant(fraction, depth) * contrast * init ** ((depth - 1) / depth))
+    return np.asarray((depth - 1) * mae_constant(fraction, depth) * contrast * init ** ((depth - 1) / depth))
 
 
 @guarded
