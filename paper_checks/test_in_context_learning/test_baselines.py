@@ -24,9 +24,11 @@ Shown = Annotated[int, Interval(1, 30)]
 Dimension = Annotated[int, Interval(1, 10)]
 
 
-def drawn_rules(trial, matched):
+def drawn_rules(trial, matched, repeated=False):
     """Inputs of some prompts, and the label weights of ridges (those of figure 2 and the matched) and other rules."""
     inputs = trial.generator("inputs").standard_normal((COUNT, EXAMPLES, DIMENSION))
+    if repeated:
+        inputs[:, -1] = inputs[:, 3]
     rules = [baselines.ridge(parameter) for parameter in (*GRID, matched, 2 * matched)]
     rules += [baselines.gradient_step(0.02), baselines.sgd(0.03), baselines.nearest_neighbours()]
     return inputs, np.asarray(baselines.label_weights(inputs, [*rules, baselines.nearest_neighbours(weighted=True)]))
@@ -135,7 +137,7 @@ def test_ilwd__linear(
 ):  # fmt: skip
     """A fit to d answers of a linear rule returns its weights; for x ~ N(0, I) the ILWD of two rules is their SPD."""
     nodes, probabilities = gauss_hermite(3, dimension)
-    rules = [baselines.ridge(0.1), baselines.gradient_step(0.02)]
+    rules = [baselines.ridge(0.1), baselines.gradient_step(0.02), baselines.sgd(0.02)]
     X, Y, _ = draw_prompts(trial.generator("prompts"), count, prefix, dimension)
     prompts = Prompts(X, Y, X[:, 0])
 
@@ -147,12 +149,13 @@ def test_ilwd__linear(
     laws = (
         lambda X, Y: predicted.ridge_weights(X, Y, 0.1),
         lambda X, Y: predicted.gradient_step_weights(X, Y, 0.02),
+        lambda X, Y: predicted.sgd_weights(X, Y, 0.02),
     )
     law = np.array([[weights(*shown) for shown in zip(X, Y, strict=True)] for weights in laws])
     size = np.max(np.sum(np.abs(X * Y[:, :, None]), axis=(1, 2)))
     few = trial.generator("directions").standard_normal((dimension - 1, dimension))
     wrong = {
-        "controls": {"ridge for both": law[[0, 0]]},
+        "controls": {"ridge for both": law[[0, 0, 0]]},
         "wrong_processes": {"d - 1 test inputs": law @ np.linalg.pinv(few) @ few},
     }
     trial.identity(fits, law, ops=40 * dimension + len(nodes), scale=size, **wrong)
@@ -265,12 +268,48 @@ def test_ridge__distance(
 
 
 @claim(
+    ours("by the normal equations for each unit vector of w, and a projection on what is seen"),
+    kind="identity", cases=[(0.3, 5), (2.0, 2)],
+)  # fmt: skip
+def test_ridge__noiseless(trial, regulariser: Penalty, examples: Shown, dimension: Dimension = 3):
+    """Of w ~ N(0, I) without noise a ridge misses sum (lambda / (s + lambda))^2 and what is unseen, the Bayes risk."""
+    *X, query = trial.generator("inputs").standard_normal((examples + 1, dimension))
+    X, step = np.array(X), 1e-30
+    singular, seen, unit = np.linalg.svd(X, compute_uv=False), np.linalg.qr(X.T)[0], np.eye(dimension)
+    fits = by_elimination(X, X.T, regulariser + 1j * step)  # a complex step: no difference is taken
+    missed, distance, unseen = fits.real - unit, fits.real - seen @ seen.T, unit - seen @ seen.T
+    found = [np.sum(one**2) for one in (missed, missed, distance, distance, unseen)]
+    found += [2 * np.sum(missed * fits.imag) / step]
+    found += [np.sum((one @ query) ** 2) for one in (missed, distance, unseen)]
+    rule, bayes = (predicted.ridge_rule(X, penalty) for penalty in (regulariser, 0.0))
+
+    def laws(**stds):
+        given, at_query = (regulariser, singular**2), (rule.T @ query, bayes.T @ query)
+        return np.array([
+            predicted.ridge_risk(*given, dimension, **stds),
+            predicted.linear_rule_risk(rule, X, **stds),
+            predicted.spd_to_bayes(*given, **stds),
+            predicted.linear_rule_spd(rule, bayes, X, **stds),
+            predicted.bayes_risk_given_inputs(X, **stds),
+            predicted.ridge_risk_slope(*given, **stds),
+            predicted.prediction_risk(at_query[0], X, query, **stds),
+            predicted.prediction_spd(*at_query, X, **stds),
+            predicted.bayes_prediction_risk(X, query, **stds),
+        ])  # fmt: skip
+
+    size = dimension * (singular[0] / singular[-1] + singular[0] ** 2 / regulariser)
+    scale = size * np.array([1, 1, 1, 1, 1, 2 / regulariser, *3 * [query @ query]])
+    wrong = {"noise of a tenth": laws(noise_std=0.1)}
+    trial.identity(np.array(found), laws(), ops=40 * dimension, scale=scale, controls=wrong)
+
+
+@claim(
     ours("by sorting distances: the two baselines of three nearest neighbours, where there are fewer too"),
     kind="identity", cases=[False, True],
 )  # fmt: skip
 def test_nearest__neighbours(trial, weighted: bool):
     """The labels of the three nearest examples count alike, or as 1 / |x_i - x|^2, and of fewer all of them."""
-    inputs, weights = drawn_rules(trial, 1.0)
+    inputs, weights = drawn_rules(trial, 1.0, repeated=True)
     labels = trial.generator("labels").standard_normal((COUNT, EXAMPLES))
 
     def answers(neighbours, spread=lambda shares: shares):

@@ -218,6 +218,9 @@ def test_lsa__optimum(trial, examples: Few, noise_variance: Annotated[float, Int
     best, size = predicted.optimal_loss(*law), {"scale": strength, "ops": nodes}
     trial.gap(primal, dual, best, margin=1e-9 * strength, **size, controls=losses)
     aside, gradient = A + 0.1, predicted.loss_gradient
+    loss = np.trace(covariance @ (aside @ second @ aside.T - 2 * aside @ cross.T + prior))
+    of_aside, least = predicted.linear_attention_loss(aside, *law), {"the least": best}
+    trial.identity(loss, of_aside, ops=nodes, scale=strength + noise_variance, controls=least)
     size = {"scale": strength + noise_variance, "ops": 10 * nodes}
     away = {"at Lambda^-1": gradient(unshrunk, *law), "of half the square": gradient(aside, *law) / 2}
     trial.identity(2 * covariance @ (aside @ second - cross), gradient(aside, *law), **size, controls=away)
@@ -315,6 +318,25 @@ def test_lsa__flow(trial, context: Count = 5, scale: Annotated[float, Interval(0
     inverse, law = np.linalg.inv(COVARIANCE), np.linalg.inv(gamma)
     options = {"error": 1e-9 + np.abs(same - law).max(), "margin": 1e-7}
     trial.value(product, law, **options, controls={"Lambda^-1": inverse})
+
+
+@claim(ours("by the curvature of the loss in the entries that move, at the limit"), kind="identity", cases=[1, 2, 3])
+def test_lsa__rate(
+    trial, dimension: Annotated[int, Interval(1, 3, why="a sum over nodes")], context: Count = 5
+):  # fmt: skip
+    """Near its limit the flow decays at the least curvature but zero, known from the spectra of Lambda and Gamma."""
+    rng = trial.generator("inputs")
+    axes = np.linalg.qr(rng.standard_normal((dimension, dimension)))[0]
+    covariance = axes * rng.uniform(0.5, 2, dimension) @ axes.T
+    value, form = predicted.zhang_limit(covariance, context)
+    # The loss is quadratic in u U, and least at the limit.
+    product = np.column_stack([form.ravel(), value * np.eye(form.size)])
+    curvature = product.T @ attention_flow.reduced_loss(covariance, context).quadratic @ product
+    still, *rates = np.linalg.eigvalsh(curvature)
+    gamma, law = predicted.zhang_gamma(covariance, context), np.array([0.0, predicted.zhang_rate(covariance, context)])
+    slowest = value**2 * np.min(np.linalg.eigvalsh(covariance) ** 2 * np.linalg.eigvalsh(gamma))
+    wrong = {"W_KQ moves alone": np.array([0.0, slowest]), "without the 1/2 of the loss": 2 * law}
+    trial.identity(np.array([still, rates[0]]), law, ops=27**dimension, scale=rates[-1], controls=wrong)
 
 
 LABELS = {

@@ -1,5 +1,6 @@
 """How the risks of the rules depend on d and k: exactly by quadrature, and by simulation in more dimensions."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 import jax
@@ -126,6 +127,10 @@ def test_gd__risk(trial, dimension: Dimension, examples: Examples, weight_std: S
         wrong["mean of the gradients"] = risks(examples, noise_std)
     found = exact_risks("gradient_step", dimension, examples, weight_std, noise_std)
     trial.identity(found, law, ops=nodes, scale=weight_std**2 + noise_std**2 + law, controls=wrong)
+    noiseless = exact_risks("gradient_step", dimension, examples, weight_std, 0.0)
+    of_unit = [predicted.gradient_step_risk(dimension, examples, step) for step in steps_of(dimension)]
+    quiet = weight_std**2 * np.array(of_unit)
+    trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls={"with noise": law})
 
 
 @claim(
@@ -171,7 +176,10 @@ def test_sgd__risk(trial, dimension: Dimension, examples: Examples, weight_std: 
     size = {"ops": nodes, "scale": weight_std**2 + noise_std**2 + law}
     for theory in (law, np.array(by_steps)):
         trial.identity(found, theory, **size, controls={"d for d + 2": wrong})
-    shorter, limit, longer = exact_risks("sgd", dimension, examples, weight_std, 0.0)[1:]
+    noiseless = exact_risks("sgd", dimension, examples, weight_std, 0.0)
+    quiet = weight_std**2 * np.array([predicted.sgd_risk(dimension, examples, step) for step in steps])
+    trial.identity(noiseless, quiet, ops=nodes, scale=weight_std**2 + quiet, controls={"with noise": law})
+    shorter, limit, longer = noiseless[1:]
     processes = {"a smaller step": shorter, "a larger step": longer, "with noise": found[2]}
     trial.identity(limit, zero, ops=nodes, scale=2 * zero, wrong_processes=processes)
     # |w_hat - w|^4 has degree eight; the prompts are filled up so that one program serves for all.
@@ -237,28 +245,31 @@ def test_ridge__laws(
 ):  # fmt: skip
     """What ridge risks, and its distances from least squares and from the Bayes predictor, are integrals over spectra.
 
-    There are d = `few` dimensions and k = `few` + 2 `excess` + 1 examples, or the other way round.
+    There are d = `few` dimensions and k = `few` + 2 `excess` + 1 examples, or the other way round, or no examples.
     """
-    many, weight, noise = few + 2 * excess + 1, weight_std**2, noise_std**2
-    ratio = noise / weight
+    many, ratio = few + 2 * excess + 1, noise_std**2 / weight_std**2
     trial.require(0.5 <= ratio <= 5, "noise_std / weight_std must be moderate: of poles near 0 the nodes know little")
     trial.require(abs(regulariser / ratio - 1) > 0.01, "regulariser must not be that of the Bayes predictor")
 
-    def losses(s):
-        ridge, bayes = s / (s + regulariser), s / (s + ratio)
+    def losses(s, weight, noise):
+        ridge, bayes = s / (s + regulariser), s / (s + noise / weight)
         label = weight + noise / s
         return np.array([weight * (1 - ridge) ** 2 + noise / s * ridge**2, label * (1 - ridge) ** 2,
                          label * (bayes - ridge) ** 2])  # fmt: skip
 
-    def laws(sizes):
+    def laws(sizes, *stds):
         functions = predicted.ridge_expected_risk, predicted.spd_ridge_to_ols, predicted.spd_ridge_to_bayes
-        return np.array([[law(regulariser, d, k, weight_std, noise_std) for law in functions] for d, k in sizes])
+        return np.array([[law(regulariser, d, k, *stds) for law in functions] for d, k in sizes])
 
-    coarse, found = (np.array(2 * [mean_over_spectra(losses, few, many, nodes)]) for nodes in (90, 120))
-    error = np.abs(found - coarse) + 1e-12 * found
-    found[1, 0] += weight * (many - few)  # of what no example shows
-    law, wrong = laws([(few, many), (many, few)]), laws([(few, many + 1), (many, few + 1)])
-    trial.value(found, law, error=error, margin=1e-4 * law, controls={"one example more": wrong})
+    for stds in ((weight_std, noise_std), ()):  # unit weights without noise unless others are named
+        weight, noise = np.square(stds or (1.0, 0.0))
+        of_seen = partial(losses, weight=weight, noise=noise)
+        coarse, found = (np.outer([1, 1, 0], mean_over_spectra(of_seen, few, many, nodes)) for nodes in (90, 120))
+        error = np.abs(found - coarse) + 1e-12 * found
+        found[1:, 0] += weight * np.array([many - few, many])  # of what no example shows
+        law = laws([(few, many), (many, few), (many, 0)], *stds)
+        wrong = {"one example more": laws([(few, many + 1), (many, few + 1), (many, 1)], *stds)}
+        trial.value(found, law, error=error, margin=1e-4 * np.maximum(law, weight), controls=wrong)
 
 
 PREFIXES, SHORT, LONG, PENALTIES = (2, 5, 8, 11, 14), (0.01, 0.02), (0.01, 0.03), (0.1, 0.5)

@@ -4,6 +4,7 @@ import warnings
 from typing import Annotated
 
 import numpy as np
+from scipy.special import entr
 
 from paper_checks.test_mixup import mixture_pair
 from sims import mixup as observed
@@ -141,7 +142,7 @@ def minima(points, labels):
         certificate.primal,
         dual,
         optimum,
-        predicted.entropy_lower_bound(expanded.labels, expanded.weights),
+        expanded.weights @ (entr(expanded.labels) + entr(1 - expanded.labels)),
         np.log(2),
     )
 

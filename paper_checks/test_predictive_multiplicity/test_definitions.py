@@ -17,6 +17,7 @@ from paper_checks.test_predictive_multiplicity import (
     counts,
     general_position,
     labelled_corners,
+    lattice,
     lattice_tables,
     over,
     sampled_paths,
@@ -249,9 +250,12 @@ def test_separable(trial, dim: Dim, n_points: NPoints = 30, n_sets: NSets = 60):
         positives, negatives = np.where(sides, weights, 0), np.where(sides, 0, weights)
         found = observed.enumerate_paths(points, positives, negatives)
         bounds = [predicted.separable_bound(positives, negatives, one) for one in tolerances.tolist()]
-        return found.discrepancy, found.ambiguity, bounds
+        sums = np.unique(lattice((2,) * len(weights)) @ weights)
+        return found.discrepancy, found.ambiguity, bounds, sums[np.searchsorted(sums, tolerances, side="right") - 1]
 
-    discrepancy, ambiguity, bounds = over(range(n_sets), measure)
+    discrepancy, ambiguity, bounds, sums = over(range(n_sets), measure)
+    wrong = {"epsilon": np.tile(tolerances, (n_sets, 1)), "less than epsilon": np.insert(bounds[:, :-1], 0, 0, axis=1)}
+    trial.identity(sums, bounds, ops=0, controls=apart(trial, bounds, wrong))
     drawn = {"found_by": "draws", "independent": n_sets}
     trial.bound(discrepancy, bounds, **drawn, ops=0, wrong_processes={"ambiguity": ambiguity})
     allowed = np.broadcast_to(tolerances / n_points, discrepancy.shape)

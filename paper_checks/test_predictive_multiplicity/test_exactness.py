@@ -68,10 +68,8 @@ def test_flip__exact(trial, dim: Dim, formulation: WithWeights, n_points: NPoint
 
     def measure(table):
         baseline = observed.minimise_errors(table)
-        found, exact = (
-            observed.flip_errors(table, baseline, formulation=formulation).errors,
-            answers_of(table, baseline)[0],
-        )
+        found = observed.flip_errors(table, baseline, formulation=formulation).errors
+        exact = answers_of(table, baseline)[0]
         alone = baseline.errors + np.abs(np.subtract(*counts(table)))
         return found, exact, alone, np.full(len(alone), baseline.errors)
 

@@ -108,15 +108,16 @@ def test_recourse__l2(
     n_features: Annotated[int, Interval(2, 50)] = 4,
     n_people: Annotated[int, Interval(1, 100)] = 6,
 ):
-    """Unbounded real actions cost -s(x) / |w|_q in the norm p, 1/p + 1/q = 1, and do not exist where w is zero."""
+    """Unbounded real actions cost -s(x) / |w|_q in the norm p, 1/p + 1/q = 1, attained, unless w is zero."""
     rng = trial.generator("people")
     other = 1 if norm < 2 else np.inf  # q lies on the other side of two
 
     def measure(_):
         score, weights = -float(rng.uniform(1, 9)), rng.standard_normal(n_features)
         cost = np.linalg.norm(observed.continuous_recourse(score, weights, norm), norm)
-        exact, _ = predicted.unbounded_recourse(score, weights, norm)
-        return cost, exact, -score / np.linalg.norm(weights, other)
+        exact, action = predicted.unbounded_recourse(score, weights, norm)
+        attained = [exact, np.linalg.norm(action, norm), weights @ action]
+        return [cost, cost, -score], attained, [-score / np.linalg.norm(weights, other)] * 2 + [-score]
 
     found, exact, wrong = over(range(n_people), measure)
     # A conic solver asked for 1e-8 delivers a duality gap and a residual of that size, relative to the cost.

@@ -186,6 +186,28 @@ def test_slim__ties(trial, thousandths: Thousandths = 95, n_points: NPoints = 10
     trial.identity(found, exact, ops=0, controls={"one error more": exact + 1}, wrong_processes=released)
 
 
+@claim(
+    ours("by listing all pairs of errors and terms"),
+    kind="identity",
+    cases=[(thousandths, 3) for thousandths in (95, 210, 226, 335, 530)],
+)
+def test_slim__gaps(
+    trial, thousandths: Annotated[int, Interval(1, 1000)], n_coefficients: NCoefficients, n_points: NPoints = 10
+):
+    """The size is safe below the least difference of #errors + N C_0 |lambda|_0: of any pairs, or of ordered ones."""
+    penalty, bounds = Fraction(thousandths, 1000), np.arange(1, n_coefficients + 1)
+    pairs = np.indices((n_points + 1, n_coefficients + 1)).reshape(2, -1).T
+    values = pairs @ np.array([1, n_points * penalty])
+    ordered = np.all(pairs <= pairs[:, None], axis=2)
+    differences = [np.subtract.outer(values, values)[kind] for kind in (np.ones_like(ordered), ordered)]
+    largest = n_points * sum(bounds.tolist())  # of the l1 norm, times N
+    found = np.array([min(one[one > 0]) / largest for one in differences])
+    rules = predicted.tie_breaking_penalty, predicted.pareto_penalty
+    closed = np.array([rule(n_points, penalty, bounds) for rule in rules])
+    wrong = {"a whole error": np.full(2, Fraction(1, largest)), "one coefficient's size": closed * largest / n_points}
+    trial.identity(found, closed, ops=0, controls=apart(trial, closed, wrong))
+
+
 @claim(ours("rounding moves lambda / Lambda by at most sqrt(P) / (2 Lambda)"), kind="identity", cases=[2, 3, 6])
 def test_slim__resolution(
     trial,

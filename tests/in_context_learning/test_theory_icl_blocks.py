@@ -132,7 +132,7 @@ def test_hard_attention(position, sharpness):
         weights = [mpmath.exp(score) for score in scores]
         missed = float(mpmath.fsum(weights[:-1]) / mpmath.fsum(weights))
     found = predicted.hard_attention_error(position, sharpness)
-    # The logarithm of the count and the sharpness are rounded in the exponent.
+    # The sharpness is rounded in the exponent.
     assert found == pytest.approx(missed, rel=rounding(4, 1 + sharpness), abs=0)
     assert found <= (position - 1) * np.exp(-sharpness) * (1 + rounding(4, 1 + sharpness))
 

@@ -51,10 +51,8 @@ THEORY = {
     "carratino_moments": SHARE,
     "label_entropy_floor": Case(within=(0, np.log(2))),
     "zhang_mixing_law": HARD,
-    **dict.fromkeys(
-        ["angle_rate", "critical_exponent", "entropy_lower_bound", "erm_samples", "erm_efficiency"], POSITIVE
-    ),
-    **dict.fromkeys(["finite_sample_radius", "imbalance_angle", "imbalance_coefficient", "intrusion_gap"], POSITIVE),
+    **dict.fromkeys(["angle_rate", "critical_exponent", "erm_samples", "erm_efficiency"], POSITIVE),
+    **dict.fromkeys(["finite_sample_radius", "imbalance_coefficient", "intrusion_gap"], POSITIVE),
     **dict.fromkeys(["lda_efficiency", "lda_rate", "limit_curvatures", "limit_scale", "mask_limit_scale"], POSITIVE),
     **dict.fromkeys(["mixup_efficiency", "mixup_samples", "relative_newton_step"], POSITIVE),
     **dict.fromkeys(["sampled_lambda_coefficient", "scalar_minimiser", "soft_label_cross_entropy"], POSITIVE),

@@ -93,6 +93,5 @@ def hard_attention_error(position: Count, sharpness: NonNegative) -> float:
 
     (i - 1) / (exp(N) + i - 1), at most (i - 1) exp(-N): i = `position` >= 1, N = `sharpness` >= 0.
     """
-    from scipy.special import expit
-
-    return float(expit(np.log(float(position - 1)) - sharpness)) if position > 1 else 0.0
+    others = (position - 1) * np.exp(-sharpness)
+    return float(others / (1 + others))

@@ -50,9 +50,7 @@ def spd_ridge_to_ols(
 
     Infinite where the noise makes the risk of least squares infinite and lambda > 0.
     """
-    if regulariser == 0:
-        return 0.0
-    if np.isinf(ols_risk(d, k, weight_std, noise_std)):
+    if regulariser > 0 and np.isinf(ols_risk(d, k, weight_std, noise_std)):
         return np.inf
     weight_part, noise_part = weight_std**2, noise_std**2
     return expected_spectral_sum(

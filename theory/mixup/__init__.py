@@ -13,7 +13,7 @@ from theory.mixup.efficiency import (
     lda_efficiency,
     mixup_efficiency,
 )
-from theory.mixup.entropy_dual import entropy_certificate, entropy_lower_bound
+from theory.mixup.entropy_dual import entropy_certificate
 from theory.mixup.erm_phase import (
     critical_exponent,
     erm_direction_at,
@@ -26,8 +26,8 @@ from theory.mixup.erm_phase import (
 )
 from theory.mixup.expected_losses import ExpectedLoss, erm_expected_loss, mask_expected_loss, mixup_expected_loss
 from theory.mixup.finite_samples import (
-    imbalance_angle,
     imbalance_coefficient,
+    imbalance_weights,
     isotropic_angle,
     lda_rate,
     mixup_samples,

@@ -45,11 +45,3 @@ def entropy_certificate(
     dual = row_weights @ (entr(upper) + entr(lower))
     residual = (row_weights * ((1 - soft_labels) * upper - soft_labels * lower)) @ rows
     return EntropyCertificate(float(primal), float(dual), float(primal - dual), float(np.linalg.norm(residual)))
-
-
-@guarded
-def entropy_lower_bound(soft_labels: SoftLabels, row_weights: RowWeights) -> float:
-    """sum_r p_r H(y_r), below the loss of every function of the rows. Gibbs' inequality."""
-    from scipy.special import entr
-
-    return float(row_weights @ (entr(soft_labels) + entr(1 - soft_labels)))

@@ -68,13 +68,13 @@ def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
 
 
 @guarded
-def imbalance_angle(
+def imbalance_weights(
     pair: GaussianPair,
     law: MixingLaw,
     class_means: Float[np.ndarray, "2 dim"],
     class_counts: tuple[Count, Count],
-) -> float:
-    """v_p = n (1 - cos(w_p, b)) that the imbalance of one data set alone gives it, averaging B_i kappa / n.
+) -> Float[np.ndarray, " dim"]:
+    """w_p, to which the imbalance of one data set alone turns the minimiser: 1 - cos(w_p, b) averages B_i kappa / n^2.
 
     w_p = (u / m^2) b - sqrt(kappa) (A (p - q) / 2h) (Sigma^-1 - b b' / m^2)(z_1 + z_0) with u = u_infinity, z_c the
     class means of the standardised noise and p = n_1 / n = 1 - q. Derived here. `ValueError` if u_infinity is infinite.
@@ -87,13 +87,12 @@ def imbalance_angle(
     """
     dim = class_means.shape[1]
     require(dim == pair.dim, f"class_means must have {pair.dim} coordinates, got {dim}")
-    n = sum(class_counts)
     noise = np.sqrt(pair.separability) * class_means.sum(axis=0)
-    imbalance = (class_counts[1] - class_counts[0]) / n
+    imbalance = (class_counts[1] - class_counts[0]) / sum(class_counts)
     bayes = pair.bayes_direction
     across = np.linalg.solve(pair.covariance, noise) - bayes * (bayes @ noise) / pair.signal
     pull = _own_residual(law) * imbalance / (2 * limit_curvatures(law).noise)
-    return n * pair.misalignment(limit_scale(law) / pair.signal * bayes - np.sqrt(pair.separability) * pull * across)
+    return limit_scale(law) / pair.signal * bayes - np.sqrt(pair.separability) * pull * across
 
 
 @guarded

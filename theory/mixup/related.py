@@ -16,8 +16,6 @@ from theory.mixup._domains import Lambdas, Shape, SoftLabels
 from theory.mixup.mixing import MixingLaw
 from theory_on_trial.contract import PROBABILITIES, Positive, Size, UnitInterval, guarded
 
-_LARGE = 1e4  # alpha
-
 
 class ExpansionTerms(NamedTuple):
     """Mixup's loss to second order in the spread of the data: the sum of the three terms, in nats."""
@@ -103,16 +101,12 @@ def zhang_expansion_terms(
 def carratino_moments(alpha: Positive) -> FoldedMoments:
     """Moments of theta = max(lambda, 1 - lambda), lambda ~ Beta(alpha, alpha), that is Beta conditioned on [1/2, 1].
 
-    theta_bar = 1/2 + 4^-alpha / (alpha B(alpha, alpha)) and E (theta - 1/2)^2 = 1 / (4 (2 alpha + 1)). Absolute error
-    about 1e-14. Source: arXiv 2006.06049; closed forms derived here.
+    theta_bar = 1/2 + Gamma(alpha + 1/2) / (2 sqrt(pi) Gamma(alpha + 1)) and E (theta - 1/2)^2 = 1 / (4 (2 alpha + 1)).
+    Absolute error about 1e-14. Source: arXiv 2006.06049; closed forms derived here.
     """
-    from scipy.special import betaln, poch
+    from scipy.special import poch
 
-    if alpha < _LARGE:
-        excess = float(np.exp(-alpha * np.log(4) - betaln(alpha, alpha)) / alpha)
-    else:  # the same as a ratio of gamma functions: the logarithms above cancel
-        excess = float(poch(alpha + 1, -0.5) / (2 * np.sqrt(np.pi)))
-    excess = min(0.5, excess)
+    excess = min(0.5, float(poch(alpha + 1, -0.5) / (2 * np.sqrt(np.pi))))
     variance = max(0.0, float(1 / (4 * (2 * alpha + 1)) - excess**2))
     return FoldedMoments(1 / 2 + excess, variance, variance + (1 / 2 - excess) ** 2)
 

@@ -137,10 +137,7 @@ def tie_breaking_penalty(n: Count, sparsity_penalty: Penalty, bounds: Bounds) ->
     Source: derived here.
     """
     step = n * Fraction(sparsity_penalty)
-    nearest = [
-        (step * b, min(max(math.floor(step * b) + aside, 0), n)) for b in range(len(bounds) + 1) for aside in (-1, 0, 1)
-    ]
-    gaps = [abs(value - a) for value, a in nearest]
+    gaps = [abs(step * b - min(math.floor(step * b) + above, n)) for b in range(len(bounds) + 1) for above in (0, 1)]
     return min(gap for gap in gaps if gap > 0) / (n * int(bounds.sum()))
 
 
