@@ -121,15 +121,17 @@ def test_all_metrics_vanish_at_the_optimum_and_after_rotations(sizes, decays, fe
     )
     assume(np.any(optimum.alive))
     weights, means, _ = predicted.optimal_parameters(optimum)
+    targets, product = predicted.optimum_targets(optimum), np.eye(len(sizes))
+    for weight, gram in zip(weights[::-1], targets.suffix_grams[::-1], strict=True):
+        product = product @ weight
+        np.testing.assert_allclose(product @ product.T, gram, atol=4096 * UNIT_ROUNDOFF * np.linalg.norm(gram))
     labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
     turns = [rotation(rng, 6) for _ in weights]
     turned = [
         after @ weight @ before.T
         for weight, before, after in zip(weights, turns, [*turns[1:], np.eye(len(sizes))], strict=True)
     ]
-    metrics = predicted.nc_metrics(
-        turned, turns[0] @ means[:, labels], labels, predicted.optimum_targets(optimum), centred=bias_decay == 0.0
-    )
+    metrics = predicted.nc_metrics(turned, turns[0] @ means[:, labels], labels, targets, centred=bias_decay == 0.0)
     # Products of up to ten matrices of size six.
     tolerance = 4096 * UNIT_ROUNDOFF
     distances = [*metrics.suffix_frames, metrics.feature_frame, metrics.logit_frame, metrics.duality]
