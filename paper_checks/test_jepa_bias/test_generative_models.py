@@ -196,29 +196,31 @@ def orders(features, depth=5, fraction=0.8):
 
 
 @claim(ours("both lambda and rho of a circulant S increase with its eigenvalues"), kind="identity")
-def test_gen_masking__order(trial, rate: Rate = 0.5, target_rate: Rate = 0.5):
+def test_gen_masking__order(
+    trial, rate: Rate = 0.5, target_rate: Rate = 0.5, variance: Annotated[float, Interval(0.01, 100)] = 2.0
+):
     """Under uniform masking lambda and rho have one order, and JEPA and MAE agree: the strongest direction is first.
 
     A complementary mask has lambda < 0 for directions weaker than one coordinate.
     """
-    S = circulant([1.0, 0.55, 0.3, 0.3, 0.55])
+    S = variance * circulant([1.0, 0.55, 0.3, 0.3, 0.55])
     spectrum = np.linalg.eigvalsh(S)
     found, expected = [], []
     for target in (None, target_rate):
         second, cross = enumerated(S, rate, target)
         found.append([np.linalg.eigvalsh(cross), eigh(cross, second, eigvals_only=True)])
         expected.append(
-            predicted.complementary_mask_features(spectrum, 1.0, rate)
+            predicted.complementary_mask_features(spectrum, variance, rate)
             if target is None
-            else predicted.independent_mask_features(spectrum, 1.0, rate, target)
+            else predicted.independent_mask_features(spectrum, variance, rate, target)
         )
     wrong = {
         "all are learned": np.abs(expected),
         "Sigma_xx = q^2 S": [[each.covariance, each.covariance / (rate**2 * spectrum)] for each in expected],
     }
-    trial.identity(
-        found, np.array(expected), ops=5 * 2**5, scale=10.0, controls=wrong
-    )  # the sums, conditioned up to 10
+    # The sums, conditioned up to 10; rho has no unit.
+    scale = np.array([[variance], [1.0]]) * 10
+    trial.identity(found, np.array(expected), ops=5 * 2**5, scale=scale, controls=wrong)
     kept = predicted.independent_mask_features(np.array([0.3, 0.9, 2.7]), 1.0, rate, target_rate)
     strongest, weakest = [2, 1, 0], [0, 1, 2]
     trial.identity(

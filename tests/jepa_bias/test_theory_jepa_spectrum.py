@@ -173,16 +173,17 @@ def test_mask_covariances_by_enumeration(seed, rate, target_rate):
 @given(seeds, st.floats(0.1, 0.9), st.floats(0.1, 0.9))
 def test_mask_features_are_the_joint_spectrum_of_a_circulant(seed, rate, target_rate):
     rng = np.random.default_rng(seed)
-    row = np.array([1.0, *rng.uniform(-0.2, 0.2, 2)])
+    variance = rng.uniform(0.5, 2)
+    row = variance * np.array([1.0, *rng.uniform(-0.2, 0.2, 2)])
     circulant = row[np.array([[0, 1, 2, 2, 1], [1, 0, 1, 2, 2], [2, 1, 0, 1, 2], [2, 2, 1, 0, 1], [1, 2, 2, 1, 0]])]
     eigenvalues = np.linalg.eigvalsh(circulant)
     for features, covariances in (
         (
-            predicted.complementary_mask_features(eigenvalues, 1.0, rate),
+            predicted.complementary_mask_features(eigenvalues, variance, rate),
             predicted.complementary_mask_covariances(circulant, rate),
         ),
         (
-            predicted.independent_mask_features(eigenvalues, 1.0, rate, target_rate),
+            predicted.independent_mask_features(eigenvalues, variance, rate, target_rate),
             predicted.independent_mask_covariances(circulant, rate, target_rate),
         ),
     ):
