@@ -128,7 +128,7 @@ def test_sec_simon_random(trial, following: Annotated[float, Interval(0.2, 0.75,
     """From a small random start the row space misses scale^(2 (1 - gamma_(d+1) / gamma_d)) of the top modes."""
     from scipy.integrate import solve_ivp
 
-    gamma, outputs, scales = np.array([2.0, 1.4, 0.9, following, 0.12, 0.06]), 3, (1e-4, 1e-6, 1e-8)
+    gamma, outputs, scales = np.array([2.0, 1.4, 0.9, following, 0.12, 0.06]), 3, (1e-10, 1e-12, 1e-14)
     top, missed = np.eye(len(gamma))[:, :outputs], []
 
     def slope(_, at):
@@ -144,6 +144,7 @@ def test_sec_simon_random(trial, following: Annotated[float, Interval(0.2, 0.75,
         missed.append(np.max(np.sum((top - rows.T @ (rows @ top)) ** 2, axis=0)))
     slopes = np.diff(np.log(missed)) / np.diff(np.log(scales))
     exponent = float(predicted.subspace_overlap_exponent(gamma[outputs - 1], following))
-    # What bends the line falls with the scale; the slack is the solver's error, relative to what is missed.
+    # What bends the line falls with the scale (at 1e-8 it ruled after 5 of 200 starts whose row space nearly misses
+    # a mode); the slack is the solver's error, relative to what is missed.
     error, wrong = np.abs(slopes[1] - slopes[0]) / 10, {"half of it": exponent / 2, "any subspace": 0.0}
     trial.value(slopes[-1], exponent, error=error, slack=1e-3, margin=0.03 * exponent, controls=wrong)
