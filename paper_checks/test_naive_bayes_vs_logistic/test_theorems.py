@@ -305,7 +305,7 @@ def test_lr_rademacher__steps(
     n_classes: Annotated[int, Interval(2, 1000)],
     weight_bound: Annotated[float, Interval(0.001, 1000)] = 0.7,
     feature_norm: Annotated[float, Interval(0.001, 1000)] = 3.0,
-    share: Annotated[float, Interval(0.01, 0.2, why="signs seldom add up as orthogonal points do")] = 0.1,
+    share: Annotated[float, Interval(0.01, 0.2, why="signs seldom add up as orthogonal points do")] = 0.04,
 ):
     """4 K (W X + B) / sqrt(m) is the product of its steps, each attained: sure mistakes, orthogonal points."""
     sure, intercept = np.where(np.arange(n_classes) == 0, 50.0, 0.0), share * weight_bound * feature_norm
