@@ -70,6 +70,7 @@ def probed_quantities(
     tokens = [f"${'xy'[position % 2]}_{position // 2 + 1}$" for position in positions]
     axes[2].set_xticks(positions, tokens)
     axes[2].set(xlabel="position", ylabel="weight in the mixture", title="best layer")
+    axes[2].margins(y=0.3)  # room for the legend above the bars
     axes[0].legend()
     axes[2].legend()
     for axis, letter in zip(axes, "abc", strict=True):
