@@ -20,9 +20,11 @@ def run(quick):
             figure_of=lambda name, answers: str(answers[0]["sum"]))
 
 def contender(way, size):
+    os.write(1, b"a solver says its name")  # to the descriptor, as one written in C does
+
     def answer(seed):
         seconds, total = timed(sum, range(size + 10**5))
-        os.write(1, b"a solver says where it is")  # to the descriptor, as one written in C does
+        os.write(1, b"a solver says where it is")
         return {"seconds": seconds + 1e-6, "sum": total, "way": way[:2]}
     return answer
 

@@ -17,12 +17,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from theory_on_trial import repository
 
 T = TypeVar("T")
 Answer = dict[str, Any]
+
+_MARK = "\x1e"
+"""What an answer begins with: a contender's solvers write to standard output too, those in C whenever they like."""
 
 RECORDS: list[dict[str, Any]] = []
 """What `compare` has found in this process: one entry for each contender of each workload, ready for JSON."""
@@ -66,16 +69,22 @@ def _value(written: str) -> Any:
 
 
 def serve(answer: Callable[[int], Answer]) -> None:
-    """Answer each seed on standard input by one line of JSON; the answer holds "seconds", and memory is added to it.
+    """Answer each seed on standard input by one line of JSON; the answer holds "seconds", and memory is added to it."""
+    for line in sys.stdin:
+        found = answer(int(line))
+        megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(_MARK + json.dumps({"megabytes": megabytes} | found), flush=True)
 
-    What the contender itself prints, solvers in C too, goes to standard error.
-    """
-    with open(os.dup(1), "w") as answers:
-        os.dup2(2, 1)
-        for line in sys.stdin:
-            found = answer(int(line))
-            megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(json.dumps({"megabytes": megabytes} | found), file=answers, flush=True)
+
+def _read(lines: IO[str]) -> Answer | None:
+    """The next answer among the lines that a contender prints (the others go to standard error); None at their end."""
+    for line in lines:
+        printed, mark, written = line.rpartition(_MARK)
+        print(printed if mark else written, end="", file=sys.stderr)
+        if mark:
+            found: Answer = json.loads(written)
+            return found
+    return None
 
 
 def take_turns(module: str, contenders: Mapping[str, Sequence[object]], rounds: int) -> dict[str, list[Answer]]:
@@ -102,10 +111,10 @@ def take_turns(module: str, contenders: Mapping[str, Sequence[object]], rounds: 
             assert process.stdin is not None
             assert process.stdout is not None
             print(seed, file=process.stdin, flush=True)
-            line = process.stdout.readline()
-            if not line:
+            answer = _read(process.stdout)
+            if answer is None:
                 raise RuntimeError(f"the contender {name!r} of {module} ended without an answer to seed {seed}")
-            answers[name].append(json.loads(line))
+            answers[name].append(answer)
     for process in processes.values():
         process.communicate()
     return answers
