@@ -180,17 +180,17 @@ def wide(seed: int) -> Any:
 
 
 SETS = [
-    of_population(views, "mae", "Gaussian views, 300 pairs", True, 60),
-    of_population(lambda seed: views(seed, 80), "mae", "80 pairs", True, 60),
-    of_population(views, "jepa", "Gaussian views, 300 pairs", True, 8),
-    of_population(lambda seed: views(seed, memory=0.6), "mae", "successive rows alike, 300 pairs", True, 60),
-    of_population(twice, "mae", "150 pairs, three times each", True, 60),
-    of_descent(partial(random_problem, asymmetry=0.05), "four features, nearly commuting", True, "jepa", 2, 0.05, 6),
-    of_descent(partial(random_problem, asymmetry=0.05), "four features, nearly commuting", True, "mae", 3, 0.05, 6),
-    of_descent(real(load_iris, 2), "iris, pairs of a class", True, "mae", 2, 0.02, 6),
-    of_descent(real(load_wine, 3), "wine, pairs of a class", True, "mae", 2, 0.05, 3),
-    of_descent(partial(random_problem, asymmetry=0.2), "four features, far from commuting", False, "jepa", 2, 0.05, 6),
-    of_descent(partial(random_problem, asymmetry=0.2), "four features, far from commuting", False, "mae", 3, 0.05, 6),
+    of_population(views, "mae", "Gaussian views, 300 pairs", True, 200),
+    of_population(lambda seed: views(seed, 80), "mae", "80 pairs", True, 200),
+    of_population(views, "jepa", "Gaussian views, 300 pairs", True, 200),
+    of_population(lambda seed: views(seed, memory=0.6), "mae", "successive rows alike, 300 pairs", True, 200),
+    of_population(twice, "mae", "150 pairs, three times each", True, 200),
+    of_descent(partial(random_problem, asymmetry=0.05), "four features, nearly commuting", True, "jepa", 2, 0.05, 20),
+    of_descent(partial(random_problem, asymmetry=0.05), "four features, nearly commuting", True, "mae", 3, 0.05, 20),
+    of_descent(real(load_iris, 2), "iris, pairs of a class", True, "mae", 2, 0.02, 20),
+    of_descent(real(load_wine, 3), "wine, pairs of a class", True, "mae", 2, 0.05, 20),
+    of_descent(partial(random_problem, asymmetry=0.2), "four features, far from commuting", False, "jepa", 2, 0.05, 20),
+    of_descent(partial(random_problem, asymmetry=0.2), "four features, far from commuting", False, "mae", 3, 0.05, 20),
     of_descent(digits_halves, "digits, top and bottom halves", False, "mae", 2, 0.01, 3),
     of_descent(turning, "views turned by an angle", False, "mae", 1, 0.05, 4),
     of_population(

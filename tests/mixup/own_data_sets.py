@@ -195,7 +195,6 @@ def of(name: str, learner: str) -> DataSet:
         truth=f"{_known(name, learner):.0f}",
         judge=partial(judged, name, learner),
         headline=partial(shown, learner),
-        draws=8,
         level=0.95,
     )
 
@@ -210,7 +209,7 @@ def against(name: str) -> DataSet:
         truth="no law holds",
         judge=lambda answer: "doubted" if any(np.isinf(doubt.size) for doubt in answer.doubts) else "wrong",
         headline=lambda answer: answer.lines()[1].strip(),
-        draws=8,
+        draws=20,
     )
 
 

@@ -228,7 +228,6 @@ def of_errors(name: str) -> DataSet:
             else held(answer.predicted.bayes_error, truth, answer, "of the error rate")
         ),
         headline=lambda answer: "none" if answer.predicted is None else str(answer.predicted.bayes_error),
-        draws=3,
         level=0.95,
     )
 
@@ -242,8 +241,7 @@ def of_leads(name: str) -> DataSet:
         truth="no such table" if name == "30 rows" else said(name),
         judge=ahead(name),
         headline=lambda answer: answer.lines()[0].split("classes: ")[1],
-        draws=3,
-        level=None,
+        draws=200 if name in FITTING else 20,
     )
 
 

@@ -83,7 +83,7 @@ def of_random_head(
 
     return DataSet(
         tool="certify_head", name=name, fits=fits, ask=ask, judge=lambda answer: bracket(answer, truth[0]),
-        truth="the best of 12 descents", headline=headline, draws=10,
+        truth="the best of 12 descents", headline=headline,
     )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def of_network(name: str, load: Callable[..., Any], decays: tuple[float, float] 
 
     told = "no decay of the features: no minimum" if decays is None else "the best of 12 descents"
     return DataSet(
-        tool="certify_head", name=name, fits=decays is not None, ask=ask, truth=told, headline=headline, draws=4,
+        tool="certify_head", name=name, fits=decays is not None, ask=ask, truth=told, headline=headline,
         judge=lambda answer: "wrong" if decays is None else bracket(answer, truth[0]),
     )  # fmt: skip
 

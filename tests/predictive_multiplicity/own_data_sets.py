@@ -103,7 +103,7 @@ def asked(draw: Callable[[np.random.Generator], tuple[Any, Any]], seed: int, **o
 
 
 def brute(
-    name: str, fits: bool, draw: Callable[[np.random.Generator], tuple[Any, Any]], draws: int = 20, **options: Any
+    name: str, fits: bool, draw: Callable[[np.random.Generator], tuple[Any, Any]], draws: int = 200, **options: Any
 ) -> DataSet:
     ask = partial(asked, draw, **options)
     return DataSet(

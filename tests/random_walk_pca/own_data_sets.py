@@ -82,11 +82,11 @@ def headline(answer: WalkTest) -> str:
     return answer.lines()[0].split(": ", 1)[1]
 
 
-def a_walk(name: str, steps: Steps, draws: int = 200) -> DataSet:
+def a_walk(name: str, steps: Steps) -> DataSet:
     """A data set that is one."""
     return DataSet(
         tool="random_walk_test", name=name, fits=True, ask=walk(steps), truth="a random walk", judge=accepts,
-        headline=headline, draws=draws, level=1 - LOOSE,
+        headline=headline, level=1 - LOOSE,
     )  # fmt: skip
 
 
@@ -118,11 +118,11 @@ def repeated(rng: np.random.Generator) -> np.ndarray:
 MOMENTUM, DRIFT, BACK, DECAY = "momentum", "drift over noise", "reversion", "decay of the noise"
 SETS: list[Any] = [
     a_walk("200 normal steps, d = 100", normal),
-    a_walk("normal steps of variance 1/i, d = 2000", anisotropic, 50),
+    a_walk("normal steps of variance 1/i, d = 2000", anisotropic),
     a_walk("Student steps of 3 degrees", lambda rng: rng.standard_t(3, (200, 100))),
     a_walk("steps of one sign each", lambda rng: rng.choice([-1.0, 1.0], (200, 30))),
     a_walk("20 points", partial(normal, n=20)),
-    a_walk("1000 points", partial(normal, n=1000, d=50), 20),
+    a_walk("1000 points", partial(normal, n=1000, d=50)),
     a_walk("one dimension and a half", lambda rng: normal(rng, 200, 3) * [1.0, 0.5, 0.1]),
     a_walk("steps of size 1e9", lambda rng: 1e9 * normal(rng)),
     a_walk("few coordinates move at a time", lambda rng: normal(rng) * (rng.random((200, 100)) < 0.05)),
