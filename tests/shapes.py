@@ -16,7 +16,7 @@ import jaxtyping._import_hook as hook
 
 from theory_on_trial.testing import typechecker
 
-MOST = 50
+MOST = 10
 
 # A part of the names of the files in which jaxtyping keeps the decorated code: another rule needs another name.
 CHECKER = "shapes.checks_classes"

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from theory_on_trial import records
-from theory_on_trial.audits import scaling
+from theory_on_trial.audits import benchmarks, scaling
 
 pytestmark = pytest.mark.usefixtures("warm_children")
 
@@ -84,6 +84,21 @@ def test_benchmarks_are_recorded_and_those_that_did_not_run_keep_their_lines(roo
     status, said = audit(root, "benchmarks", "cards")
     assert status == 2
     assert "no benchmark of cards; there are coins, dice" in said
+
+
+def test_a_contender_that_cannot_run_here_keeps_its_line(root, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    rows = [["coins", workload, contender] for workload in ("sums", "gone") for contender in ("a loop", "PyTorch")]
+    earlier = {"rows": rows, "sources": [{"of": [contender]} for _, _, contender in rows]}
+    record = dict.fromkeys(("unit", "time", "first_run", "figure", "megabytes"), "")
+    record |= {"benchmark": "coins", "contender": "a loop", "faster_by": {}}
+    table = benchmarks.table([record | {"workload": name} for name in ("sums", "products")], earlier)
+    assert [row[1:3] for row in table["rows"]] == [["sums", "a loop"], ["sums", "PyTorch"], ["products", "a loop"]]
+    assert [source["of"] for source in table["sources"]] == [
+        ["benchmarks/coins.py"],
+        ["PyTorch"],
+        ["benchmarks/coins.py"],
+    ]
 
 
 def test_the_fast_tier_is_measured_with_a_warm_and_with_a_cold_cache(root, tmp_path, monkeypatch):

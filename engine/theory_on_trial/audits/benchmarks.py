@@ -15,7 +15,7 @@ from typing import Any
 
 from theory_on_trial import records, repository
 from theory_on_trial.audits import make_root_importable
-from theory_on_trial.audits.side_by_side import RECORDS
+from theory_on_trial.audits.side_by_side import RECORDS, runs_here
 
 COLUMNS = (
     *("paper", "workload", "contender", "unit", "time", "first run, s", "ours is faster by", "agreement", "MB"),
@@ -40,24 +40,28 @@ def processor() -> str:
 
 
 def table(measured: Sequence[dict[str, Any]], earlier: dict[str, Any]) -> dict[str, Any]:
-    """What `side_by_side.compare` found, as a table; papers not measured keep their lines of the earlier one."""
+    """What `side_by_side.compare` found, as a table; the lines of what did not run stay as they were.
+
+    Those are the papers that were not measured, and on the measured workloads the contenders that cannot run here.
+    """
     root = repository.root()
-    rows: dict[str, list[list[Any]]] = {}
-    sources: dict[str, Any] = {}
+    found: dict[str, list[tuple[list[Any], Any]]] = {}
     for row, source in zip(earlier.get("rows", []), earlier.get("sources", []), strict=True):
-        rows.setdefault(row[0], []).append(row)
-        sources[row[0]] = source
+        found.setdefault(row[0], []).append((row, source))
     for paper in dict.fromkeys(record["benchmark"] for record in measured):
-        rows[paper] = [_row(record) for record in measured if record["benchmark"] == paper]
         place = root / "benchmarks" / paper
-        sources[paper] = records.source(root, place if place.is_dir() else place.with_suffix(".py"))
-    shown = [paper for paper in papers() if paper in rows]
+        source = records.source(root, place if place.is_dir() else place.with_suffix(".py"))
+        new = [_row(record) for record in measured if record["benchmark"] == paper]
+        workloads = [row[1] for row in new]
+        left_out = [(row, of) for row, of in found.get(paper, []) if row[1] in workloads and not runs_here(row[2])]
+        found[paper] = sorted([(row, source) for row in new] + left_out, key=lambda one: workloads.index(one[0][1]))
+    lines = [line for paper in papers() for line in found.get(paper, [])]
     return {
         "title": "Benchmarks: side by side with what you would otherwise run",
         "command": "theory-on-trial audit benchmarks",
         "columns": list(COLUMNS),
-        "rows": [row for paper in shown for row in rows[paper]],
-        "sources": [sources[paper] for paper in shown for _ in rows[paper]],
+        "rows": [row for row, _ in lines],
+        "sources": [source for _, source in lines],
         "note": f"Processor time on one core of {processor()}, contenders in turns. ~ extrapolated, > cut by a limit.",
     }
 

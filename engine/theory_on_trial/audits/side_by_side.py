@@ -183,10 +183,15 @@ def _print_cells(*cells: object) -> None:
     print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
+def runs_here(contender: str) -> bool:
+    """Whether a contender can run here: those of PyTorch only where it is installed."""
+    return not contender.startswith("PyTorch") or importlib.util.find_spec("torch") is not None
+
+
 def without_torch(names: Iterable[str]) -> list[str]:
-    """The contenders that can run here: those of PyTorch only where it is installed; says what it leaves out."""
-    names = list(names)
-    if importlib.util.find_spec("torch") is None and any(name.startswith("PyTorch") for name in names):
+    """The contenders that can run here; says what it leaves out."""
+    given = list(names)
+    here = [name for name in given if runs_here(name)]
+    if here != given:
         print("\nPyTorch is not installed and left out; `pip install torch` adds it.")
-        names = [name for name in names if not name.startswith("PyTorch")]
-    return names
+    return here
