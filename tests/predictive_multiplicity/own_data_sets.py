@@ -20,19 +20,26 @@ SHARES = 1e-9  # by which shares of the same counts may differ
 
 
 def cells_of_plane(rows: np.ndarray) -> np.ndarray:
-    """All linear dichotomies of distinct points in one or two dimensions."""
-    scaled = (rows - rows.min(axis=0)) / np.ptp(rows, axis=0)
+    """All linear dichotomies of distinct points in one or two dimensions.
+
+    Three points in a line, in decimals, have directions that differ by rounding: no order lies between these.
+    """
+    span = np.ptp(rows, axis=0)
     if rows.shape[1] == 1:
         directions = np.array([[1.0]])
     else:
         first, second = np.triu_indices(len(rows), 1)
-        steps = scaled[first] - scaled[second]
-        angles = np.unique(np.mod(np.arctan2(steps[:, 1], steps[:, 0]) + np.pi / 2, np.pi))
-        middle = (angles + np.append(angles[1:], angles[0] + np.pi)) / 2
+        steps = (rows[first] - rows[second]) / span
+        rounding = np.finfo(float).eps * (np.abs(rows[first]) + np.abs(rows[second])) / span
+        angles = np.mod(np.arctan2(steps[:, 1], steps[:, 0]) + np.pi / 2, np.pi)
+        order = np.argsort(angles)
+        angles, off = angles[order], (rounding.sum(axis=1) / np.hypot(*steps.T) + 1e-15)[order]
+        following = np.append(angles[1:], angles[0] + np.pi)
+        middle = ((angles + following) / 2)[following - angles > 4 * (off + np.roll(off, -1))]
         directions = np.column_stack([np.cos(middle), np.sin(middle)])
     cells = set()
     for direction in directions:
-        ranks = np.argsort(np.argsort(scaled @ direction))
+        ranks = np.argsort(np.argsort(rows / span @ direction))
         for cut in range(len(rows) + 1):
             cells |= {(ranks >= cut).tobytes(), (ranks < cut).tobytes()}
     return np.array([np.frombuffer(cell, bool) for cell in cells])
