@@ -1,10 +1,10 @@
 """Data for `theory-on-trial audit tools`: what `multiplicity` says where its proofs reach, and where they do not.
 
-The truth is brute force over all linear dichotomies of the plane: between two directions in which some pair of rows
-changes its order, the order is constant, and every cut of it is a dichotomy.
+The truth is brute force over all linear dichotomies of the plane, in exact arithmetic on what the numbers print as.
 """
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -13,41 +13,21 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_clas
 from sklearn.linear_model import LogisticRegression
 
 from own_data.predictive_multiplicity import Multiplicity, multiplicity
+from tests.predictive_multiplicity.cells_by_hand import cells_of_plane
 from theory_on_trial.audits.tools import DataSet, Outcome
 
 TOLERANCES = (0.0, 0.05, 0.15)
 SHARES = 1e-9  # by which shares of the same counts may differ
 
 
-def cells_of_plane(rows: np.ndarray) -> np.ndarray:
-    """All linear dichotomies of distinct points in one or two dimensions.
-
-    Three points in a line, in decimals, have directions that differ by rounding: no order lies between these.
-    """
-    span = np.ptp(rows, axis=0)
-    if rows.shape[1] == 1:
-        directions = np.array([[1.0]])
-    else:
-        first, second = np.triu_indices(len(rows), 1)
-        steps = (rows[first] - rows[second]) / span
-        rounding = np.finfo(float).eps * (np.abs(rows[first]) + np.abs(rows[second])) / span
-        angles = np.mod(np.arctan2(steps[:, 1], steps[:, 0]) + np.pi / 2, np.pi)
-        order = np.argsort(angles)
-        angles, off = angles[order], (rounding.sum(axis=1) / np.hypot(*steps.T) + 1e-15)[order]
-        following = np.append(angles[1:], angles[0] + np.pi)
-        middle = ((angles + following) / 2)[following - angles > 4 * (off + np.roll(off, -1))]
-        directions = np.column_stack([np.cos(middle), np.sin(middle)])
-    cells = set()
-    for direction in directions:
-        ranks = np.argsort(np.argsort(rows / span @ direction))
-        for cut in range(len(rows) + 1):
-            cells |= {(ranks >= cut).tobytes(), (ranks < cut).tobytes()}
-    return np.array([np.frombuffer(cell, bool) for cell in cells])
+def in_decimals(rows: np.ndarray) -> np.ndarray:
+    """The numbers as they print: three points in a line in decimals are not quite in one as binary fractions."""
+    return np.array([[Fraction(str(x)) for x in row] for row in rows.tolist()])
 
 
 def against_brute_force(answer: Multiplicity) -> Outcome:
     table, baseline = answer.competitors.table, answer.competitors.baseline == 1
-    cells = cells_of_plane(table.rows)
+    cells = cells_of_plane(in_decimals(table.rows)).astype(bool)
     errors = np.where(cells, table.negatives, table.positives).sum(axis=1)
     low, high = answer.baseline.least_errors
     right = low <= errors.min() <= high
