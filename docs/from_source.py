@@ -67,11 +67,7 @@ def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
     if row is None:
         why = "new" if claim.tier == "fast" else f"tier {claim.tier}"
         return f'<tr><td><small>{why}</small></td><td>{statement}</td><td colspan="3"></td></tr>'
-    numbers = (
-        typeset(brief(row["predicted"])),
-        typeset(brief(row["measured"])),
-        typeset(row["notices"].split(",")[0]),
-    )
+    numbers = (typeset(brief(row["predicted"])), typeset(brief(row["measured"])), typeset(row["notices"].split(",")[0]))
     return f"<tr><td>{row['verdict']}</td><td>{statement}</td>{''.join(f'<td>{n}</td>' for n in numbers)}</tr>"
 
 

@@ -212,15 +212,9 @@ def test_samples_have_the_covariance_of_their_world():
         (lambda: predicted.learned_pretext_error(11, 10, 2, 1.0), r"n_pairs must exceed dim \+ 1, .* got 11 and 10"),
         (lambda: predicted.canonical_functions_error(np.eye(2), np.eye(2), [0.0, 1.0], 1), "priors must be above"),
         (lambda: observed.conditionals(np.eye(4), 3, 1), r"covariance must have more than 3 \+ 1 rows"),
-        (
-            lambda: observed.learned_pretext(KEY, 3, np.ones((2, 3)), np.eye(2)),
-            "n_pairs must exceed the 3",
-        ),
+        (lambda: observed.learned_pretext(KEY, 3, np.ones((2, 3)), np.eye(2)), "n_pairs must exceed the 3"),
         (lambda: observed.leading_directions(np.ones((2, 3)), 3), "kept must be at most 2, got 3"),
-        (
-            lambda: observed.excess_risk(KEY, 2, np.ones((1, 3)), np.eye(3), 1.0),
-            "n_labels must be at least",
-        ),
+        (lambda: observed.excess_risk(KEY, 2, np.ones((1, 3)), np.eye(3), 1.0), "n_labels must be at least"),
     ],
 )
 def test_what_two_arguments_owe_each_other(call, sentence):
@@ -378,11 +372,7 @@ def test_data_that_do_not_fit_are_doubted(change, sentence):
         (lambda x, z, y: (x, z, 1e60 * y), ValueError, "y must be at most 1e50"),
         (lambda x, z, y: (x, z, y[None]), ValueError, "y must have one or two axes"),
         (lambda x, z, y: (x, z, x[:200, 0]), ValueError, "y must not be a linear function of X1"),
-        (
-            lambda x, z, y: (np.column_stack([x, x[:, 0] + x[:, 1]]), z, y),
-            ValueError,
-            "X1 must have linearly",
-        ),
+        (lambda x, z, y: (np.column_stack([x, x[:, 0] + x[:, 1]]), z, y), ValueError, "X1 must have linearly"),
         (lambda x, z, y: (np.column_stack([x, np.ones(600)]), z, y), ValueError, "X1 must vary in every column"),
         (lambda x, z, y: (x, np.ones((600, 2)), y), ValueError, "X2 must vary, got"),
         (

@@ -432,8 +432,5 @@ test_every_function_is_guarded, test_refusals, test_answers, test_extreme_answer
             infinite="nothing bounds the size of some doubts",
         ),
     },
-    {
-        "OptimalRepresentation": "a record of results",
-        "OptimalRepresentation.plot": "draws one, in its own test",
-    },
+    {"OptimalRepresentation": "a record of results", "OptimalRepresentation.plot": "draws one, in its own test"},
 )

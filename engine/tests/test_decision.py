@@ -7,14 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from theory_on_trial.decision import (
-    ControlTooClose,
-    Prediction,
-    check_controls,
-    check_margin,
-    decide,
-    judge,
-)
+from theory_on_trial.decision import ControlTooClose, Prediction, check_controls, check_margin, decide, judge
 from theory_on_trial.laws import Interval
 
 # Sixteenths below 2^16 add and subtract without rounding, so that the borders of the rule can be hit exactly.

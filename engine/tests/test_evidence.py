@@ -388,8 +388,7 @@ def test_a_verified_law_refutes_every_cdf_beyond_margin_plus_slack():
 
 
 @pytest.mark.parametrize(
-    ("value", "reference"),
-    [(2**53 + 1, float(2**53)), ([2**63 + 1, -1], [2**63, -1]), (float(2**53), 2**53 + 1)],
+    ("value", "reference"), [(2**53 + 1, float(2**53)), ([2**63 + 1, -1], [2**63, -1]), (float(2**53), 2**53 + 1)]
 )
 def test_exact_arithmetic_refuses_what_float64_rounds(value, reference):
     with pytest.raises(ValueError, match=r"holds \d+, which no float64 is"):

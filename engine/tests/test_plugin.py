@@ -177,11 +177,7 @@ def test_workers_give_the_same_ledger(paper):
             "INCONCLUSIVE",
             "INCONCLUSIVE, expected VERIFIED",
         ),
-        (
-            "trial.identity(1, 1, ops=0, wrong_processes={'the same': 1})",
-            "INCONCLUSIVE",
-            "control survived: the same",
-        ),
+        ("trial.identity(1, 1, ops=0, wrong_processes={'the same': 1})", "INCONCLUSIVE", "control survived: the same"),
         ("trial.identity(1, 1, ops=0)", "INCONCLUSIVE", "no control that could have failed"),
         ("pass", "INCONCLUSIVE", "the check made no decision"),
         ("raise RuntimeError('broken simulator')", "INCONCLUSIVE", "broken simulator"),

@@ -120,10 +120,7 @@ def test_an_audit_that_is_not_there_is_refused(capsys):
 # ------------------------------------------------------------------------------------------------ the ledger's ratios
 
 
-@pytest.mark.parametrize(
-    ("changed", "tightest"),
-    [([], (0.75, "x = 2")), ([1], (0.5, "x = 1")), ([0, 1], None)],
-)
+@pytest.mark.parametrize(("changed", "tightest"), [([], (0.75, "x = 2")), ([1], (0.5, "x = 1")), ([0, 1], None)])
 def test_only_a_search_on_the_present_source_stands_in_a_row(folder, changed, tightest):
     rows = [
         ["coins.fair", "a <= b", 0.5, "no", "x = 1", 9],

@@ -127,12 +127,7 @@ class Paper:
 
 
 def write_html(
-    path: Path,
-    rows: Sequence[Row],
-    not_run: Sequence[dict[str, str]],
-    seed: int,
-    tier: str,
-    folder: Path,
+    path: Path, rows: Sequence[Row], not_run: Sequence[dict[str, str]], seed: int, tier: str, folder: Path
 ) -> None:
     """Write the report of a ledger.
 

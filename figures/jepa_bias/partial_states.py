@@ -17,9 +17,7 @@ from theory_on_trial.figures.panels import label
 
 @figure("F7", quick={"depth": 2}, claims=("saddle_eig", "saddle_eig-map"))
 def stability_of_partial_states(
-    depth: int = 2,
-    lambdas: Sequence[float] = (1.7, 1.0, 1.3, 0.8),
-    rhos: Sequence[float] = (0.4, 0.7, 0.55, 1.0),
+    depth: int = 2, lambdas: Sequence[float] = (1.7, 1.0, 1.3, 0.8), rhos: Sequence[float] = (0.4, 0.7, 0.55, 1.0)
 ) -> Figure:
     """Of all sets of learned features only the chain of the most preferred is stable: by ρ for JEPA, by λρ for MAE.
 

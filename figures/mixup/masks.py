@@ -75,10 +75,7 @@ def _limit_loss(axes: Axes, path: Sequence[float], inverse: np.ndarray) -> None:
     loss = [[expected.value(np.array([x, y])) for x in across] for y in up]
     drawn = axes.contourf(across, up, np.log10(loss), levels=20, cmap="cividis")
     axes.figure.colorbar(drawn, ax=axes, label="log$_{10}$ of the loss in nats")
-    for direction, colour, name in (
-        (inverse, COLOURS[4], "along 1/μ"),
-        (limit.bayes_direction, "white", "along b"),
-    ):
+    for direction, colour, name in ((inverse, COLOURS[4], "along 1/μ"), (limit.bayes_direction, "white", "along b")):
         ends = np.outer((0, 20), direction / np.linalg.norm(direction))
         axes.plot(*ends.T, "--", color=colour, label=name)
     points = np.array([predicted.mask_minimiser(shape.pair(kappa), *uniform_masks(2)) for kappa in path])

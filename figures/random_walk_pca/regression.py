@@ -38,12 +38,7 @@ def decaying_noise(
     description. (d) Ratios ρ_k of both, means over the runs with 99 % Student intervals, and the Bessel law (line).
     Antognini & Sohl-Dickstein 2018; the law is new.
     """
-    static = {
-        "n_examples": n_examples,
-        "n_features": n_features,
-        "n_outputs": n_outputs,
-        "n_steps": n_points,
-    }
+    static = {"n_examples": n_examples, "n_features": n_features, "n_outputs": n_outputs, "n_steps": n_points}
     training = replicates(gaussian_regression, runs, static, {"learning_rate": learning_rate})
     squared_steps = training["squared_step"].values
     slope, intercept = np.polyfit(np.log(np.arange(2, n_points + 1)), np.log(squared_steps.mean(axis=0)), 1)

@@ -102,12 +102,7 @@ def _components_of_each(
 
 
 def gaussian_regression(
-    key: Key[Array, ""],
-    n_examples: int,
-    n_features: int,
-    n_outputs: int,
-    n_steps: int,
-    learning_rate: float,
+    key: Key[Array, ""], n_examples: int, n_features: int, n_outputs: int, n_steps: int, learning_rate: float
 ) -> dict[str, Float[Array, "..."]]:
     """PCA of a linear model that learns a random linear map from Gaussian inputs by SGD, one example per step.
 

@@ -176,11 +176,7 @@ SIMULATORS = {
         projections=STACK, forms=STACK, inputs=INPUTS[0], labels=LABELS[0], query=INPUTS[1, 0]
     ),
     "attention_prediction": held(
-        value_projection=MATRIX,
-        key_query=MATRIX,
-        inputs=INPUTS[0],
-        labels=LABELS[0],
-        query=INPUTS[1, 0],
+        value_projection=MATRIX, key_query=MATRIX, inputs=INPUTS[0], labels=LABELS[0], query=INPUTS[1, 0]
     ),
     # textbook learners and metrics
     "ridge": held(regulariser=0.5),
@@ -305,14 +301,7 @@ SIMULATORS = {
     "parameter_count": held(model=MODEL),
     "prompt_bound": held(program=PROGRAM, inputs=1.0, labels=2.0, within=(0, np.inf)),
     "TrainingSettings": held(
-        **SIZES,
-        steps=2,
-        learning_rate=0.125,
-        batch=2,
-        noise_std=0.5,
-        weight_std=1.0,
-        weight_mean=0.5,
-        warm_up=0.25,
+        **SIZES, steps=2, learning_rate=0.125, batch=2, noise_std=0.5, weight_std=1.0, weight_mean=0.5, warm_up=0.25
     ),
     "train": held(key=KEY, settings=SETTINGS, progress=False, infinite=DIVERGES),
     "in_context_predictions": held(model=MODEL, prompts=PROMPTS),
@@ -335,12 +324,9 @@ EXCLUDED = {
     "ols": "takes no argument",
 }
 
-(
-    test_simulators_are_guarded,
-    test_simulators_refuse_in_one_sentence,
-    test_simulators_answer_what_is_admissible,
-    _,
-) = promises([observed], SIMULATORS, EXCLUDED, examples=2)
+(test_simulators_are_guarded, test_simulators_refuse_in_one_sentence, test_simulators_answer_what_is_admissible, _) = (
+    promises([observed], SIMULATORS, EXCLUDED, examples=2)
+)
 
 
 @pytest.mark.parametrize(

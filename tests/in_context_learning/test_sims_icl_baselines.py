@@ -240,9 +240,7 @@ def test_tokens_alternate_inputs_and_labels():
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [
-        ({"input_covariance": np.eye(3)}, r"input_covariance must have shape \(2, 2\), got \(3, 3\)"),
-    ],
+    [({"input_covariance": np.eye(3)}, r"input_covariance must have shape \(2, 2\), got \(3, 3\)")],
 )
 def test_degenerate_prompts_are_refused(changes, message):
     sizes = {"count": 2, "examples": 3, "dimension": 2}

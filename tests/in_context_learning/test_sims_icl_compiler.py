@@ -12,14 +12,7 @@ from scipy.special import ndtr
 from sims import in_context_learning as icl
 from sims.in_context_learning.error_bound import pull_back
 from sims.in_context_learning.layer import normalise
-from sims.in_context_learning.layer_error import (
-    GELU_ULPS,
-    REMAINDERS,
-    STEEPEST,
-    Construction,
-    layer_error,
-    no_leftover,
-)
+from sims.in_context_learning.layer_error import GELU_ULPS, REMAINDERS, STEEPEST, Construction, layer_error, no_leftover
 from sims.in_context_learning.magnitudes import automatic_scales, layer_bounds, program_bounds
 
 ULP = 2.0**-53

@@ -120,10 +120,7 @@ def test_layers_and_registers_are_those_of_the_theorems(dimension):
         sgd = icl.sgd_program(dimension, examples, STEP, 0.0)
         recursion = icl.recursive_ridge_program(dimension, examples, REGULARISER)
         assert (sgd.layers, sgd.register_rows) == (8 * examples, 4 * dimension + 3)
-        assert (recursion.layers, recursion.register_rows) == (
-            11 * examples + 3,
-            3 * dimension**2 + 5 * dimension + 3,
-        )
+        assert (recursion.layers, recursion.register_rows) == (11 * examples + 3, 3 * dimension**2 + 5 * dimension + 3)
         assert sgd.positions == recursion.positions == 2 * examples + 1
     # Scratch, pads, positions and the one come on top: 49 and 305 rows at d = 8.
     step, update = (build(*programs[theorem][:2]).layout for theorem in ("step", "ridge"))

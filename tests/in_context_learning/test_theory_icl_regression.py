@@ -4,16 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from icl_theory_by_hand import (
-    dimensions,
-    example_counts,
-    general,
-    prompt,
-    regularisers,
-    rounding,
-    seeds,
-    stds,
-)
+from icl_theory_by_hand import dimensions, example_counts, general, prompt, regularisers, rounding, seeds, stds
 
 from theory import in_context_learning as predicted
 

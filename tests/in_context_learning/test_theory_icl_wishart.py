@@ -26,12 +26,7 @@ def ones(eigenvalues):
 @general
 @given(sizes, sizes)
 def test_moments_of_every_size(d, k):
-    moments = {
-        0: min(d, k),
-        1: d * k,
-        2: d * k * (d + k + 1),
-        3: d * k * (d**2 + k**2 + 3 * d * k + 3 * d + 3 * k + 4),
-    }
+    moments = {0: min(d, k), 1: d * k, 2: d * k * (d + k + 1), 3: d * k * (d**2 + k**2 + 3 * d * k + 3 * d + 3 * k + 4)}
     for power, exact in moments.items():
         found = predicted.expected_spectral_sum(lambda s, power=power: s**power, d, k)
         assert found == pytest.approx(exact, rel=precision(d, k))

@@ -8,11 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jepa_flow_by_hand import descent_crossings
 
-from own_data.jepa_bias import (
-    learning_order,
-    learning_order_of_views,
-    shared_features,
-)
+from own_data.jepa_bias import learning_order, learning_order_of_views, shared_features
 from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial.own_data.estimate import Estimate

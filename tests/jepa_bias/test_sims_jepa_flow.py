@@ -41,12 +41,7 @@ def slopes(layers, predictor, objective, target=None, stop_gradient=True):
 
 @pytest.mark.parametrize(
     ("objective", "options"),
-    [
-        ("jepa", {}),
-        ("mae", {}),
-        ("jepa", {"ema_rate": 0.7}),
-        ("jepa", {"stop_gradient": False, "Sigma_yy": SIGMA_YY}),
-    ],
+    [("jepa", {}), ("mae", {}), ("jepa", {"ema_rate": 0.7}), ("jepa", {"stop_gradient": False, "Sigma_yy": SIGMA_YY})],
 )
 def test_gradient_descent_is_the_loop(objective, options):
     step, steps, every = 0.02, 30, 10

@@ -296,12 +296,7 @@ FEATURES, LABELS = drawn(0, PLANTED, 60)
         (FEATURES * [1, 0, 0, 0, 0], LABELS, ValueError, "at least 2 columns that vary"),
         (FEATURES[:, [0, 1, 0]], LABELS, ValueError, "linearly independent within the classes"),
         (np.tile(FEATURES, 12), LABELS, ValueError, "at least .* rows for 60 features and 2 classes, got 60"),
-        (
-            np.repeat(FEATURES[:30], 2, axis=0),
-            LABELS,
-            ValueError,
-            "X must have classes with different means",
-        ),
+        (np.repeat(FEATURES[:30], 2, axis=0), LABELS, ValueError, "X must have classes with different means"),
     ],
 )
 def test_hostile_data(X, y, error, sentence):

@@ -120,19 +120,11 @@ def with_records(modules, cases):
     return found
 
 
-(
-    test_front_doors_of_theory,
-    test_refusals_of_theory,
-    test_answers_of_theory,
-    test_extremes_of_theory,
-) = promises([predicted], with_records([predicted], THEORY))
+(test_front_doors_of_theory, test_refusals_of_theory, test_answers_of_theory, test_extremes_of_theory) = promises(
+    [predicted], with_records([predicted], THEORY)
+)
 
-(
-    test_front_doors,
-    test_refusals,
-    test_answers,
-    test_extremes,
-) = promises(
+(test_front_doors, test_refusals, test_answers, test_extremes) = promises(
     [tool, observed],
     with_records([tool], TOOL) | SIMULATORS,
     {"SampleEstimates": "a record of results", "SampleEstimates.plot": "draws one"},

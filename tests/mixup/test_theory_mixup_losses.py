@@ -7,15 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import entr, expit
-from theory_instances import (
-    CONDITION,
-    ROUNDING,
-    gaussian_pairs,
-    general,
-    hard_law,
-    mixing_laws,
-    reference_pair,
-)
+from theory_instances import CONDITION, ROUNDING, gaussian_pairs, general, hard_law, mixing_laws, reference_pair
 
 from theory.mixup import (
     ExpectedLoss,

@@ -22,15 +22,7 @@ LOOP = {"depths": (2,), "levels": 3, "steps": 800, "runs": 2}
 MINORITIES = {"class_sizes": (6, 4, 2), "depths": (1,), "strong_depths": (2,), "decay": DECAY, "critical_size": 3}
 TINY = {
     "F1": {"per_class": 4, "depths": (1,), "width": 6, "decay": DECAY, "steps": 1200, "every": 100, "runs": 2},
-    "F2": {
-        "class_sizes": (4, 2, 1),
-        "depths": (2,),
-        "width": 8,
-        "decay": DECAY,
-        "steps": 600,
-        "every": 100,
-        "runs": 2,
-    },
+    "F2": {"class_sizes": (4, 2, 1), "depths": (2,), "width": 8, "decay": DECAY, "steps": 600, "every": 100, "runs": 2},
     "F3": {"depths": (1, 2), "strengths": (0.2, 0.6), "start_stds": (0.1, 0.3), "runs": 16, "steps": 800},
     "F4": {"depths": (1, 2), "most_classes": 6, "decays": 3, "searched_classes": (3, 6), "starts": 2},
     "F5": LOOP,

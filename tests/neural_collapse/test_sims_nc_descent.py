@@ -176,14 +176,7 @@ def test_deep_heads_do_not_come_back_and_shallow_ones_do():
         alive = observed.best_of(observed.Problem((3, 3), (0.02,) * depth, 0.02), KEY, 8, widths=(4,) * depth).head
         ramp = jax.jit(
             lambda head, problem=problem: observed.ramp(
-                KEY,
-                head,
-                problem,
-                np.array([0.02, 1.0, 0.02]),
-                steps=800,
-                learning_rate=0.1,
-                momentum=0.9,
-                noise=1e-4,
+                KEY, head, problem, np.array([0.02, 1.0, 0.02]), steps=800, learning_rate=0.1, momentum=0.9, noise=1e-4
             )
         )(alive)
         assert np.all(ramp.singular_values[0] > 0.5)

@@ -50,12 +50,9 @@ THEORY = {name: Case(within=SOME) for name in COUNTED.split()} | {
     "sufficient_resolution": Case(infinite="where a score is 0", within=SOME),
 }
 
-(
-    test_theory_is_declared,
-    test_theory_refuses,
-    test_theory_answers,
-    test_theory_answers_or_refuses_extremes,
-) = promises([predicted], THEORY)
+(test_theory_is_declared, test_theory_refuses, test_theory_answers, test_theory_answers_or_refuses_extremes) = promises(
+    [predicted], THEORY
+)
 
 SAMPLE = {"X": np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), "y": np.array([-1, 1, 1, -1])}
 SQUARE = {"table": observed.aggregate(**SAMPLE, sample_weight=[2, 1, 1, 1])}
@@ -119,14 +116,11 @@ TOOL = {
     "Multiplicity.held_out": Case(SAMPLE, of=tool.multiplicity(**SAMPLE, epsilons=[0.0], progress=False)),
 }
 
-(
-    test_the_tool_is_declared,
-    test_the_tool_refuses,
-    test_the_tool_answers,
-    test_the_tool_answers_or_refuses_extremes,
-) = promises(
-    [tool],
-    TOOL,
-    {"Multiplicity": "a record of results", "Multiplicity.plot": "takes matplotlib's axes, and nothing else"},
-    examples=3,
+(test_the_tool_is_declared, test_the_tool_refuses, test_the_tool_answers, test_the_tool_answers_or_refuses_extremes) = (
+    promises(
+        [tool],
+        TOOL,
+        {"Multiplicity": "a record of results", "Multiplicity.plot": "takes matplotlib's axes, and nothing else"},
+        examples=3,
+    )
 )

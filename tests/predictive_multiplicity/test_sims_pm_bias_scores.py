@@ -7,13 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sims.predictive_multiplicity.bias_scores import (
-    accurate_rule,
-    fair_rule,
-    flip_by_score,
-    flip_effects,
-    measure_rule,
-)
+from sims.predictive_multiplicity.bias_scores import accurate_rule, fair_rule, flip_by_score, flip_effects, measure_rule
 
 N_ATOMS = 8
 ULP = 2.0**-53

@@ -7,11 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sims.predictive_multiplicity.recourse import (
-    cheapest_recourse,
-    continuous_recourse,
-    percentile_costs,
-)
+from sims.predictive_multiplicity.recourse import cheapest_recourse, continuous_recourse, percentile_costs
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -17,10 +17,7 @@ POINTS = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    hnp.arrays(int, st.tuples(st.integers(1, 20), st.integers(0, 4)), elements=st.integers(-1, 1)),
-    st.data(),
-)
+@given(hnp.arrays(int, st.tuples(st.integers(1, 20), st.integers(0, 4)), elements=st.integers(-1, 1)), st.data())
 def test_a_table_keeps_every_sample_and_drops_what_depends_on_other_columns(features, data):
     n_samples, n_features = features.shape
     labels = data.draw(hnp.arrays(int, n_samples, elements=st.sampled_from([-1, 1])))

@@ -169,11 +169,7 @@ def test_the_law_sums_to_one(excess, fine):
     [
         (accurate_rule, -hand_world(), "joint must be non-negative and sum to one"),
         (bias_scores, np.array([[[0.5, 0.5], [0.0, 0.0]]]), "joint must give both groups positive probability"),
-        (
-            odds_influences,
-            np.array([[[0.5, 0.0], [0.25, 0.25]]]),
-            "joint must give every group of either label",
-        ),
+        (odds_influences, np.array([[[0.5, 0.0], [0.25, 0.25]]]), "joint must give every group of either label"),
     ],
 )
 def test_other_laws_are_refused(function, joint, sentence):

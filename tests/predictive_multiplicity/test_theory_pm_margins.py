@@ -4,21 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from theory_pm_instances import (
-    NAND,
-    OR,
-    ROUNDING,
-    XOR_ROWS,
-    general,
-    tables,
-    with_intercept,
-)
+from theory_pm_instances import NAND, OR, ROUNDING, XOR_ROWS, general, tables, with_intercept
 
-from theory.predictive_multiplicity import (
-    big_m,
-    largest_margin,
-    linear_dichotomies,
-)
+from theory.predictive_multiplicity import big_m, largest_margin, linear_dichotomies
 
 SOLVER = 1e-9  # HiGHS returns a vertex: rounding of a basis of small integers, far below its tolerance of 1e-7
 

@@ -22,12 +22,7 @@ from theory import random_walk_pca as predicted
 from theory_on_trial.testing import check_readable
 
 DEVIATIONS = 4.9
-ESTIMATORS = [
-    tool.estimate_drift_ratio,
-    tool.estimate_momentum,
-    tool.estimate_noise_decay,
-    tool.estimate_reversion,
-]
+ESTIMATORS = [tool.estimate_drift_ratio, tool.estimate_momentum, tool.estimate_noise_decay, tool.estimate_reversion]
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2))

@@ -226,20 +226,14 @@ def test_parameters_that_are_handed_on_are_judged_too():
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (
-            lambda: observed.variance_ratios(np.ones((4, 2))),
-            "trajectory must be points that differ, .*zero total",
-        ),
+        (lambda: observed.variance_ratios(np.ones((4, 2))), "trajectory must be points that differ, .*zero total"),
         (lambda: observed.variance_ratios(np.array([[0], [1e-200]])), "trajectory must be points that differ"),
         (lambda: observed.variance_ratios(np.float32([[0], [1e30]])), "with squares that are numbers"),
         (lambda: observed.variance_ratios_of_gram(np.ones((4, 4))), "gram must .* points that differ"),
         (lambda: observed.variance_ratios_of_gram(np.triu(np.ones((4, 4)))), "gram must be symmetric"),
         (lambda: observed.variance_ratios(np.ones((1, 2))), "trajectory must be points that differ"),
         (lambda: observed.trajectory(np.ones((3, 2)), drift=np.ones(3)), "drift must have one entry for each of the 2"),
-        (
-            lambda: observed.principal_components(random_rows(5, 2, 0), 3),
-            "count must be at most .* = 2, got 3",
-        ),
+        (lambda: observed.principal_components(random_rows(5, 2, 0), 3), "count must be at most .* = 2, got 3"),
     ],
 )
 def test_what_has_no_ratios_gets_one_sentence(call, sentence):

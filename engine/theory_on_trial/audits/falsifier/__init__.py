@@ -17,13 +17,4 @@ from theory_on_trial.audits.falsifier.search import (
     search,
 )
 
-__all__ = [
-    "INEQUALITIES",
-    "NOT_SEARCHED",
-    "Draw",
-    "Found",
-    "Inequality",
-    "Sides",
-    "inequality",
-    "search",
-]
+__all__ = ["INEQUALITIES", "NOT_SEARCHED", "Draw", "Found", "Inequality", "Sides", "inequality", "search"]
