@@ -1,5 +1,6 @@
-"""The short names of the trial's options, for this repository alone: `--tier`, `--seed`, `--ledger`, `--report`."""
+"""What holds in this repository alone: how its processes run, and short names of the trial's options."""
 
+import gc
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +18,9 @@ if int(version("jaxlib").split(".")[1]) < 11:
 for _option, _value in _quick.items():
     if _option not in os.environ.get("XLA_FLAGS", ""):  # a worker has its parent's
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_option}={_value}".strip()
+
+# Tracing makes objects by the hundred thousand and few cycles: looking for these less often saves a tenth of a trial.
+gc.set_threshold(100_000, 20, 100)
 
 
 def pytest_addoption(parser: Any) -> None:
