@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # side by side, and without the newer emitters two thirds, where jaxlib still has the choice (it ends at an option that
 # it does not know). The programs are as fast.
 _quick = {"--xla_cpu_parallel_codegen_split_count": "1"}
-if int(version("jaxlib").split(".")[1]) < 11:
+if version("jaxlib").startswith("0.10."):
     _quick["--xla_cpu_use_fusion_emitters"] = "false"
 for _option, _value in _quick.items():
     if _option not in os.environ.get("XLA_FLAGS", ""):  # a worker has its parent's
