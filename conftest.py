@@ -19,7 +19,7 @@ for _option, _value in _quick.items():
     if _option not in os.environ.get("XLA_FLAGS", ""):  # a worker has its parent's
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_option}={_value}".strip()
 
-# Tracing makes objects by the hundred thousand and few cycles: looking for these less often saves a tenth of a trial.
+# Tracing makes objects by the hundred thousand and few cycles: they need not be looked for every 700 objects.
 gc.set_threshold(100_000, 20, 100)
 
 
