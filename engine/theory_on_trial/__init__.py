@@ -1,8 +1,9 @@
 """Theory on trial: claims, the decision procedures that judge them, and the ledger of verdicts, for any repository.
 
 `claim` registers a check or finds a registered claim, `claims` lists them; `paper`, `abstract`, `code` and `ours` say
-who states it; `Trial` is what a check receives, whose methods are the decisions. The laws of the data (`Bernoulli`,
-`Bounded`, `Normal`, …) are in `theory_on_trial.laws`.
+who states it; `predicted` and `observed` mark the two sides of a claim whose paper stands on one page; `Trial` is what
+a check receives, whose methods are the decisions. The laws of the data (`Bernoulli`, `Bounded`, `Normal`, …) are in
+`theory_on_trial.laws`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from theory_on_trial.provenance import Source, abstract, code, ours, paper
     from theory_on_trial.registry import Claim, claim, claims
+    from theory_on_trial.sides import observed, predicted
     from theory_on_trial.trial import Trial
 
-__all__ = ["Claim", "Source", "Trial", "abstract", "claim", "claims", "code", "ours", "paper"]
+__all__ = ["Claim", "Source", "Trial", "abstract", "claim", "claims", "code", "observed", "ours", "paper", "predicted"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,6 +25,6 @@ def __getattr__(name: str) -> Any:
         from theory_on_trial.trial import Trial
 
         return Trial
-    from theory_on_trial import provenance, registry
+    from theory_on_trial import provenance, registry, sides
 
-    return getattr(provenance if hasattr(provenance, name) else registry, name)
+    return next(getattr(home, name) for home in (provenance, sides, registry) if hasattr(home, name))

@@ -58,6 +58,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(config.stash[LEDGER], "theory-on-trial-ledger")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """Refuse a file in which a side of a claim reaches the other: two sides that share code agree whatever is true."""
+    report = yield
+    if isinstance(collector, pytest.Module) and report.outcome == "passed":
+        from theory_on_trial.sides import crossings
+
+        if sentences := crossings(collector.path):
+            report.outcome, report.longrepr = "failed", "\n".join(sentences)
+    return report
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Give a claim its id under its parameters, by which `-k` finds it, and its tier and kind as markers."""
     claim = getattr(getattr(item, "function", None), "claim", None)

@@ -9,12 +9,14 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from theory_on_trial.figures.layout import collisions
 from theory_on_trial.figures.plotted import plotted_data
-from theory_on_trial.repository import root
+from theory_on_trial.outline import normal
+from theory_on_trial.repository import check_files, import_file, paper_of, root
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -84,7 +86,7 @@ class Figure:
         import matplotlib.pyplot as plt
 
         settings = self.settings(quick)
-        folder = folder / self.paper
+        folder = folder.joinpath(*self.paper.split("."))
         folder.mkdir(parents=True, exist_ok=True)
         suffixes = ("webp", "json", "txt") if small else ("png", "pdf", "txt")
         picture, second, caption = paths = [folder / f"{self.file_name}.{suffix}" for suffix in suffixes]
@@ -122,49 +124,65 @@ def style() -> Any:
 
 
 def figure(
-    name: str, *, quick: dict[str, Any], claims: tuple[str, ...] = ()
+    name: str, *, quick: dict[str, Any] | None = None, claims: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a drawing function as figure `name` of the paper its module is named after.
+    """Register a drawing function as figure `name` of the paper its module is named after, in `figures` or a check.
 
     `quick` overrides its settings for the reduced version; `claims` names the claims of that paper which decide what
     it shows. Raises `ValueError` for a missing caption (docstring), a setting without a default, or a quick setting
     that it does not have.
     """
+    reduced = quick or {}
 
     def register(draw: Callable[..., Any]) -> Callable[..., Any]:
         parameters = inspect.signature(draw).parameters
         if not draw.__doc__:
             raise ValueError(f"figure {name} needs a docstring: its caption")
-        if any(p.default is inspect.Parameter.empty for p in parameters.values()) or set(quick) - set(parameters):
+        if any(p.default is inspect.Parameter.empty for p in parameters.values()) or set(reduced) - set(parameters):
             raise ValueError(f"figure {name}: every setting needs a default, and quick settings must be among them")
-        paper = draw.__module__.removeprefix("figures.").split(".")[0]
-        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, quick, claims)
+        paper = _paper(draw)
+        _REGISTERED[f"{paper}.{name}"] = Figure(paper, name, draw, reduced, claims)
         return draw
 
     return register
 
 
 def figures(selection: str | None = None) -> list[Figure]:
-    """Return all figures of the present repository's package `figures`, those of a paper, or one ("mixup.F3").
+    """Return all figures of the present repository, those of a paper ("mixup"), or one ("mixup.F3"), in their order.
 
-    They come in their order. Raises `ValueError` for a selection that matches nothing.
+    They are looked for in the package `figures` and among the checks. Raises `ValueError` for a selection that matches
+    nothing.
     """
+    wanted = None if selection is None else normal(selection)
+    homes = _homes()
+    for paper, load in homes.items():
+        if wanted is None or wanted == normal(paper) or wanted.startswith(f"{normal(paper)}."):
+            load()
+    chosen = [f for key, f in _REGISTERED.items() if wanted is None or wanted in (normal(f.paper), normal(key))]
+    if not chosen:
+        there = [f.name for f in _in_order(_REGISTERED.values()) if normal(f.paper) == str(wanted).rpartition(".")[0]]
+        names = f"its figures are {', '.join(there)}" if there else f"papers with figures: {', '.join(homes) or 'none'}"
+        raise ValueError(f"no figure {selection!r}; {names}")
+    return _in_order(chosen)
+
+
+def _homes() -> dict[str, Callable[[], Any]]:
+    """Return what loads the figures of each paper: its module in the package `figures`, or its check."""
     folder = root() / "figures"
     papers = sorted(module.name for module in pkgutil.iter_modules([str(folder)]) if not module.name.startswith("_"))
     if papers and str(folder.parent) not in sys.path:
         sys.path.insert(0, str(folder.parent))
-    wanted = None if selection is None else selection.replace("-", "_")
-    for paper in papers:
-        if wanted is None or wanted.split(".")[0] == paper:
-            importlib.import_module(f"figures.{paper}")
-    found = [f for key, f in _REGISTERED.items() if wanted in (None, f.paper, key)]
-    if not found:
-        there = [f.name for f in _in_order(_REGISTERED.values()) if f.paper == str(wanted).split(".")[0]]
-        names = (
-            f"its figures are {', '.join(there)}" if there else f"papers with figures: {', '.join(papers) or 'none'}"
-        )
-        raise ValueError(f"no figure {selection!r}; {names}")
-    return _in_order(found)
+    homes: dict[str, Callable[[], Any]] = {p: partial(importlib.import_module, f"figures.{p}") for p in papers}
+    drawing = (file for file in check_files(root()) if "\n@figure(" in file.read_text(encoding="utf-8"))
+    return homes | {paper_of(file): partial(import_file, file) for file in drawing}
+
+
+def _paper(draw: Callable[..., Any]) -> str:
+    """Return the paper of a drawing function: that of its module in `figures`, or of the check that it stands in."""
+    module = sys.modules[draw.__module__]
+    if draw.__module__.startswith("figures.") or not module.__file__:
+        return draw.__module__.removeprefix("figures.").split(".")[0]
+    return paper_of(Path(module.__file__))
 
 
 def _in_order(unordered: Iterable[Figure]) -> list[Figure]:
