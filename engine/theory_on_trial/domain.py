@@ -24,3 +24,19 @@ def admitted(function: Callable[..., Any], settings: dict[str, Any]) -> dict[str
         }
     except (TypeError, ValueError) as error:
         raise OutsideDomain(str(error)) from None
+
+
+def unguarded(function: Any) -> list[str]:
+    """Return a sentence for each setting of a check that has no domain, or whose domain admits what is no number."""
+    annotated, described = inspect.unwrap(function).__annotations__, contract_of(function)
+    names = list(described)[1:]
+    bare = [name for name in names if annotated.get(name, Any) is Any]
+    sentences = [f"{function.__name__}: the setting {name} has no domain: annotate it" for name in bare]
+    for name in (one for one in names if one not in bare):
+        for hostile in (float("nan"), float("inf"), "text"):
+            try:
+                described[name].accept(name, hostile)
+            except (TypeError, ValueError):
+                continue
+            sentences.append(f"{function.__name__}: the domain of {name} admits {hostile!r}")
+    return sentences

@@ -1,7 +1,7 @@
 """Break a paper's code at random and see whether anything notices: `theory-on-trial audit mutants [PAPER …]`.
 
-A mutant changes one number, one arithmetic operator, one sign or one comparison in `theory/<paper>` or `sims/<paper>`
-in a copy of the repository. Its judges are the paper's tests (`tests/<paper>` or `tests/test_<paper>.py`) that import
+A mutant changes one number, one arithmetic operator, one sign or one comparison in `theory/<paper>` or `sims/<paper>`,
+or in a marked function of a paper on one page (the package `briefs`), in a copy of the repository. Its judges are the paper's tests (`tests/<paper>` or `tests/test_<paper>.py`) that import
 this, and its claims: those that run the changed line, and, where this cannot be told (the line runs on import, or in
 another process), all of them. The claims come first, so that what a test notices is what no claim did; the quickest of
 each come before the others. `--package` names another package: its modules stand for papers, and their
@@ -38,7 +38,7 @@ from theory_on_trial import outline, records, repository
 from theory_on_trial.audits.warm_python import keep_examples_in
 from theory_on_trial.digest import imported
 
-PACKAGES = {"theory": 100, "sims": 30}
+PACKAGES = {"theory": 100, "sims": 30, "briefs": 20}
 """What is broken unless told otherwise, and at least how many mutants of it are judged for each paper."""
 # Imported once for all mutants; nothing of the repository is.
 PRELOADED = [
@@ -100,7 +100,8 @@ def run_in(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 def sites(tree: ast.Module) -> list[ast.expr]:
     """Return a module's numbers, arithmetic and comparisons, outside annotations and refusals of bad input.
 
-    Annotations are also the domains that a module gives a name, refusals also the calls of `require`.
+    Annotations are also the domains that a module gives a name, refusals also the calls of `require`. Of a paper on one
+    page those of its marked functions.
     """
     found: list[ast.expr] = []
 
@@ -122,7 +123,12 @@ def sites(tree: ast.Module) -> list[ast.expr]:
                     if isinstance(child, ast.AST):
                         visit(child)
 
-    visit(tree)
+    decorated = [
+        (node, map(ast.unparse, node.decorator_list)) for node in tree.body if isinstance(node, ast.FunctionDef)
+    ]
+    marked = [node for node, marks in decorated if {"predicted", "observed"}.intersection(marks)]
+    for part in marked or [tree]:
+        visit(part)
     return found
 
 
@@ -242,6 +248,8 @@ def sources(package: str, paper: str) -> list[str]:
     """The files of a paper in a package that hold something to mutate, relative to the root."""
     folder = repository.root() / folder_of(package)
     files = sorted((folder / paper).rglob("*.py")) or [path for path in [folder / f"{paper}.py"] if path.exists()]
+    if paper.startswith(f"{package}."):  # on one page
+        files = outline.files(paper)
     names = [path.relative_to(repository.root()).as_posix() for path in files]
     return [name for name in names if sites(_parsed(name))]
 
@@ -257,9 +265,9 @@ def judges(package: str, paper: str) -> list[str]:
 def source_of(package: str, paper: str) -> dict[str, Any]:
     """Return what the results of a paper rest on: its part of the package, its tests and its claims."""
     root, folder = repository.root(), repository.root() / folder_of(package)
-    part = folder / paper if (folder / paper).is_dir() else folder / f"{paper}.py"
+    parts = [place for place in (folder / paper, folder / f"{paper}.py") if place.exists()][:1]
     tests, claims = _tests_and_claims(package, paper)
-    return records.source(root, part, *tests, *claims)
+    return records.source(root, *parts, *tests, *claims)
 
 
 def _tests_and_claims(package: str, paper: str) -> tuple[list[Path], list[Path]]:
