@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 
 UNIT_ROUNDOFF = 2.0**-53
 general = settings(deadline=None, derandomize=True, max_examples=40)
@@ -46,37 +46,6 @@ def rounding_of_gradient(parameters, sizes, decays, feature_decay):
         len(weights) * max(max(w.shape) for w in weights) * (1 + np.abs(np.log([*decays, feature_decay])).sum())
     )
     return 64 * n_operations * UNIT_ROUNDOFF * (scale + outputs / np.sqrt(np.sum(sizes))) * np.sqrt(np.max(sizes))
-
-
-def descend(rng, sizes, decays, feature_decay, widths, with_bias=False, bias_decay=0.0, std=1.0, start=None):
-    """End point (value, largest gradient entry, parameters) of L-BFGS from Gaussian parameters or from `start`."""
-    outputs = [*widths[1:], len(sizes)]
-    if start is None:
-        shapes = [*zip(outputs, widths, strict=True), (widths[0], len(sizes))]
-        start = [std * rng.standard_normal(shape) for shape in shapes]
-        start.append(std * rng.standard_normal(len(sizes)) if with_bias else None)
-    present = [p for p in start if p is not None]
-    edges = np.cumsum([p.size for p in present])[:-1]
-
-    def unpack(flat):
-        arrays = [part.reshape(p.shape) for part, p in zip(np.split(flat, edges), present, strict=True)]
-        return arrays if with_bias else [*arrays, None]
-
-    def function(flat):
-        value, gradient = loss_and_gradient(unpack(flat), np.array(sizes), decays, feature_decay, bias_decay)
-        return value, np.concatenate([g.ravel() for g in gradient])
-
-    point = np.concatenate([p.ravel() for p in present])
-    for _ in range(3):
-        point = minimize(
-            function,
-            point,
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxcor": 30, "ftol": 1e-17, "gtol": 1e-11, "maxiter": 4000},
-        ).x
-    value, gradient = function(point)
-    return value, np.abs(gradient).max(), unpack(point)
 
 
 def least(function, upper):

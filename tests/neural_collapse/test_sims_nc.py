@@ -1,0 +1,292 @@
+"""Simulators of linear heads: what their metrics, objectives and searches must not depend on, and degenerate cases."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sims.neural_collapse as observed
+from sims.neural_collapse.gradients import flatten, value_and_gradient
+
+ULP = 2.0**-53
+KEY = jax.random.key(3)
+SIZES, DIM = (4, 3, 2), 5
+LABELS = np.repeat(np.arange(3), SIZES)
+seeds = st.integers(0, 2**32 - 1)
+nc1 = jax.jit(lambda features: observed.within_class_collapse(features, SIZES))
+distance = jax.jit(observed.gram_distance)
+measured = jax.jit(observed.collapse, static_argnums=1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds, scale=st.floats(1e-3, 1e3))
+def test_within_class_collapse_ignores_rotations_shifts_and_scales(seed, scale):
+    generator = np.random.default_rng(seed)
+    features = generator.standard_normal((DIM, 9))
+    rotation = np.linalg.qr(generator.standard_normal((DIM, DIM)))[0]
+    means = np.stack([features[:, label == LABELS].mean(axis=1) for label in range(3)])
+    within = np.sum((features - means.T[:, LABELS]) ** 2) / 9
+    spread = np.linalg.svd(means - features.mean(axis=1), compute_uv=False)[:2] ** 2 / 3
+    # A pseudo-inverse loses its condition's roundings, and so does the eigenvalue form.
+    bound = 1e4 * ULP * (spread[0] / spread[1]) * within / spread[1]
+    assert abs(nc1(scale * rotation @ features) - nc1(features)) <= bound
+    assert abs(nc1(features + 1.0) - nc1(features)) <= bound
+
+
+def test_within_class_collapse_of_collapsed_and_dead_features():
+    generator = np.random.default_rng(0)
+    collapsed = generator.standard_normal((DIM, 3))[:, LABELS]
+    assert 0 <= nc1(collapsed) <= (100 * ULP) ** 2 * 1e3
+    assert np.isnan(nc1(np.zeros((DIM, 9))))
+    # A class whose features are rounding noise about zero, beside two that are alive: only those are inverted.
+    dying = collapsed.copy()
+    dying[:, LABELS == 2] = 1e-9 * generator.standard_normal((DIM, 2))
+    dying[:, LABELS == 1] = -dying[:, LABELS == 0][:, :1] * 4 / 3
+    noise = 1e-9 * generator.standard_normal((DIM, 9))
+    assert nc1(dying + noise) < 1e-12
+    without_cutoff = jax.jit(lambda features: observed.within_class_collapse(features, SIZES, cutoff=0.0))
+    assert without_cutoff(dying + noise) > 1e-3
+
+
+def test_the_cutoff_in_single_precision_grows_with_the_classes():
+    # The eigenvalues of the class means are 1e-6 apart: beyond 1e-6, within the cutoff 1e-6 K.
+    means = np.zeros((DIM, 3))
+    means[:2] = [1, -1, 0], np.array([1, 1, -2]) * 1e-3 / np.sqrt(3)
+    deviations = 0.1 * np.random.default_rng(2).standard_normal((DIM, 3))
+    features = np.hstack([means + deviations, means - deviations])[:, [0, 3, 1, 4, 2, 5]].astype(np.float32)
+
+    with jax.enable_x64(False):
+        found, smaller, stated = (
+            observed.within_class_collapse(features, (2, 2, 2), cutoff=cutoff) for cutoff in (None, 3e-7, 3e-6)
+        )
+    assert found == stated
+    assert smaller > 100 * found
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=seeds, scale=st.floats(1e-6, 1e6))
+def test_gram_distance_is_scale_free_and_at_most_two(seed, scale):
+    generator = np.random.default_rng(seed)
+    gram, target = generator.standard_normal((2, 4, 4))
+    found = distance(gram, target)
+    assert 0 <= found <= 2 + 4 * ULP
+    # The rounding of normalised entries, which are at most one, passes to the distance as it is.
+    assert abs(distance(scale * gram, target) - found) <= 40 * ULP
+    assert abs(distance(target, gram) - found) <= 40 * ULP
+    assert distance(gram, scale * gram) <= 40 * ULP
+    assert abs(distance(gram, -gram) - 2) <= 40 * ULP
+
+
+def test_a_zero_matrix_has_no_distance():
+    assert np.isnan(observed.gram_distance(np.zeros((3, 3)), np.eye(3)))
+    assert np.isnan(observed.gram_distance(np.eye(3), np.zeros((3, 3))))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("reduced", [False, True])
+def test_a_collapsed_head_is_at_its_targets_and_no_other(bias, reduced):
+    generator = np.random.default_rng(2)
+    sizes = (3, 3, 3, 3)
+    problem = observed.Problem(sizes, (0.1, 0.1), 0.1, bias)
+    frame = np.eye(4) - (0.25 if bias else 0)
+    rotations = [np.linalg.qr(generator.standard_normal((6, 6)))[0][:, :4] for _ in range(2)]
+    means = 0.7 * rotations[0] @ frame
+    features = means * np.sqrt(3) if reduced else np.repeat(means, 3, axis=1)
+    # A shift of all features is no collapse metric's business where a bias takes it up.
+    features = features + (rotations[0][:, :1] if bias else 0)
+    head = observed.Head(
+        (jnp.asarray(2.0 * rotations[1] @ frame @ rotations[0].T), jnp.asarray(3.0 * frame @ rotations[1].T)),
+        jnp.asarray(features),
+        jnp.zeros(4),
+    )
+    right = measured(head, problem, observed.balanced_targets(4, 2, bias=bias))
+    bound = 1e3 * ULP
+    assert right.within_class <= bound**2
+    for found in jax.tree.leaves(right):
+        assert np.all(found <= bound)
+    wrong = measured(head, problem, observed.balanced_targets(4, 2, bias=not bias))
+    apart = np.sqrt(2 - 2 * np.sqrt(0.75))
+    for found in (*wrong.weights, wrong.features, wrong.logits):
+        assert abs(found - apart) <= bound
+
+
+WIDTHS = (4, 5)
+PROBLEMS = {
+    f"{loss}, {name}": observed.Problem((3, 1, 2), (0.03, 0.05), 0.04, loss=loss, **bias)
+    for loss in ("mse", "ce")
+    for name, bias in {
+        "no bias": {},
+        "free bias": {"bias": True},
+        "decayed bias": {"bias": True, "bias_decay": 0.2},
+    }.items()
+}
+
+each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS.keys())
+
+
+def random_head(seed, n_columns, widths=WIDTHS, n_classes=3):
+    normal = np.random.default_rng(seed).standard_normal
+    layers = tuple(jnp.asarray(normal(shape)) for shape in zip((*widths[1:], n_classes), widths, strict=True))
+    return observed.Head(layers, jnp.asarray(normal((widths[0], n_columns))), jnp.asarray(normal(n_classes)))
+
+
+@functools.cache
+def compiled(problem):
+    return jax.jit(jax.value_and_grad(lambda head: observed.objective(head, problem)))
+
+
+def rounding(head, problem):
+    """What rounding may do to the objective: the number of terms in the longest sum, times all terms without signs."""
+    outputs = np.abs(head.features) * np.sqrt(max(problem.class_sizes))
+    for layer in head.weights:
+        outputs = np.abs(layer) @ outputs
+    outputs = outputs + np.abs(head.bias)[:, None] + 1
+    terms = sum(layer.shape[1] for layer in head.weights) + head.features.size + 4 * problem.n_samples
+    return 8 * terms * ULP * (np.max(np.sum(outputs**2, axis=0)) + sum(np.sum(part**2) for part in head.weights))
+
+
+@each_problem
+@settings(max_examples=15, deadline=None)
+@given(seed=seeds)
+def test_rotations_between_layers_and_orders_of_samples_and_classes_change_nothing(problem, seed):
+    head = random_head(seed, 6)
+    generator = np.random.default_rng(seed)
+    first, second = (np.linalg.qr(generator.standard_normal((width, width)))[0] for width in WIDTHS)
+    rotated = head._replace(
+        weights=(second @ head.weights[0] @ first.T, head.weights[1] @ second.T), features=first @ head.features
+    )
+    value = compiled(problem)(head)[0]
+    bound = rounding(head, problem) + rounding(rotated, problem)
+    assert abs(compiled(problem)(rotated)[0] - value) <= bound
+    within = head._replace(features=head.features[:, np.array([2, 0, 1, 3, 5, 4])])
+    assert abs(compiled(problem)(within)[0] - value) <= bound
+    relabelled = observed.Problem(
+        (1, 2, 3), problem.weight_decays, problem.feature_decay, problem.bias, problem.bias_decay, problem.loss
+    )
+    order = np.array([1, 2, 0])
+    moved = observed.Head(
+        (head.weights[0], head.weights[1][order]), head.features[:, np.array([3, 4, 5, 0, 1, 2])], head.bias[order]
+    )
+    assert abs(compiled(relabelled)(moved)[0] - value) <= bound
+
+
+@each_problem
+@pytest.mark.parametrize("n_columns", [3, 6])
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds)
+def test_gradient_by_hand_is_that_of_jax(problem, n_columns, seed):
+    head = random_head(seed, n_columns)
+    value, slope = value_and_gradient(problem, WIDTHS, n_columns)(flatten(head, problem))
+    expected_value, expected = compiled(problem)(head)
+    bound = rounding(head, problem)
+    assert abs(value - expected_value) <= bound
+    # An entry of the gradient has no more terms than the objective, each smaller by a factor of one of the weights.
+    assert np.all(np.abs(slope - flatten(expected, problem)) <= 10 * bound)
+    if not problem.bias:
+        assert np.all(expected.bias == 0)
+
+
+def test_cross_entropy_of_huge_logits_stays_finite():
+    head = random_head(1, 6)
+    problem = PROBLEMS["ce, free bias"]
+    huge = head._replace(bias=jnp.array([1e4, 0.0, -1e4]))
+    value, slope = compiled(problem)(huge)
+    assert np.isfinite(value)
+    assert np.isfinite(flatten(slope, problem)).all()
+    by_numpy = value_and_gradient(problem, WIDTHS, 6)(flatten(huge, problem))
+    assert abs(by_numpy[0] - value) <= 1e2 * ULP * 1e4
+    assert np.isfinite(by_numpy[1]).all()
+
+
+@jax.jit
+def start(key, weight_std, feature_std):
+    return observed.initial_head(key, WIDTHS, 3, 6, weight_std=weight_std, feature_std=feature_std)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=seeds, std=st.floats(0.01, 10))
+def test_starts_scale_with_their_deviations(seed, std):
+    key = jax.random.key(seed)
+    unit, scaled = start(key, 1.0, 1.0), start(key, std, 2 * std)
+    assert [layer.shape for layer in unit.weights] == [(5, 4), (3, 5)]
+    assert unit.features.shape == (4, 6)
+    assert np.all(unit.bias == 0)
+    assert all(np.array_equal(std * a, b) for a, b in zip(unit.weights, scaled.weights, strict=True))
+    assert np.array_equal(2 * std * unit.features, scaled.features)
+
+
+CLASSES = (0, 0, 0, 1, 1, 2)
+contrast = jax.jit(jax.value_and_grad(lambda x: observed.supervised_contrastive_loss(x, CLASSES)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds)
+def test_contrastive_loss_ignores_rotations_and_orders_within_a_class(seed):
+    generator = np.random.default_rng(seed)
+    features = generator.standard_normal((4, 6))
+    features /= np.linalg.norm(features, axis=0)
+    rotation = np.linalg.qr(generator.standard_normal((4, 4)))[0]
+    for moved in (rotation @ features, features[:, [2, 0, 1, 4, 3, 5]]):
+        assert abs(contrast(moved)[0] - contrast(features)[0]) <= 200 * 18 * ULP * 3
+
+
+def test_anchors_without_positives_contribute_nothing():
+    lonely = jax.value_and_grad(lambda x: observed.supervised_contrastive_loss(x, CLASSES, batches=((0, 3, 5), (1, 4))))
+    value, slope = jax.jit(lonely)(np.eye(4, 6) + 0.1)
+    assert value == 0
+    assert np.all(slope == 0)
+
+
+def test_descent_runs_in_single_precision():
+    problem = observed.Problem((3, 2, 1), (1e-3,), 1e-3, True)
+    options = {"learning_rate": 0.1, "momentum": 0.9, "steps": 60, "every": 20, "weight_std": 0.4, "feature_std": 0.4}
+    with jax.enable_x64(False):
+        run = jax.jit(lambda key: observed.train(key, problem, (4,), reduced=False, **options))(KEY)
+        assert {leaf.dtype for leaf in jax.tree.leaves((run.objective, run.collapse, run.head))} == {np.dtype("f4")}
+    assert np.all(np.diff(run.objective) < 0)
+
+
+def test_a_flow_is_recorded_from_its_start_at_even_times():
+    problem = observed.Problem((3, 1, 2), (0.05, 0.05), 0.05)
+    start = random_head(0, 6)
+    flow = jax.jit(lambda head: observed.gradient_flow(head, problem, time_step=0.02, steps=20, every=5))(start)
+    assert np.allclose(flow.times, 0.02 * np.arange(0, 21, 5), rtol=4 * ULP, atol=0)
+    assert [imbalance.shape for imbalance in flow.imbalances] == [(5, 4, 4), (5, 5, 5)]
+    first, second = start.weights
+    assert np.all(np.abs(flow.imbalances[0][0] - (first.T @ first - start.features @ start.features.T)) <= 100 * ULP)
+    assert np.all(np.abs(flow.imbalances[1][0] - (second.T @ second - first @ first.T)) <= 100 * ULP)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds, scale=st.floats(1e-4, 10), bias=st.booleans())
+def test_no_dual_matrix_exceeds_the_minimum(seed, scale, bias):
+    residual = np.diag(np.sqrt(SIZES)) / sum(SIZES)
+    guess = residual + scale * np.random.default_rng(seed).standard_normal((3, 3))
+    assert observed.dual_value(guess, SIZES, 0.1, 0.12, bias=bias) <= least_value(bias) + 1e-14
+
+
+@functools.cache
+def least_value(bias):
+    return observed.best_of(observed.Problem(SIZES, (0.1,), 0.12, bias=bias), KEY, 3, widths=(5,)).value
+
+
+def test_a_strong_decay_leaves_nothing():
+    trivial = observed.nuclear_norm_optimum((2, 2), 1.0, 1.0)
+    assert np.all(np.abs(trivial.logits) < 1e-6)
+    assert abs(trivial.value - 0.5) < 1e-7
+    assert abs(observed.dual_value(trivial.dual, (2, 2), 1.0, 1.0) - 0.5) < 1e-7
+    dead = observed.best_configuration(observed.Problem((2, 2), (1.0, 1.0), 1.0), KEY, 2, widths=(3, 3))
+    assert dead.rank == 0
+
+
+@pytest.mark.parametrize("search", ["minimise", "hessian_spectrum", "optima"])
+def test_searches_in_single_precision_are_refused(search):
+    problem, head = observed.Problem((3, 1, 2), (0.1, 0.1), 0.1), random_head(0, 3)
+    rest = (KEY, 1) if search == "optima" else (head,)
+    options = {"widths": (3, 3)} if search == "optima" else {}
+    with jax.enable_x64(False), pytest.raises(TypeError, match="needs float64"):
+        getattr(observed, search)(problem, *rest, **options)
