@@ -11,12 +11,13 @@ import functools
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Literal, ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar, get_args
 
 from theory_on_trial import repository
 from theory_on_trial.reach import reached
 
 Side = Literal["predicted", "observed"]
+SIDES: tuple[Side, ...] = get_args(Side)
 Given = ParamSpec("Given")
 Returned = TypeVar("Returned")
 

@@ -1,7 +1,8 @@
 """Does the measured side of a claim share code with the predicted side? For every claim: which other route it is.
 
 What people wrote lies beside a paper's claims, in `test_<paper>/routes.json`, or in `routes_<paper>.json` where the
-claims are one module: for every claim the route and, in half a sentence, how each side comes about. What can be read
+claims are one module: for every claim the route and, in half a sentence, how each side comes about. A paper on one page
+has marks instead (`theory_on_trial.sides`): its entries are read off them, with what both sides share. What can be read
 off the code is read off it here: the functions that a claim reaches. `theory-on-trial audit independence` joins both in
 the table `independence.json` of the records.
 """
@@ -16,6 +17,7 @@ from typing import Any, TypedDict
 from theory_on_trial import outline, records, repository
 from theory_on_trial.ledger import paper_in
 from theory_on_trial.reach import home, is_defined, reached
+from theory_on_trial.sides import SIDES, crossings, marked
 
 ROUTES = {
     "simulation": ("sims.", "jax.random.", "numpy.random."),
@@ -30,6 +32,7 @@ ROUTES = {
     "optimiser with certificate": ("cvxpy", "sims.", "scipy.optimize."),
     "optimiser": ("sims.", "scipy.optimize.", "numpy.argmin"),
     "another formula": (),
+    "marked sides": (),
     "none": (),
 }
 """The vocabulary, each word with the beginnings of names, of which the measured side must reach one to deserve it."""
@@ -58,7 +61,24 @@ def read(paper: str | None = None) -> dict[str, Entry]:
     for name in outline.papers() if paper is None else [paper]:
         path = outline.beside(name, "routes.json")
         written = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        found |= {f"{name}.{claim}": entry for claim, entry in written.items()}
+        found |= {f"{name}.{claim}": entry for claim, entry in written.items()} or _of_marks(name)
+    return found
+
+
+def _of_marks(paper: str) -> dict[str, Entry]:
+    """The entries of a paper on one page: which marked functions each claim reaches, and what both sides share."""
+    found: dict[str, Entry] = {}
+    for claim in (one for one in outline.stated(repository.root()) if paper_in(one.id) == paper):
+        sides, check = marked(claim.file), stated_by(claim.id)
+        module = check.rpartition(".")[0]
+        met = {side: [n for n in sides if sides[n] == side and f"{module}.{n}" in reached(check)] for side in SIDES}
+        beneath = [{n for name in names for n in reached(f"{module}.{name}")} for names in met.values()]
+        shared = sorted(n.rpartition(".")[2] for n in set.intersection(*beneath) if n.startswith(f"{module}."))
+        how = [f"{side}: {', '.join(names)}" for side, names in met.items()] + [
+            f"both: {', '.join(shared) or 'nothing'}"
+        ]
+        if sides:
+            found[claim.id] = {"route": "marked sides", "how": "; ".join(how)}
     return found
 
 
@@ -68,6 +88,8 @@ def missing(paper: str) -> list[str]:
     Raises `ValueError` for an unknown paper.
     """
     path = outline.beside(paper, "routes.json").relative_to(repository.root())
+    if any(map(marked, outline.files(paper))):
+        return [sentence for file in outline.files(paper) for sentence in crossings(file)]
     entries = read(paper)
     stated = [one.id for one in outline.stated(repository.root()) if paper_in(one.id) == paper]
     found = [f"{claim} has no entry in {path}: which route makes its measured side?" for claim in stated]

@@ -1,11 +1,11 @@
 """Break a paper's code at random and see whether anything notices: `theory-on-trial audit mutants [PAPER …]`.
 
 A mutant changes one number, one arithmetic operator, one sign or one comparison in `theory/<paper>` or `sims/<paper>`,
-or in a marked function of a paper on one page (the package `briefs`), in a copy of the repository. Its judges are the paper's tests (`tests/<paper>` or `tests/test_<paper>.py`) that import
-this, and its claims: those that run the changed line, and, where this cannot be told (the line runs on import, or in
-another process), all of them. The claims come first, so that what a test notices is what no claim did; the quickest of
-each come before the others. `--package` names another package: its modules stand for papers, and their
-judges are the tests beside it that import them.
+or in a marked function of a paper on one page (`--package briefs`), in a copy of the repository. Its judges are the
+paper's tests (`tests/<paper>` or `tests/test_<paper>.py`) that import this, and its claims: those that run the changed
+line, and, where this cannot be told (the line runs on import, or in another process), all of them. The claims come
+first, so that what a test notices is what no claim did; the quickest of each come before the others. `--package` names
+another package: its modules stand for papers, and their judges are the tests beside it that import them.
 
 Each result is kept in the folder `mutants` of the records as it comes: an interrupted run goes on where it stopped. It
 goes by its function, the text of its line and the change, and counts as long as that line stands there; it is judged
@@ -123,11 +123,10 @@ def sites(tree: ast.Module) -> list[ast.expr]:
                     if isinstance(child, ast.AST):
                         visit(child)
 
-    decorated = [
-        (node, map(ast.unparse, node.decorator_list)) for node in tree.body if isinstance(node, ast.FunctionDef)
-    ]
-    marked = [node for node, marks in decorated if {"predicted", "observed"}.intersection(marks)]
-    for part in marked or [tree]:
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    marks = {"predicted", "observed"}
+    marked = [node for node in functions if marks.intersection(map(ast.unparse, node.decorator_list))]
+    for part in marked or tree.body:
         visit(part)
     return found
 
