@@ -46,6 +46,7 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
     seen = [p if p.name not in varied else p.replace(default=BY_CASE, kind=p.KEYWORD_ONLY) for p in parameters]
     signature = inspect.Signature(sorted(seen, key=lambda p: p.kind))
     check.__signature__ = signature  # type: ignore[attr-defined]
+    check.first_case = bound[0] if bound else {}  # type: ignore[attr-defined]
     return check
 
 

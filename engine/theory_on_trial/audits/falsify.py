@@ -13,7 +13,10 @@ from typing import Any
 
 from theory_on_trial import claims, outline, repository
 from theory_on_trial.audits.falsifier import INEQUALITIES, NOT_SEARCHED, Found, Inequality, record, search
+from theory_on_trial.audits.falsifier.by_claim import STATEMENT, by_claim, search_claim
 from theory_on_trial.ledger import paper_in
+from theory_on_trial.registry import claim as claim_of
+from theory_on_trial.sides import marked
 
 
 def load(paper: str | None = None) -> None:
@@ -31,9 +34,9 @@ def inequalities(name: str | None = None) -> list[Inequality]:
     """
     load()
     wanted = None if name is None else outline.normal(name)
-    found = [
-        one for one in INEQUALITIES if name is None or outline.normal(one.claim) == wanted or _is_of(one.claim, name)
-    ]
+    papers = [one for one in outline.papers() if name is None or f"{wanted}.".startswith(f"{outline.normal(one)}.")]
+    every = [*INEQUALITIES, *(one for paper in papers for one in on_one_page(paper))]
+    found = [one for one in every if name is None or outline.normal(one.claim) == wanted or _is_of(one.claim, name)]
     if not found and name is not None:
         reason = next((why for claim, why in NOT_SEARCHED.items() if outline.normal(claim) == wanted), None)
         known = ", ".join(dict.fromkeys(one.claim for one in INEQUALITIES)) or "none"
@@ -48,7 +51,20 @@ def falsify(claim: str, *, seed: int = 0) -> list[Found]:
 
     Raises `ValueError` for a claim that states no inequality or is not searched.
     """
-    return [search(inequality, seed) for inequality in inequalities(claim)]
+    return [_searched(inequality, seed) for inequality in inequalities(claim)]
+
+
+def on_one_page(paper: str) -> list[Inequality]:
+    """Return the bounds of a paper on one page, whose searches are drawn from the claims' own domains."""
+    if not any(map(marked, outline.files(paper))):
+        return []
+    return [by_claim(one) for one in claims(paper) if one.kind == "bound" and not one.printed_form]
+
+
+def _searched(inequality: Inequality, seed: int = 0) -> Found:
+    if inequality.statement == STATEMENT:
+        return search_claim(claim_of(inequality.claim), inequality, seed)
+    return search(inequality, seed)
 
 
 def unsearched(paper: str) -> list[str]:
@@ -76,7 +92,7 @@ def unexpected(paper: str) -> list[str]:
     for inequality in _own(paper):
         row, source = known.get((inequality.claim, inequality.statement), ([], None))
         if source != record.source_of(inequality, repository.root()):
-            row = record.row_of(search(inequality))
+            row = record.row_of(_searched(inequality))
         if record.is_unexpected(row):
             found.append(f"{inequality.claim}: {inequality.statement} is {_said(row)}, at {row[4]}")
     return found
@@ -88,7 +104,7 @@ def _said(row: list[Any]) -> str:
 
 def _own(paper: str) -> list[Inequality]:
     load(paper)
-    return [one for one in INEQUALITIES if _is_of(one.claim, paper)]
+    return [one for one in INEQUALITIES if _is_of(one.claim, paper)] or on_one_page(paper)
 
 
 def _is_of(claim: str, paper: str) -> bool:
@@ -112,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         source = record.source_of(inequality, root)
         start = time.process_time()
         if options.again or key not in known or known[key][1] != source:
-            known[key] = record.row_of(search(inequality)), source
+            known[key] = record.row_of(_searched(inequality)), source
             record.write(_in_order(known), folder)
         _, _, ratio, attained, where, instances = known[key][0]
         shown = "  none" if ratio is None else f"{ratio:.4f}"
@@ -126,5 +142,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _in_order(known: dict[tuple[str, str], record.Line]) -> list[record.Line]:
     """The lines of all inequalities that are still stated, in their order, then what is not searched."""
-    lines = [known[one.claim, one.statement] for one in INEQUALITIES if (one.claim, one.statement) in known]
+    every = dict.fromkeys((one.claim, one.statement) for one in inequalities())
+    lines = [known[key] for key in every if key in known]
     return lines + [(record.not_searched(claim), None) for claim in NOT_SEARCHED]

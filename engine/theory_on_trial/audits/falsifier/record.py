@@ -31,7 +31,7 @@ def not_searched(claim: str) -> list[Any]:
 
 def source_of(inequality: Inequality, folder: Path) -> dict[str, Any]:
     """Return what a search of an inequality in the repository `folder` rests on: the file that states it."""
-    return records.source(folder, Path(inspect.getfile(inequality.sides)))
+    return records.source(folder, Path(inspect.getfile(inspect.unwrap(inequality.sides))))
 
 
 def is_unexpected(row: list[Any]) -> bool:
