@@ -1,4 +1,4 @@
-"""The calculator of sample sizes: invariances, limits, simulated and planted truths, hostile input."""
+"""The calculator of sample sizes: invariances, limits, simulated and planted truths, doubts."""
 
 import jax
 import matplotlib
@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from theory_instances import CONDITION, ROUNDING, UNIFORM, gaussian_pairs, random_covariance, reference_pair
 
-from own_data.mixup import AngleCurves, SampleSizes, samples_needed, samples_needed_on
-from own_data.mixup.calculator import count
+from own_data.mixup import AngleCurves, samples_needed, samples_needed_on
 from sims import mixup as observed
 from theory import mixup as predicted
 from theory.mixup import GaussianPair, MixingLaw
@@ -39,23 +38,6 @@ def test_sizes_are_where_the_curves_meet_the_target(pair, cosine, mode, balanced
 
 
 @few
-@given(gaussian_pairs(), st.floats(1.1, 100))
-def test_mixup_costs_more_than_discriminant_analysis_and_sampling_more_than_averaging(pair, factor):
-    n = factor * (pair.dim + 2)
-    averaged, sampled = AngleCurves(pair, COARSE), AngleCurves(pair, COARSE, "sampled")
-    deficits = [
-        averaged.lda(n),
-        averaged.mixup(n),
-        sampled.mixup(n),
-        AngleCurves(pair, COARSE, "sampled", False).mixup(n),
-    ]
-    assert 0 < deficits[0] < deficits[1] < deficits[2] < deficits[3] < 1
-    assert averaged.lda(2 * n) < deficits[0]
-    assert averaged.mixup(2 * n) < deficits[1]
-    assert averaged.erm(np.log(n)) == sampled.erm(np.log(n))
-
-
-@few
 @given(gaussian_pairs(), st.floats(-3, 3), st.floats(-3, 3), st.integers(0, 2**32 - 1))
 def test_units_and_rotations_do_not_matter(pair, log_scale, log_noise, seed):
     """Solves lose the condition number in accuracy, twice where a resolvent is squared."""
@@ -69,64 +51,6 @@ def test_units_and_rotations_do_not_matter(pair, log_scale, log_noise, seed):
         assert others.erm(np.log(n)) == pytest.approx(curves.erm(np.log(n)), rel=tolerance, abs=tolerance)
         assert others.mixup(n) == pytest.approx(curves.mixup(n), rel=tolerance)
         assert others.lda(n) == pytest.approx(curves.lda(n), rel=tolerance)
-
-
-@few
-@given(gaussian_pairs())
-def test_curves_have_the_limits_of_the_theory(pair):
-    """Beyond 1e12 samples x is the angle rate over n, up to its square and to (d + 2) / n."""
-    curves, n = AngleCurves(pair, COARSE, "sampled", False), 1e12 * np.exp(AngleCurves(pair, COARSE).log_consistent)
-    efficiencies = {
-        curves.erm(np.log(n)): predicted.erm_efficiency(pair.effective_separability),
-        curves.mixup(n): predicted.mixup_efficiency(pair.effective_separability, COARSE),
-        curves.lda(n): predicted.lda_efficiency(pair.effective_separability),
-    }
-    for found, efficiency in efficiencies.items():
-        limit = predicted.angle_rate(pair, efficiency) / n
-        extra = (
-            pair.separability
-            / n
-            * (predicted.imbalance_coefficient(pair, COARSE) + predicted.sampled_lambda_coefficient(pair, COARSE))
-            / (n * limit)
-        )
-        # The logarithm of n is rounded, and the Bayes direction is found again to rounding.
-        rounding = 1e3 * CONDITION * ROUNDING * (1 + np.log(n)) + (CONDITION * pair.dim * ROUNDING) ** 2 / limit
-        assert abs(found / limit - 1) <= 2 * limit + 2 * (pair.dim + 2) / n + extra + rounding
-
-
-def test_plain_training_is_exponential_and_mixup_is_not():
-    """What separates log n from the theory's -log Q tends to a constant: its change is of order 1 / kappa."""
-    separabilities = (1e2, 1e3, 1e4)
-    sizes = [samples_needed(reference_pair(kappa), UNIFORM, 0.95) for kappa in separabilities]
-    laws = [predicted.erm_samples(reference_pair(kappa), 0.05) for kappa in separabilities]
-    above = np.array([size.log_erm for size in sizes]) - laws
-    assert abs(above[2] - above[1]) < 0.2 * abs(above[1] - above[0]) < 0.2 * 0.2
-    assert laws[2] > 50 * laws[0]
-    assert sizes[2].log_mixup < sizes[0].log_mixup
-    sampled = [samples_needed(reference_pair(kappa), UNIFORM, 0.95, mode="sampled") for kappa in (1e10, 1e14)]
-    n = np.exp(sampled[0].log_mixup)
-    neglected = predicted.lda_rate(reference_pair(1.0)) / (0.05 * n)
-    assert abs((sampled[1].log_mixup - sampled[0].log_mixup) / np.log(1e4) - 0.5) <= neglected
-
-
-def test_isotropic_noise_knows_no_curse():
-    """A single point supports the margin, and noise alone turns it away: two samples do, or e^(a/2) of them."""
-    pair = GaussianPair(np.array([1.0, 0.0]), np.eye(2), 1000)
-    plateau = predicted.isotropic_angle(pair)
-    assert samples_needed(pair, UNIFORM, 1 - 2 * plateau).log_erm == np.log(2)
-    assert samples_needed(pair, UNIFORM, 1 - plateau / 2).log_erm > 400
-    assert AngleCurves(pair, UNIFORM).erm(np.log(100)) == pytest.approx(plateau, rel=3 * plateau)
-
-
-def test_without_soft_labels_mixup_is_plain_training_in_the_end():
-    with pytest.warns(UserWarning, match="labels are not mixed"):
-        hard = MixingLaw.atoms(np.array([0.0, 1.0]), np.array([0.5, 0.5]))
-    pair = reference_pair(0.5)
-    curves, n = AngleCurves(pair, hard), 1e9
-    # The sandwich of quadratures over 2 a nodes agrees with the information to their rounding.
-    assert curves.mixup(n) == pytest.approx(curves.erm(np.log(n)), rel=2 * (pair.dim + 2) / n + 1e-9)
-    with pytest.raises(ValueError, match="law must mix labels"):
-        AngleCurves(pair, hard, balanced=False).mixup(100)
 
 
 def simulated(pair, n, learner, *arguments):
@@ -195,15 +119,6 @@ def test_planted_sizes_are_in_their_intervals():
     assert found.classes == (0, 1)
 
 
-def test_sizes_hold_where_plain_training_really_arrives():
-    """Simulated fits, no law: the mean 1 - cos at the ends of the interval is on both sides of the target."""
-    features, labels = drawn(3, PLANTED, 1500)
-    found = samples_needed_on(features, labels, COARSE, 0.95)
-    for log_n, sign in ((found.log_erm.low, 1), (found.log_erm.high, -1)):
-        mean, error = simulated(PLANTED, 2 * round(np.exp(log_n) / 2), observed.erm_weights)
-        assert sign * (mean - 0.05) + error > 0
-
-
 def uniform_classes(n):
     """Two classes of uniform noise with the covariance of the reference pair at kappa = 12."""
     labels = np.arange(n) % 2
@@ -265,40 +180,3 @@ def test_doubts():
     assert any("its law is rough" in doubt.reason for doubt in low)
     assert any("not known as well as the target asks" in doubt.reason for doubt in high)
     assert any("60 rows are too few" in doubt.reason for doubt in low)
-
-
-def test_sizes_are_readable():
-    assert str(SampleSizes(np.log(2), np.log(17.2), np.log(16))) == (
-        "plain training needs 2 samples, Mixup 18, discriminant analysis 16"
-    )
-    assert count(1000 * np.log(10)) == "1.0e+1000"
-    assert count(float(np.log(9.96e23))) == "1.0e+24"
-
-
-def test_laws_that_do_not_reach_there_are_refused():
-    with pytest.raises(ValueError, match="pair must be of at least two dimensions"):
-        samples_needed(GaussianPair(np.ones(1), np.eye(1), 1.0), COARSE, 0.9)
-    with pytest.raises(ValueError, match=r"n must be above dim \+ 2 = 7, got 7"):
-        AngleCurves(PLANTED, COARSE).mixup(7)
-
-
-FEATURES, LABELS = drawn(0, PLANTED, 60)
-
-
-@pytest.mark.parametrize(
-    ("X", "y", "error", "sentence"),
-    [
-        (FEATURES, np.arange(60) % 3, ValueError, "y must hold 2 classes, got 3"),
-        (FEATURES, 0 * LABELS, ValueError, "y must hold at least 2 classes, got 1"),
-        (FEATURES, LABELS[:-1], ValueError, "a label for each of the 60 rows of X, got 59"),
-        (FEATURES, LABELS.astype(float), TypeError, "y must hold labels"),
-        (np.where(FEATURES > 1, np.nan, FEATURES), LABELS, ValueError, "X must have no missing entries"),
-        (FEATURES * [1, 0, 0, 0, 0], LABELS, ValueError, "at least 2 columns that vary"),
-        (FEATURES[:, [0, 1, 0]], LABELS, ValueError, "linearly independent within the classes"),
-        (np.tile(FEATURES, 12), LABELS, ValueError, "at least .* rows for 60 features and 2 classes, got 60"),
-        (np.repeat(FEATURES[:30], 2, axis=0), LABELS, ValueError, "X must have classes with different means"),
-    ],
-)
-def test_hostile_data(X, y, error, sentence):
-    with pytest.raises(error, match=sentence):
-        samples_needed_on(X, y, COARSE, 0.9)

@@ -1,0 +1,380 @@
+"""Mixup's simulators by hand: fits against plain NumPy on expanded rows, margins, samples, angles, alignment."""
+
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.optimize import nnls
+
+import sims.mixup as observed
+from figures.mixup.samples import median_band
+from sims.mixup import tail_sampler
+from sims.mixup.newton import TOLERANCE
+
+ULP = 2.0**-53
+NODES = np.array([0.1, 0.35, 0.8])
+WEIGHTS = np.array([0.2, 0.5, 0.3])
+seeds = st.integers(0, 2**32 - 1)
+shapes = st.sampled_from([(6, 2), (7, 3)])  # every shape is a compilation
+
+
+def random_sample(n, dim, seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(n) < rng.integers(1, n)).astype(float)
+    noise = rng.standard_normal((n, dim)) * np.exp(rng.uniform(-1.5, 1.5, dim))
+    return noise + (2 * labels[:, None] - 1) * rng.standard_normal(dim), labels
+
+
+def derivatives(rows, weights):
+    """Gradient and Hessian of the logistic loss of weighted rows with soft labels, and the rounding of the gradient."""
+    points, labels, shares = rows
+    chances = 1 / (1 + np.exp(-points @ weights))
+    gradient = points.T @ (shares * (chances - labels))
+    # Every row: d + 10 operations on numbers below 1 + |z|, then a sum over all rows and nodes.
+    size = (shares * np.linalg.norm(points, axis=1)) @ (1 + np.abs(points) @ np.abs(weights))
+    rounding = 4 * (len(points) + points.shape[1] + 10) * ULP * size
+    return gradient, (points.T * (shares * chances * (1 - chances))) @ points, rounding
+
+
+def error_bound(fit, features):
+    """What the relative Newton step says about the distance to the minimiser: it converges quadratically."""
+    return 2 * fit.newton_step * (np.linalg.norm(fit.weights) + 1 / np.sqrt(np.mean(np.sum(features**2, axis=1))))
+
+
+def assert_minimises(fit, rows, features):
+    assert fit.converged
+    gradient, hessian, rounding = derivatives(rows, np.asarray(fit.weights))
+    assert abs(np.linalg.norm(gradient) - fit.gradient_norm) <= rounding
+    step = np.linalg.norm(np.linalg.solve(hessian, gradient))
+    stiffness = rounding / np.linalg.eigvalsh(hessian)[0]
+    assert step <= error_bound(fit, features) / 2 * (1 + 1e-6) + 2 * stiffness
+
+
+@settings(max_examples=40, deadline=None)
+@given(shapes, seeds, st.floats(-0.5, 1.5))
+def test_pairs_are_fitted_as_if_expanded(shape, seed, shift):
+    features, labels = random_sample(*shape, seed)
+    for inputs in (NODES, NODES**2, shift + (1 - shift) * NODES):
+        fit = observed.fit_mixup(features, labels, NODES, WEIGHTS, inputs)
+        assert_minimises(fit, observed.mixed_rows(features, labels, NODES, WEIGHTS, inputs), features)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds)
+def test_fits_do_not_see_order_sign_duplicates_or_the_basis(seed):
+    shape = (6, 2)
+    features, labels = random_sample(*shape, seed)
+    rng = np.random.default_rng(seed + 1)
+    order = rng.permutation(shape[0])
+    matrix = np.linalg.qr(rng.standard_normal((shape[1], shape[1])))[0] * np.exp(rng.uniform(-1, 1, shape[1]))
+    fit = observed.fit_mixup(features, labels, NODES, WEIGHTS, NODES)
+    size = np.linalg.norm(fit.weights)
+    # Rounding of the gradient, seen through the softest direction of the Hessian.
+    rows = observed.mixed_rows(features, labels, NODES, WEIGHTS, NODES)
+    _, hessian, rounding = derivatives(rows, np.asarray(fit.weights))
+    slack = 8 * rounding / np.linalg.eigvalsh(hessian)[0] + 100 * ULP * size
+    for changed, changed_labels, back in (
+        (features[order], labels[order], np.eye(shape[1])),
+        (-features, 1 - labels, np.eye(shape[1])),
+        (np.tile(features, (2, 1)), np.tile(labels, 2), np.eye(shape[1])),
+        (features @ matrix.T, labels, matrix.T),
+    ):
+        other = observed.fit_mixup(changed, changed_labels, NODES, WEIGHTS, NODES)
+        stretch = np.linalg.norm(back, 2)
+        bound = error_bound(fit, features) + stretch * error_bound(other, changed)
+        assert (
+            np.linalg.norm(back @ np.asarray(other.weights) - fit.weights) <= bound + np.linalg.cond(back) ** 2 * slack
+        )
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds)
+def test_mixing_weight_one_is_no_mixing(seed):
+    features, labels = random_sample(6, 2, seed)
+    one = np.ones(1)
+    mixup = observed.fit_mixup(features, labels, one, one, one)
+    erm = observed.fit_erm(observed.signed_points(features, labels))
+    assert erm.separable != mixup.converged
+    if mixup.converged:
+        unit = 1 / np.sqrt(np.mean(np.sum(features**2, axis=1)))
+        bound = error_bound(mixup, features) + 2 * erm.residual * (np.linalg.norm(erm.weights) + unit)
+        rows = observed.mixed_rows(features, labels, one, one, one)
+        _, hessian, rounding = derivatives(rows, np.asarray(mixup.weights))
+        assert np.linalg.norm(mixup.weights - erm.weights) <= bound + 4 * rounding / np.linalg.eigvalsh(hessian)[0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds)
+def test_too_few_points_give_the_minimiser_of_least_norm(seed):
+    features, labels = np.random.default_rng(seed).standard_normal((4, 7)), np.array([1.0, 1, 0, 0])
+    fit = observed.fit_mixup(features, labels, NODES, WEIGHTS, NODES)
+    assert fit.converged
+    basis = np.linalg.qr(features.T)[0]
+    inside = observed.fit_mixup(features @ basis, labels, NODES, WEIGHTS, NODES)
+    bound = error_bound(fit, features) + error_bound(inside, features)
+    stretch = np.linalg.cond(features) ** 2
+    slack = 1e4 * ULP * stretch * np.linalg.norm(fit.weights)
+    assert np.linalg.norm(fit.weights - basis @ np.asarray(inside.weights)) <= bound + slack
+
+
+def test_too_few_iterations_are_admitted():
+    features, labels = random_sample(6, 2, 3)
+    fit = observed.fit_mixup(features, labels, NODES, WEIGHTS, NODES, iterations=2)
+    assert not fit.converged
+    assert fit.evaluations == 2
+    assert fit.newton_step > TOLERANCE
+
+
+def test_equal_labels_are_warned_of():
+    features = random_sample(6, 2, 3)[0]
+    with pytest.warns(UserWarning, match="labels are all equal"):
+        separable = observed.fit_mixup(np.abs(features), np.ones(6), NODES, WEIGHTS, NODES)
+    assert not separable.converged
+    with pytest.warns(UserWarning, match="labels are all equal"):
+        around_zero = observed.fit_mixup(features - features.mean(axis=0), np.ones(6), NODES, WEIGHTS, NODES)
+    assert around_zero.converged
+
+
+margin_shapes = st.sampled_from([(7, 1), (9, 2), (12, 3), (4, 6)])
+
+
+def random_points(shape, seed):
+    rng = np.random.default_rng(seed)
+    stretch = np.exp(rng.uniform(-1.5, 1.5, shape[1]))
+    return rng.standard_normal(shape) * stretch + rng.uniform(0, 2) * rng.standard_normal(shape[1])
+
+
+@settings(max_examples=120, deadline=None)
+@given(margin_shapes, seeds)
+def test_margin_is_the_distance_to_the_hull(shape, seed):
+    points = random_points(shape, seed)
+    n, dim = shape
+    solution = observed.hard_margin(points)
+    assert solution.separable == observed.is_separable(points)
+    if not solution.separable:
+        assert np.isnan(solution.direction).all()
+        assert solution.margin == 0
+        return
+    direction, margin = np.asarray(solution.direction), float(solution.margin)
+    longest = np.linalg.norm(points, axis=1).max()
+    rounding = 4 * (n + dim) * ULP * longest
+    assert abs(np.linalg.norm(direction) - 1) <= 4 * dim * ULP
+    assert abs((points @ direction).min() - margin) <= rounding
+    # Any point of the hull is at least as far from 0; least squares find one that is no farther than rounding allows.
+    shares = nnls(np.vstack([points.T / longest, np.ones(n)]), np.eye(dim + 1)[dim])[0]
+    shares /= shares.sum()
+    nearest = np.linalg.norm(shares @ points)
+    assert margin <= nearest + rounding
+    # Two points within 2 (nearest² - margin²) of each other: both programs are exact to rounding in the squares.
+    assert nearest**2 - margin**2 <= 100 * (n + dim) * ULP * longest**2
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds, st.floats(1e-6, 1e6))
+def test_margin_does_not_see_rotation_order_duplicates_or_scale(seed, scale):
+    points = random_points((9, 2), seed) + np.array([3.0, 0])
+    rng = np.random.default_rng(seed + 1)
+    rotation = np.linalg.qr(rng.standard_normal((2, 2)))[0]
+    solution = observed.hard_margin(points)
+    moved = observed.hard_margin(scale * points[rng.permutation(9)] @ rotation.T)
+    doubled = observed.hard_margin(np.concatenate([points, points]))
+    assert moved.separable == solution.separable == doubled.separable
+    if solution.separable:
+        rounding = 100 * 11 * ULP * np.linalg.norm(points, axis=1).max()
+        assert abs(moved.margin / scale - solution.margin) <= rounding
+        assert abs(doubled.margin - solution.margin) <= rounding
+        # A margin known to that much, and the hull's curvature, tell the direction: |w - w'|² <= 2 |δ| / γ.
+        apart = np.linalg.norm(np.asarray(moved.direction) @ rotation - np.asarray(solution.direction))
+        assert apart**2 <= 8 * rounding / solution.margin
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [[1.0, 0], [-1, 0], [1, 0], [-1, 0]],
+        [[1.0, 0], [-1, 0], [0, 1], [3, 1]],
+        [[0.0, 0], [1, 1], [2, 1], [1, 2]],
+        [[2.0, 1], [-2, 1], [0, -1], [0, 3]],
+    ],
+)
+def test_a_hull_that_touches_zero_has_no_margin(points):
+    assert not observed.hard_margin(np.array(points)).separable
+    assert not observed.is_separable(np.array(points))
+
+
+MEAN = np.array([1.0, 1.0])
+FACTOR = np.diag(np.sqrt([0.2, 1.8]))
+ERROR = 1e-6  # of every statistical statement
+
+
+@pytest.mark.parametrize(("dim", "log_n"), [(2, 250.0), (5, 599.0)])
+def test_the_farthest_points_have_their_law_however_large_the_sample(dim, log_n):
+    keys = jax.random.split(jax.random.key(dim), 1000)
+    samples = jax.jit(lambda keys: jax.vmap(lambda key: tail_sampler.tail_sample(key, log_n, dim, 3))(keys))(keys)
+    squares = (np.asarray(samples.points) ** 2).sum(axis=2)
+    # n P(|z| > r_k) is the k-th point of a Poisson process, but for O(1/n).
+    arrivals = np.exp(stats.chi2.logsf(squares, dim) + log_n)
+    for index in range(3):
+        assert stats.kstest(arrivals[:, index], stats.gamma(index + 1).cdf).pvalue > ERROR
+    np.testing.assert_allclose(samples.radius, np.sqrt(squares[:, -1]), rtol=8 * ULP)
+
+
+def test_a_certificate_never_lies_and_too_few_points_fail_it():
+    runs, log_n, separability = 400, math.log(300), 4.0
+    key = jax.random.key(11)
+    keys = jax.random.split(key, runs)
+    whole, sure = map(np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 300))
+    assert sure.all()
+    part, certified = map(np.asarray, tail_sampler._directions(keys, log_n, MEAN, FACTOR, separability, 15))
+    lost = np.isnan(part[:, 0]) & np.isnan(whole[:, 0])
+    # Both are built from the same few points, met in another order.
+    equal = np.all(np.abs(part - whole) <= 1e5 * ULP, axis=1) | lost
+    assert equal[certified].all()
+    assert not equal.all()
+    failures = (~certified).sum()
+
+    extended = observed.certified_tail_directions(key, log_n, MEAN, FACTOR, separability, 15, runs)
+    assert extended.extensions == failures
+    assert extended.most_points >= 30
+    np.testing.assert_array_equal(np.isnan(extended.directions), np.isnan(whole))
+    assert np.all(np.abs(extended.directions - whole)[~np.isnan(whole)] <= 1e5 * ULP)
+
+
+KEY = jax.random.key(3)
+MASKS = np.array(list(itertools.product([0.0, 1.0], repeat=2)))
+vectors = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=2).map(np.array).filter(lambda v: np.abs(v).max() > 1e-3)
+
+
+def test_samples_have_the_law_of_the_pair():
+    sample = observed.pair_sample(KEY, 4000, MEAN, np.array([[1.0, 0], [0.7, 0.4]]), 4.0)
+    labels = np.asarray(sample.labels)
+    assert labels.sum() == 2000
+    noise = np.asarray(sample.features) - (2 * labels[:, None] - 1) * MEAN
+    white = 2 * np.linalg.solve(np.array([[1.0, 0], [0.7, 0.4]]), noise.T)
+    for values in (white[0], white[1], (white[0] + white[1]) / np.sqrt(2)):
+        assert stats.kstest(values, stats.norm.cdf).pvalue > 1e-6
+    np.testing.assert_array_equal(
+        observed.signed_points(sample.features, sample.labels)[2000:], -np.asarray(sample.features)[2000:]
+    )
+
+
+def test_random_labels_are_fair_coins_of_both_sides():
+    keys = jax.random.split(KEY, 4000)
+    draw = jax.jit(lambda keys: jax.lax.map(lambda key: sample_labels(key), keys))
+    counts = np.asarray(draw(keys)).sum(axis=1).astype(int)
+    # Three coins that are not all equal: one or two heads, evenly; each coin is as often the odd one out.
+    assert set(counts) == {1, 2}
+    assert stats.binomtest(int((counts == 1).sum()), 4000).pvalue > 1e-6
+    assert stats.chisquare(np.asarray(draw(keys)).sum(axis=0)).pvalue > 1e-6
+
+
+def sample_labels(key):
+    return observed.pair_sample(key, 3, MEAN, FACTOR, 1.0, labels="random").labels
+
+
+@settings(max_examples=50, deadline=None)
+@given(vectors, vectors, st.floats(1e-3, 1e3))
+def test_angle_deficit_is_one_minus_the_cosine(w, b, scale):
+    angle = float(observed.angle_deficit(w, b))
+    cosine = w @ b / (np.linalg.norm(w) * np.linalg.norm(b))
+    assert abs(angle - (1 - cosine)) <= 16 * ULP
+    assert abs(observed.angle_deficit(scale * w, b) - angle) <= 16 * ULP
+    assert observed.angle_deficit(b, w) == angle
+    assert abs(observed.angle_deficit(-w, w) - 2) <= 16 * ULP
+
+
+@pytest.mark.parametrize("tangent", [1e-3, 1e-6, 1e-9, 1e-12])
+def test_small_angles_keep_their_digits(tangent):
+    expected = tangent**2 / 2 * (1 - 0.75 * tangent**2)  # 1 - cos of arctan t, to t⁶
+    angle = observed.angle_deficit(np.array([1.0, tangent]), np.array([1.0, 0.0]))
+    # The second coordinate is rounded relatively, the first one absolutely.
+    assert abs(angle - expected) <= 8 * ULP * expected + (4 * ULP) ** 2 + tangent**6
+
+
+def test_a_fit_without_a_minimiser_is_not_a_number():
+    pure = (np.ones(1), np.ones(1), np.ones(1))
+    angles = observed.angle_curve(
+        jax.random.split(KEY, 4),
+        np.full(4, 100.0),
+        MEAN,
+        FACTOR,
+        MEAN,
+        *pure,
+        n=6,
+        learner=observed.mixup_weights,
+    )
+    assert np.isnan(angles).all()
+
+
+THREE = np.array([2.0, 0.5, -1.0])
+
+
+def three_masks(key):
+    mask = jax.random.bernoulli(key, 0.5, (3,)).astype(float)
+    return jnp.diag(mask), jnp.diag(1 - mask), mask.mean()
+
+
+def test_exchangeable_masks_are_aligned_on_average_only():
+    # σ_k² ∝ μ_k²: no single mask is aligned, their law is.
+    verdict = observed.check_alignment(three_masks, THREE, np.diag(THREE**2), 1.0, KEY, draws=300)
+    assert not verdict.refuted
+    assert 1e-3 < verdict.displacement_limit < 0.2
+    assert verdict.displacement < verdict.displacement_limit
+
+
+def test_p_values_of_an_aligned_law_are_uniform():
+    values = [
+        observed.check_alignment(three_masks, THREE, np.diag(THREE**2), 1.0, jax.random.key(seed), draws=300).p_value
+        for seed in range(20)
+    ]
+    assert stats.kstest(values, stats.uniform.cdf).pvalue > 1e-4
+
+
+MASK_LAW = (MASKS, np.full(4, 0.25), MASKS.mean(axis=1))
+
+
+def test_augmentation_accuracies_are_those_of_the_fits():
+    sample = observed.pair_sample(KEY, 40, MEAN, FACTOR, 1.0)
+    data = np.asarray(sample.features), np.asarray(sample.labels)
+    keys = jax.random.split(KEY, 3)
+    answer = observed.augmentation_accuracies(keys, *data, 6, 1e-2, NODES, WEIGHTS, *MASK_LAW)
+    for values in answer:
+        correct = np.asarray(values) * 34
+        assert np.all(np.abs(correct - np.round(correct)) <= 64 * ULP)
+    # Without mixing and with everything kept, all three are one classifier.
+    unmixed = (np.ones(3), WEIGHTS, np.ones((4, 2)), np.full(4, 0.25), np.ones(4))
+    same = observed.augmentation_accuracies(keys, *data, 6, 1e-2, *unmixed)
+    np.testing.assert_array_equal(same.erm, same.mixup)
+    np.testing.assert_array_equal(same.erm, same.masks)
+    np.testing.assert_array_equal(same.erm, answer.erm)
+    # Points far apart are all classified correctly, held out or not.
+    far = observed.augmentation_accuracies(
+        keys, data[0] + 50 * (2 * data[1][:, None] - 1), data[1], 6, 1e-2, NODES, WEIGHTS, *MASK_LAW
+    )
+    np.testing.assert_array_equal(far.erm, np.ones(3))
+
+
+def test_digits_are_centred_images_of_two_kinds():
+    digits = observed.digit_pair(3, 8)
+    assert digits.features.shape == (357, 64)
+    assert digits.labels.sum() == 174
+    assert np.abs(digits.features.mean(axis=0)).max() <= 357 * ULP
+    assert np.abs(digits.features).max() <= 1
+
+
+@given(st.integers(8, 200), st.integers(0, 2**32 - 1))
+def test_median_band_is_made_of_order_statistics_that_enclose_the_median_often_enough(runs, seed):
+    values = np.random.default_rng(seed).normal(size=(2, runs))
+    middle, low, high = median_band(values)
+    assert np.array_equal(middle, np.median(values, axis=1))
+    below = (values < low[:, None]).sum(axis=1)
+    assert np.all(below == (values > high[:, None]).sum(axis=1))
+    # The band misses the median when at most `below` values fall on one side of it.
+    assert 2 * stats.binom.cdf(below[0], runs, 0.5) <= 0.01
+    assert 2 * stats.binom.cdf(below[0] + 1, runs, 0.5) > 0.01
