@@ -152,7 +152,7 @@ def moves(dim=16, pairs=40):
         moved = move(x, a, ratio**inner)
         axes.semilogx(np.full(pairs, ratio), moved, ".", color=COLOURS[5], markersize=2, label=label)
     axes.set(
-        xlabel="ratio K of the extreme singular values", ylabel="|move of the cosine|  (dimensionless)", ylim=(0, 2)
+        xlabel="ratio K of the extreme singular values", ylabel="|move of the cosine|  (dimensionless)", ylim=(0, 2.9)
     )
     axes.legend(loc="upper left")
     return drawn
