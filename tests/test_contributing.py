@@ -155,5 +155,5 @@ def test_what_the_linters_object_to_is_named(copy):
 
 @pytest.mark.parametrize("name", ["p", "a_name_of_thirty_four_letters_or_so"])
 def test_short_and_long_names_leave_the_layout_of_the_code_alone(copy, name):
-    lay_down(name, copy.folder)
+    lay_down(name, copy.folder, row=True)
     assert steps.linters(Paper(name, copy.folder)) == []

@@ -59,10 +59,11 @@ def everything_in(folder):
         ("toy", "NAME must be new, and paper_checks/test_toy.py exists"),
     ],
 )
-def test_a_name_that_is_none_or_taken_is_refused_and_nothing_is_written(toy, name, sentence):
+@pytest.mark.parametrize("row", [False, True])
+def test_a_name_that_is_none_or_taken_is_refused_and_nothing_is_written(toy, name, sentence, row):
     before = everything_in(toy.folder)
     with pytest.raises(ValueError, match=sentence):
-        lay_down(name, toy.folder)
+        lay_down(name, toy.folder, row=row)
     assert everything_in(toy.folder) == before
 
 
@@ -74,7 +75,7 @@ def test_a_package_or_a_page_of_that_name_is_not_touched(toy, taken):
     (toy.folder / taken).write_text("kept")
     before = everything_in(toy.folder)
     with pytest.raises(ValueError, match=r"NAME must be new, and .*new.* exists"):
-        lay_down("new", toy.folder)
+        lay_down("new", toy.folder, row=True)
     assert everything_in(toy.folder) == before
 
 
@@ -136,13 +137,13 @@ def test_slow_claims_are_named_by_their_tier(toy, monkeypatch):
 
 
 def test_the_verdict_is_one_line_and_the_exit_status(toy, monkeypatch, capsys):
-    monkeypatch.setattr(papers, "STEPS", {"nothing": lambda paper: []})
+    monkeypatch.setattr(papers, "ROW", {"nothing": lambda paper: []})
     assert check("toy", toy.folder) == 0
     assert capsys.readouterr().out.splitlines() == [
         "[1/1] nothing: passed, 0 s",
         "toy: nothing is missing, nothing fails (0 s)",
     ]
-    monkeypatch.setattr(papers, "STEPS", {"nothing": lambda paper: [], "two": lambda paper: ["first", "second"]})
+    monkeypatch.setattr(papers, "ROW", {"nothing": lambda paper: [], "two": lambda paper: ["first", "second"]})
     assert check("toy", toy.folder) == 1
     assert capsys.readouterr().out.splitlines()[1:] == [
         "[2/2] two: FAILED, 0 s",
@@ -153,7 +154,7 @@ def test_the_verdict_is_one_line_and_the_exit_status(toy, monkeypatch, capsys):
 
 
 def test_what_does_not_end_is_stopped_and_said(toy, true_children, monkeypatch, capsys):
-    monkeypatch.setattr(papers, "STEPS", {"waiting": lambda paper: paper.run("-c", "while True: pass", timeout=1)})
+    monkeypatch.setattr(papers, "ROW", {"waiting": lambda paper: paper.run("-c", "while True: pass", timeout=1)})
     assert check("toy", toy.folder) == 1
     assert "  - no end within 1 s" in capsys.readouterr().out.splitlines()
 

@@ -107,8 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     comparing.add_argument("a", type=Path, metavar="A.json")
     comparing.add_argument("b", type=Path, metavar="B.json")
 
-    laying = command("new-paper", _new_paper, "lay down the files of a new paper, which pass as they are")
-    laying.add_argument("name", metavar="NAME", help="the paper's name in every folder, e.g. uniform_mean")
+    laying = command("new-paper", _new_paper, "lay down a new paper on one page, which passes as it is")
+    laying.add_argument("name", metavar="NAME", help="the paper's name, e.g. uniform_mean")
+    laying.add_argument("--row", action="store_true", help="a file in every folder, for a paper with a tool of its own")
 
     checking = command(
         "check-paper", _check_paper, "run everything the repository asks of a paper; name what is missing"
@@ -189,7 +190,9 @@ def _folder(options: argparse.Namespace) -> Path:
 
 def _known_paper(paper: str, folder: Path) -> str:
     known = outline.papers(folder)
-    found = next((one for one in known if outline.normal(one) == outline.normal(paper)), None)
+    name = outline.normal(paper)
+    found = next((one for one in known if outline.normal(one) == name), None)
+    found = found or next((one for one in known if outline.normal(one).endswith(f".{name}")), None)
     if found is None:
         near = get_close_matches(paper, known) or known
         raise ValueError(
@@ -321,7 +324,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _new_paper(options: argparse.Namespace) -> int:
     from theory_on_trial.audits.papers import lay_down
 
-    for path in lay_down(options.name, _folder(options)):
+    for path in lay_down(options.name, _folder(options), row=options.row):
         print(path)
     return 0
 

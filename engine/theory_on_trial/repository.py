@@ -49,6 +49,13 @@ def check_files(folder: Path) -> list[Path]:
     return list(dict.fromkeys(file for file in found if any(fnmatch(file.name, pattern) for pattern in patterns)))
 
 
+def check_folder(folder: Path) -> Path:
+    """Return the folder in which a new check of a repository belongs: the first where pytest looks for tests."""
+    options = _pytest_options(folder) or {}
+    asked = [folder / path for path in _words(options.get("testpaths"))]
+    return next((place for place in [*asked, folder / "tests", folder] if place.is_dir()), folder)
+
+
 def paper_of(file: Path) -> str:
     """Return what the claims of a check file are filed under: its path from the root, without what says nothing.
 

@@ -1,8 +1,8 @@
-"""The row of a paper: `new-paper NAME` lays one down that passes, `check-paper NAME` names what one lacks or fails.
+"""A paper: `new-paper NAME` lays one down that passes, `check-paper NAME` names what one lacks or fails.
 
-What is laid down is a toy, the mean of powers of a uniform number. Its files are the `templates`, which are at the same
-time the list of what a paper consists of. Each step of a check starts processes, as a maintainer would by hand:
-whatever is wrong with a paper, the check goes on.
+What is laid down is a toy, the mean of powers of a uniform number: on one page, or with `--row` as a file in every
+folder. The `templates` are at the same time the list of what a paper consists of. Each step of a check starts
+processes, as a maintainer would by hand: whatever is wrong with a paper, the check goes on.
 """
 
 import os
@@ -13,36 +13,55 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from keyword import iskeyword
 from pathlib import Path
 
-from theory_on_trial.audits.papers.row import Paper, last_line, templates
-from theory_on_trial.audits.papers.steps import STEPS
+from theory_on_trial import outline, repository
+from theory_on_trial.audits.papers.row import BRIEF, Paper, last_line, templates
+from theory_on_trial.audits.papers.steps import ON_ONE_PAGE, ROW
+from theory_on_trial.sides import marked
 
 WORKERS = min(4, os.cpu_count() or 1)
 """How many steps run at a time."""
 
 
-def lay_down(name: str, folder: Path) -> list[Path]:
-    """Write the files of a new paper, a toy that passes `check`, and draw its figures; return the paths.
+def lay_down(name: str, folder: Path, *, row: bool = False) -> list[Path]:
+    """Write a new paper, a toy that pytest passes, and draw its figures for the gallery; return the paths.
 
-    Raises ValueError, before anything is written, for a name that is no lower-case identifier, and where a file or a
-    package of that name exists; and where the figures cannot be drawn.
+    One page where pytest finds tests, or the files of a row. Raises ValueError, before anything is written, for a name
+    that is no lower-case identifier, and where a file or a package of that name exists; and where the figures cannot be
+    drawn.
     """
     if not (name.isidentifier() and name.islower()) or iskeyword(name):
         raise ValueError(f"NAME must be a lower-case identifier such as ridge_ensembles, got {name!r}")
-    paper = Paper(name, folder)
-    gallery = folder / "docs" / "papers"
-    wanted = [place for template in templates() for place in paper.places(template)]
-    taken = [place for place in [*wanted, gallery / name] if place.exists()]
+    texts = _texts(name, folder, row)
+    own = next(place for place in texts if place.name.startswith("test_"))
+    paper = Paper(name if row else repository.paper_of(own), folder)
+    gallery = folder.joinpath("docs", "papers", *paper.name.split("."))
+    wanted = [place for template in templates() for place in paper.places(template)] if row else []
+    taken = [place for place in [*texts, *wanted, gallery] if place.exists()]
+    taken += [
+        file for one in outline.papers(folder) if one.split(".")[-1] == name for file in outline.files(one, folder)
+    ]
     if taken:
         raise ValueError(f"NAME must be new, and {taken[0].relative_to(folder)} exists")
-    laid = []
-    for template, text in templates().items():
-        laid.append(paper.places(template)[0])
-        laid[-1].parent.mkdir(parents=True, exist_ok=True)
-        laid[-1].write_text(text.replace("NAME", name), encoding="utf-8")
-    drawn = paper.run("-m", "theory_on_trial.command", "figures", name, "--small", "--out", str(gallery))
+    for place, text in texts.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text.replace("NAME", name), encoding="utf-8")
+    outline.stated.cache_clear()
+    if not (folder / "docs" / "papers").is_dir():
+        return list(texts)
+    drawn = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--small", "--out", "docs/papers")
     if drawn.returncode:
         raise ValueError(f"the files are laid down, but the figures cannot be drawn: {last_line(drawn)}")
-    return laid + sorted((gallery / name).iterdir())
+    return [*texts, *sorted(gallery.iterdir())]
+
+
+def _texts(name: str, folder: Path, row: bool) -> dict[Path, str]:
+    """What is written where."""
+    if row:
+        paper = Paper(name, folder)
+        return {paper.places(template)[0]: text for template, text in templates().items()}
+    home = repository.check_folder(folder)
+    home = home / "briefs" if (home / "briefs").is_dir() else home
+    return {home / f"test_{name}.py": BRIEF.read_text(encoding="utf-8")}
 
 
 def check(name: str, folder: Path) -> int:
@@ -53,7 +72,8 @@ def check(name: str, folder: Path) -> int:
     paper, found, started = Paper(name, folder), 0, time.perf_counter()
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
-            steps = {pool.submit(_timed, step, paper): title for title, step in STEPS.items()}
+            wanted = ON_ONE_PAGE if any(map(marked, outline.files(name, folder))) else ROW
+            steps = {pool.submit(_timed, step, paper): title for title, step in wanted.items()}
             for number, done in enumerate(as_completed(steps), start=1):
                 sentences, seconds = done.result()
                 found += len(sentences)

@@ -1,4 +1,4 @@
-"""A paper of a repository: the files that its row consists of, and the processes that look at them."""
+"""A paper of a repository: the files that it consists of, and the processes that look at them."""
 
 import json
 import os
@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-_TEMPLATES = Path(__file__).parent / "templates"
+_ROW = Path(__file__).parent / "templates" / "row"
+BRIEF = Path(__file__).parent / "templates" / "brief.txt"
+"""The text of a new paper on one page."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ class Paper:
 def templates() -> dict[str, str]:
     """Return the text of every file of a row by its path from the root, with NAME for the paper's name."""
     return {
-        str(path.relative_to(_TEMPLATES).with_suffix("")): path.read_text(encoding="utf-8")
-        for path in sorted(_TEMPLATES.rglob("*.txt"))
+        str(path.relative_to(_ROW).with_suffix("")): path.read_text(encoding="utf-8")
+        for path in sorted(_ROW.rglob("*.txt"))
     }
 
 

@@ -1,5 +1,6 @@
-"""What a repository asks of a paper: steps that return a sentence for each thing that is missing or fails."""
+"""What is asked of a paper: steps that return a sentence for each thing that is missing or fails."""
 
+import ast
 import json
 import re
 import subprocess
@@ -8,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from theory_on_trial import outline
-from theory_on_trial.audits.papers.row import Paper, last_line, templates
+from theory_on_trial.audits.papers.row import BRIEF, Paper, last_line, templates
 from theory_on_trial.ledger import Row
+from theory_on_trial.sides import MOST_SECONDS, marked
 
 CLAIM_SECONDS = {"fast": 10.0, "full": 120.0}
 """What a claim may take: of the fast tier with its programs in the cache, of the full tier as it comes."""
@@ -17,6 +19,8 @@ FAST_TIER_SECONDS = 6.0
 """What all fast claims of a paper may take together, programs in the cache, unless its checks set `MOST_SECONDS`."""
 SEEDS = 3
 MUTANTS = 10
+SETTINGS = 12
+_SENTENCE = 40  # letters: a line as long as that is not written twice by chance
 _NO_TESTS = 5  # pytest's exit status where nothing was collected
 
 
@@ -39,14 +43,64 @@ def page(paper: Paper) -> list[str]:
     return found
 
 
+def toy(paper: Paper) -> list[str]:
+    """What is left of the toy that was laid down: of a page, benchmark, figure or tour its sentences."""
+    if on_one_page(paper):
+        return _left_of_toy(BRIEF.read_text(encoding="utf-8"), _own_checks(paper), paper)
+    return [
+        sentence
+        for template, text in templates().items()
+        for sentence in _left_of_toy(text, [place for place in paper.places(template) if place.is_file()], paper)
+    ]
+
+
+def _left_of_toy(template: str, places: list[Path], paper: Paper) -> list[str]:
+    """A sentence for each file in which a line stands that says of itself that it is the toy's."""
+    telling = [
+        line.strip() for line in template.splitlines() if re.search(r"\b(?:toys?|uniform)\b", line, re.IGNORECASE)
+    ]
+    lines = {place: {line.strip() for line in place.read_text(encoding="utf-8").splitlines()} for place in places}
+    left = {place: [one for one in telling if one.replace("NAME", paper.name) in lines[place]] for place in places}
+    return [f"{place.relative_to(paper.folder)} still holds the toy: {own[0]!r}" for place, own in left.items() if own]
+
+
+def form(paper: Paper) -> list[str]:
+    """What a paper on one page lacks of its form, and what is too much for a page."""
+    (file,) = _own_checks(paper)
+    text = file.read_text(encoding="utf-8")
+    docstring = ast.get_docstring(ast.parse(text)) or ""
+    count = {"line": (len(text.splitlines()), 80, 200), "claim": (text.count("\n@claim("), 2, 4)}
+    count["figure"] = text.count("\n@figure("), 1, 2
+    found = [
+        f"{file.name} has {there} {name}{'s' * (there != 1)}, a page has {least} to {most}"
+        for name, (there, least, most) in count.items()
+        if not least <= there <= most
+    ]
+    wanted = ("Read:", "Derived here:", "Not claimed:", "Topic:")
+    return found + [f"the docstring of {file.name} has no {part!r}" for part in wanted if part not in docstring]
+
+
 def linters(paper: Paper) -> list[str]:
-    """What ruff, mypy and import-linter say about the paper's files."""
+    """What ruff, mypy and import-linter say about the paper's files, as far as the repository uses them."""
     every = paper.modules(*(template.split("/")[0] for template in templates()))
     typed = paper.modules("theory", "sims", "own_data", "paper_checks", "figures")
-    found = _lines(paper.run("-m", "ruff", "check", "--output-format", "concise", *every), r".*:\d+:\d+: .*")
-    laid_out = _lines(paper.run("-m", "ruff", "format", "--check", *every), r"(?:Would reformat:|-->) .*")
-    found += [re.sub(r"^(?:Would reformat:|-->) ", "not as ruff formats it: ", line) for line in laid_out]
-    found += _lines(paper.run("-m", "mypy", *typed), r".*: error: .*")
+    if on_one_page(paper):
+        every = typed = [str(file.relative_to(paper.folder)) for file in _own_checks(paper)]
+        settings = paper.folder / "pyproject.toml"
+        said = settings.read_text(encoding="utf-8") if settings.exists() else ""
+        every = every if "[tool.ruff" in said else []
+        typed = typed if "[tool.mypy" in said else []
+    return _linted(paper, every, typed)
+
+
+def _linted(paper: Paper, every: list[str], typed: list[str]) -> list[str]:
+    found: list[str] = []
+    if every:
+        found += _lines(paper.run("-m", "ruff", "check", "--output-format", "concise", *every), r".*:\d+:\d+: .*")
+        laid_out = _lines(paper.run("-m", "ruff", "format", "--check", *every), r"(?:Would reformat:|-->) .*")
+        found += [re.sub(r"^(?:Would reformat:|-->) ", "not as ruff formats it: ", line) for line in laid_out]
+    if typed:
+        found += _lines(paper.run("-m", "mypy", *typed), r".*: error: .*")
     settings = paper.folder / "pyproject.toml"
     if settings.exists() and "[tool.importlinter]" in settings.read_text(encoding="utf-8"):
         told = paper.run("-c", "from importlinter.cli import lint_imports_command as lint; lint()")
@@ -128,10 +182,13 @@ def figures(paper: Paper) -> list[str]:
     """Figures that cannot be drawn in their reduced form, texts that overlap, and what the gallery lacks."""
     with tempfile.TemporaryDirectory() as scratch:
         done = paper.run("-m", "theory_on_trial.command", "figures", paper.name, "--quick", "--out", scratch)
-        drawn = {path.stem for path in (Path(scratch) / paper.name).glob("*.txt")}
+        drawn = {path.stem for path in Path(scratch, *paper.name.split(".")).glob("*.txt")}
     if done.returncode:
         return [f"the figures cannot be drawn: {last_line(done)}"]
-    gallery = paper.folder / "docs" / "papers" / paper.name
+    own = paper.name.split(".")
+    gallery = paper.folder.joinpath("docs", "papers", *own)
+    if not gallery.parents[len(own) - 1].is_dir():
+        return re.findall(rf"^{paper.name}\.\w+: .*", done.stdout, flags=re.MULTILINE)
     renew = f"`python -m figures {paper.name} --small --out docs/papers` puts it there"
     found = re.findall(rf"^{paper.name}\.\w+: .*", done.stdout, flags=re.MULTILINE)
     for suffix in ("webp", "json", "txt"):
@@ -147,12 +204,27 @@ def benchmark(paper: Paper) -> list[str]:
 
 
 def mutants(paper: Paper) -> list[str]:
-    """Mutants of the theory that no test and no claim notices."""
-    return paper.ask("mutants", f"run({paper.name!r}, {MUTANTS})")
+    """Mutants of the theory, or of both sides of a page, that no test and no claim notices."""
+    package = "briefs" if on_one_page(paper) else "theory"
+    if not (paper.folder / "records").is_dir():
+        return []  # the audit is this house's own
+    return paper.ask("mutants", f"run({paper.name!r}, {MUTANTS}, {package!r})")
 
 
-STEPS: dict[str, Callable[[Paper], list[str]]] = {
+def settings(paper: Paper) -> list[str]:
+    """What the claims say at the ends of their domains and around them."""
+    program = (
+        "import json; from theory_on_trial import claims; from theory_on_trial.audits import settings;"
+        f"ids = [one.id for one in claims({paper.name!r}) if one.tier == 'fast' and not one.printed_form];"
+        f"print(json.dumps([sentence for one in ids for sentence in settings.tried(one, {SETTINGS})[1]]))"
+    )
+    done = paper.run("-c", program, timeout=600)
+    return [f"settings: {last_line(done)}"] if done.returncode else list(json.loads(last_line(done)))
+
+
+ROW: dict[str, Callable[[Paper], list[str]]] = {
     "files": files,
+    "no toy": toy,
     "page": page,
     "linters and types": linters,
     "mutants of theory": mutants,
@@ -164,10 +236,30 @@ STEPS: dict[str, Callable[[Paper], list[str]]] = {
     "benchmark": benchmark,
     "independent routes": routes,
 }
-"""What is run, long steps before short ones."""
+"""What is run for a paper with a file in every folder, long steps before short ones."""
+ON_ONE_PAGE: dict[str, Callable[[Paper], list[str]]] = {
+    "mutants of both sides": mutants,
+    f"claims, {SEEDS} seeds": claims,
+    "other settings": settings,
+    "bounds searched": bounds,
+    "figure": figures,
+    "linters and types": linters,
+    "form": form,
+    "no toy": toy,
+}
+"""What is run for a paper on one page; that its sides stand apart is seen when it is collected."""
 
 
 # ---------------------------------------------------------------------------------------------------------- small parts
+
+
+def on_one_page(paper: Paper) -> bool:
+    """Tell whether the checks of a paper mark their sides."""
+    return any(map(marked, _own_checks(paper)))
+
+
+def _own_checks(paper: Paper) -> list[Path]:
+    return outline.files(paper.name, paper.folder)
 
 
 def _pytest(paper: Paper, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
@@ -191,9 +283,10 @@ def _lines(done: subprocess.CompletedProcess[str], pattern: str, allowed: tuple[
 
 def _most_seconds(paper: Paper) -> float:
     """What the paper's checks allow their fast tier."""
-    checks = outline.files(paper.name, paper.folder)
+    checks = _own_checks(paper)
     texts = (
         path.read_text(encoding="utf-8") for path in [checks[0].with_name("__init__.py"), *checks] if path.exists()
     )
     stated = (re.search(r"^MOST_SECONDS = ([\d.]+)", text, re.MULTILINE) for text in texts)
-    return next((float(match[1]) for match in stated if match), FAST_TIER_SECONDS)
+    usual = MOST_SECONDS if on_one_page(paper) else FAST_TIER_SECONDS
+    return next((float(match[1]) for match in stated if match), usual)

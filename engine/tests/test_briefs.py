@@ -1,0 +1,162 @@
+"""A paper on one page: its sides stand apart, its settings have domains, what a row writes by hand is derived."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from layout import lay_out
+
+from theory_on_trial import claim, observed, outline, predicted, registry, repository
+from theory_on_trial.audits import falsify, settings
+from theory_on_trial.audits.papers import lay_down, steps
+from theory_on_trial.audits.papers.row import Paper
+from theory_on_trial.audits.spread import domains, ends, spread
+from theory_on_trial.sides import Crossing, crossings, marked
+
+PAGE = '''
+"""Squares."""
+from typing import Annotated, Literal
+import numpy as np
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from helpers import twice
+N = Annotated[int, Interval(1, 9, why="nine are enough")]
+X = Annotated[float, Interval(0, 1, "(]")]
+def setting(n): return np.arange(n + 1)
+@predicted
+def closed_form(n): return n * (n + 1) // 2
+@observed
+def summed(n): return setting(n).sum()
+@observed
+def handed(n, route): return route(n)
+@claim(ours("Gauss"), kind="identity", cases=[3, 4])
+def test_sum(trial, n: N):
+    """The sum of 1 to n is n (n + 1) / 2."""
+    trial.identity(int(summed(n)), closed_form(n), ops=0, controls={"n^2 / 2 + 1": n * n // 2 + 9})
+@claim(ours("each is at most the last"), kind="bound", cases=[(2, 0.5, "up", (1, 2))])
+def test_most(trial, n: N, x: X, way: Literal["up", "down"], sizes: tuple[N, ...]):
+    """x times the sum stays below the sum."""
+    value = closed_form(n) * np.linspace(0, x, 9)
+    trial.bound(value, summed(n), found_by="grid", ops=4, controls={"x times less": 0.5 * x * summed(n)})
+'''
+CONFIGURED = "[tool.pytest.ini_options]\ntestpaths = ['tests']\npythonpath = ['.', 'tests']\n"
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """A repository whose only paper stands on one page."""
+    helpers = "def twice(n): return 2 * n\n"
+    lay_out(tmp_path, {"pyproject.toml": CONFIGURED, "tests/test_squares.py": PAGE, "tests/helpers.py": helpers})
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path / "tests" / "test_squares.py"
+    for name in ("test_squares", "helpers"):
+        sys.modules.pop(name, None)
+    for name in [name for name in registry._REGISTERED if name.startswith("squares.")]:
+        del registry._REGISTERED[name]
+
+
+def test_marks_are_read_without_running_the_file(page):
+    assert marked(page) == {"closed_form": "predicted", "summed": "observed", "handed": "observed"}
+    assert crossings(page) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("return setting(n).sum()", "return closed_form(n)", r"summed \(observed\) reaches closed_form \(predicted\)"),
+        (
+            "def setting(n): return",
+            "def setting(n): return closed_form(n) *",
+            r"summed \(observed\) reaches closed_form",
+        ),
+        ("int(summed(n))", "1", "test_sum reaches no function under @observed"),
+        ("setting(n).sum()", "twice(n)", r"summed \(observed\) reaches closed_form \(predicted\)"),
+        ("n: N, x: X", "n, x: X", "test_most: the setting n has no domain: annotate it"),
+        ("n: N, x: X", "n: N, x: object", "test_most: the domain of x admits 'text'"),
+    ],
+)
+def test_a_page_whose_sides_meet_is_an_error_at_collection_that_names_both(page, old, new, sentence):
+    assert old in PAGE
+    page.write_text(PAGE.replace(old, new))
+    if "twice" in new:  # through a module that it imports
+        page.with_name("helpers.py").write_text(
+            "def twice(n):\n    from test_squares import closed_form as f\n    return f(n)\n"
+        )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stdout
+    assert re.search(sentence, done.stdout), done.stdout
+
+
+def test_a_side_that_is_called_through_a_variable_is_seen_when_it_runs():
+    theory = predicted(lambda n: n)
+    simulation = observed(lambda n, route: route(n))
+    assert simulation(3, lambda n: n + 1) == 4
+    assert theory(3) == 3
+    with pytest.raises(Crossing, match=r"\(observed\) reaches .* \(predicted\)"):
+        simulation(3, theory)
+    assert theory(3) == 3, "the mark of the call that failed is taken back"
+
+
+def test_settings_are_tried_at_both_ends_in_ties_and_jointly(page):
+    subject = claim("squares.most")
+    assert list(domains(subject)) == ["n", "x", "way", "sizes"]
+    smallest = 5e-324
+    assert ends(subject) == [
+        *({"n": 1}, {"n": 9}, {"x": smallest}, {"x": 1.0}, {"way": "up"}, {"way": "down"}),
+        *({"sizes": (1, 1)}, {"sizes": (9, 9)}),
+    ]
+    drawn = [chosen for chosen, _ in zip(spread(subject), range(300), strict=False)]
+    assert drawn == [chosen for chosen, _ in zip(spread(subject), range(300), strict=False)]
+    assert {1, 9} <= {chosen["n"] for chosen in drawn if "n" in chosen} <= set(range(1, 10))
+    assert any(len(chosen) == 4 for chosen in drawn)
+    assert any(chosen.get("n") == chosen.get("x") == 1 for chosen in drawn), "ties"
+    assert any(chosen.get("n") == 3 for chosen in drawn), "the neighbour of what the case gives"
+
+
+def test_a_claim_that_fails_at_an_end_alone_is_found_there(page):
+    page.write_text(PAGE.replace("return n * (n + 1) // 2", "return n * (n + 1) // 2 + (n == 9)"))
+    (row, sentences) = settings.tried("squares.sum", 12)
+    assert row[-1] >= 1
+    assert all("n=9" in sentence for sentence in sentences)
+
+
+def test_a_bound_is_searched_by_its_own_check(page):
+    (inequality,) = falsify.inequalities("squares")
+    found = falsify.falsify("squares.most")[0]
+    assert found.attained
+    assert found.instances > 10
+    assert not found.violated
+    assert falsify.unsearched("squares") == []
+    assert inequality.claim == "squares.most"
+
+
+def test_a_bound_that_breaks_somewhere_in_its_domain_is_found(page):
+    page.write_text(PAGE.replace("closed_form(n) * np.linspace(0, x, 9)", "closed_form(n) * (x if n < 9 else 1.5)"))
+    assert falsify.falsify("squares.most")[0].violated
+
+
+def test_what_is_laid_down_passes_and_is_still_called_a_toy(tmp_path, monkeypatch):
+    lay_out(tmp_path, {"pyproject.toml": CONFIGURED, "tests/conftest.py": ""})
+    monkeypatch.chdir(tmp_path)
+    (laid,) = lay_down("uniform", tmp_path)
+    assert laid == tmp_path / "tests" / "test_uniform.py"
+    assert repository.paper_of(laid) == "uniform"
+    with pytest.raises(ValueError, match=r"NAME must be new, and tests/test_uniform.py exists"):
+        lay_down("uniform", tmp_path)
+    paper = Paper("uniform", tmp_path)
+    assert steps.on_one_page(paper)
+    passing = [step for title, step in steps.ON_ONE_PAGE.items() if title != "no toy"]
+    assert [sentence for step in passing for sentence in step(paper)] == []
+    (sentence,) = steps.toy(paper)
+    assert sentence.startswith('tests/test_uniform.py still holds the toy: \'"""A toy: here stand the authors')
+
+
+def test_a_page_that_is_too_long_or_lacks_a_paragraph_is_named(page):
+    outline.stated.cache_clear()
+    sentences = steps.form(Paper("squares", page.parents[1]))
+    assert f"test_squares.py has {len(PAGE.splitlines())} lines, a page has 80 to 200" in sentences
+    assert "test_squares.py has 0 figures, a page has 1 to 2" in sentences
+    assert "the docstring of test_squares.py has no 'Derived here:'" in sentences
