@@ -1,0 +1,453 @@
+"""JEPA's simulators by hand: views, losses, gradients, the scalar and the matrix flow."""
+
+import itertools
+import math
+from functools import partial, reduce
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad, solve_ivp
+
+import sims.jepa_bias as observed
+from paper_checks.test_jepa_bias import QUADRATURE_ERROR, exact_time, rise_times
+
+ULP = 2.0**-53
+SAMPLES, DIM = 40_000, 3
+RNG = np.random.default_rng(3)
+ROOT, REGRESSION = RNG.standard_normal((2, DIM, DIM))
+S = ROOT @ ROOT.T / DIM + np.eye(DIM)
+KEY = jax.random.key(11)
+
+
+def assert_moments(views, *expected):
+    """Averages of x xᵀ, y xᵀ and y yᵀ: false alarms in 27 entries have a probability below 1e-7."""
+    X, Y = np.asarray(views.X), np.asarray(views.Y)
+    averages = observed.empirical_covariances(X, Y)
+    for (left, right), average, value in zip(((X, X), (Y, X), (Y, Y)), averages, expected, strict=True):
+        errors = (left[:, :, None] * right[:, None, :]).std(axis=0) / np.sqrt(SAMPLES)
+        assert np.all(np.abs(average - value) <= 6 * errors + 64 * ULP)
+        product = left.T @ right / SAMPLES
+        assert np.all(np.abs(average - product) <= SAMPLES * ULP * (np.abs(left).T @ np.abs(right) / SAMPLES))
+
+
+def test_gaussian_views():
+    Sigma_yx = REGRESSION @ S
+    for residual in (np.eye(DIM), np.zeros((DIM, DIM))):
+        Sigma_yy = Sigma_yx @ REGRESSION.T + residual
+        views = observed.gaussian_views(KEY, SAMPLES, S, Sigma_yx, Sigma_yy)
+        assert_moments(views, S, Sigma_yx, Sigma_yy)
+        misfit = np.asarray(views.Y) - np.asarray(views.X) @ REGRESSION.T
+        # Without a residual variance y is a function of x, up to the square root of the rounding of that variance.
+        assert (np.abs(misfit).max() < 1e-5) == (not residual.any())
+
+
+def test_masked_views():
+    q, other, diagonal = 0.7, 0.4, np.diag(np.diag(S))
+    seen = q**2 * S + q * (1 - q) * diagonal
+    hidden = (1 - q) ** 2 * S + q * (1 - q) * diagonal
+    views = observed.masked_views(KEY, SAMPLES, S, q)
+    assert_moments(views, seen, q * (1 - q) * (S - diagonal), hidden)
+    # No coordinate is ever in both: exactly, in every sample.
+    assert np.all(np.asarray(views.X) * np.asarray(views.Y) == 0)
+    assert np.all((np.asarray(views.X) != 0) ^ (np.asarray(views.Y) != 0))
+    views = observed.masked_views(KEY, SAMPLES, S, q, target_visible=other)
+    assert_moments(views, seen, q * other * S, other**2 * S + other * (1 - other) * diagonal)
+    views = observed.masked_views(KEY, SAMPLES, S, 1.0, target_visible=1.0)
+    assert np.all(views.X == views.Y)
+
+
+def test_temporal_views():
+    persistence, innovation, noise = np.array([0.9, -0.5, 0.0]), np.array([0.2, 1.0, 2.0]), np.array([1.0, 0.0, 0.5])
+    variances = innovation / (1 - persistence**2)
+    views = observed.temporal_views(KEY, SAMPLES, persistence, innovation, noise)
+    frame = np.diag(variances + noise)
+    assert_moments(views, frame, np.diag(persistence * variances), frame)
+
+
+seeds = st.integers(0, 2**32 - 1)
+DEPTH = 3
+objectives = st.sampled_from(["jepa", "mae"])
+# Jitted: run operation by operation, each would be compiled on its own.
+by_hand = jax.jit(observed.gradients, static_argnames=("objective", "stop_gradient"))
+automatic = jax.jit(observed.autodiff_gradients, static_argnames=("objective", "stop_gradient"))
+aligned_init = jax.jit(observed.aligned_init, static_argnames=("dimension", "depth", "objective"))
+misaligned_init = jax.jit(
+    observed.misaligned_init, static_argnames=("dimension", "depth", "objective", "kind", "rotate_latents")
+)
+
+
+def random_problem(seed, depth=DEPTH):
+    """Layers, predictor and covariances of order one, none of them diagonal or commuting; y has its own noise."""
+    rng = np.random.default_rng(seed)
+    layers = rng.standard_normal((depth, DIM, DIM)) / np.sqrt(DIM)
+    predictor = rng.standard_normal((DIM, DIM)) / np.sqrt(DIM)
+    root, regression = rng.standard_normal((2, DIM, DIM)) / np.sqrt(DIM)
+    Sigma_xx = root @ root.T + np.eye(DIM)
+    Sigma_yx = regression @ Sigma_xx
+    return observed.Parameters(jnp.asarray(layers), jnp.asarray(predictor)), (
+        Sigma_xx,
+        Sigma_yx,
+        Sigma_yx @ regression.T + np.eye(DIM),
+    )
+
+
+def rounding(parameters, covariances):
+    """Of a product of all factors twice with a covariance: operations times the product of their norms."""
+    norms = [np.linalg.norm(layer) for layer in parameters.layers] + [np.linalg.norm(parameters.predictor)]
+    size = np.prod([1 + norm for norm in norms]) ** 2 * sum(np.linalg.norm(matrix) for matrix in covariances)
+    return 8 * DIM * len(norms) * ULP * size
+
+
+def error_of(pair):
+    left, right = jax.tree.leaves(pair[0]), jax.tree.leaves(pair[1])
+    return max(np.max(np.abs(np.asarray(a) - np.asarray(b))) for a, b in zip(left, right, strict=True))
+
+
+@settings(max_examples=12, deadline=None)
+@given(seeds, st.sampled_from([1, DEPTH]), objectives)
+def test_gradient_by_hand_is_autodiff_through_the_stop_gradient(seed, depth, objective):
+    parameters, covariances = random_problem(seed, depth)
+    slopes = by_hand(parameters, *covariances[:2], objective), automatic(parameters, *covariances, objective)
+    assert error_of(slopes) <= rounding(parameters, covariances)
+
+
+@settings(max_examples=6, deadline=None)
+@given(seeds)
+def test_gradients_of_the_other_targets(seed):
+    """No stop-gradient; a target encoder of its own, which no gradient enters, stopped or not."""
+    parameters, covariances = random_problem(seed)
+    Sigma_xx, Sigma_yx, Sigma_yy = covariances
+    bound = rounding(parameters, covariances)
+    stopped = by_hand(parameters, Sigma_xx, Sigma_yx, "jepa")
+    free = by_hand(parameters, Sigma_xx, Sigma_yx, "jepa", stop_gradient=False, Sigma_yy=Sigma_yy)
+    assert error_of((free, automatic(parameters, *covariances, "jepa", stop_gradient=False))) <= bound
+    assert error_of((free, stopped)) > 1e-3
+    target = np.random.default_rng(seed).standard_normal((DIM, DIM))
+    bound *= 1 + np.linalg.norm(target)
+    chasing = by_hand(parameters, Sigma_xx, Sigma_yx, "jepa", target_encoder=target)
+    assert error_of((chasing, automatic(parameters, *covariances, "jepa", target_encoder=target))) <= bound
+    free = by_hand(
+        parameters, Sigma_xx, Sigma_yx, "jepa", target_encoder=target, stop_gradient=False, Sigma_yy=Sigma_yy
+    )
+    assert error_of((chasing, free)) <= bound
+    free = automatic(parameters, *covariances, "jepa", target_encoder=target, stop_gradient=False)
+    assert error_of((chasing, free)) <= bound
+    # MAE has no target that a gradient could enter.
+    mae = [by_hand(parameters, Sigma_xx, Sigma_yx, "mae", stop_gradient=stop) for stop in (True, False)]
+    assert error_of(mae) <= bound
+
+
+@partial(jax.jit, static_argnums=(3, 4))
+def value_and_slope(parameters, X, Y, objective, stop):
+    return jax.value_and_grad(lambda at: sampled_loss(at, X, Y, objective, stop))(parameters)
+
+
+def sampled_loss(parameters, X, Y, objective, stop):
+    """Half the mean squared error over pairs of views: what a training loop computes."""
+    latents, targets = X @ observed.encoder(parameters).T, Y
+    if objective == "jepa":
+        targets = Y @ observed.encoder(parameters).T
+        targets = jax.lax.stop_gradient(targets) if stop else targets
+    return jnp.mean(jnp.sum((latents @ parameters.predictor.T - targets) ** 2, axis=1)) / 2
+
+
+def loss(parameters, covariances, objective, **options):
+    return (observed.mae_loss if objective == "mae" else observed.jepa_loss)(parameters, *covariances, **options)
+
+
+@settings(max_examples=6, deadline=None)
+@given(seeds, st.sampled_from([("jepa", True), ("jepa", False), ("mae", True)]))
+def test_losses_of_samples_are_losses_of_their_covariances(seed, variant):
+    objective, stop = variant
+    parameters, _ = random_problem(seed)
+    X, Y = np.random.default_rng(seed).standard_normal((2, 7, DIM))
+    covariances = [X.T @ X / 7, Y.T @ X / 7, Y.T @ Y / 7]
+    bound = rounding(parameters, covariances)
+    value, slope = value_and_slope(parameters, X, Y, objective, stop)
+    assert abs(value - loss(parameters, covariances, objective)) <= bound
+    slope_by_hand = by_hand(parameters, *covariances[:2], objective, stop_gradient=stop, Sigma_yy=covariances[2])
+    assert error_of((slope, slope_by_hand)) <= bound
+    # Half the mean squared error, sample by sample.
+    product = np.linalg.multi_dot(list(np.asarray(parameters.layers[::-1])))
+    goal = Y if objective == "mae" else Y @ product.T
+    errors = X @ (np.asarray(parameters.predictor) @ product).T - goal
+    assert abs(value - np.mean(np.sum(errors**2, axis=1)) / 2) <= bound
+    if objective == "jepa":
+        target = np.random.default_rng(seed + 1).standard_normal((DIM, DIM))
+        errors += goal - Y @ target.T
+        bound *= (1 + np.linalg.norm(target)) ** 2
+        chased = loss(parameters, covariances, "jepa", target_encoder=target)
+        assert abs(chased - np.mean(np.sum(errors**2, axis=1)) / 2) <= bound
+
+
+def test_misaligned_starts():
+    key = jax.random.key(3)
+    aligned = jax.tree.map(np.asarray, aligned_init(None, DIM, DEPTH, 0.01, "mae"))
+    changes = {}
+    for kind in ("predictor_rotation", "predictor_noise", "predictor_symmetric"):
+        zero, near, far, wide = (
+            jax.tree.map(
+                np.asarray,
+                misaligned_init(key, DIM, DEPTH, 0.01, "mae", delta, kind=kind, rotate_latents=False),
+            )
+            for delta in (0.0, 1e-6, 2e-6, 1.0)
+        )
+        assert error_of((zero, aligned)) <= 8 * DIM * ULP
+        assert error_of((near.layers, aligned.layers)) <= 8 * DIM * ULP
+        step, double = near.predictor - aligned.predictor, far.predictor - aligned.predictor
+        # Linear in delta up to its square, and of its size.
+        assert np.all(np.abs(double - 2 * step) <= 100 * 1e-12 + 64 * ULP)
+        assert 1e-8 < np.linalg.norm(step) < 1e-5
+        turn = near.predictor @ np.linalg.inv(aligned.predictor)
+        exact = np.abs(turn @ turn.T - np.eye(DIM)).max() <= 64 * DIM * ULP
+        assert exact == (kind == "predictor_rotation")
+        changes[kind] = np.linalg.solve(aligned.predictor, wide.predictor)
+    # V (I + δ (G + Gᵀ) / 2): the symmetric part of the other's I + δ G, from the same G.
+    noise = changes["predictor_noise"]
+    assert np.all(np.abs((noise + noise.T) / 2 - changes["predictor_symmetric"]) <= 1e3 * DIM * ULP)
+    plane = misaligned_init(key, 2, 2, 0.01, "jepa", 0.3, kind="predictor_rotation", rotate_latents=False)
+    turned = 0.1 * np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+    assert np.all(np.abs(plane.predictor - turned) <= 8 * ULP)
+    assert np.all(np.abs(plane.layers - 0.1 * np.eye(2)) <= 8 * ULP)
+
+
+def test_rotations_are_uniform():
+    """Every entry of a uniform rotation has mean 0 and mean square 1/d; its fourth power has mean 3/(d(d+2))."""
+    draws = 20_000
+    keys = jax.random.split(jax.random.key(1), draws)
+    rotations = np.asarray(jax.vmap(lambda key: observed.random_rotation(key, DIM))(keys))
+    gram = rotations @ rotations.transpose(0, 2, 1)
+    assert np.abs(gram - np.eye(DIM)).max() <= 64 * DIM * ULP
+    # Six standard errors of nine entries each.
+    assert np.all(np.abs(rotations.mean(axis=0)) <= 6 * np.sqrt(1 / DIM / draws))
+    spread = 3 / (DIM * (DIM + 2)) - 1 / DIM**2
+    assert np.all(np.abs((rotations**2).mean(axis=0) - 1 / DIM) <= 6 * np.sqrt(spread / draws))
+    # The sign correction makes the trace mean 0, variance 1.
+    assert np.abs(np.trace(rotations, axis1=1, axis2=2).mean()) <= 6 / np.sqrt(draws)
+
+
+clocks = st.sampled_from(["paper", "flow"])
+depths = st.integers(1, 8)
+strengths = st.floats(0.3, 3)
+
+
+def rate(log_strength, depth, lambda_, rho, objective, clock):
+    """ds/dt of s = ln w̄: λ (w̄^a - w̄² / ρ), with the difference taken by expm1."""
+    exponent = {"jepa": 2, "mae": 1}[objective] - 1 / depth
+    missing = -math.expm1((2 - exponent) * log_strength - math.log(rho))
+    return (depth if clock == "flow" else 1) * lambda_ * math.exp(exponent * log_strength) * missing
+
+
+def asymptote(depth, rho, objective):
+    return rho ** (depth if objective == "jepa" else depth / (depth + 1))
+
+
+def elapsed(start, end, *problem):
+    """∫ ds / (ds/dt) from w̄ = start to end, over pieces of about one e-fold of the time."""
+    ends = np.linspace(math.log(start), math.log(end), 64)
+    pieces = itertools.pairwise(ends)
+    return sum(quad(lambda s: 1 / rate(s, *problem), a, b, epsabs=0, epsrel=1e-12)[0] for a, b in pieces)
+
+
+@settings(max_examples=15, deadline=None)
+@given(depths, st.floats(0.1, 5), strengths, strengths, objectives, clocks)
+def test_quadrature_reaches_every_strength_when_it_should(depth, gap, lambda_, rho, objective, clock):
+    top = asymptote(depth, rho, objective)
+    init = top * 10.0**-gap
+    problem = (depth, lambda_, rho, objective, clock)
+    keywords = {"objective": objective, "clock": clock}
+    levels = init ** (1 - np.array([0.02, 0.3, 0.6, 0.9])) * (0.99 * top) ** np.array([0.02, 0.3, 0.6, 0.9])
+    levels = np.array([*levels, 0.99 * top, (1 - 1e-6) * top])
+    times = np.array([elapsed(init, level, *problem) for level in levels])
+    found = np.asarray(observed.trajectory_by_quadrature(depth, init, lambda_, rho, times, **keywords))
+    # Five decades of w̄ are up to ten of time, in which a rise is still resolved. As documented: 1e-11, and 64 roundings
+    # of the time, each of which moves ln w̄ by t ds/dt times that. The logarithm of the start and b (s - ln asymptote)
+    # carry a rounding per unit of their size, and enter the time by its powers.
+    sensitivity = np.array([t * rate(math.log(level), *problem) for t, level in zip(times, levels, strict=True)])
+    roundings = 64 + 8 * depth * (abs(math.log(init)) + abs(math.log(top)))
+    assert np.all(np.abs(np.log(found / levels)) <= 1e-11 + roundings * ULP * (1 + sensitivity))
+    for level, time, slope in zip(levels[:-1], times[:-1], sensitivity[:-1], strict=True):
+        hit = observed.hitting_time_by_quadrature(level / top, depth, init, lambda_, rho, **keywords)
+        # The fraction is rounded too, which counts most where w̄ stands almost still.
+        assert abs(hit / time - 1) <= roundings * ULP * (1 + 1 / slope)
+
+
+def test_quadrature_is_as_good_as_the_claims_say():
+    """The relative error that the claims budget for it, against 25 digits on the edges of their domains and inside."""
+    rng = np.random.default_rng(0)
+    for objective in ("jepa", "mae"):
+        for fraction in (0.01, 0.5, 0.99):
+            for share in (0.99, 1e-3, 1e-9):
+                depth, rho = int(rng.integers(1, 9)), float(10 ** rng.uniform(-1, 1))
+                init = share * fraction * rho ** (depth if objective == "jepa" else depth / (depth + 1))
+                if init > 1e-13:
+                    measured = rise_times(fraction, depth, init, 1.3, rho, objective)
+                    exact = float(exact_time(fraction, init, depth, 1.3, rho, objective, digits=25))
+                    assert abs(measured / exact - 1) <= QUADRATURE_ERROR
+
+
+FLOW_RNG = np.random.default_rng(7)
+LAYERS = FLOW_RNG.standard_normal((2, DIM, DIM)) / 2
+PREDICTOR = FLOW_RNG.standard_normal((DIM, DIM)) / 2
+FLOW_ROOT, FLOW_REGRESSION = FLOW_RNG.standard_normal((2, DIM, DIM)) / 2
+SIGMA_XX = FLOW_ROOT @ FLOW_ROOT.T + np.eye(DIM)
+SIGMA_YX = FLOW_REGRESSION @ SIGMA_XX
+SIGMA_YY = SIGMA_YX @ FLOW_REGRESSION.T + np.eye(DIM)
+START = observed.Parameters(jnp.asarray(LAYERS), jnp.asarray(PREDICTOR))
+
+
+def in_numpy(run):
+    """Comparisons on JAX arrays would be compiled one by one."""
+    return jax.tree.map(np.asarray, run)
+
+
+def slopes(layers, predictor, objective, target=None, stop_gradient=True):
+    """The gradient for two layers, written out."""
+    first, second = layers
+    product = second @ first
+    goal = SIGMA_YX if objective == "mae" else (product if target is None else target) @ SIGMA_YX
+    error = predictor @ product @ SIGMA_XX - goal
+    pull = predictor.T @ error
+    if not stop_gradient:
+        pull = pull + product @ SIGMA_YY - predictor @ product @ SIGMA_YX.T
+    return np.array([second.T @ pull, pull @ first.T]), error @ product.T
+
+
+@pytest.mark.parametrize(
+    ("objective", "options"),
+    [("jepa", {}), ("mae", {}), ("jepa", {"ema_rate": 0.7}), ("jepa", {"stop_gradient": False, "Sigma_yy": SIGMA_YY})],
+)
+def test_gradient_descent_is_the_loop(objective, options):
+    step, steps, every = 0.02, 30, 10
+    run = in_numpy(observed.gradient_descent(START, SIGMA_XX, SIGMA_YX, step, steps, every, objective, **options))
+    layers, predictor = LAYERS, PREDICTOR
+    averaged = layers[1] @ layers[0] if "ema_rate" in options else None
+    # A few dozen roundings a step, of numbers below ten, that a stable descent does not enlarge.
+    bound = 50 * steps * ULP * 10
+    for count in range(steps + 1):
+        if count % every == 0:
+            record = count // every
+            assert abs(run.times[record] - count * step) <= 4 * ULP
+            assert np.all(np.abs(run.strengths[record] - np.linalg.norm(layers[1] @ layers[0], axis=0)) <= bound)
+            assert np.all(np.abs(run.predictor[record] - predictor) <= bound)
+            residuals = np.array(
+                [layers[1].T @ layers[1] - layers[0] @ layers[0].T, predictor.T @ predictor - layers[1] @ layers[1].T]
+            )
+            assert np.all(np.abs(run.balance[record] - residuals) <= bound)
+        if count == steps:
+            break
+        layer_slopes, predictor_slope = slopes(
+            layers, predictor, objective, averaged, options.get("stop_gradient", True)
+        )
+        product = layers[1] @ layers[0]
+        layers, predictor = layers - step * layer_slopes, predictor - step * predictor_slope
+        if averaged is not None:
+            averaged = averaged + step * 0.7 * (product - averaged)
+    assert np.all(np.abs(run.parameters.layers - layers) <= bound)
+    assert np.all(np.abs(run.target_encoder - (layers[1] @ layers[0] if averaged is None else averaged)) <= bound)
+
+
+def test_gradient_flow_is_the_flow_and_conserves_the_balance():
+    """Runge-Kutta against an adaptive solver of order 8: both errors fall by 2^4 when the step is halved."""
+
+    def velocity(_, flat):
+        layer_slopes, predictor_slope = slopes(flat[:18].reshape(2, 3, 3), flat[18:].reshape(3, 3), "jepa")
+        return -np.concatenate([layer_slopes.ravel(), predictor_slope.ravel()])
+
+    start = np.concatenate([LAYERS.ravel(), PREDICTOR.ravel()])
+    exact = solve_ivp(velocity, (0, 4), start, method="DOP853", rtol=1e-12, atol=1e-13).y[:, -1]
+    errors, drifts = [], []
+    for count in (40, 80, 160):
+        run = in_numpy(observed.gradient_flow(START, SIGMA_XX, SIGMA_YX, 4 / count, count, count, "jepa"))
+        flat = np.concatenate([np.ravel(part) for part in run.parameters])
+        errors.append(np.max(np.abs(flat - exact)))
+        drifts.append(np.max(np.abs(run.balance[-1] - run.balance[0])))
+    # A method of order 4 with corrections of relative size of the step: the last ratio is nearer to 16 than 8 or 32.
+    for values in (errors, drifts):
+        assert 11 < values[1] / values[2] < 23
+        assert values[2] < 1e-5
+    broken = in_numpy(observed.gradient_descent(START, SIGMA_XX, SIGMA_YX, 4 / 160, 159, 53, "jepa"))
+    assert np.max(np.abs(broken.balance[-1] - broken.balance[0])) > 1e-3
+
+
+@pytest.mark.parametrize("objective", ["jepa", "mae"])
+def test_largest_stable_step_is_that_of_the_linear_flow(objective):
+    """Eigenvalues of the flow's Jacobian at the full fixed point, in a rotated basis with equal variances in it."""
+    basis = np.linalg.qr(FLOW_RNG.standard_normal((2, 2)))[0]
+    for cross, rho in (([1.2, 0.4], [1.5, 0.5]), ([0.8, 0.7], [0.5, 1.3])):
+        cross, rho = np.array(cross), np.array(rho)
+        covariances = basis * (cross / rho) @ basis.T, basis * cross @ basis.T
+        fixed = observed.saddle_state(jax.random.key(0), (0, 1), rho, 2, objective, basis=basis)
+        fastest = -observed.flow_eigenvalues(fixed, *covariances, objective).real[-1]
+        for method, reach in (("runge_kutta", 2.785293563405282), ("euler", 2.0)):
+            step = observed.largest_stable_step(*covariances, 2, objective, method=method)
+            assert abs(step * fastest / reach - 1) <= 1e3 * ULP * 100
+    # 1 + z + z²/2 + z³/6 + z⁴/24 leaves [-1, 1] at z = -2.785..., 1 + z at -2.
+    z = -2.785293563405282
+    assert abs(1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24 - 1) <= 64 * ULP
+
+
+def test_first_and_last_crossings_of_exponential_pieces():
+    """Between records the strengths are exponentials, so that interpolation in the logarithm is exact."""
+    times = np.array([0.0, 1.0, 3.0, 4.0, 6.0])
+    logs = np.array([[0.0, 2.0, 0.0], [2.0, 2.0, 0.5], [-1.0, 3.0, 0.2], [1.0, 3.0, 0.1], [3.0, 0.5, 0.3]])
+    found = observed.up_crossings(times, np.exp(logs), np.exp([1.0, 1.0, 1.0]))
+    np.testing.assert_allclose(found.first, [0.5, np.inf, np.inf], rtol=16 * ULP)
+    # At t = 4 the first is at the level again: the crossing ends there, and it stays above.
+    np.testing.assert_allclose(found.last, [4.0, np.inf, np.inf], rtol=16 * ULP)
+    assert found.ends_above.tolist() == [True, False, False]
+
+
+def test_stepwise_flow_is_the_flow_of_its_loss():
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((2, 40, 5))
+    Y += 2 * X
+    moment = np.asarray(observed.views_moment(X, Y))
+    assert np.all(np.abs(moment - sum(np.outer(x, y) + np.outer(y, x) for x, y in zip(X, Y, strict=True)) / 80) < 1e-13)
+    start = np.asarray(observed.random_embedding(KEY, 2, 5, 1e-2))
+
+    def velocity(_, flat):
+        W = flat.reshape(2, 5)
+        return (-4 * (W @ moment @ W.T - np.eye(2)) @ W @ moment).ravel()
+
+    times = np.array([0.1, 0.3, 2.0])
+    found = np.asarray(observed.stepwise_flow(start, moment, times))
+    # Both keep to 1e-11 and 1e-12 of a growing solution, in a few hundred steps: 1e-8 in all, in the flow's own size.
+    for time, W in zip(times, found, strict=True):
+        reference = solve_ivp(velocity, (0, time), start.ravel(), method="DOP853", rtol=1e-12, atol=1e-15).y[:, -1]
+        assert np.all(np.abs(W.ravel() - reference) <= 1e-8)
+    stepwise_loss = jax.jit(observed.stepwise_loss)
+    losses = [float(stepwise_loss(W, moment)) for W in (start, *found)]
+    assert np.all(np.diff(losses) < 0)
+    assert abs(losses[0] - np.sum((start @ moment @ start.T - np.eye(2)) ** 2)) <= 100 * ULP
+    # Both modes are learned in the end: the loss is 0 and all of it was lost in two steps of 1.
+    assert losses[-1] < 1e-9
+    assert 1.9 < losses[0] < 2
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_deep_linear_flow_follows_the_gradient_of_every_layer(depth):
+    rng = np.random.default_rng(1)
+    layers = rng.standard_normal((depth, 2, 2)) / 2
+    root, cross = rng.standard_normal((2, 2, 2))
+    Sigma_xx, Sigma_yx = root @ root.T + np.eye(2), cross
+    times = np.array([0.5, 1.0, 2.0])
+    found = np.asarray(observed.deep_linear_flow(layers, Sigma_xx, Sigma_yx, times))
+
+    def product(layers):
+        return reduce(lambda below, layer: layer @ below, layers, np.eye(2))
+
+    def velocity(_, flat):
+        layers = flat.reshape(depth, 2, 2)
+        error = product(layers) @ Sigma_xx - Sigma_yx
+        return -np.concatenate(
+            [(product(layers[i + 1 :]).T @ error @ product(layers[:i]).T).ravel() for i in range(depth)]
+        )
+
+    for time, whole in zip(times, found, strict=True):
+        end = solve_ivp(velocity, (0, time), layers.ravel(), method="DOP853", rtol=1e-12, atol=1e-13).y[:, -1]
+        assert np.all(np.abs(whole - product(end.reshape(depth, 2, 2))) <= 1e-8)
