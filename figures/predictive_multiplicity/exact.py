@@ -9,7 +9,6 @@ from jaxtyping import Bool, Int
 
 from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity._domains import Target
-from theory_on_trial.compilation_cache import cache_folder
 
 TOLERANCES = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
 SECONDS = 60
@@ -26,11 +25,10 @@ class Solved(NamedTuple):
 
 
 def solve(table: observed.Table, tolerances: Sequence[float]) -> Solved:
-    """Solve every program of a table, or read the answers of an earlier call from the cache."""
-    kept = cache_folder() / "figures"
+    """Solve every program of a table."""
     baseline = observed.co_optimal(table).solutions[0]
-    flips = observed.flip_errors(table, baseline, time_limit=SECONDS, cache=kept)
-    path = observed.discrepancy_path(table, baseline, tolerances, time_limit=SECONDS, cache=kept)
+    flips = observed.flip_errors(table, baseline, time_limit=SECONDS)
+    path = observed.discrepancy_path(table, baseline, tolerances, time_limit=SECONDS)
     return Solved(table, baseline, flips, path)
 
 

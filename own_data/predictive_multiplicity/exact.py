@@ -10,13 +10,14 @@ from jaxtyping import Float
 from own_data.predictive_multiplicity.baseline import Baseline, Own, own_baseline
 from own_data.predictive_multiplicity.competitors import Competitors
 from own_data.predictive_multiplicity.inputs import Sample, group_numbers, sample_of
+from own_data.predictive_multiplicity.known import Folder
+from own_data.predictive_multiplicity.progress import ProgressSetting, progress_of
 from own_data.predictive_multiplicity.result import Multiplicity
 from own_data.predictive_multiplicity.search import Search
 from own_data.predictive_multiplicity.views import Views
-from sims.predictive_multiplicity._domains import Folder, Samples, SampleWeights, Solver, TimeLimit, Workers
+from sims.predictive_multiplicity._domains import Samples, SampleWeights, TimeLimit, Workers
 from sims.predictive_multiplicity.certificates import GordanProgram
 from sims.predictive_multiplicity.mip import Deadline
-from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from theory_on_trial.contract import ANY_NUMBER, Interval, guarded
 from theory_on_trial.own_data.answer import Doubt
 
@@ -34,7 +35,6 @@ def multiplicity(
     baseline: Any = None,
     sample_weight: SampleWeights | None = None,
     groups: Annotated[Any, ANY_NUMBER] = None,
-    solver: Solver = "highs",
     time_limit: TimeLimit = None,
     workers: Workers = 1,
     progress: ProgressSetting = "auto",
@@ -59,7 +59,6 @@ def multiplicity(
             the largest margin, of those known after 100 (discrepancy and ambiguity may depend on which one is taken).
         sample_weight: how often each sample counts, [n]; once each if not given.
         groups: of each sample, [n], names or numbers: adds what happens to whom. It is not a feature.
-        solver: "highs", or "scip" (`pip install pyscipopt`).
         time_limit: seconds for the whole call, None for as long as proofs take. When it is over, or at Ctrl-C, what is
             known by then is returned: proved bounds, and labelled as such.
         workers: processes that share the programs of the rows.
@@ -72,7 +71,6 @@ def multiplicity(
         ValueError: for an X that is no table with rows or not finite, other than two classes, weights that are all
             zero, lengths that do not match, a group that is missing or without weight, and a baseline that is not
             linear on these rows or has a score of 0.
-        ImportError: for a solver that is not installed.
 
     Source: the definitions of Marx, Calmon & Ustun 2020; solved and proved as derived here.
 
@@ -95,7 +93,6 @@ def multiplicity(
             None if own is None else own.dichotomy,
             admitted,
             start=None if own is None else own.weights,
-            solver=solver,
             deadline=deadline,
             workers=workers,
             cache=cache,
@@ -184,7 +181,7 @@ def _doubts(sample: Sample, search: Search, by_tolerance: pd.DataFrame, unwritte
     if unwritten:
         yield Doubt(f"coefficients of {unwritten} competitors need more than double precision", np.inf, "")
     if search.n_failures:
-        yield Doubt(f"the solvers gave up on {search.n_failures} programs, whose bounds stay where they were", 0.0, "")
+        yield Doubt(f"the solver gave up on {search.n_failures} programs, whose bounds stay where they were", 0.0, "")
 
 
 def _missing(sample: Sample) -> str:

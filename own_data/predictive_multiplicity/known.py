@@ -13,6 +13,8 @@ from sims.predictive_multiplicity.tasks import Task
 from theory_on_trial.sweep._source import source_digest
 from theory_on_trial.sweep._store import ChunkStore
 
+Folder = str | os.PathLike[str]
+
 
 class Known:
     """Distinct classifiers, and proved bounds by name.
@@ -21,7 +23,7 @@ class Known:
     fewest : the fewest errors of one with b_u = 0 and with b_u = 1, [2, rows].
     """
 
-    def __init__(self, table: Table, cache: str | os.PathLike[str] | None):
+    def __init__(self, table: Table, cache: Folder | None):
         n_rows, n_dims = len(table.rows), table.rows.shape[1] + 1
         self._table = table
         self._seen: set[bytes] = set()

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from own_data.predictive_multiplicity.known import Known
+from own_data.predictive_multiplicity.known import Folder, Known
+from own_data.predictive_multiplicity.progress import Progress
 from sims.predictive_multiplicity import (
     Solution,
     Table,
@@ -16,13 +16,12 @@ from sims.predictive_multiplicity import (
     exact_signs,
     flip_errors,
 )
-from sims.predictive_multiplicity._domains import Folder, Solver, Workers
+from sims.predictive_multiplicity._domains import Workers
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights
 from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
 from sims.predictive_multiplicity.line_search import Classifier, LineSearch
 from sims.predictive_multiplicity.margin_free import MarginFree
 from sims.predictive_multiplicity.mip import Deadline
-from sims.predictive_multiplicity.progress import Progress
 from sims.predictive_multiplicity.tasks import Task, least_errors, most_disagreement
 from theory import predictive_multiplicity as predicted
 
@@ -33,7 +32,7 @@ _LARGEST_LIST = 5e7  # cells times rows
 _HIGHEST_DIMENSION = 4
 _MANY = 10**6  # as often as there is time for
 _SMALL = 50_000  # entries, of a program that takes a moment
-_ATTEMPTS = 3  # of one solver and the other
+_ATTEMPTS = 3  # of a solver that gives up
 _PAIRS = 4e5  # of rows, that a program sorts in a second
 
 
@@ -52,14 +51,13 @@ class Search:
         admitted: list[int | float],
         *,
         start: Float[np.ndarray, "dims"] | None,
-        solver: Solver,
         deadline: Deadline,
         workers: Workers,
         cache: Folder | None,
         bar: Progress,
     ):
         self.table, self.admitted, self._own = table, sorted(set(admitted)), own
-        self._start, self._solver, self._workers, self._bar = start, solver, workers, bar
+        self._start, self._workers, self._bar = start, workers, bar
         self._deadline, self._limited = deadline, deadline.left() is not None
         self.known = Known(table, cache)
         positives, negatives = table.positives, table.negatives
@@ -247,7 +245,7 @@ class Search:
         return left is not None and n_rows**2 / 2 > _PAIRS * left
 
     def _solve(self, task: Task, deadline: Deadline) -> float:
-        """A proved bound of a task; what is met on the way is kept. Where a solver gives up the other one follows."""
+        """A proved bound of a task; what is met on the way is kept. Where the solver gives up it starts afresh."""
         if self._too_large():
             return -np.inf
         bound, sign = -np.inf, 1 if task.baseline is None else -1
@@ -260,19 +258,12 @@ class Search:
             best = self.known.best(task)
             if best is not None:
                 pool.add(best.dichotomy, Weights(best.weights, math.nan))
-            try:
-                self._engine = self._engine or MarginFree(
-                    self.table, GordanProgram(self.table), self._solver, margin=0.0
-                )
-            except ImportError:
-                self._solver = "highs"
-                continue
+            self._engine = self._engine or MarginFree(self.table, GordanProgram(self.table), margin=0.0)
             bound = max(bound, self._engine.solve(task, pool, deadline, watch)[0])
             self.known.add([Classifier(weights.weights, dichotomy) for dichotomy, weights in pool])
             if not self._engine.failed:
                 return bound
             self._engine = None
-            self._solver = "scip" if self._solver == "highs" else "highs"
         self.n_failures += 1
         return bound
 
@@ -299,8 +290,8 @@ class Search:
         else:
             below = AllBelow(table, self.least + (1 if task.integral else 1e-5 * max(1.0, self.least)), _MOST_OPTIMAL)
             cutoff = below.best_value(task)
-            engine = MarginFree(table, gordan, self._solver, margin=0.0)
-            complete = engine.solve(task, below, self._part(0.2), None)[0] >= cutoff
+            engine = MarginFree(table, gordan, margin=0.0)
+            complete = engine.solve(task, below, self._part(0.2))[0] >= cutoff
             self.known.add([Classifier(weights.weights, dichotomy) for dichotomy, weights in below])
             optimal = np.array([dichotomy for dichotomy, _ in below if task.value(dichotomy) < cutoff])
             if complete:
@@ -367,8 +358,7 @@ class Search:
         rows = np.array(list(self._ordered()))
         left = self._deadline.left()
         each = None if left is None else max(left * self._workers / len(rows), 1e-3)
-        options: dict[str, Any] = {"solver": self._solver, "workers": self._workers, "time_limit": each}
-        found = flip_errors(self.table, self.baseline, rows=rows, **options)
+        found = flip_errors(self.table, self.baseline, rows=rows, workers=self._workers, time_limit=each)
         for row, solution in zip(rows.tolist(), found.solutions, strict=True):
             self._absorb(row, solution)
 

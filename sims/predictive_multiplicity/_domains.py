@@ -1,6 +1,5 @@
 """The domains of the simulators' arguments, in the paper's words."""
 
-import os
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -42,8 +41,6 @@ Target = Literal["arrest", "violent"]
 # Exact solvers.
 Formulation = Literal["margin_free", "big_m", "published"]
 """The integer program: over dichotomies alone, with weights, or as released."""
-Solver = Literal["highs", "scip"]
-"""Who solves it; "scip" wants `pip install pyscipopt`."""
 Margin = Annotated[float, Interval(1e-6, 1, "[)", why="solvers meet a row to a tenth of the least")]
 """gamma, where a formulation has a margin."""
 TimeLimit = Annotated[float, Interval(0, closed="(]"), MAY_BE_INFINITE] | None
@@ -53,7 +50,6 @@ Share = Annotated[float, UNIT_INTERVAL]
 Tolerances = Annotated[Sequence[float] | Float[np.ndarray, "tolerances"], UNIT_INTERVAL, MAY_BE_EMPTY]
 """epsilon, tolerances of the error rate."""
 Workers = Annotated[int, Interval(1, 1024, why="each is a process")]
-Folder = str | os.PathLike[str]
 
 # Points in general position, and pools of fitted models.
 Points = Real[AnyArray, "rows dim"]

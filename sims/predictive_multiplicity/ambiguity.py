@@ -5,10 +5,9 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Real
 
-from sims.predictive_multiplicity._domains import Formulation, Margin, Share, Solver, TimeLimit, Tolerances
+from sims.predictive_multiplicity._domains import Formulation, Margin, Share, TimeLimit, Tolerances
 from sims.predictive_multiplicity.exact_solver import Baseline, ExactSolver, Solution, dichotomy_of
 from sims.predictive_multiplicity.flips import FlipErrors
-from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.table import AnyTable
 from sims.predictive_multiplicity.tasks import most_disagreement, tolerance_of
 from theory_on_trial.contract import MAY_BE_EMPTY, guarded, require
@@ -72,11 +71,9 @@ def ambiguity_by_coverage(
     tolerance: Share,
     *,
     formulation: Formulation = "margin_free",
-    solver: Solver = "highs",
     margin: Margin = 1e-4,
     time_limit: TimeLimit = None,
     exact: bool = False,
-    progress: ProgressSetting = False,
 ) -> Coverage:
     """Ambiguity at one tolerance ε: take the competitor that flips most of what is not covered yet, until none does.
 
@@ -86,20 +83,17 @@ def ambiguity_by_coverage(
     """
     dichotomy = dichotomy_of(table, baseline)
     admitted = tolerance_of(table, tolerance)
-    exact_solver = ExactSolver(table, formulation=formulation, solver=solver, margin=margin, exact=exact)
+    exact_solver = ExactSolver(table, formulation=formulation, margin=margin, exact=exact)
     exact_solver.admit(baseline)
     covered = np.zeros(len(table.rows), bool)
     solutions: list[Solution] = []
-    with progress_of(progress, "coverage", len(table.rows)) as bar:
-        while True:
-            task = most_disagreement(table, dichotomy, admitted, np.where(covered, 0, table.totals))
-            solution = exact_solver.solve(task, time_limit=time_limit, watch=bar.watch)
-            if solution.value == 0:
-                break
-            solutions.append(solution)
-            newly = (solution.dichotomy != dichotomy) & ~covered
-            covered |= newly
-            bar.advance(int(newly.sum()))
+    while True:
+        task = most_disagreement(table, dichotomy, admitted, np.where(covered, 0, table.totals))
+        solution = exact_solver.solve(task, time_limit=time_limit)
+        if solution.value == 0:
+            break
+        solutions.append(solution)
+        covered |= solution.dichotomy != dichotomy
     ambiguous = table.totals[covered].sum().item()
     bound = ambiguous if solution.status == "optimal" else table.n
     return Coverage(ambiguous, bound, covered, tuple(solutions), len(solutions) + 1)

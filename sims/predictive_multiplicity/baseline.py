@@ -5,13 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int
 
-from sims.predictive_multiplicity._domains import Formulation, Margin, Scores, Solver, TimeLimit
+from sims.predictive_multiplicity._domains import Formulation, Margin, Scores, TimeLimit
 from sims.predictive_multiplicity.certificates import GordanProgram
 from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution, certified
 from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
 from sims.predictive_multiplicity.margin_free import MarginFree
 from sims.predictive_multiplicity.mip import Deadline
-from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
 from sims.predictive_multiplicity.table import AnyTable
 from sims.predictive_multiplicity.tasks import least_errors
 from theory_on_trial.contract import Count, NonNegative, guarded, require
@@ -25,11 +24,9 @@ def minimise_errors(
     table: AnyTable,
     *,
     formulation: Formulation = "margin_free",
-    solver: Solver = "highs",
     margin: Margin = 1e-4,
     time_limit: TimeLimit = None,
     exact: bool = False,
-    progress: ProgressSetting = False,
 ) -> Solution:
     """A linear classifier with the least number of errors, E_0 = min_b E(b): the baseline h_0.
 
@@ -39,21 +36,16 @@ def minimise_errors(
     Args:
         table: the sample.
         formulation: the program that is solved.
-        solver: what solves it.
         margin: γ of the two formulations that have one, and of circuits that could not be made rational.
         time_limit: seconds.
         exact: whether a formulation with a margin is followed by the margin-free one, which starts from its answer and
             makes the certificate "exact".
-        progress: a bar if True, on a terminal if "auto", or a function of (done, total, incumbent, bound).
 
-    Raises ImportError for a solver that is not installed, RuntimeError for an answer that does not recount.
+    Raises RuntimeError for an answer that does not recount.
     Source: Marx, Calmon & Ustun 2020; the margin-free formulation is derived here.
     """
-    exact_solver = ExactSolver(table, formulation=formulation, solver=solver, margin=margin, exact=exact)
-    with progress_of(progress, "baseline", 1) as bar:
-        solution = exact_solver.solve(least_errors(table), time_limit=time_limit, watch=bar.watch)
-        bar.advance()
-    return solution
+    exact_solver = ExactSolver(table, formulation=formulation, margin=margin, exact=exact)
+    return exact_solver.solve(least_errors(table), time_limit=time_limit)
 
 
 class NearOptimal(NamedTuple):
@@ -71,7 +63,6 @@ def co_optimal(
     table: AnyTable,
     extra_errors: NonNegative = 0.0,
     *,
-    solver: Solver = "highs",
     most: Count = 1000,
     time_limit: TimeLimit = None,
 ) -> NearOptimal:
@@ -84,14 +75,14 @@ def co_optimal(
     Errors as `minimise_errors`. Source: derived here.
     """
     task, deadline, gordan = least_errors(table), Deadline(time_limit), GordanProgram(table)
-    engine, pool = MarginFree(table, gordan, solver), Incumbents(table)
-    least, certificate = engine.solve(task, pool, deadline, None)
+    engine, pool = MarginFree(table, gordan), Incumbents(table)
+    least, certificate = engine.solve(task, pool, deadline)
     if least < pool.best_value(task):
         return NearOptimal((), False)
     limit = least + extra_errors
     cutoff = limit + 1 if task.integral else limit + _SAME_ERRORS * max(1.0, limit)
     below = AllBelow(table, cutoff, most)
-    bound, certificate = engine.solve(task, below, deadline, None)
+    bound, certificate = engine.solve(task, below, deadline)
     found = [certified(table, task, *known, least, certificate) for known in below if task.value(known[0]) < cutoff]
     found = [one if one.status == "optimal" else one._replace(status="near-optimal") for one in found]
     found.sort(key=lambda one: (one.errors, -round(one.margin, _SAME_MARGIN), one.dichotomy.tolist()))

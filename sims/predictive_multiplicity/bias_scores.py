@@ -14,8 +14,8 @@ from jax import Array
 from jaxtyping import Float, Real
 
 from sims.predictive_multiplicity._domains import Chances, Criterion, Joint
+from sims.predictive_multiplicity.highs import solve
 from sims.predictive_multiplicity.mip import Limits, Program
-from sims.predictive_multiplicity.solvers import solve
 from theory_on_trial.arrays import AnyArray
 from theory_on_trial.contract import MAY_BE_INFINITE, NonNegative, guarded, require
 

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int, Real
 
 from sims.predictive_multiplicity.circuits import Cut, circuit_cut
+from sims.predictive_multiplicity.highs import ResidentProgram
 from sims.predictive_multiplicity.mip import Program
-from sims.predictive_multiplicity.solvers import linear_program
 from sims.predictive_multiplicity.table import AnyTable, Table
 from theory_on_trial.contract import guarded, require
 
@@ -81,7 +81,7 @@ class GordanProgram:
         cost[-1] = 1.0
         self._tau_only = cost
         self._columns = np.arange(2 * self._n_rows + 1)
-        self._program = linear_program(
+        self._program = ResidentProgram(
             Program(
                 cost,
                 np.zeros(len(cost)),

@@ -5,10 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Real
 
-from sims.predictive_multiplicity._domains import Folder, Formulation, Margin, Solver, TimeLimit, Tolerances
+from sims.predictive_multiplicity._domains import Formulation, Margin, TimeLimit, Tolerances
 from sims.predictive_multiplicity.exact_solver import Baseline, ExactSolver, Solution, dichotomy_of
-from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
-from sims.predictive_multiplicity.resume import KeptSolutions
 from sims.predictive_multiplicity.table import AnyTable
 from sims.predictive_multiplicity.tasks import most_disagreement, tolerance_of
 from theory_on_trial.contract import guarded
@@ -35,12 +33,9 @@ def discrepancy_path(
     tolerances: Tolerances,
     *,
     formulation: Formulation = "margin_free",
-    solver: Solver = "highs",
     margin: Margin = 1e-4,
     time_limit: TimeLimit = None,
     exact: bool = False,
-    progress: ProgressSetting = False,
-    cache: Folder | None = None,
 ) -> DiscrepancyPath:
     """The largest disagreement of b with h_0 over linear dichotomies with E(b) <= E(h_0) + e, for each tolerance ε.
 
@@ -57,23 +52,12 @@ def discrepancy_path(
     """
     dichotomy = dichotomy_of(table, baseline)
     admitted = [tolerance_of(table, epsilon) for epsilon in tolerances]
-    settings = {"formulation": formulation, "solver": solver, "margin": margin, "exact": exact}
-    kept = KeptSolutions(cache, discrepancy_path, table, dichotomy, settings)
-    exact_solver = ExactSolver(table, formulation=formulation, solver=solver, margin=margin, exact=exact)
+    exact_solver = ExactSolver(table, formulation=formulation, margin=margin, exact=exact)
     exact_solver.admit(baseline)
-    solutions = {}
-    with progress_of(progress, "discrepancy", len(set(admitted))) as bar:
-        for tolerance in sorted(set(admitted)):
-            solution = kept.solutions.get(repr(tolerance))
-            if solution is None:
-                task = most_disagreement(table, dichotomy, tolerance)
-                solution = exact_solver.solve(task, time_limit=time_limit, watch=bar.watch)
-                kept.keep(repr(tolerance), solution)
-            else:
-                exact_solver.admit(solution)
-            solutions[tolerance] = solution
-            bar.watch(solution.value, solution.bound)
-            bar.advance()
+    solutions = {
+        tolerance: exact_solver.solve(most_disagreement(table, dichotomy, tolerance), time_limit=time_limit)
+        for tolerance in sorted(set(admitted))
+    }
     ordered = tuple(solutions[tolerance] for tolerance in admitted)
     numbers = int if table.has_counts else float
     values, bounds = ([getattr(one, name) for one in ordered] for name in ("value", "bound"))

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity._domains import Dichotomy, Formulation, Solver
+from sims.predictive_multiplicity._domains import Dichotomy, Formulation
 from sims.predictive_multiplicity.big_m import BigM
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights, exact_signs
 from sims.predictive_multiplicity.incumbents import Incumbents
 from sims.predictive_multiplicity.margin_free import MarginFree
-from sims.predictive_multiplicity.mip import Deadline, Watch
+from sims.predictive_multiplicity.mip import Deadline
 from sims.predictive_multiplicity.published import Published
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task
@@ -64,7 +64,7 @@ def dichotomy_of(table: Table, baseline: Baseline) -> Dichotomy:
 class ExactSolver:
     """Solves tasks on one table: rows and dichotomies found for one task serve the next.
 
-    formulation : "margin_free", "big_m" or "published". solver : "highs" or "scip". margin : the γ of the two
+    formulation : "margin_free", "big_m" or "published". margin : the γ of the two
     formulations that have one, and of circuits that could not be made rational.
     exact : whether a formulation with a margin is followed by the margin-free one, which starts from its answer and
     makes the certificate "exact".
@@ -75,7 +75,6 @@ class ExactSolver:
         table: Table,
         *,
         formulation: Formulation = "margin_free",
-        solver: Solver = "highs",
         margin: float = 1e-4,
         exact: bool = False,
     ):
@@ -85,9 +84,9 @@ class ExactSolver:
         self._engines: list[Any] = []
         if formulation != "margin_free":
             form = (BigM if formulation == "big_m" else Published)(table, margin)
-            self._engines.append(WithWeights(form, self.gordan, solver, margin))
+            self._engines.append(WithWeights(form, self.gordan, margin))
         if formulation == "margin_free" or exact:
-            self._engines.append(MarginFree(table, self.gordan, solver, margin))
+            self._engines.append(MarginFree(table, self.gordan, margin))
         for constant in (0, 1):
             self.admit(np.full(len(table.rows), constant))
 
@@ -101,20 +100,14 @@ class ExactSolver:
             raise ValueError("baseline must be the dichotomy of a linear classifier, got one that no weights have")
         self.incumbents.add(dichotomy, weights)
 
-    def solve(self, task: Task, *, time_limit: float | None = None, watch: Watch | None = None) -> Solution:
+    def solve(self, task: Task, *, time_limit: float | None = None) -> Solution:
         """Solve a task to proven optimality, or until `time_limit` seconds have passed.
 
         Raises RuntimeError if an answer does not recount.
         """
         deadline = Deadline(time_limit)
-        sign = 1 if task.baseline is None else -1
-
-        def told(best: float, bound: float) -> None:
-            assert watch is not None
-            watch(sign * best, sign * bound)
-
         for engine in self._engines:
-            bound, certificate = engine.solve(task, self.incumbents, deadline, None if watch is None else told)
+            bound, certificate = engine.solve(task, self.incumbents, deadline)
         known = self.incumbents.best(task)
         if known is None:
             raise RuntimeError("no dichotomy is known that the task admits")

@@ -7,10 +7,8 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, Real
 
-from sims.predictive_multiplicity._domains import Folder, Formulation, Margin, Solver, TimeLimit, Workers
+from sims.predictive_multiplicity._domains import Formulation, Margin, TimeLimit, Workers
 from sims.predictive_multiplicity.exact_solver import Baseline, ExactSolver, Solution, dichotomy_of
-from sims.predictive_multiplicity.progress import ProgressSetting, progress_of
-from sims.predictive_multiplicity.resume import KeptSolutions
 from sims.predictive_multiplicity.table import AnyTable, Table
 from sims.predictive_multiplicity.tasks import least_errors
 from theory_on_trial.contract import MAY_BE_EMPTY, NON_NEGATIVE, guarded, require
@@ -32,13 +30,10 @@ def flip_errors(
     *,
     rows: Annotated[Int[np.ndarray, "flips"], NON_NEGATIVE, MAY_BE_EMPTY] | None = None,
     formulation: Formulation = "margin_free",
-    solver: Solver = "highs",
     margin: Margin = 1e-4,
     time_limit: TimeLimit = None,
     exact: bool = False,
     workers: Workers = 1,
-    progress: ProgressSetting = False,
-    cache: Folder | None = None,
 ) -> FlipErrors:
     """E_k = min E(b) over linear dichotomies with b_k != h_0(k), for the given rows (all if not given).
 
@@ -49,18 +44,15 @@ def flip_errors(
         baseline: h_0, a solution or b.
         rows: indices of rows of the table.
         formulation: as `minimise_errors`.
-        solver: as `minimise_errors`.
         margin: as `minimise_errors`.
         time_limit: seconds for each row; bounds and errors then differ where it was too short.
         exact: as `minimise_errors`.
         workers: processes that share the rows, each with its own relaxation; started afresh, so that a script needs
             the usual `if __name__ == "__main__"`.
-        progress: a bar if True, on a terminal if "auto", or a function of (done, total, incumbent, bound).
-        cache: folder in which optimal answers are kept, and from which an interrupted call resumes.
 
     Raises:
         ValueError: for a baseline that is not linear.
-        ImportError, RuntimeError: as `minimise_errors`.
+        RuntimeError: as `minimise_errors`.
 
     Source: the flip problem of Marx, Calmon & Ustun 2020.
 
@@ -69,26 +61,16 @@ def flip_errors(
     >>> flip_errors(corners, np.array([0, 1, 1, 1])).errors.tolist()
     [4, 1, 1, 1]
     """
-    dichotomy = dichotomy_of(table, baseline)
     rows = np.arange(len(table.rows)) if rows is None else rows
     largest, last = rows.max(initial=0), len(table.rows) - 1
     require(largest <= last, f"rows must be indices from 0 to {last}, got {largest}")
-    settings: dict[str, Any] = {"formulation": formulation, "solver": solver, "margin": margin, "exact": exact}
-    kept = KeptSolutions(cache, flip_errors, table, dichotomy, settings)
-    solutions = {row: kept.solutions[str(row)] for row in rows.tolist() if str(row) in kept.solutions}
-    missing = [row for row in dict.fromkeys(rows.tolist()) if row not in solutions]
-    with progress_of(progress, "flips", len(set(rows.tolist()))) as bar:
-        bar.advance(len(solutions))
-        if workers == 1:
-            worker = _Worker(table, baseline, settings, time_limit)
-            answers = ((row, worker.flip(row, bar.watch)) for row in missing)
-        else:
-            answers = _in_processes(workers, missing, (table, baseline, settings, time_limit))
-        for row, solution in answers:
-            solutions[row] = solution
-            kept.keep(str(row), solution)
-            bar.watch(solution.value, solution.bound)
-            bar.advance()
+    arguments = table, baseline, {"formulation": formulation, "margin": margin, "exact": exact}, time_limit
+    distinct = list(dict.fromkeys(rows.tolist()))
+    if workers == 1:
+        worker = _Worker(*arguments)
+        solutions = {row: worker.flip(row) for row in distinct}
+    else:
+        solutions = _in_processes(workers, distinct, arguments)
     ordered = tuple(solutions[row] for row in rows.tolist())
     numbers = int if table.has_counts else float
     values, bounds = ([getattr(one, name) for one in ordered] for name in ("value", "bound"))
@@ -101,9 +83,9 @@ class _Worker:
         self._solver = ExactSolver(table, **settings)
         self._solver.admit(baseline)
 
-    def flip(self, row: int, watch: Any = None) -> Solution:
+    def flip(self, row: int) -> Solution:
         task = least_errors(self._table, {row: 1 - int(self._dichotomy[row])})
-        return self._solver.solve(task, time_limit=self._time_limit, watch=watch)
+        return self._solver.solve(task, time_limit=self._time_limit)
 
 
 _worker: _Worker  # of a process started by `_in_processes`
@@ -114,18 +96,16 @@ def _start(*arguments: Any) -> None:
     _worker = _Worker(*arguments)
 
 
-def _flip(row: int) -> tuple[int, Solution]:
-    return row, _worker.flip(row)
+def _flip(row: int) -> Solution:
+    return _worker.flip(row)
 
 
-def _in_processes(workers: Workers, rows: list[int], arguments: tuple[Any, ...]) -> Any:
+def _in_processes(workers: Workers, rows: list[int], arguments: tuple[Any, ...]) -> dict[int, Solution]:
     _Worker(*arguments)  # its refusals are raised here
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, context, _start, arguments) as pool:
-        futures = [pool.submit(_flip, row) for row in rows]
         try:
-            for future in concurrent.futures.as_completed(futures):
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+            return dict(zip(rows, pool.map(_flip, rows), strict=True))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

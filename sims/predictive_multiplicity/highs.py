@@ -6,7 +6,7 @@ import highspy
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity.mip import Limits, LinearProgram, Outcome, Program, Watch
+from sims.predictive_multiplicity.mip import Limits, Outcome, Program
 
 _STATUS = {
     highspy.HighsModelStatus.kOptimal: "optimal",
@@ -14,6 +14,7 @@ _STATUS = {
     highspy.HighsModelStatus.kTimeLimit: "time limit",
 }
 _SHORTEST = 1e-3  # seconds
+_NO_LIMITS = Limits()
 
 
 def _quiet_highs(feasibility: float | int) -> Any:
@@ -48,9 +49,13 @@ def _status(highs: Any) -> str:
 
 
 def solve(
-    program: Program, limits: Limits, start: Float[np.ndarray, "variables"] | None, watch: Watch | None
+    program: Program, limits: Limits = _NO_LIMITS, start: Float[np.ndarray, "variables"] | None = None
 ) -> Outcome:
-    """As `solvers.solve`."""
+    """Solve a mixed-integer program on one core.
+
+    `start` is a feasible x to begin with (an infeasible one is ignored). On the time limit the outcome holds the best x
+    so far and a valid bound. Raises RuntimeError if the solver gives up for another reason.
+    """
     highs = _quiet_highs(limits.feasibility)
     highs.setOptionValue("mip_feasibility_tolerance", float(limits.feasibility))
     highs.setOptionValue("mip_abs_gap", float(limits.gap))
@@ -62,10 +67,6 @@ def solve(
         solution = highspy.HighsSolution()
         solution.col_value = start.tolist()
         highs.setSolution(solution)
-    if watch is not None:
-        highs.cbMipLogging.subscribe(
-            lambda event: watch(event.data_out.mip_primal_bound, event.data_out.mip_dual_bound)
-        )
     highs.run()
     status = _status(highs)
     info = highs.getInfo()
@@ -76,8 +77,8 @@ def solve(
     )
 
 
-class ResidentProgram(LinearProgram):
-    """As `mip.LinearProgram`."""
+class ResidentProgram:
+    """A linear program in memory: costs, bounds and rows change, and each solve starts from the last basis."""
 
     def __init__(self, program: Program):
         self._highs = _quiet_highs(1e-9)
@@ -86,30 +87,30 @@ class ResidentProgram(LinearProgram):
 
     @property
     def n_rows(self) -> int:
-        """As `LinearProgram.n_rows`."""
+        """How many rows there are."""
         return self._highs.getNumRow()
 
     def set_costs(self, columns: Int[np.ndarray, "n"], costs: Float[np.ndarray, "n"]) -> None:
-        """As `LinearProgram.set_costs`."""
+        """Replace the costs of some variables."""
         self._highs.changeColsCost(len(columns), columns.astype(np.int32), costs)
 
     def set_bounds(
         self, columns: Int[np.ndarray, "n"], lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]
     ) -> None:
-        """As `LinearProgram.set_bounds`."""
+        """Replace the bounds of some variables."""
         self._highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper)
 
     def set_row_bounds(self, row: int, lower: float, upper: float) -> None:
-        """As `LinearProgram.set_row_bounds`."""
+        """Replace the bounds of one row."""
         self._highs.changeRowBounds(row, lower, upper)
 
     def add_rows(self, rows: Any, lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]) -> None:
-        """As `LinearProgram.add_rows`."""
+        """Add rows, a SciPy matrix in CSR format with their bounds."""
         starts, columns = rows.indptr.astype(np.int32), rows.indices.astype(np.int32)
         self._highs.addRows(rows.shape[0], lower, upper, rows.nnz, starts, columns, rows.data)
 
     def delete_rows(self, rows: Int[np.ndarray, "deleted"]) -> None:
-        """As `LinearProgram.delete_rows`."""
+        """Remove rows that were slack at the last solve."""
         basis = self._highs.getBasis()  # deleting rows discards it
         gone = set(rows.tolist())
         basis.row_status = [status for row, status in enumerate(basis.row_status) if row not in gone]
@@ -117,7 +118,7 @@ class ResidentProgram(LinearProgram):
         self._highs.setBasis(basis)
 
     def run(self, seconds: float | None = None) -> str:
-        """As `LinearProgram.run`."""
+        """Solve and return "optimal", "infeasible" or "time limit"; RuntimeError if the solver gives up."""
         if seconds is not None:  # HiGHS counts the time of all solves
             self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(seconds, _SHORTEST))
         self._highs.run()
@@ -128,21 +129,21 @@ class ResidentProgram(LinearProgram):
 
     @property
     def objective(self) -> float:
-        """As `LinearProgram.objective`."""
+        """The optimum of the last solve."""
         return float(self._highs.getInfo().objective_function_value)
 
     @property
     def values(self) -> Float[np.ndarray, "variables"]:
-        """As `LinearProgram.values`."""
+        """The solution of the last solve."""
         return np.array(self._highs.getSolution().col_value)
 
     @property
     def row_duals(self) -> Float[np.ndarray, "constraints"]:
-        """As `LinearProgram.row_duals`."""
+        """The multipliers of the rows at the last solve: d objective / d right side."""
         return np.array(self._highs.getSolution().row_dual)
 
     @property
     def slacks(self) -> Float[np.ndarray, "constraints"]:
-        """As `LinearProgram.slacks`."""
+        """How far each row is from its nearer bound at the last solve."""
         model, activity = self._highs.getLp(), np.array(self._highs.getSolution().row_value)
         return np.minimum(activity - np.array(model.row_lower_), np.array(model.row_upper_) - activity)

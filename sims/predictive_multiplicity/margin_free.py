@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.predictive_multiplicity._domains import Solver
 from sims.predictive_multiplicity.certificates import GordanProgram, margin_certificate
 from sims.predictive_multiplicity.circuits import Cut, Parallelograms, as_rows, no_good_cut
+from sims.predictive_multiplicity.highs import ResidentProgram
 from sims.predictive_multiplicity.incumbents import Incumbents
 from sims.predictive_multiplicity.mip import Deadline, Program, Watch
-from sims.predictive_multiplicity.solvers import linear_program
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task, least_errors
 
@@ -45,7 +44,7 @@ class MarginFree:
     needed: every bound then covers all linear classifiers. Derived here.
     """
 
-    def __init__(self, table: Table, gordan: GordanProgram, solver: Solver = "highs", margin: float = 1e-4):
+    def __init__(self, table: Table, gordan: GordanProgram, margin: float = 1e-4):
         from scipy.sparse import csr_array
 
         n_rows = len(table.rows)
@@ -60,7 +59,7 @@ class MarginFree:
         self.n_nodes = 0
         self.failed = False
         self._root = -np.inf
-        self._relaxation = linear_program(
+        self._relaxation = ResidentProgram(
             Program(
                 self._errors.cost,
                 np.zeros(n_rows),
@@ -69,11 +68,12 @@ class MarginFree:
                 csr_array(self._errors.cost[None]),
                 np.array([-np.inf]),
                 np.array([np.inf]),
-            ),
-            solver,
+            )
         )
 
-    def solve(self, task: Task, incumbents: Incumbents, deadline: Deadline, watch: Watch | None) -> tuple[float, str]:
+    def solve(
+        self, task: Task, incumbents: Incumbents, deadline: Deadline, watch: Watch | None = None
+    ) -> tuple[float, str]:
         """Add the best dichotomies found to `incumbents`; return the bound and its certificate."""
         self._relaxation.set_costs(self._columns, task.cost)
         self._relaxation.set_row_bounds(0, -np.inf, task.most_errors - self._errors.constant)

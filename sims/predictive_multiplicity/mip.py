@@ -1,12 +1,11 @@
-"""A mixed-integer linear program as arrays, what a solver says about it, and what one keeps in memory."""
+"""A mixed-integer linear program as arrays, what a solver says about it, and when it may stop."""
 
-import abc
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 Watch = Callable[[float, float], None]  # is told the best objective so far and the proved bound, both to be minimised
 
@@ -62,58 +61,3 @@ class Deadline:
     def passed(self) -> bool:
         """Whether no time is left."""
         return self.left() == 0.0
-
-
-class LinearProgram(abc.ABC):
-    """A linear program in memory: costs, bounds and rows change, and each solve starts from the last basis."""
-
-    @property
-    @abc.abstractmethod
-    def n_rows(self) -> int:
-        """How many rows there are."""
-
-    @abc.abstractmethod
-    def set_costs(self, columns: Int[np.ndarray, "changed"], costs: Float[np.ndarray, "changed"]) -> None:
-        """Replace the costs of some variables."""
-
-    @abc.abstractmethod
-    def set_bounds(
-        self, columns: Int[np.ndarray, "n"], lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]
-    ) -> None:
-        """Replace the bounds of some variables."""
-
-    @abc.abstractmethod
-    def set_row_bounds(self, row: int, lower: float, upper: float) -> None:
-        """Replace the bounds of one row."""
-
-    @abc.abstractmethod
-    def add_rows(self, rows: Any, lower: Float[np.ndarray, "n"], upper: Float[np.ndarray, "n"]) -> None:
-        """Add rows, a SciPy matrix in CSR format with their bounds."""
-
-    @abc.abstractmethod
-    def delete_rows(self, rows: Int[np.ndarray, "deleted"]) -> None:
-        """Remove rows that were slack at the last solve."""
-
-    @abc.abstractmethod
-    def run(self, seconds: float | None = None) -> str:
-        """Solve and return "optimal", "infeasible" or "time limit"."""
-
-    @property
-    @abc.abstractmethod
-    def objective(self) -> float:
-        """The optimum of the last solve."""
-
-    @property
-    @abc.abstractmethod
-    def values(self) -> Float[np.ndarray, "variables"]:
-        """The solution of the last solve."""
-
-    @property
-    @abc.abstractmethod
-    def row_duals(self) -> Float[np.ndarray, "constraints"]:
-        """The multipliers of the rows at the last solve: d objective / d right side."""
-
-    @property
-    @abc.abstractmethod
-    def slacks(self) -> Float[np.ndarray, "constraints"]:
-        """How far each row is from its nearer bound at the last solve."""

@@ -5,12 +5,12 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.predictive_multiplicity._domains import Margin, Share, Solver
+from sims.predictive_multiplicity._domains import Margin, Share
 from sims.predictive_multiplicity.big_m import BigM
 from sims.predictive_multiplicity.exact_solver import Baseline, dichotomy_of
+from sims.predictive_multiplicity.highs import solve
 from sims.predictive_multiplicity.mip import Limits
 from sims.predictive_multiplicity.published import Published
-from sims.predictive_multiplicity.solvers import solve
 from sims.predictive_multiplicity.table import AnyTable
 from sims.predictive_multiplicity.tasks import least_errors, most_disagreement, tolerance_of
 from sims.predictive_multiplicity.with_weights import raw_design
@@ -40,7 +40,6 @@ def uncertified_errors(
     *,
     feasibility: Annotated[float, Interval(1e-10, 1e-3, why="as far as solvers go")] = 1e-6,
     reach: Wide = 1.0,
-    solver: Solver = "highs",
 ) -> Uncertified:
     """The least errors that the big-M formulation reports for a margin γ, rows met to the tolerance `feasibility`.
 
@@ -50,7 +49,7 @@ def uncertified_errors(
     """
     formulation, task, design = BigM(table, margin, reach), least_errors(table), raw_design(table)
     program, constant = formulation.program(task)
-    outcome = solve(program, solver, limits=Limits(gap=0.99 if table.has_counts else 0.0, feasibility=feasibility))
+    outcome = solve(program, limits=Limits(gap=0.99 if table.has_counts else 0.0, feasibility=feasibility))
     if outcome.values is None:
         return Uncertified(np.inf, table.n, 0, len(design), np.zeros(design.shape[1]))
     positive, negative = outcome.values[len(design) :].reshape(2, -1)
@@ -67,7 +66,6 @@ def one_sided_discrepancy(
     tolerance: Share,
     *,
     margin: Margin = 1e-4,
-    solver: Solver = "highs",
 ) -> Uncertified:
     """The discrepancy that the published program reports with M a >= γ + h_0 <w, u> alone: never too small.
 
@@ -79,7 +77,7 @@ def one_sided_discrepancy(
     formulation = Published(table, margin, one_sided=True)
     task = most_disagreement(table, dichotomy, tolerance_of(table, tolerance))
     program, constant = formulation.program(task)
-    outcome = solve(program, solver, limits=Limits(gap=0.99 if table.has_counts else 0.0))
+    outcome = solve(program, limits=Limits(gap=0.99 if table.has_counts else 0.0))
     if outcome.values is None:
         raise RuntimeError("the one-sided program has no solution: the margin exceeds the baseline's")
     signs = formulation.dichotomy(outcome.values)

@@ -22,8 +22,8 @@ from sims.predictive_multiplicity._domains import (
     Percentile,
     TieBreaker,
 )
+from sims.predictive_multiplicity.highs import solve
 from sims.predictive_multiplicity.mip import Program
-from sims.predictive_multiplicity.solvers import solve
 from theory_on_trial.contract import Count, guarded, require
 
 _NORMS = (1.001, 1000)  # where the nearest fraction with a denominator of at most 1024 is near enough

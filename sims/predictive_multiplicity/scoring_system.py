@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Int, Real
 
+from sims.predictive_multiplicity.highs import ResidentProgram, solve
 from sims.predictive_multiplicity.mip import Program
-from sims.predictive_multiplicity.solvers import linear_program, solve
 from theory_on_trial.contract import Holds, Interval, NonNegative, Positive, guarded, require
 
 Signs = Annotated[Int[np.ndarray, "samples"], Holds("signs", "be -1 or +1", lambda y: bool(np.isin(y, (-1, 1)).all()))]
@@ -130,7 +130,7 @@ def settled_errors(problem: ScoringProblem, attained: float) -> Int[np.ndarray, 
     Source: data reduction of Ustun & Rudin 2016 (arXiv 1502.04269), as recalled; this proof: derived here.
     """
     program = _program(problem, None)
-    linear = linear_program(program._replace(integral=np.zeros_like(program.integral)))
+    linear = ResidentProgram(program._replace(integral=np.zeros_like(program.integral)))
     linear.run()
     limit = attained + ROUNDING * len(problem.labels)
     least = linear.objective

@@ -5,11 +5,10 @@ import abc
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity._domains import Solver
 from sims.predictive_multiplicity.certificates import GordanProgram, margin_certificate
+from sims.predictive_multiplicity.highs import solve
 from sims.predictive_multiplicity.incumbents import Incumbents
-from sims.predictive_multiplicity.mip import Deadline, Limits, Program, Watch
-from sims.predictive_multiplicity.solvers import solve
+from sims.predictive_multiplicity.mip import Deadline, Limits, Program
 from sims.predictive_multiplicity.table import Table
 from sims.predictive_multiplicity.tasks import Task
 from theory_on_trial.contract import require
@@ -40,10 +39,10 @@ class Formulation(abc.ABC):
 class WithWeights:
     """Solves the programs of a formulation. The margin is that of the features as given: it depends on their scale."""
 
-    def __init__(self, formulation: Formulation, gordan: GordanProgram, solver: Solver, margin: float):
-        self._formulation, self._gordan, self._solver, self._margin = formulation, gordan, solver, margin
+    def __init__(self, formulation: Formulation, gordan: GordanProgram, margin: float):
+        self._formulation, self._gordan, self._margin = formulation, gordan, margin
 
-    def solve(self, task: Task, incumbents: Incumbents, deadline: Deadline, watch: Watch | None) -> tuple[float, str]:
+    def solve(self, task: Task, incumbents: Incumbents, deadline: Deadline) -> tuple[float, str]:
         """As `MarginFree.solve`; a start whose margin is too small is left to the solver to ignore.
 
         Raises RuntimeError if no weights have the signs of the solver's answer, or if it is worse than the solver says.
@@ -52,13 +51,9 @@ class WithWeights:
         known = incumbents.best(task)
         start = None if known is None else self._formulation.start(task, known[0], known[1].weights)
 
-        def shifted(best: float, bound: float) -> None:
-            assert watch is not None
-            watch(best + constant, bound + constant)
-
         scale = max(1.0, abs(task.constant))
         limits = Limits(deadline.left(), gap=_GAP if task.integral else _RECOUNT * scale)
-        outcome = solve(program, self._solver, limits=limits, start=start, watch=None if watch is None else shifted)
+        outcome = solve(program, limits, start)
         if outcome.values is not None:
             dichotomy = self._formulation.dichotomy(outcome.values)
             weights = self._gordan.weights(dichotomy)

@@ -94,10 +94,7 @@ def certify(changed):
         (lambda: certify({"labels": CLASSES + 1}), "labels must be in 0 .. 1, got 2"),
         (lambda: certify({"labels": 0 * CLASSES}), "labels must have samples of every class, got none of class 1"),
         (lambda: certify({"decays": [0.1, 0.1]}), "decays must be 3, of each layer and of the features"),
-        (
-            lambda: certify({"decays": [0.1, 1e-101, 0.1]}),
-            "decays over the normalisation must be 0 or at least 1e-100, got 1e-101",
-        ),
+        (lambda: certify({"decays": [0.1, 1e-101, 0.1]}), "decays over the normalisation must be 0 or at least"),
         (lambda: certify({"bias": np.ones(3)}), "bias must be 2 numbers, one per class"),
         (lambda: certify(LONELY | {"bias": [0.0]}), "bias must be None for a single class"),
         (lambda: certify(LONELY | {"loss": "ce"}), 'at least two classes for the loss "ce"'),
@@ -107,10 +104,7 @@ def certify(changed):
         (lambda: observed.Problem((2,), (0.1,), 0.1, bias_decay=0.1), "bias_decay must be 0 without a bias, got 0.1"),
         (lambda: PROBLEM.columns(5), "n_columns must be N = 6, or K = 2 in the class-mean reduction, got 5"),
         (lambda: of_head(features=jnp.ones((3, 5))), "the columns of head must be N = 6, or K = 2 .*, got 5"),
-        (
-            lambda: of_head(weights=(jnp.ones((3, 3)), jnp.ones((2, 3)))),
-            "head must have 1 layers, one per decay, got 2",
-        ),
+        (lambda: of_head(weights=(jnp.ones((3, 3)), jnp.ones((2, 3)))), "head must have 1 layers, one per decay, got"),
         (lambda: of_head(weights=(jnp.ones((5, 3)),)), "head must chain K = 2 outputs down to its features, got sh"),
         (lambda: of_head(weights=(jnp.ones((2, 4)),)), "head must chain K = 2 outputs down to its features, got sh"),
         (lambda: of_head(bias=jnp.zeros(3)), "head must chain K = 2 outputs down to its features, got shapes"),

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.optimize import linprog
 
 GRID = np.array(list(itertools.product(range(3), repeat=2)), float)
-CUBE = np.array(list(itertools.product(range(2), repeat=3)), float)
 
 
 def cells_of_lattice(rows, largest_weight):
@@ -19,20 +18,6 @@ def cells_of_lattice(rows, largest_weight):
         for threshold in np.append(np.unique(scores) - 0.5, np.inf):
             found.add(tuple((scores > threshold).astype(int)))
     return np.array(sorted(found))
-
-
-def cells_of_points(rows):
-    """Distinct dichotomies of few points: a linear program for each of the 2^m sign patterns."""
-    design = np.column_stack([np.ones(len(rows)), rows])
-    cells = []
-    for dichotomy in itertools.product((0, 1), repeat=len(rows)):
-        signed = (2 * np.array(dichotomy) - 1)[:, None] * design
-        answer = linprog(
-            np.zeros(design.shape[1]), A_ub=-signed, b_ub=-np.ones(len(rows)), bounds=(None, None), method="highs"
-        )
-        if answer.status == 0:
-            cells.append(dichotomy)
-    return np.array(cells)
 
 
 def cells_of_plane(rows):

@@ -1,6 +1,7 @@
-"""What every public function of predictive multiplicity owes to whoever calls it."""
+"""Predictive multiplicity: what is wrong gets one sentence, arguments are held to their annotations."""
 
 import numpy as np
+import pytest
 
 from own_data import predictive_multiplicity as tool
 from sims import predictive_multiplicity as observed
@@ -57,7 +58,7 @@ THEORY = {name: Case(within=SOME) for name in COUNTED.split()} | {
 SAMPLE = {"X": np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), "y": np.array([-1, 1, 1, -1])}
 SQUARE = {"table": observed.aggregate(**SAMPLE, sample_weight=[2, 1, 1, 1])}
 BASE = SQUARE | {"baseline": np.array([0, 1, 1, 1])}
-QUIET = {"progress": False, "formulation": "margin_free", "solver": "highs", "exact": False}
+PROGRAM = {"formulation": "margin_free", "exact": False}
 ROWS = {"positives": np.array([3, 1, 2]), "negatives": np.array([1, 2, 0])}
 PLANE = {"points": np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.5]])} | ROWS
 FITTED = {"features": PLANE["points"]} | ROWS
@@ -66,17 +67,17 @@ PROBLEM = {"problem": observed.ScoringProblem(**SCORING, sparsity_penalty=0.125,
 RECOUNT = (RuntimeError,)  # documented: an answer does not recount, or a fit is no minimum
 LACKS = "where a group lacks a label"
 PROGRAMS = {
-    "ambiguity_by_coverage": Case(BASE | QUIET, raises=RECOUNT),
+    "ambiguity_by_coverage": Case(BASE | PROGRAM, raises=RECOUNT),
     "ambiguity_path": Case(BASE | {"flips": observed.flip_errors(**BASE)}, within=(0, 5)),
-    "discrepancy_path": Case(BASE | QUIET, raises=RECOUNT),
-    "flip_errors": Case(BASE | QUIET | {"rows": np.array([0, 2]), "workers": 1}, raises=RECOUNT),
-    "minimise_errors": Case(SQUARE | QUIET, raises=RECOUNT),
-    "co_optimal": Case(SQUARE | {"solver": "highs"}, raises=RECOUNT),
+    "discrepancy_path": Case(BASE | PROGRAM, raises=RECOUNT),
+    "flip_errors": Case(BASE | PROGRAM | {"rows": np.array([0, 2]), "workers": 1}, raises=RECOUNT),
+    "minimise_errors": Case(SQUARE | PROGRAM, raises=RECOUNT),
+    "co_optimal": Case(SQUARE, raises=RECOUNT),
     "baseline_of_scores": Case(SQUARE | {"scores": np.array([-1.0, 0.5, 2.0, 1.0])}, within=SHARE),
     "tolerance_of": Case(SQUARE, within=(0, 5)),
-    "one_sided_discrepancy": Case(BASE | {"solver": "highs"}, raises=RECOUNT),
+    "one_sided_discrepancy": Case(BASE, raises=RECOUNT),
     "root_bound": Case(SQUARE),
-    "uncertified_errors": Case(SQUARE | {"solver": "highs"}, infinite="where the program is infeasible"),
+    "uncertified_errors": Case(SQUARE, infinite="where the program is infeasible"),
     "exact_signs": Case(SQUARE | {"weights": np.array([0.5, -1.0, -0.5])}, within=SIGNED),
     "Cut.violation": Case({"b": np.ones(4)}, of=observed.Cut((0, 3, 1, 2), (1, 1, -1, -1), -1.0, 1.0)),
     "Parallelograms": Case(SQUARE),
@@ -112,7 +113,7 @@ PROGRAMS = {
 ) = promises([observed], PROGRAMS, {"Table": "a record: `aggregate` makes it and checks what it holds"}, examples=3)
 
 TOOL = {
-    "multiplicity": Case(SAMPLE | {"solver": "highs", "progress": False, "workers": 1}),
+    "multiplicity": Case(SAMPLE | {"progress": False, "workers": 1}),
     "Multiplicity.held_out": Case(SAMPLE, of=tool.multiplicity(**SAMPLE, epsilons=[0.0], progress=False)),
 }
 
@@ -124,3 +125,111 @@ TOOL = {
         examples=3,
     )
 )
+
+
+POINTS, DOUBLED = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], np.array([[0, 0], [0, 1], [1, 0], [1, 1], [0, 1]])
+TABLE, FIVE = SQUARE["table"], observed.aggregate(DOUBLED, [-1, 1, 1, -1, 1])
+HUGE = observed.aggregate([[0.0], [1e16]], [-1, 1])
+NOTHING, EIGHT = np.zeros((0, 2)), np.random.default_rng(0).standard_normal((8, 2))
+ZERO, ONE, MENU = [np.zeros(1)], np.ones(1), [np.array([0.0, 1.0])]
+BOX = (np.ones((2, 1)), np.ones(2), np.array([0]), np.array([1]))
+SCORED = {"features": BOX[0], "labels": np.array([1, -1]), "lower": BOX[2], "upper": BOX[3]}
+SCORED = SCORED | {"sparsity_penalty": 0.0, "size_penalty": 0.0}
+PLAIN = observed.ScoringProblem(**SCORED)
+NEVER = observed.ScoringProblem(**(SCORED | {"lower": np.array([1]), "size_penalty": 1.0}))
+ONE_GROUP = np.stack([np.full((4, 2), 1 / 8), np.zeros((4, 2))], axis=1)
+ONE_LABEL = np.stack([np.full((4, 2), 1 / 8), np.zeros((4, 2))], axis=2)
+NEGATIVE = np.array([[[-0.1, 0.3], [0.2, 0.1]], [[0.1, 0.2], [0.1, 0.1]]])
+
+
+def table_of(**changed):
+    return observed.aggregate(**({"X": POINTS, "y": [1, -1, 1]} | changed))
+
+
+def recourse(**changed):
+    return observed.cheapest_recourse(**({"score": -1.0, "weights": ONE, "actions": MENU, "costs": MENU} | changed))
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: predicted.separable_bound(np.array([1, 1]), np.array([0, 1]), 1), "must have one label only at every"),
+        (lambda: predicted.saturation_tolerance(4, 3), "baseline_errors must be at most n = 3, got 4"),
+        (lambda: predicted.disagreement_range(4, 0, 3), "competitor_errors and baseline_errors must be at most n = 3"),
+        (lambda: predicted.disagreement_range(0, 4, 3), "competitor_errors and baseline_errors must be at most n = 3"),
+        (lambda: predicted.linear_dichotomies(NOTHING), "^rows must hold at least one point, got an array of shape"),
+        (lambda: predicted.dichotomy_count(NOTHING), "^rows must hold at least one point, got an array of shape"),
+        (lambda: predicted.cover_count(200_000, 200_001), "n or dim must be at most 100000, the terms of the sum, got"),
+        (lambda: predicted.big_m(NOTHING, 1), "^rows must "),
+        (lambda: predicted.largest_margin(np.ones(1, int), NOTHING), "^rows must "),
+        (lambda: predicted.recourse_exists(-1, ONE, ZERO * 2), "actions must hold 1 menus, one per weight, got 2"),
+        (lambda: predicted.recourse_exists(-1, ONE, [ONE]), "each entry of actions must offer 0, got "),
+        (lambda: predicted.cheapest_largest_cost(-1, ONE, ZERO, [np.zeros(2)]), "costs must hold one cost for each"),
+        (lambda: predicted.cheapest_total_cost(-1, ONE, ZERO, [ONE]), "costs must be 0 for the action 0 of every menu"),
+        (lambda: predicted.total_cost_relaxation(-1, ONE, ZERO, [ONE]), "costs must be 0 for the action 0 of every me"),
+        (lambda: predicted.log_percentile_shifts(ONE, 1, ONE), r"value must be below the population's largest, got 1"),
+        (lambda: predicted.brute_force_optimum(*BOX[:2], *BOX[:1:-1], 0, 0), "lower must not exceed upper, got .1."),
+        (
+            lambda: predicted.scoring_big_m(*BOX[:2], *BOX[:1:-1], 0),
+            r"lower must not exceed upper, got \[1\] and \[0\]",
+        ),
+        (lambda: predicted.brute_force_optimum(*BOX[:3], np.array([2**40]), 0, 0), "must leave a box that can be"),
+        (lambda: predicted.box_count(10**9, 10**6), "must give a count of up to 1000000 bits, got"),
+        (lambda: predicted.accurate_rule(NEGATIVE), "joint must be non-negative and sum to one"),
+        (lambda: predicted.accurate_rule(LAW["joint"] * (1 + 1.05e-9)), "joint must be non-negative and sum to one"),
+        (lambda: predicted.bias_scores(ONE_GROUP), "joint must give both groups positive probability"),
+        (lambda: predicted.odds_influences(ONE_LABEL), "joint must give every group of either label"),
+        (lambda: table_of(X=[[0.0, np.nan], [1, 0], [0, 1]]), "X must be finite, got nan in row 0, column 1"),
+        (lambda: table_of(X=[0.0, 1.0, 2.0]), "X must be a table with at least one row"),
+        (lambda: table_of(X=NOTHING), "X must be a table with at least one row"),
+        (lambda: table_of(y=[1, 1]), r"y must be 3 labels -1 or \+1, one per row of X, got 2"),
+        (lambda: table_of(sample_weight=[0, 0, 0]), r"sample_weight must sum to 0.01..2\^53 for the solvers .*, got 0"),
+        (lambda: table_of(sample_weight=[2.5e-7, 1e-7, 0]), "^sample_weight must sum to"),
+        (lambda: table_of(sample_weight=[2.5e20, 1e20, 0]), "^sample_weight must sum to"),
+        (lambda: table_of(columns=["a"]), "columns must name each of the 2 features, got 1 names"),
+        (lambda: TABLE.errors(np.array([0, 1])), "dichotomy must be 0 or 1 for each of the 4 rows of the table, got 2"),
+        (
+            lambda: observed.flip_errors(TABLE, np.zeros(3, int)),
+            "baseline must be 0 or 1 for each of the 4 rows .* got 3",
+        ),
+        (lambda: observed.flip_errors(TABLE, np.array([0, 1, 1, 0])), "baseline must be the dichotomy of a linear"),
+        (lambda: observed.flip_errors(**BASE, rows=np.array([9])), "rows must be indices from 0 to 3, got 9"),
+        (
+            lambda: observed.minimise_errors(HUGE, formulation="big_m"),
+            r"table must have features up to 1e\+15 .*, got 1e",
+        ),
+        (lambda: observed.baseline_of_scores(FIVE, np.array([1.0, 1, 1, 1, -1])), r"scores must have one sign .*\[1\]"),
+        (lambda: observed.baseline_of_scores(FIVE, np.ones(2)), "scores must be one for each of the 5 samples, got 2"),
+        (lambda: observed.baseline_of_scores(FIVE, np.array([-1.0, 1, 1, -1, 1])), "baseline must be the dichotomy of"),
+        (lambda: observed.enumerate_paths(np.ones((10**6, 3)), *[np.ones(10**6, int)] * 2), "at most 10000000000"),
+        (lambda: observed.enumerate_paths(EIGHT, *[np.zeros(8, int)] * 2), "must sum to 1..10000000, got 0"),
+        (lambda: observed.enumerate_paths(EIGHT, *10**7 * np.eye(8, dtype=int)[:2]), "must sum to 1..10000000, got"),
+        (lambda: observed.elastic_net_pool(EIGHT, np.zeros(8), np.zeros(8)), "positives and negatives must not be all"),
+        (lambda: observed.elastic_net_pool(EIGHT, np.ones(8), np.ones(8)), "must depend on some feature or differ in"),
+        (lambda: observed.pool_dichotomies(EIGHT, np.ones((3, 4))), "one more than the 2 features, got 4"),
+        (lambda: recourse(score=0.0), "score must be below the wanted 0.0, got 0.0"),
+        (lambda: recourse(actions=MENU * 2), r"actions and costs must hold a menu for each of 1, got \(2, 1\)"),
+        (lambda: recourse(costs=ZERO), "costs must be one for each action, got 1 for 2 in menu 0"),
+        (lambda: recourse(actions=[MENU[0] + 1]), "actions must offer 0 at cost 0 in each menu, menu 0 does not"),
+        (lambda: recourse(costs=[MENU[0] + 1]), "actions must offer 0 at cost 0 in each menu, menu 0 does not"),
+        (
+            lambda: observed.continuous_recourse(-1.0, ONE, 1.0001),
+            r"norm must be 1, in \(1.001, 1000\) or inf, for cvxpy",
+        ),
+        (
+            lambda: observed.continuous_recourse(-1.0, ONE, 2000),
+            r"norm must be 1, in \(1.001, 1000\) or inf, for cvxpy",
+        ),
+        (lambda: observed.ScoringProblem(**(SCORED | {"lower": np.array([2])})), "lower must not exceed upper, got"),
+        (lambda: observed.recount_scoring(PLAIN, np.ones(2, int)), "coefficients must be 1, one for each column of"),
+        (lambda: observed.scoring_system(PLAIN, np.zeros(3, int)), "settled must be -1, 0 or 1 for each of the 2"),
+        (lambda: observed.settled_errors(NEVER, 1.0), "attained must be the objective of a scoring system"),
+        (lambda: observed.accurate_rule(NEGATIVE), "^joint must be non-negative, sum to 1 and have both groups"),
+        (lambda: observed.accurate_rule(2 * LAW["joint"]), "^joint must be non-negative, sum to 1 and have both"),
+        (lambda: observed.accurate_rule(ONE_GROUP), "^joint must be non-negative, sum to 1 and have both groups"),
+        (lambda: observed.fair_rule(ONE_LABEL, 0.1, "odds"), "joint must have both labels in both groups, got"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(call, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        call()

@@ -1,0 +1,356 @@
+"""Tables, enumeration, pools and the neighbours' programs: properties, degenerate input, definitions."""
+
+import csv
+import dataclasses
+from fractions import Fraction
+from itertools import combinations
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import sims.predictive_multiplicity as pm
+from sims.predictive_multiplicity import pools
+from sims.predictive_multiplicity.bias_scores import accurate_rule, fair_rule, flip_by_score, measure_rule
+from sims.predictive_multiplicity.derive_compas import derive_compas
+from sims.predictive_multiplicity.enumeration import dichotomies, enumerate_paths
+from sims.predictive_multiplicity.recourse import cheapest_recourse, continuous_recourse
+from sims.predictive_multiplicity.scoring_system import ScoringProblem, recount_scoring, scoring_system, settled_errors
+from theory.predictive_multiplicity.counting import cover_count, linear_dichotomies
+
+POINTS = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+
+
+@settings(max_examples=30, deadline=None)
+@given(hnp.arrays(int, st.tuples(st.integers(1, 20), st.integers(0, 4)), elements=st.integers(-1, 1)), st.data())
+def test_a_table_keeps_every_sample_and_drops_what_depends_on_other_columns(features, data):
+    n_samples, n_features = features.shape
+    labels = data.draw(hnp.arrays(int, n_samples, elements=st.sampled_from([-1, 1])))
+    weights = data.draw(hnp.arrays(int, n_samples, elements=st.integers(0, 3)))
+    weights[0] += 1
+    table = pm.aggregate(features, labels, weights)
+    kept = [int(name[1:]) - 1 for name in table.columns]
+    np.testing.assert_array_equal(table.rows[table.row_of_sample], features[:, kept])
+    assert len(np.unique(table.rows, axis=0)) == len(table.rows)
+    for sign, counted in ((1, table.positives), (-1, table.negatives)):
+        chosen = labels == sign
+        np.testing.assert_array_equal(
+            counted, np.bincount(table.row_of_sample[chosen], weights[chosen], len(table.rows))
+        )
+    assert table.has_counts
+    assert table.n == weights.sum()
+    assert set(table.columns).isdisjoint(table.dropped)
+    assert len(table.columns) + len(table.dropped) == n_features
+    whole = np.column_stack([np.ones(n_samples), features])
+    small = np.column_stack([np.ones(len(table.rows)), table.rows])
+    assert np.linalg.matrix_rank(small) == small.shape[1] == np.linalg.matrix_rank(whole)
+
+
+def test_the_first_of_dependent_columns_is_kept():
+    features = np.column_stack([np.full(4, 3.0), [0, 1, 0, 1], [1, 0, 1, 0], [0, 0, 1, 1], [0, 1, 1, 2]])
+    frame = pd.DataFrame(features, columns=["constant", "yes", "no", "other", "sum"])
+    table = pm.aggregate(frame, [1, 1, -1, -1])
+    assert table.columns == ("yes", "other")
+    assert table.dropped == ("constant", "no", "sum")
+
+
+def test_negative_zeros_are_zeros():
+    assert len(pm.aggregate([[0.0], [-0.0]], [1, -1]).rows) == 1
+
+
+def test_exact_signs_are_those_of_rational_arithmetic():
+    table = pm.aggregate([[0.1, 0.2], [0.3, 0.1], [1e-9, 5.0], [2.0, 3.0]], [1, -1, 1, -1])
+    design = [[Fraction(1), *(Fraction(value) for value in row)] for row in table.rows.tolist()]
+    for weights in ([0.3, -1.0, -1.0], [-0.4, 1.0, 1.0], [1e-17, -1e-17, 0.0], [0.0, 3.0, -2.0]):
+        exact = [sum(Fraction(w) * x for w, x in zip(weights, row, strict=True)) for row in design]
+        expected = [(value > 0) - (value < 0) for value in exact]
+        assert pm.exact_signs(table, np.array(weights)).tolist() == expected
+    # 0.1 + 0.2 exceeds 0.3 by one unit in the last place, which floating-point sums may lose
+    line = pm.aggregate([[0.1], [0.2]], [1, -1])
+    assert pm.exact_signs(line, np.array([-0.1, 1.0])).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("target", "positives", "irreducible"), [("arrest", 2809, (1985, 1925)), ("violent", 692, (679, 665))]
+)
+def test_shipped_counts(target, positives, irreducible):
+    for race, size, least in zip((False, True), ((137, 13), (329, 16)), irreducible, strict=True):
+        table = pm.compas(target, race=race)
+        assert table.rows.shape == size
+        assert (table.positives.sum(), table.n) == (positives, 6172)
+        assert np.minimum(table.positives, table.negatives).sum() == least
+        assert any(name.startswith("race") for name in table.columns) == race
+    plain, larger = pm.compas(target), pm.compas(target, oversampled=True)
+    assert larger.positives.sum() == larger.negatives.sum() == 6172 - positives
+    assert np.all(larger.positives[plain.positives == 0] == 0)
+    np.testing.assert_array_equal(larger.negatives, plain.negatives)
+
+
+def test_counts_are_derived_from_files_of_people(tmp_path):
+    features = [[1, 0], [0, 1], [1, 0], [0, 0], [1, 0]]
+    for target, labels in (("arrest", [1, -1, -1, -1, -1]), ("violent", [-1, 1, 1, -1, -1])):
+        with (tmp_path / f"compas_{target}_processed.csv").open("w") as file:
+            csv.writer(file).writerows([[target, "a", "b"], *([y, *x] for y, x in zip(labels, features, strict=True))])
+    derive_compas(tmp_path, tmp_path / "counts.csv")
+    with (tmp_path / "counts.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["a"], row["b"]) for row in rows] == [("0", "0"), ("0", "1"), ("1", "0")]
+    assert [row["arrest:positives"] for row in rows] == ["0", "0", "1"]
+    assert [row["arrest:negatives"] for row in rows] == ["1", "1", "2"]
+    assert [row["arrest:drawn"] for row in rows] == ["0", "0", "3"]  # four negatives, one positive
+    assert sum(int(row["violent:drawn"]) for row in rows) == 1
+    draw = np.random.default_rng(1337).choice([1, 2], 1)[0]
+    assert next(row for row in rows if row["violent:drawn"] == "1")["a"] == ("0" if draw == 1 else "1")
+    other = tmp_path / "compas_violent_processed.csv"
+    other.write_text(other.read_text().replace("1,0,1", "1,1,1", 1))
+    with pytest.raises(ValueError, match="must hold two files on the same people"):
+        derive_compas(tmp_path, tmp_path / "counts.csv")
+
+
+def test_tolerances_are_whole_numbers_of_errors():
+    table = pm.aggregate(POINTS, [1, 1, -1], [10, 5, 5])
+    assert [pm.tolerance_of(table, share) for share in (0.0, 0.049, 0.05, 0.3, 0.15, 1.0)] == [0, 0, 1, 6, 3, 20]
+    assert pm.tolerance_of(table, 0.05 - 1e-12) == 1  # within 1e-9 of a whole number
+    assert pm.tolerance_of(pm.aggregate(POINTS, [1, 1, -1], [0.5, 1, 1]), 0.1) == 0.25
+
+
+seeds = st.integers(0, 2**32 - 1)
+N_SAMPLES = 20  # one compiled program for all sets of eight points
+
+
+def gaussian(seed, n_points=8, dim=2):
+    return np.random.default_rng(seed).standard_normal((n_points, dim))
+
+
+def counts(seed, n_points=8):
+    """Random label counts with the fixed sum, some points without samples."""
+    drawn = np.random.default_rng(seed).multinomial(N_SAMPLES, np.full(2 * n_points, 1 / (2 * n_points)))
+    return drawn[:n_points], drawn[n_points:]
+
+
+def by_definition(cells, positives, negatives, baseline):
+    """(E_0, discrepancy path, ambiguity path, flip errors, cells per error count) from a list of dichotomies."""
+    weights, total = positives + negatives, (positives + negatives).sum()
+    errors = np.where(cells == 1, negatives, positives).sum(axis=1)
+    differs = cells != baseline
+    own = np.where(baseline == 1, negatives, positives).sum()
+    competing = [differs[errors <= own + tolerance] for tolerance in range(total + 1)]
+    discrepancy = [(rows @ weights).max(initial=0) for rows in competing]
+    ambiguity = [rows.any(axis=0) @ weights for rows in competing]
+    flip_errors = [errors[differs[:, row]].min() for row in range(cells.shape[1])]
+    return own, discrepancy, ambiguity, flip_errors, np.bincount(errors, minlength=total + 1)
+
+
+def assert_same(paths, expected):
+    for found, wanted in zip(paths[:1] + paths[2:], expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(("n_points", "dim", "n_cells"), [(8, 2, 58), (10, 2, 92), (8, 3, 128), (3, 3, 8), (7, 1, 14)])
+def test_every_dichotomy_once(n_points, dim, n_cells):
+    points = gaussian(n_points + 100 * dim, n_points, dim)
+    cells = dichotomies(points)
+    assert len(cells) == len(np.unique(cells, axis=0)) == n_cells == cover_count(n_points, dim + 1)
+    np.testing.assert_array_equal(np.unique(cells, axis=0), linear_dichotomies(points))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seeds, st.sampled_from([2.0**-30, 2.0**-10, 1.0]))
+def test_nearly_degenerate_points_are_told_apart_exactly(seed, step):
+    """A lattice moved by multiples of a tiny step: all numbers exact, so integer arithmetic knows every sign."""
+    rng = np.random.default_rng(seed)
+    lattice = np.array([[i, j] for i in range(3) for j in range(3)], float)[rng.permutation(9)[:8]]
+    points = lattice + step * rng.integers(-500, 501, (8, 2))
+    exact = linear_dichotomies(points)
+    in_general_position = len(exact) == cover_count(8, 3)
+    # Three points may be so nearly on a line (the steps' products, 2^-60) that float64 cannot tell: then it says so.
+    least_area = min(abs(twice_the_area(*three)) for three in combinations(points.tolist(), 3))
+    try:
+        found, refusal = dichotomies(points), ""
+    except ValueError as error:
+        found, refusal = None, str(error)
+    if found is None:
+        assert "points must be in general position" in refusal
+        assert not in_general_position or least_area < 2.0**-40
+    else:
+        assert in_general_position
+        np.testing.assert_array_equal(np.unique(found, axis=0), exact)
+
+
+def twice_the_area(a, b, c):
+    (ax, ay), (bx, by), (cx, cy) = ([Fraction(entry) for entry in point] for point in (a, b, c))
+    return (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds)
+def test_paths_do_not_depend_on_coordinates_order_or_the_name_of_the_labels(seed):
+    rng = np.random.default_rng(seed)
+    points, (positives, negatives), baseline = gaussian(seed), counts(seed), rng.integers(0, 2, 8)
+    paths = enumerate_paths(points, positives, negatives, baseline)
+    # Well conditioned, so that rounding moves no point across a line through two others by more than it leaves apart.
+    moved = points @ np.linalg.qr(rng.standard_normal((2, 2)))[0] * [1.0, 1e-3] + rng.standard_normal(2)
+    order = rng.permutation(8)
+    other = enumerate_paths(moved[order], negatives[order], positives[order], 1 - baseline[order])
+    for name in ("errors", "discrepancy", "ambiguity", "cells"):
+        np.testing.assert_array_equal(getattr(other, name), getattr(paths, name))
+    np.testing.assert_array_equal(other.flip_errors, paths.flip_errors[order])
+    scaled = enumerate_paths(np.ldexp(points, [60, -200]), positives, negatives, baseline)
+    np.testing.assert_array_equal(scaled.discrepancy, paths.discrepancy)
+
+
+def test_a_set_of_several_chunks():
+    """400 cells of one half in chunks of 327: the last is filled up with repetitions, which must not count."""
+    points, labels = gaussian(1, 400, 1), np.random.default_rng(2).integers(0, 2, 400)
+    above = (points[:, 0] > np.append(-np.inf, np.sort(points[:, 0]))[:-1, None]).astype(int)
+    paths = enumerate_paths(points, labels, 1 - labels)
+    assert_same(paths, by_definition(np.concatenate([above, 1 - above]), labels, 1 - labels, paths.baseline))
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds, st.permutations(range(8)))
+def test_three_points_on_a_line_are_refused_wherever_they_stand(seed, order):
+    points, (first, second, middle) = gaussian(seed), order[:3]
+    points[middle] = (points[first] + points[second]) / 2
+    with pytest.raises(ValueError, match=r"points must be in general position, but rows .* lie on one hyperplane"):
+        dichotomies(points)
+    points[middle] = points[first]
+    with pytest.raises(ValueError, match="points must be in general position"):
+        enumerate_paths(points, *counts(seed), np.zeros(8, int))
+
+
+def test_single_precision_is_refused():
+    with jax.enable_x64(False), pytest.raises(TypeError, match="the enumeration of dichotomies needs float64"):
+        dichotomies(gaussian(0))
+
+
+def test_thresholds_are_strict():
+    rows, coefficients = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0, 1.0], [1.0, -1.0]])
+    np.testing.assert_array_equal(pools.pool_dichotomies(rows, coefficients), [[0, 1, 1], [1, 0, 0]])
+    np.testing.assert_array_equal(pools.pool_dichotomies(rows, coefficients, 1), [[0, 0, 1], [0, 0, 0]])
+
+
+@settings(max_examples=50, deadline=None)
+@given(seeds, st.integers(0, 6))
+def test_measures_are_those_of_the_definitions(seed, n_models):
+    rng = np.random.default_rng(seed)
+    positives, negatives = rng.integers(0, 4, (2, 5))
+    models, baseline, tolerances = rng.integers(0, 2, (n_models, 5)), rng.integers(0, 2, 5), np.array([-3, 0, 1, 7])
+    found = pools.pool_multiplicity(models, positives, negatives, baseline, tolerances)
+
+    def errors(model):
+        return sum(negatives[u] if model[u] else positives[u] for u in range(5))
+
+    for tolerance, discrepancy, ambiguity in zip(tolerances, *found, strict=True):
+        competing = [model for model in models if errors(model) <= errors(baseline) + tolerance]
+        flipped = [{u for u in range(5) if model[u] != baseline[u]} for model in competing]
+        weight = [sum(positives[u] + negatives[u] for u in rows) for rows in flipped]
+        assert discrepancy == max(weight, default=0)
+        assert ambiguity == sum(positives[u] + negatives[u] for u in set().union(*flipped))
+
+
+def test_a_fit_that_is_no_minimum_is_refused(monkeypatch):
+    monkeypatch.setattr(pools, "GRADIENT_TOLERANCE", 0.0)
+    rows = np.random.default_rng(0).integers(0, 2, (12, 4)).astype(float)
+    with pytest.raises(RuntimeError, match="a model of the pool is not a minimum: its gradient is"):
+        pools.elastic_net_pool(rows, np.arange(12), np.arange(12)[::-1], n_penalties=3)
+
+
+def test_a_choice_that_misses_by_less_than_the_solver_sees_is_not_returned():
+    costs, near_miss = [np.array([0.0, 1.0]), np.array([0.0, 5.0])], 1 - 2.0**-40
+    found = cheapest_recourse(-1.0, np.array([1.0, 1.0]), [np.array([0.0, near_miss]), np.array([0.0, 2.0])], costs)
+    assert found.total_cost == 5
+    np.testing.assert_array_equal(found.action, [0, 2])
+    assert cheapest_recourse(-1.0, np.array([1.0]), [np.array([0.0, near_miss])], costs[:1]) is None
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-8, 1e-3, 1.0, 1e6, 1e19, 1e200])
+def test_the_cheapest_is_the_same_in_every_unit_of_cost(scale):
+    actions = 3 * [np.array([0.0, 1.0])]
+    costs = [np.array([0.0, price * scale]) for price in (3.0, 2.0, 5.0)]
+    for objective in ("total", "largest"):
+        found = cheapest_recourse(-1.0, np.ones(3), actions, costs, objective=objective)
+        assert found.choice.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e-6, 1.0, 1e8, 1e19, 1e100])
+@pytest.mark.parametrize("norm", [1, 1.001, 2, 100, 1000, np.inf])
+def test_the_least_real_action_is_as_good_in_every_unit(scale, norm):
+    """By Hölder, |a|_p >= -s / |w|_q; 1e-7 is the stated accuracy, of the score and of the norm."""
+    weights = np.array([1.0, -0.5])
+    dual = np.inf if norm == 1 else 1 / (1 - 1 / norm)
+    least = 1 / np.linalg.norm(weights, dual)
+    for score, unit in ((-scale, 1.0), (-1.0, scale)):
+        action = continuous_recourse(score, weights * unit, norm) / -score * unit
+        assert abs(weights @ action - 1) <= 1e-7
+        assert abs(np.linalg.norm(action, norm) / least - 1) <= 2e-7
+
+
+def test_data_reduction_settles_heavy_samples():
+    """Forty samples against three at the same point: erring on the many costs more than is attained."""
+    problem = ScoringProblem(
+        features=np.array([[1, 0]] * 43 + [[1, 1]] * 5 + [[0, 1]]),
+        labels=np.array([1] * 40 + [-1] * 3 + [-1] * 5 + [1]),
+        lower=np.array([-4, -4]),
+        upper=np.array([4, 4]),
+        sparsity_penalty=2.0**-10,
+        size_penalty=0.0,
+    )
+    settled = settled_errors(problem, scoring_system(problem).objective)
+    assert (settled[:40] == 0).all()
+    assert (settled >= 0).mean() > 0.9
+    assert (settled_errors(problem, 1000.0) == -1).all()
+
+
+@pytest.mark.parametrize(("margin", "is_allowed"), [(100.0, True), (20.0, False)])
+def test_the_released_big_m_is_a_twentieth_of_the_margin_larger_than_the_score(margin, is_allowed):
+    """A score of -1 is an error: -1 + M >= γ with M = 1.05 γ + (-1) leaves room from a margin of 40 on."""
+    problem = ScoringProblem(
+        features=np.ones((1, 1)), labels=np.array([1]), lower=np.array([-1]), upper=np.array([-1]),
+        sparsity_penalty=0.0, size_penalty=0.0, margin=margin,
+    )  # fmt: skip
+    assert scoring_system(problem).errors == 1.0
+    released = dataclasses.replace(problem, big_m="released")
+    if is_allowed:
+        assert scoring_system(released).errors == 1.0
+    else:
+        with pytest.raises(ValueError, match="the released big M, or settled, forbids all"):
+            scoring_system(released)
+
+
+def test_scores_within_the_margin_are_errors():
+    problem = ScoringProblem(
+        features=np.array([[0.25], [0.5]]), labels=np.array([1, 1]), lower=np.array([0]), upper=np.array([2]),
+        sparsity_penalty=0, size_penalty=0, margin=1.0,
+    )  # fmt: skip
+    assert recount_scoring(problem, np.array([2])).errors == 1.0
+    assert scoring_system(problem).errors == 1.0
+    assert scoring_system(dataclasses.replace(problem, margin=0.125)).errors == 0.0
+
+
+N_ATOMS = 8
+
+
+def world(seed):
+    masses = np.random.default_rng(seed).exponential(size=(N_ATOMS, 2, 2))
+    return masses / masses.sum()
+
+
+def test_a_fair_world_is_left_alone():
+    joint = np.broadcast_to(world(0).sum(axis=1, keepdims=True) / 2, (N_ATOMS, 2, 2))
+    base = np.asarray(accurate_rule(joint))
+    np.testing.assert_array_equal(flip_by_score(joint, np.arange(N_ATOMS), 1e-12), base)
+    np.testing.assert_array_equal(fair_rule(joint, 1e-6), base)
+
+
+def test_the_order_decides_which_atom_is_flipped():
+    """One atom per group, the one accepted, the other not: flipping either levels them, flipping both is too much."""
+    joint = np.array([[[0.1, 0.3], [0.0, 0.0]], [[0.0, 0.0], [0.4, 0.2]]])
+    assert float(measure_rule(joint, accurate_rule(joint)).parity_gap) == 1.0
+    np.testing.assert_array_equal(flip_by_score(joint, np.array([2.0, 1.0]), 0.0), [0, 0])
+    np.testing.assert_array_equal(flip_by_score(joint, np.array([1.0, 2.0]), 0.0), [1, 1])
+    np.testing.assert_array_equal(flip_by_score(joint[:, ::-1], np.array([2.0, 1.0]), 0.0), [1, 1])
