@@ -1,0 +1,201 @@
+"""Tsai et al. 2023, "Representer Point Selection for Explaining Regularized High-dimensional Models", ICML, 2305.20002.
+
+For one who explains a prediction of a sparse or low-rank model by its training samples: which sum of contributions is
+exact, and which part of it is a choice.
+
+A matrix theta minimises (1/n) sum of l(y_i, <X_i, theta>) + lambda |theta|, here with the logistic loss, where |theta|
+is the sum of the absolute entries, of the norms of the rows (the group lasso), or of the singular values (the nuclear
+norm; theta = U D V' is the thin decomposition). At the optimum a_i = -l'_i / (n lambda), l'_i being the slope of the
+loss in the score <X_i, theta>, and Gamma = sum of a_i X_i is a subgradient of the norm.
+
+Read: the abstract. Derived here: all identities, from the subgradient (on the support Gamma is the sign of an entry,
+the direction of a row, or U V' between the singular spaces). Not claimed: anything away from the optimum, and that a
+contribution is what leaving the sample out would change, which it is not.
+
+Topic: linear algebra for learning.
+"""
+
+from typing import Annotated, Literal
+
+import numpy as np
+
+from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Samples = Annotated[int, Interval(10, 60, why="of fewer the optimum may fit all labels; beyond, the solver is slow")]
+Size = Annotated[int, Interval(2, 6, why="of one row or column two of the norms are one; beyond, the solver is slow")]
+Share = Annotated[
+    float, Interval(0.1, 0.9, why="of the least lambda that makes theta 0; nearer to 0 the solver is slow")
+]
+Norm = Literal["entries", "rows", "singular values"]
+CONTRIBUTIONS = abstract("decomposes the model prediction in terms of contributions from each of the training samples")
+TEMPERS = (0.0, 0.25, 0.5, 1.0)  # exponents c
+
+
+def training_set(generator, samples, rows, columns):
+    """Gaussian features X_i and labels -1 or 1, of which some are noise."""
+    features = generator.normal(size=(samples, rows, columns))
+    scores = np.tensordot(features, generator.normal(size=(rows, columns)))
+    return features, np.where(scores + 2 * generator.normal(size=samples) > 0, 1.0, -1.0)
+
+
+def slopes(labels, scores):
+    """The derivative of log(1 + exp(-y f)) in f."""
+    return -labels / (1 + np.exp(labels * scores))
+
+
+@observed
+def shrunk(theta, amount, norm):
+    """The proximal step: what minimises |z - theta|^2 / 2 + amount |z|."""
+    if norm == "entries":
+        return np.sign(theta) * np.maximum(np.abs(theta) - amount, 0)
+    if norm == "rows":
+        lengths = np.linalg.norm(theta, axis=1, keepdims=True)
+        return theta * np.maximum(1 - amount / np.maximum(lengths, amount), 0)
+    left, values, right = np.linalg.svd(theta, full_matrices=False)
+    return (left * np.maximum(values - amount, 0)) @ right
+
+
+@observed
+def minimiser(features, labels, lam, norm, most=20_000):
+    """The optimum by accelerated proximal steps that restart, and how far it is from stationary, in units of Gamma."""
+    step = 4 * len(labels) / np.linalg.norm(features.reshape(len(labels), -1), 2) ** 2
+    theta, ahead, momentum = np.zeros(features.shape[1:]), np.full(features.shape[1:], 0.1), 1.0
+    for _ in range(most):
+        gradient = np.tensordot(slopes(labels, np.tensordot(features, ahead)), features, 1) / len(labels)
+        new = shrunk(ahead - step * gradient, step * lam, norm)
+        if (residual := np.abs(new - ahead).max() / (step * lam)) < 1e-13:
+            break
+        momentum = 1.0 if np.sum((ahead - new) * (new - theta)) > 0 else momentum
+        longer = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        theta, ahead, momentum = new, new + (momentum - 1) / longer * (new - theta), longer
+    return new, residual
+
+
+@observed
+def norm_of(theta, norm):
+    """The norm itself: the sum of absolute entries, of lengths of rows, of singular values."""
+    if norm == "entries":
+        return np.abs(theta).sum()
+    return np.linalg.norm(theta, axis=1).sum() if norm == "rows" else np.linalg.norm(theta, "nuc")
+
+
+@observed
+def vanishing_penalty(features, labels, norm):
+    """Both ends of a bracket of the least lambda at which the minimiser is 0."""
+    low, high = 0.0, np.linalg.norm(features, axis=(1, 2)).mean()
+    while high - low > 0.005 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.any(minimiser(features, labels, middle, norm, 300)[0]) else (low, middle)
+    return low, high
+
+
+@predicted
+def coefficients(features, labels, theta, lam):
+    """The a_i = -l'_i / (n lambda)."""
+    return -slopes(labels, np.tensordot(features, theta)) / (len(labels) * lam)
+
+
+@predicted
+def weighted(theta, x, norm, temper=0.5):
+    """What x is replaced by before its inner products with all a_i X_i are summed."""
+    if norm == "entries":
+        return np.abs(theta) * x
+    if norm == "rows":
+        return np.linalg.norm(theta, axis=1)[:, None] * x
+    left, values, right = np.linalg.svd(theta, full_matrices=False)
+    kept = values > 1e-9 * values[0]
+    left, values, right = left[:, kept], values[kept], right[kept]
+    return (left * values**temper) @ left.T @ x @ (right.T * values ** (1 - temper)) @ right
+
+
+@predicted
+def least_vanishing_penalty(features, labels, norm):
+    """The dual norm of sum of l'_i(0) X_i, divided by n: the largest entry, row or singular value."""
+    gradient = np.tensordot(slopes(labels, np.zeros(len(labels))), features, 1) / len(labels)
+    lengths = np.linalg.norm(gradient, axis=1)
+    return {"entries": np.abs(gradient).max(), "rows": lengths.max()}.get(norm, np.linalg.norm(gradient, 2))
+
+
+def fitted(trial, samples, rows, columns, norm, share):
+    """A training set, lambda, the optimum with its error in the norm of theta, the a_i, and Gamma."""
+    features, labels = training_set(trial.generator("training set"), samples, rows, columns)
+    lam = share * least_vanishing_penalty(features, labels, norm)
+    theta, residual = minimiser(features, labels, lam, norm)
+    error = (rows * columns * residual + 1e-13) * np.linalg.norm(theta)
+    parts = coefficients(features, labels, theta, lam)
+    return features, labels, lam, theta, error, parts, np.tensordot(parts, features, 1)
+
+
+def judge_sum(trial, samples, rows, columns, norm, share, tempers=(0.5,)):
+    """Compare the scores of twenty new points with the sums of contributions, and with sums of wrong ones."""
+    *_, theta, error, _, gamma = fitted(trial, samples, rows, columns, norm, share)
+    news = np.repeat(trial.generator("new points").normal(size=(20, rows, columns)), len(tempers), axis=0)
+    sums = [np.sum(gamma * weighted(theta, x, norm, c)) for x, c in zip(news, np.tile(tempers, 20), strict=True)]
+    wrong = {
+        "weights of a squared norm": gamma,
+        "squares of entries": gamma * theta**2,
+        "entry by entry": gamma * ((theta != 0) if norm == "entries" else np.abs(theta)),
+    }
+    wrong = {name: np.tensordot(news, each) for name, each in wrong.items()}
+    sizes, margin = np.linalg.norm(news, axis=(1, 2)), 1e-8 * np.linalg.norm(theta)
+    trial.value(np.tensordot(news, theta), sums, error=error * sizes, margin=margin * sizes, controls=wrong)
+
+
+@claim(CONTRIBUTIONS, kind="identity", cases=[(40, 3, 5, 0.3), (10, 2, 2, 0.8)])
+def test_l1_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
+    """With the sum of absolute entries, <theta, x> is the sum over i and j of a_i |theta_j| X_ij x_j, for every x."""
+    judge_sum(trial, samples, rows, columns, "entries", share)
+
+
+@claim(ours("derived: Gamma V = U and U' Gamma = V'"), kind="identity", cases=[(40, 5, 4, 0.4), (10, 2, 3, 0.8)])
+def test_nuclear_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
+    """With the nuclear norm theta = (U D^c U') Gamma (V D^(1-c) V') for every c from 0 to 1: parts are a choice."""
+    judge_sum(trial, samples, rows, columns, "singular values", share, TEMPERS)
+
+
+@claim(ours("derived: Gamma is the direction of a row"), kind="identity", cases=[(40, 5, 4, 0.3), (10, 2, 2, 0.8)])
+def test_group_sum(trial, samples: Samples, rows: Size, columns: Size, share: Share):
+    """With the group lasso, the length of its row of theta stands in place of |theta_j|."""
+    judge_sum(trial, samples, rows, columns, "rows", share)
+
+
+@claim(
+    ours("derived from the subgradient at theta and at 0"),
+    kind="identity",
+    cases=[(40, 3, 5, 0.3, "entries"), (40, 5, 4, 0.4, "rows"), (30, 4, 5, 0.6, "singular values")],
+)
+def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share: Share, norm: Norm):
+    """Contributions to the training scores add up to |theta|; theta is 0 from |sum l'_i(0) X_i|_dual / n on."""
+    features, labels, lam, theta, error, parts, _ = fitted(trial, samples, rows, columns, norm, share)
+    total, size = parts @ np.tensordot(features, theta), norm_of(theta, norm)
+    wrong = {"lambda forgotten": lam * total, "square of the length": np.sum(theta**2)}
+    trial.value(size, total, error=rows * columns * error, margin=1e-8 * size, controls=wrong)
+    least, (low, high) = least_vanishing_penalty(features, labels, norm), vanishing_penalty(features, labels, norm)
+    options = {"error": (high - low) / 2, "margin": 0.01 * least, "controls": {"slope 1 at 0": 2 * least}}
+    trial.value((low + high) / 2, least, **options)
+
+
+@figure("F1", claims=("nuclear_sum",))
+def contributions_are_a_choice(samples: int = 40, rows: int = 5, columns: int = 4):
+    """Of a low-rank model the sum of contributions is the prediction, and each single one is a choice.
+
+    A nuclear-norm logistic model of 40 samples. Points: what each training sample contributes to one score, under two
+    choices of c that the theory allows against c = 0; both sums are the score. Line: equality. New.
+    """
+    import matplotlib.pyplot as plt
+
+    generator, norm = np.random.default_rng(0), "singular values"
+    features, labels = training_set(generator, samples, rows, columns)
+    lam = 0.4 * least_vanishing_penalty(features, labels, norm)
+    theta, x = minimiser(features, labels, lam, norm)[0], generator.normal(size=(rows, columns))
+    parts = coefficients(features, labels, theta, lam)
+    base, half, full = (parts * np.tensordot(features, weighted(theta, x, norm, c)) for c in (0, 0.5, 1))
+    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    for each, colour, mark, c in ((half, COLOURS[0], "o", "1/2"), (full, COLOURS[1], "x", "1")):
+        axes.plot(base, each, mark, color=colour, label=f"c = {c}: sum {each.sum():.4f}")
+    axes.axline((0, 0), slope=1, color=COLOURS[6], label=f"c = 0: sum {base.sum():.4f}")
+    axes.set(xlabel="contribution to the score, c = 0", ylabel="contribution, another c")
+    axes.legend()
+    return drawn
