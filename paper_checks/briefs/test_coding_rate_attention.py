@@ -1,0 +1,202 @@
+"""Yu, Buchanan, Pai, Chu, Wu, Tong, Haeffele & Ma 2023, "White-Box Transformers" (CRATE), NeurIPS, arXiv 2306.01129.
+
+For whoever reads attention as a gradient step on a coding rate: how good is the step that the network really takes?
+
+Tokens Z are a d×N matrix, the heads U_k are d×p with orthonormal columns and orthogonal to each other. With
+β = p/(N ε²) and α = d/(N ε²), the rates are R = ½ logdet(I + α ZᵀZ) and R_c = Σ_k ½ logdet(I + β G_k), where
+G_k = (U_kᵀZ)ᵀ(U_kᵀZ). For a singular value σ of some U_kᵀZ write x = β σ². The exact gradient has the factor
+(I + β G_k)⁻¹, for which the network puts its first order I − β G_k. A sparse code A ≥ 0 of Z = D A is improved by
+A⁺ = ReLU(A + η Dᵀ(Z − D A) − η λ), a step on F(A) = ½ ‖Z − D A‖² + λ Σ A.
+
+Read: equations 67 and 68 and Appendix A.3, through notes on them. Derived here: the error of the first order, where it
+turns compression into expansion, the whole Hessian, and the descent per step. Not claimed: trained networks.
+
+Topic: sequence models and attention.
+"""
+
+from typing import Annotated
+
+import numpy as np
+
+from theory_on_trial import claim, observed, ours, paper, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Tokens = Annotated[int, Interval(1, 24, why="the gradient is taken entry by entry")]
+Width = Annotated[int, Interval(1, 6, why="the gradient is taken entry by entry")]
+Heads = Annotated[int, Interval(1, 3, why="the gradient is taken entry by entry")]
+Size = Annotated[
+    float,
+    Interval(
+        0.1, 10, why="largest σ √β: the error of tiny tokens drowns in rounding, that of huge ones is all there is"
+    ),
+]
+Step = Annotated[float, Interval(0.01, 0.9, why="h = κβ; a step of 1 could turn a direction round")]
+Side = Annotated[int, Interval(1, 5, why="the Hessian has (d N)² entries")]
+Atoms = Annotated[int, Interval(1, 32, why="a square dictionary is solved with")]
+Share = Annotated[float, Interval(0.05, 0.94, why="of the longest step 2/‖D‖², with which nothing descends for sure")]
+
+
+def tokens_and_heads(generator, width, heads, tokens, size):
+    """Heads as columns of one orthogonal matrix (d = heads · p + 1), and tokens, of largest σ `size`; β = 1."""
+    dim = heads * width + 1
+    basis, z = np.linalg.qr(generator.normal(size=(dim, dim - 1)))[0], generator.normal(size=(dim, tokens))
+    u = basis.reshape(dim, heads, width).transpose(1, 0, 2)
+    return z * size / np.linalg.norm(u.transpose(0, 2, 1) @ z, 2, axis=(1, 2)).max(), u
+
+
+def first_order(z, heads):
+    """Equation 68: the gradient with I − G_k for (I + G_k)⁻¹, at β = 1."""
+    parts = heads.transpose(0, 2, 1) @ z
+    return np.sum(heads @ (parts - parts @ parts.transpose(0, 2, 1) @ parts), axis=0)
+
+
+@observed
+def rate(z, heads):
+    """R_c by determinants, at β = 1, of one or many token matrices, complex ones too."""
+    parts = heads.transpose(0, 2, 1) @ z[..., None, :, :]
+    return np.sum(np.log(np.linalg.det(np.eye(parts.shape[-2]) + parts @ np.swapaxes(parts, -1, -2))), axis=-1) / 2
+
+
+@observed
+def gradient(z, heads):
+    """The derivative of the rate along every entry, by a complex step, which cancels no digits."""
+    steps = 1e-30j * np.eye(z.size).reshape(-1, *z.shape)
+    return rate(z + steps, heads).imag.reshape(z.shape) / 1e-30
+
+
+@predicted
+def closed_gradient(z, heads):
+    """Equation 67: Σ U_k U_kᵀ Z (I + G_k)⁻¹, at β = 1."""
+    parts = heads.transpose(0, 2, 1) @ z
+    return np.sum(heads @ parts @ np.linalg.inv(np.eye(z.shape[1]) + parts.transpose(0, 2, 1) @ parts), axis=0)
+
+
+@predicted
+def first_order_error(sigma, power=2.0):
+    """√Σ (σ x²/(1 + x))², over all singular values of all heads."""
+    x = sigma**2
+    return np.sqrt(np.sum((sigma * x**power / (1 + x)) ** 2))
+
+
+@predicted
+def moved(sigma, h):
+    """What true and first-order steps make of σ: σ (1 − h/(1 + x)) and σ |1 − h + h x|."""
+    return np.array([sigma * (1 - h / (1 + sigma**2)), sigma * np.abs(1 - h + h * sigma**2)])
+
+
+@claim(paper("equations 67 and 68; the error is ours"), kind="identity", cases=[(3, 2, 20, 0.3), (3, 2, 20, 3.0)])
+def test_gradient_and_error(trial, width: Width, heads: Heads, tokens: Tokens, size: Size):
+    """The gradient of R_c is β Σ U_k U_kᵀ Z (I + β G_k)⁻¹; with I − β G_k it errs by √Σ (β σ x²/(1 + x))² in norm."""
+    z, u = tokens_and_heads(trial.generator(), width, heads, tokens, size)
+    found, law = gradient(z, u), closed_gradient(z, u)
+    controls = {"first order": first_order(z, u), "R_c without its ½": 2 * law}
+    sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
+    rounding = 40 * (z.size + (1 + sigma.max() ** 2) * width)
+    trial.identity(found, law, ops=rounding, scale=np.max(np.abs(z)), controls=controls)
+    error, size = np.linalg.norm(found - first_order(z, u)), np.linalg.norm(sigma + sigma**3)
+    wrong = {"σ x²": np.linalg.norm(sigma**5), "σ x/(1 + x)": first_order_error(sigma, 1)}
+    trial.identity(error, first_order_error(sigma), ops=rounding, scale=size, controls=wrong)
+
+
+@claim(ours("steps keep the singular vectors of U_kᵀZ"), kind="identity", cases=[(3, 2, 20, 0.1), (1, 1, 1, 0.9)])
+def test_step_turns_round(trial, width: Width, heads: Heads, tokens: Tokens, step: Step):
+    """A true step κ = h/β takes σ to σ (1 − h/(1 + x)), a first-order one to σ |1 − h + h x|, larger once x > 1."""
+    z, u = tokens_and_heads(trial.generator(), width, heads, tokens, 2.0)
+    sigma = np.linalg.svd(u.transpose(0, 2, 1) @ z, compute_uv=False)
+    after = [u.transpose(0, 2, 1) @ (z - step * slope) for slope in (gradient(z, u), first_order(z, u))]
+    found = np.linalg.svd(np.array(after), compute_uv=False)
+    law = np.sort(moved(sigma, step), axis=-1)[..., ::-1]
+    wrong = {"first order always compresses": law[[0, 0]], "no step": np.stack([sigma, sigma]), "exchanged": law[::-1]}
+    trial.identity(found, law, ops=40 * (z.size + sigma.max() ** 2 * width), controls=wrong)
+
+
+@observed
+def hessian_eigenvalues(instances):
+    """Of R at α = 1 and each of several Z, by forward over reverse differentiation, in increasing order."""
+    import jax
+    import jax.numpy as jnp
+
+    def half_logdet(z):
+        return jnp.linalg.slogdet(jnp.eye(z.shape[1]) + z.T @ z)[1] / 2
+
+    hessians = jax.jit(jax.vmap(jax.hessian(half_logdet)))(instances)
+    return np.linalg.eigvalsh(np.asarray(hessians).reshape(len(instances), *(2 * [instances[0].size])))
+
+
+@predicted
+def hessian_law(z, sign=1.0):
+    """(1 ± √(x_i x_j))/((1 + x_i)(1 + x_j)) for i < j, (1 − x_i)/(1 + x_i)², and 1/(1 + x_i), |d − N| times each."""
+    x = np.linalg.svd(z, compute_uv=False) ** 2
+    i, j = np.triu_indices(x.size, 1)
+    pairs = [(1 + s * np.sqrt(x[i] * x[j])) / ((1 + x[i]) * (1 + x[j])) for s in (1, -1)]
+    own = [(1 - sign * x) / (1 + x) ** 2, np.repeat(1 / (1 + x), abs(z.shape[0] - z.shape[1]))]
+    return np.sort(np.concatenate(pairs + own))
+
+
+@claim(ours("second-order terms along pairs of singular directions"), kind="identity", cases=[(3, 3), (3, 5), (1, 1)])
+def test_hessian_spectrum(trial, dim: Side, tokens: Side):
+    """The Hessian of R has the stated eigenvalues, so that it lies in [−α/8, α]; both ends are attained."""
+    flat = np.sqrt(3) * np.eye(dim, tokens)
+    instances = np.array([trial.generator().normal(size=(dim, tokens)), flat, 0 * flat])
+    found, law = hessian_eigenvalues(instances), np.array([hessian_law(z) for z in instances])
+    wrong = {"R without its ½": 2 * law, "convex": np.array([hessian_law(z, -1) for z in instances])}
+    trial.identity(found, law, ops=60 * dim * tokens, controls=wrong)
+    reached = np.array([found[1].min(), found[2].max()])
+    ends, wrong = np.array([-1 / 8, 1]), {"9/4, the bound of A.3": np.array([-9 / 4, 9 / 4])}
+    trial.identity(reached, ends, ops=60 * dim * tokens, controls=wrong)
+
+
+@observed
+def ista_steps(d, z, a, step, penalty):
+    """The squared length of a step, how far it lowers F, and F before it."""
+    after = np.maximum(a + step * d.T @ (z - d @ a) - step * penalty, 0)
+    before, now = (np.sum((z - d @ one) ** 2, axis=0) / 2 + penalty * np.sum(one, axis=0) for one in (a, after))
+    return np.sum((after - a) ** 2, axis=0), before - now, before
+
+
+@predicted
+def longest_per_descent(step, norm):
+    """1/(1/η − ‖D‖²/2): the most of ‖A⁺ − A‖² for a unit of descent."""
+    return 1 / (1 / step - norm**2 / 2)
+
+
+@claim(ours("descent lemma of F on A ≥ 0, where F is smooth"), kind="bound", cases=[(8, 0.3), (8, 0.94), (1, 0.5)])
+def test_ista_descent(trial, atoms: Atoms, share: Share):
+    """From A ≥ 0 a step of 0 < η < 2/‖D‖² lowers F by at least (1/η − ‖D‖²/2) ‖A⁺ − A‖²; equality is possible."""
+    generator, penalty = trial.generator(), 0.1
+    d = generator.normal(size=(atoms, atoms))
+    norm, top = np.linalg.norm(d, 2), np.linalg.svd(d)[2][0]
+    a, z = np.maximum(generator.normal(size=(atoms, 200)), 0), generator.normal(size=(atoms, 200))
+    # Equality: the gradient is the top singular vector, of either sign, and no entry comes near 0.
+    a[:, 0] = 10 + 1 / norm**2
+    z[:, 0] = d @ a[:, 0] - np.linalg.solve(d.T, top / 10 - penalty)
+    step = 2 * share / norm**2
+    squared, descent, before = ista_steps(d, z, a, step, penalty)
+    most = longest_per_descent(step, norm)
+    wrong = {"half the curvature": longest_per_descent(step, norm / np.sqrt(2)) * descent, "η": step * descent}
+    trial.bound(squared, most * descent, ops=10 * atoms, scale=most * before, found_by="search", controls=wrong)
+
+
+@figure("F1", claims=("step_turns_round",))
+def change_of_rate(step: float = 0.1, most: float = 5.0):
+    """A first-order attention step expands what it should compress: change of the coding rate R_c against x = βσ².
+
+    One head, one direction, step h = κβ = 0.1. Lines: the laws. Points: rates by determinants before and after a step.
+    The true gradient step lowers R_c everywhere, the first order turns round at x = 1.
+    """
+    import matplotlib.pyplot as plt
+
+    drawn, axes = plt.subplots(figsize=(5.4, 3.2))
+    x, u = np.linspace(0.05, most, 100), np.array([[[1.0], [0.0]]])
+    points = np.linspace(0.25, most, 20)
+    tokens = [np.array([[np.sqrt(one)], [0.3]]) for one in points]
+    slopes = {"true gradient": gradient, "first order": first_order}
+    for colour, after, (name, slope) in zip(COLOURS, moved(np.sqrt(x), step), slopes.items(), strict=False):
+        axes.plot(x, np.log((1 + after**2) / (1 + x)) / 2, color=colour, label=f"{name}, law")
+        found = [rate(z - step * slope(z, u), u) - rate(z, u) for z in tokens]
+        axes.plot(points, found, "o", color=colour, label=f"{name}, step taken")
+    axes.axhline(0, color=COLOURS[6], linewidth=0.6)
+    axes.set(xlabel="x = βσ² (dimensionless)", ylabel="change of R_c (nats)")
+    axes.legend(loc="upper left")
+    return drawn
