@@ -1,0 +1,195 @@
+"""Trager, Perera, Zancato, Achille, Bhatia & Soatto 2023, "Linear Spaces of Meanings: Compositional Structures in
+Vision-Language Models", ICCV, arXiv 2302.14383.
+
+For whoever builds "ideal words" from embeddings of combined concepts: averages give the best ones under product weights
+only, tables without any structure look compositional, and what is left over is statistical dependence.
+
+A table holds a vector u_{ab…} in R^D for each cell of a grid of two or three factors, N cells in all. It is
+decomposable if u_{ab…} = u_0 + u_a + u_b + …. A vector v of the other modality gives the cells the probabilities
+p(a, b | v) ∝ exp(u_ab·v). With q = 1 + Σ (n_i - 1) for factors of n_i values, decomposable tables of numbers have
+dimension q.
+
+Read: Proposition 4 and Corollary 8. Derived here: the share that chance explains, the failure under unbalanced weights,
+the odds ratios. Not claimed: that real embeddings are Gaussian.
+Topic: representations.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from scipy.special import logsumexp
+from scipy.stats import beta
+
+from theory_on_trial import claim, observed, ours, paper, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Values = Annotated[int, Interval(2, 12, why="a factor of one value says nothing; a least-squares fit over all cells")]
+Third = Annotated[int, Interval(1, 6, why="one value stands for no third factor")]
+Width = Annotated[int, Interval(1, 64, why="every column is fitted")]
+FewValues = Annotated[int, Interval(2, 5, why="a factor of one value says nothing; 10⁵ tables are drawn")]
+FewThird = Annotated[int, Interval(1, 2, why="one value stands for no third factor; 10⁵ tables are drawn")]
+FewColumns = Annotated[int, Interval(1, 8, why="10⁵ tables are drawn")]
+ALL = (0, 1, 2)
+
+
+def dummies(shape):
+    """The design of a decomposable table, one row for each cell: a constant, and an indicator for every value."""
+    values = np.indices(shape).reshape(3, -1)
+    return np.column_stack([np.ones(values.shape[1]), *(np.eye(n)[row] for n, row in zip(shape, values, strict=True))])
+
+
+def decomposable(generator, shape, width):
+    """A random table u_0 + u_a + u_b + u_c."""
+    return (dummies(shape) @ generator.normal(size=(1 + sum(shape), width))).reshape(*shape, width)
+
+
+@predicted
+def marginal_means(table, weights):
+    """The weighted grand mean and, for each factor, how its weighted means differ from it, added up in every cell."""
+    weighted, grand = weights[..., None] * table, np.tensordot(weights, table, 3) / weights.sum()
+    fit = np.broadcast_to(grand, table.shape)
+    for axis in ALL:
+        others = tuple(one for one in ALL if one != axis)
+        means = weighted.sum(others, keepdims=True) / weights.sum(others, keepdims=True)[..., None]
+        fit = fit + means - grand
+    return fit
+
+
+@observed
+def least_squares(table, weights):
+    """The decomposable table with the least weighted squared error."""
+    root = np.sqrt(weights).reshape(-1, 1)
+    design, targets = dummies(table.shape[:3]), table.reshape(weights.size, -1)
+    return (design @ np.linalg.lstsq(root * design, root * targets)[0]).reshape(table.shape)
+
+
+@predicted
+def chance_law(shape, width, centred):
+    """The law of the explained share: Beta(D q/2, D (N - q)/2), about the grand mean with q - 1 for q."""
+    dimension, cells = 1 + sum(shape) - 3, np.prod(shape)
+    return beta(width * (dimension - centred) / 2, width * (cells - dimension) / 2)
+
+
+@observed
+def explained_shares(generator, n, shape, width, centred):
+    """|fit|²/|u|² of n tables of normal numbers, by projection on an orthonormal basis of the decomposable ones."""
+    left, singular, _ = np.linalg.svd(dummies(shape), full_matrices=False)
+    tables = generator.normal(size=(n, np.prod(shape), width))
+    if centred:
+        tables -= tables.mean(axis=1, keepdims=True)
+    fits = np.tensordot(tables, left[:, singular > 1e-9], (1, 0))
+    return np.sum(fits**2, axis=(1, 2)) / np.sum(tables**2, axis=(1, 2))
+
+
+@observed
+def probabilities(table, v):
+    """p(a, b | v), a softmax over all cells of a table of two factors."""
+    scores = table @ v
+    return np.exp(scores - logsumexp(scores))
+
+
+@predicted
+def product_of_factors(table, v):
+    """p(a | v) p(b | v), each a softmax over the factor's own words, which the first row and column show."""
+    scores = table[:, 0] @ v, table[0] @ v
+    return np.outer(*(np.exp(one - logsumexp(one)) for one in scores))
+
+
+@observed
+def log_odds(table, v):
+    """Log p(1, 1) p(a, b)/(p(1, b) p(a, 1)) for all a, b beyond the first."""
+    p = probabilities(table, v)
+    return np.log(p[0, 0] * p[1:, 1:] / (p[:1, 1:] * p[1:, :1]))
+
+
+@predicted
+def contrasts(table):
+    """u_11 + u_ab - u_1b - u_a1 for all a, b beyond the first."""
+    return table[:1, :1] + table[1:, 1:] - table[:1, 1:] - table[1:, :1]
+
+
+@claim(paper("Proposition 4"), kind="identity", cases=[(3, 4, 1, 8), (2, 2, 5, 3), (2, 2, 1, 1), (12, 12, 6, 2)])
+def test_marginal_means(trial, first: Values, second: Values, third: Third, width: Width):
+    """Grand mean plus factor means less grand mean is the best decomposable table, for product weights with weighted
+    means; for other weights it misses even a table that is decomposable.
+    """
+    generator, shape = trial.generator(), (first, second, third)
+    table, exact = generator.normal(size=(*shape, width)), decomposable(generator, shape, width)
+    weights = np.einsum("a,b,c->abc", *(np.exp(generator.uniform(-1, 1, n)) for n in shape))
+    unbalanced = np.exp(generator.uniform(-1, 1, shape))
+    plain = {"unweighted means": marginal_means(table, np.ones(shape))}
+    ops = 40 * np.prod(shape)
+    trial.identity(least_squares(table, weights), marginal_means(table, weights), ops=ops, controls=plain)
+    missed = {"means under unbalanced weights": marginal_means(exact, unbalanced)}
+    trial.identity(least_squares(exact, unbalanced), exact, ops=ops, scale=np.abs(exact).max(), controls=missed)
+
+
+@claim(
+    ours("derived: a Gaussian's squares in two orthogonal spaces"),
+    kind="distribution",
+    cases=[(2, 2, 1, 4), (3, 3, 1, 2)],
+)
+def test_chance_share(trial, first: FewValues, second: FewValues, third: FewThird, width: FewColumns):
+    """Of independent normal entries a decomposable table explains the share Beta(D q/2, D (N - q)/2), q/N on average,
+    though there is no structure at all; about the grand mean q - 1 replaces q.
+    """
+    shape = (first, second, third)
+    for centred in (False, True):
+        law, other = (chance_law(shape, width, which) for which in (centred, not centred))
+        wrong = {"raw for centred, or centred for raw": other.cdf}
+
+        def shares(generator, n, centred=centred):
+            return explained_shares(generator, n, shape, width, centred)
+
+        trial.distribution(sampler=shares, cdf=law.cdf, margin=0.02, controls=wrong, first=2**14, most=10**5)
+
+
+@claim(
+    paper("Corollary 8", says="conditionally independent given any image y"),
+    kind="identity",
+    cases=[(3, 4, 8), (2, 2, 1), (12, 12, 64)],
+)
+def test_independence(trial, first: Values, second: Values, width: Width):
+    """Log odds ratios of two factors are (u_11 + u_ab - u_1b - u_a1)·v, so the factors are independent given each v of
+    a spanning set if and only if the table is decomposable; then p(a, b | v) = p(a | v) p(b | v).
+    """
+    generator, shape = trial.generator(), (first, second)
+    table, v = generator.normal(size=(*shape, width)), generator.normal(size=width) / np.sqrt(width)
+    odds = np.stack([log_odds(table, basis) for basis in np.eye(width)], axis=-1)
+    unlike = {"main effects": table[1:, :1] + table[:1, 1:] - 2 * table[:1, :1], "reversed": -contrasts(table)}
+    trial.identity(odds, contrasts(table), ops=32, scale=8 + np.abs(table).max(), controls=unlike)
+    words = decomposable(generator, (*shape, 1), width)[:, :, 0]
+    moved = words.copy()
+    moved[0, 0] += generator.normal(size=width)
+    normalised = words / np.linalg.norm(words, axis=-1, keepdims=True)
+    broken = {"one cell moved": probabilities(moved, v)}
+    broken |= {"unit rows": probabilities(normalised, v)}
+    joint = probabilities(words, v)
+    trial.identity(
+        joint, product_of_factors(words, v), ops=32, scale=8 + np.abs(words @ v).max(), wrong_processes=broken
+    )
+
+
+@figure("F1", claims=("chance_share",))
+def chance(width=4, tables=60):
+    """Random tables look compositional.
+
+    Share of a table of independent normal numbers that the best decomposable table explains, about the grand mean, for
+    square grids of two factors: the mean and the 5 % and 95 % quantiles of its Beta law, and tables that were drawn.
+    """
+    import matplotlib.pyplot as plt
+
+    generator, sides = np.random.default_rng(0), np.arange(2, 11)
+    laws = [chance_law((n, n, 1), width, True) for n in sides]
+    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    for k, n in enumerate(sides):
+        shares = explained_shares(generator, tables, (n, n, 1), width, True)
+        axes.plot(np.full(tables, n), shares, ".", color=COLOURS[5], markersize=3, label="random tables" * (k == 0))
+    axes.plot(sides, [law.mean() for law in laws], "-o", color=COLOURS[0], label="mean, (q - 1)/(N - 1)")
+    for level, label in ((0.05, "5 % and 95 %"), (0.95, None)):
+        axes.plot(sides, [law.ppf(level) for law in laws], "--", color=COLOURS[0], label=label)
+    axes.axhline(0, color=COLOURS[6], linewidth=0.8, label="no structure, no share?")
+    axes.set(xlabel="values n of each of two factors (N = n² cells)", ylabel="explained share  (dimensionless)")
+    axes.legend()
+    return drawn
