@@ -2,41 +2,74 @@
 
 A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- tools -->`, `<!-- papers -->`,
 `<!-- trust -->` or `<!-- guide -->` where the text belongs, and `<!-- include PATH -->` where a file of the repository
-does; the pages of `docs/papers` enter the navigation by themselves: a new paper touches no file of the site.
+does; the pages of `docs/papers` enter the navigation by themselves, and those of papers on one page are made here: a
+new paper touches no file of the site.
 """
 
 import re
+import sys
 from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from theory_on_trial import Claim, claims
+sys.path.insert(0, str(Path(__file__).parent))
+from catalogue import BRIEFS, LEDGER, ROOT, Entry, catalogue
+from catalogue import table as catalogue_table
+
+from theory_on_trial import Claim, claims, outline
 from theory_on_trial.figures.drawing import figures
 from theory_on_trial.ledger import brief
 from theory_on_trial.records import read, tables
 from theory_on_trial.typeset import typeset
 
-ROOT = Path(__file__).parent.parent
-LEDGER = sorted((ROOT / "records" / "ledgers").glob("*-x1.json"))[0]
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
 
 
 def on_config(config: Any) -> Any:
     """Put the pages of the papers into the navigation."""
     papers = next(entry["Papers"] for entry in config.nav if isinstance(entry, dict) and "Papers" in entry)
-    papers += [f"papers/{page.name}" for page in PAGES]
+    papers += [{"In full": [f"papers/{page.name}" for page in PAGES]}]
+    short = [entry for entry in catalogue() if entry.name.startswith(BRIEFS)]
+    for topic in dict.fromkeys(entry.topic for entry in short):
+        papers += [{topic.capitalize(): [entry.page for entry in short if entry.topic == topic]}]
     return config
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Add the pages of the papers on one page."""
+    from mkdocs.structure.files import File
+
+    for entry in (entry for entry in catalogue() if entry.name.startswith(BRIEFS)):
+        files.append(File.generated(config, entry.page, content=brief_page(entry)))
+    return files
+
+
+def brief_page(entry: Entry) -> str:
+    """Return the page of a paper on one page: its docstring, claims, errata and figures, and the module itself."""
+    (module,) = outline.files(entry.name, ROOT)
+    errata = ["## Errata", "<!-- errata -->"] * any(c.as_printed is not None for c in claims(entry.name))
+    said = [f"<p>{typeset(paragraph)}</p>" for paragraph in (entry.sentence, *entry.about)]
+    drawn = ["## Figure", "<!-- figures -->"]
+    parts = [f"# {entry.title}", plain(entry.reference), *said, "## Claims", "<!-- claims -->", *errata, *drawn]
+    return "\n\n".join([*parts, "## The module", f"<!-- include {module.relative_to(ROOT)} -->"]) + "\n"
+
+
+def paper_on(page: Any) -> str:
+    """Return the name of the paper that a page is about."""
+    short = page.file.src_uri.startswith("papers/briefs/")
+    return f"{BRIEFS * short}{page.file.name}"
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Replace the markers of a page."""
+    paper = paper_on(page)
     makers = {
-        "claims": lambda: claims_table(page.file.name),
-        "errata": lambda: errata_table(page.file.name),
-        "figures": lambda: figures_list(page.file.name),
-        "tools": lambda: tools_table(page.file.name),
-        "papers": papers_table,
+        "claims": lambda: claims_table(paper),
+        "errata": lambda: errata_table(paper),
+        "figures": lambda: figures_list(paper),
+        "tools": lambda: tools_table(paper),
+        "papers": catalogue_table,
         "trust": trust_tables,
         "guide": guide,
     }
@@ -95,10 +128,10 @@ def figures_list(paper: str) -> str:
     """Return the figures of a paper as in the gallery, with the command that draws them."""
     drawn = [f"`python -m figures {paper}` draws them in full size.", ""]
     for figure in figures(paper):
-        picture = f"papers/{paper}/{figure.file_name}.webp"
+        picture = f"{paper.split('.')[-1]}/{figure.file_name}.webp"  # beside the page
         drawn += [f"**{figure.name}.** {plain(figure.title)}", ""]
-        if (ROOT / "docs" / picture).exists():
-            drawn += [f"![{figure.name}](../{picture}){{ loading=lazy }}", ""]
+        if (ROOT / "docs" / "papers" / "/".join(paper.split(".")[:-1]) / picture).exists():
+            drawn += [f"![{figure.name}]({picture}){{ loading=lazy }}", ""]
     return "\n".join(drawn)
 
 
@@ -107,17 +140,6 @@ def tools_table(paper: str) -> str:
     table = read(ROOT / "records" / "tools.json")
     rows = [row[1:] for row in table["rows"] if row[0] == paper]
     return f"{table['note']}\n\n{grid(table['columns'][1:], rows)}\n\n`{table['command']} {paper}` makes it again."
-
-
-def papers_table() -> str:
-    """Return the papers, each with its title, the number of its claims, and of those that correct it."""
-    rows = []
-    for page in PAGES:
-        found = claims(page.stem)
-        errata = sum(c.printed_form for c in found)
-        title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
-        rows.append(f"| [{title}](papers/{page.name}) | {len(found) - errata} | {errata} |")
-    return "\n".join(["| paper | claims | errata |", "|---|---|---|", *rows])
 
 
 def trust_tables() -> str:
@@ -143,7 +165,7 @@ def guide() -> str:
 def reference(claim: Claim) -> str:
     """Return a claim's name as a link to the documentation of its check, whose page shows the source."""
     place = f"{claim.function.__module__}.{claim.function.__name__}"
-    return f'<autoref identifier="{place}"><code>{claim.id.split(".", 1)[1]}</code></autoref>'
+    return f'<autoref identifier="{place}"><code>{claim.id.rpartition(".")[2]}</code></autoref>'
 
 
 def plain(text: str) -> str:

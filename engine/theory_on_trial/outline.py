@@ -63,11 +63,15 @@ def beside(paper: str, name: str, folder: Path | None = None) -> Path:
 
 def title(paper: str, folder: Path | None = None) -> str:
     """Return the first paragraph of the docstring of a paper's checks; "" for a paper without checks or docstring."""
+    return " ".join(docstring(paper, folder).split("\n\n")[0].split())
+
+
+def docstring(paper: str, folder: Path | None = None) -> str:
+    """Return the docstring of a paper's checks, or of their package; "" for a paper without checks or docstring."""
     found = files(paper, folder)
     packages = [file.parent / "__init__.py" for file in found if file.parent.name.startswith("test_")]
     for path in [*packages, *found][:1]:
-        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.exists() else None
-        return " ".join((docstring or "").split("\n\n")[0].split())
+        return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.exists() else None) or ""
     return ""
 
 
