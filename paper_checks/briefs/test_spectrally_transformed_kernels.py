@@ -1,0 +1,199 @@
+"""Zhai et al. 2024, "Spectrally Transformed Kernel Regression", ICLR, arXiv 2402.00645.
+
+For one who brings unlabelled data into a kernel: how to compute the transformed kernel without eigenvectors, and how
+far off it is on average when the law of the data is known from a sample only.
+
+The domain is finite, with the law mu > 0 (M its diagonal matrix) and the kernel matrix K. lambda_i, psi_i are the
+eigenpairs of K M, with psi' M psi = I, and the transformed kernel is K_s = sum of s(lambda_i) psi_i psi_i'. K_p stands
+for s(x) = x^p, so that K_1 = K.
+
+Read: the abstract ("STKR with a known polynomial transformation"). Derived here: all four identities. Not claimed: that
+s(0) other than 0 can be had from powers, and anything about ties of the spectrum.
+
+Topic: linear algebra for learning.
+"""
+
+import itertools
+from typing import Annotated
+
+import numpy as np
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Points = Annotated[int, Interval(2, 30, why="one point leaves nothing to transform; beyond, nothing new happens")]
+Degree = Annotated[int, Interval(2, 8, why="of degree 1 nothing is transformed; higher ones see lambda_1 only")]
+Share = Annotated[float, Interval(0.1, 0.99, why="eta lambda_1: towards 1 the inverse is ill-conditioned")]
+Terms = Annotated[int, Interval(1, 40, why="a series has a term; beyond, the remainder is below rounding")]
+Labels = Annotated[int, Interval(1, 30, why="a fit needs a label; points may be labelled repeatedly")]
+Ridge = Annotated[float, Interval(1e-3, 10, why="below, the system is ill-conditioned; above, the fit is 0")]
+Few = Annotated[int, Interval(2, 4, why="all points^draws samples are listed")]
+Draws = Annotated[int, Interval(1, 6, why="all points^draws samples are listed")]
+
+
+def domain(generator, points):
+    """A Gaussian kernel matrix of points of the plane, a law that is not uniform, and lambda_1, to set eta by."""
+    places, chances = generator.normal(size=(points, 2)), generator.uniform(0.3, 1.7, points)
+    kernel, chances = np.exp(-np.sum((places[:, None] - places) ** 2, axis=-1) / 2), chances / chances.sum()
+    return kernel, chances, np.abs(np.linalg.eigvals(kernel * chances)).max()
+
+
+@observed
+def eigenpairs(kernel, chances):
+    """Eigenvalues of K M, and the psi_i as columns, from the symmetric M^(1/2) K M^(1/2)."""
+    root = np.sqrt(chances)
+    values, vectors = np.linalg.eigh(root[:, None] * kernel * root)
+    return np.maximum(values, 0), vectors / root[:, None]
+
+
+@observed
+def by_eigenvectors(kernel, chances, transform):
+    """K_s by its definition."""
+    values, vectors = eigenpairs(kernel, chances)
+    return (vectors * transform(values)) @ vectors.T
+
+
+@observed
+def stacked_fit(kernel, chances, transform, labelled, labels, ridge):
+    """The regression solved by least squares in the coordinates sqrt(s(lambda_i)) psi_i."""
+    values, vectors = eigenpairs(kernel, chances)
+    coordinates = vectors * np.sqrt(transform(values))
+    rows = np.vstack([coordinates[labelled] / np.sqrt(len(labels)), np.sqrt(ridge) * np.eye(len(values))])
+    targets = np.append(labels / np.sqrt(len(labels)), np.zeros(len(values)))
+    return coordinates @ np.linalg.lstsq(rows, targets)[0]
+
+
+@observed
+def mean_over_samples(kernel, chances, draws, power):
+    """K_p with mu replaced by the frequencies of a sample, averaged over all samples."""
+    samples = np.array(list(itertools.product(range(len(chances)), repeat=draws)))
+    frequencies = np.mean(samples[:, :, None] == np.arange(len(chances)), axis=1)
+    powers = np.broadcast_to(kernel, (len(samples), *kernel.shape))
+    for _ in range(power - 1):
+        powers = (powers * frequencies[:, None, :]) @ kernel
+    return np.tensordot(np.prod(chances[samples], axis=1), powers, 1)
+
+
+@predicted
+def power(kernel, chances, exponent):
+    """K_p = K (M K)^(p - 1)."""
+    return kernel @ np.linalg.matrix_power(chances[:, None] * kernel, exponent - 1)
+
+
+@predicted
+def polynomial(kernel, chances, coefficients):
+    """K_s of s(x) = sum of pi_p x^p, p from 1 on."""
+    return sum(pi * power(kernel, chances, p) for p, pi in enumerate(coefficients, 1))
+
+
+@predicted
+def geometric(kernel, chances, eta):
+    """K_s of s(x) = x / (1 - eta x): (I - eta K M)^(-1) K."""
+    return np.linalg.solve(np.eye(len(kernel)) - eta * kernel * chances, kernel)
+
+
+@predicted
+def remainder(largest, eta, terms):
+    """What a number of terms of the geometric series leave: lambda_1 (eta lambda_1)^q / (1 - eta lambda_1)."""
+    return largest * (eta * largest) ** terms / (1 - eta * largest)
+
+
+@predicted
+def fit(kernel_s, labelled, labels, ridge):
+    """K_s(., X) (K_s(X, X) + n beta I)^(-1) y."""
+    gram = kernel_s[np.ix_(labelled, labelled)] + len(labels) * ridge * np.eye(len(labels))
+    return kernel_s[:, labelled] @ np.linalg.solve(gram, labels)
+
+
+@predicted
+def mean_of_cubes(kernel, chances, draws):
+    """The mean of the empirical K_3: (1 - 1/N) K_3 + (1/N) K M diag(K) K."""
+    coinciding = (kernel * (chances * np.diag(kernel))) @ kernel
+    return (1 - 1 / draws) * power(kernel, chances, 3) + coinciding / draws
+
+
+@claim(ours("derived: (K M)^p has eigenvalues lambda^p"), kind="identity", cases=[(12, 3, 0.9), (2, 2, 0.1)])
+def test_no_eigenvectors(trial, points: Points, degree: Degree, share: Share):
+    """For s(x) = sum of pi_p x^p, K_s = sum of pi_p K (M K)^(p-1); for x / (1 - eta x), (I - eta K M)^(-1) K."""
+    generator = trial.generator("domain")
+    kernel, chances, largest = domain(generator, points)
+    coefficients, eta = generator.uniform(0.2, 1, degree), share / largest
+    uniform, scale = np.full(points, 1 / points), 1 / np.sqrt(np.outer(chances, chances))
+    measured = by_eigenvectors(kernel, chances, lambda x: np.polyval([*coefficients[::-1], 0], x))
+    wrong = {
+        "uniform mu": polynomial(kernel, uniform, coefficients),
+        "powers of entries": sum(pi * kernel**p for p, pi in enumerate(coefficients, 1)),
+    }
+    expected = polynomial(kernel, chances, coefficients)
+    trial.identity(measured, expected, ops=10 * points * degree, scale=degree * scale, controls=wrong)
+    measured = by_eigenvectors(kernel, chances, lambda x: x / (1 - eta * x))
+    wrong = {"uniform mu": geometric(kernel, uniform, eta), "no M": geometric(kernel, np.full(points, 0.1), eta)}
+    scale = scale / (1 - share) ** 2  # the derivative of s at the largest eigenvalue
+    trial.identity(measured, geometric(kernel, chances, eta), ops=10 * points, scale=scale, controls=wrong)
+
+
+@claim(ours("derived: a geometric tail"), kind="identity", cases=[(12, 0.9, 5), (9, 0.5, 20), (2, 0.1, 1)])
+def test_truncation(trial, points: Points, share: Share, terms: Terms):
+    """After q terms of s(x) = x + eta x^2 + .. the operator error is lambda_1 (eta lambda_1)^q / (1 - eta lambda_1)."""
+    trial.require(share**terms >= 1e-8, "share^terms must be at least 1e-8: rounding hides a smaller remainder")
+    kernel, chances, largest = domain(trial.generator("domain"), points)
+    eta = share / largest
+    difference = by_eigenvectors(kernel, chances, lambda x: x / (1 - eta * x))
+    difference -= polynomial(kernel, chances, eta ** np.arange(terms))
+    error = np.linalg.norm(np.sqrt(np.outer(chances, chances)) * difference, 2)  # as an operator on L2(mu)
+    expected = remainder(largest, eta, terms)
+    wrong = {"one term more": remainder(largest, eta, terms + 1), "no factor 1 / (1 - x)": expected * (1 - share)}
+    trial.identity(error, expected, ops=10 * points, scale=points * largest / (1 - share) ** 2, controls=wrong)
+
+
+@claim(ours("derived: representer theorem"), kind="identity", cases=[(12, 6, 0.9, 0.05), (2, 1, 0.1, 10.0)])
+def test_representer(trial, points: Points, labelled: Labels, share: Share, ridge: Ridge):
+    """The penalised least-squares fit in the norm of K_s is K_s(., X) (K_s(X, X) + n beta I)^(-1) y."""
+    generator = trial.generator("domain")
+    kernel, chances, largest = domain(generator, points)
+    chosen, labels = generator.integers(points, size=labelled), generator.normal(size=labelled)
+    eta = share / largest
+    kernel_s = geometric(kernel, chances, eta)
+    measured = stacked_fit(kernel, chances, lambda x: x / (1 - eta * x), chosen, labels, ridge)
+    expected, size = fit(kernel_s, chosen, labels, ridge), np.trace(kernel_s) / ridge
+    wrong = {"half the beta": fit(kernel_s, chosen, labels, ridge / 2), "K itself": fit(kernel, chosen, labels, ridge)}
+    scale = (1 + size) / (1 - share) * np.abs(labels).max()
+    trial.identity(measured, expected, ops=10 * points, scale=scale, controls=wrong)
+
+
+@claim(ours("derived: which of the draws coincide"), kind="identity", cases=[(4, 3), (2, 1), (3, 6)])
+def test_sample_bias(trial, points: Few, draws: Draws):
+    """From N draws K_2 is unbiased, and K_3 has the mean (1 - 1/N) K_3 + (1/N) K M diag(K_11, K_22, ..) K."""
+    kernel, chances, _ = domain(trial.generator("domain"), points)
+    measured = np.stack([mean_over_samples(kernel, chances, draws, p) for p in (2, 3)])
+    second, third = (power(kernel, chances, p) for p in (2, 3))
+    expected = np.stack([second, mean_of_cubes(kernel, chances, draws)])
+    wrong = {
+        "both unbiased": np.stack([second, third]),
+        "K_2 shrunk, K_3 not": np.stack([(1 - 1 / (2 * draws)) * second, expected[1] + third / draws]),
+    }
+    trial.identity(measured, expected, ops=points**draws, controls=wrong)
+
+
+@figure("F1", claims=("sample_bias",))
+def bias_of_powers(points: int = 4, most: int = 6):
+    """A transformed kernel from a sample is biased upwards from the cube on, by a share that falls like 1/N.
+
+    Means of the empirical K_2 and K_3 over all samples of N draws, traces as a share of the population's. Lines: the
+    theory at N = 1 to 6. Points: enumeration of all samples from four points. New.
+    """
+    import matplotlib.pyplot as plt
+
+    kernel, chances, _ = domain(np.random.default_rng(0), points)
+    traces = [np.trace(power(kernel, chances, p)) for p in (2, 3)]
+    sizes = np.arange(1, most + 1)
+    drawn, axes = plt.subplots(figsize=(5.2, 3.2))
+    expected = [np.ones(most), [np.trace(mean_of_cubes(kernel, chances, n)) / traces[1] for n in sizes]]
+    for p, line, trace, colour in zip((2, 3), expected, traces, COLOURS, strict=False):
+        means = [np.trace(mean_over_samples(kernel, chances, n, p)) / trace for n in sizes]
+        axes.plot(sizes, line, color=colour, label=f"K_{p}, theory")
+        axes.plot(sizes, means, "o", color=colour, label=f"K_{p}, all samples")
+    axes.set(xlabel="draws N", ylabel="mean trace / trace of the population")
+    axes.legend()
+    return drawn
