@@ -1,0 +1,205 @@
+"""He, Yu & Goldfeld 2024, "Information-Theoretic Generalization Bounds for Deep Neural Networks", arXiv 2404.03176.
+
+For readers of information bounds: a linear network on which every divergence that such a bound adds up, and the true
+gap between training and test error, is known in closed form.
+
+A label y = ±1 and a point x give u = yx ~ N(μ, s²I) in d dimensions. From n samples the classifier takes the mean
+w = (u_1 + … + u_n)/n and predicts the sign of w·x. Linear layers that do not depend on the data map u to B_l u, with
+B_l of full rank r_l and B_0 = I. The information at layer l is the divergence KL between the law of B_l u for a
+training point, given w, and that for a fresh point.
+
+Read: the abstract, from which the example and the decrease over the layers come. Derived here: all formulas. A training
+point is not N(w, s²I): it is part of w, which takes the share 1/n of its variance. Not claimed: layers that learn.
+Topic: learning.
+"""
+
+from functools import partial
+from typing import Annotated
+
+import numpy as np
+from scipy import stats
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Dims = Annotated[int, Interval(2, 32, why="one dimension has one rank only; beyond, rounding adds up over layers")]
+Depths = Annotated[int, Interval(2, 4, why="with one layer no rank falls; each layer doubles the condition number")]
+Samples = Annotated[int, Interval(2, 1000, why="one sample is its own mean; terms of order 1 leave one of order 1/n")]
+Noise = Annotated[float, Interval(0.01, 100, why="the logarithms of variances cancel, and take digits with them")]
+FewDims = Annotated[int, Interval(1, 6, why="with more dimensions than samples, training errors are too rare to count")]
+FewSamples = Annotated[int, Interval(2, 12, why="with more, independence of w and the sample is too nearly true")]
+Signal = Annotated[float, Interval(0, 1, why="training errors of well separated classes are too rare to count")]
+Inputs = Annotated[int, Interval(2, 10, why="all 2^d masks are tried; one input has one number of differences")]
+Rate = Annotated[float, Interval(0.02, 0.98, why="outside, the factors differ from 0 or 1 by too little to be told")]
+
+
+def linear_layers(generator, dim, depth):
+    """Return B_0 = I, …, B_depth: the widths fall from dim to 1, and no factor has a condition number above 2."""
+    maps = [np.eye(dim)]
+    for width in np.rint(np.linspace(dim, 1, depth)).astype(int):
+        rows = np.linalg.qr(generator.standard_normal((len(maps[-1]), width)))[0].T
+        maps.append(generator.uniform(1, 2, (width, 1)) * rows @ maps[-1])
+    return maps
+
+
+@predicted
+def surplus(samples):
+    """What the smaller variance of a training point adds to twice the divergence, per dimension."""
+    return -1 / samples - np.log1p(-1 / samples)
+
+
+@predicted
+def layer_information(maps, offset, samples, noise):
+    """KL_l = ½[r_l(-1/n - log(1-1/n)) + |P_l(w-μ)|²/s²], P_l the projection on the row space of B_l."""
+    bases = [np.linalg.qr(matrix.T)[0] for matrix in maps]
+    return np.array([(len(b.T) * surplus(samples) + np.sum((offset @ b) ** 2) / noise**2) / 2 for b in bases])
+
+
+@predicted
+def mean_layer_information(ranks, samples):
+    """The mean over w: E KL_l = -(r_l/2) log(1-1/n), in which a layer counts by its rank only."""
+    return -np.asarray(ranks) / 2 * np.log1p(-1 / samples)
+
+
+@observed
+def training_law(mean, weight, samples, noise):
+    """Return mean and variance of a sample given the mean w of all n, by a Schur complement of their joint law."""
+    rows = np.stack([np.eye(samples)[0], np.full(samples, 1 / samples)])
+    joint = noise**2 * rows @ rows.T
+    return mean + joint[0, 1] / joint[1, 1] * (weight - mean), joint[0, 0] - joint[0, 1] ** 2 / joint[1, 1]
+
+
+@observed
+def mapped_divergence(maps, mean, weight, samples, noise):
+    """KL between the images of both laws under each map, by slogdet and linear solves."""
+    centre, variance = training_law(mean, weight, samples, noise)
+    divergences = []
+    for matrix in maps:
+        offset, train, fresh = matrix @ (centre - mean), *(v * matrix @ matrix.T for v in (variance, noise**2))
+        change = np.linalg.slogdet(fresh)[1] - np.linalg.slogdet(train)[1] - len(matrix)
+        quadratic = np.trace(np.linalg.solve(fresh, train)) + offset @ np.linalg.solve(fresh, offset)
+        divergences.append((quadratic + change) / 2)
+    return np.array(divergences)
+
+
+@claim(ours("the law of a sample given the mean of all"), kind="identity", cases=[(6, 3, 8, 1.5), (2, 2, 2, 100.0)])
+def test_layer_kl(trial, dim: Dims, depth: Depths, samples: Samples, noise: Noise):
+    """Given w, the information of a layer counts its rank and the part of w-μ in its row space; it never rises."""
+    generator = trial.generator("layers")
+    maps, mean = linear_layers(generator, dim, depth), generator.standard_normal(dim)
+    offset = noise / np.sqrt(samples) * generator.standard_normal(dim)
+    # Condition 2 per layer, squared in the Gram matrix; logarithms of variances up to 10 cancel.
+    rounding = {"ops": 50 * dim * 4**depth, "scale": 10 * dim}
+    given = layer_information(maps, offset, samples, noise)
+    measured = mapped_divergence(maps, mean, mean + offset, samples, noise)
+    ranks = np.array([len(matrix) for matrix in maps])
+    independent = given - ranks / 2 * surplus(samples)
+    trial.identity(measured, given, **rounding, controls={"w is independent of the sample": independent})
+    # The divergence is quadratic in w: 2d points with the mean and covariance of w give its mean exactly.
+    steps = noise * np.sqrt(dim / samples) * np.vstack([np.eye(dim), -np.eye(dim)])
+    average = np.mean([mapped_divergence(maps, mean, mean + step, samples, noise) for step in steps], axis=0)
+    wrong = {"w is independent of the sample": ranks / (2 * samples)}
+    trial.identity(average, mean_layer_information(ranks, samples), **rounding, controls=wrong)
+    trial.bound(measured[1:], given[:-1], found_by="all", **rounding, controls={"a tenth is lost": 0.9 * given[:-1]})
+
+
+@predicted
+def mean_training_error(dim, samples, signal):
+    """E Φ(-|w|/(s√(1-1/n))) = ½P(F < (n-1)/d), F noncentral F(d, 1) with n|μ|²/s²; Student's t_d where μ = 0."""
+    return stats.ncf.cdf((samples - 1) / dim, dim, 1, samples * signal**2) / 2
+
+
+@predicted
+def gap_bound(weights, mean, samples):
+    """√(KL/2) for s = 1, KL being the information in the score w·u/|w|: one dimension, not d."""
+    length = np.linalg.norm(weights, axis=1)
+    return np.sqrt((surplus(samples) + (length - weights @ mean / length) ** 2) / 4)
+
+
+@observed
+def training_errors(generator, count, dim, samples, signal):
+    """Whether the first of n samples, s = 1, is misclassified by the mean of all of them."""
+    points = generator.standard_normal((count, samples, dim))
+    points[..., 0] += signal
+    return np.sum(points[:, 0] * points.mean(axis=1), axis=1) < 0
+
+
+@observed
+def generalisation_gap(weights, mean, samples):
+    """Test error less training error: how likely the score w·u of a fresh and of a seen point is negative, given w."""
+    length = np.linalg.norm(weights, axis=1)
+    centre, variance = training_law(mean, weights, samples, 1.0)
+    seen = stats.norm.cdf(0, np.sum(weights * centre, axis=1) / length, np.sqrt(variance))
+    return stats.norm.cdf(0, weights @ mean / length) - seen
+
+
+PINSKER = "of two normal laws that are shifted a little, Pinsker's inequality is attained to 2/√(2π) = 80 %"
+
+
+@claim(ours("normal laws, Pinsker"), kind="bound", cases=[(3, 4, 0.5), (2, 3, 0.0)], loose=PINSKER)
+def test_gap(trial, dim: FewDims, samples: FewSamples, signal: Signal):
+    """The mean training error is half a noncentral F probability; the gap obeys √(KL/2) with the score's KL."""
+    trial.require(dim <= samples, "dim must be at most samples: else training errors are too rare to count")
+    value = mean_training_error(dim, samples, signal)
+    draws = partial(training_errors, dim=dim, samples=samples, signal=signal)
+    fresh = {
+        "a seen point is like a fresh one": stats.norm.cdf(-(signal**2) / np.hypot(signal, np.sqrt(dim / samples)))
+    }
+    trial.probability(sampler=draws, predict=value, margin=0.03 * value, controls=fresh, first=2**13, most=2**21)
+    mean = signal * np.eye(dim)[0]
+    weights = mean + trial.generator("w").standard_normal((1000, dim)) / np.sqrt(samples)
+    gap, most = np.abs(generalisation_gap(weights, mean, samples)), gap_bound(weights, mean, samples)
+    trial.bound(gap, most, found_by="draws", independent=1000, ops=100, controls={"half of it": most / 2})
+
+
+@predicted
+def kept(rate, dim=1):
+    """The share 1-δ^d of a divergence that dropout leaves at most."""
+    return 1 - rate**dim
+
+
+@observed
+def dropped_divergence(inputs, laws, rate):
+    """KL after dropout between two laws on the same inputs, every mask applied to every input."""
+    masks = (np.arange(2 ** inputs.shape[1])[:, None] >> np.arange(inputs.shape[1])) & 1
+    chance = np.prod(np.where(masks == 1, 1 - rate, rate), axis=1)
+    outputs = (inputs[:, None, :] * masks).reshape(-1, inputs.shape[1])
+    _, which = np.unique(outputs, axis=0, return_inverse=True)
+    return stats.entropy(*(np.bincount(which.ravel(), np.outer(law, chance).ravel()) for law in laws))
+
+
+@claim(ours("two inputs are confused when all differences are dropped"), kind="bound", cases=[(3, 0.5), (6, 0.2)])
+def test_dropout(trial, dim: Inputs, rate: Rate):
+    """Dropout of each coordinate leaves at most 1-δ^d of a divergence, all of it where two inputs differ throughout."""
+    generator = trial.generator("laws")
+    inputs, laws = generator.integers(-1, 3, (20, 4, dim)), generator.dirichlet(np.ones(4), (20, 2))
+    inputs[0, :2], laws[0] = [[1], [2]], [[0.3, 0.7, 0, 0], [0.6, 0.4, 0, 0]]
+    after = [dropped_divergence(*pair, rate) for pair in zip(inputs, laws, strict=True)]
+    before = np.array([stats.entropy(*law) for law in laws])
+    # The logarithms of up to 2^d nearly equal chances are added up.
+    rounding = {"found_by": "draws", "independent": 19, "ops": 2**dim + 100, "scale": 1.0}
+    trial.bound(after, kept(rate, dim) * before, **rounding, controls={"1-δ": kept(rate) * before})
+
+
+@figure("F1", claims=("layer_kl",))
+def information_per_layer(dim: int = 24, samples: int = 12, depth: int = 4, draws: int = 200):
+    """A layer counts by its rank: the information of linear layers falls along the network, for every training set.
+
+    Points: KL between a seen and a fresh point given w, for `draws` training sets; line: its mean -(r/2) log(1-1/n).
+    """
+    import matplotlib.pyplot as plt
+
+    generator, mean = np.random.default_rng(0), np.zeros(dim)
+    maps = linear_layers(generator, dim, depth)
+    weights = generator.standard_normal((draws, dim)) / np.sqrt(samples)
+    sampled = np.ravel([mapped_divergence(maps, mean, weight, samples, 1.0) for weight in weights])
+    drawn, axes = plt.subplots(figsize=(4.8, 3.2))
+    layers, ranks = np.arange(depth + 1), [len(matrix) for matrix in maps]
+    place = np.tile(layers, draws) + generator.uniform(-0.15, 0.15, sampled.size)
+    axes.plot(place, sampled, ".", color=COLOURS[5], markersize=2, label="one training set")
+    axes.plot(layers, mean_layer_information(ranks, samples), "x-", color=COLOURS[0], label="mean over training sets")
+    axes.set(xlabel="layer (rank)", ylabel="information  (nats)", ylim=(0, None))
+    axes.set_xticks(layers, [f"{layer} ({rank})" for layer, rank in zip(layers, ranks, strict=True)])
+    axes.legend()
+    return drawn
