@@ -89,11 +89,11 @@ def probabilities(table, v):
     return np.exp(scores - logsumexp(scores))
 
 
-@predicted
-def product_of_factors(table, v):
-    """p(a | v) p(b | v), each a softmax over the factor's own words, which the first row and column show."""
-    scores = table[:, 0] @ v, table[0] @ v
-    return np.outer(*(np.exp(one - logsumexp(one)) for one in scores))
+@observed
+def dependence(table, v):
+    """p(a, b | v)/(p(a | v) p(b | v)) for all a, b."""
+    p = probabilities(table, v)
+    return p / np.outer(p.sum(axis=1), p.sum(axis=0))
 
 
 @observed
@@ -162,13 +162,9 @@ def test_independence(trial, first: Values, second: Values, width: Width):
     words = decomposable(generator, (*shape, 1), width)[:, :, 0]
     moved = words.copy()
     moved[0, 0] += generator.normal(size=width)
-    normalised = words / np.linalg.norm(words, axis=-1, keepdims=True)
-    broken = {"one cell moved": probabilities(moved, v)}
-    broken |= {"unit rows": probabilities(normalised, v)}
-    joint = probabilities(words, v)
-    trial.identity(
-        joint, product_of_factors(words, v), ops=32, scale=8 + np.abs(words @ v).max(), wrong_processes=broken
-    )
+    independent, ops = np.ones(shape), 32 * (8 + np.abs(words @ v).max())
+    broken = {"one cell moved": dependence(moved, v)}
+    trial.identity(dependence(words, v), independent, ops=ops, wrong_processes=broken)
 
 
 @figure("F1", claims=("chance_share",))
