@@ -68,8 +68,8 @@ def minimiser(features, labels, lam, norm, most=20_000):
         if (residual := np.abs(new - ahead).max() / (step * lam)) < 1e-13:
             break
         momentum = 1.0 if np.sum((ahead - new) * (new - theta)) > 0 else momentum
-        longer = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        theta, ahead, momentum = new, new + (momentum - 1) / longer * (new - theta), longer
+        before, momentum = momentum, (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        theta, ahead = new, new + (before - 1) / momentum * (new - theta)
     return new, residual
 
 
@@ -114,8 +114,8 @@ def weighted(theta, x, norm, temper=0.5):
 def least_vanishing_penalty(features, labels, norm):
     """The dual norm of sum of l'_i(0) X_i, divided by n: the largest entry, row or singular value."""
     gradient = np.tensordot(slopes(labels, np.zeros(len(labels))), features, 1) / len(labels)
-    lengths = np.linalg.norm(gradient, axis=1)
-    return {"entries": np.abs(gradient).max(), "rows": lengths.max()}.get(norm, np.linalg.norm(gradient, 2))
+    lengths = {"entries": np.abs(gradient), "rows": np.linalg.norm(gradient, axis=1)}
+    return np.max(lengths.get(norm, np.linalg.norm(gradient, 2)))
 
 
 def fitted(trial, samples, rows, columns, norm, share):
@@ -173,16 +173,15 @@ def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share:
     wrong = {"lambda forgotten": lam * total, "square of the length": np.sum(theta**2)}
     trial.value(size, total, error=rows * columns * error, margin=1e-8 * size, controls=wrong)
     least, (low, high) = least_vanishing_penalty(features, labels, norm), vanishing_penalty(features, labels, norm)
-    options = {"error": (high - low) / 2, "margin": 0.01 * least, "controls": {"slope 1 at 0": 2 * least}}
-    trial.value((low + high) / 2, least, **options)
+    wrong, error = {"slope 1 at 0": 2 * least}, (high - low) / 2
+    trial.value((low + high) / 2, least, error=error, margin=0.01 * least, controls=wrong)
 
 
 @figure("F1", claims=("nuclear_sum",))
 def contributions_are_a_choice(samples: int = 40, rows: int = 5, columns: int = 4):
     """Of a low-rank model the sum of contributions is the prediction, and each single one is a choice.
 
-    A nuclear-norm logistic model of 40 samples. Points: what each training sample contributes to one score, under two
-    choices of c that the theory allows against c = 0; both sums are the score. Line: equality. New.
+    Points: what each of 40 training samples contributes to one score, under two values of c against c = 0. New.
     """
     import matplotlib.pyplot as plt
 
@@ -193,8 +192,8 @@ def contributions_are_a_choice(samples: int = 40, rows: int = 5, columns: int = 
     parts = coefficients(features, labels, theta, lam)
     base, half, full = (parts * np.tensordot(features, weighted(theta, x, norm, c)) for c in (0, 0.5, 1))
     drawn, axes = plt.subplots(figsize=(5.4, 3.4))
-    for each, colour, mark, c in ((half, COLOURS[0], "o", "1/2"), (full, COLOURS[1], "x", "1")):
-        axes.plot(base, each, mark, color=colour, label=f"c = {c}: sum {each.sum():.4f}")
+    axes.plot(base, half, "o", color=COLOURS[0], label=f"c = 1/2: sum {half.sum():.4f}")
+    axes.plot(base, full, "x", color=COLOURS[1], label=f"c = 1: sum {full.sum():.4f}")
     axes.axline((0, 0), slope=1, color=COLOURS[6], label=f"c = 0: sum {base.sum():.4f}")
     axes.set(xlabel="contribution to the score, c = 0", ylabel="contribution, another c")
     axes.legend()
