@@ -65,12 +65,12 @@ def stacked_fit(kernel, chances, transform, labelled, labels, ridge):
 
 
 @observed
-def mean_over_samples(kernel, chances, draws, power):
+def mean_over_samples(kernel, chances, draws, exponent):
     """K_p with mu replaced by the frequencies of a sample, averaged over all samples."""
     samples = np.array(list(itertools.product(range(len(chances)), repeat=draws)))
     frequencies = np.mean(samples[:, :, None] == np.arange(len(chances)), axis=1)
     powers = np.broadcast_to(kernel, (len(samples), *kernel.shape))
-    for _ in range(power - 1):
+    for _ in range(exponent - 1):
         powers = (powers * frequencies[:, None, :]) @ kernel
     return np.tensordot(np.prod(chances[samples], axis=1), powers, 1)
 
