@@ -9,11 +9,16 @@ import sys
 import time
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
 from theory_on_trial import claims
 from theory_on_trial.figures.command import main
 from theory_on_trial.figures.drawing import COLOURS, Figure, figure, figures
+from theory_on_trial.figures.panels import log_spaced, points_with_intervals, student_interval
 
 
 def parabola(width: int = 3, height: float = 2.0):
@@ -153,3 +158,39 @@ def test_every_figure_names_claims_that_exist():
         for drawn in figures(paper):
             assert {f"{paper}.{name}" for name in drawn.claims} <= known, f"{paper}.{drawn.name}"
     assert sum(bool(drawn.claims) for drawn in figures()) > 50
+
+
+def test_the_command_draws_one_figure_and_keeps_its_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path / "cache"))
+    for name, value in {"n_points": 30, "dim": 300, "runs": 3}.items():
+        monkeypatch.setitem(figures("random_walk_pca.F2")[0].quick, name, value)
+    assert main(["random_walk_pca.F2", "--quick", "--out", str(tmp_path / "out")]) == 0
+    folder = tmp_path / "out" / "random_walk_pca"
+    assert sorted(path.name for path in folder.iterdir()) == [f"F2_spectrum.{kind}" for kind in ("pdf", "png", "txt")]
+    assert "Settings: n_points = 30, dim = 300, runs = 3." in (folder / "F2_spectrum.txt").read_text(encoding="utf-8")
+    assert str(folder / "F2_spectrum.png") in capsys.readouterr().out
+    assert any((tmp_path / "cache" / "figures").glob("linear_process-*/*.chunk"))  # so that redrawing is instant
+
+
+@given(st.integers(2, 12), st.integers(0, 2**32 - 1))
+def test_means_are_drawn_with_the_students_interval_of_scipy(count, seed):
+    runs = np.random.default_rng(seed).normal(size=(count, 3))
+    mean, half_width = student_interval(runs)
+    low, high = stats.t.interval(0.99, count - 1, runs.mean(axis=0), stats.sem(runs))
+    assert np.stack([mean - half_width, mean + half_width]) == pytest.approx(
+        np.stack([low, high]), rel=1e-12, abs=1e-12
+    )
+    drawn, axes = plt.subplots()
+    points_with_intervals(axes, [1, 2, 3], runs, "black")
+    bars = np.array(axes.containers[0].lines[2][0].get_segments())[:, :, 1].T
+    plt.close(drawn)
+    assert np.array_equal(axes.containers[0].lines[0].get_ydata(), mean)
+    assert bars == pytest.approx(np.stack([low, high]), rel=1e-12, abs=1e-12)
+
+
+@given(st.integers(1, 10_000), st.integers(2, 50))
+def test_log_spaced_indices_are_different_increasing_and_reach_both_ends(last, count):
+    index = log_spaced(last, count)
+    assert (index[0], index[-1]) == (1, last)
+    assert np.all(np.diff(index) >= 1)
+    assert len(index) <= count

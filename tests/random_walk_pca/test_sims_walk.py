@@ -1,0 +1,322 @@
+"""Simulators of random walks: the recursion against a loop, what PCA must not notice, laws of noise, networks."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import sims.random_walk_pca as observed
+from theory_on_trial.mapping import map_cells
+from theory_on_trial.wishart import bartlett_factor, chi_square
+
+ULP = 2.0**-53
+processes = st.fixed_dictionaries(
+    {
+        "momentum": st.floats(0, 1),
+        "reversion": st.floats(0, 1.9),
+        "decay": st.floats(-2, 3),
+        "averaging": st.floats(0, 0.99),
+        "running_mean": st.booleans(),
+    }
+)
+# Every shape is a compilation: few shapes, with every relation between points and dimensions among them.
+shapes = st.sampled_from([(2, 1), (7, 3), (5, 8)])
+sizes = st.builds(lambda shape, seed: (*shape, seed), shapes, st.integers(0, 2**32 - 1))
+
+
+def random_rows(n_points, dim, seed):
+    return np.random.default_rng(seed).standard_normal((n_points, dim))
+
+
+def looped(noise, *, momentum, reversion, decay, averaging, running_mean, drift=0.0, magnitudes=False):
+    """The recursion as written; with `magnitudes` on absolute values, which bounds every intermediate result."""
+    size = np.abs if magnitudes else (lambda value: value)
+    velocity = position = recorded = np.zeros(noise.shape[1])
+    rows = []
+    for t, row in enumerate(noise, start=1):
+        velocity = momentum * velocity + t ** (-decay / 2) * size(row) + size(drift)
+        position = size(1 - reversion) * position + velocity
+        kept = 1 - 1 / t if running_mean else averaging
+        recorded = kept * recorded + (1 - kept) * position
+        rows.append(recorded)
+    return np.array(rows)
+
+
+def rounding(noise, process, drift=0.0):
+    """Twelve roundings per step (powers count as four) of values no larger than the recursion on magnitudes."""
+    return 12 * len(noise) * ULP * looped(noise, **process, drift=drift, magnitudes=True)
+
+
+def ratio_rounding(n_points, dim):
+    """Entries of a Gram matrix of unit trace and its eigenvalues: products of length n + d, LAPACK within 10 n ulp."""
+    return 10 * (n_points + dim) * ULP * 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes, processes, st.floats(-3, 3))
+def test_trajectory_is_the_loop(size, process, drift):
+    noise = random_rows(*size)
+    result = observed.trajectory(noise, **process, drift=drift)
+    assert np.all(np.abs(result - looped(noise, **process, drift=drift)) <= rounding(noise, process, drift))
+
+
+@settings(max_examples=20, deadline=None)
+@given(sizes)
+def test_defaults_are_the_plain_walk_to_the_last_bit(size):
+    noise = random_rows(*size)
+    walk = np.cumsum(noise, axis=0)
+    np.testing.assert_array_equal(observed.trajectory(noise), walk)
+    for alias in ({"momentum": 0}, {"reversion": 0}, {"averaging": 0}, {"decay": 0}, {"drift": np.zeros(size[1])}):
+        np.testing.assert_array_equal(observed.trajectory(noise, **alias), walk)
+    np.testing.assert_array_equal(observed.trajectory(noise, reversion=1), noise)
+    np.testing.assert_array_equal(observed.trajectory(noise, momentum=1), np.cumsum(walk, axis=0))
+
+
+@settings(max_examples=20, deadline=None)
+@given(sizes)
+def test_running_mean_is_the_mean_so_far(size):
+    noise = random_rows(*size)
+    walk = np.cumsum(noise, axis=0)
+    expected = np.cumsum(walk, axis=0) / np.arange(1, size[0] + 1)[:, None]
+    bound = rounding(noise, dict(momentum=0, reversion=0, decay=0, averaging=0, running_mean=True))
+    assert np.all(np.abs(observed.trajectory(noise, running_mean=True) - expected) <= bound)
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes, processes, st.floats(1e-3, 1e3))
+def test_ratios_do_not_see_rotation_scale_origin_or_order(size, process, scale):
+    n_points, dim, seed = size
+    points = np.asarray(observed.trajectory(random_rows(*size), **process))
+    rng = np.random.default_rng(seed + 1)
+    rotation = np.linalg.qr(rng.standard_normal((dim, dim)))[0]
+    shift = rng.standard_normal(dim)
+    moved = scale * (points @ rotation + shift)[rng.permutation(n_points)]
+    ratios = np.asarray(observed.variance_ratios(points))
+    spread = np.linalg.norm(points - points.mean(axis=0))
+    lost_to_the_origin = 1 + (np.linalg.norm(points) + np.linalg.norm(shift) * n_points) / spread
+    bound = ratio_rounding(n_points, dim) * lost_to_the_origin
+    assert np.all(np.abs(ratios - observed.variance_ratios(moved)) <= bound)
+    assert np.all(np.abs(ratios - observed.variance_ratios(points[::-1])) <= bound)
+    assert np.all(np.diff(ratios) <= 0)
+    assert abs(ratios.sum() - 1) <= bound
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes)
+def test_all_routes_to_the_ratios_agree(size):
+    n_points, dim, _ = size
+    noise = random_rows(*size)
+    points = np.asarray(observed.trajectory(noise))
+    centred = points - points.mean(axis=0)
+    expected = np.linalg.svd(centred, compute_uv=False)[: n_points - 1] ** 2
+    expected = expected / expected.sum()
+    bound = ratio_rounding(n_points, dim) * (1 + np.linalg.norm(points) ** 2 / np.linalg.norm(centred) ** 2)
+    count = len(expected)
+    of_gram = observed.variance_ratios_of_gram(observed.trajectory_gram(noise @ noise.T))
+    leading = observed.leading_variance_ratios(points, count)
+    components = observed.principal_components(points, count)
+    assert np.all(np.abs(observed.variance_ratios(points) - expected) <= bound)
+    assert np.all(np.abs(of_gram[:count] - expected) <= 4 * n_points * bound)
+    assert np.all(of_gram[count:] <= 4 * n_points * bound)
+    assert np.all(np.abs(leading.ratios - expected) <= leading.error + bound)
+    assert np.all(np.abs(components.variances / components.total_variance - expected) <= bound)
+    reconstructed = components.scores @ components.scores.T
+    assert np.all(np.abs(reconstructed - centred @ centred.T) <= bound * components.total_variance * n_points)
+
+
+def test_parameter_values_do_not_recompile():
+    traces = []
+
+    @jax.jit
+    def ratios(noise, **process):
+        traces.append(process)
+        return observed.variance_ratios(observed.trajectory(noise, **process))
+
+    names = ("momentum", "reversion", "decay", "averaging", "running_mean", "drift")
+    for values in (
+        (0.0, 0.0, 0.0, 0.0, False, 0.0),
+        (0.9, 0.3, 1.0, 0.5, True, 2.0),
+        (1.0, 1.5, -1.0, 0.1, False, 1.0),
+    ):
+        ratios(jnp.asarray(random_rows(5, 3, 0)), **dict(zip(names, values, strict=True)))
+    assert len(traces) == 1
+
+
+SIGMAS = 6.0
+KS_LEVEL = 1e-7
+
+
+def sample(simulator, seed, n):
+    """`n` draws in one program, compiled without optimisation: compiling is most of what these tests cost."""
+    program = jax.jit(lambda keys: map_cells(simulator, keys), compiler_options={"xla_backend_optimization_level": 0})
+    return program(jax.random.split(jax.random.key(seed), n))
+
+
+@pytest.mark.parametrize(
+    ("law", "fourth_moment"),
+    [("gaussian", 3.0), ("rademacher", 1.0), ("uniform", 1.8), ("laplace", 6.0), ("student", 6.0)],
+)
+def test_laws_have_unit_total_variance_and_their_fourth_moment(law, fourth_moment):
+    dim, n_points = 40, 20000
+    rows = np.asarray(observed.noise(jax.random.key(3), n_points, dim, law=law, degrees_of_freedom=6.0) * np.sqrt(dim))
+    deviation = np.sqrt((fourth_moment - 1) / rows.size)
+    assert abs(np.mean(rows**2) - 1) <= SIGMAS * deviation + 10 * ULP
+    assert abs(np.mean(rows)) <= SIGMAS / np.sqrt(rows.size)
+    if law != "student":  # the sample deviation of a fourth moment needs the eighth, which Student's law lacks
+        assert abs(np.mean(rows**4) - fourth_moment) <= SIGMAS * np.std(rows**4) / np.sqrt(rows.size) + 100 * ULP
+
+
+def test_heavy_tails_follow_their_distribution_function():
+    n_points, dim = 2000, 50
+    student = observed.noise(jax.random.key(4), n_points, dim, law="student", degrees_of_freedom=3.0)
+    cauchy = observed.noise(jax.random.key(5), n_points, dim, law="cauchy")
+    assert stats.kstest(np.ravel(student) * np.sqrt(3 * dim), stats.t(3).cdf).pvalue > KS_LEVEL
+    assert stats.kstest(np.ravel(cauchy) * np.sqrt(dim), stats.cauchy.cdf).pvalue > KS_LEVEL
+
+
+def test_float32_blocks_change_the_ratios_by_float32_rounding_only():
+    scales = np.linspace(1, 2, 300)
+    gram = observed.noise_gram(jax.random.key(1), 50, 300, scales=scales, block=100)
+    assert gram.dtype == jnp.float64
+    rows = [
+        np.asarray(jax.random.normal(jax.random.fold_in(jax.random.key(1), block), (50, 100), jnp.float32), float)
+        for block in range(3)
+    ]
+    noise = np.concatenate(rows, axis=1) * scales / np.linalg.norm(scales)
+    magnitude = np.abs(noise) @ np.abs(noise).T
+    assert np.all(np.abs(gram - noise @ noise.T) <= (100 + 4) * 2.0**-24 * magnitude)
+
+
+def test_chi_square_has_its_law():
+    """Massart's band at 1e-6 for all five laws together: any law further off than 0.013 would fail."""
+    freedom = np.array([1.0, 2.0, 3.0, 10.0, 999.0])
+    draws = np.sort(np.asarray(sample(lambda key: chi_square(key, jnp.asarray(freedom)), seed=3, n=50_000)), axis=0)
+    band = np.sqrt(np.log(2 * len(freedom) / 1e-6) / (2 * len(draws)))
+    for column, degrees in zip(draws.T, freedom, strict=True):
+        cdf, steps = stats.chi2.cdf(column, degrees), np.arange(len(column) + 1) / len(column)
+        assert max(np.max(steps[1:] - cdf), np.max(cdf - steps[:-1])) < band
+        wrong = stats.chi2.cdf(column, degrees + max(0.1, 0.1 * degrees))
+        assert max(np.max(steps[1:] - wrong), np.max(wrong - steps[:-1])) > band
+
+
+@pytest.mark.parametrize(("n_rows", "dim"), [(1, 1), (4, 4), (7, 1000)])
+def test_bartlett_factor_has_wishart_moments(n_rows, dim):
+    factors = np.asarray(sample(lambda key: bartlett_factor(key, n_rows, dim), seed=10, n=6000))
+    np.testing.assert_array_equal(factors, np.tril(factors))
+    wishart = factors @ factors.transpose(0, 2, 1)
+    deviation = np.sqrt(dim * (1 + np.eye(n_rows)) / len(wishart))
+    assert np.all(np.abs(wishart.mean(axis=0) - dim * np.eye(n_rows)) <= SIGMAS * deviation)
+    below = np.tril_indices(n_rows, -1)
+    entries = factors[:, below[0], below[1]]
+    # Every normal below the diagonal is used once: no two are equal, and none are correlated.
+    assert len(np.unique(entries[0])) == len(below[0])
+    correlation = np.cov(entries, rowvar=False) - np.eye(len(below[0]))
+    assert np.all(np.abs(correlation) <= SIGMAS * np.sqrt(2 / len(factors)) + 1 / len(factors))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_shuffles_keep_what_they_must(seed):
+    points = np.random.default_rng(seed).standard_normal((8, 5)).cumsum(axis=0)
+    gram = points @ points.T
+    key = jax.random.key(seed)
+    bound = 100 * 8 * ULP * np.trace(gram)
+    steps = np.diff(points, axis=0)
+    assert np.all(np.abs(observed.step_gram(gram) - steps @ steps.T) <= bound)
+    shuffled = observed.shuffle_points(key, gram)
+    assert np.all(np.abs(np.linalg.eigvalsh(shuffled) - np.linalg.eigvalsh(gram)) <= bound)
+    walked = observed.shuffle_steps(key, gram)
+    assert walked.shape == gram.shape
+    assert abs(walked[-1, -1] - np.sum((points[-1] - points[0]) ** 2)) <= 64 * bound
+    lengths = np.sort(np.diagonal(observed.step_gram(walked)))
+    assert np.all(np.abs(lengths - np.sort(np.sum(steps**2, axis=1))) <= 64 * bound)
+
+
+KEY = jax.random.key(0)
+
+
+def test_population_is_in_float64_whatever_jax_computes_in():
+    exact = observed.leading_population_spectrum(50, 2, momentum=0.3)
+    with jax.enable_x64(False):
+        found = observed.leading_population_spectrum(50, 2, momentum=0.3)
+    assert np.array_equal(found.eigenvalues, exact.eigenvalues)
+    assert found.total_variance == exact.total_variance
+
+
+def test_points_that_coincide_have_steps_of_length_zero():
+    assert np.array_equal(observed.step_gram(np.zeros((4, 4))), np.zeros((3, 3)))
+
+
+RNG = np.random.default_rng(0)
+INPUTS = RNG.standard_normal((12, 4))
+TARGETS = np.eye(3)[RNG.integers(0, 3, 12)]
+
+
+def test_network_learns_and_its_gram_is_that_of_its_parameters():
+    options = dict(hidden=(6, 5), loss="cross_entropy", n_steps=300, batch=12, learning_rate=0.1, momentum=0.5)
+    run = observed.train(KEY, INPUTS, TARGETS, **options)
+    assert run.parameters.shape == (300, 4 * 6 + 6 + 6 * 5 + 5 + 5 * 3 + 3)
+    assert np.mean(run.losses[-20:]) < 0.5 * np.mean(run.losses[:20])
+    gram = observed.training_gram(run)
+    from_start = np.asarray(run.parameters - run.parameters[0])
+    assert np.all(np.abs(gram.gram - from_start @ from_start.T) <= 4 * 83 * ULP * np.sum(from_start**2, axis=1).max())
+    assert gram.accuracy == run.accuracy
+    window = slice(100, 200)
+    of_gram = observed.principal_components_of_gram(gram.gram[window, window], 2)
+    of_points = observed.principal_components(run.parameters[window], 2)
+    lost = np.trace(gram.gram[window, window]) / of_points.total_variance
+    bound = 20 * 100 * ULP * lost
+    ratios = of_gram.variances / of_gram.total_variance, of_points.variances / of_points.total_variance
+    assert np.all(np.abs(ratios[0] - ratios[1]) <= bound)
+
+
+def test_rates_do_not_recompile_and_a_rate_of_zero_stays():
+    traces = []
+
+    @jax.jit
+    def last_point(learning_rate, momentum):
+        traces.append(learning_rate)
+        options = dict(n_steps=3, batch=2, learning_rate=learning_rate, momentum=momentum)
+        return observed.train(KEY, INPUTS, TARGETS, **options).parameters
+
+    still = last_point(0.0, 0.0)
+    last_point(0.1, 0.9)
+    assert len(traces) == 1
+    np.testing.assert_array_equal(still[0], still[-1])
+
+
+def test_digits_are_scaled_images_and_one_hot_classes():
+    images, classes = observed.digits()
+    assert images.shape == (1797, 64)
+    assert (images.min(), images.max()) == (0.0, 1.0)
+    assert classes.shape == (1797, 10)
+    np.testing.assert_array_equal(classes.sum(axis=1), 1)
+
+
+def test_outliers_are_exact_and_filtering_survives_them():
+    points = np.asarray(observed.corrupted_points(KEY, 4000, 6, 200, spike=4.0, outlier_length=20.0))
+    np.testing.assert_array_equal(np.abs(points[:200]), 20.0 * np.eye(6)[[1] * 200])
+    assert points[:200].sum() == 0
+    # Far above the size at which outliers win: they outweigh the spike four to one, noise being about 1/sqrt(n).
+    assert observed.leading_direction(points)[1] ** 2 > 0.95
+    assert observed.filtered_direction(points)[0] ** 2 > 0.95
+    clean = observed.corrupted_points(KEY, 4000, 6, 0, spike=4.0, outlier_length=20.0)
+    assert observed.leading_direction(clean)[0] ** 2 > 0.95
+    kept_all = observed.leading_direction(clean, jax.numpy.ones(4000, bool))
+    np.testing.assert_array_equal(kept_all, observed.leading_direction(clean))
+
+
+def test_a_generator_helps_and_one_latent_direction_is_known_exactly():
+    errors = jax.jit(lambda keys: map_cells(lambda key: observed.spike_errors(key, 300, 40, 4), keys))(
+        jax.random.split(KEY, 20)
+    )
+    assert np.all(errors.with_generator < errors.without_generator)
+    exact = observed.spike_errors(KEY, 50, 30, 1)
+    assert exact.with_generator <= 100 * ULP
+    # Squared errors of 2 * 2 / 20000 and 2 * 9 / 20000 to be expected.
+    many = observed.spike_errors(KEY, 20_000, 10, 3)
+    assert many.with_generator < 0.05
+    assert many.without_generator < 0.1
