@@ -1,0 +1,166 @@
+"""Khezeli, Blaas, Soboczenski, Chia & Kalantari 2021, "On Invariance Penalties for Risk Minimization",
+arXiv 2106.09777.
+
+For whoever tunes an invariance penalty and wonders whether a small one means invariance: the squared gradient can be
+made small by rescaling a feature and has another noise level in each representation; the gap of the risk has neither.
+
+In one environment G = E ΦΦᵀ is positive definite, b = E Φ y, R(w) = E (wᵀΦ - y)² and g = ∇R(w) = 2 (G w - b). IRMv1 is
+|g|², the gap is R(w) - min R. With n samples the expectations are averages; p is the number of features.
+
+Read: the abstract. Derived here: all three statements. Not claimed: that a small gap makes a predictor invariant. With
+p >= n the least risk is 0 and the gap is the risk itself: no invariance is left to measure.
+Topic: representations.
+"""
+
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+from scipy.stats import chi2
+
+from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Samples = Annotated[int, Interval(3, 2000, why="fewer than three fix two weights; a refit by least squares")]
+Features = Annotated[int, Interval(2, 64, why="of one feature G is a number; a refit by least squares")]
+Signed = Annotated[int, Interval(3, 12, why="fewer than three fix two weights; all 2^n sign vectors are tried")]
+FewFeatures = Annotated[int, Interval(2, 11, why="of one feature G is a number; fewer than the samples")]
+Shrink = Annotated[float, Interval(1e-5, 0.9, why="at 1 nothing changes; below, G has no inverse in double precision")]
+Spread = Annotated[float, Interval(0.1, 10, why="variance of the spurious feature's noise, beside a signal of 2")]
+Noise = Annotated[float, Interval(1e-3, 1e3, why="a unit, within what squares leave of the digits")]
+
+
+def regression(generator, samples, features):
+    """A design (n, p) whose features are correlated and of unlike size, targets, and weights w."""
+    design = generator.normal(size=(samples, features)) * np.geomspace(1, 3, features)
+    design[:, 1:] += design[:, :1]
+    return design, design.sum(axis=1) + generator.normal(size=samples), generator.normal(size=features)
+
+
+@predicted
+def quadratic_form(gram, slope):
+    """The gap ¼ gᵀ G⁻¹ g of squared loss."""
+    return slope @ np.linalg.solve(gram, slope) / 4
+
+
+@observed
+def refitted_gap(design, targets, weights):
+    """R(w) - min R, where the least risk is that of a refit by least squares; one for each column of targets."""
+    refit, error = np.linalg.lstsq(design, targets)[0], targets.T - design @ weights
+    return np.mean(error**2, axis=-1) - np.mean((targets - design @ refit).T ** 2, axis=-1)
+
+
+@predicted
+def penalties_of_pair(spreads, shrink):
+    """IRMv1 and gap of the common fit, summed over both environments: the only slope is 2 c w₂ (t - t̄), w₂ = 1/(1 + t̄).
+
+    The spurious coordinate of (G⁻¹) is 1/(c² (1 + t)).
+    """
+    slopes = 2 * (spreads - spreads.mean()) / (1 + spreads.mean())
+    return shrink**2 * np.sum(slopes**2), np.sum(slopes**2 / (1 + spreads)) / 4
+
+
+@observed
+def penalties_of_model(spreads, shrink):
+    """The same from the covariance of the structural model, by solving for the common and for each own fit."""
+    moments = []
+    for spread in spreads:
+        causes = np.linalg.inv(np.eye(3) - np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]]))  # of x₁, y, x₂
+        second = causes @ np.diag([1, 1, spread]) @ causes.T
+        scale = np.array([1, shrink])
+        moments.append((scale[:, None] * second[::2, ::2] * scale, scale * second[::2, 1]))
+    common = np.linalg.solve(sum(gram for gram, _ in moments), sum(cross for _, cross in moments))
+    own = [np.linalg.solve(gram, cross) for gram, cross in moments]
+    irm = sum(np.sum((2 * (gram @ common - cross)) ** 2) for gram, cross in moments)
+    risks = [
+        [w @ gram @ w - 2 * w @ cross for w in (common, fit)] for (gram, cross), fit in zip(moments, own, strict=True)
+    ]
+    return irm, sum(at_common - least for at_common, least in risks)
+
+
+@predicted
+def noise_floor(gram, samples, noise):
+    """Means at the true weights: p σ²/n of the gap, 4 σ² tr G/n of IRMv1."""
+    return np.array([len(gram), 4 * np.trace(gram)]) * noise**2 / samples
+
+
+@observed
+def floor_by_signs(design, noise):
+    """Means of gap and IRMv1 at the true weights over all 2^n sign vectors as noise."""
+    errors = noise * np.array(list(product([-1.0, 1.0], repeat=len(design)))).T
+    slopes = 2 * design.T @ errors / len(design)
+    gaps = refitted_gap(design, errors, np.zeros(design.shape[1]))
+    return np.array([gaps.mean(), np.sum(slopes**2, axis=0).mean()])
+
+
+@claim(ours("derived: the risk is quadratic with Hessian 2 G"), kind="identity", cases=[(50, 4), (3, 2), (2000, 64)])
+def test_gap(trial, samples: Samples, features: Features):
+    """Of squared loss, R(w) - min R = ¼ gᵀ G⁻¹ g for all weights w."""
+    trial.require(samples > features, "as many features as samples fit everything: samples must exceed features")
+    design, targets, w = regression(trial.generator(), samples, features)
+    gram, slope = design.T @ design / samples, 2 * design.T @ (design @ w - targets) / samples
+    predict = quadratic_form(gram, slope)
+    wrong = {"¼ |g|²": slope @ slope / 4, "½ gᵀ G⁻¹ g": 2 * predict, "gᵀ G⁻¹ g": 4 * predict}
+    ops, scale = samples + 20 * np.linalg.cond(gram), np.mean((np.abs(design) @ np.abs(w) + np.abs(targets)) ** 2)
+    trial.identity(refitted_gap(design, targets, w), predict, ops=ops, scale=scale, controls=wrong)
+
+
+@claim(
+    abstract("arbitrarily small for non-invariant data representations"),
+    kind="identity",
+    cases=[(0.2, 2.0, 0.1), (0.1, 10.0, 1e-5), (10.0, 0.5, 0.9)],
+)
+def test_scaling(trial, spread: Spread, other: Spread, shrink: Shrink):
+    """With x₁ → y → x₂, noise of variance 1, 1 and t, and the features (x₁, c x₂) of two environments, IRMv1 of the
+    common fit is proportional to c², while its risk and its gap do not depend on c.
+    """
+    trial.require(abs(spread - other) >= 0.01, "the environments must differ: spread and other by 0.01 at least")
+    spreads, unit = np.array([spread, other]), np.array([shrink**-2, 1])
+    predict = np.array(penalties_of_pair(spreads, shrink))
+    irm, gap = predict
+    wrong = {"IRMv1 as at c = 1": [irm / shrink**2, gap], "gap times c²": [irm, gap * shrink**2]}
+    wrong = {name: unit * values for name, values in wrong.items()}
+    trial.identity(unit * penalties_of_model(spreads, shrink), unit * predict, ops=64, scale=20.0, controls=wrong)
+
+
+@claim(ours("derived by Cochran's theorem"), kind="distribution", cases=[(8, 3, 0.5), (3, 2, 1.0), (12, 11, 1e3)])
+def test_noise_floor(trial, samples: Signed, features: FewFeatures, noise: Noise):
+    """With noise of variance σ² the gap at the true weights has the mean p σ²/n, and with Gaussian noise the law
+    (σ²/n) χ²_p, whatever G; IRMv1 has the mean 4 σ² tr G/n: one threshold serves all representations for the gap only.
+    """
+    trial.require(samples > features, "as many features as samples fit everything: samples must exceed features")
+    design, _, _ = regression(trial.generator(), samples, features)
+    gram = design.T @ design / samples
+    gap, irm = predict = noise_floor(gram, samples, noise)
+    wrong = {"σ² for the gap": [noise**2, irm], "4 σ² p/n for IRMv1": [gap, 4 * gap]}
+    trial.identity(floor_by_signs(design, noise), predict, ops=2**samples, controls=wrong)
+
+    laws = {"χ²_n": chi2(samples).cdf, "χ²_(p-1), as of a variance": chi2(features - 1).cdf}
+
+    def gaps(generator, n):
+        errors = generator.normal(size=(samples, n))
+        return samples * refitted_gap(design, errors, np.zeros(features))
+
+    trial.distribution(sampler=gaps, cdf=chi2(features).cdf, margin=0.02, controls=laws, first=2**13)
+
+
+@figure("F1", claims=("scaling",))
+def shrinking(spread=0.2, other=2.0):
+    """A shrunken feature hides from IRMv1.
+
+    Sum over two environments, at their common fit, of the squared gradient and of the gap of the risk, when the
+    spurious feature is multiplied by c: the risk is the same all along.
+    """
+    import matplotlib.pyplot as plt
+
+    spreads, shrinks = np.array([spread, other]), np.geomspace(1e-3, 1, 13)
+    lines = np.array([penalties_of_pair(spreads, c) for c in shrinks]).T
+    points = np.array([penalties_of_model(spreads, c) for c in shrinks]).T
+    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    for k, name in enumerate(("IRMv1", "gap")):
+        axes.loglog(shrinks, lines[k], color=COLOURS[k], label=f"{name}, closed form")
+        axes.loglog(shrinks, points[k], "os"[k], color=COLOURS[k], label=f"{name}, structural model")
+    axes.set(xlabel="factor c of the spurious feature", ylabel="penalty  (squared unit of the target)")
+    axes.legend(loc="lower right")
+    return drawn
