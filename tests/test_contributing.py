@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^theory-on-trial .*$", GUIDE, flags=re.MULTILINE)
 NAME = "uniform_mean"
+ROW = "uniform_row"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,7 +40,18 @@ def copy(tmp_path_factory):
     after = everything_in(folder)
     assert {path: after.get(path) for path in before} == before, "a new paper must not touch what exists"
     assert sorted(done.stdout.splitlines()) == sorted(str(folder / path) for path in set(after) - set(before))
-    return Paper(NAME, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def row(copy):
+    """In the same copy a paper with a file in every folder."""
+    before = everything_in(copy)
+    done = follow(copy, f"theory-on-trial new-paper --row {ROW}")
+    assert done.returncode == 0, done.stderr
+    after = everything_in(copy)
+    assert {path: after.get(path) for path in before} == before, "a new paper must not touch what exists"
+    return Paper(ROW, copy)
 
 
 def everything_in(folder):
@@ -64,96 +76,103 @@ def broken(path, old, new):
         path.write_text(sound, encoding="utf-8")
 
 
-def test_the_guide_names_every_file_that_is_laid_down(copy):
-    named = {path.replace("NAME", NAME) for path in re.findall(r"^\| `(\S+NAME\.\w+)` \|", GUIDE, flags=re.MULTILINE)}
-    laid = {
-        str(path.relative_to(copy.folder)) for path in copy.folder.rglob(f"*{NAME}.*") if "__pycache__" not in str(path)
-    }
-    assert named == laid
+def test_the_guide_names_every_file_that_a_row_has(row):
+    named = {path.replace("NAME", ROW) for path in re.findall(r"^\| `(\S+NAME\.\w+)` \|", GUIDE, flags=re.MULTILINE)}
+    laid = {str(path.relative_to(row.folder)) for path in row.folder.rglob(f"*{ROW}.*")}
+    assert named == {path for path in laid if "__pycache__" not in path}
 
 
-def test_what_is_laid_down_passes_the_whole_gate(copy):
+def test_a_page_passes_the_whole_gate_but_for_being_the_toy(copy):
     assert [command.split()[1] for command in COMMANDS] == ["new-paper", "check-paper"]
-    done = follow(copy.folder, COMMANDS[1])
-    assert done.returncode == 0, done.stdout + done.stderr
-    *passed, verdict = done.stdout.splitlines()
-    assert len(passed) == len(steps.STEPS)
-    assert all(": passed, " in line for line in passed)
-    assert verdict.startswith(f"{NAME}: nothing is missing, nothing fails (")
+    done = follow(copy, COMMANDS[1])
+    verdict = done.stdout.splitlines()[-1]
+    lacking = [line for line in done.stdout.splitlines() if "FAILED" in line or line.startswith("  - ")]
+    assert len(lacking) == 2, done.stdout + done.stderr
+    assert "no toy: FAILED" in lacking[0]
+    assert lacking[1].startswith(f"  - paper_checks/briefs/test_{NAME}.py still holds the toy")
+    assert verdict.startswith(f"briefs.{NAME}: 1 missing or failing, as named above (")
+    assert done.returncode == 1
 
 
-def test_a_claim_without_a_route_is_named(copy):
-    with broken(copy.folder / "paper_checks" / f"routes_{NAME}.json", "power_of_the_mean", "no_such_claim"):
-        sentences = steps.routes(copy)
-    assert any(f"{NAME}.power_of_the_mean" in sentence for sentence in sentences), sentences
+def test_a_row_passes_the_whole_gate_but_for_being_the_toy(row):
+    done = follow(row.folder, f"theory-on-trial check-paper {ROW}")
+    lacking = [line for line in done.stdout.splitlines() if "FAILED" in line or line.startswith("  - ")]
+    assert "no toy: FAILED" in lacking[0], done.stdout + done.stderr
+    assert all("still holds the toy" in line for line in lacking[1:]), done.stdout
+    told = {re.match(r"  - (\S+?)/", line)[1] for line in lacking[1:]}
+    assert {"docs", "benchmarks", "figures"} <= told
+
+
+def test_a_claim_without_a_route_is_named(row):
+    with broken(row.folder / "paper_checks" / f"routes_{ROW}.json", "power_of_the_mean", "no_such_claim"):
+        sentences = steps.routes(row)
+    assert any(f"{ROW}.power_of_the_mean" in sentence for sentence in sentences), sentences
     assert any("no_such_claim" in sentence for sentence in sentences), sentences
 
 
-def test_a_bound_that_is_not_searched_is_named(copy):
-    with broken(copy.folder / "paper_checks" / f"searches_{NAME}.py", "@inequality", "# @inequality"):
-        (sentence,) = steps.bounds(copy)
-    assert sentence.startswith(
-        f"{NAME}.power_of_the_mean states a bound: paper_checks/searches_{NAME}.py must search it"
-    )
+def test_a_bound_that_is_not_searched_is_named(row):
+    with broken(row.folder / "paper_checks" / f"searches_{ROW}.py", "@inequality", "# @inequality"):
+        (sentence,) = steps.bounds(row)
+    assert sentence.startswith(f"{ROW}.power_of_the_mean states a bound: paper_checks/searches_{ROW}.py must search it")
 
 
-def test_a_missing_page_is_named(copy, tmp_path):
-    page = copy.folder / "docs" / "papers" / f"{NAME}.md"
+def test_a_missing_page_is_named(row, tmp_path):
+    page = row.folder / "docs" / "papers" / f"{ROW}.md"
     page.rename(tmp_path / page.name)
     try:
-        assert steps.files(copy) == [f"there is no docs/papers/{NAME}.md"]
+        assert steps.files(row) == [f"there is no docs/papers/{ROW}.md"]
     finally:
         shutil.move(tmp_path / page.name, page)
-    assert steps.files(copy) == []
+    assert steps.files(row) == []
 
 
-def test_a_fast_tier_above_its_limit_is_named(copy, monkeypatch):
+def test_a_fast_tier_above_its_limit_is_named(row, monkeypatch):
     monkeypatch.setattr(steps, "SEEDS", 1)
-    with broken(copy.folder / "paper_checks" / f"test_{NAME}.py", "MOST_SECONDS = 6.0", "MOST_SECONDS = 0.0001"):
-        (sentence,) = steps.claims(copy)
+    with broken(row.folder / "paper_checks" / f"test_{ROW}.py", "MOST_SECONDS = 6.0", "MOST_SECONDS = 0.0001"):
+        (sentence,) = steps.claims(row)
     assert re.fullmatch(
-        rf"the fast tier takes \S+ s, MOST_SECONDS is 0.0001; the slowest claim is {NAME}\.\w+ with \S+ s", sentence
+        rf"the fast tier takes \S+ s, MOST_SECONDS is 0.0001; the slowest claim is {ROW}\.\w+ with \S+ s", sentence
     )
 
 
-def test_a_wrong_constant_in_the_theory_is_named(copy, monkeypatch):
+def test_a_wrong_constant_in_the_theory_is_named(row, monkeypatch):
     monkeypatch.setattr(steps, "SEEDS", 1)
-    with broken(copy.folder / "theory" / f"{NAME}.py", "1 / (power + 1))\n", "1 / (power + 1.3))\n"):
-        sentences = steps.claims(copy)
-    assert any(sentence.startswith(f"{NAME}.mean_of_power: REFUTED, expected VERIFIED.") for sentence in sentences)
+    with broken(row.folder / "theory" / f"{ROW}.py", "1 / (power + 1))\n", "1 / (power + 1.3))\n"):
+        sentences = steps.claims(row)
+    assert any(sentence.startswith(f"{ROW}.mean_of_power: REFUTED, expected VERIFIED.") for sentence in sentences)
 
 
-def test_a_figure_that_the_gallery_lacks_and_one_that_is_gone_are_named(copy):
-    with broken(copy.folder / "figures" / f"{NAME}.py", "def means(", "def averages("):
-        sentences = steps.figures(copy)
-    renew = f"`python -m figures {NAME} --small --out docs/papers` puts it there"
+def test_a_figure_that_the_gallery_lacks_and_one_that_is_gone_are_named(row):
+    with broken(row.folder / "figures" / f"{ROW}.py", "def means(", "def averages("):
+        sentences = steps.figures(row)
+    renew = f"`python -m figures {ROW} --small --out docs/papers` puts it there"
     assert f"the gallery lacks F1_averages.webp: {renew}" in sentences
     assert "the gallery holds F1_means.webp, and there is no such figure" in sentences
 
 
-def test_a_page_that_says_something_else_and_a_notebook_that_fails_are_named(copy):
-    page, notebook = copy.folder / "docs" / "papers" / f"{NAME}.md", copy.folder / "notebooks" / f"{NAME}.ipynb"
+def test_a_page_that_says_something_else_and_a_notebook_that_fails_are_named(row):
+    page, notebook = row.folder / "docs" / "papers" / f"{ROW}.md", row.folder / "notebooks" / f"{ROW}.ipynb"
     with broken(page, "2.088", "2.188"), broken(notebook, 'claim(\\"', 'claim(\\"no_'):
-        sentences = steps.shared_tests(copy)
+        sentences = steps.shared_tests(row)
     assert len(sentences) == 2
     for test, sentence in zip(("test_docs", "test_notebooks"), sorted(sentences), strict=True):
         assert sentence.startswith(f"FAILED tests/{test}.py::"), sentence
-        assert f"[{NAME}]" in sentence
+        assert f"[{ROW}]" in sentence
 
 
-def test_what_the_linters_object_to_is_named(copy):
+def test_what_the_linters_object_to_is_named(row):
     with broken(
-        copy.folder / "sims" / f"{NAME}.py", "import jax\n", "import os\n\nimport jax\nfrom theory import  mixup\n"
+        row.folder / "sims" / f"{ROW}.py", "import jax\n", "import os\n\nimport jax\nfrom theory import  mixup\n"
     ):
-        sentences = steps.linters(copy)
+        sentences = steps.linters(row)
     assert any(
-        sentence.startswith(f"sims/{NAME}.py:") and "`os` imported but unused" in sentence for sentence in sentences
+        sentence.startswith(f"sims/{ROW}.py:") and "`os` imported but unused" in sentence for sentence in sentences
     )
-    assert any(sentence.startswith(f"not as ruff formats it: sims/{NAME}.py") for sentence in sentences), sentences
-    assert f"import-linter forbids sims.{NAME} -> theory.mixup (l.12)" in sentences
+    assert any(sentence.startswith(f"not as ruff formats it: sims/{ROW}.py") for sentence in sentences), sentences
+    assert f"import-linter forbids sims.{ROW} -> theory.mixup (l.12)" in sentences
 
 
 @pytest.mark.parametrize("name", ["p", "a_name_of_thirty_four_letters_or_so"])
-def test_short_and_long_names_leave_the_layout_of_the_code_alone(copy, name):
-    lay_down(name, copy.folder, row=True)
-    assert steps.linters(Paper(name, copy.folder)) == []
+def test_short_and_long_names_leave_the_layout_of_the_code_alone(row, name):
+    lay_down(name, row.folder, row=True)
+    assert steps.linters(Paper(name, row.folder)) == []

@@ -10,25 +10,22 @@ import jax
 import numpy as np
 from jaxtyping import Int, Integer, Shaped, UInt32
 
+from theory_on_trial.contract import require
+
 
 def parameter_values(name: str, values: Any) -> Shaped[np.ndarray, "*axis"]:
-    """Return the values of a traced parameter as an array of zero dimensions (one value) or one (an axis of the grid).
-
-    Raises TypeError for anything but real numbers, ValueError for an axis that is empty, nested or repeats a value, for
-    NaN, and for a number that JAX's present precision cannot hold.
-    """
-    array = np.asarray(values)
+    """Return a traced parameter's value, or its axis of different values: real numbers that JAX's precision holds."""
+    array, which = np.asarray(values), f"grid[{name!r}]"
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"grid[{name!r}] must hold real numbers (use static= for others), got {values!r}")
-    if array.ndim > 1 or array.size == 0:
-        raise ValueError(f"grid[{name!r}] must be a number or a list of numbers, got an array of shape {array.shape}")
-    if np.isnan(array).any():
-        raise ValueError(f"grid[{name!r}] must not contain NaN")
-    if np.unique(array).size != array.size:
-        raise ValueError(f"grid[{name!r}] must not repeat a value, got {values!r}")
+        raise TypeError(f"{which} must hold real numbers (use static= for others), got {values!r}")
+    is_list = array.ndim < 2 and array.size > 0
+    require(is_list, f"{which} must be a number or a list of numbers, got an array of shape {array.shape}")
+    require(not np.isnan(array).any(), f"{which} must not contain NaN")
+    require(np.unique(array).size == array.size, f"{which} must not repeat a value, got {values!r}")
     traced = as_traced(array)
-    if (np.isinf(traced) != np.isinf(array)).any() or (array.dtype.kind != "f" and (traced != array).any()):
-        raise ValueError(f"grid[{name!r}] must fit into {traced.dtype}, got {values!r}")
+    is_whole = array.dtype.kind != "f"
+    lost = (np.isinf(traced) != np.isinf(array)).any() or (is_whole and (traced != array).any())
+    require(not lost, f"{which} must fit into {traced.dtype}, got {values!r}")
     return array
 
 
@@ -39,17 +36,12 @@ def as_traced(values: Shaped[np.ndarray, "*axis"]) -> Shaped[np.ndarray, "*axis"
 
 
 def static_values(name: str, values: Any) -> list[Any]:
-    """Return the values of a static parameter as a list: those of a list, a range or an array, or else the single one.
-
-    Raises TypeError for a value that is not a number, a string, None or a tuple of such, ValueError for an empty axis
-    or a repeated value.
-    """
-    if isinstance(values, np.ndarray | np.generic):
-        values = values.tolist()
+    """Return the different values of a list, a range or an array, or else the single one: numbers, strings, ..."""
+    values = values.tolist() if isinstance(values, np.ndarray | np.generic) else values
     listed = list(values) if is_axis(values) else [values]
-    if not listed or len({repr(value) for value in listed}) != len(listed):
-        raise ValueError(f"static[{name!r}] must be one value or a list of different values, got {values!r}")
-    return [_plain_static(name, value) for value in listed]
+    differ = listed and len({repr(value) for value in listed}) == len(listed)
+    require(differ, f"static[{name!r}] must be one value or a list of different values, got {values!r}")
+    return [_plain(name, value) for value in listed]
 
 
 def is_axis(values: Any) -> bool:
@@ -57,26 +49,22 @@ def is_axis(values: Any) -> bool:
     return isinstance(values, list | range) or (isinstance(values, np.ndarray) and values.ndim > 0)
 
 
-def _plain_static(name: str, value: Any) -> Any:
+def _plain(name: str, value: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple(_plain_static(name, item) for item in value)
-    if isinstance(value, np.generic):
-        value = value.item()
+        return tuple(_plain(name, item) for item in value)
+    value = value.item() if isinstance(value, np.generic) else value
     if value is not None and not isinstance(value, bool | int | float | str):
         raise TypeError(f"static[{name!r}] must be a number, a string, None or a tuple of these, got {value!r}")
     return value
 
 
 def seed_values(seeds: int | Sequence[int] | Integer[np.ndarray, " seeds"]) -> Int[np.ndarray, " seeds"]:
-    """Return the seeds as an array, `range(seeds)` for an int.
-
-    Raises ValueError unless there is at least one and all are different integers in [0, 2³²).
-    """
+    """Return the seeds as an array, `range(seeds)` for an int."""
     array = np.asarray(range(seeds) if isinstance(seeds, int) else seeds)
-    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
-        raise ValueError(f"seeds must be a positive int or a list of ints, got {seeds!r}")
-    if array.min() < 0 or array.max() >= 2**32 or np.unique(array).size != array.size:
-        raise ValueError(f"seeds must be different numbers in [0, 2**32), got {seeds!r}")
+    is_list = array.ndim == 1 and array.size > 0 and array.dtype.kind in "iu"
+    require(is_list, f"seeds must be a positive int or a list of ints, got {seeds!r}")
+    differ = array.min() >= 0 and array.max() < 2**32 and np.unique(array).size == array.size
+    require(differ, f"seeds must be different numbers in [0, 2**32), got {seeds!r}")
     return array.astype(np.int64)
 
 
@@ -99,8 +87,7 @@ class Cells:
         common: Sequence[str],
     ):
         self.axes = {name: np.atleast_1d(axis) for name, axis in axes.items()} | {"seed": seeds}
-        self.static = static
-        self.common = common
+        self.static, self.common = static, common
         self.shape = tuple(axis.size for axis in self.axes.values())
 
     def __len__(self) -> int:
@@ -120,13 +107,13 @@ class Cells:
 
     def numbers(self, labels: Mapping[str, Shaped[np.ndarray, " rows"]]) -> Int[np.ndarray, " rows"]:
         """Return the numbers of the cells with these labels (the inverse of `labels`), -1 for each that is not ours."""
-        found, positions = np.bool_(True), []
+        ours, positions = np.bool_(True), []
         for name, axis in self.axes.items():
             order = np.argsort(axis)
             nearest = order[np.minimum(np.searchsorted(axis, labels[name], sorter=order), axis.size - 1)]
-            found = found & (axis[nearest] == labels[name])
+            ours = ours & (axis[nearest] == labels[name])
             positions.append(nearest)
-        return np.where(found, np.ravel_multi_index(tuple(positions), self.shape), -1)
+        return np.where(ours, np.ravel_multi_index(tuple(positions), self.shape), -1)
 
     @functools.cached_property
     def _streams(self) -> UInt32[np.ndarray, "points 2"]:
