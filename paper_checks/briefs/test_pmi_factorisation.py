@@ -1,0 +1,196 @@
+"""Shazeer, Doherty, Evans & Waterson 2016, "Swivel: Improving Embeddings by Noticing What's Missing", arXiv 1602.02215;
+Rozemberczki, Allen & Sarkar 2021, "Multi-scale Attributed Node Embedding", arXiv 1909.13021.
+
+For whoever replaces skip-gram or DeepWalk by the factors of a matrix: which matrix it is, which weights its entries
+have, and how walks of finite length weight the powers of the transition matrix.
+
+P holds the probabilities of pairs (word, context), all positive, with margins p_w and p_c; noise contexts have the law
+q ∝ p_c^α, k of them for each pair, and Q = p_w qᵀ. The loss of scores X is L(X) = -Σ [P log σ(X) + k Q log σ(-X)]. A
+graph has weights A = Aᵀ, degrees d that add up to vol, and T = D⁻¹A; walks have ℓ nodes and the window b < ℓ pairs each
+node with those up to b steps later. Walks start at stationarity.
+
+Read: the abstracts. Recalled: the minimiser (Levy & Goldberg 2014). Derived here: the rest. Not claimed: anything about
+pairs that never occur, whose scores have no minimiser.
+Topic: representations.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from scipy.special import expit, log_expit, rel_entr
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Words = Annotated[int, Interval(2, 64, why="of one word or context nothing is learned; each score has its own root")]
+Negatives = Annotated[int, Interval(2, 50, why="with one the shift is zero; of thousands no sample is made")]
+Power = Annotated[float, Interval(0, 0.9, why="at 1 the noise has the contexts' own law")]
+Nodes = Annotated[int, Interval(3, 6, why="two nodes make a regular graph; all walks are listed, nodes^length")]
+Length = Annotated[int, Interval(3, 7, why="so that a window of two fits; all walks are listed, nodes^length")]
+Window = Annotated[int, Interval(2, 6, why="with a window of one there is one weight; it is shorter than a walk")]
+
+
+def pairs(generator, words, contexts, power):
+    """P, and Q for the noise law p_c^α."""
+    p = generator.dirichlet(np.full(words * contexts, 2.0)).reshape(words, contexts) + 1e-3 / (words * contexts)
+    p /= p.sum()
+    noise = p.sum(axis=0) ** power
+    return p, np.outer(p.sum(axis=1), noise / noise.sum())
+
+
+def graph(generator, nodes):
+    """Symmetric positive weights with unlike degrees."""
+    weights = generator.exponential(size=(nodes, nodes)) + np.diag(np.arange(nodes))
+    return weights + weights.T
+
+
+@observed
+def sgns_loss(x, p, q, negatives):
+    """L(X)."""
+    return -np.sum(p * log_expit(x) + negatives * q * log_expit(-x))
+
+
+@observed
+def best_scores(p, q, negatives):
+    """The root of each entry's derivative, by bisection."""
+    low, high = np.full(p.shape, -60.0), np.full(p.shape, 60.0)
+    for _ in range(64):
+        x = (low + high) / 2
+        rising = negatives * q * expit(x) > p * expit(-x)
+        low, high = np.where(rising, low, x), np.where(rising, x, high)
+    return x
+
+
+@predicted
+def shifted_pmi(p, q, negatives):
+    """X* = log(P/Q) - log k."""
+    return np.log(p / q) - np.log(negatives)
+
+
+@predicted
+def excess(x, p, q, negatives):
+    """Σ (P + k Q) KL(σ(X*) ‖ σ(X)), what L(X) exceeds its minimum by."""
+    share = p / (p + negatives * q)
+    return np.sum((p + negatives * q) * (rel_entr(share, expit(x)) + rel_entr(1 - share, expit(-x))))
+
+
+@predicted
+def weights(p, q, negatives):
+    """P k Q/(P + k Q), half the harmonic mean of P and k Q."""
+    return p * negatives * q / (p + negatives * q)
+
+
+@observed
+def walk_counts(a, length, window, start):
+    """The expected numbers of pairs (node, node up to b steps later), over all walks with their probabilities."""
+    transition = a / a.sum(axis=1, keepdims=True)
+    walks = np.indices((len(a),) * length).reshape(length, -1)
+    chance = start[walks[0]] * np.prod(transition[walks[:-1], walks[1:]], axis=0)
+    counts = np.zeros(a.shape)
+    for gap in range(1, window + 1):
+        for at in range(length - gap):
+            np.add.at(counts, (walks[at], walks[at + gap]), chance)
+    return counts
+
+
+@observed
+def dependence(counts):
+    """#(i, j) # / (#i #j), the exponential of the pointwise mutual information."""
+    return counts * counts.sum() / np.outer(counts.sum(axis=1), counts.sum(axis=0))
+
+
+@predicted
+def walk_shares(length, window):
+    """ω_r ∝ ℓ - r for r = 1, …, b: so many pairs of a walk are r steps apart."""
+    return (length - np.arange(1, window + 1)) / np.sum(length - np.arange(1, window + 1))
+
+
+@predicted
+def node_dependence(a, shares):
+    """The entries vol (Σ ω_r T^r)_ij / d_j."""
+    degrees = a.sum(axis=1)
+    powers = sum(share * np.linalg.matrix_power(a / degrees[:, None], r) for r, share in enumerate(shares, 1))
+    return degrees.sum() * powers / degrees
+
+
+@claim(
+    ours("recalled from Levy & Goldberg 2014, the minimiser; derived, the excess"),
+    kind="optimality",
+    cases=[(6, 5, 5, 0.75), (2, 2, 2, 0.0), (64, 40, 50, 0.9)],
+)
+def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
+    """L has the one minimiser log(P/Q) - log k and exceeds its minimum by Σ (P + k Q) KL(σ(X*) ‖ σ(X))."""
+    generator = trial.generator()
+    p, q = pairs(generator, words, contexts, power)
+    predict, best = shifted_pmi(p, q, negatives), best_scores(p, q, negatives)
+    own = np.outer(p.sum(axis=1), p.sum(axis=0))
+    wrong = {"no - log k": shifted_pmi(p, q, 1), "noise of power one": shifted_pmi(p, own, negatives)}
+    trial.identity(best, predict, ops=64, scale=60.0, controls=wrong)
+    x = generator.normal(size=p.shape)
+    over = sgns_loss(x, p, q, negatives) - sgns_loss(best, p, q, negatives)
+    halved = {"mean for sum": excess(x, p, q, negatives) / (1 + negatives), "none": 0.0}
+    trial.identity(over, excess(x, p, q, negatives), ops=p.size, scale=4.0 * negatives, controls=halved)
+
+
+@claim(
+    ours("derived from the second derivative"), kind="limit", cases=[(6, 5, 5, 0.75), (2, 2, 2, 0.0), (64, 40, 50, 0.9)]
+)
+def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
+    """Near its minimum L grows by (ε²/2) Σ w Δ² with w = P k Q/(P + k Q): factors of low rank are a weighted fit of the
+    shifted PMI, which its truncated singular value decomposition, weighting all entries alike, is not.
+    """
+    generator, sizes = trial.generator(), 2.0 ** np.arange(3, 9)
+    p, q = pairs(generator, words, contexts, power)
+    best, step = best_scores(p, q, negatives), generator.uniform(-1, 1, p.shape)
+    least = sgns_loss(best, p, q, negatives)
+    both = [[sgns_loss(best + sign * step / size, p, q, negatives) - least for sign in (1, -1)] for size in sizes]
+    predict = np.sum(weights(p, q, negatives) * step**2)
+    wrong = {"weights P": np.sum(p * step**2), "twice": 2 * predict}
+    values = sizes**2 * np.sum(both, axis=1)
+    rest = np.sum((p + negatives * q) * step**4) / 96 / sizes[-1] ** 2  # the fourth derivative is at most 1/8
+    trial.limit(values, sizes, predict, remainder=rest, margin=1e-4 * predict, controls=wrong, same_instance=True)
+
+
+@claim(
+    ours("derived: ℓ - r pairs of a walk are r steps apart"), kind="identity", cases=[(5, 6, 2), (3, 7, 6), (6, 4, 3)]
+)
+def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
+    """Walks of ℓ nodes give #(i, j) # / (#i #j) = vol (Σ ω_r T^r)_ij / d_j with ω_r ∝ ℓ - r; equal weights 1/b are
+    the limit of infinite walks.
+    """
+    trial.require(length > window, "a window fits into a walk: length must exceed window")
+    a = graph(trial.generator(), nodes)
+    degrees = a.sum(axis=1)
+    counts = walk_counts(a, length, window, degrees / a.sum())
+    wrong = {"ω_r = 1/b": node_dependence(a, np.full(window, 1 / window))}
+    uniform = {"uniform starts": dependence(walk_counts(a, length, window, np.full(nodes, 1 / nodes)))}
+    trial.identity(
+        dependence(counts),
+        node_dependence(a, walk_shares(length, window)),
+        ops=nodes**length,
+        controls=wrong,
+        wrong_processes=uniform,
+    )
+
+
+@figure("F1", claims=("finite_walk",))
+def lengths(nodes=4, window=2):
+    """Walks of finite length are not NetMF's infinite ones.
+
+    How far the largest entry of exp(PMI) lies from the one under equal weights ω_r = 1/b, against the number of nodes
+    in a walk on a small weighted graph: the weights ω_r ∝ ℓ - r, and all walks listed up to eight nodes.
+    """
+    import matplotlib.pyplot as plt
+
+    a = graph(np.random.default_rng(0), nodes)
+    equal, start = node_dependence(a, np.full(window, 1 / window)), a.sum(axis=1) / a.sum()
+    many, few = np.unique(np.geomspace(window + 1, 1000, 60).astype(int)), np.arange(window + 1, 9)
+    line = [np.abs(node_dependence(a, walk_shares(length, window)) - equal).max() for length in many]
+    points = [np.abs(dependence(walk_counts(a, length, window, start)) - equal).max() for length in few]
+    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    axes.loglog(many, line, color=COLOURS[0], label="weights ∝ ℓ - r")
+    axes.loglog(few, points, "o", color=COLOURS[1], label="all walks listed")
+    axes.set(xlabel="nodes ℓ in a walk", ylabel="largest error of equal weights  (dimensionless)")
+    axes.legend()
+    return drawn
