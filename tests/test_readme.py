@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,8 @@ def test_the_commands_run_in_integration():
 def test_every_local_link_leads_somewhere():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_catalogue_is_that_of_the_present_papers():
+    written = runpy.run_path(str(ROOT / "docs" / "catalogue.py"))["written"]
+    assert written(README) == README, "`python docs/catalogue.py` renews it"
