@@ -1,0 +1,191 @@
+"""Titsias, Galashov, Rannen-Triki, Pascanu, Teh & Bornschein 2024, "Kalman Filter for Online Classification of
+Non-Stationary Data", ICLR, arXiv 2306.08448.
+
+For someone who tracks a drifting linear head and picks one forgetting coefficient γ: what the filter computes, how long
+it remembers, and what a wrong γ costs.
+
+The head drifts as w_t = γ w_{t-1} + √(1-γ²) N(0, cI) from w_0 ~ N(0, cI), and y_t = φ_t·w_t + N(0, σ²) for features
+φ_t in R^d. The Kalman filter predicts each y_t from those before. In steady state with d = 1 and φ = 1, v is the
+variance of its prediction of w_t, K = v/(v+σ²) its gain, q = (1-γ²)c the variance of a drift.
+
+Read: the abstract ("a parameter drift transition density, parametrized by a coefficient that quantifies forgetting").
+The factor √(1-γ²) is recalled. Derived here: all laws. Not claimed: anything on classes, for which the paper
+approximates.
+Topic: learning.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from scipy import linalg, signal
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Steps = Annotated[
+    int, Interval(2, 128, why="in one step nothing is forgotten; beyond, the dense solve is ill-conditioned")
+]
+Dims = Annotated[int, Interval(1, 16, why="larger heads lose digits in the dense solve")]
+Gamma = Annotated[float, Interval(0.1, 0.99, why="nearer to 0 and 1, which are tried too, other drifts look like this")]
+Forgetting = Annotated[
+    float, Interval(0.1, 0.995, why="at 1 there is no steady state, near it takes long; at 0 no past")
+]
+Scale = Annotated[float, Interval(0.1, 10, why="beyond, the drift or the noise drowns in the other")]
+
+STEPS = 6000
+"""Past that the settled filters look back on: at γ = 0.995 its weight is below 1e-13."""
+
+
+def drifting_data(generator, steps, dim, gamma, c):
+    """Return features and outcomes (σ² = 1) of a head that drifts as the model says."""
+    features, head = generator.standard_normal((steps, dim)), np.sqrt(c) * generator.standard_normal(dim)
+    outcomes = []
+    for phi in features:
+        outcomes.append(phi @ head + generator.standard_normal())
+        head = gamma * head + np.sqrt(c * (1 - gamma**2)) * generator.standard_normal(dim)
+    return features, np.array(outcomes)
+
+
+@predicted
+def one_gaussian(features, outcomes, gamma, c):
+    """The density log N(y; 0, cγ^{|s-t|} φ_s·φ_t + I) and the mean of the last head given y, from an n × n matrix."""
+    steps = len(outcomes)
+    decay = gamma ** np.abs(np.subtract.outer(np.arange(steps), np.arange(steps)))
+    factor = linalg.cho_factor(c * decay * (features @ features.T) + np.eye(steps), lower=True)
+    solved = linalg.cho_solve(factor, outcomes)
+    log_determinant = 2 * np.sum(np.log(np.diag(factor[0])))
+    log_likelihood = -(outcomes @ solved + log_determinant + steps * np.log(2 * np.pi)) / 2
+    return log_likelihood, c * features.T @ (decay[-1] * solved)
+
+
+@observed
+def filtered(features, outcomes, gamma, c, drift):
+    """Run the filter, a rank-one update in each step: the sum of log p(y_t | past), and the mean of the last head."""
+    mean, covariance, total = np.zeros(features.shape[1]), c * np.eye(features.shape[1]), 0.0
+    for step, (phi, y) in enumerate(zip(features, outcomes, strict=True)):
+        if step:
+            mean, covariance = gamma * mean, gamma**2 * covariance + drift * np.eye(len(mean))
+        variance, residual = phi @ covariance @ phi + 1, y - phi @ mean
+        total -= (residual**2 / variance + np.log(2 * np.pi * variance)) / 2
+        gain = covariance @ phi / variance
+        mean, covariance = mean + gain * residual, covariance - np.outer(gain, phi @ covariance)
+    return total, mean
+
+
+@claim(ours("the chain rule for a Gaussian process"), kind="identity", cases=[(40, 4, 0.95, 5.0), (3, 2, 0.5, 1.0)])
+def test_likelihood(trial, steps: Steps, dim: Dims, gamma: Gamma, c: Scale):
+    """The filter's log p(y_t | past) add up to one Gaussian's of covariance cγ^|s-t| φ_s·φ_t + σ²I (γ = 1: ridge)."""
+    data = drifting_data(trial.generator("data"), steps, dim, gamma, c)
+    gammas = np.array([0.0, gamma, 1.0])
+    dense = [one_gaussian(*data, each, c) for each in gammas]
+
+    def recursion(drifts):
+        runs = [filtered(*data, each, c, drift) for each, drift in zip(gammas, drifts, strict=True)]
+        return np.array([run[0] for run in runs]), np.array([run[1] for run in runs])
+
+    measured = recursion(c * (1 - gammas**2))
+    others = {"drift of variance c": recursion(np.full(3, c)), "(1-γ)c": recursion(c * (1 - gammas))}
+    # Each step loses what the condition number of the covariance asks for, up to the squared outcomes in all.
+    ops = 10 * steps * dim * (1 + c * dim * steps)
+    for law in (0, 1):
+        wrong = {name: run[law] for name, run in others.items()}
+        trial.identity(measured[law], np.array([pair[law] for pair in dense]), ops=ops, wrong_processes=wrong)
+
+
+@predicted
+def steady_variance(gamma, c, noise):
+    """The variance v = ½[-β + √(β²+4qσ²)], β = (1-γ²)σ²-q, the positive root of v = γ²vσ²/(v+σ²) + q."""
+    q = (1 - gamma**2) * c
+    beta = (1 - gamma**2) * noise - q
+    return (np.sqrt(beta**2 + 4 * q * noise) - beta) / 2
+
+
+@predicted
+def memory(gamma, c, noise):
+    """1/(1-γ(1-K)): the weight of the past decays by γ(1-K) a step, not by γ."""
+    variance = steady_variance(gamma, c, noise)
+    return 1 / (1 - gamma * noise / (variance + noise))
+
+
+@observed
+def settled_filter(gamma, c, noise, steps):
+    """Iterate the scalar filter until it is settled: its variance, and the weights of the past in a prediction."""
+    variance = c
+    for _ in range(steps):
+        variance = gamma**2 * variance * noise / (variance + noise) + (1 - gamma**2) * c
+    gain, impulse, weights = variance / (variance + noise), 1.0, []
+    mean = 0.0
+    for _ in range(steps):
+        mean = gamma * (mean + gain * (impulse - mean))
+        weights.append(mean)
+        impulse = 0.0
+    return variance, np.array(weights)
+
+
+@claim(ours("the fixed point of the variance's recursion"), kind="identity", cases=[(0.9, 1.0, 0.5), (0.99, 1.0, 0.5)])
+def test_steady_state(trial, gamma: Forgetting, c: Scale, noise: Scale):
+    """The settled filter remembers 1/(1-γ(1-K)) steps, K = v/(v+σ²) from a quadratic for v: far fewer than 1/(1-γ)."""
+    variance, weights = settled_filter(gamma, c, noise, STEPS)
+    law = np.array([steady_variance(gamma, c, noise), memory(gamma, c, noise)])
+    wrong = {"drift of variance c": [steady_variance(0.0, c, noise), 1], "decay by γ": [law[0], 1 / (1 - gamma)]}
+    trial.identity(np.array([variance, np.sum(weights) / weights[0]]), law, ops=1000, controls=wrong)
+
+
+@predicted
+def one_step_error(truth, gamma, c, noise):
+    """MSE = X_11 - 2X_12 + X_22 + σ², X = AXA' + Q the covariance of the head and of what the filter takes it for."""
+    gain = 1 - noise / (steady_variance(gamma, c, noise) + noise)
+    step = np.array([[truth, 0], [gamma * gain, gamma * (1 - gain)]])
+    covariance = linalg.solve_discrete_lyapunov(step, np.diag([(1 - truth**2) * c, (gamma * gain) ** 2 * noise]))
+    return covariance[0, 0] - 2 * covariance[0, 1] + covariance[1, 1] + noise
+
+
+@observed
+def error_of_weights(truth, gamma, c, noise):
+    """The mean squared error of the settled filter's weights on y, whose covariances are cγ_0^|h|, plus σ² at 0."""
+    weights = np.concatenate([[-1.0], settled_filter(gamma, c, noise, STEPS)[1]])
+    covariances = c * truth ** np.arange(len(weights))
+    covariances[0] += noise
+    return weights @ linalg.matmul_toeplitz(covariances, weights)
+
+
+@claim(ours("a linear recursion of both states"), kind="identity", cases=[(0.9, 1.0, 0.5), (0.5, 10.0, 0.1)])
+def test_wrong_forgetting(trial, truth: Forgetting, c: Scale, noise: Scale):
+    """A filter with γ on a head with γ_0 errs as a 2 × 2 Lyapunov equation says, least at γ = γ_0."""
+    gammas = np.array([0.3, 0.6, 0.8, 0.97, truth])
+    law = np.array([one_step_error(truth, gamma, c, noise) for gamma in gammas])
+    measured = np.array([error_of_weights(truth, gamma, c, noise) for gamma in gammas])
+    believed = np.array([steady_variance(gamma, c, noise) + noise for gamma in gammas])
+    # Sums over STEPS weights that decay.
+    trial.identity(measured, law, ops=1000, controls={"what the filter believes": believed})
+    best = np.full(5, law[-1])
+    trial.bound(best, measured, found_by="grid", ops=1000, controls={"half a percent better": 0.995 * measured})
+
+
+@figure("F1", claims=("wrong_forgetting", "steady_state"))
+def cost_of_wrong_forgetting(truth: float = 0.9, c: float = 1.0, noise: float = 0.5, steps: int = 40_000):
+    """A wrong γ is cheap near the true one and dear far from it: the one-step error of a filter on a drifting head.
+
+    Line: the 2 × 2 Lyapunov equation; points: mean squared errors over `steps` steps of one simulated head, d = 1;
+    dotted: the γ_0 of the drift.
+    """
+    import matplotlib.pyplot as plt
+
+    generator = np.random.default_rng(0)
+    drifts = np.sqrt((1 - truth**2) * c) * generator.standard_normal(steps)
+    outcomes = signal.lfilter([1], [1, -truth], drifts) + np.sqrt(noise) * generator.standard_normal(steps)
+    drawn, axes = plt.subplots(figsize=(4.8, 3.2))
+    memories, few = 1 - np.geomspace(1, 1e-3, 60), 1 - np.geomspace(1, 1e-3, 10)
+    errors = []
+    for gamma in few:
+        weights = settled_filter(gamma, c, noise, 2000)[1]
+        predictions = signal.fftconvolve(outcomes, weights)[: steps - 1]
+        errors.append(np.mean((outcomes[1:] - predictions)[2000:] ** 2))
+    line = [one_step_error(truth, gamma, c, noise) for gamma in memories]
+    axes.plot(1 - memories, line, color=COLOURS[0], label="theory")
+    axes.plot(1 - few, errors, "o", color=COLOURS[1], label="simulated")
+    axes.axvline(1 - truth, linestyle=":", color="grey", label="γ = γ₀")
+    axes.set(xlabel="forgetting 1 - γ of the filter", ylabel="mean squared error  (units of y²)", xscale="log")
+    axes.legend()
+    return drawn
