@@ -41,14 +41,12 @@ SWEEP = {
     "key": 0,
     "static": {"power": 2},
     "common": ("rate",),
-    "dims": {},
-    "units": {"rate": "1/s"},
     "mode": "map",
     "memory": 2**24,
     "chunk": 2,
     "progress": False,
 }
-DOCUMENTED = {"units": "a unit may be anything", "progress": "anything that is true"}
+DOCUMENTED = {"progress": "anything that is true"}
 
 
 def complaints(function, given, names):

@@ -29,8 +29,7 @@ from layout import lay_out
 from sweep_support import child_environment, chunk_files
 
 from theory_on_trial.sweep import SimulationError, sweep
-from theory_on_trial.sweep._source import source_digest
-from theory_on_trial.sweep._store import _load
+from theory_on_trial.sweep._store import _load, source_digest
 
 HERE = Path(__file__).parent
 GRID = {"scale": [0.5, 1.0, 2.0, 4.0], "drift": [-1.0, 0.0, 0.25]}

@@ -147,7 +147,7 @@ def write_html(
             [row for row in rows if row.paper == name],
             title(name, folder),
             [entry for entry in not_run if paper_in(entry["id"]) == name],
-            drawn_in(folder / "figures" / "out" / name),
+            drawn_in(folder.joinpath("figures", "out", *name.split("."))),
         )
         for name in sorted({row.paper for row in rows} | {paper_in(entry["id"]) for entry in not_run})
     ]

@@ -243,6 +243,13 @@ def folder_of(package: str) -> Path:
     return found[0].relative_to(root)
 
 
+def _is_here(package: str) -> bool:
+    try:
+        return bool(folder_of(package))
+    except ValueError:
+        return False
+
+
 def sources(package: str, paper: str) -> list[str]:
     """The files of a paper in a package that hold something to mutate, relative to the root."""
     folder = repository.root() / folder_of(package)
@@ -550,8 +557,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     survivors: list[str] = []
     try:
-        root = repository.root()
-        for package in [options.package] if options.package else [one for one in PACKAGES if (root / one).is_dir()]:
+        for package in [options.package] if options.package else [one for one in PACKAGES if _is_here(one)]:
             for paper in options.papers or [one for one in outline.papers() if sources(package, one)]:
                 if not sources(package, paper):
                     parser.error(f"{folder_of(package)} holds nothing of {paper!r} that could be changed")

@@ -1,5 +1,6 @@
 """A simulator over a grid of parameters and seeds: compiled once, run on all devices, resumed after an interruption."""
 
+import contextlib
 import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -9,22 +10,18 @@ import jax
 import numpy as np
 import xarray as xr
 from jaxlib.version import __version__ as JAXLIB
-from jaxtyping import Array, Integer, Key, UInt32
+from jaxtyping import Array, Integer, Key
 
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Count, Interval, guarded
 from theory_on_trial.mapping import Mode, resolve_mode
 from theory_on_trial.progress import ProgressSetting, progress_bar
 from theory_on_trial.sweep._cells import Cells, as_traced, parameter_values, seed_values, static_values
 from theory_on_trial.sweep._labels import check_parameters, empty_dataset, output_shapes
-from theory_on_trial.sweep._part import Part
-from theory_on_trial.sweep._run import Program, SimulationError, current_settings
-from theory_on_trial.sweep._share import joined, own_share
-from theory_on_trial.sweep._source import source_digest
-from theory_on_trial.sweep._store import ChunkStore
-from theory_on_trial.sweep._workers import Executor, LocalDevices
+from theory_on_trial.sweep._part import Part, joined
+from theory_on_trial.sweep._run import Program, SimulationError, Workers, current_settings
+from theory_on_trial.sweep._store import ChunkStore, source_digest
 
 __all__ = ["SimulationError", "sweep"]
-
 
 Seeds = Annotated[int, Interval(1, 2**32)] | Sequence[int] | Integer[np.ndarray, " seeds"]
 """How many seeds, or which, each in [0, 2^32)."""
@@ -42,8 +39,6 @@ def sweep(
     key: BaseKey = 0,
     static: Annotated[Mapping[str, Any], ANY_NUMBER, MAY_BE_EMPTY] | None = None,
     common: Sequence[str] = (),
-    dims: Mapping[str, Sequence[str]] | None = None,
-    units: Mapping[str, str] | None = None,
     mode: Mode = "auto",
     memory: Bytes | None = None,
     chunk: Count | None = None,
@@ -77,8 +72,6 @@ def sweep(
         static: parameters that fix shapes or choose branches (numbers, strings, None and tuples of such). A list is a
             dimension of the result; each of its values is compiled, and all must give outputs of one shape.
         common: parameters left out of the hash: cells that differ in these only share their random numbers.
-        dims: names of the dimensions of outputs, such as `{"spectrum": ["component"]}`; `spectrum_dim0` if not given.
-        units: units of parameters and outputs, kept as their attribute "units".
         mode: "map" runs the cells of a chunk one after the other, "vmap" all at once; "auto" is "map" on a CPU and
             "vmap" on an accelerator.
         memory: bytes per device that a chunk may use: its outputs and, in mode "vmap", all that its cells need at once.
@@ -99,7 +92,7 @@ def sweep(
     Returns:
         A dataset with one variable for each output, named by its dict key or field, `out0`, ... for the items of a
         tuple, or like the simulator for a single array. Its dimensions are the static lists, the lists of the grid, the
-        seed and the output's own. Coordinates hold the parameters' values.
+        seed and the output's own, `spectrum_dim0`, .... Coordinates hold the parameters' values.
 
     Raises:
         TypeError: for a parameter that the simulator does not take or lacks, or one that is no number.
@@ -115,9 +108,11 @@ def sweep(
     axes = {name: parameter_values(name, values) for name, values in grid.items()}
     choices = {name: static_values(name, values) for name, values in (static or {}).items()}
     seed_axis = seed_values(seeds)
-    base_key, key_impl = _key_data(key)
+    is_seed, key_impl = isinstance(key, int), current_settings()["default_prng_impl"]
+    base_key = np.array(key, np.uint32) if is_seed else np.asarray(jax.random.key_data(key))
+    key_impl = key_impl if is_seed else str(jax.random.key_impl(key))
     plan = resolve_mode(mode)
-    workers = LocalDevices(plan) if executor is None else Executor(executor, plan)
+    workers = Workers(executor, plan)
     combinations = [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
     outputs = output_shapes(simulator, axes, combinations, key_impl)
     provenance = {
@@ -128,7 +123,7 @@ def sweep(
         "device": jax.local_devices()[0].device_kind,
         "jax": f"{jax.__version__}, jaxlib {JAXLIB}",
     } | {name: str(value) for name, value in current_settings().items()}
-    dataset = empty_dataset(static or {}, choices, axes, seed_axis, outputs, dims or {}, units or {}, provenance)
+    dataset = empty_dataset(static or {}, choices, axes, seed_axis, outputs, provenance)
     source = "" if cache is None else source_digest(simulator)
 
     parts = []
@@ -149,9 +144,13 @@ def sweep(
     shared = cache is not None and jax.process_count() > 1
     total = sum(len(part.cells) for part in parts)
     done = total - sum(int(part.missing.sum()) for part in parts)
-    with progress_bar(progress, simulator.__name__, "cell", total, done) as advance, joined(parts, advance, shared):
+    with (
+        contextlib.closing(workers),
+        progress_bar(progress, simulator.__name__, "cell", total, done) as advance,
+        joined(parts, advance, shared),
+    ):
         for part in parts:
-            numbers = own_share(part) if shared else np.flatnonzero(part.missing)
+            numbers = part.own_share() if shared else np.flatnonzero(part.missing)
             if numbers.size:
                 try:
                     for finished in part.run(numbers, base_key, workers, chunk, memory):
@@ -160,10 +159,3 @@ def sweep(
                     interrupt.add_note(f"(the sweep of {simulator.__name__} was interrupted; {part.kept()})")
                     raise
     return dataset
-
-
-def _key_data(key: int | Key[Array, ""]) -> tuple[UInt32[np.ndarray, "..."], str]:
-    """Return a seed, or the data of a key, as an array, and the name of the random generator."""
-    if isinstance(key, int):
-        return np.array(key, np.uint32), current_settings()["default_prng_impl"]
-    return np.asarray(jax.random.key_data(key)), str(jax.random.key_impl(key))

@@ -1,12 +1,14 @@
-"""Running a chunk of the cells of a sweep on a device: one compiled program per shape."""
+"""Running chunks of the cells of a sweep: one compiled program per shape, on devices here or wherever workers are."""
 
 import contextlib
 import dataclasses
 import functools
 import pkgutil
+import queue
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -14,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int, Shaped, UInt32
 
-from theory_on_trial.compilation_cache import compilation_cache_in_use, use_compilation_cache
+from theory_on_trial.compilation_cache import use_compilation_cache
+from theory_on_trial.contract import require
 from theory_on_trial.mapping import map_cells
 from theory_on_trial.sweep._cells import Batch
 
@@ -28,6 +31,10 @@ class SimulationError(RuntimeError):
 
 class OutOfMemory(RuntimeError):
     """A chunk of more than one cell did not fit into the memory of a device."""
+
+
+class WorkerDied(RuntimeError):
+    """An executor did not return a chunk, for another reason than the simulator."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,21 +62,11 @@ class Task(NamedTuple):
     settings: Mapping[str, Any]
     compilation_cache: str | None
 
-    @staticmethod
-    def of(program: Program, base_key: UInt32[np.ndarray, "..."], batch: Batch) -> "Task":
-        """Return the task of running these cells as this process would."""
-        return Task(program, base_key, batch, current_settings(), compilation_cache_in_use())
-
 
 def current_settings() -> dict[str, Any]:
     """Return those settings of JAX on which a simulator's numbers depend, by the names of their context managers."""
     names = ("enable_x64", "default_matmul_precision", "default_prng_impl", "threefry_partitionable")
     return {name: getattr(jax.config, f"jax_{name}") for name in names}
-
-
-def device_memory() -> int:
-    """Return the bytes of an accelerator that JAX may use; 4 GiB on a CPU, whose free memory changes by the moment."""
-    return int((jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", 2**32))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -107,76 +104,131 @@ def bytes_per_cell(program: Program, base_key: UInt32[np.ndarray, "..."], batch:
     return int(2.2 * (analysis.temp_size_in_bytes + analysis.output_size_in_bytes))
 
 
-class Running:
-    """A chunk dispatched to a device: `result()` waits for it."""
+def run_chunk(task: Task, device: jax.Device | None = None) -> tuple[Outputs, float] | SimulationError | OutOfMemory:
+    """Run a chunk; return its outputs and the seconds they took, compilation included.
 
-    def __init__(self, task: Task, device: jax.Device):
-        self.task = task
-        self.device = device
-        self.started = time.perf_counter()
-        self.failure: Exception | None = None
-        try:
-            self.outputs = self._dispatch(np.arange(len(task.batch.seeds)))
-        except Exception as failure:
-            self.failure = failure  # raised by result(), like one that comes up later
-
-    def result(self) -> tuple[Outputs, float]:
-        """Return the outputs of the chunk's cells, and the seconds they took (compilation included).
-
-        Raises SimulationError if the simulator fails, OutOfMemory if fewer cells at once may fit into the memory.
-        """
-        count = len(self.task.batch.seeds)
-        with self._naming_the_cell():
-            if self.failure is not None:
-                raise self.failure
-            outputs = {name: np.asarray(array)[:count] for name, array in self.outputs.items()}
-        return outputs, time.perf_counter() - self.started
-
-    def _dispatch(self, rows: Int[np.ndarray, " rows"]) -> dict[str, Any]:
-        program, base_key, batch, settings, _ = self.task
-        padded = rows[np.minimum(np.arange(program.capacity), rows.size - 1)]
-        with contextlib.ExitStack() as stack:
-            for name, value in settings.items():
-                stack.enter_context(getattr(jax, name)(value))
-            arguments = base_key, np.int32(rows.size), jax.tree.map(lambda array: array[padded], batch)
-            outputs: dict[str, Any] = _simulate(program, *jax.device_put(arguments, self.device))
-            return outputs
-
-    @contextlib.contextmanager
-    def _naming_the_cell(self) -> Iterator[None]:
-        """Turn an exception of the simulator into a `SimulationError`, and find its cell by running them one by one."""
-        try:
-            yield
-        except Exception as failure:
-            if str(failure).startswith("RESOURCE_EXHAUSTED") and self.task.program.capacity > 1:
-                raise OutOfMemory(str(failure)) from failure
-            error = failure
-            batch = self.task.batch
-            where = f"one of {len(batch.seeds)} cells, each of which runs well alone"
-            for row in range(len(batch.seeds)):
-                try:
-                    jax.block_until_ready(self._dispatch(np.array([row])))
-                except Exception as alone:
-                    where, error = _cell_name(self.task.program, batch, row), alone
-                    break
-            reason = f"{type(error).__name__}: {error}".strip().splitlines()[-1]
-            raise SimulationError(f"the simulator failed at {where}: {reason}") from error
-
-
-def _cell_name(program: Program, batch: Batch, row: int) -> str:
-    values = dict(program.static) | {name: column[row] for name, column in batch.parameters.items()}
-    return ", ".join(f"{name}={value}" for name, value in (values | {"seed": batch.seeds[row]}).items())
-
-
-def run_chunk(task: Task) -> tuple[Outputs, float] | SimulationError | OutOfMemory:
-    """Run a chunk in a worker, on its first device, with the compilation cache of the process that sent it.
-
-    What went wrong is returned, not raised: not every executor hands on an exception as it was.
+    In a worker it runs on the first device, with the compilation cache of the process that sent it. What went wrong is
+    returned, not raised, as not every executor hands on an exception as it was: a simulator that fails, or, where fewer
+    cells at once may fit, too little memory.
     """
-    if task.compilation_cache is not None:
+    if device is None and task.compilation_cache is not None:
         use_compilation_cache(task.compilation_cache)
+    device, count, started = device or jax.local_devices()[0], len(task.batch.seeds), time.perf_counter()
     try:
-        return Running(task, jax.local_devices()[0]).result()
-    except (SimulationError, OutOfMemory) as error:
+        outputs = {name: np.asarray(a)[:count] for name, a in _dispatch(task, device, np.arange(count)).items()}
+    except Exception as failure:
+        exhausted = str(failure).startswith("RESOURCE_EXHAUSTED") and task.program.capacity > 1
+        error = OutOfMemory(str(failure)) if exhausted else _naming_the_cell(task, device, failure)
         error.add_note(traceback.format_exc())  # neither the traceback nor the cause travels
         return error
+    return outputs, time.perf_counter() - started
+
+
+def _dispatch(task: Task, device: jax.Device, rows: Int[np.ndarray, " rows"]) -> dict[str, Any]:
+    program, base_key, batch, settings, _ = task
+    padded = rows[np.minimum(np.arange(program.capacity), rows.size - 1)]
+    with contextlib.ExitStack() as stack:
+        for name, value in settings.items():
+            stack.enter_context(getattr(jax, name)(value))
+        arguments = base_key, np.int32(rows.size), jax.tree.map(lambda array: array[padded], batch)
+        outputs: dict[str, Any] = _simulate(program, *jax.device_put(arguments, device))
+        return outputs
+
+
+def _naming_the_cell(task: Task, device: jax.Device, error: Exception) -> SimulationError:
+    """Find the cell in which the simulator fails by running them one by one."""
+    batch = task.batch
+    where = f"one of {len(batch.seeds)} cells, each of which runs well alone"
+    for row in range(len(batch.seeds)):
+        try:
+            jax.block_until_ready(_dispatch(task, device, np.array([row])))
+        except Exception as alone:
+            cell = dict(task.program.static) | {name: column[row] for name, column in batch.parameters.items()}
+            where = ", ".join(f"{name}={value}" for name, value in [*cell.items(), ("seed", batch.seeds[row])])
+            error = alone
+            break
+    reason = f"{type(error).__name__}: {error}".strip().splitlines()[-1]
+    return SimulationError(f"the simulator failed at {where}: {reason}")
+
+
+class Workers:
+    """Where chunks are run: on this process's devices, a thread for each, or wherever an executor sends them.
+
+    An executor is anything with `submit(function, argument)` whose results have `done()`, `result()` and `cancel()`.
+    """
+
+    def __init__(self, executor: Any, mode: Literal["map", "vmap"]):
+        self._own: ThreadPoolExecutor | None = None
+        if executor is None:
+            devices = jax.local_devices()
+            if mode == "vmap" and devices[0].platform == "cpu":
+                devices = devices[:1]  # batched LAPACK calls on two CPU devices may wait for each other for ever
+            self._free: queue.SimpleQueue[jax.Device] = queue.SimpleQueue()
+            for device in devices:
+                self._free.put(device)
+            self.count = self.slots = len(devices)
+            self._executor = self._own = ThreadPoolExecutor(self.count)
+            return
+        if not callable(getattr(executor, "submit", None)):
+            raise TypeError(f"executor must have a method submit(function, argument), got {executor!r}")
+        threads = isinstance(executor, ThreadPoolExecutor) and mode == "vmap"
+        require(not threads, 'executor must not be a thread pool in mode "vmap": batched LAPACK calls dead-lock there')
+        context: Any = getattr(executor, "_mp_context", None)
+        require(
+            not isinstance(executor, ProcessPoolExecutor) or context.get_start_method() != "fork",
+            "executor must not fork, which JAX does not survive: "
+            'use ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))',
+        )
+        self._executor = executor
+        self.count = getattr(executor, "_max_workers", 16)  # other executors than the standard library's do not tell
+        self.slots = 4 * self.count
+
+    def submit(self, task: Task) -> Any:
+        """Send a chunk to a worker, its simulator by name where possible: a jitted function cannot be pickled."""
+        if self._own is not None:
+            return self._own.submit(self._on_a_free_device, task)
+        simulator: Any = task.program.simulator
+        name = f"{simulator.__module__}:{simulator.__qualname__}"
+        if simulator.__module__ != "__main__" and "<" not in name and pkgutil.resolve_name(name) is simulator:
+            task = task._replace(program=dataclasses.replace(task.program, simulator=name))
+        with _reporting_death():
+            return self._executor.submit(run_chunk, task)
+
+    def wait(self, pending: Iterable[Any]) -> list[Any]:
+        """Return those of the chunks that have ended, at least one."""
+        pending = list(pending)
+        if all(isinstance(future, Future) for future in pending):
+            return list(wait(pending, return_when=FIRST_COMPLETED).done)
+        while not (done := [future for future in pending if future.done()]):
+            time.sleep(0.05)
+        return done
+
+    def result(self, future: Any) -> tuple[Outputs, float]:
+        """Return the outputs of a chunk that has ended and the seconds it took; raise what went wrong."""
+        with _reporting_death():
+            outcome: Any = future.result()
+        if isinstance(outcome, Exception):
+            raise outcome
+        outputs: tuple[Outputs, float] = outcome
+        return outputs
+
+    def close(self) -> None:
+        """End the threads of this process's devices once they have run what they have begun."""
+        if self._own is not None:
+            self._own.shutdown(wait=False, cancel_futures=True)
+
+    def _on_a_free_device(self, task: Task) -> Any:
+        device = self._free.get()
+        try:
+            return run_chunk(task, device)
+        finally:
+            self._free.put(device)
+
+
+@contextlib.contextmanager
+def _reporting_death() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]  # queue systems append whole logs
+        raise WorkerDied(reason) from error

@@ -2,9 +2,11 @@
 
 import contextlib
 import hashlib
+import inspect
 import io
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +16,33 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
+from theory_on_trial.contract import require
+from theory_on_trial.digest import digest_of
+
 Rows = Shaped[np.ndarray, "..."]
 _DAY = 24 * 3600.0
+
+
+def source_digest(simulator: Callable[..., Any]) -> str:
+    """Return the SHA-256 of all source that a simulator may run, installed libraries apart.
+
+    That is its own module and whatever this imports, directly or not, from its repository and from this package (see
+    `theory_on_trial.digest`). An edit in any of these files, even of a comment, gives another digest: its code may
+    compute something else, and finished chunks no longer count.
+
+    Raises ValueError for a function whose source does not say what it computes: one without a file (typed into an
+    interpreter or a notebook) and one with values bound to it (a closure, a partial).
+    """
+    function = inspect.unwrap(simulator)
+    module = sys.modules.get(getattr(function, "__module__", ""))
+    if module is None or getattr(module, "__file__", None) is None or not inspect.isfunction(function):
+        raise ValueError(f"cache needs a simulator that is a function in a file, got {simulator!r}")
+    bound = function.__closure__
+    require(not bound, f"cache needs a simulator without bound values (static= takes them), got {simulator!r}")
+    file = Path(str(module.__file__)).absolute()
+    # `python -m name` calls it __main__, and so does `python name.py`, which knows no other name.
+    name = file.stem if module.__name__ == "__main__" else module.__name__
+    return digest_of([(name if module.__spec__ is None else module.__spec__.name, file)])
 
 
 class ChunkStore:
@@ -37,21 +64,16 @@ class ChunkStore:
                     orphan.unlink()
 
     def save(self, labels: Mapping[str, Rows], outputs: Mapping[str, Rows]) -> None:
-        """Keep a chunk: the labels of its cells and their outputs, arrays of one length.
-
-        Raises OSError if that fails, on a full disk for instance; nothing is left of the chunk then.
-        """
+        """Keep a chunk: the labels of its cells and their outputs, arrays of one length; all or nothing."""
         cells = hashlib.sha256(b"".join(column.tobytes() for column in labels.values())).hexdigest()[:32]
         arrays = {f"label/{name}": column for name, column in labels.items()}
         _save(self.folder / f"{cells}.chunk", arrays | {f"output/{name}": rows for name, rows in outputs.items()})
 
     def chunks(self) -> Iterator[tuple[dict[str, Rows], dict[str, Rows]]]:
         """Yield the labels and the outputs of every undamaged chunk."""
-        for path in sorted(self.folder.glob("*.chunk")):
-            arrays = _load(path)
-            if arrays is not None:
-                labels = {name[6:]: column for name, column in arrays.items() if name.startswith("label/")}
-                yield labels, {name[7:]: rows for name, rows in arrays.items() if name.startswith("output/")}
+        for arrays in filter(None, map(_load, sorted(self.folder.glob("*.chunk")))):
+            labels = {name[6:]: column for name, column in arrays.items() if name.startswith("label/")}
+            yield labels, {name[7:]: rows for name, rows in arrays.items() if name.startswith("output/")}
 
     def count(self) -> int:
         """Return the number of chunks, damaged ones included."""
@@ -59,13 +81,12 @@ class ChunkStore:
 
     def chunk_size(self, find: Callable[[], int]) -> int:
         """Return the chunk size that was kept here at first use; if this is the first use, find one and keep it."""
-        path = self.folder / "chunk_size"
-        kept = _load(path)
+        kept = _load(self.folder / "chunk_size")
         if kept is not None:
             return int(kept["chunk_size"])
         size = find()
         with self._written_to():
-            _save(path, {"chunk_size": np.int64(size)})
+            _save(self.folder / "chunk_size", {"chunk_size": np.int64(size)})
         return size
 
     @contextlib.contextmanager
@@ -73,9 +94,8 @@ class ChunkStore:
         try:
             yield
         except OSError as error:
-            raise ValueError(
-                f"cache must be a folder that can be written to, got {self.folder.parent} ({error.strerror or error})"
-            ) from error
+            reason = f"got {self.folder.parent} ({error.strerror or error})"
+            raise ValueError(f"cache must be a folder that can be written to, {reason}") from error
 
 
 def _save(path: Path, arrays: Mapping[str, Any]) -> None:
