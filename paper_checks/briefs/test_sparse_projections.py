@@ -1,0 +1,187 @@
+"""Chen, Sultan, Tian, Chen & Skiena 2019, "Fast and Accurate Network Embeddings via Very Sparse Random Projection"
+(FastRP), CIKM, arXiv 1908.11512.
+
+For whoever projects with matrices that are mostly zero: which sparsity costs nothing, and on which vectors it does.
+
+R (k, d) has independent entries ±√s with probability 1/(2s) each and zeros else, s >= 1; s = 1 are signs, s = 3 has two
+thirds zeros. Squared norms are estimated by f = |R x|²/k and inner products by g = <R x, R y>/k, means over k
+independent rows. FastRP takes N = Σ_r α_r A^r L Rᵀ/√k, where A is a row-normalised adjacency and L = D^β.
+
+Read: the abstract. Recalled: the tail (Achlioptas 2003). Derived here: the variances and FastRP's law. Not claimed: the
+tail for s above 3, where vectors with one large entry break it.
+Topic: linear algebra for learning.
+"""
+
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+
+from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Dim = Annotated[int, Interval(2, 8, why="a single entry has no inner products; all 3^d rows are listed")]
+Sparsity = Annotated[float, Interval(1, 1e4, why="a probability 1/s; above, sums of so rare rows lose their digits")]
+Rows = Annotated[
+    int, Interval(64, 2048, why="with few rows nothing fails, whatever s; a law on a lattice is convolved")
+]
+Sparse = Annotated[int, Interval(30, 100, why="far enough above 3 that the tail is seen to fail from 64 rows on")]
+Power = Annotated[float, Interval(-1, -0.1, why="FastRP divides by degrees; at 0 it leaves them out")]
+
+
+def rows(dim, sparsity):
+    """All 3^d rows of R, and their probabilities."""
+    signs = np.array(list(product([-1.0, 0.0, 1.0], repeat=dim)))
+    zero = 1 - 1 / sparsity
+    return np.sqrt(sparsity) * signs, np.prod(np.where(signs == 0, zero, 1 / (2 * sparsity)), axis=1)
+
+
+def graph(generator, nodes, power):
+    """The row-normalised adjacency of a random weighted graph, and its degrees to a power."""
+    weights = generator.exponential(size=(nodes, nodes))
+    weights += weights.T
+    return weights / weights.sum(axis=1, keepdims=True), weights.sum(axis=1) ** power
+
+
+@observed
+def moments(x, y, sparsity):
+    """Mean and variance of (r·x)(r·y) over all rows r of R, of every pair of rows of x and y."""
+    patterns, chance = rows(x.shape[-1], sparsity)
+    values = (patterns @ x.T) * (patterns @ y.T)
+    mean = chance @ values
+    return np.array([mean, chance @ (values - mean) ** 2])
+
+
+@predicted
+def law(x, y, sparsity):
+    """<x, y> and |x|² |y|² + <x, y>² + (s - 3) Σ x_i² y_i², the mean and k times the variance."""
+    inner, squares = np.sum(x * y, axis=-1), np.sum(x**2, axis=-1) * np.sum(y**2, axis=-1)
+    return np.array([inner, squares + inner**2 + (sparsity - 3) * np.sum(x**2 * y**2, axis=-1)])
+
+
+@observed
+def tails(x, count, sparsity, widths):
+    """P(| |R x|²/k - |x|² | >= ε |x|²) for a whole x, by convolving the law of (r·x)² with itself k times."""
+    patterns, chance = rows(len(x), sparsity)
+    squares = np.rint((patterns @ x) ** 2 / sparsity).astype(int)
+    length = count * squares.max() + 1
+    transform = np.fft.rfft(np.bincount(squares, chance), length)
+    pmf = np.fft.irfft(transform**count, length)
+    off = np.abs(sparsity * np.arange(length) / count - x @ x) / (x @ x)
+    return np.array([pmf[off >= width].sum() for width in widths])
+
+
+@predicted
+def tail_bound(count, widths):
+    """2 exp(-(k/2)(ε²/2 - ε³/3))."""
+    return 2 * np.exp(-count / 2 * (widths**2 / 2 - widths**3 / 3))
+
+
+@observed
+def similarities(adjacency, degrees, alphas, sparsity):
+    """Mean and variance of k <N_i, N_j> per column, by repeated products on every possible column of R."""
+    patterns, chance = rows(len(adjacency), sparsity)
+    embedded, step = 0.0, patterns.T * degrees[:, None]
+    for alpha in alphas:
+        step = adjacency @ step
+        embedded = embedded + alpha * step
+    values = embedded[:, None] * embedded[None]
+    mean = values @ chance
+    return np.array([mean, (values - mean[..., None]) ** 2 @ chance])
+
+
+@predicted
+def similarity_law(adjacency, degrees, alphas, sparsity):
+    """The law of inner products for the rows of M = Σ α_r A^r L."""
+    powers = [np.linalg.matrix_power(adjacency, r) for r in range(1, len(alphas) + 1)]
+    whole = np.tensordot(alphas, powers, 1) * degrees
+    return law(whole[:, None], whole[None], sparsity)
+
+
+@claim(ours("derived: an entry's fourth moment is s"), kind="identity", cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)])
+def test_norm_variance(trial, dim: Dim, sparsity: Sparsity):
+    """E f = |x|² and k Var f = 2 |x|⁴ + (s - 3) Σ x_i⁴: with s = 3 exactly the variance of Gaussian entries, for every
+    x, and with s = 1 never more.
+    """
+    x = trial.generator().normal(size=(4, dim))
+    mean, variance = predict = law(x, x, sparsity)
+    wrong = {
+        "s - 1 for s - 3": [mean, variance + 2 * np.sum(x**4, axis=-1)],
+        "|x|⁴ for 2 |x|⁴": [mean, variance - mean**2],
+    }
+    trial.identity(moments(x, x, sparsity), predict, ops=3**dim, controls=wrong)
+
+
+@claim(ours("derived: an entry's fourth moment is s"), kind="identity", cases=[(8, 3.0), (8, 30.0), (2, 1.0), (5, 1e4)])
+def test_inner_variance(trial, dim: Dim, sparsity: Sparsity):
+    """E g = <x, y> and k Var g = |x|² |y|² + <x, y>² + (s - 3) Σ x_i² y_i²: on disjoint supports s does not matter."""
+    x, y = trial.generator().normal(size=(2, 4, dim))
+    x[3, : dim // 2], y[3, dim // 2 :] = 0, 0
+    mean, variance = predict = law(x, y, sparsity)
+    wrong = {"no <x, y>²": [mean, variance - mean**2]}
+    wrong |= {"s - 1 for s - 3": [mean, variance + 2 * np.sum(x**2 * y**2, axis=-1)]}
+    trial.identity(moments(x, y, sparsity), predict, ops=3**dim, scale=sparsity * predict.max(), controls=wrong)
+
+
+@claim(
+    ours("recalled from Achlioptas 2003, for Rademacher entries and for s = 3"),
+    kind="bound",
+    cases=[(64, 30), (512, 30)],
+    loose="a Chernoff bound for both sides: one side alone cannot reach more than half of it",
+)
+def test_tail(trial, count: Rows, sparse: Sparse):
+    """For s = 1 and s = 3, P(| |R x|²/k - |x|² | >= ε |x|²) <= 2 exp(-(k/2)(ε²/2 - ε³/3)) for 0 < ε < 1; for large s
+    this is false.
+    """
+    widths = np.linspace(0.05, 0.95, 19)
+    vectors = np.array([[1, 0, 0], [1, 1, 1], [3, 1, 0]])
+    measured = [tails(x, count, sparsity, widths) for x in vectors for sparsity in (1.0, 3.0)]
+    one_large = {"one entry, large s": np.broadcast_to(tails(vectors[0], count, float(sparse), widths), (6, 19))}
+    bound = np.broadcast_to(tail_bound(count, widths), (6, 19))
+    # Each of some 16 k probabilities of a tail is off by a rounding of the transform.
+    trial.bound(measured, bound, found_by="grid", ops=16 * count, scale=1.0, wrong_processes=one_large)
+
+
+@claim(
+    abstract(
+        "allows the iterative computation of node embeddings so that the similarity matrix need not be explicitly "
+        "constructed"
+    ),
+    kind="identity",
+    cases=[(6, 3.0, -0.5), (2, 1.0, -1.0), (8, 100.0, -0.1)],
+)
+def test_fastrp_similarity(trial, nodes: Dim, sparsity: Sparsity, power: Power):
+    """FastRP's repeated products have E <N_i, N_j> = (M Mᵀ)_ij with M = Σ α_r A^r L, and the variance of an inner
+    product of the rows M_i and M_j.
+    """
+    generator = trial.generator()
+    (adjacency, degrees), alphas = graph(generator, nodes, power), generator.uniform(0.5, 2, 3)
+    predict = similarity_law(adjacency, degrees, alphas, sparsity)
+    wrong = {"without L": similarity_law(adjacency, np.ones(nodes), alphas, sparsity)}
+    wrong |= {"first power only": similarity_law(adjacency, degrees, alphas[:1], sparsity)}
+    measured, scale = similarities(adjacency, degrees, alphas, sparsity), sparsity * predict.max()
+    trial.identity(measured, predict, ops=3**nodes, scale=scale, controls=wrong)
+
+
+@figure("F1", claims=("norm_variance",))
+def variances(dim=8):
+    """Two thirds of zeros cost nothing; more cost most where one entry is large.
+
+    Variance of the squared norm, k Var f/|x|⁴, against the sparsity s of the projection, for a flat, a Gaussian and a
+    one-hot vector in eight dimensions: closed form, and all 3⁸ rows listed. All meet at s = 3, the Gaussian value 2.
+    """
+    import matplotlib.pyplot as plt
+
+    x = np.array([np.ones(dim), np.random.default_rng(1).normal(size=dim), np.eye(dim)[0]])
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    grid, points = np.geomspace(1, 100, 100), np.geomspace(1, 100, 9)
+    lines, listed = (np.array([of(x, x, s)[1] for s in where]).T for of, where in ((law, grid), (moments, points)))
+    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    for k, name in enumerate(("flat", "Gaussian", "one-hot")):
+        axes.plot(grid, lines[k], color=COLOURS[k], label=f"{name} x, closed form")
+        axes.plot(points, listed[k], "o", color=COLOURS[6], label="all 3⁸ rows listed" if k == 2 else None)
+    axes.set(xscale="log", yscale="symlog", xlabel="sparsity s  (1/s of the entries are not zero)")
+    axes.set(ylabel="k Var f / |x|⁴  (dimensionless)", ylim=(-0.1, 150))
+    axes.legend(loc="lower right")
+    return drawn
