@@ -1,0 +1,190 @@
+"""Bouyuklieva, Bouyukliev & Özbudak 2024, "Enumeration of linear codes with different hulls", arXiv 2402.01255.
+
+For designers of code-based or quantum schemes: how often a random linear code meets its dual in 0 only, or in a hull of
+a given dimension.
+
+A code C is one of the [n,k]_q = Π (q^{n-j}-1)/(q^{j+1}-1), j < k, subspaces of dimension k of F_q^n, q = 2 or an odd
+prime. Its hull is the intersection with the dual code for the Euclidean product, of dimension l = k - rank(GG') where
+the rows of G generate C. A(n,k,l) is the number of codes with that hull, σ_i that of the self-orthogonal codes of
+dimension i.
+
+Read: the abstract ("for given dimension k and length n ≥ 2k the number of all [n,k]_q linear codes with hull dimension
+l decreases as l increases"). Derived here: the counts, by Möbius inversion from σ_i, which is classical; that n ≥ 2k is
+not needed, since a code and its dual have one hull. Not claimed: anything for q = 4, 8, ….
+Topic: learning.
+"""
+
+from fractions import Fraction
+from functools import partial
+from itertools import combinations
+from math import comb, prod
+from typing import Annotated, Literal
+
+import numpy as np
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Field = Literal[2, 3, 5]
+Length = Annotated[int, Interval(4, 8, why="all codes are written down; below, no two wrong counts differ")]
+Dim = Annotated[int, Interval(2, 6, why="hulls of dimension 0 and 1 alone do not tell wrong counts apart")]
+Dims = Annotated[int, Interval(7, 12, why="below, the limit is too far; beyond, drawing codes takes seconds")]
+
+
+@predicted
+def subspaces(n, k, q):
+    """The Gaussian binomial [n,k]_q; 0 where k does not lie between 0 and n."""
+    if not 0 <= k <= n:
+        return 0
+    return prod(q ** (n - j) - 1 for j in range(k)) // prod(q ** (j + 1) - 1 for j in range(k))
+
+
+@predicted
+def self_orthogonal(n, i, q):
+    """σ_i: totally isotropic subspaces of the Euclidean form; of a binary one within the vectors of even weight."""
+    half, odd = divmod(n, 2)
+    if q == 2 and not odd:
+        return 2**i * self_orthogonal(n - 1, i, 2) + (self_orthogonal(n - 1, i - 1, 2) if i else 0)
+    if q == 2 or odd:
+        factors = [q ** (2 * (half - j)) - 1 for j in range(i)]
+    else:
+        sign = 1 if half % 2 == 0 or q % 4 == 1 else -1
+        factors = [(q ** (half - j) - sign) * (q ** (half - j - 1) + sign) for j in range(i)]
+    return prod(factors) // prod(q ** (j + 1) - 1 for j in range(i)) if i <= half else 0
+
+
+@predicted
+def codes_by_hull(n, k, q):
+    """A(n,k,l) = Σ_{i≥l} (-1)^{i-l} q^{C(i-l,2)} [i,l]_q σ_i [n-2i,k-i]_q for l = 0, …, k."""
+    over = [self_orthogonal(n, i, q) * subspaces(n - 2 * i, k - i, q) for i in range(k + 1)]
+    return [
+        sum((-1) ** (i - l) * q ** comb(i - l, 2) * subspaces(i, l, q) * over[i] for i in range(l, k + 1))
+        for l in range(k + 1)
+    ]
+
+
+@observed
+def rank(matrices, q):
+    """Ranks modulo a prime, by Gaussian elimination of all matrices at once."""
+    m, ranks, every = matrices % q, np.zeros(len(matrices), int), np.arange(len(matrices))
+    inverse = np.array([pow(a, -1, q) if a else 0 for a in range(q)])
+    for column in range(m.shape[2]):
+        free = (m[:, :, column] != 0) & (np.arange(m.shape[1]) >= ranks[:, None])
+        pivot, has = np.argmax(free, axis=1), np.any(free, axis=1)
+        into = np.minimum(ranks, m.shape[1] - 1)
+        pivots = m[every, pivot] * inverse[m[every, pivot, column]][:, None] % q
+        m[every[has], pivot[has]] = m[every[has], into[has]]
+        m[every[has], into[has]] = pivots[has]
+        below = (np.arange(m.shape[1]) > into[:, None]) & has[:, None]
+        m = np.where(below[..., None], m - m[:, :, column, None] * pivots[:, None], m) % q
+        ranks += has
+    return ranks
+
+
+@observed
+def hulls(generators, q):
+    """The dimension k - rank(GG') of each code's hull."""
+    return generators.shape[1] - rank(generators @ generators.transpose(0, 2, 1), q)
+
+
+@observed
+def counted(n, k, q):
+    """Write down the reduced echelon matrix of every code, and count the hulls of dimension 0, …, k."""
+    counts = np.zeros(k + 1, int)
+    for pivots in combinations(range(n), k):
+        free = [(row, j) for row, p in enumerate(pivots) for j in range(p + 1, n) if j not in pivots]
+        entries = np.arange(q ** len(free))[:, None] // q ** np.arange(len(free)) % q
+        matrices = np.zeros((len(entries), k, n), int)
+        matrices[:, np.arange(k), pivots] = 1
+        for place, entry in zip(free, entries.T, strict=True):
+            matrices[:, *place] = entry
+        counts += np.bincount(hulls(matrices, q), minlength=k + 1)
+    return [int(count) for count in counts]
+
+
+def require_few(trial, q, n, k):
+    """Ask for sizes at which wrong counts differ, and for no more codes than can be written down."""
+    trial.require(k <= n - 2, "k must be at most n - 2: else a hull has one dimension, and wrong counts look right")
+    trial.require(q ** (k * (n - k)) <= 15_000, "q^(k(n-k)) must be at most 15000: all codes are written down")
+
+
+@claim(ours("Möbius inversion over self-orthogonal subcodes"), kind="identity", cases=[(2, 7, 3), (2, 6, 4), (3, 5, 2)])
+def test_count(trial, q: Field, n: Length, k: Dim):
+    """The number of codes with hull dimension l is an alternating sum of self-orthogonal codes and their extensions."""
+    require_few(trial, q, n, k)
+    exact = codes_by_hull(n, k, q)
+    repeated = [self_orthogonal(n, l, q) * subspaces(n - 2 * l, k - l, q) for l in range(k + 1)]
+    trial.identity(counted(n, k, q), exact, ops=0, controls={"codes of larger hulls counted again": repeated})
+
+
+LOOSE = "a hull of one dimension more is as frequent in the limit of q = 2, l = 0 only"
+
+
+@claim(ours("a code and its dual have one hull"), kind="bound", cases=[(2, 6, 4), (3, 5, 3)], loose=LOOSE)
+def test_decreasing(trial, q: Field, n: Length, k: Dim):
+    """The number of codes falls strictly as the hull's dimension grows up to min(k, n-k), whether or not n ≥ 2k."""
+    require_few(trial, q, n, k)
+    larger, exact = counted(n, k, q)[1 : min(k, n - k) + 1], np.array(codes_by_hull(n, n - k, q)[: min(k, n - k)])
+    trial.bound(larger, exact - 1, found_by="all", ops=0, controls={"by a factor q": exact / q})
+
+
+@predicted
+def mean_power(n, k, q):
+    """E q^{dim hull} = 1 + s(q^k-1)(q^{n-k}-1)/((q^n-1)(q^{n-1}-1)), s = σ_1(q-1) self-orthogonal vectors."""
+    vectors = self_orthogonal(n, 1, q) * (q - 1)
+    return 1 + Fraction(vectors * (q**k - 1) * (q ** (n - k) - 1), (q**n - 1) * (q ** (n - 1) - 1))
+
+
+@claim(ours("pairs of vectors"), kind="identity", cases=[(2, 6, 2), (2, 7, 3), (3, 5, 2)])
+def test_mean_of_q_to_hull(trial, q: Field, n: Length, k: Dim):
+    """The mean size q^dim of the hull has a closed form, which tends to 2 for every q."""
+    require_few(trial, q, n, k)
+    counts = counted(n, k, q)
+    mean = Fraction(sum(count * q**l for l, count in enumerate(counts)), sum(counts))
+    trial.identity(mean, mean_power(n, k, q), ops=0, controls={"its limit": 2})
+
+
+@predicted
+def limit_law(q):
+    """P(l) = Π_{i≥1} (1+q^-i)^-1 / Π_{i≤l} (q^i-1) for l = 0, 1, 2; 60 factors leave 2^-60."""
+    return np.array([1, 1 / (q - 1), 1 / (q - 1) / (q**2 - 1)]) / prod(1 + q**-i for i in range(1, 61))
+
+
+@observed
+def random_hulls(generator, count, k, q, largest):
+    """Which hulls of random k × 3k generators have dimension 0, …, largest; their rank is below k once in q^2k."""
+    return hulls(generator.integers(0, q, (count, k, 3 * k)), q)[:, None] == np.arange(largest + 1)
+
+
+@claim(ours("the limit of the count"), kind="limit", cases=[(2, 8), (3, 7)])
+def test_limit(trial, q: Literal[2, 3], k: Dims):
+    """Of long codes a share Π (1+q^-i)^-1 has hull 0; binary hulls have dimension 0 and 1 equally often, .419."""
+    law, total = limit_law(q)[:2], subspaces(3 * k, k, q)
+    remainder = np.abs([float(Fraction(count, total)) for count in codes_by_hull(3 * k, k, q)[:2]] - law)
+    slack, wrong = remainder + q ** (-2.0 * k), {"1 - 1/q, 1/q": np.array([1 - 1 / q, 1 / q])}
+    draws = partial(random_hulls, k=k, q=q, largest=1)
+    trial.probability(sampler=draws, predict=law, margin=0.04 * law[0], slack=slack, controls=wrong, first=2**12)
+
+
+@figure("F1", claims=("limit", "count"))
+def hull_dimensions(codes: int = 3000):
+    """Binary hulls of dimension 0 and 1 become equally likely: shares of the codes of length 3k by hull dimension.
+
+    Lines: the exact count; points: `codes` random codes for each k, with 99.9 % intervals; dotted: the limits.
+    """
+    import matplotlib.pyplot as plt
+
+    drawn, axes = plt.subplots(figsize=(4.8, 3.2))
+    generator, dims = np.random.default_rng(0), np.arange(2, 11)
+    exact = [np.array(codes_by_hull(3 * k, k, 2)[:3]) / subspaces(3 * k, k, 2) for k in dims.tolist()]
+    shares = np.array([np.mean(random_hulls(generator, codes, k, 2, 2), axis=0) for k in dims])
+    for hull, limit in enumerate(limit_law(2)):
+        colour, seen = COLOURS[hull], shares[:, hull]
+        axes.plot(dims, np.array(exact)[:, hull], color=colour)
+        interval = 3.3 * np.sqrt(seen * (1 - seen) / codes)
+        axes.errorbar(dims, seen, interval, fmt="os^"[hull], color=colour, label=f"hull of dimension {hull}")
+        axes.axhline(limit, linestyle=":", color=colour)
+    axes.set(xlabel="dimension k of the code", ylabel="share of the binary codes", ylim=(0, 0.75))
+    axes.legend(loc="upper right")
+    return drawn
