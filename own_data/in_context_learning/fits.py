@@ -52,12 +52,7 @@ def _answers(family: Family, shown: Examples, parameters: Sequence[float], choic
 
 
 def fit(
-    family: Family,
-    shown: Examples,
-    answers: Answers,
-    prompts: Numbers,
-    confidence: float,
-    start: Fit | None = None,
+    family: Family, shown: Examples, answers: Answers, prompts: Numbers, confidence: float, start: Fit | None = None
 ) -> Fit:
     """The member of `family` whose answers to `shown` have the least mean squared difference from a learner's.
 

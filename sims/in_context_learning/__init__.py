@@ -23,11 +23,11 @@ from sims.in_context_learning.baselines import (
     weights_all,
 )
 from sims.in_context_learning.compiler import compile_program
-from sims.in_context_learning.error_bound import a_priori_error, prompt_error
+from sims.in_context_learning.error_bound import prompt_error
 from sims.in_context_learning.layer import LayerOutput, LayerWeights, decoder_layer
 from sims.in_context_learning.layer_error import Construction
 from sims.in_context_learning.learned_descent import LearnedDescent, descent_losses, learn_descent, task_spectra
-from sims.in_context_learning.learner import Transformer, parameter_count
+from sims.in_context_learning.learner import Transformer
 from sims.in_context_learning.linear_attention import (
     AttentionLayer,
     attend,
@@ -42,7 +42,6 @@ from sims.in_context_learning.metrics import (
     LinearFit,
     answer_queries,
     estimate,
-    excess_error,
     gram_eigenvalues,
     ilwd,
     implicit_fit,

@@ -6,51 +6,13 @@ from typing import Annotated, Unpack
 import numpy as np
 from jaxtyping import Float
 
-from sims.in_context_learning._domains import Registers
-from sims.in_context_learning.compiler import Instructions, register_bounds
+from sims.in_context_learning.compiler import Instructions
 from sims.in_context_learning.layer_error import Choices, Construction, layer_error, no_leftover
-from sims.in_context_learning.magnitudes import Bounds, LayerBounds, layer_bounds, magnitudes_of, program_bounds
+from sims.in_context_learning.magnitudes import layer_bounds
 from sims.in_context_learning.network import Scales
 from sims.in_context_learning.raw import Division, Instruction, Raw, State, applied, operands, require_instructions
 from theory_on_trial.arrays import FloatType
 from theory_on_trial.contract import ANY_NUMBER, Natural, guarded, require
-
-
-@guarded(double=False)
-def a_priori_error(
-    instructions: Instructions,
-    input_bound: Registers,
-    scales: Scales,
-    dtype: FloatType = np.float64,
-    **options: Unpack[Choices],
-) -> Float[np.ndarray, "registers positions"]:
-    """A bound on the error of every register after the last layer, for every prompt within `input_bound`.
-
-    The numbers of a prompt count as exact in the precision of the weights. Worst cases are added register by register
-    through all layers: nothing cancels, so that repeated Sherman-Morrison updates multiply them up, to infinity if need
-    be (`prompt_error` does not). `options` are those of `Construction`.
-
-    Raises ValueError as `program_bounds`, for scales out of range, and for instructions that do not fit the registers.
-    Source: derived here.
-    """
-    require_instructions(instructions, *input_bound.shape)
-    construction = Construction(scales, dtype, **options)
-    bounds = register_bounds(input_bound, *input_bound.shape)
-    layers = program_bounds(instructions, bounds)
-    error, leftover = np.zeros_like(bounds), no_leftover(bounds)
-    for instruction, exact, at_layer in zip(instructions, layers, construction.per_layer(len(layers)), strict=True):
-        least = exact.least_divisor
-        if isinstance(instruction, Division):
-            least = np.maximum(least - error[instruction.divisor_row], 0)
-        with np.errstate(over="ignore", invalid="ignore"):
-            computed = layer_bounds(instruction, exact.before + error, least)
-            added, leftover = layer_error(instruction, computed, leftover, at_layer)
-            inherited = _inherited(instruction, exact, error, least)
-        error = error.copy()
-        rows = list(instruction.write_rows)
-        error[rows] = np.where(_writes(instruction, error), inherited, error[rows]) + added
-        error[np.isnan(error)] = np.inf
-    return error
 
 
 @guarded(double=False)
@@ -135,20 +97,3 @@ def _writes(instruction: Instruction, state: State) -> Float[np.ndarray, " posit
     only_at = instruction.only_at if isinstance(instruction, Raw) else None
     positions = np.arange(state.shape[-1])
     return np.ones(len(positions)) if only_at is None else (positions == only_at).astype(float)
-
-
-def _inherited(
-    instruction: Instruction, exact: LayerBounds, error: Bounds, least: Float[np.ndarray, " positions"]
-) -> Float[np.ndarray, "write positions"]:
-    """What errors of the registers before an instruction do to its results."""
-    rows = list(instruction.write_rows)
-    if isinstance(instruction, Division):
-        numerator = error[list(instruction.numerator_rows)] + exact.after[rows] * error[instruction.divisor_row]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            quotient = np.where(numerator > 0, numerator / least, 0)
-        return quotient + error[rows]
-    absolute = magnitudes_of(instruction)
-    read_error, own_error = operands(absolute, error)
-    if instruction.star == "+":
-        return absolute.out_matrix @ (read_error + own_error)
-    return absolute.out_matrix @ (exact.read * own_error + (exact.own + own_error) * read_error)

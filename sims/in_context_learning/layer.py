@@ -51,10 +51,7 @@ class LayerOutput(NamedTuple):
 
 @guarded(double=False)
 def decoder_layer(
-    weights: LayerWeights,
-    hidden: Hidden,
-    layer_norm: LayerNormMode = "ideal",
-    form: GeluForm = "erf",
+    weights: LayerWeights, hidden: Hidden, layer_norm: LayerNormMode = "ideal", form: GeluForm = "erf"
 ) -> LayerOutput:
     """One layer: a = W^F [b_1; ...; b_m], then h' = W_1 GeLU(W_2 λ(a + h) + b_2) + b_1 + a + h.
 

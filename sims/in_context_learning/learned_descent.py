@@ -47,10 +47,7 @@ def task_spectra(key: Key[Array, ""], tasks: Size, dimension: Size, context: Siz
 @guarded(double=False)
 @partial(jax.jit, static_argnames="context")
 def descent_losses(
-    spectra: Spectra,
-    steps: Float[AnyArray, "layers"],
-    contractions: Float[AnyArray, "layers"],
-    context: Context,
+    spectra: Spectra, steps: Float[AnyArray, "layers"], contractions: Float[AnyArray, "layers"], context: Context
 ) -> Float[Array, "tasks"]:
     """E (prediction - wᵀx)² of each task over w ~ N(0, I) and x uniform on (-1, 1)ᵈ, after all layers.
 

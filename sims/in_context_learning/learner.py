@@ -133,9 +133,3 @@ def require_readable(model: Transformer, prompts: Prompts) -> None:
             f"prompts must have at most {most} examples that make tokens of width {width} like the model, "
             f"got {examples} of width {dimension + 1}"
         )
-
-
-@guarded(double=False)
-def parameter_count(model: Transformer) -> int:
-    """The number of trained numbers in a model."""
-    return sum(leaf.size for leaf in jax.tree.leaves(eqx.filter(model, eqx.is_array)))

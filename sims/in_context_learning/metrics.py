@@ -57,21 +57,6 @@ def squared_prediction_difference(
 
 
 @guarded(double=False)
-def excess_error(
-    first: Float[AnyArray, "count prefixes"],
-    second: Float[AnyArray, "count prefixes"],
-    labels: Float[AnyArray, "count prefixes"],
-) -> Estimate:
-    """By how much the mean squared error of the first learner exceeds that of the second, paired prompt by prompt.
-
-    What the two have in common, the label's noise above all, cancels in each difference.
-    Raises ValueError for fewer than two prompts.
-    """
-    _require_several("first", first)
-    return estimate((first - labels) ** 2 - (second - labels) ** 2)
-
-
-@guarded(double=False)
 def implicit_fit(
     predict: Predictor, prompts: Prompts, prefix: Natural, test_inputs: Float[AnyArray, "tests dimension"]
 ) -> LinearFit:

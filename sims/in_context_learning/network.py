@@ -113,13 +113,7 @@ def embed(network: Network, register_state: Float[AnyArray, "given positions"]) 
 
 @guarded(double=False)
 @partial(jax.jit, static_argnames=("layer_norm", "form"))
-def run(
-    network: Network,
-    hidden: Hidden,
-    *,
-    layer_norm: LayerNormMode = "ideal",
-    form: GeluForm = "erf",
-) -> Run:
+def run(network: Network, hidden: Hidden, *, layer_norm: LayerNormMode = "ideal", form: GeluForm = "erf") -> Run:
     """The hidden state of one prompt through all layers, in the precision of the weights; `vmap` over prompts.
 
     Raises ValueError for a hidden state of another precision or shape.

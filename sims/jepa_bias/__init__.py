@@ -23,13 +23,7 @@ from sims.jepa_bias.data import (
 )
 from sims.jepa_bias.factor_flow import Factors, simulate_factors
 from sims.jepa_bias.linearisation import flow_eigenvalues, flow_jacobian, saddle_state
-from sims.jepa_bias.matrix_flow import (
-    Run,
-    gradient_descent,
-    gradient_flow,
-    largest_stable_step,
-    require_stable_step,
-)
+from sims.jepa_bias.matrix_flow import Run, gradient_descent, gradient_flow, largest_stable_step, require_stable_step
 from sims.jepa_bias.neighbour_flows import (
     deep_linear_flow,
     random_embedding,

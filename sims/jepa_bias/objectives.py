@@ -51,10 +51,7 @@ def jepa_loss(
 
 @guarded(double=False)
 def mae_loss(
-    parameters: Network,
-    Sigma_xx: SecondMoment,
-    Sigma_yx: CrossMoment,
-    Sigma_yy: SecondMoment,
+    parameters: Network, Sigma_xx: SecondMoment, Sigma_yx: CrossMoment, Sigma_yy: SecondMoment
 ) -> Float[Array, ""]:
     """½ E|V W̄ x - y|², the loss of reconstruction; arguments and errors as `jepa_loss`. Source: Littwin et al. 2024."""
     require_fitting(parameters, Sigma_xx=Sigma_xx, Sigma_yx=Sigma_yx, Sigma_yy=Sigma_yy)

@@ -299,14 +299,7 @@ def headline(told: Told) -> str:
 
 
 def learner(
-    name: str,
-    fits: bool,
-    plant: Plant,
-    draw: Draw = gaussian,
-    *,
-    family: str = "",
-    draws: int = 200,
-    count: int = 120,
+    name: str, fits: bool, plant: Plant, draw: Draw = gaussian, *, family: str = "", draws: int = 200, count: int = 120
 ) -> DataSet:
     def ask(seed: int) -> Any:
         rng = np.random.default_rng(seed)

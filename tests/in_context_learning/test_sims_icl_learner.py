@@ -1,4 +1,4 @@
-"""The transformer against a plain one in NumPy, its training and resumption, and the probes of its hidden states."""
+"""Transformers that train by hand: the network, its first step, resumption, evaluation, probes."""
 
 import dataclasses
 import functools
@@ -109,12 +109,6 @@ def test_predictions_see_only_what_came_before():
     np.testing.assert_allclose(short, predictions[:, :2], rtol=0, atol=LAYERS * 300 * ULP * 1000)
 
 
-def test_parameters_are_counted():
-    per_layer = 2 * 2 * WIDTH + 4 * WIDTH**2 + 4 * WIDTH + 8 * WIDTH**2 + 5 * WIDTH
-    expected = (D + 1) * WIDTH + WIDTH + 2 * N * WIDTH + LAYERS * per_layer + WIDTH + 1
-    assert observed.parameter_count(model()) == expected
-
-
 class Interrupted(Exception):
     pass
 
@@ -171,13 +165,6 @@ def test_first_step_is_adam_on_the_batch_drawn_for_it(monkeypatch):
     assert 0.005 < largest <= 0.01 * (1 + 0.75 + 0.25) * (1 + 1e-3)
 
 
-def test_learning_rates_rise_and_fall():
-    rates = training._learning_rates(dataclasses.replace(SMALL, steps=100, warm_up=0.2, learning_rate=3.0))
-    falling = 3.0 * (1 + np.cos(np.pi * np.arange(80) / 80)) / 2
-    np.testing.assert_allclose(rates[:20], 3.0 * np.arange(20) / 20, atol=1e-6)
-    np.testing.assert_allclose(rates[20:], falling, atol=1e-6)
-
-
 def test_evaluation_is_that_of_the_definitions():
     network, prompts = model(), problem()
     found = observed.evaluate(network, prompts, RULES)
@@ -224,19 +211,3 @@ def test_probe_targets_are_the_sums_and_solutions_of_the_prefix():
             values = np.linalg.svd(rows[index], compute_uv=False)
             bound = 20 * N * D * ULP * (values[0] / values[-1]) ** 2 * 10
             assert np.abs(solutions[index] - expected).max() <= bound
-
-
-def test_hostile_input_is_refused():
-    with pytest.raises(ValueError, match="width must be a multiple of the 3 heads, got 4"):
-        observed.train(jax.random.key(0), dataclasses.replace(SMALL, heads=3), progress=False)
-    with pytest.raises(ValueError, match=r"warm_up must lie in \[0, 1\), got 1"):
-        dataclasses.replace(SMALL, warm_up=1.0)
-    network = model()
-    with jax.enable_x64(False), pytest.raises(TypeError, match="textbook learners needs float64"):
-        observed.evaluate(network, problem(), RULES)
-    hidden, targets = np.zeros((3, 4, 5)), np.zeros((3, 2))
-    with pytest.raises(ValueError, match="targets must have one entry for each of the 3 count, got 2"):
-        observed.train_probe(jax.random.key(0), hidden, targets[:2], kind="mlp")
-    for target in (observed.moment_targets, observed.ols_targets):
-        with pytest.raises(ValueError, match=f"prefix must be at most the 4 examples, got {N + 1}"):
-            target(problem(), N + 1)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from jepa_flow_by_hand import descent_crossings
 
 from own_data.jepa_bias import learning_order, learning_order_of_views, shared_features
-from sims import jepa_bias as observed
 from theory import jepa_bias as predicted
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.testing import check_readable
@@ -95,42 +94,6 @@ def test_events_are_those_of_plain_descent(seed, depth, objective):
         np.testing.assert_allclose(predicted_times, times, rtol=off(found) + 0.01)
 
 
-JEPA_PAIR, MAE_PAIR = (np.array([3.2, 0.8]), np.array([1.6, 0.8])), (np.array([2.4, 1 / 1.2]), np.array([1.2, 1.0]))
-
-
-@pytest.mark.parametrize(
-    ("objective", "pair", "epsilon", "horizon"), [("jepa", JEPA_PAIR, 0.005, 1400.0), ("mae", MAE_PAIR, 1e-7, 3200.0)]
-)
-@pytest.mark.parametrize("angle", [1e-2, 1e-4])
-def test_planted_displacement_is_predicted(objective, pair, epsilon, horizon, angle):
-    """The simulated network gives the first feature up, and relearns it, when the answer says so."""
-    variance, covariance = pair
-    turn = rotation(angle)
-    Sigma_xx, Sigma_yx = np.diag(variance), turn * covariance @ turn.T
-    found = learning_order(Sigma_xx, Sigma_yx, 2, epsilon, objective, fraction=0.8)
-    run = observed.gradient_flow(
-        observed.aligned_init(None, 2, 2, epsilon, objective),
-        Sigma_xx,
-        Sigma_yx,
-        horizon / 16384,
-        16384,
-        16,
-        objective,
-        basis=found.basis,
-    )
-    levels = 0.8 * predicted.asymptote(2, found.regression, objective=objective)
-    crossings = observed.up_crossings(run.times, run.strengths, levels)
-    names = [(event.feature, event.kind) for event in found.events]
-    # A strength of small misalignment is at its final one but for their square.
-    assert names == [(0, "learned"), (0, "unlearned"), (1, "learned"), (0, "relearned")]
-    assert found.displaced == [0]
-    assert found.lasting_order == [1, 0]
-    tolerance = off(found) + 10 * angle**2
-    np.testing.assert_allclose(found.times, crossings.first, rtol=tolerance)
-    np.testing.assert_allclose(found.events[3].time, crossings.last[0], rtol=tolerance)
-    assert found.times[1] < 0.99 * found.aligned_times[1]
-
-
 def test_features_that_are_not_learned_are_counted():
     variance, covariance = np.array([1.0, 1.0, 1.0, 0.0, 1.0]), np.array([0.8, -0.3, 0.02, 0.0, 0.5])
     found = learning_order(np.diag(variance), np.diag(covariance), 2, 1e-2, "jepa")
@@ -138,24 +101,6 @@ def test_features_that_are_not_learned_are_counted():
     np.testing.assert_allclose(found.covariance, [0.8, 0.5], rtol=8 * ROUNDING)
     np.testing.assert_allclose(abs(found.basis), np.eye(5)[:, [0, 4]], atol=8 * ROUNDING)
     assert "2 of 5 features are learned, 1 not learned, 1 start above, 1 without variance" in str(found)
-
-
-def test_covariances_that_do_not_commute_are_reported():
-    turn = rotation(0.4)
-    Sigma_xx, Sigma_yx = np.diag([1 / 0.6, 0.8]), turn * [1.0, 0.8] @ turn.T
-    found = learning_order(Sigma_xx, Sigma_yx, 2, 1e-2, "jepa")
-    assert found.commutator == pytest.approx(
-        np.linalg.norm(Sigma_xx @ Sigma_yx - Sigma_yx @ Sigma_xx) / np.linalg.norm(Sigma_xx) / np.linalg.norm(Sigma_yx)
-    )
-    assert found.asymmetry <= 4 * ROUNDING
-    assert np.isfinite(found.horizon)
-    exact = np.linalg.eigvals(Sigma_yx @ np.linalg.inv(Sigma_xx))
-    np.testing.assert_allclose(np.sort(found.end_spectrum.real), np.sort(exact.real), rtol=64 * ROUNDING)
-    turning = np.array([[1.0, -1.0], [1.0, 1.0]])
-    jepa, mae = (learning_order(np.eye(2), turning, 1, 1e-2, objective) for objective in ("jepa", "mae"))
-    assert jepa.asymmetry == pytest.approx(np.sqrt(2))
-    np.testing.assert_allclose(jepa.end_spectrum, [1 + 1j, 1 - 1j], rtol=16 * ROUNDING)
-    np.testing.assert_allclose(mae.end_spectrum, 2**0.25, rtol=16 * ROUNDING)
 
 
 TRUTH = (in_basis(rotation(0.7), np.array([2.0, 0.5])), in_basis(rotation(0.7), np.array([1.0, 0.45])))

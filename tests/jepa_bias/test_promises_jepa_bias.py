@@ -236,10 +236,7 @@ REFUSED = [
     (lambda: order(epsilon=1e-300), "epsilon must be so large that times do not exceed float64, got 1e-300"),
     (lambda: order(Sigma_yx=np.eye(3)), "Sigma_yx must have one entry for each of the 2 dim, got 3"),
     (lambda: order(0 * EYE), "Sigma_xx must have a positive eigenvalue, got at most 0"),
-    (
-        lambda: order(Sigma_yx=-EYE),
-        "Sigma_yx must have a feature with positive covariance, got at most -1: nothing",
-    ),
+    (lambda: order(Sigma_yx=-EYE), "Sigma_yx must have a feature with positive covariance, got at most -1: nothing"),
     (lambda: order(Sigma_yx=0 * EYE), "Sigma_yx must have a feature with positive covariance, got at most 0"),
     (lambda: of_views(PAIRS[0, 0]), r"X must be a table, .* got shape \(2,\)"),
     (lambda: of_views(HOLED), "X must have no missing entries, got 1 in column 'x2'"),

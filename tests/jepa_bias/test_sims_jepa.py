@@ -191,8 +191,7 @@ def test_misaligned_starts():
     for kind in ("predictor_rotation", "predictor_noise", "predictor_symmetric"):
         zero, near, far, wide = (
             jax.tree.map(
-                np.asarray,
-                misaligned_init(key, DIM, DEPTH, 0.01, "mae", delta, kind=kind, rotate_latents=False),
+                np.asarray, misaligned_init(key, DIM, DEPTH, 0.01, "mae", delta, kind=kind, rotate_latents=False)
             )
             for delta in (0.0, 1e-6, 2e-6, 1.0)
         )

@@ -300,14 +300,7 @@ def test_small_angles_keep_their_digits(tangent):
 def test_a_fit_without_a_minimiser_is_not_a_number():
     pure = (np.ones(1), np.ones(1), np.ones(1))
     angles = observed.angle_curve(
-        jax.random.split(KEY, 4),
-        np.full(4, 100.0),
-        MEAN,
-        FACTOR,
-        MEAN,
-        *pure,
-        n=6,
-        learner=observed.mixup_weights,
+        jax.random.split(KEY, 4), np.full(4, 100.0), MEAN, FACTOR, MEAN, *pure, n=6, learner=observed.mixup_weights
     )
     assert np.isnan(angles).all()
 

@@ -11,21 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 from scipy.stats import t
-from sklearn.datasets import load_breast_cancer
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
-from sklearn.model_selection import train_test_split
-from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from own_data.naive_bayes_vs_logistic import assumption_diagnostics, learning_curves, measured
+from own_data.naive_bayes_vs_logistic import assumption_diagnostics
 from own_data.naive_bayes_vs_logistic.diagnostics import _predicted
 from own_data.naive_bayes_vs_logistic.fits import fit
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
 from theory_on_trial.testing import check_readable
 
-WITHOUT_NOISE = 10**12
 ROUNDING = 2**-53
 
 
@@ -49,10 +42,6 @@ def random_classes(seed, n_classes, n_features):
     return rng.standard_normal((n_classes, n_features)), root @ root.T / n_features + 0.1 * np.eye(n_features)
 
 
-def curves_of(means, covariance):
-    return learning_curves(means, covariance, np.full(len(means), WITHOUT_NOISE))
-
-
 SEEDS, SIZES = st.integers(0, 2**31), st.integers(2, 9)
 
 
@@ -68,27 +57,6 @@ def fitted_errors(rng, gap, correlation, n_samples, runs):
     intercepts = -np.sum(weights * means.mean(axis=1), axis=1)
     spreads = np.sqrt(np.einsum("ri,ij,rj->r", weights, correlation, weights))
     return (ndtr(intercepts / spreads) + ndtr(-(weights @ gap + intercepts) / spreads)) / 2
-
-
-DESIGNS = {
-    "n = 2": (np.full(2, 0.8), 0.0),
-    "n = 4": (np.full(4, 0.8), 0.0),
-    "n = 4, half of them": (0.8 * (np.arange(4) < 2), 0.3),
-    "n = 6": (0.8 * (np.arange(6) < 3), 0.3),
-    "n = 12": (np.full(12, 0.25), 0.0),
-    "n = 12, half of them": (0.6 * (np.arange(12) < 6), 0.2),
-}
-
-
-@pytest.mark.parametrize(("gap", "correlation"), DESIGNS.values(), ids=list(DESIGNS))
-@pytest.mark.parametrize("n_samples", [20, 80])
-def test_the_law_is_that_of_fits_at_few_features(gap, correlation, n_samples):
-    """Within a tenth of the excess; the law at large n is off by 20 to 160 % on most of these."""
-    matrix = equicorrelated(len(gap), correlation)
-    naive, _ = curves_of(np.stack([np.zeros(len(gap)), gap]), matrix)
-    runs = fitted_errors(np.random.default_rng(0), gap, matrix, n_samples, 10_000)
-    excess = runs.mean() - float(ndtr(-np.sqrt(naive.distances[0]) / 2))
-    assert abs(naive.excess(n_samples) - excess) <= 0.1 * excess + 5 * runs.std() / 100
 
 
 @pytest.mark.parametrize("n_features", [4, 12])
@@ -204,41 +172,6 @@ def test_planted_numbers_are_in_their_intervals():
     for size, sign in ((result.samples.low * 0.9, 1), (result.samples.high * 1.1, -1)):
         runs = fitted_errors(rng, root, covariance, int(size), 4000)
         assert sign * (runs.mean() - floor - 0.01) > 0
-
-
-def measured_leads(features, labels, size, seeds):
-    """Error of tuned logistic regression less that of naive Bayes on the rest, both as scikit-learn has them."""
-    leads = []
-    for seed in range(seeds):
-        train, test, own, rest = train_test_split(features, labels, train_size=size, stratify=labels, random_state=seed)
-        tuned = LogisticRegressionCV(Cs=5, cv=5, scoring="neg_log_loss", use_legacy_attributes=False, l1_ratios=(0,))
-        tuned = make_pipeline(StandardScaler(), tuned).fit(train, own)
-        leads.append(GaussianNB().fit(train, own).score(test, rest) - np.mean(tuned.predict(test) == rest))
-    return np.array(leads)
-
-
-def test_the_crossing_is_that_of_the_classifiers_themselves():
-    """Breast cancer: logistic regression is ahead at 60, where the curves of the theory met at 194 [132, 358]."""
-    features, labels = load_breast_cancer(return_X_y=True)
-    leads = measured_leads(features, labels, 60, 12)
-    assert leads.mean() + 4 * leads.std() / np.sqrt(12) < 0
-    result = assumption_diagnostics(features, labels)
-    assert result.crossing.low < 60 <= result.measured[-1].size
-    assert result.crossing.high <= result.measured[-1].size
-    assert "logistic regression is ahead" in result.lines()[0]
-    assert result.predicted is None
-    assert any("skewed" in sentence for sentence in result.departures)
-
-
-def test_logistic_regression_is_that_of_scikit_learn(monkeypatch):
-    """The penalty of K vectors of which two differ by w is |w|^2 / 4: C is half of scikit-learn's for two classes."""
-    for classes, factor in ((2, 2.0), (3, 1.0)):
-        features, labels = drawn(0, *random_classes(0, classes, 4), 80)
-        monkeypatch.setattr(measured, "_STRENGTHS", (0.7,))
-        weights = measured.tuned_logistic(features, labels, classes)
-        other = LogisticRegression(C=0.7 * factor, tol=1e-10, max_iter=10_000).fit(features, labels)
-        slopes = other.coef_ - other.coef_[0] if classes == 3 else np.stack([0 * other.coef_[0], other.coef_[0]])
-        np.testing.assert_allclose((weights - weights[:, :1])[:-1].T, slopes, atol=0.02)
 
 
 def test_classes_that_are_not_gaussian_with_one_covariance_are_no_theory():

@@ -145,10 +145,7 @@ def with_entry(value):
 
 REFUSED = [
     (lambda: predicted.naive_bayes_rule(PLACES[:1], ONES), "means must have at least 2 rows, one per class"),
-    (
-        lambda: predicted.naive_bayes_rule(PLACES, np.ones(3)),
-        "variances must have one entry for each of the 2",
-    ),
+    (lambda: predicted.naive_bayes_rule(PLACES, np.ones(3)), "variances must have one entry for each of the 2"),
     (lambda: predicted.naive_bayes_rule(PLACES, ONES, np.full(3, 1 / 3)), "one entry for each of the 2 classes, got 3"),
     (lambda: predicted.naive_bayes_rule(PLACES, ONES, np.array([1.0, 0.0])), "priors must be positive"),
     (lambda: predicted.lda_rule(PLACES, np.eye(3)), "covariance must have one entry for each of the 2 features, got 3"),

@@ -100,7 +100,4 @@ from theory.in_context_learning.risk_laws import (
     spd_sgd_to_ols,
     zero_predictor_risk,
 )
-from theory.in_context_learning.wishart_functionals import (
-    expected_spectral_sum,
-    spectral_density,
-)
+from theory.in_context_learning.wishart_functionals import expected_spectral_sum, spectral_density

@@ -42,11 +42,7 @@ def preconditioned_descent_weights(
 
 @guarded
 def descent_weights(
-    X: Inputs,
-    Y: Labels,
-    step: Positive,
-    layers: Count = 1,
-    start: Weights | None = None,
+    X: Inputs, Y: Labels, step: Positive, layers: Count = 1, start: Weights | None = None
 ) -> Float[np.ndarray, " dimension"]:
     """Weights after `layers` steps w - (eta / N) X^T (X w - Y) of plain gradient descent, eta = `step` > 0.
 
@@ -59,10 +55,7 @@ def descent_weights(
 
 @guarded
 def residual_polynomial(
-    eigenvalues: Float[np.ndarray, "*spectra"],
-    steps: PerLayer,
-    contractions: PerLayer,
-    context_length: Count,
+    eigenvalues: Float[np.ndarray, "*spectra"], steps: PerLayer, contractions: PerLayer, context_length: Count
 ) -> Float[np.ndarray, "*spectra"]:
     """Residual factor q_L(mu) of GD++ at each eigenvalue mu of X^T X, whose prediction is w^T (I - q_L(X^T X)) x_q.
 

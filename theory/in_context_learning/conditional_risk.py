@@ -16,10 +16,7 @@ from theory_on_trial.contract import Count, NonNegative, guarded
 
 @guarded
 def linear_rule_risk(
-    rule_matrix: RuleMatrix,
-    X: Inputs,
-    weight_std: NonNegative = 1.0,
-    noise_std: NonNegative = 0.0,
+    rule_matrix: RuleMatrix, X: Inputs, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """E |A Y - w|^2 = tau^2 |A X - I|_F^2 + sigma^2 |A|_F^2 given X, A = `rule_matrix` with one column per example."""
     return _spread(rule_matrix, rule_matrix @ X - np.eye(X.shape[1]), weight_std, noise_std)
@@ -27,11 +24,7 @@ def linear_rule_risk(
 
 @guarded
 def linear_rule_spd(
-    first: RuleMatrix,
-    second: RuleMatrix,
-    X: Inputs,
-    weight_std: NonNegative = 1.0,
-    noise_std: NonNegative = 0.0,
+    first: RuleMatrix, second: RuleMatrix, X: Inputs, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """E |A Y - B Y|^2 given X: the squared prediction difference at a fresh x ~ N(0, I) and the ILWD alike."""
     return _spread(first - second, (first - second) @ X, weight_std, noise_std)
@@ -39,11 +32,7 @@ def linear_rule_spd(
 
 @guarded
 def prediction_risk(
-    label_weights: Labels,
-    X: Inputs,
-    query: Weights,
-    weight_std: NonNegative = 1.0,
-    noise_std: NonNegative = 0.0,
+    label_weights: Labels, X: Inputs, query: Weights, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """E (a^T Y - w^T x)^2 = tau^2 |X^T a - x|^2 + sigma^2 |a|^2 given X and x = `query`, a = `label_weights`."""
     return _spread(label_weights, label_weights @ X - query, weight_std, noise_std)
@@ -51,11 +40,7 @@ def prediction_risk(
 
 @guarded
 def prediction_spd(
-    first: Labels,
-    second: Labels,
-    X: Inputs,
-    weight_std: NonNegative = 1.0,
-    noise_std: NonNegative = 0.0,
+    first: Labels, second: Labels, X: Inputs, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """E (a^T Y - b^T Y)^2 given X, for two vectors of label weights."""
     return _spread(first - second, (first - second) @ X, weight_std, noise_std)
@@ -63,10 +48,7 @@ def prediction_spd(
 
 @guarded
 def bayes_prediction_risk(
-    X: Inputs,
-    query: Weights,
-    weight_std: NonNegative = 1.0,
-    noise_std: NonNegative = 0.0,
+    X: Inputs, query: Weights, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """Posterior variance x^T (X^T X / sigma^2 + I / tau^2)^-1 x of w^T x: the least risk at x = `query` given X.
 
@@ -104,10 +86,7 @@ def ridge_risk(
 
 @guarded
 def ridge_risk_slope(
-    regulariser: NonNegative,
-    eigenvalues: Spectrum,
-    weight_std: NonNegative = 1.0,
-    noise_std: NonNegative = 0.0,
+    regulariser: NonNegative, eigenvalues: Spectrum, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """Derivative of `ridge_risk` by lambda, 2 sum_i s_i (lambda tau^2 - sigma^2) / (s_i + lambda)^3.
 
@@ -119,10 +98,7 @@ def ridge_risk_slope(
 
 @guarded
 def spd_to_bayes(
-    regulariser: NonNegative,
-    eigenvalues: Spectrum,
-    weight_std: NonNegative = 1.0,
-    noise_std: NonNegative = 0.0,
+    regulariser: NonNegative, eigenvalues: Spectrum, weight_std: NonNegative = 1.0, noise_std: NonNegative = 0.0
 ) -> float:
     """E |w_ridge - w_Bayes|^2 given the spectrum: sum_i s_i (lambda tau^2 - sigma^2)^2 / ((s_i + lambda)^2 v_i).
 
@@ -147,10 +123,7 @@ def _spread(
 
 
 def _posterior_variances(
-    singular_values: Float[np.ndarray, " singular_values"],
-    shape: tuple[int, ...],
-    weight_std: float,
-    noise_std: float,
+    singular_values: Float[np.ndarray, " singular_values"], shape: tuple[int, ...], weight_std: float, noise_std: float
 ) -> Float[np.ndarray, " dimension"]:
     """Variance of w along each right singular vector of X, tau^2 along those that X has not."""
     variances = np.full(shape[1], float(weight_std**2))

@@ -61,11 +61,7 @@ def bayes_rule(
 
 @guarded
 def bayes_weights(
-    X: Inputs,
-    Y: Labels,
-    *,
-    noise_std: NonNegative,
-    weight_std: NonNegative,
+    X: Inputs, Y: Labels, *, noise_std: NonNegative, weight_std: NonNegative
 ) -> Float[np.ndarray, " dimension"]:
     """Posterior mean of w given the prompt, the predictor of minimum Bayes risk; see `bayes_rule`."""
     return bayes_rule(X, noise_std=noise_std, weight_std=weight_std) @ Y
@@ -73,11 +69,7 @@ def bayes_weights(
 
 @guarded
 def gradient_step_weights(
-    X: Inputs,
-    Y: Labels,
-    step: NonNegative,
-    regulariser: NonNegative = 0.0,
-    start: Weights | None = None,
+    X: Inputs, Y: Labels, step: NonNegative, regulariser: NonNegative = 0.0, start: Weights | None = None
 ) -> Float[np.ndarray, " dimension"]:
     """One batch step w - 2 alpha (X^T (X w - Y) + lambda w) from w = `start` (zero if None), alpha = `step` >= 0.
 
@@ -90,11 +82,7 @@ def gradient_step_weights(
 
 @guarded
 def sgd_weights(
-    X: Inputs,
-    Y: Labels,
-    step: NonNegative,
-    regulariser: NonNegative = 0.0,
-    start: Weights | None = None,
+    X: Inputs, Y: Labels, step: NonNegative, regulariser: NonNegative = 0.0, start: Weights | None = None
 ) -> Float[np.ndarray, " dimension"]:
     """One pass over the examples in their order, `gradient_step_weights` on one of them at a time. Source: equation 11.
 
@@ -157,10 +145,7 @@ def one_sample_ridge(
 
 @guarded
 def nearest_neighbour_weights(
-    X: Inputs,
-    query: Weights,
-    neighbours: Count = 3,
-    weighted: bool = False,
+    X: Inputs, query: Weights, neighbours: Count = 3, weighted: bool = False
 ) -> Float[np.ndarray, " examples"]:
     """Weights a on the labels, so that a^T Y is the prediction at `query` by its nearest examples.
 

@@ -12,11 +12,7 @@ from theory.jepa_bias.balance import (
     discrete_time_shift,
     unbalanced_end_state,
 )
-from theory.jepa_bias.conditional_independence import (
-    conditional_covariance,
-    pretext_label_error,
-    pretext_to_label,
-)
+from theory.jepa_bias.conditional_independence import conditional_covariance, pretext_label_error, pretext_to_label
 from theory.jepa_bias.contrastive_bound import (
     collision_probability,
     contrastive_loss,
@@ -57,13 +53,7 @@ from theory.jepa_bias.ordering import (
     sign_threshold,
 )
 from theory.jepa_bias.saxe import saxe_singular_value, saxe_two_layers
-from theory.jepa_bias.scalar import (
-    asymptote,
-    end_to_end_asymptote,
-    exponents,
-    layer_velocity,
-    velocity,
-)
+from theory.jepa_bias.scalar import asymptote, end_to_end_asymptote, exponents, layer_velocity, velocity
 from theory.jepa_bias.spectrum import (
     JointSpectrum,
     Restriction,

@@ -46,13 +46,7 @@ def _power_rise(numerator: Wholes, denominator: Wholes, gap: Floats) -> Floats:
     return np.where(numerator > 0, -np.expm1(-exponent * gap) / exponent, gap)
 
 
-def rising(
-    gradient: Wholes,
-    resistance: Wholes,
-    log_end: Floats,
-    log_rest: Floats,
-    gap: Floats,
-) -> Summed:
+def rising(gradient: Wholes, resistance: Wholes, log_end: Floats, log_rest: Floats, gap: Floats) -> Summed:
     """s_0^c times the integral of x^(-c-1) / (1 - x) from s_0 to s < 1.
 
     `log_end` is log s, `log_rest` log(1 - s), `gap` log(s / s_0) >= 0. Partial fractions peel the powers x^(k-c-1),
@@ -71,13 +65,7 @@ def rising(
     return Summed(total.value + tail.value, total.error + tail.error + total.value + tail.value)
 
 
-def falling(
-    gradient: Wholes,
-    resistance: Wholes,
-    log_end: Floats,
-    log_rest: Floats,
-    gap: Floats,
-) -> Summed:
+def falling(gradient: Wholes, resistance: Wholes, log_end: Floats, log_rest: Floats, gap: Floats) -> Summed:
     """s^c times the integral of x^(-c-1) / (x - 1) from s > 1 to s_0, as that of z^c / (1 - z) over z = 1 / x.
 
     `log_end` is log(1 / s), `log_rest` log(1 - 1 / s), `gap` log(s_0 / s) >= 0.
@@ -87,12 +75,7 @@ def falling(
 
 
 def _logarithmic(
-    numerator: Wholes,
-    denominator: Wholes,
-    log_end: Floats,
-    log_rest: Floats,
-    gap: Floats,
-    log_scale: Floats,
+    numerator: Wholes, denominator: Wholes, log_end: Floats, log_rest: Floats, gap: Floats, log_scale: Floats
 ) -> Summed:
     """e^log_scale times the integral of x^(beta-1) / (1 - x) from z_0 to z, beta = numerator / denominator > 0.
 

@@ -11,17 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.jepa_bias._domains import (
-    Clock,
-    Covariance,
-    Depths,
-    Floats,
-    Objective,
-    Positives,
-    Regression,
-    Times,
-    Wholes,
-)
+from theory.jepa_bias._domains import Clock, Covariance, Depths, Floats, Objective, Positives, Regression, Times, Wholes
 from theory.jepa_bias._reduced_time import ELEMENTARY, ROUNDINGS, falling, rising
 from theory.jepa_bias.scalar import asymptote, clock_factor, exponents
 from theory_on_trial.contract import guarded
@@ -52,12 +42,7 @@ class Timed(NamedTuple):
 
 
 def flow_time(
-    passage: Passage,
-    weakest: Floats,
-    depth: Wholes,
-    gradient: Wholes,
-    resistance: Wholes,
-    covariance: Floats,
+    passage: Passage, weakest: Floats, depth: Wholes, gradient: Wholes, resistance: Wholes, covariance: Floats
 ) -> Timed:
     """Time of a passage on the flow clock, infinite if it never happens; `weakest` is the lowest w-bar in it."""
     arrived = passage.log_start == passage.log_end
@@ -164,11 +149,7 @@ def strength_at(
         if not np.any(moving):
             continue
         climbed, log_end = _invert(
-            np.where(moving, target, 1),
-            np.where(moving, -np.abs(log_start), -1),
-            gradient,
-            resistance,
-            rises=rises,
+            np.where(moving, target, 1), np.where(moving, -np.abs(log_start), -1), gradient, resistance, rises=rises
         )
         sign = 1 if rises else -1
         near_start = start * np.exp(sign * layers / resistance * climbed)
@@ -206,12 +187,7 @@ def _timed(
 
 
 def _invert(
-    target: Floats,
-    log_start: Floats,
-    gradient: Wholes,
-    resistance: Wholes,
-    *,
-    rises: bool,
+    target: Floats, log_start: Floats, gradient: Wholes, resistance: Wholes, *, rises: bool
 ) -> tuple[Floats, Floats]:
     """(|log s - log s_0|, -|log s|) at which the reduced time is `target` > 0, from -|log s_0| = `log_start` < 0."""
     power = (gradient - 1) / resistance

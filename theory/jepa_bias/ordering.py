@@ -139,11 +139,7 @@ def limit_order(
 
 @guarded
 def depth_cap(
-    init: Positives,
-    fraction: Annotated[Reals, Interval(0, 1, "(]")],
-    regression: Regression,
-    *,
-    objective: Objective,
+    init: Positives, fraction: Annotated[Reals, Interval(0, 1, "(]")], regression: Regression, *, objective: Objective
 ) -> Float[np.ndarray, "..."]:
     """Largest depth L at which epsilon < p w-bar(infinity); zero if there is none, infinite if there is no largest.
 
@@ -259,11 +255,7 @@ def _log_maximiser(depth: Depths, fraction: Fractions, rho_1: Regression, rho_2:
     return _turning_point(falls, lowest, highest), lowest, highest
 
 
-def _turning_point(
-    holds: Callable[[Floats], Truths],
-    lower: Floats,
-    upper: Floats,
-) -> Floats:
+def _turning_point(holds: Callable[[Floats], Truths], lower: Floats, upper: Floats) -> Floats:
     """Where `holds` turns from false to true between `lower` and `upper`, by bisection."""
     for _ in range(_HALVINGS):
         middle = (lower + upper) / 2

@@ -113,11 +113,7 @@ def is_stable(
 
 @guarded
 def stability_map(
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    *,
-    objective: Objective,
+    covariance: FeatureCovariances, regression: FeatureRegressions, depth: Count, *, objective: Objective
 ) -> StabilityMap:
     """`is_stable` of all subsets of at most 16 features, rates on the flow clock.
 
@@ -135,12 +131,7 @@ def stability_map(
 
 @guarded
 def full_fixed_point_rates(
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    *,
-    objective: Objective,
-    clock: Clock,
+    covariance: FeatureCovariances, regression: FeatureRegressions, depth: Count, *, objective: Objective, clock: Clock
 ) -> Float[np.ndarray, "features features"]:
     """Rates of the balanced flow about the state in which all is learned, for every entry (i, j); all negative.
 
@@ -179,11 +170,7 @@ def largest_stable_step(
 
 
 def _largest_rate(
-    learned: Learned,
-    covariance: FeatureCovariances,
-    regression: FeatureRegressions,
-    depth: Count,
-    objective: Objective,
+    learned: Learned, covariance: FeatureCovariances, regression: FeatureRegressions, depth: Count, objective: Objective
 ) -> float:
     rates = saddle_rates(learned, covariance, regression, depth, objective=objective, clock="flow")
     present = [rates[~np.isnan(rates)], [0.0]]

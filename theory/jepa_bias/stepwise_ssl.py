@@ -39,9 +39,7 @@ def stepwise_critical_time(init: Positives, eigenvalue: Positives) -> Float[np.n
 
 @guarded
 def stepwise_loss(
-    time: NonNegative,
-    init: Annotated[Float[np.ndarray, " modes"], POSITIVE],
-    eigenvalue: Float[np.ndarray, " modes"],
+    time: NonNegative, init: Annotated[Float[np.ndarray, " modes"], POSITIVE], eigenvalue: Float[np.ndarray, " modes"]
 ) -> float:
     """sum_j (1 - gamma_j s_j(t)^2)^2: from the number of modes it falls by one as each mode is learned."""
     value = stepwise_singular_value(time, init, eigenvalue)

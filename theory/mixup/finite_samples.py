@@ -69,10 +69,7 @@ def sampled_lambda_coefficient(pair: GaussianPair, law: MixingLaw) -> float:
 
 @guarded
 def imbalance_weights(
-    pair: GaussianPair,
-    law: MixingLaw,
-    class_means: Float[np.ndarray, "2 dim"],
-    class_counts: tuple[Count, Count],
+    pair: GaussianPair, law: MixingLaw, class_means: Float[np.ndarray, "2 dim"], class_counts: tuple[Count, Count]
 ) -> Float[np.ndarray, " dim"]:
     """w_p, to which the imbalance of one data set alone turns the minimiser: 1 - cos(w_p, b) averages B_i kappa / n^2.
 

@@ -47,11 +47,7 @@ class MixingLaw:
     @classmethod
     @guarded
     def beta(
-        cls,
-        alpha: Shape,
-        n_nodes: Size = 32,
-        input_weight: InputWeight | None = None,
-        beta: Shape | None = None,
+        cls, alpha: Shape, n_nodes: Size = 32, input_weight: InputWeight | None = None, beta: Shape | None = None
     ) -> "MixingLaw":
         """Beta(alpha, beta), with beta = alpha unless given, as the Gauss-Jacobi rule of `n_nodes` nodes.
 

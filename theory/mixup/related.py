@@ -41,8 +41,7 @@ class FoldedMoments(NamedTuple):
 
 @guarded
 def soft_label_cross_entropy(
-    logits: Float[np.ndarray, "*points classes"],
-    labels: Annotated[Float[np.ndarray, "*points classes"], PROBABILITIES],
+    logits: Float[np.ndarray, "*points classes"], labels: Annotated[Float[np.ndarray, "*points classes"], PROBABILITIES]
 ) -> Float[np.ndarray, " *points"] | float:
     """Cross-entropy log sum exp(f) - y . f of each point, in nats; affine in the label.
 
