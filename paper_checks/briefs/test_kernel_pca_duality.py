@@ -1,0 +1,180 @@
+"""Tonin, Lambert, Patrinos & Suykens 2023, "Extending Kernel PCA through Dualization: Sparsity, Robustness and Fast
+Algorithms", ICML, arXiv 2306.05815.
+
+For whoever runs kernel PCA by gradients or asks it to be sparse: which value to expect, what a gap between the two
+problems certifies (nothing), and from which threshold ε on nothing is left.
+
+Φ (n, d) holds n points in feature space, K = Φ Φᵀ with eigenvalues λ_1 >= λ_2 >= …; W (d, s) has singular values of at
+most 1. The primal is P(W) = -F(Φ W), the dual D(H) = F*(H) - |ΦᵀH|_* with the nuclear norm tr (Hᵀ K H)^(1/2). F is half
+the squared norm, or, with s = 1, such that F*(h) = |h|²/2 + ε |h|_1, the ε-insensitive loss. r_1 >= r_2 >= … are the
+sizes √K_ii of the points.
+
+Read: the abstract. Derived here: all values. Not claimed: the minimum for ε below r_2, or that one start finds it.
+Topic: linear algebra for learning.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from scipy.optimize import minimize
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Points = Annotated[
+    int, Interval(4, 64, why="with fewer points than components the rank is too low; searches from starts")
+]
+Components = Annotated[
+    int, Interval(2, 4, why="of one component all norms agree; eigenvalues halve from one to the next")
+]
+Share = Annotated[float, Interval(0, 0.95, why="ε between r_2 and r_1, where it is r_1 the minimum is 0")]
+
+
+def features(generator, points, dim):
+    """Φ with singular values 2, 1.4, 1, …, and points of unlike size."""
+    left, right = (np.linalg.qr(generator.normal(size=(n, dim)))[0] for n in (points, dim))
+    return (left * 2 * 2 ** (-np.arange(dim) / 2)) @ right.T
+
+
+@observed
+def dual(h, kernel):
+    """D(H) of the square loss, from K alone, and its gradient."""
+    values, vectors = np.linalg.eigh(h.T @ kernel @ h)
+    return np.sum(h**2) / 2 - np.sum(np.sqrt(values)), h - kernel @ h @ (vectors / np.sqrt(values)) @ vectors.T
+
+
+@observed
+def primal(m, phi):
+    """P(W) of the square loss at the polar factor W of M, and its gradient in M."""
+    inverse, image = np.linalg.inv(m.T @ m), phi.T @ phi @ m
+    return -np.trace(inverse @ m.T @ image) / 2, (m @ inverse @ m.T @ image - image) @ inverse
+
+
+@observed
+def searched(generator, objective, of, shape):
+    """The least value that L-BFGS finds from three starts, and the slope that it leaves."""
+
+    def loss_and_slope(flat):
+        loss, slope = objective(flat.reshape(shape), of)
+        return loss, slope.ravel()
+
+    options = {"ftol": 0, "gtol": 1e-10, "maxiter": 2000}
+    starts = generator.normal(size=(3, np.prod(shape)))
+    ends = [minimize(loss_and_slope, x, jac=True, method="L-BFGS-B", options=options) for x in starts]
+    best = min(ends, key=lambda end: end.fun)
+    return best.fun, np.linalg.norm(best.jac)
+
+
+@observed
+def sparse_minimum(generator, phi, epsilon):
+    """The least D(h) of the ε-insensitive problem, s = 1, and its number of h_i that are not zero.
+
+    By iterating h = soft(Φ w, ε), w = Φᵀh/|Φᵀh|, from the direction of each point and from random ones.
+    """
+    starts = np.column_stack([phi.T, generator.normal(size=(phi.shape[1], 20))])
+    w = starts / np.linalg.norm(starts, axis=0)
+    for _ in range(200):
+        scores = phi @ w
+        h = np.sign(scores) * np.maximum(np.abs(scores) - epsilon, 0)
+        size = np.linalg.norm(phi.T @ h, axis=0)
+        w = np.where(size > 0, phi.T @ h / np.where(size > 0, size, 1), w)
+    values = np.sum(h**2, axis=0) / 2 + epsilon * np.sum(np.abs(h), axis=0) - size
+    return values.min(), np.count_nonzero(h[:, values.argmin()])
+
+
+@predicted
+def square_minimum(kernel, components):
+    """-(λ_1 + … + λ_s)/2."""
+    return -np.sum(np.linalg.eigvalsh(kernel)[::-1][:components]) / 2
+
+
+@predicted
+def half_distance(h, phi, w):
+    """|H - Φ W|²/2."""
+    return np.sum((h - phi @ w) ** 2) / 2
+
+
+@predicted
+def sparse_law(kernel, epsilon):
+    """The minimum -(r_1 - ε)²/2 with one h_i that is not zero, or 0 with none."""
+    gap = np.sqrt(np.diag(kernel).max()) - epsilon
+    return (-(gap**2) / 2, 1) if gap > 0 else (0.0, 0)
+
+
+@claim(ours("derived by Ky Fan's theorem"), kind="optimality", cases=[(12, 3), (6, 4), (64, 2)])
+def test_same_minimum(trial, points: Points, components: Components):
+    """Primal and dual of the square loss have the minimum -(λ_1 + … + λ_s)/2."""
+    dim = components + 2
+    trial.require(points >= dim, "the rank, two above the components, is at most the number of points")
+    generator = trial.generator()
+    phi = features(generator, points, dim)
+    kernel = phi @ phi.T
+    found = [
+        searched(generator, primal, phi, (dim, components)),
+        searched(generator, dual, kernel, (points, components)),
+    ]
+    predict = np.full(2, square_minimum(kernel, components))
+    wrong = {"F* without ½": predict / 2, "Frobenius for nuclear norm": np.full(2, square_minimum(kernel, 1))}
+    values, slopes = np.array(found).T
+    trial.value(values, predict, error=slopes + 1e-12, margin=1e-5, controls=wrong)
+
+
+@claim(ours("derived: |ΦᵀH|_* = <H, Φ W> for the polar factor W"), kind="identity", cases=[(12, 3), (6, 4), (64, 2)])
+def test_duality_from_above(trial, points: Points, components: Components):
+    """For every H and the polar factor W of ΦᵀH, D(H) - P(W) = |H - Φ W|²/2: the dual lies above the primal and both
+    above one minimum, so that a small gap between them certifies nothing.
+    """
+    dim = components + 2
+    trial.require(points >= dim, "the rank, two above the components, is at most the number of points")
+    generator = trial.generator()
+    phi, h = features(generator, points, dim), generator.normal(size=(points, components))
+    kernel, (left, _, right) = phi @ phi.T, np.linalg.svd(phi.T @ h, full_matrices=False)
+    upper, value, predict = dual(h, kernel)[0], primal(left @ right, phi)[0], half_distance(h, phi, left @ right)
+    wrong = {"without ½": 2 * predict, "no duality gap": 0.0}
+    trial.identity(
+        upper - value, predict, ops=20 * points, scale=abs(upper) + abs(value) + np.sum(h**2), controls=wrong
+    )
+
+
+@claim(
+    ours("derived: |h| <= Σ |h_i| and |Φᵀh| <= Σ r_i |h_i|"), kind="identity", cases=[(15, 0.5), (4, 0.0), (64, 0.95)]
+)
+def test_sparsity_threshold(trial, points: Points, share: Share):
+    """The ε-insensitive minimum is 0 if and only if ε >= r_1, and for r_2 <= ε < r_1 it is -(r_1 - ε)²/2, with a single
+    h_i that is not zero: the largest point, not the first principal component, decides.
+    """
+    generator = trial.generator()
+    phi = features(generator, points, 4)
+    kernel, sizes = phi @ phi.T, np.sort(np.linalg.norm(phi, axis=1))[::-1]
+    epsilons = np.array([sizes[1] + share * (sizes[0] - sizes[1]), sizes[0] * (1 + 1e-12), 1.2 * sizes[0]])
+    values, counts = zip(*(sparse_minimum(generator, phi, epsilon) for epsilon in epsilons), strict=True)
+    predict, number = zip(*(sparse_law(kernel, epsilon) for epsilon in epsilons), strict=True)
+    wrong = {"√λ_1 for r_1": -((np.sqrt(np.linalg.eigvalsh(kernel)[-1]) - epsilons) ** 2) / 2}
+    trial.identity(values, predict, ops=200, scale=4.0, controls=wrong)
+    trial.identity(counts, number, ops=0, controls={"the two largest points": [2, 0, 0]})
+
+
+@figure("F1", claims=("sparsity_threshold",))
+def thresholds(points=15):
+    """The largest point decides from which threshold on nothing is left.
+
+    Depth √(-2 min) of ε-insensitive kernel PCA with one component, by the iteration from many starts, and r_1 - ε,
+    which holds from the second largest point r_2 on; the size √λ_1 of the first component would let it end later.
+    """
+    import matplotlib.pyplot as plt
+
+    generator = np.random.default_rng(3)
+    phi = features(generator, points, 4)
+    kernel, sizes = phi @ phi.T, np.sort(np.linalg.norm(phi, axis=1))[::-1]
+    grid, late = np.linspace(0, 2.2, 45), np.linspace(sizes[1], 2.2, 100)
+    depths = np.sqrt([-2 * sparse_minimum(generator, phi, epsilon)[0] for epsilon in grid])
+    law = np.sqrt([-2 * sparse_law(kernel, epsilon)[0] for epsilon in late])
+    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    axes.plot(grid, depths, "o", color=COLOURS[1], label="iteration")
+    axes.plot(late, law, color=COLOURS[0], label="r₁ - ε, then 0")
+    axes.plot(grid, np.maximum(2 - grid, 0), ":", color=COLOURS[6], label="√λ₁ - ε")
+    axes.set(xlabel="threshold ε  (unit of the points)", ylabel="√(-2 minimum)  (unit of the points)")
+    axes.set_xticks([0, sizes[1], sizes[0], 2], ["0", "r₂", "r₁", "√λ₁ = 2"])
+    axes.legend()
+    return drawn
