@@ -32,13 +32,6 @@ def walk_spectrum(key, noise, n_points, dim):
     return jnp.linalg.eigvalsh(path @ path.T)
 
 
-def ridge(key, penalty):
-    """A solve, a while loop and a matrix product: programs that vmap and lax.map compile differently."""
-    design = jax.random.normal(key, (30, 10))
-    gram = design.T @ design + penalty * jnp.eye(10)
-    return jnp.linalg.solve(gram, design.T @ design[:, 0])
-
-
 def gram_trace(key, scale):
     design = scale * jax.random.normal(key, (30, 10))
     return jnp.sum((design @ design.T) ** 2)

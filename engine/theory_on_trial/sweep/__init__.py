@@ -55,12 +55,10 @@ def sweep(
 
     There is one compilation for each combination of static values (and for each device or worker process; in mode
     "vmap" another one measures the memory of a cell). Processes that share the cores of a machine should be started
-    with OMP_NUM_THREADS=1 in their environment.
+    with OMP_NUM_THREADS=1 in their environment. A chunk for which a device has too little memory is run in halves.
 
     Called with a `cache` in every process of a `jax.distributed` job, on a folder they share, each process runs its
     share of the cells, waits for the others and returns the whole dataset. Without a cache each runs all cells.
-
-    A chunk for which a device has too little memory is run again in halves.
 
     Args:
         simulator: a function of a key and named parameters that JAX can trace and that returns an array or a tuple,
@@ -74,18 +72,16 @@ def sweep(
         common: parameters left out of the hash: cells that differ in these only share their random numbers.
         mode: "map" runs the cells of a chunk one after the other, "vmap" all at once; "auto" is "map" on a CPU and
             "vmap" on an accelerator.
-        memory: bytes per device that a chunk may use: its outputs and, in mode "vmap", all that its cells need at once.
-            A quarter of an accelerator's memory or, on a CPU, 1 GiB if not given.
+        memory: bytes per device that a chunk may use, in mode "vmap" all that its cells need at once; a quarter of an
+            accelerator's memory or, on a CPU, 1 GiB if not given.
         chunk: cells per chunk, the unit in which work is handed out and kept. If not given: about two seconds of work
             in mode "map"; in mode "vmap" what `memory` holds, decided when `cache` is first used for this simulation.
         executor: where the chunks are run: anything with `submit(function, argument)`, such as a process pool (not
-            one that forks) or Dask's `client.get_executor()` with one thread per worker. If not given: on all local
-            devices. Workers must have the kind of devices and the source that this process has; the chunks are
-            written to `cache` by this process.
+            one that forks) or Dask's `client.get_executor()` with one thread per worker; all local devices if not
+            given. Workers must have the kind of devices and the source that this process has, which alone writes.
         cache: folder in which finished chunks are kept, and where a later run finds those of its cells that were
             computed from the same source, parameters, key, precision and kind of device by the same version of JAX. A
-            damaged file counts as absent. When the disk is full, a RuntimeWarning says so and the sweep goes on
-            without keeping. Nothing is kept if not given.
+            damaged file counts as absent. A full disk is a RuntimeWarning. Nothing is kept if not given.
         progress: a bar on a terminal if "auto", always or never if True or False; or a function to be called with the
             cells done, all cells and the seconds since the start whenever a chunk is done.
 
@@ -95,11 +91,8 @@ def sweep(
         seed and the output's own, `spectrum_dim0`, .... Coordinates hold the parameters' values.
 
     Raises:
-        TypeError: for a parameter that the simulator does not take or lacks, or one that is no number.
-        ValueError: for an axis that is empty, repeats a value or contains NaN, for names that clash or are unknown, for
-            outputs without arrays or whose shape depends on a static axis, for a cell that does not fit into `memory`,
-            for an executor that forks, for a thread pool in mode "vmap", and for a `cache` that cannot be written to.
-            All before the first cell runs.
+        TypeError, ValueError: before the first cell, for parameters and options that do not fit, a cell that does not
+            fit into `memory`, executors that fork, thread pools in mode "vmap", a `cache` that cannot be written to.
         SimulationError: when the simulator fails while it runs. The message names the cell; finished chunks are kept.
         RuntimeError: when a worker, or another process of the job, fails or dies. Finished chunks are kept, and the
             same call resumes.

@@ -39,7 +39,7 @@ def static_values(name: str, values: Any) -> list[Any]:
     """Return the different values of a list, a range or an array, or else the single one: numbers, strings, ..."""
     values = values.tolist() if isinstance(values, np.ndarray | np.generic) else values
     listed = list(values) if is_axis(values) else [values]
-    differ = listed and len({repr(value) for value in listed}) == len(listed)
+    differ = bool(listed) and len({repr(value) for value in listed}) == len(listed)
     require(differ, f"static[{name!r}] must be one value or a list of different values, got {values!r}")
     return [_plain(name, value) for value in listed]
 

@@ -58,7 +58,7 @@ def output_shapes(
             )
             raise
         names, arrays = _output_names(simulated, outputs), jax.tree.leaves(outputs)
-        numbers = arrays and all(getattr(array.dtype, "kind", "V") in "biufc" for array in arrays)
+        numbers = bool(arrays) and all(getattr(array.dtype, "kind", "V") in "biufc" for array in arrays)
         require(numbers, f"{simulated} must return arrays of numbers, got {outputs}")
         clash = len(set(names)) < len(names)
         require(not clash, f"{simulated} must give its outputs different names, got {', '.join(names)}")

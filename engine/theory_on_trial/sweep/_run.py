@@ -111,7 +111,8 @@ def run_chunk(task: Task, device: jax.Device | None = None) -> tuple[Outputs, fl
     returned, not raised, as not every executor hands on an exception as it was: a simulator that fails, or, where fewer
     cells at once may fit, too little memory.
     """
-    if device is None and task.compilation_cache is not None:
+    in_worker = device is None
+    if in_worker and task.compilation_cache is not None:
         use_compilation_cache(task.compilation_cache)
     device, count, started = device or jax.local_devices()[0], len(task.batch.seeds), time.perf_counter()
     try:
@@ -119,7 +120,9 @@ def run_chunk(task: Task, device: jax.Device | None = None) -> tuple[Outputs, fl
     except Exception as failure:
         exhausted = str(failure).startswith("RESOURCE_EXHAUSTED") and task.program.capacity > 1
         error = OutOfMemory(str(failure)) if exhausted else _naming_the_cell(task, device, failure)
-        error.add_note(traceback.format_exc())  # neither the traceback nor the cause travels
+        error.__cause__ = failure
+        if in_worker:
+            error.add_note(traceback.format_exc())  # neither the traceback nor the cause travels
         return error
     return outputs, time.perf_counter() - started
 
