@@ -12,39 +12,28 @@ from theory_on_trial.audits.promises import Case, promises
 LATE = "where it is never reached, and beyond float64"
 COVARIANCES = [np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[1.0, 0.25], [0.25, 0.5]])]
 
+NEVER_NEGATIVE = """
+collapse_strength commutator_norm contrastive_loss contrastive_unsupervised_loss independent_mask_features
+largest_stable_step mae_singular_values mean_classifier_loss saxe_singular_value saxe_two_layers
+static_features stepwise_critical_time stepwise_loss stepwise_singular_value strength_at
+subspace_overlap_exponent vicreg_collapse_value vicreg_loss
+"""
 THEORY = {
+    **dict.fromkeys(NEVER_NEGATIVE.split(), Case(within=(0, np.inf))),
     "balance_residuals": Case({"layers": COVARIANCES, "predictor": np.ones((3, 2))}),
-    "collapse_strength": Case(within=(0, np.inf)),
     "collision_probability": Case(within=(0, 1)),
-    "commutator_norm": Case(within=(0, np.inf)),
-    "contrastive_loss": Case(within=(0, np.inf)),
-    "contrastive_unsupervised_loss": Case(within=(0, np.inf)),
     "critical_time": Case(infinite=LATE, within=(0, np.inf)),
     "critical_time_error_bound": Case(infinite=LATE, within=(0, np.inf)),
     "depth_cap": Case(infinite="where there is no largest depth", within=(0, np.inf)),
     "displacement_time": Case(infinite="where the rate is not positive", within=(0, np.inf)),
     "full_fixed_point_rates": Case(within=(-np.inf, 0)),
-    "independent_mask_features": Case(within=(0, np.inf)),
     "inversion_window": Case(infinite="NaN where there is no window"),
     "jepa_remainder": Case(infinite="NaN where the start is above the asymptote"),
-    "largest_stable_step": Case(within=(0, np.inf)),
-    "mae_singular_values": Case(within=(0, np.inf)),
-    "mean_classifier_loss": Case(within=(0, np.inf)),
     "order_boundary": Case(infinite="NaN where a feature is learned from the start"),
     "saddle_rates": Case(infinite="NaN but for a learned and an unlearned feature"),
-    "saxe_singular_value": Case(within=(0, np.inf)),
-    "saxe_two_layers": Case(within=(0, np.inf)),
     "sign_threshold": Case(within=(0, 1)),
-    "static_features": Case(within=(0, np.inf)),
-    "stepwise_critical_time": Case(within=(0, np.inf)),
-    "stepwise_loss": Case(within=(0, np.inf)),
-    "stepwise_singular_value": Case(within=(0, np.inf)),
-    "strength_at": Case(within=(0, np.inf)),
-    "subspace_overlap_exponent": Case(within=(0, np.inf)),
     "time_error_bound": Case(infinite=LATE, within=(0, np.inf)),
     "time_to_reach": Case(infinite=LATE, within=(0, np.inf)),
-    "vicreg_collapse_value": Case(within=(0, np.inf)),
-    "vicreg_loss": Case(within=(0, np.inf)),
 }
 RECORDS = ("LearningOrder", "LearningOrder.plot", "ViewsLearningOrder", "ViewsLearningOrder.plot")
 VIEW, NOISE = np.random.default_rng(0).standard_normal((2, 40, 2))
