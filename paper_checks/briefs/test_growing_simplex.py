@@ -1,0 +1,173 @@
+"""Biondi, Pernici, Ricci & Del Bimbo 2024, "Stationary Representations", CVPR, arXiv 2405.02581; CoReS, 2111.07632.
+
+For whoever upgrades a retrieval model without re-indexing the gallery: when are old and new features compatible?
+
+A fixed head holds unit vectors w_0 … w_d in d dimensions with w_i·w_j = c, where c = −1/d for a simplex. Features of
+class y are unit vectors from the von Mises–Fisher law around w_y with a concentration κ, which is the model's quality;
+their mean has the length ρ = I_{d/2}(κ)/I_{d/2−1}(κ). The gallery is old (o), the query new (n), and the distance is
+1 − cos. Compatibility asks for two things of mean distances: (i) within a class that of n and o is at most that of two
+old features o and o'; (ii) across classes it is at least that of o and o'.
+
+Read: the abstracts of both. Derived here: when both inequalities hold, that squared Euclidean distances cannot have
+both, and what a head that is made anew keeps. Not claimed: single pairs, which obey either hardly more often than not.
+
+Topic: representations.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from scipy.special import ive
+from scipy.stats import vonmises_fisher
+
+from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.laws import Asymptotic, Bounded
+
+Dim = Annotated[int, Interval(2, 32, why="tens of thousands of features are drawn")]
+Concentration = Annotated[float, Interval(1, 50, why="less is hardly a class, more is a point")]
+Cosine = Annotated[float, Interval(-1, 0.9, why="between two prototypes; the same prototype would be one class")]
+Noise = Annotated[float, Interval(0.1, 1, why="beside prototypes of length one")]
+Classes = Annotated[int, Interval(2, 60, why="one class has no simplex, of very many an optimal rotation takes long")]
+More = Annotated[int, Interval(1, 60, why="classes that are added; as many more as there may be at first")]
+
+
+def prototypes(dim, cosine):
+    """Two unit vectors with this cosine."""
+    return np.eye(dim)[0], cosine * np.eye(dim)[0] + np.sqrt(1 - cosine**2) * np.eye(dim)[1]
+
+
+def simplex(classes):
+    """The K unit vectors in K − 1 dimensions that all have the cosine −1/(K − 1)."""
+    vectors = np.linalg.qr(np.eye(classes) - 1 / classes)[0][:, :-1]
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@observed
+def distances(generator, count, dim, old, new, cosine):
+    """Distances within a class (old to old, new to old) and across classes (the same), each of independent features."""
+    one, other = prototypes(dim, cosine)
+    found = []
+    for query, gallery in ((one, one), (one, other)):
+        for model in (old, new):
+            pair = [
+                vonmises_fisher(mean, kappa).rvs(count, random_state=generator)
+                for mean, kappa in ((query, model), (gallery, old))
+            ]
+            found.append(1 - np.sum(pair[0] * pair[1], axis=1))
+    return np.stack(found, axis=1)
+
+
+@predicted
+def mean_length(dim, concentration):
+    """ρ = I_{d/2}(κ)/I_{d/2 − 1}(κ)."""
+    return ive(dim / 2, concentration) / ive(dim / 2 - 1, concentration)
+
+
+@predicted
+def mean_distances(dim, old, new, cosine):
+    """1 − ρ² of two old features and 1 − ρ_n ρ_o of a new and an old one; across classes 1 − c times these products."""
+    products = mean_length(dim, old) * np.array([mean_length(dim, old), mean_length(dim, new)])
+    return np.concatenate([1 - products, 1 - cosine * products])
+
+
+@claim(
+    abstract("optimally approximate compatibility representation according to the two inequality constraints"),
+    kind="identity",
+    cases=[(5, 4.0, 20.0, -0.2), (5, 4.0, 20.0, 0.3)],
+)
+def test_both_inequalities(trial, dim: Dim, old: Concentration, new: Concentration, cosine: Cosine):
+    """Mean distances are 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across: a better model breaks (ii) if c > 0."""
+    law = mean_distances(dim, old, new, cosine)
+    wrong = {"features at their prototypes": 1 - np.array([1, 1, cosine, cosine])}
+    if abs(mean_length(dim, new) - mean_length(dim, old)) > 0.1:
+        wrong["the query stays old"] = mean_distances(dim, old, old, cosine)
+
+    def draw(generator, n):
+        return distances(generator, n, dim, old, new, cosine)
+
+    margin = 0.02 * np.maximum(law, 0.25)
+    trial.mean(sampler=draw, predict=law, law=Bounded(0, 2), margin=margin, controls=wrong, first=4000, most=400_000)
+
+
+@observed
+def squared_distances(generator, count, dim, old, new):
+    """Squared distances of Gaussian features w_y + σ ε around the corners of the simplex, ordered as the others."""
+    corners = simplex(dim + 1)[:2]
+    pairs = [(corners[i], a, corners[j], old) for i, j in ((0, 0), (0, 1)) for a in (old, new)]
+    drawn = [
+        (u + a * generator.normal(size=(count, dim)), v + b * generator.normal(size=(count, dim)))
+        for u, a, v, b in pairs
+    ]
+    return np.stack([np.sum((one - other) ** 2, axis=1) for one, other in drawn], axis=1)
+
+
+@predicted
+def mean_squared_distances(dim, old, new):
+    """The means d (σ_o² + σ²) for σ = σ_o and σ_n, and across classes 2 (1 + 1/d) more."""
+    within = dim * (old**2 + np.array([old, new]) ** 2)
+    return np.concatenate([within, within + 2 + 2 / dim])
+
+
+@claim(ours("noise adds the same to all squared distances"), kind="identity", cases=[(5, 0.5, 0.2), (8, 0.3, 0.3)])
+def test_euclidean(trial, dim: Dim, old: Noise, new: Noise):
+    """For squared distances (i) needs σ_n ≤ σ_o and (ii) σ_n ≥ σ_o: both hold only if the model is no better."""
+    law = mean_squared_distances(dim, old, new)
+    wrong = {
+        "d − 1 directions": law - np.tile((old**2 + np.array([old, new]) ** 2), 2),
+        "same prototype": law[[0, 1, 0, 1]],
+    }
+
+    def draw(generator, n):
+        return squared_distances(generator, n, dim, old, new)
+
+    trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.02 * law, controls=wrong, first=2000, most=400_000)
+
+
+@observed
+def kept(classes, more):
+    """The best mean cosine of the old corners with the first ones of a larger simplex, by an optimal rotation."""
+    before = np.pad(simplex(classes), ((0, 0), (0, more)))
+    left, _, right = np.linalg.svd(before.T @ simplex(classes + more)[:classes])
+    return np.mean(np.sum(before @ left @ right * simplex(classes + more)[:classes], axis=1))
+
+
+@predicted
+def kept_law(classes, more):
+    """√((K − 1) K₂/(K (K₂ − 1))): both Gram matrices are multiples of I − J/K on its range."""
+    return np.sqrt((classes - 1) * (classes + more) / (classes * (classes + more - 1)))
+
+
+@claim(ours("Procrustes; both Gram matrices are known"), kind="optimality", cases=[(2, 1), (5, 5), (10, 60)])
+def test_regrown_head(trial, classes: Classes, more: More):
+    """A simplex made anew keeps K of its K₂ directions at best at the mean cosine √((K − 1) K₂/(K (K₂ − 1)))."""
+    law = kept_law(classes, more)
+    wrong = {"kept": 1.0, "without its root": law**2}
+    trial.identity(kept(classes, more), law, ops=30 * (classes + more), controls=wrong)
+
+
+@figure("F1", claims=("both_inequalities",))
+def mixed_distances(dim: int = 5, old: float = 4.0, pairs: int = 4000):
+    """A better model keeps both inequalities only if prototypes repel: mean distance of new to old against κ_n.
+
+    Five dimensions, κ_o = 4. Lines: the law. Points: means of 4000 drawn pairs with two standard errors. Dotted: two
+    old features, at κ_n = κ_o. A better model must stay below this within a class and above it across: c < 0 only.
+    """
+    import matplotlib.pyplot as plt
+
+    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    generator = np.random.default_rng(0)
+    x, at = np.linspace(4, 40, 60), np.array([4, 8, 16, 28, 40])
+    kinds = [("within a class", 1, -0.2)] + [(f"across, c = {c:g}", 3, c) for c in (-0.2, 0.0, 0.3)]
+    for colour, (name, column, cosine) in zip(COLOURS, kinds, strict=False):
+        law = [mean_distances(dim, old, kappa, cosine)[column] for kappa in x]
+        axes.plot(x, law, color=colour, label=name)
+        found = np.array([distances(generator, pairs, dim, old, kappa, cosine)[:, column] for kappa in at])
+        axes.errorbar(at, found.mean(axis=1), 2 * found.std(axis=1) / np.sqrt(pairs), fmt="o", color=colour)
+        axes.axhline(law[0], color=colour, linestyle=":", linewidth=0.7)
+    axes.plot([], [], "o", color=COLOURS[6], label="drawn")
+    axes.plot([], [], ":", color=COLOURS[6], label="old to old")
+    axes.set(xlabel="concentration κ_n of the new model", ylabel="mean of 1 − cos", ylim=(0.4, 1.6))
+    axes.legend(loc="upper left", ncols=2)
+    return drawn
