@@ -1,0 +1,198 @@
+"""Lim, Zhu, Selfridge & Kasim 2024, "Parallelizing non-linear sequential models over the sequence length", ICLR,
+arXiv 2309.12252.
+
+For whoever evaluates a recurrent network of length T by parallel scans and asks how many sweeps it takes: each makes
+one more step exact at least, and where the map contracts the error shrinks quadratically.
+
+x_t = f_t(x_{t-1}), t = 1 … T, with x_0 known. A sweep makes y_t = f_t(x̂_{t-1}) + J_t (y_{t-1} - x̂_{t-1}), y_0 = x_0,
+of a guess x̂, with J_t = f_t'(x̂_{t-1}) (Newton) or 0 (Picard). It is linear in y, hence an associative scan; here it is a
+loop. e is guess less truth, e⁺ the same after a sweep; L and M are the largest |f'| and |f''| between the two.
+
+Read: the abstract ("does not need any special structure"). Derived here: all claims. Not claimed: how many sweeps a
+trained network needs (about T where small differences grow).
+Topic: sequence models and attention.
+"""
+
+from typing import Annotated
+
+import numpy as np
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Steps = Annotated[int, Interval(2, 200, why="one step is exact after one sweep; more take seconds")]
+Units = Annotated[int, Interval(1, 32, why="more units take seconds")]
+Gain = Annotated[float, Interval(0.1, 8, why="smaller ones leave nothing of the state, larger ones saturate all units")]
+Rate = Annotated[float, Interval(0.5, 3.9, why="the logistic map leaves [0, 1] above 4 and dies out below 1/2")]
+Slope = Annotated[float, Interval(0.05, 0.9, why="near 1 the largest error needs a very long sequence")]
+Sweeps = Annotated[int, Interval(1, 4, why="of more, a small slope leaves rounding only")]
+
+
+def truth(step, start, length):
+    """x_1 … x_T, one after the other; `step(t, x)` returns f_t(x) and its derivative."""
+    states = [start]
+    for t in range(length):
+        states.append(step(t, states[-1])[0])
+    return np.array(states[1:])
+
+
+def logistic(rate):
+    """f(x) = r x (1 - x) and f'(x)."""
+    return lambda t, x: (rate * x * (1 - x), rate * (1 - 2 * x))
+
+
+def recurrent(weights, inputs):
+    """f_t(h) = tanh(W h + u_t) and its Jacobian."""
+
+    def step(t, h):
+        value = np.tanh(np.dot(weights, h) + inputs[t])
+        return value, ((1 - value**2) * np.transpose(weights)).T
+
+    return step
+
+
+def affine(weights, inputs):
+    """f_t(h) = W h + u_t and its Jacobian."""
+    return lambda t, h: (np.dot(weights, h) + inputs[t], weights)
+
+
+@observed
+def sweep(step, start, guess, newton=True):
+    """One sweep, in the order of operations that leaves exact steps exact to the last bit."""
+    before = np.concatenate([[start], guess[:-1]])
+    states = [start]
+    for t, x in enumerate(before):
+        value, slope = step(t, x)
+        states.append(value + newton * np.dot(slope, states[-1] - x))
+    return np.array(states[1:])
+
+
+@observed
+def exact_steps(step, start, guess, newton, sweeps):
+    """After each sweep, how many of the first steps equal the loop's bit for bit."""
+    states, counts = truth(step, start, len(guess)), []
+    for _ in range(sweeps):
+        guess = sweep(step, start, guess, newton)
+        wrong = np.any((guess != states).reshape(len(guess), -1), axis=1)
+        counts.append(int(np.argmax(wrong)) if wrong.any() else len(guess))
+    return np.array(counts)
+
+
+@predicted
+def exact_after(sweeps):
+    """As many steps as sweeps."""
+    return np.arange(1, sweeps + 1)
+
+
+@predicted
+def next_error(rate, guess, errors):
+    """e⁺_t = r Σ_{q<t} e_q² Π_{q<j<t} f'(x̂_j) for t = 1 … T, as -f''/2 = r; guess and errors begin with t = 0."""
+    slopes = rate * (1 - 2 * guess)
+    return [rate * sum(errors[q] ** 2 * np.prod(slopes[q + 1 : t]) for q in range(t)) for t in range(1, len(guess))]
+
+
+@predicted
+def quadratic_bound(largest, slope, curvature):
+    """M |e|²/(2 (1 - L))."""
+    return curvature * largest**2 / (2 * (1 - slope))
+
+
+@predicted
+def shifted(errors, slope, sweeps):
+    """a^k e_{t-k}, and 0 for t <= k."""
+    return slope**sweeps * np.concatenate([np.zeros(sweeps), errors])[: len(errors)]
+
+
+@claim(ours("derived by induction"), kind="identity", cases=[(40, 8, 1.5), (60, 16, 4.0), (2, 1, 0.5)])
+def test_prefix(trial, steps: Steps, units: Units, gain: Gain):
+    """After k sweeps, Newton's or Picard's, the first k steps are exact whatever the maps and the guess; of affine maps
+    one of Newton's makes all exact.
+    """
+    generator = trial.generator()
+    weights, inputs = generator.normal(size=(units, units)) / np.sqrt(units), generator.normal(size=(steps, units))
+    start, guess = generator.normal(size=units), generator.normal(size=(steps, units))
+    sweeps = min(steps, 30)
+    for newton in (True, False):
+        counts = exact_steps(recurrent(gain * weights, inputs), start, guess, newton, sweeps)
+        more = {"k + 1 steps": np.minimum(exact_after(sweeps) + 1, steps)}
+        trial.value(counts, exact_after(sweeps), error=0.0, side="at least", controls=more)
+    step = affine(0.9 * weights / np.linalg.norm(weights, 2), inputs)
+    states, wrong = truth(step, start, steps), {"Picard": sweep(step, start, guess, newton=False)}
+    size = 20 * np.abs(inputs).max()
+    trial.identity(sweep(step, start, guess), states, ops=10 * (units + 4), scale=size, wrong_processes=wrong)
+
+
+@claim(ours("derived by Taylor's formula"), kind="identity", cases=[(50, 2.5), (200, 3.9), (2, 1.0)])
+def test_error_recursion(trial, steps: Steps, rate: Rate):
+    """For x → r x (1 - x) the error after a sweep is e⁺_t = r Σ_{q<t} e_q² Π_{q<j<t} f'(x̂_j)."""
+    states = truth(logistic(rate), 0.3, steps)
+    errors = trial.generator().uniform(0.05, 0.3, steps) * np.resize([-1, 1], steps)
+    guess = states + errors
+    measured = sweep(logistic(rate), 0.3, guess) - states
+    predict = np.array(next_error(rate, np.append(0.3, guess), np.append(0.0, errors)))
+    amplified = [1.0]
+    for x in guess[:-1]:
+        amplified.append(1 + abs(rate * (1 - 2 * x)) * amplified[-1])
+    wrong = {"half of it": predict / 2, "the last term alone": rate * np.append(0.0, errors[:-1]) ** 2 / 2}
+    trial.identity(measured, predict, ops=4 * steps, scale=np.array(amplified), controls=wrong)
+
+
+@claim(ours("derived by summing the recursion"), kind="bound", cases=[0.3, 0.7])
+def test_quadratic(trial, slope: Slope):
+    """Where L < 1 a sweep leaves |e⁺| <= M |e|²/(2 (1 - L)); at a fixed point this is reached as e → 0 and T → ∞."""
+    rate, lhs, rhs = 2 - slope, [], []
+    rest = 1 - 1 / rate
+    for shift in (0.1, 0.01, 1e-4):
+        after = sweep(logistic(rate), rest, np.full(600, rest + shift)) - truth(logistic(rate), rest, 600)
+        lhs.append(np.abs(after).max())
+        rhs.append(quadratic_bound(shift, slope, 2 * rate))
+    for row in trial.generator().normal(size=(20, 100)):
+        step = recurrent(slope, row)
+        states = truth(step, 0.0, 100)
+        lhs.append(np.abs(sweep(step, 0.0, row) - states).max())
+        rhs.append(quadratic_bound(np.abs(row - states).max(), slope, slope**2 * 4 / np.sqrt(27)))
+    rhs = np.array(rhs)
+    trial.bound(lhs, rhs, found_by="search", ops=64, scale=1.0, controls={"without 1/(1 - L)": rhs * (1 - slope)})
+
+
+@claim(ours("derived by induction"), kind="identity", cases=[(50, 0.6, 3), (2, 0.9, 1)])
+def test_picard_shift(trial, steps: Steps, slope: Slope, sweeps: Sweeps):
+    """For f_t(x) = a x + u_t Picard's error after k sweeps is a^k e_{t-k}, and 0 for t <= k: linear, not quadratic."""
+    trial.require(sweeps < steps, "sweeps must be below steps: then all steps are exact")
+    inputs, guess = trial.generator().normal(size=(2, steps))
+    step = affine(slope, inputs)
+    states, latest = truth(step, 1.0, steps), guess
+    for _ in range(sweeps):
+        latest = sweep(step, 1.0, latest, newton=False)
+    errors, size = guess - states, 20 * (np.abs([inputs, guess]).max() + 1)
+    wrong = {"one sweep fewer": shifted(errors, slope, sweeps - 1), "not shifted": slope**sweeps * errors}
+    trial.identity(latest - states, shifted(errors, slope, sweeps), ops=8, scale=size, controls=wrong)
+
+
+@figure("F1", claims=("prefix", "quadratic"))
+def sweeps_needed(gains=(0.5, 1.0, 2.0, 4.0), length=128):
+    """How many sweeps a parallel evaluation takes depends on whether differences grow.
+
+    Largest error for h → tanh(W h + u) with 16 units and 128 steps, W random with a gain: Newton's sweeps (points) and
+    Picard's (dashed). After 128 sweeps both must be exact (vertical line).
+    """
+    import matplotlib.pyplot as plt
+
+    generator = np.random.default_rng(0)
+    weights, inputs = generator.normal(size=(16, 16)) / 4, generator.normal(size=(length, 16))
+    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    for gain, colour in zip(gains, COLOURS, strict=False):
+        step = recurrent(gain * weights, inputs)
+        states = truth(step, np.zeros(16), length)
+        for newton in (True, False):
+            guess, errors = np.zeros((length, 16)), []
+            while len(errors) < length and (not errors or errors[-1] > 1e-13):
+                guess = sweep(step, np.zeros(16), guess, newton)
+                errors.append(np.abs(guess - states).max())
+            style, name = ("o-", "Newton") if newton else ("--", "Picard")
+            axes.plot(range(1, len(errors) + 1), errors, style, color=colour, ms=2, label=f"gain {gain:g}, {name}")
+    axes.axvline(exact_after(length)[-1], color=COLOURS[6], linewidth=0.8, label="exact, theory")
+    axes.set(xlabel="sweeps  (dimensionless)", ylabel="largest error  (dimensionless)", yscale="log", ylim=(1e-16, 1e6))
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return drawn
