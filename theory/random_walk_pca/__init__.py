@@ -40,6 +40,9 @@ from theory.random_walk_pca.finite_dimension import (
 from theory.random_walk_pca.generative_pca import (
     spiked_direction_error,
 )
+from theory.random_walk_pca.heavy_tails import (
+    tail_shortfall,
+)
 from theory.random_walk_pca.modes import (
     chebyshev_scores,
     cosine_content,
