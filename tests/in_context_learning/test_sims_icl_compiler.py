@@ -1,7 +1,5 @@
 """Compiled programs: the layer against plain loops, RAW against its definition, errors against their bounds."""
 
-from functools import cache
-
 import jax
 import jax.numpy as jnp
 import mpmath
@@ -410,63 +408,21 @@ def test_automatic_scales_follow_the_magnitudes():
     assert huge.product[0] == 2.0**-26
 
 
-PROMPTS = 64
-
-
-def prompts(seed, examples, dimension, n_prompts=PROMPTS):
-    """Inputs, labels and query of random linear tasks."""
-    rng = np.random.default_rng(seed)
-    inputs = rng.normal(size=(n_prompts, examples, dimension))
-    query, task = rng.normal(size=(2, n_prompts, dimension))
-    return inputs, np.einsum("pnd,pd->pn", inputs, task), query
-
-
-def sizes(inputs, labels, query):
-    return {"inputs": float(max(np.abs(inputs).max(), np.abs(query).max())), "labels": float(np.abs(labels).max())}
-
-
-def start_state(program, prompt):
+def start_state(program, inputs, labels, query):
     """Every register of every prompt before the first layer."""
-    inputs, labels, query = prompt
     state = np.zeros((len(query), program.register_rows, program.positions))
-    state[:, 1 : 1 + program.dimension, :-1:2] = np.swapaxes(inputs, 1, 2)
-    state[:, 1 : 1 + program.dimension, -1] = query
-    state[:, 0, 1::2] = labels
+    state[:, : 1 + program.dimension] = np.stack(
+        [icl.prompt_state(*prompt) for prompt in zip(inputs, labels, query, strict=True)]
+    )
     return state
-
-
-def first_order_bound(program, prompt, network, **options):
-    return icl.prompt_error(
-        program.instructions, start_state(program, prompt), program.answer, network.scales, **options
-    )
-
-
-def build(program, prompt, **options):
-    if "scales" not in options:
-        options["input_bound"] = icl.prompt_bound(program, **sizes(*prompt))
-    return icl.compile_program(
-        program.instructions, registers=program.register_rows, positions=program.positions, **options
-    )
-
-
-def ridge(prompt, regulariser):
-    inputs, labels, query = prompt
-    answers = []
-    for x, y, asked in zip(inputs, labels, query, strict=True):
-        answers.append(asked @ np.linalg.solve(x.T @ x + regulariser * np.eye(x.shape[1]), x.T @ y))
-    return np.array(answers)
-
-
-STEP, REGULARISER = 0.02, 0.3
 
 
 @pytest.mark.parametrize("regulariser", [1 / 64, 1.0, 64.0])
 def test_what_a_ridge_program_says_of_its_sizes_holds(regulariser):
     """On the longest and on the shortest inputs, and where |x|² = λ; the quotient is 1/λ but for |x|²/λ."""
     inputs = np.concatenate([np.geomspace(1e-3, 10, 13), [regulariser**0.5]])[:, None, None]
-    prompt = inputs, np.ones(inputs.shape[:2]), np.ones((len(inputs), 1))
     program = icl.ridge_update_program(1, regulariser)
-    state = start_state(program, prompt)
+    state = start_state(program, inputs, np.ones(inputs.shape[:2]), np.ones((len(inputs), 1)))
     layers = program_bounds(program.instructions, np.abs(state).max(axis=0))
     for instruction, sizes_there in zip(program.instructions, layers, strict=True):
         state = icl.reference(instruction, state)
@@ -475,18 +431,22 @@ def test_what_a_ridge_program_says_of_its_sizes_holds(regulariser):
     assert np.abs(np.abs(state[:, :, 2]).max(axis=0) - 0.5 * regulariser**-0.5).min() <= 1e-12
 
 
-@cache
-def ridge_stack():
-    prompt = prompts(6, 5, 3)
-    return icl.recursive_ridge_program(3, 5, REGULARISER), prompt, ridge(prompt, REGULARISER)
-
-
 def test_ridge_on_five_examples_runs_as_a_stack_within_its_bound():
-    program, prompt, truth = ridge_stack()
-    network = build(program, prompt)
-    found = icl.predict(network, *prompt)
-    error = np.abs(found.value - truth)
-    bound = first_order_bound(program, prompt, network)
+    rng, program = np.random.default_rng(6), icl.recursive_ridge_program(3, 5, 0.3)
+    inputs, (query, task) = rng.normal(size=(64, 5, 3)), rng.normal(size=(2, 64, 3))
+    prompts = inputs, np.einsum("pnd,pd->pn", inputs, task), query
+    largest = [float(max(np.abs(part).max() for part in parts)) for parts in ((inputs, query), (prompts[1],))]
+    network = icl.compile_program(
+        program.instructions,
+        registers=program.register_rows,
+        positions=program.positions,
+        input_bound=icl.prompt_bound(program, *largest),
+    )
+    found = icl.predict(network, *prompts)
+    gram = np.swapaxes(inputs, 1, 2) @ inputs + 0.3 * np.eye(3)
+    weights = np.linalg.solve(gram, np.einsum("pnd,pn->pd", inputs, prompts[1])[..., None])[..., 0]
+    error = np.abs(found.value - np.sum(weights * query, axis=1))
+    bound = icl.prompt_error(program.instructions, start_state(program, *prompts), program.answer, network.scales)
     assert not found.overflow.any()
     assert np.all(error <= bound)
     # A bound of the size of the answers would say nothing.

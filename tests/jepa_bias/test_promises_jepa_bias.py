@@ -217,6 +217,15 @@ REFUSED = [
     (lambda: observed.up_crossings(np.zeros(1), np.ones((1, 1)), np.ones(1)), "times must be at least two"),
     (lambda: observed.stepwise_flow(np.zeros((2, 3)), np.eye(3), ONE), "start must have a non-zero entry"),
     (lambda: observed.deep_linear_flow(np.zeros((1, 2, 2)), EYE, EYE, ONE), "layers must have a non-zero entry"),
+    (
+        lambda: observed.learn_pretext(TRIPLET._replace(target_target=-np.eye(1))),
+        "triplet must be symmetric and positive semidefinite in its blocks",
+    ),
+    (lambda: observed.learn_pretext(TRIPLET._replace(target_first=np.eye(2))), "triplet must hold k x k, k x m, k x n"),
+    (
+        lambda: observed.unsupervised_loss(np.ones((4, 2)), ONE, np.ones((1, 4)) / 4, "hinge"),
+        "class_probabilities must be those of at least two classes",
+    ),
     # 0.5 * 0.2^4 = 0.0008: too deep for this start.
     (lambda: hit(observed.hitting_time), r"init must be below the target .* 0.0008, got 0.001"),
     (lambda: hit(observed.hitting_time_by_quadrature), r"init must be below the target .* 0.0008, got 0.001"),

@@ -450,3 +450,36 @@ def test_deep_linear_flow_follows_the_gradient_of_every_layer(depth):
     for time, whole in zip(times, found, strict=True):
         end = solve_ivp(velocity, (0, time), layers.ravel(), method="DOP853", rtol=1e-12, atol=1e-13).y[:, -1]
         assert np.all(np.abs(whole - product(end.reshape(depth, 2, 2))) <= 1e-8)
+
+
+def test_the_shared_variable_explains_all_but_the_direct_path():
+    """The joint matrix is positive definite, with X_1 and X_2 independent given Y only without the path."""
+    for direct in (0.0, 0.7):
+        triplet = observed.random_triplet(KEY, 2, 6, 5, direct=direct)
+        t = jax.tree.map(np.asarray, triplet)
+        given_target = t.first_second - t.target_first.T @ np.linalg.solve(t.target_target, t.target_second)
+        scale = np.abs(t.first_second).max() * np.linalg.cond(t.target_target)
+        assert (np.abs(given_target).max() <= 64 * ULP * scale) == (direct == 0)
+        assert all(np.linalg.eigvalsh(block)[0] > 0 for block in (t.target_target, t.first_first))
+        learned = jax.tree.map(np.asarray, observed.learn_pretext(triplet))
+        assert (abs(learned.excess) <= 1e-12 * np.linalg.norm(t.target_target)) == (direct == 0)
+
+
+def test_contrastive_losses_are_sums_over_classes_and_points():
+    rng = np.random.default_rng(1)
+    weights, likelihoods, features = rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(4), 3), rng.normal(size=(4, 2))
+    means = likelihoods @ features
+    for name, loss in (("hinge", lambda v: max(0.0, 1 - v)), ("logistic", lambda v: np.logaddexp(0, -v) / np.log(2))):
+        pairs = sum(
+            weights[c] * weights[d] * likelihoods[c, x] * likelihoods[c, p] * likelihoods[d, n]
+            * loss(features[x] @ (features[p] - features[n]))
+            for c, d in itertools.product(range(3), repeat=2)
+            for x, p, n in itertools.product(range(4), repeat=3)
+        )  # fmt: skip
+        assert abs(observed.unsupervised_loss(features, weights, likelihoods, name) - pairs) <= 1e3 * ULP * 10
+        tasks = [(c, d) for c, d in itertools.product(range(3), repeat=2) if c != d]
+        supervised = sum(
+            weights[c] * weights[d] * likelihoods[c, x] * loss(features[x] @ (means[c] - means[d]))
+            for (c, d), x in itertools.product(tasks, range(4))
+        ) / sum(weights[c] * weights[d] for c, d in tasks)
+        assert abs(observed.mean_classifier_loss(features, weights, likelihoods, name) - supervised) <= 1e3 * ULP * 10
