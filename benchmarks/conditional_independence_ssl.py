@@ -6,7 +6,7 @@
 
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 SIZES = (20, 25, 30, 40, 50, 65, 80, 100, 150, 200)
 PAIRS, DIM, KEPT = 2000, 10, 2
@@ -69,10 +69,10 @@ def ours(repetitions: int) -> Callable[[int], list[float]]:
 CONTENDERS = {"scikit-learn pipeline": sklearn_pipeline, "ours": ours}
 
 
-def answer_seed(name: str, repetitions: int) -> Callable[[int], Answer]:
+def answer_seed(name: str, repetitions: int) -> Callable[[int], Response]:
     draw = CONTENDERS[name](repetitions)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         seconds, risks = timed(draw, seed)
         return {"seconds": seconds, "risk": risks[SIZES.index(50)]}
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from itertools import product
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [(200_000, 5)]  # triples, rounds
 QUICK = [(5_000, 2)]
@@ -63,10 +63,10 @@ def exactly(seed: int) -> float:
     )  # fmt: skip
 
 
-def answer_seed(name: str, n: int) -> Callable[[int], Answer]:
+def answer_seed(name: str, n: int) -> Callable[[int], Response]:
     draw = CONTENDERS[name](n)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         seconds, loss = timed(draw, seed)
         return {"seconds": seconds, "error": abs(loss - exactly(seed))}
 

@@ -6,7 +6,7 @@ cosine that each finds, of the whole one; refits are held to no condition number
 
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [(40, 8, 5)]  # items, k, rounds
 QUICK = [(10, 3, 2)]
@@ -78,10 +78,10 @@ def closed_form(items: int, rank: int) -> Callable[[int], tuple[float, float]]:
 CONTENDERS = {"five refits": refits, "20 000 random gauges": random_gauges, "ours": closed_form}
 
 
-def answer_seed(name: str, items: int, rank: int) -> Callable[[int], Answer]:
+def answer_seed(name: str, items: int, rank: int) -> Callable[[int], Response]:
     estimate = CONTENDERS[name](items, rank)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         seconds, (low, high) = timed(estimate, seed)
         return {"seconds": seconds, "width": high - low}
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [(10_000, 5), (1_000_000, 3)]  # samples, rounds
 QUICK = [(10_000, 2)]
@@ -67,10 +67,10 @@ def exactly(seed: int) -> list[float]:
     return [float(density @ (x - density @ x) ** k) for k in (2, 3, 4)]
 
 
-def answer_seed(name: str, n: int) -> Callable[[int], Answer]:
+def answer_seed(name: str, n: int) -> Callable[[int], Response]:
     moments = CONTENDERS[name](n)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         seconds, found = timed(moments, seed)
         truth = exactly(seed)
         return {"seconds": seconds, "error": max(abs(found[k] / truth[k] - 1) for k in (0, 2))}

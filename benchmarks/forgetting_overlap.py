@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from functools import cache
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [(1000, 400, 3)]  # residuals, features; half as many inputs of each task; rounds
 QUICK = [(20, 60, 2)]
@@ -46,10 +46,10 @@ def overlap(residuals: int, dim: int) -> Callable[[int], object]:
 CONTENDERS = {"NumPy, refitting": refitting, "ours, by overlap": overlap}
 
 
-def answer_seed(name: str, residuals: int, dim: int) -> Callable[[int], Answer]:
+def answer_seed(name: str, residuals: int, dim: int) -> Callable[[int], Response]:
     draw = CONTENDERS[name](residuals, dim)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         import numpy as np
 
         first, second, labels = world(residuals, dim, seed)

@@ -17,7 +17,7 @@ those of the clock; what the first run takes beyond a later one (compilation) ha
 import statistics
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 OURS, SKLEARN, NUMPY, TORCH = "ours", "sklearn, one by one", "NumPy, prefix by prefix", "PyTorch loop"
 PROMPTS, EXAMPLES, DIMENSION, NEIGHBOURS = 64, 40, 8, 3
@@ -139,13 +139,13 @@ def reference(inputs, labels):
     return np.array(answers).T
 
 
-def answer_rules(name: str) -> Callable[[int], Answer]:
+def answer_rules(name: str) -> Callable[[int], Response]:
     """The processor seconds of a round, and the largest error of the first prompt."""
     import numpy as np
 
     predict = {OURS: ours, NUMPY: in_numpy, SKLEARN: sklearn}[name]()
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         inputs, labels = draw(seed, RULES_ROUNDS[name])
         seconds, answers = timed(predict, inputs, labels)
         error = np.abs(answers[:, 0] - reference(inputs[0], labels[0])).max()
@@ -225,11 +225,11 @@ def train_torch(seed: int, steps: int):
     return torch.stack(losses).numpy()
 
 
-def answer_training(name: str, steps: int) -> Callable[[int], Answer]:
+def answer_training(name: str, steps: int) -> Callable[[int], Response]:
     """The processor seconds of a training, and the loss in its last tenth."""
     train = train_ours if name == OURS else train_torch
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         seconds, losses = timed(train, seed, steps)
         return {"seconds": seconds, "loss": float(losses[-(steps // 10) :].mean())}
 
@@ -268,7 +268,7 @@ def run(quick: bool) -> None:
     )
 
 
-def answer_seed(workload: str, name: str, steps: int) -> Callable[[int], Answer]:
+def answer_seed(workload: str, name: str, steps: int) -> Callable[[int], Response]:
     return answer_rules(name) if workload == "rules" else answer_training(name, steps)
 
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [(2_000_000, 5)]  # units, rounds
 QUICK = [(20_000, 2)]
@@ -74,10 +74,10 @@ def exactly(seed: int) -> float:
     return float(f)
 
 
-def answer_seed(name: str, n: int) -> Callable[[int], Answer]:
+def answer_seed(name: str, n: int) -> Callable[[int], Response]:
     draw = CONTENDERS[name](n)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         seconds, f = timed(draw, seed)
         return {"seconds": seconds, "error": abs(f - exactly(seed))}
 

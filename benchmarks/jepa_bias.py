@@ -8,13 +8,13 @@ vectorised closed form, and by our program. Critical times: of the same features
 closed form one at a time and all at once, and by ours. Descents: 64 networks of 16 features, depth 3, 5000 steps on the
 JEPA loss by hand-written gradients, each in its own random basis. What the first run takes beyond a later one
 (compilation) has its own column. Slow contenders do a part only: they are extrapolated, and marked by ~.
-Processes, turns and seconds are those of `theory_on_trial.audits.side_by_side`.
+Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 FEATURES, TIMES = 4096, 256
 TOLERANCE = {"LSODA": 1e-13, "Radau": 1e-10}
@@ -217,7 +217,7 @@ def descender(name: str, cells: int, steps: int) -> Run:
         import jax
 
         from sims.jepa_bias import Parameters, encoder, gradient_descent, require_stable_step
-        from theory_on_trial.mapping import map_cells
+        from theory_on_trial.base.mapping import map_cells
 
         def one(Sigma_xx, Sigma_yx, layers, predictor):
             start = Parameters(layers, predictor)
@@ -249,7 +249,7 @@ def descender(name: str, cells: int, steps: int) -> Run:
     return run
 
 
-def answer_round(table: str, name: str, cells: int, steps: int) -> Callable[[int], Answer]:
+def answer_round(table: str, name: str, cells: int, steps: int) -> Callable[[int], Response]:
     """The processor seconds of one round, and the largest relative error."""
     import numpy as np
 
@@ -263,7 +263,7 @@ def answer_round(table: str, name: str, cells: int, steps: int) -> Callable[[int
         def exact(networks, checked):
             return np.array([descent(*(part[i] for part in networks), steps) for i in range(min(checked, 2))])
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         problem = draw(seed)
         seconds, found = timed(run, problem)
         reference = exact(problem, min(cells, CHECKED)) if seed else found[:1]

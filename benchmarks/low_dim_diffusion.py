@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [(4, 3000, 5), (16, 3000, 5)]  # samples of each subspace, steps of training, rounds
 QUICK = [(4, 200, 2)]
@@ -85,10 +85,10 @@ def lloyd(samples: int, steps: int) -> Callable[[int], float]:
 CONTENDERS = {"JAX, denoiser by Adam": adam, "ours, K subspaces": lloyd}
 
 
-def answer_seed(name: str, samples: int, steps: int) -> Callable[[int], Answer]:
+def answer_seed(name: str, samples: int, steps: int) -> Callable[[int], Response]:
     solve = CONTENDERS[name](samples, steps)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         seconds, error = timed(solve, seed)
         return {"seconds": seconds, "error": error}
 

@@ -14,7 +14,7 @@ those of the clock; what the first run takes beyond a later one (compilation) ha
 from collections.abc import Callable
 from typing import Any
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 SEPARABILITIES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 NODES = 6
@@ -79,7 +79,7 @@ def ours() -> Fit:
 
     from sims.mixup import fit_mixup
     from theory.mixup import MixingLaw
-    from theory_on_trial.mapping import map_cells
+    from theory_on_trial.base.mapping import map_cells
 
     jax.config.update("jax_enable_x64", True)
     law = MixingLaw.beta(1.0, NODES)
@@ -135,7 +135,7 @@ def gradient_descent() -> Fit:
     )
 
 
-def answer_round(name: str, n: int, d: int, seeds: int) -> Callable[[int], Answer]:
+def answer_round(name: str, n: int, d: int, seeds: int) -> Callable[[int], Response]:
     """The processor seconds of a round, and the errors left."""
     import numpy as np
 
@@ -143,7 +143,7 @@ def answer_round(name: str, n: int, d: int, seeds: int) -> Callable[[int], Answe
     fit = build[name]() if name in build else sklearn(name.split()[1])
     reference = ours() if name == DESCENT else None
 
-    def answer(round_: int) -> Answer:
+    def answer(round_: int) -> Response:
         samples, labels = draw(round_, n, d, seeds)
         if name == DESCENT and round_ == 0:  # it compiles nothing, and would double the time of the benchmark
             return {"seconds": 0.0, "errors": []}

@@ -6,7 +6,7 @@ combination of groups and what a round of boosting saves besides; the loop gives
 
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [(100_000, 3)]  # rows, rounds
 QUICK = [(5_000, 1)]
@@ -45,8 +45,8 @@ def audit(f, y, groups):
 CONTENDERS = {"NumPy, loop over cells": loop, "ours, audit": audit}
 
 
-def answer_seed(name: str, n: int) -> Callable[[int], Answer]:
-    def answer(seed: int) -> Answer:
+def answer_seed(name: str, n: int) -> Callable[[int], Response]:
+    def answer(seed: int) -> Response:
         import numpy as np
 
         seconds, table = timed(CONTENDERS[name], *data(n, seed))

@@ -4,14 +4,14 @@
 
 Everything is done on the synthetic problem of the released code of Zheng et al. 2023. What the first run takes beyond a
 later one (compilation) has its own column. Processes, turns and seconds are those of
-`theory_on_trial.audits.side_by_side`.
+`audits.side_by_side`.
 """
 
 import math
 import statistics
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -185,7 +185,7 @@ def search(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, int]:
         import jax
 
         from sims.naive_bayes_vs_logistic import logistic_errors
-        from theory_on_trial.sample_complexity import bisect_sizes, geometric_sizes
+        from sims.naive_bayes_vs_logistic.sizes import bisect_sizes, geometric_sizes
 
         n_seeds = 10
         sizes = geometric_sizes(4 * n_classes, largest, 1.1, n_classes)
@@ -226,18 +226,18 @@ def search(name: str, n: int, largest: int, n_classes: int) -> tuple[Run, int]:
     return run, 1
 
 
-def answer_seed(kind: str, name: str, *sizes: int) -> Callable[[int], Answer]:
+def answer_seed(kind: str, name: str, *sizes: int) -> Callable[[int], Response]:
     """The processor seconds of one run, how many units it did, and the figure it found."""
     run, units = {"naive Bayes": naive_bayes, "ridge": ridge, "search": search}[kind](name, *sizes)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         seconds, figure = timed(run, seed)
         return {"seconds": seconds, "units": units, "figure": figure}
 
     return answer
 
 
-def mean_figure(name: str, answers: list[Answer]) -> str:
+def mean_figure(name: str, answers: list[Response]) -> str:
     return f"{statistics.mean(answer['figure'] for answer in answers if not math.isnan(answer['figure'])):.3g}"
 
 

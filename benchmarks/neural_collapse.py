@@ -6,7 +6,7 @@ Heavy-ball descent on the square loss with free features, as in the released cod
 seeds in NumPy and in PyTorch, all seeds at once in NumPy, and ours, with a column of features per sample or per class.
 What the first run takes beyond a later one (compilation) has its own column. Slow contenders run one seed or a few
 steps only: they are extrapolated, and marked by ~. Processes, turns and seconds are those of
-`theory_on_trial.audits.side_by_side`.
+`audits.side_by_side`.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from audits.side_by_side import Response, compare, serve, timed
 
 Run = Callable[[int], float]  # seed -> the figure that says what was computed
 
@@ -142,7 +142,7 @@ def our_trainer(workload: Workload, seeds: int, steps: int, *, reduced: bool, gr
     import numpy as np
 
     from sims import neural_collapse as observed
-    from theory_on_trial.mapping import map_cells
+    from theory_on_trial.base.mapping import map_cells
 
     problem = observed.Problem(workload.class_sizes, (workload.decay,) * DEPTH, workload.decay)
 
@@ -203,7 +203,7 @@ def optimum_finder(name: str) -> tuple[Run, int]:
     return run, repeats
 
 
-def answer_seed(kind: str, name: str) -> Callable[[int], Answer]:
+def answer_seed(kind: str, name: str) -> Callable[[int], Response]:
     """The processor seconds of one run, how many of them the whole workload takes, and the figure it found."""
     if kind == "optimum":
         run, repeats = optimum_finder(name)
@@ -217,7 +217,7 @@ def answer_seed(kind: str, name: str) -> Callable[[int], Answer]:
         else:
             run = (torch_trainer if name.startswith("PyTorch") else numpy_trainer)(workload, seeds, steps)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         seconds, figure = timed(run, seed)
         return {"seconds": seconds, "per_unit": per_unit, "figure": figure}
 

@@ -8,7 +8,7 @@ only: their time for all is extrapolated, and marked by ~; > marks a time limit 
 everybody gets the same points and the same baseline; enumeration answers for every tolerance at once, the integer
 program for one. Last, the tool for users' own data, a pool of penalised fits on re-weighted samples and the published
 program search as long as each other, around the same rule. What the first run takes beyond a later one (imports,
-compilation) has its own column. Processes, turns and seconds are those of `theory_on_trial.audits.side_by_side`.
+compilation) has its own column. Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from theory_on_trial.audits.side_by_side import Answer, compare, serve, timed
+from audits.side_by_side import Response, compare, serve, timed
 
 MODULE = "benchmarks.predictive_multiplicity"
 TOLERANCES = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
@@ -96,7 +96,7 @@ def compas_task(task: str, name: str, settings: Settings) -> Callable[[], tuple[
 
     def ambiguity():
         if name == COVERAGE:
-            found = observed.ambiguity_by_coverage(table, h_0, 0.01, **options)
+            found = observed.ambiguity_by_coverage(table, h_0, 0.01, time_limit=settings.limit)
             return bracket(found.ambiguous, found.bound)
         path = observed.ambiguity_path(table, h_0, observed.flip_errors(table, h_0, **options), [0.01])
         return bracket(path.ambiguous[0], path.bounds[0])
@@ -120,11 +120,11 @@ def _per_sample(table):
     return Table(table.rows[rows], positives, 1 - positives, table.columns, table.dropped, np.arange(len(rows)))
 
 
-def answer_task(task: str, name: str, settings: Settings) -> Callable[[int], Answer]:
+def answer_task(task: str, name: str, settings: Settings) -> Callable[[int], Response]:
     run = compas_task(task, name, settings)
     fast = name == OURS and not settings.race
 
-    def answer(round_: int) -> Answer:
+    def answer(round_: int) -> Response:
         if round_ == 0 and not fast:  # nothing is compiled, and the time would double
             return {"seconds": 0.0}
         seconds, (result, share) = timed(run)
@@ -227,13 +227,13 @@ def low_dimension_task(name: str, n: int, d: int, limit: float) -> Callable[...,
     return everything
 
 
-def answer_set(name: str, n: int, d: int, limit: float) -> Callable[[int], Answer]:
+def answer_set(name: str, n: int, d: int, limit: float) -> Callable[[int], Response]:
     import jax
 
     jax.config.update("jax_enable_x64", True)
     run = low_dimension_task(name, n, d, limit)
 
-    def answer(round_: int) -> Answer:
+    def answer(round_: int) -> Response:
         if round_ == 0 and name == INTEGER:
             return {"seconds": 0.0}
         seconds, found = timed(run, *draw(round_, n, d))
@@ -319,10 +319,10 @@ def found_in_time(name: str, n: int, d: int, limit: float) -> Callable[..., dict
     return answer
 
 
-def answer_pool(name: str, n: int, d: int, limit: float) -> Callable[[int], Answer]:
+def answer_pool(name: str, n: int, d: int, limit: float) -> Callable[[int], Response]:
     run = found_in_time(name, n, d, limit)
 
-    def answer(round_: int) -> Answer:
+    def answer(round_: int) -> Response:
         seconds, found = timed(run, *draw(round_, n, d))  # after a first round: what is compiled is not the search
         return {"seconds": seconds, **found}
 

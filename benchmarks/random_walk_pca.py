@@ -3,14 +3,14 @@
 Each contender draws a walk and computes its leading explained variance ratios (or scores), generation included. Ours
 comes by two routes: streaming (the noise Gram matrix in blocks of coordinates) and Bartlett (a few columns that have
 exactly the law of the whole walk). Where the stored walk alone would take gigabytes, scikit-learn is not attempted.
-Processes, turns and seconds are those of `theory_on_trial.audits.side_by_side`.
+Processes, turns and seconds are those of `audits.side_by_side`.
 """
 
 import resource
 from collections.abc import Callable
 from typing import Any
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 COMPONENTS = 5
 PEERS = ["sklearn auto", "sklearn full", "sklearn randomized f32"]
@@ -87,12 +87,12 @@ def our_contender(name: str, n_points: int, dim: int) -> tuple[Callable[[int], A
     return run, error
 
 
-def answer_seed(name: str, n_points: int, dim: int) -> Callable[[int], Answer]:
+def answer_seed(name: str, n_points: int, dim: int) -> Callable[[int], Response]:
     """The seconds of one run; of the first one also the error of the ratios, and peak memory before that."""
     contender = sklearn_contender if name.startswith("sklearn") else our_contender
     run, error = contender(name, n_points, dim)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         seconds, _ = timed(run, seed)
         if seed > 0:
             return {"seconds": seconds, "megabytes": 0.0}  # the error's own memory would count

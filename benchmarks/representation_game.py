@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [(6, 7), (12, 5), (24, 3)]  # features, rounds
 QUICK = [(4, 2)]
@@ -68,10 +68,10 @@ def components(dim: int) -> Callable[[int], float]:
 CONTENDERS = {"cvxpy, CLARABEL": semidefinite, "scikit-learn, PCA": components, "ours": closed_form}
 
 
-def answer_seed(name: str, dim: int) -> Callable[[int], Answer]:
+def answer_seed(name: str, dim: int) -> Callable[[int], Response]:
     solve = CONTENDERS[name](dim)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         from theory import representation_game as predicted
 
         seconds, value = timed(solve, seed)

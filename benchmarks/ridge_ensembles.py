@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [("fit", (600, 300, 240, 100), 5), ("choose", (600, 300, 240, 100), 3)]  # n, p, k, members; rounds
 QUICK = [("fit", (120, 60, 48, 8), 2), ("choose", (120, 60, 48, 8), 2)]
@@ -102,7 +102,7 @@ CONTENDERS: dict[str, dict[str, Callable[..., Any]]] = {
 }
 
 
-def answer_seed(task: str, name: str, *size: int) -> Callable[[int], Answer]:
+def answer_seed(task: str, name: str, *size: int) -> Callable[[int], Response]:
     from theory import ridge_ensembles as predicted
 
     contender = CONTENDERS[task][name](size)
@@ -112,7 +112,7 @@ def answer_seed(task: str, name: str, *size: int) -> Callable[[int], Answer]:
     def risk(k: int, penalty: float) -> float:
         return predicted.ensemble_risk(equal, penalty, dim / points, dim / k, members)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         x, y, coefficients = data(seed, size)
         seconds, found = timed(contender, seed, x, y)
         if task == "fit":

@@ -6,7 +6,7 @@ set only; the levels of the penalty at which features come in are what a solver 
 
 from collections.abc import Callable
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [(200, 20, 5)]  # rows, columns, rounds of the benchmark
 QUICK = [(40, 8, 2)]
@@ -77,10 +77,10 @@ def formula(n: int, p: int) -> Callable[[int], list[float]]:
 CONTENDERS = {"scikit-learn, bisection": bisection, "ours, descent": descent, "ours, formula": formula}
 
 
-def answer_seed(name: str, n: int, p: int) -> Callable[[int], Answer]:
+def answer_seed(name: str, n: int, p: int) -> Callable[[int], Response]:
     solve, exact = CONTENDERS[name](n, p), formula(n, p)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         seconds, levels = timed(solve, seed)
         expected = exact(seed)
         return {"seconds": seconds, "error": max(abs(a / b - 1) for a, b in zip(levels, expected, strict=True))}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from theory_on_trial.audits.side_by_side import Answer, command, compare, timed
+from audits.side_by_side import Response, command, compare, timed
 
 WORKLOADS = [(5000, 40, 5, 5)]  # rows, features of each view, components, rounds
 QUICK = [(500, 10, 3, 1)]
@@ -56,10 +56,10 @@ def factorisation(components: int) -> Callable[[np.ndarray, np.ndarray], np.ndar
 CONTENDERS = {"scikit-learn CCA": scikit_learn, "eigenvalue problem": eigenvalue_problem, "QR and SVD": factorisation}
 
 
-def answer_seed(name: str, rows: int, features: int, components: int) -> Callable[[int], Answer]:
+def answer_seed(name: str, rows: int, features: int, components: int) -> Callable[[int], Response]:
     found, exact = CONTENDERS[name](components), factorisation(components)
 
-    def answer(seed: int) -> Answer:
+    def answer(seed: int) -> Response:
         X, Y = views(rows, features, components, seed)
         seconds, correlations = timed(found, X, Y)
         return {"seconds": seconds, "error": float(np.abs(correlations - exact(X, Y)).max())}

@@ -17,11 +17,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from catalogue import BRIEFS, LEDGER, ROOT, Entry, catalogue
 from catalogue import table as catalogue_table
 
-from theory_on_trial import Claim, claims, outline
+from theory_on_trial import Claim, claims
 from theory_on_trial.figures.drawing import figures
 from theory_on_trial.ledger import brief
-from theory_on_trial.records import read, tables
-from theory_on_trial.typeset import typeset
+from theory_on_trial.page.typeset import typeset
+from theory_on_trial.repository import outline
+from theory_on_trial.repository.records import read, tables
 
 PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
 

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from theory_on_trial.ledger import Row
-from theory_on_trial.terminal import table
+from theory_on_trial.ledger.terminal import table
 
 NO_BREAK = "\u00a0"
 COLOURS = {"VERIFIED": "#00694e", "REFUTED": "#8f3a00", "INCONCLUSIVE": "#6b6b6b"}

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from sims import conditional_independence_ssl as observed
 from theory import conditional_independence_ssl as predicted
+from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, points_with_intervals
-from theory_on_trial.mapping import map_cells
 
 _DIM = 10
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import contrastive_theory as predicted
-from theory.contrastive_theory._domains import Classes, Negatives, Views
+from theory.contrastive_theory.domains import Classes, Negatives, Views
 from theory_on_trial.contract import USABLE_SCALE, Interval, NonNegative, guarded, require
 from theory_on_trial.own_data.copies import copied_rows
 from theory_on_trial.own_data.estimate import Estimate

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from theory import cosine_similarity as predicted
-from theory.cosine_similarity._domains import Factor
+from theory.cosine_similarity.domains import Factor
 from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.forgetting_overlap import memory_bound
-from theory.forgetting_overlap._domains import FirstFeatures, Memory, Residual, Ridge, SecondFeatures
+from theory.forgetting_overlap.domains import FirstFeatures, Memory, Residual, Ridge, SecondFeatures
 from theory.forgetting_overlap.overlap import Parts, parts_of, ridge_filter, without
 from theory_on_trial.contract import USABLE_SCALE, NonNegative, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory import infinite_width as predicted
-from theory.infinite_width._domains import SCALE
+from theory.infinite_width.domains import SCALE
 from theory_on_trial.contract import Fraction, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate

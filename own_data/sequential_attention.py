@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from theory import sequential_attention as predicted
-from theory.sequential_attention._domains import Features, Responses, Rounds
+from theory.sequential_attention.domains import Features, Responses, Rounds
 from theory_on_trial.contract import guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 

@@ -7,10 +7,11 @@ from shapes import CALLS, check_shapes
 
 check_shapes(["theory", "sims", "own_data"])
 
-from theory_on_trial.compilation_cache import enable_compilation_cache  # noqa: E402 -- after the hook
-from theory_on_trial.testing import programs_of_one_module  # noqa: E402 -- after the hook
+from theory_on_trial.base.compilation_cache import enable_compilation_cache  # noqa: E402 -- after the hook
+from theory_on_trial.testing.children import true_children, warm_children, warm_python  # noqa: E402 -- after the hook
+from theory_on_trial.testing.suite import programs_of_one_module  # noqa: E402 -- after the hook
 
-__all__ = ["programs_of_one_module"]
+__all__ = ["programs_of_one_module", "true_children", "warm_children", "warm_python"]
 
 enable_compilation_cache()
 

@@ -139,7 +139,7 @@ def _kernel(ready: Connection, arguments: list[str], environment: dict[str, str]
     import matplotlib
     from ipykernel.kernelapp import IPKernelApp
 
-    from theory_on_trial.compilation_cache import enable_compilation_cache
+    from theory_on_trial.base.compilation_cache import enable_compilation_cache
 
     matplotlib.rcParams["backend"] = environment.get("MPLBACKEND", INLINE)
     enable_compilation_cache()

@@ -14,7 +14,7 @@ from typing import Any
 import jaxtyping
 import jaxtyping._import_hook as hook
 
-from theory_on_trial.testing import typechecker
+from theory_on_trial.testing.suite import typechecker
 
 MOST = 10
 

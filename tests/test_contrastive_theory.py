@@ -15,8 +15,8 @@ from scipy.stats import binom
 from own_data import contrastive_theory as tool
 from sims import contrastive_theory as observed
 from theory import contrastive_theory as predicted
-from theory_on_trial.audits.promises import Case, promises
-from theory_on_trial.mapping import map_cells
+from theory_on_trial.base.mapping import map_cells
+from theory_on_trial.testing.promises import Case, promises
 
 GENERATOR = np.random.default_rng(0)
 WEIGHTS = np.array([0.5, 0.3, 0.2])

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from theory_on_trial.audits.mutants import copy_workbench, run_in
+from audits.mutants import copy_workbench, run_in
 from theory_on_trial.audits.papers import lay_down, steps
 from theory_on_trial.audits.papers.row import Paper
-from theory_on_trial.audits.warm_python import started
+from theory_on_trial.testing.warm_python import started
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -16,8 +16,8 @@ from own_data import denoising_posterior as tool
 from sims import denoising_posterior as observed
 from sims.denoising_posterior.mixtures import posterior_parts, solved
 from theory import denoising_posterior as predicted
-from theory_on_trial.audits.promises import Case, promises
-from theory_on_trial.testing import check_readable
+from theory_on_trial.testing.promises import Case, promises
+from theory_on_trial.testing.suite import check_readable
 
 LINE = np.ones(1)
 MEANS, DEVIATIONS, WEIGHTS = np.array([-1.5, 0.4, 2.0]), np.array([0.3, 0.6, 0.2]), np.array([0.5, 0.3, 0.2])

@@ -2,12 +2,13 @@
 
 import pytest
 
-from theory_on_trial import outline, repository
+from theory_on_trial import repository
 from theory_on_trial.audits.falsifier import INEQUALITIES, NOT_SEARCHED, record, search
 from theory_on_trial.audits.falsify import load, unsearched
+from theory_on_trial.repository import outline
 
 load()
-RECORDED = record.read(repository.records())
+RECORDED = record.read(repository.records_folder())
 ATTAINED = [one for one in INEQUALITIES if RECORDED.get((one.claim, one.statement), ([None] * 4, None))[0][3] == "yes"]
 
 

@@ -15,8 +15,8 @@ from scipy.linalg import subspace_angles
 from own_data import forgetting_overlap as tool
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
-from theory_on_trial.audits.promises import Case, promises
-from theory_on_trial.testing import check_readable
+from theory_on_trial.testing.promises import Case, promises
+from theory_on_trial.testing.suite import check_readable
 
 sizes = st.integers(1, 7)
 ridges = st.floats(0.01, 10)

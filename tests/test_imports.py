@@ -19,7 +19,7 @@ def test_the_papers_install_three_packages_and_nothing_else(tmp_path):
     code = """
 import importlib.util
 import theory, sims, own_data, theory_on_trial
-for name in ("tools", "figures", "arguments", "paper_checks", "docs", "benchmarks", "notebooks", "conftest"):
+for name in ("tools", "figures", "arguments", "audits", "paper_checks", "docs", "benchmarks", "notebooks", "conftest"):
     assert importlib.util.find_spec(name) is None, name
 """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

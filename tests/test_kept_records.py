@@ -4,30 +4,33 @@ import ast
 
 import pytest
 
-from theory_on_trial import outline, records, repository
+from audits.scaling import samples
+from theory_on_trial import repository
 from theory_on_trial.audits.platforms import ledger_name
-from theory_on_trial.audits.scaling import samples
-from theory_on_trial.compare import compare
-from theory_on_trial.digest import imported
 from theory_on_trial.figures.drawing import figures
+from theory_on_trial.page.compare import compare
+from theory_on_trial.repository import outline, records
+from theory_on_trial.repository.digest import imported
+from theory_on_trial.trial.sides import marked
 
 RULES = {
-    f"theory_on_trial.{name}" for name in ("registry", "ledger", "trial", "decision", "evidence", "laws", "trends")
+    f"theory_on_trial.{name}"
+    for name in ("trial.registry", "trial.decisions", "ledger.rows", "decide.evidence", "laws", "decide.trends")
 }
-ELSEWHERE = {
-    f"theory_on_trial.{name}" for name in ("report", "compare", "plugin", "command", "typeset", "figures", "audits")
-}
+ELSEWHERE = {f"theory_on_trial.{name}" for name in ("page", "plugin", "command", "figures", "audits", "testing")}
+SHARED = {"wishart"}  # statistics of several papers, beside their simulators
 
 
 @pytest.mark.parametrize("file", outline.files(), ids=lambda file: f"{file.parent.name}-{file.stem}")
 def test_the_source_of_a_claim_is_its_paper_and_the_rules_of_the_engine(file):
-    paper, found = repository.paper_of(file), imported(file)
+    paper, found, one_page = repository.paper_of(file), imported(file), bool(marked(file))
     assert found >= RULES
-    assert not ELSEWHERE & {".".join(name.split(".")[:2]) for name in found}
+    met = ELSEWHERE & {".".join(name.split(".")[:2]) for name in found}
+    assert met == ({"theory_on_trial.figures"} if one_page else set())  # on one page a figure stands beside the claims
     rooms = {name.split(".")[0] for name in found} - {"theory_on_trial"}
     assert rooms <= {"theory", "sims", "paper_checks", f"test_{paper}", file.stem}
     papers = {name.split(".")[1] for name in found if name.startswith(("theory.", "sims."))}
-    assert papers == {paper}
+    assert papers - SHARED == (set() if one_page else {paper})
 
 
 def test_the_contract_of_arguments_is_in_the_source_of_every_paper():
@@ -36,7 +39,7 @@ def test_the_contract_of_arguments_is_in_the_source_of_every_paper():
         assert "theory_on_trial.contract" in found, paper
 
 
-LEDGERS = sorted((repository.records() / "ledgers").glob("*.json"))
+LEDGERS = sorted((repository.records_folder() / "ledgers").glob("*.json"))
 
 
 def test_there_are_ledgers_of_several_platforms():
@@ -53,16 +56,16 @@ def test_a_ledger_is_that_of_its_platform_and_says_what_the_first_says(path):
     assert compare(LEDGERS[0], path).identical
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in repository.records().glob("*.json")))
+@pytest.mark.parametrize("name", sorted(path.name for path in repository.records_folder().glob("*.json")))
 def test_a_table_says_by_which_command_and_at_which_commit_it_was_made(name):
-    table = records.read(repository.records() / name)
+    table = records.read(repository.records_folder() / name)
     assert {"title", "command", "columns", "rows", "commit"} <= set(table)
     assert {len(row) for row in table["rows"]} == {len(table["columns"])}
     assert len(table.get("sources", table["rows"])) == len(table["rows"])
 
 
 def test_the_table_of_faults_names_tests_that_exist():
-    named = [row[-1] for row in records.read(repository.records() / "faults.json")["rows"]]
+    named = [row[-1] for row in records.read(repository.records_folder() / "faults.json")["rows"]]
     for test in named:
         file, _, name = test.partition("::")
         assert name in written_in(file), test

@@ -13,7 +13,7 @@ from scipy.stats import binom, chi
 from own_data import low_dim_diffusion as tool
 from sims import low_dim_diffusion as observed
 from theory import low_dim_diffusion as predicted
-from theory_on_trial.audits.promises import Case, promises
+from theory_on_trial.testing.promises import Case, promises
 
 LEVELS = st.floats(0.05, 20)
 

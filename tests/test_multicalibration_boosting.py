@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from own_data import multicalibration_boosting as tool
-from paper_checks.test_multicalibration_boosting import sampled_levels
+from paper_checks.test_multicalibration_boosting.test_claims import sampled_levels
 from sims import multicalibration_boosting as observed
 from theory import multicalibration_boosting as predicted
 from theory_on_trial import Trial
-from theory_on_trial.audits.promises import Case, promises
+from theory_on_trial.testing.promises import Case, promises
 
 SEEDS = st.integers(0, 10**6)
 

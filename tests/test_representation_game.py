@@ -15,7 +15,7 @@ from scipy.stats import binom, ks_2samp, special_ortho_group
 from own_data import representation_game as tool
 from sims import representation_game as observed
 from theory import representation_game as predicted
-from theory_on_trial.audits.promises import Case, promises
+from theory_on_trial.testing.promises import Case, promises
 
 STEEP = np.array([3.2, 3.0, 2.2, 2.0, 1.0, 0.1])
 WORLD = observed.drawn_world(0, 6)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from theory_on_trial import outline
-from theory_on_trial.audits.independence import missing, packages, reached
+from audits.independence import missing, packages, reached
+from theory_on_trial.repository import outline
 
 
 @pytest.mark.parametrize("paper", outline.papers())

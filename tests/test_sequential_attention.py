@@ -16,8 +16,8 @@ from sklearn.linear_model import Lasso, orthogonal_mp
 from own_data import sequential_attention as tool
 from sims import sequential_attention as observed
 from theory import sequential_attention as predicted
-from theory_on_trial.audits.promises import Case, promises
-from theory_on_trial.testing import check_readable
+from theory_on_trial.testing.promises import Case, promises
+from theory_on_trial.testing.suite import check_readable
 
 mpl.use("Agg")
 THREE = np.array([[1, 0.8, 0], [0, 0.6, 0], [0, 0, 1]])

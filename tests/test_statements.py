@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from theory_on_trial import claims, outline
-from theory_on_trial.typeset import typeset
+from theory_on_trial import claims
+from theory_on_trial.page.typeset import typeset
+from theory_on_trial.repository import outline
 
 
 @pytest.mark.parametrize("paper", outline.papers())

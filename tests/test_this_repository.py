@@ -3,8 +3,9 @@
 import subprocess
 import sys
 
-from theory_on_trial import claims, outline
+from theory_on_trial import claims
 from theory_on_trial.command import main
+from theory_on_trial.repository import outline
 
 
 def test_list_prints_one_line_per_claim(capsys):

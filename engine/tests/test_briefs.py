@@ -5,14 +5,16 @@ import subprocess
 import sys
 
 import pytest
-from layout import lay_out
 
-from theory_on_trial import claim, observed, outline, predicted, registry, repository
+from theory_on_trial import claim, observed, predicted, repository
 from theory_on_trial.audits import falsify, settings
 from theory_on_trial.audits.papers import lay_down, steps
 from theory_on_trial.audits.papers.row import Paper
 from theory_on_trial.audits.spread import domains, ends, spread
-from theory_on_trial.sides import Crossing, crossings, marked
+from theory_on_trial.repository import outline
+from theory_on_trial.testing.layout import lay_out
+from theory_on_trial.trial import registry
+from theory_on_trial.trial.sides import Crossing, crossings, marked
 
 PAGE = '''
 """Squares."""

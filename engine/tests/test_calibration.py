@@ -6,11 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from theory_on_trial import claim, records, registry, repository
+from theory_on_trial import claim, repository
 from theory_on_trial.audits import calibration
 from theory_on_trial.audits.calibration import COLUMNS, kept_runs, margin_left, run_once, table_row, wanted_seeds
-from theory_on_trial.decision import Finding, Prediction
-from theory_on_trial.laws import Interval
+from theory_on_trial.decide.decision import Finding, Prediction
+from theory_on_trial.laws import Enclosure
+from theory_on_trial.repository import records
+from theory_on_trial.trial import registry
 
 CLAIMS = '''
 """Tosses."""
@@ -116,7 +118,7 @@ def test_cheap_claims_get_more_seeds(found, most, wanted):
 def test_room_is_the_distance_from_the_limit():
     def finding(estimate, **fields):
         estimate = np.asarray(estimate, float)
-        interval = Interval(estimate, estimate, estimate, 0.0, "exact", 1)
+        interval = Enclosure(estimate, estimate, estimate, 0.0, "exact", 1)
         return Finding("VERIFIED", Prediction(np.ones_like(estimate), **{"margin": 0.5} | fields), interval)
 
     assert margin_left(finding([1.0])) == 1

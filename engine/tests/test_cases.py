@@ -7,9 +7,9 @@ import pytest
 
 from theory_on_trial import Trial, abstract, claim, code, ours, paper
 from theory_on_trial.audits import resolution, settings
-from theory_on_trial.cases import BY_CASE, over_cases
 from theory_on_trial.contract import AtLeast, Count, Positive
-from theory_on_trial.domain import OutsideDomain
+from theory_on_trial.trial.cases import BY_CASE, over_cases
+from theory_on_trial.trial.domain import OutsideDomain
 
 
 @claim(paper("Section 1"), kind="identity", cases=[(2, 3), (4, 5)])
@@ -190,7 +190,7 @@ def test_an_identity_of_zero_notices_what_it_refuses():
 def test_an_error_that_is_not_noticed_is_named():
     from dataclasses import replace
 
-    from theory_on_trial.resolution import Resolution
+    from theory_on_trial.decide.resolution import Resolution
 
     honest = Trial("cases.size")
     test_size(honest)

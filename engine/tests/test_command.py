@@ -9,10 +9,10 @@ from typing import get_args
 
 import pytest
 
-from theory_on_trial import outline
 from theory_on_trial.command import main
 from theory_on_trial.plugin import KINDS, TIERS
-from theory_on_trial.registry import Kind, Tier
+from theory_on_trial.repository import outline
+from theory_on_trial.trial.registry import Kind, Tier
 
 pytestmark = pytest.mark.usefixtures("warm_children")
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from theory_on_trial.compare import compare
+from theory_on_trial.page.compare import compare
 
 ROW = {
     "id": "paper.mean", "kind": "distribution", "verdict": "VERIFIED", "predicted": 0.5, "measured": 0.51,

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from theory_on_trial.compilation_cache import cache_folder, remove_broken_entries
+from theory_on_trial.base.compilation_cache import cache_folder, remove_broken_entries
 
 COMPILE = """
 import warnings
 warnings.simplefilter("error")
-from theory_on_trial.compilation_cache import enable_compilation_cache, compilation_cache_in_use
+from theory_on_trial.base.compilation_cache import enable_compilation_cache, compilation_cache_in_use
 enable_compilation_cache()
 enable_compilation_cache()
 import jax

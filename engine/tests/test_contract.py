@@ -16,9 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import Float, Int, Key, ScalarLike
 
-from theory_on_trial.arrays import AnyArray, FloatType
-from theory_on_trial.audits.promises import Case, judged, promises, refusals, undeclared
-from theory_on_trial.audits.strategies import Unknown, arguments, values
+from theory_on_trial.base.arrays import AnyArray, FloatType
 from theory_on_trial.contract import (
     ANY_NUMBER,
     COVARIANCE,
@@ -43,6 +41,8 @@ from theory_on_trial.contract import (
     guarded,
     require,
 )
+from theory_on_trial.testing.promises import Case, judged, promises, refusals, undeclared
+from theory_on_trial.testing.strategies import Unknown, arguments, values
 
 KEY = jax.random.key(0)
 Vector = Float[np.ndarray, " entries"]
@@ -286,7 +286,7 @@ def test_a_function_that_is_called_back_is_guarded_itself():
 
 def test_a_guard_keeps_name_and_signature_and_says_what_it_admits():
     assert scaled.__name__ == "scaled"
-    assert [kind.described for kind in scaled.contract["power"].kinds] == ["a real number"]
+    assert [kind.described for kind in scaled.contract["power"].alternatives] == ["a real number"]
 
 
 def test_the_fields_of_a_record_are_held_to_their_domains():
@@ -424,7 +424,7 @@ def endless(x: NonNegative) -> float:
     ],
 )
 def test_a_broken_promise_is_caught(monkeypatch, function, given, case, complaint):
-    monkeypatch.setattr("theory_on_trial.audits.promises.SECONDS", 0.2)
+    monkeypatch.setattr("theory_on_trial.testing.promises.SECONDS", 0.2)
     found = judged(function, given, case)[0]
     assert found.startswith(complaint)
     assert bool(found) == bool(complaint)
@@ -462,7 +462,7 @@ def test_a_module_that_breaks_a_promise_fails_its_tests():
 def test_arrays_that_a_traced_caller_holds_are_judged(library, monkeypatch):
     """Comparing them is not to become a part of the caller's program, wherever they are."""
     context = jax.ensure_compile_time_eval if library is jnp else nullcontext
-    monkeypatch.setattr("theory_on_trial.contract._reader_of", lambda leaf: (library, context()))
+    monkeypatch.setattr("theory_on_trial.contract.values._reader_of", lambda leaf: (library, context()))
 
     @guarded(double=False)
     def total(weights: Annotated[Float[AnyArray, " entries"], POSITIVE], by: Float[AnyArray, ""]) -> object:

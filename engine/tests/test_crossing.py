@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from theory_on_trial.decide.trends import GROWTH_LAWS, crossing, growth_at_most
 from theory_on_trial.laws import Bounded, Normal
-from theory_on_trial.trends import GROWTH_LAWS, crossing, growth_at_most
 
 SIZES = np.array([10.0, 12, 15, 19, 24, 30])
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from theory_on_trial.decision import ControlTooClose, Prediction, check_controls, check_margin, decide, judge
-from theory_on_trial.laws import Interval
+from theory_on_trial.decide.decision import ControlTooClose, Prediction, check_controls, check_margin, decide, judge
+from theory_on_trial.laws import Enclosure
 
 # Sixteenths below 2^16 add and subtract without rounding, so that the borders of the rule can be hit exactly.
 numbers = st.integers(-4000, 4000).map(lambda k: k / 16)
@@ -18,7 +18,7 @@ positive = st.integers(1, 4000).map(lambda k: k / 16)
 
 def interval(low, high):
     low, high = np.asarray(low, float), np.asarray(high, float)
-    return Interval(low, low, high, 0.0, "exact", 1)
+    return Enclosure(low, low, high, 0.0, "exact", 1)
 
 
 @given(low=numbers, width=positive, p=numbers, slack=widths, extra=positive)
@@ -113,7 +113,7 @@ def test_a_vector_is_verified_by_all_and_refuted_by_any():
 @pytest.mark.parametrize("side", ["two", "at most", "at least"])
 def test_exact_arithmetic_needs_no_margin(side):
     def exact(value):
-        return Interval(value, value, value, 0.0, "exact", 1)
+        return Enclosure(value, value, value, 0.0, "exact", 1)
 
     third = np.asarray(Fraction(1, 3))
     more = np.asarray(Fraction(1, 3) + Fraction(1, 10**30))

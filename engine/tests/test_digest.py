@@ -4,11 +4,11 @@ import importlib
 import sys
 
 import pytest
-from layout import lay_out
 
-from theory_on_trial import digest as subject
-from theory_on_trial.digest import digest
+from theory_on_trial.repository import digest as subject
 from theory_on_trial.repository import dotted_name
+from theory_on_trial.repository.digest import digest
+from theory_on_trial.testing.layout import lay_out
 
 FILES = {
     "pyproject.toml": "[tool.pytest.ini_options]\ntestpaths = ['paper_checks']\n",
@@ -59,17 +59,21 @@ def test_an_edit_is_seen_where_it_is_imported_and_nowhere_else(tmp_path, name):
     assert digest(check) == before
 
 
-RULES = ("ledger", "decision", "evidence", "laws", "trends", "trial", "contract", "registry")
+RULES = (
+    *("ledger.rows", "ledger.verdict", "decide.decision", "decide.evidence", "laws", "decide.trends"),
+    *("trial.decisions", "trial.registry", "contract", "contract.guard", "contract.domains"),
+)
 ELSEWHERE = (
-    "report",
-    "compare",
+    "page.report",
+    "page.compare",
     "plugin",
     "command",
-    "typeset",
+    "page.typeset",
+    "repository.records",
     "sweep",
     "figures.drawing",
     "audits",
-    "audits.mutants",
+    "audits.falsify",
 )
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from theory_on_trial import evidence
-from theory_on_trial.decision import Prediction
+from theory_on_trial.decide import evidence
+from theory_on_trial.decide.decision import Prediction
 from theory_on_trial.laws import Bernoulli, Bounded, Normal, Symmetric
 
 ALPHA = 1e-6

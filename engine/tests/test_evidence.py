@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from theory_on_trial import evidence
-from theory_on_trial.decision import ControlTooClose, Prediction
-from theory_on_trial.laws import Asymptotic, Interval, Normal, SupDistance
+from theory_on_trial.decide import evidence
+from theory_on_trial.decide.decision import ControlTooClose, Prediction
+from theory_on_trial.laws import Asymptotic, Enclosure, Normal, SupDistance
 
 U = 2.0**-53
 
@@ -246,7 +246,7 @@ class Recorder:
         n = sum(map(len, batches))
         self.asked.append((n, error, np.shape(resolution)))
         estimate = np.mean(np.concatenate(batches), axis=0)
-        return Interval(estimate, estimate - 1, estimate + 1, error, "finite-n", n)
+        return Enclosure(estimate, estimate - 1, estimate + 1, error, "finite-n", n)
 
 
 @pytest.mark.parametrize("time_uniform", [True, False])

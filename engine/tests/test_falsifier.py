@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from layout import lay_out
 
-from theory_on_trial import claim, outline, records, registry, repository
+from theory_on_trial import claim, repository
 from theory_on_trial.audits import falsify
 from theory_on_trial.audits.falsifier import INEQUALITIES, NOT_SEARCHED, Draw, Inequality, Sides, record, search
+from theory_on_trial.page.searched import beside_search, tightest
+from theory_on_trial.repository import outline, records
+from theory_on_trial.testing.layout import lay_out
+from theory_on_trial.trial import registry
 
 
 def instance_of(draw):
@@ -201,7 +204,7 @@ def searches(paper):
 def test_nothing_is_wanting(paper):
     assert falsify.unsearched(paper) == []
     assert falsify.unexpected(paper) == []
-    assert record.read(repository.records()) == {}  # only the command writes
+    assert record.read(repository.records_folder()) == {}  # only the command writes
 
 
 def test_what_is_wanting_is_named(paper, monkeypatch):
@@ -223,7 +226,7 @@ def test_what_is_wanting_is_named(paper, monkeypatch):
 
 
 def test_the_command_records_what_it_finds_and_resumes(paper, capsys):
-    path = repository.records() / "falsifier.json"
+    path = repository.records_folder() / "falsifier.json"
     assert falsify.main([paper]) == 0
     table = records.read(path)
     assert table["columns"] == record.COLUMNS
@@ -246,7 +249,7 @@ def test_the_command_records_what_it_finds_and_resumes(paper, capsys):
 
 
 def test_what_was_found_on_an_earlier_source_is_searched_again(paper, capsys):
-    path = repository.records() / "falsifier.json"
+    path = repository.records_folder() / "falsifier.json"
     table = records.read(path)
     table["rows"][0][4] = "where it was"
     table["sources"][0]["digest"] = "of old"
@@ -257,11 +260,12 @@ def test_what_was_found_on_an_earlier_source_is_searched_again(paper, capsys):
 
 
 def test_the_ledger_shows_the_tightest_ratio(paper):
-    row = claim(f"{paper}.rise").run(x=(0.0, 0.1))
-    ratio, where = records.tightest(f"{paper}.rise", repository.records())
+    folder = repository.records_folder()
+    row = beside_search(claim(f"{paper}.rise").run(x=(0.0, 0.1)), folder)
+    ratio, where = tightest(f"{paper}.rise", folder)
     assert row.tightness == ratio == pytest.approx(1)
     assert row.note.endswith(f"lhs / rhs up to 1 by search, at {where}")
-    assert "by search" not in claim(f"{paper}.sum").run().note  # its tightness is a share of the rounding
+    assert "by search" not in beside_search(claim(f"{paper}.sum").run(), folder).note  # a share of the rounding
 
 
 def test_names_without_an_inequality_are_refused(paper):

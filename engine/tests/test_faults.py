@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sweep_support import child_environment, chunk_files
 
-from theory_on_trial import records
 from theory_on_trial.audits import calibration
 from theory_on_trial.audits.falsifier import record
+from theory_on_trial.repository import records
 from theory_on_trial.sweep import SimulationError, sweep
 
 HERE = Path(__file__).parent

@@ -5,34 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from theory_on_trial import sample_complexity, wishart
-from theory_on_trial.audits.promises import Case, hostile, judged, promises
-from theory_on_trial.mapping import map_cells, resolve_mode
-from theory_on_trial.precision import require_float64
+from theory_on_trial.base.mapping import map_cells, resolve_mode
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.sweep import sweep
+from theory_on_trial.testing.promises import Case, hostile, judged
 
 
 def noisy(key, rate, power):
     return rate**power + jax.random.normal(key)
 
-
-def errors_at(size):
-    return np.array([1.0, 1.5]) / size
-
-
-(
-    test_every_function_is_guarded,
-    test_anything_else_gets_one_sentence,
-    test_what_is_admissible_is_answered,
-    test_what_is_extreme_is_answered_or_refused,
-) = promises(
-    [sample_complexity, wishart],
-    {
-        "bisect_sizes": Case({"errors_at": errors_at, "sizes": np.array([2, 4, 8, 16]), "target": 0.2}),
-        "bartlett_factor": Case({"dtype": "float64"}),
-    },
-    examples=5,
-)
 
 SWEEP = {
     "simulator": noisy,

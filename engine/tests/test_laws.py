@@ -12,12 +12,12 @@ from flint import arb, ctx
 from scipy import stats
 from ville import BernoulliCS
 
-from theory_on_trial.decision import Prediction, decide
+from theory_on_trial.decide.decision import Prediction, decide
 from theory_on_trial.laws import (
     Asymptotic,
     Bernoulli,
     Bounded,
-    Interval,
+    Enclosure,
     Normal,
     NormalVariance,
     RatioOfMeans,
@@ -130,7 +130,7 @@ def test_three_zones_is_the_rule_of_decide():
     expected = [names[v] for v in three_zones(low, high, 0.1, 0.8, 0.3)]
     assert set(expected) == set(names.values())
     for u, v, outcome in zip(low, high, expected, strict=True):
-        assert decide(Interval((u + v) / 2, u, v, 0.0, "exact", 1), Prediction(0.1, 0.8, 0.3)) == outcome
+        assert decide(Enclosure((u + v) / 2, u, v, 0.0, "exact", 1), Prediction(0.1, 0.8, 0.3)) == outcome
 
 
 # ------------------------------------------------------------------------------------------------ laws that are not so

@@ -296,7 +296,7 @@ import sys
 def test_it(trial, request):
     assert trial == "its own"
     assert request.config.getoption("tier") == "4"
-    heavy = {"jax", "scipy", "jinja2", "theory_on_trial.registry"}
+    heavy = {"jax", "scipy", "jinja2", "theory_on_trial.trial.registry"}
     if request.config.pluginmanager.is_blocked("jaxtyping"):
         heavy.add("numpy")
     assert not heavy & set(sys.modules)

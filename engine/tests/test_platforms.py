@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from theory_on_trial import records
 from theory_on_trial.audits import platforms
 from theory_on_trial.audits.platforms import COLUMNS, condensed, ledger_name
-from theory_on_trial.compare import compare
 from theory_on_trial.ledger import Row, platform_facts, write_json
+from theory_on_trial.page.compare import compare
+from theory_on_trial.repository import records
 
 FACTS = {"jax": "0.10.2", "python": "3.11.7", "device": "NVIDIA H200", "devices": 4}
 SOURCE = {"of": ["test_coins.py"], "digest": "of old"}

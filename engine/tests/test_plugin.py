@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from theory_on_trial.compare import compare
+from theory_on_trial.page.compare import compare
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.usefixtures("warm_children")

@@ -4,9 +4,11 @@ import subprocess
 
 import pytest
 
-from theory_on_trial import audits, records
-from theory_on_trial.ledger import Row, _with_tightest
-from theory_on_trial.report import write_html
+from theory_on_trial import audits
+from theory_on_trial.ledger import Row
+from theory_on_trial.page.report import write_html
+from theory_on_trial.page.searched import beside_search, tightest
+from theory_on_trial.repository import records
 
 TABLE = {"title": "Heads", "command": "theory-on-trial audit heads", "columns": ["coin", "share"], "note": "Of 10."}
 
@@ -113,15 +115,15 @@ def test_the_report_says_so_from_any_folder(folder, tmp_path_factory, monkeypatc
 
 def test_an_audit_that_is_not_there_is_refused(capsys):
     assert audits.main(["nothing"]) == 2
-    assert "fast-tier" in capsys.readouterr().out
+    assert "calibration" in capsys.readouterr().out
     assert audits.main(["--help"]) == 0
 
 
 # ------------------------------------------------------------------------------------------------ the ledger's ratios
 
 
-@pytest.mark.parametrize(("changed", "tightest"), [([], (0.75, "x = 2")), ([1], (0.5, "x = 1")), ([0, 1], None)])
-def test_only_a_search_on_the_present_source_stands_in_a_row(folder, changed, tightest):
+@pytest.mark.parametrize(("changed", "most"), [([], (0.75, "x = 2")), ([1], (0.5, "x = 1")), ([0, 1], None)])
+def test_only_a_search_on_the_present_source_stands_in_a_row(folder, changed, most):
     rows = [
         ["coins.fair", "a <= b", 0.5, "no", "x = 1", 9],
         ["coins.fair", "a <= c", 0.75, "no", "x = 2", 9],
@@ -130,13 +132,13 @@ def test_only_a_search_on_the_present_source_stands_in_a_row(folder, changed, ti
     source = records.source(folder, folder / "penny.py")
     sources = [{**source, "digest": "of old"} if number in changed else source for number in range(2)]
     records.write(folder / "records" / "falsifier.json", {**TABLE, "rows": rows, "sources": [*sources, None]})
-    assert records.tightest("coins.fair", folder / "records") == tightest
-    assert records.tightest("coins.bent", folder / "records") is None
+    assert tightest("coins.fair", folder / "records") == most
+    assert tightest("coins.bent", folder / "records") is None
     row = Row("coins.fair", "coins", "x", "x", "bound", "fast", "VERIFIED", "VERIFIED")
-    shown = _with_tightest(row, [], folder / "records")
-    assert shown.tightness == (tightest and tightest[0])
-    assert shown.note == (f"lhs / rhs up to {tightest[0]} by search, at {tightest[1]}" if tightest else "")
+    shown = beside_search(row, folder / "records")
+    assert shown.tightness == (most and most[0])
+    assert shown.note == (f"lhs / rhs up to {most[0]} by search, at {most[1]}" if most else "")
 
 
 def test_without_records_a_row_has_its_own_ratio(folder):
-    assert records.tightest("coins.fair", folder / "records") is None
+    assert tightest("coins.fair", folder / "records") is None

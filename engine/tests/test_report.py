@@ -12,9 +12,9 @@ from theory_on_trial import claim, paper
 from theory_on_trial.figures.command import main as draw
 from theory_on_trial.figures.drawing import Figure
 from theory_on_trial.ledger import Row
-from theory_on_trial.plot import interval_plot
-from theory_on_trial.report import drawn_in, write_gallery, write_html
-from theory_on_trial.typeset import typeset
+from theory_on_trial.page.plot import interval_plot
+from theory_on_trial.page.report import drawn_in, write_gallery, write_html
+from theory_on_trial.page.typeset import typeset
 
 # ---------------------------------------------------------------------------------------------------------- typesetting
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from theory_on_trial import evidence
-from theory_on_trial.decision import Prediction, decide, judge
-from theory_on_trial.laws import Interval
-from theory_on_trial.resolution import distance
+from theory_on_trial.decide import evidence
+from theory_on_trial.decide.decision import Prediction, decide, judge
+from theory_on_trial.decide.resolution import distance
+from theory_on_trial.laws import Enclosure
 
 sizes = st.floats(1e-3, 1e3)
 shares = st.floats(0.01, 0.99)
@@ -18,7 +18,7 @@ shares = st.floats(0.01, 0.99)
 
 def interval(low, high):
     low, high = np.asarray(low, float), np.asarray(high, float)
-    return Interval((low + high) / 2, low, high, 0.0, "exact", 1)
+    return Enclosure((low + high) / 2, low, high, 0.0, "exact", 1)
 
 
 @given(value=st.one_of(sizes, sizes.map(lambda v: -v)), margin=sizes, slack=shares, offset=shares, width=shares)

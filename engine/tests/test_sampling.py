@@ -12,23 +12,23 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
-from theory_on_trial.compilation_cache import programs_asked_for
-from theory_on_trial.decision import Prediction
+from theory_on_trial.base.compilation_cache import programs_asked_for
+from theory_on_trial.base.mapping import map_cells, quick_jit
+from theory_on_trial.decide.decision import Prediction
+from theory_on_trial.decide.sampling import _Independence, wanting
+from theory_on_trial.decide.tracing import check_measurement
 from theory_on_trial.laws import (
     Asymptotic,
     Bernoulli,
     Bounded,
-    Interval,
+    Enclosure,
     Normal,
     NormalVariance,
     RatioOfMeans,
     SubGaussian,
     Symmetric,
 )
-from theory_on_trial.mapping import map_cells, quick_jit
-from theory_on_trial.sampling import _Independence, wanting
-from theory_on_trial.tracing import check_measurement
-from theory_on_trial.trial import Trial
+from theory_on_trial.trial.decisions import Trial
 
 RNG = np.random.default_rng()  # of no seed: what a measurement must not use
 
@@ -278,7 +278,7 @@ def test_an_undecided_trial_says_of_which_coordinate_how_many_samples_would_deci
     ],
 )
 def test_of_a_bound_the_end_that_crosses_it_counts(side, predict, samples):
-    interval = Interval(np.zeros(2), np.full(2, -0.2), np.full(2, 0.1), 1e-6, "finite-n", 100)
+    interval = Enclosure(np.zeros(2), np.full(2, -0.2), np.full(2, 0.1), 1e-6, "finite-n", 100)
     said = wanting(interval, Prediction(predict, 0.0, 0.0, side))
     assert "the interval of coordinate [0] reaches" in said
     assert about(said) == samples

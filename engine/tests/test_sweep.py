@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from sweep_support import child_environment, chunk_files
 
 from theory_on_trial.sweep import SimulationError, sweep
-from theory_on_trial.sweep._store import _load, source_digest
+from theory_on_trial.sweep.store import _load, source_digest
 
 HERE = Path(__file__).parent
 GRID = {"scale": [0.5, 1.0, 2.0, 4.0], "drift": [-1.0, 0.0, 0.25]}
@@ -427,7 +427,7 @@ FOUR_DEVICES = """
 import faulthandler, sys
 faulthandler.dump_traceback_later(100, exit=True)
 import jax, numpy as np, sweep_support
-from theory_on_trial.sweep import _run, sweep
+from theory_on_trial.sweep import run as _run, sweep
 
 used, plain = set(), _run.run_chunk
 def watched(task, device):

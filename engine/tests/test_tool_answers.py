@@ -9,7 +9,7 @@ import pytest
 
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.table import features
-from theory_on_trial.testing import check_readable
+from theory_on_trial.testing.suite import check_readable
 
 
 @pytest.mark.parametrize("table", [[[1, 2.5], [3, 4]], np.array([[1, 2.5], [3, 4]], dtype=object)])

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from theory_on_trial import trends
-from theory_on_trial.decision import ControlTooClose, Prediction
-from theory_on_trial.laws import Asymptotic, Interval, Normal, NormalVariance
-from theory_on_trial.trends import GROWTH_LAWS
-from theory_on_trial.trial import Trial
+from theory_on_trial.decide import trends
+from theory_on_trial.decide.decision import ControlTooClose, Prediction
+from theory_on_trial.decide.trends import GROWTH_LAWS
+from theory_on_trial.laws import Asymptotic, Enclosure, Normal, NormalVariance
+from theory_on_trial.trial.decisions import Trial
 
 U = 2.0**-53
 doublings = 50.0 * 2.0 ** np.arange(6)
@@ -160,13 +160,13 @@ def test_the_exponent_is_enclosed_wherever_the_errors_lie_in_their_boxes(exponen
     boxes = []
     for k, error in enumerate(errors):
         low, high = (error * (1 - width), error) if where >> k & 1 else (error, error * (1 + width))
-        boxes.append(Interval(np.sqrt(low * high), low, high, 1e-8, "finite-n", 10))
+        boxes.append(Enclosure(np.sqrt(low * high), low, high, 1e-8, "finite-n", 10))
     found = trends.convergence_order(boxes, doublings)
     assert found.low <= exponent <= found.high
 
 
 def test_an_interval_that_reaches_zero_tells_nothing_of_an_order():
-    boxes = [Interval(np.asarray(1 / n), np.asarray(low), np.asarray(2 / n), 1e-8, "finite-n", 9)
+    boxes = [Enclosure(np.asarray(1 / n), np.asarray(low), np.asarray(2 / n), 1e-8, "finite-n", 9)
              for n, low in zip(doublings, (0.01, 0.005, 1e-3, 1e-3, 0.0, -np.inf), strict=True)]  # fmt: skip
     found = trends.convergence_order(boxes, doublings)
     assert (found.low, found.high) == (-np.inf, np.inf)
@@ -176,7 +176,7 @@ def test_an_interval_that_reaches_zero_tells_nothing_of_an_order():
 def test_intervals_of_no_width_give_the_limit_of_exact_values(options):
     values = 2 - 5 / doublings + 7 / doublings**2 + 3 / doublings**3
     exact = trends.limit(values, doublings, Prediction(2.0, 0.5), {}, **options).interval
-    boxes = [Interval(value, value, value, 0.0, "finite-n", 5) for value in values]
+    boxes = [Enclosure(value, value, value, 0.0, "finite-n", 5) for value in values]
     found = trends.limit(boxes, doublings, Prediction(2.0, 0.5), {}, **options).interval
     assert found[:4] == exact[:4]
     assert found.guarantee != exact.guarantee
@@ -191,7 +191,7 @@ def test_the_limit_is_enclosed_wherever_the_values_lie_in_their_boxes(leading, f
     boxes = []
     for k, value in enumerate(values):
         low, high = (value - width, value) if where >> k & 1 else (value, value + width)
-        boxes.append(Interval((low + high) / 2, low, high, 1e-8, "finite-n", 10))
+        boxes.append(Enclosure((low + high) / 2, low, high, 1e-8, "finite-n", 10))
     found = trends.limit(boxes, doublings, Prediction(2.0, 1.0), {}, order=order).interval
     assert found.low - 64 * U <= 2 <= found.high + 64 * U
     exact = trends.limit(values, doublings, Prediction(2.0, 1.0), {}, order=order).interval
@@ -225,7 +225,7 @@ def test_a_trial_takes_what_it_drew_for_exact_only_if_it_is_told_so():
             trial.limit(exact, sizes, 0.0, order=1, margin=0.1)
         trial.order(exact, sizes, -1.0, rounding=1e-15, margin=0.1, controls={"as n^-2": -2.0}, same_instance=True)
         trial.limit(exact, sizes, 0.0, order=1, margin=0.1, scale=1.0, same_instance=True)
-        trial.order([Interval(v, 0.99 * v, 1.01 * v, 1e-9, "finite-n", 9) for v in exact], sizes, -1.0, margin=0.5,
+        trial.order([Enclosure(v, 0.99 * v, 1.01 * v, 1e-9, "finite-n", 9) for v in exact], sizes, -1.0, margin=0.5,
                     controls={"as n^-2": -2.0})  # fmt: skip
         assert [finding.outcome for finding in trial.findings] == ["VERIFIED"] * 4
         assert [finding.note for finding in trial.findings] == [
@@ -333,7 +333,7 @@ def test_an_exponent_at_the_end_of_the_grid_has_no_end():
     assert (flat.low, flat.high) == (-np.inf, np.inf)
 
 
-BOX = Interval(np.asarray(1.0), np.asarray(0.9), np.asarray(1.1), 1e-8, "finite-n", 5)
+BOX = Enclosure(np.asarray(1.0), np.asarray(0.9), np.asarray(1.1), 1e-8, "finite-n", 5)
 
 
 def make_growth(low=(1.0, 2.0), high=(2.0, 3.0), n=(10, 20), claimed="n", slack_log=0.0):

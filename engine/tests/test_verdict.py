@@ -8,7 +8,7 @@ import pytest
 
 from theory_on_trial import Trial
 from theory_on_trial.laws import Normal
-from theory_on_trial.verdict import verdict_of, weakness
+from theory_on_trial.ledger.verdict import verdict_of, weakness
 
 
 def verdict(decide, kind="identity", coarse="", loose=""):

@@ -9,10 +9,10 @@ a check receives, whose methods are the decisions. The laws of the data (`Bernou
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from theory_on_trial.provenance import Source, abstract, code, ours, paper
-    from theory_on_trial.registry import Claim, claim, claims
-    from theory_on_trial.sides import observed, predicted
-    from theory_on_trial.trial import Trial
+    from theory_on_trial.trial.decisions import Trial
+    from theory_on_trial.trial.provenance import Source, abstract, code, ours, paper
+    from theory_on_trial.trial.registry import Claim, claim, claims
+    from theory_on_trial.trial.sides import observed, predicted
 
 __all__ = ["Claim", "Source", "Trial", "abstract", "claim", "claims", "code", "observed", "ours", "paper", "predicted"]
 
@@ -22,9 +22,9 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "Trial":
-        from theory_on_trial.trial import Trial
+        from theory_on_trial.trial.decisions import Trial
 
         return Trial
-    from theory_on_trial import provenance, registry, sides
+    from theory_on_trial.trial import provenance, registry, sides
 
     return next(getattr(home, name) for home in (provenance, sides, registry) if hasattr(home, name))

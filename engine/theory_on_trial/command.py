@@ -20,8 +20,9 @@ from typing import Any
 
 import argcomplete
 
-from theory_on_trial import outline, repository
+from theory_on_trial import repository
 from theory_on_trial.plugin import KINDS, TIERS
+from theory_on_trial.repository import outline
 
 _NO_TESTS = 5  # pytest's exit status where nothing was collected
 _INTERRUPTED = 130  # what shells say of a process that Ctrl-C ended
@@ -214,7 +215,7 @@ def _known_claim(claim_id: str, folder: Path) -> tuple[str, outline.Stated]:
         return _known_claim(named[0].id + claim_id[len(stated) :], folder)
     if named:
         raise ValueError(f"{claim_id!r} is the name of several claims: {', '.join(one.id for one in named)}")
-    from theory_on_trial.registry import unknown_claim
+    from theory_on_trial.trial.registry import unknown_claim
 
     raise ValueError(unknown_claim(claim_id, [one.id for one in every]))
 
@@ -314,7 +315,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from theory_on_trial.compare import compare
+    from theory_on_trial.page.compare import compare
 
     found = compare(options.a, options.b)
     print(found)

@@ -16,7 +16,7 @@ import numpy as np
 Batches = Sequence[np.ndarray]
 
 
-class Interval(NamedTuple):
+class Enclosure(NamedTuple):
     """An interval `[low, high]` for an unknown value, with its point estimate.
 
     Attributes:
@@ -41,8 +41,8 @@ class Law(Protocol):
     def time_uniform(self) -> bool:
         """Whether the interval is valid at all looks at once."""
 
-    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
-        """Return the interval; `resolution` (margin minus slack) only tunes its power, never its validity."""
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
+        """Return the interval; `target` (margin minus slack) only tunes its power, never its validity."""
 
 
 def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +128,7 @@ class Bernoulli:
 
     time_uniform: bool = False
 
-    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return the Clopper-Pearson interval. Raises `ValueError` for a sample other than 0 or 1."""
         from scipy import stats
 
@@ -138,7 +138,7 @@ class Bernoulli:
         n, k = len(x), x.sum(axis=0, dtype=float)
         low = np.where(k > 0, stats.beta.ppf(error / 2, np.maximum(k, 1), n - k + 1), 0.0)
         high = np.where(k < n, stats.beta.isf(error / 2, k + 1, np.maximum(n - k, 1)), 1.0)
-        return Interval(k / n, low, high, error, "finite-n", n)
+        return Enclosure(k / n, low, high, error, "finite-n", n)
 
 
 @dataclass(frozen=True)
@@ -150,14 +150,14 @@ class Normal:
 
     time_uniform: bool = False
 
-    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return Student's interval; infinite for samples that are all equal. Raises `ValueError` if not normal."""
         from scipy import stats
 
         x = np.concatenate(batches)
         mean, spread = _moments(x)
         half = np.where(_varied(x, error), stats.t.isf(error / 2, max(len(x) - 1, 1)) * spread, np.inf)
-        return Interval(mean, mean - half, mean + half, error, "finite-n (normal)", len(x))
+        return Enclosure(mean, mean - half, mean + half, error, "finite-n (normal)", len(x))
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class NormalVariance:
     asymptotic: bool = False
     time_uniform: bool = False
 
-    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return the interval for the variance; infinite while nothing is known. Raises `ValueError` if not normal."""
         from scipy import stats
 
@@ -183,7 +183,7 @@ class NormalVariance:
         guarantee = "asymptotic" if self.asymptotic else "finite-n (normal)"
         if n < 2:
             nothing, wide = np.full(x.shape[1:], np.nan), np.full(x.shape[1:], np.inf)
-            return Interval(nothing, -wide, wide, error, guarantee, n)
+            return Enclosure(nothing, -wide, wide, error, guarantee, n)
         variance = np.var(x, axis=0, ddof=1)
         freedom = np.full(variance.shape, n - 1.0)
         if self.asymptotic:
@@ -196,7 +196,7 @@ class NormalVariance:
         widening = np.where(known, widening, 1.0)
         low = np.where(known, variance * (freedom / stats.chi2.isf(error / 2, freedom)) ** widening, -np.inf)
         high = np.where(known, variance * (freedom / stats.chi2.ppf(error / 2, freedom)) ** widening, np.inf)
-        return Interval(variance, low, high, error, guarantee, n)
+        return Enclosure(variance, low, high, error, guarantee, n)
 
 
 def _check_symmetric(x: np.ndarray, error: float) -> None:
@@ -226,7 +226,7 @@ class SubGaussian:
         if not self.sigma > 0:
             raise ValueError(f"SubGaussian(sigma) needs sigma > 0, got {self.sigma}")
 
-    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return mean -+ sigma sqrt(2 log(2 / error) / n); raise `ValueError` for samples that spread further.
 
         Their squares add up to more than sigma^2 (n + 2 sqrt(n t) + 2 t) with chance e^-t at most (Hsu, Kakade, Zhang
@@ -240,7 +240,7 @@ class SubGaussian:
             spread = np.sqrt(np.max(squares) / n)
             raise ValueError(f"{n} samples of standard deviation {spread:.3g} are not SubGaussian({self.sigma:g})")
         half = self.sigma * np.sqrt(2 * np.log(2 / error) / n)
-        return Interval(mean, mean - half, mean + half, error, "finite-n", n)
+        return Enclosure(mean, mean - half, mean + half, error, "finite-n", n)
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ class Symmetric:
     precision: float = 1.0
     time_uniform: bool = True
 
-    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return all centres that the mixture does not reject, found by bisection on either side of the mean.
 
         Raises `ValueError` for samples that are not symmetric.
@@ -277,7 +277,7 @@ class Symmetric:
         low, high = mean - 1e3 * reach, mean + 1e3 * reach
         low = np.where(log_evidence(low) < threshold, -np.inf, _bisect(log_evidence, threshold, low, mean))
         high = np.where(log_evidence(high) < threshold, np.inf, _bisect(log_evidence, threshold, high, mean))
-        return Interval(mean, low, high, error, "finite-n (symmetric)", n)
+        return Enclosure(mean, low, high, error, "finite-n (symmetric)", n)
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,7 @@ class Bounded:
     """Samples proved to lie in `[a, b]`, variance unknown: betting with predictable bets; time-uniform.
 
     The wealth of a bet on "the mean exceeds m" is bounded below through Fan, Grama and Liu (2015), so that a batch
-    enters by three sums; Ville (1939) bounds the chance that it ever reaches 1 / error. The bets aim at `resolution`
+    enters by three sums; Ville (1939) bounds the chance that it ever reaches 1 / error. The bets aim at `target`
     (the idea of betting on means: Waudby-Smith and Ramdas 2024). Tell it the tightest range that can be *proved*.
     Samples must be identically distributed: batches that drift can leave accepted means outside the interval.
     """
@@ -298,26 +298,26 @@ class Bounded:
         if not self.a < self.b:
             raise ValueError(f"Bounded(a, b) needs a < b, got a={self.a}, b={self.b}")
 
-    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return all means that neither bettor rejects. Raises `ValueError` for a sample outside `[a, b]`."""
         x = np.concatenate(batches)
         if x.min() < self.a or x.max() > self.b:
             raise ValueError(f"Bounded({self.a}, {self.b}) got a sample of {x.min():.6g} … {x.max():.6g}")
         # Distances from either end, so that a far-away range cancels no digits, in units of the width.
         width = self.b - self.a
-        low = self.a + width * _least_mean([(batch - self.a) / width for batch in batches], error, resolution / width)
-        high = self.b - width * _least_mean([(self.b - batch) / width for batch in batches], error, resolution / width)
+        low = self.a + width * _least_mean([(batch - self.a) / width for batch in batches], error, target / width)
+        high = self.b - width * _least_mean([(self.b - batch) / width for batch in batches], error, target / width)
         mean = np.mean(x, axis=0)
-        return Interval(mean, np.minimum(low, mean), np.maximum(high, mean), error, "finite-n", len(x))
+        return Enclosure(mean, np.minimum(low, mean), np.maximum(high, mean), error, "finite-n", len(x))
 
 
-def _least_mean(batches: Batches, error: float, resolution: np.ndarray) -> np.ndarray:
+def _least_mean(batches: Batches, error: float, target: np.ndarray) -> np.ndarray:
     """Return the least mean that is not rejected, for samples in [0, 1]."""
     sums = _sums(batches)
     threshold = np.log(2 / error)
 
     def evidence(m: np.ndarray) -> np.ndarray:  # against "the mean is at most m"
-        return _log_wealth(sums, m, resolution)
+        return _log_wealth(sums, m, target)
 
     mean = np.mean(np.concatenate(batches), axis=0)
     bottom = np.full(mean.shape, 1e-12)
@@ -339,9 +339,9 @@ def _sums(batches: Batches) -> tuple[np.ndarray, ...]:
     return np.broadcast_to(n, shape), first, second, variance, np.broadcast_to(mean_before, shape)
 
 
-def _log_wealth(sums: tuple[np.ndarray, ...], m: np.ndarray, resolution: np.ndarray) -> np.ndarray:
+def _log_wealth(sums: tuple[np.ndarray, ...], m: np.ndarray, target: np.ndarray) -> np.ndarray:
     n, first, second, variance, mean = sums
-    distance = np.fmax(resolution, mean - m)
+    distance = np.fmax(target, mean - m)
     gain, risk = first / m - n, second / m**2 - 2 * first / m + n
     # The bet that maximises bet * gain - (-log(1 - bet) - bet) * risk is odds / (1 + odds), odds = gain / risk.
     odds = m * distance / (variance + distance**2) * _BET_SCALES.reshape(-1, *(1,) * gain.ndim)
@@ -367,13 +367,13 @@ class Asymptotic:
 
     time_uniform: bool = False
 
-    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return Student's interval, widened; infinite while n is too small for the skewness."""
         x = np.concatenate(batches)
         mean, spread = _moments(x)
         with np.errstate(invalid="ignore"):
             half = np.nan_to_num(_student(x, error) * spread, nan=np.inf, posinf=np.inf)
-        return Interval(mean, mean - half, mean + half, error, "asymptotic", len(x))
+        return Enclosure(mean, mean - half, mean + half, error, "asymptotic", len(x))
 
 
 @dataclass(frozen=True)
@@ -387,7 +387,7 @@ class RatioOfMeans:
     normal: bool = False
     time_uniform: bool = False
 
-    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return all r for which Student does not reject E[A - r B] = 0; infinite while E B is not separated from 0.
 
         Raises `ValueError` if `normal` is claimed of samples that are not.
@@ -401,7 +401,7 @@ class RatioOfMeans:
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = a / b
         if n < 3:
-            return Interval(ratio, np.full(a.shape, -np.inf), np.full(a.shape, np.inf), error, guarantee, n)
+            return Enclosure(ratio, np.full(a.shape, -np.inf), np.full(a.shape, np.inf), error, guarantee, n)
         if self.normal:
             student = np.where(_varied(x, error).any(axis=-1), stats.t.isf(error / 2, n - 1), np.inf)
         else:
@@ -416,7 +416,7 @@ class RatioOfMeans:
         clear = known & (lead > 0) & (b > 0)
         with np.errstate(invalid="ignore", divide="ignore"):
             low, high = np.where(clear, (half - root) / lead, -np.inf), np.where(clear, (half + root) / lead, np.inf)
-        return Interval(ratio, low, high, error, guarantee, n)
+        return Enclosure(ratio, low, high, error, guarantee, n)
 
 
 @dataclass(frozen=True)
@@ -430,7 +430,7 @@ class SupDistance:
     cdf: Callable[[np.ndarray], np.ndarray]
     time_uniform: bool = False
 
-    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return [max(0, D - e), D + e] with D the Kolmogorov distance and e = sqrt(log(2 / error) / (2 n))."""
         x = np.sort(np.concatenate(batches))
         n = len(x)
@@ -438,7 +438,7 @@ class SupDistance:
         at, before = np.asarray(self.cdf(x), float), np.asarray(self.cdf(np.nextafter(x, -np.inf)), float)
         distance = np.max(np.maximum(steps[1:] - at, before - steps[:-1]))
         band = np.sqrt(np.log(2 / error) / (2 * n))
-        return Interval(distance, np.maximum(distance - band, 0.0), distance + band, error, "finite-n", n)
+        return Enclosure(distance, np.maximum(distance - band, 0.0), distance + band, error, "finite-n", n)
 
 
 @dataclass(frozen=True)
@@ -447,7 +447,7 @@ class TwoSampleDistance:
 
     time_uniform: bool = False
 
-    def interval(self, batches: Batches, error: float, resolution: np.ndarray) -> Interval:
+    def interval(self, batches: Batches, error: float, target: np.ndarray) -> Enclosure:
         """Return [max(0, D - 2 e), D + 2 e] with D the two-sample Kolmogorov distance and e as in `SupDistance`."""
         x, y = np.sort(np.concatenate(batches), axis=0).T
         n = len(x)
@@ -455,7 +455,7 @@ class TwoSampleDistance:
         gaps = np.searchsorted(x, points, side="right") - np.searchsorted(y, points, side="right")
         distance = np.max(np.abs(gaps)) / n
         bands = 2 * np.sqrt(np.log(4 / error) / (2 * n))
-        return Interval(distance, np.maximum(distance - bands, 0.0), distance + bands, error, "finite-n", n)
+        return Enclosure(distance, np.maximum(distance - bands, 0.0), distance + bands, error, "finite-n", n)
 
 
 def _bisect(

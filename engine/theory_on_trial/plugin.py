@@ -63,10 +63,10 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     """Refuse a paper on one page that is none: a side that reaches the other, a setting without a domain."""
     report: Any = yield
     if isinstance(collector, pytest.Module) and report.passed:
-        from theory_on_trial.sides import crossings, marked
+        from theory_on_trial.trial.sides import crossings, marked
 
         if marked(collector.path):
-            from theory_on_trial.domain import unguarded
+            from theory_on_trial.trial.domain import unguarded
 
             checks = {getattr(item, "function", None): None for item in report.result}  # parametrised: several items
             sentences = crossings(collector.path)
@@ -112,7 +112,7 @@ def trial(request: pytest.FixtureRequest) -> Any:
 
 
 def _new_trial(item: pytest.Item) -> Any:
-    from theory_on_trial.trial import Trial
+    from theory_on_trial.trial.decisions import Trial
 
     claim = item.stash[CLAIM]
     return Trial(claim.id, item.config.getoption("trial_seed"), progress=_progress(item.config, claim.id))
@@ -145,10 +145,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
         return (yield)
     from dataclasses import asdict
 
-    from theory_on_trial.domain import OutsideDomain
-    from theory_on_trial.registry import recorded
-    from theory_on_trial.sides import MOST_PROGRAMS, marked
-    from theory_on_trial.trial import Trial
+    from theory_on_trial.page.searched import beside_search
+    from theory_on_trial.repository import records_folder
+    from theory_on_trial.trial.decisions import Trial
+    from theory_on_trial.trial.domain import OutsideDomain
+    from theory_on_trial.trial.registry import recorded
+    from theory_on_trial.trial.sides import MOST_PROGRAMS, marked
 
     config = pyfuncitem.config
     seed, settings = config.getoption("trial_seed"), _settings(config, claim)
@@ -175,6 +177,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
             pyfuncitem.user_properties.append(("skipped", _not_run(claim, f"skipped: {skipped.msg}")))
         raise
     finally:
+        rows = [beside_search(row, records_folder(pyfuncitem.path.parent)) for row in rows]
         pyfuncitem.user_properties.append(("ledger", [asdict(row) for row in rows]))
         name = claim.function.__module__
         homes = (sys.modules.get(name), sys.modules.get(name.rpartition(".")[0]))  # a module, or a module of a package
@@ -202,7 +205,7 @@ def _programs() -> int:
     """How many programs this process has asked for; none as long as nobody needed JAX."""
     if "jax" not in sys.modules:
         return 0
-    from theory_on_trial.compilation_cache import programs_asked_for
+    from theory_on_trial.base.compilation_cache import programs_asked_for
 
     return programs_asked_for()
 
@@ -252,7 +255,7 @@ class Ledger:
         path = self.config.getoption("trial_list")
         if path is None or hasattr(self.config, "workerinput"):
             return
-        from theory_on_trial.registry import facts
+        from theory_on_trial.trial.registry import facts
 
         listed = [facts(item.stash[CLAIM], item.nodeid) for item in session.items if CLAIM in item.stash]
         path.write_text(json.dumps([one for both in listed for one in both]), encoding="utf-8")
@@ -301,7 +304,7 @@ class Ledger:
 
     def _width(self) -> int:
         """How wide a line may be: the terminal, but neither narrower nor wider than one can be read."""
-        from theory_on_trial.terminal import WIDTH
+        from theory_on_trial.ledger.terminal import WIDTH
 
         return max(min(self.config.get_terminal_writer().fullwidth, WIDTH), 80)
 
@@ -309,7 +312,7 @@ class Ledger:
         """Print a line for each row that has just been decided, and under `-v` its controls."""
         if not rows or not self._speaks():
             return
-        from theory_on_trial.terminal import heading, line
+        from theory_on_trial.ledger.terminal import heading, line
 
         writer, width = self.config.get_terminal_writer(), self._width()
         if writer.width_of_current_line:
@@ -348,7 +351,7 @@ class Ledger:
             stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED
             write_json(ledger, self.rows, list(self.not_run.values()), seed, tier, interrupted=stopped)
         if report:
-            from theory_on_trial.report import write_html
+            from theory_on_trial.page.report import write_html
 
             write_html(report, self.rows, list(self.not_run.values()), seed, tier, self.config.rootpath)
 
@@ -377,7 +380,7 @@ class Ledger:
                 path = self.config.getoption(f"trial_{option}")
                 terminalreporter.write_line(f"no claim was collected: {path} is not written", red=True)
             return
-        from theory_on_trial.terminal import not_run_sentence, summary, table, totals
+        from theory_on_trial.ledger.terminal import not_run_sentence, summary, table, totals
 
         tier, seed = self.config.getoption("trial_tier"), self.config.getoption("trial_seed")
         terminalreporter.ensure_newline()

@@ -10,7 +10,7 @@ from sims.in_context_learning.learner import Transformer
 from sims.in_context_learning.metrics import Predictor
 from sims.in_context_learning.prompts import Prompts, sample_prompts
 from sims.in_context_learning.training import TrainingSettings
-from theory_on_trial.compilation_cache import cache_folder
+from theory_on_trial.base.compilation_cache import cache_folder
 
 EXAMPLES = 6
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from sims.naive_bayes_vs_logistic.sizes import bisect_sizes
 from theory_on_trial.figures.panels import student_interval
-from theory_on_trial.sample_complexity import bisect_sizes
 
 
 class Crossing(NamedTuple):

@@ -18,11 +18,11 @@ from figures.naive_bayes_vs_logistic.simulations import (
     naive_bayes_error,
     naive_bayes_scan,
 )
+from sims.naive_bayes_vs_logistic.sizes import geometric_sizes
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, points_with_intervals
 from theory_on_trial.figures.replicates import replicates
-from theory_on_trial.sample_complexity import geometric_sizes
 
 _MOST = 150  # samples, more than naive Bayes needs with seven classes
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures.predictive_multiplicity.exact import TOLERANCES, ambiguous_rows, counts, solved_compas
-from sims.predictive_multiplicity._domains import Target
+from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
 from theory_on_trial.figures.drawing import figure
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from sims import predictive_multiplicity as observed
-from sims.predictive_multiplicity._domains import Target
+from sims.predictive_multiplicity.domains import Target
 
 TOLERANCES = (0.0, 0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05)
 SECONDS = 60

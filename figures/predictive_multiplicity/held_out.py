@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from figures.predictive_multiplicity.exact import ambiguous_rows, counts, features_without_race, solve
 from sims import predictive_multiplicity as observed
-from sims.predictive_multiplicity._domains import Target
+from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
 from theory_on_trial.figures.panels import label, points_with_intervals

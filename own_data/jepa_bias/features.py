@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from theory.jepa_bias._domains import CrossMoment, SecondMoment
+from theory.jepa_bias.domains import CrossMoment, SecondMoment
 from theory_on_trial.contract import guarded, require
 
 ROUNDING = 2.0**-53

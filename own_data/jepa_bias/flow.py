@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from own_data.jepa_bias.features import ROUNDING
 from theory.jepa_bias import Event
-from theory.jepa_bias._domains import Objective
+from theory.jepa_bias.domains import Objective
 
 Matrices = Float[np.ndarray, "*batch dim dim"]
 Factors = Float[np.ndarray, "factors batch dim dim"]

@@ -8,7 +8,7 @@ from own_data.jepa_bias.flow import Track, crossings, end_state, follow
 from own_data.jepa_bias.result import LearningOrder
 from theory import jepa_bias as predicted
 from theory.jepa_bias import Event
-from theory.jepa_bias._domains import Clock, CrossMoment, Objective, SecondMoment
+from theory.jepa_bias.domains import Clock, CrossMoment, Objective, SecondMoment
 from theory_on_trial.contract import Count, Fraction, Positive, guarded, require
 from theory_on_trial.own_data.answer import Doubt
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from theory.jepa_bias import Event
-from theory.jepa_bias._domains import Clock, Objective
+from theory.jepa_bias.domains import Clock, Objective
 from theory_on_trial.own_data.answer import Answer, axes_for
 
 SHOWN = 8  # entries of a list that are printed

@@ -11,7 +11,7 @@ from own_data.jepa_bias.flow import crossings
 from own_data.jepa_bias.order import COARSE, integrated, learning_order
 from own_data.jepa_bias.result import LearningOrder
 from theory import jepa_bias as predicted
-from theory.jepa_bias._domains import Clock, Objective
+from theory.jepa_bias.domains import Clock, Objective
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Count, Fraction, Positive, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt
 from theory_on_trial.own_data.estimate import Estimate

@@ -14,7 +14,7 @@ import numpy as np
 
 from theory import mixup as predicted
 from theory.mixup import GaussianPair, MixingLaw
-from theory.mixup._domains import LogSampleSize, Mode
+from theory.mixup.domains import LogSampleSize, Mode
 from theory_on_trial.contract import Interval, guarded, require
 
 Samples = Annotated[float, Interval(4, closed="()", why="d + 2 of at least two dimensions")]

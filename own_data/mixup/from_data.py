@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from own_data.gaussian_classes import LEVEL, alone_sufficient, departures, signal_chance
 from own_data.mixup.calculator import SampleSizes, count, where_below
 from own_data.mixup.curves import AngleCurves, Mode
 from theory.mixup import GaussianPair, MixingLaw
@@ -13,7 +14,6 @@ from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Fraction, guarded
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.features import labelled_samples
-from theory_on_trial.own_data.gaussian_classes import LEVEL, alone_sufficient, departures, signal_chance
 from theory_on_trial.own_data.jackknife import GROUPS, at_least, jackknife, share, stratified_groups
 
 Table = Annotated[Any, ANY_NUMBER, MAY_BE_EMPTY]
@@ -120,7 +120,7 @@ def samples_needed_on(
     The origin is put midway between the class means and kappa is 1, the covariance being Sigma / kappa. Cosines, and so
     the sizes, depend on the units of the features, as plain training and Mixup themselves do.
 
-    Where the data are surely not Gaussian with one covariance (`theory_on_trial.own_data.gaussian_classes`, at 1 %), or
+    Where the data are surely not Gaussian with one covariance (`own_data.gaussian_classes`, at 1 %), or
     discriminant analysis surely errs otherwise than such classes would have it, or no signal shows (Wilks' test at
     1 %), the answer is none. Plain training follows the farthest points: no size above n is given as a number, as
     no tail is seen farther out than one sample in n.

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from own_data.gaussian_classes import LEVEL, alone_sufficient, departures, signal_chance
 from own_data.naive_bayes_vs_logistic.fits import Fit, fit, limits
 from own_data.naive_bayes_vs_logistic.learning_curves import growth_exponent, kind_order
 from own_data.naive_bayes_vs_logistic.measured import crossing, measure
@@ -13,7 +14,6 @@ from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Fraction, Interva
 from theory_on_trial.own_data.answer import Doubt
 from theory_on_trial.own_data.estimate import Estimate
 from theory_on_trial.own_data.features import labelled_samples
-from theory_on_trial.own_data.gaussian_classes import LEVEL, alone_sufficient, departures, signal_chance
 from theory_on_trial.own_data.jackknife import GROUPS, Scale, at_least, jackknife, stratified_groups
 
 _LAW = 0.05  # what the law of naive Bayes is off by, relative to the samples; 1.5 times that for their growth
@@ -33,7 +33,7 @@ def assumption_diagnostics(
     where the sign of their difference changes for the last time (`measured.crossing`).
 
     What the theory says holds for Gaussian classes of one covariance. Skewness, kurtosis, farthest points, variances
-    and correlations of the classes are tested at 1 % together (`theory_on_trial.own_data.gaussian_classes`); where
+    and correlations of the classes are tested at 1 % together (`own_data.gaussian_classes`); where
     something is found, where a measured error is surely below the "Bayes error", or where a column alone tells the
     classes, nothing is predicted. Copies of rows and columns that do not vary are left out. Labels without any sign of
     a signal (Wilks' test at 1 %, and no classifier surely better than guessing) are no answer.

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from own_data.naive_bayes_vs_logistic.learning_curves import LogisticCurve, NaiveBayesCurve, learning_curves
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial.mapping import map_cells
+from theory_on_trial.base.mapping import map_cells
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from theory import naive_bayes_vs_logistic as predicted
-from theory.naive_bayes_vs_logistic._domains import DefiniteMatrix, Features, Means
+from theory.naive_bayes_vs_logistic.domains import DefiniteMatrix, Features, Means
 from theory_on_trial.contract import MOST, NON_NEGATIVE, Interval, Positive, guarded, require
 
 _MOST = 1e15  # samples: beyond them the law of the error loses its digits

@@ -13,8 +13,8 @@ from sims.neural_collapse import Problem
 from sims.neural_collapse.gradients import value_and_gradient
 from sims.neural_collapse.objectives import Loss
 from theory import neural_collapse as predicted
-from theory.neural_collapse._domains import Normalisation
-from theory_on_trial.arrays import AnyArray
+from theory.neural_collapse.domains import Normalisation
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, NON_NEGATIVE, Positive, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 from theory_on_trial.own_data.table import features as read_features

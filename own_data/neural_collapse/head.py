@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from theory import neural_collapse as predicted
-from theory.neural_collapse._domains import Normalisation, require_chain
-from theory_on_trial.arrays import AnyArray
+from theory.neural_collapse.domains import Normalisation, require_chain
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import require
 
 _LEAST_DECAY = 1e-100  # powers and products of the decays of all layers must not vanish in float64

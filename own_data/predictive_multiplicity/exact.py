@@ -15,8 +15,8 @@ from own_data.predictive_multiplicity.progress import ProgressSetting, progress_
 from own_data.predictive_multiplicity.result import Multiplicity
 from own_data.predictive_multiplicity.search import Search
 from own_data.predictive_multiplicity.views import Views
-from sims.predictive_multiplicity._domains import Samples, SampleWeights, TimeLimit, Workers
 from sims.predictive_multiplicity.certificates import GordanProgram
+from sims.predictive_multiplicity.domains import Samples, SampleWeights, TimeLimit, Workers
 from sims.predictive_multiplicity.mip import Deadline
 from theory_on_trial.contract import ANY_NUMBER, Interval, guarded
 from theory_on_trial.own_data.answer import Doubt

@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from sims.predictive_multiplicity import Table, aggregate
-from sims.predictive_multiplicity._domains import Samples, SampleWeights
+from sims.predictive_multiplicity.domains import Samples, SampleWeights
 from theory_on_trial.own_data.arrays import entries
 from theory_on_trial.own_data.table import features
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Real
 from sims.predictive_multiplicity import Table, exact_signs, minimise_errors
 from sims.predictive_multiplicity.line_search import Classifier
 from sims.predictive_multiplicity.tasks import Task
-from theory_on_trial.sweep._store import ChunkStore, source_digest
+from theory_on_trial.sweep.store import ChunkStore, source_digest
 
 Folder = str | os.PathLike[str]
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from tqdm import tqdm
 
-from theory_on_trial.progress import disabled
+from theory_on_trial.base.progress import disabled
 
 ProgressSetting = bool | Literal["auto"] | Callable[[int, int, float, float], None]
 

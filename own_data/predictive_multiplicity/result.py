@@ -9,7 +9,7 @@ import pandas as pd
 from own_data.predictive_multiplicity.baseline import Baseline, scores_of
 from own_data.predictive_multiplicity.competitors import Competitors
 from own_data.predictive_multiplicity.inputs import names_of
-from sims.predictive_multiplicity._domains import Samples
+from sims.predictive_multiplicity.domains import Samples
 from theory_on_trial.contract import ANY_NUMBER, guarded, require
 from theory_on_trial.own_data.answer import Answer
 from theory_on_trial.own_data.arrays import numbers

@@ -16,8 +16,8 @@ from sims.predictive_multiplicity import (
     exact_signs,
     flip_errors,
 )
-from sims.predictive_multiplicity._domains import Workers
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights
+from sims.predictive_multiplicity.domains import Workers
 from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
 from sims.predictive_multiplicity.line_search import Classifier, LineSearch
 from sims.predictive_multiplicity.margin_free import MarginFree

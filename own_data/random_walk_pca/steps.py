@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import ANY_NUMBER, Holds, guarded, require
 
 Trajectory = Annotated[Float[AnyArray, "points _"], ANY_NUMBER]

@@ -16,7 +16,7 @@ from sims.in_context_learning import compiler, learner, network, programs, train
 from sims.in_context_learning.baselines import gradient_step, ols, ridge
 from sims.in_context_learning.prompts import sample_prompts
 from theory_on_trial import abstract
-from theory_on_trial.compilation_cache import cache_folder
+from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.contract import Interval
 
 MOST_PROGRAMS = 100

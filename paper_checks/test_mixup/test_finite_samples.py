@@ -8,11 +8,11 @@ import numpy as np
 
 from paper_checks.test_mixup import folded, random_chord, reference_pair, uniform_lambdas
 from sims import mixup as observed
+from sims.wishart import bartlett_factor
 from theory import mixup as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import NormalVariance, RatioOfMeans
-from theory_on_trial.wishart import bartlett_factor
 
 LAW = predicted.MixingLaw.beta(1.0, 8)
 """Uniform lambda; 8 Legendre nodes leave an error of 1e-9 in scores below 10."""

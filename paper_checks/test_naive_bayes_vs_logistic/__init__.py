@@ -11,7 +11,7 @@ import numpy as np
 
 from theory_on_trial import code
 from theory_on_trial.contract import MOST, Interval
-from theory_on_trial.provenance import Source
+from theory_on_trial.trial.provenance import Source
 
 MOST_PROGRAMS = 70
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""

@@ -12,13 +12,13 @@ import numpy as np
 
 from paper_checks.test_naive_bayes_vs_logistic import equicorrelated, two_classes
 from sims import naive_bayes_vs_logistic as observed
+from sims.naive_bayes_vs_logistic.sizes import bisect_sizes, geometric_sizes
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.base.mapping import map_cells, quick_jit, quick_map
 from theory_on_trial.contract import Interval
+from theory_on_trial.decide.trends import crossing
 from theory_on_trial.laws import Bernoulli, Bounded
-from theory_on_trial.mapping import map_cells, quick_jit, quick_map
-from theory_on_trial.sample_complexity import bisect_sizes, geometric_sizes
-from theory_on_trial.trends import crossing
 
 ERROR = 1e-7
 """Chance, for each design, that any of its boxes misses its m*; a claim decides on a few designs."""

@@ -11,9 +11,9 @@ from paper_checks.test_naive_bayes_vs_logistic.test_consistency import regrets
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.base.mapping import map_cells, quick_map
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Bounded, RatioOfMeans
-from theory_on_trial.mapping import map_cells, quick_map
 
 GUESSING = 0.5
 """The error of guessing, in which leads of one learner over the other are measured."""

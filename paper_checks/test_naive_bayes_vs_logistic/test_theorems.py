@@ -10,9 +10,9 @@ from paper_checks.test_naive_bayes_vs_logistic import Samples
 from sims import naive_bayes_vs_logistic as observed
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Fraction, Interval
 from theory_on_trial.laws import Bounded
-from theory_on_trial.mapping import quick_map
 
 Few = Annotated[int, Interval(3, 12, why="2^n points are enumerated")]
 """n, binary features."""

@@ -20,8 +20,8 @@ from paper_checks.test_neural_collapse import (
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 from theory_on_trial import abstract, claim, ours
+from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import Interval
-from theory_on_trial.mapping import quick_map
 
 STEP, MOMENTUM, START = 0.1, 0.9, 0.1  # of the released code
 

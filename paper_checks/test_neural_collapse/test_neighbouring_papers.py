@@ -9,8 +9,8 @@ import numpy as np
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.contract import Interval
-from theory_on_trial.mapping import map_cells
 
 FRAME = ours(
     "Kini et al. 2024 (arXiv 2306.07960), abstract: with non-negative features minimisers form an orthogonal frame; "

@@ -14,10 +14,10 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 
 from sims import predictive_multiplicity as observed
-from sims.predictive_multiplicity._domains import Target
+from sims.predictive_multiplicity.domains import Target
 from theory_on_trial import Trial, abstract, ours
 from theory_on_trial.contract import Interval
-from theory_on_trial.provenance import Source
+from theory_on_trial.trial.provenance import Source
 
 MOST_PROGRAMS = 30
 """Ceiling of the programs that the fast tier may ask XLA for in one process: more are seconds for nothing."""

@@ -15,7 +15,7 @@ from paper_checks.test_predictive_multiplicity import (
     solved,
 )
 from sims import predictive_multiplicity as observed
-from sims.predictive_multiplicity._domains import Target
+from sims.predictive_multiplicity.domains import Target
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, code, ours
 from theory_on_trial.contract import Interval

@@ -6,7 +6,7 @@ import numpy as np
 
 from paper_checks.test_predictive_multiplicity import apart, over
 from sims import predictive_multiplicity as observed
-from sims.predictive_multiplicity._domains import Percentile
+from sims.predictive_multiplicity.domains import Percentile
 from theory import predictive_multiplicity as predicted
 from theory_on_trial import claim, code, ours
 from theory_on_trial.contract import MAY_BE_INFINITE, Interval

@@ -9,9 +9,9 @@ import numpy as np
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.contract import Interval
 from theory_on_trial.laws import Asymptotic
-from theory_on_trial.mapping import map_cells
 
 Dimension = Annotated[int, Interval(2, 100, why="covariances are diagonalised")]
 """Coordinates of a point."""

@@ -9,11 +9,11 @@ from scipy import stats
 
 from paper_checks.test_random_walk_pca import SampledPoints
 from sims import random_walk_pca as observed
+from sims.wishart import bartlett_factor
 from theory import random_walk_pca as predicted
 from theory_on_trial import claim, ours
 from theory_on_trial.contract import MOST, Interval
 from theory_on_trial.laws import Asymptotic, Bounded, NormalVariance, RatioOfMeans
-from theory_on_trial.wishart import bartlett_factor
 
 SECOND_ORDER = 3
 """The variance of rho_1 is off its first order by at most this over d; 1.3 to 2.9 was seen of laws with all moments."""

@@ -10,9 +10,9 @@ from paper_checks.test_random_walk_pca import WITH_DRIFT
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
 from theory_on_trial import claim, ours
+from theory_on_trial.base.mapping import quick_map
 from theory_on_trial.contract import LONGEST, Interval
 from theory_on_trial.laws import Asymptotic
-from theory_on_trial.mapping import quick_map
 
 MODELS = {
     "linear": {"learning_rate": 0.02, "batch": 32},

@@ -9,9 +9,9 @@ from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 from scipy.special import digamma
 
-from theory_on_trial.arrays import AnyArray
+from sims.wishart import bartlett_factor
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import NON_NEGATIVE, POSITIVE, Count, Interval, guarded, require, require_room
-from theory_on_trial.wishart import bartlett_factor
 
 Noise = Annotated[ScalarLike, NON_NEGATIVE]
 Pairs = Annotated[int, Interval(1, 2**40)]

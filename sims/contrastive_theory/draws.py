@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.contrastive_theory._domains import Loss
-from theory_on_trial.arrays import AnyArray
+from sims.contrastive_theory.domains import Loss
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Interval, guarded
 
 Weights = Annotated[Float[AnyArray, " classes"], PROBABILITIES]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.contrastive_theory._domains import Candidates, Critic, Joint, counted
+from sims.contrastive_theory.domains import Candidates, Critic, Joint, counted
 from theory_on_trial.contract import guarded
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from sims.contrastive_theory._domains import Block, Conditionals, Features, Loss, Negatives, Weights, counted
+from sims.contrastive_theory.domains import Block, Conditionals, Features, Loss, Negatives, Weights, counted
 from theory_on_trial.contract import guarded, require
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.cosine_similarity._domains import Factor, Penalised, Ratings
+from sims.cosine_similarity.domains import Factor, Penalised, Ratings
 from theory_on_trial.contract import Positive, guarded, require
 
 Flat = Float[np.ndarray, " numbers"]

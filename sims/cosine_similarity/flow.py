@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.cosine_similarity._domains import Factor, Ratings
+from sims.cosine_similarity.domains import Factor, Ratings
 from sims.cosine_similarity.fits import gradient
 from theory_on_trial.contract import Interval, Positive, guarded, require
 

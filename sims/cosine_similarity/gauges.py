@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from sims.cosine_similarity._domains import Condition, Factor, Invertible, Rows, Vector
+from sims.cosine_similarity.domains import Condition, Factor, Invertible, Rows, Vector
 from theory_on_trial.contract import Interval, guarded
 
 Numbers = Float[np.ndarray, "..."]

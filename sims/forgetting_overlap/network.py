@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import NON_NEGATIVE, USABLE_SCALE, Interval, guarded
 
 Inputs = Annotated[Float[AnyArray, "rows dim"], USABLE_SCALE]

@@ -8,8 +8,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.in_context_learning._domains import GeluForm
-from theory_on_trial.arrays import AnyArray, FloatType
+from sims.in_context_learning.domains import GeluForm
+from theory_on_trial.base.arrays import AnyArray, FloatType
 from theory_on_trial.contract import ANY_NUMBER, guarded, is_traced
 
 Columns = Annotated[Float[AnyArray, "rows *positions"], ANY_NUMBER]

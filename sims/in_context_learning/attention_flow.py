@@ -8,11 +8,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.in_context_learning._domains import Context, Covariance
 from sims.in_context_learning._records import require_shapes
-from theory_on_trial.arrays import AnyArray
+from sims.in_context_learning.domains import Context, Covariance
+from theory_on_trial.base.arrays import AnyArray
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import RISING, Interval, guarded, require
-from theory_on_trial.precision import require_float64
 
 RELATIVE_TOLERANCE = 1e-12
 _MOST_DIMENSIONS = 3  # the quadrature below has 27^d nodes

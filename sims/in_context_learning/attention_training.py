@@ -9,10 +9,10 @@ import optax
 from jax import Array, lax
 from jaxtyping import Float, Key
 
-from sims.in_context_learning._domains import Covariance, Deviation, Rate, Size
+from sims.in_context_learning.domains import Covariance, Deviation, Rate, Size
 from sims.in_context_learning.linear_attention import attention_prediction
 from sims.in_context_learning.prompts import PromptLaw, covariance_root, draw_prompts, require_dimension
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import guarded
 
 Start = Literal["positive", "random"]

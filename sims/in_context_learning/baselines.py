@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from sims.in_context_learning._records import require_prompts, require_representable_squares
 from sims.in_context_learning.prompts import Prompts
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import Count, NonNegative, guarded, is_traced
-from theory_on_trial.precision import require_float64
 
 Kind = Literal["ridge", "gradient_step", "sgd", "nearest_neighbours", "weighted_neighbours"]
 

@@ -15,15 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.in_context_learning._domains import Size
 from sims.in_context_learning.activations import product_terms, require_product_scale
+from sims.in_context_learning.domains import Size
 from sims.in_context_learning.layer import LayerWeights
 from sims.in_context_learning.magnitudes import automatic_scales
 from sims.in_context_learning.network import Layout, Network, Scales
 from sims.in_context_learning.raw import Division, Instruction, Raw, require_instructions
-from theory_on_trial.arrays import AnyArray, FloatType
+from theory_on_trial.base.arrays import AnyArray, FloatType
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import ANY_NUMBER, NON_NEGATIVE, guarded, require
-from theory_on_trial.precision import require_float64
 
 InputBound = Annotated[float, NON_NEGATIVE] | Annotated[Float[AnyArray, "*registers_positions"], NON_NEGATIVE]
 """On the absolute values of the registers at the start: one, one for each, or one for each and position."""

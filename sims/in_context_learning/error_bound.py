@@ -11,7 +11,7 @@ from sims.in_context_learning.layer_error import Choices, Construction, layer_er
 from sims.in_context_learning.magnitudes import layer_bounds
 from sims.in_context_learning.network import Scales
 from sims.in_context_learning.raw import Division, Instruction, Raw, State, applied, operands, require_instructions
-from theory_on_trial.arrays import FloatType
+from theory_on_trial.base.arrays import FloatType
 from theory_on_trial.contract import ANY_NUMBER, Natural, guarded, require
 
 

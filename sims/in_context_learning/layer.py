@@ -8,10 +8,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from sims.in_context_learning._domains import Hidden
 from sims.in_context_learning._records import require_shapes
 from sims.in_context_learning.activations import GeluForm, activated, layer_norm
-from theory_on_trial.arrays import AnyArray
+from sims.in_context_learning.domains import Hidden
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import guarded
 
 LayerNormMode = Literal["ideal", "realised"]

@@ -10,14 +10,14 @@ import numpy as np
 from jax import numpy as jnp
 from jaxtyping import Float
 
-from sims.in_context_learning._domains import Size
 from sims.in_context_learning.activations import GeluForm
 from sims.in_context_learning.compiler import GATE, scales_per_layer
+from sims.in_context_learning.domains import Size
 from sims.in_context_learning.layer import LayerNormMode
 from sims.in_context_learning.magnitudes import LayerBounds, magnitudes_of
 from sims.in_context_learning.network import Scales
 from sims.in_context_learning.raw import Division, Instruction, State
-from theory_on_trial.arrays import FloatType
+from theory_on_trial.base.arrays import FloatType
 from theory_on_trial.contract import guarded
 
 GELU_ULPS = 4

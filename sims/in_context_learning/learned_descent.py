@@ -9,10 +9,10 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key
 
-from sims.in_context_learning._domains import Context, Size
-from theory_on_trial.arrays import AnyArray
+from sims.in_context_learning.domains import Context, Size
+from theory_on_trial.base.arrays import AnyArray
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import NON_NEGATIVE, Interval, guarded, require, require_room
-from theory_on_trial.precision import require_float64
 
 Spectra = Annotated[Float[AnyArray, "tasks dimension"], NON_NEGATIVE]
 """Eigenvalues of Σ x_i x_iᵀ, a row for each task."""

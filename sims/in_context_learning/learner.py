@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.in_context_learning._domains import ProgramSize
 from sims.in_context_learning._records import require_prompts
+from sims.in_context_learning.domains import ProgramSize
 from sims.in_context_learning.prompts import Prompts
-from theory_on_trial.arrays import FloatType
+from theory_on_trial.base.arrays import FloatType
 from theory_on_trial.contract import guarded, require
 
 

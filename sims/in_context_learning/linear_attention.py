@@ -9,9 +9,9 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, ScalarLike
 
-from sims.in_context_learning._domains import Context, Size
 from sims.in_context_learning._records import require_shapes
-from theory_on_trial.arrays import AnyArray
+from sims.in_context_learning.domains import Context, Size
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Interval, guarded, require
 
 Layers = Annotated[int, Interval(1, 100_000)]

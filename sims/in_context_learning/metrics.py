@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from sims.in_context_learning._records import require_prompts
 from sims.in_context_learning.prompts import Prompts
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Natural, guarded, require
 
 Predictor = Callable[[Prompts], AnyArray]

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
-from sims.in_context_learning._domains import Hidden
 from sims.in_context_learning.activations import GeluForm
+from sims.in_context_learning.domains import Hidden
 from sims.in_context_learning.layer import LayerNormMode, LayerWeights, decoder_layer
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Natural, guarded, require
 
 HEADROOM = 9.0

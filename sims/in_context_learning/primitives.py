@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from sims.in_context_learning._domains import Bound
+from sims.in_context_learning.domains import Bound
 from sims.in_context_learning.raw import Division, Raw
 from theory_on_trial.contract import MAY_BE_EMPTY, Interval, Natural, guarded, require
 

@@ -10,12 +10,12 @@ import optax
 from jax import Array, lax
 from jaxtyping import Float, Key
 
-from sims.in_context_learning._domains import Rate, Size
 from sims.in_context_learning._records import require_prompts
 from sims.in_context_learning.baselines import ols, weights_all
+from sims.in_context_learning.domains import Rate, Size
 from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import Prompts, tokens
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Count, guarded, require
 
 ProbeKind = Literal["linear", "mlp"]

@@ -14,13 +14,13 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
 
-from sims.in_context_learning._domains import Bound, ProgramSize, Regulariser
 from sims.in_context_learning.activations import GeluForm
+from sims.in_context_learning.domains import Bound, ProgramSize, Regulariser
 from sims.in_context_learning.layer import LayerNormMode
 from sims.in_context_learning.network import Network, embed, run
 from sims.in_context_learning.primitives import Rows, aff, div, mov, mul
 from sims.in_context_learning.raw import Instruction
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import ANY_NUMBER, NonNegative, guarded, require
 
 

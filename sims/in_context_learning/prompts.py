@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.in_context_learning._domains import Covariance, Deviation, Size
-from theory_on_trial.arrays import AnyArray, FloatType
+from sims.in_context_learning.domains import Covariance, Deviation, Size
+from theory_on_trial.base.arrays import AnyArray, FloatType
 from theory_on_trial.contract import guarded, require, require_room
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Float
 
-from sims.in_context_learning._domains import Bound
+from sims.in_context_learning.domains import Bound
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Natural, guarded, require
 
 State = Float[np.ndarray, "*batch registers positions"]

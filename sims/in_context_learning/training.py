@@ -14,14 +14,14 @@ import optax
 from jax import Array, lax
 from jaxtyping import Float, Key
 
-from sims.in_context_learning._domains import Rate, Size
 from sims.in_context_learning.baselines import Rule, predict_all
+from sims.in_context_learning.domains import Rate, Size
 from sims.in_context_learning.learner import Transformer, require_readable
 from sims.in_context_learning.prompts import PromptLaw, Prompts, draw_prompts, tokens
+from theory_on_trial.base.progress import ProgressSetting, progress_bar
 from theory_on_trial.contract import Interval, NonNegative, guarded
-from theory_on_trial.progress import ProgressSetting, progress_bar
-from theory_on_trial.sweep._run import current_settings
-from theory_on_trial.sweep._store import ChunkStore
+from theory_on_trial.sweep.run import current_settings
+from theory_on_trial.sweep.store import ChunkStore
 
 # Read as it is loaded, and no more of the package than the weights depend on: hours of training hang on it.
 _FILES = [Path(__file__).with_name(f"{name}.py") for name in ("prompts", "learner", "training")]

@@ -5,7 +5,7 @@ from functools import reduce
 import numpy as np
 from jaxtyping import Float
 
-from sims.infinite_width._domains import Activation, Exponent, Exponents, Rate, Some, Wide
+from sims.infinite_width.domains import Activation, Exponent, Exponents, Rate, Some, Wide
 from sims.infinite_width.training import Network
 from theory_on_trial.contract import guarded, require, require_room
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.infinite_width._domains import Activation, Batches, Errors, Samples, Targets
+from sims.infinite_width.domains import Activation, Batches, Errors, Samples, Targets
 from theory_on_trial.contract import guarded, require
 
 Layers = list[Float[np.ndarray, "nets batch _"]]

@@ -8,7 +8,6 @@ network: `Parameters` from `aligned_init` or one of its misaligned relatives, mo
 deep linear nets, pretext tasks, contrastive losses, VICReg.
 """
 
-from sims.jepa_bias._domains import Clock, Objective
 from sims.jepa_bias.contrastive import mean_classifier_loss, unsupervised_loss
 from sims.jepa_bias.crossings import Crossings, up_crossings
 from sims.jepa_bias.data import (
@@ -21,6 +20,7 @@ from sims.jepa_bias.data import (
     static_views,
     temporal_views,
 )
+from sims.jepa_bias.domains import Clock, Objective
 from sims.jepa_bias.factor_flow import Factors, simulate_factors
 from sims.jepa_bias.linearisation import flow_eigenvalues, flow_jacobian, saddle_state
 from sims.jepa_bias.matrix_flow import Run, gradient_descent, gradient_flow, largest_stable_step, require_stable_step

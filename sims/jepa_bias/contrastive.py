@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Holds, guarded
 
 Loss = Literal["hinge", "logistic"]

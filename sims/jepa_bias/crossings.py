@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
 
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import POSITIVE, RISING, Holds, guarded
 
 SEVERAL = Holds("several", "be at least two: a crossing lies between two of them", lambda times: times.size > 1)

@@ -11,9 +11,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.jepa_bias._domains import CrossMoment, Definite, Number, RandomKey, Samples, SecondMoment, Variances
+from sims.jepa_bias.domains import CrossMoment, Definite, Number, RandomKey, Samples, SecondMoment, Variances
 from sims.jepa_bias.networks import small_rotation
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Interval, guarded, is_traced, require, require_room
 
 Share = Annotated[Number, Interval(0, 1, "(]", why="nothing is ever seen at 0")]

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from sims.jepa_bias._domains import Covariance, Number, RealDepth, Regression, Start, Times
+from sims.jepa_bias.domains import Covariance, Number, RealDepth, Regression, Start, Times
 from sims.jepa_bias.integrate import states_at
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import POSITIVE, guarded, is_traced, require
-from theory_on_trial.precision import require_float64
 
 
 class Factors(NamedTuple):

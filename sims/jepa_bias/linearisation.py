@@ -11,10 +11,10 @@ from jax import Array
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Complex, Float
 
-from sims.jepa_bias._domains import Basis, CrossMoment, Definite, Depth, Objective, RandomKey
+from sims.jepa_bias.domains import Basis, CrossMoment, Definite, Depth, Objective, RandomKey
 from sims.jepa_bias.networks import Network, Parameters, diagonal_network, require_fitting
 from sims.jepa_bias.objectives import gradients
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import POSITIVE, Natural, guarded, require
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.jepa_bias._domains import Basis, CrossMoment, Definite, Depth, Number, Objective, SecondMoment
+from sims.jepa_bias.domains import Basis, CrossMoment, Definite, Depth, Number, Objective, SecondMoment
 from sims.jepa_bias.networks import Network, Parameters, balance, encoder, require_fitting
 from sims.jepa_bias.objectives import gradients
 from theory_on_trial.contract import POSITIVE, Interval, Size, guarded, is_traced, require, require_room

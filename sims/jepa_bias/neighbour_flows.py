@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from sims.jepa_bias._domains import CrossMoment, Definite, Dimension, Number, RandomKey, SecondMoment, Times
+from sims.jepa_bias.domains import CrossMoment, Definite, Dimension, Number, RandomKey, SecondMoment, Times
 from sims.jepa_bias.integrate import TOLERANCE, states_at
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import POSITIVE, Holds, guarded, require_room
-from theory_on_trial.precision import require_float64
 
 AWAY_FROM_ZERO = Holds(
     "nonzero", "have a non-zero entry (0 is a saddle, where nothing moves)", lambda start: bool(start.any())

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from sims.jepa_bias._domains import Basis, Depth, Dimension, Number, Objective, RandomKey, Start
-from theory_on_trial.arrays import AnyArray
+from sims.jepa_bias.domains import Basis, Depth, Dimension, Number, Objective, RandomKey, Start
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Is, guarded, require, require_room
 
 Misalignment = Literal["predictor_rotation", "predictor_noise", "predictor_symmetric"]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.jepa_bias._domains import CrossMoment, Matrix, Objective, SecondMoment
+from sims.jepa_bias.domains import CrossMoment, Matrix, Objective, SecondMoment
 from sims.jepa_bias.networks import Network, Parameters, encoder, require_fitting
 from theory_on_trial.contract import guarded, require
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.jepa_bias._domains import Dimension, Number, RandomKey
+from sims.jepa_bias.domains import Dimension, Number, RandomKey
 from theory_on_trial.contract import COVARIANCE, Is, guarded, is_traced, require, require_room
 
 

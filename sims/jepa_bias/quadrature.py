@@ -13,10 +13,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.jepa_bias._domains import Clock, Covariance, Fraction, Objective, RealDepth, Regression, Start, Times
+from sims.jepa_bias.domains import Clock, Covariance, Fraction, Objective, RealDepth, Regression, Start, Times
 from sims.jepa_bias.scalar_flow import exponent_and_speed, require_target
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import guarded
-from theory_on_trial.precision import require_float64
 
 RISING_PANELS = 96  # far from the asymptote
 LATE_PANELS = 136  # close to it

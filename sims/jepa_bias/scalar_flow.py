@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from sims.jepa_bias._domains import Clock, Covariance, Fraction, Number, Objective, RealDepth, Regression, Start, Times
+from sims.jepa_bias.domains import Clock, Covariance, Fraction, Number, Objective, RealDepth, Regression, Start, Times
 from sims.jepa_bias.integrate import states_at, time_of_zero
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import guarded, is_traced, require
-from theory_on_trial.precision import require_float64
 
 
 @guarded(double=False)

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from sims.jepa_bias._domains import Number
-from theory_on_trial.arrays import AnyArray
+from sims.jepa_bias.domains import Number
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import NON_NEGATIVE, Holds, guarded
 
 SAMPLES = Holds("samples", "hold at least two samples", lambda view: len(view) > 1)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from sims.low_dim_diffusion._domains import (
+from sims.low_dim_diffusion.domains import (
     Bases,
     Dim,
     Draws,

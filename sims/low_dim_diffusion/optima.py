@@ -6,8 +6,8 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.low_dim_diffusion._domains import Dim, Level, Order, Points, PointWeights
 from sims.low_dim_diffusion.denoising import cubature, denoising_loss, gauss_hermite
+from sims.low_dim_diffusion.domains import Dim, Level, Order, Points, PointWeights
 from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Interval, guarded, require
 
 Plane = Annotated[Float[np.ndarray, "points 2"], USABLE_SCALE]

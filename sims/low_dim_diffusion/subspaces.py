@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from sims.low_dim_diffusion._domains import Dim, Draws, Natural
+from sims.low_dim_diffusion.domains import Dim, Draws, Natural
 from theory_on_trial.contract import POSITIVE, USABLE_SCALE, Interval, NonNegative, guarded, require, require_room
 
 Spectrum = Annotated[Float[np.ndarray, " d"], POSITIVE, USABLE_SCALE]

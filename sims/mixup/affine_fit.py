@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float
 
-from sims.mixup._domains import Iterations, Labels, Masks, Masses, Nodes, Points, Ridge, Tolerance
 from sims.mixup.data import warn_of_one_class
+from sims.mixup.domains import Iterations, Labels, Masks, Masses, Nodes, Points, Ridge, Tolerance
 from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import USABLE_SCALE, guarded
-from theory_on_trial.precision import require_float64
 
 Operators = Annotated[Float[AnyArray, "atoms dim dim"], USABLE_SCALE]
 

@@ -10,11 +10,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Key
 
-from sims.mixup._domains import Covariance, Mean, Separability
 from sims.mixup.data import covariance_factor
+from sims.mixup.domains import Covariance, Mean, Separability
+from theory_on_trial.base.mapping import map_cells
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import Interval, guarded, require
-from theory_on_trial.mapping import map_cells
-from theory_on_trial.precision import require_float64
 
 OperatorSampler = Callable[[Array], tuple[Array, Array, Array]]
 NORMALS = np.linspace(-9.5, 9.5, 401)

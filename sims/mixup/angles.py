@@ -9,7 +9,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.mixup._domains import (
+from sims.mixup.affine_fit import fit_masks
+from sims.mixup.data import LabelLaw, Size, pair_sample, require_halves, signed_points
+from sims.mixup.domains import (
     DIRECTED,
     Factor,
     InputWeights,
@@ -22,14 +24,12 @@ from sims.mixup._domains import (
     Separabilities,
     Shape,
 )
-from sims.mixup.affine_fit import fit_masks
-from sims.mixup.data import LabelLaw, Size, pair_sample, require_halves, signed_points
 from sims.mixup.erm_fit import fit_erm
 from sims.mixup.mixup_fit import fit_mixup, fit_mixup_sampled
 from sims.mixup.newton import TOLERANCE
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
+from theory_on_trial.base.mapping import map_cells
 from theory_on_trial.contract import ANY_NUMBER, guarded
-from theory_on_trial.mapping import map_cells
 
 Learner = Callable[..., Float[Array, "dim"]]
 Vectors = Annotated[Float[AnyArray, "*#cells dim"], DIRECTED, ANY_NUMBER]

@@ -10,8 +10,8 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key
 
-from sims.mixup._domains import Covariance, Factor, Labels, Mean, Points, Separability
-from theory_on_trial.arrays import AnyArray
+from sims.mixup.domains import Covariance, Factor, Labels, Mean, Points, Separability
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Interval, guarded, is_traced, require
 
 LabelLaw = Literal["balanced", "random"]

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float
 
-from sims.mixup._domains import Points
+from sims.mixup.domains import Points
 from sims.mixup.newton import EVALUATIONS, TOLERANCE, minimise
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import guarded
-from theory_on_trial.precision import require_float64
 
 
 class HardMargin(NamedTuple):

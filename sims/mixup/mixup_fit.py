@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Key
 
-from sims.mixup._domains import InputWeights, Iterations, Labels, Masses, Nodes, Points, Ridge, Tolerance
 from sims.mixup.data import warn_of_one_class
+from sims.mixup.domains import InputWeights, Iterations, Labels, Masses, Nodes, Points, Ridge, Tolerance
 from sims.mixup.newton import EVALUATIONS, TOLERANCE, Fit, minimise
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import guarded, is_traced, require
-from theory_on_trial.precision import require_float64
 
 
 @guarded(double=False)

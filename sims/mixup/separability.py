@@ -6,9 +6,9 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.mixup._domains import InputWeights, Labels, Masses, Nodes, Points
 from sims.mixup.data import warn_of_one_class
-from theory_on_trial.arrays import AnyArray
+from sims.mixup.domains import InputWeights, Labels, Masses, Nodes, Points
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Holds, guarded, require
 
 

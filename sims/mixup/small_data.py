@@ -9,11 +9,13 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.mixup._domains import BINARY, Masses, Nodes
 from sims.mixup.affine_fit import fit_masks
 from sims.mixup.data import require_halves
+from sims.mixup.domains import BINARY, Masses, Nodes
 from sims.mixup.mixup_fit import fit_mixup
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
+from theory_on_trial.base.mapping import map_cells
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import (
     LONGEST,
     POSITIVE,
@@ -25,8 +27,6 @@ from theory_on_trial.contract import (
     is_traced,
     require,
 )
-from theory_on_trial.mapping import map_cells
-from theory_on_trial.precision import require_float64
 
 Digit = Annotated[int, Interval(0, 9)]
 

@@ -11,11 +11,11 @@ from jax import Array, lax
 from jax.scipy.special import erfc
 from jaxtyping import Bool, Float, Key, ScalarLike
 
-from sims.mixup._domains import Factor, Kept, LogSampleSize, Mean, Separability
+from sims.mixup.domains import Factor, Kept, LogSampleSize, Mean, Separability
 from sims.mixup.erm_fit import hard_margin
+from theory_on_trial.base.mapping import map_cells
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import guarded, require
-from theory_on_trial.mapping import map_cells
-from theory_on_trial.precision import require_float64
 
 LARGEST_D = 26  # beyond, the inner radii need more Newton steps than are taken
 MOST_POINTS = 2**20

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.multicalibration_boosting._domains import Basis, Function, Probabilities, Seed, Values
+from sims.multicalibration_boosting.domains import Basis, Function, Probabilities, Seed, Values
 from theory_on_trial.contract import PROBABILITIES, USABLE_SCALE, Interval, guarded
 
 Step = Annotated[float, Interval(-1e25, 1e25)]

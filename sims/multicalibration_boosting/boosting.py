@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.multicalibration_boosting._domains import Basis, Function, Grid, Probabilities, Values
+from sims.multicalibration_boosting.domains import Basis, Function, Grid, Probabilities, Values
 from theory_on_trial.contract import Interval, UnitInterval, guarded
 
 Predictions = Annotated[Float[np.ndarray, " cells"], Interval(-1e50, 1e50)]

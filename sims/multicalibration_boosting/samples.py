@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from sims.multicalibration_boosting._domains import Counts, Levels
+from sims.multicalibration_boosting.domains import Counts, Levels
 from theory_on_trial.contract import Interval, UnitInterval, guarded, require
 
 Chances = Annotated[Float[np.ndarray, " levels"], Interval(0, 1)]

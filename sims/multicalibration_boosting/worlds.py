@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.linalg import block_diag
 
-from sims.multicalibration_boosting._domains import Cells, Dim, Seed
+from sims.multicalibration_boosting.domains import Cells, Dim, Seed
 from theory_on_trial.contract import USABLE_SCALE, Interval, UnitInterval, guarded, require
 
 

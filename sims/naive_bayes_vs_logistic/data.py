@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.naive_bayes_vs_logistic._domains import (
+from sims.naive_bayes_vs_logistic.domains import (
     DefiniteCovariance,
     Factor,
     Labels,

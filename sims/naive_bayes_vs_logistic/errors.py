@@ -10,7 +10,7 @@ from jax import Array
 from jax.scipy.special import ndtr
 from jaxtyping import Float
 
-from sims.naive_bayes_vs_logistic._domains import Covariance, Means, Points, Priors
+from sims.naive_bayes_vs_logistic.domains import Covariance, Means, Points, Priors
 from sims.naive_bayes_vs_logistic.labels import equal_priors
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule, Rule, require_rule
 from theory_on_trial.contract import Interval, guarded, is_traced, require, require_room

@@ -10,8 +10,8 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 from jaxtyping import Float, Int, Key
 
-from sims.naive_bayes_vs_logistic._domains import Classes, LabelScheme, Priors, Size
-from theory_on_trial.arrays import AnyArray
+from sims.naive_bayes_vs_logistic.domains import Classes, LabelScheme, Priors, Size
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import LONGEST, Interval, guarded, is_traced, require
 
 MOST_DRAWS = 10**6

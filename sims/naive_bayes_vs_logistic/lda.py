@@ -8,7 +8,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.naive_bayes_vs_logistic._domains import (
+from sims.naive_bayes_vs_logistic.data import gaussian_classes
+from sims.naive_bayes_vs_logistic.domains import (
     Counts,
     DefiniteMatrix,
     InvertibleFactor,
@@ -18,7 +19,6 @@ from sims.naive_bayes_vs_logistic._domains import (
     Number,
     Priors,
 )
-from sims.naive_bayes_vs_logistic.data import gaussian_classes
 from sims.naive_bayes_vs_logistic.errors import conditional_error
 from sims.naive_bayes_vs_logistic.labels import draw_labels
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Key
 
-from sims.naive_bayes_vs_logistic._domains import (
+from sims.naive_bayes_vs_logistic.data import covariance_factor, gaussian_classes
+from sims.naive_bayes_vs_logistic.domains import (
     Classes,
     DefiniteCovariance,
     Features,
@@ -22,7 +23,6 @@ from sims.naive_bayes_vs_logistic._domains import (
     require_every_class,
     require_sizes,
 )
-from sims.naive_bayes_vs_logistic.data import covariance_factor, gaussian_classes
 from sims.naive_bayes_vs_logistic.errors import conditional_error
 from sims.naive_bayes_vs_logistic.labels import draw_counts, draw_labels, draw_while
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from sims.naive_bayes_vs_logistic._domains import (
+from sims.naive_bayes_vs_logistic.domains import (
     Classes,
     InverseRidge,
     Labels,
@@ -19,7 +19,7 @@ from sims.naive_bayes_vs_logistic._domains import (
 )
 from sims.naive_bayes_vs_logistic.linear_rule import FiniteRule, LinearRule, Rule, require_rule
 from sims.naive_bayes_vs_logistic.logistic_solver import LogisticProblem, minimise
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Interval, guarded, require
 
 Iterations = Annotated[int | Int[AnyArray, ""], Interval(1, 10**6, why="a compiled loop cannot be interrupted")]

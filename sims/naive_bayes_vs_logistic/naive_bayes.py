@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from sims.naive_bayes_vs_logistic._domains import (
+from sims.naive_bayes_vs_logistic.domains import (
     Classes,
     Features,
     Labels,
@@ -19,9 +19,9 @@ from sims.naive_bayes_vs_logistic._domains import (
     require_sizes,
 )
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import NON_NEGATIVE, guarded, is_traced, require
-from theory_on_trial.precision import require_float64
 
 
 @guarded(double=False)

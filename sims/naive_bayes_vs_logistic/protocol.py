@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Int, Key
 
-from sims.naive_bayes_vs_logistic._domains import Classes, InverseRidge, Means, Number, Tolerance, Variances
+from sims.naive_bayes_vs_logistic.domains import Classes, InverseRidge, Means, Number, Tolerance, Variances
 from sims.naive_bayes_vs_logistic.learning_curves import logistic_errors, naive_bayes_errors
 from theory_on_trial.contract import FRACTION, Interval, guarded, require
 

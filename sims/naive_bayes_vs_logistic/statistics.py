@@ -6,10 +6,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.naive_bayes_vs_logistic._domains import Counts, Factor, MaxSamples, Means, Variances
 from sims.naive_bayes_vs_logistic.data import coloured
+from sims.naive_bayes_vs_logistic.domains import Counts, Factor, MaxSamples, Means, Variances
+from sims.wishart import bartlett_factor, chi_square
 from theory_on_trial.contract import guarded, is_traced, require
-from theory_on_trial.wishart import bartlett_factor, chi_square
 
 
 @guarded(double=False)

@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.neural_collapse._domains import MOST_NUMBERS, ModestRate, Momentum, Steps
+from sims.neural_collapse.domains import MOST_NUMBERS, ModestRate, Momentum, Steps
 from theory_on_trial.contract import LONGEST, Interval, guarded, require
 
 

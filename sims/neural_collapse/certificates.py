@@ -5,8 +5,8 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.neural_collapse._domains import ClassSizes, Loss
-from theory_on_trial.arrays import AnyArray
+from sims.neural_collapse.domains import ClassSizes, Loss
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Interval, guarded, require
 
 PlainDecay = Annotated[float, Interval(0, closed="()", why="no minimiser exists otherwise")]

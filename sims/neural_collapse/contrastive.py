@@ -8,8 +8,8 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Key, ScalarLike
 
-from sims.neural_collapse._domains import MOST_NUMBERS, ModestRate, Steps
-from theory_on_trial.arrays import AnyArray
+from sims.neural_collapse.domains import MOST_NUMBERS, ModestRate, Steps
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import LARGEST, LONGEST, SMALLEST, USABLE_SCALE, Interval, guarded, require
 
 Batches = tuple[tuple[int, ...], ...]

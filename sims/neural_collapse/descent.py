@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Int, Key, ScalarLike
 
-from sims.neural_collapse._domains import Deviation, Momentum, Rate, Steps, Widths, require_depth, require_records
+from sims.neural_collapse.domains import Deviation, Momentum, Rate, Steps, Widths, require_depth, require_records
 from sims.neural_collapse.metrics import Collapse, Targets, balanced_targets, collapse
 from sims.neural_collapse.objectives import Problem, objective
 from sims.neural_collapse.parameters import Head, initial_head

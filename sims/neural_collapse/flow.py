@@ -9,11 +9,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.neural_collapse._domains import Deviation, Momentum, Rate, Steps, require_records
 from sims.neural_collapse.descent import at_rest, heavy_ball
+from sims.neural_collapse.domains import Deviation, Momentum, Rate, Steps, require_records
 from sims.neural_collapse.objectives import Problem, objective, product, require_fit
 from sims.neural_collapse.parameters import Head
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import POSITIVE, guarded
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.neural_collapse._domains import ClassSizes
+from sims.neural_collapse.domains import ClassSizes
 from sims.neural_collapse.objectives import Problem, product, require_fit
 from sims.neural_collapse.parameters import Head
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, require
 
 

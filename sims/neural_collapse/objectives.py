@@ -17,9 +17,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, ScalarLike
 
-from sims.neural_collapse._domains import ClassSizes, Decay, Loss
+from sims.neural_collapse.domains import ClassSizes, Decay, Loss
 from sims.neural_collapse.parameters import Head, require_head
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import NON_NEGATIVE, Count, guarded, require
 
 

@@ -7,12 +7,12 @@ import numpy as np
 from jaxtyping import Float, Key
 from threadpoolctl import threadpool_limits
 
-from sims.neural_collapse._domains import Deviation, Starts, Widths, require_depth
+from sims.neural_collapse.domains import Deviation, Starts, Widths, require_depth
 from sims.neural_collapse.gradients import Slope, flatten, hessian, unflatten, value_and_gradient
 from sims.neural_collapse.objectives import Problem, require_fit
 from sims.neural_collapse.parameters import Head, require_memory
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import Interval, guarded
-from theory_on_trial.precision import require_float64
 
 RESTARTS = 4
 NULL_EIGENVALUE = 1e-9

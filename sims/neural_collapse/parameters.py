@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.neural_collapse._domains import MOST_NUMBERS, Deviation, Widths
-from theory_on_trial.arrays import AnyArray
+from sims.neural_collapse.domains import MOST_NUMBERS, Deviation, Widths
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Size, guarded, require
 
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Key
 
-from sims.neural_collapse._domains import Deviation, Starts, Widths
+from sims.neural_collapse.domains import Deviation, Starts, Widths
 from sims.neural_collapse.metrics import class_means
 from sims.neural_collapse.objectives import Problem
 from sims.neural_collapse.optimise import Optimum, optima

@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Real
 
-from sims.predictive_multiplicity._domains import Formulation, Margin, Share, TimeLimit, Tolerances
+from sims.predictive_multiplicity.domains import Share, TimeLimit, Tolerances
 from sims.predictive_multiplicity.exact_solver import Baseline, ExactSolver, Solution, dichotomy_of
 from sims.predictive_multiplicity.flips import FlipErrors
 from sims.predictive_multiplicity.table import AnyTable
@@ -70,20 +70,17 @@ def ambiguity_by_coverage(
     baseline: Baseline,
     tolerance: Share,
     *,
-    formulation: Formulation = "margin_free",
-    margin: Margin = 1e-4,
     time_limit: TimeLimit = None,
-    exact: bool = False,
 ) -> Coverage:
     """Ambiguity at one tolerance ε: take the competitor that flips most of what is not covered yet, until none does.
 
     An optimum of 0 proves that the covered rows are all ambiguous ones; where a program ran out of time (`time_limit`
     seconds each) before finding a row, the bound is the whole sample.
-    Arguments and errors as `discrepancy_path`. Source: derived here.
+    Errors as `discrepancy_path`. Source: derived here.
     """
     dichotomy = dichotomy_of(table, baseline)
     admitted = tolerance_of(table, tolerance)
-    exact_solver = ExactSolver(table, formulation=formulation, margin=margin, exact=exact)
+    exact_solver = ExactSolver(table)
     exact_solver.admit(baseline)
     covered = np.zeros(len(table.rows), bool)
     solutions: list[Solution] = []

@@ -21,9 +21,9 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Bool, Float, Int, Real
 
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import require
-from theory_on_trial.precision import require_float64
 
 LARGEST_HALF = 10**10
 """Cells of one half: hours of work."""

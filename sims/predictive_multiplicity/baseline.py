@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int
 
-from sims.predictive_multiplicity._domains import Formulation, Margin, Scores, TimeLimit
 from sims.predictive_multiplicity.certificates import GordanProgram
+from sims.predictive_multiplicity.domains import Formulation, Margin, Scores, TimeLimit
 from sims.predictive_multiplicity.exact_solver import ExactSolver, Solution, certified
 from sims.predictive_multiplicity.incumbents import AllBelow, Incumbents
 from sims.predictive_multiplicity.margin_free import MarginFree
@@ -26,7 +26,6 @@ def minimise_errors(
     formulation: Formulation = "margin_free",
     margin: Margin = 1e-4,
     time_limit: TimeLimit = None,
-    exact: bool = False,
 ) -> Solution:
     """A linear classifier with the least number of errors, E_0 = min_b E(b): the baseline h_0.
 
@@ -38,13 +37,11 @@ def minimise_errors(
         formulation: the program that is solved.
         margin: γ of the two formulations that have one, and of circuits that could not be made rational.
         time_limit: seconds.
-        exact: whether a formulation with a margin is followed by the margin-free one, which starts from its answer and
-            makes the certificate "exact".
 
     Raises RuntimeError for an answer that does not recount.
     Source: Marx, Calmon & Ustun 2020; the margin-free formulation is derived here.
     """
-    exact_solver = ExactSolver(table, formulation=formulation, margin=margin, exact=exact)
+    exact_solver = ExactSolver(table, formulation=formulation, margin=margin)
     return exact_solver.solve(least_errors(table), time_limit=time_limit)
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Real
 
-from sims.predictive_multiplicity._domains import Chances, Criterion, Joint
+from sims.predictive_multiplicity.domains import Chances, Criterion, Joint
 from sims.predictive_multiplicity.highs import solve
 from sims.predictive_multiplicity.mip import Limits, Program
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import MAY_BE_INFINITE, NonNegative, guarded, require
 
 Scores = Annotated[Real[AnyArray, "atoms"], MAY_BE_INFINITE]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity._domains import Relaxed
+from sims.predictive_multiplicity.domains import Relaxed
 from sims.predictive_multiplicity.table import AnyTable
 from theory_on_trial.contract import Natural, guarded, require
 

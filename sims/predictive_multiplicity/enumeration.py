@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from sims.predictive_multiplicity._domains import Counts, Points
 from sims.predictive_multiplicity.arrangement import fold_cells, half_of_cells, lift, require_general_position
-from theory_on_trial.arrays import AnyArray
+from sims.predictive_multiplicity.domains import Counts, Points
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import UNIT_INTERVAL, guarded, require
 
 LARGEST_TOTAL = 10**7

@@ -1,13 +1,13 @@
 """Exact answers: a formulation solves a task, and the answer is certified before it is returned."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.predictive_multiplicity._domains import Dichotomy, Formulation
 from sims.predictive_multiplicity.big_m import BigM
 from sims.predictive_multiplicity.certificates import GordanProgram, Weights, exact_signs
+from sims.predictive_multiplicity.domains import Dichotomy, Formulation
 from sims.predictive_multiplicity.incumbents import Incumbents
 from sims.predictive_multiplicity.margin_free import MarginFree
 from sims.predictive_multiplicity.mip import Deadline
@@ -64,29 +64,20 @@ def dichotomy_of(table: Table, baseline: Baseline) -> Dichotomy:
 class ExactSolver:
     """Solves tasks on one table: rows and dichotomies found for one task serve the next.
 
-    formulation : "margin_free", "big_m" or "published". margin : the γ of the two
-    formulations that have one, and of circuits that could not be made rational.
-    exact : whether a formulation with a margin is followed by the margin-free one, which starts from its answer and
-    makes the certificate "exact".
+    formulation : "margin_free", "big_m" or "published". margin : the γ of the two formulations that have one, and of
+    circuits that could not be made rational.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        *,
-        formulation: Formulation = "margin_free",
-        margin: float = 1e-4,
-        exact: bool = False,
-    ):
+    def __init__(self, table: Table, *, formulation: Formulation = "margin_free", margin: float = 1e-4):
         self.table = table
         self.gordan = GordanProgram(table)
         self.incumbents = Incumbents(table)
-        self._engines: list[Any] = []
-        if formulation != "margin_free":
+        self._engine: MarginFree | WithWeights
+        if formulation == "margin_free":
+            self._engine = MarginFree(table, self.gordan, margin)
+        else:
             form = (BigM if formulation == "big_m" else Published)(table, margin)
-            self._engines.append(WithWeights(form, self.gordan, margin))
-        if formulation == "margin_free" or exact:
-            self._engines.append(MarginFree(table, self.gordan, margin))
+            self._engine = WithWeights(form, self.gordan, margin)
         for constant in (0, 1):
             self.admit(np.full(len(table.rows), constant))
 
@@ -105,9 +96,7 @@ class ExactSolver:
 
         Raises RuntimeError if an answer does not recount.
         """
-        deadline = Deadline(time_limit)
-        for engine in self._engines:
-            bound, certificate = engine.solve(task, self.incumbents, deadline)
+        bound, certificate = self._engine.solve(task, self.incumbents, Deadline(time_limit))
         known = self.incumbents.best(task)
         if known is None:
             raise RuntimeError("no dichotomy is known that the task admits")

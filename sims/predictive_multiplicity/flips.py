@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, Real
 
-from sims.predictive_multiplicity._domains import Formulation, Margin, TimeLimit, Workers
+from sims.predictive_multiplicity.domains import Formulation, Margin, TimeLimit, Workers
 from sims.predictive_multiplicity.exact_solver import Baseline, ExactSolver, Solution, dichotomy_of
 from sims.predictive_multiplicity.table import AnyTable, Table
 from sims.predictive_multiplicity.tasks import least_errors
@@ -32,7 +32,6 @@ def flip_errors(
     formulation: Formulation = "margin_free",
     margin: Margin = 1e-4,
     time_limit: TimeLimit = None,
-    exact: bool = False,
     workers: Workers = 1,
 ) -> FlipErrors:
     """E_k = min E(b) over linear dichotomies with b_k != h_0(k), for the given rows (all if not given).
@@ -46,7 +45,6 @@ def flip_errors(
         formulation: as `minimise_errors`.
         margin: as `minimise_errors`.
         time_limit: seconds for each row; bounds and errors then differ where it was too short.
-        exact: as `minimise_errors`.
         workers: processes that share the rows, each with its own relaxation; started afresh, so that a script needs
             the usual `if __name__ == "__main__"`.
 
@@ -64,7 +62,7 @@ def flip_errors(
     rows = np.arange(len(table.rows)) if rows is None else rows
     largest, last = rows.max(initial=0), len(table.rows) - 1
     require(largest <= last, f"rows must be indices from 0 to {last}, got {largest}")
-    arguments = table, baseline, {"formulation": formulation, "margin": margin, "exact": exact}, time_limit
+    arguments = table, baseline, {"formulation": formulation, "margin": margin}, time_limit
     distinct = list(dict.fromkeys(rows.tolist()))
     if workers == 1:
         worker = _Worker(*arguments)

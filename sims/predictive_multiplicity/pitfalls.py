@@ -5,8 +5,8 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.predictive_multiplicity._domains import Margin, Share
 from sims.predictive_multiplicity.big_m import BigM
+from sims.predictive_multiplicity.domains import Margin, Share
 from sims.predictive_multiplicity.exact_solver import Baseline, dichotomy_of
 from sims.predictive_multiplicity.highs import solve
 from sims.predictive_multiplicity.mip import Limits

@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.predictive_multiplicity._domains import Dichotomies, Dichotomy, Features, Mixings, Weights
+from sims.predictive_multiplicity.domains import Dichotomies, Dichotomy, Features, Mixings, Weights
 from theory_on_trial.contract import MAY_BE_EMPTY, Size, guarded, require
 
 SMALLEST_PENALTY = 1e-4

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Real
 
-from sims.predictive_multiplicity._domains import (
+from sims.predictive_multiplicity.domains import (
     Costs,
     FeatureWeights,
     Menus,

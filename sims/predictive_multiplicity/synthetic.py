@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Int, Key
 
-from sims.predictive_multiplicity._domains import Noise
+from sims.predictive_multiplicity.domains import Noise
 from theory_on_trial.contract import Size, guarded, require_room
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.predictive_multiplicity._domains import Dichotomy, Labels, Samples, SampleWeights, Target
+from sims.predictive_multiplicity.domains import Dichotomy, Labels, Samples, SampleWeights, Target
 from theory_on_trial.contract import MAY_BE_EMPTY, guarded, require
 from theory_on_trial.own_data.arrays import numbers
 

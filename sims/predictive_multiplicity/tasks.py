@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Real
 
-from sims.predictive_multiplicity._domains import Share
+from sims.predictive_multiplicity.domains import Share
 from sims.predictive_multiplicity.table import AnyTable, Table
 from theory_on_trial.contract import guarded
 

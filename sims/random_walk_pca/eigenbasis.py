@@ -8,11 +8,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.random_walk_pca._domains import NOT_ALL_ZERO
+from sims.random_walk_pca.domains import NOT_ALL_ZERO
 from sims.random_walk_pca.pca import Components, block_power
-from theory_on_trial.arrays import AnyArray
+from sims.wishart import bartlett_factor
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import NON_NEGATIVE, Count, Holds, guarded, require
-from theory_on_trial.wishart import bartlett_factor
 
 FALLING = Holds("falling", "be in decreasing order", lambda values: bool(np.all(np.diff(values) <= 0)))
 PopulationEigenvalues = Annotated[Float[AnyArray, "axes"], NON_NEGATIVE, NOT_ALL_ZERO, FALLING]

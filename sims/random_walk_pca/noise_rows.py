@@ -8,10 +8,10 @@ from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.random_walk_pca._domains import NumberOfPoints, Scales
-from theory_on_trial.arrays import AnyArray, FloatType
+from sims.random_walk_pca.domains import NumberOfPoints, Scales
+from sims.wishart import bartlett_factor
+from theory_on_trial.base.arrays import AnyArray, FloatType
 from theory_on_trial.contract import Count, Interval, Size, guarded, require, require_room
-from theory_on_trial.wishart import bartlett_factor
 
 Law = Literal["gaussian", "rademacher", "uniform", "laplace", "student", "cauchy"]
 """Of one coordinate of a step."""

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from sims.random_walk_pca._domains import Cloud, Points, VariedGram
+from sims.random_walk_pca.domains import Cloud, Points, VariedGram
 from sims.random_walk_pca.processes import centre, centre_gram
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import LONGEST, Interval, guarded, require
 
 Components = Annotated[int, Interval(1, LONGEST)]

@@ -8,8 +8,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.random_walk_pca._domains import Cloud
-from theory_on_trial.arrays import AnyArray
+from sims.random_walk_pca.domains import Cloud
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import MAY_BE_EMPTY, Holds, guarded, require
 
 # float32's rounding is far below.

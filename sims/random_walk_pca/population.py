@@ -9,7 +9,7 @@ from typing import NamedTuple, Unpack
 import numpy as np
 from jaxtyping import Float, ScalarLike
 
-from sims.random_walk_pca._domains import Flag, NumberOfPoints, Process
+from sims.random_walk_pca.domains import Flag, NumberOfPoints, Process
 from sims.random_walk_pca.pca import Components
 from theory_on_trial.contract import guarded, require, require_room
 

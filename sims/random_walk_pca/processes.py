@@ -8,8 +8,8 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, ScalarLike
 
-from sims.random_walk_pca._domains import Averaging, Flag, Momentum, Process, Reversion
-from theory_on_trial.arrays import AnyArray
+from sims.random_walk_pca.domains import Averaging, Flag, Momentum, Process, Reversion
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import guarded
 
 

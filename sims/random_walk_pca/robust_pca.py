@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Bool, Float, Key, ScalarLike
 
-from sims.random_walk_pca._domains import Points
-from theory_on_trial.arrays import AnyArray
+from sims.random_walk_pca.domains import Points
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import LONGEST, POSITIVE, Interval, Natural, Size, guarded, require, require_room
 
 MEDIAN_OF_SQUARED_NORMAL = 0.45493642311957283

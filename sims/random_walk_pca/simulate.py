@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.random_walk_pca._domains import NumberOfPoints, Process, Scales
+from sims.random_walk_pca.domains import NumberOfPoints, Process, Scales
 from sims.random_walk_pca.noise_rows import Freedom, Law, equivalent_gaussian_noise, noise
 from sims.random_walk_pca.pca import gram_variances
 from sims.random_walk_pca.processes import trajectory

@@ -8,9 +8,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.random_walk_pca._domains import Gram
+from sims.random_walk_pca.domains import Gram
 from sims.random_walk_pca.processes import trajectory_gram
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Holds, guarded
 
 

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jaxtyping import Float, Key, ScalarLike
 
-from sims.random_walk_pca._domains import NumberOfPoints, Process, Scales
+from sims.random_walk_pca.domains import NumberOfPoints, Process, Scales
 from sims.random_walk_pca.noise_rows import Freedom, Law, relative_scales, unit_noise
 from sims.random_walk_pca.processes import trajectory
-from theory_on_trial.arrays import AnyArray, FloatType
+from theory_on_trial.base.arrays import AnyArray, FloatType
 from theory_on_trial.contract import Size, guarded, require_room
 
 

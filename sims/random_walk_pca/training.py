@@ -10,7 +10,7 @@ from jax import Array, lax
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Float, Key, ScalarLike
 
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Interval, Size, guarded, is_traced, require, require_room
 
 Loss = Literal["squared", "cross_entropy"]

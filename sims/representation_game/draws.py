@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.representation_game._domains import (
+from sims.representation_game.domains import (
     Covariance,
     Games,
     Kept,

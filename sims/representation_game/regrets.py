@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from sims.representation_game._domains import (
+from sims.representation_game.domains import (
     Chances,
     Covariance,
     Kept,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from sims.representation_game._domains import Covariance, Dim, Seed, Spectrum
+from sims.representation_game.domains import Covariance, Dim, Seed, Spectrum
 from theory_on_trial.contract import guarded
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key, ScalarLike
 
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import NON_NEGATIVE, Interval, guarded, is_traced, require, require_room
 
 _SCALE = 1e6

@@ -11,7 +11,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Key
 
 from sims.ridge_ensembles.members import Noise, Penalty, Points, Signal, Size, Subsets, Variances, data_set, smoothers
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Interval, guarded, require
 
 Members = Annotated[int, Interval(1, 2**53)]

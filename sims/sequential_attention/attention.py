@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float, Int, Key, ScalarLike
 
-from sims.sequential_attention._domains import Count, Features, Responses
+from sims.sequential_attention.domains import Count, Features, Responses
 from theory_on_trial.contract import Interval, guarded, require
 
 Size = Annotated[int, Interval(1, 2**20)]

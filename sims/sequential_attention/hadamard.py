@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from sims.sequential_attention._domains import Chosen, Count, Features, Responses
+from sims.sequential_attention.domains import Chosen, Count, Features, Responses
 from theory_on_trial.contract import POSITIVE, guarded, require
 
 

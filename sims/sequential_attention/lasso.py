@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int
 
-from sims.sequential_attention._domains import Chosen, Count, Features, Responses
+from sims.sequential_attention.domains import Chosen, Count, Features, Responses
 from theory_on_trial.contract import POSITIVE, guarded, require
 
 Levels = Annotated[Float[np.ndarray, " levels"], POSITIVE]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from sims.sequential_attention._domains import Chosen, Correlation, Count, Features
+from sims.sequential_attention.domains import Chosen, Correlation, Count, Features
 from theory_on_trial.contract import Interval, guarded, require, require_room
 
 _SPREAD = 0.7

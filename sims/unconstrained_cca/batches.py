@@ -8,9 +8,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.unconstrained_cca._domains import Batch, Correlations, Form, Heads, Law
+from sims.unconstrained_cca.domains import Batch, Correlations, Form, Heads, Law
 from sims.unconstrained_cca.views import embeddings
-from theory_on_trial.arrays import AnyArray
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, guarded, require
 
 Batches = Annotated[int, Interval(2, LONGEST, why="of one batch there is no other")]

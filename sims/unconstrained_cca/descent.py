@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.unconstrained_cca._domains import Batch, Correlations
 from sims.unconstrained_cca.batches import two_batch_loss
+from sims.unconstrained_cca.domains import Batch, Correlations
 from sims.unconstrained_cca.views import standardised, views_of
 from theory_on_trial.contract import Positive, Size, guarded
 

@@ -6,10 +6,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from sims.unconstrained_cca._domains import Batch, Correlations, Form, Heads
+from sims.unconstrained_cca.domains import Batch, Correlations, Form, Heads
 from sims.unconstrained_cca.pencil import Minima, best_of
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import Size, guarded
-from theory_on_trial.precision import require_float64
 
 
 @guarded(double=False)

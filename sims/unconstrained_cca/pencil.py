@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from sims.unconstrained_cca._domains import Denominator, Form, Numerator, Starts, Weights
+from sims.unconstrained_cca.domains import Denominator, Form, Numerator, Starts, Weights
+from theory_on_trial.base.precision import require_float64
 from theory_on_trial.contract import RISING, USABLE_SCALE, Interval, guarded, require
-from theory_on_trial.precision import require_float64
 
 Times = Annotated[Float[np.ndarray, " times"], RISING, Interval(0, closed="()")]
 Covariance = Annotated[Float[np.ndarray, "first first"], USABLE_SCALE]

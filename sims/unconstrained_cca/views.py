@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Key
 
-from sims.unconstrained_cca._domains import Batch, Correlations, Heads, Law
+from sims.unconstrained_cca.domains import Batch, Correlations, Heads, Law
 from theory_on_trial.contract import LONGEST, USABLE_SCALE, Interval, Size, guarded, require, require_room
 
 Rows = Annotated[int, Interval(3, LONGEST)]

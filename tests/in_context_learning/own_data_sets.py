@@ -18,8 +18,8 @@ from sklearn.linear_model import BayesianRidge, ElasticNet, Lasso
 from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeRegressor
 
+from audits.tools import DataSet, Worth
 from own_data.in_context_learning import Match, Resemblance, which_algorithm
-from theory_on_trial.audits.tools import DataSet, Outcome
 
 Predict = Callable[[np.ndarray, np.ndarray, np.ndarray], Any]
 Prompts = tuple[np.ndarray, np.ndarray]
@@ -272,7 +272,7 @@ class Told(NamedTuple):
     fresh: Prompts
 
 
-def judged(told: Told, family: str) -> Outcome:
+def judged(told: Told, family: str) -> Worth:
     """Right where the planted family is named with its parameters, or none for one outside the list."""
     named = [match for match in told.answer.matches if match.name in told.answer.matching]
     truth = told.planted.parameters

@@ -9,7 +9,7 @@ from own_data.in_context_learning.candidates import FAMILIES as FAMILIES_OF_THE_
 from own_data.in_context_learning.candidates import Examples
 from own_data.in_context_learning.fits import fit, ratio
 from theory import in_context_learning as predicted
-from theory_on_trial.testing import check_readable
+from theory_on_trial.testing.suite import check_readable
 
 # One shape for all tests: each new one is compiled.
 PROMPTS, EXAMPLES, DIMENSION = 60, 4, 2

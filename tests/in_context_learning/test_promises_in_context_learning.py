@@ -10,7 +10,7 @@ import pytest
 import own_data.in_context_learning as tool
 import theory.in_context_learning as predicted
 from sims import in_context_learning as observed
-from theory_on_trial.audits.promises import Case, promises
+from theory_on_trial.testing.promises import Case, promises
 
 NO_MEAN_SQUARE = "where least squares has no mean square"
 NEVER_NEGATIVE = """

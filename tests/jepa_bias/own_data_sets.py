@@ -11,9 +11,9 @@ import numpy as np
 from scipy.integrate import quad
 from sklearn.datasets import load_digits, load_iris, load_wine
 
+from audits.tools import DataSet, Worth, held
 from own_data.jepa_bias import LearningOrder, ViewsLearningOrder, learning_order, learning_order_of_views
 from tests.jepa_bias.jepa_flow_by_hand import descent_crossings
-from theory_on_trial.audits.tools import DataSet, Outcome, held
 
 LAMBDA, RHO = np.array([1.0, 0.45]), np.array([0.5, 0.9])
 RATES = {"jepa": 0.02, "mae": 0.005}
@@ -56,7 +56,7 @@ def of_population(
     def ask(seed: int) -> ViewsLearningOrder:
         return learning_order_of_views(*data(seed), 2, 0.01, objective)
 
-    def judge(answer: ViewsLearningOrder) -> Outcome:
+    def judge(answer: ViewsLearningOrder) -> Worth:
         found = [held(time, truth, answer, "none") for time, truth in zip(answer.times, truths, strict=True)]
         doubted = any(doubt.size == np.inf for doubt in answer.doubts)
         return "right" if found.count("right") == len(truths) else "doubted" if doubted else "wrong"
@@ -77,7 +77,7 @@ def of_descent(
     def ask(seed: int) -> LearningOrder:
         return learning_order(*moments(seed), depth, epsilon, objective)
 
-    def judge(answer: LearningOrder, seed: int) -> Outcome:
+    def judge(answer: LearningOrder, seed: int) -> Worth:
         pair, rate = moments(seed), RATES[objective]
         stop = 1.2 * answer.horizon
         seen = descent_crossings(*pair, answer.basis, depth, epsilon, objective, 0.5, rate, stop)

@@ -11,7 +11,7 @@ from jepa_flow_by_hand import descent_crossings
 from own_data.jepa_bias import learning_order, learning_order_of_views, shared_features
 from theory import jepa_bias as predicted
 from theory_on_trial.own_data.estimate import Estimate
-from theory_on_trial.testing import check_readable
+from theory_on_trial.testing.suite import check_readable
 
 ROUNDING = 2.0**-53
 SEEDS, DIMS, OBJECTIVES = st.integers(0, 2**31), st.integers(1, 6), st.sampled_from(["jepa", "mae"])

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from audits.tools import DataSet, Worth, held
 from own_data.mixup import samples_needed_on
 from own_data.mixup.calculator import count
 from theory.mixup import GaussianPair, MixingLaw
-from theory_on_trial.audits.tools import DataSet, Outcome, held
 from theory_on_trial.own_data.estimate import Estimate
 
 SIZES = Path(__file__).with_name("sizes.json")
@@ -169,7 +169,7 @@ def estimate_of(answer: Any, learner: str) -> Estimate:
     return getattr(answer, {"plain training": "log_erm", "Mixup": "log_mixup"}.get(learner, "log_lda"))
 
 
-def judged(name: str, learner: str, answer: Any) -> Outcome:
+def judged(name: str, learner: str, answer: Any) -> Worth:
     return held(
         estimate_of(answer, learner), float(np.log(_known(name, learner))), answer, "of the logarithm of a size"
     )

@@ -13,7 +13,7 @@ from own_data.mixup import AngleCurves, samples_needed, samples_needed_on
 from sims import mixup as observed
 from theory import mixup as predicted
 from theory.mixup import GaussianPair, MixingLaw
-from theory_on_trial.testing import check_readable
+from theory_on_trial.testing.suite import check_readable
 
 few = settings(deadline=None, derandomize=True, max_examples=10)
 COARSE = MixingLaw.beta(1.0, 6)

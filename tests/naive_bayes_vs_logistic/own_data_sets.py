@@ -14,9 +14,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from audits.tools import DataSet, Worth, held
 from own_data.naive_bayes_vs_logistic import assumption_diagnostics
 from theory import naive_bayes_vs_logistic as predicted
-from theory_on_trial.audits.tools import DataSet, Outcome, held
 
 jax.config.update("jax_enable_x64", True)
 LEADS = Path(__file__).with_name("leads.json")
@@ -173,10 +173,10 @@ def leads(name: str) -> dict[str, tuple[float, float]]:
     return found
 
 
-def ahead(name: str) -> Callable[[Any], Outcome]:
+def ahead(name: str) -> Callable[[Any], Worth]:
     """Right where who is said to be ahead is, to three standard errors; none where nobody is said to be."""
 
-    def judge(answer: Any) -> Outcome:
+    def judge(answer: Any) -> Worth:
         known = {int(size): lead for size, lead in json.loads(LEADS.read_text()).get(name, {}).items()}
         _, low, high = answer.crossing
         if (

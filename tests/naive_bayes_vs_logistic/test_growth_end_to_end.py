@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from sims.naive_bayes_vs_logistic.sizes import bisect_sizes, geometric_sizes
+from theory_on_trial.decide.trends import crossing, growth
 from theory_on_trial.laws import Bernoulli
-from theory_on_trial.sample_complexity import bisect_sizes, geometric_sizes
-from theory_on_trial.trends import crossing, growth
 
 DESIGN = np.array([25, 50, 100, 200, 400, 800])
 TARGET = 0.01

@@ -17,7 +17,7 @@ from own_data.naive_bayes_vs_logistic.diagnostics import _predicted
 from own_data.naive_bayes_vs_logistic.fits import fit
 from theory import naive_bayes_vs_logistic as predicted
 from theory_on_trial.own_data.jackknife import GROUPS, jackknife, stratified_groups
-from theory_on_trial.testing import check_readable
+from theory_on_trial.testing.suite import check_readable
 
 ROUNDING = 2**-53
 

@@ -21,7 +21,7 @@ from figures.naive_bayes_vs_logistic.crossing import samples_needed
 from sims.naive_bayes_vs_logistic.learning_curves import _complete_order
 from sims.naive_bayes_vs_logistic.linear_rule import LinearRule
 from sims.naive_bayes_vs_logistic.logistic import ridge_logistic
-from theory_on_trial.mapping import map_cells
+from theory_on_trial.base.mapping import map_cells
 
 KEY = jax.random.key(20)
 LEVEL = 1e-6

@@ -13,8 +13,8 @@ from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.neural_network import MLPClassifier
 
+from audits.tools import DataSet, Worth
 from own_data.neural_collapse import HeadCertificate, certify_head
-from theory_on_trial.audits.tools import DataSet, Outcome
 
 _REACHED = 1e-5  # relative, of descents
 
@@ -87,7 +87,7 @@ def of_random_head(
     )  # fmt: skip
 
 
-def bracket(answer: HeadCertificate, truth: float) -> Outcome:
+def bracket(answer: HeadCertificate, truth: float) -> Worth:
     """Whether the best descent is in the bracket, and the gap no smaller than to it."""
     inside = answer.lower_bound * (1 - _REACHED) <= truth <= answer.upper_bound * (1 + _REACHED)
     return "right" if inside and answer.value - truth <= answer.gap * (1 + _REACHED) + 1e-9 else "wrong"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from own_data.neural_collapse import certify_head
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial.testing import check_readable
+from theory_on_trial.testing.suite import check_readable
 
 general = settings(deadline=None, derandomize=True, max_examples=25)
 seeds = st.integers(0, 2**32 - 1)

@@ -8,7 +8,7 @@ import pytest
 from own_data import neural_collapse as tool
 from sims import neural_collapse as observed
 from theory import neural_collapse as predicted
-from theory_on_trial.audits.promises import Case, promises
+from theory_on_trial.testing.promises import Case, promises
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -386,21 +386,6 @@ def test_the_simplex_frame_is_beaten(setting, etf, cross, digits):
     assert (value, other) == pytest.approx((etf, cross), abs=digits)
 
 
-@pytest.mark.parametrize("n_classes", range(2, 11))
-@pytest.mark.parametrize("depth", [1, 2, 3, 5])
-def test_rule_for_vanishing_decay(n_classes, depth):
-    # Both frames have the same logits to leading order, so the penalties' ratio decides; it is reached in 1/log.
-    decays = [1e-250] * depth
-    _, etf = predicted.etf_stationary(n_classes, 1, decays, 1e-250)
-    _, cross = predicted.cross_polytope_stationary(n_classes, 1, decays, 1e-250)
-    if n_classes == 2:  # the two frames are the same
-        # exp of logits near log 1e250 = 576, each rounded a few times.
-        assert cross == pytest.approx(etf, rel=4 * 576 * UNIT_ROUNDOFF)
-        assert not predicted.etf_beaten_by_cross_polytope(2, depth)
-    else:
-        assert predicted.etf_beaten_by_cross_polytope(n_classes, depth) == (cross < etf)
-
-
 @general
 @given(st.floats(1e-6, 4), st.floats(1e-3, 1), st.floats(0, 0.999))
 def test_heavy_ball_rate_is_that_of_the_recursion(curvature, step, momentum):
@@ -410,10 +395,6 @@ def test_heavy_ball_rate_is_that_of_the_recursion(curvature, step, momentum):
     gap = np.sqrt(abs((1 + momentum - step * curvature) ** 2 - 4 * momentum))
     error = 64 * UNIT_ROUNDOFF / (gap + np.sqrt(UNIT_ROUNDOFF)) + 16 * UNIT_ROUNDOFF
     assert predicted.heavy_ball_rate(curvature, step, momentum) == pytest.approx(-np.log(radius), abs=error)
-
-
-def rotation(rng, size):
-    return np.linalg.qr(rng.standard_normal((size, size)))[0]
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 4, 10])
@@ -440,29 +421,6 @@ def test_nothing_is_no_frame():
     metrics = predicted.nc_metrics(weights, means[:, labels], labels, predicted.optimum_targets(optimum))
     values = [metrics.within_class, *metrics.suffix_frames, metrics.feature_frame, metrics.logit_frame, metrics.duality]
     assert np.all(np.isnan(values))
-
-
-@general
-@given(st.lists(st.integers(1, 5), min_size=2, max_size=4), st.integers(1, 6), seeds)
-def test_within_class_collapse_by_its_definition(sizes, dim, seed):
-    rng = np.random.default_rng(seed)
-    labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
-    features = rng.standard_normal((dim, labels.size))
-    within, between, centre = np.zeros((dim, dim)), np.zeros((dim, dim)), features.mean(axis=1)
-    for k in range(len(sizes)):
-        mean = features[:, labels == k].mean(axis=1)
-        for h in features[:, labels == k].T:
-            within += np.outer(h - mean, h - mean) / labels.size
-        between += np.outer(mean - centre, mean - centre) / len(sizes)
-    values = np.linalg.eigvalsh(between)[::-1][: min(dim, len(sizes) - 1)]
-    inverse = np.linalg.pinv(between, rcond=1e-10, hermitian=True)
-    assume(values[-1] > 1e-6 * values[0])
-    expected = np.trace(within @ inverse) / len(sizes)
-    tolerance = 1024 * UNIT_ROUNDOFF * values[0] / values[-1]
-    computed = predicted.within_class_collapse(features, labels)
-    assert computed == pytest.approx(expected, rel=tolerance, abs=tolerance)
-    turned = 7.3 * rotation(rng, dim) @ features
-    assert predicted.within_class_collapse(turned, labels) == pytest.approx(expected, rel=4 * tolerance, abs=tolerance)
 
 
 def test_a_head_away_from_collapse_by_hand():

@@ -12,9 +12,9 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_classification
 from sklearn.linear_model import LogisticRegression
 
+from audits.tools import DataSet, Worth
 from own_data.predictive_multiplicity import Multiplicity, multiplicity
 from tests.predictive_multiplicity.cells_by_hand import cells_of_plane
-from theory_on_trial.audits.tools import DataSet, Outcome
 
 TOLERANCES = (0.0, 0.05, 0.15)
 SHARES = 1e-9  # by which shares of the same counts may differ
@@ -25,7 +25,7 @@ def in_decimals(rows: np.ndarray) -> np.ndarray:
     return np.array([[Fraction(str(x)) for x in row] for row in rows.tolist()])
 
 
-def against_brute_force(answer: Multiplicity) -> Outcome:
+def against_brute_force(answer: Multiplicity) -> Worth:
     table, baseline = answer.competitors.table, answer.competitors.baseline == 1
     cells = cells_of_plane(in_decimals(table.rows)).astype(bool)
     errors = np.where(cells, table.negatives, table.positives).sum(axis=1)
@@ -43,7 +43,7 @@ def against_brute_force(answer: Multiplicity) -> Outcome:
     return "right" if right else "wrong"
 
 
-def against_logistic(answer: Multiplicity, errors: int, separable: bool = False) -> Outcome:
+def against_logistic(answer: Multiplicity, errors: int, separable: bool = False) -> Worth:
     """No more errors than logistic regression, and nothing proved but what is known of separable samples."""
     low, high = answer.baseline.least_errors
     if separable:

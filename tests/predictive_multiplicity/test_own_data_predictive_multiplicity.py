@@ -18,7 +18,7 @@ from sims import predictive_multiplicity as observed
 from sims.predictive_multiplicity import highs
 from sims.predictive_multiplicity.margin_free import MarginFree
 from theory import predictive_multiplicity as predicted
-from theory_on_trial.testing import check_readable
+from theory_on_trial.testing.suite import check_readable
 
 CELLS = cells_of_lattice(GRID, 4)  # all 58 dichotomies of the grid
 TOLERANCES = (0.0, 0.04, 0.1, 0.25, 1.0)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from audits.tools import DataSet, Worth
 from own_data.random_walk_pca import WalkTest, random_walk_test
-from theory_on_trial.audits.tools import DataSet, Outcome
 
 STRICT, LOOSE = 0.01, 0.05  # levels: of the headline, and of the table's count for true walks
 
@@ -66,12 +66,12 @@ def trained(seed: int) -> WalkTest:
     return random_walk_test(np.array(points), n_components=2)
 
 
-def accepts(answer: WalkTest) -> Outcome:
+def accepts(answer: WalkTest) -> Worth:
     """Of a true walk: wrong where its p-value is below 5 %."""
     return "right" if answer.p_value > LOOSE else "wrong"
 
 
-def rejects(answer: WalkTest, cause: str = "") -> Outcome:
+def rejects(answer: WalkTest, cause: str = "") -> Worth:
     """Of what is none: wrong where the headline calls it a walk, or does not name the cause."""
     named = not cause or cause in answer.causes
     return "right" if answer.p_value <= STRICT and named else "wrong"

@@ -19,7 +19,7 @@ from own_data import random_walk_pca as tool
 from own_data.random_walk_pca.randomisation import departures
 from sims import random_walk_pca as observed
 from theory import random_walk_pca as predicted
-from theory_on_trial.testing import check_readable
+from theory_on_trial.testing.suite import check_readable
 
 DEVIATIONS = 4.9
 ESTIMATORS = [tool.estimate_drift_ratio, tool.estimate_momentum, tool.estimate_noise_decay, tool.estimate_reversion]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import sims.random_walk_pca as observed
-from theory_on_trial.mapping import map_cells
-from theory_on_trial.wishart import bartlett_factor, chi_square
+from sims.wishart import bartlett_factor, chi_square
+from theory_on_trial.base.mapping import map_cells
 
 ULP = 2.0**-53
 processes = st.fixed_dictionaries(

@@ -1,7 +1,6 @@
 """The laws of random walks by second routes: many digits, quadrature, the processes run by hand."""
 
 import itertools
-from fractions import Fraction
 
 import mpmath
 import numpy as np
@@ -74,27 +73,6 @@ def test_eigenvalues_are_relatively_exact(n_points):
     relative = predicted.eigenvalues(n_points)[index - 1] / np.array(exact, dtype=float) - 1
     # pi, product, quotient and the sine (which at most keeps its argument's error), squared: 2 * 4 + 4 roundings.
     assert np.abs(relative).max() <= 12 * UNIT_ROUNDOFF
-
-
-@pytest.mark.parametrize("n_points", range(2, 31))
-def test_totals_are_exact_rationals(n_points):
-    covariance = [
-        [
-            Fraction(min(s, t))
-            - Fraction(t * (2 * n_points + 1 - t), 2 * n_points)
-            - Fraction(s * (2 * n_points + 1 - s), 2 * n_points)
-            + Fraction((n_points + 1) * (2 * n_points + 1), 6 * n_points)
-            for t in range(1, n_points + 1)
-        ]
-        for s in range(1, n_points + 1)
-    ]
-    total = sum(covariance[t][t] for t in range(n_points))
-    squares = sum(entry**2 for row in covariance for entry in row)
-    assert predicted.total_variance(n_points) == float(total)
-    assert predicted.squared_eigenvalue_sum(n_points) == float(squares)
-    assert predicted.participation_ratio(n_points) == float(total**2 / squares)
-    by_hand = centred_covariance(response_matrix(n_points))
-    assert np.abs(by_hand - np.array(covariance, dtype=float)).max() <= spectrum_error(response_matrix(n_points))
 
 
 @pytest.mark.parametrize("n_points", [50, 200, 1600])

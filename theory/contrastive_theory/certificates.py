@@ -6,8 +6,8 @@ point of an independent class, and v = f(x) . (f(x+) - f(x-)). L_sup tells two d
 
 import numpy as np
 
-from theory.contrastive_theory._domains import Base, Classes, Conditionals, Features, Loss, Negatives, Several, Views
 from theory.contrastive_theory.collisions import collision_floor, supervised_weight
+from theory.contrastive_theory.domains import Base, Classes, Conditionals, Features, Loss, Negatives, Several, Views
 from theory_on_trial.contract import NonNegative, guarded
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.contrastive_theory._domains import Base, Classes, Negatives, Views
+from theory.contrastive_theory.domains import Base, Classes, Negatives, Views
 from theory_on_trial.contract import guarded, require
 
 

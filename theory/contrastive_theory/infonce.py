@@ -7,7 +7,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory.contrastive_theory._domains import Candidates, Critic, Joint
+from theory.contrastive_theory.domains import Candidates, Critic, Joint
 from theory_on_trial.contract import Interval, guarded
 
 Correlation = Annotated[float, Interval(-1, 1, "()")]

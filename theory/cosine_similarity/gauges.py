@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.cosine_similarity._domains import Embeddings, Factor, Gauge, OtherFactor
+from theory.cosine_similarity.domains import Embeddings, Factor, Gauge, OtherFactor
 from theory_on_trial.contract import guarded, require
 
 _LEAST = 1e-7  # relative singular value of a factor, of which the product of two is still above rounding

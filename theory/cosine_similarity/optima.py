@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.cosine_similarity._domains import Rank, Ratings, Share
+from theory.cosine_similarity.domains import Rank, Ratings, Share
 from theory_on_trial.contract import Positive, guarded, require
 
 _TIE = 1e-9  # relative: nearer singular values leave their vectors to rounding

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.cosine_similarity._domains import Condition, Pairs, Vector
+from theory.cosine_similarity.domains import Condition, Pairs, Vector
 from theory_on_trial.contract import guarded
 
 Numbers = Float[np.ndarray, "..."]

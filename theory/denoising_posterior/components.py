@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.denoising_posterior._domains import Jacobian, Noise, Rank, Selected, Spectrum
+from theory.denoising_posterior.domains import Jacobian, Noise, Rank, Selected, Spectrum
 from theory_on_trial.contract import guarded, require
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory.denoising_posterior._domains import Noise, Stencil, Step
+from theory.denoising_posterior.domains import Noise, Stencil, Step
 from theory_on_trial.contract import Interval, guarded
 
 Derivative = Annotated[float, Interval(-1e100, 1e100)]

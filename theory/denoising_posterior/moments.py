@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Float
 
-from theory.denoising_posterior._domains import Cumulants, Derivatives, Noise
+from theory.denoising_posterior.domains import Cumulants, Derivatives, Noise
 from theory_on_trial.contract import USABLE_SCALE, guarded
 
 

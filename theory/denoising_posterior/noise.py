@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory.denoising_posterior._domains import MeanSquare, Noise
+from theory.denoising_posterior.domains import MeanSquare, Noise
 from theory_on_trial.contract import Count, Interval, guarded, require
 
 Trace = Annotated[float, Interval(-1e50, 1e50)]

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.denoising_posterior._domains import Noise
+from theory.denoising_posterior.domains import Noise
 from theory_on_trial.contract import USABLE_SCALE, guarded
 
 Matrix = Annotated[Float[np.ndarray, "dim dim"], USABLE_SCALE]

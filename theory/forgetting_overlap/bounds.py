@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from theory.forgetting_overlap._domains import Directions, FirstFeatures, Memory, SecondFeatures
+from theory.forgetting_overlap.domains import Directions, FirstFeatures, Memory, SecondFeatures
 from theory.forgetting_overlap.overlap import cosines, parts_of, without
 from theory_on_trial.contract import guarded
 

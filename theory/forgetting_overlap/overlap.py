@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.forgetting_overlap._domains import (
+from theory.forgetting_overlap.domains import (
     FirstFeatures,
     LaterFeatures,
     LaterResiduals,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.forgetting_overlap._domains import Angle, FirstFeatures, Memory, Ridge, SecondFeatures
+from theory.forgetting_overlap.domains import Angle, FirstFeatures, Memory, Ridge, SecondFeatures
 from theory.forgetting_overlap.overlap import parts_of, ridge_filter, without
 from theory_on_trial.contract import guarded
 

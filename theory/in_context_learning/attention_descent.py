@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._domains import Inputs, Labels, Weights
+from theory.in_context_learning.domains import Inputs, Labels, Weights
 from theory_on_trial.contract import MAY_BE_EMPTY, Count, Positive, guarded, require
 
 PerLayer = Annotated[Float[np.ndarray, " layers"], MAY_BE_EMPTY]

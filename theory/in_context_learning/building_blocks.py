@@ -9,8 +9,8 @@ those named.
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._domains import Form, Length, Pads
 from theory.in_context_learning._gelu import gate_argument
+from theory.in_context_learning.domains import Form, Length, Pads
 from theory_on_trial.contract import Count, NonNegative, Positive, guarded, require
 
 

@@ -10,7 +10,7 @@ or has the wrong length, or a standard deviation or regulariser is negative or n
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._domains import Inputs, Labels, RuleMatrix, Spectrum, Weights
+from theory.in_context_learning.domains import Inputs, Labels, RuleMatrix, Spectrum, Weights
 from theory_on_trial.contract import Count, NonNegative, guarded
 
 

@@ -9,8 +9,8 @@ are derived here. `form` is "erf" for GeLU(x) = x Phi(x), or "tanh" for x / 2 (1
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._domains import Form
 from theory.in_context_learning._gelu import CUBIC, gate_argument
+from theory.in_context_learning.domains import Form
 from theory_on_trial.contract import Positive, guarded
 
 # sqrt(pi/2) times the even part of GeLU is x^2 / 2 + kappa x^4 + kappa_6 x^6 + ...

@@ -10,7 +10,7 @@ balanced start only the last entry u of W^PV and the upper left block U of W^KQ 
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._domains import Covariance, Definite, Weights
+from theory.in_context_learning.domains import Covariance, Definite, Weights
 from theory_on_trial.contract import Count, NonNegative, guarded
 
 

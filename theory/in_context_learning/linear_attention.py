@@ -14,7 +14,7 @@ unless the covariances are symmetric positive semi-definite (d x d), sigma^2 >= 
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._domains import Covariance, Square
+from theory.in_context_learning.domains import Covariance, Square
 from theory_on_trial.contract import Count, NonNegative, guarded, require
 
 _NO_LABELS = "noise_variance + tr(Lambda Sigma_w), the variance of the labels, must be positive, got 0"

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 from jaxtyping import Float
 
-from theory.in_context_learning._domains import Inputs, Labels, Weights
+from theory.in_context_learning.domains import Inputs, Labels, Weights
 from theory_on_trial.contract import Count, NonNegative, Positive, guarded, require
 
 

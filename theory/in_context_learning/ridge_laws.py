@@ -8,7 +8,7 @@ here. `ValueError` if d < 1, k < 0, or `regulariser`, tau or sigma is negative o
 
 import numpy as np
 
-from theory.in_context_learning._domains import Prefixes
+from theory.in_context_learning.domains import Prefixes
 from theory.in_context_learning.risk_laws import ols_risk
 from theory.in_context_learning.wishart_functionals import expected_spectral_sum
 from theory_on_trial.contract import Count, Natural, NonNegative, guarded

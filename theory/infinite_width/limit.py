@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.infinite_width._domains import Inputs, Targets, Weights
+from theory.infinite_width.domains import Inputs, Targets, Weights
 from theory_on_trial.contract import NonNegative, Positive, guarded
 
 Covariance = tuple[NonNegative, NonNegative, NonNegative]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.infinite_width._domains import Exponent, Exponents, Family, Hidden, Name, RateExponent
+from theory.infinite_width.domains import Exponent, Exponents, Family, Hidden, Name, RateExponent
 from theory_on_trial.contract import guarded, require
 
 CONDITIONS = (

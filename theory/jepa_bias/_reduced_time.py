@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from theory.jepa_bias._domains import Floats, Wholes
+from theory.jepa_bias.domains import Floats, Wholes
 from theory_on_trial.contract import require
 
 ELEMENTARY = 8.0  # units of 2^-53 by which exp, expm1, log, log1p and power may be off, relatively

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.jepa_bias._domains import (
+from theory.jepa_bias.domains import (
     Clock,
     Covariance,
     Depths,

@@ -10,8 +10,8 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.jepa_bias._domains import Clock, Covariance, Depths, Fractions, Objective, Positives, Regression
 from theory.jepa_bias._reduced_time import ELEMENTARY
+from theory.jepa_bias.domains import Clock, Covariance, Depths, Fractions, Objective, Positives, Regression
 from theory.jepa_bias.implicit_time import Passage, Timed, flow_time
 from theory.jepa_bias.scalar import clock_factor, exponents
 from theory_on_trial.contract import Interval, guarded

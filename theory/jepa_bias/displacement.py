@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Float
 
-from theory.jepa_bias._domains import Covariance, Depths, Fractions, Objective, Reals, Times
+from theory.jepa_bias.domains import Covariance, Depths, Fractions, Objective, Reals, Times
 from theory_on_trial.contract import Interval, guarded, require
 
 Misalignment = Literal["covariance", "rotated predictor", "symmetric predictor"]

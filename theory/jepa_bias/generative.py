@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.jepa_bias._domains import Fractions, NonNegatives, Positives, Reals
+from theory.jepa_bias.domains import Fractions, NonNegatives, Positives, Reals
 from theory_on_trial.contract import COVARIANCE, ORTHONORMAL, POSITIVE, Fraction, Holds, Interval, guarded
 
 VARYING = Holds("varying", "have a positive diagonal", lambda matrix: bool(np.all(np.diagonal(matrix) > 0)))

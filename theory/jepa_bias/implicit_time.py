@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.jepa_bias._domains import Clock, Covariance, Depths, Floats, Objective, Positives, Regression, Times, Wholes
 from theory.jepa_bias._reduced_time import ELEMENTARY, ROUNDINGS, falling, rising
+from theory.jepa_bias.domains import Clock, Covariance, Depths, Floats, Objective, Positives, Regression, Times, Wholes
 from theory.jepa_bias.scalar import asymptote, clock_factor, exponents
 from theory_on_trial.contract import guarded
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Int
 
-from theory.jepa_bias._domains import Clock, FeatureCovariances, FeatureRegressions, Objective
+from theory.jepa_bias.domains import Clock, FeatureCovariances, FeatureRegressions, Objective
 from theory.jepa_bias.implicit_time import strength_at, time_to_reach
 from theory.jepa_bias.scalar import asymptote
 from theory.jepa_bias.stability import saddle_rates

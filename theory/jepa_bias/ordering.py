@@ -13,7 +13,9 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.jepa_bias._domains import (
+from theory.jepa_bias._reduced_time import rising
+from theory.jepa_bias.critical_time import mae_constant
+from theory.jepa_bias.domains import (
     Depths,
     DepthsFromTwo,
     FeatureCovariances,
@@ -27,8 +29,6 @@ from theory.jepa_bias._domains import (
     Truths,
     Wholes,
 )
-from theory.jepa_bias._reduced_time import rising
-from theory.jepa_bias.critical_time import mae_constant
 from theory.jepa_bias.scalar import asymptote, exponents
 from theory_on_trial.contract import Count, Fraction, Interval, guarded, require
 

@@ -9,7 +9,7 @@ arguments broadcast.
 import numpy as np
 from jaxtyping import Float
 
-from theory.jepa_bias._domains import Covariance, DepthsFromTwo, Positives, Times
+from theory.jepa_bias.domains import Covariance, DepthsFromTwo, Positives, Times
 from theory.jepa_bias.implicit_time import strength_at
 from theory_on_trial.contract import guarded
 

@@ -10,7 +10,7 @@ and `predictor_depth` M that of the predictor (JEPA) or decoder (MAE), one in th
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.jepa_bias._domains import Clock, Covariance, Depths, NonNegatives, Objective, Regression
+from theory.jepa_bias.domains import Clock, Covariance, Depths, NonNegatives, Objective, Regression
 from theory_on_trial.contract import guarded
 
 

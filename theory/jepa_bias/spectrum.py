@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Complex, Float
 
-from theory.jepa_bias._domains import CrossMoment, Definite, SecondMoment
+from theory.jepa_bias.domains import CrossMoment, Definite, SecondMoment
 from theory_on_trial.contract import Count, Positive, guarded, require
 
 

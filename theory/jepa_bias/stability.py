@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.jepa_bias._domains import (
+from theory.jepa_bias.domains import (
     Clock,
     Covariance,
     Depths,

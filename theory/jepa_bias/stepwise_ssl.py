@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.jepa_bias._domains import NonNegatives, Positives, Reals
+from theory.jepa_bias.domains import NonNegatives, Positives, Reals
 from theory_on_trial.contract import POSITIVE, NonNegative, guarded, require
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.low_dim_diffusion._domains import Bases, Level, Nodes, NodeWeights, Points, Weights
+from theory.low_dim_diffusion.domains import Bases, Level, Nodes, NodeWeights, Points, Weights
 from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
 
 Plane = Annotated[Float[np.ndarray, "points 2"], USABLE_SCALE]

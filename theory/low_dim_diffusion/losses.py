@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.low_dim_diffusion._domains import Bases, Dim, Level, Points
+from theory.low_dim_diffusion.domains import Bases, Dim, Level, Points
 from theory_on_trial.contract import LONGEST, PROBABILITIES, Interval, guarded, require
 
 Levels = Annotated[Float[np.ndarray, " levels"], Interval(1e-50, 1e50)]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory.low_dim_diffusion._domains import Ambient, Samples, Spectrum
+from theory.low_dim_diffusion.domains import Ambient, Samples, Spectrum
 from theory_on_trial.contract import MOST, UNIT_INTERVAL, Interval, NonNegative, guarded, require
 
 Few = Annotated[int, Interval(1, 100, why="its factorial is taken")]

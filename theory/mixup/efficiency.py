@@ -6,7 +6,7 @@ with Mixup, K_lda = a + 1 for the plug-in rule, which is efficient here. All der
 
 import numpy as np
 
-from theory.mixup._domains import InverseExponential
+from theory.mixup.domains import InverseExponential
 from theory.mixup.expected_losses import gaussian_expectation, gaussian_rule, logistic_derivatives
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw

@@ -9,7 +9,7 @@ the sample size grows exponentially in kappa; the exponent and the path are deri
 import numpy as np
 from jaxtyping import Float
 
-from theory.mixup._domains import AngleTarget, LogSampleSize, SampleSize
+from theory.mixup.domains import AngleTarget, LogSampleSize, SampleSize
 from theory.mixup.gaussian_pair import GaussianPair, one_minus_cosine
 from theory_on_trial.contract import NonNegative, guarded, require
 

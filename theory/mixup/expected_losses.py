@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.mixup._domains import Lambdas, Masks, Masses
+from theory.mixup.domains import Lambdas, Masks, Masses
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
 from theory_on_trial.contract import COVARIANCE, guarded, require

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.mixup._domains import AngleTarget, Mode
+from theory.mixup.domains import AngleTarget, Mode
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw
 from theory.mixup.scale import limit_curvatures, limit_residual, limit_scale

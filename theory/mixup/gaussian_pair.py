@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
-from theory.mixup._domains import Covariance, Direction
+from theory.mixup.domains import Covariance, Direction
 from theory_on_trial.contract import Positive, guarded, require
 
 

@@ -8,7 +8,7 @@ suboptimal; the statement for every mixing law is derived here).
 import numpy as np
 from jaxtyping import Float
 
-from theory.mixup._domains import Direction, Lambdas, Masks, Masses
+from theory.mixup.domains import Direction, Lambdas, Masks, Masses
 from theory.mixup.expected_losses import ExpectedLoss, mask_expected_loss, mixup_expected_loss
 from theory.mixup.gaussian_pair import GaussianPair
 from theory.mixup.mixing import MixingLaw

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.mixup._domains import Lambdas, Masses, Shape
+from theory.mixup.domains import Lambdas, Masses, Shape
 from theory_on_trial.contract import Size, guarded, require
 
 _NEARLY_HALF = 1e-4  # from here on SciPy's symmetric rule is good to 1e-14 again

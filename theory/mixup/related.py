@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.mixup._domains import Lambdas, Shape, SoftLabels
+from theory.mixup.domains import Lambdas, Shape, SoftLabels
 from theory.mixup.mixing import MixingLaw
 from theory_on_trial.contract import PROBABILITIES, Positive, Size, UnitInterval, guarded
 

@@ -8,7 +8,7 @@ import math
 from fractions import Fraction
 from typing import Annotated
 
-from theory.multicalibration_boosting._domains import Scale
+from theory.multicalibration_boosting.domains import Scale
 from theory_on_trial.contract import MOST, Interval, guarded, require
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.multicalibration_boosting._domains import Basis, Biases, Function, Predictions, Probabilities, Residuals
+from theory.multicalibration_boosting.domains import Basis, Biases, Function, Predictions, Probabilities, Residuals
 from theory_on_trial.contract import NON_NEGATIVE, PROBABILITIES, Interval, guarded
 
 Weights = Annotated[Float[np.ndarray, " levels"], PROBABILITIES]

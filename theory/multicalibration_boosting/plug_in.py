@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.multicalibration_boosting._domains import Biases, Counts, Variances
+from theory.multicalibration_boosting.domains import Biases, Counts, Variances
 from theory_on_trial.contract import UNIT_INTERVAL, Interval, UnitInterval, guarded, require
 
 Values = Annotated[Float[np.ndarray, " levels"], UNIT_INTERVAL]

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.naive_bayes_vs_logistic._domains import Covariance, DefiniteCovariance, correlations
+from theory.naive_bayes_vs_logistic.domains import Covariance, DefiniteCovariance, correlations
 
 
 def variances_of(covariance: Covariance) -> Float[np.ndarray, " features"]:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from theory.naive_bayes_vs_logistic._covariance import between, solve, variances_of
-from theory.naive_bayes_vs_logistic._domains import Covariance, DefiniteCovariance, Means, Priors
+from theory.naive_bayes_vs_logistic.domains import Covariance, DefiniteCovariance, Means, Priors
 from theory.naive_bayes_vs_logistic.linear_rules import linear_rule_error, naive_bayes_rule
 from theory_on_trial.contract import Holds, guarded
 

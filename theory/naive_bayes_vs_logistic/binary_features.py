@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.naive_bayes_vs_logistic._domains import Means, Priors
+from theory.naive_bayes_vs_logistic.domains import Means, Priors
 from theory_on_trial.contract import (
     MAY_BE_INFINITE,
     POSITIVE,

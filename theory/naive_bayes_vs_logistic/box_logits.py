@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from theory.naive_bayes_vs_logistic._domains import Classes, Distributions
+from theory.naive_bayes_vs_logistic.domains import Classes, Distributions
 from theory_on_trial.contract import Positive, guarded, require
 
 _HALVINGS = 64

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.naive_bayes_vs_logistic._domains import Distributions, LogitBound
+from theory.naive_bayes_vs_logistic.domains import Distributions, LogitBound
 from theory_on_trial.contract import MAY_BE_INFINITE, NON_NEGATIVE, UNIT_INTERVAL, guarded
 
 _HALVINGS = 56

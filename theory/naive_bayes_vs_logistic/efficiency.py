@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory.naive_bayes_vs_logistic._domains import Features
+from theory.naive_bayes_vs_logistic.domains import Features
 from theory_on_trial.contract import Interval, guarded
 
 _FARTHEST = 1e4  # the number of terms grows with it

@@ -8,7 +8,7 @@ released with arXiv 2302.02334.
 
 import numpy as np
 
-from theory.naive_bayes_vs_logistic._domains import Features, TrainingSize
+from theory.naive_bayes_vs_logistic.domains import Features, TrainingSize
 from theory_on_trial.contract import NonNegative, guarded
 
 _STEP = 1 / 8

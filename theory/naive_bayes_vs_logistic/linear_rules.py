@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from theory.naive_bayes_vs_logistic._covariance import between, solve, variances_of
-from theory.naive_bayes_vs_logistic._domains import Covariance, DefiniteCovariance, Means, Priors, Variances
+from theory.naive_bayes_vs_logistic.domains import Covariance, DefiniteCovariance, Means, Priors, Variances
 from theory_on_trial.contract import guarded, require
 
 LinearRule = tuple[Float[np.ndarray, "classes features"], Float[np.ndarray, " classes"]]

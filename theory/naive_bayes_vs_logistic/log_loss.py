@@ -5,8 +5,8 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.naive_bayes_vs_logistic._domains import DefiniteCovariance
 from theory.naive_bayes_vs_logistic.asymptotic_error import mahalanobis_squared
+from theory.naive_bayes_vs_logistic.domains import DefiniteCovariance
 from theory_on_trial.contract import NON_NEGATIVE, guarded
 
 

@@ -6,7 +6,7 @@ order (1 / epsilon^2) log n; the exact law is derived here.
 
 import numpy as np
 
-from theory.naive_bayes_vs_logistic._domains import Classes, Features
+from theory.naive_bayes_vs_logistic.domains import Classes, Features
 from theory_on_trial.contract import Fraction, Positive, guarded, require
 
 

@@ -7,7 +7,7 @@ Ng & Jordan 2001 and arXiv 2302.02334 give growth with log n at best; the exact 
 
 import numpy as np
 
-from theory.naive_bayes_vs_logistic._domains import Features
+from theory.naive_bayes_vs_logistic.domains import Features
 from theory.naive_bayes_vs_logistic.expected_error import naive_bayes_expected_error
 from theory_on_trial.contract import Fraction, NonNegative, Positive, guarded, require
 

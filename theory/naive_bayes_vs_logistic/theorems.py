@@ -13,7 +13,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory.naive_bayes_vs_logistic._domains import Classes, Deviation, Features, Floor
+from theory.naive_bayes_vs_logistic.domains import Classes, Deviation, Features, Floor
 from theory_on_trial.contract import POSITIVE, Fraction, NonNegative, Positive, UnitInterval, guarded, require
 
 PositiveDeviation = Annotated[Deviation, POSITIVE]

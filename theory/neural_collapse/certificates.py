@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from theory.neural_collapse._domains import Decay, Labels
+from theory.neural_collapse.domains import Decay, Labels
 from theory_on_trial.contract import NonNegative, guarded, require
 
 _ROUNDING = 64 * np.finfo(float).eps  # relative error left to operator norms and sums, times the number of samples

@@ -14,7 +14,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Bool, Int
 
-from theory.neural_collapse._domains import ClassSizes, Labels
+from theory.neural_collapse.domains import ClassSizes, Labels
 from theory_on_trial.contract import MOST, Interval, Positive, guarded, require
 
 Batches = Sequence[Sequence[int]]

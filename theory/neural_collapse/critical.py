@@ -5,7 +5,7 @@ Derived here, for the objective of Dang et al. 2023 (arXiv 2301.00437).
 
 import numpy as np
 
-from theory.neural_collapse._domains import Classes, ClassSizes, Decay, Depth, Normalisation, WeightDecays
+from theory.neural_collapse.domains import Classes, ClassSizes, Decay, Depth, Normalisation, WeightDecays
 from theory.neural_collapse.mse_optimum import direction_betas
 from theory.neural_collapse.thresholds import global_threshold
 from theory_on_trial.contract import Count, Positive, guarded

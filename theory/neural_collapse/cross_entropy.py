@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from theory.neural_collapse._domains import Decay, Depth, SeveralClasses, WeightDecays
+from theory.neural_collapse.domains import Decay, Depth, SeveralClasses, WeightDecays
 from theory.neural_collapse.schatten import schatten_penalty
 from theory_on_trial.contract import Count, guarded, require
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.neural_collapse._domains import Decay, Momentum
+from theory.neural_collapse.domains import Decay, Momentum
 from theory_on_trial.contract import NON_NEGATIVE, Positive, guarded, require
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.neural_collapse._domains import Classes, SeveralClasses
+from theory.neural_collapse.domains import Classes, SeveralClasses
 from theory_on_trial.contract import NON_NEGATIVE, guarded, require
 
 

@@ -7,7 +7,7 @@ largest classes; Dang et al. 2023 (arXiv 2301.00437) describe the global minimis
 import numpy as np
 from jaxtyping import Float
 
-from theory.neural_collapse._domains import ClassSizes, Decay, Depth, LiveRoots, WeightDecays, Widths
+from theory.neural_collapse.domains import ClassSizes, Decay, Depth, LiveRoots, WeightDecays, Widths
 from theory.neural_collapse.mse_optimum import direction_betas
 from theory.neural_collapse.scalar_equation import largest_root, scalar_objective
 from theory.neural_collapse.thresholds import existence_threshold

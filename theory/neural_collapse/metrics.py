@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.neural_collapse._domains import Depth, Labels, Layers, require_chain
+from theory.neural_collapse.domains import Depth, Labels, Layers, require_chain
 from theory.neural_collapse.frames import frame_distance
 from theory.neural_collapse.mse_optimum import MseOptimum
 from theory_on_trial.contract import MAY_BE_INFINITE, Positive, guarded, require

@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
-from theory.neural_collapse._domains import ClassSizes, Decay, WeightDecays, Widths
+from theory.neural_collapse.domains import ClassSizes, Decay, WeightDecays, Widths
 from theory.neural_collapse.scalar_equation import global_root, regime, scalar_objective, shrinkage
 from theory.neural_collapse.schatten import balanced_factors, factor_balance, log_decay_product
 from theory.neural_collapse.thresholds import global_threshold

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from theory.neural_collapse._domains import Decay, Labels, Layers, WeightDecays, require_chain
+from theory.neural_collapse.domains import Decay, Labels, Layers, WeightDecays, require_chain
 from theory_on_trial.contract import NonNegative, guarded, require
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from theory.neural_collapse._domains import Depth, Root, Strength
+from theory.neural_collapse.domains import Depth, Root, Strength
 from theory.neural_collapse.thresholds import existence_threshold, global_threshold
 from theory_on_trial.contract import Interval, guarded
 

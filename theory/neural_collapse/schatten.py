@@ -8,7 +8,7 @@ the nuclear norm. Known for products of matrices; the form with unequal decays i
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.neural_collapse._domains import Decay, WeightDecays, Widths
+from theory.neural_collapse.domains import Decay, WeightDecays, Widths
 from theory_on_trial.contract import guarded, require
 
 

@@ -7,7 +7,7 @@ Lambda the product of all weight decays and n the size of the class (or the squa
 
 import numpy as np
 
-from theory.neural_collapse._domains import Depth
+from theory.neural_collapse.domains import Depth
 from theory_on_trial.contract import guarded
 
 

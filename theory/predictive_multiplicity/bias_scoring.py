@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.predictive_multiplicity._domains import Chances, Grouped, GroupedAndLabelled, Joint
+from theory.predictive_multiplicity.domains import Chances, Grouped, GroupedAndLabelled, Joint
 from theory_on_trial.contract import NonNegative, guarded
 
 Atoms = Float[np.ndarray, " atoms"]

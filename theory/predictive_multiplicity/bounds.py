@@ -9,8 +9,8 @@ kind take and return shares. Symbols as in `definitions`.
 import numpy as np
 from jaxtyping import Int
 
-from theory.predictive_multiplicity._domains import Counts, Dichotomies, Dichotomy
 from theory.predictive_multiplicity.definitions import disagreements_of, errors, errors_of, flip_costs
+from theory.predictive_multiplicity.domains import Counts, Dichotomies, Dichotomy
 from theory_on_trial.contract import Count, Natural, UnitInterval, guarded, require
 
 

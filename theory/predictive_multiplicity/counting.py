@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Int, Real
 
-from theory.predictive_multiplicity._domains import Bits, Points
+from theory.predictive_multiplicity.domains import Bits, Points
 from theory_on_trial.contract import Count, guarded, require
 
 Vector = tuple[int, ...]

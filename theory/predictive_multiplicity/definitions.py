@@ -10,7 +10,7 @@ it is listed or not.
 import numpy as np
 from jaxtyping import Int
 
-from theory.predictive_multiplicity._domains import Counts, Dichotomies, Dichotomy
+from theory.predictive_multiplicity.domains import Counts, Dichotomies, Dichotomy
 from theory_on_trial.contract import Count, Natural, UnitInterval, guarded
 
 _INTEGER = 1e-9  # epsilon n this close below an integer is that integer

@@ -7,7 +7,7 @@ Weights are w = (intercept, one per feature) with |w|_1 <= 1, intercept counted,
 import numpy as np
 from jaxtyping import Float
 
-from theory.predictive_multiplicity._domains import Dichotomy, Points
+from theory.predictive_multiplicity.domains import Dichotomy, Points
 from theory_on_trial.contract import NonNegative, guarded, require
 
 

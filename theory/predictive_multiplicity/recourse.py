@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.predictive_multiplicity._domains import Costs, Menus, Norm, People, Weights
+from theory.predictive_multiplicity.domains import Costs, Menus, Norm, People, Weights
 from theory_on_trial.contract import NON_NEGATIVE, guarded, require
 
 

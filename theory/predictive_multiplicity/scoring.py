@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.predictive_multiplicity._domains import (
+from theory.predictive_multiplicity.domains import (
     AnyCount,
     Bounds,
     Box,

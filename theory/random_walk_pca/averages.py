@@ -9,8 +9,8 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Components, Points
 from theory.random_walk_pca._roots import bisect
+from theory.random_walk_pca.domains import Components, Points
 from theory.random_walk_pca.momentum import momentum_impulse_response
 from theory_on_trial.contract import Interval, guarded
 

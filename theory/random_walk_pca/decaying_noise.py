@@ -10,8 +10,8 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Components
 from theory.random_walk_pca._roots import bisect
+from theory.random_walk_pca.domains import Components
 from theory_on_trial.contract import Interval, guarded, require
 
 _LEAST = 1e-200  # below, SciPy's Bessel functions fail at orders and arguments alike

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
-from theory.random_walk_pca._domains import Dimension, Points
+from theory.random_walk_pca.domains import Dimension, Points
 from theory_on_trial.contract import Interval, NonNegative, guarded
 
 

@@ -11,8 +11,8 @@ Spectra are indexed by mode k = 1, ..., T - 1 at index k - 1, not by rank, and i
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Points
 from theory.random_walk_pca._roots import bisect
+from theory.random_walk_pca.domains import Points
 from theory.random_walk_pca.spectrum import eigenvalues, laplacian_eigenvalues, total_variance
 from theory_on_trial.contract import NonNegative, guarded
 

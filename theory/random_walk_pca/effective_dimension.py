@@ -6,7 +6,7 @@ the number of steps; what the leading components feel is the effective dimension
 
 import numpy as np
 
-from theory.random_walk_pca._domains import Dimension, NoiseSpectrum
+from theory.random_walk_pca.domains import Dimension, NoiseSpectrum
 from theory_on_trial.contract import guarded, require
 
 

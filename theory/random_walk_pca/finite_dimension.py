@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Components, Dimension, Spectrum
+from theory.random_walk_pca.domains import Components, Dimension, Spectrum
 from theory_on_trial.contract import guarded, require
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.special import gammaln
 
-from theory.random_walk_pca._domains import Points
+from theory.random_walk_pca.domains import Points
 from theory.random_walk_pca.walk_finite_dimension import kurtosis_factor_ratio
 from theory_on_trial.contract import Interval, guarded
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Components, Points
+from theory.random_walk_pca.domains import Components, Points
 from theory.random_walk_pca.spectrum import eigenvalues
 from theory_on_trial.contract import Interval, guarded, require
 

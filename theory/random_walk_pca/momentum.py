@@ -8,7 +8,7 @@ Variances are in units of the step variance.
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Components, Momentum, MomentumBelowOne, Points
+from theory.random_walk_pca.domains import Components, Momentum, MomentumBelowOne, Points
 from theory.random_walk_pca.processes import toeplitz_eigenvalues, toeplitz_total_variance
 from theory.random_walk_pca.spectrum import explained_variance_ratio_limit, laplacian_eigenvalues
 from theory_on_trial.contract import guarded

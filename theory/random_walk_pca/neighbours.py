@@ -8,7 +8,7 @@ Variances are in units of the step variance.
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Components, Points
+from theory.random_walk_pca.domains import Components, Points
 from theory_on_trial.contract import guarded
 
 

@@ -12,8 +12,8 @@ variance. For alpha > 1 the fastest oscillation leads.
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Components, Points, Rate
 from theory.random_walk_pca._roots import bisect
+from theory.random_walk_pca.domains import Components, Points, Rate
 from theory.random_walk_pca.spectrum import laplacian_eigenvalues
 from theory_on_trial.contract import guarded, require
 

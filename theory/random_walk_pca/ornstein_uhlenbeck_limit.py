@@ -8,8 +8,8 @@ content of one falls to (8 / 3 pi)^2. `crossover` is c. Eigenvalues are in units
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Components
 from theory.random_walk_pca._roots import bisect
+from theory.random_walk_pca.domains import Components
 from theory_on_trial.contract import NonNegative, guarded
 
 

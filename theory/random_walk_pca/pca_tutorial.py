@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Components
+from theory.random_walk_pca.domains import Components
 from theory_on_trial.contract import COVARIANCE, guarded, require
 
 Covariance = Annotated[Float[np.ndarray, "dimensions dimensions"], COVARIANCE]

@@ -13,7 +13,7 @@ units of the step variance tr(Sigma), and components k = 1, ..., T - 1 are store
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Components, Points
+from theory.random_walk_pca.domains import Components, Points
 from theory_on_trial.contract import guarded, require
 
 

@@ -8,7 +8,7 @@ law. Derived here; arXiv 1806.08805 treats the infinite dimension only.
 import numpy as np
 from jaxtyping import Complex, Float
 
-from theory.random_walk_pca._domains import Dimension, Points, Spectrum
+from theory.random_walk_pca.domains import Dimension, Points, Spectrum
 from theory_on_trial.contract import NonNegative, guarded
 
 _HARDLY_ANY = 1e-12  # of this many degrees of freedom the first order is exact

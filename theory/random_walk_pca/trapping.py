@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float, Int
 
-from theory.random_walk_pca._domains import Dimension, Rate, StationaryRate
+from theory.random_walk_pca.domains import Dimension, Rate, StationaryRate
 from theory_on_trial.contract import NON_NEGATIVE, Fraction, guarded
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.random_walk_pca._domains import Points
+from theory.random_walk_pca.domains import Points
 from theory.random_walk_pca.spectrum import explained_variance_ratio
 from theory_on_trial.contract import Interval, guarded
 

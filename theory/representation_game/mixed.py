@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from theory.representation_game._domains import Covariance, Inclusion, Kept, Prior, Spectrum
+from theory.representation_game.domains import Covariance, Inclusion, Kept, Prior, Spectrum
 from theory.representation_game.pure import _solved, falling
 from theory_on_trial.contract import MOST, Interval, guarded, require
 

@@ -7,7 +7,7 @@ the best linear one. The adversary picks f with f' S^-1 f <= 1. All regrets are 
 import numpy as np
 from jaxtyping import Float
 
-from theory.representation_game._domains import Covariance, Kept, Prior, Representation, Spectrum, Task
+from theory.representation_game.domains import Covariance, Kept, Prior, Representation, Spectrum, Task
 from theory_on_trial.contract import guarded, require
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from theory.ridge_ensembles._sums import shrunk, variance_inflation
 from theory.ridge_ensembles.population import Aspect, Penalty, Population
+from theory.ridge_ensembles.sums import shrunk, variance_inflation
 from theory_on_trial.contract import guarded, require
 
 

@@ -8,10 +8,10 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from theory.ridge_ensembles._sums import shrunk
 from theory.ridge_ensembles.level import level, penalty_of, vertex
 from theory.ridge_ensembles.population import Aspect, Population
 from theory.ridge_ensembles.risk import risk_at
+from theory.ridge_ensembles.sums import shrunk
 from theory_on_trial.contract import Interval, guarded, require
 
 _DECADES, _STEP = np.linspace(-12, 12, 121), 0.2  # where levels are sought, beside the largest eigenvalue

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import numpy as np
 
-from theory.ridge_ensembles._sums import shrinkage_bias, variance_inflation
 from theory.ridge_ensembles.level import level, require_subsample
 from theory.ridge_ensembles.population import Aspect, Members, Penalty, Population
+from theory.ridge_ensembles.sums import shrinkage_bias, variance_inflation
 from theory_on_trial.contract import Interval, NonNegative, Size, guarded, require
 
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from theory.sequential_attention._domains import Coherence, Features, Rounds, Uneven
+from theory.sequential_attention.domains import Coherence, Features, Rounds, Uneven
 from theory_on_trial.contract import guarded, require
 
 _ROUNDED = 1e-12

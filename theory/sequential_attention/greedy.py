@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from theory.sequential_attention._domains import Chosen, Features, Responses, Rounds
+from theory.sequential_attention.domains import Chosen, Features, Responses, Rounds
 from theory_on_trial.contract import guarded, require
 
 _SPANNED = 1e-6

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 
-from theory.sequential_attention._domains import Features, Responses
+from theory.sequential_attention.domains import Features, Responses
 from theory_on_trial.contract import Interval, guarded, require
 
 Rate = Annotated[float, Interval(1e-50, 1)]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Float
 
-from theory.unconstrained_cca._domains import Batch, Embeddings
+from theory.unconstrained_cca.domains import Batch, Embeddings
 from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
 
 Loadings = Annotated[Float[np.ndarray, "both sources"], USABLE_SCALE]

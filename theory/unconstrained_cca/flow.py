@@ -6,7 +6,7 @@ It is Oja's flow, four times as fast: directions are learned one after the other
 import numpy as np
 from jaxtyping import Float
 
-from theory.unconstrained_cca._domains import Numerator, Weights
+from theory.unconstrained_cca.domains import Numerator, Weights
 from theory_on_trial.contract import NonNegative, Positive, guarded, require
 
 _STEP = 8.0  # of 8 |A| t

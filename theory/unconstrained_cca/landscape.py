@@ -7,7 +7,7 @@ critical points and curvatures are derived here.
 import numpy as np
 from jaxtyping import Float
 
-from theory.unconstrained_cca._domains import (
+from theory.unconstrained_cca.domains import (
     Columns,
     Correlations,
     Denominator,

@@ -9,7 +9,7 @@ from bisect import bisect_left
 import numpy as np
 from jaxtyping import Float
 
-from theory.unconstrained_cca._domains import Batch, Correlations, Form
+from theory.unconstrained_cca.domains import Batch, Correlations, Form
 from theory_on_trial.contract import LONGEST, guarded, require
 
 

@@ -2,7 +2,8 @@
 
 `theory-on-trial audit NAME` runs one for the repository around the present folder and keeps its table in the folder
 `records` there; `theory-on-trial audit` runs them all, and `--stale` only says which lines of the tables are of an
-earlier source. The core of the engine imports none of them.
+earlier source. These serve any repository; one may have others of its own, in a package `audits` at its root. The core
+of the engine imports none of them.
 """
 
 import importlib
@@ -10,17 +11,11 @@ import sys
 from collections.abc import Sequence
 
 AUDITS = {
-    "benchmarks": "side by side with what people would otherwise run",
     "calibration": "how often is a verdict wrong, over many seeds?",
     "falsify": "how near does anything come to breaking a bound?",
-    "fast_tier": "where does the time of the fast tier go?",
-    "independence": "does the measured side of a claim share code with the predicted side?",
-    "mutants": "does anything notice when the code is wrong?",
     "platforms": "do other platforms and versions say the same?",
     "resolution": "does a verdict notice the error that it says it would?",
-    "scaling": "what does a figure cost at a hundred times its size, on one worker and on many?",
     "settings": "does a claim hold at every setting that its domain admits?",
-    "tools": "what do the tools say of data that nobody prepared?",
 }
 """Name and question of every audit, each a module of this package with a function `main(arguments)`."""
 
@@ -34,15 +29,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given == ["--stale"]:
         return _stale()
-    name = given[0].replace("-", "_") if given else ""
-    if name in AUDITS:
+    name, known = given[0].replace("-", "_") if given else "", AUDITS | own_audits()
+    if name in known:
         return _run(name, given[1:])
     if given:
         print(_USAGE)
-        for audit, question in AUDITS.items():
-            print(f"  {audit.replace('_', '-'):14} {question}")
+        for audit in sorted(known):
+            print(f"  {audit.replace('_', '-'):14} {known[audit]}")
         return 0 if given[0] in ("-h", "--help") else 2
-    return max(_run(audit, []) for audit in AUDITS)
+    return max(_run(audit, []) for audit in sorted(known))
+
+
+def own_audits() -> dict[str, str]:
+    """Return name and question of the audits that the present repository has itself: `AUDITS` of its `audits`."""
+    from theory_on_trial.repository import root
+
+    if not (root() / "audits" / "__init__.py").exists():
+        return {}
+    make_root_importable()
+    known: dict[str, str] = importlib.import_module("audits").AUDITS
+    return known
 
 
 def make_root_importable() -> None:
@@ -54,16 +60,18 @@ def make_root_importable() -> None:
 
 
 def _run(name: str, arguments: list[str]) -> int:
-    status: int = importlib.import_module(f"{__name__}.{name}").main(arguments)
+    package = __name__ if name in AUDITS else "audits"
+    status: int = importlib.import_module(f"{package}.{name}").main(arguments)
     return status
 
 
 def _stale() -> int:
     """Print the stale tables, each with what has changed under it; 1 if there are any."""
-    from theory_on_trial import records, repository
+    from theory_on_trial import repository
+    from theory_on_trial.repository import records
 
     root, status = repository.root(), 0
-    for file, table in records.tables_by_file(repository.records()).items():
+    for file, table in records.tables_by_file(repository.records_folder()).items():
         if sentence := records.staleness(table, root):
             status = 1
             print(f"{file}: {sentence}")

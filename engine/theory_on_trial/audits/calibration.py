@@ -27,11 +27,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import jax
 import numpy as np
 
-from theory_on_trial import records, repository
-from theory_on_trial.compilation_cache import cache_folder
-from theory_on_trial.decision import Finding
-from theory_on_trial.registry import Claim, claim, claims, recorded
-from theory_on_trial.trial import Trial
+from theory_on_trial import repository
+from theory_on_trial.base.compilation_cache import cache_folder
+from theory_on_trial.decide.decision import Finding
+from theory_on_trial.repository import records
+from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.registry import Claim, claim, claims, recorded
 
 CHEAP, MANY, FEW = 1.0, 200, 50
 COLUMNS = (
@@ -243,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for finished in _finished(chosen, folder, options.seeds, options.workers):
             bar.set_postfix_str(finished)
             bar.update()
-    path = repository.records() / "calibration.json"
+    path = repository.records_folder() / "calibration.json"
     result = table(every, folder, records.read(path))
     records.write(path, result)
     print(result["note"])

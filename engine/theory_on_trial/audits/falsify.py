@@ -11,12 +11,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from theory_on_trial import claims, outline, repository
+from theory_on_trial import claims, repository
 from theory_on_trial.audits.falsifier import INEQUALITIES, NOT_SEARCHED, Found, Inequality, record, search
 from theory_on_trial.audits.falsifier.by_claim import STATEMENT, by_claim, search_claim
 from theory_on_trial.ledger import paper_in
-from theory_on_trial.registry import claim as claim_of
-from theory_on_trial.sides import marked
+from theory_on_trial.repository import outline
+from theory_on_trial.trial.registry import claim as claim_of
+from theory_on_trial.trial.sides import marked
 
 
 def load(paper: str | None = None) -> None:
@@ -88,7 +89,7 @@ def unexpected(paper: str) -> list[str]:
     What is on record for the present source is not searched again; nothing is recorded. Raises `ValueError` for an
     unknown paper.
     """
-    known, found = record.read(repository.records()), []
+    known, found = record.read(repository.records_folder()), []
     for inequality in _own(paper):
         row, source = known.get((inequality.claim, inequality.statement), ([], None))
         if source != record.source_of(inequality, repository.root()):
@@ -121,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = inequalities(options.name)
     except ValueError as error:
         parser.error(str(error))
-    root, folder = repository.root(), repository.records()
+    root, folder = repository.root(), repository.records_folder()
     known = record.read(folder)
     for position, inequality in enumerate(chosen, start=1):
         key = inequality.claim, inequality.statement

@@ -17,9 +17,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from theory_on_trial import outline, records, repository
-from theory_on_trial.compare import compare
+from theory_on_trial import repository
 from theory_on_trial.ledger import platform_facts
+from theory_on_trial.page.compare import compare
+from theory_on_trial.repository import outline, records
 
 COLUMNS = (
     *("ledger", "rows", "as expected", "controls not refuted", "verdicts changed"),
@@ -127,11 +128,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--devices must be at least 1, got {options.devices}")
     if not outline.papers():
         parser.error(f"no test of {repository.root()} is a claim")
-    folder = repository.records() / "ledgers"
+    folder = repository.records_folder() / "ledgers"
     for devices in to_renew(folder) if options.devices is None else [options.devices]:
         print(record(devices, folder), flush=True)
     result = table(folder)
-    records.write(repository.records() / "platforms.json", result)
+    records.write(repository.records_folder() / "platforms.json", result)
     for row in result["rows"]:
         print(", ".join(f"{title} {entry}" for title, entry in zip(COLUMNS, row, strict=True)))
     return int(any(row[1] != row[2] or any(row[3:7]) for row in result["rows"]))

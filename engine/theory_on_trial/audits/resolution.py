@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from theory_on_trial import records, repository
+from theory_on_trial import repository
 from theory_on_trial.audits.calibration import source_of, subjects_in
-from theory_on_trial.decision import Finding
-from theory_on_trial.registry import Claim, claim, claims, recorded
-from theory_on_trial.trial import Trial
+from theory_on_trial.decide.decision import Finding
+from theory_on_trial.repository import records
+from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.registry import Claim, claim, claims, recorded
 
 BEYOND = 1.001
 """By what factor the error exceeds the stated resolution."""
@@ -127,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ids = {one.id for name in options.selection for one in ([claim(name)] if "." in name else claims(name))}
     except ValueError as error:
         parser.error(str(error))
-    path = repository.records() / "resolution.json"
+    path = repository.records_folder() / "resolution.json"
     earlier = records.read(path)
     rows = {row[0]: row for row in earlier.get("rows", [])}
     sources = dict(zip(rows, earlier.get("sources", []), strict=True))

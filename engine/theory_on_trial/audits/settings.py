@@ -24,12 +24,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import jax
 
-from theory_on_trial import records, repository
+from theory_on_trial import repository
 from theory_on_trial.audits.calibration import source_of, subjects_in
 from theory_on_trial.audits.spread import domains, ends, spread
-from theory_on_trial.domain import OutsideDomain
-from theory_on_trial.registry import Claim, claim, claims, recorded
-from theory_on_trial.trial import Trial
+from theory_on_trial.repository import records
+from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.domain import OutsideDomain
+from theory_on_trial.trial.registry import Claim, claim, claims, recorded
 
 CHEAP, MANY, FEW = 1.0, 40, 4
 LIMIT = 60
@@ -117,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ids = {one.id for name in options.selection for one in ([claim(name)] if "." in name else claims(name))}
     except ValueError as error:
         parser.error(str(error))
-    path = repository.records() / "settings.json"
+    path = repository.records_folder() / "settings.json"
     earlier = records.read(path)
     rows = {row[0]: row for row in earlier.get("rows", [])}
     sources = dict(zip(rows, earlier.get("sources", []), strict=True))

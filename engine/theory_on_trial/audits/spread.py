@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, Literal, get_args, get_origin
 
-from theory_on_trial.contract import LONGEST, Argument, Interval, Kind, contract_of
-from theory_on_trial.registry import Claim
+from theory_on_trial.contract import LONGEST, Alternative, Argument, Interval, contract_of
+from theory_on_trial.trial.registry import Claim
 
 _FURTHER = 4
 """How many times its usual value an integer grows that has no upper end."""
@@ -19,7 +19,7 @@ _TUPLE = 4
 """The most entries of a tuple whose length is free."""
 
 
-def domains(subject: Claim) -> dict[str, Kind]:
+def domains(subject: Claim) -> dict[str, Alternative]:
     """Return the settings of a claim that have a domain of numbers, choices, or tuples of them."""
     check = inspect.unwrap(subject.function)
     described = {name: one for name, one in list(contract_of(check).items())[1:] if name in check.__annotations__}
@@ -55,11 +55,11 @@ def _usual(subject: Claim) -> dict[str, Any]:
     return defaults | first
 
 
-def _drawable(argument: Argument) -> Kind | None:
-    return next((kind for kind in argument.kinds if _entries(kind) is not None), None)
+def _drawable(argument: Argument) -> Alternative | None:
+    return next((kind for kind in argument.alternatives if _entries(kind) is not None), None)
 
 
-def _entries(kind: Kind) -> list[Kind] | None:
+def _entries(kind: Alternative) -> list[Alternative] | None:
     """The kinds of a tuple's entries (none of a number's), or None where nothing can be drawn."""
     if kind.type in (int, float, bool) or get_origin(kind.type) is Literal:
         return []
@@ -69,7 +69,7 @@ def _entries(kind: Kind) -> list[Kind] | None:
     return None if None in each or not each else [one for one in each if one is not None]
 
 
-def extent(kind: Kind) -> tuple[float, float]:
+def extent(kind: Alternative) -> tuple[float, float]:
     """Return the least and the largest number of a kind, both admitted; infinite where there is no limit."""
     low, high = -math.inf, math.inf
     for marker in (one for one in kind.markers if isinstance(one, Interval)):
@@ -83,7 +83,7 @@ def extent(kind: Kind) -> tuple[float, float]:
     return low, high
 
 
-def _ends(kind: Kind, usual: Any) -> list[Any]:
+def _ends(kind: Alternative, usual: Any) -> list[Any]:
     """The ends of a setting's domain, as far as there are any."""
     if get_origin(kind.type) is Literal:
         return list(get_args(kind.type))
@@ -101,7 +101,7 @@ def _ends(kind: Kind, usual: Any) -> list[Any]:
     return [made(end) for end in (low, high) if math.isfinite(end)]
 
 
-def _value(random: Random, kind: Kind, usual: Any, others: list[Any]) -> Any:
+def _value(random: Random, kind: Alternative, usual: Any, others: list[Any]) -> Any:
     """One value of a domain: an end, a middle, a neighbour of the usual one, or what another setting is."""
     if get_origin(kind.type) is Literal:
         return random.choice(get_args(kind.type))

@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"stopped: {len(drawn)} of {len(names)} figures are drawn", file=sys.stderr)
         return 130
     if options.gallery:
-        from theory_on_trial.report import write_gallery
+        from theory_on_trial.page.report import write_gallery
 
         write_gallery(options.gallery, drawn)
     return 0
@@ -75,7 +75,7 @@ def _save(name: str, folder: Path, quick: bool, small: bool) -> tuple[list[Path]
     """Draw one figure in the present process, whichever that is."""
     import jax
 
-    from theory_on_trial.compilation_cache import enable_compilation_cache
+    from theory_on_trial.base.compilation_cache import enable_compilation_cache
 
     jax.config.update("jax_enable_x64", True)
     enable_compilation_cache()

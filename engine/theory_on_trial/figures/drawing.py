@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from theory_on_trial.figures.layout import collisions
 from theory_on_trial.figures.plotted import plotted_data
-from theory_on_trial.outline import normal
 from theory_on_trial.repository import check_files, import_file, paper_of, root
+from theory_on_trial.repository.outline import normal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure

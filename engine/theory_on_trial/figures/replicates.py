@@ -5,7 +5,7 @@ from typing import Any
 
 import xarray as xr
 
-from theory_on_trial.compilation_cache import cache_folder
+from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.sweep import sweep
 
 

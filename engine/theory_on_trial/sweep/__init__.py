@@ -12,14 +12,14 @@ import xarray as xr
 from jaxlib.version import __version__ as JAXLIB
 from jaxtyping import Array, Integer, Key
 
+from theory_on_trial.base.mapping import Mode, resolve_mode
+from theory_on_trial.base.progress import ProgressSetting, progress_bar
 from theory_on_trial.contract import ANY_NUMBER, MAY_BE_EMPTY, Count, Interval, guarded
-from theory_on_trial.mapping import Mode, resolve_mode
-from theory_on_trial.progress import ProgressSetting, progress_bar
-from theory_on_trial.sweep._cells import Cells, as_traced, parameter_values, seed_values, static_values
-from theory_on_trial.sweep._labels import check_parameters, empty_dataset, output_shapes
-from theory_on_trial.sweep._part import Part, joined
-from theory_on_trial.sweep._run import Program, SimulationError, Workers, current_settings
-from theory_on_trial.sweep._store import ChunkStore, source_digest
+from theory_on_trial.sweep.cells import Cells, as_traced, parameter_values, seed_values, static_values
+from theory_on_trial.sweep.labels import check_parameters, empty_dataset, output_shapes
+from theory_on_trial.sweep.part import Part, joined
+from theory_on_trial.sweep.run import Program, SimulationError, Workers, current_settings
+from theory_on_trial.sweep.store import ChunkStore, source_digest
 
 __all__ = ["SimulationError", "sweep"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from theory_on_trial.audits.falsifier.search import Found, Inequality
 from theory_on_trial.audits.spread import spread
-from theory_on_trial.domain import OutsideDomain
-from theory_on_trial.registry import Claim, recorded
-from theory_on_trial.trial import Trial
+from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.domain import OutsideDomain
+from theory_on_trial.trial.registry import Claim, recorded
 
 STATEMENT = "as its check decides it, at settings drawn from its domain"
 RUNS, SECONDS = 60, 20.0

@@ -4,8 +4,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from theory_on_trial import records
 from theory_on_trial.audits.falsifier.search import ATTAINED, NOT_SEARCHED, Found, Inequality
+from theory_on_trial.repository import records
 
 COLUMNS = ["claim", "inequality lhs <= rhs", "tightest lhs / rhs", "attained", "where", "instances"]
 _NOTE = (

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from theory_on_trial.audits.falsifier.draw import Draw
-from theory_on_trial.evidence import UNIT_ROUNDOFF
+from theory_on_trial.decide.evidence import UNIT_ROUNDOFF
 
 ATTAINED = 1e-6
 """A bound whose ratio comes this close to one is called attained: a search does not tell a maximum from a supremum."""
@@ -20,7 +20,7 @@ STARTS = 3
 class Sides(NamedTuple):
     """Both sides of an inequality lhs <= rhs at one instance, known up to the rounding 4 ops u `scale`.
 
-    `ops` and `scale` are those of `theory_on_trial.evidence.bound`; `scale` is |lhs| + |rhs| unless given.
+    `ops` and `scale` are those of `theory_on_trial.decide.evidence.bound`; `scale` is |lhs| + |rhs| unless given.
     """
 
     lhs: float

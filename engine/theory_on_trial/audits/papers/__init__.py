@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from keyword import iskeyword
 from pathlib import Path
 
-from theory_on_trial import outline, repository
+from theory_on_trial import repository
 from theory_on_trial.audits.papers.row import BRIEF, Paper, last_line, templates
 from theory_on_trial.audits.papers.steps import ON_ONE_PAGE, ROW
-from theory_on_trial.sides import marked
+from theory_on_trial.repository import outline
+from theory_on_trial.trial.sides import marked
 
 WORKERS = min(4, os.cpu_count() or 1)
 """How many steps run at a time."""

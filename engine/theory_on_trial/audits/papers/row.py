@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
+from theory_on_trial.audits import AUDITS
+
 _ROW = Path(__file__).parent / "templates" / "row"
 BRIEF = Path(__file__).parent / "templates" / "brief.txt"
 """The text of a new paper on one page."""
@@ -74,7 +76,12 @@ class Paper:
 
     def ask(self, audit: str, question: str) -> list[str]:
         """The sentences that a call of an audit returns in a process of its own, or why it returns none."""
-        program = f"import json; from theory_on_trial.audits import {audit}; print(json.dumps({audit}.{question}))"
+        package = "theory_on_trial.audits"
+        if audit not in AUDITS:
+            package = "audits"
+            if not (self.folder / package / f"{audit}.py").exists():
+                return []  # a repository without this audit does not ask
+        program = f"import json; from {package} import {audit}; print(json.dumps({audit}.{question}))"
         done = self.run("-c", program, timeout=3600)
         return [f"{audit}: {last_line(done)}"] if done.returncode else list(json.loads(last_line(done)))
 

@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from theory_on_trial import outline
 from theory_on_trial.audits.papers.row import BRIEF, Paper, last_line, templates
 from theory_on_trial.ledger import Row
-from theory_on_trial.sides import MOST_SECONDS, marked
+from theory_on_trial.repository import outline
+from theory_on_trial.trial.sides import MOST_SECONDS, marked
 
 CLAIM_SECONDS = {"fast": 10.0, "full": 120.0}
 """What a claim may take: of the fast tier with its programs in the cache, of the full tier as it comes."""

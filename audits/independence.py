@@ -1,0 +1,211 @@
+"""Does the measured side of a claim share code with the predicted side? For every claim: which other route it is.
+
+What people wrote lies beside a paper's claims, in `test_<paper>/routes.json`, or in `routes_<paper>.json` where the
+claims are one module: for every claim the route and, in half a sentence, how each side comes about. A paper on one page
+has marks instead (`trial.sides`): its entries are read off them, with what both sides share. What can be read
+off the code is read off it here: the functions that a claim reaches. `theory-on-trial audit independence` joins both in
+the table `independence.json` of the records.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from itertools import permutations
+from pathlib import Path
+from typing import Any, TypedDict
+
+from theory_on_trial import repository
+from theory_on_trial.ledger import paper_in
+from theory_on_trial.repository import outline, records
+from theory_on_trial.repository.reach import home, is_defined, reached
+from theory_on_trial.trial.sides import SIDES, crossings, marked
+
+ROUTES = {
+    "simulation": ("sims.", "jax.random.", "numpy.random."),
+    "training": ("sims.",),
+    "data": ("sims.",),
+    "ODE integration": ("sims.", "scipy.integrate."),
+    "enumeration": (),
+    "exact rational arithmetic": ("fractions.Fraction",),
+    "ball arithmetic": ("flint.",),
+    "mpmath": ("mpmath",),
+    "quadrature": ("scipy.integrate.", "scipy.special.roots_", "numpy.polynomial.", "sims.", "theory."),
+    "optimiser with certificate": ("cvxpy", "sims.", "scipy.optimize."),
+    "optimiser": ("sims.", "scipy.optimize.", "numpy.argmin"),
+    "another formula": (),
+    "marked sides": (),
+    "none": (),
+}
+"""The vocabulary, each word with the beginnings of names, of which the measured side must reach one to deserve it."""
+
+_SHORTEST, _LONGEST = 20, 240  # half a sentence, in letters
+
+
+class Entry(TypedDict, total=False):
+    """What is written of a claim.
+
+    route : a word of `ROUTES`: how its measured side comes about, "none" if no code but the prediction's makes it.
+    how : the two sides, in half a sentence.
+    second : "<route>: <file>::<test>", a unit test that confirms the prediction by a route of its own.
+    apart : functions that make both sides where both come from one package; none may reach another.
+    """
+
+    route: str
+    how: str
+    second: str
+    apart: list[str]
+
+
+def read(paper: str | None = None) -> dict[str, Entry]:
+    """Return the entries of a paper of the present repository, or of all, by the claims' ids."""
+    found: dict[str, Entry] = {}
+    for name in outline.papers() if paper is None else [paper]:
+        path = outline.beside(name, "routes.json")
+        written = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        found |= {f"{name}.{claim}": entry for claim, entry in written.items()} or _of_marks(name)
+    return found
+
+
+def _of_marks(paper: str) -> dict[str, Entry]:
+    """The entries of a paper on one page: which marked functions each claim reaches, and what both sides share."""
+    found: dict[str, Entry] = {}
+    for claim in (one for one in outline.stated(repository.root()) if paper_in(one.id) == paper):
+        sides, check = marked(claim.file), stated_by(claim.id)
+        module = check.rpartition(".")[0]
+        met = {side: [n for n in sides if sides[n] == side and f"{module}.{n}" in reached(check)] for side in SIDES}
+        beneath = [{n for name in names for n in reached(f"{module}.{name}")} for names in met.values()]
+        shared = sorted(n.rpartition(".")[2] for n in set.intersection(*beneath) if n.startswith(f"{module}."))
+        how = [f"{side}: {', '.join(names)}" for side, names in met.items()] + [
+            f"both: {', '.join(shared) or 'nothing'}"
+        ]
+        if sides:
+            found[claim.id] = {"route": "marked sides", "how": "; ".join(how)}
+    return found
+
+
+def missing(paper: str) -> list[str]:
+    """Return a sentence for each claim of a paper without an entry, and for each entry that is not what it says.
+
+    Raises `ValueError` for an unknown paper.
+    """
+    path = outline.beside(paper, "routes.json").relative_to(repository.root())
+    if any(map(marked, outline.files(paper))):
+        return [sentence for file in outline.files(paper) for sentence in crossings(file)]
+    entries = read(paper)
+    stated = [one.id for one in outline.stated(repository.root()) if paper_in(one.id) == paper]
+    found = [f"{claim} has no entry in {path}: which route makes its measured side?" for claim in stated]
+    found = [sentence for claim, sentence in zip(stated, found, strict=True) if claim not in entries]
+    found += [
+        f"{path} has an entry for {claim}, and there is no such claim" for claim in entries if claim not in stated
+    ]
+    return found + [
+        f"{claim}: {fault}" for claim, entry in entries.items() if claim in stated for fault in faults(claim, entry)
+    ]
+
+
+def faults(claim: str, entry: Entry) -> list[str]:
+    """Return what is wrong with the entry of a claim, as far as it can be read off the code."""
+    if not {"route", "how"} <= set(entry) <= set(Entry.__annotations__):
+        return [f"an entry has route and how, and perhaps second and apart, got {', '.join(entry)}"]
+    found = []
+    if not _SHORTEST < len(entry["how"]) < _LONGEST:
+        found.append(f"how must say in half a sentence how each side comes about, got {entry['how']!r}")
+    if not _deserves(entry["route"], stated_by(claim), entry.get("apart", [])):
+        found.append(f"nothing in the check deserves the route {entry['route']!r}")
+    if entry["route"] == "none" and "second" not in entry:
+        found.append("a claim without a route of its own needs a second one, in a unit test")
+    if "second" in entry:
+        route, test = second_test(claim, entry["second"])
+        if not is_defined(test):
+            found.append(f"there is no test {entry['second']}")
+        elif not _formulas(test) & _formulas(stated_by(claim)):
+            found.append(f"the test meets no formula that the claim uses: {entry['second']}")
+        elif not _deserves(route, test):
+            found.append(f"nothing in the test deserves the route {route!r}")
+    sides = [home(side) for side in entry.get("apart", [])]
+    found += [f"the check does not reach {side}" for side in sides if side not in reached(stated_by(claim))]
+    found += [f"{other} reaches {one}" for one, other in permutations(sides, 2) if one in reached(other)]
+    if {side.split(".")[0] for side in sides} == {"theory", "sims"}:
+        found.append("theory and sims stand apart anyway: nothing need be said")
+    return found
+
+
+def _deserves(route: str, name: str, sides: Sequence[str] = ()) -> bool:
+    """Whether a function reaches what its route is named for: outside the theory, or in the sides that stand apart."""
+    met = reached(name, outside="theory.").union(*map(reached, sides))
+    return route in ROUTES and (not ROUTES[route] or any(one.startswith(ROUTES[route]) for one in met))
+
+
+def _formulas(name: str) -> set[str]:
+    """The public functions of theory and of simulators that a function reaches, without those that check input."""
+    found = (met for met in reached(name) if met.startswith(("theory.", "sims.")))
+    return {
+        met
+        for met in found
+        if not any(part.startswith("_") or part in ("domain", "domains") for part in met.split("."))
+    }
+
+
+def second_test(claim: str, second: str) -> tuple[str, str]:
+    """Return the route and the dotted name of the test that a `second` names, "<route>: <file>::<test>".
+
+    The file is in `tests/<paper>`, or in `tests`.
+    """
+    route, _, place = second.partition(": ")
+    file, _, test = place.partition("::")
+    folder = Path("tests", paper_in(claim))
+    if not (repository.root() / folder / file).exists():
+        folder = folder.parent
+    return route, ".".join([*folder.parts, file.removesuffix(".py"), test])
+
+
+def stated_by(claim: str) -> str:
+    """Return the dotted name of the function that is the claim: its file's path from the root, and its own name."""
+    root = repository.root()
+    stated = next(one for one in outline.stated(root) if one.id == claim)
+    return ".".join([*stated.file.relative_to(root).with_suffix("").parts, stated.function])
+
+
+# ------------------------------------------------------------------------------------------------------- the table
+
+
+def packages(claim: str) -> str:
+    """Return which of `theory` and `sims` a claim reaches: where it is one alone, the two sides need a second look."""
+    names = reached(stated_by(claim))
+    return " and ".join(p for p in ("theory", "sims") if any(name.startswith(f"{p}.") for name in names)) or "neither"
+
+
+def table() -> dict[str, Any]:
+    """Return the table of all claims, as the report shows it."""
+    root = repository.root()
+    files = {one.id: one.file for one in outline.stated(root)}
+    entries = {name: entry for name, entry in read().items() if name in files}
+    rows = [
+        [name, entry["route"], entry["how"], entry.get("second", "").replace("::", ", "), packages(name)]
+        for name, entry in entries.items()
+    ]
+    counts = {route: sum(row[1] == route for row in rows) for route in ROUTES}
+    shown = ", ".join(f"{route} {count}" for route, count in counts.items() if count)
+    return {
+        "title": "How independent the two sides of a claim are",
+        "command": "theory-on-trial audit independence",
+        "columns": ["claim", "route of the measured side", "how", "second route, in the unit tests", "code reached"],
+        "rows": rows,
+        "sources": [records.source(root, files[name]) for name in entries],
+        "note": f"{len(rows)} claims: {shown}. theory and sims never import each other; where a claim reaches one of "
+        "them alone, the other side is computed in the check itself or by functions that do not reach each other.",
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the table and print what each route is counted for; 1 if an entry is missing or wrong."""
+    argparse.ArgumentParser(
+        prog="theory-on-trial audit independence", description="Do the two sides of a claim share code?"
+    ).parse_args(arguments)
+    made = table()
+    records.write(repository.records_folder() / "independence.json", made)
+    print(made["note"])
+    found = [sentence for paper in outline.papers() for sentence in missing(paper)]
+    for sentence in found:
+        print(sentence)
+    return int(bool(found))

@@ -1,0 +1,165 @@
+"""What a figure costs at a hundred times its size, on one worker and on many: `theory-on-trial audit scaling [FIGURE]`.
+
+The figures are those of the table `[tool.theory-on-trial.scaling]` in the repository's `pyproject.toml`, each with the
+settings of a sample and with the share of the default runs that the sample is; all settings that count runs by the same
+share, so that the mix of costs is the same:
+
+    "mixup.F5" = { share = 0.05, settings = { runs = 20 } }
+
+A sample is drawn by a job of one process and by a job of two, each job with an empty cache. Every process draws three
+times: to compile; to run the cells, in a new cache; and to read them back. What the sweeps take the second time beyond
+the third is the work; the rest of the first time is what a process needs to start. Seconds are those of the processor,
+because other programs on the machine would lengthen those of the clock. What a hundred times the default runs take
+follows from them, as does what more than two workers would take. The table is `scaling.json` of the records.
+"""
+
+import argparse
+import inspect
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from audits.benchmarks import processor
+from theory_on_trial import repository
+from theory_on_trial.repository import records
+
+TIMES = 100
+COLUMNS = ("figure", "cells", "workers", "ms per cell", "start, s", "hours", "faster by", "how")
+COMPUTED = (8, 64, 512)
+
+
+def samples() -> dict[str, dict[str, Any]]:
+    """The figures of the repository that are measured, each with the `settings` and the `share` of its sample."""
+    path = repository.root() / "pyproject.toml"
+    settings = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    found: dict[str, dict[str, Any]] = settings.get("tool", {}).get("theory-on-trial", {}).get("scaling", {})
+    return found
+
+
+def measure(name: str, port: int, rank: int, processes: int) -> dict[str, float]:
+    """Draw a figure's sample as one process of a job; return the seconds to start, those of its work, and all cells."""
+    import jax
+    import matplotlib.pyplot as plt
+
+    if processes > 1:
+        jax.distributed.initialize(f"127.0.0.1:{port}", processes, rank)
+    jax.config.update("jax_enable_x64", True)
+    from theory_on_trial.figures import replicates
+    from theory_on_trial.figures.drawing import figures, style
+    from theory_on_trial.sweep import sweep
+
+    (figure,), folder = figures(name), os.environ["THEORY_ON_TRIAL_CACHE"]
+    spent: list[float] = []
+    cells: list[int] = []
+
+    def timed_sweep(*arguments: Any, **options: Any) -> Any:
+        begin = time.process_time()
+        result = sweep(*arguments, **options, progress=lambda done, total, _: cells.extend([total] * (done == total)))
+        spent[-1] += time.process_time() - begin
+        return result
+
+    vars(replicates)["sweep"] = timed_sweep
+    for cache in ("compile", "run", "run"):
+        os.environ["THEORY_ON_TRIAL_CACHE"] = f"{folder}/{cache}"
+        spent.append(0.0)
+        with style():
+            figure.draw(**samples()[name]["settings"])
+        plt.close("all")
+    work = spent[1] - spent[2]
+    # each sweep was complete twice, once for each cache; read back it reports nothing
+    return {"start": spent[0] - work, "work": work, "cells": sum(cells) / 2}
+
+
+def job(name: str, processes: int) -> tuple[int, float, float]:
+    """Draw a sample in a job on this machine; return its cells, seconds per cell, and seconds a process takes to start.
+
+    Raises RuntimeError if a process fails.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as empty:
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "THEORY_ON_TRIAL_CACHE": empty}
+        command = [sys.executable, "-m", "theory_on_trial.command", "audit", "scaling", name, "--serve", str(port)]
+        started = [
+            subprocess.Popen(
+                [*command, str(rank), str(processes)],
+                cwd=repository.root(),
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for rank in range(processes)
+        ]
+        printed = [process.communicate()[0] for process in started]
+    if any(process.returncode for process in started):
+        raise RuntimeError(f"a process of the job that draws {name} failed, as it says above")
+    found = [json.loads(text.splitlines()[-1]) for text in printed]
+    cells = int(found[0]["cells"])
+    return cells, sum(one["work"] for one in found) / cells, max(one["start"] for one in found)
+
+
+def rows_of(name: str) -> list[list[Any]]:
+    """Measure a figure; return its rows of the table."""
+    rows: list[list[Any]] = []
+    for workers in (1, 2, *COMPUTED):
+        how = "computed"
+        if workers <= 2:
+            sample, cost, start = job(name, workers)
+            how = f"measured, {sample} cells"
+        cells = round(sample / samples()[name]["share"] * TIMES)
+        hours = (start + cells * cost / workers) / 3600
+        one = rows[0][5] if rows else hours
+        rows.append([name, cells, workers, *(float(f"{x:.3g}") for x in (1e3 * cost, start, hours, one / hours)), how])
+        print("| " + " | ".join(map(str, rows[-1])) + " |", flush=True)
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the figures, print a Markdown table, and record it."""
+    known = samples()
+    parser = argparse.ArgumentParser(
+        prog="theory-on-trial audit scaling",
+        description="What does a figure cost at a hundred times its size, on one worker and on many?",
+    )
+    parser.add_argument("figure", nargs="?", choices=list(known), help="default: all, and the table is recorded")
+    parser.add_argument("--serve", nargs=3, type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.serve:
+        print(json.dumps(measure(options.figure, *options.serve)))
+        return 0
+    print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS), flush=True)
+    measured = {name: rows_of(name) for name in ([options.figure] if options.figure else known)}
+    if not options.figure and known:
+        root = repository.root()
+        table = {
+            "title": f"Figures with {TIMES} times their default runs, on one worker and on many",
+            "command": "theory-on-trial audit scaling",
+            "columns": list(COLUMNS),
+            "rows": [row for rows in measured.values() for row in rows],
+            "sources": [_source(name, root) for name, rows in measured.items() for _ in rows],
+            "note": (
+                f"Processor seconds of a job of one and of two processes on {os.cpu_count()} cores of: {processor()}, "
+                f"load average {os.getloadavg()[0]:.0f} (beyond the cores, costs are uncertain by half); hours are "
+                "start + cells x seconds per cell / workers. Beyond two workers this is computed with the costs of two "
+                "processes: it leaves out reading the results back and whatever the machines have in common."
+            ),
+        }
+        records.write(repository.records_folder() / "scaling.json", table)
+    return 0
+
+
+def _source(name: str, root: Path) -> dict[str, Any]:
+    """What a figure's rows rest on: the module that draws it."""
+    from theory_on_trial.figures.drawing import figures
+
+    (figure,) = figures(name)
+    return records.source(root, Path(inspect.getfile(figure.draw)))

@@ -1,0 +1,140 @@
+"""What do the tools say of data that nobody prepared? `theory-on-trial audit tools [PAPER …]` asks them, many times.
+
+A paper's data sets stand in `tests/<paper>/own_data_sets.py` as a list `SETS` of `DataSet`: some that the assumptions
+of a tool fit and some that they do not, each with a truth by another route than the tool's own. An answer is right, or
+doubted (wrong by no more than a doubt that it states), or none (a refusal, or not answerable), or wrong. Where the
+assumptions fit, the share of right answers is held against the level that the tool promises; where they do not, none
+may be wrong. The table is `tools.json` of the records.
+"""
+
+import argparse
+import importlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from scipy.stats import binomtest
+
+from theory_on_trial import repository
+from theory_on_trial.audits import make_root_importable
+from theory_on_trial.own_data.answer import Answer
+from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.repository import records
+
+Worth = Literal["right", "doubted", "none", "wrong"]
+COLUMNS = ("paper", "tool", "data", "fits", "truth", "answer", "draws", "right", "doubted", "none", "wrong", "level")
+_SURE = 0.999  # two-sided, of the verdict that a promised level is not held
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """One kind of data, drawn anew for each seed.
+
+    Attributes:
+        tool: that is asked.
+        name: of the data, in a few words.
+        fits: whether the tool's assumptions do.
+        ask: draws the data of a seed and returns what the tool answers; a ValueError or TypeError is a refusal.
+        truth: by a route of its own, as it is printed.
+        judge: what an answer is, given the truth; `held` makes one from an interval.
+        headline: the number that the answer leads with, as it is printed.
+        draws: how many seeds.
+        level: share of right answers that the tool promises; None where it gives no interval.
+    """
+
+    tool: str
+    name: str
+    fits: bool
+    ask: Callable[[int], Answer]
+    truth: str
+    judge: Callable[[Any], Worth]
+    headline: Callable[[Any], str] = str
+    draws: int = 200
+    level: float | None = None
+
+
+def held(estimate: Estimate, truth: float, answer: Answer, unit: str) -> Worth:
+    """Right where the interval holds the truth, doubted where a doubt in this unit is as large as what is missing."""
+    low, _, high = sorted(estimate)
+    off = max(low - truth, truth - high, 0.0)
+    if not off:
+        return "right"
+    return "doubted" if any(doubt.size >= off for doubt in answer.doubts if doubt.unit == unit) else "wrong"
+
+
+def worth(data: DataSet, seed: int) -> tuple[Worth, str]:
+    """Ask once: what the answer is worth, and what it says."""
+    try:
+        answer = data.ask(seed)
+    except (ValueError, TypeError) as refusal:
+        return "none", str(refusal)
+    return (data.judge(answer), data.headline(answer)) if answer.answerable else ("none", answer.missing)
+
+
+def line(paper: str, data: DataSet, most: int) -> list[Any]:
+    """The line of the table for one kind of data, see `COLUMNS`."""
+    draws = min(most, data.draws)
+    found = [worth(data, seed) for seed in range(draws)]
+    counts = Counter(what for what, _ in found)
+    shares = [counts[what] for what in ("right", "doubted", "none", "wrong")]
+    fits = "yes" if data.fits else "no"
+    return [paper, data.tool, data.name, fits, data.truth, found[0][1], draws, *shares, data.level]
+
+
+def complaint(row: Sequence[Any]) -> str:
+    """What is against the tool in a line: a wrong answer, or fewer right ones than it promises; empty if nothing."""
+    paper, tool, name, fits, _, _, _, right, doubted, _, wrong, level = row
+    if fits == "no" or level is None:
+        return f"{paper}: {tool} was wrong {wrong} times on {name}" if wrong else ""
+    answered = right + doubted + wrong
+    if answered and binomtest(right, answered, level, alternative="less").pvalue < (1 - _SURE) / 2:
+        return f"{paper}: {tool} promises {level:.0%} and was right in {right} of {answered} answers on {name}"
+    return "" if answered else f"{paper}: {tool} gave no answer on {name}, which fits it"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Ask the tools of the papers named and write the table; 1 if one was wrong more often than it says."""
+    from tqdm.auto import tqdm
+
+    folder = repository.root() / "tests"
+    known = sorted(path.parent.name for path in folder.glob("*/own_data_sets.py"))
+    parser = argparse.ArgumentParser(
+        prog="theory-on-trial audit tools", description="What do the tools say of data that nobody prepared?"
+    )
+    parser.add_argument("papers", nargs="*", metavar="PAPER", help="default: all")
+    parser.add_argument("--most", type=int, default=10**6, help="draws of each kind of data (default: as it says)")
+    options = parser.parse_args(arguments)
+    if unknown := [paper for paper in options.papers if paper not in known]:
+        parser.error(f"no data sets of {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
+    make_root_importable()
+    path = repository.records_folder() / "tools.json"
+    earlier = records.read(path)
+    kept = list(zip(earlier.get("rows", []), earlier.get("sources", []), strict=True))
+    complaints: list[str] = []
+    for paper in options.papers or known:
+        sets = importlib.import_module(f"tests.{paper}.own_data_sets").SETS
+        rows = []
+        for data in tqdm(sets, desc=paper, unit="data set", file=sys.stderr):
+            rows.append(line(paper, data, options.most))
+            if sentence := complaint(rows[-1]):
+                complaints.append(sentence)
+                tqdm.write(sentence)
+        source = records.source(repository.root(), folder / paper / "own_data_sets.py")
+        kept = [one for one in kept if one[0][0] != paper] + [(row, source) for row in rows]
+    kept.sort(key=lambda one: one[0][0])
+    table = {
+        "title": "The tools on data that nobody prepared",
+        "command": "theory-on-trial audit tools",
+        "columns": list(COLUMNS),
+        "rows": [row for row, _ in kept],
+        "sources": [source for _, source in kept],
+        "note": (
+            "Answers to data drawn anew: right (the interval or the statement holds for a truth found by another "
+            "route), doubted (wrong by no more than a doubt that it states), none (refused or not answerable), wrong. "
+            "The answer shown is that to the first draw."
+        ),
+    }
+    records.write(path, table)
+    return int(bool(complaints))

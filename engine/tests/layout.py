@@ -1,9 +1,0 @@
-"""Small repositories to try the engine on."""
-
-
-def lay_out(folder, files):
-    """Write the text of files by their paths from a folder, with the folders on the way."""
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)

@@ -1,0 +1,170 @@
+"""Domains: markers that stand beside a type in an annotation, and the annotations that occur most."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+MOST = 2**53
+"""The largest integer up to which float64 counts."""
+LONGEST = 2**29
+"""The longest axis: two of them are still a number of bytes, which memory refuses and no 64 bits overflow."""
+SMALLEST, LARGEST = 1e-50, 1e50
+"""Of the largest entry of an array: between them no square and no product of squares is lost."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """Finite numbers from `low` to `high`, of an array each entry; `closed` says which ends belong to it."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    closed: Literal["[]", "[)", "(]", "()"] = "[]"
+    why: str = ""
+
+    def admits(self, values: Any) -> Any:
+        """Return whether a number, or which entries of an array, are in the interval."""
+        above = values >= self.low if self.closed[0] == "[" else values > self.low
+        below = values <= self.high if self.closed[1] == "]" else values < self.high
+        return above & below
+
+    @property
+    def must(self) -> str:
+        """What a number in it must do, e.g. "be positive", "be at least 2", "lie in [0, 1)"."""
+        low, high = (f"{end:g}" if isinstance(end, float) or abs(end) < 10**6 else _power(end) for end in self.ends)
+        if self.low > -math.inf and self.high < math.inf and self.high not in (MOST, LONGEST):
+            said = f"lie in {self.closed[0]}{low}, {high}{self.closed[1]}"
+        elif self.low > -math.inf and self.closed[0] == "[":
+            said = "be non-negative" if self.low == 0 else f"be at least {low}"
+        elif self.low > -math.inf:
+            said = "be positive" if self.low == 0 else f"be above {low}"
+        elif self.high < math.inf:
+            said = f"be {'at most' if self.closed[1] == ']' else 'below'} {high}"
+        else:
+            said = "be finite"
+        return f"{said} ({self.why})" if self.why else said
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Both ends."""
+        return self.low, self.high
+
+
+@dataclasses.dataclass(frozen=True)
+class Holds:
+    """A property of a whole array: what it must do, and whether it does; the tests' strategies know it by its name."""
+
+    name: str
+    must: str
+    check: Callable[[np.ndarray], bool] = dataclasses.field(compare=False, repr=False)
+
+
+def _square(matrix: np.ndarray) -> bool:
+    return bool(matrix.shape[-1] == matrix.shape[-2])
+
+
+def _symmetric(matrix: np.ndarray) -> bool:
+    if not _square(matrix):
+        return False
+    # Rounding of a product Q diag(s) Q' or of a sum over samples leaves an asymmetry of this order.
+    asymmetry = np.abs(matrix - np.swapaxes(matrix, -1, -2)).max(initial=0)
+    return bool(asymmetry <= _rounding(matrix))
+
+
+def _semidefinite(matrix: np.ndarray) -> bool:
+    return _symmetric(matrix) and bool(np.linalg.eigvalsh(matrix).min(initial=0) >= -_rounding(matrix))
+
+
+def _definite(matrix: np.ndarray) -> bool:
+    return _symmetric(matrix) and bool(np.linalg.eigvalsh(matrix).min(initial=np.inf) > _rounding(matrix))
+
+
+def _rounding(matrix: np.ndarray) -> float:
+    return float(8 * matrix.shape[-1] * np.finfo(matrix.dtype).eps * np.abs(matrix).max(initial=0))
+
+
+def _sums_to_one(values: np.ndarray) -> bool:
+    # Weights of a quadrature rule are rounded one by one.
+    rounding = max(1e-9, values.shape[-1] * float(np.finfo(values.dtype).eps))
+    return bool(np.all(values >= 0) and np.all(np.abs(values.sum(axis=-1) - 1) <= rounding))
+
+
+def _usable(values: np.ndarray) -> bool:
+    largest = float(np.abs(values).max(initial=0))
+    return largest == 0 or SMALLEST <= largest <= LARGEST
+
+
+def _orthonormal(matrix: np.ndarray) -> bool:
+    columns = np.asarray(matrix, float) if matrix.dtype.kind in "iu" else matrix
+    excess = np.abs(np.swapaxes(columns, -1, -2) @ columns - np.eye(columns.shape[-1])).max(initial=0)
+    return bool(excess <= np.finfo(columns.dtype).eps ** 0.5)
+
+
+def _is_float_type(value: Any) -> bool:
+    if value is None:
+        return False
+    try:
+        return bool(np.issubdtype(np.dtype(value), np.floating)) or str(np.dtype(value)) == "bfloat16"
+    except TypeError:
+        return False
+
+
+def _rising(values: np.ndarray) -> bool:
+    return bool(np.all(np.diff(values, axis=-1) > 0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Is:
+    """A property of a value of any kind, such as a type of numbers: what it must do, and whether it does."""
+
+    must: str
+    check: Callable[[Any], bool] = dataclasses.field(compare=False, repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Allowance:
+    """Takes back one of the rules that hold without a marker."""
+
+    name: str
+
+
+POSITIVE = Interval(0, closed="()")
+NON_NEGATIVE = Interval(0)
+FRACTION = Interval(0, 1, "()")
+UNIT_INTERVAL = Interval(0, 1)
+SYMMETRIC = Holds("symmetric", "be a symmetric matrix", _symmetric)
+COVARIANCE = Holds("covariance", "be symmetric and positive semidefinite", _semidefinite)
+DEFINITE = Holds("definite", "be symmetric and positive definite", _definite)
+PROBABILITIES = Holds("probabilities", "be non-negative and sum to one over the last axis", _sums_to_one)
+ORTHONORMAL = Holds("orthonormal", "have orthonormal columns (to half the digits)", _orthonormal)
+RISING = Holds("rising", "rise strictly", _rising)
+USABLE_SCALE = Holds(
+    "scale", f"be zero or have a largest entry from {SMALLEST:g} to {LARGEST:g} (squares of others get lost)", _usable
+)
+FLOAT_TYPE = Is("be a type of floating-point numbers, such as float32", _is_float_type)
+MAY_BE_EMPTY = Allowance("empty")
+"""An array may have no entries."""
+MAY_BE_INFINITE = Allowance("infinite")
+"""Numbers may be infinite, but not NaN."""
+ANY_NUMBER = Allowance("any")
+"""Numbers may be infinite or NaN: the docstring says what happens then."""
+Marker = Interval | Holds | Is | Allowance
+Natural = Annotated[int, Interval(0, MOST)]
+Count = Annotated[int, Interval(1, MOST)]
+Size = Annotated[int, Interval(1, LONGEST)]
+Positive = Annotated[float, POSITIVE]
+NonNegative = Annotated[float, NON_NEGATIVE]
+Fraction = Annotated[float, FRACTION]
+UnitInterval = Annotated[float, UNIT_INTERVAL]
+
+
+def AtLeast(low: int, why: str = "") -> Any:
+    """Return the annotation of an integer from `low` on, for settings of claims."""
+    return Annotated[int, Interval(low, MOST, why=why)]
+
+
+def _power(number: float) -> str:
+    exponent = math.log2(abs(number))
+    return f"2^{exponent:.0f}" if exponent == int(exponent) else f"{number:g}"

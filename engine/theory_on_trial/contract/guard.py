@@ -1,0 +1,134 @@
+"""The guard: holds the arguments of a function to their annotations."""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, TypeVar, Unpack, get_args, get_origin, overload
+
+import numpy as np
+
+from theory_on_trial.contract.arguments import Argument
+from theory_on_trial.contract.axes import fits, named_axes
+from theory_on_trial.contract.sentences import in_words
+
+F = TypeVar("F", bound=Callable[..., Any])
+_inside: ContextVar[bool] = ContextVar("inside", default=False)  # whether the caller is guarded itself
+
+
+@overload
+def guarded(function: F) -> F: ...
+
+
+@overload
+def guarded(*, double: bool = True) -> Callable[[F], F]: ...
+
+
+def guarded(function: Any = None, *, double: bool = True) -> Any:
+    """Hold the arguments of a function, or the fields of a dataclass, to their annotations.
+
+    A front door is guarded once: what guarded functions call inside is not judged again. Where floats are meant, lists
+    become arrays; where counts are meant, NumPy's integers become int. With `double`, other precisions become float64
+    and a float becomes NumPy's, whose overflow can be caught; without it (simulators) precisions stay as they are, and
+    arrays of other libraries are never converted. Results are not looked at: a caller may pipeline them.
+
+    The function raises TypeError for an argument of another kind, and ValueError for another shape, for a value outside
+    its domain, and where overflow, a division by zero, a singular matrix or a lack of memory leaves no answer. Of a
+    function that calls back what its caller hands in, only the arguments are judged.
+    """
+    if function is None:
+        return functools.partial(guarded, double=double)
+    if isinstance(function, type):
+        initialise: Any = function.__init__  # type: ignore[misc]
+        function.__init__ = guarded(double=double)(initialise)  # type: ignore[misc]
+        return function
+    described = contract_of(function, double=double)
+    positional = [name for name, one in described.items() if one.positional]
+    unpacks = any(get_origin(one) is Unpack for one in inspect.unwrap(function).__annotations__.values())
+    several = next(
+        (one for one in inspect.signature(function).parameters.values() if one.kind is one.VAR_POSITIONAL), None
+    )
+    each = Argument.of(inspect.unwrap(function).__annotations__.get(several.name, Any), double) if several else None
+    calls_back = any(get_origin(kind.type) is Callable for one in described.values() for kind in one.alternatives)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if _inside.get():
+            return function(*args, **kwargs)
+        given = {name: described[name].accept(name, value) for name, value in zip(positional, args, strict=False)}
+        rest = args[len(given) :]
+        if several and each:
+            rest = tuple(each.accept(several.name, value) for value in rest)
+        if unpacks and (unknown := kwargs.keys() - described.keys()):
+            raise TypeError(f"{function.__name__}() got an unexpected keyword argument {min(unknown)!r}")
+        named = {name: described[name].accept(name, value) if name in described else value
+                 for name, value in kwargs.items()}  # fmt: skip
+        judged = [(name, described[name], value) for name, value in (given | named).items() if name in described]
+        _check_axes(judged + [(several.name, each, value) for value in rest if several and each])
+        if calls_back:  # whatever the caller's function does is its own affair
+            return function(*given.values(), *rest, **named)
+        token = _inside.set(True)
+        try:
+            with np.errstate(over="raise", divide="raise", invalid="raise"):
+                return function(*given.values(), *rest, **named)
+        except _unanswerable() as error:
+            known = [*(given | named).items(), *((several.name, value) for value in rest if several)]
+            shown = ", ".join(f"{name} = {in_words(value)}" for name, value in known if name != "self")
+            raise ValueError(
+                f"floating-point numbers and memory must be able to hold what follows from {shown}: "
+                f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
+            ) from error
+        finally:
+            _inside.reset(token)
+
+    call.contract = described  # type: ignore[attr-defined]
+    return call
+
+
+def contract_of(function: Callable[..., Any], *, double: bool = True) -> dict[str, "Argument"]:
+    """Return what a function's annotations say of each of its arguments, in their order.
+
+    Arguments of any number are one tuple; the fields of unpacked options stand as arguments of their own.
+    """
+    inner = inspect.unwrap(function)
+    described: dict[str, Argument] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        annotation = inner.__annotations__.get(parameter.name, Any)
+        if get_origin(annotation) is Unpack:
+            fields = get_args(annotation)[0].__annotations__.items()
+            described |= {name: Argument.of(one, double, positional=False) for name, one in fields}
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            described[parameter.name] = Argument.of(tuple[annotation, ...], double, positional=False)  # type: ignore[valid-type]
+        elif parameter.kind is not parameter.VAR_KEYWORD:
+            positional = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+            described[parameter.name] = Argument.of(annotation, double, positional)
+    return described
+
+
+def _unanswerable() -> tuple[type[BaseException], ...]:
+    """What is raised where numbers or memory end: by NumPy, by Python, and by XLA if it is there."""
+    jax = sys.modules.get("jax")
+    devices = () if jax is None else (jax.errors.JaxRuntimeError,)
+    return (ArithmeticError, MemoryError, np.linalg.LinAlgError, *devices)
+
+
+def _check_axes(given: list[tuple[str, Argument, Any]]) -> None:
+    """Raise ValueError where axes of one name have different lengths."""
+    sizes: dict[str, Any] = {}
+    for name, described, value in given:
+        shape = () if isinstance(value, type) else tuple(getattr(value, "shape", ()))
+        if not shape:
+            continue
+        patterns = (kind.type.dim_str for kind in described.alternatives if hasattr(kind.type, "dim_str"))
+        fitting: str = next((pattern for pattern in patterns if fits(pattern, shape)), "")
+        for token, size in named_axes(fitting, shape):
+            if token.startswith("#"):
+                try:
+                    sizes[token] = np.broadcast_shapes(sizes.get(token, ()), size)
+                except ValueError:
+                    before = sizes[token]
+                    raise ValueError(f"{name} must broadcast with arguments of shape {before}, got {size}") from None
+            elif size != sizes.setdefault(token, size):
+                raise ValueError(f"{name} must have one entry for each of the {sizes[token]} {token}, got {size}")

@@ -1,0 +1,27 @@
+"""What several arguments owe to each other: a line in the body of a function."""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+
+def require(condition: Any, sentence: str) -> None:
+    """Raise `ValueError` with this sentence unless a joint condition of several arguments holds; traced ones pass."""
+    if not is_traced(condition) and not np.all(condition):
+        raise ValueError(sentence)
+
+
+def require_room(names: str, numbers: int) -> None:
+    """Raise `ValueError` if the arguments `names` ask for an array of more than 2^36 numbers.
+
+    No memory holds it, and XLA allocates later than it returns: what it cannot allocate, or whose bytes exceed 64 bits,
+    ends the process and not the call.
+    """
+    require(numbers <= 2**36, f"{names} must ask for arrays of at most 2^36 numbers, got one of {numbers:.3g}")
+
+
+def is_traced(value: Any) -> bool:
+    """Return whether JAX is tracing a value, so that its number is not known and cannot be judged."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(value, jax.core.Tracer)

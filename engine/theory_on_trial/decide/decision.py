@@ -1,0 +1,228 @@
+"""The one rule for all procedures: an interval, a prediction with a margin, and a verdict.
+
+The *slack* is what the theory itself admits (a computed truncation term, a printed constant's rounding; 0 for an exact
+statement). The *margin* is what the claim says in words; it may not reach the nearest control, so that a VERIFIED claim
+has refuted its controls on the same data, without another sample and without another chance of error. Each decision
+knows its *resolution*: the smallest error of the prediction that the same interval would have refuted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from theory_on_trial.decide.resolution import EXACT, UNKNOWN, Resolution, distance, resolution_of
+from theory_on_trial.laws import Enclosure
+
+Outcome = Literal["VERIFIED", "REFUTED", "INCONCLUSIVE"]
+Side = Literal["two", "at most", "at least"]
+
+
+class ControlTooClose(ValueError):
+    """A control that a verified claim would not refute: the check could not fail in the way it promises to."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A predicted value and how far the truth may be from it.
+
+    Attributes:
+        value: predicted value, any shape, in the unit of the measurement.
+        margin: the claim is "closer than `margin`"; > slack >= 0, broadcastable to `value`. May be 0 only
+            for a one-sided claim and for exact arithmetic.
+        slack: what the theory itself admits; the truth is refuted only when it is further away than this.
+        side: "two" (equal), "at most" or "at least" (the measured value is bounded by `value`).
+        scale: what an error is measured in where `value` is 0, > 0.
+    """
+
+    value: Any
+    margin: Any = 0.0
+    slack: Any = 0.0
+    side: Side = "two"
+    scale: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """What became of one control: its name, the wrong value, the verdict on it, and where it was refuted.
+
+    `refuted` holds a truth value for each coordinate, `distance` is the largest difference from the prediction in the
+    unit of the resolution; None where the decision has none. `is_process` tells a wrong process
+    from a wrong prediction.
+    """
+
+    name: str
+    predicted: Any
+    outcome: Outcome
+    refuted: Any = None
+    distance: float | None = None
+    is_process: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """One decision with everything that led to it.
+
+    `tightness` is, for an identity, the worst |difference| / error bound, and, for a bound, the largest lhs / rhs.
+    `budget` is the share of the planned samples that had to be drawn, 0 for a decision without sampling; `procedure`
+    and `case` say which decision it was, of which case of the claim.
+    """
+
+    outcome: Outcome
+    prediction: Prediction
+    interval: Enclosure
+    controls: tuple[Control, ...] = ()
+    printed: Outcome | None = None
+    printed_value: Any = None
+    looks: int = 1
+    tightness: float | None = None
+    note: str = ""
+    budget: float = 0.0
+    resolution: Resolution = UNKNOWN
+    procedure: str = ""
+    case: str = ""
+
+
+def decide(interval: Enclosure, prediction: Prediction, *, refute_first: bool = False) -> Outcome:
+    """Compare an interval with a prediction p (margin d, slack d0), the one rule for all procedures.
+
+    VERIFIED iff the whole interval lies inside (p - d, p + d); REFUTED iff not, and it is disjoint from [p - d0, p +
+    d0]; INCONCLUSIVE otherwise. One-sided predictions use one end only. Vectors: VERIFIED iff every coordinate is,
+    REFUTED iff any coordinate is.
+
+    Guarantee: each wrong verdict (VERIFIED though |truth - p| >= d, REFUTED though |truth - p| <= d0) needs the truth
+    outside the interval, so its chance is at most `interval.error`. Termination: an interval no wider than d - d0
+    always decides.
+
+    An interval between the two zones (beyond d0, within d) makes both verdicts true; VERIFIED is then given to a claim,
+    REFUTED to a control (`refute_first=True`), or a control between d + d0 and 2 d away could be VERIFIED too.
+
+    Raises `ValueError` for margin <= slack (margin 0 is allowed one-sided, and for an interval of width 0 from exact
+    arithmetic), a NaN, or an empty interval (which proves that an assumption of the procedure failed).
+    """
+    low, high = np.asarray(interval.low), np.asarray(interval.high)
+    p, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
+    if any(np.any(v != v) for v in (low, high)):
+        raise ValueError("a NaN in the interval: nothing can be decided")
+    if np.any(low > high):
+        raise ValueError("empty interval: an assumption of the procedure is violated")
+    exact = bool(np.all(low == high)) and bool(np.all(margin == 0)) and bool(np.all(slack == 0))
+    if not exact:
+        check_margin(prediction)
+    check_finite("prediction", p)
+    if exact:  # nothing is added to p, which may be a Fraction
+        holds = low == p if prediction.side == "two" else low <= p if prediction.side == "at most" else low >= p
+        return "VERIFIED" if bool(np.all(holds)) else "REFUTED"
+    if prediction.side == "at most":
+        inside, outside = high < p + margin, low > p + slack
+    elif prediction.side == "at least":
+        inside, outside = p - margin < low, high < p - slack
+    else:
+        inside = (p - margin < low) & (high < p + margin)
+        outside = (high < p - slack) | (low > p + slack)
+    if np.all(inside) and not (refute_first and np.any(outside)):
+        return "VERIFIED"
+    return "REFUTED" if np.any(outside & (refute_first | ~inside)) else "INCONCLUSIVE"
+
+
+def check_margin(prediction: Prediction) -> None:
+    """Raise `ValueError` unless value, margin, slack are finite and real, margin > slack >= 0 (one-sided: >= slack)."""
+    given = {"prediction": prediction.value, "margin": prediction.margin, "slack": prediction.slack}
+    p, margin, slack = (check_finite(name, given[name]) for name in given)
+    if p.size == 0:
+        raise ValueError("an empty prediction: there is nothing to decide")
+    enough = margin > slack if prediction.side == "two" else margin >= slack
+    if np.any(slack < 0) or not np.all(enough):
+        raise ValueError(f"the margin must exceed the slack, got margin={margin} and slack={slack}")
+
+
+def check_finite(name: str, value: Any) -> np.ndarray:
+    """Return a value as an array; raise `ValueError`, in a sentence, unless it holds finite real numbers."""
+    array = as_numbers(name, value)
+    if array.dtype.kind not in "biufO" or not np.all(np.isfinite(array.astype(float))):
+        raise ValueError(
+            f"the {name} must be finite real numbers, got {array.ravel()[:1].tolist() if array.size else array}"
+        )
+    return array
+
+
+def as_numbers(name: str, value: Any) -> np.ndarray:
+    """Return a value as an array, truth values as 0 and 1; raise `ValueError` for what float64 has no place for."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"the {name} has masked entries: leave them out")
+    array = np.asarray(value)
+    if array.dtype == object:
+        try:
+            array.astype(float)
+        except OverflowError:
+            raise ValueError(
+                f"the {name} holds an integer that is beyond float64: compare its logarithm, say"
+            ) from None
+    return array.astype(int) if array.dtype.kind == "b" else array
+
+
+def check_controls(prediction: Prediction, controls: Mapping[str, Any]) -> None:
+    """Raise `ControlTooClose` unless a VERIFIED `prediction` implies that every control is REFUTED on the same data.
+
+    For equality: on some coordinate |control - value| >= margin + slack. For one-sided claims a control must lie on the
+    forbidden side by more than the slack (whether it is refuted is then for the data to say).
+    """
+    value, margin, slack = (np.asarray(v) for v in (prediction.value, prediction.margin, prediction.slack))
+    for name, wrong in controls.items():
+        apart = check_finite(f"control {name!r}", wrong) - value
+        if prediction.side == "two":
+            # A margin derived from this very control may miss it by a rounding.
+            far = np.any(abs(apart) * (1 + 1e-12) >= margin + slack) and np.any(apart != 0)
+        else:
+            far = np.any(apart < -slack) if prediction.side == "at most" else np.any(apart > slack)
+        if not far:
+            raise ControlTooClose(
+                f"control {name!r} is too close: it differs from the prediction by at most "
+                f"{np.max(np.abs(apart)):.3g}, while margin + slack is {np.min(margin + slack):.3g}; "
+                "a verified claim could not refute it"
+            )
+
+
+def judge(
+    interval: Enclosure, prediction: Prediction, controls: Mapping[str, Any], printed: Any = None, **about: Any
+) -> Finding:
+    """Decide the prediction, every control and the value as printed (if any) on one interval."""
+    shapes = np.shape(interval.estimate), np.shape(prediction.value)
+    if np.broadcast_shapes(*shapes) not in shapes:
+        raise ValueError(f"the measurement has shape {shapes[0]}, the prediction {shapes[1]}: a row beside a column")
+    if not 0 <= interval.error < 1:
+        raise ValueError(f"an interval misses with a chance in [0, 1), got {interval.error}")
+    exact = (
+        interval.error == 0 and not np.any(np.asarray(interval.low) != interval.high) and not np.any(prediction.margin)
+    )
+    return Finding(
+        outcome=decide(interval, prediction),
+        prediction=prediction,
+        interval=interval,
+        controls=tuple(
+            Control(
+                name,
+                wrong,
+                decide(interval, replace(prediction, value=wrong), refute_first=True),
+                outside(interval, replace(prediction, value=wrong)),
+                distance(wrong, prediction),
+            )
+            for name, wrong in controls.items()
+        ),
+        printed=None if printed is None else decide(interval, replace(prediction, value=printed)),
+        printed_value=printed,
+        **{
+            "resolution": EXACT
+            if exact and prediction.side == "two"
+            else resolution_of(interval.low, interval.high, prediction),
+            **about,
+        },
+    )
+
+
+def outside(interval: Enclosure, prediction: Prediction) -> np.ndarray:
+    """Tell on which coordinates an interval is disjoint from a prediction and its slack."""
+    value, slack = np.asarray(prediction.value), np.asarray(prediction.slack)
+    above, below = interval.low > value + slack, interval.high < value - slack
+    return np.asarray({"two": above | below, "at most": above, "at least": below}[prediction.side])

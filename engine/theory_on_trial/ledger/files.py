@@ -1,0 +1,60 @@
+"""The ledger as a file: all rows as JSON, with the platform that they were made on."""
+
+import json
+import math
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from theory_on_trial.ledger.rows import Row
+
+SCHEMA = "theory-on-trial/ledger/1"
+
+
+def platform_facts() -> dict[str, Any]:
+    """Return what the numbers depend on: versions, precision, and backend and devices if JAX was needed."""
+    facts = {"python": platform.python_version(), "numpy": np.__version__, "x64": True}  # as every trial runs
+    facts |= {name: metadata.version(name) for name in ("jax", "jaxlib")}
+    if "jax" not in sys.modules:
+        return facts | {"backend": None, "device": "none", "devices": 0}
+    import jax
+
+    device = jax.devices()[0].device_kind
+    return facts | {"backend": jax.default_backend(), "device": device, "devices": jax.device_count()}
+
+
+def write_json(
+    path: Path,
+    rows: Iterable[Row],
+    not_run: Sequence[dict[str, str]],
+    seed: int,
+    tier: str,
+    *,
+    interrupted: bool = False,
+) -> None:
+    """Write the whole ledger as one JSON object; strict JSON (no NaN)."""
+    ledger = {
+        "schema": SCHEMA,
+        "seed": seed,
+        "tier": tier,
+        **({"interrupted": True} if interrupted else {}),
+        "platform": platform_facts(),
+        "claims": [_strict(asdict(row)) for row in rows],
+        "not_run": list(not_run),
+    }
+    path.write_text(json.dumps(ledger, indent=1, allow_nan=False) + "\n")
+
+
+def _strict(value: Any) -> Any:
+    """What JSON can say: a number that is not finite, as the distance of a control beyond all sizes, becomes None."""
+    if isinstance(value, dict):
+        return {name: _strict(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

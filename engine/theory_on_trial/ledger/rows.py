@@ -1,0 +1,270 @@
+"""The ledger's rows: one per claim, from the findings of its trial."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from theory_on_trial.decide.decision import Finding, Outcome, Prediction
+from theory_on_trial.decide.evidence import GUARANTEES
+from theory_on_trial.ledger.verdict import verdict_of, weakness
+from theory_on_trial.ledger.words import brief, brief_interval
+
+_LISTED = 8  # vectors up to this length are written out; of longer ones the least favourable coordinate is
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the ledger says about one claim; JSON-ready (numbers, lists, strings, None), units as in the statement.
+
+    `predicted`, `measured`, `interval`, `margin` and `slack` are those of the decisive finding; vectors of up to 8
+    coordinates are lists, of longer ones the least favourable coordinate is shown (the note says which). `parts` holds
+    the same fields for every finding of a claim that made several decisions. `tightness` is that of the finding; of a
+    claim of kind bound the largest lhs / rhs of all its findings (`page.searched` adds the falsifier's).
+    `guarantee`, `resolution` and `notices` are those of the weakest finding: `resolution` is the smallest error of the
+    prediction that it would have refuted (None if no size is known), `notices` says it in words, with that of the
+    weakest coordinate, and `why_coarse` why no smaller one. `provenance` says who states it: "paper", "abstract",
+    "code" or "ours".
+    """
+
+    id: str
+    paper: str
+    source: str
+    statement: str
+    kind: str
+    tier: str
+    expected: Outcome
+    verdict: Outcome
+    predicted: Any = None
+    measured: Any = None
+    interval: Any = None
+    margin: Any = None
+    slack: Any = None
+    error_probability: float | None = None
+    guarantee: str | None = None
+    controls: list[dict[str, Any]] = field(default_factory=list)
+    samples: int | None = None
+    looks: int | None = None
+    seconds: float = 0.0
+    tightness: float | None = None
+    provenance: str = ""
+    resolution: float | None = None
+    notices: str = ""
+    why_coarse: str = ""
+    note: str = ""
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    command: str = ""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the expected one (an erratum's printed form is expected to be REFUTED)."""
+        return self.verdict == self.expected
+
+    def failure(self) -> str:
+        """Return the sentence that a failing test prints."""
+        controls = "; ".join(f"control {c['name']!r}: {c['verdict']}" for c in self.controls)
+        numbers = (
+            f"predicted {brief(self.predicted)}, measured {brief(self.measured)}, interval "
+            f"{brief_interval(self.interval)}, margin {brief(self.margin)}, slack {brief(self.slack)}"
+        )
+        about = ". ".join(filter(None, [self.statement.rstrip("."), numbers, controls, self.note]))
+        return f"{self.id}: {self.verdict}, expected {self.expected}. {about}"
+
+    def __str__(self) -> str:
+        """Return the row as plain text: a field a line, and a line for each control and for each of several decisions.
+
+        The row of a claim that holds names its decisions; that of a printed form leaves the controls to the claim.
+        """
+        shown = {name: value for name, value in asdict(self).items() if value not in (None, "", [])}
+        shown |= {"controls": len(self.controls), "parts": len(self.parts)}
+        lines = [f"{name:>18}  {value}" for name, value in shown.items() if value or name not in ("controls", "parts")]
+        for control in self.controls:
+            off = control.get("distance")
+            apart = "" if off is None else f", {brief(off, 2)} of the smallest noticed errors off"
+            predicted = f"predicts {brief(control['predicted'])}{apart}"
+            lines.append(f"{'control':>18}  {control['name']}: {control['verdict']} ({predicted})")
+        for part in self.parts:
+            measured = f"measured {brief(part['measured'])} in {brief_interval(part['interval'])}"
+            noticed = f", notices {part['notices']}" if part["notices"] else ""
+            lines.append(f"{'decision':>18}  predicted {brief(part['predicted'])}, {measured}{noticed}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "claim": f"<b>{escape(self.id)}</b> ({escape(self.kind)}; {escape(self.source)})",
+            "statement": escape(self.statement),
+            "verdict": f"<b>{self.verdict}</b>" + ("" if self.as_expected else f" (expected {self.expected})"),
+            "predicted": escape(brief(self.predicted, 8)),
+            "measured": escape(f"{brief(self.measured, 8)} in {brief_interval(self.interval)}"),
+            "notices": escape(self.notices + (f" ({self.why_coarse})" if self.why_coarse else "")),
+            "margin / slack": escape(f"{brief(self.margin)} / {brief(self.slack)}"),
+            "chance of error": escape(f"{brief(self.error_probability)} ({self.guarantee})"),
+            "controls": "<br>".join(
+                f"{escape(c['name'])}: {escape(brief(c['predicted']))} → {c['verdict']}" for c in self.controls
+            ),
+            "cost": f"{self.samples} samples, {self.looks} looks, {self.seconds:.2f} s",
+            "note": escape(self.note),
+        }
+        cells = "".join(f"<tr><th align=left>{name}</th><td align=left>{text}</td></tr>" for name, text in rows.items())
+        return f"<table>{cells}</table>"
+
+
+def paper_in(claim_id: str) -> str:
+    """Return the paper's name in a claim's id: what stands before the last dot, parameters in brackets apart."""
+    return claim_id.partition("[")[0].rpartition(".")[0]
+
+
+def rows_of(
+    claim: Any, findings: Sequence[Finding], seconds: float, command: str, error: BaseException | None = None
+) -> list[Row]:
+    """Turn the findings of one trial into the claim's row, and a second one for its printed form if it has one."""
+    about = {
+        "paper": claim.paper,
+        "source": str(claim.source),
+        "provenance": claim.source.provenance,
+        "kind": claim.kind,
+        "tier": claim.tier,
+        "seconds": round(seconds, 4),
+        "command": command,
+    }
+    controls = [
+        {
+            "name": control.name,
+            "predicted": _plain(control.predicted, _worst(control.predicted, finding.prediction)),
+            "verdict": control.outcome,
+            "distance": _in_resolutions(control.distance, finding.resolution.size),
+        }
+        for finding in findings
+        for control in finding.controls
+    ]
+    verdict, note = verdict_of(claim, findings, error)
+    if not findings:
+        return [Row(id=claim.id, statement=claim.statement, expected="VERIFIED", verdict=verdict, note=note, **about)]
+    # The decision that made the verdict; among several that would do, the least certain one.
+    decisive = max(findings, key=lambda finding: (finding.outcome == verdict, finding.interval.error))
+    parts = [_fields(finding) for finding in findings] if len(findings) > 1 else []
+    weakest = max(findings, key=lambda finding: finding.resolution.size)
+    # Of a bound on draws nobody knows the chance that it fails somewhere.
+    known = all(finding.interval.guarantee != GUARANTEES["draws"] for finding in findings)
+    shared = {
+        "error_probability": float(sum(finding.interval.error for finding in findings)) if known else None,
+        "samples": sum(finding.interval.n for finding in findings),
+        "looks": max(finding.looks for finding in findings),
+        **about,
+    }
+    said = bool(decisive.note) and decisive.note in note
+    fields = _fields(replace(decisive, note="") if said else decisive)
+    note = "; ".join(filter(None, [note, fields.pop("note")]))
+    fields["guarantee"] = max((finding.interval.guarantee for finding in findings), key=weakness)
+    fields |= {"resolution": None, "notices": ""}
+    if verdict == "VERIFIED":
+        fields |= _noticed(weakest) | {"why_coarse": "; ".join(filter(None, [claim.coarse, claim.loose]))}
+    row = Row(
+        id=claim.id,
+        statement=claim.statement,
+        expected="VERIFIED",
+        verdict=verdict,
+        controls=controls,
+        note=note,
+        parts=parts,
+        **fields,
+        **shared,
+    )
+    if claim.kind == "bound":
+        judged = ("sampled", "searched", "exhaustive")
+        ratios = [one.tightness for one in findings if one.interval.guarantee in judged and one.tightness is not None]
+        row = replace(row, tightness=max(ratios, default=None))
+    if claim.as_printed is None:
+        return [row]
+    judged_as_printed = [finding for finding in findings if finding.printed is not None]
+    # One case that refutes what is printed for all of them is enough.
+    printed = max(judged_as_printed, key=lambda finding: finding.printed == "REFUTED", default=None)
+    if printed is None and error is not None:
+        return [row]  # the decision with the printed form was not reached
+    if printed is None:
+        unjudged = replace(row, id=f"{claim.id}-as-printed", expected="REFUTED", verdict="INCONCLUSIVE", controls=[])
+        return [row, replace(unjudged, note="a printed form is announced, but no decision was given as_printed=")]
+    as_stated = replace(printed.prediction, value=np.asarray(printed.printed_value))
+    fields = _fields(replace(printed, prediction=as_stated, note=f"judged on the measurement of {claim.id}"))
+    fields |= {"resolution": None, "notices": ""}
+    shared |= {"source": str(claim.as_printed), "provenance": claim.as_printed.provenance}
+    about_printed = Row(
+        id=f"{claim.id}-as-printed",
+        statement=claim.as_printed.says,
+        expected="REFUTED",
+        verdict=printed.printed or "INCONCLUSIVE",
+        controls=[
+            {
+                "name": "as corrected",
+                "predicted": _plain(printed.prediction.value, _worst(printed.interval.estimate, as_stated)),
+                "verdict": printed.outcome,
+            }
+        ],
+        **fields,
+        **shared,
+    )
+    return [row, about_printed]
+
+
+def _in_resolutions(distance: float | None, size: float) -> float | None:
+    """How many of the smallest errors that are noticed lie between a control and the prediction."""
+    if distance is None or not 0 < size < math.inf or not math.isfinite(distance):
+        return None
+    return distance / size
+
+
+def _noticed(finding: Finding) -> dict[str, Any]:
+    found = finding.resolution
+    alone = f", in one coordinate {replace(found, size=found.each)}" if found.each > 1.01 * found.size else ""
+    one_sided = finding.prediction.side != "two" and not found.unit
+    words = f"{found}{' tighter' * one_sided}{alone}"
+    return {"resolution": found.size if math.isfinite(found.size) else None, "notices": words}
+
+
+def _fields(finding: Finding) -> dict[str, Any]:
+    interval, prediction = finding.interval, finding.prediction
+    note, at = finding.note, _worst(interval.estimate, prediction)
+    if at is not None:
+        shape = " x ".join(map(str, np.shape(interval.estimate)))
+        note = "; ".join(filter(None, [note, f"coordinate [{', '.join(map(str, at))}] of {shape}, the worst"]))
+    return {
+        "predicted": _plain(prediction.value, at),
+        "measured": _plain(interval.estimate, at),
+        "interval": [_plain(interval.low, at), _plain(interval.high, at)],
+        "margin": _plain(prediction.margin, at),
+        "slack": _plain(prediction.slack, at),
+        "guarantee": interval.guarantee,
+        "tightness": finding.tightness,
+        "note": note,
+        **_noticed(finding),
+    }
+
+
+def _worst(measured: Any, prediction: Prediction) -> tuple[int, ...] | None:
+    """Return the index at which `measured` is least in favour of the prediction; None for what is written out whole."""
+    shape = np.shape(measured)
+    if math.prod(shape) <= _LISTED:
+        return None
+    excess = np.asarray(measured - prediction.value, float)
+    excess = {"two": np.abs(excess), "at most": excess, "at least": -excess}[prediction.side]
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        excess = np.nan_to_num(excess / np.broadcast_to(prediction.margin, shape))
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), shape))
+
+
+def _plain(value: Any, at: tuple[int, ...] | None = None) -> Any:
+    """Return numbers, strings and lists for JSON (of an array its entry `at`); infinities and NaN become strings."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind in "US":
+        return str(array)
+    if at is not None and array.ndim:
+        array = np.asarray(array[tuple(i % n for i, n in zip(at[-array.ndim :], array.shape, strict=True))])
+    if array.ndim == 0:
+        number = float(array)
+        return number if math.isfinite(number) else str(number)
+    return [_plain(entry) for entry in array.tolist()]

@@ -1,0 +1,161 @@
+"""What the decisions of a claim add up to, and what a claim must have earned to be VERIFIED."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from theory_on_trial.decide.decision import Control, Finding, Outcome
+from theory_on_trial.decide.resolution import distances
+
+COARSEST = 0.05
+"""The largest error that an equality may overlook without saying why."""
+LOOSEST = 0.1
+"""How far below its bound the largest measured side may stay without a word why."""
+COARSEST_ALONE = 0.5
+"""The largest error in one coordinate alone that an equality may overlook without saying why."""
+COARSEST_EXPONENT = 0.125
+"""Half the distance of two quarter powers: the nearest rival of an exponent is excluded."""
+FARTHEST = 10.0
+"""How far from the prediction, relative to it, a wrong theory may lie that somebody could hold."""
+FARTHEST_LAW = 0.5
+"""The same of a wrong law of samples, in probability."""
+NEAREST = 0.01
+"""How much of the scale some wrong theory must be off where a prediction is 0 and errors are measured in its scale."""
+POLICED = 1 / 3
+"""The share of the coordinates of an equality on which some control must have been refuted."""
+POLICED_EXACTLY = 0.05
+"""The same in exact arithmetic, where every coordinate alone would have shown any error."""
+
+_WEAKER = ("exact", "exhaustive", "finite-n", "finite-n (union)", "finite-n (symmetric)", "finite-n (normal)")
+_WEAKEST = ("asymptotic", "extrapolated", "on a grid", "sampled", "searched")
+
+
+def weakness(guarantee: str) -> int:
+    """Return the rank of a guarantee, 0 for a proof; of several decisions the weakest one stands for the claim."""
+    order = (*_WEAKER, *_WEAKEST)
+    plain = guarantee if guarantee in order else guarantee.split(",")[0].split(" (")[0]
+    return order.index(plain) if plain in order else len(order)
+
+
+def verdict_of(claim: Any, findings: Sequence[Finding], error: BaseException | None) -> tuple[Outcome, str]:
+    """Return the verdict on a claim (its `kind`, `coarse` and `loose` are read), and why it is INCONCLUSIVE if it is.
+
+    VERIFIED needs every decision VERIFIED, and earned: by a procedure that fits the kind, with controls that were
+    refuted and that somebody could hold, and with a resolution as the gates above say or a reason why it is coarser.
+    """
+    if error is not None:
+        return "INCONCLUSIVE", f"{type(error).__name__}: {error}".split("\n")[0][:300]
+    if not findings:
+        return "INCONCLUSIVE", "the check made no decision"
+    if any(finding.outcome == "REFUTED" for finding in findings):
+        return "REFUTED", ""
+    for number, finding in enumerate(findings, 1):
+        lacking = _undecided(finding) or _unearned(claim, finding)
+        if lacking:
+            which = finding.case or (f"decision {number}" if len(findings) > 1 else "")
+            return "INCONCLUSIVE", f"{which}: {lacking}" if which else lacking
+    if lacking := _unfit(claim.kind, findings):
+        return "INCONCLUSIVE", lacking
+    return "VERIFIED", ""
+
+
+def _undecided(finding: Finding) -> str:
+    if finding.outcome == "VERIFIED":
+        return ""
+    return finding.note or "the interval lies neither within the margin nor outside the slack"
+
+
+def _unearned(claim: Any, finding: Finding) -> str:
+    """Why a VERIFIED decision does not count; "" if it does."""
+    survivors = [control.name for control in finding.controls if control.outcome != "REFUTED"]
+    if survivors:
+        return f"control survived: {', '.join(survivors)}"
+    if not finding.controls:
+        return "no control that could have failed"
+    if nobody := _far_fetched(finding):
+        return nobody
+    # A distance between laws is an equality; of runs the sign is known and no size.
+    one_sided = finding.prediction.side != "two" and finding.procedure not in ("distribution", "runs")
+    size, unit = finding.resolution.size, finding.resolution.unit
+    limit = LOOSEST if one_sided else COARSEST
+    if finding.procedure == "order":  # errors of exponents add up, whatever the exponent
+        limit = COARSEST_EXPONENT / (abs(float(finding.prediction.value)) or 1.0)
+    if claim.loose if one_sided else claim.coarse:
+        return ""
+    if not math.isfinite(size):
+        return "no size of error is known to be noticed: say what an error is measured in (scale=) or why not (coarse=)"
+    noticed = f"{100 * size:.2g} %{f' {unit}' if unit else ''}"
+    if size > limit and one_sided:
+        return f"the bound could be {noticed} tighter: attain it on some instance, or say why not (loose=)"
+    if size > limit:
+        return f"an error below {noticed} would not be noticed: sharpen the decision, or say why it is coarse (coarse=)"
+    if finding.resolution.beside > max(COARSEST_ALONE, limit):
+        alone = f"one coordinate below {100 * finding.resolution.beside:.2g} % of the largest"
+        return f"an error in {alone} would not be noticed: sharpen the decision, or say why it is coarse (coarse=)"
+    return ""
+
+
+def _far_fetched(finding: Finding) -> str:
+    """Why the controls are no theory that somebody could hold, or police too little; "" if they do."""
+    if finding.procedure == "distribution":
+        nearest = min((control.distance or 0.0 for control in finding.controls), default=0.0)
+        far = nearest > FARTHEST_LAW
+        return f"even the nearest control is {nearest:.2g} away in probability: nobody could hold it" if far else ""
+    judged = [control for control in finding.controls if control.refuted is not None]
+    if not judged:
+        return ""
+    one_sided = finding.prediction.side != "two"
+    exact = not finding.resolution.each  # a process may be far off where any error at all would have been noticed
+    factors = [
+        0.0 if exact and c.is_process else _beyond(finding, c) if one_sided else _off(finding, c) for c in judged
+    ]
+    if min(factors) > FARTHEST:
+        return f"even the nearest control is wrong by a factor of {min(factors):.2g}: nobody could hold it"
+    apart = max(control.distance or 0.0 for control in judged)
+    if finding.resolution.unit and finding.procedure != "identity" and not apart >= NEAREST:
+        return f"no control is {NEAREST:g} of the scale off: errors are not measured in a unit that says something"
+    return "" if one_sided else _unpoliced(judged, POLICED_EXACTLY if exact else POLICED)
+
+
+def _off(finding: Finding, control: Control) -> float:
+    """How far a wrong prediction is off where it was refuted and is off least."""
+    apart, refuted = np.broadcast_arrays(distances(control.predicted, finding.prediction), control.refuted)
+    if finding.procedure == "order":  # exponents add up: one near 0 is no reason to stay near it
+        apart = apart * min(abs(float(finding.prediction.value)) or 1.0, 1.0)
+    return float(np.min(apart[refuted], initial=np.inf)) if np.any(refuted) else 0.0
+
+
+def _beyond(finding: Finding, control: Control) -> float:
+    """By what factor the data exceed a wrong bound, or those of a wrong process the bound, where they exceed it least.
+
+    0 where no factor can be told.
+    """
+    at_most, value = finding.prediction.side == "at most", finding.prediction.value
+    low, high = (control.predicted,) * 2 if control.is_process else finding.interval[1:3]
+    wrong = value if control.is_process else control.predicted
+    low, high, wrong = np.broadcast_arrays(low, high, wrong)
+    above, below = (low, wrong) if at_most else (wrong, high)
+    told = np.asarray(control.refuted) & (below > 0)
+    return float(np.min(above[told] / below[told])) if np.any(told) else 0.0
+
+
+def _unpoliced(judged: Sequence[Control], least: float) -> str:
+    refuted = np.any(np.broadcast_arrays(*(control.refuted for control in judged)), axis=0)
+    share = float(np.mean(refuted))
+    if share >= least:
+        return ""
+    return f"the controls are refuted on {100 * share:.2g} % of the coordinates only: the others could be anything"
+
+
+def _unfit(kind: str, findings: Sequence[Finding]) -> str:
+    """Why the procedures cannot decide a claim of this kind; "" if they can."""
+    sides = {finding.prediction.side for finding in findings if finding.procedure != "distribution"}
+    if any(finding.procedure == "runs" for finding in findings) and kind != "empirical":
+        return f"the sign of a few runs decides no claim of kind {kind}"
+    if kind == "bound" and sides == {"two"}:
+        return "a claim of kind bound needs a one-sided decision"
+    if kind in ("identity", "limit", "distribution") and sides and "two" not in sides:
+        return f"a claim of kind {kind} needs a two-sided decision"
+    return ""

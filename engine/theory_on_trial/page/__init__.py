@@ -1,0 +1,1 @@
+"""What people read: the report with its plots and typeset statements, and two ledgers compared."""

@@ -1,0 +1,192 @@
+"""Two ledgers side by side: what the one says and the other does not."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from theory_on_trial.ledger import SCHEMA, brief, brief_interval
+from theory_on_trial.ledger.verdict import weakness
+
+_HALF_OF_FLOAT64 = 2.0**-26  # relative difference that platforms may make in a value that nothing random enters
+
+Change = tuple[str, str, str]
+"""The id of a claim (or the name of a fact), and what either ledger says."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between ledger a and ledger b; every list has one entry per claim (or fact).
+
+    Attributes:
+        verdicts: claims with another verdict.
+        predicted: claims with another predicted value, beyond rounding; compared only where the seeds are equal, as
+            another seed may draw another instance of the same statement.
+        apart: claims that predict the same, with disjoint intervals: both cannot hold the truth. Where the seeds
+            differ, sampled claims only, for the same reason.
+        weaker: claims that rest on less in b: an error twice as large goes unnoticed, the guarantee is weaker, or a
+            control is gone; compared only where the seeds are equal, as another seed may stop at another look.
+        added, gone: claims in b only, in a only.
+        circumstances: seed, tier, versions and devices that differ; they do not count as a difference of the ledgers.
+        claims: how many claims are in both.
+    """
+
+    verdicts: list[Change]
+    predicted: list[Change]
+    apart: list[Change]
+    weaker: list[Change]
+    added: list[str]
+    gone: list[str]
+    circumstances: list[Change]
+    claims: int
+
+    @property
+    def identical(self) -> bool:
+        """Whether both try the same claims with the same verdicts, predictions and compatible measurements."""
+        return not (self.verdicts or self.predicted or self.apart or self.weaker or self.added or self.gone)
+
+    def __str__(self) -> str:
+        """Return the differences, one per line under the heading of its sort."""
+        sorts: dict[str, Sequence[tuple[str, ...]]] = {
+            "changed, another verdict": self.verdicts,
+            "changed, another prediction": self.predicted,
+            "moved, the intervals lie apart": self.apart,
+            "weaker": self.weaker,
+            "new": [(name,) for name in self.added],
+            "gone": [(name,) for name in self.gone],
+            "circumstances (not counted as differences)": self.circumstances,
+        }
+        lines = [f"{self.claims} claims in both ledgers: {'no difference' if self.identical else 'they differ'}"]
+        for heading, entries in sorts.items():
+            if entries:
+                lines.append(f"{heading}:")
+                lines += [f"  {entry[0]}" + (f": {' → '.join(entry[1:])}" if entry[1:] else "") for entry in entries]
+        return "\n".join(lines)
+
+
+def compare(a: Path | str, b: Path | str) -> Comparison:
+    """Compare two ledgers, JSON files written by `pytest paper_checks/ --ledger`.
+
+    Raises `ValueError` for a file that cannot be read or is no such ledger.
+    """
+    first, second = _read(a), _read(b)
+    rows, others = ({row["id"]: row for row in ledger["claims"]} for ledger in (first, second))
+    both = [(rows[name], others[name]) for name in rows if name in others]
+    comparable = [(row, other) for row, other in both if _coordinate(row) == _coordinate(other)]
+    same = {row["id"]: _same_prediction(row, other) for row, other in comparable}
+    same_seed = first["seed"] == second["seed"]
+    return Comparison(
+        verdicts=[(r["id"], r["verdict"], o["verdict"]) for r, o in both if r["verdict"] != o["verdict"]],
+        predicted=[
+            (row["id"], brief(row["predicted"], 8), brief(other["predicted"], 8))
+            for row, other in comparable
+            if same_seed and not same[row["id"]]
+        ],
+        apart=[
+            (row["id"], _shown(row), _shown(other))
+            for row, other in comparable
+            if same[row["id"]] and (same_seed or row["error_probability"]) and _disjoint(row, other)
+        ],
+        weaker=[(row["id"], *change) for row, other in both if same_seed for change in _weaker(row, other)],
+        added=[name for name in others if name not in rows],
+        gone=[name for name in rows if name not in others],
+        circumstances=[
+            (name, value, there)
+            for (name, value), (_, there) in zip(_circumstances(first), _circumstances(second), strict=True)
+            if value != there
+        ],
+        claims=len(both),
+    )
+
+
+_COMPARED = {"id", "kind", "verdict", "predicted", "measured", "interval", "margin", "error_probability", "note"}
+
+
+def _read(path: Path | str) -> dict[str, Any]:
+    try:
+        ledger = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} must be a ledger that can be read ({error.strerror})") from None
+    except ValueError as error:
+        raise ValueError(f"{path} must be a ledger in JSON, got something else ({error})") from None
+    schema = ledger.get("schema") if isinstance(ledger, dict) else None
+    if schema != SCHEMA:
+        raise ValueError(f"{path} must be a ledger written by --ledger, of schema {SCHEMA!r}, got {schema!r}")
+    rows = ledger.get("claims")
+    whole = isinstance(rows, list) and all(isinstance(row, dict) and row.keys() >= _COMPARED for row in rows)
+    if not (whole and isinstance(ledger.get("platform"), dict) and {"seed", "tier"} <= ledger.keys()):
+        raise ValueError(f"{path} must be a whole ledger: its platform, or a field of a claim, is missing")
+    if ledger.get("interrupted"):
+        raise ValueError(f"{path} must be a whole ledger: its run was interrupted")
+    found: dict[str, Any] = ledger
+    return found
+
+
+def _circumstances(ledger: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return seed, tier and the facts of the platform as text, in one order for all ledgers."""
+    facts = ("python", "jax", "jaxlib", "numpy", "backend", "device", "devices", "x64")
+    platform = [(name, str(ledger["platform"].get(name))) for name in facts]
+    return [("seed", str(ledger["seed"])), ("tier", ledger["tier"]), *platform]
+
+
+def _coordinate(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return which entry of a long vector the row shows: rows that show different ones cannot be compared."""
+    return tuple(part for part in row["note"].split("; ") if part.startswith("coordinate ["))
+
+
+def _same_prediction(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    pairs = list(_entries(row["predicted"], other["predicted"]))
+    # The margin of an identity is the rounding error of its two routes.
+    margins = [margin for margin in _flat(row["margin"]) if isinstance(margin, float)]
+    rounding = max(margins, default=0.0) if row["kind"] == "identity" else 0.0
+    return all(
+        abs(x - y) <= max(_HALF_OF_FLOAT64 * max(abs(x), abs(y)), rounding)
+        if isinstance(x, float) and isinstance(y, float)
+        else x == y
+        for x, y in pairs
+    )
+
+
+def _weaker(row: dict[str, Any], other: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield on what a claim rests that rests on less there; what a condensed ledger leaves out is not compared."""
+    if "resolution" in row.keys() & other.keys() and row["verdict"] == other["verdict"] == "VERIFIED":
+        size, there = (math.inf if one["resolution"] is None else one["resolution"] for one in (row, other))
+        if there > 2 * size:
+            yield f"notices {row['notices']}", f"notices {other['notices']}"
+    if row.get("guarantee") and other.get("guarantee") and weakness(other["guarantee"]) > weakness(row["guarantee"]):
+        yield row["guarantee"], other["guarantee"]
+    if "controls" in row.keys() & other.keys():
+        names = [{control["name"] for control in one["controls"]} for one in (row, other)]
+        if lost := ", ".join(sorted(names[0] - names[1])):
+            yield f"control {lost}", "none"
+
+
+def _disjoint(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    if row["interval"] is None or other["interval"] is None:
+        return bool(row["interval"] != other["interval"])
+    (low, high), (lower, higher) = row["interval"], other["interval"]
+    ends = [(_number(h), _number(l)) for h, l in [*_entries(high, lower), *_entries(higher, low)]]
+    # Rounding is that of the largest entry: beside it a zero may come out as anything of that size.
+    shown = [*row["interval"], *other["interval"], row["predicted"], other["predicted"]]
+    rounding = _HALF_OF_FLOAT64 * max((abs(x) for x in _flat(shown) if isinstance(x, int | float)), default=0.0)
+    return any(h < l - rounding for h, l in ends)
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)  # infinities are strings in the ledger
+
+
+def _entries(value: Any, other: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield pairs of entries of two values; a pair of different things where their shapes differ."""
+    here, there = _flat(value), _flat(other)
+    yield from zip(here, there, strict=True) if len(here) == len(there) else [(len(here), len(there))]
+
+
+def _flat(value: Any) -> list[Any]:
+    return [entry for part in value for entry in _flat(part)] if isinstance(value, list) else [value]
+
+
+def _shown(row: dict[str, Any]) -> str:
+    return f"{brief(row['measured'], 8)} in {brief_interval(row['interval'], 8)}"

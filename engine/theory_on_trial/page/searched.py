@@ -1,0 +1,40 @@
+"""What the falsifier's record adds to a row of the ledger: the largest ratio that a search has found.
+
+The ledger itself holds what its own trial found, and reads no record.
+"""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from theory_on_trial.ledger import Row, brief
+from theory_on_trial.repository.records import read, stale
+
+
+def beside_search(row: Row, folder: Path) -> Row:
+    """Return the row of a bound with the largest lhs / rhs of its trial or of the searches in a folder of records."""
+    if row.kind != "bound" or row.id.endswith("-as-printed"):
+        return row
+    searched = tightest(row.id, folder)
+    if searched is None or (row.tightness is not None and row.tightness >= searched[0]):
+        return row
+    note = f"lhs / rhs up to {brief(searched[0], 4)} by search, at {searched[1]}"
+    return replace(row, tightness=searched[0], note="; ".join(filter(None, [row.note, note])))
+
+
+def tightest(claim: str, folder: Path) -> tuple[float, str] | None:
+    """Return the largest lhs / rhs that a search has found for a claim, and its instance; None if there is none.
+
+    What was found on an earlier source says nothing of the present one, and does not count.
+    """
+    return max(_searched(folder).get(claim, []), default=None)
+
+
+@cache
+def _searched(folder: Path) -> dict[str, list[tuple[float, str]]]:
+    table = read(folder / "falsifier.json") or {"rows": []}
+    found: dict[str, list[tuple[float, str]]] = {}
+    for row, old in zip(table["rows"], stale(table, folder.parent), strict=True):
+        if row[2] is not None and not old:
+            found.setdefault(row[0], []).append((row[2], row[4]))
+    return found

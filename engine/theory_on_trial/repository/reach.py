@@ -1,0 +1,136 @@
+"""What a function may reach: every name that it mentions, and what these mention, read off the code of a repository."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from theory_on_trial import repository
+
+_ENGINE = Path(__file__).parents[1]
+
+
+def reached(name: str, *, outside: str = " ", root: Path | None = None) -> frozenset[str]:
+    """Return what a function may reach: every name that it mentions, and those that these mention, as dotted names.
+
+    Names of other libraries are in it, but not what these mention; nor what is mentioned by a name that begins with
+    `outside`. Decorators and annotations compute nothing and are left out. What is called through a variable alone is
+    not seen.
+
+    Args:
+        name: the dotted name of a function, class or constant of this repository, wherever it may be imported from.
+        outside: the beginning of the names that are left out, with all that only they reach.
+        root: of the repository; default the present one.
+    """
+    return _reached(name, outside, root or repository.root())
+
+
+def is_defined(name: str) -> bool:
+    """Tell whether a dotted name is a function, class or constant that its module defines."""
+    module, _, own = name.rpartition(".")
+    return isinstance(_names(module, repository.root()).get(own), ast.stmt)
+
+
+def home(name: str) -> str:
+    """Return the dotted name under which a name of this repository is defined: re-exports and aliases are followed."""
+    return _home(name, repository.root())
+
+
+@cache
+def _reached(name: str, outside: str, root: Path) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = {_home(name, root)}
+    while waiting:
+        current = waiting.pop()
+        if not current.startswith(outside):
+            found.add(current)
+            waiting |= _next(current, root) - found
+    return frozenset(found)
+
+
+@cache
+def _next(name: str, root: Path) -> frozenset[str]:
+    """What a definition of this repository mentions by name: no modules, and no variables of its own."""
+    module, _, own = name.rpartition(".")
+    names = _names(module, root) if _is_module(module, root) else {}
+    statement = names.get(own)
+    if not isinstance(statement, ast.stmt):
+        return frozenset()
+    known = {_home(f"{module}.{met}", root) for met in _mentioned(statement) if met.split(".")[0] in names}
+    return frozenset(met for met in known if not _is_module(met, root))
+
+
+@cache
+def _home(name: str, root: Path) -> str:
+    module, *rest = name.split(".")
+    if not _is_module(module, root):
+        return name
+    # A function may bear the name of the module that it is in: the last part is the function.
+    while rest and _is_module(f"{module}.{rest[0]}", root) and (len(rest) > 1 or rest[0] not in _names(module, root)):
+        module = f"{module}.{rest.pop(0)}"
+    target = _names(module, root).get(rest[0]) if rest else None
+    if isinstance(target, str):
+        return _home(".".join([target, *rest[1:]]), root)
+    return name if target is None else f"{module}.{rest[0]}"
+
+
+def _mentioned(statement: ast.stmt) -> Iterator[str]:
+    """Every name, with its attributes, in what a definition computes."""
+    parts: list[ast.AST] = [statement]
+    if isinstance(statement, ast.FunctionDef):
+        defaults = [default for default in statement.args.kw_defaults if default is not None]
+        parts = [*statement.body, *statement.args.defaults, *defaults]
+    for node in (inner for part in parts for inner in ast.walk(part)):
+        attributes: list[str] = []
+        while isinstance(node, ast.Attribute):
+            attributes, node = [node.attr, *attributes], node.value
+        if isinstance(node, ast.Name):
+            yield ".".join([node.id, *attributes])
+
+
+@cache
+def _names(module: str, root: Path) -> dict[str, ast.stmt | str]:
+    """The names of a module: the statement that defines each, or the dotted name that it is imported from."""
+    path = _path(module, root)
+    tree = ast.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
+    found: dict[str, ast.stmt | str] = {}
+    for node in ast.walk(tree):  # imports inside functions too
+        if isinstance(node, ast.ImportFrom):
+            source = _imported_from(node, module, root)
+            found |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {
+                a.asname or a.name.split(".")[0]: a.name if a.asname else a.name.split(".")[0] for a in node.names
+            }
+    for statement in tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            found[statement.name] = statement
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            stored = (inner for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name))
+            found |= dict.fromkeys((name.id for name in stored), statement)
+    return found
+
+
+def _imported_from(node: ast.ImportFrom, module: str, root: Path) -> str:
+    """The dotted name, from the root, of the module that a statement imports from."""
+    package = module if _path(module, root).name == "__init__.py" else module.rpartition(".")[0]
+    if node.level:
+        for _ in range(node.level - 1):
+            package = package.rpartition(".")[0]
+        return f"{package}.{node.module}" if node.module else package
+    # What lies beside a check or a test: pytest puts its folder on the path.
+    beside = f"{package}.{node.module}"
+    return beside if _path(beside, root).is_file() else str(node.module)
+
+
+def _path(module: str, root: Path) -> Path:
+    first, *rest = module.split(".")
+    place = (_ENGINE if first == _ENGINE.name else root / first).joinpath(*rest)
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+@cache
+def _is_module(name: str, root: Path) -> bool:
+    """Whether it is a module or a package of this repository; the folders of the tests count, which hold no names."""
+    return _path(name, root).is_file() or _path(name, root).name == "__init__.py"

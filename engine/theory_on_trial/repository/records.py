@@ -1,0 +1,122 @@
+"""Measured tables of a repository, in its folder `records`: written by the audits, read by the report.
+
+A table is a JSON object with `title`, `columns`, `rows` and perhaps `note`, the `command` that makes it, the `commit`
+at which it was made (`+` where the files differed from it, null without git), and `sources`: for each row null, or what
+the row was measured on, `{"of": [paths from the root], "digest": …}`. A row whose digest is no longer that of its
+source (`repository.digest`) is stale. Tables are renewed by `theory-on-trial audit`, not with every edit.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from theory_on_trial import repository
+from theory_on_trial.repository.digest import digest
+
+
+def tables(folder: Path) -> list[dict[str, Any]]:
+    """Return the tables in a folder's JSON files, in the order of their names; none where there is no such folder.
+
+    The note of one with stale rows says so.
+    """
+    found = list(tables_by_file(folder).values())
+    for table in found:
+        if sentence := staleness(table, folder.parent):
+            table["note"] = " ".join(filter(None, [table.get("note"), sentence]))
+    return found
+
+
+def tables_by_file(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the tables in a folder's JSON files as they are written, by the names of the files."""
+    held = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+    needed = {"title", "columns", "rows"}
+    return {name: table for name, table in held.items() if isinstance(table, dict) and needed <= set(table)}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the table in a file, an empty one where there is no file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def write(path: Path, table: dict[str, Any]) -> None:
+    """Write a table with the present commit, whole or not at all.
+
+    Raises SystemExit, with a sentence, where it cannot be written.
+    """
+    write_json(path, {**table, "commit": commit(repository.root(path.parent))}, ("rows", "sources"))
+
+
+def write_json(path: Path, content: dict[str, Any], lists: tuple[str, ...]) -> None:
+    """Write a JSON object with a line for each entry of the named lists, so that little changes with one of them."""
+    parts = []
+    for name, value in content.items():
+        lines = ",\n  ".join(map(_json, value)) if name in lists else ""
+        parts.append(f" {_json(name)}: " + (f"[\n  {lines}\n ]" if lines else _json(value)))
+    write_text(path, "{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all; raises SystemExit, with a sentence, where it cannot be written."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")  # of this process alone
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise SystemExit(
+            f"what was found cannot be kept in {path} ({error.strerror}): what it holds already counts"
+        ) from None
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def commit(folder: Path) -> str | None:
+    """Return the commit of a repository, with `+` where files other than its records differ; None without any."""
+    head = _git(folder, "rev-parse", "HEAD")
+    # A record that was renewed a moment ago must not mark the next one.
+    differs = head and _git(folder, "status", "--porcelain", "--", ".", ":(exclude)records")
+    return f"{head}{'+' * bool(differs)}" if head else None
+
+
+def _git(folder: Path, *command: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *command], capture_output=True, text=True, check=False)
+    except OSError:  # there is no git
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+# ------------------------------------------------------------------------------------------------- what a row rests on
+
+
+def source(folder: Path, *places: Path) -> dict[str, Any]:
+    """Return what a row is measured on: files of the repository `folder`, with all that they import, and their digest.
+
+    A folder stands for all Python files in it.
+    """
+    names = sorted({Path(os.path.relpath(place.resolve(), folder.resolve())).as_posix() for place in places})
+    return {"of": names, "digest": digest(*(folder / name for name in names))[:16]}
+
+
+def stale(table: dict[str, Any], folder: Path) -> list[bool]:
+    """Return, for each row of a table, whether what it was measured on has changed since in the repository `folder`."""
+    judged = {"null": False}
+    for entry in table.get("sources", []):
+        if (key := _json(entry)) not in judged:
+            try:
+                judged[key] = source(folder, *(folder / name for name in entry["of"])) != entry
+            except FileNotFoundError:
+                judged[key] = True
+    return [judged[_json(entry)] for entry in table.get("sources", [None] * len(table["rows"]))]
+
+
+def staleness(table: dict[str, Any], folder: Path) -> str:
+    """Return the sentence that says how much of a table is stale, "" if nothing is."""
+    number = sum(stale(table, folder))
+    again = f"; `{table['command']}` measures again" if "command" in table else ""
+    return f"Stale: {number} of {len(table['rows'])} lines are of an earlier source{again}." if number else ""

@@ -1,0 +1,1 @@
+"""What test suites share: promises of public functions, admissible arguments, a Python that starts in a moment."""

@@ -1,0 +1,69 @@
+"""A check is written for one case, its settings; here it is called for each, within its domain."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from theory_on_trial.trial.domain import admitted
+
+
+class _ByCase:
+    """The default of a setting that the cases give."""
+
+    def __repr__(self) -> str:
+        return "by case"
+
+
+BY_CASE = _ByCase()
+
+
+def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Callable[..., None]:
+    """Return a check that calls `function` for every case, with what is given in place of the case's own values.
+
+    Each case has random streams of its own. Settings are held to their annotations before anything runs
+    (`domain.OutsideDomain`). Raises `ValueError` for cases that are none or do not fit the settings.
+    """
+    parameters = list(inspect.signature(function).parameters.values())
+    names = [parameter.name for parameter in parameters[1:]]
+    bound = None if cases is None else [_bound(function.__name__, names, case) for case in cases]
+    if bound is not None and (not bound or any(one.keys() != bound[0].keys() for one in bound)):
+        raise ValueError(f"the cases of {function.__name__} must be at least one, and give the same settings each")
+    varied = bound[0].keys() if bound else ()
+    defaults = {p.name: p.default for p in parameters[1:] if p.default is not p.empty and p.name not in varied}
+
+    @functools.wraps(function)
+    def check(trial: Any, **given: Any) -> None:
+        settings = [defaults | case | given for case in bound or [{}]]
+        distinct = list({repr(one): one for one in settings}.values()) if given else settings  # which makes two one
+        for one in [admitted(function, one) for one in distinct]:
+            label = ", ".join(f"{name}={_plain(one[name])!r}" for name in varied)
+            with trial.case(label):
+                function(trial, **one)
+
+    seen = [p if p.name not in varied else p.replace(default=BY_CASE, kind=p.KEYWORD_ONLY) for p in parameters]
+    signature = inspect.Signature(sorted(seen, key=lambda p: p.kind))
+    check.__signature__ = signature  # type: ignore[attr-defined]
+    check.first_case = bound[0] if bound else {}  # type: ignore[attr-defined]
+    return check
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of NumPy, also within a tuple, as Python's, which prints as it is written."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _bound(function: str, names: list[str], case: Any) -> dict[str, Any]:
+    """Return a case as settings by name."""
+    values = case if isinstance(case, dict | tuple) else (case,)
+    if not isinstance(values, dict):
+        if len(values) > len(names):
+            raise ValueError(f"a case of {function} gives {len(values)} values, its settings are {', '.join(names)}")
+        values = dict(zip(names, values, strict=False))
+    if unknown := [name for name in values if name not in names]:
+        raise ValueError(f"{function} has no setting {unknown[0]!r}; its settings are {', '.join(names) or 'none'}")
+    return values

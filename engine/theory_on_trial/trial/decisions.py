@@ -1,0 +1,481 @@
+"""The trial of one claim: a measurement, a prediction and the controls go in, findings come out.
+
+A check function receives a `Trial` as its first argument and calls one decision method (or several: the claim is then
+VERIFIED only if each decision is). What the methods share: `controls` are wrong predictions judged on the same
+measurement, `wrong_processes` are wrong measurements judged against the true prediction, `as_printed` is the value a
+paper prints where the claim corrects it.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, ParamSpec
+
+import numpy as np
+
+from theory_on_trial.decide import evidence, sampling, trends
+from theory_on_trial.decide.decision import Control, Finding, Prediction, Side, check_finite, outside
+from theory_on_trial.decide.evidence import FoundBy
+from theory_on_trial.decide.resolution import distance
+from theory_on_trial.decide.sampling import Draws, Measure
+from theory_on_trial.laws import Bernoulli, Law, SupDistance, TwoSampleDistance
+from theory_on_trial.trial.domain import OutsideDomain
+
+ALPHA = 1e-6
+"""Bound on the chance of a wrong verdict, per claim."""
+
+_ONE_INSTANCE = "on one random instance, the same at every size"
+
+Given = ParamSpec("Given")
+
+
+def _remembered(decision: Callable[Given, None]) -> Callable[Given, None]:
+    """Let a decision that raises be remembered: a check that catches the exception does not get rid of it."""
+
+    @functools.wraps(decision)
+    def remembered(*given: Given.args, **named: Given.kwargs) -> None:
+        try:
+            decision(*given, **named)
+        except Exception as error:
+            trial: Any = given[0]
+            trial.refusal = trial.refusal or error
+            raise
+
+    return remembered
+
+
+class Trial:
+    """One run of one claim under one seed.
+
+    Args:
+        claim_id: decides, together with `seed`, every random number of the trial; no two claims share a stream.
+        seed: any integer.
+        progress: called with (samples drawn, most that may be drawn) after each look.
+    """
+
+    def __init__(self, claim_id: str, seed: int = 0, progress: Callable[[int, int], None] | None = None):
+        self.claim_id = claim_id
+        self.seed = seed
+        self.findings: list[Finding] = []
+        self.refusal: Exception | None = None  # of the first decision that could not be made
+        self._drawn = False  # whether the claim has a key or a generator
+        self._progress = progress
+        self._case = ""
+
+    # --------------------------------------------------------------------------------------------------------- domain
+
+    def require(self, condition: Any, sentence: str) -> None:
+        """Raise `OutsideDomain` with the sentence unless the settings owe each other what the condition says."""
+        if not np.all(condition):
+            raise OutsideDomain(sentence)
+
+    @contextmanager
+    def case(self, label: str) -> Iterator[None]:
+        """Make the decisions of one case of the claim, on random streams of its own."""
+        self._case = label
+        try:
+            yield
+        finally:
+            self._case = ""
+
+    # ---------------------------------------------------------------------------------------- deterministic decisions
+
+    @_remembered
+    def identity(
+        self,
+        value: Any,
+        predict: Any,
+        *,
+        ops: float,
+        scale: Any = None,
+        controls: Mapping[str, Any] | None = None,
+        wrong_processes: Mapping[str, Any] | None = None,
+        as_printed: Any = None,
+    ) -> None:
+        """Two routes to one number agree up to rounding (see `evidence.identity` for `ops` and `scale`)."""
+
+        def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
+            return evidence.identity(measured, predict, wrong, ops=ops, scale=scale, printed=as_printed)
+
+        self._record("identity", judged(value, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
+
+    @_remembered
+    def bound(
+        self,
+        lhs: Any,
+        rhs: Any,
+        *,
+        found_by: FoundBy,
+        independent: int | None = None,
+        ops: float,
+        scale: Any = None,
+        controls: Mapping[str, Any] | None = None,
+        wrong_processes: Mapping[str, Any] | None = None,
+        as_printed: Any = None,
+    ) -> None:
+        """Lhs <= rhs on every instance (see `evidence.bound`); controls are wrong right-hand sides."""
+
+        def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
+            return evidence.bound(
+                measured,
+                rhs,
+                wrong,
+                ops=ops,
+                scale=scale,
+                found_by=found_by,
+                independent=independent,
+                alpha=self._alpha(),
+                printed=as_printed,
+            )
+
+        self._record("bound", judged(lhs, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
+
+    @_remembered
+    def value(
+        self,
+        value: Any,
+        predict: Any,
+        *,
+        margin: Any = None,
+        slack: Any = 0.0,
+        error: Any,
+        side: Side = "two",
+        scale: Any = None,
+        controls: Mapping[str, Any] | None = None,
+        wrong_processes: Mapping[str, Any] | None = None,
+        as_printed: Any = None,
+    ) -> None:
+        """A computed value, known to within `error` (>= 0, from rounding analysis or a residual), meets a prediction.
+
+        This is the procedure for approximations: `slack` is the computed size of the neglected terms, `margin` what
+        the claim says (of an equality; a one-sided claim has none), `scale` what an error is measured in where the
+        prediction is 0.
+        """
+        controls = controls or {}
+        prediction = _prediction(predict, margin, slack, side, scale)
+
+        def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
+            return evidence.enclosed(measured, error, prediction, wrong, printed=as_printed)
+
+        self._record("value", judged(value, controls), wrong_processes, lambda measured: judged(measured, {}))
+
+    @_remembered
+    def limit(
+        self,
+        values: Any,
+        sizes: Any,
+        predict: Any,
+        *,
+        remainder: Any = None,
+        order: float | Sequence[float] | None = None,
+        margin: Any,
+        slack: Any = 0.0,
+        scale: Any = None,
+        controls: Mapping[str, Any] | None = None,
+        as_printed: Any = None,
+        same_instance: bool = False,
+    ) -> None:
+        """Values at growing sizes tend to the prediction (see `trends.limit`).
+
+        The values are computed exactly, or are a list of `laws.Enclosure`, one per size. `same_instance=True` says of
+        numbers that whatever was drawn at random is the same at every size, and that they are exact for it.
+        """
+        self._check_exact(values, same_instance)
+        controls = controls or {}
+        prediction = _prediction(predict, margin, slack, "two", scale)
+        found = trends.limit(values, sizes, prediction, controls, remainder=remainder, order=order, printed=as_printed)
+        self._record("limit", replace(found, note=_ONE_INSTANCE * same_instance))
+
+    @_remembered
+    def order(
+        self,
+        errors: Any,
+        sizes: Any,
+        predict: float,
+        *,
+        rounding: Any = None,
+        margin: float,
+        controls: Mapping[str, Any],
+        wrong_processes: Mapping[str, Any] | None = None,
+        as_printed: Any = None,
+        same_instance: bool = False,
+    ) -> None:
+        """Errors behave like n^predict (see `trends.convergence_order`); `same_instance` as for `limit`.
+
+        The errors are computed exactly up to `rounding`, or are a list of `laws.Enclosure`, one per size.
+        """
+        self._check_exact(errors, same_instance)
+        prediction = _prediction(predict, margin, 0.0, "two", 1.0)
+
+        def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
+            exponent = trends.convergence_order(measured, sizes, rounding)
+            return replace(trends.order(exponent, prediction, wrong, as_printed), note=_ONE_INSTANCE * same_instance)
+
+        self._record("order", judged(errors, controls), wrong_processes, lambda measured: judged(measured, {}))
+
+    @_remembered
+    def growth(
+        self,
+        n: Any,
+        low: Any,
+        high: Any,
+        claimed: str,
+        *,
+        error: float,
+        slack_log: float,
+        controls: Sequence[str],
+        guarantee: str = "finite-n (union)",
+        as_printed: str | None = None,
+    ) -> None:
+        """The boxes around a growing quantity admit the claimed law and no other (see `trends.growth`)."""
+        if self._drawn and not error:
+            raise ValueError("boxes of a claim that draws at random may miss: state the chance, error= above 0")
+        self._record(
+            "growth",
+            trends.growth(
+                n,
+                low,
+                high,
+                claimed,
+                error=error,
+                slack_log=slack_log,
+                controls=controls,
+                guarantee=guarantee,
+                printed=as_printed,
+            ),
+        )
+
+    @_remembered
+    def growth_at_most(
+        self,
+        n: Any,
+        boxes: tuple[Any, Any],
+        claimed: str,
+        *,
+        error: float,
+        wrong_processes: Mapping[str, tuple[Any, Any]],
+        guarantee: str = "finite-n (union)",
+        as_printed: str | None = None,
+    ) -> None:
+        """The quantity in the boxes (low, high) grows at most like the claimed law (see `trends.growth_at_most`)."""
+
+        def judged(measured: tuple[Any, Any]) -> Finding:
+            low, high = measured
+            return trends.growth_at_most(n, low, high, claimed, error=error, guarantee=guarantee, printed=as_printed)
+
+        self._record("growth_at_most", judged(boxes), wrong_processes, judged)
+
+    @_remembered
+    def gap(
+        self,
+        primal: Any,
+        dual: Any,
+        predict: Any,
+        *,
+        margin: Any,
+        scale: float,
+        ops: float,
+        controls: Mapping[str, Any],
+        as_printed: Any = None,
+    ) -> None:
+        """A feasible value and a certified lower bound enclose the predicted optimum (see `evidence.gap`)."""
+        prediction = _prediction(predict, margin, 0.0, "two", scale)
+        self._record("gap", evidence.gap(primal, dual, prediction, controls, scale=scale, ops=ops, printed=as_printed))
+
+    @_remembered
+    def runs(self, outcomes: Any, *, alpha: float, controls: Mapping[str, Any]) -> None:
+        """More runs than not have a positive outcome, by the exact sign test at the declared level `alpha`."""
+        self._record("runs", evidence.runs(outcomes, controls, alpha=alpha))
+
+    # ------------------------------------------------------------------------------------------ Monte-Carlo decisions
+
+    @_remembered
+    def mean(
+        self,
+        measure: Measure | None = None,
+        predict: Any = None,
+        *,
+        law: Law,
+        sampler: Draws | None = None,
+        margin: Any = None,
+        slack: Any = 0.0,
+        side: Side = "two",
+        scale: Any = None,
+        controls: Mapping[str, Any] | None = None,
+        wrong_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
+        as_printed: Any = None,
+        first: int = 64,
+        most: int = 100_000,
+        vectorised: bool = False,
+    ) -> None:
+        """The parameter of `law` (a mean, a variance, …) of `measure(key)` meets the prediction.
+
+        `measure` is jittable and returns one sample, any shape, for one key. Samples come in looks of `first` (the
+        size of the one compiled program), growing by 1.4 up to about `most`, until the interval decides. `margin`,
+        `slack` and `scale` are those of `value`. `vectorised=True` draws the samples by `vmap` on a CPU
+        too: right for tiny samples without linear algebra.
+
+        In place of `measure`, for NumPy, PyTorch or R, `sampler(generator, n)` returns the next n samples, shape
+        `(n, *shape)`, drawn with the generator of NumPy that it is given; wrong processes are then of this form, too.
+        """
+        controls = controls or {}
+        prediction = _prediction(predict, margin, slack, side, scale)
+        alpha, looks = self._alpha(), evidence.planned_looks(first, most)
+        process = sampling.either(measure, sampler, vectorised)
+
+        def judged(name: str, process: Measure | Draws, wrong: Mapping[str, Any]) -> Finding:
+            draw = self._sampler(name, process, first, vectorised, by_generator=sampler is not None)
+            return evidence.mean(
+                sampling.varied(draw, law, prediction.value, _what(name)),
+                prediction,
+                wrong,
+                law=law,
+                looks=looks,
+                alpha=alpha,
+                printed=None if name else as_printed,
+                progress=self._progress,
+            )
+
+        self._sampled("mean", judged, process, controls, wrong_processes)
+
+    def probability(self, measure: Measure | None = None, predict: Any = None, **options: Any) -> None:
+        """The event `measure(key)` (0 or 1) has the predicted probability; options as for `mean`."""
+        self.mean(measure, predict, law=Bernoulli(), **options)
+
+    @_remembered
+    def distribution(
+        self,
+        measure: Measure | None = None,
+        cdf: Callable[[np.ndarray], np.ndarray] | None = None,
+        *,
+        sampler: Draws | None = None,
+        margin: float,
+        slack: float = 0.0,
+        controls: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
+        wrong_processes: Mapping[str, Measure] | Mapping[str, Draws] | None = None,
+        first: int = 64,
+        most: int = 100_000,
+        vectorised: bool = False,
+    ) -> None:
+        """The law of `measure(key)` is `cdf` to within `margin` in sup |F - F0|; controls are wrong cdfs.
+
+        Without a cdf, `measure` returns a pair of independent samples from two routes, which must share one law.
+        `sampler` as for `mean`.
+        """
+        alpha, looks = self._alpha(), evidence.planned_looks(first, most)
+        process = sampling.either(measure, sampler, vectorised)
+        law = TwoSampleDistance() if cdf is None else SupDistance(cdf)
+
+        def judged(name: str, process: Measure | Draws, wrong: Mapping[str, Any]) -> Finding:
+            draw = self._sampler(name, process, first, vectorised, by_generator=sampler is not None)
+            return evidence.distribution(
+                sampling.varied(draw, law, None, _what(name)),
+                cdf,
+                wrong,
+                margin=margin,
+                slack=slack,
+                looks=looks,
+                alpha=alpha,
+                progress=self._progress,
+            )
+
+        self._sampled("distribution", judged, process, controls or {}, wrong_processes)
+
+    # ---------------------------------------------------------------------------------------------------- shared parts
+
+    def key(self, name: str = "") -> Any:
+        """Return the JAX key of a named stream of this claim under this seed."""
+        self._drawn = True
+        return self._key(name)
+
+    def _key(self, name: str) -> Any:
+        import jax
+
+        digest = self._digest(name)
+        key = jax.random.key(self.seed if -(2**63) <= self.seed < 2**63 else self.seed % 2**63)
+        for part in (digest[:4], digest[4:8]):
+            key = jax.random.fold_in(key, int.from_bytes(part, "big"))
+        return key
+
+    def generator(self, name: str = "") -> np.random.Generator:
+        """Return a NumPy generator on a named stream of this claim under this seed, for draws that need no program."""
+        self._drawn = True
+        return self._generator(name)
+
+    def _generator(self, name: str) -> np.random.Generator:
+        return np.random.default_rng([self.seed % 2**64, int.from_bytes(self._digest(name)[:16], "big")])
+
+    def _digest(self, name: str) -> bytes:
+        case = f"[{self._case}]" * bool(self._case)
+        return hashlib.sha256(f"{self.claim_id}{case}/{name}".encode()).digest()
+
+    def _check_exact(self, values: Any, same_instance: bool) -> None:
+        """Raise `ValueError` for numbers that may be Monte-Carlo averages, which no limit may take for exact."""
+        if self._drawn and not (same_instance or trends.is_random(values)):
+            raise ValueError(
+                "numbers of a claim that draws at random are not exact: give an Interval for each size, or say "
+                "same_instance=True where the same random instance is used at every size and the rest is exact"
+            )
+
+    def _alpha(self) -> float:
+        """The share of the next decision: alpha / (j (j + 1)), which sums to alpha over any number of decisions."""
+        j = len(self.findings) + 1
+        return ALPHA / (j * (j + 1))
+
+    def _sampler(
+        self, name: str, process: Any, batch: int, vectorised: bool, *, by_generator: bool
+    ) -> sampling.Sampler:
+        stream = f"{len(self.findings)}/{name}"
+        if by_generator:
+            return sampling.of_generator(process, lambda other: self._generator(stream + other), _what(name))
+        return sampling.of_keys(process, self._key(stream), batch, vectorised, _what(name))
+
+    def _sampled(
+        self,
+        procedure: str,
+        judged: Callable[[str, Measure | Draws, Mapping[str, Any]], Finding],
+        process: Measure | Draws,
+        controls: Mapping[str, Any],
+        wrong_processes: Mapping[str, Measure] | Mapping[str, Draws] | None,
+    ) -> None:
+        finding = judged("", process, controls)
+        wrong = {name: (name, process) for name, process in (wrong_processes or {}).items()}
+        self._record(procedure, finding, wrong, lambda named: judged(named[0], named[1], {}))
+
+    def _record(
+        self,
+        procedure: str,
+        finding: Finding,
+        wrong_processes: Mapping[str, Any] | None = None,
+        judged: Callable[[Any], Finding] | None = None,
+    ) -> None:
+        """Add the finding; a wrong process is judged against the true prediction and must be REFUTED."""
+        wrong = {name: judged(process) for name, process in (wrong_processes or {}).items() if judged is not None}
+        others = tuple(_as_control(name, each, finding.prediction) for name, each in wrong.items())
+        undecided = [f"{_what(name)}: {each.note}" for name, each in wrong.items() if each.outcome == "INCONCLUSIVE"]
+        note = "; ".join(filter(None, [finding.note, *undecided]))
+        controls = (*finding.controls, *others)
+        self.findings.append(replace(finding, controls=controls, procedure=procedure, case=self._case, note=note))
+
+
+def _what(name: str) -> str:
+    """What a refusal calls a process that is sampled."""
+    return f"the wrong process {name!r}" if name else "the measurement"
+
+
+def _as_control(name: str, wrong: Finding, prediction: Prediction) -> Control:
+    measured = wrong.interval.estimate
+    refuted, apart = outside(wrong.interval, prediction), distance(measured, prediction)
+    return Control(name, measured, wrong.outcome, refuted, apart, is_process=True)
+
+
+def _prediction(value: Any, margin: Any, slack: Any, side: Side, scale: Any) -> Prediction:
+    """Return the prediction of a decision; raise `ValueError` for an equality without a margin, or a bound with one."""
+    if side == "two" and margin is None:
+        raise ValueError("state the margin: how far from the prediction the claim still holds (margin=)")
+    if side != "two" and margin is not None:
+        raise ValueError("a one-sided claim has no margin; what the theory itself admits is its slack")
+    value = check_finite("prediction", value).astype(float)
+    return Prediction(value, slack if margin is None else margin, slack, side, scale)

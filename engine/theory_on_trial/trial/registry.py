@@ -1,0 +1,333 @@
+"""Claims: a decorator that registers a check function, and the ways to find and run what is registered.
+
+A claim is an ordinary pytest function whose docstring is the theorem and whose parameters (after `trial`) are the
+experiment's settings with their defaults.
+"""
+
+import ast
+import inspect
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, get_args, overload
+
+from theory_on_trial import repository
+from theory_on_trial.decide.decision import Outcome
+from theory_on_trial.ledger import Row, paper_in, rows_of
+from theory_on_trial.repository import outline
+from theory_on_trial.repository.outline import claim_name, normal
+from theory_on_trial.trial.cases import over_cases
+from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.domain import OutsideDomain
+from theory_on_trial.trial.provenance import Source
+
+Kind = Literal["identity", "bound", "rate", "limit", "distribution", "optimality", "empirical"]
+Tier = Literal["fast", "full", "paper"]
+TIERS: tuple[str, ...] = get_args(Tier)
+
+_REGISTERED: dict[str, "Claim"] = {}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of one paper.
+
+    Attributes:
+        id: `<paper>.<name>`, unique in a repository, and in a parametrised test `<paper>.<name>[<parameters>]`; it
+            decides the random numbers. On input underscores and hyphens are the same.
+        source: who states it, and where: a place in the paper, its abstract, its code, or how it follows.
+        statement: one line, from the check's docstring.
+        kind: what sort of statement it is.
+        tier: "fast", "full" or "paper", by cost.
+        function: the check, which judges every case.
+        as_printed: what is printed, and where, that the claim corrects; the ledger then has a second row,
+            `<id>-as-printed`, that shares the measurement and is expected to be REFUTED.
+        coarse: why an equality notices no smaller error than 5 %; "" for one that does.
+        loose: why a bound is not attained to 90 % on any instance; "" for one that is.
+        printed_form: whether this object stands for that second row.
+    """
+
+    id: str
+    source: Source
+    statement: str
+    kind: Kind
+    tier: Tier
+    function: Callable[..., None]
+    as_printed: Source | None = None
+    coarse: str = ""
+    loose: str = ""
+    printed_form: bool = False
+
+    @property
+    def paper(self) -> str:
+        """The paper's name, the part of the id before its last dot."""
+        return paper_in(self.id)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The experiment's settings with their defaults.
+
+        `inspect.Parameter.empty` for one that has none, `BY_CASE` for one that the cases give.
+        """
+        parameters = list(inspect.signature(self.function).parameters.values())[1:]
+        return {parameter.name: parameter.default for parameter in parameters}
+
+    @property
+    def expected(self) -> Outcome:
+        """The verdict that the run must give."""
+        return "REFUTED" if self.printed_form else "VERIFIED"
+
+    def run(self, *, seed: int = 0, **parameters: Any) -> Row:
+        """Put the claim on trial under other settings and return its ledger row.
+
+        `parameters` override the defaults in the check's signature, and what the cases give. Raises `TypeError` for a
+        parameter that the claim lacks, or needs, and `OutsideDomain` for settings of which the claim says nothing.
+        """
+        if unknown := [name for name in parameters if name not in self.settings]:
+            raise TypeError(
+                f"{self.id} has no setting {unknown[0]!r}; its settings are {', '.join(self.settings) or 'none'}"
+            )
+        given = self.settings | parameters
+        if lacking := [name for name, value in given.items() if value is inspect.Parameter.empty]:
+            raise TypeError(f"{self.id} needs {', '.join(lacking)}: a fixture or parameters of pytest give them there")
+        # The printed form shares the claim's trial, which gives the rows of both.
+        stated = _find(self.id.removesuffix("-as-printed")) if self.printed_form else self
+        trial = Trial(stated.id, seed)
+        settings = ", ".join(f"{name}={value!r}" for name, value in {"seed": seed, **parameters}.items())
+        with recorded(stated, trial, f'claim("{self.id}").run({settings})') as rows:
+            self.function(trial, **parameters)
+        return rows[-1] if self.printed_form else rows[0]
+
+    def __str__(self) -> str:
+        """Return the claim in one line."""
+        return f"{self.id} [{self.kind}, {self.tier}] {self.statement} ({self.source})"
+
+    __repr__ = __str__
+
+
+def facts(claim: Claim, nodeid: str) -> list[dict[str, Any]]:
+    """Return what is listed of a collected claim, and of its printed form if it has one; JSON-ready."""
+    settings = {
+        name: None if value is inspect.Parameter.empty else repr(value) for name, value in claim.settings.items()
+    }
+    shared = {"paper": claim.paper, "kind": claim.kind, "tier": claim.tier, "nodeid": nodeid, "settings": settings}
+    stated = {"id": claim.id, "statement": claim.statement, "source": str(claim.source), "expected": "VERIFIED"}
+    if claim.as_printed is None:
+        return [{**stated, "as printed": None, **shared}]
+    said = claim.as_printed.says
+    printed = {
+        "id": f"{claim.id}-as-printed",
+        "statement": said,
+        "source": str(claim.as_printed),
+        "expected": "REFUTED",
+    }
+    return [{**stated, "as printed": said, **shared}, {**printed, "as printed": None, **shared}]
+
+
+@contextmanager
+def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
+    """Run a check in float64 with compiled programs kept on disk; afterwards the yielded list holds the ledger's rows.
+
+    An exception is recorded as INCONCLUSIVE and raised again, that of a decision also where the check catches it.
+    Settings outside the claim's domain have no row.
+    """
+    rows: list[Row] = []
+    start = time.perf_counter()
+    try:
+        with _double_precision():
+            yield rows
+    except OutsideDomain:
+        raise
+    except BaseException as error:
+        rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command, trial.refusal or error)
+        raise
+    rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command, trial.refusal)
+
+
+@contextmanager
+def _double_precision() -> Iterator[None]:
+    """Let JAX compute in float64 and keep its programs; a claim that needs no JAX does not start it."""
+    if "jax" in sys.modules:
+        import jax
+
+        from theory_on_trial.base.compilation_cache import enable_compilation_cache
+
+        enable_compilation_cache()
+        with jax.enable_x64(True):
+            yield
+        return
+    before = os.environ.get("JAX_ENABLE_X64")
+    os.environ["JAX_ENABLE_X64"] = "1"  # JAX reads it when it is imported, should the claim do so
+    try:
+        yield
+    finally:
+        del os.environ["JAX_ENABLE_X64"]
+        if before is not None:
+            os.environ["JAX_ENABLE_X64"] = before
+        if "jax" in sys.modules:
+            import jax
+
+            jax.config.update("jax_enable_x64", before in ("1", "true", "True"))
+
+
+@overload
+def claim(
+    source: Source,
+    *,
+    kind: Kind,
+    tier: Tier = "fast",
+    cases: Iterable[Any] | None = None,
+    as_printed: Source | None = None,
+    coarse: str = "",
+    loose: str = "",
+) -> Callable[..., Any]: ...
+
+
+@overload
+def claim(source: str) -> Claim: ...
+
+
+def claim(
+    source: Source | str,
+    *,
+    kind: Kind | None = None,
+    tier: Tier = "fast",
+    cases: Iterable[Any] | None = None,
+    as_printed: Source | None = None,
+    coarse: str = "",
+    loose: str = "",
+) -> Any:
+    """Register a check as a claim, or look a claim up by its id.
+
+    As a decorator, `@claim(paper("Theorem 2"), kind="identity")`: the paper is the name of the file without `test_` (or
+    of the package of such files), with the folders around it from the repository's root on where these say anything
+    (see `repository.paper_of`); the claim's name is the function's without `test_` (a double underscore becomes a
+    hyphen), the statement its docstring's first paragraph. As a look-up, `claim("random_walk_pca.sim_evr")`: returns
+    the registered `Claim`, ready to `run`.
+
+    Args:
+        source: `paper(...)`, `abstract(...)`, `code(...)` or `ours(...)`; of a look-up the id.
+        kind: what sort of statement it is; it binds the decisions that may judge it.
+        tier: "fast", "full" or "paper", by cost.
+        cases: the settings that the check is called with, one after the other: a tuple in the order of the settings, a
+            dictionary, or a bare value where there is one setting. Every case is judged with its own controls.
+        as_printed: `paper(where, says=...)`, `abstract(...)` or `code(..., says=...)` for a printed form that is false.
+        coarse: why an equality may notice no smaller error than 5 %.
+        loose: why a bound is not attained to 90 %.
+
+    Raises `ValueError` for an unknown kind, tier or id, a source that is none, a printed form without words or place,
+    cases that do not fit the settings, a check without docstring or without a `trial` parameter, one that Hypothesis
+    draws or that is a class's method, and for a second claim of one id.
+    """
+    if kind is None:
+        return _find(str(source))
+    if kind not in get_args(Kind) or tier not in TIERS:
+        raise ValueError(
+            f"kind must be one of {', '.join(get_args(Kind))}, tier one of {', '.join(TIERS)}, got {kind!r}, {tier!r}"
+        )
+    if not isinstance(source, Source):
+        raise ValueError(f"the source of a claim is paper(...), abstract(...), code(...) or ours(...), got {source!r}")
+    if as_printed is not None and not (
+        isinstance(as_printed, Source) and as_printed.says and as_printed.provenance != "ours"
+    ):
+        raise ValueError(
+            "as_printed says what is printed and where: paper(where, says=...), abstract(...) or code(..., says=...)"
+        )
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        if hasattr(function, "hypothesis"):
+            raise ValueError(
+                f"{function.__name__} cannot be a claim and drawn by @given: a verdict is on stated settings; put the "
+                "search into the claim, or @given on a test of its own"
+            )
+        if not function.__doc__:
+            raise ValueError(f"{function.__name__} needs a docstring: the claim's statement")
+        parameters = function.__code__.co_varnames[: function.__code__.co_argcount]
+        if parameters[:2] == ("self", "trial"):
+            raise ValueError(f"{function.__qualname__} is a method: a claim is a function of its module")
+        if parameters[:1] != ("trial",) or function.__code__.co_posonlyargcount:
+            raise ValueError(f"{function.__name__} needs `trial` as its first parameter, and all that have names")
+        file = _file_of(function)
+        of = repository.paper_of(file) if file else function.__module__.split(".")[-1].removeprefix("test_")
+        statement = " ".join(function.__doc__.strip().split("\n\n")[0].split())
+        name = f"{of}.{claim_name(function.__name__)}"
+        check = over_cases(function, cases)
+        registered = Claim(name, source, statement, kind, tier, check, as_printed, coarse.strip(), loose.strip())
+        _add(registered)
+        if as_printed is not None:
+            printed = replace(registered, id=f"{name}-as-printed", source=as_printed, statement=as_printed.says)
+            _add(replace(printed, printed_form=True))
+        check.claim = registered  # type: ignore[attr-defined]
+        return check
+
+    return register
+
+
+def claims(paper: str | None = None) -> list[Claim]:
+    """Return the registered claims of a paper (or of all papers), loading the checks of the present repository.
+
+    Raises `ValueError` for a paper that nobody has registered claims for.
+    """
+    _load(paper)
+    found = [c for c in _REGISTERED.values() if paper is None or normal(c.paper) == normal(paper)]
+    if not found:
+        raise ValueError(f"no claims of a paper {paper!r}; known: {', '.join(sorted(_papers())) or 'none'}")
+    return found
+
+
+def _find(claim_id: str) -> Claim:
+    if normal(claim_id) not in _REGISTERED:
+        _load(paper_in(claim_id))
+    if normal(claim_id) not in _REGISTERED:
+        raise ValueError(unknown_claim(claim_id, [c.id for c in _REGISTERED.values()] + sorted(_papers())))
+    return _REGISTERED[normal(claim_id)]
+
+
+def unknown_claim(claim_id: str, known: list[str]) -> str:
+    """Return the sentence for an id that no claim has; `known` holds ids, and names of papers."""
+    paper, name = paper_in(claim_id), claim_id.removeprefix(f"{paper_in(claim_id)}.")
+    ids = {one.removeprefix(f"{paper_in(one)}."): one for one in known if normal(paper_in(one)) == normal(paper)}
+    papers = sorted({paper_in(one) if "." in one else one for one in known})
+    # Within a paper the names are compared alone: the ids share their beginning.
+    nearest = [ids[near] for near in get_close_matches(name, ids)] if ids else get_close_matches(paper, papers)
+    named = ", ".join(nearest or ids.values() or papers)
+    return f"no claim {claim_id!r}; {'nearest' if nearest else 'known'}: {named or 'none'}"
+
+
+def _file_of(function: Callable[..., Any]) -> Path | None:
+    """The file that a check is written in; None for one typed into an interpreter or a notebook."""
+    file = getattr(sys.modules.get(function.__module__), "__file__", None)
+    return None if file is None or function.__module__ == "__main__" else Path(file)
+
+
+def _add(new: Claim) -> None:
+    """Register a claim; raises `ValueError` if another check has its id, but not if its file is loaded once more."""
+    old = _REGISTERED.get(normal(new.id))
+    file = _file_of(new.function)
+    if old is not None and file is not None and old.function is not new.function:
+        other = _file_of(old.function)
+        twice = other == file and _definitions(file, new.function.__name__) > 1
+        if other != file or twice or old.function.__name__ != new.function.__name__:
+            codes = [inspect.unwrap(c.function).__code__ for c in (old, new)]
+            places = [f"{code.co_filename}:{code.co_firstlineno}" for code in codes]
+            raise ValueError(f"two claims are called {new.id}: at {places[0]} and at {places[1]}; rename one of them")
+    _REGISTERED[normal(new.id)] = new
+
+
+def _definitions(file: Path, name: str) -> int:
+    """How many functions of one name a file defines, the last of which hides the others."""
+    return sum(isinstance(node, ast.FunctionDef) and node.name == name for node in ast.parse(file.read_text()).body)
+
+
+def _papers() -> set[str]:
+    return set(outline.papers()) | {c.paper for c in _REGISTERED.values()}
+
+
+def _load(paper: str | None) -> None:
+    for file in outline.files(paper):
+        repository.import_file(file)

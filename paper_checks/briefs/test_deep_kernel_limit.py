@@ -1,0 +1,197 @@
+"""Yang, Robeyns, Milsom, Schoots & Aitchison 2023, "A theory of representation learning gives a deep generalisation of
+kernel methods", ICML, arXiv 2108.13097.
+
+For whoever asks what infinite width keeps if the outputs grow along: a kernel that still learns, and how far a finite
+network is from it.
+
+Linear kernels and one eigenvector: input kernel k = g_0, P outputs of mean square λ, noise variance σ². Given the layer
+before, a layer of width ν_l P has the Gram value g_l ~ g_{l-1} χ²/(ν_l P) with ν_l P degrees of freedom, and the
+outputs are N(0, g_L + σ²). As P grows the posterior of g_1, …, g_L concentrates where the objective
+-½log(g_L+σ²) - ½λ/(g_L+σ²) - Σ ½ν_l(g_l/g_{l-1} - 1 - log(g_l/g_{l-1})) is largest.
+
+Read: the abstract ("combining a log-likelihood … with a series of KL-divergences"). Derived here: all solutions. Not
+claimed: kernels that are not linear.
+Topic: learning.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from scipy import optimize
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Kernel = Annotated[float, Interval(0.1, 10, why="outside, the posterior asks for more outputs before it concentrates")]
+Noise = Annotated[float, Interval(0.05, 2, why="without noise the likelihood has a pole at 0; more drowns the outputs")]
+Power = Annotated[float, Interval(0.2, 10, why="outside, the posterior asks for more outputs before it concentrates")]
+Width = Annotated[float, Interval(0.1, 20, why="outside, the limits of `ends` are nearer than the margin")]
+Depth = Annotated[int, Interval(2, 8, why="with one layer there is nothing to compare; beyond, searches take seconds")]
+OUTPUTS = 10**6
+
+
+def objective(grams, k, noise, power, widths):
+    """The log posterior per output, for one Gram value in each layer along the last axis."""
+    ratios = grams / np.concatenate([np.full_like(grams[..., :1], k), grams[..., :-1]], axis=-1)
+    scale = grams[..., -1] + noise
+    return -(np.log(scale) + power / scale + np.sum(widths * (ratios - 1 - np.log(ratios)), axis=-1)) / 2
+
+
+def learning(trial, k, noise, power):
+    """Ask for outputs that the prior kernel does not explain already."""
+    trial.require(abs(power - k - noise) >= 0.1 * power, "power must be 10 % off k + noise: else nothing is learned")
+
+
+@predicted
+def learned_gram(k, noise, power, width):
+    """The positive root of (ν/k)g³ + (2σ²ν/k-ν+1)g² + (σ⁴ν/k-2νσ²+σ²-λ)g - νσ⁴; a Descartes count leaves one."""
+    w = width / k
+    coefficients = [w, 2 * noise * w - width + 1, noise**2 * w - 2 * width * noise + noise - power, -width * noise**2]
+    roots = np.roots(coefficients)
+    return np.max(roots[np.abs(roots.imag) < 1e-9 * np.abs(roots)].real)
+
+
+@predicted
+def corrections(k, noise, power, width):
+    """Shift b and v of posterior mean g*+b/P and variance v/P: b = -v/g*+½p3v², v = -1/p2, p2, p3 derivatives at g*."""
+    g = learned_gram(k, noise, power, width)
+    scale = g + noise
+    p2 = 1 / (2 * scale**2) - power / scale**3 - width / (2 * g**2)
+    p3 = -1 / scale**3 + 3 * power / scale**4 + width / g**3
+    return np.array([1 / (p2 * g) + p3 / (2 * p2**2), -1 / p2])
+
+
+@observed
+def posterior(k, noise, power, width, outputs):
+    """Mean and variance of g at this number of outputs, by quadrature in log g about its peak."""
+
+    def density(t):
+        return objective(np.exp(t)[..., None], k, noise, power, np.array([width]))
+
+    peak = optimize.minimize_scalar(lambda t: -density(t), bounds=(-14, 10), method="bounded").x
+    bend = 2 * density(peak) - density(peak + 1e-3) - density(peak - 1e-3)
+    grid = peak + np.linspace(-12, 12, 2001) * 1e-3 / np.sqrt(outputs * bend)
+    weights = np.exp(outputs * (density(grid) - density(peak)))
+    values = np.exp(grid) - np.exp(peak)
+    mean = weights @ values / np.sum(weights)
+    return np.exp(peak) + mean, weights @ (values - mean) ** 2 / np.sum(weights)
+
+
+@claim(ours("the derivative of the objective"), kind="limit", cases=[(1.0, 0.3, 4.0, 2.0), (1.0, 0.3, 4.0, 0.1)])
+def test_stationary(trial, k: Kernel, noise: Noise, power: Power, width: Width):
+    """As outputs and width grow together the Gram value tends to the one positive root of a cubic, not to its prior."""
+    learning(trial, k, noise, power)
+    law = learned_gram(k, noise, power, width)
+    error = 2 * np.sum(np.abs(corrections(k, noise, power, width))) / OUTPUTS
+    wrong = {"the infinite network's kernel": k, "the divergence twice": learned_gram(k, noise, power, 2 * width)}
+    mean, margin = posterior(k, noise, power, width, OUTPUTS)[0], error + 0.01 * abs(law - k)
+    trial.value(mean, law, error=1e-12 * law, slack=error, margin=margin, controls=wrong)
+
+
+@claim(ours("Laplace's method to second order"), kind="rate", cases=[(1.0, 0.3, 4.0, 2.0), (1.0, 0.3, 4.0, 0.1)])
+def test_finite_width(trial, k: Kernel, noise: Noise, power: Power, width: Width):
+    """With P outputs the posterior has mean g*+b/P and variance v/P up to higher orders, b and v in closed form."""
+    g, law = learned_gram(k, noise, power, width), corrections(k, noise, power, width)
+    mean, spread = posterior(k, noise, power, width, OUTPUTS)
+    unit = law[1] / np.array([g, 1])
+    measured, wrong = OUTPUTS * np.array([mean - g, spread]), {"log g for g, flat": law + unit}
+    trial.value(measured, law, error=1e-3 * unit, margin=0.01 * unit, scale=unit, controls=wrong)
+
+
+@predicted
+def both_ends(k, noise, power):
+    """ν(g-k) for ν → ∞, k²(λ-k-σ²)/(k+σ²)², and g for ν → 0, the maximum likelihood value λ-σ²."""
+    return np.array([k**2 * (power - k - noise) / (k + noise) ** 2, power - noise])
+
+
+@observed
+def slope(grams, *setting):
+    """The objective's derivatives by a complex step, exact to rounding."""
+    return np.array([objective(grams + 1e-30j * step, *setting).imag / 1e-30 for step in np.eye(len(grams))])
+
+
+@observed
+def stationary_point(k, noise, power, width, low, high):
+    """Where the derivative of the objective changes sign."""
+    setting = k, noise, power, np.array([width])
+    return optimize.brentq(lambda g: slope(np.array([g]), *setting)[0], low, high, xtol=1e-15)
+
+
+@claim(ours("first order in 1/ν and in ν"), kind="limit", cases=[(1.0, 0.3, 4.0), (0.5, 0.05, 0.2)])
+def test_ends(trial, k: Kernel, noise: Noise, power: Power):
+    """Wide networks tend to the prior kernel as 1/ν with a known constant, narrow ones to maximum likelihood λ-σ²."""
+    learning(trial, k, noise, power)
+    trial.require(power >= 1.2 * noise, "power must exceed noise by 20 %: else narrow networks tend to 0")
+    best, extreme = power - noise, 1e7
+    wide = extreme * (stationary_point(k, noise, power, extreme, k / 2, 2 * k) - k)
+    narrow = stationary_point(k, noise, power, 1 / extreme, best / 2, 2 * best)
+    law = both_ends(k, noise, power)
+    controls = {"no noise": both_ends(k, 0.0, power)}
+    trial.value(np.array([wide, narrow]), law, error=1e-7, margin=1e-3 * np.abs(law), controls=controls)
+
+
+@predicted
+def layer_grams(k, noise, power, widths):
+    """g_l = g_{l-1}(1+c/ν_l) with one c for all layers, c = g(λ-g-σ²)/(g+σ²)² at g = g_L: the best of its roots."""
+
+    def layers(t):
+        return k * np.cumprod(1 + np.expm1(t) * np.min(widths) / widths)
+
+    def residual(t):
+        g = layers(t)[-1]
+        return np.expm1(t) * np.min(widths) - g * (power - g - noise) / (g + noise) ** 2
+
+    grid = np.linspace(-15, np.log1p((1 + power / noise) / np.min(widths)), 4001)
+    signs = np.sign([residual(t) for t in grid])
+    roots = [optimize.brentq(residual, *grid[i : i + 2], xtol=1e-14) for i in np.flatnonzero(np.diff(signs))]
+    return max((layers(root) for root in roots), key=lambda grams: objective(grams, k, noise, power, widths))
+
+
+@observed
+def best_grams(k, noise, power, widths):
+    """The best of several descents in log g_1, …, log g_L, from kernels that grow or shrink evenly."""
+    setting, share = (k, noise, power, widths), np.arange(1, len(widths) + 1) / len(widths)
+
+    def descent(last):
+        return optimize.minimize(
+            lambda logs: -objective(np.exp(logs), *setting),
+            np.log(k) + share * np.log(last / k),
+            jac=lambda logs: -slope(np.exp(logs), *setting) * np.exp(logs),
+            options={"gtol": 1e-11},
+        )
+
+    return np.exp(min((descent(last) for last in (0.1, 1.0, 10.0)), key=lambda found: found.fun).x)
+
+
+@claim(ours("the chain of derivatives"), kind="identity", cases=[(1.0, 0.3, 4.0, 2.0, 3), (0.5, 1.0, 10.0, 1.0, 6)])
+def test_depth(trial, k: Kernel, noise: Noise, power: Power, width: Width, depth: Depth):
+    """At the optimum ν_l(g_l/g_{l-1} - 1) is the same in all layers: of equal widths the kernel grows geometrically."""
+    learning(trial, k, noise, power)
+    widths = width * trial.generator("widths").uniform(0.5, 2, depth)
+    law, measured = layer_grams(k, noise, power, widths), best_grams(k, noise, power, widths)
+    steps = np.arange(1, depth + 1) / depth
+    wrong = {"the infinite network's kernel": np.full(depth, k), "evenly in width": k + (law[-1] - k) * steps}
+    # Descents end at a gradient of 1e-11, where the curvature exceeds 1e-4.
+    trial.value(measured, law, error=1e-6 * law, margin=1e-5 * law, controls=wrong)
+
+
+@figure("F1", claims=("depth", "finite_width"))
+def grams_by_layer(k: float = 1.0, noise: float = 0.3, power: float = 40.0, depth: int = 6):
+    """A kernel that learns grows geometrically: the Gram value in each layer for three widths per output.
+
+    Lines: equal factors, from one equation; points: descents on the objective. Narrow networks reach maximum likelihood.
+    """
+    import matplotlib.pyplot as plt
+
+    drawn, axes = plt.subplots(figsize=(4.8, 3.2))
+    layers = np.arange(depth + 1)
+    for width, colour, marker in zip((0.3, 3.0, 30.0), COLOURS, "os^", strict=False):
+        widths = np.full(depth, width)
+        axes.plot(layers, [k, *layer_grams(k, noise, power, widths)], color=colour)
+        axes.plot(layers, [k, *best_grams(k, noise, power, widths)], marker, color=colour, label=f"ν = {width:g}")
+    axes.axhline(k, linestyle=":", color="grey", label="infinite width")
+    axes.axhline(power - noise, linestyle="--", color="grey", label="maximum likelihood")
+    axes.set(xlabel="layer", ylabel="Gram value  (units of y²)", yscale="log")
+    axes.legend(loc="upper left", bbox_to_anchor=(0, 0.95))
+    return drawn

@@ -1,0 +1,217 @@
+"""Sheth & Fusi 2019, "Feature Gradients: Scalable Feature Selection via Discrete Relaxation", arXiv 1908.10382.
+
+For one with fewer samples than features who asks whether the features explain anything: a sum over pairs of samples
+answers without a fit, and its exact variance says how far to trust it.
+
+Samples (x_i, y_i), i = 1..n, are independent with one law on R^d x R, no intercept; g = E[y x], A = E[y^2 x x'],
+S = E[x x'], and X, y stack the samples. T = (|X'y|^2 - sum of y_i^2 |x_i|^2) / (n (n - 1)) costs n d operations. In the
+Gaussian case x has covariance I and y = <x, beta> + noise of variance v; b = |beta|^2 is the explained variance.
+
+Read: the abstract ("linear time and space"); the paper builds on Kong & Valiant, arXiv 1805.01626, recalled. Derived
+here: the exact variance (Hoeffding's decomposition) and the proof by paths, which meet each sample once. Not claimed:
+that T is positive: it is negative often, and setting it to 0 there makes a bias.
+
+Topic: linear algebra for learning.
+"""
+
+import itertools
+from math import comb
+from typing import Annotated
+
+import numpy as np
+from scipy import stats
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Samples = Annotated[int, Interval(2, 6, why="T needs a pair; all 4^samples samples of a law on four points are listed")]
+Few = Annotated[int, Interval(2, 4, why="T needs a pair; all samples from a grid of Gaussian nodes are listed")]
+Dim = Annotated[int, Interval(1, 6, why="of a law on four points; more columns are combinations of four")]
+Nodes = Annotated[int, Interval(1, 3, why="the grid of Gaussian nodes has 3^(dim + 1) points")]
+Signal = Annotated[float, Interval(0, 4, why="explained variance, in units of the features")]
+Noise = Annotated[float, Interval(0.1, 4, why="without noise and signal all is 0; in units of the features")]
+Rows = Annotated[int, Interval(2, 16, why="samples of a fit, more than features; its law is simulated")]
+Features = Annotated[int, Interval(1, 4, why="of a fit whose law is simulated; without features there is none")]
+
+
+def four_points(generator, dim):
+    """A law on four random points of R^dim x R: points x, values y, chances."""
+    chances = generator.uniform(0.5, 1.5, 4)
+    return generator.normal(size=(4, dim)), generator.normal(size=4), chances / chances.sum()
+
+
+def gaussian_nodes(generator, dim, signal, noise):
+    """A law on 3^(dim + 1) points with all moments of the Gaussian case up to degree five in each variable."""
+    grid = np.array(list(itertools.product([-np.sqrt(3), 0, np.sqrt(3)], repeat=dim + 1)))
+    beta = generator.normal(size=dim)
+    values = np.sqrt(signal) * grid[:, :dim] @ beta / np.linalg.norm(beta) + np.sqrt(noise) * grid[:, dim]
+    return grid[:, :dim], values, np.prod(np.where(grid == 0, 2 / 3, 1 / 6), axis=1)
+
+
+@observed
+def enumerated(law, samples, statistic):
+    """Mean and variance of a statistic of (X, y) over all samples, each with its chance."""
+    points, values, chances = law
+    drawn = np.indices((len(chances),) * samples).reshape(samples, -1).T
+    results, weights = statistic(points[drawn], values[drawn]), np.prod(chances[drawn], axis=1)
+    mean = weights @ results
+    return mean, weights @ (results - mean) ** 2
+
+
+@observed
+def pair_statistic(x, y):
+    """T of each sample along the first axis."""
+    products, samples = x * y[..., None], y.shape[1]
+    squares = np.sum(products**2, axis=(1, 2))
+    return (np.sum(products.sum(axis=1) ** 2, axis=1) - squares) / (samples * (samples - 1))
+
+
+@observed
+def plug_in_statistic(x, y):
+    """|X'y|^2 / n^2."""
+    return np.sum(np.mean(x * y[..., None], axis=1) ** 2, axis=1)
+
+
+@observed
+def path_statistics(x, y, triangle=True):
+    """The y'G^k y / C(n, k + 1), k = 1..n-1, with G the strictly upper triangle of XX', or XX' itself."""
+    gram, samples, along, results = x @ np.swapaxes(x, 1, 2), y.shape[1], y, []
+    gram = np.triu(gram, 1) if triangle else gram
+    for steps in range(1, samples):
+        along = np.einsum("sij,sj->si", gram, along)
+        results.append(np.sum(y * along, axis=1) / comb(samples, steps + 1))
+    return np.stack(results, axis=1)
+
+
+@observed
+def training_r2(generator, n, rows, features):
+    """R^2 of n least-squares fits of noise by noise, without intercept."""
+    x, y = generator.normal(size=(n, rows, features)), generator.normal(size=(n, rows, 1))
+    fitted = x @ np.linalg.solve(np.swapaxes(x, 1, 2) @ x, np.swapaxes(x, 1, 2) @ y)
+    return np.sum(y * fitted, axis=(1, 2)) / np.sum(y**2, axis=(1, 2))
+
+
+@predicted
+def path_means(law, samples):
+    """The g'S^(k-1) g, k = 1..n-1; the first is |g|^2."""
+    points, values, chances = law
+    g, second = (chances * values) @ points, (points.T * chances) @ points
+    return np.array([g @ np.linalg.matrix_power(second, k) @ g for k in range(samples - 1)])
+
+
+@predicted
+def pair_variance(law, samples):
+    """(4 (n - 2) z1 + 2 z2) / (n (n - 1)), z1 = g'Ag - |g|^4, z2 = tr A^2 - |g|^4."""
+    points, values, chances = law
+    g, fourth = (chances * values) @ points, (points.T * (chances * values**2)) @ points
+    return combined(g @ fourth @ g - (g @ g) ** 2, np.sum(fourth**2) - (g @ g) ** 2, samples)
+
+
+@predicted
+def combined(z1, z2, samples):
+    """The variance from those of the parts of first and second order."""
+    return (4 * (samples - 2) * z1 + 2 * z2) / (samples * (samples - 1))
+
+
+@predicted
+def gaussian_variance(samples, dim, b, v):
+    """The same with z1 = 2 b^2 + v b and z2 = d (b + v)^2 + 4 b (b + v) + 3 b^2."""
+    return combined(2 * b**2 + v * b, dim * (b + v) ** 2 + 4 * b * (b + v) + 3 * b**2, samples)
+
+
+@predicted
+def plug_in_mean(samples, dim, b, v):
+    """B + ((d + 1) b + d v) / n."""
+    return b + ((dim + 1) * b + dim * v) / samples
+
+
+@claim(ours("recalled, Kong & Valiant; derived: distinct samples"), kind="identity", cases=[(4, 2), (2, 6), (6, 1)])
+def test_unbiased(trial, samples: Samples, dim: Dim):
+    """E T = |g|^2 for every law and every n >= 2, also with fewer samples than features."""
+    law = four_points(trial.generator("law"), dim)
+    measured, expected = enumerated(law, samples, pair_statistic)[0], path_means(law, samples)[0]
+    wrong = {"biased": expected * (samples - 1) / samples, "plug-in": enumerated(law, samples, plug_in_statistic)[0]}
+    scale = np.max(np.abs(law[1])) ** 2 * np.sum(law[0] ** 2)
+    trial.identity(measured, expected, ops=4**samples, scale=scale, controls=wrong)
+
+
+@claim(
+    ours("derived: Hoeffding's decomposition"),
+    kind="identity",
+    cases=[(4, 1, 0.5, 0.5), (3, 2, 0.8, 0.2), (2, 3, 0, 1)],
+)
+def test_exact_variance(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
+    """Var T = (4 (n - 2) z1 + 2 z2) / (n (n - 1)); Gaussian z1 = 2 b^2 + v b, z2 = d (b+v)^2 + 4 b (b+v) + 3 b^2."""
+    trial.require(3 ** ((dim + 1) * samples) < 6e5, "3^((dim + 1) samples) must be below 6e5: all samples are listed")
+    generator = trial.generator("law")
+    law, nodes = four_points(generator, dim), gaussian_nodes(generator, dim, signal, noise)
+    largest = np.max(np.abs(law[1])) ** 2 * np.sum(law[0] ** 2)
+    measured, expected = enumerated(law, samples, pair_statistic)[1], pair_variance(law, samples)
+    wrong = {"n^2 for n (n - 1)": expected * (samples - 1) / samples}
+    trial.identity(measured, expected, ops=4**samples, scale=largest**2, controls=wrong)
+    measured, expected = enumerated(nodes, samples, pair_statistic)[1], gaussian_variance(samples, dim, signal, noise)
+    wrong = {"as if x and y were independent": 2 * dim * (signal + noise) ** 2 / samples**2}
+    scale = expected + signal**2  # the second moment; its terms are positive
+    trial.identity(measured, expected, ops=1000, scale=scale, controls=wrong)
+
+
+@claim(ours("recalled, Kong & Valiant; derived: increasing paths"), kind="identity", cases=[(5, 2), (2, 1), (6, 6)])
+def test_paths(trial, samples: Samples, dim: Dim):
+    """With G the strictly upper triangle of XX', E y'G^k y / C(n, k + 1) = g'S^(k-1) g for every law and k < n."""
+    law = four_points(trial.generator("law"), dim)
+    measured, expected = enumerated(law, samples, path_statistics)[0], path_means(law, samples)
+    full = enumerated(law, samples, lambda x, y: path_statistics(x, y, triangle=False))[0]
+    wrong = {"all of XX'": full, "half": expected / 2}
+    sizes = np.max(law[1] ** 2) * np.max(np.sum(law[0] ** 2, axis=1)) ** np.arange(1, samples)
+    trial.identity(measured, expected, ops=4**samples, scale=sizes, controls=wrong)
+
+
+@claim(
+    ours("derived: fourth moments; R^2 is recalled"),
+    kind="distribution",
+    cases=[(4, 2, 0.5, 0.5, 12, 3), (2, 1, 0, 1, 5, 4)],
+)
+def test_plug_in(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise, rows: Rows, features: Features):
+    """Gaussian |X'y|^2 / n^2 has mean b + ((d + 1) b + d v) / n; R^2 of pure noise is Beta(d / 2, (n - d) / 2)."""
+    trial.require(3 ** ((dim + 1) * samples) < 6e5, "3^((dim + 1) samples) must be below 6e5: all samples are listed")
+    trial.require(rows > features, "rows must exceed features: else the fit is perfect")
+    nodes = gaussian_nodes(trial.generator("law"), dim, signal, noise)
+    measured, expected = enumerated(nodes, samples, plug_in_statistic)[0], plug_in_mean(samples, dim, signal, noise)
+    wrong = {"fourth moment forgotten": signal + dim * (signal + noise) / samples - signal / samples - noise / samples}
+    trial.identity(measured, expected, ops=1000, controls=wrong)
+
+    def r2(generator, n):
+        return training_r2(generator, n, rows, features)
+
+    law, other = (stats.beta(d / 2, (rows - features) / 2).cdf for d in (features, features + 1))
+    trial.distribution(sampler=r2, cdf=law, margin=0.02, controls={"one feature more": other})
+
+
+@figure("F1", claims=("unbiased", "exact_variance", "plug_in"))
+def signal_without_fit(dim: int = 100, signal: float = 0.5, noise: float = 0.5, repetitions: int = 200):
+    """Explained variance of 100 features is estimated without bias from fewer samples than features.
+
+    Gaussian data, explained variance .5. Lines: mean of T (with a band of two standard deviations) and of the plug-in
+    |X'y|^2 / n^2, by theory. Points: means over 200 data sets, with the standard deviation of T as bars. New.
+    """
+    import matplotlib.pyplot as plt
+
+    generator, sizes, wide = np.random.default_rng(0), np.array([20, 40, 80, 160, 320]), np.geomspace(16, 400, 60)
+    pairs, plain = [], []
+    for samples in sizes:
+        x = generator.normal(size=(repetitions, samples, dim))
+        y = np.sqrt(signal) * x[..., 0] + np.sqrt(noise) * generator.normal(size=(repetitions, samples))
+        pairs.append(pair_statistic(x, y))
+        plain.append(plug_in_statistic(x, y).mean())
+    spread = 2 * np.sqrt(gaussian_variance(wide, dim, signal, noise))
+    drawn, axes = plt.subplots(figsize=(5.4, 3.3))
+    axes.fill_between(wide, signal - spread, signal + spread, color=COLOURS[5], alpha=0.3, label="two deviations of T")
+    axes.plot(wide, np.full(60, signal), color=COLOURS[0], label="mean of T")
+    axes.plot(wide, plug_in_mean(wide, dim, signal, noise), color=COLOURS[1], label="mean of the plug-in")
+    deviations = 2 * np.std(pairs, axis=1)
+    axes.errorbar(sizes, np.mean(pairs, axis=1), deviations, fmt="o", color=COLOURS[0], label="T, 200 data sets")
+    axes.plot(sizes, plain, "s", color=COLOURS[1], label="plug-in, 200 data sets")
+    axes.set(xscale="log", xlabel="samples n", ylabel="explained variance", ylim=(-2, 7))
+    axes.legend()
+    return drawn

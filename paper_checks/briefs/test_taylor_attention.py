@@ -1,0 +1,214 @@
+"""Nauen, Palacio & Dengel 2024, "TaylorShift: Shifting the Complexity of Self-Attention from Squared to Linear (and Back)
+using Taylor-Softmax", arXiv 2403.02920.
+
+For whoever replaces the exponential in attention by its Taylor polynomial: from which length on the linear form is
+cheaper, which orders have positive weights, and how much focus is lost.
+
+Q, K, V are (N, d), T_m(s) = Σ_{j<=m} s^j/j!, and the weights of one row are T_2(s)/Σ T_2(s) with scores s = q · k. With
+V̂ = (1, V), whose first column makes the denominator, the linear form is ½ (Q ⊠ Q)((K ⊠ K)ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂, where ⊠
+multiplies each row with itself, d² columns wide. |s| <= τ where q and k are normalised with a temperature τ.
+
+Read: the abstract ("full token-to-token interactions in linear time and space", "analytically determine the crossover
+points"). Recalled and derived again by counting: both counts. Derived here: parity and focus. Not claimed: the lengths
+in the abstract, which were measured at one d.
+Topic: sequence models and attention.
+"""
+
+from bisect import bisect_left
+from math import factorial
+from typing import Annotated
+
+import numpy as np
+from scipy.optimize import brentq, minimize
+
+from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Tokens = Annotated[int, Interval(2, 256, why="one token has all weight; beyond, dense forms take long")]
+Width = Annotated[int, Interval(1, 24, why="beyond, the d² columns of a product of rows take long")]
+Order = Annotated[int, Interval(1, 12, why="the roots of longer polynomials lose digits")]
+Others = Annotated[int, Interval(1, 64, why="among more tokens the search takes long")]
+Temperature = Annotated[float, Interval(0.1, 40, why="below, all weights are alike; beyond, one token has all")]
+
+
+class Counted(np.ndarray):
+    """An array that counts the additions, multiplications and divisions that are done with it."""
+
+    operations = 0
+
+    def __array_ufunc__(self, ufunc, method, *given, **options):
+        """Count, and compute as usual."""
+        plain = [np.asarray(array) for array in given]
+        result = getattr(ufunc, method)(*plain, **options)
+        each = 2 * plain[0].shape[-1] * result.size if ufunc is np.matmul else result.size
+        Counted.operations += plain[0].size if method == "reduce" else each
+        return result.view(Counted)
+
+
+@observed
+def direct(q, k, v):
+    """Attention through all N² weights, and the entries alive beside each other at its peak."""
+    scores = q @ k.T
+    values = scores * scores * 0.5 + scores + 1.0
+    return values / values.sum(axis=1, keepdims=True) @ v, v.size + scores.size + values.size
+
+
+@observed
+def linear(q, k, v):
+    """Attention by the linear form, and the entries alive beside each other at its peak, (K ⊠ K)ᵀ V̂."""
+    extended = np.concatenate([np.ones((len(v), 1)), v], axis=1).view(type(v))
+    squares = [(x[:, :, None] * x[:, None, :]).reshape(len(x), -1) for x in (q, k)]
+    moment = squares[1].T @ extended
+    sums = squares[0] @ moment * 0.5 + q @ (k.T @ extended) + extended.sum(axis=0)
+    return sums[:, 1:] / sums[:, :1], q.size + k.size + extended.size + squares[1].size + moment.size
+
+
+@observed
+def cost(form, tokens, width):
+    """How many operations a form takes, and how many entries it needs."""
+    Counted.operations = 0
+    _, entries = form(*np.ones((3, tokens, width)).view(Counted))
+    return np.array([Counted.operations, entries])
+
+
+@observed
+def first_dearer(width, which):
+    """The first N at which the direct form costs more than the linear one: operations (0) or entries (1)."""
+    lengths = range(1, 2 * width**2 + 10)
+    return lengths[
+        bisect_left(lengths, True, key=lambda n: cost(direct, n, width)[which] > cost(linear, n, width)[which])
+    ]
+
+
+@observed
+def largest_weight(others, temperature, generator):
+    """The largest weight that one of the tokens can get, by search over all scores in [-τ, τ] from several starts."""
+
+    def log_weight(scores):
+        values = 1 + scores + scores**2 / 2
+        gradient = (1 + scores) / values.sum()
+        gradient[0] -= (1 + scores[0]) / values[0]
+        return np.log(values.sum() / values[0]), gradient
+
+    starts = generator.uniform(-temperature, temperature, (4, others + 1))
+    bounds = [(-temperature, temperature)] * (others + 1)
+    runs = [minimize(log_weight, s, jac=True, bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-12}) for s in starts]
+    return np.exp(-min(run.fun for run in runs))
+
+
+@predicted
+def polynomial(order, scores):
+    """T_m."""
+    return sum(scores**j / factorial(j) for j in range(order + 1))
+
+
+@predicted
+def attention(q, k, v, half=0.5):
+    """Each row is the mean of V with weights T_2(q · k) = 1 + s + s²/2."""
+    scores = np.einsum("id,jd->ij", q, k)
+    weights = 1 + scores + half * scores**2
+    return np.einsum("ij,jd->id", weights, v) / weights.sum(axis=1)[:, None]
+
+
+@predicted
+def costs(tokens, width):
+    """Operations and entries of the direct form, then of the linear one."""
+    d, n = width, tokens
+    return [
+        [n**2 * (4 * d + 6), 2 * n**2 + d * n],
+        [n * (4 * d**3 + 10 * d**2 + 9 * d + 4), d**2 * (d + 1) + n * (d + 1) ** 2 + d * n],
+    ]
+
+
+@predicted
+def crossovers(width):
+    """N at which the operations, and the entries, of both forms are equal."""
+    d = width
+    by_entries = ((d + 1) ** 2 + np.sqrt(d**4 + 12 * d**3 + 14 * d**2 + 4 * d + 1)) / 4
+    return d**2 + d + 0.75 - 1 / (2 * (4 * d + 6)), by_entries
+
+
+@predicted
+def lowest(order):
+    """Of even m: T_m is least at the only root r of T_{m-1}, its derivative, and is r^m/m! there."""
+    root = brentq(lambda s: polynomial(order - 1, s), -2.0 * order, 0.0, xtol=1e-15)
+    return root, root**order / factorial(order)
+
+
+@predicted
+def focus(others, temperature):
+    """T_2(τ)/(T_2(τ) + (N - 1)/2), all other scores at -1; where τ < 1 they are at -τ."""
+    most = polynomial(2, temperature)
+    return most / (most + others * polynomial(2, -min(temperature, 1.0)))
+
+
+@claim(abstract("full token-to-token interactions in linear time and space"), kind="identity", cases=[(40, 8), (2, 1)])
+def test_two_forms(trial, tokens: Tokens, width: Width):
+    """Second-order Taylor attention is ½ (Q ⊠ Q)((K ⊠ K)ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂, divided by its first column."""
+    q, k, v = trial.generator().normal(size=(3, tokens, width))
+    predict, wrong = attention(q, k, v), {"s² for s²/2": attention(q, k, v, half=1.0)}
+    sizes = [polynomial(2, x).sum(axis=1).max() for x in (np.abs(q) @ np.abs(k).T,)]
+    scale = sizes[0] / (tokens / 2) * np.abs(v).max()
+    trial.identity(linear(q, k, v)[0], predict, ops=width**2 + tokens, scale=scale, controls=wrong)
+
+
+@claim(abstract("analytically determine the crossover points"), kind="identity", cases=[(8, 5), (16, 100), (1, 2)])
+def test_crossovers(trial, width: Width, tokens: Tokens):
+    """The direct form takes 4N²d + 6N² operations, the linear one N (4d³ + 10d² + 9d + 4), so that it pays from
+    d² + d + 3/4 - 1/(8d + 12) tokens on; by entries from ((d+1)² + √(d⁴ + 12d³ + 14d² + 4d + 1))/4 on.
+    """
+    counted = np.array([cost(form, tokens, width) for form in (direct, linear)])
+    wrong = {"without the polynomial": np.array(costs(tokens, width)) - [[6 * tokens**2, 0], [0, width * tokens]]}
+    trial.identity(counted, costs(tokens, width), ops=0, controls=wrong)
+    firsts = [first_dearer(width, which) for which in (0, 1)]
+    wrong = {"d² and d²/2": [width**2 + 1, width**2 // 2 + 1]}
+    trial.identity(firsts, [int(n) + 1 for n in crossovers(width)], ops=0, controls=wrong)
+
+
+@claim(ours("derived: the derivative of T_m is T_{m-1}"), kind="bound", cases=[1, 2, 3, 6])
+def test_parity(trial, order: Order):
+    """T_m is positive everywhere exactly if m is even; then its least value is r^m/m! at the only root r of T_{m-1}."""
+    roots = np.roots([1 / factorial(j) for j in range(order, -1, -1)])
+    trial.identity(int(np.sum(np.abs(roots.imag) < 1e-6)), order % 2, ops=0, controls={"the other way": 1 - order % 2})
+    even = order + order % 2
+    place, least = lowest(even)
+    scores = np.sort(np.append(np.linspace(-3.0 * even, even, 2001), place))
+    values = np.polyval([1 / factorial(j) for j in range(even, -1, -1)], scores)
+    rounding = 4 * even * 2.0**-53 * polynomial(even, np.abs(scores))
+    trial.value(values, least, error=rounding, side="at least", controls={"1, at 0": 1.0})
+
+
+@claim(ours("derived: every other weight is least at -1"), kind="optimality", cases=[(15, 5.0), (40, 0.5), (3, 20.0)])
+def test_focus_cap(trial, others: Others, temperature: Temperature):
+    """No weight exceeds T_2(τ)/(T_2(τ) + (N - 1)/2) if τ >= 1: the other scores are then at -1, not at -τ."""
+    most = largest_weight(others, temperature, trial.generator())
+    tops = polynomial(2, temperature)
+    wrong = {
+        "softmax": 1 / (1 + others * np.exp(-2 * temperature)),
+        "others at 0": tops / (tops + others),
+    }
+    trial.value(most, focus(others, temperature), error=1e-9, margin=1e-7, controls=wrong)
+
+
+@figure("F1", claims=("focus_cap",))
+def largest_weights(others=1023):
+    """Taylor attention cannot focus as softmax does.
+
+    The largest weight that one of 1024 tokens can get if all scores lie in [-τ, τ]: the closed forms, and a search over
+    all scores.
+    """
+    import matplotlib.pyplot as plt
+
+    temperatures, drawn = np.geomspace(0.3, 40, 100), plt.figure(figsize=(5.4, 3.4))
+    axes = drawn.subplots()
+    axes.plot(temperatures, 1 / (1 + others * np.exp(-2 * temperatures)), "--", color=COLOURS[6], label="softmax")
+    axes.plot(temperatures, [focus(others, t) for t in temperatures], color=COLOURS[0], label="T$_2$, closed form")
+    few = temperatures[::12]
+    best = [largest_weight(others, t, np.random.default_rng(0)) for t in few]
+    axes.plot(few, best, "o", color=COLOURS[1], label="T$_2$, search")
+    axes.set(
+        xlabel="largest score τ  (dimensionless)", ylabel="largest weight  (dimensionless)", xscale="log", yscale="log"
+    )
+    axes.legend()
+    return drawn

@@ -1,0 +1,434 @@
+"""The claims of the paper; what its letters mean stands in the package."""
+
+from typing import Annotated, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sims import conditional_independence_ssl as observed
+from theory import conditional_independence_ssl as predicted
+from theory_on_trial import claim, ours
+from theory_on_trial.contract import MOST, Count, Interval
+from theory_on_trial.laws import Asymptotic
+
+Violation = Annotated[float, Interval(0, 1)]
+Violated = Annotated[float, Interval(0.2, 1)]
+Several = Annotated[int, Interval(2, 12)]
+Features = Literal["pretext", "all"]
+Labels = Annotated[int, Interval(25, 50, why="below risks have heavy tails, above r / (n - r) is as good a formula")]
+Pairs = Annotated[int, Interval(2000, MOST, why="the error of a learned pretext is known to first order in 1 / n1")]
+OPS = 1000
+"""Roundings of a few decompositions of order 30, whose conditions here are below a hundred."""
+
+
+def tables(trial, *sizes, worlds=1, stream="worlds", **options):
+    """Random discrete worlds of this claim, their statistics, and M = E[p p'] of each."""
+    world = observed.discrete_worlds(trial.generator(stream), worlds, *sizes, **options)
+    table = observed.table_statistics(world)
+    return world, table, observed.second_moment(table.posterior, table.weights)
+
+
+def trace(moments):
+    """Of each world."""
+    return np.trace(moments, axis1=1, axis2=2)
+
+
+def errors(table):
+    """The a of each world."""
+    return observed.approximation_error(table.posterior, table.pretext, table.weights)
+
+
+def normal(violation, **sizes):
+    """A deterministic normal world: conditioned by solving, its theory, and a basis of what its pretext shows."""
+    world = observed.gaussian_world(violation, **sizes)
+    theory = predicted.shared_cause(*world)
+    dim, n_causes = world.first.shape
+    found = observed.conditionals(world.covariance, dim, n_causes)
+    return found, theory, np.linalg.svd(found.pretext)[2][: theory.rank]
+
+
+def normal_error(found, outputs=None):
+    """The a of a normal world by least squares in white coordinates."""
+    dim = found.pretext.shape[1]
+    target, pretext = found.target[None, :outputs].swapaxes(1, 2), found.pretext.T[None]
+    return observed.approximation_error(target, pretext, np.ones((1, dim)))[0]
+
+
+@claim(
+    ours("psi = A p if X1 and X2 are independent given Y; then A has a left inverse. In reading notes, proved here"),
+    kind="identity",
+    cases=[(12, 9, 3, 5), (30, 20, 5, 8)],
+)
+def test_posterior_is_linear(trial, n_first: Count, n_second: Count, n_classes: Several, dim: Count):
+    """With A of full rank p = A^+ E[X2 | X1], of second moment M, and a linear head on the pretext errs by a = 0."""
+    trial.require(min(n_second, dim) >= n_classes, "n_second and dim must be at least n_classes")
+    trial.require(n_first > min(n_second, dim), "n_first must exceed n_second or dim, or a head fits any label")
+    sizes = n_first, n_second, n_classes, dim
+    _, table, moment = tables(trial, *sizes)
+    _, violated, _ = tables(trial, *sizes, violation=1.0)
+    means, pretext = table.class_means[0], table.pretext[0]
+    others = predicted.posterior(means[:, :-1], pretext)
+    last = np.column_stack([others, 1 - others.sum(axis=1)])
+    exact, wrong = (
+        observed.second_moment(one[None], table.weights) for one in (predicted.posterior(means, pretext), last)
+    )
+    head = np.linalg.norm(np.linalg.pinv(means)) * np.max(np.linalg.norm(pretext, axis=1))
+    trial.identity(moment, exact, ops=n_second * n_classes, scale=head, controls={"without the last mean": wrong})
+    total = trace(moment)  # of which the head explains all
+    trial.identity(
+        total - errors(table), total, ops=OPS, wrong_processes={"dependent given Y": total - errors(violated)}
+    )
+
+
+@claim(
+    ours("the projection of T p on the rows of A, in the metric of M"), kind="identity", cases=[(2, 2), (5, 2), (5, 1)]
+)
+def test_rank_deficient(trial, dim: Count, rank: Count, n_classes: Several = 3):
+    """With A of lower rank than there are classes, a = tr M - tr M A'(A M A')^+ A M, M = E[p p']."""
+    trial.require(rank <= dim, "rank must be at most dim")
+    trial.require(rank < n_classes <= 9, "rank must be below n_classes, which 9 values of X2 must tell apart")
+    _, table, (moment,) = tables(trial, 12, 9, n_classes, dim, rank=rank)
+    means, evenly = table.class_means[0], np.full_like(table.weights, 1 / 12)
+    wrong = {
+        "class priors for M": predicted.approximation_error(np.diag(table.priors[0]), means),
+        "M with equal weights of x1": predicted.approximation_error(
+            observed.second_moment(table.posterior, evenly)[0], means
+        ),
+    }
+    error = predicted.approximation_error(moment, means)
+    trial.identity(errors(table)[0], error, ops=OPS, scale=np.trace(moment), controls=wrong)
+
+
+@claim(
+    ours("the singular functions of p(y) p(x1 | y) p(x2 | y); that nonlinear CCA fits is in the abstract"),
+    kind="identity",
+    cases=[(12, 9, 3, 3), (12, 9, 3, 2), (30, 20, 5, 5), (30, 20, 5, 2)],
+)
+def test_cca_span(trial, n_first: Count, n_second: Count, n_classes: Several, kept: Count):
+    """E[Y | X1] lies in the span of the k leading canonical functions of x1; a = sum of |M^(1/2) u_i|^2 over others."""
+    trial.require(
+        kept <= min(n_second, n_classes), "kept must be at most n_second and n_classes, the rank of the table"
+    )
+    trial.require(kept < n_first, "n_first must exceed kept, or any functions of x1 fit")
+    world, table, (moment,) = tables(trial, n_first, n_second, n_classes, 1)
+    second = observed.second_moment(table.second_posterior, table.second_weights)[0]
+    least = np.linalg.eigvalsh(moment)[: max(n_classes - kept, 1)].sum()
+
+    def measured(as_functions):
+        found = observed.canonical_functions(world, kept, as_functions=as_functions)
+        return observed.approximation_error(table.posterior, found, table.weights)[0]
+
+    trial.identity(
+        measured(True),
+        predicted.canonical_functions_error(moment, second, table.priors[0], kept),
+        ops=OPS,
+        scale=np.trace(moment),
+        controls={"the least eigenvalues of M": least},
+        wrong_processes={"vectors not divided by the root of p(x1)": measured(False)},
+    )
+
+
+@claim(ours("B = A^+ as a head; the shape of the outer bound is recalled from the paper's theorem"), kind="bound")
+def test_violated_ci_bound(
+    trial, violation: Annotated[float, Interval(0.5, 1.2)] = 1.0, worlds: Annotated[int, Interval(1500, 4000)] = 2000
+):
+    """With delta = E[X2 | X1] - A p: a <= E|A^+ delta|^2 <= E|delta|^2 / sigma_min(A)^2."""
+    _, table, _ = tables(trial, 3, 2, 2, 2, worlds=worlds, violation=violation)
+    residual = table.pretext - table.posterior @ table.class_means.swapaxes(1, 2)
+    moment = observed.second_moment(residual, table.weights)
+    inner, outer = predicted.violation_bounds(table.class_means, moment)
+    singular = np.linalg.svd(table.class_means, compute_uv=False)
+    squared = np.trace(moment, axis1=1, axis2=2)
+    wrong = {"sigma_max for sigma_min": outer * (singular[:, -1] / singular[:, 0]) ** 2, "half": outer / 2}
+    wrong |= {"no sigma_min": squared, "epsilon^4 for epsilon^2": outer * squared}
+    # A head that is far too large for nearly equal means loses digits by their condition.
+    options = {"ops": 100 * np.max(singular[:, 0] / singular[:, -1]), "found_by": "draws", "independent": worlds}
+    trial.bound(errors(table), inner, controls={"half": inner / 2}, **options)
+    trial.bound(errors(table), outer, controls=wrong, **options)
+
+
+@claim(ours("delta is linear in the leak, and a in delta delta'"), kind="limit")
+def test_violation_is_quadratic(trial, smallest: Annotated[float, Interval(0.001, 0.01)] = 0.01):
+    """The error grows with the square of the violation: a ~ c^2 in the normal world."""
+    leaks = smallest * 2.0 ** np.arange(6)
+    found = np.array([normal_error(normal(leak)[0]) for leak in leaks])
+    trial.order(
+        found[::-1],
+        1 / leaks[::-1],
+        -2.0,
+        rounding=OPS * 2.0**-53,
+        margin=0.015,
+        controls={"linear": -1.0, "to the fourth": -4.0},
+    )
+
+
+@claim(
+    ours("(Y, Z) in place of Y; for Gaussian Z the notes say that k + m replaces k"),
+    kind="identity",
+    cases=[8, 6, 5, 4, 3],
+)
+def test_latent_variables(trial, dim: Count, n_classes: Several = 3, n_latent: Several = 2):
+    """X1 and X2 independent given (Y, Z): a = 0 needs means of X2 of rank k m, and a formula holds for any rank."""
+    cells = n_classes * n_latent
+    trial.require(cells <= 12, "n_classes n_latent must be at most the 12 values of X2")
+    _, table, (moment,) = tables(trial, 15, 12, cells, dim)
+    merged = np.kron(np.eye(n_classes), np.ones(n_latent))
+    labels, means = table.posterior @ merged.T, table.class_means[0]
+    of_classes = (means * table.priors) @ merged.T / (merged @ table.priors[0])
+    total = np.trace(merged @ moment @ merged.T)  # E|p|^2, of which the head explains all but a
+    if n_classes <= dim < cells:
+        wrong = {"k + m means suffice" if dim >= n_classes + n_latent else "k means suffice": total}
+    else:
+        head = table.pretext @ np.linalg.pinv(of_classes, rcond=1e-10).T
+        met, size = (np.sum(table.weights[..., None] * head * one) for one in (labels, head))
+        wrong = {"A_Y^+ psi, Z ignored, at its best scale": met**2 / size}
+    trial.identity(
+        total - observed.approximation_error(labels, table.pretext, table.weights)[0],
+        total - predicted.approximation_error(moment, means, merged),
+        ops=10 * OPS,
+        controls=wrong,
+    )
+
+
+@claim(ours("(Y, Z) in place of Y: rank and span of the regression of X2 on both"), kind="identity", cases=[6, 5, 4])
+def test_latent_variables__gaussian(trial, second_dim: Count, n_classes: Count = 2, n_latent: Count = 3):
+    """Normal Z: the pretext has rank min(k + m, d2), and a = 0 from d2 = k + m on."""
+    n_causes = n_classes + n_latent
+    trial.require(n_classes < second_dim and n_causes <= 10, "second_dim must exceed n_classes, and 10 n_causes")
+    found, theory, _ = normal(0.0, second_dim=second_dim, n_causes=n_causes)
+    means, merged = observed.gaussian_world(0.0, 10, second_dim, n_causes).second, np.eye(n_causes)[:n_classes]
+    error = predicted.approximation_error(theory.target_moment, means, merged)
+    trial.identity(
+        np.array([normal_error(found, n_classes), np.linalg.matrix_rank(found.pretext, tol=1e-10)]),
+        np.array([error, min(n_causes, second_dim)]),
+        ops=OPS,
+        controls={"rank k, Z ignored": np.array([error, n_classes])},
+    )
+
+
+@claim(
+    ours("the mean of an inverse Wishart matrix; that few labels suffice is in the abstract"),
+    kind="limit",
+    cases=[(0.0, "pretext"), (0.6, "pretext"), (0.3, "all")],
+)
+def test_labels_needed(trial, violation: Violation, features: Features, n_labels: Labels = 50):
+    """Least squares on r features: the mean excess risk is a + (sigma^2 + a) r / (n - r - 1), a = 0 with all of X1."""
+    found, theory, head, rank, error = read_by(features, violation)
+
+    def risk(spread, noise=theory.noise + error):
+        return error + noise * spread
+
+    right = predicted.excess_risk(n_labels, rank, theory.noise, error)
+    wrong = {"r / n": risk(rank / n_labels), "r / (n - r)": risk(rank / (n_labels - rank))}
+    if rank < len(found.pretext):
+        wrong["the width d2 for r"] = risk(6 / (n_labels - 7))
+    elif error and violation > 0.25:  # below it is too near to be told apart
+        wrong["sigma^2 for sigma^2 + a"] = risk(rank / (n_labels - rank - 1), theory.noise)
+    # One hundredth of what labels cost: of all of it, a large a would hide r / (n - r), 1 / (n - r) of that cost away.
+    trial.mean(risk_of(found, head, n_labels), right, margin=0.01 * (right - error), controls=wrong, **SAMPLES)
+
+
+SAMPLES = {"law": Asymptotic(), "first": 1024, "most": 30_000}
+
+
+def read_by(features, violation):
+    """A normal world, and the head that its labels meet, with the head's rank and error."""
+    found, theory, basis = normal(violation)
+    error = theory.approximation_error
+    head = (basis, theory.rank, error) if features == "pretext" else (np.eye(basis.shape[1]), basis.shape[1], 0.0)
+    return found, theory, *head
+
+
+def risk_of(found, head, n_labels, **options):
+    """One draw of the excess risk on what a head reads."""
+    given = n_labels, found.target, head, found.noise
+    return lambda key: observed.excess_risk(key, *given, steadied=True, **options)
+
+
+@claim(ours("labels_needed of centred samples, and the error of their mean"), kind="limit", cases=["pretext", "all"])
+def test_labels_needed__intercept(trial, features: Features, n_labels: Labels = 40, violation: Violated = 0.3):
+    """With an intercept the mean excess risk is (sigma^2 + a)(1 + 1/n)(n - 2)/(n - r - 2) - sigma^2."""
+    found, theory, head, rank, error = read_by(features, violation)
+    risk, wrong = (
+        predicted.excess_risk(n_labels, rank, theory.noise, error, intercept=intercept) for intercept in (True, False)
+    )
+    measure = risk_of(found, head, n_labels, intercept=True)
+    trial.mean(measure, risk, margin=0.01 * risk, controls={"without the intercept": wrong}, **SAMPLES)
+
+
+@claim(
+    ours("labels_needed on both sides: n* = d1 + 1 + sigma^2 (d1 - r) / a"),
+    kind="limit",
+    cases=[(35, 0.2), (120, 0.3), (35, 0.0)],
+)
+def test_break_even(trial, n_labels: Annotated[int, Interval(30, 150)], violation: Violation):
+    """A violated assumption costs more than it saves from n* labels on (62.2 at 0.3): below the pretext wins."""
+    trial.require(violation == 0 or violation >= 0.2, "violation must be 0 or at least 0.2, where it is seen")
+    found, theory, basis = normal(violation)
+    rank, error = theory.rank, theory.approximation_error if violation else 0.0
+    crossing = predicted.break_even(10, rank, theory.noise, error)
+    trial.require(abs(n_labels - crossing) > 10, "n_labels must be 10 away from n*, where the heads are as good")
+
+    def measure(key):  # both on the same labels
+        return risk_of(found, basis, n_labels)(key) - risk_of(found, np.eye(10), n_labels)(key)
+
+    def paired(rank, error):
+        raw = predicted.excess_risk(n_labels, 10, theory.noise)
+        return predicted.excess_risk(n_labels, rank, theory.noise, error) - raw
+
+    risk = paired(rank, error)
+    wrong = {"always helps": paired(rank, 0.0)} if violation else {"the width d2 for r": paired(6, 0.0)}
+    margin = 0.01 * risk * np.sign(n_labels - crossing)  # positive if n* is on the side of n that the risks say
+    trial.mean(measure, risk, margin=margin, controls=wrong | {"never helps": paired(10, error)}, **SAMPLES)
+
+
+@claim(
+    ours("total risks (sigma^2 + a) / (n - r - 1) and sigma^2 / (n - d1 - 1) set equal"),
+    kind="identity",
+    cases=[(0.3, False), (0.6, True)],
+)
+def test_break_even__exactly(trial, violation: Violated, intercept: bool):
+    """At n* both heads are as good: 1 + a / sigma^2 = (n* - r - 1) / (n* - d1 - 1); one more with an intercept."""
+    found, theory, _ = normal(violation)
+
+    def ratio(n_labels):
+        return (n_labels - theory.rank - 1 - intercept) / (n_labels - 11 - intercept)
+
+    options = {"intercept": intercept}
+    crossing = predicted.break_even(10, theory.rank, theory.noise, theory.approximation_error, **options)
+    wrong = {"d1 + sigma^2 (d1 - r) / a": ratio(crossing - 1), "d1 + 1 + sigma^2 / a": ratio(11 + (crossing - 11) / 4)}
+    trial.identity(1 + normal_error(found) / found.noise, ratio(crossing), ops=OPS, controls=wrong)
+
+
+def learned(n_pairs):
+    """The normal world without violation, the directions that n1 pairs teach, tau, and a root of its noise."""
+    found, theory, _ = normal(0.0)
+    root = np.linalg.cholesky(found.residual)
+    tau = predicted.pretext_noise(theory.target, theory.pretext, theory.residual)
+
+    def directions(key):
+        return observed.leading_directions(observed.learned_pretext(key, n_pairs, found.pretext, root), 6)
+
+    return found, theory, directions, tau, root
+
+
+@claim(ours("first-order perturbation of the row space of the pretext"), kind="limit")
+def test_learned_pretext(trial, n_pairs: Pairs = 6400):
+    """A pretext learned from n1 pairs cut to k directions has a = (d1 - k) tau / (n1 - d1 - 1), to 1 % or 64 / n1."""
+    found, theory, directions, tau, root = learned(n_pairs)
+    left, singular, right = np.linalg.svd(found.pretext)
+    signal, no_signal = right[:2], left[:, 2:].T
+    head = found.target @ signal.T / singular[:2] @ left[:, :2].T / n_pairs**0.5
+    mean_of_noise = np.sum((head @ root) ** 2) * np.array([8, 4])  # head and no_signal see independent noise
+
+    def errors_of(key):  # less what its noise would leave by itself, plus the mean of that
+        noise, every = observed.pretext_noise(key, root, 10), directions(key)
+        seen = observed.leading_directions(jnp.concatenate([signal, no_signal @ noise]), 6)
+        errors = [observed.head_error(found.target, rows) for rows in (every[:2], every)]
+        of_noise = [observed.head_error(head @ noise, rows) for rows in (signal, seen)]
+        return jnp.stack(errors) - jnp.stack(of_noise) + mean_of_noise
+
+    def formula(noise):
+        return np.array([predicted.learned_pretext_error(n_pairs, 10, kept, noise) for kept in (2, 6)])
+
+    all_noise = theory.residual + theory.pretext @ theory.pretext.T
+    total = predicted.pretext_noise(theory.target, theory.pretext, all_noise)
+    risk = formula(tau)
+    wrong = {"d1 for d1 - k": np.full(2, 10 * tau / (n_pairs - 11)), "all variance of X2": formula(total)}
+    trial.mean(errors_of, risk, margin=max(0.01, 64 / n_pairs) * risk, controls=wrong, **SAMPLES)
+
+
+@claim(ours("the mean of an inverse Wishart matrix"), kind="limit", cases=[30, 60])
+def test_learned_pretext__true_head(trial, n_pairs: Annotated[int, Interval(30, 400)]):
+    """Under the head of the true pretext one learned from n1 pairs errs by d1 tau / (n1 - d1 - 1), at any n1."""
+    found, _, _, tau, root = learned(n_pairs)
+    head = found.target @ np.linalg.pinv(found.pretext, rcond=1e-10)
+    noise = np.sum((head @ root) ** 2)
+
+    def error_of(key):  # that head of a regression of X2 on x1 is the regression of that head of X2
+        return observed.excess_risk(key, n_pairs, head @ found.pretext, np.eye(10), noise, steadied=True)
+
+    risk = predicted.learned_pretext_error(n_pairs, 10, 0, tau)
+    wrong = {"d1 tau / n1": 10 * tau / n_pairs}
+    if n_pairs <= 60:  # beyond it is too near to be told apart
+        wrong["d1 tau / (n1 - d1)"] = 10 * tau / (n_pairs - 10)
+    trial.mean(error_of, risk, margin=0.01 * risk, controls=wrong, **SAMPLES)
+
+
+@claim(ours("learned_pretext put into labels_needed with r = k"), kind="limit", tier="full", cases=[20, 40, 80])
+def test_learned_pretext__labels(trial, n_labels: Annotated[int, Interval(20, 80)], n_pairs: Pairs = 2000):
+    """A learned pretext saves labels by what is kept of it: k coefficients cut, d2 coefficients uncut."""
+    found, theory, directions, tau, _ = learned(n_pairs)
+
+    def measure(key):
+        pairs, labels = jax.random.split(key)
+        every = directions(pairs)
+        heads = every[:2], every
+        return jnp.stack([observed.excess_risk(labels, n_labels, found.target, head, found.noise) for head in heads])
+
+    def risks(ranks):
+        left = [predicted.learned_pretext_error(n_pairs, 10, kept, tau) for kept in (2, 6)]
+        each = zip(ranks, left, strict=True)
+        return np.array([predicted.excess_risk(n_labels, rank, theory.noise, error) for rank, error in each])
+
+    risk, wrong = risks((2, 6)), {"k, uncut too": risks((2, 2)), "d2, cut too": risks((6, 6))}
+    trial.mean(measure, risk, margin=0.05 * risk, controls=wrong, **SAMPLES)
+
+
+@claim(ours("an invertible map of x1 changes no least-squares prediction"), kind="identity")
+def test_no_gain_if_wide(
+    trial, dim: Several = 6, second_dim: Several = 8, n_labels: Annotated[int, Interval(2, 60)] = 30
+):
+    """With d2 >= d1, n1 > d1 and n >= d1 labels a head on the uncut learned pretext is that on x1: nothing is saved."""
+    trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the two directions of the control")
+    trial.require(n_labels >= dim, "n_labels must be at least dim")
+    first, second, labels = observed.draw(trial.generator(), observed.gaussian_world(0.0, dim, second_dim), 300)
+    pretext = np.linalg.lstsq(first[100:], second[100:], rcond=None)[0]
+    cut = np.linalg.svd(pretext)[0][:, :2]
+
+    def says(through, count=n_labels):
+        return observed.head_predictions(first[:count] @ through, labels[:count], first[50:100] @ through)
+
+    raw, few = says(np.eye(dim)), dim - 1
+    trial.identity(
+        says(pretext),
+        raw,
+        ops=100 * n_labels * np.linalg.cond(pretext),
+        scale=np.max(np.abs(labels)),
+        wrong_processes={
+            "cut to two directions": says(cut),
+            "least norm, n < d1": raw + says(pretext, few) - says(np.eye(dim), few),
+        },
+    )
+
+
+@claim(ours("any function linear in x1 is one of an invertible map of x1"), kind="identity", cases=[(6, 8, 0.5)])
+def test_ci_not_necessary(trial, dim: Count, second_dim: Count, violation: Violated):
+    """With a pretext of rank d1, a = 0 whatever the dependence given Y: independence buys the rank, not a = 0."""
+    trial.require(second_dim >= dim > 2, "second_dim must be at least dim, above the 2 causes")
+    found, theory, _ = normal(violation, dim=dim, second_dim=second_dim)
+    means = observed.gaussian_world(violation, dim, second_dim).second
+    delta = theory.pretext - means @ theory.target
+    inner, _ = predicted.violation_bounds(means, delta @ delta.T)
+    trial.identity(
+        np.array([normal_error(found), np.linalg.matrix_rank(found.pretext, tol=1e-10)]),
+        np.array([theory.approximation_error, theory.rank]),
+        ops=OPS,
+        controls={"a > 0 as independence fails": np.array([inner, dim]), "rank k": np.array([0.0, 2])},
+    )
+
+
+@claim(ours("Bayes' rule for normal variables; E[Y | X1] discards the second view"), kind="identity", cases=[0.0, 0.3])
+def test_second_view_discarded(trial, violation: Violation):
+    """The target is E[Y | X1]: X2 would explain more of Y than that, by a term B'B of the precision, B = A2 - L A1."""
+    found, theory, _ = normal(violation)
+    trial.identity(
+        np.array([found.noise, found.noise_of_both]),
+        np.array([theory.noise, theory.noise_of_both]),
+        ops=OPS,
+        controls={
+            "X2 adds nothing": np.full(2, theory.noise),
+            "X1 says all": np.full(2, theory.noise_of_both),
+        },
+    )

@@ -1,0 +1,378 @@
+"""The claims of the paper; what its letters mean stands in the package."""
+
+from fractions import Fraction
+from itertools import product
+from typing import Annotated, Literal
+
+import numpy as np
+
+from sims import contrastive_theory as observed
+from theory import contrastive_theory as predicted
+from theory.contrastive_theory.domains import Loss
+from theory_on_trial import abstract, claim, ours
+from theory_on_trial.contract import Count, Interval, NonNegative
+from theory_on_trial.laws import Bounded
+
+World = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Weights of the classes, a law of points per class, and features of the points."""
+Several = Annotated[int, Interval(2, 2**20)]
+Smallest = Annotated[int, Interval(12, 16, why="from there on the expansions are followed over four doublings")]
+
+WEIGHTS = np.array([0.5, 0.3, 0.2])
+TAU = float(WEIGHTS @ WEIGHTS)
+TABLE = np.array([[20, 6, 4], [5, 18, 7], [6, 8, 26]]) / 100
+CRITIC = np.array([[1, 0, -0.5], [-0.3, 0.8, 0.2], [0, 0.4, 1.1]])
+PAIR = np.array([0.5, 0.5])
+NEGATIVES = [(1, 1), (2, 1), (4, 1), (16, 1), (64, 1), (4, 2)]
+
+
+def random_world(generator: np.random.Generator, points: int = 6, length: float = 1.0) -> World:
+    """Weights, a Dirichlet law per class, and normal features in the plane."""
+    laws = generator.dirichlet(np.ones(points), len(WEIGHTS))
+    return WEIGHTS, laws, length * generator.normal(size=(points, 2))
+
+
+def collapsed_world(length: float) -> World:
+    """Three classes that are one point each, of this length and orthogonal."""
+    return WEIGHTS, np.eye(3), length * np.eye(3)
+
+
+def grid_world(low: float, high: float, points: int) -> World:
+    """Two classes of one law, uniform on equally spaced numbers."""
+    return PAIR, np.full((2, points), 1 / points), np.linspace(low, high, points)[:, None]
+
+
+def spread_world(variance: float) -> World:
+    """Two classes +-1 in the first coordinate, with +-sqrt(variance) in the second, whatever the class."""
+    features = [(sign, other * np.sqrt(variance)) for sign in (1, -1) for other in (1, -1)]
+    return PAIR, np.kron(np.eye(2), PAIR), np.array(features)
+
+
+def certified(world, loss):
+    """The loss with one negative that the encoder's own L_sup asks for."""
+    return predicted.certificate(world[0], predicted.supervised_loss(*world, loss))
+
+
+def log_ratio(joint):
+    """The critic log r."""
+    return np.log(joint / joint.sum(axis=0) / joint.sum(axis=1, keepdims=True))
+
+
+def diagonal(labels):
+    """A joint law that nearly gives y away."""
+    return (0.999 * np.eye(labels) + 0.001 / labels) / labels
+
+
+WORLD = random_world(np.random.default_rng(0))
+
+
+# ------------------------------------------------------------------------------------- losses and what they certify
+
+
+@claim(
+    ours("Jensen's inequality given x and the classes; recalled for one negative, derived for more"),
+    kind="bound",
+    cases=[("hinge", 1), ("logistic", 1), ("logistic", 4)],
+)
+def test_unsupervised_bounds_supervised(trial, loss: Loss, negatives: Count, worlds: Count = 400):
+    """L_un >= floor + (1 - tau) w L_sup for every encoder; with one negative this is tau + (1 - tau) L_sup."""
+    trial.require(loss == "logistic" or negatives == 1, f"negatives must be 1 for the hinge, got {negatives}")
+    generator, floor = trial.generator("worlds"), predicted.collision_floor(WEIGHTS, negatives)
+    drawn = [random_world(generator, length=generator.exponential(2)) for _ in range(worlds)]
+    drawn += [collapsed_world(0.7), collapsed_world(5.0)]
+    supervised = np.array([predicted.supervised_loss(*one, loss) for one in drawn])
+    least = np.array([predicted.certificate(WEIGHTS, one, negatives) for one in supervised])
+    wrong = {
+        "a floor of 1.1 tau": least + 0.1 * floor * (1 - supervised),
+        "1 + tau for 1 - tau": floor + (1 + TAU) * supervised,
+        "the floor in bits, the losses in nats": least + floor / np.log(2) - floor,
+    }
+    losses = [observed.contrastive_loss(*one, loss, negatives) for one in drawn]
+    trial.bound(least, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=wrong)
+
+
+@claim(ours("concavity of log, in the proof of the certificate"), kind="identity", cases=[(4, 1), (6, 2), (12, 3)])
+def test_many_negatives(trial, negatives: Annotated[int, Interval(3, 16)], views: Count):
+    """Here w = min_c E min(1, n / (1 + N)) / (1 - rho_c), n negatives beside N = m Bin(k / m, rho_c) collisions."""
+    alone = negatives % views == 0 and negatives > views
+    trial.require(alone, f"views must divide negatives and be fewer, got {views} and {negatives}")
+    weights = []
+    for own in (Fraction(1, 2), Fraction(3, 10), Fraction(1, 5)):
+        kept = Fraction(0)
+        for pattern in product((True, False), repeat=negatives // views):
+            chance = own ** sum(pattern) * (1 - own) ** (len(pattern) - sum(pattern))
+            colliding = views * sum(pattern)
+            kept += chance * min(Fraction(1), Fraction(negatives - colliding, 1 + colliding))
+        weights.append(kept / (1 - own))
+    wrong = {"that of one negative": 1.0, "no collision hides another": 1.25, "1 - tau": 0.62}
+    weight = predicted.supervised_weight(WEIGHTS, negatives, views)
+    trial.identity(float(min(weights)), weight, ops=1000, controls=wrong)
+
+
+@claim(
+    ours("Jensen's inequality is an equality there"),
+    kind="identity",
+    cases=[("hinge", "collapsed"), ("logistic", "collapsed"), ("hinge", "short")],
+)
+def test_equality_cases(trial, loss: Loss, encoder: Literal["collapsed", "short"]):
+    """L_un = tau + (1 - tau) L_sup if f is constant on each class, or with the hinge while no v exceeds 1."""
+    trial.require(loss == "hinge" or encoder == "collapsed", "loss must be the hinge for a short encoder")
+    weights, laws, features = WORLD
+    short = weights, laws, 0.3 * features
+    collapsed = WEIGHTS, np.kron(np.eye(3), PAIR), np.repeat(features[:3], 2, axis=0)
+
+    def excess(world, loss):
+        return observed.contrastive_loss(*world, loss) - certified(world, loss)
+
+    wrong = {"for any encoder": excess(WORLD, loss), "for any short encoder": excess(short, "logistic")}
+    measured = excess(collapsed if encoder == "collapsed" else short, loss)
+    # Rounding of sums of 216 terms that add up to about one.
+    trial.value(measured, 0.0, error=3e-14, margin=6e-14, scale=1.0, wrong_processes=wrong)
+
+
+@claim(
+    ours("v is symmetric given x, and Gini's mean difference is at most 2 / sqrt(3) standard deviations"),
+    kind="bound",
+    cases=["hinge", "logistic"],
+)
+def test_collision_loss(trial, loss: Loss, worlds: Count = 200):
+    """L_same - 1 <= c' s(f) with c' = 1 / sqrt(3) for the hinge, 1 / (sqrt(3) ln 2) for the logistic loss in bits."""
+    generator = trial.generator("worlds")
+    drawn = [random_world(generator, length=generator.exponential(5)) for _ in range(worlds)]
+    drawn += [grid_world(-1000, 1000, 9), grid_world(999.8, 1000.2, 9)]
+    bound = predicted.collision_constant(loss) * np.array([predicted.spread(*one) for one in drawn])
+    variance = np.append(bound[:-1], bound[-1] * np.std(drawn[-1][2]))
+    wrong = {"0.95 c'": 0.95 * bound, "the variance for its root": variance}
+    excess = [observed.pair_loss(*one, loss, "same class") - 1 for one in drawn]
+    trial.bound(excess, bound, found_by="draws", independent=worlds, ops=1000, scale=1 + bound, controls=wrong)
+
+
+@claim(
+    ours("mean difference and variance of equally spaced numbers"),
+    kind="limit",
+    cases=[("hinge", 2), ("hinge", 9), ("logistic", 3), ("logistic", 5)],
+)
+def test_collision_constant_is_best(
+    trial, loss: Loss, points: Annotated[int, Interval(2, 200, why="all triples of points are held")]
+):
+    """Of m equally spaced numbers, far apart, (L_same - 1) / (c' s) is sqrt(1 - 1 / m^2): no smaller c' is enough."""
+    reaches = 10.0 ** np.arange(2, 6)
+    worlds = [grid_world(-reach, reach, points) for reach in reaches]
+    bound = predicted.collision_constant(loss) * np.array([predicted.spread(*one) for one in worlds])
+    ratios = (np.array([observed.pair_loss(*one, loss, "same class") for one in worlds]) - 1) / bound
+    sharp = predicted.grid_sharpness(points)
+    wrong = {"1 / sqrt(2) for 1 / sqrt(3)": sharp * np.sqrt(3 / 2), "any grid attains it": 1.0}
+    # What |v| below 1 costs is at most 1.
+    trial.limit(ratios, reaches, sharp, remainder=1 / bound[-1], margin=1e-6, controls=wrong)
+
+
+@claim(ours("order recalled; Jensen's inequality"), kind="bound", cases=[("hinge", 1), ("hinge", 2), ("logistic", 2)])
+def test_blocks(trial, loss: Loss, block: Annotated[int, Interval(1, 4, why="counts of 2 b points are summed")]):
+    """With means of b positives and of b negatives of one class, L_b >= L_2b >= tau + (1 - tau) L_sup."""
+    worlds = [WORLD, collapsed_world(0.5)]  # the second one attains all of it
+    once, twice = (np.array([observed.block_loss(*one, loss, b) for one in worlds]) for b in (block, 2 * block))
+    floor = np.array([certified(one, loss) for one in worlds])
+    wrong = {"the limit of large blocks": np.array([floor, floor])}
+    if loss == "logistic":  # the hinge does not notice
+        independent = [predicted.independent_block_limit(*one) for one in worlds]
+        wrong["negatives of independent classes"] = np.array([once, independent])
+    trial.bound(np.array([twice, floor]), np.array([once, twice]), found_by="grid", ops=1000, controls=wrong)
+
+
+@claim(ours("definition of the block loss"), kind="distribution", cases=[("hinge", 2), ("hinge", 4), ("logistic", 4)])
+def test_blocks__sampled(trial, loss: Loss, block: Annotated[int, Interval(2, 4)]):
+    """Sampled blocks have the mean loss that enumeration gives, between those of no block and of large ones."""
+    highest = 1 + np.ptp(WORLD[2] @ WORLD[2].T, axis=1).max()  # of log(1 + e^-v) too
+    expected = observed.block_loss(*WORLD, loss, block)
+    trial.mean(
+        lambda key: observed.sample_block_loss(key, *WORLD, loss, block),
+        expected,
+        law=Bounded(0, highest if loss == "hinge" else highest / np.log(2)),
+        margin=0.01 * expected,
+        controls={"no block": observed.block_loss(*WORLD, loss, 1), "large blocks": certified(WORLD, loss)},
+        first=16384,
+        most=1_000_000,
+        vectorised=True,
+    )
+
+
+@claim(ours("law of large numbers within a class"), kind="limit", cases=[False, True])
+def test_block_limit(trial, independent: bool, smallest: Annotated[int, Interval(3, 4)] = 3):
+    """Of large blocks tau + (1 - tau) L_sup remains, of independent negatives something else (logistic loss)."""
+    world, sizes = random_world(np.random.default_rng(0), points=3), (smallest * 2 ** np.arange(5)).tolist()
+    limits = [certified(world, "logistic"), predicted.independent_block_limit(*world)]
+    wrong = {"that of the other negatives": limits[not independent]}
+    wrong["no collisions"] = predicted.supervised_loss(*world, "logistic")
+    losses = [observed.block_loss(*world, "logistic", block, independent=independent) for block in sizes]
+    trial.limit(losses, sizes, limits[independent], order=(1, 2), margin=1e-3, controls=wrong)
+
+
+@claim(ours("Jensen's inequality: colliding v have mean 0"), kind="optimality", cases=NEGATIVES)
+def test_collision_floor(trial, negatives: Count, views: Count, worlds: Count = 100):
+    """No encoder's logistic loss is below E log2(1 + m Bin(k / m, rho_c)), with k negatives, m views of an object."""
+    trial.require(negatives % views == 0, f"views must divide negatives, got {views} and {negatives}")
+    generator, floor = trial.generator("worlds"), predicted.collision_floor(WEIGHTS, negatives, views=views)
+    drawn = [random_world(generator, points=3, length=generator.exponential(5)) for _ in range(worlds)]
+    drawn += [collapsed_world(10.0)]
+    losses = np.array([observed.contrastive_loss(*one, "logistic", negatives, views) for one in drawn])
+    wrong = {"log2(1 + k tau)": np.full(worlds + 1, np.log2(1 + negatives * TAU))}
+    floors = np.full(worlds + 1, floor)
+    trial.bound(floors, losses, found_by="draws", independent=worlds, ops=1000, wrong_processes=wrong)
+
+
+@claim(ours("a negative of another class costs nothing there"), kind="optimality", cases=NEGATIVES)
+def test_collision_floor__approached(trial, negatives: Count, views: Count):
+    """Collapsed classes that are far apart come as near to the floor as one likes."""
+    trial.require(negatives % views == 0, f"views must divide negatives, got {views} and {negatives}")
+    floor = predicted.collision_floor(WEIGHTS, negatives, views=views)
+    wrong = {"log2(1 + k tau)": np.log2(1 + negatives * TAU), "no floor": 0.0}
+    wrong |= {"k tau": negatives * TAU} if negatives > 1 else {}
+    wrong |= {"each view on its own": predicted.collision_floor(WEIGHTS, negatives)} if views > 1 else {}
+    loss = observed.contrastive_loss(*collapsed_world(10.0), "logistic", negatives, views)
+    # Another class costs k e^-100; of rounding, chances lose some 1e-14 in their logarithms.
+    trial.value(loss, floor, error=1e-12 * floor, margin=1e-9 * floor, controls=wrong)
+
+
+@claim(ours("as enumerated"), kind="distribution", cases=[4])
+def test_collision_floor__sampled(trial, negatives: Several):
+    """Sampled losses of collapsed classes far apart have the mean E log2(1 + Bin(k, rho_c))."""
+    floor = predicted.collision_floor(WEIGHTS, negatives)
+    trial.mean(
+        lambda key: observed.sample_contrastive_loss(key, *collapsed_world(10.0), negatives),
+        floor,
+        law=Bounded(0, np.log2(1 + negatives) + 1e-9),
+        margin=0.01 * floor,
+        controls={"log2(1 + k tau)": np.log2(1 + negatives * TAU), "k tau": negatives * TAU},
+        first=16384,
+        most=1_000_000,
+        vectorised=True,
+    )
+
+
+@claim(ours("enumeration of four points"), kind="identity", cases=[0.25, 0.5, 1.0, 1.5, 2.0])
+def test_good_minimiser_can_lose(trial, variance: NonNegative):
+    """Two equal classes, f = (+-1, +-s), hinge: L_un = (s^2 + 1/2) / 2 from s^2 = 1/2 on, 1/2 below; L_sup = 0."""
+    world = spread_world(variance)
+    wrong = {"collisions alone": observed.pair_loss(*world, "hinge", "same class"), "that of f = 0": 1.0}
+    wrong |= {"the same below 1/2": (variance + 0.5) / 2} if variance < 0.5 else {}
+    trial.identity(
+        [observed.contrastive_loss(*world, "hinge"), predicted.supervised_loss(*world, "hinge")],
+        [predicted.spread_loss(variance), 0.0],
+        ops=100,
+        controls={name: np.array([one, 1.0]) for name, one in wrong.items()},
+    )
+
+
+@claim(ours("where that loss is 1, which every constant encoder has"), kind="optimality")
+def test_useless_encoder_wins(trial, loss: Literal["hinge"] = "hinge"):
+    """Beyond s^2 = 3/2, L_un prefers the constant encoder to f = (+-1, +-s), whose L_sup is 0."""
+    from scipy.optimize import brentq
+
+    constant = observed.contrastive_loss(*spread_world(1.0)[:2], np.ones((4, 1)), loss)
+    threshold = brentq(lambda v: observed.contrastive_loss(*spread_world(v), loss) - constant, 0.5, 4, xtol=1e-13)
+    predict = brentq(lambda v: predicted.spread_loss(v) - 1, 0.5, 4, xtol=1e-13)
+    trial.value(threshold, predict, error=1e-12, margin=1e-9, controls={"s^2 = 1": 1.0, "s^2 = 2": 2.0})
+
+
+# --------------------------------------------------------------------------------------------- InfoNCE and information
+
+
+@claim(ours("recalled; Jensen's inequality"), kind="bound", cases=[2, 5])
+def test_infonce_bounds(trial, candidates: Annotated[int, Interval(2, 5)], joints: Count = 100):
+    """I_K(f) <= min(I, log K) for every critic f."""
+    generator = trial.generator("joints")
+    tables = [0.999 * generator.dirichlet(np.ones(9)).reshape(3, 3) + 0.001 / 9 for _ in range(joints)]
+    drawn = [(one, log_ratio(one) + generator.exponential() * generator.normal(size=(3, 3))) for one in tables]
+    # Log K is attained where y gives x away, and I with many candidates, whose counts are few for two values of y.
+    triples, two = [(*one, candidates) for one in drawn], np.array([[0.4, 0.1], [0.2, 0.3]])
+    triples += [(one, log_ratio(one), k) for one, k in ((TABLE, candidates), (two, 2**17), (diagonal(20), candidates))]
+    ceilings = np.array([predicted.infonce_ceiling(one, k) for one, _, k in triples])
+    values = [observed.infonce(*one) for one in triples]
+    wrong = {"the positive left out": [observed.infonce(*one, leave_out_positive=True) for one in triples]}
+    controls = {"log(K - 1)": np.minimum(ceilings, np.log(candidates - 1))} if candidates == 2 else {}
+    bound = {"found_by": "draws", "independent": joints, "ops": 1000, "scale": 1 + ceilings}
+    trial.bound(values, ceilings, controls=controls, wrong_processes=wrong, **bound)
+
+
+@claim(ours("recalled; I_K is concave in f"), kind="optimality", cases=[2, 5])
+def test_best_critic(trial, candidates: Several):
+    """At any K the best critic is log r, up to a function of x."""
+    trial.require(candidates <= 64, f"candidates must be at most 64, whose counts are summed, got {candidates}")
+    best = observed.best_critic(TABLE, candidates)
+    ratio = log_ratio(TABLE)
+    error = abs(np.sum(best.gradient * (ratio - best.critic))) + 1e-13  # by concavity; and rounding of 135 terms
+    wrong = {"log p(x, y)": np.log(TABLE), "half of log r": ratio / 2, "r": np.exp(ratio)}
+    controls = {name: observed.infonce(TABLE, critic, candidates) for name, critic in wrong.items()}
+    predict = observed.infonce(TABLE, ratio, candidates)
+    trial.value(best.value, predict, error=error, margin=1e-12, controls=controls)
+
+
+@claim(ours("second-order expansion of the logarithm of the mean"), kind="rate")
+def test_infonce_gap(trial, smallest: Smallest = 16):
+    """With f = log r, K (I - I_K) -> chi^2 / 2."""
+    sizes = (smallest * 2 ** np.arange(5)).tolist()
+    information, chi2 = predicted.mutual_information(TABLE), predicted.chi_squared(TABLE)
+    gaps = [k * (information - observed.infonce(TABLE, log_ratio(TABLE), k)) for k in sizes]
+    wrong = {"I for chi^2 / 2": information, "chi^2": chi2, "I / 2": information / 2}
+    trial.limit(gaps, sizes, chi2 / 2, order=(1, 2), margin=1e-4 * chi2, controls=wrong)
+
+
+@claim(ours("a normal pair on the nodes of Gauss and Hermite"), kind="identity", cases=[0.2, 0.4, 0.6])
+def test_gaussian_chi_squared(trial, correlation: Annotated[float, Interval(0.05, 0.6)]):
+    """A normal pair of correlation rho has chi^2 = rho^2 / (1 - rho^2)."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+    weights = weights / weights.sum()
+    x, y, rest = nodes[:, None], nodes, 1 - correlation**2
+    ratio = np.exp((2 * correlation * x * y - correlation**2 * (x**2 + y**2)) / (2 * rest)) / np.sqrt(rest)
+    chi2 = predicted.gaussian_chi_squared(correlation)
+    wrong = {"rho^2": correlation**2, "-log(1 - rho^2)": -np.log(rest)}
+    value = float(weights @ ratio**2 @ weights) - 1
+    trial.value(value, chi2, error=1e-9, margin=1e-6 * chi2, controls=wrong)
+
+
+@claim(ours("identity derived; the KL is what the abstract of the third paper measures sufficiency by"), kind="limit")
+def test_excess_is_kl(trial, smallest: Smallest = 16):
+    """For any critic I - I_K tends to E_x KL(p(y | x) | q(y | x)), q(y | x) proportional to p(y) e^f(x, y)."""
+    sizes, excess = (smallest * 2 ** np.arange(5)).tolist(), predicted.limit_excess(TABLE, CRITIC)
+    lacking = [predicted.mutual_information(TABLE) - observed.infonce(TABLE, CRITIC, k) for k in sizes]
+    rows = TABLE.sum(axis=1, keepdims=True)
+    q, flat = (one / one.sum(axis=1, keepdims=True) for one in (np.exp(CRITIC) * TABLE.sum(axis=0), np.exp(CRITIC)))
+    wrong = {
+        "KL reversed": float(np.sum(rows * q * np.log(q * rows / TABLE))),
+        "q without p(y)": float(np.sum(TABLE * np.log(TABLE / rows / flat))),
+    }
+    trial.limit(lacking, sizes, excess, order=(1, 2), margin=1e-5, controls=wrong)
+
+
+@claim(ours("second-order expansion of the logarithm of the mean"), kind="rate")
+def test_excess_is_kl__next_term(trial, smallest: Smallest = 16):
+    """K (I_inf - I_K) -> E_p t - 1 - (E t^2 - 1) / 2 with t = q / p(y), the last E over p(x) p(y)."""
+    sizes = (smallest * 2 ** np.arange(5)).tolist()
+    limit = predicted.mutual_information(TABLE) - predicted.limit_excess(TABLE, CRITIC)
+    gaps = [k * (limit - observed.infonce(TABLE, CRITIC, k)) for k in sizes]
+    coefficient = predicted.gap_coefficient(TABLE, CRITIC)
+    wrong = {"chi^2 / 2": predicted.chi_squared(TABLE) / 2, "twice": 2 * coefficient}
+    trial.limit(gaps, sizes, coefficient, order=(1, 2), margin=1e-4, controls=wrong)
+
+
+@claim(
+    abstract(
+        "using it as an objective for representation learning may lead to highly entangled representations due to its "
+        "invariance under arbitrary invertible transformations"
+    ),
+    kind="identity",
+    cases=["0123", "0213"],
+)
+def test_encoding_is_not_seen(trial, order: Literal["0123", "0213"]):
+    """Recoding x leaves I and the best I_K alone, but not what a threshold tells of [x >= 2], x uniform on 0...3."""
+    places, accuracy = [int(x) for x in order], 1.0 if order == "0123" else 0.75
+    joint, is_high = 0.15 * np.eye(4) + 0.025, np.array(places) >= 2
+    recoded, label = joint[places], np.stack([joint[:2].sum(axis=0), joint[2:].sum(axis=0)])
+    best = [observed.infonce(one, log_ratio(one), 2) for one in (joint, label)]
+    predict = np.array([predicted.mutual_information(joint), best[0]])
+    wrong = {"those of the label": np.array([predicted.mutual_information(label), best[1]])}
+    found = np.array([predicted.mutual_information(recoded), observed.best_critic(recoded, 2).value])
+    trial.value(found, predict, error=1e-12, margin=1e-9, controls=wrong)
+    agreeing = [np.mean((np.arange(4) >= cut) == is_high) for cut in range(5)]
+    best_cut = max(*agreeing, *(1 - share for share in agreeing))
+    trial.identity(best_cut, accuracy, ops=4, controls={"that of the other code": 1.75 - accuracy})

@@ -1,0 +1,399 @@
+"""The claims of the paper; what its letters mean stands in the package."""
+
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+
+from sims import cosine_similarity as observed
+from theory import cosine_similarity as predicted
+from theory_on_trial import abstract, claim, ours
+from theory_on_trial.contract import Count, Interval
+
+Items = Annotated[int, Interval(5, 16, why="optima are searched by Newton's method among 2 k items numbers")]
+Rank = Annotated[int, Interval(1, 4, why="the k-th singular value is .72 of the one before, and a search must see it")]
+Several = Annotated[int, Interval(2, 4, why="with k = 1 every cosine is 1 or -1; the k-th must be seen by a search")]
+SOFTER = "in squared units of singular values that fall from 19: beyond, wrong shrinkages agree or leave nothing"
+Penalty = Annotated[float, Interval(1, 300, why=SOFTER)]
+Decay = Annotated[float, Interval(0.1, 12, why="above 13.7 one direction is left, and every cosine is 1 or -1")]
+Condition = Annotated[float, Interval(1.5, 1e4, why="nearer to 1 the range has no width, beyond rounding shows")]
+FewFlow = Annotated[int, Interval(2, 3, why="with k = 1 every cosine is 1 or -1; a flow must reach the k-th direction")]
+Gauges = Annotated[int, Interval(10, 2**16, why="of a few fewer none is near an end; all are held at once")]
+Dim = Annotated[int, Interval(2, 6, why="all corners of the gauges are tried, and k = 1 has no angle")]
+
+
+def ratings(generator: np.random.Generator, items: int) -> np.ndarray:
+    """X of singular values 19, 13.7, 9.8, 7.1, ... in random directions, 33 more users than items."""
+    left, right = (np.linalg.qr(generator.normal(size=(n, items)))[0] for n in (items + 33, items))
+    return (left * singular_values(items)) @ right.T
+
+
+def singular_values(items: int) -> np.ndarray:
+    """From 19 on, each .72 of the one before."""
+    return 19 * 0.72 ** np.arange(items)
+
+
+def fitted(generator, x, rank, penalty, penalised, starts=3):
+    """Fits from random starts of unit size; a search that ends in a gauge so stretched that rounding shows is left."""
+    fits, spare = [], 3 * starts
+    while len(fits) < starts:
+        one = observed.fit(x, *generator.normal(size=(2, x.shape[1], rank)), penalty, penalised)
+        stretched = penalised == "product" and np.linalg.cond(one.a) > 1e3
+        fits += [] if stretched and spare else [one]
+        spare -= stretched
+    return fits
+
+
+def value_error(x, fits):
+    """What the fits may be above the least, and the rounding of a sum of squares."""
+    return np.array([one.decrement for one in fits]) + 1e-13 * np.sum(x**2)
+
+
+def product_error(fits):
+    """How far the remaining steps may move A B^T, and rounding."""
+    return max(2 * one.moved + 1e-15 * np.linalg.norm(one.a) * np.linalg.norm(one.b) for one in fits) + 1e-13
+
+
+def cosine_error(fits):
+    """How far the remaining steps may turn a row, and rounding."""
+    return max(4 * one.step / np.linalg.norm(one.b, axis=1).min() for one in fits) + 1e-13
+
+
+def right_vectors(x, rank):
+    """V_k."""
+    return predicted.objective1_factors(x, rank, 1.0, 0.0).b
+
+
+def require_decided(trial, values, penalty):
+    """Leave out a lambda that makes one of the optimum's columns vanish only just."""
+    apart = np.abs(penalty / values - 1).min() > 0.03
+    trial.require(apart, f"penalty must be 3 % off each of the first singular values 19 * .72^i, got {penalty}")
+
+
+# ----------------------------------------------------------------------------------------------------- the two optima
+
+
+@claim(
+    ours("recalled; Eckart and Young's theorem in the metric X^T X + lambda"),
+    kind="optimality",
+    cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
+)
+def test_objective1_optimum(trial, items: Items, rank: Rank, penalty: Penalty):
+    """The least of objective 1: the sum of lambda sigma_i^2 / (sigma_i^2 + lambda), i <= k, and of sigma_i^2 beyond."""
+    generator, values = trial.generator(), singular_values(items)[:rank]
+    x = ratings(generator, items)
+    fits, vectors = fitted(generator, x, rank, penalty, "product"), right_vectors(x, rank)
+    shrunk = {
+        "sigma for its square": 1 / (1 + penalty / values),
+        "objective 2's factor": np.maximum(1 - np.sqrt(penalty) / values, 0),
+    }
+    wrong = {name: observed.loss(x, vectors * one, vectors, penalty, "product") for name, one in shrunk.items()}
+    least, found = predicted.objective1_minimum(x, rank, penalty), [one.value for one in fits]
+    trial.value(found, least, error=value_error(x, fits), margin=1e-9 * least, controls=wrong)
+
+
+@claim(
+    ours("recalled; Eckart and Young's theorem in the metric X^T X + lambda"),
+    kind="optimality",
+    cases=[(7, 3, 30.0), (7, 1, 3.0), (10, 4, 100.0)],
+)
+def test_objective1_optimum__product(trial, items: Items, rank: Rank, penalty: Penalty):
+    """Every optimum of objective 1 has A B^T = V_k diag(s) V_k^T, s_i = 1 / (1 + lambda / sigma_i^2)."""
+    generator, values = trial.generator(), singular_values(items)[:rank]
+    x = ratings(generator, items)
+    fits, vectors = fitted(generator, x, rank, penalty, "product", starts=2), right_vectors(x, rank)
+    shrunk = {
+        "sigma for its square": 1 / (1 + penalty / values),
+        "objective 2's factor": np.maximum(1 - np.sqrt(penalty) / values, 0),
+        "soft threshold": np.maximum(1 - penalty / values**2, 0),
+        "lambda 1 % larger": 1 / (1 + 1.01 * penalty / values**2),
+    }
+    wrong = {name: np.array([(vectors * one) @ vectors.T] * 2) for name, one in shrunk.items()}
+    products, best = np.array([one.a @ one.b.T for one in fits]), predicted.objective1_product(x, rank, penalty)
+    trial.value(products, best, error=product_error(fits), margin=1e-9, controls=wrong)
+
+
+def lacking(factors, pairs):
+    """What the cosine of a pair of rows of each factor lacks to one."""
+    return np.array([1 - observed.cosines(b)[pair] for b, pair in zip(factors, pairs, strict=True)])
+
+
+@claim(
+    abstract(
+        "For some linear models the similarities are not even unique, while for others they are implicitly controlled "
+        "by the regularization."
+    ),
+    kind="identity",
+    cases=[(7, 3, 30.0, -0.9), (5, 2, 3.0, 0.9), (6, 3, 10.0, 0.3)],
+)
+def test_cosines_not_unique(
+    trial, items: Items, rank: Several, penalty: Penalty, wanted: Annotated[float, Interval(-0.95, 0.95)]
+):
+    """For any cosine in (-1, 1) objective 1 has an optimum at which two items have it; objective 2 leaves one only."""
+    generator = trial.generator()
+    x = ratings(generator, items)
+    fits = fitted(generator, x, rank, penalty, "product")
+    pairs, ends, most = [], [], 1.0
+    for one in fits:
+        cosines = observed.cosines(one.b)
+        i, j = np.unravel_index(np.abs(cosines).argmin(), cosines.shape)
+        ratio = (1 - wanted) / (1 + wanted) * (1 + cosines[i, j]) / (1 - cosines[i, j])  # of tangents of half the angle
+        condition = max(ratio, 1 / ratio)
+        gauge = extreme_gauges(one.b[i], one.b[j], condition)[0 if ratio > 1 else 1]
+        pairs.append((i, j))
+        ends.append(observed.regauge(one.a, one.b, gauge))
+        most = max(most, condition)
+    least = predicted.objective1_minimum(x, rank, penalty)
+    values, error = [observed.loss(x, a, b, penalty, "product") for a, b in ends], value_error(x, fits) * most**0.5
+    fewer = {"k - 1": predicted.objective1_minimum(x, rank - 1, penalty)}
+    trial.value(values, least, error=error, margin=1e-9 * least + 2 * error, controls=fewer)
+    decayed = [observed.fit(x, a, b, penalty**0.5, "factors").b for a, b in ends]
+    some = {"where the search ended": [one.b for one in fits], "the factors penalised, from there": decayed}
+    wrong, error = {name: lacking(rows, pairs) for name, rows in some.items()}, 1e-13 * most
+    apart = lacking([b for _, b in ends], pairs)
+    trial.value(apart, np.full(3, 1 - wanted), error=error, margin=10 * error, wrong_processes=wrong)
+
+
+@claim(ours("R^-T turns b_i^T b_j into b_i^T (R R^T)^-1 b_j"), kind="identity", cases=[(7, 3, 30.0), (5, 2, 3.0)])
+def test_cosines_not_unique__gauge(trial, items: Items, rank: Several, penalty: Penalty):
+    """An optimum of objective 1 is the symmetric one in a gauge R, with its cosines under G = (R R^T)^-1."""
+    generator = trial.generator()
+    x = ratings(generator, items)
+    fits, symmetric = fitted(generator, x, rank, penalty, "product"), predicted.objective1_factors(x, rank, penalty)
+    gauges = [np.linalg.lstsq(symmetric.a, one.a, rcond=None)[0] for one in fits]
+    inverses = [np.linalg.inv(one) for one in gauges]
+    metrics = [one.T @ one for one in inverses]
+    # Where a fit ends is not the same on all platforms; what is left between both sides is.
+    expected = np.array([predicted.gauge_cosines(symmetric.b, one) for one in metrics])
+    wrong = {
+        "the symmetric gauge": predicted.gauge_cosines(symmetric.b, np.eye(rank)) - expected,
+        "R for its inverse": np.array([predicted.gauge_cosines(symmetric.b, one @ one.T) for one in gauges]) - expected,
+    }
+    error = cosine_error(fits) * max(np.linalg.cond(one) for one in metrics)
+    left = np.array([observed.cosines(one.b) for one in fits]) - expected
+    trial.value(left, np.zeros_like(left), error=error, margin=1e-8, scale=1.0, controls=wrong)
+
+
+@claim(
+    ours("recalled; soft threshold of singular values, as |Z|^2 + |B|^2 >= 2 |Z B^T|_* asks for"),
+    kind="optimality",
+    cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
+)
+def test_objective2_optimum(trial, items: Items, rank: Rank, penalty: Decay):
+    """Least |X|^2 - sum_{i <= k} (sigma_i - lambda)_+^2 of objective 2, at V_k diag(1 - lambda/sigma)_+ V_k^T."""
+    generator, values = trial.generator(), singular_values(items)[:rank]
+    require_decided(trial, values, penalty)
+    x = ratings(generator, items)
+    fits, best = fitted(generator, x, rank, penalty, "factors"), predicted.objective2_factors(x, rank, penalty)
+    wrong = {"lambda 1 % larger": np.sum(x**2) - np.sum(np.maximum(values - 1.01 * penalty, 0) ** 2)}
+    wrong["of objective 1"] = predicted.objective1_minimum(x, rank, penalty**2)
+    found, least = [one.value for one in fits], predicted.objective2_minimum(x, rank, penalty)
+    trial.value(found, least, error=value_error(x, fits), margin=1e-9 * least, controls=wrong)
+    shrunk = predicted.objective1_product(x, rank, penalty**2)
+    products, wrong = np.array([one.a @ one.b.T for one in fits]), {"of objective 1": np.array([shrunk] * 3)}
+    trial.value(products, best.a @ best.b.T, error=product_error(fits), margin=1e-9, controls=wrong)
+
+
+@claim(
+    ours("recalled; the optimum is unique up to rotation"),
+    kind="optimality",
+    cases=[(7, 3, 6.0), (10, 4, 1.0), (7, 4, 9.0)],
+)
+def test_objective2_optimum__cosines(trial, items: Items, rank: Several, penalty: Decay):
+    """Objective 2 leaves one set of item cosines, those of the rows of V_k diag(b), b_i^2 = (sigma_i - lambda)_+."""
+    generator, values = trial.generator(), singular_values(items)[:rank]
+    require_decided(trial, values, penalty)
+    x = ratings(generator, items)
+    fits, vectors = fitted(generator, x, rank, penalty, "factors"), right_vectors(x, rank)
+    kept = np.maximum(values - penalty, 0)
+    weights = {
+        "sigma - lambda for its root": kept,
+        "those of A": np.sqrt(kept) / values,
+        "lambda 1 % larger": np.sqrt(np.maximum(values - 1.01 * penalty, 0)),
+        "V itself": np.ones(rank),
+    }
+    wrong = {name: np.array([observed.cosines(vectors * one)] * 3) for name, one in weights.items()}
+    found, best = np.array([observed.cosines(one.b) for one in fits]), predicted.objective2_factors(x, rank, penalty)
+    trial.value(found, observed.cosines(best.b), error=cosine_error(fits), margin=1e-8, controls=wrong)
+
+
+# --------------------------------------------------------------------------------------------------- particular gauges
+
+
+@claim(ours("recalled; the columns of V are orthonormal where k = p"), kind="identity", cases=[(7, 30.0), (12, 3.0)])
+def test_identity_gauge(trial, items: Items, penalty: Penalty):
+    """With k = p and B = V no two items are similar, whatever the data; with A = V users are as similar as X's rows."""
+    x = ratings(trial.generator(), items)
+    stacked = np.concatenate([x, np.sqrt(penalty) * np.eye(items)])
+    best = np.linalg.lstsq(stacked, np.concatenate([x, np.zeros((items, items))]), rcond=None)[0]
+    in_v, symmetric, in_x = (predicted.objective1_factors(x, items, penalty, share) for share in (0.0, 0.5, 1.0))
+    fewer = predicted.objective1_factors(x, items - 1, penalty, 0.0)
+    products = np.array([one.a @ one.b.T for one in (in_v, symmetric, in_x)])
+    wrong = {"k = p - 1": np.array([fewer.a @ fewer.b.T] * 3), "s squared": np.array([in_v.a @ in_x.b.T] * 3)}
+    trial.identity(np.array([best] * 3), products, ops=1000, controls=wrong)
+    wrong = {"the symmetric gauge": observed.cosines(symmetric.b), "k = p - 1": observed.cosines(fewer.b)}
+    trial.identity(observed.cosines(in_v.b), np.eye(items), ops=1000, scale=1.0, controls=wrong)
+    wrong = {"the symmetric gauge": observed.cosines(x @ symmetric.a), "B = V": observed.cosines(x @ in_v.a)}
+    trial.identity(observed.cosines(x), observed.cosines(x @ in_x.a), ops=1000, controls=wrong)
+
+
+def balanced_start(generator, items, rank):
+    """A = Q_1 H and B = Q_2 H, with orthonormal columns Q."""
+    mixing, bases = generator.normal(size=(rank, rank)), generator.normal(size=(2, items, rank))
+    return [np.linalg.qr(one)[0] @ mixing for one in bases]
+
+
+@claim(
+    ours("(A^T A - B^T B)' = 0 for every loss of A B^T, by the chain rule"),
+    kind="identity",
+    cases=[(5, 2, 3.0), (7, 3, 30.0)],
+)
+def test_flow_picks_gauge(trial, items: Items, rank: FewFlow, penalty: Penalty):
+    """A balanced start of gradient flow, A^T A = B^T B, ends in the symmetric gauge: the start picks the cosines."""
+    generator = trial.generator()
+    x, (a, b) = ratings(generator, items), balanced_start(generator, items, rank)
+    ends = {scale: observed.flow(x, scale * a, b / scale, penalty, 1e-12) for scale in (1.0, 1.01, 1.2)}
+    coarse, symmetric = observed.flow(x, a, b, penalty, 1e-11), predicted.objective1_factors(x, rank, penalty)
+    cosines = {scale: observed.cosines(one.b) for scale, one in ends.items()}
+    error = np.abs(cosines[1.0] - observed.cosines(coarse.b)).max() + 1e-12
+    unbalanced = {f"A times {scale}, B over it": cosines[scale] for scale in (1.01, 1.2)}
+    wrong = {"B = V": observed.cosines(right_vectors(x, rank))}
+    checked = {"controls": wrong, "wrong_processes": unbalanced}
+    trial.value(cosines[1.0], observed.cosines(symmetric.b), error=error, margin=1e-8, **checked)
+    product, roughly = ends[1.0].a @ ends[1.0].b.T, coarse.a @ coarse.b.T
+    best = [predicted.objective1_product(x, rank, factor * penalty) for factor in (1.0, 1.01)]
+    error = np.abs(product - roughly).max() + 1e-12
+    trial.value(product, best[0], error=error, margin=1e-8, controls={"lambda 1 % larger": best[1]})
+
+
+@claim(
+    ours("(A^T A - B^T B)' = 0 for every loss of A B^T, by the chain rule"),
+    kind="identity",
+    cases=[(5, 2, 3.0), (7, 3, 30.0)],
+)
+def test_flow_picks_gauge__conserved(trial, items: Items, rank: FewFlow, penalty: Penalty):
+    """Gradient flow of objective 1 conserves A^T A - B^T B, also from a start that is not balanced."""
+    generator = trial.generator()
+    x, (a, b) = ratings(generator, items), balanced_start(generator, items, rank)
+    a, b = 1.2 * a, b / 1.2
+    fine, coarse = (observed.flow(x, a, b, penalty, accuracy) for accuracy in (1e-12, 1e-11))
+    now, roughly, kept = (one.T @ one - other.T @ other for one, other in (fine, coarse, (a, b)))
+    wrong = {"its trace alone": np.eye(rank) * np.trace(kept) / rank, "its diagonal alone": np.diag(np.diag(kept))}
+    size = np.linalg.norm(a.T @ a)
+    # An error of 1e-12 in each of some thousand steps, and ten times that in the coarse run, which measures it.
+    trial.value(now, kept, error=np.abs(now - roughly).max() + 1e-13 * size, margin=1e-8 * size, controls=wrong)
+
+
+@claim(
+    ours("P M P = N is solved by the geometric mean of M^-1 and N"),
+    kind="identity",
+    cases=[(7, 3, 30.0), (6, 2, 3.0)],
+)
+def test_balancing_gauge(trial, items: Items, rank: Several, penalty: Penalty):
+    """R with R R^T = P, the geometric mean of (A^T A)^-1 and B^T B, turns any optimum into the symmetric one."""
+    generator = trial.generator()
+    x = ratings(generator, items)
+    fits = fitted(generator, x, rank, penalty, "product", starts=2)
+    symmetric = predicted.objective1_factors(x, rank, penalty).b
+    lengths = [np.linalg.norm(one.b, axis=0) / np.linalg.norm(one.a, axis=0) for one in fits]
+    gauges = {
+        "P": [np.linalg.cholesky(predicted.balancing_gauge(one.a, one.b)) for one in fits],
+        "none": [np.eye(rank)] * 2,
+        "columns of equal length": [np.diag(np.sqrt(one)) for one in lengths],
+    }
+    found = {
+        name: np.array(
+            [observed.cosines(observed.regauge(one.a, one.b, r)[1]) for one, r in zip(fits, some, strict=True)]
+        )
+        for name, some in gauges.items()
+    }
+    error = cosine_error(fits) * max(np.linalg.cond(one) ** 2 for one in gauges["P"])
+    balanced = found.pop("P")
+    trial.value(balanced, observed.cosines(symmetric), error=error, margin=1e-8 + 2 * error, wrong_processes=found)
+
+
+@claim(ours("R^-T R^T = I"), kind="identity", cases=[(7, 3, 30.0), (6, 2, 3.0)])
+def test_scores_are_safe(trial, items: Items, rank: Several, penalty: Penalty):
+    """No gauge moves the scores X A B^T, or cosines of their columns, which are those of B under G = (X A)^T X A."""
+    generator = trial.generator()
+    x = ratings(generator, items)
+    fits, best = (
+        fitted(generator, x, rank, penalty, "product", starts=1),
+        predicted.objective1_factors(x, rank, penalty),
+    )
+    gauges = observed.draw_gauges(generator, rank, 100.0, 4)
+    moved = [observed.regauge(fits[0].a, fits[0].b, one) for one in gauges]
+    scores, expected = np.array([x @ a @ b.T for a, b in moved]), x @ best.a @ best.b.T
+    # The norm of X is 19, the condition number of R 10.
+    error = 19 * 10 * product_error(fits)
+    projected = x @ right_vectors(x, rank) @ right_vectors(x, rank).T
+    wrong = {"X projected, not shrunk": np.array([projected] * 4)}
+    trial.value(scores, expected, error=error, margin=1e-8 + 2 * error, controls=wrong)
+    users, columns = x @ best.a, np.array([observed.cosines(one.T) for one in scores])
+    turned = 4 * np.sqrt(len(x)) * error / np.linalg.norm(expected, axis=0).min() + 1e-13
+    wrong = {"B itself": np.array([observed.cosines(b) for _, b in moved])}
+    similar = predicted.gauge_cosines(best.b, users.T @ users)
+    trial.value(columns, similar, error=turned, margin=1e-8 + 2 * turned, controls=wrong)
+
+
+# ------------------------------------------------------------------------------------------------------------- ranges
+
+
+@claim(ours("Wielandt's inequality"), kind="bound", cases=[(2, 4.0), (3, 10.0), (5, 100.0)])
+def test_range_any_gauge(trial, dim: Dim, condition: Condition, gauges: Gauges = 2000):
+    """No G of condition <= K brings a cosine past cos 2 atan(t sqrt K) or cos 2 atan(t / sqrt K), t = tan(theta/2)."""
+    generator = trial.generator()
+    u, v = generator.normal(size=(2, dim))
+    drawn = observed.gauged_cosines(u, v, observed.draw_gauges(generator, dim, condition, gauges))
+    every = np.concatenate([drawn, observed.gauged_cosines(u, v, extreme_gauges(u, v, condition))])
+    limits = {k: predicted.any_gauge_range(u[None], v[None], k) for k in (condition, condition / 1.1)}
+    sides = {k: np.repeat([-one.low, one.high], gauges + 2, axis=1) for k, one in limits.items()}
+    wrong = {"K / 1.1": sides[condition / 1.1]}
+    bound = {"found_by": "draws", "independent": gauges, "ops": 1000 * condition**0.5, "scale": 1.0}
+    trial.bound(np.array([-every, every]), sides[condition], controls=wrong, **bound)
+
+
+@claim(
+    ours("the gauge with weight K along u - v or u + v, of unit vectors"),
+    kind="identity",
+    cases=[(2, 4.0), (3, 10.0), (5, 100.0)],
+)
+def test_range_any_gauge__attained(trial, dim: Dim, condition: Condition, pairs: Count = 5):
+    """Both ends are attained, by G = I + (K - 1) m m^T, m the direction of u - v for the lower one, of u + v else."""
+    trial.require(pairs <= 1000, f"pairs must be at most 1000, which are drawn one by one, got {pairs}")
+    us, vs = trial.generator().normal(size=(2, pairs, dim))
+    reached = [observed.gauged_cosines(u, v, extreme_gauges(u, v, condition)) for u, v in zip(us, vs, strict=True)]
+    tried = {"K for sqrt K": condition**2, "1.01 K": 1.01 * condition, "K / 1.01": condition / 1.01}
+    wrong = {name: np.array(predicted.any_gauge_range(us, vs, k)) for name, k in tried.items()}
+    wrong["diagonal gauges"] = np.array(predicted.diagonal_gauge_range(us, vs, condition))
+    ends = np.array(predicted.any_gauge_range(us, vs, condition))
+    trial.identity(np.array(reached).T, ends, ops=100 * condition**0.5, scale=1.0, controls=wrong)
+
+
+def extreme_gauges(u, v, condition):
+    """Gauges R with (R R^T)^-1 = G, for the lower end and the upper one."""
+    metrics = [predicted.extreme_gauge(u, v, condition, end) for end in ("low", "high")]
+    return np.array([np.linalg.inv(np.linalg.cholesky(one)).T for one in metrics])
+
+
+@claim(
+    ours("linear fractional programming, with sqrt(A B) as the least of (t A + B / t) / 2"),
+    kind="optimality",
+    cases=[(2, 100.0), (3, 4.0), (5, 25.0)],
+)
+def test_range_diagonal_gauge(trial, dim: Dim, condition: Condition):
+    """Over diag(g), 1 <= g <= K, cosines reach max_t h, or min_t h if none is positive, h = max_g 2 N / (t A + B/t)."""
+    generator = trial.generator()
+    pairs = generator.normal(size=(2, 7, dim))
+    pairs[:, 4:] = np.abs(pairs[:, 4:])  # with cosines of one sign
+    pairs[:, -1] = np.eye(2, dim).sum(axis=0) * np.array([[1.0], [1.2]]) ** np.arange(dim)  # (1, 1), (1, 1.2)
+    us, vs = pairs
+    found = np.array([observed.search_diagonal(generator, u, v, condition) for u, v in zip(us, vs, strict=True)]).T
+    corners = np.array(list(product([1.0, condition], repeat=dim)))
+    n, a, b = (corners @ one.T for one in (us * vs, us**2, vs**2))
+    cosines = n / np.sqrt(a * b)
+    wrong = {"the best corner": np.array([cosines.min(axis=0), cosines.max(axis=0)])}
+    wrong |= {f"{k:g} K": np.array(predicted.diagonal_gauge_range(us, vs, k * condition)) for k in (1.1, 1.01)}
+    wrong["any gauge"] = np.array(predicted.any_gauge_range(us, vs, condition))
+    ends = np.array(predicted.diagonal_gauge_range(us, vs, condition))
+    trial.value(found, ends, error=1e-11, margin=1e-8, controls=wrong)

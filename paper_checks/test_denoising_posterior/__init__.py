@@ -1,0 +1,10 @@
+"""Manor & Michaeli 2024, "On the Posterior Distribution in Denoising", ICLR 2024, arXiv 2309.13598.
+
+Its abstract and its released code were read, the univariate recursion in a public summary; what is printed of tensors
+and directions is recalled, and put on trial as a statement of ours.
+"""
+
+MOST_PROGRAMS = 8
+"""Ceiling of the programs that the fast tier may ask XLA for in one process: there are none."""
+MOST_SECONDS = 6.0
+"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""

@@ -1,0 +1,440 @@
+"""The claims of the paper; what its letters mean stands in the package."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+
+from sims import denoising_posterior as observed
+from theory import denoising_posterior as predicted
+from theory.denoising_posterior.domains import Stencil
+from theory_on_trial import abstract, claim, code, ours, paper
+from theory_on_trial.contract import MOST, Interval, Natural
+from theory_on_trial.laws import Asymptotic
+
+REPOSITORY, COMMIT = "HilaManor/GaussianDenoisingPosterior", "402fed92b3566363ab45fa73671dd47a4fa4bb5a"
+ABSTRACT = abstract(
+    "we derive a fundamental relation between the higher-order central moments of the posterior distribution, and the "
+    "higher-order derivatives of the posterior mean"
+)
+REGIONS = abstract(
+    "we show how to efficiently compute the principal components of the posterior distribution for any desired region "
+    "of an image"
+)
+RESIDUAL = code(
+    *(REPOSITORY, "moments_calculations.py", COMMIT),
+    says="Where no sigma is given, the root of the mean square of y - mu_1(y) is taken for it.",
+)
+WEIGHTS_WITHOUT_VOLUME = code(
+    *(REPOSITORY, "GMMExample/GMM_example.ipynb", COMMIT),
+    says="Two components of equal weight: p_k = exp(-(y - m_k)' V_k^-1 (y - m_k) / 2) with V_k = S_k + sigma^2.",
+)
+
+CLIPPED = code(
+    *(REPOSITORY, "main.py", COMMIT),
+    says="Of MNIST y is clipped to [0, 1], and variances are those of Gaussian noise at the clipped y.",
+)
+
+Prior = Literal["mixture", "points"]
+Scale = Annotated[float, Interval(1e-3, 1e15, why="below, moments drown in the rounding of y; above, powers overflow")]
+Level = Annotated[float, Interval(0.05, 1e15, why="below, the covariances are ill-conditioned beside it")]
+Seeing = Annotated[float, Interval(0.05, 1e5, why="beyond, the rest of y says nothing of a region")]
+Order = Annotated[int, Interval(4, 8, why="rounding grows with the factorial of the order")]
+Dim = Annotated[int, Interval(1, 200, why="the Jacobian is taken column by column")]
+Some = Annotated[int, Interval(1, 10**4, why="each takes a circle of 64 points")]
+Several = Annotated[int, Interval(2, MOST)]
+Wide = Annotated[int, Interval(2, 200, why="the Jacobian is taken column by column")]
+OPS = 30
+"""Roundings of sums over the 64 nodes of a circle, and of exponents below a hundred."""
+
+LINE = np.ones(1)
+MIXTURE = observed.Mixture(
+    np.array([0.5, 0.3, 0.2]), np.array([[-1.5], [0.4], [2.0]]), np.array([0.3, 0.6, 0.2])[:, None, None] ** 2
+)
+WORLDS = {
+    "mixture": MIXTURE,
+    "points": observed.Mixture(np.array([0.5, 0.5]), np.array([[-1.0], [1.0]]), np.zeros((2, 1, 1))),
+}
+BUMPS = observed.Mixture(np.array([0.5, 0.5]), np.array([[0.3], [0.7]]), np.full((2, 1, 1), 0.05**2))
+
+
+def spatial(seed, dim):
+    """A mixture of three normal laws in several dimensions, an observation, and two directions."""
+    r = np.random.default_rng(seed)
+    means, roots = r.normal(size=(3, dim)), 0.4 * r.normal(size=(3, dim, dim))
+    y, v, w = r.normal(size=(3, dim))
+    world = observed.Mixture(MIXTURE.weights, means, roots @ np.swapaxes(roots, 1, 2))
+    return world, y, v / np.linalg.norm(v), w / np.linalg.norm(w)
+
+
+def conditioned(world, sigma):
+    """Roundings where covariances are inverted with the noise."""
+    return OPS * (1 + np.linalg.norm(world.covariances, 2, axis=(1, 2)).max() / sigma**2)
+
+
+def on_a_line(world, y, v, sigma, order):
+    """Moments by sums, derivatives of the mean along v, and the size of what either route subtracts, per moment."""
+    derivatives, units = observed.line_derivatives(world, y, v, sigma, order - 1)
+    moments = observed.line_moments(world, y, v, sigma, order)
+    powers = np.arange(1, order)
+    values = np.abs(observed.posterior_mean(world, y, sigma) @ v).max() + np.abs(world.means @ v).max()
+    spread = np.sqrt(moments[..., :1].max())
+    return moments, derivatives, units * sigma ** (2.0 * powers) + values * (powers + 1) * spread**powers
+
+
+def along(trial, prior, sigma, order, points):
+    """The same at several y of one dimension, up to two standard deviations from 0."""
+    seen = prior == "mixture" or sigma >= 0.4
+    trial.require(seen, "sigma must be at least .4 for prior='points': below, most y tell the two points apart")
+    world = WORLDS[prior]
+    variance = world.weights @ (world.means[:, 0] ** 2 + world.covariances[:, 0, 0])
+    y = np.linspace(-2, 2, 2 * points + 1)[:, None] * np.sqrt(variance + sigma**2)
+    return (*on_a_line(world, y, LINE, sigma, order), observed.posterior_mean(world, y, sigma)[:, 0])
+
+
+def changed(moments, order, by):
+    """The moments with one of them off by so much."""
+    return np.stack([one + by * (n == order) for n, one in enumerate(moments.T, start=2)], axis=-1)
+
+
+CASES = [("mixture", 0.8, 6), ("points", 0.5, 6), ("mixture", 4.0, 5), ("points", 1e9, 4)]
+
+
+@claim(paper("the univariate recursion, as a public summary of the paper prints it"), kind="identity", cases=CASES)
+def test_moment_recursion(trial, prior: Prior, sigma: Scale, order: Order, points: Some = 10):
+    """mu_2 = sigma^2 mu_1', mu_3 = sigma^2 mu_2', and mu_(k+1) = sigma^2 mu_k' + k mu_(k-1) mu_2 from k = 3 on."""
+    moments, derivatives, scale, mean = along(trial, prior, sigma, order, points)
+    found = predicted.central_moments(derivatives, sigma)
+    square = found[:, 0] ** 2
+    wrong = {
+        "k - 1 for k": changed(found, 4, -square),
+        "k + 1 for k": changed(found, 4, square),
+        "no product": changed(found, 4, -3 * square),
+        "sigma 10 % too large": predicted.central_moments(derivatives, 1.1 * sigma),
+    }
+    if prior == "mixture":  # between two points either the mean or the variance vanishes
+        wrong["k = 2 with the posterior mean for mu_1"] = changed(found, 3, 2 * mean * found[:, 0])
+    trial.identity(moments, found, ops=OPS, scale=scale, controls=wrong)
+
+
+@claim(ours("the cumulant generating function given y at s is y moved by sigma^2 s"), kind="identity", cases=CASES)
+def test_cumulants(trial, prior: Prior, sigma: Scale, order: Order, points: Some = 10):
+    """kappa_(k+1) = sigma^(2k) mu_1^(k), and mu_n = sum_j C(n - 1, j - 1) kappa_j mu_(n - j)."""
+    moments, derivatives, scale, _ = along(trial, prior, sigma, order, points)
+    found = predicted.cumulants(derivatives, sigma)
+    predict = predicted.moments_of_cumulants(found)
+    larger = predicted.moments_of_cumulants(predicted.cumulants(derivatives, 1.1 * sigma))
+    wrong = {"kappa_4 for mu_4": changed(predict, 4, found[:, 2] - predict[:, 2]), "sigma 10 % too large": larger}
+    if abs(sigma - 1) > 0.01:
+        powers = sigma ** -np.arange(1.0, order)
+        wrong["sigma^k for sigma^2k"] = predicted.moments_of_cumulants(found * powers)
+    trial.identity(moments, predict, ops=OPS, scale=scale, controls=wrong)
+
+
+@claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
+def test_directional_moments(trial, dim: Dim, sigma: Level, seed: Natural = 0):
+    """mu_2^v = sigma^2 v'Jv, mu_3^v = sigma^2 D_v mu_2^v, mu_4^v = sigma^2 D_v mu_3^v + 3 (mu_2^v)^2, all of v'mu_1."""
+    world, y, v, w = spatial(seed, dim)
+    moments, derivatives, scale = on_a_line(world, y, v, sigma, 4)
+    predict = predicted.central_moments(derivatives, sigma)
+    longer = derivatives * 1.1 ** np.arange(2, 5)
+    wrong = {"v of length 1.1": predicted.central_moments(longer, sigma)}
+    if dim > 1:
+        across, _ = observed.line_derivatives(world, y, v, sigma, 3, onto=w)
+        wrong["along v, projected on w"] = predicted.central_moments(across, sigma)
+    trial.identity(moments, predict, ops=conditioned(world, sigma), scale=scale, controls=wrong)
+
+
+@claim(ABSTRACT, kind="identity", cases=[(6, 0.7), (1, 0.4), (20, 1.5)])
+def test_posterior_covariance(trial, dim: Dim, sigma: Level, seed: Natural = 0):
+    """Cov(x | y) = sigma^2 J with J = d mu_1 / dy, which is thereby symmetric and positive semidefinite."""
+    world, y, *_ = spatial(seed, dim)
+    jacobian, covariance = observed.jacobian(world, y, sigma), observed.posterior_covariance(world, y, sigma)
+    predict = predicted.posterior_covariance(jacobian, sigma)
+    wrong = {"sigma^2 (J - I)": predict - sigma**2 * np.eye(dim)}
+    wrong["sigma 10 % too large"] = predicted.posterior_covariance(jacobian, 1.1 * sigma)
+    if abs(sigma - 1) > 0.01:
+        wrong["sigma for sigma^2"] = predict / sigma
+    scale = np.abs(covariance).max()
+    trial.identity(covariance, predict, ops=conditioned(world, sigma), scale=scale, controls=wrong)
+
+
+@claim(ours("recalled; sigma^2 d/dy of a posterior mean is a covariance with x"), kind="identity", cases=[40, 5])
+def test_moment_tensors(
+    trial, points: Several, dim: Annotated[int, Interval(1, 20)] = 3, sigma: Level = 0.7, seed: Natural = 1
+):
+    """[mu_3]_ijk = sigma^2 d_k [mu_2]_ij, and [mu_4] = sigma^2 d [mu_3] + the three pairings of mu_2 with itself."""
+    trial.require(points * dim**4 <= 10**7, "points and dim must ask for sums of at most 10^7 terms")
+    trial.require(sigma**2 >= 0.08 * dim, "sigma^2 must be at least .08 dim, or one point is all that is left")
+    r = np.random.default_rng(seed)
+    x, p = r.normal(size=(points, dim)), r.random(points)
+    y, step = x.mean(axis=0), 1e-25 * sigma
+
+    def moment(order, at=y):
+        return observed.point_moment(p / p.sum(), x, at, sigma, order)
+
+    def derivative(order):
+        return np.stack([moment(order, y + 1j * step * one).imag for one in np.eye(dim)], axis=-1) / step
+
+    mean = observed.posterior_mean(observed.Mixture(p / p.sum(), x, np.zeros((points, dim, dim))), y, sigma)
+    covariance, third = moment(2), predicted.third_moment_tensor(derivative(2), sigma)
+    wrong = {"the posterior mean for mu_1": third + 2 * np.einsum("ij,k->ijk", covariance, mean)}
+    wrong["sigma 10 % too large"] = predicted.third_moment_tensor(derivative(2), 1.1 * sigma)
+    size = np.einsum("iijj", moment(4))  # E|x - mu_1|^4
+    trial.identity(moment(3), third, ops=OPS, scale=np.sqrt(size * np.trace(covariance)), controls=wrong)
+    fourth, pairs = (
+        predicted.fourth_moment_tensor(derivative(3), covariance, sigma),
+        np.multiply.outer(covariance, covariance),
+    )
+    pairings = fourth - predicted.fourth_moment_tensor(derivative(3), 0 * covariance, sigma)
+    wrong = {"no pairing": fourth - pairings}
+    # In one dimension, and between two points, all pairings are alike.
+    wrong |= {"one pairing, three times": fourth - pairings + 3 * pairs} if min(dim, points - 1) > 1 else {}
+    trial.identity(moment(4), fourth, ops=OPS, scale=size, controls=wrong)
+
+
+@claim(REGIONS, kind="identity", cases=[(6, 2, 0.7), (6, 5, 0.7), (20, 3, 1.5)])
+def test_masked_components(trial, dim: Wide, kept: Annotated[int, Interval(1, 199)], sigma: Seeing, seed: Natural = 0):
+    """Principal components of a region are those of the principal submatrix of sigma^2 J, all of y being given."""
+    trial.require(kept < dim, f"kept must be less than dim, got {kept} of {dim}")
+    world, y, *_ = spatial(seed, dim)
+    mask = np.arange(dim) < kept
+
+    def components(covariance):
+        return np.linalg.eigvalsh(covariance)[::-1]
+
+    covariance = observed.posterior_covariance(world, y, sigma)
+    jacobian = observed.jacobian(world, y, sigma)
+    found, directions = predicted.masked_components(jacobian, sigma, mask)
+    cropped = observed.Mixture(world.weights, world.means[:, :kept], world.covariances[:, :kept, :kept])
+    wrong = {
+        "y cropped to the region": components(observed.posterior_covariance(cropped, y[:kept], sigma)),
+        "those of the whole": components(covariance)[:kept],
+    }
+    rounding = {"ops": conditioned(world, sigma), "scale": np.abs(covariance).max()}
+    region = covariance[:kept, :kept]
+    trial.identity(components(region), found, controls=wrong, **rounding)
+    whole = (directions * wrong["those of the whole"]) @ directions.T
+    rebuilt = (directions * found) @ directions.T
+    trial.identity(region, rebuilt, controls={"variances of the whole": whole}, **rounding)
+
+
+@claim(ours("Lambda_2 T / Lambda_1 for the tangents T, whose norm shrinks at least so much"), kind="rate", cases=[
+    (1 / 3, 2, 8), (0.5, 1, 3), (0.9, 3, 6)
+])  # fmt: skip
+def test_subspace_iteration(
+    trial, gap: Annotated[float, Interval(0.01, 0.99)], rank: Annotated[int, Interval(1, 50)], dim: Several
+):
+    """A round shrinks the tangent of the largest angle to the top r directions to lambda_(r+1) / lambda_r or less.
+
+    Late rounds shrink it by that factor.
+    """
+    trial.require(rank + 2 <= dim <= 200, f"dim must be from rank + 2 to 200, got {dim}")
+    trial.require(gap ** (rank / 2) > 1e-4, "rank must leave eigenvalues that stand out from the rounding of the first")
+    eigenvalues = np.sqrt(gap) ** np.r_[np.arange(rank), rank + 1 : dim + 1]
+    generator = trial.generator()
+    frame = np.linalg.qr(generator.normal(size=(dim, dim)))[0]
+    matrix = (frame * eigenvalues) @ frame.T
+    rounds, starts = int(np.log(1e-8) / np.log(gap)), 5
+    tangents = [
+        observed.subspace_tangents((matrix + matrix.T) / 2, generator.normal(size=(dim, rank)), rounds)
+        for _ in range(starts)
+    ]
+    before, after = (np.concatenate([one[part] for one in tangents]) for part in (slice(-1), slice(1, None)))
+    factor = predicted.contraction(eigenvalues, rank)
+    wrong = {
+        "that of the eigenvalues, squared": factor**2 * before,
+        "lambda_(r+2) for lambda_(r+1)": factor * np.sqrt(gap) * before,
+    }
+    scale = 1 + before + before**2  # of the solve for tangents
+    bound = {"found_by": "draws", "independent": starts, "ops": 10 * dim, "scale": scale * eigenvalues[0]}
+    trial.bound(after, factor * before, controls=wrong, **bound)
+    late, last = np.median([(one[-2] / one[-3], one[-1] / one[-2]) for one in tangents], axis=0)
+    wrong = {"that of the eigenvalues, squared": factor**2, "lambda_(r+2) for lambda_(r+1)": factor * np.sqrt(gap)}
+    wrong["lambda_2 / lambda_1" if rank > 1 else "its root"] = np.sqrt(gap)
+    error = 2 * abs(last - late) / (1 - np.sqrt(gap)) + 1e-6 * gap  # falls by the root of the gap, and rounding
+    trial.value(last, factor, error=error, margin=gap * min(0.01, (1 - np.sqrt(gap)) / 10), controls=wrong)
+
+
+@claim(ours("Tweedie's formula"), kind="identity", cases=[2.0, 1.5], as_printed=WEIGHTS_WITHOUT_VOLUME)
+def test_mixture_mean(trial, sigma: Annotated[float, Interval(0.2, 10)]):
+    """In the mean y + sigma^2 d log p(y) of a mixture a component weighs pi_k det(V_k)^(-1/2) exp(...)."""
+    covariances = np.array([[[1.0, 0], [0, 2]], [[2, 1], [1, 1]]])
+    world = observed.Mixture(np.array([0.5, 0.5]), np.array([[1.0, 2], [8, 10]]), covariances)
+    y, step = np.array([3.5, 6.35]), 1e-25
+    score = observed.log_density(world, y + 1j * step * np.eye(2), sigma).imag / step
+    volumes = np.sqrt(np.linalg.det(covariances + sigma**2 * np.eye(2)))
+
+    def weighing(by):
+        weights = world.weights * by
+        return observed.posterior_mean(world._replace(weights=weights / weights.sum()), y, sigma)
+
+    wrong = {"det for its root": weighing(1 / volumes), "no volume at all": weighing(volumes)}
+    mean, predict = observed.posterior_mean(world, y, sigma), predicted.tweedie_mean(y, score, sigma)
+    scale = np.abs(y).max() + np.abs(world.means).max()
+    trial.identity(mean, predict, ops=OPS, scale=scale, controls=wrong, as_printed=wrong["no volume at all"])
+
+
+@claim(ours("what sigma^2 mu_1' and its successor are the means of"), kind="distribution", cases=[(0.8, 1.0)])
+def test_sampled_calibration(
+    trial, sigma: Annotated[float, Interval(0.6, 1.5)], above: Annotated[float, Interval(-0.5, 1.2)]
+):
+    """E[(x - mu_1)^2] = E mu_2(y) and E[(x - mu_1)^3; y > c] = E[mu_3(y); y > c], mu_2 and mu_3 from derivatives."""
+
+    def means(level):
+        found = []
+        for k, low in ((0, -1e50), (1, above)):
+            y, weights = observed.marginal_nodes(MIXTURE, sigma, low)
+            derivatives, _ = observed.line_derivatives(MIXTURE, y[:, None], LINE, sigma, 2)
+            moment = predicted.central_moments(derivatives, level)[:, k]
+            found.append((weights @ moment, weights @ np.abs(moment)))
+        return np.array(found).T
+
+    def errors(law):
+        def few(generator, n=20_000):  # which the cache of a processor holds
+            x, y = observed.sample_pairs(generator, MIXTURE, sigma, n, law)
+            e = (x - observed.posterior_mean(MIXTURE, y, sigma))[:, 0]
+            return np.stack([e**2, e**3 * (y[:, 0] > above)], axis=1)
+
+        return lambda generator, n: np.concatenate([few(generator) for _ in range(n // 20_000)])
+
+    predict, sizes = means(sigma)
+    wrong = {"Laplace noise": errors("laplace"), "uniform noise": errors("uniform")}
+    rest = {"margin": np.array([0.01, 0.07]) * sizes, "scale": sizes, "first": 400_000, "most": 4_000_000}
+    rest["controls"] = {"sigma 10 % too small": means(0.9 * sigma)[0]}
+    trial.mean(sampler=errors("normal"), predict=predict, law=Asymptotic(), wrong_processes=wrong, **rest)
+
+
+@claim(ours("law of total variance"), kind="distribution", cases=[(0.5, 0.2), (0.6, 0.3)], as_printed=CLIPPED)
+def test_clipping(trial, sigma: Annotated[float, Interval(0.5, 0.6)], ones: Annotated[float, Interval(0.2, 0.3)]):
+    """Of x in {0, 1} and y clipped to c in [0, 1], E (x - mu_1(c))^2 = E mu_2(y) + E (mu_1(y) - mu_1(c))^2."""
+    world = observed.Mixture(np.array([1 - ones, ones]), np.array([[0.0], [1.0]]), np.zeros((2, 1, 1)))
+
+    def squares(generator, n):
+        x, y = observed.sample_pairs(generator, world, sigma, n)
+        return (x - observed.posterior_mean(world, y.clip(0, 1), sigma))[:, 0] ** 2
+
+    y, weights = observed.marginal_nodes(world, sigma)
+    both = np.array([y, y.clip(0, 1)])[..., None]
+    variances = predicted.cumulants(observed.line_derivatives(world, both, LINE, sigma, 1)[0], sigma)[..., 0] @ weights
+    predict = variances[0] + np.diff(observed.posterior_mean(world, both, sigma), axis=0).ravel() ** 2 @ weights
+    size = {"margin": 0.03 * predict, "first": 50_000, "most": 2_000_000, "controls": {"y not clipped": variances[0]}}
+    trial.mean(sampler=squares, predict=predict, law=Asymptotic(), as_printed=variances[1], **size)
+
+
+Copies = Annotated[int, Interval(1, 10**6)]  # independent coordinates of one law
+NOISE = Annotated[float, Interval(0.05, 30, why="beyond, the residual lacks next to nothing")]
+
+
+def over_y(prior, sigma, *functions):
+    """Means over y, with 16 nodes in each panel, and by how much 24 differ from them at most, with rounding."""
+    world, found = WORLDS[prior], []
+    for nodes in (16, 24):
+        y, weights = observed.marginal_nodes(world, sigma, nodes=nodes)
+        mean = observed.posterior_mean(world, y[:, None], sigma)[:, 0]
+        found.append([float(weights @ function(y, mean)) for function in functions])
+    coarse, fine = np.array(found)
+    return coarse, np.abs(fine - coarse).max() + 1e-14 * np.abs(coarse).max()
+
+
+@claim(ours("Tweedie's formula and an integration by parts"), kind="identity", cases=[
+    ("points", 0.5, 1), ("mixture", 0.8, 6), ("mixture", 3.0, 100)
+], as_printed=RESIDUAL)  # fmt: skip
+def test_noise_level(trial, prior: Prior, sigma: NOISE, dim: Copies):
+    """Of the posterior mean E|y - mu_1|^2 / d = sigma^2 (1 - E tr J / d), which is less than sigma^2 by MMSE / d."""
+
+    def slope(y, mean):
+        return observed.line_derivatives(WORLDS[prior], y[:, None], LINE, sigma, 1)[0][:, 0]
+
+    (residual, trace), error = over_y(prior, sigma, lambda y, mean: (y - mean) ** 2, slope)
+    trial.require(trace > 1e-6, "sigma must be large enough for an error of the mean that shows")
+    predict, margin = predicted.residual_variance(sigma, dim * trace, dim), 1e-9 * sigma**2
+    error = error * (1 + sigma**2)
+    larger = predicted.residual_variance(1.1 * sigma, dim * trace, dim)
+    wrong = {"sigma^2 + MMSE": 2 * sigma**2 - predict, "sigma 10 % too large": larger}
+    trial.value(residual, predict, error=error, margin=margin, controls=wrong, as_printed=sigma**2)
+    level = predicted.noise_variance(dim * residual, dim * trace, dim)
+    trial.value(sigma**2, level, error=error / (1 - trace), margin=margin, controls={"y - mu_1 alone": residual})
+
+
+@claim(ours("Stein's lemma"), kind="identity", cases=[("mixture", 0.8, 1.0, 1), ("points", 0.5, 2.0, 7)])
+def test_noise_level__any_denoiser(
+    trial, prior: Prior, sigma: NOISE, gain: Annotated[float, Interval(0.1, 10)], dim: Copies
+):
+    """Of any denoiser E|y - f|^2 = sigma^2 d + E|f - x|^2 - 2 sigma^2 E tr J_f; here f = gain sin(y)."""
+    world = WORLDS[prior]
+
+    def error_of(y, mean):
+        return (gain * np.sin(y) - mean) ** 2 + observed.line_moments(world, y[:, None], LINE, sigma, 2)[:, 0]
+
+    functions = (lambda y, mean: (y - gain * np.sin(y)) ** 2, error_of, lambda y, mean: gain * np.cos(y))
+    (residual, squares, trace), error = over_y(prior, sigma, *functions)
+    predict = predicted.residual_of_denoiser(sigma, dim * squares, dim * trace, dim) / dim
+    once = sigma**2 * trace
+    wrong = {"the trace once": predict + once, "as if f did not look at y": predict + 2 * once}
+    scale = sigma**2 + squares + 2 * abs(once)
+    trial.require(abs(once) > 1e-6 * scale, "gain must leave f a mean slope that shows")
+    trial.value(residual, predict, error=error * (1 + sigma**2), margin=1e-9 * scale, controls=wrong)
+
+
+@claim(ours("Tweedie's formula and an integration by parts"), kind="distribution", cases=[(6, 0.7), (2, 0.4)])
+def test_noise_level__sampled(trial, dim: Annotated[int, Interval(1, 50)], sigma: Annotated[float, Interval(0.2, 2)]):
+    """In a sampled mixture |y - mu_1|^2 / d and the squared error |x - mu_1|^2 / d sum up to sigma^2 in the mean."""
+    world, *_ = spatial(0, dim)
+
+    def squares(first, second):
+        def draws(generator, n):
+            x, y = observed.sample_pairs(generator, world, sigma, n)
+            mean = observed.posterior_mean(world, y, sigma)
+            residual, error = (np.einsum("ni,ni->n", one - mean, one - mean) / dim for one in (y, x))
+            return first * residual + second * error
+
+        return draws
+
+    predict, size = predicted.residual_variance(sigma, 0.0, dim), {"first": 50_000, "most": 2_000_000}
+    wrong, margin = {"y - mu_1 alone": squares(1, 0), "the error taken away": squares(1, -1)}, 0.01 * sigma**2
+    trial.mean(sampler=squares(1, 1), predict=predict, law=Asymptotic(), margin=margin, wrong_processes=wrong, **size)
+
+
+@claim(ours("Taylor's theorem, on the stencils of the released code"), kind="limit", cases=[
+    ("central", 25 / 255), ("one-sided", 25 / 255), ("central", 0.2)
+])  # fmt: skip
+def test_difference_step(trial, stencil: Stencil, sigma: Annotated[float, Interval(0.05, 1e3)]):
+    """Third differences put mu_4 off by sigma^6 mu_1^(5) c^2 / 8 if central, by sigma^6 mu_1^(4) c / 2 if one-sided."""
+    width = (0.05**2 + sigma**2) / 0.4  # over which the weights of the two bumps change
+    y = 0.5 + width * np.array([-1.0, 0.7])
+    exact, derivatives, _ = on_a_line(BUMPS, y[:, None], LINE, sigma, 6)
+    power, place, coarsest = (2, 4, 0) if stencil == "central" else (1, 3, 3)
+    shares = 2.0 ** np.arange(coarsest, coarsest + 5)
+    steps = width / shares
+    fourth = np.array([observed.difference_fourth_moment(BUMPS, y, sigma, step, stencil) for step in steps])
+    per_step = (fourth - exact[:, 2]) / steps[:, None] ** power
+    of_width = [predicted.step_error(sigma, one, width, stencil) for one in derivatives[:, place]]
+    predict = np.array(of_width) / width**power
+    wrong = {"a third of it": predict / 3, "that of 0, c, 2c and 3c": 3 * predict}
+    orders = (2, 4) if stencil == "central" else (1, 2)
+    trial.limit(per_step, shares, predict, order=orders, margin=0.01 * np.abs(predict), controls=wrong)
+
+
+@claim(
+    ours("rounding of mu_1 by its last digit, and the step's own error"),
+    kind="empirical",
+    coarse="an order of magnitude",
+    tier="full",
+    cases=[1e-6, 1e-5, 5e-5, 1e-3, 1e-2],
+)
+def test_difference_rounding(
+    trial, step: Annotated[float, Interval(1e-6, 1e-2)], sigma: Annotated[float, Interval(0.08, 0.15)] = 25 / 255
+):
+    """The worst error of mu_4 over [.2, .8] is the step's and half of 8 eps |mu_1| sigma^6 / c^3, to half an order."""
+    y = np.linspace(0.2, 0.8, 61)
+    exact, derivatives, _ = on_a_line(BUMPS, y[:, None], LINE, sigma, 6)
+    mean, fourth = observed.posterior_mean(BUMPS, y[:, None], sigma)[:, 0], exact[:, 2]
+    worst = np.max(np.abs(observed.difference_fourth_moment(BUMPS, y, sigma, step, "central") - fourth) / fourth)
+    of_step = np.array([abs(predicted.step_error(sigma, one, step, "central")) for one in derivatives[:, 4]])
+    # Numbers are rounded to the nearest: by half of a last digit at most.
+    of_rounding = np.array([predicted.rounding_error(sigma, one, step) / 2 for one in mean])
+    largest = [np.max(one / fourth) for one in (of_step, of_rounding)]
+    trial.require(max(largest) > 30 * min(largest), "step must be where one of the two errors leads by a factor of 30")
+    name = "smaller is better" if largest[0] < largest[1] else "rounding alone"
+    predict = np.log10(np.max((of_step + of_rounding) / fourth))
+    trial.value(np.log10(worst), predict, error=0.0, margin=0.5, scale=1.0, controls={name: np.log10(min(largest))})

@@ -1,0 +1,593 @@
+"""The claims of the paper; what its letters mean stands in the package."""
+
+from typing import Annotated
+
+import numpy as np
+
+from sims import infinite_width as observed
+from theory import infinite_width as predicted
+from theory.infinite_width.domains import Name
+from theory_on_trial import abstract, claim, code, ours
+from theory_on_trial.contract import Interval, UnitInterval
+from theory_on_trial.laws import Asymptotic
+
+X = np.array([1, -1, 0.5, 1, -0.5, 1, -1, 0.5])
+SERIES = X[:, None, None], 1.5 * X[:, None, None]
+"""One sample per step, y = 1.5 x."""
+LATER = slice(2, None)
+"""Steps before which all is of the first order in 1 / n, or hardly random."""
+RATE = 0.15
+SMALL = 1e-7
+"""By about how much features move where the first order of it is measured."""
+POINTS = np.random.default_rng(0).standard_normal((4, 3))
+VALUES = 0.5 + np.sin(POINTS[:, :1])
+UNITS = np.array([[0.7], [-1.3]])
+FEW = np.array([[1], [0.6]]), np.array([[1.5], [-1.2]])
+LINEAR = code("edwardjhu/TP4", "TP4MAML/meta/maml/model.py, MetaInfLin1LP", "b640ba72")
+
+Depth = Annotated[int, Interval(1, 3)]
+Wide = Annotated[int, Interval(1024, 2**16, why="below, powers of n mix, above, rounding is seen")]
+Start = Annotated[float, Interval(0.5, 1.5, why="below, no readout is stable, above, movement is lost in rounding")]
+Small = Annotated[float, Interval(0.02, 0.16, why="below, the bias is lost in rounding, above, steps overshoot")]
+Learnt = Annotated[float, Interval(1, 2, why="below, no readout is stable, above, it learns nothing by far")]
+Hidden = Annotated[float, Interval(-0.5, 0.5)]
+Some = Annotated[int, Interval(2, 2**10, why="as many weights are drawn, eight times")]
+From64 = Annotated[int, Interval(64, 512, why="smaller ones are not yet in the power law, larger ones take minutes")]
+EXPONENT = 0.002
+"""To how much an exponent is stated that is measured without sampling, whatever its size."""
+
+
+def slopes(generator, samples, widths, measure, power):
+    """Slopes of the logarithm of `measure`, of networks of n^power weights, in that of n.
+
+    Of such that grow there are so many at smaller widths that all root mean squares are over as many units. Networks of
+    one hidden layer are drawn with the same numbers at all widths: the units of a large one are those of several.
+    """
+    logs, seed = [], generator.integers(2**63)
+    for width in widths:
+        drawn, several = np.random.default_rng([seed, (power > 1) * width]), widths[-1] // width
+        found = [measure(drawn, count * several, width) for count in pieces(samples, widths[-1] ** power)]
+        squares = np.concatenate(found).reshape(samples, several) ** 2
+        logs.append(np.log(squares.mean(axis=1)) / 2)
+    return slope(logs, widths)
+
+
+def slope(logs, widths):
+    """The least-squares slope of logarithms, widths along the first axis, in that of n."""
+    centred = np.log(widths) - np.mean(np.log(widths))
+    return np.tensordot(centred / (centred @ centred), logs, 1)
+
+
+def pieces(count, weights):
+    """How many networks at a time stay in the caches."""
+    size = max(1, 2**16 // weights)
+    return [min(size, count - start) for start in range(0, count, size)]
+
+
+def one_step(scaling, error=0.25):
+    """How much the last hidden activations move in one step from a given error of the output."""
+
+    def measure(generator, nets, width):
+        network = observed.draw_network(generator, nets, width, *scaling, inputs=3)
+        return movement(network, stepped(network, POINTS[:1], error), POINTS[:1])
+
+    return measure
+
+
+def stepped(network, x, error):
+    """One step from that error of each output."""
+    return observed.sgd_step(network, x, np.full((1, 1), error))
+
+
+def movement(network, trained, x):
+    """Root mean square over inputs and units."""
+    change = observed.features(trained, x) - observed.features(network, x)
+    return np.sqrt(np.mean(change**2, axis=(1, 2)))
+
+
+def judged(trial, measure, widths, predict, wrong, margin=0.05, power=1, slack=0.0, most=400):
+    """The decision on an exponent, with the margin in units of the exponent."""
+    trial.mean(
+        sampler=lambda generator, samples: slopes(generator, samples, widths, measure, power),
+        predict=predict,
+        law=Asymptotic(),
+        slack=slack,
+        margin=margin,
+        scale=1.0,
+        controls=others(wrong, predict, margin),
+        first=40,
+        most=most,
+    )
+
+
+def others(wrong, predict, margin):
+    """Wrong exponents that are not the true one at this setting."""
+    return {name: value for name, value in wrong.items() if abs(value - predict) >= 2 * margin}
+
+
+def power_law(trial, of_width, widths, predict, wrong, rounding, **options):
+    """The decision on the exponent of a measure that is known at each width, to a relative rounding there."""
+    sizes = np.array([of_width(int(width)) for width in widths])
+    options = {"margin": EXPONENT, "controls": others(wrong, predict, EXPONENT)} | options
+    trial.order(sizes, widths, predict, rounding=rounding * sizes, **options)
+
+
+# -------------------------------------------------------------------------------------------- the linear limit
+
+
+def recursion(start=1.0, rate=RATE, sequential=False):
+    """f_t of the second moments, as one might get them wrong: in start, rate, or in the order of the updates."""
+    moments, found = start * np.eye(2), []
+    for x, y in zip(X, 1.5 * X, strict=True):
+        found.append(moments[0, 1] * x)
+        kappa = -rate * (found[-1] - y) * x
+        step = np.array([[1, kappa], [kappa, 1 + sequential * kappa**2]])
+        moments = step @ moments @ step.T
+    return np.array(found)
+
+
+@claim(
+    abstract("Using the Tensor Programs technique, we derive explicit formulas for such limits."),
+    kind="limit",
+    cases=[(0.15, 1024)],
+)
+def test_limit_recursion(
+    trial,
+    rate: Annotated[float, Interval(0.1, 0.16, why="below, kappa^2 is lost in the margin, above, f_7 nears zero")],
+    width: Annotated[int, Interval(256, 2**16, why="the order 1 / n^2 is neglected")],
+):
+    """For f = (1/n) v'w x, f_t -> b x with a, b, c <- second moments of (w + kappa v, v + kappa w); + beta_t / n."""
+    theory = predicted.finite_width(X, 1.5 * X, rate)
+    limit = predicted.limit_outputs(X, 1.5 * X, rate)
+    trial.require(np.all(abs(rate * (limit - 1.5 * X) * X) < 1), "rate must keep |kappa| below 1: steps overshoot")
+
+    def sampler(generator, nets):
+        drawn = (observed.shallow_network(generator, count, width, 0.0, rate) for count in pieces(nets, width))
+        return np.concatenate([observed.train(network, *SERIES)[1][LATER, :, 0, 0].T for network in drawn])
+
+    truth = (limit + theory.bias / width)[LATER]
+    wrong = {"v updated with the new w": recursion(rate=rate, sequential=True)[LATER]}
+    wrong |= {"variance 0.9": recursion(0.9, rate)[LATER], "10 % more rate": recursion(rate=1.1 * rate)[LATER]}
+    looks = {"first": 400, "most": 20_000}
+    trial.mean(sampler=sampler, predict=truth, law=Asymptotic(), margin=0.005 * abs(truth), controls=wrong, **looks)
+
+
+def moments(width, rate):
+    """At every t >= 2 n (E f_t - limit) and n E (f_t - limit)^2 of networks n units wide, by nodes of Gauss."""
+    network, chances = observed.reduced_nodes(width, 0.0, rate)
+    apart = observed.train(network, *SERIES)[1][:, :, 0, 0] - predicted.finite_width(X, 1.5 * X, rate).limit[:, None]
+    return width * apart[LATER] @ chances, width * apart[LATER] ** 2 @ chances
+
+
+def expanded(trial, rate, width, part):
+    """The decision on the first order in 1 / n of one of these moments, "bias" or "variance"."""
+    given = [(), ((1.0, 1.0, 1.0),), ((0.0, 1.0, 0.0),), ((2.0, 0.0, 2.0),)]
+    names = ("covariance 1", "only b random", "b not random")
+    truth, *wrong = (
+        np.asarray(getattr(predicted.finite_width(X, 1.5 * X, rate, *covariance), part))[LATER] for covariance in given
+    )
+    sizes = width * 2 ** np.arange(5)
+    values = [moments(int(n), rate)[("bias", "variance").index(part)] for n in sizes]
+    margin = 1e-3 * np.max(np.abs(truth))
+    trial.limit(values, sizes, truth, order=1, margin=margin, controls=dict(zip(names, wrong, strict=True)))
+
+
+@claim(ours("second order of the delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
+def test_finite_width_bias(trial, rate: Small, width: Wide = 1024):
+    """E f_t = limit + beta_t / n, beta_t = tr(H diag(2, 1, 2)) / 2, H the Hessian of f_t in the initial a, b, c."""
+    expanded(trial, rate, width, "bias")
+
+
+@claim(ours("delta method in the initial moments"), kind="limit", cases=[0.15, 0.1, 0.03])
+def test_limit_fluctuation(trial, rate: Small, width: Wide = 1024):
+    """sqrt(n) (f_t - limit) has variance J diag(2, 1, 2) J', J the gradient of f_t in the initial a, b, c."""
+    expanded(trial, rate, width, "variance")
+
+
+@claim(LINEAR, kind="identity", cases=[(300, 3, 2, 10), (40, 1, 1, 20), (6, 4, 2, 5)])
+def test_small_net(
+    trial,
+    width: Annotated[int, Interval(1, 2**20)],
+    inputs: Annotated[int, Interval(1, 16)],
+    outputs: Annotated[int, Interval(1, 16)],
+    steps: Annotated[int, Interval(1, 30, why="rounding grows from step to step")],
+):
+    """Units n from Omega, multiplier 1/n, rate eta n, follow at every step d + k units from R, R'R = Omega'Omega/n."""
+    ends = inputs + outputs
+    generator = trial.generator()
+    wide = observed.shallow_network(generator, 1, width, 0.0, 0.2 / ends, inputs, outputs)
+    into, out = wide.weights
+    omega = np.concatenate([into[0], out[0].T], axis=1)
+    x, y = generator.uniform(-1, 1, (steps, 1, inputs)), generator.uniform(-1, 1, (steps, 1, outputs))
+
+    def started(units):
+        weights = units[None, :, :inputs], units[None, :, inputs:].swapaxes(1, 2)
+        return observed.train(wide._replace(weights=weights, multipliers=(1.0, 1.0), rate=0.2 / ends), x, y)[1]
+
+    R = predicted.small_start(omega)
+    wrong = {"R = 1": started(np.eye(ends))} | ({"R' for R": started(R.T)} if width >= ends else {})
+    wrong["diagonal of the Gram matrix only"] = started(np.diag(np.linalg.norm(R, axis=0)))
+    value = observed.train(wide, x, y)[1]
+    trial.identity(value, started(R), ops=steps * (width + 10 * ends**2), scale=1.0, controls=wrong)
+
+
+# ------------------------------------------------------------------------------------------------- exponents
+
+
+@claim(
+    ours("recalled; measured in one step from a prescribed error"),
+    kind="rate",
+    cases=[(0.5, 1.0, 0.0), (1.0, 1.0, -1.0), (0.75, 1.0, -0.5), (0.5, 1.0, 1.0), (1.0, 2.0, 0.0)],
+)
+def test_width_exponent(trial, start: Start, learnt: Learnt, c: Annotated[float, Interval(-1, 1)], width: Some = 128):
+    """With one hidden layer features move by n^(-r), r = min(a + b, 2 a + c) + c: NTK 1/2, mean field 0, standard 3/2.
+
+    a + b of the readout is `start`, 2 a + c is `learnt`; a and b of the first layer are 0. The same units are put
+    together to networks of all widths, and the step is small.
+    """
+    scaling = by_readout(trial, np.zeros(1), start, learnt, c)
+    r = float(predicted.feature_exponent(*scaling))
+    wrong = {"without [l = 1]": 1 - r, "2 a + c only": -learnt - c, "1/2 for every r > 0": -0.5}
+    of_one_layer(trial, scaling, r, width, wrong)
+
+
+def of_one_layer(trial, scaling, r, width, wrong):
+    """The decision on the movement by n^(-r) in a small step of the same units, put together to four widths."""
+
+    def moved(n):
+        network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
+        step = stepped(network, POINTS[:1], SMALL * width**r)
+        return np.sqrt(np.mean(movement(network, step, POINTS[:1]) ** 2))
+
+    power_law(trial, moved, width * 2 ** np.arange(4), -r, wrong, 1e-14 / SMALL * 8**r, same_instance=True)
+
+
+def by_readout(trial, hidden, start, learnt, c):
+    """Exponents with these a of hidden layers, if stable, with a first step like later ones and beyond rounding."""
+    a = np.append(hidden, (learnt - c) / 2)
+    b = np.where(np.arange(len(a)) > 0, 0.5 - a, -a)
+    b[-1] = start - a[-1]
+    trial.require(predicted.stability(a, b, c), "all exponents together must be stable")
+    trial.require(start <= learnt, "start must be at most learnt, or later steps move features more than the first")
+    trial.require(predicted.feature_exponent(a, b, c) <= 2, "r must be at most 2: smaller steps are lost in rounding")
+    return a, b, c
+
+
+def of_two_layers(trial, first, second, start, learnt, c):
+    """Exponents of two hidden layers, r, and others that one might take for it."""
+    scaling = by_readout(trial, np.array([first, second]), start, learnt, c)
+    apart = abs(2 * first + 1 - 2 * second)
+    trial.require(apart == 0 or apart >= 1, "2 first + 1 and 2 second must be equal or 1 apart, or layers mix")
+    r = float(predicted.feature_exponent(*scaling))
+    last = start + c - 1 + 2 * second
+    return (
+        scaling,
+        r,
+        {"the last hidden layer for the least": -last, "without - 1": -r - 1, "1/2 for every r > 0": -0.5},
+    )
+
+
+@claim(
+    ours("recalled; measured in one step from a prescribed error, linear networks"),
+    kind="rate",
+    cases=[
+        (0.0, 0.5, 0.5, 1.0, 0.0),
+        (-0.5, 0.5, 1.0, 2.0, 0.0),
+        (-0.5, 0.0, 1.0, 1.0, 0.0),
+        (0.0, 0.0, 0.5, 1.0, 1.0),
+    ],
+)
+def test_width_exponent__deep(
+    trial, first: Hidden, second: Hidden, start: Start, learnt: Learnt, c: UnitInterval, width: Wide = 1024
+):
+    """With two hidden layers the one that moves features most decides r: NTK 1/2, and 0 where it is the first."""
+    scaling, r, wrong = of_two_layers(trial, first, second, start, learnt, c)
+
+    def moved(n):
+        (network, chances), x = observed.deep_nodes(n, *scaling), np.ones((1, 1))
+        step = stepped(network, x, 1e-4 * width**r)
+        change = observed.features(step, x) - observed.features(network, x)
+        return np.sqrt(chances @ np.sum(change**2, axis=(1, 2)) / n)
+
+    power_law(trial, moved, width * 4 ** np.arange(4), -r, wrong, 1e-10 * 64**r)
+
+
+@claim(
+    ours("recalled; measured in one step from a prescribed error"),
+    kind="rate",
+    tier="full",
+    cases=[
+        (0.0, 0.5, 0.5, 1.0, 0.0, 64),
+        (-0.5, 0.5, 1.0, 2.0, 0.0, 64),
+        (-0.5, 0.0, 1.0, 1.0, 0.0, 128),
+        (0.0, 0.0, 0.5, 1.0, 1.0, 128),
+        (-0.25, 0.25, 0.75, 1.0, 0.0, 128),
+    ],
+    coarse="an exponent is stated to 0.05, whatever its size",
+)
+def test_width_exponent__named(
+    trial, first: Hidden, second: Hidden, start: Start, learnt: Learnt, c: UnitInterval, width: From64
+):
+    """So it is of tanh networks, and of muP r is 0, of the standard parametrisation with c = 1 1/2, half-way 1/4."""
+    scaling, r, wrong = of_two_layers(trial, first, second, start, learnt, c)
+    judged(trial, one_step(scaling), [width, 2 * width, 4 * width], -r, wrong, power=2)
+
+
+Steps = Annotated[int, Interval(1, 32, why="longer runs take minutes")]
+Readout = Annotated[float, Interval(1, 2, why="below, the start is not small, above, rounding hides the first step")]
+From128 = Annotated[int, Interval(128, 2**13, why="of smaller networks the order 1 / n^2 is seen")]
+LATE = ours("the least of a + b and 2 a + c in r, recalled; the experiment and its order 1 / n are ours")
+
+
+def late_readout(trial, steps, readout, width):
+    """The decision on the exponent of the movement in so many steps, with what widths of this size add to it."""
+    trial.require(steps * width <= 2**13, "steps times width must be at most 2^13: more take minutes")
+    scaling, widths = (np.array([0.0, 0.5]), np.array([0.0, readout]), 0.0), width * 2 ** np.arange(3)
+
+    def measure(generator, nets, units):
+        network = observed.draw_network(generator, nets, units, *scaling, inputs=3)
+        batches = (np.broadcast_to(one, (steps, *one.shape)) for one in (POINTS, VALUES))
+        return movement(network, observed.train(network, *batches)[0], POINTS)
+
+    first, later = (
+        float(exponent(*scaling)) for exponent in (predicted.first_step_exponent, predicted.feature_exponent)
+    )
+    wrong = {"that of the first step": -first, "that of later steps, of infinite width": -later}
+    tilt, coarser = (added(trial, steps, readout, widths, nodes) if steps > 1 else 0.0 for nodes in (20, 16))
+    predict = tilt - (later if steps > 1 else first)
+    judged(trial, measure, widths.tolist(), predict, wrong, margin=0.005, slack=abs(tilt - coarser), most=4000)
+
+
+def added(trial, steps, readout, widths, nodes):
+    """What the start of the readout and the order 1 / n add to the slope, by so many nodes for each weight."""
+    late = predicted.late_movement(*predicted.normal_units(3, nodes), POINTS, VALUES[:, 0], steps)
+    order = (late.fed_back + late.drawn) / late.limit / widths
+    trial.require(abs(order[0]) <= 0.1, "width must keep the order 1 / n below a tenth: its square is neglected")
+    return float(slope((np.log(late.limit + late.start * widths ** (1 - 2 * readout)) + order) / 2, widths))
+
+
+@claim(LATE, kind="rate", cases=[1, 2, 16])
+def test_late_readout(trial, steps: Steps, readout: Readout = 1.0, width: From128 = 128):
+    """A readout that starts small and learns first: a = (0, 1/2), b = (0, 1) moves features n^(-3/2), then n^(-1).
+
+    To first order in 1 / n, which grows with the steps: kernels of moved features and of finitely many units.
+    """
+    late_readout(trial, steps, readout, width)
+
+
+@claim(LATE, kind="rate", tier="full", cases=[(8, 128), (32, 256)])
+def test_late_readout__long(trial, steps: Steps, width: From128, readout: Readout = 1.0):
+    """So it is of many steps, of which the order 1 / n makes the exponent seem nearer to zero."""
+    late_readout(trial, steps, readout, width)
+
+
+@claim(
+    ours("first order in moved features, second order of the delta method in the share of each kind of unit"),
+    kind="limit",
+    cases=[2, 5, 12],
+)
+def test_late_readout__order(
+    trial,
+    steps: Annotated[int, Interval(2, 16, why="later, the next orders are as large")],
+    share: Annotated[float, Interval(0.1, 0.9)] = 0.3,
+):
+    """Of units of two kinds, drawn at random, with a readout from zero: n times what the limit lacks of the square."""
+    from scipy.stats import binom
+
+    x, y = FEW
+    law = predicted.late_movement(UNITS, np.array([share, 1 - share]), x, y[:, 0], steps)
+
+    def excess(n):
+        count = np.arange(n + 1)  # of units of the first kind, which is all that networks differ in
+        into = np.where(np.arange(n) < count[:, None], *UNITS)[:, :, None]
+        network = observed.Network((into, np.zeros((n + 1, 1, n))), (1.0, n**-0.5), 1.0, "tanh")
+        moved = n * movement(network, observed.train(network, np.stack([x] * steps), np.stack([y] * steps))[0], x)
+        return n * (binom.pmf(count, n, share) @ moved**2 - law.limit)
+
+    sizes, truth = 16 * 2 ** np.arange(5), law.fed_back + law.drawn
+    wrong = {"kernels of infinitely many units": law.fed_back, "features that stand still": law.drawn}
+    margin = 0.002 * (abs(law.fed_back) + abs(law.drawn))
+    wrong = {name: one for name, one in wrong.items() if abs(one - truth) >= 3 * margin}
+    trial.limit([excess(int(n)) for n in sizes], sizes, truth, order=1, margin=margin, controls=wrong)
+
+
+@claim(
+    abstract(
+        "any parametrization in this space either admits feature learning or has an infinite-width training dynamics "
+        "given by kernel gradient descent, but not both"
+    ),
+    kind="rate",
+    cases=[(0.5, 0.15), (0.25, 0.15), (0.0, 0.15), (0.5, 0.1)],
+)
+def test_dichotomy(
+    trial,
+    s: Annotated[float, Interval(0, 0.5)],
+    rate: Annotated[float, Interval(0.05, 0.16, why="below, powers of n mix, above, steps overshoot")],
+    width: Annotated[int, Interval(4096, 8192, why="below, powers of n mix, and the largest is 2^40 times it")] = 4096,
+):
+    """Linear networks F_s leave the descent of their own initial kernel by n^(-2 s), where features move n^(-s)."""
+    trial.require(s in (0, 0.5) or 0.1 <= s <= 0.25, "s must be 0, 1/2 or in [0.1, 0.25], or powers of n mix")
+    ratio = 2 ** int(np.ceil(1 / s)) if s else 16  # the next order is n^-2s smaller
+    wrong = {"s for 2 s": -s, "-1 for every s": -1.0, "none": 0.0}
+    widths = [width * ratio**k for k in range(5)]
+    rounding = 1e-15 * widths[-1] ** (3 * s)  # of f, of which the departure is n^-2s; steps are seen through n^s
+    power_law(trial, lambda n: departure(n, s, rate), widths, -predicted.departure_exponent(s), wrong, rounding)
+
+
+def departure(width, s, rate):
+    """Root mean square, over steps and networks, of the trained output less that of kernel descent from the start."""
+    network, chances = observed.reduced_nodes(width, s, rate)
+    apart = observed.train(network, *SERIES)[1][:, :, 0, 0] - observed.kernel_descent(network, *SERIES)
+    return float(np.sqrt(np.mean(apart**2 @ chances)))
+
+
+@claim(ours("the recursion against kernel descent with a + c = 2"), kind="limit", cases=[0.15, 0.05])
+def test_dichotomy__feature_learning(trial, rate: Small, width: Wide = 4096):
+    """At s = 0 that departure tends to a constant: the recursion less descent with the kernel 2 x x'."""
+    full, kernel, half = (
+        predicted.limit_outputs(X, 1.5 * X, rate),
+        predicted.kernel_limit_outputs(X, 1.5 * X, rate),
+        predicted.kernel_limit_outputs(X, 1.5 * X, rate / 2),
+    )
+    constant, wrong = (float(np.sqrt(np.mean((full - one) ** 2))) for one in (kernel, half))
+    sizes = width * 2 ** np.arange(5)
+    values = [departure(int(n), 0.0, rate) for n in sizes]
+    controls = {"the kernel x x'": wrong, "0, as in the kernel regime": 0.0}
+    trial.limit(values, sizes, constant, order=1, margin=1e-3 * constant, controls=controls)
+
+
+NAMED = ours("recalled exponents and conditions; that neither standard nor NTK learns features is in the abstract")
+
+
+@claim(NAMED, kind="rate", cases=["NTK", "mean field", "muP", "standard"])
+def test_named_scalings__moved(trial, name: Name, width: Some = 128):
+    """With one hidden layer features of NTK and standard networks freeze, and those of mean field and muP do not."""
+    scaling = predicted.named_scaling(name)
+    r = float(predicted.feature_exponent(*scaling))
+    of_one_layer(trial, scaling, r, width, {"features learnt": 0.0, "as in NTK": -0.5})
+
+
+@claim(
+    ours("the readout's kernel, a mean over units, outgrows that of the layer below"),
+    kind="rate",
+    cases=[(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 0.5)],
+)
+def test_one_step(trial, c: Annotated[float, Interval(-1, 1)], a: UnitInterval, width: Wide = 1024):
+    """One step moves the output by n^(1 - 2 a - c): standard networks, a = 0 and b = 1/2, explode unless c = 1.
+
+    In the mean over networks of the same units, from an error so small that the step is of the first order.
+    """
+    scaling, grows = (np.array([0, a]), np.array([0, 0.5]), c), 1 - 2 * a - c
+
+    def changed(n):
+        network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
+        step = stepped(network, POINTS[:1], SMALL / width**grows)
+        return abs(np.mean(observed.outputs(step, POINTS[:1]) - observed.outputs(network, POINTS[:1])))
+
+    wrong = {"no growth": 0.0, "1/2, as of a sum of random terms": grows - 0.5, "without 2 a": 1 - c}
+    power_law(trial, changed, width * 2 ** np.arange(4), grows, wrong, 1e-14 / SMALL * 8**2, same_instance=True)
+
+
+@claim(
+    NAMED,
+    kind="identity",
+    cases=[("NTK", 1), ("NTK", 3), ("mean field", 1), ("muP", 1), ("muP", 4), ("standard", 1), ("standard", 2)],
+)
+def test_named_scalings(trial, name: Name, hidden: Annotated[int, Interval(1, 2**10)]):
+    """All are stable and learn: NTK with r = 1/2, standard with c = 1 with 3/2 or 1/2 if deep, muP and mean field 0.
+
+    With another start of any hidden layer none is stable.
+    """
+    trial.require(name != "mean field" or hidden == 1, "hidden must be 1 for mean field")
+    a, b, c = predicted.named_scaling(name, *[hidden][: hidden - 1])  # one is the default
+    r = {"NTK": 0.5, "standard": 1.5 if hidden == 1 else 0.5}.get(name, 0.0)
+    start = 0.5 if name in ("NTK", "standard") else 1.0
+    rate = {"standard": 1.0, "mean field": -1.0}.get(name, 0.0)
+    stable = predicted.stability(a, b, c).all() and predicted.is_nontrivial(a, b, c)
+    shaken = [predicted.stability(a, b + 0.25 * (np.arange(hidden + 1) == layer), c).all() for layer in range(hidden)]
+    said = np.array([r, r, 0.5 - start, rate, 1.0, 0.0])
+    exponents = predicted.feature_exponent(a, b, c), predicted.first_step_exponent(a, b, c)
+    found = np.array([*exponents, predicted.output_exponent(a, b), c, stable, np.sum(shaken)])
+    shift, other = np.array([1.0, 1, 0, 0, 0, 0]), np.array([0, 0, 0, 1 - 2 * rate, 0, 0])
+    wrong = {"without - 1 in r": said + shift, "another rate": said + other}
+    trial.identity(found, said, ops=8, scale=1.0, controls=wrong)
+
+
+@claim(
+    ours("w^l / n^theta moves by n^(-2 theta) as much; recalled"),
+    kind="identity",
+    cases=[("NTK", 2, 0.3), ("muP", 3, -1.0)],
+)
+def test_abc_symmetry(
+    trial,
+    name: Name,
+    hidden: Depth,
+    theta: Annotated[float, Interval(-4, 4, why="beyond, powers of the width leave the range of floats")],
+    width: Annotated[int, Interval(8, 2**10)] = 32,
+    steps: Annotated[int, Interval(1, 8, why="rounding grows from step to step")] = 5,
+):
+    """(a + theta, b - theta, c - 2 theta) on every layer leaves f unchanged at every step."""
+    trial.require(name != "mean field" or hidden == 1, "hidden must be 1 for mean field")
+    trial.require(abs(theta) >= 0.1 and steps >= 2, "theta must be .1 off zero, and steps 2, or any c does")
+    scaling = predicted.named_scaling(name, hidden)
+
+    def trained(a, b, c):
+        network = observed.draw_network(trial.generator(), 1, width, a, b, c, inputs=3)
+        return observed.train(network, *(np.broadcast_to(one, (steps, *one.shape)) for one in (POINTS, VALUES)))[1]
+
+    a, b, c = predicted.shifted(scaling, theta)
+    wrong = {"c - theta": trained(a, b, c + theta), "c a little larger": trained(a, b, c + 0.1)}
+    ops = 10 * width * hidden * steps
+    trial.identity(trained(a, b, c), trained(*scaling), ops=ops, scale=1.0, wrong_processes=wrong)
+
+
+@claim(
+    ours("central limit theorem, and the last condition of stability at r = 0"),
+    kind="rate",
+    cases=[(1.0, 0.0), (0.5, 0.0), (0.25, 0.5)],
+)
+def test_silent_start(
+    trial,
+    a: Annotated[float, Interval(-20, 20)],
+    b: Annotated[float, Interval(-20, 20)],
+    width: Annotated[int, Interval(1, 2**9)] = 64,
+):
+    """The output at initialisation is of the order n^(1/2 - a - b): n^(-1/2) in mean field, 1 in NTK.
+
+    Over the readout f^2 has the mean of its sum over a basis of readouts; units are the same at all widths.
+    """
+    scaling = np.array([0.0, a]), np.array([0.0, b]), 0.0
+    exponent = float(predicted.output_exponent(*scaling[:2]))
+
+    def size(n):
+        network = observed.draw_network(trial.generator("units"), 8 * width // n, n, *scaling, inputs=3)
+        basis = np.broadcast_to(float(n) ** -b * np.eye(n), (8 * width // n, n, n))
+        found = observed.outputs(network._replace(weights=(network.weights[0], basis)), POINTS[:1])
+        return np.sqrt(np.mean(np.sum(found**2, axis=2)))
+
+    wrong = {"- a - b": -a - b, "of order one": 0.0}
+    power_law(trial, size, width * 2 ** np.arange(4), exponent, wrong, 1e-13, same_instance=True)
+
+
+@claim(ours("enumeration of the recalled conditions"), kind="identity", cases=[(1, 4), (2, 4)])
+def test_conditions(trial, hidden: Annotated[int, Interval(1, 2)], parts: Annotated[int, Interval(4, 6)]):
+    """On a grid of exponents from -1 to 3/2 what is stable and learns features has a + b >= 1: f starts as n^(-1/2)."""
+    a, b, c = grid(hidden, parts)
+    holds, r = predicted.stability(a, b, c), predicted.feature_exponent(a, b, c)
+    learns = predicted.is_nontrivial(a, b, c)
+    moving = abs(r) < 1e-9
+
+    def counted(conditions):
+        stable = learns & holds[:, list(conditions)].all(axis=1)
+        return stable & moving, np.array([stable.sum(), (stable & moving).sum()])
+
+    (found, counts), (others, more) = counted(range(6)), counted(range(5))
+    trial.identity(enumerated(hidden, parts), counts, ops=0, controls={"without the last condition": more})
+    start = predicted.output_exponent(a, b)
+    wrong = {"without the last condition": start[others].max()}
+    trial.bound(start[found].max(), -0.5, found_by="all", ops=8, wrong_processes=wrong)
+
+
+def grid(hidden, parts):
+    """All a and c, b of the readout, the other layers' b as stability asks."""
+    axis = np.arange(-parts, 3 * parts // 2 + 1) / parts
+    *a, b, c = (one.ravel() for one in np.meshgrid(*[axis] * (hidden + 3), indexing="ij"))
+    inner = [-a[0], *(0.5 - one for one in a[1:-1])]
+    return np.stack(a, axis=1), np.stack([*inner, b], axis=1), c
+
+
+def enumerated(hidden, parts):
+    """How many are stable and learn, and how many learn features, in integers; the unit is a part of one."""
+    axis = range(-parts, 3 * parts // 2 + 1)
+    counts = np.zeros(2, int)
+    for first in axis:
+        for second in axis if hidden == 2 else [None]:
+            mover = 2 * first + parts if second is None else min(2 * first + parts, 2 * second)
+            for a in axis:
+                for c in axis:
+                    for b in axis:
+                        r = min(a + b, 2 * a + c) + c - parts + mover
+                        stable = 2 * (a + b) >= parts and r >= 0 and 2 * a + c >= parts and a + b + r >= parts
+                        if stable and (2 * a + c == parts or a + b + r == parts):
+                            counts += [1, r == 0]
+    return counts

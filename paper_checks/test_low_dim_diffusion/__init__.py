@@ -1,0 +1,11 @@
+"""Wang et al. 2024, "Diffusion Models Learn Low-Dimensional Distributions via Subspace Clustering", arXiv 2409.02426.
+
+The abstract was read, and no theorem: a review says what the theorems assume and how they are built. What is on trial
+are the abstract's statements with formulas derived here, and what the same derivations say beyond them. Standing apart:
+"the training loss" of the abstract is read for two networks, one that is told the cluster and one that is not.
+"""
+
+MOST_PROGRAMS = 40
+"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
+MOST_SECONDS = 6.0
+"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""

@@ -1,0 +1,537 @@
+"""The claims of the paper; what its letters mean stands in the package."""
+
+from math import factorial
+from typing import Annotated
+
+import numpy as np
+
+from sims import low_dim_diffusion as observed
+from sims.low_dim_diffusion.domains import Level
+from theory import low_dim_diffusion as predicted
+from theory_on_trial import abstract, claim, ours, paper
+from theory_on_trial.contract import Count, Interval, Natural
+from theory_on_trial.laws import Asymptotic, Bounded
+
+EQUIVALENCE = abstract(
+    "optimizing the training loss of diffusion models is equivalent to solving the canonical subspace clustering "
+    "problem over the training samples"
+)
+REVIEW = paper(
+    "the theorem on clustering, as a public review words it; its probability, as recalled, is empty at N_k = d",
+    says="N_k >= d samples of each subspace are enough for the clustering to recover all of them",
+)
+Dims = tuple[Annotated[int, Interval(1, 2, why="nodes for each latent are multiplied")], ...]
+"""d_1, ..., d_K."""
+Several = Annotated[int, Interval(2, 128, why="as many nodes stand around each point")]
+Angle = Annotated[float, Interval(20, 40, why="in degrees; other lines are nearly one, or nearly orthogonal")]
+Groups = Annotated[int, Interval(2, 8, why="all partitions are tried")]
+Extra = Annotated[int, Interval(0, 1)]
+Flat = Annotated[int, Interval(2, 256, why="thousands of matrices of that size are decomposed")]
+
+
+def random_bases(generator, ambient, dims):
+    """Bases of independent random subspaces."""
+    return [np.linalg.qr(generator.standard_normal((ambient, dim)))[0] for dim in dims]
+
+
+def rising_weights(dims):
+    """Weights in the ratio 1 : 2 : ... : K."""
+    return np.arange(1, len(dims) + 1) / (len(dims) * (len(dims) + 1) / 2)
+
+
+def told_apart(predict, margin, wrong):
+    """Those of some wrong predictions that the margin can tell from the true one at these settings."""
+    return {name: one for name, one in wrong.items() if np.any(np.abs(one - predict) > 2.5 * np.asarray(margin))}
+
+
+def require_visible(trial, signal, noise, low=0.01, high=100.0):
+    """The noise must leave something to be told, and something to be asked."""
+    trial.require(low <= noise / signal <= high, f"noise must be {low:g} to {high:g} times signal")
+
+
+def two_lines(angle):
+    """Twelve points without noise on two lines at plus and minus an angle."""
+    amplitudes = np.array([[-1.8, -1, -0.3, 0.4, 0.9, 1.6], [-1.5, -0.8, -0.2, 0.6, 1.2, 2]])
+    return on_lines(angle, amplitudes)
+
+
+def on_lines(angle, amplitudes):
+    """Points on two lines at plus and minus an angle, by their distances from zero."""
+    directions = [(np.cos(np.radians(angle)), sign * np.sin(np.radians(angle))) for sign in (1, -1)]
+    return np.concatenate([np.outer(a, direction) for a, direction in zip(amplitudes, directions, strict=True)])
+
+
+# ------------------------------------------------------------------------------------------- the denoiser and its loss
+
+
+def mixture(trial, dims, signal, noise):
+    """A mixture of random subspaces, thirty points x_t of each, and what wrong weights would make of them."""
+    trial.require(2 <= len(dims) <= 4, "dims must be those of 2 to 4 subspaces")
+    require_visible(trial, signal, noise, 0.5, 10.0)
+    generator = trial.generator("mixture")
+    bases, weights = random_bases(generator, 6, dims), rising_weights(dims)
+    clean = np.concatenate([generator.standard_normal((30, basis.shape[1])) @ basis.T for basis in bases])
+    x = signal * clean + noise * generator.standard_normal(clean.shape)
+    projections = np.array([x @ basis @ basis.T for basis in bases])
+    squares = np.sum(projections**2, axis=2)
+
+    def weighted(phi, power=0.5, prior=weights):
+        evidence = phi * squares - power * np.log1p((signal / noise) ** 2) * np.array(dims)[:, None]
+        chances = prior[:, None] * np.exp(evidence - evidence.max(axis=0))
+        return predicted.shrinkage(signal, noise) * np.einsum("kp,kpn->pn", chances / chances.sum(axis=0), projections)
+
+    phi = (signal / noise) ** 2 / (signal**2 + noise**2) / 2
+    wrong = {"phi = s^2 / (2 gamma^4)": weighted((signal / noise**2) ** 2 / 2)}
+    wrong["pi left out"] = weighted(phi, prior=np.ones(len(dims)))
+    if len(set(dims)) > 1:
+        wrong["without (1 + s^2 / gamma^2)^(-d / 2)"] = weighted(phi, 0.0)
+    return x, (bases, weights, signal, noise), wrong
+
+
+MIXTURES = [((1, 2, 2), 1.0, 0.7), ((2, 2), 0.5, 0.5), ((1, 2), 2.0, 5.0)]
+
+
+@claim(
+    ours("Gaussian posteriors weighted by Bayes' rule; recalled for equal d and pi"), kind="identity", cases=MIXTURES
+)
+def test_posterior_mean(trial, dims: Dims, signal: Level, noise: Level):
+    """E[x0 | x_t] = c sum w_k P_k x_t, w_k ~ pi_k (1 + s^2/gamma^2)^(-d_k/2) exp(phi |U_k'x_t|^2), the soft one."""
+    x, law, wrong = mixture(trial, dims, signal, noise)
+    mean, _ = observed.posterior_moments(x, *law)
+    trial.identity(mean, predicted.posterior_mean(x, *law), ops=1000, controls=wrong)
+
+
+@claim(ours("law of total variance over the subspaces, given x_t"), kind="identity", cases=MIXTURES)
+def test_posterior_mean__variance(trial, dims: Dims, signal: Level, noise: Level):
+    """Var(x0 | x_t) = gamma^2 / (s^2 + gamma^2) sum w_k d_k + c^2 (sum w_k |P_k x_t|^2 - |sum w_k P_k x_t|^2)."""
+    x, law, _ = mixture(trial, dims, signal, noise)
+    _, variance = observed.posterior_moments(x, *law)
+    predict = predicted.posterior_variance(x, *law)
+    length = np.sum(predicted.posterior_mean(x, *law) ** 2, axis=1)
+    wrong = {"|sum w P x|^2 not subtracted": predict + length}
+    wrong["the mean dimension"] = predict + (np.mean(dims) - max(dims)) * (noise / np.hypot(signal, noise)) ** 2
+    if len(set(dims)) == 1:
+        del wrong["the mean dimension"]
+    trial.identity(variance, predict, ops=1000, scale=np.max(predict + length), controls=wrong)
+
+
+def written_out(points, projected, dims, signal, noise):
+    """Losses with wrong constants, for mean squares of points and of their projections."""
+    c, total = predicted.shrinkage(signal, noise), np.mean(np.sum(points**2, axis=1))
+    return {
+        "2 c s for B": total - 2 * c * signal * projected + (c * noise) ** 2 * dims,
+        "1 / s for c": total - projected + (noise / signal) ** 2 * dims,
+    }
+
+
+@claim(ours("expectation of a square"), kind="identity", cases=[(5, 2, 0.7), (8, 3, 0.2), (3, 1, 5.0), (2, 2, 0.01)])
+def test_loss_is_pca(trial, ambient: Several, dim: Count, noise: Level, signal: Level = 1.0):
+    """One subspace: E|D - x|^2 = |x|^2 - B |U'x|^2 + c^2 gamma^2 d, B > 0 at every noise level: PCA, uncentred."""
+    trial.require(dim <= ambient, "dim must be at most ambient")
+    require_visible(trial, signal, noise)
+    generator = trial.generator("points")
+    points, (basis,) = 1 + generator.standard_normal((20, ambient)), random_bases(generator, ambient, [dim])
+    loss = observed.denoising_loss(points, [basis], np.ones(1), signal, noise, *observed.cubature(ambient))
+    projected = np.mean(np.sum((points @ basis) ** 2, axis=1))
+    trial.identity(
+        loss,
+        predicted.clustering_loss(points, [basis], signal, noise),
+        ops=200 * ambient,
+        scale=np.mean(np.sum(points**2, axis=1)),
+        controls=written_out(points, projected, dim, signal, noise),
+    )
+
+
+@claim(ours("B > 0, and Eckart and Young"), kind="optimality", cases=[(5, 1), (3, 2)])
+def test_loss_is_pca__minimiser(
+    trial,
+    ambient: Annotated[int, Interval(2, 6, why="derivatives in n d entries are numerical")],
+    dim: Count,
+    signal: Annotated[float, Interval(0.2, 5)] = 1.0,
+):
+    """Averaged over noise levels, the least loss is that of the leading right singular vectors, mean included."""
+    trial.require(dim < ambient, "dim must be below ambient")
+    generator, levels = trial.generator("points"), (np.array([0.3, 2.0]), np.array([0.6, 0.4]))
+    points = generator.standard_normal((40, ambient)) * ([1.0] * (ambient - 1) + [0.1])
+    points[:, -1] += 2 - points[:, -1].mean()  # the mean lies on the weakest axis
+    found = sorted(observed.best_subspace(generator, points, dim, signal, *levels)[1] for _ in range(3))
+    predict = predicted.least_loss(points, dim, signal, *levels)
+    centred = np.linalg.svd(points - points.mean(axis=0))[2][:dim].T
+    each = [predicted.clustering_loss(points, [centred], signal, noise) for noise in levels[0]]
+    wrong = {"centred PCA": np.dot(levels[1], each)}
+    if dim > 1:
+        wrong["one direction fewer"] = predicted.least_loss(points, dim - 1, signal, *levels)
+    error = found[1] - found[0] + 1e-9 * predict
+    trial.value(found[0], predict, error=error, margin=1e-6 * predict, controls=wrong)
+
+
+@claim(
+    EQUIVALENCE,
+    kind="identity",
+    cases=[(2, (1, 1), 0.7), (6, (2, 2, 2), 0.3), (5, (1, 2), 2.0), (2, (2, 1), 0.02), (2, (2, 2), 1.0)],
+)
+def test_loss_is_clustering(trial, ambient: Several, dims: Dims, noise: Level, signal: Level = 1.0):
+    """Told the cluster by x0, the loss is mean|x|^2 - B mean max_k |U_k'x|^2 + c^2 gamma^2 d: that of K subspaces."""
+    trial.require(2 <= len(dims) <= 8, "dims must be those of 2 to 8 subspaces")
+    require_visible(trial, signal, noise)
+    generator = trial.generator("points")
+    points, bases = generator.standard_normal((12, ambient)), random_bases(generator, ambient, dims)
+    squares = np.array([np.sum((points @ basis) ** 2, axis=1) for basis in bases])
+    mean_dim = np.mean(np.array(dims)[squares.argmax(axis=0)])
+    predict = predicted.clustering_loss(points, bases, signal, noise)
+    of_all = [predicted.clustering_loss(points, [basis], signal, noise) for basis in bases]
+    wrong = {"clusters drawn, not chosen": np.mean(of_all)} if min(dims) < ambient else {}
+    wrong |= written_out(points, squares.max(axis=0).mean(), mean_dim, signal, noise)
+    nodes = observed.gauss_hermite(2, 40) if ambient == 2 else observed.cubature(ambient)
+    given = points, bases, rising_weights(dims), signal, noise, *nodes
+    loss, noisy = (observed.denoising_loss(*given, rule) for rule in ("clean", "noisy"))
+    # Where no node moves a point to another cluster, this is no other process.
+    processes = {"argmax at x_t": noisy} if abs(noisy - loss) > 1e-3 * loss else {}
+    rounding = {"ops": 200 * ambient, "scale": np.mean(np.sum(points**2, axis=1))}
+    trial.identity(loss, predict, controls=wrong, wrong_processes=processes, **rounding)
+
+
+# -------------------------------------------------------------------------------------- not being told the cluster
+
+
+def wrong_price(trial, dim, subspaces, signal, noise):
+    """The loss with c^2 E sum_k (1 - max w) |P_k x_t|^2 for the price, from draws of |P_k x_t|^2."""
+    squares = noise**2 * trial.generator("squares").chisquare(dim, (40_000, subspaces))
+    squares[:, 0] *= 1 + (signal / noise) ** 2
+    evidence = squares * (signal / noise) ** 2 / (signal**2 + noise**2) / 2
+    largest = 1 / np.exp(evidence - evidence.max(axis=1, keepdims=True)).sum(axis=1)
+    price = predicted.shrinkage(signal, noise) ** 2 * np.mean((1 - largest) * squares.sum(axis=1))
+    return predicted.genie_loss(dim, signal, noise) + price
+
+
+PRICE = ours("law of total variance; the least mean square error is that of the posterior mean")
+Few = Annotated[int, Interval(1, 16, why="hundreds of thousands of points are drawn")]
+
+
+ORDERS = {1: (60, 50), 2: (60, 50), 3: (22, 18), 4: (14, 12)}
+
+
+@claim(PRICE, kind="identity", cases=[(0.5, 1, 2, 1.0), (3.0, 2, 2, 2.0), (1.0, 1, 3, 1.0), (3.0, 2, 1, 1.0)])
+def test_price_of_assignment(
+    trial,
+    noise: Level,
+    dim: Annotated[int, Interval(1, 4, why="nodes for each dimension are multiplied")],
+    subspaces: Annotated[int, Interval(1, 4, why="nodes for each dimension are multiplied")],
+    signal: Level,
+):
+    """Orthogonal subspaces: MMSE = d gamma^2 / (s^2 + gamma^2) + c^2 E sum w_k (1 - w_k) |P_k x_t|^2.
+
+    Told the cluster by x0, a denoiser has the first term alone, which no function of x_t attains.
+    """
+    from scipy.special import roots_genlaguerre
+
+    ambient = dim * subspaces
+    trial.require(ambient <= 4, "dim times subspaces must be at most 4")
+    require_visible(trial, signal, noise, 0.5, 10.0)
+    bases = [np.eye(ambient)[:, dim * k : dim * (k + 1)] for k in range(subspaces)]
+
+    def losses(order, *rules):  # of a point on the first axis, which rotations within its subspace make of any
+        squares, weights = roots_genlaguerre(order, dim / 2 - 1)
+        points = np.outer(np.sqrt(2 * squares), np.eye(ambient)[0])
+        given = points, bases, np.full(subspaces, 1 / subspaces), signal, noise, *observed.gauss_hermite(ambient, order)
+        return np.array([observed.denoising_loss(*given, rule, weights / weights.sum()) for rule in rules])
+
+    found, rough = (losses(order, "clean", "soft") for order in ORDERS[ambient])
+    predict = np.array([predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)])
+    wrong, processes = {"gamma^2 / s^2": predict * [1 + (noise / signal) ** 2, 1]}, {}
+    if subspaces > 1:
+        wrong["soft = told"] = np.full(2, predict[0])
+        wrong["1 - max w for w_k (1 - w_k)"] = np.array([predict[0], wrong_price(trial, dim, subspaces, signal, noise)])
+        processes = {"argmax at x_t": np.append(rough[0], losses(ORDERS[ambient][1], "noisy"))}
+    error = np.abs(found - rough) + 1e-9 * predict
+    options = {"controls": told_apart(predict, 1e-4 * predict, wrong), "wrong_processes": processes}
+    trial.value(found, predict, error=error, margin=1e-4 * predict, **options)
+
+
+@claim(PRICE, kind="identity", tier="full", cases=[(0.2, 2, 3), (1.0, 3, 4), (0.5, 2, 3), (2.0, 2, 3), (0.7, 3, 5)])
+def test_price_of_assignment__sampled(trial, noise: Level, dim: Few, subspaces: Few, signal: Level = 1.0):
+    """The same of drawn points, at more noise levels, dimensions and numbers of subspaces."""
+    require_visible(trial, signal, noise)
+    losses = np.array([predicted.genie_loss(dim, signal, noise), predicted.mmse(dim, subspaces, signal, noise)])
+    trial.require(losses[0] < 0.95 * losses[1], "not being told the cluster must cost 5 % of the loss, to be noticed")
+    ambient = dim * subspaces + 2
+    rotation = random_bases(trial.generator("rotation"), ambient, [ambient])[0]
+    bases = [rotation[:, dim * k : dim * (k + 1)] for k in range(subspaces)]
+
+    def sampled(*rules):
+        return lambda generator, n: observed.sampled_losses(generator, n, bases, signal, noise, rules)
+
+    wrong = {
+        "soft = told": np.full(2, losses[0]),
+        "1 - max w for w_k (1 - w_k)": np.array([losses[0], wrong_price(trial, dim, subspaces, signal, noise)]),
+        "gamma^2 / s^2": losses * [1 + (noise / signal) ** 2, 1],
+    }
+    trial.mean(
+        sampler=sampled("clean", "soft"),
+        predict=losses,
+        law=Asymptotic(),
+        margin=0.01 * losses,
+        controls=told_apart(losses, 0.01 * losses, wrong),
+        wrong_processes={"argmax at x_t": sampled("clean", "noisy")},
+        first=50_000,
+        most=1_200_000,
+    )
+
+
+@claim(
+    ours("the network that is not told the cluster is read into the abstract's sentence, and trained on twelve points"),
+    kind="optimality",
+    cases=[1.0, 0.5],
+    as_printed=EQUIVALENCE,
+)
+def test_soft_is_not_clustering(trial, noise: Annotated[float, Interval(0.5, 2)], angle: Angle = 30.0):
+    """Twelve points on two lines at +-30 degrees: the soft loss has its minimum elsewhere, at gamma = 1 by 2 degrees.
+
+    K subspaces have theirs there, and there alone. The minimum is predicted from x_t alone, by Stein's lemma.
+    """
+    points, start = two_lines(angle), (angle, -angle)
+    found, predict = observed.best_angles(points, start, noise, 40)[0], predicted.soft_angles(points, start, noise, 40)
+    rough = observed.best_angles(points, tuple(found), noise, 28)[0]
+    less = predicted.soft_angles(points, tuple(predict), noise, 28)
+    trial.value(
+        found,
+        predict,
+        error=np.abs(found - rough) + 1e-4,
+        slack=np.max(np.abs(predict - less)),
+        margin=0.05,
+        controls={"that of clustering": np.array(start)},
+        as_printed=np.array(start),
+    )
+
+
+@claim(ours("Stein's lemma, with the variance as a divergence"), kind="identity", cases=[(1.0, 1.5), (2.0, 2.0)])
+def test_soft_is_not_clustering__implicit(trial, signal: Level, noise: Level):
+    """The soft loss of given points is E[|D|^2 - 2 D . x_t / s + 2 Var(x0 | x_t)] + mean|x0|^2, a loss of x_t alone."""
+    require_visible(trial, signal, noise, 1.0, 10.0)
+    generator = trial.generator("points")
+    points, weights = generator.standard_normal((5, 2)), np.array([0.3, 0.7])
+    given = points, random_bases(generator, 2, [1, 1]), weights, signal, noise
+    rules = [observed.gauss_hermite(2, order) for order in (60, 40)]
+    loss, rough = (observed.denoising_loss(*given, *nodes) for nodes in rules)
+    predict, less = (predicted.implicit_loss(*given, *nodes) for nodes in rules)
+    x = signal * points[:, None] + noise * rules[0][0]
+    variance = predicted.posterior_variance(x.reshape(-1, 2), *given[1:]).reshape(len(points), -1) @ rules[0][1]
+    trial.value(
+        loss,
+        predict,
+        error=abs(loss - rough) + 1e-12,
+        slack=abs(predict - less),
+        margin=1e-3 * predict,
+        controls={"the variance once": predict - variance.mean(), "no variance": predict - 2 * variance.mean()},
+    )
+
+
+@claim(ours("no noise moves a point to the other line"), kind="optimality", cases=[0.02, 0.01])
+def test_soft_is_not_clustering__limit(trial, noise: Annotated[float, Interval(0.01, 0.02)], angle: Angle = 30.0):
+    """As gamma vanishes, the soft loss of those points has its minimum where K subspaces have theirs."""
+    points, start = two_lines(angle), np.array([angle, -angle])
+    found = observed.best_angles(points, (angle + 1, -angle - 2), noise, 24)[0]
+    wrong = {"as at gamma = 1": predicted.soft_angles(points, tuple(start), 1.0, 24)}
+    trial.value(found, start, error=1e-4, margin=0.01, controls=wrong)
+
+
+@claim(ours("the soft denoiser is the posterior mean, which no other beats"), kind="optimality", cases=[1.0, 2.0])
+def test_soft_is_not_clustering__population(trial, noise: Annotated[float, Interval(0.7, 2)], angle: Angle = 30.0):
+    """Over Gaussian amplitudes on the two lines, the soft loss has its minimum at the lines themselves."""
+    nodes, weights = observed.gauss_hermite(1, 24)
+    points, start = on_lines(angle, [nodes[:, 0]] * 2), np.array([angle, -angle])
+    chances = np.tile(weights / 2, 2)
+    found = observed.best_angles(points, (angle + 4, 7 - angle), noise, 32, chances)[0]
+    rough = observed.best_angles(points, tuple(found), noise, 24, chances)[0]
+    wrong = {"biased as by twelve points": predicted.soft_angles(two_lines(angle), tuple(start), noise, 24)}
+    trial.value(found, start, error=np.abs(found - rough) + 1e-3, margin=0.05, controls=wrong)
+
+
+# -------------------------------------------------------------------------------------------------- how many samples
+
+
+def completions(trial, ambient, dim, samples):
+    """What E D^2 is, and is not."""
+    trial.require(samples < dim < ambient, "samples must be below dim, and dim below ambient")
+    predict = predicted.random_completion(ambient, dim, samples)
+    wrong = {
+        "the worst case": predicted.worst_completion(ambient, dim, samples),
+        "2 (d - N)(n - d) / n": predict * (ambient - samples) / ambient,
+        "sines counted once": predict / 2,
+    }
+    return predict, {"margin": 0.01 * predict, "controls": told_apart(predict, 0.01 * predict, wrong)}
+
+
+@claim(
+    ours("mean of a random projection; the abstract says that the number of samples is linear in d"),
+    kind="distribution",
+    cases=[(20, 6, 1), (20, 6, 3), (20, 6, 5), (12, 5, 0)],
+)
+def test_random_completion(trial, ambient: Flat, dim: Count, samples: Natural):
+    """With N < d samples and no noise, E D^2 = 2 (d - N)(n - d) / (n - N) where the rest is random."""
+    predict, options = completions(trial, ambient, dim, samples)
+    trial.mean(
+        sampler=lambda generator, n: observed.completion_errors(generator, n, ambient, dim, samples),
+        predict=predict,
+        law=Bounded(0, predicted.worst_completion(ambient, dim, samples) + 1e-9),
+        first=1000,
+        most=1_000_000,
+        **options,
+    )
+
+
+@claim(ours("gradient ascent turns with its random start and its samples"), kind="distribution", cases=[(12, 4, 2)])
+def test_random_completion__training(
+    trial, ambient: Annotated[int, Interval(2, 32, why="thousands of runs are trained")], dim: Count, samples: Natural
+):
+    """So it is after training by gradient ascent from a random start."""
+    predict, options = completions(trial, ambient, dim, samples)
+    trial.mean(
+        sampler=lambda generator, n: observed.trained_errors(generator, n, ambient, dim, samples),
+        predict=predict,
+        # A run that is still on its way may be farther off than any completion, but no farther than two subspaces.
+        law=Bounded(0, predicted.worst_completion(ambient, dim, 0) + 1e-9),
+        first=1000,
+        most=1_000_000,
+        **options,
+    )
+
+
+@claim(ours("both subspaces share the samples, and R^n has n dimensions"), kind="bound", cases=[(20, 6, 1), (7, 5, 2)])
+def test_random_completion__worst(trial, ambient: Flat, dim: Count, samples: Natural, draws: Count = 200):
+    """D^2 <= 2 min(d - N, n - d), which a completion away from the true subspace attains."""
+    trial.require(samples < dim < ambient, "samples must be below dim, and dim below ambient")
+    trial.require(draws * ambient * dim <= 10**7, "draws must be at most 10^7 / (n d)")
+    axes, away = np.eye(ambient), min(dim - samples, ambient - dim)
+    true, learned = axes[:, :dim], axes[:, [*range(dim - away), *range(dim, dim + away)]]
+    attained = np.sum((true @ true.T - learned @ learned.T) ** 2)
+    errors = observed.completion_errors(trial.generator("runs"), draws, ambient, dim, samples)
+    bound = np.full(draws + 1, predicted.worst_completion(ambient, dim, samples))
+    wrong = {"min(d - N, n - d)": bound / 2, "less by a tenth": 0.9 * bound}
+    trial.bound(
+        np.append(errors, attained), bound, found_by="draws", independent=draws, ops=100 * ambient, controls=wrong
+    )
+
+
+@claim(
+    ours("first-order perturbation and the mean of an inverse Wishart matrix"),
+    kind="limit",
+    cases=[(20, 4, 16, 0.01, 1.0), (12, 3, 20, 0.01, 2.0)],
+)
+def test_noise_law(
+    trial,
+    ambient: Flat,
+    dim: Count,
+    samples: Annotated[int, Interval(11, 256, why="thousands of matrices of that size are decomposed")],
+    noise: Annotated[float, Interval(1e-6, 0.1, why="rounding below, the next order in delta^2 above")],
+    decay: Annotated[float, Interval(1, 4)] = 1.0,
+):
+    """PCA of N noisy samples has E D^2 = 2 delta^2 (n - d) tr Lambda^-1 / (N - d - 1) to first order in delta^2."""
+    trial.require(dim < ambient and dim + 8 <= samples, "dim must be below ambient, and 8 below samples")
+    spectrum = decay ** -np.arange(float(dim))
+    small = noise**2 * (ambient + samples) <= 0.005 * (samples - dim - 1) * spectrum[-1]
+    trial.require(small, "noise must be small beside the least variance of the latents")
+    predict = predicted.noise_law(ambient, spectrum, samples, noise) / noise**2
+    factors = {"d / N": samples, "d / (N - d)": samples - dim, "d / (N - d + 1)": samples - dim + 1}
+    wrong = {name: predict * (samples - dim - 1) / one for name, one in factors.items()}
+    wrong |= {"sines counted once": predict / 2, "the mean variance": 2 * (ambient - dim) * dim / spectrum.mean()}
+    wrong["the mean variance"] /= samples - dim - 1
+    trial.mean(
+        sampler=lambda g, n: observed.steadied_errors(g, n, ambient, spectrum, samples, noise) / noise**2,
+        predict=predict,
+        law=Asymptotic(),
+        margin=0.01 * predict,
+        controls=told_apart(predict, 0.01 * predict, wrong),
+        first=3000,
+        most=200_000,
+    )
+
+
+@claim(
+    ours("the least singular value of a Gaussian matrix near zero, after Edelman"),
+    kind="limit",
+    cases=[(1, 0), (1, 1), (2, 0), (2, 1)],
+)
+def test_threshold_tail__exact(
+    trial, dim: Annotated[int, Interval(1, 2, why="the law of the trace is integrated")], extra: Extra
+):
+    """One row or two: t^((m + 1) / 2) P(tr (AA')^-1 > t) tends to sqrt 2 G for N = d, and to d / 2 for N = d + 1."""
+    power, limit = predicted.tail_exponent(extra), predicted.tail_constant(dim, extra)
+    thresholds = np.array([1e10, 1e12])
+    found = [observed.trace_tail(dim, dim + extra, one) * one**power for one in thresholds]
+    other = predicted.tail_constant(dim + 1, extra)
+    trial.limit(found, thresholds, limit, remainder=thresholds[-1] ** -0.5, margin=1e-5, controls={"of d + 1": other})
+
+
+@claim(
+    ours("the least singular value of a Gaussian matrix near zero, after Edelman"),
+    kind="distribution",
+    tier="full",
+    cases=[(4, 0), (4, 1), (2, 0), (1, 1)],
+)
+def test_threshold_tail(
+    trial,
+    dim: Annotated[int, Interval(1, 5, why="rarer events want more draws")],
+    extra: Extra,
+    reach: Annotated[float, Interval(6, 12, why="rarer events want more draws")] = 6.25,
+):
+    """P(tau > t) ~ C t^(-(m + 1) / 2), tau = tr (AA')^-1, N = d + m: no mean for m = 0, 1; C = sqrt 2 G, and d / 2.
+
+    G = Gamma((d + 1) / 2) / Gamma(d / 2). t = 100 at d = 4.
+    """
+    threshold, power = reach * max(dim, 2) ** 2, predicted.tail_exponent(extra)
+    predict = predicted.tail_constant(dim, extra) * threshold**-power
+    margin = (0.04 if extra else 0.015) * predict
+    wrong = {"exponents exchanged": predict * threshold ** (power - predicted.tail_exponent(1 - extra))}
+    wrong |= {"(d + 1) / 2": (dim + 1) / 2 / threshold} if extra else {"sqrt(d)": (dim / threshold) ** 0.5}
+    trial.probability(
+        sampler=lambda g, n: (observed.inverse_traces(g, n, dim, dim + extra) > threshold).astype(float),
+        predict=predict,
+        margin=margin,
+        controls=told_apart(predict, margin, wrong),
+        first=50_000,
+        most=4_000_000,
+    )
+
+
+def fitting_partitions(trial, samples, dim, subspaces, ambient):
+    """How many partitions of samples of random subspaces have residual 0: counted, and as predicted."""
+    trial.require(dim < ambient, "dim must be below ambient")
+    trial.require(samples * subspaces <= 12, "samples must be at most 12 in all")
+    trial.require(subspaces ** (samples * subspaces) <= 10**5, "samples must have at most 10^5 labellings")
+    generator = trial.generator("samples")
+    bases = random_bases(generator, ambient, [dim] * subspaces)
+    points = np.concatenate([generator.standard_normal((samples, dim)) @ basis.T for basis in bases])
+    found, _ = observed.fitting_partitions(points, dim, subspaces)
+    return found, predicted.perfect_partitions(dim, samples, subspaces)
+
+
+@claim(
+    ours("any d points lie on a subspace of dimension d"),
+    kind="identity",
+    cases=[(2, 2), (3, 2), (2, 3)],
+    as_printed=REVIEW,
+)
+def test_uniqueness(
+    trial, dim: Annotated[int, Interval(2, 6)], subspaces: Groups, ambient: Annotated[int, Interval(3, 64)] = 8
+):
+    """K >= 2 and N = d >= 2: (K d)! / ((d!)^K K!) partitions of the samples have residual 0."""
+    found, predict = fitting_partitions(trial, dim, dim, subspaces, ambient)
+    wrong = {"labels told apart": factorial(subspaces) * predict, "N = d is enough": 1}
+    trial.identity(found, predict, ops=0, controls=wrong, as_printed=1)
+
+
+@claim(
+    ours("a subspace through d + 1 random points of two others does not exist"),
+    kind="identity",
+    cases=[(3, 2, 2), (4, 2, 2), (4, 3, 2), (6, 1, 2), (3, 2, 3), (1, 1, 3)],
+)
+def test_uniqueness__enough(
+    trial, samples: Count, dim: Count, subspaces: Groups, ambient: Annotated[int, Interval(2, 64)] = 8
+):
+    """K >= 2 and N > d, or d = 1: the partition is the only one with residual 0."""
+    trial.require(samples > dim or samples == dim == 1, "samples must exceed dim, or both be 1")
+    found, predict = fitting_partitions(trial, samples, dim, subspaces, ambient)
+    every = factorial(samples * subspaces) // (factorial(samples) ** subspaces * factorial(subspaces))
+    wrong = {"labels told apart": factorial(subspaces), "two": 2} | ({"any partition": every} if every > 1 else {})
+    trial.identity(found, predict, ops=0, controls=wrong)

@@ -1,0 +1,406 @@
+"""The claims of the paper; what its letters mean stands in the package."""
+
+from bisect import bisect_left
+from fractions import Fraction
+from typing import Annotated
+
+import numpy as np
+
+from sims import multicalibration_boosting as observed
+from theory import multicalibration_boosting as predicted
+from theory_on_trial import abstract, claim, code, ours
+from theory_on_trial.contract import MOST, Count, Interval
+from theory_on_trial.laws import Asymptotic
+
+Seed = Annotated[int, Interval(0, MOST)]
+Cells = Annotated[int, Interval(1, 1000, why="rounding grows with the sums")]
+Dim = Annotated[int, Interval(1, 20)]
+Share = Annotated[float, Interval(1e-9, 0.125, why="smaller gains are lost in rounding, from B / 4 on any f is good")]
+"""alpha / B."""
+Fine = Annotated[float, Interval(1e-9, 0.09, why="on a coarser grid terms of the order 1/m matter")]
+Coarse = Annotated[float, Interval(0.01, 0.125, why="as many sets of cells as rounds are fitted")]
+Bound = Annotated[float, Interval(1e-90, 1e90, why="what is squared and divided stays a number")]
+"""B, on h^2."""
+Several = Annotated[int, Interval(2, 400, why="all counts of a level are enumerated")]
+Members = Annotated[float, Interval(0.01, 1)]
+"""P(h = 1), apart from y."""
+Shift = Annotated[float, Interval(0, 1)]
+"""Of E[y|v] from v, up and down by turns."""
+BOTH = [(0.1, 1.0), (0.03, 1.0), (0.01, 4.0), (0.002, 1.0), (0.08 / 0.95, 1.0), (0.08 / 0.95, 4.0), (0.05, 0.1)]
+LEVELS = [(50, 40, 0.0), (50, 40, 0.02), (6, 3, 0.05), (2, 3, 0.75)]
+
+
+def world_of(seed, cells, dim):
+    """W(s): its probabilities, predictions of four values, means of the labels, and all affine functions."""
+    world = observed.random_world(seed, cells, dim)
+    predictions, coefficients = observed.random_predictor(seed, cells, dim)
+    return world.probabilities, predictions, world.means, observed.affine(world.features), coefficients
+
+
+# ------------------------------------------------------------------------------------------------- errors and levels
+
+
+@claim(
+    ours("the error is a quadratic of the step"), kind="identity", cases=[(w, v) for w in range(5) for v in range(4)]
+)
+def test_step(trial, world: Seed, level: Annotated[int, Interval(0, 3)], cells: Cells = 60, dim: Dim = 3):
+    """At level v along h the best step is E[h r|v] / E[h^2|v], and it lowers the error by (E[h r|v])^2 / E[h^2|v]."""
+    probabilities, predictions, means, basis, coefficients = world_of(world, cells, dim)
+    values = np.unique(predictions)
+    trial.require(level < len(values), "level must be one that a cell has")
+    at = predictions == values[level]
+    chances = probabilities[at] / probabilities[at].sum()
+    h, residuals = (basis @ coefficients)[at], means[at] - values[level]
+    gain = predicted.step_gain(chances, residuals, h)
+    wrong = {"without the second order": 2 * gain}
+    if at.sum() > 1:
+        wrong["Var(h) for E[h^2]"] = (chances @ (h * residuals)) ** 2 / (chances @ (h - chances @ h) ** 2)
+    of = chances, predictions[at], means[at], h
+    found = [observed.gain(*of, predicted.best_step(chances, residuals, h)), observed.best_gain(*of)]
+    controls = {name: np.full(2, one) for name, one in wrong.items()}
+    scale = abs(predicted.best_step(chances, residuals, h)) * (chances @ np.abs(h * residuals)) + gain
+    trial.identity(found, np.full(2, gain), ops=2 * cells, scale=scale, controls=controls)
+
+
+@claim(
+    abstract(
+        "First we prove a useful characterization of multicalibration in terms of a 'swap regret' like condition on "
+        "squared error"
+    ),
+    kind="identity",
+    cases=[(0, 60, 3), (1, 60, 3), (2, 12, 2), (3, 200, 6)],
+)
+def test_swap_regret(trial, world: Seed, cells: Cells, dim: Dim):
+    """The best g in H of each level saves the sum over v of P(v) max over h in H of (E[h r|v])^2 / E[h^2|v]."""
+    probabilities, predictions, means, basis, _ = world_of(world, cells, dim)
+    residuals = means - predictions
+
+    def saved(of):
+        fit = observed.level_fit(probabilities, of, means - predictions + of, basis) - of
+        return observed.gain(probabilities, predictions, means, fit, 1.0)
+
+    regret = predicted.swap_regret(probabilities, predictions, residuals, basis)
+    constants = predicted.swap_regret(probabilities, predictions, residuals, basis[:, :1])
+    wrong = {"h centred in each level": np.full(2, regret - constants)}
+    if cells > dim + 1 and len(np.unique(predictions)) > 1:
+        middle = np.full(cells, 0.5)
+        common = observed.level_fit(probabilities, middle, np.clip((1 + residuals) / 2, 0, 1), basis)
+        wrong["one correction for all levels"] = np.full(2, 2 * (common - middle) @ (probabilities * residuals))
+    found = [saved(predictions), observed.best_ratio(probabilities, predictions, means, basis, world)]
+    # Rounding, and what BFGS leaves: the square of a gradient of 1e-8.
+    trial.value(found, np.full(2, regret), error=1e-12, margin=1e-10, controls=wrong)
+
+
+@claim(ours("recalled; expansion of (v - y)^2 - (h - y)^2 about v"), kind="bound", cases=range(3))
+def test_converse(trial, world: Seed, cells: Cells = 60, dim: Dim = 3, draws: Count = 500):
+    """If h lowers the error of level v by a, E[(h - v)(y - v)|v] >= a / 2."""
+    probabilities, _, means, basis, _ = world_of(world, cells, dim)
+    middle, generator = np.full(cells, 0.5), trial.generator("h")
+    fitted = observed.level_fit(probabilities, middle, means, basis) - middle
+    moved = [generator.exponential(0.1) * (basis @ generator.normal(size=dim + 1)) for _ in range(draws)]
+    moved += [fraction * fitted for fraction in (0.1, 0.01, 0.001)]
+    gains = [observed.gain(probabilities, middle, means, one, 1.0) for one in moved]
+    least = np.array([predicted.least_correlation(gain) for gain in gains])
+    correlations = np.array([probabilities @ (one * (means - middle)) for one in moved])
+    sizes = np.array([probabilities @ one**2 for one in moved]) + np.abs(correlations)
+    wrong = {"a for a / 2": 2 * least}
+    trial.bound(least, correlations, found_by="draws", independent=draws, ops=1000, scale=sizes, wrong_processes=wrong)
+
+
+@claim(
+    ours("least squares: E[fit r|v] = E[fit^2|v]"), kind="identity", cases=[(0, 1.0), (0, 0.1), (1, 0.01), (2, 0.001)]
+)
+def test_converse__sharp(trial, world: Seed, fraction: Annotated[float, Interval(1e-6, 1)], cells: Cells = 60):
+    """Of h = v + eps fit that E[...|v] is a / (2 - eps): no constant above 1/2 will do."""
+    probabilities, _, means, basis, _ = world_of(world, cells, 3)
+    middle = np.full(cells, 0.5)
+    moved = fraction * (observed.level_fit(probabilities, middle, means, basis) - middle)
+    ratio = probabilities @ (moved * (means - middle)) / observed.gain(probabilities, middle, means, moved, 1.0)
+    wrong = {"1 for 1/2": 1.0} if fraction < 0.9 else {"1/2": 0.5}
+    trial.identity(float(ratio), predicted.converse_ratio(fraction), ops=1000 + 4 * cells, controls=wrong)
+
+
+@claim(ours("Jensen's inequality for the bias of a bin's levels"), kind="bound", cases=[(4, 2), (20, 5), (7, 3)])
+def test_binning_hides(trial, levels: Several, merged: Several, draws: Count = 200):
+    """Merging levels into bins can lower K2 of r = y - f and cannot raise it: a binned audit is a lower bound."""
+    generator, bins = trial.generator("levels"), np.arange(levels) // merged
+    weights = [*generator.dirichlet(np.ones(levels), draws), *[np.full(levels, 1 / levels)] * 2]
+    weights.append((np.arange(levels) > 0) / (levels - 1))
+    signs = np.where(np.arange(levels) % 2, -0.1, 0.1)
+    biases = [*generator.uniform(-1, 1, (draws, levels)), signs, np.zeros(levels), np.cos(bins)]
+    values = (np.arange(levels) + 0.5) / levels
+    pairs, twice = list(zip(weights, biases, strict=True)), np.full(levels, 2.0)
+    fine = [predicted.calibration_error(weight, values, bias / 2, twice) for weight, bias in pairs]  # h = 2
+    centres = (values[bins * merged] + values[np.minimum((bins + 1) * merged, levels) - 1]) / 2 + 0.05
+    wrong = {"r from the bin's centre": [observed.binned_error(w, b + values - centres, bins) for w, b in pairs]}
+    coarse = [observed.binned_error(weight, bias, bins) for weight, bias in pairs]
+    trial.bound(
+        coarse, np.array(fine), found_by="draws", independent=draws, ops=4 * levels, scale=1.0, wrong_processes=wrong
+    )
+
+
+@claim(ours("law of total variance"), kind="identity", cases=[(4, 2, 0), (20, 5, 0), (300, 10, 1)])
+def test_binning_hides__exactly(trial, levels: Several, merged: Several, seed: Seed):
+    """What bins hide of K2 is the sum over bins of P(b) Var(E[r|v] | b)."""
+    generator, bins = np.random.default_rng(seed), 2 * (np.arange(levels) // merged)
+    weights, biases = generator.dirichlet(np.ones(levels)), generator.uniform(-1, 1, levels)
+    if levels > merged + 1:  # the first bin is empty
+        weights = weights * (bins > 0) / weights[bins > 0].sum()
+    hidden = predicted.hidden_by_bins(weights, biases, bins)
+    lost = observed.binned_error(weights, biases, np.arange(levels)) - observed.binned_error(weights, biases, bins)
+    mean = weights @ biases
+    wrong = {"binning is conservative": -hidden}
+    if levels > 2 * merged:
+        wrong["variance over all levels"] = float(weights @ (biases - mean) ** 2)
+    trial.identity(lost, hidden, ops=4 * levels, scale=1.0, controls=wrong)
+
+
+@claim(
+    ours("K2 of a sample with h = 1, by its definition"),
+    kind="identity",
+    cases=[(1, 0.2), (2, 0.25), (9, 0.05)],
+    as_printed=code(
+        "Declancharrison/Level-Set-Boosting",
+        "helper_functions.py",
+        "ac3caf0166c2b320b9bd49beef903bf000d48e69",
+        says="K2 of a sample is summed over all levels but that of the largest prediction",
+    ),
+)
+def test_coded_error(trial, levels: Annotated[int, Interval(1, 200)], bias: Annotated[float, Interval(0.01, 0.25)]):
+    """K2 with h = 1 is the sum over all levels of (n_v / n) (mean of y - v)^2, the largest among them."""
+    values = (np.arange(levels) + 0.5) / levels / 2
+    biases = bias * (np.arange(levels) + 1) / levels
+    predictions = np.tile(values, 4)
+    labels = predictions + np.tile(biases, 4) + np.repeat([-1, 1, -1, 1], levels) * predictions / 2
+    n = len(labels)
+    k2 = predicted.calibration_error(np.full(n, 1 / n), predictions, labels - predictions, np.ones(n))
+    exact = sum(
+        (sum(Fraction(y) - Fraction(value) for y in labels[predictions == value].tolist()) / 4) ** 2
+        for value in values.tolist()
+    )
+    printed = observed.released_error(predictions, labels)
+    trial.identity(float(exact / levels), k2, ops=20 * n, controls={"without the largest": printed}, as_printed=printed)
+
+
+# -------------------------------------------------------------------------------------------------------- boosting
+
+
+def boosted(world, share, bound, **wrong):
+    """LSBoost with the rule for alpha = share B, and K2 of what it returns for all h^2 <= B."""
+    basis = observed.affine(world.features)
+    options = {
+        "grid": predicted.grid(share * bound, bound),
+        "tolerance": predicted.tolerance(share * bound, bound),
+    } | wrong
+    run = observed.lsboost(world.probabilities, world.means, basis, **options)
+    return run, bound * observed.worst_error(world.probabilities, run.returned, world.means, basis)
+
+
+def worlds_of(trial, draws):
+    """Small random worlds, and W(0) to W(2)."""
+    generator = trial.generator("worlds")
+    sizes = [(*generator.integers(0, 2**32, 1), *generator.integers((2, 1), (40, 4))) for _ in range(draws)]
+    return [*(observed.random_world(*map(int, one)) for one in sizes), *map(observed.random_world, range(3))]
+
+
+@claim(
+    ours("rounding costs E|fit - y|/m + 1/(4 m^2), the rest of the last gain is the swap regret; the rule is recalled"),
+    kind="bound",
+    cases=[(0.005, 1.0), (0.002, 4.0), (0.002, 0.1)],
+)
+def test_halting(trial, share: Fine, bound: Bound, draws: Count = 8):
+    """Stopped at a gain <= alpha/(2 B), m = ceil(2 B/alpha), K2 <= B (alpha/(2 B) + 1/(2 m) + 1/(4 m^2)) <= alpha."""
+    rule = predicted.tolerance(share * bound, bound), predicted.grid(share * bound, bound)
+    undone = observed.undone_rows(10**12, rule[1], rule[0])
+    worst = observed.World(undone.counts / undone.counts.sum(), undone.features, undone.labels)
+    found = [boosted(world, share, bound)[1] for world in (*worlds_of(trial, draws), worst)]
+    guarantee = np.full(len(found), predicted.guaranteed_error(bound, *rule))
+    far = observed.two_cells(min(0.45, np.sqrt(0.9 * np.sqrt(share))))
+    near = observed.two_cells(0.05)
+    wrong = {"stops at sqrt(alpha / B)": boosted(far, share, bound, tolerance=np.sqrt(share))[1]}
+    if share < 0.0024:
+        wrong["a grid of 4 steps"] = boosted(near, share, bound, grid=4)[1]
+        wrong["stops at 10 % of the error"] = boosted(near, share, bound, relative=0.1)[1]
+    controls = {}
+    if share > 1e-6:  # or the last gain is only known to rounding
+        controls["rounding costs nothing"] = np.full(len(found), bound * rule[0])
+    if bound > 2.2:
+        controls["without B"] = guarantee / bound
+    others = {name: np.full(len(found), one) for name, one in wrong.items()}
+    bounded = {"found_by": "draws", "independent": draws, "ops": 1000}
+    trial.bound(found, guarantee, controls=controls, wrong_processes=others, **bounded)
+
+
+@claim(
+    ours("the error of 1/2 is at most 1/4 above the best"),
+    kind="bound",
+    cases=[(0.125, 1.0), (0.1, 1.0), (0.08 / 0.95, 4.0), (0.0201, 0.1)],
+)
+def test_halting__rounds(trial, share: Coarse, bound: Bound, draws: Count = 8):
+    """There are at most ceil(B / (2 alpha)) rounds, the rejected one too: each other gains over alpha/(2 B) of 1/4."""
+    most, m = predicted.most_rounds(share * bound, bound), predicted.grid(share * bound, bound)
+    sets = int(np.ceil((1 - 1e-6) / (2 * share))) - 1  # each a round whose gain is 1 / (4 sets)
+    peeled = observed.peeled_world(sets, min(0.01 / m, (1 / (2 * share * sets) - 1) / 4))
+    rounds = [boosted(world, share, bound)[0].rounds for world in worlds_of(trial, draws)]
+    rounds.append(boosted(peeled, share, bound, grid=m + m % 2)[0].rounds)  # 1/2 must be on the grid
+    controls = {"one round suffices": 1.0} | ({"one less": most - 1} if rounds[-1] == most else {})
+    bounded = {"found_by": "draws", "independent": draws, "ops": 10}
+    trial.bound(rounds, np.full(len(rounds), most), controls=controls, **bounded)
+
+
+@claim(ours("exact arithmetic of the guarantee"), kind="identity", cases=[*BOTH, (1.0, 1.0), (1e-6, 2.0)])
+def test_halting__grid(trial, share: Annotated[float, Interval(1e-9, 1)], bound: Bound):
+    """No grid coarser than m = ceil(2 B / alpha) moves predictions by at most half the tolerance, alpha/(2B)."""
+    alpha, most = Fraction(share * bound), Fraction(bound)
+    least = 1 + bisect_left(range(1, 2**40), True, key=lambda m: Fraction(1, m) <= alpha / (2 * most))
+    m = predicted.grid(share * bound, bound)
+    trial.identity(least, m, ops=0, controls={"ceil(B / alpha)": -(-m // 2), "one more": m + 1})
+    guarantee = predicted.guaranteed_error(bound, predicted.tolerance(share * bound, bound), m)
+    wrong = {"1 / m": guarantee + bound / (2 * m)}
+    if abs(bound - 1) > 0.01:
+        wrong["without B"] = guarantee / bound
+    exact = alpha / 2 + most * (Fraction(1, 2 * least) + Fraction(1, 4 * least**2))
+    trial.identity(float(exact), guarantee, ops=10, controls=wrong)
+
+
+@claim(ours("two cells that H fits"), kind="identity", cases=[0.125, 0.03, 1e-3, 1e-8])
+def test_halting__first_round(trial, share: Share, bound: Bound = 3.0):
+    """On means 1/2 -+ delta the first round gains delta^2 and is rejected up to delta^2 = alpha / (2 B)."""
+    deltas = np.sqrt(share / 2 * np.array([0.999, 1.001]))
+    rounds = [boosted(observed.two_cells(delta), share, bound, grid=2**50)[0].rounds for delta in deltas.tolist()]
+    trial.identity(rounds, [1, 2], ops=0, controls={"at alpha / B": [1, 1], "at alpha / (4 B)": [2, 2]})
+
+
+def released(features, labels, bins, gamma):
+    """K2 of the rounded model before the last of the released class, its guarantee, and K2 of what is returned."""
+    basis, uniform = observed.affine(features), np.full(len(labels), 1 / len(labels))
+    models = observed.released_lsboost(labels, basis, bins, gamma).models
+    alone = np.sum(np.unique(models[-3], return_counts=True)[1] == 1) / len(labels)  # levels of one row
+    kept, returned = (observed.worst_error(uniform, one, labels, basis) for one in (models[-3], models[-1].clip(0, 1)))
+    return kept, predicted.guaranteed_error(1.0, gamma / bins, bins) + alone, returned
+
+
+@claim(
+    ours("the proof of the guarantee, with the grid and the stopping rule of the released class"),
+    kind="bound",
+    cases=[(8000, 800, 0.1), (10_000, 600, 0.5)],
+)
+def test_released_class(
+    trial,
+    rows: Annotated[int, Interval(1200, 10**4, why="fewer are fitted as they are, more take memory")],
+    bins: Annotated[int, Interval(40, 1000, why="of fewer, terms of the order 1/m matter")],
+    gamma: Annotated[float, Interval(0.05, 0.5)],
+):
+    """The rounded model before the last of the released class has K2 <= B (gamma + 1/2 + 1/(4 m)) / m; not returned.
+
+    On rows drawn at random, in ten bins, and on rows whose rounding undoes most of what a round gains.
+    """
+    trial.require(bins % 2 == 0, "bins must be even: 1/2 is then on the grid")
+    generator = trial.generator("rows")
+    x = generator.uniform(-1, 1, (1500, 2))
+    drawn = (generator.random(len(x)) < 0.5 + 0.2 * np.sin(3 * x[:, 0])).astype(float)
+    undone = observed.delayed_rows(rows, bins, gamma / bins)
+    features, labels = (np.repeat(one, undone.counts, axis=0) for one in (undone.features, undone.labels))
+    both = released(x, drawn, 10, gamma), released(features, labels, bins, gamma)
+    k2, guarantees, returned = np.transpose(both)
+    wrong, controls = {"what it returns": returned}, {"rounding costs nothing": [gamma / 10, gamma / bins]}
+    bounded = {"found_by": "draws", "independent": 1, "ops": 1000}
+    trial.bound(k2, guarantees, wrong_processes=wrong, controls=controls, **bounded)
+
+
+@claim(
+    abstract(
+        "We then show that our weak learning assumption on H is both necessary and sufficient for multicalibration "
+        "with respect to H to imply Bayes optimality"
+    ),
+    kind="optimality",
+    cases=[2, 3, 5],
+)
+def test_weak_learning(trial, dim: Annotated[int, Interval(2, 8, why="there are 2^dim cells")]):
+    """Of a parity, f = 1/2 is multicalibrated for affine H, 1/4 above Bayes' error; H with the product gains that."""
+    world = observed.parity_world(dim)
+    weights, few, half = world.probabilities, observed.affine(world.features), np.full(2**dim, 0.5)
+    every = np.column_stack([few, world.features.prod(axis=1)])
+    found, predict = [], []
+    for basis in (few, every):
+        run = observed.lsboost(weights, world.means, basis, grid=20, tolerance=0.05)
+        found += [observed.worst_error(weights, half, world.means, basis), run.errors[0] - run.errors[1]]
+        predict += [round(predicted.swap_regret(weights, half, world.means - half, basis), 15)] * 2
+    found.append(run.errors[0] - observed.squared_error(weights, world.means, world.means))
+    wrong = {"any multicalibrated f is Bayes'": [0, 0, 0.25, 0.25, 0], "no H is": [0, 0, 0, 0, 0.25]}
+    controls = {name: np.array(one) for name, one in wrong.items()}
+    trial.identity(found, np.array([*predict, predict[-1]]), ops=2**dim, scale=0.25, controls=controls)
+
+
+# ------------------------------------------------------------------------------------------------------------ samples
+
+
+def sampled_levels(trial, levels, per_level, shift, share):
+    """Values v, shifts of E[y|v] up and down by turns, n_v, and what theory says of K2, its bias and the variances."""
+    values = (np.arange(levels) + 0.5) / levels
+    shifts = np.where(np.arange(levels) % 2, -shift, shift)
+    chances, counts = values + shifts, np.full(levels, per_level) + np.arange(levels) % 2
+    trial.require((chances >= 0) & (chances <= 1), "shift must leave v + shift in [0, 1] for all levels")
+    biases, variances = predicted.bernoulli_moments(values, shifts, share)
+    k2, bias = predicted.sampled_error(counts, biases), predicted.plug_in_bias(counts, variances)
+    trial.require(bias > 0, "shift must leave labels that vary")
+    return counts, values, chances, k2, bias
+
+
+def enumerated(counts, values, chances, share):
+    """Means of plug-in and unbiased K2, from all counts in each level."""
+    means = np.zeros(2)
+    for count, value, chance in zip(counts.tolist(), values.tolist(), chances.tolist(), strict=True):
+        likely, sums, squares = observed.enumerate_levels(count, value, chance, share)
+        alone, sums, squares = np.array([count]), sums[:, None], squares[:, None]
+        several = observed.unbiased(alone, sums, squares) if count > 1 else np.zeros(len(likely))
+        means += count * np.array([likely @ observed.plug_in(alone, sums), likely @ several])
+    return means / counts.sum()
+
+
+@claim(ours("the variance of a level's mean"), kind="distribution", cases=LEVELS)
+def test_plug_in_bias(trial, levels: Count, per_level: Count, shift: Shift, share: Members = 0.4):
+    """Given n_v, plug-in K2 has the mean sum of (n_v/n) theta_v^2 + sum of Var(h r|v) / n, over all levels v."""
+    trial.require(levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated")
+    counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
+    mean = enumerated(counts, values, chances, share)[0]
+    wrong = {"no bias": k2, "2 Var": k2 + 2 * bias}
+    if levels > 1:
+        wrong["Var of one level"] = k2 + bias / levels
+    trial.value(mean, k2 + bias, error=1e-11 * (k2 + bias), margin=1e-9 * (k2 + bias), controls=wrong)
+
+
+@claim(ours("products of different samples alone"), kind="distribution", cases=LEVELS)
+def test_unbiased_k2(trial, levels: Count, per_level: Several, shift: Shift, share: Members = 0.4):
+    """The sum of (n_v/n) (S1^2 - S2) / (n_v (n_v - 1)), S1 and S2 sums of h r and its square, has K2 as its mean."""
+    trial.require(levels * per_level**2 <= 10**6, "levels must be few: all counts of each are enumerated")
+    counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
+    plug_in, unbiased = enumerated(counts, values, chances, share)
+    wrong = {"plug-in": [k2 + bias, 0.0], "divisor n_v": [k2 + bias / per_level, bias - bias / per_level]}
+    controls = {name: np.array(one) for name, one in wrong.items()}
+    found, rounding = np.array([unbiased, plug_in - unbiased]), 1e-11 * (k2 + bias)
+    trial.value(found, np.array([k2, bias]), error=rounding, margin=100 * rounding, scale=bias, controls=controls)
+
+
+@claim(ours("as enumerated"), kind="distribution", cases=[(50, 40, 0.0), (6, 40, 0.25)])
+def test_plug_in_bias__sampled(trial, levels: Count, per_level: Several, shift: Shift, share: Members = 0.4):
+    """Samples have these two means."""
+    trial.require(
+        levels <= 200 and levels * per_level * share >= 90, "levels must be at most 200, with 90 members in all"
+    )
+    counts, values, chances, k2, bias = sampled_levels(trial, levels, per_level, shift, share)
+    trial.require(
+        k2 == 0 or k2 >= bias, "shift must be 0, or make K2 as large as its bias: less is lost in the scatter"
+    )
+
+    def sampler(generator, n):
+        sums, squares = observed.sample_levels(generator, n, counts, values, chances, share)
+        return np.stack([observed.plug_in(counts, sums), observed.unbiased(counts, sums, squares)], axis=1)
+
+    wrong = {"no bias": np.full(2, k2), "plug-in for both": np.full(2, k2 + bias)}
+    margin = 0.008 * np.array([k2 + bias, k2 or bias])
+    if bias / per_level > 2 * margin[1]:
+        wrong["bias with divisor n_v"] = np.array([k2 + bias, k2 + bias / per_level])
+    looks = {"first": 8192, "most": 1_000_000}
+    predict = np.array([k2 + bias, k2])
+    trial.mean(predict=predict, sampler=sampler, law=Asymptotic(), margin=margin, controls=wrong, **looks)

@@ -1,0 +1,437 @@
+"""The claims of the paper; what its letters mean stands in the package."""
+
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+from scipy.linalg import sqrtm
+
+from sims import representation_game as observed
+from theory import representation_game as predicted
+from theory_on_trial import claim, ours, paper
+from theory_on_trial.contract import Count, Interval
+from theory_on_trial.laws import Asymptotic
+
+Seed = Annotated[int, Interval(0, 2**53)]
+Dim = Annotated[int, Interval(2, 256, why="hundreds of decompositions of that size take minutes beyond")]
+Few = Annotated[int, Interval(2, 32, why="two thousand draws must tell the slopes of all pairs")]
+Shape = Literal["drawn", "steep"]
+Horizon = Annotated[int, Interval(2000, 10**5, why="below, 1 / T is not yet far from its root")]
+Worlds = Annotated[int, Interval(100, 10**5, why="fewer need not come near the best")]
+STEEP = (3.2, 3.0, 2.2, 2.0, 1.0, 0.1)
+REVIEWS = "as public reviews state it"
+
+
+class Game(NamedTuple):
+    """A world, its eigenvalues, and the tasks f_i that go with them."""
+
+    covariance: np.ndarray
+    prior: np.ndarray
+    spectrum: np.ndarray
+    tasks: np.ndarray
+    ops: int
+    """Roundings of a decomposition, for conditions of Sigma and S below 50."""
+
+
+def game(trial, seed, dim, kept, shape="drawn"):
+    """A world of this shape."""
+    trial.require(kept < dim, f"kept must be below dim = {dim}: nothing is compressed otherwise, got {kept}")
+    world = observed.drawn_world(seed, dim)
+    if shape == "steep":
+        spectrum = np.interp(np.linspace(0, 5, dim), np.arange(6), STEEP)
+        world = observed.shaped_world(world.covariance, spectrum, seed)
+    solved = predicted.task_spectrum(*world), predicted.task_directions(*world)
+    return Game(*world, *solved, 50 * dim)
+
+
+def around(generator, best, count):
+    """Matrices near a given one and far from it."""
+    far = 10.0 ** generator.uniform(-4, 2, (count, 1, 1))
+    return best / np.linalg.norm(best) + far * generator.standard_normal((count, *best.shape))
+
+
+def half_seen(generator, covariance, kept):
+    """An R with orthonormal columns, and a task of variance 1, of which .4 to .6 is explained by R'x."""
+    seen = np.linalg.qr(generator.standard_normal((len(covariance), kept)))[0]
+    root = np.linalg.cholesky(covariance).T
+    basis = np.linalg.qr(root @ seen)[0]
+    drawn = generator.standard_normal(len(covariance))
+    inside = basis @ basis.T @ drawn
+    parts = [part / np.linalg.norm(part) for part in (inside, drawn - inside)]
+    share = generator.uniform(0.4, 0.6)
+    return seen, np.linalg.solve(root, np.sqrt(share) * parts[0] + np.sqrt(1 - share) * parts[1])
+
+
+def top(matrix, kept):
+    """The leading eigenvectors."""
+    return np.linalg.eigh(matrix)[1][:, ::-1][:, :kept]
+
+
+def sets_of(game, members):
+    """The representation of each set of directions."""
+    return np.array([game.tasks[:, chosen] for chosen in members])
+
+
+# -------------------------------------------------------------------------------------------------- one representation
+
+
+@claim(paper(f"The definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2), (1, 9, 5)])
+def test_regret_by_regression(trial, world: Seed, dim: Dim, kept: Count):
+    """f'(Sigma - Sigma R (R' Sigma R)^-1 R' Sigma) f is what projecting f'x on R'x leaves of its variance."""
+    sigma, generator = game(trial, world, dim, kept).covariance, trial.generator()
+    seen, task = half_seen(generator, sigma, kept)
+    shown = sigma @ seen
+    wrong = {"(R'R)^-1 for (R' Sigma R)^-1": task @ sigma @ task - task @ shown @ shown.T @ task}
+    (regret,) = observed.projected_regret(sigma, seen, task[:, None])
+    trial.identity(regret, predicted.regret(sigma, seen, task), ops=50 * dim, scale=1.0, controls=wrong)
+
+
+@claim(paper(f"The definition of regret, {REVIEWS}"), kind="identity", cases=[(0, 6, 2), (2, 6, 2)])
+def test_regret_by_regression__sampled(
+    trial, world: Seed, dim: Dim, kept: Count, samples: Annotated[int, Interval(1000, 2**40)] = 10**6
+):
+    """Least squares with R'x loses as much more than least squares with x; the noise, of deviation 1/2, cancels."""
+    sigma, generator = game(trial, world, dim, kept).covariance, trial.generator()
+    seen, task = half_seen(generator, sigma, kept)
+    value = predicted.regret(sigma, seen, task)
+    trial.mean(
+        sampler=lambda stream, n: observed.least_squares_regret(stream, sigma, seen, task, 0.5, samples, n),
+        predict=value,
+        law=Asymptotic(),
+        margin=0.01 * value,
+        controls={"the noise added": value + 0.25},
+        most=2000,
+    )
+
+
+@claim(
+    paper(f"Theorem 2, {REVIEWS}"),
+    kind="optimality",
+    cases=[(0, 6, 2, "drawn"), (1, 6, 2, "drawn"), (2, 9, 5, "drawn"), (0, 6, 2, "steep")],
+)
+def test_pure_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """min_R max_f regret = lambda_(r+1), at R = S^(1/2) Q_(1:r): weigh the features by the tasks, and no PCA."""
+    sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
+    best = predicted.pure_representation(sigma, prior, kept)
+    value = predicted.pure_value(spectrum, kept)
+    root = sqrtm(sigma)
+    others = {
+        "PCA": top(sigma, kept),
+        "V without whitening": top(root @ prior @ root, kept),
+        "the top directions of S": top(prior, kept),
+    }
+    trial.gap(
+        observed.worst_regret(sigma, prior, best),
+        observed.unavoidable_regret(sigma, prior, tasks[:, : kept + 1]),
+        value,
+        margin=1e-9 * value + 3e-14 * dim * spectrum[0],  # of which the rounding is a third
+        scale=spectrum[0],
+        ops=ops,
+        controls={name: observed.worst_regret(sigma, prior, one) for name, one in others.items()}
+        | {"lambda_r": spectrum[kept - 1]},
+    )
+
+
+@claim(ours("Courant-Fischer: some task in the span of r + 1 is not seen"), kind="bound", cases=[(0, 6, 2), (2, 7, 4)])
+def test_pure_value__any_representation(trial, world: Seed, dim: Dim, kept: Count, draws: Worlds = 2000):
+    """Every R of r columns has a worst regret of lambda_(r+1) at least."""
+    sigma, prior, spectrum, _, ops = game(trial, world, dim, kept)
+    tried = around(trial.generator(), predicted.pure_representation(sigma, prior, kept), draws)
+    least, wrong = (np.full(draws, one) for one in (predicted.pure_value(spectrum, kept), spectrum[kept - 1]))
+    bound = {"found_by": "draws", "independent": draws, "ops": ops, "scale": spectrum[0]}
+    trial.bound(least, observed.worst_regret(sigma, prior, tried), wrong_processes={"lambda_r": wrong}, **bound)
+
+
+@claim(ours("the residual form at the best R, in its eigenbasis"), kind="identity", cases=[(0, 6, 2), (1, 9, 5)])
+def test_worst_task(trial, world: Seed, dim: Dim, kept: Count):
+    """f* = S^(1/2) q_(r+1), with f*' S^-1 f* = 1, has the regret lambda_(r+1) at the best R."""
+    sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept)
+    best = predicted.pure_representation(sigma, prior, kept)
+
+    def measured(task):
+        (regret,) = observed.projected_regret(sigma, best, task[:, None])
+        return np.array([regret / spectrum[0], task @ np.linalg.solve(prior, task)])
+
+    trial.identity(
+        measured(predicted.worst_task(sigma, prior, kept)),
+        np.array([predicted.pure_value(spectrum, kept) / spectrum[0], 1.0]),
+        ops=ops,
+        wrong_processes={"q_r, counted from one": measured(tasks[:, kept - 1])},
+    )
+
+
+@claim(ours("the residual form at the best R, in its eigenbasis"), kind="bound", cases=[(0, 6, 2), (1, 9, 5)])
+def test_worst_task__any(trial, world: Seed, dim: Dim, kept: Count, draws: Worlds = 20_000):
+    """No task with f' S^-1 f = 1 has a larger regret at the best R."""
+    sigma, prior, spectrum, _, ops = game(trial, world, dim, kept)
+    best = predicted.pure_representation(sigma, prior, kept)
+    near = np.linalg.solve(np.linalg.cholesky(prior), predicted.worst_task(sigma, prior, kept))
+    spheres = around(trial.generator(), near[:, None], draws)[..., 0]
+    tasks = np.linalg.cholesky(prior) @ (spheres / np.linalg.norm(spheres, axis=1, keepdims=True)).T
+    regrets = observed.projected_regret(sigma, best, tasks)
+    value = predicted.pure_value(spectrum, kept)
+    wrong = {"the mean over the ellipsoid": np.full(draws, predicted.pure_average(spectrum, kept) / dim)}
+    bound = {"found_by": "draws", "independent": draws, "ops": ops, "scale": spectrum[0]}
+    trial.bound(regrets, np.full(draws, value), controls=wrong, **bound)
+
+
+# ------------------------------------------------------------------------------------------------ drawn representations
+
+
+@claim(
+    ours("recalled; averaging over signs leaves chances m_i, and lambda_i (1 - m_i) <= v a linear program"),
+    kind="optimality",
+    cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
+)
+def test_mixed_value(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """A hidden draw of R costs max over l > r of (l - r) / sum over i <= l of 1 / lambda_i, and no law of R less."""
+    sigma, prior, spectrum, _, _ = mixed = game(trial, world, dim, kept, shape)
+    value, count = predicted.mixed_value(spectrum, kept), predicted.hedged(spectrum, kept)
+    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    moment = predicted.adversary_covariance(sigma, prior, kept)
+
+    def level(number):
+        return (number - kept) / np.sum(1 / spectrum[:number])
+
+    others = {"l = r + 1": kept + 1, "l* + 1": min(count + 1, dim), "l = d": dim}
+    trial.gap(
+        observed.worst_expected_regret(sigma, prior, sets_of(mixed, drawn.members), drawn.chances),
+        observed.guaranteed_regret(sigma, moment / np.trace(np.linalg.solve(prior, moment)), kept),
+        value,
+        margin=1e-12 * value + 1e-14 * dim * spectrum[0],  # of which the rounding is half
+        scale=spectrum[0],
+        ops=10 * dim,
+        controls={name: level(number) for name, number in others.items() if number != count}
+        | {
+            "lambda_(r+1)": predicted.pure_value(spectrum, kept),
+            "arithmetic mean for harmonic": (1 - kept / count) * spectrum[:count].mean(),
+        },
+    )
+
+
+@claim(ours("all tasks that matter are kept"), kind="identity", cases=[(6, 3, 3), (5, 3, 1), (4, 1, 1)])
+def test_mixed_value__low_rank(trial, dim: Dim, kept: Count, rank: Count):
+    """Where rank <= r eigenvalues are positive the value is 0: their directions and others up to r are kept."""
+    trial.require(rank <= kept < dim, "rank must be at most kept, and kept below dim")
+    spectrum = np.append(np.zeros(dim - rank), np.exp(trial.generator().standard_normal(rank)))
+    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    lost = np.max(spectrum * (1 - drawn.chances @ drawn.members))
+    largest = spectrum.max()
+    wrong = {"the least that matters": np.min(spectrum, where=spectrum > 0, initial=largest)}
+    trial.identity(lost, predicted.mixed_value(spectrum, kept), ops=dim, scale=largest, controls=wrong)
+    # Of tasks that cost nothing the adversary plays the first.
+    chances = [predicted.inclusion(spectrum, kept).sum(), predicted.adversary_chances(spectrum, kept)[kept]]
+    trial.identity(np.array(chances), np.array([kept, 1.0]), ops=dim, controls={"all": np.array([dim, 1.0])})
+    trial.identity(np.sum(spectrum > 0), predicted.hedged(spectrum, kept), ops=0, controls={"r + 1": kept + 1})
+
+
+@claim(
+    ours("Lagrange multipliers of the linear program; systematic sampling"),
+    kind="identity",
+    cases=[(4, 2), (6, 2), (8, 5), (11, 3)],
+)
+def test_inclusion(trial, dim: Dim, kept: Count, spectra: Annotated[int, Interval(20, 10**4)] = 200):
+    """m_i = max(0, 1 - value / lambda_i) sum to r; l* sets of r directions, or fewer, keep each with chance m_i."""
+    trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
+    drawn = np.sort(np.exp(1.5 * trial.generator().standard_normal((spectra, dim))))[:, ::-1]
+    mixtures = [predicted.systematic_mixture(predicted.inclusion(one, kept)) for one in drawn]
+    marginals = np.array([one.chances @ one.members for one in mixtures])
+    _, balanced = observed.balanced(drawn, kept)
+    wrong = {"r / d": np.full_like(drawn, kept / dim)}
+    if dim > 2:  # of two directions it is so
+        wrong["m_i ~ lambda_i"] = kept * drawn / drawn.sum(axis=1, keepdims=True)
+    trial.identity(balanced, marginals, ops=100 * dim, scale=1.0, controls=wrong)
+    squares = np.array([one.chances @ one.members.sum(axis=1) ** 2 for one in mixtures])
+    scattered = {"independent draws, of no fixed size": kept**2 + np.sum(marginals * (1 - marginals), axis=1)}
+    trial.identity(squares, np.full(spectra, kept**2), ops=100 * dim, controls=scattered)
+    count = np.array([predicted.hedged(one, kept) for one in drawn])
+    trial.identity(np.sum(balanced > 1e-13, axis=1), count, ops=0, controls={"r": np.full(spectra, kept)})
+    atoms = np.array([len(one.chances) for one in mixtures])
+    bound = {"found_by": "draws", "independent": spectra, "ops": 0}
+    trial.bound(atoms, count, controls={"r sets": np.full(spectra, kept)}, **bound)
+
+
+@claim(ours("lambda_i (1 - m_i)"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")])
+def test_equalised_regret(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """Under the best mixture the task f_i has the expected regret min(value, lambda_i)."""
+    sigma, _, spectrum, tasks, ops = mixed = game(trial, world, dim, kept, shape)
+    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    regrets = observed.projected_regret(sigma, sets_of(mixed, drawn.members), tasks)
+    wrong = {"uniform draws": spectrum * (1 - kept / dim), "no draw": np.where(np.arange(dim) < kept, 0, spectrum)}
+    expected = predicted.equalised_regret(spectrum, kept)
+    trial.identity(drawn.chances @ regrets, expected, ops=ops, scale=spectrum[0], controls=wrong)
+
+
+@claim(ours("chances of systematic sampling"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")])
+def test_equalised_regret__drawn(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """In draws on points u, u + 1, ... direction i, of regret lambda_i, is missing with chance min(1, v / lambda_i)."""
+    spectrum = game(trial, world, dim, kept, shape).spectrum
+    missing = predicted.equalised_regret(spectrum, kept) / spectrum
+    trial.require(
+        missing[0] > 0.05, "world must have a value above lambda_1 / 20, or direction 1 is hardly ever missing"
+    )
+
+    def draw(stream, n):
+        return np.concatenate([observed.dropped(stream, spectrum, kept, m) for m in (n // 2, n - n // 2)])
+
+    trial.probability(
+        sampler=draw,
+        predict=missing,
+        margin=0.01 * np.maximum(missing, 0.2),
+        controls={
+            "uniform draws": np.full(dim, 1 - kept / dim),
+            "no draw": np.where(np.arange(dim) < kept, 0.0, 1.0),
+        },
+        first=50_000,
+        most=3_500_000,
+    )
+
+
+@claim(
+    ours("Ky Fan's theorem for the adversary's covariance"),
+    kind="bound",
+    cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "steep")],
+)
+def test_no_representation_beats(trial, world: Seed, dim: Dim, kept: Count, shape: Shape, draws: Worlds = 1000):
+    """Against random tasks of covariance F every R has an expected regret of the value of the game at least."""
+    sigma, prior, spectrum, tasks, ops = game(trial, world, dim, kept, shape)
+    moment = predicted.adversary_covariance(sigma, prior, kept)
+    near = around(trial.generator(), predicted.pure_representation(sigma, prior, kept), draws)
+    tried = np.concatenate([near, tasks[None, :, 1 : kept + 1]])
+    pure = predicted.worst_task(sigma, prior, kept)
+    flat = tasks / spectrum @ tasks.T / np.sum(1 / spectrum)
+    wrong = {"the task f* alone": np.outer(pure, pure)}
+    if predicted.hedged(spectrum, kept) < dim:
+        wrong["F spread over all directions"] = flat
+    least, bound = predicted.mixed_value(spectrum, kept), {"found_by": "draws", "independent": draws, "ops": ops}
+    paid = observed.mean_regret(sigma, tried, moment)
+    wrong = {name: observed.mean_regret(sigma, tried, one) for name, one in wrong.items()}
+    trial.bound(np.full(draws + 1, least), paid, scale=spectrum[0], controls=wrong, **bound)
+
+
+@claim(
+    ours("no-regret play against best responses, of which one or the other raises the losses' difference or lowers it"),
+    kind="rate",
+    cases=[(3.0, 4000), (1.01, 2000), (8.0, 4000)],
+)
+def test_hedge_rate(trial, ratio: Annotated[float, Interval(1.01, 20)], longest: Horizon):
+    """The mean of T best responses to Hedge, two tasks, r = 1, exceeds the value by D lambda_2 / T (sum of lambda).
+
+    D is T lambda_2 modulo the sum, within that around log(lambda_1 / lambda_2) / eta ~ T^(1/2): once that is beyond the
+    sum the excess falls like T^(-1/2), before, as at lambda_1 = 1.01 lambda_2, like 1 / T.
+    """
+    spectrum, horizons = 0.3 * np.array([ratio, 1.0]), np.geomspace(longest / 100, longest, 9).round().astype(int)
+    excess = np.array([predicted.pair_excess(spectrum, one) for one in horizons])
+    gaps = observed.hedge(np.tile(spectrum, (9, 1)), 1, horizons.tolist()) - predicted.mixed_value(spectrum, 1)
+    smooth = np.log(ratio) * spectrum[0] / (1 + ratio) / np.sqrt(8 * np.log(2) * horizons)
+    wrong = {"D at the threshold itself": smooth, "1 / T": excess[-1] * horizons[-1] / horizons}
+    wrong["no decrease"] = np.full(9, excess[-1])
+    trial.identity(gaps, excess, ops=longest, scale=spectrum[0], controls=wrong)
+
+
+@claim(
+    ours("Hedge evens out p_i lambda_i of hedged tasks, whose losses are then log(lambda_i / lambda_j) / eta apart"),
+    kind="rate",
+    cases=[200],
+    coarse="the excess oscillates, which at horizons that can be played hides finer exponents",
+)
+def test_hedge_rate__order(
+    trial, horizon: Annotated[int, Interval(200, 400, why="128 times as many moves are played")]
+):
+    """For lambda = (3, 2, 1, .5, .1) and r = 2 the excess, in the mean over T to 2T, falls like T^(-1/2)."""
+    spectrum, starts, means, spreads = np.array([3, 2, 1, 0.5, 0.1]), horizon * 4 ** np.arange(4), [], []
+    for start in starts:
+        horizons = np.linspace(start, 2 * start, 200, dtype=int)
+        gaps = observed.hedge(np.tile(spectrum, (200, 1)), 2, horizons.tolist()) - predicted.mixed_value(spectrum, 2)
+        means.append(gaps.mean())
+        spreads.append(np.std(gaps * np.sqrt(horizons / start)) / np.sqrt(200))  # what the mean leaves of oscillations
+    wrong = {"1 / T": -1.0, "no decrease": 0.0}
+    trial.order(np.array(means), starts, -0.5, rounding=np.array(spreads), margin=0.03, controls=wrong)
+
+
+@claim(
+    ours("the regret bound of Hedge, and best responses that the value bounds"),
+    kind="bound",
+    tier="full",
+    cases=[(5, 2), (6, 3)],
+    loose="best responses end at p ~ 1 / lambda, so that (H(p) + log max p) / (2 log d) of the bound is lost: < 1 / 2",
+)
+def test_hedge_rate__bound(trial, dim: Dim, kept: Count, horizon: Horizon = 4000):
+    """The mean of T best responses to Hedge has a worst regret within lambda_1 (log d / 2T)^(1/2) of the value."""
+    trial.require(kept < dim, f"kept must be below dim = {dim}, got {kept}")
+    games = 30
+    drawn = np.sort(np.exp(trial.generator().standard_normal((games, dim))))[:, ::-1]
+    gaps = observed.hedge(drawn, kept, [horizon] * games) - [predicted.mixed_value(one, kept) for one in drawn]
+    most = np.array([predicted.hedge_excess(one, horizon) for one in drawn])
+    faster = drawn[:, 0] * np.log(dim) / horizon
+    bound = {"found_by": "draws", "independent": games, "ops": horizon, "scale": drawn[:, 0]}
+    trial.bound(gaps, most, controls={"log d / T": faster}, **bound)
+
+
+# ------------------------------------------------------------------------------------------------------------ its price
+
+
+@claim(ours("first-order perturbation of the leading subspace"), kind="limit", cases=[(4, 5, 2), (1, 4, 3)])
+def test_estimated_covariance(
+    trial, world: Seed, dim: Few, kept: Count, samples: Annotated[int, Interval(10**5, 2**30)] = 10**6
+):
+    """R from N samples costs lambda_(r+1)^2 / N times the sum over j <= r of 1 / (lambda_j - lambda_(r+1)) more."""
+    sigma, prior, spectrum, _, _ = game(trial, world, dim, kept)
+    value, leading = spectrum[kept], spectrum[:kept]
+    gaps = np.delete(spectrum, kept) - value
+    mixing = np.max(np.delete(spectrum, kept) * value / gaps**2)
+    trial.require(samples > 20_000 * mixing, "samples must separate lambda_(r+1) from the others 20 000-fold")
+    excess = predicted.estimation_excess(spectrum, kept)
+    wrong = {"|X|^2 alone": value**2 * np.sum(leading / gaps[:kept] ** 2)}
+    if kept > 1:
+        wrong["j = r alone"] = value**2 / gaps[kept - 1]
+    sizes = samples, 4 * samples
+
+    def steadied(stream, size, n):  # less what the squares explain, with slopes of other draws
+        pilot, drawn = (observed.estimated_excess(stream, sigma, prior, kept, size, count) for count in (2000, n))
+        known = pilot.squares - pilot.squares.mean(axis=0)
+        slopes = np.linalg.lstsq(known, pilot.excess - pilot.excess.mean())[0]
+        return size * (drawn.excess - (drawn.squares - 1 / size) @ slopes)
+
+    trial.mean(
+        sampler=lambda stream, n: np.stack([steadied(stream, size, n) for size in sizes], axis=1),
+        predict=np.full(2, excess),
+        law=Asymptotic(),
+        margin=0.005 * excess,
+        controls={name: np.full(2, one) for name, one in wrong.items() if abs(one - excess) > 0.01 * excess}
+        | {"N^(-1/2)": np.array([excess, 2 * excess])},
+        first=500,
+        most=20_000,
+    )
+
+
+@claim(
+    ours("Ky Fan's theorem for E f f' = S"),
+    kind="optimality",
+    cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep"), (1, 9, 3, "drawn")],
+)
+def test_price_of_worst_case(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """On the mean over tasks with E f f' = S the best R pays sum over i > r of lambda_i, the least of any R or law."""
+    sigma, prior, spectrum, *_ = game(trial, world, dim, kept, shape)
+    value = predicted.pure_average(spectrum, kept)
+    trial.gap(
+        observed.mean_regret(sigma, predicted.pure_representation(sigma, prior, kept), prior),
+        observed.guaranteed_regret(sigma, prior, kept),
+        value,
+        margin=1e-12 * value + 1e-14 * dim * spectrum[0],  # of which the rounding is half
+        scale=spectrum[0],
+        ops=10 * dim,
+        controls={
+            "PCA": observed.mean_regret(sigma, top(sigma, kept), prior),
+            "the mixture at least as good": predicted.mixed_average(spectrum, kept),
+        },
+    )
+
+
+@claim(ours("the regrets of the tasks f_i, summed"), kind="identity", cases=[(0, 6, 2, "drawn"), (0, 6, 2, "steep")])
+def test_price_of_worst_case__mixture(trial, world: Seed, dim: Dim, kept: Count, shape: Shape):
+    """The best mixture pays sum over i of min(value, lambda_i) on that mean, more than the best R."""
+    sigma, prior, spectrum, _, ops = mixed = game(trial, world, dim, kept, shape)
+    drawn = predicted.systematic_mixture(predicted.inclusion(spectrum, kept))
+    paid, total = drawn.chances @ observed.mean_regret(sigma, sets_of(mixed, drawn.members), prior), spectrum.sum()
+    wrong = {"as good as the best R": predicted.pure_average(spectrum, kept), "uniform draws": (1 - kept / dim) * total}
+    trial.identity(paid, predicted.mixed_average(spectrum, kept), ops=ops, scale=total, controls=wrong)

@@ -1,0 +1,440 @@
+"""The claims of the paper; what its letters mean stands in the package."""
+
+from functools import partial
+from typing import Annotated
+
+import jax.numpy as jnp
+import numpy as np
+
+from sims import sequential_attention as observed
+from theory import sequential_attention as predicted
+from theory_on_trial import abstract, claim, code, ours
+from theory_on_trial.contract import Count, Interval
+from theory_on_trial.laws import Bounded
+
+Rows = Annotated[int, Interval(16, 200, why="coordinate descent is followed to the last digits")]
+Columns = Annotated[int, Interval(4, 20)]
+Done = Annotated[int, Interval(0, 18)]
+"""Rounds before the one at trial."""
+ROUNDS = [(n, 8, done) for n in (16, 20, 30, 60) for done in range(5)]
+Inner = Annotated[float, Interval(0.05, 0.95, why="at the ends columns are parallel, or levels tie")]
+EQUIVALENT = (
+    "an adaptation to this setting is equivalent to the classical Orthogonal Matching Pursuit (OMP) algorithm, and "
+    "thus inherits all of its provable guarantees"
+)
+released = partial(code, "google-research/google-research", commit="1cf0498e")
+MODULE = released(
+    "sequential_attention/sequential_attention.py",
+    says="logits are trained from the end of the warm-up on, which is when the first feature is picked",
+)
+
+LARGEST = released(
+    "sequential_attention/benchmarks/sequential_lasso.py",
+    says="Picked is the largest group norm at the end of a phase, at one penalty for all of them.",
+)
+
+
+def sparse_round(trial, n, p, done):
+    """A sparse problem of columns of many scales, what OMP has chosen in so many rounds, and forward selection's next.
+
+    That column is so short that it is not OMP's next. It has changed no earlier round, for it won none.
+    """
+    trial.require(n >= 2 * p, "n must be at least 2 p, for columns to be far from dependent")
+    trial.require(done <= p - 2, "done must leave two columns to choose from")
+    X, y = observed.sparse_problem(trial.generator("problem"), n, p)
+    X, y = X / 1e5, y / 1e9  # units in which lengths and levels are far from 1
+    chosen = tuple(map(int, predicted.omp_order(X, y, done))) if done else ()
+    left = predicted.leftover(X, y, chosen)
+    sizes = np.abs(left.correlations)
+    forward = int(np.argmax(sizes / left.lengths))
+    X[:, forward] *= min(1.0, 0.9 * np.delete(sizes, forward).max() / sizes[forward])
+    return X, y, chosen, forward
+
+
+@claim(abstract(EQUIVALENT), kind="identity", cases=ROUNDS)
+def test_entry_is_omp(trial, n: Rows, p: Columns, done: Done):
+    """In every round no unchosen weight is active above max |x_j . r_S|, and just below it OMP's pick is, alone."""
+    X, y, chosen, forward = sparse_round(trial, n, p, done)
+    level, pick = predicted.entry_levels(X, y, done + 1)[-1], predicted.omp_order(X, y, done + 1)[-1]
+    wrong = {"without the half": 2 * level}
+    wrong |= {"the path of the plain LASSO": observed.entry(X, y, ((),), done + 1).middle[0]} if done else {}
+    found = observed.entry(X, y, (chosen,)).middle[0]
+    trial.value(found, level, error=1e-10 * level, margin=1e-9 * level, controls=wrong)
+    active = observed.weights(X, y, chosen, level * np.array([1 + 1e-6, 1 - 1e-6])) != 0
+    active[:, chosen] = False
+    law, greedy = np.zeros((2, 2, p))
+    law[1, pick] = greedy[1, forward] = 1
+    trial.identity(active, law, ops=0, controls={"forward selection": greedy})
+
+
+@claim(ours("the first crossing of two lines, as the correlations are linear in lambda"), kind="identity", cases=ROUNDS)
+def test_single_entry_window(trial, n: Rows, p: Columns, done: Done):
+    """Exactly one unchosen weight is active for lambda in (lambda_2, lambda_1), with the formula for lambda_2."""
+    X, y, chosen, _ = sparse_round(trial, n, p, done)
+    first, pick = predicted.entry_levels(X, y, done + 1)[-1], predicted.omp_order(X, y, done + 1)[-1]
+    twins = np.column_stack([X, X[:, pick], -X[:, pick]])  # copies of it, never alone, change nothing
+    second = predicted.second_entry_level(twins, y, chosen)
+    runner = np.sort(np.abs(predicted.leftover(X, y, chosen).correlations))[-2]
+    turned = np.linalg.qr(trial.generator("turned").normal(size=(p, p)))[0]
+    tie = turned, turned.sum(axis=1)  # of all correlations
+    law = np.array([second, predicted.second_entry_level(*tie)])
+    found = np.append(observed.entry(X, y, (chosen,), 2).middle, observed.entry(*tie, ((),), 2).middle)
+    wrong = {"the runner-up correlation": np.array([runner, 0.0])}
+    trial.value(found, law, error=1e-10 * law, margin=1e-9 * law, controls=wrong)
+    inside = second + np.array([0.999, 0.5, 0.001]) * (first - second)
+    levels = np.array([(1 + 1e-8) * first, *inside, (1 - 1e-8) * second])
+    others = np.array([*levels[:3], (1 + 1e-8) * runner, (1 - 1e-8) * runner])
+    counts, other = (observed.active_counts(X, y, chosen, one) for one in (levels, others))
+    trial.identity(counts, np.array([0, 1, 1, 1, 2]), ops=0, wrong_processes={"the runner-up correlation": other})
+
+
+SQUARES = ours("recalled; |b| is the least (w^2 + beta^2) / 2 with w beta = b")
+
+
+@claim(SQUARES, kind="optimality", cases=[(n, 8) for n in (16, 18, 20, 24, 30, 40, 50, 60)])
+def test_hadamard_is_l1(trial, n: Rows, p: Columns, share: Annotated[float, Interval(0.1, 0.8)] = 0.3):
+    """Lambda / 2 on the squares of w_j and beta_j outside S has the value and the fit of lambda on |w_j beta_j|."""
+    X, y, chosen, _ = sparse_round(trial, n, p, 2)
+    level, size = share * predicted.entry_levels(X, y, 3)[-1], np.linalg.norm(y)
+    solution = observed.weights(X, y, chosen, np.array([level]))[0]
+    law = np.sum((y - X @ solution) ** 2) / 2 + level * np.abs(np.delete(solution, chosen)).sum()
+    search = partial(observed.hadamard_minimum, trial.generator("starts"), X, y, chosen)
+    found, half, every = search(level), search(2 * level), search(level, all_cost=True)
+    others = {"without the half": half, "a penalty on the chosen ones too": every}
+    values = {name: one.value for name, one in others.items()}
+    trial.value(found.value, law, error=1e-12 * law, margin=1e-9 * law, wrong_processes=values)
+    fits = {name: X @ one.weights / size for name, one in others.items()}
+    fit, options = X @ solution / size, {"error": 1e-8, "margin": 1e-7, "scale": 1.0}
+    trial.value(X @ found.weights / size, fit, wrong_processes=fits, **options)
+
+
+@claim(ours("three columns, computed by hand"), kind="identity", cases=[0.6, 0.55, 0.7], as_printed=LARGEST)
+def test_fixed_penalty(trial, cosine: Annotated[float, Interval(0.55, 0.7, why="from 1/2 to sqrt(1/2)")]):
+    """Of y = e_1 + e_2, (a, a, b) enters before e_1 and e_2; its weight is the largest for lambda > (1 - 2 a^2) / a."""
+    from scipy.optimize import brentq
+
+    X, y = np.array([[cosine, 1, 0], [cosine, 0, 1], [np.sqrt(1 - 2 * cosine**2), 0, 0]]), np.array([1.0, 1, 0])
+
+    def lead(level):
+        first, *others = np.abs(observed.weights(X, y, (), np.array([level]))[0])
+        return first - max(others)
+
+    until, second = (1 - 2 * cosine**2) / cosine, predicted.second_entry_level(X, y)
+    wrong = {"lambda_2": second, "lambda_1": predicted.entry_levels(X, y, 1)[0]}
+    found = brentq(lead, 0.1 * until, second, xtol=1e-14)
+    trial.value(found, until, error=1e-11, margin=1e-9, controls=wrong, as_printed=0.0)
+
+
+@claim(ours("two columns in the plane, computed by hand"), kind="identity", cases=[(0.6, 1 / 3), (0.3, 0.5)])
+def test_thresholds_not_monotone(trial, cosine: Inner, rise: Inner):
+    """The first level need not fall from round to round: x = (1, 0), (-c, s) and y = (1, v / s) have 1, then v > 1."""
+    sine, second = np.sqrt(1 - cosine**2), 1 + cosine * rise
+    X, y = np.array([[1, -cosine], [0, sine]]), np.array([1, second / sine])
+    levels = predicted.entry_levels(X, y, 2)
+    wrong = {"the path of the plain LASSO": np.array([levels[0], predicted.second_entry_level(X, y)])}
+    trial.value(observed.entry(X, y, ((), (0,))).middle, levels, error=1e-10, margin=1e-9, controls=wrong)
+    trial.identity(levels, np.array([1, second]), ops=100, controls=wrong)
+
+
+def shares(event, designs, steps=1000):
+    """The share of a half-turn in which an event happens, for each design; event(design, angle) takes many at once.
+
+    Where it changes from one of the steps to the next its end is found by bisection.
+    """
+    grid = np.pi * np.arange(steps + 1) / steps
+    seen = event(np.repeat(np.arange(designs), steps + 1), np.tile(grid, designs)).reshape(designs, -1)
+    row, place = np.nonzero(seen[:, 1:] != seen[:, :-1])
+    low, high, before = grid[place], grid[place + 1], seen[row, place]
+    for _ in range(50):
+        middle = (low + high) / 2
+        same = event(row, middle) == before
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    return seen[:, -1] + np.bincount(row, np.where(before, low, -low), designs) / np.pi
+
+
+def rises(X, y, rounds=2):
+    """Whether the first level rises from some round to the next."""
+    return (np.diff(observed.refitted(X, y, rounds, "largest gradient").levels) > 0).any(axis=1)
+
+
+def differs(X, y, rounds=2):
+    """Whether OMP and forward selection choose in another order."""
+    greedy, best = (observed.refitted(X, y, rounds, rule).picks for rule in ("largest gradient", "best fit"))
+    return (greedy != best).any(axis=1)
+
+
+def rising_in_the_plane(cosines):
+    """The shares of directions of y at which two unit columns of these cosines make the first level rise."""
+    designs = np.moveaxis(np.array([[np.ones_like(cosines), cosines], [0 * cosines, np.sqrt(1 - cosines**2)]]), 2, 0)
+    return shares(
+        lambda which, angle: rises(designs[which], np.column_stack([np.cos(angle), np.sin(angle)])), len(cosines)
+    )
+
+
+def over_designs(rows):
+    """Nodes and weights for an angle in (0, pi / 2) of density ~ cos^(n - 2)."""
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+    angles = np.pi / 4 * (1 + nodes)
+    weights = weights * np.cos(angles) ** (rows - 2)
+    return angles, weights / weights.sum()
+
+
+TableRows = Annotated[int, Interval(50, 100)]
+TableColumns = Annotated[int, Interval(12, 20)]
+FewRounds = Annotated[int, Interval(4, 6)]
+RANDOM = ours("counted in random tables")
+LOOSE = "shares hang on the tables; what is claimed is that this is no exception"
+
+
+def most_tables(trial, event, least, n, p, *, scaled=False, **wrong):
+    """An event happens in so many tables of columns that correlate by one half, and in orthogonal ones not."""
+
+    def drawn(generator, count, *, event=event, turned=False):
+        X, y = observed.problems(generator, count, n, p, 0.5, scaled=scaled)
+        return event(np.linalg.qr(X)[0] if turned else X, y)
+
+    processes = {name: partial(drawn, event=one) for name, one in wrong.items()}
+    processes["orthogonal columns"] = partial(drawn, turned=True)
+    options = {"side": "at least", "controls": {"every table": 1.0}, "first": 250, "most": 20_000}
+    trial.probability(sampler=drawn, predict=least, wrong_processes=processes, **options)
+
+
+@claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15, 5, False), (50, 12, 4, True)])
+def test_thresholds_not_monotone__tables(trial, n: TableRows, p: TableColumns, rounds: FewRounds, scaled: bool):
+    """In more than 2 of 10 tables of correlated columns, of one length or many, the first level rises in some round."""
+    most_tables(trial, partial(rises, rounds=rounds), 0.2, n, p, scaled=scaled)
+
+
+@claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15)])
+def test_not_forward_selection__tables(trial, n: TableRows, p: TableColumns):
+    """In more than 3 of 10 tables of correlated columns of one length OMP and forward selection differ in 5 rounds."""
+    most_tables(trial, partial(differs, rounds=5), 0.3, n, p)
+
+
+def leaves_the_path(X, y):
+    """Whether OMP's first five are another order than that in which features enter scikit-learn's LASSO path."""
+    from sklearn.linear_model import lars_path
+
+    paths = [lars_path(*one, method="lasso", max_iter=7)[2] != 0 for one in zip(X, y, strict=True)]
+    entered = [np.argsort(np.where(path.any(axis=1), path.argmax(axis=1), 99), kind="stable")[:5] for path in paths]
+    return (observed.refitted(X, y, 5, "largest gradient").picks != entered).any(axis=1)
+
+
+@claim(RANDOM, kind="empirical", tier="full", loose=LOOSE, cases=[(60, 15)])
+def test_not_lasso_path(trial, n: TableRows, p: TableColumns):
+    """In more than 9 of 10 tables of correlated columns OMP's first five are in another order than the LASSO path's."""
+    most_tables(trial, leaves_the_path, 0.9, n, p, **{"forward selection for the path": partial(differs, rounds=5)})
+
+
+DimOfSpace = Annotated[int, Interval(2, 10, why="means over designs are integrated on a few nodes")]
+
+
+@claim(ours("angles at which a pick or the rise changes"), kind="distribution", cases=[0.6, -0.8, 0.05])
+def test_thresholds_not_monotone__in_the_plane(trial, cosine: Annotated[float, Interval(-0.95, 0.95)]):
+    """Of all directions of y in the plane of two unit columns, (2 / pi)(atan b - atan a) make lambda_1 rise."""
+    trial.require(abs(cosine) >= 0.03, "|cosine| must be at least 0.03: near 0 no direction has a rise")
+    share, inner = predicted.rising_share(cosine), np.arctan(1 / np.sqrt(1 - cosine**2))
+    wrong = {"1 for 1 / sqrt(1 - rho^2)": share + (inner - np.pi / 4) * 2 / np.pi, "half of them": share / 2}
+    found = rising_in_the_plane(np.array([cosine]))[0]
+    trial.value(found, share, error=1e-12, margin=1e-10, controls=wrong)
+
+
+@claim(ours("the law of the angle between random directions"), kind="distribution", cases=[3, 2, 10])
+def test_thresholds_not_monotone__drawn(trial, rows: DimOfSpace):
+    """Of two random directions in R^n as columns, and y of another, so many make lambda_1 rise: a mean over cosines."""
+    angles, weights = over_designs(rows)
+    found, share = rising_in_the_plane(np.sin(angles)) @ weights, predicted.mean_rising_share(rows)
+    at_mean = predicted.rising_share(float(np.sin(angles) @ weights))
+    wrong = {"at the mean cosine": at_mean, "one row more": predicted.mean_rising_share(rows + 1)}
+    trial.value(found, share, error=1e-11, margin=1e-9, controls=wrong)
+
+
+@claim(ours("three columns, computed by hand"), kind="identity", cases=[(0.8, 0.5), (0.3, 0.2)])
+def test_not_forward_selection(trial, cosine: Inner, height: Inner):
+    """Of unit columns (1, 0, 0), (c, s, 0), (0, 0, 1) and y = (a, 1, h), s < h < 1, OMP picks 1, 3, 2, not 1, 2, 3."""
+    sine = np.sqrt(1 - cosine**2)
+    X = np.array([[1, cosine, 0], [0, sine, 0], [0, 0, 1]])
+    y = np.array([4 / (1 - cosine), 1, sine + height * (1 - sine)])
+    orders = np.array([predicted.omp_order(X, y, 3), predicted.forward_order(X, y, 3)])
+    found = [observed.refitted(X[None], y[None], 3, rule).picks[0] for rule in ("largest gradient", "best fit")]
+    trial.identity(np.array(found), orders, ops=0, controls={"one order": orders[[0, 0]], "exchanged": orders[::-1]})
+    found, levels = (
+        observed.refitted(X[None], y[None], 3, "largest gradient").levels[0],
+        predicted.entry_levels(X, y, 3),
+    )
+    trial.identity(found, levels, ops=100, controls={"all from round 1": X.T @ y})
+
+
+@claim(ours("angles at which a pick changes"), kind="distribution", cases=[(0.8, 0.0), (0.95, 0.6), (0.2, 0.5)])
+def test_not_forward_selection__in_the_plane(trial, first: Inner, second: Annotated[float, Interval(0, 0.95)]):
+    """Of all directions of r_S, (2 / pi) |atan(|P x_1| / |P x_2|) - pi / 4| make OMP pick another feature."""
+    sines = np.sqrt(1 - np.square([first, second]))
+    share = predicted.differing_share(*sines)
+    trial.require(share >= 0.01, "first and second must differ enough for a hundredth of the directions to tell")
+    X, along = np.array([[1, first, second], [0, sines[0], 0], [0, 0, sines[1]]]), 4 / (1 - max(first, second))
+
+    def event(which, angle):
+        y = np.column_stack([np.full(len(angle), along), np.cos(angle), np.sin(angle)])
+        return differs(np.broadcast_to(X, (len(y), 3, 3)), y)
+
+    wrong = {"the difference of the lengths": abs(sines[0] - sines[1]) / 2, "half of them": share / 2}
+    trial.value(shares(event, 1)[0], share, error=1e-11, margin=1e-9, controls=wrong)
+
+
+@claim(ours("ratios of normal numbers and of chi variables"), kind="distribution", cases=[2, 3, 10])
+def test_not_forward_selection__drawn(trial, rows: DimOfSpace):
+    """OMP and forward selection begin with other ones of two normal columns: mean |t| / pi, t of density cos^(n-2)."""
+    angles, weights = over_designs(rows)
+    across = np.array([np.sin(angles / 2 + np.pi / 4), np.cos(angles / 2 + np.pi / 4)])
+
+    def event(which, angle):  # the direction of what both columns have along y
+        X, y = np.zeros((len(angle), 3, 2)), np.broadcast_to([1.0, 0, 0], (len(angle), 3))
+        X[:, 0] = np.column_stack([np.cos(angle), np.sin(angle)])
+        X[:, 1, 0], X[:, 2, 1] = across[0, which], across[1, which]
+        return differs(X, y, 1)
+
+    found, share = shares(event, len(angles)) @ weights, predicted.mean_differing_share(rows)
+    wrong = {"one row more": predicted.mean_differing_share(rows + 1), "half of them": share / 2}
+    trial.value(found, share, error=1e-11, margin=1e-9, controls=wrong)
+
+
+Several = Annotated[int, Interval(2, 40)]
+Support = Annotated[int, Interval(2, 8, why="larger ones ask for designs of less coherence than those drawn")]
+
+
+@claim(ours("column sums of the Gram matrix; Tropp 2004"), kind="bound", cases=[2, 3, 5])
+def test_coherence_recovery(
+    trial,
+    size: Support,
+    p: Annotated[int, Interval(3, 20)] = 15,
+    n: Annotated[int, Interval(1200, 4000)] = 1500,
+    designs: Annotated[int, Interval(20, 400)] = 30,
+):
+    """Other columns correlate with what k columns span by at most k mu / (1 - (k - 1) mu) of the largest of the k."""
+    trial.require(size < p, "p must exceed size: another column is needed")
+    generator = trial.generator("designs")
+    drawn = list(observed.problems(generator, designs, n, p, scaled=True)[0])
+    cosines = np.array([0.1, 0.5, 0.99, 1.1]) / (2 * size - 1)
+    tight = [observed.equicorrelated(size, cosine) * generator.uniform(1, 9, size + 1) for cosine in cosines]
+    mu = [predicted.coherence(X) for X in drawn + tight]
+    mutual = np.array([*mu[designs:], predicted.coherence(np.column_stack([drawn[0], -2 * drawn[0]]))])
+    wrong = {"1 / (2 k - 1)": np.append(cosines / cosines[-1], 1.0)}
+    trial.identity(mutual, np.append(cosines, 1.0), ops=10 * n, controls=wrong)
+    weights = [*generator.normal(size=(designs, size)), *np.ones((len(tight), size))]
+    ratios = [observed.outside_ratio(X, tuple(range(size)), w) for X, w in zip(drawn + tight, weights, strict=True)]
+    bounds = [predicted.outside_ratio(size, cosine) for cosine in mu]
+    wrong = {"k mu": size * np.array(mu), "k - 1 for k": np.array(bounds) * (size - 1) / size}
+    trial.bound(ratios, bounds, found_by="draws", independent=designs, ops=10 * n, controls=wrong)
+
+
+@claim(ours("where that bound is 1, and attained"), kind="optimality", cases=[(2, 1.0), (3, 1.0), (5, 1.0), (3, 2.5)])
+def test_coherence_recovery__threshold(trial, size: Several, uneven: Annotated[float, Interval(1, 10)]):
+    """Up to mu = 1 / (k (1 + L / l) - 1), lengths from l to L, OMP picks the k columns of y, from there on another."""
+    from scipy.optimize import brentq
+
+    def missed(mu):
+        X = observed.equicorrelated(size, mu) * np.append(np.ones(size), uneven)
+        course = observed.refitted(X[None], X[None, :, :size].sum(axis=2), size, "largest gradient")
+        return 0.5 - (sorted(course.picks[0]) == list(range(size)))
+
+    reach = size * (1 + uneven)
+    threshold = brentq(missed, 0.5 / (reach - 1), 1.2 / (reach - 1), xtol=1e-14)
+    limit = predicted.recovery_coherence(size, uneven)
+    wrong = {"one column fewer": 1 / (reach - 2), "1 / (k (1 + L / l))": 1 / reach}
+    wrong |= {"lengths left out": 1 / (2 * size - 1)} if uneven >= 1.001 else {}
+    trial.value(threshold, limit, error=1e-11, margin=1e-9, controls=wrong)
+    mu = np.array([0.999, 1.001, 0.999, 0.999, 0.999, 0.0]) * threshold, [50, 50, size, size + 1, size - 1, size]
+    found = [predicted.certified_size(*one, uneven) for one in [(limit, 50), *zip(*mu, strict=True)]]
+    sizes = [size - 1, size, size - 1, size, size, size - 1, size]
+    others = {"1 / (k (1 + L / l))": [size - 1, size - 1, *sizes[2:]], "not at most p": [*sizes[:6], size + 1]}
+    trial.identity(found, sizes, ops=0, controls=others)
+
+
+@claim(ours("weights grow by eta c / p a step, and logits with w o c"), kind="limit", cases=[(20, 0.5), (5, 0.0)])
+def test_softmax_early_law(
+    trial,
+    steps: Annotated[int, Interval(3, 100, why="after two the expansion in the rate ends")],
+    correlation: Annotated[float, Interval(0, 0.9)],
+    n: Annotated[int, Interval(20, 200)] = 60,
+    p: Annotated[int, Interval(3, 20, why="of two centred numbers all are alike")] = 12,
+):
+    """For a small rate eta, a_j - mean tends to eta^2 t (t - 1) / 2 (c_j^2 - mean of c^2) / p^2: OMP's pick leads."""
+    trial.require(n > p, "n must exceed p, for least squares to be one of the controls")
+    ((X,), (y,)) = observed.problems(trial.generator("problem"), 1, n, p, correlation)
+    rates = 1e-3 / steps / 2.0 ** np.arange(5)
+    logits = [observed.softmax_descent(X, y, rate, steps) / rate**2 for rate in rates]
+    law = predicted.early_logits(X, y, rates[0], steps) / rates[0] ** 2
+    size = np.linalg.norm(law)
+    products = (X.T @ y / n) * np.linalg.lstsq(X, y)[0]
+    wrong = {"t^2 for t (t - 1)": law / size * steps / (steps - 1)}
+    wrong["least squares for one c"] = steps * (steps - 1) / 2 * (products - products.mean()) / p**2 / size
+    values = (np.array(logits) - np.mean(logits, axis=1, keepdims=True)) / size
+    trial.limit(values, 1 / rates, law / size, controls=wrong, order=(1, 2), margin=1e-5, same_instance=True)
+
+
+@claim(
+    ours("counted in random designs"),
+    kind="empirical",
+    tier="full",
+    cases=[0.0, 0.5],
+    loose="shares hang on the design; what is claimed is that agreement is lost",
+)
+def test_softmax_late_differs(
+    trial,
+    correlation: Annotated[float, Interval(0, 0.6)],
+    steps: Annotated[int, Interval(3000, 8000)] = 4000,
+    n: Annotated[int, Interval(50, 100)] = 60,
+    p: Annotated[int, Interval(12, 16)] = 12,
+):
+    """Training takes OMP's pick from the largest logit in 3 of 10 designs or more, and takes it to least squares'."""
+
+    def changed(key, *, until=(5, steps)):
+        (first, least_squares), (late, later) = observed.softmax_agreement(key, n, p, correlation, 0.05, until)
+        return jnp.stack([first - late, later - least_squares])
+
+    wrong = {"lost in nine of ten": np.array([0.9, 0.05])}
+    early = {"after 200 steps": lambda key: changed(key, until=(5, 200))}
+    options = {"side": "at least", "law": Bounded(-1, 1), "first": 250, "most": 2000, "vectorised": True}
+    trial.mean(changed, np.array([0.3, 0.05]), controls=wrong, wrong_processes=early, **options)
+
+
+@claim(MODULE, kind="identity", cases=[(1000, 10, 1), (1000, 6, 2), (200, 10, 5)])
+def test_coded_schedule(
+    trial, steps: Annotated[int, Interval(2, 20_000, why="steps are taken one by one")], picks: Count, at_once: Count
+):
+    """Picks of m features fall due at steps T (1 + 9 i / K) / 10, i = 0, m, ... < K = k / m: m ceil(k / m^2)."""
+    trial.require(picks % at_once == 0, "at_once must divide picks")
+    trial.require(9 * steps >= 10 * (picks // at_once), "steps must give each phase one")
+    found, chosen = observed.coded_schedule(steps, picks, at_once)
+    law = np.array([*predicted.pick_steps(steps, picks, at_once), predicted.features_chosen(picks, at_once)])
+    wrong = {"one step later": law + np.eye(len(law), dtype=int)[0]}
+    wrong |= {} if law[-1] == picks else {"all k": np.array([*law[:-1], picks])}
+    trial.identity(np.array([*found, chosen]), law, ops=0, controls=wrong)
+
+
+@claim(
+    MODULE, kind="distribution", tier="full", loose="how often the next pick is the strongest feature hangs on the data"
+)
+def test_coded_first_pick(
+    trial,
+    p: Annotated[int, Interval(6, 24)] = 12,
+    n: Annotated[int, Interval(24, 100)] = 24,
+    steps: Annotated[int, Interval(200, 1000)] = 200,
+):
+    """The module's first pick is any feature with chance 1 / p, as logits had no gradient; the next one sees data."""
+    when = predicted.pick_steps(steps, 2, 1)
+
+    def first(key, *, trained_first=False):
+        return observed.coded_picks(key, n, p, 0.05, when[:1], trained_first=trained_first)[0] == 4
+
+    chance = 1 / p
+    wrong = {"gates trained from the start": lambda key: first(key, trained_first=True)}
+    options = {"first": 8192, "vectorised": True}
+    most = {"margin": 0.04 * chance, "most": 25_000 * p, "controls": {"either of the two in y": 2 * chance}}
+    trial.probability(first, chance, wrong_processes=wrong, **most, **options)
+
+    def both(key, *, until=when):
+        return (observed.coded_picks(key, n, p, 0.05, until) == 4).any()
+
+    untrained = {"no step after the first pick": lambda key: both(key, until=(when[0], when[0]))}
+    trial.probability(both, 0.9, side="at least", wrong_processes=untrained, most=20_000, **options)

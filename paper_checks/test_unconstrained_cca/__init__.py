@@ -1,0 +1,11 @@
+"""Unconstrained stochastic CCA: Chapman, Wells & Lawry Aguila 2024, arXiv 2310.01012 (ICLR).
+
+The loss is L(W) = -2 tr(W^T A W) + tr((W^T B W)^2) with A v = lambda B v; CCA of two views is A = S12 off the diagonal
+and B = diag(S11, S22), with eigenvalues rho_i, 0 and -rho_i ("off-diagonal"), or the authors' library's A + B, with
+eigenvalues 1 larger ("library"). b is the size of a batch and m = b - 1.
+"""
+
+MOST_PROGRAMS = 40
+"""Ceiling of the programs that the fast tier may ask XLA for in one process."""
+MOST_SECONDS = 6.0
+"""Ceiling of the seconds that the fast tier may take once its programs are in the cache."""

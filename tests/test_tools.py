@@ -1,0 +1,111 @@
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from audits.tools import DataSet, complaint, held, line, main
+from theory_on_trial.own_data.answer import Answer, Doubt
+from theory_on_trial.own_data.estimate import Estimate
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Mean(Answer):
+    mean: Estimate
+
+    def lines(self):
+        return [f"mean {self.mean}"]
+
+    def plot(self, axes=None):
+        raise AssertionError("nothing is drawn for a table")
+
+
+def asks(*means, **told):
+    def ask(seed):
+        mean = means[seed % len(means)]
+        if mean is None:
+            raise ValueError("X must have rows")
+        return Mean(mean=Estimate(mean, mean - 1, mean + 1), **told)
+
+    return ask
+
+
+def data(ask, fits=True, level=None, draws=20):
+    return DataSet(
+        tool="mean_of", name="coins", fits=fits, ask=ask, truth="0", level=level, draws=draws,
+        judge=lambda answer: held(answer.mean, 0.0, answer, "of the mean"),
+        headline=lambda answer: str(answer.mean),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ask", "counts"),
+    [
+        (asks(0.9, -1.0, 1.0, 0.0), [20, 0, 0, 0]),
+        (asks(0.9, 1.1), [10, 0, 0, 10]),
+        (asks(3.0, doubts=(Doubt("few rows", 2.0, "of the mean"),)), [0, 20, 0, 0]),
+        (asks(3.0, doubts=(Doubt("few rows", 1.9, "of the mean"), Doubt("late", 9.0, "seconds"))), [0, 0, 0, 20]),
+        (asks(0.0, None, None, None), [5, 0, 15, 0]),
+        (asks(7.0, missing="the rows are copies"), [0, 0, 20, 0]),
+    ],
+)
+def test_answers_are_counted(ask, counts):
+    assert line("toy", data(ask), 1000)[7:11] == counts
+    assert sum(line("toy", data(ask), 4)[7:11]) == 4
+
+
+def test_the_first_answer_is_shown():
+    assert line("toy", data(asks(0.5)), 1)[5] == "0.5 [-0.5, 1.5]"
+    assert line("toy", data(asks(None)), 1)[5] == "X must have rows"
+    assert line("toy", data(asks(7.0, missing="no two rows")), 1)[5] == "no two rows"
+
+
+@pytest.mark.parametrize(
+    ("ask", "fits", "level", "said"),
+    [
+        (asks(*[0.0] * 19, 5.0), True, 0.95, ""),
+        (asks(*[0.0] * 3, 5.0), True, 0.95, "toy: mean_of promises 95% and was right in 150 of 200 answers on coins"),
+        (asks(None), True, 0.95, "toy: mean_of gave no answer on coins, which fits it"),
+        (asks(*[0.0] * 19, 5.0), False, 0.95, "toy: mean_of was wrong 10 times on coins"),
+        (asks(*[0.0] * 19, 5.0), True, None, "toy: mean_of was wrong 10 times on coins"),
+        (asks(None), False, 0.95, ""),
+    ],
+)
+def test_what_is_against_a_tool(ask, fits, level, said):
+    assert complaint(line("toy", data(ask, fits, level, 200), 1000)) == said
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text("")
+    folder = tmp_path / "tests" / "toy_of_tools"
+    folder.mkdir(parents=True)
+    (folder / "own_data_sets.py").write_text(
+        "from audits.tools import DataSet\n"
+        "def refuse(seed):\n    raise TypeError('X must hold numbers')\n"
+        "SETS = [DataSet(tool='t', name='text', fits=False, ask=refuse, truth='-', judge=str, draws=3)]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["", *map(str, __import__("sys").path)])
+    return tmp_path
+
+
+def test_the_audit_writes_its_table(repository, capsys):
+    import sys
+
+    kept = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "tests"}
+    try:
+        assert main([]) == 0
+    finally:
+        sys.modules.update(kept)
+    table = json.loads((repository / "records" / "tools.json").read_text())
+    assert table["rows"] == [["toy_of_tools", "t", "text", "no", "-", "X must hold numbers", 3, 0, 0, 3, 0, None]]
+    assert table["sources"][0]["of"] == ["tests/toy_of_tools/own_data_sets.py"]
+    with pytest.raises(SystemExit):
+        main(["other"])
+    assert "no data sets of other; there are toy_of_tools" in capsys.readouterr().err
+
+
+def test_an_interval_may_be_given_in_any_order():
+    assert held(Estimate(1.0, 2.0, 0.0), 0.5, Mean(mean=Estimate(0, 0, 0)), "") == "right"
+    assert held(Estimate(np.inf, 5.0, np.inf), 1e9, Mean(mean=Estimate(0, 0, 0)), "") == "right"
