@@ -67,11 +67,6 @@ def points_of(positives, negatives):
     return rows, labels
 
 
-def errors_by_hand(b, positives, negatives):
-    rows, labels = points_of(positives, negatives)
-    return sum(b[u] != y for u, y in zip(rows, labels, strict=True))
-
-
 @general
 @given(tables(), st.integers(2, 4), st.randoms(use_true_random=False))
 def test_scaling_splitting_and_relabelling_change_nothing(table, factor, random):
