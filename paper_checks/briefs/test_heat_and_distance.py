@@ -1,0 +1,177 @@
+"""Huguet et al. 2023, "A Heat Diffusion Perspective on Geodesic Preserving Dimensionality Reduction", arXiv 2305.19043.
+
+For one who reads distances off a diffusion: which time to take, and which correction, on a manifold and on a graph.
+
+h_t is the kernel of exp(t Laplacian), with generator Delta and not Delta / 2, so that -4 t log h_t tends to the squared
+distance d^2 as t -> 0 on a manifold. The circle has length 2 pi, S^3 is the unit sphere of R^4, and of a graph with
+weights w the generator is -L, L = degrees - weights. The chain has spacing h and rates 1 / h^2; p is its kernel.
+
+Read: the abstract ("explicitly connecting heat diffusion to manifold distances"). Derived here: circle and sphere by
+summing over all geodesics (the images d + 2 pi k), the graph by the first power of L that reaches, the chain by
+Debye's asymptotics of Bessel functions. Not claimed: other manifolds, where further terms of order t appear.
+
+Topic: linear algebra for learning.
+"""
+
+from math import factorial
+from typing import Annotated
+
+import mpmath
+import numpy as np
+from scipy.special import ive
+
+from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Time = Annotated[float, Interval(0.02, 1, why="earlier, spectral sums need more digits; later, heat has mixed")]
+Side = Annotated[int, Interval(2, 6, why="the grid has side x side nodes; further corners need more digits")]
+Slope = Annotated[float, Interval(0.5, 4, why="u = d h / (2 t); below, the limit is d^2, beyond, kernels underflow")]
+DISTANCES = np.append(np.linspace(0.1, 3, 12), np.pi)
+
+
+@observed
+def heat_kernel(manifold, distance, time):
+    """The kernel of the circle or of S^3 from its eigenfunctions, with digits to spare for the cancellation."""
+    digits = 30 + int(np.pi**2 / (4 * time * np.log(10)))
+    with mpmath.workdps(digits):
+        d, t = (mpmath.pi if distance == np.pi else mpmath.mpf(distance)), mpmath.mpf(time)
+        most = int(np.sqrt(digits * np.log(10) / time)) + 3
+        if manifold == "circle":
+            terms = [mpmath.exp(-(k**2) * t) * mpmath.cos(k * d) for k in range(1, most)]
+            return (1 + 2 * mpmath.fsum(terms)) / (2 * mpmath.pi)
+        ratios = [
+            (-1) ** (n + 1) * n if distance == np.pi else mpmath.sin(n * d) / mpmath.sin(d) for n in range(1, most)
+        ]
+        terms = [n * ratio * mpmath.exp(-(n**2 - 1) * t) for n, ratio in enumerate(ratios, 1)]
+        return mpmath.fsum(terms) / (2 * mpmath.pi**2)
+
+
+@observed
+def corrected_logarithms(manifold, time):
+    """-4 t log h_t less what a flat space of the dimension would add, and curvature on the sphere."""
+    dimension, curvature = (1, 0) if manifold == "circle" else (3, 1)
+    values = []
+    for d in DISTANCES:
+        spread = np.log(d / np.sin(d)) if curvature and d < np.pi else 0
+        flat = 2 * time * dimension * np.log(4 * np.pi * time)
+        logarithm = float(mpmath.log(heat_kernel(manifold, d, time)))
+        values.append(-4 * time * logarithm - flat + curvature * 4 * time * (time + spread))
+    return np.array(values)
+
+
+@predicted
+def sum_over_geodesics(manifold, time):
+    """d^2 - 4 t log of a sum over all geodesics; on S^3 their weights change sign behind the antipode."""
+    images = DISTANCES[:, None] + 2 * np.pi * np.arange(-8, 9)
+    weights = np.ones_like(images)
+    if manifold == "sphere":
+        weights = images / DISTANCES[:, None]
+        weights[-1] = images[-1] ** 2 / (2 * time) - 1  # all geodesics meet at the antipode
+    excess = np.exp(-(images**2 - DISTANCES[:, None] ** 2) / (4 * time))
+    return DISTANCES**2 - 4 * time * np.log(np.sum(weights * excess, axis=1))
+
+
+@observed
+def grid_kernel(weights, time):
+    """The row of exp(-t L) of a corner, by the jumps of a walk: positive terms, accurate for the smallest entries."""
+    rate = weights.sum(axis=1).max()
+    jumps = weights / rate + np.diag(1 - weights.sum(axis=1) / rate)
+    row = np.eye(len(weights))[0]
+    total, chance = np.zeros(len(weights)), np.exp(-rate * time)
+    for k in range(40):
+        total, row, chance = total + chance * row, row @ jumps, chance * rate * time / (k + 1)
+    return total
+
+
+@observed
+def chain_logarithm(slope, steps):
+    """-4 t log(p / h) - 2 t log(4 pi t) at distance 1 on the chain of spacing 1 / steps, and t, which is h / (2 u)."""
+    time = 1 / (2 * slope * steps)
+    kernel = ive(steps, 2 * time * steps**2) * steps
+    return -4 * time * np.log(kernel) - 2 * time * np.log(4 * np.pi * time), time
+
+
+@predicted
+def shortest_paths(weights, hops):
+    """The sum over shortest paths of the product of weights, divided by m!."""
+    powers = [np.linalg.matrix_power(weights, m)[0] for m in range(hops.max() + 1)]
+    return np.array([powers[m][node] / factorial(m) for node, m in enumerate(hops)])
+
+
+@predicted
+def lattice_square(u):
+    """(2 / u^2) (u asinh u + 1 - sqrt(1 + u^2)), and the slope log(1 + u^2) of the next term in t."""
+    return np.array([2 / u**2 * (u * np.arcsinh(u) + 1 - np.hypot(1, u)), np.log1p(u**2)])
+
+
+def grid(generator, side):
+    """Random weights of a square grid, and the number of hops of each node from the corner."""
+    places = np.array([(i, j) for i in range(side) for j in range(side)])
+    apart = np.abs(places[:, None] - places).sum(axis=-1)
+    weights = np.triu(np.where(apart == 1, generator.uniform(0.5, 1.5, apart.shape), 0))
+    return weights + weights.T, places.sum(axis=1)
+
+
+@claim(abstract("explicitly connecting heat diffusion to manifold distances"), kind="identity", cases=[0.1, 0.02, 1.0])
+def test_circle(trial, time: Time):
+    """On the circle -4t log h_t - 2t log(4 pi t) = d^2 - 4t log sum_k exp(-((d + 2 pi k)^2 - d^2) / 4t)."""
+    measured, expected = corrected_logarithms("circle", time), sum_over_geodesics("circle", time)
+    wrong = {"one geodesic": DISTANCES**2, "generator Delta / 2": 2 * expected}
+    trial.identity(measured, expected, ops=100, scale=np.pi**2, controls=wrong)
+
+
+@claim(ours("derived: images on S^3"), kind="identity", cases=[0.1, 0.02, 1.0])
+def test_sphere(trial, time: Time):
+    """On S^3 curvature adds 4t^2 + 4t log(d / sin d), images have weights 1 + 2 pi k / d; antipodes cost t log 1/t."""
+    measured, expected = corrected_logarithms("sphere", time), sum_over_geodesics("sphere", time)
+    spread = np.append(np.log(DISTANCES / np.sin(DISTANCES))[:-1], 0)
+    wrong = {"one geodesic": DISTANCES**2, "as if flat": expected - 4 * time * (time + spread)}
+    trial.identity(measured, expected, ops=100, scale=np.pi**2, controls=wrong)
+
+
+@claim(ours("derived: the first power of L that reaches a node"), kind="limit", cases=[4, 2])
+def test_graph_sees_hops(trial, side: Side):
+    """On a graph h_t / t^m tends to the sum over shortest paths of the product of weights / m!: t log h_t -> 0."""
+    weights, hops = grid(trial.generator("weights"), side)
+    times = 2.0 ** -np.arange(8, 14)
+    ratios = [(grid_kernel(weights, t) / t**hops)[1:] for t in times]
+    expected = shortest_paths(weights, hops)[1:]
+    wrong = {"generator L / 2": expected / 2.0 ** hops[1:], "no factorial": expected * [factorial(m) for m in hops[1:]]}
+    trial.limit(ratios, 1 / times, expected, order=1, margin=1e-4 * expected, controls=wrong, same_instance=True)
+
+
+@claim(ours("derived: Debye's asymptotics"), kind="limit", cases=[1.0, 0.5, 4.0])
+def test_chain(trial, slope: Slope):
+    """At u = d h / (2t) fixed, -4t log(p / h) -> d^2 (2 / u^2) (u asinh u + 1 - sqrt(1 + u^2)), then t log(1 + u^2)."""
+    steps, (square, next_term) = 2 ** np.arange(3, 9), lattice_square(slope)
+    values, times = np.array([chain_logarithm(slope, k) for k in steps]).T
+    wrong = {"d^2": 1.0, "first correction": 1 - slope**2 / 12}
+    trial.limit(values, steps, square, order=1, margin=1e-4, controls=wrong)
+    wrong = {"u^2": slope**2, "none": 0.0}
+    trial.limit((values - square) / times, steps, next_term, order=1, margin=1e-2 * next_term, controls=wrong)
+
+
+@figure("F1", claims=("circle", "graph_sees_hops", "chain"))
+def heat_against_time(distance: float = 1.3, spacing: float = 0.1):
+    """On a chain heat forgets the distance d at times below d times the spacing, on the circle it never does.
+
+    -4t log h_t - 2t log(4 pi t) at distance 1.3 on the circle and on a chain of spacing .1. Lines: the squared
+    distance, and the chain's law to the order of t. Points: spectral sums and Bessel functions. New.
+    """
+    import matplotlib.pyplot as plt
+
+    times, wide = np.geomspace(0.02, 0.5, 9), np.geomspace(0.003, 0.5, 200)
+    removed, early = 2 * times * np.log(4 * np.pi * times), np.geomspace(0.003, 0.5, 12)
+    circle = [-4 * t * float(mpmath.log(heat_kernel("circle", distance, t))) for t in times] - removed
+    kernel = ive(round(distance / spacing), 2 * early / spacing**2) / spacing
+    chain = -4 * early * np.log(kernel) - 2 * early * np.log(4 * np.pi * early)
+    square, next_term = lattice_square(distance * spacing / (2 * wide))
+    drawn, axes = plt.subplots(figsize=(5.4, 3.2))
+    axes.axhline(distance**2, color=COLOURS[0], label="squared distance")
+    axes.plot(times, circle, "o", color=COLOURS[0], label="circle")
+    axes.plot(wide, distance**2 * square + wide * next_term, color=COLOURS[1], label="chain, theory")
+    axes.plot(early, chain, "s", color=COLOURS[1], label="chain, spacing .1")
+    axes.set(xscale="log", xlabel="time t (length squared)", ylabel="corrected -4t log h (length squared)")
+    axes.legend(loc="lower right")
+    return drawn
