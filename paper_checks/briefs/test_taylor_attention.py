@@ -1,12 +1,12 @@
-"""Nauen, Palacio & Dengel 2024, "TaylorShift: Shifting the Complexity of Self-Attention from Squared to Linear (and Back)
-using Taylor-Softmax", arXiv 2403.02920.
+"""Nauen, Palacio & Dengel 2024, "TaylorShift: Shifting the Complexity of Self-Attention from Squared to Linear (and
+Back) using Taylor-Softmax", arXiv 2403.02920.
 
 For whoever replaces the exponential in attention by its Taylor polynomial: from which length on the linear form is
 cheaper, which orders have positive weights, and how much focus is lost.
 
 Q, K, V are (N, d), T_m(s) = Σ_{j<=m} s^j/j!, and the weights of one row are T_2(s)/Σ T_2(s) with scores s = q · k. With
-V̂ = (1, V), whose first column makes the denominator, the linear form is ½ (Q ⊠ Q)((K ⊠ K)ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂, where ⊠
-multiplies each row with itself, d² columns wide. |s| <= τ where q and k are normalised with a temperature τ.
+V̂ = (1, V), whose first column makes the denominator, the linear form is ½ (Q ⊠ Q)((K ⊠ K)ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂; here
+⊠ multiplies each row with itself, d² columns wide. |s| <= τ where q and k are normalised with a temperature τ.
 
 Read: the abstract ("full token-to-token interactions in linear time and space", "analytically determine the crossover
 points"). Recalled and derived again by counting: both counts. Derived here: parity and focus. Not claimed: the lengths
@@ -65,20 +65,32 @@ def linear(q, k, v):
 
 
 @observed
-def cost(form, tokens, width):
-    """How many operations a form takes, and how many entries it needs."""
-    Counted.operations = 0
-    _, entries = form(*np.ones((3, tokens, width)).view(Counted))
-    return np.array([Counted.operations, entries])
+def horner(order, scores):
+    """T_m by Horner's rule."""
+    return np.polyval([1 / factorial(j) for j in range(order, -1, -1)], scores)
+
+
+@observed
+def real_roots(order):
+    """How many real roots T_m has, of the eigenvalues of its companion matrix."""
+    return int(np.sum(np.abs(np.roots([1 / factorial(j) for j in range(order, -1, -1)]).imag) < 1e-6))
+
+
+@observed
+def cost(tokens, width):
+    """The operations and the entries of the direct form, then of the linear one."""
+    rows = []
+    for form in (direct, linear):
+        Counted.operations = 0
+        entries = form(*np.ones((3, tokens, width)).view(Counted))[1]
+        rows.append([Counted.operations, entries])
+    return np.array(rows)
 
 
 @observed
 def first_dearer(width, which):
     """The first N at which the direct form costs more than the linear one: operations (0) or entries (1)."""
-    lengths = range(1, 2 * width**2 + 10)
-    return lengths[
-        bisect_left(lengths, True, key=lambda n: cost(direct, n, width)[which] > cost(linear, n, width)[which])
-    ]
+    return 1 + bisect_left(range(1, 2 * width**2 + 10), 1, key=lambda n: int(np.diff(cost(n, width).T)[which, 0] < 0))
 
 
 @observed
@@ -92,6 +104,7 @@ def largest_weight(others, temperature, generator):
         return np.log(values.sum() / values[0]), gradient
 
     starts = generator.uniform(-temperature, temperature, (4, others + 1))
+    starts[1:, 0] = np.abs(starts[1:, 0])  # below -1 the weight rises to the left, to another maximum
     bounds = [(-temperature, temperature)] * (others + 1)
     runs = [minimize(log_weight, s, jac=True, bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-12}) for s in starts]
     return np.exp(-min(run.fun for run in runs))
@@ -114,11 +127,9 @@ def attention(q, k, v, half=0.5):
 @predicted
 def costs(tokens, width):
     """Operations and entries of the direct form, then of the linear one."""
-    d, n = width, tokens
-    return [
-        [n**2 * (4 * d + 6), 2 * n**2 + d * n],
-        [n * (4 * d**3 + 10 * d**2 + 9 * d + 4), d**2 * (d + 1) + n * (d + 1) ** 2 + d * n],
-    ]
+    n, d = tokens, width
+    by_linear = [n * (4 * d**3 + 10 * d**2 + 9 * d + 4), d**2 * (d + 1) + n * (d + 1) ** 2 + d * n]
+    return [[n**2 * (4 * d + 6), 2 * n**2 + d * n], by_linear]
 
 
 @predicted
@@ -148,8 +159,7 @@ def test_two_forms(trial, tokens: Tokens, width: Width):
     """Second-order Taylor attention is ½ (Q ⊠ Q)((K ⊠ K)ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂, divided by its first column."""
     q, k, v = trial.generator().normal(size=(3, tokens, width))
     predict, wrong = attention(q, k, v), {"s² for s²/2": attention(q, k, v, half=1.0)}
-    sizes = [polynomial(2, x).sum(axis=1).max() for x in (np.abs(q) @ np.abs(k).T,)]
-    scale = sizes[0] / (tokens / 2) * np.abs(v).max()
+    scale = polynomial(2, np.abs(q) @ np.abs(k).T).sum(axis=1).max() / (tokens / 2) * np.abs(v).max()
     trial.identity(linear(q, k, v)[0], predict, ops=width**2 + tokens, scale=scale, controls=wrong)
 
 
@@ -158,9 +168,8 @@ def test_crossovers(trial, width: Width, tokens: Tokens):
     """The direct form takes 4N²d + 6N² operations, the linear one N (4d³ + 10d² + 9d + 4), so that it pays from
     d² + d + 3/4 - 1/(8d + 12) tokens on; by entries from ((d+1)² + √(d⁴ + 12d³ + 14d² + 4d + 1))/4 on.
     """
-    counted = np.array([cost(form, tokens, width) for form in (direct, linear)])
     wrong = {"without the polynomial": np.array(costs(tokens, width)) - [[6 * tokens**2, 0], [0, width * tokens]]}
-    trial.identity(counted, costs(tokens, width), ops=0, controls=wrong)
+    trial.identity(cost(tokens, width), costs(tokens, width), ops=0, controls=wrong)
     firsts = [first_dearer(width, which) for which in (0, 1)]
     wrong = {"d² and d²/2": [width**2 + 1, width**2 // 2 + 1]}
     trial.identity(firsts, [int(n) + 1 for n in crossovers(width)], ops=0, controls=wrong)
@@ -169,25 +178,22 @@ def test_crossovers(trial, width: Width, tokens: Tokens):
 @claim(ours("derived: the derivative of T_m is T_{m-1}"), kind="bound", cases=[1, 2, 3, 6])
 def test_parity(trial, order: Order):
     """T_m is positive everywhere exactly if m is even; then its least value is r^m/m! at the only root r of T_{m-1}."""
-    roots = np.roots([1 / factorial(j) for j in range(order, -1, -1)])
-    trial.identity(int(np.sum(np.abs(roots.imag) < 1e-6)), order % 2, ops=0, controls={"the other way": 1 - order % 2})
+    crossings = {"odd orders are positive, too": 1 - order % 2}
+    trial.identity(real_roots(order), order % 2, ops=0, controls=crossings)
     even = order + order % 2
     place, least = lowest(even)
-    scores = np.sort(np.append(np.linspace(-3.0 * even, even, 2001), place))
-    values = np.polyval([1 / factorial(j) for j in range(even, -1, -1)], scores)
-    rounding = 4 * even * 2.0**-53 * polynomial(even, np.abs(scores))
-    trial.value(values, least, error=rounding, side="at least", controls={"1, at 0": 1.0})
+    scores = np.append(np.linspace(-3.0 * even, even, 2001), place)
+    sizes = polynomial(even, np.abs(scores))
+    wrong = {"1, at 0": -1.0}
+    trial.bound(-horner(even, scores), -least, found_by="grid", ops=2 * even, scale=sizes, controls=wrong)
 
 
 @claim(ours("derived: every other weight is least at -1"), kind="optimality", cases=[(15, 5.0), (40, 0.5), (3, 20.0)])
 def test_focus_cap(trial, others: Others, temperature: Temperature):
     """No weight exceeds T_2(τ)/(T_2(τ) + (N - 1)/2) if τ >= 1: the other scores are then at -1, not at -τ."""
     most = largest_weight(others, temperature, trial.generator())
-    tops = polynomial(2, temperature)
-    wrong = {
-        "softmax": 1 / (1 + others * np.exp(-2 * temperature)),
-        "others at 0": tops / (tops + others),
-    }
+    zero = polynomial(2, temperature) / (polynomial(2, temperature) + others)
+    wrong = {"softmax": 1 / (1 + others * np.exp(-2 * temperature)), "others at 0": zero}
     trial.value(most, focus(others, temperature), error=1e-9, margin=1e-7, controls=wrong)
 
 
@@ -200,15 +206,12 @@ def largest_weights(others=1023):
     """
     import matplotlib.pyplot as plt
 
-    temperatures, drawn = np.geomspace(0.3, 40, 100), plt.figure(figsize=(5.4, 3.4))
-    axes = drawn.subplots()
+    temperatures, (drawn, axes) = np.geomspace(0.3, 40, 100), plt.subplots(figsize=(5.4, 3.4))
     axes.plot(temperatures, 1 / (1 + others * np.exp(-2 * temperatures)), "--", color=COLOURS[6], label="softmax")
     axes.plot(temperatures, [focus(others, t) for t in temperatures], color=COLOURS[0], label="T$_2$, closed form")
-    few = temperatures[::12]
-    best = [largest_weight(others, t, np.random.default_rng(0)) for t in few]
-    axes.plot(few, best, "o", color=COLOURS[1], label="T$_2$, search")
-    axes.set(
-        xlabel="largest score τ  (dimensionless)", ylabel="largest weight  (dimensionless)", xscale="log", yscale="log"
-    )
+    best = [largest_weight(others, t, np.random.default_rng(0)) for t in temperatures[::12]]
+    axes.plot(temperatures[::12], best, "o", color=COLOURS[1], label="T$_2$, search")
+    axes.set(xlabel="largest score τ  (dimensionless)", ylabel="largest weight  (dimensionless)")
+    axes.set(xscale="log", yscale="log")
     axes.legend()
     return drawn
