@@ -77,8 +77,9 @@ def broken(path, old, new):
 
 
 def test_the_guide_names_every_file_that_a_row_has(row):
-    named = {path.replace("NAME", ROW) for path in re.findall(r"^\| `(\S+NAME\.\w+)` \|", GUIDE, flags=re.MULTILINE)}
-    laid = {str(path.relative_to(row.folder)) for path in row.folder.rglob(f"*{ROW}.*")}
+    named = {path.replace("NAME", ROW) for path in re.findall(r"^\| `(\S+\.\w+)` \|", GUIDE, flags=re.MULTILINE)}
+    files = [*row.folder.rglob(f"*{ROW}.*"), *row.folder.glob(f"paper_checks/test_{ROW}/*.*")]
+    laid = {str(path.relative_to(row.folder)) for path in files}
     assert named == {path for path in laid if "__pycache__" not in path}
 
 
@@ -104,16 +105,16 @@ def test_a_row_passes_the_whole_gate_but_for_being_the_toy(row):
 
 
 def test_a_claim_without_a_route_is_named(row):
-    with broken(row.folder / "paper_checks" / f"routes_{ROW}.json", "power_of_the_mean", "no_such_claim"):
+    with broken(row.folder / "paper_checks" / f"test_{ROW}" / "routes.json", "power_of_the_mean", "no_such_claim"):
         sentences = steps.routes(row)
     assert any(f"{ROW}.power_of_the_mean" in sentence for sentence in sentences), sentences
     assert any("no_such_claim" in sentence for sentence in sentences), sentences
 
 
 def test_a_bound_that_is_not_searched_is_named(row):
-    with broken(row.folder / "paper_checks" / f"searches_{ROW}.py", "@inequality", "# @inequality"):
+    with broken(row.folder / "paper_checks" / f"test_{ROW}" / "searches.py", "@inequality", "# @inequality"):
         (sentence,) = steps.bounds(row)
-    assert sentence.startswith(f"{ROW}.power_of_the_mean states a bound: paper_checks/searches_{ROW}.py must search it")
+    assert sentence.startswith(f"{ROW}.power_of_the_mean states a bound: paper_checks/test_{ROW}/searches.py must search it")
 
 
 def test_a_missing_page_is_named(row, tmp_path):
@@ -128,7 +129,7 @@ def test_a_missing_page_is_named(row, tmp_path):
 
 def test_a_fast_tier_above_its_limit_is_named(row, monkeypatch):
     monkeypatch.setattr(steps, "SEEDS", 1)
-    with broken(row.folder / "paper_checks" / f"test_{ROW}.py", "MOST_SECONDS = 6.0", "MOST_SECONDS = 0.0001"):
+    with broken(row.folder / "paper_checks" / f"test_{ROW}" / "__init__.py", "MOST_SECONDS = 6.0", "MOST_SECONDS = 0.0001"):
         (sentence,) = steps.claims(row)
     assert re.fullmatch(
         rf"the fast tier takes \S+ s, MOST_SECONDS is 0.0001; the slowest claim is {ROW}\.\w+ with \S+ s", sentence

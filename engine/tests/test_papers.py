@@ -90,7 +90,7 @@ def test_every_missing_file_and_section_is_named(toy):
     missing = steps.files(toy)
     assert "there is no theory/toy.py" in missing
     assert "there is no notebooks/toy.ipynb" in missing
-    assert not any("paper_checks" in sentence for sentence in missing)
+    assert "there is no paper_checks/test_toy/test_claims.py" in missing
     page = toy.folder / "docs" / "papers" / "toy.md"
     page.parent.mkdir(parents=True)
     page.write_text("# Toy\n\n## Notation\n\n<!-- claims -->\n")

@@ -29,6 +29,8 @@ class Paper:
     def places(self, template: str) -> list[Path]:
         """Where a file of the row may be: as it is named, or as a package (of tests: the folder `tests/NAME`)."""
         path = self.folder / template.replace("NAME", self.name)
+        if path.parent.name == f"test_{self.name}":
+            return [path]
         package = path.with_name(self.name) if path.parent.name == "tests" else path.with_suffix("")
         return [path, package] if path.suffix == ".py" else [path]
 
