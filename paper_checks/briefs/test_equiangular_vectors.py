@@ -67,27 +67,26 @@ def worst_cosine(rows, lines=True):
 
 
 @observed
-def best_arrangement(generator, dim, count, lines=True, starts=4, sharpest=1e6):
+def best_arrangement(generator, dim, count, starts, lines=True):
     """The rows with the least worst cosine over L-BFGS searches on ever sharper soft maxima from random rows."""
     i, j = np.triu_indices(count, 1)
 
     def soft_maximum(entries, p):
         raw = entries.reshape(count, dim)
-        lengths = np.linalg.norm(raw, axis=1, keepdims=True)
-        rows = raw / lengths
+        rows = raw / (lengths := np.linalg.norm(raw, axis=1, keepdims=True))
         gram = np.sum(rows[i] * rows[j], axis=1)
         levels = p * np.concatenate([gram, -gram]) if lines else p * gram
         value = logsumexp(levels)
         pull = np.exp(levels - value)
         pull = pull[: i.size] - pull[i.size :] if lines else pull
         weights = np.zeros((count, count))
-        weights[i, j] = weights[j, i] = pull
-        slope = weights @ rows
+        weights[i, j] = pull
+        slope = (weights + weights.T) @ rows
         return value / p, ((slope - rows * np.sum(rows * slope, axis=1, keepdims=True)) / lengths).ravel()
 
     found = []
     for entries in generator.normal(size=(starts, count * dim)):
-        for p in np.geomspace(10, sharpest, 6):
+        for p in np.geomspace(10, 1e4 if lines else 1e6, 6):
             entries = minimize(
                 soft_maximum, entries, args=(p,), jac=True, method="L-BFGS-B", options={"maxiter": 200}
             ).x
@@ -106,8 +105,7 @@ def welch_angle(dim, count):
 def test_welch(trial, dim: Dim, vectors: Vectors):
     """The smallest angle of N > d lines is at most arccos √((N − d)/(d (N − 1))); equiangular tight sets attain it."""
     trial.require(vectors > dim, "vectors must exceed dim: fewer can be orthogonal")
-    named = named_arrangements()
-    searched = best_arrangement(trial.generator(), dim, vectors, starts=2, sharpest=1e4)
+    named, searched = named_arrangements(), best_arrangement(trial.generator(), dim, vectors, 2)
     sets = [(dim, searched), (dim, simplex(dim)), named["icosahedron"], named["28 lines"]]
     found = np.array([np.arccos(worst_cosine(rows)) for _, rows in sets])
     law = np.array([welch_angle(d, len(rows)) for d, rows in sets])
@@ -125,8 +123,8 @@ def orthoplex_angle(dim):
 @claim(ours("recalled; Rankin, Conway, Hardin and Sloane"), kind="bound", cases=[(2, 1), (3, 1), (4, 2)])
 def test_orthoplex(trial, dim: Few, surplus: Surplus):
     """The smallest angle of N > d (d + 1)/2 lines is at most arccos 1/√d, less than Welch's; some sets attain it."""
-    named = named_arrangements()
-    searched = best_arrangement(trial.generator(), dim, dim * (dim + 1) // 2 + surplus, starts=2, sharpest=1e4)
+    count, named = dim * (dim + 1) // 2 + surplus, named_arrangements()
+    searched = best_arrangement(trial.generator(), dim, count, 2)
     sets = [(dim, searched), named["square"], named["cube"], named["unbiased"]]
     found = np.array([np.arccos(worst_cosine(rows)) for _, rows in sets])
     law = np.array([orthoplex_angle(d) for d, _ in sets])
@@ -145,7 +143,7 @@ def least_signed(dim, count):
 def test_signed(trial, dim: Dim, vectors: Vectors):
     """The least worst cosine μ₊ of N directions is −1/(N − 1) for N ≤ d + 1, and exactly 0 for d + 2 ≤ N ≤ 2d."""
     trial.require(vectors <= 2 * dim, "vectors must be at most 2 dim: no closed form is known beyond")
-    found = worst_cosine(best_arrangement(trial.generator(), dim, vectors, lines=False), lines=False)
+    found = worst_cosine(best_arrangement(trial.generator(), dim, vectors, 4, lines=False), lines=False)
     law, pairs = least_signed(dim, vectors), vectors * (vectors - 1) / 2
     wrong = {"orthogonal": 0.0, "Welch": np.cos(welch_angle(dim, vectors)) if vectors > dim else 0.1}
     wrong["always −1/(N − 1)"] = -1 / (vectors - 1)
@@ -160,6 +158,14 @@ def mean_close_pairs(dim, count, cosine):
     return count * (count - 1) / 2 * betainc((dim - 1) / 2, 0.5, 1 - cosine**2)
 
 
+@observed
+def close_pairs(generator, count, vectors, dim, cosine):
+    """How many pairs of uniform directions have |cos| > t, in each of several sets."""
+    rows = generator.normal(size=(count, vectors, dim))
+    rows /= np.linalg.norm(rows, axis=2, keepdims=True)
+    return (np.sum(np.abs(rows @ np.swapaxes(rows, 1, 2)) > cosine, axis=(1, 2)) - vectors) / 2
+
+
 @claim(
     ours("the squared cosine of two uniform directions has a beta law"),
     kind="identity",
@@ -171,9 +177,7 @@ def test_random_pairs(trial, dim: AnyDim, vectors: Several, cosine: Cosine):
     trial.require(law >= 50, "fifty pairs at least must be expected: rarer ones take long to count")
 
     def draw(generator, count):
-        rows = generator.normal(size=(count, vectors, dim))
-        rows /= np.linalg.norm(rows, axis=2, keepdims=True)
-        return (np.sum(np.abs(rows @ np.swapaxes(rows, 1, 2)) > cosine, axis=(1, 2)) - vectors) / 2
+        return close_pairs(generator, count, vectors, dim, cosine)
 
     wrong = {"one sign only": law / 2, "d + 1 dimensions": mean_close_pairs(dim + 1, vectors, cosine)}
     wrong["normal tail"] = vectors * (vectors - 1) * norm.sf(cosine * np.sqrt(dim))
@@ -193,7 +197,7 @@ def best_in_space(most: int = 12):
     counts = np.arange(4, most + 1)
     axes.plot(counts, [np.cos(welch_angle(3, n)) for n in counts], color=COLOURS[0], label="Welch")
     axes.plot([7, most], [np.cos(orthoplex_angle(3))] * 2, color=COLOURS[1], label="1/√d, from N = 7 on")
-    found = [worst_cosine(best_arrangement(np.random.default_rng(0), 3, n, sharpest=1e4)) for n in counts]
+    found = [worst_cosine(best_arrangement(np.random.default_rng(0), 3, n, 4)) for n in counts]
     axes.plot(counts, found, "o", color=COLOURS[6], label="search")
     axes.set(xlabel="number of lines N", ylabel="worst |cos|")
     axes.legend(loc="lower right")
