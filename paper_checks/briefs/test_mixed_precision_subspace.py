@@ -1,0 +1,170 @@
+"""Saxena et al. 2024, "ResQ: Mixed-Precision Quantization of Large Language Models with Low-Rank Residuals",
+arXiv 2412.14363.
+
+For whoever keeps r of d channels at more bits than the rest: the exact error of rotating and rounding, hence which
+subspace to keep, and when the principal one is the wrong choice.
+
+Tokens x have E x xᵀ = S. An r-dimensional subspace with projection P is kept at b_H bits, the rest at b_L. In each part
+a random (Haar) rotation is followed by symmetric rounding to D round(y/D), with D = max |y_i|/L for each token and
+L = 2^(b-1) - 1. g(d, b) is the mean of |error|²/|y|² for a uniformly random direction y in d dimensions.
+
+Read: the abstract. Derived here: g, the error and the flip. Not claimed: that rotating helps; tokens whose entries all
+have one size are rounded better without it.
+Topic: linear algebra for learning.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from scipy.stats import norm
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.laws import Bounded
+
+Dim = Annotated[int, Interval(6, 16, why="a part of few dimensions needs a million tokens; all of them are rotated")]
+Kept = Annotated[int, Interval(1, 8, why="a random rotation of every token")]
+Bits = Annotated[
+    int, Interval(2, 8, why="one bit has no positive level; of nine and more, rounding errors lose digits")
+]
+Many = Annotated[
+    int, Interval(24, 128, why="below, parts of 4 and 5 bits may be equally good; every token is drawn whole")
+]
+MoreBits = Annotated[int, Interval(5, 8, why="more than the four of the two dimensions beside them")]
+
+
+def rounded(y, bits):
+    """Symmetric rounding of each row, whose largest entry is exact."""
+    step = np.abs(y).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
+    return step * np.round(y / step)
+
+
+@predicted
+def rounding_error(dim, bits):
+    """g(d, b): the largest of d Gaussian entries is M, the others lie in (-M, M), where each cell has a closed form.
+
+    g = (1/d) ∫ 2 d φ(M) (d - 1) (2 Φ(M) - 1)^(d-2) c(M) dM with c(M) = ∫ (t - D round(t/D))² φ(t) dt over (-M, M).
+    """
+    if dim == 1:
+        return 0.0
+    nodes, weights = np.polynomial.legendre.leggauss(300)
+    largest, levels = 5 * (nodes[:, None] + 1), 2 ** (bits - 1) - 1
+    centres = largest / levels * np.arange(-levels, levels + 1)
+    low, high = (np.clip(centres + half * largest / levels / 2, -largest, largest) for half in (-1, 1))
+    mass, slope = norm.cdf(high) - norm.cdf(low), norm.pdf(high) - norm.pdf(low)
+    cells = (1 + centres**2) * mass - high * norm.pdf(high) + low * norm.pdf(low) + 2 * centres * slope
+    m = largest[:, 0]
+    return 5 * weights @ (2 * (dim - 1) * norm.pdf(m) * (2 * norm.cdf(m) - 1) ** (dim - 2) * cells.sum(axis=1))
+
+
+@predicted
+def token_error(values, kept, high, low):
+    """g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P S)) for the first r of the directions with variances `values`."""
+    rest = len(values) - kept
+    return rounding_error(kept, high) * values[:kept].sum() + rounding_error(rest, low) * values[kept:].sum()
+
+
+@observed
+def rotated(generator, y):
+    """Every row in a random rotation of its own: a product of random reflections (Stewart 1980)."""
+    y = y.copy()
+    for k in range(2, y.shape[1] + 1):
+        mirror = generator.normal(size=(len(y), k))
+        mirror[:, 0] += np.copysign(np.linalg.norm(mirror, axis=1), mirror[:, 0])
+        share = np.sum(mirror * y[:, -k:], axis=1) / np.sum(mirror**2, axis=1)
+        y[:, -k:] -= 2 * share[:, None] * mirror
+    return y
+
+
+@observed
+def measured_errors(generator, n, values, kept, bits):
+    """|error|² of n tokens with random signs and sizes: each part is rotated and rounded."""
+    size = np.sqrt(generator.choice([0.8, 1.2], size=(n, 1)))
+    tokens = size * np.sqrt(values) * generator.choice([-1.0, 1.0], size=(n, len(values)))
+    errors = np.zeros(n)
+    for part, b in zip((tokens[:, :kept], tokens[:, kept:]), bits, strict=True):
+        y = rotated(generator, part)
+        errors += np.sum((rounded(y, b) - y) ** 2, axis=1)
+    return errors
+
+
+@observed
+def relative_errors(generator, n, dim, bits):
+    """|error|²/|y|² of n random directions."""
+    y = generator.normal(size=(n, dim))
+    return np.sum((rounded(y, bits) - y) ** 2, axis=1) / np.sum(y**2, axis=1)
+
+
+@observed
+def error_in_plane(bits, angles=2**16):
+    """The mean of |error|² over the directions of a plane, at the middles of equal arcs."""
+    arcs = np.pi / 4 * (np.arange(angles) + 0.5) / angles
+    y = np.stack([np.cos(arcs), np.sin(arcs)], axis=1)
+    return np.mean(np.sum((rounded(y, bits) - y) ** 2, axis=1))
+
+
+@claim(
+    ours("derived: the rounding scales with a token, and a rotated token has a uniform direction"),
+    kind="identity",
+    cases=[(8, 2, 8, 4), (7, 1, 4, 2)],
+)
+def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
+    """For tokens of any law the mean squared error is g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P S)): of it the law
+    enters by the variance in the subspace alone, and only the direction of an inequality of g decides which is best.
+    """
+    trial.require(dim - kept >= 5, "five dimensions at least are left: a part of fewer needs a million tokens")
+    trial.require(high >= low, "the subspace is kept at no fewer bits than the rest: high must be at least low")
+    values = 0.6 ** np.arange(dim)
+    predict = token_error(values, kept, high, low)
+
+    def errors(generator, n):
+        return measured_errors(generator, n, values, kept, (high, low))
+
+    parts = ((kept, high, values[:kept].sum()), (dim - kept, low, values[kept:].sum()))
+    most = sum(0.3 * size * (d - 1) / (2 ** (b - 1) - 1) ** 2 for d, b, size in parts)  # half a step in all but one
+    usual = sum(size * np.log(d) / (6 * (2 ** (b - 1) - 1) ** 2) for d, b, size in parts)
+    whole = sum(rounding_error(dim, b) * size for _, b, size in parts)
+    wrong = {"D²/12 with a largest entry √(2 log d)": usual, "g of all d": whole}
+    law, margin = Bounded(0, most), 0.02 * predict
+    trial.mean(sampler=errors, predict=predict, law=law, margin=margin, controls=wrong, first=2**13, most=10**6)
+
+
+@claim(ours("derived: g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
+def test_rule_flips(trial, many: Many, bits: MoreBits):
+    """The error g grows with the dimension: g(64, 5) = .0025 exceeds g(2, 4) = .0014, so that of 66 channels the 64
+    with the least variance should have the fifth bit; g(64, 6) = .0006 does not exceed it.
+    """
+    predict, plane = rounding_error(many, bits), rounding_error(2, 4)
+
+    def errors(generator, n):
+        return relative_errors(generator, n, many, bits)
+
+    wrong = {"the plane's at four bits": plane, "the plane's at as many": rounding_error(2, bits)}
+    law, margin = Bounded(0, many / (2 * (2 ** (bits - 1) - 1)) ** 2), 0.02 * predict
+    trial.mean(sampler=errors, predict=predict, law=law, margin=margin, controls=wrong, first=2**11)
+    uniform = {"D²/12 in both entries": (0.5 + 1 / np.pi) / (6 * 7**2)}
+    trial.value(error_in_plane(4), plane, error=1e-10, margin=1e-8, controls=uniform)
+
+
+@figure("F1", claims=("exact_error",))
+def subspaces(dim=10, high=5, low=4, tokens=20000):
+    """Which subspace deserves the fifth bit depends on how many dimensions it has.
+
+    Mean squared error of ten channels of variances 0.6^i, r of them at five bits and the others at four: exact values
+    for the first, an average and the last r channels, and rotated and rounded tokens. At r = 9 the last are best.
+    """
+    import matplotlib.pyplot as plt
+
+    generator, values, kept = np.random.default_rng(0), 0.6 ** np.arange(dim), np.arange(1, dim)
+    orders = {"first r": values, "average": np.full(dim, values.mean()), "last r": values[::-1]}
+    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    for k, (name, order) in enumerate(orders.items()):
+        line = [1e3 * token_error(order, r, high, low) for r in kept]
+        axes.plot(kept, line, ("-", "--", "-")[k], color=COLOURS[k], label=f"{name}, exact")
+        if name != "average":
+            points = [1e3 * measured_errors(generator, tokens, order, r, (high, low)).mean() for r in kept]
+            axes.plot(kept, points, "o", color=COLOURS[k], label=f"{name}, tokens")
+    axes.set(xlabel="dimensions r at five bits, of 10", ylabel="mean squared error  (10⁻³ squared units)")
+    axes.legend()
+    return drawn
