@@ -140,7 +140,7 @@ def test_a_method_is_no_claim():
 
 
 def test_the_audit_of_settings_finds_where_a_claim_fails():
-    row, sentences = settings.tried(claim("cases.sum"), 40)
+    row, sentences = settings.tried("cases.sum", 40)
     assert (row[0], row[1]) == ("cases.sum", 1)
     assert settings.run_at(claim("cases.sum"), {"n": 13}) == ("wrong", "cases.sum is REFUTED")
     assert settings.run_at(claim("cases.sum"), {"n": 0})[0] == "outside"

@@ -160,9 +160,17 @@ def test_an_unbounded_interval_decides_nothing_and_a_half_line_one_side():
         (lambda: check_margin(Prediction(1 + 7j, 1)), ValueError, "prediction must be finite real numbers"),
         (lambda: check_margin(Prediction(1, np.inf)), ValueError, "margin must be finite real numbers"),
         (lambda: check_margin(Prediction(np.zeros(0), 1)), ValueError, "an empty prediction"),
-        (lambda: check_controls(Prediction(0, 1, 0, "at most"), {"w": 2}), ControlTooClose, "'w' is too close"),
-        (lambda: check_controls(Prediction(0, 1, 0, "at least"), {"w": -2}), ControlTooClose, "'w' is too close"),
-        (lambda: check_controls(Prediction(3), {"w": 3}), ControlTooClose, "'w' is too close"),
+        (
+            lambda: check_controls(Prediction(0, 1, 0, "at most"), {"w": 2}),
+            ControlTooClose,
+            "must lie below the prediction",
+        ),
+        (
+            lambda: check_controls(Prediction(0, 1, 0, "at least"), {"w": -2}),
+            ControlTooClose,
+            "must lie above the prediction",
+        ),
+        (lambda: check_controls(Prediction(3), {"w": 3}), ControlTooClose, "'w' is the prediction itself, 3"),
     ],
 )
 def test_what_cannot_be_decided_gets_one_sentence(act, error, sentence):

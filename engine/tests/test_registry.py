@@ -104,7 +104,9 @@ def test_what_registration_refuses():
             claim(paper("Section 1"), kind="identity")(function)
     with pytest.raises(ValueError, match="kind must be one of identity"):
         claim(paper("Section 1"), kind="theorem")
-    with pytest.raises(ValueError, match="tier one of fast"):
+    with pytest.raises(ValueError, match="got 'mean': do you mean 'distribution'"):
+        claim(paper("Section 1"), kind="mean")
+    with pytest.raises(ValueError, match="tier must be one of fast"):
         claim(paper("Section 1"), kind="identity", tier="slow")
     with pytest.raises(ValueError, match=r"no claim 'registry\.nothing'; known: registry"):
         claim("registry.nothing")
@@ -120,3 +122,17 @@ def test_an_interval_is_shown_by_its_first_coordinate(nesting):
     for _ in range(nesting):
         low, high = [low, 7.0], [high, 9.0]
     assert brief_interval([low, high]) == "[1, 2]"
+
+
+def test_the_decision_implies_the_kind_where_it_can():
+    def test_implied(trial):
+        """A mean is a distribution."""
+        trial.mean(lambda key: key, 0.0, law=None)
+
+    def test_open(trial):
+        """A value may be anything."""
+        trial.value(1.0, 1.0, error=0.1)
+
+    assert claim(paper("Section 1"))(test_implied).claim.kind == "distribution"
+    with pytest.raises(ValueError, match="test_open: say what kind of claim it is"):
+        claim(paper("Section 1"))(test_open)

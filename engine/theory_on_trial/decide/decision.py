@@ -176,12 +176,26 @@ def check_controls(prediction: Prediction, controls: Mapping[str, Any]) -> None:
             far = np.any(abs(apart) * (1 + 1e-12) >= margin + slack) and np.any(apart != 0)
         else:
             far = np.any(apart < -slack) if prediction.side == "at most" else np.any(apart > slack)
+        if not far and prediction.side != "two":
+            beyond = "below" if prediction.side == "at most" else "above"
+            raise ControlTooClose(
+                f"control {name!r} is no wrong theory of a claim that something is {prediction.side} the prediction: "
+                f"it must lie {beyond} the prediction by more than the slack, for the data to contradict it; got "
+                f"{_first_of(wrong)} where the prediction is {_first_of(value)}"
+            )
+        if not far and not np.any(apart):
+            raise ControlTooClose(f"control {name!r} is the prediction itself, {_first_of(value)}: no data refute it")
         if not far:
             raise ControlTooClose(
                 f"control {name!r} is too close: it differs from the prediction by at most "
                 f"{np.max(np.abs(apart)):.3g}, while margin + slack is {np.min(margin + slack):.3g}; "
                 "a verified claim could not refute it"
             )
+
+
+def _first_of(value: Any) -> str:
+    array = np.ravel(np.asarray(value, float))
+    return f"{array[0]:.6g}" + " …" * (len(array) > 1)
 
 
 def judge(

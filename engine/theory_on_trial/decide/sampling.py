@@ -54,7 +54,14 @@ def of_keys(measure: Measure, key: Any, batch: int, vectorised: bool, what: str)
     mode: Mode = "vmap" if vectorised else "auto"
     # Traced once for the checks and for the program, in which it stands as if it had been written there.
     one = jax.jit(lambda key: measure(key), inline=True)
-    check_measurement(one, key, what)
+    try:
+        check_measurement(one, key, what)
+    except (TypeError, jax.errors.JAXTypeError) as error:
+        raise ValueError(
+            f"{what} cannot be traced by JAX: a measure is a function of JAX's key made of jax.numpy alone; for NumPy, "
+            f"PyTorch or R give sampler=, a function of (generator, n) ({type(error).__name__}: "
+            f"{str(error).splitlines()[0]})"
+        ) from error
 
     @quick_jit
     def draw(key: Any, start: Any) -> Any:
@@ -196,7 +203,7 @@ def wanting(interval: Enclosure, prediction: Prediction, *, wrong: bool = False)
         return f"{given} is unbounded still: these are too few for the law, or do not vary"
     if not samples < 1e15:
         return f"{given} lies on the bound"
-    about = f"about {float(f'{samples:.2g}'):.0f} samples would decide"
+    about = f"about {float(f'{samples:.2g}'):.0f} samples would decide (most= of the decision)"
     if margin[at] > slack[at]:
         return f"{given} is {have[at]:.2g} wide and margin - slack {need[at]:.2g}; at most {about}"
     return f"{given} reaches {have[at]:.2g} to a bound {need[at]:.2g} away; {about}"

@@ -136,6 +136,7 @@ def rows_of(
             "predicted": _plain(control.predicted, _worst(control.predicted, finding.prediction)),
             "verdict": control.outcome,
             "distance": _in_resolutions(control.distance, finding.resolution.size),
+            "case": finding.case,
         }
         for finding in findings
         for control in finding.controls

@@ -85,16 +85,22 @@ def _unearned(claim: Any, finding: Finding) -> str:
     if claim.loose if one_sided else claim.coarse:
         return ""
     if not math.isfinite(size):
-        return "no size of error is known to be noticed: say what an error is measured in (scale=) or why not (coarse=)"
+        return (
+            "no size of error is known to be noticed: say what an error is measured in (scale= of the decision) or why "
+            "not (@claim(coarse=))"
+        )
     noticed = f"{100 * size:.2g} %{f' {unit}' if unit else ''}"
     if size > limit and one_sided:
-        return f"the bound could be {noticed} tighter: attain it on some instance, or say why not (loose=)"
+        return f"the bound could be {noticed} tighter: attain it on some instance, or say why not (@claim(loose=))"
     if size > limit:
-        return f"an error below {noticed} would not be noticed: sharpen the decision, or say why it is coarse (coarse=)"
+        return f"an error below {noticed} would not be noticed: {_SHARPEN}"
     if finding.resolution.beside > max(COARSEST_ALONE, limit):
         alone = f"one coordinate below {100 * finding.resolution.beside:.2g} % of the largest"
-        return f"an error in {alone} would not be noticed: sharpen the decision, or say why it is coarse (coarse=)"
+        return f"an error in {alone} would not be noticed: {_SHARPEN}"
     return ""
+
+
+_SHARPEN = "sharpen the decision, or say why it is coarse (@claim(coarse=))"
 
 
 def _far_fetched(finding: Finding) -> str:

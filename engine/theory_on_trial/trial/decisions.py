@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, get_args
 
 import numpy as np
 
@@ -32,7 +32,7 @@ Given = ParamSpec("Given")
 
 
 def _remembered(decision: Callable[Given, None]) -> Callable[Given, None]:
-    """Let a decision that raises be remembered: a check that catches the exception does not get rid of it."""
+    """Let a decision that raises be remembered, with its case: a check that catches the exception keeps it."""
 
     @functools.wraps(decision)
     def remembered(*given: Given.args, **named: Given.kwargs) -> None:
@@ -40,6 +40,8 @@ def _remembered(decision: Callable[Given, None]) -> Callable[Given, None]:
             decision(*given, **named)
         except Exception as error:
             trial: Any = given[0]
+            if trial.refusal is None and trial._case and isinstance(error, ValueError) and len(error.args) == 1:
+                error.args = (f"{trial._case}: {error}",)
             trial.refusal = trial.refusal or error
             raise
 
@@ -88,7 +90,7 @@ class Trial:
         value: Any,
         predict: Any,
         *,
-        ops: float,
+        ops: float | None = None,
         scale: Any = None,
         controls: Mapping[str, Any] | None = None,
         wrong_processes: Mapping[str, Any] | None = None,
@@ -97,7 +99,7 @@ class Trial:
         """Two routes to one number agree up to rounding (see `evidence.identity` for `ops` and `scale`)."""
 
         def judged(measured: Any, wrong: Mapping[str, Any]) -> Finding:
-            return evidence.identity(measured, predict, wrong, ops=ops, scale=scale, printed=as_printed)
+            return evidence.identity(measured, predict, wrong, ops=_roundings(ops), scale=scale, printed=as_printed)
 
         self._record("identity", judged(value, controls or {}), wrong_processes, lambda measured: judged(measured, {}))
 
@@ -109,7 +111,7 @@ class Trial:
         *,
         found_by: FoundBy,
         independent: int | None = None,
-        ops: float,
+        ops: float | None = None,
         scale: Any = None,
         controls: Mapping[str, Any] | None = None,
         wrong_processes: Mapping[str, Any] | None = None,
@@ -122,7 +124,7 @@ class Trial:
                 measured,
                 rhs,
                 wrong,
-                ops=ops,
+                ops=_roundings(ops),
                 scale=scale,
                 found_by=found_by,
                 independent=independent,
@@ -471,8 +473,20 @@ def _as_control(name: str, wrong: Finding, prediction: Prediction) -> Control:
     return Control(name, measured, wrong.outcome, refuted, apart, is_process=True)
 
 
+def _roundings(ops: float | None) -> float:
+    """Return how many roundings lie on the longest path; raise `ValueError`, with what to write, if nobody says."""
+    if ops is None:
+        raise ValueError(
+            "say how many roundings lie on the longest path to a side, ops=: 0 for whole numbers and fractions, about "
+            "10 for a formula of ten operations, n for a sum of n terms or a product of n x n matrices"
+        )
+    return ops
+
+
 def _prediction(value: Any, margin: Any, slack: Any, side: Side, scale: Any) -> Prediction:
     """Return the prediction of a decision; raise `ValueError` for an equality without a margin, or a bound with one."""
+    if side not in get_args(Side):
+        raise ValueError(f"side must be one of {', '.join(map(repr, get_args(Side)))}, got {side!r}")
     if side == "two" and margin is None:
         raise ValueError("state the margin: how far from the prediction the claim still holds (margin=)")
     if side != "two" and margin is not None:

@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from theory_on_trial.contract import contract_of
 
 
@@ -20,10 +22,15 @@ def admitted(function: Callable[..., Any], settings: dict[str, Any]) -> dict[str
     described = {name: one for name, one in contract_of(function).items() if name in annotated}
     try:
         return settings | {
-            name: one.accept(name, settings[name]) for name, one in described.items() if name in settings
+            name: _plain(one.accept(name, settings[name])) for name, one in described.items() if name in settings
         }
     except (TypeError, ValueError) as error:
         raise OutsideDomain(str(error)) from None
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy as Python's, which every library takes."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def unguarded(function: Any) -> list[str]:

@@ -175,11 +175,23 @@ def _double_precision() -> Iterator[None]:
             jax.config.update("jax_enable_x64", before in ("1", "true", "True"))
 
 
+_IMPLIED: dict[str, Kind] = {
+    **dict.fromkeys(("mean", "probability", "distribution"), "distribution"),
+    **{"identity": "identity", "bound": "bound", "limit": "limit", "gap": "optimality", "runs": "empirical"},
+    **dict.fromkeys(("order", "growth", "growth_at_most"), "rate"),
+}
+"""The kind of a claim that calls one of these decisions and no other; of `value` it has to be said."""
+_MEANT = {
+    **dict.fromkeys(("mean", "proportion", "probability", "variance"), "distribution"),
+    **{"inequality": "bound", "equality": "identity", "order": "rate", "growth": "rate", "trained": "empirical"},
+}
+
+
 @overload
 def claim(
     source: Source,
     *,
-    kind: Kind,
+    kind: Kind | None = None,
     tier: Tier = "fast",
     cases: Iterable[Any] | None = None,
     as_printed: Source | None = None,
@@ -212,7 +224,8 @@ def claim(
 
     Args:
         source: `paper(...)`, `abstract(...)`, `code(...)` or `ours(...)`; of a look-up the id.
-        kind: what sort of statement it is; it binds the decisions that may judge it.
+        kind: what sort of statement it is; it binds the decisions that may judge it. Left out, it is that of the one
+            decision that the check calls: a mean, a probability or a distribution is a "distribution".
         tier: "fast", "full" or "paper", by cost.
         cases: the settings that the check is called with, one after the other: a tuple in the order of the settings, a
             dictionary, or a bare value where there is one setting. Every case is judged with its own controls.
@@ -224,12 +237,14 @@ def claim(
     cases that do not fit the settings, a check without docstring or without a `trial` parameter, one that Hypothesis
     draws or that is a class's method, and for a second claim of one id.
     """
-    if kind is None:
-        return _find(str(source))
-    if kind not in get_args(Kind) or tier not in TIERS:
-        raise ValueError(
-            f"kind must be one of {', '.join(get_args(Kind))}, tier one of {', '.join(TIERS)}, got {kind!r}, {tier!r}"
-        )
+    if isinstance(source, str) and kind is None:
+        return _find(source)
+    if tier not in TIERS:
+        raise ValueError(f"tier must be one of {', '.join(TIERS)}, got {tier!r}")
+    if kind is not None and kind not in get_args(Kind):
+        near = _MEANT.get(str(kind)) or next(iter(get_close_matches(str(kind), get_args(Kind))), "")
+        meant = f": do you mean {near!r}?" if near else ""
+        raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}{meant}")
     if not isinstance(source, Source):
         raise ValueError(f"the source of a claim is paper(...), abstract(...), code(...) or ours(...), got {source!r}")
     if as_printed is not None and not (
@@ -257,7 +272,8 @@ def claim(
         statement = " ".join(function.__doc__.strip().split("\n\n")[0].split())
         name = f"{of}.{claim_name(function.__name__)}"
         check = over_cases(function, cases)
-        registered = Claim(name, source, statement, kind, tier, check, as_printed, coarse.strip(), loose.strip())
+        of_kind = kind or _implied(function)
+        registered = Claim(name, source, statement, of_kind, tier, check, as_printed, coarse.strip(), loose.strip())
         _add(registered)
         if as_printed is not None:
             printed = replace(registered, id=f"{name}-as-printed", source=as_printed, statement=as_printed.says)
@@ -266,6 +282,21 @@ def claim(
         return check
 
     return register
+
+
+def _implied(function: Callable[..., None]) -> Kind:
+    """The kind of a claim that does not say it, from the decisions that its check names; ValueError if they differ."""
+    codes, named = [inspect.unwrap(function).__code__], set[str]()
+    while codes:
+        code = codes.pop()
+        named |= set(code.co_names)
+        codes += [inner for inner in code.co_consts if inspect.iscode(inner)]
+    kinds = {kind for decision, kind in _IMPLIED.items() if decision in named}
+    if len(kinds) != 1 or "value" in named:
+        raise ValueError(
+            f"{function.__name__}: say of what kind the claim is, kind= one of {', '.join(get_args(Kind))}"
+        )
+    return kinds.pop()
 
 
 def claims(paper: str | None = None) -> list[Claim]:
