@@ -74,9 +74,9 @@ def worst_weights(outcomes, chances, propensity, sensitivity):
 def test_closed_form(trial, outcomes: Outcomes, propensity: Propensity, sensitivity: Sensitivity):
     """The largest E[Y(1)|φ] is M + (1-π)(1-1/Γ)(CVaR - M), the mean of the top 1/(1+Γ) taking part, whatever π is."""
     laws = list(zip(*treated_laws(trial.generator("laws"), outcomes), strict=True))
-    measured = np.array([worst_weights(*law, propensity, sensitivity) for law in laws])
-    ends = np.array([interval(*law, propensity, sensitivity) for law in laws])
-    ratio = np.array([interval(*law, 0.0, sensitivity) for law in laws])
+    measured = np.array([worst_weights(y, chances, propensity, sensitivity) for y, chances in laws])
+    ends = np.array([interval(y, chances, propensity, sensitivity) for y, chances in laws])
+    ratio = np.array([interval(y, chances, 0.0, sensitivity) for y, chances in laws])
     # The solver's tolerance is 1e-7.
     trial.value(measured, ends, error=1e-6, margin=1e-5, controls={"weights in [1/Γ, Γ]": ratio})
 
@@ -143,11 +143,11 @@ def test_contains_truth(trial, strata: Strata, outcomes: Outcomes):
     generator, truths, ends, narrower = trial.generator("worlds"), [], [], []
     values = 1 + generator.uniform(0, 1, (200, outcomes))
     for instance, y in enumerate(values):
-        world = generator.dirichlet(np.ones(strata)), generator.uniform(0.05, 0.95, strata)
-        world = *world, generator.dirichlet(np.ones(outcomes), strata)
+        shares, treated = generator.dirichlet(np.ones(strata)), generator.uniform(0.05, 0.95, strata)
+        laws = generator.dirichlet(np.ones(outcomes), strata)
         if instance == 0:
-            world = attaining_world(y, generator.dirichlet(np.ones(outcomes)), 0.5, 2.0)
-        seen, propensity, largest, truth = seen_and_true(y, *world)
+            shares, treated, laws = attaining_world(y, laws[0], 0.5, 2.0)
+        seen, propensity, largest, truth = seen_and_true(y, shares, treated, laws)
         truths.append(truth)
         ends.append(interval(y, seen, propensity, largest))
         narrower.append(interval(y, seen, propensity, np.sqrt(largest)))
@@ -189,7 +189,8 @@ def interval_of_the_mean(propensity: float = 0.5):
     axes.plot(line, ends, color=COLOURS[0], label=["closed form", "_"])
     programs = np.array([worst_weights(y, chances, propensity, factor) for factor in few])
     axes.plot(np.repeat(few, 2), programs.ravel(), "o", color=COLOURS[1], label="linear program")
-    _, _, largest, truth = seen_and_true(y, *attaining_world(y, chances, propensity, 2.0))
+    shares, treated, laws = attaining_world(y, chances, propensity, 2.0)
+    _, _, largest, truth = seen_and_true(y, shares, treated, laws)
     axes.plot(largest, truth, "*", color="black", markersize=12, label="a world that attains it")
     axes.axhline(y @ chances, linestyle=":", color="grey", label="mean of the treated")
     axes.set(xlabel="sensitivity Γ  (dimensionless)", ylabel="E[Y(1)|φ]  (units of y)", ylim=(1, 3.6))

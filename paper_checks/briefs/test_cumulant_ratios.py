@@ -185,15 +185,15 @@ def quartiles_of_the_ratio(runs: int = 1000):
     drawn, axes = plt.subplots(figsize=(4.8, 3.2))
     generator, sizes, quarters = np.random.default_rng(0), 2 ** np.arange(7, 12), [0.25, 0.5, 0.75]
     cauchy = stats.cauchy(*limit_of_the_ratio(np.array([[2, -1.5], [-1.5, 3.25]])))
-    laws = {generator.exponential: [stats.norm(-1.5, np.sqrt(77.125 / n) / 3) for n in sizes]}
-    laws[generator.normal] = [cauchy] * len(sizes)
-    for (draw, lines), colour, name in zip(laws.items(), COLOURS, ("exponential L", "normal L"), strict=False):
+    normal = [stats.norm(-1.5, np.sqrt(77.125 / n) / 3) for n in sizes]
+    both = ("exponential", normal), ("normal", [cauchy] * len(sizes))
+    for (name, lines), colour in zip(both, COLOURS, strict=False):
         points = []
         for n in sizes:
-            hidden, noise = draw(size=(runs, n)), generator.normal(size=(2, runs, n))
+            hidden, noise = getattr(generator, name)(size=(runs, n)), generator.normal(size=(2, runs, n))
             points.append(np.quantile(estimated_ratio(hidden + noise[0], noise[1] - 1.5 * hidden), quarters))
         axes.plot(sizes, [line.ppf(quarters) for line in lines], color=colour)
-        axes.plot(sizes, points, "o", color=colour, label=[name, "_", "_"])
+        axes.plot(sizes, points, "o", color=colour, label=[f"{name} L", "_", "_"])
     axes.set(xlabel="sample size n", ylabel="quartiles of the estimate (dimensionless)", ylim=(-2.5, 0))
     axes.set_xscale("log", base=2)
     axes.legend(loc="lower right")

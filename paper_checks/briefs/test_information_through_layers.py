@@ -75,7 +75,7 @@ def mapped_divergence(maps, mean, weight, samples, noise):
     centre, variance = training_law(mean, weight, samples, noise)
     divergences = []
     for matrix in maps:
-        offset, train, fresh = matrix @ (centre - mean), *(v * matrix @ matrix.T for v in (variance, noise**2))
+        offset, train, fresh = matrix @ (centre - mean), variance * matrix @ matrix.T, noise**2 * matrix @ matrix.T
         change = np.linalg.slogdet(fresh)[1] - np.linalg.slogdet(train)[1] - len(matrix)
         quadratic = np.trace(np.linalg.solve(fresh, train)) + offset @ np.linalg.solve(fresh, offset)
         divergences.append((quadratic + change) / 2)
@@ -195,6 +195,6 @@ def information_per_layer(dim: int = 24, samples: int = 12, depth: int = 4, draw
     axes.plot(place, sampled, ".", color=COLOURS[5], markersize=2, label="one training set")
     axes.plot(layers, mean_layer_information(ranks, samples), "x-", color=COLOURS[0], label="mean over training sets")
     axes.set(xlabel="rank of layers 0, 1, …", ylabel="information  (nats)", ylim=(0, None))
-    axes.set_xticks(layers, ranks)
+    axes.set_xticks(layers, map(str, ranks))
     axes.legend()
     return drawn

@@ -38,13 +38,13 @@ def majority(trial, honest, faulty):
 def worst_line(honest, faulty):
     """Honest machines on a line for an attack that gives f of them f others to drop, and these f to everyone else.
 
-    They stand at the leading eigenvector of the Laplacian of who drops whom.
+    They stand at the leading eigenvector of the Laplacian of who drops whom, moved by 1.
     """
     drops = np.zeros((honest, honest))
     drops[faulty:, :faulty] = 1
     drops[:faulty, faulty : 2 * faulty] = 1
     laplacian = np.diag(drops.sum(axis=0) + drops.sum(axis=1)) - drops - drops.T
-    return np.linalg.eigh(laplacian)[1][:, -1:]
+    return 1 + np.linalg.eigh(laplacian)[1][:, -1:]
 
 
 def mirrored(honest, faulty):

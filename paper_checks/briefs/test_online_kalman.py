@@ -76,12 +76,12 @@ def filtered(features, outcomes, gamma, c, drift):
 @claim(ours("the chain rule for a Gaussian process"), kind="identity", cases=[(40, 4, 0.95, 5.0), (3, 2, 0.5, 1.0)])
 def test_likelihood(trial, steps: Steps, dim: Dims, gamma: Gamma, c: Scale):
     """The filter's log p(y_t | past) add up to one Gaussian's of covariance cγ^|s-t| φ_s·φ_t + σ²I (γ = 1: ridge)."""
-    data = drifting_data(trial.generator("data"), steps, dim, gamma, c)
+    features, outcomes = drifting_data(trial.generator("data"), steps, dim, gamma, c)
     gammas = np.array([0.0, gamma, 1.0])
-    dense = [one_gaussian(*data, each, c) for each in gammas]
+    dense = [one_gaussian(features, outcomes, each, c) for each in gammas]
 
     def recursion(drifts):
-        runs = [filtered(*data, each, c, drift) for each, drift in zip(gammas, drifts, strict=True)]
+        runs = [filtered(features, outcomes, each, c, drift) for each, drift in zip(gammas, drifts, strict=True)]
         return np.array([run[0] for run in runs]), np.array([run[1] for run in runs])
 
     measured = recursion(c * (1 - gammas**2))
