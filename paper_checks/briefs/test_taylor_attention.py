@@ -14,7 +14,6 @@ in the abstract, which were measured at one d.
 Topic: sequence models and attention.
 """
 
-from bisect import bisect_left
 from math import factorial
 from typing import Annotated
 
@@ -88,9 +87,10 @@ def cost(tokens, width):
 
 
 @observed
-def first_dearer(width, which):
-    """The first N at which the direct form costs more than the linear one: operations (0) or entries (1)."""
-    return 1 + bisect_left(range(1, 2 * width**2 + 10), 1, key=lambda n: int(np.diff(cost(n, width).T)[which, 0] < 0))
+def crossings(width):
+    """The positive N at which the difference of both costs, a parabola through three counts, is zero."""
+    rows = np.array([-np.diff(cost(n, width).T)[:, 0] for n in (10, 20, 30)])
+    return [max(np.roots(np.polyfit([1, 2, 3], column, 2))) * 10 for column in rows.T]
 
 
 @observed
@@ -158,9 +158,11 @@ def focus(others, temperature):
 def test_two_forms(trial, tokens: Tokens, width: Width):
     """Second-order Taylor attention is ½ (Q ⊠ Q)((K ⊠ K)ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂, divided by its first column."""
     q, k, v = trial.generator().normal(size=(3, tokens, width))
-    predict, wrong = attention(q, k, v), {"s² for s²/2": attention(q, k, v, half=1.0)}
+    predict, doubled = attention(q, k, v), attention(q, k, v, half=1.0)
     scale = polynomial(2, np.abs(q) @ np.abs(k).T).sum(axis=1).max() / (tokens / 2) * np.abs(v).max()
-    trial.identity(linear(q, k, v)[0], predict, ops=width**2 + tokens, scale=scale, controls=wrong)
+    for form in (direct, linear):
+        measured, _ = form(q, k, v)
+        trial.identity(measured, predict, ops=width**2 + tokens, scale=scale, controls={"s² for s²/2": doubled})
 
 
 @claim(abstract("analytically determine the crossover points"), kind="identity", cases=[(8, 5), (16, 100), (1, 2)])
@@ -170,9 +172,8 @@ def test_crossovers(trial, width: Width, tokens: Tokens):
     """
     wrong = {"without the polynomial": np.array(costs(tokens, width)) - [[6 * tokens**2, 0], [0, width * tokens]]}
     trial.identity(cost(tokens, width), costs(tokens, width), ops=0, controls=wrong)
-    firsts = [first_dearer(width, which) for which in (0, 1)]
-    wrong = {"d² and d²/2": [width**2 + 1, width**2 // 2 + 1]}
-    trial.identity(firsts, [int(n) + 1 for n in crossovers(width)], ops=0, controls=wrong)
+    short = {"d² and d²/2": [width**2, width**2 / 2]}
+    trial.identity(crossings(width), crossovers(width), ops=64, scale=10.0 * width**2, controls=short)
 
 
 @claim(ours("derived: the derivative of T_m is T_{m-1}"), kind="bound", cases=[1, 2, 3, 6])
