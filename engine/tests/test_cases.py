@@ -7,13 +7,13 @@ import pytest
 
 from theory_on_trial import Trial, abstract, claim, code, ours, paper
 from theory_on_trial.audits import resolution, settings
-from theory_on_trial.contract import AtLeast, Count, Positive
+from theory_on_trial.contract import Count, Interval, Positive
 from theory_on_trial.trial.cases import BY_CASE, over_cases
 from theory_on_trial.trial.domain import OutsideDomain
 
 
 @claim(paper("Section 1"), kind="identity", cases=[(2, 3), (4, 5)])
-def test_product(trial, a: Count, b: AtLeast(2), factor=1):
+def test_product(trial, a: Count, b: Annotated[int, Interval(2)], factor=1):
     """a b = b a."""
     trial.require(a < 100, "a must be below 100")
     trial.identity(a * b * factor, b * a * factor, ops=0, controls={"a - b": (a - b) * factor})

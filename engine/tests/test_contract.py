@@ -31,7 +31,6 @@ from theory_on_trial.contract import (
     UNIT_INTERVAL,
     USABLE_SCALE,
     Argument,
-    AtLeast,
     Count,
     Fraction,
     Interval,
@@ -49,7 +48,7 @@ Vector = Float[np.ndarray, " entries"]
 Matrix = Float[np.ndarray, "rows columns"]
 DOMAINS = {
     "a count": Count,
-    "at least three": AtLeast(3),
+    "at least three": Annotated[int, Interval(3)],
     "a positive number": Positive,
     "a fraction": Fraction,
     "an open end": Annotated[float, Interval(0, 2, "[)")],

@@ -160,11 +160,6 @@ Fraction = Annotated[float, FRACTION]
 UnitInterval = Annotated[float, UNIT_INTERVAL]
 
 
-def AtLeast(low: int, why: str = "") -> Any:
-    """Return the annotation of an integer from `low` on, for settings of claims."""
-    return Annotated[int, Interval(low, MOST, why=why)]
-
-
 def _power(number: float) -> str:
     exponent = math.log2(abs(number))
     return f"2^{exponent:.0f}" if exponent == int(exponent) else f"{number:g}"

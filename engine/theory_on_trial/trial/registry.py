@@ -293,9 +293,7 @@ def _implied(function: Callable[..., None]) -> Kind:
         codes += [inner for inner in code.co_consts if inspect.iscode(inner)]
     kinds = {kind for decision, kind in _IMPLIED.items() if decision in named}
     if len(kinds) != 1 or "value" in named:
-        raise ValueError(
-            f"{function.__name__}: say of what kind the claim is, kind= one of {', '.join(get_args(Kind))}"
-        )
+        raise ValueError(f"{function.__name__}: say what kind of claim it is, kind= one of {', '.join(get_args(Kind))}")
     return kinds.pop()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from theory_on_trial import claim, ours, paper
-from theory_on_trial.contract import AtLeast, Count, Fraction, Interval
+from theory_on_trial.contract import Count, Fraction, Interval
 from theory_on_trial.laws import SubGaussian
 
 from sims import averages as observed
@@ -20,7 +20,9 @@ from theory import averages as predicted
     loose="worst case over every law with this variance and range",
 )
 def test_bernstein(
-    trial, n: AtLeast(10), p: Annotated[float, Interval(0, 0.02, "()", why="else the variance is enough")]
+    trial,
+    n: Annotated[int, Interval(10)],
+    p: Annotated[float, Interval(0, 0.02, "()", why="else the variance is enough")],
 ):
     """The share of heads in n flips exceeds the chance p by t with probability at most
     exp(-n t^2 / (2 (p (1 - p) + t / 3))), for every t > 0.
@@ -53,7 +55,7 @@ def test_monte__carlo(trial, sizes: tuple[Count, ...] = (16, 32, 64, 128, 256, 5
 
 
 @claim(ours("the ratio of a chi-square to a sum of two"), kind="distribution", cases=[2, 5])
-def test_squared_cosine(trial, dim: AtLeast(2)):
+def test_squared_cosine(trial, dim: Annotated[int, Interval(2)]):
     """The squared cosine between two random directions in R^d has the law Beta(1/2, (d - 1)/2)."""
     trial.distribution(
         lambda key: observed.squared_cosine(key, dim),

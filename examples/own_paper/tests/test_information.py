@@ -4,14 +4,16 @@ from typing import Annotated
 
 import numpy as np
 from theory_on_trial import claim, paper
-from theory_on_trial.contract import AtLeast, Count, Interval
+from theory_on_trial.contract import Count, Interval
 
 from sims import information as observed
 from theory import information as predicted
 
 
 @claim(paper("InfoNCE, and its limit"), kind="bound")
-def test_infonce(trial, batch: AtLeast(3) = 16, dim: Count = 8, most: Annotated[float, Interval(100)] = 1000.0):
+def test_infonce(
+    trial, batch: Annotated[int, Interval(3)] = 16, dim: Count = 8, most: Annotated[float, Interval(100)] = 1000.0
+):
     """The InfoNCE estimate from K pairs is at most log K, whatever the critic."""
     sharpness = np.geomspace(0.1, most, 400)
     scores = observed.critics(trial.generator("pairs"), batch, dim, sharpness)

@@ -1,7 +1,9 @@
 """The edge of the Marchenko-Pastur law."""
 
+from typing import Annotated
+
 from theory_on_trial import claim, paper
-from theory_on_trial.contract import AtLeast
+from theory_on_trial.contract import Interval
 from theory_on_trial.laws import SubGaussian
 
 from sims import spectra as observed
@@ -9,7 +11,7 @@ from theory import spectra as predicted
 
 
 @claim(paper("Marchenko and Pastur 1967; Johnstone 2001, Theorem 1.1"), kind="limit", cases=[(100, 25), (60, 60)])
-def test_edge(trial, n: AtLeast(50), d: AtLeast(10)):
+def test_edge(trial, n: Annotated[int, Interval(50)], d: Annotated[int, Interval(10)]):
     """The largest singular value of an n x d Gaussian matrix is sqrt(n) + sqrt(d), less a Tracy-Widom term."""
     trial.mean(
         lambda key: observed.largest_singular_value(key, n, d),
