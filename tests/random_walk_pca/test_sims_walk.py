@@ -303,6 +303,10 @@ def test_outliers_are_exact_and_filtering_survives_them():
     # Far above the size at which outliers win: they outweigh the spike four to one, noise being about 1/sqrt(n).
     assert observed.leading_direction(points)[1] ** 2 > 0.95
     assert observed.filtered_direction(points)[0] ** 2 > 0.95
+    squares = ((points - points.mean(axis=0)) @ observed.leading_direction(points)) ** 2
+    once = observed.leading_direction(points, squares <= 12 * np.median(squares) / stats.chi2(1).ppf(0.5))
+    assert abs(abs(once @ observed.filtered_direction(points, rounds=1)) - 1) <= 1e-13
+    assert abs(abs(once @ observed.filtered_direction(points, rounds=2)) - 1) > 1e-10
     clean = observed.corrupted_points(KEY, 4000, 6, 0, spike=4.0, outlier_length=20.0)
     assert observed.leading_direction(clean)[0] ** 2 > 0.95
     kept_all = observed.leading_direction(clean, jax.numpy.ones(4000, bool))
