@@ -163,6 +163,7 @@ def test_importance(trial, rank: Rank, slope: Steep):
     bounds = most_moved(np.concatenate([deviations[:1], deviations]), slope)
     wrong = {"K for K²": bounds / slope, "without K": bounds / slope**2}
     trial.bound(np.array([linear, *bent]), bounds, found_by="draws", independent=1, ops=100 * rank, controls=wrong)
+    trial.identity(linear, bounds[0], ops=100 * rank, controls={"K for K²": bounds[0] / slope})
 
 
 @figure("F1", claims=("least_volume_is_pca", "any_concave_penalty"))
