@@ -1,0 +1,175 @@
+"""Fan, Huang, Ai & He 2025, "Rectifying Magnitude Neglect in Linear Attention", ICCV.
+
+For whoever wants linear attention that sharpens when the query grows: the rectified weights are affine in the query's
+magnitude, and the least turns negative at a magnitude that can be told in advance.
+
+Scores s_i = φ(q) · φ(k_i) > 0 of N tokens, S = Σ s_i, s̄ = S/N. Linear attention has the weights p_i = s_i/S, the
+paper's (MALA) w_i = (1 + 1/S) s_i - S/N, softmax those of e^{q · k_i}. The query is scaled, q → a q with a > 0.
+
+Read: the abstract and the authors' code, which differs: it divides the scores by N√d, takes S before a rotary embedding
+and s after it, and has φ = 1 + elu, so that its rows do not sum to 1. Derived here: all claims, for φ = relu.
+Not claimed: anything about trained models. Which tokens softmax prefers depends on q · k, not on s.
+Topic: sequence models and attention.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from scipy.optimize import brentq
+
+from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Tokens = Annotated[int, Interval(2, 256, why="one token has all weight; beyond, the least score is near the next")]
+Factor = Annotated[float, Interval(0.05, 5, why="beyond, softmax has next to one weight only")]
+Copies = Annotated[int, Interval(1, 64, why="beyond, the zero is at so small a factor that digits are lost")]
+
+
+def tokens_of(generator, tokens, width=4):
+    """A query and keys, with positive entries so that all scores are positive."""
+    return generator.uniform(0.2, 1.0, width), generator.uniform(0.2, 1.0, (tokens, width))
+
+
+@observed
+def softmax(query, keys):
+    """The weights of softmax attention."""
+    powers = np.exp(keys @ query - np.max(keys @ query))
+    return powers / powers.sum()
+
+
+@observed
+def linear(query, keys, feature=lambda x: np.maximum(x, 0)):
+    """The weights of linear attention, of which the features are relu."""
+    scores = feature(keys) @ feature(query)
+    return scores / scores.sum()
+
+
+@observed
+def rectified(query, keys):
+    """The weights (1 + 1/S) s - S/N of the rectified linear attention."""
+    scores = np.maximum(keys, 0) @ np.maximum(query, 0)
+    return (1 + 1 / scores.sum()) * scores - scores.mean()
+
+
+@observed
+def zero_of_least(query, keys):
+    """The factor at which the least weight is zero, by bracketing."""
+
+    def least(factor):
+        return rectified(factor * query, keys).min()
+
+    high = 1e-6
+    while least(high) > 0:
+        high *= 2
+    return brentq(least, high / 2, high, xtol=1e-300, rtol=1e-14)
+
+
+@predicted
+def affine(scores, factor):
+    """w_i(a) = p_i + a (s_i - s̄)."""
+    return scores / scores.sum() + factor * (scores - scores.mean())
+
+
+@predicted
+def negative_from(scores, copies=1):
+    """a* = s_n/(S (s̄ - s_n)), over the number of copies of the context."""
+    return scores.min() / (scores.sum() * (scores.mean() - scores.min())) / copies
+
+
+@predicted
+def power(ratio, factor):
+    """The ratio of two softmax weights to the power a."""
+    return ratio**factor
+
+
+@predicted
+def best_to_least(scores, share):
+    """w_m/w_n at a = share · a*, from p + a (s - s̄): 1 at no share, unbounded at 1."""
+    weights = affine(scores, share * negative_from(scores))
+    return weights.max() / weights.min()
+
+
+@claim(ours("derived: what the abstract contrasts linear attention with"), kind="identity", cases=[(8, 3.0), (2, 0.05)])
+def test_softmax_power(trial, tokens: Tokens, factor: Factor):
+    """Scaling the query by a takes the ratio of any two softmax weights to its a-th power."""
+    trial.require(factor < 0.95 or factor > 1.05, "factor must be 5 % off 1, where nothing is scaled")
+    query, keys = tokens_of(trial.generator(), tokens)
+    before, after = softmax(query, keys), softmax(factor * query, keys)
+    ratio = before / before[0]
+    wrong = {"not changed": ratio, "the factor itself": factor * ratio}
+    trial.identity(after / after[0], power(ratio, factor), ops=64 * (1 + factor), controls=wrong)
+
+
+@claim(
+    abstract("Linear Attention entirely disregards the magnitude information of the Query"),
+    kind="identity",
+    cases=[(8, 3.0), (2, 0.05)],
+)
+def test_linear_is_blind(trial, tokens: Tokens, factor: Factor):
+    """The weights of linear attention do not depend on the query's magnitude if the features are homogeneous."""
+    trial.require(factor < 0.95 or factor > 1.05, "factor must be 5 % off 1, where nothing is scaled")
+    query, keys = tokens_of(trial.generator(), tokens)
+    scores = keys @ query
+    smooth = linear(factor * query, keys, feature=lambda x: np.where(x > 0, 1 + x, np.exp(np.minimum(x, 0))))
+    trial.identity(
+        linear(factor * query, keys),
+        affine(scores, 0.0),
+        ops=32,
+        wrong_processes={"1 + elu for relu": smooth, "softmax": softmax(factor * query, keys)},
+    )
+
+
+@claim(ours("derived from the authors' formula"), kind="identity", cases=[(8, 3.0), (2, 0.05)])
+def test_mala_is_affine(trial, tokens: Tokens, factor: Factor):
+    """The rectified weights are p_i + a (s_i - s̄), which sum to 1 for every a."""
+    query, keys = tokens_of(trial.generator(), tokens)
+    scores, measured = keys @ query, rectified(factor * query, keys)
+    predict = affine(scores, factor)
+    wrong = {"not centred": predict + factor * scores.mean(), "p alone": affine(scores, 0.0)}
+    size = (1 + factor * tokens) * scores.max()
+    trial.identity(measured, predict, ops=32, scale=size, controls=wrong)
+    trial.identity([measured.sum()], [1.0], ops=32 * tokens, scale=size, controls={"1 + a": [factor + 1.0]})
+
+
+@claim(ours("derived from the affine form"), kind="identity", cases=[(4, 1), (4, 16), (64, 3)])
+def test_negative_from(trial, tokens: Tokens, copies: Copies):
+    """The least weight is zero at a* = s_n/(S (s̄ - s_n)) and negative beyond, c copies of the context divide a* by c, and
+    below a* the ratio of the best weight to the least grows without bound.
+    """
+    query, keys = tokens_of(trial.generator(), tokens)
+    scores, several = keys @ query, np.tile(keys, (copies, 1))
+    end, spread = negative_from(scores), scores.mean() / (scores.mean() - scores.min())
+    found = zero_of_least(query, several)
+    wrong = {"the best weight's": scores.max() / (scores.sum() * scores.mean()) / copies, "twice": 2 * end / copies}
+    trial.identity([found], [negative_from(scores, copies)], ops=256 * spread, controls=wrong)
+    shares = np.array([0.25, 0.5, 0.9, 0.99])
+    weights = [rectified(share * end * query, keys) for share in shares]
+    measured = np.array([w.max() / w.min() for w in weights])
+    predict = np.array([best_to_least(scores, share) for share in shares])
+    wrong = {"that of linear attention": np.full(4, scores.max() / scores.min())}
+    trial.identity(measured, predict, ops=256 * spread, scale=100 * predict, controls=wrong)
+
+
+@figure("F1", claims=("mala_is_affine", "negative_from"))
+def weights_by_magnitude(copies=(1, 4)):
+    """Rectified linear weights are straight lines in the query's magnitude, and cross zero.
+
+    Weights of four tokens with scores 1.5, 1, 0.75 and 0.5 at a = 1: closed form (lines), the layer's formula on scaled
+    features (points), where the least one becomes negative (dashed). Right: the same context four times.
+    """
+    import matplotlib.pyplot as plt
+
+    drawn, panels = plt.subplots(1, 2, figsize=(7.2, 3.2))
+    scores, factors = np.array([1.5, 1.0, 0.75, 0.5]), np.linspace(0.01, 0.6, 13)
+    for axes, count in zip(panels, copies, strict=True):
+        several = np.tile(scores, count)
+        lines = np.array([affine(several, a) for a in factors])[:, :4]
+        points = np.array([rectified(np.array([a]), several[:, None]) for a in factors])[:, :4]
+        for i, colour in zip(range(4), COLOURS, strict=False):
+            axes.plot(factors, lines[:, i], color=colour, label=f"s = {scores[i]:g}, closed form")
+            axes.plot(factors, points[:, i], "o", color=colour, label=f"s = {scores[i]:g}, layer")
+        axes.axvline(negative_from(scores, count), linestyle="--", color=COLOURS[6], label="a*")
+        axes.set(xlabel="magnitude a  (dimensionless)", ylabel="weight  (dimensionless)", title=f"context × {count}")
+    panels[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return drawn
