@@ -162,10 +162,10 @@ def random_hulls(generator, count, k, q, largest):
 @claim(ours("the limit of the count"), kind="limit", cases=[(2, 8), (3, 7)])
 def test_limit(trial, q: Literal[2, 3], k: Dims):
     """Of long codes a share Π (1+q^-i)^-1 has hull 0; binary hulls have dimension 0 and 1 equally often, .419."""
-    law, total = limit_law(q)[:2], subspaces(3 * k, k, q)
-    remainder = np.abs([float(Fraction(count, total)) for count in codes_by_hull(3 * k, k, q)[:2]] - law)
-    slack, wrong = remainder + q ** (-2.0 * k), {"1 - 1/q, 1/q": np.array([1 - 1 / q, 1 / q])}
-    draws = partial(random_hulls, k=k, q=q, largest=1)
+    law, total = limit_law(q), subspaces(3 * k, k, q)
+    remainder = np.abs([float(Fraction(count, total)) for count in codes_by_hull(3 * k, k, q)[:3]] - law)
+    slack, wrong = remainder + q ** (-2.0 * k), {"geometric": (1 - 1 / q) / q ** np.arange(3)}
+    draws = partial(random_hulls, k=k, q=q, largest=2)
     trial.probability(sampler=draws, predict=law, margin=0.04 * law[0], slack=slack, controls=wrong, first=2**12)
 
 
