@@ -58,7 +58,7 @@ def move(x, a, stretch):
 
 
 @observed
-def searched_moves(generator, dim, ratio, starts=6):
+def searched_moves(generator, dim, ratio, starts=4):
     """The largest moves that searches over x, a and A's inner singular values find, one for each random start."""
 
     def loss(v):
