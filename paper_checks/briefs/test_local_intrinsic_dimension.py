@@ -20,7 +20,7 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import hyp1f1
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 from theory_on_trial.laws import Asymptotic
@@ -161,7 +161,7 @@ def geometric_mean(thetas):
     return np.exp(np.mean(np.log(thetas)))
 
 
-@claim(abstract("derivation of the Fisher-Rao metric"), kind="identity", cases=[(3.0, 7 / 3), (0.5, 20.0)])
+@claim(ours("the law of x/w is a power law"), kind="identity", cases=[(3.0, 7 / 3), (0.5, 20.0)])
 def test_geodesic(trial, low: Low, ratio: Ratio):
     """The Fisher–Rao distance of two dimensions is |log θ₂/θ₁|, so that the Fréchet mean is the geometric mean."""
     high, sizes = low * ratio, 16 * 2 ** np.arange(5)

@@ -108,15 +108,15 @@ def histories(batch, steps, decay, spread):
 
 
 @predicted
-def bank_error(sigma, batch, steps, decay):
-    """(1 − tr Σ²)/n · (1 − β)(1 − β^(2t))/(1 + β)."""
-    return (1 - np.sum(sigma**2)) / batch * (1 - decay) * (1 - decay ** (2 * steps)) / (1 + decay)
-
-
-@predicted
 def queue_rows(batch, decay):
     """The rows n (1 + β)/(1 − β) of a plain queue that errs as much as the average in the long run."""
     return batch * (1 + decay) / (1 - decay)
+
+
+@predicted
+def bank_error(sigma, batch, steps, decay):
+    """(1 − tr Σ²)(1 − β^(2t)), divided by the rows of the queue."""
+    return (1 - np.sum(sigma**2)) / queue_rows(batch, decay) * (1 - decay ** (2 * steps))
 
 
 @predicted

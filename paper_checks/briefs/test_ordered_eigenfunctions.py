@@ -6,9 +6,8 @@ K is a symmetric N×N matrix with eigenvalues λ_1 > λ_2 > … > 0 and eigenvec
 trained, R = ΨᵀKΨ. Column j ascends R_jj − α Σ_{i<j} R_ij² (plain) or R_jj − Σ_{i<j} R_ij²/R_ii (ratio), the earlier
 columns held constant by a stop-gradient. Without it ("joint") all columns ascend Σ_j R_jj − α Σ_{i<j} R_ij².
 
-Read: section 3.4 and equation 5 of the first paper, through notes on them. Derived here: what the penalties deflate,
-and both thresholds of α. Not claimed: that just above the joint threshold the ordered columns are the global optimum,
-which is false for some K; networks, which cannot move their columns freely.
+Read: section 3.4 and equation 5 of the first paper. Derived here: what the penalties deflate, and both thresholds of α.
+Not claimed: that just above the joint threshold the ordered columns are the global optimum, which is false for some K.
 
 Topic: representations.
 """
@@ -47,8 +46,7 @@ def quadratic_form(k, earlier, alpha):
             r = r - (1 / (other @ k @ other) if alpha is None else alpha) * (psi @ k @ other) ** 2
         return r
 
-    basis = np.eye(len(k))
-    own = objective(basis)
+    own = objective(basis := np.eye(len(k)))
     return (objective(basis[:, None] + basis) - own[:, None] - own) / 2
 
 
@@ -100,8 +98,7 @@ def found_threshold(k, vectors, columns):
 def test_threshold(trial, dim: Dim, columns: Columns):
     """With plain penalty and stop-gradient the columns are v_1 … v_k iff α > max (λ_i − λ_j)/λ_i² over i < j ≤ k."""
     values, vectors, k = spectrum(trial.generator(), dim, columns)
-    law = order_threshold(values, columns)
-    wrong = {"1/λ_1": 1 / values[0], "1/λ_k": 1 / values[columns - 1]}
+    law, wrong = order_threshold(values, columns), {"1/λ_1": 1 / values[0], "1/λ_k": 1 / values[columns - 1]}
     trial.identity(found_threshold(k, vectors, columns), law, ops=3000 * dim, controls=wrong)
 
 
@@ -148,9 +145,7 @@ def test_unordered(trial, dim: Dim, columns: Columns, strength: Strength):
     orders = np.array(list(permutations(range(columns))))
     at_orders = np.array([joint(k, vectors[:, order], alpha)[0] for order in orders])
     placed = np.sum(values[orders] * (orders == np.arange(columns)), axis=1)
-    trial.identity(
-        at_orders, np.full(len(orders), law), ops=50 * dim * (1 + alpha), controls={"those in place": placed}
-    )
+    trial.identity(at_orders, np.full(len(orders), law), ops=50 * dim * (1 + alpha), controls={"in place": placed})
 
 
 @observed
@@ -174,9 +169,10 @@ def joint_threshold(values, columns):
 def test_joint_threshold(trial, dim: Dim, columns: Columns):
     """Without stop-gradient v_1 … v_k is a strict local maximum, up to signs, iff α > 1/(λ_{k − 1} + λ_k)."""
     values, vectors, k = spectrum(trial.generator(), dim, columns)
-    law = joint_threshold(values, columns)
-    wrong = {"1/(2 λ_k)": 1 / (2 * values[columns - 1]), "1/λ_k": 1 / values[columns - 1]}
-    trial.identity(local_threshold(k, vectors[:, :columns]), law, ops=1e5, controls=wrong)
+    law, last = joint_threshold(values, columns), values[columns - 1]
+    trial.identity(
+        local_threshold(k, vectors[:, :columns]), law, ops=1e5, controls={"1/(2 λ_k)": 0.5 / last, "1/λ_k": 1 / last}
+    )
 
 
 @figure("F1", claims=("threshold",))

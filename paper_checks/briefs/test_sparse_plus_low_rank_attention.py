@@ -21,7 +21,7 @@ from typing import Annotated
 import numpy as np
 from scipy.special import ndtr, owens_t
 
-from theory_on_trial import abstract, claim, observed, ours, predicted
+from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
@@ -112,7 +112,7 @@ def enumerated(q, k, features, bits, shared=0):
     return np.array([np.sum(weight * error), np.sum(weight * error**2), np.sum(weight * (1 - collides))])
 
 
-@claim(abstract("unbiased with provably low error"), kind="identity", cases=[(1, 1, 0.7), (2, 3, 1.0), (1, 6, 0.2)])
+@claim(ours("hash and features are independent"), kind="identity", cases=[(1, 1, 0.7), (2, 3, 1.0), (1, 6, 0.2)])
 def test_unbiased_and_smaller(trial, features: Features, bits: Bits, length: Length):
     """Scatterbrain with a hash of its own is unbiased, and its variance is 1 − P times that of the features alone."""
     instances = pairs(trial.generator(), length)
@@ -184,7 +184,7 @@ def errors(angle: float = 1.2, bits: int = 2, features: int = 2):
     chosen = scales[::6]
     found = [enumerated(c * q, c * k, features, bits)[1] for c in chosen]
     axes.semilogy(chosen, found, "o", color=COLOURS[1], label="both, enumerated")
-    crossing = math.sqrt(math.log1p(features)) / np.linalg.norm(q + k)
+    crossing = math.sqrt(math.log1p(features)) / float(np.linalg.norm(q + k))
     axes.axvline(crossing, color=COLOURS[6], linestyle=":", label="exp(s) − 1 = m")
     axes.set(xlabel="length of query and key (dimensionless)", ylabel="mean squared error / A²")
     axes.legend(loc="upper left")
