@@ -83,13 +83,12 @@ def best_arrangement(generator, dim, count, starts, lines=True):
         slope = (weights + weights.T) @ rows
         return value / p, ((slope - rows * np.sum(rows * slope, axis=1, keepdims=True)) / lengths).ravel()
 
-    found = []
+    found, search = [], {"jac": True, "method": "L-BFGS-B", "options": {"maxiter": 200}}
     for entries in generator.normal(size=(starts, count * dim)):
         for p in np.geomspace(10, 1e4 if lines else 1e6, 6):
-            entries = minimize(
-                soft_maximum, entries, args=(p,), jac=True, method="L-BFGS-B", options={"maxiter": 200}
-            ).x
-        found.append((rows := entries.reshape(count, dim)) / np.linalg.norm(rows, axis=1, keepdims=True))
+            entries = minimize(soft_maximum, entries, args=(p,), **search).x
+        rows = entries.reshape(count, dim)
+        found.append(rows / np.linalg.norm(rows, axis=1, keepdims=True))
     return min(found, key=lambda rows: worst_cosine(rows, lines))
 
 
@@ -142,8 +141,7 @@ def test_signed(trial, dim: Dim, vectors: Vectors):
     trial.require(vectors <= 2 * dim, "vectors must be at most 2 dim: no closed form is known beyond")
     found = worst_cosine(best_arrangement(trial.generator(), dim, vectors, 4, lines=False), lines=False)
     law, pairs = least_signed(dim, vectors), vectors * (vectors - 1) / 2
-    wrong = {"orthogonal": 0.0, "Welch": np.cos(welch_angle(dim, vectors)) if vectors > dim else 0.1}
-    wrong["always −1/(N − 1)"] = -1 / (vectors - 1)
+    wrong = {"orthogonal": 0.0, "always −1/(N − 1)": -1 / (vectors - 1)}
     wrong = {name: one for name, one in wrong.items() if one != law}
     # The soft maximum exceeds the maximum by log(pairs)/10⁶ at most; ten times that for its own minimisation.
     trial.value(found, law, error=1e-5 * np.log(pairs), margin=2e-3, scale=1.0, controls=wrong)
