@@ -66,6 +66,7 @@ DOMAINS = {
     "an exact ratio": Annotated[fractions.Fraction | int, Interval(0, 2, "[)")],
     "a word": Literal["a", "b"],
     "an option": Positive | None,
+    "an interval and one number more": Annotated[int, Interval(100, 150)] | Literal[200],
     "a pair": tuple[Count, Positive],
     "some positive numbers": tuple[Positive, ...],
 }
@@ -133,6 +134,17 @@ def test_an_exact_ratio_is_judged_as_any_number():
     for ratio in (fractions.Fraction(-1, 2), fractions.Fraction(2)):
         with pytest.raises(ValueError, match=r"^value must lie in \[0, 2\), got Fraction\("):
             call(ratio)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_one_alternative_refuses_another_may_admit(several):
+    kind = Annotated[int, Interval(100, 150)] | Literal[200]
+    call = taking(tuple[kind, ...]) if several else taking(kind)
+    for value in (100, 150, 200):
+        assert call((value,) if several else value) == ((value,) if several else value)
+    for value in (99, 151, 199):
+        with pytest.raises(ValueError, match=rf"value must lie in \[100, 150\], got {value}"):
+            call((value,) if several else value)
 
 
 # ---------------------------------------------------------------------------------------------- kinds, shapes, domains

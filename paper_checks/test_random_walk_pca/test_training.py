@@ -186,11 +186,16 @@ def test_nn_walk_with_drift(
     trial.runs(least([*_windows(n_steps, window), "whole"]) - 0.6, alpha=alpha, controls=shuffled)
     trial.runs(median(["middle", "last"]) - 0.6, alpha=alpha, controls={"early on": median(["whole"]) - 0.6})
     walk = predicted.explained_variance_ratio(window)[0]
-    trial.runs(
-        np.min(ratio["whole"], axis=0) - 0.8, alpha=alpha, controls={"the plain walk": np.full(n_runs, walk - 0.8)}
-    )
+    simulate = quick_map(lambda key: observed.explained_variance_ratio(key, window, 1000)[0])
+    walks = np.asarray(simulate(jax.random.split(trial.key("plain walks"), n_runs)))
+    trial.runs(np.min(ratio["whole"], axis=0) - 0.8, alpha=alpha, controls={"plain walks": walks - 0.8})
     noisy = list(MODELS).index("noisy momentum")
     near_walk = {part: 0.15 - np.abs(ratio[part][noisy] - walk) for part in ("last", "whole")}
     trial.runs(near_walk["last"], alpha=alpha, controls={"the whole run": near_walk["whole"]})
-    straighter = np.median(content["steps shuffled"][..., 1] - content["whole"][..., 1], axis=0)
-    trial.runs(straighter, alpha=0.05, controls={"compared with itself": np.zeros(n_runs)})
+
+    def straighter(part):
+        """By how much the second component of a run, shuffled in some way, is more of a cosine than the run's own."""
+        return np.median(content[part][..., 1] - content["whole"][..., 1], axis=0)
+
+    wrong = {"points shuffled, not steps": straighter("points shuffled")}
+    trial.runs(straighter("steps shuffled"), alpha=0.05, controls=wrong)

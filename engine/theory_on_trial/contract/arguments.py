@@ -53,7 +53,7 @@ class Argument:
         """Return a value as the function gets it; raise TypeError or ValueError, with the sentence, if it may not."""
         if name == "self":  # an object whose fields were judged when it was made, or are yet to be set
             return value
-        misshapen = False
+        misshapen, outside = False, []
         for kind in self.alternatives:
             try:
                 converted = kind.convert(value)
@@ -62,8 +62,14 @@ class Argument:
                 continue
             except (TypeError, ValueError) as error:
                 raise type(error)(str(error).replace(_EACH, f"{_EACH} of {name}", 1)) from None
-            check(name, converted, kind.markers)
+            try:
+                check(name, converted, kind.markers)
+            except (TypeError, ValueError) as error:  # another alternative may admit it: an interval, or one number more
+                outside.append(error)
+                continue
             return converted
+        if outside:
+            raise outside[0]
         kinds = " or ".join(dict.fromkeys(kind.described for kind in self.alternatives))
         sentence = f"{name} must be {kinds}, got {in_words(value)}"
         raise ValueError(sentence) if misshapen else TypeError(sentence)
@@ -130,11 +136,15 @@ def _tuple(each: list[Argument], value: Any) -> Any:
 
 
 def _one(argument: Argument, value: Any) -> Any:
+    outside = []
     for kind in argument.alternatives:
         try:
             converted = kind.convert(value)
+            check(_EACH, converted, kind.markers)
         except Refused:
             continue
-        check(_EACH, converted, kind.markers)
+        except (TypeError, ValueError) as error:
+            outside.append(error)
+            continue
         return converted
-    raise Refused
+    raise outside[0] if outside else Refused
