@@ -64,7 +64,7 @@ class Argument:
                 raise type(error)(str(error).replace(_EACH, f"{_EACH} of {name}", 1)) from None
             try:
                 check(name, converted, kind.markers)
-            except (TypeError, ValueError) as error:  # another alternative may admit it: an interval, or one number more
+            except (TypeError, ValueError) as error:  # by this alternative: another may admit it
                 outside.append(error)
                 continue
             return converted
