@@ -10,7 +10,7 @@ from theory_on_trial import claim, observed, predicted, repository
 from theory_on_trial.audits import falsify, settings
 from theory_on_trial.audits.papers import lay_down, steps
 from theory_on_trial.audits.papers.row import Paper
-from theory_on_trial.audits.spread import domains, ends, spread
+from theory_on_trial.explore.draw import domains, ends, spread
 from theory_on_trial.repository import outline
 from theory_on_trial.testing.layout import lay_out
 from theory_on_trial.trial import registry

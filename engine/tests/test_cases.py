@@ -1,6 +1,7 @@
 """A claim of several cases, within its domain, and who states it."""
 
 import inspect
+from typing import Annotated
 
 import numpy as np
 import pytest

@@ -39,7 +39,7 @@ ROWS = [
 
 
 def written(path, rows):
-    write_json(path, rows, [], 0, "fast")
+    write_json(path, rows, [], [], 0, "fast")
     return path
 
 

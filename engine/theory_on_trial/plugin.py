@@ -241,6 +241,7 @@ class Ledger:
         self.config = config
         self.rows: list[Row] = []
         self.not_run: dict[str, dict[str, str]] = {}
+        self.deselected: set[str] = set()  # by -k or -m
         self.outside = 0  # how many claims said nothing for their settings
         self.programs: dict[str, tuple[int, int | None]] = {}  # of each paper, with its ceiling
         self.heard = False  # whether a claim has had its line
@@ -259,6 +260,11 @@ class Ledger:
             left_out = {id(item) for item, _ in above}
             config.hook.pytest_deselected(items=[item for item, _ in above])
             items[:] = [item for item in items if id(item) not in left_out]
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """Remember which claims the selection left out: a comparison does not call them gone."""
+        claims = [item.stash[CLAIM] for item in items if CLAIM in item.stash]
+        self.deselected |= {entry["id"] for claim in claims for entry in _not_run(claim, "")} - set(self.not_run)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Write what claims there are, if asked for."""
@@ -341,7 +347,8 @@ class Ledger:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Hand what was not run to the controlling process, or write the files."""
         if hasattr(self.config, "workerinput"):
-            self.config.workeroutput["claims_not_run"] = list(self.not_run.values())  # type: ignore[attr-defined]
+            left_out = {"claims_not_run": list(self.not_run.values()), "claims_deselected": sorted(self.deselected)}
+            self.config.workeroutput.update(left_out)  # type: ignore[attr-defined]
             return
         if not self.rows and not self.not_run:
             return
@@ -360,7 +367,8 @@ class Ledger:
             from theory_on_trial.ledger import write_json
 
             stopped = session.exitstatus == pytest.ExitCode.INTERRUPTED
-            write_json(ledger, self.rows, list(self.not_run.values()), seed, tier, interrupted=stopped)
+            unrun, deselected = list(self.not_run.values()), sorted(self.deselected)
+            write_json(ledger, self.rows, unrun, deselected, seed, tier, interrupted=stopped)
         if report:
             from theory_on_trial.page.report import write_html
 
@@ -381,6 +389,7 @@ class Ledger:
         """Take over what a worker of pytest-xdist has not run."""
         for entry in getattr(node, "workeroutput", {}).get("claims_not_run", []):
             self.not_run[entry["id"]] = entry
+        self.deselected |= set(getattr(node, "workeroutput", {}).get("claims_deselected", []))
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the ledger."""

@@ -32,7 +32,7 @@ from theory_on_trial.base.compilation_cache import cache_folder
 from theory_on_trial.decide.decision import Finding
 from theory_on_trial.repository import records
 from theory_on_trial.trial.decisions import Trial
-from theory_on_trial.trial.registry import Claim, claim, claims, recorded
+from theory_on_trial.trial.registry import Claim, claim, claims, recorded, selected
 
 CHEAP, MANY, FEW = 1.0, 200, 50
 COLUMNS = (
@@ -234,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.mkdir(exist_ok=True)
     try:
         every = subjects_in()
-        ids = {one.id for name in options.selection for one in ([claim(name)] if "." in name else claims(name))}
+        ids = {one.id for name in options.selection for one in selected(name)}
     except ValueError as error:
         parser.error(str(error))
     chosen = [one for one in every if one.id in ids or not options.selection]

@@ -20,7 +20,7 @@ from theory_on_trial.audits.calibration import source_of, subjects_in
 from theory_on_trial.decide.decision import Finding
 from theory_on_trial.repository import records
 from theory_on_trial.trial.decisions import Trial
-from theory_on_trial.trial.registry import Claim, claim, claims, recorded
+from theory_on_trial.trial.registry import Claim, recorded, selected
 
 BEYOND = 1.001
 """By what factor the error exceeds the stated resolution."""
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         every = subjects_in()
-        ids = {one.id for name in options.selection for one in ([claim(name)] if "." in name else claims(name))}
+        ids = {one.id for name in options.selection for one in selected(name)}
     except ValueError as error:
         parser.error(str(error))
     path = repository.records_folder() / "resolution.json"

@@ -33,12 +33,13 @@ def write_json(
     path: Path,
     rows: Iterable[Row],
     not_run: Sequence[dict[str, str]],
+    deselected: Sequence[str],
     seed: int,
     tier: str,
     *,
     interrupted: bool = False,
 ) -> None:
-    """Write the whole ledger as one JSON object; strict JSON (no NaN)."""
+    """Write the whole ledger as one JSON object, without NaN; `deselected` are the ids that -k or -m left out."""
     ledger = {
         "schema": SCHEMA,
         "seed": seed,
@@ -47,6 +48,7 @@ def write_json(
         "platform": platform_facts(),
         "claims": [_strict(asdict(row)) for row in rows],
         "not_run": list(not_run),
+        "deselected": list(deselected),
     }
     path.write_text(json.dumps(ledger, indent=1, allow_nan=False) + "\n")
 

@@ -26,8 +26,8 @@ class Row:
     claim of kind bound the largest lhs / rhs of all its findings (`page.searched` adds the falsifier's).
     `guarantee`, `resolution` and `notices` are those of the weakest finding: `resolution` is the smallest error of the
     prediction that it would have refuted (None if no size is known), `notices` says it in words, with that of the
-    weakest coordinate, and `why_coarse` why no smaller one. `provenance` says who states it: "paper", "abstract",
-    "code" or "ours".
+    weakest coordinate, and `why_coarse` why no smaller one. `settings` are those of every case that was judged.
+    `provenance` says who states it: "paper", "abstract", "code" or "ours".
     """
 
     id: str
@@ -46,6 +46,7 @@ class Row:
     error_probability: float | None = None
     guarantee: str | None = None
     controls: list[dict[str, Any]] = field(default_factory=list)
+    settings: list[dict[str, Any]] = field(default_factory=list)
     samples: int | None = None
     looks: int | None = None
     seconds: float = 0.0

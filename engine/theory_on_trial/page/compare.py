@@ -28,7 +28,7 @@ class Comparison:
             differ, sampled claims only, for the same reason.
         weaker: claims that rest on less in b: an error twice as large goes unnoticed, the guarantee is weaker, or a
             control is gone; compared only where the seeds are equal, as another seed may stop at another look.
-        added, gone: claims in b only, in a only.
+        added, gone: claims in b only, in a only, but for those that -k or -m left out of the other.
         circumstances: seed, tier, versions and devices that differ; they do not count as a difference of the ledgers.
         claims: how many claims are in both.
     """
@@ -90,8 +90,8 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
             if same[row["id"]] and (same_seed or row["error_probability"]) and _disjoint(row, other)
         ],
         weaker=[(row["id"], *change) for row, other in both if same_seed for change in _weaker(row, other)],
-        added=[name for name in others if name not in rows],
-        gone=[name for name in rows if name not in others],
+        added=[name for name in others if name not in rows and name not in first.get("deselected", [])],
+        gone=[name for name in rows if name not in others and name not in second.get("deselected", [])],
         circumstances=[
             (name, value, there)
             for (name, value), (_, there) in zip(_circumstances(first), _circumstances(second), strict=True)

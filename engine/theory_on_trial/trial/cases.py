@@ -39,6 +39,7 @@ def over_cases(function: Callable[..., None], cases: Iterable[Any] | None) -> Ca
         settings = [defaults | case | given for case in bound or [{}]]
         distinct = list({repr(one): one for one in settings}.values()) if given else settings  # which makes two one
         for one in [admitted(function, one) for one in distinct]:
+            trial.settings.append(one)
             label = ", ".join(f"{name}={_plain(one[name])!r}" for name in varied)
             with trial.case(label):
                 function(trial, **one)

@@ -61,6 +61,7 @@ class Trial:
         self.claim_id = claim_id
         self.seed = seed
         self.findings: list[Finding] = []
+        self.settings: list[dict[str, Any]] = []  # of every case that was begun
         self.refusal: Exception | None = None  # of the first decision that could not be made
         self._drawn = False  # whether the claim has a key or a generator
         self._progress = progress

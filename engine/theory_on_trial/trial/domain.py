@@ -1,12 +1,15 @@
 """The domain of a claim: the settings that its annotations admit and its `trial.require` allows."""
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import numpy as np
 
-from theory_on_trial.contract import contract_of
+from theory_on_trial.contract import Argument, Interval, contract_of
 
 
 class OutsideDomain(ValueError):
@@ -20,12 +23,39 @@ def admitted(function: Callable[..., Any], settings: dict[str, Any]) -> dict[str
     """
     annotated = inspect.unwrap(function).__annotations__
     described = {name: one for name, one in contract_of(function).items() if name in annotated}
+    if _BEYOND.get():
+        described = {name: Argument.of(_without_limits(annotated[name])) for name in described}
     try:
         return settings | {
             name: _plain(one.accept(name, settings[name])) for name, one in described.items() if name in settings
         }
     except (TypeError, ValueError) as error:
         raise OutsideDomain(str(error)) from None
+
+
+_BEYOND: ContextVar[bool] = ContextVar("beyond", default=False)
+
+
+@contextmanager
+def beyond_limits() -> Iterator[None]:
+    """Admit numbers outside the intervals of a claim's annotations; types and `trial.require` refuse as ever."""
+    token = _BEYOND.set(True)
+    try:
+        yield
+    finally:
+        _BEYOND.reset(token)
+
+
+def _without_limits(annotation: Any) -> Any:
+    if get_origin(annotation) is Annotated:
+        inner, *beside = get_args(annotation)
+        kept = [_without_limits(inner), *(marker for marker in beside if not isinstance(marker, Interval))]
+        return Annotated[tuple(kept)] if kept[1:] else kept[0]
+    if get_origin(annotation) is tuple:
+        return tuple[tuple(one if one is ... else _without_limits(one) for one in get_args(annotation))]  # type: ignore[misc]
+    if get_origin(annotation) in (Union, types.UnionType):
+        return Union[tuple(map(_without_limits, get_args(annotation)))]  # noqa: UP007 -- of any number
+    return annotation
 
 
 def _plain(value: Any) -> Any:

@@ -144,9 +144,21 @@ def recorded(claim: Claim, trial: Trial, command: str) -> Iterator[list[Row]]:
     except OutsideDomain:
         raise
     except BaseException as error:
-        rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command, trial.refusal or error)
+        seconds = time.perf_counter() - start
+        rows[:] = _with_settings(trial, rows_of(claim, trial.findings, seconds, command, trial.refusal or error))
         raise
-    rows[:] = rows_of(claim, trial.findings, time.perf_counter() - start, command, trial.refusal)
+    seconds = time.perf_counter() - start
+    rows[:] = _with_settings(trial, rows_of(claim, trial.findings, seconds, command, trial.refusal))
+
+
+def _with_settings(trial: Trial, rows: list[Row]) -> list[Row]:
+    """The rows of a trial with the settings of its cases, as JSON has them."""
+    plain = (int, float, str, bool, type(None))
+    settings = [
+        {name: value if isinstance(value, plain) else repr(value) for name, value in case.items()}
+        for case in trial.settings
+    ]
+    return [replace(row, settings=settings) for row in rows]
 
 
 @contextmanager
@@ -307,6 +319,14 @@ def claims(paper: str | None = None) -> list[Claim]:
     if not found:
         raise ValueError(f"no claims of a paper {paper!r}; known: {', '.join(sorted(_papers())) or 'none'}")
     return found
+
+
+def selected(name: str) -> list[Claim]:
+    """Return the claims that a name stands for: those of a paper, or one by its id; ValueError if it is neither."""
+    try:
+        return claims(name)
+    except ValueError:
+        return [_find(name)]
 
 
 def _find(claim_id: str) -> Claim:
