@@ -1,0 +1,201 @@
+"""Tanay & Griffin 2018, "A New Angle on L2 Regularization", arXiv 1806.11186.
+
+For whoever tunes the weight decay of a linear classifier: which direction waits at each end, and that it need not be
+the difference of the class means.
+
+n_+ and n_- points of two classes, n in all; delta is the difference of the means, S the within-class scatter divided
+by n, with eigenpairs s_i, u_i, and p_i = (u_i delta)^2 / |delta|^2; m_k = sum of p_i (s_i + lambda)^-k. Ridge minimises
+mean (y - w x - b)^2 + lambda |w|^2 and the hinge classifier mean (1 - y (w x + b))_+ + lambda |w|^2, b free.
+
+Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all claims, those of the
+hinge by duality. Not claimed: the direction at lambda_0 itself, and of a constant classifier (u = 0).
+
+Topic: learning.
+"""
+
+from typing import Annotated
+
+import clarabel
+import numpy as np
+from scipy import sparse
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Class = Annotated[int, Interval(2, 30, why="one point has no scatter; of more, programs are slow")]
+More = Annotated[int, Interval(1, 30, why="by how much one class is larger; of more, programs are slow")]
+Dim = Annotated[int, Interval(2, 6, why="on a line there is no angle; of more, programs are slow")]
+Penalty = Annotated[float, Interval(1e-3, 100, why="in squared units of the data; beyond, the angle is 0 to rounding")]
+Above = Annotated[float, Interval(1.01, 20, why="lambda as a multiple of where the law begins")]
+
+
+def points_of_classes(generator, positives, negatives, dim):
+    """Gaussian classes with means five apart, of unequal spread along the axes, and labels 1 and -1."""
+    labels = np.repeat([1.0, -1.0], [positives, negatives])
+    points = generator.normal(size=(len(labels), dim)) * np.linspace(0.6, 1.4, dim)
+    points[:, : dim // 2 + 1] += 5 * labels[:, None] / 2 / np.sqrt(dim // 2 + 1)
+    return points, labels
+
+
+def difference_of_means(points, labels):
+    """The vector delta."""
+    return points[labels > 0].mean(axis=0) - points[labels < 0].mean(axis=0)
+
+
+def box_program(quadratic, linear, row, total, most):
+    """The a of least a'Qa / 2 + q'a with 0 <= a <= most and row a = total, by an interior-point method."""
+    settings, size = clarabel.DefaultSettings(), len(linear)
+    settings.verbose, settings.tol_gap_abs, settings.tol_gap_rel, settings.tol_feas = False, 1e-13, 1e-13, 1e-13
+    constraints = sparse.csc_matrix(np.vstack([row, -np.eye(size), np.eye(size)]))
+    limits, cones = (
+        np.repeat([total, 0, most], [1, size, size]),
+        [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(2 * size)],
+    )
+    program = sparse.triu(quadratic, format="csc"), linear, constraints, limits, cones, settings
+    return np.clip(clarabel.DefaultSolver(*program).solve().x, 0, most)
+
+
+@observed
+def ridge_angle(points, labels, penalty):
+    """Cosine of w and delta from the normal equations of the data, and d log cos / d lambda by a complex step."""
+    centred, delta = points - points.mean(axis=0), difference_of_means(points, labels)
+    system = centred.T @ centred + len(labels) * (penalty + 1e-30j) * np.eye(len(delta))
+    w = np.linalg.solve(system, centred.T @ labels)
+    cosine = w @ delta / np.sqrt(w @ w) / np.linalg.norm(delta)
+    return np.array([cosine.real, np.log(cosine).imag / 1e-30])
+
+
+@observed
+def sines(spectra, deltas, penalty):
+    """Sines of the angles between delta and (S + lambda)^-1 delta, S diagonal, from what is left after projection."""
+    w, along = deltas / (spectra + penalty), deltas / np.linalg.norm(deltas, axis=1, keepdims=True)
+    return np.linalg.norm(w - np.sum(w * along, axis=1, keepdims=True) * along, axis=1) / np.linalg.norm(w, axis=1)
+
+
+@observed
+def hinge_classifier(points, labels, penalty):
+    """The w of the hinge classifier from its dual program, its value there, and a lower bound of the least value."""
+    signed, most = labels[:, None] * points, 1 / len(labels)
+    dual = box_program(signed @ signed.T / (2 * penalty), -np.ones(len(labels)), labels, 0.0, most)
+    sums = np.array([dual[labels > 0].sum(), dual[labels < 0].sum()])
+    dual = dual * np.where(labels > 0, *(sums.min() / sums))  # which makes the sums of both classes equal
+    w = dual @ signed / (2 * penalty)
+    biases = labels - points @ w  # at one of which the loss is least
+    losses = np.mean(np.maximum(1 - labels * (points @ w + biases[:, None]), 0), axis=1)
+    return w, losses.min() + penalty * w @ w, dual.sum() - penalty * w @ w
+
+
+@predicted
+def moments(points, labels, penalty):
+    """The cosine m_1 / sqrt(m_2), and d log cos / d lambda = m_3 / m_2 - m_2 / m_1, which is not negative."""
+    delta, means = difference_of_means(points, labels), [points[labels == sign].mean(axis=0) for sign in (1, -1)]
+    within = points - np.where(labels[:, None] > 0, *means)
+    values, vectors = np.linalg.eigh(within.T @ within / len(labels))
+    shares = (vectors.T @ delta) ** 2 / (delta @ delta)
+    m1, m2, m3 = (shares @ (values + penalty) ** -k for k in (1.0, 2.0, 3.0))
+    return np.array([m1 / np.sqrt(m2), m3 / m2 - m2 / m1])
+
+
+@predicted
+def largest_sines(spectra, penalty):
+    """(kappa - 1) / (kappa + 1), kappa = (s_max + lambda) / (s_min + lambda)."""
+    kappa = (spectra.max(axis=1) + penalty) / (spectra.min(axis=1) + penalty)
+    return (kappa - 1) / (kappa + 1)
+
+
+@predicted
+def balanced_threshold(points, labels):
+    """lambda_0 = (max of delta x over + less min of delta x over -) / 8."""
+    along = points @ difference_of_means(points, labels)
+    return (along[labels > 0].max() - along[labels < 0].min()) / 8
+
+
+@predicted
+def reduced_hull(points, labels):
+    """u, the shortest vector from the mean of - to the hull of + with weights up to 1 / n_-, and lambda_1."""
+    positives, negatives = points[labels > 0], points[labels < 0]
+    shifted, few, ones = positives - negatives.mean(axis=0), len(negatives), np.ones(len(positives))
+    weights = box_program(shifted @ shifted.T, 0 * ones, ones, 1.0, 1 / few)
+    u = weights @ shifted / weights.sum()
+    reach = np.max(positives[weights > 1e-6 / few] @ u) - np.min(negatives @ u)
+    return u, few * reach / (4 * len(labels))
+
+
+@predicted
+def hinge_value(direction, penalty, few, count):
+    """2 n_- / n - n_-^2 |u|^2 / (4 lambda n^2), where w = n_- u / (2 lambda n)."""
+    return 2 * few / count - few**2 * (direction @ direction) / (4 * penalty * count**2)
+
+
+@claim(ours("derived: w is along (S + lambda)^-1 delta"), kind="identity", cases=[(30, 20, 5, 1.0), (2, 2, 2, 1e-3)])
+def test_angle(trial, positives: Class, negatives: Class, dim: Dim, penalty: Penalty):
+    """Ridge has cos(w, delta) = m_1 / sqrt(m_2), and d log cos / d lambda = m_3/m_2 - m_2/m_1 is never negative."""
+    points, labels = points_of_classes(trial.generator("points"), positives, negatives, dim)
+    measured, expected = ridge_angle(points, labels, penalty), moments(points, labels, penalty)
+    wrong = {"scatter not divided by n": moments(points, labels, penalty / len(labels))}
+    scale = np.array([1, 1 / penalty]) * (1 + 100 / penalty)
+    trial.identity(measured, expected, ops=10 * len(labels), scale=scale, controls=wrong)
+
+
+@claim(ours("derived: Kantorovich's inequality"), kind="bound", cases=[(5, 1.0), (2, 1e-3)])
+def test_floor(trial, dim: Dim, penalty: Penalty):
+    """For ridge cos >= 2 sqrt(kappa) / (1 + kappa), that is sin <= (kappa - 1) / (kappa + 1): attained."""
+    generator = trial.generator("spectra")
+    spectra, deltas = np.sort(generator.uniform(0.2, 5, (100, dim))), generator.normal(size=(100, dim))
+    deltas[0] = np.sqrt(spectra[0] + penalty) * (np.arange(dim) % (dim - 1) == 0)  # the case of equality
+    bounds, twice = largest_sines(spectra, penalty), largest_sines(spectra, 2 * penalty)
+    options = {"found_by": "draws", "independent": 99, "ops": 10 * dim, "scale": 10.0}
+    trial.bound(sines(spectra, deltas, penalty), bounds, controls={"lambda counted twice": twice}, **options)
+
+
+def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
+    """Compare value and direction of the hinge classifier with the theory, which must fail below the start."""
+    few, count, (w, value, bound) = np.sum(labels < 0), len(labels), hinge_classifier(points, labels, penalty)
+    before = 1.8 * start * count / few * hinge_classifier(points, labels, 0.9 * start)[0]
+    expected, constant = hinge_value(direction, penalty, few, count), 2 * few / count
+    options = {"margin": 1e-3 * (constant - expected), "scale": 1.0, "ops": 100 * count}
+    trial.gap(value, bound, expected, controls={"constant classifier": constant}, **options)
+    scale, changed = 2 * penalty * count / few, np.sqrt(max(value - bound, 1e-15) / penalty)  # most that w may be off
+    options = {"error": scale * changed, "margin": 1e-3 * np.linalg.norm(direction), "controls": wrong}
+    trial.value(scale * w, direction, wrong_processes={"nine tenths of the threshold": before}, **options)
+
+
+@claim(ours("derived: every dual variable is at its limit"), kind="optimality", cases=[(20, 5, 1.01), (2, 2, 20.0)])
+def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
+    """With classes of one size w = delta / (4 lambda) from lambda_0 = (max over + - min over - of delta x) / 8 on."""
+    points, labels = points_of_classes(trial.generator("points"), negatives, negatives, dim)
+    delta, start = difference_of_means(points, labels), balanced_threshold(points, labels)
+    judge_hinge(trial, points, labels, above * start, start, delta, {"delta / (2 lambda)": 2 * delta})
+
+
+@claim(ours("derived: the dual, - at its limit"), kind="optimality", cases=[(10, 10, 5, 1.01), (2, 1, 2, 20.0)])
+def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: Above):
+    """With fewer - than +, w = n_- u / (2 lambda n) from lambda_1 on: towards a reduced hull, and not along delta."""
+    points, labels = points_of_classes(trial.generator("points"), negatives + more, negatives, dim)
+    (u, start), delta = reduced_hull(points, labels), difference_of_means(points, labels)
+    judge_hinge(trial, points, labels, above * start, start, u, {"difference of means": delta})
+
+
+@figure("F1", claims=("angle", "hinge_balanced", "hinge_unbalanced"))
+def turning_angles(positives: int = 20, dim: int = 5):
+    """Weight decay turns a classifier to the difference of the means, but not a hinge classifier of unequal classes.
+
+    20 points against 20 or 10. Lines: theory, of the hinge from lambda_0 or lambda_1 on. Points: dual programs. New.
+    """
+    import matplotlib.pyplot as plt
+
+    (drawn, axes), penalties = plt.subplots(figsize=(5.4, 3.2)), np.geomspace(0.01, 10, 25)
+    for negatives, colour, mark in ((20, COLOURS[0], "o"), (10, COLOURS[1], "s")):
+        points, labels = points_of_classes(np.random.default_rng(0), positives, negatives, dim)
+        delta, (u, start) = difference_of_means(points, labels), reduced_hull(points, labels)
+        fits = np.array([u, *(hinge_classifier(points, labels, each)[0] for each in penalties)])
+        cosines = fits @ delta / np.linalg.norm(fits, axis=1) / np.linalg.norm(delta)
+        law, *angles = np.degrees(np.arccos(np.minimum(cosines, 1)))
+        axes.plot(penalties, angles, mark, color=colour, label=f"hinge, 20 and {negatives} points")
+        axes.plot([start, 10], [law, law], color=colour, label=f"hinge, theory, 20 and {negatives}")
+    ridge = np.degrees(np.arccos([moments(points, labels, each)[0] for each in penalties]))
+    axes.plot(penalties, ridge, "--", color=COLOURS[2], label="ridge, theory, 20 and 10")
+    axes.set(xscale="log", xlabel="weight decay λ (squared unit of the data)", ylabel="angle to δ (degrees)")
+    axes.legend()
+    return drawn
