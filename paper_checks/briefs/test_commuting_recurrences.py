@@ -1,0 +1,224 @@
+"""Walker, Yang, Muca Cirone, Salvi & Lyons 2025, "Structured Linear CDEs: Maximally Expressive and Parallel-in-Time
+Sequence Models", NeurIPS, arXiv 2505.17761.
+
+For whoever chooses the transition structure of a recurrent layer for state tracking: commuting (diagonal) transitions
+know letter counts only, blocks that permute track every group, and for A5 blocks of size two are enough.
+
+Words x_1 … x_n are uniform over two generators of a permutation group G of m points; the state is M(x_n) … M(x_1) h_0,
+without additive input, the target the product g = x_n … x_1, and the read-out the best lookup. G' is the commutator
+subgroup.
+
+Read: the abstract ("unlike the diagonal state-transition matrices of S4D and Mamba", "SLiCEs solve the A_5
+state-tracking benchmark with a single layer"). Derived here: all claims. Not claimed: anything with an additive input,
+which can store a whole word in one number.
+Topic: sequence models and attention.
+"""
+
+from collections import Counter
+from math import factorial
+from typing import Annotated, Literal
+
+import numpy as np
+
+from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Group = Literal["S3", "S4", "S5", "A5"]
+Length = Annotated[int, Interval(2, 12, why="one letter is known; all 2^n words are tried")]
+Many = Annotated[int, Interval(256, 512, why="of shorter words the limit is not reached to .1 %, longer take seconds")]
+Long = Annotated[int, Interval(2, 4096, why="one letter has no order; more take seconds")]
+
+GENERATORS = {
+    "S3": [(1, 0, 2), (1, 2, 0)],
+    "S4": [(1, 0, 2, 3), (1, 2, 3, 0)],
+    "S5": [(1, 0, 2, 3, 4), (1, 2, 3, 4, 0)],
+    "A5": [(1, 2, 0, 3, 4), (1, 2, 3, 4, 0)],
+}
+"""A transposition and a full cycle; of A5 a cycle of three and one of five. (p_0, p_1, …) takes i to p_i."""
+PHI = (1 + np.sqrt(5)) / 2
+QUATERNIONS = np.array([[0.5, 0, 0.5 / PHI, -PHI / 2], [PHI / 2, 0, -0.5, -0.5 / PHI]])
+"""Lifts of A5's generators to unit quaternions: the binary icosahedral group of 120 elements."""
+
+
+def compose(left, right):
+    """First right, then left."""
+    return tuple(left[i] for i in right)
+
+
+def elements(group):
+    """All elements, the identity first."""
+    members = [tuple(range(len(GENERATORS[group][0])))]
+    for g in members:
+        members += [h for a in GENERATORS[group] if (h := compose(a, g)) not in members]
+    return members
+
+
+def action(group):
+    """Where each generator takes each element, by their numbers (2, |G|)."""
+    numbers = {g: i for i, g in enumerate(elements(group))}
+    return np.array([[numbers[compose(a, g)] for g in numbers] for a in GENERATORS[group]])
+
+
+@observed
+def lookup_successes(group, length):
+    """Over all 2^n words: how often the best lookup of a diagonal state with entries 2 and 3 is right."""
+    words, after = np.arange(2**length), action(group)
+    state, element = np.ones(2**length, int), np.zeros(2**length, int)
+    for t in range(length):
+        letter = words >> t & 1
+        state, element = state * (2 + letter), after[letter, element]
+    pairs, numbers = np.unique(np.stack([state, element]), axis=1, return_counts=True)
+    return sum(numbers[pairs[0] == h].max() for h in np.unique(state))
+
+
+@observed
+def accuracy(group, length):
+    """The best lookup's accuracy, from Σ_c z^c P(counts c, element) at all roots of unity z of order n + 1."""
+    after = action(group)
+    weights = np.exp(2j * np.pi * np.outer([1, 0], np.arange(length + 1)) / (length + 1)) / 2
+    values = np.zeros((after.shape[1], length + 1), complex)
+    values[0] = 1.0
+    for _ in range(length):
+        moved = np.zeros_like(values)
+        for to, weight in zip(after, weights, strict=True):
+            moved[to] += weight * values
+        values = moved
+    return np.fft.fft(values, axis=1).real.max(axis=0).sum() / (length + 1)
+
+
+@observed
+def tree_products(group, words):
+    """M(x_n) … M(x_1) of each word by a scan of 0/1 matrices: neighbours, then pairs of neighbours, and so on."""
+    matrices = np.array([np.eye(len(a), dtype=int)[:, list(a)] for a in GENERATORS[group]])[words]
+    while matrices.shape[1] > 1:
+        even = matrices.shape[1] // 2 * 2
+        pairs = matrices[:, 1:even:2] @ matrices[:, 0:even:2]
+        matrices = np.concatenate([pairs, matrices[:, even:]], axis=1)
+    return matrices[:, 0].argmax(axis=1)
+
+
+@observed
+def read_from_blocks(word):
+    """After each letter the element of A5 whose lift, up to sign, is nearest to a state in C², a unit quaternion."""
+    w, x, y, z = QUATERNIONS.T
+    blocks = np.array([[w + 1j * x, y + 1j * z], [-y + 1j * z, w - 1j * x]]).transpose(2, 0, 1)
+    members, start = elements("A5"), np.array([1.0 + 0j, 0])
+    lifts = {members[0]: start}
+    for g in members:
+        for a, block in zip(GENERATORS["A5"], blocks, strict=True):
+            lifts.setdefault(compose(a, g), block @ lifts[g])
+    table, state, read = np.array([lifts[g] for g in members]), start, []
+    for letter in word:
+        state = blocks[letter] @ state
+        read.append(members[int(np.argmax(np.abs((table.conj() @ state).real)))])
+    return np.array(read)
+
+
+@observed
+def closure_rank(group):
+    """The dimension of what products of the generators' permutation matrices span."""
+    size = len(GENERATORS[group][0])
+    return np.linalg.matrix_rank(np.array([np.eye(size)[list(g)].ravel() for g in elements(group)]))
+
+
+@predicted
+def ceiling(group, length):
+    """Σ_c max_g of how many words have counts c and product g: those of c letters from those of c - 1."""
+    first, second = GENERATORS[group]
+    words = [Counter({tuple(range(len(first))): 1})]
+    for _ in range(length):
+        longer = [Counter() for _ in range(len(words) + 1)]
+        for count, table in enumerate(words):
+            for g, number in table.items():
+                longer[count + 1][compose(first, g)] += number
+                longer[count][compose(second, g)] += number
+        words = longer
+    return sum(max(table.values()) for table in words)
+
+
+@predicted
+def products(group, word):
+    """x_n … x_1 after each letter."""
+    g, after = tuple(range(len(GENERATORS[group][0]))), []
+    for letter in word:
+        g = compose(GENERATORS[group][letter], g)
+        after.append(g)
+    return np.array(after)
+
+
+@predicted
+def commutator_order(size):
+    """|G'| = m!/2: the commutators of the symmetric groups, and of A5, generate the alternating one."""
+    return factorial(size) // 2
+
+
+@predicted
+def closure_dimension(size):
+    """1 + (m - 1)²: a line and all matrices on its complement, as the group moves any pair to any other."""
+    return 1 + (size - 1) ** 2
+
+
+@claim(ours("derived by counting"), kind="identity", cases=[("A5", 8), ("S5", 12), ("S3", 3)])
+def test_parikh_ceiling(trial, group: Group, length: Length):
+    """A diagonal recurrence knows the letter counts c only, so that of all words it gets at best Σ_c max_g #{words of
+    counts c and product g} right.
+    """
+    best, half = ceiling(group, length), 2**length // 2
+    wrong = {"one more": best + 1, "every second word": half + (best == half)}
+    trial.identity(lookup_successes(group, length), best, ops=0, controls=wrong)
+
+
+@claim(ours("derived: uniform in a coset of G'"), kind="limit", cases=[("A5", 256), ("S3", 256)])
+def test_ceiling_limit(trial, group: Group, length: Many):
+    """The best accuracy of a diagonal recurrence tends to 1/|G'|: 1/60 for A5 and S5, 1/12 for S4, 1/3 for S3."""
+    order, whole = commutator_order(len(GENERATORS[group][0])), len(elements(group))
+    wrong = {"1/(|G'| - 1)": 1 / (order - 1), "1/|G|": 1 / (whole + (whole == order))}
+    trial.value(accuracy(group, length), 1 / order, error=1e-10, margin=1e-3 / order, controls=wrong)
+
+
+@claim(ours("derived; the abstract says that one layer solves A5"), kind="identity", cases=[("A5", 2000), ("S4", 65)])
+def test_small_blocks_suffice(trial, group: Group, length: Long):
+    """Blocks that permute give the product exactly, by a tree scan as one by one; for A5 complex blocks of size two do,
+    whose state is a unit quaternion that is read up to its sign.
+    """
+    words = trial.generator().integers(0, 2, (32, length))
+    truth = [products(group, word)[-1] for word in words]
+    wrong = {"in reversed order": tree_products(group, words[:, ::-1])}
+    trial.identity(tree_products(group, words), truth, ops=0, wrong_processes=wrong)
+    along = products("A5", words[0])
+    late = {"one letter late": np.roll(along, 1, axis=0)}
+    trial.identity(read_from_blocks(words[0]), along, ops=0, controls=late)
+
+
+@claim(ours("derived: these groups are doubly transitive"), kind="identity", cases=["S3", "S4", "S5", "A5"])
+def test_closure_dimension(trial, group: Group):
+    """The algebra that the permutation matrices generate has dimension 1 + (m - 1)², not m²."""
+    size = len(GENERATORS[group][0])
+    wrong = {"m²": size**2, "(m - 1)²": (size - 1) ** 2}
+    trial.identity(closure_rank(group), closure_dimension(size), ops=0, controls=wrong)
+
+
+@figure("F1", claims=("parikh_ceiling", "ceiling_limit"))
+def best_accuracy(groups=("S3", "S4", "S5", "A5")):
+    """No diagonal recurrence tracks a group that does not commute.
+
+    The best accuracy against the length of the words: counts of words (lines), lookups over all words (points), and the
+    limit 1/|G'| (dashed; the same for S5 and A5).
+    """
+    import matplotlib.pyplot as plt
+
+    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    short, lengths = np.arange(1, 13), np.union1d(np.arange(1, 13), np.geomspace(12, 64, 10).astype(int))
+    for group, colour in zip(groups, COLOURS, strict=False):
+        line = [ceiling(group, int(n)) / 2.0**n for n in lengths]
+        axes.plot(lengths, line, color=colour, label=f"{group}, counts")
+        points = [lookup_successes(group, int(n)) / 2.0**n for n in short]
+        axes.plot(short, points, "o", color=colour, label=f"{group}, lookups")
+        limit = 1 / commutator_order(len(GENERATORS[group][0]))
+        axes.axhline(limit, linestyle="--", color=colour, linewidth=0.8)
+    axes.plot([], [], "--", color=COLOURS[6], linewidth=0.8, label="1/|G'|")
+    axes.set(xlabel="length of the words  (letters)", ylabel="best accuracy  (dimensionless)")
+    axes.set(xscale="log", yscale="log")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return drawn
