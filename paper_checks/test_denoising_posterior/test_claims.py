@@ -22,7 +22,8 @@ REGIONS = abstract(
 )
 RESIDUAL = code(
     *(REPOSITORY, "moments_calculations.py", COMMIT),
-    says="Where no sigma is given, the root of the mean square of y - mu_1(y) is taken for it.",
+    says="Where no sigma is given, the root of the mean square of y - mu_1(y) is taken for it. (In the release only a "
+    "network that was trained blind comes there, for which this is open; here mu_1 is the posterior mean.)",
 )
 WEIGHTS_WITHOUT_VOLUME = code(
     *(REPOSITORY, "GMMExample/GMM_example.ipynb", COMMIT),

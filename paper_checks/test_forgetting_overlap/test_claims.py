@@ -8,9 +8,10 @@ import numpy as np
 
 from sims import forgetting_overlap as observed
 from theory import forgetting_overlap as predicted
-from theory_on_trial import abstract, claim, code, ours
+from theory_on_trial import claim, code, ours
 from theory_on_trial.contract import Count, Interval
 from theory_on_trial.laws import Asymptotic, RatioOfMeans
+from theory_on_trial.trial.provenance import Source
 
 Size = Annotated[int, Interval(1, 300, why="matrices of so many rows are squared some twenty times")]
 Several = Annotated[int, Interval(1, 30, why="a hundred thousand labellings are solved at once")]
@@ -25,7 +26,12 @@ Degrees = Annotated[float, Interval(5, 75, why="towards the ends both laws agree
 AnyDegrees = Annotated[float, Interval(0, 90)]
 Teacher = Literal["teacher", "independent"]
 
-ALIGN = abstract("In this paper, we show that the impact of CF increases as two tasks increasingly align.")
+ALIGN = Source(
+    "abstract",
+    "the sentence names no condition; it is tried on tasks of one teacher, and holds at a given residual "
+    "(inverted_u-independent)",
+    says="In this paper, we show that the impact of CF increases as two tasks increasingly align.",
+)
 QUOTED = ours("the formula as a third-party note quotes it; here from the normal equations of the ridge refit")
 
 

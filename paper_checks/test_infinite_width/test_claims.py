@@ -7,7 +7,7 @@ import numpy as np
 from sims import infinite_width as observed
 from theory import infinite_width as predicted
 from theory.infinite_width.domains import Name
-from theory_on_trial import abstract, claim, code, ours
+from theory_on_trial import claim, code, ours
 from theory_on_trial.contract import Interval, UnitInterval
 from theory_on_trial.laws import Asymptotic
 
@@ -127,7 +127,7 @@ def recursion(start=1.0, rate=RATE, sequential=False):
 
 
 @claim(
-    abstract("Using the Tensor Programs technique, we derive explicit formulas for such limits."),
+    ours("the second moments of a linear network, step by step; that limits have explicit formulas is in the abstract"),
     kind="limit",
     cases=[(0.15, 1024)],
 )
@@ -392,10 +392,7 @@ def test_late_readout__order(
 
 
 @claim(
-    abstract(
-        "any parametrization in this space either admits feature learning or has an infinite-width training dynamics "
-        "given by kernel gradient descent, but not both"
-    ),
+    ours("the exponent; the abstract has that a parametrization learns features or descends with a kernel, not both"),
     kind="rate",
     cases=[(0.5, 0.15), (0.25, 0.15), (0.0, 0.15), (0.5, 0.1)],
 )

@@ -63,10 +63,7 @@ def test_step(trial, world: Seed, level: Annotated[int, Interval(0, 3)], cells: 
 
 
 @claim(
-    abstract(
-        "First we prove a useful characterization of multicalibration in terms of a 'swap regret' like condition on "
-        "squared error"
-    ),
+    ours("least squares in each level; that such a condition on squared error characterises it is in the abstract"),
     kind="identity",
     cases=[(0, 60, 3), (1, 60, 3), (2, 12, 2), (3, 200, 6)],
 )

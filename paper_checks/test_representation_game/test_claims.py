@@ -104,7 +104,7 @@ def test_regret_by_regression__sampled(
 
 
 @claim(
-    paper(f"Theorem 2, {REVIEWS}"),
+    ours(f"the form S^(1/2) Q of the best R, which needs no inverse; the value is that of Theorem 2, {REVIEWS}"),
     kind="optimality",
     cases=[(0, 6, 2, "drawn"), (1, 6, 2, "drawn"), (2, 9, 5, "drawn"), (0, 6, 2, "steep")],
 )

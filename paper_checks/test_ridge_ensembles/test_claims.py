@@ -252,22 +252,22 @@ def ridge_is_as_good(trial, aspect, subsample_aspect, penalty, dim):
     def at(p):
         population, aspects, _ = populated(p, aspect, subsample_aspect)
         equivalent = predicted.equivalent_penalty(population, penalty, *aspects)
-        ridges = (equivalent, equivalent / predicted.level(population, penalty, aspects[1]))
+        ridges = (equivalent / predicted.level(population, penalty, aspects[1]), equivalent)  # as printed, and as it is
         risks = [predicted.full_ensemble_risk(population, one, aspects[0], aspects[0]) for one in (*ridges, penalty)]
         return drawing(p, aspect, subsample_aspect, penalty, ridges), risks
 
     draws, risks = zip(at(dim), at(dim // 2), strict=True)
     truth, same = np.split(np.array(risks), [2], axis=1)
-    apart = np.abs(truth[:, :1] - same).min() > 0.02 * truth.max()
+    apart = np.abs(truth[:, 1:] - same).min() > 0.02 * truth.max()
     trial.require(apart, "the penalty itself must not be as good, to 2 %, as the equivalent one")
-    full = 2 * truth[0, 0] - truth[1, 0]
+    full = 2 * truth[0, 1] - truth[1, 1]
     extrapolated(
         trial,
         draws,
         lambda risks: risks[:, 2:] - risks[:, 1:2] + full,  # the ensemble's own scatter is subtracted
         truth,
-        controls={"the penalty itself": truth + truth[:, :1] - same},
-        as_printed=truth + truth[:, :1] - truth[:, 1:],
+        controls={"the penalty itself": truth + truth[:, 1:] - same},
+        as_printed=truth + truth[:, 1:] - truth[:, :1],
     )
 
 

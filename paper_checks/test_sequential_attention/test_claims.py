@@ -27,6 +27,11 @@ MODULE = released(
     "sequential_attention/sequential_attention.py",
     says="logits are trained from the end of the warm-up on, which is when the first feature is picked",
 )
+SCHEDULE = released(
+    "sequential_attention/sequential_attention.py",
+    says="the next pick falls due once floor((t / T - .1) / .9 K), K - 1 at most, is the number chosen; read in exact "
+    "fractions, of which floats may be a step late",
+)
 
 LARGEST = released(
     "sequential_attention/benchmarks/sequential_lasso.py",
@@ -398,11 +403,14 @@ def test_softmax_late_differs(
     trial.mean(changed, np.array([0.3, 0.05]), controls=wrong, wrong_processes=early, **options)
 
 
-@claim(MODULE, kind="identity", cases=[(1000, 10, 1), (1000, 6, 2), (200, 10, 5)])
+@claim(SCHEDULE, kind="identity", cases=[(1000, 10, 1), (1000, 6, 2), (200, 10, 5)])
 def test_coded_schedule(
     trial, steps: Annotated[int, Interval(2, 20_000, why="steps are taken one by one")], picks: Count, at_once: Count
 ):
-    """Picks of m features fall due at steps T (1 + 9 i / K) / 10, i = 0, m, ... < K = k / m: m ceil(k / m^2)."""
+    """Picks of m features fall due at steps T (1 + 9 i / K) / 10, i = 0, m, ... < K = k / m: m ceil(k / m^2).
+
+    In exact fractions: rounding may delay a pick by one step, in double precision from 190 to 191 of T = 1000, k = 10.
+    """
     trial.require(picks % at_once == 0, "at_once must divide picks")
     trial.require(9 * steps >= 10 * (picks // at_once), "steps must give each phase one")
     found, chosen = observed.coded_schedule(steps, picks, at_once)
