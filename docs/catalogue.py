@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 
 from theory_on_trial.ledger import paper_in
+from theory_on_trial.page.typeset import typeset
 from theory_on_trial.repository import outline
 from theory_on_trial.repository.records import read
 
@@ -65,13 +66,25 @@ def _in_full(name: str) -> Entry:
 
 
 def _on_one_page(name: str) -> Entry:
-    paragraphs = outline.docstring(name, ROOT).split("\n\n")
+    text = outline.docstring(name, ROOT)
+    paragraphs = text.split("\n\n")
     reference, sentence, *about = (" ".join(paragraph.split()) for paragraph in paragraphs)
     last, _, topic = about[-1].partition("Topic: ")
-    title = name.removeprefix(BRIEFS).replace("_", " ").capitalize()
+    title = _spelt(name.removeprefix(BRIEFS).replace("_", " "), text)
     page = f"papers/{name.replace('.', '/')}.md"
     about = [*about[:-1], last.strip()]
     return Entry(name, title, reference, sentence, topic.rstrip("."), page, _picture(name), tuple(filter(None, about)))
+
+
+def _spelt(title: str, text: str) -> str:
+    """Return a title as a sentence begins, with LDA, HiPPO and Kalman as the text below the reference spells them."""
+    body = text.partition("\n\n")[2]
+    words = []
+    for word in title.split():
+        name = re.search(rf"(?<=[\w,] )(?=\w*[A-Z])(?i:{word})\b", body)
+        words.append(name[0] if name and not re.search(rf"\b{word}\b", body) else word)
+    spelt = " ".join(words)
+    return spelt[0].upper() + spelt[1:]
 
 
 def _picture(name: str) -> str:
@@ -99,13 +112,27 @@ def table(prefix: str = "") -> str:
             picture = f'<img src="{prefix}{entry.picture}" width="140" alt="{escape(entry.title)}">' * bool(
                 entry.picture
             )
+            short = entry.name.startswith(BRIEFS)
             place = f"{prefix}{entry.page}"
-            if entry.name.startswith(BRIEFS) and prefix:  # its page is made with the site
+            if short and prefix:  # its page is made with the site
                 place = outline.files(entry.name, ROOT)[0].relative_to(ROOT).as_posix()
-            sentence = entry.sentence.replace("|", "\\|")
+            sentence = in_html(entry.sentence) if short else entry.sentence.replace("|", "\\|")
             parts.append(f"| {picture} | [{entry.title}]({place}) | {sentence} | {verdicts(entry.name)} |")
         parts.append("")
     return "\n".join(parts).rstrip()
+
+
+def in_html(text: str) -> str:
+    """Return the text of a docstring as HTML that Markdown leaves as it is."""
+    return re.sub(r"[\\`*_{}\[\]|$~^]|(?<!&)#", lambda mark: f"&#{ord(mark[0])};", typeset(text))
+
+
+def sums() -> str:
+    """Return how many papers there are, and what their claims came to in the published ledger."""
+    rows = read(LEDGER)["claims"]
+    held, false = (sum(row["verdict"] == verdict for row in rows) for verdict in ("VERIFIED", "REFUTED"))
+    papers = len(catalogue())
+    return f"{papers} papers; in the published ledger {held} claims hold, and {false} printed statements do not."
 
 
 def written(readme: str) -> str:

@@ -1,9 +1,9 @@
 """Hook of the site: what its pages say about claims and figures comes from the registries, the guide from its file.
 
 A page says `<!-- claims -->`, `<!-- errata -->`, `<!-- figures -->`, `<!-- tools -->`, `<!-- papers -->`,
-`<!-- trust -->` or `<!-- guide -->` where the text belongs, and `<!-- include PATH -->` where a file of the repository
-does; the pages of `docs/papers` enter the navigation by themselves, and those of papers on one page are made here: a
-new paper touches no file of the site.
+`<!-- sums -->`, `<!-- trust -->` or `<!-- guide -->` where the text belongs, and `<!-- include PATH -->` where a file
+of the repository does; the pages of `docs/papers` enter the navigation by themselves, and those of papers on one page
+are made here: a new paper touches no file of the site.
 """
 
 import re
@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from catalogue import BRIEFS, LEDGER, ROOT, Entry, catalogue
+from catalogue import BRIEFS, LEDGER, ROOT, Entry, catalogue, sums
 from catalogue import table as catalogue_table
+from formulas import Formulas
 
 from theory_on_trial import Claim, claims
 from theory_on_trial.figures.drawing import figures
@@ -28,13 +29,19 @@ PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
 
 
 def on_config(config: Any) -> Any:
-    """Put the pages of the papers into the navigation."""
+    """Put the pages of the papers into the navigation, and formulas into Markdown."""
+    config.markdown_extensions.append(Formulas())
     papers = next(entry["Papers"] for entry in config.nav if isinstance(entry, dict) and "Papers" in entry)
     papers += [{"In full": [f"papers/{page.name}" for page in PAGES]}]
     short = [entry for entry in catalogue() if entry.name.startswith(BRIEFS)]
     for topic in dict.fromkeys(entry.topic for entry in short):
         papers += [{topic.capitalize(): [entry.page for entry in short if entry.topic == topic]}]
     return config
+
+
+def on_post_template(output: str, template_name: str, config: Any, **_: Any) -> str:
+    """Leave out the page of what is not there: its links are right only where the address of the site is known."""
+    return "" if template_name == "404.html" and not config.site_url else output
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -71,6 +78,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         "figures": lambda: figures_list(paper),
         "tools": lambda: tools_table(paper),
         "papers": catalogue_table,
+        "sums": sums,
         "trust": trust_tables,
         "guide": guide,
     }

@@ -1,0 +1,90 @@
+"""What is wrong with a page as it was made: lost formulas, formulas left in TeX, links that lead nowhere.
+
+`python docs/rendered.py build/site` prints it of every page of the site, and ends with 1 if there is anything.
+"""
+
+import re
+import sys
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+STASH = re.compile("klzzwxh|wzxhzdk|[\x02\x03]")  # the marks with which Markdown puts text aside
+TEX = re.compile(r"\$[^$\n]+\$|\$\$|\\[a-zA-Z]+|\\[{}|]")
+UNREAD = re.compile(r"<m[a-z]+[^>]*>\\[^<]*<|<merror")  # a command that the converter to MathML does not know
+LITERAL = {"code", "pre", "script", "style", "textarea"}
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+
+
+class Page(HTMLParser):
+    """The words of a page outside code, the names it defines, and the addresses it points to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.names: set[str] = set()
+        self.addresses: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note names and addresses."""
+        given = dict(attrs)
+        self.names |= {str(given[key]) for key in ("id", "name") if given.get(key)}
+        self.addresses += [str(given[key]) for key in ("href", "src") if given.get(key)]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave the element, and whatever stayed open in it."""
+        if tag in self._open:
+            while self._open.pop() != tag:
+                pass
+
+    def handle_data(self, data: str) -> None:
+        """Keep what a reader reads as prose."""
+        if not LITERAL & set(self._open):
+            self.words.append(data)
+
+
+def faults(text: str) -> list[str]:
+    """Return what is wrong with the HTML of a page, one sentence each."""
+    words = "".join(Page(text).words)
+    lost = [f"a lost formula: …{_around(text, mark)}…" for mark in STASH.finditer(text)]
+    raw = [f"TeX as it was written: …{_around(words, mark)}…" for mark in TEX.finditer(words)]
+    return lost + raw + [f"a command that is not known: {mark[0]}" for mark in UNREAD.finditer(text)]
+
+
+def _around(text: str, mark: re.Match[str]) -> str:
+    return " ".join(text[max(mark.start() - 30, 0) : mark.end() + 30].split())
+
+
+def site_faults(site: Path) -> list[str]:
+    """Return what is wrong with the pages of a site, its links among them, each with its page."""
+
+    @cache
+    def names(path: Path) -> set[str]:
+        return Page(path.read_text(encoding="utf-8")).names
+
+    wrong = []
+    for path in sorted(site.rglob("*.html")):
+        text = path.read_text(encoding="utf-8")
+        wrong += [f"{path.relative_to(site)}: {fault}" for fault in faults(text)]
+        for address in dict.fromkeys(Page(text).addresses):
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc:
+                continue
+            start = site if parts.path.startswith("/") else path.parent
+            target = start / unquote(parts.path).lstrip("/") if parts.path else path
+            target = target / "index.html" if target.is_dir() else target
+            named = not parts.fragment or target.suffix != ".html" or unquote(parts.fragment) in {"", "__codelineno"}
+            if not target.exists() or not (named or unquote(parts.fragment) in names(target)):
+                wrong.append(f"{path.relative_to(site)}: nothing stands at {address}")
+    return wrong
+
+
+if __name__ == "__main__":
+    found = site_faults(Path(sys.argv[1]))
+    print("\n".join(found) or "no fault")
+    sys.exit(bool(found))

@@ -1,0 +1,88 @@
+"""The site: how its pages read once they are made."""
+
+import html
+import re
+import runpy
+from types import SimpleNamespace
+
+import markdown
+import pytest
+import yaml
+from test_docs import PAGES, ROOT
+
+SITE = runpy.run_path(str(ROOT / "docs" / "from_source.py"))
+RENDERED = runpy.run_path(str(ROOT / "docs" / "rendered.py"))
+SHORT = [entry for entry in SITE["catalogue"]() if entry.name.startswith(SITE["BRIEFS"])]
+
+
+def rendered(text, place):
+    """Return a page as the site makes it, but for the theme."""
+    said = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["markdown_extensions"]
+    names = [next(iter(entry)) if isinstance(entry, dict) else entry for entry in said]
+    options = {name: value for entry in said if isinstance(entry, dict) for name, value in entry.items()}
+    page = SimpleNamespace(file=SimpleNamespace(src_uri=place, name=place.rpartition("/")[2].removesuffix(".md")))
+    extensions = [*names, SITE["Formulas"]()]
+    return markdown.markdown(SITE["on_page_markdown"](text, page), extensions=extensions, extension_configs=options)
+
+
+def words(text):
+    """Return what is read of a piece of HTML."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_formula_of_a_page_is_made(page):
+    place = page.relative_to(ROOT / "docs").as_posix()
+    assert RENDERED["faults"](rendered(page.read_text(encoding="utf-8"), place)) == []
+
+
+@pytest.mark.parametrize("entry", SHORT, ids=lambda entry: entry.name)
+def test_a_paper_on_one_page_reads_as_it_is_written(entry):
+    made = rendered(SITE["brief_page"](entry), entry.page)
+    assert RENDERED["faults"](made) == []
+    read = words(made)
+    for paragraph in (entry.sentence, *entry.about):
+        assert words(SITE["typeset"](paragraph)) in read
+    assert entry.reference in read
+    assert made.count("<h1") == 1
+
+
+def test_the_catalogue_reads_as_the_docstrings_do():
+    read = words(rendered("<!-- papers -->", "index.md"))
+    assert [entry.name for entry in SHORT if words(SITE["typeset"](entry.sentence)) not in read] == []
+
+
+def test_characters_of_markdown_and_tex_are_text_in_a_docstring():
+    hard = 'x_a * y_b, $5 | `k` <b> [T](u) a^* # ~ \\{0\\} & "q" it\'s _so_'
+    in_html = SITE["catalogue_table"].__globals__["in_html"]
+    assert words(markdown.markdown(in_html(hard), extensions=[SITE["Formulas"]()])) == words(SITE["typeset"](hard))
+    row = markdown.markdown(f"| a | b |\n|---|---|\n| {in_html(hard)} | c |", extensions=["tables"])
+    assert words(row) == f"a b {words(SITE['typeset'](hard))} c"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("<p>klzzwxh:0002</p>", "a lost formula"),
+        ("<p>costs $a_b$ more</p>", "TeX as it was written"),
+        (r"<p>in \{0, 1\}</p>", "TeX as it was written"),
+        (r"<math><mi>\foo</mi></math>", "a command that is not known"),
+    ],
+)
+def test_a_broken_formula_is_a_fault(text, fault):
+    assert any(sentence.startswith(fault) for sentence in RENDERED["faults"](text))
+    assert RENDERED["faults"](f"<pre><code>$a_b$ \\foo</code></pre>{'<p>$5</p>'}") == []
+
+
+def test_formulas_keep_their_backslashes():
+    made = markdown.markdown(r"In $\{0, 1\}$, $\|x\|^2$, `$HOME$` and \$5 or \$6.", extensions=[SITE["Formulas"]()])
+    assert words(made).replace(" ", "") == "In{0,1},‖x‖2,$HOME$and$5or$6."
+
+
+def test_a_link_that_leads_nowhere_is_a_fault(tmp_path):
+    (tmp_path / "a.html").write_text('<p id="here"><a href="b.html#there">b</a> <a href="#here">a</a></p>', "utf-8")
+    assert RENDERED["site_faults"](tmp_path) == ["a.html: nothing stands at b.html#there"]
+    (tmp_path / "b.html").write_text("<p>b</p>", "utf-8")
+    assert RENDERED["site_faults"](tmp_path) == ["a.html: nothing stands at b.html#there"]
+    (tmp_path / "b.html").write_text('<p id="there">b</p>', "utf-8")
+    assert RENDERED["site_faults"](tmp_path) == []
