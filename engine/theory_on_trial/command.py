@@ -95,6 +95,16 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--seed", type=int, default=0, help="decides every random number (default 0)")
     running.add_argument("--json", action="store_true", help="print the rows as JSON")
 
+    searching = command("search", _search, "look for a setting at which a claim fails, and make it small")
+    _claim(searching, several=True)
+    searching.add_argument("--seconds", type=float, metavar="S", help="draw settings for so long (default 60)")
+    searching.add_argument("--runs", type=int, metavar="N", help="draw at most so many settings (default 4000)")
+    searching.add_argument("--seed", type=int, default=0, help="decides the settings (default 0)")
+    searching.add_argument("--inconclusive", action="store_true", help="count INCONCLUSIVE as a failure")
+    searching.add_argument("--outside", action="store_true", help="pass the ends of the domain: which are needed?")
+    searching.add_argument("--workers", type=int, help="processes (default: one for each core)")
+    searching.add_argument("--json", action="store_true", help="print JSON")
+
     command("figures", None, "redraw figures; takes the options of `python -m figures`")
     command("audit", None, "measure how far the verdicts are to be trusted; `audit --help` names the audits")
 
@@ -116,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         "check-paper", _check_paper, "run everything the repository asks of a paper; name what is missing"
     )
     _paper(checking, help="its name")
-    for added in (listing, showing, running, reporting, laying, checking):
+    for added in (listing, showing, running, searching, reporting, laying, checking):
         added.add_argument(
             "--root", type=Path, metavar="PATH", help="another repository, or a folder of one (default: this folder)"
         )
@@ -137,8 +147,9 @@ def _paper(parser: argparse.ArgumentParser, **options: Any) -> None:
     )
 
 
-def _claim(parser: argparse.ArgumentParser) -> None:
-    argument = parser.add_argument("claim", metavar="CLAIM", help="its id, e.g. random_walk_pca.sim_evr")
+def _claim(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    many: dict[str, Any] = {"nargs": "+"} if several else {}
+    argument = parser.add_argument("claim", metavar="CLAIM", help="its id, e.g. random_walk_pca.sim_evr", **many)
     argument.completer = _complete_claim  # type: ignore[attr-defined]
 
 
@@ -302,6 +313,13 @@ def _check_settings(given: list[str], stated: outline.Stated) -> None:
             ast.literal_eval(value)
         except (ValueError, SyntaxError):
             raise ValueError(f"--set {name} must be a literal such as 3, 0.5, (1, 2) or 'a', got {value}") from None
+
+
+def _search(options: argparse.Namespace) -> int:
+    from theory_on_trial.explore.command import search
+
+    folder = _folder(options)
+    return search([_known_claim(one, folder)[0] for one in options.claim], folder, options)
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -9,8 +9,6 @@ form may be VERIFIED; what is INCONCLUSIVE is counted. The table is `settings.js
 
 import argparse
 import os
-import resource
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -26,36 +24,20 @@ import jax
 
 from theory_on_trial import repository
 from theory_on_trial.audits.calibration import source_of, subjects_in
-from theory_on_trial.audits.spread import domains, ends, spread
+from theory_on_trial.explore.attempt import attempt, begin
+from theory_on_trial.explore.draw import domains, ends, spread
 from theory_on_trial.repository import records
-from theory_on_trial.trial.decisions import Trial
-from theory_on_trial.trial.domain import OutsideDomain
-from theory_on_trial.trial.registry import Claim, claim, claims, recorded
+from theory_on_trial.trial.registry import Claim, claim, selected
 
 CHEAP, MANY, FEW = 1.0, 40, 4
-LIMIT = 60
-"""How many seconds one trial may take before it counts as an exception."""
-MEMORY = 12 * 2**30
-"""How many bytes a process may address: a claim that wants more must say so in its domain."""
 _TRIES = 20  # for each setting that is wanted: those outside a joint condition show nothing
 COLUMNS = ("claim", "settings with a domain", "drawn", "outside", "as expected", "INCONCLUSIVE", "wrong")
 
 
 def run_at(subject: Claim, chosen: dict[str, Any], seed: int = 0) -> tuple[str, str]:
     """Put a claim on trial at some settings: "outside", "as expected", "INCONCLUSIVE" or "wrong", and why."""
-    trial, rows = Trial(subject.id, seed), []
-    try:
-        with recorded(subject, trial, "") as rows:
-            subject.function(trial, **chosen)
-    except OutsideDomain:
-        return "outside", ""
-    except Exception as error:
-        return "wrong", f"{type(error).__name__}: {error}".split("\n")[0]
-    for row in rows:
-        if not row.as_expected and row.verdict != "INCONCLUSIVE":
-            return "wrong", f"{row.id} is {row.verdict}"
-    undecided = [row.note for row in rows if row.verdict == "INCONCLUSIVE"]
-    return ("INCONCLUSIVE", undecided[0]) if undecided else ("as expected", "")
+    done = attempt(subject, chosen, seed)
+    return ("wrong" if done.outcome == "late" else done.outcome), done.why * (done.outcome != "outside")
 
 
 def tried(claim_id: str, most: int) -> tuple[list[Any], list[str]]:
@@ -70,7 +52,7 @@ def tried(claim_id: str, most: int) -> tuple[list[Any], list[str]]:
         if inside >= most or (seed >= corners and inside >= min(most, FEW + corners) and spent > CHEAP * inside):
             break
         started = time.process_time()
-        outcome, why = _in_time(subject, chosen, seed)
+        outcome, why = run_at(subject, chosen, seed)
         spent += time.process_time() - started
         counts[outcome] += 1
         if why:
@@ -78,27 +60,6 @@ def tried(claim_id: str, most: int) -> tuple[list[Any], list[str]]:
             sentences.append(f"{subject.id} at {shown}: {outcome}: {why}"[:400])
     jax.clear_caches()  # each setting has programs of its own, and memory maps are few
     return [subject.id, len(known), sum(counts.values()), *counts.values()], sentences
-
-
-def _in_time(subject: Claim, chosen: dict[str, Any], seed: int) -> tuple[str, str]:
-    """As `run_at`, stopped after `LIMIT` seconds."""
-
-    def late(*_: Any) -> None:
-        raise TimeoutError(f"no end within {LIMIT} s")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(LIMIT)
-    try:
-        return run_at(subject, chosen, seed)
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def _begin() -> None:
-    """Leave Ctrl-C to the parent, which ends its processes; let memory run out before the machine does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         every = subjects_in()
-        ids = {one.id for name in options.selection for one in ([claim(name)] if "." in name else claims(name))}
+        ids = {one.id for name in options.selection for one in selected(name)}
     except ValueError as error:
         parser.error(str(error))
     path = repository.records_folder() / "settings.json"
@@ -126,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = _table(order, rows, sources)
     chosen = [one for one in every if one.id in ids or not ids]
     workers = min(os.cpu_count() or 1, len(chosen))
-    with ProcessPoolExecutor(max(workers, 1), mp_context=get_context("spawn"), initializer=_begin) as pool:
+    with ProcessPoolExecutor(max(workers, 1), mp_context=get_context("spawn"), initializer=begin) as pool:
         try:
             running = {pool.submit(tried, subject.id, options.most): subject for subject in chosen}
             for done in tqdm(as_completed(running), total=len(running), unit="claim", file=sys.stderr):

@@ -2,13 +2,11 @@
 
 import time
 from itertools import islice
-from typing import Any
 
 from theory_on_trial.audits.falsifier.search import Found, Inequality
-from theory_on_trial.audits.spread import spread
-from theory_on_trial.trial.decisions import Trial
-from theory_on_trial.trial.domain import OutsideDomain
-from theory_on_trial.trial.registry import Claim, recorded
+from theory_on_trial.explore.attempt import attempt
+from theory_on_trial.explore.draw import spread
+from theory_on_trial.trial.registry import Claim
 
 STATEMENT = "as its check decides it, at settings drawn from its domain"
 RUNS, SECONDS = 60, 20.0
@@ -28,18 +26,15 @@ def search_claim(subject: Claim, inequality: Inequality, seed: int = 0) -> Found
     for number, chosen in enumerate([{}, *islice(spread(subject, seed), inequality.draws - 1)]):
         if time.process_time() - started > SECONDS:
             break
-        trial, rows = Trial(subject.id, seed + number), list[Any]()
-        try:
-            with recorded(subject, trial, "") as rows:
-                subject.function(trial, **chosen)
-        except OutsideDomain:
+        done = attempt(subject, chosen, seed + number)
+        if done.outcome == "outside":
             continue
+        if done.outcome == "late" or (done.outcome == "wrong" and done.verdict != "REFUTED"):
+            raise ValueError(f"{subject.id} at {done.line}: {done.why}")
         trials += 1
-        where = ", ".join(f"{name} = {value!r}" for name, value in {**chosen, "seed": seed + number}.items())
-        if rows[0].verdict == "REFUTED":
-            return Found(inequality, rows[0].tightness, True, where, trials)
-        ratio = max((f.tightness for f in trial.findings if f.tightness is not None), default=None)
-        if ratio is not None and (best is None or ratio > best[0]):
-            best = min(ratio, 1.0), where
+        if done.verdict == "REFUTED":
+            return Found(inequality, done.tightness, True, done.line, trials)
+        if done.tightness is not None and (best is None or done.tightness > best[0]):
+            best = min(done.tightness, 1.0), done.line
     ratio, where = best or (None, "")
     return Found(inequality, ratio, False, where, trials)

@@ -56,10 +56,10 @@ def _usual(subject: Claim) -> dict[str, Any]:
 
 
 def _drawable(argument: Argument) -> Alternative | None:
-    return next((kind for kind in argument.alternatives if _entries(kind) is not None), None)
+    return next((kind for kind in argument.alternatives if entries(kind) is not None), None)
 
 
-def _entries(kind: Alternative) -> list[Alternative] | None:
+def entries(kind: Alternative) -> list[Alternative] | None:
     """The kinds of a tuple's entries (none of a number's), or None where nothing can be drawn."""
     if kind.type in (int, float, bool) or get_origin(kind.type) is Literal:
         return []
@@ -90,7 +90,7 @@ def _ends(kind: Alternative, usual: Any) -> list[Any]:
     if kind.type is bool:
         return [False, True]
     if get_origin(kind.type) is tuple:
-        each = _entries(kind) or []
+        each = entries(kind) or []
         count = len(usual) if isinstance(usual, tuple) and get_args(kind.type)[-1] is ... else len(each)
         ends = [_ends(each[i % len(each)], None) for i in range(count)]
         return [tuple(end[at] for end in ends) for at in (0, -1)] if ends and all(ends) else []
@@ -108,7 +108,7 @@ def _value(random: Random, kind: Alternative, usual: Any, others: list[Any]) -> 
     if kind.type is bool:
         return random.random() < 0.5
     if get_origin(kind.type) is tuple:
-        each = _entries(kind) or []
+        each = entries(kind) or []
         free = get_args(kind.type)[-1] is ...
         count = random.randint(1, _TUPLE) if free else len(each)
         return tuple(_value(random, each[i % len(each)], None, []) for i in range(count))

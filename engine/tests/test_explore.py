@@ -1,0 +1,164 @@
+"""Where a claim holds: a search finds the failure that is there and none elsewhere, a map draws it where it is."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from theory_on_trial import claim
+from theory_on_trial.command import main
+from theory_on_trial.explore.attempt import attempt
+from theory_on_trial.explore.draw import domains
+from theory_on_trial.explore.runs import Runs
+from theory_on_trial.explore.search import search, simpler
+from theory_on_trial.testing.layout import lay_out
+
+CHECKS = '''
+"""Toys (Nobody & Somebody 2024, "What 100 % of _toys_ do & don't", arXiv 2401.00001)."""
+
+import time
+from typing import Annotated, Literal
+
+from theory_on_trial import claim, ours
+from theory_on_trial.contract import Count, Interval, Natural
+
+WRONG = {"a tenth more": 1.1}
+SHORT = Annotated[tuple[Annotated[int, Interval(1, 9)], ...], Interval(1, 9)]
+
+
+@claim(ours("made up"), kind="identity")
+def test_from_seven(trial, n: Annotated[int, Interval(1, 5000)] = 100, way: Literal["a", "b"] = "a"):
+    """1 = 1 from n = 7 on."""
+    trial.identity(1.0 + 0.1 * (n < 7), 1.0, ops=2, controls=WRONG)
+
+
+@claim(ours("made up"), kind="identity", cases=[(1, 5), (2, 9)])
+def test_less(trial, x: Natural, y: Count):
+    """1 = 1 where x < y."""
+    trial.identity(1.0 + 0.1 * (x >= y), 1.0, ops=2, controls=WRONG)
+
+
+@claim(ours("made up"), kind="identity")
+def test_limits(
+    trial,
+    dim: Annotated[int, Interval(1, 6)] = 4,
+    penalty: Annotated[float, Interval(1.0, 1e3)] = 2.0,
+    even: Annotated[int, Interval(2, 8)] = 2,
+):
+    """1 = 1 to dim = 40 and penalty = 3e8, and for even numbers."""
+    trial.require(even >= 2, "even numbers begin at 2")
+    trial.identity(1.0 / min(dim, 1) + 0.1 * (dim > 40 or penalty > 3e8), 1.0, ops=2, controls=WRONG)
+
+
+@claim(ours("made up"), kind="bound", loose="attained at ends alone")
+def test_share(trial, share: Annotated[float, Interval(0.1, 0.75)] = 0.2, of: SHORT = (3, 4)):
+    """A share is at most 1."""
+    trial.bound(share, 1.0, found_by="grid", ops=1, controls={"half of it": share / 2})
+
+
+@claim(ours("made up"), kind="identity")
+def test_slow(trial, n: Annotated[int, Interval(1, 10**6)] = 1):
+    """1 = 1, in its own time."""
+    time.sleep(0.05)
+    trial.identity(1.0, 1.0, ops=2, controls=WRONG)
+'''
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A repository of its own for each test: a module of its own name, and a cache of its own."""
+    name = f"toys_{tmp_path.name.replace('-', '_')}"
+    lay_out(tmp_path, {"pyproject.toml": "[tool.pytest.ini_options]\n", f"tests/test_{name}.py": CHECKS})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("THEORY_ON_TRIAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return name
+
+
+def searched(subject, seed=0, most=1000, outside=False):
+    with Runs(subject, workers=1) as runs, Runs(subject, workers=1, beyond=True) as beyond:
+        return search(subject, runs, seed=seed, most=most, seconds=math.inf, outside=beyond if outside else None)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_failure_is_found_and_made_as_small_as_it_goes(here, seed):
+    found = searched(claim(f"{here}.from_seven"), seed)
+    assert found.failure.line == f'claim("{here}.from_seven").run(n=1, seed=0)'
+    assert found.failure.nearby == {"n": "= 7 holds (6 fails)"}
+    assert found.failure.confirmed == [0, 1, 2]
+    found = searched(claim(f"{here}.less"), seed)
+    # One setting off its cases, x in (1, 2) and y in (5, 9), is enough; moved back across the line it holds.
+    ends = {"x=5": ("x", "= 4 holds (5 fails)"), "y=1": ("y", "= 3 holds (2 fails)")}
+    setting = found.failure.line.partition("run(")[2].partition(",")[0]
+    assert found.failure.nearby == dict([ends[setting]])
+    assert eval(found.failure.line, {"claim": claim}).verdict == "REFUTED"
+
+
+@pytest.mark.parametrize("name", ["limits", "share"])
+def test_a_claim_that_holds_everywhere_has_no_false_finding(here, name):
+    found = searched(claim(f"{here}.{name}"))
+    assert found.failure is None
+    assert found.counts == {"as expected": 1000}
+    # Of a bound the setting that comes nearest is told.
+    assert (found.tightest or (0.75,))[0] == 0.75
+
+
+def test_limits_that_a_claim_needs_are_told_from_narrow_ones(here):
+    limits = searched(claim(f"{here}.limits"), most=20, outside=True).limits
+    assert limits == {
+        "dim declared from 1": "necessary, first fails at 0 (ZeroDivisionError: float division by zero)",
+        "dim declared to 6": f"narrow: holds to 40, first fails at 41 ({here}.limits is REFUTED)",
+        "penalty declared from 1": "narrow: holds to -1, as far as was tried",
+        "penalty declared to 1000": f"narrow: holds to 3e+08, first fails at 3.2e+08 ({here}.limits is REFUTED)",
+        "even declared from 2": "necessary, first fails at 1 (outside: even numbers begin at 2)",
+        "even declared to 8": "narrow: holds to 1032, as far as was tried",
+    }
+    assert attempt(claim(f"{here}.limits"), {"dim": 7}).outcome == "outside"  # afterwards the limits are as they were
+    assert attempt(claim(f"{here}.limits"), {"dim": 7.5}, beyond=True).outcome == "outside"
+
+
+def test_what_is_simpler_is_admitted_and_a_chain_of_it_ends(here):
+    starts = {"n": (4711, 1), "way": ("b", "a"), "share": (0.7391, 0.7), "of": ((9, 8, 7, 6), (1,))}
+    for kinds in map(domains, (claim(f"{here}.from_seven"), claim(f"{here}.share"))):
+        for name, kind in kinds.items():
+            value, steps = starts[name][0], 0
+            while simple := simpler(kind, value):
+                value, steps = simple[0], steps + 1
+            assert value == starts[name][1]
+            assert steps < 40
+
+
+def test_the_command_says_it_in_lines_and_in_json(here, capsys):
+    assert main(["search", f"{here}.share", f"{here}.from_seven", "--runs", "40", "--workers", "1"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{here}.share: no failure"
+    assert lines[1].startswith("  nearest to the bound: lhs / rhs = 0.75 at share = 0.75")
+    assert f'  claim("{here}.from_seven").run(n=1, seed=0)' in lines
+    assert main(["search", f"{here}.share", "--runs", "40", "--workers", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["counts"] == {"as expected": 40}
+    for arguments in (["search", f"{here}.nothing"], ["search", f"{here}.share", "--runs", "0"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(arguments)
+
+
+def test_an_interrupted_search_tells_what_is_known_and_resumes(here, tmp_path):
+    command = [sys.executable, "-m", "theory_on_trial.command", "search", f"{here}.slow", "--runs", "2000", "--workers"]
+    environment = {**os.environ, "THEORY_ON_TRIAL_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen([*command, "2"], env=environment, stdout=subprocess.PIPE, text=True) as running:
+        kept, waited = tmp_path / "cache" / "explored", time.monotonic()
+        while not any(path.stat().st_size for path in kept.glob("*")) and time.monotonic() < waited + 100:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=60)[0]
+    assert said.startswith(f"{here}.slow: no failure (interrupted)")
+    assert running.returncode == 0
+    held = [path.read_text().count("\n") + 1 for path in kept.glob("*")]
+    with Runs(claim(f"{here}.slow"), workers=1) as runs:
+        assert search(claim(f"{here}.slow"), runs, most=1).counts == {"as expected": 1}
+        assert runs.new == 0  # it was on file
+    assert sum(held) >= 1

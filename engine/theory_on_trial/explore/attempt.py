@@ -1,0 +1,149 @@
+"""One trial of a claim at some settings, in a time and a memory: what came out, in numbers that a file can keep."""
+
+import json
+import resource
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from theory_on_trial.ledger import Row, brief, brief_interval
+from theory_on_trial.trial.decisions import Trial
+from theory_on_trial.trial.domain import OutsideDomain, beyond_limits
+from theory_on_trial.trial.registry import Claim, claim, recorded
+
+LIMIT = 60
+"""How many seconds one trial may take."""
+MEMORY = 12 * 2**30
+"""How many bytes a process may address: a claim that wants more must say so in its domain."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of a claim at some settings under a seed.
+
+    Attributes:
+        settings, seed: what it was tried at; the other settings as the claim has them.
+        outcome: "as expected"; "INCONCLUSIVE"; "outside" (a joint condition, or the domain, refuses the settings);
+            "wrong" (REFUTED, a printed form VERIFIED, or an exception); "late" (no end within `LIMIT` seconds).
+        why: a sentence where the outcome is not as expected.
+        verdict: of the claim's row; "" where it has none.
+        error: (measured - predicted) / |predicted| and the interval's ends in the same unit, of the coordinate that is
+            furthest off; None where the prediction is 0 or no number.
+        shown: prediction and measurement in words.
+        notices: the smallest error that would have been noticed, in words.
+        tightness: of a bound the largest lhs / rhs.
+        seconds: what the trial took.
+    """
+
+    settings: dict[str, Any]
+    seed: int
+    outcome: str
+    why: str = ""
+    verdict: str = ""
+    error: tuple[float, float, float] | None = None
+    shown: str = ""
+    notices: str = ""
+    tightness: float | None = None
+    seconds: float = 0.0
+
+    @property
+    def line(self) -> str:
+        """The settings in a line."""
+        return ", ".join(f"{name} = {value!r}" for name, value in {**self.settings, "seed": self.seed}.items())
+
+    def kept(self, key: str) -> str:
+        """Return the attempt as a line of a file, without the settings, for which `key` stands."""
+        fields = {name: value for name, value in asdict(self).items() if name not in ("settings", "seed")}
+        return json.dumps({"key": key, **fields})
+
+
+def attempt(subject: Claim, settings: dict[str, Any], seed: int = 0, *, beyond: bool = False) -> Attempt:
+    """Put a claim on trial at some settings; with `beyond` also at numbers that its annotations do not admit."""
+    stated = claim(subject.id.removesuffix("-as-printed")) if subject.printed_form else subject
+    trial, rows, started = Trial(stated.id, seed), list[Row](), time.perf_counter()
+    outcome, why = "", ""
+    try:
+        with beyond_limits() if beyond else nullcontext(), _in_time(), recorded(stated, trial, "") as rows:
+            stated.function(trial, **settings)
+    except OutsideDomain as refusal:
+        outcome, why, rows = "outside", _first_line(refusal), []
+    except _Late:
+        outcome, why = "late", f"no end within {LIMIT} s"
+    except Exception as error:
+        outcome, why = "wrong", f"{type(error).__name__}: {_first_line(error)}"
+    wrong = [row for row in rows if not row.as_expected and row.verdict != "INCONCLUSIVE"]
+    undecided = [row.note for row in rows if row.verdict == "INCONCLUSIVE"]
+    if not outcome and wrong:
+        outcome, why = "wrong", f"{wrong[0].id} is {wrong[0].verdict}"
+    if not outcome:
+        outcome, why = ("INCONCLUSIVE", undecided[0]) if undecided else ("as expected", "")
+    known: dict[str, Any] = {"seconds": time.perf_counter() - started}
+    if row := next((row for row in rows if row.id == subject.id), None):
+        known |= {"verdict": row.verdict, "error": relative_error(row), "shown": _shown(row), "notices": row.notices}
+    known["tightness"] = max((one.tightness for one in trial.findings if one.tightness is not None), default=None)
+    return Attempt(settings, seed, outcome, why, **known)
+
+
+def relative_error(row: Row) -> tuple[float, float, float] | None:
+    """Return how far a measurement and its interval are off the prediction, relative to it, where it is furthest off.
+
+    None where the prediction is 0 or no number.
+    """
+    if row.interval is None:
+        return None
+    try:
+        columns = [np.asarray(one, float) for one in (row.predicted, row.measured, *row.interval)]
+    except (TypeError, ValueError):  # growth laws are names
+        return None
+    predicted, *others = np.broadcast_arrays(*columns)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        errors = np.array([((one - predicted) / abs(predicted)).ravel() for one in others])
+    known = np.flatnonzero(np.isfinite(errors[0]))
+    if not known.size:
+        return None
+    furthest = known[np.argmax(abs(errors[0, known]))]
+    estimate, low, high = map(float, errors[:, furthest])
+    return estimate, low, high
+
+
+def _shown(row: Row) -> str:
+    return f"predicted {brief(row.predicted)}, measured {brief(row.measured)} in {brief_interval(row.interval)}"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n")[0][:300]
+
+
+class _Late(BaseException):
+    """Passes through what a check catches."""
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Stop after `LIMIT` seconds, where a thread may be interrupted: in the main one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def late(*_: Any) -> None:
+        raise _Late
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(LIMIT)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def begin() -> None:
+    """Leave Ctrl-C to the parent, which ends its processes; let memory run out before the machine does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

@@ -1,0 +1,146 @@
+"""Many trials of one claim: over processes, in the order asked for, and each kept in the cache as it ends.
+
+A cell of `sweep` is a function that JAX traces; a trial draws until it decides and traces what it needs itself, so
+that its cells are run here.
+"""
+
+import inspect
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+from theory_on_trial import repository
+from theory_on_trial.explore.attempt import Attempt, attempt, begin
+from theory_on_trial.repository import records
+from theory_on_trial.trial.registry import Claim, claim
+
+_CLEARED = 40
+"""After how many trials a process forgets its compiled programs: each setting has its own, and memory maps are few."""
+_count = 0
+
+
+class Runs:
+    """Trials of a claim, as a context: what has ended under the present source is not run again.
+
+    Args:
+        subject: the claim.
+        workers: processes; with one, or for a claim of no file, trials run in this process. All cores by default.
+        beyond: whether numbers outside the annotations are admitted.
+        executor: anything with `submit` in place of processes of this machine.
+
+    Raises `ValueError` for a claim whose settings pytest gives.
+    """
+
+    def __init__(self, subject: Claim, *, workers: int | None = None, beyond: bool = False, executor: Any = None):
+        if lacking := [name for name, value in subject.settings.items() if value is inspect.Parameter.empty]:
+            raise ValueError(f"{subject.id} cannot be tried elsewhere: pytest gives {', '.join(lacking)}")
+        self.subject, self.beyond = subject, beyond
+        self.executor = executor
+        self._pool: ProcessPoolExecutor | None = None
+        self.workers = workers or os.cpu_count() or 1
+        self.deadline, self.left = float("inf"), float("inf")
+        self.new = 0
+        self._path = _path_of(subject)
+        self._known = _read(self._path) if self._path else {}
+
+    def allow(self, seconds: float = float("inf"), runs: float = float("inf")) -> None:
+        """Let `at` begin trials for so many seconds from now, and so many of them."""
+        self.deadline, self.left = time.perf_counter() + seconds, runs
+
+    def at(self, asked: Iterable[tuple[dict[str, Any], int]]) -> Iterator[Attempt]:
+        """Yield what becomes of settings with their seeds, in this order, as long as it is allowed."""
+        waiting: deque[tuple[dict[str, Any], int, Any]] = deque()
+        for settings, seed in asked:
+            if self.left <= 0 or time.perf_counter() > self.deadline:
+                break
+            self.left -= 1
+            key = repr((sorted(settings.items()), seed, self.beyond))
+            waiting.append((settings, seed, self._known.get(key) or self._begun(settings, seed)))
+            while len(waiting) > 2 * self.workers or (waiting and not isinstance(waiting[0][2], Future)):
+                yield self._ended(*waiting.popleft())
+        while waiting:
+            yield self._ended(*waiting.popleft())
+
+    def _begun(self, settings: dict[str, Any], seed: int) -> Any:
+        if self.executor is None and self._path is not None and self.workers > 1:
+            self._others = set(multiprocessing.active_children())
+            context = multiprocessing.get_context("spawn")
+            self._pool = self.executor = ProcessPoolExecutor(self.workers, mp_context=context, initializer=begin)
+        if self.executor is None:
+            return attempt(self.subject, settings, seed, beyond=self.beyond)
+        return self.executor.submit(_attempted, self.subject.id, settings, seed, self.beyond)
+
+    def _ended(self, settings: dict[str, Any], seed: int, result: Any) -> Attempt:
+        if isinstance(result, dict):  # on file
+            error = result.get("error")
+            return Attempt(settings, seed, **(result | {"error": tuple(error) if error else None}))
+        try:
+            done: Attempt = result if isinstance(result, Attempt) else result.result()
+        except BrokenProcessPool:
+            shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+            raise ValueError(
+                f"{self.subject.id} ended its process, at {shown} or at one of the next settings"
+            ) from None
+        self.new += 1
+        if self._path is not None:
+            key = repr((sorted(settings.items()), seed, self.beyond))
+            self._known[key] = json.loads(line := done.kept(key))
+            del self._known[key]["key"]
+            with self._path.open("a", encoding="utf-8") as file:
+                # A line of its own, even after one that was cut short.
+                file.write(("\n" if file.tell() else "") + line)
+        return done
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool is None:
+            return
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - self._others:
+            child.terminate()  # a trial that nobody waits for
+
+
+def _attempted(claim_id: str, settings: dict[str, Any], seed: int, beyond: bool) -> Attempt:
+    """Run in a process of its own, which finds the claim by its id."""
+    global _count
+    _count += 1
+    done = attempt(claim(claim_id), settings, seed, beyond=beyond)
+    if _count % _CLEARED == 0 and "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+    return done
+
+
+def _path_of(subject: Claim) -> Path | None:
+    """The file of a claim's attempts under its present source; None for a claim that no file states."""
+    from theory_on_trial.base.compilation_cache import cache_folder
+
+    code = inspect.unwrap(subject.function).__code__
+    if not Path(code.co_filename).is_file():
+        return None
+    folder = cache_folder() / "explored"
+    folder.mkdir(exist_ok=True)
+    digest = records.source(repository.root(), Path(code.co_filename))["digest"]
+    return folder / f"{subject.id}-{digest}-{version('theory-on-trial')}.jsonl"
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    """The attempts on file by their keys; a line cut short by a kill is left out."""
+    known = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
+        try:
+            held = json.loads(line)
+            known[held.pop("key")] = held
+        except (json.JSONDecodeError, KeyError, AttributeError):
+            continue
+    return known

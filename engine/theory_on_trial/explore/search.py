@@ -1,0 +1,347 @@
+"""Is there a setting at which a claim fails? `theory-on-trial search CLAIM …` draws some, and makes a failure small.
+
+The claim runs at its own cases, then at settings drawn from its annotations (`draw.spread`), each under another seed. A
+failure (REFUTED, a printed form VERIFIED, an exception) is made smaller, in the manner of Hypothesis: fewest settings
+off the default, smallest sizes, roundest numbers; then it is confirmed under three seeds, and each of its settings is
+moved until the claim holds again. With `outside` each end of a setting's domain is passed, further and further.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from typing import Any, Literal, get_args, get_origin
+
+from theory_on_trial.contract import Alternative
+from theory_on_trial.explore.attempt import Attempt
+from theory_on_trial.explore.draw import domains, entries, extent, spread
+from theory_on_trial.explore.runs import Runs
+from theory_on_trial.trial.registry import Claim
+
+SECONDS = 60.0
+"""How long settings are drawn for; making a failure smaller, and passing the limits, may take as long again each."""
+SEEDS = 3
+"""Under how many seeds a failure is confirmed."""
+_MOST = 4000  # drawings that a joint condition refuses cost nothing, and may be all
+_DOUBLINGS, _DECADES = 10, 12  # how far from an end an integer and a real number are moved
+
+
+@dataclass
+class Failure:
+    """A setting at which a claim fails, made as simple as it goes.
+
+    Attributes:
+        line: what to paste into Python.
+        why: what happened there.
+        first: the settings as they were drawn, in a line.
+        confirmed: the seeds, of `SEEDS`, under which it fails.
+        nearby: for each setting of the line, in words, where the claim holds again.
+    """
+
+    line: str
+    why: str
+    first: str
+    confirmed: list[int]
+    nearby: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Searched:
+    """What a search of one claim came to.
+
+    Attributes:
+        claim: its id.
+        counts: how many settings came out as what (see `Attempt.outcome`).
+        where: for each setting, in words, the values at which the claim was tried.
+        seconds: what all took.
+        failure: the failure, if there is any.
+        tightest: of a bound the largest lhs / rhs and its settings.
+        limits: for each end of a domain, in words, whether the claim needs it.
+        interrupted: whether Ctrl-C ended it.
+    """
+
+    claim: str
+    counts: dict[str, int] = field(default_factory=dict)
+    where: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    failure: Failure | None = None
+    tightest: tuple[float, str] | None = None
+    limits: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+    def json(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Return it in lines."""
+        failure, tried = self.failure, sum(self.counts.values())
+        lines = [f"{self.claim}: {'fails' if failure else 'no failure'}{' (interrupted)' * self.interrupted}"]
+        if failure:
+            seeds = f"under {len(failure.confirmed)} of {SEEDS} seeds"
+            lines += [failure.line, f"{failure.why}, {seeds}; first met at {failure.first}"]
+            lines += [f"nearby: {name} {said}" for name, said in failure.nearby.items()]
+        if self.tightest:
+            lines += [f"nearest to the bound: lhs / rhs = {self.tightest[0]:.6g} at {self.tightest[1]}"]
+        lines += [f"limit: {name} {said}" for name, said in self.limits.items()]
+        counts = ", ".join(
+            f"{number} {'failing' if outcome == 'wrong' else outcome}" for outcome, number in self.counts.items()
+        )
+        lines += [f"{tried} settings in {self.seconds:.0f} s: {counts or 'none'}"]
+        return "\n  ".join([*lines, *(f"tried: {name} {said}" for name, said in self.where.items())])
+
+
+def search(
+    subject: Claim,
+    runs: Runs,
+    *,
+    most: int = _MOST,
+    seconds: float = SECONDS,
+    seed: int = 0,
+    inconclusive: bool = False,
+    outside: Runs | None = None,
+    advance: Callable[[], Any] = lambda: None,
+) -> Searched:
+    """Look for a setting of a claim's domain at which it fails, and report the simplest one.
+
+    Args:
+        subject: the claim.
+        runs: where its trials run.
+        most: how many settings are drawn.
+        seconds: for how long, if that is less.
+        seed: decides the settings and the seeds of the trials.
+        inconclusive: whether INCONCLUSIVE is a failure too.
+        outside: where trials beyond the domain run; without it none are.
+        advance: called after each trial.
+    """
+    found, started = Searched(subject.id), time.perf_counter()
+    bad = ("wrong", "INCONCLUSIVE") if inconclusive else ("wrong",)
+    drawn = enumerate([{}, *islice(spread(subject, seed), most)] if domains(subject) else [{}])
+    tried: list[Attempt] = []
+    try:
+        runs.allow(seconds, most)
+        for done in runs.at((chosen, seed + number) for number, chosen in drawn):
+            tried.append(done)
+            advance()
+            if done.outcome in bad:
+                found.failure = _failure(subject, runs, done, bad, seconds, advance)
+                break
+        if outside is not None and found.failure is None:
+            outside.allow(seconds)
+            for name, said in _limits(subject, outside, advance):
+                found.limits[name] = said
+    except KeyboardInterrupt:
+        found.interrupted = True
+        if found.failure is None and tried and tried[-1].outcome in bad:
+            found.failure = Failure(_line(subject, tried[-1]), tried[-1].why, tried[-1].line, [])
+    for done in tried:
+        found.counts[done.outcome] = found.counts.get(done.outcome, 0) + 1
+    found.where = _where(tried)
+    near = [(min(one.tightness, 1.0), one.line) for one in tried if one.tightness is not None and not found.failure]
+    found.tightest = max(near, default=None) if subject.kind == "bound" else None
+    found.seconds = time.perf_counter() - started
+    return found
+
+
+def _line(subject: Claim, done: Attempt) -> str:
+    settings = ", ".join(f"{name}={value!r}" for name, value in {**done.settings, "seed": done.seed}.items())
+    return f'claim("{subject.id}").run({settings})'
+
+
+def _where(tried: list[Attempt]) -> dict[str, str]:
+    """What values each setting was tried at, in words."""
+    values: dict[str, set[Any]] = {}
+    for name, value in (entry for one in tried if one.outcome != "outside" for entry in one.settings.items()):
+        values.setdefault(name, set()).add(value)
+    said = {}
+    for name, seen in values.items():
+        numbers = all(type(one) in (int, float) for one in seen)
+        ends = f"{min(seen):.6g} … {max(seen):.6g}" if numbers else ", ".join(map(repr, sorted(seen, key=repr)[:3]))
+        said[name] = f"{ends} ({len(seen)} value{'s' * (len(seen) > 1)})"
+    return said
+
+
+# --------------------------------------------------------------------------------------------- making a failure small
+
+
+def _failure(
+    subject: Claim, runs: Runs, first: Attempt, bad: tuple[str, ...], seconds: float, advance: Callable[[], Any]
+) -> Failure:
+    runs.allow(seconds)
+    known, best = domains(subject), first
+
+    def replaced(candidates: list[tuple[dict[str, Any], int]]) -> bool:
+        """Whether one of the candidates, simplest first, fails too; it is the best one then."""
+        nonlocal best
+        for done in runs.at(candidates):
+            advance()
+            if done.outcome in bad:
+                best = done
+                return True
+        return False
+
+    replaced([(best.settings, 0)] if best.seed else [])
+    settled = False
+    while not settled:
+        there = best.settings
+        fewer = [{other: value for other, value in there.items() if other != name} for name in there]
+        settled = not replaced([(one, best.seed) for one in fewer])
+        for name in known if settled else ():
+            simple = simpler(known[name], there[name]) if name in there else []
+            if replaced([({**there, name: value}, best.seed) for value in simple]):
+                settled = False
+                break
+    again = runs.at((best.settings, other) for other in _seeds(best.seed))
+    confirmed = [done.seed for done in again if done.outcome in bad]
+    failure = Failure(_line(subject, best), best.why, first.line, confirmed)
+
+    def outcome(name: str, value: Any) -> str | None:
+        done = next(runs.at([({**best.settings, name: value}, best.seed)]), None)
+        advance()
+        return None if done is None else "fails" if done.outcome in bad else done.outcome
+
+    for name in (one for one in best.settings if known[one].type in (int, float)):
+        failure.nearby[name] = _nearby(known[name], name, best.settings[name], outcome)
+    return failure
+
+
+def _seeds(seed: int) -> list[int]:
+    return [seed, *(one for one in range(SEEDS) if one != seed)][:SEEDS]
+
+
+def simpler(kind: Alternative, value: Any) -> list[Any]:
+    """Return values of a kind that are simpler than this one, the simplest first: a chain of them ends."""
+    if get_origin(kind.type) is Literal:
+        return list(get_args(kind.type)[: get_args(kind.type).index(value)])
+    if kind.type is bool:
+        return [False] if value else []
+    if get_origin(kind.type) is tuple:
+        each, free = entries(kind) or [], get_args(kind.type)[-1] is ...
+        shorter = [value[:1], value[: len(value) // 2], value[1:], value[:-1]] if free and len(value) > 1 else []
+        moved = (
+            (*value[:place], one, *value[place + 1 :])
+            for place, entry in enumerate(value)
+            for one in simpler(each[place % len(each)], entry)
+        )
+        return [one for one in dict.fromkeys(shorter) if one] + list(moved)
+    low, high = extent(kind)
+    if kind.type is int:
+        least = int(low) if math.isfinite(low) else 0
+        way = value - least
+        steps = {least, least + 1, *(value - way // 2**part for part in range(1, 6)), value - (1 if way > 0 else -1)}
+        return sorted((one for one in steps if abs(one - least) < abs(way)), key=lambda one: abs(one - least))
+    if not math.isfinite(value):
+        return []
+    rounded = {float(f"{value:.{digits}e}") for digits in range(4)} | {float(round(value))}
+    tens = {10.0 ** round(math.log10(abs(value)))} if value else set()
+    candidates = {one for one in {0.0, 1.0, *tens, *rounded} if low <= one <= high}
+    return sorted((one for one in candidates if _digits(one) < _digits(value)), key=_digits)
+
+
+def _digits(value: float) -> tuple[int, float, bool]:
+    """How round a number is."""
+    digits = next(count for count in range(17) if float(f"{value:.{count}e}") == value)
+    return digits, abs(math.log10(abs(value))) if value else -1.0, value < 0
+
+
+# --------------------------------------------------------------------------------------------------- where it changes
+
+
+def _moved(start: float, direction: int, whole: bool) -> Iterator[Any]:
+    """Values further and further from a start: integers by doubling, real numbers by decades, and past zero."""
+    if whole:
+        yield from (int(start) + direction * 2**power for power in range(_DOUBLINGS + 1))
+    elif start * direction > 0 or start == 0:
+        yield from (start * 1.01 or 0.01 * direction, start * 2 or direction)
+        yield from ((start or direction) * 10.0**power for power in range(1, _DECADES + 1))
+    else:
+        yield from (start * 0.99, start / 2, *(start / 10.0**power for power in range(1, _DECADES + 1)), 0.0, -start)
+
+
+def _up_to(values: Iterator[Any], start: Any, end: float) -> Iterator[Any]:
+    """The values between a start and an end, and the end in place of the first one past it."""
+    for value in values:
+        if abs(value - start) >= abs(end - start):
+            if end != start:
+                yield type(value)(end)
+            return
+        yield value
+
+
+def _edge(
+    outcome: Callable[[Any], str | None], start: Any, values: Iterator[Any], same: str, whole: bool, goal: str = ""
+) -> tuple[Any, Any, str]:
+    """Return the last value whose outcome is the `same`, the first other one (None if there is none), and its outcome.
+
+    With a `goal`, other outcomes than these two end the way without a first value.
+    """
+    last, first, other = start, None, ""
+    for value in values:
+        said = outcome(value)
+        if said is None or (goal and said not in (same, goal)):
+            return last, None, said or ""
+        if said != same:
+            first, other = value, said
+            break
+        last = value
+    for _ in range(60 if whole else 5):
+        if first is None or (whole and abs(first - last) <= 1):
+            break
+        ratio = first / last if last else 0.0
+        middle = (first + last) // 2 if whole else last * ratio**0.5 if ratio > 0 else (first + last) / 2
+        said = outcome(middle if whole else float(f"{middle:.2g}"))
+        if said is None:
+            break
+        if said == same:
+            last = middle if whole else float(f"{middle:.2g}")
+        else:
+            first, other = (middle if whole else float(f"{middle:.2g}")), said
+    return last, first, other
+
+
+def _nearby(kind: Alternative, name: str, value: Any, outcome: Callable[[str, Any], str | None]) -> str:
+    """Where a claim that fails holds again, if one setting is moved, in words."""
+    whole, (low, high) = kind.type is int, extent(kind)
+    said = []
+    for direction, end in ((-1, low), (1, high)):
+        values = _up_to(_moved(value, direction, whole), value, end)
+        last, first, _ = _edge(lambda one: outcome(name, one), value, values, "fails", whole, "as expected")
+        if first is not None:
+            said.append(f"= {first:.6g} holds ({last:.6g} fails)")
+        elif last != value and last != end:
+            said.append(f"fails {'down' if direction < 0 else 'up'} to {last:.6g}, as far as was tried")
+    return "; ".join(said) or "fails wherever it was tried"
+
+
+def _limits(subject: Claim, beyond: Runs, advance: Callable[[], Any]) -> Iterator[tuple[str, str]]:
+    """For each end of a number's domain, with the others at their defaults: what happens past it, in words."""
+    for name, kind in domains(subject).items():
+        if kind.type not in (int, float):
+            continue
+        whys: dict[Any, str] = {}
+
+        def outcome(value: Any, name: str = name, whys: dict[Any, str] = whys) -> str | None:
+            done = next(beyond.at([({name: value}, 0)]), None)
+            advance()
+            if done is not None:
+                whys[value] = done.why
+            return None if done is None else "holds" if done.outcome == "as expected" else done.outcome
+
+        whole = kind.type is int
+        for direction, end, declared in zip((-1, 1), extent(kind), ("declared from", "declared to"), strict=True):
+            if not math.isfinite(end):
+                continue
+            start = int(end) if whole else 0.0 if abs(end) < 1e-300 else float(end)
+            said = outcome(start) if start == end else "holds"
+            if said != "holds":
+                yield f"{name} {declared} {start:.6g}", f"not passed: there it is {said} {whys.get(start, '')}"
+                continue
+            last, first, other = _edge(outcome, start, _moved(start, direction, whole), "holds", whole)
+            if first is None:
+                sentence = f"narrow: holds to {last:.6g}, as far as was tried"
+            else:
+                need = "necessary" if last == start else f"narrow: holds to {last:.6g}"
+                why = whys[first] if other == "wrong" else f"{other}: {whys[first]}"
+                sentence = f"{need}, first fails at {first:.6g} ({why})"
+            yield f"{name} {declared} {start:.6g}", sentence
