@@ -5,10 +5,10 @@ gap between training and test error, is known in closed form.
 
 A label y = ±1 and a point x give u = yx ~ N(μ, s²I) in d dimensions. A classifier takes the mean w of n samples u_i and
 predicts the sign of w·x. Linear layers that do not depend on the data map u to B_l u, with B_l of full rank r_l and
-B_0 = I. The information at layer l is the divergence KL of B_l u for a training point, given w, from a fresh point's.
+B_0 = I. The information at layer l is KL_l, the divergence of the law of B_l u_i given w from that of B_l u, u fresh.
 
-Read: the abstract, from which the example and the decrease over the layers come. Derived here: all formulas. A training
-point is not N(w, s²I): it is part of w, which takes the share 1/n of its variance. Not claimed: layers that learn.
+Read: the abstract (the example, the decrease over layers). Derived here: all formulas; a training point is not
+N(w, s²I), as w takes the share 1/n of its variance. Not claimed: layers that learn.
 Topic: learning.
 """
 
@@ -26,11 +26,13 @@ Dims = Annotated[int, Interval(2, 32, why="one dimension has one rank only; beyo
 Depths = Annotated[int, Interval(2, 4, why="with one layer no rank falls; each layer doubles the condition number")]
 Samples = Annotated[int, Interval(2, 1000, why="one sample is its own mean; terms of order 1 leave one of order 1/n")]
 Noise = Annotated[float, Interval(0.01, 100, why="the logarithms of variances cancel, and take digits with them")]
+Added = Annotated[float, Interval(0.1, 10, why="less leaves nearly all of a divergence, more nearly nothing")]
 FewDims = Annotated[int, Interval(1, 6, why="with more dimensions than samples, training errors are too rare to count")]
 FewSamples = Annotated[int, Interval(2, 12, why="with more, independence of w and the sample is too nearly true")]
 Signal = Annotated[float, Interval(0, 1, why="training errors of well separated classes are too rare to count")]
 Inputs = Annotated[int, Interval(2, 10, why="all 2^d masks are tried; one input has one number of differences")]
 Rate = Annotated[float, Interval(0.02, 0.98, why="outside, the factors differ from 0 or 1 by too little to be told")]
+PINSKER = "of two normal laws that are shifted a little, Pinsker's inequality is attained to 2/√(2π) = 80 %"
 
 
 def linear_layers(generator, dim, depth):
@@ -43,16 +45,11 @@ def linear_layers(generator, dim, depth):
 
 
 @predicted
-def surplus(samples):
-    """What the smaller variance of a training point adds to twice the divergence, per dimension."""
-    return -1 / samples - np.log1p(-1 / samples)
-
-
-@predicted
 def layer_information(maps, offset, samples, noise):
     """KL_l = ½[r_l(-1/n - log(1-1/n)) + |P_l(w-μ)|²/s²], P_l the projection on the row space of B_l."""
     bases = [np.linalg.qr(matrix.T)[0] for matrix in maps]
-    return np.array([(len(b.T) * surplus(samples) + np.sum((offset @ b) ** 2) / noise**2) / 2 for b in bases])
+    surplus = -1 / samples - np.log1p(-1 / samples)
+    return np.array([(len(b.T) * surplus + np.sum((offset @ b) ** 2) / noise**2) / 2 for b in bases])
 
 
 @predicted
@@ -62,23 +59,22 @@ def mean_layer_information(ranks, samples):
 
 
 @observed
-def training_law(mean, weight, samples, noise):
-    """Return mean and variance of a sample given the mean w of all n, by a Schur complement of their joint law."""
-    rows = np.stack([np.eye(samples)[0], np.full(samples, 1 / samples)])
-    joint = noise**2 * rows @ rows.T
-    return mean + joint[0, 1] / joint[1, 1] * (weight - mean), joint[0, 0] - joint[0, 1] ** 2 / joint[1, 1]
+def training_law(offset, samples):
+    """Return mean (less μ) and variance (in s²) of a sample given w, by a Schur complement of their joint law."""
+    rows = np.vstack([np.eye(1, samples), np.full(samples, 1 / samples)])
+    (own, shared), (_, total) = rows @ rows.T
+    return shared / total * offset, own - shared**2 / total
 
 
 @observed
-def mapped_divergence(maps, mean, weight, samples, noise):
-    """KL between the images of both laws under each map, by slogdet and linear solves."""
-    centre, variance = training_law(mean, weight, samples, noise)
+def mapped_divergence(maps, shift, variance, noise, added=0.0):
+    """KL of N(μ+shift, variance·s²I) from N(μ, s²I) under each map, with noise of variance `added` on the image."""
     divergences = []
     for matrix in maps:
-        offset, train, fresh = matrix @ (centre - mean), variance * matrix @ matrix.T, noise**2 * matrix @ matrix.T
-        change = np.linalg.slogdet(fresh)[1] - np.linalg.slogdet(train)[1] - len(matrix)
-        quadratic = np.trace(np.linalg.solve(fresh, train)) + offset @ np.linalg.solve(fresh, offset)
-        divergences.append((quadratic + change) / 2)
+        gram, image, extra = noise**2 * matrix @ matrix.T, matrix @ shift, added * np.eye(len(matrix))
+        seen, fresh = variance * gram + extra, gram + extra
+        quadratic = np.trace(np.linalg.solve(fresh, seen + np.outer(image, image))) - len(matrix)
+        divergences.append((quadratic + np.linalg.slogdet(fresh)[1] - np.linalg.slogdet(seen)[1]) / 2)
     return np.array(divergences)
 
 
@@ -86,20 +82,18 @@ def mapped_divergence(maps, mean, weight, samples, noise):
 def test_layer_kl(trial, dim: Dims, depth: Depths, samples: Samples, noise: Noise):
     """Given w, the information of a layer counts its rank and the part of w-μ in its row space; it never rises."""
     generator = trial.generator("layers")
-    maps, mean = linear_layers(generator, dim, depth), generator.standard_normal(dim)
-    offset = noise / np.sqrt(samples) * generator.standard_normal(dim)
+    maps, offset = linear_layers(generator, dim, depth), noise / np.sqrt(samples) * generator.standard_normal(dim)
     # Condition 2 per layer, squared in the Gram matrix; logarithms of variances up to 10 cancel.
     rounding = {"ops": 50 * dim * 4**depth, "scale": 10 * dim}
-    given, ranks = layer_information(maps, offset, samples, noise), np.array([len(matrix) for matrix in maps])
-    measured = mapped_divergence(maps, mean, mean + offset, samples, noise)
-    wrong = {"w is independent of the sample": given - ranks / 2 * surplus(samples)}
-    trial.identity(measured, given, **rounding, controls=wrong)
+    ranks = np.array([len(matrix) for matrix in maps])
+    law = np.stack([layer_information(maps, offset, samples, noise), mean_layer_information(ranks, samples)])
+    wrong = np.stack([layer_information(maps, offset, np.inf, noise), ranks / (2 * samples)])
     # The divergence is quadratic in w: 2d points with the mean and covariance of w give its mean exactly.
-    steps = noise * np.sqrt(dim / samples) * np.vstack([np.eye(dim), -np.eye(dim)])
-    average = np.mean([mapped_divergence(maps, mean, mean + step, samples, noise) for step in steps], axis=0)
-    law = mean_layer_information(ranks, samples)
-    trial.identity(average, law, **rounding, controls={"w is independent of the sample": ranks / (2 * samples)})
-    trial.bound(measured[1:], given[:-1], found_by="all", **rounding, controls={"a tenth is lost": 0.9 * given[:-1]})
+    points = noise * np.sqrt(dim / samples) * np.vstack([np.eye(dim), -np.eye(dim)])
+    given, *runs = [mapped_divergence(maps, *training_law(w, samples), noise) for w in [offset, *points]]
+    measured, controls = np.stack([given, np.mean(runs, axis=0)]), {"w is independent of the sample": wrong}
+    trial.identity(measured, law, **rounding, controls=controls)
+    trial.bound(given[1:], law[0, :-1], found_by="all", **rounding, controls={"a tenth is lost": 0.9 * given[:-1]})
 
 
 @predicted
@@ -108,18 +102,10 @@ def mean_training_error(dim, samples, signal):
     return stats.ncf.cdf((samples - 1) / dim, dim, 1, samples * signal**2) / 2
 
 
-@predicted
-def gap_bound(weights, mean, samples):
-    """√(KL/2) for s = 1, KL being the information in the score w·u/|w|: one dimension, not d."""
-    length = np.linalg.norm(weights, axis=1)
-    return np.sqrt((surplus(samples) + (length - weights @ mean / length) ** 2) / 4)
-
-
 @observed
 def training_errors(generator, count, dim, samples, signal):
     """Whether the first of n samples, s = 1, is misclassified by the mean of all of them."""
-    points = generator.standard_normal((count, samples, dim))
-    points[..., 0] += signal
+    points = generator.standard_normal((count, samples, dim)) + signal * np.eye(1, dim)
     return np.sum(points[:, 0] * points.mean(axis=1), axis=1) < 0
 
 
@@ -127,41 +113,43 @@ def training_errors(generator, count, dim, samples, signal):
 def generalisation_gap(weights, mean, samples):
     """Test error less training error: how likely the score w·u of a fresh and of a seen point is negative, given w."""
     length = np.linalg.norm(weights, axis=1)
-    centre, variance = training_law(mean, weights, samples, 1.0)
-    seen = stats.norm.cdf(0, np.sum(weights * centre, axis=1) / length, np.sqrt(variance))
+    shift, variance = training_law(weights - mean, samples)
+    seen = stats.norm.cdf(0, np.sum(weights * (mean + shift), axis=1) / length, np.sqrt(variance))
     return stats.norm.cdf(0, weights @ mean / length) - seen
-
-
-PINSKER = "of two normal laws that are shifted a little, Pinsker's inequality is attained to 2/√(2π) = 80 %"
 
 
 @claim(ours("normal laws, Pinsker"), kind="bound", cases=[(3, 4, 0.5), (2, 3, 0.0)], loose=PINSKER)
 def test_gap(trial, dim: FewDims, samples: FewSamples, signal: Signal):
     """The mean training error is half a noncentral F probability; the gap obeys √(KL/2) with the score's KL."""
     trial.require(dim <= samples, "dim must be at most samples: else training errors are too rare to count")
-    value, mean = mean_training_error(dim, samples, signal), signal * np.eye(dim)[0]
+    error, mean = mean_training_error(dim, samples, signal), signal * np.eye(dim)[0]
+    wrong = {"as on fresh points": stats.norm.cdf(-(signal**2) / np.hypot(signal, np.sqrt(dim / samples)))}
     draws = partial(training_errors, dim=dim, samples=samples, signal=signal)
-    fresh = {
-        "a seen point is like a fresh one": stats.norm.cdf(-(signal**2) / np.hypot(signal, np.sqrt(dim / samples)))
-    }
-    trial.probability(sampler=draws, predict=value, margin=0.03 * value, controls=fresh, first=2**13, most=2**21)
+    trial.probability(sampler=draws, predict=error, margin=0.03 * error, controls=wrong, first=2**13, most=2**21)
     weights = mean + trial.generator("w").standard_normal((1000, dim)) / np.sqrt(samples)
-    gap, most = np.abs(generalisation_gap(weights, mean, samples)), gap_bound(weights, mean, samples)
+    gap = np.abs(generalisation_gap(weights, mean, samples))
+    most = np.sqrt([layer_information([w[None]], w - mean, samples, 1.0)[0] / 2 for w in weights])
     trial.bound(gap, most, found_by="draws", independent=1000, ops=100, controls={"half of it": most / 2})
 
 
 @predicted
-def kept(rate, dim=1):
+def kept_by_dropout(rate, dim):
     """The share 1-δ^d of a divergence that dropout leaves at most."""
     return 1 - rate**dim
+
+
+@predicted
+def kept_by_noise(variance, added):
+    """The share v/(v+τ) that noise of variance τ leaves at most."""
+    return variance / (variance + added)
 
 
 @observed
 def dropped_divergence(inputs, laws, rate):
     """KL after dropout between two laws on the same inputs, every mask applied to every input."""
-    masks = (np.arange(2 ** inputs.shape[1])[:, None] >> np.arange(inputs.shape[1])) & 1
+    masks = np.indices([2] * inputs.shape[1]).reshape(inputs.shape[1], -1).T
     chance = np.prod(np.where(masks == 1, 1 - rate, rate), axis=1)
-    outputs = (inputs[:, None, :] * masks).reshape(-1, inputs.shape[1])
+    outputs = (inputs[:, None] * masks).reshape(-1, inputs.shape[1])
     which = np.unique(outputs, axis=0, return_inverse=True)[1].ravel()
     return stats.entropy(*(np.bincount(which, np.outer(law, chance).ravel()) for law in laws))
 
@@ -174,27 +162,39 @@ def test_dropout(trial, dim: Inputs, rate: Rate):
     inputs[0, :2], laws[0] = [[1], [2]], [[0.3, 0.7, 0, 0], [0.6, 0.4, 0, 0]]
     after = [dropped_divergence(*pair, rate) for pair in zip(inputs, laws, strict=True)]
     before, draws = stats.entropy(*laws.transpose(1, 2, 0)), {"found_by": "draws", "independent": 19, "scale": 1.0}
-    trial.bound(after, kept(rate, dim) * before, **draws, ops=2**dim + 100, controls={"1-δ": kept(rate) * before})
+    share, single = kept_by_dropout(rate, np.array([dim, 1]))
+    trial.bound(after, share * before, **draws, ops=2**dim + 100, controls={"1-δ": single * before})
+
+
+@claim(ours("Gaussian noise contracts by a squared correlation"), kind="bound", cases=[(4, 2, 0.7), (2, 4, 10.0)])
+def test_gaussian_noise(trial, dim: Dims, depth: Depths, added: Added):
+    """Normal noise of variance τ leaves at most v/(v+τ) of a divergence from a normal law of largest variance v."""
+    generator = trial.generator("laws")
+    maps, variances = linear_layers(generator, dim, depth), np.append(1.0, generator.uniform(0.3, 3, 19))
+    laws = list(zip(generator.standard_normal((20, dim)), variances, strict=True))
+    # The first law is shifted only: of that a layer of one unit keeps the whole share.
+    before, after = (np.array([mapped_divergence(maps, *law, 1.0, noise) for law in laws]) for noise in (0.0, added))
+    share = kept_by_noise(np.array([np.linalg.norm(matrix, 2) ** 2 for matrix in maps]), added)
+    draws = {"found_by": "draws", "independent": 19, "ops": 50 * dim * 4**depth, "scale": 10 * dim}
+    trial.bound(after, share * before, **draws, controls={"correlation to the fourth": share**2 * before})
 
 
 @figure("F1", claims=("layer_kl",))
-def information_per_layer(dim: int = 24, samples: int = 12, depth: int = 4, draws: int = 200):
+def information_per_layer(dim: int = 24, samples: int = 12, depth: int = 4, draws: int = 40):
     """A layer counts by its rank: the information of linear layers falls along the network, for every training set.
 
-    Points: KL between a seen and a fresh point given w, for `draws` training sets; line: its mean -(r/2) log(1-1/n).
+    Thin: KL between a seen and a fresh point given w, for `draws` training sets; thick: its mean -(r/2) log(1-1/n).
     """
     import matplotlib.pyplot as plt
 
-    generator, mean = np.random.default_rng(0), np.zeros(dim)
-    maps, layers = linear_layers(generator, dim, depth), np.arange(depth + 1)
-    weights = generator.standard_normal((draws, dim)) / np.sqrt(samples)
-    sampled = np.ravel([mapped_divergence(maps, mean, weight, samples, 1.0) for weight in weights])
+    generator = np.random.default_rng(0)
+    maps, offsets = linear_layers(generator, dim, depth), generator.standard_normal((draws, dim)) / np.sqrt(samples)
+    curves = [mapped_divergence(maps, *training_law(offset, samples), 1.0) for offset in offsets]
     drawn, axes = plt.subplots(figsize=(4.8, 3.2))
-    ranks = [len(matrix) for matrix in maps]
-    place = np.tile(layers, draws) + generator.uniform(-0.15, 0.15, sampled.size)
-    axes.plot(place, sampled, ".", color=COLOURS[5], markersize=2, label="one training set")
-    axes.plot(layers, mean_layer_information(ranks, samples), "x-", color=COLOURS[0], label="mean over training sets")
+    ranks, names = [len(matrix) for matrix in maps], ["one training set", *["_"] * (draws - 1)]
+    axes.plot(np.transpose(curves), ".-", color=COLOURS[5], linewidth=0.5, markersize=3, label=names)
+    axes.plot(mean_layer_information(ranks, samples), "x-", color=COLOURS[1], label="mean over training sets")
     axes.set(xlabel="rank of layers 0, 1, …", ylabel="information  (nats)", ylim=(0, None))
-    axes.set_xticks(layers, map(str, ranks))
+    axes.set_xticks(range(depth + 1), ranks)
     axes.legend()
     return drawn
