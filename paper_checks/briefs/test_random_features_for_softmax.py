@@ -1,0 +1,200 @@
+"""Choromanski et al. 2021, "Rethinking Attention with Performers", ICLR, arXiv 2009.14794.
+
+For whoever picks a random-feature map for exp(q · k) and the number of features: the variances of three estimators,
+when positive features beat trigonometric ones, and what orthogonal directions gain.
+
+w is standard normal in d dimensions, SM = e^{q · k}, c = (|q|² + |k|²)/2, s = |q + k|². A feature is e^{w · (q+k) - c}
+(positive), e^c cos(w · (q - k)) (trigonometric) or e^{-c} cosh(w · (q + k)) (hyperbolic); estimates are means of m.
+
+Read: Lemma 2 with the sentence after it, and Theorem 2, an inequality. Derived here: the crossing, the exact gain, and
+the law of a feature. Not claimed: sample variances, useless for s > 2, where the fourth moment is astronomical.
+Topic: sequence models and attention.
+"""
+
+from typing import Annotated
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import hyp1f1, ndtr, roots_genlaguerre, roots_hermitenorm, roots_jacobi
+
+from theory_on_trial import claim, observed, ours, paper, predicted
+from theory_on_trial.contract import Interval
+from theory_on_trial.figures import COLOURS, figure
+
+Norm = Annotated[float, Interval(0.3, 2, why="below, all variances vanish; above, quadrature needs more points")]
+Angle = Annotated[float, Interval(0.1, 3.04, why="between q and k: at 0 or π one of the estimators is exact")]
+Radius = Annotated[float, Interval(0.1, 4, why="below, the crossing is nearly at 0; above, it is at -(ln 2)/4")]
+Dimensions = Annotated[int, Interval(2, 64, why="in one dimension there is one direction; beyond, powers overflow")]
+Spread = Annotated[float, Interval(0.2, 9, why="s = |q + k|²: below, features are constant; above, none exceeds SM")]
+
+
+def pair(left, right, angle):
+    """The vectors q and k in the plane, of given norms and angle."""
+    return np.array([left, 0.0]), right * np.array([np.cos(angle), np.sin(angle)])
+
+
+@observed
+def moments(q, k):
+    """Mean and variance of each feature by Gauss-Hermite quadrature over w · (q ± k)."""
+    points, weights = roots_hermitenorm(180)
+    weights = weights / weights.sum()
+    c, total, difference = (q @ q + k @ k) / 2, np.linalg.norm(q + k), np.linalg.norm(q - k)
+    features = np.array(
+        [np.exp(total * points - c), np.exp(c) * np.cos(difference * points), np.exp(-c) * np.cosh(total * points)]
+    )
+    means = features @ weights
+    return means, (features - means[:, None]) ** 2 @ weights
+
+
+@observed
+def crossing(radius):
+    """The q · k at which the variances of positive and trigonometric features meet, from their second moments."""
+
+    def gap(u):
+        q, k = pair(radius, radius, np.arccos(u / radius**2))
+        spreads = moments(q, k)[1]
+        return np.log(spreads[0] / spreads[1])
+
+    return brentq(gap, -0.999 * radius**2, -1e-9, xtol=1e-14)
+
+
+@predicted
+def kernel(q, k):
+    """e^{q · k}."""
+    return np.exp(q @ k)
+
+
+@predicted
+def variances(q, k):
+    """SM² (e^s - 1), ½ e^{2c} (1 - e^{-|q-k|²})² and ½ (1 - e^{-s}) SM² (e^s - 1)."""
+    s, c = (q + k) @ (q + k), (q @ q + k @ k) / 2
+    positive = np.exp(2 * q @ k) * np.expm1(s)
+    return np.array([positive, np.exp(2 * c) * np.expm1(-(q - k) @ (q - k)) ** 2 / 2, -np.expm1(-s) * positive / 2])
+
+
+@predicted
+def equal_variance(radius):
+    """The root u* < 0 of ½ e^{-4u} (1 - e^{-2(r² - u)})² = 1 - e^{-2(r² + u)}."""
+
+    def gap(u):
+        return np.exp(-4 * u) * np.expm1(-2 * (radius**2 - u)) ** 2 / 2 + np.expm1(-2 * (radius**2 + u))
+
+    return brentq(gap, -(radius**2), 0.0, xtol=1e-15)
+
+
+@observed
+def paired_moment(dimensions, s):
+    """E e^{(w + w') · z}, |z|² = s, of orthogonal directions: w + w' has a χ norm of 2d degrees, by two quadratures."""
+    halves, radial = roots_genlaguerre(60, dimensions - 1)
+    cosines, angular = roots_jacobi(60, (dimensions - 3) / 2, (dimensions - 3) / 2)
+    values = np.exp(np.sqrt(2 * s * halves)[:, None] * cosines)
+    return radial @ values @ angular / (radial.sum() * angular.sum())
+
+
+@predicted
+def orthogonal_moment(dimensions, s):
+    """₁F₁(d; d/2; s/2)."""
+    return hyp1f1(dimensions, dimensions / 2, s / 2)
+
+
+@predicted
+def lognormal(s, c):
+    """The distribution function of log f, normal with mean -c and variance s, and P(f > SM) = 1 - Φ(√s/2)."""
+    return (lambda x: ndtr((x + c) / np.sqrt(s))), ndtr(-np.sqrt(s) / 2)
+
+
+@observed
+def positive_features(q, k):
+    """Draws of the positive feature's logarithm."""
+    return lambda generator, n: generator.normal(size=(n, len(q))) @ (q + k) - (q @ q + k @ k) / 2
+
+
+@claim(
+    paper("Lemma 2"),
+    kind="identity",
+    cases=[(1.0, 0.7, 1.2), (2.0, 2.0, 0.1), (0.3, 0.3, 3.04)],
+    as_printed=paper("after Lemma 2", says="for SM(x,y)→0 we have: MSE(SM^trig)→∞ and MSE(SM^+)→0"),
+)
+def test_variances(trial, left: Norm, right: Norm, angle: Angle):
+    """All three features are unbiased; m times the variances of their means are SM² (e^s - 1) (positive),
+    ½ e^{2c} (1 - e^{-|q-k|²})² (trigonometric) and ½ (1 - e^{-s}) SM² (e^s - 1) (hyperbolic).
+    """
+    q, k = pair(left, right, angle)
+    means, measured = moments(q, k)
+    s, difference, predict = (q + k) @ (q + k), (q - k) @ (q - k), variances(q, k)
+    mean, size = np.full(3, kernel(q, k)), np.exp((q @ q + k @ k) / 2)
+    trial.identity(means, mean, ops=400, scale=size, controls={"cosh and cos without their half": 2 * mean})
+    scale = predict * (1 + 1 / np.array([np.sqrt(s), difference, s]))
+    wrong = {"without - 1": predict + np.array([kernel(q, k) ** 2, 0, 0]), "twice": 2 * predict}
+    trial.identity(measured, predict, ops=400, scale=scale, controls=wrong)
+    growing = [pair(1.0, float(t), np.pi) for t in range(2, 7)]
+    measured = [moments(*each)[1][0] for each in growing]
+    predict = np.array([variances(*each)[0] for each in growing])
+    trial.identity(measured, predict, ops=400, scale=predict, controls={"half": predict / 2}, as_printed=0 * predict)
+
+
+@claim(ours("derived from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
+def test_crossover(trial, radius: Radius):
+    """With |q| = |k| = r positive features beat trigonometric ones only where q · k < u*(r) < 0, not wherever SM < 1; at
+    q · k = 0 the trigonometric variance is ½ (1 - e^{-2r²}) of the other.
+    """
+    wrong = {"wherever SM < 1": 0.0}
+    trial.value(crossing(radius), equal_variance(radius), error=1e-9, margin=1e-7, controls=wrong)
+    q, k = pair(radius, radius, np.pi / 2)
+    positive, trigonometric, _ = moments(q, k)[1]
+    expected = variances(q, k)
+    trial.identity(
+        [trigonometric / positive],
+        [expected[1] / expected[0]],
+        ops=4000,
+        controls={"1 - e^{-2r²}": [2 * expected[1] / expected[0]]},
+    )
+
+
+@claim(ours("derived; Theorem 2 is the inequality"), kind="identity", cases=[(4, 0.6), (64, 9.0), (2, 2.0)])
+def test_orthogonal_gain(trial, dimensions: Dimensions, s: Spread):
+    """With m <= d orthogonal directions and χ norms m times the variance is (m - 1) (e^s - ₁F₁(d; d/2; s/2)) e^{-2c} less,
+    and Theorem 2 promises less than that.
+    """
+    gain = np.exp(s) - orthogonal_moment(dimensions, s)
+    wrong = {"Theorem 2 as an equality": [2 * np.expm1(s / 2) ** 2 / (dimensions + 2)]}
+    trial.identity([np.exp(s) - paired_moment(dimensions, s)], [gain], ops=400, scale=np.exp(s), controls=wrong)
+
+
+@claim(ours("derived: w · (q + k) is normal"), kind="distribution", cases=[(3, 1.0), (2, 4.0)])
+def test_lognormal(trial, dimensions: Dimensions, s: Spread):
+    """The logarithm of a positive feature is normal with mean -c and variance s, so that it exceeds SM with the
+    probability 1 - Φ(√s/2) only.
+    """
+    whole, apart = trial.generator().normal(size=(2, dimensions))
+    whole *= np.sqrt(s) / np.linalg.norm(whole)
+    q, k = (whole + apart) / 2, (whole - apart) / 2
+    c, draws = (q @ q + k @ k) / 2, positive_features(q, k)
+    cdf, share = lognormal(s, c)
+    wrong = {"mean 0 of log(f/SM)": lognormal(s, -(q @ k))[0], "variance 2s": lognormal(2 * s, c)[0]}
+    trial.distribution(cdf=cdf, sampler=draws, margin=0.02, controls=wrong, first=20000, most=200_000)
+    events = lambda generator, n: (draws(generator, n) > q @ k).astype(float)  # noqa: E731
+    rare = {"1 - Φ(√s)": ndtr(-np.sqrt(s))}
+    trial.probability(sampler=events, predict=share, margin=0.04 * share, controls=rare, first=20000, most=2_000_000)
+
+
+@figure("F1", claims=("variances", "crossover"))
+def deviations(radius=1.0):
+    """Positive features win only where the kernel is small.
+
+    Standard deviation of one feature over the kernel against q · k for |q| = |k| = 1: closed forms (lines), quadrature
+    (points), and where both are equal (dashed).
+    """
+    import matplotlib.pyplot as plt
+
+    products, (drawn, axes) = np.linspace(-0.98, 0.98, 25), plt.subplots(figsize=(5.4, 3.4))
+    pairs = [pair(radius, radius, np.arccos(u)) for u in products]
+    lines = np.array([np.sqrt(variances(*each)) for each in pairs])
+    points = np.array([np.sqrt(moments(*each)[1]) for each in pairs])
+    for i, (name, colour) in enumerate(zip(("positive", "trigonometric", "hyperbolic"), COLOURS, strict=False)):
+        axes.plot(products, lines[:, i], color=colour, label=f"{name}, closed form")
+        axes.plot(products, points[:, i], "o", color=colour, label=f"{name}, quadrature")
+    axes.axvline(equal_variance(radius), linestyle="--", color=COLOURS[6], linewidth=0.8, label="u*")
+    axes.set(xlabel="q · k  (dimensionless)", ylabel="standard deviation  (dimensionless)", yscale="log")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return drawn
