@@ -29,7 +29,7 @@ Length = Annotated[int, Interval(2, 12, why="one letter is known; all 2^n words 
 Many = Annotated[int, Interval(256, 512, why="of shorter words the limit is not reached to .1 %, longer take seconds")]
 Long = Annotated[int, Interval(2, 4096, why="one letter has no order; more take seconds")]
 
-GENERATORS = {
+GENERATORS: dict[str, list[tuple[int, ...]]] = {
     "S3": [(1, 0, 2), (1, 2, 0)],
     "S4": [(1, 0, 2, 3), (1, 2, 3, 0)],
     "S5": [(1, 0, 2, 3, 4), (1, 2, 3, 4, 0)],
