@@ -1,4 +1,4 @@
-"""Fan, Huang, Ai & He 2025, "Rectifying Magnitude Neglect in Linear Attention", ICCV.
+"""Fan, Huang, Ai & He 2025, "Rectifying Magnitude Neglect in Linear Attention", ICCV, arXiv 2507.00698.
 
 For whoever wants linear attention that sharpens when the query grows: the rectified weights are affine in the query's
 magnitude, and the least turns negative at a magnitude that can be told in advance.
