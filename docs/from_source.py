@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from catalogue import BRIEFS, LEDGER, ROOT, Entry, catalogue, sums
+from catalogue import BRIEFS, LEDGER, ROOT, Entry, catalogue, in_html, sums
 from catalogue import table as catalogue_table
 from formulas import Formulas
 
@@ -104,7 +104,8 @@ def claims_table(paper: str) -> str:
 def claim_row(claim: Claim, row: dict[str, Any] | None) -> str:
     """Return a claim as a row of HTML; `row` is what the published ledger says of it, None for the other tiers."""
     source = "abstract" if claim.source.provenance == "abstract" else str(claim.source)
-    about = f"{reference(claim)} · {claim.kind} · {escape(source)}"
+    whence = typeset(source) if claim.source.provenance == "ours" else escape(source)
+    about = f"{reference(claim)} · {claim.kind} · {whence}"
     statement = f"{typeset(claim.statement)}<br><small>{about}</small>"
     if row is None:
         why = "new" if claim.tier == "fast" else f"tier {claim.tier}"
@@ -138,7 +139,7 @@ def figures_list(paper: str) -> str:
     drawn = [f"`python -m figures {paper}` draws them in full size.", ""]
     for figure in figures(paper):
         picture = f"{paper.split('.')[-1]}/{figure.file_name}.webp"  # beside the page
-        drawn += [f"**{figure.name}.** {plain(figure.title)}", ""]
+        drawn += [f"**{figure.name}.** {in_html(figure.title)}", ""]
         if (ROOT / "docs" / "papers" / "/".join(paper.split(".")[:-1]) / picture).exists():
             drawn += [f"![{figure.name}]({picture}){{ loading=lazy }}", ""]
     return "\n".join(drawn)

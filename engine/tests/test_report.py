@@ -22,6 +22,7 @@ from theory_on_trial.page.typeset import typeset
 @pytest.mark.parametrize(
     ("text", "html"),
     [
+        ("x_i⁴ or Rᵀx²", "<i>x</i><sub><i>i</i></sub>⁴ or <i>R</i>ᵀ<i>x</i>²"),
         ("lambda_1 <= sigma^2", "<i>λ</i><sub>1</sub> ≤ <i>σ</i><sup>2</sup>"),
         ("x_(k+1)^{-1/2}", "<i>x</i><sub><i>k</i>+1</sub><sup>−1/2</sup>"),
         ("T^-3 and 2L-1, two-layer", "<i>T</i><sup>−3</sup> and 2<i>L</i>−1, two-layer"),

@@ -18,6 +18,7 @@ _GREEK = {
 GREEK_NAMES = {_GREEK[name]: name for name in _LOWER.split()}
 """The names of the small Greek letters, as statements write them."""
 _SIGNS = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→", "+-": "±", ">>": "≫", "<<": "≪", "...": "…"}
+_RAISED = "²³¹⁰⁴⁵⁶⁷⁸⁹ᵀ"  # as they are typed: they end an index
 _OPERATORS = "sum|max|min|sup|mean"  # words that bear an index
 
 _TOKEN = re.compile(
@@ -26,11 +27,11 @@ _TOKEN = re.compile(
     | (?P<power>(?:\d+(?:\.\d+)?|\.\d+)e[-+]?\d+\b)
     | (?P<bar>(?:[A-Za-z]|{"|".join(_GREEK)})[-_]?bar\b)
     | (?P<snake>(?!(?:{"|".join(_GREEK)}|{_OPERATORS})_)[A-Za-z]{{2,}}(?:_\w+)+|[a-z]_(?!{"|".join(_GREEK)})[a-z]{{4,}})
-    | (?P<script>(?<=\S)(?:[_^](?=[({{])|_(?:[^\W_]+|[*+])|\^(?:[-+−]?(?:\d+(?:\.\d+)?|[^\W\d_]+)|[+*½])))
+    | (?P<script>(?<=\S)(?:[_^](?=[({{])|_(?:[^\W_{_RAISED}]+|[*+])|\^(?:[-+−]?(?:\d+(?:\.\d+)?|[^\W\d_]+)|[+*½])))
     | (?P<root>sqrt(?=\())
     | (?P<radical>sqrt[ ](?=[^\W\d_]\b))
     | (?P<possessive>['’][^\W\d_]+)
-    | (?P<word>[^\W\d_]+)
+    | (?P<word>[^\W\d_{_RAISED}]+)
     | (?P<sign>{"|".join(map(re.escape, _SIGNS))})
     | (?P<percent>(?<=\d)[ ]%)
     | (?P<times>(?<=\d)[ ]x[ ](?=\d))
