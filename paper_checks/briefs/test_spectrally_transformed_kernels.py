@@ -27,15 +27,16 @@ Degree = Annotated[int, Interval(2, 8, why="of degree 1 nothing is transformed; 
 Share = Annotated[float, Interval(0.1, 0.99, why="eta lambda_1: towards 1 the inverse is ill-conditioned")]
 Terms = Annotated[int, Interval(1, 40, why="a series has a term; beyond, the remainder is below rounding")]
 Labels = Annotated[int, Interval(1, 30, why="a fit needs a label; points may be labelled repeatedly")]
-Ridge = Annotated[float, Interval(1e-3, 10, why="below, the system is ill-conditioned; above, the fit is 0")]
+Ridge = Annotated[float, Interval(0.05, 10, why="below, the system is ill-conditioned; above, the fit is 0")]
 Few = Annotated[int, Interval(2, 4, why="all points^draws samples are listed")]
 Draws = Annotated[int, Interval(1, 6, why="all points^draws samples are listed")]
 
 
 def domain(generator, points):
-    """A Gaussian kernel matrix of points of the plane, a law that is not uniform, and lambda_1, to set eta by."""
-    places, chances = generator.normal(size=(points, 2)), generator.uniform(0.3, 1.7, points)
-    kernel, chances = np.exp(-np.sum((places[:, None] - places) ** 2, axis=-1) / 2), chances / chances.sum()
+    """A kernel matrix of points of the plane, a law that is not uniform, and lambda_1, to set eta by."""
+    places, (sizes, chances) = generator.normal(size=(points, 2)), generator.uniform(0.3, 1.7, (2, points))
+    kernel = np.outer(sizes, sizes) * np.exp(-np.sum((places[:, None] - places) ** 2, axis=-1) / 2)
+    chances = chances / chances.sum()
     return kernel, chances, np.abs(np.linalg.eigvals(kernel * chances)).max()
 
 
@@ -192,7 +193,7 @@ def bias_of_powers(points: int = 4, most: int = 6):
     expected = [np.ones(most), [np.trace(mean_of_cubes(kernel, chances, n)) / traces[1] for n in sizes]]
     for p, line, trace, colour in zip((2, 3), expected, traces, COLOURS, strict=False):
         means = [np.trace(mean_over_samples(kernel, chances, n, p)) / trace for n in sizes]
-        axes.plot(sizes, line, color=colour, label=f"K_{p}, theory")
+        axes.plot(sizes, np.array(line), color=colour, label=f"K_{p}, theory")
         axes.plot(sizes, means, "o", color=colour, label=f"K_{p}, all samples")
     axes.set(xlabel="draws N", ylabel="mean trace / trace of the population")
     axes.legend()
