@@ -418,6 +418,20 @@ def test_what_cannot_be_judged_is_refused(spoil, k, standardise, sentence):
         tool.selection_audit(*spoil(*table(7)), k, standardise=standardise)
 
 
+@pytest.mark.parametrize("number", [np.float32, np.float64])
+def test_in_floats_a_pick_is_due_at_its_step_or_at_the_next(number):
+    """As the module counts: floor((t / T - .1) / .9 K) in floating point; the theory counts in fractions."""
+    late = {}
+    for steps, picks in itertools.product((100, 300, 1000), (2, 6, 10, 24)):
+        done = (np.arange(steps).astype(number) / number(steps) - number(0.1)) / number(0.9)
+        due = [int(np.argmax(np.floor(done * number(picks)) >= pick)) for pick in range(picks)]
+        late[steps, picks] = np.subtract(due, predicted.pick_steps(steps, picks, 1))
+        assert set(late[steps, picks]) <= {0, 1}
+    assert any(one.any() for one in late.values())
+    if number is np.float64:
+        assert late[1000, 10][1] == 1  # 191, not 190
+
+
 def test_standardising_must_be_said():
     with pytest.raises(TypeError, match="standardise"):
         tool.selection_audit(*table(8), 2)
