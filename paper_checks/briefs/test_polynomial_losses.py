@@ -129,7 +129,7 @@ def least_of_poly1(epsilon):
 
 @claim(abstract("naturally subsuming"), kind="identity", cases=[(3, 2.0), (1, 0.1), (60, 5.0)])
 def test_series(trial, terms: Terms, focus: Focus):
-    """The focal loss is the sum of Q^(j + gamma) / j, and what J terms leave of -log P lies between two bounds."""
+    """The focal loss is the sum of Q^(j + gamma) / j, and the tail of -log P after J terms lies between two bounds."""
     tail, (lower, upper) = tail_by_quadrature(terms), tail_bounds(terms)
     summed = (1 - PROBABILITIES) ** focus * (truncated(PROBABILITIES, terms) + tail)
     wrong = {"powers not shifted": focal(0), "exponent 2 gamma": focal(2 * focus)}
@@ -137,6 +137,8 @@ def test_series(trial, terms: Terms, focus: Focus):
     first = upper * PROBABILITIES
     trial.bound(tail, upper, found_by="grid", ops=100, controls={"first term": first})
     trial.bound(1 / tail, 1 / lower, found_by="grid", ops=100, controls={"upper for lower": 1 / upper})
+    lower, least, q = lower[-1], first[-1], 1 - PROBABILITIES[-1]  # near P = 1 the lower bound is exact to order Q
+    trial.value(tail[-1], lower, error=0, slack=q**2 * lower, margin=1.1 * q**2 * lower, controls={"first term": least})
 
 
 @claim(ours("derived: the sum of Q^(j-1) P"), kind="identity", cases=[(5, 2), (2, 1), (8, 12)])
