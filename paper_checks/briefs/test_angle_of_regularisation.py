@@ -3,12 +3,12 @@
 For whoever tunes the weight decay of a linear classifier: which direction waits at each end, and that it need not be
 the difference of the class means.
 
-n_+ and n_- points of two classes, n in all; delta is the difference of the means, S the within-class scatter divided
-by n, with eigenpairs s_i, u_i, and p_i = (u_i delta)^2 / |delta|^2; m_k = sum of p_i (s_i + lambda)^-k. Ridge minimises
-mean (y - w x - b)^2 + lambda |w|^2 and the hinge classifier mean (1 - y (w x + b))_+ + lambda |w|^2, b free.
+Two classes have n_+ and n_- points, n in all; delta is the difference of the means, S the within-class scatter
+divided by n, with eigenpairs s_i, u_i, and p_i = (u_i delta)^2 / |delta|^2; m_k = sum of p_i (s_i + lambda)^-k. Ridge
+minimises mean (y - w x - b)^2 + lambda |w|^2, the hinge classifier mean (1 - y (w x + b))_+ + lambda |w|^2, b free.
 
-Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all claims, those of the
-hinge by duality. Not claimed: the direction at lambda_0 itself, and of a constant classifier (u = 0).
+Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all claims, the hinge by
+duality. Not claimed: the direction at lambda_0 itself, and of a constant classifier (u = 0).
 
 Topic: learning.
 """
@@ -60,8 +60,8 @@ def box_program(quadratic, linear, row, total, most):
 def ridge_angle(points, labels, penalty):
     """Cosine of w and delta from the normal equations of the data, and d log cos / d lambda by a complex step."""
     centred, delta = points - points.mean(axis=0), difference_of_means(points, labels)
-    system = centred.T @ centred + len(labels) * (penalty + 1e-30j) * np.eye(len(delta))
-    w = np.linalg.solve(system, centred.T @ labels)
+    decay = len(labels) * (penalty + 1e-30j) * np.eye(len(delta))
+    w = np.linalg.solve(centred.T @ centred + decay, centred.T @ labels)
     cosine = w @ delta / np.sqrt(w @ w) / np.linalg.norm(delta)
     return np.array([cosine.real, np.log(cosine).imag / 1e-30])
 
@@ -78,8 +78,8 @@ def hinge_classifier(points, labels, penalty):
     """The w of the hinge classifier from its dual program, its value there, and a lower bound of the least value."""
     signed, most = labels[:, None] * points, 1 / len(labels)
     dual = box_program(signed @ signed.T / (2 * penalty), -np.ones(len(labels)), labels, 0.0, most)
-    sums = np.array([dual[labels > 0].sum(), dual[labels < 0].sum()])
-    dual = dual * np.where(labels > 0, *(sums.min() / sums))  # which makes the sums of both classes equal
+    sums = np.array([dual[labels > 0].sum(), dual[labels < 0].sum()])  # which must be equal
+    dual = dual * np.where(labels > 0, *(sums.min() / sums))
     w = dual @ signed / (2 * penalty)
     biases = labels - points @ w  # at one of which the loss is least
     losses = np.mean(np.maximum(1 - labels * (points @ w + biases[:, None]), 0), axis=1)
@@ -145,17 +145,18 @@ def test_floor(trial, dim: Dim, penalty: Penalty):
     spectra, deltas = np.sort(generator.uniform(0.2, 5, (100, dim))), generator.normal(size=(100, dim))
     deltas[0] = np.sqrt(spectra[0] + penalty) * (np.arange(dim) % (dim - 1) == 0)  # the case of equality
     bounds, twice = largest_sines(spectra, penalty), largest_sines(spectra, 2 * penalty)
-    options = {"found_by": "draws", "independent": 99, "ops": 10 * dim, "scale": 10.0}
-    trial.bound(sines(spectra, deltas, penalty), bounds, controls={"lambda counted twice": twice}, **options)
+    measured, options = sines(spectra, deltas, penalty), {"ops": 10 * dim, "scale": 10.0}
+    trial.bound(measured, bounds, found_by="draws", independent=99, controls={"2 lambda": twice}, **options)
+    trial.identity(measured[0], bounds[0], controls={"2 lambda": twice[0]}, **options)
 
 
 def judge_hinge(trial, points, labels, penalty, start, direction, wrong):
     """Compare value and direction of the hinge classifier with the theory, which must fail below the start."""
     few, count, (w, value, bound) = np.sum(labels < 0), len(labels), hinge_classifier(points, labels, penalty)
     before = 1.8 * start * count / few * hinge_classifier(points, labels, 0.9 * start)[0]
-    expected, constant = hinge_value(direction, penalty, few, count), 2 * few / count
-    options = {"margin": 1e-3 * (constant - expected), "scale": 1.0, "ops": 100 * count}
-    trial.gap(value, bound, expected, controls={"constant classifier": constant}, **options)
+    expected, wrong_value = hinge_value(direction, penalty, few, count), {"constant classifier": 2 * few / count}
+    margin = 1e-3 * (2 * few / count - expected)
+    trial.gap(value, bound, expected, margin=margin, scale=1.0, ops=100 * count, controls=wrong_value)
     scale, changed = 2 * penalty * count / few, np.sqrt(max(value - bound, 1e-15) / penalty)  # most that w may be off
     options = {"error": scale * changed, "margin": 1e-3 * np.linalg.norm(direction), "controls": wrong}
     trial.value(scale * w, direction, wrong_processes={"nine tenths of the threshold": before}, **options)
