@@ -166,13 +166,14 @@ def test_invariance(trial, targets: Targets, weights: Several, eta: Eta, decades
 @claim(ours("derived: the surrogate falls by eta |P grad l|^2 / 2"), kind="bound", cases=[(12, 5, 20), (2, 1, 1)])
 def test_rate(trial, targets: Targets, weights: Weights, outer: Outer):
     """With eta = 1/L and f linear, the sum of |P grad l(z_t)|^2, t < T, is at most 2 L (l_0 - l_T): l never rises."""
-    generator, sums, budgets, halved = trial.generator("instance"), [], [], partial(squares, smoothness=0.5)
+    generator, halved = trial.generator("instance"), partial(squares, smoothness=0.5)
     x, labels = features(generator, targets, weights), generator.normal(size=targets)
-    for loss, smoothness, y in ((logistic, 0.25, np.sign(labels)), (halved, 0.5, labels)):
-        losses, moves = outer_losses(loss, x, y, 1 / smoothness, outer)
-        sums, budgets = [*sums, *np.cumsum(moves)], [*budgets, *descent_budget(smoothness, losses)]
+    cases = (logistic, 0.25, np.sign(labels)), (halved, 0.5, labels)
+    runs = [(smoothness, *outer_losses(loss, x, y, 1 / smoothness, outer)) for loss, smoothness, y in cases]
+    sums = np.concatenate([np.cumsum(moves) for _, _, moves in runs])
+    budgets = np.concatenate([descent_budget(smoothness, losses) for smoothness, losses, _ in runs])
     options = {"ops": 10 * targets, "scale": 1.0 + labels @ labels + targets}
-    trial.bound(sums, budgets, found_by="grid", controls={"L (l_0 - l_T)": np.array(budgets) / 2}, **options)
+    trial.bound(sums, budgets, found_by="grid", controls={"L (l_0 - l_T)": budgets / 2}, **options)
 
 
 @figure("F1", claims=("inner_steps", "rate"))
