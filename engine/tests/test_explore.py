@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -162,3 +163,68 @@ def test_an_interrupted_search_tells_what_is_known_and_resumes(here, tmp_path):
         assert search(claim(f"{here}.slow"), runs, most=1).counts == {"as expected": 1}
         assert runs.new == 0  # it was on file
     assert sum(held) >= 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_map_draws_a_boundary_where_it_is(here, seed):
+    one = claim(f"{here}.from_seven").map(n="1..5000", way="b", cells=20, seed=seed)
+    assert one["n"].values[[0, -1]].tolist() == [1, 5000]  # a logarithmic axis of integers, each once
+    assert one["n"].values[10] < 300
+    assert ((one["outcome"] == "VERIFIED") == (one["n"] >= 7)).all()
+    assert ((abs(one["error"] - 0.1) < 1e-12) == (one["n"] < 7)).all()
+    assert ((one["low"] <= one["error"]) & (one["error"] <= one["high"])).all()
+    two = claim(f"{here}.less").map(x=list(range(8)), y=range(1, 9), seed=seed)
+    assert ((two["outcome"] == "VERIFIED") == (two["x"] < two["y"])).all()
+    three = claim(f"{here}.limits").map(dim=[1, 40, 41], penalty=[1.0, 1e9], even=[0, 2], outside=True, seed=seed)
+    assert three["outcome"].values[:, :, 0].tolist() == [["outside"] * 2] * 3  # a joint condition is no limit
+    assert three["outcome"].values[:, 0, 1].tolist() == ["VERIFIED", "VERIFIED", "REFUTED"]
+    assert three["outcome"].values[:, 1, 1].tolist() == ["REFUTED"] * 3
+    inside = claim(f"{here}.limits").map(dim=[0, 1, 7], seed=seed)
+    assert inside["outcome"].values.tolist() == ["outside", "VERIFIED", "outside"]
+
+
+def test_a_map_is_a_picture_or_a_page_whose_cells_tell_their_rows(here, tmp_path, capsys):
+    asked = ["map", f"{here}.less", "--x", "x=0..3", "--y", "y=1,2,3", "--workers", "2", "--cells", "4"]
+    for name in ("map.png", "map.pdf", "map.html"):
+        assert main([*asked, "--out", name]) == 0
+        assert capsys.readouterr().out == f"{here}.less: 6 VERIFIED, 6 REFUTED; seed 0.\n"
+    assert (tmp_path / "map.png").read_bytes()[:4] == b"\x89PNG"
+    page = (tmp_path / "map.html").read_text()
+    assert page.count("<title>x = ") == 12
+    told = rf"x = 3, y = 2; REFUTED; predicted 1, measured 1\.1 in ± \S+; {here}\.less is REFUTED<"
+    assert re.search(told, page)
+    assert not re.search(r"<script|(src|href)=.https?:", page)
+    curve = ["map", f"{here}.limits", "--x", "dim=1..60", "--outside", "--workers", "1", "--out", "curve.html"]
+    assert main([*curve, "--set", "penalty=3.0"]) == 0
+    assert "penalty = 3.0" in (tmp_path / "curve.html").read_text()
+    third = ["map", f"{here}.from_seven", "--x", "n=2..20", "--y", "way=a,b", "--cells", "3", "--workers", "1"]
+    assert main([*third, "--out", "ways.svg"]) == 0
+
+
+def test_cells_on_file_are_not_run_again(here):
+    subject = claim(f"{here}.slow")
+    with Runs(subject, workers=1) as runs:
+        list(runs.at(({"n": n}, 0) for n in range(1, 6)))
+        assert runs.new == 5
+    with Runs(subject, workers=1) as runs:
+        again = list(runs.at(({"n": n}, 0) for n in range(1, 8)))
+        assert runs.new == 2
+    assert [done.settings["n"] for done in again] == list(range(1, 8))
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (["--x", "m=1..3"], "has no setting 'm'"),
+        (["--x", "x"], "an axis is NAME=LOW..HIGH"),
+        (["--x", "x=3..1"], "x must be a range of two numbers"),
+        (["--x", "x=1..a"], "x must be a range such as"),
+        (["--x", "x=1..3", "--y", "x=1..3"], "the axes must be different settings"),
+        (["--x", "x=1..3", "--cells", "1"], "--cells must be at least 2, got 1"),
+        (["--x", "x=1..3", "--out", "map.doc"], "--out must end in .png"),
+    ],
+)
+def test_a_map_that_cannot_be_gets_one_sentence(here, capsys, asked, sentence):
+    with pytest.raises(SystemExit, match="2"):
+        main(["map", f"{here}.less", "--out", "map.png", *asked])
+    assert sentence in capsys.readouterr().err

@@ -105,6 +105,18 @@ def _parser() -> argparse.ArgumentParser:
     searching.add_argument("--workers", type=int, help="processes (default: one for each core)")
     searching.add_argument("--json", action="store_true", help="print JSON")
 
+    mapping = command("map", _map, "put a claim on trial over a grid of its settings and draw where it holds")
+    _claim(mapping)
+    for axis, needed in (("--x", True), ("--y", False), ("--z", False)):
+        about = "a setting with its values, NAME=LOW..HIGH or NAME=a,b,c"
+        mapping.add_argument(axis, required=needed, metavar="NAME=VALUES", help=about).completer = _complete_setting
+    mapping.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .png, .pdf, .svg, .webp or .html")
+    mapping.add_argument("--cells", type=int, default=30, help="how many values a range has (default 30)")
+    mapping.add_argument("--set", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="other settings")
+    mapping.add_argument("--seed", type=int, default=0, help="decides every random number (default 0)")
+    mapping.add_argument("--outside", action="store_true", help="go on beyond the declared domain, which is framed")
+    mapping.add_argument("--workers", type=int, help="processes (default: one for each core)")
+
     command("figures", None, "redraw figures; takes the options of `python -m figures`")
     command("audit", None, "measure how far the verdicts are to be trusted; `audit --help` names the audits")
 
@@ -126,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         "check-paper", _check_paper, "run everything the repository asks of a paper; name what is missing"
     )
     _paper(checking, help="its name")
-    for added in (listing, showing, running, searching, reporting, laying, checking):
+    for added in (listing, showing, running, searching, mapping, reporting, laying, checking):
         added.add_argument(
             "--root", type=Path, metavar="PATH", help="another repository, or a folder of one (default: this folder)"
         )
@@ -320,6 +332,15 @@ def _search(options: argparse.Namespace) -> int:
 
     folder = _folder(options)
     return search([_known_claim(one, folder)[0] for one in options.claim], folder, options)
+
+
+def _map(options: argparse.Namespace) -> int:
+    from theory_on_trial.explore.command import draw_map
+
+    folder = _folder(options)
+    claim_id, stated = _known_claim(options.claim, folder)
+    _check_settings(options.set, stated)
+    return draw_map(claim_id, folder, options)
 
 
 def _report(options: argparse.Namespace) -> int:

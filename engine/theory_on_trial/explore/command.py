@@ -1,6 +1,7 @@
 """What `theory-on-trial search` and `theory-on-trial map` do with their options."""
 
 import argparse
+import ast
 import contextlib
 import json
 import sys
@@ -17,10 +18,7 @@ def search(ids: Sequence[str], folder: Path, options: argparse.Namespace) -> int
     """Search claims of a repository one after the other and print what came of it; 1 if any of them fails."""
     from tqdm.auto import tqdm
 
-    for name, least in (("seconds", 0), ("runs", 1), ("workers", 1)):
-        given = getattr(options, name)
-        if given is not None and not given >= least:
-            raise ValueError(f"--{name} must be at least {least}, got {given}")
+    _at_least(options, seconds=0, runs=1, workers=1)
     # Where only the number is given, time is no limit, and the other way about.
     seconds = options.seconds or (SECONDS if options.runs is None else float("inf"))
     budget = {"seconds": seconds, **({} if options.runs is None else {"most": options.runs})}
@@ -50,3 +48,41 @@ def search(ids: Sequence[str], folder: Path, options: argparse.Namespace) -> int
     if options.json:
         print(json.dumps([one.json() for one in results], indent=1))
     return int(any(one.failure for one in results))
+
+
+def draw_map(claim_id: str, folder: Path, options: argparse.Namespace) -> int:
+    """Run the cells of a map, write its picture, and print what it shows."""
+    from theory_on_trial.explore.map import map_of
+    from theory_on_trial.explore.picture import SUFFIXES, caption, save
+
+    _at_least(options, cells=2, workers=1)
+    if options.out.suffix not in SUFFIXES:
+        raise ValueError(f"--out must end in {', '.join(SUFFIXES)}, got {options.out}")
+    given = [text for text in (options.x, options.y, options.z) if text is not None]
+    if wrong := [text for text in given if "=" not in text]:
+        raise ValueError(f"an axis is NAME=LOW..HIGH or NAME=a,b,c, got {wrong[0]!r}")
+    axes = {name: values for name, _, values in (text.partition("=") for text in given)}
+    if len(axes) < len(given):
+        raise ValueError(f"the axes must be different settings, got {', '.join(given)}")
+    fixed = {name: ast.literal_eval(value) for name, _, value in (text.partition("=") for text in options.set)}
+    path = options.out.absolute()
+    with contextlib.chdir(folder):
+        dataset = map_of(
+            claim(claim_id),
+            axes,
+            fixed,
+            cells=options.cells,
+            seed=options.seed,
+            outside=options.outside,
+            workers=options.workers,
+        )
+        save(dataset, path)
+    print(f"{claim_id}: {caption(dataset)}")
+    return 0
+
+
+def _at_least(options: argparse.Namespace, **least: float) -> None:
+    for name, bound in least.items():
+        given = getattr(options, name)
+        if given is not None and not given >= bound:
+            raise ValueError(f"--{name} must be at least {bound}, got {given}")

@@ -5,6 +5,7 @@ experiment's settings with their defaults.
 """
 
 import ast
+import importlib
 import inspect
 import os
 import sys
@@ -102,6 +103,21 @@ class Claim:
         with recorded(stated, trial, f'claim("{self.id}").run({settings})') as rows:
             self.function(trial, **parameters)
         return rows[-1] if self.printed_form else rows[0]
+
+    def map(self, *, seed: int = 0, outside: bool = False, cells: int = 30, **settings: Any) -> Any:
+        """Put the claim on trial over a grid and return an xarray Dataset of verdicts and errors; a notebook draws it.
+
+        A setting that is a list or a range, as in `map(n="10..10000", dim=[2, 5])`, is an axis, of `cells` values if it
+        is a range; others are fixed. `outside` goes beyond the declared domain. Raises `ValueError` for what does not
+        fit.
+        """
+        # The room above this one, which a trial does not need.
+        explore = importlib.import_module("theory_on_trial.explore.map")
+        axes = {name: value for name, value in settings.items() if explore.is_axis(value)}
+        fixed = {name: value for name, value in settings.items() if name not in axes}
+        dataset = explore.map_of(self, axes, fixed, cells=cells, seed=seed, outside=outside)
+        explore.show_in_notebook(dataset)
+        return dataset
 
     def __str__(self) -> str:
         """Return the claim in one line."""

@@ -1,0 +1,161 @@
+"""A map of a claim: a grid over some of its settings, each cell a trial of its own.
+
+`claim("…").map(n="10..10000", dim=[2, 5, 10])` returns it as an xarray Dataset, `theory-on-trial map` draws it. Cells
+are kept as they end (`explore.runs`), so that an interrupted map resumes and a finer one keeps what it shares.
+"""
+
+import ast
+import itertools
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from theory_on_trial.base.progress import ProgressSetting, progress_bar
+from theory_on_trial.contract import LONGEST, Alternative
+from theory_on_trial.explore.attempt import Attempt
+from theory_on_trial.explore.draw import domains, extent
+from theory_on_trial.explore.runs import Runs
+from theory_on_trial.trial.registry import Claim
+
+CELLS = 30
+"""How many cells a range has if nobody says."""
+DECADES = 30.0
+"""A range whose ends are this far apart is divided logarithmically."""
+OUTCOMES = ("VERIFIED", "INCONCLUSIVE", "REFUTED", "exception", "late", "outside")
+
+
+def values_of(name: str, given: Any, kind: Alternative | None, cells: int = CELLS) -> list[Any]:
+    """Return the values that an axis stands for: a list, a range "low..high", or "a,b,c" (of a choice also its names).
+
+    Raises `ValueError` for anything else.
+    """
+    if not isinstance(given, str):
+        return [one.item() if isinstance(one, np.generic) else one for one in given]
+    low, dots, high = given.partition("..")
+    if not dots:
+        known = get_args(kind.type) if kind is not None else ()
+        return [text if text in known else _literal(name, text) for text in given.split(",")]
+    start, end = _literal(name, low), _literal(name, high)
+    if not all(type(one) in (int, float) and math.isfinite(one) for one in (start, end)) or not start < end:
+        raise ValueError(f"{name} must be a range of two numbers such as 10..1000, got {given}")
+    whole = kind.type is int if kind is not None else isinstance(start, int) and isinstance(end, int)
+    spaced = np.geomspace if start > 0 and end / start >= DECADES else np.linspace
+    numbers = spaced(start, end, cells)
+    if whole:
+        return sorted({round(float(one)) for one in numbers})
+    # Three digits more than tell two cells apart: a setting is to be pasted.
+    return [float(f"{one:.4g}") for one in numbers]
+
+
+def _literal(name: str, text: str) -> Any:
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError):
+        raise ValueError(f"{name} must be a range such as 10..1000 or a list such as 1,2,3, got {text!r}") from None
+
+
+def is_axis(value: Any) -> bool:
+    """Whether a setting of a map is an axis: a list, an array, a range; tuples and other strings are settings."""
+    return isinstance(value, list | range | np.ndarray) or (isinstance(value, str) and ".." in value)
+
+
+def map_of(
+    subject: Claim,
+    axes: dict[str, Any],
+    settings: dict[str, Any] | None = None,
+    *,
+    cells: int = CELLS,
+    seed: int = 0,
+    outside: bool = False,
+    workers: int | None = None,
+    executor: Any = None,
+    progress: ProgressSetting = "auto",
+) -> Any:
+    """Put a claim on trial at every cell of a grid; return an xarray Dataset whose dimensions are the axes.
+
+    Its variables are `outcome` (one of `OUTCOMES`), `error` with `low` and `high` (see `Attempt.error`), `why`,
+    `shown`, `notices` and `seconds`.
+
+    Args:
+        subject: the claim.
+        axes: one to three settings, each with its values (see `values_of`).
+        settings: of the others; those that cases give are as in the first case if not given.
+        cells: how many values a range has.
+        seed: decides every random number, of all cells.
+        outside: whether cells beyond the declared domain are tried too; they are `outside` if not.
+        workers: processes, one for each core if not given.
+        executor: anything with `submit`, such as Dask's, in their place.
+        progress: as that of `sweep`.
+
+    Raises `ValueError` for a setting that the claim lacks, and for values that are none.
+    """
+    import xarray as xr
+
+    if unknown := [name for name in (*axes, *(settings or {})) if name not in subject.settings]:
+        known = ", ".join(subject.settings) or "none"
+        raise ValueError(f"{subject.id} has no setting {unknown[0]!r}; its settings are {known}")
+    if not 1 <= len(axes) <= 3:
+        raise ValueError(f"a map has one to three axes, got {len(axes)}")
+    kinds = domains(subject)
+    grid = {name: values_of(name, given, kinds.get(name), cells) for name, given in axes.items()}
+    first: dict[str, Any] = getattr(subject.function, "first_case", {})
+    fixed = {name: value for name, value in {**first, **(settings or {})}.items() if name not in grid}
+    every = [{**fixed, **dict(zip(grid, values, strict=True))} for values in itertools.product(*grid.values())]
+    shape = [len(values) for values in grid.values()]
+    with (
+        Runs(subject, workers=workers, beyond=outside, executor=executor) as runs,
+        progress_bar(progress, subject.id, "cell", len(every), 0) as advance,
+    ):
+        done = []
+        for one in runs.at((cell, seed) for cell in every):
+            done.append(one)
+            advance(1)
+    nowhere = (math.nan,) * 3
+    columns: dict[str, Sequence[Any]] = {
+        "outcome": [outcome_of(one) for one in done],
+        **{name: [(one.error or nowhere)[at] for one in done] for at, name in enumerate(("error", "low", "high"))},
+        **{name: [getattr(one, name) for one in done] for name in ("why", "shown", "notices", "seconds")},
+    }
+    arrays = {
+        name: (list(grid), np.array(column, float if isinstance(column[0], float) else object).reshape(shape))
+        for name, column in columns.items()
+    }
+    labels = {name: values if _plain(values) else [repr(value) for value in values] for name, values in grid.items()}
+    limits = {name: _limits(kinds[name]) for name in grid if name in kinds and kinds[name].type in (int, float)}
+    about = {
+        "claim": subject.id,
+        "statement": subject.statement,
+        "settings": ", ".join(f"{name} = {value!r}" for name, value in fixed.items()),
+        "seed": seed,
+        "outside": int(outside),
+        "domain": json.dumps(limits),
+    }
+    return xr.Dataset(arrays, labels, about)
+
+
+def outcome_of(done: Attempt) -> str:
+    """Return which of `OUTCOMES` an attempt came to."""
+    if done.outcome in ("late", "outside"):
+        return done.outcome
+    return "exception" if done.outcome == "wrong" and done.verdict in ("", "INCONCLUSIVE") else done.verdict
+
+
+def _plain(values: list[Any]) -> bool:
+    return all(isinstance(value, int | float | str) for value in values)
+
+
+def _limits(kind: Alternative) -> list[float | None]:
+    return [end if math.isfinite(end) and abs(end) < LONGEST else None for end in extent(kind)]
+
+
+def show_in_notebook(dataset: Any) -> None:
+    """Draw a map where a notebook displays it; nothing happens elsewhere."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if getattr(shell, "kernel", None) is not None:
+        from theory_on_trial.explore.picture import draw
+
+        sys.modules["IPython"].display.display(draw(dataset))
