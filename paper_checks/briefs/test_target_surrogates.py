@@ -143,8 +143,7 @@ def test_inner_steps(trial, targets: Targets, weights: Weights, inner: Inner, et
     gradient, step = squares(labels, z)[1], share * 2 * eta / np.linalg.norm(x, 2) ** 2
     measured = np.array([inner_loop(x, z, gradient, eta, step, inner), inner_optimum(x, z, gradient, eta)])
     *before, last, limit = (after_inner_steps(x, z, gradient, eta, step, m) for m in (inner - 1, inner, np.inf))
-    expected = np.stack([last, limit])
-    unconverged = np.abs(before - last).max() > 1e-6
+    expected, unconverged = np.stack([last, limit]), np.abs(before - last).max() > 1e-6
     wrong = {"half the eta": (expected + z) / 2} | ({"m - 1": np.stack([*before, limit])} if unconverged else {})
     trial.identity(measured, expected, ops=100 * targets, scale=10.0, controls=wrong)
 
@@ -166,9 +165,9 @@ def test_invariance(trial, targets: Targets, weights: Several, eta: Eta, decades
 @claim(ours("derived: the surrogate falls by eta |P grad l|^2 / 2"), kind="bound", cases=[(12, 5, 20), (2, 1, 1)])
 def test_rate(trial, targets: Targets, weights: Weights, outer: Outer):
     """With eta = 1/L and f linear, the sum of |P grad l(z_t)|^2, t < T, is at most 2 L (l_0 - l_T): l never rises."""
-    generator, halved = trial.generator("instance"), partial(squares, smoothness=0.5)
+    generator = trial.generator("instance")
     x, labels = features(generator, targets, weights), generator.normal(size=targets)
-    cases = (logistic, 0.25, np.sign(labels)), (halved, 0.5, labels)
+    cases = (logistic, 0.25, np.sign(labels)), (partial(squares, smoothness=0.5), 0.5, labels)
     runs = [(smoothness, *outer_losses(loss, x, y, 1 / smoothness, outer)) for loss, smoothness, y in cases]
     sums = np.concatenate([np.cumsum(moves) for _, _, moves in runs])
     budgets = np.concatenate([descent_budget(smoothness, losses) for smoothness, losses, _ in runs])
