@@ -1,14 +1,13 @@
 """Tanay & Griffin 2018, "A New Angle on L2 Regularization", arXiv 1806.11186.
 
-For whoever tunes the weight decay of a linear classifier: which direction waits at each end, and that it need not be
-the difference of the class means.
+For whoever tunes the weight decay of a linear classifier: which direction waits at each end, not always delta.
 
 Two classes have n_+ and n_- points, n in all; delta is the difference of the means, S the within-class scatter
 divided by n, with eigenpairs s_i, u_i, and p_i = (u_i delta)^2 / |delta|^2; m_k = sum of p_i (s_i + lambda)^-k. Ridge
 minimises mean (y - w x - b)^2 + lambda |w|^2, the hinge classifier mean (1 - y (w x + b))_+ + lambda |w|^2, b free.
 
-Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all claims, the hinge by
-duality. Not claimed: the direction at lambda_0 itself, and of a constant classifier (u = 0).
+Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all claims. Not
+claimed: the direction at lambda_0 itself, and of a constant classifier (u = 0).
 
 Topic: learning.
 """
@@ -174,8 +173,8 @@ def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
 def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: Above):
     """With fewer - than +, w = n_- u / (2 lambda n) from lambda_1 on: towards a reduced hull, and not along delta."""
     points, labels = points_of_classes(trial.generator("points"), negatives + more, negatives, dim)
-    (u, start), delta = reduced_hull(points, labels), difference_of_means(points, labels)
-    judge_hinge(trial, points, labels, above * start, start, u, {"difference of means": delta})
+    (u, start), wrong = reduced_hull(points, labels), {"delta": difference_of_means(points, labels)}
+    judge_hinge(trial, points, labels, above * start, start, u, wrong)
 
 
 @figure("F1", claims=("angle", "hinge_balanced", "hinge_unbalanced"))
@@ -192,11 +191,11 @@ def turning_angles(positives: int = 20, dim: int = 5):
         delta, (u, start) = difference_of_means(points, labels), reduced_hull(points, labels)
         fits = np.array([u, *(hinge_classifier(points, labels, each)[0] for each in penalties)])
         cosines = fits @ delta / np.linalg.norm(fits, axis=1) / np.linalg.norm(delta)
-        law, *angles = np.degrees(np.arccos(np.minimum(cosines, 1)))
-        axes.plot(penalties, angles, mark, color=colour, label=f"hinge, 20 and {negatives} points")
-        axes.plot([start, 10], [law, law], color=colour, label=f"hinge, theory, 20 and {negatives}")
-    ridge = np.degrees(np.arccos([moments(points, labels, each)[0] for each in penalties]))
-    axes.plot(penalties, ridge, "--", color=COLOURS[2], label="ridge, theory, 20 and 10")
+        angles = np.degrees(np.arccos(np.minimum(cosines, 1)))  # that of u first
+        axes.plot(penalties, angles[1:], mark, color=colour, label=f"hinge, 20 and {negatives} points")
+        axes.plot([start, 10], [angles[0]] * 2, color=colour, label=f"hinge, theory, 20 and {negatives}")
+    ridge = np.arccos([moments(points, labels, each)[0] for each in penalties])
+    axes.plot(penalties, np.degrees(ridge), "--", color=COLOURS[2], label="ridge, theory, 20 and 10")
     axes.set(xscale="log", xlabel="weight decay λ (squared unit of the data)", ylabel="angle to δ (degrees)")
     axes.legend()
     return drawn
