@@ -134,10 +134,10 @@ def test_no_eigenvectors(trial, points: Points, degree: Degree, share: Share):
     trial.identity(measured, geometric(kernel, chances, eta), ops=10 * points, scale=scale, controls=wrong)
 
 
-@claim(ours("derived: a geometric tail"), kind="identity", cases=[(12, 0.9, 5), (9, 0.5, 20), (2, 0.1, 1)])
+@claim(ours("derived: a geometric tail"), kind="identity", cases=[(12, 0.9, 5), (9, 0.5, 19), (2, 0.1, 1)])
 def test_truncation(trial, points: Points, share: Share, terms: Terms):
     """After q terms of s(x) = x + eta x^2 + .. the operator error is lambda_1 (eta lambda_1)^q / (1 - eta lambda_1)."""
-    trial.require(share**terms >= 1e-8, "share^terms must be at least 1e-8: rounding hides a smaller remainder")
+    trial.require(share**terms >= 1e-6, "share^terms must be at least 1e-6: rounding hides a smaller remainder")
     kernel, chances, largest = domain(trial.generator("domain"), points)
     eta = share / largest
     difference = by_eigenvectors(kernel, chances, lambda x: x / (1 - eta * x))
