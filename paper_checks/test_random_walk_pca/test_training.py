@@ -163,7 +163,7 @@ def _first_components(gram):
     return components.variances[0] / components.total_variance, overlaps
 
 
-@claim(WITH_DRIFT, kind="empirical", tier="full")
+@claim(WITH_DRIFT, kind="empirical", tier="full", coarse="each run carries a sign only")
 def test_nn_walk_with_drift(
     trial,
     n_runs: Annotated[int, Interval(15, 1000, why="a level of 1e-4 takes so many")] = 15,
