@@ -121,11 +121,11 @@ def test_normal_plus_rank_one(trial, states: States):
     """A + P Pᵀ is normal with all eigenvalues on the line Re = -1/2, although A is not normal."""
     (a, _), p = hippo(states), correction(states)
     others = {"no correction": 0 * p, "P = √(n+1)": np.sqrt(p**2 + 0.5), "P = √(2n+1)": np.sqrt(2) * p}
-    wrong = {name: [departure(a + np.outer(x, x))] for name, x in others.items()}
+    wrong = {name: departure(a + np.outer(x, x)) for name, x in others.items()}
     normal, line = a + np.outer(p, p), np.full(states, -0.5)
-    trial.identity([departure(normal)], [0.0], ops=2 * states, scale=1.0, wrong_processes=wrong)
-    size, wrong = np.linalg.norm(normal, 2), {"those of A": -np.arange(states) - 1.0, "Re = -1": 2 * line}
-    trial.identity(np.linalg.eigvals(normal).real, line, ops=3 * states, scale=size, controls=wrong)
+    trial.identity(departure(normal), 0.0, ops=2 * states, scale=1.0, wrong_processes=wrong)
+    size, ends = np.linalg.norm(normal, 2), {"those of A": -np.arange(states) - 1.0, "Re = -1": 2 * line}
+    trial.identity(np.linalg.eigvals(normal).real, line, ops=3 * states, scale=size, controls=ends)
 
 
 @claim(abstract("well-studied computation of a Cauchy kernel"), kind="identity", cases=[(4, 63, 0.1), (16, 127, 0.05)])
@@ -140,8 +140,7 @@ def test_cauchy_kernel(trial, modes: Modes, length: Length, step: Step):
     wrapped, bare = cauchy_kernel(modes, length, step, c), cauchy_kernel(modes, length, step, cut, rank_one=False)
     wrong = {"C for C (I - Ā^L)": wrapped.view(float), "without the rank one": bare.view(float)}
     predict, ops = cauchy_kernel(modes, length, step, cut).view(float), (length + modes) * (1 + step * modes**2)
-    scale = np.linalg.norm(c) * modes
-    trial.identity(measured.view(float), predict, ops=ops, scale=scale, controls=wrong)
+    trial.identity(measured.view(float), predict, ops=ops, scale=np.linalg.norm(c) * modes, controls=wrong)
 
 
 @claim(
@@ -170,11 +169,10 @@ def test_growth(trial, size: Large):
     """The largest condition is that of j near N/√2, and N times it over (1+√2)^{2N} tends to 1/(2π√2) = .1125."""
     place, base, limit = leading_condition()
     window = np.arange(round(place * size) - 4, round(place * size) + 5)
-    logs = [log_condition(size, int(j)) for j in window]
-    measured = size * math.exp(max(logs) - size * math.log(base))
+    logs = [log_condition(size, int(j)) - size * math.log(base) for j in window]
     slack = limit / size  # Stirling's terms and the prefactor's slope add .41/N, the rounding of j takes up to .71/N
     wrong = {"1/8": 0.125, "1/(2π)": 1 / (2 * math.pi)}
-    trial.value(measured, limit, error=1e-10, slack=slack, margin=2 * slack, controls=wrong)
+    trial.value(size * math.exp(max(logs)), limit, error=1e-10, slack=slack, margin=2 * slack, controls=wrong)
     j, near = window[np.argmax(logs)], 1.5 / size  # the prefactor's slope moves it by .75, rounding by .5
     trial.value(j / size, place, error=0.0, slack=near, margin=2 * near, controls={"2/3": 2 / 3, "3/4": 0.75})
 

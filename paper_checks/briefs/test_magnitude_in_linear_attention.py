@@ -134,7 +134,7 @@ def test_mala_is_affine(trial, tokens: Tokens, factor: Factor):
 
 @claim(ours("derived from the affine form"), kind="identity", cases=[(4, 1), (4, 16), (64, 3)])
 def test_negative_from(trial, tokens: Tokens, copies: Copies):
-    """The least weight is zero at a* = s_n/(S (s̄ - s_n)) and negative beyond, c copies of the context divide a* by c, and
+    """The least weight is zero at a* = s_n/(S (s̄ - s_n)) and negative beyond; c copies of the context divide a* by c;
     below a* the ratio of the best weight to the least grows without bound.
     """
     query, keys = tokens_of(trial.generator(), tokens)

@@ -36,8 +36,9 @@ def hippo(states):
 
 
 @observed
-def state(a, b, frequency):
-    """(iω I - A)⁻¹ B by elimination."""
+def state(system, frequency):
+    """(iω I - A)⁻¹ B of a pair A, B by elimination."""
+    a, b = system
     return np.linalg.solve(1j * frequency * np.eye(len(a)) - a, b)
 
 
@@ -45,21 +46,21 @@ def state(a, b, frequency):
 def diagonal_state(states, frequency):
     """The state of S4D."""
     a, b = hippo(states)
-    return state(a + np.outer(b, b) / 2, b / 2, frequency)
+    return state((a + np.outer(b, b) / 2, b / 2), frequency)
 
 
 @observed
 def worst_error(states, frequency, size, generator):
     """|x_E - x| for the rank-one E of spectral norm ε that moves the state most to first order, and for a random E."""
     a, b = hippo(states)
-    unperturbed = state(a, b, frequency)
+    unperturbed = state((a, b), frequency)
     to_state, _, from_state = np.linalg.svd(np.linalg.inv(1j * frequency * np.eye(states) - a))
     aligned = np.vdot(unperturbed, to_state[:, 0]) or 1.0
     direction = from_state[0].conj() * np.conj(aligned) / abs(aligned)
     noise = generator.normal(size=(2, states, states))
     worst = np.outer(direction, unperturbed.conj())
     return [
-        np.linalg.norm(state(a + size * e / np.linalg.norm(e, 2), b, frequency) - unperturbed)
+        np.linalg.norm(state((a + size * e / np.linalg.norm(e, 2), b), frequency) - unperturbed)
         for e in (worst, noise[0] + 1j * noise[1])
     ]
 
@@ -95,7 +96,7 @@ def uniform_bound(size):
 def test_state_norm(trial, states: States, ratio: Ratio):
     """The state has |x(ω)|² = N²/(ω² + N²), at most 1 although |B| = N."""
     frequencies = states * ratio * np.linspace(0, 1, 9)
-    norms = [np.linalg.norm(state(*hippo(states), w)) ** 2 for w in frequencies]
+    norms = [np.linalg.norm(state(hippo(states), w)) ** 2 for w in frequencies]
     predict = squared_norm(states, frequencies)
     wrong = {"N/2 for N": squared_norm(states, 2 * frequencies), "its root": np.sqrt(predict)}
     trial.identity(norms, predict, ops=states**2 + 8, controls=wrong)
@@ -104,7 +105,7 @@ def test_state_norm(trial, states: States, ratio: Ratio):
 @claim(ours("derived by Sherman and Morrison's formula"), kind="identity", cases=[(16, 1.0), (64, 1303.8), (1, 0.3)])
 def test_s4d_factor(trial, states: States, frequency: Frequency):
     """S4D's state, and with it every transfer function, is 1/(1 + β) times the true one."""
-    x, s4d = state(*hippo(states), frequency), diagonal_state(states, frequency)
+    x, s4d = state(hippo(states), frequency), diagonal_state(states, frequency)
     factor = 1 / (1 + beta(states, frequency))
     size = np.abs(s4d).max() * max(1.0, abs(factor))
     wrong = {"B not halved": 2 * x * factor, "-β for β": x / (1 - beta(states, frequency))}
@@ -120,7 +121,7 @@ def test_s4d_diverges(trial, states: SeveralStates):
     """
     sizes = (states, 16, 32, 64, 128)
     turns = [last_turn(n) for n in sizes]
-    truths = [state(*hippo(n), omega) for n, (omega, _) in zip(sizes, turns, strict=True)]
+    truths = [state(hippo(n), omega) for n, (omega, _) in zip(sizes, turns, strict=True)]
     pairs = zip(sizes, turns, truths, strict=True)
     errors = [np.linalg.norm(diagonal_state(n, omega) - x) for n, (omega, _), x in pairs]
     relative = [error / np.linalg.norm(x) for error, x in zip(errors, truths, strict=True)]
@@ -166,9 +167,9 @@ def transfer_ratio(sizes=(16, 64), size=0.01):
         fine = np.union1d(np.geomspace(1, 1e4, 3000), last_turn(n)[0] + np.linspace(-5, 5, 101))
         coarse = np.append(np.geomspace(1, 1e4, 40), last_turn(n)[0])
         axes.plot(fine, [1 / abs(1 + beta(n, w)) for w in fine], color=colour, label=f"S4D, N = {n}, 1/|1 + β|")
-        norms = np.array([[np.linalg.norm(x) for x in (state(a, b, w), diagonal_state(n, w))] for w in coarse])
+        norms = np.array([[np.linalg.norm(x) for x in (state((a, b), w), diagonal_state(n, w))] for w in coarse])
         axes.plot(coarse, norms[:, 1] / norms[:, 0], "o", color=colour, label=f"S4D, N = {n}, solves")
-        moved = [np.linalg.norm(state(perturbed, b, w)) for w in coarse]
+        moved = [np.linalg.norm(state((perturbed, b), w)) for w in coarse]
         axes.plot(coarse, moved / norms[:, 0], "x", color=colour, label=f"PTD, N = {n}, ε = {size:g}")
     axes.set(
         xlabel="frequency ω  (per unit of time)",

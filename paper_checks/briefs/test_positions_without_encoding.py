@@ -127,8 +127,8 @@ def test_one_over_t(trial, length: Length, logit: Logit):
 
 @claim(ours("derived; that both can be had is Theorem 2"), kind="identity", cases=[(64, 1.0), (3, 0.05)])
 def test_absolute_then_relative(trial, length: Short, slope: Slope):
-    """T - 2 ReLU units and a line take 1/t to t; with t in the state, keys (k_c, m i) and queries (q_c, 1) attend as with
-    logits q_c · k_c - m (t - i).
+    """T - 2 ReLU units and a line take 1/t to t; with t in the state, keys (k_c, m i) and queries (q_c, 1) attend as
+    with logits q_c · k_c - m (t - i).
     """
     generator, positions = trial.generator(), np.arange(1, length + 1)
     first = attend(np.ones((length, 1)), np.zeros((length, 1)), np.eye(length)[:, :1])[:, 0]

@@ -135,8 +135,8 @@ def test_variances(trial, left: Norm, right: Norm, angle: Angle):
 
 @claim(ours("derived from the variances"), kind="identity", cases=[0.5, 1.0, 4.0])
 def test_crossover(trial, radius: Radius):
-    """With |q| = |k| = r positive features beat trigonometric ones only where q · k < u*(r) < 0, not wherever SM < 1; at
-    q · k = 0 the trigonometric variance is ½ (1 - e^{-2r²}) of the other.
+    """With |q| = |k| = r positive features beat trigonometric ones only where q · k < u*(r) < 0, not wherever SM < 1;
+    at q · k = 0 the trigonometric variance is ½ (1 - e^{-2r²}) of the other.
     """
     wrong = {"wherever SM < 1": 0.0}
     trial.value(crossing(radius), equal_variance(radius), error=1e-9, margin=1e-7, controls=wrong)
@@ -153,8 +153,8 @@ def test_crossover(trial, radius: Radius):
 
 @claim(ours("derived; Theorem 2 is the inequality"), kind="identity", cases=[(4, 0.6), (64, 9.0), (2, 2.0)])
 def test_orthogonal_gain(trial, dimensions: Dimensions, s: Spread):
-    """With m <= d orthogonal directions and χ norms m times the variance is (m - 1) (e^s - ₁F₁(d; d/2; s/2)) e^{-2c} less,
-    and Theorem 2 promises less than that.
+    """With m <= d orthogonal directions and χ norms m times the variance drops by e^{-2c} (m - 1) (e^s - ₁F₁(d; d/2;
+    s/2)), and Theorem 2 promises less than that.
     """
     gain = np.exp(s) - orthogonal_moment(dimensions, s)
     wrong = {"Theorem 2 as an equality": [2 * np.expm1(s / 2) ** 2 / (dimensions + 2)]}

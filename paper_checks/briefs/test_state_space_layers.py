@@ -2,7 +2,7 @@
 Linear State-Space Layers", NeurIPS, arXiv 2110.13985.
 
 For whoever picks a step size or a discretisation for a state-space model: the layer warps frequencies, has order one or
-two according to how its input is sampled, and its gates are implicit Euler steps.
+two as its input is sampled, and has implicit Euler steps for gates.
 
 The model is x' = A x + B u, y = C x; A (N, N) has a negative definite symmetric part here. The layer is the bilinear
 rule x_k = Ā x_{k-1} + B̄ u_k, x_0 = 0, with Ā = (I - Δ A/2)⁻¹ (I + Δ A/2) and B̄ = (I - Δ A/2)⁻¹ Δ B: the input is that
@@ -56,8 +56,8 @@ def driven(a, forcing, signal, start, time):
 @observed
 def transition(a, b, step):
     """Ā and B̄."""
-    halves = np.eye(len(a)) - step / 2 * a, np.eye(len(a)) + step / 2 * a
-    return np.linalg.solve(*halves), step * np.linalg.solve(halves[0], b)
+    implicit = np.linalg.inv(np.eye(len(a)) - step / 2 * a)
+    return implicit @ (np.eye(len(a)) + step / 2 * a), step * implicit @ b
 
 
 @observed
@@ -89,8 +89,7 @@ def warped_response(a, b, c, turns, step, warped=True):
 def errors_of_layer(a, b, signal, start, time, step):
     """(Δ/2) ∫ e^{A(T-s)} B u'(s) ds of sampling, (Δ²/12) ∫ e^{A(T-s)} x'''(s) ds of the rule, and what they leave.
 
-    Of u = 1 the second is (T Δ²/12) A² e^{AT} B. The rest is bounded by Euler's and Maclaurin's next terms, as |B| = 1,
-    |e^{At}| <= 1 and no derivative of u exceeds 1.
+    Of u = 1 the second is (T Δ²/12) A² e^{AT} B. The rest: next terms, as |B| = 1, |e^{At}| <= 1 and |u^(j)| <= 1.
     """
     forcing = np.outer(b, np.eye(len(signal))[0])
     whole = np.block([[a, forcing], [np.zeros((len(signal), len(a))), signal]])
@@ -102,8 +101,7 @@ def errors_of_layer(a, b, signal, start, time, step):
         sizes.append(norm * sizes[-1] + 1)
     bend = norm * (norm * time + 1) * sizes[3] + sizes[4]
     after_rule = step**4 * time / 12 * (norm * bend / 12 + sizes[5] / 60)
-    after_sampling = step**3 * time / 24 * norm * (norm * (norm * time + 1) + 1)
-    return sampling, rule, after_rule, after_sampling
+    return sampling, rule, after_rule, step**3 * time / 24 * norm * (norm * (norm * time + 1) + 1)
 
 
 @observed
@@ -149,8 +147,8 @@ def test_order_of_error(trial, states: States, horizon: Horizon):
     """
     (a, b, _), steps = system(trial.generator(), states), round(2048 * horizon)
     step, sine = horizon / steps, np.sin(np.linspace(0, horizon, steps + 1))
-    inputs_of = {"constant": np.ones(steps), "averaged": (sine[1:] + sine[:-1]) / 2, "sampled": sine[1:]}
-    for name, inputs in inputs_of.items():
+    mean = (sine[1:] + sine[:-1]) / 2
+    for name, inputs in zip(("constant", "averaged", "sampled"), (np.ones(steps), mean, sine[1:]), strict=True):
         signal, start = CONSTANT if name == "constant" else SINE
         flow = driven(a, np.outer(b, np.eye(len(signal))[0]), signal, start, horizon)
         sampling, predict, slack, beyond = errors_of_layer(a, b, signal, start, horizon, step)
@@ -188,18 +186,17 @@ def test_gate_against_flow(trial, farthest: Farthest):
 def size_of_response(step=1.0, states=4):
     """A bilinear layer answers at a warped frequency.
 
-    Size of the response to exp(i ω t): a model with four states, its layer of step Δ = 1 by the closed form, and the
-    layer's recurrence, run until its transient is gone.
+    Size of the response to exp(i ω t): four states, their layer of step Δ = 1 by the closed form, and its recurrence.
     """
     import matplotlib.pyplot as plt
 
     a, b, c = system(np.random.default_rng(3), states)
-    turns, drawn = np.linspace(0.1, 3, 30), plt.figure(figsize=(5.4, 3.4))
-    axes, model = drawn.subplots(), warped_response(a, b, c, turns, step, warped=False)
-    axes.plot(turns / step, abs(model), "--", color=COLOURS[6], label="model, |H(iω)|")
-    axes.plot(turns / step, abs(warped_response(a, b, c, turns, step)), color=COLOURS[0], label="layer, closed form")
-    run = abs(steady_response(a, b, c, turns, step)[0])
-    axes.plot(turns / step, run, "o", color=COLOURS[1], label="layer, recurrence")
+    turns, (drawn, axes) = np.linspace(0.1, 3, 30), plt.subplots(figsize=(5.4, 3.4))
+    model, closed = (abs(warped_response(a, b, c, turns, step, warped)) for warped in (False, True))
+    axes.plot(turns / step, model, "--", color=COLOURS[6], label="model, |H(iω)|")
+    axes.plot(turns / step, closed, color=COLOURS[0], label="layer, closed form")
+    run, _ = steady_response(a, b, c, turns, step)
+    axes.plot(turns / step, abs(run), "o", color=COLOURS[1], label="layer, recurrence")
     axes.set(xlabel="frequency ω  (radians per unit of time)", ylabel="size of the response  (dimensionless)", ylim=0)
     axes.legend()
     return drawn
