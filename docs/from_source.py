@@ -31,6 +31,9 @@ PAGES = sorted((ROOT / "docs" / "papers").glob("*.md"))
 def on_config(config: Any) -> Any:
     """Put the pages of the papers into the navigation, and formulas into Markdown."""
     config.markdown_extensions.append(Formulas())
+    address = re.search(r"^repository-code: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    if address is not None:
+        config.repo_url, config.repo_name = address[1], "/".join(address[1].split("/")[-2:])
     papers = next(entry["Papers"] for entry in config.nav if isinstance(entry, dict) and "Papers" in entry)
     papers += [{"In full": [f"papers/{page.name}" for page in PAGES]}]
     short = [entry for entry in catalogue() if entry.name.startswith(BRIEFS)]
@@ -169,7 +172,7 @@ def grid(columns: list[str], rows: list[list[Any]]) -> str:
 
 def guide() -> str:
     """Return CONTRIBUTING.md."""
-    return (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").replace("](docs/", "](")
 
 
 def reference(claim: Claim) -> str:

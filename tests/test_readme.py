@@ -74,6 +74,26 @@ def test_the_commands_run_in_integration():
     assert "# CI" not in README
 
 
+def test_one_version_everywhere():
+    versions = {
+        re.search(pattern, (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
+        for name, pattern in {
+            "pyproject.toml": r'^version = "(.*)"$',
+            "engine/pyproject.toml": r'^version = "(.*)"$',
+            "CITATION.cff": r"^version: (.*)$",
+            "CHANGELOG.md": r"^## (.*)$",  # the newest stands first
+        }.items()
+    }
+    assert len(versions) == 1, versions
+
+
+def test_no_page_promises_an_index():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("e*/**/*.md"), *ROOT.glob("notebooks/*.ipynb")]
+    promised = re.compile(r"pip install(?: -\S+)* [\"']?theory-on-trial")
+    assert len(pages) > 40
+    assert [page.name for page in pages if promised.search(page.read_text(encoding="utf-8"))] == []
+
+
 def test_every_local_link_leads_somewhere():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target

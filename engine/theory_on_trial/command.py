@@ -122,9 +122,17 @@ def _parser() -> argparse.ArgumentParser:
 
     reporting = command("report", _report, "put the papers on trial and write the report, one self-contained HTML page")
     reporting.add_argument("path", type=Path, metavar="PAGE.html")
+    reporting.add_argument(
+        "--format", choices=("html", "tex", "md", "csv"), default="html", help="tex, md, csv: the ledger as a table"
+    )
+    reporting.add_argument("--ledger", type=Path, metavar="LEDGER.json", help="of a table: a ledger that is there")
     _paper(reporting, nargs="*", default=[], help="default: all papers")
     reporting.add_argument("--tier", choices=TIERS, default="fast", help="default: fast")
     reporting.add_argument("--seed", type=int, default=0, help="decides every random number (default 0)")
+
+    badging = command("badge", _badge, "draw how many claims of a ledger came out as expected, as an SVG")
+    badging.add_argument("ledger", type=Path, metavar="LEDGER.json")
+    badging.add_argument("path", type=Path, metavar="BADGE.svg")
 
     comparing = command("compare", _compare, "compare two ledgers that `pytest --trial-ledger` wrote")
     comparing.add_argument("a", type=Path, metavar="A.json")
@@ -219,9 +227,8 @@ def _known_paper(paper: str, folder: Path) -> str:
     found = found or next((one for one in known if outline.normal(one).endswith(f".{name}")), None)
     if found is None:
         near = get_close_matches(paper, known) or known
-        raise ValueError(
-            f"no paper {paper!r}; there are {', '.join(near) or 'none: no test of this repository is a claim'}"
-        )
+        nothing = f"none: no test of {folder} is a claim. Call it in the repository that has it, or say --root PATH"
+        raise ValueError(f"no paper {paper!r}; there are {', '.join(near) or nothing}")
     return found
 
 
@@ -345,12 +352,61 @@ def _map(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     folder = _folder(options)
+    if options.ledger is not None:
+        if options.format == "html":
+            raise ValueError("--ledger makes a table: say --format tex, md or csv")
+        _table(options, options.ledger, folder)
+        return 0
     papers = [_known_paper(paper, folder) for paper in options.paper] or outline.papers(folder)
     files = [str(file) for paper in papers for file in outline.files(paper, folder)]
     if not files:
         raise ValueError(f"no test of {folder} is a claim: there is nothing to report")
     asked = ["--trial-tier", options.tier, "--trial-seed", str(options.seed)]
-    return _pytest([*asked, "--trial-report", str(options.path.absolute()), *files], folder).returncode
+    if options.format == "html":
+        return _pytest([*asked, "--trial-report", str(options.path.absolute()), *files], folder).returncode
+    with tempfile.TemporaryDirectory() as scratch:
+        ledger = Path(scratch) / "ledger.json"
+        status = _pytest([*asked, "--trial-ledger", str(ledger), *files], folder).returncode
+        if ledger.exists():
+            _table(options, ledger, folder)
+    return status
+
+
+def _table(options: argparse.Namespace, path: Path, folder: Path) -> None:
+    """Write a ledger as a table in the format that is asked for."""
+    from theory_on_trial.page import formats
+
+    rows, ledger = _rows(path)
+    rows = [row for row in rows if not options.paper or any(_same(row.paper, one) for one in options.paper)]
+    titles = {paper: outline.title(paper, folder) for paper in dict.fromkeys(row.paper for row in rows)}
+    texts = formats.table_of(rows, options.format, ledger["seed"], ledger["tier"], titles)
+    formats.write(options.path, texts)
+
+
+def _same(paper: str, asked: str) -> bool:
+    return f".{outline.normal(paper)}".endswith(f".{outline.normal(asked)}")
+
+
+def _rows(path: Path) -> tuple[list[Any], dict[str, Any]]:
+    """The rows of a ledger in a file, and the ledger."""
+    from dataclasses import fields
+
+    from theory_on_trial.ledger import Row
+    from theory_on_trial.page.compare import read
+
+    ledger = read(path)
+    known = {field.name for field in fields(Row)}
+    try:
+        return [Row(**{name: row[name] for name in row if name in known}) for row in ledger["claims"]], ledger
+    except TypeError as error:
+        raise ValueError(f"{path} must be a whole ledger: {error}") from None
+
+
+def _badge(options: argparse.Namespace) -> int:
+    from theory_on_trial.page import formats
+
+    formats.write(options.path, {"svg": formats.badge(_rows(options.ledger)[0])})
+    return 0
 
 
 def _compare(options: argparse.Namespace) -> int:
