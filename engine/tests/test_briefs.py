@@ -58,6 +58,13 @@ def page(tmp_path, monkeypatch):
         del registry._REGISTERED[name]
 
 
+def test_a_parameter_is_no_call_of_the_function_that_bears_its_name(page):
+    page.write_text(
+        PAGE.replace("def summed(n): return setting(n).sum()", "def summed(closed_form): return closed_form")
+    )
+    assert crossings(page) == []
+
+
 def test_marks_are_read_without_running_the_file(page):
     assert marked(page) == {"closed_form": "predicted", "summed": "observed", "handed": "observed"}
     assert crossings(page) == []

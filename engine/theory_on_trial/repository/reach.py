@@ -75,16 +75,21 @@ def _home(name: str, root: Path) -> str:
 
 
 def _mentioned(statement: ast.stmt) -> Iterator[str]:
-    """Every name, with its attributes, in what a definition computes."""
+    """Every name, with its attributes, in what a definition computes; not its own parameters and variables."""
     parts: list[ast.AST] = [statement]
+    own: set[str] = set()
     if isinstance(statement, ast.FunctionDef):
-        defaults = [default for default in statement.args.kw_defaults if default is not None]
-        parts = [*statement.body, *statement.args.defaults, *defaults]
+        given = statement.args
+        defaults = [default for default in given.kw_defaults if default is not None]
+        parts = [*statement.body, *given.defaults, *defaults]
+        own = {
+            one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg) if one
+        }
     for node in (inner for part in parts for inner in ast.walk(part)):
         attributes: list[str] = []
         while isinstance(node, ast.Attribute):
             attributes, node = [node.attr, *attributes], node.value
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Name) and node.id not in own:
             yield ".".join([node.id, *attributes])
 
 
