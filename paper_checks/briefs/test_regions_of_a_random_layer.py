@@ -74,7 +74,8 @@ def counted(generator, units, dim, positive):
     inputs = np.eye(dim + 1)[: dim if positive else 0]
     biased = codes(np.concatenate([weights, inputs, np.eye(dim + 1)[-1:]]))
     plain = codes(np.concatenate([weights[:, :dim], inputs[:, :dim]]))
-    return np.array([np.sum(biased[:, -1] > 0), len(plain)]) / (2**dim if positive else 1)
+    # Codes come in opposite pairs: of half of them x_0 > 0.
+    return np.array([len(biased) / 2, len(plain)]) / 2 ** len(inputs)
 
 
 @claim(ours("classical: the count of cells in general position"), kind="identity", cases=[(6, 3), (10, 2), (2, 1)])
@@ -106,7 +107,8 @@ def equal_codes(generator, count, units, dim):
     """Whether two normal points have one code under normal weights without bias, all drawn anew each time."""
     points = generator.standard_normal((count, dim, 2))
     signs = generator.standard_normal((count, units, dim)) @ points > 0
-    return np.all(signs[..., 0] == signs[..., 1], axis=1)
+    first, second = np.moveaxis(signs, 2, 0)
+    return np.all(first == second, axis=1)
 
 
 @claim(ours("a unit parts two points with chance θ/π"), kind="identity", cases=[(3, 3), (4, 2)])
