@@ -128,9 +128,9 @@ def limit_of_the_ratio(covariance):
 
 @observed
 def estimated_ratio(x1, x2):
-    """k̂_122/k̂_112 of samples, along the last axis."""
-    x1, x2 = (x - x.mean(axis=-1, keepdims=True) for x in (x1, x2))
-    return np.sum(x1 * x2 * x2, axis=-1) / np.sum(x1 * x1 * x2, axis=-1)
+    """k̂_122/k̂_112 of samples, one in each row."""
+    x1, x2 = (x - x.mean(axis=1, keepdims=True) for x in (x1, x2))
+    return np.sum(x1 * x2 * x2, axis=1) / np.sum(x1 * x1 * x2, axis=1)
 
 
 @observed
