@@ -59,8 +59,8 @@ def mean_layer_information(ranks, samples):
 
 @observed
 def training_variance(samples):
-    """The variance, in s², of a sample given the mean w of all, by a Schur complement; its mean is w by symmetry."""
-    rows = np.vstack([np.eye(1, samples), np.full(samples, 1 / samples)])
+    """The variance, in s², of a sample given the sum of all, by a Schur complement; its mean is w by symmetry."""
+    rows = np.vstack([np.eye(1, samples), np.ones(samples)])
     (own, shared), (_, total) = rows @ rows.T
     return own - shared**2 / total
 
@@ -102,7 +102,7 @@ def mean_training_error(dim, samples, signal):
 @observed
 def training_errors(generator, count, dim, samples, signal):
     """Whether the first of n samples, s = 1, is misclassified by the mean of all of them."""
-    points = generator.standard_normal((count, samples, dim)) + signal * np.eye(1, dim)
+    points = generator.normal(signal * np.eye(1, dim), size=(count, samples, dim))
     return np.sum(points[:, 0] * points.mean(axis=1), axis=1) < 0
 
 
@@ -145,9 +145,9 @@ def kept_by_noise(variance, added):
 @observed
 def dropped_divergence(inputs, laws, rate):
     """KL after dropout between two laws on the same inputs, every mask applied to every input."""
-    masks = np.indices([2] * inputs.shape[1]).reshape(inputs.shape[1], -1).T
+    masks = np.transpose(list(map(np.ravel, np.indices([2] * inputs.shape[1]))))
     chance = np.prod(np.where(masks == 1, 1 - rate, rate), axis=1)
-    outputs = (inputs[:, None] * masks).reshape(-1, inputs.shape[1])
+    outputs = np.concatenate(inputs[:, None] * masks)
     which = np.unique(outputs, axis=0, return_inverse=True)[1].ravel()
     return stats.entropy(*(np.bincount(which, np.outer(law, chance).ravel()) for law in laws))
 
