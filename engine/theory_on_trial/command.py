@@ -399,7 +399,7 @@ def _rows(path: Path) -> tuple[list[Any], dict[str, Any]]:
     try:
         return [Row(**{name: row[name] for name in row if name in known}) for row in ledger["claims"]], ledger
     except TypeError as error:
-        raise ValueError(f"{path} must be a whole ledger: {error}") from None
+        raise ValueError(f"{path} must be a ledger as pytest writes it, with all fields of a row ({error})") from None
 
 
 def _badge(options: argparse.Namespace) -> int:

@@ -71,7 +71,7 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
 
     Raises `ValueError` for a file that cannot be read or is no such ledger.
     """
-    first, second = _read(a), _read(b)
+    first, second = read(a), read(b)
     rows, others = ({row["id"]: row for row in ledger["claims"]} for ledger in (first, second))
     both = [(rows[name], others[name]) for name in rows if name in others]
     comparable = [(row, other) for row, other in both if _coordinate(row) == _coordinate(other)]
@@ -104,7 +104,8 @@ def compare(a: Path | str, b: Path | str) -> Comparison:
 _COMPARED = {"id", "kind", "verdict", "predicted", "measured", "interval", "margin", "error_probability", "note"}
 
 
-def _read(path: Path | str) -> dict[str, Any]:
+def read(path: Path | str) -> dict[str, Any]:
+    """Return a whole ledger from its file; raise ValueError, with a sentence, for anything else."""
     try:
         ledger = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:

@@ -1,0 +1,122 @@
+"""The ledger in a paper: tables that show hostile statements as they are, references, a badge."""
+
+import csv
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from theory_on_trial.command import main
+from theory_on_trial.ledger import Row
+from theory_on_trial.ledger.files import write_json
+from theory_on_trial.page.formats import badge, citations, latex, markdown, methods, table_of
+
+HOSTILE = r"""\input{/etc/passwd} 100 % of a_b^2 & "c" #1 ${x}$ ~ <script>|x| `y` *z* [u](v)
+ λ ≤ 3 → ∞, Rényi, 中 =1+1"""
+GOOD = Row(
+    id="toys.a_b",
+    paper="toys",
+    source="Theorem 1 & 2",
+    statement=HOSTILE,
+    kind="bound",
+    tier="fast",
+    expected="VERIFIED",
+    verdict="VERIFIED",
+    predicted=0.5,
+    measured=0.49,
+    interval=[0.4, 0.55],
+    error_probability=5e-7,
+    controls=[{"name": "wrong", "predicted": 1.0, "verdict": "REFUTED"}],
+    settings=[{"n": 3, "way": "a_b"}, {"n": 4, "way": "c"}],
+)
+BAD = replace(GOOD, id="toys.c", verdict="REFUTED", statement="=HYPERLINK(1)", settings=[])
+TITLES = {"toys": "Éluard, d'Arc & Li 2024, \"What 100 % of {toys} do & don't\", ICLR, arXiv 2401.00001."}
+
+
+def test_latex_escapes_whatever_stands_in_a_statement():
+    text = table_of([GOOD, BAD], "tex", 0, "fast", TITLES)["tex"]
+    row = next(line for line in text.splitlines() if line.startswith(r"toys.a\_b"))
+    assert len(re.findall(r"(?<!\\)&", row)) == 7
+    assert r"\textbackslash{}input\{/etc/passwd\} 100 \% of a\_b\textasciicircum{}2 \& " in row
+    assert r"\#1 \$\{x\}\$ \textasciitilde{} \textless{}script\textgreater{}" in row
+    assert r"$\lambda$ $\leq$ 3 $\to$ $\infty$, Rényi, [U+4E2D] =1+1" in row
+    commands = set(re.findall(r"\\([a-zA-Z]+)", latex(HOSTILE)))
+    assert commands <= {*("textbackslash", "textasciicircum", "textasciitilde", "textless", "textgreater"),
+                        *("textquotedbl", "textbar", "lambda", "leq", "to", "infty")}  # fmt: skip
+    assert "\n" not in latex(HOSTILE)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX on this machine")
+def test_latex_compiles(tmp_path):
+    texts = table_of([GOOD, BAD] * 40, "tex", 0, "fast", TITLES)
+    (tmp_path / "table.tex").write_text(texts["tex"])
+    (tmp_path / "table.bib").write_text(texts["bib"])
+    head = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,longtable}\begin{document}"
+    (tmp_path / "all.tex").write_text(rf"{head}\input{{table}}\bibliography{{table}}\end{{document}}")
+    subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all"], cwd=tmp_path, check=True)
+
+
+def test_markdown_and_csv_show_a_statement_as_it_is():
+    lines = table_of([GOOD, BAD], "md", 0, "fast", TITLES)["md"].splitlines()
+    row = next(line for line in lines if line.startswith(r"| toys.a\_b"))
+    assert len(re.findall(r"(?<!\\)\|", row)) == 9
+    assert "&lt;script&gt;" in row
+    assert not re.search(r"(?<!\\)[*`\[\]$#~]", markdown(HOSTILE))
+    table = list(csv.DictReader(table_of([GOOD, BAD], "csv", 0, "fast", TITLES)["csv"].splitlines(keepends=True)))
+    assert table[0]["statement"] == HOSTILE
+    assert table[0]["settings"] == "n = 3, way = a_b and 1 more"
+    assert table[1]["statement"] == "'=HYPERLINK(1)"  # which a spreadsheet would follow
+    assert [one["verdict"] for one in table] == ["VERIFIED", "REFUTED"]
+
+
+def test_the_methods_paragraph_has_this_runs_numbers():
+    said = methods([GOOD, BAD], 7, "full")
+    for part in ("seed 7, tier full", "Of 2 statements these are 1 VERIFIED, 1 REFUTED; 0 of", "2 of 2 were", "1e-6."):
+        assert part in said
+
+
+def test_references_are_read_from_what_a_paper_says_of_itself():
+    entries = citations("toys", TITLES["toys"])
+    assert list(entries) == ["eluard2024"]
+    for field in (
+        "author = {Éluard and d'Arc and Li}",
+        r"title = {{What 100 \% of \{toys\} do \& don't}}",
+        "year = {2024}",
+        "eprint = {2401.00001}",
+        "note = {ICLR}",
+    ):
+        assert field in entries["eluard2024"]
+    two = citations("two", 'A et al. 2016, "One", arXiv 1602.02215; A & B 2016, "Two", arXiv 1909.13021.')
+    assert list(two) == ["a2016", "a2016b"]
+    assert "author = {A and others}" in two["a2016"]
+    assert citations("toys.sums", "Sums: a toy.") == {"toyssums": "@misc{toyssums,\n  note = {Sums: a toy.},\n}\n"}
+    assert citations("none", "") == {}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said", "colour"),
+    [([GOOD] * 12, "12 of 12", "#2a7f3f"), ([GOOD, BAD], "1 of 2", "#b3341f"), ([], "0 of 0", "#b3341f")],
+)
+def test_a_badge_says_how_many_are_as_expected(rows, said, colour):
+    drawn = ElementTree.fromstring(badge(rows))
+    assert [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")] == ["claims", said]
+    assert drawn.find("{http://www.w3.org/2000/svg}path").get("fill") == colour
+
+
+def test_the_commands_write_them_from_a_ledger(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_json(tmp_path / "ledger.json", [GOOD, replace(GOOD, id="else.x", paper="else")], [], [], 3, "fast")
+    assert main(["badge", "ledger.json", "badge.svg"]) == 0
+    assert "2 of 2" in (tmp_path / "badge.svg").read_text()
+    for form in ("tex", "md", "csv"):
+        assert main(["report", f"table.{form}", "toys", "--format", form, "--ledger", "ledger.json"]) == 0
+        text = (tmp_path / f"table.{form}").read_text()
+        assert "toys" in text
+        assert "else" not in text
+    assert (tmp_path / "table.bib").exists()
+    with pytest.raises(SystemExit, match="2"):
+        main(["report", "table.html", "--ledger", "ledger.json"])
+    assert "--ledger makes a table" in capsys.readouterr().err

@@ -1,0 +1,206 @@
+"""A ledger as it goes into a paper or beside it: an appendix table in LaTeX, Markdown or CSV, BibTeX, and a badge.
+
+Statements are text: whatever stands in them is escaped, and nothing in them is a command of the format.
+"""
+
+import csv
+import io
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.metadata import version
+from pathlib import Path
+
+from theory_on_trial.ledger import Row, brief, brief_interval
+from theory_on_trial.page.typeset import GREEK_NAMES
+
+FORMATS = ("tex", "md", "csv")
+COLUMNS = ("claim", "statement", "settings", "predicted", "interval", "verdict", "error", "source")
+
+
+def table_of(rows: Sequence[Row], form: str, seed: int, tier: str, titles: Mapping[str, str]) -> dict[str, str]:
+    """Return a ledger in one of `FORMATS` as texts by suffix: the table, and for LaTeX also its `bib`.
+
+    Args:
+        rows: one for each claim.
+        form: one of `FORMATS`.
+        seed: the run's.
+        tier: the run's.
+        titles: what each paper says of itself, by its name (`outline.title`).
+    """
+    cells = [_cells(row) for row in rows]
+    if form == "csv":
+        written = io.StringIO()
+        csv.writer(written, lineterminator="\n").writerows([COLUMNS, *([_text(cell) for cell in row] for row in cells)])
+        return {"csv": written.getvalue()}
+    words = methods(rows, seed, tier)
+    if form == "md":
+        lines = [COLUMNS, ["---"] * len(COLUMNS), *([markdown(cell) for cell in row] for row in cells)]
+        papers = [f"- {markdown(title)}" for title in titles.values() if title]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return {"md": "\n\n".join(filter(None, [markdown(words), table, "\n".join(papers)])) + "\n"}
+    cited = {paper: citations(paper, title) for paper, title in titles.items()}
+    keys = sorted(key for entries in cited.values() for key in entries)
+    body = "\n".join(" & ".join(map(latex, row)) + r" \\" for row in cells)
+    text = _LATEX.format(
+        words=latex(words), cite=f"~\\cite{{{','.join(keys)}}}" if keys else "", head=" & ".join(COLUMNS), body=body
+    )
+    return {"tex": text, "bib": "\n".join(entry for entries in cited.values() for entry in entries.values())}
+
+
+_LATEX = r"""%% \input this into a document with booktabs and longtable; what is cited is in the .bib beside it.
+{words}
+The papers are those of the references{cite}.
+
+{{\footnotesize\setlength{{\tabcolsep}}{{3pt}}
+\begin{{longtable}}{{p{{.13\textwidth}}p{{.25\textwidth}}p{{.12\textwidth}}p{{.07\textwidth}}p{{.13\textwidth}}lp{{.05\textwidth}}p{{.1\textwidth}}}}
+\toprule
+{head} \\
+\midrule
+\endhead
+{body}
+\bottomrule
+\end{{longtable}}}}
+""".replace("%%", "%")
+
+
+def methods(rows: Sequence[Row], seed: int, tier: str) -> str:
+    """Return the paragraph that says what a verdict means, with the numbers of a run."""
+    verdicts = Counter(row.verdict for row in rows)
+    printed = sum(row.expected == row.verdict == "REFUTED" for row in rows)
+    controls = [one["verdict"] for row in rows if row.expected == "VERIFIED" for one in row.controls]
+    sampled = [row.error_probability or 0.0 for row in rows if row.expected == "VERIFIED"]
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+    return (
+        f"Each statement was put on trial by theory-on-trial {version('theory-on-trial')} (seed {seed}, tier {tier}): "
+        "its prediction against a measurement by an independent route. VERIFIED: the whole interval of the measurement "
+        "lies within the stated margin of the prediction. REFUTED: the interval excludes everything that the theory "
+        f"admits. INCONCLUSIVE: neither. Of {len(rows)} statements these are {counts}; {printed} of the REFUTED ones "
+        "are printed forms that the table corrects. Each statement came with controls, wrong theories or processes "
+        f"that the same data must refute: {controls.count('REFUTED')} of {len(controls)} were. The stated chances that "
+        f"a verdict is wrong, over the choice of the seed, sum up to {brief(sum(sampled), 2)}."
+    )
+
+
+def _cells(row: Row) -> list[str]:
+    cases = [", ".join(f"{name} = {value}" for name, value in one.items()) for one in row.settings]
+    more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
+    numbers = (brief(row.predicted), brief_interval(row.interval))
+    error = "0" if row.error_probability == 0 else brief(row.error_probability, 2)
+    return [row.id, row.statement, f"{cases[0]}{more}" if cases else "", *numbers, row.verdict, error, row.source]
+
+
+def _text(cell: str) -> str:
+    """A cell of text that no spreadsheet takes for a formula."""
+    number = re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?…?", cell)
+    return f"'{cell}" if cell[:1] in "=+-@\t\r" and cell and not number else cell
+
+
+def markdown(text: str) -> str:
+    """Return text as Markdown that shows it as it is, in one line."""
+    plain = escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\`*_{}\[\]#|!~$])", r"\\\1", plain)
+
+
+# ---------------------------------------------------------------------------------------------------------------- LaTeX
+
+_SPECIAL = {one: f"\\{one}" for one in "{}$&#%_"} | {
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    '"': r"\textquotedbl{}",
+    "|": r"\textbar{}",
+}
+_SIGNS = {
+    **{
+        "≤": r"\leq",
+        "≥": r"\geq",
+        "≠": r"\neq",
+        "→": r"\to",
+        "±": r"\pm",
+        "×": r"\times",
+        "·": r"\cdot",
+        "∞": r"\infty",
+    },
+    **{"−": "-", "≈": r"\approx", "∈": r"\in", "∑": r"\sum", "√": r"\surd", "≫": r"\gg", "≪": r"\ll"},
+}
+_WORDS = {"–": "--", "—": "---", "…": r"\ldots{}", "’": "'", "‘": "`", "“": "``", "”": "''"}
+
+
+def latex(text: str) -> str:
+    """Return text as LaTeX that sets it as it is; a sign that no usual font has is named by its number."""
+    return "".join(map(_set, " ".join(text.split())))
+
+
+def _set(one: str) -> str:
+    if one in _SPECIAL or one in _WORDS:
+        return (_SPECIAL | _WORDS)[one]
+    if one in _SIGNS:
+        return f"${_SIGNS[one]}$"
+    if one in GREEK_NAMES:
+        return "o" if GREEK_NAMES[one] == "omicron" else f"$\\{GREEK_NAMES[one]}$"
+    if one.isascii():
+        return one if one.isprintable() else " "
+    base = unicodedata.normalize("NFKD", one)
+    if base[0].isascii() and base[0].isalpha() and ord(one) < 0x180:
+        return one  # an accented letter, which inputenc knows
+    return f"[U+{ord(one):04X}]"
+
+
+_CITED = re.compile(
+    r'(?:^|; ?)(?P<authors>[^";]+?),? (?P<year>(?:19|20)\d\d)[a-z]?, "(?P<title>[^"]+)"(?P<rest>[^";]*)'
+)
+
+
+def citations(paper: str, title: str) -> dict[str, str]:
+    """Return BibTeX entries by key, as far as what a paper says of itself tells: `Authors 2024, "Title", arXiv …`."""
+    entries = {}
+    for found in _CITED.finditer(title):
+        authors = re.split(r", | & | and ", found["authors"].replace(" et al.", ", others"))
+        fields = {"author": " and ".join(map(latex, authors)), "title": f"{{{latex(found['title'])}}}"}
+        fields["year"] = found["year"]
+        rest = found["rest"].strip(" .,")
+        if number := re.search(r"arXiv:? ?(\d{4}\.\d{4,5}|[a-z-]+/\d{7})", rest):
+            fields |= {"eprint": number[1], "archiveprefix": "arXiv"}
+            rest = rest.replace(number[0], "").strip(" .,")
+        fields |= {"note": latex(rest)} if rest else {}
+        ascii_ = unicodedata.normalize("NFKD", authors[0]).encode("ascii", "ignore").decode()
+        key = f"{re.sub('[^a-z]', '', ascii_.lower()) or 'paper'}{found['year']}"
+        key = next(one for one in (key, *(f"{key}{letter}" for letter in "bcdefgh")) if one not in entries)
+        entries[key] = _entry(key, fields)
+    if not entries and title:
+        key = re.sub("[^a-z0-9]", "", paper.lower())
+        entries[key] = _entry(key, {"note": latex(title)})
+    return entries
+
+
+def _entry(key: str, fields: dict[str, str]) -> str:
+    return f"@misc{{{key},\n" + "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items()) + "}\n"
+
+
+# ---------------------------------------------------------------------------------------------------------------- badge
+
+
+def badge(rows: Sequence[Row]) -> str:
+    """Return an SVG that says how many claims of a ledger came out as expected, green if all did."""
+    expected = sum(row.as_expected for row in rows)
+    said, colour = f"{expected} of {len(rows)}", "#2a7f3f" if rows and expected == len(rows) else "#b3341f"
+    left, right = 50, 7 * len(said) + 14
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" '
+        f'aria-label="claims: {said}"><title>claims: {said} as expected</title>'
+        f'<rect width="{left + right}" height="20" rx="3" fill="#444"/>'
+        f'<path d="M{left} 0h{right - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3h-{right - 3}z" fill="{colour}"/>'
+        f'<g fill="#fff" font-family="Verdana,sans-serif" font-size="11" text-anchor="middle">'
+        f'<text x="{left / 2:g}" y="14">claims</text><text x="{left + right / 2:g}" y="14">{said}</text></g></svg>\n'
+    )
+
+
+def write(path: Path, texts: Mapping[str, str]) -> None:
+    """Write texts by suffix: the first to `path`, the others beside it."""
+    for number, (suffix, text) in enumerate(texts.items()):
+        (path if not number else path.with_suffix(f".{suffix}")).write_text(text, encoding="utf-8")
