@@ -12,7 +12,7 @@ which no training changes, as it is the same for almost all weights.
 Topic: learning.
 """
 
-from itertools import combinations
+from itertools import combinations, product
 from typing import Annotated
 
 import numpy as np
@@ -54,13 +54,13 @@ def codes(rows):
     """
     dim = rows.shape[1]
     chosen = np.array(list(combinations(range(len(rows)), dim - 1)), dtype=int)
-    rays = np.linalg.svd(rows[chosen])[2][:, -1] if dim > 1 else np.ones((1, 1))
+    rays = np.linalg.svd(rows[chosen])[2][:, -1]
     patterns = np.sign(np.concatenate([rays, -rays]) @ rows.T)
-    beside = 1 - 2 * ((np.arange(2 ** (dim - 1))[:, None] >> np.arange(dim - 1)) & 1)
+    beside = np.array(list(product([1, -1], repeat=dim - 1)))
     patterns = np.repeat(patterns[:, None], len(beside), axis=1)
     for side, on in enumerate(np.concatenate([chosen, chosen])):
         patterns[side, :, on] = beside.T
-    return np.unique(patterns.reshape(-1, len(rows)), axis=0)
+    return np.unique(np.concatenate(patterns), axis=0)
 
 
 @observed
