@@ -132,7 +132,7 @@ def contracting(faulty):
     return int((1 + np.sqrt(17)) * faulty) + 1
 
 
-@claim(ours("κ = 1"), kind="identity", cases=[1, 2, 5])
+@claim(ours("κ = 1"), kind="identity", cases=[1, 5, 10])
 def test_contraction(trial, faulty: Faulty):
     """The attack pushes honest machines apart unless m > (1+√17)f, so that less than a share 1/6.12 may be faulty."""
     honest = 2 * faulty + 1
