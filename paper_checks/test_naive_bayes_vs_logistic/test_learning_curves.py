@@ -172,7 +172,7 @@ def test_efron_are(
             margin=0.04 * ratio,
             controls=controls,
             first=1024,
-            most=60_000,
+            most=200_000,
         )
 
 
