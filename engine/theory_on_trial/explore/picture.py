@@ -46,7 +46,7 @@ def draw(dataset: Any) -> Any:
                 if names[2:]:
                     axes.set_title(f"{names[2]} = {_brief(dataset[names[2]].values[number])}")
             if scale is not None:
-                figure.colorbar(scale, ax=list(row[0]), label="|measured - predicted| / |predicted|")
+                figure.colorbar(scale, ax=list(row[0]), extend="max", label="|measured - predicted| / |predicted|")
         _legend(figure, dataset)
         figure.suptitle(dataset.attrs["claim"], fontsize=9)
         plt.close(figure)
@@ -83,7 +83,7 @@ def _scale(dataset: Any) -> Any:
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
     if not sizes.size:
         return None
-    most = sizes.max()  # at least one decade, at most six
+    most = min(sizes.max(), 1.0)  # what is off by more than all of it is off; at least one decade, at most six
     return ScalarMappable(LogNorm(min(max(sizes.min(), 1e-6 * most), 0.1 * most), most), "cividis_r")
 
 
@@ -103,7 +103,7 @@ def _map(axes: Any, panel: Any, x: str, y: str, scale: Any, number: int) -> None
     axes.set(xlim=(-0.5, errors.shape[0] - 0.5), ylim=(-0.5, errors.shape[1] - 0.5), xlabel=x, ylabel=y)
     for axis, name in ((axes.xaxis, x), (axes.yaxis, y)):
         values = panel[name].values
-        at = np.unique(np.linspace(0, len(values) - 1, min(len(values), 6)).round().astype(int))
+        at = np.unique(np.linspace(0, len(values) - 1, min(len(values), 5)).round().astype(int))
         axis.set_ticks(at, [_brief(values[one]) for one in at])
     if panel.attrs["outside"]:
         (left, right), (low, high) = (_declared(panel, name) for name in (x, y))
@@ -143,7 +143,7 @@ def _curve(axes: Any, dataset: Any, name: str) -> None:
         axes.set_xticks(at, [_brief(value) for value in values])
     limits = json.loads(dataset.attrs["domain"]).get(name, [None, None])
     for end in limits if dataset.attrs["outside"] else ():
-        if end is not None:
+        if end is not None and numbers and values.min() <= end <= values.max():
             axes.axvline(end, color=COLOURS[1], linestyle="--", linewidth=1)
     axes.set(xlabel=name, ylabel="(measured - predicted) / |predicted|")
 
@@ -154,7 +154,8 @@ def _legend(figure: Any, dataset: Any) -> None:
 
     there = [name for name in OUTCOMES if (dataset["outcome"].values == name).any()]
     if len(dataset.sizes) == 1:
-        handles: list[Any] = [Line2D([], [], linestyle="", marker=_MARKS[name] or ".", label=name) for name in there]
+        there = [name for name in there if name != "outside"]
+        handles: list[Any] = [Line2D([], [], linestyle="", marker=_MARKS[name], label=name) for name in there]
         for handle, name in zip(handles, there, strict=True):
             handle.set_color(COLOURS[0] if name == "VERIFIED" else COLOURS[1])
     else:
@@ -164,7 +165,11 @@ def _legend(figure: Any, dataset: Any) -> None:
 
 
 def _brief(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float | np.floating) else str(value)
+    return (
+        f"{value:.2g}".replace("e-0", "e-").replace("e+0", "e")
+        if isinstance(value, float | np.floating)
+        else str(value)
+    )
 
 
 def _page(figure: Any, dataset: Any) -> str:
@@ -176,7 +181,7 @@ def _page(figure: Any, dataset: Any) -> str:
     for index in np.ndindex(*dataset.sizes.values()):
         i, j, panel = (*index, 0, 0)[:3]
         cell = dataset.isel(dict(zip(names, index, strict=True)))
-        where = ", ".join(f"{name} = {_brief(cell[name].item())}" for name in names)
+        where = ", ".join(f"{name} = {cell[name].item()}" for name in names)
         said = [str(cell[name].item()) for name in ("outcome", "shown", "why")]
         said.append(f"notices {cell['notices'].item()}" if cell["notices"].item() else "")
         start = f'<g id="cell-{panel}-{i}-{j}">'

@@ -43,7 +43,8 @@ def table_of(rows: Sequence[Row], form: str, seed: int, tier: str, titles: Mappi
         return {"md": "\n\n".join(filter(None, [markdown(words), table, "\n".join(papers)])) + "\n"}
     cited = {paper: citations(paper, title) for paper, title in titles.items()}
     keys = sorted(key for entries in cited.values() for key in entries)
-    body = "\n".join(" & ".join(map(latex, row)) + r" \\" for row in cells)
+    broken = [[re.sub(r"(\\_|\.)(?=\w)", r"\1\\allowbreak{}", latex(row[0])), *map(latex, row[1:])] for row in cells]
+    body = "\n".join(f"{' & '.join(row)} " + r"\\" for row in broken)
     text = _LATEX.format(
         words=latex(words), cite=f"~\\cite{{{','.join(keys)}}}" if keys else "", head=" & ".join(COLUMNS), body=body
     )
@@ -54,8 +55,8 @@ _LATEX = r"""%% \input this into a document with booktabs and longtable; what is
 {words}
 The papers are those of the references{cite}.
 
-{{\footnotesize\setlength{{\tabcolsep}}{{3pt}}
-\begin{{longtable}}{{p{{.13\textwidth}}p{{.25\textwidth}}p{{.12\textwidth}}p{{.07\textwidth}}p{{.13\textwidth}}lp{{.05\textwidth}}p{{.1\textwidth}}}}
+{{\footnotesize\sloppy\setlength{{\tabcolsep}}{{2pt}}
+\begin{{longtable}}{{p{{.12\textwidth}}p{{.19\textwidth}}p{{.1\textwidth}}p{{.07\textwidth}}p{{.1\textwidth}}lp{{.05\textwidth}}p{{.1\textwidth}}}}
 \toprule
 {head} \\
 \midrule
@@ -115,20 +116,9 @@ _SPECIAL = {one: f"\\{one}" for one in "{}$&#%_"} | {
     '"': r"\textquotedbl{}",
     "|": r"\textbar{}",
 }
-_SIGNS = {
-    **{
-        "≤": r"\leq",
-        "≥": r"\geq",
-        "≠": r"\neq",
-        "→": r"\to",
-        "±": r"\pm",
-        "×": r"\times",
-        "·": r"\cdot",
-        "∞": r"\infty",
-    },
-    **{"−": "-", "≈": r"\approx", "∈": r"\in", "∑": r"\sum", "√": r"\surd", "≫": r"\gg", "≪": r"\ll"},
-}
-_WORDS = {"–": "--", "—": "---", "…": r"\ldots{}", "’": "'", "‘": "`", "“": "``", "”": "''"}
+_SIGNS = {"≤": "leq", "≥": "geq", "≠": "neq", "→": "to", "±": "pm", "×": "times", "·": "cdot", "∞": "infty"}
+_SIGNS |= {"≈": "approx", "≫": "gg", "≪": "ll"}
+_WORDS = {"−": "-", "–": "--", "—": "---", "…": r"\ldots{}", "’": "'", "‘": "`", "“": "``", "”": "''"}
 
 
 def latex(text: str) -> str:
@@ -140,7 +130,7 @@ def _set(one: str) -> str:
     if one in _SPECIAL or one in _WORDS:
         return (_SPECIAL | _WORDS)[one]
     if one in _SIGNS:
-        return f"${_SIGNS[one]}$"
+        return f"$\\{_SIGNS[one]}$"
     if one in GREEK_NAMES:
         return "o" if GREEK_NAMES[one] == "omicron" else f"$\\{GREEK_NAMES[one]}$"
     if one.isascii():
