@@ -26,18 +26,20 @@ def grouped_ratings(users: int, items: int, groups: int, seed: int) -> np.ndarra
     quick={"users": 120, "items": 20},
     claims=("identity_gauge", "cosines_not_unique", "objective2_optimum-cosines", "scores_are_safe"),
 )
-def gauges(users: int = 400, items: int = 40, groups: int = 5, penalty: float = 40.0, decay: float = 4.0) -> Figure:
-    """One model, four pictures of which items are similar: item-item cosines under objective 1 (a-c) and 2 (d).
+def gauges(users: int = 400, items: int = 40, groups: int = 5, penalty: float = 40.0) -> Figure:
+    """One model, four pictures of which items are similar: item-item cosines in four gauges with the same scores.
 
-    Users like one of five groups of items, neighbours on the axes. (a-c) One and the same optimum of objective 1, with
-    k = items and one set of scores, in three gauges: B = V, in which no two items are similar; the symmetric one; and
-    A = V. (d) Objective 2, which leaves one picture only; its decay picks it. Colour: cosine of two items. After Steck
-    et al. 2024 (arXiv 2403.05440), with data of our own.
+    Users like one of five groups of items, neighbours on the axes. One and the same optimum X A Bᵀ of objective 1, with
+    k = items: (a) B = V, in which no two items are similar; (b) the symmetric gauge; (c) A = V; (d) the gauge of least
+    |XA|² + |B|², the penalty of objective 2, which of all gauges leaves this picture only. Colour: cosine of two items.
+    After Steck et al. 2024 (arXiv 2403.05440), with data of our own.
     """
     x = grouped_ratings(users, items, groups, seed=0)
     shares = {"B = V": 0.0, "symmetric": 0.5, "A = V": 1.0}
-    pictures = {name: predicted.objective1_factors(x, items, penalty, share).b for name, share in shares.items()}
-    pictures["objective 2"] = predicted.objective2_factors(x, groups + 1, decay).b
+    factors = {name: predicted.objective1_factors(x, items, penalty, share) for name, share in shares.items()}
+    _, strengths, axes_of_items = np.linalg.svd(x @ factors["symmetric"].a @ factors["symmetric"].b.T)
+    pictures = {name: found.b for name, found in factors.items()}
+    pictures["least |XA|² + |B|²"] = axes_of_items.T[:, : len(strengths)] * np.sqrt(strengths)
     drawn, panels = plt.subplots(1, 4, figsize=(8.4, 2.4), sharey=True)
     for axes, letter, (name, b) in zip(panels, "abcd", pictures.items(), strict=True):
         ends = (0.5, items + 0.5)

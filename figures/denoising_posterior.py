@@ -1,7 +1,5 @@
 """The figures of posterior moments: F1 moments of a mixture against y, F2 a covariance and what differences cost."""
 
-from collections.abc import Sequence
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -71,7 +69,7 @@ def _near(generator: np.random.Generator, places: np.ndarray, sigma: float, samp
     quick={"samples": 300},
     claims=("posterior_covariance", "mixture_mean", "difference_step", "difference_rounding"),
 )
-def components(samples: int = 1500, steps: Sequence[float] = tuple(np.geomspace(1e-6, 1e-1, 31))) -> Figure:
+def components(samples: int = 1500, steps: int = 31, finest: float = 1e-6) -> Figure:
     """(a) A posterior in the plane, and (b) what third differences of step c cost its fourth moment.
 
     (a) The mixture of the released notebook, σ = 2, y = (3.5, 6.35): samples of x given y (dots), the posterior mean
@@ -87,20 +85,21 @@ def components(samples: int = 1500, steps: Sequence[float] = tuple(np.geomspace(
     derivatives, _ = observed.line_derivatives(BUMPS, y[:, None], LINE, sigma, 5)
     exact = observed.line_moments(BUMPS, y[:, None], LINE, sigma, 4)[:, 2]
     mean = observed.posterior_mean(BUMPS, y[:, None], sigma)[:, 0]
+    tried = np.geomspace(finest, 0.1, steps)
     stencils: tuple[tuple[Stencil, int], ...] = (("central", 4), ("one-sided", 3))
     for (stencil, place), colour, marker in zip(stencils, COLOURS, "os", strict=False):
-        off = [observed.difference_fourth_moment(BUMPS, y, sigma, c, stencil) - exact for c in steps]
-        right.plot(steps, [np.max(np.abs(one) / exact) for one in off], marker, color=colour, label=stencil)
+        off = [observed.difference_fourth_moment(BUMPS, y, sigma, c, stencil) - exact for c in tried]
+        right.plot(tried, [np.max(np.abs(one) / exact) for one in off], marker, color=colour, label=stencil)
         line = [
             max(
                 abs(predicted.step_error(sigma, d, c, stencil)) / e
                 for d, e in zip(derivatives[:, place], exact, strict=True)
             )
-            for c in steps
+            for c in tried
         ]
-        right.plot(steps, line, color=colour)
-    rounding = [max(predicted.rounding_error(sigma, m, c) / e for m, e in zip(mean, exact, strict=True)) for c in steps]
-    right.plot(steps, rounding, "--", color="0.4", label="rounding")
+        right.plot(tried, line, color=colour, label=f"{stencil}, own error")
+    rounding = [max(predicted.rounding_error(sigma, m, c) / e for m, e in zip(mean, exact, strict=True)) for c in tried]
+    right.plot(tried, rounding, "--", color="0.4", label="rounding")
     right.annotate("default", (1e-5, 0.3), (1e-5, 30), ha="center", arrowprops={"arrowstyle": "->"}, fontsize=8)
     right.set(
         xscale="log",

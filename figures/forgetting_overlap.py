@@ -28,7 +28,7 @@ def angles(
     laws = {"independent residual": predicted.independent_forgetting, "one teacher": predicted.teacher_forgetting}
     generator = np.random.default_rng(0)
     for (name, law), colour in zip(laws.items(), COLOURS, strict=False):
-        axes.plot(np.degrees(fine), [law(float(angle)) for angle in fine], color=colour, label=name)
+        axes.plot(np.degrees(fine), [law(float(angle)) for angle in fine], color=colour, label=f"{name}, law")
         columns = []
         for angle in np.radians(degrees):
             first, second = observed.tilted_subspaces(generator, rank, dim, float(angle))
@@ -37,7 +37,7 @@ def angles(
             labels = teachers @ second.T if name == "one teacher" else before @ second.T + noise
             after = observed.refit(second, labels, before, 0.0)
             columns.append(observed.drift(first, before, after) / rank)
-        points_with_intervals(axes, degrees, np.array(columns).T, colour)
+        points_with_intervals(axes, degrees, np.array(columns).T, colour, label=f"{name}, fits")
     axes.set(xlabel="angle between the tasks θ  (degrees)", ylabel="E Δ / r  (label units²)", xticks=degrees)
     axes.legend()
     return drawn

@@ -59,8 +59,8 @@ def outputs(widths: Sequence[int] = (64, 1024), nets: int = 200, rate: float = 0
     """Outputs f_t of linear networks of mean-field scaling in training, less the limit of infinite width.
 
     Eight samples (x_t, y_t = 1.5 x_t), one step on each; the limit goes from 0 to values between -1.31 and 1.15.
-    Points: `nets` networks of n units, spread sideways. Bars: the mean to first order in 1/n (white), plus and minus
-    two of the standard deviations that theory gives. (a) and (b): two widths. The limit is that of Yang & Hu 2021
+    Points: `nets` networks of n units, spread sideways. Bars: the mean to first order in 1/n (line), plus and minus two
+    of the standard deviations that theory gives. (a) and (b): two widths. The limit is that of Yang & Hu 2021
     (arXiv 2011.14522); mean and deviation at finite width are new.
     """
     drawn, panels = plt.subplots(1, 2, figsize=(8.2, 3.4), sharey=True)
@@ -75,8 +75,8 @@ def outputs(widths: Sequence[int] = (64, 1024), nets: int = 200, rate: float = 0
         aside = steps[:, None] + generator.uniform(-0.2, 0.2, found.shape)
         axes.plot(aside, found - theory.limit[:, None], ".", color=COLOURS[1], markersize=1.5)
         axes.plot([], [], ".", color=COLOURS[1], label=f"{nets} networks")
-        axes.hlines(apart, steps - 0.35, steps + 0.35, color="white", linewidth=1)
-        axes.axhline(0, color=COLOURS[0], label="limit", zorder=0)
+        axes.hlines(apart, steps - 0.35, steps + 0.35, color=COLOURS[0], linewidth=1.5, label="mean, theory")
+        axes.axhline(0, color="0.5", linestyle=":", label="limit", zorder=0)
         axes.set(xlabel="step t", title=f"n = {width}")
         label(axes, letter)
     panels[0].set_ylabel("output f$_t$ less its limit  (unit of y)")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from sims import multicalibration_boosting as observed
 from theory import multicalibration_boosting as predicted
@@ -51,13 +52,14 @@ def rounds(rows: int = 3000, dim: int = 4, alpha: float = 0.02, bins: int = 10, 
     theorem's rule for `alpha`, from the constant 1/2 on; its last round (open) is rejected. Orange: what the released
     class does with its defaults; its last round (open) is not rounded. Lines: (a) the error of the last model less its
     swap regret, which rounding exceeds a little; (b) what is guaranteed for the last accepted rounded model,
-    B (alpha / 2B + 1/2m + 1/4m^2) and B (gamma + 1/2 + 1/4m)/m. Error and K2 are of the sample: the rule's 2 B / alpha
-    levels fit its noise. All new.
+    B (alpha / 2B + 1/2m + 1/4m^2) and B (gamma + 1/2 + 1/4m)/m. Points are of the sample, whose noise the rule's 2 B /
+    alpha levels fit; dotted: the mean error of the same models on fresh labels of the same rows. All new.
     """
-    drawn, panels = plt.subplots(1, 2, figsize=(8.2, 3.4))
+    drawn, panels = plt.subplots(1, 2, figsize=(8.2, 3.7))
     generator = np.random.default_rng(1)
     features = generator.uniform(-1, 1, (rows, dim))
-    labels = (generator.random(rows) < 0.5 + 0.3 * np.sin(3 * features[:, 0])).astype(float)
+    chances = 0.5 + 0.3 * np.sin(3 * features[:, 0])
+    labels = (generator.random(rows) < chances).astype(float)
     basis, uniform = observed.affine(features), np.full(rows, 1 / rows)
     rule = predicted.grid(alpha, 1.0), predicted.tolerance(alpha, 1.0)
     runs = {
@@ -73,6 +75,8 @@ def rounds(rows: int = 3000, dim: int = 4, alpha: float = 0.02, bins: int = 10, 
             for error, model in zip(errors[:-1], models[:-1], strict=True)
         ]
         at = np.arange(len(models))
+        fresh = [np.mean((model - chances) ** 2 + chances * (1 - chances)) for model in models]
+        panels[0].plot(at, fresh, ":", color=colour, label=f"{name}, fresh labels")
         panels[0].plot(at[1:], fitted, color=colour)
         panels[1].axhline(predicted.guaranteed_error(1.0, *stop), color=colour)
         for axes, values in zip(panels, (errors, worst), strict=True):
@@ -83,5 +87,8 @@ def rounds(rows: int = 3000, dim: int = 4, alpha: float = 0.02, bins: int = 10, 
         axes.xaxis.get_major_locator().set_params(integer=True)
         label(axes, letter)
     panels[1].set(yscale="log")
-    panels[0].legend()
+    line, last = Line2D([], [], color="0.3"), Line2D([], [], color="0.3", marker="o", linestyle="", fillstyle="none")
+    handles, names = panels[0].get_legend_handles_labels()
+    lines = ["line: (a) last error less swap regret, (b) guarantee", "open: last round"]
+    drawn.legend([*handles, line, last], [*names, *lines], loc="outside lower center", ncols=3, fontsize=7)
     return drawn

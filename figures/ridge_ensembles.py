@@ -44,7 +44,7 @@ def paths(ends=(1.25, 2.0), along=(0.5, 0.75, 1.0, 1.5), runs=40, dim=100, grid=
     """
     import matplotlib.pyplot as plt
 
-    drawn, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.9))
+    drawn, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2))
     penalties, aspects = np.linspace(0, 1.2, grid), np.linspace(_ASPECT, 3.2, grid)
     risks = [[predicted.full_ensemble_risk(_LAW, one, _ASPECT, phi) for one in penalties] for phi in aspects]
     contours = left.contour(aspects, penalties, np.transpose(risks), levels=12, colors="0.7", linewidths=0.7)
@@ -53,7 +53,8 @@ def paths(ends=(1.25, 2.0), along=(0.5, 0.75, 1.0, 1.5), runs=40, dim=100, grid=
         path = np.linspace(_ASPECT, end, grid)
         left.plot(path, [predicted.equivalent_penalty(_LAW, 0, phi, end) for phi in path], color=colour)
         risk = predicted.full_ensemble_risk(_LAW, 0, _ASPECT, end)
-        right.axhline(risk, color=colour, label=f"$\\mu$ = {predicted.level(_LAW, 0, end):.2f}")
+        said = f"$\\mu$ = {predicted.level(_LAW, 0, end):.2f}"
+        right.plot([_ASPECT, end], [risk, risk], color=colour, label=f"{said}, theory")
         places = [*(phi for phi in along if phi < end), end]
         columns = []
         for phi in places:
@@ -61,10 +62,10 @@ def paths(ends=(1.25, 2.0), along=(0.5, 0.75, 1.0, 1.5), runs=40, dim=100, grid=
             one, two = _bags(penalty, subsample=round(dim / phi), dim=dim, runs=runs, sizes=(1, 2))[:, 0].T
             columns.append(np.asarray(2 * two - one))
             left.plot(phi, penalty, "o", color=colour)
-        points_with_intervals(right, places, np.array(columns).T, colour)
+        points_with_intervals(right, places, np.array(columns).T, colour, label=f"{said}, data sets")
     left.set(xlabel="p / k", ylabel="penalty $\\lambda$", ylim=(0, 1.2))
     right.set(xlabel="p / k", ylabel="risk of the full ensemble")
-    right.legend()
+    drawn.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     for axes, letter in ((left, "a"), (right, "b")):
         label(axes, letter)
     return drawn
@@ -97,6 +98,8 @@ def validation(penalty=0.1, subsample_aspect=1.25, sizes=(1, 2, 4, 8, 16, 32, 64
             axes.plot(grid, line, color=colour)
         shifted = np.array(sizes) * 1.03 ** (row - 1.5)  # side by side where they agree
         points_with_intervals(axes, shifted, measured[:, row], colour, label=name)
-    axes.set(xscale="log", xlabel="members M", ylabel="squared error")
+    axes.set(xscale="log", xlabel="members M", ylabel="squared error of a prediction")
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
     axes.legend()
     return drawn

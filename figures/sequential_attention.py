@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from sims import sequential_attention as observed
 from theory import sequential_attention as predicted
 from theory_on_trial.figures.drawing import COLOURS, figure
-from theory_on_trial.figures.panels import label, points_with_intervals
+from theory_on_trial.figures.panels import label, shares_with_intervals
 
 
 @figure("F1", quick={"points": 20}, claims=("entry_is_omp", "single_entry_window"))
@@ -52,8 +52,8 @@ def attention(
 ) -> Figure:
     """What the largest logit of softmax attention agrees with as training goes on, in random designs.
 
-    Columns correlate by ρ, y is made of all of them; gradient descent at rate 0.05 from zero. Points: means of `runs`
-    designs with 99 % Student intervals. Filled: OMP's first pick, to which the early law (line) leads. Open: the
+    Columns correlate by ρ, y is made of all of them; gradient descent at rate 0.05 from zero. Points: shares of
+    `runs` designs with exact 99 % intervals. Filled: OMP's first pick, to which the early law (line) leads. Open: the
     feature of the largest least-squares weight. Dotted: a pick by chance.
     """
     drawn, axes = plt.subplots(figsize=(5.0, 3.5))
@@ -64,11 +64,11 @@ def attention(
         )
         found, x = np.asarray(draw(keys)), np.array(steps) * 1.06 ** (2 * place - 1)
         colour, said = COLOURS[place], f"ρ = {correlation:g}"
-        points_with_intervals(axes, x, found[:, :, 0], colour, fmt=mark, label=f"OMP's pick, {said}")
+        shares_with_intervals(axes, x, found[:, :, 0], colour, fmt=mark, label=f"OMP's pick, {said}")
         open_marks = {"markerfacecolor": "white", "label": f"largest weight, {said}"}
-        points_with_intervals(axes, x, found[:, :, 1], colour, fmt=mark, **open_marks)
+        shares_with_intervals(axes, x, found[:, :, 1], colour, fmt=mark, **open_marks)
     axes.axhline(1, color=COLOURS[6], label="early law: OMP's pick")
     axes.axhline(1 / p, color="0.5", linestyle=":", label="by chance")
-    axes.set(xscale="log", ylim=(0, 1.05), xlabel="steps of gradient descent", ylabel="share of designs that agree")
+    axes.set(xscale="log", ylim=(0, 1.03), xlabel="steps of gradient descent", ylabel="share of designs that agree")
     drawn.legend(loc="outside right center")
     return drawn

@@ -9,6 +9,7 @@ import jax
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from sims import unconstrained_cca as observed
 from theory import unconstrained_cca as predicted
@@ -55,7 +56,14 @@ def shrinkage(
     axes.set(xscale="log", xlabel="batch size b (pairs)", ylabel="learned variance $x_i$ (dimensionless)", ylim=(0, 1))
     axes.set_xticks(batches, [str(batch) for batch in batches])
     axes.minorticks_off()
-    drawn.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=len(rho))
+    marks = {
+        "one batch, minimiser": Line2D([], [], color="0.3"),
+        "one batch, descent": Line2D([], [], color="0.3", marker="o", linestyle=""),
+        "two batches, descent": Line2D([], [], color="0.3", marker="o", linestyle="", fillstyle="none"),
+        "population": Line2D([], [], color="0.3", linestyle="--", linewidth=0.8),
+    }
+    handles, names = axes.get_legend_handles_labels()
+    drawn.legend([*handles, *marks.values()], [*names, *marks], loc="outside upper center", ncols=2, fontsize=7)
     return drawn
 
 

@@ -1,6 +1,11 @@
 """Contrastive losses of finite worlds, enumerated and sampled, and InfoNCE of finite joint laws and of normal pairs."""
 
-from sims.contrastive_theory.draws import sample_block_loss, sample_contrastive_loss, sample_gaussian_gap
+from sims.contrastive_theory.draws import (
+    gaussian_log_ratios,
+    sample_block_loss,
+    sample_contrastive_loss,
+    sample_gaussian_gap,
+)
 from sims.contrastive_theory.infonce import best_critic, infonce
 from sims.contrastive_theory.worlds import block_loss, contrastive_loss, pair_loss
 
@@ -8,6 +13,7 @@ __all__ = [
     "best_critic",
     "block_loss",
     "contrastive_loss",
+    "gaussian_log_ratios",
     "infonce",
     "pair_loss",
     "sample_block_loss",

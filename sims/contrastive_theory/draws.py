@@ -53,13 +53,19 @@ def sample_gaussian_gap(
 
     Its expectation is I - I_K(log r), as that of log r(x, y_1) is I.
     """
+    return jax.nn.logsumexp(gaussian_log_ratios(key, correlation, candidates)) - jnp.log(candidates)
+
+
+def gaussian_log_ratios(
+    key: Key[Array, ""], correlation: Annotated[ScalarLike, Interval(-1, 1, "()")], candidates: Some
+) -> Float[Array, "candidates"]:
+    """Log r(x, y_j) of a normal x and its candidates, the first of which goes with it; the others have mean r 1."""
     normals = jax.random.normal(key, (1 + candidates,))
     anchor, others = normals[0], normals[1:]
     y = others.at[0].set(correlation * anchor + jnp.sqrt(1 - correlation**2) * others[0])
     product, squares = anchor * y, anchor**2 + y**2
     log_r = (2 * correlation * product - correlation**2 * squares) / (2 * (1 - correlation**2))
-    log_r -= jnp.log1p(-(correlation**2)) / 2
-    return jax.nn.logsumexp(log_r) - jnp.log(candidates)
+    return log_r - jnp.log1p(-(correlation**2)) / 2
 
 
 def _of_class(

@@ -27,6 +27,16 @@ def points_with_intervals(
     axes.errorbar(x, mean, half_width, **{"fmt": "o", "color": colour, "elinewidth": 0.8, **style})
 
 
+def shares_with_intervals(
+    axes: Axes, x: Any, events: Float[np.ndarray, "runs points"], colour: str, **style: Any
+) -> None:
+    """Draw the share of the runs with an event (1, else 0) as points with its exact 99 % interval, within 0 and 1."""
+    from theory_on_trial.laws import Bernoulli
+
+    share, low, high, *_ = Bernoulli().interval([events], 1 - _LEVEL, np.zeros(events.shape[1:]))
+    axes.errorbar(x, share, [share - low, high - share], **{"fmt": "o", "color": colour, "elinewidth": 0.8, **style})
+
+
 def log_spaced(last: int, count: int = 25) -> Int[np.ndarray, "indices"]:
     """Return up to `count` different integers from 1 to `last`, evenly on a logarithmic axis."""
     return np.unique(np.geomspace(1, last, count).round().astype(int))
