@@ -157,7 +157,7 @@ def limit_law(q):
 @observed
 def random_hulls(generator, count, n, k, q):
     """Which hulls of random k × n generators have dimension 0, 1 and 2; their rank is below k once in q^(n-k)."""
-    return hulls(generator.integers(0, q, (count, k, n)), q)[:, None] == [0, 1, 2]
+    return hulls(generator.integers(q, size=(count, k, n)), q)[:, None] == [0, 1, 2]
 
 
 @claim(ours("the limit of the count"), kind="limit", cases=[(2, 8), (3, 7)])
