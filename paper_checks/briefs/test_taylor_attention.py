@@ -4,13 +4,12 @@ Back) using Taylor-Softmax", arXiv 2403.02920.
 For whoever replaces the exponential in attention by its Taylor polynomial: from which length on the linear form is
 cheaper, which orders have positive weights, and how much focus is lost.
 
-Q, K, V are (N, d), T_m(s) = Σ_{j<=m} s^j/j!, and the weights of one row are T_2(s)/Σ T_2(s) with scores s = q · k. With
-V̂ = (1, V), whose first column makes the denominator, the linear form is ½ (Q ⊠ Q)((K ⊠ K)ᵀ V̂) + Q (Kᵀ V̂) + 1ᵀ V̂; here
-⊠ multiplies each row with itself, d² columns wide. |s| <= τ where q and k are normalised with a temperature τ.
+Q, K, V are (N, d), T_m(s) = Σ_{j<=m} s^j/j!, the weights of one row are T_2(s)/Σ T_2(s) with scores s = q · k, and
+|s| <= τ where q and k are normalised with a temperature τ. ⊠ multiplies each row with itself, d² columns wide; the
+first column of V̂ = (1, V) makes the denominator.
 
-Read: the abstract ("full token-to-token interactions in linear time and space", "analytically determine the crossover
-points"). Recalled and derived again by counting: both counts. Derived here: parity and focus. Not claimed: the lengths
-in the abstract, which were measured at one d.
+Read: the abstract. Recalled and derived again by counting: both counts. Derived here: parity and focus. Not claimed:
+the lengths in the abstract, which were measured at one d.
 Topic: sequence models and attention.
 """
 
@@ -65,32 +64,17 @@ def linear(q, k, v):
 
 @observed
 def horner(order, scores):
-    """T_m by Horner's rule."""
-    return np.polyval([1 / factorial(j) for j in range(order, -1, -1)], scores)
+    """T_m by Horner's rule, and how many of the eigenvalues of its companion matrix, its roots, are real."""
+    coefficients = [1 / factorial(j) for j in range(order, -1, -1)]
+    return np.polyval(coefficients, scores), np.sum(np.abs(np.roots(coefficients).imag) < 1e-6)
 
 
 @observed
-def real_roots(order):
-    """How many real roots T_m has, of the eigenvalues of its companion matrix."""
-    return int(np.sum(np.abs(np.roots([1 / factorial(j) for j in range(order, -1, -1)]).imag) < 1e-6))
-
-
-@observed
-def cost(tokens, width):
-    """The operations and the entries of the direct form, then of the linear one."""
-    rows = []
-    for form in (direct, linear):
-        Counted.operations = 0
-        entries = form(*np.ones((3, tokens, width)).view(Counted))[1]
-        rows.append([Counted.operations, entries])
-    return np.array(rows)
-
-
-@observed
-def crossings(width):
-    """The positive N at which the difference of both costs, a parabola through three counts, is zero."""
-    rows = np.array([-np.diff(cost(n, width).T)[:, 0] for n in (10, 20, 30)])
-    return [max(np.roots(np.polyfit([1, 2, 3], column, 2))) * 10 for column in rows.T]
+def cost(form, tokens, width):
+    """The operations and the entries of a form."""
+    Counted.operations = 0
+    _, entries = form(*np.ones((3, tokens, width)).view(Counted))
+    return np.array([Counted.operations, entries])
 
 
 @observed
@@ -105,9 +89,8 @@ def largest_weight(others, temperature, generator):
 
     starts = generator.uniform(-temperature, temperature, (4, others + 1))
     starts[1:, 0] = np.abs(starts[1:, 0])  # below -1 the weight rises to the left, to another maximum
-    bounds = [(-temperature, temperature)] * (others + 1)
-    runs = [minimize(log_weight, s, jac=True, bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-12}) for s in starts]
-    return np.exp(-min(run.fun for run in runs))
+    options = {"bounds": [(-temperature, temperature)] * (others + 1), "options": {"ftol": 1e-15, "gtol": 1e-12}}
+    return np.exp(-min(minimize(log_weight, start, jac=True, **options).fun for start in starts))
 
 
 @predicted
@@ -125,17 +108,15 @@ def attention(q, k, v, half=0.5):
 
 
 @predicted
-def costs(tokens, width):
+def costs(n, d):
     """Operations and entries of the direct form, then of the linear one."""
-    n, d = tokens, width
     by_linear = [n * (4 * d**3 + 10 * d**2 + 9 * d + 4), d**2 * (d + 1) + n * (d + 1) ** 2 + d * n]
     return [[n**2 * (4 * d + 6), 2 * n**2 + d * n], by_linear]
 
 
 @predicted
-def crossovers(width):
+def crossovers(d):
     """N at which the operations, and the entries, of both forms are equal."""
-    d = width
     by_entries = ((d + 1) ** 2 + np.sqrt(d**4 + 12 * d**3 + 14 * d**2 + 4 * d + 1)) / 4
     return d**2 + d + 0.75 - 1 / (2 * (4 * d + 6)), by_entries
 
@@ -148,10 +129,10 @@ def lowest(order):
 
 
 @predicted
-def focus(others, temperature):
+def focus(others, temperature, lowest=-1.0):
     """T_2(τ)/(T_2(τ) + (N - 1)/2), all other scores at -1; where τ < 1 they are at -τ."""
     most = polynomial(2, temperature)
-    return most / (most + others * polynomial(2, -min(temperature, 1.0)))
+    return most / (most + others * polynomial(2, max(lowest, -temperature)))
 
 
 @claim(abstract("full token-to-token interactions in linear time and space"), kind="identity", cases=[(40, 8), (2, 1)])
@@ -171,30 +152,32 @@ def test_crossovers(trial, width: Width, tokens: Tokens):
     d² + d + 3/4 - 1/(8d + 12) tokens on; by entries from ((d+1)² + √(d⁴ + 12d³ + 14d² + 4d + 1))/4 on.
     """
     wrong = {"without the polynomial": np.array(costs(tokens, width)) - [[6 * tokens**2, 0], [0, width * tokens]]}
-    trial.identity(cost(tokens, width), costs(tokens, width), ops=0, controls=wrong)
+    counts = [cost(form, tokens, width) for form in (direct, linear)]
+    trial.identity(counts, costs(tokens, width), ops=0, controls=wrong)
+    # The difference of both costs is a parabola in N, here through three of its points.
+    excess = [cost(direct, n, width) - cost(linear, n, width) for n in (10, 20, 30)]
+    crossings = [10 * max(np.roots(parabola)) for parabola in np.polyfit([1, 2, 3], excess, 2).T]
     short = {"d² and d²/2": [width**2, width**2 / 2]}
-    trial.identity(crossings(width), crossovers(width), ops=64, scale=10.0 * width**2, controls=short)
+    trial.identity(crossings, crossovers(width), ops=64, scale=10.0 * width**2, controls=short)
 
 
 @claim(ours("derived: the derivative of T_m is T_{m-1}"), kind="bound", cases=[1, 2, 3, 6])
 def test_parity(trial, order: Order):
     """T_m is positive everywhere exactly if m is even; then its least value is r^m/m! at the only root r of T_{m-1}."""
-    crossings = {"odd orders are positive, too": 1 - order % 2}
-    trial.identity(real_roots(order), order % 2, ops=0, controls=crossings)
-    even = order + order % 2
+    roots, even = horner(order, 0.0)[1], order + order % 2
+    trial.identity(roots, order % 2, ops=0, controls={"odd orders are positive, too": 1 - order % 2})
     place, least = lowest(even)
     scores = np.append(np.linspace(-3.0 * even, even, 2001), place)
-    sizes = polynomial(even, np.abs(scores))
-    wrong = {"1, at 0": -1.0}
-    trial.bound(-horner(even, scores), -least, found_by="grid", ops=2 * even, scale=sizes, controls=wrong)
+    values, sizes = horner(even, scores)[0], polynomial(even, np.abs(scores))
+    trial.bound(-values, -least, found_by="grid", ops=2 * even, scale=sizes, controls={"1, at 0": -1.0})
 
 
 @claim(ours("derived: every other weight is least at -1"), kind="optimality", cases=[(15, 5.0), (40, 0.5), (3, 20.0)])
 def test_focus_cap(trial, others: Others, temperature: Temperature):
     """No weight exceeds T_2(τ)/(T_2(τ) + (N - 1)/2) if τ >= 1: the other scores are then at -1, not at -τ."""
     most = largest_weight(others, temperature, trial.generator())
-    zero = polynomial(2, temperature) / (polynomial(2, temperature) + others)
-    wrong = {"softmax": 1 / (1 + others * np.exp(-2 * temperature)), "others at 0": zero}
+    softmax = 1 / (1 + others * np.exp(-2 * temperature))
+    wrong = {"softmax": softmax, "others at 0": focus(others, temperature, 0.0)}
     trial.value(most, focus(others, temperature), error=1e-9, margin=1e-7, controls=wrong)
 
 
@@ -202,17 +185,15 @@ def test_focus_cap(trial, others: Others, temperature: Temperature):
 def largest_weights(others=1023):
     """Taylor attention cannot focus as softmax does.
 
-    The largest weight that one of 1024 tokens can get if all scores lie in [-τ, τ]: the closed forms, and a search over
-    all scores.
+    The largest weight that one of 1024 tokens can get from scores in [-τ, τ]: closed forms, and a search over them.
     """
     import matplotlib.pyplot as plt
 
     temperatures, (drawn, axes) = np.geomspace(0.3, 40, 100), plt.subplots(figsize=(5.4, 3.4))
-    axes.plot(temperatures, 1 / (1 + others * np.exp(-2 * temperatures)), "--", color=COLOURS[6], label="softmax")
+    axes.loglog(temperatures, 1 / (1 + others * np.exp(-2 * temperatures)), "--", color=COLOURS[6], label="softmax")
     axes.plot(temperatures, [focus(others, t) for t in temperatures], color=COLOURS[0], label="T$_2$, closed form")
     best = [largest_weight(others, t, np.random.default_rng(0)) for t in temperatures[::12]]
     axes.plot(temperatures[::12], best, "o", color=COLOURS[1], label="T$_2$, search")
     axes.set(xlabel="largest score τ  (dimensionless)", ylabel="largest weight  (dimensionless)")
-    axes.set(xscale="log", yscale="log")
     axes.legend()
     return drawn
