@@ -15,6 +15,7 @@ Topic: sequence models and attention.
 """
 
 from collections import Counter
+from itertools import accumulate
 from math import factorial
 from typing import Annotated, Literal
 
@@ -29,12 +30,8 @@ Length = Annotated[int, Interval(2, 12, why="one letter is known; all 2^n words 
 Many = Annotated[int, Interval(256, 512, why="of shorter words the limit is not reached to .1 %, longer take seconds")]
 Long = Annotated[int, Interval(2, 4096, why="one letter has no order; more take seconds")]
 
-GENERATORS: dict[str, list[tuple[int, ...]]] = {
-    "S3": [(1, 0, 2), (1, 2, 0)],
-    "S4": [(1, 0, 2, 3), (1, 2, 3, 0)],
-    "S5": [(1, 0, 2, 3, 4), (1, 2, 3, 4, 0)],
-    "A5": [(1, 2, 0, 3, 4), (1, 2, 3, 4, 0)],
-}
+GENERATORS = {f"S{m}": [(1, 0, *range(2, m)), (*range(1, m), 0)] for m in (3, 4, 5)}
+GENERATORS["A5"] = [(1, 2, 0, 3, 4), (1, 2, 3, 4, 0)]
 """A transposition and a full cycle; of A5 a cycle of three and one of five. (p_0, p_1, …) takes i to p_i."""
 PHI = (1 + np.sqrt(5)) / 2
 QUATERNIONS = np.array([[0.5, 0, 0.5 / PHI, -PHI / 2], [PHI / 2, 0, -0.5, -0.5 / PHI]])
@@ -74,24 +71,21 @@ def lookup_successes(group, length):
 
 @observed
 def accuracy(group, length):
-    """The best lookup's accuracy, from Σ_c z^c P(counts c, element) at all roots of unity z of order n + 1."""
-    after = np.argsort(action(group), axis=1)  # from where each generator leads to each element
-    roots = np.exp(2j * np.pi * np.arange(length + 1) / (length + 1))
-    values = np.zeros((after.shape[1], length + 1), complex)
-    values[0] = 1.0
+    """The best lookup's accuracy, from P(element, how often the first letter came) after one letter more each time."""
+    first, second = np.argsort(action(group), axis=1)  # from where each generator leads to each element
+    chances = np.zeros((len(first), length + 1))
+    chances[0, 0] = 1.0
     for _ in range(length):
-        values = (roots * values[after[0]] + values[after[1]]) / 2
-    return np.fft.fft(values, axis=1).real.max(axis=0).sum() / (length + 1)
+        chances = (np.roll(chances[first], 1, axis=1) + chances[second]) / 2
+    return chances.max(axis=0).sum()
 
 
 @observed
 def tree_products(group, words):
     """M(x_n) … M(x_1) of each word by a scan of 0/1 matrices: neighbours, then pairs of neighbours, and so on."""
     matrices = np.array([np.eye(len(a), dtype=int)[:, list(a)] for a in GENERATORS[group]])[words]
-    while matrices.shape[1] > 1:
-        even = matrices.shape[1] // 2 * 2
-        pairs = matrices[:, 1:even:2] @ matrices[:, 0:even:2]
-        matrices = np.concatenate([pairs, matrices[:, even:]], axis=1)
+    while (count := matrices.shape[1]) > 1:
+        matrices = np.concatenate([matrices[:, 1::2] @ matrices[:, :-1:2], matrices[:, count // 2 * 2 :]], axis=1)
     return matrices[:, 0].argmax(axis=1)
 
 
@@ -105,11 +99,9 @@ def read_from_blocks(word):
     for g in members:
         for a, block in zip(GENERATORS["A5"], blocks, strict=True):
             lifts.setdefault(compose(a, g), block @ lifts[g])
-    table, state, read = np.array([lifts[g] for g in members]), start, []
-    for letter in word:
-        state = blocks[letter] @ state
-        read.append(members[int(np.argmax(np.abs((table.conj() @ state).real)))])
-    return np.array(read)
+    states = np.array([*accumulate(word, lambda state, letter: blocks[letter] @ state, initial=start)])[1:]
+    nearness = np.abs((states @ np.array([lifts[g] for g in members]).conj().T).real)
+    return np.array(members)[nearness.argmax(axis=1)]
 
 
 @observed
@@ -122,25 +114,21 @@ def closure_rank(group):
 def ceiling(group, length):
     """Σ_c max_g of how many words have counts c and product g: those of c letters from those of c - 1."""
     first, second = GENERATORS[group]
-    words = [Counter({tuple(range(len(first))): 1})]
+    words = Counter({(0, tuple(range(len(first)))): 1})
     for _ in range(length):
-        longer = [Counter() for _ in range(len(words) + 1)]
-        for count, table in enumerate(words):
-            for g, number in table.items():
-                longer[count + 1][compose(first, g)] += number
-                longer[count][compose(second, g)] += number
+        longer = Counter()
+        for (count, g), number in words.items():
+            longer[count + 1, compose(first, g)] += number
+            longer[count, compose(second, g)] += number
         words = longer
-    return sum(max(table.values()) for table in words)
+    return sum(max(number for (c, _), number in words.items() if c == count) for count in range(length + 1))
 
 
 @predicted
 def products(group, word):
     """x_n … x_1 after each letter."""
-    g, after = tuple(range(len(GENERATORS[group][0]))), []
-    for letter in word:
-        g = compose(GENERATORS[group][letter], g)
-        after.append(g)
-    return np.array(after)
+    letters = (GENERATORS[group][letter] for letter in word)
+    return np.array(list(accumulate(letters, lambda g, letter: compose(letter, g))))
 
 
 @predicted
@@ -157,9 +145,7 @@ def closure_dimension(size):
 
 @claim(ours("derived by counting"), kind="identity", cases=[("A5", 8), ("S5", 12), ("S3", 3)])
 def test_parikh_ceiling(trial, group: Group, length: Length):
-    """A diagonal recurrence knows the letter counts c only, so that of all words it gets at best Σ_c max_g #{words of
-    counts c and product g} right.
-    """
+    """A diagonal recurrence only counts letters: at best it gets Σ_c max_g #{words of counts c, product g} right."""
     best, half = ceiling(group, length), 2**length // 2
     wrong = {"one more": best + 1, "every second word": half + (best == half)}
     trial.identity(lookup_successes(group, length), best, ops=0, controls=wrong)
@@ -168,7 +154,7 @@ def test_parikh_ceiling(trial, group: Group, length: Length):
 @claim(ours("derived: uniform in a coset of G'"), kind="limit", cases=[("A5", 256), ("S3", 256)])
 def test_ceiling_limit(trial, group: Group, length: Many):
     """The best accuracy of a diagonal recurrence tends to 1/|G'|: 1/60 for A5 and S5, 1/12 for S4, 1/3 for S3."""
-    order, whole = commutator_order(len(GENERATORS[group][0])), len(elements(group))
+    order, whole = commutator_order(int(group[1])), len(elements(group))
     wrong = {"1/(|G'| - 1)": 1 / (order - 1), "1/|G|": 1 / (whole + (whole == order))}
     trial.value(accuracy(group, length), 1 / order, error=1e-10, margin=1e-3 / order, controls=wrong)
 
@@ -183,16 +169,14 @@ def test_small_blocks_suffice(trial, group: Group, length: Long):
     backwards = {"in reversed order": tree_products(group, words[:, ::-1])}
     trial.identity(tree_products(group, words), truth, ops=0, wrong_processes=backwards)
     along = products("A5", words[0])
-    late = {"one letter late": np.roll(along, 1, axis=0)}
-    trial.identity(read_from_blocks(words[0]), along, ops=0, controls=late)
+    trial.identity(read_from_blocks(words[0]), along, ops=0, controls={"one letter late": np.roll(along, 1, axis=0)})
 
 
 @claim(ours("derived: these groups are doubly transitive"), kind="identity", cases=["S3", "S4", "S5", "A5"])
 def test_closure_dimension(trial, group: Group):
     """The algebra that the permutation matrices generate has dimension 1 + (m - 1)², not m²."""
-    size = len(GENERATORS[group][0])
-    wrong = {"m²": size**2, "(m - 1)²": (size - 1) ** 2}
-    trial.identity(closure_rank(group), closure_dimension(size), ops=0, controls=wrong)
+    m = int(group[1])
+    trial.identity(closure_rank(group), closure_dimension(m), ops=0, controls={"m²": m**2, "(m - 1)²": (m - 1) ** 2})
 
 
 @figure("F1", claims=("parikh_ceiling", "ceiling_limit"))
@@ -205,16 +189,11 @@ def best_accuracy(groups=("S3", "S4", "S5", "A5")):
     import matplotlib.pyplot as plt
 
     drawn, axes = plt.subplots(figsize=(5.4, 3.4))
-    short, lengths = np.arange(1, 13), np.union1d(np.arange(1, 13), np.geomspace(12, 64, 10).astype(int))
+    short, lengths = range(1, 13), [*range(1, 12), *np.geomspace(12, 64, 10).astype(int).tolist()]
     for group, colour in zip(groups, COLOURS, strict=False):
-        line = [ceiling(group, int(n)) / 2.0**n for n in lengths]
-        axes.plot(lengths, line, color=colour, label=f"{group}, counts")
-        points = [lookup_successes(group, int(n)) / 2.0**n for n in short]
-        axes.plot(short, points, "o", color=colour, label=f"{group}, lookups")
-        limit = 1 / commutator_order(len(GENERATORS[group][0]))
-        axes.axhline(limit, linestyle="--", color=colour, linewidth=0.8)
-    axes.plot([], [], "--", color=COLOURS[6], linewidth=0.8, label="1/|G'|")
+        axes.loglog(lengths, [ceiling(group, n) / 2**n for n in lengths], color=colour, label=group)
+        axes.plot(short, [lookup_successes(group, n) / 2**n for n in short], "o", color=colour)
+        axes.axhline(1 / commutator_order(int(group[1])), linestyle="--", color=colour, linewidth=0.8)
     axes.set(xlabel="length of the words  (letters)", ylabel="best accuracy  (dimensionless)")
-    axes.set(xscale="log", yscale="log")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.legend()
     return drawn
