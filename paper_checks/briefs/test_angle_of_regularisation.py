@@ -8,7 +8,6 @@ minimises mean (y - w x - b)^2 + lambda |w|^2, the hinge classifier mean (1 - y 
 
 Read: the abstract ("this angle depends on the level of L2 regularization used"). Derived here: all claims. Not
 claimed: the direction at lambda_0 itself, and of a constant classifier (u = 0).
-
 Topic: learning.
 """
 
@@ -47,10 +46,8 @@ def box_program(quadratic, linear, row, total, most):
     settings, size = clarabel.DefaultSettings(), len(linear)
     settings.verbose, settings.tol_gap_abs, settings.tol_gap_rel, settings.tol_feas = False, 1e-13, 1e-13, 1e-13
     constraints = sparse.csc_matrix(np.vstack([row, -np.eye(size), np.eye(size)]))
-    limits, cones = (
-        np.repeat([total, 0, most], [1, size, size]),
-        [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(2 * size)],
-    )
+    limits = np.repeat([total, 0, most], [1, size, size])
+    cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(2 * size)]
     program = sparse.triu(quadratic, format="csc"), linear, constraints, limits, cones, settings
     return np.clip(clarabel.DefaultSolver(*program).solve().x, 0, most)
 
@@ -181,7 +178,7 @@ def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: 
 def turning_angles(positives: int = 20, dim: int = 5):
     """Weight decay turns a classifier to the difference of the means, but not a hinge classifier of unequal classes.
 
-    20 points against 20 or 10. Lines: theory, of the hinge from lambda_0 or lambda_1 on. Points: dual programs. New.
+    20 points against 20 or 10. Lines: theory, of the hinge from lambda_0 or lambda_1 on. Points: dual programs.
     """
     import matplotlib.pyplot as plt
 
