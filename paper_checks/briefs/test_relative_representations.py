@@ -2,13 +2,14 @@
 communication", ICLR, arXiv 2209.15430.
 
 For whoever stitches two models through the cosines to shared anchors: nothing but rotation and scale is forgiven, any
-other linear map moves cosines, by an amount whose largest value is known exactly; of a sample only its norm is lost.
+other linear map moves cosines, by an amount whose largest value is known exactly; one sample beside the anchors tells
+whether it did, and of a sample only its norm is lost.
 
 A sample x and anchors a_1, …, a_m lie in R^d, and r(x) has the entries cos(x, a_i). A second space shows A x and A a_i
 for an invertible matrix A whose largest singular value is K times its least. Q stands for an orthogonal matrix, c for a
 positive number, B for the matrix whose rows are the anchors with length one.
 
-Read: the abstract. Derived here: how far a cosine moves, and the decoding. Not claimed: anything about
+Read: the abstract. Derived here: how far a cosine moves, the certificate, and the decoding. Not claimed: anything about
 anchors that are no exact counterparts of each other. A translation is an isometry too, and is not forgiven: centre.
 Topic: representations.
 """
@@ -16,7 +17,7 @@ Topic: representations.
 from typing import Annotated
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import least_squares, minimize
 
 from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
@@ -65,11 +66,23 @@ def searched_moves(generator, dim, ratio, starts=4):
         inner = 1 + (ratio - 1) * np.sin(v[2 * dim :]) ** 2
         return -move(v[:dim], v[dim : 2 * dim], np.concatenate([[1.0], inner, [ratio]]))
 
-    # The largest singular value matters where its coordinate is small like K^(-1/2).
-    size = np.append(np.ones(dim - 1), ratio**-0.5)
-    begun = size * generator.normal(size=(starts, 2, dim))
+    begun = generator.normal(size=(starts, 2, dim))
     ends = (minimize(loss, np.append(one, np.ones(dim - 2)), method="L-BFGS-B") for one in begun)
     return np.array([-end.fun for end in ends])
+
+
+@observed
+def kept_ratios(generator, anchors, samples, starts=4):
+    """The K of maps that keep the cosines of anchors and samples to the anchors, as least squares finds them."""
+    rows, dim = np.vstack([anchors, samples]), anchors.shape[1]
+
+    def change(entries):
+        turned = rows @ entries.reshape(dim, dim).T
+        return (cosine(turned[:, None], turned[:dim]) - cosine(rows[:, None], anchors)).ravel()
+
+    begun = generator.normal(size=(starts, dim**2))
+    ends = (least_squares(change, entries, method="lm", ftol=1e-15, xtol=1e-15, gtol=1e-15) for entries in begun)
+    return np.array([np.linalg.cond(end.x.reshape(dim, dim)) for end in ends if end.cost < 1e-22])
 
 
 @predicted
@@ -115,6 +128,30 @@ def test_worst_move(trial, dim: FewDims, ratio: Ratio):
     )
     worst = move(np.array([1, corner]), np.array([1, -corner]), np.array([1, ratio]))
     trial.identity(worst, most, ops=32, scale=1.0, controls=wrong | {"K² for K": largest_move(ratio**2)})
+
+
+@claim(
+    ours("derived: A M = Q M diag(s) where the columns of M are anchors that keep their cosines"),
+    kind="identity",
+    cases=[2, 4],
+)
+def test_certificate(trial, dim: FewDims):
+    """If dim independent anchors keep their mutual cosines, and one further sample without a zero coordinate in their
+    basis keeps its cosines to them, the map is c Q; anchors alone are also kept by every M diag(s) M⁻¹ with s > 0.
+    """
+    generator = trial.generator()
+    anchors = rotation(generator, dim) + generator.uniform(-0.2, 0.2, (dim, dim))
+    coordinates = generator.choice([-1, 1], (4, dim)) * generator.uniform(0.5, 2, (4, dim))
+    fewer = {"the anchors alone": kept_ratios(generator, anchors, anchors[:0]).min()}
+    kept = kept_ratios(generator, anchors, coordinates[:1] @ anchors)
+    # A residual of 1e-11 beside anchors that are nowhere near dependence.
+    trial.value(kept.max(), 1.0, error=1e-8, margin=1e-6, wrong_processes=fewer)
+    factors, rows = generator.uniform(1, 4, dim), np.vstack([np.eye(dim), coordinates])
+    stretch = np.linalg.solve(anchors, factors[:, None] * anchors)
+    seen = cosine((rows @ anchors @ stretch)[:, None], anchors @ stretch)
+    predict, own = (relative(rows * by @ anchors, anchors) for by in (factors, np.ones(dim)))
+    ops = 40 * dim * np.linalg.cond(anchors)
+    trial.identity(seen, predict, ops=ops, scale=1.0, controls={"samples keep theirs": own})
 
 
 @claim(ours("derived: r(x) = B x/|x|, and B⁺B = I"), kind="identity", cases=[(16, 24), (2, 2), (64, 64), (256, 1024)])
