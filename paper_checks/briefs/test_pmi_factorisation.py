@@ -1,13 +1,13 @@
 """Shazeer, Doherty, Evans & Waterson 2016, "Swivel: Improving Embeddings by Noticing What's Missing", arXiv 1602.02215;
 Rozemberczki, Allen & Sarkar 2021, "Multi-scale Attributed Node Embedding", arXiv 1909.13021.
 
-For whoever replaces skip-gram or DeepWalk by the factors of a matrix: which matrix it is, which weights its entries
-have, and how walks of finite length weight the powers of the transition matrix.
+For whoever replaces skip-gram or DeepWalk by the factors of a matrix: which one it is, which weights its entries have,
+and what walks of finite length and features of nodes change.
 
 P holds the probabilities of pairs (word, context), all positive, with margins p_w and p_c; noise contexts have the law
 q ∝ p_c^α, k of them for each pair, and Q = p_w qᵀ. The loss of scores X is L(X) = -Σ [P log σ(X) + k Q log σ(-X)]. A
-graph has weights A = Aᵀ, degrees d that add up to vol, and T = D⁻¹A; walks have ℓ nodes and the window b < ℓ pairs each
-node with those up to b steps later. Walks start at stationarity.
+graph has weights A = Aᵀ, degrees d that add up to vol, and T = D⁻¹A; walks have ℓ nodes, start at stationarity, and the
+window b < ℓ pairs each node with those up to b steps later, or with their features, of which node j has F_jf.
 
 Read: the abstracts. Recalled: the minimiser (Levy & Goldberg 2014). Derived here: the rest. Not claimed: anything about
 pairs that never occur, whose scores have no minimiser.
@@ -28,7 +28,9 @@ Negatives = Annotated[int, Interval(2, 50, why="with one the shift is zero; of t
 Power = Annotated[float, Interval(0, 0.9, why="at 1 the noise has the contexts' own law")]
 Nodes = Annotated[int, Interval(3, 6, why="two nodes make a regular graph; all walks are listed, nodes^length")]
 Length = Annotated[int, Interval(3, 7, why="so that a window of two fits; all walks are listed, nodes^length")]
+Features = Annotated[int, Interval(2, 16, why="a single feature depends on nothing; a weight for each and each node")]
 Window = Annotated[int, Interval(2, 6, why="with a window of one there is one weight; it is shorter than a walk")]
+TABLES = [(6, 5, 5, 0.75), (2, 2, 2, 0.0), (64, 40, 50, 0.9)]  # words, contexts, k, α
 
 
 def pairs(generator, words, contexts, power):
@@ -89,8 +91,7 @@ def walk_counts(a, length, window, start):
     chance = start[walks[0]] * np.prod(transition[walks[:-1], walks[1:]], axis=0)
     counts = np.zeros(a.shape)
     for gap in range(1, window + 1):
-        for at in range(length - gap):
-            np.add.at(counts, (walks[at], walks[at + gap]), chance)
+        np.add.at(counts, (walks[:-gap], walks[gap:]), chance)
     return counts
 
 
@@ -103,22 +104,19 @@ def dependence(counts):
 @predicted
 def walk_shares(length, window):
     """ω_r ∝ ℓ - r for r = 1, …, b: so many pairs of a walk are r steps apart."""
-    return (length - np.arange(1, window + 1)) / np.sum(length - np.arange(1, window + 1))
+    return length - np.arange(1, window + 1)
 
 
 @predicted
-def node_dependence(a, shares):
-    """The entries vol (Σ ω_r T^r)_ij / d_j."""
+def feature_dependence(a, shares, features, margin=None):
+    """(Σ ω_r T^r F)_if Σ dᵀF / (s_i (dᵀF)_f), s the row sums of Σ ω_r T^r F; F = I gives vol (Σ ω_r T^r)_ij / d_j."""
     degrees = a.sum(axis=1)
     powers = sum(share * np.linalg.matrix_power(a / degrees[:, None], r) for r, share in enumerate(shares, 1))
-    return degrees.sum() * powers / degrees
+    seen, columns = powers @ features, degrees @ features
+    return seen * columns.sum() / np.outer(seen.sum(axis=1) if margin is None else margin, columns)
 
 
-@claim(
-    ours("recalled from Levy & Goldberg 2014, the minimiser; derived, the excess"),
-    kind="optimality",
-    cases=[(6, 5, 5, 0.75), (2, 2, 2, 0.0), (64, 40, 50, 0.9)],
-)
+@claim(ours("recalled from Levy & Goldberg 2014, the minimiser; derived, the excess"), kind="optimality", cases=TABLES)
 def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
     """L has the one minimiser log(P/Q) - log k and exceeds its minimum by Σ (P + k Q) KL(σ(X*) ‖ σ(X))."""
     generator = trial.generator()
@@ -128,14 +126,12 @@ def test_shifted_pmi(trial, words: Words, contexts: Words, negatives: Negatives,
     wrong = {"no - log k": shifted_pmi(p, q, 1), "noise of power one": shifted_pmi(p, own, negatives)}
     trial.identity(best, predict, ops=64, scale=60.0, controls=wrong)
     x = generator.normal(size=p.shape)
-    over = sgns_loss(x, p, q, negatives) - sgns_loss(best, p, q, negatives)
-    halved = {"mean for sum": excess(x, p, q, negatives) / (1 + negatives), "none": 0.0}
-    trial.identity(over, excess(x, p, q, negatives), ops=p.size, scale=4.0 * negatives, controls=halved)
+    over, predict = sgns_loss(x, p, q, negatives) - sgns_loss(best, p, q, negatives), excess(x, p, q, negatives)
+    halved = {"mean for sum": predict / (1 + negatives), "none": 0.0}
+    trial.identity(over, predict, ops=p.size, scale=4.0 * negatives, controls=halved)
 
 
-@claim(
-    ours("derived from the second derivative"), kind="limit", cases=[(6, 5, 5, 0.75), (2, 2, 2, 0.0), (64, 40, 50, 0.9)]
-)
+@claim(ours("derived from the second derivative"), kind="limit", cases=TABLES)
 def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, power: Power):
     """Near its minimum L grows by (ε²/2) Σ w Δ² with w = P k Q/(P + k Q): factors of low rank are a weighted fit of the
     shifted PMI, which its truncated singular value decomposition, weighting all entries alike, is not.
@@ -152,26 +148,33 @@ def test_weights(trial, words: Words, contexts: Words, negatives: Negatives, pow
     trial.limit(values, sizes, predict, remainder=rest, margin=1e-4 * predict, controls=wrong, same_instance=True)
 
 
-@claim(
-    ours("derived: ℓ - r pairs of a walk are r steps apart"), kind="identity", cases=[(5, 6, 2), (3, 7, 6), (6, 4, 3)]
-)
+@claim(ours("derived: ℓ - r pairs are r steps apart"), kind="identity", cases=[(5, 6, 2), (3, 7, 6), (6, 4, 3)])
 def test_finite_walk(trial, nodes: Nodes, length: Length, window: Window):
-    """Walks of ℓ nodes give #(i, j) # / (#i #j) = vol (Σ ω_r T^r)_ij / d_j with ω_r ∝ ℓ - r; equal weights 1/b are
-    the limit of infinite walks.
-    """
+    """Walks of ℓ nodes give #(i, j) # / (#i #j) = vol (Σ ω_r T^r)_ij / d_j with ω_r ∝ ℓ - r, of infinite ones 1/b."""
     trial.require(length > window, "a window fits into a walk: length must exceed window")
     a = graph(trial.generator(), nodes)
-    degrees = a.sum(axis=1)
-    counts = walk_counts(a, length, window, degrees / a.sum())
-    wrong = {"ω_r = 1/b": node_dependence(a, np.full(window, 1 / window))}
-    uniform = {"uniform starts": dependence(walk_counts(a, length, window, np.full(nodes, 1 / nodes)))}
-    trial.identity(
-        dependence(counts),
-        node_dependence(a, walk_shares(length, window)),
-        ops=nodes**length,
-        controls=wrong,
-        wrong_processes=uniform,
-    )
+    starts = (a.sum(axis=1) / a.sum(), np.full(nodes, 1 / nodes))
+    measured, uniform = (dependence(walk_counts(a, length, window, start)) for start in starts)
+    shares = (walk_shares(length, window), np.ones(window))
+    predict, equal = (feature_dependence(a, omega, np.eye(nodes)) for omega in shares)
+    other, ops = {"uniform starts": uniform}, nodes**length
+    trial.identity(measured, predict, ops=ops, controls={"ω_r = 1/b": equal}, wrong_processes=other)
+
+
+@claim(ours("derived: from node i a walk sees s_i features"), kind="identity", cases=[(5, 6, 2, 3), (3, 7, 6, 2)])
+def test_node_feature(trial, nodes: Nodes, length: Length, window: Window, number: Features):
+    """Pairs of a node and a feature of a node up to b steps later have the PMI of C = D (Σ ω_r T^r) F with C's own row
+    sums; degrees stand for these only where the expected number of features is the same from each node.
+    """
+    trial.require(length > window, "a window fits into a walk: length must exceed window")
+    generator = trial.generator()
+    a, features = graph(generator, nodes), generator.exponential(size=(nodes, number))
+    start, shares = a.sum(axis=1) / a.sum(), walk_shares(length, window)
+    measured = dependence(walk_counts(a, length, window, start) @ features)
+    predict, equal = (feature_dependence(a, omega, features) for omega in (shares, np.ones(window)))
+    by_degrees = feature_dependence(a, shares, features, shares.sum() * start @ features.sum(axis=1))
+    wrong = {"degrees for row sums": by_degrees, "ω_r = 1/b": equal}
+    trial.identity(measured, predict, ops=nodes**length, controls=wrong)
 
 
 @figure("F1", claims=("finite_walk",))
@@ -184,10 +187,11 @@ def lengths(nodes=4, window=2):
     import matplotlib.pyplot as plt
 
     a = graph(np.random.default_rng(0), nodes)
-    equal, start = node_dependence(a, np.full(window, 1 / window)), a.sum(axis=1) / a.sum()
+    equal = feature_dependence(a, np.ones(window), np.eye(nodes))
     many, few = np.unique(np.geomspace(window + 1, 1000, 60).astype(int)), np.arange(window + 1, 9)
-    line = [np.abs(node_dependence(a, walk_shares(length, window)) - equal).max() for length in many]
-    points = [np.abs(dependence(walk_counts(a, length, window, start)) - equal).max() for length in few]
+    laws = [feature_dependence(a, walk_shares(length, window), np.eye(nodes)) for length in many]
+    listed = [dependence(walk_counts(a, length, window, a.sum(axis=1) / a.sum())) for length in few]
+    line, points = (np.abs(np.array(values) - equal).max(axis=(1, 2)) for values in (laws, listed))
     drawn, axes = plt.subplots(figsize=(5.4, 3.4))
     axes.loglog(many, line, color=COLOURS[0], label="weights ∝ ℓ - r")
     axes.loglog(few, points, "o", color=COLOURS[1], label="all walks listed")
