@@ -2,17 +2,19 @@
 Algorithms", ICML, arXiv 2306.05815.
 
 For whoever runs kernel PCA by gradients or asks it to be sparse: which value to expect, what a gap between the two
-problems certifies (nothing), and from which threshold ε on nothing is left.
+problems certifies (nothing), from which threshold ε on nothing is left, and from which κ on clipping changes nothing.
 
 Φ (n, d) holds n points in feature space, K = Φ Φᵀ with eigenvalues λ_1 >= λ_2 >= …; W (d, s) has singular values of at
 most 1. The primal is P(W) = -F(Φ W), the dual D(H) = F*(H) - |ΦᵀH|_* with the nuclear norm tr (Hᵀ K H)^(1/2). F is half
-the squared norm, or, with s = 1, such that F*(h) = |h|²/2 + ε |h|_1, the ε-insensitive loss. r_1 >= r_2 >= … are the
-sizes √K_ii of the points.
+the squared norm, or, with s = 1, such that F*(h) = |h|²/2 + ε |h|_1, the ε-insensitive loss, or F*(h) = |h|²/2 where
+all |h_i| <= κ and infinite elsewhere, Huber's. r_1 >= r_2 >= … are the sizes √K_ii of the points, u_1 is the first
+eigenvector of K, and M is the largest |Φᵀσ| over vectors σ of signs.
 
 Read: the abstract. Derived here: all values. Not claimed: the minimum for ε below r_2, or that one start finds it.
 Topic: linear algebra for learning.
 """
 
+from itertools import product
 from typing import Annotated
 
 import numpy as np
@@ -22,17 +24,15 @@ from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 
-Points = Annotated[
-    int, Interval(4, 64, why="with fewer points than components the rank is too low; searches from starts")
-]
-Components = Annotated[
-    int, Interval(2, 4, why="of one component all norms agree; eigenvalues halve from one to the next")
-]
+Points = Annotated[int, Interval(4, 64, why="as many as components at least; each is the start of a search")]
+Components = Annotated[int, Interval(2, 4, why="of one component all norms agree; eigenvalues halve, one to the next")]
+FewPoints = Annotated[int, Interval(4, 12, why="the rank is four; all vectors of signs are tried")]
 Share = Annotated[float, Interval(0, 0.95, why="ε between r_2 and r_1, where it is r_1 the minimum is 0")]
 
 
-def features(generator, points, dim):
-    """Φ with singular values 2, 1.4, 1, …, and points of unlike size."""
+def features(generator, points, rank):
+    """Φ with singular values 2, 1.4, 1, …, at most as many as points, which have unlike sizes."""
+    dim = min(points, rank)
     left, right = (np.linalg.qr(generator.normal(size=(n, dim)))[0] for n in (points, dim))
     return (left * 2 * 2 ** (-np.arange(dim) / 2)) @ right.T
 
@@ -60,23 +60,23 @@ def searched(generator, objective, of, shape):
         return loss, slope.ravel()
 
     options = {"ftol": 0, "gtol": 1e-10, "maxiter": 2000}
-    starts = generator.normal(size=(3, np.prod(shape)))
-    ends = [minimize(loss_and_slope, x, jac=True, method="L-BFGS-B", options=options) for x in starts]
+    begun = generator.normal(size=(3, np.prod(shape)))
+    ends = [minimize(loss_and_slope, x, jac=True, method="L-BFGS-B", options=options) for x in begun]
     best = min(ends, key=lambda end: end.fun)
     return best.fun, np.linalg.norm(best.jac)
 
 
 @observed
-def sparse_minimum(generator, phi, epsilon):
-    """The least D(h) of the ε-insensitive problem, s = 1, and its number of h_i that are not zero.
+def iterated(generator, phi, epsilon=0.0, kappa=np.inf):
+    """The least |h|²/2 + ε |h|_1 - |Φᵀh| over |h_i| <= κ, and its number of h_i that are not zero.
 
-    By iterating h = soft(Φ w, ε), w = Φᵀh/|Φᵀh|, from the direction of each point and from random ones.
+    By iterating h = sign(Φ w) min((|Φ w| - ε)_+, κ), w = Φᵀh/|Φᵀh|, from the direction of each point and random ones.
     """
     starts = np.column_stack([phi.T, generator.normal(size=(phi.shape[1], 20))])
     w = starts / np.linalg.norm(starts, axis=0)
     for _ in range(200):
         scores = phi @ w
-        h = np.sign(scores) * np.maximum(np.abs(scores) - epsilon, 0)
+        h = np.sign(scores) * np.clip(np.abs(scores) - epsilon, 0, kappa)
         size = np.linalg.norm(phi.T @ h, axis=0)
         w = np.where(size > 0, phi.T @ h / np.where(size > 0, size, 1), w)
     values = np.sum(h**2, axis=0) / 2 + epsilon * np.sum(np.abs(h), axis=0) - size
@@ -102,22 +102,33 @@ def sparse_law(kernel, epsilon):
     return (-(gap**2) / 2, 1) if gap > 0 else (0.0, 0)
 
 
+@predicted
+def huber_bracket(phi, kappa):
+    """κ M - n κ²/2 and min(κ M, λ_1/2), which lie around -min D."""
+    signs = np.array(list(product([-1, 1], repeat=len(phi))))
+    most = kappa * np.linalg.norm(signs @ phi, axis=1).max()
+    return most - len(phi) * kappa**2 / 2, np.minimum(most, np.linalg.norm(phi, 2) ** 2 / 2)
+
+
+@predicted
+def clipping_threshold(phi):
+    """√λ_1 max |u_1i|."""
+    left, singular, _ = np.linalg.svd(phi)
+    return singular[0] * np.abs(left[:, 0]).max()
+
+
 @claim(ours("derived by Ky Fan's theorem"), kind="optimality", cases=[(12, 3), (6, 4), (64, 2)])
 def test_same_minimum(trial, points: Points, components: Components):
     """Primal and dual of the square loss have the minimum -(λ_1 + … + λ_s)/2."""
-    dim = components + 2
-    trial.require(points >= dim, "the rank, two above the components, is at most the number of points")
     generator = trial.generator()
-    phi = features(generator, points, dim)
+    phi = features(generator, points, components + 2)
     kernel = phi @ phi.T
-    found = [
-        searched(generator, primal, phi, (dim, components)),
-        searched(generator, dual, kernel, (points, components)),
-    ]
-    predict = np.full(2, square_minimum(kernel, components))
-    wrong = {"F* without ½": predict / 2, "Frobenius for nuclear norm": np.full(2, square_minimum(kernel, 1))}
-    values, slopes = np.array(found).T
-    trial.value(values, predict, error=slopes + 1e-12, margin=1e-5, controls=wrong)
+    problems = ((primal, phi, phi.shape[1]), (dual, kernel, points))
+    ends = (searched(generator, objective, of, (size, components)) for objective, of, size in problems)
+    values, slopes = zip(*ends, strict=True)
+    predict = square_minimum(kernel, components)
+    wrong = {"F* without ½": predict / 2, "Frobenius for nuclear norm": square_minimum(kernel, 1)}
+    trial.value(values, predict, error=np.array(slopes) + 1e-12, margin=1e-5, controls=wrong)
 
 
 @claim(ours("derived: |ΦᵀH|_* = <H, Φ W> for the polar factor W"), kind="identity", cases=[(12, 3), (6, 4), (64, 2)])
@@ -125,21 +136,15 @@ def test_duality_from_above(trial, points: Points, components: Components):
     """For every H and the polar factor W of ΦᵀH, D(H) - P(W) = |H - Φ W|²/2: the dual lies above the primal and both
     above one minimum, so that a small gap between them certifies nothing.
     """
-    dim = components + 2
-    trial.require(points >= dim, "the rank, two above the components, is at most the number of points")
     generator = trial.generator()
-    phi, h = features(generator, points, dim), generator.normal(size=(points, components))
+    phi, h = features(generator, points, components + 2), generator.normal(size=(points, components))
     kernel, (left, _, right) = phi @ phi.T, np.linalg.svd(phi.T @ h, full_matrices=False)
     upper, value, predict = dual(h, kernel)[0], primal(left @ right, phi)[0], half_distance(h, phi, left @ right)
-    wrong = {"without ½": 2 * predict, "no duality gap": 0.0}
-    trial.identity(
-        upper - value, predict, ops=20 * points, scale=abs(upper) + abs(value) + np.sum(h**2), controls=wrong
-    )
+    wrong, scale = {"without ½": 2 * predict, "no duality gap": 0.0}, abs(upper) + abs(value) + np.sum(h**2)
+    trial.identity(upper - value, predict, ops=20 * points, scale=scale, controls=wrong)
 
 
-@claim(
-    ours("derived: |h| <= Σ |h_i| and |Φᵀh| <= Σ r_i |h_i|"), kind="identity", cases=[(15, 0.5), (4, 0.0), (64, 0.95)]
-)
+@claim(ours("derived: |Φᵀh| <= Σ r_i |h_i|"), kind="identity", cases=[(15, 0.5), (4, 0.0), (64, 0.95)])
 def test_sparsity_threshold(trial, points: Points, share: Share):
     """The ε-insensitive minimum is 0 if and only if ε >= r_1, and for r_2 <= ε < r_1 it is -(r_1 - ε)²/2, with a single
     h_i that is not zero: the largest point, not the first principal component, decides.
@@ -148,11 +153,26 @@ def test_sparsity_threshold(trial, points: Points, share: Share):
     phi = features(generator, points, 4)
     kernel, sizes = phi @ phi.T, np.sort(np.linalg.norm(phi, axis=1))[::-1]
     epsilons = np.array([sizes[1] + share * (sizes[0] - sizes[1]), sizes[0] * (1 + 1e-12), 1.2 * sizes[0]])
-    values, counts = zip(*(sparse_minimum(generator, phi, epsilon) for epsilon in epsilons), strict=True)
+    values, counts = zip(*(iterated(generator, phi, epsilon) for epsilon in epsilons), strict=True)
     predict, number = zip(*(sparse_law(kernel, epsilon) for epsilon in epsilons), strict=True)
     wrong = {"√λ_1 for r_1": -((np.sqrt(np.linalg.eigvalsh(kernel)[-1]) - epsilons) ** 2) / 2}
     trial.identity(values, predict, ops=200, scale=4.0, controls=wrong)
     trial.identity(counts, number, ops=0, controls={"the two largest points": [2, 0, 0]})
+
+
+@claim(ours("derived: κ|t| - κ²/2 <= F(t) <= min(κ|t|, t²/2) for Huber's F"), kind="bound", cases=[12, 7, 4])
+def test_huber_bracket(trial, points: FewPoints):
+    """Huber's minimum is in [max(-κ M, -λ_1/2), n κ²/2 - κ M], and is -λ_1/2 if and only if κ >= √λ_1 max |u_1i|."""
+    generator = trial.generator()
+    phi = features(generator, points, 4)
+    kappas = clipping_threshold(phi) * np.array([0.003, 0.03, 0.3, 0.6, 0.9, 1, 2])
+    depths = -np.array([iterated(generator, phi, kappa=kappa)[0] for kappa in kappas])
+    low, high = huber_bracket(phi, kappas)
+    single = {"κ²/2 for n κ²/2": low + (points - 1) * kappas**2 / 2}
+    trial.bound(low, depths, found_by="search", ops=100, scale=4.0, wrong_processes=single)
+    largest = {"r_1 for M": np.minimum(high, kappas * np.linalg.norm(phi, axis=1).max())}
+    trial.bound(depths, high, found_by="search", ops=100, scale=4.0, controls=largest)
+    trial.identity(depths[5:], high[5:], ops=100, scale=4.0, wrong_processes={"below the threshold": depths[3:5]})
 
 
 @figure("F1", claims=("sparsity_threshold",))
@@ -168,7 +188,7 @@ def thresholds(points=15):
     phi = features(generator, points, 4)
     kernel, sizes = phi @ phi.T, np.sort(np.linalg.norm(phi, axis=1))[::-1]
     grid, late = np.linspace(0, 2.2, 45), np.linspace(sizes[1], 2.2, 100)
-    depths = np.sqrt([-2 * sparse_minimum(generator, phi, epsilon)[0] for epsilon in grid])
+    depths = np.sqrt([-2 * iterated(generator, phi, epsilon)[0] for epsilon in grid])
     law = np.sqrt([-2 * sparse_law(kernel, epsilon)[0] for epsilon in late])
     drawn, axes = plt.subplots(figsize=(5.4, 3.4))
     axes.plot(grid, depths, "o", color=COLOURS[1], label="iteration")
