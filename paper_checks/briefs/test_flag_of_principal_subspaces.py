@@ -1,13 +1,14 @@
-"""Pennec 2018, "Barycentric Subspace Analysis on Manifolds", Annals of Statistics, arXiv 1607.02833.
+"""Pennec 2018, "Barycentric Subspace Analysis on Manifolds", Annals of Statistics, arXiv 1607.02833; Mankovich & Birdal
+2023, "Chordal Averaging on Flag Manifolds and Its Applications", ICCV, arXiv 2303.13501.
 
-For whoever compares nested bases of principal components: what an error in each of them costs, and that no
-flag but that of principal components is even a local optimum.
+For whoever compares or averages nested bases of principal components: what an error in each of them costs, that no flag
+but that of principal components is even a local optimum, and that means of flags are not found one vector at a time.
 
 Centred data X (N, n) have S = XᵀX/N with eigenvalues λ_1 > … > λ_n. A flag is an orthonormal u_1, …, u_q, of which the
 first k vectors span V_k with projection P_k; its cost, the accumulated unexplained variance, is AUV = Σ_{k<=q} mean
-|x - P_k x|². With w_j = max(q - j + 1, 0) it is q tr S - Σ w_j u_jᵀ S u_j.
+|x - P_k x|². With w_j = max(q - j + 1, 0) it is q tr S - Σ w_j u_jᵀ S u_j. Chordal means have least Σ sin² of angles.
 
-Read: the abstract. Derived here: the values, prices and indices. Not claimed: anything about curved spaces.
+Read: the abstracts. Derived here: the values, prices and indices. Not claimed: anything about curved spaces.
 Topic: linear algebra for learning.
 """
 
@@ -51,44 +52,54 @@ def turned(frame, i, j, angle):
 @observed
 def unexplained(points, frames):
     """AUV of one or many frames (…, n, q), by projecting every point on every subspace."""
-    scores = points @ frames
-    parts = np.cumsum(scores[..., None, :] * frames[..., None, :, :], axis=-1)
+    parts = np.cumsum((points @ frames)[..., None, :] * frames[..., None, :, :], axis=-1)
     return np.sum((points[..., None] - parts) ** 2, axis=(-1, -2, -3)) / len(points)
 
 
 @observed
-def extremes(generator, points, dim, steps):
-    """The least and the largest AUV: from a random flag pairs of axes are turned by their best angle, again and again.
+def least(cost, frame, pairs):
+    """The least cost that turning pairs of axes one by one finds: along each a constant and a sinusoid of 2 φ."""
+    thirds = np.pi / 3 * np.arange(3)
+    for i, j in pairs:
+        values = cost(np.array([turned(frame, i, j, at) for at in thirds]))
+        frame = turned(frame, i, j, (np.angle(values @ np.exp(2j * thirds)) + np.pi) / 2)
+    return cost(frame)
 
-    Along such a turn AUV is a constant and a sinusoid of 2 φ, which three values determine.
-    """
-    costs, thirds = [], np.pi / 3 * np.arange(3)
-    for sign in (1, -1):
-        frame = np.linalg.qr(generator.normal(size=(dim, dim)))[0]
-        for i, j in pairs_up_to(dim, steps) * 60:
-            values = sign * unexplained(points, np.array([turned(frame, i, j, at) for at in thirds])[..., :steps])
-            frame = turned(frame, i, j, (np.angle(values @ np.exp(2j * thirds)) + np.pi) / 2)
-        costs.append(unexplained(points, frame[:, :steps]))
-    return costs
+
+@observed
+def chordal_costs(frames, q, blocks):
+    """Σ sin² of the principal angles between blocks of columns of q, one or many, and the same of each frame."""
+    cosines = [np.linalg.svd(frames[..., b].mT @ q[..., None, :, b], compute_uv=False) for b in blocks]
+    return sum(np.sum(1 - each**2, axis=(-1, -2)) for each in cosines)
+
+
+@predicted
+def chordal_minimum(frames):
+    """The number p k less the k largest eigenvalues of Σ Y_i Y_iᵀ."""
+    return np.sum(len(frames) - np.linalg.eigvalsh(np.sum(frames @ frames.mT, axis=0))[-frames.shape[2] :])
+
+
+@predicted
+def greedy_flag(frames):
+    """Best u_1, then u_2; 2 p - u_1ᵀP_1 u_1 - u_2ᵀP_2 u_2 before and after the best turn, P_k = Σ_i y_ik y_ikᵀ."""
+    first, second = np.einsum("iak,ibk->kab", frames, frames)
+    basis = np.linalg.eigh(first)[1][:, ::-1]
+    basis[:, 1:] = basis[:, 1:] @ np.linalg.eigh(basis[:, 1:].T @ second @ basis[:, 1:])[1][:, ::-1]
+    a, b = (basis[:, :2].T @ matrix @ basis[:, :2] for matrix in (first, second))
+    return basis, 2 * len(frames) - np.array([a[0, 0] + b[1, 1], np.trace(b) + np.linalg.eigvalsh(a - b)[-1]])
 
 
 @predicted
 def extreme_costs(values, steps):
     """Σ min(i - 1, q) λ_i, and q Σ λ_i - Σ_j (q - j + 1) λ_{n-j+1}."""
-    weights = np.arange(steps, 0, -1)
-    least = np.minimum(np.arange(len(values)), steps) @ values
-    return least, steps * values.sum() - weights @ values[::-1][:steps]
+    most = steps * values.sum() - np.arange(steps, 0, -1) @ values[::-1][:steps]
+    return np.minimum(np.arange(len(values)), steps) @ values, most
 
 
 @predicted
-def flag_weights(dim, steps):
-    """w_j = max(q - j + 1, 0)."""
-    return np.maximum(steps - np.arange(dim), 0)
-
-
-@predicted
-def turning_price(values, steps, angle, weights):
-    """(w_i - w_j)(λ_i - λ_j) sin² φ for i < j and i <= q."""
+def turning_price(values, steps, angle, alone=False):
+    """(w_i - w_j)(λ_i - λ_j) sin² φ for i < j and i <= q; V_q alone has the weights 1 and 0."""
+    weights = np.clip(steps - np.arange(len(values)), 0, 1 if alone else steps)
     i, j = np.array(pairs_up_to(len(values), steps)).T
     return (weights[i] - weights[j]) * (values[i] - values[j]) * np.sin(angle) ** 2
 
@@ -103,58 +114,34 @@ def turned_costs(points, vectors, steps, angle):
 @observed
 def hessian_spectra(points, vectors, steps, orderings):
     """Hessian eigenvalues of AUV at the flags of reordered components, by second differences along rotations."""
-    dim, width, planes = len(vectors), 1e-4, pairs_up_to(len(vectors), steps)
-    skew = np.zeros((len(planes), dim, dim))
-    for k, (a, b) in enumerate(planes):
-        skew[k, a, b], skew[k, b, a] = 1, -1
-    spectra = []
-    for ordering in orderings:
-        cost = {}
-        for first, second in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-            turns = expm(width / 2 * (first * skew[:, None] + second * skew))
-            cost[first, second] = unexplained(points, (vectors[:, ordering] @ turns)[..., :steps])
-        differences = cost[1, 1] - cost[1, -1] - cost[-1, 1] + cost[-1, -1]
-        spectra.append(np.linalg.eigvalsh((differences + differences.T) / 2) / width**2)
-    return np.array(spectra)
-
-
-@predicted
-def spectrum_at(values, steps, ordering, weights):
-    """2 (w_a - w_b)(λ_π(a) - λ_π(b)) for a < b, a <= q, sorted."""
-    (a, b), at = np.array(pairs_up_to(len(values), steps)).T, values[list(ordering)]
-    return np.sort(2 * (weights[a] - weights[b]) * (at[a] - at[b]))
-
-
-@predicted
-def inversions(ordering):
-    """How many pairs of an ordering stand the wrong way round."""
-    return sum(early > late for early, late in combinations(ordering, 2))
+    (dim, width), (a, b) = (len(vectors), 1e-4), np.array(pairs_up_to(len(vectors), steps)).T
+    skew = np.eye(dim)[a][:, :, None] * np.eye(dim)[b][:, None]
+    skew = np.multiply.outer([1, -1], skew - skew.mT)
+    turns = expm(width / 2 * (skew[:, None, :, None] + skew[:, None]))
+    costs = [unexplained(points, (vectors[:, ordering] @ turns)[..., :steps]) for ordering in orderings]
+    return np.linalg.eigvalsh(np.einsum("a,b,pabij->pij", [1, -1], [1, -1], costs)) / width**2
 
 
 @claim(abstract("minimizes the Accumulated Unexplained Variances"), kind="optimality", cases=[(4, 2), (3, 3)])
 def test_flag_minimum(trial, dim: Dim, steps: Steps):
     """Over all flags AUV is least for principal components, Σ_i min(i - 1, q) λ_i, and largest for the last ones."""
     trial.require(dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps")
-    generator = trial.generator()
-    points, values, _ = data(generator, dim)
-    found, predict = extremes(generator, points, dim, steps), extreme_costs(values, steps)
-    alone = [steps * values[steps:].sum(), steps * values[: dim - steps].sum()]
+    points, values, _ = data(trial.generator(), dim)
+    predict, pairs = extreme_costs(values, steps), pairs_up_to(dim, steps) * 60
+    costs = (lambda q: unexplained(points, q[..., :steps]), lambda q: -unexplained(points, q[..., :steps]))
+    measured = np.array([1, -1]) * [least(cost, np.eye(dim), pairs) for cost in costs]
+    alone = steps * np.array([values[steps:].sum(), values[: dim - steps].sum()])
     wrong = {"q times V_q alone": alone, "extremes exchanged": predict[::-1]}
-    trial.identity(found, predict, ops=40 * dim, scale=steps * values.sum(), controls=wrong)
+    trial.identity(measured, predict, ops=40 * dim, scale=steps * values.sum(), controls=wrong)
 
 
-@claim(
-    ours("derived from AUV = q tr S - Σ w_j u_jᵀ S u_j"),
-    kind="identity",
-    cases=[(5, 3, 0.3), (3, 2, 3.1), (16, 8, 1.0)],
-)
+@claim(ours("derived from the weights of AUV"), kind="identity", cases=[(5, 3, 0.3), (3, 2, 3.1), (16, 8, 1.0)])
 def test_rotation_price(trial, dim: ManyDims, steps: Steps, angle: Angle):
     """Turning components i < j by φ costs (w_i - w_j)(λ_i - λ_j) sin² φ; V_q alone sees nothing where i, j <= q."""
     trial.require(dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps")
     points, values, vectors = data(trial.generator(), dim)
-    weights, inside = flag_weights(dim, steps), (np.arange(dim) < steps).astype(float)
-    predict = turning_price(values, steps, angle, weights)
-    wrong = {"V_q alone": turning_price(values, steps, angle, inside), "sin φ for sin² φ": predict / np.sin(angle)}
+    predict, flat = (turning_price(values, steps, angle, alone) for alone in (False, True))
+    wrong = {"V_q alone": flat, "sin φ for sin² φ": predict / np.sin(angle)}
     measured, scale = turned_costs(points, vectors, steps, angle), steps * values.sum()  # of what is subtracted
     trial.identity(measured, predict, ops=20 * dim, scale=scale, controls=wrong)
 
@@ -166,13 +153,27 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
     """
     trial.require(dim >= steps, "a flag has at most as many vectors as dimensions: dim must be at least steps")
     points, values, vectors = data(trial.generator(), dim)
-    orderings = [p for p in permutations(range(dim)) if list(p[steps:]) == sorted(p[steps:])]
-    weights, equal = flag_weights(dim, steps), (np.arange(dim) < steps).astype(float)
+    orderings = np.array([p for p in permutations(range(dim)) if list(p[steps:]) == sorted(p[steps:])])
     spectra = hessian_spectra(points, vectors, steps, orderings)
-    predict, flat = ([spectrum_at(values, steps, p, w) for p in orderings] for w in (weights, equal))
+    prices = ([turning_price(values[p], steps, np.pi / 2, alone) for p in orderings] for alone in (False, True))
+    predict, flat = (2 * np.sort(each) for each in prices)
     trial.value(spectra, predict, error=1e-6, margin=1e-4, controls={"equal weights": flat})
-    misplaced = {"misplaced components": np.sum(np.array(orderings) != np.arange(dim), axis=1)}
-    trial.identity(np.sum(spectra < 0, axis=1), [inversions(p) for p in orderings], ops=0, controls=misplaced)
+    inversions = [sum(early > late for early, late in combinations(p, 2)) for p in orderings]
+    misplaced = {"misplaced components": np.sum(orderings != np.arange(dim), axis=1)}
+    trial.identity(np.sum(spectra < 0, axis=1), inversions, ops=0, controls=misplaced)
+
+
+@claim(ours("derived by Ky Fan's theorem"), kind="optimality", cases=[(5, 2), (3, 2), (6, 4)])
+def test_chordal_mean(trial, dim: Dim, steps: Steps):
+    """The least Σ sin² to p bases Y_i is p k less the k largest eigenvalues of Σ Y_i Y_iᵀ; a greedy flag is no mean."""
+    trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
+    frames, whole = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0], [range(steps)]
+    measured = least(lambda q: chordal_costs(frames, q, whole), np.eye(dim), pairs_up_to(dim, steps) * 60)
+    mean = {"mean of the bases": chordal_costs(frames, np.linalg.qr(frames.mean(axis=0))[0], whole)}
+    trial.identity(measured, chordal_minimum(frames), ops=20 * dim, scale=7.0 * steps, wrong_processes=mean)
+    basis, costs = greedy_flag(frames[..., :2])
+    turns = [least(lambda q: chordal_costs(frames, q, [[0], [1]]), basis, pairs) for pairs in ([], [(0, 1)])]
+    trial.identity(turns, costs, ops=20 * dim, controls={"the greedy flag is best": costs[:1]})
 
 
 @figure("F1", claims=("rotation_price",))
@@ -186,12 +187,12 @@ def prices(dim=5, steps=3):
 
     points, values, vectors = data(np.random.default_rng(0), dim)
     angles, few, pairs = np.linspace(0, np.pi, 200), np.linspace(0, np.pi, 13), pairs_up_to(dim, steps)
-    lines = np.array([turning_price(values, steps, angle, flag_weights(dim, steps)) for angle in angles])
+    lines = np.array([turning_price(values, steps, angle) for angle in angles])
     measured = np.array([turned_costs(points, vectors, steps, angle) for angle in few])
     drawn, axes = plt.subplots(figsize=(5.4, 3.4))
     for k, pair in enumerate([(0, 1), (0, 2), (2, 4)]):
-        at, label = pairs.index(pair), f"turning {pair[0] + 1} and {pair[1] + 1}"
-        axes.plot(angles, lines[:, at], color=COLOURS[k], label=label)
+        at = pairs.index(pair)
+        axes.plot(angles, lines[:, at], color=COLOURS[k], label=f"turning {pair[0] + 1} and {pair[1] + 1}")
         axes.plot(few, measured[:, at], "o", color=COLOURS[6], label="data projected" if k == 2 else None)
     axes.plot(angles, 0 * angles, "--", color=COLOURS[3], label="1 and 2 for V₃ alone")
     axes.set(xlabel="angle φ  (radians)", ylabel="price in AUV  (squared unit of the data)", ylim=(-0.1, 1.9))
