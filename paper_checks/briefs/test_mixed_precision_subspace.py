@@ -8,35 +8,34 @@ Tokens x have E x xᵀ = S. An r-dimensional subspace with projection P is kept 
 a random (Haar) rotation is followed by symmetric rounding to D round(y/D), with D = max |y_i|/L for each token and
 L = 2^(b-1) - 1. g(d, b) is the mean of |error|²/|y|² for a uniformly random direction y in d dimensions.
 
-Read: the abstract. Derived here: g, the error and the flip. Not claimed: that rotating helps; tokens whose entries all
-have one size are rounded better without it.
+Read: the abstract. Derived here: g, the error, both extremes and the flip. Not claimed: that
+rotating helps; tokens whose entries all have one size are rounded better without it.
 Topic: linear algebra for learning.
 """
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
 from scipy.stats import norm
 
-from theory_on_trial import claim, observed, ours, predicted
+from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
 from theory_on_trial.figures import COLOURS, figure
 from theory_on_trial.laws import Bounded
 
 Dim = Annotated[int, Interval(6, 16, why="a part of few dimensions needs a million tokens; all of them are rotated")]
 Kept = Annotated[int, Interval(1, 8, why="a random rotation of every token")]
-Bits = Annotated[
-    int, Interval(2, 8, why="one bit has no positive level; of nine and more, rounding errors lose digits")
-]
-Many = Annotated[
-    int, Interval(24, 128, why="below, parts of 4 and 5 bits may be equally good; every token is drawn whole")
-]
+Bits = Annotated[int, Interval(2, 8, why="one bit has no positive level; errors of nine and more lose digits")]
+Line = Annotated[int, Interval(1, 2, why="a line or a plane, of which all rotations are tried")]
+FewBits = Annotated[int, Interval(2, 5, why="one bit has no positive level; finer cells need more angles")]
+Many = Annotated[int, Interval(24, 128, why="below, 4 and 5 bits may be equally good; every token is drawn whole")]
 MoreBits = Annotated[int, Interval(5, 8, why="more than the four of the two dimensions beside them")]
 
 
 def rounded(y, bits):
     """Symmetric rounding of each row, whose largest entry is exact."""
-    step = np.abs(y).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
+    step = np.abs(y).max(axis=-1, keepdims=True) / (2 ** (bits - 1) - 1)
     return step * np.round(y / step)
 
 
@@ -63,6 +62,14 @@ def token_error(values, kept, high, low):
     """g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P S)) for the first r of the directions with variances `values`."""
     rest = len(values) - kept
     return rounding_error(kept, high) * values[:kept].sum() + rounding_error(rest, low) * values[kept:].sum()
+
+
+@predicted
+def extremes(values, kept, high, low):
+    """Errors of the best and the worst subspace; best are the first r directions if g(d - r, b_L) > g(r, b_H)."""
+    first = rounding_error(len(values) - kept, low) > rounding_error(kept, high)
+    ends = [token_error(order, kept, high, low) for order in (values, values[::-1])]
+    return np.array(ends if first else ends[::-1])
 
 
 @observed
@@ -97,18 +104,22 @@ def relative_errors(generator, n, dim, bits):
 
 
 @observed
-def error_in_plane(bits, angles=2**16):
-    """The mean of |error|² over the directions of a plane, at the middles of equal arcs."""
-    arcs = np.pi / 4 * (np.arange(angles) + 0.5) / angles
-    y = np.stack([np.cos(arcs), np.sin(arcs)], axis=1)
-    return np.mean(np.sum((rounded(y, bits) - y) ** 2, axis=1))
+def plane_errors(y, bits):
+    """Means of |error|² over the last but one axis and all rotations of planes, of which a quarter turn has each."""
+    turns = np.exp(0.5j * np.pi * (np.arange(2**12) + 0.5) / 2**12)
+    z = np.multiply.outer(y @ [1, 1j], turns)
+    y = np.stack([z.real, z.imag], axis=-1)
+    return np.mean(np.sum((rounded(y, bits) - y) ** 2, axis=-1), axis=(-1, -2))
 
 
-@claim(
-    ours("derived: the rounding scales with a token, and a rotated token has a uniform direction"),
-    kind="identity",
-    cases=[(8, 2, 8, 4), (7, 1, 4, 2)],
-)
+@observed
+def basis_errors(tokens, bases, kept, bits):
+    """Mean |error|² of tokens whose first r coordinates in each basis are kept apart; on a line there is no error."""
+    parts = np.split(tokens @ bases, [kept], axis=-1)
+    return sum(plane_errors(part, b) for part, b in zip(parts, bits, strict=True) if part.shape[-1] == 2)
+
+
+@claim(ours("derived: a rotated token has a uniform direction"), kind="identity", cases=[(8, 2, 8, 4), (7, 1, 4, 2)])
 def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
     """For tokens of any law the mean squared error is g(r, b_H) tr(P S) + g(d - r, b_L)(tr S - tr(P S)): of it the law
     enters by the variance in the subspace alone, and only the direction of an inequality of g decides which is best.
@@ -117,10 +128,7 @@ def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
     trial.require(high >= low, "the subspace is kept at no fewer bits than the rest: high must be at least low")
     values = 0.6 ** np.arange(dim)
     predict = token_error(values, kept, high, low)
-
-    def errors(generator, n):
-        return measured_errors(generator, n, values, kept, (high, low))
-
+    errors = partial(measured_errors, values=values, kept=kept, bits=(high, low))
     parts = ((kept, high, values[:kept].sum()), (dim - kept, low, values[kept:].sum()))
     most = sum(0.3 * size * (d - 1) / (2 ** (b - 1) - 1) ** 2 for d, b, size in parts)  # half a step in all but one
     usual = sum(size * np.log(d) / (6 * (2 ** (b - 1) - 1) ** 2) for d, b, size in parts)
@@ -130,21 +138,43 @@ def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
     trial.mean(sampler=errors, predict=predict, law=law, margin=margin, controls=wrong, first=2**13, most=10**6)
 
 
+@claim(
+    abstract("provably optimal mixed precision"), kind="optimality", cases=[(2, 2, 4, 3), (1, 2, 3, 2), (2, 1, 5, 4)]
+)
+def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBits):
+    """Over all r-dimensional subspaces the principal one has the least error and the last one the largest if
+    g(d - r, b_L) > g(r, b_H), and the other way round if it is less, as for r = d - 1 > 1.
+    """
+    trial.require(kept + rest > 2, "two lines are rounded without error: kept or rest must be 2")
+    trial.require(high > low, "with as many bits no subspace is better: high must exceed low")
+    generator, dim = trial.generator(), kept + rest
+    values, sizes = 0.36 ** np.arange(dim), np.append(0, np.geomspace(0.05, 5, 12))[:, None, None]
+    left, right = (np.linalg.qr(generator.normal(size=(n, dim)))[0] for n in (dim, dim))
+    # Bases of the first and of the last directions, and bases near to and far from them.
+    ends = np.array([right, right[:, ::-1]])[:, None]
+    bases = np.linalg.qr(ends + sizes * generator.normal(size=(2, 13, dim, dim)))[0]
+    errors = basis_errors(np.sqrt(dim * values) * left @ right.T, bases, kept, (high, low))
+    best, worst = predict = extremes(values, kept, high, low)
+    average = token_error(np.full(dim, values.mean()), kept, high, low)
+    wrong = {"an average subspace": [average, average], "exchanged": predict[::-1]}
+    trial.value(np.sort(errors[:, 0]), predict, error=1e-4 * predict, margin=1e-3 * predict, controls=wrong)
+    others = errors[:, 1:].ravel()
+    trial.bound(best, others, found_by="grid", ops=10, wrong_processes={"an average subspace": average})
+    trial.bound(others, worst, found_by="grid", ops=10, controls={"an average subspace": average})
+
+
 @claim(ours("derived: g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
 def test_rule_flips(trial, many: Many, bits: MoreBits):
     """The error g grows with the dimension: g(64, 5) = .0025 exceeds g(2, 4) = .0014, so that of 66 channels the 64
     with the least variance should have the fifth bit; g(64, 6) = .0006 does not exceed it.
     """
     predict, plane = rounding_error(many, bits), rounding_error(2, 4)
-
-    def errors(generator, n):
-        return relative_errors(generator, n, many, bits)
-
+    errors = partial(relative_errors, dim=many, bits=bits)
     wrong = {"the plane's at four bits": plane, "the plane's at as many": rounding_error(2, bits)}
     law, margin = Bounded(0, many / (2 * (2 ** (bits - 1) - 1)) ** 2), 0.02 * predict
     trial.mean(sampler=errors, predict=predict, law=law, margin=margin, controls=wrong, first=2**11)
     uniform = {"D²/12 in both entries": (0.5 + 1 / np.pi) / (6 * 7**2)}
-    trial.value(error_in_plane(4), plane, error=1e-10, margin=1e-8, controls=uniform)
+    trial.value(plane_errors(np.array([[1, 0]]), 4), plane, error=1e-10, margin=1e-8, controls=uniform)
 
 
 @figure("F1", claims=("exact_error",))
