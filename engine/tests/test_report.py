@@ -11,9 +11,10 @@ from browser import chromium, find
 from theory_on_trial import claim, paper
 from theory_on_trial.figures.command import main as draw
 from theory_on_trial.figures.drawing import Figure
-from theory_on_trial.ledger import Row
+from theory_on_trial.ledger import Row, brief
+from theory_on_trial.ledger.words import attributed
 from theory_on_trial.page.plot import interval_plot
-from theory_on_trial.page.report import drawn_in, write_gallery, write_html
+from theory_on_trial.page.report import drawn_in, drawn_of, write_gallery, write_html
 from theory_on_trial.page.typeset import typeset
 
 # ---------------------------------------------------------------------------------------------------------- typesetting
@@ -149,6 +150,22 @@ def test_a_row_is_drawn_as_prediction_measurement_and_controls():
     assert interval_plot(replace(row, predicted="log n", measured="log n")) == ""
     assert interval_plot(replace(row, interval=None)) == ""
     assert interval_plot(replace(row, predicted=[2.0, 7.0], measured=[2.1, 7.0], interval=[[2.05, 7.0], [2.15, 7.0]]))
+
+
+def test_figures_of_the_gallery_stand_in_where_none_is_drawn(tmp_path):
+    gallery = tmp_path / "docs" / "papers"
+    Figure("report", "F1", parabola, {}, ("squares",)).save(gallery, quick=False, small=True)
+    (kept,) = drawn_of("report", tmp_path)
+    assert (kept.id, kept.format) == ("report.F1", "webp")
+    write_html(tmp_path / "report.html", *ledger(), 0, "fast", tmp_path)
+    assert "data:image/webp;base64" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    Figure("report", "F2", parabola, {}, ("squares",)).save(tmp_path / "figures" / "out", quick=False)
+    assert [picture.id for picture in drawn_of("report", tmp_path)] == ["report.F2"]
+
+
+def test_numbers_in_words():
+    assert brief([[0.265781, 1.0], [2.0, 3.0]]) == "0.26578…"
+    assert (attributed(1, 0), attributed(2, 1)) == ("1 is the authors', 0", "2 are the authors', 1")
 
 
 def test_drawn_figures_are_found_in_the_order_of_their_numbers(tmp_path):

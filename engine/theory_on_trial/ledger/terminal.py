@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from theory_on_trial.ledger import Row, brief, brief_interval
+from theory_on_trial.ledger.words import attributed
 
 WIDTH = 120
 """The widest a line gets: longer ones are hard to read."""
@@ -159,7 +160,7 @@ def _noticing(rows: Sequence[Row]) -> str:
     sizes = [math.inf if row.resolution is None else row.resolution for row in holding]
     ours = sum(row.provenance == "ours" for row in holding)
     above = f"{sum(size > 0.1 for size in sizes)} notice no error below 10 %, {sum(size > 0.01 for size in sizes)} none"
-    return f"of {len(holding)} that hold {above} below 1 %; {len(holding) - ours} are the authors', {ours} ours"
+    return f"of {len(holding)} that hold {above} below 1 %; {attributed(len(holding) - ours, ours)} ours"
 
 
 def not_run_sentence(not_run: Sequence[dict[str, str]], tier: str) -> str:

@@ -8,12 +8,18 @@ def brief(value: Any, digits: int = 5) -> str:
     if value is None or value == []:
         return "–"
     if isinstance(value, list):
-        return f"{brief(value[0], digits)}…" if len(value) > 1 else brief(value[0], digits)
+        first = brief(value[0], digits)
+        return f"{first.removesuffix('…')}…" if len(value) > 1 else first
     if isinstance(value, str):
         return value
     if isinstance(value, int) and abs(value) < 100_000:
         return str(value)
     return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
+
+
+def attributed(authors: int, ours: int) -> str:
+    """Return whose statements are, up to the last verb: "1 is the authors', 3"."""
+    return f"{authors} {'is' if authors == 1 else 'are'} the authors', {ours}"
 
 
 def brief_interval(interval: Any, digits: int = 5) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from theory_on_trial.ledger import Row, brief, brief_interval, paper_in, platform_facts
 from theory_on_trial.ledger.terminal import totals
+from theory_on_trial.ledger.words import attributed
 from theory_on_trial.page.plot import interval_plot
 from theory_on_trial.page.typeset import GREEK_NAMES, typeset
 from theory_on_trial.repository.outline import title
@@ -72,6 +73,11 @@ class Picture:
         return [claim for claim in self._lines.get("Claims", "").rstrip(".").split(", ") if claim]
 
     @property
+    def format(self) -> str:
+        """The format of the image, as in its address."""
+        return self.path.suffix.removeprefix(".")
+
+    @property
     def data(self) -> str:
         """The image in base 64."""
         return base64.b64encode(self.path.read_bytes()).decode()
@@ -101,7 +107,7 @@ class Section:
     def said(self) -> str:
         """Who states what holds, in a phrase."""
         ours = sum(row.provenance == "ours" for row in self.holding)
-        return f"{len(self.holding) - ours} are the authors', {ours} are ours"
+        return f"{attributed(len(self.holding) - ours, ours)} {'is' if ours == 1 else 'are'} ours"
 
     @property
     def coarse(self) -> list[Row]:
@@ -147,7 +153,7 @@ def write_html(
             [row for row in rows if row.paper == name],
             title(name, folder),
             [entry for entry in not_run if paper_in(entry["id"]) == name],
-            drawn_in(folder.joinpath("figures", "out", *name.split("."))),
+            drawn_of(name, folder),
         )
         for name in sorted({row.paper for row in rows} | {paper_in(entry["id"]) for entry in not_run})
     ]
@@ -188,9 +194,16 @@ def write_gallery(path: Path, images: Iterable[Path]) -> None:
     path.write_text(page, encoding="utf-8")
 
 
+def drawn_of(paper: str, folder: Path) -> list[Picture]:
+    """Return the figures of a paper in a repository: as drawn there, or else as its gallery keeps them."""
+    places = ("figures", "out"), ("docs", "papers")
+    return next(filter(None, (drawn_in(folder.joinpath(*place, *paper.split("."))) for place in places)), [])
+
+
 def drawn_in(folder: Path) -> list[Picture]:
     """Return the figures in a paper's folder, F2 before F10."""
-    numbers = [([int(part) for part in re.findall(r"\d+", path.stem)], path) for path in folder.glob("*.png")]
+    images = [*folder.glob("*.png"), *folder.glob("F*.webp")]
+    numbers = [([int(part) for part in re.findall(r"\d+", path.stem)], path) for path in images]
     return [Picture(path) for _, path in sorted(numbers)]
 
 
