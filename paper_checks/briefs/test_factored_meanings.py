@@ -10,14 +10,15 @@ p(a, b | v) ∝ exp(u_ab·v). With q = 1 + Σ (n_i - 1) for factors of n_i value
 dimension q.
 
 Read: Proposition 4 and Corollary 8. Derived here: the share that chance explains, the failure under unbalanced weights,
-the odds ratios. Not claimed: that real embeddings are Gaussian.
+the odds ratios, the information. Not claimed: that real embeddings are Gaussian.
 Topic: representations.
 """
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import softmax
 from scipy.stats import beta
 
 from theory_on_trial import claim, observed, ours, paper, predicted
@@ -30,7 +31,7 @@ Width = Annotated[int, Interval(1, 64, why="every column is fitted")]
 FewValues = Annotated[int, Interval(2, 5, why="a factor of one value says nothing; 10⁵ tables are drawn")]
 FewThird = Annotated[int, Interval(1, 2, why="one value stands for no third factor; 10⁵ tables are drawn")]
 FewColumns = Annotated[int, Interval(1, 8, why="10⁵ tables are drawn")]
-ALL = (0, 1, 2)
+TABLES = [(3, 4, 8), (2, 2, 1), (12, 12, 64)]  # two factors and D
 
 
 def dummies(shape):
@@ -48,12 +49,9 @@ def decomposable(generator, shape, width):
 def marginal_means(table, weights):
     """The weighted grand mean and, for each factor, how its weighted means differ from it, added up in every cell."""
     weighted, grand = weights[..., None] * table, np.tensordot(weights, table, 3) / weights.sum()
-    fit = np.broadcast_to(grand, table.shape)
-    for axis in ALL:
-        others = tuple(one for one in ALL if one != axis)
-        means = weighted.sum(others, keepdims=True) / weights.sum(others, keepdims=True)[..., None]
-        fit = fit + means - grand
-    return fit
+    pairs = ((1, 2), (0, 2), (0, 1))
+    means = (weighted.sum(pair, keepdims=True) / weights.sum(pair, keepdims=True)[..., None] for pair in pairs)
+    return grand + sum(each - grand for each in means)
 
 
 @observed
@@ -76,8 +74,7 @@ def explained_shares(generator, n, shape, width, centred):
     """|fit|²/|u|² of n tables of normal numbers, by projection on an orthonormal basis of the decomposable ones."""
     left, singular, _ = np.linalg.svd(dummies(shape), full_matrices=False)
     tables = generator.normal(size=(n, np.prod(shape), width))
-    if centred:
-        tables -= tables.mean(axis=1, keepdims=True)
+    tables -= centred * tables.mean(axis=1, keepdims=True)
     fits = np.tensordot(tables, left[:, singular > 1e-9], (1, 0))
     return np.sum(fits**2, axis=(1, 2)) / np.sum(tables**2, axis=(1, 2))
 
@@ -85,8 +82,7 @@ def explained_shares(generator, n, shape, width, centred):
 @observed
 def probabilities(table, v):
     """p(a, b | v), a softmax over all cells of a table of two factors."""
-    scores = table @ v
-    return np.exp(scores - logsumexp(scores))
+    return softmax(table @ v)
 
 
 @observed
@@ -101,6 +97,19 @@ def log_odds(table, v):
     """Log p(1, 1) p(a, b)/(p(1, b) p(a, 1)) for all a, b beyond the first."""
     p = probabilities(table, v)
     return np.log(p[0, 0] * p[1:, 1:] / (p[:1, 1:] * p[1:, :1]))
+
+
+@observed
+def information(table, v):
+    """The mutual information of a and b given v."""
+    return np.sum(probabilities(table, v) * np.log(dependence(table, v)))
+
+
+@predicted
+def small_information(table, v):
+    """Mean (I_ab·v)²/2, where I is the table less its best decomposable one."""
+    fit = marginal_means(table[:, :, None], np.ones((*table.shape[:2], 1)))[:, :, 0]
+    return np.mean(((table - fit) @ v) ** 2) / 2
 
 
 @predicted
@@ -118,38 +127,26 @@ def test_marginal_means(trial, first: Values, second: Values, third: Third, widt
     table, exact = generator.normal(size=(*shape, width)), decomposable(generator, shape, width)
     weights = np.einsum("a,b,c->abc", *(np.exp(generator.uniform(-1, 1, n)) for n in shape))
     unbalanced = np.exp(generator.uniform(-1, 1, shape))
-    plain = {"unweighted means": marginal_means(table, np.ones(shape))}
-    ops = 40 * np.prod(shape)
+    ops, plain = 40 * np.prod(shape), {"unweighted means": marginal_means(table, np.ones(shape))}
     trial.identity(least_squares(table, weights), marginal_means(table, weights), ops=ops, controls=plain)
     missed = {"means under unbalanced weights": marginal_means(exact, unbalanced)}
     trial.identity(least_squares(exact, unbalanced), exact, ops=ops, scale=np.abs(exact).max(), controls=missed)
 
 
-@claim(
-    ours("derived: a Gaussian's squares in two orthogonal spaces"),
-    kind="distribution",
-    cases=[(2, 2, 1, 4), (3, 3, 1, 2)],
-)
+@claim(ours("derived: normal squares in two spaces"), kind="distribution", cases=[(2, 2, 1, 4), (3, 3, 1, 2)])
 def test_chance_share(trial, first: FewValues, second: FewValues, third: FewThird, width: FewColumns):
-    """Of independent normal entries a decomposable table explains the share Beta(D q/2, D (N - q)/2), q/N on average,
-    though there is no structure at all; about the grand mean q - 1 replaces q.
+    """Of independent normal entries a decomposable table explains the share Beta(D q/2, D (N - q)/2), q/N on average;
+    about the grand mean q - 1 replaces q.
     """
     shape = (first, second, third)
     for centred in (False, True):
         law, other = (chance_law(shape, width, which) for which in (centred, not centred))
         wrong = {"raw for centred, or centred for raw": other.cdf}
-
-        def shares(generator, n, centred=centred):
-            return explained_shares(generator, n, shape, width, centred)
-
+        shares = partial(explained_shares, shape=shape, width=width, centred=centred)
         trial.distribution(sampler=shares, cdf=law.cdf, margin=0.02, controls=wrong, first=2**14, most=10**5)
 
 
-@claim(
-    paper("Corollary 8", says="conditionally independent given any image y"),
-    kind="identity",
-    cases=[(3, 4, 8), (2, 2, 1), (12, 12, 64)],
-)
+@claim(paper("Corollary 8", says="conditionally independent given any image y"), kind="identity", cases=TABLES)
 def test_independence(trial, first: Values, second: Values, width: Width):
     """Log odds ratios of two factors are (u_11 + u_ab - u_1b - u_a1)·v, so the factors are independent given each v of
     a spanning set if and only if the table is decomposable; then p(a, b | v) = p(a | v) p(b | v).
@@ -162,9 +159,20 @@ def test_independence(trial, first: Values, second: Values, width: Width):
     words = decomposable(generator, (*shape, 1), width)[:, :, 0]
     moved = words.copy()
     moved[0, 0] += generator.normal(size=width)
-    independent, ops = np.ones(shape), 32 * (8 + np.abs(words @ v).max())
-    broken = {"one cell moved": dependence(moved, v)}
-    trial.identity(dependence(words, v), independent, ops=ops, wrong_processes=broken)
+    ops, broken = 32 * (8 + np.abs(words @ v).max()), {"one cell moved": dependence(moved, v)}
+    trial.identity(dependence(words, v), np.ones(shape), ops=ops, wrong_processes=broken)
+
+
+@claim(ours("derived from the second derivative"), kind="limit", cases=TABLES)
+def test_small_information(trial, first: Values, second: Values, width: Width):
+    """For small ε two factors share the information ε² mean (I_ab·v)²/2 given ε v; I is u less its decomposable fit."""
+    generator, sizes = trial.generator(), 2.0 ** np.arange(2, 7)
+    table, v = generator.normal(size=(first, second, width)), generator.normal(size=width) / np.sqrt(width)
+    table[0, 0] += (1 - contrasts(table)[0, 0] @ v) * v / (v @ v)  # a contrast of one: no table is all but decomposable
+    values = [size**2 * (information(table, v / size) + information(table, -v / size)) / 2 for size in sizes]
+    predict, cells = small_information(table, v), first * second / (first - 1) / (second - 1)
+    wrong = {"without ½": 2 * predict, "degrees of freedom for cells": cells * predict}
+    trial.limit(values, sizes, predict, order=2, margin=1e-3 * predict, controls=wrong, same_instance=True)
 
 
 @figure("F1", claims=("chance_share",))
@@ -179,9 +187,9 @@ def chance(width=4, tables=60):
     generator, sides = np.random.default_rng(0), np.arange(2, 11)
     laws = [chance_law((n, n, 1), width, True) for n in sides]
     drawn, axes = plt.subplots(figsize=(5.4, 3.4))
-    for k, n in enumerate(sides):
+    for n in sides:
         shares = explained_shares(generator, tables, (n, n, 1), width, True)
-        axes.plot(np.full(tables, n), shares, ".", color=COLOURS[5], markersize=3, label="random tables" * (k == 0))
+        axes.plot(np.full(tables, n), shares, ".", color=COLOURS[5], markersize=3, label="random tables" * (n == 2))
     axes.plot(sides, [law.mean() for law in laws], "-o", color=COLOURS[0], label="mean, (q - 1)/(N - 1)")
     for level, label in ((0.05, "5 % and 95 %"), (0.95, None)):
         axes.plot(sides, [law.ppf(level) for law in laws], "--", color=COLOURS[0], label=label)
