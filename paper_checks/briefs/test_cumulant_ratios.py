@@ -69,9 +69,7 @@ def mixing_ratio(a1, a2):
     return a2 / a1
 
 
-@claim(
-    ours("cumulants of sums add up"), kind="identity", cases=[(1.0, -1.5, 0.05), (3.0, -0.3, 0.1), (0.3, -3.0, 0.02)]
-)
+@claim(ours("cumulants add up"), kind="identity", cases=[(1.0, -1.5, 0.05), (3.0, -0.3, 0.1), (0.3, -3.0, 0.02)])
 def test_ratio(trial, a1: First, a2: Second, chance: Chance):
     """The mixing ratio is k_122/k_112 = k_1222/k_1122 = k_1122/k_1112, with its sign, for any noise."""
     law = enumerated(a1, a2, [two_points(chance), *noises(trial.generator("noise"))])
