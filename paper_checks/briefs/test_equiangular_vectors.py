@@ -7,7 +7,6 @@ smallest angle arccos μ; as directions the worst cosine is μ₊ = max v_i·v_j
 
 Read: the abstract ("as orthogonal as possible", "equal status"). Derived or recalled here: all four claims; the first
 two bounds are Welch's and Rankin's. Not claimed: what training finds.
-
 Topic: representations.
 """
 
