@@ -27,9 +27,7 @@ Modes = Annotated[int, Interval(1, 64, why="beyond, powers of a dense matrix tak
 Length = Annotated[int, Interval(3, 255, why="two entries have the root of unity -1; beyond, powers take long")]
 Step = Annotated[float, Interval(0.001, 1, why="the unit of time is that of the slowest state")]
 ExactStates = Annotated[int, Interval(2, 48, why="one eigenvalue has condition 1; beyond, fractions take seconds")]
-Large = Annotated[
-    int, Interval(256, 1024, why="of smaller ones terms of order 1/N hide the limit, larger take seconds")
-]
+Large = Annotated[int, Interval(256, 1024, why="below, terms of order 1/N hide the limit; larger take seconds")]
 
 
 def hippo(states):
