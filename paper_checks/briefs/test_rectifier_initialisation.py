@@ -10,7 +10,6 @@ with independent entries of mean 0 and variance s_l. He's choice is s_l = 2 / ((
 Read: the abstract; the paper's argument about variances is recalled. Derived here: all four laws, exact at any widths.
 The first needs weights of a symmetric law only, the second besides that their kurtosis is 3, so that both can be
 enumerated over weights of three values; the others need Gaussian weights. Not claimed: smooth activations.
-
 Topic: learning.
 """
 
@@ -180,7 +179,7 @@ def size_against_depth(depth: int = 30, networks: int = 200):
     """He's scale keeps the mean square of activations and lets the typical square fall by a factor each layer.
 
     ReLU networks of widths 10 and 40. Points: medians of |h_l|^2 / |x|^2 over 200 networks, bars from the 10 % to the
-    90 % quantile. Dashed: exp of the sum of e(n), the typical size. Black: the mean. New.
+    90 % quantile. Dashed: exp of the sum of e(n), the typical size. Black: the mean.
     """
     import matplotlib.pyplot as plt
 
