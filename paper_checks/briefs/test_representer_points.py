@@ -11,7 +11,6 @@ loss in the score <X_i, theta>, and Gamma = sum of a_i X_i is a subgradient of t
 Read: the abstract. Derived here: all identities, from the subgradient (on the support Gamma is the sign of an entry,
 the direction of a row, or U V' between the singular spaces). Not claimed: anything away from the optimum, and that a
 contribution is what leaving the sample out would change, which it is not.
-
 Topic: linear algebra for learning.
 """
 
@@ -181,7 +180,7 @@ def test_total_weight(trial, samples: Samples, rows: Size, columns: Size, share:
 def contributions_are_a_choice(samples: int = 40, rows: int = 5, columns: int = 4):
     """Of a low-rank model the sum of contributions is the prediction, and each single one is a choice.
 
-    Points: what each of 40 training samples contributes to one score, under two values of c against c = 0. New.
+    Points: what each of 40 training samples contributes to one score, under two values of c against c = 0.
     """
     import matplotlib.pyplot as plt
 
