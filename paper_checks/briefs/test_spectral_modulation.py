@@ -8,7 +8,6 @@ by Φ = P/√(tr Σ). The trace loss is TL = Σ_i ((Φ Σ Φ)_ii − 1)². Write
 Read: the abstract, and the authors' code (winci-ai/INTL, methods/whitening.py). Derived here: the map of eigenvalues,
 where it whitens, and the floor of the trace loss. Not claimed: trained encoders; and
 more steps than converge, as the iteration then multiplies the rounding errors of an ill-conditioned Σ at every step.
-
 Topic: representations.
 """
 
