@@ -9,7 +9,6 @@ for s(x) = x^p, so that K_1 = K.
 
 Read: the abstract ("STKR with a known polynomial transformation"). Derived here: all four identities. Not claimed: that
 s(0) other than 0 can be had from powers, and anything about ties of the spectrum.
-
 Topic: linear algebra for learning.
 """
 
@@ -182,18 +181,17 @@ def bias_of_powers(points: int = 4, most: int = 6):
     """A transformed kernel from a sample is biased upwards from the cube on, by a share that falls like 1/N.
 
     Means of the empirical K_2 and K_3 over all samples of N draws, traces as a share of the population's. Lines: the
-    theory at N = 1 to 6. Points: enumeration of all samples from four points. New.
+    theory at N = 1 to 6. Points: enumeration of all samples from four points.
     """
     import matplotlib.pyplot as plt
 
     kernel, chances, _ = domain(np.random.default_rng(0), points)
     traces = [np.trace(power(kernel, chances, p)) for p in (2, 3)]
-    sizes = np.arange(1, most + 1)
-    drawn, axes = plt.subplots(figsize=(5.2, 3.2))
+    sizes, (drawn, axes) = np.arange(1, most + 1), plt.subplots(figsize=(5.2, 3.2))
     expected = [np.ones(most), [np.trace(mean_of_cubes(kernel, chances, n)) / traces[1] for n in sizes]]
     for p, line, trace, colour in zip((2, 3), expected, traces, COLOURS, strict=False):
         means = [np.trace(mean_over_samples(kernel, chances, n, p)) / trace for n in sizes]
-        axes.plot(sizes, np.array(line), color=colour, label=f"K_{p}, theory")
+        axes.plot(sizes, line, color=colour, label=f"K_{p}, theory")
         axes.plot(sizes, means, "o", color=colour, label=f"K_{p}, all samples")
     axes.set(xlabel="draws N", ylabel="mean trace / trace of the population")
     axes.legend()
