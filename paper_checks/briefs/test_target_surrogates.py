@@ -8,7 +8,6 @@ In the linear case f = X theta, X = U diag(s) V' (thin), P = UU'. The logistic l
 
 Read: the abstract ("our surrogate is a global upper-bound on the loss", "projected stochastic gradient descent in the
 target space"). Derived here: all laws. Not claimed: that descent needs a surrogate above the loss, for it does not.
-
 Topic: learning.
 """
 
@@ -28,9 +27,7 @@ Several = Annotated[int, Interval(2, 40, why="the basis of one weight is a scale
 Inner = Annotated[int, Interval(1, 1000, why="inner steps are taken one by one")]
 Share = Annotated[float, Interval(0.05, 0.95, why="of the largest stable inner step, 2 eta / s_max^2")]
 Eta = Annotated[float, Interval(0.1, 1.9, why="in units of 1 / L; from 2 on the outer iteration diverges")]
-Distance = Annotated[
-    float, Interval(0.2, 12, why="the least |z_i|; towards 0 the law is the limit 4, far off losses vanish")
-]
+Distance = Annotated[float, Interval(0.2, 12, why="least |z_i|; near 0 the law is the limit 4, far off losses vanish")]
 Outer = Annotated[int, Interval(1, 40, why="an iteration has a step; later ones change nothing")]
 Decades = Annotated[float, Interval(0.3, 4, why="log10 of the condition of A; beyond, rounding shows")]
 
@@ -180,7 +177,7 @@ def inner_steps_pay(targets: int = 12, weights: int = 5, outer: int = 25):
     """More inner steps for one gradient lower the loss faster, up to a projection that no basis can spoil.
 
     Logistic loss of a linear model, twelve targets, singular values 2 to 1/2, eta = 1/L = 4. Points: runs with m inner
-    steps a gradient. Lines: the recursion of the theory. New.
+    steps a gradient. Lines: the recursion of the theory.
     """
     import matplotlib.pyplot as plt
 
