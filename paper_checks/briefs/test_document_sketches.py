@@ -176,7 +176,7 @@ def sketches_of_two_documents(near: float = 0.3, far: float = 0.6, draws: int = 
     """How soon hyperplanes find the nearer of two documents depends on where the other one lies.
 
     Documents at .3 and .6 radians from the query; the angle at the query between them is 0, 90 or 180 degrees. Lines:
-    the theory. Points: means over 2000 draws of hyperplanes with 95 % intervals. Dotted: what is approximated. New.
+    the theory. Points: means over 2000 draws of hyperplanes with 95 % intervals. Dotted: what is approximated.
     """
     import matplotlib.pyplot as plt
 

@@ -174,7 +174,7 @@ def signal_without_fit(dim: int = 100, signal: float = 0.5, noise: float = 0.5, 
     """Explained variance of 100 features is estimated without bias from fewer samples than features.
 
     Gaussian data, explained variance .5. Lines: mean of T, a band of two standard deviations, and the mean of the
-    plug-in |X'y|^2 / n^2, by theory. Points: 200 data sets, means and two standard deviations of T as bars. New.
+    plug-in |X'y|^2 / n^2, by theory. Points: 200 data sets, means and two standard deviations of T as bars.
     """
     import matplotlib.pyplot as plt
 

@@ -158,7 +158,7 @@ def heat_against_time(distance: float = 1.3, spacing: float = 0.1):
     """On a chain heat forgets the distance d at times below d times the spacing, on the circle it never does.
 
     -4t log h_t - 2t log(4 pi t) at distance 1.3 on the circle and on a chain of spacing .1. Lines: the squared
-    distance, and the chain's law to the order of t. Points: spectral sums and Bessel functions. New.
+    distance, and the chain's law to the order of t. Points: spectral sums and Bessel functions.
     """
     import matplotlib.pyplot as plt
 

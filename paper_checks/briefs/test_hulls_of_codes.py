@@ -94,7 +94,7 @@ def counted(n, k, q):
     """Write down the reduced echelon matrix of every code, and count the hulls of dimension 0, …, k."""
     counts = np.zeros(k + 1, int)
     for pivots in combinations(range(n), k):
-        free = [(row, j) for row, p in enumerate(pivots) for j in range(p + 1, n) if j not in pivots]
+        free = [(row, j) for row, p in enumerate(pivots) for j in range(p, n) if j not in pivots]
         entries = np.arange(q ** len(free))[:, None] // q ** np.arange(len(free)) % q
         matrices = np.zeros((len(entries), k, n), int)
         matrices[:, np.arange(k), pivots] = 1

@@ -160,7 +160,7 @@ def levels_needed(order: int = 10):
     """The bound on a cut signature is exact for one rising channel and far too large for winding paths.
 
     Error of the flow of a controlled equation when the signature is cut after level N, total length C = 1.5 in both
-    cases. Points: product of matrix exponentials against sums over words. Line: the tail of exp(C). New.
+    cases. Points: product of matrix exponentials against sums over words. Line: the tail of exp(C).
     """
     import matplotlib.pyplot as plt
 

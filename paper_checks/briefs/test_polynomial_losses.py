@@ -179,7 +179,7 @@ def reliability(epsilons: tuple[float, ...] = (-1.0, 1.0, 2.0, 5.0)):
     """A network trained on Poly-1 is overconfident for positive epsilon and too cautious for negative epsilon.
 
     Two classes: fitted probability against the true posterior. Lines: the theory. Points: minimisers found by search
-    over logits. Dotted: a calibrated network. New.
+    over logits. Dotted: a calibrated network.
     """
     import matplotlib.pyplot as plt
 

@@ -163,7 +163,7 @@ def spread_of_the_estimate(points: int = 200, centres: int = 5, draws: int = 40,
     """Tight clusters make forty samples as good as knowing all losses; uniform sampling keeps its error.
 
     200 losses in five clusters, 40 draws. Lines: the exact relative standard deviation of sensitivity sampling, the
-    bound sqrt(2 lambda Phi / (L s)) and the exact one of uniform sampling. Points: the spread of 2000 estimates. New.
+    bound sqrt(2 lambda Phi / (L s)) and the exact one of uniform sampling. Points: the spread of 2000 estimates.
     """
     import matplotlib.pyplot as plt
 
