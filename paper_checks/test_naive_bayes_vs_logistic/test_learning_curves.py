@@ -79,6 +79,7 @@ def test_small_samples(
     kind="empirical",
     tier="full",
     cases=[("wine", 10, 100), ("breast_cancer", 10, 200), ("digits", 20, 100)],
+    loose="sampling ends once it is known who is ahead",
 )
 def test_real_two_regimes(
     trial,
