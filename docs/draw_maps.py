@@ -8,7 +8,6 @@ from theory_on_trial.command import main
 
 MAPS = """
 random_walk_pca.sim_evr --x n_points=4..128 --y dim=4..2000 --cells 7 --outside
-ridge_ensembles.gcv_bias_finite_M --x penalty=0.01..30 --y dim=6..400 --cells 8 --outside
 infinite_width.finite_width_bias --x rate=0.02..2 --y width=4..65536 --cells 12 --outside
 jepa_bias.critical_mae-shallow --x init=1e-8..0.9 --y rho=0.01..100 --cells 16 --outside
 denoising_posterior.difference_step --x sigma=0.003..30 --cells 20 --outside
@@ -16,18 +15,16 @@ naive_bayes_vs_logistic.hard_covariance --x n_features=4..2000 --cells 14 --outs
 conditional_independence_ssl.violation_is_quadratic --x smallest=0.0001..0.5 --cells 14 --outside
 multicalibration_boosting.halting --x share=0.001..0.9 --cells 14 --outside
 forgetting_overlap.inverted_u --x degrees=1..89 --cells 9 --outside
-unconstrained_cca.small_batch_shrinks --x batch=2..3000 --cells 8 --outside
 """
 
 
 def draw(only: list[str]) -> int:
-    """Draw the maps of some papers, or of all, each into the folder of the paper's figures."""
+    """Draw the maps of some papers, or of all, each as a file named after its claim."""
     status = 0
     for line in MAPS.strip().splitlines():
         claim, *options = shlex.split(line)
-        paper, name = claim.rsplit(".", 1)
-        if not only or paper in only:
-            out = Path("docs", "papers", *paper.split("."), f"map_{name}.webp")
+        if not only or claim.rpartition(".")[0] in only:
+            out = Path("docs", "maps", f"{claim}.webp")
             status |= main(["map", claim, *options, "--out", str(out)])
             print(out, flush=True)
     return status

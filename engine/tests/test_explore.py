@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -206,6 +207,8 @@ def test_cells_on_file_are_not_run_again(here):
     with Runs(subject, workers=1) as runs:
         list(runs.at(({"n": n}, 0) for n in range(1, 6)))
         assert runs.new == 5
+    with ThreadPoolExecutor(2) as pool, Runs(subject, executor=pool) as runs:  # anything with `submit`
+        assert [done.outcome for done in runs.at(({"n": n}, 1) for n in range(1, 4))] == ["as expected"] * 3
     with Runs(subject, workers=1) as runs:
         again = list(runs.at(({"n": n}, 0) for n in range(1, 8)))
         assert runs.new == 2

@@ -5,6 +5,7 @@ import resource
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -144,6 +145,10 @@ def _in_time() -> Iterator[None]:
 
 
 def begin() -> None:
-    """Leave Ctrl-C to the parent, which ends its processes; let memory run out before the machine does."""
+    """Leave Ctrl-C to the parent, which ends its processes; let memory run out before the machine does.
+
+    What a function warns of far from where it is used would be told thousands of times: nothing is.
+    """
+    warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

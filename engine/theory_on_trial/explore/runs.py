@@ -47,6 +47,7 @@ class Runs:
         self.executor = executor
         self._pool: ProcessPoolExecutor | None = None
         self.workers = workers or os.cpu_count() or 1
+        self._ahead = 2 * self.workers if executor is None else 256  # trials that are handed out at a time
         self.deadline, self.left = float("inf"), float("inf")
         self.new = 0
         self._path = _path_of(subject)
@@ -65,7 +66,7 @@ class Runs:
             self.left -= 1
             key = repr((sorted(settings.items()), seed, self.beyond))
             waiting.append((settings, seed, self._known.get(key) or self._begun(settings, seed)))
-            while len(waiting) > 2 * self.workers or (waiting and not isinstance(waiting[0][2], Future)):
+            while len(waiting) > self._ahead or (waiting and not isinstance(waiting[0][2], Future)):
                 yield self._ended(*waiting.popleft())
         while waiting:
             yield self._ended(*waiting.popleft())

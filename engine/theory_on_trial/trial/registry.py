@@ -104,18 +104,29 @@ class Claim:
             self.function(trial, **parameters)
         return rows[-1] if self.printed_form else rows[0]
 
-    def map(self, *, seed: int = 0, outside: bool = False, cells: int = 30, **settings: Any) -> Any:
+    def map(
+        self,
+        *,
+        seed: int = 0,
+        outside: bool = False,
+        cells: int = 30,
+        workers: int = 1,
+        executor: Any = None,
+        **settings: Any,
+    ) -> Any:
         """Put the claim on trial over a grid and return an xarray Dataset of verdicts and errors; a notebook draws it.
 
         A setting that is a list or a range, as in `map(n="10..10000", dim=[2, 5])`, is an axis, of `cells` values if it
-        is a range; others are fixed. `outside` goes beyond the declared domain. Raises `ValueError` for what does not
-        fit.
+        is a range; others are fixed. `outside` goes beyond the declared domain. Cells run here, in `workers` processes
+        (which a script starts under `if __name__ == "__main__":` only), or wherever an `executor` with `submit` runs
+        them. Raises `ValueError` for what does not fit.
         """
         # The room above this one, which a trial does not need.
         explore = importlib.import_module("theory_on_trial.explore.map")
         axes = {name: value for name, value in settings.items() if explore.is_axis(value)}
         fixed = {name: value for name, value in settings.items() if name not in axes}
-        dataset = explore.map_of(self, axes, fixed, cells=cells, seed=seed, outside=outside)
+        options = {"cells": cells, "seed": seed, "outside": outside, "workers": workers, "executor": executor}
+        dataset = explore.map_of(self, axes, fixed, **options)
         explore.show_in_notebook(dataset)
         return dataset
 
