@@ -195,6 +195,6 @@ def information_per_layer(dim: int = 24, samples: int = 12, depth: int = 4, draw
     axes.plot(np.transpose(curves), ".-", color=COLOURS[5], linewidth=0.5, markersize=3, label=names)
     axes.plot(mean_layer_information(ranks, samples), "x-", color=COLOURS[1], label="mean over training sets")
     axes.set(xlabel="rank of layers 0, 1, …", ylabel="information  (nats)", ylim=(0, None))
-    axes.set_xticks(range(depth + 1), ranks)
+    axes.set_xticks(range(depth + 1), map(str, ranks))
     axes.legend()
     return drawn
