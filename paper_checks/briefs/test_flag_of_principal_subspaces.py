@@ -12,6 +12,7 @@ Read: the abstracts. Derived here: the values, prices and indices. Not claimed: 
 Topic: linear algebra for learning.
 """
 
+from functools import partial
 from itertools import combinations, permutations
 from typing import Annotated
 
@@ -32,9 +33,8 @@ Angle = Annotated[float, Interval(0.01, 3.1, why="at 0 and π nothing is turned"
 def data(generator, dim):
     """Centred points whose standard deviations fall by a fifth each, in a random basis; eigenvalues, eigenvectors."""
     left, right = (np.linalg.qr(generator.normal(size=(n, dim)))[0] for n in (4 * dim, dim))
-    left = np.linalg.qr(left - left.mean(axis=0))[0]
-    deviations = 0.8 ** np.arange(dim)
-    return np.sqrt(4 * dim) * (left * deviations) @ right.T, deviations**2, right
+    values = 0.64 ** np.arange(dim)
+    return np.linalg.qr(left - left.mean(axis=0))[0] * np.sqrt(4 * dim * values) @ right.T, values, right
 
 
 def pairs_up_to(dim, steps):
@@ -58,12 +58,12 @@ def unexplained(points, frames):
 
 @observed
 def least(cost, frame, pairs):
-    """The least cost that turning pairs of axes one by one finds: along each a constant and a sinusoid of 2 φ."""
+    """The frame of least cost that turning pairs of axes one by one finds: a constant and a sinusoid of 2 φ."""
     thirds = np.pi / 3 * np.arange(3)
     for i, j in pairs:
         values = cost(np.array([turned(frame, i, j, at) for at in thirds]))
         frame = turned(frame, i, j, (np.angle(values @ np.exp(2j * thirds)) + np.pi) / 2)
-    return cost(frame)
+    return frame
 
 
 @observed
@@ -91,9 +91,8 @@ def greedy_flag(frames):
 
 @predicted
 def extreme_costs(values, steps):
-    """Σ min(i - 1, q) λ_i, and q Σ λ_i - Σ_j (q - j + 1) λ_{n-j+1}."""
-    most = steps * values.sum() - np.arange(steps, 0, -1) @ values[::-1][:steps]
-    return np.minimum(np.arange(len(values)), steps) @ values, most
+    """Σ min(i - 1, q) λ_i, and the same with the eigenvalues in the opposite order."""
+    return [np.minimum(np.arange(len(values)), steps) @ order for order in (values, values[::-1])]
 
 
 @predicted
@@ -129,7 +128,7 @@ def test_flag_minimum(trial, dim: Dim, steps: Steps):
     points, values, _ = data(trial.generator(), dim)
     predict, pairs = extreme_costs(values, steps), pairs_up_to(dim, steps) * 60
     costs = (lambda q: unexplained(points, q[..., :steps]), lambda q: -unexplained(points, q[..., :steps]))
-    measured = np.array([1, -1]) * [least(cost, np.eye(dim), pairs) for cost in costs]
+    measured = np.array([1, -1]) * [cost(least(cost, np.eye(dim), pairs)) for cost in costs]
     alone = steps * np.array([values[steps:].sum(), values[: dim - steps].sum()])
     wrong = {"q times V_q alone": alone, "extremes exchanged": predict[::-1]}
     trial.identity(measured, predict, ops=40 * dim, scale=steps * values.sum(), controls=wrong)
@@ -155,8 +154,7 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
     points, values, vectors = data(trial.generator(), dim)
     orderings = np.array([p for p in permutations(range(dim)) if list(p[steps:]) == sorted(p[steps:])])
     spectra = hessian_spectra(points, vectors, steps, orderings)
-    prices = ([turning_price(values[p], steps, np.pi / 2, alone) for p in orderings] for alone in (False, True))
-    predict, flat = (2 * np.sort(each) for each in prices)
+    predict, flat = np.sort([[2 * turning_price(values[p], steps, np.pi / 2, w) for p in orderings] for w in (0, 1)])
     trial.value(spectra, predict, error=1e-6, margin=1e-4, controls={"equal weights": flat})
     inversions = [sum(early > late for early, late in combinations(p, 2)) for p in orderings]
     misplaced = {"misplaced components": np.sum(orderings != np.arange(dim), axis=1)}
@@ -167,13 +165,15 @@ def test_morse_index(trial, dim: FewDims, steps: Steps):
 def test_chordal_mean(trial, dim: Dim, steps: Steps):
     """The least Σ sin² to p bases Y_i is p k less the k largest eigenvalues of Σ Y_i Y_iᵀ; a greedy flag is no mean."""
     trial.require(dim > steps, "the whole space has no angles: dim must exceed steps")
-    frames, whole = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0], [range(steps)]
-    measured = least(lambda q: chordal_costs(frames, q, whole), np.eye(dim), pairs_up_to(dim, steps) * 60)
-    mean = {"mean of the bases": chordal_costs(frames, np.linalg.qr(frames.mean(axis=0))[0], whole)}
-    trial.identity(measured, chordal_minimum(frames), ops=20 * dim, scale=7.0 * steps, wrong_processes=mean)
+    frames, pairs = np.linalg.qr(trial.generator().normal(size=(7, dim, steps)))[0], pairs_up_to(dim, steps)
+    whole, first, both = (partial(chordal_costs, frames, blocks=b) for b in ([range(steps)], [[0]], [[0], [1]]))
+    best, mean = least(whole, np.eye(dim), pairs * 60), np.linalg.qr(frames.mean(axis=0))[0]
+    wrong, ops = {"mean of the bases": whole(mean)}, 20 * dim
+    trial.identity(whole(best), chordal_minimum(frames), ops=ops, scale=7.0 * steps, wrong_processes=wrong)
     basis, costs = greedy_flag(frames[..., :2])
-    turns = [least(lambda q: chordal_costs(frames, q, [[0], [1]]), basis, pairs) for pairs in ([], [(0, 1)])]
-    trial.identity(turns, costs, ops=20 * dim, controls={"the greedy flag is best": costs[:1]})
+    greedy = least(both, least(first, basis, pairs[: dim - 1]), pairs[dim - 1 : 2 * dim - 3])
+    turns, wrong = [both(greedy), both(least(both, greedy, pairs[:1]))], {"the greedy flag is best": costs[:1]}
+    trial.identity(turns, costs, ops=ops, controls=wrong)
 
 
 @figure("F1", claims=("rotation_price",))
