@@ -187,9 +187,9 @@ def chance(width=4, tables=60):
     generator, sides = np.random.default_rng(0), np.arange(2, 11)
     laws = [chance_law((n, n, 1), width, True) for n in sides]
     drawn, axes = plt.subplots(figsize=(5.4, 3.4))
-    for n in sides:
+    for k, n in enumerate(sides):
         shares = explained_shares(generator, tables, (n, n, 1), width, True)
-        axes.plot(np.full(tables, n), shares, ".", color=COLOURS[5], markersize=3, label="random tables" * (n == 2))
+        axes.plot(np.full(tables, n), shares, ".", color=COLOURS[5], markersize=3, label="random tables" * (k == 0))
     axes.plot(sides, [law.mean() for law in laws], "-o", color=COLOURS[0], label="mean, (q - 1)/(N - 1)")
     for level, label in ((0.05, "5 % and 95 %"), (0.95, None)):
         axes.plot(sides, [law.ppf(level) for law in laws], "--", color=COLOURS[0], label=label)
