@@ -65,7 +65,7 @@ def gaussian_log_ratios(
     y = others.at[0].set(correlation * anchor + jnp.sqrt(1 - correlation**2) * others[0])
     product, squares = anchor * y, anchor**2 + y**2
     log_r = (2 * correlation * product - correlation**2 * squares) / (2 * (1 - correlation**2))
-    return log_r - jnp.log1p(-(correlation**2)) / 2
+    return jnp.asarray(log_r - jnp.log1p(-(correlation**2)) / 2)
 
 
 def _of_class(
