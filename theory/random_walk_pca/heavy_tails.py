@@ -9,8 +9,6 @@ underestimates at three. Derived here.
 from typing import Annotated
 
 import numpy as np
-from scipy.integrate import quad
-from scipy.special import gammaln
 
 from theory.random_walk_pca.domains import Points
 from theory.random_walk_pca.walk_finite_dimension import kurtosis_factor_ratio
@@ -29,6 +27,9 @@ def tail_shortfall(n_points: Points, freedom: Freedom) -> float:
     of the centred positions from G to G + u a_j a_j' and the ratio by Delta_j(u), where the linear response says
     Delta_j'(0) u; c is the sum over steps j of the integral of Delta_j^2 - (Delta_j'(0) u)^2, over first order.
     """
+    from scipy.integrate import quad
+    from scipy.special import gammaln
+
     centring = np.eye(n_points) - 1 / n_points
     positions = centring @ np.tril(np.ones((n_points, n_points - 1)), -1)
     gram = positions @ positions.T
