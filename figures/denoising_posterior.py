@@ -104,11 +104,11 @@ def components(samples: int = 1500, steps: int = 31, finest: float = 1e-6) -> Fi
     right.set(
         xscale="log",
         yscale="log",
-        ylim=(1e-7, 1e3),
+        ylim=(1e-7, 1e8),
         xlabel="step c (unit of y)",
         ylabel="worst relative error of μ$_4$",
     )
-    right.legend(loc="lower right")
+    right.legend(loc="upper center", ncols=2)
     label(right, "b")
     return drawn
 

@@ -114,7 +114,9 @@ def test_a_claim_without_a_route_is_named(row):
 def test_a_bound_that_is_not_searched_is_named(row):
     with broken(row.folder / "paper_checks" / f"test_{ROW}" / "searches.py", "@inequality", "# @inequality"):
         (sentence,) = steps.bounds(row)
-    assert sentence.startswith(f"{ROW}.power_of_the_mean states a bound: paper_checks/test_{ROW}/searches.py must search it")
+    assert sentence.startswith(
+        f"{ROW}.power_of_the_mean states a bound: paper_checks/test_{ROW}/searches.py must search it"
+    )
 
 
 def test_a_missing_page_is_named(row, tmp_path):
@@ -129,7 +131,9 @@ def test_a_missing_page_is_named(row, tmp_path):
 
 def test_a_fast_tier_above_its_limit_is_named(row, monkeypatch):
     monkeypatch.setattr(steps, "SEEDS", 1)
-    with broken(row.folder / "paper_checks" / f"test_{ROW}" / "__init__.py", "MOST_SECONDS = 6.0", "MOST_SECONDS = 0.0001"):
+    with broken(
+        row.folder / "paper_checks" / f"test_{ROW}" / "__init__.py", "MOST_SECONDS = 6.0", "MOST_SECONDS = 0.0001"
+    ):
         (sentence,) = steps.claims(row)
     assert re.fullmatch(
         rf"the fast tier takes \S+ s, MOST_SECONDS is 0.0001; the slowest claim is {ROW}\.\w+ with \S+ s", sentence

@@ -15,18 +15,18 @@ QUICKLY_DRAWN = ("in_context_learning.F9", "mixup.F7", "random_walk_pca.F2", "ra
 
 
 def test_the_gallery_holds_every_figure_and_no_other():
-    expected = {f"{figure.paper}/{figure.file_name}" for figure in figures()}
+    expected = {f"{figure.paper.replace('.', '/')}/{figure.file_name}" for figure in figures()}
     for suffix in ("webp", "json", "txt"):
-        assert {str(path.relative_to(GALLERY).with_suffix("")) for path in GALLERY.glob(f"*/*.{suffix}")} == expected
+        assert {str(path.relative_to(GALLERY).with_suffix("")) for path in GALLERY.rglob(f"*.{suffix}")} == expected
 
 
 def test_the_gallery_holds_full_sizes_only():
-    quick = [path.stem for path in GALLERY.glob("*/*.json") if json.loads(path.read_text(encoding="utf-8"))["quick"]]
+    quick = [path.stem for path in GALLERY.rglob("*.json") if json.loads(path.read_text(encoding="utf-8"))["quick"]]
     assert quick == []
 
 
 def test_nothing_in_the_gallery_overlaps():
-    kept = {path: json.loads(path.read_text(encoding="utf-8")) for path in GALLERY.glob("*/*.json")}
+    kept = {path: json.loads(path.read_text(encoding="utf-8")) for path in GALLERY.rglob("*.json")}
     assert {path.stem: found["overlaps"] for path, found in kept.items() if found["overlaps"]} == {}
 
 

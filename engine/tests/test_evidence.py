@@ -92,7 +92,7 @@ def test_one_wrong_entry_refutes_an_identity():
         (lambda: evidence.identity(1.0, 1.0, {}, ops=-1), ValueError, "ops > 0 and scale > 0"),
         (lambda: evidence.identity(1.0, 1.0, {}, ops=1, scale=0), ValueError, "ops > 0 and scale > 0"),
         (lambda: evidence.identity(1.0, 1.0, {"w": 1 + 1e-15}, ops=1), ControlTooClose, "ten times the rounding error"),
-        (lambda: evidence.identity(1, 1, {"w": 1}, ops=0), ControlTooClose, "'w' is too close"),
+        (lambda: evidence.identity(1, 1, {"w": 1}, ops=0), ControlTooClose, "'w' is the prediction itself"),
     ],
 )
 def test_identities_that_cannot_be_decided_get_one_sentence(act, error, sentence):

@@ -168,7 +168,7 @@ def test_hinge_balanced(trial, negatives: Class, dim: Dim, above: Above):
 
 @claim(ours("derived: the dual, - at its limit"), kind="optimality", cases=[(10, 10, 5, 1.01), (2, 1, 2, 20.0)])
 def test_hinge_unbalanced(trial, negatives: Class, more: More, dim: Dim, above: Above):
-    """With fewer - than +, w = n_- u / (2 lambda n) from lambda_1 on: towards a reduced hull, and not along delta."""
+    """With m points - and more +, w = m u / (2 lambda n) from lambda_1 on: towards a hull, and not along delta."""
     points, labels = points_of_classes(trial.generator("points"), negatives + more, negatives, dim)
     (u, start), wrong = reduced_hull(points, labels), {"delta": difference_of_means(points, labels)}
     judge_hinge(trial, points, labels, above * start, start, u, wrong)

@@ -150,7 +150,7 @@ def test_scale_collapse(trial, rank: Rank, dead: Dead, offset: Offset):
     cases=[(3, 3.0), (2, 1.5), (8, 9.0)],
 )
 def test_importance(trial, rank: Rank, slope: Steep):
-    """Fixing latent i at its mean moves the output of any decoder with slopes up to K by at most K² sd_i² in mean
+    """Fixing latent i at its mean moves the output of any decoder with slopes up to K by at most K² σ_i² in mean
     square, and of the linear optimum by exactly that, λ_i.
     """
     generator = trial.generator()

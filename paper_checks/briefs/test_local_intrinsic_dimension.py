@@ -103,7 +103,7 @@ def test_boundary_neighbour(trial, dim: Dim, neighbours: ManyNeighbours, beyond:
 
 @claim(ours("1/y is an integral of exponentials"), kind="identity", cases=[(2, 14, 6)])
 def test_moments(trial, dim: Dim, neighbours: ManyNeighbours, beyond: Beyond):
-    """The mean of θ̃ is k ∫₀^∞ φ(s)^k ds − 1; its bias of about θ(θ + 1)/((θ + 2) k) is smaller than that of θ̂."""
+    """The mean of θ̃ is k times the integral of φ(s)^k, less 1; its bias, about θ(θ + 1)/((θ + 2) k), is below θ̂'s."""
     law = moment_mean(dim, neighbours)
     wrong = {"unbiased": dim}
     if law < 0.98 * likelihood_mean(dim, neighbours, 1):

@@ -122,7 +122,7 @@ def test_linear_is_blind(trial, tokens: Tokens, factor: Factor):
 
 @claim(ours("derived from the authors' formula"), kind="identity", cases=[(8, 3.0), (2, 0.05)])
 def test_mala_is_affine(trial, tokens: Tokens, factor: Factor):
-    """The rectified weights are p_i + a (s_i - s̄), which sum to 1 for every a."""
+    """The rectified weights are p + a (s - s̄) in each entry, which sum to 1 for every a."""
     query, keys = tokens_of(trial.generator(), tokens)
     scores, measured = keys @ query, rectified(factor * query, keys)
     predict = affine(scores, factor)

@@ -75,7 +75,7 @@ def filtered(features, outcomes, gamma, c, drift):
 
 @claim(ours("the chain rule for a Gaussian process"), kind="identity", cases=[(40, 4, 0.95, 5.0), (3, 2, 0.5, 1.0)])
 def test_likelihood(trial, steps: Steps, dim: Dims, gamma: Gamma, c: Scale):
-    """The filter's log p(y_t | past) add up to one Gaussian's of covariance cγ^|s-t| φ_s·φ_t + σ²I (γ = 1: ridge)."""
+    """The filter's log p(y_t | past) add up to a Gaussian's of covariance c γ^(|s - t|) φ_s·φ_t + σ²I."""
     features, outcomes = drifting_data(trial.generator("data"), steps, dim, gamma, c)
     gammas = np.array([0.0, gamma, 1.0])
     dense = [one_gaussian(features, outcomes, each, c) for each in gammas]

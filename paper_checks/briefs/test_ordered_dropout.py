@@ -117,8 +117,8 @@ def test_nested_minimum(trial, size: Size, rank: Rank):
 
 @claim(ours("derived by Eckart and Young's theorem for each b"), kind="identity", cases=[(4, 3), (6, 2)])
 def test_every_prefix(trial, size: Size, rank: Rank):
-    """At the nested optimum every prefix U_b V_bᵀ is trunc_b(A S^(1/2)) S^(-1/2), the best map of its rank: for A = I
-    the principal components of the inputs, and the singular value decomposition of A only where S is a multiple of I.
+    """At the nested optimum every prefix U_b V_bᵀ is the best map of its rank, the truncated A S^(1/2) times S^(-1/2):
+    for A = I the inputs' principal components, and the singular vectors of A only where S is a multiple of I.
     """
     trial.require(size >= rank, "no map of size by size + 1 has a larger rank: size must be at least rank")
     generator = trial.generator()

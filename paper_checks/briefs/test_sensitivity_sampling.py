@@ -85,7 +85,7 @@ def enumerated_moments(losses, chances, draws):
 
 @claim(ours("derived: the draws are independent"), kind="identity", cases=[(5, 3, 0.7, 1.0), (2, 1, 1.0, 0.05)])
 def test_mean_and_variance(trial, points: Points, draws: Draws, lam: Lambda, radius: Radius):
-    """The estimate has mean L and variance (sum of l_i^2 / p_i - L^2) / s."""
+    """The estimate has mean L and variance ((sum of l_i^2 over its chance) - L^2) / s."""
     generator = trial.generator("losses")
     centre_losses, distances = clusters(generator, points, radius)
     losses = centre_losses + lam * distances * generator.uniform(-1, 1, points)

@@ -56,6 +56,7 @@ def sample_gaussian_gap(
     return jax.nn.logsumexp(gaussian_log_ratios(key, correlation, candidates)) - jnp.log(candidates)
 
 
+@guarded(double=False)
 def gaussian_log_ratios(
     key: Key[Array, ""], correlation: Annotated[ScalarLike, Interval(-1, 1, "()")], candidates: Some
 ) -> Float[Array, "candidates"]:
