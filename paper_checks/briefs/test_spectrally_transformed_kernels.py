@@ -188,7 +188,8 @@ def bias_of_powers(points: int = 4, most: int = 6):
     kernel, chances, _ = domain(np.random.default_rng(0), points)
     traces = [np.trace(power(kernel, chances, p)) for p in (2, 3)]
     sizes, (drawn, axes) = np.arange(1, most + 1), plt.subplots(figsize=(5.2, 3.2))
-    expected = [np.ones(most), [np.trace(mean_of_cubes(kernel, chances, n)) / traces[1] for n in sizes]]
+    expected = np.ones((2, most))
+    expected[1] = [np.trace(mean_of_cubes(kernel, chances, n)) / traces[1] for n in sizes]
     for p, line, trace, colour in zip((2, 3), expected, traces, COLOURS, strict=False):
         means = [np.trace(mean_over_samples(kernel, chances, n, p)) / trace for n in sizes]
         axes.plot(sizes, line, color=colour, label=f"K_{p}, theory")
