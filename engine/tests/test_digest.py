@@ -53,10 +53,32 @@ def written(folder):
 def test_an_edit_is_seen_where_it_is_imported_and_nowhere_else(tmp_path, name):
     check = written(tmp_path)
     before = digest(check)
-    (tmp_path / name).write_text(FILES[name] + "# edited\n")
+    (tmp_path / name).write_text(FILES[name] + "edited = 1\n")
     assert (digest(check) != before) == (name in SEEN)
     (tmp_path / name).write_text(FILES[name])
     assert digest(check) == before
+
+
+def test_what_computes_nothing_changes_nothing_and_the_rules_stand_apart(tmp_path, monkeypatch):
+    check, read = written(tmp_path), subject._source
+    plain, other = 'def f():\n    return 1, f"a{2!r}"\n', 'def f():\n    return 2, f"a{2!r}"\n'
+    (tmp_path / "theory" / "_sums.py").write_text(plain)
+    before = digest(check)
+    for same in (
+        '"""A."""\n' + plain,
+        plain.replace("    ", '    """B."""\n    # C\n    '),
+        plain.replace("1, f", "1,\\\n  f"),
+    ):
+        (tmp_path / "theory" / "_sums.py").write_text(same)
+        assert digest(check) == before, same
+    (tmp_path / "theory" / "_sums.py").write_text(other)
+    assert digest(check).own != before.own
+    assert digest(check).rules == before.rules
+    (tmp_path / "theory" / "_sums.py").write_text(plain)
+    edit = b"edited = 1\n"
+    monkeypatch.setattr(subject, "_source", lambda name, file: read(name, file) + edit * (name.endswith(".laws")))
+    assert digest(check).own == before.own
+    assert digest(check).rules != before.rules
 
 
 RULES = (
@@ -84,7 +106,7 @@ def test_the_engine_counts_as_far_as_a_verdict_rests_on_it(tmp_path, monkeypatch
 
     def edited(module, file):
         assert file.exists()
-        return read(module, file) + b"# edited\n" * (module == f"theory_on_trial.{name}")
+        return read(module, file) + b"edited = 1\n" * (module == f"theory_on_trial.{name}")
 
     monkeypatch.setattr(subject, "_source", edited)
     assert (digest(check) != before) == (name in RULES)

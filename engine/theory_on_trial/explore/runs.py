@@ -131,7 +131,8 @@ def _path_of(subject: Claim) -> Path | None:
         return None
     folder = cache_folder() / "explored"
     folder.mkdir(exist_ok=True)
-    digest = records.source(repository.root(), Path(code.co_filename))["digest"]
+    source = records.source(repository.root(), Path(code.co_filename))
+    digest = source["digest"] + source["rules"]
     return folder / f"{subject.id}-{digest}-{version('theory-on-trial')}.jsonl"
 
 

@@ -1,8 +1,9 @@
 """The digest of source code: of some modules and of all that they import, so that a result knows when it is stale.
 
-Imports are followed through the source, without running it: those inside functions and those for type checkers too. In
-a package that is only passed through on the way to one of its modules, those alone count that run on its import. A
-module that is imported by a name made at run time is not seen, nor is a file that is read as data.
+What counts is the syntax tree without docstrings: comments, layout and sentences compute nothing. Imports are followed
+through the source, without running it: those inside functions and those for type checkers too. In a package that is
+only passed through on the way to one of its modules, those alone count that run on its import. A module that is
+imported by a name made at run time is not seen, nor is a file that is read as data.
 """
 
 import ast
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from theory_on_trial import repository
 
@@ -24,11 +26,22 @@ _INSTALLED = {"site-packages", "dist-packages"}
 _running: dict[Path, tuple[ModuleSpec, bytes]] = {}
 
 
-def digest(*places: Path) -> str:
-    """Return the SHA-256, in hexadecimal, of all source that some files may run, installed libraries apart.
+class Digest(NamedTuple):
+    """What some code may run, installed libraries apart, as SHA-256 in hexadecimal.
 
-    That is the files themselves and whatever they import, directly or not, from their repository and from this package.
-    An edit in any of it, even of a comment, gives another digest; where the files lie makes no difference.
+    Attributes:
+        own: of the modules outside this package.
+        rules: of this package's, as far as they reach them.
+    """
+
+    own: str
+    rules: str
+
+
+def digest(*places: Path) -> Digest:
+    """Return the digest of all source that some files may run: their own, and what they import, directly or not.
+
+    An edit that changes the syntax tree of any of it gives another digest; where the files lie makes no difference.
 
     Args:
         places: Python files, or folders that stand for all Python files in them.
@@ -43,13 +56,15 @@ def digest(*places: Path) -> str:
     return digest_of((repository.dotted_name(file), file) for file in dict.fromkeys(file.absolute() for file in files))
 
 
-def digest_of(modules: Iterable[tuple[str, Path]]) -> str:
+def digest_of(modules: Iterable[tuple[str, Path]]) -> Digest:
     """Return the same for modules with their dotted names, which relative imports need."""
     beside: dict[Path, dict[str, Path]] = {}
     for name, file in modules:
         beside.setdefault(repository.import_base(name, file), {})[name] = file
-    found = {module for base, first in beside.items() for module in _closure(first, base).items()}
-    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
+    trees = {name: _tree(code) for base, first in beside.items() for name, code in _closure(first, base).items()}
+    rules = {name: tree for name, tree in trees.items() if name.partition(".")[0] == _ENGINE}
+    own = {name: tree for name, tree in trees.items() if name not in rules}
+    return Digest(*(hashlib.sha256(repr(sorted(part.items())).encode()).hexdigest() for part in (own, rules)))
 
 
 def imported(file: Path) -> set[str]:
@@ -157,6 +172,38 @@ def _source(name: str, file: Path) -> bytes:
     if file not in _running or _running[file][0] is not spec:
         _running[file] = spec, file.read_bytes()
     return _running[file][1]
+
+
+_NO_CODE = {"type_params", "type_comment", "kind"}  # what only some versions of Python have in their trees
+
+
+@lru_cache(maxsize=4096)
+def _tree(source: bytes) -> str:
+    """Return the hash of a module's syntax tree without docstrings, of its bytes if they are no Python."""
+    parts: list[str] = []
+
+    def visit(node: Any) -> None:
+        if isinstance(node, list):
+            parts.append("[")
+            for entry in node:
+                visit(entry)
+            parts.append("]")
+        elif isinstance(node, ast.AST):
+            parts.append(type(node).__name__)
+            documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            described = documented and ast.get_docstring(node, clean=False) is not None
+            for name, value in ast.iter_fields(node):
+                if name not in _NO_CODE and value not in (None, []):
+                    parts.append(name)
+                    visit(value[1:] if described and name == "body" else value)
+        else:
+            parts.append(repr(node))
+
+    try:
+        visit(ast.parse(source))
+    except (SyntaxError, ValueError):
+        return hashlib.sha256(source).hexdigest()
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 @lru_cache(maxsize=4096)

@@ -2,8 +2,9 @@
 
 A table is a JSON object with `title`, `columns`, `rows` and perhaps `note`, the `command` that makes it, the `commit`
 at which it was made (`+` where the files differed from it, null without git), and `sources`: for each row null, or what
-the row was measured on, `{"of": [paths from the root], "digest": …}`. A row whose digest is no longer that of its
-source (`repository.digest`) is stale. Tables are renewed by `theory-on-trial audit`, not with every edit.
+the row was measured on, `{"of": [paths from the root], "digest": …, "rules": …}`: the digest of that source and of what
+it reaches of this engine. A row is stale where one of them has changed (`repository.digest`). Tables are renewed by
+`theory-on-trial audit`, not with every edit.
 """
 
 import json
@@ -100,23 +101,34 @@ def source(folder: Path, *places: Path) -> dict[str, Any]:
     A folder stands for all Python files in it.
     """
     names = sorted({Path(os.path.relpath(place.resolve(), folder.resolve())).as_posix() for place in places})
-    return {"of": names, "digest": digest(*(folder / name for name in names))[:16]}
+    own, rules = digest(*(folder / name for name in names))
+    return {"of": names, "digest": own[:16], "rules": rules[:16]}
 
 
 def stale(table: dict[str, Any], folder: Path) -> list[bool]:
     """Return, for each row of a table, whether what it was measured on has changed since in the repository `folder`."""
-    judged = {"null": False}
-    for entry in table.get("sources", []):
-        if (key := _json(entry)) not in judged:
-            try:
-                judged[key] = source(folder, *(folder / name for name in entry["of"])) != entry
-            except FileNotFoundError:
-                judged[key] = True
-    return [judged[_json(entry)] for entry in table.get("sources", [None] * len(table["rows"]))]
+    return [bool(changed) for changed in _changed(table, folder)]
 
 
 def staleness(table: dict[str, Any], folder: Path) -> str:
-    """Return the sentence that says how much of a table is stale, "" if nothing is."""
-    number = sum(stale(table, folder))
+    """Return the sentence that says how much of a table is stale and by what, "" if nothing is."""
+    changed = [parts for parts in _changed(table, folder) if parts]
     again = f"; `{table['command']}` measures again" if "command" in table else ""
-    return f"Stale: {number} of {len(table['rows'])} lines are of an earlier source{again}." if number else ""
+    by_rules = sum(parts == {"rules"} for parts in changed)
+    of_them = f" ({'all' if by_rules == len(changed) else by_rules} by the engine's rules alone)" if by_rules else ""
+    return f"Stale: {len(changed)} of {len(table['rows'])} lines are of an earlier source{of_them}{again}." * bool(
+        changed
+    )
+
+
+def _changed(table: dict[str, Any], folder: Path) -> list[set[str]]:
+    """Return for each row which of its source's entries are others now; `of` where a file is gone."""
+    judged: dict[str, set[str]] = {"null": set()}
+    for entry in table.get("sources", []):
+        if (key := _json(entry)) not in judged:
+            try:
+                present = source(folder, *(folder / name for name in entry["of"]))
+                judged[key] = {name for name in present if present[name] != entry.get(name)}
+            except FileNotFoundError:
+                judged[key] = {"of"}
+    return [judged[_json(entry)] for entry in table.get("sources", [None] * len(table["rows"]))]
