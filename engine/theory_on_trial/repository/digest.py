@@ -193,6 +193,8 @@ def _tree(source: bytes) -> str:
             documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
             described = documented and ast.get_docstring(node, clean=False) is not None
             for name, value in ast.iter_fields(node):
+                if isinstance(node, ast.JoinedStr):  # some versions end its parts with an empty one
+                    value = [part for part in value if getattr(part, "value", None) != ""]
                 if name not in _NO_CODE and value not in (None, []):
                     parts.append(name)
                     visit(value[1:] if described and name == "body" else value)
