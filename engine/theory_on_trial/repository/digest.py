@@ -190,8 +190,10 @@ def _tree(source: bytes) -> str:
             parts.append("]")
         elif isinstance(node, ast.AST):
             parts.append(type(node).__name__)
-            documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            described = documented and ast.get_docstring(node, clean=False) is not None
+            described = (
+                isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+                and ast.get_docstring(node, clean=False) is not None
+            )
             for name, value in ast.iter_fields(node):
                 if isinstance(node, ast.JoinedStr):  # some versions end its parts with an empty one
                     value = [part for part in value if getattr(part, "value", None) != ""]

@@ -20,11 +20,11 @@ from theory_on_trial.repository.digest import digest
 def tables(folder: Path) -> list[dict[str, Any]]:
     """Return the tables in a folder's JSON files, in the order of their names; none where there is no such folder.
 
-    The note of one with stale rows says so.
+    The note says how many of its rows are of the present source.
     """
     found = list(tables_by_file(folder).values())
     for table in found:
-        if sentence := staleness(table, folder.parent):
+        if sentence := staleness(table, folder.parent) or freshness(table, folder.parent):
             table["note"] = " ".join(filter(None, [table.get("note"), sentence]))
     return found
 
@@ -119,6 +119,14 @@ def staleness(table: dict[str, Any], folder: Path) -> str:
     return f"Stale: {len(changed)} of {len(table['rows'])} lines are of an earlier source{of_them}{again}." * bool(
         changed
     )
+
+
+def freshness(table: dict[str, Any], folder: Path) -> str:
+    """Return how many lines of a table are of the present source, "" for a table that names no source."""
+    if not any(table.get("sources", [])):
+        return ""
+    number, lines = sum(not parts for parts in _changed(table, folder)), len(table["rows"])
+    return f"{number} of {lines} lines are of the present source."
 
 
 def _changed(table: dict[str, Any], folder: Path) -> list[set[str]]:
