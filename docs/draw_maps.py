@@ -14,6 +14,10 @@ denoising_posterior.difference_step --x sigma=0.003..30 --cells 20 --outside
 naive_bayes_vs_logistic.hard_covariance --x n_features=4..2000 --cells 14 --outside
 conditional_independence_ssl.violation_is_quadratic --x smallest=0.0001..0.5 --cells 14 --outside
 multicalibration_boosting.halting --x share=0.001..0.9 --cells 14 --outside
+ridge_ensembles.risk_law --x dim=5..160 --y penalty=0.01..10 --cells 6 --outside
+low_dim_diffusion.noise_law --x noise=1e-6..1 --y samples=11..256 --cells 8 --outside
+contrastive_theory.excess_is_kl --x smallest=2..64 --cells 11 --outside
+mixup.scale_limit --x alpha=0.001..1000 --y least=10..10000 --cells 10 --outside
 forgetting_overlap.inverted_u --x degrees=1..89 --cells 9 --outside
 """
 

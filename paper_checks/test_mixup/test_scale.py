@@ -41,6 +41,8 @@ def test_scale_limit(trial, alpha: Alpha, least: Annotated[float, Interval(400, 
     scores = np.array([predicted.scalar_minimiser(a, law) for a in effective])
     correction, curvature = predicted.limit_scale_correction(law), predicted.limit_curvatures(law)
     without = limit * curvature.noise / curvature.scale
+    changes_sign = "alpha must keep away from .39, where the correction changes sign and no theory is near it"
+    trial.require(abs(correction) > 0.11 * abs(without - correction), changes_sign)
     trial.limit(
         effective * (limit - scores),
         effective,

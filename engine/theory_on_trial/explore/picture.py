@@ -103,8 +103,8 @@ def _map(axes: Any, panel: Any, x: str, y: str, scale: Any, number: int) -> None
     axes.set(xlim=(-0.5, errors.shape[0] - 0.5), ylim=(-0.5, errors.shape[1] - 0.5), xlabel=x, ylabel=y)
     for axis, name in ((axes.xaxis, x), (axes.yaxis, y)):
         values = panel[name].values
-        at = np.unique(np.linspace(0, len(values) - 1, min(len(values), 5)).round().astype(int))
-        axis.set_ticks(at, [_brief(values[one]) for one in at])
+        at = np.arange(0, len(values), max(1, -(-len(values) // 5)))  # evenly, at most five
+        axis.set_ticks(at, [_brief(value) for value in values[at]])
     if panel.attrs["outside"]:
         (left, right), (low, high) = (_declared(panel, name) for name in (x, y))
         frame = Rectangle((left, low), right - left, high - low, fill=False, edgecolor=COLOURS[1], linewidth=2)
@@ -139,6 +139,9 @@ def _curve(axes: Any, dataset: Any, name: str) -> None:
             axes.plot(at[number], place, _MARKS[outcome], color=colour, gid=f"cell-0-{number}-0", clip_on=False)
     if numbers and values.min() > 0 and values.max() / values.min() >= DECADES:
         axes.set_xscale("log")
+        told = values[:: max(1, -(-len(values) // 5))]
+        axes.set_xticks(told, [_brief(value) for value in told])
+        axes.set_xticks([], minor=True)
     if not numbers:
         axes.set_xticks(at, [_brief(value) for value in values])
     limits = json.loads(dataset.attrs["domain"]).get(name, [None, None])
@@ -161,7 +164,7 @@ def _legend(figure: Any, dataset: Any) -> None:
     else:
         kinds = [("white" if name == "outside" else _NOWHERE, _HATCHES[name], name) for name in there]
         handles = [Patch(facecolor=face, edgecolor="black", hatch=hatch, label=name) for face, hatch, name in kinds]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3))
 
 
 def _brief(value: Any) -> str:
