@@ -23,7 +23,7 @@ import numpy as np
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Group = Literal["S3", "S4", "S5", "A5"]
 Length = Annotated[int, Interval(2, 12, why="one letter is known; all 2^n words are tried")]
@@ -186,14 +186,13 @@ def best_accuracy(groups=("S3", "S4", "S5", "A5")):
     The best accuracy against the length of the words: counts of words (lines), lookups over all words (points), and the
     limit 1/|G'| (dashed; the same for S5 and A5).
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
     short, lengths = range(1, 13), [*range(1, 12), *np.geomspace(12, 64, 10).astype(int).tolist()]
-    for group, colour in zip(groups, COLOURS, strict=False):
-        axes.loglog(lengths, [ceiling(group, n) / 2**n for n in lengths], color=colour, label=group)
-        axes.plot(short, [lookup_successes(group, n) / 2**n for n in short], "o", color=colour)
-        axes.axhline(1 / commutator_order(int(group[1])), linestyle="--", color=colour, linewidth=0.8)
-    axes.set(xlabel="length of the words  (letters)", ylabel="best accuracy  (dimensionless)")
-    axes.legend()
-    return drawn
+    return chart(
+        {group: (lengths, [ceiling(group, n) / 2**n for n in lengths]) for group in groups},
+        {group: (short, [lookup_successes(group, n) / 2**n for n in short]) for group in groups},
+        levels={group: 1 / commutator_order(int(group[1])) for group in groups},
+        xlabel="length of the words  (letters)",
+        ylabel="best accuracy  (dimensionless)",
+        xscale="log",
+        yscale="log",
+    )

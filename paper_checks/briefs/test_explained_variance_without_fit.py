@@ -22,7 +22,7 @@ import numpy as np
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Samples = Annotated[int, Interval(2, 6, why="T needs a pair; all 4^samples samples of a law on four points are listed")]
 Few = Annotated[int, Interval(2, 4, why="T needs a pair; all samples from a grid of Gaussian nodes are listed")]
@@ -176,20 +176,14 @@ def signal_without_fit(dim: int = 100, signal: float = 0.5, noise: float = 0.5, 
     Gaussian data, explained variance .5. Lines: mean of T, a band of two standard deviations, and the mean of the
     plug-in |X'y|^2 / n^2, by theory. Points: 200 data sets, means and two standard deviations of T as bars.
     """
-    import matplotlib.pyplot as plt
-
     generator, sizes, wide = np.random.default_rng(0), np.arange(25, 226, 40), np.arange(20, 241)
-    drawn, axes = plt.subplots(figsize=(5.4, 3.3))
     spread = 2 * np.sqrt(pair_variance(gaussian_parts(dim, signal, noise), wide))
-    axes.fill_between(wide, signal - spread, signal + spread, color=COLOURS[5], alpha=0.3, label="T, two deviations")
-    axes.plot(wide, np.full(len(wide), signal), color=COLOURS[0], label="T, mean")
-    axes.plot(wide, plug_in_mean(wide, dim, signal, noise), color=COLOURS[1], label="plug-in, mean")
     x = generator.normal(size=(repetitions, sizes[-1], dim))
     y = np.sqrt(signal) * x[..., 0] + np.sqrt(noise) * generator.normal(size=(repetitions, sizes[-1]))
     pairs, plain = ([each(x[:, :n], y[:, :n]) for n in sizes] for each in (pair_statistic, plug_in_statistic))
-    deviations = 2 * np.std(pairs, axis=1)
-    axes.errorbar(sizes, np.mean(pairs, axis=1), deviations, fmt="o", color=COLOURS[0], label="T, data sets")
-    axes.plot(sizes, np.mean(plain, axis=1), "s", color=COLOURS[1], label="plug-in, data sets")
-    axes.set(xlabel="samples n", ylabel="explained variance", ylim=(-2, 5.5))
-    axes.legend(ncols=2)
-    return drawn
+    return chart(
+        {"T": (wide, signal, spread), "plug-in": (wide, plug_in_mean(wide, dim, signal, noise))},
+        {"T": (sizes, np.mean(pairs, axis=1), 2 * np.std(pairs, axis=1)), "plug-in": (sizes, np.mean(plain, axis=1))},
+        xlabel="samples n",
+        ylabel="explained variance",
+    )

@@ -15,7 +15,7 @@ from typing import Annotated
 import numpy as np
 from theory_on_trial import claim, observed, paper, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bounded
 
 Distance = Annotated[float, Interval(0.75, 2, why="nearer, a draw varies little")]
@@ -83,14 +83,13 @@ def test_phase(trial, distance: AnyDistance):
 @figure("F1", claims=("variance", "phase"))
 def variances(count: int = 20_000):
     """The variance of one random feature against the distance: theory (lines), draws and quadrature (points)."""
-    import matplotlib.pyplot as plt
-
-    generator, grid, few = np.random.default_rng(0), np.linspace(0, 3, 100), np.linspace(0.2, 2.8, 8)
-    drawn, axes = plt.subplots(figsize=(4.5, 3))
-    axes.plot(grid, variance_with_phase(grid), color=COLOURS[1], label="cosine with a phase")
-    axes.plot(few, [quadrature_with_phase(r) for r in few], "s", color=COLOURS[1], label="by quadrature")
-    axes.plot(grid, variance_of_pair(grid), color=COLOURS[0], label="sine and cosine")
-    axes.plot(few, [pairs(generator, count, r).var() for r in few], "o", color=COLOURS[0], label=f"{count} draws")
-    axes.set(xlabel="distance r (in units of the bandwidth)", ylabel="variance of a feature", ylim=(0, 1.5))
-    axes.legend(ncols=2, loc="upper left")
-    return drawn
+    grid, few, generator = np.linspace(0, 3, 100), np.linspace(0.2, 2.8, 8), np.random.default_rng(0)
+    lines = {
+        "cosine with a phase": (grid, variance_with_phase(grid)),
+        "sine and cosine": (grid, variance_of_pair(grid)),
+    }
+    points = {
+        "cosine with a phase": (few, [quadrature_with_phase(r) for r in few]),
+        "sine and cosine": (few, [pairs(generator, count, r).var() for r in few]),
+    }
+    return chart(lines, points, xlabel="distance r (bandwidths)", ylabel="variance of a feature", ylim=(0, 1.3))

@@ -1,0 +1,62 @@
+"""The picture that most pages need: theory as lines and observation as points, on one pair of axes."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from numpy import broadcast_to, size
+
+from theory_on_trial.figures.drawing import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MARKERS = "os^Dvx"
+
+
+def chart(
+    lines: Mapping[str, tuple[Any, ...]],
+    points: Mapping[str, tuple[Any, ...]],
+    *,
+    levels: Mapping[str, float] | None = None,
+    thresholds: Mapping[str, float] | None = None,
+    dashed: Collection[str] = (),
+    legend: str = "best",
+    **settings: Any,
+) -> "Figure":
+    """Draw named lines and named points; a name has one colour and one entry of the legend, wherever it occurs.
+
+    Args:
+        lines: (x, y) or (x, y, half width of a band) of each; y of shape (n,) or, for lines that share a colour,
+            (n, lines), or one number for a constant.
+        points: (x, y) or (x, y, half width of intervals) of each; the half width is one number, (n,), or (2, n) for
+            intervals that reach further on one side.
+        levels: the heights of dotted horizontal lines.
+        thresholds: the places of dotted vertical lines.
+        dashed: the names of lines to be dashed.
+        legend: where the legend stands, in matplotlib's words, or "beside" the axes.
+        settings: of `Axes.set`: labels with units, scales, limits, ticks.
+    """
+    import matplotlib.pyplot as plt
+
+    levels, thresholds = levels or {}, thresholds or {}
+    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
+    compared = dict.fromkeys([*lines, *points])
+    colours = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(compared)}
+    handles: dict[str, tuple[Any, ...]] = {}
+    for name, (x, y, *widths) in lines.items():
+        heights = y if size(y) > 1 else broadcast_to(y, size(x))
+        handles[name] = (axes.plot(x, heights, "--" if name in dashed else "-", color=colours[name])[0],)
+        for width in widths:
+            axes.fill_between(x, heights - width, heights + width, color=colours[name], alpha=0.2, linewidth=0)
+    for k, (name, (x, y, *widths)) in enumerate(points.items()):
+        style: dict[str, Any] = {"color": colours[name], "marker": _MARKERS[k % len(_MARKERS)], "linestyle": ""}
+        seen = axes.errorbar(x, y, *widths, elinewidth=0.8, **style) if widths else axes.plot(x, y, **style)[0]
+        handles[name] = (*handles.get(name, ()), seen)
+    for straight, where in ((axes.axhline, levels), (axes.axvline, thresholds)):
+        for name, value in where.items():
+            line = straight(value, linestyle=":", linewidth=0.9, color=colours.get(name, "0.4"))
+            handles.setdefault(name, (line,))
+    axes.set(**settings)
+    place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if legend == "beside" else {"loc": legend}
+    axes.legend(handles.values(), handles.keys(), **place)
+    return drawn
