@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal, NamedTuple, TypedDict, Unpack
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import Float, Int, Key, ScalarLike
@@ -210,6 +212,45 @@ def test_masked_entries_are_not_taken_for_numbers():
     with pytest.raises(TypeError, match=r"rows must be .* with masked entries: fill them, or leave out their rows"):
         scaled(np.ma.masked_greater([[1.0, 5.0]], 3), np.ones(2))
     assert scaled(np.ma.masked_greater([[1.0, 2.0]], 3), np.ones(2)).tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        (scipy.sparse.eye_array(3), r"a sparse matrix of shape \(3, 3\): make it dense"),
+        ([[1.0, 2.0], [3.0, "x"]], r"a list whose entry \[1\]\[1\] is 'x'"),
+        ([[1.0, None]], r"a list whose entry \[0\]\[1\] is None"),
+        ([[1.0, 2.0], [3.0]], "a list with rows of 1 and of 2 entries"),
+        (pd.DataFrame({"age": pd.array([1, None], "Int64"), "size": 1.0}), "1 missing entries in column 'age'"),
+    ],
+)
+def test_what_is_wrong_in_rows_is_said_where_it_stands(rows, found):
+    with pytest.raises(TypeError, match=f"rows must be .*, got .*{found}") as refused:
+        scaled(rows, np.ones(2))
+    assert "\n" not in str(refused.value)
+
+
+class Tensor:
+    """What a tensor of PyTorch with a gradient does: it refuses to be an array until it is detached."""
+
+    def __init__(self, entries):
+        self.entries = entries
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        return self
+
+    def numpy(self):
+        return self.entries
+
+
+def test_a_tensor_with_a_gradient_is_taken_as_its_numbers():
+    assert scaled(Tensor(np.ones((1, 2), np.float32)), np.ones(2)).tolist() == [[1, 1]]
 
 
 def test_a_matrix_of_numpy_is_taken_as_an_array():

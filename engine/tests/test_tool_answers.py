@@ -1,13 +1,17 @@
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
+from theory_on_trial.own_data.arrays import numbers, require_memory
+from theory_on_trial.own_data.estimate import Estimate
+from theory_on_trial.own_data.features import labelled_samples
 from theory_on_trial.own_data.table import features
 from theory_on_trial.testing.suite import check_readable
 
@@ -55,6 +59,26 @@ def test_arrays_are_refused_as_frames_are(table):
         features("X", table)
 
 
+@pytest.mark.parametrize("read", [features, numbers, lambda _, X: labelled_samples(X, [0, 1, 0])])
+def test_what_numpy_would_misread_is_refused(read):
+    for odd in (np.ma.masked_greater(np.arange(6.0).reshape(3, 2), 3), scipy.sparse.eye_array(3, 2)):
+        with pytest.raises(TypeError, match=r"X must be an array, got .*(masked|sparse)"):
+            read("X", odd)
+
+
+def test_masked_labels_are_refused_and_a_bad_entry_is_named():
+    with pytest.raises(TypeError, match=r"y must be an array, got .*masked"):
+        labelled_samples(np.ones((3, 2)), np.ma.masked_equal([0, 1, 2], 2))
+    with pytest.raises(TypeError, match=r"y must hold numbers only, got a list whose entry \[1\] is 'a'"):
+        numbers("y", [1.0, "a"])
+
+
+def test_more_numbers_than_memory_holds_are_refused_before_they_are_tried():
+    require_memory("pairs", 1000)
+    with pytest.raises(ValueError, match=r"pairs must fit this machine's memory of .* GiB, got sizes that need"):
+        require_memory("pairs", 1e14)
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 2, 2), ()])
 def test_a_table_has_rows_and_columns(shape):
     with pytest.raises(ValueError, match=f"X must be a table.*got shape {re.escape(str(shape))}"):
@@ -80,15 +104,48 @@ class Found(Answer):
         return axes
 
 
-def test_a_summary_has_ten_lines_with_the_largest_doubts():
+def test_a_summary_has_twelve_lines_with_the_largest_doubts():
     doubts = tuple(Doubt(f"reason {size}", size, "steps") for size in (1.0, np.inf, *range(2, 20)))
     lines = Found(doubts=doubts).summary().split("\n")
-    assert len(lines) == 10
+    assert len(lines) == 12
     assert lines[:3] == ["two of three", "a", "b"]
     assert lines[3] == "doubt: reason inf; off by an unknown size"
     assert lines[4] == "doubt: reason 19; off up to 19 steps"
-    assert lines[-1] == "doubts: 14 more in .doubts"
-    assert repr(Found(doubts=doubts[:7])).count("doubt: ") == 7
+    assert lines[-1] == "doubts: 12 more in .doubts"
+    assert repr(Found(doubts=doubts[:9])).count("doubt: ") == 9
+
+
+class Whole(Found):
+    asked = "how many steps?"
+    rests_on = "independent steps"
+    unseen = "steps that were not taken"
+
+    def to_do(self):
+        return "take more"
+
+
+def test_a_summary_says_what_was_asked_what_it_rests_on_what_it_cannot_see_and_what_to_do_in_this_order():
+    doubts = tuple(Doubt(f"reason {size}", size, "steps") for size in range(9))
+    lines = Whole(doubts=doubts, level=0.95).summary().split("\n")
+    assert len(lines) == 12
+    assert lines[:4] == ["asked: how many steps?", "two of three", "a", "b"]
+    assert lines[4] == "rests on: independent steps; intervals hold at 0.95"
+    assert lines[5] == "cannot see: steps that were not taken"
+    assert lines[-2:] == ["doubts: 5 more in .doubts", "to do: take more"]
+    assert Whole().to_dict()["unseen"] == "steps that were not taken"
+
+
+def test_the_numbers_of_an_answer_are_a_frame():
+    @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+    class More(Found):
+        rate: Estimate = field(default=Estimate(2.0, 1.0, 3.0))
+        seen: np.ndarray = field(default_factory=lambda: np.ones(2))
+
+    frame = More(level=0.9).to_frame()
+    assert frame.loc["rate"].tolist() == [2, 1, 3]
+    assert frame.loc["level", "value"] == 0.9
+    assert frame.loc["parts[0].time"].isna().tolist() == [False, True, True]
+    assert list(frame.index) == ["level", "parts[0].time", "rate"]
 
 
 def test_what_cannot_be_judged_has_no_headline():
@@ -120,6 +177,7 @@ def test_an_answer_is_ready_for_json():
     said = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert said == {
         "answerable": True,
+        "level": None,
         "doubts": [{"reason": "why", "size": None, "unit": "s"}],
         "missing": "",
         "parts": [{"time": None, "order": [0, 1]}],

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from theory_on_trial.contract.axes import fits, is_variadic
+from theory_on_trial.contract.sentences import is_sparse
 
 _HUGE = 2**1023  # integers from here on may exceed float64
 
@@ -87,14 +88,12 @@ _ADMITTED = {  # the kinds of entries that each can be made from
 
 def to_array(annotation: Any, double: bool, value: Any) -> Any:
     """Return a value as an array of the entries and axes that jaxtyping's annotation names."""
-    array = value
-    if np.ma.is_masked(value):
-        raise Refused
-    if not hasattr(value, "__array_namespace__") or isinstance(value, np.ma.MaskedArray | np.matrix):
-        try:
+    try:
+        array = value = dense(value)
+        if not hasattr(value, "__array_namespace__") or isinstance(value, np.ma.MaskedArray | np.matrix):
             array = np.asarray(value)
-        except (TypeError, ValueError):  # rows of different lengths
-            raise Refused from None
+    except (TypeError, ValueError):  # rows of different lengths
+        raise Refused from None
     admitted, made = _entries(annotation)
     kind = _letter(array.dtype)
     if kind not in admitted:
@@ -104,6 +103,16 @@ def to_array(annotation: Any, double: bool, value: Any) -> Any:
     if not isinstance(array, np.ndarray):
         return array.astype(float) if made is np.float64 and kind in "iu" else array
     return array if made is None or (kind == "f" and not double) else array.astype(made, copy=False)
+
+
+def dense(value: Any) -> Any:
+    """Return a value that NumPy can read: a tensor of PyTorch off its graph and device, anything else as it is.
+
+    TypeError for what NumPy would read and not understand: masked entries and sparse matrices.
+    """
+    if np.ma.is_masked(value) or is_sparse(value):
+        raise TypeError
+    return value.detach().cpu().numpy() if hasattr(value, "detach") and hasattr(value, "cpu") else value
 
 
 @functools.cache

@@ -27,6 +27,8 @@ def _array_shown(value: Any) -> str:
     shape = f"of shape {tuple(value.shape)}"
     if np.ma.is_masked(value):
         return f"an array {shape} with masked entries: fill them, or leave out their rows"
+    if is_sparse(value):
+        return f"a sparse matrix {shape}: make it dense (toarray) if memory holds it"
     if hasattr(value, "dtype"):
         return f"an array of {value.dtype} {shape}"
     kinds = getattr(value, "dtypes", {}).items()
@@ -34,7 +36,37 @@ def _array_shown(value: Any) -> str:
     if not other:
         return f"a {type(value).__name__} {shape}"
     name, kind = other[0]
+    missing = int(value[name].isna().sum()) if hasattr(value, "isna") else 0
+    if missing:
+        return f"a table {shape} with {missing} missing entries in column {name!r}: fill them or leave it out"
     return f"a table {shape} whose column {name!r} is {kind}: make it NumPy's numbers or leave it out"
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether a value is a sparse matrix or array of SciPy or one like it."""
+    return hasattr(value, "nnz") and hasattr(value, "toarray")
+
+
+def _list_shown(value: Any) -> str:
+    """A list by the first of its entries that is no number, or by the lengths of its rows where they differ."""
+    position, entry = _odd_entry(value)
+    if position:
+        return f"a {type(value).__name__} whose entry {position} is {in_words(entry)}"
+    lengths = sorted({len(row) for row in value if isinstance(row, list | tuple)})
+    if len(lengths) > 1:
+        return f"a {type(value).__name__} with rows of {lengths[0]} and of {lengths[-1]} entries"
+    return f"a value of type {type(value).__name__}"
+
+
+def _odd_entry(value: Any) -> tuple[str, Any]:
+    for at, entry in enumerate(value):
+        if isinstance(entry, list | tuple):
+            position, odd = _odd_entry(entry)
+            if position:
+                return f"[{at}]{position}", odd
+        elif isinstance(entry, bool | str | bytes | None) or (isinstance(entry, float) and entry != entry):
+            return f"[{at}]", entry
+    return "", None
 
 
 def in_words(value: Any) -> str:
@@ -47,4 +79,6 @@ def in_words(value: Any) -> str:
         return str(value)
     if isinstance(value, str | float | bool | Real | None):
         return repr(value)
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return _list_shown(value)
     return f"a value of type {type(value).__name__}"

@@ -2,11 +2,15 @@
 
 import html
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+
+from theory_on_trial.own_data.estimate import Estimate
+
+_LONGEST = 12  # lines of a summary
 
 
 class Doubt(NamedTuple):
@@ -32,11 +36,22 @@ class Doubt(NamedTuple):
 class Answer(ABC):
     """The common part of what the tools return; each adds its numbers, its `lines` and its `plot`.
 
+    A summary says, in this order in every tool, what was asked, the answer, what it rests on, what it cannot see, the
+    doubts that these data raise, and what to do. What holds whatever the data is a sentence of the class and no doubt.
+
     Attributes:
+        asked: the question, as the user would put it.
+        rests_on: what is assumed whatever the data, and where the intervals come from.
+        unseen: what no data of this kind could show the tool.
+        level: of the intervals; None where there are none.
         doubts: what in the answer is not to be trusted, and by how much.
         missing: one sentence on what would be needed to judge; empty where the tool can.
     """
 
+    asked: ClassVar[str] = ""
+    rests_on: ClassVar[str] = ""
+    unseen: ClassVar[str] = ""
+    level: float | None = None
     doubts: tuple[Doubt, ...] = ()
     missing: str = ""
 
@@ -49,22 +64,39 @@ class Answer(ABC):
     def lines(self) -> list[str]:
         """Return the headline and the numbers to read first, at most seven lines."""
 
+    def to_do(self) -> str:
+        """Return what follows for the user from this answer; empty where nothing does."""
+        return ""
+
     @abstractmethod
     def plot(self, axes: Any = None) -> Any:
         """Draw the answer, on these axes of matplotlib or on new ones, and return them."""
 
     def summary(self) -> str:
-        """Return what to read: headline, first numbers and the largest doubts, in at most ten lines."""
-        found = self.lines() if self.answerable else [f"cannot judge: {self.missing}"]
+        """Return what to read, in at most twelve lines: of the doubts the largest."""
+        held = f"intervals hold at {self.level:.3g}" if self.level is not None and self.answerable else ""
+        before = _tagged("asked", self.asked)
+        before += self.lines() if self.answerable else [f"cannot judge: {self.missing}"]
+        before += _tagged("rests on", "; ".join(filter(None, (self.rests_on, held))))
+        before += _tagged("cannot see", self.unseen)
+        after = _tagged("to do", self.to_do())
         ordered = sorted(self.doubts, key=lambda doubt: -doubt.size)
-        room = 10 - len(found)
+        room = _LONGEST - len(before) - len(after)
         shown = [f"doubt: {doubt}" for doubt in ordered[: room if len(ordered) <= room else room - 1]]
         rest = len(ordered) - len(shown)
-        return "\n".join([*found, *shown, *([f"doubts: {rest} more in .doubts"] if rest else [])])
+        return "\n".join([*before, *shown, *([f"doubts: {rest} more in .doubts"] if rest else []), *after])
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields in plain Python types, for JSON: arrays as lists, what is infinite or undefined as None."""
-        return {"answerable": self.answerable, **_plain(self)}
+        said = {name: getattr(self, name) for name in ("asked", "rests_on", "unseen") if getattr(self, name)}
+        return {"answerable": self.answerable, **said, **_plain(self)}
+
+    def to_frame(self) -> Any:
+        """Return a data frame of pandas: a row for each number, with its interval where it has one; no arrays."""
+        import pandas
+
+        columns = list(Estimate._fields)
+        return pandas.DataFrame.from_dict(dict(_numbers("", self)), orient="index", columns=columns, dtype=float)
 
     def __repr__(self) -> str:
         """Return the summary."""
@@ -82,6 +114,29 @@ def axes_for(axes: Any) -> Any:
     import matplotlib.pyplot as plt
 
     return plt.subplots()[1]
+
+
+def _tagged(tag: str, sentence: str) -> list[str]:
+    return [f"{tag}: {sentence}"] if sentence else []
+
+
+def _numbers(name: str, value: Any) -> Iterator[tuple[str, tuple[float, float, float]]]:
+    """Name, value and ends of every number in an answer, however deep in its records."""
+    dot = "." if name else ""
+    if isinstance(value, Estimate):
+        yield name, value
+    elif isinstance(value, float | int | np.number):
+        yield name, (float(value), np.nan, np.nan)
+    elif is_dataclass(value) or hasattr(value, "_asdict"):
+        names = [field.name for field in fields(value)] if is_dataclass(value) else value._fields
+        for part in names:
+            yield from _numbers(f"{name}{dot}{part}", getattr(value, part))
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _numbers(f"{name}[{key}]", part)
+    elif isinstance(value, list | tuple):
+        for position, part in enumerate(value):
+            yield from _numbers(f"{name}[{position}]", part)
 
 
 def _plain(value: Any) -> Any:

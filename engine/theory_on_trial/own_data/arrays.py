@@ -1,9 +1,14 @@
 """What a user hands in as numbers or as labels, brought to arrays."""
 
+import os
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
+
+from theory_on_trial.contract import require
+from theory_on_trial.contract.conversions import dense
+from theory_on_trial.contract.sentences import in_words
 
 
 def numbers(name: str, values: Any) -> Float[np.ndarray, "..."]:
@@ -14,12 +19,23 @@ def numbers(name: str, values: Any) -> Float[np.ndarray, "..."]:
             return array.astype(np.float64, copy=False)
         except (TypeError, ValueError):
             pass
-    raise TypeError(f"{name} must hold numbers only, got entries that are none")
+    found = in_words(values) if isinstance(values, list | tuple) else "entries that are none"
+    raise TypeError(f"{name} must hold numbers only, got {found}")
 
 
 def entries(name: str, values: Any) -> Shaped[np.ndarray, "..."]:
-    """As an array of any type. `TypeError` for rows of different lengths."""
+    """As an array of any type, tensors of PyTorch too.
+
+    `TypeError` for rows of different lengths, masked entries and sparse matrices.
+    """
     try:
-        return np.asarray(values)
-    except ValueError:
-        raise TypeError(f"{name} must be an array, got rows of different lengths") from None
+        return np.asarray(dense(values))
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be an array, got {in_words(values)}") from None
+
+
+def require_memory(names: str, count: float) -> None:
+    """Raise `ValueError` before it is tried where the arguments `names` need more float64 than this machine holds."""
+    held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**39
+    needed = f"{names} must fit this machine's memory of {held / 2**30:.3g} GiB"
+    require(8 * count <= held, f"{needed}, got sizes that need {8 * count / 2**30:.3g} GiB")

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from theory_on_trial.own_data.arrays import entries
 from theory_on_trial.own_data.jackknife import GROUPS, stratified_groups
 from theory_on_trial.own_data.table import features
 
@@ -71,10 +72,7 @@ def labelled_samples(X: Any, y: Any) -> Samples:
 
 
 def _class_numbers(y: Any) -> tuple[Int[np.ndarray, " samples"], tuple[Any, ...]]:
-    try:
-        values = np.asarray(y)
-    except ValueError:
-        raise ValueError("y must be one label per sample, got lists of different lengths") from None
+    values = entries("y", y)
     if values.ndim != 1:
         raise ValueError(f"y must be one label per sample, got shape {values.shape}")
     if values.dtype.kind not in "biuOUST":

@@ -27,7 +27,8 @@ def features(name: str, values: Any) -> Features:
     """Read a data frame, or an array whose columns are then called x1, x2, ...
 
     What is no number is refused in one sentence that names the column and what to do: TypeError for text, categories,
-    time stamps, booleans and complex numbers, ValueError for missing and infinite entries and for other shapes.
+    time stamps, booleans, complex numbers, masked entries and sparse matrices, ValueError for missing and infinite
+    entries and for other shapes.
     """
     if hasattr(values, "iloc") and hasattr(values, "columns"):
         columns = tuple(str(column) for column in values.columns)

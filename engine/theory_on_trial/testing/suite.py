@@ -50,8 +50,9 @@ def check_readable(answer: "Answer") -> dict[str, Any]:
     """A tool's answer is short, goes through JSON and draws labelled axes; return what JSON keeps of it."""
     import matplotlib.pyplot as plt
 
-    assert len(answer.summary().splitlines()) <= 10
+    assert len(answer.summary().splitlines()) <= 12
     assert not answer.answerable or len(answer.lines()) <= 7
+    assert len(answer.to_frame())
     kept: dict[str, Any] = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
     assert kept["answerable"] == answer.answerable
     axes = answer.plot()
