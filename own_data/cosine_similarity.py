@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 
 from theory import cosine_similarity as predicted
 from theory.cosine_similarity.domains import Factor
+from theory.cosine_similarity.ranges import chord_range
 from theory_on_trial.contract import USABLE_SCALE, Interval, guarded, require
 from theory_on_trial.own_data.answer import Answer, Doubt, axes_for
 
@@ -20,6 +21,8 @@ Items = Annotated[Float[np.ndarray, "items dim"], USABLE_SCALE]
 """B, a row per item."""
 Chosen = Annotated[Int[np.ndarray, "pairs 2"], Interval(0)]
 """Two rows of each pair, from 0 on."""
+Rows = Int[np.ndarray, " pairs"]
+Squares = tuple[Float[np.ndarray, " pairs"], Float[np.ndarray, " pairs"]]
 Family = Literal["any", "diagonal"]
 Condition = Annotated[float, Interval(1, 1e12, why="1 is no freedom at all")]
 
@@ -27,6 +30,10 @@ TABLE = (1.5, 4.0, 25.0)
 """Condition numbers that every answer reports."""
 
 _MOST_PAIRS = {"any": 4_000_000, "diagonal": 3000}
+_MOST_ITEMS = 20_000
+_BLOCK = 2**22  # numbers that are held at a time
+_CLOSE = 0.01  # of 1 - |cos|, below which an inner product leaves too few digits of it
+_LEVEL = 1e-12  # of a cosine, within which inner products do not tell which is the larger
 _ALIKE = 1e-3  # relative spread of lengths that only a normalisation leaves, in half precision too
 _SHORT = 1e-6  # relative to the median length: its direction is rounding
 _PARALLEL = 1e-12  # of 1 - |cos|
@@ -155,11 +162,16 @@ def cosine_range(
     require(len(chosen) <= limit, f"pairs must be at most {limit} for family {family!r}, got {len(chosen)}")
     require(chosen.max() < len(B), f"pairs must be of rows below {len(B)}, got {chosen.max()}")
     require((chosen[:, 0] != chosen[:, 1]).all(), "pairs must be of two different rows each")
-    first, second = B[chosen[:, 0]], B[chosen[:, 1]]
-    ranges = predicted.any_gauge_range if family == "any" else predicted.diagonal_gauge_range
-    table = {k: ranges(first, second, k) for k in TABLE}
-    found = table[condition] if condition in table else ranges(first, second, condition)
-    cosine = predicted.any_gauge_range(first, second, 1.0).low
+    first, second = chosen.T
+    unit = B / lengths[:, None]
+    squares = _squares(unit, first, second, unit @ unit.T if pairs is None else None)
+
+    def ranges(k: float) -> predicted.Range:
+        return chord_range(*squares, k) if family == "any" else predicted.diagonal_gauge_range(B[first], B[second], k)
+
+    table = {k: ranges(k) for k in TABLE}
+    found = table[condition] if condition in table else ranges(condition)
+    cosine = (squares[1] - squares[0]) / 4
     imbalance = None
     if A is not None:
         for name, factor in (("A", A), ("B", B)):
@@ -172,7 +184,7 @@ def cosine_range(
     notes = []
     if parallel := int(np.sum(1 - np.abs(cosine) < _PARALLEL)):
         notes.append(f"{parallel} pairs are parallel, and stay so in every gauge")
-    if family == "diagonal" and (apart := int(np.sum(~((first != 0) & (second != 0)).any(axis=1)))):
+    if family == "diagonal" and (apart := int(np.sum(~((B[first] != 0) & (B[second] != 0)).any(axis=1)))):
         notes.append(f"{apart} pairs share no coordinate: their cosine is 0 in every diagonal gauge")
     return CosineRange(
         family=family,
@@ -196,38 +208,61 @@ def stable_neighbours(B: Items, condition: Condition = 4.0) -> StableNeighbours:
         B: embeddings, at least three rows of at least two numbers, not normalised.
         condition: K of G = (R R^T)^-1.
 
-    Raises ValueError as `cosine_range`, for fewer than three items, and for more than 2000.
-    Source: `theory.cosine_similarity.any_gauge_range` of each pair.
+    Raises ValueError as `cosine_range`, for fewer than three items, and for more than 20 000.
+    Source: `theory.cosine_similarity.any_gauge_range`, whose ends rise with the cosine.
 
     >>> stable_neighbours([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]], 1.5).stable.tolist()
     [True, True, False]
     """
     lengths, items = _judged(B), len(B)
-    require(3 <= items <= 2000, f"B must have from 3 to 2000 rows, got {items}")
-    found = {k: _margins(B, k) for k in (*TABLE, float(condition))}
-    neighbour, margin = found[float(condition)]
+    require(3 <= items <= _MOST_ITEMS, f"B must have from 3 to {_MOST_ITEMS} rows, got {items}")
+    neighbour, nearest, next_ = _two_nearest(B / lengths[:, None])
+
+    def margins(k: float) -> Float[np.ndarray, " items"]:
+        return chord_range(*nearest, k).low - chord_range(*next_, k).high
+
+    margin = margins(condition)
     return StableNeighbours(
         condition=float(condition),
         neighbour=neighbour,
         stable=margin > 0,
-        shares={k: float(np.mean(found[k][1] > 0)) for k in TABLE},
+        shares={k: float(np.mean(margins(k) > 0)) for k in TABLE},
         margin=margin,
         doubts=_doubts(lengths, 1.0, "of the share of stable neighbours"),
     )
 
 
-def _margins(rows: Items, condition: float) -> tuple[Int[np.ndarray, " items"], Float[np.ndarray, " items"]]:
-    """Each row's nearest neighbour, and its least cosine less the largest of any other."""
-    items = len(rows)
-    i, j = _every_pair(items, items**2).T
-    ends = [predicted.any_gauge_range(rows[i], rows[j], k) for k in (1.0, condition)]
-    squares = np.full((3, items, items), -np.inf)
-    for square, one in zip(squares, (ends[0].low, *ends[1]), strict=True):
-        square[i, j] = square[j, i] = one
-    now, low, high = squares
-    every, neighbour = np.arange(items), now.argmax(axis=1)
-    high[every, neighbour] = -np.inf
-    return neighbour, low[every, neighbour] - high.max(axis=1)
+def _squares(unit: Items, first: Rows, second: Rows, gram: Float[np.ndarray, "items items"] | None = None) -> Squares:
+    """|u - v|^2 and |u + v|^2 of pairs of unit rows, with all digits near 0, from their inner products if known."""
+    if gram is None:
+        apart = np.empty(len(first))
+        redone = np.arange(len(first))
+    else:
+        apart = 2 - 2 * gram[first, second]
+        redone = np.flatnonzero(np.minimum(apart, 4 - apart) < 2 * _CLOSE)
+    together = 4 - apart
+    for part in np.array_split(redone, -(-len(redone) * unit.shape[1] // _BLOCK) or 1):
+        u, v = unit[first[part]], unit[second[part]]
+        apart[part], together[part] = (np.einsum("ij,ij->i", one, one) for one in (u - v, u + v))
+    return apart, together
+
+
+def _two_nearest(unit: Items) -> tuple[Rows, Squares, Squares]:
+    """Each unit row's nearest other one, and the squares of the distances to it and to the second."""
+    items = len(unit)
+    neighbour, found = np.empty(items, int), np.empty((2, 2, items))
+    for block in np.array_split(np.arange(items), -(-(items**2) // _BLOCK)):
+        cosines = unit[block] @ unit.T
+        cosines[np.arange(len(block)), block] = -np.inf
+        second_largest = np.partition(cosines, -2, axis=1)[:, -2]
+        row, candidate = np.nonzero(cosines >= second_largest[:, None] - _LEVEL)
+        apart, together = _squares(unit, block[row], candidate)
+        order = np.lexsort((candidate, apart, row))
+        starts = np.searchsorted(row, np.arange(len(block)))
+        neighbour[block] = candidate[order[starts]]
+        for place in (0, 1):
+            found[place][:, block] = np.array([apart, together])[:, order[starts + place]]
+    return neighbour, tuple(found[0]), tuple(found[1])
 
 
 def _every_pair(items: int, limit: int) -> Int[np.ndarray, "pairs 2"]:

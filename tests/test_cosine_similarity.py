@@ -1,6 +1,7 @@
 """Tests of cosine similarity: properties, second routes, simulators, refusals, coverage, hostile input."""
 
 import math
+import tracemalloc
 from itertools import product
 
 import matplotlib.pyplot as plt
@@ -417,6 +418,23 @@ def test_stable_neighbours_remain_in_every_gauge():
     assert said.margin[0] == pytest.approx(low - highest, abs=1e-14)
 
 
+def test_neighbours_closer_than_inner_products_tell_are_told_apart():
+    rows = np.array([[1.0, 0.0], [1.0, 1e-8], [1.0, -1e-10], [0.0, 1.0], [-1.0, 3e-9]])
+    said, ranges = tool.stable_neighbours(rows), tool.cosine_range(rows, condition=1e12)
+    assert said.neighbour.tolist() == [2, 0, 0, 1, 3]
+    for low, (i, j) in zip(ranges.low, ranges.pairs, strict=True):
+        assert low == pytest.approx(predicted.any_gauge_range(rows[[i]], rows[[j]], 1e12).low[0], abs=1e-12)
+
+
+def test_no_array_of_pairs_by_dimensions_is_held():
+    rows = np.random.default_rng(8).normal(size=(400, 300))
+    for call, most in ((tool.cosine_range, 50), (tool.stable_neighbours, 10)):
+        tracemalloc.start()
+        call(rows)
+        assert tracemalloc.get_traced_memory()[1] < most * 400 * 400 * 8
+        tracemalloc.stop()
+
+
 def test_answers_are_short_plain_and_drawn():
     for said in (tool.cosine_range(B, A=A), tool.stable_neighbours(B)):
         assert len(said.lines()) <= 7
@@ -447,7 +465,7 @@ def test_answers_are_short_plain_and_drawn():
         (lambda: tool.cosine_range(B, condition=0.9), "condition must lie in"),
         (lambda: tool.cosine_range([[1.0], [2.0]]), "with one a cosine is 1 or -1 in every gauge"),
         (lambda: tool.cosine_range([[1.0, 2.0]]), "B must have at least two rows, got 1"),
-        (lambda: tool.stable_neighbours(B[:2]), "B must have from 3 to 2000 rows, got 2"),
+        (lambda: tool.stable_neighbours(B[:2]), "B must have from 3 to 20000 rows, got 2"),
         (lambda: tool.cosine_range(B, pairs=[[0, 7]]), "pairs must be of rows below 7, got 7"),
         (lambda: tool.cosine_range(B, pairs=[[1, 1]]), "pairs must be of two different rows"),
         (lambda: tool.cosine_range(np.ones((90, 2)), family="diagonal"), "B has 90 rows and so 4005 pairs"),

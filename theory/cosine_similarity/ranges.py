@@ -11,6 +11,7 @@ from jaxtyping import Float
 from theory.cosine_similarity.domains import Condition, Pairs, Vector
 from theory_on_trial.contract import guarded
 
+Squares = Float[np.ndarray, " pairs"]
 Numbers = Float[np.ndarray, "..."]
 
 _STEPS = 64  # of ln t at the start
@@ -35,7 +36,11 @@ def any_gauge_range(first: Pairs, second: Pairs, condition: Condition) -> Range:
     [-0.6, 0.6]
     """
     u, v = _unit(first), _unit(second)
-    apart, together = np.sum((u - v) ** 2, axis=1), np.sum((u + v) ** 2, axis=1)
+    return chord_range(np.sum((u - v) ** 2, axis=1), np.sum((u + v) ** 2, axis=1), condition)
+
+
+def chord_range(apart: Squares, together: Squares, condition: float) -> Range:
+    """`any_gauge_range` of unit vectors with |u - v|^2 = `apart` and |u + v|^2 = `together`, whose sum is 4."""
 
     def cosine(factor: float) -> Float[np.ndarray, " pairs"]:
         return (together - factor * apart) / (together + factor * apart)
