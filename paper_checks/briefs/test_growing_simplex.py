@@ -14,6 +14,7 @@ both, and what a head that is made anew keeps. Not claimed: single pairs, which 
 Topic: representations.
 """
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -22,7 +23,7 @@ from scipy.stats import vonmises_fisher
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic, Bounded
 
 Dim = Annotated[int, Interval(2, 32, why="tens of thousands of features are drawn")]
@@ -31,11 +32,6 @@ Cosine = Annotated[float, Interval(-1, 0.9, why="between two prototypes; the sam
 Noise = Annotated[float, Interval(0.1, 1, why="beside prototypes of length one")]
 Classes = Annotated[int, Interval(2, 60, why="one class has no simplex, of very many an optimal rotation takes long")]
 More = Annotated[int, Interval(1, 60, why="classes that are added; as many more as there may be at first")]
-
-
-def prototypes(dim, cosine):
-    """Two unit vectors with this cosine."""
-    return np.eye(dim)[0], cosine * np.eye(dim)[0] + np.sqrt(1 - cosine**2) * np.eye(dim)[1]
 
 
 def simplex(classes):
@@ -47,16 +43,13 @@ def simplex(classes):
 @observed
 def distances(generator, count, dim, old, new, cosine):
     """Distances within a class (old to old, new to old) and across classes (the same), each of independent features."""
-    one, other = prototypes(dim, cosine)
-    found = []
-    for query, gallery in ((one, one), (one, other)):
-        for model in (old, new):
-            pair = [
-                vonmises_fisher(mean, kappa).rvs(count, random_state=generator)
-                for mean, kappa in ((query, model), (gallery, old))
-            ]
-            found.append(1 - np.sum(pair[0] * pair[1], axis=1))
-    return np.stack(found, axis=1)
+    one, other = np.eye(dim)[0], cosine * np.eye(dim)[0] + np.sqrt(1 - cosine**2) * np.eye(dim)[1]
+
+    def features(mean, concentration):
+        return vonmises_fisher(mean, concentration).rvs(count, random_state=generator)
+
+    pairs = [(features(one, model), features(mean, old)) for mean in (one, other) for model in (old, new)]
+    return np.stack([1 - np.sum(query * gallery, axis=1) for query, gallery in pairs], axis=1)
 
 
 @predicted
@@ -73,9 +66,7 @@ def mean_distances(dim, old, new, cosine):
 
 
 @claim(
-    ours("means of independent features multiply"),
-    kind="identity",
-    cases=[(5, 4.0, 20.0, -0.2), (5, 4.0, 20.0, 0.3)],
+    ours("means of independent features multiply"), kind="identity", cases=[(5, 4.0, 20.0, -0.2), (5, 4.0, 20.0, 0.3)]
 )
 def test_both_inequalities(trial, dim: Dim, old: Concentration, new: Concentration, cosine: Cosine):
     """Mean distances are 1 − ρ_n ρ_o within a class and 1 − c ρ_n ρ_o across: a better model breaks (ii) if c > 0."""
@@ -83,24 +74,20 @@ def test_both_inequalities(trial, dim: Dim, old: Concentration, new: Concentrati
     wrong = {"features at their prototypes": 1 - np.array([1, 1, cosine, cosine])}
     if abs(mean_length(dim, new) - mean_length(dim, old)) > 0.1:
         wrong["the query stays old"] = mean_distances(dim, old, old, cosine)
-
-    def draw(generator, n):
-        return distances(generator, n, dim, old, new, cosine)
-
-    margin = 0.02 * np.maximum(law, 0.25)
+    draw, margin = partial(distances, dim=dim, old=old, new=new, cosine=cosine), 0.02 * np.maximum(law, 0.25)
     trial.mean(sampler=draw, predict=law, law=Bounded(0, 2), margin=margin, controls=wrong, first=4000, most=400_000)
 
 
 @observed
 def squared_distances(generator, count, dim, old, new):
     """Squared distances of Gaussian features w_y + σ ε around the corners of the simplex, ordered as the others."""
-    corners = simplex(dim + 1)[:2]
-    pairs = [(corners[i], a, corners[j], old) for i, j in ((0, 0), (0, 1)) for a in (old, new)]
-    drawn = [
-        (u + a * generator.normal(size=(count, dim)), v + b * generator.normal(size=(count, dim)))
-        for u, a, v, b in pairs
-    ]
-    return np.stack([np.sum((one - other) ** 2, axis=1) for one, other in drawn], axis=1)
+    one, other = simplex(dim + 1)[:2]
+
+    def features(mean, noise):
+        return mean + noise * generator.normal(size=(count, dim))
+
+    pairs = [(features(one, model), features(mean, old)) for mean in (one, other) for model in (old, new)]
+    return np.stack([np.sum((query - gallery) ** 2, axis=1) for query, gallery in pairs], axis=1)
 
 
 @predicted
@@ -114,14 +101,8 @@ def mean_squared_distances(dim, old, new):
 def test_euclidean(trial, dim: Dim, old: Noise, new: Noise):
     """For squared distances (i) needs σ_n ≤ σ_o and (ii) σ_n ≥ σ_o: both hold only if the model is no better."""
     law = mean_squared_distances(dim, old, new)
-    wrong = {
-        "d − 1 directions": law - np.tile((old**2 + np.array([old, new]) ** 2), 2),
-        "same prototype": law[[0, 1, 0, 1]],
-    }
-
-    def draw(generator, n):
-        return squared_distances(generator, n, dim, old, new)
-
+    wrong = {"d − 1 directions": law - np.tile(law[:2] / dim, 2), "same prototype": law[[0, 1, 0, 1]]}
+    draw = partial(squared_distances, dim=dim, old=old, new=new)
     trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.02 * law, controls=wrong, first=2000, most=400_000)
 
 
@@ -154,20 +135,14 @@ def mixed_distances(dim: int = 5, old: float = 4.0, pairs: int = 4000):
     Five dimensions, κ_o = 4. Lines: the law. Points: means of 4000 drawn pairs with two standard errors. Dotted: two
     old features, at κ_n = κ_o. A better model must stay below this within a class and above it across: c < 0 only.
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
     generator = np.random.default_rng(0)
-    x, at = np.linspace(4, 40, 60), np.array([4, 8, 16, 28, 40])
-    kinds = [("within a class", 1, -0.2)] + [(f"across, c = {c:g}", 3, c) for c in (-0.2, 0.0, 0.3)]
-    for colour, (name, column, cosine) in zip(COLOURS, kinds, strict=False):
-        law = [mean_distances(dim, old, kappa, cosine)[column] for kappa in x]
-        axes.plot(x, law, color=colour, label=name)
+    x, at, lines, points, levels = np.linspace(4, 40, 60), np.array([4, 8, 16, 28, 40]), {}, {}, {}
+    for name, column, cosine in [("within a class", 1, -0.2)] + [
+        (f"across, c = {c:g}", 3, c) for c in (-0.2, 0.0, 0.3)
+    ]:
+        lines[name] = x, [mean_distances(dim, old, kappa, cosine)[column] for kappa in x]
         found = np.array([distances(generator, pairs, dim, old, kappa, cosine)[:, column] for kappa in at])
-        axes.errorbar(at, found.mean(axis=1), 2 * found.std(axis=1) / np.sqrt(pairs), fmt="o", color=colour)
-        axes.axhline(law[0], color=colour, linestyle=":", linewidth=0.7)
-    axes.plot([], [], "o", color=COLOURS[6], label="drawn")
-    axes.plot([], [], ":", color=COLOURS[6], label="old to old")
-    axes.set(xlabel="concentration κ_n of the new model", ylabel="mean of 1 − cos", ylim=(0.4, 1.6))
-    axes.legend(loc="upper left", ncols=2)
-    return drawn
+        points[name] = at, found.mean(axis=1), 2 * found.std(axis=1) / np.sqrt(pairs)
+        levels[name] = lines[name][1][0]
+    labels = {"xlabel": "concentration κ_n of the new model", "ylabel": "mean of 1 − cos", "ylim": (0.4, 1.6)}
+    return chart(lines, points, levels=levels, **labels)

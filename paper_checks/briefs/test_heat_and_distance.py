@@ -9,7 +9,6 @@ weights w the generator is -L, L = degrees - weights. The chain has spacing h an
 Read: the abstract ("explicitly connecting heat diffusion to manifold distances"). Derived here: circle and sphere by
 summing over all geodesics (the images d + 2 pi k), the graph by the first power of L that reaches, the chain by
 Debye's asymptotics of Bessel functions. Not claimed: other manifolds, where further terms of order t appear.
-
 Topic: linear algebra for learning.
 """
 
@@ -19,10 +18,11 @@ from typing import Annotated
 import mpmath
 import numpy as np
 from scipy.special import ive
+from scipy.stats import poisson
 
 from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Time = Annotated[float, Interval(0.02, 1, why="earlier, spectral sums need more digits; later, heat has mixed")]
 Side = Annotated[int, Interval(2, 6, why="the grid has side x side nodes; further corners need more digits")]
@@ -31,45 +31,31 @@ DISTANCES = np.append(np.linspace(0.1, 3, 12), np.pi)
 
 
 @observed
-def heat_kernel(manifold, distance, time):
-    """The kernel of the circle or of S^3 from its eigenfunctions, with digits to spare for the cancellation."""
+def heat_logarithm(manifold, distance, time):
+    """-4 t log h_t on the circle or S^3 from eigenfunctions, with digits to spare for the cancellation."""
     digits = 30 + int(np.pi**2 / (4 * time * np.log(10)))
+    orders = range(1, int(np.sqrt(digits * np.log(10) / time)) + 3)
     with mpmath.workdps(digits):
-        d, t = (mpmath.pi if distance == np.pi else mpmath.mpf(distance)), mpmath.mpf(time)
-        most = int(np.sqrt(digits * np.log(10) / time)) + 3
+        d, t = mpmath.mpf(distance), mpmath.mpf(time)
         if manifold == "circle":
-            terms = [mpmath.exp(-(k**2) * t) * mpmath.cos(k * d) for k in range(1, most)]
-            return (1 + 2 * mpmath.fsum(terms)) / (2 * mpmath.pi)
-        ratios = [
-            (-1) ** (n + 1) * n if distance == np.pi else mpmath.sin(n * d) / mpmath.sin(d) for n in range(1, most)
-        ]
-        terms = [n * ratio * mpmath.exp(-(n**2 - 1) * t) for n, ratio in enumerate(ratios, 1)]
-        return mpmath.fsum(terms) / (2 * mpmath.pi**2)
-
-
-@observed
-def corrected_logarithms(manifold, time):
-    """-4 t log h_t less what a flat space of the dimension would add, and curvature on the sphere."""
-    dimension, curvature = (1, 0) if manifold == "circle" else (3, 1)
-    values = []
-    for d in DISTANCES:
-        spread = np.log(d / np.sin(d)) if curvature and d < np.pi else 0
-        flat = 2 * time * dimension * np.log(4 * np.pi * time)
-        logarithm = float(mpmath.log(heat_kernel(manifold, d, time)))
-        values.append(-4 * time * logarithm - flat + curvature * 4 * time * (time + spread))
-    return np.array(values)
+            kernel = (0.5 + mpmath.fsum(mpmath.exp(-(k**2) * t) * mpmath.cos(k * d) for k in orders)) / mpmath.pi
+        else:
+            terms = [n * mpmath.exp(-(n**2 - 1) * t) * mpmath.sin(n * d) for n in orders]
+            kernel = mpmath.fsum(terms) / mpmath.sin(d) / (2 * mpmath.pi**2)
+        return -4 * time * float(mpmath.log(kernel))
 
 
 @predicted
-def sum_over_geodesics(manifold, time):
-    """d^2 - 4 t log of a sum over all geodesics; on S^3 their weights change sign behind the antipode."""
-    images = DISTANCES[:, None] + 2 * np.pi * np.arange(-8, 9)
-    weights = np.ones_like(images)
+def sum_over_geodesics(manifold, time, most=8, curved=True):
+    """-4 t log of a sum over the geodesics d + 2 pi k, |k| <= most; on S^3 weights change sign behind the antipode."""
+    images, dimension = DISTANCES[:, None] + 2 * np.pi * np.arange(-most, most + 1), 1
+    weights, curvature = np.ones_like(images), 0.0
     if manifold == "sphere":
-        weights = images / DISTANCES[:, None]
+        weights, dimension = images / DISTANCES[:, None], 3
         weights[-1] = images[-1] ** 2 / (2 * time) - 1  # all geodesics meet at the antipode
-    excess = np.exp(-(images**2 - DISTANCES[:, None] ** 2) / (4 * time))
-    return DISTANCES**2 - 4 * time * np.log(np.sum(weights * excess, axis=1))
+        curvature = curved * (time + np.append(np.log(DISTANCES / np.sin(DISTANCES))[:-1], 0))
+    total = np.sum(weights * np.exp(-(images**2 - DISTANCES[:, None] ** 2) / (4 * time)), axis=1)
+    return DISTANCES**2 - 4 * time * (np.log(total) + curvature - dimension / 2 * np.log(4 * np.pi * time))
 
 
 @observed
@@ -77,11 +63,7 @@ def grid_kernel(weights, time):
     """The row of exp(-t L) of a corner, by the jumps of a walk: positive terms, accurate for the smallest entries."""
     rate = weights.sum(axis=1).max()
     jumps = weights / rate + np.diag(1 - weights.sum(axis=1) / rate)
-    row = np.eye(len(weights))[0]
-    total, chance = np.zeros(len(weights)), np.exp(-rate * time)
-    for k in range(40):
-        total, row, chance = total + chance * row, row @ jumps, chance * rate * time / (k + 1)
-    return total
+    return sum(poisson.pmf(k, rate * time) * np.linalg.matrix_power(jumps, k)[0] for k in range(40))
 
 
 @observed
@@ -95,8 +77,7 @@ def chain_logarithm(slope, steps):
 @predicted
 def shortest_paths(weights, hops):
     """The sum over shortest paths of the product of weights, divided by m!."""
-    powers = [np.linalg.matrix_power(weights, m)[0] for m in range(hops.max() + 1)]
-    return np.array([powers[m][node] / factorial(m) for node, m in enumerate(hops)])
+    return [np.linalg.matrix_power(weights, m)[0, node] / factorial(m) for node, m in enumerate(hops)]
 
 
 @predicted
@@ -116,17 +97,17 @@ def grid(generator, side):
 @claim(abstract("explicitly connecting heat diffusion to manifold distances"), kind="identity", cases=[0.1, 0.02, 1.0])
 def test_circle(trial, time: Time):
     """On the circle -4t log h_t - 2t log(4 pi t) = d^2 - 4t log sum_k exp(-((d + 2 pi k)^2 - d^2) / 4t)."""
-    measured, expected = corrected_logarithms("circle", time), sum_over_geodesics("circle", time)
-    wrong = {"one geodesic": DISTANCES**2, "generator Delta / 2": 2 * expected}
+    measured, expected = [heat_logarithm("circle", d, time) for d in DISTANCES], sum_over_geodesics("circle", time)
+    wrong = {"one geodesic": sum_over_geodesics("circle", time, most=0), "generator Delta / 2": 2 * expected}
     trial.identity(measured, expected, ops=100, scale=np.pi**2, controls=wrong)
 
 
 @claim(ours("derived: images on S^3"), kind="identity", cases=[0.1, 0.02, 1.0])
 def test_sphere(trial, time: Time):
     """On S^3 curvature adds 4t^2 + 4t log(d / sin d), images have weights 1 + 2 pi k / d; antipodes cost t log 1/t."""
-    measured, expected = corrected_logarithms("sphere", time), sum_over_geodesics("sphere", time)
-    spread = np.append(np.log(DISTANCES / np.sin(DISTANCES))[:-1], 0)
-    wrong = {"one geodesic": DISTANCES**2, "as if flat": expected - 4 * time * (time + spread)}
+    measured, expected = [heat_logarithm("sphere", d, time) for d in DISTANCES], sum_over_geodesics("sphere", time)
+    options = {"one geodesic": {"most": 0}, "as if flat": {"curved": False}}
+    wrong = {name: sum_over_geodesics("sphere", time, **option) for name, option in options.items()}
     trial.identity(measured, expected, ops=100, scale=np.pi**2, controls=wrong)
 
 
@@ -136,7 +117,7 @@ def test_graph_sees_hops(trial, side: Side):
     weights, hops = grid(trial.generator("weights"), side)
     times = 2.0 ** -np.arange(8, 14)
     ratios = [(grid_kernel(weights, t) / t**hops)[1:] for t in times]
-    expected = shortest_paths(weights, hops)[1:]
+    expected = np.array(shortest_paths(weights, hops)[1:])
     wrong = {"generator L / 2": expected / 2.0 ** hops[1:], "no factorial": expected * [factorial(m) for m in hops[1:]]}
     trial.limit(ratios, 1 / times, expected, order=1, margin=1e-4 * expected, controls=wrong, same_instance=True)
 
@@ -147,10 +128,9 @@ def test_chain(trial, slope: Slope):
     trial.require(abs(slope - 1.5**0.5) >= 0.08, "slope must be .08 off sqrt(1.5), where the order is not 1 but 2")
     steps, (square, next_term) = 2 ** np.arange(3, 9), lattice_square(slope)
     values, times = np.array([chain_logarithm(slope, k) for k in steps]).T
-    wrong = {"d^2": 1.0, "first correction": 1 - slope**2 / 12}
+    wrong, other = {"d^2": 1.0, "first correction": 1 - slope**2 / 12}, {"u^2": slope**2, "none": 0.0}
     trial.limit(values, steps, square, order=1, margin=1e-4, controls=wrong)
-    wrong = {"u^2": slope**2, "none": 0.0}
-    trial.limit((values - square) / times, steps, next_term, order=1, margin=1e-2 * next_term, controls=wrong)
+    trial.limit((values - square) / times, steps, next_term, order=1, margin=1e-2 * next_term, controls=other)
 
 
 @figure("F1", claims=("circle", "graph_sees_hops", "chain"))
@@ -160,19 +140,11 @@ def heat_against_time(distance: float = 1.3, spacing: float = 0.1):
     -4t log h_t - 2t log(4 pi t) at distance 1.3 on the circle and on a chain of spacing .1. Lines: the squared
     distance, and the chain's law to the order of t. Points: spectral sums and Bessel functions.
     """
-    import matplotlib.pyplot as plt
-
-    times, wide = np.geomspace(0.02, 0.5, 9), np.geomspace(0.003, 0.5, 200)
-    removed, early = 2 * times * np.log(4 * np.pi * times), np.geomspace(0.003, 0.5, 12)
-    circle = [-4 * t * float(mpmath.log(heat_kernel("circle", distance, t))) for t in times] - removed
-    kernel = ive(round(distance / spacing), 2 * early / spacing**2) / spacing
-    chain = -4 * early * np.log(kernel) - 2 * early * np.log(4 * np.pi * early)
+    times, wide, early = np.geomspace(0.02, 0.5, 9), np.geomspace(0.003, 0.5, 200), np.geomspace(0.003, 0.5, 12)
+    circle = np.array([heat_logarithm("circle", distance, t) for t in times]) - 2 * times * np.log(4 * np.pi * times)
+    kernel = ive(round(distance / spacing), 2 * early / spacing**2) / spacing * np.sqrt(4 * np.pi * early)
     square, next_term = lattice_square(distance * spacing / (2 * wide))
-    drawn, axes = plt.subplots(figsize=(5.4, 3.2))
-    axes.axhline(distance**2, color=COLOURS[0], label="squared distance")
-    axes.plot(times, circle, "o", color=COLOURS[0], label="circle")
-    axes.plot(wide, distance**2 * square + wide * next_term, color=COLOURS[1], label="chain, theory")
-    axes.plot(early, chain, "s", color=COLOURS[1], label="chain, spacing .1")
-    axes.set(xscale="log", xlabel="time t (length squared)", ylabel="corrected -4t log h (length squared)")
-    axes.legend(loc="lower right")
-    return drawn
+    lines = {"circle": (wide, distance**2), "chain": (wide, distance**2 * square + wide * next_term)}
+    points = {"circle": (times, circle), "chain": (early, -4 * early * np.log(kernel))}
+    labels = {"xlabel": "time t (length squared)", "ylabel": "corrected -4t log h (length squared)"}
+    return chart(lines, points, xscale="log", **labels)

@@ -9,18 +9,19 @@ planted model z_iv = s_i + ε_iv, where ε is N(0, I) and s is N(0, diag(a_1, �
 
 Read: the abstract. Derived here: the invariance, what noise dimensions count for, and a mean at finite n. Not claimed:
 anything of trained encoders, whose views are not normal.
-
 Topic: representations.
 """
 
+from functools import partial
 from typing import Annotated
 
 import numpy as np
 from scipy.linalg import eigh
+from scipy.stats import entropy, wishart
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Asymptotic
 
 Images = Annotated[int, Interval(10, 60, why="few images scatter much, and many thousands of data sets are drawn")]
@@ -44,39 +45,30 @@ def scatters(views):
 
 def entropy_rank(values):
     """The rank exp(−Σ p log p) of p proportional to the values."""
-    p = np.maximum(values, 1e-300) / np.sum(values, axis=-1, keepdims=True)
-    return np.exp(-np.sum(p * np.log(p), axis=-1))
-
-
-def signal_variances(signals, decay):
-    """The variances a_1 … a_r."""
-    return 4 * decay ** np.arange(signals)
+    return np.exp(entropy(np.maximum(values, 0), axis=-1))
 
 
 @observed
-def whitened(between, within):
-    """Σ_w^(−1/2) Σ_b Σ_w^(−1/2) of one or many pairs."""
+def whitened_rank(between, within):
+    """LiDAR of one or many pairs, from Σ_w^(−1/2) Σ_b Σ_w^(−1/2)."""
     values, vectors = np.linalg.eigh(within)
     root = (vectors / np.sqrt(values)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
-    return root @ between @ root
+    return entropy_rank(np.linalg.eigvalsh(root @ between @ root))
 
 
 @observed
-def drawn_views(generator, count, images, views, variances, noise):
-    """Data sets of the planted model, shape (count, n, q, d)."""
-    z = generator.normal(size=(count, images, views, variances.size + noise))
-    z[..., : variances.size] += np.sqrt(variances) * generator.normal(size=(count, images, 1, variances.size))
-    return z
+def planted_ranks(generator, count, images, views, variances):
+    """LiDAR of data sets of the planted model, of which both covariances are Wishart matrices."""
+    pairs = (images - 1, variances + 1 / views), (images * (views - 1), np.ones(len(variances)))
+    drawn = (wishart(n, np.diag(scales / n)).rvs(count, random_state=generator) for n, scales in pairs)
+    return whitened_rank(*drawn)
 
 
 @observed
-def wishart(generator, count, freedom, scales):
-    """Covariances of `freedom` normal rows with these variances, by Bartlett's triangular factors."""
-    dim = scales.size
-    factor = np.tril(generator.normal(size=(count, dim, dim)), -1)
-    factor[:, range(dim), range(dim)] = np.sqrt(generator.chisquare(freedom - np.arange(dim), size=(count, dim)))
-    factor *= np.sqrt(scales / freedom)[:, None]
-    return factor @ np.swapaxes(factor, -1, -2)
+def drawn_trace(generator, count, images, views, variances):
+    """tr(Σ_w⁻¹ Σ_b) of data sets that are drawn view by view."""
+    between, within = scatters(drawn_views(generator, count, images, views, variances))
+    return np.trace(np.linalg.solve(within, between), axis1=-2, axis2=-1)
 
 
 @predicted
@@ -85,10 +77,17 @@ def pencil_rank(between, within):
     return entropy_rank(eigh(between, within, eigvals_only=True))
 
 
+@observed
+def drawn_views(generator, count, images, views, variances):
+    """Data sets of the planted model, shape (count, n, q, d)."""
+    signals = np.sqrt(variances) * generator.normal(size=(count, images, 1, len(variances)))
+    return signals + generator.normal(size=(count, images, views, len(variances)))
+
+
 @predicted
-def limit_rank(variances, noise, views):
+def limit_rank(variances, views):
     """The rank exp H of p proportional to a_i + 1/q and, m times, 1/q: a mean of q views keeps noise of 1/q."""
-    return entropy_rank(np.append(variances, np.zeros(noise)) + 1 / views)
+    return entropy_rank(variances + 1 / views)
 
 
 @predicted
@@ -100,59 +99,37 @@ def mean_trace(images, views, total, dim):
 @claim(ours("Σ_b and Σ_w go to A Σ Aᵀ"), kind="identity", cases=[(20, 3, 5, 10.0), (10, 20, 2, 1.0), (60, 2, 8, 100.0)])
 def test_affine_invariance(trial, images: Images, views: Views, dim: Dim, condition: Condition):
     """LiDAR is unchanged by every invertible affine map z → A z + b, where no multiple of I is added to Σ_w."""
-    trial.require(
-        images * (views - 1) >= 2 * dim, "images * (views - 1) must be at least 2 dim: Σ_w must be invertible"
-    )
+    trial.require(images * (views - 1) >= 2 * dim, "Σ_w must be invertible: images * (views - 1) is below 2 dim")
     generator = trial.generator()
-    z = drawn_views(generator, 1, images, views, np.array([4.0]), dim - 1)[0]
+    z = drawn_views(generator, 1, images, views, 4.0 * np.eye(dim)[0])[0]
     left, right = np.linalg.qr(generator.normal(size=(2, dim, dim)))[0]
     moved = z @ (left * np.geomspace(1, condition, dim)) @ right + generator.normal(size=dim)
-    found = entropy_rank(np.linalg.eigvalsh(whitened(*scatters(moved))))
     between, within = scatters(z)
     singular = np.linalg.svd(z.reshape(-1, dim), compute_uv=False)
     wrong = {"RankMe": entropy_rank(singular), "rank of Σ_b": entropy_rank(np.linalg.eigvalsh(between))}
-    rounding = 20 * dim * np.linalg.cond(within) * condition**2
-    trial.identity(found, pencil_rank(between, within), ops=rounding, controls=wrong)
+    ops = 20 * dim * np.linalg.cond(within) * condition**2
+    trial.identity(whitened_rank(*scatters(moved)), pencil_rank(between, within), ops=ops, controls=wrong)
 
 
 @claim(ours("Σ_b tends to diag(a) + I/q, Σ_w to (1 − 1/q) I"), kind="limit", cases=[(4, 1.0, 12, 10), (4, 0.5, 12, 30)])
 def test_view_floor(trial, signals: Signals, decay: Decay, noise: Noise, views: Views):
     """As n → ∞, LiDAR tends to exp H of p ∝ (a_i + 1/q; m times 1/q): a noise dimension counts as a signal of 1/q."""
-    images, a = 100_000, signal_variances(signals, decay)
-    scales = np.append(a, np.zeros(noise)) + 1 / views
-
-    def draw(generator, count):
-        between = wishart(generator, count, images - 1, scales)
-        within = wishart(generator, count, images * (views - 1), np.ones(scales.size))
-        return entropy_rank(np.linalg.eigvalsh(whitened(between, within)))
-
-    law = limit_rank(a, noise, views)
-    wrong = {"noise is ignored": entropy_rank(a), "noise counts in full": limit_rank(a, noise, 1)}
+    a = np.append(4 * decay ** np.arange(signals), np.zeros(noise))
+    draw, law = partial(planted_ranks, images=100_000, views=views, variances=a), limit_rank(a, views)
+    wrong = {"noise is ignored": entropy_rank(a), "noise counts in full": limit_rank(a, 1)}
     trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.005 * law, controls=wrong, first=64, most=1024)
 
 
-@claim(
-    ours("Σ_b and Σ_w are independent; mean of an inverse Wishart matrix"),
-    kind="identity",
-    cases=[(20, 3, 2, 0.25, 3), (12, 3, 2, 0.5, 2)],
-)
+@claim(ours("mean of an inverse Wishart matrix"), kind="identity", cases=[(20, 3, 2, 0.25, 3), (12, 3, 2, 0.5, 2)])
 def test_trace(trial, images: Images, views: FewViews, signals: Signals, decay: Decay, noise: FewNoise):
-    """E tr(Σ_w⁻¹ Σ_b) = (n − 1)/n · n q/(n (q − 1) − d − 1) · (Σ a + d/q)."""
-    a, dim = signal_variances(signals, decay), signals + noise
-    within = images * (views - 1)
+    """E tr(Σ_w⁻¹ Σ_b) = (n − 1)/n · n q/(n (q − 1) − d − 1) · (Σ a + d/q), as Σ_b and Σ_w are independent."""
+    a, dim, within = np.append(4 * decay ** np.arange(signals), np.zeros(noise)), signals + noise, images * (views - 1)
     trial.require(within >= dim + 12, "images * (views - 1) must exceed d by 12: the tails are heavy")
-    trial.require(
-        within <= 20 * (dim + 1), "images * (views - 1) must be at most 20 (d + 1): beyond, n is hardly finite"
-    )
+    trial.require(within <= 20 * (dim + 1), "images * (views - 1) must be at most 20 (d + 1): else n is hardly finite")
     trial.require(
         images * views * dim <= 2500, "images * views * (signals + noise) must be at most 2500: it takes long"
     )
-
-    def draw(generator, count):
-        between, within = scatters(drawn_views(generator, count, images, views, a, noise))
-        return np.trace(np.linalg.solve(within, between), axis1=-2, axis2=-1)
-
-    law = mean_trace(images, views, a.sum(), dim)
+    draw, law = partial(drawn_trace, images=images, views=views, variances=a), mean_trace(images, views, a.sum(), dim)
     wrong = {"noise counts in full": mean_trace(images, views, a.sum() + dim - dim / views, dim)}
     wrong["Σ_w at its mean"] = law * (1 - (dim + 1) / images / (views - 1))
     trial.mean(sampler=draw, predict=law, law=Asymptotic(), margin=0.02 * law, controls=wrong, first=1000, most=100_000)
@@ -162,24 +139,12 @@ def test_trace(trial, images: Images, views: FewViews, signals: Signals, decay: 
 def rank_against_views(signals: int = 4, images: int = 2000):
     """Few views let noise count as signal: LiDAR against the number of views q, for 0, 12 and 60 noise dimensions.
 
-    Lines: the limit of many images, for four equal signals of variance 4. Points: one draw of 2000 images each. Dashed:
+    Lines: the limit of many images, for four equal signals of variance 4. Points: one draw of 2000 images each. Dotted:
     the four signals that there are.
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(5.4, 3.2))
-    generator, a = np.random.default_rng(0), signal_variances(signals, 1.0)
-    lines, points = np.geomspace(2, 1000, 60), np.geomspace(2, 1000, 8).astype(int)
-    for colour, noise in zip(COLOURS, (60, 12, 0), strict=False):
-        axes.loglog(lines, [limit_rank(a, noise, q) for q in lines], color=colour, label=f"{noise} noise dimensions")
-        found = []
-        for q in points:
-            between = wishart(generator, 1, images - 1, np.append(a, np.zeros(noise)) + 1 / q)
-            within = wishart(generator, 1, images * (q - 1), np.ones(signals + noise))
-            found.append(entropy_rank(np.linalg.eigvalsh(whitened(between, within)))[0])
-        axes.loglog(points, found, "o", color=colour)
-    axes.plot([], [], "o", color=COLOURS[6], label=f"{images} images")
-    axes.axhline(signals, color=COLOURS[6], linestyle="--", linewidth=0.7, label="signals")
-    axes.set(xlabel="views per image q", ylabel="LiDAR (dimensionless)")
-    axes.legend(loc="upper right")
-    return drawn
+    generator, wide, at = np.random.default_rng(0), np.geomspace(2, 1000, 60), np.geomspace(2, 1000, 8).astype(int)
+    kinds = {f"{m} noise dimensions": np.append(np.full(signals, 4.0), np.zeros(m)) for m in (60, 12, 0)}
+    lines = {name: (wide, [limit_rank(a, q) for q in wide]) for name, a in kinds.items()}
+    points = {name: (at, [planted_ranks(generator, 1, images, q, a) for q in at]) for name, a in kinds.items()}
+    labels = {"xlabel": "views per image q", "ylabel": "LiDAR (dimensionless)"}
+    return chart(lines, points, levels={"signals": signals}, xscale="log", yscale="log", **labels)

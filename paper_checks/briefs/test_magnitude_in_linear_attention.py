@@ -15,11 +15,11 @@ Topic: sequence models and attention.
 from typing import Annotated
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import newton
 
 from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Tokens = Annotated[int, Interval(2, 256, why="one token has all weight; beyond, the least score is near the next")]
 Factor = Annotated[float, Interval(0.05, 5, why="beyond, softmax has next to one weight only")]
@@ -54,15 +54,8 @@ def rectified(query, keys):
 
 @observed
 def zero_of_least(query, keys):
-    """The factor at which the least weight is zero, by bracketing."""
-
-    def least(factor):
-        return rectified(factor * query, keys).min()
-
-    high = 1e-6
-    while least(high) > 0:
-        high *= 2
-    return brentq(least, high / 2, high, xtol=1e-300, rtol=1e-14)
+    """The factor at which the least weight is zero, by secants."""
+    return newton(lambda factor: rectified(factor * query, keys).min(), 1.0, x1=2.0, tol=1e-300, rtol=1e-14)
 
 
 @predicted
@@ -83,41 +76,25 @@ def power(ratio, factor):
     return ratio**factor
 
 
-@predicted
-def best_to_least(scores, share):
-    """w_m/w_n at a = share · a*, from p + a (s - s̄): 1 at no share, unbounded at 1."""
-    weights = affine(scores, share * negative_from(scores))
-    return weights.max() / weights.min()
-
-
 @claim(ours("derived: what the abstract contrasts linear attention with"), kind="identity", cases=[(8, 3.0), (2, 0.05)])
 def test_softmax_power(trial, tokens: Tokens, factor: Factor):
     """Scaling the query by a takes the ratio of any two softmax weights to its a-th power."""
     trial.require(factor < 0.95 or factor > 1.05, "factor must be 5 % off 1, where nothing is scaled")
     query, keys = tokens_of(trial.generator(), tokens)
-    before, after = softmax(query, keys), softmax(factor * query, keys)
-    ratio = before / before[0]
-    wrong = {"not changed": ratio, "the factor itself": factor * ratio}
-    trial.identity(after / after[0], power(ratio, factor), ops=64 * (1 + factor), controls=wrong)
+    before, after = (weights / weights[0] for weights in (softmax(query, keys), softmax(factor * query, keys)))
+    wrong = {"not changed": before, "the factor itself": factor * before}
+    trial.identity(after, power(before, factor), ops=64 * (1 + factor), controls=wrong)
 
 
-@claim(
-    abstract("Linear Attention entirely disregards the magnitude information of the Query"),
-    kind="identity",
-    cases=[(8, 3.0), (2, 0.05)],
-)
+@claim(abstract("entirely disregards the magnitude information"), kind="identity", cases=[(8, 3.0), (2, 0.05)])
 def test_linear_is_blind(trial, tokens: Tokens, factor: Factor):
     """The weights of linear attention do not depend on the query's magnitude if the features are homogeneous."""
     trial.require(factor < 0.95 or factor > 1.05, "factor must be 5 % off 1, where nothing is scaled")
     query, keys = tokens_of(trial.generator(), tokens)
     scores = keys @ query
     smooth = linear(factor * query, keys, feature=lambda x: np.where(x > 0, 1 + x, np.exp(np.minimum(x, 0))))
-    trial.identity(
-        linear(factor * query, keys),
-        affine(scores, 0.0),
-        ops=32,
-        wrong_processes={"1 + elu for relu": smooth, "softmax": softmax(factor * query, keys)},
-    )
+    wrong = {"1 + elu for relu": smooth, "softmax": softmax(factor * query, keys)}
+    trial.identity(linear(factor * query, keys), affine(scores, 0.0), ops=32, wrong_processes=wrong)
 
 
 @claim(ours("derived from the authors' formula"), kind="identity", cases=[(8, 3.0), (2, 0.05)])
@@ -125,9 +102,8 @@ def test_mala_is_affine(trial, tokens: Tokens, factor: Factor):
     """The rectified weights are p + a (s - s̄) in each entry, which sum to 1 for every a."""
     query, keys = tokens_of(trial.generator(), tokens)
     scores, measured = keys @ query, rectified(factor * query, keys)
-    predict = affine(scores, factor)
+    predict, size = affine(scores, factor), (1 + factor * tokens) * scores.max()
     wrong = {"not centred": predict + factor * scores.mean(), "p alone": affine(scores, 0.0)}
-    size = (1 + factor * tokens) * scores.max()
     trial.identity(measured, predict, ops=32, scale=size, controls=wrong)
     trial.identity([measured.sum()], [1.0], ops=32 * tokens, scale=size, controls={"1 + a": [factor + 1.0]})
 
@@ -144,32 +120,30 @@ def test_negative_from(trial, tokens: Tokens, copies: Copies):
     wrong = {"the best weight's": scores.max() / (scores.sum() * scores.mean()) / copies, "twice": 2 * end / copies}
     trial.identity([found], [negative_from(scores, copies)], ops=256 * spread, controls=wrong)
     shares = np.array([0.25, 0.5, 0.9, 0.99])
-    weights = [rectified(share * end * query, keys) for share in shares]
-    measured = np.array([w.max() / w.min() for w in weights])
-    predict = np.array([best_to_least(scores, share) for share in shares])
+    weights = np.array([rectified(a * query, keys) for a in shares * end])
+    laws = np.array([affine(scores, a) for a in shares * end])
+    measured, predict = (each.max(axis=1) / each.min(axis=1) for each in (weights, laws))
     wrong = {"that of linear attention": np.full(4, scores.max() / scores.min())}
     trial.identity(measured, predict, ops=256 * spread, scale=100 * predict, controls=wrong)
 
 
 @figure("F1", claims=("mala_is_affine", "negative_from"))
-def weights_by_magnitude(copies=(1, 4)):
+def weights_by_magnitude(copies=4):
     """Rectified linear weights are straight lines in the query's magnitude, and cross zero.
 
-    Weights of four tokens with scores 1.5, 1, 0.75 and 0.5 at a = 1: closed form (lines), the layer's formula on scaled
-    features (points), where the least one becomes negative (dashed). Right: the same context four times.
+    Weights of four tokens with scores s at a = 1, and of the last in the same context four times: closed form (lines),
+    the layer's formula on scaled features (points), and where the least one becomes negative (dotted).
     """
-    import matplotlib.pyplot as plt
-
-    drawn, panels = plt.subplots(1, 2, figsize=(7.2, 3.2))
     scores, factors = np.array([1.5, 1.0, 0.75, 0.5]), np.linspace(0.01, 0.6, 13)
-    for axes, count in zip(panels, copies, strict=True):
-        several = np.tile(scores, count)
-        lines = np.array([affine(several, a) for a in factors])[:, :4]
-        points = np.array([rectified(np.array([a]), several[:, None]) for a in factors])[:, :4]
-        for i, colour in zip(range(4), COLOURS, strict=False):
-            axes.plot(factors, lines[:, i], color=colour, label=f"s = {scores[i]:g}, closed form")
-            axes.plot(factors, points[:, i], "o", color=colour, label=f"s = {scores[i]:g}, layer")
-        axes.axvline(negative_from(scores, count), linestyle="--", color=COLOURS[6], label="a*")
-        axes.set(xlabel="magnitude a  (dimensionless)", ylabel="weight  (dimensionless)", title=f"context × {count}")
-    panels[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return drawn
+    several = np.tile(scores, copies)
+    lines = np.array([[*affine(scores, a), affine(several, a)[-1]] for a in factors]).T
+    points = np.array([[*rectified([a], scores[:, None]), rectified([a], several[:, None])[-1]] for a in factors]).T
+    names = [*(f"s = {s:g}" for s in scores), f"s = 0.5, context × {copies}"]
+    return chart(
+        {name: (factors, line) for name, line in zip(names, lines, strict=True)},
+        {name: (factors, seen) for name, seen in zip(names, points, strict=True)},
+        thresholds={names[3]: negative_from(scores), names[4]: negative_from(scores, copies)},
+        legend="beside",
+        xlabel="magnitude a  (dimensionless)",
+        ylabel="weight  (dimensionless)",
+    )
