@@ -22,9 +22,9 @@ def axes():
             thresholds={"from here on": 2.0},
             dashed=("bounds",),
             legend="beside",
-            xlabel="n",
-            ylabel="y",
-            yscale="log",
+            x="n",
+            y="y",
+            log="y",
         )
         yield drawn.axes[0]
     plt.close(drawn)

@@ -191,8 +191,7 @@ def best_accuracy(groups=("S3", "S4", "S5", "A5")):
         {group: (lengths, [ceiling(group, n) / 2**n for n in lengths]) for group in groups},
         {group: (short, [lookup_successes(group, n) / 2**n for n in short]) for group in groups},
         levels={group: 1 / commutator_order(int(group[1])) for group in groups},
-        xlabel="length of the words  (letters)",
-        ylabel="best accuracy  (dimensionless)",
-        xscale="log",
-        yscale="log",
+        x="length of the words  (letters)",
+        y="best accuracy  (dimensionless)",
+        log="xy",
     )

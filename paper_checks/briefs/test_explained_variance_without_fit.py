@@ -10,11 +10,11 @@ Gaussian case x has covariance I and y = <x, beta> + noise of variance v; b = |b
 Read: the abstract ("linear time and space"); the paper builds on Kong & Valiant, arXiv 1805.01626, recalled. Derived
 here: the exact variance (Hoeffding's decomposition) and the proof by paths, which meet each sample once. Not claimed:
 that T is positive: it is negative often, and setting it to 0 there makes a bias.
-
 Topic: linear algebra for learning.
 """
 
-import itertools
+from functools import partial
+from itertools import product
 from math import comb
 from typing import Annotated
 
@@ -41,7 +41,7 @@ def four_points(generator, dim):
 
 def gaussian_nodes(generator, dim, signal, noise):
     """A law on 3^(dim + 1) points with all moments of the Gaussian case up to degree five in each variable."""
-    grid = np.array(list(itertools.product([-np.sqrt(3), 0, np.sqrt(3)], repeat=dim + 1)))
+    grid = np.array(list(product([-np.sqrt(3), 0, np.sqrt(3)], repeat=dim + 1)))
     beta = generator.normal(size=dim)
     values = np.sqrt(signal) * grid[:, :dim] @ beta / np.linalg.norm(beta) + np.sqrt(noise) * grid[:, dim]
     return grid[:, :dim], values, np.prod(np.where(grid == 0, 2 / 3, 1 / 6), axis=1)
@@ -58,25 +58,17 @@ def enumerated(law, samples, statistic):
 
 
 @observed
-def pair_statistic(x, y):
-    """T of each sample along the first axis."""
-    products, samples = x * y[..., None], y.shape[1]
-    squares = np.sum(products**2, axis=(1, 2))
-    return (np.sum(products.sum(axis=1) ** 2, axis=1) - squares) / (samples * (samples - 1))
-
-
-@observed
 def plug_in_statistic(x, y):
     """|X'y|^2 / n^2."""
     return np.sum(np.mean(x * y[..., None], axis=1) ** 2, axis=1)
 
 
 @observed
-def path_statistics(x, y, triangle=True):
-    """The y'G^k y / C(n, k + 1), k = 1..n-1, with G the strictly upper triangle of XX', or XX' itself."""
+def path_statistics(x, y, most=None, triangle=True):
+    """The y'G^k y / C(n, k + 1), k = 1..n-1, with G the strictly upper triangle of XX', or XX'; T is the first."""
     gram, samples, along, results = x @ np.swapaxes(x, 1, 2), y.shape[1], y, []
     gram = np.triu(gram, 1) if triangle else gram
-    for steps in range(1, samples):
+    for steps in range(1, most or samples):
         along = np.einsum("sij,sj->si", gram, along)
         results.append(np.sum(y * along, axis=1) / comb(samples, steps + 1))
     return np.stack(results, axis=1)
@@ -91,61 +83,43 @@ def path_means(law, samples):
 
 
 @predicted
-def pair_variance(parts, samples):
-    """(4 (n - 2) z1 + 2 z2) / (n (n - 1))."""
-    return (4 * (samples - 2) * parts[0] + 2 * parts[1]) / (samples * (samples - 1))
-
-
-@predicted
-def variances_of_parts(law):
-    """The parts z1 = g'Ag - |g|^4 and z2 = tr A^2 - |g|^4."""
+def pair_variance(law, samples):
+    """(4 (n - 2) z1 + 2 z2) / (n (n - 1)) with z1 = g'Ag - |g|^4 and z2 = tr A^2 - |g|^4."""
     points, values, chances = law
     g, fourth = (chances * values) @ points, (points.T * (chances * values**2)) @ points
-    return g @ fourth @ g - (g @ g) ** 2, np.sum(fourth**2) - (g @ g) ** 2
+    z1, z2 = g @ fourth @ g - (g @ g) ** 2, np.sum(fourth**2) - (g @ g) ** 2
+    return (4 * (samples - 2) * z1 + 2 * z2) / (samples * (samples - 1))
 
 
 @predicted
-def gaussian_parts(dim, b, v):
-    """The same in the Gaussian case."""
-    return 2 * b**2 + v * b, dim * (b + v) ** 2 + 4 * b * (b + v) + 3 * b**2
-
-
-@predicted
-def plug_in_mean(samples, dim, b, v):
-    """With the pairs of a sample with itself kept: b + ((d + 1) b + d v) / n."""
-    return b + ((dim + 1) * b + dim * v) / samples
+def gaussian_case(samples, dim, b, v):
+    """The same with the Gaussian z1 and z2, and the mean of the plug-in, which keeps pairs of a sample with itself."""
+    z1, z2 = 2 * b**2 + v * b, dim * (b + v) ** 2 + 4 * b * (b + v) + 3 * b**2
+    variance = (4 * (samples - 2) * z1 + 2 * z2) / (samples * (samples - 1))
+    return variance, b + ((dim + 1) * b + dim * v) / samples
 
 
 @claim(ours("recalled, Kong & Valiant; derived: distinct samples"), kind="identity", cases=[(4, 2), (2, 6), (6, 1)])
 def test_unbiased(trial, samples: Samples, dim: Dim):
     """E T = |g|^2 for every law and every n >= 2, also with fewer samples than features."""
     law = four_points(trial.generator("law"), dim)
-    measured, expected = enumerated(law, samples, pair_statistic)[0], path_means(law, samples)[0]
+    measured, expected = enumerated(law, samples, path_statistics)[0][0], path_means(law, samples)[0]
     wrong = {"biased": expected * (samples - 1) / samples, "plug-in": enumerated(law, samples, plug_in_statistic)[0]}
-    scale = np.max(np.abs(law[1])) ** 2 * np.sum(law[0] ** 2)
-    trial.identity(measured, expected, ops=4**samples, scale=scale, controls=wrong)
+    trial.identity(measured, expected, ops=4**samples, scale=np.max(law[1] ** 2) * np.sum(law[0] ** 2), controls=wrong)
 
 
-@claim(
-    ours("derived: Hoeffding's decomposition"),
-    kind="identity",
-    cases=[(4, 1, 0.5, 0.7), (3, 2, 0.8, 2), (2, 3, 0, 1)],
-)
+@claim(ours("derived: Hoeffding"), kind="identity", cases=[(4, 1, 0.5, 0.7), (3, 2, 0.8, 2), (2, 3, 0, 1)])
 def test_exact_variance(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
     """Var T = (4 (n - 2) z1 + 2 z2) / (n (n - 1)); Gaussian z1 = 2 b^2 + v b, z2 = d (b+v)^2 + 4 b (b+v) + 3 b^2."""
     trial.require(3 ** ((dim + 1) * samples) < 6e5, TOO_MANY)
-    generator = trial.generator("law")
-    law, nodes = four_points(generator, dim), gaussian_nodes(generator, dim, signal, noise)
-    largest = np.max(np.abs(law[1])) ** 2 * np.sum(law[0] ** 2)
-    measured, expected = enumerated(law, samples, pair_statistic)[1], pair_variance(variances_of_parts(law), samples)
+    law, nodes = four_points(trial.generator("law"), dim), gaussian_nodes(trial.generator("nodes"), dim, signal, noise)
+    any_law, gaussian = (enumerated(one, samples, partial(path_statistics, most=2))[1] for one in (law, nodes))
+    expected, size = pair_variance(law, samples), np.max(law[1] ** 2) * np.sum(law[0] ** 2)
     wrong = {"n^2 for n (n - 1)": expected * (samples - 1) / samples}
-    trial.identity(measured, expected, ops=4**samples, scale=largest**2, controls=wrong)
-    measured, expected = (
-        enumerated(nodes, samples, pair_statistic)[1],
-        pair_variance(gaussian_parts(dim, signal, noise), samples),
-    )
+    trial.identity(any_law, [expected], ops=4**samples, scale=size**2, controls=wrong)
+    expected = gaussian_case(samples, dim, signal, noise)[0]
     wrong = {"as if x and y were independent": 2 * dim * (signal + noise) ** 2 / samples**2}
-    trial.identity(measured, expected, ops=1000, scale=expected + signal**2, controls=wrong)  # the second moment
+    trial.identity(gaussian, [expected], ops=1000, scale=expected + signal**2, controls=wrong)  # the second moment
 
 
 @claim(ours("recalled, Kong & Valiant; derived: increasing paths"), kind="identity", cases=[(5, 2), (2, 1), (6, 6)])
@@ -153,8 +127,7 @@ def test_paths(trial, samples: Samples, dim: Dim):
     """With G the strictly upper triangle of XX', E y'G^k y / C(n, k + 1) = g'S^(k-1) g for every law and k < n."""
     law = four_points(trial.generator("law"), dim)
     measured, expected = enumerated(law, samples, path_statistics)[0], path_means(law, samples)
-    full = enumerated(law, samples, lambda x, y: path_statistics(x, y, triangle=False))[0]
-    wrong = {"all of XX'": full, "half": expected / 2}
+    wrong = {"all of XX'": enumerated(law, samples, partial(path_statistics, triangle=False))[0], "half": expected / 2}
     sizes = np.max(law[1] ** 2) * np.max(np.sum(law[0] ** 2, axis=1)) ** np.arange(1, samples)
     trial.identity(measured, expected, ops=4**samples, scale=sizes, controls=wrong)
 
@@ -164,9 +137,9 @@ def test_plug_in(trial, samples: Few, dim: Nodes, signal: Signal, noise: Noise):
     """Gaussian |X'y|^2 / n^2, which keeps the pairs of a sample with itself, has mean b + ((d + 1) b + d v) / n."""
     trial.require(3 ** ((dim + 1) * samples) < 6e5, TOO_MANY)
     nodes = gaussian_nodes(trial.generator("law"), dim, signal, noise)
-    measured, expected = enumerated(nodes, samples, plug_in_statistic)[0], plug_in_mean(samples, dim, signal, noise)
-    wrong = {"n - 1 for n": plug_in_mean(samples - 1, dim, signal, noise)}
-    trial.identity(measured, expected, ops=1000, controls=wrong)
+    expected, other = (gaussian_case(n, dim, signal, noise)[1] for n in (samples, samples + 1))
+    measured = enumerated(nodes, samples, plug_in_statistic)[0]
+    trial.identity(measured, expected, ops=1000, controls={"n + 1 for n": other})
 
 
 @figure("F1", claims=("unbiased", "exact_variance", "plug_in"))
@@ -177,13 +150,11 @@ def signal_without_fit(dim: int = 100, signal: float = 0.5, noise: float = 0.5, 
     plug-in |X'y|^2 / n^2, by theory. Points: 200 data sets, means and two standard deviations of T as bars.
     """
     generator, sizes, wide = np.random.default_rng(0), np.arange(25, 226, 40), np.arange(20, 241)
-    spread = 2 * np.sqrt(pair_variance(gaussian_parts(dim, signal, noise), wide))
+    variances, plug_in = gaussian_case(wide, dim, signal, noise)
     x = generator.normal(size=(repetitions, sizes[-1], dim))
     y = np.sqrt(signal) * x[..., 0] + np.sqrt(noise) * generator.normal(size=(repetitions, sizes[-1]))
-    pairs, plain = ([each(x[:, :n], y[:, :n]) for n in sizes] for each in (pair_statistic, plug_in_statistic))
-    return chart(
-        {"T": (wide, signal, spread), "plug-in": (wide, plug_in_mean(wide, dim, signal, noise))},
-        {"T": (sizes, np.mean(pairs, axis=1), 2 * np.std(pairs, axis=1)), "plug-in": (sizes, np.mean(plain, axis=1))},
-        xlabel="samples n",
-        ylabel="explained variance",
-    )
+    pairs = np.array([path_statistics(x[:, :n], y[:, :n], most=2)[:, 0] for n in sizes])
+    plain = [plug_in_statistic(x[:, :n], y[:, :n]).mean() for n in sizes]
+    lines = {"T": (wide, signal, 2 * np.sqrt(variances)), "plug-in": (wide, plug_in)}
+    points = {"T": (sizes, pairs.mean(axis=1), 2 * pairs.std(axis=1)), "plug-in": (sizes, plain)}
+    return chart(lines, points, x="samples n", y="explained variance")

@@ -15,6 +15,7 @@ Topic: representations.
 """
 
 from functools import partial
+from math import prod
 from typing import Annotated
 
 import numpy as np
@@ -23,7 +24,7 @@ from scipy.stats import beta
 
 from theory_on_trial import claim, observed, ours, paper, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Values = Annotated[int, Interval(2, 12, why="a factor of one value says nothing; a least-squares fit over all cells")]
 Third = Annotated[int, Interval(1, 6, why="one value stands for no third factor")]
@@ -54,6 +55,13 @@ def marginal_means(table, weights):
     return grand + sum(each - grand for each in means)
 
 
+@predicted
+def contrasts(table):
+    """u_11 + u_ab - u_1b - u_a1 for all a, b beyond the first, and I, the table less its best decomposable one."""
+    fit = marginal_means(table[:, :, None], np.ones((*table.shape[:2], 1)))[:, :, 0]
+    return table[:1, :1] + table[1:, 1:] - table[:1, 1:] - table[1:, :1], table - fit
+
+
 @observed
 def least_squares(table, weights):
     """The decomposable table with the least weighted squared error."""
@@ -65,7 +73,7 @@ def least_squares(table, weights):
 @predicted
 def chance_law(shape, width, centred):
     """The law of the explained share: Beta(D q/2, D (N - q)/2), about the grand mean with q - 1 for q."""
-    dimension, cells = 1 + sum(shape) - 3, np.prod(shape)
+    dimension, cells = 1 + sum(shape) - 3, prod(shape)
     return beta(width * (dimension - centred) / 2, width * (cells - dimension) / 2)
 
 
@@ -80,42 +88,12 @@ def explained_shares(generator, n, shape, width, centred):
 
 
 @observed
-def probabilities(table, v):
-    """p(a, b | v), a softmax over all cells of a table of two factors."""
-    return softmax(table @ v)
-
-
-@observed
 def dependence(table, v):
-    """p(a, b | v)/(p(a | v) p(b | v)) for all a, b."""
-    p = probabilities(table, v)
-    return p / np.outer(p.sum(axis=1), p.sum(axis=0))
-
-
-@observed
-def log_odds(table, v):
-    """Log p(1, 1) p(a, b)/(p(1, b) p(a, 1)) for all a, b beyond the first."""
-    p = probabilities(table, v)
-    return np.log(p[0, 0] * p[1:, 1:] / (p[:1, 1:] * p[1:, :1]))
-
-
-@observed
-def information(table, v):
-    """The mutual information of a and b given v."""
-    return np.sum(probabilities(table, v) * np.log(dependence(table, v)))
-
-
-@predicted
-def small_information(table, v):
-    """Mean (I_ab·v)²/2, where I is the table less its best decomposable one."""
-    fit = marginal_means(table[:, :, None], np.ones((*table.shape[:2], 1)))[:, :, 0]
-    return np.mean(((table - fit) @ v) ** 2) / 2
-
-
-@predicted
-def contrasts(table):
-    """u_11 + u_ab - u_1b - u_a1 for all a, b beyond the first."""
-    return table[:1, :1] + table[1:, 1:] - table[:1, 1:] - table[1:, :1]
+    """p(a, b | v)/(p(a | v) p(b | v)), log odds p(1, 1) p(a, b)/(p(1, b) p(a, 1)) beyond the first, and information."""
+    p = softmax(table @ v)
+    ratios = p / np.outer(p.sum(axis=1), p.sum(axis=0))
+    odds = np.log(p[0, 0] * p[1:, 1:] / (p[:1, 1:] * p[1:, :1]))
+    return ratios, odds, np.sum(p * np.log(ratios))
 
 
 @claim(paper("Proposition 4"), kind="identity", cases=[(3, 4, 1, 8), (2, 2, 5, 3), (2, 2, 1, 1), (12, 12, 6, 2)])
@@ -135,9 +113,7 @@ def test_marginal_means(trial, first: Values, second: Values, third: Third, widt
 
 @claim(ours("derived: normal squares in two spaces"), kind="distribution", cases=[(2, 2, 1, 4), (3, 3, 1, 2)])
 def test_chance_share(trial, first: FewValues, second: FewValues, third: FewThird, width: FewColumns):
-    """Of independent normal entries a decomposable table explains the share Beta(D q/2, D (N - q)/2), q/N on average;
-    about the grand mean q - 1 replaces q.
-    """
+    """A decomposable table explains of independent normal entries Beta(D q/2, D (N - q)/2); q - 1 about grand means."""
     shape = (first, second, third)
     for centred in (False, True):
         law, other = (chance_law(shape, width, which) for which in (centred, not centred))
@@ -148,19 +124,18 @@ def test_chance_share(trial, first: FewValues, second: FewValues, third: FewThir
 
 @claim(paper("Corollary 8", says="conditionally independent given any image y"), kind="identity", cases=TABLES)
 def test_independence(trial, first: Values, second: Values, width: Width):
-    """Log odds ratios of two factors are (u_11 + u_ab - u_1b - u_a1)·v, so the factors are independent given each v of
-    a spanning set if and only if the table is decomposable; then p(a, b | v) = p(a | v) p(b | v).
-    """
+    """Log odds are (u_11 + u_ab - u_1b - u_a1)·v: independent factors given spanning v make a table decomposable."""
     generator, shape = trial.generator(), (first, second)
     table, v = generator.normal(size=(*shape, width)), generator.normal(size=width) / np.sqrt(width)
-    odds = np.stack([log_odds(table, basis) for basis in np.eye(width)], axis=-1)
-    unlike = {"main effects": table[1:, :1] + table[:1, 1:] - 2 * table[:1, :1], "reversed": -contrasts(table)}
-    trial.identity(odds, contrasts(table), ops=32, scale=8 + np.abs(table).max(), controls=unlike)
+    odds = np.stack([dependence(table, basis)[1] for basis in np.eye(width)], axis=-1)
+    law, _ = contrasts(table)
+    unlike = {"main effects": table[1:, :1] + table[:1, 1:] - 2 * table[:1, :1], "reversed": -law}
+    trial.identity(odds, law, ops=32, scale=8 + np.abs(table).max(), controls=unlike)
     words = decomposable(generator, (*shape, 1), width)[:, :, 0]
     moved = words.copy()
     moved[0, 0] += generator.normal(size=width)
-    ops, broken = 32 * (8 + np.abs(words @ v).max()), {"one cell moved": dependence(moved, v)}
-    trial.identity(dependence(words, v), np.ones(shape), ops=ops, wrong_processes=broken)
+    ops, broken = 32 * (8 + np.abs(words @ v).max()), {"one cell moved": dependence(moved, v)[0]}
+    trial.identity(dependence(words, v)[0], np.ones(shape), ops=ops, wrong_processes=broken)
 
 
 @claim(ours("derived from the second derivative"), kind="limit", cases=TABLES)
@@ -168,9 +143,11 @@ def test_small_information(trial, first: Values, second: Values, width: Width):
     """For small ε two factors share the information ε² mean (I_ab·v)²/2 given ε v; I is u less its decomposable fit."""
     generator, sizes = trial.generator(), 2.0 ** np.arange(8, 15)
     table, v = generator.normal(size=(first, second, width)), generator.normal(size=width) / np.sqrt(width)
-    table[0, 0] += (1 - contrasts(table)[0, 0] @ v) * v / (v @ v)  # a contrast of one: no table is all but decomposable
-    values = [size**2 * (information(table, v / size) + information(table, -v / size)) / 2 for size in sizes]
-    predict, cells = small_information(table, v), first * second / (first - 1) / (second - 1)
+    table[0, 0] += (
+        (1 - contrasts(table)[0][0, 0] @ v) * v / (v @ v)
+    )  # a contrast of one: no table is all but decomposable
+    values = [size**2 * (dependence(table, v / size)[2] + dependence(table, -v / size)[2]) / 2 for size in sizes]
+    predict, cells = np.mean((contrasts(table)[1] @ v) ** 2) / 2, first * second / (first - 1) / (second - 1)
     wrong = {"without ½": 2 * predict, "degrees of freedom for cells": cells * predict}
     rest = np.ptp(table @ v) ** 4 / sizes[-1] ** 2 + 1e-15 * sizes[-1] ** 2  # fourth derivative <= 14 R⁴; rounding
     trial.limit(values, sizes, predict, remainder=rest, margin=1e-3 * predict, controls=wrong, same_instance=True)
@@ -183,18 +160,15 @@ def chance(width=4, tables=60):
     Share of a table of independent normal numbers that the best decomposable table explains, about the grand mean, for
     square grids of two factors: the mean and the 5 % and 95 % quantiles of its Beta law, and tables that were drawn.
     """
-    import matplotlib.pyplot as plt
-
     generator, sides = np.random.default_rng(0), np.arange(2, 11)
-    laws = [chance_law((n, n, 1), width, True) for n in sides]
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
-    for k, n in enumerate(sides):
-        shares = explained_shares(generator, tables, (n, n, 1), width, True)
-        axes.plot(np.full(tables, n), shares, ".", color=COLOURS[5], markersize=3, label="random tables" * (k == 0))
-    axes.plot(sides, [law.mean() for law in laws], "-o", color=COLOURS[0], label="mean, (q - 1)/(N - 1)")
-    for level, label in ((0.05, "5 % and 95 %"), (0.95, None)):
-        axes.plot(sides, [law.ppf(level) for law in laws], "--", color=COLOURS[0], label=label)
-    axes.axhline(0, color=COLOURS[6], linewidth=0.8, label="no structure, no share?")
-    axes.set(xlabel="values n of each of two factors (N = n² cells)", ylabel="explained share  (dimensionless)")
-    axes.legend()
-    return drawn
+    laws = chance_law((sides, sides, 1), width, True)
+    shares = [explained_shares(generator, tables, (n, n, 1), width, True) for n in sides]
+    lines = {"mean, (q - 1)/(N - 1)": laws.mean(), "5 % and 95 %": np.transpose([laws.ppf(0.05), laws.ppf(0.95)])}
+    return chart(
+        {name: (sides, line) for name, line in lines.items()},
+        {"random tables": (np.repeat(sides, tables), np.ravel(shares))},
+        levels={"no structure, no share?": 0},
+        dashed=["5 % and 95 %"],
+        x="values n of each of two factors (N = n² cells)",
+        y="explained share  (dimensionless)",
+    )

@@ -144,5 +144,6 @@ def mixed_distances(dim: int = 5, old: float = 4.0, pairs: int = 4000):
         found = np.array([distances(generator, pairs, dim, old, kappa, cosine)[:, column] for kappa in at])
         points[name] = at, found.mean(axis=1), 2 * found.std(axis=1) / np.sqrt(pairs)
         levels[name] = lines[name][1][0]
-    labels = {"xlabel": "concentration κ_n of the new model", "ylabel": "mean of 1 − cos", "ylim": (0.4, 1.6)}
-    return chart(lines, points, levels=levels, **labels)
+    return chart(
+        lines, points, levels=levels, x="concentration κ_n of the new model", y="mean of 1 − cos", ylim=(0.4, 1.6)
+    )

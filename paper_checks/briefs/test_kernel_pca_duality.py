@@ -22,7 +22,7 @@ from scipy.optimize import minimize
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Points = Annotated[int, Interval(4, 64, why="as many as components at least; each is the start of a search")]
 Components = Annotated[int, Interval(2, 4, why="of one component all norms agree; eigenvalues halve, one to the next")]
@@ -59,9 +59,8 @@ def searched(generator, objective, of, shape):
         loss, slope = objective(flat.reshape(shape), of)
         return loss, slope.ravel()
 
-    options = {"ftol": 0, "gtol": 1e-10, "maxiter": 2000}
-    begun = generator.normal(size=(3, np.prod(shape)))
-    ends = [minimize(loss_and_slope, x, jac=True, method="L-BFGS-B", options=options) for x in begun]
+    search = {"jac": True, "method": "L-BFGS-B", "options": {"ftol": 0, "gtol": 1e-10, "maxiter": 2000}}
+    ends = [minimize(loss_and_slope, x, **search) for x in generator.normal(size=(3, np.prod(shape)))]
     best = min(ends, key=lambda end: end.fun)
     return best.fun, np.linalg.norm(best.jac)
 
@@ -103,18 +102,12 @@ def sparse_law(kernel, epsilon):
 
 
 @predicted
-def huber_bracket(phi, kappa):
-    """κ M - n κ²/2 and min(κ M, λ_1/2), which lie around -min D."""
-    signs = np.array(list(product([-1, 1], repeat=len(phi))))
-    most = kappa * np.linalg.norm(signs @ phi, axis=1).max()
-    return most - len(phi) * kappa**2 / 2, np.minimum(most, np.linalg.norm(phi, 2) ** 2 / 2)
-
-
-@predicted
-def clipping_threshold(phi):
-    """√λ_1 max |u_1i|."""
+def huber_bracket(phi, shares):
+    """κ M - n κ²/2 and min(κ M, λ_1/2), around -min D, and κ, as shares of √λ_1 max |u_1i|, where both are λ_1/2."""
     left, singular, _ = np.linalg.svd(phi)
-    return singular[0] * np.abs(left[:, 0]).max()
+    kappa = shares * singular[0] * np.abs(left[:, 0]).max()
+    most = kappa * np.linalg.norm(np.array(list(product([-1, 1], repeat=len(phi)))) @ phi, axis=1).max()
+    return most - len(phi) * kappa**2 / 2, np.minimum(most, singular[0] ** 2 / 2), kappa
 
 
 @claim(ours("derived by Ky Fan's theorem"), kind="optimality", cases=[(12, 3), (6, 4), (64, 2)])
@@ -122,11 +115,9 @@ def test_same_minimum(trial, points: Points, components: Components):
     """Primal and dual of the square loss have the minimum -(λ_1 + … + λ_s)/2."""
     generator = trial.generator()
     phi = features(generator, points, components + 2)
-    kernel = phi @ phi.T
-    problems = ((primal, phi, phi.shape[1]), (dual, kernel, points))
+    problems = ((primal, phi, phi.shape[1]), (dual, kernel := phi @ phi.T, points))
     ends = (searched(generator, objective, of, (size, components)) for objective, of, size in problems)
-    values, slopes = zip(*ends, strict=True)
-    predict = square_minimum(kernel, components)
+    (values, slopes), predict = zip(*ends, strict=True), square_minimum(kernel, components)
     wrong = {"F* without ½": predict / 2, "Frobenius for nuclear norm": square_minimum(kernel, 1)}
     trial.value(values, predict, error=np.array(slopes) + 1e-12, margin=1e-5, controls=wrong)
 
@@ -138,8 +129,8 @@ def test_duality_from_above(trial, points: Points, components: Components):
     """
     generator = trial.generator()
     phi, h = features(generator, points, components + 2), generator.normal(size=(points, components))
-    kernel, (left, _, right) = phi @ phi.T, np.linalg.svd(phi.T @ h, full_matrices=False)
-    upper, value, predict = dual(h, kernel)[0], primal(left @ right, phi)[0], half_distance(h, phi, left @ right)
+    left, _, right = np.linalg.svd(phi.T @ h, full_matrices=False)
+    upper, value, predict = dual(h, phi @ phi.T)[0], primal(left @ right, phi)[0], half_distance(h, phi, left @ right)
     wrong, scale = {"without ½": 2 * predict, "no duality gap": 0.0}, abs(upper) + abs(value) + np.sum(h**2)
     trial.identity(upper - value, predict, ops=20 * points, scale=scale, controls=wrong)
 
@@ -165,9 +156,8 @@ def test_huber_bracket(trial, points: FewPoints):
     """Huber's minimum is in [max(-κ M, -λ_1/2), n κ²/2 - κ M], and is -λ_1/2 if and only if κ >= √λ_1 max |u_1i|."""
     generator = trial.generator()
     phi = features(generator, points, 4)
-    kappas = clipping_threshold(phi) * np.array([0.003, 0.03, 0.3, 0.6, 0.9, 1, 2])
+    low, high, kappas = huber_bracket(phi, np.array([0.003, 0.03, 0.3, 0.6, 0.9, 1, 2]))
     depths = -np.array([iterated(generator, phi, kappa=kappa)[0] for kappa in kappas])
-    low, high = huber_bracket(phi, kappas)
     single = {"κ²/2 for n κ²/2": low + (points - 1) * kappas**2 / 2}
     trial.bound(low, depths, found_by="search", ops=100, scale=4.0, wrong_processes=single)
     largest = {"r_1 for M": np.minimum(high, kappas * np.linalg.norm(phi, axis=1).max())}
@@ -182,19 +172,17 @@ def thresholds(points=15):
     Depth √(-2 min) of ε-insensitive kernel PCA with one component, by the iteration from many starts, and r_1 - ε,
     which holds from the second largest point r_2 on; the size √λ_1 of the first component would let it end later.
     """
-    import matplotlib.pyplot as plt
-
     generator = np.random.default_rng(3)
     phi = features(generator, points, 4)
-    kernel, sizes = phi @ phi.T, np.sort(np.linalg.norm(phi, axis=1))[::-1]
-    grid, late = np.linspace(0, 2.2, 45), np.linspace(sizes[1], 2.2, 100)
-    depths = np.sqrt([-2 * iterated(generator, phi, epsilon)[0] for epsilon in grid])
-    law = np.sqrt([-2 * sparse_law(kernel, epsilon)[0] for epsilon in late])
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
-    axes.plot(grid, depths, "o", color=COLOURS[1], label="iteration")
-    axes.plot(late, law, color=COLOURS[0], label="r₁ - ε, then 0")
-    axes.plot(grid, np.maximum(2 - grid, 0), ":", color=COLOURS[6], label="√λ₁ - ε")
-    axes.set(xlabel="threshold ε  (unit of the points)", ylabel="√(-2 minimum)  (unit of the points)")
-    axes.set_xticks([0, sizes[1], sizes[0], 2], ["0", "r₂", "r₁", "√λ₁ = 2"])
-    axes.legend()
-    return drawn
+    sizes, grid = np.sort(np.linalg.norm(phi, axis=1))[::-1], np.linspace(0, 2.2, 45)
+    late, depths = np.linspace(sizes[1], 2.2, 100), [-iterated(generator, phi, epsilon)[0] for epsilon in grid]
+    law = [-sparse_law(phi @ phi.T, epsilon)[0] for epsilon in late]
+    return chart(
+        {"r₁ - ε, then 0": (late, np.sqrt(np.multiply(2, law))), "√λ₁ - ε": (grid, np.maximum(2 - grid, 0))},
+        {"iteration": (grid, np.sqrt(np.multiply(2, depths)))},
+        dashed=["√λ₁ - ε"],
+        x="threshold ε  (unit of the points)",
+        y="√(-2 minimum)  (unit of the points)",
+        xticks=[0, sizes[1], sizes[0], 2],
+        xticklabels=["0", "r₂", "r₁", "√λ₁ = 2"],
+    )

@@ -146,5 +146,4 @@ def rank_against_views(signals: int = 4, images: int = 2000):
     kinds = {f"{m} noise dimensions": np.append(np.full(signals, 4.0), np.zeros(m)) for m in (60, 12, 0)}
     lines = {name: (wide, [limit_rank(a, q) for q in wide]) for name, a in kinds.items()}
     points = {name: (at, [planted_ranks(generator, 1, images, q, a) for q in at]) for name, a in kinds.items()}
-    labels = {"xlabel": "views per image q", "ylabel": "LiDAR (dimensionless)"}
-    return chart(lines, points, levels={"signals": signals}, xscale="log", yscale="log", **labels)
+    return chart(lines, points, levels={"signals": signals}, log="xy", x="views per image q", y="LiDAR (dimensionless)")

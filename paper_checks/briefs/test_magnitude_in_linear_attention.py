@@ -144,6 +144,6 @@ def weights_by_magnitude(copies=4):
         {name: (factors, seen) for name, seen in zip(names, points, strict=True)},
         thresholds={names[3]: negative_from(scores), names[4]: negative_from(scores, copies)},
         legend="beside",
-        xlabel="magnitude a  (dimensionless)",
-        ylabel="weight  (dimensionless)",
+        x="magnitude a  (dimensionless)",
+        y="weight  (dimensionless)",
     )

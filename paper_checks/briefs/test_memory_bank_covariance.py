@@ -9,10 +9,10 @@ draws from one law on the sphere, and Σ = E z zᵀ.
 Read: the abstract, and an implementation (lightly-ai/lightly, lightly/loss/tico_loss.py). Derived here: the weights of
 the implicit memory bank, its size, and the bias of the loss. Not claimed: batches whose rows are centred before they
 are normalised, as in that code; such rows depend on each other.
-
 Topic: representations.
 """
 
+from functools import reduce
 from itertools import product
 from typing import Annotated
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from theory_on_trial import claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 
 Rows = Annotated[int, Interval(1, 16, why="the gradient is taken entry by entry")]
 Dim = Annotated[int, Interval(2, 16, why="the gradient is taken entry by entry")]
@@ -29,6 +29,7 @@ Batch = Annotated[int, Interval(1, 4, why="all histories are enumerated: 2 to th
 Steps = Annotated[int, Interval(1, 12, why="all histories are enumerated: 2 to the power n t")]
 Decay = Annotated[float, Interval(0, 0.99, why="nearer to 1 the average has hardly begun after so few steps")]
 Spread = Annotated[float, Interval(0.1, 1.5, why="angle between the two rows that are drawn; at 0 there is one row")]
+HISTORIES = [(2, 6, 0.9, 1.0), (4, 3, 0.5, 0.1), (1, 12, 0.5, 1.5), (3, 1, 0.0, 0.5)]
 
 
 def unit_rows(generator, *shape):
@@ -38,58 +39,45 @@ def unit_rows(generator, *shape):
 
 
 def moving_average(covariances, decay):
-    """C_t from B_1 … B_t along the last axis but two, as it is trained."""
-    average = 0.0
-    for b in np.moveaxis(covariances, -3, 0):
-        average = decay * average + (1 - decay) * b
-    return average
+    """C_t from B_1 … B_t along the first axis, as it is trained."""
+    return reduce(lambda average, b: decay * average + (1 - decay) * b, covariances, 0.0)
 
 
 @observed
-def gradients(rows, decay, penalty):
-    """The derivative of L along every entry of Z_t, with C_t held constant and with B_t in it, by complex steps."""
-    now, n = rows[-1], rows.shape[1]
-    past = np.swapaxes(rows, -1, -2) @ rows / n
-    fixed = moving_average(past, decay)
+def gradients(rows, decay):
+    """The derivative of L/ρ along every entry of Z_t, with C_t held constant and with B_t in it, by complex steps."""
+    past, now = np.swapaxes(rows, -1, -2) @ rows / rows.shape[1], rows[-1]
     bent = now + 1e-30j * np.eye(now.size).reshape(-1, *now.shape)
-    b = np.swapaxes(bent, -1, -2) @ bent / n
+    b, fixed = np.swapaxes(bent, -1, -2) @ bent / len(now), moving_average(past, decay)
     through = fixed + (1 - decay) * (b - past[-1])
-    return np.array([penalty * np.trace(b @ c, axis1=-2, axis2=-1).imag / 1e-30 for c in (fixed, through)])
+    return np.array([np.trace(b @ c, axis1=-2, axis2=-1).imag / 1e-30 for c in (fixed, through)])
 
 
 @predicted
-def bank_weights(times, decay):
-    """w_s = (1 − β) β^(t − s) of the batches in the bank; they sum to 1 − β^t."""
-    return (1 - decay) * decay ** np.arange(times)[::-1]
-
-
-@predicted
-def bank_gradients(rows, weights, penalty, doubled=2.0):
-    """(2ρ/n²) Σ_s w_s Σ_j (z_i·z_j^s) z_j^s; not detached, the present batch weighs twice as much."""
-    found = []
-    for factor in (1.0, doubled):
-        weighed = weights * np.append(np.ones(len(weights) - 1), factor)
-        pull = np.einsum("s,id,sjd,sje->ie", weighed, rows[-1], rows, rows)
-        found.append(2 * penalty / rows.shape[1] ** 2 * pull.ravel())
-    return np.array(found)
+def bank_gradients(rows, decay, doubled=2.0, uniform=False):
+    """(2/n²) Σ_s w_s Σ_j (z_i·z_j^s) z_j^s, w_s = (1 − β) β^(t − s); not detached, the present batch weighs double."""
+    weights = (1 - decay) * decay ** np.arange(len(rows))[::-1]
+    weights = np.array([weights, weights]) if not uniform else np.full((2, len(rows)), weights.mean())
+    weights[1, -1] *= doubled
+    pull = np.einsum("ms,id,sjd,sje->mie", weights, rows[-1], rows, rows)
+    return 2 / rows.shape[1] ** 2 * pull.reshape(2, -1)
 
 
 @claim(ours("a quadratic form, written as a sum over pairs"), kind="identity", cases=[(6, 4, 9, 0.9), (1, 2, 1, 0.0)])
 def test_bank_gradient(trial, rows: Rows, dim: Dim, times: Times, decay: Decay):
     """The gradient is that of a bank of all past rows with weights (1 − β) β^(t − s); not detached, w_t doubles."""
     z = unit_rows(trial.generator(), times, rows, dim)
-    weights = bank_weights(times, decay)
-    law = bank_gradients(z, weights, 20.0)
-    wrong = {"nothing doubled": bank_gradients(z, weights, 20.0, 1.0), "half of it": law / 2}
+    law = bank_gradients(z, decay)
+    wrong = {"nothing doubled": bank_gradients(z, decay, 1.0), "half of it": law / 2}
     if decay**times > 1e-3:
-        wrong["weights that sum to 1"] = bank_gradients(z, weights / weights.sum(), 20.0)
+        wrong["weights that sum to 1"] = law / (1 - decay**times)
     if times > 1:
-        wrong["a uniform queue"] = bank_gradients(z, np.full(times, weights.mean()), 20.0)
-    trial.identity(gradients(z, decay, 20.0), law, ops=10 * (dim + rows * times), scale=80.0 / rows, controls=wrong)
+        wrong["a uniform queue"] = bank_gradients(z, decay, uniform=True)
+    trial.identity(gradients(z, decay), law, ops=10 * (dim + rows * times), scale=4.0 / rows, controls=wrong)
 
 
-def two_rows(spread, dim=2):
-    """Two unit rows at an angle, the first drawn with chance .3, and Σ."""
+def two_rows(spread):
+    """Two unit rows at an angle, the first drawn with chance .3, their chances, and Σ."""
     rows, chances = np.array([[1.0, 0.0], [np.cos(spread), np.sin(spread)]]), np.array([0.3, 0.7])
     return rows, chances, (rows.T * chances) @ rows
 
@@ -102,30 +90,21 @@ def histories(batch, steps, decay, spread):
     weights = np.prod(chances[drawn], axis=1)
     z = rows[drawn].reshape(-1, steps, batch, 2)
     b = np.swapaxes(z, -1, -2) @ z / batch
-    c = moving_average(b, decay)
-    apart = c - np.einsum("h,hij->ij", weights, c)
+    c = moving_average(np.swapaxes(b, 0, 1), decay)
+    apart = c - np.tensordot(weights, c, 1)
     return weights @ np.sum(apart**2, axis=(1, 2)), weights @ np.trace(b[:, -1] @ c, axis1=1, axis2=2)
 
 
 @predicted
-def queue_rows(batch, decay):
-    """The rows n (1 + β)/(1 − β) of a plain queue that errs as much as the average in the long run."""
-    return batch * (1 + decay) / (1 - decay)
-
-
-@predicted
 def bank_error(sigma, batch, steps, decay):
-    """(1 − tr Σ²)(1 − β^(2t)), divided by the rows of the queue."""
-    return (1 - np.sum(sigma**2)) / queue_rows(batch, decay) * (1 - decay ** (2 * steps))
+    """(1 − tr Σ²)(1 − β^(2t)), divided by the rows n (1 + β)/(1 − β) of a plain queue that errs as much for large t."""
+    return (1 - np.sum(sigma**2)) * (1 - decay ** (2 * steps)) * (1 - decay) / (batch * (1 + decay))
 
 
 @predicted
 def mean_loss(sigma, batch, steps, decay):
     """(1 − β^t) tr Σ² + (1 − β)(1 − tr Σ²)/n, in units of ρ: each row meets itself in the present batch."""
     return (1 - decay**steps) * np.sum(sigma**2) + (1 - decay) * (1 - np.sum(sigma**2)) / batch
-
-
-HISTORIES = [(2, 6, 0.9, 1.0), (4, 3, 0.5, 0.1), (1, 12, 0.5, 1.5), (3, 1, 0.0, 0.5)]
 
 
 @claim(ours("variance of a weighted sum of independent batches"), kind="identity", cases=HISTORIES)
@@ -138,17 +117,15 @@ def test_bank_size(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spre
     if decay > 0.02:
         wrong["n/(1 − β) rows"] = law * (1 + decay)
     if decay**steps > 1e-4:  # else both are 1
-        wrong["1 − β^t for its square"] = rest / queue_rows(batch, decay) * (1 - decay**steps)
-    found = histories(batch, steps, decay, spread)[0]
-    trial.identity(found, law, ops=1000.0, scale=1.0, controls=wrong)
+        wrong["1 − β^t for its square"] = law / (1 + decay**steps)
+    trial.identity(histories(batch, steps, decay, spread)[0], law, ops=1000.0, scale=1.0, controls=wrong)
 
 
 @claim(ours("E tr(B_t B_s) is tr Σ² for s < t"), kind="identity", cases=HISTORIES)
 def test_self_term(trial, batch: Batch, steps: Steps, decay: Decay, spread: Spread):
     """The mean loss is ρ (1 − β^t) tr Σ² + ρ (1 − β)(1 − tr Σ²)/n: rows that meet themselves add the second term."""
     trial.require(batch * steps <= 12, "batch * steps must be at most 12: all histories are enumerated")
-    sigma = two_rows(spread)[2]
-    law = mean_loss(sigma, batch, steps, decay)
+    law = mean_loss(sigma := two_rows(spread)[2], batch, steps, decay)
     wrong = {"no self term": (1 - decay**steps) * np.sum(sigma**2), "1/n for its share": law + (1 - decay) / batch}
     trial.identity(histories(batch, steps, decay, spread)[1], law, ops=1000.0, scale=1.0, controls=wrong)
 
@@ -158,25 +135,15 @@ def error_of_the_average(batch: int = 8, runs: int = 200, times: int = 300):
     """A moving average is worth n (1 + β)/(1 − β) rows: squared error of C_t against time t for three decays.
 
     Lines: the law. Points: means over 200 runs with batches of 8 uniform rows in four dimensions; intervals are two
-    standard errors. Dashed: the error of plain queues of n (1 + β)/(1 − β) rows.
+    standard errors. Dotted: the error of plain queues of n (1 + β)/(1 − β) rows.
     """
-    import matplotlib.pyplot as plt
-
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
-    generator, t = np.random.default_rng(0), np.arange(1, times + 1)
-    at = np.unique(np.geomspace(1, times, 14).astype(int))
-    for colour, decay in zip(COLOURS, (0.5, 0.9, 0.99), strict=False):
-        average, errors = np.zeros((runs, 4, 4)), {}
-        for now in t:
-            z = unit_rows(generator, runs, batch, 4)
-            average = decay * average + (1 - decay) * np.swapaxes(z, -1, -2) @ z / batch
-            errors[now] = np.sum((average - (1 - decay**now) * np.eye(4) / 4) ** 2, axis=(1, 2))
-        axes.loglog(t, bank_error(np.eye(4) / 4, batch, t, decay), color=colour, label=f"β = {decay:g}")
-        axes.axhline(0.75 / queue_rows(batch, decay), color=colour, linestyle="--", linewidth=0.7)
-        middle, spread = ([f(errors[k]) for k in at] for f in (np.mean, np.std))
-        axes.errorbar(at, middle, 2 * np.array(spread) / np.sqrt(runs), fmt="o", color=colour)
-    axes.plot([], [], "o", color=COLOURS[6], label="runs")
-    axes.plot([], [], "--", color=COLOURS[6], linewidth=0.7, label="queue")
-    axes.set(xlabel="time t (batches)", ylabel="E ‖C_t − E C_t‖² (dimensionless)", ylim=(5e-6, 0.1))
-    axes.legend(loc="lower right", ncols=2)
-    return drawn
+    generator, t, at = np.random.default_rng(0), np.arange(1, times + 1), np.geomspace(1, times, 14).astype(int)
+    lines, points, levels = {}, {}, {}
+    for name, decay in {"β = 0.5": 0.5, "β = 0.9": 0.9, "β = 0.99": 0.99}.items():
+        z = unit_rows(generator, times, runs, batch, 4)
+        b = np.swapaxes(z, -1, -2) @ z / batch - np.eye(4) / 4
+        errors = np.array([np.sum(moving_average(b[:now], decay) ** 2, axis=(1, 2)) for now in at])
+        lines[name] = t, bank_error(np.eye(4) / 4, batch, t, decay)
+        points[name] = at, errors.mean(axis=1), 2 * errors.std(axis=1) / np.sqrt(runs)
+        levels[name] = bank_error(np.eye(4) / 4, batch, np.inf, decay)
+    return chart(lines, points, levels=levels, log="xy", x="time t (batches)", y="E ‖C_t − E C_t‖² (dimensionless)")

@@ -21,7 +21,7 @@ from scipy.stats import norm
 
 from theory_on_trial import abstract, claim, observed, ours, predicted
 from theory_on_trial.contract import Interval
-from theory_on_trial.figures import COLOURS, figure
+from theory_on_trial.figures import chart, figure
 from theory_on_trial.laws import Bounded
 
 Dim = Annotated[int, Interval(6, 16, why="a part of few dimensions needs a million tokens; all of them are rotated")]
@@ -89,11 +89,8 @@ def measured_errors(generator, n, values, kept, bits):
     """|error|² of n tokens with random signs and sizes: each part is rotated and rounded."""
     size = np.sqrt(generator.choice([0.8, 1.2], size=(n, 1)))
     tokens = size * np.sqrt(values) * generator.choice([-1.0, 1.0], size=(n, len(values)))
-    errors = np.zeros(n)
-    for part, b in zip((tokens[:, :kept], tokens[:, kept:]), bits, strict=True):
-        y = rotated(generator, part)
-        errors += np.sum((rounded(y, b) - y) ** 2, axis=1)
-    return errors
+    parts = (rotated(generator, part) for part in np.split(tokens, [kept], axis=1))
+    return sum(np.sum((rounded(y, b) - y) ** 2, axis=1) for y, b in zip(parts, bits, strict=True))
 
 
 @observed
@@ -115,8 +112,8 @@ def plane_errors(y, bits):
 @observed
 def basis_errors(tokens, bases, kept, bits):
     """Mean |error|² of tokens whose first r coordinates in each basis are kept apart; on a line there is no error."""
-    parts = np.split(tokens @ bases, [kept], axis=-1)
-    return sum(plane_errors(part, b) for part, b in zip(parts, bits, strict=True) if part.shape[-1] == 2)
+    parts = zip(np.split(tokens @ bases, [kept], axis=-1), bits, strict=True)
+    return sum(plane_errors(part, b) for part, b in parts if part.shape[-1] == 2)
 
 
 @claim(ours("derived: a rotated token has a uniform direction"), kind="identity", cases=[(8, 2, 8, 4), (7, 1, 4, 2)])
@@ -129,13 +126,14 @@ def test_exact_error(trial, dim: Dim, kept: Kept, high: Bits, low: Bits):
     values = 0.6 ** np.arange(dim)
     predict = token_error(values, kept, high, low)
     errors = partial(measured_errors, values=values, kept=kept, bits=(high, low))
-    parts = ((kept, high, values[:kept].sum()), (dim - kept, low, values[kept:].sum()))
-    most = sum(0.3 * size * (d - 1) / (2 ** (b - 1) - 1) ** 2 for d, b, size in parts)  # half a step in all but one
-    usual = sum(size * np.log(d) / (6 * (2 ** (b - 1) - 1) ** 2) for d, b, size in parts)
-    whole = sum(rounding_error(dim, b) * size for _, b, size in parts)
+    dims, levels = np.array([kept, dim - kept]), 2.0 ** np.array([high - 1, low - 1]) - 1
+    sizes = np.array([values[:kept].sum(), values[kept:].sum()])
+    whole = rounding_error(dim, high) * sizes[0] + rounding_error(dim, low) * sizes[1]
+    usual = sizes @ (np.log(dims) / (6 * levels**2))
+    law = Bounded(0, 0.3 * sizes @ ((dims - 1) / levels**2))  # half a step in all entries but one
     wrong = {"D²/12 with a largest entry √(2 log d)": usual, "g of all d": whole}
-    law, margin = Bounded(0, most), 0.02 * predict
-    trial.mean(sampler=errors, predict=predict, law=law, margin=margin, controls=wrong, first=2**13, most=10**6)
+    options = {"law": law, "margin": 0.02 * predict, "first": 2**13, "most": 10**6}
+    trial.mean(sampler=errors, predict=predict, controls=wrong, **options)
 
 
 @claim(
@@ -149,18 +147,17 @@ def test_pca_is_optimal(trial, kept: Line, rest: Line, high: FewBits, low: FewBi
     trial.require(high > low, "with as many bits no subspace is better: high must exceed low")
     generator, dim = trial.generator(), kept + rest
     values, sizes = 0.36 ** np.arange(dim), np.append(0, np.geomspace(0.05, 5, 12))[:, None, None]
-    left, right = (np.linalg.qr(generator.normal(size=(n, dim)))[0] for n in (dim, dim))
+    left, right = np.linalg.qr(generator.normal(size=(2, dim, dim)))[0]
     # Bases of the first and of the last directions, and bases near to and far from them.
     ends = np.array([right, right[:, ::-1]])[:, None]
     bases = np.linalg.qr(ends + sizes * generator.normal(size=(2, 13, dim, dim)))[0]
     errors = basis_errors(np.sqrt(dim * values) * left @ right.T, bases, kept, (high, low))
     best, worst = predict = extremes(values, kept, high, low)
-    average = token_error(np.full(dim, values.mean()), kept, high, low)
-    wrong = {"an average subspace": [average, average], "exchanged": predict[::-1]}
+    average = {"an average subspace": token_error(np.full(dim, values.mean()), kept, high, low)}
+    wrong = {name: [one, one] for name, one in average.items()} | {"exchanged": predict[::-1]}
     trial.value(np.sort(errors[:, 0]), predict, error=1e-4 * predict, margin=1e-3 * predict, controls=wrong)
-    others = errors[:, 1:].ravel()
-    trial.bound(best, others, found_by="grid", ops=10, wrong_processes={"an average subspace": average})
-    trial.bound(others, worst, found_by="grid", ops=10, controls={"an average subspace": average})
+    trial.bound(best, errors[:, 1:].ravel(), found_by="grid", ops=10, wrong_processes=average)
+    trial.bound(errors[:, 1:].ravel(), worst, found_by="grid", ops=10, controls=average)
 
 
 @claim(ours("derived: g grows with the dimension"), kind="identity", cases=[(64, 5), (64, 6)])
@@ -184,17 +181,17 @@ def subspaces(dim=10, high=5, low=4, tokens=20000):
     Mean squared error of ten channels of variances 0.6^i, r of them at five bits and the others at four: exact values
     for the first, an average and the last r channels, and rotated and rounded tokens. At r = 9 the last are best.
     """
-    import matplotlib.pyplot as plt
-
     generator, values, kept = np.random.default_rng(0), 0.6 ** np.arange(dim), np.arange(1, dim)
-    orders = {"first r": values, "average": np.full(dim, values.mean()), "last r": values[::-1]}
-    drawn, axes = plt.subplots(figsize=(5.4, 3.4))
-    for k, (name, order) in enumerate(orders.items()):
-        line = [1e3 * token_error(order, r, high, low) for r in kept]
-        axes.plot(kept, line, ("-", "--", "-")[k], color=COLOURS[k], label=f"{name}, exact")
-        if name != "average":
-            points = [1e3 * measured_errors(generator, tokens, order, r, (high, low)).mean() for r in kept]
-            axes.plot(kept, points, "o", color=COLOURS[k], label=f"{name}, tokens")
-    axes.set(xlabel="dimensions r at five bits, of 10", ylabel="mean squared error  (10⁻³ squared units)")
-    axes.legend()
-    return drawn
+    orders = {"first r": values, "last r": values[::-1], "average": np.full(dim, values.mean())}
+    lines = {name: (kept, [1e3 * token_error(order, r, high, low) for r in kept]) for name, order in orders.items()}
+    points = {}
+    for name in ("first r", "last r"):
+        errors = [measured_errors(generator, tokens, orders[name], r, (high, low)).mean() for r in kept]
+        points[name] = kept, 1e3 * np.array(errors)
+    return chart(
+        lines,
+        points,
+        dashed=["average"],
+        x="dimensions r at five bits, of 10",
+        y="mean squared error  (10⁻³ squared units)",
+    )

@@ -1,7 +1,7 @@
 """The picture that most pages need: theory as lines and observation as points, on one pair of axes."""
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy import broadcast_to, size
 
@@ -17,6 +17,9 @@ def chart(
     lines: Mapping[str, tuple[Any, ...]],
     points: Mapping[str, tuple[Any, ...]],
     *,
+    x: str,
+    y: str,
+    log: Literal["", "x", "y", "xy"] = "",
     levels: Mapping[str, float] | None = None,
     thresholds: Mapping[str, float] | None = None,
     dashed: Collection[str] = (),
@@ -30,11 +33,14 @@ def chart(
             (n, lines), or one number for a constant.
         points: (x, y) or (x, y, half width of intervals) of each; the half width is one number, (n,), or (2, n) for
             intervals that reach further on one side.
+        x: the label of the abscissa, with its unit.
+        y: the label of the ordinate, with its unit.
+        log: which axes are logarithmic.
         levels: the heights of dotted horizontal lines.
         thresholds: the places of dotted vertical lines.
         dashed: the names of lines to be dashed.
         legend: where the legend stands, in matplotlib's words, or "beside" the axes.
-        settings: of `Axes.set`: labels with units, scales, limits, ticks.
+        settings: of `Axes.set`: limits, ticks and other scales.
     """
     import matplotlib.pyplot as plt
 
@@ -43,20 +49,20 @@ def chart(
     compared = dict.fromkeys([*lines, *points])
     colours = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(compared)}
     handles: dict[str, tuple[Any, ...]] = {}
-    for name, (x, y, *widths) in lines.items():
-        heights = y if size(y) > 1 else broadcast_to(y, size(x))
-        handles[name] = (axes.plot(x, heights, "--" if name in dashed else "-", color=colours[name])[0],)
+    for name, (at, values, *widths) in lines.items():
+        heights = values if size(values) > 1 else broadcast_to(values, size(at))
+        handles[name] = (axes.plot(at, heights, "--" if name in dashed else "-", color=colours[name])[0],)
         for width in widths:
-            axes.fill_between(x, heights - width, heights + width, color=colours[name], alpha=0.2, linewidth=0)
-    for k, (name, (x, y, *widths)) in enumerate(points.items()):
+            axes.fill_between(at, heights - width, heights + width, color=colours[name], alpha=0.2, linewidth=0)
+    for k, (name, (at, values, *widths)) in enumerate(points.items()):
         style: dict[str, Any] = {"color": colours[name], "marker": _MARKERS[k % len(_MARKERS)], "linestyle": ""}
-        seen = axes.errorbar(x, y, *widths, elinewidth=0.8, **style) if widths else axes.plot(x, y, **style)[0]
+        seen = axes.errorbar(at, values, *(widths or [None]), elinewidth=0.8, **style)
         handles[name] = (*handles.get(name, ()), seen)
     for straight, where in ((axes.axhline, levels), (axes.axvline, thresholds)):
         for name, value in where.items():
             line = straight(value, linestyle=":", linewidth=0.9, color=colours.get(name, "0.4"))
             handles.setdefault(name, (line,))
-    axes.set(**settings)
+    axes.set(xlabel=x, ylabel=y, **{f"{axis}scale": "log" for axis in log}, **settings)
     place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if legend == "beside" else {"loc": legend}
     axes.legend(handles.values(), handles.keys(), **place)
     return drawn

@@ -92,4 +92,4 @@ def variances(count: int = 20_000):
         "cosine with a phase": (few, [quadrature_with_phase(r) for r in few]),
         "sine and cosine": (few, [pairs(generator, count, r).var() for r in few]),
     }
-    return chart(lines, points, xlabel="distance r (bandwidths)", ylabel="variance of a feature", ylim=(0, 1.3))
+    return chart(lines, points, x="distance r (bandwidths)", y="variance of a feature", ylim=(0, 1.3))
