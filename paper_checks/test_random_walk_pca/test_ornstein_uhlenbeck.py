@@ -240,7 +240,7 @@ def test_ou_trapping__directions(
 
 def _squared_norm(n_points, dim, rate):
     """Return a simulator of |x_T|^2."""
-    return lambda key: observed.squared_norms(key, n_points, dim, reversion=rate, dtype=jnp.float32)[-1]
+    return lambda key: observed.squared_norms(key, n_points, dim, reversion=rate)[-1]
 
 
 def _comes_close(n_points, dim, rate):

@@ -42,5 +42,5 @@ from sims.random_walk_pca.processes import centre, trajectory, trajectory_gram
 from sims.random_walk_pca.robust_pca import corrupted_points, filtered_direction, leading_direction
 from sims.random_walk_pca.simulate import explained_variance_ratio
 from sims.random_walk_pca.steps import effective_dimension, shuffle_points, shuffle_steps, step_gram
-from sims.random_walk_pca.streaming import noise_gram, projected_noise, random_projection, squared_norms
+from sims.random_walk_pca.streaming import noise_gram, random_projection, squared_norms
 from sims.random_walk_pca.training import TrainingGram, TrainingRun, digits, train, training_gram

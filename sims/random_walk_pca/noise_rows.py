@@ -1,22 +1,19 @@
 """Noise rows: independent steps of a given law, and the few columns that stand for isotropic Gaussian ones."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.typing import DTypeLike
-from jaxtyping import Float, Key, ScalarLike
+from jaxtyping import Float, Key
 
 from sims.random_walk_pca.domains import NumberOfPoints, Scales
 from sims.wishart import bartlett_factor
 from theory_on_trial.base.arrays import AnyArray, FloatType
-from theory_on_trial.contract import Count, Interval, Size, guarded, require, require_room
+from theory_on_trial.contract import Count, Size, guarded, require, require_room
 
 Law = Literal["gaussian", "rademacher", "uniform", "laplace", "student", "cauchy"]
-"""Of one coordinate of a step."""
-Freedom = Annotated[ScalarLike, Interval(2, closed="()", why="the variance is infinite otherwise")]
-"""Degrees of freedom of Student's law."""
+"""Of one coordinate of a step; rademacher is ±1, Student's law has five degrees of freedom."""
 
 
 @guarded(double=False)
@@ -27,22 +24,12 @@ def noise(
     *,
     law: Law = "gaussian",
     scales: Scales | None = None,
-    degrees_of_freedom: Freedom = 5.0,
     dtype: FloatType = float,
 ) -> Float[Array, "points dim"]:
     """The steps ξ_1..ξ_T, one per row, with independent coordinates of mean 0 and tr Σ = 1.
 
     Coordinate i has standard deviation scales[i] / |scales| (equal scales where none are given), so that
     E[R Rᵀ] is the identity. Cauchy steps have no variance: there the scale is that of the law's median deviation.
-
-    Args:
-        key: of the draw.
-        n_points: T, recorded points.
-        dim: d, coordinates.
-        law: of one coordinate; rademacher is ±1.
-        scales: relative standard deviations of the coordinates (anisotropic Σ).
-        degrees_of_freedom: of the student law.
-        dtype: float (the default precision), or an explicit floating dtype.
 
     Raises ValueError for another number of scales than coordinates.
     Source: the noise of Antognini & Sohl-Dickstein 2018; the laws beside the Gaussian one: derived here.
@@ -51,10 +38,10 @@ def noise(
     (4, 3)
     """
     require_room("n_points and dim", n_points * dim)
-    return unit_noise(key, (n_points, dim), law, degrees_of_freedom, dtype) * relative_scales(dim, scales).astype(dtype)
+    return _unit_noise(key, (n_points, dim), law, dtype) * _relative_scales(dim, scales).astype(dtype)
 
 
-def relative_scales(dim: int, scales: Float[AnyArray, "dim"] | None) -> Float[Array, "dim"]:
+def _relative_scales(dim: int, scales: Float[AnyArray, "dim"] | None) -> Float[Array, "dim"]:
     """Standard deviations per coordinate with squares that sum to one; equal ones where `scales` is None."""
     if scales is None:
         return jnp.full(dim, dim**-0.5)
@@ -63,9 +50,7 @@ def relative_scales(dim: int, scales: Float[AnyArray, "dim"] | None) -> Float[Ar
     return (scales / largest) / jnp.linalg.norm(scales / largest)
 
 
-def unit_noise(
-    key: Key[Array, ""], shape: tuple[int, ...], law: str, degrees_of_freedom: ScalarLike, dtype: DTypeLike
-) -> Float[Array, "..."]:
+def _unit_noise(key, shape, law, dtype):
     """Independent draws of unit variance (of unit scale for the Cauchy law)."""
     match law:
         case "gaussian":
@@ -79,7 +64,7 @@ def unit_noise(
         case "cauchy":
             return jax.random.cauchy(key, shape, dtype)
         case _:
-            return _unit_student(key, shape, jnp.asarray(degrees_of_freedom, dtype))
+            return _unit_student(key, shape, jnp.asarray(5.0, dtype))
 
 
 def _unit_student(key, shape, freedom):
@@ -92,7 +77,7 @@ def _unit_student(key, shape, freedom):
 
 @guarded(double=False)
 def equivalent_gaussian_noise(
-    key: Key[Array, ""], n_points: NumberOfPoints, dim: Count, *, dtype: FloatType = float
+    key: Key[Array, ""], n_points: NumberOfPoints, dim: Count
 ) -> Float[Array, "points columns"]:
     """Isotropic Gaussian steps in `dim` dimensions, exact in law up to a rotation of the space, in few columns.
 
@@ -106,7 +91,7 @@ def equivalent_gaussian_noise(
     """
     require_room("n_points", n_points * min(n_points, dim))
     if dim <= n_points:
-        return jax.random.normal(key, (n_points, dim), dtype) * dim**-0.5
+        return jax.random.normal(key, (n_points, dim)) * dim**-0.5
     first_key, triangle_key = jax.random.split(key)
-    first_axis = jax.random.normal(first_key, (n_points, 1), dtype)
-    return jnp.concatenate([first_axis, bartlett_factor(triangle_key, n_points, dim - 1, dtype)], axis=1) * dim**-0.5
+    first_axis = jax.random.normal(first_key, (n_points, 1))
+    return jnp.concatenate([first_axis, bartlett_factor(triangle_key, n_points, dim - 1)], axis=1) * dim**-0.5

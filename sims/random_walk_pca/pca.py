@@ -16,8 +16,6 @@ from theory_on_trial.contract import LONGEST, Interval, guarded, require
 
 Components = Annotated[int, Interval(1, LONGEST)]
 """How many components, the largest ones."""
-Rounds = Annotated[int, Interval(1, 100, why="each is compiled")]
-"""Rounds of block power iteration."""
 
 
 class PrincipalComponents(NamedTuple):
@@ -90,26 +88,26 @@ class LeadingRatios(NamedTuple):
 
 
 @guarded(double=False)
-def leading_variance_ratios(trajectory: Points, count: Components, *, rounds: Rounds = 3) -> LeadingRatios:
+def leading_variance_ratios(trajectory: Points, count: Components) -> LeadingRatios:
     """The `count` largest ρ̂_k of a trajectory, without the rest of the spectrum, as `leading_variance_ratios_of_gram`.
 
     Raises ValueError for a count above min(T-1, d).
     """
     require_components(count, min(trajectory.shape[0] - 1, trajectory.shape[1]))
-    return _as_ratios(*_leading_of_rows(trajectory, count, rounds))
+    return _as_ratios(*_leading_of_rows(trajectory, count))
 
 
 @guarded(double=False)
-def leading_variance_ratios_of_gram(gram: VariedGram, count: Components, *, rounds: Rounds = 3) -> LeadingRatios:
+def leading_variance_ratios_of_gram(gram: VariedGram, count: Components) -> LeadingRatios:
     """The `count` largest ρ̂_k from the Gram matrix X Xᵀ of the trajectory (not yet centred), by block power iteration.
 
-    Each round multiplies a block of count + 8 vectors three times by the matrix. On spectra that fall like a walk's,
+    Each of three rounds multiplies a block of count + 8 vectors three times by the matrix. On spectra that fall like a walk's,
     k^-2, a round gains several digits; on flat ones (an Ornstein-Uhlenbeck process that reverts at once) it gains next
     to nothing, which the returned error shows: use `variance_ratios_of_gram` there.
     Raises ValueError for a count above T-1. Derived here.
     """
     require_components(count, gram.shape[0] - 1)
-    return _as_ratios(*_leading_of_gram(gram, count, rounds))
+    return _as_ratios(*_leading_of_gram(gram, count))
 
 
 def require_components(count: int, available: int) -> None:
@@ -117,25 +115,25 @@ def require_components(count: int, available: int) -> None:
     require(count <= available, f"count must be at most min(n_points - 1, dim) = {available}, got {count}")
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2))
-def _leading_of_rows(trajectory, count, rounds):
+@functools.partial(jax.jit, static_argnums=1)
+def _leading_of_rows(trajectory, count):
     rows = centre(trajectory)
     rows = rows if rows.shape[0] <= rows.shape[1] else rows.T
     total_variance = jnp.sum(rows**2)
-    return _leading(lambda block: rows @ (rows.T @ block), rows, total_variance, count, rounds), total_variance
+    return _leading(lambda block: rows @ (rows.T @ block), rows, total_variance, count), total_variance
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2))
-def _leading_of_gram(gram, count, rounds):
+@functools.partial(jax.jit, static_argnums=1)
+def _leading_of_gram(gram, count):
     gram = centre_gram(gram)
     total_variance = jnp.trace(gram)
-    return _leading(lambda block: gram @ block, gram, total_variance, count, rounds), total_variance
+    return _leading(lambda block: gram @ block, gram, total_variance, count), total_variance
 
 
-def _leading(multiply, rows, total_variance, count, rounds):
+def _leading(multiply, rows, total_variance, count):
     side = rows.shape[0]
     start = jax.random.normal(jax.random.key(0), (side, min(count + 8, side)), rows.dtype)
-    return block_power(multiply, start, total_variance, count, rounds)
+    return block_power(multiply, start, total_variance, count, 3)
 
 
 def _as_ratios(pairs, total_variance):

@@ -7,7 +7,7 @@ from jax import Array
 from jaxtyping import Float, Key, ScalarLike
 
 from sims.random_walk_pca.domains import NumberOfPoints, Process, Scales
-from sims.random_walk_pca.noise_rows import Freedom, Law, equivalent_gaussian_noise, noise
+from sims.random_walk_pca.noise_rows import Law, equivalent_gaussian_noise, noise
 from sims.random_walk_pca.pca import gram_variances
 from sims.random_walk_pca.processes import trajectory
 from theory_on_trial.contract import Size, guarded
@@ -21,7 +21,6 @@ def explained_variance_ratio(
     *,
     law: Law = "gaussian",
     scales: Scales | None = None,
-    degrees_of_freedom: Freedom = 5.0,
     drift: ScalarLike = 0.0,
     **process: Unpack[Process],
 ) -> Float[Array, "components"]:
@@ -41,7 +40,7 @@ def explained_variance_ratio(
     if law == "gaussian" and scales is None:
         rows = equivalent_gaussian_noise(key, n_points, dim)
     else:
-        rows = noise(key, n_points, dim, law=law, scales=scales, degrees_of_freedom=degrees_of_freedom)
+        rows = noise(key, n_points, dim, law=law, scales=scales)
     first_axis = jnp.zeros(rows.shape[1]).at[0].set(drift)
     variances = gram_variances(trajectory(rows, drift=first_axis, **process))
     return variances / variances.sum()

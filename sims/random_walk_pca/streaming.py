@@ -7,34 +7,22 @@ from typing import Unpack
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jaxtyping import Float, Key, ScalarLike
+from jaxtyping import Float, Key
 
-from sims.random_walk_pca.domains import NumberOfPoints, Process, Scales
-from sims.random_walk_pca.noise_rows import Freedom, Law, relative_scales, unit_noise
+from sims.random_walk_pca.domains import NumberOfPoints, Process
 from sims.random_walk_pca.processes import trajectory
-from theory_on_trial.base.arrays import AnyArray, FloatType
+from theory_on_trial.base.arrays import AnyArray
 from theory_on_trial.contract import Size, guarded, require_room
 
 
 @guarded(double=False)
 def noise_gram(
-    key: Key[Array, ""],
-    n_points: NumberOfPoints,
-    dim: Size,
-    *,
-    law: Law = "gaussian",
-    scales: Scales | None = None,
-    degrees_of_freedom: Freedom = 5.0,
-    block: Size = 1000,
-    dtype: FloatType = jnp.float32,
+    key: Key[Array, ""], n_points: NumberOfPoints, dim: Size, *, block: Size = 1000
 ) -> Float[Array, "points points"]:
-    """W = R Rᵀ of T steps in `dim` coordinates, accumulated over blocks of coordinates; E W = 1.
+    """W = R Rᵀ of T isotropic Gaussian steps in `dim` coordinates, accumulated over blocks of coordinates; E W = 1.
 
-    Noise and block products are in `dtype` (float32 by default), the running sum is in the default precision, so that
-    float32 rounding stays at the size of one block's. Memory: T² + T `block` numbers, and `scales` where given.
-    Law, scales and degrees of freedom as in `noise`; another block size is another draw of the same law.
-
-    Raises ValueError as `noise`.
+    Noise and block products are in float32, the running sum is in the default precision, so that float32 rounding
+    stays at the size of one block's. Memory: T² + T `block` numbers. Another block size is another draw.
     Source: every linear process of Antognini & Sohl-Dickstein 2018 from one Gram matrix: derived here.
     """
     require_room("n_points", n_points**2)
@@ -49,66 +37,26 @@ def noise_gram(
         ]
 
     zeros = [jnp.zeros((end - start, end)) for start, end in panels]
-    sums = _over_coordinates(add_block, zeros, key, n_points, dim, law, scales, degrees_of_freedom, block, dtype)
+    sums = _over_coordinates(add_block, zeros, key, n_points, dim, block)
     lower = jnp.concatenate([jnp.pad(total, ((0, 0), (0, n_points - total.shape[1]))) for total in sums])
     return jnp.tril(lower) + jnp.tril(lower, -1).T
 
 
 @guarded(double=False)
 def squared_norms(
-    key: Key[Array, ""],
-    n_points: NumberOfPoints,
-    dim: Size,
-    *,
-    law: Law = "gaussian",
-    scales: Scales | None = None,
-    degrees_of_freedom: Freedom = 5.0,
-    block: Size = 1000,
-    dtype: FloatType = float,
-    drift: ScalarLike = 0.0,
-    **process: Unpack[Process],
+    key: Key[Array, ""], n_points: NumberOfPoints, dim: Size, **process: Unpack[Process]
 ) -> Float[Array, "points"]:
-    """|x_t|², t = 1..T, of a process driven by steps with tr Σ = 1, one block of coordinates at a time.
+    """|x_t|², t = 1..T, of a process driven by isotropic steps with tr Σ = 1, a thousand coordinates at a time.
 
-    `process` takes the parameters of `trajectory`; a drift is added to every coordinate alike. Rest as `noise_gram`;
+    `process` takes the parameters of `trajectory`. The process is in float32, the sums are in the default precision;
     infinite or NaN where the trajectory overflows.
     With a reversion this is the sphere that traps the walker (Antognini & Sohl-Dickstein 2018, Ornstein-Uhlenbeck).
     """
 
     def add_block(squares, rows):
-        return squares + jnp.sum(trajectory(rows, drift=drift, **process).astype(squares.dtype) ** 2, axis=1)
+        return squares + jnp.sum(trajectory(rows, **process).astype(squares.dtype) ** 2, axis=1)
 
-    total = jnp.zeros(n_points)
-    return _over_coordinates(add_block, total, key, n_points, dim, law, scales, degrees_of_freedom, block, dtype)
-
-
-@guarded(double=False)
-def projected_noise(
-    key: Key[Array, ""],
-    n_points: NumberOfPoints,
-    dim: Size,
-    target_dim: Size,
-    *,
-    block: Size = 1000,
-    dtype: FloatType = float,
-) -> Float[Array, "points target_dim"]:
-    """R P / sqrt(m): isotropic Gaussian steps seen through a random Gaussian projection P of d = dim to m = target_dim.
-
-    Every process is linear in its noise, so that the recursion on these rows is the projected trajectory. The steps
-    and the projection are both drawn block by block: neither is stored.
-    Source: the random projection of the ResNet-50 trajectories in Antognini & Sohl-Dickstein 2018.
-    """
-    require_room("n_points, block and target_dim", max(n_points, min(block, dim)) * target_dim)
-    noise_key, projection_key = jax.random.split(key)
-
-    def add_block(state, rows):
-        projected, index = state
-        projection = jax.random.normal(jax.random.fold_in(projection_key, index), (rows.shape[1], target_dim), dtype)
-        return projected + rows @ projection, index + 1
-
-    total = (jnp.zeros((n_points, target_dim), dtype), 0)
-    projected, _ = _over_coordinates(add_block, total, noise_key, n_points, dim, "gaussian", None, 5.0, block, dtype)
-    return projected * target_dim**-0.5
+    return _over_coordinates(add_block, jnp.zeros(n_points), key, n_points, dim, 1000)
 
 
 @guarded(double=False)
@@ -117,23 +65,24 @@ def random_projection(
 ) -> Float[Array, "points target_dim"]:
     """X P / sqrt(m) of a recorded trajectory X, with P a d x m matrix of independent standard normals.
 
-    Infinite for entries near the largest number. Source: as `projected_noise`.
+    Infinite for entries near the largest number.
+    Source: the random projection of the ResNet-50 trajectories in Antognini & Sohl-Dickstein 2018.
     """
     require_room("target_dim", max(trajectory.shape) * target_dim)
     projection = jax.random.normal(key, (trajectory.shape[1], target_dim), trajectory.dtype)
     return trajectory @ projection * target_dim**-0.5
 
 
-def _over_coordinates(add_block, total, key, n_points, dim, law, scales, degrees_of_freedom, block, dtype):
+def _over_coordinates(add_block, total, key, n_points, dim, block):
     """Fold `add_block` over the noise rows, one block of coordinates after the other, each from a key of its own."""
     require_room("n_points, dim and block", max(n_points * min(block, dim), dim))
     width = min(block, dim)
     n_blocks = math.ceil(dim / width)
-    block_scales = jnp.zeros(n_blocks * width, dtype).at[:dim].set(relative_scales(dim, scales).astype(dtype))
+    scales = jnp.zeros(n_blocks * width, jnp.float32).at[:dim].set(dim**-0.5)  # the last block may reach beyond dim
 
     def next_block(carried, block_input):
         index, scale = block_input
-        rows = unit_noise(jax.random.fold_in(key, index), (n_points, width), law, degrees_of_freedom, dtype) * scale
+        rows = jax.random.normal(jax.random.fold_in(key, index), (n_points, width), jnp.float32) * scale
         return add_block(carried, rows), None
 
-    return lax.scan(next_block, total, (jnp.arange(n_blocks), block_scales.reshape(n_blocks, width)))[0]
+    return lax.scan(next_block, total, (jnp.arange(n_blocks), scales.reshape(n_blocks, width)))[0]

@@ -42,15 +42,13 @@ test_sims_are_declared, test_sims_refusals, test_sims_answers, test_sims_extreme
     [observed],
     {
         "noise": Case(DRAWN),
-        "noise_gram": Case({**DRAWN, "block": 2}),
-        "projected_noise": Case({**SIZES, "target_dim": 2, "block": 2}),
-        "squared_norms": Case({**DRAWN, "block": 2}, infinite=OVERFLOWS),
+        "noise_gram": Case({**SIZES, "block": 2}),
+        "squared_norms": Case(SIZES, infinite=OVERFLOWS),
         "explained_variance_ratio": Case(DRAWN, infinite=OVERFLOWS),
         "eigenbasis_sample": Case({"population_eigenvalues": np.array([2.0, 0.5, 0.25]), "dim": 5}),
         "equivalent_gaussian_noise": Case({"n_points": 3}),
         "leading_population_spectrum": Case({"n_points": 6, "count": 2}),
-        "leading_variance_ratios": Case({"count": 1, "rounds": 2}),
-        "leading_variance_ratios_of_gram": Case({"count": 1, "rounds": 2}),
+        **dict.fromkeys(["leading_variance_ratios", "leading_variance_ratios_of_gram"], Case({"count": 1})),
         **dict.fromkeys(["trajectory", "trajectory_gram", "gram_variances", "covariance"], Case(infinite=OVERFLOWS)),
         **dict.fromkeys(
             ["population_covariance", "population_spectrum", "population_eigenvectors", "expected_squared_norms"],
